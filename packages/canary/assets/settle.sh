@@ -1,0 +1,285 @@
+# shellcheck shell=sh disable=SC1091,SC2034,SC2153
+# Settle: the watch over a server has ended; decide between silence and a record, and write the record once.
+#
+# Sourced by the recorders. Run as a script it settles one dead generation whose recorder is gone.
+# Inputs   IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER=<pid>:<token> IAPEER_RECORD_DIR IAPEER_STATE_DIR
+#          IAPEER_LIB (folder of these scripts) IAPEER_PLATFORM (linux | darwin) IAPEER_BOOT (at arming)
+# Output   one word: alive | unknown | busy | pending | silent | recorded | completed | settled | unwritable
+# Exit     0 settled (silent, recorded, completed, settled), 3 nothing to settle yet, 1 could not be written
+
+settle_names() {
+  IDENTITY=$IAPEER_IDENTITY GEN=$IAPEER_GEN SERVER=$IAPEER_SERVER LIB=$IAPEER_LIB
+  RECORD_DIR=$IAPEER_RECORD_DIR STATE_DIR=$IAPEER_STATE_DIR PLATFORM=${IAPEER_PLATFORM:-linux} ARMED_BOOT=$IAPEER_BOOT
+  unset IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER IAPEER_LIB IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_PLATFORM IAPEER_BOOT
+  SERVER_PID=${SERVER%%:*} SERVER_TOKEN=${SERVER#*:}
+  STATE=$STATE_DIR/canary/$IDENTITY-$GEN
+  BASELINE=$STATE.baseline
+  INTENT=$STATE_DIR/intent/$IDENTITY-$GEN
+  DEATHS=$RECORD_DIR/server-deaths
+  CLAIM=$DEATHS/$IDENTITY-$GEN.claim
+  SNAPSHOT=$DEATHS/$IDENTITY-$GEN.txt
+  proc_look $$
+  SELF=$$:${P_TOKEN:--}
+}
+
+# now -> NOW, epoch milliseconds (13 digits), or seconds where `date` has no fractions
+now() {
+  NOW=$(date +%s%3N 2>/dev/null)
+  case $NOW in '' | *[!0-9]*) NOW=$(date +%s) ;; esac
+}
+
+# iso NOW -> ISO, UTC (days to date: proleptic Gregorian, eras of 400 years that begin in March)
+iso() {
+  t_s=$1 t_ms=
+  if [ ${#1} -gt 11 ]; then
+    t_s=${1%???}
+    t_ms=.${1#"$t_s"}
+  fi
+  t_z=$((t_s / 86400 + 719468)) t_d=$((t_s % 86400))
+  t_era=$((t_z / 146097)) t_doe=$((t_z % 146097))
+  t_yoe=$(((t_doe - t_doe / 1460 + t_doe / 36524 - t_doe / 146096) / 365))
+  t_doy=$((t_doe - (365 * t_yoe + t_yoe / 4 - t_yoe / 100)))
+  t_mp=$(((5 * t_doy + 2) / 153))
+  t_m=$((t_mp < 10 ? t_mp + 3 : t_mp - 9))
+  t_y=$((t_yoe + t_era * 400 + (t_m <= 2)))
+  ISO=$t_y
+  iso_part - "$t_m"
+  iso_part - $((t_doy - (153 * t_mp + 2) / 5 + 1))
+  iso_part T $((t_d / 3600))
+  iso_part : $((t_d % 3600 / 60))
+  iso_part : $((t_d % 60))
+  ISO=$ISO${t_ms}Z
+}
+
+# No command substitution here: a record is made with two processes, `date` and `ln`.
+iso_part() { if [ "$2" -lt 10 ]; then ISO=$ISO${1}0$2; else ISO=$ISO$1$2; fi; }
+
+# quote VALUE -> Q, the value as logfmt writes it (callers pass no control characters)
+quote() {
+  Q=$1
+  case $1 in *[[:space:]\"=]*) ;; *) return 0 ;; esac
+  q_rest=$1 Q=
+  while [ -n "$q_rest" ]; do
+    q_tail=${q_rest#?}
+    q_one=${q_rest%"$q_tail"}
+    q_rest=$q_tail
+    case $q_one in \" | \\) Q="$Q\\$q_one" ;; *) Q=$Q$q_one ;; esac
+  done
+  Q="\"$Q\""
+}
+
+# log_state STATE ORIGIN [REASON]: one canary line in lifecycle.log; a failure to log changes nothing
+log_state() {
+  now
+  iso "$NOW"
+  { printf 'ts=%s ev=canary identity=%s gen=%s state=%s origin=%s%s\n' \
+    "$ISO" "$IDENTITY" "$GEN" "$1" "$2" "${3:+ reason=$3}" >>"$RECORD_DIR/lifecycle.log"; } 2>/dev/null
+}
+
+# take_lease PREFIX: links PREFIX1, PREFIX2 ... -> <pid>:<token>; the highest names the holder. A dead holder is
+# succeeded by the next number, so there is no moment with two of them. 0 taken (LEASE_N), 1 held (HOLDER), 2 cannot.
+take_lease() {
+  LEASE_N=1
+  while :; do
+    while [ -h "$1$((LEASE_N + 1))" ]; do LEASE_N=$((LEASE_N + 1)); done
+    if [ -h "$1$LEASE_N" ]; then
+      HOLDER=$(readlink "$1$LEASE_N")
+      id_look "$HOLDER"
+      [ "$ID_STATE" = gone ] || return 1
+      LEASE_N=$((LEASE_N + 1))
+    fi
+    ln -s "$SELF" "$1$LEASE_N" 2>/dev/null && return 0
+    [ -h "$1$LEASE_N" ] || return 2
+  done
+}
+
+# drop_leases PREFIX: removes the chain; for its holder, when all is done
+drop_leases() {
+  d_n=1
+  while [ -h "$1$d_n" ]; do
+    rm -f "$1$d_n"
+    d_n=$((d_n + 1))
+  done
+}
+
+# read_intent -> I_STATE none | done | pending | abandoned (its declarer is dead, or its time is over)
+read_intent() {
+  I_STATE=none i_declarer='' i_until=
+  [ -e "$INTENT" ] || return 0
+  {
+    while IFS='=' read -r i_key i_value; do
+      case $i_key in
+        state) I_STATE=$i_value ;;
+        declarer) i_declarer=$i_value ;;
+        until) i_until=$i_value ;;
+      esac
+    done <"$INTENT"
+  } 2>/dev/null
+  [ "$I_STATE" = pending ] || return 0
+  id_look "$i_declarer"
+  if [ "$ID_STATE" = gone ]; then
+    I_STATE=abandoned
+  elif [ -n "$i_until" ] && [ "$(date +%s)" -gt "$i_until" ]; then
+    I_STATE=abandoned
+  fi
+}
+
+# forget: this generation is settled. The state file goes first: whoever finds no intent then looks whether
+# the state is still there before it claims.
+forget() {
+  rm -f "$STATE" "$STATE.dismiss" "$BASELINE" "$INTENT"
+  drop_leases "$STATE.lease"
+}
+
+# cause_of WAIT_RC -> CAUSE for mode=watch (the exit code of the client only attributes)
+cause_of() {
+  case $1 in
+    lost) CAUSE=recorder-lost ;;
+    boot) CAUSE=host-reboot ;;
+    0) CAUSE=signaled-server-gone ;;
+    1[3-9][0-9] | 12[89] | 2[0-9][0-9]) CAUSE=client-killed-server-gone ;;
+    *) CAUSE=server-vanished ;;
+  esac
+}
+
+# system_cause -> SYSTEM hs (host shutdown) | ss (service stop) | empty; asks systemd only where it runs the host
+system_cause() {
+  SYSTEM=
+  [ -d "${SYSTEMD_DIR:-/run/systemd/system}" ] || return 0
+  if [ "$(bounded systemctl is-system-running)" = stopping ]; then
+    SYSTEM=hs
+    return 0
+  fi
+  baseline_unit
+  [ -n "$UNIT" ] || return 0
+  case $(bounded systemctl "$UNIT_SCOPE" show -p ActiveState --value -- "$UNIT") in deactivating) SYSTEM=ss ;; esac
+}
+
+# write_claim WAIT_RC -> 0 this death is ours to write, 1 somebody has claimed it, 2 cannot be claimed.
+# Under 60 bytes: ext4 keeps such a link in its inode, so it is possible on a full disk.
+write_claim() {
+  now
+  [ -d "$DEATHS" ] || mkdir -p "$DEATHS" 2>/dev/null
+  ln -s "rc=$1,ev=server,rec=$SELF,ts=$NOW${SYSTEM:+,c=$SYSTEM}" "$CLAIM" 2>/dev/null && return 0
+  [ -h "$CLAIM" ] && return 1
+  return 2
+}
+
+# write_line: the facts in WAIT_RC CAUSE MODE RECORDER NOW become one line of exits.log
+write_line() {
+  iso "$NOW"
+  quote "$SNAPSHOT"
+  { printf 'ts=%s ev=server-exit identity=%s gen=%s server_pid=%s server_start=%s wait_rc=%s cause=%s mode=%s recorder=%s forensics=%s\n' \
+    "$ISO" "$IDENTITY" "$GEN" "$SERVER_PID" "$SERVER_TOKEN" "$WAIT_RC" "$CAUSE" "$MODE" "$RECORDER" "$Q" \
+    >>"$RECORD_DIR/exits.log"; } 2>/dev/null
+}
+
+# facts_of WAIT_RC SYSTEM: what the line says of them
+facts_of() {
+  WAIT_RC=$1
+  cause_of "$1"
+  case $1 in
+    lost | boot) WAIT_RC=unknown MODE=none RECORDER=none ;;
+    *) MODE=watch RECORDER=watch ;;
+  esac
+  case $2 in hs) CAUSE=host-shutdown ;; ss) CAUSE=service-stop ;; esac
+}
+
+# record WAIT_RC -> claim, line, snapshot, in this order. 0 recorded, 1 somebody else does it, 2 not written
+record() {
+  SYSTEM=
+  case $1 in lost | boot | 1) ;; *) system_cause ;; esac
+  write_claim "$1" || return $?
+  facts_of "$1" "$SYSTEM"
+  write_line || return 2
+  write_snapshot || return 2
+  forget
+}
+
+# complete_claim: the claim is there, its recorder is not; write what is missing of line and snapshot
+complete_claim() {
+  c_text=,$(readlink "$CLAIM"),
+  c_rest=${c_text#*,rc=} c_rc=${c_rest%%,*}
+  c_rest=${c_text#*,rec=} c_rec=${c_rest%%,*}
+  c_rest=${c_text#*,ts=} c_ts=${c_rest%%,*}
+  c_sys=
+  case $c_text in *,c=hs,*) c_sys=hs ;; *,c=ss,*) c_sys=ss ;; esac
+  wait_for_recorder "$c_rec" || { echo busy; return 3; }
+  line_there && snapshot_there && { forget; echo settled; return 0; }
+  take_lease "$CLAIM.takeover" || { echo busy; return 3; }
+  NOW=$c_ts
+  facts_of "$c_rc" "$c_sys"
+  c_done=0
+  line_there || { heal_torn_line && write_line; } || c_done=1
+  snapshot_there || write_snapshot || c_done=1
+  [ $c_done -eq 0 ] && forget
+  drop_leases "$CLAIM.takeover"
+  [ $c_done -eq 0 ] || { echo unwritable; return 1; }
+  echo completed
+}
+
+# wait_for_recorder PID:TOKEN -> 0 when it is gone; a stopped one is continued and gets two seconds
+wait_for_recorder() {
+  w_left=40
+  while :; do
+    id_look "$1"
+    [ "$ID_STATE" = gone ] && return 0
+    [ $w_left -gt 0 ] || return 1
+    [ "$ID_STATE" = alive ] && kill -CONT "${1%%:*}" 2>/dev/null
+    w_left=$((w_left - 1))
+    nap 0.05
+  done
+}
+
+line_there() { [ -n "$(sed -n "/ gen=$GEN .* forensics=./p" "$RECORD_DIR/exits.log" 2>/dev/null)" ]; }
+
+snapshot_there() { [ "$(sed -n '$p' "$SNAPSHOT" 2>/dev/null)" = '--- end' ]; }
+
+# heal_torn_line: a torn last line must not swallow ours; the shell drops a final newline, so one byte left is text
+heal_torn_line() {
+  [ -z "$(tail -c 1 "$RECORD_DIR/exits.log" 2>/dev/null)" ] || { echo >>"$RECORD_DIR/exits.log"; } 2>/dev/null
+}
+
+# settle_lost: run as a script. No recorder is left; the facts are what arming noted.
+settle_lost() {
+  boot_look
+  if [ "$BOOT" = "$ARMED_BOOT" ]; then
+    id_look "$SERVER"
+    [ "$ID_STATE" = gone ] || { echo "$ID_STATE"; return 3; }
+    lost=lost
+  else
+    lost=boot
+  fi
+  [ ! -h "$CLAIM" ] || { complete_claim; return; }
+  read_intent
+  case $I_STATE in
+    done)
+      forget
+      echo silent
+      return 0
+      ;;
+    pending)
+      echo pending
+      return 3
+      ;;
+    abandoned) log_state intent-withdrawn settle abandoned ;;
+  esac
+  [ -e "$STATE" ] || { echo settled; return 0; }
+  record "$lost"
+  case $? in
+    0) echo recorded ;;
+    1) complete_claim ;;
+    *) echo unwritable; return 1 ;;
+  esac
+}
+
+main() {
+  set -f
+  umask 077
+  . "$IAPEER_LIB/process.sh"
+  . "$IAPEER_LIB/snapshot.sh"
+  settle_names
+  settle_lost
+}
+
+case $0 in */settle.sh) main; exit ;; esac

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import type { RecordLayout } from '@iapeer/core/paths'
+import { formatProcessId, identifyProcess, observeProcesses, type ProcessId, readBoot } from '@iapeer/core/process'
+import { installAssets, makeFolders } from './assets.ts'
+import { logLifecycle } from './log.ts'
+import { checkSocketPath, socketIdOf } from './place.ts'
+import { settleIdentity } from './reconcile.ts'
+import { generationInputs } from './settle.ts'
+import { findTmux, runTool, scriptEnv, startRecorder } from './spawn.ts'
+import { type CanaryRecord, readCanaryRecord, readCanaryRecords } from './state-file.ts'
+import { endProcess } from './end-process.ts'
+
+const ANSWER_LIMIT_MS = 3_000
+
+export interface Armed {
+  readonly state: 'spawned' | 'already'
+  readonly gen: string
+  readonly serverPid: number
+}
+
+function refuse(code: string, message: string, cause?: unknown): never {
+  throw new IapeerError(message, { code, cause })
+}
+
+/** Asks the server on a socket for its pid: the one question that needs a process. */
+async function askServer(tmux: string, socketPath: string): Promise<ProcessId> {
+  const args = ['-S', socketPath, 'display-message', '-p', '#{pid}']
+  const answer = await runTool(tmux, args, { env: scriptEnv({}), limitMs: ANSWER_LIMIT_MS })
+  if (answer.timedOut) {
+    refuse('server-unresponsive', `the tmux server at ${socketPath} did not answer within ${ANSWER_LIMIT_MS / 1000} s`)
+  }
+  const said = answer.stderr.trim().split('\n')[0] ?? ''
+  const pid = Number(answer.stdout.trim())
+  if (answer.exitCode !== 0 || !Number.isSafeInteger(pid) || pid <= 0) {
+    refuse('no-server', `no tmux server answers at ${socketPath}${said === '' ? '' : ` (tmux: ${said})`}`)
+  }
+  const server = await identifyProcess(pid)
+  return server ?? refuse('server-unreadable', `the tmux server at ${socketPath} (pid ${pid}) ended, or its start time cannot be read`)
+}
+
+/** The same server has the same generation for whoever arms it, so a second recorder can never record it twice. */
+function generationOf(boot: string, server: ProcessId): string {
+  return createHash('sha256').update(`${boot} ${formatProcessId(server)}`).digest('hex').slice(0, 16)
+}
+
+const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
+
+async function confirmArmed(layout: RecordLayout, name: { identity: string; gen: string }): Promise<boolean> {
+  for (let left = 100; left > 0; left--) {
+    const record = readCanaryRecord(layout, name)
+    if (record !== undefined && record !== 'corrupt') {
+      const [liveness] = await observeProcesses([record.recorder])
+      if (liveness === 'alive') return true
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return false
+}
+
+interface Target {
+  readonly identity: string
+  readonly socketPath: string
+  readonly server: ProcessId
+  readonly boot: string
+  readonly gen: string
+}
+
+async function startWatch(layout: RecordLayout, tmux: string, target: Target): Promise<Armed> {
+  const lib = await installAssets(layout)
+  const env = scriptEnv({
+    ...generationInputs(layout, target, lib),
+    IAPEER_SOCKET: target.socketPath,
+    IAPEER_SOCKET_ID: await socketIdOf(target.socketPath),
+    IAPEER_TMUX: tmux,
+  })
+  const armed = { gen: target.gen, serverPid: target.server.pid }
+  const { line } = await startRecorder(join(lib, 'watch.sh'), env)
+  if (line === 'spawned') return { state: 'spawned', ...armed }
+  if (line === 'already' && (await confirmArmed(layout, target))) return { state: 'already', ...armed }
+  if (line?.startsWith('failed ')) return refuse('arming-failed', line.slice('failed '.length))
+  await dropHalfArmed(layout, target)
+  return refuse('arming-failed', line === 'already' ? 'another arming of this server did not finish' : 'the recorder did not report')
+}
+
+/** A recorder that was given up leaves its client and its state file behind. */
+async function dropHalfArmed(layout: RecordLayout, target: Target): Promise<void> {
+  const record = readCanaryRecord(layout, target)
+  if (record === undefined || record === 'corrupt' || record.client === undefined) return
+  const [recorder] = await observeProcesses([record.recorder])
+  if (recorder === 'gone') await endProcess(record.client)
+}
+
+async function reportLoss(layout: RecordLayout, lost: CanaryRecord): Promise<void> {
+  const { identity, gen } = lost
+  await logLifecycle(layout, { ev: 'canary', identity, gen, state: 'recorder-lost', origin: 'ensure' })
+  if (lost.client !== undefined) await endProcess(lost.client)
+}
+
+/**
+ * The slow way of ensureCanary: settles what died unseen, asks the server who it is, and arms a watch.
+ * @throws IapeerError for every reason that leaves the server unwatched
+ */
+export async function armWatch(
+  layout: RecordLayout,
+  request: { readonly identity: string; readonly socketPath: string; readonly tmux?: string },
+): Promise<Armed> {
+  const { identity } = request
+  const socketPath = checkSocketPath(request.socketPath)
+  try {
+    await makeFolders(layout)
+    await settleIdentity(layout, identity)
+    const tmux = findTmux(request.tmux)
+    const server = await askServer(tmux, socketPath)
+    const known = readCanaryRecords(layout, identity).records.find((record) => sameProcess(record.server, server))
+    const boot = known?.boot ?? (await readBoot())
+    const gen = known?.gen ?? generationOf(boot, server)
+    const lost = known !== undefined && (await observeProcesses([known.recorder]))[0] === 'gone' ? known : undefined
+    const armed = await startWatch(layout, tmux, { identity, socketPath, server, boot, gen })
+    if (lost !== undefined && armed.state === 'spawned') await reportLoss(layout, lost)
+    return armed
+  } catch (error) {
+    if (error instanceof IapeerError) throw error
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    return refuse('record-dir-unwritable', `cannot keep records in ${layout.recordDir}: ${error instanceof Error ? error.message : code}`, error)
+  }
+}

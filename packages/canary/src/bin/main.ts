@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { runCommand } from './commands.ts'
+import { USAGE, UsageError } from './usage.ts'
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader left (head, a closed pager): nothing more can be said to it.
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+try {
+  process.exitCode = await runCommand(process.argv.slice(2))
+} catch (error) {
+  const usage = error instanceof UsageError
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`iapeer-canary: ${message}\n${usage ? `\n${USAGE}` : ''}`)
+  process.exitCode = usage ? 2 : 1
+}

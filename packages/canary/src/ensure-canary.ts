@@ -1,0 +1,90 @@
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import type { RecordLayout } from '@iapeer/core/paths'
+import { observeProcesses } from '@iapeer/core/process'
+import { logLifecycle } from './log.ts'
+import { type CanaryOptions, checkedPlace, checkSocketPath, recordsAreOff, socketIdOf } from './place.ts'
+import { type CanaryRecord, readCanaryRecords } from './state-file.ts'
+
+export interface EnsureOptions extends CanaryOptions {
+  /** Path of the server's socket. */
+  readonly socketPath: string
+  /** tmux to use: a name looked up on the PATH, or an absolute path. @default `tmux` */
+  readonly tmux?: string
+}
+
+export type EnsureResult =
+  | { readonly state: 'spawned' | 'already'; readonly gen: string; readonly serverPid: number }
+  | { readonly state: 'skipped'; readonly reason: string }
+  | {
+      readonly state: 'failed'
+      /** Stable word: `no-server`, `server-unresponsive`, `socket-path-too-long`, `record-dir-unwritable`, ... */
+      readonly code: string
+      /** For a person: what is wrong and where. */
+      readonly reason: string
+    }
+
+/** Identities whose last result here was a failure: each loss is logged once, not at every call. */
+const failing = new Map<string, string>()
+
+/** A living recorder of the living server that owns this socket, found without starting a process. */
+async function findArmed(layout: RecordLayout, identity: string, socketPath: string): Promise<CanaryRecord | undefined> {
+  const candidates = readCanaryRecords(layout, identity).records.filter((record) => record.socketPath === socketPath)
+  if (candidates.length === 0) return undefined
+  const socketId = await socketIdOf(socketPath)
+  for (const record of candidates) {
+    if (record.socketId !== socketId) continue
+    const [server, recorder] = await observeProcesses([record.server, record.recorder])
+    if (server === 'alive' && recorder === 'alive') return record
+  }
+  return undefined
+}
+
+async function ensure(layout: RecordLayout, identity: string, options: EnsureOptions): Promise<EnsureResult> {
+  const socketPath = checkSocketPath(options.socketPath)
+  const armed = await findArmed(layout, identity, socketPath)
+  if (armed !== undefined) return { state: 'already', gen: armed.gen, serverPid: armed.server.pid }
+  const { armWatch } = await import('./arm-watch.ts')
+  const request = { identity, socketPath, ...(options.tmux === undefined ? {} : { tmux: options.tmux }) }
+  const result = await armWatch(layout, request)
+  if (result.state === 'spawned') {
+    await logLifecycle(layout, { ev: 'canary', identity, gen: result.gen, state: 'spawned', origin: 'ensure' })
+  }
+  return result
+}
+
+function failure(error: unknown): EnsureResult & { state: 'failed' } {
+  if (error instanceof IapeerError) {
+    const reason = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`
+    return { state: 'failed', code: error.code, reason }
+  }
+  const code = errnoOf(error)
+  if (code === undefined) throw error
+  return { state: 'failed', code: 'system-error', reason: error instanceof Error ? error.message : code }
+}
+
+/**
+ * Arms a watch on a running tmux server, unless one is armed. Idempotent, also for many processes at once; when the
+ * watch is there, it starts no process. Nothing on the server is changed. Whatever goes wrong is a `failed` state,
+ * never an exception.
+ */
+export async function ensureCanary(options: EnsureOptions): Promise<EnsureResult> {
+  if (recordsAreOff()) return { state: 'skipped', reason: 'IAPEER_RECORDS=off' }
+  try {
+    const { identity, layout } = checkedPlace(options)
+    const key = `${layout.canaryDir}/${identity}`
+    try {
+      const result = await ensure(layout, identity, options)
+      failing.delete(key)
+      return result
+    } catch (error) {
+      const failed = failure(error)
+      if (failing.get(key) !== failed.code) {
+        failing.set(key, failed.code)
+        await logLifecycle(layout, { ev: 'canary', identity, state: 'failed', origin: 'ensure', reason: failed.reason })
+      }
+      return failed
+    }
+  } catch (error) {
+    return failure(error)
+  }
+}

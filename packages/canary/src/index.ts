@@ -1,0 +1,16 @@
+export { type DismissOptions, type DismissResult, dismissCanary } from './dismiss.ts'
+export { type EnsureOptions, type EnsureResult, ensureCanary } from './ensure-canary.ts'
+export {
+  completeIntent,
+  type DeclareOptions,
+  type DeclareResult,
+  declareIntent,
+  type IntentResult,
+  type IntentTarget,
+  withdrawIntent,
+} from './intent.ts'
+export { type CanaryOptions, canaryChannel, type RecordOptions } from './place.ts'
+export { type ReconcileFinding, reconcile } from './reconcile.ts'
+export { generationPaths, type RecordPaths, recordPaths } from './record-paths.ts'
+export { defaultSocketPath, identityForSocket } from './socket.ts'
+export { type CanaryInfo, type CanaryStatus, canaryStatus, listCanaries } from './status.ts'

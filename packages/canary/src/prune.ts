@@ -1,0 +1,39 @@
+import { lstatSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import type { RecordLayout } from '@iapeer/core/paths'
+import { namesIn, readCanaryRecords } from './state-file.ts'
+
+/** How many deaths keep their claim, witness and snapshot. */
+const KEPT_DEATHS = 500
+const RECORD_NAME = /^(.+-[0-9a-f]{16})\.(?:claim|txt|witness|claim\.takeover\d+|txt\.\d+\.part)$/
+
+function modifiedMs(path: string): number {
+  try {
+    return lstatSync(path).mtimeMs
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0
+    throw error
+  }
+}
+
+/** Keeps the newest 500 deaths' files; a generation that is still being settled is never touched. */
+export async function pruneDeaths(layout: RecordLayout): Promise<void> {
+  const files = new Map<string, string[]>()
+  for (const name of namesIn(layout.deathsDir)) {
+    const [, generation] = RECORD_NAME.exec(name) ?? []
+    if (generation !== undefined) files.set(generation, [...(files.get(generation) ?? []), name])
+  }
+  if (files.size <= KEPT_DEATHS) return
+  const open = new Set(readCanaryRecords(layout).records.map(({ identity, gen }) => `${identity}-${gen}`))
+  const ages = [...files].map(([generation, names]) => {
+    const newest = Math.max(...names.map((name) => modifiedMs(join(layout.deathsDir, name))))
+    return { generation, names, newest }
+  })
+  ages.sort((a, b) => b.newest - a.newest)
+  for (const { generation, names } of ages.slice(KEPT_DEATHS)) {
+    if (open.has(generation)) continue
+    for (const name of names) await rm(join(layout.deathsDir, name), { force: true })
+  }
+}

@@ -1,0 +1,64 @@
+import { join } from 'node:path'
+import type { RecordLayout } from '@iapeer/core/paths'
+import { formatProcessId, type ProcessId } from '@iapeer/core/process'
+import { installAssets } from './assets.ts'
+import { runTool, scriptEnv } from './spawn.ts'
+
+const SETTLE_LIMIT_MS = 20_000
+
+/** What settling one dead generation came to; see the head of assets/settle.sh. */
+export type SettleOutcome =
+  | 'alive'
+  | 'busy'
+  | 'completed'
+  | 'pending'
+  | 'recorded'
+  | 'settled'
+  | 'silent'
+  | 'unknown'
+  | 'unwritable'
+
+const OUTCOMES: ReadonlySet<string> = new Set<SettleOutcome>([
+  'alive',
+  'busy',
+  'completed',
+  'pending',
+  'recorded',
+  'settled',
+  'silent',
+  'unknown',
+  'unwritable',
+])
+
+const isOutcome = (word: string): word is SettleOutcome => OUTCOMES.has(word)
+
+export interface Generation {
+  readonly identity: string
+  readonly gen: string
+  /** Undefined when no state file is left to tell. */
+  readonly server: ProcessId | undefined
+  readonly boot: string
+}
+
+/** The inputs that every script shares. */
+export function generationInputs(layout: RecordLayout, generation: Generation, lib: string): Record<string, string> {
+  return {
+    IAPEER_IDENTITY: generation.identity,
+    IAPEER_GEN: generation.gen,
+    IAPEER_SERVER: generation.server === undefined ? 'unknown:unknown' : formatProcessId(generation.server),
+    IAPEER_BOOT: generation.boot,
+    IAPEER_RECORD_DIR: layout.recordDir,
+    IAPEER_STATE_DIR: layout.stateDir,
+    IAPEER_LIB: lib,
+    IAPEER_PLATFORM: process.platform,
+  }
+}
+
+/** Settles a generation whose recorder is gone: records it, completes its record, or leaves it silent. */
+export async function settleGeneration(layout: RecordLayout, generation: Generation): Promise<SettleOutcome> {
+  const lib = await installAssets(layout)
+  const env = scriptEnv(generationInputs(layout, generation, lib))
+  const result = await runTool('/bin/sh', [join(lib, 'settle.sh')], { env, limitMs: SETTLE_LIMIT_MS })
+  const word = result.stdout.trim()
+  return isOutcome(word) ? word : 'unwritable'
+}

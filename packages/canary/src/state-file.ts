@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import type { RecordLayout } from '@iapeer/core/paths'
+import { type ProcessId, parseProcessId } from '@iapeer/core/process'
+
+/** What a recorder wrote of itself in `state/canary/<identity>-<gen>`. */
+export interface CanaryRecord {
+  readonly identity: string
+  /** One life of one server, 16 hex digits. */
+  readonly gen: string
+  readonly mode: 'watch' | 'guard'
+  readonly recorder: ProcessId
+  readonly server: ProcessId
+  /** The client that a watch holds. */
+  readonly client: ProcessId | undefined
+  readonly socketPath: string
+  readonly socketId: string
+  readonly boot: string
+  /** Folder of the scripts it runs from. */
+  readonly lib: string
+}
+
+/** A generation's name in a folder: the last 16 hex digits are the gen, whatever the identity looks like. */
+const GENERATION_NAME = /^(.+)-([0-9a-f]{16})$/
+
+export interface GenerationName {
+  readonly identity: string
+  readonly gen: string
+}
+
+export function parseGenerationName(name: string): GenerationName | undefined {
+  const [, identity, gen] = GENERATION_NAME.exec(name) ?? []
+  return identity === undefined || gen === undefined ? undefined : { identity, gen }
+}
+
+/** Reads `KEY=VALUE` lines; the first `=` ends the key, lines without one are passed over. */
+export function parseKeyValues(text: string): Map<string, string> {
+  const values = new Map<string, string>()
+  for (const line of text.split('\n')) {
+    const at = line.indexOf('=')
+    if (at > 0) values.set(line.slice(0, at), line.slice(at + 1))
+  }
+  return values
+}
+
+/** The content of a small file, or undefined when it is not there. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+/** The names in a folder, none when it is not there. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+export function parseCanaryRecord(name: GenerationName, text: string): CanaryRecord | undefined {
+  const values = parseKeyValues(text)
+  const recorder = parseProcessId(values.get('recorder') ?? '')
+  const server = parseProcessId(values.get('server') ?? '')
+  const mode = values.get('mode')
+  const socketPath = values.get('socket')
+  if (recorder === undefined || server === undefined || socketPath === undefined) return undefined
+  if (mode !== 'watch' && mode !== 'guard') return undefined
+  return {
+    ...name,
+    mode,
+    recorder,
+    server,
+    client: parseProcessId(values.get('client') ?? ''),
+    socketPath,
+    socketId: values.get('socket_id') ?? '-',
+    boot: values.get('boot') ?? '-',
+    lib: values.get('lib') ?? '',
+  }
+}
+
+/** One generation's state file: its record, `corrupt`, or undefined when there is none. */
+export function readCanaryRecord(layout: RecordLayout, name: GenerationName): CanaryRecord | 'corrupt' | undefined {
+  const text = readIfThere(join(layout.canaryDir, `${name.identity}-${name.gen}`))
+  return text === undefined ? undefined : (parseCanaryRecord(name, text) ?? 'corrupt')
+}
+
+export interface CanaryRecords {
+  readonly records: CanaryRecord[]
+  readonly corrupt: GenerationName[]
+}
+
+/** Every state file, or those of one identity. */
+export function readCanaryRecords(layout: RecordLayout, identity?: string): CanaryRecords {
+  const records: CanaryRecord[] = []
+  const corrupt: GenerationName[] = []
+  for (const entry of namesIn(layout.canaryDir)) {
+    if (identity !== undefined && !entry.startsWith(identity)) continue
+    const name = parseGenerationName(entry)
+    if (name === undefined || (identity !== undefined && name.identity !== identity)) continue
+    const record = readCanaryRecord(layout, name)
+    if (record === 'corrupt') corrupt.push(name)
+    else if (record !== undefined) records.push(record)
+  }
+  return { records, corrupt }
+}

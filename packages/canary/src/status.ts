@@ -1,0 +1,51 @@
+import type { RecordLayout } from '@iapeer/core/paths'
+import { observeProcesses, readBoot } from '@iapeer/core/process'
+import { type CanaryOptions, checkedLayout, checkedPlace, type RecordOptions } from './place.ts'
+import { type CanaryRecord, readCanaryRecords } from './state-file.ts'
+
+/** One watched generation, as it is now. */
+export interface CanaryInfo {
+  readonly identity: string
+  readonly gen: string
+  readonly mode: 'watch' | 'guard'
+  /** `armed`; `lost`: the server lives and its recorder does not; `ended`: the server is dead and not settled yet. */
+  readonly state: 'armed' | 'lost' | 'ended' | 'unknown'
+  readonly socketPath: string
+  readonly serverPid: number
+  readonly recorderPid: number
+}
+
+export type CanaryStatus = CanaryInfo | { readonly state: 'none' }
+
+const ORDER = { armed: 0, lost: 1, unknown: 2, ended: 3 } as const
+
+async function inform(boot: string, record: CanaryRecord): Promise<CanaryInfo> {
+  const [server, recorder] = await observeProcesses([record.server, record.recorder])
+  let state: CanaryInfo['state'] = 'armed'
+  if (record.boot !== boot || server === 'gone') state = 'ended'
+  else if (server === 'unknown' || recorder === 'unknown') state = 'unknown'
+  else if (recorder === 'gone') state = 'lost'
+  const { identity, gen, mode, socketPath } = record
+  return { identity, gen, mode, state, socketPath, serverPid: record.server.pid, recorderPid: record.recorder.pid }
+}
+
+async function inspect(layout: RecordLayout, identity?: string): Promise<CanaryInfo[]> {
+  const { records } = readCanaryRecords(layout, identity)
+  if (records.length === 0) return []
+  const boot = await readBoot()
+  return Promise.all(records.map((record) => inform(boot, record)))
+}
+
+/** Every watched generation under one record folder, sorted by identity. Reads only. */
+export async function listCanaries(options: RecordOptions): Promise<CanaryInfo[]> {
+  const found = await inspect(checkedLayout(options))
+  return found.sort((a, b) => a.identity.localeCompare(b.identity) || a.gen.localeCompare(b.gen))
+}
+
+/** The watch of one identity; when there are several generations, the one that lives. Reads only. */
+export async function canaryStatus(options: CanaryOptions): Promise<CanaryStatus> {
+  const { identity, layout } = checkedPlace(options)
+  const found = await inspect(layout, identity)
+  found.sort((a, b) => ORDER[a.state] - ORDER[b.state])
+  return found[0] ?? { state: 'none' }
+}

@@ -1,0 +1,95 @@
+/** Fields in the order they are written; `undefined` leaves a field out. */
+export type LogfmtInput = Readonly<Record<string, string | number | undefined>>
+
+export interface LogfmtLine {
+  /** No prototype; the first of two equal keys wins. */
+  readonly fields: Readonly<Record<string, string>>
+  /** True when a quoted value never ends: the line was cut while it was written. */
+  readonly torn: boolean
+}
+
+// C0, DEL, C1 and the two Unicode line ends: none of them may reach a log raw.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff"\\]/gu
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
+const NEEDS_QUOTES = /[\s"=\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/u
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '"': '\\"', '\\': '\\\\' }
+const ESCAPE = /\\(?:([0-7]{3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([\s\S]))/g
+const NAMED: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' }
+const KEY = /^[A-Za-z_][A-Za-z0-9_.-]*$/
+
+function escapeCharacter(character: string): string {
+  const short = SHORT[character]
+  if (short !== undefined) return short
+  const code = character.charCodeAt(0)
+  return code < 0x80 ? `\\${code.toString(8).padStart(3, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+}
+
+/** One value; quoted with C-style escapes when it holds white space, a quote, `=` or a control character. */
+export function formatLogfmtValue(value: string): string {
+  return NEEDS_QUOTES.test(value) ? `"${value.replace(UNSAFE, escapeCharacter)}"` : value
+}
+
+/**
+ * One line without its newline. No value can end the line or start another field.
+ * @throws RangeError for a key that is not `[A-Za-z_][A-Za-z0-9_.-]*`
+ */
+export function formatLogfmt(input: LogfmtInput): string {
+  const parts: string[] = []
+  for (const [key, value] of Object.entries(input)) {
+    if (value === undefined) continue
+    if (!KEY.test(key)) throw new RangeError(`not a logfmt key: ${JSON.stringify(key)}`)
+    parts.push(`${key}=${formatLogfmtValue(String(value))}`)
+  }
+  return parts.join(' ')
+}
+
+function unescape(text: string): string {
+  return text.replace(ESCAPE, (_all, octal?: string, hex?: string, unicode?: string, named?: string) => {
+    if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8))
+    const digits = hex ?? unicode
+    if (digits !== undefined) return String.fromCharCode(Number.parseInt(digits, 16))
+    return NAMED[named ?? ''] ?? named ?? ''
+  })
+}
+
+/** Where the quoted text that starts at `from` ends (its closing quote), or -1. */
+function closingQuote(line: string, from: number): number {
+  for (let at = from; at < line.length; at++) {
+    const character = line[at]
+    if (character === '\\') at++
+    else if (character === '"') return at
+  }
+  return -1
+}
+
+const isBlank = (character: string | undefined): boolean => character === ' ' || character === '\t'
+
+/** Reads one line. Total: any text gives a result; words without `=` are passed over. */
+export function parseLogfmt(line: string): LogfmtLine {
+  const fields: Record<string, string> = Object.create(null)
+  let torn = false
+  let at = 0
+  while (at < line.length) {
+    while (isBlank(line[at])) at++
+    const start = at
+    while (at < line.length && line[at] !== '=' && !isBlank(line[at])) at++
+    if (line[at] !== '=') continue
+    const key = line.slice(start, at)
+    at++
+    let value: string
+    if (line[at] === '"') {
+      const close = closingQuote(line, at + 1)
+      torn ||= close < 0
+      const end = close < 0 ? line.length : close
+      value = unescape(line.slice(at + 1, end))
+      at = end + 1
+    } else {
+      const from = at
+      while (at < line.length && !isBlank(line[at])) at++
+      value = line.slice(from, at)
+    }
+    if (key !== '' && !(key in fields)) fields[key] = value
+  }
+  return { fields, torn }
+}

@@ -1,0 +1,27 @@
+/** What {@link IapeerError} carries besides its message. */
+export interface IapeerErrorDetails {
+  /** Stable word a program can match on, e.g. `socket-path-too-long`. */
+  readonly code: string
+  /** What the person can do next, one sentence. */
+  readonly hint?: string
+  readonly cause?: unknown
+}
+
+/** Every error iapeer throws on purpose: match on `code`, never on the message. */
+export class IapeerError extends Error {
+  override readonly name: string = 'IapeerError'
+  readonly code: string
+  readonly hint: string | undefined
+
+  constructor(message: string, details: IapeerErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = details.code
+    this.hint = details.hint
+  }
+}
+
+/** The `code` of a Node system error (`ENOENT`, ...), or undefined for anything else. */
+export function errnoOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}

@@ -1,0 +1,1 @@
+export { type Identity, type IdentityParts, isIdentity, parseIdentity, toIdentity } from './identity.ts'

@@ -1,0 +1,6 @@
+export { formatLogfmt, formatLogfmtValue, type LogfmtInput, type LogfmtLine, parseLogfmt } from './codec/logfmt.ts'
+export { errnoOf, IapeerError, type IapeerErrorDetails } from './errors.ts'
+export * from './identity/index.ts'
+export * from './paths/index.ts'
+export * from './process/index.ts'
+export * from './storage/index.ts'

@@ -1,0 +1,2 @@
+export { type RecordLayout, type RecordPlace, recordLayout } from './record-layout.ts'
+export { iapeerRoot, rootRecordPlace } from './root-layout.ts'

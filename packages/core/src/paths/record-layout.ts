@@ -1,0 +1,38 @@
+import { join, resolve } from 'node:path'
+
+/** Where one recorder family keeps its files. Only `recordDir` is needed; iapeer sets all three. */
+export interface RecordPlace {
+  /** Holds `exits.log`, `lifecycle.log` and `server-deaths/`. */
+  readonly recordDir: string
+  /** Holds `canary/` and `intent/`. @default `<recordDir>/state` */
+  readonly stateDir?: string
+  /** Holds the copies of the scripts that recorders run from. @default `<recordDir>/lib` */
+  readonly libDir?: string
+}
+
+/** The absolute paths that follow from a {@link RecordPlace}. */
+export interface RecordLayout {
+  readonly recordDir: string
+  readonly exitsLog: string
+  readonly lifecycleLog: string
+  readonly deathsDir: string
+  readonly stateDir: string
+  readonly canaryDir: string
+  readonly intentDir: string
+  readonly libDir: string
+}
+
+export function recordLayout(place: RecordPlace): RecordLayout {
+  const recordDir = resolve(place.recordDir)
+  const stateDir = resolve(place.stateDir ?? join(recordDir, 'state'))
+  return {
+    recordDir,
+    exitsLog: join(recordDir, 'exits.log'),
+    lifecycleLog: join(recordDir, 'lifecycle.log'),
+    deathsDir: join(recordDir, 'server-deaths'),
+    stateDir,
+    canaryDir: join(stateDir, 'canary'),
+    intentDir: join(stateDir, 'intent'),
+    libDir: resolve(place.libDir ?? join(recordDir, 'lib')),
+  }
+}

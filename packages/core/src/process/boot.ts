@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs'
+import { errnoOf } from '../errors.ts'
+import { hasProcfs, readProcesses } from './process-identity.ts'
+
+function kernelBootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'EACCES' || code === 'EPERM') return '-'
+    throw error
+  }
+}
+
+/**
+ * One life of this system: kernel boot id and start time of pid 1, joined by `/`. A container restart keeps
+ * the boot id, so pid 1 tells them apart. A part that cannot be read is `-`. Without /proc it is `ps/<start of pid 1>`.
+ */
+export async function readBoot(): Promise<string> {
+  const first = (await readProcesses([1])).get(1)
+  const token = first?.kind === 'running' || first?.kind === 'zombie' ? first.token : '-'
+  return `${hasProcfs() ? kernelBootId() : 'ps'}/${token}`
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'tsup'
+import { packageBuild } from '../dev/src/build.ts'
+
+export default defineConfig(
+  packageBuild({
+    index: 'src/index.ts',
+    errors: 'src/errors.ts',
+    identity: 'src/identity/index.ts',
+    logfmt: 'src/codec/logfmt.ts',
+    paths: 'src/paths/index.ts',
+    process: 'src/process/index.ts',
+    storage: 'src/storage/index.ts',
+  }),
+)

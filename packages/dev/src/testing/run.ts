@@ -1,0 +1,24 @@
+import { execFile } from 'node:child_process'
+
+export interface Finished {
+  readonly exitCode: number | undefined
+  readonly signal: NodeJS.Signals | undefined
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command to its end; a failure is data. */
+export function run(
+  file: string,
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string; readonly limitMs?: number } = {},
+): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const { limitMs: timeout = 20_000, ...rest } = options
+    execFile(file, args, { ...rest, timeout, killSignal: 'SIGKILL', maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+      if (error !== null && typeof error.code === 'string') return reject(error)
+      const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : undefined
+      return resolve({ exitCode, signal: error?.signal ?? undefined, stdout, stderr })
+    })
+  })
+}

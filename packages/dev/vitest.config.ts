@@ -1,0 +1,3 @@
+import { packageTests } from './src/test-config.ts'
+
+export default packageTests('dev')
