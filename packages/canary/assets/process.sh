@@ -19,7 +19,7 @@ proc_look_procfs() {
     return 0
   fi
   # shellcheck disable=SC2086 # the words are the fields
-  proc_fields ${p_text##*)}
+  proc_fields ${p_text##*")"}
 }
 
 # The fields after the name: state is the first of them, the start time the twentieth.

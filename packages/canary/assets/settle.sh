@@ -185,13 +185,18 @@ facts_of() {
   case $2 in hs) CAUSE=host-shutdown ;; ss) CAUSE=service-stop ;; esac
 }
 
-# record WAIT_RC -> claim, line, snapshot, in this order. 0 recorded, 1 somebody else does it, 2 not written
+# record WAIT_RC -> claim, line, snapshot, in this order, each once however often it is called.
+# 0 recorded, 1 somebody else does it, 2 something could not be written (call again)
 record() {
-  SYSTEM=
-  case $1 in lost | boot | 1) ;; *) system_cause ;; esac
-  write_claim "$1" || return $?
-  facts_of "$1" "$SYSTEM"
-  write_line || return 2
+  if [ -z "${CLAIMED:-}" ]; then
+    SYSTEM=
+    case $1 in lost | boot | 1) ;; *) system_cause ;; esac
+    write_claim "$1" || return $?
+    CLAIMED=1
+    facts_of "$1" "$SYSTEM"
+    write_line && LINED=1
+  fi
+  [ -n "${LINED:-}" ] || { heal_torn_line && write_line && LINED=1; } || return 2
   write_snapshot || return 2
   forget
 }

@@ -150,7 +150,13 @@ settle() {
       ;;
     abandoned:*) log_state intent-withdrawn self abandoned ;;
   esac
-  record "$1"
+  # A folder that is full or read-only may be mended; after that time the claim, if there is one, is completed by reconcile.
+  record_left=300
+  until record "$1"; do
+    [ $? -eq 2 ] && [ $record_left -gt 0 ] || return 0
+    record_left=$((record_left - 1))
+    nap 1
+  done
 }
 
 main() {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { formatProcessId, identifyProcess, observeProcesses, type ProcessId, readBoot } from '@iapeer/core/process'
 import { installAssets, makeFolders } from './assets.ts'
@@ -10,9 +10,10 @@ import { settleIdentity } from './reconcile.ts'
 import { generationInputs } from './settle.ts'
 import { findTmux, runTool, scriptEnv, startRecorder } from './spawn.ts'
 import { type CanaryRecord, readCanaryRecord, readCanaryRecords } from './state-file.ts'
-import { endProcess } from './end-process.ts'
+import { endProcess, waitFor } from './end-process.ts'
 
 const ANSWER_LIMIT_MS = 3_000
+const ARMING_LIMIT_MS = 2_000
 
 export interface Armed {
   readonly state: 'spawned' | 'already'
@@ -20,8 +21,8 @@ export interface Armed {
   readonly serverPid: number
 }
 
-function refuse(code: string, message: string, cause?: unknown): never {
-  throw new IapeerError(message, { code, cause })
+function refuse(code: string, message: string): never {
+  throw new IapeerError(message, { code })
 }
 
 /** Asks the server on a socket for its pid: the one question that needs a process. */
@@ -47,16 +48,13 @@ function generationOf(boot: string, server: ProcessId): string {
 
 const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
 
-async function confirmArmed(layout: RecordLayout, name: { identity: string; gen: string }): Promise<boolean> {
-  for (let left = 100; left > 0; left--) {
+/** Another arming is under way: wait until its recorder has written its state file and lives. */
+function confirmArmed(layout: RecordLayout, name: { identity: string; gen: string }): Promise<boolean> {
+  return waitFor(async () => {
     const record = readCanaryRecord(layout, name)
-    if (record !== undefined && record !== 'corrupt') {
-      const [liveness] = await observeProcesses([record.recorder])
-      if (liveness === 'alive') return true
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  return false
+    if (record === undefined || record === 'corrupt') return false
+    return (await observeProcesses([record.recorder]))[0] === 'alive'
+  }, ARMING_LIMIT_MS)
 }
 
 interface Target {
@@ -100,7 +98,7 @@ async function reportLoss(layout: RecordLayout, lost: CanaryRecord): Promise<voi
 
 /**
  * The slow way of ensureCanary: settles what died unseen, asks the server who it is, and arms a watch.
- * @throws IapeerError for every reason that leaves the server unwatched
+ * @throws IapeerError for every reason that leaves the server unwatched; Node system errors of the folder
  */
 export async function armWatch(
   layout: RecordLayout,
@@ -108,22 +106,15 @@ export async function armWatch(
 ): Promise<Armed> {
   const { identity } = request
   const socketPath = checkSocketPath(request.socketPath)
-  try {
-    await makeFolders(layout)
-    await settleIdentity(layout, identity)
-    const tmux = findTmux(request.tmux)
-    const server = await askServer(tmux, socketPath)
-    const known = readCanaryRecords(layout, identity).records.find((record) => sameProcess(record.server, server))
-    const boot = known?.boot ?? (await readBoot())
-    const gen = known?.gen ?? generationOf(boot, server)
-    const lost = known !== undefined && (await observeProcesses([known.recorder]))[0] === 'gone' ? known : undefined
-    const armed = await startWatch(layout, tmux, { identity, socketPath, server, boot, gen })
-    if (lost !== undefined && armed.state === 'spawned') await reportLoss(layout, lost)
-    return armed
-  } catch (error) {
-    if (error instanceof IapeerError) throw error
-    const code = errnoOf(error)
-    if (code === undefined) throw error
-    return refuse('record-dir-unwritable', `cannot keep records in ${layout.recordDir}: ${error instanceof Error ? error.message : code}`, error)
-  }
+  await makeFolders(layout)
+  await settleIdentity(layout, identity)
+  const tmux = findTmux(request.tmux)
+  const server = await askServer(tmux, socketPath)
+  const known = readCanaryRecords(layout, identity).records.find((record) => sameProcess(record.server, server))
+  const boot = known?.boot ?? (await readBoot())
+  const gen = known?.gen ?? generationOf(boot, server)
+  const lost = known !== undefined && (await observeProcesses([known.recorder]))[0] === 'gone' ? known : undefined
+  const armed = await startWatch(layout, tmux, { identity, socketPath, server, boot, gen })
+  if (lost !== undefined && armed.state === 'spawned') await reportLoss(layout, lost)
+  return armed
 }

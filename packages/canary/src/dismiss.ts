@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
-import { endProcess, signalProcess, waitUntil } from './end-process.ts'
+import { endProcess, signalProcess, waitFor } from './end-process.ts'
 import { logLifecycle } from './log.ts'
 import { type CanaryOptions, checkedPlace } from './place.ts'
 import { settleGeneration } from './settle.ts'
@@ -34,7 +34,7 @@ async function askToLeave(layout: RecordLayout, record: CanaryRecord): Promise<v
   const marker = join(layout.canaryDir, `${record.identity}-${record.gen}.dismiss`)
   await writeFile(marker, '', { mode: 0o600 })
   await signalProcess(record.recorder, 'SIGCONT')
-  const left = await waitUntil(async () => {
+  const left = await waitFor(async () => {
     const now = readCanaryRecord(layout, record)
     if (now === undefined || now === 'corrupt') return true
     if (now.client !== undefined) await endProcess(now.client)

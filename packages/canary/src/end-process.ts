@@ -13,12 +13,12 @@ export async function signalProcess(id: ProcessId, signal: NodeJS.Signals): Prom
 
 export const endProcess = (id: ProcessId): Promise<void> => signalProcess(id, 'SIGTERM')
 
-/** Polls until `done` says so; false when the time is over. */
-export async function waitUntil(done: () => boolean | Promise<boolean>, limitMs: number): Promise<boolean> {
+/** Polls until there is an answer; false when the time is over. */
+export async function waitFor<T>(look: () => T | false | Promise<T | false>, limitMs: number): Promise<T | false> {
   const end = performance.now() + limitMs
-  while (!(await done())) {
-    if (performance.now() > end) return false
+  for (;;) {
+    const found = await look()
+    if (found !== false || performance.now() > end) return found
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  return true
 }

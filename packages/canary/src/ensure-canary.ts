@@ -52,14 +52,16 @@ async function ensure(layout: RecordLayout, identity: string, options: EnsureOpt
   return result
 }
 
-function failure(error: unknown): EnsureResult & { state: 'failed' } {
+/** A system error is a state too; one about a path of the record folder names the folder. */
+function failure(error: unknown, recordDir: string): EnsureResult & { state: 'failed' } {
   if (error instanceof IapeerError) {
     const reason = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`
     return { state: 'failed', code: error.code, reason }
   }
-  const code = errnoOf(error)
-  if (code === undefined) throw error
-  return { state: 'failed', code: 'system-error', reason: error instanceof Error ? error.message : code }
+  const errno = errnoOf(error)
+  if (errno === undefined || !(error instanceof Error)) throw error
+  if (!('path' in error)) return { state: 'failed', code: 'system-error', reason: error.message }
+  return { state: 'failed', code: 'record-dir-unwritable', reason: `cannot keep records in ${recordDir}: ${error.message}` }
 }
 
 /**
@@ -77,7 +79,7 @@ export async function ensureCanary(options: EnsureOptions): Promise<EnsureResult
       failing.delete(key)
       return result
     } catch (error) {
-      const failed = failure(error)
+      const failed = failure(error, layout.recordDir)
       if (failing.get(key) !== failed.code) {
         failing.set(key, failed.code)
         await logLifecycle(layout, { ev: 'canary', identity, state: 'failed', origin: 'ensure', reason: failed.reason })
@@ -85,6 +87,6 @@ export async function ensureCanary(options: EnsureOptions): Promise<EnsureResult
       return failed
     }
   } catch (error) {
-    return failure(error)
+    return failure(error, options.recordDir)
   }
 }

@@ -6,7 +6,7 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { formatProcessId, identifyProcess, type Liveness, observeProcess, parseProcessId } from '@iapeer/core/process'
 import { writeFileAtomic } from '@iapeer/core/storage'
 import { makeFolders } from './assets.ts'
-import { waitUntil } from './end-process.ts'
+import { waitFor } from './end-process.ts'
 import { logLifecycle } from './log.ts'
 import { type CanaryOptions, checkedPlace } from './place.ts'
 import { settleGeneration } from './settle.ts'
@@ -89,7 +89,7 @@ async function seeRecorded(place: Place): Promise<void> {
   const finished = (): boolean => readCanaryRecord(place.layout, place.name) === undefined
   const record = readCanaryRecord(place.layout, place.name)
   if (record === undefined || record === 'corrupt') return
-  if ((await observeProcess(record.recorder)) !== 'gone' && (await waitUntil(finished, RECORD_LIMIT_MS))) return
+  if ((await observeProcess(record.recorder)) !== 'gone' && (await waitFor(finished, RECORD_LIMIT_MS))) return
   await settleGeneration(place.layout, record)
 }
 

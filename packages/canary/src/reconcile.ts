@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
 import { collectAssets } from './assets.ts'
-import { signalProcess, waitUntil } from './end-process.ts'
+import { signalProcess, waitFor } from './end-process.ts'
 import { sweepIntents } from './intent.ts'
 import { logLifecycle } from './log.ts'
 import { checkedLayout, type RecordOptions, recordsAreOff } from './place.ts'
@@ -22,13 +22,17 @@ export interface ReconcileFinding {
   readonly outcome: 'watching' | 'unwatched' | 'corrupt-state' | Exclude<SettleOutcome, 'alive'>
 }
 
-/** The server is dead and its recorder lives: wake it if it was stopped, and let it finish. */
-async function letRecorderFinish(layout: RecordLayout, record: CanaryRecord): Promise<ReconcileFinding['outcome']> {
-  const finished = (): boolean => readCanaryRecord(layout, record) === undefined
-  if (await waitUntil(finished, 100)) return 'settled'
+/** The server is dead and its recorder lives: wake it if it was stopped, and let it finish; it may die over it. */
+async function letRecorderFinish(layout: RecordLayout, record: CanaryRecord): Promise<'settled' | 'lost' | 'busy'> {
+  const over = async (): Promise<'settled' | 'lost' | false> => {
+    if (readCanaryRecord(layout, record) === undefined) return 'settled'
+    return (await observeProcesses([record.recorder]))[0] === 'gone' && 'lost'
+  }
+  const atOnce = await waitFor(over, 100)
+  if (atOnce !== false) return atOnce
   await signalProcess(record.recorder, 'SIGCONT')
   if (record.client !== undefined) await signalProcess(record.client, 'SIGTERM')
-  return (await waitUntil(finished, RECORDER_LIMIT_MS)) ? 'settled' : 'busy'
+  return (await waitFor(over, RECORDER_LIMIT_MS)) || 'busy'
 }
 
 async function reconcileOne(layout: RecordLayout, boot: string, record: CanaryRecord): Promise<ReconcileFinding> {
@@ -37,7 +41,8 @@ async function reconcileOne(layout: RecordLayout, boot: string, record: CanaryRe
   const sameBoot = record.boot === boot
   if (sameBoot && server === 'unknown') return { identity, gen, outcome: 'unknown' }
   if (sameBoot && server === 'alive') return { identity, gen, outcome: recorder === 'gone' ? 'unwatched' : 'watching' }
-  if (sameBoot && recorder !== 'gone') return { identity, gen, outcome: await letRecorderFinish(layout, record) }
+  const left = sameBoot && recorder !== 'gone' ? await letRecorderFinish(layout, record) : 'lost'
+  if (left !== 'lost') return { identity, gen, outcome: left }
   const outcome = await settleGeneration(layout, record)
   return { identity, gen, outcome: outcome === 'alive' ? 'unknown' : outcome }
 }

@@ -1,0 +1,219 @@
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { run, until } from '@iapeer/dev/testing'
+import { afterEach, describe, expect, it } from 'vitest'
+import { canaryChannel, canaryStatus, dismissCanary, ensureCanary, listCanaries, recordPaths } from '../src/index.ts'
+import { deathOf, exited, exits, lifecycle, linesOf, recordOf, roots, settled, startFixture, statusOf, watched } from './support.ts'
+
+const newRoot = roots()
+
+describe('arming a running server', () => {
+  it('is idempotent under twenty calls at once from twenty processes', async () => {
+    const root = newRoot()
+    const server = await root.server()
+    const request = { identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir }
+    const children = Array.from({ length: 20 }, () => startFixture('ensure.mjs', request))
+    const states = await Promise.all(children.map(async (child) => JSON.parse(await linesOf(child)('{')).state))
+    await Promise.all(children.map(exited))
+    expect(states.filter((state) => state === 'spawned')).toHaveLength(1)
+    expect(states.filter((state) => state === 'already')).toHaveLength(19)
+    server.kill('SIGKILL')
+    await until('the record', () => exits(root.recordDir).length > 0)
+    await until('all to settle', async () => (await listCanaries({ recordDir: root.recordDir })).length === 0)
+    expect(exits(root.recordDir)).toHaveLength(1)
+  })
+
+  it('reports gen, pid and state, and starts no process when it is armed already', async () => {
+    const bob = await watched(newRoot())
+    expect(await statusOf(bob)).toMatchObject({ state: 'armed', mode: 'watch', gen: bob.gen, serverPid: bob.server.pid })
+    const before = recordOf(bob)
+    // No tmux is to be found: only an answer from the files is possible.
+    const again = await ensureCanary({ ...bob, socketPath: bob.server.socketPath, tmux: '/nowhere/tmux' })
+    expect(again).toEqual({ state: 'already', gen: bob.gen, serverPid: bob.server.pid })
+    expect(recordOf(bob)).toEqual(before)
+  })
+
+  it('changes no option, hook, buffer or window of the server', async () => {
+    const root = newRoot()
+    const server = await root.server()
+    const look = async () => {
+      const views = [['show-options', '-s'], ['show-options', '-g'], ['show-hooks', '-g'], ['show-environment', '-g'], ['list-buffers'], ['list-windows', '-a'], ['list-clients']]
+      return Promise.all(views.map(async (view) => (await server.tmux(...view)).stdout))
+    }
+    const before = await look()
+    await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+    expect(await look()).toEqual(before)
+  })
+
+  it('keeps 0700 folders and 0600 files', async () => {
+    const bob = await watched(newRoot())
+    bob.server.kill('SIGKILL')
+    await deathOf(bob)
+    for (const name of readdirSync(bob.recordDir, { recursive: true }).map(String)) {
+      const found = statSync(join(bob.recordDir, name), { throwIfNoEntry: false })
+      if (found !== undefined) expect([name, (found.mode & 0o777).toString(8)]).toEqual([name, found.isDirectory() ? '700' : '600'])
+    }
+  })
+
+  it('a server that dies while it is being armed is recorded or failed, never left blind', async () => {
+    const outcomes = new Set<string>()
+    for (let round = 0; round < 25; round++) {
+      const root = newRoot()
+      const server = await root.server()
+      const arming = ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+      await new Promise((resolve) => setTimeout(resolve, round * 2))
+      server.kill('SIGKILL')
+      const result = await arming
+      outcomes.add(result.state)
+      if (result.state === 'spawned') {
+        await settled({ ...result, root, identity: 'claude-bob', server, recordDir: root.recordDir })
+        expect(exits(root.recordDir)).toHaveLength(1)
+      } else expect(result.state).toBe('failed')
+    }
+    expect([...outcomes].sort()).toEqual(['failed', 'spawned'])
+  })
+
+  it('a stopped server that is not watched yet is a clear failure within a few seconds', async () => {
+    const root = newRoot()
+    const server = await root.server()
+    server.kill('SIGSTOP')
+    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+    expect(result).toMatchObject({ state: 'failed', code: 'server-unresponsive' })
+    server.kill('SIGCONT')
+    expect((await server.tmux('list-sessions')).exitCode).toBe(0)
+  })
+})
+
+describe('what cannot be watched says why', () => {
+  it.each([
+    ['an identity without a dash', { identity: 'bob' }, 'invalid-identity'],
+    ['an identity with a slash', { identity: 'claude-../x' }, 'invalid-identity'],
+    ['a newline in the socket path', { socketPath: '/tmp/a\nb' }, 'invalid-path'],
+    ['a newline in the record folder', { recordDir: '/tmp/a\nb' }, 'invalid-path'],
+    ['an empty record folder', { recordDir: '' }, 'invalid-path'],
+    ['a socket path that is too long', { socketPath: `/tmp/${'x'.repeat(120)}` }, 'socket-path-too-long'],
+    ['tmux that is not there', { tmux: '/nowhere/tmux' }, 'tmux-missing'],
+  ])('%s', async (_what, change, code) => {
+    const root = newRoot()
+    const base = { identity: 'claude-bob', socketPath: root.socket(), recordDir: root.recordDir }
+    expect(await ensureCanary({ ...base, ...change })).toMatchObject({ state: 'failed', code, reason: expect.stringMatching(/.{10,}/) })
+  })
+
+  it('no server on the socket, a stale socket, or a file that is none', async () => {
+    const root = newRoot()
+    const request = { identity: 'claude-bob', socketPath: root.socket(), recordDir: root.recordDir }
+    expect(await ensureCanary(request)).toMatchObject({ state: 'failed', code: 'no-server' })
+    const server = await root.server()
+    await server.end()
+    expect(await ensureCanary(request)).toMatchObject({ state: 'failed', code: 'no-server' })
+    writeFileSync(root.socket('plain'), 'no socket')
+    expect(await ensureCanary({ ...request, socketPath: root.socket('plain') })).toMatchObject({ state: 'failed', code: 'no-server' })
+    expect(await canaryStatus({ identity: 'claude-bob', recordDir: root.recordDir })).toEqual({ state: 'none' })
+  })
+
+  it('a failure that repeats is logged once, and again after it was mended', async () => {
+    const root = newRoot()
+    const request = { identity: 'claude-bob', socketPath: root.socket(), recordDir: root.recordDir }
+    for (let round = 0; round < 3; round++) await ensureCanary(request)
+    const failures = () => lifecycle(root.recordDir).filter((line) => line['state'] === 'failed').length
+    expect(failures()).toBe(1)
+    const server = await root.server()
+    expect((await ensureCanary(request)).state).toBe('spawned')
+    server.kill('SIGKILL')
+    await until('the record', () => exits(root.recordDir).length > 0)
+    await ensureCanary(request)
+    expect(failures()).toBe(2)
+  })
+
+  it('a record folder that is a file', async () => {
+    const root = newRoot()
+    const server = await root.server()
+    writeFileSync(root.recordDir, 'in the way')
+    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+    expect(result).toMatchObject({ state: 'failed', code: 'record-dir-unwritable' })
+    expect(server.alive()).toBe(true)
+    rmSync(root.recordDir)
+  })
+})
+
+describe('the switch', () => {
+  afterEach(() => {
+    delete process.env['IAPEER_RECORDS']
+  })
+
+  it('IAPEER_RECORDS=off skips, and nothing is written', async () => {
+    const root = newRoot()
+    const server = await root.server()
+    process.env['IAPEER_RECORDS'] = 'off'
+    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+    expect(result).toEqual({ state: 'skipped', reason: 'IAPEER_RECORDS=off' })
+    expect(statSync(root.recordDir, { throwIfNoEntry: false })).toBeUndefined()
+  })
+})
+
+describe('paths', () => {
+  it.each(['with space', "quo'te", 'dou"ble', '$HOME', 'back\\slash', 'grün-日本', 'a=b', '#{pid}', '*'])('a folder named %s', async (name) => {
+    const root = newRoot()
+    const folder = join(root.path, name)
+    mkdirSync(folder)
+    const server = await root.server(join(folder, 's'))
+    const recordDir = join(folder, 'rec')
+    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir })
+    expect(result.state).toBe('spawned')
+    if (result.state !== 'spawned') return
+    server.kill('SIGKILL')
+    const line = await deathOf({ root, identity: 'claude-bob', server, gen: result.gen, recordDir })
+    expect(dirname(line['forensics'] ?? '')).toBe(recordPaths({ recordDir }).deathsDir)
+  })
+})
+
+describe('living on', () => {
+  it('scripts that are replaced or removed under a running canary disarm nothing', async () => {
+    const bob = await watched(newRoot())
+    const lib = recordOf(bob)?.lib ?? ''
+    for (const name of readdirSync(lib)) writeFileSync(join(lib, name), 'exit 42\n')
+    rmSync(lib, { recursive: true })
+    bob.server.kill('SIGKILL')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
+  })
+
+  it('a damaged copy of the scripts is mended at the next arming', async () => {
+    const root = newRoot()
+    const bob = await watched(root)
+    const lib = recordOf(bob)?.lib ?? ''
+    writeFileSync(join(lib, 'watch.sh'), 'exit 42\n')
+    const eve = await watched(root, { identity: 'claude-eve', socketPath: root.socket('e') })
+    expect(recordOf(eve)?.lib).toBe(lib)
+    eve.server.kill('SIGKILL')
+    await deathOf(eve)
+  })
+
+  it('dismissing ends the watch and its processes; a later end is not recorded', async () => {
+    const bob = await watched(newRoot())
+    const record = recordOf(bob)
+    expect(await dismissCanary(bob)).toEqual({ state: 'dismissed', gens: [bob.gen] })
+    await until('recorder and client to go', () => [record?.recorder.pid, record?.client?.pid].every((pid) => statSync(`/proc/${pid}`, { throwIfNoEntry: false }) === undefined))
+    expect(readdirSync(join(bob.recordDir, 'state', 'canary'))).toEqual([])
+    expect((await bob.server.tmux('list-sessions')).exitCode).toBe(0)
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    expect(exits(bob.recordDir)).toEqual([])
+    expect(await dismissCanary(bob)).toEqual({ state: 'none', gens: [] })
+  })
+
+  it('dismissing a stopped recorder works too, and the server can be armed again', async () => {
+    const bob = await watched(newRoot())
+    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGSTOP')
+    expect((await dismissCanary(bob)).state).toBe('dismissed')
+    const again = await ensureCanary({ ...bob, socketPath: bob.server.socketPath })
+    expect(again).toMatchObject({ state: 'spawned', gen: bob.gen })
+    bob.server.kill('SIGKILL')
+    await deathOf(bob)
+  })
+
+  it('the channel is named after the identity', async () => {
+    expect(canaryChannel('claude-bob')).toBe('iap-canary-claude-bob')
+    expect(() => canaryChannel('nonsense')).toThrow(/not an identity/)
+    expect((await run('tmux', ['-V'])).stdout).toMatch(/^tmux /)
+  })
+})

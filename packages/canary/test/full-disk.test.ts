@@ -1,0 +1,113 @@
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run, until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { ensureCanary, reconcile } from '../src/index.ts'
+import { claimOf, deathOf, exits, type Root, recordOf, roots, tearDown, type Watched, expectSilence } from './support.ts'
+
+const newRoot = roots()
+const mayMount = process.platform === 'linux' && process.getuid?.() === 0
+if (!mayMount) process.stderr.write('skipped: full and read-only folders need root on Linux (they mount a small tmpfs)\n')
+
+/** A root whose record folder is on a file system of 1 MiB of its own. */
+async function smallRoot(): Promise<Root & { remount: (how: 'ro' | 'rw') => Promise<void>; fill: () => () => void }> {
+  const root = newRoot()
+  const disk = join(root.path, 'disk')
+  mkdirSync(disk)
+  expect((await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'iapeer-test', disk])).exitCode).toBe(0)
+  root.track(() => run('umount', ['-l', disk]))
+  const remount = async (how: 'ro' | 'rw'): Promise<void> => {
+    expect((await run('mount', ['-o', `remount,bind,${how}`, disk])).exitCode).toBe(0)
+  }
+  const fill = (): (() => void) => {
+    const path = join(disk, 'filler')
+    try {
+      for (;;) writeFileSync(path, Buffer.alloc(4096), { flag: 'a' })
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOSPC' })
+    }
+    return () => rmSync(path)
+  }
+  return { ...root, recordDir: join(disk, 'rec'), remount, fill }
+}
+
+async function watchedOn(root: Root): Promise<Watched> {
+  const server = await root.server()
+  const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+  if (result.state !== 'spawned') throw new Error(`not armed: ${JSON.stringify(result)}`)
+  return { root, identity: 'claude-bob', server, gen: result.gen, recordDir: root.recordDir }
+}
+
+describe.skipIf(!mayMount)('a folder that cannot be written', () => {
+  it('read-only at arming is a failed state with a reason, and the server is untouched', async () => {
+    const root = await smallRoot()
+    await root.remount('ro')
+    const server = await root.server()
+    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+    expect(result).toMatchObject({ state: 'failed', code: 'record-dir-unwritable', reason: expect.stringContaining(root.recordDir) })
+    expect((await server.tmux('list-sessions')).exitCode).toBe(0)
+  })
+
+  it('full at arming is a failed state, and nothing half-written is left', async () => {
+    const root = await smallRoot()
+    mkdirSync(root.recordDir)
+    root.fill()
+    const server = await root.server()
+    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+    expect(result).toMatchObject({ state: 'failed' })
+    expect(existsSync(join(root.recordDir, 'exits.log'))).toBe(false)
+    expect(server.alive()).toBe(true)
+  })
+
+  it('full at death: the claim holds the facts, and the line follows when there is room', async () => {
+    const root = await smallRoot()
+    const bob = await watchedOn(root)
+    const makeRoom = root.fill()
+    bob.server.kill('SIGKILL')
+    await until('the claim', () => claimOf(bob) !== undefined)
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    expect(exits(bob.recordDir).filter((line) => line['forensics'] !== undefined)).toEqual([])
+    makeRoom()
+    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished', mode: 'watch', wait_rc: '1' })
+  })
+
+  it('full at death and the recorder killed over it: reconcile completes from the claim', async () => {
+    const root = await smallRoot()
+    const bob = await watchedOn(root)
+    const makeRoom = root.fill()
+    bob.server.kill('SIGTERM')
+    await until('the claim', () => claimOf(bob) !== undefined)
+    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGKILL')
+    expect((await reconcile(bob))[0]).toMatchObject({ outcome: 'unwritable' })
+    makeRoom()
+    expect((await reconcile(bob))[0]).toMatchObject({ outcome: 'completed' })
+    expect(await deathOf(bob)).toMatchObject({ cause: 'signaled-server-gone', mode: 'watch', wait_rc: '0' })
+  })
+
+  it('read-only at death: recorded with its true cause as soon as it can be', async () => {
+    const root = await smallRoot()
+    const bob = await watchedOn(root)
+    await root.remount('ro')
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await root.remount('rw')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
+  })
+
+  it('removed while armed: it is made again, and the death recorded', async () => {
+    const root = newRoot()
+    const bob = await watchedOn(root)
+    rmSync(root.recordDir, { recursive: true })
+    bob.server.kill('SIGKILL')
+    await until('the snapshot', () => statSync(exits(bob.recordDir)[0]?.['forensics'] ?? '/nowhere', { throwIfNoEntry: false }))
+    expect(exits(bob.recordDir)).toHaveLength(1)
+  })
+
+  it('a full folder cannot make a deliberate teardown loud', async () => {
+    const root = await smallRoot()
+    const bob = await watchedOn(root)
+    await tearDown(bob)
+    await expectSilence(bob)
+  })
+})

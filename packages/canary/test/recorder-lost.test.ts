@@ -1,0 +1,155 @@
+import { appendFileSync, existsSync, lstatSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { ensureCanary, listCanaries, reconcile } from '../src/index.ts'
+import { claimOf, deathOf, exited, exits, lifecycle, linesOf, recordOf, roots, startFixture, statusOf, type Watched, watched } from './support.ts'
+
+const newRoot = roots()
+
+async function killRecorder(of: Watched): Promise<void> {
+  const pid = recordOf(of)?.recorder.pid ?? 0
+  process.kill(pid, 'SIGKILL')
+  await until('the recorder to go', () => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')))
+}
+
+describe('a recorder that is killed', () => {
+  it('with its server: exactly one recorder-lost at the next reconcile', async () => {
+    const bob = await watched(newRoot())
+    await killRecorder(bob)
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    expect(await reconcile(bob)).toEqual([{ identity: 'claude-bob', gen: bob.gen, outcome: 'recorded' }])
+    expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost', mode: 'none', wait_rc: 'unknown', recorder: 'none' })
+    expect(await reconcile(bob)).toEqual([])
+    await deathOf(bob)
+  })
+
+  it('with its server: exactly one recorder-lost at the next ensureCanary, also when a successor is there', async () => {
+    const root = newRoot()
+    const bob = await watched(root)
+    await killRecorder(bob)
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    const successor = await root.server(bob.server.socketPath)
+    const armed = await ensureCanary({ ...bob, socketPath: bob.server.socketPath })
+    expect(armed).toMatchObject({ state: 'spawned', serverPid: successor.pid })
+    expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost' })
+    expect(exits(root.recordDir)).toHaveLength(1)
+  })
+
+  it('without its server: the next ensureCanary says so once and arms the same generation again', async () => {
+    const bob = await watched(newRoot())
+    const orphan = recordOf(bob)?.client?.pid
+    await killRecorder(bob)
+    expect(await statusOf(bob)).toMatchObject({ state: 'lost' })
+    expect(await reconcile(bob)).toEqual([{ identity: 'claude-bob', gen: bob.gen, outcome: 'unwatched' }])
+    expect(await ensureCanary({ ...bob, socketPath: bob.server.socketPath })).toMatchObject({ state: 'spawned', gen: bob.gen })
+    await until('the orphaned client to go', () => !existsSync(`/proc/${orphan}`))
+    expect(lifecycle(bob.recordDir).filter((line) => line['state'] === 'recorder-lost')).toHaveLength(1)
+    expect(exits(bob.recordDir)).toEqual([])
+    bob.server.kill('SIGKILL')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
+  })
+
+  it('in another boot it is a host-reboot, once', async () => {
+    const bob = await watched(newRoot())
+    await killRecorder(bob)
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    const path = join(bob.recordDir, 'state', 'canary', `${bob.identity}-${bob.gen}`)
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/^boot=.*$/m, 'boot=00000000-0000-0000-0000-000000000000/1'))
+    await reconcile(bob)
+    expect(await deathOf(bob)).toMatchObject({ cause: 'host-reboot', mode: 'none' })
+  })
+})
+
+/** Brings a generation to the point where its recorder has claimed the death and was killed before the line. */
+async function claimedOnly(of: Watched): Promise<void> {
+  const recorder = recordOf(of)?.recorder
+  await killRecorder(of)
+  of.server.kill('SIGKILL')
+  await of.server.gone()
+  const target = `rc=1,ev=server,rec=${recorder?.pid}:${recorder?.token},ts=1781106127113`
+  const deaths = join(of.recordDir, 'server-deaths')
+  symlinkSync(target, join(deaths, `${of.identity}-${of.gen}.claim`))
+}
+
+describe('a recorder killed between claim and line', () => {
+  it('is completed once, with the facts of the claim', async () => {
+    const bob = await watched(newRoot())
+    await claimedOnly(bob)
+    expect(await reconcile(bob)).toEqual([{ identity: 'claude-bob', gen: bob.gen, outcome: 'completed' }])
+    expect(await deathOf(bob)).toMatchObject({ ts: '2026-06-10T15:42:07.113Z', cause: 'server-vanished', mode: 'watch', wait_rc: '1' })
+    expect(await reconcile(bob)).toEqual([])
+  })
+
+  it('is completed once by eight reconcilers at once', async () => {
+    const bob = await watched(newRoot())
+    await claimedOnly(bob)
+    const children = Array.from({ length: 8 }, () => startFixture('reconcile.mjs', { recordDir: bob.recordDir }))
+    await Promise.all(children.map((child) => linesOf(child)('[')))
+    await Promise.all(children.map(exited))
+    await deathOf(bob)
+    expect(lstatSync(join(bob.recordDir, 'server-deaths', `${bob.identity}-${bob.gen}.claim.takeover1`), { throwIfNoEntry: false })).toBeUndefined()
+  })
+
+  it('is completed even when its state file is gone, and when a completer died over it', async () => {
+    const bob = await watched(newRoot())
+    await claimedOnly(bob)
+    rmSync(join(bob.recordDir, 'state', 'canary', `${bob.identity}-${bob.gen}`))
+    const claim = join(bob.recordDir, 'server-deaths', `${bob.identity}-${bob.gen}.claim`)
+    symlinkSync('4194000:1', `${claim}.takeover1`)
+    expect(await reconcile(bob)).toEqual([{ identity: 'claude-bob', gen: bob.gen, outcome: 'completed' }])
+    expect(exits(bob.recordDir)).toEqual([expect.objectContaining({ gen: bob.gen, server_pid: 'unknown', cause: 'server-vanished' })])
+  })
+
+  it('a torn last line does not swallow the completed one', async () => {
+    const bob = await watched(newRoot())
+    await claimedOnly(bob)
+    appendFileSync(join(bob.recordDir, 'exits.log'), `ts=2026-06-10T15:42:07.113Z ev=server-exit identity=claude-bob gen=${bob.gen} server_`)
+    await reconcile(bob)
+    const lines = exits(bob.recordDir).filter((line) => line['forensics'] !== undefined)
+    expect(lines).toEqual([expect.objectContaining({ gen: bob.gen, server_pid: String(bob.server.pid) })])
+  })
+
+  it('eight reconcilers at once make one recorder-lost of an unclaimed death', async () => {
+    const bob = await watched(newRoot())
+    await killRecorder(bob)
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    const children = Array.from({ length: 8 }, () => startFixture('reconcile.mjs', { recordDir: bob.recordDir }))
+    await Promise.all(children.map(exited))
+    expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost' })
+  })
+})
+
+describe('a stopped recorder', () => {
+  it('of a dead server is continued by reconcile and writes its own record', async () => {
+    const bob = await watched(newRoot())
+    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGSTOP')
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    expect(await reconcile(bob)).toEqual([{ identity: 'claude-bob', gen: bob.gen, outcome: 'settled' }])
+    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished', mode: 'watch' })
+  })
+})
+
+describe('damaged files', () => {
+  it('a corrupt state file is kept beside, said, and stops nothing else', async () => {
+    const root = newRoot()
+    const bob = await watched(root)
+    const eve = await watched(root, { identity: 'claude-eve', socketPath: root.socket('e') })
+    const path = join(root.recordDir, 'state', 'canary', `${bob.identity}-${bob.gen}`)
+    writeFileSync(path, '\u0000garbage\n')
+    const findings = await reconcile(bob)
+    expect(findings).toContainEqual({ identity: 'claude-bob', gen: bob.gen, outcome: 'corrupt-state' })
+    expect(findings).toContainEqual({ identity: 'claude-eve', gen: eve.gen, outcome: 'watching' })
+    expect(readFileSync(`${path}.corrupt`, 'utf8')).toBe('\u0000garbage\n')
+    expect(await listCanaries(root)).toHaveLength(1)
+    // Its recorder still lives and records; it needs no file for that.
+    bob.server.kill('SIGKILL')
+    await until('the record', () => claimOf(bob) !== undefined && exits(root.recordDir).length > 0)
+    unlinkSync(`${path}.corrupt`)
+  })
+})

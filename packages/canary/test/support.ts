@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseLogfmt } from '@iapeer/core/logfmt'
+import { asyncCleanups, privateFolder, startServer, type TestServer, until } from '@iapeer/dev/testing'
+import { expect } from 'vitest'
+import { canaryStatus, completeIntent, declareIntent, dismissCanary, ensureCanary } from '../src/index.ts'
+import { type CanaryRecord, parseGenerationName, readCanaryRecord } from '../src/state-file.ts'
+import { recordLayout } from '@iapeer/core/paths'
+
+/** One root with at most a few servers; everything in it is ended and removed after the test. */
+export interface Root {
+  readonly recordDir: string
+  readonly path: string
+  /** A socket path inside the root. */
+  readonly socket: (name?: string) => string
+  readonly server: (socketPath?: string, command?: string) => Promise<TestServer>
+  readonly track: (undo: () => unknown) => void
+}
+
+export interface Watched {
+  readonly root: Root
+  readonly identity: string
+  readonly server: TestServer
+  readonly gen: string
+  readonly recordDir: string
+}
+
+/** Call once per test file, at the top: gives roots that clean up after each test. */
+export function roots(): () => Root {
+  const track = asyncCleanups()
+  return () => {
+    const folder = privateFolder()
+    const recordDir = join(folder.path, 'rec')
+    track(folder.remove)
+    track(() => endCanaries(recordDir))
+    const socket = (name = 's'): string => join(folder.path, name)
+    const server = async (socketPath = socket(), command?: string): Promise<TestServer> => {
+      const started = await startServer(socketPath, command)
+      track(started.end)
+      return started
+    }
+    return { recordDir, path: folder.path, socket, server, track }
+  }
+}
+
+/** Lets recorders finish and ends whatever watches are left under a folder. */
+async function endCanaries(recordDir: string): Promise<void> {
+  const folder = join(recordDir, 'state', 'canary')
+  const names = (): string[] => (existsSync(folder) ? readdirSync(folder) : [])
+  for (const name of names()) {
+    const parsed = parseGenerationName(name)
+    if (parsed !== undefined) await dismissCanary({ identity: parsed.identity, recordDir })
+  }
+  await until('recorders to finish', () => names().every((name) => parseGenerationName(name) === undefined))
+}
+
+/** A server with an armed watch. */
+export async function watched(root: Root, options: { identity?: string; socketPath?: string; command?: string } = {}): Promise<Watched> {
+  const { identity = 'claude-bob', socketPath = root.socket(), command } = options
+  const { recordDir } = root
+  const server = await root.server(socketPath, command)
+  const result = await ensureCanary({ identity, socketPath, recordDir })
+  if (result.state !== 'spawned') throw new Error(`not armed: ${JSON.stringify(result)}`)
+  return { root, identity, server, gen: result.gen, recordDir }
+}
+
+export function readLines(path: string): Readonly<Record<string, string>>[] {
+  if (!existsSync(path)) return []
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => parseLogfmt(line).fields)
+}
+
+export const exits = (recordDir: string) => readLines(join(recordDir, 'exits.log'))
+export const lifecycle = (recordDir: string) => readLines(join(recordDir, 'lifecycle.log'))
+
+const key = (of: { identity: string; gen: string }): string => `${of.identity}-${of.gen}`
+
+export function claimOf(of: Watched): string | undefined {
+  const path = join(of.recordDir, 'server-deaths', `${key(of)}.claim`)
+  return lstatSync(path, { throwIfNoEntry: false }) === undefined ? undefined : readlinkSync(path)
+}
+
+export function recordOf(of: { recordDir: string; identity: string; gen: string }): CanaryRecord | undefined {
+  const record = readCanaryRecord(recordLayout(of), of)
+  return record === 'corrupt' ? undefined : record
+}
+
+/** Waits until the recorder has finished with a generation: its state file is gone. */
+export const settled = (of: Watched, limitMs?: number) =>
+  until(`settling of ${key(of)}`, () => !existsSync(join(of.recordDir, 'state', 'canary', key(of))), limitMs)
+
+/** The one line of a death, once it is settled; checks claim, line and snapshot together. */
+export async function deathOf(of: Watched, limitMs?: number): Promise<Readonly<Record<string, string>>> {
+  await settled(of, limitMs)
+  const lines = exits(of.recordDir).filter((line) => line['gen'] === of.gen)
+  expect(lines).toHaveLength(1)
+  const [line = {}] = lines
+  expect(line).toMatchObject({ ev: 'server-exit', identity: of.identity, server_pid: String(of.server.pid) })
+  expect(claimOf(of)).toMatch(/^rc=\w+,ev=server,rec=\d+:\S+,ts=\d+/)
+  const snapshot = readFileSync(line['forensics'] ?? '', 'utf8')
+  expect(snapshot).toMatch(new RegExp(`^server-death identity=${of.identity} gen=${of.gen} `))
+  expect(snapshot.endsWith('\n--- end\n')).toBe(true)
+  return line
+}
+
+/** The generation is settled and left nothing that says death. */
+export async function expectSilence(of: Watched, limitMs?: number): Promise<void> {
+  await settled(of, limitMs)
+  expect(claimOf(of)).toBeUndefined()
+  expect(exits(of.recordDir).filter((line) => line['gen'] === of.gen)).toEqual([])
+  expect(existsSync(join(of.recordDir, 'state', 'intent', key(of)))).toBe(false)
+}
+
+/** A deliberate teardown the way a program does it. */
+export async function tearDown(of: Watched): Promise<void> {
+  const { identity, gen, recordDir } = of
+  const declared = await declareIntent({ identity, gen, recordDir, by: 'test', why: 'teardown' })
+  expect(declared.state).toBe('declared')
+  await of.server.tmux('kill-server')
+  await of.server.gone()
+  await completeIntent({ identity, gen, recordDir })
+}
+
+export async function statusOf(of: Watched) {
+  return canaryStatus({ identity: of.identity, recordDir: of.recordDir })
+}
+
+const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
+
+/** Runs one of test/fixtures in a process of its own (against the built package) with a JSON argument. */
+export function startFixture(name: string, argument: unknown, env: NodeJS.ProcessEnv = process.env): ChildProcess {
+  return spawn(process.execPath, [fixture(name), JSON.stringify(argument)], { env, stdio: ['pipe', 'pipe', 'inherit'] })
+}
+
+/** What a fixture prints, line by line. */
+export function linesOf(child: ChildProcess): (wanted: string) => Promise<string> {
+  let text = ''
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+  })
+  return (wanted) => until(`${wanted} from a fixture`, () => text.split('\n').find((line) => line.startsWith(wanted)))
+}
+
+export const exited = (child: ChildProcess): Promise<void> =>
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve()
+    : new Promise((resolve) => child.once('exit', () => resolve()))
