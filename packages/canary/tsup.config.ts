@@ -3,5 +3,8 @@ import { packageBuild } from '../dev/src/build.ts'
 
 // core is bundled: people install this package alone, so it has no dependency at all once published.
 export default defineConfig(
-  packageBuild({ index: 'src/index.ts', bin: 'src/bin/main.ts' }, { noExternal: [/^@iapeer\/core/], minifySyntax: true }),
+  packageBuild(
+    { index: 'src/index.ts', bin: 'src/bin/main.ts' },
+    { noExternal: [/^@iapeer\/core/], minifySyntax: true },
+  ),
 )

@@ -2,15 +2,21 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { formatProcessId, identifyProcess, observeProcesses, type ProcessId, readBoot } from '@iapeer/core/process'
+import {
+  formatProcessId,
+  identifyProcess,
+  observeProcesses,
+  type ProcessId,
+  readBoot,
+} from '@iapeer/core/process'
 import { installAssets, makeFolders } from './assets.ts'
+import { endProcess, waitFor } from './end-process.ts'
 import { logLifecycle } from './log.ts'
 import { checkSocketPath, socketIdOf } from './place.ts'
 import { settleIdentity } from './reconcile.ts'
 import { generationInputs } from './settle.ts'
 import { findTmux, runTool, scriptEnv, startRecorder } from './spawn.ts'
 import { type CanaryRecord, readCanaryRecord, readCanaryRecords } from './state-file.ts'
-import { endProcess, waitFor } from './end-process.ts'
 
 const ANSWER_LIMIT_MS = 3_000
 const ARMING_LIMIT_MS = 2_000
@@ -30,7 +36,10 @@ async function askServer(tmux: string, socketPath: string): Promise<ProcessId> {
   const args = ['-S', socketPath, 'display-message', '-p', '#{pid}']
   const answer = await runTool(tmux, args, { env: scriptEnv({}), limitMs: ANSWER_LIMIT_MS })
   if (answer.timedOut) {
-    refuse('server-unresponsive', `the tmux server at ${socketPath} did not answer within ${ANSWER_LIMIT_MS / 1000} s`)
+    refuse(
+      'server-unresponsive',
+      `the tmux server at ${socketPath} did not answer within ${ANSWER_LIMIT_MS / 1000} s`,
+    )
   }
   const said = answer.stderr.trim().split('\n')[0] ?? ''
   const pid = Number(answer.stdout.trim())
@@ -38,12 +47,21 @@ async function askServer(tmux: string, socketPath: string): Promise<ProcessId> {
     refuse('no-server', `no tmux server answers at ${socketPath}${said === '' ? '' : ` (tmux: ${said})`}`)
   }
   const server = await identifyProcess(pid)
-  return server ?? refuse('server-unreadable', `the tmux server at ${socketPath} (pid ${pid}) ended, or its start time cannot be read`)
+  return (
+    server ??
+    refuse(
+      'server-unreadable',
+      `the tmux server at ${socketPath} (pid ${pid}) ended, or its start time cannot be read`,
+    )
+  )
 }
 
 /** The same server has the same generation for whoever arms it, so a second recorder can never record it twice. */
 function generationOf(boot: string, server: ProcessId): string {
-  return createHash('sha256').update(`${boot} ${formatProcessId(server)}`).digest('hex').slice(0, 16)
+  return createHash('sha256')
+    .update(`${boot} ${formatProcessId(server)}`)
+    .digest('hex')
+    .slice(0, 16)
 }
 
 const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
@@ -79,7 +97,10 @@ async function startWatch(layout: RecordLayout, tmux: string, target: Target): P
   if (line === 'already' && (await confirmArmed(layout, target))) return { state: 'already', ...armed }
   if (line?.startsWith('failed ')) return refuse('arming-failed', line.slice('failed '.length))
   await dropHalfArmed(layout, target)
-  return refuse('arming-failed', line === 'already' ? 'another arming of this server did not finish' : 'the recorder did not report')
+  return refuse(
+    'arming-failed',
+    line === 'already' ? 'another arming of this server did not finish' : 'the recorder did not report',
+  )
 }
 
 /** A recorder that was given up leaves its client and its state file behind. */
@@ -110,10 +131,13 @@ export async function armWatch(
   await settleIdentity(layout, identity)
   const tmux = findTmux(request.tmux)
   const server = await askServer(tmux, socketPath)
-  const known = readCanaryRecords(layout, identity).records.find((record) => sameProcess(record.server, server))
+  const known = readCanaryRecords(layout, identity).records.find((record) =>
+    sameProcess(record.server, server),
+  )
   const boot = known?.boot ?? (await readBoot())
   const gen = known?.gen ?? generationOf(boot, server)
-  const lost = known !== undefined && (await observeProcesses([known.recorder]))[0] === 'gone' ? known : undefined
+  const lost =
+    known !== undefined && (await observeProcesses([known.recorder]))[0] === 'gone' ? known : undefined
   const armed = await startWatch(layout, tmux, { identity, socketPath, server, boot, gen })
   if (lost !== undefined && armed.state === 'spawned') await reportLoss(layout, lost)
   return armed

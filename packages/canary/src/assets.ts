@@ -14,7 +14,13 @@ const COPY_REST_MS = 3_600_000
 
 /** Makes the folders of a layout, 0700. Idempotent. */
 export async function makeFolders(layout: RecordLayout): Promise<void> {
-  for (const folder of [layout.recordDir, layout.deathsDir, layout.canaryDir, layout.intentDir, layout.libDir]) {
+  for (const folder of [
+    layout.recordDir,
+    layout.deathsDir,
+    layout.canaryDir,
+    layout.intentDir,
+    layout.libDir,
+  ]) {
     const made = await mkdir(folder, { recursive: true, mode: 0o700 })
     if (made !== undefined) await chmod(folder, 0o700)
   }
@@ -52,6 +58,7 @@ export async function collectAssets(layout: RecordLayout): Promise<void> {
   for (const name of names) {
     if (!COPY_NAME.test(name) || used.has(name)) continue
     const folder = join(layout.libDir, name)
-    if (Date.now() - (await stat(folder)).mtimeMs > COPY_REST_MS) await rm(folder, { recursive: true, force: true })
+    if (Date.now() - (await stat(folder)).mtimeMs > COPY_REST_MS)
+      await rm(folder, { recursive: true, force: true })
   }
 }

@@ -14,7 +14,10 @@ export async function signalProcess(id: ProcessId, signal: NodeJS.Signals): Prom
 export const endProcess = (id: ProcessId): Promise<void> => signalProcess(id, 'SIGTERM')
 
 /** Polls until there is an answer; false when the time is over. */
-export async function waitFor<T>(look: () => T | false | Promise<T | false>, limitMs: number): Promise<T | false> {
+export async function waitFor<T>(
+  look: () => T | false | Promise<T | false>,
+  limitMs: number,
+): Promise<T | false> {
   const end = performance.now() + limitMs
   for (;;) {
     const found = await look()

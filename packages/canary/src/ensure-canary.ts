@@ -27,8 +27,14 @@ export type EnsureResult =
 const failing = new Map<string, string>()
 
 /** A living recorder of the living server that owns this socket, found without starting a process. */
-async function findArmed(layout: RecordLayout, identity: string, socketPath: string): Promise<CanaryRecord | undefined> {
-  const candidates = readCanaryRecords(layout, identity).records.filter((record) => record.socketPath === socketPath)
+async function findArmed(
+  layout: RecordLayout,
+  identity: string,
+  socketPath: string,
+): Promise<CanaryRecord | undefined> {
+  const candidates = readCanaryRecords(layout, identity).records.filter(
+    (record) => record.socketPath === socketPath,
+  )
   if (candidates.length === 0) return undefined
   const socketId = await socketIdOf(socketPath)
   for (const record of candidates) {
@@ -47,7 +53,13 @@ async function ensure(layout: RecordLayout, identity: string, options: EnsureOpt
   const request = { identity, socketPath, ...(options.tmux === undefined ? {} : { tmux: options.tmux }) }
   const result = await armWatch(layout, request)
   if (result.state === 'spawned') {
-    await logLifecycle(layout, { ev: 'canary', identity, gen: result.gen, state: 'spawned', origin: 'ensure' })
+    await logLifecycle(layout, {
+      ev: 'canary',
+      identity,
+      gen: result.gen,
+      state: 'spawned',
+      origin: 'ensure',
+    })
   }
   return result
 }
@@ -61,7 +73,11 @@ function failure(error: unknown, recordDir: string): EnsureResult & { state: 'fa
   const errno = errnoOf(error)
   if (errno === undefined || !(error instanceof Error)) throw error
   if (!('path' in error)) return { state: 'failed', code: 'system-error', reason: error.message }
-  return { state: 'failed', code: 'record-dir-unwritable', reason: `cannot keep records in ${recordDir}: ${error.message}` }
+  return {
+    state: 'failed',
+    code: 'record-dir-unwritable',
+    reason: `cannot keep records in ${recordDir}: ${error.message}`,
+  }
 }
 
 /**
@@ -82,7 +98,13 @@ export async function ensureCanary(options: EnsureOptions): Promise<EnsureResult
       const failed = failure(error, layout.recordDir)
       if (failing.get(key) !== failed.code) {
         failing.set(key, failed.code)
-        await logLifecycle(layout, { ev: 'canary', identity, state: 'failed', origin: 'ensure', reason: failed.reason })
+        await logLifecycle(layout, {
+          ev: 'canary',
+          identity,
+          state: 'failed',
+          origin: 'ensure',
+          reason: failed.reason,
+        })
       }
       return failed
     }

@@ -3,7 +3,13 @@ import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { formatProcessId, identifyProcess, type Liveness, observeProcess, parseProcessId } from '@iapeer/core/process'
+import {
+  formatProcessId,
+  identifyProcess,
+  type Liveness,
+  observeProcess,
+  parseProcessId,
+} from '@iapeer/core/process'
 import { writeFileAtomic } from '@iapeer/core/storage'
 import { makeFolders } from './assets.ts'
 import { waitFor } from './end-process.ts'
@@ -48,13 +54,20 @@ function placeOf(target: IntentTarget): Place {
     const hint = 'Take it from ensureCanary or canaryStatus.'
     throw new IapeerError(`not a generation: ${JSON.stringify(target.gen)}`, { code: 'invalid-gen', hint })
   }
-  return { layout, name: { identity, gen: target.gen }, path: join(layout.intentDir, `${identity}-${target.gen}`) }
+  return {
+    layout,
+    name: { identity, gen: target.gen },
+    path: join(layout.intentDir, `${identity}-${target.gen}`),
+  }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a line end would start a field of its own
-const oneLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').slice(0, 200)
+/** A line end would start a field of its own (C: control characters, Zl and Zp: the Unicode line ends). */
+const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').slice(0, 200)
 
-async function intentText(state: 'pending' | 'done', fields: { by: string; why: string; until: number }): Promise<string> {
+async function intentText(
+  state: 'pending' | 'done',
+  fields: { by: string; why: string; until: number },
+): Promise<string> {
   const self = await identifyProcess(process.pid)
   if (self === undefined) {
     throw new IapeerError('cannot read the start time of this process', {
@@ -105,7 +118,13 @@ export async function declareIntent(options: DeclareOptions): Promise<DeclareRes
   await makeFolders(place.layout)
   const until = Math.ceil((Date.now() + (options.holdMs ?? DEFAULT_HOLD_MS)) / 1000)
   await writeFileAtomic(place.path, await intentText('pending', { by, why, until }))
-  await logLifecycle(place.layout, { ev: 'intent', ...place.name, by: oneLine(by), why: oneLine(why), state: 'pending' })
+  await logLifecycle(place.layout, {
+    ev: 'intent',
+    ...place.name,
+    by: oneLine(by),
+    why: oneLine(why),
+    state: 'pending',
+  })
   if ((await serverLiveness(place)) !== 'gone') return { state: 'declared' }
   await withdraw(place, 'already-dead')
   return { state: 'already-dead' }
@@ -124,7 +143,10 @@ export async function completeIntent(target: IntentTarget): Promise<IntentResult
   if (text === undefined) return { state: 'none' }
   const values = parseKeyValues(text)
   const [by, why] = [values.get('by') ?? '', values.get('why') ?? '']
-  await writeFileAtomic(place.path, await intentText('done', { by, why, until: Number(values.get('until') ?? 0) }))
+  await writeFileAtomic(
+    place.path,
+    await intentText('done', { by, why, until: Number(values.get('until') ?? 0) }),
+  )
   await logLifecycle(place.layout, { ev: 'intent', ...place.name, by, why, state: 'done' })
   return { state: 'done' }
 }

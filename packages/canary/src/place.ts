@@ -21,16 +21,15 @@ export interface CanaryOptions extends RecordOptions {
 }
 
 /** The longest path a unix socket can have, in bytes (sun_path less its NUL). */
-export const SOCKET_PATH_LIMIT = process.platform === 'darwin' ? 103 : 107
+const SOCKET_PATH_LIMIT = process.platform === 'darwin' ? 103 : 107
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-const CONTROL = /[\u0000-\u001f\u007f]/
+const CONTROL = /\p{Cc}/u
 
 /**
  * A path that scripts and logs can carry.
  * @throws IapeerError `invalid-path`
  */
-export function checkPath(what: string, path: string): string {
+function checkPath(what: string, path: string): string {
   if (path !== '' && !CONTROL.test(path)) return resolve(path)
   throw new IapeerError(`${what} is ${path === '' ? 'empty' : `not usable: ${JSON.stringify(path)}`}`, {
     code: 'invalid-path',
@@ -43,10 +42,13 @@ export function checkSocketPath(path: string): string {
   const absolute = checkPath('socketPath', path)
   const bytes = Buffer.byteLength(absolute)
   if (bytes <= SOCKET_PATH_LIMIT) return absolute
-  throw new IapeerError(`the socket path has ${bytes} bytes; this system allows ${SOCKET_PATH_LIMIT}: ${absolute}`, {
-    code: 'socket-path-too-long',
-    hint: 'Use a shorter folder for the socket.',
-  })
+  throw new IapeerError(
+    `the socket path has ${bytes} bytes; this system allows ${SOCKET_PATH_LIMIT}: ${absolute}`,
+    {
+      code: 'socket-path-too-long',
+      hint: 'Use a shorter folder for the socket.',
+    },
+  )
 }
 
 /** @throws IapeerError `invalid-path` */

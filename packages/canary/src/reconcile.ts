@@ -9,7 +9,14 @@ import { logLifecycle } from './log.ts'
 import { checkedLayout, type RecordOptions, recordsAreOff } from './place.ts'
 import { pruneDeaths } from './prune.ts'
 import { type SettleOutcome, settleGeneration } from './settle.ts'
-import { type CanaryRecord, namesIn, parseGenerationName, readCanaryRecord, readCanaryRecords, readIfThere } from './state-file.ts'
+import {
+  type CanaryRecord,
+  namesIn,
+  parseGenerationName,
+  readCanaryRecord,
+  readCanaryRecords,
+  readIfThere,
+} from './state-file.ts'
 
 /** A living recorder of a dead server is given this long to finish before it is called busy. */
 const RECORDER_LIMIT_MS = 2_500
@@ -23,7 +30,10 @@ export interface ReconcileFinding {
 }
 
 /** The server is dead and its recorder lives: wake it if it was stopped, and let it finish; it may die over it. */
-async function letRecorderFinish(layout: RecordLayout, record: CanaryRecord): Promise<'settled' | 'lost' | 'busy'> {
+async function letRecorderFinish(
+  layout: RecordLayout,
+  record: CanaryRecord,
+): Promise<'settled' | 'lost' | 'busy'> {
   const over = async (): Promise<'settled' | 'lost' | false> => {
     if (readCanaryRecord(layout, record) === undefined) return 'settled'
     return (await observeProcesses([record.recorder]))[0] === 'gone' && 'lost'
@@ -35,12 +45,17 @@ async function letRecorderFinish(layout: RecordLayout, record: CanaryRecord): Pr
   return (await waitFor(over, RECORDER_LIMIT_MS)) || 'busy'
 }
 
-async function reconcileOne(layout: RecordLayout, boot: string, record: CanaryRecord): Promise<ReconcileFinding> {
+async function reconcileOne(
+  layout: RecordLayout,
+  boot: string,
+  record: CanaryRecord,
+): Promise<ReconcileFinding> {
   const { identity, gen } = record
   const [server, recorder] = await observeProcesses([record.server, record.recorder])
   const sameBoot = record.boot === boot
   if (sameBoot && server === 'unknown') return { identity, gen, outcome: 'unknown' }
-  if (sameBoot && server === 'alive') return { identity, gen, outcome: recorder === 'gone' ? 'unwatched' : 'watching' }
+  if (sameBoot && server === 'alive')
+    return { identity, gen, outcome: recorder === 'gone' ? 'unwatched' : 'watching' }
   const left = sameBoot && recorder !== 'gone' ? await letRecorderFinish(layout, record) : 'lost'
   if (left !== 'lost') return { identity, gen, outcome: left }
   const outcome = await settleGeneration(layout, record)
@@ -53,7 +68,13 @@ async function reconcileRecords(layout: RecordLayout, identity?: string): Promis
   for (const name of corrupt) {
     const path = join(layout.canaryDir, `${name.identity}-${name.gen}`)
     renameSync(path, `${path}.corrupt`)
-    await logLifecycle(layout, { ev: 'canary', ...name, state: 'corrupt-state', origin: 'reconcile', kept: `${path}.corrupt` })
+    await logLifecycle(layout, {
+      ev: 'canary',
+      ...name,
+      state: 'corrupt-state',
+      origin: 'reconcile',
+      kept: `${path}.corrupt`,
+    })
     findings.push({ ...name, outcome: 'corrupt-state' })
   }
   if (records.length === 0) return findings

@@ -21,7 +21,12 @@ export function recordPaths(options: RecordOptions): RecordPaths {
 }
 
 /** The files of one generation. */
-export function generationPaths(options: CanaryOptions & { readonly gen: string }): { claim: string; snapshot: string; state: string; intent: string } {
+export function generationPaths(options: CanaryOptions & { readonly gen: string }): {
+  claim: string
+  snapshot: string
+  state: string
+  intent: string
+} {
   const { identity, layout } = checkedPlace(options)
   const key = `${identity}-${options.gen}`
   return {

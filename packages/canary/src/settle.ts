@@ -41,7 +41,11 @@ export interface Generation {
 }
 
 /** The inputs that every script shares. */
-export function generationInputs(layout: RecordLayout, generation: Generation, lib: string): Record<string, string> {
+export function generationInputs(
+  layout: RecordLayout,
+  generation: Generation,
+  lib: string,
+): Record<string, string> {
   return {
     IAPEER_IDENTITY: generation.identity,
     IAPEER_GEN: generation.gen,

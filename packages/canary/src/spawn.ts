@@ -42,7 +42,9 @@ function isExecutable(path: string): boolean {
  */
 export function findTmux(wanted = 'tmux'): string {
   const folders = `${process.env['PATH'] ?? ''}${delimiter}${SCRIPT_PATH}`.split(delimiter).filter(isAbsolute)
-  const found = (isAbsolute(wanted) ? [wanted] : folders.map((folder) => join(folder, wanted))).find(isExecutable)
+  const found = (isAbsolute(wanted) ? [wanted] : folders.map((folder) => join(folder, wanted))).find(
+    isExecutable,
+  )
   if (found !== undefined) return found
   throw new IapeerError(`no ${wanted} on the PATH`, {
     code: 'tmux-missing',
@@ -98,7 +100,12 @@ export interface Handshake {
 /** Starts a recorder in a session of its own and waits for its first line; then lets it go. */
 export function startRecorder(script: string, env: NodeJS.ProcessEnv): Promise<Handshake> {
   return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', [script], { env, cwd: '/', detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn('/bin/sh', [script], {
+      env,
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     child.unref()
     let text = ''
     const finish = (line: string | undefined): void => {

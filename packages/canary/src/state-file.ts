@@ -65,7 +65,7 @@ export function namesIn(folder: string): string[] {
   }
 }
 
-export function parseCanaryRecord(name: GenerationName, text: string): CanaryRecord | undefined {
+function parseCanaryRecord(name: GenerationName, text: string): CanaryRecord | undefined {
   const values = parseKeyValues(text)
   const recorder = parseProcessId(values.get('recorder') ?? '')
   const server = parseProcessId(values.get('server') ?? '')
@@ -87,7 +87,10 @@ export function parseCanaryRecord(name: GenerationName, text: string): CanaryRec
 }
 
 /** One generation's state file: its record, `corrupt`, or undefined when there is none. */
-export function readCanaryRecord(layout: RecordLayout, name: GenerationName): CanaryRecord | 'corrupt' | undefined {
+export function readCanaryRecord(
+  layout: RecordLayout,
+  name: GenerationName,
+): CanaryRecord | 'corrupt' | undefined {
   const text = readIfThere(join(layout.canaryDir, `${name.identity}-${name.gen}`))
   return text === undefined ? undefined : (parseCanaryRecord(name, text) ?? 'corrupt')
 }

@@ -26,7 +26,15 @@ async function inform(boot: string, record: CanaryRecord): Promise<CanaryInfo> {
   else if (server === 'unknown' || recorder === 'unknown') state = 'unknown'
   else if (recorder === 'gone') state = 'lost'
   const { identity, gen, mode, socketPath } = record
-  return { identity, gen, mode, state, socketPath, serverPid: record.server.pid, recorderPid: record.recorder.pid }
+  return {
+    identity,
+    gen,
+    mode,
+    state,
+    socketPath,
+    serverPid: record.server.pid,
+    recorderPid: record.recorder.pid,
+  }
 }
 
 async function inspect(layout: RecordLayout, identity?: string): Promise<CanaryInfo[]> {

@@ -2,8 +2,27 @@ import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { dirname, join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
 import { afterEach, describe, expect, it } from 'vitest'
-import { canaryChannel, canaryStatus, dismissCanary, ensureCanary, listCanaries, recordPaths } from '../src/index.ts'
-import { deathOf, exited, exits, lifecycle, linesOf, recordOf, roots, settled, startFixture, statusOf, watched } from './support.ts'
+import {
+  canaryChannel,
+  canaryStatus,
+  dismissCanary,
+  ensureCanary,
+  listCanaries,
+  recordPaths,
+} from '../src/index.ts'
+import {
+  deathOf,
+  exited,
+  exits,
+  lifecycle,
+  linesOf,
+  recordOf,
+  roots,
+  settled,
+  startFixture,
+  statusOf,
+  watched,
+} from './support.ts'
 
 const newRoot = roots()
 
@@ -13,7 +32,9 @@ describe('arming a running server', () => {
     const server = await root.server()
     const request = { identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir }
     const children = Array.from({ length: 20 }, () => startFixture('ensure.mjs', request))
-    const states = await Promise.all(children.map(async (child) => JSON.parse(await linesOf(child)('{')).state))
+    const states = await Promise.all(
+      children.map(async (child) => JSON.parse(await linesOf(child)('{')).state),
+    )
     await Promise.all(children.map(exited))
     expect(states.filter((state) => state === 'spawned')).toHaveLength(1)
     expect(states.filter((state) => state === 'already')).toHaveLength(19)
@@ -25,7 +46,12 @@ describe('arming a running server', () => {
 
   it('reports gen, pid and state, and starts no process when it is armed already', async () => {
     const bob = await watched(newRoot())
-    expect(await statusOf(bob)).toMatchObject({ state: 'armed', mode: 'watch', gen: bob.gen, serverPid: bob.server.pid })
+    expect(await statusOf(bob)).toMatchObject({
+      state: 'armed',
+      mode: 'watch',
+      gen: bob.gen,
+      serverPid: bob.server.pid,
+    })
     const before = recordOf(bob)
     // No tmux is to be found: only an answer from the files is possible.
     const again = await ensureCanary({ ...bob, socketPath: bob.server.socketPath, tmux: '/nowhere/tmux' })
@@ -37,7 +63,15 @@ describe('arming a running server', () => {
     const root = newRoot()
     const server = await root.server()
     const look = async () => {
-      const views = [['show-options', '-s'], ['show-options', '-g'], ['show-hooks', '-g'], ['show-environment', '-g'], ['list-buffers'], ['list-windows', '-a'], ['list-clients']]
+      const views = [
+        ['show-options', '-s'],
+        ['show-options', '-g'],
+        ['show-hooks', '-g'],
+        ['show-environment', '-g'],
+        ['list-buffers'],
+        ['list-windows', '-a'],
+        ['list-clients'],
+      ]
       return Promise.all(views.map(async (view) => (await server.tmux(...view)).stdout))
     }
     const before = await look()
@@ -51,7 +85,8 @@ describe('arming a running server', () => {
     await deathOf(bob)
     for (const name of readdirSync(bob.recordDir, { recursive: true }).map(String)) {
       const found = statSync(join(bob.recordDir, name), { throwIfNoEntry: false })
-      if (found !== undefined) expect([name, (found.mode & 0o777).toString(8)]).toEqual([name, found.isDirectory() ? '700' : '600'])
+      if (found !== undefined)
+        expect([name, (found.mode & 0o777).toString(8)]).toEqual([name, found.isDirectory() ? '700' : '600'])
     }
   })
 
@@ -60,7 +95,11 @@ describe('arming a running server', () => {
     for (let round = 0; round < 25; round++) {
       const root = newRoot()
       const server = await root.server()
-      const arming = ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+      const arming = ensureCanary({
+        identity: 'claude-bob',
+        socketPath: server.socketPath,
+        recordDir: root.recordDir,
+      })
       await new Promise((resolve) => setTimeout(resolve, round * 2))
       server.kill('SIGKILL')
       const result = await arming
@@ -77,7 +116,11 @@ describe('arming a running server', () => {
     const root = newRoot()
     const server = await root.server()
     server.kill('SIGSTOP')
-    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+    const result = await ensureCanary({
+      identity: 'claude-bob',
+      socketPath: server.socketPath,
+      recordDir: root.recordDir,
+    })
     expect(result).toMatchObject({ state: 'failed', code: 'server-unresponsive' })
     server.kill('SIGCONT')
     expect((await server.tmux('list-sessions')).exitCode).toBe(0)
@@ -96,7 +139,11 @@ describe('what cannot be watched says why', () => {
   ])('%s', async (_what, change, code) => {
     const root = newRoot()
     const base = { identity: 'claude-bob', socketPath: root.socket(), recordDir: root.recordDir }
-    expect(await ensureCanary({ ...base, ...change })).toMatchObject({ state: 'failed', code, reason: expect.stringMatching(/.{10,}/) })
+    expect(await ensureCanary({ ...base, ...change })).toMatchObject({
+      state: 'failed',
+      code,
+      reason: expect.stringMatching(/.{10,}/),
+    })
   })
 
   it('no server on the socket, a stale socket, or a file that is none', async () => {
@@ -107,8 +154,13 @@ describe('what cannot be watched says why', () => {
     await server.end()
     expect(await ensureCanary(request)).toMatchObject({ state: 'failed', code: 'no-server' })
     writeFileSync(root.socket('plain'), 'no socket')
-    expect(await ensureCanary({ ...request, socketPath: root.socket('plain') })).toMatchObject({ state: 'failed', code: 'no-server' })
-    expect(await canaryStatus({ identity: 'claude-bob', recordDir: root.recordDir })).toEqual({ state: 'none' })
+    expect(await ensureCanary({ ...request, socketPath: root.socket('plain') })).toMatchObject({
+      state: 'failed',
+      code: 'no-server',
+    })
+    expect(await canaryStatus({ identity: 'claude-bob', recordDir: root.recordDir })).toEqual({
+      state: 'none',
+    })
   })
 
   it('a failure that repeats is logged once, and again after it was mended', async () => {
@@ -129,7 +181,11 @@ describe('what cannot be watched says why', () => {
     const root = newRoot()
     const server = await root.server()
     writeFileSync(root.recordDir, 'in the way')
-    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+    const result = await ensureCanary({
+      identity: 'claude-bob',
+      socketPath: server.socketPath,
+      recordDir: root.recordDir,
+    })
     expect(result).toMatchObject({ state: 'failed', code: 'record-dir-unwritable' })
     expect(server.alive()).toBe(true)
     rmSync(root.recordDir)
@@ -145,26 +201,33 @@ describe('the switch', () => {
     const root = newRoot()
     const server = await root.server()
     process.env['IAPEER_RECORDS'] = 'off'
-    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+    const result = await ensureCanary({
+      identity: 'claude-bob',
+      socketPath: server.socketPath,
+      recordDir: root.recordDir,
+    })
     expect(result).toEqual({ state: 'skipped', reason: 'IAPEER_RECORDS=off' })
     expect(statSync(root.recordDir, { throwIfNoEntry: false })).toBeUndefined()
   })
 })
 
 describe('paths', () => {
-  it.each(['with space', "quo'te", 'dou"ble', '$HOME', 'back\\slash', 'grün-日本', 'a=b', '#{pid}', '*'])('a folder named %s', async (name) => {
-    const root = newRoot()
-    const folder = join(root.path, name)
-    mkdirSync(folder)
-    const server = await root.server(join(folder, 's'))
-    const recordDir = join(folder, 'rec')
-    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir })
-    expect(result.state).toBe('spawned')
-    if (result.state !== 'spawned') return
-    server.kill('SIGKILL')
-    const line = await deathOf({ root, identity: 'claude-bob', server, gen: result.gen, recordDir })
-    expect(dirname(line['forensics'] ?? '')).toBe(recordPaths({ recordDir }).deathsDir)
-  })
+  it.each(['with space', "quo'te", 'dou"ble', '$HOME', 'back\\slash', 'grün-日本', 'a=b', '#{pid}', '*'])(
+    'a folder named %s',
+    async (name) => {
+      const root = newRoot()
+      const folder = join(root.path, name)
+      mkdirSync(folder)
+      const server = await root.server(join(folder, 's'))
+      const recordDir = join(folder, 'rec')
+      const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir })
+      expect(result.state).toBe('spawned')
+      if (result.state !== 'spawned') return
+      server.kill('SIGKILL')
+      const line = await deathOf({ root, identity: 'claude-bob', server, gen: result.gen, recordDir })
+      expect(dirname(line['forensics'] ?? '')).toBe(recordPaths({ recordDir }).deathsDir)
+    },
+  )
 })
 
 describe('living on', () => {
@@ -192,7 +255,11 @@ describe('living on', () => {
     const bob = await watched(newRoot())
     const record = recordOf(bob)
     expect(await dismissCanary(bob)).toEqual({ state: 'dismissed', gens: [bob.gen] })
-    await until('recorder and client to go', () => [record?.recorder.pid, record?.client?.pid].every((pid) => statSync(`/proc/${pid}`, { throwIfNoEntry: false }) === undefined))
+    await until('recorder and client to go', () =>
+      [record?.recorder.pid, record?.client?.pid].every(
+        (pid) => statSync(`/proc/${pid}`, { throwIfNoEntry: false }) === undefined,
+      ),
+    )
     expect(readdirSync(join(bob.recordDir, 'state', 'canary'))).toEqual([])
     expect((await bob.server.tmux('list-sessions')).exitCode).toBe(0)
     bob.server.kill('SIGKILL')

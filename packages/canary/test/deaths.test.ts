@@ -43,7 +43,11 @@ describe('a watched server that dies is recorded once, with the cause its client
     bob.server.kill('SIGSTOP')
     await new Promise((resolve) => setTimeout(resolve, 500))
     expect(claimOf(bob)).toBeUndefined()
-    const again = await ensureCanary({ identity: bob.identity, socketPath: bob.server.socketPath, recordDir: bob.recordDir })
+    const again = await ensureCanary({
+      identity: bob.identity,
+      socketPath: bob.server.socketPath,
+      recordDir: bob.recordDir,
+    })
     expect(again.state).toBe('already')
     bob.server.kill('SIGKILL')
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
@@ -74,7 +78,11 @@ describe('only the original server counts', () => {
     await bob.server.gone()
     const successor = await root.server(bob.server.socketPath)
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
-    const armed = await ensureCanary({ identity: bob.identity, socketPath: bob.server.socketPath, recordDir: bob.recordDir })
+    const armed = await ensureCanary({
+      identity: bob.identity,
+      socketPath: bob.server.socketPath,
+      recordDir: bob.recordDir,
+    })
     expect(armed).toMatchObject({ state: 'spawned', serverPid: successor.pid })
     expect(exits(root.recordDir)).toHaveLength(1)
     expect(successor.alive()).toBe(true)
@@ -89,12 +97,15 @@ describe('only the original server counts', () => {
     const parent = spawn('sh', ['-c', script, 'sh', socketPath], { stdio: 'ignore' })
     root.track(() => parent.kill('SIGKILL'))
     const { run } = await import('@iapeer/dev/testing')
-    const ask = async () => Number((await run('tmux', ['-S', socketPath, 'display-message', '-p', '#{pid}'])).stdout)
+    const ask = async () =>
+      Number((await run('tmux', ['-S', socketPath, 'display-message', '-p', '#{pid}'])).stdout)
     const pid = await until('the server to answer', async () => (await ask()) || undefined)
     const armed = await ensureCanary({ identity: 'claude-zoe', socketPath, recordDir: root.recordDir })
     expect(armed).toMatchObject({ state: 'spawned', serverPid: pid })
     process.kill(pid, 'SIGKILL')
-    const [line] = await until('the record', () => (exits(root.recordDir).length > 0 ? exits(root.recordDir) : undefined))
+    const [line] = await until('the record', () =>
+      exits(root.recordDir).length > 0 ? exits(root.recordDir) : undefined,
+    )
     expect(line).toMatchObject({ identity: 'claude-zoe', cause: 'server-vanished' })
     expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z /)
   })
@@ -123,7 +134,11 @@ describe('only the original server counts', () => {
 
   it('one server watched from two roots is recorded in both', async () => {
     const [one, other] = [await watched(newRoot()), newRoot()]
-    const armed = await ensureCanary({ identity: one.identity, socketPath: one.server.socketPath, recordDir: other.recordDir })
+    const armed = await ensureCanary({
+      identity: one.identity,
+      socketPath: one.server.socketPath,
+      recordDir: other.recordDir,
+    })
     expect(armed.state).toBe('spawned')
     one.server.kill('SIGKILL')
     await deathOf(one)
@@ -144,19 +159,24 @@ describe('while the original server lives the recorder never gives up', () => {
     expect(claimOf(bob)).toBeUndefined()
     bob.server.kill('SIGKILL')
     await deathOf(bob)
-    expect(lifecycle(bob.recordDir)).toContainEqual(expect.objectContaining({ state: 'rearmed', origin: 'self', gen: bob.gen }))
+    expect(lifecycle(bob.recordDir)).toContainEqual(
+      expect.objectContaining({ state: 'rearmed', origin: 'self', gen: bob.gen }),
+    )
   })
 
-  it.each(['SIGTERM', 'SIGHUP'] as const)('%s to the client ends it with 0; the watch goes on', async (signal) => {
-    const bob = await watched(newRoot())
-    const before = recordOf(bob)?.client?.pid ?? 0
-    process.kill(before, signal)
-    await until('a new client', () => recordOf(bob)?.client?.pid !== before)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(claimOf(bob)).toBeUndefined()
-    bob.server.kill('SIGKILL')
-    await deathOf(bob)
-  })
+  it.each(['SIGTERM', 'SIGHUP'] as const)(
+    '%s to the client ends it with 0; the watch goes on',
+    async (signal) => {
+      const bob = await watched(newRoot())
+      const before = recordOf(bob)?.client?.pid ?? 0
+      process.kill(before, signal)
+      await until('a new client', () => recordOf(bob)?.client?.pid !== before)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      expect(claimOf(bob)).toBeUndefined()
+      bob.server.kill('SIGKILL')
+      await deathOf(bob)
+    },
+  )
 
   it('TERM, HUP and INT do not move the recorder', async () => {
     const bob = await watched(newRoot())
@@ -171,7 +191,9 @@ describe('while the original server lives the recorder never gives up', () => {
     const channel = 'iap-canary-claude-bob'
     // The first wakes the client; one more latches while nobody waits, and the next client meets it.
     for (let round = 0; round < 3; round++) await bob.server.tmux('wait-for', '-S', channel)
-    await until('the log to say so', () => lifecycle(bob.recordDir).some((line) => line['state'] === 'rearmed'))
+    await until('the log to say so', () =>
+      lifecycle(bob.recordDir).some((line) => line['state'] === 'rearmed'),
+    )
     await new Promise((resolve) => setTimeout(resolve, 1_000))
     const client = recordOf(bob)?.client?.pid
     await new Promise((resolve) => setTimeout(resolve, 500))
@@ -189,4 +211,3 @@ describe('while the original server lives the recorder never gives up', () => {
     await deathOf(bob)
   })
 })
-

@@ -3,14 +3,27 @@ import { join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { ensureCanary, reconcile } from '../src/index.ts'
-import { claimOf, deathOf, exits, type Root, recordOf, roots, tearDown, type Watched, expectSilence } from './support.ts'
+import {
+  claimOf,
+  deathOf,
+  exits,
+  expectSilence,
+  type Root,
+  recordOf,
+  roots,
+  tearDown,
+  type Watched,
+} from './support.ts'
 
 const newRoot = roots()
 const mayMount = process.platform === 'linux' && process.getuid?.() === 0
-if (!mayMount) process.stderr.write('skipped: full and read-only folders need root on Linux (they mount a small tmpfs)\n')
+if (!mayMount)
+  process.stderr.write('skipped: full and read-only folders need root on Linux (they mount a small tmpfs)\n')
 
 /** A root whose record folder is on a file system of 1 MiB of its own. */
-async function smallRoot(): Promise<Root & { remount: (how: 'ro' | 'rw') => Promise<void>; fill: () => () => void }> {
+async function smallRoot(): Promise<
+  Root & { remount: (how: 'ro' | 'rw') => Promise<void>; fill: () => () => void }
+> {
   const root = newRoot()
   const disk = join(root.path, 'disk')
   mkdirSync(disk)
@@ -33,7 +46,11 @@ async function smallRoot(): Promise<Root & { remount: (how: 'ro' | 'rw') => Prom
 
 async function watchedOn(root: Root): Promise<Watched> {
   const server = await root.server()
-  const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+  const result = await ensureCanary({
+    identity: 'claude-bob',
+    socketPath: server.socketPath,
+    recordDir: root.recordDir,
+  })
   if (result.state !== 'spawned') throw new Error(`not armed: ${JSON.stringify(result)}`)
   return { root, identity: 'claude-bob', server, gen: result.gen, recordDir: root.recordDir }
 }
@@ -43,8 +60,16 @@ describe.skipIf(!mayMount)('a folder that cannot be written', () => {
     const root = await smallRoot()
     await root.remount('ro')
     const server = await root.server()
-    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
-    expect(result).toMatchObject({ state: 'failed', code: 'record-dir-unwritable', reason: expect.stringContaining(root.recordDir) })
+    const result = await ensureCanary({
+      identity: 'claude-bob',
+      socketPath: server.socketPath,
+      recordDir: root.recordDir,
+    })
+    expect(result).toMatchObject({
+      state: 'failed',
+      code: 'record-dir-unwritable',
+      reason: expect.stringContaining(root.recordDir),
+    })
     expect((await server.tmux('list-sessions')).exitCode).toBe(0)
   })
 
@@ -53,7 +78,11 @@ describe.skipIf(!mayMount)('a folder that cannot be written', () => {
     mkdirSync(root.recordDir)
     root.fill()
     const server = await root.server()
-    const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir: root.recordDir })
+    const result = await ensureCanary({
+      identity: 'claude-bob',
+      socketPath: server.socketPath,
+      recordDir: root.recordDir,
+    })
     expect(result).toMatchObject({ state: 'failed' })
     expect(existsSync(join(root.recordDir, 'exits.log'))).toBe(false)
     expect(server.alive()).toBe(true)
@@ -100,7 +129,9 @@ describe.skipIf(!mayMount)('a folder that cannot be written', () => {
     const bob = await watchedOn(root)
     rmSync(root.recordDir, { recursive: true })
     bob.server.kill('SIGKILL')
-    await until('the snapshot', () => statSync(exits(bob.recordDir)[0]?.['forensics'] ?? '/nowhere', { throwIfNoEntry: false }))
+    await until('the snapshot', () =>
+      statSync(exits(bob.recordDir)[0]?.['forensics'] ?? '/nowhere', { throwIfNoEntry: false }),
+    )
     expect(exits(bob.recordDir)).toHaveLength(1)
   })
 

@@ -4,7 +4,22 @@ import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { completeIntent, declareIntent, ensureCanary, reconcile, withdrawIntent } from '../src/index.ts'
-import { claimOf, deathOf, exited, exits, expectSilence, lifecycle, linesOf, recordOf, roots, startFixture, statusOf, tearDown, type Watched, watched } from './support.ts'
+import {
+  claimOf,
+  deathOf,
+  exited,
+  exits,
+  expectSilence,
+  lifecycle,
+  linesOf,
+  recordOf,
+  roots,
+  startFixture,
+  statusOf,
+  tearDown,
+  type Watched,
+  watched,
+} from './support.ts'
 
 const newRoot = roots()
 const intentPath = (of: Watched): string => join(of.recordDir, 'state', 'intent', `${of.identity}-${of.gen}`)
@@ -27,7 +42,9 @@ describe('a deliberate teardown is silent', () => {
       root.track(() => busy.kill('SIGKILL'))
     }
     const peers = await Promise.all(
-      ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => watched(root, { identity: `claude-${name}`, socketPath: root.socket(name) })),
+      ['a', 'b', 'c', 'd', 'e', 'f'].map((name) =>
+        watched(root, { identity: `claude-${name}`, socketPath: root.socket(name) }),
+      ),
     )
     await Promise.all(peers.map(tearDown))
     for (const peer of peers) await expectSilence(peer)
@@ -85,7 +102,9 @@ describe('a teardown that does not happen leaves the watch as it was', () => {
     await exited(declarer)
     bob.server.kill('SIGKILL')
     await deathOf(bob)
-    expect(lifecycle(bob.recordDir)).toContainEqual(expect.objectContaining({ state: 'intent-withdrawn', reason: 'abandoned' }))
+    expect(lifecycle(bob.recordDir)).toContainEqual(
+      expect.objectContaining({ state: 'intent-withdrawn', reason: 'abandoned' }),
+    )
     expect(existsSync(intentPath(bob))).toBe(false)
   })
 
@@ -97,7 +116,9 @@ describe('a teardown that does not happen leaves the watch as it was', () => {
     await exited(declarer)
     await reconcile(bob)
     expect(existsSync(intentPath(bob))).toBe(false)
-    expect(lifecycle(bob.recordDir)).toContainEqual(expect.objectContaining({ ev: 'intent', state: 'withdrawn', reason: 'declarer-gone' }))
+    expect(lifecycle(bob.recordDir)).toContainEqual(
+      expect.objectContaining({ ev: 'intent', state: 'withdrawn', reason: 'declarer-gone' }),
+    )
   })
 
   it('an intent whose time is over is not believed', async () => {
@@ -178,7 +199,11 @@ describe('what is written', () => {
 
   it('refuses a generation that is none', async () => {
     const bob = await watched(newRoot())
-    await expect(declareIntent({ ...target(bob), ...words, gen: '../../x' })).rejects.toMatchObject({ code: 'invalid-gen' })
-    expect(await ensureCanary({ ...bob, socketPath: bob.server.socketPath })).toMatchObject({ state: 'already' })
+    await expect(declareIntent({ ...target(bob), ...words, gen: '../../x' })).rejects.toMatchObject({
+      code: 'invalid-gen',
+    })
+    expect(await ensureCanary({ ...bob, socketPath: bob.server.socketPath })).toMatchObject({
+      state: 'already',
+    })
   })
 })

@@ -1,16 +1,41 @@
-import { appendFileSync, existsSync, lstatSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { ensureCanary, listCanaries, reconcile } from '../src/index.ts'
-import { claimOf, deathOf, exited, exits, lifecycle, linesOf, recordOf, roots, startFixture, statusOf, type Watched, watched } from './support.ts'
+import {
+  claimOf,
+  deathOf,
+  exited,
+  exits,
+  lifecycle,
+  linesOf,
+  recordOf,
+  roots,
+  startFixture,
+  statusOf,
+  type Watched,
+  watched,
+} from './support.ts'
 
 const newRoot = roots()
 
 async function killRecorder(of: Watched): Promise<void> {
   const pid = recordOf(of)?.recorder.pid ?? 0
   process.kill(pid, 'SIGKILL')
-  await until('the recorder to go', () => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')))
+  await until(
+    'the recorder to go',
+    () => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')),
+  )
 }
 
 describe('a recorder that is killed', () => {
@@ -20,7 +45,12 @@ describe('a recorder that is killed', () => {
     bob.server.kill('SIGKILL')
     await bob.server.gone()
     expect(await reconcile(bob)).toEqual([{ identity: 'claude-bob', gen: bob.gen, outcome: 'recorded' }])
-    expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost', mode: 'none', wait_rc: 'unknown', recorder: 'none' })
+    expect(await deathOf(bob)).toMatchObject({
+      cause: 'recorder-lost',
+      mode: 'none',
+      wait_rc: 'unknown',
+      recorder: 'none',
+    })
     expect(await reconcile(bob)).toEqual([])
     await deathOf(bob)
   })
@@ -44,7 +74,10 @@ describe('a recorder that is killed', () => {
     await killRecorder(bob)
     expect(await statusOf(bob)).toMatchObject({ state: 'lost' })
     expect(await reconcile(bob)).toEqual([{ identity: 'claude-bob', gen: bob.gen, outcome: 'unwatched' }])
-    expect(await ensureCanary({ ...bob, socketPath: bob.server.socketPath })).toMatchObject({ state: 'spawned', gen: bob.gen })
+    expect(await ensureCanary({ ...bob, socketPath: bob.server.socketPath })).toMatchObject({
+      state: 'spawned',
+      gen: bob.gen,
+    })
     await until('the orphaned client to go', () => !existsSync(`/proc/${orphan}`))
     expect(lifecycle(bob.recordDir).filter((line) => line['state'] === 'recorder-lost')).toHaveLength(1)
     expect(exits(bob.recordDir)).toEqual([])
@@ -58,7 +91,10 @@ describe('a recorder that is killed', () => {
     bob.server.kill('SIGKILL')
     await bob.server.gone()
     const path = join(bob.recordDir, 'state', 'canary', `${bob.identity}-${bob.gen}`)
-    writeFileSync(path, readFileSync(path, 'utf8').replace(/^boot=.*$/m, 'boot=00000000-0000-0000-0000-000000000000/1'))
+    writeFileSync(
+      path,
+      readFileSync(path, 'utf8').replace(/^boot=.*$/m, 'boot=00000000-0000-0000-0000-000000000000/1'),
+    )
     await reconcile(bob)
     expect(await deathOf(bob)).toMatchObject({ cause: 'host-reboot', mode: 'none' })
   })
@@ -80,18 +116,29 @@ describe('a recorder killed between claim and line', () => {
     const bob = await watched(newRoot())
     await claimedOnly(bob)
     expect(await reconcile(bob)).toEqual([{ identity: 'claude-bob', gen: bob.gen, outcome: 'completed' }])
-    expect(await deathOf(bob)).toMatchObject({ ts: '2026-06-10T15:42:07.113Z', cause: 'server-vanished', mode: 'watch', wait_rc: '1' })
+    expect(await deathOf(bob)).toMatchObject({
+      ts: '2026-06-10T15:42:07.113Z',
+      cause: 'server-vanished',
+      mode: 'watch',
+      wait_rc: '1',
+    })
     expect(await reconcile(bob)).toEqual([])
   })
 
   it('is completed once by eight reconcilers at once', async () => {
     const bob = await watched(newRoot())
     await claimedOnly(bob)
-    const children = Array.from({ length: 8 }, () => startFixture('reconcile.mjs', { recordDir: bob.recordDir }))
+    const children = Array.from({ length: 8 }, () =>
+      startFixture('reconcile.mjs', { recordDir: bob.recordDir }),
+    )
     await Promise.all(children.map((child) => linesOf(child)('[')))
     await Promise.all(children.map(exited))
     await deathOf(bob)
-    expect(lstatSync(join(bob.recordDir, 'server-deaths', `${bob.identity}-${bob.gen}.claim.takeover1`), { throwIfNoEntry: false })).toBeUndefined()
+    expect(
+      lstatSync(join(bob.recordDir, 'server-deaths', `${bob.identity}-${bob.gen}.claim.takeover1`), {
+        throwIfNoEntry: false,
+      }),
+    ).toBeUndefined()
   })
 
   it('is completed even when its state file is gone, and when a completer died over it', async () => {
@@ -101,13 +148,18 @@ describe('a recorder killed between claim and line', () => {
     const claim = join(bob.recordDir, 'server-deaths', `${bob.identity}-${bob.gen}.claim`)
     symlinkSync('4194000:1', `${claim}.takeover1`)
     expect(await reconcile(bob)).toEqual([{ identity: 'claude-bob', gen: bob.gen, outcome: 'completed' }])
-    expect(exits(bob.recordDir)).toEqual([expect.objectContaining({ gen: bob.gen, server_pid: 'unknown', cause: 'server-vanished' })])
+    expect(exits(bob.recordDir)).toEqual([
+      expect.objectContaining({ gen: bob.gen, server_pid: 'unknown', cause: 'server-vanished' }),
+    ])
   })
 
   it('a torn last line does not swallow the completed one', async () => {
     const bob = await watched(newRoot())
     await claimedOnly(bob)
-    appendFileSync(join(bob.recordDir, 'exits.log'), `ts=2026-06-10T15:42:07.113Z ev=server-exit identity=claude-bob gen=${bob.gen} server_`)
+    appendFileSync(
+      join(bob.recordDir, 'exits.log'),
+      `ts=2026-06-10T15:42:07.113Z ev=server-exit identity=claude-bob gen=${bob.gen} server_`,
+    )
     await reconcile(bob)
     const lines = exits(bob.recordDir).filter((line) => line['forensics'] !== undefined)
     expect(lines).toEqual([expect.objectContaining({ gen: bob.gen, server_pid: String(bob.server.pid) })])
@@ -118,7 +170,9 @@ describe('a recorder killed between claim and line', () => {
     await killRecorder(bob)
     bob.server.kill('SIGKILL')
     await bob.server.gone()
-    const children = Array.from({ length: 8 }, () => startFixture('reconcile.mjs', { recordDir: bob.recordDir }))
+    const children = Array.from({ length: 8 }, () =>
+      startFixture('reconcile.mjs', { recordDir: bob.recordDir }),
+    )
     await Promise.all(children.map(exited))
     expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost' })
   })

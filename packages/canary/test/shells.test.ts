@@ -8,7 +8,7 @@ import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { generationInputs } from '../src/settle.ts'
 import { findTmux, scriptEnv } from '../src/spawn.ts'
-import { claimOf, deathOf, linesOf, lifecycle, recordOf, roots, type Watched } from './support.ts'
+import { claimOf, deathOf, lifecycle, linesOf, recordOf, roots, type Watched } from './support.ts'
 
 const newRoot = roots()
 const assets = fileURLToPath(new URL('../assets', import.meta.url))
@@ -22,21 +22,32 @@ const SHELLS: readonly (readonly [string, ...string[]])[] = [
 ]
 const present = SHELLS.filter(([file]) => existsSync(file))
 const absent = SHELLS.filter(([file]) => !existsSync(file))
-if (absent.length > 0) process.stderr.write(`skipped: not installed here: ${absent.map((shell) => shell.join(' ')).join(', ')}\n`)
+if (absent.length > 0)
+  process.stderr.write(`skipped: not installed here: ${absent.map((shell) => shell.join(' ')).join(', ')}\n`)
 
 /** Arms a watch whose script is run by a given shell. */
 async function watchedBy(shell: readonly [string, ...string[]], path?: string): Promise<Watched> {
   const root = newRoot()
   const server = await root.server()
   const layout = recordLayout(root)
-  for (const folder of [layout.deathsDir, layout.canaryDir, layout.intentDir]) mkdirSync(folder, { recursive: true })
+  for (const folder of [layout.deathsDir, layout.canaryDir, layout.intentDir])
+    mkdirSync(folder, { recursive: true })
   const id = await identifyProcess(server.pid)
   if (id === undefined) throw new Error('no server')
   const generation = { identity: 'claude-bob', gen: '0123456789abcdef', server: id, boot: await readBoot() }
-  const inputs = { ...generationInputs(layout, generation, assets), IAPEER_SOCKET: server.socketPath, IAPEER_SOCKET_ID: '-', IAPEER_TMUX: findTmux() }
+  const inputs = {
+    ...generationInputs(layout, generation, assets),
+    IAPEER_SOCKET: server.socketPath,
+    IAPEER_SOCKET_ID: '-',
+    IAPEER_TMUX: findTmux(),
+  }
   const env = { ...scriptEnv(inputs), ...(path === undefined ? {} : { PATH: path }) }
   const [file, ...args] = shell
-  const recorder = spawn(file, [...args, join(assets, 'watch.sh')], { env, stdio: ['pipe', 'pipe', 'inherit'], detached: true })
+  const recorder = spawn(file, [...args, join(assets, 'watch.sh')], {
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true,
+  })
   expect(await linesOf(recorder)('spawned')).toBe('spawned')
   expect(formatProcessId(id)).toMatch(/^\d+:\d+$/)
   return { root, identity: 'claude-bob', server, gen: generation.gen, recordDir: root.recordDir }

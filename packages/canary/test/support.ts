@@ -3,11 +3,11 @@ import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from '
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseLogfmt } from '@iapeer/core/logfmt'
+import { recordLayout } from '@iapeer/core/paths'
 import { asyncCleanups, privateFolder, startServer, type TestServer, until } from '@iapeer/dev/testing'
 import { expect } from 'vitest'
 import { canaryStatus, completeIntent, declareIntent, dismissCanary, ensureCanary } from '../src/index.ts'
 import { type CanaryRecord, parseGenerationName, readCanaryRecord } from '../src/state-file.ts'
-import { recordLayout } from '@iapeer/core/paths'
 
 /** One root with at most a few servers; everything in it is ended and removed after the test. */
 export interface Root {
@@ -57,7 +57,10 @@ async function endCanaries(recordDir: string): Promise<void> {
 }
 
 /** A server with an armed watch. */
-export async function watched(root: Root, options: { identity?: string; socketPath?: string; command?: string } = {}): Promise<Watched> {
+export async function watched(
+  root: Root,
+  options: { identity?: string; socketPath?: string; command?: string } = {},
+): Promise<Watched> {
   const { identity = 'claude-bob', socketPath = root.socket(), command } = options
   const { recordDir } = root
   const server = await root.server(socketPath, command)
@@ -66,7 +69,7 @@ export async function watched(root: Root, options: { identity?: string; socketPa
   return { root, identity, server, gen: result.gen, recordDir }
 }
 
-export function readLines(path: string): Readonly<Record<string, string>>[] {
+function readLines(path: string): Readonly<Record<string, string>>[] {
   if (!existsSync(path)) return []
   return readFileSync(path, 'utf8')
     .split('\n')
@@ -132,8 +135,15 @@ export async function statusOf(of: Watched) {
 const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
 
 /** Runs one of test/fixtures in a process of its own (against the built package) with a JSON argument. */
-export function startFixture(name: string, argument: unknown, env: NodeJS.ProcessEnv = process.env): ChildProcess {
-  return spawn(process.execPath, [fixture(name), JSON.stringify(argument)], { env, stdio: ['pipe', 'pipe', 'inherit'] })
+export function startFixture(
+  name: string,
+  argument: unknown,
+  env: NodeJS.ProcessEnv = process.env,
+): ChildProcess {
+  return spawn(process.execPath, [fixture(name), JSON.stringify(argument)], {
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
 }
 
 /** What a fixture prints, line by line. */
@@ -142,7 +152,8 @@ export function linesOf(child: ChildProcess): (wanted: string) => Promise<string
   child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk
   })
-  return (wanted) => until(`${wanted} from a fixture`, () => text.split('\n').find((line) => line.startsWith(wanted)))
+  return (wanted) =>
+    until(`${wanted} from a fixture`, () => text.split('\n').find((line) => line.startsWith(wanted)))
 }
 
 export const exited = (child: ChildProcess): Promise<void> =>

@@ -1,4 +1,10 @@
-export { formatLogfmt, formatLogfmtValue, type LogfmtInput, type LogfmtLine, parseLogfmt } from './codec/logfmt.ts'
+export {
+  formatLogfmt,
+  formatLogfmtValue,
+  type LogfmtInput,
+  type LogfmtLine,
+  parseLogfmt,
+} from './codec/logfmt.ts'
 export { errnoOf, IapeerError, type IapeerErrorDetails } from './errors.ts'
 export * from './identity/index.ts'
 export * from './paths/index.ts'

@@ -16,7 +16,9 @@ export function processesOf(folder: string): string[] {
   if (process.platform !== 'linux') return []
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((pid) => [read(`/proc/${pid}/cmdline`), read(`/proc/${pid}/environ`)].some((text) => text.includes(folder)))
+    .filter((pid) =>
+      [read(`/proc/${pid}/cmdline`), read(`/proc/${pid}/environ`)].some((text) => text.includes(folder)),
+    )
     .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()}`)
 }
 
@@ -36,7 +38,10 @@ export default function setup(): () => Promise<void> {
     }
     const files = readdirSync(folder, { recursive: true }).map(String)
     rmSync(folder, { recursive: true, force: true })
-    const left = [...processes.map((line) => `process ${line}`), ...files.map((path) => `file ${folder}/${path}`)]
+    const left = [
+      ...processes.map((line) => `process ${line}`),
+      ...files.map((path) => `file ${folder}/${path}`),
+    ]
     if (left.length > 0) {
       process.exitCode = 1
       throw new Error(`the tests left behind:\n  ${left.join('\n  ')}`)

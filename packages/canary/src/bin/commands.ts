@@ -121,12 +121,15 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   }
   if (!isCommand(name)) throw new UsageError(`no such command: ${name}`)
   const operands = name === 'watch' || name === 'unwatch' ? 1 : 0
-  if (more.length > 0 || (operands === 0 && operand !== undefined)) throw new UsageError(`too many words for ${name}`)
+  if (more.length > 0 || (operands === 0 && operand !== undefined))
+    throw new UsageError(`too many words for ${name}`)
   const recordDir = values['record-dir'] ?? defaultRecordDir(process.env)
   try {
     return await COMMANDS[name]({ recordDir, identity: values.identity, operand })
   } catch (error) {
     if (!(error instanceof IapeerError)) throw error
-    throw new Error(error.hint === undefined ? error.message : `${error.message}. ${error.hint}`, { cause: error })
+    throw new Error(error.hint === undefined ? error.message : `${error.message}. ${error.hint}`, {
+      cause: error,
+    })
   }
 }

@@ -13,7 +13,13 @@ export interface LogfmtLine {
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff"\\]/gu
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
 const NEEDS_QUOTES = /[\s"=\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/u
-const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '"': '\\"', '\\': '\\\\' }
+const SHORT: Readonly<Record<string, string>> = {
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '"': '\\"',
+  '\\': '\\\\',
+}
 const ESCAPE = /\\(?:([0-7]{3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([\s\S]))/g
 const NAMED: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' }
 const KEY = /^[A-Za-z_][A-Za-z0-9_.-]*$/
@@ -44,7 +50,7 @@ export function formatLogfmt(input: LogfmtInput): string {
   return parts.join(' ')
 }
 
-function unescape(text: string): string {
+function unquoted(text: string): string {
   return text.replace(ESCAPE, (_all, octal?: string, hex?: string, unicode?: string, named?: string) => {
     if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8))
     const digits = hex ?? unicode
@@ -82,7 +88,7 @@ export function parseLogfmt(line: string): LogfmtLine {
       const close = closingQuote(line, at + 1)
       torn ||= close < 0
       const end = close < 0 ? line.length : close
-      value = unescape(line.slice(at + 1, end))
+      value = unquoted(line.slice(at + 1, end))
       at = end + 1
     } else {
       const from = at

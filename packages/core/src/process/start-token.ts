@@ -11,7 +11,13 @@ export type ProcessFacts =
  */
 export function parseProcStat(text: string): ProcessFacts {
   const close = text.lastIndexOf(')')
-  const words = close < 0 ? [] : text.slice(close + 1).trim().split(/\s+/)
+  const words =
+    close < 0
+      ? []
+      : text
+          .slice(close + 1)
+          .trim()
+          .split(/\s+/)
   const [state, ppid] = words
   const token = words[19]
   if (state === undefined || token === undefined || !/^\d+$/.test(token)) {

@@ -15,10 +15,15 @@ export function run(
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const { limitMs: timeout = 20_000, ...rest } = options
-    execFile(file, args, { ...rest, timeout, killSignal: 'SIGKILL', maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
-      if (error !== null && typeof error.code === 'string') return reject(error)
-      const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : undefined
-      return resolve({ exitCode, signal: error?.signal ?? undefined, stdout, stderr })
-    })
+    execFile(
+      file,
+      args,
+      { ...rest, timeout, killSignal: 'SIGKILL', maxBuffer: 1 << 26 },
+      (error, stdout, stderr) => {
+        if (error !== null && typeof error.code === 'string') return reject(error)
+        const exitCode = error === null ? 0 : typeof error.code === 'number' ? error.code : undefined
+        return resolve({ exitCode, signal: error?.signal ?? undefined, stdout, stderr })
+      },
+    )
   })
 }

@@ -17,7 +17,7 @@ export interface TestServer {
 }
 
 /** The start time of a living process, undefined when it is gone or a zombie. Linux: /proc; elsewhere signal 0. */
-export function startTime(pid: number): string | undefined {
+function startTime(pid: number): string | undefined {
   try {
     if (process.platform !== 'linux') return process.kill(pid, 0) ? 'alive' : undefined
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')

@@ -1,5 +1,9 @@
 /** Polls until a value is there (not undefined, not false); fails with `what` when the time is over. */
-export async function until<T>(what: string, look: () => T | undefined | false | Promise<T | undefined | false>, limitMs = 10_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  limitMs = 10_000,
+): Promise<T> {
   const end = performance.now() + limitMs
   for (;;) {
     const found = await look()

@@ -1,0 +1,57 @@
+import { iapeerRoot } from '@iapeer/core/paths'
+import { listKeptWatches } from '@iapeer/lifecycle'
+import { type CanaryInfo, listCanaries } from '@iapeer/tmux'
+import { localTime, paint, print, table } from '../output.ts'
+import { bringUpToDate, place, readDeaths } from '../records.ts'
+
+const GUIDE = `Nothing is watched on this host yet. iapeer tells you why a tmux server died.
+
+  iapeer watch         watch the tmux server you are in; nothing on it is changed
+  iapeer watch --keep  the same, and again whenever that server is restarted
+  iapeer deaths        what died
+  iapeer autopsy NAME  why it died
+  iapeer demo          see it work in five seconds
+  iapeer --help        everything else`
+
+const GLYPH = {
+  armed: paint('green', '●'),
+  lost: paint('red', '!'),
+  ended: paint('dim', '✕'),
+  unknown: paint('yellow', '?'),
+} as const
+
+const row = (canary: CanaryInfo, kept: boolean): string[] => [
+  `${GLYPH[canary.state]} ${canary.identity}`,
+  canary.state,
+  `tmux server ${canary.serverPid}`,
+  `${canary.socketPath}${kept ? '  (kept)' : ''}`,
+]
+
+/** `iapeer` alone: the fleet as it is, or a short guide on an empty host. */
+export async function overview(): Promise<void> {
+  await bringUpToDate()
+  const [canaries, kept, deaths] = await Promise.all([
+    listCanaries(place()),
+    listKeptWatches(iapeerRoot()),
+    readDeaths(),
+  ])
+  const keptNames = new Set(kept.map((watch) => watch.identity))
+  const asleep = kept.filter((watch) => !canaries.some((canary) => canary.identity === watch.identity))
+  if (canaries.length === 0 && kept.length === 0 && deaths.length === 0) return print(GUIDE)
+  const rows = canaries.map((canary) => row(canary, keptNames.has(canary.identity)))
+  rows.push(
+    ...asleep.map((watch) => [
+      `${paint('dim', '○')} ${watch.identity}`,
+      'not running',
+      '',
+      `${watch.socketPath}  (kept)`,
+    ]),
+  )
+  if (rows.length > 0) print(table(rows))
+  const last = deaths.at(-1)
+  if (last === undefined) return print('no deaths recorded')
+  print(
+    `${rows.length > 0 ? '\n' : ''}${deaths.length} death${deaths.length === 1 ? '' : 's'} recorded; the last: ${last.identity} at ${localTime(last.ts)}`,
+  )
+  print(`  iapeer autopsy ${last.identity}`)
+}

@@ -1,0 +1,135 @@
+import { stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { judge, parseSnapshot, type Verdict } from '@iapeer/forensics'
+import { completeIntent, declareIntent, runTmux } from '@iapeer/tmux'
+import { paint, print, table } from '../output.ts'
+import {
+  type Actor,
+  bringOn,
+  closeStage,
+  contentOf,
+  failed,
+  gone,
+  hasClaim,
+  openStage,
+  type Recorded,
+  recorded,
+  recordsOf,
+  type Stage,
+  soon,
+  watchOver,
+} from './stage.ts'
+
+const WORK = 'while :; do date; sleep 1; done\n'
+/** Beyond this the demo calls itself failed; the usual time is a few milliseconds. */
+const SLOW_MS = 2_000
+
+interface Scene {
+  readonly actor: Actor
+  readonly what: string
+  readonly death: Recorded
+  readonly verdict: Verdict
+  readonly tookMs: number
+}
+
+async function judged(stage: Stage, actor: Actor, what: string, killedMs: number): Promise<Scene> {
+  const death = await recorded(stage, actor)
+  await watchOver(stage, actor)
+  const text = death.record.forensics === undefined ? undefined : await contentOf(death.record.forensics)
+  const snapshot = parseSnapshot(text ?? '')
+  if (snapshot?.complete !== true) throw failed(`the snapshot of ${actor.identity} is not complete`)
+  return { actor, what, death, verdict: judge(death.record, snapshot), tookMs: death.writtenMs - killedMs }
+}
+
+/** Somebody kills the server: SIGKILL. */
+async function killed(stage: Stage, actor: Actor): Promise<Scene> {
+  const killedMs = Date.now()
+  process.kill(actor.server.pid, 'SIGKILL')
+  return judged(stage, actor, 'kill -9', killedMs)
+}
+
+/** A script in another server's pane runs `tmux kill-server`; it notes the moment itself. */
+async function killedByScript(stage: Stage, actor: Actor, from: Actor): Promise<Scene> {
+  const script = join(stage.folder, 'cleanup.sh')
+  await writeFile(script, 'touch "$2"\nexec tmux -S "$1" kill-server\n', { mode: 0o600 })
+  const moment = join(stage.folder, 'moment')
+  const args = ['new-window', '-d', '-t', `=${from.identity}:`, '/bin/sh', script, actor.socketPath, moment]
+  const started = await runTmux({ socketPath: from.socketPath, args })
+  if (started.exitCode !== 0) throw failed(`the script could not be started (${started.stderr})`)
+  await soon('the script', async () => ((await contentOf(moment)) === undefined ? undefined : true))
+  return judged(stage, actor, 'a script: tmux kill-server', (await stat(moment)).mtimeMs)
+}
+
+/** The way a program ends its own server: it says so first. */
+async function tornDown(stage: Stage, actor: Actor): Promise<void> {
+  const target = { identity: actor.identity, gen: actor.gen, recordDir: stage.recordDir }
+  await declareIntent({ ...target, by: 'iapeer demo', why: 'deliberate teardown' })
+  await runTmux({ socketPath: actor.socketPath, args: ['kill-server'] })
+  await gone(actor)
+  await completeIntent(target)
+  await watchOver(stage, actor)
+}
+
+function expectThat(is: boolean, what: string): void {
+  if (!is) throw failed(what)
+}
+
+async function check(stage: Stage, scenes: readonly Scene[], silent: Actor): Promise<void> {
+  const causes = scenes.map(({ death }) => death.record.cause)
+  expectThat(
+    causes.join() === 'server-vanished,signaled-server-gone',
+    `the causes are ${causes.join(' and ')}`,
+  )
+  for (const { tookMs, actor } of scenes)
+    expectThat(tookMs < SLOW_MS, `the record of ${actor.identity} took ${Math.round(tookMs)} ms`)
+  const records = await recordsOf(stage)
+  expectThat(records.length === scenes.length, `${records.length} deaths are recorded, not ${scenes.length}`)
+  expectThat(!(await hasClaim(stage, silent)), `the deliberate teardown of ${silent.identity} left a record`)
+}
+
+function show(scenes: readonly Scene[], silent: Actor): void {
+  for (const { actor, what, death, verdict, tookMs } of scenes) {
+    print(`${paint('red', '✕')} ${paint('bold', actor.identity)}  ended by ${what}`)
+    print(
+      table([
+        ['  cause', death.record.cause ?? 'unknown'],
+        ['  recorded', `${Math.max(0, tookMs).toFixed(1)} ms after it`],
+        ['  verdict', `${verdict.verdict} (confidence ${verdict.confidence}): ${verdict.summary}`],
+        ['  evidence', verdict.evidence[0]?.fact ?? 'none'],
+      ]),
+    )
+  }
+  print(
+    `${paint('green', '●')} ${paint('bold', silent.identity)}  torn down on purpose: no record, as it should be`,
+  )
+}
+
+async function play(stage: Stage): Promise<void> {
+  const [ada, ben, cid] = await Promise.all(
+    ['command-ada', 'command-ben', 'command-cid'].map((identity) => bringOn(stage, identity, WORK)),
+  )
+  if (ada === undefined || ben === undefined || cid === undefined) throw failed('not all servers started')
+  print(
+    `Three tmux servers run, each with a canary on it (pids ${stage.actors.map((actor) => actor.server.pid).join(', ')}).\n`,
+  )
+  const scenes = [await killed(stage, ada), await killedByScript(stage, ben, cid)]
+  await tornDown(stage, cid)
+  await check(stage, scenes, cid)
+  show(scenes, cid)
+}
+
+/** Shows on real servers what the canary records and what it leaves alone; fails when anything is not as it prints. */
+export async function demo(options: { readonly keep?: boolean }): Promise<void> {
+  const stage = await openStage()
+  const keep = options.keep === true
+  try {
+    await play(stage)
+  } finally {
+    await closeStage(stage, keep)
+  }
+  print(
+    keep
+      ? `\nKept: ${stage.folder} (records/exits.log, records/server-deaths/)`
+      : '\nNo process and no file of it is left.',
+  )
+}

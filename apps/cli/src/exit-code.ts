@@ -1,0 +1,39 @@
+import { IapeerError } from '@iapeer/core/errors'
+import { CommanderError } from 'commander'
+
+/** The exit codes of every iapeer command. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notRunning: 3,
+  noSuchPeer: 4,
+  daemonUnreachable: 5,
+  interrupted: 130,
+} as const
+
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'usage',
+  'invalid-identity',
+  'invalid-path',
+  'socket-path-too-long',
+])
+
+/** The command line was off: exit code 2. */
+export function usageError(message: string, hint: string): IapeerError {
+  return new IapeerError(message, { code: 'usage', hint })
+}
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (!(error instanceof IapeerError)) return EXIT.failed
+  if (error.code === 'no-such-death') return EXIT.noSuchPeer
+  return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed
+}
+
+/** What a person reads of an error: what is wrong, and what to do. */
+export function explain(error: unknown): string {
+  if (error instanceof IapeerError)
+    return `iapeer: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`
+  return `iapeer: ${error instanceof Error ? error.message : String(error)}\n`
+}

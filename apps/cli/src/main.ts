@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+import { CommanderError } from 'commander'
+import { EXIT, exitCodeOf, explain } from './exit-code.ts'
+import { buildProgram } from './program.ts'
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader left (head, a closed pager): nothing more can be said to it.
+  if (error.code === 'EPIPE') process.exit(EXIT.ok)
+  throw error
+})
+process.once('SIGINT', () => process.exit(EXIT.interrupted))
+
+// `pnpm --filter cli start -- args` hands the `--` on.
+const argv = process.argv.slice(2)
+if (argv[0] === '--') argv.shift()
+
+try {
+  await buildProgram().parseAsync(argv, { from: 'user' })
+} catch (error) {
+  // Commander has printed its own message, help or version already.
+  if (!(error instanceof CommanderError)) process.stderr.write(explain(error))
+  process.exitCode = exitCodeOf(error)
+}

@@ -1,0 +1,40 @@
+import { styleText } from 'node:util'
+import stringWidth from 'string-width'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Colours only on a terminal, and never against NO_COLOR (https://no-color.org). */
+const colours = process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
+
+export const paint = (style: Style, text: string): string => (colours ? styleText(style, text) : text)
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+/** One JSON object a line, the schema version first. */
+export function printJson(value: object): void {
+  print(JSON.stringify({ schemaVersion: 1, ...value }))
+}
+
+/** Columns padded to the widest cell, two blanks apart; the last column is not padded. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, stringWidth(cell))
+  }
+  const pad = (cell: string, width: number): string => cell + ' '.repeat(width - stringWidth(cell))
+  return rows
+    .map((row) =>
+      row.map((cell, at) => (at === row.length - 1 ? cell : pad(cell, widths[at] ?? 0))).join('  '),
+    )
+    .join('\n')
+}
+
+/** `2026-06-10 15:42:07` in the person's own time zone. */
+export function localTime(iso: string): string {
+  const at = new Date(iso)
+  const two = (number: number): string => String(number).padStart(2, '0')
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
+}

@@ -1,0 +1,64 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { formatLogfmt, formatLogfmtValue, parseLogfmt } from '../src/codec/logfmt.ts'
+
+const anyText = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'grapheme' }),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('\ud800', '"', '\\', 'a=b', '\u2028', '\n ts=0'),
+)
+const anyKey = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.-]{0,12}$/)
+
+describe('logfmt', () => {
+  it('comes back as it was, for arbitrary unicode, also lone surrogates', () => {
+    fc.assert(
+      fc.property(fc.dictionary(anyKey, anyText, { noNullPrototype: true }), (input) => {
+        const { fields, torn } = parseLogfmt(formatLogfmt(input))
+        expect(torn).toBe(false)
+        expect({ ...fields }).toEqual({ ...input })
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it('no value can end its line or start another field', () => {
+    fc.assert(
+      fc.property(anyText, (value) => {
+        const line = formatLogfmt({ a: value, z: 1 })
+        expect(line).not.toMatch(/[\n\r\u0085\u2028\u2029]/)
+        expect(Object.keys(parseLogfmt(line).fields)).toEqual(['a', 'z'])
+      }),
+    )
+  })
+
+  it.each([
+    ['', ''],
+    ['plain', 'plain'],
+    ['two words', '"two words"'],
+    ['say "hi"', '"say \\"hi\\""'],
+    ['a=b', '"a=b"'],
+    ['back\\slash', 'back\\slash'],
+    ['back\\slash and blank', '"back\\\\slash and blank"'],
+    ['line\nend\t', '"line\\nend\\t"'],
+    ['\u001b[0m', '"\\033[0m"'],
+    ['é日', 'é日'],
+  ])('writes %j as %s', (value, written) => {
+    expect(formatLogfmtValue(value)).toBe(written)
+  })
+
+  it('is total over any text and says when a line was cut inside a value', () => {
+    fc.assert(fc.property(anyText, (line) => typeof parseLogfmt(line).torn === 'boolean'))
+    expect(parseLogfmt('a="b c').torn).toBe(true)
+    expect(parseLogfmt('a="b\\').torn).toBe(true)
+  })
+
+  it('the first of two equal keys wins, and no key touches the prototype', () => {
+    expect({ ...parseLogfmt('a=1 a=2 word __proto__=x =y').fields }).toEqual({ a: '1', ['__proto__']: 'x' })
+    expect(Object.keys(parseLogfmt('a=1 a=2 word __proto__=x =y').fields)).toEqual(['a', '__proto__'])
+  })
+
+  it('refuses a key that is none', () => {
+    expect(() => formatLogfmt({ 'a b': 'x' })).toThrow(RangeError)
+  })
+})

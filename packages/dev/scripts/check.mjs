@@ -1,0 +1,39 @@
+// All that a reviewer would run: format and lint, types, layers, unused code, shell scripts, published shape.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
+
+const scripts = readdirSync(join(root, 'packages')).flatMap((name) => {
+  const folder = join(root, 'packages', name, 'assets')
+  return existsSync(folder)
+    ? readdirSync(folder)
+        .filter((file) => file.endsWith('.sh'))
+        .map((file) => join(folder, file))
+    : []
+})
+
+const CHECKS = [
+  ['format and lint', ['biome', 'ci', '.']],
+  ['types, and the shape of what is published', ['turbo', 'run', 'check', '--output-logs=errors-only']],
+  ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
+  ['unused files, exports and dependencies', ['knip']],
+  ['shell scripts', ['shellcheck', '-x', ...scripts]],
+]
+
+const failures = []
+for (const [what, [file, ...args]] of CHECKS) {
+  process.stdout.write(`\n== ${what}: ${file}\n`)
+  const { status, error } = spawnSync(file, args, { cwd: root, env, stdio: 'inherit' })
+  if (error?.code === 'ENOENT')
+    process.stdout.write(
+      `${file} is not installed; install it (apt-get install ${file}, brew install ${file})\n`,
+    )
+  else if (error !== undefined) throw error
+  if (status !== 0) failures.push(what)
+}
+process.stdout.write(failures.length === 0 ? '\nall checks passed\n' : `\nfailed: ${failures.join('; ')}\n`)
+process.exitCode = failures.length === 0 ? 0 : 1

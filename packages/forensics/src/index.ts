@@ -1,0 +1,12 @@
+export { type Evidence, snapshotEvidence } from './evidence.ts'
+export {
+  type ExitRecord,
+  type ExitsLog,
+  parseExitLine,
+  parseExitsLog,
+  type ServerExit,
+  type SessionExit,
+} from './exit-record.ts'
+export { canonicalSignal, isFault, signalOfWaitStatus } from './signal-name.ts'
+export { parseSnapshot, type Snapshot, type SnapshotSection, sectionLines } from './snapshot.ts'
+export { type Confidence, judge, type Verdict, type VerdictWord } from './verdict.ts'

@@ -1,0 +1,66 @@
+import { parseLogfmt } from '@iapeer/core/logfmt'
+
+export type SnapshotSection =
+  | { readonly kind: 'text'; readonly lines: readonly string[] }
+  | { readonly kind: 'unavailable'; readonly why: string }
+
+/** A parsed `server-deaths/<identity>-<gen>.txt`. */
+export interface Snapshot {
+  readonly kind: 'server-death' | 'session-death'
+  /** 1, or 0 for the older form without `format`. */
+  readonly format: number
+  /** Every field of the first line, as written. */
+  readonly header: Readonly<Record<string, string>>
+  readonly platform: 'linux' | 'darwin'
+  readonly sections: ReadonlyMap<string, SnapshotSection>
+  /** Whether the last section was finished; the older form cannot tell, and is taken as whole. */
+  readonly complete: boolean
+}
+
+const FIRST_LINE = /^(server-death|session-death)(?: |$)/
+const SECTION = /^--- (\S+)(?: unavailable: (.*))?$/
+
+interface Sections {
+  readonly sections: Map<string, SnapshotSection>
+  readonly ended: boolean
+}
+
+function readSections(lines: readonly string[]): Sections {
+  const sections = new Map<string, SnapshotSection>()
+  let body: string[] | undefined
+  for (const line of lines) {
+    const [, name, why] = SECTION.exec(line) ?? []
+    if (name === undefined) body?.push(line)
+    else if (name === 'end') return { sections, ended: true }
+    else if (sections.has(name)) body = undefined
+    else if (why !== undefined) {
+      sections.set(name, { kind: 'unavailable', why })
+      body = undefined
+    } else {
+      body = []
+      sections.set(name, { kind: 'text', lines: body })
+    }
+  }
+  return { sections, ended: false }
+}
+
+/** Reads a snapshot of either form. Total: undefined when the first line is not one of a snapshot. */
+export function parseSnapshot(text: string): Snapshot | undefined {
+  const lines = text.split(/\r?\n/)
+  if (lines.at(-1) === '') lines.pop()
+  const [first = '', ...rest] = lines
+  const [, kind] = FIRST_LINE.exec(first) ?? []
+  if (kind !== 'server-death' && kind !== 'session-death') return undefined
+  const header = parseLogfmt(first).fields
+  const format = /^\d{1,3}$/.test(header['format'] ?? '') ? Number(header['format']) : 0
+  const { sections, ended } = readSections(rest)
+  const platform =
+    header['platform'] === 'darwin' || (format === 0 && sections.has('vm_stat')) ? 'darwin' : 'linux'
+  return { kind, format, header, platform, sections, complete: ended || format === 0 }
+}
+
+/** The lines of a section, none when it is missing or unavailable. */
+export function sectionLines(snapshot: Snapshot, name: string): readonly string[] {
+  const section = snapshot.sections.get(name)
+  return section?.kind === 'text' ? section.lines : []
+}

@@ -1,0 +1,140 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { judge, parseExitLine, parseSnapshot, sectionLines, snapshotEvidence } from '../src/index.ts'
+
+const LINUX = `server-death identity=claude-bob gen=9f2c41d0aa37be10 ts=2026-06-10T15:42:07.113Z server_pid=801 wait_rc=1 cause=server-vanished platform=linux format=1
+--- meminfo
+MemTotal:       24684084 kB
+MemAvailable:     230704 kB
+--- pressure unavailable: this kernel keeps no pressure figures
+--- loadavg
+7.69 0.26 0.10 2/86 3230
+--- cgroup
+/ memory.failcnt: 0
+oom_kill 5
+--- kernel-log
+[  100.000000] Out of memory: Killed process 1 (old)
+[ 2000.000000] Out of memory: Killed process 801 (tmux: server)
+no time here
+--- baseline
+uptime: 1915.74 3734.92
+oom_kill 4
+--- end
+`
+
+// The older macOS form: no gen, platform, format or end.
+const DARWIN = `server-death identity=claude-bob ts=2026-06-10T15:42:07Z server_pid=801 wait_rc=1 cause=server-vanished
+--- vm_stat
+Mach Virtual Memory Statistics: (page size of 16384 bytes)
+Pages free:                               12345.
+--- swapusage
+vm.swapusage: total = 2048.00M  used = 1024.00M  free = 1024.00M  (encrypted)
+--- ps-top-rss
+  812     1 123456       01:02 claude
+--- diagnosticreports-user
+tmux-2026-06-10-154207.ips {"app_name":"tmux","timestamp":"2026-06-10 15:42:07.00 +0000"}
+--- diagnosticreports-system
+`
+
+describe('a snapshot', () => {
+  it('of this version is read with its sections', () => {
+    const snapshot = parseSnapshot(LINUX)
+    expect(snapshot).toMatchObject({ kind: 'server-death', format: 1, platform: 'linux', complete: true })
+    expect(snapshot?.header['identity']).toBe('claude-bob')
+    expect([...(snapshot?.sections.keys() ?? [])]).toEqual([
+      'meminfo',
+      'pressure',
+      'loadavg',
+      'cgroup',
+      'kernel-log',
+      'baseline',
+    ])
+    expect(snapshot?.sections.get('pressure')).toEqual({
+      kind: 'unavailable',
+      why: 'this kernel keeps no pressure figures',
+    })
+  })
+
+  it('of the older macOS form is read too', () => {
+    const snapshot = parseSnapshot(DARWIN)
+    expect(snapshot).toMatchObject({ format: 0, platform: 'darwin', complete: true })
+    expect(snapshot && sectionLines(snapshot, 'swapusage')).toHaveLength(1)
+    expect(snapshot && snapshotEvidence(snapshot)).toEqual([
+      { section: 'diagnosticreports-user', fact: 'crash report tmux-2026-06-10-154207.ips' },
+    ])
+  })
+
+  it('that was cut off says that it is not complete', () => {
+    expect(parseSnapshot(LINUX.replace('--- end\n', ''))?.complete).toBe(false)
+  })
+
+  it('shows what is new since arming, and nothing older', () => {
+    const snapshot = parseSnapshot(LINUX)
+    expect(snapshot && snapshotEvidence(snapshot)).toEqual([
+      { section: 'kernel-log', fact: 'Out of memory: Killed process 801 (tmux: server)' },
+      { section: 'baseline', fact: 'the kernel killed 1 process(es) for memory while this was watched' },
+      { section: 'meminfo', fact: '0.2 GiB of 23.5 GiB memory was available' },
+      { section: 'loadavg', fact: 'load average 7.69 over the last minute' },
+    ])
+  })
+
+  it('is total: every cut of a real one, and any bytes, give a result', () => {
+    for (let cut = 0; cut <= LINUX.length; cut++) {
+      const snapshot = parseSnapshot(LINUX.slice(0, cut))
+      if (snapshot !== undefined) expect(snapshotEvidence(snapshot)).toBeInstanceOf(Array)
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 600 }), fc.boolean(), (bytes, headed) => {
+        const snapshot = parseSnapshot(
+          `${headed ? 'server-death ' : ''}${Buffer.from(bytes).toString('latin1')}`,
+        )
+        if (snapshot !== undefined) snapshotEvidence(snapshot)
+        return snapshot !== undefined || !headed
+      }),
+    )
+  })
+})
+
+describe('the verdict from the cause alone', () => {
+  const line = (cause: string, more = '') =>
+    parseExitLine(
+      `ts=2026-06-10T15:42:07Z ev=server-exit identity=claude-bob gen=9f2c41d0aa37be10 server_pid=8 ${more} cause=${cause} forensics=`,
+    )
+
+  it.each([
+    ['server-vanished', 'wait_rc=1 mode=watch', 'unknown', 'low'],
+    ['signaled-server-gone', 'wait_rc=0 mode=watch', 'exited', 'medium'],
+    ['client-killed-server-gone', 'wait_rc=137 mode=watch', 'killed-by-signal', 'medium'],
+    ['killed', 'wait_rc=137 mode=guard', 'killed-by-signal', 'high'],
+    ['crashed', 'wait_rc=139 mode=guard', 'crashed', 'high'],
+    ['killed-by-command', 'wait_rc=0 mode=guard', 'killed-by-command', 'high'],
+    ['exited', 'wait_rc=0 mode=guard', 'exited', 'high'],
+    ['failed', 'wait_rc=1 mode=guard', 'tmux-failed', 'high'],
+    ['host-shutdown', 'wait_rc=0 mode=guard', 'terminated', 'medium'],
+    ['service-stop', 'wait_rc=0 mode=guard', 'terminated', 'medium'],
+    ['recorder-lost', 'wait_rc=unknown mode=none', 'recorder-lost', 'high'],
+    ['host-reboot', 'wait_rc=unknown mode=none', 'host-reboot', 'high'],
+    ['something-new', '', 'unknown', 'low'],
+    ['constructor', '', 'unknown', 'low'],
+  ])('%s', (cause, more, verdict, confidence) => {
+    const record = line(cause, more)
+    if (record === undefined) throw new Error('not parsed')
+    const judged = judge(record)
+    expect(judged).toMatchObject({ verdict, confidence })
+    expect(judged.evidence[0]?.section).toBe('exits.log')
+    expect(judged.summary).not.toMatch(/undefined/)
+  })
+
+  it.each([
+    ['dead_status=0 dead_signal=', 'agent-exited'],
+    ['dead_status=3 dead_signal=', 'agent-failed'],
+    ['dead_status= dead_signal=11', 'crashed'],
+    ['dead_status= dead_signal=KILL', 'killed-by-signal'],
+    ['dead_status= dead_signal= cause=leader-removed', 'unknown'],
+  ])('of a session with %s', (fields, verdict) => {
+    const record = parseExitLine(
+      `ts=2026-06-10T15:42:07Z ev=session-exit identity=claude-bob gen=9f2c41d0aa37be10 ${fields} forensics=`,
+    )
+    expect(record && judge(record, parseSnapshot(LINUX)).verdict).toBe(verdict)
+  })
+})

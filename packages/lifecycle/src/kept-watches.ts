@@ -1,0 +1,88 @@
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { isIdentity, toIdentity } from '@iapeer/core/identity'
+import { rootRecordPlace } from '@iapeer/core/paths'
+import { writeFileAtomic } from '@iapeer/core/storage'
+import { type EnsureResult, ensureCanary } from '@iapeer/tmux'
+
+/** A server that is to be watched again whenever it runs and is not. */
+export interface KeptWatch {
+  readonly identity: string
+  readonly socketPath: string
+}
+
+export interface Rearmed extends KeptWatch {
+  readonly result: EnsureResult
+}
+
+const SUFFIX = '.json'
+
+/** One small file a watch: `<root>/state/lifecycle/watches/<identity>.json`. */
+const folderOf = (root: string): string => join(root, 'state', 'lifecycle', 'watches')
+const fileOf = (root: string, identity: string): string =>
+  join(folderOf(root), `${toIdentity(identity)}${SUFFIX}`)
+
+function parseKept(identity: string, text: string): KeptWatch | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null || !('socketPath' in value)) return undefined
+    return typeof value.socketPath === 'string' ? { identity, socketPath: value.socketPath } : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** Remembers a watch; the same identity is replaced. */
+export async function keepWatch(root: string, watch: KeptWatch): Promise<void> {
+  await mkdir(folderOf(root), { recursive: true, mode: 0o700 })
+  const { identity, socketPath } = watch
+  await writeFileAtomic(
+    fileOf(root, identity),
+    `${JSON.stringify({ schemaVersion: 1, identity, socketPath })}\n`,
+  )
+}
+
+/** Forgets a watch; false when none was kept under that identity. */
+export async function forgetWatch(root: string, identity: string): Promise<boolean> {
+  try {
+    await rm(fileOf(root, identity))
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** The kept watches, by identity. A file that cannot be read as one is set aside as `<name>.corrupt`. */
+export async function listKeptWatches(root: string): Promise<KeptWatch[]> {
+  let names: string[]
+  try {
+    names = await readdir(folderOf(root))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+  const kept: KeptWatch[] = []
+  for (const name of names.sort()) {
+    const identity = name.slice(0, -SUFFIX.length)
+    if (!name.endsWith(SUFFIX) || !isIdentity(identity)) continue
+    const path = join(folderOf(root), name)
+    const watch = parseKept(identity, await readFile(path, 'utf8'))
+    if (watch === undefined) await rename(path, `${path}.corrupt`)
+    else kept.push(watch)
+  }
+  return kept
+}
+
+/** Arms every kept watch whose server runs. One that does not run is a `failed` state of that watch alone. */
+export async function rearmKept(root: string): Promise<Rearmed[]> {
+  const kept = await listKeptWatches(root)
+  return Promise.all(
+    kept.map(async (watch) => ({
+      ...watch,
+      result: await ensureCanary({ ...watch, ...rootRecordPlace(root) }),
+    })),
+  )
+}

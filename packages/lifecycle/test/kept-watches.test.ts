@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { rootRecordPlace } from '@iapeer/core/paths'
+import { asyncCleanups, privateFolder, startServer, until } from '@iapeer/dev/testing'
+import { canaryStatus, dismissCanary } from '@iapeer/tmux'
+import { expect, it } from 'vitest'
+import { forgetWatch, keepWatch, listKeptWatches, rearmKept } from '../src/index.ts'
+
+const track = asyncCleanups()
+
+function newRoot(): string {
+  const folder = privateFolder()
+  track(folder.remove)
+  return join(folder.path, 'root')
+}
+
+it('a kept watch is remembered, replaced and forgotten', async () => {
+  const root = newRoot()
+  expect(await listKeptWatches(root)).toEqual([])
+  await keepWatch(root, { identity: 'tmux-a', socketPath: '/s/a' })
+  await keepWatch(root, { identity: 'tmux-b', socketPath: '/s/b' })
+  await keepWatch(root, { identity: 'tmux-a', socketPath: '/s/c' })
+  expect(await listKeptWatches(root)).toEqual([
+    { identity: 'tmux-a', socketPath: '/s/c' },
+    { identity: 'tmux-b', socketPath: '/s/b' },
+  ])
+  expect(await forgetWatch(root, 'tmux-a')).toBe(true)
+  expect(await forgetWatch(root, 'tmux-a')).toBe(false)
+  expect(await listKeptWatches(root)).toHaveLength(1)
+})
+
+it.each(['', '{', '[]', '{"socketPath":1}', 'null'])(
+  'a file that holds %j is set aside, not lost and not obeyed',
+  async (text) => {
+    const root = newRoot()
+    await keepWatch(root, { identity: 'tmux-a', socketPath: '/s/a' })
+    const folder = join(root, 'state', 'lifecycle', 'watches')
+    writeFileSync(join(folder, 'tmux-a.json'), text)
+    expect(await listKeptWatches(root)).toEqual([])
+    expect(readdirSync(folder)).toEqual(['tmux-a.json.corrupt'])
+    expect(readFileSync(join(folder, 'tmux-a.json.corrupt'), 'utf8')).toBe(text)
+  },
+)
+
+it('refuses an identity that would leave the folder', async () => {
+  await expect(keepWatch(newRoot(), { identity: '../x', socketPath: '/s' })).rejects.toMatchObject({
+    code: 'invalid-identity',
+  })
+})
+
+it('a server that was restarted is watched again', async () => {
+  const root = newRoot()
+  const folder = privateFolder()
+  track(folder.remove)
+  const place = { identity: 'tmux-a', ...rootRecordPlace(root) }
+  track(() => dismissCanary(place))
+  const socketPath = join(folder.path, 's')
+  await keepWatch(root, { identity: 'tmux-a', socketPath })
+  expect(await rearmKept(root)).toMatchObject([
+    { identity: 'tmux-a', result: { state: 'failed', code: 'no-server' } },
+  ])
+  const first = await startServer(socketPath)
+  expect(await rearmKept(root)).toMatchObject([{ result: { state: 'spawned', serverPid: first.pid } }])
+  await first.end()
+  await until('the record', async () => (await canaryStatus(place)).state === 'none')
+  const second = await startServer(socketPath)
+  track(second.end)
+  expect(await rearmKept(root)).toMatchObject([{ result: { state: 'spawned', serverPid: second.pid } }])
+  expect(await rearmKept(root)).toMatchObject([{ result: { state: 'already' } }])
+})

@@ -1,0 +1,67 @@
+import { delimiter } from 'node:path'
+import { IapeerError } from '@iapeer/core/errors'
+
+export interface TmuxCall {
+  readonly socketPath: string
+  /** Arguments after `-S <socket>`; a `;` of its own separates commands. */
+  readonly args: readonly string[]
+  /** @default 5000 */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  /** @default the environment of this process, without TMUX and TMUX_PANE */
+  readonly env?: NodeJS.ProcessEnv
+  /** @default `tmux`, from the PATH */
+  readonly tmux?: string
+}
+
+/** How one tmux client ended: independent facts. */
+export interface TmuxResult {
+  /** Undefined when it was ended by a signal or by the time limit. */
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+  readonly timedOut: boolean
+  readonly canceled: boolean
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const DEFAULT_TIMEOUT_MS = 5_000
+
+function tmuxMissing(tmux: string, cause: unknown): IapeerError {
+  const hint = 'Install tmux (for example: apt-get install tmux, brew install tmux).'
+  return new IapeerError(`${tmux} cannot be run`, { code: 'tmux-missing', hint, cause })
+}
+
+/** A stray TMUX would make a client of the person's own server out of ours. */
+function outsideTmux(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { TMUX: _inside, TMUX_PANE: _pane, ...rest } = env
+  return { ...rest, PATH: rest['PATH'] || ['/usr/local/bin', '/usr/bin', '/bin'].join(delimiter) }
+}
+
+/**
+ * Runs one tmux client to its end, or to its time limit. Whatever tmux answers is data.
+ * @throws IapeerError `tmux-missing`
+ */
+export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
+  // Loaded here: it is most of the start-up time of a command that may not need it.
+  const { execa } = await import('execa')
+  const tmux = call.tmux ?? 'tmux'
+  const result = await execa(tmux, ['-S', call.socketPath, ...call.args], {
+    env: call.env ?? outsideTmux(process.env),
+    extendEnv: false,
+    stdin: 'ignore',
+    reject: false,
+    timeout: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+    ...(call.signal === undefined ? {} : { cancelSignal: call.signal }),
+  })
+  if (result.code === 'ENOENT' || result.code === 'EACCES') throw tmuxMissing(tmux, result)
+  return {
+    exitCode: result.exitCode,
+    signal: result.signal,
+    timedOut: result.timedOut,
+    canceled: result.isCanceled,
+    stdout: result.stdout,
+    stderr: result.stderr,
+  }
+}

@@ -1,0 +1,62 @@
+import { asyncCleanups, privateFolder, startServer } from '@iapeer/dev/testing'
+import { expect, it } from 'vitest'
+import { ensureCanary, runTmux } from '../src/index.ts'
+
+const track = asyncCleanups()
+
+async function server() {
+  const folder = privateFolder()
+  track(folder.remove)
+  const started = await startServer(`${folder.path}/s`)
+  track(started.end)
+  return started
+}
+
+it('what tmux answers is data', async () => {
+  const { socketPath, pid } = await server()
+  expect(await runTmux({ socketPath, args: ['display-message', '-p', '#{pid}'] })).toEqual({
+    exitCode: 0,
+    signal: undefined,
+    timedOut: false,
+    canceled: false,
+    stdout: String(pid),
+    stderr: '',
+  })
+  const refused = await runTmux({ socketPath, args: ['no-such-command'] })
+  expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('unknown command') })
+})
+
+it('arguments reach tmux as they are, never through a shell', async () => {
+  const { socketPath } = await server()
+  const odd = 'a b "c" \'d\' $HOME `id` \\ ü'
+  await runTmux({ socketPath, args: ['set-buffer', odd] })
+  expect((await runTmux({ socketPath, args: ['show-buffer'] })).stdout).toBe(odd)
+})
+
+it('a stopped server is a time-out, not a hang', async () => {
+  const { socketPath, kill } = await server()
+  kill('SIGSTOP')
+  expect(await runTmux({ socketPath, args: ['list-sessions'], timeoutMs: 200 })).toMatchObject({
+    timedOut: true,
+    exitCode: undefined,
+  })
+})
+
+it('a call can be called off', async () => {
+  const { socketPath, kill } = await server()
+  kill('SIGSTOP')
+  expect(
+    await runTmux({ socketPath, args: ['list-sessions'], signal: AbortSignal.timeout(100) }),
+  ).toMatchObject({ canceled: true })
+})
+
+it('tmux that is missing is an error with a code and what to do', async () => {
+  await expect(runTmux({ socketPath: '/tmp/none', args: [], tmux: '/nowhere/tmux' })).rejects.toMatchObject({
+    code: 'tmux-missing',
+    hint: expect.stringContaining('Install tmux'),
+  })
+})
+
+it('the canary is one import with it', () => {
+  expect(ensureCanary).toBeTypeOf('function')
+})
