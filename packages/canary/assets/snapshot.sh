@@ -7,13 +7,21 @@
 
 CGROUP_ROOT=${CGROUP_ROOT:-/sys/fs/cgroup}
 
-# bounded COMMAND...: its output, for at most 200 ms
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# bounded COMMAND...: its output, for at most 200 ms; then it is ended, with what it started where `setsid` exists
 bounded() {
-  "$@" 2>/dev/null &
+  b_group=
+  if has setsid; then
+    setsid "$@" 2>/dev/null &
+    b_group=-
+  else
+    "$@" 2>/dev/null &
+  fi
   b_job=$!
   (
     nap 0.2
-    kill -KILL "$b_job"
+    kill -KILL "$b_group$b_job"
   ) >/dev/null 2>&1 &
   b_dog=$!
   wait "$b_job"
@@ -22,8 +30,6 @@ bounded() {
   wait "$b_dog" 2>/dev/null
   return $b_code
 }
-
-has() { command -v "$1" >/dev/null 2>&1; }
 
 # No line of a body may look like the head of a section.
 body() { sed 's/^---/ &/'; }

@@ -1,0 +1,70 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { run, until } from '@iapeer/dev/testing'
+import { expect, it } from 'vitest'
+import * as canary from '../src/index.ts'
+import { exits, roots } from './support.ts'
+
+const newRoot = roots()
+const packageRoot = fileURLToPath(new URL('..', import.meta.url))
+
+/** The program in the README between ```ts and ```: what people copy. */
+function readmeProgram(): string {
+  const [, program] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(packageRoot, 'README.md'), 'utf8')) ?? []
+  if (program === undefined) throw new Error('the README has no ```ts program')
+  return program
+}
+
+async function must(file: string, args: string[], cwd: string, env: NodeJS.ProcessEnv = process.env) {
+  const done = await run(file, args, { cwd, env, limitMs: 90_000 })
+  if (done.exitCode !== 0) throw new Error(`${file} ${args.join(' ')}: ${done.stdout}${done.stderr}`)
+  return done
+}
+
+it('alone means alone: packed, installed in an empty folder with npm, type-checked, and it records a killed server', async () => {
+  const root = newRoot()
+  const app = join(root.path, 'app')
+  mkdirSync(app)
+  await must('npm', ['pack', '--silent', '--pack-destination', root.path], packageRoot)
+  const tarball = join(root.path, readdirSync(root.path).find((name) => name.endsWith('.tgz')) ?? '')
+  expect(statSync(tarball).size).toBeLessThan(30_000)
+
+  writeFileSync(join(app, 'package.json'), '{"private":true,"type":"module"}\n')
+  const npmEnv = { ...process.env, npm_config_cache: join(root.path, 'npm-cache') }
+  await must('npm', ['install', '--offline', '--no-audit', '--no-fund', '--silent', tarball], app, npmEnv)
+  expect(readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['@iapeer'])
+  expect(readdirSync(join(app, 'node_modules', '@iapeer'))).toEqual(['canary'])
+
+  const program = readmeProgram()
+  expect(program.trim().split('\n').length).toBeLessThanOrEqual(12)
+  writeFileSync(join(app, 'watch.ts'), program)
+  const require = createRequire(import.meta.url)
+  const typeRoots = dirname(dirname(require.resolve('@types/node/package.json')))
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--typeRoots', typeRoots, '--types', 'node']
+  await must(process.execPath, [require.resolve('typescript/bin/tsc'), ...options, 'watch.ts'], app)
+
+  // Type stripping came with Node 22; compiling it works everywhere.
+  await must(process.execPath, [require.resolve('typescript/bin/tsc'), ...options.slice(1), '--outDir', '.', 'watch.ts'], app)
+  const server = await root.server()
+  const done = await must(process.execPath, ['watch.js', server.socketPath, root.recordDir], app)
+  expect(done.stdout).toMatch(/spawned/)
+  server.kill('SIGKILL')
+  await until('the record', () => exits(root.recordDir).length > 0)
+  expect(exits(root.recordDir)).toEqual([expect.objectContaining({ cause: 'server-vanished', server_pid: String(server.pid) })])
+  await until('the end of the recorder', () => readdirSync(join(root.recordDir, 'state', 'canary')).length === 0)
+
+  const bin = await must(join(app, 'node_modules', '.bin', 'iapeer-canary'), ['deaths', '--record-dir', root.recordDir], app)
+  expect(bin.stdout).toMatch(/server-vanished/)
+}, 120_000)
+
+it('the published package names no dependency', () => {
+  const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'))
+  expect(manifest).not.toHaveProperty('dependencies')
+  expect(manifest).not.toHaveProperty('peerDependencies')
+})
+
+it('the exported names are a contract', () => {
+  expect(Object.keys(canary).sort()).toMatchSnapshot()
+})
