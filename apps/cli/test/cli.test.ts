@@ -1,0 +1,212 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run, until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { homes, MAIN } from './support.ts'
+
+const newHome = homes()
+const lines = (text: string): unknown[] => text.trimEnd().split('\n').map((line) => JSON.parse(line))
+const GEN = expect.stringMatching(/^[0-9a-f]{16}$/)
+
+describe('iapeer watch, deaths and autopsy', () => {
+  it('print the JSON of the contract, from watching to the verdict', async () => {
+    const home = newHome()
+    const server = await home.server()
+    const watched = await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--json')
+    expect(watched).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(lines(watched.stdout)).toEqual([{ schemaVersion: 1, state: 'spawned', identity: 'claude-bob', gen: GEN, serverPid: server.pid }])
+    expect(lines((await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--json')).stdout)).toMatchObject([{ state: 'already' }])
+    server.kill('SIGKILL')
+    await server.gone()
+
+    const deaths = await until('the death', async () => {
+      const { stdout } = await home.iapeer('deaths', '--json')
+      return stdout === '' ? undefined : lines(stdout)
+    })
+    expect(deaths).toEqual([
+      {
+        schemaVersion: 1,
+        id: expect.stringMatching(/^claude-bob-[0-9a-f]{16}$/),
+        ts: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        event: 'server-exit',
+        identity: 'claude-bob',
+        gen: GEN,
+        serverPid: server.pid,
+        mode: 'watch',
+        recorder: 'watch',
+        waitStatus: 1,
+        cause: 'server-vanished',
+        forensics: expect.stringMatching(/\.txt$/),
+      },
+    ])
+    const autopsy = await home.iapeer('autopsy', 'claude-bob', '--json')
+    expect(lines(autopsy.stdout)).toEqual([
+      {
+        schemaVersion: 1,
+        id: expect.stringMatching(/^claude-bob-/),
+        verdict: 'unknown',
+        confidence: 'low',
+        summary: expect.stringContaining('vanished'),
+        evidence: expect.arrayContaining([{ section: 'exits.log', fact: expect.any(String) }]),
+      },
+    ])
+    const shown = await home.iapeer('autopsy', 'claude-bob')
+    expect(shown.stdout).toMatch(/^claude-bob: the tmux server vanished/)
+    expect(shown.stdout).toMatch(/^evidence$/m)
+    expect((await home.iapeer('deaths')).stdout).toMatch(/^WHEN .*\n.* claude-bob +server +server-vanished +claude-bob-[0-9a-f]{16}\n$/)
+  })
+
+  it('a failed watch says why and exits 1, in words and in JSON', async () => {
+    const home = newHome()
+    const socket = join(home.path, 'none')
+    const said = await home.iapeer('watch', socket)
+    expect(said).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(said.stderr).toMatch(/^iapeer: tmux-none is not watched: no tmux server answers at /)
+    const json = await home.iapeer('watch', socket, '--json')
+    expect(json.exitCode).toBe(1)
+    expect(lines(json.stdout)).toEqual([{ schemaVersion: 1, state: 'failed', identity: 'tmux-none', code: 'no-server', reason: expect.any(String) }])
+  })
+
+  it('without a socket it means the tmux that the person is in', async () => {
+    const home = newHome()
+    const server = await home.server('mine')
+    const done = await run(process.execPath, [MAIN, 'watch'], { env: { ...home.env, TMUX: `${server.socketPath},${server.pid},0` } })
+    expect(done.stdout).toContain(`tmux-mine is now watched: tmux server ${server.pid}`)
+  })
+
+  it('unwatch takes an identity or a socket, forgets, and is harmless again', async () => {
+    const home = newHome()
+    const server = await home.server()
+    await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--keep')
+    expect((await home.iapeer('unwatch', server.socketPath)).stdout).toBe('claude-bob is no longer watched\n')
+    expect(await home.iapeer('unwatch', 'claude-bob')).toMatchObject({ exitCode: 0, stdout: 'claude-bob was not being watched\n' })
+    expect(lines((await home.iapeer('unwatch', 'claude-bob', '--json')).stdout)).toEqual([{ schemaVersion: 1, state: 'none', identity: 'claude-bob', forgotten: false }])
+  })
+
+  it('a kept watch is armed again by the next command when its server was restarted', async () => {
+    const home = newHome()
+    const first = await home.server()
+    await home.iapeer('watch', first.socketPath, '--keep')
+    await first.end()
+    expect((await home.iapeer()).stdout).toMatch(/○ tmux-s +not running .*\(kept\)/)
+    const second = await home.server()
+    expect((await home.iapeer()).stdout).toMatch(new RegExp(`● tmux-s +armed +tmux server ${second.pid} .*\\(kept\\)\n\n1 death recorded`))
+  })
+
+  it('deaths --follow prints a death when it comes, and Ctrl-C ends it with 130', async () => {
+    const home = newHome()
+    const server = await home.server()
+    await home.iapeer('watch', server.socketPath)
+    const following = home.start('deaths', '-f', '--json')
+    server.kill('SIGTERM')
+    const line = await until('the line', () => following.text().split('\n')[0] || undefined)
+    expect(JSON.parse(line)).toMatchObject({ identity: 'tmux-s', cause: 'signaled-server-gone' })
+    expect(await following.end('SIGINT')).toBe(130)
+  })
+
+  it('deaths selects by identity and by time', async () => {
+    const home = newHome()
+    const logs = join(home.root, 'logs', 'iapeer')
+    mkdirSync(logs, { recursive: true })
+    const line = (ts: string, identity: string) => `ts=${ts} ev=session-exit identity=${identity} gen=0123456789abcdef dead_status=1 dead_signal= leader_pid=8 forensics=\n`
+    writeFileSync(join(logs, 'exits.log'), line('2026-01-01T00:00:00.000Z', 'claude-old') + line(new Date().toISOString(), 'claude-new'))
+    const identities = async (...args: string[]) =>
+      (await home.iapeer('deaths', '--json', ...args)).stdout.split('\n').flatMap((text) => (text === '' ? [] : JSON.parse(text).identity))
+    expect(await identities()).toEqual(['claude-old', 'claude-new'])
+    expect(await identities('--since', '10m')).toEqual(['claude-new'])
+    expect(await identities('--since', '2025-12-31')).toEqual(['claude-old', 'claude-new'])
+    expect(await identities('--identity', 'claude-old')).toEqual(['claude-old'])
+    expect(lines((await home.iapeer('autopsy', 'claude-old', '--json')).stdout)).toMatchObject([{ verdict: 'agent-failed' }])
+  })
+})
+
+describe('a person who is new', () => {
+  it('sees a short guide on an empty host, and nothing is written by looking', async () => {
+    const home = newHome()
+    const done = await home.iapeer()
+    expect(done).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(done.stdout).toMatch(/^Nothing is watched on this host yet/)
+    expect(readdirSync(home.path)).toEqual([])
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+  })
+
+  it('finds help, version and completion', async () => {
+    const home = newHome()
+    expect((await home.iapeer('--help')).stdout).toMatch(/Usage: iapeer[\s\S]*Examples:[\s\S]*Exit codes: 0 ok/)
+    expect((await home.iapeer('watch', '--help')).stdout).toContain('--keep')
+    expect((await home.iapeer('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+    for (const shell of ['bash', 'zsh', 'fish']) expect((await home.iapeer('completion', shell)).stdout).toContain('iapeer')
+    expect((await home.iapeer('complete', '--', 'wat')).stdout).toMatch(/^watch\t/m)
+  })
+
+  it.each([
+    [['nonsense'], 2, /too many arguments|unknown command/],
+    [['watch', '--nope'], 2, /unknown option '--nope'/],
+    [['watch', 'a', 'b'], 2, /too many arguments/],
+    [['watch', ''], 2, /the socket path is empty/],
+    [['unwatch'], 2, /missing required argument/],
+    [['watch', '/s', '--identity', 'x'], 1, /not an identity.*Use <runtime>-<personality>/],
+    [['watch', `/${'x'.repeat(200)}`], 1, /this system allows 10[37]/],
+    [['deaths', '--since', 'yesterday'], 2, /not a time: "yesterday"\n {2}Use 90s, 10m/],
+    [['deaths', '--identity', 'x'], 2, /not an identity/],
+    [['autopsy', 'nobody'], 4, /no death is recorded of "nobody"\n {2}iapeer deaths shows/],
+    [['completion', 'tcsh'], 2, /invalid/],
+  ])('%j ends with %i and says what to do', async (args, exitCode, says) => {
+    const done = await newHome().iapeer(...args)
+    expect(done.exitCode).toBe(exitCode)
+    expect(done.stderr).toMatch(says)
+    expect(done.stderr).not.toMatch(/\n\s+at /)
+  })
+
+  it('a reader that leaves early is no error', async () => {
+    const home = newHome()
+    const done = await run('sh', ['-c', '"$0" "$1" --help | head -1', process.execPath, MAIN], { env: home.env })
+    expect(done).toMatchObject({ exitCode: 0, stderr: '' })
+  })
+
+  it('a root that is a file, or may not be made, is a clear failure', async () => {
+    const home = newHome()
+    writeFileSync(home.root, '')
+    const server = await home.server()
+    const done = await home.iapeer('watch', server.socketPath)
+    expect(done.exitCode).toBe(1)
+    expect(done.stderr).toMatch(/cannot keep records in/)
+    const looked = await home.iapeer('deaths')
+    expect(looked.stderr).toMatch(/^iapeer: /)
+    expect(looked.exitCode).toBe(1)
+    const { rmSync } = await import('node:fs')
+    rmSync(home.root)
+  })
+})
+
+describe('iapeer demo', () => {
+  it('shows two deaths and one silence on real servers, in under five seconds, and leaves nothing', async () => {
+    const home = newHome()
+    const tmp = join(home.path, 't')
+    mkdirSync(tmp)
+    const started = performance.now()
+    const done = await run(process.execPath, [MAIN, 'demo'], { env: { ...home.env, TMPDIR: tmp } })
+    expect(performance.now() - started).toBeLessThan(5_000)
+    expect(done).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(done.stdout).toMatch(/command-ada {2}ended by kill -9[\s\S]*server-vanished[\s\S]*recorded {2}\d+\.\d ms/)
+    expect(done.stdout).toMatch(/command-ben {2}ended by a script: tmux kill-server[\s\S]*signaled-server-gone/)
+    expect(done.stdout).toMatch(/command-cid {2}torn down on purpose: no record/)
+    expect(readdirSync(tmp)).toEqual([])
+    expect(readdirSync(home.path)).toEqual(['t'])
+  })
+
+  it('--keep keeps its folder', async () => {
+    const home = newHome()
+    const tmp = join(home.path, 't')
+    mkdirSync(tmp)
+    const done = await run(process.execPath, [MAIN, 'demo', '--keep'], { env: { ...home.env, TMPDIR: tmp } })
+    expect(done.stdout).toMatch(/Kept: \/tmp\/iapt-.*\/iapeer-demo-/)
+    expect(readdirSync(tmp)).toHaveLength(1)
+  })
+
+  it('without tmux it fails with what to do', async () => {
+    const done = await run(process.execPath, [MAIN, 'demo'], { env: { ...newHome().env, PATH: '/nowhere' } })
+    expect(done.exitCode).toBe(1)
+    expect(done.stderr).toMatch(/tmux cannot be run\n {2}Install tmux/)
+  })
+})

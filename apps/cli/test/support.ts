@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { rootRecordPlace } from '@iapeer/core/paths'
+import { asyncCleanups, type Finished, privateFolder, run, startServer, until } from '@iapeer/dev/testing'
+import { dismissCanary, listCanaries } from '@iapeer/tmux'
+
+export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+
+export interface Home {
+  readonly path: string
+  readonly root: string
+  readonly env: NodeJS.ProcessEnv
+  readonly iapeer: (...args: string[]) => Promise<Finished>
+  /** Runs it and keeps it running; `text` is what it has printed. */
+  readonly start: (...args: string[]) => { text: () => string; end: (signal: NodeJS.Signals) => Promise<number | null> }
+  readonly server: (name?: string) => ReturnType<typeof startServer>
+}
+
+/** Call once per test file: gives private roots in which whatever is armed or started ends after the test. */
+export function homes(): () => Home {
+  const track = asyncCleanups()
+  return () => {
+    const folder = privateFolder()
+    const root = join(folder.path, 'root')
+    const env = { ...process.env, IAPEER_ROOT: root, TMUX: '', NO_COLOR: '1' }
+    track(folder.remove)
+    track(async () => {
+      const place = rootRecordPlace(root)
+      for (const { identity } of await listCanaries(place)) await dismissCanary({ identity, ...place })
+      const states = join(root, 'state', 'canary')
+      await until('recorders to finish', () => !existsSync(states) || readdirSync(states).length === 0)
+    })
+    const iapeer = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env })
+    const server = async (name = 's') => {
+      const started = await startServer(join(folder.path, name))
+      track(started.end)
+      return started
+    }
+    const start: Home['start'] = (...args) => {
+      const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+      track(() => child.kill('SIGKILL'))
+      let text = ''
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+      const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+      const end = (signal: NodeJS.Signals) => {
+        child.kill(signal)
+        return ended
+      }
+      return { text: () => text, end }
+    }
+    return { path: folder.path, root, env, iapeer, start, server }
+  }
+}
