@@ -6,7 +6,8 @@ import { buildProgram } from './program.ts'
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader left (head, a closed pager): nothing more can be said to it.
   if (error.code === 'EPIPE') process.exit(EXIT.ok)
-  throw error
+  process.stderr.write(`iapeer: cannot write what was asked for: ${error.message}\n`)
+  process.exit(EXIT.failed)
 })
 process.once('SIGINT', () => process.exit(EXIT.interrupted))
 

@@ -30,7 +30,7 @@ proc_fields() {
 }
 
 proc_look_ps() {
-  p_text=$(LC_ALL=C TZ=UTC ps -o stat=,lstart= -p "$1" 2>/dev/null)
+  p_text=$(LC_ALL=C TZ=UTC ps -o stat= -o lstart= -p "$1" 2>/dev/null)
   p_code=$?
   # shellcheck disable=SC2086 # the words are the fields
   set -- $p_text
@@ -44,6 +44,12 @@ proc_look_ps() {
 
 # id_look PID:TOKEN -> ID_STATE alive | gone | unknown, for this very process; a zombie is gone
 id_look() {
+  case ${1%%:*} in
+    '' | *[!0-9]*)
+      ID_STATE=unknown
+      return 0
+      ;;
+  esac
   proc_look "${1%%:*}"
   case $P_STATE in
     running) if [ "$P_TOKEN" = "${1#*:}" ]; then ID_STATE=alive; else ID_STATE=gone; fi ;;

@@ -4,13 +4,15 @@
 # Sourced by the recorders. Run as a script it settles one dead generation whose recorder is gone.
 # Inputs   IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER=<pid>:<token> IAPEER_RECORD_DIR IAPEER_STATE_DIR
 #          IAPEER_LIB (folder of these scripts) IAPEER_PLATFORM (linux | darwin) IAPEER_BOOT (at arming)
+#          IAPEER_RECORDER=<pid>:<token>, as a script: the recorder that is thought to be gone
 # Output   one word: alive | unknown | busy | pending | silent | recorded | completed | settled | unwritable
 # Exit     0 settled (silent, recorded, completed, settled), 3 nothing to settle yet, 1 could not be written
 
 settle_names() {
   IDENTITY=$IAPEER_IDENTITY GEN=$IAPEER_GEN SERVER=$IAPEER_SERVER LIB=$IAPEER_LIB
   RECORD_DIR=$IAPEER_RECORD_DIR STATE_DIR=$IAPEER_STATE_DIR PLATFORM=${IAPEER_PLATFORM:-linux} ARMED_BOOT=$IAPEER_BOOT
-  unset IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER IAPEER_LIB IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_PLATFORM IAPEER_BOOT
+  KNOWN_RECORDER=${IAPEER_RECORDER:-}
+  unset IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER IAPEER_LIB IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_PLATFORM IAPEER_BOOT IAPEER_RECORDER
   SERVER_PID=${SERVER%%:*} SERVER_TOKEN=${SERVER#*:}
   STATE=$STATE_DIR/canary/$IDENTITY-$GEN
   BASELINE=$STATE.baseline
@@ -83,7 +85,7 @@ take_lease() {
   while :; do
     while [ -h "$1$((LEASE_N + 1))" ]; do LEASE_N=$((LEASE_N + 1)); done
     if [ -h "$1$LEASE_N" ]; then
-      HOLDER=$(readlink "$1$LEASE_N")
+      HOLDER=$(readlink "$1$LEASE_N") || { LEASE_N=1; continue; }
       id_look "$HOLDER"
       [ "$ID_STATE" = gone ] || return 1
       LEASE_N=$((LEASE_N + 1))
@@ -102,33 +104,60 @@ drop_leases() {
   done
 }
 
-# read_intent -> I_STATE none | done | pending | abandoned (its declarer is dead, or its time is over)
+# read_intent -> I_STATE none | done | pending | abandoned. Every declarer has a file of its own ($INTENT, $INTENT.2,
+# ...); one that is done outranks one that is pending, and that one outranks one whose declarer is dead or too late.
 read_intent() {
-  I_STATE=none i_declarer='' i_until=
-  [ -e "$INTENT" ] || return 0
+  I_STATE=none i_file=$INTENT i_n=1
+  while [ -e "$i_file" ]; do
+    read_one_intent "$i_file"
+    case $i_state:$I_STATE in
+      'done':*) I_STATE='done' ;;
+      pending:none | pending:abandoned) I_STATE=pending ;;
+      abandoned:none) I_STATE=abandoned ;;
+    esac
+    i_n=$((i_n + 1))
+    i_file=$INTENT.$i_n
+  done
+}
+
+# read_one_intent FILE -> i_state done | pending | abandoned | withdrawn
+read_one_intent() {
+  i_state='' i_declarer='' i_until=
   {
     while IFS='=' read -r i_key i_value; do
       case $i_key in
-        state) I_STATE=$i_value ;;
+        state) i_state=$i_value ;;
         declarer) i_declarer=$i_value ;;
         until) i_until=$i_value ;;
       esac
-    done <"$INTENT"
+    done <"$1"
   } 2>/dev/null
-  [ "$I_STATE" = pending ] || return 0
+  [ "$i_state" = pending ] || return 0
   id_look "$i_declarer"
   if [ "$ID_STATE" = gone ]; then
-    I_STATE=abandoned
+    i_state=abandoned
   elif [ -n "$i_until" ] && [ "$(date +%s)" -gt "$i_until" ]; then
-    I_STATE=abandoned
+    i_state=abandoned
   fi
 }
 
 # forget: this generation is settled. The state file goes first: whoever finds no intent then looks whether
 # the state is still there before it claims.
 forget() {
-  rm -f "$STATE" "$STATE.dismiss" "$BASELINE" "$INTENT"
-  drop_leases "$STATE.lease"
+  forget_watch
+  i_n=1
+  rm -f "$INTENT"
+  while
+    i_n=$((i_n + 1))
+    [ -e "$INTENT.$i_n" ]
+  do rm -f "$INTENT.$i_n"; done
+}
+
+# forget_watch: the watch is over; what a declarer has written is not ours to remove
+forget_watch() {
+  set +f
+  rm -f "$STATE" "$STATE".*
+  set -f
 }
 
 # cause_of WAIT_RC -> CAUSE for mode=watch (the exit code of the client only attributes)
@@ -217,7 +246,12 @@ complete_claim() {
   c_done=0
   line_there || { heal_torn_line && write_line; } || c_done=1
   snapshot_there || write_snapshot || c_done=1
-  [ $c_done -eq 0 ] && forget
+  [ $c_done -eq 0 ] && {
+    forget
+    set +f
+    rm -f "$SNAPSHOT".*.part
+    set -f
+  }
   drop_leases "$CLAIM.takeover"
   [ $c_done -eq 0 ] || { echo unwritable; return 1; }
   echo completed
@@ -236,7 +270,7 @@ wait_for_recorder() {
   done
 }
 
-line_there() { [ -n "$(sed -n "/ gen=$GEN .* forensics=./p" "$RECORD_DIR/exits.log" 2>/dev/null)" ]; }
+line_there() { [ -n "$(sed -n "/ identity=$IDENTITY gen=$GEN .* forensics=./p" "$RECORD_DIR/exits.log" 2>/dev/null)" ]; }
 
 snapshot_there() { [ "$(sed -n '$p' "$SNAPSHOT" 2>/dev/null)" = '--- end' ]; }
 
@@ -247,6 +281,10 @@ heal_torn_line() {
 
 # settle_lost: run as a script. No recorder is left; the facts are what arming noted.
 settle_lost() {
+  if [ -n "$KNOWN_RECORDER" ] && [ "$ARMED_BOOT" != - ]; then
+    id_look "$KNOWN_RECORDER"
+    [ "$ID_STATE" = gone ] || { echo busy; return 3; }
+  fi
   boot_look
   if [ "$BOOT" = "$ARMED_BOOT" ]; then
     id_look "$SERVER"

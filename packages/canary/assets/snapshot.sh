@@ -1,32 +1,36 @@
-# shellcheck shell=sh disable=SC2034
+# shellcheck shell=sh disable=SC2016,SC2034
 # The evidence: a baseline when a watch is armed, a snapshot when its server is dead. Sourced.
 #
 # Inputs   the names that settle.sh sets, WAIT_RC and CAUSE, and the commands of the platform
 # Outputs  $BASELINE, $SNAPSHOT (written beside itself and renamed; its last line is `--- end`)
-# Every command runs for at most 200 ms; what cannot be had is a section `--- <name> unavailable: <why>`.
+# Every command runs for at most 200 ms (ps: 1 s); what cannot be had is a section `--- <name> unavailable: <why>`.
 
 CGROUP_ROOT=${CGROUP_ROOT:-/sys/fs/cgroup}
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# bounded COMMAND...: its output, for at most 200 ms; then it is ended, with what it started where `setsid` exists
+
+# bounded COMMAND...: its output, for at most $BOUND seconds; then it is ended, with what it started where there is `setsid`
+BOUND=0.2
 bounded() {
-  b_group=
   if has setsid; then
-    setsid "$@" 2>/dev/null &
     b_group=-
+    setsid "$@" 2>/dev/null &
+    b_job=$!
+    setsid /bin/sh -c 'sleep "$1" 2>/dev/null || sleep 1; kill -KILL "-$2"' sh "$BOUND" "$b_job" >/dev/null 2>&1 &
   else
+    b_group=
     "$@" 2>/dev/null &
+    b_job=$!
+    (
+      nap "$BOUND"
+      kill -KILL "$b_job"
+    ) >/dev/null 2>&1 &
   fi
-  b_job=$!
-  (
-    nap 0.2
-    kill -KILL "$b_group$b_job"
-  ) >/dev/null 2>&1 &
   b_dog=$!
   wait "$b_job"
   b_code=$?
-  kill -KILL "$b_dog" 2>/dev/null
+  kill -KILL "$b_group$b_dog" 2>/dev/null
   wait "$b_dog" 2>/dev/null
   return $b_code
 }
@@ -116,7 +120,7 @@ write_baseline() {
   {
     {
       now
-      printf 'ts_ms=%s\nboot=%s\nserver=%s\ncgroup_v2=%s\ncgroup_v1=%s\n' "$NOW" "$ARMED_BOOT" "$SERVER" "$CGROUP_V2" "$CGROUP_V1"
+      printf 'ts_ms=%s\nboot=%s\nserver=%s\nsocket=%s\ncgroup_v2=%s\ncgroup_v1=%s\n' "$NOW" "$ARMED_BOOT" "$SERVER" "${SOCKET:-}" "$CGROUP_V2" "$CGROUP_V1"
       one_line /proc/uptime uptime
       [ ! -r /proc/vmstat ] || sed -n '/^oom_kill /p' /proc/vmstat
       cgroup_facts
@@ -157,9 +161,11 @@ pressure() {
   for r_name in memory cpu io; do one_line "/proc/pressure/$r_name" "$r_name"; done
 }
 
-# No arguments of anybody's processes: they hold secrets.
+# No arguments of anybody's processes: they hold secrets. When many servers die at once, ps takes longer than the rest.
 processes() {
-  r_text=$(bounded ps -A -o pid=,ppid=,rss=,etime=,comm=) || r_text=$(bounded ps -o pid,ppid,rss,etime,comm)
+  BOUND=1
+  r_text=$(bounded ps -A -o pid= -o ppid= -o rss= -o etime= -o comm=) || r_text=$(bounded ps -o pid,ppid,rss,etime,comm)
+  BOUND=0.2
   [ -n "$r_text" ] || { unavailable ps-top-rss 'ps gave nothing in time'; return 0; }
   printf -- '--- ps-top-rss\n'
   printf '%s\n' "$r_text" | sort -k 3,3 -rn | sed 15q | body

@@ -20,21 +20,23 @@ start_client() {
   "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}' \; wait-for "iap-canary-$IDENTITY" </dev/null >&3 2>/dev/null 3>&- 4<&- &
   CLIENT=$!
   exec 3>&-
-  write_state
+  [ -z "$ARMED" ] || write_state
   read -r ANSWER <&4
   exec 4<&-
 }
 
+# KILL, because a stopped client would never hear of anything else; it is our child, and nothing is concluded from its end.
 stop_client() {
-  [ -z "$CLIENT" ] || { kill "$CLIENT" && wait "$CLIENT"; } 2>/dev/null
+  [ -z "$CLIENT" ] || { kill -KILL "$CLIENT" && wait "$CLIENT"; } 2>/dev/null
   CLIENT=
 }
 
 write_state() {
-  proc_look "$CLIENT"
+  P_TOKEN=
+  [ -z "$CLIENT" ] || proc_look "$CLIENT"
   {
     printf 'mode=watch\nrecorder=%s\nserver=%s\nsocket=%s\nsocket_id=%s\nboot=%s\nbaseline=%s\nclient=%s\nlib=%s\n' \
-      "$SELF" "$SERVER" "$SOCKET" "$SOCKET_ID" "$ARMED_BOOT" "$BASELINE" "$CLIENT:$P_TOKEN" "$LIB" >"$STATE.$$.part" &&
+      "$SELF" "$SERVER" "$SOCKET" "$SOCKET_ID" "$ARMED_BOOT" "$BASELINE" "${CLIENT:+$CLIENT:$P_TOKEN}" "$LIB" >"$STATE.$$.part" &&
       mv -f "$STATE.$$.part" "$STATE"
   } 2>/dev/null && return 0
   rm -f "$STATE.$$.part"
@@ -46,7 +48,13 @@ server_gone() {
   [ "$ID_STATE" = gone ]
 }
 
-dismissed() { [ -e "$STATE.dismiss" ]; }
+# The marker names the recorder it is meant for: one that was left behind dismisses nobody else.
+dismissed() {
+  m_for=
+  [ -e "$STATE.dismiss" ] || return 1
+  { read -r m_for <"$STATE.dismiss"; } 2>/dev/null
+  [ "$m_for" = "$SELF" ]
+}
 
 # gone_within TIMES SECONDS: looks at the server that often
 gone_within() {
@@ -71,20 +79,22 @@ give_up() {
   exit 1
 }
 
-# arm: the first client. Until it is connected to the original server, nobody is told that there is a watch.
+# arm: nobody is told that there is a watch before there is one. Where no client can be had of a server that lives
+# (a deaf one, a pipe that cannot be made), the watch polls the process.
 arm() {
   server_gone && give_up 'the server ended before the watch was set up'
-  rm -f "$STATE.dismiss"
   start_client
-  if [ -n "$CLIENT" ] && [ ! -e "$STATE" ]; then give_up "cannot write $STATE"; fi
-  [ -n "$CLIENT" ] || write_state || give_up "cannot write $STATE"
-  if [ "$ANSWER" != "$SERVER_PID" ] && ! server_gone && ! gone_within 20 0.01; then
-    stop_client
-    rm -f "$STATE"
-    give_up 'the socket is answered by another server, or by none'
-  fi
+  ARMED=1
+  write_state || give_up "cannot write $STATE"
   tell spawned
   write_baseline
+}
+
+missing_tool() {
+  for m_tool in date ln mv rm sed sleep readlink cat; do
+    has "$m_tool" || return 0
+  done
+  return 1
 }
 
 # watch -> RC, the exit code of the last client that was connected to the original server, once that server is gone.
@@ -166,9 +176,13 @@ main() {
   . "$IAPEER_LIB/process.sh"
   . "$IAPEER_LIB/settle.sh"
   . "$IAPEER_LIB/snapshot.sh"
-  SOCKET=$IAPEER_SOCKET SOCKET_ID=$IAPEER_SOCKET_ID TMUX_BIN=$IAPEER_TMUX DEAF_PAUSE=0.2
+  SOCKET=$IAPEER_SOCKET SOCKET_ID=$IAPEER_SOCKET_ID TMUX_BIN=$IAPEER_TMUX DEAF_PAUSE=0.2 ARMED=
   unset IAPEER_SOCKET IAPEER_SOCKET_ID IAPEER_TMUX
   settle_names
+  if missing_tool; then
+    tell failed "no $m_tool in $PATH (set IAPEER_SCRIPT_PATH)"
+    exit 1
+  fi
   take_lease "$STATE.lease"
   case $? in
     0) ;;
@@ -176,7 +190,7 @@ main() {
     *) tell failed "cannot write in $STATE_DIR/canary"; exit 1 ;;
   esac
   arm
-  if watch; then settle "$RC"; else stop_client; forget; fi
+  if watch; then settle "$RC"; else stop_client; forget_watch; fi
 }
 
 main

@@ -5,7 +5,7 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import {
   formatProcessId,
   identifyProcess,
-  observeProcesses,
+  observeProcess,
   type ProcessId,
   readBoot,
 } from '@iapeer/core/process'
@@ -13,7 +13,7 @@ import { installAssets, makeFolders } from './assets.ts'
 import { endProcess, waitFor } from './end-process.ts'
 import { logLifecycle } from './log.ts'
 import { checkSocketPath, socketIdOf } from './place.ts'
-import { settleIdentity } from './reconcile.ts'
+import { reconcileRecords } from './reconcile.ts'
 import { generationInputs } from './settle.ts'
 import { findTmux, runTool, scriptEnv, startRecorder } from './spawn.ts'
 import { type CanaryRecord, readCanaryRecord, readCanaryRecords } from './state-file.ts'
@@ -71,7 +71,7 @@ function confirmArmed(layout: RecordLayout, name: { identity: string; gen: strin
   return waitFor(async () => {
     const record = readCanaryRecord(layout, name)
     if (record === undefined || record === 'corrupt') return false
-    return (await observeProcesses([record.recorder]))[0] === 'alive'
+    return (await observeProcess(record.recorder)) === 'alive'
   }, ARMING_LIMIT_MS)
 }
 
@@ -86,29 +86,20 @@ interface Target {
 async function startWatch(layout: RecordLayout, tmux: string, target: Target): Promise<Armed> {
   const lib = await installAssets(layout)
   const env = scriptEnv({
-    ...generationInputs(layout, target, lib),
+    ...generationInputs(layout, { ...target, recorder: undefined }, lib),
     IAPEER_SOCKET: target.socketPath,
     IAPEER_SOCKET_ID: await socketIdOf(target.socketPath),
     IAPEER_TMUX: tmux,
   })
   const armed = { gen: target.gen, serverPid: target.server.pid }
-  const { line } = await startRecorder(join(lib, 'watch.sh'), env)
+  const line = await startRecorder(join(lib, 'watch.sh'), env)
   if (line === 'spawned') return { state: 'spawned', ...armed }
   if (line === 'already' && (await confirmArmed(layout, target))) return { state: 'already', ...armed }
   if (line?.startsWith('failed ')) return refuse('arming-failed', line.slice('failed '.length))
-  await dropHalfArmed(layout, target)
   return refuse(
     'arming-failed',
     line === 'already' ? 'another arming of this server did not finish' : 'the recorder did not report',
   )
-}
-
-/** A recorder that was given up leaves its client and its state file behind. */
-async function dropHalfArmed(layout: RecordLayout, target: Target): Promise<void> {
-  const record = readCanaryRecord(layout, target)
-  if (record === undefined || record === 'corrupt' || record.client === undefined) return
-  const [recorder] = await observeProcesses([record.recorder])
-  if (recorder === 'gone') await endProcess(record.client)
 }
 
 async function reportLoss(layout: RecordLayout, lost: CanaryRecord): Promise<void> {
@@ -128,7 +119,7 @@ export async function armWatch(
   const { identity } = request
   const socketPath = checkSocketPath(request.socketPath)
   await makeFolders(layout)
-  await settleIdentity(layout, identity)
+  await reconcileRecords(layout, identity)
   const tmux = findTmux(request.tmux)
   const server = await askServer(tmux, socketPath)
   const known = readCanaryRecords(layout, identity).records.find((record) =>
@@ -136,8 +127,7 @@ export async function armWatch(
   )
   const boot = known?.boot ?? (await readBoot())
   const gen = known?.gen ?? generationOf(boot, server)
-  const lost =
-    known !== undefined && (await observeProcesses([known.recorder]))[0] === 'gone' ? known : undefined
+  const lost = known !== undefined && (await observeProcess(known.recorder)) === 'gone' ? known : undefined
   const armed = await startWatch(layout, tmux, { identity, socketPath, server, boot, gen })
   if (lost !== undefined && armed.state === 'spawned') await reportLoss(layout, lost)
   return armed

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { writeFileAtomic } from '@iapeer/core/storage'
+import { makePrivateFolder, writeFileAtomic } from '@iapeer/core/storage'
 import { readCanaryRecords, readIfThere } from './state-file.ts'
 
 const ASSETS = fileURLToPath(new URL('../assets/', import.meta.url))
@@ -21,8 +20,7 @@ export async function makeFolders(layout: RecordLayout): Promise<void> {
     layout.intentDir,
     layout.libDir,
   ]) {
-    const made = await mkdir(folder, { recursive: true, mode: 0o700 })
-    if (made !== undefined) await chmod(folder, 0o700)
+    await makePrivateFolder(folder)
   }
 }
 
@@ -33,9 +31,10 @@ export async function makeFolders(layout: RecordLayout): Promise<void> {
 export async function installAssets(layout: RecordLayout): Promise<string> {
   const names = (await readdir(ASSETS)).filter((name) => name.endsWith('.sh')).sort()
   const contents = await Promise.all(names.map((name) => readFile(join(ASSETS, name), 'utf8')))
+  const { createHash } = await import('node:crypto')
   const hash = createHash('sha256').update(contents.join('\0')).digest('hex').slice(0, 16)
   const folder = join(layout.libDir, hash)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makePrivateFolder(folder)
   for (const [index, name] of names.entries()) {
     const content = contents[index] ?? ''
     if (readIfThere(join(folder, name)) !== content) await writeFileAtomic(join(folder, name), content)

@@ -1,16 +1,20 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { observeProcesses } from '@iapeer/core/process'
+import { formatProcessId, observeProcess, observeProcesses, type ProcessId } from '@iapeer/core/process'
+import { writeFileAtomic } from '@iapeer/core/storage'
 import { endProcess, signalProcess, waitFor } from './end-process.ts'
 import { logLifecycle } from './log.ts'
-import { type CanaryOptions, checkedPlace } from './place.ts'
-import { settleGeneration } from './settle.ts'
+import { type CanaryOptions, checkedPlace, checkSocketPath } from './place.ts'
+import { seeSettled } from './recorder.ts'
 import { type CanaryRecord, namesIn, readCanaryRecord, readCanaryRecords } from './state-file.ts'
+import { isHeld } from './sweep.ts'
 
 export interface DismissOptions extends CanaryOptions {
   /** Only this generation. @default every one of the identity */
   readonly gen?: string
+  /** Only servers on this socket. @default every one of the identity */
+  readonly socketPath?: string
 }
 
 export interface DismissResult {
@@ -21,34 +25,52 @@ export interface DismissResult {
 
 const LEAVE_LIMIT_MS = 2_000
 
-/** Removes what a recorder that was ended by force has left of itself. */
+const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
+
+/** The state file while it still names this recorder; a successor's is none of our business. */
+function stateOf(layout: RecordLayout, record: CanaryRecord): CanaryRecord | undefined {
+  const now = readCanaryRecord(layout, record)
+  return now === undefined || now === 'corrupt' || !sameProcess(now.recorder, record.recorder)
+    ? undefined
+    : now
+}
+
+/** Removes what a recorder that is gone has left of itself, its state file first. */
 async function removeState(layout: RecordLayout, record: CanaryRecord): Promise<void> {
+  if (stateOf(layout, record) === undefined) return
   const key = `${record.identity}-${record.gen}`
+  await rm(join(layout.canaryDir, key), { force: true })
   for (const name of namesIn(layout.canaryDir)) {
-    if (name === key || name.startsWith(`${key}.`)) await rm(join(layout.canaryDir, name), { force: true })
+    if (name.startsWith(`${key}.`) && !(await isHeld(join(layout.canaryDir, name))))
+      await rm(join(layout.canaryDir, name), { force: true })
   }
 }
 
-/** The marker says why; the client's end is what makes a recorder look at it. */
+/** The marker says which recorder is meant; the client's end is what makes that recorder look. */
 async function askToLeave(layout: RecordLayout, record: CanaryRecord): Promise<void> {
   const marker = join(layout.canaryDir, `${record.identity}-${record.gen}.dismiss`)
-  await writeFile(marker, '', { mode: 0o600 })
+  await writeFileAtomic(marker, `${formatProcessId(record.recorder)}\n`)
   await signalProcess(record.recorder, 'SIGCONT')
+  const gone = async (): Promise<boolean> => (await observeProcess(record.recorder)) === 'gone'
   const left = await waitFor(async () => {
-    const now = readCanaryRecord(layout, record)
-    if (now === undefined || now === 'corrupt') return true
-    if (now.client !== undefined) await endProcess(now.client)
-    return false
+    const now = stateOf(layout, record)
+    if (now?.client !== undefined) await endProcess(now.client)
+    return now === undefined || (await gone())
   }, LEAVE_LIMIT_MS)
-  if (left) return
-  await signalProcess(record.recorder, 'SIGKILL')
-  await removeState(layout, record)
+  if (!left) {
+    const client = stateOf(layout, record)?.client
+    await signalProcess(record.recorder, 'SIGKILL')
+    if (client !== undefined) await signalProcess(client, 'SIGKILL')
+    await waitFor(gone, LEAVE_LIMIT_MS)
+  }
+  if (await gone()) await removeState(layout, record)
+  if (readCanaryRecord(layout, record) === undefined) await rm(marker, { force: true })
 }
 
 async function dismissOne(layout: RecordLayout, record: CanaryRecord): Promise<boolean> {
   const [server, recorder] = await observeProcesses([record.server, record.recorder])
   if (server === 'gone') {
-    if (recorder === 'gone') await settleGeneration(layout, record)
+    await seeSettled(layout, record)
     return false
   }
   if (recorder === 'gone') {
@@ -67,9 +89,11 @@ async function dismissOne(layout: RecordLayout, record: CanaryRecord): Promise<b
  */
 export async function dismissCanary(options: DismissOptions): Promise<DismissResult> {
   const { identity, layout } = checkedPlace(options)
+  const socketPath = options.socketPath === undefined ? undefined : checkSocketPath(options.socketPath)
   const gens: string[] = []
   for (const record of readCanaryRecords(layout, identity).records) {
     if (options.gen !== undefined && options.gen !== record.gen) continue
+    if (socketPath !== undefined && socketPath !== record.socketPath) continue
     if (await dismissOne(layout, record)) gens.push(record.gen)
   }
   return { state: gens.length > 0 ? 'dismissed' : 'none', gens }

@@ -11,7 +11,11 @@ export async function signalProcess(id: ProcessId, signal: NodeJS.Signals): Prom
   }
 }
 
-export const endProcess = (id: ProcessId): Promise<void> => signalProcess(id, 'SIGTERM')
+/** SIGTERM, and SIGCONT after it: a stopped process hears of nothing else. */
+export async function endProcess(id: ProcessId): Promise<void> {
+  await signalProcess(id, 'SIGTERM')
+  await signalProcess(id, 'SIGCONT')
+}
 
 /** Polls until there is an answer; false when the time is over. */
 export async function waitFor<T>(

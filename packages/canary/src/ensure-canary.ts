@@ -26,6 +26,9 @@ export type EnsureResult =
 /** Identities whose last result here was a failure: each loss is logged once, not at every call. */
 const failing = new Map<string, string>()
 
+/** Sockets that a server has made anew (SIGUSR1), as they were when it was asked: its recorder noted the old one. */
+const confirmed = new Map<string, string>()
+
 /** A living recorder of the living server that owns this socket, found without starting a process. */
 async function findArmed(
   layout: RecordLayout,
@@ -38,7 +41,8 @@ async function findArmed(
   if (candidates.length === 0) return undefined
   const socketId = await socketIdOf(socketPath)
   for (const record of candidates) {
-    if (record.socketId !== socketId) continue
+    // Where there is no socket at all, nobody else can be at it.
+    if (socketId !== '-' && record.socketId !== socketId && confirmed.get(record.gen) !== socketId) continue
     const [server, recorder] = await observeProcesses([record.server, record.recorder])
     if (server === 'alive' && recorder === 'alive') return record
   }
@@ -52,7 +56,8 @@ async function ensure(layout: RecordLayout, identity: string, options: EnsureOpt
   const { armWatch } = await import('./arm-watch.ts')
   const request = { identity, socketPath, ...(options.tmux === undefined ? {} : { tmux: options.tmux }) }
   const result = await armWatch(layout, request)
-  if (result.state === 'spawned') {
+  if (result.state === 'already') confirmed.set(result.gen, await socketIdOf(socketPath))
+  else {
     await logLifecycle(layout, {
       ev: 'canary',
       identity,
@@ -72,7 +77,8 @@ function failure(error: unknown, recordDir: string): EnsureResult & { state: 'fa
   }
   const errno = errnoOf(error)
   if (errno === undefined || !(error instanceof Error)) throw error
-  if (!('path' in error)) return { state: 'failed', code: 'system-error', reason: error.message }
+  if (!('path' in error) || ('syscall' in error && String(error.syscall).startsWith('spawn')))
+    return { state: 'failed', code: 'system-error', reason: error.message }
   return {
     state: 'failed',
     code: 'record-dir-unwritable',
@@ -86,6 +92,13 @@ function failure(error: unknown, recordDir: string): EnsureResult & { state: 'fa
  * never an exception.
  */
 export async function ensureCanary(options: EnsureOptions): Promise<EnsureResult> {
+  if (typeof options !== 'object' || options === null) {
+    return {
+      state: 'failed',
+      code: 'invalid-options',
+      reason: 'ensureCanary takes {identity, socketPath, recordDir}',
+    }
+  }
   if (recordsAreOff()) return { state: 'skipped', reason: 'IAPEER_RECORDS=off' }
   try {
     const { identity, layout } = checkedPlace(options)

@@ -30,8 +30,8 @@ const CONTROL = /\p{Cc}/u
  * @throws IapeerError `invalid-path`
  */
 function checkPath(what: string, path: string): string {
-  if (path !== '' && !CONTROL.test(path)) return resolve(path)
-  throw new IapeerError(`${what} is ${path === '' ? 'empty' : `not usable: ${JSON.stringify(path)}`}`, {
+  if (typeof path === 'string' && path !== '' && !CONTROL.test(path)) return resolve(path)
+  throw new IapeerError(`${what} is ${path === '' ? 'empty' : `no usable path: ${JSON.stringify(path)}`}`, {
     code: 'invalid-path',
     hint: 'Use a path without newlines or other control characters.',
   })
@@ -74,6 +74,13 @@ export async function socketIdOf(path: string): Promise<string> {
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return '-'
     throw error
   }
+}
+
+/** One life of one server: 16 hex digits. */
+export function checkGen(gen: string): string {
+  if (typeof gen === 'string' && /^[0-9a-f]{16}$/.test(gen)) return gen
+  const hint = 'Take it from ensureCanary or canaryStatus.'
+  throw new IapeerError(`not a generation: ${JSON.stringify(gen)}`, { code: 'invalid-gen', hint })
 }
 
 /** The tmux channel that a watch waits on: `iap-canary-<identity>`. */

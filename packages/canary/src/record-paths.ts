@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type CanaryOptions, checkedLayout, checkedPlace, type RecordOptions } from './place.ts'
+import { type CanaryOptions, checkedLayout, checkedPlace, checkGen, type RecordOptions } from './place.ts'
 
 /** Where to look for what was recorded; absolute paths. */
 export interface RecordPaths {
@@ -20,7 +20,10 @@ export function recordPaths(options: RecordOptions): RecordPaths {
   return { exitsLog, lifecycleLog, deathsDir, canaryDir, intentDir }
 }
 
-/** The files of one generation. */
+/**
+ * The files of one generation.
+ * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-gen`
+ */
 export function generationPaths(options: CanaryOptions & { readonly gen: string }): {
   claim: string
   snapshot: string
@@ -28,7 +31,7 @@ export function generationPaths(options: CanaryOptions & { readonly gen: string 
   intent: string
 } {
   const { identity, layout } = checkedPlace(options)
-  const key = `${identity}-${options.gen}`
+  const key = `${identity}-${checkGen(options.gen)}`
   return {
     claim: join(layout.deathsDir, `${key}.claim`),
     snapshot: join(layout.deathsDir, `${key}.txt`),

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId } from '@iapeer/core/process'
 import { installAssets } from './assets.ts'
-import { runTool, scriptEnv } from './spawn.ts'
 
 const SETTLE_LIMIT_MS = 20_000
 
@@ -37,6 +36,8 @@ export interface Generation {
   readonly gen: string
   /** Undefined when no state file is left to tell. */
   readonly server: ProcessId | undefined
+  /** The recorder that was at it; undefined when there is none to ask about. */
+  readonly recorder: ProcessId | undefined
   readonly boot: string
 }
 
@@ -51,6 +52,7 @@ export function generationInputs(
     IAPEER_GEN: generation.gen,
     IAPEER_SERVER: generation.server === undefined ? 'unknown:unknown' : formatProcessId(generation.server),
     IAPEER_BOOT: generation.boot,
+    ...(generation.recorder === undefined ? {} : { IAPEER_RECORDER: formatProcessId(generation.recorder) }),
     IAPEER_RECORD_DIR: layout.recordDir,
     IAPEER_STATE_DIR: layout.stateDir,
     IAPEER_LIB: lib,
@@ -60,6 +62,8 @@ export function generationInputs(
 
 /** Settles a generation whose recorder is gone: records it, completes its record, or leaves it silent. */
 export async function settleGeneration(layout: RecordLayout, generation: Generation): Promise<SettleOutcome> {
+  // Loaded here: most programs that import this package never come to settle anything.
+  const { runTool, scriptEnv } = await import('./spawn.ts')
   const lib = await installAssets(layout)
   const env = scriptEnv(generationInputs(layout, generation, lib))
   const result = await runTool('/bin/sh', [join(lib, 'settle.sh')], { env, limitMs: SETTLE_LIMIT_MS })

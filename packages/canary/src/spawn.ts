@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
-import { IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
 /** Where scripts look for `date`, `ps` and the rest; NixOS and Homebrew included. */
 const SCRIPT_PATH =
@@ -29,7 +29,7 @@ export function scriptEnv(inputs: Readonly<Record<string, string>>): NodeJS.Proc
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
-    return true
+    return statSync(path).isFile()
   } catch {
     // Whatever the reason, this candidate cannot be run.
     return false
@@ -85,48 +85,71 @@ export function runTool(
     }, options.limitMs)
     child.once('error', (error) => {
       clearTimeout(timer)
-      reject(error)
+      reject(new IapeerError(`${file} cannot be run: ${error.message}`, { code: 'cannot-run', cause: error }))
     })
     child.once('close', (code) => finish(code ?? undefined))
   })
 }
 
-/** What a recorder said when it was started: its first line, or why there was none. */
-export interface Handshake {
-  readonly line: string | undefined
-  readonly pid: number
+/** A recorder leads a session and so a group of its own: its client goes with it. It is an unreaped child of ours. */
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error
+  }
 }
 
-/** Starts a recorder in a session of its own and waits for its first line; then lets it go. */
-export function startRecorder(script: string, env: NodeJS.ProcessEnv): Promise<Handshake> {
+/** Whether this process would hand an open file on to a child (fdinfo: flag 02000000 is O_CLOEXEC, proc(5)). */
+function isInherited(descriptor: string): boolean {
+  try {
+    const flags = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'))?.[1]
+    return flags !== undefined && (Number.parseInt(flags, 8) & 0o2000000) === 0
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/**
+ * Files that an earlier program left open across exec, a lock perhaps: a recorder would hold them for the server's
+ * whole life. Node closes only those up to the first gap; here they become /dev/null. On macOS nothing is handed on.
+ */
+function strayFiles(): 'ignore'[] {
+  if (process.platform !== 'linux') return []
+  const inherited = readdirSync('/proc/self/fd').filter(isInherited).map(Number)
+  const highest = Math.min(Math.max(2, ...inherited), 1_023)
+  return Array.from({ length: highest - 2 }, () => 'ignore' as const)
+}
+
+/**
+ * Starts a recorder in a session of its own and gives its first line, undefined when none came in time; then lets it go.
+ */
+export function startRecorder(script: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', [script], {
-      env,
-      cwd: '/',
-      detached: true,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
+    const stdio: ('ignore' | 'pipe')[] = ['ignore', 'pipe', 'ignore', ...strayFiles()]
+    const child = spawn('/bin/sh', [script], { env, cwd: '/', detached: true, stdio })
     child.unref()
     let text = ''
     const finish = (line: string | undefined): void => {
       clearTimeout(timer)
-      child.stdout.destroy()
-      resolve({ line, pid: child.pid ?? 0 })
+      child.stdout?.destroy()
+      resolve(line)
     }
     const timer = setTimeout(() => {
-      child.kill('SIGKILL')
+      endGroup(child.pid)
       finish(undefined)
     }, HANDSHAKE_LIMIT_MS)
     child.once('error', (error) => {
       clearTimeout(timer)
-      reject(error)
+      reject(new IapeerError(`/bin/sh cannot be run: ${error.message}`, { code: 'cannot-run', cause: error }))
     })
-    child.stdout.setEncoding('utf8')
-    child.stdout.on('data', (chunk: string) => {
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk
       const end = text.indexOf('\n')
       if (end >= 0) finish(text.slice(0, end))
     })
-    child.stdout.once('end', () => finish(text === '' ? undefined : text))
+    child.stdout?.once('end', () => finish(text === '' ? undefined : text))
   })
 }

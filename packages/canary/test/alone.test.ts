@@ -42,20 +42,44 @@ it('alone means alone: packed, installed in an empty folder with npm, type-check
   writeFileSync(join(app, 'watch.ts'), program)
   const require = createRequire(import.meta.url)
   const typeRoots = dirname(dirname(require.resolve('@types/node/package.json')))
-  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--typeRoots', typeRoots, '--types', 'node']
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2022',
+    '--typeRoots',
+    typeRoots,
+    '--types',
+    'node',
+  ]
   await must(process.execPath, [require.resolve('typescript/bin/tsc'), ...options, 'watch.ts'], app)
 
   // Type stripping came with Node 22; compiling it works everywhere.
-  await must(process.execPath, [require.resolve('typescript/bin/tsc'), ...options.slice(1), '--outDir', '.', 'watch.ts'], app)
+  await must(
+    process.execPath,
+    [require.resolve('typescript/bin/tsc'), ...options.slice(1), '--outDir', '.', 'watch.ts'],
+    app,
+  )
   const server = await root.server()
   const done = await must(process.execPath, ['watch.js', server.socketPath, root.recordDir], app)
   expect(done.stdout).toMatch(/spawned/)
   server.kill('SIGKILL')
   await until('the record', () => exits(root.recordDir).length > 0)
-  expect(exits(root.recordDir)).toEqual([expect.objectContaining({ cause: 'server-vanished', server_pid: String(server.pid) })])
-  await until('the end of the recorder', () => readdirSync(join(root.recordDir, 'state', 'canary')).length === 0)
+  expect(exits(root.recordDir)).toEqual([
+    expect.objectContaining({ cause: 'server-vanished', server_pid: String(server.pid) }),
+  ])
+  await until(
+    'the end of the recorder',
+    () => readdirSync(join(root.recordDir, 'state', 'canary')).length === 0,
+  )
 
-  const bin = await must(join(app, 'node_modules', '.bin', 'iapeer-canary'), ['deaths', '--record-dir', root.recordDir], app)
+  const bin = await must(
+    join(app, 'node_modules', '.bin', 'iapeer-canary'),
+    ['deaths', '--record-dir', root.recordDir],
+    app,
+  )
   expect(bin.stdout).toMatch(/server-vanished/)
 }, 120_000)
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -14,6 +14,7 @@ import {
   deathOf,
   exited,
   exits,
+  fixturePath,
   lifecycle,
   linesOf,
   recordOf,
@@ -135,6 +136,8 @@ describe('what cannot be watched says why', () => {
     ['a newline in the record folder', { recordDir: '/tmp/a\nb' }, 'invalid-path'],
     ['an empty record folder', { recordDir: '' }, 'invalid-path'],
     ['a socket path that is too long', { socketPath: `/tmp/${'x'.repeat(120)}` }, 'socket-path-too-long'],
+    ['a record folder that can never be made', { recordDir: '/proc/self/nowhere' }, 'record-dir-unwritable'],
+    ['tmux that is a folder', { tmux: '/tmp' }, 'tmux-missing'],
     ['tmux that is not there', { tmux: '/nowhere/tmux' }, 'tmux-missing'],
   ])('%s', async (_what, change, code) => {
     const root = newRoot()
@@ -144,6 +147,19 @@ describe('what cannot be watched says why', () => {
       code,
       reason: expect.stringMatching(/.{10,}/),
     })
+  })
+
+  it.each([
+    undefined,
+    null,
+    7,
+    {},
+    { identity: 7 },
+    { identity: 'claude-bob' },
+    { identity: 'claude-bob', recordDir: '/tmp/x' },
+  ])('no TypeScript and %j', async (options) => {
+    const called: unknown = await Reflect.apply(ensureCanary, undefined, [options])
+    expect(called).toMatchObject({ state: 'failed', code: expect.stringMatching(/^invalid-/) })
   })
 
   it('no server on the socket, a stale socket, or a file that is none', async () => {
@@ -276,6 +292,71 @@ describe('living on', () => {
     expect(again).toMatchObject({ state: 'spawned', gen: bob.gen })
     bob.server.kill('SIGKILL')
     await deathOf(bob)
+  })
+
+  it('a dismissal in the middle of arming and dismissing leaves no recorder that nobody knows of', async () => {
+    const bob = await watched(newRoot())
+    const request = { ...bob, socketPath: bob.server.socketPath }
+    for (let round = 0; round < 10; round++) {
+      const acts = [ensureCanary, dismissCanary, ensureCanary, dismissCanary, ensureCanary]
+      await Promise.all(
+        acts.map(async (act, at) => {
+          await new Promise((resolve) => setTimeout(resolve, (at * 7 + round * 5) % 40))
+          await act(request)
+        }),
+      )
+    }
+    await until(
+      'all watches to be dismissed',
+      async () => (await dismissCanary(bob)).state === 'none' && (await statusOf(bob)).state === 'none',
+    )
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(exits(bob.recordDir)).toEqual([])
+  })
+
+  it('only the server on the named socket is dismissed', async () => {
+    const root = newRoot()
+    const one = await watched(root, { socketPath: root.socket('a') })
+    const two = await watched(root, { socketPath: root.socket('b') })
+    expect(await dismissCanary({ ...one, socketPath: root.socket('a'), gen: one.gen })).toEqual({
+      state: 'dismissed',
+      gens: [one.gen],
+    })
+    two.server.kill('SIGKILL')
+    await deathOf(two)
+  })
+
+  it('a socket that its server has made anew, or that is gone, is still a watched one', async () => {
+    const bob = await watched(newRoot())
+    const request = { ...bob, socketPath: bob.server.socketPath }
+    rmSync(bob.server.socketPath)
+    expect(await ensureCanary(request)).toMatchObject({ state: 'already' })
+    bob.server.kill('SIGUSR1')
+    await until('the socket', () => statSync(bob.server.socketPath, { throwIfNoEntry: false }))
+    expect(await ensureCanary(request)).toMatchObject({ state: 'already', gen: bob.gen })
+    expect(await ensureCanary({ ...request, tmux: '/nowhere' })).toMatchObject({ state: 'already' })
+  })
+
+  it('a recorder inherits no file that somebody left open', async () => {
+    const root = newRoot()
+    const server = await root.server()
+    const lock = join(root.path, 'lock')
+    const request = JSON.stringify({
+      identity: 'claude-bob',
+      socketPath: server.socketPath,
+      recordDir: root.recordDir,
+    })
+    const script = 'exec 7>"$1" 9>"$1" 200>"$1"; exec "$2" "$3" "$4"'
+    await run('bash', ['-c', script, 'bash', lock, process.execPath, fixturePath('ensure.mjs'), request])
+    const status = await canaryStatus({ identity: 'claude-bob', recordDir: root.recordDir })
+    if (status.state === 'none') throw new Error('not armed')
+    const folder = `/proc/${status.recorderPid}/fd`
+    if (existsSync(folder))
+      expect(readdirSync(folder).map((name) => readlinkSync(join(folder, name)))).not.toContain(lock)
+    server.kill('SIGKILL')
+    await until('the record', () => exits(root.recordDir).length > 0)
   })
 
   it('the channel is named after the identity', async () => {

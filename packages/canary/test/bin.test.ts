@@ -7,7 +7,8 @@ const newRoot = roots()
 const bin = fileURLToPath(new URL('../dist/bin.js', import.meta.url))
 
 function caller(env: NodeJS.ProcessEnv) {
-  return (...args: string[]) => run(process.execPath, [bin, ...args], { env: { ...process.env, TMUX: '', ...env } })
+  return (...args: string[]) =>
+    run(process.execPath, [bin, ...args], { env: { ...process.env, TMUX: '', ...env } })
 }
 
 describe('iapeer-canary', () => {
@@ -17,9 +18,13 @@ describe('iapeer-canary', () => {
     const call = caller({ IAPEER_CANARY_DIR: root.recordDir, TMUX: `${server.socketPath},${server.pid},0` })
     expect(await call('status')).toMatchObject({ exitCode: 0, stdout: 'nothing is watched\n' })
     expect(await call('deaths')).toMatchObject({ exitCode: 0, stdout: 'no deaths recorded\n' })
-    expect((await call('watch')).stdout).toBe(`spawned: tmux-work-1 (tmux server ${server.pid}, ${server.socketPath})\n`)
+    expect((await call('watch')).stdout).toBe(
+      `spawned: tmux-work-1 (tmux server ${server.pid}, ${server.socketPath})\n`,
+    )
     expect((await call('watch')).stdout).toMatch(/^already: tmux-work-1 /)
-    expect((await call('status')).stdout).toBe(`tmux-work-1  armed  tmux server ${server.pid}  ${server.socketPath}\n`)
+    expect((await call('status')).stdout).toBe(
+      `tmux-work-1  armed  tmux server ${server.pid}  ${server.socketPath}\n`,
+    )
     server.kill('SIGKILL')
     await until('the record', () => exits(root.recordDir).length > 0)
     expect((await call('deaths')).stdout).toMatch(/^\S+Z {2}tmux-work-1 {2}server-vanished {2}\/.*\.txt\n$/)
@@ -31,7 +36,10 @@ describe('iapeer-canary', () => {
     const call = caller({ IAPEER_CANARY_DIR: root.recordDir })
     await call('watch', server.socketPath, '--identity', 'claude-bob')
     expect((await call('unwatch', 'claude-bob')).stdout).toBe('no longer watched: claude-bob\n')
-    expect(await call('unwatch', 'claude-bob')).toMatchObject({ exitCode: 0, stdout: 'nothing watches claude-bob\n' })
+    expect(await call('unwatch', 'claude-bob')).toMatchObject({
+      exitCode: 0,
+      stdout: 'nothing watches claude-bob\n',
+    })
     await call('watch', server.socketPath)
     expect((await call('unwatch', server.socketPath)).stdout).toBe('no longer watched: tmux-s\n')
     expect(server.alive()).toBe(true)

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { ensureCanary } from '../src/index.ts'
+import { ensureCanary, reconcile } from '../src/index.ts'
 import { claimOf, deathOf, exits, lifecycle, recordOf, roots, statusOf, watched } from './support.ts'
 
 const newRoot = roots()
@@ -159,9 +160,6 @@ describe('while the original server lives the recorder never gives up', () => {
     expect(claimOf(bob)).toBeUndefined()
     bob.server.kill('SIGKILL')
     await deathOf(bob)
-    expect(lifecycle(bob.recordDir)).toContainEqual(
-      expect.objectContaining({ state: 'rearmed', origin: 'self', gen: bob.gen }),
-    )
   })
 
   it.each(['SIGTERM', 'SIGHUP'] as const)(
@@ -177,6 +175,29 @@ describe('while the original server lives the recorder never gives up', () => {
       await deathOf(bob)
     },
   )
+
+  it('a client that was stopped delays a record no longer than until the next reconcile', async () => {
+    const bob = await watched(newRoot())
+    process.kill(recordOf(bob)?.client?.pid ?? 0, 'SIGSTOP')
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    expect(await reconcile(bob)).toMatchObject([{ outcome: 'settled' }])
+    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
+  })
+
+  it('a recorder that was lost on a server gone deaf is replaced by one that polls, and the death is recorded', async () => {
+    const bob = await watched(newRoot())
+    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGKILL')
+    // The server turns deaf between its answer and the new client: this tmux makes it so.
+    const tmux = join(bob.root.path, 'tmux')
+    const script =
+      '#!/bin/sh\ncase "$*" in *wait-for*) exec tmux -S /nowhere/s list-sessions ;; *) exec tmux "$@" ;; esac\n'
+    writeFileSync(tmux, script, { mode: 0o755 })
+    const armed = await ensureCanary({ ...bob, socketPath: bob.server.socketPath, tmux })
+    expect(armed).toMatchObject({ state: 'spawned', gen: bob.gen })
+    bob.server.kill('SIGKILL')
+    await deathOf(bob)
+  })
 
   it('TERM, HUP and INT do not move the recorder', async () => {
     const bob = await watched(newRoot())

@@ -29,8 +29,12 @@ async function smallRoot(): Promise<
   mkdirSync(disk)
   expect((await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'iapeer-test', disk])).exitCode).toBe(0)
   root.track(() => run('umount', ['-l', disk]))
+  // Refused while a recorder is writing its baseline.
   const remount = async (how: 'ro' | 'rw'): Promise<void> => {
-    expect((await run('mount', ['-o', `remount,bind,${how}`, disk])).exitCode).toBe(0)
+    await until(
+      `remounting ${how}`,
+      async () => (await run('mount', ['-o', `remount,bind,${how}`, disk])).exitCode === 0,
+    )
   }
   const fill = (): (() => void) => {
     const path = join(disk, 'filler')

@@ -3,13 +3,21 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { completeIntent, declareIntent, ensureCanary, reconcile, withdrawIntent } from '../src/index.ts'
+import {
+  completeIntent,
+  declareIntent,
+  ensureCanary,
+  generationPaths,
+  reconcile,
+  withdrawIntent,
+} from '../src/index.ts'
 import {
   claimOf,
   deathOf,
   exited,
   exits,
   expectSilence,
+  fixturePath,
   lifecycle,
   linesOf,
   recordOf,
@@ -115,7 +123,7 @@ describe('a teardown that does not happen leaves the watch as it was', () => {
     declarer.kill('SIGKILL')
     await exited(declarer)
     await reconcile(bob)
-    expect(existsSync(intentPath(bob))).toBe(false)
+    expect(readFileSync(intentPath(bob), 'utf8')).toMatch(/^state=withdrawn\n/)
     expect(lifecycle(bob.recordDir)).toContainEqual(
       expect.objectContaining({ ev: 'intent', state: 'withdrawn', reason: 'declarer-gone' }),
     )
@@ -148,7 +156,6 @@ describe('an intent comes too late or names another life', () => {
     process.kill(recorder, 'SIGSTOP')
     bob.server.kill('SIGKILL')
     await bob.server.gone()
-    setTimeout(() => process.kill(recorder, 'SIGCONT'), 300)
     expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
     expect(existsSync(intentPath(bob))).toBe(false)
@@ -186,6 +193,112 @@ describe('an intent comes too late or names another life', () => {
   })
 })
 
+describe('several declarers of one generation', () => {
+  it('a second one that comes when the first has ended the server does not undo its silence', async () => {
+    const bob = await watched(newRoot())
+    const recorder = recordOf(bob)?.recorder.pid ?? 0
+    process.kill(recorder, 'SIGSTOP')
+    const first = startFixture('declare.mjs', target(bob))
+    bob.root.track(() => first.kill('SIGKILL'))
+    await linesOf(first)('declared')
+    await bob.server.end()
+    expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
+    expect(await withdrawIntent(target(bob))).toEqual({ state: 'withdrawn' })
+    const said = linesOf(first)
+    first.stdin?.write('done\n')
+    await said('done')
+    process.kill(recorder, 'SIGCONT')
+    await expectSilence(bob)
+  })
+
+  it.each(['the recorder lives', 'the recorder is dead'])(
+    'a second one after `done` changes nothing (%s)',
+    async (which) => {
+      const bob = await watched(newRoot())
+      const recorder = recordOf(bob)?.recorder.pid ?? 0
+      process.kill(recorder, which === 'the recorder lives' ? 'SIGSTOP' : 'SIGKILL')
+      const first = startFixture('declare.mjs', target(bob))
+      bob.root.track(() => first.kill('SIGKILL'))
+      const said = linesOf(first)
+      await said('declared')
+      await bob.server.end()
+      first.stdin?.write('done\n')
+      await said('done')
+      expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
+      if (which === 'the recorder lives') process.kill(recorder, 'SIGCONT')
+      await completeIntent(target(bob))
+      await reconcile(bob)
+      await expectSilence(bob)
+    },
+  )
+
+  it('one that withdraws leaves the other its intent', async () => {
+    const bob = await watched(newRoot())
+    const first = startFixture('declare.mjs', target(bob))
+    bob.root.track(() => first.kill('SIGKILL'))
+    const said = linesOf(first)
+    await said('declared')
+    await declareIntent({ ...target(bob), ...words })
+    first.stdin?.write('withdraw\n')
+    await said('withdrawn')
+    await bob.server.end()
+    expect(await completeIntent(target(bob))).toEqual({ state: 'done' })
+    await expectSilence(bob)
+  })
+
+  it('a reconcile beside a teardown whose declarer dies does not make it loud', async () => {
+    for (let round = 0; round < 3; round++) {
+      const bob = await watched(newRoot())
+      const declarer = startFixture('declare.mjs', target(bob))
+      await linesOf(declarer)('declared')
+      await bob.server.end()
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      const sweeps = Promise.all(
+        [0, 10, 20, 30].map((ms) =>
+          new Promise((resolve) => setTimeout(resolve, ms)).then(() => reconcile(bob)),
+        ),
+      )
+      await new Promise((resolve) => setTimeout(resolve, 15))
+      declarer.kill('SIGKILL')
+      await sweeps
+      await expectSilence(bob)
+    }
+  })
+
+  it('sweeping abandoned intents never takes a fresh one away', async () => {
+    const bob = await watched(newRoot())
+    const declarer = startFixture('declare.mjs', target(bob))
+    await linesOf(declarer)('declared')
+    declarer.kill('SIGKILL')
+    await exited(declarer)
+    for (let round = 0; round < 20; round++) {
+      const [declared] = await Promise.all([declareIntent({ ...target(bob), ...words }), reconcile(bob)])
+      expect(declared.state).toBe('declared')
+      expect(await withdrawIntent(target(bob))).toEqual({ state: 'withdrawn' })
+    }
+  })
+
+  it('nothing can be completed while the server lives', async () => {
+    const bob = await watched(newRoot())
+    await declareIntent({ ...target(bob), ...words })
+    expect(await completeIntent(target(bob))).toEqual({ state: 'server-alive' })
+    await withdrawIntent(target(bob))
+    bob.server.kill('SIGKILL')
+    await deathOf(bob)
+  })
+
+  it('a program that tears down the very server it runs in is silent, though its pane hangs up', async () => {
+    const root = newRoot()
+    for (let round = 0; round < 5; round++) {
+      const bob = await watched(root, { identity: `claude-b${round}`, socketPath: root.socket(`s${round}`) })
+      const request = JSON.stringify({ ...target(bob), socketPath: bob.server.socketPath })
+      await bob.server.tmux('new-window', '-d', process.execPath, fixturePath('end-own-server.mjs'), request)
+      await bob.server.gone()
+      await expectSilence(bob)
+    }
+  })
+})
+
 describe('what is written', () => {
   it('is one KEY=VALUE a line with the words of the contract; texts cannot add a line', async () => {
     const bob = await watched(newRoot())
@@ -193,12 +306,20 @@ describe('what is written', () => {
     const lines = readFileSync(intentPath(bob), 'utf8').trimEnd().split('\n')
     expect(lines.map((line) => line.split('=')[0])).toEqual(['state', 'declarer', 'until', 'by', 'why', 'ts'])
     expect(lines[0]).toBe('state=pending')
+    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGSTOP')
+    await bob.server.end()
     await completeIntent(target(bob))
     expect(readFileSync(intentPath(bob), 'utf8')).toMatch(/^state=done\n/)
+    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGCONT')
+    await expectSilence(bob)
   })
 
   it('refuses a generation that is none', async () => {
     const bob = await watched(newRoot())
+    await expect(declareIntent({ ...target(bob), ...words, holdMs: Number.NaN })).rejects.toMatchObject({
+      code: 'invalid-hold',
+    })
+    expect(() => generationPaths({ ...bob, gen: '../../x' })).toThrow(/not a generation/)
     await expect(declareIntent({ ...target(bob), ...words, gen: '../../x' })).rejects.toMatchObject({
       code: 'invalid-gen',
     })

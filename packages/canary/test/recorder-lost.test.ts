@@ -2,18 +2,20 @@ import {
   appendFileSync,
   existsSync,
   lstatSync,
+  lutimesSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
-  unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { ensureCanary, listCanaries, reconcile } from '../src/index.ts'
+import { ensureCanary, reconcile } from '../src/index.ts'
 import {
-  claimOf,
   deathOf,
   exited,
   exits,
@@ -190,20 +192,82 @@ describe('a stopped recorder', () => {
 })
 
 describe('damaged files', () => {
-  it('a corrupt state file is kept beside, said, and stops nothing else', async () => {
+  const statePath = (of: Watched): string => join(of.recordDir, 'state', 'canary', `${of.identity}-${of.gen}`)
+
+  it('a corrupt state file is kept beside and made again, said, and stops nothing else', async () => {
     const root = newRoot()
     const bob = await watched(root)
     const eve = await watched(root, { identity: 'claude-eve', socketPath: root.socket('e') })
-    const path = join(root.recordDir, 'state', 'canary', `${bob.identity}-${bob.gen}`)
-    writeFileSync(path, '\u0000garbage\n')
+    await until('the baseline', () => existsSync(`${statePath(bob)}.baseline`))
+    const before = recordOf(bob)
+    writeFileSync(statePath(bob), '\u0000garbage\n')
     const findings = await reconcile(bob)
     expect(findings).toContainEqual({ identity: 'claude-bob', gen: bob.gen, outcome: 'corrupt-state' })
     expect(findings).toContainEqual({ identity: 'claude-eve', gen: eve.gen, outcome: 'watching' })
-    expect(readFileSync(`${path}.corrupt`, 'utf8')).toBe('\u0000garbage\n')
-    expect(await listCanaries(root)).toHaveLength(1)
-    // Its recorder still lives and records; it needs no file for that.
+    expect(readFileSync(`${statePath(bob)}-corrupt`, 'utf8')).toBe('\u0000garbage\n')
+    expect(recordOf(bob)).toMatchObject({
+      recorder: before?.recorder,
+      server: before?.server,
+      socketPath: before?.socketPath,
+    })
     bob.server.kill('SIGKILL')
-    await until('the record', () => claimOf(bob) !== undefined && exits(root.recordDir).length > 0)
-    unlinkSync(`${path}.corrupt`)
+    await deathOf(bob)
+  })
+
+  it('a corrupt state file of a dead recorder and a dead server still becomes one recorder-lost', async () => {
+    const bob = await watched(newRoot())
+    await until('the baseline', () => existsSync(`${statePath(bob)}.baseline`))
+    await killRecorder(bob)
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    writeFileSync(statePath(bob), '')
+    await reconcile(bob)
+    expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost' })
+  })
+})
+
+describe('records that were moved or shared', () => {
+  it('a log that was moved away does not bring old deaths back', async () => {
+    const bob = await watched(newRoot())
+    bob.server.kill('SIGKILL')
+    await deathOf(bob)
+    renameSync(join(bob.recordDir, 'exits.log'), join(bob.recordDir, 'exits.log.1'))
+    expect(await reconcile(bob)).toEqual([])
+    expect(exits(bob.recordDir)).toEqual([])
+  })
+
+  it('two identities on one server are two records, also when one of them must be completed', async () => {
+    const bob = await watched(newRoot())
+    const eve = { ...bob, identity: 'claude-eve' }
+    await ensureCanary({ ...eve, socketPath: bob.server.socketPath })
+    await killRecorder(eve)
+    bob.server.kill('SIGKILL')
+    await deathOf(bob)
+    const claim = join(bob.recordDir, 'server-deaths', `claude-eve-${bob.gen}.claim`)
+    symlinkSync('rc=1,ev=server,rec=4194000:1,ts=1781106127113', claim)
+    await reconcile(bob)
+    expect(
+      exits(bob.recordDir)
+        .map((line) => line['identity'])
+        .sort(),
+    ).toEqual(['claude-bob', 'claude-eve'])
+  })
+
+  it('what killed recorders leave behind is swept once it is old', async () => {
+    const bob = await watched(newRoot())
+    bob.server.kill('SIGKILL')
+    await deathOf(bob)
+    const folder = join(bob.recordDir, 'state', 'canary')
+    const key = `${bob.identity}-${bob.gen}`
+    const old = (name: string): void => {
+      writeFileSync(join(folder, name), '')
+      utimesSync(join(folder, name), 1e9, 1e9)
+    }
+    for (const rest of ['123.part', '123.pipe', 'dismiss', 'baseline']) old(`${key}.${rest}`)
+    symlinkSync('4194000:1', join(folder, `${key}.lease1`))
+    lutimesSync(join(folder, `${key}.lease1`), 1e9, 1e9)
+    writeFileSync(join(folder, `${key}.fresh`), '')
+    await reconcile(bob)
+    expect(readdirSync(folder)).toEqual([`${key}.fresh`])
   })
 })

@@ -34,7 +34,13 @@ async function watchedBy(shell: readonly [string, ...string[]], path?: string): 
     mkdirSync(folder, { recursive: true })
   const id = await identifyProcess(server.pid)
   if (id === undefined) throw new Error('no server')
-  const generation = { identity: 'claude-bob', gen: '0123456789abcdef', server: id, boot: await readBoot() }
+  const generation = {
+    identity: 'claude-bob',
+    gen: '0123456789abcdef',
+    server: id,
+    boot: await readBoot(),
+    recorder: undefined,
+  }
   const inputs = {
     ...generationInputs(layout, generation, assets),
     IAPEER_SOCKET: server.socketPath,

@@ -115,7 +115,10 @@ export async function expectSilence(of: Watched, limitMs?: number): Promise<void
   await settled(of, limitMs)
   expect(claimOf(of)).toBeUndefined()
   expect(exits(of.recordDir).filter((line) => line['gen'] === of.gen)).toEqual([])
-  expect(existsSync(join(of.recordDir, 'state', 'intent', key(of)))).toBe(false)
+  const intents = join(of.recordDir, 'state', 'intent')
+  await until('intents to be forgotten', () =>
+    readdirSync(intents).every((name) => !name.startsWith(key(of))),
+  )
 }
 
 /** A deliberate teardown the way a program does it. */
@@ -132,7 +135,8 @@ export async function statusOf(of: Watched) {
   return canaryStatus({ identity: of.identity, recordDir: of.recordDir })
 }
 
-const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
+export const fixturePath = (name: string): string =>
+  fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
 
 /** Runs one of test/fixtures in a process of its own (against the built package) with a JSON argument. */
 export function startFixture(
@@ -140,7 +144,7 @@ export function startFixture(
   argument: unknown,
   env: NodeJS.ProcessEnv = process.env,
 ): ChildProcess {
-  return spawn(process.execPath, [fixture(name), JSON.stringify(argument)], {
+  return spawn(process.execPath, [fixturePath(name), JSON.stringify(argument)], {
     env,
     stdio: ['pipe', 'pipe', 'inherit'],
   })

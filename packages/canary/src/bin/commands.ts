@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { isIdentity } from '@iapeer/core/identity'
@@ -47,10 +47,16 @@ async function watch(call: Call): Promise<number> {
 }
 
 async function unwatch(call: Call): Promise<number> {
+  if (call.operand === '') throw new UsageError('unwatch what? Name an identity or a socket.')
   const operand = call.operand ?? defaultSocketPath()
-  const identity = call.identity ?? (isIdentity(operand) ? operand : identityForSocket(operand))
-  const { state } = await dismissCanary({ identity, recordDir: call.recordDir })
-  print(state === 'dismissed' ? `no longer watched: ${identity}` : `nothing watches ${identity}`)
+  const named = call.identity ?? (isIdentity(operand) ? operand : undefined)
+  // A socket means that server alone, whatever else has the same name.
+  const which =
+    named === undefined
+      ? { identity: identityForSocket(operand), socketPath: resolve(operand) }
+      : { identity: named }
+  const { state } = await dismissCanary({ ...which, recordDir: call.recordDir })
+  print(state === 'dismissed' ? `no longer watched: ${which.identity}` : `nothing watches ${which.identity}`)
   return 0
 }
 

@@ -5,7 +5,8 @@ import { USAGE, UsageError } from './usage.ts'
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader left (head, a closed pager): nothing more can be said to it.
   if (error.code === 'EPIPE') process.exit(0)
-  throw error
+  process.stderr.write(`iapeer-canary: cannot write what was asked for: ${error.message}\n`)
+  process.exit(1)
 })
 
 try {

@@ -17,6 +17,7 @@ const PERSONALITY = /^[a-z][a-z0-9-]{0,31}$/
 
 /** Splits an identity at its first dash; undefined when it breaks the rule. */
 export function parseIdentity(text: string): IdentityParts | undefined {
+  if (typeof text !== 'string') return undefined
   const dash = text.indexOf('-')
   if (dash < 0) return undefined
   const runtime = text.slice(0, dash)

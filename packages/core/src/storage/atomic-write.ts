@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { open, rename, unlink } from 'node:fs/promises'
+import { link, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errnoOf } from '../errors.ts'
+
+let written = 0
 
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
@@ -25,13 +26,10 @@ async function removeIfThere(path: string): Promise<void> {
   }
 }
 
-/**
- * Replaces a file as a whole: temporary file beside it (mode 0600), fsync, rename, fsync of the folder.
- * A reader sees the old content or the new, never a part; on any error the old file stays.
- * @throws the Node system error (`ENOSPC`, `EROFS`, ...)
- */
-export async function writeFileAtomic(path: string, content: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+/** Writes and fsyncs a temporary file beside `path`, then lets `place` give it its name; it never stays behind. */
+async function writeBeside(path: string, content: string, place: (temporary: string) => Promise<void>): Promise<void> {
+  written++
+  const temporary = `${path}.${process.pid}.${Date.now().toString(36)}${written}.tmp`
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
   try {
     const file = await open(temporary, flags, 0o600)
@@ -41,10 +39,26 @@ export async function writeFileAtomic(path: string, content: string): Promise<vo
     } finally {
       await file.close()
     }
-    await rename(temporary, path)
-  } catch (error) {
+    await place(temporary)
+  } finally {
     await removeIfThere(temporary)
-    throw error
   }
   await syncFolder(dirname(path))
+}
+
+/**
+ * Replaces a file as a whole: temporary file beside it (mode 0600), fsync, rename, fsync of the folder.
+ * A reader sees the old content or the new, never a part; on any error the old file stays.
+ * @throws the Node system error (`ENOSPC`, `EROFS`, ...)
+ */
+export function writeFileAtomic(path: string, content: string): Promise<void> {
+  return writeBeside(path, content, (temporary) => rename(temporary, path))
+}
+
+/**
+ * Makes a file as a whole, as {@link writeFileAtomic} does, unless there is one of that name.
+ * @throws the Node system error; `EEXIST` when there is one, which stays as it is
+ */
+export function writeFileNew(path: string, content: string): Promise<void> {
+  return writeBeside(path, content, (temporary) => link(temporary, path))
 }

@@ -1,1 +1,2 @@
-export { writeFileAtomic } from './atomic-write.ts'
+export { writeFileAtomic, writeFileNew } from './atomic-write.ts'
+export { makePrivateFolder } from './private-folder.ts'

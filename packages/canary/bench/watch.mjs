@@ -1,0 +1,133 @@
+// The watch beside the plain v2 protocol, in one run, on this machine. Linux.
+//   pnpm --filter @iapeer/canary bench [deaths] [servers]
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { ensureCanary } from '../dist/index.js'
+import {
+  changedAt,
+  childrenOf,
+  exec,
+  join,
+  percentile,
+  pssKb,
+  row,
+  scratch,
+  sleep,
+  startDetached,
+  startServer,
+  summary,
+} from './support.mjs'
+
+const [deaths = 30, servers = 100] = process.argv.slice(2).map(Number)
+const reference = fileURLToPath(new URL('./v2-reference.sh', import.meta.url))
+const clock = () => performance.timeOrigin + performance.now()
+const whole = (path) => readFileSync(path, 'utf8').endsWith('--- end\n')
+
+async function dieWatched(folder) {
+  const server = await startServer(join(folder, 's'))
+  const armed = await ensureCanary({ identity: 'bench-a', socketPath: server.socketPath, recordDir: folder })
+  await sleep(50)
+  const killed = clock()
+  process.kill(server.pid, 'SIGKILL')
+  const line = (await changedAt(join(folder, 'exits.log'))) - killed
+  const snapshot =
+    (await changedAt(join(folder, 'server-deaths', `bench-a-${armed.gen}.txt`), whole)) - killed
+  while (existsSync(join(folder, 'state', 'canary', `bench-a-${armed.gen}`))) await sleep(5)
+  return { line, snapshot }
+}
+
+async function dieReferenced(folder) {
+  const server = await startServer(join(folder, 's'))
+  startDetached('/bin/sh', [reference, server.socketPath, 'chan', folder])
+  await sleep(100)
+  const killed = clock()
+  process.kill(server.pid, 'SIGKILL')
+  const line = (await changedAt(join(folder, 'exits.log'))) - killed
+  const snapshot = (await changedAt(join(folder, 'snapshot.txt'))) - killed
+  return { line, snapshot }
+}
+
+async function timeDeaths(die, count) {
+  const found = []
+  for (let round = 0; round < count; round++) {
+    const place = scratch()
+    found.push(await die(place.path))
+    place.remove()
+  }
+  return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
+}
+
+async function memory(count) {
+  const place = scratch()
+  const pids = { ours: [], reference: [] }
+  const running = []
+  for (let at = 0; at < count; at++) {
+    const server = await startServer(join(place.path, `s${at}`))
+    running.push(server.pid)
+    await ensureCanary({ identity: `bench-s${at}`, socketPath: server.socketPath, recordDir: place.path })
+    pids.reference.push(startDetached('/bin/sh', [reference, server.socketPath, 'chan', place.path]))
+  }
+  await sleep(500)
+  const states = join(place.path, 'state', 'canary')
+  const recorderOf = (name) => Number(/^recorder=(\d+)/m.exec(readFileSync(join(states, name), 'utf8'))?.[1])
+  pids.ours = readdirSync(states)
+    .filter((name) => /-[0-9a-f]{16}$/.test(name))
+    .map(recorderOf)
+  const withClients = (list) => list.flatMap((pid) => [pid, ...childrenOf(pid)])
+  const result = {
+    ours: pssKb(withClients(pids.ours)) / count,
+    reference: pssKb(withClients(pids.reference)) / count,
+  }
+  for (const pid of running) process.kill(pid, 'SIGKILL')
+  while (readdirSync(states).length > 0) await sleep(50)
+  await sleep(3_000)
+  place.remove()
+  return result
+}
+
+/** ensureCanary among many recorded canaries; the reference asks `pgrep -f` for its recorder, as v2 did. */
+async function alreadyArmed(count) {
+  const place = scratch()
+  const server = await startServer(join(place.path, 's'))
+  const request = { identity: 'bench-real', socketPath: server.socketPath, recordDir: place.path }
+  await ensureCanary(request)
+  const states = join(place.path, 'state', 'canary')
+  mkdirSync(states, { recursive: true })
+  for (let at = 1; at < count; at++) {
+    const gen = at.toString(16).padStart(16, '0')
+    const text = `mode=watch\nrecorder=1:1\nserver=1:1\nsocket=/tmp/none\nsocket_id=-\nboot=-\n`
+    writeFileSync(join(states, `bench-x${at}-${gen}`), text)
+  }
+  const ours = []
+  for (let round = 0; round < 300; round++) {
+    const from = performance.now()
+    // A tmux that does not exist: an answer without a process is the only one possible.
+    const { state } = await ensureCanary({ ...request, tmux: '/nowhere' })
+    if (state !== 'already') throw new Error(state)
+    ours.push(performance.now() - from)
+  }
+  const pgrep = []
+  for (let round = 0; round < 10; round++) {
+    const from = performance.now()
+    await exec('pgrep', ['-f', 'wait-for iap-canary-bench-real'])
+    pgrep.push(performance.now() - from)
+  }
+  process.kill(server.pid, 'SIGKILL')
+  await changedAt(join(place.path, 'exits.log'))
+  await sleep(500)
+  place.remove()
+  return { ours: percentile(ours, 0.5), ours99: percentile(ours, 0.99), reference: percentile(pgrep, 0.5) }
+}
+
+console.log(`${'what'.padEnd(44)} ${'ours'.padStart(10)}     ${'v2'.padStart(10)}`)
+const ours = await timeDeaths(dieWatched, deaths)
+const v2 = await timeDeaths(dieReferenced, Math.min(5, deaths))
+row('SIGKILL to line on disk, p50', ours.line.p50, v2.line.p50, 'ms')
+row('SIGKILL to line on disk, p99', ours.line.p99, v2.line.p99, 'ms')
+row('SIGKILL to finished snapshot, p50', ours.snapshot.p50, v2.snapshot.p50, 'ms')
+row('SIGKILL to finished snapshot, p99', ours.snapshot.p99, v2.snapshot.p99, 'ms')
+const kb = await memory(servers)
+row(`memory a watched server, at ${servers} (PSS)`, kb.ours, kb.reference, 'kB')
+const armed = await alreadyArmed(1_000)
+row('ensureCanary when armed, among 1,000, p50', armed.ours, armed.reference, 'ms')
+row('ensureCanary when armed, among 1,000, p99', armed.ours99, armed.reference, 'ms')

@@ -1,0 +1,92 @@
+import { lstatSync, readlinkSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import type { RecordLayout } from '@iapeer/core/paths'
+import { observeProcess, parseProcessId } from '@iapeer/core/process'
+import { readIntents, setIntentState } from './intent-file.ts'
+import { logLifecycle } from './log.ts'
+import { type GenerationName, namesIn, parseGenerationName, readCanaryRecord } from './state-file.ts'
+
+/** Nothing younger is swept: it may belong to something that is just being written. */
+const REST_MS = 60_000
+
+/** `<identity>-<gen>` and what may follow it: `.lease1`, `.123.part`, `.2`, `.<pid>.<time>.tmp`. */
+const OF_GENERATION = /^(.+-[0-9a-f]{16})(?:\.(.+))?$/
+
+function ageMs(path: string): number {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found === undefined ? 0 : Date.now() - found.mtimeMs
+}
+
+function generationOf(entry: string): { name: GenerationName; rest: string | undefined } | undefined {
+  const [, key, rest] = OF_GENERATION.exec(entry) ?? []
+  const name = key === undefined ? undefined : parseGenerationName(key)
+  return name === undefined ? undefined : { name, rest }
+}
+
+/** Whether a file is the lease of a recorder that lives: it is being started, or is finishing. */
+export async function isHeld(path: string): Promise<boolean> {
+  try {
+    const holder = parseProcessId(readlinkSync(path))
+    return holder !== undefined && (await observeProcess(holder)) !== 'gone'
+  } catch (error) {
+    if (errnoOf(error) === 'EINVAL' || errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** Removes what recorders that were killed have left beside a state file that is gone. */
+export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
+  for (const entry of namesIn(layout.canaryDir)) {
+    const found = generationOf(entry)
+    const path = join(layout.canaryDir, entry)
+    if (found?.rest === undefined || ageMs(path) < REST_MS) continue
+    if (readCanaryRecord(layout, found.name) !== undefined || (await isHeld(path))) continue
+    await rm(path, { force: true })
+  }
+}
+
+async function withdrawAbandoned(layout: RecordLayout, name: GenerationName): Promise<void> {
+  for (const intent of readIntents(layout, name)) {
+    if (intent.state !== 'pending' || intent.declarer === undefined) continue
+    if ((await observeProcess(intent.declarer)) !== 'gone') continue
+    await setIntentState(intent, 'withdrawn')
+    await logLifecycle(layout, {
+      ev: 'intent',
+      ...name,
+      by: intent.by,
+      why: intent.why,
+      state: 'withdrawn',
+      reason: 'declarer-gone',
+    })
+  }
+}
+
+/**
+ * Withdraws pending intents whose declarer is dead, while their server lives (once it is dead, settling decides), and
+ * removes the intents of generations that nobody watches.
+ */
+export async function sweepIntents(layout: RecordLayout): Promise<void> {
+  for (const entry of namesIn(layout.intentDir)) {
+    const found = generationOf(entry)
+    if (found === undefined) continue
+    const record = readCanaryRecord(layout, found.name)
+    if (record === 'corrupt') continue
+    const path = join(layout.intentDir, entry)
+    if (record === undefined || entry.endsWith('.tmp')) {
+      if (ageMs(path) > REST_MS && !(await isOpen(layout, found.name))) await rm(path, { force: true })
+    } else if (found.rest === undefined && (await observeProcess(record.server)) === 'alive') {
+      await withdrawAbandoned(layout, found.name)
+    }
+  }
+}
+
+/** A living declarer still counts on its file, watched or not. */
+async function isOpen(layout: RecordLayout, name: GenerationName): Promise<boolean> {
+  for (const { state, declarer } of readIntents(layout, name)) {
+    if (state === 'pending' && declarer !== undefined && (await observeProcess(declarer)) !== 'gone')
+      return true
+  }
+  return false
+}
