@@ -5,7 +5,11 @@ import { describe, expect, it } from 'vitest'
 import { homes, MAIN } from './support.ts'
 
 const newHome = homes()
-const lines = (text: string): unknown[] => text.trimEnd().split('\n').map((line) => JSON.parse(line))
+const lines = (text: string): unknown[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
 const GEN = expect.stringMatching(/^[0-9a-f]{16}$/)
 
 describe('iapeer watch, deaths and autopsy', () => {
@@ -14,8 +18,12 @@ describe('iapeer watch, deaths and autopsy', () => {
     const server = await home.server()
     const watched = await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--json')
     expect(watched).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(lines(watched.stdout)).toEqual([{ schemaVersion: 1, state: 'spawned', identity: 'claude-bob', gen: GEN, serverPid: server.pid }])
-    expect(lines((await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--json')).stdout)).toMatchObject([{ state: 'already' }])
+    expect(lines(watched.stdout)).toEqual([
+      { schemaVersion: 1, state: 'spawned', identity: 'claude-bob', gen: GEN, serverPid: server.pid },
+    ])
+    expect(
+      lines((await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--json')).stdout),
+    ).toMatchObject([{ state: 'already' }])
     server.kill('SIGKILL')
     await server.gone()
 
@@ -53,7 +61,9 @@ describe('iapeer watch, deaths and autopsy', () => {
     const shown = await home.iapeer('autopsy', 'claude-bob')
     expect(shown.stdout).toMatch(/^claude-bob: the tmux server vanished/)
     expect(shown.stdout).toMatch(/^evidence$/m)
-    expect((await home.iapeer('deaths')).stdout).toMatch(/^WHEN .*\n.* claude-bob +server +server-vanished +claude-bob-[0-9a-f]{16}\n$/)
+    expect((await home.iapeer('deaths')).stdout).toMatch(
+      /^WHEN .*\n.* claude-bob +server +server-vanished +claude-bob-[0-9a-f]{16}\n$/,
+    )
   })
 
   it('a failed watch says why and exits 1, in words and in JSON', async () => {
@@ -64,13 +74,23 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect(said.stderr).toMatch(/^iapeer: tmux-none is not watched: no tmux server answers at /)
     const json = await home.iapeer('watch', socket, '--json')
     expect(json.exitCode).toBe(1)
-    expect(lines(json.stdout)).toEqual([{ schemaVersion: 1, state: 'failed', identity: 'tmux-none', code: 'no-server', reason: expect.any(String) }])
+    expect(lines(json.stdout)).toEqual([
+      {
+        schemaVersion: 1,
+        state: 'failed',
+        identity: 'tmux-none',
+        code: 'no-server',
+        reason: expect.any(String),
+      },
+    ])
   })
 
   it('without a socket it means the tmux that the person is in', async () => {
     const home = newHome()
     const server = await home.server('mine')
-    const done = await run(process.execPath, [MAIN, 'watch'], { env: { ...home.env, TMUX: `${server.socketPath},${server.pid},0` } })
+    const done = await run(process.execPath, [MAIN, 'watch'], {
+      env: { ...home.env, TMUX: `${server.socketPath},${server.pid},0` },
+    })
     expect(done.stdout).toContain(`tmux-mine is now watched: tmux server ${server.pid}`)
   })
 
@@ -79,8 +99,13 @@ describe('iapeer watch, deaths and autopsy', () => {
     const server = await home.server()
     await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--keep')
     expect((await home.iapeer('unwatch', server.socketPath)).stdout).toBe('claude-bob is no longer watched\n')
-    expect(await home.iapeer('unwatch', 'claude-bob')).toMatchObject({ exitCode: 0, stdout: 'claude-bob was not being watched\n' })
-    expect(lines((await home.iapeer('unwatch', 'claude-bob', '--json')).stdout)).toEqual([{ schemaVersion: 1, state: 'none', identity: 'claude-bob', forgotten: false }])
+    expect(await home.iapeer('unwatch', 'claude-bob')).toMatchObject({
+      exitCode: 0,
+      stdout: 'claude-bob was not being watched\n',
+    })
+    expect(lines((await home.iapeer('unwatch', 'claude-bob', '--json')).stdout)).toEqual([
+      { schemaVersion: 1, state: 'none', identity: 'claude-bob', forgotten: false },
+    ])
   })
 
   it('a kept watch is armed again by the next command when its server was restarted', async () => {
@@ -90,7 +115,9 @@ describe('iapeer watch, deaths and autopsy', () => {
     await first.end()
     expect((await home.iapeer()).stdout).toMatch(/○ tmux-s +not running .*\(kept\)/)
     const second = await home.server()
-    expect((await home.iapeer()).stdout).toMatch(new RegExp(`● tmux-s +armed +tmux server ${second.pid} .*\\(kept\\)\n\n1 death recorded`))
+    expect((await home.iapeer()).stdout).toMatch(
+      new RegExp(`● tmux-s +armed +tmux server ${second.pid} .*\\(kept\\)\n\n1 death recorded`),
+    )
   })
 
   it('deaths --follow prints a death when it comes, and Ctrl-C ends it with 130', async () => {
@@ -108,15 +135,23 @@ describe('iapeer watch, deaths and autopsy', () => {
     const home = newHome()
     const logs = join(home.root, 'logs', 'iapeer')
     mkdirSync(logs, { recursive: true })
-    const line = (ts: string, identity: string) => `ts=${ts} ev=session-exit identity=${identity} gen=0123456789abcdef dead_status=1 dead_signal= leader_pid=8 forensics=\n`
-    writeFileSync(join(logs, 'exits.log'), line('2026-01-01T00:00:00.000Z', 'claude-old') + line(new Date().toISOString(), 'claude-new'))
+    const line = (ts: string, identity: string) =>
+      `ts=${ts} ev=session-exit identity=${identity} gen=0123456789abcdef dead_status=1 dead_signal= leader_pid=8 forensics=\n`
+    writeFileSync(
+      join(logs, 'exits.log'),
+      line('2026-01-01T00:00:00.000Z', 'claude-old') + line(new Date().toISOString(), 'claude-new'),
+    )
     const identities = async (...args: string[]) =>
-      (await home.iapeer('deaths', '--json', ...args)).stdout.split('\n').flatMap((text) => (text === '' ? [] : JSON.parse(text).identity))
+      (await home.iapeer('deaths', '--json', ...args)).stdout
+        .split('\n')
+        .flatMap((text) => (text === '' ? [] : JSON.parse(text).identity))
     expect(await identities()).toEqual(['claude-old', 'claude-new'])
     expect(await identities('--since', '10m')).toEqual(['claude-new'])
     expect(await identities('--since', '2025-12-31')).toEqual(['claude-old', 'claude-new'])
     expect(await identities('--identity', 'claude-old')).toEqual(['claude-old'])
-    expect(lines((await home.iapeer('autopsy', 'claude-old', '--json')).stdout)).toMatchObject([{ verdict: 'agent-failed' }])
+    expect(lines((await home.iapeer('autopsy', 'claude-old', '--json')).stdout)).toMatchObject([
+      { verdict: 'agent-failed' },
+    ])
   })
 })
 
@@ -132,10 +167,13 @@ describe('a person who is new', () => {
 
   it('finds help, version and completion', async () => {
     const home = newHome()
-    expect((await home.iapeer('--help')).stdout).toMatch(/Usage: iapeer[\s\S]*Examples:[\s\S]*Exit codes: 0 ok/)
+    expect((await home.iapeer('--help')).stdout).toMatch(
+      /Usage: iapeer[\s\S]*Examples:[\s\S]*Exit codes: 0 ok/,
+    )
     expect((await home.iapeer('watch', '--help')).stdout).toContain('--keep')
     expect((await home.iapeer('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
-    for (const shell of ['bash', 'zsh', 'fish']) expect((await home.iapeer('completion', shell)).stdout).toContain('iapeer')
+    for (const shell of ['bash', 'zsh', 'fish'])
+      expect((await home.iapeer('completion', shell)).stdout).toContain('iapeer')
     expect((await home.iapeer('complete', '--', 'wat')).stdout).toMatch(/^watch\t/m)
   })
 
@@ -160,7 +198,9 @@ describe('a person who is new', () => {
 
   it('a reader that leaves early is no error', async () => {
     const home = newHome()
-    const done = await run('sh', ['-c', '"$0" "$1" --help | head -1', process.execPath, MAIN], { env: home.env })
+    const done = await run('sh', ['-c', '"$0" "$1" --help | head -1', process.execPath, MAIN], {
+      env: home.env,
+    })
     expect(done).toMatchObject({ exitCode: 0, stderr: '' })
   })
 
@@ -188,8 +228,12 @@ describe('iapeer demo', () => {
     const done = await run(process.execPath, [MAIN, 'demo'], { env: { ...home.env, TMPDIR: tmp } })
     expect(performance.now() - started).toBeLessThan(5_000)
     expect(done).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(done.stdout).toMatch(/command-ada {2}ended by kill -9[\s\S]*server-vanished[\s\S]*recorded {2}\d+\.\d ms/)
-    expect(done.stdout).toMatch(/command-ben {2}ended by a script: tmux kill-server[\s\S]*signaled-server-gone/)
+    expect(done.stdout).toMatch(
+      /command-ada {2}ended by kill -9[\s\S]*server-vanished[\s\S]*recorded {2}\d+\.\d ms/,
+    )
+    expect(done.stdout).toMatch(
+      /command-ben {2}ended by a script: tmux kill-server[\s\S]*signaled-server-gone/,
+    )
     expect(done.stdout).toMatch(/command-cid {2}torn down on purpose: no record/)
     expect(readdirSync(tmp)).toEqual([])
     expect(readdirSync(home.path)).toEqual(['t'])

@@ -14,7 +14,10 @@ export interface Home {
   readonly env: NodeJS.ProcessEnv
   readonly iapeer: (...args: string[]) => Promise<Finished>
   /** Runs it and keeps it running; `text` is what it has printed. */
-  readonly start: (...args: string[]) => { text: () => string; end: (signal: NodeJS.Signals) => Promise<number | null> }
+  readonly start: (...args: string[]) => {
+    text: () => string
+    end: (signal: NodeJS.Signals) => Promise<number | null>
+  }
   readonly server: (name?: string) => ReturnType<typeof startServer>
 }
 

@@ -31,7 +31,7 @@ export const oneLine = (text: string): string =>
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
     .slice(0, 200)
 
-export const intentPath = (layout: RecordLayout, name: GenerationName, number: number): string =>
+const intentPath = (layout: RecordLayout, name: GenerationName, number: number): string =>
   join(layout.intentDir, `${name.identity}-${name.gen}${number === 1 ? '' : `.${number}`}`)
 
 function parseIntent(path: string, text: string): Intent {

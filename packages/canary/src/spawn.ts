@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
@@ -114,13 +114,14 @@ function isInherited(descriptor: string): boolean {
 
 /**
  * Files that an earlier program left open across exec, a lock perhaps: a recorder would hold them for the server's
- * whole life. Node closes only those up to the first gap; here they become /dev/null. On macOS nothing is handed on.
+ * whole life. Node closes only those up to the first gap. Gives what a child is to have from descriptor 3 on: the
+ * empty file in their place, nothing where there is none. On macOS nothing is handed on.
  */
-function strayFiles(): 'ignore'[] {
+function insteadOfStrays(empty: number): ('ignore' | number)[] {
   if (process.platform !== 'linux') return []
-  const inherited = readdirSync('/proc/self/fd').filter(isInherited).map(Number)
-  const highest = Math.min(Math.max(2, ...inherited), 1_023)
-  return Array.from({ length: highest - 2 }, () => 'ignore' as const)
+  const inherited = new Set(readdirSync('/proc/self/fd').filter(isInherited).map(Number))
+  const count = Math.max(2, ...inherited) - 2
+  return Array.from({ length: count }, (_none, at) => (inherited.has(at + 3) ? empty : 'ignore'))
 }
 
 /**
@@ -128,8 +129,10 @@ function strayFiles(): 'ignore'[] {
  */
 export function startRecorder(script: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
-    const stdio: ('ignore' | 'pipe')[] = ['ignore', 'pipe', 'ignore', ...strayFiles()]
+    const empty = openSync('/dev/null', 'r+')
+    const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'ignore', ...insteadOfStrays(empty)]
     const child = spawn('/bin/sh', [script], { env, cwd: '/', detached: true, stdio })
+    closeSync(empty)
     child.unref()
     let text = ''
     const finish = (line: string | undefined): void => {

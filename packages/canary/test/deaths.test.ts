@@ -3,7 +3,17 @@ import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { ensureCanary, reconcile } from '../src/index.ts'
-import { claimOf, deathOf, exits, lifecycle, recordOf, roots, statusOf, watched } from './support.ts'
+import {
+  claimOf,
+  deathOf,
+  exits,
+  killRecorder,
+  lifecycle,
+  recordOf,
+  roots,
+  statusOf,
+  watched,
+} from './support.ts'
 
 const newRoot = roots()
 
@@ -187,7 +197,7 @@ describe('while the original server lives the recorder never gives up', () => {
 
   it('a recorder that was lost on a server gone deaf is replaced by one that polls, and the death is recorded', async () => {
     const bob = await watched(newRoot())
-    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGKILL')
+    await killRecorder(bob)
     // The server turns deaf between its answer and the new client: this tmux makes it so.
     const tmux = join(bob.root.path, 'tmux')
     const script =

@@ -19,6 +19,7 @@ import {
   deathOf,
   exited,
   exits,
+  killRecorder,
   lifecycle,
   linesOf,
   recordOf,
@@ -30,15 +31,6 @@ import {
 } from './support.ts'
 
 const newRoot = roots()
-
-async function killRecorder(of: Watched): Promise<void> {
-  const pid = recordOf(of)?.recorder.pid ?? 0
-  process.kill(pid, 'SIGKILL')
-  await until(
-    'the recorder to go',
-    () => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')),
-  )
-}
 
 describe('a recorder that is killed', () => {
   it('with its server: exactly one recorder-lost at the next reconcile', async () => {

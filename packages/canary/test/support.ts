@@ -164,3 +164,13 @@ export const exited = (child: ChildProcess): Promise<void> =>
   child.exitCode !== null || child.signalCode !== null
     ? Promise.resolve()
     : new Promise((resolve) => child.once('exit', () => resolve()))
+
+/** Kills the recorder alone, and waits until it is gone. */
+export async function killRecorder(of: Watched): Promise<void> {
+  const pid = recordOf(of)?.recorder.pid ?? 0
+  process.kill(pid, 'SIGKILL')
+  await until(
+    'the recorder to go',
+    () => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')),
+  )
+}

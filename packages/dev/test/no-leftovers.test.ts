@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { asyncCleanups, privateFolder, until } from '../src/testing/index.ts'
 import { processesOf } from '../src/no-leftovers.ts'
+import { asyncCleanups, privateFolder, until } from '../src/testing/index.ts'
 
 const track = asyncCleanups()
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -20,7 +20,11 @@ async function runTests(body: string) {
   writeFileSync(join(made.path, 'vitest.config.mjs'), config)
   const vitest = join(packageRoot, '..', '..', 'node_modules', 'vitest', 'vitest.mjs')
   const { IAPEER_TEST_FOLDER: _own, ...env } = process.env
-  return run(process.execPath, [vitest, 'run', '--config', join(made.path, 'vitest.config.mjs')], { env, cwd: packageRoot, limitMs: 28_000 })
+  return run(process.execPath, [vitest, 'run', '--config', join(made.path, 'vitest.config.mjs')], {
+    env,
+    cwd: packageRoot,
+    limitMs: 28_000,
+  })
 }
 
 it('a run that leaves nothing passes', async () => {

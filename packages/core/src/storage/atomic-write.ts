@@ -27,7 +27,11 @@ async function removeIfThere(path: string): Promise<void> {
 }
 
 /** Writes and fsyncs a temporary file beside `path`, then lets `place` give it its name; it never stays behind. */
-async function writeBeside(path: string, content: string, place: (temporary: string) => Promise<void>): Promise<void> {
+async function writeBeside(
+  path: string,
+  content: string,
+  place: (temporary: string) => Promise<void>,
+): Promise<void> {
   written++
   const temporary = `${path}.${process.pid}.${Date.now().toString(36)}${written}.tmp`
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
