@@ -116,7 +116,7 @@ describe('arming a running server', () => {
   it('a stopped server that is not watched yet is a clear failure within a few seconds', async () => {
     const root = newRoot()
     const server = await root.server()
-    server.kill('SIGSTOP')
+    await server.stop()
     const result = await ensureCanary({
       identity: 'claude-bob',
       socketPath: server.socketPath,

@@ -51,7 +51,7 @@ describe('a watched server that dies is recorded once, with the cause its client
 
   it('a server that was stopped (SIGSTOP) is not recorded while it lives, and is when it is killed', async () => {
     const bob = await watched(newRoot())
-    bob.server.kill('SIGSTOP')
+    await bob.server.stop()
     await new Promise((resolve) => setTimeout(resolve, 500))
     expect(claimOf(bob)).toBeUndefined()
     const again = await ensureCanary({

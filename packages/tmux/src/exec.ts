@@ -1,4 +1,5 @@
 import { delimiter } from 'node:path'
+import type { Readable } from 'node:stream'
 import { IapeerError } from '@iapeer/core/errors'
 
 export interface TmuxCall {
@@ -26,6 +27,8 @@ export interface TmuxResult {
 }
 
 const DEFAULT_TIMEOUT_MS = 5_000
+/** How long output may still come after the client's end. */
+const DRAIN_MS = 100
 
 function tmuxMissing(tmux: string, cause: unknown): IapeerError {
   const hint = 'Install tmux (for example: apt-get install tmux, brew install tmux).'
@@ -39,6 +42,14 @@ function outsideTmux(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /**
+ * A client hands its output to the server as open files. A stopped server keeps them, so their end never comes although
+ * the client is gone: what it wrote has been read by now, and nothing more will come.
+ */
+function letGo(outputs: readonly Readable[]): void {
+  for (const output of outputs) output.destroy()
+}
+
+/**
  * Runs one tmux client to its end, or to its time limit. Whatever tmux answers is data.
  * @throws IapeerError `tmux-missing`
  */
@@ -46,7 +57,7 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
   // Loaded here: it is most of the start-up time of a command that may not need it.
   const { execa } = await import('execa')
   const tmux = call.tmux ?? 'tmux'
-  const result = await execa(tmux, ['-S', call.socketPath, ...call.args], {
+  const client = execa(tmux, ['-S', call.socketPath, ...call.args], {
     env: call.env ?? outsideTmux(process.env),
     extendEnv: false,
     stdin: 'ignore',
@@ -55,6 +66,8 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
     killSignal: 'SIGKILL',
     ...(call.signal === undefined ? {} : { cancelSignal: call.signal }),
   })
+  client.once('exit', () => setTimeout(() => letGo([client.stdout, client.stderr]), DRAIN_MS).unref())
+  const result = await client
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw tmuxMissing(tmux, result)
   return {
     exitCode: result.exitCode,

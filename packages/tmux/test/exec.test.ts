@@ -34,8 +34,8 @@ it('arguments reach tmux as they are, never through a shell', async () => {
 })
 
 it('a stopped server is a time-out, not a hang', async () => {
-  const { socketPath, kill } = await server()
-  kill('SIGSTOP')
+  const { socketPath, stop } = await server()
+  await stop()
   expect(await runTmux({ socketPath, args: ['list-sessions'], timeoutMs: 200 })).toMatchObject({
     timedOut: true,
     exitCode: undefined,
@@ -43,8 +43,8 @@ it('a stopped server is a time-out, not a hang', async () => {
 })
 
 it('a call can be called off', async () => {
-  const { socketPath, kill } = await server()
-  kill('SIGSTOP')
+  const { socketPath, stop } = await server()
+  await stop()
   expect(
     await runTmux({ socketPath, args: ['list-sessions'], signal: AbortSignal.timeout(100) }),
   ).toMatchObject({ canceled: true })

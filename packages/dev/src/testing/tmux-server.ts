@@ -9,6 +9,8 @@ export interface TestServer {
   readonly tmux: (...args: string[]) => ReturnType<typeof run>
   /** Sends a signal to the server process. */
   readonly kill: (signal: NodeJS.Signals) => void
+  /** Stops it (SIGSTOP) and waits until it is stopped: a signal on its way may still let it answer. */
+  readonly stop: () => Promise<unknown>
   /** Whether the process is there and no zombie. */
   readonly alive: () => boolean
   readonly gone: () => Promise<unknown>
@@ -42,10 +44,16 @@ export async function startServer(socketPath: string, command = 'exec sleep 1000
   const kill = (signal: NodeJS.Signals): void => {
     if (alive()) process.kill(pid, signal)
   }
+  const stopped = (): boolean =>
+    process.platform !== 'linux' || /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  const stop = () => {
+    kill('SIGSTOP')
+    return until(`the stop of tmux server ${pid}`, stopped)
+  }
   const gone = () => until(`the end of tmux server ${pid}`, () => !alive())
   const end = async (): Promise<void> => {
     kill('SIGKILL')
     await gone()
   }
-  return { pid, socketPath, tmux, kill, alive, gone, end }
+  return { pid, socketPath, tmux, kill, stop, alive, gone, end }
 }
