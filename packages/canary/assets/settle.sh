@@ -153,11 +153,13 @@ forget() {
   do rm -f "$INTENT.$i_n"; done
 }
 
-# forget_watch: the watch is over; what a declarer has written is not ours to remove
+# forget_watch: the watch is over; what a declarer has written is not ours to remove. The lease goes last and alone:
+# from then on all names here may belong to a successor.
 forget_watch() {
   set +f
-  rm -f "$STATE" "$STATE".*
+  rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE".*.part "$STATE".*.pipe
   set -f
+  drop_leases "$STATE.lease"
 }
 
 # cause_of WAIT_RC -> CAUSE for mode=watch (the exit code of the client only attributes)

@@ -41,7 +41,7 @@ async function removeState(layout: RecordLayout, record: CanaryRecord): Promise<
   const key = `${record.identity}-${record.gen}`
   await rm(join(layout.canaryDir, key), { force: true })
   for (const name of namesIn(layout.canaryDir)) {
-    if (name.startsWith(`${key}.`) && !(await isHeld(join(layout.canaryDir, name))))
+    if (name.startsWith(`${key}.`) && !name.endsWith('.tmp') && !(await isHeld(join(layout.canaryDir, name))))
       await rm(join(layout.canaryDir, name), { force: true })
   }
 }
