@@ -2,12 +2,13 @@
 # Who a process is: pid + start token, and which boot this is. Sourced; starts a process only where /proc is missing.
 #
 # Outputs  P_STATE  running | zombie | gone | unknown    (unknown is never gone)
+#          P_PPID   its parent
 #          P_TOKEN  start time: field 22 of /proc/<pid>/stat, or `ps` lstart with `_` for blanks
 #          BOOT     <boot id>/<start token of pid 1>, `-` for a part that cannot be read
 
 # proc_look PID
 proc_look() {
-  P_STATE=unknown P_TOKEN=
+  P_STATE=unknown P_TOKEN='' P_PPID=
   if [ -r /proc/self/stat ]; then proc_look_procfs "$1"; else proc_look_ps "$1"; fi
 }
 
@@ -25,17 +26,17 @@ proc_look_procfs() {
 # The fields after the name: state is the first of them, the start time the twentieth.
 proc_fields() {
   [ $# -ge 20 ] || return 0
-  P_TOKEN=${20}
+  P_TOKEN=${20} P_PPID=$2
   case $1 in Z | X) P_STATE=zombie ;; *) P_STATE=running ;; esac
 }
 
 proc_look_ps() {
-  p_text=$(LC_ALL=C TZ=UTC ps -o stat= -o lstart= -p "$1" 2>/dev/null)
+  p_text=$(LC_ALL=C TZ=UTC ps -o stat= -o lstart= -o ppid= -p "$1" 2>/dev/null)
   p_code=$?
   # shellcheck disable=SC2086 # the words are the fields
   set -- $p_text
-  if [ $# -eq 6 ]; then
-    P_TOKEN=$2_$3_$4_$5_$6
+  if [ $# -eq 7 ]; then
+    P_TOKEN=$2_$3_$4_$5_$6 P_PPID=$7
     case $1 in Z*) P_STATE=zombie ;; *) P_STATE=running ;; esac
   elif [ $# -eq 0 ] && [ "$p_code" -eq 1 ]; then
     P_STATE=gone

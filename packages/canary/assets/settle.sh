@@ -11,7 +11,7 @@
 settle_names() {
   IDENTITY=$IAPEER_IDENTITY GEN=$IAPEER_GEN SERVER=$IAPEER_SERVER LIB=$IAPEER_LIB
   RECORD_DIR=$IAPEER_RECORD_DIR STATE_DIR=$IAPEER_STATE_DIR PLATFORM=${IAPEER_PLATFORM:-linux} ARMED_BOOT=$IAPEER_BOOT
-  KNOWN_RECORDER=${IAPEER_RECORDER:-}
+  KNOWN_RECORDER=${IAPEER_RECORDER:-} MODE=watch
   unset IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER IAPEER_LIB IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_PLATFORM IAPEER_BOOT IAPEER_RECORDER
   SERVER_PID=${SERVER%%:*} SERVER_TOKEN=${SERVER#*:}
   STATE=$STATE_DIR/canary/$IDENTITY-$GEN
@@ -20,6 +20,7 @@ settle_names() {
   DEATHS=$RECORD_DIR/server-deaths
   CLAIM=$DEATHS/$IDENTITY-$GEN.claim
   SNAPSHOT=$DEATHS/$IDENTITY-$GEN.txt
+  WITNESS=$DEATHS/$IDENTITY-$GEN.witness
   proc_look $$
   SELF=$$:${P_TOKEN:--}
 }
@@ -157,20 +158,61 @@ forget() {
 # from then on all names here may belong to a successor.
 forget_watch() {
   set +f
-  rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE".*.part "$STATE".*.pipe
+  rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE".*.part "$STATE".*.pipe "$STATE".*.out
   set -f
   drop_leases "$STATE.lease"
 }
 
-# cause_of WAIT_RC -> CAUSE for mode=watch (the exit code of the client only attributes)
-cause_of() {
+# watch_cause WAIT_RC -> CAUSE: the exit code of the watching client only attributes
+watch_cause() {
   case $1 in
-    lost) CAUSE=recorder-lost ;;
-    boot) CAUSE=host-reboot ;;
     0) CAUSE=signaled-server-gone ;;
     1[3-9][0-9] | 12[89] | 2[0-9][0-9]) CAUSE=client-killed-server-gone ;;
     *) CAUSE=server-vanished ;;
   esac
+}
+
+# guard_cause WAIT_RC -> CAUSE, SIGNAL: the wait status of the server itself; a signal outranks a witness
+guard_cause() {
+  case $1 in
+    0) if witnessed; then CAUSE=killed-by-command; else CAUSE=exited; fi ;;
+    unknown) CAUSE=killed ;;
+    *) if [ "$1" -lt 128 ]; then CAUSE=failed; else signal_cause $(($1 - 128)); fi ;;
+  esac
+}
+
+signal_cause() {
+  case $PLATFORM:$1 in
+    *:9) SIGNAL=SIGKILL ;;
+    *:11) SIGNAL=SIGSEGV ;;
+    *:6) SIGNAL=SIGABRT ;;
+    *:4) SIGNAL=SIGILL ;;
+    *:5) SIGNAL=SIGTRAP ;;
+    *:8) SIGNAL=SIGFPE ;;
+    *:15) SIGNAL=SIGTERM ;;
+    linux:7 | darwin:10) SIGNAL=SIGBUS ;;
+    linux:31 | darwin:12) SIGNAL=SIGSYS ;;
+    *)
+      SIGNAL=$(kill -l "$1" 2>/dev/null)
+      SIGNAL=SIG${SIGNAL:-$1}
+      ;;
+  esac
+  case $SIGNAL in
+    SIGSEGV | SIGBUS | SIGILL | SIGFPE | SIGABRT | SIGSYS | SIGTRAP) CAUSE=crashed ;;
+    *) CAUSE=killed ;;
+  esac
+}
+
+# witnessed: a kill command was seen at most two seconds before NOW (epoch milliseconds, or seconds)
+witnessed() {
+  w_seen=
+  [ -r "$WITNESS" ] || return 1
+  { read -r w_word w_seen w_rest <"$WITNESS"; } 2>/dev/null
+  w_seen=${w_seen#ts_ms=}
+  case $w_seen in '' | *[!0-9]*) return 1 ;; esac
+  w_now=$NOW
+  [ ${#w_now} -gt 11 ] || w_now=${w_now}000
+  [ $((w_now - w_seen)) -le 2000 ]
 }
 
 # system_cause -> SYSTEM hs (host shutdown) | ss (service stop) | empty; asks systemd only where it runs the host
@@ -190,8 +232,10 @@ system_cause() {
 # Under 60 bytes: ext4 keeps such a link in its inode, so it is possible on a full disk.
 write_claim() {
   now
+  MODE_MARK=
+  [ "$MODE" != guard ] || MODE_MARK=,m=g
   [ -d "$DEATHS" ] || mkdir -p "$DEATHS" 2>/dev/null
-  ln -s "rc=$1,ev=server,rec=$SELF,ts=$NOW${SYSTEM:+,c=$SYSTEM}" "$CLAIM" 2>/dev/null && return 0
+  ln -s "rc=$1,ev=server,rec=$SELF,ts=$NOW$MODE_MARK${SYSTEM:+,c=$SYSTEM}" "$CLAIM" 2>/dev/null && return 0
   [ -h "$CLAIM" ] && return 1
   return 2
 }
@@ -200,20 +244,24 @@ write_claim() {
 write_line() {
   iso "$NOW"
   quote "$SNAPSHOT"
-  { printf 'ts=%s ev=server-exit identity=%s gen=%s server_pid=%s server_start=%s wait_rc=%s cause=%s mode=%s recorder=%s forensics=%s\n' \
-    "$ISO" "$IDENTITY" "$GEN" "$SERVER_PID" "$SERVER_TOKEN" "$WAIT_RC" "$CAUSE" "$MODE" "$RECORDER" "$Q" \
+  { printf 'ts=%s ev=server-exit identity=%s gen=%s server_pid=%s server_start=%s wait_rc=%s cause=%s%s mode=%s recorder=%s forensics=%s\n' \
+    "$ISO" "$IDENTITY" "$GEN" "$SERVER_PID" "$SERVER_TOKEN" "$WAIT_RC" "$CAUSE" "${SIGNAL:+ signal=$SIGNAL}" "$MODE" "$RECORDER" "$Q" \
     >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
-# facts_of WAIT_RC SYSTEM: what the line says of them
+# facts_of WAIT_RC SYSTEM: what the line says of them, in this MODE
 facts_of() {
-  WAIT_RC=$1
-  cause_of "$1"
+  WAIT_RC=$1 SIGNAL='' RECORDER=$MODE
   case $1 in
-    lost | boot) WAIT_RC=unknown MODE=none RECORDER=none ;;
-    *) MODE=watch RECORDER=watch ;;
+    lost) WAIT_RC=unknown MODE=none RECORDER=none CAUSE=recorder-lost ;;
+    boot) WAIT_RC=unknown MODE=none RECORDER=none CAUSE=host-reboot ;;
+    *) if [ "$MODE" = guard ]; then guard_cause "$1"; else watch_cause "$1"; fi ;;
   esac
-  case $2 in hs) CAUSE=host-shutdown ;; ss) CAUSE=service-stop ;; esac
+  case $2:$CAUSE in
+    *:crashed) ;;
+    hs:*) CAUSE=host-shutdown ;;
+    ss:*) CAUSE=service-stop ;;
+  esac
 }
 
 # record WAIT_RC -> claim, line, snapshot, in this order, each once however often it is called.
@@ -221,7 +269,7 @@ facts_of() {
 record() {
   if [ -z "${CLAIMED:-}" ]; then
     SYSTEM=
-    case $1 in lost | boot | 1) ;; *) system_cause ;; esac
+    case $MODE:$1 in *:lost | *:boot | watch:1 | guard:139 | guard:134) ;; *) system_cause ;; esac
     write_claim "$1" || return $?
     CLAIMED=1
     facts_of "$1" "$SYSTEM"
@@ -232,6 +280,55 @@ record() {
   forget
 }
 
+server_gone() {
+  id_look "$SERVER"
+  [ "$ID_STATE" = gone ]
+}
+
+# The marker names the recorder it is meant for: one that was left behind dismisses nobody else.
+dismissed() {
+  m_for=
+  [ -e "$STATE.dismiss" ] || return 1
+  { read -r m_for <"$STATE.dismiss"; } 2>/dev/null
+  [ "$m_for" = "$SELF" ]
+}
+
+tell() {
+  echo "$*"
+  exec >/dev/null
+}
+
+missing_tool() {
+  for m_tool in date ln mv rm sed sleep readlink cat; do
+    has "$m_tool" || return 0
+  done
+  return 1
+}
+
+# settle RC: the original server is gone. A pending intent holds the decision until it is done, withdrawn or abandoned.
+settle() {
+  read_intent
+  settle_seen=$I_STATE
+  while [ "$I_STATE" = pending ]; do
+    nap 0.05
+    read_intent
+  done
+  case $settle_seen:$I_STATE in
+    *:done | pending:abandoned)
+      forget
+      return 0
+      ;;
+    abandoned:*) log_state intent-withdrawn self abandoned ;;
+  esac
+  # A folder that is full or read-only may be mended; after that time the claim, if there is one, is completed by reconcile.
+  record_left=300
+  until record "$1"; do
+    [ $? -eq 2 ] && [ $record_left -gt 0 ] || return 0
+    record_left=$((record_left - 1))
+    nap 1
+  done
+}
+
 # complete_claim: the claim is there, its recorder is not; write what is missing of line and snapshot
 complete_claim() {
   c_text=,$(readlink "$CLAIM"),
@@ -240,6 +337,7 @@ complete_claim() {
   c_rest=${c_text#*,ts=} c_ts=${c_rest%%,*}
   c_sys=
   case $c_text in *,c=hs,*) c_sys=hs ;; *,c=ss,*) c_sys=ss ;; esac
+  case $c_text in *,m=g,*) MODE=guard ;; esac
   wait_for_recorder "$c_rec" || { echo busy; return 3; }
   line_there && snapshot_there && { forget; echo settled; return 0; }
   take_lease "$CLAIM.takeover" || { echo busy; return 3; }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# shellcheck disable=SC1091,SC2094,SC2153
+# shellcheck disable=SC1091,SC2094,SC2153,SC2154
 # Watch: the recorder of a running tmux server that we did not start. It outlives the server and records its death.
 #
 # It holds one client, `tmux wait-for iap-canary-<identity>`. The client's end means: look at the server. Only the
@@ -43,19 +43,6 @@ write_state() {
   return 1
 }
 
-server_gone() {
-  id_look "$SERVER"
-  [ "$ID_STATE" = gone ]
-}
-
-# The marker names the recorder it is meant for: one that was left behind dismisses nobody else.
-dismissed() {
-  m_for=
-  [ -e "$STATE.dismiss" ] || return 1
-  { read -r m_for <"$STATE.dismiss"; } 2>/dev/null
-  [ "$m_for" = "$SELF" ]
-}
-
 # gone_within TIMES SECONDS: looks at the server that often
 gone_within() {
   g_times=$1
@@ -64,11 +51,6 @@ gone_within() {
     g_times=$((g_times - 1))
     nap "$2"
   done
-}
-
-tell() {
-  echo "$*"
-  exec >/dev/null
 }
 
 # give_up REASON: nothing was armed; what a lost predecessor left stays for settling
@@ -88,13 +70,6 @@ arm() {
   write_state || give_up "cannot write $STATE"
   tell spawned
   write_baseline
-}
-
-missing_tool() {
-  for m_tool in date ln mv rm sed sleep readlink cat; do
-    has "$m_tool" || return 0
-  done
-  return 1
 }
 
 # watch -> RC, the exit code of the last client that was connected to the original server, once that server is gone.
@@ -143,30 +118,6 @@ deaf() {
     d_left=$((d_left - 1))
   done
   DEAF_PAUSE=1
-}
-
-# settle RC: the original server is gone. A pending intent holds the decision until it is done, withdrawn or abandoned.
-settle() {
-  read_intent
-  settle_seen=$I_STATE
-  while [ "$I_STATE" = pending ]; do
-    nap 0.05
-    read_intent
-  done
-  case $settle_seen:$I_STATE in
-    *:done | pending:abandoned)
-      forget
-      return 0
-      ;;
-    abandoned:*) log_state intent-withdrawn self abandoned ;;
-  esac
-  # A folder that is full or read-only may be mended; after that time the claim, if there is one, is completed by reconcile.
-  record_left=300
-  until record "$1"; do
-    [ $? -eq 2 ] && [ $record_left -gt 0 ] || return 0
-    record_left=$((record_left - 1))
-    nap 1
-  done
 }
 
 main() {

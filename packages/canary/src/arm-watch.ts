@@ -15,10 +15,11 @@ import { logLifecycle } from './log.ts'
 import { checkSocketPath, socketIdOf } from './place.ts'
 import { reconcileRecords } from './reconcile.ts'
 import { generationInputs } from './settle.ts'
-import { findTmux, runTool, scriptEnv, startRecorder } from './spawn.ts'
+import { findTmux, runTool, type StartedRecorder, scriptEnv, startDetached } from './spawn.ts'
 import { type CanaryRecord, readCanaryRecord, readCanaryRecords } from './state-file.ts'
 
 const ANSWER_LIMIT_MS = 3_000
+const HANDSHAKE_LIMIT_MS = 5_000
 const ARMING_LIMIT_MS = 2_000
 
 export interface Armed {
@@ -83,6 +84,15 @@ interface Target {
   readonly gen: string
 }
 
+/** The first line of a recorder, undefined when there was none in time; then it is let go. */
+async function firstLine(recorder: StartedRecorder): Promise<string | undefined> {
+  const late = new Promise<'late'>((resolve) => setTimeout(resolve, HANDSHAKE_LIMIT_MS, 'late').unref())
+  const first = await Promise.race([recorder.lines.next(), late])
+  if (first === 'late') recorder.endGroup()
+  recorder.release()
+  return first === 'late' || first.done === true ? undefined : first.value
+}
+
 async function startWatch(layout: RecordLayout, tmux: string, target: Target): Promise<Armed> {
   const lib = await installAssets(layout)
   const env = scriptEnv({
@@ -92,7 +102,9 @@ async function startWatch(layout: RecordLayout, tmux: string, target: Target): P
     IAPEER_TMUX: tmux,
   })
   const armed = { gen: target.gen, serverPid: target.server.pid }
-  const line = await startRecorder(join(lib, 'watch.sh'), env)
+  const line = await firstLine(
+    await startDetached(['/bin/sh', join(lib, 'watch.sh')], { env, cwd: '/', input: false }),
+  )
   if (line === 'spawned') return { state: 'spawned', ...armed }
   if (line === 'already' && (await confirmArmed(layout, target))) return { state: 'already', ...armed }
   if (line?.startsWith('failed ')) return refuse('arming-failed', line.slice('failed '.length))

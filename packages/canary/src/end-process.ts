@@ -21,11 +21,12 @@ export async function endProcess(id: ProcessId): Promise<void> {
 export async function waitFor<T>(
   look: () => T | false | Promise<T | false>,
   limitMs: number,
+  pauseMs = 20,
 ): Promise<T | false> {
   const end = performance.now() + limitMs
   for (;;) {
     const found = await look()
     if (found !== false || performance.now() > end) return found
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
 }

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
 /** Where scripts look for `date`, `ps` and the rest; NixOS and Homebrew included. */
 const SCRIPT_PATH =
   '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin:/opt/homebrew/bin:/opt/local/bin'
-const HANDSHAKE_LIMIT_MS = 5_000
 const OUTPUT_LIMIT = 64 * 1024
 
 export interface ToolResult {
@@ -16,9 +16,11 @@ export interface ToolResult {
   readonly timedOut: boolean
 }
 
+export const scriptPath = (): string => process.env['IAPEER_SCRIPT_PATH'] || SCRIPT_PATH
+
 /** Environment that scripts get: their inputs, a path of their own, the locale and home, and nothing else. */
 export function scriptEnv(inputs: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = { ...inputs, PATH: process.env['IAPEER_SCRIPT_PATH'] || SCRIPT_PATH }
+  const env: NodeJS.ProcessEnv = { ...inputs, PATH: scriptPath() }
   for (const name of ['HOME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'XDG_RUNTIME_DIR']) {
     const value = process.env[name]
     if (value !== undefined) env[name] = value
@@ -92,8 +94,7 @@ export function runTool(
 }
 
 /** A recorder leads a session and so a group of its own: its client goes with it. It is an unreaped child of ours. */
-function endGroup(pid: number | undefined): void {
-  if (pid === undefined) return
+function endGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL')
   } catch (error) {
@@ -124,35 +125,63 @@ function insteadOfStrays(empty: number): ('ignore' | number)[] {
   return Array.from({ length: count }, (_none, at) => (inherited.has(at + 3) ? empty : 'ignore'))
 }
 
-/**
- * Starts a recorder in a session of its own and gives its first line, undefined when none came in time; then lets it go.
- */
-export function startRecorder(script: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+/** A recorder that was started, as its starter sees it. */
+export interface StartedRecorder {
+  readonly pid: number
+  /** Each line that it prints, then undefined at the end of its output. */
+  readonly lines: AsyncGenerator<string, void>
+  /** Writes a line to it, if it was started with an input; a recorder that is gone does not hear it. */
+  readonly say: (line: string) => void
+  /** Lets it go: nothing of it is read or waited for any more. */
+  readonly release: () => void
+  /** Ends it with all that it started. */
+  readonly endGroup: () => void
+}
+
+async function* linesOf(output: Readable): AsyncGenerator<string, void> {
+  let text = ''
+  output.setEncoding('utf8')
+  for await (const chunk of output) {
+    text += String(chunk)
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+      yield text.slice(0, end)
+      text = text.slice(end + 1)
+    }
+  }
+}
+
+/** Starts a recorder in a session of its own. */
+export function startDetached(
+  argv: readonly [string, ...string[]],
+  options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly input: boolean },
+): Promise<StartedRecorder> {
+  const [file, ...args] = argv
   return new Promise((resolve, reject) => {
     const empty = openSync('/dev/null', 'r+')
-    const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'ignore', ...insteadOfStrays(empty)]
-    const child = spawn('/bin/sh', [script], { env, cwd: '/', detached: true, stdio })
+    const input = options.input ? 'pipe' : 'ignore'
+    const stdio: ('ignore' | 'pipe' | number)[] = [input, 'pipe', 'ignore', ...insteadOfStrays(empty)]
+    const child = spawn(file, args, { env: options.env, cwd: options.cwd, detached: true, stdio })
     closeSync(empty)
     child.unref()
-    let text = ''
-    const finish = (line: string | undefined): void => {
-      clearTimeout(timer)
-      child.stdout?.destroy()
-      resolve(line)
-    }
-    const timer = setTimeout(() => {
-      endGroup(child.pid)
-      finish(undefined)
-    }, HANDSHAKE_LIMIT_MS)
     child.once('error', (error) => {
-      clearTimeout(timer)
-      reject(new IapeerError(`/bin/sh cannot be run: ${error.message}`, { code: 'cannot-run', cause: error }))
+      reject(
+        new IapeerError(`${file} cannot be run in ${options.cwd}: ${error.message}`, {
+          code: 'cannot-run',
+          cause: error,
+        }),
+      )
     })
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
-      const end = text.indexOf('\n')
-      if (end >= 0) finish(text.slice(0, end))
+    child.stdin?.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
     })
-    child.stdout?.once('end', () => finish(text === '' ? undefined : text))
+    const { pid, stdout } = child
+    if (pid === undefined || stdout === null) return
+    resolve({
+      pid,
+      lines: linesOf(stdout),
+      say: (line) => child.stdin?.end(`${line}\n`),
+      release: () => stdout.destroy(),
+      endGroup: () => endGroup(pid),
+    })
   })
 }
