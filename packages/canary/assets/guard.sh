@@ -26,8 +26,8 @@ start_server() {
 
 write_guard_state() {
   {
-    printf 'mode=guard\nrecorder=%s\nserver=%s\nsocket=%s\nsocket_id=-\nboot=%s\nbaseline=%s\nlib=%s\nrecord_dir=%s\ntmux=%s\n' \
-      "$SELF" "$SERVER" "$SOCKET" "$ARMED_BOOT" "$BASELINE" "$LIB" "$RECORD_DIR" "$TMUX_BIN" >"$STATE.$$.part" &&
+    printf 'mode=guard\nrecorder=%s\nserver=%s\nsocket=%s\nsocket_id=-\nboot=%s\nbaseline=%s\nlib=%s\nrecord_dir=%s\ntmux=%s\npath=%s\n' \
+      "$SELF" "$SERVER" "$SOCKET" "$ARMED_BOOT" "$BASELINE" "$LIB" "$RECORD_DIR" "$TMUX_BIN" "$PATH" >"$STATE.$$.part" &&
       mv -f "$STATE.$$.part" "$STATE"
   } 2>/dev/null
 }

@@ -158,7 +158,7 @@ forget() {
 # from then on all names here may belong to a successor.
 forget_watch() {
   set +f
-  rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE".*.part "$STATE".*.pipe "$STATE".*.out
+  rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE.socket" "$STATE".*.part "$STATE".*.pipe "$STATE".*.out
   set -f
   drop_leases "$STATE.lease"
 }

@@ -35,8 +35,8 @@ write_state() {
   P_TOKEN=
   [ -z "$CLIENT" ] || proc_look "$CLIENT"
   {
-    printf 'mode=watch\nrecorder=%s\nserver=%s\nsocket=%s\nsocket_id=%s\nboot=%s\nbaseline=%s\nclient=%s\nlib=%s\n' \
-      "$SELF" "$SERVER" "$SOCKET" "$SOCKET_ID" "$ARMED_BOOT" "$BASELINE" "${CLIENT:+$CLIENT:$P_TOKEN}" "$LIB" >"$STATE.$$.part" &&
+    printf 'mode=watch\nrecorder=%s\nserver=%s\nsocket=%s\nsocket_id=%s\nboot=%s\nbaseline=%s\nclient=%s\nlib=%s\nrecord_dir=%s\ntmux=%s\npath=%s\n' \
+      "$SELF" "$SERVER" "$SOCKET" "$SOCKET_ID" "$ARMED_BOOT" "$BASELINE" "${CLIENT:+$CLIENT:$P_TOKEN}" "$LIB" "$RECORD_DIR" "$TMUX_BIN" "$PATH" >"$STATE.$$.part" &&
       mv -f "$STATE.$$.part" "$STATE"
   } 2>/dev/null && return 0
   rm -f "$STATE.$$.part"

@@ -20,6 +20,7 @@ names_from_state() {
       tmux) TMUX_BIN=$k_value ;;
       lib) LIB=$k_value ;;
       record_dir) RECORD_DIR=$k_value ;;
+      path) PATH=$k_value ;;
     esac
   done <"$STATE"
   k_base=${STATE##*/}
@@ -105,7 +106,7 @@ chain_of() {
 clean_command() {
   COMMAND_TEXT='' m_hide=
   for m_word in "$@"; do
-    [ ${#COMMAND_TEXT} -lt 300 ] || {
+    [ ${#COMMAND_TEXT} -lt 200 ] || {
       COMMAND_TEXT="$COMMAND_TEXT ..."
       return 0
     }

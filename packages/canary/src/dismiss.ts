@@ -7,7 +7,14 @@ import { endProcess, signalProcess, waitFor } from './end-process.ts'
 import { logLifecycle } from './log.ts'
 import { type CanaryOptions, checkedPlace, checkSocketPath } from './place.ts'
 import { seeSettled } from './recorder.ts'
-import { type CanaryRecord, namesIn, readCanaryRecord, readCanaryRecords } from './state-file.ts'
+import {
+  type CanaryRecord,
+  dismissalOf,
+  isDismissed,
+  namesIn,
+  readCanaryRecord,
+  readCanaryRecords,
+} from './state-file.ts'
 import { isHeld } from './sweep.ts'
 
 export interface DismissOptions extends CanaryOptions {
@@ -46,10 +53,14 @@ async function removeState(layout: RecordLayout, record: CanaryRecord): Promise<
   }
 }
 
-/** The marker says which recorder is meant; the client's end is what makes that recorder look. */
+/**
+ * The marker says which recorder is meant; the client's end is what makes that recorder look. A guard never leaves while
+ * its server lives: it looks at the end, and says nothing.
+ */
 async function askToLeave(layout: RecordLayout, record: CanaryRecord): Promise<void> {
-  const marker = join(layout.canaryDir, `${record.identity}-${record.gen}.dismiss`)
+  const marker = dismissalOf(layout, record)
   await writeFileAtomic(marker, `${formatProcessId(record.recorder)}\n`)
+  if (record.mode === 'guard') return
   await signalProcess(record.recorder, 'SIGCONT')
   const gone = async (): Promise<boolean> => (await observeProcess(record.recorder)) === 'gone'
   const left = await waitFor(async () => {
@@ -73,6 +84,7 @@ async function dismissOne(layout: RecordLayout, record: CanaryRecord): Promise<b
     await seeSettled(layout, record)
     return false
   }
+  if (isDismissed(layout, record)) return false
   if (recorder === 'gone') {
     await removeState(layout, record)
     if (record.client !== undefined) await endProcess(record.client)

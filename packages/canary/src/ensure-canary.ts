@@ -1,9 +1,10 @@
+import { rm } from 'node:fs/promises'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
 import { logLifecycle } from './log.ts'
 import { type CanaryOptions, checkedPlace, checkSocketPath, recordsAreOff, socketIdOf } from './place.ts'
-import { type CanaryRecord, readCanaryRecords } from './state-file.ts'
+import { type CanaryRecord, dismissalOf, notedSocketId, readCanaryRecords } from './state-file.ts'
 
 export interface EnsureOptions extends CanaryOptions {
   /** Path of the server's socket. */
@@ -42,9 +43,17 @@ async function findArmed(
   const socketId = await socketIdOf(socketPath)
   for (const record of candidates) {
     // Where there is no socket at all, nobody else can be at it.
-    if (socketId !== '-' && record.socketId !== socketId && confirmed.get(record.gen) !== socketId) continue
+    if (
+      socketId !== '-' &&
+      notedSocketId(layout, record) !== socketId &&
+      confirmed.get(record.gen) !== socketId
+    )
+      continue
     const [server, recorder] = await observeProcesses([record.server, record.recorder])
-    if (server === 'alive' && recorder === 'alive') return record
+    if (server !== 'alive' || recorder !== 'alive') continue
+    // A guard that was dismissed and is wanted again has only to be told so.
+    if (record.mode === 'guard') await rm(dismissalOf(layout, record), { force: true })
+    return record
   }
   return undefined
 }

@@ -1,4 +1,4 @@
-import { lstat } from 'node:fs/promises'
+import { lstat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
@@ -9,9 +9,10 @@ import { signalProcess, waitFor } from './end-process.ts'
 import { ensureCanary } from './ensure-canary.ts'
 import { type Guard, startGuard } from './guard.ts'
 import { logLifecycle } from './log.ts'
-import { type CanaryOptions, checkedPlace, checkSocketPath, recordsAreOff } from './place.ts'
+import { type CanaryOptions, checkedPlace, checkSocketPath, recordsAreOff, socketIdOf } from './place.ts'
 import { reconcileRecords } from './reconcile.ts'
 import { findTmux, runTool, type ToolResult } from './spawn.ts'
+import { socketNoteOf } from './state-file.ts'
 import { witnessCommands } from './witness-aliases.ts'
 
 export interface GuardedServerOptions extends CanaryOptions {
@@ -204,6 +205,9 @@ async function startGuarded(launch: Launch): Promise<GuardedServer> {
     await undo(guard)
     throw error
   }
+  await writeFile(socketNoteOf(layout, { identity, gen }), `${await socketIdOf(socketPath)}\n`, {
+    mode: 0o600,
+  })
   guard.say('ready')
   await logLifecycle(layout, { ev: 'canary', identity, gen, state: 'spawned', origin: 'launch' })
   const { pid: serverPid, token: serverStart } = guard.server

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { type ProcessId, parseProcessId } from '@iapeer/core/process'
+import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 
 /** What a recorder wrote of itself in `state/canary/<identity>-<gen>`. */
 export interface CanaryRecord {
@@ -113,4 +113,23 @@ export function readCanaryRecords(layout: RecordLayout, identity?: string): Cana
     else if (record !== undefined) records.push(record)
   }
   return { records, corrupt }
+}
+
+/** The note that its recorder is to leave without a word. */
+export const dismissalOf = (layout: RecordLayout, { identity, gen }: GenerationName): string =>
+  join(layout.canaryDir, `${identity}-${gen}.dismiss`)
+
+/** Whether this recorder has been told to leave; a note to a predecessor does not count. */
+export function isDismissed(layout: RecordLayout, record: CanaryRecord): boolean {
+  return readIfThere(dismissalOf(layout, record))?.trim() === formatProcessId(record.recorder)
+}
+
+/** Where the launcher of a guarded server notes its socket, which was not there when the guard wrote its state. */
+export const socketNoteOf = (layout: RecordLayout, { identity, gen }: GenerationName): string =>
+  join(layout.canaryDir, `${identity}-${gen}.socket`)
+
+/** `<dev>:<inode>` of the socket as it was when the server was armed; `-` when nobody noted it. */
+export function notedSocketId(layout: RecordLayout, record: CanaryRecord): string {
+  if (record.socketId !== '-') return record.socketId
+  return readIfThere(socketNoteOf(layout, record))?.trim() || '-'
 }

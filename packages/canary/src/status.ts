@@ -1,15 +1,15 @@
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
 import { type CanaryOptions, checkedLayout, checkedPlace, type RecordOptions } from './place.ts'
-import { type CanaryRecord, readCanaryRecords } from './state-file.ts'
+import { type CanaryRecord, isDismissed, readCanaryRecords } from './state-file.ts'
 
 /** One watched generation, as it is now. */
 export interface CanaryInfo {
   readonly identity: string
   readonly gen: string
   readonly mode: 'watch' | 'guard'
-  /** `armed`; `lost`: the server lives and its recorder does not; `ended`: the server is dead and not settled yet. */
-  readonly state: 'armed' | 'lost' | 'ended' | 'unknown'
+  /** `armed`; `dismissed`: a guard that will say nothing; `lost`: the server lives and its recorder does not; `ended`: the server is dead and not settled yet. */
+  readonly state: 'armed' | 'dismissed' | 'lost' | 'ended' | 'unknown'
   readonly socketPath: string
   readonly serverPid: number
   readonly recorderPid: number
@@ -17,14 +17,15 @@ export interface CanaryInfo {
 
 export type CanaryStatus = CanaryInfo | { readonly state: 'none' }
 
-const ORDER = { armed: 0, lost: 1, unknown: 2, ended: 3 } as const
+const ORDER = { armed: 0, dismissed: 1, lost: 2, unknown: 3, ended: 4 } as const
 
-async function inform(boot: string, record: CanaryRecord): Promise<CanaryInfo> {
+async function inform(layout: RecordLayout, boot: string, record: CanaryRecord): Promise<CanaryInfo> {
   const [server, recorder] = await observeProcesses([record.server, record.recorder])
   let state: CanaryInfo['state'] = 'armed'
   if (record.boot !== boot || server === 'gone') state = 'ended'
   else if (server === 'unknown' || recorder === 'unknown') state = 'unknown'
   else if (recorder === 'gone') state = 'lost'
+  else if (isDismissed(layout, record)) state = 'dismissed'
   const { identity, gen, mode, socketPath } = record
   return {
     identity,
@@ -41,7 +42,7 @@ async function inspect(layout: RecordLayout, identity?: string): Promise<CanaryI
   const { records } = readCanaryRecords(layout, identity)
   if (records.length === 0) return []
   const boot = await readBoot()
-  return Promise.all(records.map((record) => inform(boot, record)))
+  return Promise.all(records.map((record) => inform(layout, boot, record)))
 }
 
 /** Every watched generation under one record folder, sorted by identity. Reads only. */

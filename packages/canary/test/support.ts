@@ -4,9 +4,23 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseLogfmt } from '@iapeer/core/logfmt'
 import { recordLayout } from '@iapeer/core/paths'
-import { asyncCleanups, privateFolder, startServer, type TestServer, until } from '@iapeer/dev/testing'
+import {
+  asyncCleanups,
+  privateFolder,
+  serverAt,
+  startServer,
+  type TestServer,
+  until,
+} from '@iapeer/dev/testing'
 import { expect } from 'vitest'
-import { canaryStatus, completeIntent, declareIntent, dismissCanary, ensureCanary } from '../src/index.ts'
+import {
+  canaryStatus,
+  completeIntent,
+  declareIntent,
+  dismissCanary,
+  ensureCanary,
+  startGuardedServer,
+} from '../src/index.ts'
 import { type CanaryRecord, parseGenerationName, readCanaryRecord } from '../src/state-file.ts'
 
 /** One root with at most a few servers; everything in it is ended and removed after the test. */
@@ -67,6 +81,47 @@ export async function watched(
   const result = await ensureCanary({ identity, socketPath, recordDir })
   if (result.state !== 'spawned') throw new Error(`not armed: ${JSON.stringify(result)}`)
   return { root, identity, server, gen: result.gen, recordDir }
+}
+
+/** A guarded server with one session `main`. */
+export async function guarded(
+  root: Root,
+  options: {
+    identity?: string
+    socketPath?: string
+    configFile?: string
+    env?: NodeJS.ProcessEnv
+    command?: string
+  } = {},
+): Promise<Watched> {
+  const {
+    identity = 'claude-bob',
+    socketPath = root.socket(),
+    command = 'exec sleep 1000',
+    ...rest
+  } = options
+  const { recordDir } = root
+  const started = await startGuardedServer({ identity, socketPath, recordDir, ...rest })
+  if (started.gen === undefined) throw new Error('records are off')
+  const server = serverAt(socketPath, started.serverPid)
+  root.track(server.end)
+  const made = await server.tmux(
+    '-N',
+    'new-session',
+    '-d',
+    '-s',
+    'main',
+    '-c',
+    root.path,
+    command,
+    ';',
+    'set-option',
+    '-s',
+    'exit-empty',
+    'on',
+  )
+  if (made.exitCode !== 0) throw new Error(made.stderr)
+  return { root, identity, server, gen: started.gen, recordDir }
 }
 
 function readLines(path: string): Readonly<Record<string, string>>[] {

@@ -20,8 +20,8 @@ export class IapeerError extends Error {
   }
 }
 
-/** The `code` of a Node system error (`ENOENT`, ...), or undefined for anything else. */
+/** The `code` of a Node error (`ENOENT`, `ERR_...`), or undefined for anything else, ours too. */
 export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined
+  if (!(error instanceof Error) || error instanceof IapeerError || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }

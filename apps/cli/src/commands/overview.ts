@@ -15,6 +15,7 @@ const GUIDE = `Nothing is watched on this host yet. iapeer tells you why a tmux 
 
 const GLYPH = {
   armed: paint('green', '●'),
+  dismissed: paint('dim', '○'),
   lost: paint('red', '!'),
   ended: paint('dim', '✕'),
   unknown: paint('yellow', '?'),

@@ -1,5 +1,5 @@
 export { asyncCleanups } from './cleanups.ts'
 export { privateFolder } from './private-folder.ts'
 export { type Finished, run } from './run.ts'
-export { startServer, type TestServer } from './tmux-server.ts'
+export { serverAt, startServer, type TestServer } from './tmux-server.ts'
 export { until } from './until.ts'

@@ -31,21 +31,16 @@ function startTime(pid: number): string | undefined {
   }
 }
 
-/** Starts a server with one session `main` that runs `command`. */
-export async function startServer(socketPath: string, command = 'exec sleep 1000'): Promise<TestServer> {
+/** A handle on a server that runs already. */
+export function serverAt(socketPath: string, pid: number): TestServer {
   const env = { ...process.env, TMUX: '' }
   const tmux = (...args: string[]) => run('tmux', ['-S', socketPath, ...args], { env })
-  const args = ['-f', '/dev/null', 'new-session', '-d', '-P', '-F', '#{pid}', '-s', 'main', command]
-  const started = await tmux(...args)
-  const pid = Number(started.stdout.trim())
-  if (started.exitCode !== 0 || !(pid > 0)) throw new Error(`tmux did not start: ${started.stderr}`)
   const born = startTime(pid)
   const alive = (): boolean => born !== undefined && startTime(pid) === born
   const kill = (signal: NodeJS.Signals): void => {
     if (alive()) process.kill(pid, signal)
   }
-  const stopped = (): boolean =>
-    process.platform !== 'linux' || /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  const stopped = (): boolean => process.platform !== 'linux' || /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   const stop = () => {
     kill('SIGSTOP')
     return until(`the stop of tmux server ${pid}`, stopped)
@@ -56,4 +51,13 @@ export async function startServer(socketPath: string, command = 'exec sleep 1000
     await gone()
   }
   return { pid, socketPath, tmux, kill, stop, alive, gone, end }
+}
+
+/** Starts a server with one session `main` that runs `command`. */
+export async function startServer(socketPath: string, command = 'exec sleep 1000'): Promise<TestServer> {
+  const args = ['-S', socketPath, '-f', '/dev/null', 'new-session', '-d', '-P', '-F', '#{pid}', '-s', 'main', command]
+  const started = await run('tmux', args, { env: { ...process.env, TMUX: '' } })
+  const pid = Number(started.stdout.trim())
+  if (started.exitCode !== 0 || !(pid > 0)) throw new Error(`tmux did not start: ${started.stderr}`)
+  return serverAt(socketPath, pid)
 }
