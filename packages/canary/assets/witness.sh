@@ -33,8 +33,14 @@ names_from_state() {
 # CLIENTS: the attached ones, lines `name pid`
 ask_server() {
   CLIENT_NAME='' CLIENTS='' BY_KEY=
-  a_text=$(printf '%s\n' "list-clients -F 'witness-client #{client_name} #{client_pid}'" show-messages |
-    "$TMUX_BIN" -S "$SOCKET" -C attach-session -E -r -f ignore-size,no-output 2>/dev/null)
+  # A control client leaves at the end of its input, before it has answered: give it an input that never ends.
+  a_pipe=$WITNESS.$$.pipe
+  mkfifo -m 600 "$a_pipe" || return 0
+  command exec 3<>"$a_pipe"
+  rm -f "$a_pipe"
+  a_text=$("$TMUX_BIN" -S "$SOCKET" -C attach-session -E -r -f ignore-size,no-output \; \
+    list-clients -F 'witness-client #{client_name} #{client_pid}' \; show-messages \; detach-client <&3 3>&-)
+  exec 3>&-
   a_mark="#{q:IAPEER_WITNESS_STATE} $COMMAND"
   while read -r a_line; do
     case $a_line in
