@@ -12,12 +12,10 @@
 #          was ready; then standard output is let go
 # Exit     0 the server's end is settled, or the launch was given up; 1 not started
 
+# The path is the server's, so what stands before tmux must not be looked up on it.
 start_server() {
-  if has setsid; then
-    PATH=$SERVER_PATH setsid "$TMUX_BIN" -S "$SOCKET" -f /dev/null -D </dev/null >"$STATE.$$.out" 2>&1 &
-  else
-    PATH=$SERVER_PATH "$TMUX_BIN" -S "$SOCKET" -f /dev/null -D </dev/null >"$STATE.$$.out" 2>&1 &
-  fi
+  s_setsid=$(command -v setsid)
+  PATH=$SERVER_PATH ${s_setsid:+"$s_setsid"} "$TMUX_BIN" -S "$SOCKET" -f /dev/null -D </dev/null >"$STATE.$$.out" 2>&1 &
   SERVER_PID=$!
   proc_look "$SERVER_PID"
   SERVER_TOKEN=$P_TOKEN

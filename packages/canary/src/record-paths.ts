@@ -27,6 +27,7 @@ export function recordPaths(options: RecordOptions): RecordPaths {
 export function generationPaths(options: CanaryOptions & { readonly gen: string }): {
   claim: string
   snapshot: string
+  witness: string
   state: string
   intent: string
 } {
@@ -35,6 +36,7 @@ export function generationPaths(options: CanaryOptions & { readonly gen: string 
   return {
     claim: join(layout.deathsDir, `${key}.claim`),
     snapshot: join(layout.deathsDir, `${key}.txt`),
+    witness: join(layout.deathsDir, `${key}.witness`),
     state: join(layout.canaryDir, key),
     intent: join(layout.intentDir, key),
   }

@@ -2,6 +2,7 @@ import { type Evidence, snapshotEvidence } from './evidence.ts'
 import type { ExitRecord, ServerExit, SessionExit } from './exit-record.ts'
 import { isFault } from './signal-name.ts'
 import type { Snapshot } from './snapshot.ts'
+import { type Killer, killerOf, type Witness } from './witness.ts'
 
 export type VerdictWord =
   | 'kernel-oom'
@@ -28,6 +29,8 @@ export interface Verdict {
   readonly summary: string
   /** The most telling first. */
   readonly evidence: readonly Evidence[]
+  /** Who did it, where that is known for sure. */
+  readonly killer?: Killer
 }
 
 interface Ruling {
@@ -162,9 +165,48 @@ function judgeSession(record: SessionExit): Omit<Verdict, 'evidence'> & { becaus
   }
 }
 
-/** Judges one death from its line and, when it can be read, its snapshot. Pure and total. */
-export function judge(record: ExitRecord, snapshot?: Snapshot): Verdict {
+/** `tmux kill-server` says little; who started it says more. */
+function accuse(witness: Witness): { summary: string; evidence: Evidence[] } {
+  const killer = killerOf(witness)
+  if (killer === undefined) {
+    const seen = witness.killers.map((one) => `pid ${one.pid} ${one.command}`)
+    const fact = seen.length === 0 ? 'nobody could be seen' : `one of: ${seen.join('; ')}`
+    return {
+      summary: `${witness.command} ended the tmux server; who ran it is not certain`,
+      evidence: [{ section: 'witness', fact }],
+    }
+  }
+  const [starter] = killer.ancestors
+  const by = starter === undefined ? '' : `, started by pid ${starter.pid} (${starter.command})`
+  const evidence = killer.ancestors.map(({ pid, command }) => ({
+    section: 'witness',
+    fact: `started by pid ${pid}: ${command}`,
+  }))
+  return {
+    summary: `${witness.command} ended the tmux server, run by pid ${killer.pid}${by}`,
+    evidence: [{ section: 'witness', fact: `pid ${killer.pid}: ${killer.command}` }, ...evidence],
+  }
+}
+
+/** What was found beside the line of a death. */
+export interface Findings {
+  readonly snapshot?: Snapshot | undefined
+  readonly witness?: Witness | undefined
+}
+
+/** Judges one death from its line and what else was found. Pure and total. */
+export function judge(record: ExitRecord, { snapshot, witness }: Findings = {}): Verdict {
   const { because, ...ruling } = record.event === 'server-exit' ? judgeServer(record) : judgeSession(record)
+  const line = { section: 'exits.log', fact: because }
   const seen = snapshot === undefined ? [] : snapshotEvidence(snapshot)
-  return { ...ruling, evidence: [{ section: 'exits.log', fact: because }, ...seen] }
+  if (ruling.verdict !== 'killed-by-command' || witness === undefined)
+    return { ...ruling, evidence: [line, ...seen] }
+  const { summary, evidence } = accuse(witness)
+  const killer = killerOf(witness)
+  return {
+    ...ruling,
+    summary,
+    evidence: [...evidence, line, ...seen],
+    ...(killer === undefined ? {} : { killer }),
+  }
 }

@@ -135,6 +135,6 @@ describe('the verdict from the cause alone', () => {
     const record = parseExitLine(
       `ts=2026-06-10T15:42:07Z ev=session-exit identity=claude-bob gen=9f2c41d0aa37be10 ${fields} forensics=`,
     )
-    expect(record && judge(record, parseSnapshot(LINUX)).verdict).toBe(verdict)
+    expect(record && judge(record, { snapshot: parseSnapshot(LINUX) }).verdict).toBe(verdict)
   })
 })

@@ -1,7 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { type ExitRecord, judge } from '@iapeer/forensics'
 import { localTime, paint, print, printJson, table } from '../output.ts'
-import { bringUpToDate, readDeaths, readSnapshot } from '../records.ts'
+import { bringUpToDate, readDeaths, readFindings } from '../records.ts'
 
 /** An id names one death; an identity means its last one. */
 async function findDeath(name: string): Promise<ExitRecord> {
@@ -20,9 +20,11 @@ const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
 export async function autopsy(name: string, options: { readonly json?: boolean }): Promise<void> {
   await bringUpToDate()
   const record = await findDeath(name)
-  const snapshot = await readSnapshot(record)
-  const { verdict, confidence, summary, evidence } = judge(record, snapshot)
-  if (options.json === true) return printJson({ id: record.id, verdict, confidence, summary, evidence })
+  const findings = await readFindings(record)
+  const { snapshot } = findings
+  const judged = judge(record, findings)
+  const { verdict, confidence, summary, evidence } = judged
+  if (options.json === true) return printJson({ id: record.id, ...judged })
   print(`${paint('bold', record.identity)}: ${summary}`)
   print('')
   print(

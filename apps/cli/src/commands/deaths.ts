@@ -1,7 +1,7 @@
 import { toIdentity } from '@iapeer/core/identity'
 import type { ExitRecord } from '@iapeer/forensics'
 import { localTime, paint, print, printJson, table } from '../output.ts'
-import { bringUpToDate, readDeaths } from '../records.ts'
+import { bringUpToDate, readDeaths, withKiller } from '../records.ts'
 import { parseSince } from './since.ts'
 
 interface DeathsOptions {
@@ -32,8 +32,8 @@ const row = (record: ExitRecord): string[] => [
 
 const HEAD = ['WHEN', 'IDENTITY', 'WHAT', 'HOW', 'ID'].map((word) => paint('dim', word))
 
-function show(records: readonly ExitRecord[], options: DeathsOptions, head: boolean): void {
-  if (options.json === true) for (const record of records) printJson(record)
+async function show(records: readonly ExitRecord[], options: DeathsOptions, head: boolean): Promise<void> {
+  if (options.json === true) for (const record of records) printJson(await withKiller(record))
   else if (records.length > 0) print(table([...(head ? [HEAD] : []), ...records.map(row)]))
 }
 
@@ -52,7 +52,7 @@ async function follow(
     }
     const fresh = (await select()).filter((record) => !seen.has(record.id))
     for (const record of fresh) seen.add(record.id)
-    show(fresh, options, false)
+    await show(fresh, options, false)
   }
 }
 
@@ -65,7 +65,7 @@ export async function deaths(options: DeathsOptions): Promise<void> {
     )
   await bringUpToDate()
   const found = await select()
-  show(found, options, true)
+  await show(found, options, true)
   if (found.length === 0 && options.json !== true)
     print(options.follow === true ? 'no deaths so far' : 'no deaths recorded')
   if (options.follow === true) await follow(new Set(found.map((record) => record.id)), select, options)

@@ -1,7 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { judge, parseSnapshot, type Verdict } from '@iapeer/forensics'
-import { completeIntent, declareIntent, runTmux } from '@iapeer/tmux'
+import { judge, parseSnapshot, parseWitness, type Verdict } from '@iapeer/forensics'
+import { completeIntent, declareIntent, generationPaths, runTmux } from '@iapeer/tmux'
 import { paint, print, table } from '../output.ts'
 import {
   type Actor,
@@ -38,7 +38,19 @@ async function judged(stage: Stage, actor: Actor, what: string, killedMs: number
   const text = death.record.forensics === undefined ? undefined : await contentOf(death.record.forensics)
   const snapshot = parseSnapshot(text ?? '')
   if (snapshot?.complete !== true) throw failed(`the snapshot of ${actor.identity} is not complete`)
-  return { actor, what, death, verdict: judge(death.record, snapshot), tookMs: death.writtenMs - killedMs }
+  const { witness: path } = generationPaths({
+    identity: actor.identity,
+    gen: actor.gen,
+    recordDir: stage.recordDir,
+  })
+  const witness = parseWitness((await contentOf(path)) ?? '')
+  return {
+    actor,
+    what,
+    death,
+    verdict: judge(death.record, { snapshot, witness }),
+    tookMs: death.writtenMs - killedMs,
+  }
 }
 
 /** Somebody kills the server: SIGKILL. */
@@ -51,7 +63,7 @@ async function killed(stage: Stage, actor: Actor): Promise<Scene> {
 /** A script in another server's pane runs `tmux kill-server`; it notes the moment itself. */
 async function killedByScript(stage: Stage, actor: Actor, from: Actor): Promise<Scene> {
   const script = join(stage.folder, 'cleanup.sh')
-  await writeFile(script, 'touch "$2"\nexec tmux -S "$1" kill-server\n', { mode: 0o600 })
+  await writeFile(script, 'touch "$2"\ntmux -S "$1" kill-server\n', { mode: 0o600 })
   const moment = join(stage.folder, 'moment')
   const args = ['new-window', '-d', '-t', `=${from.identity}:`, '/bin/sh', script, actor.socketPath, moment]
   const started = await runTmux({ socketPath: from.socketPath, args })
@@ -76,10 +88,9 @@ function expectThat(is: boolean, what: string): void {
 
 async function check(stage: Stage, scenes: readonly Scene[], silent: Actor): Promise<void> {
   const causes = scenes.map(({ death }) => death.record.cause)
-  expectThat(
-    causes.join() === 'server-vanished,signaled-server-gone',
-    `the causes are ${causes.join(' and ')}`,
-  )
+  expectThat(causes.join() === 'killed,killed-by-command', `the causes are ${causes.join(' and ')}`)
+  const accused = scenes[1]?.verdict.killer?.ancestors.some(({ command }) => command.includes('cleanup.sh'))
+  expectThat(accused === true, 'the script that ran kill-server was not named')
   for (const { tookMs, actor } of scenes)
     expectThat(tookMs < SLOW_MS, `the record of ${actor.identity} took ${Math.round(tookMs)} ms`)
   const records = await recordsOf(stage)
@@ -93,7 +104,7 @@ function show(scenes: readonly Scene[], silent: Actor): void {
     print(
       table([
         ['  cause', death.record.cause ?? 'unknown'],
-        ['  recorded', `${Math.max(0, tookMs).toFixed(1)} ms after it`],
+        ['  recorded', `within ${Math.max(1, Math.ceil(tookMs))} ms`],
         ['  verdict', `${verdict.verdict} (confidence ${verdict.confidence}): ${verdict.summary}`],
         ['  evidence', verdict.evidence[0]?.fact ?? 'none'],
       ]),
@@ -110,7 +121,7 @@ async function play(stage: Stage): Promise<void> {
   )
   if (ada === undefined || ben === undefined || cid === undefined) throw failed('not all servers started')
   print(
-    `Three tmux servers run, each with a canary on it (pids ${stage.actors.map((actor) => actor.server.pid).join(', ')}).\n`,
+    `Three tmux servers run, each the child of a guard (pids ${stage.actors.map((actor) => actor.server.pid).join(', ')}).\n`,
   )
   const scenes = [await killed(stage, ada), await killedByScript(stage, ben, cid)]
   await tornDown(stage, cid)

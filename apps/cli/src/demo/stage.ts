@@ -2,18 +2,18 @@ import { lstat, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
-import { identifyProcess, observeProcess, type ProcessId } from '@iapeer/core/process'
+import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
 import {
   canaryStatus,
   dismissCanary,
-  ensureCanary,
   generationPaths,
   recordPaths,
   runTmux,
+  startGuardedServer,
 } from '@iapeer/tmux'
 
-/** One tmux server of the demo, with a canary on it. */
+/** One guarded tmux server of the demo. */
 export interface Actor {
   readonly identity: string
   readonly socketPath: string
@@ -43,34 +43,23 @@ export async function openStage(): Promise<Stage> {
   return { folder, recordDir: join(folder, 'records'), actors: [] }
 }
 
-/** Starts a real tmux server that runs a small program, and arms a canary on it. */
+/** Starts a real, guarded tmux server that runs a small program. */
 export async function bringOn(stage: Stage, identity: string, program: string): Promise<Actor> {
   const socketPath = join(stage.folder, `${identity}.sock`)
   const script = join(stage.folder, `${identity}.sh`)
   await writeFile(script, program, { mode: 0o600 })
-  const args = [
-    '-f',
-    '/dev/null',
-    'new-session',
-    '-d',
-    '-P',
-    '-F',
-    '#{pid}',
-    '-s',
+  const started = await startGuardedServer({ identity, socketPath, recordDir: stage.recordDir })
+  if (started.gen === undefined) throw failed('IAPEER_RECORDS=off: nothing would be recorded')
+  const actor = {
     identity,
-    '-c',
-    stage.folder,
-    '/bin/sh',
-    script,
-  ]
-  const started = await runTmux({ socketPath, args })
-  const server = await identifyProcess(Number(started.stdout))
-  if (started.exitCode !== 0 || server === undefined) throw failed(`tmux did not start (${started.stderr})`)
-  const armed = await ensureCanary({ identity, socketPath, recordDir: stage.recordDir })
-  if (armed.state !== 'spawned')
-    throw failed(`no canary on ${identity}: ${'reason' in armed ? armed.reason : armed.state}`)
-  const actor = { identity, socketPath, server, gen: armed.gen }
+    socketPath,
+    server: { pid: started.serverPid, token: started.serverStart },
+    gen: started.gen,
+  }
   stage.actors.push(actor)
+  const args = ['-N', 'new-session', '-d', '-s', identity, '-c', stage.folder, '/bin/sh', script]
+  const made = await runTmux({ socketPath, args })
+  if (made.exitCode !== 0) throw failed(`tmux made no session (${made.stderr})`)
   return actor
 }
 

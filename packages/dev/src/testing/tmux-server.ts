@@ -40,7 +40,8 @@ export function serverAt(socketPath: string, pid: number): TestServer {
   const kill = (signal: NodeJS.Signals): void => {
     if (alive()) process.kill(pid, signal)
   }
-  const stopped = (): boolean => process.platform !== 'linux' || /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  const stopped = (): boolean =>
+    process.platform !== 'linux' || /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   const stop = () => {
     kill('SIGSTOP')
     return until(`the stop of tmux server ${pid}`, stopped)
@@ -55,7 +56,20 @@ export function serverAt(socketPath: string, pid: number): TestServer {
 
 /** Starts a server with one session `main` that runs `command`. */
 export async function startServer(socketPath: string, command = 'exec sleep 1000'): Promise<TestServer> {
-  const args = ['-S', socketPath, '-f', '/dev/null', 'new-session', '-d', '-P', '-F', '#{pid}', '-s', 'main', command]
+  const args = [
+    '-S',
+    socketPath,
+    '-f',
+    '/dev/null',
+    'new-session',
+    '-d',
+    '-P',
+    '-F',
+    '#{pid}',
+    '-s',
+    'main',
+    command,
+  ]
   const started = await run('tmux', args, { env: { ...process.env, TMUX: '' } })
   const pid = Number(started.stdout.trim())
   if (started.exitCode !== 0 || !(pid > 0)) throw new Error(`tmux did not start: ${started.stderr}`)

@@ -1,0 +1,50 @@
+import { parseLogfmt } from '@iapeer/core/logfmt'
+
+/** A process as it was when it was seen; long and secret-looking words of its command are cut. */
+export interface SeenProcess {
+  readonly pid: number
+  readonly command: string
+}
+
+/** Who ran a command that kills, and who started them, nearest first. */
+export interface Killer extends SeenProcess {
+  readonly ancestors: readonly SeenProcess[]
+}
+
+/** A parsed `server-deaths/<identity>-<gen>.witness`. */
+export interface Witness {
+  /** The tmux command, `kill-server` or another that kills. */
+  readonly command: string
+  /** `high`: the server itself named the client. `low`: every client is listed that could have been it. */
+  readonly confidence: 'high' | 'low'
+  readonly killers: readonly Killer[]
+}
+
+function seen(line: string): (SeenProcess & { depth: number }) | undefined {
+  const { fields } = parseLogfmt(line)
+  const { pid, depth, command } = fields
+  if (!line.startsWith('process ') || !/^\d{1,10}$/.test(pid ?? '') || !/^\d{1,3}$/.test(depth ?? ''))
+    return undefined
+  return { pid: Number(pid), depth: Number(depth), command: command ?? '' }
+}
+
+/** Reads a witness file. Total: undefined when its first line is not one of a witness. */
+export function parseWitness(text: string): Witness | undefined {
+  const [head = '', ...lines] = text.split('\n')
+  const { command, confidence } = parseLogfmt(head).fields
+  if (!head.startsWith('witness ') || command === undefined) return undefined
+  const killers: (SeenProcess & { ancestors: SeenProcess[] })[] = []
+  for (const line of lines) {
+    const process = seen(line)
+    if (process === undefined) continue
+    const one = { pid: process.pid, command: process.command }
+    if (process.depth === 0) killers.push({ ...one, ancestors: [] })
+    else killers.at(-1)?.ancestors.push(one)
+  }
+  return { command, confidence: confidence === 'high' ? 'high' : 'low', killers }
+}
+
+/** The one killer that a witness is sure of. */
+export function killerOf(witness: Witness | undefined): Killer | undefined {
+  return witness?.confidence === 'high' && witness.killers.length === 1 ? witness.killers[0] : undefined
+}
