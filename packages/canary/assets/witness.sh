@@ -233,6 +233,7 @@ main() {
   SEEN=$NOW
   [ ${#SEEN} -gt 11 ] || SEEN=${SEEN}000
   within $LIMIT testify
+  rm -f "$WITNESS.$$.part" "$WITNESS.$$.pipe"
 }
 
 main "$@"

@@ -15,7 +15,7 @@ import {
   readCanaryRecords,
   readIfThere,
 } from './state-file.ts'
-import { sweepIntents, sweepRecorderFiles } from './sweep.ts'
+import { sweepIntents, sweepParts, sweepRecorderFiles } from './sweep.ts'
 
 /** How many generations are settled at a time. */
 const CONCURRENCY = 8
@@ -106,6 +106,7 @@ export async function reconcile(options: RecordOptions): Promise<ReconcileFindin
   findings.push(...(await completeClaims(layout)))
   await sweepIntents(layout)
   await sweepRecorderFiles(layout)
+  await sweepParts(layout)
   await pruneDeaths(layout)
   await collectAssets(layout)
   return findings

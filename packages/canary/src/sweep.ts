@@ -47,6 +47,14 @@ export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
   }
 }
 
+/** Removes half-written records of recorders and witnesses that were killed over them. */
+export async function sweepParts(layout: RecordLayout): Promise<void> {
+  for (const entry of namesIn(layout.deathsDir)) {
+    const path = join(layout.deathsDir, entry)
+    if (/\.(?:part|pipe)$/.test(entry) && ageMs(path) > REST_MS) await rm(path, { force: true })
+  }
+}
+
 async function withdrawAbandoned(layout: RecordLayout, name: GenerationName): Promise<void> {
   for (const intent of readIntents(layout, name)) {
     if (intent.state !== 'pending' || intent.declarer === undefined) continue

@@ -1,0 +1,204 @@
+// A campaign: random accidents and deliberate acts on many servers at once, in both modes, with reconcilers that are
+// killed in between, and an oracle that knows what it did and checks the files afterwards.
+//   node bench/campaign.mjs [acts] [servers] [seed]
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { ensureCanary, reconcile, startGuardedServer } from '../dist/index.js'
+import { ACTS, isAlive } from './campaign-acts.mjs'
+import { childProcess, exec, join, scratch, sleep, startServer, tokenOf } from './support.mjs'
+
+/** A small generator with a seed (mulberry32): the same seed draws the same acts. */
+function generator(seed) {
+  let state = seed >>> 0
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) % below
+  }
+}
+
+async function until(_what, look, limitMs = 40_000) {
+  const end = performance.now() + limitMs
+  for (;;) {
+    if (await look()) return true
+    if (performance.now() > end) return false
+    await sleep(10)
+  }
+}
+
+async function startLife(place, number, mode) {
+  const identity = `${mode === 'guard' ? 'guarded' : 'watched'}-n${number}`
+  const socketPath = join(place.path, `s${number}`)
+  const recordDir = join(place.path, 'rec')
+  const request = { identity, socketPath, recordDir }
+  const tmux = (...args) =>
+    exec('tmux', ['-S', socketPath, ...args], { env: { ...process.env, TMUX: '' }, timeout: 20_000 }).catch(
+      (error) => error,
+    )
+  let pid
+  let gen
+  if (mode === 'guard') {
+    const started = await startGuardedServer({ ...request, timeoutMs: 30_000 })
+    ;({ serverPid: pid, gen } = started)
+    await tmux(
+      '-N',
+      'new-session',
+      '-d',
+      '-s',
+      'main',
+      'exec sleep 1000',
+      ';',
+      'set-option',
+      '-s',
+      'exit-empty',
+      'on',
+    )
+  } else {
+    ;({ pid } = await startServer(socketPath, 'main'))
+    const armed = await ensureCanary(request)
+    if (armed.state !== 'spawned') throw new Error(`not armed: ${JSON.stringify(armed)}`)
+    gen = armed.gen
+  }
+  const server = { pid, token: tokenOf(pid) }
+  const gone = () => until('the end of the server', () => !isAlive(server.pid, server.token))
+  const end = async () => {
+    await tmux('kill-server')
+    await gone()
+  }
+  return { ...request, mode, gen, server, tmux, gone, end, number }
+}
+
+function readDeaths(recordDir) {
+  const path = join(recordDir, 'exits.log')
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => Object.fromEntries(line.split(' ').map((word) => word.split(/=(.*)/s).slice(0, 2))))
+}
+
+const statePath = (life) => join(life.recordDir, 'state', 'canary', `${life.identity}-${life.gen}`)
+
+function judge(life, act, expected, deaths) {
+  const mine = deaths.filter((line) => line.gen === life.gen && line.identity === life.identity)
+  const claim = join(life.recordDir, 'server-deaths', `${life.identity}-${life.gen}`)
+  const faults = []
+  const say = (kind) =>
+    faults.push({
+      kind,
+      act,
+      mode: life.mode,
+      number: life.number,
+      cause: mine.map((line) => line.cause).join(),
+      gen: life.gen,
+    })
+  if (mine.length > 1) say('twice')
+  else if (!expected.records.includes(mine.length)) say(mine.length === 0 ? 'missed' : 'false')
+  for (const line of mine) if (!expected.causes.has(line.cause)) say('wrong cause')
+  if (
+    mine.length === 1 &&
+    !(existsSync(`${claim}.txt`) && readFileSync(`${claim}.txt`, 'utf8').endsWith('\n--- end\n'))
+  )
+    say('no whole snapshot')
+  return faults
+}
+
+/** Reconcilers run all the time, and some are killed in the middle. */
+async function harass(place, random, running) {
+  while (running.on) {
+    const child = childProcess('reconcile.mjs', { recordDir: join(place.path, 'rec') })
+    if (random(2) === 0) {
+      await sleep(60 + random(120))
+      await child.killed()
+    } else await child.ended
+    await sleep(50 + random(200))
+  }
+}
+
+/** Runs `acts` acts over `servers` servers at a time; gives what was found wrong, and how much of what was done. */
+export async function runCampaign({ acts, servers, seed, only }) {
+  const random = generator(seed)
+  const place = scratch()
+  const names = Object.keys(ACTS).filter((name) => only === undefined || only.includes(name))
+  const plan = Array.from({ length: acts }, (_none, number) => ({
+    number,
+    name: names[random(names.length)],
+    mode: random(2) === 0 ? 'guard' : 'watch',
+    delay: random(50),
+    seed: random(2 ** 31),
+  }))
+  const lives = []
+  const running = { on: true }
+  const harasser = harass(place, generator(seed + 1), running)
+  const queue = plan.values()
+  const worker = async () => {
+    for (const step of queue) {
+      const life = await startLife(place, step.number, step.mode)
+      await sleep(step.delay)
+      const expected = await ACTS[step.name](life, generator(step.seed))
+      await life.gone()
+      const settled = await until('settling', () => !existsSync(statePath(life)))
+      lives.push({ life, act: step.name, expected, settled })
+    }
+  }
+  await Promise.all(Array.from({ length: servers }, worker))
+  running.on = false
+  await harasser
+  const recordDir = join(place.path, 'rec')
+  for (let round = 0; round < 3; round++) await reconcile({ recordDir })
+  const deaths = readDeaths(recordDir)
+  const faults = lives.flatMap(({ life, act, expected, settled }) => {
+    const found = judge(life, act, expected, deaths)
+    return settled
+      ? found
+      : [...found, { kind: 'not settled', act, mode: life.mode, number: life.number, gen: life.gen }]
+  })
+  await sleep(2_000)
+  faults.push(...leftovers(place, recordDir))
+  if (faults.length === 0) place.remove()
+  return { faults, deaths: deaths.length, done: lives.length, folder: place.path, counts: count(lives) }
+}
+
+function count(lives) {
+  const counts = {}
+  for (const { act } of lives) counts[act] = (counts[act] ?? 0) + 1
+  return counts
+}
+
+/** Processes that name the campaign's private folder, and files of recorders. Both are nobody else's. */
+function leftovers(place, recordDir) {
+  const faults = []
+  for (const pid of readdirSync('/proc').filter(
+    (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
+  )) {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
+      if (words.includes(place.path)) faults.push({ kind: 'leftover process', pid, words })
+    } catch {
+      // Ended meanwhile.
+    }
+  }
+  for (const name of readdirSync(join(recordDir, 'state', 'canary')))
+    faults.push({ kind: 'leftover file', name })
+  for (const name of readdirSync(join(recordDir, 'server-deaths')))
+    if (/\.(part|pipe|out)$|takeover/.test(name)) faults.push({ kind: 'leftover file', name })
+  return faults
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const [acts = 2_000, servers = 40, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
+  const from = performance.now()
+  console.log(`campaign: ${acts} acts, ${servers} servers at a time, seed ${seed}`)
+  const { faults, deaths, done, folder, counts } = await runCampaign({ acts, servers, seed })
+  console.log(
+    `${done} acts in ${((performance.now() - from) / 1000).toFixed(0)} s, ${deaths} deaths recorded; ${JSON.stringify(counts)}`,
+  )
+  for (const fault of faults) console.log(JSON.stringify(fault))
+  console.log(
+    faults.length === 0
+      ? 'missed 0, false 0, twice 0, wrong cause 0, leftovers 0'
+      : `${faults.length} faults; everything is kept in ${folder}`,
+  )
+  process.exitCode = faults.length === 0 ? 0 : 1
+}

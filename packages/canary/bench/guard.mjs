@@ -1,0 +1,161 @@
+// The guard beside the plain v2 protocol, in one run, on this machine. Linux.
+//   pnpm --filter @iapeer/canary bench
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { startGuardedServer } from '../dist/index.js'
+import {
+  changedAt,
+  join,
+  pssKb,
+  row,
+  scratch,
+  sleep,
+  startDetached,
+  startServer,
+  summary,
+} from './support.mjs'
+
+const [deaths = 30, servers = 300, idleSecs = 60] = process.argv.slice(2).map(Number)
+const reference = fileURLToPath(new URL('./v2-reference.sh', import.meta.url))
+const clock = () => performance.timeOrigin + performance.now()
+const whole = (path) => readFileSync(path, 'utf8').endsWith('--- end\n')
+
+async function start(folder, name = 'a') {
+  return startGuardedServer({
+    identity: `bench-${name}`,
+    socketPath: join(folder, name),
+    recordDir: join(folder, `rec-${name}`),
+    timeoutMs: 30_000,
+  })
+}
+
+const filesOf = (folder, name, gen) => ({
+  line: join(folder, `rec-${name}`, 'exits.log'),
+  snapshot: join(folder, `rec-${name}`, 'server-deaths', `bench-${name}-${gen}.txt`),
+  state: join(folder, `rec-${name}`, 'state', 'canary', `bench-${name}-${gen}`),
+})
+
+async function timesOf(folder, name, gen, killed) {
+  const files = filesOf(folder, name, gen)
+  const times = {
+    line: (await changedAt(files.line)) - killed,
+    snapshot: (await changedAt(files.snapshot, whole)) - killed,
+  }
+  while (existsSync(files.state)) await sleep(5)
+  return times
+}
+
+async function alone(count) {
+  const found = []
+  const launches = []
+  for (let round = 0; round < count; round++) {
+    const place = scratch()
+    const from = performance.now()
+    const { serverPid, gen } = await start(place.path)
+    launches.push(performance.now() - from)
+    await sleep(50)
+    const killed = clock()
+    process.kill(serverPid, 'SIGKILL')
+    found.push(await timesOf(place.path, 'a', gen, killed))
+    place.remove()
+  }
+  return {
+    line: summary(found.map((one) => one.line)),
+    snapshot: summary(found.map((one) => one.snapshot)),
+    launch: summary(launches.slice(3)),
+  }
+}
+
+async function atOnce(count) {
+  const place = scratch()
+  const started = []
+  for (let at = 0; at < count; at++) started.push({ name: `n${at}`, ...(await start(place.path, `n${at}`)) })
+  await sleep(200)
+  const killed = clock()
+  for (const { serverPid } of started) process.kill(serverPid, 'SIGKILL')
+  const found = await Promise.all(started.map(({ name, gen }) => timesOf(place.path, name, gen, killed)))
+  place.remove()
+  return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
+}
+
+/** Time from starting a plain server to its answer: what the guard's launch is measured against. */
+async function plainLaunch(count) {
+  const times = []
+  for (let round = 0; round < count; round++) {
+    const place = scratch()
+    const from = performance.now()
+    const { pid } = await startServer(join(place.path, 's'))
+    times.push(performance.now() - from)
+    process.kill(pid, 'SIGKILL')
+    place.remove()
+  }
+  return summary(times)
+}
+
+async function v2(count) {
+  const found = []
+  for (let round = 0; round < count; round++) {
+    const place = scratch()
+    const server = await startServer(join(place.path, 's'))
+    startDetached('/bin/sh', [reference, server.socketPath, 'chan', place.path])
+    await sleep(100)
+    const killed = clock()
+    process.kill(server.pid, 'SIGKILL')
+    found.push({
+      line: (await changedAt(join(place.path, 'exits.log'))) - killed,
+      snapshot: (await changedAt(join(place.path, 'snapshot.txt'))) - killed,
+    })
+    place.remove()
+  }
+  return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
+}
+
+/** User and system time of processes, in clock ticks of 10 ms (proc_pid_stat(5), fields 14 and 15). */
+function ticks(pids) {
+  return pids.reduce((sum, pid) => {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const words = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return sum + Number(words[11]) + Number(words[12])
+  }, 0)
+}
+
+async function many(count) {
+  const place = scratch()
+  const started = []
+  const memory = {}
+  for (let at = 0; at < count; at++) {
+    started.push({ name: `n${at}`, ...(await start(place.path, `n${at}`)) })
+    if (at + 1 === 100 || at + 1 === count) {
+      await sleep(300)
+      memory[at + 1] = pssKb(started.map((one) => one.guardPid)) / started.length
+    }
+  }
+  const guards = started.map((one) => one.guardPid)
+  const before = ticks(guards)
+  await sleep(idleSecs * 1_000)
+  const cpuMs = (ticks(guards) - before) * 10
+  for (const { serverPid } of started) process.kill(serverPid, 'SIGKILL')
+  for (const { name, gen } of started)
+    while (existsSync(filesOf(place.path, name, gen).state)) await sleep(20)
+  place.remove()
+  return { memory, cpuMs }
+}
+
+console.log(`${'what'.padEnd(44)} ${'guard'.padStart(10)}     ${'v2'.padStart(10)}`)
+const ours = await alone(deaths)
+const plain = await v2(Math.min(5, deaths))
+row('SIGKILL to line on disk, p50', ours.line.p50, plain.line.p50, 'ms')
+row('SIGKILL to line on disk, p99', ours.line.p99, plain.line.p99, 'ms')
+row('SIGKILL to finished snapshot, p50', ours.snapshot.p50, plain.snapshot.p50, 'ms')
+row('SIGKILL to finished snapshot, p99', ours.snapshot.p99, plain.snapshot.p99, 'ms')
+const burst = await atOnce(40)
+row('40 at once: SIGKILL to line, p50', burst.line.p50, undefined, 'ms')
+row('40 at once: SIGKILL to line, p99', burst.line.p99, undefined, 'ms')
+row('40 at once: SIGKILL to snapshot, p99', burst.snapshot.p99, undefined, 'ms')
+const launch = await plainLaunch(deaths)
+row('launch until the socket answers, p50', ours.launch.p50, launch.p50, 'ms')
+const fleet = await many(servers)
+for (const [count, kb] of Object.entries(fleet.memory))
+  row(`memory a guard, at ${count} (PSS)`, kb, undefined, 'kB')
+row(`CPU of ${servers} idle guards in ${idleSecs} s`, fleet.cpuMs, undefined, 'ms')
+console.log('(launch is beside `tmux new-session -d`; v2 has no launch of its own)')
