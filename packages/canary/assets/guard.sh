@@ -5,18 +5,33 @@
 # It is no client of the server, and the server has its own session where `setsid` exists: nothing that this process does
 # or suffers reaches it. Signals are ignored, not trapped: a trap corrupts `wait` in several shells.
 #
-# Inputs   those of settle.sh except IAPEER_SERVER; IAPEER_SOCKET IAPEER_TMUX (absolute path) IAPEER_SCRIPT_PATH
-#          (where tools are); the rest of the environment, PATH too, is the server's. Standard input: the launcher writes
-#          `ready` when the server is what it should be, `failed` when the launch is given up
+# Inputs   those of record.sh except IAPEER_SERVER; IAPEER_SOCKET IAPEER_TMUX (absolute path) IAPEER_SCRIPT_PATH
+#          (where tools are) IAPEER_SETSID (absolute path, or empty); the rest of the environment is the server's. Standard
+#          input: the launcher writes `ready` when the server is what it should be, `failed` when the launch is given up
 # Output   `started <pid>:<token>` | `failed <reason>`; and `ended <wait status> <message>` when the server ended before it
 #          was ready; then standard output is let go
 # Exit     0 the server's end is settled, or the launch was given up; 1 not started
 
-# The path is the server's, so what stands before tmux must not be looked up on it.
+# Nothing is assigned before this: a name that came with the environment stays exported, and is the server's.
 start_server() {
-  s_setsid=$(command -v setsid)
-  PATH=$SERVER_PATH ${s_setsid:+"$s_setsid"} "$TMUX_BIN" -S "$SOCKET" -f /dev/null -D </dev/null >"$STATE.$$.out" 2>&1 &
-  SERVER_PID=$!
+  (
+    unset IAPEER_IDENTITY IAPEER_GEN IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_LIB IAPEER_PLATFORM IAPEER_BOOT IAPEER_SCRIPT_PATH \
+      IAPEER_SERVER IAPEER_RECORDER
+    set -- ${IAPEER_SETSID:+"$IAPEER_SETSID"} "$IAPEER_TMUX" -S "$IAPEER_SOCKET" -f /dev/null -D
+    unset IAPEER_SETSID IAPEER_TMUX IAPEER_SOCKET
+    exec "$@"
+  ) </dev/null >"$IAPEER_STATE_DIR/canary/$IAPEER_IDENTITY-$IAPEER_GEN.$$.out" 2>&1 &
+}
+
+# forget_environment: what the recorder's own functions look at before they set it
+forget_environment() {
+  unset CLAIMED LINED NAP_WHOLE CGROUP_V1 CGROUP_V2 CGROUP_ROOT SYSTEMD_DIR SYSTEM_REPORTS ARMED SIGNAL SYSTEM
+  PATH=$IAPEER_SCRIPT_PATH
+  LC_ALL=C
+}
+
+name_server() {
+  SERVER_PID=$1
   proc_look "$SERVER_PID"
   SERVER_TOKEN=$P_TOKEN
   SERVER=$SERVER_PID:$SERVER_TOKEN
@@ -37,33 +52,29 @@ launched() {
   [ "$l_word" != failed ]
 }
 
+give_up() {
+  kill -KILL "$SERVER_PID"
+  tell failed "$1"
+  exit 1
+}
+
 main() {
   set -f
   umask 077
   trap '' HUP INT QUIT TERM PIPE
-  SERVER_PATH=$PATH
-  PATH=$IAPEER_SCRIPT_PATH
+  start_server
+  forget_environment
   . "$IAPEER_LIB/process.sh"
-  . "$IAPEER_LIB/settle.sh"
+  . "$IAPEER_LIB/record.sh"
   . "$IAPEER_LIB/snapshot.sh"
-  SOCKET=$IAPEER_SOCKET TMUX_BIN=$IAPEER_TMUX IAPEER_SERVER=0:-
-  unset IAPEER_SOCKET IAPEER_TMUX IAPEER_SCRIPT_PATH
+  name_server $!
+  SOCKET=$IAPEER_SOCKET TMUX_BIN=$IAPEER_TMUX IAPEER_SERVER=$SERVER
+  unset IAPEER_SOCKET IAPEER_TMUX IAPEER_SCRIPT_PATH IAPEER_SETSID
   settle_names
   MODE=guard
-  if missing_tool; then
-    tell failed "no $m_tool in $PATH (set IAPEER_SCRIPT_PATH)"
-    exit 1
-  fi
-  take_lease "$STATE.lease" || {
-    tell failed "cannot write in $STATE_DIR/canary"
-    exit 1
-  }
-  start_server
-  write_guard_state || {
-    kill -KILL "$SERVER_PID"
-    tell failed "cannot write $STATE"
-    exit 1
-  }
+  if missing_tool; then give_up "no $m_tool in $PATH (set IAPEER_SCRIPT_PATH)"; fi
+  take_lease "$STATE.lease" || give_up "cannot write in $STATE_DIR/canary"
+  write_guard_state || give_up "cannot write $STATE"
   echo "started $SERVER"
   write_baseline
   wait "$SERVER_PID"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2016,SC2034
 # The evidence: a baseline when a watch is armed, a snapshot when its server is dead. Sourced.
 #
-# Inputs   the names that settle.sh sets, WAIT_RC and CAUSE, and the commands of the platform
+# Inputs   the names that record.sh sets, WAIT_RC and CAUSE, and the commands of the platform
 # Outputs  $BASELINE, $SNAPSHOT (written beside itself and renamed; its last line is `--- end`)
 # Every command runs for at most 200 ms (ps: 1 s); what cannot be had is a section `--- <name> unavailable: <why>`.
 

@@ -5,7 +5,7 @@
 # It holds one client, `tmux wait-for iap-canary-<identity>`. The client's end means: look at the server. Only the
 # server's own process (pid + start token) decides whether it died.
 #
-# Inputs   those of settle.sh, and IAPEER_SOCKET IAPEER_SOCKET_ID (dev:inode) IAPEER_TMUX (absolute path)
+# Inputs   those of record.sh, and IAPEER_SOCKET IAPEER_SOCKET_ID (dev:inode) IAPEER_TMUX (absolute path)
 # Output   one line: `spawned` | `already` | `failed <reason>`; then standard output is let go
 # Exit     0 the server's end is settled, or the watch was dismissed, or another recorder holds it; 1 not armed
 
@@ -125,7 +125,7 @@ main() {
   umask 077
   trap '' HUP INT QUIT TERM PIPE
   . "$IAPEER_LIB/process.sh"
-  . "$IAPEER_LIB/settle.sh"
+  . "$IAPEER_LIB/record.sh"
   . "$IAPEER_LIB/snapshot.sh"
   SOCKET=$IAPEER_SOCKET SOCKET_ID=$IAPEER_SOCKET_ID TMUX_BIN=$IAPEER_TMUX DEAF_PAUSE=0.2 ARMED=
   unset IAPEER_SOCKET IAPEER_SOCKET_ID IAPEER_TMUX

@@ -6,9 +6,11 @@
 # Output     nothing, ever (anything else would disturb a pane); server-deaths/<identity>-<gen>.witness
 # Exit       0, within a second, whatever happens
 #
-# The server itself says which client the command is from: its message log, read over a read-only control client, names
-# `client-<pid>` or a terminal. Never by matching the text of processes. Where it cannot be told, the clients are listed
-# as candidates. A command that leaves the server alive leaves no witness: a checker takes it away again.
+# Nothing is asked of the server that could change it; above all no client of ours ever attaches (hooks would run, and
+# control clients that come together crash tmux 3.3a). Who is connected to its socket is what the kernel says (`ss`); of
+# several, those whose working folder the server gave this very call. A key is named by the server's own message log,
+# which it shows where somebody is attached. Never by matching the text of processes. Where it is not certain, all
+# that it could have been are listed, at low confidence. A command that leaves the server alive leaves no witness.
 
 LIMIT=0.9
 
@@ -29,72 +31,109 @@ names_from_state() {
   WITNESS=$RECORD_DIR/server-deaths/$k_base.witness
 }
 
-# ask_server -> CLIENT_NAME of the newest logged call of this very witness, BY_KEY when it was a key binding,
-# CLIENTS: the attached ones, lines `name pid`
-ask_server() {
-  CLIENT_NAME='' CLIENTS='' BY_KEY=
-  # A control client leaves at the end of its input, before it has answered: give it an input that never ends.
-  a_pipe=$WITNESS.$$.pipe
-  mkfifo -m 600 "$a_pipe" || return 0
-  command exec 3<>"$a_pipe"
-  rm -f "$a_pipe"
-  a_text=$("$TMUX_BIN" -S "$SOCKET" -C attach-session -E -r -f ignore-size,no-output \; \
-    list-clients -F 'witness-client #{client_name} #{client_pid}' \; show-messages \; detach-client <&3 3>&-)
-  exec 3>&-
-  a_mark="#{q:IAPEER_WITNESS_STATE} $COMMAND"
-  while read -r a_line; do
-    case $a_line in
-      'witness-client '*) CLIENTS="$CLIENTS${a_line#witness-client }
-" ;;
-      *' command: run-shell '*"$a_mark"* | *' key '*': run-shell '*"$a_mark"*)
-        [ -z "$CLIENT_NAME" ] || continue
-        CLIENT_NAME=${a_line#* }
-        CLIENT_NAME=${CLIENT_NAME%% *}
-        case $a_line in *' key '*': run-shell '*) BY_KEY=1 ;; esac
-        ;;
-    esac
+# attached_clients -> ATTACHED: lines `pid name`
+attached_clients() {
+  ATTACHED=$(bounded "$TMUX_BIN" -S "$SOCKET" list-clients -F '#{client_pid} #{client_name}')
+}
+
+is_attached() {
+  while read -r f_pid f_name; do
+    [ "$f_pid" != "$1" ] || return 0
   done <<EOF
-$a_text
+$ATTACHED
+EOF
+  return 1
+}
+
+# connected -> PEERS: pids of the processes at the other end of the server's connections, attached ones left out.
+# ss(8) prints `<path> <inode> <peer path> <peer inode> ...` for the server's side, and the same turned round, with
+# `users:(("tmux: client",pid=...` for the client's.
+connected() {
+  PEERS='' c_inodes=' '
+  has ss || return 1
+  c_all=$(bounded ss -xpH state established)
+  while read -r c_line; do
+    case $c_line in *" $SOCKET "[0-9]*) ;; *) continue ;; esac
+    c_line=${c_line#*" $SOCKET "}
+    # inode, peer path, peer inode
+    set -- $c_line
+    c_inodes="$c_inodes$3 "
+  done <<EOF
+$c_all
+EOF
+  while read -r c_kind c_recv c_send c_path c_inode c_rest; do
+    [ "$c_path" = '*' ] || continue
+    case $c_inodes in *" $c_inode "*) ;; *) continue ;; esac
+    c_pid=${c_rest#*pid=}
+    c_pid=${c_pid%%,*}
+    case $c_pid in '' | *[!0-9]*) continue ;; esac
+    is_attached "$c_pid" || PEERS="$PEERS${PEERS:+ }$c_pid"
+  done <<EOF
+$c_all
 EOF
 }
 
-# find_killer -> KILLERS (pids), CONFIDENCE high | low
+# same_folder PIDS -> KILLERS: those that work where the server started this witness, which is where its caller works
+same_folder() {
+  KILLERS=
+  for o_pid in $1; do
+    if [ "$(readlink "/proc/$o_pid/cwd")" = "$CALLED_IN" ]; then KILLERS="$KILLERS${KILLERS:+ }$o_pid"; fi
+  done
+  [ -n "$KILLERS" ] || KILLERS=$1
+}
+
+# pressed -> KILLERS: the attached client whose key the newest call of this witness was, by the server's message log
+pressed() {
+  KILLERS=''
+  read -r e_pid e_viewer <<EOF
+$ATTACHED
+EOF
+  [ -n "$e_viewer" ] || return 0
+  e_mark="#{q:IAPEER_WITNESS_STATE} $COMMAND"
+  e_line=$(bounded "$TMUX_BIN" -S "$SOCKET" show-messages -t "$e_viewer" | sed -n '/run-shell .*IAPEER_WITNESS_STATE/p' | sed 1q)
+  case $e_line in *' key '*': run-shell '*"$e_mark"*) ;; *) return 0 ;; esac
+  e_name=${e_line#* }
+  e_name=${e_name%% *}
+  while read -r f_pid f_name; do
+    [ "$f_name" != "$e_name" ] || KILLERS=$f_pid
+  done <<EOF
+$ATTACHED
+EOF
+}
+
+# candidates -> KILLERS: where the kernel cannot be asked, every process of the server's own executable that is no server
+candidates() {
+  KILLERS='' v_exe=$(readlink "/proc/${SERVER%%:*}/exe")
+  while read -r v_pid v_ppid v_comm; do
+    [ "$v_pid" != "${SERVER%%:*}" ] && ! is_attached "$v_pid" || continue
+    if [ -n "$v_exe" ]; then
+      [ "$(readlink "/proc/$v_pid/exe")" = "$v_exe" ] || continue
+    else
+      [ "${v_comm##*/}" = tmux ] || continue
+    fi
+    case $v_comm in *server*) continue ;; esac
+    KILLERS="$KILLERS${KILLERS:+ }$v_pid"
+  done <<EOF
+$(bounded ps -A -o pid= -o ppid= -o comm= | sed -n '/tmux/p')
+EOF
+}
+
+# find_killer -> KILLERS (pids), CONFIDENCE high | low, VIA connection | key | candidates
 find_killer() {
-  KILLERS='' CONFIDENCE=low
-  case $CLIENT_NAME in
-    client-*) KILLERS=${CLIENT_NAME#client-} ;;
-    /dev/*)
-      attached_on "$CLIENT_NAME"
-      if [ -n "$BY_KEY" ]; then KILLERS=$VIEWER; else clients_on "${CLIENT_NAME#/dev/}"; fi
-      # Somebody who has put the viewer aside and typed a command on its terminal: not the viewer.
-      case $KILLERS in "$VIEWER "*) KILLERS=${KILLERS#* } ;; *" $VIEWER") KILLERS=${KILLERS% *} ;; esac
-      ;;
-    *) clients_on '' ;;
-  esac
-  case $KILLERS in '' | *' '*) ;; *) CONFIDENCE=high ;; esac
-}
-
-# attached_on NAME -> VIEWER: the pid of the client that is attached under that name
-attached_on() {
-  VIEWER=none
-  while read -r f_name f_pid; do
-    [ "$f_name" != "$1" ] || VIEWER=$f_pid
-  done <<EOF
-$CLIENTS
-EOF
-}
-
-# clients_on TTY -> KILLERS: processes of the server's own executable, on that terminal or anywhere; not ours, not the server
-clients_on() {
-  c_list=$(bounded ps -A -o pid= -o ppid= -o tty= -o comm=)
-  while read -r c_pid c_ppid c_tty c_comm; do
-    case ${c_comm##*/} in tmux*) ;; *) continue ;; esac
-    [ "$c_pid" != "${SERVER%%:*}" ] && [ "$c_ppid" != "$$" ] || continue
-    [ -z "$1" ] || [ "$c_tty" = "$1" ] || continue
-    KILLERS="$KILLERS${KILLERS:+ }$c_pid"
-  done <<EOF
-$c_list
-EOF
+  CONFIDENCE=low VIA=candidates
+  attached_clients
+  if connected; then
+    VIA=connection
+    same_folder "$PEERS"
+    if [ -z "$KILLERS" ]; then
+      VIA=key
+      pressed
+    fi
+    case $KILLERS in '' | *' '*) ;; *) CONFIDENCE=high ;; esac
+  else
+    pressed
+    if [ -n "$KILLERS" ]; then VIA=key CONFIDENCE=high; else candidates; fi
+  fi
 }
 
 # chain_of PID -> CHAIN: the process and its ancestors, nearest first, at most ten
@@ -154,22 +193,29 @@ describe() {
   printf 'process pid=%s depth=%s %s command=%s\n' "$d_pid" "$d_depth" "$d_head" "$Q"
 }
 
+# earlier -> EARLIER: what another witness of the last two seconds has written, and nobody has taken back
+earlier() {
+  EARLIER=
+  witnessed || return 0
+  EARLIER=$(sed -n '/^process /p' "$WITNESS")
+  [ -z "$EARLIER" ] || CONFIDENCE=low
+}
+
 testify() {
-  ask_server
+  read_intent
+  case $I_STATE in done | pending) return 0 ;; esac
+  now
+  SEEN=$NOW
+  [ ${#SEEN} -gt 11 ] || SEEN=${SEEN}000
   find_killer
-  t_all=''
+  t_args=
   for t_killer in $KILLERS; do
     chain_of "$t_killer"
-    t_all="$t_all $CHAIN"
+    for t_pid in $CHAIN; do t_args="$t_args${t_args:+,}$t_pid"; done
   done
-  # shellcheck disable=SC2086 # one -p a pid
-  set -- $t_all
-  t_args=
-  for t_pid in "$@"; do t_args="$t_args${t_args:+,}$t_pid"; done
   DETAILS=
   [ -z "$t_args" ] || DETAILS=$(LC_ALL=C TZ=UTC bounded ps -o pid= -o ppid= -o user= -o tty= -o lstart= -o args= -p "$t_args" | tr '\001-\011\013-\037\177' '?')
-  {
-    printf 'witness ts_ms=%s by=%s command=%s confidence=%s client=%s\n' "$SEEN" "$$" "$COMMAND" "$CONFIDENCE" "${CLIENT_NAME:-unknown}"
+  t_processes=$(
     for t_killer in $KILLERS; do
       chain_of "$t_killer"
       t_depth=0
@@ -178,23 +224,28 @@ testify() {
         t_depth=$((t_depth + 1))
       done
     done
+  )
+  [ -n "$t_processes" ] || CONFIDENCE=low
+  earlier
+  {
+    printf 'witness ts_ms=%s by=%s command=%s confidence=%s via=%s\n' "$SEEN" "$$" "$COMMAND" "$CONFIDENCE" "$VIA"
+    [ -z "$t_processes$EARLIER" ] || printf '%s\n' "$t_processes" "$EARLIER" | sed '/^$/d'
   } >"$WITNESS.$$.part" && mv -f "$WITNESS.$$.part" "$WITNESS"
   retract &
 }
 
-# retract: the checker. When the killing client is gone and the server still answers, nothing died of it.
+# retract: the checker. A server that answers a moment later, or lives on, has not died of it.
 retract() {
-  r_left=150
-  proc_look "${KILLERS%% *}"
-  r_id=${KILLERS%% *}:$P_TOKEN
+  r_left=25
   while [ $r_left -gt 0 ]; do
-    id_look "$r_id"
-    [ "$ID_STATE" = alive ] || break
-    nap 0.01
+    nap 0.08
+    id_look "$SERVER"
+    [ "$ID_STATE" != gone ] || return 0
+    [ "$(bounded "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}')" != "${SERVER%%:*}" ] || break
     r_left=$((r_left - 1))
   done
-  [ -n "$KILLERS" ] || nap 0.1
-  [ "$(bounded "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}')" = "${SERVER%%:*}" ] || return 0
+  id_look "$SERVER"
+  [ "$ID_STATE" = alive ] || return 0
   r_line=
   read -r r_line <"$WITNESS"
   case $r_line in *" by=$$ "*) rm -f "$WITNESS" ;; esac
@@ -220,20 +271,16 @@ main() {
   set -f
   umask 077
   trap '' HUP INT QUIT TERM PIPE
+  CALLED_IN=$(pwd -P)
   PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin:/opt/homebrew/bin:/opt/local/bin
   STATE=$1 COMMAND=$2
   [ -r "$STATE" ] || return 0
   names_from_state
   . "$LIB/process.sh"
-  . "$LIB/settle.sh"
+  . "$LIB/record.sh"
   . "$LIB/snapshot.sh"
-  read_intent
-  case $I_STATE in done | pending) return 0 ;; esac
-  now
-  SEEN=$NOW
-  [ ${#SEEN} -gt 11 ] || SEEN=${SEEN}000
   within $LIMIT testify
-  rm -f "$WITNESS.$$.part" "$WITNESS.$$.pipe"
+  rm -f "$WITNESS.$$.part"
 }
 
 main "$@"

@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import type { RecordLayout } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { generationInputs } from './settle.ts'
-import { runTool, type StartedRecorder, scriptPath, startDetached } from './spawn.ts'
+import { findTool, runTool, type StartedRecorder, scriptPath, startDetached } from './spawn.ts'
 import type { Launch } from './start-guarded.ts'
+import { type GenerationName, readCanaryRecord } from './state-file.ts'
+import { endServer, removeGeneration } from './undo.ts'
 
 /** How a server ended before it was ready. */
 export interface EarlyEnd {
@@ -59,12 +62,13 @@ function guardFailed(reason: string): never {
   })
 }
 
-async function readStart(recorder: StartedRecorder): Promise<ProcessId> {
-  const first = await recorder.lines.next()
+async function readStart(recorder: StartedRecorder, limitMs: number): Promise<ProcessId> {
+  const late = new Promise<'late'>((resolve) => setTimeout(resolve, limitMs, 'late').unref())
+  const first = await Promise.race([recorder.lines.next(), late])
+  if (first === 'late') return guardFailed('it did not report in time')
   const line = first.done === true ? '' : first.value
   const server = line.startsWith('started ') ? parseProcessId(line.slice('started '.length)) : undefined
   if (server !== undefined) return server
-  recorder.endGroup()
   return guardFailed(line.replace(/^failed /, '') || 'it ended without a word')
 }
 
@@ -79,6 +83,20 @@ async function readEnd(recorder: StartedRecorder): Promise<EarlyEnd> {
   return { waitStatus: waitStatus ?? 'unknown', message: message ?? '' }
 }
 
+/** A guard that never said that it has started may have started a server all the same: its state file tells. */
+async function endUnfinished(
+  recorder: StartedRecorder,
+  layout: RecordLayout,
+  name: GenerationName,
+): Promise<void> {
+  recorder.say('failed')
+  recorder.endGroup()
+  const record = readCanaryRecord(layout, name)
+  if (record !== undefined && record !== 'corrupt') await endServer(record.server)
+  recorder.release()
+  await removeGeneration(layout, name)
+}
+
 /** Starts a guard and its server. @throws IapeerError `guard-failed`, `cannot-run` */
 export async function startGuard(
   launch: Launch,
@@ -91,6 +109,7 @@ export async function startGuard(
     IAPEER_SOCKET: launch.socketPath,
     IAPEER_TMUX: launch.tmux,
     IAPEER_SCRIPT_PATH: scriptPath(),
+    IAPEER_SETSID: findTool('setsid') ?? '',
   }
   const prefix = await scopePrefix(launch.env)
   const argv = [...prefix, '/bin/sh', join(made.lib, 'guard.sh')]
@@ -100,8 +119,13 @@ export async function startGuard(
     cwd: launch.cwd,
     input: true,
   })
-  const server = await readStart(recorder)
   const guard = await identifyProcess(recorder.pid)
+  const server = await readStart(recorder, Math.max(1, launch.deadline - performance.now())).catch(
+    async (error: unknown) => {
+      await endUnfinished(recorder, layout, { identity, gen: made.gen })
+      throw error
+    },
+  )
   if (guard === undefined) return guardFailed('it ended at once')
   const say = (word: 'ready' | 'failed'): void => {
     recorder.say(word)

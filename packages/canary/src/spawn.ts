@@ -38,12 +38,21 @@ function isExecutable(path: string): boolean {
   }
 }
 
+const foldersOf = (path: string): string[] => path.split(delimiter).filter(isAbsolute)
+
+/** The absolute path of a tool that scripts use; undefined when there is none. */
+export function findTool(name: string): string | undefined {
+  return foldersOf(scriptPath())
+    .map((folder) => join(folder, name))
+    .find(isExecutable)
+}
+
 /**
  * The absolute path of tmux, so that a later change of PATH or of the working folder disarms nothing.
  * @throws IapeerError `tmux-missing`
  */
 export function findTmux(wanted = 'tmux'): string {
-  const folders = `${process.env['PATH'] ?? ''}${delimiter}${SCRIPT_PATH}`.split(delimiter).filter(isAbsolute)
+  const folders = foldersOf(`${process.env['PATH'] ?? ''}${delimiter}${SCRIPT_PATH}`)
   const found = (isAbsolute(wanted) ? [wanted] : folders.map((folder) => join(folder, wanted))).find(
     isExecutable,
   )

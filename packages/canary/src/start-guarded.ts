@@ -1,6 +1,6 @@
-import { lstat, writeFile } from 'node:fs/promises'
+import { lstat, rm, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { identifyProcess, observeProcess, type ProcessId, readBoot } from '@iapeer/core/process'
@@ -13,6 +13,7 @@ import { type CanaryOptions, checkedPlace, checkSocketPath, recordsAreOff, socke
 import { reconcileRecords } from './reconcile.ts'
 import { findTmux, runTool, type ToolResult } from './spawn.ts'
 import { socketNoteOf } from './state-file.ts'
+import { endServer, removeGeneration } from './undo.ts'
 import { witnessCommands } from './witness-aliases.ts'
 
 export interface GuardedServerOptions extends CanaryOptions {
@@ -44,6 +45,7 @@ export interface GuardedServer {
 }
 
 const DEFAULT_TIMEOUT_MS = 5_000
+const LONGEST_TIMEOUT_MS = 3_600_000
 
 export interface Launch {
   readonly identity: string
@@ -138,6 +140,9 @@ async function socketIsThere(launch: Launch): Promise<boolean> {
   return waitFor(there, left(launch), 1)
 }
 
+/** A path as an argument of source-file: it globs, and an argument that ends in `;` ends the command. */
+const literally = (path: string): string => path.replace(/[[\]*?\\]/g, '\\$&').replace(/;$/, '\\;')
+
 async function configure(launch: Launch, server: ProcessId, lib: string, statePath: string): Promise<void> {
   const witness = witnessCommands(join(lib, 'witness.sh'), statePath)
   const answer = await client(launch, ['display-message', '-p', '#{pid}', ';', ...witness])
@@ -150,7 +155,7 @@ async function configure(launch: Launch, server: ProcessId, lib: string, statePa
       'See which tmux this is (tmux -V).',
     )
   if (launch.configFile === undefined) return
-  const sourced = await client(launch, ['source-file', launch.configFile])
+  const sourced = await client(launch, ['source-file', literally(launch.configFile)])
   if (sourced.timedOut) timedOut(launch, 'it is still reading its configuration')
   const said = `${sourced.stdout}${sourced.stderr}`.trim()
   if (sourced.exitCode !== 0 || said !== '')
@@ -179,12 +184,17 @@ async function ready(launch: Launch, guard: Guard, lib: string, statePath: strin
   ])
 }
 
-/** Ends what a failed start has made: the server by its identity, then the guard leaves by itself. */
-async function undo(guard: Guard): Promise<void> {
+/** Ends what a failed start has made: the server, then the guard, which leaves by itself unless it is stopped. */
+async function undo(launch: Launch, guard: Guard, gen: string): Promise<void> {
   guard.say('failed')
-  await signalProcess(guard.server, 'SIGKILL')
+  await signalProcess(guard.process, 'SIGCONT')
+  await endServer(guard.server)
   const over = async (): Promise<boolean> => (await observeProcess(guard.process)) === 'gone'
   if (!(await waitFor(over, 2_000))) await signalProcess(guard.process, 'SIGKILL')
+  await removeGeneration(launch.layout, { identity: launch.identity, gen })
+  // It was free when we came, and nobody answers: what is left of it is ours.
+  if (await isAnswered(launch.socketPath)) return
+  for (const path of [launch.socketPath, `${launch.socketPath}.lock`]) await rm(path, { force: true })
 }
 
 async function startGuarded(launch: Launch): Promise<GuardedServer> {
@@ -201,13 +211,13 @@ async function startGuarded(launch: Launch): Promise<GuardedServer> {
   const guard = await startGuard(launch, { gen, boot, lib })
   try {
     await ready(launch, guard, lib, join(layout.canaryDir, `${identity}-${gen}`))
+    await writeFile(socketNoteOf(layout, { identity, gen }), `${await socketIdOf(socketPath)}\n`, {
+      mode: 0o600,
+    })
   } catch (error) {
-    await undo(guard)
+    await undo(launch, guard, gen)
     throw error
   }
-  await writeFile(socketNoteOf(layout, { identity, gen }), `${await socketIdOf(socketPath)}\n`, {
-    mode: 0o600,
-  })
   guard.say('ready')
   await logLifecycle(layout, { ev: 'canary', identity, gen, state: 'spawned', origin: 'launch' })
   const { pid: serverPid, token: serverStart } = guard.server
@@ -222,6 +232,18 @@ function isOld(version: string): boolean {
     minor !== undefined &&
     (Number(major) < 3 || (Number(major) === 3 && Number(minor) < 2))
   )
+}
+
+/** What each tmux said of its version, by path: it is asked once by a process. */
+const oldness = new Map<string, boolean>()
+
+async function isOldTmux(launch: Launch): Promise<boolean> {
+  const known = oldness.get(launch.tmux)
+  if (known !== undefined) return known
+  const version = await runTool(launch.tmux, ['-V'], { env: launch.env, limitMs: left(launch) })
+  const old = isOld(version.stdout)
+  oldness.set(launch.tmux, old)
+  return old
 }
 
 /** An ordinary server: it daemonises, so nobody here can be its parent. */
@@ -281,17 +303,38 @@ async function startWatched(launch: Launch): Promise<GuardedServer> {
  */
 export async function startGuardedServer(options: GuardedServerOptions): Promise<GuardedServer> {
   const { identity, layout } = checkedPlace(options)
+  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
+  if (!(Number.isFinite(timeoutMs) && timeoutMs > 0 && timeoutMs <= LONGEST_TIMEOUT_MS)) {
+    refuse(
+      'invalid-timeout',
+      `not a time limit: ${String(timeoutMs)}`,
+      `Give milliseconds, up to ${LONGEST_TIMEOUT_MS}.`,
+    )
+  }
   const launch: Launch = {
     identity,
     layout,
     socketPath: checkSocketPath(options.socketPath),
     tmux: findTmux(options.tmux),
     env: serverEnv(options.env ?? process.env),
-    cwd: options.cwd ?? '/',
-    configFile: options.configFile,
-    deadline: performance.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
+    cwd: resolve(options.cwd ?? '/'),
+    configFile: options.configFile === undefined ? undefined : resolve(options.configFile),
+    deadline: performance.now() + timeoutMs,
   }
-  if (recordsAreOff()) return startWatched(launch)
-  const version = await runTool(launch.tmux, ['-V'], { env: launch.env, limitMs: left(launch) })
-  return isOld(version.stdout) ? startWatched(launch) : startGuarded(launch)
+  try {
+    const folder = await stat(launch.cwd).catch(() => undefined)
+    if (folder?.isDirectory() !== true)
+      refuse('cwd-missing', `there is no folder ${launch.cwd}`, 'Make it, or name another cwd.')
+    if (recordsAreOff()) return await startWatched(launch)
+    return (await isOldTmux(launch)) ? await startWatched(launch) : await startGuarded(launch)
+  } catch (error) {
+    if (error instanceof IapeerError || errnoOf(error) === undefined) throw error
+    const said = error instanceof Error ? error.message : String(error)
+    return refuse(
+      'record-dir-unwritable',
+      `cannot keep records in ${layout.recordDir}: ${said}`,
+      'See that the folder is yours and has room.',
+      error,
+    )
+  }
 }

@@ -142,6 +142,30 @@ describe('the guard stands apart from its server', () => {
     expect(await look(bob.server, 'guarded')).toBe(await look(plain, 'plain.out'))
   })
 
+  it('names that the scripts use for themselves reach the panes as the caller has set them', async () => {
+    const root = newRoot()
+    const names = {
+      MODE: 'production',
+      SERVER: 'db1',
+      STATE: 'CA',
+      LIB: '/x',
+      SOCKET: '/y',
+      CLAIMED: '1',
+      LINED: '1',
+      IDENTITY: 'me',
+      PATH: '/usr/bin:/bin',
+    }
+    const bob = await guarded(root, { env: { ...names, HOME: root.path } })
+    const out = join(root.path, 'env')
+    await bob.server.tmux('new-window', '-d', `env > ${out}; touch ${out}.done`)
+    await until('the environment', () => existsSync(`${out}.done`))
+    const seen = readFileSync(out, 'utf8').split('\n')
+    for (const [name, value] of Object.entries(names)) expect(seen).toContain(`${name}=${value}`)
+    expect(seen.filter((line) => /^IAPEER/.test(line))).toEqual([])
+    bob.server.kill('SIGKILL')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'killed', wait_rc: '137', recorder: 'guard' })
+  })
+
   it('Ctrl-C, Ctrl-\\ and a hangup end what runs in a pane', async () => {
     const bob = await guarded(newRoot())
     for (const key of ['C-c', 'C-\\']) {
@@ -154,8 +178,10 @@ describe('the guard stands apart from its server', () => {
         'exec sleep 1000',
       )
       const [pane = '', pid = ''] = stdout.trim().split(' ')
-      await bob.server.tmux('send-keys', '-t', pane, key)
-      await until(`the end by ${key}`, () => !existsSync(`/proc/${pid}`))
+      await until(`the end by ${key}`, async () => {
+        await bob.server.tmux('send-keys', '-t', pane, key)
+        return !existsSync(`/proc/${pid}`)
+      })
     }
   })
 })
@@ -242,6 +268,70 @@ describe('what cannot be started leaves nothing behind', () => {
     writeFileSync(configFile, 'set -g status off\n')
     const bob = await guarded(root, { configFile })
     expect((await bob.server.tmux('show-options', '-gv', 'status')).stdout).toBe('off\n')
+  })
+
+  it.each([
+    ['a guard that hangs before it has started', 'ln', 'guard-failed'],
+    ['tmux that starts its server under another process', 'tmux', 'socket-taken'],
+  ])('%s: in time, and nothing is left', async (_what, tool, code) => {
+    const root = newRoot()
+    const bin = join(root.path, 'bin')
+    mkdirSync(bin)
+    writeFileSync(
+      join(bin, tool),
+      tool === 'ln' ? '#!/bin/sh\nexec sleep 30\n' : '#!/bin/sh\n/usr/bin/tmux "$@"\n',
+      { mode: 0o755 },
+    )
+    if (tool === 'ln') process.env['IAPEER_SCRIPT_PATH'] = `${bin}:/usr/bin:/bin`
+    root.track(() => delete process.env['IAPEER_SCRIPT_PATH'])
+    const request = {
+      identity: 'claude-bob',
+      socketPath: root.socket(),
+      recordDir: root.recordDir,
+      timeoutMs: 1_000,
+      ...(tool === 'tmux' ? { tmux: join(bin, 'tmux') } : {}),
+    }
+    const from = performance.now()
+    await expect(startGuardedServer(request)).rejects.toMatchObject({ code })
+    expect(performance.now() - from).toBeLessThan(4_000)
+    expect(readdirSync(join(root.recordDir, 'state', 'canary'))).toEqual([])
+    await until(
+      'no server',
+      async () => (await run('tmux', ['-S', root.socket(), 'list-sessions'])).exitCode !== 0,
+    )
+    await reconcile(root)
+    expect(exits(root.recordDir)).toEqual([])
+  })
+
+  it('a configuration that starts jobs and hangs: its jobs end with the start', async () => {
+    const root = newRoot()
+    const configFile = join(root.path, 'c[1];')
+    writeFileSync(configFile, "run-shell -b 'exec sleep 77'\nrun-shell 'exec sleep 79'\n")
+    const request = {
+      identity: 'claude-bob',
+      socketPath: root.socket(),
+      recordDir: root.recordDir,
+      configFile,
+      timeoutMs: 800,
+    }
+    await expect(startGuardedServer(request)).rejects.toMatchObject({ code: 'start-timeout' })
+    expect(existsSync(root.socket())).toBe(false)
+    expect(readdirSync(join(root.recordDir, 'state', 'canary'))).toEqual([])
+  })
+
+  it.each([
+    ['cwd', { cwd: '/nowhere/at/all' }, 'cwd-missing'],
+    ['timeoutMs', { timeoutMs: Number.NaN }, 'invalid-timeout'],
+    ['recordDir', { recordDir: '/dev/null/x' }, 'record-dir-unwritable'],
+  ])('a %s that cannot be', async (_what, change, code) => {
+    const root = newRoot()
+    const request = {
+      identity: 'claude-bob',
+      socketPath: root.socket(),
+      recordDir: root.recordDir,
+      ...change,
+    }
+    await expect(startGuardedServer(request)).rejects.toMatchObject({ code, hint: expect.any(String) })
   })
 
   it("somebody else's living server on the socket: refused, and nothing is created in it", async () => {

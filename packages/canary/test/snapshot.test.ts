@@ -20,7 +20,7 @@ async function snapshot(
     chmodSync(join(bin, name), 0o755)
   }
   const script = `
-    . "$ASSETS/process.sh"; . "$ASSETS/settle.sh"; . "$ASSETS/snapshot.sh"
+    . "$ASSETS/process.sh"; . "$ASSETS/record.sh"; . "$ASSETS/snapshot.sh"
     settle_names; now; WAIT_RC=1 CAUSE=server-vanished
     mkdir -p "$DEATHS" "$STATE_DIR/canary"; write_baseline; [ -z "$AFTER_BASELINE" ] || eval "$AFTER_BASELINE"; write_snapshot || exit 9; cat "$SNAPSHOT"`
   const env = {
@@ -155,7 +155,7 @@ describe('time in the shell', () => {
     1_000_000_000_000, 1_781_106_127_113, 1_709_210_096_001, 1_735_689_599_999, 4_107_542_400_000,
     9_999_999_999_999,
   ])('%i is the date that JavaScript gives', async (ms) => {
-    const script = '. "$A/process.sh"; . "$A/settle.sh"; iso "$1"; echo "$ISO"'
+    const script = '. "$A/process.sh"; . "$A/record.sh"; iso "$1"; echo "$ISO"'
     const done = await run('/bin/sh', ['-c', script, 'sh', String(ms)], {
       env: { A: assets, PATH: '/usr/bin:/bin' },
     })
@@ -163,7 +163,7 @@ describe('time in the shell', () => {
   })
 
   it('whole seconds stay whole seconds', async () => {
-    const script = '. "$A/process.sh"; . "$A/settle.sh"; iso 1781106127; echo "$ISO"'
+    const script = '. "$A/process.sh"; . "$A/record.sh"; iso 1781106127; echo "$ISO"'
     const done = await run('/bin/sh', ['-c', script], { env: { A: assets, PATH: '/usr/bin:/bin' } })
     expect(done.stdout).toBe('2026-06-10T15:42:07Z\n')
   })
@@ -172,7 +172,7 @@ describe('time in the shell', () => {
     const folder = newRoot().path
     writeFileSync(
       join(folder, 'ps'),
-      '#!/bin/sh\ncase "$*" in *" 812") echo "Ss   Tue Jun 10 15:42:07 2026" ;; *) exit 1 ;; esac\n',
+      '#!/bin/sh\ncase "$*" in *" 812") echo "Ss   Tue Jun 10 15:42:07 2026     1" ;; *) exit 1 ;; esac\n',
     )
     chmodSync(join(folder, 'ps'), 0o755)
     const script =

@@ -69,14 +69,12 @@ describe('whoever runs a command that ends the server is named', () => {
     expect(witnessOf(bob).processes[0]?.['command']).toMatch(/kill-server$/)
   })
 
-  it('a command typed in a pane of the server itself is named by its terminal', async () => {
+  it('a command typed in a pane of the server itself is named too', async () => {
     const bob = await guarded(newRoot())
     await bob.server.tmux('send-keys', '-t', 'main', '', 'Enter')
     await bob.server.tmux('new-window', '-d', 'tmux kill-server')
     expect(await deathOf(bob)).toMatchObject({ cause: 'killed-by-command' })
-    const { head, processes } = witnessOf(bob)
-    expect(head['client']).toMatch(/^\/dev\//)
-    expect(processes[0]?.['command']).toBe('tmux kill-server')
+    expect(witnessOf(bob).processes[0]?.['command']).toBe('tmux kill-server')
   })
 
   it('of two killers one is named, and the death is one', async () => {
@@ -141,6 +139,30 @@ describe('somebody attached', () => {
     expect(processes[0]?.['pid']).toBe(String(pid))
   })
 
+  it('is not accused of a command that comes later, of itself', async () => {
+    const bob = await guarded(newRoot())
+    const { pid } = await viewer(bob)
+    await bob.server.tmux('run-shell', '-b', '-d', '0.2', '-C', 'kill-server')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'killed-by-command' })
+    expect(witnessOf(bob).processes.map((one) => one['pid'])).not.toContain(String(pid))
+  })
+
+  it('who closes one of two panes is not blamed for a SIGTERM after it', async () => {
+    const bob = await guarded(newRoot())
+    const { outer } = await viewer(bob)
+    await bob.server.tmux('split-window', '-d', 'exec sleep 1000')
+    await outer.tmux('send-keys', 'C-b', 'x')
+    await until('the question', async () => (await outer.tmux('capture-pane', '-p')).stdout.includes('(y/n)'))
+    await outer.tmux('send-keys', 'y')
+    await until(
+      'the pane to go',
+      async () => (await bob.server.tmux('list-panes')).stdout.split('\n').length === 2,
+    )
+    await until('the witness to be retracted', () => !existsSync(witnessPath(bob)))
+    bob.server.kill('SIGTERM')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'exited' })
+  })
+
   it('sees nothing of a witness: no message, no view mode', async () => {
     const bob = await guarded(newRoot())
     const { outer } = await viewer(bob)
@@ -153,6 +175,37 @@ describe('somebody attached', () => {
     )
     expect((await bob.server.tmux('display-message', '-p', '#{pane_in_mode}')).stdout).toBe('0\n')
     expect((await outer.tmux('capture-pane', '-p')).stdout.split('\n')[0]).toBe(before.split('\n')[0])
+  })
+})
+
+describe('the witness never influences the server', () => {
+  it('many kill commands at once leave the server alive, and its hooks of attaching unrun', async () => {
+    const bob = await guarded(newRoot())
+    await bob.server.tmux('set-hook', '-g', 'client-attached', 'set-option -g @attached yes')
+    await bob.server.tmux('set-hook', '-g', 'client-detached', 'kill-server')
+    for (let window = 1; window <= 8; window++)
+      await bob.server.tmux('new-window', '-d', '-t', `main:${window}`, 'exec sleep 1000')
+    await Promise.all(
+      [1, 2, 3, 4, 5, 6, 7, 8].map((window) => bob.server.tmux('kill-window', '-t', `main:${window}`)),
+    )
+    await Promise.all(Array.from({ length: 8 }, () => bob.server.tmux('kill-session', '-t', 'nope')))
+    expect((await bob.server.tmux('list-windows', '-F', '#{window_index}')).stdout).toBe('0\n')
+    expect((await bob.server.tmux('show-options', '-gqv', '@attached')).stdout).toBe('')
+  })
+
+  it('a long message log holds nothing up', async () => {
+    const bob = await guarded(newRoot())
+    const big = 'x'.repeat(8_000)
+    for (let round = 0; round < 20; round++)
+      await bob.server.tmux(
+        ...Array.from({ length: 20 }, () => ['set-buffer', big, ';'])
+          .flat()
+          .slice(0, -1),
+      )
+    const from = performance.now()
+    await run('sh', [script(bob, 'tmux kill-server')])
+    expect(performance.now() - from).toBeLessThan(1_500)
+    expect(await deathOf(bob)).toMatchObject({ cause: 'killed-by-command' })
   })
 })
 
