@@ -1,10 +1,21 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { defineConfig } from 'tsup'
 import { packageBuild } from '../dev/src/build.ts'
+
+/** The scripts as they are shipped: without comments and indentation, which the sources have in plenty. */
+function shipScripts(): void {
+  mkdirSync('dist/assets', { recursive: true })
+  for (const name of readdirSync('assets')) {
+    const lines = readFileSync(`assets/${name}`, 'utf8').split('\n')
+    const kept = lines.map((line) => line.trimStart()).filter((line) => !/^#(?!!)/.test(line) && line !== '')
+    writeFileSync(`dist/assets/${name}`, `${kept.join('\n')}\n`)
+  }
+}
 
 // core is bundled: people install this package alone, so it has no dependency at all once published, and little to fetch.
 export default defineConfig(
   packageBuild(
     { index: 'src/index.ts', bin: 'src/bin/main.ts' },
-    { noExternal: [/^@iapeer\/core/], minify: true },
+    { noExternal: [/^@iapeer\/core/], minify: true, onSuccess: async () => shipScripts() },
   ),
 )

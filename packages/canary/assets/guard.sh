@@ -8,7 +8,7 @@
 # Inputs   those of record.sh except IAPEER_SERVER; IAPEER_SOCKET IAPEER_TMUX (absolute path) IAPEER_SCRIPT_PATH
 #          (where tools are) IAPEER_SETSID (absolute path, or empty); the rest of the environment is the server's. Standard
 #          input: the launcher writes `ready` when the server is what it should be, `failed` when the launch is given up
-# Output   `started <pid>:<token>` | `failed <reason>`; and `ended <wait status> <message>` when the server ended before it
+# Output   `server <pid>:<token>`, then `started` | `failed <reason>`; and `ended <wait status> <message>` when the server ended before it
 #          was ready; then standard output is let go
 # Exit     0 the server's end is settled, or the launch was given up; 1 not started
 
@@ -68,6 +68,7 @@ main() {
   . "$IAPEER_LIB/record.sh"
   . "$IAPEER_LIB/snapshot.sh"
   name_server $!
+  echo "server $SERVER"
   SOCKET=$IAPEER_SOCKET TMUX_BIN=$IAPEER_TMUX IAPEER_SERVER=$SERVER
   unset IAPEER_SOCKET IAPEER_TMUX IAPEER_SCRIPT_PATH IAPEER_SETSID
   settle_names
@@ -75,7 +76,7 @@ main() {
   if missing_tool; then give_up "no $m_tool in $PATH (set IAPEER_SCRIPT_PATH)"; fi
   take_lease "$STATE.lease" || give_up "cannot write in $STATE_DIR/canary"
   write_guard_state || give_up "cannot write $STATE"
-  echo "started $SERVER"
+  echo started
   write_baseline
   wait "$SERVER_PID"
   RC=$?

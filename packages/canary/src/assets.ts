@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +7,11 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { makePrivateFolder, writeFileAtomic } from '@iapeer/core/storage'
 import { readCanaryRecords, readIfThere } from './state-file.ts'
 
-const ASSETS = fileURLToPath(new URL('../assets/', import.meta.url))
+/** Beside the built code, or in the package of which this is the source. */
+const ASSETS =
+  ['./assets/', '../assets/']
+    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+    .find((path) => existsSync(path)) ?? ''
 const COPY_NAME = /^[0-9a-f]{16}$/
 /** A copy younger than this may belong to a recorder that is just being started. */
 const COPY_REST_MS = 3_600_000

@@ -1,12 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
-import type { RecordLayout } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { generationInputs } from './settle.ts'
 import { findTool, runTool, type StartedRecorder, scriptPath, startDetached } from './spawn.ts'
 import type { Launch } from './start-guarded.ts'
-import { type GenerationName, readCanaryRecord } from './state-file.ts'
 import { endServer, removeGeneration } from './undo.ts'
 
 /** How a server ended before it was ready. */
@@ -62,14 +60,22 @@ function guardFailed(reason: string): never {
   })
 }
 
-async function readStart(recorder: StartedRecorder, limitMs: number): Promise<ProcessId> {
+/** What a guard has said so far. */
+interface Said {
+  server: ProcessId | undefined
+}
+
+/** Reads `server <pid>:<token>` and then `started`; what it has learned is in `said` even when it fails. */
+async function readStart(recorder: StartedRecorder, limitMs: number, said: Said): Promise<ProcessId> {
   const late = new Promise<'late'>((resolve) => setTimeout(resolve, limitMs, 'late').unref())
-  const first = await Promise.race([recorder.lines.next(), late])
-  if (first === 'late') return guardFailed('it did not report in time')
-  const line = first.done === true ? '' : first.value
-  const server = line.startsWith('started ') ? parseProcessId(line.slice('started '.length)) : undefined
-  if (server !== undefined) return server
-  return guardFailed(line.replace(/^failed /, '') || 'it ended without a word')
+  for (;;) {
+    const next = await Promise.race([recorder.lines.next(), late])
+    if (next === 'late') return guardFailed('it did not report in time')
+    const line = next.done === true ? '' : next.value
+    if (line.startsWith('server ')) said.server = parseProcessId(line.slice('server '.length))
+    else if (line === 'started' && said.server !== undefined) return said.server
+    else return guardFailed(line.replace(/^failed /, '') || 'it ended without a word')
+  }
 }
 
 async function readEnd(recorder: StartedRecorder): Promise<EarlyEnd> {
@@ -83,18 +89,12 @@ async function readEnd(recorder: StartedRecorder): Promise<EarlyEnd> {
   return { waitStatus: waitStatus ?? 'unknown', message: message ?? '' }
 }
 
-/** A guard that never said that it has started may have started a server all the same: its state file tells. */
-async function endUnfinished(
-  recorder: StartedRecorder,
-  layout: RecordLayout,
-  name: GenerationName,
-): Promise<void> {
+/** Undoes what a guard has begun that never said that it has started. */
+async function endUnfinished(recorder: StartedRecorder, said: Said): Promise<void> {
   recorder.say('failed')
   recorder.endGroup()
-  const record = readCanaryRecord(layout, name)
-  if (record !== undefined && record !== 'corrupt') await endServer(record.server)
+  if (said.server !== undefined) await endServer(said.server)
   recorder.release()
-  await removeGeneration(layout, name)
 }
 
 /** Starts a guard and its server. @throws IapeerError `guard-failed`, `cannot-run` */
@@ -120,12 +120,13 @@ export async function startGuard(
     input: true,
   })
   const guard = await identifyProcess(recorder.pid)
-  const server = await readStart(recorder, Math.max(1, launch.deadline - performance.now())).catch(
-    async (error: unknown) => {
-      await endUnfinished(recorder, layout, { identity, gen: made.gen })
-      throw error
-    },
-  )
+  const said: Said = { server: undefined }
+  const limitMs = Math.max(1, launch.deadline - performance.now())
+  const server = await readStart(recorder, limitMs, said).catch(async (error: unknown) => {
+    await endUnfinished(recorder, said)
+    await removeGeneration(layout, { identity, gen: made.gen })
+    throw error
+  })
   if (guard === undefined) return guardFailed('it ended at once')
   const say = (word: 'ready' | 'failed'): void => {
     recorder.say(word)

@@ -153,9 +153,8 @@ describe('the guard stands apart from its server', () => {
       CLAIMED: '1',
       LINED: '1',
       IDENTITY: 'me',
-      PATH: '/usr/bin:/bin',
     }
-    const bob = await guarded(root, { env: { ...names, HOME: root.path } })
+    const bob = await guarded(root, { env: { ...names, HOME: root.path, PATH: '/usr/bin:/bin' } })
     const out = join(root.path, 'env')
     await bob.server.tmux('new-window', '-d', `env > ${out}; touch ${out}.done`)
     await until('the environment', () => existsSync(`${out}.done`))
