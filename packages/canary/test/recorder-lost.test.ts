@@ -186,11 +186,19 @@ describe('a stopped recorder', () => {
 describe('damaged files', () => {
   const statePath = (of: Watched): string => join(of.recordDir, 'state', 'canary', `${of.identity}-${of.gen}`)
 
+  const baselineOf = (of: Watched) =>
+    until(
+      'the baseline',
+      () =>
+        existsSync(`${statePath(of)}.baseline`) &&
+        readFileSync(`${statePath(of)}.baseline`, 'utf8').includes('cgroup_v1='),
+    )
+
   it('a corrupt state file is kept beside and made again, said, and stops nothing else', async () => {
     const root = newRoot()
     const bob = await watched(root)
     const eve = await watched(root, { identity: 'claude-eve', socketPath: root.socket('e') })
-    await until('the baseline', () => existsSync(`${statePath(bob)}.baseline`))
+    await baselineOf(bob)
     const before = recordOf(bob)
     writeFileSync(statePath(bob), '\u0000garbage\n')
     const findings = await reconcile(bob)
@@ -208,7 +216,7 @@ describe('damaged files', () => {
 
   it('a corrupt state file of a dead recorder and a dead server still becomes one recorder-lost', async () => {
     const bob = await watched(newRoot())
-    await until('the baseline', () => existsSync(`${statePath(bob)}.baseline`))
+    await baselineOf(bob)
     await killRecorder(bob)
     bob.server.kill('SIGKILL')
     await bob.server.gone()
@@ -247,8 +255,14 @@ describe('records that were moved or shared', () => {
 
   it('what killed recorders leave behind is swept once it is old', async () => {
     const bob = await watched(newRoot())
+    const recorder = recordOf(bob)?.recorder.pid
     bob.server.kill('SIGKILL')
     await deathOf(bob)
+    await until(
+      'the recorder to go',
+      () =>
+        !existsSync(`/proc/${recorder}`) || /\) Z /.test(readFileSync(`/proc/${recorder}/stat`, 'latin1')),
+    )
     const folder = join(bob.recordDir, 'state', 'canary')
     const key = `${bob.identity}-${bob.gen}`
     const old = (name: string): void => {
