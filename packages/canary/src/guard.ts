@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { identifyProcess, type ProcessId, parseProcessId } from '@iapeer/core/process'
+import type { Launch } from './launch.ts'
 import { generationInputs } from './settle.ts'
 import { findTool, runTool, type StartedRecorder, scriptPath, startDetached } from './spawn.ts'
-import type { Launch } from './start-guarded.ts'
 import { endServer, removeGeneration } from './undo.ts'
 
 /** How a server ended before it was ready. */
-export interface EarlyEnd {
+interface EarlyEnd {
   readonly waitStatus: string
   /** The first line that tmux printed. */
   readonly message: string

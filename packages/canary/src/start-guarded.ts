@@ -2,12 +2,12 @@ import { lstat, rm, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
-import type { RecordLayout } from '@iapeer/core/paths'
 import { identifyProcess, observeProcess, type ProcessId, readBoot } from '@iapeer/core/process'
 import { installAssets, makeFolders } from './assets.ts'
 import { signalProcess, waitFor } from './end-process.ts'
 import { ensureCanary } from './ensure-canary.ts'
 import { type Guard, startGuard } from './guard.ts'
+import type { Launch } from './launch.ts'
 import { logLifecycle } from './log.ts'
 import { type CanaryOptions, checkedPlace, checkSocketPath, recordsAreOff, socketIdOf } from './place.ts'
 import { reconcileRecords } from './reconcile.ts'
@@ -46,18 +46,6 @@ export interface GuardedServer {
 
 const DEFAULT_TIMEOUT_MS = 5_000
 const LONGEST_TIMEOUT_MS = 3_600_000
-
-export interface Launch {
-  readonly identity: string
-  readonly layout: RecordLayout
-  readonly socketPath: string
-  readonly tmux: string
-  readonly env: NodeJS.ProcessEnv
-  readonly cwd: string
-  readonly configFile: string | undefined
-  /** When the start is given up, by performance.now(). */
-  readonly deadline: number
-}
 
 function refuse(code: string, message: string, hint: string, cause?: unknown): never {
   throw new IapeerError(message, { code, hint, cause })

@@ -18,6 +18,7 @@ import {
   exits,
   expectSilence,
   fixturePath,
+  guarded,
   lifecycle,
   linesOf,
   recordOf,
@@ -34,297 +35,315 @@ const intentPath = (of: Watched): string => join(of.recordDir, 'state', 'intent'
 const target = (of: Watched) => ({ identity: of.identity, gen: of.gen, recordDir: of.recordDir })
 const words = { by: 'test', why: 'teardown' }
 
-describe('a deliberate teardown is silent', () => {
-  it('and leaves no process and no state behind', async () => {
-    const bob = await watched(newRoot())
-    const recorder = recordOf(bob)?.recorder.pid
-    await tearDown(bob)
-    await expectSilence(bob)
-    await until('the recorder to go', () => !existsSync(`/proc/${recorder}`))
-  })
+describe.each([
+  { mode: 'watch', arm: watched, killed: 'server-vanished' },
+  { mode: 'guard', arm: guarded, killed: 'killed' },
+])('in mode $mode', ({ arm, killed }) => {
+  describe('a deliberate teardown is silent', () => {
+    it('and leaves no process and no state behind', async () => {
+      const bob = await arm(newRoot())
+      const recorder = recordOf(bob)?.recorder.pid
+      await tearDown(bob)
+      await expectSilence(bob)
+      await until('the recorder to go', () => !existsSync(`/proc/${recorder}`))
+    })
 
-  it('under heavy load', async () => {
-    const root = newRoot()
-    for (let job = 0; job < 8; job++) {
-      const busy = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
-      root.track(() => busy.kill('SIGKILL'))
-    }
-    const peers = await Promise.all(
-      ['a', 'b', 'c', 'd', 'e', 'f'].map((name) =>
-        watched(root, { identity: `claude-${name}`, socketPath: root.socket(name) }),
-      ),
-    )
-    await Promise.all(peers.map(tearDown))
-    for (const peer of peers) await expectSilence(peer)
-  })
+    it('under heavy load', async () => {
+      const root = newRoot()
+      for (let job = 0; job < 8; job++) {
+        const busy = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
+        root.track(() => busy.kill('SIGKILL'))
+      }
+      const peers = await Promise.all(
+        ['a', 'b', 'c', 'd', 'e', 'f'].map((name) =>
+          arm(root, { identity: `claude-${name}`, socketPath: root.socket(name) }),
+        ),
+      )
+      await Promise.all(peers.map(tearDown))
+      for (const peer of peers) await expectSilence(peer)
+    })
 
-  it('with the recorder stopped (SIGSTOP) for 5 s around it', async () => {
-    const bob = await watched(newRoot())
-    const recorder = recordOf(bob)?.recorder.pid ?? 0
-    process.kill(recorder, 'SIGSTOP')
-    await tearDown(bob)
-    await new Promise((resolve) => setTimeout(resolve, 5_000))
-    process.kill(recorder, 'SIGCONT')
-    await expectSilence(bob)
-  })
-
-  it('when the declarer is killed between the kill and `done`', async () => {
-    const bob = await watched(newRoot())
-    const declarer = startFixture('declare.mjs', target(bob))
-    await linesOf(declarer)('declared')
-    await bob.server.tmux('kill-server')
-    await bob.server.gone()
-    // The recorder has looked by now: the declarer lived when the server ended.
-    await new Promise((resolve) => setTimeout(resolve, 150))
-    declarer.kill('SIGKILL')
-    await expectSilence(bob)
-    await reconcile(bob)
-    await expectSilence(bob)
-  })
-
-  it('when the recorder was killed before the teardown', async () => {
-    const bob = await watched(newRoot())
-    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGKILL')
-    await tearDown(bob)
-    await reconcile(bob)
-    await expectSilence(bob)
-  })
-})
-
-describe('a teardown that does not happen leaves the watch as it was', () => {
-  it('one that fails withdraws its intent; a later death is recorded', async () => {
-    const bob = await watched(newRoot())
-    expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
-    expect(await withdrawIntent(target(bob))).toEqual({ state: 'withdrawn' })
-    expect(await statusOf(bob)).toMatchObject({ state: 'armed' })
-    bob.server.kill('SIGTERM')
-    await deathOf(bob)
-    expect(await withdrawIntent(target(bob))).toEqual({ state: 'none' })
-  })
-
-  it('a declarer that died before it tore anything down is withdrawn; a later real death is recorded', async () => {
-    const bob = await watched(newRoot())
-    const declarer = startFixture('declare.mjs', target(bob))
-    await linesOf(declarer)('declared')
-    declarer.kill('SIGKILL')
-    await exited(declarer)
-    bob.server.kill('SIGKILL')
-    await deathOf(bob)
-    expect(lifecycle(bob.recordDir)).toContainEqual(
-      expect.objectContaining({ state: 'intent-withdrawn', reason: 'abandoned' }),
-    )
-    expect(existsSync(intentPath(bob))).toBe(false)
-  })
-
-  it('reconcile withdraws an abandoned intent while the server lives', async () => {
-    const bob = await watched(newRoot())
-    const declarer = startFixture('declare.mjs', target(bob))
-    await linesOf(declarer)('declared')
-    declarer.kill('SIGKILL')
-    await exited(declarer)
-    await reconcile(bob)
-    expect(readFileSync(intentPath(bob), 'utf8')).toMatch(/^state=withdrawn\n/)
-    expect(lifecycle(bob.recordDir)).toContainEqual(
-      expect.objectContaining({ ev: 'intent', state: 'withdrawn', reason: 'declarer-gone' }),
-    )
-  })
-
-  it('an intent whose time is over is not believed', async () => {
-    const bob = await watched(newRoot())
-    await declareIntent({ ...target(bob), ...words, holdMs: 0 })
-    await new Promise((resolve) => setTimeout(resolve, 2_100))
-    bob.server.kill('SIGKILL')
-    await deathOf(bob)
-  })
-
-  it('withdrawing after the server has died all the same records that death', async () => {
-    const bob = await watched(newRoot())
-    await declareIntent({ ...target(bob), ...words })
-    bob.server.kill('SIGKILL')
-    await bob.server.gone()
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    expect(claimOf(bob)).toBeUndefined()
-    await withdrawIntent(target(bob))
-    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
-  })
-})
-
-describe('an intent comes too late or names another life', () => {
-  it('for a server that is dead already it is withdrawn, and the death recorded', async () => {
-    const bob = await watched(newRoot())
-    const recorder = recordOf(bob)?.recorder.pid ?? 0
-    process.kill(recorder, 'SIGSTOP')
-    bob.server.kill('SIGKILL')
-    await bob.server.gone()
-    expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
-    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
-    expect(existsSync(intentPath(bob))).toBe(false)
-  })
-
-  it('for a server that died with its recorder it is withdrawn, and the death recorded here', async () => {
-    const bob = await watched(newRoot())
-    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGKILL')
-    bob.server.kill('SIGKILL')
-    await bob.server.gone()
-    expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
-    expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost', mode: 'none' })
-  })
-
-  it('for a death that is recorded already it says so', async () => {
-    const bob = await watched(newRoot())
-    bob.server.kill('SIGKILL')
-    await deathOf(bob)
-    expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
-    expect(exits(bob.recordDir)).toHaveLength(1)
-    expect(existsSync(intentPath(bob))).toBe(false)
-  })
-
-  it('one of an earlier generation does not silence the next', async () => {
-    const root = newRoot()
-    const first = await watched(root)
-    await tearDown(first)
-    await expectSilence(first)
-    await declareIntent({ ...target(first), ...words })
-    await completeIntent(target(first))
-    const second = await watched(root)
-    expect(second.gen).not.toBe(first.gen)
-    second.server.kill('SIGKILL')
-    await deathOf(second)
-  })
-})
-
-describe('several declarers of one generation', () => {
-  it('a second one that comes when the first has ended the server does not undo its silence', async () => {
-    const bob = await watched(newRoot())
-    const recorder = recordOf(bob)?.recorder.pid ?? 0
-    process.kill(recorder, 'SIGSTOP')
-    const first = startFixture('declare.mjs', target(bob))
-    bob.root.track(() => first.kill('SIGKILL'))
-    await linesOf(first)('declared')
-    await bob.server.end()
-    expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
-    expect(await withdrawIntent(target(bob))).toEqual({ state: 'withdrawn' })
-    const said = linesOf(first)
-    first.stdin?.write('done\n')
-    await said('done')
-    process.kill(recorder, 'SIGCONT')
-    await expectSilence(bob)
-  })
-
-  it.each(['the recorder lives', 'the recorder is dead'])(
-    'a second one after `done` changes nothing (%s)',
-    async (which) => {
-      const bob = await watched(newRoot())
+    it('with the recorder stopped (SIGSTOP) for 5 s around it', async () => {
+      const bob = await arm(newRoot())
       const recorder = recordOf(bob)?.recorder.pid ?? 0
-      process.kill(recorder, which === 'the recorder lives' ? 'SIGSTOP' : 'SIGKILL')
+      process.kill(recorder, 'SIGSTOP')
+      await tearDown(bob)
+      await new Promise((resolve) => setTimeout(resolve, 5_000))
+      process.kill(recorder, 'SIGCONT')
+      await expectSilence(bob)
+    })
+
+    it('when the declarer is killed between the kill and `done`', async () => {
+      const bob = await arm(newRoot())
+      const declarer = startFixture('declare.mjs', target(bob))
+      await linesOf(declarer)('declared')
+      await bob.server.tmux('kill-server')
+      await bob.server.gone()
+      // The recorder has looked by now: the declarer lived when the server ended.
+      await new Promise((resolve) => setTimeout(resolve, 150))
+      declarer.kill('SIGKILL')
+      await expectSilence(bob)
+      await reconcile(bob)
+      await expectSilence(bob)
+    })
+
+    it('when the recorder was killed before the teardown', async () => {
+      const bob = await arm(newRoot())
+      process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGKILL')
+      await tearDown(bob)
+      await reconcile(bob)
+      await expectSilence(bob)
+    })
+  })
+
+  describe('a teardown that does not happen leaves the watch as it was', () => {
+    it('one that fails withdraws its intent; a later death is recorded', async () => {
+      const bob = await arm(newRoot())
+      expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
+      expect(await withdrawIntent(target(bob))).toEqual({ state: 'withdrawn' })
+      expect(await statusOf(bob)).toMatchObject({ state: 'armed' })
+      bob.server.kill('SIGTERM')
+      await deathOf(bob)
+      expect(await withdrawIntent(target(bob))).toEqual({ state: 'none' })
+    })
+
+    it('a declarer that died before it tore anything down is withdrawn; a later real death is recorded', async () => {
+      const bob = await arm(newRoot())
+      const declarer = startFixture('declare.mjs', target(bob))
+      await linesOf(declarer)('declared')
+      declarer.kill('SIGKILL')
+      await exited(declarer)
+      bob.server.kill('SIGKILL')
+      await deathOf(bob)
+      expect(lifecycle(bob.recordDir)).toContainEqual(
+        expect.objectContaining({ state: 'intent-withdrawn', reason: 'abandoned' }),
+      )
+      expect(existsSync(intentPath(bob))).toBe(false)
+    })
+
+    it('reconcile withdraws an abandoned intent while the server lives', async () => {
+      const bob = await arm(newRoot())
+      const declarer = startFixture('declare.mjs', target(bob))
+      await linesOf(declarer)('declared')
+      declarer.kill('SIGKILL')
+      await exited(declarer)
+      await reconcile(bob)
+      expect(readFileSync(intentPath(bob), 'utf8')).toMatch(/^state=withdrawn\n/)
+      expect(lifecycle(bob.recordDir)).toContainEqual(
+        expect.objectContaining({ ev: 'intent', state: 'withdrawn', reason: 'declarer-gone' }),
+      )
+    })
+
+    it('an intent whose time is over is not believed', async () => {
+      const bob = await arm(newRoot())
+      await declareIntent({ ...target(bob), ...words, holdMs: 0 })
+      await new Promise((resolve) => setTimeout(resolve, 2_100))
+      bob.server.kill('SIGKILL')
+      await deathOf(bob)
+    })
+
+    it('withdrawing after the server has died all the same records that death', async () => {
+      const bob = await arm(newRoot())
+      await declareIntent({ ...target(bob), ...words })
+      bob.server.kill('SIGKILL')
+      await bob.server.gone()
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      expect(claimOf(bob)).toBeUndefined()
+      await withdrawIntent(target(bob))
+      expect(await deathOf(bob)).toMatchObject({ cause: killed })
+    })
+  })
+
+  describe('an intent comes too late or names another life', () => {
+    it('for a server that is dead already it is withdrawn, and the death recorded', async () => {
+      const bob = await arm(newRoot())
+      const recorder = recordOf(bob)?.recorder.pid ?? 0
+      process.kill(recorder, 'SIGSTOP')
+      bob.server.kill('SIGKILL')
+      await bob.server.gone()
+      expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
+      expect(await deathOf(bob)).toMatchObject({ cause: killed })
+      expect(existsSync(intentPath(bob))).toBe(false)
+    })
+
+    it('for a server that died with its recorder it is withdrawn, and the death recorded here', async () => {
+      const bob = await arm(newRoot())
+      process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGKILL')
+      bob.server.kill('SIGKILL')
+      await bob.server.gone()
+      expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
+      expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost', mode: 'none' })
+    })
+
+    it('for a death that is recorded already it says so', async () => {
+      const bob = await arm(newRoot())
+      bob.server.kill('SIGKILL')
+      await deathOf(bob)
+      expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
+      expect(exits(bob.recordDir)).toHaveLength(1)
+      expect(existsSync(intentPath(bob))).toBe(false)
+    })
+
+    it('one of an earlier generation does not silence the next', async () => {
+      const root = newRoot()
+      const first = await arm(root)
+      await tearDown(first)
+      await expectSilence(first)
+      await declareIntent({ ...target(first), ...words })
+      await completeIntent(target(first))
+      const second = await arm(root)
+      expect(second.gen).not.toBe(first.gen)
+      second.server.kill('SIGKILL')
+      await deathOf(second)
+    })
+  })
+
+  describe('several declarers of one generation', () => {
+    it('a second one that comes when the first has ended the server does not undo its silence', async () => {
+      const bob = await arm(newRoot())
+      const recorder = recordOf(bob)?.recorder.pid ?? 0
+      process.kill(recorder, 'SIGSTOP')
+      const first = startFixture('declare.mjs', target(bob))
+      bob.root.track(() => first.kill('SIGKILL'))
+      await linesOf(first)('declared')
+      await bob.server.end()
+      expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
+      expect(await withdrawIntent(target(bob))).toEqual({ state: 'withdrawn' })
+      const said = linesOf(first)
+      first.stdin?.write('done\n')
+      await said('done')
+      process.kill(recorder, 'SIGCONT')
+      await expectSilence(bob)
+    })
+
+    it.each(['the recorder lives', 'the recorder is dead'])(
+      'a second one after `done` changes nothing (%s)',
+      async (which) => {
+        const bob = await arm(newRoot())
+        const recorder = recordOf(bob)?.recorder.pid ?? 0
+        process.kill(recorder, which === 'the recorder lives' ? 'SIGSTOP' : 'SIGKILL')
+        const first = startFixture('declare.mjs', target(bob))
+        bob.root.track(() => first.kill('SIGKILL'))
+        const said = linesOf(first)
+        await said('declared')
+        await bob.server.end()
+        first.stdin?.write('done\n')
+        await said('done')
+        expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
+        if (which === 'the recorder lives') process.kill(recorder, 'SIGCONT')
+        await completeIntent(target(bob))
+        await reconcile(bob)
+        await expectSilence(bob)
+      },
+    )
+
+    it('one that withdraws leaves the other its intent', async () => {
+      const bob = await arm(newRoot())
       const first = startFixture('declare.mjs', target(bob))
       bob.root.track(() => first.kill('SIGKILL'))
       const said = linesOf(first)
       await said('declared')
+      await declareIntent({ ...target(bob), ...words })
+      first.stdin?.write('withdraw\n')
+      await said('withdrawn')
       await bob.server.end()
-      first.stdin?.write('done\n')
-      await said('done')
-      expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
-      if (which === 'the recorder lives') process.kill(recorder, 'SIGCONT')
-      await completeIntent(target(bob))
-      await reconcile(bob)
+      expect(await completeIntent(target(bob))).toEqual({ state: 'done' })
       await expectSilence(bob)
-    },
-  )
+    })
 
-  it('one that withdraws leaves the other its intent', async () => {
-    const bob = await watched(newRoot())
-    const first = startFixture('declare.mjs', target(bob))
-    bob.root.track(() => first.kill('SIGKILL'))
-    const said = linesOf(first)
-    await said('declared')
-    await declareIntent({ ...target(bob), ...words })
-    first.stdin?.write('withdraw\n')
-    await said('withdrawn')
-    await bob.server.end()
-    expect(await completeIntent(target(bob))).toEqual({ state: 'done' })
-    await expectSilence(bob)
-  })
+    it('a reconcile beside a teardown whose declarer dies does not make it loud', async () => {
+      for (let round = 0; round < 3; round++) {
+        const bob = await arm(newRoot())
+        const declarer = startFixture('declare.mjs', target(bob))
+        await linesOf(declarer)('declared')
+        await bob.server.end()
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        const sweeps = Promise.all(
+          [0, 10, 20, 30].map((ms) =>
+            new Promise((resolve) => setTimeout(resolve, ms)).then(() => reconcile(bob)),
+          ),
+        )
+        await new Promise((resolve) => setTimeout(resolve, 15))
+        declarer.kill('SIGKILL')
+        await sweeps
+        await expectSilence(bob)
+      }
+    })
 
-  it('a reconcile beside a teardown whose declarer dies does not make it loud', async () => {
-    for (let round = 0; round < 3; round++) {
-      const bob = await watched(newRoot())
+    it('sweeping abandoned intents never takes a fresh one away', async () => {
+      const bob = await arm(newRoot())
       const declarer = startFixture('declare.mjs', target(bob))
       await linesOf(declarer)('declared')
-      await bob.server.end()
-      await new Promise((resolve) => setTimeout(resolve, 100))
-      const sweeps = Promise.all(
-        [0, 10, 20, 30].map((ms) =>
-          new Promise((resolve) => setTimeout(resolve, ms)).then(() => reconcile(bob)),
-        ),
-      )
-      await new Promise((resolve) => setTimeout(resolve, 15))
       declarer.kill('SIGKILL')
-      await sweeps
-      await expectSilence(bob)
-    }
-  })
-
-  it('sweeping abandoned intents never takes a fresh one away', async () => {
-    const bob = await watched(newRoot())
-    const declarer = startFixture('declare.mjs', target(bob))
-    await linesOf(declarer)('declared')
-    declarer.kill('SIGKILL')
-    await exited(declarer)
-    for (let round = 0; round < 20; round++) {
-      const [declared] = await Promise.all([declareIntent({ ...target(bob), ...words }), reconcile(bob)])
-      expect(declared.state).toBe('declared')
-      expect(await withdrawIntent(target(bob))).toEqual({ state: 'withdrawn' })
-    }
-  })
-
-  it('nothing can be completed while the server lives', async () => {
-    const bob = await watched(newRoot())
-    await declareIntent({ ...target(bob), ...words })
-    expect(await completeIntent(target(bob))).toEqual({ state: 'server-alive' })
-    await withdrawIntent(target(bob))
-    bob.server.kill('SIGKILL')
-    await deathOf(bob)
-  })
-
-  it('a program that tears down the very server it runs in is silent, though its pane hangs up', async () => {
-    const root = newRoot()
-    for (let round = 0; round < 5; round++) {
-      const bob = await watched(root, { identity: `claude-b${round}`, socketPath: root.socket(`s${round}`) })
-      const request = JSON.stringify({ ...target(bob), socketPath: bob.server.socketPath })
-      await bob.server.tmux('new-window', '-d', process.execPath, fixturePath('end-own-server.mjs'), request)
-      await bob.server.gone()
-      await expectSilence(bob)
-    }
-  })
-})
-
-describe('what is written', () => {
-  it('is one KEY=VALUE a line with the words of the contract; texts cannot add a line', async () => {
-    const bob = await watched(newRoot())
-    await declareIntent({ ...target(bob), by: 'a\nstate=done', why: 'b\r\n=' })
-    const lines = readFileSync(intentPath(bob), 'utf8').trimEnd().split('\n')
-    expect(lines.map((line) => line.split('=')[0])).toEqual(['state', 'declarer', 'until', 'by', 'why', 'ts'])
-    expect(lines[0]).toBe('state=pending')
-    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGSTOP')
-    await bob.server.end()
-    await completeIntent(target(bob))
-    expect(readFileSync(intentPath(bob), 'utf8')).toMatch(/^state=done\n/)
-    process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGCONT')
-    await expectSilence(bob)
-  })
-
-  it('refuses a generation that is none', async () => {
-    const bob = await watched(newRoot())
-    await expect(declareIntent({ ...target(bob), ...words, holdMs: Number.NaN })).rejects.toMatchObject({
-      code: 'invalid-hold',
+      await exited(declarer)
+      for (let round = 0; round < 20; round++) {
+        const [declared] = await Promise.all([declareIntent({ ...target(bob), ...words }), reconcile(bob)])
+        expect(declared.state).toBe('declared')
+        expect(await withdrawIntent(target(bob))).toEqual({ state: 'withdrawn' })
+      }
     })
-    expect(() => generationPaths({ ...bob, gen: '../../x' })).toThrow(/not a generation/)
-    await expect(declareIntent({ ...target(bob), ...words, gen: '../../x' })).rejects.toMatchObject({
-      code: 'invalid-gen',
+
+    it('nothing can be completed while the server lives', async () => {
+      const bob = await arm(newRoot())
+      await declareIntent({ ...target(bob), ...words })
+      expect(await completeIntent(target(bob))).toEqual({ state: 'server-alive' })
+      await withdrawIntent(target(bob))
+      bob.server.kill('SIGKILL')
+      await deathOf(bob)
     })
-    expect(await ensureCanary({ ...bob, socketPath: bob.server.socketPath })).toMatchObject({
-      state: 'already',
+
+    it('a program that tears down the very server it runs in is silent, though its pane hangs up', async () => {
+      const root = newRoot()
+      for (let round = 0; round < 5; round++) {
+        const bob = await arm(root, { identity: `claude-b${round}`, socketPath: root.socket(`s${round}`) })
+        const request = JSON.stringify({ ...target(bob), socketPath: bob.server.socketPath })
+        await bob.server.tmux(
+          'new-window',
+          '-d',
+          process.execPath,
+          fixturePath('end-own-server.mjs'),
+          request,
+        )
+        await bob.server.gone()
+        await expectSilence(bob)
+      }
+    })
+  })
+
+  describe('what is written', () => {
+    it('is one KEY=VALUE a line with the words of the contract; texts cannot add a line', async () => {
+      const bob = await arm(newRoot())
+      await declareIntent({ ...target(bob), by: 'a\nstate=done', why: 'b\r\n=' })
+      const lines = readFileSync(intentPath(bob), 'utf8').trimEnd().split('\n')
+      expect(lines.map((line) => line.split('=')[0])).toEqual([
+        'state',
+        'declarer',
+        'until',
+        'by',
+        'why',
+        'ts',
+      ])
+      expect(lines[0]).toBe('state=pending')
+      process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGSTOP')
+      await bob.server.end()
+      await completeIntent(target(bob))
+      expect(readFileSync(intentPath(bob), 'utf8')).toMatch(/^state=done\n/)
+      process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGCONT')
+      await expectSilence(bob)
+    })
+
+    it('refuses a generation that is none', async () => {
+      const bob = await arm(newRoot())
+      await expect(declareIntent({ ...target(bob), ...words, holdMs: Number.NaN })).rejects.toMatchObject({
+        code: 'invalid-hold',
+      })
+      expect(() => generationPaths({ ...bob, gen: '../../x' })).toThrow(/not a generation/)
+      await expect(declareIntent({ ...target(bob), ...words, gen: '../../x' })).rejects.toMatchObject({
+        code: 'invalid-gen',
+      })
+      expect(await ensureCanary({ ...bob, socketPath: bob.server.socketPath })).toMatchObject({
+        state: 'already',
+      })
     })
   })
 })
