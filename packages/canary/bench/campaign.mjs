@@ -80,9 +80,14 @@ function readDeaths(recordDir) {
 
 const statePath = (life) => join(life.recordDir, 'state', 'canary', `${life.identity}-${life.gen}`)
 
-function judge(life, act, expected, deaths) {
+/** Looked at as soon as a generation is settled: only the newest 500 records are kept. */
+function snapshotIsWhole(life) {
+  const path = join(life.recordDir, 'server-deaths', `${life.identity}-${life.gen}.txt`)
+  return existsSync(path) && readFileSync(path, 'utf8').endsWith('\n--- end\n')
+}
+
+function judge({ life, act, expected, whole, settled }, deaths) {
   const mine = deaths.filter((line) => line.gen === life.gen && line.identity === life.identity)
-  const claim = join(life.recordDir, 'server-deaths', `${life.identity}-${life.gen}`)
   const faults = []
   const say = (kind) =>
     faults.push({
@@ -96,11 +101,8 @@ function judge(life, act, expected, deaths) {
   if (mine.length > 1) say('twice')
   else if (!expected.records.includes(mine.length)) say(mine.length === 0 ? 'missed' : 'false')
   for (const line of mine) if (!expected.causes.has(line.cause)) say('wrong cause')
-  if (
-    mine.length === 1 &&
-    !(existsSync(`${claim}.txt`) && readFileSync(`${claim}.txt`, 'utf8').endsWith('\n--- end\n'))
-  )
-    say('no whole snapshot')
+  if (mine.length === 1 && !whole) say('no whole snapshot')
+  if (!settled) say('not settled')
   return faults
 }
 
@@ -139,7 +141,7 @@ export async function runCampaign({ acts, servers, seed, only }) {
       const expected = await ACTS[step.name](life, generator(step.seed))
       await life.gone()
       const settled = await until('settling', () => !existsSync(statePath(life)))
-      lives.push({ life, act: step.name, expected, settled })
+      lives.push({ life, act: step.name, expected, settled, whole: snapshotIsWhole(life) })
     }
   }
   await Promise.all(Array.from({ length: servers }, worker))
@@ -148,12 +150,7 @@ export async function runCampaign({ acts, servers, seed, only }) {
   const recordDir = join(place.path, 'rec')
   for (let round = 0; round < 3; round++) await reconcile({ recordDir })
   const deaths = readDeaths(recordDir)
-  const faults = lives.flatMap(({ life, act, expected, settled }) => {
-    const found = judge(life, act, expected, deaths)
-    return settled
-      ? found
-      : [...found, { kind: 'not settled', act, mode: life.mode, number: life.number, gen: life.gen }]
-  })
+  const faults = lives.flatMap((one) => judge(one, deaths))
   await sleep(2_000)
   faults.push(...leftovers(place, recordDir))
   if (faults.length === 0) place.remove()
