@@ -30,7 +30,8 @@ bounded() {
   b_dog=$!
   wait "$b_job"
   b_code=$?
-  kill -KILL "$b_group$b_dog" 2>/dev/null
+  # One that has not come to lead its group yet is ended by itself.
+  { kill -KILL "$b_group$b_dog" || kill -KILL "$b_dog"; } 2>/dev/null
   wait "$b_dog" 2>/dev/null
   return $b_code
 }
@@ -214,6 +215,8 @@ snapshot_text() {
 
 # write_snapshot: 0 written, 1 not (the temporary file is removed, and a later reconcile tries again)
 write_snapshot() {
+  # When many die at once, everybody's line comes before anybody's snapshot.
+  renice -n 10 -p $$ >/dev/null 2>&1
   [ -n "${CGROUP_V2+set}" ] || read_baseline
   w_part=$SNAPSHOT.$$.part
   if { snapshot_text >"$w_part" && mv -f "$w_part" "$SNAPSHOT"; } 2>/dev/null; then return 0; fi

@@ -73,6 +73,8 @@ async function atOnce(count) {
   await sleep(200)
   const killed = clock()
   for (const { serverPid } of started) process.kill(serverPid, 'SIGKILL')
+  // Nothing is polled meanwhile: the files keep their times, and the processors are the recorders'.
+  await sleep(2_500)
   const found = await Promise.all(started.map(({ name, gen }) => timesOf(place.path, name, gen, killed)))
   place.remove()
   return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
