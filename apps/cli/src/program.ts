@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
+import { usageError } from './exit-code.ts'
 
 function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
@@ -28,8 +29,13 @@ export function buildProgram(): Command {
     .exitOverride()
     .showHelpAfterError('(iapeer --help shows what there is)')
     .addHelpText('after', AFTER)
-    .allowExcessArguments(false)
-    .action(async () => (await import('./commands/overview.ts')).overview())
+    .allowExcessArguments()
+    .action(async (_options, command: Command) => {
+      const [word] = command.args
+      if (word !== undefined)
+        throw usageError(`no such command: ${word}`, 'iapeer --help shows what there is.')
+      await (await import('./commands/overview.ts')).overview()
+    })
 
   program
     .command('watch')

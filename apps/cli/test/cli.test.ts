@@ -178,7 +178,7 @@ describe('a person who is new', () => {
   })
 
   it.each([
-    [['nonsense'], 2, /too many arguments|unknown command/],
+    [['nonsense'], 2, /no such command: nonsense\n {2}iapeer --help/],
     [['watch', '--nope'], 2, /unknown option '--nope'/],
     [['watch', 'a', 'b'], 2, /too many arguments/],
     [['watch', ''], 2, /the socket path is empty/],

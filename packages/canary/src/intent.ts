@@ -125,8 +125,10 @@ export async function completeIntent(target: IntentTarget): Promise<IntentResult
   const [intent] = await ownPending(place.layout, place.name)
   if (intent === undefined) return { state: 'none' }
   if ((await serverLiveness(place)) === 'alive') return { state: 'server-alive' }
-  if (readCanaryRecord(place.layout, place.name) === undefined) await rm(intent.path, { force: true })
-  else await setIntentState(intent, 'done')
+  const settled = (): boolean => readCanaryRecord(place.layout, place.name) === undefined
+  if (!settled()) await setIntentState(intent, 'done')
+  // Who settles removes the state before the intents: what was written after that would stay behind.
+  if (settled()) await rm(intent.path, { force: true })
   await logIntent(place, intent, 'done')
   holdHangups.release()
   return { state: 'done' }

@@ -18,6 +18,7 @@ import {
   exits,
   expectSilence,
   fixturePath,
+  goOn,
   guarded,
   lifecycle,
   linesOf,
@@ -69,7 +70,7 @@ describe.each([
       process.kill(recorder, 'SIGSTOP')
       await tearDown(bob)
       await new Promise((resolve) => setTimeout(resolve, 5_000))
-      process.kill(recorder, 'SIGCONT')
+      goOn(recorder)
       await expectSilence(bob)
     })
 
@@ -212,7 +213,7 @@ describe.each([
       const said = linesOf(first)
       first.stdin?.write('done\n')
       await said('done')
-      process.kill(recorder, 'SIGCONT')
+      goOn(recorder)
       await expectSilence(bob)
     })
 
@@ -230,7 +231,7 @@ describe.each([
         first.stdin?.write('done\n')
         await said('done')
         expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
-        if (which === 'the recorder lives') process.kill(recorder, 'SIGCONT')
+        if (which === 'the recorder lives') goOn(recorder)
         await completeIntent(target(bob))
         await reconcile(bob)
         await expectSilence(bob)
@@ -328,7 +329,7 @@ describe.each([
       await bob.server.end()
       await completeIntent(target(bob))
       expect(readFileSync(intentPath(bob), 'utf8')).toMatch(/^state=done\n/)
-      process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGCONT')
+      goOn(recordOf(bob)?.recorder.pid ?? 1)
       await expectSilence(bob)
     })
 

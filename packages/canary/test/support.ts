@@ -229,3 +229,12 @@ export async function killRecorder(of: Watched): Promise<void> {
     () => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')),
   )
 }
+
+/** Lets a stopped process go on; it may have been continued, and have ended, already. */
+export function goOn(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT')
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ESRCH' })
+  }
+}
