@@ -119,7 +119,7 @@ describe.each([
       expect(lifecycle(bob.recordDir)).toContainEqual(
         expect.objectContaining({ state: 'intent-withdrawn', reason: 'abandoned' }),
       )
-      expect(existsSync(intentPath(bob))).toBe(false)
+      await until('the intent to be forgotten', () => !existsSync(intentPath(bob)))
     })
 
     it('reconcile withdraws an abandoned intent while the server lives', async () => {
@@ -164,7 +164,7 @@ describe.each([
       await bob.server.gone()
       expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
       expect(await deathOf(bob)).toMatchObject({ cause: killed })
-      expect(existsSync(intentPath(bob))).toBe(false)
+      await until('the intent to be forgotten', () => !existsSync(intentPath(bob)))
     })
 
     it('for a server that died with its recorder it is withdrawn, and the death recorded here', async () => {
@@ -182,7 +182,7 @@ describe.each([
       await deathOf(bob)
       expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
       expect(exits(bob.recordDir)).toHaveLength(1)
-      expect(existsSync(intentPath(bob))).toBe(false)
+      await until('the intent to be forgotten', () => !existsSync(intentPath(bob)))
     })
 
     it('one of an earlier generation does not silence the next', async () => {
