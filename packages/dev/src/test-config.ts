@@ -11,6 +11,8 @@ export function packageTests(name: string) {
       hookTimeout: 30_000,
       teardownTimeout: 20_000,
       pool: 'forks',
+      // Shared build machines stall for seconds; a second failure is one. The report names what needed it.
+      retry: process.env['CI'] === undefined ? 0 : 1,
       maxWorkers: 3,
       reporters: ['default', 'json'],
       outputFile: { json: 'node_modules/.cache/test-report.json' },
