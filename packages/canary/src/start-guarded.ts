@@ -310,9 +310,12 @@ export async function startGuardedServer(options: GuardedServerOptions): Promise
     deadline: performance.now() + timeoutMs,
   }
   try {
-    const folder = await stat(launch.cwd).catch(() => undefined)
+    const folder = await stat(launch.cwd).catch((error: unknown) => {
+      if (errnoOf(error) === undefined) throw error
+      return undefined
+    })
     if (folder?.isDirectory() !== true)
-      refuse('cwd-missing', `there is no folder ${launch.cwd}`, 'Make it, or name another cwd.')
+      refuse('cwd-missing', `${launch.cwd} is no folder that can be used`, 'Make it, or name another cwd.')
     if (recordsAreOff()) return await startWatched(launch)
     return (await isOldTmux(launch)) ? await startWatched(launch) : await startGuarded(launch)
   } catch (error) {
