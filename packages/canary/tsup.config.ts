@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { minify } from 'terser'
 import { defineConfig } from 'tsup'
 import { packageBuild } from '../dev/src/build.ts'
 
@@ -12,6 +13,15 @@ function shipScripts(): void {
   }
 }
 
+/** What esbuild has minified, once more: it leaves about two percent on the table. */
+async function minifyMore(): Promise<void> {
+  for (const name of readdirSync('dist').filter((one) => one.endsWith('.js'))) {
+    const options = { module: true, ecma: 2020, compress: { passes: 3 } } as const
+    const { code } = await minify(readFileSync(`dist/${name}`, 'utf8'), options)
+    if (code !== undefined) writeFileSync(`dist/${name}`, code)
+  }
+}
+
 // core is bundled: people install this package alone, so it has no dependency at all once published, and little to fetch:
 // under 30 kB packed, for which scripts and types are shipped without the comments that their sources have.
 export default defineConfig(
@@ -21,7 +31,10 @@ export default defineConfig(
       noExternal: [/^@iapeer\/core/],
       minify: true,
       dts: { compilerOptions: { ignoreDeprecations: '6.0', removeComments: true } },
-      onSuccess: async () => shipScripts(),
+      onSuccess: async () => {
+        shipScripts()
+        await minifyMore()
+      },
     },
   ),
 )

@@ -4,11 +4,15 @@ import { packageBuild } from '../dev/src/build.ts'
 export default defineConfig(
   packageBuild({
     index: 'src/index.ts',
+    envelope: 'src/codec/envelope/index.ts',
     errors: 'src/errors.ts',
     identity: 'src/identity/index.ts',
     logfmt: 'src/codec/logfmt.ts',
+    names: 'src/names/index.ts',
     paths: 'src/paths/index.ts',
     process: 'src/process/index.ts',
+    profile: 'src/profile/index.ts',
+    registry: 'src/registry/index.ts',
     storage: 'src/storage/index.ts',
   }),
 )

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { errnoOf } from '@iapeer/core/errors'
 import { iapeerRoot, rootRecordPlace } from '@iapeer/core/paths'
+import { readLog } from '@iapeer/core/storage'
 import {
   type ExitRecord,
   type Findings,
@@ -27,7 +28,7 @@ async function textOf(path: string): Promise<string> {
 
 /** Every recorded death, in the order of recording. */
 export async function readDeaths(): Promise<readonly ExitRecord[]> {
-  return parseExitsLog(await textOf(recordPaths(place()).exitsLog)).records
+  return parseExitsLog(readLog(recordPaths(place()).exitsLog)).records
 }
 
 /** Beside `<identity>-<gen>.txt` lies `<identity>-<gen>.witness`, when somebody was seen. */

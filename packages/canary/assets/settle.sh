@@ -47,7 +47,11 @@ wait_for_recorder() {
   done
 }
 
-line_there() { [ -n "$(sed -n "/ identity=$IDENTITY gen=$GEN .* forensics=./p" "$RECORD_DIR/exits.log" 2>/dev/null)" ]; }
+# The line may have been rotated since.
+line_there() {
+  l_log=$RECORD_DIR/exits.log
+  [ -n "$(sed -n "/ identity=$IDENTITY gen=$GEN .* forensics=./p" "$l_log" "$l_log.1" "$l_log.2" "$l_log.3" "$l_log.4" "$l_log.5" 2>/dev/null)" ]
+}
 
 snapshot_there() { [ "$(sed -n '$p' "$SNAPSHOT" 2>/dev/null)" = '--- end' ]; }
 

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { makePrivateFolder, writeFileAtomic } from '@iapeer/core/storage'
+import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
 import { readCanaryRecords, readIfThere } from './state-file.ts'
 
 /** Beside the built code, or in the package of which this is the source. */
@@ -42,7 +42,7 @@ export async function installAssets(layout: RecordLayout): Promise<string> {
   await makePrivateFolder(folder)
   for (const [index, name] of names.entries()) {
     const content = contents[index] ?? ''
-    if (readIfThere(join(folder, name)) !== content) await writeFileAtomic(join(folder, name), content)
+    if (readIfThere(join(folder, name)) !== content) await replaceFile(join(folder, name), content)
   }
   const touched = new Date()
   await utimes(folder, touched, touched)

@@ -2,7 +2,7 @@ import { readlinkSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { writeFileAtomic } from '@iapeer/core/storage'
+import { replaceFile } from '@iapeer/core/storage'
 import { logLifecycle } from './log.ts'
 import { type GenerationName, namesIn, parseKeyValues, readIfThere } from './state-file.ts'
 
@@ -37,7 +37,7 @@ export async function mendState(layout: RecordLayout, name: GenerationName): Pro
       `boot=${boot}`,
       `baseline=${path}.baseline`,
     ]
-    await writeFileAtomic(path, `${lines.join('\n')}\n`)
+    await replaceFile(path, `${lines.join('\n')}\n`)
   }
   await logLifecycle(layout, {
     ev: 'canary',

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { formatProcessId, observeProcess, observeProcesses, type ProcessId } from '@iapeer/core/process'
-import { writeFileAtomic } from '@iapeer/core/storage'
+import { replaceFile } from '@iapeer/core/storage'
 import { endProcess, signalProcess, waitFor } from './end-process.ts'
 import { logLifecycle } from './log.ts'
 import { type CanaryOptions, checkedPlace, checkSocketPath } from './place.ts'
@@ -59,7 +59,7 @@ async function removeState(layout: RecordLayout, record: CanaryRecord): Promise<
  */
 async function askToLeave(layout: RecordLayout, record: CanaryRecord): Promise<void> {
   const marker = dismissalOf(layout, record)
-  await writeFileAtomic(marker, `${formatProcessId(record.recorder)}\n`)
+  await replaceFile(marker, `${formatProcessId(record.recorder)}\n`)
   if (record.mode === 'guard') return
   await signalProcess(record.recorder, 'SIGCONT')
   const gone = async (): Promise<boolean> => (await observeProcess(record.recorder)) === 'gone'

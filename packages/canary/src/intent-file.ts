@@ -8,7 +8,7 @@ import {
   type ProcessId,
   parseProcessId,
 } from '@iapeer/core/process'
-import { writeFileAtomic, writeFileNew } from '@iapeer/core/storage'
+import { makeFile, replaceFile } from '@iapeer/core/storage'
 import { type GenerationName, parseKeyValues, readIfThere } from './state-file.ts'
 
 /**
@@ -91,7 +91,7 @@ export async function addIntent(
   for (let number = 1; ; number++) {
     const path = intentPath(layout, name, number)
     try {
-      await writeFileNew(path, intentText('pending', declarer, fields))
+      await makeFile(path, intentText('pending', declarer, fields))
       return { path, state: 'pending', declarer, ...fields }
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') throw error
@@ -101,7 +101,7 @@ export async function addIntent(
 
 export async function setIntentState(intent: Intent, state: 'done' | 'withdrawn'): Promise<void> {
   const declarer = intent.declarer ?? (await thisProcess())
-  await writeFileAtomic(intent.path, intentText(state, declarer, intent))
+  await replaceFile(intent.path, intentText(state, declarer, intent))
 }
 
 /** The pending intents of this very process. */

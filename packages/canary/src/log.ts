@@ -1,16 +1,49 @@
-import { appendFile } from 'node:fs/promises'
 import { errnoOf } from '@iapeer/core/errors'
 import { formatLogfmt, type LogfmtInput } from '@iapeer/core/logfmt'
 import type { RecordLayout } from '@iapeer/core/paths'
+import { appendLog, type LogLimits, rotateLog } from '@iapeer/core/storage'
 
-const NOT_WRITABLE = new Set(['ENOENT', 'ENOTDIR', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO'])
+const NOT_WRITABLE = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EACCES',
+  'EPERM',
+  'EIO',
+  'ELOOP',
+])
 
-/** One line in lifecycle.log. A log that cannot be written changes nothing: the caller's result carries the state. */
-export async function logLifecycle(layout: RecordLayout, fields: LogfmtInput): Promise<void> {
-  const line = `${formatLogfmt({ ts: new Date().toISOString(), ...fields })}\n`
+/** A whole number above 0 from the environment; anything else counts as unset. */
+function limitOf(name: string): number | undefined {
+  const text = process.env[name] ?? ''
+  return /^[1-9]\d{0,11}$/.test(text) ? Number(text) : undefined
+}
+
+function lifecycleLimits(): LogLimits {
+  const maxBytes = limitOf('IAPEER_LIFECYCLE_LOG_MAX_BYTES')
+  const keep = limitOf('IAPEER_LIFECYCLE_LOG_KEEP')
+  return { ...(maxBytes === undefined ? {} : { maxBytes }), ...(keep === undefined ? {} : { keep }) }
+}
+
+/** A log that cannot be written changes nothing: the caller's result carries the state. */
+async function unlessUnwritable(write: () => Promise<unknown>): Promise<void> {
   try {
-    await appendFile(layout.lifecycleLog, line, { mode: 0o600 })
+    await write()
   } catch (error) {
     if (!NOT_WRITABLE.has(errnoOf(error) ?? '')) throw error
   }
+}
+
+/** One line in lifecycle.log. */
+export function logLifecycle(layout: RecordLayout, fields: LogfmtInput): Promise<void> {
+  const line = `${formatLogfmt({ ts: new Date().toISOString(), ...fields })}\n`
+  return unlessUnwritable(() => appendLog(layout.lifecycleLog, line, lifecycleLimits()))
+}
+
+/** The recorders append to both logs and rotate neither; this does, when one has grown: 5 x 5 MiB are kept. */
+export async function rotateLogs(layout: RecordLayout): Promise<void> {
+  await unlessUnwritable(() => rotateLog(layout.exitsLog))
+  await unlessUnwritable(() => rotateLog(layout.lifecycleLog, lifecycleLimits()))
 }

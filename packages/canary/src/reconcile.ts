@@ -3,6 +3,7 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
 import { collectAssets } from './assets.ts'
 import { mendState } from './corrupt-state.ts'
+import { rotateLogs } from './log.ts'
 import { checkedLayout, type RecordOptions, recordsAreOff } from './place.ts'
 import { pruneDeaths } from './prune.ts'
 import { seeSettled } from './recorder.ts'
@@ -108,6 +109,7 @@ export async function reconcile(options: RecordOptions): Promise<ReconcileFindin
   await sweepRecorderFiles(layout)
   await sweepParts(layout)
   await pruneDeaths(layout)
+  await rotateLogs(layout)
   await collectAssets(layout)
   return findings
 }

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, until } from '@iapeer/dev/testing'
+import { mayMount, type SmallDisk, smallDisk, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { ensureCanary, reconcile } from '../src/index.ts'
 import {
@@ -16,36 +16,15 @@ import {
 } from './support.ts'
 
 const newRoot = roots()
-const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 if (!mayMount)
   process.stderr.write('skipped: full and read-only folders need root on Linux (they mount a small tmpfs)\n')
 
 /** A root whose record folder is on a file system of 1 MiB of its own. */
-async function smallRoot(): Promise<
-  Root & { remount: (how: 'ro' | 'rw') => Promise<void>; fill: () => () => void }
-> {
+async function smallRoot(): Promise<Root & Pick<SmallDisk, 'remount' | 'fill'>> {
   const root = newRoot()
-  const disk = join(root.path, 'disk')
-  mkdirSync(disk)
-  expect((await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'iapeer-test', disk])).exitCode).toBe(0)
-  root.track(() => run('umount', ['-l', disk]))
-  // Refused while a recorder is writing its baseline.
-  const remount = async (how: 'ro' | 'rw'): Promise<void> => {
-    await until(
-      `remounting ${how}`,
-      async () => (await run('mount', ['-o', `remount,bind,${how}`, disk])).exitCode === 0,
-    )
-  }
-  const fill = (): (() => void) => {
-    const path = join(disk, 'filler')
-    try {
-      for (;;) writeFileSync(path, Buffer.alloc(4096), { flag: 'a' })
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'ENOSPC' })
-    }
-    return () => rmSync(path)
-  }
-  return { ...root, recordDir: join(disk, 'rec'), remount, fill }
+  const disk = await smallDisk(join(root.path, 'disk'))
+  root.track(disk.remove)
+  return { ...root, recordDir: join(disk.path, 'rec'), remount: disk.remount, fill: disk.fill }
 }
 
 async function watchedOn(root: Root): Promise<Watched> {

@@ -1,3 +1,4 @@
+export * from './codec/envelope/index.ts'
 export {
   formatLogfmt,
   formatLogfmtValue,
@@ -7,6 +8,9 @@ export {
 } from './codec/logfmt.ts'
 export { errnoOf, IapeerError, type IapeerErrorDetails } from './errors.ts'
 export * from './identity/index.ts'
+export * from './names/index.ts'
 export * from './paths/index.ts'
 export * from './process/index.ts'
+export * from './profile/index.ts'
+export * from './registry/index.ts'
 export * from './storage/index.ts'

@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { isIdentity, toIdentity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
-import { writeFileAtomic } from '@iapeer/core/storage'
+import { makePrivateFolder, writeFileAtomic } from '@iapeer/core/storage'
 import { type EnsureResult, ensureCanary } from '@iapeer/tmux'
 
 /** A server that is to be watched again whenever it runs and is not. */
@@ -36,7 +36,7 @@ function parseKept(identity: string, text: string): KeptWatch | undefined {
 
 /** Remembers a watch; the same identity is replaced. */
 export async function keepWatch(root: string, watch: KeptWatch): Promise<void> {
-  await mkdir(folderOf(root), { recursive: true, mode: 0o700 })
+  await makePrivateFolder(folderOf(root))
   const { identity, socketPath } = watch
   await writeFileAtomic(
     fileOf(root, identity),

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { isIdentity } from '@iapeer/core/identity'
 import { parseLogfmt } from '@iapeer/core/logfmt'
+import { readLog } from '@iapeer/core/storage'
 import { dismissCanary } from '../dismiss.ts'
 import { ensureCanary } from '../ensure-canary.ts'
 import { reconcile } from '../reconcile.ts'
@@ -79,12 +80,7 @@ function deathLine(line: string): string | undefined {
 
 async function deaths(call: Call): Promise<number> {
   await reconcile({ recordDir: call.recordDir })
-  let text = ''
-  try {
-    text = readFileSync(recordPaths({ recordDir: call.recordDir }).exitsLog, 'utf8')
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
-  }
+  const text = readLog(recordPaths({ recordDir: call.recordDir }).exitsLog)
   const lines = text.split('\n').flatMap((line) => deathLine(line) ?? [])
   print(lines.length === 0 ? 'no deaths recorded' : lines.join('\n'))
   return 0

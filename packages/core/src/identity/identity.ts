@@ -2,18 +2,54 @@ import { IapeerError } from '../errors.ts'
 
 declare const brand: unique symbol
 
+/** A peer's name, `^[a-z][a-z0-9-]{0,31}$`; unique on the host. */
+export type Personality = string & { readonly [brand]: 'Personality' }
+
+/** How a peer is present (`claude`, `codex`, `command`, ...), `^[a-z][a-z0-9]{0,31}$`: no dash. */
+export type Runtime = string & { readonly [brand]: 'Runtime' }
+
 /** `<runtime>-<personality>`, for example `claude-bob`; also the tmux session name of that peer. */
 export type Identity = string & { readonly [brand]: 'Identity' }
 
 export interface IdentityParts {
-  /** `^[a-z][a-z0-9]{0,31}$`: no dash, so an identity splits at its first dash. */
-  readonly runtime: string
-  /** `^[a-z][a-z0-9-]{0,31}$` */
-  readonly personality: string
+  readonly runtime: Runtime
+  readonly personality: Personality
 }
 
 const RUNTIME = /^[a-z][a-z0-9]{0,31}$/
 const PERSONALITY = /^[a-z][a-z0-9-]{0,31}$/
+
+export function isPersonality(text: unknown): text is Personality {
+  return typeof text === 'string' && PERSONALITY.test(text)
+}
+
+export function isRuntime(text: unknown): text is Runtime {
+  return typeof text === 'string' && RUNTIME.test(text)
+}
+
+/**
+ * Brands a text as a personality.
+ * @throws IapeerError `invalid-personality`
+ */
+export function toPersonality(text: string): Personality {
+  if (isPersonality(text)) return text
+  throw new IapeerError(`not a peer's name: ${JSON.stringify(text)}`, {
+    code: 'invalid-personality',
+    hint: 'Use a lower-case letter, then up to 31 lower-case letters, digits or dashes (bob, night-shift).',
+  })
+}
+
+/**
+ * Brands a text as a runtime.
+ * @throws IapeerError `invalid-runtime`
+ */
+export function toRuntime(text: string): Runtime {
+  if (isRuntime(text)) return text
+  throw new IapeerError(`not a runtime: ${JSON.stringify(text)}`, {
+    code: 'invalid-runtime',
+    hint: 'Use a lower-case letter, then up to 31 lower-case letters or digits, no dash (claude, codex, command).',
+  })
+}
 
 /** Splits an identity at its first dash; undefined when it breaks the rule. */
 export function parseIdentity(text: string): IdentityParts | undefined {
@@ -22,7 +58,7 @@ export function parseIdentity(text: string): IdentityParts | undefined {
   if (dash < 0) return undefined
   const runtime = text.slice(0, dash)
   const personality = text.slice(dash + 1)
-  return RUNTIME.test(runtime) && PERSONALITY.test(personality) ? { runtime, personality } : undefined
+  return isRuntime(runtime) && isPersonality(personality) ? { runtime, personality } : undefined
 }
 
 export function isIdentity(text: string): text is Identity {
@@ -37,6 +73,11 @@ export function toIdentity(text: string): Identity {
   if (isIdentity(text)) return text
   throw new IapeerError(`not an identity: ${JSON.stringify(text)}`, {
     code: 'invalid-identity',
-    hint: 'Use <runtime>-<personality>: lower-case letters and digits, a dash, then letters, digits or dashes (claude-bob).',
+    hint: 'Use <runtime>-<personality> in lower case: letters and digits, a dash, then dashes too (claude-bob).',
   })
+}
+
+/** `claude` and `bob` make `claude-bob`. */
+export function formatIdentity(parts: IdentityParts): Identity {
+  return toIdentity(`${parts.runtime}-${parts.personality}`)
 }

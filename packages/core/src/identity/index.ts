@@ -1,1 +1,8 @@
-export { type Identity, type IdentityParts, isIdentity, parseIdentity, toIdentity } from './identity.ts'
+export * from './identity.ts'
+export {
+  defaultIntelligence,
+  type Intelligence,
+  isLowerIntelligence,
+  readIntelligence,
+} from './intelligence.ts'
+export { type PeerEnv, peerEnv } from './peer-env.ts'

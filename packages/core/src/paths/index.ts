@@ -1,2 +1,2 @@
 export { type RecordLayout, type RecordPlace, recordLayout } from './record-layout.ts'
-export { iapeerRoot, rootRecordPlace } from './root-layout.ts'
+export { iapeerRoot, type RootLayout, rootLayout, rootRecordPlace } from './root-layout.ts'

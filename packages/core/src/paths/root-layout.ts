@@ -1,6 +1,30 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { RecordPlace } from './record-layout.ts'
+import { type RecordLayout, type RecordPlace, recordLayout } from './record-layout.ts'
+
+/** Every path under a root, absolute. Folders are 0700, files 0600. */
+export interface RootLayout {
+  readonly root: string
+  /** `peers-profiles.json`, the registry. */
+  readonly registry: string
+  /** Default homes, `peers/<name>`. */
+  readonly peersDir: string
+  /** A symbolic link to each home, `<personality>`: from these a lost registry is rebuilt. */
+  readonly homesDir: string
+  /** Sockets; `IAPEER_SOCK_DIR` overrides it. */
+  readonly socketDir: string
+  readonly lifecycleStateDir: string
+  readonly records: RecordLayout
+  readonly deliveryLog: string
+  /** Pane logs, `<identity>.log`. */
+  readonly paneLogDir: string
+  readonly hooksDir: string
+  readonly runtimesDir: string
+  readonly pluginsDir: string
+  readonly cacheDir: string
+  /** Every folder that a root has from the start, parents first. */
+  readonly folders: readonly string[]
+}
 
 /** The root folder: `$IAPEER_ROOT`, else `~/.iapeer`. */
 export function iapeerRoot(env: NodeJS.ProcessEnv = process.env): string {
@@ -11,4 +35,39 @@ export function iapeerRoot(env: NodeJS.ProcessEnv = process.env): string {
 /** Where the recorders of a root keep their files. */
 export function rootRecordPlace(root: string): Required<RecordPlace> {
   return { recordDir: join(root, 'logs', 'iapeer'), stateDir: join(root, 'state'), libDir: join(root, 'lib') }
+}
+
+/** The layout of a root, from its path and the environment; nothing is made or looked at. */
+export function rootLayout(root: string, env: NodeJS.ProcessEnv = process.env): RootLayout {
+  const base = resolve(root)
+  const at = (...parts: string[]): string => join(base, ...parts)
+  const records = recordLayout(rootRecordPlace(base))
+  const sockets = env['IAPEER_SOCK_DIR']
+  const socketDir = sockets === undefined || sockets === '' ? at('run') : resolve(sockets)
+  const named = {
+    peersDir: at('peers'),
+    homesDir: at('state', 'homes'),
+    lifecycleStateDir: at('state', 'lifecycle'),
+    paneLogDir: at('logs', 'lifecycle'),
+    hooksDir: at('hooks'),
+    runtimesDir: at('runtimes'),
+    pluginsDir: at('plugins'),
+    cacheDir: at('cache'),
+  }
+  const recorded = [
+    records.recordDir,
+    records.deathsDir,
+    records.canaryDir,
+    records.intentDir,
+    records.libDir,
+  ]
+  return {
+    root: base,
+    registry: at('peers-profiles.json'),
+    socketDir,
+    records,
+    deliveryLog: join(records.recordDir, 'delivery.log'),
+    ...named,
+    folders: [base, at('logs'), at('state'), socketDir, ...Object.values(named), ...recorded],
+  }
 }

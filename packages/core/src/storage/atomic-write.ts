@@ -1,68 +1,51 @@
-import { constants } from 'node:fs'
-import { link, open, rename, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { errnoOf } from '../errors.ts'
+import { basename } from 'node:path'
+import { IapeerError } from '../errors.ts'
+import { containedPath } from './contained-path.ts'
+import { makeFile, replaceFile } from './replace-file.ts'
 
-let written = 0
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } catch (error) {
-    // Some file systems refuse fsync on a folder; the rename itself is still atomic.
-    const code = errnoOf(error)
-    if (code !== 'EINVAL' && code !== 'ENOTSUP' && code !== 'EPERM') throw error
-  } finally {
-    await folder.close()
-  }
+export interface WriteOptions {
+  /**
+   * The folder that the file must lie in when every symbolic link on the way is resolved; a link that stays inside is
+   * followed and kept, one that leads out is refused. Without it a link at `path` itself is replaced by the file.
+   */
+  readonly within?: string
 }
 
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await unlink(path)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
-  }
+/** Files with one writer of their own, which holds a lock when it writes. */
+const RESERVED = /^peers-profiles\.json$/i
+
+function refuseReserved(path: string): void {
+  if (!RESERVED.test(basename(path))) return
+  throw new IapeerError(`${path} is written by the registry alone`, {
+    code: 'reserved-file',
+    hint: 'Use the functions of @iapeer/core/registry, which hold its lock.',
+  })
 }
 
-/** Writes and fsyncs a temporary file beside `path`, then lets `place` give it its name; it never stays behind. */
-async function writeBeside(
-  path: string,
-  content: string,
-  place: (temporary: string) => Promise<void>,
-): Promise<void> {
-  written++
-  const temporary = `${path}.${process.pid}.${Date.now().toString(36)}${written}.tmp`
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-  try {
-    const file = await open(temporary, flags, 0o600)
-    try {
-      await file.writeFile(content)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await place(temporary)
-  } finally {
-    await removeIfThere(temporary)
-  }
-  await syncFolder(dirname(path))
+async function targetOf(path: string, { within }: WriteOptions): Promise<string> {
+  return within === undefined ? path : containedPath(path, within)
 }
 
 /**
- * Replaces a file as a whole: temporary file beside it (mode 0600), fsync, rename, fsync of the folder.
- * A reader sees the old content or the new, never a part; on any error the old file stays.
- * @throws the Node system error (`ENOSPC`, `EROFS`, ...)
+ * Replaces a file as a whole: temporary file beside it, fsync, rename, fsync of the folder. A new file is 0600, an
+ * existing one keeps its mode. A reader sees the old content or the new, never a part; on any error the old file stays.
+ * @throws the Node system error (`ENOSPC`, `EROFS`, ...); IapeerError `outside-root`, `reserved-file`
  */
-export function writeFileAtomic(path: string, content: string): Promise<void> {
-  return writeBeside(path, content, (temporary) => rename(temporary, path))
+export async function writeFileAtomic(
+  path: string,
+  content: string,
+  options: WriteOptions = {},
+): Promise<void> {
+  refuseReserved(path)
+  await replaceFile(await targetOf(path, options), content)
 }
 
 /**
  * Makes a file as a whole, as {@link writeFileAtomic} does, unless there is one of that name.
- * @throws the Node system error; `EEXIST` when there is one, which stays as it is
+ * @throws the Node system error; `EEXIST` when there is one, which stays as it is; IapeerError `outside-root`,
+ *   `reserved-file`
  */
-export function writeFileNew(path: string, content: string): Promise<void> {
-  return writeBeside(path, content, (temporary) => link(temporary, path))
+export async function writeFileNew(path: string, content: string, options: WriteOptions = {}): Promise<void> {
+  refuseReserved(path)
+  await makeFile(await targetOf(path, options), content)
 }

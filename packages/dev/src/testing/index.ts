@@ -1,5 +1,6 @@
 export { asyncCleanups } from './cleanups.ts'
 export { privateFolder } from './private-folder.ts'
 export { type Finished, run } from './run.ts'
+export { mayMount, type SmallDisk, smallDisk } from './small-disk.ts'
 export { serverAt, startServer, type TestServer } from './tmux-server.ts'
 export { until } from './until.ts'

@@ -1,0 +1,68 @@
+import type { Personality, Runtime } from '../../identity/identity.ts'
+import type { Intelligence } from '../../identity/intelligence.ts'
+
+/** Limits of one envelope; characters are Unicode code points. */
+export const ENVELOPE_LIMITS = {
+  messageCharacters: 16_000,
+  topicCharacters: 200,
+  attachments: 20,
+  /** Bytes of one path: the longest that Linux knows. */
+  attachmentCharacters: 4_096,
+} as const
+
+/** A message between peers. */
+export interface Envelope {
+  readonly fromPersonality: Personality
+  readonly fromRuntime: Runtime
+  /** Undefined where the sender did not say, or said nothing known. */
+  readonly fromIntelligence?: Intelligence | undefined
+  /** Local ISO time with offset (`2026-06-10T17:42:07+02:00`); in a compact envelope of the same day `17:42:07`. */
+  readonly ts?: string | undefined
+  readonly topic?: string | undefined
+  /** One line for the reader, above the message. */
+  readonly instruction?: string | undefined
+  /** Paths, without line breaks. */
+  readonly attachments: readonly string[]
+  readonly message: string
+}
+
+const FULL_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/
+const TIME_ONLY = /^\d\d:\d\d(?::\d\d)?$/
+
+export const isFullTime = (text: string): boolean => FULL_TIME.test(text)
+export const isEnvelopeTime = (text: string): boolean => FULL_TIME.test(text) || TIME_ONLY.test(text)
+
+/** How many code points a text has, counted up to `most` + 1. */
+function exceeds(text: string, most: number): boolean {
+  if (text.length <= most) return false
+  let count = 0
+  for (const _character of text) if (++count > most) return true
+  return false
+}
+
+/** What of an envelope breaks the limits; undefined when nothing does. */
+export function limitProblem(
+  envelope: Pick<Envelope, 'attachments' | 'message' | 'topic'>,
+): string | undefined {
+  const { messageCharacters, topicCharacters, attachments, attachmentCharacters } = ENVELOPE_LIMITS
+  if (exceeds(envelope.message, messageCharacters))
+    return `the message has more than ${messageCharacters} characters`
+  if (exceeds(envelope.topic ?? '', topicCharacters))
+    return `the topic has more than ${topicCharacters} characters`
+  if (envelope.attachments.length > attachments) return `there are more than ${attachments} attachments`
+  const unusable = envelope.attachments.find((path) => path === '' || exceeds(path, attachmentCharacters))
+  if (unusable !== undefined) return 'an attachment is empty or too long'
+  return undefined
+}
+
+const two = (value: number): string => String(value).padStart(2, '0')
+
+/**
+ * Local time with its offset, to the second.
+ * @param offsetMinutes east of UTC; by default that of this host at that moment
+ */
+export function localIsoTime(at: Date, offsetMinutes: number = -at.getTimezoneOffset()): string {
+  const local = new Date(at.getTime() + offsetMinutes * 60_000).toISOString().slice(0, 19)
+  const size = Math.abs(offsetMinutes)
+  return `${local}${offsetMinutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`
+}

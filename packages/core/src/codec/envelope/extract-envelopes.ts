@@ -1,0 +1,272 @@
+import { ChunkWindow } from './chunk-window.ts'
+import type { Envelope } from './envelope.ts'
+import { isStartTag } from './header.ts'
+import { parseEnvelope } from './parse-envelope.ts'
+import { StartQueue } from './start-queue.ts'
+
+/** What a stream held: an envelope, or something of the shape of one that is none. */
+export type Extracted =
+  | { readonly kind: 'envelope'; readonly envelope: Envelope; readonly text: string }
+  | { readonly kind: 'rejected'; readonly problem: string }
+
+/** Longer than any envelope within the limits, whatever its text needs for escaping; in UTF-16 units. */
+export const LONGEST_ENVELOPE = 512 * 1024
+const LONGEST_START_TAG = 8 * 1024
+const LONGEST_MARKUP = 64
+
+/** Where in an envelope a reader is. */
+const PLACES = ['prologue', 'attachments', 'afterAttachments', 'message', 'msg', 'epilogue'] as const
+type Place = (typeof PLACES)[number]
+
+/** Where a tag leads, from where; from anywhere else it ends the hope that this is an envelope. */
+const TAGS: Readonly<Record<string, Partial<Record<Place, Place>>>> = {
+  attachments: { prologue: 'attachments' },
+  '/attachments': { attachments: 'afterAttachments' },
+  message: { prologue: 'message', afterAttachments: 'message' },
+  '/message': { message: 'epilogue' },
+  msg: { prologue: 'msg', afterAttachments: 'msg' },
+  '/msg': { msg: 'epilogue' },
+}
+const HOLDS_TEXT: readonly Place[] = ['attachments', 'message', 'msg']
+const CHARACTER = /^u\s+c="[0-9a-f]+"\s*\/$/
+
+type Queues = Readonly<Record<Place, StartQueue>>
+
+const newQueues = (): Queues => ({
+  prologue: new StartQueue(),
+  attachments: new StartQueue(),
+  afterAttachments: new StartQueue(),
+  message: new StartQueue(),
+  msg: new StartQueue(),
+  epilogue: new StartQueue(),
+})
+
+const [LT, GT, OPEN_BRACKET, CLOSE_BRACKET] = [60, 62, 91, 93]
+const isBlank = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13
+
+/**
+ * Pulls whole envelopes out of a stream of text that holds anything else besides. Every `<iap ` may be a start; all of
+ * them are followed at once, in one pass, grouped by where in an envelope each would be: those inside a CDATA section
+ * see only its end, the others see markup. So a start in prose costs nothing, hides nothing, and is forgotten when what
+ * follows cannot belong to it. What is held is bounded by twice {@link LONGEST_ENVELOPE}.
+ *
+ * Where one start lies in the text of another and both end together, the outer one quotes the inner one if an
+ * `</iap` is quoted with it; else the outer one was cut off, and the inner one counts.
+ */
+export class EnvelopeExtractor {
+  readonly #window = new ChunkWindow()
+  /** Starts whose reader is inside a CDATA section, and those whose reader is outside. */
+  readonly #inCdata = newQueues()
+  readonly #outside = newQueues()
+  /** How much of `<iap` the last characters are. */
+  #matched = 0
+  #brackets = 0
+  #someOutside = false
+  #someInCdata = false
+  #tag: { readonly start: number; text: string; quote: string } | undefined
+  #markup: string | undefined
+  #held: { readonly start: number; readonly found: Extracted }[] = []
+  #found: Extracted[] = []
+
+  /** Reads on. @returns what was completed, in the order of the stream */
+  push(chunk: string): Extracted[] {
+    const from = this.#window.end
+    this.#window.append(chunk)
+    for (let at = 0; at < chunk.length; at++) {
+      if (this.#isIdle()) {
+        const next = chunk.indexOf('<', at)
+        if (next < 0) break
+        at = next
+      }
+      this.#read(chunk.charCodeAt(at), from + at)
+    }
+    this.#forget()
+    return this.#take()
+  }
+
+  /** The stream is over: what an unfinished start had held back counts now. */
+  end(): Extracted[] {
+    this.#dropAll()
+    return this.#take()
+  }
+
+  #take(): Extracted[] {
+    const found = this.#found
+    this.#found = []
+    return found
+  }
+
+  #isIdle(): boolean {
+    return this.#matched === 0 && this.#tag === undefined && !this.#someOutside && !this.#someInCdata
+  }
+
+  #read(code: number, offset: number): void {
+    if (this.#tag !== undefined) this.#readTag(code, offset)
+    else if (this.#markup !== undefined) this.#readMarkup(code, offset)
+    else if (code === LT && this.#someOutside) this.#markup = ''
+    this.#readStart(code, offset)
+    if (code === GT && this.#brackets >= 2) this.#endCdata()
+    this.#brackets = code === CLOSE_BRACKET ? this.#brackets + 1 : 0
+  }
+
+  /** `<iap` and a blank: a new start. Outside of CDATA that ends the hope of every other. */
+  #readStart(code: number, offset: number): void {
+    if (this.#matched === 4 && isBlank(code)) {
+      this.#dropOutside()
+      this.#tag = { start: offset - 4, text: `<iap${String.fromCharCode(code)}`, quote: '' }
+      this.#markup = undefined
+    }
+    if (code === LT) this.#matched = 1
+    else
+      this.#matched = this.#matched > 0 && code === '<iap'.charCodeAt(this.#matched) ? this.#matched + 1 : 0
+  }
+
+  #readTag(code: number, offset: number): void {
+    const tag = this.#tag
+    if (tag === undefined) return
+    const character = String.fromCharCode(code)
+    tag.text += character
+    if (code === LT || tag.text.length > LONGEST_START_TAG) this.#tag = undefined
+    else if (tag.quote !== '') {
+      if (character === tag.quote) tag.quote = ''
+    } else if (character === '"' || character === "'") tag.quote = character
+    else if (code === GT) {
+      this.#tag = undefined
+      if (isStartTag(tag.text)) this.#outside.prologue.push(tag.start)
+      this.#expire(offset)
+    }
+  }
+
+  #readMarkup(code: number, offset: number): void {
+    const markup = (this.#markup ?? '') + String.fromCharCode(code)
+    this.#markup = markup
+    if (code === OPEN_BRACKET && markup === '![CDATA[') this.#beginCdata()
+    else if (code === GT) this.#endMarkup(markup.slice(0, -1), offset)
+    else if (code === LT || markup.length > LONGEST_MARKUP) {
+      this.#dropOutside()
+      this.#markup = undefined
+    }
+  }
+
+  #beginCdata(): void {
+    this.#markup = undefined
+    for (const place of HOLDS_TEXT) this.#inCdata[place].takeAll(this.#outside[place])
+    this.#dropOutside()
+  }
+
+  /** `]]>` ends a section for who is in one; for who is not, neither text nor, inside of theirs, a tag may hold it. */
+  #endCdata(): void {
+    this.#dropOutside()
+    this.#markup = undefined
+    if (this.#someInCdata) this.#tag = undefined
+    for (const place of HOLDS_TEXT) this.#outside[place].takeAll(this.#inCdata[place])
+    this.#recount()
+  }
+
+  #endMarkup(markup: string, offset: number): void {
+    this.#markup = undefined
+    this.#expire(offset)
+    if (CHARACTER.test(markup)) return
+    const name = markup.trimEnd()
+    if (name === '/iap') this.#complete(offset + 1)
+    else this.#follow(TAGS[name] ?? {})
+  }
+
+  #follow(leads: Partial<Record<Place, Place>>): void {
+    const from = newQueues()
+    for (const place of PLACES) from[place].takeAll(this.#outside[place])
+    for (const place of PLACES) {
+      const to = leads[place]
+      if (to !== undefined) this.#outside[to].takeAll(from[place])
+    }
+    this.#recount()
+  }
+
+  /** `</iap>`: whoever is past a message is whole. */
+  #complete(end: number): void {
+    const { first, last } = this.#outside.epilogue
+    if (first !== undefined && last !== undefined)
+      this.#hold(...this.#firstWhole(this.#order(first, last, end), end))
+    this.#dropOutside()
+  }
+
+  /** Which of several starts that end here comes first: see the class. */
+  #order(first: number, last: number, end: number): readonly number[] {
+    if (first === last) return [first]
+    const quoted = this.#window.slice(last, end - '</iap>'.length).includes('</iap')
+    return quoted ? [first, last] : [last, first]
+  }
+
+  #firstWhole(order: readonly number[], end: number): [number, Extracted] {
+    let problem = ''
+    for (const start of order) {
+      const text = this.#window.slice(start, end)
+      const parsed = parseEnvelope(text)
+      if (parsed.ok) return [start, { kind: 'envelope', envelope: parsed.envelope, text }]
+      problem = parsed.problem
+    }
+    return [order[0] ?? end, { kind: 'rejected', problem }]
+  }
+
+  /** Who began before it and still reads may prove to quote it; until then it is held back. */
+  #hold(start: number, found: Extracted): void {
+    this.#held = this.#held.filter((one) => one.start < start)
+    this.#held.push({ start, found })
+  }
+
+  #settle(): void {
+    if (this.#held.length === 0) return
+    const reading = this.#firstReader()
+    const settled = this.#held.filter((one) => one.start < reading)
+    for (const { found } of settled) this.#found.push(found)
+    this.#held = this.#held.slice(settled.length)
+  }
+
+  #firstReader(): number {
+    const firsts = PLACES.flatMap((place) => [this.#outside[place].first, this.#inCdata[place].first])
+    return Math.min(...firsts.map((first) => first ?? Number.POSITIVE_INFINITY))
+  }
+
+  #recount(): void {
+    this.#someInCdata = HOLDS_TEXT.some((place) => this.#inCdata[place].first !== undefined)
+    this.#someOutside = PLACES.some((place) => this.#outside[place].first !== undefined)
+    this.#settle()
+  }
+
+  #dropOutside(): void {
+    if (this.#someOutside) for (const place of PLACES) this.#outside[place].clear()
+    this.#recount()
+  }
+
+  #dropAll(): void {
+    this.#tag = undefined
+    this.#markup = undefined
+    this.#matched = 0
+    for (const place of HOLDS_TEXT) this.#inCdata[place].clear()
+    this.#dropOutside()
+  }
+
+  #expire(offset: number): void {
+    for (const place of PLACES) {
+      this.#outside[place].dropBefore(offset - LONGEST_ENVELOPE)
+      this.#inCdata[place].dropBefore(offset - LONGEST_ENVELOPE)
+    }
+    this.#recount()
+  }
+
+  #forget(): void {
+    this.#expire(this.#window.end)
+    let needed = this.#tag?.start ?? this.#window.end - this.#matched
+    for (const place of PLACES) {
+      needed = Math.min(needed, this.#outside[place].first ?? needed, this.#inCdata[place].first ?? needed)
+    }
+    this.#window.dropBefore(needed)
+  }
+}
+
+/** All envelopes of a text; see {@link EnvelopeExtractor} for streams. */
+export function extractEnvelopes(text: string): Envelope[] {
+  const extractor = new EnvelopeExtractor()
+  const found = [...extractor.push(text), ...extractor.end()]
+  return found.flatMap((one) => (one.kind === 'envelope' ? [one.envelope] : []))
+}

@@ -1,0 +1,1 @@
+export { personalityFromName } from './personality-from-name.ts'

@@ -1,0 +1,13 @@
+export { type CurrentIdentity, currentIdentity } from './current-identity.ts'
+export type { EditPermits, KeptField } from './edit-profile.ts'
+export { parseProfile } from './parse-profile.ts'
+export * from './profile.ts'
+export {
+  createProfile,
+  type NewProfile,
+  type ProfileUpdate,
+  peerFolder,
+  profilePath,
+  readProfile,
+  updateProfile,
+} from './profile-file.ts'

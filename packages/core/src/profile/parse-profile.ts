@@ -1,0 +1,112 @@
+import { isAbsolute } from 'node:path'
+import * as z from 'zod/mini'
+import { IapeerError } from '../errors.ts'
+import { isPersonality, isRuntime, type Personality, type Runtime } from '../identity/identity.ts'
+import { defaultIntelligence, type Intelligence, readIntelligence } from '../identity/intelligence.ts'
+import { AFTERMATHS, DESCRIPTION_MAX, type PeerProfile, WAKE_POLICIES } from './profile.ts'
+
+const personality = z.custom<Personality>(
+  isPersonality,
+  'a lower-case letter, then letters, digits or dashes, at most 32',
+)
+const runtime = z.custom<Runtime>(isRuntime, 'a lower-case letter, then letters or digits, at most 32')
+const line = (what: string) =>
+  z.string(what).check(z.refine((text) => !text.includes('\0'), 'no NUL character'))
+const words = z
+  .array(line('a list of texts'), 'a list of texts: the program and its arguments')
+  .check(z.refine(([program]) => program !== undefined && program !== '', 'at least the program'))
+
+const schema = z.object({
+  personality,
+  default_runtime: z.optional(runtime),
+  runtime: z.optional(runtime),
+  runtimes: z.optional(z.array(runtime, 'a list of runtimes')),
+  description: z.optional(
+    z
+      .string('a text')
+      .check(
+        z.refine((text) => [...text].length <= DESCRIPTION_MAX, `at most ${DESCRIPTION_MAX} characters`),
+      ),
+  ),
+  intelligence: z.optional(
+    z.custom<string>((value) => readIntelligence(value) !== undefined, 'natural, artificial or absent'),
+  ),
+  cwd: z.optional(line('a path').check(z.refine(isAbsolute, 'an absolute path'))),
+  wake_policy: z.optional(z.enum(WAKE_POLICIES, WAKE_POLICIES.join(' or '))),
+  after_death: z.optional(z.enum(AFTERMATHS, AFTERMATHS.join(', '))),
+  after_reboot: z.optional(z.enum(AFTERMATHS, AFTERMATHS.join(', '))),
+  idle_secs: z.optional(z.number('a number of seconds').check(z.gte(0, 'not below 0'))),
+  initial_prompt: z.optional(line('a text')),
+  interfaces: z.optional(z.record(z.string(), z.unknown(), 'an object, one field an interface')),
+  command: z.optional(words),
+})
+
+type Raw = z.infer<typeof schema>
+
+/** The nature that a file states; else what its runtime is by default. */
+function intelligenceOf(raw: Raw, defaultRuntime: Runtime): Intelligence {
+  return readIntelligence(raw.intelligence) ?? defaultIntelligence(defaultRuntime)
+}
+
+function profileOf(raw: Raw, defaultRuntime: Runtime): PeerProfile {
+  const listed = raw.runtimes ?? []
+  return {
+    personality: raw.personality,
+    defaultRuntime,
+    runtimes: listed.includes(defaultRuntime) ? [...new Set(listed)] : [defaultRuntime, ...new Set(listed)],
+    description: raw.description ?? '',
+    intelligence: intelligenceOf(raw, defaultRuntime),
+    cwd: raw.cwd,
+    wakePolicy: raw.wake_policy,
+    afterDeath: raw.after_death,
+    afterReboot: raw.after_reboot,
+    idleSecs: raw.idle_secs,
+    initialPrompt: raw.initial_prompt,
+    interfaces: raw.interfaces ?? {},
+    command: raw.command,
+  }
+}
+
+function invalid(where: string, problems: readonly string[], cause?: unknown): IapeerError {
+  return new IapeerError(`${where} is not a valid profile: ${problems.join('; ')}`, {
+    code: 'invalid-profile',
+    hint: 'Mend that file; nothing was changed in it.',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    return value
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw new IapeerError(`${where} cannot be read as JSON: ${error.message}`, {
+      code: 'corrupt-profile',
+      hint: 'Mend that file, or put back a copy; nothing was changed in it.',
+      cause: error,
+    })
+  }
+}
+
+/**
+ * Reads the text of a profile. The runtime is `default_runtime`, else the older `runtime`, else the first of `runtimes`.
+ * @param where names the file in errors
+ * @throws IapeerError `corrupt-profile` (no JSON), `invalid-profile` (each field that is wrong, and what it must be)
+ */
+export function parseProfile(text: string, where: string): PeerProfile {
+  const value = parseJson(text, where)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(where, ['it is no JSON object'])
+  const result = z.safeParse(schema, value)
+  if (!result.success)
+    throw invalid(
+      where,
+      result.error.issues.map((issue) => `${issue.path.join('.')}: must be ${issue.message}`),
+      result.error,
+    )
+  const raw = result.data
+  const defaultRuntime = raw.default_runtime ?? raw.runtime ?? raw.runtimes?.[0]
+  if (defaultRuntime === undefined) throw invalid(where, ['default_runtime: is missing'])
+  return profileOf(raw, defaultRuntime)
+}

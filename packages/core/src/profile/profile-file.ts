@@ -1,0 +1,165 @@
+import { chmod, readdir, readFile, rename, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf, IapeerError } from '../errors.ts'
+import { writeFileAtomic, writeFileNew } from '../storage/atomic-write.ts'
+import { withLock } from '../storage/lock.ts'
+import { makePrivateFolder } from '../storage/private-folder.ts'
+import { syncFolder } from '../storage/replace-file.ts'
+import { sweepTemporaries } from '../storage/sweep-temporaries.ts'
+import { type EditPermits, editProfileText, type KeptField, keptFields, unmetField } from './edit-profile.ts'
+import { parseProfile } from './parse-profile.ts'
+import { FILE_FIELDS, type PeerProfile, type ProfileChanges } from './profile.ts'
+
+const FILE = 'peer-profile.json'
+
+/** `<home>/.iapeer`, a peer's own folder. */
+export function peerFolder(home: string): string {
+  return join(home, '.iapeer')
+}
+
+export function profilePath(home: string): string {
+  return join(peerFolder(home), FILE)
+}
+
+/** The text of a home's profile; undefined when it has none. */
+async function readProfileText(home: string): Promise<string | undefined> {
+  try {
+    return await readFile(profilePath(home), 'utf8')
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+/**
+ * The profile of a home; undefined when it has none.
+ * @throws IapeerError `corrupt-profile`, `invalid-profile`
+ */
+export async function readProfile(home: string): Promise<PeerProfile | undefined> {
+  const text = await readProfileText(home)
+  return text === undefined ? undefined : parseProfile(text, profilePath(home))
+}
+
+/** What a new profile states. */
+export type NewProfile = ProfileChanges & Required<Pick<ProfileChanges, 'personality' | 'defaultRuntime'>>
+
+function newText(fields: NewProfile): string {
+  const named = FILE_FIELDS.map(([field, name]) => [name, fields[field]])
+  const stated = named.filter(([, value]) => value !== undefined && value !== null)
+  return `${JSON.stringify(Object.fromEntries(stated), undefined, 2)}\n`
+}
+
+async function closed(folder: string): Promise<void> {
+  await makePrivateFolder(folder)
+  if (((await stat(folder)).mode & 0o077) !== 0) await chmod(folder, 0o700)
+}
+
+/**
+ * Writes the profile of a home that has none.
+ * @throws IapeerError `home-has-profile`, `invalid-profile`; the Node system error
+ */
+export async function createProfile(home: string, fields: NewProfile): Promise<PeerProfile> {
+  const path = profilePath(home)
+  const text = newText(fields)
+  const profile = parseProfile(text, path)
+  await closed(peerFolder(home))
+  try {
+    await writeFileNew(path, text, { within: home })
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+    throw new IapeerError(`${home} has a profile already`, {
+      code: 'home-has-profile',
+      hint: `Register what is there: iapeer init ${home}`,
+      cause: error,
+    })
+  }
+  return profile
+}
+
+export interface ProfileUpdate {
+  readonly profile: PeerProfile
+  /** What was not changed, since it would have lost something and nobody asked for that. */
+  readonly kept: readonly KeptField[]
+}
+
+function withoutKept(changes: ProfileChanges, kept: readonly KeptField[]): ProfileChanges {
+  const { intelligence, description, ...others } = changes
+  return {
+    ...others,
+    ...(intelligence === undefined || kept.includes('intelligence') ? {} : { intelligence }),
+    ...(description === undefined || kept.includes('description') ? {} : { description }),
+  }
+}
+
+/**
+ * Changes a profile under its lock. Everything that is not named in `changes` survives byte for byte; the nature is
+ * not lowered and the description not emptied without a permit. Nothing is written when nothing changes.
+ * @throws IapeerError `no-profile`, `corrupt-profile`, `invalid-profile`, `lock-held`, `outside-root`; the Node system error
+ */
+export async function updateProfile(
+  home: string,
+  changes: ProfileChanges,
+  permits: EditPermits = {},
+): Promise<ProfileUpdate> {
+  const path = profilePath(home)
+  const missing = (): IapeerError =>
+    new IapeerError(`${home} has no profile`, { code: 'no-profile', hint: `Make one: iapeer init ${home}` })
+  if ((await readProfileText(home)) === undefined) throw missing()
+  return withLock(`${path}.lock`, async () => {
+    const text = await readProfileText(home)
+    if (text === undefined) throw missing()
+    const old = parseProfile(text, path)
+    const kept = keptFields(old, changes, permits)
+    const wanted = withoutKept(changes, kept)
+    const edited = editProfileText(text, old, wanted)
+    if (edited === text) return { profile: old, kept }
+    const profile = parseProfile(edited, path)
+    const unmet = unmetField(profile, wanted)
+    if (unmet !== undefined)
+      throw new IapeerError(`${path} cannot be changed: it has ${unmet} more than once`, {
+        code: 'invalid-profile',
+        hint: 'Leave one of them in that file; nothing was changed in it.',
+      })
+    await sweepTemporaries(path)
+    await writeFileAtomic(path, edited, { within: home })
+    return { profile, kept }
+  })
+}
+
+/**
+ * Takes the profile of a home out of use. It is kept beside: nothing a person wrote is deleted.
+ * @returns where it is kept; undefined when there was none
+ */
+export async function retireProfile(home: string, now: Date): Promise<string | undefined> {
+  const path = profilePath(home)
+  const kept = path.replace(/\.json$/, `.removed-${now.toISOString().replace(/[:.]/g, '')}.json`)
+  try {
+    await rename(path, kept)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+  await syncFolder(peerFolder(home))
+  return kept
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return []
+    throw error
+  }
+}
+
+/** Whether a profile was retired here and none took its place. */
+export async function isRetired(home: string): Promise<boolean> {
+  const names = await namesIn(peerFolder(home))
+  return !names.includes(FILE) && names.some((name) => /^peer-profile\.removed-.*\.json$/.test(name))
+}
+
+/** Undoes {@link retireProfile}. */
+export async function restoreProfile(home: string, kept: string): Promise<void> {
+  await rename(kept, profilePath(home))
+}

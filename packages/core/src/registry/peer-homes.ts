@@ -1,0 +1,116 @@
+import { readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
+import { dirname, join, sep } from 'node:path'
+import { errnoOf, IapeerError } from '../errors.ts'
+import { isPersonality, type Personality } from '../identity/identity.ts'
+import type { RootLayout } from '../paths/root-layout.ts'
+import { makePrivateFolder } from '../storage/private-folder.ts'
+
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
+
+/** The real path of a folder; undefined when there is none. */
+export async function realFolder(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (GONE.has(errnoOf(error) ?? '')) return undefined
+    throw error
+  }
+}
+
+/**
+ * The real path of a home that is to be used, made when it is missing.
+ * @throws IapeerError `unusable-home` for the root itself, a folder of the root's own, or the folder whose `.iapeer` is the root
+ */
+export async function settleHome(layout: RootLayout, home: string): Promise<string> {
+  await makePrivateFolder(home)
+  const [real, root] = [await realpath(home), await realpath(layout.root)]
+  const inRoot = real === root || real.startsWith(root + sep)
+  const inPeers = real.startsWith(join(root, 'peers') + sep)
+  if ((inRoot && !inPeers) || join(real, '.iapeer') === root)
+    throw new IapeerError(`${home} cannot be a peer's home: iapeer keeps its own files there`, {
+      code: 'unusable-home',
+      hint: 'Choose another folder.',
+    })
+  return real
+}
+
+async function linkText(path: string): Promise<string | undefined> {
+  try {
+    return await readlink(path)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'EINVAL') return undefined
+    throw error
+  }
+}
+
+/** Remembers a home by a link of its peer's name. @returns whether that was needed */
+export async function linkHome(layout: RootLayout, name: Personality, home: string): Promise<boolean> {
+  const path = join(layout.homesDir, name)
+  if ((await linkText(path)) === home) return false
+  const next = `${path}.next`
+  await rm(next, { force: true })
+  await symlink(home, next)
+  await rename(next, path)
+  return true
+}
+
+export async function unlinkHome(layout: RootLayout, name: Personality): Promise<void> {
+  await rm(join(layout.homesDir, name), { force: true })
+}
+
+async function namesIn(folder: string): Promise<Personality[]> {
+  try {
+    return (await readdir(folder)).filter((name) => isPersonality(name))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** A remembered home: the text of its link, and where that leads now. */
+export interface HomeLink {
+  readonly personality: Personality
+  readonly target: string
+  /** Undefined when there is nothing. */
+  readonly real: string | undefined
+}
+
+export async function readHomeLinks(layout: RootLayout): Promise<HomeLink[]> {
+  const links: HomeLink[] = []
+  for (const personality of await namesIn(layout.homesDir)) {
+    const path = join(layout.homesDir, personality)
+    const target = await linkText(path)
+    if (target !== undefined) links.push({ personality, target, real: await realFolder(path) })
+  }
+  return links
+}
+
+/** The real paths of the default homes, whatever they hold. */
+export async function readDefaultHomes(layout: RootLayout): Promise<string[]> {
+  const homes = await Promise.all(
+    (await namesIn(layout.peersDir)).map((name) => realFolder(join(layout.peersDir, name))),
+  )
+  return homes.filter((home) => home !== undefined)
+}
+
+/** Homes that the text of a corrupt registry still names, whatever became of the rest of it. */
+export async function homesInText(text: string): Promise<string[]> {
+  const homes = new Set<string>()
+  for (const [, quoted] of text.matchAll(/"(?:home|cwd)"\s*:\s*("(?:[^"\\]|\\.)*")/g)) {
+    const path = parseQuoted(quoted ?? '')
+    const real = path?.startsWith('/') === true ? await realFolder(path) : undefined
+    if (real !== undefined && dirname(real) !== real) homes.add(real)
+  }
+  return [...homes].sort()
+}
+
+function parseQuoted(text: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'string' && !value.includes('\0') ? value : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,250 @@
+import { rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf, IapeerError } from '../errors.ts'
+import type { Personality } from '../identity/identity.ts'
+import { rootLayout } from '../paths/root-layout.ts'
+import type { EditPermits } from '../profile/edit-profile.ts'
+import type { PeerProfile, ProfileChanges } from '../profile/profile.ts'
+import {
+  createProfile,
+  type NewProfile,
+  type ProfileUpdate,
+  peerFolder,
+  profilePath,
+  readProfile,
+  restoreProfile,
+  retireProfile,
+  updateProfile,
+} from '../profile/profile-file.ts'
+import { type PeerEntry, projectProfile } from './entry.ts'
+import { linkHome, realFolder, settleHome, unlinkHome } from './peer-homes.ts'
+import { type RegistryAccess, readRegistryFile, usableEntries, withRegistry } from './registry-file.ts'
+
+/**
+ * All peers, by name. No lock is taken: the file is always whole.
+ * @throws IapeerError `registry-corrupt`, `registry-lost`, `registry-newer` (a newer version that cannot be read)
+ */
+export async function listPeers(root: string): Promise<readonly PeerEntry[]> {
+  const layout = rootLayout(root)
+  return usableEntries(layout, await readRegistryFile(layout))
+}
+
+/** The peer of that name; undefined when there is none. @throws as {@link listPeers} */
+export async function findPeer(root: string, name: string): Promise<PeerEntry | undefined> {
+  return (await listPeers(root)).find((entry) => entry.personality === name)
+}
+
+/** @throws IapeerError `no-such-peer` */
+export function requirePeer(entries: readonly PeerEntry[], name: string): PeerEntry {
+  const found = entries.find((entry) => entry.personality === name)
+  if (found !== undefined) return found
+  throw new IapeerError(`there is no peer ${name}`, {
+    code: 'no-such-peer',
+    hint: 'iapeer list shows who there is.',
+  })
+}
+
+function refuseTaken(entries: readonly PeerEntry[], name: Personality): void {
+  const holder = entries.find((entry) => entry.personality === name)
+  if (holder === undefined) return
+  throw new IapeerError(`the name ${name} is taken: that peer lives in ${holder.home}`, {
+    code: 'name-taken',
+    hint: 'Choose another name, or rename that peer first.',
+  })
+}
+
+function refuseOccupied(entries: readonly PeerEntry[], home: string): void {
+  const holder = entries.find((entry) => entry.home === home)
+  if (holder === undefined) return
+  throw new IapeerError(`${home} is the home of ${holder.personality}`, {
+    code: 'home-occupied',
+    hint: 'One peer a home: choose another folder with --home; several peers can share a --cwd.',
+  })
+}
+
+async function withEntries<T>(
+  root: string,
+  action: (access: RegistryAccess, entries: readonly PeerEntry[]) => Promise<T>,
+): Promise<T> {
+  return withRegistry(root, async (access) =>
+    action(access, await usableEntries(access.layout, access.content)),
+  )
+}
+
+/** Writes the registry; when that fails, undoes what was done before it, and tells of both. */
+async function writeOrUndo(write: () => Promise<void>, undo: () => Promise<void>): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    try {
+      await undo()
+    } catch (undoError) {
+      throw new IapeerError(
+        'the registry could not be written, and what was done before could not be undone',
+        {
+          code: 'rollback-failed',
+          hint: 'See that the disk is writable, then: iapeer verify --fix',
+          cause: new AggregateError([error, undoError]),
+        },
+      )
+    }
+    throw error
+  }
+}
+
+async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOENT' && code !== 'EROFS') throw error
+  }
+}
+
+/** A new peer: its profile, and the folder that becomes its home. @default home `<root>/peers/<personality>` */
+export interface NewPeer extends NewProfile {
+  readonly home?: string
+}
+
+/**
+ * Makes a peer: home, profile and entry, or nothing.
+ * @throws IapeerError `name-taken`, `home-occupied`, `home-has-profile`, `unusable-home`, `invalid-profile` and those of
+ *   {@link listPeers}; the Node system error
+ */
+export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
+  const { home, ...fields } = peer
+  return withEntries(root, async ({ layout, write }, entries) => {
+    refuseTaken(entries, fields.personality)
+    const wanted = home ?? join(layout.peersDir, fields.personality)
+    const isNew = (await realFolder(wanted)) === undefined
+    const real = await settleHome(layout, wanted)
+    refuseOccupied(entries, real)
+    const undoFolders = async (): Promise<void> => {
+      await removeIfEmpty(peerFolder(real))
+      if (isNew) await removeIfEmpty(real)
+    }
+    let profile: PeerProfile
+    try {
+      profile = await createProfile(real, fields)
+    } catch (error) {
+      await undoFolders()
+      throw error
+    }
+    const entry = projectProfile(profile, real)
+    await writeOrUndo(
+      async () => {
+        await linkHome(layout, entry.personality, real)
+        await write([...entries, entry])
+      },
+      async () => {
+        await unlinkHome(layout, entry.personality)
+        await rm(profilePath(real), { force: true })
+        await undoFolders()
+      },
+    )
+    return entry
+  })
+}
+
+/**
+ * Brings the entry of a home up to what its profile says; a home that has none gets one.
+ * @throws IapeerError `no-profile`, `corrupt-profile`, `invalid-profile`, `name-taken`, `unusable-home` and those of
+ *   {@link listPeers}
+ */
+export function upsertPeer(root: string, home: string): Promise<PeerEntry> {
+  return withEntries(root, async ({ layout, write }, entries) => {
+    const profile = await readProfile(home)
+    if (profile === undefined)
+      throw new IapeerError(`${home} has no profile`, {
+        code: 'no-profile',
+        hint: `Make one: iapeer init ${home}`,
+      })
+    const entry = projectProfile(profile, await settleHome(layout, home))
+    return putEntry({ layout, write }, entries, entry)
+  })
+}
+
+/** Replaces the entry of that home, or adds it; the file is written only when something changes. */
+async function putEntry(
+  { layout, write }: Pick<RegistryAccess, 'layout' | 'write'>,
+  entries: readonly PeerEntry[],
+  entry: PeerEntry,
+): Promise<PeerEntry> {
+  const others = entries.filter((one) => one.home !== entry.home)
+  const old = entries.find((one) => one.home === entry.home)
+  refuseTaken(others, entry.personality)
+  await linkHome(layout, entry.personality, entry.home)
+  if (JSON.stringify(old) !== JSON.stringify(entry)) await write([...others, entry])
+  if (old !== undefined && old.personality !== entry.personality) await unlinkHome(layout, old.personality)
+  return entry
+}
+
+/**
+ * Changes the profile of a peer and brings its entry up to it. When the registry cannot be written, the profile has
+ * changed all the same, and `verify` says so: the profile is the truth.
+ * @throws IapeerError `no-such-peer` and those of `updateProfile` and {@link listPeers}
+ */
+export function updatePeer(
+  root: string,
+  name: string,
+  changes: Omit<ProfileChanges, 'personality'>,
+  permits: EditPermits = {},
+): Promise<ProfileUpdate> {
+  return withEntries(root, async (access, entries) => {
+    const { home } = requirePeer(entries, name)
+    const update = await updateProfile(home, changes, permits)
+    await putEntry(access, entries, projectProfile(update.profile, home))
+    return update
+  })
+}
+
+export interface Removed {
+  readonly entry: PeerEntry
+  /** Where its profile is kept; undefined when it had none. */
+  readonly keptProfile: string | undefined
+}
+
+/**
+ * Forgets a peer. Its home stays, and its profile under another name.
+ * @throws IapeerError `no-such-peer` and those of {@link listPeers}
+ */
+export function removePeer(root: string, name: string, now: Date): Promise<Removed> {
+  return withEntries(root, async ({ layout, write }, entries) => {
+    const entry = requirePeer(entries, name)
+    const keptProfile = await retireProfile(entry.home, now)
+    await writeOrUndo(
+      () => write(entries.filter((one) => one !== entry)),
+      async () => {
+        if (keptProfile !== undefined) await restoreProfile(entry.home, keptProfile)
+      },
+    )
+    await unlinkHome(layout, entry.personality)
+    return { entry, keptProfile }
+  })
+}
+
+/**
+ * Gives a peer another name, in its profile and in the registry, or in neither. Its home stays where it is.
+ * @throws IapeerError `no-such-peer`, `name-taken` and those of `updateProfile` and {@link listPeers}
+ */
+export function renamePeer(root: string, name: string, to: Personality): Promise<PeerEntry> {
+  return withEntries(root, async ({ layout, write }, entries) => {
+    const old = requirePeer(entries, name)
+    if (old.personality === to) return old
+    refuseTaken(entries, to)
+    const { profile } = await updateProfile(old.home, { personality: to })
+    const entry = projectProfile(profile, old.home)
+    await writeOrUndo(
+      async () => {
+        await linkHome(layout, to, old.home)
+        await write([...entries.filter((one) => one !== old), entry])
+      },
+      async () => {
+        await updateProfile(old.home, { personality: old.personality })
+        await unlinkHome(layout, to)
+      },
+    )
+    await unlinkHome(layout, old.personality)
+    return entry
+  })
+}

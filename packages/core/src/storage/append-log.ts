@@ -1,0 +1,45 @@
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { IapeerError } from '../errors.ts'
+import { LOG_MAX_BYTES, type LogLimits, rotateLog } from './rotate-log.ts'
+
+const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW
+const NEWLINE = 10
+
+function endsInsideLine(file: number, size: number): boolean {
+  const last = Buffer.alloc(1)
+  return size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE
+}
+
+function writeWhole(file: number, text: string): void {
+  const bytes = Buffer.from(text)
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done)
+}
+
+/** @returns the size of the file, or undefined when it was rotated out of existence before the write */
+function appendOnce(path: string, lines: string): number | undefined {
+  const file = openSync(path, APPEND, 0o600)
+  try {
+    const { size } = fstatSync(file)
+    // A line that a full disk or a kill has torn ends here, and takes none of ours with it.
+    writeWhole(file, endsInsideLine(file, size) ? `\n${lines}` : lines)
+    const after = fstatSync(file)
+    return after.nlink === 0 ? undefined : after.size
+  } finally {
+    closeSync(file)
+  }
+}
+
+/**
+ * Appends whole lines to a log in one write; any number of processes may do so. The file is made 0600; one that has
+ * grown past the limit is rotated. A symbolic link at `path` is refused.
+ * @param lines one or more lines, each with its newline
+ * @throws IapeerError `not-a-line`; the Node system error (`ENOSPC`, `ELOOP`, ...), of the rotation too: then the lines
+ *   are written, and the file goes on growing
+ */
+export async function appendLog(path: string, lines: string, limits: LogLimits = {}): Promise<void> {
+  if (!lines.endsWith('\n'))
+    throw new IapeerError('a log entry must end with a newline', { code: 'not-a-line' })
+  let size: number | undefined
+  while (size === undefined) size = appendOnce(path, lines)
+  if (size >= (limits.maxBytes ?? LOG_MAX_BYTES)) await rotateLog(path, limits)
+}

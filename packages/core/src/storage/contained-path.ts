@@ -1,0 +1,44 @@
+import { readlink, realpath } from 'node:fs/promises'
+import { basename, dirname, join, resolve, sep } from 'node:path'
+import { errnoOf, IapeerError } from '../errors.ts'
+
+const MOST_LINKS = 40
+
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    return resolve(dirname(path), await readlink(path))
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'EINVAL') return undefined
+    throw error
+  }
+}
+
+const isWithin = (path: string, root: string): boolean =>
+  path === root || path.startsWith(root.endsWith(sep) ? root : root + sep)
+
+/**
+ * Where a file really lies: its folder's real path and, through symbolic links at its end, its real name.
+ * The file itself need not exist; its folder must.
+ * @throws IapeerError `outside-root` when that is not within `root`; the Node system error for a missing folder
+ */
+export async function containedPath(path: string, root: string): Promise<string> {
+  const realRoot = await realpath(root)
+  let at = path
+  for (let links = 0; links < MOST_LINKS; links++) {
+    const real = join(await realpath(dirname(at)), basename(at))
+    if (!isWithin(real, realRoot)) {
+      throw new IapeerError(`${path} leads out of ${root}, to ${real}`, {
+        code: 'outside-root',
+        hint: 'A symbolic link on the way points elsewhere. Replace it by a real folder or file.',
+      })
+    }
+    const next = await linkTarget(real)
+    if (next === undefined) return real
+    at = next
+  }
+  throw new IapeerError(`${path} has more than ${MOST_LINKS} symbolic links on the way`, {
+    code: 'outside-root',
+    hint: 'Two links that point at each other do this. Replace them by a real folder or file.',
+  })
+}

@@ -1,0 +1,191 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { run, until } from '@iapeer/dev/testing'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { acquireLock, identifyProcess, readBoot, withLock } from '../src/index.ts'
+import { formatOwner, observeOwner, parseOwner } from '../src/storage/lock-owner.ts'
+import { fixture, folders } from './support.ts'
+
+const { folder, track } = folders()
+const lockPath = (): string => join(folder(), 'file.lock')
+
+async function holder(path: string, then: 'stay' | 'exit' | 'throw' = 'stay') {
+  const child = spawn(process.execPath, [fixture('lock-holder.mjs'), path, then], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  track(() => child.kill('SIGKILL'))
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+  })
+  await until('the lock to be taken', () => text.includes('held'))
+  const end = (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    return ended
+  }
+  return { pid: child.pid ?? 0, ended, end }
+}
+
+const owned = async (path: string): Promise<string> =>
+  (await acquireLock(path, { limitMs: 2_000 })).release().then(() => 'free again')
+
+describe('a lock', () => {
+  it('is held by one at a time, also within one process, and released whatever happens', async () => {
+    const path = lockPath()
+    let inside = 0
+    const work = async (fails: boolean): Promise<void> => {
+      expect(++inside).toBe(1)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      inside--
+      if (fails) throw new Error('on purpose')
+    }
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, (_none, at) => withLock(path, () => work(at % 3 === 0))),
+    )
+    expect(results.filter((one) => one.status === 'rejected').map((one) => String(one.reason))).toEqual(
+      Array.from({ length: 7 }, () => 'Error: on purpose'),
+    )
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('names its owner: pid, start time, boot, host', async () => {
+    const path = lockPath()
+    const lock = await acquireLock(path)
+    const me = await identifyProcess(process.pid)
+    expect(parseOwner(readlinkSync(path))).toEqual({ ...me, boot: await readBoot(), host: hostname() })
+    await lock.release()
+    await lock.release()
+    expect(readdirSync(join(path, '..'))).toEqual([])
+  })
+
+  it('waits with a limit and then says who holds it', async () => {
+    const path = lockPath()
+    const other = await holder(path)
+    const started = performance.now()
+    await expect(acquireLock(path, { limitMs: 150 })).rejects.toMatchObject({
+      code: 'lock-held',
+      message: expect.stringMatching(
+        new RegExp(`${path} is held by process ${other.pid} on .*waited 150 ms`),
+      ),
+      hint: expect.any(String),
+    })
+    expect(performance.now() - started).toBeGreaterThan(149)
+  })
+
+  it('can be given up by a signal', async () => {
+    const path = lockPath()
+    const lock = await acquireLock(path)
+    await expect(acquireLock(path, { signal: AbortSignal.timeout(30) })).rejects.toMatchObject({
+      name: expect.stringMatching(/Abort|Timeout/),
+    })
+    await lock.release()
+  })
+
+  it.each(['exit', 'throw'] as const)('is released when its process ends by %s', async (then) => {
+    const path = lockPath()
+    await (await holder(path, then)).ended
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('of a killed owner is taken over', async () => {
+    const path = lockPath()
+    await (await holder(path)).end('SIGKILL')
+    expect(existsSync(join(path, '..'))).toBe(true)
+    expect(await owned(path)).toBe('free again')
+    expect(readdirSync(join(path, '..'))).toEqual([])
+  })
+
+  it('of a stopped owner is not: it is alive, however long it sleeps', async () => {
+    const path = lockPath()
+    const other = await holder(path)
+    process.kill(other.pid, 'SIGSTOP')
+    await expect(acquireLock(path, { limitMs: 300 })).rejects.toMatchObject({ code: 'lock-held' })
+    process.kill(other.pid, 'SIGCONT')
+  })
+
+  it('of an owner whose pid is somebody else now is taken over', async () => {
+    const path = lockPath()
+    symlinkSync(
+      formatOwner({ pid: process.pid, token: '1', boot: await readBoot(), host: hostname() }, 'aa'),
+      path,
+    )
+    expect(await owned(path)).toBe('free again')
+  })
+
+  it('of an earlier boot is taken over, of another host never', async () => {
+    const [earlier, foreign] = [lockPath(), lockPath()]
+    const owner = { pid: 1, token: '5', boot: 'other/5', host: hostname() }
+    symlinkSync(formatOwner(owner, 'aa'), earlier)
+    symlinkSync(formatOwner({ ...owner, host: 'elsewhere' }, 'aa'), foreign)
+    expect(await owned(earlier)).toBe('free again')
+    await expect(acquireLock(foreign, { limitMs: 100 })).rejects.toMatchObject({
+      message: expect.stringContaining('process 1 on elsewhere'),
+    })
+    expect(await observeOwner({ ...owner, boot: '-/5' })).toBe('unknown')
+  })
+
+  it('a takeover that died in the middle is taken over too', async () => {
+    const path = lockPath()
+    const dead = formatOwner({ pid: 1, token: '5', boot: 'other/5', host: hostname() }, 'aa')
+    for (const name of [path, `${path}.take`, `${path}.take.take`, `${path}.next`]) symlinkSync(dead, name)
+    expect(await owned(path)).toBe('free again')
+    expect(readdirSync(join(path, '..'))).toEqual([])
+  })
+
+  it('that is a file of another kind is left alone, and said', async () => {
+    const path = lockPath()
+    writeFileSync(path, 'x')
+    await expect(acquireLock(path, { limitMs: 50 })).rejects.toMatchObject({
+      code: 'lock-held',
+      hint: expect.stringContaining('remove that file'),
+    })
+    expect(readFileSync(path, 'utf8')).toBe('x')
+  })
+
+  it('removed by a person and taken by another is not released by the first', async () => {
+    const path = lockPath()
+    const first = await acquireLock(path)
+    const { rmSync } = await import('node:fs')
+    rmSync(path)
+    const other = await holder(path)
+    await first.release()
+    expect(parseOwner(readlinkSync(path))?.pid).toBe(other.pid)
+  })
+
+  it('never has two holders: 8 processes, 25 rounds each, of which a fifth die holding it', async () => {
+    const path = lockPath()
+    const file = `${path}.notes`
+    writeFileSync(file, '')
+    const worker = async (): Promise<void> => {
+      for (let left = 4; left > 0; left--) {
+        const args = [fixture('lock-worker.mjs'), path, file, '25', 'deadly']
+        const { signal } = await run(process.execPath, args, { limitMs: 60_000 })
+        if (signal === undefined) return
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, worker))
+    const lines = readFileSync(file, 'utf8').trim().split('\n')
+    expect(lines.length).toBeGreaterThan(50)
+    for (let at = 0; at < lines.length; at += 2) {
+      expect(lines[at]).toMatch(/^\+/)
+      expect(lines[at + 1]).toBe(lines[at]?.replace('+', '-'))
+    }
+    expect(await owned(path)).toBe('free again')
+  }, 120_000)
+
+  it('an owner is read as it was written, and any text is an owner or none', () => {
+    const text = fc.string({ unit: 'binary' }).filter((one) => one !== '')
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 9_999_999 }), text, text, text, (pid, token, boot, host) => {
+        const owner = { pid, token, boot, host }
+        expect(parseOwner(formatOwner(owner, 'ab'))).toEqual(owner)
+        expect(parseOwner(host)).toBeUndefined()
+      }),
+    )
+    expect(parseOwner('pid=1,token=%,boot=b,host=h,id=a')).toBeUndefined()
+  })
+})

@@ -1,0 +1,126 @@
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { rootLayout, scaffoldRoot, sweepTemporaries, writeFileAtomic, writeFileNew } from '../src/index.ts'
+import { folders, sub } from './support.ts'
+
+const { folder } = folders()
+const mode = (path: string): number => statSync(path).mode & 0o777
+
+describe('a root', () => {
+  it('is made with closed folders, again and again', async () => {
+    const layout = rootLayout(join(folder(), 'root'), {})
+    await scaffoldRoot(layout)
+    writeFileSync(join(layout.hooksDir, 'on-death'), 'x')
+    chmodSync(layout.peersDir, 0o755)
+    await scaffoldRoot(layout)
+    for (const path of layout.folders) expect([path, mode(path)]).toEqual([path, 0o700])
+    expect(readFileSync(join(layout.hooksDir, 'on-death'), 'utf8')).toBe('x')
+    expect(readdirSync(layout.root).sort()).toEqual(
+      ['cache', 'hooks', 'lib', 'logs', 'peers', 'plugins', 'run', 'runtimes', 'state'].sort(),
+    )
+  })
+
+  it('keeps its sockets where it is told', async () => {
+    const parent = folder()
+    const layout = rootLayout(join(parent, 'root'), { IAPEER_SOCK_DIR: join(parent, 's') })
+    await scaffoldRoot(layout)
+    expect(mode(join(parent, 's'))).toBe(0o700)
+    expect(readdirSync(layout.root)).not.toContain('run')
+  })
+
+  it('a folder that a person chose and others may write to is refused, and not changed', async () => {
+    const parent = folder()
+    const shared = sub(parent, 'shared')
+    chmodSync(shared, 0o1777)
+    const problem = { code: 'folder-shared', hint: expect.stringContaining('chmod go-w') }
+    await expect(scaffoldRoot(rootLayout(shared, {}))).rejects.toMatchObject(problem)
+    const layout = rootLayout(join(parent, 'root'), { IAPEER_SOCK_DIR: shared })
+    await expect(scaffoldRoot(layout)).rejects.toMatchObject(problem)
+    expect(statSync(shared).mode & 0o7777).toBe(0o1777)
+    chmodSync(shared, 0o755)
+    await scaffoldRoot(rootLayout(shared, {}))
+    expect(mode(shared)).toBe(0o755)
+  })
+
+  it('a file in the place of a folder is said', async () => {
+    const root = folder()
+    writeFileSync(join(root, 'peers'), '')
+    await expect(scaffoldRoot(rootLayout(root, {}))).rejects.toMatchObject({ code: 'not-a-folder' })
+  })
+})
+
+describe('a file that is replaced', () => {
+  it('keeps its mode; a new one is 0600', async () => {
+    const path = join(folder(), 'f')
+    await writeFileAtomic(path, 'a')
+    expect(mode(path)).toBe(0o600)
+    chmodSync(path, 0o640)
+    await writeFileAtomic(path, 'b')
+    expect([mode(path), readFileSync(path, 'utf8')]).toEqual([0o640, 'b'])
+  })
+
+  it('behind a link inside of the root is written where it lies, and the link stays', async () => {
+    const root = folder()
+    writeFileSync(join(sub(root, 'real'), 'f'), 'old')
+    symlinkSync('real/f', join(root, 'f'))
+    await writeFileAtomic(join(root, 'f'), 'new', { within: root })
+    expect(readFileSync(join(root, 'real', 'f'), 'utf8')).toBe('new')
+    expect(readlinkSync(join(root, 'f'))).toBe('real/f')
+  })
+
+  it('behind a link that leads out is not written, by whichever part of its path', async () => {
+    const [root, elsewhere] = [folder(), folder()]
+    writeFileSync(join(elsewhere, 'f'), 'old')
+    symlinkSync(elsewhere, join(root, 'out'))
+    symlinkSync(join(elsewhere, 'f'), join(root, 'f'))
+    symlinkSync('f', join(root, 'twice'))
+    symlinkSync('round', join(root, 'round'))
+    for (const name of ['out/f', 'out/new', 'f', 'twice', 'round', '../x']) {
+      const refused = { code: 'outside-root', hint: expect.any(String) }
+      await expect(writeFileAtomic(join(root, name), 'x', { within: root })).rejects.toMatchObject(refused)
+      await expect(writeFileNew(join(root, name), 'x', { within: root })).rejects.toMatchObject(refused)
+    }
+    expect(readdirSync(elsewhere)).toEqual(['f'])
+    expect(readFileSync(join(elsewhere, 'f'), 'utf8')).toBe('old')
+  })
+
+  it('in a root that is itself behind a link is written', async () => {
+    const parent = folder()
+    symlinkSync(sub(parent, 'real'), join(parent, 'root'))
+    await writeFileAtomic(join(parent, 'root', 'f'), 'x', { within: join(parent, 'root') })
+    expect(readFileSync(join(parent, 'real', 'f'), 'utf8')).toBe('x')
+  })
+
+  it('is never the registry, whose writer is its own', async () => {
+    const path = join(folder(), 'peers-profiles.json')
+    await expect(writeFileAtomic(path, '{}')).rejects.toMatchObject({ code: 'reserved-file' })
+    await expect(writeFileNew(path, '{}')).rejects.toMatchObject({ code: 'reserved-file' })
+  })
+
+  it('what killed writers left is swept, what a living one writes is not', async () => {
+    const path = join(folder(), 'f')
+    mkdirSync(path)
+    for (const name of [
+      'f.999999999.a1.tmp',
+      `f.${process.pid}.a1.tmp`,
+      'g.999999999.a1.tmp',
+      'f.tmp',
+      'f.x.a.tmp',
+    ])
+      writeFileSync(join(path, name), '')
+    await sweepTemporaries(join(path, 'f'))
+    expect(readdirSync(path).sort()).toEqual(
+      ['f.tmp', 'f.x.a.tmp', `f.${process.pid}.a1.tmp`, 'g.999999999.a1.tmp'].sort(),
+    )
+  })
+})

@@ -1,0 +1,42 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from './run.ts'
+import { until } from './until.ts'
+
+/** Whether this process may mount a file system of its own; where not, tests of full disks are skipped. */
+export const mayMount = process.platform === 'linux' && process.getuid?.() === 0
+
+/** A file system of 1 MiB. */
+export interface SmallDisk {
+  readonly path: string
+  /** Read-only or writable; waits while files are held open for writing. */
+  readonly remount: (how: 'ro' | 'rw') => Promise<void>
+  /** Fills it to the last block. @returns what makes room again */
+  readonly fill: () => () => void
+  readonly remove: () => Promise<unknown>
+}
+
+/** Mounts a tmpfs of 1 MiB at `path`, which is made. */
+export async function smallDisk(path: string): Promise<SmallDisk> {
+  mkdirSync(path)
+  const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'iapeer-test', path])
+  if (mounted.exitCode !== 0) throw new Error(`mount failed: ${mounted.stderr}`)
+  const remount = async (how: 'ro' | 'rw'): Promise<void> => {
+    await until(
+      `remounting ${how}`,
+      async () => (await run('mount', ['-o', `remount,bind,${how}`, path])).exitCode === 0,
+    )
+  }
+  const fill = (): (() => void) => {
+    const filler = join(path, 'filler')
+    for (;;) {
+      try {
+        writeFileSync(filler, Buffer.alloc(4096), { flag: 'a' })
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') return () => rmSync(filler)
+        throw error
+      }
+    }
+  }
+  return { path, remount, fill, remove: () => run('umount', ['-l', path]) }
+}
