@@ -15,6 +15,10 @@ export const EXIT = {
 const USAGE_CODES: ReadonlySet<string> = new Set([
   'usage',
   'invalid-identity',
+  'invalid-personality',
+  'invalid-runtime',
+  'unusable-name',
+  'unusable-home',
   'invalid-path',
   'socket-path-too-long',
 ])
@@ -27,7 +31,7 @@ export function usageError(message: string, hint: string): IapeerError {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (!(error instanceof IapeerError)) return EXIT.failed
-  if (error.code === 'no-such-death') return EXIT.noSuchPeer
+  if (error.code === 'no-such-death' || error.code === 'no-such-peer') return EXIT.noSuchPeer
   return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed
 }
 

@@ -38,3 +38,20 @@ export function localTime(iso: string): string {
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
   return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
 }
+
+/** Lines cut to the width of the terminal, where there is one; colours survive only in whole. */
+export function fit(text: string): string {
+  const { columns } = process.stdout
+  if (process.stdout.isTTY !== true || !columns) return text
+  return text
+    .split('\n')
+    .map((line) => cut(line, columns))
+    .join('\n')
+}
+
+function cut(line: string, columns: number): string {
+  if (stringWidth(line) <= columns) return line
+  let kept = line
+  while (stringWidth(kept) > columns - 1) kept = kept.slice(0, -1)
+  return `${kept}…${colours ? '\u001b[0m' : ''}`
+}

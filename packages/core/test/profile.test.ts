@@ -242,6 +242,20 @@ describe('a profile is written', () => {
     expect((await updateProfile(home, { intelligence: 'natural' })).profile.intelligence).toBe('natural')
   })
 
+  it('a nature that followed from the runtime is stated when another runtime would lower it', async () => {
+    const home = homeWith('{"personality":"ann","runtime":"telegram"}')
+    const { profile } = await updateProfile(home, ({ runtimes }) => ({
+      defaultRuntime: claude,
+      runtimes: [claude, ...runtimes],
+    }))
+    expect(profile).toMatchObject({
+      defaultRuntime: 'claude',
+      runtimes: ['claude', 'telegram'],
+      intelligence: 'natural',
+    })
+    expect(JSON.parse(textOf(home))).toMatchObject({ intelligence: 'natural', runtime: 'telegram' })
+  })
+
   it('null takes an optional field away', async () => {
     const home = homeWith('{"personality":"bob","runtime":"claude","cwd":"/w","command":["a"]}')
     expect((await updateProfile(home, { cwd: null, command: null })).profile).toMatchObject({

@@ -5,6 +5,7 @@ export * from './profile.ts'
 export {
   createProfile,
   type NewProfile,
+  type ProfileEdit,
   type ProfileUpdate,
   peerFolder,
   profilePath,

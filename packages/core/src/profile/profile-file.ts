@@ -1,6 +1,7 @@
 import { chmod, readdir, readFile, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '../errors.ts'
+import { isLowerIntelligence } from '../identity/intelligence.ts'
 import { writeFileAtomic, writeFileNew } from '../storage/atomic-write.ts'
 import { withLock } from '../storage/lock.ts'
 import { makePrivateFolder } from '../storage/private-folder.ts'
@@ -92,14 +93,17 @@ function withoutKept(changes: ProfileChanges, kept: readonly KeptField[]): Profi
   }
 }
 
+/** What to change, or what follows from what the profile says at that moment. */
+export type ProfileEdit = ProfileChanges | ((profile: PeerProfile) => ProfileChanges)
+
 /**
- * Changes a profile under its lock. Everything that is not named in `changes` survives byte for byte; the nature is
+ * Changes a profile under its lock. Everything that is not named in the edit survives byte for byte; the nature is
  * not lowered and the description not emptied without a permit. Nothing is written when nothing changes.
  * @throws IapeerError `no-profile`, `corrupt-profile`, `invalid-profile`, `lock-held`, `outside-root`; the Node system error
  */
 export async function updateProfile(
   home: string,
-  changes: ProfileChanges,
+  edit: ProfileEdit,
   permits: EditPermits = {},
 ): Promise<ProfileUpdate> {
   const path = profilePath(home)
@@ -109,21 +113,37 @@ export async function updateProfile(
   return withLock(`${path}.lock`, async () => {
     const text = await readProfileText(home)
     if (text === undefined) throw missing()
-    const old = parseProfile(text, path)
-    const kept = keptFields(old, changes, permits)
-    const wanted = withoutKept(changes, kept)
-    const edited = editProfileText(text, old, wanted)
-    if (edited === text) return { profile: old, kept }
-    const profile = parseProfile(edited, path)
-    const unmet = unmetField(profile, wanted)
-    if (unmet !== undefined)
-      throw new IapeerError(`${path} cannot be changed: it has ${unmet} more than once`, {
-        code: 'invalid-profile',
-        hint: 'Leave one of them in that file; nothing was changed in it.',
-      })
+    const edited = editText(text, path, edit, permits)
+    if (edited.text === text) return edited
     await sweepTemporaries(path)
-    await writeFileAtomic(path, edited, { within: home })
-    return { profile, kept }
+    await writeFileAtomic(path, edited.text, { within: home })
+    return edited
+  })
+}
+
+/** The edited text of a profile, and what it says. */
+function editText(
+  text: string,
+  path: string,
+  edit: ProfileEdit,
+  permits: EditPermits,
+): ProfileUpdate & { readonly text: string } {
+  const old = parseProfile(text, path)
+  const changes = typeof edit === 'function' ? edit(old) : edit
+  const kept = keptFields(old, changes, permits)
+  const wanted = withoutKept(changes, kept)
+  let edited = editProfileText(text, old, wanted)
+  let profile = parseProfile(edited, path)
+  if (isLowerIntelligence(profile.intelligence, old.intelligence) && permits.lowerIntelligence !== true) {
+    // A nature that followed from the runtime is stated, where another runtime would lower it.
+    edited = editProfileText(edited, profile, { intelligence: old.intelligence })
+    profile = parseProfile(edited, path)
+  }
+  const unmet = unmetField(profile, wanted)
+  if (unmet === undefined) return { text: edited, profile, kept }
+  throw new IapeerError(`${path} cannot be changed: it has ${unmet} more than once`, {
+    code: 'invalid-profile',
+    hint: 'Leave one of them in that file; nothing was changed in it.',
   })
 }
 

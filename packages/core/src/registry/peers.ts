@@ -4,10 +4,11 @@ import { errnoOf, IapeerError } from '../errors.ts'
 import type { Personality } from '../identity/identity.ts'
 import { rootLayout } from '../paths/root-layout.ts'
 import type { EditPermits } from '../profile/edit-profile.ts'
-import type { PeerProfile, ProfileChanges } from '../profile/profile.ts'
+import type { PeerProfile } from '../profile/profile.ts'
 import {
   createProfile,
   type NewProfile,
+  type ProfileEdit,
   type ProfileUpdate,
   peerFolder,
   profilePath,
@@ -180,19 +181,23 @@ async function putEntry(
 }
 
 /**
- * Changes the profile of a peer and brings its entry up to it. When the registry cannot be written, the profile has
+ * Changes the profile of a peer (not its name: that is {@link renamePeer}) and brings its entry up to it. When the registry cannot be written, the profile has
  * changed all the same, and `verify` says so: the profile is the truth.
  * @throws IapeerError `no-such-peer` and those of `updateProfile` and {@link listPeers}
  */
 export function updatePeer(
   root: string,
   name: string,
-  changes: Omit<ProfileChanges, 'personality'>,
+  edit: ProfileEdit,
   permits: EditPermits = {},
 ): Promise<ProfileUpdate> {
   return withEntries(root, async (access, entries) => {
     const { home } = requirePeer(entries, name)
-    const update = await updateProfile(home, changes, permits)
+    const unnamed = (profile: PeerProfile) => {
+      const { personality: _name, ...changes } = typeof edit === 'function' ? edit(profile) : edit
+      return changes
+    }
+    const update = await updateProfile(home, unnamed, permits)
     await putEntry(access, entries, projectProfile(update.profile, home))
     return update
   })

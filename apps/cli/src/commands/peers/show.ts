@@ -1,0 +1,44 @@
+import { profilePath, readProfile } from '@iapeer/core/profile'
+import { paint, print, printJson, table } from '../../output.ts'
+import { peerFields, peerNamed } from '../../peers.ts'
+
+/** Profile and entry as one; what the profile says is shown, since it is the truth. */
+export async function show(name: string, options: { readonly json?: boolean }): Promise<void> {
+  const entry = await peerNamed(name)
+  const profile = await readProfile(entry.home)
+  const { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
+  const said = { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command }
+  const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
+  const current = profile === undefined ? entry : { ...entry, ...profile, cwd: profile.cwd ?? entry.home }
+  if (options.json === true) {
+    printJson({ ...peerFields(current), ...said, interfaces })
+    return
+  }
+  const rows: [string, string | undefined][] = [
+    [
+      'runtimes',
+      current.runtimes.map((one) => (one === current.defaultRuntime ? `${one} (default)` : one)).join(', '),
+    ],
+    ['nature', current.intelligence],
+    ['home', current.home],
+    ['cwd', current.cwd === current.home ? undefined : current.cwd],
+    ['wake policy', wakePolicy],
+    ['after death', afterDeath],
+    ['after reboot', afterReboot],
+    ['idle', idleSecs === undefined ? undefined : `${idleSecs} s`],
+    [
+      'command',
+      command?.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' '),
+    ],
+    ['interfaces', interfaces.length === 0 ? undefined : interfaces.join(', ')],
+    ['first prompt', initialPrompt],
+    ['profile', profile === undefined ? 'missing: iapeer verify' : profilePath(entry.home)],
+  ]
+  print(
+    `${paint('bold', current.personality)}${current.description === '' ? '' : `  ${current.description}`}`,
+  )
+  const stated = rows.flatMap(([key, value]) =>
+    value === undefined ? [] : [[`  ${paint('dim', key)}`, value]],
+  )
+  print(table(stated))
+}

@@ -1,0 +1,51 @@
+import { iapeerRoot } from '@iapeer/core/paths'
+import { type Divergence, listPeers, repairRegistry, verifyRegistry } from '@iapeer/core/registry'
+import { EXIT } from '../../exit-code.ts'
+import { paint, print, printJson } from '../../output.ts'
+
+interface VerifyOptions {
+  readonly fix?: boolean
+  readonly json?: boolean
+}
+
+type State = 'found' | 'fixed' | 'left'
+const GLYPH: Readonly<Record<State, string>> = {
+  found: paint('yellow', '!'),
+  fixed: paint('green', '✓'),
+  left: paint('red', '!'),
+}
+
+function tell(divergence: Divergence, state: State, options: VerifyOptions): void {
+  if (options.json === true) {
+    printJson({ ...divergence, ...(state === 'found' ? {} : { fixed: state === 'fixed' }) })
+    return
+  }
+  const who = divergence.personality ?? divergence.home
+  print(`${GLYPH[state]} ${who === undefined ? '' : `${paint('bold', who)}: `}${divergence.detail}`)
+}
+
+async function agree(options: VerifyOptions): Promise<void> {
+  if (options.json === true) return
+  const { length } = await listPeers(iapeerRoot())
+  print(`${paint('green', '✓')} registry and profiles agree (${length} peer${length === 1 ? '' : 's'})`)
+}
+
+async function fix(options: VerifyOptions): Promise<void> {
+  const { fixed, left, keptCopy } = await repairRegistry(iapeerRoot(), new Date())
+  for (const one of fixed) tell(one, 'fixed', options)
+  for (const one of left) tell(one, 'left', options)
+  if (options.json !== true && keptCopy !== undefined) print(`  the corrupt file is kept as ${keptCopy}`)
+  if (left.length === 0) await agree(options)
+  else process.exitCode = EXIT.failed
+}
+
+/** Exit code 1 while something differs. */
+export async function verify(options: VerifyOptions): Promise<void> {
+  if (options.fix === true) return fix(options)
+  const found = await verifyRegistry(iapeerRoot())
+  if (found.length === 0) return agree(options)
+  process.exitCode = EXIT.failed
+  for (const one of found) tell(one, 'found', options)
+  if (options.json !== true && found.some((one) => one.fixable))
+    print('  iapeer verify --fix mends what it can')
+}
