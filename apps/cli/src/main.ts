@@ -16,7 +16,8 @@ const argv = process.argv.slice(2)
 if (argv[0] === '--') argv.shift()
 
 try {
-  await buildProgram().parseAsync(argv, { from: 'user' })
+  const peers = argv[0] === 'complete' ? await (await import('./peers.ts')).peerNames() : []
+  await buildProgram(peers).parseAsync(argv, { from: 'user' })
 } catch (error) {
   // Commander has printed its own message, help or version already.
   if (!(error instanceof CommanderError)) process.stderr.write(explain(error))

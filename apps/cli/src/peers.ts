@@ -1,3 +1,4 @@
+import { IapeerError } from '@iapeer/core/errors'
 import { type IdentityParts, parseIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { findPeer, listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
@@ -28,5 +29,15 @@ export function peerFields(entry: PeerEntry): object {
     ...(entry.description === '' ? {} : { description: entry.description }),
     home: entry.home,
     cwd: entry.cwd,
+  }
+}
+
+/** The names of all peers; none where the registry cannot be read (the next command says so). */
+export async function peerNames(): Promise<string[]> {
+  try {
+    return (await listPeers(iapeerRoot())).map((entry) => entry.personality)
+  } catch (error) {
+    if (error instanceof IapeerError) return []
+    throw error
   }
 }

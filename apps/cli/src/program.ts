@@ -24,8 +24,23 @@ Files are kept under $IAPEER_ROOT, else ~/.iapeer.
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer, 5 daemon unreachable, 130 interrupted.
 `
 
-/** The commands as data; each one's code is loaded when it is called. */
-export function buildProgram(): Command {
+/** Wherever a peer is asked for, its name is offered. */
+function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): void {
+  const offer = (complete: (value: string, description: string) => void): void => {
+    for (const name of peers) complete(name, 'peer')
+  }
+  for (const command of root.commands.values()) {
+    for (const argument of command.arguments.values()) if (argument.name === 'peer') argument.handler = offer
+    const option = command.options.get('peer')
+    if (option !== undefined) option.handler = offer
+  }
+}
+
+/**
+ * The commands as data; each one's code is loaded when it is called.
+ * @param peers names for completion; only that needs them
+ */
+export function buildProgram(peers: readonly string[] = []): Command {
   const program = new Command('iapeer')
   program
     .description('Learn why your agents and their tmux servers died.')
@@ -44,7 +59,7 @@ export function buildProgram(): Command {
   addPeerCommands(program)
   addWatchCommands(program)
 
-  tab(program, { completionCommandName: 'completion' })
+  completePeers(tab(program, { completionCommandName: 'completion' }), peers)
   for (const command of program.commands)
     command.exitOverride().allowExcessArguments(command.name() === 'complete')
   return program

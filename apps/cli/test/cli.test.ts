@@ -160,7 +160,7 @@ describe('a person who is new', () => {
     const home = newHome()
     const done = await home.iapeer()
     expect(done).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(done.stdout).toMatch(/^Nothing is watched on this host yet/)
+    expect(done.stdout).toMatch(/^There are no peers on this host yet, and nothing is watched/)
     expect(readdirSync(home.path)).toEqual([])
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })

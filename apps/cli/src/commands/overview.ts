@@ -1,11 +1,15 @@
+import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
+import { listPeers } from '@iapeer/core/registry'
 import { listKeptWatches } from '@iapeer/lifecycle'
 import { type CanaryInfo, listCanaries } from '@iapeer/tmux'
+import { EXIT, explain } from '../exit-code.ts'
 import { localTime, paint, print, table } from '../output.ts'
 import { bringUpToDate, place, readDeaths } from '../records.ts'
 
-const GUIDE = `Nothing is watched on this host yet. iapeer tells you why a tmux server died.
+const GUIDE = `There are no peers on this host yet, and nothing is watched. iapeer tells you why a tmux server died.
 
+  iapeer create NAME   make a peer
   iapeer watch         watch the tmux server you are in; nothing on it is changed
   iapeer watch --keep  the same, and again whenever that server is restarted
   iapeer deaths        what died
@@ -28,9 +32,22 @@ const row = (canary: CanaryInfo, kept: boolean): string[] => [
   `${canary.socketPath}${kept ? '  (kept)' : ''}`,
 ]
 
+/** A registry that cannot be read is told, and hides nothing else. */
+async function countPeers(): Promise<number> {
+  try {
+    return (await listPeers(iapeerRoot())).length
+  } catch (error) {
+    if (!(error instanceof IapeerError)) throw error
+    process.stderr.write(explain(error))
+    process.exitCode = EXIT.failed
+    return 0
+  }
+}
+
 /** `iapeer` alone: the fleet as it is, or a short guide on an empty host. */
 export async function overview(): Promise<void> {
   await bringUpToDate()
+  const peers = await countPeers()
   const [canaries, kept, deaths] = await Promise.all([
     listCanaries(place()),
     listKeptWatches(iapeerRoot()),
@@ -38,7 +55,11 @@ export async function overview(): Promise<void> {
   ])
   const keptNames = new Set(kept.map((watch) => watch.identity))
   const asleep = kept.filter((watch) => !canaries.some((canary) => canary.identity === watch.identity))
-  if (canaries.length === 0 && kept.length === 0 && deaths.length === 0) return print(GUIDE)
+  if (peers > 0) print(`${peers} peer${peers === 1 ? '' : 's'}: iapeer list`)
+  if (canaries.length === 0 && kept.length === 0 && deaths.length === 0) {
+    if (peers === 0) print(GUIDE)
+    return
+  }
   const rows = canaries.map((canary) => row(canary, keptNames.has(canary.identity)))
   rows.push(
     ...asleep.map((watch) => [

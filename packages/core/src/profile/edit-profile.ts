@@ -1,4 +1,3 @@
-import jsonc from 'jsonc-parser'
 import { isLowerIntelligence } from '../identity/intelligence.ts'
 import { FILE_FIELDS, type PeerProfile, type ProfileChanges } from './profile.ts'
 
@@ -31,7 +30,13 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
  * Changes fields in the text of a profile and nothing else: unknown fields, numbers beyond double precision, the order
  * and the layout stay as they are. A field that already says the same is not rewritten (so `human` stays `human`).
  */
-export function editProfileText(text: string, old: PeerProfile, changes: ProfileChanges): string {
+export async function editProfileText(
+  text: string,
+  old: PeerProfile,
+  changes: ProfileChanges,
+): Promise<string> {
+  // Loaded here: who only reads does not pay for it.
+  const { default: jsonc } = await import('jsonc-parser')
   let edited = text
   for (const [field, name] of FILE_FIELDS) {
     const value = changes[field]

@@ -113,7 +113,7 @@ export async function updateProfile(
   return withLock(`${path}.lock`, async () => {
     const text = await readProfileText(home)
     if (text === undefined) throw missing()
-    const edited = editText(text, path, edit, permits)
+    const edited = await editText(text, path, edit, permits)
     if (edited.text === text) return edited
     await sweepTemporaries(path)
     await writeFileAtomic(path, edited.text, { within: home })
@@ -122,21 +122,21 @@ export async function updateProfile(
 }
 
 /** The edited text of a profile, and what it says. */
-function editText(
+async function editText(
   text: string,
   path: string,
   edit: ProfileEdit,
   permits: EditPermits,
-): ProfileUpdate & { readonly text: string } {
+): Promise<ProfileUpdate & { readonly text: string }> {
   const old = parseProfile(text, path)
   const changes = typeof edit === 'function' ? edit(old) : edit
   const kept = keptFields(old, changes, permits)
   const wanted = withoutKept(changes, kept)
-  let edited = editProfileText(text, old, wanted)
+  let edited = await editProfileText(text, old, wanted)
   let profile = parseProfile(edited, path)
   if (isLowerIntelligence(profile.intelligence, old.intelligence) && permits.lowerIntelligence !== true) {
     // A nature that followed from the runtime is stated, where another runtime would lower it.
-    edited = editProfileText(edited, profile, { intelligence: old.intelligence })
+    edited = await editProfileText(edited, profile, { intelligence: old.intelligence })
     profile = parseProfile(edited, path)
   }
   const unmet = unmetField(profile, wanted)

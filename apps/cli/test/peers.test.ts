@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { homes, MAIN } from './support.ts'
+
+const newHome = homes()
+const lines = (text: string): unknown[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+
+describe('iapeer create, init, list and show', () => {
+  it('make peers and show them, in JSON by the contract', async () => {
+    const home = newHome()
+    const made = await home.iapeer('create', 'bob', '--description', 'Builds.', '--json')
+    const bob = {
+      schemaVersion: 1,
+      identity: 'claude-bob',
+      personality: 'bob',
+      runtime: 'claude',
+      runtimes: ['claude'],
+      intelligence: 'artificial',
+      description: 'Builds.',
+      home: join(home.root, 'peers', 'bob'),
+      cwd: join(home.root, 'peers', 'bob'),
+    }
+    expect(made).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(lines(made.stdout)).toEqual([bob])
+    await home.iapeer('create', 'top', '--cwd', home.path, '--', 'sh', '-c', 'exec sleep "$1"', 'x')
+    const listed = lines((await home.iapeer('list', '--json')).stdout)
+    expect(listed).toMatchObject([bob, { identity: 'command-top', cwd: home.path }])
+    expect(lines((await home.iapeer('show', 'command-top', '--json')).stdout)).toMatchObject([
+      { personality: 'top', command: ['sh', '-c', 'exec sleep "$1"', 'x'], interfaces: [] },
+    ])
+    expect((await home.iapeer('list')).stdout).toMatch(
+      /^PEER +RUNTIMES[\s\S]*\nbob +claude +artificial .*Builds\.\ntop /,
+    )
+    expect((await home.iapeer('show', 'bob')).stdout).toMatch(
+      /^bob {2}Builds\.\n {2}runtimes +claude \(default\)/,
+    )
+    expect((await home.iapeer()).stdout).toBe('2 peers: iapeer list\n')
+    expect(statSync(join(home.root, 'peers-profiles.json')).mode & 0o777).toBe(0o600)
+  })
+
+  it('init makes a folder a home by its name, and registers what lives there', async () => {
+    const home = newHome()
+    const folder = join(home.path, 'Ночная смена')
+    mkdirSync(folder)
+    expect((await home.iapeer('init', folder)).stdout).toMatch(/^● nochnaya-smena is a peer \(claude\)/)
+    expect((await home.iapeer('init', folder)).stdout).toMatch(
+      /nochnaya-smena lives there, and is registered/,
+    )
+    const inside = await run(process.execPath, [MAIN, 'init', '--json'], { env: home.env, cwd: folder })
+    expect(lines(inside.stdout)).toMatchObject([{ personality: 'nochnaya-smena', home: folder }])
+    expect((await home.iapeer('init', folder, '--name', 'other')).stderr).toMatch(
+      /iapeer rename nochnaya-smena other/,
+    )
+  })
+
+  it.each([
+    [['create'], 2, /missing required argument/],
+    [['create', 'Bob'], 2, /not a peer's name: "Bob"\n {2}Use a lower-case letter/],
+    [['create', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
+    [['create', 'bob', '--runtime', 'command'], 2, /needs its program\n {2}iapeer create NAME -- PROGRAM/],
+    [['create', 'bob', '--runtime', 'claude', '--', 'ls'], 2, /has a program of its own/],
+    [['create', 'bob', '--cwd', '/nowhere/at/all'], 2, /--cwd is not a folder/],
+    [['create', 'bob', '--home', ''], 2, /--home is empty/],
+    [['create', 'bob', '--intelligence', 'alien'], 2, /Use natural, artificial or absent/],
+    [['create', 'bob', '--description', 'x'.repeat(451)], 1, /description: must be at most 450 characters/],
+    [['init', '/nowhere/at/all'], 2, /is not a folder/],
+    [['init', '/'], 2, /no peer's name can be made of/],
+    [['show', 'nobody'], 4, /there is no peer nobody\n {2}iapeer list/],
+    [['show', ''], 2, /no peer was named/],
+    [['remove', 'nobody'], 4, /there is no peer nobody/],
+    [['rename', 'nobody', 'bob'], 4, /there is no peer nobody/],
+    [['rename', 'nobody', 'Bob'], 2, /not a peer's name/],
+    [['runtimes', 'add', 'codex'], 2, /Give either --peer NAME or --all/],
+    [['runtimes', 'add', 'codex', '--all', '--peer', 'x'], 2, /Give either/],
+    [['runtimes', 'drop', 'codex', '--all'], 2, /Use add or default/],
+    [['runtimes', 'add', 'codex', '--peer', 'nobody'], 4, /there is no peer/],
+    [['list', 'x'], 2, /too many arguments/],
+  ])('%j ends with %i and says what to do', async (args, exitCode, says) => {
+    const home = newHome()
+    const done = await home.iapeer(...args)
+    expect(done.exitCode).toBe(exitCode)
+    expect(done.stderr).toMatch(says)
+    expect(done.stderr).not.toMatch(/\n\s+at /)
+    if (existsSync(join(home.root, 'peers'))) expect(readdirSync(join(home.root, 'peers'))).toEqual([])
+  })
+})
+
+describe('iapeer rename, remove and runtimes', () => {
+  it('change what is registered, and lose no file', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob')
+    await home.iapeer('create', 'ann')
+    expect((await home.iapeer('create', 'bob')).stderr).toMatch(/the name bob is taken/)
+    expect((await home.iapeer('rename', 'claude-bob', 'rob')).stdout).toMatch(
+      /^bob is rob now; its home stays/,
+    )
+    expect((await home.iapeer('create', 'bob')).stderr).toMatch(/is the home of rob\n {2}One peer a home/)
+    expect((await home.iapeer('rename', 'rob', 'ann')).exitCode).toBe(1)
+    expect((await home.iapeer('runtimes', 'add', 'codex', '--peer', 'rob')).stdout).toBe(
+      'rob  claude (default), codex\n',
+    )
+    expect(lines((await home.iapeer('runtimes', 'default', 'codex', '--all', '--json')).stdout)).toEqual([
+      { schemaVersion: 1, personality: 'ann', runtime: 'codex', runtimes: ['claude', 'codex'] },
+      { schemaVersion: 1, personality: 'rob', runtime: 'codex', runtimes: ['claude', 'codex'] },
+    ])
+    const removed = await home.iapeer('remove', 'rob')
+    expect(removed.stdout).toMatch(
+      /^rob is forgotten; its files stay in .*\n {2}its profile is kept as .*removed/,
+    )
+    expect(lines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ personality: 'ann' }])
+    expect(existsSync(join(home.root, 'peers', 'bob', '.iapeer'))).toBe(true)
+  })
+
+  it('with --all one peer that cannot be changed hinders no other', async () => {
+    const home = newHome()
+    for (const name of ['ann', 'bob']) await home.iapeer('create', name)
+    writeFileSync(join(home.root, 'peers', 'ann', '.iapeer', 'peer-profile.json'), '{')
+    const done = await home.iapeer('runtimes', 'add', 'codex', '--all')
+    expect(done).toMatchObject({ exitCode: 1, stdout: 'bob  claude (default), codex\n' })
+    expect(done.stderr).toMatch(/ann.*cannot be read as JSON[\s\S]*Mend that file/)
+  })
+})
+
+describe('iapeer verify', () => {
+  it('says that all is well, or each thing that is not, and mends it', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob')
+    expect(await home.iapeer('verify')).toMatchObject({
+      exitCode: 0,
+      stdout: '✓ registry and profiles agree (1 peer)\n',
+    })
+    const registry = join(home.root, 'peers-profiles.json')
+    writeFileSync(registry, '{"half')
+    const listed = await home.iapeer('list')
+    expect(listed.exitCode).toBe(1)
+    expect(listed.stderr).toMatch(/the registry .* cannot be read: .*\n {2}Rebuild it .* iapeer verify --fix/)
+    expect(await home.iapeer()).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('verify --fix'),
+    })
+    const found = await home.iapeer('verify', '--json')
+    expect(found.exitCode).toBe(1)
+    expect(lines(found.stdout)).toMatchObject([
+      { kind: 'registry-corrupt', fixable: true },
+      { kind: 'unregistered', personality: 'bob', fixable: true },
+    ])
+    const fixed = await home.iapeer('verify', '--fix')
+    expect(fixed).toMatchObject({ exitCode: 0, stderr: '' })
+    const [, kept = ''] = /kept as (.*)/.exec(fixed.stdout) ?? []
+    expect(readFileSync(kept, 'utf8')).toBe('{"half')
+    expect(fixed.stdout).toMatch(/registry and profiles agree \(1 peer\)\n$/)
+    expect((await home.iapeer('list')).stdout).toMatch(/^bob /m)
+  })
+
+  it('what a person has to decide stays, with exit code 1', async () => {
+    const home = newHome()
+    const folder = join(home.path, 'disk')
+    mkdirSync(folder)
+    await home.iapeer('init', folder)
+    rmSync(folder, { recursive: true })
+    const left = await home.iapeer('verify', '--fix', '--json')
+    expect(left.exitCode).toBe(1)
+    expect(lines(left.stdout)).toMatchObject([{ kind: 'home-missing', personality: 'disk', fixed: false }])
+    expect((await home.iapeer('verify')).stdout).toMatch(/mount it, or iapeer remove disk/)
+  })
+})
+
+it('completion offers the names of peers', async () => {
+  const home = newHome()
+  for (const name of ['bob', 'ann']) await home.iapeer('create', name)
+  expect((await home.iapeer('complete', '--', 'show', '')).stdout).toMatch(/^ann\tpeer\nbob\tpeer/)
+  expect((await home.iapeer('complete', '--', 'runtimes', 'add', 'codex', '--peer', '')).stdout).toMatch(
+    /^bob\t/m,
+  )
+  writeFileSync(join(home.root, 'peers-profiles.json'), '')
+  expect(await home.iapeer('complete', '--', 'show', '')).toMatchObject({ exitCode: 0, stderr: '' })
+})

@@ -1,0 +1,37 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { run } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { folders } from './support.ts'
+
+const { folder } = folders()
+const packageRoot = fileURLToPath(new URL('..', import.meta.url))
+const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
+const examples = [...readme.matchAll(/^## (.*)\n(?:(?!^## )[\s\S])*?```js\n([\s\S]*?)```/gm)]
+const says = new Map([
+  ['Peers', /^bob .*\/peers\/bob\nnochnaya-smena /],
+  ['Files that survive', /^ev=started\n/],
+  ['Messages', /^envelope It says <\/iap>, and that is all right\.\n$/],
+  ['Processes', /^alive\n$/],
+])
+
+describe('the README', () => {
+  it('has its examples', () => {
+    expect(examples.map(([, title]) => title)).toEqual([...says.keys()])
+  })
+
+  it.each(examples.map(([, title = '', code = '']) => [title, code]))(
+    '%s: the example runs as it stands',
+    async (title, code) => {
+      const place = folder()
+      mkdirSync(join(place, 'node_modules', '@iapeer'), { recursive: true })
+      symlinkSync(packageRoot, join(place, 'node_modules', '@iapeer', 'core'))
+      writeFileSync(join(place, 'example.mjs'), code)
+      mkdirSync(join(place, 'data'))
+      const done = await run(process.execPath, ['example.mjs', join(place, 'data')], { cwd: place })
+      expect(done).toMatchObject({ exitCode: 0, stderr: '' })
+      expect(done.stdout).toMatch(says.get(title) ?? /$^/)
+    },
+  )
+})
