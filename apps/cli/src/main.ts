@@ -11,6 +11,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 process.once('SIGINT', () => process.exit(EXIT.interrupted))
 
+// `pnpm --filter cli start` runs in this package's folder; relative paths mean the person's.
+const { npm_package_name: script, INIT_CWD: startedIn } = process.env
+if (script === '@iapeer/cli' && startedIn !== undefined) process.chdir(startedIn)
+
 // `pnpm --filter cli start -- args` hands the `--` on.
 const argv = process.argv.slice(2)
 if (argv[0] === '--') argv.shift()
