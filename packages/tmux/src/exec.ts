@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream'
 import { IapeerError } from '@iapeer/core/errors'
 
 export interface TmuxCall {
-  readonly socketPath: string
+  /** Undefined for what needs no server, as `-V`. */
+  readonly socketPath: string | undefined
   /** Arguments after `-S <socket>`; a `;` of its own separates commands. */
   readonly args: readonly string[]
   /** @default 5000 */
@@ -11,6 +12,8 @@ export interface TmuxCall {
   readonly signal?: AbortSignal
   /** @default the environment of this process, without TMUX and TMUX_PANE */
   readonly env?: NodeJS.ProcessEnv
+  /** What the client reads. @default nothing */
+  readonly input?: string
   /** @default `tmux`, from the PATH */
   readonly tmux?: string
 }
@@ -57,15 +60,19 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
   // Loaded here: it is most of the start-up time of a command that may not need it.
   const { execa } = await import('execa')
   const tmux = call.tmux ?? 'tmux'
-  const client = execa(tmux, ['-S', call.socketPath, ...call.args], {
-    env: call.env ?? outsideTmux(process.env),
-    extendEnv: false,
-    stdin: 'ignore',
-    reject: false,
-    timeout: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-    killSignal: 'SIGKILL',
-    ...(call.signal === undefined ? {} : { cancelSignal: call.signal }),
-  })
+  const client = execa(
+    tmux,
+    [...(call.socketPath === undefined ? [] : ['-S', call.socketPath]), ...call.args],
+    {
+      env: call.env ?? outsideTmux(process.env),
+      extendEnv: false,
+      ...(call.input === undefined ? { stdin: 'ignore' as const } : { input: call.input }),
+      reject: false,
+      timeout: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      ...(call.signal === undefined ? {} : { cancelSignal: call.signal }),
+    },
+  )
   client.once('exit', () => setTimeout(() => letGo([client.stdout, client.stderr]), DRAIN_MS).unref())
   const result = await client
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw tmuxMissing(tmux, result)

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { IapeerError } from '@iapeer/core/errors'
+import type { Identity } from '@iapeer/core/identity'
+
+/** The longest path a unix socket can have, in bytes: sun_path less its NUL (unix(7); 104 on macOS). */
+export const SOCKET_PATH_LIMIT = process.platform === 'darwin' ? 103 : 107
+
+/**
+ * The socket of an identity: `<folder>/tmux-iap-<identity>.sock`, or `tmux-iap-<hash>.sock` where that would be too long.
+ * The same identity always gets the same one.
+ * @throws IapeerError `socket-path-too-long` when the folder leaves no room for either
+ */
+export function peerSocketPath(socketDir: string, identity: Identity): string {
+  const named = join(socketDir, `tmux-iap-${identity}.sock`)
+  if (Buffer.byteLength(named) <= SOCKET_PATH_LIMIT) return named
+  const hash = createHash('sha256').update(identity).digest('hex').slice(0, 12)
+  const hashed = join(socketDir, `tmux-iap-${hash}.sock`)
+  const bytes = Buffer.byteLength(hashed)
+  if (bytes <= SOCKET_PATH_LIMIT) return hashed
+  throw new IapeerError(
+    `the socket path has ${bytes} bytes; this system allows ${SOCKET_PATH_LIMIT}: ${hashed}`,
+    {
+      code: 'socket-path-too-long',
+      hint: 'Set IAPEER_SOCK_DIR to a folder with a shorter path.',
+    },
+  )
+}

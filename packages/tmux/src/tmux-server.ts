@@ -1,0 +1,203 @@
+import { IapeerError } from '@iapeer/core/errors'
+import { observeProcess, type ProcessId } from '@iapeer/core/process'
+import { runTmux, type TmuxResult } from './exec.ts'
+
+/**
+ * `dead`: the process is gone. `deaf`: it lives and refuses or closes connections, as one that is exiting does.
+ * `unresponsive`: it takes connections and does not answer in time, as a stopped one does.
+ */
+export type ServerState = 'alive' | 'dead' | 'deaf' | 'unresponsive'
+
+export interface TmuxServerOptions {
+  readonly socketPath: string
+  /** The server's own process. */
+  readonly process: ProcessId
+  /** For every call, in milliseconds. @default 5000 */
+  readonly timeoutMs?: number
+  /** @default `tmux`, from the PATH */
+  readonly tmux?: string
+}
+
+export interface TmuxSession {
+  /** `$0`: names one session for its whole life, whatever it is called. */
+  readonly id: string
+  readonly name: string
+  readonly attached: number
+  /** Seconds since the epoch. */
+  readonly createdAt: number
+  readonly windows: number
+}
+
+export interface TmuxPane {
+  /** `%0`. */
+  readonly id: string
+  readonly sessionId: string
+  readonly pid: number
+  readonly dead: boolean
+  /** In a mode of tmux's own (copy mode, a view): keys do not reach the program. */
+  readonly inMode: boolean
+}
+
+/** How much of a pane to capture. */
+export interface CaptureOptions {
+  /** Lines of history above the screen. @default 0 */
+  readonly historyLines?: number
+  /** Colours and attributes as escape sequences. @default false */
+  readonly escapes?: boolean
+}
+
+const ALIVE_TIMEOUT_MS = 1_000
+/** A unit separator: no name or number holds one. */
+const SEPARATOR = '\u001f'
+const DEAF = /error connecting|no server running|lost server|server exited/
+
+const formatOf = (...fields: string[]): string => fields.map((field) => `#{${field}}`).join(SEPARATOR)
+
+/** tmux before 3.4 prints a control character of a format as `\037`. */
+const split = (line: string): string[] => line.replaceAll('\\037', SEPARATOR).split(SEPARATOR)
+
+/** One running tmux server. Every call has a time limit; what tmux refuses is an error that says what it said. */
+export class TmuxServer {
+  readonly socketPath: string
+  readonly process: ProcessId
+  readonly #timeoutMs: number
+  readonly #tmux: string | undefined
+
+  constructor(options: TmuxServerOptions) {
+    this.socketPath = options.socketPath
+    this.process = options.process
+    this.#timeoutMs = options.timeoutMs ?? 5_000
+    this.#tmux = options.tmux
+  }
+
+  /** Runs tmux commands on this server; whatever it answers is data. @throws IapeerError `tmux-missing` */
+  run(
+    args: readonly string[],
+    options: { readonly input?: string; readonly timeoutMs?: number } = {},
+  ): Promise<TmuxResult> {
+    return runTmux({
+      socketPath: this.socketPath,
+      // Never starts a server of its own where this one has gone.
+      args: ['-N', ...args],
+      timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+      ...(options.input === undefined ? {} : { input: options.input }),
+      ...(this.#tmux === undefined ? {} : { tmux: this.#tmux }),
+    })
+  }
+
+  /** @throws IapeerError `tmux-refused`, `tmux-timeout` */
+  async #ask(args: readonly string[], input?: string): Promise<string> {
+    const result = await this.run(args, input === undefined ? {} : { input })
+    if (result.exitCode === 0) return result.stdout
+    const [what = ''] = args
+    if (result.timedOut)
+      throw new IapeerError(`the tmux server at ${this.socketPath} did not answer ${what} in time`, {
+        code: 'tmux-timeout',
+        hint: 'It may be stopped (kill -CONT) or very busy.',
+      })
+    throw new IapeerError(`tmux refused ${what}: ${result.stderr.trim() || `exit code ${result.exitCode}`}`, {
+      code: 'tmux-refused',
+      hint: `See what runs there: tmux -S ${this.socketPath} list-panes -a`,
+    })
+  }
+
+  /** The server's own process first: only that can be dead. Then whether it answers, within a second. */
+  async alive(): Promise<ServerState> {
+    if ((await observeProcess(this.process)) === 'gone') return 'dead'
+    const answer = await this.run(['display-message', '-p', '#{pid}'], { timeoutMs: ALIVE_TIMEOUT_MS })
+    if ((await observeProcess(this.process)) === 'gone') return 'dead'
+    if (answer.timedOut) return 'unresponsive'
+    if (answer.exitCode === 0) return Number(answer.stdout) === this.process.pid ? 'alive' : 'deaf'
+    return DEAF.test(answer.stderr) ? 'deaf' : 'unresponsive'
+  }
+
+  /** @throws IapeerError `tmux-refused`, `tmux-timeout` */
+  async sessions(): Promise<TmuxSession[]> {
+    const format = formatOf(
+      'session_id',
+      'session_attached',
+      'session_created',
+      'session_windows',
+      'session_name',
+    )
+    const text = await this.#ask(['list-sessions', '-F', format])
+    return text.split('\n').flatMap((line) => {
+      const [id, attached, createdAt, windows, name] = split(line)
+      if (id === undefined || name === undefined) return []
+      return [
+        { id, name, attached: Number(attached), createdAt: Number(createdAt), windows: Number(windows) },
+      ]
+    })
+  }
+
+  /** Every pane of every session; one that several sessions show is listed once. @throws as {@link sessions} */
+  async panes(): Promise<TmuxPane[]> {
+    const format = formatOf('pane_id', 'session_id', 'pane_pid', 'pane_dead', 'pane_in_mode')
+    const text = await this.#ask(['list-panes', '-a', '-F', format])
+    const panes = new Map<string, TmuxPane>()
+    for (const line of text.split('\n')) {
+      const [id, sessionId, pid, dead, inMode] = split(line)
+      if (id === undefined || sessionId === undefined || panes.has(id)) continue
+      panes.set(id, {
+        id,
+        sessionId,
+        pid: Number(pid),
+        dead: dead === '1',
+        inMode: inMode !== '0' && inMode !== '',
+      })
+    }
+    return [...panes.values()]
+  }
+
+  /**
+   * What a pane shows, as lines without trailing blanks.
+   * @param pane its id (`%0`)
+   * @throws as {@link sessions}
+   */
+  async capturePane(pane: string, options: CaptureOptions = {}): Promise<string> {
+    const history = options.historyLines === undefined ? [] : ['-S', String(-options.historyLines)]
+    const escapes = options.escapes === true ? ['-e'] : []
+    return this.#ask(['capture-pane', '-p', '-t', pane, ...history, ...escapes])
+  }
+
+  /**
+   * Presses keys by tmux's names (`Enter`, `C-c`, `Down`); a text among them is a key of its own, not a name.
+   * @throws as {@link sessions}
+   */
+  async sendKeys(
+    pane: string,
+    keys: readonly ({ readonly key: string } | { readonly text: string })[],
+  ): Promise<void> {
+    for (const one of keys) {
+      const args =
+        'key' in one ? ['send-keys', '-t', pane, one.key] : ['send-keys', '-t', pane, '-l', '--', one.text]
+      await this.#ask(args)
+    }
+  }
+
+  /**
+   * Pastes a text of any length, bracketed where the program asked for that, so that line breaks in it send nothing.
+   * @throws as {@link sessions}
+   */
+  async paste(pane: string, text: string): Promise<void> {
+    const buffer = `iapeer-${process.pid}-${Date.now().toString(36)}`
+    await this.#ask(
+      ['load-buffer', '-b', buffer, '-', ';', 'paste-buffer', '-d', '-p', '-r', '-b', buffer, '-t', pane],
+      text,
+    )
+  }
+
+  /** The value of an option; empty where it has none. @throws as {@link sessions} */
+  async option(name: string, scope: 'server' | 'global' = 'global'): Promise<string> {
+    return this.#ask(['show-options', scope === 'server' ? '-sv' : '-gv', name])
+  }
+
+  /**
+   * Sends what a pane prints to a shell command from now on; undefined ends that.
+   * @param command read by `sh -c`, and by tmux as a format: constant text only, values travel by `env`
+   * @throws as {@link sessions}
+   */
+  async pipePane(pane: string, command: string | undefined): Promise<void> {
+    await this.#ask(['pipe-pane', '-t', pane, ...(command === undefined ? [] : ['-o', command])])
+  }
+}

@@ -1,0 +1,39 @@
+import { IapeerError } from '@iapeer/core/errors'
+import { runTmux } from './exec.ts'
+
+/** What a tmux cannot do for us, by its version. */
+export type Degraded = 'no-guard' | 'no-dead-signal'
+
+export interface TmuxVersion {
+  /** As it says of itself, without `tmux `: `3.3a`, `next-3.6`, `master`. */
+  readonly text: string
+  /** `no-guard` before 3.2 (no `-D`): an ordinary server with a watch. `no-dead-signal` before 3.3: a pane that a signal ended looks like exit code 0. */
+  readonly degraded: readonly Degraded[]
+}
+
+/** Reads the output of `tmux -V`. A version without a number (`master`) is taken for a new one. */
+export function parseTmuxVersion(output: string): TmuxVersion {
+  const text = output.trim().replace(/^tmux /, '')
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(text) ?? []
+  const number =
+    major === undefined || minor === undefined
+      ? Number.POSITIVE_INFINITY
+      : Number(major) * 100 + Number(minor)
+  const degraded: Degraded[] = []
+  if (number < 302) degraded.push('no-guard')
+  if (number < 303) degraded.push('no-dead-signal')
+  return { text, degraded }
+}
+
+/**
+ * Asks tmux for its version.
+ * @throws IapeerError `tmux-missing`, `tmux-unusable`
+ */
+export async function tmuxVersion(tmux = 'tmux'): Promise<TmuxVersion> {
+  const answer = await runTmux({ socketPath: undefined, args: ['-V'], tmux })
+  if (answer.exitCode === 0) return parseTmuxVersion(answer.stdout)
+  throw new IapeerError(`${tmux} -V failed: ${answer.stderr.trim() || `exit code ${answer.exitCode}`}`, {
+    code: 'tmux-unusable',
+    hint: 'Run it by hand to see what is wrong with it.',
+  })
+}

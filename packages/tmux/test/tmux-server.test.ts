@@ -1,0 +1,134 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { toIdentity } from '@iapeer/core/identity'
+import { identifyProcess } from '@iapeer/core/process'
+import { asyncCleanups, privateFolder, startServer, until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { parseTmuxVersion, peerSocketPath, TmuxServer, tmuxVersion } from '../src/index.ts'
+
+const track = asyncCleanups()
+const contentOf = (path: string): string | undefined =>
+  existsSync(path) ? readFileSync(path, 'latin1') : undefined
+
+async function server(command?: string) {
+  const folder = privateFolder()
+  track(folder.remove)
+  const started = await startServer(`${folder.path}/s`, command)
+  track(started.end)
+  const id = await identifyProcess(started.pid)
+  if (id === undefined) throw new Error('the server is gone')
+  const tmux = new TmuxServer({ socketPath: started.socketPath, process: id, timeoutMs: 3_000 })
+  const [pane] = await tmux.panes()
+  return { ...started, folder: folder.path, handle: tmux, pane: pane?.id ?? '' }
+}
+
+describe('a tmux server', () => {
+  it('tells its sessions and panes, whatever they are called', async () => {
+    const { handle, tmux, pane } = await server()
+    await tmux('new-session', '-d', '-s', 'two words "and" quotes\\', 'exec sleep 100')
+    await tmux('rename-session', '-t', 'main', 'ünï\\037x')
+    const sessions = await handle.sessions()
+    expect(sessions.map((one) => one.id).sort()).toEqual(['$0', '$1'])
+    expect(sessions.find((one) => one.id === '$1')).toMatchObject({
+      name: expect.stringContaining('two words "and" quotes'),
+      attached: 0,
+      windows: 1,
+    })
+    expect(await handle.panes()).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ id: pane, sessionId: '$0', dead: false, inMode: false }),
+      ]),
+    )
+  })
+
+  it('shows what a pane shows, takes keys and text, and pastes lines without sending them', async () => {
+    const { handle, pane, folder } = await server(`exec bash --norc --noprofile`)
+    await handle.sendKeys(pane, [
+      { text: `bind 'set enable-bracketed-paste on'; PS1='$ '` },
+      { key: 'Enter' },
+    ])
+    await handle.sendKeys(pane, [{ text: 'echo Enter; -x' }, { key: 'C-u' }])
+    await until('the prompt', async () => /\$ *$/.test((await handle.capturePane(pane)).trimEnd()))
+    await handle.paste(pane, `echo one > ${folder}/f\necho "#{pid} ; two" >> ${folder}/f`)
+    await until('the paste', async () => (await handle.capturePane(pane)).includes('two'))
+    expect(contentOf(`${folder}/f`)).toBeUndefined()
+    await handle.sendKeys(pane, [{ key: 'Enter' }])
+    await until('both lines to have run', () => contentOf(`${folder}/f`) === 'one\n#{pid} ; two\n')
+  })
+
+  it('pastes a megabyte as it is', async () => {
+    const { handle, pane, folder } = await server(
+      `exec sh -c 'stty raw -echo; exec head -c 1048576 > "\${TMUX%/s,*}/big"'`,
+    )
+    const out = `${folder}/big`
+    await until('the reader', () => contentOf(out) === '')
+    const text = 'x'.repeat(1_048_575)
+    await handle.paste(pane, `${text}\n`)
+    await until('all of it', () => contentOf(out)?.length === 1_048_576)
+    expect(readFileSync(out, 'latin1')).toBe(`${text}\n`)
+  })
+
+  it('tells its options, and refuses what is not there with what tmux said', async () => {
+    const { handle, socketPath } = await server()
+    expect(await handle.option('exit-empty', 'server')).toBe('on')
+    expect(await handle.option('history-limit')).toBe('2000')
+    await expect(handle.capturePane('%99')).rejects.toMatchObject({
+      code: 'tmux-refused',
+      message: expect.stringContaining("can't find pane"),
+      hint: expect.stringContaining(socketPath),
+    })
+  })
+
+  it('is alive, unresponsive while it is stopped, dead when it has gone', async () => {
+    const { handle, stop, kill, end, pane } = await server()
+    expect(await handle.alive()).toBe('alive')
+    await stop()
+    expect(await handle.alive()).toBe('unresponsive')
+    kill('SIGCONT')
+    await until('it to answer', async () => (await handle.alive()) === 'alive')
+    await end()
+    expect(await handle.alive()).toBe('dead')
+    await expect(handle.capturePane(pane)).rejects.toMatchObject({ code: 'tmux-refused' })
+  })
+
+  it('is deaf where another server has taken its socket', async () => {
+    const [one, two] = [await server(), await server()]
+    const id = await identifyProcess(one.pid)
+    if (id === undefined) throw new Error('gone')
+    expect(await new TmuxServer({ socketPath: two.socketPath, process: id }).alive()).toBe('deaf')
+    expect(await new TmuxServer({ socketPath: `${one.folder}/none`, process: id }).alive()).toBe('deaf')
+  })
+})
+
+describe('a socket path', () => {
+  it('has the identity in its name, or a hash of it where that is too long', () => {
+    expect(peerSocketPath('/r/run', toIdentity('claude-bob'))).toBe('/r/run/tmux-iap-claude-bob.sock')
+    const long = peerSocketPath(`/${'d'.repeat(70)}`, toIdentity(`claude-${'b'.repeat(32)}`))
+    expect(long).toMatch(/\/tmux-iap-[0-9a-f]{12}\.sock$/)
+    expect(long).toBe(peerSocketPath(`/${'d'.repeat(70)}`, toIdentity(`claude-${'b'.repeat(32)}`)))
+    expect(() => peerSocketPath(`/${'d'.repeat(110)}`, toIdentity('claude-bob'))).toThrow(
+      expect.objectContaining({
+        code: 'socket-path-too-long',
+        hint: expect.stringContaining('IAPEER_SOCK_DIR'),
+      }),
+    )
+  })
+})
+
+describe('the version of tmux', () => {
+  it.each([
+    ['tmux 3.3a', '3.3a', []],
+    ['tmux next-3.6', 'next-3.6', []],
+    ['tmux master', 'master', []],
+    ['tmux 3.2', '3.2', ['no-dead-signal']],
+    ['tmux 3.1c', '3.1c', ['no-guard', 'no-dead-signal']],
+    ['tmux 2.9', '2.9', ['no-guard', 'no-dead-signal']],
+  ])('%s lacks %j', (output, text, degraded) => {
+    expect(parseTmuxVersion(`${output}\n`)).toEqual({ text, degraded })
+  })
+
+  it('is asked of the real one; a missing or broken one is said', async () => {
+    expect((await tmuxVersion()).text).toMatch(/\d/)
+    await expect(tmuxVersion('/nowhere/tmux')).rejects.toMatchObject({ code: 'tmux-missing' })
+    await expect(tmuxVersion('false')).rejects.toMatchObject({ code: 'tmux-unusable' })
+  })
+})
