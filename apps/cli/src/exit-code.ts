@@ -1,4 +1,4 @@
-import { IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { CommanderError } from 'commander'
 
 /** The exit codes of every iapeer command. */
@@ -20,6 +20,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'unusable-name',
   'unusable-home',
   'invalid-path',
+  'invalid-fields',
   'socket-path-too-long',
 ])
 
@@ -35,9 +36,24 @@ export function exitCodeOf(error: unknown): number {
   return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed
 }
 
+/** What can be done about an error of the system. */
+const SYSTEM_HINTS: Readonly<Record<string, string>> = {
+  EACCES: 'See whose that is, and its mode (ls -ld).',
+  EPERM: 'See whose that is, and its mode (ls -ld).',
+  ENOSPC: 'Make room on that disk.',
+  EDQUOT: 'Make room in your quota.',
+  EROFS: 'That disk is read-only: mount it writable, or use another folder.',
+  ENOTDIR: 'A file is where a folder must be: move it away, or use another path.',
+  ENAMETOOLONG: 'Use a shorter path.',
+  EMFILE: 'Allow more open files (ulimit -n).',
+  ENOENT: 'See whether that folder is still there.',
+}
+
 /** What a person reads of an error: what is wrong, and what to do. */
 export function explain(error: unknown): string {
   if (error instanceof IapeerError)
     return `iapeer: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`
-  return `iapeer: ${error instanceof Error ? error.message : String(error)}\n`
+  const hint = SYSTEM_HINTS[errnoOf(error) ?? '']
+  const said = error instanceof Error ? error.message : String(error)
+  return `iapeer: ${said}\n${hint === undefined ? '' : `  ${hint}\n`}`
 }

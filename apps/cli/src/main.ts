@@ -4,16 +4,19 @@ import { EXIT, exitCodeOf, explain } from './exit-code.ts'
 import { buildProgram } from './program.ts'
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader left (head, a closed pager): nothing more can be said to it.
-  if (error.code === 'EPIPE') process.exit(EXIT.ok)
+  // The reader left (head, a closed pager): nothing more can be said to it, but what was begun is finished.
+  if (error.code === 'EPIPE') return
   process.stderr.write(`iapeer: cannot write what was asked for: ${error.message}\n`)
   process.exit(EXIT.failed)
+})
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.exitCode = EXIT.failed
 })
 process.once('SIGINT', () => process.exit(EXIT.interrupted))
 
 // `pnpm --filter cli start` runs in this package's folder; relative paths mean the person's.
-const { npm_package_name: script, INIT_CWD: startedIn } = process.env
-if (script === '@iapeer/cli' && startedIn !== undefined) process.chdir(startedIn)
+const { npm_package_name: owner, npm_lifecycle_event: script, INIT_CWD: startedIn } = process.env
+if (owner === '@iapeer/cli' && script === 'start' && startedIn !== undefined) process.chdir(startedIn)
 
 // `pnpm --filter cli start -- args` hands the `--` on.
 const argv = process.argv.slice(2)

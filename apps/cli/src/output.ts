@@ -8,6 +8,9 @@ const colours = process.stdout.isTTY === true && !process.env['NO_COLOR'] && pro
 
 export const paint = (style: Style, text: string): string => (colours ? styleText(style, text) : text)
 
+/** A text of somebody else's for one line of a terminal: without control characters, which could do anything there. */
+export const plain = (text: string): string => text.replace(/\p{Cc}+/gu, ' ')
+
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }

@@ -69,7 +69,9 @@ describe('iapeer create, init, list and show', () => {
     [['create', 'bob', '--cwd', '/nowhere/at/all'], 2, /--cwd is not a folder/],
     [['create', 'bob', '--home', ''], 2, /--home is empty/],
     [['create', 'bob', '--intelligence', 'alien'], 2, /Use natural, artificial or absent/],
-    [['create', 'bob', '--description', 'x'.repeat(451)], 1, /description: must be at most 450 characters/],
+    [['create', 'bob', '--description', 'x'.repeat(451)], 2, /description: must be at most 450 characters/],
+    [['create', 'bob', '--', ''], 2, /command: must be at least the program/],
+    [['create', 'bob', '--home', '/etc/hostname'], 2, /is no folder\n {2}Choose another/],
     [['init', '/nowhere/at/all'], 2, /is not a folder/],
     [['init', '/'], 2, /no peer's name can be made of/],
     [['show', 'nobody'], 4, /there is no peer nobody\n {2}iapeer list/],
@@ -126,6 +128,45 @@ describe('iapeer rename, remove and runtimes', () => {
     expect(done).toMatchObject({ exitCode: 1, stdout: 'bob  claude (default), codex\n' })
     expect(done.stderr).toMatch(/ann.*cannot be read as JSON[\s\S]*Mend that file/)
   })
+})
+
+it('a reader that leaves early does not stop what was begun', async () => {
+  const home = newHome()
+  for (let at = 0; at < 6; at++) await home.iapeer('create', `p${at}`)
+  const command = '"$0" "$1" runtimes add codex --all | true'
+  expect(await run('sh', ['-c', command, process.execPath, MAIN], { env: home.env })).toMatchObject({
+    stderr: '',
+  })
+  const listed = lines((await home.iapeer('list', '--json')).stdout)
+  expect(listed).toEqual(
+    Array.from({ length: 6 }, () => expect.objectContaining({ runtimes: ['claude', 'codex'] })),
+  )
+})
+
+it('what others wrote cannot steer the terminal', async () => {
+  const home = newHome()
+  await home.iapeer('create', 'bob', '--description', '\u001b[2Jgone\u0007')
+  for (const command of [['list'], ['show', 'bob']]) {
+    const { stdout } = await home.iapeer(...command)
+    expect(stdout).toContain('[2Jgone')
+    expect(stdout).not.toMatch(/[^\P{Cc}\n]/u)
+  }
+})
+
+it('without a home folder, or in one that is not ours, it says what to set', async () => {
+  const home = newHome()
+  const { IAPEER_ROOT: _root, ...env } = home.env
+  const nowhere = await run(process.execPath, [MAIN, 'create', 'bob'], {
+    env: { ...env, HOME: '' },
+    cwd: home.path,
+  })
+  expect(nowhere).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Set IAPEER_ROOT') })
+  expect(readdirSync(home.path)).toEqual([])
+  writeFileSync(join(home.path, 'file'), '')
+  const inFile = await run(process.execPath, [MAIN, 'create', 'bob'], {
+    env: { ...env, IAPEER_ROOT: join(home.path, 'file', 'x') },
+  })
+  expect(inFile.stderr).toMatch(/^iapeer: .*ENOTDIR.*\n {2}A file is where a folder must be/)
 })
 
 describe('iapeer verify', () => {

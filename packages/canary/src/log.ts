@@ -1,7 +1,7 @@
 import { errnoOf } from '@iapeer/core/errors'
 import { formatLogfmt, type LogfmtInput } from '@iapeer/core/logfmt'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { appendLog, type LogLimits, rotateLog } from '@iapeer/core/storage'
+import { appendLog, LOG_KEEP, LOG_MAX_BYTES, type LogLimits, rotateLog } from '@iapeer/core/storage'
 
 const NOT_WRITABLE = new Set([
   'ENOENT',
@@ -16,16 +16,15 @@ const NOT_WRITABLE = new Set([
 ])
 
 /** A whole number above 0 from the environment; anything else counts as unset. */
-function limitOf(name: string): number | undefined {
-  const text = process.env[name] ?? ''
-  return /^[1-9]\d{0,11}$/.test(text) ? Number(text) : undefined
+function limitOf(name: string, otherwise: number): number {
+  const text = process.env[`IAPEER_LIFECYCLE_LOG_${name}`] ?? ''
+  return /^[1-9]\d{0,11}$/.test(text) ? Number(text) : otherwise
 }
 
-function lifecycleLimits(): LogLimits {
-  const maxBytes = limitOf('IAPEER_LIFECYCLE_LOG_MAX_BYTES')
-  const keep = limitOf('IAPEER_LIFECYCLE_LOG_KEEP')
-  return { ...(maxBytes === undefined ? {} : { maxBytes }), ...(keep === undefined ? {} : { keep }) }
-}
+const lifecycleLimits = (): LogLimits => ({
+  maxBytes: limitOf('MAX_BYTES', LOG_MAX_BYTES),
+  keep: limitOf('KEEP', LOG_KEEP),
+})
 
 /** A log that cannot be written changes nothing: the caller's result carries the state. */
 async function unlessUnwritable(write: () => Promise<unknown>): Promise<void> {

@@ -165,6 +165,13 @@ Answer bob.
     '<iap from="bob" runtime="claude"><msg><b>x</b></msg></iap>',
     '<iap from="bob" runtime="claude"><msg><u c="110000"/></msg></iap>',
     '<iap from="bob" runtime="claude"><msg>&nbsp;</msg></iap>',
+    '<![CDATA[]\ud800',
+    '<iap from="bob" runtime="claude"><msg>\ud800<b></msg></iap>',
+    '<iap from="bob" runtime="claude"><msg>x</msg> junk</iap>',
+    '<iap from="bob" runtime="claude"><!-- c --><msg>x</msg></iap>',
+    '<?xml version="1.1"?><iap from="bob" runtime="claude"><msg>x</msg></iap>',
+    '<iap from="bob" runtime="claude"><msg><u c="1">x</u></msg></iap>',
+    '<iap from="bob" runtime="claude"><msg/></iap>',
     '<!DOCTYPE iap [<!ENTITY a "b">]><iap from="bob" runtime="claude"><msg>&a;</msg></iap>',
     '<iap from="bob" runtime="claude"><msg>x</msg></iap><iap/>',
   ])('%j is none, and why is said', (text) => {
@@ -278,6 +285,61 @@ describe('envelopes in a stream', () => {
     const full = formatEnvelope({ ...plain, message: 'with </iap> and <iap x> and ]]>' })
     expect(extractEnvelopes(cut + full)).toMatchObject([{ message: 'with </iap> and <iap x> and ]]>' }])
     expect(extractEnvelopes(cut + formatCompactEnvelope(plain, now))).toMatchObject([{ message: 'hello' }])
+  })
+
+  const foreign = (from: string, message: string): string =>
+    `<iap from="${from}" runtime="b"><message><![CDATA[${message.replaceAll(']]>', ']]]]><![CDATA[>')}]]></message></iap>`
+  const cut = '<iap from="cut" runtime="b"><message><![CDATA[I was sayi'
+
+  it.each([
+    ['that mentions an end tag', cut + foreign('real', 'the tag </iap> ends it'), 'real'],
+    ['that quotes a whole one', cut + foreign('real', `see ${foreign('n', 'quoted')} ok`), 'real'],
+    [
+      'that quotes one that quotes one',
+      cut + foreign('real', `see ${foreign('n', `two ${foreign('m', 'x')}`)} ok`),
+      'real',
+    ],
+    ['that quotes two', foreign('real', `${foreign('n', '1')} and ${foreign('m', '2')}`), 'real'],
+    [
+      'behind a cut one that is too long',
+      `${cut}${'y'.repeat(16_001)}${foreign('real', foreign('n', 'quoted'))}`,
+      'real',
+    ],
+    [
+      'with a section end in its topic',
+      `${cut} <iap topic="]]>" from="real" runtime="b"><msg>hi</msg></iap>`,
+      'real',
+    ],
+  ])('a message of others %s comes from who sent it', (_what, text, from) => {
+    for (const size of [1, 7, 1_000_000])
+      expect(extracted(text, size)).toMatchObject([{ fromPersonality: from }])
+  })
+
+  it('a real one that is malformed is not taken for the end of one that was cut off', () => {
+    const malformed = foreign('real', 'hi').replace('runtime', 'topic="a & b" runtime')
+    const extractor = new EnvelopeExtractor()
+    expect([...extractor.push(cut + malformed), ...extractor.end()]).toMatchObject([{ kind: 'rejected' }])
+  })
+
+  it('carriage returns of the transport stay out of tags and paths', () => {
+    const text = `<iap from="bob" runtime="claude"\r\n topic="x">\r\n<attachments>/a\r\n/b</attachments>\r\n<msg\r\n>hi\r\n</msg>\r\n</iap>`
+    expect(extractEnvelopes(text)).toMatchObject([
+      { attachments: ['/a', '/b'], message: 'hi\r\n', instruction: undefined },
+    ])
+  })
+
+  it('thousands that are held back cost no more than any others', () => {
+    const many = '<iap from="a" runtime="b"><msg></msg></iap>'.repeat(8_000)
+    const started = performance.now()
+    expect(extracted(cut + many, 64)).toHaveLength(8_000)
+    expect(performance.now() - started).toBeLessThan(10_000)
+  })
+
+  it('what needs more room than one may have is refused, not sent', () => {
+    const attachments = Array.from({ length: 20 }, () => '\u0001'.repeat(4_096))
+    expect(() => formatEnvelope({ ...plain, attachments })).toThrow(
+      expect.objectContaining({ code: 'invalid-envelope' }),
+    )
   })
 
   it('what has the shape of one and is none is told', () => {

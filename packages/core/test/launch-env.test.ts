@@ -14,6 +14,9 @@ describe('launch.env', () => {
       'E=',
       'F=a#b',
       'G=$(id)',
+      'H=#fff',
+      'I="C:\\dir\u2028x"',
+      `J=--p "Task # 1" a\\ #b # c`,
       'A=2\r',
     ].join('\n')
     expect({ ...parseLaunchEnv(text).env }).toEqual({
@@ -24,6 +27,9 @@ describe('launch.env', () => {
       E: '',
       F: 'a#b',
       G: '$(id)',
+      H: '#fff',
+      I: 'C:\\dir\u2028x',
+      J: '--p "Task # 1" a\\ #b',
     })
   })
 
@@ -53,6 +59,7 @@ describe('launch.env', () => {
     ['1A=x', 'line 1: not KEY=VALUE'],
     ['A ="x"', 'line 1: not KEY=VALUE'],
     ['\nA="x', 'line 2: the " that opens is never closed'],
+    ['A= x', 'line 1: a blank after ='],
     ["A='x'y", 'line 1: text after the closing quote'],
     ['A=\0', 'line 1: a NUL'],
     ["PEER_START_ARGS=a 'b", 'PEER_START_ARGS has a quote'],
@@ -84,6 +91,20 @@ describe('launch.env', () => {
       ),
       { numRuns: 2_000 },
     )
+  })
+
+  it('long values take no long time', () => {
+    expect(parseLaunchEnv(`A=a${' '.repeat(200_000)}b`).env['A']).toHaveLength(200_002)
+    expect(parseLaunchEnv(`A="${'x'.repeat(9_000_000)}"`).env['A']).toHaveLength(9_000_000)
+  })
+
+  it.each([
+    ['"\\d+"', ['\\d+']],
+    ['"\\$x \\"y\\""', ['$x "y"']],
+    ['a\u00a0b', ['a\u00a0b']],
+    ["a\\ b 'c\\'", ['a b', 'c\\']],
+  ])('%s is the words %j, as in a shell', (text, words) => {
+    expect(splitWords(text)).toEqual(words)
   })
 
   it('words that are quoted come back', () => {

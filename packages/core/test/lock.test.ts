@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { run, until } from '@iapeer/dev/testing'
+import { mayMount, run, until } from '@iapeer/dev/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { acquireLock, identifyProcess, readBoot, withLock } from '../src/index.ts'
@@ -10,6 +10,7 @@ import { formatOwner, observeOwner, parseOwner } from '../src/storage/lock-owner
 import { fixture, folders } from './support.ts'
 
 const { folder, track } = folders()
+const namespace = readlinkSync('/proc/self/ns/pid')
 const lockPath = (): string => join(folder(), 'file.lock')
 
 async function holder(path: string, then: 'stay' | 'exit' | 'throw' = 'stay') {
@@ -31,7 +32,10 @@ async function holder(path: string, then: 'stay' | 'exit' | 'throw' = 'stay') {
 }
 
 const owned = async (path: string): Promise<string> =>
-  (await acquireLock(path, { limitMs: 2_000 })).release().then(() => 'free again')
+  acquireLock(path, { limitMs: 2_000 }).then((lock) => {
+    lock.release()
+    return 'free again'
+  })
 
 describe('a lock', () => {
   it('is held by one at a time, also within one process, and released whatever happens', async () => {
@@ -56,7 +60,12 @@ describe('a lock', () => {
     const path = lockPath()
     const lock = await acquireLock(path)
     const me = await identifyProcess(process.pid)
-    expect(parseOwner(readlinkSync(path))).toEqual({ ...me, boot: await readBoot(), host: hostname() })
+    expect(parseOwner(readlinkSync(path))).toEqual({
+      ...me,
+      boot: await readBoot(),
+      namespace,
+      host: hostname(),
+    })
     await lock.release()
     await lock.release()
     expect(readdirSync(join(path, '..'))).toEqual([])
@@ -110,7 +119,10 @@ describe('a lock', () => {
   it('of an owner whose pid is somebody else now is taken over', async () => {
     const path = lockPath()
     symlinkSync(
-      formatOwner({ pid: process.pid, token: '1', boot: await readBoot(), host: hostname() }, 'aa'),
+      formatOwner(
+        { pid: process.pid, token: '1', boot: await readBoot(), namespace, host: hostname() },
+        'aa',
+      ),
       path,
     )
     expect(await owned(path)).toBe('free again')
@@ -118,7 +130,7 @@ describe('a lock', () => {
 
   it('of an earlier boot is taken over, of another host never', async () => {
     const [earlier, foreign] = [lockPath(), lockPath()]
-    const owner = { pid: 1, token: '5', boot: 'other/5', host: hostname() }
+    const owner = { pid: 1, token: '5', boot: 'other/5', namespace, host: hostname() }
     symlinkSync(formatOwner(owner, 'aa'), earlier)
     symlinkSync(formatOwner({ ...owner, host: 'elsewhere' }, 'aa'), foreign)
     expect(await owned(earlier)).toBe('free again')
@@ -128,9 +140,54 @@ describe('a lock', () => {
     expect(await observeOwner({ ...owner, boot: '-/5' })).toBe('unknown')
   })
 
+  it('of a pid that cannot be looked at from here (another container of this host) is never taken over', async () => {
+    const boot = await readBoot()
+    const inside = {
+      pid: 2,
+      token: '5',
+      boot: `${boot.split('/')[0]}/77`,
+      namespace: 'pid:[1]',
+      host: hostname(),
+    }
+    expect(await observeOwner(inside)).toBe('unknown')
+    expect(await observeOwner({ ...inside, boot: 'other/5' })).toBe('gone')
+    expect(await observeOwner({ ...inside, namespace, boot: `${boot.split('/')[0]}/77` })).toBe('gone')
+  })
+
+  it.skipIf(!mayMount)('held in another pid namespace of this host is waited for', async () => {
+    const path = lockPath()
+    const inside = [
+      '-p',
+      '-f',
+      '--kill-child',
+      '--mount-proc',
+      process.execPath,
+      fixture('lock-holder.mjs'),
+      path,
+      'stay',
+    ]
+    const child = spawn('unshare', inside, { stdio: ['ignore', 'pipe', 'ignore'] })
+    track(() => child.kill('SIGKILL'))
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    await expect(acquireLock(path, { limitMs: 200 })).rejects.toMatchObject({
+      code: 'lock-held',
+      hint: expect.stringContaining('container'),
+    })
+  })
+
+  it('names what is in the way: a stopped process that was taking it over', async () => {
+    const path = lockPath()
+    const dead = formatOwner({ pid: 1, token: '5', boot: 'other/5', namespace, host: hostname() }, 'aa')
+    symlinkSync(dead, path)
+    const taker = await holder(`${path}.take`)
+    await expect(acquireLock(path, { limitMs: 100 })).rejects.toMatchObject({
+      message: expect.stringContaining(`${path}.take is held by process ${taker.pid}`),
+    })
+  })
+
   it('a takeover that died in the middle is taken over too', async () => {
     const path = lockPath()
-    const dead = formatOwner({ pid: 1, token: '5', boot: 'other/5', host: hostname() }, 'aa')
+    const dead = formatOwner({ pid: 1, token: '5', boot: 'other/5', namespace, host: hostname() }, 'aa')
     for (const name of [path, `${path}.take`, `${path}.take.take`, `${path}.next`]) symlinkSync(dead, name)
     expect(await owned(path)).toBe('free again')
     expect(readdirSync(join(path, '..'))).toEqual([])
@@ -180,12 +237,19 @@ describe('a lock', () => {
   it('an owner is read as it was written, and any text is an owner or none', () => {
     const text = fc.string({ unit: 'binary' }).filter((one) => one !== '')
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 9_999_999 }), text, text, text, (pid, token, boot, host) => {
-        const owner = { pid, token, boot, host }
-        expect(parseOwner(formatOwner(owner, 'ab'))).toEqual(owner)
-        expect(parseOwner(host)).toBeUndefined()
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 9_999_999 }),
+        text,
+        text,
+        text,
+        text,
+        (pid, token, boot, namespace, host) => {
+          const owner = { pid, token, boot, namespace, host }
+          expect(parseOwner(formatOwner(owner, 'ab'))).toEqual(owner)
+          expect(parseOwner(host)).toBeUndefined()
+        },
+      ),
     )
-    expect(parseOwner('pid=1,token=%,boot=b,host=h,id=a')).toBeUndefined()
+    expect(parseOwner('pid=1,token=%,boot=b,ns=n,host=h,id=a')).toBeUndefined()
   })
 })

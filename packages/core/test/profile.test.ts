@@ -187,6 +187,46 @@ describe('a profile is written', () => {
     expect(readdirSync(join(home, '.iapeer'))).toEqual(['peer-profile.json'])
   })
 
+  it.each([
+    [
+      '{"personality":"bob","runtime":"claude","x":{"a":[1,{"b":1.0}]}}',
+      '{"personality":"bob","runtime":"claude","x":{"a":[1,{"b":1.0}]},"idle_secs":5}',
+    ],
+    [
+      '{\r\n\t"personality": "bob",\r\n\t"runtime": "claude"\r\n}\r\n',
+      '{\r\n\t"personality": "bob",\r\n\t"runtime": "claude",\r\n\t"idle_secs": 5\r\n}\r\n',
+    ],
+  ])('a field that is added takes the layout of the file, and changes none: %#', async (before, after) => {
+    const home = homeWith(before)
+    await updateProfile(home, { idleSecs: 5 })
+    expect(textOf(home)).toBe(after)
+  })
+
+  it('bytes that are no UTF-8 are not written over', async () => {
+    const home = homeWith('')
+    const bytes = Buffer.from('{"personality":"bob","runtime":"claude","x":"caf\xe9"}', 'latin1')
+    writeFileSync(profilePath(home), bytes)
+    await expect(updateProfile(home, { idleSecs: 5 })).rejects.toMatchObject({ code: 'corrupt-profile' })
+    expect(readFileSync(profilePath(home))).toEqual(bytes)
+  })
+
+  it('a list of runtimes that is there twice is refused', async () => {
+    const home = homeWith('{"personality":"bob","runtimes":["codex"],"runtimes":["claude"]}')
+    await expect(updateProfile(home, { runtimes: [claude, toRuntime('web')] })).rejects.toMatchObject({
+      code: 'invalid-profile',
+    })
+  })
+
+  it('a link in the place of its folder closes nothing elsewhere', async () => {
+    const [home, shared] = [folder(), folder()]
+    chmodSync(shared, 0o755)
+    symlinkSync(shared, join(home, '.iapeer'))
+    await expect(createProfile(home, { personality: bob, defaultRuntime: claude })).rejects.toMatchObject({
+      code: 'outside-root',
+    })
+    expect(statSync(shared).mode & 0o777).toBe(0o755)
+  })
+
   it('unknown fields survive any change, whatever they are', async () => {
     const changes: fc.Arbitrary<ProfileChanges> = fc.record(
       {

@@ -82,11 +82,7 @@ describe('the registry survives', () => {
     const { home } = await create(root, 'bob', 'old')
     const before = readFileSync(join(root, 'peers-profiles.json'), 'utf8')
     const makeRoom = disk.fill()
-    const refused = {
-      code: 'root-unwritable',
-      message: expect.stringContaining('ENOSPC'),
-      hint: expect.any(String),
-    }
+    const refused = { message: expect.stringContaining('ENOSPC') }
     await expect(create(root, 'ann', 'x'.repeat(450))).rejects.toMatchObject(refused)
     await expect(updatePeer(root, 'bob', { description: 'y'.repeat(450) })).rejects.toMatchObject(refused)
     await expect(renamePeer(root, 'bob', toPersonality('rob'))).rejects.toMatchObject(refused)
@@ -129,7 +125,7 @@ describe('the registry survives', () => {
     const root = join(disk.path, 'root')
     const { home } = await create(root, 'bob')
     await disk.remount('ro')
-    const refused = { code: 'root-unwritable', message: expect.stringMatching(/nothing was changed.*EROFS/) }
+    const refused = { code: 'root-unwritable', message: expect.stringMatching(/is as it was.*EROFS/) }
     await expect(create(root, 'ann')).rejects.toMatchObject(refused)
     await expect(updatePeer(root, 'bob', { description: 'new' })).rejects.toMatchObject(refused)
     expect((await listPeers(root)).map((peer) => peer.personality)).toEqual(['bob'])

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
   createPeer,
@@ -92,7 +93,7 @@ describe('a peer', () => {
   it('a refused one leaves no folder behind', async () => {
     const root = rootOf()
     await expect(create(root, 'bob', { description: 'x'.repeat(451) })).rejects.toMatchObject({
-      code: 'invalid-profile',
+      code: 'invalid-fields',
     })
     expect(readdirSync(join(root, 'peers'))).toEqual([])
     const home = folder()
@@ -156,6 +157,66 @@ describe('a peer', () => {
     await expect(renamePeer(root, 'bob', toPersonality('x'))).rejects.toMatchObject({ code: 'no-such-peer' })
     await create(root, 'bob')
     expect(await names(root)).toEqual(['ann', 'bob', 'rob'])
+    expect(await verifyRegistry(root)).toEqual([])
+  })
+})
+
+describe('a name', () => {
+  it('that the root remembers for a home which is away is not given to another', async () => {
+    const root = rootOf()
+    const away = folder()
+    await create(root, 'bob', { home: join(away, 'disk') })
+    await create(root, 'ann')
+    renameSync(join(away, 'disk'), join(away, 'unmounted'))
+    writeFileSync(registryOf(root), '')
+    await repairRegistry(root, NOW)
+    const refused = { code: 'name-remembered', message: expect.stringContaining(join(away, 'disk')) }
+    await expect(create(root, 'bob')).rejects.toMatchObject(refused)
+    await expect(renamePeer(root, 'ann', toPersonality('bob'))).rejects.toMatchObject(refused)
+    expect(existsSync(join(root, 'peers', 'bob'))).toBe(false)
+    expect(await removePeer(root, 'bob', NOW)).toMatchObject({ personality: 'bob', home: join(away, 'disk') })
+    await create(root, 'bob')
+    expect(await verifyRegistry(root)).toEqual([])
+  })
+
+  it('that two entries have is said, and no command guesses which is meant', async () => {
+    const root = rootOf()
+    const { home } = await create(root, 'bob')
+    const { version, peers } = JSON.parse(readFileSync(registryOf(root), 'utf8'))
+    const twin = { ...peers[0], home: '/nowhere/at/all' }
+    writeFileSync(registryOf(root), JSON.stringify({ version, peers: [...peers, twin] }))
+    const { left } = await repairRegistry(root, NOW)
+    expect(left.map((one) => [one.kind, one.home])).toEqual(
+      expect.arrayContaining([
+        ['name-taken', home],
+        ['name-taken', '/nowhere/at/all'],
+      ]),
+    )
+    expect(await names(root)).toEqual(['bob', 'bob'])
+    await expect(removePeer(root, 'bob', NOW)).rejects.toMatchObject({ code: 'name-ambiguous' })
+    expect((await readProfile(home))?.personality).toBe('bob')
+  })
+
+  it('that profiles pass on in a ring or a row is taken from nobody, and no peer is left out', async () => {
+    const root = rootOf()
+    for (const name of ['alice', 'bob', 'carol']) await create(root, name)
+    const home = (name: string): string => join(root, 'peers', name)
+    writeProfile(home('alice'), { personality: 'bob', runtime: 'claude' })
+    writeProfile(home('bob'), { personality: 'carol', runtime: 'claude' })
+    const { left } = await repairRegistry(root, NOW)
+    expect(left.map((one) => one.kind)).toEqual(['name-taken', 'name-taken'])
+    expect((await listPeers(root)).map((peer) => [peer.personality, peer.home])).toEqual([
+      ['alice', home('alice')],
+      ['bob', home('bob')],
+      ['carol', home('carol')],
+    ])
+    writeProfile(home('carol'), { personality: 'alice', runtime: 'claude' })
+    expect((await repairRegistry(root, NOW)).left).toEqual([])
+    expect((await listPeers(root)).map((peer) => [peer.personality, peer.home])).toEqual([
+      ['alice', home('carol')],
+      ['bob', home('alice')],
+      ['carol', home('bob')],
+    ])
     expect(await verifyRegistry(root)).toEqual([])
   })
 })
@@ -252,6 +313,45 @@ describe('the file of the registry', () => {
     expect(await names(root)).toEqual(['bob'])
   })
 
+  it('that is gone is begun anew by verify --fix also where no peer is left', async () => {
+    const root = rootOf()
+    await create(root, 'bob')
+    await removePeer(root, 'bob', NOW)
+    rmSync(registryOf(root))
+    expect((await repairRegistry(root, NOW)).left).toEqual([])
+    expect(await names(root)).toEqual([])
+    const elsewhere = await create(root, 'ann', { home: folder() })
+    rmSync(registryOf(root))
+    rmSync(join(root, 'peers'), { recursive: true })
+    await expect(create(root, 'ann')).rejects.toMatchObject({ code: 'registry-lost' })
+    await repairRegistry(root, NOW)
+    expect(await listPeers(root)).toEqual([elsewhere])
+  })
+
+  it.each(['folder', 'pipe', 'loop'])('that is no file (%s) is an error, at once', async (kind) => {
+    const root = rootOf()
+    mkdirSync(root)
+    if (kind === 'folder') mkdirSync(registryOf(root))
+    else if (kind === 'loop') symlinkSync('peers-profiles.json', registryOf(root))
+    else expect((await run('mkfifo', [registryOf(root)])).exitCode).toBe(0)
+    await expect(listPeers(root)).rejects.toMatchObject({
+      code: 'unusable-file',
+      message: expect.stringContaining(registryOf(root)),
+    })
+    await expect(create(root, 'bob')).rejects.toMatchObject({ code: 'unusable-file' })
+  })
+
+  it('that is a link inside of the root is kept when it is corrupt, as it was', async () => {
+    const root = rootOf()
+    await create(root, 'bob')
+    renameSync(registryOf(root), join(root, 'real.json'))
+    symlinkSync('real.json', registryOf(root))
+    writeFileSync(join(root, 'real.json'), 'garbage')
+    const { keptCopy } = await repairRegistry(root, NOW)
+    expect(readFileSync(keptCopy ?? '', 'utf8')).toBe('garbage')
+    expect(await names(root)).toEqual(['bob'])
+  })
+
   it('is a link that leads out of the root: refused', async () => {
     const root = rootOf()
     await create(root, 'bob')
@@ -345,6 +445,65 @@ describe('verify', () => {
     await repairRegistry(root, NOW)
     expect(await readProfile(home)).toMatchObject({ personality: 'bob', cwd: repo, description: 'Builds.' })
     expect(await kinds(root)).toEqual([])
+  })
+
+  it('one odd home hinders no other: a pipe, a file, no folder at all, text nested without end', async () => {
+    const root = rootOf()
+    for (const name of ['pipe', 'deep', 'file', 'long', 'fine']) await create(root, name)
+    const profile = (name: string): string => profilePath(join(root, 'peers', name))
+    rmSync(profile('pipe'))
+    expect((await run('mkfifo', [profile('pipe')])).exitCode).toBe(0)
+    writeFileSync(
+      profile('deep'),
+      `{"personality":"deep","runtime":"claude","interfaces":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_001)}`,
+    )
+    rmSync(join(root, 'peers', 'file'), { recursive: true })
+    writeFileSync(join(root, 'peers', 'file'), '')
+    const { version, peers } = JSON.parse(readFileSync(registryOf(root), 'utf8'))
+    peers.find((peer: { personality: string }) => peer.personality === 'long').home = `/${'x'.repeat(300)}`
+    writeFileSync(registryOf(root), JSON.stringify({ version, peers }))
+    writeProfile(join(root, 'peers', 'fine'), { personality: 'fine', runtime: 'codex' })
+    const { left } = await repairRegistry(root, NOW)
+    expect(left.map((one) => `${one.kind} ${one.personality}`).sort()).toEqual(
+      expect.arrayContaining(['home-missing file', 'profile-unreadable pipe', 'home-missing long']),
+    )
+    expect((await findPeer(root, 'fine'))?.defaultRuntime).toBe('codex')
+    expect(await names(root)).toHaveLength(5)
+  })
+
+  it('prints no secret of an interface', async () => {
+    const root = rootOf()
+    const { home } = await create(root, 'bob')
+    const interfaces = { telegram: { token: 'SECRET123' } }
+    writeProfile(home, { personality: 'bob', runtime: 'claude', interfaces })
+    const [found] = await verifyRegistry(root)
+    expect(found?.detail).toBe('interfaces is {} in the registry, {telegram} in the profile')
+    await repairRegistry(root, NOW)
+    rmSync(profilePath(home))
+    await repairRegistry(root, NOW)
+    expect(await readProfile(home)).toMatchObject({ interfaces })
+    expect(await verifyRegistry(root)).toEqual([])
+  })
+
+  it('a bare folder where a home was is not filled: the disk may be away', async () => {
+    const root = rootOf()
+    const { home } = await create(root, 'bob', { home: folder() })
+    rmSync(join(home, '.iapeer'), { recursive: true })
+    expect((await repairRegistry(root, NOW)).left).toMatchObject([
+      { kind: 'home-missing', personality: 'bob' },
+    ])
+    expect(readdirSync(home)).toEqual([])
+  })
+
+  it('an earlier removal in the same home does not make it forget who lives there now', async () => {
+    const root = rootOf()
+    const home = folder()
+    await create(root, 'bob', { home })
+    await removePeer(root, 'bob', NOW)
+    await create(root, 'bob', { home, description: 'precious' })
+    rmSync(profilePath(home))
+    await repairRegistry(root, NOW)
+    expect(await readProfile(home)).toMatchObject({ description: 'precious' })
   })
 
   it('a removal that was cut off is finished', async () => {

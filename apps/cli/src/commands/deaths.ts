@@ -1,5 +1,6 @@
 import { toIdentity } from '@iapeer/core/identity'
 import type { ExitRecord } from '@iapeer/forensics'
+import { EXIT } from '../exit-code.ts'
 import { localTime, paint, print, printJson, table } from '../output.ts'
 import { bringUpToDate, readDeaths, withKiller } from '../records.ts'
 import { parseSince } from './since.ts'
@@ -46,6 +47,7 @@ async function follow(
   let upToDate = performance.now()
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    if (process.stdout.destroyed) process.exit(EXIT.ok)
     if (performance.now() - upToDate > UP_TO_DATE_MS) {
       await bringUpToDate()
       upToDate = performance.now()

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
+import { errnoOf, IapeerError } from '../errors.ts'
 import { type RecordLayout, type RecordPlace, recordLayout } from './record-layout.ts'
 
 /** Every path under a root, absolute. Folders are 0700, files 0600. */
@@ -26,10 +27,25 @@ export interface RootLayout {
   readonly folders: readonly string[]
 }
 
-/** The root folder: `$IAPEER_ROOT`, else `~/.iapeer`. */
+function homeFolder(): string {
+  let home = ''
+  try {
+    home = homedir()
+  } catch (error) {
+    // A user without an entry in the password database.
+    if (errnoOf(error) === undefined) throw error
+  }
+  if (isAbsolute(home)) return home
+  throw new IapeerError('this user has no home folder', {
+    code: 'no-home',
+    hint: 'Set IAPEER_ROOT to a private folder, or HOME.',
+  })
+}
+
+/** The root folder: `$IAPEER_ROOT`, else `~/.iapeer`. @throws IapeerError `no-home` */
 export function iapeerRoot(env: NodeJS.ProcessEnv = process.env): string {
   const set = env['IAPEER_ROOT']
-  return set === undefined || set === '' ? join(homedir(), '.iapeer') : resolve(set)
+  return set === undefined || set === '' ? join(homeFolder(), '.iapeer') : resolve(set)
 }
 
 /** Where the recorders of a root keep their files. */

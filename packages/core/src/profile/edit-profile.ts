@@ -11,8 +11,6 @@ export interface EditPermits {
 /** A change that was not made, since nobody asked for what it would have lost. */
 export type KeptField = 'intelligence' | 'description'
 
-const FORMAT = { formattingOptions: { insertSpaces: true, tabSize: 2, eol: '\n' } } as const
-
 /** The fields of `changes` that would lose something without a permit. */
 export function keptFields(old: PeerProfile, changes: ProfileChanges, permits: EditPermits): KeptField[] {
   const kept: KeptField[] = []
@@ -22,6 +20,13 @@ export function keptFields(old: PeerProfile, changes: ProfileChanges, permits: E
   const empties = description !== undefined && description.trim() === '' && old.description !== ''
   if (empties && permits.emptyDescription !== true) kept.push('description')
   return kept
+}
+
+/** A field that is added goes on a line of its own, where the file is laid out so. */
+function laidOut(content: string, text: string): string {
+  const [, lineStart] = /^\s*\{(\r?\n[ \t]*)"/.exec(text) ?? []
+  const [between, colon] = lineStart === undefined ? ['', ':'] : [lineStart, ': ']
+  return content.replace(/^,\s*("(?:[^"\\]|\\.)*"):\s*/, `,${between}$1${colon}`)
 }
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
@@ -41,7 +46,11 @@ export async function editProfileText(
   for (const [field, name] of FILE_FIELDS) {
     const value = changes[field]
     if (value === undefined || same(value ?? undefined, old[field])) continue
-    edited = jsonc.applyEdits(edited, jsonc.modify(edited, [name], value ?? undefined, FORMAT))
+    const edits = jsonc.modify(edited, [name], value ?? undefined, {})
+    edited = jsonc.applyEdits(
+      edited,
+      edits.map((edit) => ({ ...edit, content: laidOut(edit.content, edited) })),
+    )
   }
   return edited
 }
@@ -50,7 +59,9 @@ export async function editProfileText(
 export function unmetField(profile: PeerProfile, changes: ProfileChanges): string | undefined {
   const unmet = FILE_FIELDS.find(([field]) => {
     const value = changes[field]
-    return field !== 'runtimes' && value !== undefined && !same(value ?? undefined, profile[field])
+    if (field === 'runtimes' && Array.isArray(value))
+      return !value.every((one) => profile.runtimes.includes(one))
+    return value !== undefined && !same(value ?? undefined, profile[field])
   })
   return unmet?.[1]
 }

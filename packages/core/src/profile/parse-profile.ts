@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { IapeerError } from '../errors.ts'
 import { isPersonality, isRuntime, type Personality, type Runtime } from '../identity/identity.ts'
 import { defaultIntelligence, type Intelligence, readIntelligence } from '../identity/intelligence.ts'
+import { interfacesSchema } from './interfaces.ts'
 import { AFTERMATHS, DESCRIPTION_MAX, type PeerProfile, WAKE_POLICIES } from './profile.ts'
 
 const personality = z.custom<Personality>(
@@ -37,7 +38,7 @@ const schema = z.object({
   after_reboot: z.optional(z.enum(AFTERMATHS, AFTERMATHS.join(', '))),
   idle_secs: z.optional(z.number('a number of seconds').check(z.gte(0, 'not below 0'))),
   initial_prompt: z.optional(line('a text')),
-  interfaces: z.optional(z.record(z.string(), z.unknown(), 'an object, one field an interface')),
+  interfaces: interfacesSchema,
   command: z.optional(words),
 })
 

@@ -1,10 +1,13 @@
-import { chmod, readdir, readFile, rename, stat } from 'node:fs/promises'
+import { renameSync } from 'node:fs'
+import { chmod, readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '../errors.ts'
 import { isLowerIntelligence } from '../identity/intelligence.ts'
 import { writeFileAtomic, writeFileNew } from '../storage/atomic-write.ts'
+import { containedPath } from '../storage/contained-path.ts'
 import { withLock } from '../storage/lock.ts'
 import { makePrivateFolder } from '../storage/private-folder.ts'
+import { readRegularFile } from '../storage/read-regular.ts'
 import { syncFolder } from '../storage/replace-file.ts'
 import { sweepTemporaries } from '../storage/sweep-temporaries.ts'
 import { type EditPermits, editProfileText, type KeptField, keptFields, unmetField } from './edit-profile.ts'
@@ -22,15 +25,15 @@ export function profilePath(home: string): string {
   return join(peerFolder(home), FILE)
 }
 
-/** The text of a home's profile; undefined when it has none. */
+/** The text of a home's profile; undefined when it has none. @throws IapeerError `unusable-file`, `corrupt-profile` */
 async function readProfileText(home: string): Promise<string | undefined> {
-  try {
-    return await readFile(profilePath(home), 'utf8')
-  } catch (error) {
-    const code = errnoOf(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw error
-  }
+  const path = profilePath(home)
+  const found = await readRegularFile(path)
+  if (found === undefined || found.utf8) return found?.text
+  throw new IapeerError(`${path} is no UTF-8 text`, {
+    code: 'corrupt-profile',
+    hint: 'Convert that file (iconv -t utf-8), or put back a copy; nothing was changed in it.',
+  })
 }
 
 /**
@@ -43,28 +46,61 @@ export async function readProfile(home: string): Promise<PeerProfile | undefined
 }
 
 /** What a new profile states. */
-export type NewProfile = ProfileChanges & Required<Pick<ProfileChanges, 'personality' | 'defaultRuntime'>>
+export type NewProfile = ProfileChanges &
+  Required<Pick<ProfileChanges, 'personality' | 'defaultRuntime'>> & {
+    readonly interfaces?: Readonly<Record<string, unknown>>
+  }
 
-function newText(fields: NewProfile): string {
-  const named = FILE_FIELDS.map(([field, name]) => [name, fields[field]])
+/**
+ * The text of a new profile.
+ * @throws IapeerError `invalid-fields`
+ */
+export function newProfileText(fields: NewProfile): string {
+  const named: [string, unknown][] = FILE_FIELDS.map(([field, name]) => [name, fields[field]])
+  const { interfaces } = fields
+  if (interfaces !== undefined && Object.keys(interfaces).length > 0) named.push(['interfaces', interfaces])
   const stated = named.filter(([, value]) => value !== undefined && value !== null)
-  return `${JSON.stringify(Object.fromEntries(stated), undefined, 2)}\n`
+  const text = `${JSON.stringify(Object.fromEntries(stated), undefined, 2)}\n`
+  try {
+    parseProfile(text, `the profile of ${fields.personality}`)
+  } catch (error) {
+    if (!(error instanceof IapeerError)) throw error
+    throw new IapeerError(error.message, {
+      code: 'invalid-fields',
+      hint: 'Say it otherwise; nothing was made.',
+      cause: error,
+    })
+  }
+  return text
 }
 
-async function closed(folder: string): Promise<void> {
+/** Makes a peer's own folder, 0700; a link in its place is followed inside of the home only. */
+async function makePeerFolder(home: string): Promise<void> {
+  const folder = peerFolder(home)
   await makePrivateFolder(folder)
-  if (((await stat(folder)).mode & 0o077) !== 0) await chmod(folder, 0o700)
+  const real = await containedPath(folder, home)
+  if (((await stat(real)).mode & 0o077) !== 0) await chmod(real, 0o700)
+}
+
+const RETIRED = /^peer-profile\.removed-(.*\.json)$/
+
+/** Another peer begins here: what an earlier removal has kept is no longer the mark of one that was cut off. */
+async function closeRemovals(folder: string): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    const [, rest] = RETIRED.exec(name) ?? []
+    if (rest !== undefined) await rename(join(folder, name), join(folder, `peer-profile.former-${rest}`))
+  }
 }
 
 /**
  * Writes the profile of a home that has none.
- * @throws IapeerError `home-has-profile`, `invalid-profile`; the Node system error
+ * @throws IapeerError `home-has-profile`, `invalid-fields`, `outside-root`; the Node system error
  */
 export async function createProfile(home: string, fields: NewProfile): Promise<PeerProfile> {
   const path = profilePath(home)
-  const text = newText(fields)
-  const profile = parseProfile(text, path)
-  await closed(peerFolder(home))
+  const text = newProfileText(fields)
+  await makePeerFolder(home)
+  await closeRemovals(peerFolder(home))
   try {
     await writeFileNew(path, text, { within: home })
   } catch (error) {
@@ -75,7 +111,7 @@ export async function createProfile(home: string, fields: NewProfile): Promise<P
       cause: error,
     })
   }
-  return profile
+  return parseProfile(text, path)
 }
 
 export interface ProfileUpdate {
@@ -155,7 +191,7 @@ export async function retireProfile(home: string, now: Date): Promise<string | u
   const path = profilePath(home)
   const kept = path.replace(/\.json$/, `.removed-${now.toISOString().replace(/[:.]/g, '')}.json`)
   try {
-    await rename(path, kept)
+    await withLock(`${path}.lock`, async () => renameSync(path, kept))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
     throw error
@@ -176,10 +212,10 @@ async function namesIn(folder: string): Promise<string[]> {
 /** Whether a profile was retired here and none took its place. */
 export async function isRetired(home: string): Promise<boolean> {
   const names = await namesIn(peerFolder(home))
-  return !names.includes(FILE) && names.some((name) => /^peer-profile\.removed-.*\.json$/.test(name))
+  return !names.includes(FILE) && names.some((name) => RETIRED.test(name))
 }
 
 /** Undoes {@link retireProfile}. */
-export async function restoreProfile(home: string, kept: string): Promise<void> {
-  await rename(kept, profilePath(home))
+export function restoreProfile(home: string, kept: string): void {
+  renameSync(kept, profilePath(home))
 }

@@ -46,6 +46,15 @@ export interface Comparison {
   readonly profileless: readonly PeerEntry[]
 }
 
+const LONGEST_VALUE = 200
+
+/** A value as it is shown; the sections of interfaces hold secrets, so only their names are. */
+function shown(field: string, value: unknown): string {
+  if (field === 'interfaces') return `{${Object.keys(value ?? {}).join(', ')}}`
+  const text = JSON.stringify(value) ?? 'nothing'
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text
+}
+
 function fieldDifferences(entry: PeerEntry, wanted: PeerEntry): Divergence[] {
   const [is, shall] = [entryToFile(entry), entryToFile(wanted)]
   return Object.keys(shall)
@@ -54,19 +63,43 @@ function fieldDifferences(entry: PeerEntry, wanted: PeerEntry): Divergence[] {
       kind: 'field-differs' as const,
       personality: entry.personality,
       home: wanted.home,
-      detail: `${field} is ${JSON.stringify(is[field])} in the registry, ${JSON.stringify(shall[field])} in the profile`,
+      detail: `${field} is ${shown(field, is[field])} in the registry, ${shown(field, shall[field])} in the profile`,
       fixable: true,
     }))
 }
 
-class Builder {
+const namesOf = (entries: readonly PeerEntry[]): Set<string> => {
+  const [once, twice] = [new Set<string>(), new Set<string>()]
+  for (const { personality } of entries) (once.has(personality) ? twice : once).add(personality)
+  return twice
+}
+
+/** A peer that is registered, and what it is to be. */
+interface Placed extends Registered {
+  wanted: PeerEntry
+}
+
+const isRenamed = ({ entry, wanted }: Placed): boolean => entry.personality !== wanted.personality
+
+/**
+ * Profiles win, but no name is taken from a peer that keeps its own: whoever claims one that is not free stays what the
+ * registry calls it, until no two have the same name, or only such as had it before.
+ */
+function settleNames(placed: readonly Placed[]): Placed[] {
+  const refused: Placed[] = []
+  for (;;) {
+    const twice = namesOf(placed.map((one) => one.wanted))
+    const claims = placed.filter((one) => isRenamed(one) && twice.has(one.wanted.personality))
+    if (claims.length === 0) return refused
+    for (const one of claims) one.wanted = { ...one.wanted, personality: one.entry.personality }
+    refused.push(...claims)
+  }
+}
+
+class Findings {
   readonly entries: PeerEntry[] = []
   readonly divergences: Divergence[] = []
   readonly profileless: PeerEntry[] = []
-
-  add(entry: PeerEntry): void {
-    this.entries.push(entry)
-  }
 
   tell(kind: Divergence['kind'], entry: Partial<PeerEntry>, detail: string, fixable: boolean): void {
     const { personality, home } = entry
@@ -79,45 +112,43 @@ class Builder {
     })
   }
 
-  nameIsFree(name: string): boolean {
-    return !this.entries.some((entry) => entry.personality === name)
-  }
-
-  /** An entry whose home has no profile to go by. */
-  addUnconfirmed({ entry, finding }: Registered): void {
-    if (finding.kind === 'no-profile' && finding.retired) {
-      this.tell('profile-retired', entry, 'its profile was retired: the peer was being removed', true)
-      return
-    }
-    this.add(entry)
+  /** What is wrong with the home of a registered peer, if anything. */
+  tellOfHome({ entry, finding }: Registered): void {
     if (finding.kind === 'gone') {
-      this.tell(
-        'home-missing',
-        entry,
-        `its home ${entry.home} is not there: mount it, or iapeer remove ${entry.personality}`,
-        false,
-      )
+      const detail = `its home ${entry.home} is not there: mount it, or iapeer remove ${entry.personality}`
+      this.tell('home-missing', entry, detail, false)
     } else if (finding.kind === 'unreadable') {
       this.tell('profile-unreadable', entry, finding.problem, false)
-    } else {
+    } else if (finding.kind === 'no-profile') {
+      const lost = entry.runtimes.some((runtime) => runtime === 'command') ? '; its command is lost' : ''
       this.tell(
         'profile-missing',
         entry,
-        'its home has no profile; the registry still knows what it said',
+        `its home has no profile; the registry still knows what it said${lost}`,
         true,
       )
       this.profileless.push(entry)
     }
   }
 
-  addConfirmed(entry: PeerEntry, wanted: PeerEntry): void {
-    if (this.nameIsFree(wanted.personality)) {
-      this.add(wanted)
+  addRegistered(placed: readonly Placed[], refused: readonly Placed[]): void {
+    const twice = namesOf(placed.map((one) => one.wanted))
+    for (const one of placed) {
+      const { entry, wanted } = one
+      this.entries.push(wanted)
+      this.tellOfHome(one)
       this.divergences.push(...fieldDifferences(entry, wanted))
-      return
+      if (refused.includes(one)) {
+        const claimed = one.finding.kind === 'profile' ? one.finding.profile.personality : entry.personality
+        this.tell('name-taken', entry, `its profile says ${claimed}, which another peer is`, false)
+      } else if (twice.has(wanted.personality))
+        this.tell(
+          'name-taken',
+          entry,
+          `another peer has its name; change it in the profile in ${wanted.home}`,
+          false,
+        )
     }
-    this.tell('name-taken', wanted, `its profile says ${wanted.personality}, which another peer is`, false)
-    if (this.nameIsFree(entry.personality)) this.add(entry)
   }
 
   addUnregistered(finding: HomeFinding): void {
@@ -125,8 +156,8 @@ class Builder {
       this.tell('profile-unreadable', { home: finding.home }, finding.problem, false)
     } else if (finding.kind === 'profile') {
       const entry = projectProfile(finding.profile, finding.home)
-      const free = this.nameIsFree(entry.personality)
-      if (free) this.add(entry)
+      const free = !this.entries.some((one) => one.personality === entry.personality)
+      if (free) this.entries.push(entry)
       const detail = free
         ? 'it has a profile and no entry'
         : 'it has a profile, and another peer has its name'
@@ -136,31 +167,27 @@ class Builder {
 }
 
 /**
- * Compares entries with profiles; profiles win. Entries whose home cannot be reached stay as they are.
+ * Compares entries with profiles; profiles win. No entry is left out but one whose removal was cut off and the second of
+ * a home; a home that cannot be reached keeps what the registry says.
  * Pure: what to write, and what to tell.
  */
 export function compare(registered: readonly Registered[], unregistered: readonly HomeFinding[]): Comparison {
-  const builder = new Builder()
+  const findings = new Findings()
   const homes = new Set<string>()
-  const own: Registered[] = []
+  const placed: Placed[] = []
   for (const one of registered) {
-    const { home } = one.finding
-    if (homes.has(home)) builder.tell('home-shared', one.entry, `another peer has the home ${home}`, true)
-    else own.push(one)
-    homes.add(home)
+    const { entry, finding } = one
+    if (homes.has(finding.home)) {
+      findings.tell('home-shared', entry, `another peer has the home ${finding.home}`, true)
+    } else if (finding.kind === 'no-profile' && finding.retired) {
+      findings.tell('profile-retired', entry, 'its profile was retired: the peer was being removed', true)
+    } else {
+      const wanted = finding.kind === 'profile' ? projectProfile(finding.profile, finding.home) : entry
+      placed.push({ ...one, wanted })
+    }
+    homes.add(finding.home)
   }
-  // Who is called what the registry says comes first, so that a profile with another's name takes it from nobody.
-  const wantedOf = ({ finding }: Registered): PeerEntry | undefined =>
-    finding.kind === 'profile' ? projectProfile(finding.profile, finding.home) : undefined
-  const renamed = (one: Registered): boolean => {
-    const wanted = wantedOf(one)
-    return wanted !== undefined && wanted.personality !== one.entry.personality
-  }
-  for (const one of [...own.filter((each) => !renamed(each)), ...own.filter(renamed)]) {
-    const wanted = wantedOf(one)
-    if (wanted === undefined) builder.addUnconfirmed(one)
-    else builder.addConfirmed(one.entry, wanted)
-  }
-  for (const finding of unregistered) if (!homes.has(finding.home)) builder.addUnregistered(finding)
-  return builder
+  findings.addRegistered(placed, settleNames(placed))
+  for (const finding of unregistered) if (!homes.has(finding.home)) findings.addUnregistered(finding)
+  return findings
 }

@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path'
 import * as z from 'zod/mini'
 import { isPersonality, isRuntime, type Personality, type Runtime } from '../identity/identity.ts'
 import { defaultIntelligence, type Intelligence, readIntelligence } from '../identity/intelligence.ts'
+import { interfacesSchema } from '../profile/interfaces.ts'
 import type { PeerProfile } from '../profile/profile.ts'
 
 /** A peer as the registry knows it: a projection of its profile. */
@@ -31,7 +32,7 @@ const schema = z.object({
   intelligence: z.optional(z.custom<string>((value) => readIntelligence(value) !== undefined, 'a nature')),
   home: z.optional(path),
   cwd: z.optional(path),
-  interfaces: z.optional(z.record(z.string(), z.unknown(), 'an object')),
+  interfaces: interfacesSchema,
 })
 
 /** An entry, or what is wrong with it. */

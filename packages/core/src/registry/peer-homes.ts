@@ -1,11 +1,12 @@
-import { readdir, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
-import { dirname, join, sep } from 'node:path'
+import { renameSync } from 'node:fs'
+import { readdir, readlink, realpath, rm, stat, symlink } from 'node:fs/promises'
+import { dirname, join, resolve, sep } from 'node:path'
 import { errnoOf, IapeerError } from '../errors.ts'
 import { isPersonality, type Personality } from '../identity/identity.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
 import { makePrivateFolder } from '../storage/private-folder.ts'
 
-const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
 
 /** The real path of a folder; undefined when there is none. */
 export async function realFolder(path: string): Promise<string | undefined> {
@@ -22,16 +23,23 @@ export async function realFolder(path: string): Promise<string | undefined> {
  * @throws IapeerError `unusable-home` for the root itself, a folder of the root's own, or the folder whose `.iapeer` is the root
  */
 export async function settleHome(layout: RootLayout, home: string): Promise<string> {
+  refuseOwnFolders(layout, home, resolve(home), layout.root)
   await makePrivateFolder(home)
+  if (!(await stat(home)).isDirectory())
+    throw new IapeerError(`${home} is no folder`, { code: 'unusable-home', hint: 'Choose another.' })
   const [real, root] = [await realpath(home), await realpath(layout.root)]
+  refuseOwnFolders(layout, home, real, root)
+  return real
+}
+
+function refuseOwnFolders(layout: RootLayout, home: string, real: string, root: string): void {
   const inRoot = real === root || real.startsWith(root + sep)
   const inPeers = real.startsWith(join(root, 'peers') + sep)
   if ((inRoot && !inPeers) || join(real, '.iapeer') === root)
     throw new IapeerError(`${home} cannot be a peer's home: iapeer keeps its own files there`, {
       code: 'unusable-home',
-      hint: 'Choose another folder.',
+      hint: `Choose a folder outside of ${layout.root}, or leave --home out.`,
     })
-  return real
 }
 
 async function linkText(path: string): Promise<string | undefined> {
@@ -51,8 +59,13 @@ export async function linkHome(layout: RootLayout, name: Personality, home: stri
   const next = `${path}.next`
   await rm(next, { force: true })
   await symlink(home, next)
-  await rename(next, path)
+  renameSync(next, path)
   return true
+}
+
+/** The home that a name is remembered for; undefined for a name that is free. */
+export function homeOfName(layout: RootLayout, name: Personality): Promise<string | undefined> {
+  return linkText(join(layout.homesDir, name))
 }
 
 export async function unlinkHome(layout: RootLayout, name: Personality): Promise<void> {
@@ -76,12 +89,22 @@ export interface HomeLink {
   readonly real: string | undefined
 }
 
+/** A home that may not be looked at counts as there; looking at what it holds will say why. */
+async function realOrAsked(path: string): Promise<string | undefined> {
+  try {
+    return await realFolder(path)
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return path
+  }
+}
+
 export async function readHomeLinks(layout: RootLayout): Promise<HomeLink[]> {
   const links: HomeLink[] = []
   for (const personality of await namesIn(layout.homesDir)) {
     const path = join(layout.homesDir, personality)
     const target = await linkText(path)
-    if (target !== undefined) links.push({ personality, target, real: await realFolder(path) })
+    if (target !== undefined) links.push({ personality, target, real: await realOrAsked(target) })
   }
   return links
 }
@@ -97,9 +120,9 @@ export async function readDefaultHomes(layout: RootLayout): Promise<string[]> {
 /** Homes that the text of a corrupt registry still names, whatever became of the rest of it. */
 export async function homesInText(text: string): Promise<string[]> {
   const homes = new Set<string>()
-  for (const [, quoted] of text.matchAll(/"(?:home|cwd)"\s*:\s*("(?:[^"\\]|\\.)*")/g)) {
+  for (const [, quoted] of text.matchAll(/"(?:home|cwd)"\s*:\s*("(?:[^"\\]|\\.){0,4096}")/g)) {
     const path = parseQuoted(quoted ?? '')
-    const real = path?.startsWith('/') === true ? await realFolder(path) : undefined
+    const real = path?.startsWith('/') === true ? await realOrAsked(path) : undefined
     if (real !== undefined && dirname(real) !== real) homes.add(real)
   }
   return [...homes].sort()

@@ -1,13 +1,14 @@
 import { rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '../errors.ts'
-import type { Personality } from '../identity/identity.ts'
-import { rootLayout } from '../paths/root-layout.ts'
+import { isPersonality, type Personality } from '../identity/identity.ts'
+import { type RootLayout, rootLayout } from '../paths/root-layout.ts'
 import type { EditPermits } from '../profile/edit-profile.ts'
 import type { PeerProfile } from '../profile/profile.ts'
 import {
   createProfile,
   type NewProfile,
+  newProfileText,
   type ProfileEdit,
   type ProfileUpdate,
   peerFolder,
@@ -18,7 +19,7 @@ import {
   updateProfile,
 } from '../profile/profile-file.ts'
 import { type PeerEntry, projectProfile } from './entry.ts'
-import { linkHome, realFolder, settleHome, unlinkHome } from './peer-homes.ts'
+import { homeOfName, linkHome, realFolder, settleHome, unlinkHome } from './peer-homes.ts'
 import { type RegistryAccess, readRegistryFile, usableEntries, withRegistry } from './registry-file.ts'
 
 /**
@@ -37,7 +38,12 @@ export async function findPeer(root: string, name: string): Promise<PeerEntry | 
 
 /** @throws IapeerError `no-such-peer` */
 export function requirePeer(entries: readonly PeerEntry[], name: string): PeerEntry {
-  const found = entries.find((entry) => entry.personality === name)
+  const [found, ...others] = entries.filter((entry) => entry.personality === name)
+  if (others.length > 0)
+    throw new IapeerError(`the registry has ${others.length + 1} peers of the name ${name}`, {
+      code: 'name-ambiguous',
+      hint: 'iapeer verify shows their homes: change the name in one of the profiles, then iapeer verify --fix.',
+    })
   if (found !== undefined) return found
   throw new IapeerError(`there is no peer ${name}`, {
     code: 'no-such-peer',
@@ -63,6 +69,19 @@ function refuseOccupied(entries: readonly PeerEntry[], home: string): void {
   })
 }
 
+/** A name that the root remembers for a home that is not registered now, perhaps because it is not mounted. */
+async function refuseRemembered(layout: RootLayout, name: Personality, home: string): Promise<void> {
+  const remembered = await homeOfName(layout, name)
+  if (remembered === undefined || remembered === home) return
+  throw new IapeerError(
+    `the name ${name} belongs to the peer in ${remembered}, which is not registered now`,
+    {
+      code: 'name-remembered',
+      hint: `Register it again: iapeer verify --fix. Or forget it: iapeer remove ${name}`,
+    },
+  )
+}
+
 async function withEntries<T>(
   root: string,
   action: (access: RegistryAccess, entries: readonly PeerEntry[]) => Promise<T>,
@@ -77,6 +96,8 @@ async function writeOrUndo(write: () => Promise<void>, undo: () => Promise<void>
   try {
     await write()
   } catch (error) {
+    // It is written; only that it lasts is not sure.
+    if (error instanceof IapeerError && error.code === 'file-not-synced') throw error
     try {
       await undo()
     } catch (undoError) {
@@ -93,12 +114,14 @@ async function writeOrUndo(write: () => Promise<void>, undo: () => Promise<void>
   }
 }
 
+const STAYS = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'EROFS', 'ENOTDIR', 'EACCES', 'EPERM'])
+
 async function removeIfEmpty(folder: string): Promise<void> {
   try {
     await rmdir(folder)
   } catch (error) {
     const code = errnoOf(error)
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOENT' && code !== 'EROFS') throw error
+    if (code === undefined || !STAYS.has(code)) throw error
   }
 }
 
@@ -116,6 +139,7 @@ export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
   const { home, ...fields } = peer
   return withEntries(root, async ({ layout, write }, entries) => {
     refuseTaken(entries, fields.personality)
+    newProfileText(fields)
     const wanted = home ?? join(layout.peersDir, fields.personality)
     const isNew = (await realFolder(wanted)) === undefined
     const real = await settleHome(layout, wanted)
@@ -126,6 +150,7 @@ export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
     }
     let profile: PeerProfile
     try {
+      await refuseRemembered(layout, fields.personality, real)
       profile = await createProfile(real, fields)
     } catch (error) {
       await undoFolders()
@@ -174,6 +199,7 @@ async function putEntry(
   const others = entries.filter((one) => one.home !== entry.home)
   const old = entries.find((one) => one.home === entry.home)
   refuseTaken(others, entry.personality)
+  await refuseRemembered(layout, entry.personality, entry.home)
   await linkHome(layout, entry.personality, entry.home)
   if (JSON.stringify(old) !== JSON.stringify(entry)) await write([...others, entry])
   if (old !== undefined && old.personality !== entry.personality) await unlinkHome(layout, old.personality)
@@ -198,33 +224,53 @@ export function updatePeer(
       return changes
     }
     const update = await updateProfile(home, unnamed, permits)
-    await putEntry(access, entries, projectProfile(update.profile, home))
+    await follow(home, () => putEntry(access, entries, projectProfile(update.profile, home)))
     return update
   })
 }
 
+/** The profile has changed already when the registry cannot follow. */
+async function follow(home: string, write: () => Promise<unknown>): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    if (!(error instanceof IapeerError) || error.code === 'file-not-synced') throw error
+    throw new IapeerError(`${profilePath(home)} is changed, the registry is not: ${error.message}`, {
+      code: 'registry-behind',
+      hint: 'When that is mended: iapeer verify --fix',
+      cause: error,
+    })
+  }
+}
+
 export interface Removed {
-  readonly entry: PeerEntry
+  readonly personality: string
+  readonly home: string
   /** Where its profile is kept; undefined when it had none. */
   readonly keptProfile: string | undefined
 }
 
 /**
- * Forgets a peer. Its home stays, and its profile under another name.
+ * Forgets a peer, also one that is remembered and not registered. Its home stays, and its profile under another name.
  * @throws IapeerError `no-such-peer` and those of {@link listPeers}
  */
 export function removePeer(root: string, name: string, now: Date): Promise<Removed> {
   return withEntries(root, async ({ layout, write }, entries) => {
+    const remembered = isPersonality(name) ? await homeOfName(layout, name) : undefined
+    if (remembered !== undefined && isPersonality(name) && !entries.some((one) => one.personality === name)) {
+      await unlinkHome(layout, name)
+      return { personality: name, home: remembered, keptProfile: undefined }
+    }
     const entry = requirePeer(entries, name)
     const keptProfile = await retireProfile(entry.home, now)
     await writeOrUndo(
       () => write(entries.filter((one) => one !== entry)),
       async () => {
-        if (keptProfile !== undefined) await restoreProfile(entry.home, keptProfile)
+        if (keptProfile !== undefined) restoreProfile(entry.home, keptProfile)
       },
     )
     await unlinkHome(layout, entry.personality)
-    return { entry, keptProfile }
+    return { personality: entry.personality, home: entry.home, keptProfile }
   })
 }
 
@@ -237,6 +283,7 @@ export function renamePeer(root: string, name: string, to: Personality): Promise
     const old = requirePeer(entries, name)
     if (old.personality === to) return old
     refuseTaken(entries, to)
+    await refuseRemembered(layout, to, old.home)
     const { profile } = await updateProfile(old.home, { personality: to })
     const entry = projectProfile(profile, old.home)
     await writeOrUndo(

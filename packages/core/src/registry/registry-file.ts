@@ -1,9 +1,11 @@
-import { link, readdir, readFile } from 'node:fs/promises'
+import { link, readdir } from 'node:fs/promises'
 import { errnoOf, IapeerError } from '../errors.ts'
 import { isPersonality } from '../identity/identity.ts'
 import { type RootLayout, rootLayout } from '../paths/root-layout.ts'
 import { containedPath } from '../storage/contained-path.ts'
-import { type LockOptions, withLock } from '../storage/lock.ts'
+import { keepAttributesOf } from '../storage/keep-attributes.ts'
+import { acquireLock, type LockOptions } from '../storage/lock.ts'
+import { readRegularFile } from '../storage/read-regular.ts'
 import { replaceFile } from '../storage/replace-file.ts'
 import { scaffoldRoot } from '../storage/scaffold.ts'
 import { sweepTemporaries } from '../storage/sweep-temporaries.ts'
@@ -34,9 +36,10 @@ function parseRegistry(text: string): RegistryContent {
   }
   if (!isObject(value)) return corrupt('it is no JSON object')
   const stated = value['version'] ?? 1
+  // One that is newer is never taken for corrupt, however it writes its number.
+  version = Math.ceil(Number(stated)) || 1
   if (typeof stated !== 'number' || !Number.isInteger(stated))
     return corrupt('version must be a whole number')
-  version = stated
   if (!Array.isArray(value['peers'])) return corrupt('peers must be a list')
   const entries: PeerEntry[] = []
   for (const [at, one] of value['peers'].entries()) {
@@ -49,9 +52,11 @@ function parseRegistry(text: string): RegistryContent {
 
 export async function readRegistryFile(layout: RootLayout): Promise<RegistryContent> {
   try {
-    return parseRegistry(await readFile(layout.registry, 'utf8'))
+    const found = await readRegularFile(layout.registry)
+    return found === undefined ? { kind: 'missing' } : parseRegistry(found.text)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return { kind: 'missing' }
+    // Nested so deep that it cannot be looked at.
+    if (error instanceof RangeError) return { kind: 'corrupt', version: 1, problem: error.message, text: '' }
     throw error
   }
 }
@@ -63,10 +68,15 @@ function newer(layout: RootLayout, version: number): IapeerError {
   )
 }
 
-async function hasPeerFolders(layout: RootLayout): Promise<boolean> {
+/** Whether the root shows traces of peers: default homes, or links to homes. */
+export async function hasTraces(layout: RootLayout): Promise<boolean> {
+  return (await hasNames(layout.peersDir)) || (await hasNames(layout.homesDir))
+}
+
+async function hasNames(folder: string): Promise<boolean> {
   try {
-    const found = await readdir(layout.peersDir, { withFileTypes: true })
-    return found.some((one) => isPersonality(one.name) && one.isDirectory())
+    const found = await readdir(folder, { withFileTypes: true })
+    return found.some((one) => isPersonality(one.name) && (one.isDirectory() || one.isSymbolicLink()))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false
     throw error
@@ -92,9 +102,9 @@ export async function usableEntries(
         hint,
       })
     case 'missing':
-      if (!(await hasPeerFolders(layout))) return []
+      if (!(await hasTraces(layout))) return []
       throw new IapeerError(
-        `the registry ${layout.registry} is gone, but there are peers in ${layout.peersDir}`,
+        `the registry ${layout.registry} is gone, but there are traces of peers in ${layout.root}`,
         {
           code: 'registry-lost',
           hint: 'Rebuild it from the profiles of the peers: iapeer verify --fix',
@@ -118,7 +128,8 @@ export interface RegistryAccess {
   keepCopy(now: Date): Promise<string>
 }
 
-async function copyBeside(path: string, now: Date): Promise<string> {
+async function copyBeside(layout: RootLayout, now: Date): Promise<string> {
+  const path = await containedPath(layout.registry, layout.root)
   const stamp = now.toISOString().replace(/[:.]/g, '')
   for (let count = 0; ; count++) {
     const name = `${path}.corrupt-${stamp}${count === 0 ? '' : `-${count}`}`
@@ -137,11 +148,14 @@ const NOT_WRITABLE = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'E
 function unwritable(layout: RootLayout, error: unknown): unknown {
   const code = errnoOf(error)
   if (!(error instanceof Error) || code === undefined || !NOT_WRITABLE.has(code)) return error
-  return new IapeerError(`nothing was changed, ${layout.root} cannot be written: ${error.message}`, {
-    code: 'root-unwritable',
-    hint: 'See that the disk has space left and is writable, and whose that folder is; then try again.',
-    cause: error,
-  })
+  return new IapeerError(
+    `the registry in ${layout.root} cannot be written, and is as it was: ${error.message}`,
+    {
+      code: 'root-unwritable',
+      hint: 'See that the disk has space left and is writable, and whose that folder is; then try again.',
+      cause: error,
+    },
+  )
 }
 
 /**
@@ -155,9 +169,20 @@ export async function withRegistry<T>(
   options: LockOptions = {},
 ): Promise<T> {
   const layout = rootLayout(root)
-  try {
+  const lock = await tellingWhy(layout, async () => {
     await scaffoldRoot(layout)
-    return await withLock(`${layout.registry}.lock`, () => openRegistry(layout, action), options)
+    return acquireLock(`${layout.registry}.lock`, options)
+  })
+  try {
+    return await openRegistry(layout, action)
+  } finally {
+    lock.release()
+  }
+}
+
+async function tellingWhy<T>(layout: RootLayout, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
   } catch (error) {
     throw unwritable(layout, error)
   }
@@ -167,14 +192,17 @@ async function openRegistry<T>(
   layout: RootLayout,
   action: (access: RegistryAccess) => Promise<T>,
 ): Promise<T> {
-  const write = async (entries: readonly PeerEntry[]): Promise<void> =>
-    replaceFile(await containedPath(layout.registry, layout.root), fileText(entries))
+  const write = (entries: readonly PeerEntry[]): Promise<void> =>
+    tellingWhy(layout, async () => {
+      const target = await containedPath(layout.registry, layout.root)
+      await replaceFile(target, fileText(entries), keepAttributesOf(target))
+    })
   await sweepTemporaries(layout.registry)
   let content = await readRegistryFile(layout)
   if (content.kind !== 'missing' && content.version > REGISTRY_VERSION) throw newer(layout, content.version)
-  if (content.kind === 'missing' && !(await hasPeerFolders(layout))) {
+  if (content.kind === 'missing' && !(await hasTraces(layout))) {
     await write([])
     content = { kind: 'entries', version: REGISTRY_VERSION, entries: [] }
   }
-  return action({ layout, content, write, keepCopy: (now) => copyBeside(layout.registry, now) })
+  return action({ layout, content, write, keepCopy: (now) => copyBeside(layout, now) })
 }

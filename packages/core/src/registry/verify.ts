@@ -1,7 +1,8 @@
+import { stat } from 'node:fs/promises'
 import { errnoOf, IapeerError } from '../errors.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
 import { rootLayout } from '../paths/root-layout.ts'
-import { createProfile, isRetired, profilePath, readProfile } from '../profile/profile-file.ts'
+import { createProfile, isRetired, peerFolder, readProfile } from '../profile/profile-file.ts'
 import { type Comparison, compare, type Divergence, type HomeFinding } from './divergence.ts'
 import type { PeerEntry } from './entry.ts'
 import {
@@ -14,6 +15,7 @@ import {
   unlinkHome,
 } from './peer-homes.ts'
 import {
+  hasTraces,
   REGISTRY_VERSION,
   type RegistryAccess,
   type RegistryContent,
@@ -21,21 +23,53 @@ import {
   withRegistry,
 } from './registry-file.ts'
 
-const UNREADABLE = new Set(['EACCES', 'EPERM', 'EIO', 'EISDIR', 'ELOOP'])
+/** How many homes are looked at at a time: each is a few open files. */
+const CONCURRENCY = 32
 
-async function lookAt(home: string): Promise<HomeFinding> {
+async function findingOf(home: string): Promise<HomeFinding> {
   const real = await realFolder(home)
-  if (real === undefined) return { kind: 'gone', home }
+  if (real === undefined || !(await stat(real)).isDirectory()) return { kind: 'gone', home: real ?? home }
+  const profile = await readProfile(real)
+  if (profile !== undefined) return { kind: 'profile', home: real, profile }
+  // A bare folder where a home was: a disk that is not mounted, more likely than a profile that was deleted.
+  if (!(await isThere(peerFolder(real)))) return { kind: 'gone', home: real }
+  return { kind: 'no-profile', home: real, retired: await isRetired(real) }
+}
+
+/** Whatever is wrong with one home, it is told of that home and hinders no other. */
+async function lookAt(home: string): Promise<HomeFinding> {
   try {
-    const profile = await readProfile(real)
-    if (profile !== undefined) return { kind: 'profile', home: real, profile }
-    return { kind: 'no-profile', home: real, retired: await isRetired(real) }
+    return await findingOf(home)
   } catch (error) {
-    if (error instanceof IapeerError) return { kind: 'unreadable', home: real, problem: error.message }
-    const code = errnoOf(error)
-    if (code === undefined || !UNREADABLE.has(code)) throw error
-    return { kind: 'unreadable', home: real, problem: `${profilePath(real)} cannot be read: ${code}` }
+    return { kind: 'unreadable', home, problem: problemOf(error) }
   }
+}
+
+/** What an error of a file says; one that is a mistake of ours is thrown on. RangeError: nested too deep to be read. */
+function problemOf(error: unknown): string {
+  if (error instanceof IapeerError || error instanceof RangeError || errnoOf(error) !== undefined)
+    return error instanceof Error ? error.message : String(error)
+  throw error
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+async function lookAtAll(homes: readonly string[]): Promise<HomeFinding[]> {
+  const findings: HomeFinding[] = []
+  const left = homes.entries()
+  const worker = async (): Promise<void> => {
+    for (const [at, home] of left) findings[at] = await lookAt(home)
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+  return findings
 }
 
 function ofTheFile(layout: RootLayout, content: RegistryContent, found: boolean): Divergence[] {
@@ -50,7 +84,7 @@ function ofTheFile(layout: RootLayout, content: RegistryContent, found: boolean)
       ? [
           {
             kind: 'registry-missing',
-            detail: `${layout.registry} is gone, and there are peers`,
+            detail: `${layout.registry} is gone, and there are traces of peers`,
             fixable: true,
           },
         ]
@@ -82,19 +116,21 @@ function ofTheLinks(
 
 async function examine(layout: RootLayout, content: RegistryContent): Promise<Comparison> {
   const entries = content.kind === 'entries' ? content.entries : []
-  const registered = await Promise.all(
-    entries.map(async (entry) => ({ entry, finding: await lookAt(entry.home) })),
-  )
+  const looked = await lookAtAll(entries.map((entry) => entry.home))
+  const registered = entries.flatMap((entry, at) => {
+    const finding = looked[at]
+    return finding === undefined ? [] : [{ entry, finding }]
+  })
   const links = await readHomeLinks(layout)
   const homes = new Set([
     ...links.flatMap((link) => link.real ?? []),
     ...(await readDefaultHomes(layout)),
     ...(content.kind === 'corrupt' ? await homesInText(content.text) : []),
   ])
-  const found = await Promise.all([...homes].sort().map(lookAt))
+  const found = await lookAtAll([...homes].sort())
   const comparison = compare(registered, found)
   const divergences = [
-    ...ofTheFile(layout, content, comparison.entries.length > 0),
+    ...ofTheFile(layout, content, await hasTraces(layout)),
     ...comparison.divergences,
     ...ofTheLinks(layout, comparison.entries, links),
   ]
@@ -120,28 +156,55 @@ export interface Repair {
 }
 
 /** The registry is the only thing that still knows a peer whose profile was deleted. */
-async function writeProfile({ home, interfaces: _theirs, ...fields }: PeerEntry): Promise<void> {
+async function restoreProfile({ home, ...fields }: PeerEntry): Promise<void> {
   const { cwd, ...stated } = fields
   await createProfile(home, cwd === home ? stated : { ...stated, cwd })
 }
 
-/** A link to each home; one of another name to the same home is what a rename has left. */
+/** A link to each home; one of another name to the same home is what a rename has left. A peer that is away keeps its. */
 async function mendLinks(layout: RootLayout, entries: readonly PeerEntry[]): Promise<void> {
-  for (const { personality, home } of entries) await linkHome(layout, personality, home)
-  for (const { personality, real } of await readHomeLinks(layout)) {
+  const links = await readHomeLinks(layout)
+  for (const { personality, home } of entries) {
+    const link = links.find((one) => one.personality === personality)
+    const known = link === undefined || entries.some((entry) => entry.home === link.target)
+    if (known && entries.filter((entry) => entry.personality === personality).length === 1)
+      await linkHome(layout, personality, home)
+  }
+  for (const { personality, real } of links) {
     const owner = entries.find((entry) => entry.home === real)
-    if (owner !== undefined && owner.personality !== personality) await unlinkHome(layout, personality)
+    const empty = real !== undefined && (await lookAt(real)).kind === 'no-profile'
+    const named = entries.some((entry) => entry.personality === personality)
+    if (!named && (owner !== undefined || empty)) await unlinkHome(layout, personality)
   }
 }
 
-async function apply(access: RegistryAccess, found: Comparison, now: Date): Promise<string | undefined> {
+/** @returns what could not be mended after all, by home */
+async function restoreProfiles(entries: readonly PeerEntry[]): Promise<Map<string, string>> {
+  const failed = new Map<string, string>()
+  for (const entry of entries) {
+    try {
+      await restoreProfile(entry)
+    } catch (error) {
+      failed.set(entry.home, problemOf(error))
+    }
+  }
+  return failed
+}
+
+const isOfFiles = (one: Divergence): boolean => one.kind === 'link-missing' || one.kind === 'profile-missing'
+
+async function mend(access: RegistryAccess, now: Date): Promise<Repair> {
   const { layout, content } = access
+  const { entries, divergences, profileless } = await examine(layout, content)
   const keptCopy = content.kind === 'corrupt' ? await access.keepCopy(now) : undefined
-  for (const entry of found.profileless) await writeProfile(entry)
-  await mendLinks(layout, found.entries)
-  if (found.divergences.some((one) => one.fixable && one.kind !== 'link-missing'))
-    await access.write(found.entries)
-  return keptCopy
+  const failed = await restoreProfiles(profileless)
+  await mendLinks(layout, entries)
+  if (divergences.some((one) => one.fixable && !isOfFiles(one))) await access.write(entries)
+  const told = divergences.map((one) => {
+    const problem = one.kind === 'profile-missing' ? failed.get(one.home ?? '') : undefined
+    return problem === undefined ? one : { ...one, detail: problem, fixable: false }
+  })
+  return { fixed: told.filter((one) => one.fixable), left: told.filter((one) => !one.fixable), keptCopy }
 }
 
 /**
@@ -151,13 +214,5 @@ async function apply(access: RegistryAccess, found: Comparison, now: Date): Prom
  * @throws IapeerError `registry-newer`, `lock-held`; the Node system error
  */
 export function repairRegistry(root: string, now: Date): Promise<Repair> {
-  return withRegistry(root, async (access) => {
-    const found = await examine(access.layout, access.content)
-    const keptCopy = await apply(access, found, now)
-    return {
-      fixed: found.divergences.filter((one) => one.fixable),
-      left: found.divergences.filter((one) => !one.fixable),
-      keptCopy,
-    }
-  })
+  return withRegistry(root, (access) => mend(access, now))
 }

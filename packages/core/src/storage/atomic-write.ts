@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { IapeerError } from '../errors.ts'
 import { containedPath } from './contained-path.ts'
+import { keepAttributesOf } from './keep-attributes.ts'
 import { makeFile, replaceFile } from './replace-file.ts'
 
 export interface WriteOptions {
@@ -29,7 +30,8 @@ async function targetOf(path: string, { within }: WriteOptions): Promise<string>
 /**
  * Replaces a file as a whole: temporary file beside it, fsync, rename, fsync of the folder. A new file is 0600, an
  * existing one keeps its mode. A reader sees the old content or the new, never a part; on any error the old file stays.
- * @throws the Node system error (`ENOSPC`, `EROFS`, ...); IapeerError `outside-root`, `reserved-file`
+ * @throws the Node system error (`ENOSPC`, `EROFS`, ...); IapeerError `outside-root`, `reserved-file`,
+ *   `file-not-synced` (it is written)
  */
 export async function writeFileAtomic(
   path: string,
@@ -37,7 +39,8 @@ export async function writeFileAtomic(
   options: WriteOptions = {},
 ): Promise<void> {
   refuseReserved(path)
-  await replaceFile(await targetOf(path, options), content)
+  const target = await targetOf(path, options)
+  await replaceFile(target, content, keepAttributesOf(target))
 }
 
 /**

@@ -17,6 +17,16 @@ async function linkTarget(path: string): Promise<string | undefined> {
 const isWithin = (path: string, root: string): boolean =>
   path === root || path.startsWith(root.endsWith(sep) ? root : root + sep)
 
+/** A link whose target has no folder leads nowhere that is ours. */
+async function folderOf(path: string, linked: boolean): Promise<string> {
+  try {
+    return await realpath(dirname(path))
+  } catch (error) {
+    if (linked && errnoOf(error) === 'ENOENT') return dirname(path)
+    throw error
+  }
+}
+
 /**
  * Where a file really lies: its folder's real path and, through symbolic links at its end, its real name.
  * The file itself need not exist; its folder must.
@@ -26,7 +36,7 @@ export async function containedPath(path: string, root: string): Promise<string>
   const realRoot = await realpath(root)
   let at = path
   for (let links = 0; links < MOST_LINKS; links++) {
-    const real = join(await realpath(dirname(at)), basename(at))
+    const real = join(await folderOf(at, links > 0), basename(at))
     if (!isWithin(real, realRoot)) {
       throw new IapeerError(`${path} leads out of ${root}, to ${real}`, {
         code: 'outside-root',

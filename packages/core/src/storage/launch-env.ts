@@ -17,19 +17,39 @@ export interface LaunchEnv {
   readonly disallowedTools: DisallowedTools
 }
 
-const ASSIGNMENT = /^(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$/
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' }
+const ASSIGNMENT = /^(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=([\s\S]*)$/
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '"': '"', '\\': '\\' }
+
+type Parsed = { readonly value: string } | { readonly problem: string }
+
+/** Up to a `#` after a blank, outside of quotes and not behind a backslash. */
+function parseBare(text: string): Parsed {
+  let quote = ''
+  let afterBlank = false
+  for (let at = 0; at < text.length; at++) {
+    const one = text.charAt(at)
+    if (one === '#' && quote === '' && afterBlank) return { value: text.slice(0, at).trimEnd() }
+    afterBlank = one === ' ' || one === '\t'
+    if (one === '\\' && quote !== "'") at++
+    else if (quote !== '') quote = one === quote ? '' : quote
+    else if (one === '"' || one === "'") quote = one
+  }
+  return { value: text.trimEnd() }
+}
 
 /** The value after `=`, or what is wrong with it. Nothing in it is expanded or run. */
-function parseValue(text: string): { readonly value: string } | { readonly problem: string } {
-  const quote = text[0]
-  if (quote !== '"' && quote !== "'") return { value: text.replace(/(^|[ \t]+)#.*$/, '').trimEnd() }
-  const match = (quote === '"' ? /^"((?:[^"\\]|\\.)*)"(.*)$/ : /^'([^']*)'(.*)$/).exec(text)
-  const [, inner, rest] = match ?? []
-  if (inner === undefined || rest === undefined) return { problem: `the ${quote} that opens is never closed` }
-  if (!/^[ \t]*(#.*)?$/.test(rest)) return { problem: 'text after the closing quote' }
-  if (quote === "'") return { value: inner }
-  return { value: inner.replace(/\\(.)/g, (_all, one: string) => ESCAPES[one] ?? one) }
+function parseValue(text: string): Parsed {
+  const quote = text.charAt(0)
+  if (quote !== '"' && quote !== "'") return parseBare(text)
+  let close = 1
+  while (close < text.length && text[close] !== quote) close += quote === '"' && text[close] === '\\' ? 2 : 1
+  if (close >= text.length) return { problem: `the ${quote} that opens is never closed` }
+  const rest = text.slice(close + 1).trimStart()
+  if (rest !== '' && !rest.startsWith('#')) return { problem: 'text after the closing quote' }
+  const inner = text.slice(1, close)
+  return {
+    value: quote === "'" ? inner : inner.replace(/\\([\s\S])/g, (all, one: string) => ESCAPES[one] ?? all),
+  }
 }
 
 function disallowedTools(value: string | undefined): DisallowedTools {
@@ -59,6 +79,7 @@ export function parseLaunchEnv(text: string, where = 'launch.env'): LaunchEnv {
     if (line === '' || line.startsWith('#')) continue
     const [, key, rest] = ASSIGNMENT.exec(line) ?? []
     if (key === undefined || rest === undefined) return refuse(at + 1, 'not KEY=VALUE')
+    if (/^[ \t]/.test(rest)) return refuse(at + 1, 'a blank after =')
     if (line.includes('\0')) return refuse(at + 1, 'a NUL character')
     const parsed = parseValue(rest)
     if ('problem' in parsed) return refuse(at + 1, parsed.problem)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IapeerError } from '../errors.ts'
-import { describeOwner, type LockOwner, parseOwner } from './lock-owner.ts'
+import { describeOwner, observeOwner, parseOwner } from './lock-owner.ts'
 import { type Lock, ownerText, tryLock } from './try-lock.ts'
 
 export interface LockOptions {
@@ -12,11 +12,22 @@ export interface LockOptions {
 const LIMIT_MS = 10_000
 const LONGEST_PAUSE_MS = 25
 
-function heldError(path: string, owner: LockOwner | undefined, limitMs: number): IapeerError {
+/** The lock that is in the way: of one whose owner is gone, the right to take it over. */
+async function blockerOf(path: string): Promise<string> {
+  const owner = parseOwner(ownerText(path) ?? '')
+  const right = `${path}.take`
+  if (owner === undefined || (await observeOwner(owner)) !== 'gone' || ownerText(right) === undefined)
+    return path
+  return blockerOf(right)
+}
+
+async function heldError(path: string, limitMs: number): Promise<IapeerError> {
+  const blocker = await blockerOf(path)
+  const owner = parseOwner(ownerText(blocker) ?? '')
   const who = owner === undefined ? 'somebody who left no name' : describeOwner(owner)
-  return new IapeerError(`${path} is held by ${who}; waited ${limitMs} ms`, {
+  return new IapeerError(`${blocker} is held by ${who}; waited ${limitMs} ms`, {
     code: 'lock-held',
-    hint: 'Try again when it has ended. If it cannot end (another host, a foreign file), remove that file.',
+    hint: 'Try again when it has ended. If it cannot end (another host or container, a foreign file), remove that file.',
   })
 }
 
@@ -34,7 +45,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     signal?.throwIfAborted()
     const lock = await tryLock(path)
     if (lock !== undefined) return lock
-    if (performance.now() >= until) throw heldError(path, parseOwner((await ownerText(path)) ?? ''), limitMs)
+    if (performance.now() >= until) throw await heldError(path, limitMs)
     await sleep(pauseMs * (0.5 + Math.random()), undefined, signal ? { signal } : {})
   }
 }
@@ -49,6 +60,6 @@ export async function withLock<T>(
   try {
     return await action()
   } finally {
-    await lock.release()
+    lock.release()
   }
 }

@@ -1,7 +1,7 @@
-import { constants, type Stats } from 'node:fs'
-import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises'
+import { constants, linkSync, renameSync } from 'node:fs'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { errnoOf } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors.ts'
 
 let written = 0
 
@@ -27,34 +27,30 @@ async function removeIfThere(path: string): Promise<void> {
   }
 }
 
-async function statsOf(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(path)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** The new file gets the mode of the old one, and its owner where we may give it away. */
-async function keepAttributes(file: FileHandle, path: string): Promise<void> {
-  const old = await statsOf(path)
-  if (old === undefined || !old.isFile()) return
-  if (process.geteuid?.() === 0 && (old.uid !== 0 || old.gid !== 0)) await file.chown(old.uid, old.gid)
-  await file.chmod(old.mode & 0o777)
-}
-
 /** `<path>.<pid>.<time and count>.tmp`: names its writer, so that what a killed one left can be swept. */
 function temporaryName(path: string): string {
   written++
   return `${path}.${process.pid}.${Date.now().toString(36)}${written}.tmp`
 }
 
+async function lastingly(path: string): Promise<void> {
+  try {
+    await syncFolder(dirname(path))
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    throw new IapeerError(`${path} is written, but may not last: ${error}`, {
+      code: 'file-not-synced',
+      cause: error,
+    })
+  }
+}
+
 /** Writes and fsyncs a temporary file beside `path`, then lets `place` give it its name; it never stays behind. */
 async function writeBeside(
   path: string,
   content: string,
-  place: (temporary: string) => Promise<void>,
+  place: (temporary: string) => void,
+  prepare?: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
   const temporary = temporaryName(path)
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
@@ -62,24 +58,32 @@ async function writeBeside(
     const file = await open(temporary, flags, 0o600)
     try {
       await file.writeFile(content)
-      await keepAttributes(file, path)
+      await prepare?.(file)
       await file.sync()
     } finally {
       await file.close()
     }
-    await place(temporary)
+    // At once: a process that exits leaves no rename under way, which would come after its lock was given back.
+    place(temporary)
   } finally {
     await removeIfThere(temporary)
   }
-  await syncFolder(dirname(path))
+  await lastingly(path)
 }
 
-/** Replaces a file as a whole, whichever it is: for the owner of the file, and what is built on it. */
-export function replaceFile(path: string, content: string): Promise<void> {
-  return writeBeside(path, content, (temporary) => rename(temporary, path))
+/**
+ * Replaces a file as a whole, whichever it is: for the owner of the file, and what is built on it.
+ * @param prepare what the new file gets before it takes the place of the old one
+ */
+export function replaceFile(
+  path: string,
+  content: string,
+  prepare?: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  return writeBeside(path, content, (temporary) => renameSync(temporary, path), prepare)
 }
 
 /** Makes a file as a whole, unless there is one of that name (`EEXIST`). */
 export function makeFile(path: string, content: string): Promise<void> {
-  return writeBeside(path, content, (temporary) => link(temporary, path))
+  return writeBeside(path, content, (temporary) => linkSync(temporary, path))
 }

@@ -46,6 +46,6 @@ export async function rotateLog(path: string, limits: LogLimits = {}): Promise<b
     shift(path, Math.max(keep, 1))
     return true
   } finally {
-    await lock.release()
+    lock.release()
   }
 }

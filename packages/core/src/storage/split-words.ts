@@ -1,3 +1,7 @@
+const BLANK: ReadonlySet<string> = new Set([' ', '\t', '\n', '\r'])
+/** What a backslash takes the meaning from inside double quotes (POSIX, Shell Command Language 2.2.3). */
+const ESCAPED: ReadonlySet<string> = new Set(['$', '`', '"', '\\', '\n'])
+
 /**
  * Splits a text on blanks as a shell would, quotes and backslashes respected; nothing is expanded.
  * @returns undefined when a quote is never closed
@@ -8,14 +12,17 @@ export function splitWords(text: string): string[] | undefined {
   let quote = ''
   for (let at = 0; at < text.length; at++) {
     const one = text.charAt(at)
-    if (one === '\\' && quote !== "'" && at + 1 < text.length) word = (word ?? '') + text.charAt(++at)
-    else if (quote !== '') {
+    const next = text.charAt(at + 1)
+    if (one === '\\' && next !== '' && (quote === '' || (quote === '"' && ESCAPED.has(next)))) {
+      word = (word ?? '') + next
+      at++
+    } else if (quote !== '') {
       if (one === quote) quote = ''
       else word += one
     } else if (one === '"' || one === "'") {
       quote = one
       word ??= ''
-    } else if (/\s/.test(one)) {
+    } else if (BLANK.has(one)) {
       if (word !== undefined) words.push(word)
       word = undefined
     } else word = (word ?? '') + one

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { unlinkSync } from 'node:fs'
-import { readlink, rename, symlink, unlink } from 'node:fs/promises'
+import { readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
 import { formatOwner, observeOwner, parseOwner, thisOwner } from './lock-owner.ts'
 
 export interface Lock {
   /** Gives the lock back; once is enough, twice is harmless. */
-  release(): Promise<void>
+  release(): void
 }
 
 /** A lock of a lock is needed only where a process died while it took over; so many in a row is no accident. */
@@ -15,10 +14,12 @@ const DEEPEST = 6
 const held = new Map<string, string>()
 let releasesOnExit = false
 
+// What changes a lock is done at once, never in the background: a process that exits leaves nothing of it under way.
+
 /** The text of a lock; undefined when it is free, empty when another kind of file has its name. */
-export async function ownerText(path: string): Promise<string | undefined> {
+export function ownerText(path: string): string | undefined {
   try {
-    return await readlink(path)
+    return readlinkSync(path)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     if (errnoOf(error) === 'EINVAL') return ''
@@ -26,9 +27,9 @@ export async function ownerText(path: string): Promise<string | undefined> {
   }
 }
 
-async function linkIfFree(target: string, path: string): Promise<boolean> {
+function linkIfFree(target: string, path: string): boolean {
   try {
-    await symlink(target, path)
+    symlinkSync(target, path)
     return true
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false
@@ -36,18 +37,15 @@ async function linkIfFree(target: string, path: string): Promise<boolean> {
   }
 }
 
-async function unlinkIfThere(path: string): Promise<void> {
-  try {
-    await unlink(path)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
-  }
+/** Somebody may have removed it by hand, and another may hold it since. */
+function releaseNow(path: string, target: string): void {
+  if (ownerText(path) === target) rmSync(path, { force: true })
 }
 
 function releaseAllNow(): void {
-  for (const path of held.keys()) {
+  for (const [path, target] of held) {
     try {
-      unlinkSync(path)
+      releaseNow(path, target)
     } catch {
       // The process is ending; whoever wants the lock sees that its owner is gone.
     }
@@ -59,11 +57,10 @@ function keep(path: string, target: string): Lock {
   releasesOnExit = true
   held.set(path, target)
   return {
-    async release() {
+    release() {
       if (held.get(path) !== target) return
       held.delete(path)
-      // Somebody may have removed it by hand, and another may hold it since.
-      if ((await ownerText(path)) === target) await unlinkIfThere(path)
+      releaseNow(path, target)
     },
   }
 }
@@ -76,21 +73,21 @@ async function takeOver(path: string, target: string, dead: string, depth: numbe
   const right = await tryAt(`${path}.take`, depth + 1)
   if (right === undefined) return false
   try {
-    if ((await ownerText(path)) !== dead) return false
+    if (ownerText(path) !== dead) return false
     const next = `${path}.next`
-    await unlinkIfThere(next)
-    await symlink(target, next)
-    await rename(next, path)
+    rmSync(next, { force: true })
+    symlinkSync(target, next)
+    renameSync(next, path)
     return true
   } finally {
-    await right.release()
+    right.release()
   }
 }
 
 async function tryAt(path: string, depth: number): Promise<Lock | undefined> {
   const target = formatOwner(await thisOwner(), randomBytes(8).toString('hex'))
-  if (await linkIfFree(target, path)) return keep(path, target)
-  const text = (await ownerText(path)) ?? ''
+  if (linkIfFree(target, path)) return keep(path, target)
+  const text = ownerText(path) ?? ''
   const owner = parseOwner(text)
   if (owner === undefined || depth === DEEPEST || (await observeOwner(owner)) !== 'gone') return undefined
   return (await takeOver(path, target, text, depth)) ? keep(path, target) : undefined

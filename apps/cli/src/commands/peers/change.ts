@@ -1,3 +1,4 @@
+import { IapeerError } from '@iapeer/core/errors'
 import { toPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { removePeer, renamePeer } from '@iapeer/core/registry'
@@ -16,16 +17,22 @@ export async function rename(peer: string, name: string, options: ChangeOptions)
   else print(`${old.personality} is ${paint('bold', entry.personality)} now; its home stays ${entry.home}`)
 }
 
+/** A peer that is remembered and not registered can be forgotten too, by its name. */
+async function nameOf(text: string): Promise<string> {
+  try {
+    return (await peerNamed(text)).personality
+  } catch (error) {
+    if (error instanceof IapeerError && error.code === 'no-such-peer') return text
+    throw error
+  }
+}
+
 export async function remove(peer: string, options: ChangeOptions): Promise<void> {
-  const { entry, keptProfile } = await removePeer(
-    iapeerRoot(),
-    (await peerNamed(peer)).personality,
-    new Date(),
-  )
+  const { personality, home, keptProfile } = await removePeer(iapeerRoot(), await nameOf(peer), new Date())
   if (options.json === true) {
-    printJson({ ...peerFields(entry), ...(keptProfile === undefined ? {} : { keptProfile }) })
+    printJson({ personality, home, ...(keptProfile === undefined ? {} : { keptProfile }) })
     return
   }
-  print(`${paint('bold', entry.personality)} is forgotten; its files stay in ${entry.home}`)
+  print(`${paint('bold', personality)} is forgotten; its files stay in ${home}`)
   if (keptProfile !== undefined) print(`  its profile is kept as ${keptProfile}`)
 }

@@ -1,6 +1,6 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
-import { fit, paint, print, printJson, table } from '../../output.ts'
+import { fit, paint, plain, print, printJson, table } from '../../output.ts'
 import { peerFields } from '../../peers.ts'
 
 const HEAD = ['PEER', 'RUNTIMES', 'NATURE', 'RUNS IN', 'DESCRIPTION'].map((word) => paint('dim', word))
@@ -9,8 +9,8 @@ const row = (entry: PeerEntry): string[] => [
   paint('bold', entry.personality),
   entry.runtimes.join(','),
   entry.intelligence,
-  entry.cwd,
-  entry.description.replace(/\s+/g, ' '),
+  plain(entry.cwd),
+  plain(entry.description),
 ]
 
 export async function list(options: { readonly json?: boolean }): Promise<void> {

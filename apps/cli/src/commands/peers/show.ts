@@ -1,5 +1,5 @@
 import { profilePath, readProfile } from '@iapeer/core/profile'
-import { paint, print, printJson, table } from '../../output.ts'
+import { paint, plain, print, printJson, table } from '../../output.ts'
 import { peerFields, peerNamed } from '../../peers.ts'
 
 /** Profile and entry as one; what the profile says is shown, since it is the truth. */
@@ -35,10 +35,10 @@ export async function show(name: string, options: { readonly json?: boolean }): 
     ['profile', profile === undefined ? 'missing: iapeer verify' : profilePath(entry.home)],
   ]
   print(
-    `${paint('bold', current.personality)}${current.description === '' ? '' : `  ${current.description}`}`,
+    `${paint('bold', current.personality)}${current.description === '' ? '' : `  ${plain(current.description)}`}`,
   )
   const stated = rows.flatMap(([key, value]) =>
-    value === undefined ? [] : [[`  ${paint('dim', key)}`, value]],
+    value === undefined ? [] : [[`  ${paint('dim', key)}`, plain(value)]],
   )
   print(table(stated))
 }

@@ -1,7 +1,7 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type Divergence, listPeers, repairRegistry, verifyRegistry } from '@iapeer/core/registry'
 import { EXIT } from '../../exit-code.ts'
-import { paint, print, printJson } from '../../output.ts'
+import { paint, plain, print, printJson } from '../../output.ts'
 
 interface VerifyOptions {
   readonly fix?: boolean
@@ -21,7 +21,9 @@ function tell(divergence: Divergence, state: State, options: VerifyOptions): voi
     return
   }
   const who = divergence.personality ?? divergence.home
-  print(`${GLYPH[state]} ${who === undefined ? '' : `${paint('bold', who)}: `}${divergence.detail}`)
+  print(
+    `${GLYPH[state]} ${who === undefined ? '' : `${paint('bold', plain(who))}: `}${plain(divergence.detail)}`,
+  )
 }
 
 async function agree(options: VerifyOptions): Promise<void> {

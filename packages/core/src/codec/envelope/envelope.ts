@@ -10,6 +10,9 @@ export const ENVELOPE_LIMITS = {
   attachmentCharacters: 4_096,
 } as const
 
+/** Longer than any envelope that is formatted here; in UTF-16 units. */
+export const LONGEST_ENVELOPE = 512 * 1024
+
 /** A message between peers. */
 export interface Envelope {
   readonly fromPersonality: Personality

@@ -1,5 +1,5 @@
 import { ChunkWindow } from './chunk-window.ts'
-import type { Envelope } from './envelope.ts'
+import { type Envelope, LONGEST_ENVELOPE } from './envelope.ts'
 import { isStartTag } from './header.ts'
 import { parseEnvelope } from './parse-envelope.ts'
 import { StartQueue } from './start-queue.ts'
@@ -9,8 +9,6 @@ export type Extracted =
   | { readonly kind: 'envelope'; readonly envelope: Envelope; readonly text: string }
   | { readonly kind: 'rejected'; readonly problem: string }
 
-/** Longer than any envelope within the limits, whatever its text needs for escaping; in UTF-16 units. */
-export const LONGEST_ENVELOPE = 512 * 1024
 const LONGEST_START_TAG = 8 * 1024
 const LONGEST_MARKUP = 64
 
@@ -29,6 +27,25 @@ const TAGS: Readonly<Record<string, Partial<Record<Place, Place>>>> = {
 }
 const HOLDS_TEXT: readonly Place[] = ['attachments', 'message', 'msg']
 const CHARACTER = /^u\s+c="[0-9a-f]+"\s*\/$/
+
+// What the end of an envelope looks like in the text of another: `]]>` is split there, once for each level.
+const QUOTED_END = /\]\]\]\]>(?:<!\[CDATA\[>)+\s*<\/(?:message|msg)\s*>\s*<\/iap\s*>/g
+
+/**
+ * Of several starts that end together: each quoted end belongs to the nearest start before it that has none yet.
+ * @param text from the first start to the end
+ */
+function innermostUnquoted(starts: readonly number[], text: string, first: number): number {
+  if (starts.length === 1) return first
+  const open: number[] = []
+  let next = 0
+  for (const { index } of text.matchAll(QUOTED_END)) {
+    for (; (starts[next] ?? Number.POSITIVE_INFINITY) < first + index; next++)
+      open.push(starts[next] ?? first)
+    if (open.length > 1) open.pop()
+  }
+  return (next < starts.length ? starts.at(-1) : open.at(-1)) ?? first
+}
 
 type Queues = Readonly<Record<Place, StartQueue>>
 
@@ -50,8 +67,8 @@ const isBlank = (code: number): boolean => code === 32 || code === 9 || code ===
  * see only its end, the others see markup. So a start in prose costs nothing, hides nothing, and is forgotten when what
  * follows cannot belong to it. What is held is bounded by twice {@link LONGEST_ENVELOPE}.
  *
- * Where one start lies in the text of another and both end together, the outer one quotes the inner one if an
- * `</iap` is quoted with it; else the outer one was cut off, and the inner one counts.
+ * Where one start lies in the text of another and both end together, the inner one is a quotation if its end is quoted
+ * with it (`]]>` split, then the end tags); else the outer one was cut off, and the inner one counts.
  */
 export class EnvelopeExtractor {
   readonly #window = new ChunkWindow()
@@ -101,9 +118,10 @@ export class EnvelopeExtractor {
   }
 
   #read(code: number, offset: number): void {
-    if (this.#tag !== undefined) this.#readTag(code, offset)
+    if (this.#tag !== undefined && code !== LT) this.#readTag(code, offset)
     else if (this.#markup !== undefined) this.#readMarkup(code, offset)
     else if (code === LT && this.#someOutside) this.#markup = ''
+    if (code === LT) this.#tag = undefined
     this.#readStart(code, offset)
     if (code === GT && this.#brackets >= 2) this.#endCdata()
     this.#brackets = code === CLOSE_BRACKET ? this.#brackets + 1 : 0
@@ -126,7 +144,7 @@ export class EnvelopeExtractor {
     if (tag === undefined) return
     const character = String.fromCharCode(code)
     tag.text += character
-    if (code === LT || tag.text.length > LONGEST_START_TAG) this.#tag = undefined
+    if (tag.text.length > LONGEST_START_TAG) this.#tag = undefined
     else if (tag.quote !== '') {
       if (character === tag.quote) tag.quote = ''
     } else if (character === '"' || character === "'") tag.quote = character
@@ -154,11 +172,10 @@ export class EnvelopeExtractor {
     this.#dropOutside()
   }
 
-  /** `]]>` ends a section for who is in one; for who is not, neither text nor, inside of theirs, a tag may hold it. */
+  /** `]]>` ends a section for who is in one; for who is not, no text may hold it. */
   #endCdata(): void {
     this.#dropOutside()
     this.#markup = undefined
-    if (this.#someInCdata) this.#tag = undefined
     for (const place of HOLDS_TEXT) this.#outside[place].takeAll(this.#inCdata[place])
     this.#recount()
   }
@@ -182,44 +199,37 @@ export class EnvelopeExtractor {
     this.#recount()
   }
 
-  /** `</iap>`: whoever is past a message is whole. */
+  /** `</iap>`: whoever is past a message is whole; the innermost one that is not quoted counts. */
   #complete(end: number): void {
-    const { first, last } = this.#outside.epilogue
-    if (first !== undefined && last !== undefined)
-      this.#hold(...this.#firstWhole(this.#order(first, last, end), end))
-    this.#dropOutside()
-  }
-
-  /** Which of several starts that end here comes first: see the class. */
-  #order(first: number, last: number, end: number): readonly number[] {
-    if (first === last) return [first]
-    const quoted = this.#window.slice(last, end - '</iap>'.length).includes('</iap')
-    return quoted ? [first, last] : [last, first]
-  }
-
-  #firstWhole(order: readonly number[], end: number): [number, Extracted] {
-    let problem = ''
-    for (const start of order) {
-      const text = this.#window.slice(start, end)
+    const { first } = this.#outside.epilogue
+    if (first !== undefined) {
+      const whole = this.#window.slice(first, end)
+      const start = innermostUnquoted([...this.#outside.epilogue.values()], whole, first)
+      const text = whole.slice(start - first)
       const parsed = parseEnvelope(text)
-      if (parsed.ok) return [start, { kind: 'envelope', envelope: parsed.envelope, text }]
-      problem = parsed.problem
+      this.#hold(
+        start,
+        parsed.ok
+          ? { kind: 'envelope', envelope: parsed.envelope, text }
+          : { kind: 'rejected', problem: parsed.problem },
+      )
     }
-    return [order[0] ?? end, { kind: 'rejected', problem }]
+    this.#dropOutside()
   }
 
   /** Who began before it and still reads may prove to quote it; until then it is held back. */
   #hold(start: number, found: Extracted): void {
-    this.#held = this.#held.filter((one) => one.start < start)
+    while ((this.#held.at(-1)?.start ?? -1) >= start) this.#held.pop()
     this.#held.push({ start, found })
   }
 
   #settle(): void {
     if (this.#held.length === 0) return
     const reading = this.#firstReader()
-    const settled = this.#held.filter((one) => one.start < reading)
-    for (const { found } of settled) this.#found.push(found)
-    this.#held = this.#held.slice(settled.length)
+    let settled = 0
+    while ((this.#held[settled]?.start ?? reading) < reading) settled++
+    if (settled === 0) return
+    for (const { found } of this.#held.splice(0, settled)) this.#found.push(found)
   }
 
   #firstReader(): number {

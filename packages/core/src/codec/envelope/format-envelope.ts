@@ -1,6 +1,19 @@
 import { IapeerError } from '../../errors.ts'
-import { type Envelope, isFullTime, limitProblem } from './envelope.ts'
-import { cdata, escaped, jsonText, losesWhenEscaped, plainOrCdata } from './xml-text.ts'
+import { type Envelope, isFullTime, LONGEST_ENVELOPE, limitProblem } from './envelope.ts'
+import { cdata, escaped, jsonText, losesWhenEscaped, oneLine, plainOrCdata } from './xml-text.ts'
+
+function refuse(problem: string): never {
+  throw new IapeerError(`this cannot be sent: ${problem}`, {
+    code: 'invalid-envelope',
+    hint: 'Put long texts into a file and attach it.',
+  })
+}
+
+/** Only paths of many characters that XML cannot hold come so far. */
+function withinReach(text: string): string {
+  if (text.length > LONGEST_ENVELOPE) refuse('its attachments need too much room')
+  return text
+}
 
 function check(envelope: Envelope): void {
   const { attachments, ts } = envelope
@@ -12,11 +25,7 @@ function check(envelope: Envelope): void {
     (ts === undefined || isFullTime(ts)
       ? undefined
       : `ts is no ISO time with an offset: ${JSON.stringify(ts)}`)
-  if (problem === undefined) return
-  throw new IapeerError(`this cannot be sent: ${problem}`, {
-    code: 'invalid-envelope',
-    hint: 'Put long texts into a file and attach it.',
-  })
+  if (problem !== undefined) refuse(problem)
 }
 
 /** A topic that XML cannot hold is written twice: readable, and as JSON. */
@@ -32,9 +41,6 @@ function startTag(attributes: readonly (readonly [string, string | undefined])[]
   const stated = attributes.filter((one): one is [string, string] => one[1] !== undefined)
   return `<iap ${stated.map(([name, value]) => `${name}="${escaped(value)}"`).join(' ')}>`
 }
-
-/** One line: blanks and line breaks become single blanks. */
-const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim()
 
 /**
  * The full form, for the wire and for files.
@@ -56,7 +62,7 @@ export function formatEnvelope(envelope: Envelope): string {
     `<message>${cdata(envelope.message)}</message>`,
     '</iap>',
   ]
-  return lines.join('\n')
+  return withinReach(lines.join('\n'))
 }
 
 /** The day and the offset of an ISO time. */
@@ -85,5 +91,5 @@ export function formatCompactEnvelope(envelope: Envelope, now: string): string {
     `<msg>${plainOrCdata(envelope.message)}</msg>`,
     '</iap>',
   ]
-  return lines.join('\n')
+  return withinReach(lines.join('\n'))
 }

@@ -2,7 +2,7 @@ import { SaxesParser } from 'saxes'
 import { readIntelligence } from '../../identity/intelligence.ts'
 import { type Envelope, isEnvelopeTime, limitProblem } from './envelope.ts'
 import { senderOf } from './header.ts'
-import { keepCarriageReturns } from './xml-text.ts'
+import { keepCarriageReturns, oneLine } from './xml-text.ts'
 
 /** An envelope, or why the text is none. */
 export type ParsedEnvelope =
@@ -17,20 +17,22 @@ const PART_OF: ReadonlyMap<string, Part> = new Map([
   ['msg', 'message'],
 ])
 
-/** Collects what the parser tells of one envelope; the first thing that does not belong there is the problem. */
+/** Ends the parsing at the first problem: going on would cost an error for every further one. */
+class NoEnvelope extends Error {}
+
+/** Collects what the parser tells of one envelope; the first thing that does not belong there ends it. */
 class Collector {
   readonly attributes = new Map<string, string>()
   readonly texts: Record<Part, string[]> = { instruction: [], attachments: [], message: [] }
   readonly seen = new Set<Part>()
-  problem: string | undefined
   #depth = 0
   #part: Part = 'instruction'
 
-  open(name: string, attributes: Readonly<Record<string, string>>): void {
+  open(name: string, attributes: Readonly<Record<string, string>>, isEmpty: boolean): void {
     this.#depth++
     if (this.#depth === 1) this.#root(name, attributes)
-    else if (this.#depth === 2) this.#enter(name)
-    else if (this.#depth === 3 && name === 'u') this.#character(attributes['c'])
+    else if (this.#depth === 2 && !isEmpty && Object.keys(attributes).length === 0) this.#enter(name)
+    else if (this.#depth === 3 && name === 'u' && isEmpty) this.#character(attributes['c'])
     else this.fail(`there is a <${name}> where none belongs`)
   }
 
@@ -40,11 +42,18 @@ class Collector {
   }
 
   text(text: string): void {
-    if (this.#part !== 'instruction' || !this.seen.has('message')) this.texts[this.#part].push(text)
+    const isOver = this.#part === 'instruction' && this.seen.has('message')
+    if (isOver && text.trim() !== '') this.fail('there is text after the message')
+    if (!isOver) this.texts[this.#part].push(text)
   }
 
-  fail(problem: string): void {
-    this.problem ??= problem
+  cdata(text: string): void {
+    if (this.#part === 'instruction') this.fail('there is CDATA where none belongs')
+    this.texts[this.#part].push(text)
+  }
+
+  fail(problem: string): never {
+    throw new NoEnvelope(problem)
   }
 
   #root(name: string, attributes: Readonly<Record<string, string>>): void {
@@ -88,7 +97,7 @@ function envelopeOf(collected: Collector): ParsedEnvelope {
   if (sender === undefined)
     return { ok: false, problem: 'it does not say from which personality and runtime it is' }
   if (!collected.seen.has('message')) return { ok: false, problem: 'it has no message' }
-  const instruction = texts.instruction.join('').trim()
+  const instruction = oneLine(texts.instruction.join(' '))
   const ts = attributes.get('ts')
   const envelope: Envelope = {
     fromPersonality: sender.personality,
@@ -107,16 +116,32 @@ function envelopeOf(collected: Collector): ParsedEnvelope {
   return problem === undefined ? { ok: true, envelope } : { ok: false, problem }
 }
 
-/** Reads one whole envelope, in the full or the compact form, strictly. Total: any text gives a result. */
-export function parseEnvelope(text: string): ParsedEnvelope {
+// A lone half of a surrogate pair: no text that was written by a formatter has one raw, and the parser stumbles over it.
+const LONE_SURROGATE = /[\ud800-\udfff]/u
+
+function collect(xml: string): Collector {
   const collected = new Collector()
   const parser = new SaxesParser<{ xmlns: false }>({ xmlns: false })
   parser.on('error', (error) => collected.fail(error.message))
   parser.on('doctype', () => collected.fail('it has a document type'))
-  parser.on('opentag', (tag) => collected.open(tag.name, tag.attributes))
+  parser.on('comment', () => collected.fail('it has a comment'))
+  parser.on('processinginstruction', () => collected.fail('it has a processing instruction'))
+  parser.on('xmldecl', () => collected.fail('it has an XML declaration'))
+  parser.on('opentag', (tag) => collected.open(tag.name, tag.attributes, tag.isSelfClosing))
   parser.on('closetag', () => collected.close())
   parser.on('text', (part) => collected.text(part))
-  parser.on('cdata', (part) => collected.text(part))
-  parser.write(keepCarriageReturns(text.trim())).close()
-  return collected.problem === undefined ? envelopeOf(collected) : { ok: false, problem: collected.problem }
+  parser.on('cdata', (part) => collected.cdata(part))
+  parser.write(xml).close()
+  return collected
+}
+
+/** Reads one whole envelope, in the full or the compact form, strictly. Total: any text gives a result. */
+export function parseEnvelope(text: string): ParsedEnvelope {
+  if (LONE_SURROGATE.test(text)) return { ok: false, problem: 'it has half of a surrogate pair' }
+  try {
+    return envelopeOf(collect(keepCarriageReturns(text.trim())))
+  } catch (error) {
+    if (error instanceof NoEnvelope) return { ok: false, problem: error.message }
+    throw error
+  }
 }

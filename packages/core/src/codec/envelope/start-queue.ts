@@ -11,6 +11,10 @@ export class StartQueue {
     return this.#head < this.#starts.length ? this.#starts[this.#starts.length - 1] : undefined
   }
 
+  *values(): Generator<number, void> {
+    for (let at = this.#head; at < this.#starts.length; at++) yield this.#starts[at] ?? 0
+  }
+
   push(start: number): void {
     this.#starts.push(start)
   }

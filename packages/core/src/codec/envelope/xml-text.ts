@@ -54,17 +54,47 @@ export function jsonText(text: string): string {
   return JSON.stringify(text).replace(/[\ufffe\uffff]/g, (one) => `\\u${hex(one)}`)
 }
 
+/** One line: blanks and line breaks become single blanks. */
+export const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim()
+
+/** Text outside of CDATA: a carriage return is a reference, inside a tag and outside of its quotes a blank. */
+function keepOutside(text: string): string {
+  const parts: string[] = []
+  let from = 0
+  let inTag = false
+  let quote = ''
+  for (let at = 0; at < text.length; at++) {
+    const one = text.charAt(at)
+    if (one === '\r') {
+      parts.push(text.slice(from, at), inTag && quote === '' ? ' ' : '&#13;')
+      from = at + 1
+    } else if (!inTag) inTag = one === '<'
+    else if (quote !== '') quote = one === quote ? '' : quote
+    else if (one === '"' || one === "'") quote = one
+    else inTag = one !== '>'
+  }
+  return parts.join('') + text.slice(from)
+}
+
+/** Paths are one a line, whatever a line ends with on the way: only their own carriage returns are references. */
+function unifyPathLines(xml: string): string {
+  const [open, close] = [xml.indexOf('<attachments>'), xml.indexOf('</attachments>')]
+  const message = /<(?:message|msg)[\s>]/.exec(xml)?.index ?? xml.length
+  if (open < 0 || close < open || message < close) return xml
+  return xml.slice(0, open) + xml.slice(open, close).replaceAll('\r\n', '\n') + xml.slice(close)
+}
+
 /** Raw carriage returns as references, inside CDATA and outside: an XML reader would fold them. */
-export function keepCarriageReturns(xml: string): string {
-  if (!xml.includes('\r')) return xml
+export function keepCarriageReturns(text: string): string {
+  if (!text.includes('\r')) return text
+  const xml = unifyPathLines(text)
   const parts: string[] = []
   for (let at = 0; at < xml.length; ) {
     const open = xml.indexOf('<![CDATA[', at)
-    const outside = open < 0 ? xml.slice(at) : xml.slice(at, open)
-    parts.push(outside.replaceAll('\r', '&#13;'))
+    parts.push(keepOutside(open < 0 ? xml.slice(at) : xml.slice(at, open)))
     if (open < 0) break
     const close = xml.indexOf(']]>', open)
-    const end = close < 0 ? xml.length : close
+    const end = close < 0 ? xml.length : close + ']]>'.length
     parts.push(xml.slice(open, end).replace(/\r+/g, (run) => `]]>${'&#13;'.repeat(run.length)}<![CDATA[`))
     at = end
   }
