@@ -30,7 +30,7 @@ export default defineConfig(
     {
       noExternal: [/^@iapeer\/core/],
       minify: true,
-      dts: { compilerOptions: { ignoreDeprecations: '6.0', removeComments: true } },
+      dts: { entry: 'src/index.ts', compilerOptions: { ignoreDeprecations: '6.0', removeComments: true } },
       onSuccess: async () => {
         shipScripts()
         await minifyMore()

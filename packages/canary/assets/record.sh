@@ -156,7 +156,7 @@ forget() {
 # from then on all names here may belong to a successor.
 forget_watch() {
   set +f
-  rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE.socket" "$STATE".*.part "$STATE".*.pipe "$STATE".*.out
+  rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE.socket" "$STATE.hook" "$STATE.leader" "$STATE".*.part "$STATE".*.pipe "$STATE".*.out
   set -f
   drop_leases "$STATE.lease"
 }
@@ -308,6 +308,9 @@ missing_tool() {
   return 1
 }
 
+# finish_session: a claim of the exit hook's is finished by its own script
+finish_session() { case $(readlink "$CLAIM") in *ev=session*) exec /bin/sh "$STATE.hook" "$STATE" ;; esac; }
+
 # settle RC: the original server is gone. A pending intent holds the decision until it is done, withdrawn or abandoned.
 settle() {
   read_intent
@@ -326,7 +329,7 @@ settle() {
   # A folder that is full or read-only may be mended; after that time the claim, if there is one, is completed by reconcile.
   record_left=300
   until record "$1"; do
-    [ $? -eq 2 ] && [ $record_left -gt 0 ] || return 0
+    [ $? -eq 2 ] && [ $record_left -gt 0 ] || { finish_session; return 0; }
     record_left=$((record_left - 1))
     nap 1
   done

@@ -8,6 +8,7 @@
 
 # complete_claim: the claim is there, its recorder is not; write what is missing of line and snapshot
 complete_claim() {
+  finish_session
   c_text=,$(readlink "$CLAIM"),
   c_rest=${c_text#*,rc=} c_rc=${c_rest%%,*}
   c_rest=${c_text#*,rec=} c_rec=${c_rest%%,*}

@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
@@ -83,6 +84,8 @@ async function completeClaims(layout: RecordLayout): Promise<ReconcileFinding[]>
     const name = entry.endsWith('.claim') ? parseGenerationName(entry.slice(0, -'.claim'.length)) : undefined
     if (name === undefined || readCanaryRecord(layout, name) !== undefined) continue
     if (isWhole(join(layout.deathsDir, `${name.identity}-${name.gen}.txt`))) continue
+    // The state of a session's end goes only when its record is whole.
+    if (readlinkSync(join(layout.deathsDir, entry)).includes('ev=session')) continue
     const outcome = await settleGeneration(layout, {
       ...name,
       server: undefined,

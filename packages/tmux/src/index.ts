@@ -1,6 +1,11 @@
 export * from '@iapeer/canary'
 export { runTmux, type TmuxCall, type TmuxResult } from './exec.ts'
+export { exitHookCommands, installExitHook } from './exit-hook.ts'
+export { healLostChild } from './heal.ts'
+export { type Leader, type LeaderOptions, startLeader } from './leader-session.ts'
+export { MANAGED_SETTINGS, managedCommands } from './managed-config.ts'
 export { peerSocketPath, SOCKET_PATH_LIMIT } from './socket-path.ts'
+export { type TeardownOptions, type TeardownResult, teardown } from './teardown.ts'
 export {
   type CaptureOptions,
   type ServerState,
