@@ -12,8 +12,10 @@
 #          was ready; then standard output is let go
 # Exit     0 the server's end is settled, or the launch was given up; 1 not started
 
-# Nothing is assigned before this: a name that came with the environment stays exported, and is the server's.
+# Nothing is assigned before this: a name that came with the environment stays exported, and is the server's. So is the
+# umask of whoever launches.
 start_server() {
+  (umask 077 && : >"$IAPEER_STATE_DIR/canary/$IAPEER_IDENTITY-$IAPEER_GEN.$$.out")
   (
     unset IAPEER_IDENTITY IAPEER_GEN IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_LIB IAPEER_PLATFORM IAPEER_BOOT IAPEER_SCRIPT_PATH \
       IAPEER_SERVER IAPEER_RECORDER
@@ -60,9 +62,9 @@ give_up() {
 
 main() {
   set -f
-  umask 077
   trap '' HUP INT QUIT TERM PIPE
   start_server
+  umask 077
   forget_environment
   . "$IAPEER_LIB/process.sh"
   . "$IAPEER_LIB/record.sh"

@@ -1,0 +1,200 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run, until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { healLostChild, reconcile } from '../src/index.ts'
+import { exitLines, type Launched, launches } from './support.ts'
+
+const { launch, newFolder } = launches()
+const SLEEP = ['sleep', '1000']
+const sh = (script: string): string[] => ['sh', '-c', script]
+
+/** Waits for the record of a leader's end, healing what tmux loses. */
+async function recorded(peer: Launched) {
+  await until("the leader's end to be recorded", async () => {
+    await healLostChild(peer.handle.process, peer.leader.pid)
+    return peer.deaths().length > 0
+  })
+  return peer.settled()
+}
+
+describe('the end of a leader is recorded', () => {
+  it.each([
+    ['exit 0', 'exit 0', { dead_status: '0', dead_signal: '' }],
+    ['exit 3', 'echo last words; exit 3', { dead_status: '3', dead_signal: '' }],
+    ['SIGTERM', 'kill -TERM $$', { dead_status: '', dead_signal: 'SIGTERM' }],
+    ['SIGKILL', 'kill -KILL $$', { dead_status: '', dead_signal: 'SIGKILL' }],
+    ['SIGSEGV', 'kill -SEGV $$', { dead_status: '', dead_signal: 'SIGSEGV' }],
+  ])('%s: once, with its status or signal; what is abnormal has a snapshot', async (_how, script, ending) => {
+    const peer = await launch(sh(script))
+    const deaths = await recorded(peer)
+    expect(deaths).toEqual([
+      expect.objectContaining({
+        ev: 'session-exit',
+        identity: 'command-bob',
+        leader_pid: String(peer.leader.pid),
+        recorder: 'hook',
+        ...ending,
+      }),
+    ])
+    await peer.server.gone()
+    const snapshot = deaths[0]?.['forensics'] ?? ''
+    expect(snapshot === '').toBe(ending.dead_status === '0')
+    if (snapshot === '') return
+    const text = readFileSync(snapshot, 'utf8')
+    expect(text).toMatch(/^session-death identity=command-bob gen=[0-9a-f]{16} .*\n--- pane-tail\n/)
+    expect(text).toMatch(/\n--- meminfo\n[\s\S]*\n--- end\n$/)
+    if (ending.dead_status === '3') expect(text).toContain('\nlast words\n')
+  })
+
+  it('of `true`, 100 times, every one', async () => {
+    const folder = newFolder()
+    for (let round = 0; round < 100; round++) {
+      const peer = await launch(['true'], { folder })
+      expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_status: '0' }])
+    }
+    expect(exitLines(join(folder, 'rec'))).toHaveLength(100)
+  }, 120_000)
+
+  it('of 200 in a row that are killed, every one, those included whose SIGCHLD tmux loses', async () => {
+    const folder = newFolder()
+    const lane = async (name: string): Promise<void> => {
+      for (let round = 0; round < 50; round++) {
+        const peer = await launch(SLEEP, { folder, identity: `command-${name}` })
+        process.kill(peer.leader.pid, 'SIGKILL')
+        expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGKILL' }])
+      }
+    }
+    await Promise.all(['a', 'b', 'c', 'd'].map(lane))
+    expect(exitLines(join(folder, 'rec'))).toHaveLength(200)
+  }, 180_000)
+
+  it('once, when leader and server are killed within 30 ms of each other, whichever is first', async () => {
+    const folder = newFolder()
+    for (let round = 0; round < 30; round++) {
+      const peer = await launch(SLEEP, { folder })
+      process.kill(peer.leader.pid, 'SIGKILL')
+      await new Promise((resolve) => setTimeout(resolve, round))
+      peer.server.kill('SIGKILL')
+      await until('a record', () => peer.deaths().length > 0)
+      const deaths = await peer.settled()
+      expect(deaths).toHaveLength(1)
+      expect(['server-exit', 'session-exit']).toContain(deaths[0]?.['ev'])
+    }
+    await reconcile({ recordDir: join(folder, 'rec') })
+    expect(exitLines(join(folder, 'rec'))).toHaveLength(30)
+  }, 120_000)
+
+  it('in folders whose names hold `#`, quotes and blanks', async () => {
+    const folder = join(newFolder(), `a #{pid} 'b' "c" $d \`e\` ;`)
+    mkdirSync(folder)
+    const peer = await launch(sh('pwd; exit 7'), { folder, cwd: folder })
+    const [death] = await recorded(peer)
+    expect(death).toMatchObject({ dead_status: '7', forensics: expect.stringContaining(folder) })
+    expect(readFileSync(death?.['forensics'] ?? '', 'utf8').replaceAll('\n', '')).toContain('#{pid}')
+  })
+
+  it('and the program has the umask of who launches it', async () => {
+    const folder = newFolder()
+    const before = process.umask(0o027)
+    try {
+      await recorded(await launch(sh('umask > out'), { folder }))
+    } finally {
+      process.umask(before)
+    }
+    expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('0027\n')
+  })
+
+  it('and arguments reach the program as they are', async () => {
+    const folder = newFolder()
+    const odd = ['a b', '#{pid}', '$HOME', ';', 'x;', '', "'", '"', '\\', '-t', 'ü\n2']
+    const peer = await launch([...sh('printf "%s\\0" "$@" > out'), 'sh', ...odd], { folder })
+    await recorded(peer)
+    expect(readFileSync(join(folder, 'out'), 'utf8').split('\0').slice(0, -1)).toEqual(odd)
+  })
+})
+
+describe('what a person does in the session of a peer', () => {
+  it('a second pane that is opened and closed does not end it', async () => {
+    const peer = await launch(SLEEP)
+    await peer.server.tmux('split-window', '-t', 'command-bob', 'true')
+    await until('the second pane to close', async () => (await peer.handle.panes()).length === 1)
+    await peer.server.tmux('split-window', '-t', 'command-bob', 'exec sleep 1000')
+    await peer.server.tmux('kill-pane', '-t', '%2')
+    expect(await peer.handle.alive()).toBe('alive')
+    expect(peer.deaths()).toEqual([])
+    process.kill(peer.leader.pid, 'SIGTERM')
+    expect(await recorded(peer)).toMatchObject([{ dead_signal: 'SIGTERM' }])
+    await peer.server.gone()
+  })
+
+  it('renaming it changes nothing', async () => {
+    const peer = await launch(SLEEP)
+    await peer.server.tmux('rename-session', '-t', 'command-bob', 'mine')
+    process.kill(peer.leader.pid, 'SIGTERM')
+    expect(await recorded(peer)).toHaveLength(1)
+    await peer.server.gone()
+  })
+
+  it.each([
+    ['a second session', ['new-session', '-d', '-s', 'mine', 'exec sleep 1000']],
+    ['a session grouped with it', ['new-session', '-d', '-s', 'mine', '-t', 'command-bob']],
+  ])(
+    '%s lives on where it has a pane of its own; the end of the peer is recorded once',
+    async (_what, args) => {
+      const peer = await launch(SLEEP)
+      await peer.server.tmux(...args)
+      await peer.server.tmux('new-window', '-d', '-t', 'mine:', 'exec sleep 1000')
+      process.kill(peer.leader.pid, 'SIGKILL')
+      await until('the record', async () => {
+        await healLostChild(peer.handle.process, peer.leader.pid)
+        return peer.deaths().length > 0
+      })
+      await until('the session of the peer to be gone', async () => {
+        const sessions = await peer.handle.sessions()
+        return sessions.length === 1 && sessions[0]?.name === 'mine'
+      })
+      expect((await peer.handle.panes()).every((pane) => pane.id !== peer.leader.paneId)).toBe(true)
+      peer.server.kill('SIGKILL')
+      expect(await peer.settled()).toHaveLength(1)
+    },
+  )
+
+  it('a pane that was moved to another session ends there, and nothing else does', async () => {
+    const peer = await launch(SLEEP)
+    await peer.server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
+    await peer.server.tmux('join-pane', '-d', '-s', peer.leader.paneId, '-t', 'mine:')
+    process.kill(peer.leader.pid, 'SIGTERM')
+    await until('the pane to go', async () => {
+      await healLostChild(peer.handle.process, peer.leader.pid)
+      return (await peer.handle.panes()).length === 1
+    })
+    expect((await peer.handle.sessions()).map((one) => one.name)).toEqual(['mine'])
+    expect(peer.deaths()).toMatchObject([{ dead_signal: 'SIGTERM' }])
+  })
+})
+
+it('a record whose hook was killed over it is finished, once', async () => {
+  const peer = await launch(sh('exit 4'))
+  await recorded(peer)
+  const folder = join(peer.recordDir, 'server-deaths')
+  expect(readdirSync(folder).filter((name) => name.endsWith('.witness'))).toEqual([])
+  // The hook writes within milliseconds: what a kill in between leaves is made by hand, from a real state.
+  const next = await launch(SLEEP, { folder: peer.folder })
+  const key = `command-bob-${next.gen}`
+  expect(existsSync(join(peer.recordDir, 'state', 'canary', `${key}.hook`))).toBe(true)
+  const claim = `rc=k11,ev=session,rec=999999:1,ts=1765000000000`
+  expect((await run('ln', ['-s', claim, join(folder, `${key}.claim`)])).exitCode).toBe(0)
+  next.server.kill('SIGKILL')
+  expect(await next.settled()).toMatchObject([
+    {
+      ev: 'session-exit',
+      dead_signal: 'SIGSEGV',
+      leader_pid: String(next.leader.pid),
+      ts: '2025-12-06T05:46:40.000Z',
+    },
+  ])
+  expect(readFileSync(join(folder, `${key}.txt`), 'utf8')).toMatch(/^session-death [\s\S]*--- end\n$/)
+  await reconcile({ recordDir: peer.recordDir })
+  expect(exitLines(peer.recordDir)).toHaveLength(2)
+})

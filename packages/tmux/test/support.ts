@@ -1,0 +1,93 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { toIdentity } from '@iapeer/core/identity'
+import { parseLogfmt } from '@iapeer/core/logfmt'
+import { asyncCleanups, privateFolder, serverAt, type TestServer, until } from '@iapeer/dev/testing'
+import {
+  type Leader,
+  startGuardedServer,
+  startLeader,
+  type TeardownOptions,
+  TmuxServer,
+} from '../src/index.ts'
+
+export type Fields = Readonly<Record<string, string>>
+
+/** A peer that was launched for a test. */
+export interface Launched {
+  readonly folder: string
+  readonly recordDir: string
+  readonly identity: string
+  readonly gen: string
+  readonly leader: Leader
+  readonly server: TestServer
+  readonly handle: TmuxServer
+  /** What a teardown of it is called with. */
+  readonly target: TeardownOptions
+  /** The lines of exits.log about this generation. */
+  readonly deaths: () => Fields[]
+  /** The names of its state files. */
+  readonly states: () => string[]
+  /** Waits until its end is on disk and settled. */
+  readonly settled: () => Promise<Fields[]>
+}
+
+const namesIn = (path: string): string[] => (existsSync(path) ? readdirSync(path) : [])
+
+export function exitLines(recordDir: string): Fields[] {
+  const path = join(recordDir, 'exits.log')
+  if (!existsSync(path)) return []
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => parseLogfmt(line).fields)
+}
+
+/** Call once per test file. */
+export function launches() {
+  const track = asyncCleanups()
+  const newFolder = (name = 'r'): string => {
+    const made = privateFolder(name)
+    track(made.remove)
+    return made.path
+  }
+
+  async function launch(
+    command: readonly string[],
+    options: { readonly folder?: string; readonly identity?: string; readonly cwd?: string } = {},
+  ): Promise<Launched> {
+    const folder = options.folder ?? newFolder()
+    const identity = toIdentity(options.identity ?? 'command-bob')
+    const recordDir = join(folder, 'rec')
+    const socketPath = join(folder, `${identity}.s`)
+    const started = await startGuardedServer({ identity, socketPath, recordDir })
+    const server = serverAt(socketPath, started.serverPid)
+    const gen = started.gen ?? ''
+    const states = (): string[] =>
+      namesIn(join(recordDir, 'state', 'canary')).filter((name) => name.startsWith(`${identity}-${gen}`))
+    track(() => until('the guard to finish', () => states().length === 0))
+    track(server.end)
+    const cwd = options.cwd ?? folder
+    const leader = await startLeader({ identity, socketPath, server: started, recordDir, cwd, command })
+    const process = { pid: started.serverPid, token: started.serverStart }
+    const handle = new TmuxServer({ socketPath, process })
+    const deaths = (): Fields[] => exitLines(recordDir).filter((line) => line['gen'] === gen)
+    const settled = async (): Promise<Fields[]> => {
+      await until('the end to be settled', () => states().length === 0)
+      return deaths()
+    }
+    const target: TeardownOptions = {
+      identity,
+      gen,
+      recordDir,
+      socketPath,
+      server: process,
+      sessionId: leader.sessionId,
+      leader: leader.process,
+      by: 'a test',
+      why: 'to see it end',
+    }
+    return { folder, recordDir, identity, gen, leader, server, handle, target, deaths, states, settled }
+  }
+  return { launch, newFolder, track }
+}

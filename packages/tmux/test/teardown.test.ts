@@ -1,0 +1,122 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startServer, until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { healLostChild, teardown } from '../src/index.ts'
+import { type Launched, launches } from './support.ts'
+
+const { launch, track } = launches()
+const sh = (script: string): string[] => ['sh', '-c', script]
+const SLEEP = ['sleep', '1000']
+
+async function expectSilence(peer: Launched): Promise<void> {
+  await peer.server.gone()
+  expect(await peer.settled()).toEqual([])
+  const deaths = join(peer.recordDir, 'server-deaths')
+  expect(existsSync(deaths) ? readdirSync(deaths) : []).toEqual([])
+  expect(readdirSync(join(peer.recordDir, 'state', 'intent'))).toEqual([])
+}
+
+describe('a teardown', () => {
+  it('asks the leader, ends session and server, leaves no record and no socket', async () => {
+    const peer = await launch(sh('trap "echo bye > done; exit 5" TERM; while :; do sleep 0.01; done'))
+    expect(await teardown(peer.target)).toMatchObject({ state: 'ended', leader: 'asked' })
+    await expectSilence(peer)
+    expect(readFileSync(join(peer.folder, 'done'), 'utf8')).toBe('bye\n')
+    expect(existsSync(peer.server.socketPath)).toBe(false)
+  })
+
+  it('kills a leader that does not care, after the grace', async () => {
+    const peer = await launch(sh('trap "" TERM HUP INT; while :; do sleep 0.01; done'))
+    const result = await teardown({ ...peer.target, graceMs: 400 })
+    expect(result).toMatchObject({ state: 'ended', leader: 'killed' })
+    expect(result.ms).toBeGreaterThan(399)
+    await expectSilence(peer)
+  })
+
+  it('is silent 40 times in a row, whatever the leader does meanwhile', async () => {
+    const commands = [
+      SLEEP,
+      sh('trap "" TERM; sleep 0.1'),
+      sh('sleep 0.02; exit 1'),
+      sh('exec bash --norc -i'),
+    ]
+    let recorded = 0
+    for (let round = 0; round < 40; round++) {
+      const peer = await launch(commands[round % commands.length] ?? SLEEP)
+      const { state } = await teardown({ ...peer.target, graceMs: 600 })
+      await peer.server.gone()
+      const deaths = await peer.settled()
+      // A leader that had ended by itself before was no teardown of ours.
+      if (state === 'already-dead') recorded++
+      else expect(deaths.filter((death) => death['ev'] === 'server-exit')).toEqual([])
+      expect(deaths.length).toBeLessThanOrEqual(1)
+    }
+    expect(recorded).toBeLessThan(20)
+  }, 120_000)
+
+  it('harms nobody a second time', async () => {
+    const peer = await launch(SLEEP)
+    await teardown(peer.target)
+    expect(await teardown(peer.target)).toMatchObject({ leader: 'gone' })
+    await expectSilence(peer)
+  })
+
+  it('of a stopped server ends it all the same, in time', async () => {
+    const peer = await launch(SLEEP)
+    await peer.server.stop()
+    const result = await teardown({ ...peer.target, graceMs: 300 })
+    expect(result.state).toBe('ended')
+    expect(result.ms).toBeLessThan(9_000)
+    await expectSilence(peer)
+  })
+
+  it('leaves a session of a person alone, and its server watched', async () => {
+    const peer = await launch(SLEEP)
+    await peer.server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
+    expect(await teardown(peer.target)).toMatchObject({ state: 'session-ended' })
+    expect((await peer.handle.sessions()).map((one) => one.name)).toEqual(['mine'])
+    expect(peer.deaths()).toEqual([])
+    peer.server.kill('SIGKILL')
+    expect(await peer.settled()).toMatchObject([{ ev: 'server-exit', cause: 'killed' }])
+  })
+
+  it('of a server that is dead already leaves its death recorded', async () => {
+    const peer = await launch(SLEEP)
+    peer.server.kill('SIGKILL')
+    await peer.server.gone()
+    expect(await teardown(peer.target)).toMatchObject({ state: 'already-dead' })
+    expect(await peer.settled()).toMatchObject([{ ev: 'server-exit', cause: 'killed' }])
+  })
+
+  it('refuses another server on the socket, and touches it not even by force', async () => {
+    const peer = await launch(SLEEP)
+    const other = await startServer(join(peer.folder, 'other'))
+    track(other.end)
+    const target = { ...peer.target, socketPath: other.socketPath }
+    await expect(teardown(target)).rejects.toMatchObject({
+      code: 'foreign-server',
+      message: expect.stringContaining(String(other.pid)),
+      hint: expect.stringContaining('--force'),
+    })
+    expect(peer.server.alive()).toBe(true)
+    expect(readdirSync(join(peer.recordDir, 'state', 'intent'))).toHaveLength(1)
+    expect(await teardown({ ...target, force: true, graceMs: 300 })).toMatchObject({ state: 'ended' })
+    expect(other.alive()).toBe(true)
+    expect(existsSync(other.socketPath)).toBe(true)
+    await expectSilence(peer)
+  })
+
+  it('that was refused leaves a later death to be recorded', async () => {
+    const peer = await launch(SLEEP)
+    const other = await startServer(join(peer.folder, 'other'))
+    track(other.end)
+    await expect(teardown({ ...peer.target, socketPath: other.socketPath })).rejects.toThrow()
+    process.kill(peer.leader.pid, 'SIGKILL')
+    await until('the record', async () => {
+      await healLostChild(peer.handle.process, peer.leader.pid)
+      return peer.deaths().length > 0
+    })
+    expect(await peer.settled()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGKILL' }])
+  })
+})
