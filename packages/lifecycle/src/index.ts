@@ -6,3 +6,8 @@ export {
   type Rearmed,
   rearmKept,
 } from './kept-watches.ts'
+export { lastLines } from './launch/first-moments.ts'
+export { type Launched, type LaunchOptions, launchPeer } from './launch/launch.ts'
+export { listSessions, type PeerSession, readSession } from './sessions/session-file.ts'
+export { type PeerState, type PeerStatus, statusOf } from './sessions/state.ts'
+export { type StopOptions, type StopResult, stopPeer } from './stop.ts'

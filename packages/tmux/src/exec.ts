@@ -85,3 +85,24 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
     stderr: result.stderr,
   }
 }
+
+/**
+ * Gives the terminal of this process to a tmux client until it leaves; nothing is read or limited.
+ * @returns the client's exit code; undefined when a signal ended it
+ * @throws IapeerError `tmux-missing`
+ */
+export async function runTmuxInTerminal(
+  call: Pick<TmuxCall, 'socketPath' | 'args' | 'tmux'>,
+): Promise<number | undefined> {
+  const { execa } = await import('execa')
+  const tmux = call.tmux ?? 'tmux'
+  const socket = call.socketPath === undefined ? [] : ['-S', call.socketPath]
+  const result = await execa(tmux, [...socket, ...call.args], {
+    env: outsideTmux(process.env),
+    extendEnv: false,
+    stdio: 'inherit',
+    reject: false,
+  })
+  if (result.code === 'ENOENT' || result.code === 'EACCES') throw tmuxMissing(tmux, result)
+  return result.exitCode
+}

@@ -17,6 +17,8 @@ export interface LeaderOptions extends RecordOptions {
   readonly cwd: string
   /** The program and its arguments; run as they are, by no shell. */
   readonly command: readonly string[]
+  /** What the pane prints is appended to this file, which is made 0600. @default nowhere */
+  readonly paneLog?: string
   /** @default 5000 */
   readonly timeoutMs?: number
   /** @default `tmux`, from the PATH */
@@ -30,6 +32,13 @@ export interface Leader {
   readonly pid: number
   /** Undefined when it has ended already. */
   readonly process: ProcessId | undefined
+}
+
+/** In the same call too, or what a program says that ends at once is lost. The path travels as a format, not as text. */
+function paneLogCommands(paneLog: string | undefined): string[] {
+  if (paneLog === undefined) return []
+  const append = 'umask 077; exec cat >>#{q:IAPEER_PANE_LOG}'
+  return [';', 'set-environment', '-gh', 'IAPEER_PANE_LOG', paneLog, ';', 'pipe-pane', '-o', append]
 }
 
 /** Two words at least, which tmux runs as they are; a single one it would give to a shell. */
@@ -75,6 +84,7 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
     ],
     ...asIs(options.command),
     ...hooked,
+    ...paneLogCommands(options.paneLog),
     ';',
     ...['set-option', '-s', 'exit-empty', 'on'],
   ])

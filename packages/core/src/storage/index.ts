@@ -4,6 +4,7 @@ export { type DisallowedTools, type LaunchEnv, parseLaunchEnv } from './launch-e
 export { acquireLock, type LockOptions, withLock } from './lock.ts'
 export { makePrivateFolder } from './private-folder.ts'
 export { readLog } from './read-log.ts'
+export { readRegularFile } from './read-regular.ts'
 export { makeFile, replaceFile, syncFolder } from './replace-file.ts'
 export { LOG_KEEP, LOG_MAX_BYTES, type LogLimits, rotateLog } from './rotate-log.ts'
 export { scaffoldRoot } from './scaffold.ts'

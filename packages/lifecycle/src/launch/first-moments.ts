@@ -1,0 +1,44 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { stripVTControlCharacters } from 'node:util'
+import { IapeerError } from '@iapeer/core/errors'
+import { observeProcess, type ProcessId } from '@iapeer/core/process'
+import { readRegularFile } from '@iapeer/core/storage'
+
+/** A program that cannot do its work ends within this time, mostly. */
+const WATCH_MS = 120
+const LAST_LINES = 15
+
+/** The last lines of a pane log, as a person would have seen them. */
+export async function lastLines(paneLog: string): Promise<string> {
+  const text = stripVTControlCharacters((await readRegularFile(paneLog))?.text ?? '').replace(/\r/g, '')
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-LAST_LINES)
+    .join('\n')
+}
+
+/**
+ * Sees whether the program outlives its first moments.
+ * @throws IapeerError `program-ended`, with what it said
+ */
+export async function watchFirstMoments(
+  identity: string,
+  leader: ProcessId | undefined,
+  paneLog: string,
+): Promise<void> {
+  const until = performance.now() + WATCH_MS
+  while (leader !== undefined && performance.now() < until) {
+    if ((await observeProcess(leader)) === 'gone') break
+    await sleep(10)
+    if (performance.now() >= until) return
+  }
+  const said = await lastLines(paneLog)
+  throw new IapeerError(
+    `the program of ${identity} ended at once${said === '' ? '' : `. It said:\n${said}`}`,
+    {
+      code: 'program-ended',
+      hint: `How it ended: iapeer autopsy ${identity}`,
+    },
+  )
+}

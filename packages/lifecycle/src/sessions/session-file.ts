@@ -1,0 +1,101 @@
+import { readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { type Identity, isIdentity } from '@iapeer/core/identity'
+import { rootLayout } from '@iapeer/core/paths'
+import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
+import { readRegularFile, replaceFile } from '@iapeer/core/storage'
+
+/** A session that was launched and is supervised: `state/lifecycle/<identity>.session`. */
+export interface PeerSession {
+  readonly identity: Identity
+  /** Undefined where nothing is recorded (`IAPEER_RECORDS=off`). */
+  readonly gen: string | undefined
+  readonly socketPath: string
+  readonly server: ProcessId
+  readonly leader: ProcessId
+  readonly sessionId: string
+  readonly paneId: string
+  /** ISO-8601 UTC. */
+  readonly startedAt: string
+}
+
+const SUFFIX = '.session'
+const folderOf = (root: string): string => rootLayout(root).lifecycleStateDir
+const pathOf = (root: string, identity: Identity): string => join(folderOf(root), `${identity}${SUFFIX}`)
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+function parseSession(identity: Identity, json: string): PeerSession | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  const fields: Record<string, unknown> = { ...value }
+  const server = parseProcessId(text(fields['server']))
+  const leader = parseProcessId(text(fields['leader']))
+  const [socketPath, sessionId, paneId] = [
+    text(fields['socketPath']),
+    text(fields['sessionId']),
+    text(fields['paneId']),
+  ]
+  if (server === undefined || leader === undefined || socketPath === '') return undefined
+  const gen = text(fields['gen']) || undefined
+  return {
+    identity,
+    gen,
+    socketPath,
+    server,
+    leader,
+    sessionId,
+    paneId,
+    startedAt: text(fields['startedAt']),
+  }
+}
+
+/** Enrols a session; an older one of the same identity is replaced. */
+export async function writeSession(root: string, session: PeerSession): Promise<void> {
+  const { server, leader, ...rest } = session
+  const fields = {
+    schemaVersion: 1,
+    ...rest,
+    server: formatProcessId(server),
+    leader: formatProcessId(leader),
+  }
+  await replaceFile(pathOf(root, session.identity), `${JSON.stringify(fields)}\n`)
+}
+
+/** The enrolled session of an identity. A file that cannot be read as one is set aside as `<name>.corrupt`. */
+export async function readSession(root: string, identity: Identity): Promise<PeerSession | undefined> {
+  const path = pathOf(root, identity)
+  const found = await readRegularFile(path)
+  if (found === undefined) return undefined
+  const session = parseSession(identity, found.text)
+  if (session === undefined) await rename(path, `${path}.corrupt`)
+  return session
+}
+
+export async function removeSession(root: string, identity: Identity): Promise<void> {
+  await rm(pathOf(root, identity), { force: true })
+}
+
+/** Every enrolled session, by identity. */
+export async function listSessions(root: string): Promise<PeerSession[]> {
+  let names: string[]
+  try {
+    names = await readdir(folderOf(root))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+  const identities = names.sort().flatMap((name) => {
+    const identity = name.slice(0, -SUFFIX.length)
+    return name.endsWith(SUFFIX) && isIdentity(identity) ? [identity] : []
+  })
+  const sessions = await Promise.all(identities.map((identity) => readSession(root, identity)))
+  return sessions.filter((session) => session !== undefined)
+}

@@ -1,0 +1,228 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Identity, toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
+import { parseLogfmt } from '@iapeer/core/logfmt'
+import { createPeer, type PeerEntry, updatePeer } from '@iapeer/core/registry'
+import { asyncCleanups, privateFolder, serverAt, startServer, until } from '@iapeer/dev/testing'
+import { peerSocketPath } from '@iapeer/tmux'
+import { describe, expect, it } from 'vitest'
+import { launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
+
+const track = asyncCleanups()
+const BOB = toIdentity('command-bob')
+
+interface Root {
+  readonly path: string
+  readonly root: string
+  readonly peer: (command: readonly string[], name?: string) => Promise<PeerEntry>
+  readonly deaths: () => Readonly<Record<string, string>>[]
+}
+
+function newRoot(): Root {
+  const folder = privateFolder()
+  const root = join(folder.path, 'root')
+  const states = join(root, 'state', 'canary')
+  track(folder.remove)
+  track(() => until('the guards to finish', () => !existsSync(states) || readdirSync(states).length === 0))
+  track(async () => {
+    for (const { socketPath, server } of await listSessions(root))
+      await serverAt(socketPath, server.pid).end()
+  })
+  const deaths = () => {
+    const path = join(root, 'logs', 'iapeer', 'exits.log')
+    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
+    return lines.filter((line) => line !== '').map((line) => parseLogfmt(line).fields)
+  }
+  const peer = (command: readonly string[], name = 'bob') =>
+    createPeer(root, { personality: toPersonality(name), defaultRuntime: toRuntime('command'), command })
+  return { path: folder.path, root, peer, deaths }
+}
+
+const logOf = (root: string, identity: Identity = BOB): string => {
+  const path = join(root, 'logs', 'lifecycle', `${identity}.log`)
+  return existsSync(path) ? readFileSync(path, 'utf8') : ''
+}
+
+describe('a peer', () => {
+  it('comes up as who it is, is enrolled, and goes down in silence', async () => {
+    const { root, peer, deaths } = newRoot()
+    const entry = await peer(['sh', '-c', 'env | sort; echo ready; exec sleep 1000'])
+    const env = {
+      ...process.env,
+      CLAUDECODE: '1',
+      PEER_IDENTITY: 'claude-other',
+      TMUX: '/x,1,0',
+      KEEP: 'this',
+    }
+    const launched = await launchPeer(root, entry, { env })
+    expect(launched).toMatchObject({
+      state: 'launched',
+      session: { identity: BOB, sessionId: '$0', paneId: '%0' },
+    })
+    expect(await statusOf(root, BOB)).toEqual({ state: 'alive', session: launched.session })
+    await until('its words', () => logOf(root).includes('ready'))
+    const log = logOf(root)
+    for (const line of [
+      'PEER_IDENTITY=command-bob',
+      'PEER_PERSONALITY=bob',
+      'PEER_RUNTIME=command',
+      'KEEP=this',
+      `PWD=${entry.home}`,
+    ])
+      expect(log).toMatch(new RegExp(`^${line}\r$`, 'm'))
+    expect(log).not.toMatch(/CLAUDECODE|claude-other|IAPEER_HOOK/)
+    expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'ended' })
+    expect(await statusOf(root, BOB)).toEqual({ state: 'stopped', session: undefined })
+    expect(await stopPeer(root, BOB, { by: 'a test' })).toEqual({ state: 'stopped' })
+    expect(deaths()).toEqual([])
+    expect(readdirSync(join(root, 'run'))).toEqual([])
+  })
+
+  it('gets its launch.env, and its start arguments behind the command', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sh', '-c', 'echo "[$COLOUR][$1][$2]"; exec sleep 1000', 'sh'])
+    const folder = join(entry.home, '.iapeer', 'runtimes', 'command')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'launch.env'), 'export COLOUR="deep blue"\nPEER_START_ARGS=one "two words"\n')
+    await launchPeer(root, entry)
+    await until('its words', () => logOf(root).includes('[deep blue][one][two words]'))
+  })
+
+  it('is launched once by any number of callers', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    const all = await Promise.all(Array.from({ length: 5 }, () => launchPeer(root, entry)))
+    expect(all.map((one) => one.state).sort()).toEqual([
+      'already',
+      'already',
+      'already',
+      'already',
+      'launched',
+    ])
+    expect(new Set(all.map((one) => one.session.server.pid)).size).toBe(1)
+  })
+
+  it("whose name begins another's is another", async () => {
+    const { root, peer } = newRoot()
+    await launchPeer(root, await peer(['sleep', '1000'], 'bobby'))
+    await launchPeer(root, await peer(['sleep', '1000'], 'bob'))
+    await stopPeer(root, BOB, { by: 'a test' })
+    expect((await statusOf(root, toIdentity('command-bobby'))).state).toBe('alive')
+  })
+
+  it('that is killed is asleep, its death recorded, and comes up again', async () => {
+    const { root, peer, deaths } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    const { session } = await launchPeer(root, entry)
+    process.kill(session.leader.pid, 'SIGKILL')
+    await until('its end', async () => (await statusOf(root, BOB)).state === 'asleep')
+    expect((await launchPeer(root, entry)).session.server.pid).not.toBe(session.server.pid)
+    await until('the record', () => deaths().length > 0)
+    expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGKILL' }])
+  })
+
+  it('that is stopped while it is being launched ends up stopped', async () => {
+    const { root, peer, deaths } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    const launching = launchPeer(root, entry)
+    await stopPeer(root, BOB, { by: 'a test' })
+    await launching
+    await stopPeer(root, BOB, { by: 'a test' })
+    expect((await statusOf(root, BOB)).state).toBe('stopped')
+    expect(deaths()).toEqual([])
+  })
+})
+
+describe('a launch that cannot be', () => {
+  const refused = async (root: string, entry: PeerEntry, expected: object): Promise<void> => {
+    await expect(launchPeer(root, entry, { timeoutMs: 5_000 })).rejects.toMatchObject(expected)
+    expect(existsSync(join(root, 'run')) ? readdirSync(join(root, 'run')) : []).toEqual([])
+    expect(await listSessions(root)).toEqual([])
+  }
+
+  it('no such program: said before anything is started', async () => {
+    const { root, peer, deaths } = newRoot()
+    await refused(root, await peer(['no-such-program', 'x']), {
+      code: 'command-not-found',
+      hint: expect.stringContaining('Looked in'),
+    })
+    expect(deaths()).toEqual([])
+  })
+
+  it('the folder it runs in is gone', async () => {
+    const { root, path, peer } = newRoot()
+    await peer(['sleep', '1000'])
+    const cwd = join(path, 'repo')
+    mkdirSync(cwd)
+    await updatePeer(root, 'bob', { cwd })
+    rmSync(cwd, { recursive: true })
+    const [entry] = await (await import('@iapeer/core/registry')).listPeers(root)
+    if (entry === undefined) throw new Error('no peer')
+    await refused(root, entry, { code: 'cwd-missing', message: expect.stringContaining(cwd) })
+  })
+
+  it('a launch.env that cannot be read, with its line', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    const folder = join(entry.home, '.iapeer', 'runtimes', 'command')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'launch.env'), 'A=1\nnonsense\n')
+    await refused(root, entry, { code: 'invalid-launch-env', message: expect.stringContaining('line 2') })
+  })
+
+  it('a runtime that it is not declared for, and one that nobody knows', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    await expect(launchPeer(root, entry, { runtime: toRuntime('codex') })).rejects.toMatchObject({
+      code: 'runtime-undeclared',
+    })
+    await updatePeer(root, 'bob', { runtimes: [toRuntime('command'), toRuntime('pigeon')] })
+    const odd = { ...entry, runtimes: [toRuntime('command'), toRuntime('pigeon')] }
+    await expect(launchPeer(root, odd, { runtime: toRuntime('pigeon') })).rejects.toMatchObject({
+      code: 'runtime-unknown',
+    })
+  })
+
+  it('a program that ends at once: what it said, and a record of how it ended', async () => {
+    const { root, peer, deaths } = newRoot()
+    await expect(launchPeer(root, await peer(['sh', '-c', 'echo no licence; exit 9']))).rejects.toMatchObject(
+      {
+        code: 'program-ended',
+        message: expect.stringContaining('no licence'),
+        hint: expect.stringContaining('iapeer autopsy command-bob'),
+      },
+    )
+    await until('the record', () => deaths().length > 0)
+    expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '9' }])
+  })
+
+  it('a server of somebody else on its socket is left alone', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    mkdirSync(join(root, 'run'), { recursive: true })
+    const other = await startServer(peerSocketPath(join(root, 'run'), BOB))
+    track(other.end)
+    await expect(launchPeer(root, entry)).rejects.toMatchObject({ code: 'socket-taken' })
+    expect(other.alive()).toBe(true)
+  })
+
+  it('a stale socket file is no hindrance', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    mkdirSync(join(root, 'run'), { recursive: true })
+    const other = await startServer(peerSocketPath(join(root, 'run'), BOB))
+    await other.end()
+    expect(existsSync(other.socketPath)).toBe(true)
+    expect((await launchPeer(root, entry)).state).toBe('launched')
+  })
+
+  it("a line of the person's tmux.conf that is wrong is told, and ends nothing", async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    writeFileSync(join(root, 'tmux.conf'), 'set -g status-style bg=blue\nnonsense here\n')
+    const warning = new Promise<Error>((resolve) => process.once('warning', resolve))
+    await launchPeer(root, entry)
+    expect((await warning).message).toMatch(/tmux\.conf.*nonsense/)
+    expect((await statusOf(root, BOB)).state).toBe('alive')
+  })
+})
