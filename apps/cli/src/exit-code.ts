@@ -33,6 +33,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (!(error instanceof IapeerError)) return EXIT.failed
   if (error.code === 'no-such-death' || error.code === 'no-such-peer') return EXIT.noSuchPeer
+  if (error.code === 'not-running') return EXIT.notRunning
   return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed
 }
 

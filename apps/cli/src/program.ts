@@ -3,6 +3,7 @@ import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
 import { usageError } from './exit-code.ts'
 import { addPeerCommands } from './program/peers.ts'
+import { addSessionCommands } from './program/sessions.ts'
 import { addWatchCommands } from './program/watches.ts'
 
 function version(): string {
@@ -14,7 +15,8 @@ function version(): string {
 const AFTER = `
 Examples:
   iapeer create bob -- htop     make a peer that runs htop
-  iapeer list                   who there is
+  iapeer start bob              bring it up; iapeer attach bob sits down at it
+  iapeer list                   who there is, and who runs
   iapeer watch                  watch the tmux server you are in
   iapeer deaths --since 2h      what died in the last two hours
   iapeer autopsy tmux-default   why it died the last time
@@ -57,6 +59,7 @@ export function buildProgram(peers: readonly string[] = []): Command {
     })
 
   addPeerCommands(program)
+  addSessionCommands(program)
   addWatchCommands(program)
 
   completePeers(tab(program, { completionCommandName: 'completion' }), peers)

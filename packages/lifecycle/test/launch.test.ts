@@ -220,9 +220,9 @@ describe('a launch that cannot be', () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     writeFileSync(join(root, 'tmux.conf'), 'set -g status-style bg=blue\nnonsense here\n')
-    const warning = new Promise<Error>((resolve) => process.once('warning', resolve))
-    await launchPeer(root, entry)
-    expect((await warning).message).toMatch(/tmux\.conf.*nonsense/)
+    expect((await launchPeer(root, entry)).warnings).toEqual([
+      expect.stringMatching(/tmux\.conf:2: .*nonsense/),
+    ])
     expect((await statusOf(root, BOB)).state).toBe('alive')
   })
 })

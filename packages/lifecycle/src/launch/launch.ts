@@ -39,6 +39,8 @@ export interface LaunchOptions {
 export interface Launched {
   readonly state: 'launched' | 'already'
   readonly session: PeerSession
+  /** What tmux said of the person's own `tmux.conf`. */
+  readonly warnings: readonly string[]
 }
 
 const TIMEOUT_MS = 20_000
@@ -93,7 +95,11 @@ async function undo(launch: Launch, server: GuardedServer, leader: Leader | unde
   })
 }
 
-async function start(launch: Launch, argv: readonly string[], env: NodeJS.ProcessEnv): Promise<PeerSession> {
+async function start(
+  launch: Launch,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Pick<Launched, 'session' | 'warnings'>> {
   const { identity, socketPath, root, layout, entry, deadline } = launch
   const place = rootRecordPlace(root)
   const left = (): number => Math.max(1, Math.round(deadline - performance.now()))
@@ -136,24 +142,23 @@ async function start(launch: Launch, argv: readonly string[], env: NodeJS.Proces
     startedAt: new Date().toISOString(),
   }
   await writeSession(root, session)
-  await configure(launch, new TmuxServer({ socketPath, process }))
+  const warnings = await configure(launch, new TmuxServer({ socketPath, process }))
   await watchFirstMoments(identity, leader.process, paneLog)
-  return session
+  return { session, warnings }
 }
 
 /** The person's own settings come last, and what is wrong with them is told and ends nothing. */
-async function configure(launch: Launch, handle: TmuxServer): Promise<void> {
+async function configure(launch: Launch, handle: TmuxServer): Promise<string[]> {
   const path = join(launch.root, 'tmux.conf')
   try {
     await stat(path)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return
+    if (errnoOf(error) === 'ENOENT') return []
     throw error
   }
   const sourced = await handle.run(['source-file', path.replace(/[[\]*?\\]/g, '\\$&').replace(/;$/, '\\;')])
   const said = `${sourced.stdout}${sourced.stderr}`.trim()
-  if (sourced.exitCode !== 0 && said !== '')
-    process.emitWarning(`${path}: ${said}`, { code: 'IAPEER_TMUX_CONF' })
+  return said === '' ? [] : said.split('\n')
 }
 
 /** The server of a session whose leader has ended is about to go; it is given the time. */
@@ -195,7 +200,7 @@ export async function launchPeer(
   const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: timeoutMs })
   try {
     const { session } = await statusOf(root, identity)
-    if (session !== undefined) return { state: 'already', session }
+    if (session !== undefined) return { state: 'already', session, warnings: [] }
     await letFinish(root, identity)
     const profile = await readProfile(entry.home)
     if (profile === undefined)
@@ -217,7 +222,7 @@ export async function launchPeer(
       deadline,
     }
     await clearStopFlag(root, identity)
-    return { state: 'launched', session: await start(launch, argv, env) }
+    return { state: 'launched', ...(await start(launch, argv, env)) }
   } finally {
     lock.release()
   }

@@ -1,9 +1,12 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { toPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { removePeer, renamePeer } from '@iapeer/core/registry'
+import { findPeer, removePeer, renamePeer } from '@iapeer/core/registry'
+import { clearStopFlag, readSession } from '@iapeer/lifecycle'
 import { paint, print, printJson } from '../../output.ts'
 import { peerFields, peerNamed } from '../../peers.ts'
+import { identitiesNamed } from '../../sessions.ts'
+import { stopSessions } from '../sessions/stop.ts'
 
 interface ChangeOptions {
   readonly json?: boolean
@@ -12,9 +15,23 @@ interface ChangeOptions {
 export async function rename(peer: string, name: string, options: ChangeOptions): Promise<void> {
   const to = toPersonality(name)
   const old = await peerNamed(peer)
+  await stopRunning(old.personality, 'iapeer rename')
   const entry = await renamePeer(iapeerRoot(), old.personality, to)
   if (options.json === true) printJson({ ...peerFields(entry), formerly: old.personality })
   else print(`${old.personality} is ${paint('bold', entry.personality)} now; its home stays ${entry.home}`)
+}
+
+/** A peer that runs is taken down first, in silence: its sessions go by its name. */
+async function stopRunning(name: string, by: string): Promise<void> {
+  const entry = await findPeer(iapeerRoot(), name)
+  if (entry === undefined) return
+  const { identities } = await identitiesNamed(name)
+  for (const identity of identities) await clearStopFlag(iapeerRoot(), identity)
+  const sessions = await Promise.all(identities.map((identity) => readSession(iapeerRoot(), identity)))
+  const running = sessions.flatMap((session) => session?.identity ?? [])
+  if (running.length === 0) return
+  await stopSessions(running, { by })
+  for (const identity of running) await clearStopFlag(iapeerRoot(), identity)
 }
 
 /** A peer that is remembered and not registered can be forgotten too, by its name. */
@@ -28,7 +45,9 @@ async function nameOf(text: string): Promise<string> {
 }
 
 export async function remove(peer: string, options: ChangeOptions): Promise<void> {
-  const { personality, home, keptProfile } = await removePeer(iapeerRoot(), await nameOf(peer), new Date())
+  const name = await nameOf(peer)
+  await stopRunning(name, 'iapeer remove')
+  const { personality, home, keptProfile } = await removePeer(iapeerRoot(), name, new Date())
   if (options.json === true) {
     printJson({ personality, home, ...(keptProfile === undefined ? {} : { keptProfile }) })
     return

@@ -1,0 +1,35 @@
+import { IapeerError } from '@iapeer/core/errors'
+import { runTmuxInTerminal, TmuxServer } from '@iapeer/tmux'
+import { EXIT } from '../../exit-code.ts'
+import { runningSession } from '../../sessions.ts'
+
+interface AttachOptions {
+  readonly readOnly?: boolean
+}
+
+/** A client of its own, also inside of another tmux: there it is nested, and keys for it take the prefix twice. */
+export async function attach(peer: string, options: AttachOptions): Promise<void> {
+  const { socketPath, server, sessionId, identity } = await runningSession(peer)
+  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true)
+    throw new IapeerError('there is no terminal to attach', {
+      code: 'no-terminal',
+      hint: `Run it in a terminal; iapeer logs ${peer} shows what is on the screen.`,
+    })
+  const state = await new TmuxServer({ socketPath, process: server }).alive()
+  if (state !== 'alive')
+    throw new IapeerError(`the tmux server of ${identity} is ${state}`, {
+      code: 'not-answering',
+      hint: `It is process ${server.pid}: a stopped one goes on with kill -CONT ${server.pid}.`,
+    })
+  const nested =
+    process.env['TMUX'] === undefined || process.env['TMUX'] === ''
+      ? ''
+      : ' (you are in tmux: press the prefix twice)'
+  process.stderr.write(`${identity}: prefix d leaves it running${nested}\n`)
+  const readOnly = options.readOnly === true ? ['-r'] : []
+  const exitCode = await runTmuxInTerminal({
+    socketPath,
+    args: ['-N', 'attach-session', ...readOnly, '-t', sessionId],
+  })
+  if (exitCode !== 0) process.exitCode = EXIT.failed
+}

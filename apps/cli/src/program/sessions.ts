@@ -1,0 +1,51 @@
+import type { Command } from 'commander'
+
+/** The commands about peers that run. */
+export function addSessionCommands(program: Command): void {
+  program
+    .command('start')
+    .argument('<peer>', 'its name, or an identity of it (command-bob)')
+    .option('--runtime <runtime>', 'as which runtime (default: its default one)')
+    .option('--timeout <seconds>', 'give up after so long (default: 20)')
+    .option('--json', 'one JSON object')
+    .description('bring a peer up; harmless when it is up')
+    .action(async (peer, options) => (await import('../commands/sessions/start.ts')).start(peer, options))
+
+  program
+    .command('stop')
+    .argument('<peer>')
+    .option('--timeout <seconds>', 'how long its program may take to end; then it is killed (default: 3)')
+    .option('--force', 'also where another tmux server has taken its socket')
+    .option('--json', 'one JSON object a session')
+    .description('take a peer down, in silence; it stays down until it is started')
+    .action(async (peer, options) => (await import('../commands/sessions/stop.ts')).stop(peer, options))
+
+  program
+    .command('new')
+    .argument('<peer>')
+    .option('--timeout <seconds>', 'how long its program may take to end; then it is killed (default: 3)')
+    .option('--json', 'one JSON object')
+    .description('take a peer down and bring it up afresh')
+    .action(async (peer, options) => (await import('../commands/sessions/start.ts')).renew(peer, options))
+
+  program
+    .command('attach')
+    .argument('<peer>')
+    .option('-r, --read-only', 'look, and touch nothing')
+    .description('sit down at the terminal of a peer; leaving (prefix d) never ends it')
+    .action(async (peer, options) => (await import('../commands/sessions/attach.ts')).attach(peer, options))
+
+  program
+    .command('logs')
+    .argument('<peer>')
+    .option('-f, --follow', 'go on and print what comes')
+    .description('what the terminal of a peer has shown')
+    .action(async (peer, options) => (await import('../commands/sessions/logs.ts')).logs(peer, options))
+
+  program
+    .command('send-keys')
+    .argument('<peer>')
+    .argument('<keys...>', "tmux's names (Enter, C-c, Down) or text")
+    .description('press keys in the terminal of a peer')
+    .action(async (peer, keys) => (await import('../commands/sessions/send-keys.ts')).sendKeys(peer, keys))
+}

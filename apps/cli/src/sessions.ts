@@ -1,0 +1,35 @@
+import { IapeerError } from '@iapeer/core/errors'
+import { formatIdentity, type Identity, parseIdentity } from '@iapeer/core/identity'
+import { iapeerRoot } from '@iapeer/core/paths'
+import type { PeerEntry } from '@iapeer/core/registry'
+import { type PeerSession, statusOf } from '@iapeer/lifecycle'
+import { usageError } from './exit-code.ts'
+import { peerNamed } from './peers.ts'
+
+/** The identities that are meant: the one that was named, else every one that the peer can have, its default one first. */
+export async function identitiesNamed(text: string): Promise<{ entry: PeerEntry; identities: Identity[] }> {
+  const entry = await peerNamed(text)
+  const named = parseIdentity(text)
+  const { personality, defaultRuntime, runtimes } = entry
+  if (text !== personality && named !== undefined) return { entry, identities: [formatIdentity(named)] }
+  const ordered = [defaultRuntime, ...runtimes.filter((runtime) => runtime !== defaultRuntime)]
+  return { entry, identities: ordered.map((runtime) => formatIdentity({ runtime, personality })) }
+}
+
+/** The session of a peer that runs. @throws IapeerError `not-running` */
+export async function runningSession(text: string): Promise<PeerSession> {
+  const { identities } = await identitiesNamed(text)
+  for (const identity of identities) {
+    const { session } = await statusOf(iapeerRoot(), identity)
+    if (session !== undefined) return session
+  }
+  throw new IapeerError(`${text} is not running`, { code: 'not-running', hint: `iapeer start ${text}` })
+}
+
+/** Seconds as a person gives them, in milliseconds. */
+export function parseTimeout(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (seconds <= 3_600) return Math.round(seconds * 1_000)
+  throw usageError(`not a time: ${JSON.stringify(text)}`, 'Give seconds, at most 3600 (5, or 0.5).')
+}
