@@ -36,7 +36,7 @@ describe('iapeer create, init, list and show', () => {
       { personality: 'top', command: ['sh', '-c', 'exec sleep "$1"', 'x'], interfaces: [] },
     ])
     expect((await home.iapeer('list')).stdout).toMatch(
-      /^PEER +RUNTIMES[\s\S]*\nbob +claude +artificial .*Builds\.\ntop /,
+      /^PEER +STATE +RUNTIMES[\s\S]*\n○ bob +asleep +claude +artificial .*Builds\.\n○ top /,
     )
     expect((await home.iapeer('show', 'bob')).stdout).toMatch(
       /^bob {2}Builds\.\n {2}runtimes +claude \(default\)/,
@@ -197,7 +197,7 @@ describe('iapeer verify', () => {
     const [, kept = ''] = /kept as (.*)/.exec(fixed.stdout) ?? []
     expect(readFileSync(kept, 'utf8')).toBe('{"half')
     expect(fixed.stdout).toMatch(/registry and profiles agree \(1 peer\)\n$/)
-    expect((await home.iapeer('list')).stdout).toMatch(/^bob /m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^○ bob /m)
   })
 
   it('what a person has to decide stays, with exit code 1', async () => {

@@ -3,7 +3,16 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rootRecordPlace } from '@iapeer/core/paths'
-import { asyncCleanups, type Finished, privateFolder, run, startServer, until } from '@iapeer/dev/testing'
+import {
+  asyncCleanups,
+  type Finished,
+  privateFolder,
+  run,
+  serverAt,
+  startServer,
+  until,
+} from '@iapeer/dev/testing'
+import { listSessions } from '@iapeer/lifecycle'
 import { dismissCanary, listCanaries } from '@iapeer/tmux'
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
@@ -34,6 +43,10 @@ export function homes(): () => Home {
       for (const { identity } of await listCanaries(place)) await dismissCanary({ identity, ...place })
       const states = join(root, 'state', 'canary')
       await until('recorders to finish', () => !existsSync(states) || readdirSync(states).length === 0)
+    })
+    track(async () => {
+      for (const { socketPath, server } of await listSessions(root))
+        await serverAt(socketPath, server.pid).end()
     })
     const iapeer = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env })
     const server = async (name = 's') => {

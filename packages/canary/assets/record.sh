@@ -329,7 +329,10 @@ settle() {
   # A folder that is full or read-only may be mended; after that time the claim, if there is one, is completed by reconcile.
   record_left=300
   until record "$1"; do
-    [ $? -eq 2 ] && [ $record_left -gt 0 ] || { finish_session; return 0; }
+    if [ $? -ne 2 ] || [ $record_left -eq 0 ]; then
+      finish_session
+      return 0
+    fi
     record_left=$((record_left - 1))
     nap 1
   done

@@ -2,7 +2,7 @@ import type { PeerProfile } from '@iapeer/core/profile'
 import type { LaunchEnv } from '@iapeer/core/storage'
 
 /** What one launch is made of. */
-export interface LaunchRequest {
+interface LaunchRequest {
   readonly profile: PeerProfile
   readonly launchEnv: LaunchEnv
 }

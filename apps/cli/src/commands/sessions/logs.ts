@@ -11,7 +11,7 @@ const AT_ONCE = 256 * 1024
 
 /** On a terminal as it was printed; elsewhere without what steers a terminal. */
 const shown = (text: string): string =>
-  process.stdout.isTTY === true ? text : stripVTControlCharacters(text).replace(/\r+\n/g, '\n')
+  process.stdout.isTTY === true ? text : stripVTControlCharacters(text).replace(/\r/g, '')
 
 async function readFrom(
   path: string,

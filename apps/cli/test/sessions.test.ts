@@ -1,0 +1,228 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run, serverAt, until } from '@iapeer/dev/testing'
+import { listSessions } from '@iapeer/lifecycle'
+import { describe, expect, it } from 'vitest'
+import { homes, MAIN } from './support.ts'
+
+const newHome = homes()
+const lines = (text: string): unknown[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+const PID = expect.any(Number)
+const GEN = expect.stringMatching(/^[0-9a-f]{16}$/)
+
+describe('iapeer start, stop and new', () => {
+  it('bring a peer up and take it down, tell it in JSON, and leave no record of it', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    const started = await home.iapeer('start', 'bob', '--json')
+    expect(started).toMatchObject({ exitCode: 0, stderr: '' })
+    const session = {
+      identity: 'command-bob',
+      gen: GEN,
+      serverPid: PID,
+      leaderPid: PID,
+      startedAt: expect.stringMatching(/Z$/),
+    }
+    expect(lines(started.stdout)).toEqual([{ schemaVersion: 1, state: 'launched', ...session }])
+    expect((await home.iapeer('start', 'command-bob')).stdout).toMatch(
+      /^● command-bob is up already: pid \d+\n/,
+    )
+    expect(lines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
+      { ...session, state: 'alive', canary: 'guard', personality: 'bob' },
+    ])
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive +command /m)
+    const renewed = lines((await home.iapeer('new', 'bob', '--json')).stdout)
+    expect(renewed).toMatchObject([{ state: 'launched' }])
+    expect(lines((await home.iapeer('stop', 'bob', '--json')).stdout)).toMatchObject([
+      { identity: 'command-bob', state: 'ended', leader: 'asked', ms: PID },
+    ])
+    expect((await home.iapeer('stop', 'bob')).stdout).toBe(
+      '✕ command-bob was not running; it stays stopped\n',
+    )
+    expect((await home.iapeer('list')).stdout).toMatch(/^✕ bob +stopped /m)
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+    expect(readdirSync(join(home.root, 'run'))).toEqual([])
+  })
+
+  it('a peer that dies is explained', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sh', '-c', 'sleep 0.4; echo no more; exit 3')
+    await home.iapeer('start', 'bob')
+    const deaths = await until('its end', async () => {
+      const { stdout } = await home.iapeer('deaths', '--json')
+      return stdout === '' ? undefined : lines(stdout)
+    })
+    expect(deaths).toMatchObject([
+      { event: 'session-exit', identity: 'command-bob', exitCode: 3, leaderPid: PID },
+    ])
+    expect(lines((await home.iapeer('autopsy', 'command-bob', '--json')).stdout)).toMatchObject([
+      { verdict: 'agent-failed' },
+    ])
+    expect((await home.iapeer('list')).stdout).toMatch(/^○ bob +asleep /m)
+  })
+
+  it('remove and rename take it down first, in silence', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    await home.iapeer('start', 'bob')
+    const [session] = await listSessions(home.root)
+    expect((await home.iapeer('rename', 'bob', 'rob')).exitCode).toBe(0)
+    expect(session === undefined || serverAt(session.socketPath, session.server.pid).alive()).toBe(false)
+    await home.iapeer('start', 'rob')
+    expect((await home.iapeer('remove', 'rob')).exitCode).toBe(0)
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+    expect(readdirSync(join(home.root, 'state', 'lifecycle'))).toEqual([])
+  })
+
+  it.each([
+    [['start', 'nobody'], 4, /there is no peer nobody/],
+    [['stop', 'nobody'], 4, /there is no peer/],
+    [['start', 'bob', '--timeout', 'soon'], 2, /not a time: "soon"\n {2}Give seconds/],
+    [['start', 'bob', '--timeout', '0'], 2, /a launch takes longer/],
+    [['start', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
+    [['start', 'bob', '--runtime', 'codex'], 1, /iapeer runtimes add codex --peer bob/],
+    [['start', 'ann'], 1, /cannot launch the runtime claude\n {2}It can launch: command/],
+    [['start', 'odd'], 1, /there is no program no-such-program\n {2}Looked in/],
+    [['attach', 'bob'], 3, /bob is not running\n {2}iapeer start bob/],
+    [['send-keys', 'bob', 'x'], 3, /bob is not running/],
+    [['logs', 'bob'], 3, /nothing has been logged of command-bob/],
+  ])('%j ends with %i and says what to do', async (args, exitCode, says) => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    await home.iapeer('create', 'ann')
+    await home.iapeer('create', 'odd', '--', 'no-such-program')
+    const done = await home.iapeer(...args)
+    expect(done.exitCode).toBe(exitCode)
+    expect(done.stderr).toMatch(says)
+    expect(done.stderr).not.toMatch(/\n\s+at /)
+  })
+
+  it('what a program said that ended at once is shown', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sh', '-c', 'echo "no licence found"; exit 9')
+    const done = await home.iapeer('start', 'bob')
+    expect(done.exitCode).toBe(1)
+    expect(done.stderr).toMatch(
+      /ended at once. It said:\nno licence found\n {2}How it ended: iapeer autopsy command-bob\n$/,
+    )
+  })
+})
+
+describe('at the terminal of a peer', () => {
+  it('one sits down, types, leaves it running, also from inside of another tmux', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'bash', '--norc', '--noprofile')
+    await home.iapeer('start', 'bob')
+    const outer = await home.server('outer')
+    const env = Object.entries({ IAPEER_ROOT: home.root, TERM: 'xterm-256color' }).flatMap(
+      ([name, value]) => ['-e', `${name}=${value}`],
+    )
+    await outer.tmux(
+      'new-session',
+      '-d',
+      '-s',
+      'w',
+      '-x',
+      '100',
+      '-y',
+      '30',
+      ...env,
+      process.execPath,
+      MAIN,
+      'attach',
+      'bob',
+    )
+    const screen = async (): Promise<string> => (await outer.tmux('capture-pane', '-p', '-t', 'w')).stdout
+    await until('the prompt', async () => /bash-[\d.]+[#$]/.test(await screen()))
+    expect(await screen()).toContain('command-bob  (prefix d detaches)')
+    await outer.tmux('send-keys', '-t', 'w', 'sleep 500', 'Enter')
+    await outer.tmux('send-keys', '-t', 'w', 'C-c')
+    await outer.tmux('send-keys', '-t', 'w', 'echo $((40+2))', 'Enter')
+    await until('the answer', async () => (await screen()).includes('\n42'))
+    // The outer tmux takes no prefix from send-keys: this one reaches the inner one.
+    await outer.tmux('send-keys', '-t', 'w', 'C-b', 'd')
+    await until('it to leave', async () => (await outer.tmux('has-session', '-t', '=w')).exitCode !== 0)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive/m)
+    expect((await home.iapeer('logs', 'bob')).stdout).toMatch(/\n42\n/)
+  })
+
+  it('keys and text can be sent, and the log followed, as plain text where there is no terminal', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'bash', '--norc', '--noprofile')
+    await home.iapeer('start', 'bob')
+    const following = home.start('logs', 'bob', '-f')
+    await home.iapeer('send-keys', 'bob', "printf '\\033[31mred\\033[0m %s' Enter", 'Enter')
+    await until('the text', () => following.text().includes('red Enter'))
+    expect(following.text().includes('\u001b')).toBe(false)
+    expect(await following.end('SIGINT')).toBe(130)
+  })
+
+  it('without a terminal it says so', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    await home.iapeer('start', 'bob')
+    const done = await home.iapeer('attach', 'bob')
+    expect(done).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/no terminal to attach\n {2}Run it in a terminal/),
+    })
+  })
+})
+
+it('two starts and a stop at once leave one state, and nothing that nobody knows of', async () => {
+  const home = newHome()
+  await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+  for (let round = 0; round < 4; round++) {
+    await Promise.all(
+      [
+        ['start', 'bob'],
+        ['start', 'bob'],
+        ['stop', 'bob'],
+        ['new', 'bob'],
+      ].map((args) => home.iapeer(...args)),
+    )
+    const sockets = existsSync(join(home.root, 'run')) ? readdirSync(join(home.root, 'run')) : []
+    expect(sockets.length).toBe((await listSessions(home.root)).length)
+  }
+  await home.iapeer('stop', 'bob')
+  expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+})
+
+it("a wrong line of the person's tmux.conf is told at every start", async () => {
+  const home = newHome()
+  await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+  mkdirSync(home.root, { recursive: true })
+  writeFileSync(join(home.root, 'tmux.conf'), 'nonsense\n')
+  const done = await home.iapeer('start', 'bob')
+  expect(done).toMatchObject({
+    exitCode: 0,
+    stderr: expect.stringMatching(/^iapeer: .*tmux\.conf:1: unknown command: nonsense\n$/),
+  })
+})
+
+it('a program run through a shell sees the same as in a terminal', async () => {
+  const home = newHome()
+  const seen = join(home.path, 'seen')
+  await home.iapeer(
+    'create',
+    'bob',
+    '--cwd',
+    home.path,
+    '--',
+    'sh',
+    '-c',
+    `tty >${seen}; pwd >>${seen}; exec sleep 1000`,
+  )
+  await home.iapeer('start', 'bob')
+  const text = await until('what it saw', async () => {
+    const { stdout } = await run('cat', [seen])
+    return stdout.split('\n').length === 3 ? stdout : undefined
+  })
+  expect(text).toMatch(/^\/dev\/.*\n/)
+  expect(text.endsWith(`${home.path}\n`)).toBe(true)
+})
