@@ -174,6 +174,33 @@ describe('at the terminal of a peer', () => {
   })
 })
 
+describe('iapeer run', () => {
+  it('holds a peer up until TERM, which takes it down in silence', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    const running = home.start('run', 'bob')
+    await until('it to be up', () => /command-bob is up: pid \d+/.test(running.text()))
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob/m)
+    expect(await running.end('SIGTERM')).toBe(0)
+    expect(running.text()).toMatch(/bob is taken down\n$/)
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+  })
+
+  it('ends with 1 when its peer does, and that is recorded', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sh', '-c', 'sleep 0.5; exit 7')
+    expect(await home.iapeer('run', 'bob')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('ended by itself'),
+    })
+    const { stdout } = await until('the record', async () => {
+      const deaths = await home.iapeer('deaths', '--json')
+      return deaths.stdout === '' ? undefined : deaths
+    })
+    expect(lines(stdout)).toMatchObject([{ identity: 'command-bob', exitCode: 7 }])
+  })
+})
+
 it('two starts and a stop at once leave one state, and nothing that nobody knows of', async () => {
   const home = newHome()
   await home.iapeer('create', 'bob', '--', 'sleep', '1000')

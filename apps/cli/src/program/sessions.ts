@@ -12,6 +12,15 @@ export function addSessionCommands(program: Command): void {
     .action(async (peer, options) => (await import('../commands/sessions/start.ts')).start(peer, options))
 
   program
+    .command('run')
+    .argument('<peer>')
+    .argument('[runtime]', 'as which runtime (default: its default one)')
+    .description(
+      'for a service manager: bring a peer up and stay until it ends (exit code 1), or until TERM or INT takes it down (0)',
+    )
+    .action(async (peer, runtime) => (await import('../commands/sessions/run.ts')).run(peer, runtime))
+
+  program
     .command('stop')
     .argument('<peer>')
     .option('--timeout <seconds>', 'how long its program may take to end; then it is killed (default: 3)')

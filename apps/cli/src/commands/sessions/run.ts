@@ -1,0 +1,23 @@
+import { toRuntime } from '@iapeer/core/identity'
+import { iapeerRoot } from '@iapeer/core/paths'
+import { runPeer } from '@iapeer/lifecycle'
+import { EXIT } from '../../exit-code.ts'
+import { print } from '../../output.ts'
+import { identitiesNamed } from '../../sessions.ts'
+
+/** In the foreground for as long as the peer lives; its end is this one's. */
+export async function run(peer: string, runtime: string | undefined): Promise<void> {
+  const { entry } = await identitiesNamed(peer)
+  const asked = new AbortController()
+  process.removeAllListeners('SIGINT')
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => asked.abort())
+  const result = await runPeer(iapeerRoot(), entry, {
+    ...(runtime === undefined ? {} : { runtime: toRuntime(runtime) }),
+    signal: asked.signal,
+    onUp: ({ identity, leader }) => print(`${identity} is up: pid ${leader.pid}`),
+    stop: { by: 'iapeer run', why: 'the service manager ended it' },
+  })
+  if (result === 'stopped') return print(`${entry.personality} is taken down`)
+  process.stderr.write(`iapeer: ${entry.personality} has ended by itself\n  iapeer autopsy ${peer}\n`)
+  process.exitCode = EXIT.failed
+}

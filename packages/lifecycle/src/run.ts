@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PeerEntry } from '@iapeer/core/registry'
+import { type LaunchOptions, launchPeer } from './launch/launch.ts'
+import { healSessions } from './sessions/heal.ts'
+import type { PeerSession } from './sessions/session-file.ts'
+import { statusOf } from './sessions/state.ts'
+import { type StopOptions, stopPeer } from './stop.ts'
+
+const LOOK_MS = 200
+
+export interface RunOptions extends LaunchOptions {
+  /** Ends the peer on purpose. */
+  readonly signal: AbortSignal
+  /** Called when it is up. */
+  readonly onUp?: (session: PeerSession) => void
+  readonly stop: StopOptions
+}
+
+/** `stopped`: the signal came, and it was taken down in silence. `died`: it ended by itself, and that is recorded. */
+export type RunResult = 'stopped' | 'died'
+
+async function nap(signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(LOOK_MS, undefined, { signal })
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+/**
+ * Holds one peer up for as long as it lives: brings it up (or takes over one that is up), and returns when it has ended.
+ * @throws those of `launchPeer` and `stopPeer`
+ */
+export async function runPeer(root: string, entry: PeerEntry, options: RunOptions): Promise<RunResult> {
+  const { signal, onUp, stop, ...launch } = options
+  const { session } = await launchPeer(root, entry, launch)
+  onUp?.(session)
+  const lives = async (): Promise<boolean> => {
+    const now = (await statusOf(root, session.identity)).session
+    return now !== undefined && now.gen === session.gen && now.server.pid === session.server.pid
+  }
+  while (!signal.aborted && (await lives())) {
+    await nap(signal)
+    await healSessions(root)
+  }
+  if (!signal.aborted) return 'died'
+  await stopPeer(root, session.identity, stop)
+  return 'stopped'
+}
