@@ -42,7 +42,6 @@ try {
     defaultRuntime: 'command',
     command: ['sleep', '1000'],
   })
-  const socket = join(folder, 's')
   const stops = []
   const launch = await median(ROUNDS, async () => {
     const ms = await timed(() => launchPeer(root, entry))
@@ -50,7 +49,9 @@ try {
     return ms
   })
   const plainStops = []
-  const plainLaunch = await median(ROUNDS, async () => {
+  // A socket each: the next server would meet the last one's end.
+  const plainLaunch = await median(ROUNDS, async (round) => {
+    const socket = join(folder, `s${round}`)
     const ms = await timed(() =>
       exec('tmux', ['-S', socket, '-f', '/dev/null', 'new-session', '-d', 'sleep 1000'], { env }),
     )
