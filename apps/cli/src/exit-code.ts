@@ -1,4 +1,4 @@
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { CommanderError } from 'commander'
 
 /** The exit codes of every iapeer command. */
@@ -31,7 +31,7 @@ export function usageError(message: string, hint: string): IapeerError {
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-  if (!(error instanceof IapeerError)) return EXIT.failed
+  if (!isIapeerError(error)) return EXIT.failed
   if (error.code === 'no-such-death' || error.code === 'no-such-peer') return EXIT.noSuchPeer
   if (error.code === 'not-running') return EXIT.notRunning
   return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed
@@ -52,7 +52,7 @@ const SYSTEM_HINTS: Readonly<Record<string, string>> = {
 
 /** What a person reads of an error: what is wrong, and what to do. */
 export function explain(error: unknown): string {
-  if (error instanceof IapeerError)
+  if (isIapeerError(error))
     return `iapeer: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`
   const hint = SYSTEM_HINTS[errnoOf(error) ?? '']
   const said = error instanceof Error ? error.message : String(error)

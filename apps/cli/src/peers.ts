@@ -1,4 +1,4 @@
-import { IapeerError } from '@iapeer/core/errors'
+import { isIapeerError } from '@iapeer/core/errors'
 import { type IdentityParts, parseIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { findPeer, listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
@@ -37,7 +37,7 @@ export async function peerNames(): Promise<string[]> {
   try {
     return (await listPeers(iapeerRoot())).map((entry) => entry.personality)
   } catch (error) {
-    if (error instanceof IapeerError) return []
+    if (isIapeerError(error)) return []
     throw error
   }
 }

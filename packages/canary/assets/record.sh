@@ -313,6 +313,7 @@ finish_session() { case $(readlink "$CLAIM") in *ev=session*) exec /bin/sh "$STA
 
 # settle RC: the original server is gone. A pending intent holds the decision until it is done, withdrawn or abandoned.
 settle() {
+  finish_session
   read_intent
   settle_seen=$I_STATE
   while [ "$I_STATE" = pending ]; do

@@ -20,8 +20,13 @@ export class IapeerError extends Error {
   }
 }
 
+/** Whether an error is one of ours, also one that comes from a package which bundles a class of its own (the canary). */
+export function isIapeerError(error: unknown): error is IapeerError {
+  return error instanceof Error && error.name === 'IapeerError' && 'code' in error
+}
+
 /** The `code` of a Node error (`ENOENT`, `ERR_...`), or undefined for anything else, ours too. */
 export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || error instanceof IapeerError || !('code' in error)) return undefined
+  if (!(error instanceof Error) || error.name === 'IapeerError' || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }

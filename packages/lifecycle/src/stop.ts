@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
-import { type TeardownResult, teardown } from '@iapeer/tmux'
+import { peerSocketPath, type TeardownResult, teardown } from '@iapeer/tmux'
+import { clearTheWay } from './sessions/leftovers.ts'
 import { readSession, removeSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { setStopFlag } from './sessions/stop-flag.ts'
@@ -32,7 +33,9 @@ export async function stopPeer(root: string, identity: Identity, options: StopOp
   const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: 30_000 })
   try {
     await setStopFlag(root, identity)
-    const session = (await statusOf(root, identity)).session ?? (await readSession(root, identity))
+    const { session: living } = await statusOf(root, identity)
+    if (living === undefined) await clearTheWay(root, identity, peerSocketPath(layout.socketDir, identity))
+    const session = living ?? (await readSession(root, identity))
     if (session === undefined) return { state: 'stopped' }
     const { socketPath, server, leader, sessionId } = session
     const { graceMs, force } = options

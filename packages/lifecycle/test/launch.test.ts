@@ -1,8 +1,9 @@
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Identity, toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { parseLogfmt } from '@iapeer/core/logfmt'
-import { createPeer, type PeerEntry, updatePeer } from '@iapeer/core/registry'
+import { createPeer, type PeerEntry, removePeer, updatePeer } from '@iapeer/core/registry'
 import { asyncCleanups, privateFolder, serverAt, startServer, until } from '@iapeer/dev/testing'
 import { peerSocketPath } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
@@ -121,6 +122,43 @@ describe('a peer', () => {
     expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGKILL' }])
   })
 
+  it.each(['SIGKILL', 'SIGINT'] as const)(
+    'whose launch is cut off by %s at any moment can be started and stopped',
+    async (signal) => {
+      const { root, peer, deaths } = newRoot()
+      const entry = await peer(['sleep', '1000'])
+      const script = `import('${new URL('../dist/index.js', import.meta.url).href}').then(async ({ launchPeer }) => {
+      process.stdout.write('go'); process.once('SIGINT', () => process.exit(130))
+      await launchPeer(${JSON.stringify(root)}, ${JSON.stringify(entry)})
+    })`
+      for (const afterMs of [5, 20, 40, 60, 80, 100]) {
+        const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+          stdio: ['ignore', 'pipe', 'ignore'],
+        })
+        const ended = new Promise((resolve) => child.once('exit', resolve))
+        await new Promise((resolve) => child.stdout.once('data', resolve))
+        await new Promise((resolve) => setTimeout(resolve, afterMs))
+        child.kill(signal)
+        await ended
+        const { session } = await launchPeer(root, entry)
+        expect((await statusOf(root, BOB)).state).toBe('alive')
+        await stopPeer(root, BOB, { by: 'a test' })
+        expect(serverAt(session.socketPath, session.server.pid).alive()).toBe(false)
+      }
+      const guards = join(root, 'state', 'canary')
+      await until('every guard to be gone', () => readdirSync(guards).length === 0)
+      expect(deaths()).toEqual([])
+    },
+    60_000,
+  )
+
+  it('that is removed while it is being launched is refused', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    await removePeer(root, 'bob', new Date())
+    await expect(launchPeer(root, entry)).rejects.toMatchObject({ code: 'no-such-peer' })
+  })
+
   it('that is stopped while it is being launched ends up stopped', async () => {
     const { root, peer, deaths } = newRoot()
     const entry = await peer(['sleep', '1000'])
@@ -204,6 +242,17 @@ describe('a launch that cannot be', () => {
     track(other.end)
     await expect(launchPeer(root, entry)).rejects.toMatchObject({ code: 'socket-taken' })
     expect(other.alive()).toBe(true)
+  })
+
+  it('a disk that fills up while it starts: nothing runs on', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    mkdirSync(join(root, 'state', 'lifecycle', 'command-bob.session'), { recursive: true })
+    await expect(launchPeer(root, entry)).rejects.toMatchObject({
+      code: expect.stringMatching(/launch-failed|unusable-file/),
+    })
+    expect(existsSync(join(root, 'run')) ? readdirSync(join(root, 'run')) : []).toEqual([])
+    rmSync(join(root, 'state', 'lifecycle', 'command-bob.session'), { recursive: true })
   })
 
   it('a stale socket file is no hindrance', async () => {

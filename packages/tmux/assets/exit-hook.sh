@@ -141,6 +141,9 @@ main() {
   umask 077
   trap '' HUP INT QUIT TERM PIPE
   [ -r "$1" ] || return 0
+  # What the peer has set of these names is not ours.
+  unset CLAIMED LINED NAP_WHOLE CGROUP_V1 CGROUP_V2 CGROUP_ROOT SYSTEMD_DIR SYSTEM_REPORTS ARMED SIGNAL SYSTEM
+  LC_ALL=C
   names_from_state "$1"
   . "$IAPEER_LIB/process.sh"
   . "$IAPEER_LIB/record.sh"

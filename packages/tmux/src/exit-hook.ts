@@ -4,6 +4,7 @@ import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
+import { literalArgument } from './argument.ts'
 
 /** Beside the built code, or in the package of which this is the source. */
 const SCRIPT =
@@ -26,6 +27,10 @@ export async function installExitHook(libDir: string): Promise<string> {
   return path
 }
 
+/** What tmux runs when the leader's pane has died: every value is a format, which it quotes for the shell. */
+export const RUN_HOOK =
+  "exec /bin/sh #{q:IAPEER_HOOK} #{q:IAPEER_HOOK_STATE} #{pane_id} #{pane_pid} '#{pane_dead_status}' '#{pane_dead_signal}' #{q:IAPEER_HOOK_SESSION}"
+
 /**
  * tmux commands (argv, `;` between them) that belong right behind the `new-session` whose pane is the leader, in the same
  * call: as calls of their own they come too late for a program that ends at once. The text is constant; every value
@@ -34,11 +39,12 @@ export async function installExitHook(libDir: string): Promise<string> {
  * @param session the id of the leader's session; `$0` on a server of its own
  */
 export function exitHookCommands(hook: string, statePath: string, session: string): string[] {
-  const run =
-    "run-shell \"exec /bin/sh #{q:IAPEER_HOOK} #{q:IAPEER_HOOK_STATE} #{pane_id} #{pane_pid} '#{pane_dead_status}' '#{pane_dead_signal}' #{q:IAPEER_HOOK_SESSION}\""
+  const run = `run-shell "${RUN_HOOK}"`
   const values = { IAPEER_HOOK: hook, IAPEER_HOOK_STATE: statePath, IAPEER_HOOK_SESSION: session }
   return [
-    ...Object.entries(values).flatMap(([name, value]) => ['set-environment', '-gh', name, value, ';']),
+    ...Object.entries(values).flatMap(([name, value]) => [
+      ...['set-environment', '-gh', name, literalArgument(value), ';'],
+    ]),
     ...['set-option', '-p', 'remain-on-exit', 'on', ';'],
     ...['set-hook', '-p', 'pane-died', run],
   ]

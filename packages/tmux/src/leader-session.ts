@@ -38,12 +38,22 @@ export interface Leader {
 function paneLogCommands(paneLog: string | undefined): string[] {
   if (paneLog === undefined) return []
   const append = 'umask 077; exec cat >>#{q:IAPEER_PANE_LOG}'
-  return [';', 'set-environment', '-gh', 'IAPEER_PANE_LOG', paneLog, ';', 'pipe-pane', '-o', append]
+  return [
+    ';',
+    'set-environment',
+    '-gh',
+    'IAPEER_PANE_LOG',
+    literalArgument(paneLog),
+    ';',
+    'pipe-pane',
+    '-o',
+    append,
+  ]
 }
 
-/** Two words at least, which tmux runs as they are; a single one it would give to a shell. */
+/** Two words at least, which tmux runs as they are; a single one it would give to a shell as a text. */
 const asIs = (command: readonly string[]): string[] => {
-  const words = command.length === 1 ? ['env', ...command] : command
+  const words = command.length === 1 ? ['sh', '-c', 'exec "$0"', ...command] : command
   return words.map(literalArgument)
 }
 
@@ -70,6 +80,8 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
   const answer = await handle.run([
     ...managedCommands(),
     ';',
+    // The folder is a format to new-session: as a value of one, nothing in it is expanded.
+    ...['set-environment', '-gh', 'IAPEER_CWD', literalArgument(cwd), ';'],
     ...[
       'new-session',
       '-d',
@@ -79,7 +91,7 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
       '-s',
       identity,
       '-c',
-      literalArgument(cwd),
+      '#{IAPEER_CWD}',
       '--',
     ],
     ...asIs(options.command),

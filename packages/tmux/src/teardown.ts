@@ -138,7 +138,9 @@ async function tearDown(options: TeardownOptions, handle: TmuxServer): Promise<O
 export async function teardown(options: TeardownOptions): Promise<TeardownResult> {
   const started = performance.now()
   const { socketPath, server: process, tmux } = options
-  const { state } = await declareIntent(options)
+  // The intent is believed for longer than the leader may take.
+  const holdMs = Math.max(600_000, (options.graceMs ?? GRACE_MS) + 60_000)
+  const { state } = await declareIntent({ ...options, holdMs })
   const ms = (): number => performance.now() - started
   if (state === 'already-dead') return { state: 'already-dead', leader: 'gone', ms: ms() }
   try {

@@ -1,5 +1,6 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
+import { literalArgument } from './argument.ts'
 import { runTmux, type TmuxResult } from './exec.ts'
 
 /**
@@ -170,7 +171,9 @@ export class TmuxServer {
   ): Promise<void> {
     for (const one of keys) {
       const args =
-        'key' in one ? ['send-keys', '-t', pane, one.key] : ['send-keys', '-t', pane, '-l', '--', one.text]
+        'key' in one
+          ? ['send-keys', '-t', pane, literalArgument(one.key)]
+          : ['send-keys', '-t', pane, '-l', '--', literalArgument(one.text)]
       await this.#ask(args)
     }
   }

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { healLostChild, reconcile } from '../src/index.ts'
+import { finishLeader, healLostChild, reconcile } from '../src/index.ts'
 import { exitLines, type Launched, launches } from './support.ts'
 
 const { launch, newFolder } = launches()
@@ -92,6 +92,24 @@ describe('the end of a leader is recorded', () => {
     const [death] = await recorded(peer)
     expect(death).toMatchObject({ dead_status: '7', forensics: expect.stringContaining(folder) })
     expect(readFileSync(death?.['forensics'] ?? '', 'utf8').replaceAll('\n', '')).toContain('#{pid}')
+  })
+
+  it('and nothing in the name of the folder it runs in is expanded or run', async () => {
+    const folder = newFolder()
+    const cwd = join(folder, '#(touch PWNED) #S #{pid};')
+    mkdirSync(cwd)
+    const peer = await launch(sh('pwd > out'), { folder, cwd })
+    await recorded(peer)
+    expect(readFileSync(join(cwd, 'out'), 'utf8')).toBe(`${cwd}\n`)
+    expect([...readdirSync(folder), ...readdirSync(cwd)]).not.toContain('PWNED')
+  })
+
+  it('and a single word is a program, whatever it looks like', async () => {
+    const folder = newFolder()
+    const program = join(folder, 'd=x; echo')
+    writeFileSync(program, '#!/bin/sh\necho ran > out\n', { mode: 0o700 })
+    await recorded(await launch([program], { folder }))
+    expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('ran\n')
   })
 
   it('and the program has the umask of who launches it', async () => {
@@ -197,4 +215,15 @@ it('a record whose hook was killed over it is finished, once', async () => {
   expect(readFileSync(join(folder, `${key}.txt`), 'utf8')).toMatch(/^session-death [\s\S]*--- end\n$/)
   await reconcile({ recordDir: peer.recordDir })
   expect(exitLines(peer.recordDir)).toHaveLength(2)
+})
+
+it('a hook that was killed before it wrote anything is run again, and what it began is ended', async () => {
+  const peer = await launch(sh('exit 4'), {})
+  await recorded(peer)
+  const next = await launch(SLEEP, { folder: peer.folder })
+  // Its hook never runs: as if it had been killed at once.
+  await next.server.tmux('set-hook', '-u', '-p', '-t', next.leader.paneId, 'pane-died')
+  process.kill(next.leader.pid, 'SIGTERM')
+  expect(await finishLeader(next.handle, next.leader.pid, next.leader.paneId)).toBe(true)
+  expect(await next.settled()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGTERM' }])
 })

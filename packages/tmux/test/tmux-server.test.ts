@@ -46,7 +46,14 @@ describe('a tmux server', () => {
       { text: `bind 'set enable-bracketed-paste on'; PS1='$ '` },
       { key: 'Enter' },
     ])
-    await handle.sendKeys(pane, [{ text: 'echo Enter; -x' }, { key: 'C-u' }])
+    await handle.sendKeys(pane, [
+      { text: 'echo Enter; -x;' },
+      { key: 'C-u' },
+      { text: `echo a > ${folder}/a;` },
+      { key: 'Enter' },
+    ])
+    await until('the line with its last character', () => contentOf(`${folder}/a`) === 'a\n')
+    expect(await handle.capturePane(pane)).toContain('/a;')
     await until('the prompt', async () => /\$ *$/.test((await handle.capturePane(pane)).trimEnd()))
     await handle.paste(pane, `echo one > ${folder}/f\necho "#{pid} ; two" >> ${folder}/f`)
     await until('the paste', async () => (await handle.capturePane(pane)).includes('two'))

@@ -1,4 +1,4 @@
-import { IapeerError } from '@iapeer/core/errors'
+import { isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { listPeers } from '@iapeer/core/registry'
 import { listKeptWatches } from '@iapeer/lifecycle'
@@ -37,7 +37,7 @@ async function countPeers(): Promise<number> {
   try {
     return (await listPeers(iapeerRoot())).length
   } catch (error) {
-    if (!(error instanceof IapeerError)) throw error
+    if (!isIapeerError(error)) throw error
     process.stderr.write(explain(error))
     process.exitCode = EXIT.failed
     return 0

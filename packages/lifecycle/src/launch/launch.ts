@@ -1,16 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
 import { type RootLayout, rootLayout, rootRecordPlace } from '@iapeer/core/paths'
-import { observeProcess } from '@iapeer/core/process'
+import { identifyProcess } from '@iapeer/core/process'
 import { readProfile } from '@iapeer/core/profile'
-import type { PeerEntry } from '@iapeer/core/registry'
+import { listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
 import {
   type GuardedServer,
-  healLostChild,
   type Leader,
   peerSocketPath,
   startGuardedServer,
@@ -19,7 +17,8 @@ import {
   teardown,
 } from '@iapeer/tmux'
 import { adapterOf } from '../runtimes/index.ts'
-import { type PeerSession, readSession, writeSession } from '../sessions/session-file.ts'
+import { clearTheWay } from '../sessions/leftovers.ts'
+import { type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { clearStopFlag } from '../sessions/stop-flag.ts'
 import { checkProgram } from './find-program.ts'
@@ -44,7 +43,6 @@ export interface Launched {
 }
 
 const TIMEOUT_MS = 20_000
-const FINISH_MS = 3_000
 
 async function checkCwd(cwd: string): Promise<void> {
   try {
@@ -68,31 +66,35 @@ interface Launch {
   readonly deadline: number
 }
 
-/** A failed step: what it was, and what the pane shows by now. */
-async function failed(launch: Launch, step: string, error: unknown, screen: string): Promise<never> {
-  if (!(error instanceof IapeerError)) throw error
-  const shown = screen === '' ? '' : `\nThe pane shows:\n${screen}`
-  throw new IapeerError(`${launch.identity} was not launched (${step}): ${error.message}${shown}`, {
-    code: error.code,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+/** Which step it was. */
+function failed(launch: Launch, step: string, error: unknown): never {
+  if (!(error instanceof Error) || (!isIapeerError(error) && errnoOf(error) === undefined)) throw error
+  const code = isIapeerError(error) ? error.code : 'launch-failed'
+  const hint = isIapeerError(error) ? error.hint : 'See that the root has room and is writable.'
+  throw new IapeerError(`${launch.identity} was not launched (${step}): ${error.message}`, {
+    code,
+    ...(hint === undefined ? {} : { hint }),
     cause: error,
   })
 }
 
-async function undo(launch: Launch, server: GuardedServer, leader: Leader | undefined): Promise<void> {
+/** Whatever has been started by now goes again, the program too if there is one. */
+async function undo(launch: Launch, server: GuardedServer, handle: TmuxServer): Promise<void> {
   const { identity, socketPath, root } = launch
+  const panes = await handle.run(['list-panes', '-a', '-F', '#{pane_pid}'], { timeoutMs: 1_000 })
   await teardown({
     identity,
     socketPath,
     ...rootRecordPlace(root),
     gen: server.gen ?? '0'.repeat(16),
-    server: { pid: server.serverPid, token: server.serverStart },
-    sessionId: leader?.sessionId ?? '$0',
-    leader: leader?.process,
+    server: handle.process,
+    sessionId: '$0',
+    leader: await identifyProcess(Number(panes.stdout.split('\n')[0]) || 0),
     by: 'launch',
     why: 'it failed',
     graceMs: 500,
   })
+  await removeSession(root, identity)
 }
 
 async function start(
@@ -100,51 +102,51 @@ async function start(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<Pick<Launched, 'session' | 'warnings'>> {
-  const { identity, socketPath, root, layout, entry, deadline } = launch
+  const { identity, socketPath, root, layout, entry } = launch
   const place = rootRecordPlace(root)
-  const left = (): number => Math.max(1, Math.round(deadline - performance.now()))
-  const server = await startGuardedServer({
-    identity,
-    socketPath,
-    env,
-    cwd: '/',
-    timeoutMs: left(),
-    ...place,
-  }).catch((error: unknown) => failed(launch, 'starting its tmux server', error, ''))
   const paneLog = join(layout.paneLogDir, `${identity}.log`)
-  let leader: Leader | undefined
-  try {
-    leader = await startLeader({
+  const timeoutMs = (): number => Math.max(1, Math.round(launch.deadline - performance.now()))
+  const server = await startGuardedServer({
+    ...{ identity, socketPath, env, cwd: '/', timeoutMs: timeoutMs() },
+    ...place,
+  }).catch((error: unknown) => failed(launch, 'starting its tmux server', error))
+  const process = { pid: server.serverPid, token: server.serverStart }
+  const handle = new TmuxServer({ socketPath, process })
+  const { leader, session, warnings } = await (async () => {
+    const wanted = {
       identity,
       socketPath,
       server,
       cwd: entry.cwd,
       command: argv,
       paneLog,
-      timeoutMs: left(),
-      ...place,
-    })
-  } catch (error) {
-    await undo(launch, server, undefined)
-    return failed(launch, 'starting its program', error, '')
-  }
-  const process = { pid: server.serverPid, token: server.serverStart }
+      timeoutMs: timeoutMs(),
+    }
+    const leader = await startLeader({ ...wanted, ...place })
+    const session = sessionOf(launch, server, leader)
+    await writeSession(root, session)
+    return { leader, session, warnings: await configure(launch, handle) }
+  })().catch(async (error: unknown) => {
+    await undo(launch, server, handle)
+    return failed(launch, 'starting its program', error)
+  })
+  await watchFirstMoments(identity, leader.process, paneLog)
+  return { session, warnings }
+}
+
+function sessionOf(launch: Launch, server: GuardedServer, leader: Leader): PeerSession {
   const { sessionId, paneId, pid } = leader
-  const session: PeerSession = {
-    identity,
+  return {
+    identity: launch.identity,
     gen: server.gen,
-    socketPath,
-    server: process,
+    socketPath: launch.socketPath,
+    server: { pid: server.serverPid, token: server.serverStart },
     // One that has ended already has no start time any more: its end is recorded, and nobody will find it alive.
     leader: leader.process ?? { pid, token: '-' },
     sessionId,
     paneId,
     startedAt: new Date().toISOString(),
   }
-  await writeSession(root, session)
-  const warnings = await configure(launch, new TmuxServer({ socketPath, process }))
-  await watchFirstMoments(identity, leader.process, paneLog)
-  return { session, warnings }
 }
 
 /** The person's own settings come last, and what is wrong with them is told and ends nothing. */
@@ -153,23 +155,13 @@ async function configure(launch: Launch, handle: TmuxServer): Promise<string[]> 
   try {
     await stat(path)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    return code === 'ENOENT' ? [] : [`${path} cannot be read: ${code}`]
   }
   const sourced = await handle.run(['source-file', path.replace(/[[\]*?\\]/g, '\\$&').replace(/;$/, '\\;')])
   const said = `${sourced.stdout}${sourced.stderr}`.trim()
   return said === '' ? [] : said.split('\n')
-}
-
-/** The server of a session whose leader has ended is about to go; it is given the time. */
-async function letFinish(root: string, identity: Identity): Promise<void> {
-  const old = await readSession(root, identity)
-  if (old === undefined) return
-  const until = performance.now() + FINISH_MS
-  while ((await observeProcess(old.server)) === 'alive' && performance.now() < until) {
-    await healLostChild(old.server, old.leader.pid)
-    await sleep(10)
-  }
 }
 
 /**
@@ -195,30 +187,32 @@ export async function launchPeer(
   const identity = formatIdentity(parts)
   const layout = rootLayout(root)
   await scaffoldRoot(layout)
+  const socketPath = peerSocketPath(layout.socketDir, identity)
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
   const deadline = performance.now() + timeoutMs
   const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: timeoutMs })
   try {
     const { session } = await statusOf(root, identity)
     if (session !== undefined) return { state: 'already', session, warnings: [] }
-    await letFinish(root, identity)
-    const profile = await readProfile(entry.home)
+    const current = requirePeer(await listPeers(root), entry.personality)
+    await clearTheWay(root, identity, socketPath)
+    const profile = await readProfile(current.home)
     if (profile === undefined)
-      throw new IapeerError(`${entry.home} has no profile`, {
+      throw new IapeerError(`${current.home} has no profile`, {
         code: 'no-profile',
         hint: 'iapeer verify --fix',
       })
-    const launchEnv = await readLaunchEnv(entry.home, runtime)
+    const launchEnv = await readLaunchEnv(current.home, runtime)
     const argv = adapter.buildArgv({ profile, launchEnv })
-    await checkCwd(entry.cwd)
-    const env = environmentOf(options.env ?? process.env, launchEnv, parts, entry.home)
-    await checkProgram(argv[0] ?? '', env['PATH'] ?? '', entry.cwd)
+    await checkCwd(current.cwd)
+    const env = environmentOf(options.env ?? process.env, launchEnv, parts, current.home)
+    await checkProgram(argv[0] ?? '', env['PATH'] ?? '', current.cwd)
     const launch: Launch = {
       root,
       layout,
-      entry,
+      entry: current,
       identity,
-      socketPath: peerSocketPath(layout.socketDir, identity),
+      socketPath,
       deadline,
     }
     await clearStopFlag(root, identity)

@@ -1,8 +1,8 @@
-import { IapeerError } from '@iapeer/core/errors'
-import { toPersonality } from '@iapeer/core/identity'
+import { isIapeerError } from '@iapeer/core/errors'
+import { formatIdentity, toPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { findPeer, removePeer, renamePeer } from '@iapeer/core/registry'
-import { clearStopFlag, readSession } from '@iapeer/lifecycle'
+import { findPeer, type PeerEntry, removePeer, renamePeer } from '@iapeer/core/registry'
+import { clearStopFlag, readSession, stopPeer } from '@iapeer/lifecycle'
 import { paint, print, printJson } from '../../output.ts'
 import { peerFields, peerNamed } from '../../peers.ts'
 import { identitiesNamed } from '../../sessions.ts'
@@ -17,8 +17,18 @@ export async function rename(peer: string, name: string, options: ChangeOptions)
   const old = await peerNamed(peer)
   await stopRunning(old.personality, 'iapeer rename')
   const entry = await renamePeer(iapeerRoot(), old.personality, to)
+  await stopAgain(old)
   if (options.json === true) printJson({ ...peerFields(entry), formerly: old.personality })
   else print(`${old.personality} is ${paint('bold', entry.personality)} now; its home stays ${entry.home}`)
+}
+
+/** What was being started while its name went. */
+async function stopAgain(gone: PeerEntry): Promise<void> {
+  for (const runtime of gone.runtimes) {
+    const identity = formatIdentity({ runtime, personality: gone.personality })
+    await stopPeer(iapeerRoot(), identity, { by: 'iapeer', why: 'its name is gone' })
+    await clearStopFlag(iapeerRoot(), identity)
+  }
 }
 
 /** A peer that runs is taken down first, in silence: its sessions go by its name. */
@@ -39,7 +49,7 @@ async function nameOf(text: string): Promise<string> {
   try {
     return (await peerNamed(text)).personality
   } catch (error) {
-    if (error instanceof IapeerError && error.code === 'no-such-peer') return text
+    if (isIapeerError(error) && error.code === 'no-such-peer') return text
     throw error
   }
 }
@@ -47,7 +57,9 @@ async function nameOf(text: string): Promise<string> {
 export async function remove(peer: string, options: ChangeOptions): Promise<void> {
   const name = await nameOf(peer)
   await stopRunning(name, 'iapeer remove')
+  const entry = await findPeer(iapeerRoot(), name)
   const { personality, home, keptProfile } = await removePeer(iapeerRoot(), name, new Date())
+  if (entry !== undefined) await stopAgain(entry)
   if (options.json === true) {
     printJson({ personality, home, ...(keptProfile === undefined ? {} : { keptProfile }) })
     return

@@ -1,4 +1,4 @@
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Runtime, toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import type { PeerProfile, ProfileChanges } from '@iapeer/core/profile'
@@ -52,7 +52,7 @@ export async function runtimes(what: string, runtime: string, options: RuntimesO
     try {
       await change(personality, edit, json)
     } catch (error) {
-      if (!(error instanceof IapeerError) && errnoOf(error) === undefined) throw error
+      if (!isIapeerError(error) && errnoOf(error) === undefined) throw error
       process.stderr.write(explain(error))
       process.exitCode = EXIT.failed
     }

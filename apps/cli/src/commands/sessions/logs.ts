@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
 import { stripVTControlCharacters } from 'node:util'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
@@ -16,7 +17,7 @@ const shown = (text: string): string =>
 async function readFrom(
   path: string,
   from: number,
-): Promise<{ readonly text: string; readonly to: number } | undefined> {
+): Promise<{ readonly bytes: Buffer; readonly to: number } | undefined> {
   try {
     const file = await open(path, 'r')
     try {
@@ -25,7 +26,7 @@ async function readFrom(
       const start = size < from ? 0 : from
       const buffer = Buffer.alloc(Math.min(size - start, AT_ONCE))
       const { bytesRead } = await file.read(buffer, 0, buffer.length, start)
-      return { text: buffer.toString('utf8', 0, bytesRead), to: start + bytesRead }
+      return { bytes: buffer.subarray(0, bytesRead), to: start + bytesRead }
     } finally {
       await file.close()
     }
@@ -39,6 +40,8 @@ export async function logs(peer: string, options: { readonly follow?: boolean })
   const { identities } = await identitiesNamed(peer)
   const [identity = ''] = identities
   const path = join(rootLayout(iapeerRoot()).paneLogDir, `${identity}.log`)
+  // A character may lie across two reads.
+  const decoder = new StringDecoder('utf8')
   let from = 0
   for (;;) {
     const read = await readFrom(path, from)
@@ -47,8 +50,8 @@ export async function logs(peer: string, options: { readonly follow?: boolean })
         code: 'not-running',
         hint: `iapeer start ${peer}`,
       })
-    if (read !== undefined && read.text !== '') {
-      process.stdout.write(shown(read.text))
+    if (read !== undefined && read.bytes.length > 0) {
+      process.stdout.write(shown(decoder.write(read.bytes)))
       from = read.to
       continue
     }
