@@ -47,15 +47,18 @@ function parseIntent(path: string, text: string): Intent {
   }
 }
 
-/** Every intent about a generation, the oldest first. */
+/** More declarers than one generation ever has. */
+const MOST_INTENTS = 32
+
+/** Every intent about a generation, the oldest first; one that has been removed leaves a gap. */
 export function readIntents(layout: RecordLayout, name: GenerationName): Intent[] {
   const found: Intent[] = []
-  for (let number = 1; ; number++) {
+  for (let number = 1; number <= MOST_INTENTS; number++) {
     const path = intentPath(layout, name, number)
     const text = readIfThere(path)
-    if (text === undefined) return found
-    found.push(parseIntent(path, text))
+    if (text !== undefined) found.push(parseIntent(path, text))
   }
+  return found
 }
 
 async function thisProcess(): Promise<ProcessId> {

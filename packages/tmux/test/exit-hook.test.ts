@@ -172,7 +172,9 @@ describe('what a person does in the session of a peer', () => {
         const sessions = await peer.handle.sessions()
         return sessions.length === 1 && sessions[0]?.name === 'mine'
       })
-      expect((await peer.handle.panes()).every((pane) => pane.id !== peer.leader.paneId)).toBe(true)
+      await until('its pane to go', async () =>
+        (await peer.handle.panes()).every((pane) => pane.id !== peer.leader.paneId),
+      )
       peer.server.kill('SIGKILL')
       expect(await peer.settled()).toHaveLength(1)
     },
