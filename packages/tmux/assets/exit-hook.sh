@@ -56,7 +56,7 @@ session_line() {
 
 pane_tail() {
   p_text=
-  [ -z "$PANE" ] || p_text=$(bounded "$TMUX_BIN" -S "$SOCKET" capture-pane -p -t "$PANE" -S -50)
+  [ -z "$PANE" ] || p_text=$(bounded "$TMUX_BIN" -u -S "$SOCKET" capture-pane -p -t "$PANE" -S -50)
   if [ -z "$p_text" ]; then
     unavailable pane-tail 'the pane could not be read'
   else

@@ -48,14 +48,15 @@ export interface CaptureOptions {
 }
 
 const ALIVE_TIMEOUT_MS = 1_000
-/** A unit separator: no name or number holds one. */
-const SEPARATOR = '\u001f'
 const DEAF = /error connecting|no server running|lost server|server exited/
 
-const formatOf = (...fields: string[]): string => fields.map((field) => `#{${field}}`).join(SEPARATOR)
+/** Fields without blanks, and at most one text, the last. (tmux prints control characters as `_` where the locale is C.) */
+const formatOf = (...fields: string[]): string => fields.map((field) => `#{${field}}`).join(' ')
 
-/** tmux before 3.4 prints a control character of a format as `\037`. */
-const split = (line: string): string[] => line.replaceAll('\\037', SEPARATOR).split(SEPARATOR)
+function split(line: string, count: number): string[] {
+  const words = line.split(' ')
+  return [...words.slice(0, count - 1), words.slice(count - 1).join(' ')]
+}
 
 /** One running tmux server. Every call has a time limit; what tmux refuses is an error that says what it said. */
 export class TmuxServer {
@@ -78,8 +79,8 @@ export class TmuxServer {
   ): Promise<TmuxResult> {
     return runTmux({
       socketPath: this.socketPath,
-      // Never starts a server of its own where this one has gone.
-      args: ['-N', ...args],
+      // UTF-8 whatever the locale; and never starts a server of its own where this one has gone.
+      args: ['-u', '-N', ...args],
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(options.input === undefined ? {} : { input: options.input }),
       ...(this.#tmux === undefined ? {} : { tmux: this.#tmux }),
@@ -123,8 +124,8 @@ export class TmuxServer {
     )
     const text = await this.#ask(['list-sessions', '-F', format])
     return text.split('\n').flatMap((line) => {
-      const [id, attached, createdAt, windows, name] = split(line)
-      if (id === undefined || name === undefined) return []
+      const [id, attached, createdAt, windows, name] = split(line, 5)
+      if (!id || name === undefined) return []
       return [
         { id, name, attached: Number(attached), createdAt: Number(createdAt), windows: Number(windows) },
       ]
@@ -137,8 +138,8 @@ export class TmuxServer {
     const text = await this.#ask(['list-panes', '-a', '-F', format])
     const panes = new Map<string, TmuxPane>()
     for (const line of text.split('\n')) {
-      const [id, sessionId, pid, dead, inMode] = split(line)
-      if (id === undefined || sessionId === undefined || panes.has(id)) continue
+      const [id, sessionId, pid, dead, inMode] = split(line, 5)
+      if (!id || sessionId === undefined || panes.has(id)) continue
       panes.set(id, {
         id,
         sessionId,

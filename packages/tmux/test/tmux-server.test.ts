@@ -40,6 +40,19 @@ describe('a tmux server', () => {
     )
   })
 
+  it('and shows what is beyond ASCII where the locale knows nothing of it', async () => {
+    const before = { ...process.env }
+    for (const name of ['LANG', 'LC_ALL', 'LC_CTYPE']) delete process.env[name]
+    try {
+      const { handle, tmux, pane } = await server(`printf 'b\\303\\274ro'; exec sleep 100`)
+      await tmux('rename-session', '-t', 'main', 'a b')
+      expect(await handle.sessions()).toMatchObject([{ id: '$0', name: 'a b', windows: 1 }])
+      await until('its text', async () => (await handle.capturePane(pane)).startsWith('büro'))
+    } finally {
+      Object.assign(process.env, before)
+    }
+  })
+
   it('shows what a pane shows, takes keys and text, and pastes lines without sending them', async () => {
     const { handle, pane, folder } = await server(`exec bash --norc --noprofile`)
     await handle.sendKeys(pane, [
