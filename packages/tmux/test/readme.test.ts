@@ -1,11 +1,12 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run, until } from '@iapeer/dev/testing'
+import { run, serverAt, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
+import { listCanaries } from '../src/index.ts'
 import { exitLines, launches } from './support.ts'
 
-const { newFolder } = launches()
+const { newFolder, track } = launches()
 const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 
 it('the example in the README runs as it stands', async () => {
@@ -16,6 +17,12 @@ it('the example in the README runs as it stands', async () => {
   symlinkSync(packageRoot, join(place, 'node_modules', '@iapeer', 'tmux'))
   writeFileSync(join(place, 'example.mjs'), code)
   mkdirSync(join(place, 'd'))
+  track(async () => {
+    // An example that fails has not come to its teardown.
+    const where = { recordDir: join(place, 'd', 'records') }
+    for (const { socketPath, serverPid } of await listCanaries(where))
+      await serverAt(socketPath, serverPid).end()
+  })
   const done = await run(process.execPath, ['example.mjs', join(place, 'd')], { cwd: place })
   expect(done).toMatchObject({ exitCode: 0, stderr: '', stdout: 'alive command-demo\nended\n' })
   await until(
