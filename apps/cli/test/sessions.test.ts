@@ -63,6 +63,7 @@ describe('iapeer start, stop and new', () => {
     expect(lines((await home.iapeer('autopsy', 'command-bob', '--json')).stdout)).toMatchObject([
       { verdict: 'agent-failed' },
     ])
+    expect((await home.iapeer('autopsy', 'bob')).stdout).toMatch(/^command-bob: .*exit code 3/)
     expect((await home.iapeer('list')).stdout).toMatch(/^○ bob +asleep /m)
   })
 

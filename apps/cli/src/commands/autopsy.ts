@@ -1,13 +1,16 @@
 import { IapeerError } from '@iapeer/core/errors'
+import { parseIdentity } from '@iapeer/core/identity'
 import { type ExitRecord, judge } from '@iapeer/forensics'
 import { localTime, paint, print, printJson, table } from '../output.ts'
 import { bringUpToDate, readDeaths, readFindings } from '../records.ts'
 
-/** An id names one death; an identity means its last one. */
+/** An id names one death; an identity means its last one, a peer's name the last one of the peer. */
 async function findDeath(name: string): Promise<ExitRecord> {
   const records = await readDeaths()
   const found =
-    records.find((record) => record.id === name) ?? records.findLast((record) => record.identity === name)
+    records.find((record) => record.id === name) ??
+    records.findLast((record) => record.identity === name) ??
+    records.findLast((record) => parseIdentity(record.identity)?.personality === name)
   if (found !== undefined) return found
   throw new IapeerError(`no death is recorded of ${JSON.stringify(name)}`, {
     code: 'no-such-death',

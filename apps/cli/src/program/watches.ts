@@ -29,7 +29,7 @@ export function addWatchCommands(program: Command): void {
 
   program
     .command('autopsy')
-    .argument('<identity|id>', 'an identity (its last death) or the id of one death')
+    .argument('<peer|identity|id>', 'a peer or an identity (its last death), or the id of one death')
     .option('--json', 'one JSON object')
     .description('why it died: verdict, confidence and evidence')
     .action(async (name, options) => (await import('../commands/autopsy.ts')).autopsy(name, options))
