@@ -67,7 +67,16 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('list')).stdout).toMatch(/^○ bob +asleep /m)
   })
 
-  it('remove and rename take it down first, in silence', async () => {
+  it('a rename that is refused leaves it running', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    await home.iapeer('create', 'ann')
+    await home.iapeer('start', 'bob')
+    expect((await home.iapeer('rename', 'bob', 'ann')).exitCode).toBe(1)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive/m)
+  })
+
+  it('remove and rename take it down, in silence', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('start', 'bob')

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { toIdentity } from '@iapeer/core/identity'
-import { type RecordLayout, recordLayout } from '@iapeer/core/paths'
+import { type RecordLayout, recordLayout, SOCKET_PATH_LIMIT } from '@iapeer/core/paths'
 
 /** Where the records of a watch are kept. */
 export interface RecordOptions {
@@ -19,9 +19,6 @@ export interface CanaryOptions extends RecordOptions {
   /** `<runtime>-<personality>`, for example `claude-bob`. */
   readonly identity: string
 }
-
-/** The longest path a unix socket can have, in bytes (sun_path less its NUL). */
-const SOCKET_PATH_LIMIT = process.platform === 'darwin' ? 103 : 107
 
 const CONTROL = /\p{Cc}/u
 

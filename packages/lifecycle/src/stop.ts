@@ -4,7 +4,7 @@ import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
 import { peerSocketPath, type TeardownResult, teardown } from '@iapeer/tmux'
 import { clearTheWay } from './sessions/leftovers.ts'
-import { readSession, removeSession } from './sessions/session-file.ts'
+import { GEN_OF_NOBODY, readSession, removeSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { setStopFlag } from './sessions/stop-flag.ts'
 
@@ -19,8 +19,6 @@ export interface StopOptions {
 
 /** `stopped`: it was not running. */
 export type StopResult = TeardownResult | { readonly state: 'stopped' }
-
-const GEN_OF_NOBODY = '0'.repeat(16)
 
 /**
  * Takes a peer down on purpose, and notes that it is to stay down. Harmless to repeat; a launch that is under way is

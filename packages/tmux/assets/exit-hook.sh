@@ -27,11 +27,12 @@ names_from_state() {
   if [ -r /proc/self/stat ]; then IAPEER_PLATFORM=linux; else IAPEER_PLATFORM=darwin; fi
 }
 
-# how_it_ended STATUS SIGNAL -> DEAD_STATUS or DEAD_SIGNAL (canonical), ENDED (how a claim says it)
+# how_it_ended STATUS SIGNAL -> DEAD_STATUS or DEAD_SIGNAL (canonical), ENDED (how a claim says it). tmux before 3.3 does not
+# tell of signals: then both are empty, which is no exit code 0.
 how_it_ended() {
-  DEAD_STATUS='' DEAD_SIGNAL='' ENDED=${1:-0}
+  DEAD_STATUS=$1 DEAD_SIGNAL='' ENDED=${1:-unknown}
   case $2 in
-    '') DEAD_STATUS=$ENDED ;;
+    '') ;;
     *[!0-9]*) DEAD_SIGNAL=SIG${2#SIG} ENDED=k${2#SIG} ;;
     *)
       signal_cause "$2"
@@ -128,7 +129,7 @@ finish() {
   done
   take_lease "$CLAIM.takeover" || { echo busy; exit 3; }
   f_rest=${f_text#*,ts=} NOW=${f_rest%%,*}
-  case $f_rc in k*) how_it_ended '' "${f_rc#k}" ;; *) how_it_ended "$f_rc" '' ;; esac
+  case $f_rc in unknown) how_it_ended '' '' ;; k*) how_it_ended '' "${f_rc#k}" ;; *) how_it_ended "$f_rc" '' ;; esac
   if record_session; then f_said=completed; else f_said=unwritable; fi
   [ "$f_said" = unwritable ] || forget
   drop_leases "$CLAIM.takeover"

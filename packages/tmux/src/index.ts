@@ -5,7 +5,7 @@ export { healLostChild } from './heal.ts'
 export { type Leader, type LeaderOptions, startLeader } from './leader-session.ts'
 export { MANAGED_SETTINGS, managedCommands } from './managed-config.ts'
 export { finishLeader } from './recover.ts'
-export { peerSocketPath, SOCKET_PATH_LIMIT } from './socket-path.ts'
+export { peerSocketPath } from './socket-path.ts'
 export { type TeardownOptions, type TeardownResult, teardown } from './teardown.ts'
 export {
   type CaptureOptions,

@@ -59,10 +59,15 @@ const asIs = (command: readonly string[]): string[] => {
 
 /**
  * Starts the leader: one call to tmux makes the session, keeps the pane of a program that ends at once, and hooks its end.
- * @throws IapeerError `session-refused` (with what tmux said), `tmux-missing`
+ * @throws IapeerError `session-refused` (with what tmux said), `tmux-too-old`, `tmux-missing`
  */
 export async function startLeader(options: LeaderOptions): Promise<Leader> {
   const { identity, server, socketPath, cwd } = options
+  if (server.mode === 'watch')
+    throw new IapeerError('this tmux is older than 3.2, and cannot keep a session for a peer', {
+      code: 'tmux-too-old',
+      hint: 'Update tmux. iapeer watch works with this one.',
+    })
   const layout = recordLayout(options)
   const process = { pid: server.serverPid, token: server.serverStart }
   const timeoutMs = options.timeoutMs ?? 5_000

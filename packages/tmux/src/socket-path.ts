@@ -2,9 +2,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
-
-/** The longest path a unix socket can have, in bytes: sun_path less its NUL (unix(7); 104 on macOS). */
-export const SOCKET_PATH_LIMIT = process.platform === 'darwin' ? 103 : 107
+import { SOCKET_PATH_LIMIT } from '@iapeer/core/paths'
 
 /**
  * The socket of an identity: `<folder>/tmux-iap-<identity>.sock`, or `tmux-iap-<hash>.sock` where that would be too long.

@@ -80,9 +80,10 @@ async function endSession(handle: TmuxServer, sessionId: string): Promise<boolea
   return left.exitCode === 0 && left.stdout.split('\n').some((id) => id !== '' && id !== sessionId)
 }
 
-async function endServer(handle: TmuxServer): Promise<void> {
+/** By its own command where it answers; at last by KILL, to that very process. */
+async function endServer(handle: TmuxServer, answers: boolean): Promise<void> {
   if (await isGone(handle.process)) return
-  await handle.run(['kill-server'], { timeoutMs: ORDERLY_MS })
+  if (answers) await handle.run(['kill-server'], { timeoutMs: ORDERLY_MS })
   if (await goneWithin(handle.process, ORDERLY_MS)) return
   await signal(handle.process, 'SIGKILL')
   if (await goneWithin(handle.process, FORCED_MS)) return
@@ -92,40 +93,34 @@ async function endServer(handle: TmuxServer): Promise<void> {
   })
 }
 
-/** Another server on our socket is somebody else's business. */
-async function refuseForeign(handle: TmuxServer, force: boolean): Promise<void> {
+/** The pid of whoever answers on our socket; undefined where nobody does. */
+async function whoAnswers(handle: TmuxServer): Promise<number | 'late' | undefined> {
   const answer = await handle.run(['display-message', '-p', '#{pid}'], { timeoutMs: 1_000 })
-  const pid = Number(answer.stdout)
-  if (force || answer.exitCode !== 0 || pid === handle.process.pid) return
+  if (answer.timedOut) return 'late'
+  return answer.exitCode === 0 ? Number(answer.stdout) : undefined
+}
+
+/** Another server on our socket is somebody else's business. */
+function refuseForeign(handle: TmuxServer, pid: number): never {
   throw new IapeerError(`the tmux server at ${handle.socketPath} (pid ${pid}) is not the one that is meant`, {
     code: 'foreign-server',
     hint: 'It is left alone. --force ends ours, whatever is on the socket.',
   })
 }
 
-async function removeSocket(handle: TmuxServer): Promise<void> {
-  const answer = await handle.run(['display-message', '-p', '#{pid}'], { timeoutMs: 1_000 })
-  if (answer.exitCode !== 0 && !answer.timedOut) await rm(handle.socketPath, { force: true })
-}
-
 async function tearDown(options: TeardownOptions, handle: TmuxServer): Promise<Omit<TeardownResult, 'ms'>> {
-  await refuseForeign(handle, options.force === true)
+  const first = await whoAnswers(handle)
+  const isForeign = typeof first === 'number' && first !== handle.process.pid
+  if (isForeign && options.force !== true) refuseForeign(handle, first)
   const leader = await endLeader(options.leader, options.graceMs ?? GRACE_MS)
-  const ours = await handle.run(['display-message', '-p', '#{pid}'], { timeoutMs: ORDERLY_MS })
-  const answers = ours.exitCode === 0 && Number(ours.stdout) === options.server.pid
+  const answers = (await whoAnswers(handle)) === handle.process.pid
   if (answers && (await endSession(handle, options.sessionId))) {
     await withdrawIntent(options)
     return { state: 'session-ended', leader }
   }
-  if (answers) await endServer(handle)
-  else if (!(await goneWithin(options.server, ORDERLY_MS))) {
-    await signal(options.server, 'SIGKILL')
-    await goneWithin(options.server, FORCED_MS)
-  }
-  const done = await completeIntent(options)
-  if (done.state === 'server-alive')
-    throw new IapeerError(`tmux server ${options.server.pid} lives on`, { code: 'server-stays' })
-  if (options.force !== true) await removeSocket(handle)
+  await endServer(handle, answers)
+  await completeIntent(options)
+  if ((await whoAnswers(handle)) === undefined) await rm(handle.socketPath, { force: true })
   return { state: 'ended', leader }
 }
 

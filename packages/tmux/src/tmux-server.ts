@@ -191,6 +191,17 @@ export class TmuxServer {
     )
   }
 
+  /**
+   * Reads a configuration. @returns what tmux said of it, a line each: none when it took all of it
+   */
+  async sourceFile(path: string): Promise<readonly string[]> {
+    // source-file globs.
+    const literal = literalArgument(path.replace(/[[\]*?\\]/g, '\\$&'))
+    const { stdout, stderr, timedOut } = await this.run(['source-file', literal])
+    if (timedOut) return [`${path} is still being read`]
+    return `${stdout}\n${stderr}`.split('\n').filter((line) => line !== '')
+  }
+
   /** The value of an option; empty where it has none. @throws as {@link sessions} */
   async option(name: string, scope: 'server' | 'global' = 'global'): Promise<string> {
     return this.#ask(['show-options', scope === 'server' ? '-sv' : '-gv', name])

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { toIdentity } from '@iapeer/core/identity'
 import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { finishLeader, healLostChild, reconcile } from '../src/index.ts'
+import { finishLeader, healLostChild, reconcile, startLeader } from '../src/index.ts'
 import { exitLines, type Launched, launches } from './support.ts'
 
 const { launch, newFolder } = launches()
@@ -191,6 +192,35 @@ describe('what a person does in the session of a peer', () => {
     })
     expect((await peer.handle.sessions()).map((one) => one.name)).toEqual(['mine'])
     expect(peer.deaths()).toMatchObject([{ dead_signal: 'SIGTERM' }])
+  })
+})
+
+it('an end that tmux tells nothing of is no exit code 0', async () => {
+  const peer = await launch(SLEEP)
+  const deaths = join(peer.recordDir, 'server-deaths')
+  mkdirSync(deaths, { recursive: true })
+  symlinkSync(
+    'rc=unknown,ev=session,rec=999999:1,ts=1765000000000',
+    join(deaths, `command-bob-${peer.gen}.claim`),
+  )
+  peer.server.kill('SIGKILL')
+  expect(await peer.settled()).toMatchObject([{ ev: 'session-exit', dead_status: '', dead_signal: '' }])
+})
+
+it('where tmux is too old for the hook, no leader is started', async () => {
+  const identity = toIdentity('command-bob')
+  const server = {
+    mode: 'watch',
+    serverPid: 1,
+    serverStart: '1',
+    gen: undefined,
+    guardPid: undefined,
+    scope: 'none',
+  } as const
+  const options = { identity, server, socketPath: '/s', recordDir: newFolder(), cwd: '/', command: ['true'] }
+  await expect(startLeader(options)).rejects.toMatchObject({
+    code: 'tmux-too-old',
+    hint: expect.stringContaining('Update'),
   })
 })
 

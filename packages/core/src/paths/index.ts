@@ -1,2 +1,3 @@
 export { type RecordLayout, type RecordPlace, recordLayout } from './record-layout.ts'
 export { iapeerRoot, type RootLayout, rootLayout, rootRecordPlace } from './root-layout.ts'
+export { SOCKET_PATH_LIMIT } from './socket-limit.ts'

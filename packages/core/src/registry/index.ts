@@ -1,14 +1,12 @@
 export type { Divergence } from './divergence.ts'
 export type { PeerEntry } from './entry.ts'
+export { findPeer, listPeers, requirePeer } from './find.ts'
 export {
   createPeer,
-  findPeer,
-  listPeers,
   type NewPeer,
   type Removed,
   removePeer,
   renamePeer,
-  requirePeer,
   updatePeer,
   upsertPeer,
 } from './peers.ts'

@@ -2,7 +2,6 @@ import { rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '../errors.ts'
 import { isPersonality, type Personality } from '../identity/identity.ts'
-import { type RootLayout, rootLayout } from '../paths/root-layout.ts'
 import type { EditPermits } from '../profile/edit-profile.ts'
 import type { PeerProfile } from '../profile/profile.ts'
 import {
@@ -19,68 +18,9 @@ import {
   updateProfile,
 } from '../profile/profile-file.ts'
 import { type PeerEntry, projectProfile } from './entry.ts'
+import { refuseOccupied, refuseRemembered, refuseTaken, requirePeer } from './find.ts'
 import { homeOfName, linkHome, realFolder, settleHome, unlinkHome } from './peer-homes.ts'
-import { type RegistryAccess, readRegistryFile, usableEntries, withRegistry } from './registry-file.ts'
-
-/**
- * All peers, by name. No lock is taken: the file is always whole.
- * @throws IapeerError `registry-corrupt`, `registry-lost`, `registry-newer` (a newer version that cannot be read)
- */
-export async function listPeers(root: string): Promise<readonly PeerEntry[]> {
-  const layout = rootLayout(root)
-  return usableEntries(layout, await readRegistryFile(layout))
-}
-
-/** The peer of that name; undefined when there is none. @throws as {@link listPeers} */
-export async function findPeer(root: string, name: string): Promise<PeerEntry | undefined> {
-  return (await listPeers(root)).find((entry) => entry.personality === name)
-}
-
-/** @throws IapeerError `no-such-peer` */
-export function requirePeer(entries: readonly PeerEntry[], name: string): PeerEntry {
-  const [found, ...others] = entries.filter((entry) => entry.personality === name)
-  if (others.length > 0)
-    throw new IapeerError(`the registry has ${others.length + 1} peers of the name ${name}`, {
-      code: 'name-ambiguous',
-      hint: 'iapeer verify shows their homes: change the name in one of the profiles, then iapeer verify --fix.',
-    })
-  if (found !== undefined) return found
-  throw new IapeerError(`there is no peer ${name}`, {
-    code: 'no-such-peer',
-    hint: 'iapeer list shows who there is.',
-  })
-}
-
-function refuseTaken(entries: readonly PeerEntry[], name: Personality): void {
-  const holder = entries.find((entry) => entry.personality === name)
-  if (holder === undefined) return
-  throw new IapeerError(`the name ${name} is taken: that peer lives in ${holder.home}`, {
-    code: 'name-taken',
-    hint: 'Choose another name, or rename that peer first.',
-  })
-}
-
-function refuseOccupied(entries: readonly PeerEntry[], home: string): void {
-  const holder = entries.find((entry) => entry.home === home)
-  if (holder === undefined) return
-  throw new IapeerError(`${home} is the home of ${holder.personality}`, {
-    code: 'home-occupied',
-    hint: 'One peer a home: choose another folder with --home; several peers can share a --cwd.',
-  })
-}
-
-/** A name that the root remembers for a home that is not registered now, perhaps because it is not mounted. */
-async function refuseRemembered(layout: RootLayout, name: Personality, home: string): Promise<void> {
-  const remembered = await homeOfName(layout, name)
-  if (remembered === undefined || remembered === home) return
-  throw new IapeerError(
-    `the name ${name} belongs to the peer in ${remembered}, which is not registered now`,
-    {
-      code: 'name-remembered',
-      hint: `Register it again: iapeer verify --fix. Or forget it: iapeer remove ${name}`,
-    },
-  )
-}
+import { type RegistryAccess, usableEntries, withRegistry } from './registry-file.ts'
 
 async function withEntries<T>(
   root: string,
@@ -133,7 +73,7 @@ export interface NewPeer extends NewProfile {
 /**
  * Makes a peer: home, profile and entry, or nothing.
  * @throws IapeerError `name-taken`, `home-occupied`, `home-has-profile`, `unusable-home`, `invalid-profile` and those of
- *   {@link listPeers}; the Node system error
+ *   `listPeers`; the Node system error
  */
 export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
   const { home, ...fields } = peer
@@ -175,7 +115,7 @@ export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
 /**
  * Brings the entry of a home up to what its profile says; a home that has none gets one.
  * @throws IapeerError `no-profile`, `corrupt-profile`, `invalid-profile`, `name-taken`, `unusable-home` and those of
- *   {@link listPeers}
+ *   `listPeers`
  */
 export function upsertPeer(root: string, home: string): Promise<PeerEntry> {
   return withEntries(root, async ({ layout, write }, entries) => {
@@ -207,9 +147,9 @@ async function putEntry(
 }
 
 /**
- * Changes the profile of a peer (not its name: that is {@link renamePeer}) and brings its entry up to it. When the registry cannot be written, the profile has
- * changed all the same, and `verify` says so: the profile is the truth.
- * @throws IapeerError `no-such-peer` and those of `updateProfile` and {@link listPeers}
+ * Changes the profile of a peer (not its name: that is {@link renamePeer}) and brings its entry up to it. When the registry
+ * cannot be written, the profile has changed all the same: it is the truth, and `registry-behind` says so.
+ * @throws IapeerError `no-such-peer` and those of `updateProfile` and `listPeers`
  */
 export function updatePeer(
   root: string,
@@ -252,7 +192,7 @@ export interface Removed {
 
 /**
  * Forgets a peer, also one that is remembered and not registered. Its home stays, and its profile under another name.
- * @throws IapeerError `no-such-peer` and those of {@link listPeers}
+ * @throws IapeerError `no-such-peer` and those of `listPeers`
  */
 export function removePeer(root: string, name: string, now: Date): Promise<Removed> {
   return withEntries(root, async ({ layout, write }, entries) => {
@@ -276,7 +216,7 @@ export function removePeer(root: string, name: string, now: Date): Promise<Remov
 
 /**
  * Gives a peer another name, in its profile and in the registry, or in neither. Its home stays where it is.
- * @throws IapeerError `no-such-peer`, `name-taken` and those of `updateProfile` and {@link listPeers}
+ * @throws IapeerError `no-such-peer`, `name-taken` and those of `updateProfile` and `listPeers`
  */
 export function renamePeer(root: string, name: string, to: Personality): Promise<PeerEntry> {
   return withEntries(root, async ({ layout, write }, entries) => {

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
 import { type RootLayout, rootLayout, rootRecordPlace } from '@iapeer/core/paths'
-import { identifyProcess } from '@iapeer/core/process'
 import { readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
@@ -14,11 +13,10 @@ import {
   startGuardedServer,
   startLeader,
   TmuxServer,
-  teardown,
 } from '@iapeer/tmux'
 import { adapterOf } from '../runtimes/index.ts'
-import { clearTheWay } from '../sessions/leftovers.ts'
-import { type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
+import { clearTheWay, endUnfinished } from '../sessions/leftovers.ts'
+import { GEN_OF_NOBODY, type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { clearStopFlag } from '../sessions/stop-flag.ts'
 import { checkProgram } from './find-program.ts'
@@ -78,25 +76,6 @@ function failed(launch: Launch, step: string, error: unknown): never {
   })
 }
 
-/** Whatever has been started by now goes again, the program too if there is one. */
-async function undo(launch: Launch, server: GuardedServer, handle: TmuxServer): Promise<void> {
-  const { identity, socketPath, root } = launch
-  const panes = await handle.run(['list-panes', '-a', '-F', '#{pane_pid}'], { timeoutMs: 1_000 })
-  await teardown({
-    identity,
-    socketPath,
-    ...rootRecordPlace(root),
-    gen: server.gen ?? '0'.repeat(16),
-    server: handle.process,
-    sessionId: '$0',
-    leader: await identifyProcess(Number(panes.stdout.split('\n')[0]) || 0),
-    by: 'launch',
-    why: 'it failed',
-    graceMs: 500,
-  })
-  await removeSession(root, identity)
-}
-
 async function start(
   launch: Launch,
   argv: readonly string[],
@@ -127,7 +106,9 @@ async function start(
     await writeSession(root, session)
     return { leader, session, warnings: await configure(launch, handle) }
   })().catch(async (error: unknown) => {
-    await undo(launch, server, handle)
+    const gen = server.gen ?? GEN_OF_NOBODY
+    await endUnfinished(root, { identity, socketPath, gen, server: process, why: 'it failed' })
+    await removeSession(root, identity)
     return failed(launch, 'starting its program', error)
   })
   await watchFirstMoments(identity, leader.process, paneLog)
@@ -150,7 +131,7 @@ function sessionOf(launch: Launch, server: GuardedServer, leader: Leader): PeerS
 }
 
 /** The person's own settings come last, and what is wrong with them is told and ends nothing. */
-async function configure(launch: Launch, handle: TmuxServer): Promise<string[]> {
+async function configure(launch: Launch, handle: TmuxServer): Promise<readonly string[]> {
   const path = join(launch.root, 'tmux.conf')
   try {
     await stat(path)
@@ -159,17 +140,14 @@ async function configure(launch: Launch, handle: TmuxServer): Promise<string[]> 
     if (code === undefined) throw error
     return code === 'ENOENT' ? [] : [`${path} cannot be read: ${code}`]
   }
-  const sourced = await handle.run(['source-file', path.replace(/[[\]*?\\]/g, '\\$&').replace(/;$/, '\\;')])
-  const said = `${sourced.stdout}${sourced.stderr}`.trim()
-  return said === '' ? [] : said.split('\n')
+  return handle.sourceFile(path)
 }
 
 /**
  * Brings a peer up: guard, tmux server, session and program. One launch for any number of callers at once; the others get
  * the live session. A failed one leaves nothing behind and says which step failed.
  * @throws IapeerError `cwd-missing`, `command-missing`, `command-not-found`, `program-ended` (its end is recorded),
- *    `runtime-unknown`, `runtime-undeclared`, `lock-held`, those of
- *   `startGuardedServer` and `startLeader`
+ *   `runtime-unknown`, `runtime-undeclared`, `no-such-peer`, `lock-held`, those of `startGuardedServer` and `startLeader`
  */
 export async function launchPeer(
   root: string,
@@ -207,14 +185,7 @@ export async function launchPeer(
     await checkCwd(current.cwd)
     const env = environmentOf(options.env ?? process.env, launchEnv, parts, current.home)
     await checkProgram(argv[0] ?? '', env['PATH'] ?? '', current.cwd)
-    const launch: Launch = {
-      root,
-      layout,
-      entry: current,
-      identity,
-      socketPath,
-      deadline,
-    }
+    const launch: Launch = { root, layout, entry: current, identity, socketPath, deadline }
     await clearStopFlag(root, identity)
     return { state: 'launched', ...(await start(launch, argv, env)) }
   } finally {

@@ -1,42 +1,46 @@
 import type { Identity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
-import { identifyProcess } from '@iapeer/core/process'
+import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { finishLeader, listCanaries, TmuxServer, teardown } from '@iapeer/tmux'
 import { readSession } from './session-file.ts'
 
-/**
- * Servers of an identity that no session knows of: what a launch that was killed has left. They are ended in silence.
- * For who holds the identity's lock.
- */
+/** A server that was started for an identity and has not become a session of its. */
+export interface UnfinishedLaunch {
+  readonly identity: Identity
+  readonly socketPath: string
+  readonly gen: string
+  readonly server: ProcessId
+  readonly why: string
+}
+
+/** Ends it in silence, with its program if there is one: the first pane of a fresh server is `%0` of `$0`. */
+export async function endUnfinished(root: string, launch: UnfinishedLaunch): Promise<void> {
+  const { socketPath, server } = launch
+  const handle = new TmuxServer({ socketPath, process: server, timeoutMs: 1_000 })
+  const pane = await handle.run(['display-message', '-p', '-t', '%0', '#{pid} #{pane_pid}'])
+  const [pid, leaderPid] = pane.stdout.split(' ').map(Number)
+  const leader = pid === server.pid && leaderPid ? await identifyProcess(leaderPid) : undefined
+  const how = { sessionId: '$0', leader, by: 'launch', graceMs: 500 }
+  await teardown({ ...rootRecordPlace(root), ...launch, ...how })
+}
+
+/** Guarded servers of an identity that no session knows of: what a launch that was killed has left. */
 async function endUnknown(root: string, identity: Identity, socketPath: string): Promise<void> {
-  const place = rootRecordPlace(root)
   const session = await readSession(root, identity)
-  for (const canary of await listCanaries(place)) {
-    if (canary.identity !== identity || canary.socketPath !== socketPath) continue
-    if (canary.gen === session?.gen) continue
-    const server = await identifyProcess(canary.serverPid)
+  for (const canary of await listCanaries(rootRecordPlace(root))) {
+    const { gen, mode } = canary
+    // One with a watch was started by somebody else.
+    if (mode !== 'guard' || canary.identity !== identity || canary.socketPath !== socketPath) continue
+    const server = gen === session?.gen ? undefined : await identifyProcess(canary.serverPid)
     if (server === undefined) continue
-    const handle = new TmuxServer({ socketPath, process: server, timeoutMs: 1_000 })
-    const answer = await handle.run(['list-panes', '-a', '-F', '#{pane_pid}'])
-    const leader = await identifyProcess(Number(answer.stdout.split('\n')[0]) || 0)
-    const { gen } = canary
-    const why = 'its launch was cut off'
-    await teardown({
-      identity,
-      ...place,
-      gen,
-      socketPath,
-      server,
-      sessionId: '$0',
-      leader,
-      by: 'launch',
-      why,
-      graceMs: 500,
-    })
+    await endUnfinished(root, { identity, socketPath, gen, server, why: 'its launch was cut off' })
   }
 }
 
-/** Sees to it that nothing of an earlier life of an identity is in the way; what has died is recorded first. */
+/**
+ * Sees to it that nothing of an earlier life of an identity is in the way; what has died is recorded first. For who holds
+ * the identity's lock.
+ */
 export async function clearTheWay(root: string, identity: Identity, socketPath: string): Promise<void> {
   const old = await readSession(root, identity)
   if (old !== undefined) {

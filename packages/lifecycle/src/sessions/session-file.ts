@@ -20,6 +20,9 @@ export interface PeerSession {
   readonly startedAt: string
 }
 
+/** Stands for a generation where nothing is recorded. */
+export const GEN_OF_NOBODY = '0'.repeat(16)
+
 const SUFFIX = '.session'
 const folderOf = (root: string): string => rootLayout(root).lifecycleStateDir
 const pathOf = (root: string, identity: Identity): string => join(folderOf(root), `${identity}${SUFFIX}`)

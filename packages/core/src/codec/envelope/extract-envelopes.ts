@@ -65,7 +65,7 @@ const isBlank = (code: number): boolean => code === 32 || code === 9 || code ===
  * Pulls whole envelopes out of a stream of text that holds anything else besides. Every `<iap ` may be a start; all of
  * them are followed at once, in one pass, grouped by where in an envelope each would be: those inside a CDATA section
  * see only its end, the others see markup. So a start in prose costs nothing, hides nothing, and is forgotten when what
- * follows cannot belong to it. What is held is bounded by twice {@link LONGEST_ENVELOPE}.
+ * follows cannot belong to it. The text that is held is bounded by twice {@link LONGEST_ENVELOPE}.
  *
  * Where one start lies in the text of another and both end together, the inner one is a quotation if its end is quoted
  * with it (`]]>` split, then the end tags); else the outer one was cut off, and the inner one counts.

@@ -1,0 +1,71 @@
+import { IapeerError } from '../errors.ts'
+import type { Personality } from '../identity/identity.ts'
+import { type RootLayout, rootLayout } from '../paths/root-layout.ts'
+import type { PeerEntry } from './entry.ts'
+import { homeOfName } from './peer-homes.ts'
+import { readRegistryFile, usableEntries } from './registry-file.ts'
+
+/**
+ * All peers, by name. No lock is taken: the file is always whole.
+ * @throws IapeerError `registry-corrupt`, `registry-lost`, `registry-newer` (a newer version that cannot be read)
+ */
+export async function listPeers(root: string): Promise<readonly PeerEntry[]> {
+  const layout = rootLayout(root)
+  return usableEntries(layout, await readRegistryFile(layout))
+}
+
+/** The peer of that name; undefined when there is none. @throws as {@link listPeers} */
+export async function findPeer(root: string, name: string): Promise<PeerEntry | undefined> {
+  return (await listPeers(root)).find((entry) => entry.personality === name)
+}
+
+/** @throws IapeerError `no-such-peer` */
+export function requirePeer(entries: readonly PeerEntry[], name: string): PeerEntry {
+  const [found, ...others] = entries.filter((entry) => entry.personality === name)
+  if (others.length > 0)
+    throw new IapeerError(`the registry has ${others.length + 1} peers of the name ${name}`, {
+      code: 'name-ambiguous',
+      hint: 'iapeer verify shows their homes: change the name in one of the profiles, then iapeer verify --fix.',
+    })
+  if (found !== undefined) return found
+  throw new IapeerError(`there is no peer ${name}`, {
+    code: 'no-such-peer',
+    hint: 'iapeer list shows who there is.',
+  })
+}
+
+/** Names are one to one with peers. @throws IapeerError `name-taken` */
+export function refuseTaken(entries: readonly PeerEntry[], name: Personality): void {
+  const holder = entries.find((entry) => entry.personality === name)
+  if (holder === undefined) return
+  throw new IapeerError(`the name ${name} is taken: that peer lives in ${holder.home}`, {
+    code: 'name-taken',
+    hint: 'Choose another name, or rename that peer first.',
+  })
+}
+
+/** Homes are one to one with peers. @throws IapeerError `home-occupied` */
+export function refuseOccupied(entries: readonly PeerEntry[], home: string): void {
+  const holder = entries.find((entry) => entry.home === home)
+  if (holder === undefined) return
+  throw new IapeerError(`${home} is the home of ${holder.personality}`, {
+    code: 'home-occupied',
+    hint: 'One peer a home: choose another folder with --home; several peers can share a --cwd.',
+  })
+}
+
+/**
+ * A name that the root remembers for a home that is not registered now, perhaps because it is not mounted.
+ * @throws IapeerError `name-remembered`
+ */
+export async function refuseRemembered(layout: RootLayout, name: Personality, home: string): Promise<void> {
+  const remembered = await homeOfName(layout, name)
+  if (remembered === undefined || remembered === home) return
+  throw new IapeerError(
+    `the name ${name} belongs to the peer in ${remembered}, which is not registered now`,
+    {
+      code: 'name-remembered',
+      hint: `Register it again: iapeer verify --fix. Or forget it: iapeer remove ${name}`,
+    },
+  )
+}
