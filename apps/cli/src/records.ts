@@ -12,7 +12,7 @@ import {
   parseWitness,
   type Witness,
 } from '@iapeer/forensics'
-import { healSessions, rearmKept } from '@iapeer/lifecycle'
+import { finishSessions, rearmKept } from '@iapeer/lifecycle'
 import { reconcile, recordPaths } from '@iapeer/tmux'
 
 export const place = (): ReturnType<typeof rootRecordPlace> => rootRecordPlace(iapeerRoot())
@@ -51,7 +51,7 @@ export async function withKiller(record: ExitRecord): Promise<ExitRecord & { rea
 
 /** What every command that reports does first: deaths nobody saw are recorded, kept watches armed again. */
 export async function bringUpToDate(): Promise<void> {
-  await healSessions(iapeerRoot())
+  await finishSessions(iapeerRoot())
   await reconcile(place())
   await rearmKept(iapeerRoot())
 }

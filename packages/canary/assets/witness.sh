@@ -234,6 +234,11 @@ testify() {
   retract &
 }
 
+# leader_out: no pane of the living server has the leader of its session any more
+leader_out() {
+  read -r r_line <"$STATE.leader" && [ -z "$(bounded "$TMUX_BIN" -S "$SOCKET" list-panes -af "#{==:#{pane_pid},$r_line}")" ]
+}
+
 # retract: the checker. A server that answers a moment later, or lives on, has not died of it.
 retract() {
   r_left=25
@@ -248,7 +253,7 @@ retract() {
   [ "$ID_STATE" = alive ] || return 0
   r_line=
   read -r r_line <"$WITNESS"
-  case $r_line in *" by=$$ "*) rm -f "$WITNESS" ;; esac
+  case $r_line in *" by=$$ "*) leader_out || rm -f "$WITNESS" ;; esac
 }
 
 # within SECONDS COMMAND...: a function of ours, ended when the time is over

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PeerEntry } from '@iapeer/core/registry'
 import { type LaunchOptions, launchPeer } from './launch/launch.ts'
-import { healSessions } from './sessions/heal.ts'
+import { finishSessions } from './sessions/finish.ts'
 import type { PeerSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { type StopOptions, stopPeer } from './stop.ts'
@@ -41,7 +41,7 @@ export async function runPeer(root: string, entry: PeerEntry, options: RunOption
   }
   while (!signal.aborted && (await lives())) {
     await nap(signal)
-    await healSessions(root)
+    await finishSessions(root)
   }
   if (!signal.aborted) return 'died'
   await stopPeer(root, session.identity, stop)

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
-import { peerSocketPath, type TeardownResult, teardown } from '@iapeer/tmux'
+import { type TeardownResult, teardown } from '@iapeer/tmux'
 import { clearTheWay } from './sessions/leftovers.ts'
 import { GEN_OF_NOBODY, readSession, removeSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
@@ -32,7 +32,7 @@ export async function stopPeer(root: string, identity: Identity, options: StopOp
   try {
     await setStopFlag(root, identity)
     const { session: living } = await statusOf(root, identity)
-    if (living === undefined) await clearTheWay(root, identity, peerSocketPath(layout.socketDir, identity))
+    if (living === undefined) await clearTheWay(root, identity)
     const session = living ?? (await readSession(root, identity))
     if (session === undefined) return { state: 'stopped' }
     const { socketPath, server, leader, sessionId } = session

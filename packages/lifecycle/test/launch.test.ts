@@ -7,7 +7,7 @@ import { createPeer, type PeerEntry, removePeer, updatePeer } from '@iapeer/core
 import { asyncCleanups, privateFolder, serverAt, startServer, until } from '@iapeer/dev/testing'
 import { peerSocketPath } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
-import { launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
+import { finishSessions, launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
 
 const track = asyncCleanups()
 const BOB = toIdentity('command-bob')
@@ -263,6 +263,28 @@ describe('a launch that cannot be', () => {
     await other.end()
     expect(existsSync(other.socketPath)).toBe(true)
     expect((await launchPeer(root, entry)).state).toBe('launched')
+  })
+
+  it('a server of its own that lives on for a session of somebody else is left alone, and it comes up beside it', async () => {
+    const { root, peer, deaths } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    const first = (await launchPeer(root, entry)).session
+    const server = serverAt(first.socketPath, first.server.pid)
+    track(server.end)
+    await server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
+    await server.tmux('kill-session', '-t', first.sessionId)
+    await until('its record', async () => {
+      await finishSessions(root)
+      return deaths().length > 0
+    })
+    expect((await statusOf(root, BOB)).state).toBe('asleep')
+    const second = await launchPeer(root, entry)
+    expect(second.state).toBe('launched')
+    expect(second.session.socketPath).toBe(first.socketPath.replace(/\.sock$/, '.2.sock'))
+    expect((await server.tmux('list-sessions', '-F', '#S')).stdout.trim()).toBe('mine')
+    expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'ended' })
+    expect((await server.tmux('list-sessions', '-F', '#S')).stdout.trim()).toBe('mine')
+    expect(deaths()).toMatchObject([{ cause: 'leader-removed', gen: first.gen }])
   })
 
   it("a line of the person's tmux.conf that is wrong is told, and ends nothing", async () => {

@@ -4,6 +4,9 @@
 #
 # Arguments  STATE (path of the guard's state file) PANE (%0) LEADER (pid) STATUS SIGNAL (either may be empty) SESSION ($0)
 #            or STATE alone: finishes the record of a hook that was killed over it (settle.sh and the guard call it so)
+#            or STATE and one word: no hook fired. The leader was taken out of its pane: `gone`, the pane with it, so the
+#            session is ended; `replaced`, somebody runs something else there, which is left alone. `held`: tmux keeps its
+#            pane for a log that takes nothing more, and tells no status; the session is ended
 # Output     nothing (it would disturb a pane); with STATE alone one word: busy | completed | unwritable
 # Exit       0; with STATE alone 1 not written, 3 its hook is still at it
 #
@@ -30,9 +33,10 @@ names_from_state() {
 # how_it_ended STATUS SIGNAL -> DEAD_STATUS or DEAD_SIGNAL (canonical), ENDED (how a claim says it). tmux before 3.3 does not
 # tell of signals: then both are empty, which is no exit code 0.
 how_it_ended() {
-  DEAD_STATUS=$1 DEAD_SIGNAL='' ENDED=${1:-unknown}
+  DEAD_STATUS=$1 DEAD_SIGNAL='' ENDED=${1:-unknown} CAUSE=''
   case $2 in
     '') ;;
+    removed) CAUSE=leader-removed ENDED=removed ;;
     *[!0-9]*) DEAD_SIGNAL=SIG${2#SIG} ENDED=k${2#SIG} ;;
     *)
       signal_cause "$2"
@@ -51,12 +55,13 @@ session_line() {
   iso "$NOW"
   Q=
   [ "$DEAD_STATUS" = 0 ] || quote "$SNAPSHOT"
-  { printf 'ts=%s ev=session-exit identity=%s gen=%s dead_status=%s dead_signal=%s leader_pid=%s forensics=%s recorder=hook\n' \
-    "$ISO" "$IDENTITY" "$GEN" "$DEAD_STATUS" "$DEAD_SIGNAL" "$LEADER" "$Q" >>"$RECORD_DIR/exits.log"; } 2>/dev/null
+  { printf 'ts=%s ev=session-exit identity=%s gen=%s dead_status=%s dead_signal=%s leader_pid=%s forensics=%s%s\n' \
+    "$ISO" "$IDENTITY" "$GEN" "$DEAD_STATUS" "$DEAD_SIGNAL" "$LEADER" "$Q" "${CAUSE:+ mode=none cause=$CAUSE} recorder=hook" >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
 pane_tail() {
   p_text=
+  [ "$CAUSE" != leader-removed ] || return 0
   [ -z "$PANE" ] || p_text=$(bounded "$TMUX_BIN" -u -S "$SOCKET" capture-pane -p -t "$PANE" -S -50)
   if [ -z "$p_text" ]; then
     unavailable pane-tail 'the pane could not be read'
@@ -97,7 +102,7 @@ record_session() {
 # The pane is ended too, where a person has moved it to a session of their own.
 end_session() {
   "$TMUX_BIN" -N -S "$SOCKET" set-environment -gh IAPEER_WITNESS /- \; kill-session -t "$SESSION"
-  "$TMUX_BIN" -N -S "$SOCKET" kill-pane -t "$PANE"
+  [ -z "$PANE" ] || "$TMUX_BIN" -N -S "$SOCKET" kill-pane -t "$PANE"
   "$TMUX_BIN" -N -S "$SOCKET" set-environment -gh IAPEER_WITNESS "$LIB/witness.sh"
 }
 
@@ -110,6 +115,19 @@ hook() {
     *) if session_claim; then record_session; fi ;;
   esac
   end_session
+}
+
+# removed: what the hook would have recorded, had tmux told of it
+removed() {
+  PANE='' LEADER='' SESSION='$0'
+  { read -r LEADER <"$STATE.leader"; } 2>/dev/null
+  if [ "$1" = held ]; then how_it_ended '' ''; else how_it_ended '' removed; fi
+  read_intent
+  case $I_STATE in
+    done | pending) return 0 ;;
+    *) if session_claim; then record_session; fi ;;
+  esac
+  [ "$1" = replaced ] || end_session
 }
 
 # finish: the claim is there, who took it may be gone
@@ -129,7 +147,7 @@ finish() {
   done
   take_lease "$CLAIM.takeover" || { echo busy; exit 3; }
   f_rest=${f_text#*,ts=} NOW=${f_rest%%,*}
-  case $f_rc in unknown) how_it_ended '' '' ;; k*) how_it_ended '' "${f_rc#k}" ;; *) how_it_ended "$f_rc" '' ;; esac
+  case $f_rc in unknown) how_it_ended '' '' ;; removed) how_it_ended '' removed ;; k*) how_it_ended '' "${f_rc#k}" ;; *) how_it_ended "$f_rc" '' ;; esac
   if record_session; then f_said=completed; else f_said=unwritable; fi
   [ "$f_said" = unwritable ] || forget
   drop_leases "$CLAIM.takeover"
@@ -151,12 +169,11 @@ main() {
   . "$IAPEER_LIB/snapshot.sh"
   session_snapshots
   settle_names
-  if [ $# -eq 1 ]; then
-    finish
-  else
-    hook "$@" >/dev/null 2>&1
-    true
-  fi
+  case $# in
+    1) finish ;;
+    2) removed "$2" >/dev/null 2>&1 || true ;;
+    *) hook "$@" >/dev/null 2>&1 || true ;;
+  esac
 }
 
 main "$@"

@@ -31,6 +31,10 @@ export async function installExitHook(libDir: string): Promise<string> {
 export const RUN_HOOK =
   "exec /bin/sh #{q:IAPEER_HOOK} #{q:IAPEER_HOOK_STATE} #{pane_id} #{pane_pid} '#{pane_dead_status}' '#{pane_dead_signal}' #{q:IAPEER_HOOK_SESSION}"
 
+/** What records the end of a leader of which tmux tells nobody: exit-hook.sh says what the words mean. */
+export const runRemoved = (pane: 'gone' | 'replaced' | 'held'): string =>
+  `exec /bin/sh #{q:IAPEER_HOOK} #{q:IAPEER_HOOK_STATE} ${pane}`
+
 /**
  * tmux commands (argv, `;` between them) that belong right behind the `new-session` whose pane is the leader, in the same
  * call: as calls of their own they come too late for a program that ends at once. The text is constant; every value

@@ -7,13 +7,15 @@ import { SOCKET_PATH_LIMIT } from '@iapeer/core/paths'
 /**
  * The socket of an identity: `<folder>/tmux-iap-<identity>.sock`, or `tmux-iap-<hash>.sock` where that would be too long.
  * The same identity always gets the same one.
+ * @param nth for one whose earlier server lives on with sessions of others: `tmux-iap-<identity>.2.sock`. @default 1
  * @throws IapeerError `socket-path-too-long` when the folder leaves no room for either
  */
-export function peerSocketPath(socketDir: string, identity: Identity): string {
-  const named = join(socketDir, `tmux-iap-${identity}.sock`)
+export function peerSocketPath(socketDir: string, identity: Identity, nth = 1): string {
+  const suffix = nth === 1 ? '.sock' : `.${nth}.sock`
+  const named = join(socketDir, `tmux-iap-${identity}${suffix}`)
   if (Buffer.byteLength(named) <= SOCKET_PATH_LIMIT) return named
   const hash = createHash('sha256').update(identity).digest('hex').slice(0, 12)
-  const hashed = join(socketDir, `tmux-iap-${hash}.sock`)
+  const hashed = join(socketDir, `tmux-iap-${hash}${suffix}`)
   const bytes = Buffer.byteLength(hashed)
   if (bytes <= SOCKET_PATH_LIMIT) return hashed
   throw new IapeerError(

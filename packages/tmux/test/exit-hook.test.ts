@@ -1,13 +1,23 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { constants, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
+import { observeProcess } from '@iapeer/core/process'
 import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { finishLeader, healLostChild, reconcile, startLeader } from '../src/index.ts'
+import {
+  completeIntent,
+  declareIntent,
+  finishLeader,
+  healLostChild,
+  reconcile,
+  startLeader,
+} from '../src/index.ts'
 import { exitLines, type Launched, launches } from './support.ts'
 
 const { launch, newFolder } = launches()
 const SLEEP = ['sleep', '1000']
+const NOBODY = { pid: 0, token: '-' }
 const sh = (script: string): string[] => ['sh', '-c', script]
 
 /** Waits for the record of a leader's end, healing what tmux loses. */
@@ -256,6 +266,87 @@ it('a hook that was killed before it wrote anything is run again, and what it be
   // Its hook never runs: as if it had been killed at once.
   await next.server.tmux('set-hook', '-u', '-p', '-t', next.leader.paneId, 'pane-died')
   process.kill(next.leader.pid, 'SIGTERM')
-  expect(await finishLeader(next.handle, next.leader.pid, next.leader.paneId)).toBe(true)
+  expect(await finishLeader(next.handle, next.leader)).toBe(true)
   expect(await next.settled()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGTERM' }])
+})
+
+describe('a leader that is taken out of its pane fires no hook, and is recorded all the same', () => {
+  const MINE = ['new-session', '-d', '-s', 'mine', 'exec sleep 1000']
+  const removed = {
+    ev: 'session-exit',
+    cause: 'leader-removed',
+    mode: 'none',
+    dead_status: '',
+    dead_signal: '',
+  }
+
+  it.each([
+    ['by kill-pane while a second window lives', ['new-window', '-d', 'exec sleep 1000'], 'kill-pane', true],
+    ['by kill-session while another session lives', MINE, 'kill-session', false],
+  ])('%s', async (_how, beside, kill, ends) => {
+    const peer = await launch(SLEEP)
+    await peer.server.tmux(...beside)
+    await peer.server.tmux(kill, '-t', peer.leader.paneId)
+    await until(
+      'the leader to go',
+      async () => (await observeProcess(peer.target.leader ?? NOBODY)) === 'gone',
+    )
+    const leader = { ...peer.leader }
+    expect(await finishLeader(peer.handle, leader, 100)).toBe(ends)
+    expect(await finishLeader(peer.handle, leader, 0)).toBe(ends)
+    const [death, ...more] = peer.deaths()
+    expect(more).toEqual([])
+    expect(death).toMatchObject({ ...removed, leader_pid: String(peer.leader.pid) })
+    expect(readFileSync(death?.['forensics'] ?? '', 'utf8')).toMatch(/^session-death [\s\S]*--- end\n$/)
+    const names = readdirSync(join(peer.recordDir, 'server-deaths'))
+    expect(names).toContain(`command-bob-${peer.gen}.witness`)
+    if (!ends) peer.server.kill('SIGKILL')
+    expect(await peer.settled()).toHaveLength(1)
+  })
+
+  it('by respawn-pane -k, and what runs there instead is left alone', async () => {
+    const peer = await launch(SLEEP)
+    await peer.server.tmux('respawn-pane', '-k', '-t', peer.leader.paneId, 'exec sleep 1000')
+    expect(await finishLeader(peer.handle, peer.leader, 100)).toBe(false)
+    expect(peer.deaths()).toMatchObject([removed])
+    expect(await peer.handle.panes()).toMatchObject([{ dead: false }])
+    peer.server.kill('SIGKILL')
+    expect(await peer.settled()).toHaveLength(1)
+  })
+
+  it('and a teardown that ends it leaves no record', async () => {
+    const peer = await launch(SLEEP)
+    await declareIntent(peer.target)
+    await peer.server.tmux(...MINE)
+    await peer.server.tmux('kill-session', '-t', peer.leader.sessionId)
+    expect(await finishLeader(peer.handle, peer.leader, 100)).toBe(false)
+    expect(peer.deaths()).toEqual([])
+    await peer.server.end()
+    await completeIntent(peer.target)
+  })
+})
+
+it('a pane log that takes nothing more does not hide the end of its leader', async () => {
+  const folder = newFolder()
+  const peer = await launch(sh('while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done'), { folder })
+  const fifo = join(folder, 'full')
+  await run('mkfifo', [fifo])
+  const reader = await open(fifo, constants.O_RDWR)
+  try {
+    await peer.handle.pipePane(peer.leader.paneId, undefined)
+    await peer.handle.pipePane(peer.leader.paneId, `exec cat >'${fifo}'`)
+    await until(
+      'the pipe to be full',
+      async () =>
+        (
+          await peer.handle.run(['display-message', '-p', '-t', peer.leader.paneId, '#{pane_pipe}'])
+        ).stdout.trim() === '1',
+    )
+    process.kill(peer.leader.pid, 'SIGKILL')
+    expect(await finishLeader(peer.handle, peer.leader, 300)).toBe(true)
+    // Whether tmux still told how it ended depends on what it had read by then.
+    expect(await peer.settled()).toMatchObject([{ ev: 'session-exit', dead_status: '' }])
+  } finally {
+    await reader.close()
+  }
 })

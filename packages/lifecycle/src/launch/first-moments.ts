@@ -6,6 +6,7 @@ import { readRegularFile } from '@iapeer/core/storage'
 
 /** A program that cannot do its work ends within this time, mostly. */
 const WATCH_MS = 120
+const LOG_MS = 300
 const LAST_LINES = 15
 
 /** The last lines of a pane log, as a person would have seen them. */
@@ -16,6 +17,16 @@ export async function lastLines(paneLog: string): Promise<string> {
     .filter((line) => line.trim() !== '')
     .slice(-LAST_LINES)
     .join('\n')
+}
+
+/** What tmux has read of it is in the log a moment later. */
+async function lastWords(paneLog: string): Promise<string> {
+  const until = performance.now() + LOG_MS
+  for (;;) {
+    const said = await lastLines(paneLog)
+    if (said !== '' || performance.now() >= until) return said
+    await sleep(20)
+  }
 }
 
 /**
@@ -33,7 +44,7 @@ export async function watchFirstMoments(
     await sleep(10)
     if (performance.now() >= until) return
   }
-  const said = await lastLines(paneLog)
+  const said = await lastWords(paneLog)
   throw new IapeerError(
     `the program of ${identity} ended at once${said === '' ? '' : `. It said:\n${said}`}`,
     {

@@ -1,21 +1,15 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
 import { type RootLayout, rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
-import {
-  type GuardedServer,
-  type Leader,
-  peerSocketPath,
-  startGuardedServer,
-  startLeader,
-  TmuxServer,
-} from '@iapeer/tmux'
+import { type GuardedServer, type Leader, startGuardedServer, startLeader, TmuxServer } from '@iapeer/tmux'
 import { adapterOf } from '../runtimes/index.ts'
-import { clearTheWay, endUnfinished } from '../sessions/leftovers.ts'
+import { clearTheWay, endUnfinished, freeSocket } from '../sessions/leftovers.ts'
 import { GEN_OF_NOBODY, type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { clearStopFlag } from '../sessions/stop-flag.ts'
@@ -41,6 +35,7 @@ export interface Launched {
 }
 
 const TIMEOUT_MS = 20_000
+const YOUNG_MS = 1_000
 
 async function checkCwd(cwd: string): Promise<void> {
   try {
@@ -76,6 +71,23 @@ function failed(launch: Launch, step: string, error: unknown): never {
   })
 }
 
+/** What a launch that was killed has left may be so young that its guard has noted nothing of it yet. */
+async function startServer(
+  launch: Launch,
+  wanted: Parameters<typeof startGuardedServer>[0],
+): Promise<GuardedServer> {
+  const until = Math.min(launch.deadline, performance.now() + YOUNG_MS)
+  for (;;) {
+    try {
+      return await startGuardedServer(wanted)
+    } catch (error) {
+      if (!isIapeerError(error) || error.code !== 'socket-taken' || performance.now() > until) throw error
+    }
+    await sleep(50)
+    await clearTheWay(launch.root, launch.identity)
+  }
+}
+
 async function start(
   launch: Launch,
   argv: readonly string[],
@@ -85,23 +97,15 @@ async function start(
   const place = rootRecordPlace(root)
   const paneLog = join(layout.paneLogDir, `${identity}.log`)
   const timeoutMs = (): number => Math.max(1, Math.round(launch.deadline - performance.now()))
-  const server = await startGuardedServer({
-    ...{ identity, socketPath, env, cwd: '/', timeoutMs: timeoutMs() },
-    ...place,
-  }).catch((error: unknown) => failed(launch, 'starting its tmux server', error))
+  const wanted = { identity, socketPath, env, cwd: '/', timeoutMs: timeoutMs(), ...place }
+  const server = await startServer(launch, wanted).catch((error: unknown) =>
+    failed(launch, 'starting its tmux server', error),
+  )
   const process = { pid: server.serverPid, token: server.serverStart }
   const handle = new TmuxServer({ socketPath, process })
   const { leader, session, warnings } = await (async () => {
-    const wanted = {
-      identity,
-      socketPath,
-      server,
-      cwd: entry.cwd,
-      command: argv,
-      paneLog,
-      timeoutMs: timeoutMs(),
-    }
-    const leader = await startLeader({ ...wanted, ...place })
+    const run = { identity, socketPath, server, cwd: entry.cwd, command: argv, paneLog }
+    const leader = await startLeader({ ...run, timeoutMs: timeoutMs(), ...place })
     const session = sessionOf(launch, server, leader)
     await writeSession(root, session)
     return { leader, session, warnings: await configure(launch, handle) }
@@ -165,7 +169,6 @@ export async function launchPeer(
   const identity = formatIdentity(parts)
   const layout = rootLayout(root)
   await scaffoldRoot(layout)
-  const socketPath = peerSocketPath(layout.socketDir, identity)
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
   const deadline = performance.now() + timeoutMs
   const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: timeoutMs })
@@ -173,7 +176,8 @@ export async function launchPeer(
     const { session } = await statusOf(root, identity)
     if (session !== undefined) return { state: 'already', session, warnings: [] }
     const current = requirePeer(await listPeers(root), entry.personality)
-    await clearTheWay(root, identity, socketPath)
+    await clearTheWay(root, identity)
+    const socketPath = await freeSocket(root, identity)
     const profile = await readProfile(current.home)
     if (profile === undefined)
       throw new IapeerError(`${current.home} has no profile`, {

@@ -1,7 +1,8 @@
 import type { Identity } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
-import { finishLeader, listCanaries, TmuxServer, teardown } from '@iapeer/tmux'
+import { finishLeader, listCanaries, peerSocketPath, TmuxServer, teardown } from '@iapeer/tmux'
+import { isClaimed } from './claim.ts'
 import { readSession } from './session-file.ts'
 
 /** A server that was started for an identity and has not become a session of its. */
@@ -25,14 +26,15 @@ export async function endUnfinished(root: string, launch: UnfinishedLaunch): Pro
 }
 
 /** Guarded servers of an identity that no session knows of: what a launch that was killed has left. */
-async function endUnknown(root: string, identity: Identity, socketPath: string): Promise<void> {
+async function endUnknown(root: string, identity: Identity): Promise<void> {
   const session = await readSession(root, identity)
   for (const canary of await listCanaries(rootRecordPlace(root))) {
-    const { gen, mode } = canary
+    const { gen, mode, socketPath } = canary
     // One with a watch was started by somebody else.
-    if (mode !== 'guard' || canary.identity !== identity || canary.socketPath !== socketPath) continue
+    if (mode !== 'guard' || canary.identity !== identity) continue
     const server = gen === session?.gen ? undefined : await identifyProcess(canary.serverPid)
-    if (server === undefined) continue
+    // One whose end is recorded was a peer once, and lives on for what others run in it.
+    if (server === undefined || (await isClaimed(root, identity, gen))) continue
     await endUnfinished(root, { identity, socketPath, gen, server, why: 'its launch was cut off' })
   }
 }
@@ -41,11 +43,29 @@ async function endUnknown(root: string, identity: Identity, socketPath: string):
  * Sees to it that nothing of an earlier life of an identity is in the way; what has died is recorded first. For who holds
  * the identity's lock.
  */
-export async function clearTheWay(root: string, identity: Identity, socketPath: string): Promise<void> {
+export async function clearTheWay(root: string, identity: Identity): Promise<void> {
   const old = await readSession(root, identity)
   if (old !== undefined) {
     const handle = new TmuxServer({ socketPath: old.socketPath, process: old.server })
-    await finishLeader(handle, old.leader.pid, old.paneId)
+    await finishLeader(handle, { pid: old.leader.pid, paneId: old.paneId })
   }
-  await endUnknown(root, identity, socketPath)
+  await endUnknown(root, identity)
+}
+
+/**
+ * The socket for a new life of an identity: its own, or the next one where an earlier server of its lives on, its end
+ * recorded, for the sessions of others.
+ */
+export async function freeSocket(root: string, identity: Identity): Promise<string> {
+  const { socketDir } = rootLayout(root)
+  const taken = new Set<string>()
+  for (const canary of await listCanaries(rootRecordPlace(root))) {
+    const { gen, socketPath, serverPid } = canary
+    if (canary.identity !== identity || !(await isClaimed(root, identity, gen))) continue
+    if ((await identifyProcess(serverPid)) !== undefined) taken.add(socketPath)
+  }
+  for (let nth = 1; ; nth++) {
+    const path = peerSocketPath(socketDir, identity, nth)
+    if (!taken.has(path)) return path
+  }
 }

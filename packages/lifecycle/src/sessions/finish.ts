@@ -1,0 +1,39 @@
+import { observeProcesses } from '@iapeer/core/process'
+import { finishLeader, healLostChild, TmuxServer } from '@iapeer/tmux'
+import { isClaimed } from './claim.ts'
+import { listSessions, type PeerSession } from './session-file.ts'
+
+/** A hook that has not claimed the end of its leader within this time has been lost, mostly; the claim decides. */
+const HOOK_MS = 400
+
+async function isUnrecorded(root: string, session: PeerSession): Promise<boolean> {
+  const { identity, gen } = session
+  return gen !== undefined && !(await isClaimed(root, identity, gen))
+}
+
+/** The enrolled sessions whose leader has ended, of which nothing is recorded, and whose server lives on. */
+export async function unfinishedSessions(root: string): Promise<PeerSession[]> {
+  const sessions = await listSessions(root)
+  const [servers, leaders] = await Promise.all([
+    observeProcesses(sessions.map((session) => session.server)),
+    observeProcesses(sessions.map((session) => session.leader)),
+  ])
+  const ended = sessions.filter((_session, at) => servers[at] === 'alive' && leaders[at] === 'gone')
+  const unrecorded = await Promise.all(ended.map((session) => isUnrecorded(root, session)))
+  return ended.filter((_session, at) => unrecorded[at])
+}
+
+/**
+ * Sees to it that the end of a leader is recorded while its server lives on: heals what tmux has lost, and records a leader
+ * of which tmux tells no hook.
+ */
+export async function finishSession(session: PeerSession): Promise<void> {
+  const { socketPath, server, leader, paneId } = session
+  await healLostChild(server, leader.pid)
+  await finishLeader(new TmuxServer({ socketPath, process: server }), { pid: leader.pid, paneId }, HOOK_MS)
+}
+
+/** {@link finishSession} of every session that needs it. */
+export async function finishSessions(root: string): Promise<void> {
+  await Promise.all((await unfinishedSessions(root)).map(finishSession))
+}
