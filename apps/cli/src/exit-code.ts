@@ -22,6 +22,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'invalid-path',
   'invalid-fields',
   'socket-path-too-long',
+  'runtime-undeclared',
 ])
 
 /** The command line was off: exit code 2. */

@@ -58,9 +58,13 @@ export function buildProgram(peers: readonly string[] = []): Command {
       await (await import('./commands/overview.ts')).overview()
     })
 
+  program.commandsGroup('Peers:')
   addPeerCommands(program)
+  program.commandsGroup('What runs:')
   addSessionCommands(program)
+  program.commandsGroup('Deaths and watches:')
   addWatchCommands(program)
+  program.commandsGroup('Other:')
 
   completePeers(tab(program, { completionCommandName: 'completion' }), peers)
   for (const command of program.commands)

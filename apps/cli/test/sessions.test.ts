@@ -49,6 +49,27 @@ describe('iapeer start, stop and new', () => {
     expect(readdirSync(join(home.root, 'run'))).toEqual([])
   })
 
+  it('a runtime as a command brings the peer of the folder up afresh', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    const cwd = join(home.root, 'peers', 'bob')
+    const here = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env: home.env, cwd })
+    const [first] = lines((await here('command', '--json')).stdout)
+    expect(first).toMatchObject({ state: 'launched', identity: 'command-bob' })
+    const [second] = lines((await here('command', '--json')).stdout)
+    expect(second).toMatchObject({ state: 'launched' })
+    expect(second).not.toMatchObject({ gen: Object(first).gen })
+    expect(await here('claude')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('runtimes add claude --peer bob'),
+    })
+    expect(lines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'alive' }])
+    const nowhere = await run(process.execPath, [MAIN, 'claude'], { env: home.env, cwd: home.path })
+    expect(nowhere).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('iapeer init') })
+    await home.iapeer('stop', 'bob')
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+  })
+
   it('a peer that dies is explained', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sh', '-c', 'sleep 0.4; echo no more; exit 3')
@@ -95,7 +116,7 @@ describe('iapeer start, stop and new', () => {
     [['start', 'bob', '--timeout', 'soon'], 2, /not a time: "soon"\n {2}Give seconds/],
     [['start', 'bob', '--timeout', '0'], 2, /a launch takes longer/],
     [['start', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
-    [['start', 'bob', '--runtime', 'codex'], 1, /iapeer runtimes add codex --peer bob/],
+    [['start', 'bob', '--runtime', 'codex'], 2, /iapeer runtimes add codex --peer bob/],
     [['start', 'ann'], 1, /cannot launch the runtime claude\n {2}It can launch: command/],
     [['start', 'odd'], 1, /there is no program no-such-program\n {2}Looked in/],
     [['attach', 'bob'], 3, /bob is not running\n {2}iapeer start bob/],

@@ -7,7 +7,8 @@ export {
   rearmKept,
 } from './kept-watches.ts'
 export { lastLines } from './launch/first-moments.ts'
-export { type Launched, type LaunchOptions, launchPeer } from './launch/launch.ts'
+export { type Launched, type LaunchOptions, launchPeer, requireDeclared } from './launch/launch.ts'
+export { rotatePaneLogs } from './panelog/rotate.ts'
 export { type RunOptions, type RunResult, runPeer } from './run.ts'
 export { finishSessions } from './sessions/finish.ts'
 export { listSessions, type PeerSession, readSession } from './sessions/session-file.ts'

@@ -1,5 +1,8 @@
 import type { Command } from 'commander'
 
+/** Each is a command too: the peer of the current folder, as that runtime. */
+export const RUNTIME_VERBS = ['claude', 'codex', 'command', 'notifier', 'telegram'] as const
+
 /** The commands about peers that run. */
 export function addSessionCommands(program: Command): void {
   program
@@ -50,6 +53,14 @@ export function addSessionCommands(program: Command): void {
     .option('-f, --follow', 'go on and print what comes')
     .description('what the terminal of a peer has shown')
     .action(async (peer, options) => (await import('../commands/sessions/logs.ts')).logs(peer, options))
+
+  for (const runtime of RUNTIME_VERBS)
+    program
+      .command(runtime, { hidden: runtime !== 'claude' && runtime !== 'codex' })
+      .option('--timeout <seconds>', 'give up after so long')
+      .option('--json', 'one JSON object')
+      .description(`bring the peer of this folder up afresh, as ${runtime}`)
+      .action(async (options) => (await import('../commands/sessions/start.ts')).startHere(runtime, options))
 
   program
     .command('send-keys')

@@ -147,6 +147,15 @@ async function configure(launch: Launch, handle: TmuxServer): Promise<readonly s
   return handle.sourceFile(path)
 }
 
+/** @throws IapeerError `runtime-undeclared` */
+export function requireDeclared(entry: PeerEntry, runtime: Runtime): void {
+  if (entry.runtimes.includes(runtime)) return
+  throw new IapeerError(`${entry.personality} is not declared for the runtime ${runtime}`, {
+    code: 'runtime-undeclared',
+    hint: `iapeer runtimes add ${runtime} --peer ${entry.personality}`,
+  })
+}
+
 /**
  * Brings a peer up: guard, tmux server, session and program. One launch for any number of callers at once; the others get
  * the live session. A failed one leaves nothing behind and says which step failed.
@@ -159,11 +168,7 @@ export async function launchPeer(
   options: LaunchOptions = {},
 ): Promise<Launched> {
   const runtime = options.runtime ?? entry.defaultRuntime
-  if (!entry.runtimes.includes(runtime))
-    throw new IapeerError(`${entry.personality} is not declared for the runtime ${runtime}`, {
-      code: 'runtime-undeclared',
-      hint: `iapeer runtimes add ${runtime} --peer ${entry.personality}`,
-    })
+  requireDeclared(entry, runtime)
   const adapter = adapterOf(runtime)
   const parts = { runtime, personality: entry.personality }
   const identity = formatIdentity(parts)

@@ -1,8 +1,9 @@
 import { parseIdentity, toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type Launched, launchPeer } from '@iapeer/lifecycle'
+import { type Launched, launchPeer, requireDeclared } from '@iapeer/lifecycle'
 import { usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
+import { peerHere } from '../../peers.ts'
 import { identitiesNamed, parseTimeout } from '../../sessions.ts'
 import { stopSessions } from './stop.ts'
 
@@ -26,10 +27,14 @@ function tell({ state, session, warnings }: Launched, json: boolean | undefined)
   print(`  iapeer attach ${session.identity}   sit down at it; prefix d leaves it running`)
 }
 
-export async function start(peer: string, options: StartOptions): Promise<void> {
+function launchLimit(options: StartOptions): number | undefined {
   const timeoutMs = parseTimeout(options.timeout)
-  if (timeoutMs === 0)
-    throw usageError('a launch takes longer than 0 seconds', 'Leave --timeout out, or give it more.')
+  if (timeoutMs !== 0) return timeoutMs
+  throw usageError('a launch takes longer than 0 seconds', 'Leave --timeout out, or give it more.')
+}
+
+export async function start(peer: string, options: StartOptions): Promise<void> {
+  const timeoutMs = launchLimit(options)
   const { entry, identities } = await identitiesNamed(peer)
   const named =
     options.runtime ?? (identities.length === 1 ? parseIdentity(identities[0] ?? '')?.runtime : undefined)
@@ -38,6 +43,18 @@ export async function start(peer: string, options: StartOptions): Promise<void> 
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   })
   tell(launched, options.json)
+}
+
+/** The peer of the current folder, afresh, as one of its runtimes: whatever else of it runs is taken down, in silence. */
+export async function startHere(runtime: string, options: Omit<StartOptions, 'runtime'>): Promise<void> {
+  const timeoutMs = launchLimit(options)
+  const entry = await peerHere()
+  const { identities } = await identitiesNamed(entry.personality)
+  const named = toRuntime(runtime)
+  requireDeclared(entry, named)
+  await stopSessions(identities, { by: `iapeer ${runtime}`, graceMs: undefined })
+  const limit = timeoutMs === undefined ? {} : { timeoutMs }
+  tell(await launchPeer(iapeerRoot(), entry, { runtime: named, ...limit }), options.json)
 }
 
 /** Afresh: whatever runs of it is taken down, in silence. */

@@ -1,0 +1,63 @@
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { until } from '@iapeer/dev/testing'
+import { expect, it } from 'vitest'
+import { launchPeer, rotatePaneLogs, stopPeer } from '../src/index.ts'
+import { roots } from './support.ts'
+
+const { track, newRoot } = roots()
+
+function newLogs() {
+  const made = newRoot()
+  const logs = join(made.root, 'logs', 'lifecycle')
+  mkdirSync(logs, { recursive: true })
+  return { ...made, logs }
+}
+
+it('a pane log that has grown is kept beside a new one, while its program goes on writing', async () => {
+  const { root, logs, peer } = newLogs()
+  const counting = 'i=0; while :; do i=$((i+1)); echo "line $i."; sleep 0.002; done'
+  const entry = await peer(['sh', '-c', counting])
+  const { session } = await launchPeer(root, entry)
+  track(async () => {
+    await stopPeer(root, session.identity, { by: 'a test' })
+  })
+  const path = join(logs, 'command-bob.log')
+  const limits = { maxBytes: 1_000 }
+  await until('it to grow', () => statSync(path).size > 1_000)
+  expect(await rotatePaneLogs(root, limits)).toBe(1)
+  await until('more to be written', () => statSync(path).size > 100)
+  const numbers = [`${path}.1`, path]
+    .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/line (\d+)\./g)])
+    .map((match) => Number(match[1]))
+  expect(numbers[0]).toBe(1)
+  // Nothing twice; at most what came between the last look and the emptying is missing.
+  expect(numbers.every((number, at) => at === 0 || number > (numbers[at - 1] ?? 0))).toBe(true)
+  expect((numbers.at(-1) ?? 0) - numbers.length).toBeLessThanOrEqual(3)
+  expect(statSync(`${path}.1`).mode & 0o777).toBe(0o600)
+})
+
+it('the folder is kept within its bound: older files go first, and those longest unused', async () => {
+  const { root, logs } = newLogs()
+  const write = (name: string, bytes: number, ageSecs: number): void => {
+    writeFileSync(join(logs, name), 'x'.repeat(bytes))
+    const at = Date.now() / 1_000 - ageSecs
+    utimesSync(join(logs, name), at, at)
+  }
+  write('a.log', 500, 10)
+  write('a.log.1', 500, 90)
+  write('b.log', 500, 50)
+  write('b.log.1', 500, 60)
+  writeFileSync(join(logs, 'notes.txt'), 'x'.repeat(5_000))
+  await rotatePaneLogs(root, { folderMaxBytes: 1_500 })
+  expect(existsSync(join(logs, 'a.log.1'))).toBe(false)
+  expect(existsSync(join(logs, 'b.log.1'))).toBe(true)
+  await rotatePaneLogs(root, { folderMaxBytes: 600 })
+  expect(existsSync(join(logs, 'b.log.1'))).toBe(false)
+  expect([statSync(join(logs, 'a.log')).size, statSync(join(logs, 'b.log')).size]).toEqual([500, 0])
+  expect(statSync(join(logs, 'notes.txt')).size).toBe(5_000)
+})
+
+it('where nothing has been logged, there is nothing to do', async () => {
+  expect(await rotatePaneLogs(newRoot().root)).toBe(0)
+})
