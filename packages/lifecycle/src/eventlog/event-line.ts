@@ -1,6 +1,6 @@
 import { IapeerError } from '@iapeer/core/errors'
-import { formatLogfmt, parseLogfmt } from '@iapeer/core/logfmt'
-import type { LifecycleEvent, RecordedEvent } from './event.ts'
+import { formatLogfmt, type LogfmtInput, parseLogfmt } from '@iapeer/core/logfmt'
+import type { RecordedEvent } from './event.ts'
 
 /** A longer line is passed over by readers, in bytes, its newline included. */
 export const LONGEST_LINE = 64 * 1024
@@ -18,7 +18,7 @@ const clipped = (value: string | number | undefined): string | number | undefine
  * One event as a line with its newline; values over 2,048 characters are cut.
  * @throws RangeError for a field whose name logfmt cannot hold; IapeerError `event-too-long`
  */
-export function formatEventLine(event: LifecycleEvent, at: Date): string {
+export function formatEventLine(event: LogfmtInput & { readonly ev: string }, at: Date): string {
   const fields = Object.entries(event).map(([name, value]) => [name, clipped(value)] as const)
   const line = `${formatLogfmt({ ts: at.toISOString(), ...Object.fromEntries(fields) })}\n`
   if (Buffer.byteLength(line) <= LONGEST_LINE) return line
