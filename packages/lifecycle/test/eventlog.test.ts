@@ -12,7 +12,7 @@ import { asyncCleanups, mayMount, privateFolder, smallDisk } from '@iapeer/dev/t
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LifecycleEvent } from '../src/eventlog/event.ts'
-import { formatEventLine, LONGEST_LINE, parseEventLine } from '../src/eventlog/event-line.ts'
+import { formatEventLine, glanceAtLine, LONGEST_LINE, parseEventLine } from '../src/eventlog/event-line.ts'
 import { createEventLog, readEvents } from '../src/index.ts'
 
 const track = asyncCleanups()
@@ -76,6 +76,37 @@ describe('an event as a line', () => {
     )
     for (const line of ['', 'garbage', 'ev=wake', 'ts=yesterday ev=wake', `ts=${AT.toISOString()} why="torn`])
       expect(parseEventLine(line)).toBeUndefined()
+  })
+
+  it('a glance says of any line what all of it says', () => {
+    const word = fc.constantFrom(
+      ' ',
+      '  ',
+      'ts=',
+      AT.toISOString(),
+      'ev=',
+      'wake',
+      'identity=',
+      'a-b',
+      '"',
+      '\\',
+      'x',
+      '=',
+    )
+    const lines = fc.oneof(
+      fc
+        .tuple(extra, known)
+        .map(([unknown, event]) => formatEventLine({ ...event, ...unknown }, AT).trimEnd()),
+      fc.array(word, { maxLength: 12 }).map((words) => `ts=${AT.toISOString()} ev=wake ${words.join('')}`),
+      text,
+    )
+    fc.assert(
+      fc.property(lines, (line) => {
+        const [seen, event] = [glanceAtLine(line), parseEventLine(line)]
+        expect([seen?.ts, seen?.ev, seen?.identity]).toEqual([event?.ts, event?.ev, event?.identity])
+      }),
+      { numRuns: 2_000 },
+    )
   })
 
   it('is never too long for its readers', () => {

@@ -186,6 +186,18 @@ describe('a follower', () => {
     expect(follower.seen()).toEqual([2, 3])
   })
 
+  it('goes on behind a line that is too long, also when it is the first', async () => {
+    const { root, path, add } = newLog()
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, `${'y'.repeat(200_000)}\n`)
+    const { cursor, skipped } = await readEvents(root)
+    expect(skipped).toBe(1)
+    await add(0)
+    const follower = follow(root, cursor)
+    await upTo(follower, 1)
+    expect(follower.seen()).toEqual([0])
+  })
+
   it('narrows to what was asked for', async () => {
     const { root, add } = newLog()
     await add(0)

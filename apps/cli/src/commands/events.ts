@@ -39,9 +39,8 @@ const camelCase = (name: string): string =>
 
 /** What is empty is absent. */
 function jsonOf(event: RecordedEvent): object {
-  const { ts, ev, ...rest } = event
-  const said = Object.entries(rest).filter(([, value]) => value !== undefined && value !== '')
-  return { ...Object.fromEntries(said.map(([name, value]) => [camelCase(name), value])), ts, ev }
+  const said = Object.entries(event).filter(([, value]) => value !== undefined && value !== '')
+  return Object.fromEntries(said.map(([name, value]) => [camelCase(name), value]))
 }
 
 const nameOf = (event: RecordedEvent): string => plain(String(event['identity'] ?? '-'))

@@ -68,4 +68,5 @@ export type RecordedEvent = Readonly<Record<string, string | number | undefined>
   /** ISO-8601 UTC. */
   readonly ts: string
   readonly ev: string
+  readonly identity?: string | number | undefined
 }

@@ -14,7 +14,10 @@ function isOf(peer: string, identity: string | number | undefined): boolean {
   return identity === peer || parseIdentity(identity)?.personality === peer
 }
 
-export function passes({ since, peer, ev }: EventFilter, event: RecordedEvent): boolean {
+export function passes(
+  { since, peer, ev }: EventFilter,
+  event: Pick<RecordedEvent, 'ts' | 'ev' | 'identity'>,
+): boolean {
   if (since !== undefined && Date.parse(event.ts) < since.getTime()) return false
   if (ev !== undefined && !ev.includes(event.ev)) return false
   return peer === undefined || isOf(peer, event['identity'])

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import type { RecordedEvent } from './event.ts'
-import { parseEventLine } from './event-line.ts'
+import { glanceAtLine, parseEventLine } from './event-line.ts'
 import { type EventFilter, passes } from './filter.ts'
 import { FolderWatch } from './folder-watch.ts'
 import { LogReader } from './log-reader.ts'
@@ -27,8 +27,10 @@ async function* takeEvents(reader: LogReader, filter: EventFilter): AsyncGenerat
   for (const { place, lines } of batches) {
     for (const { text, end } of lines) {
       place.offset = end
+      const seen = glanceAtLine(text)
+      if (seen === undefined || !passes(filter, seen)) continue
       const event = parseEventLine(text)
-      if (event !== undefined && passes(filter, event)) yield { cursor: reader.cursor, event }
+      if (event !== undefined) yield { cursor: reader.cursor, event }
     }
   }
   return batches.length > 0

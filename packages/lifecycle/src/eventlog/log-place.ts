@@ -28,6 +28,7 @@ export class LogPlace {
   restarted = false
   readonly #file: FileHandle
   #head: Buffer = Buffer.alloc(0)
+  #headHash: string | undefined
   /** How far a line that is too long was looked through for its end. */
   #searched = 0
 
@@ -59,7 +60,11 @@ export class LogPlace {
   }
 
   get cursor(): CursorPlace {
-    return { ino: this.ino, offset: this.offset, head: headHash(this.#head, this.offset) }
+    const { ino, offset } = this
+    if (offset < HEAD_BYTES) return { ino, offset, head: headHash(this.#head, offset) }
+    // With the whole beginning behind, it stays what it is.
+    this.#headHash ??= headHash(this.#head, offset)
+    return { ino, offset, head: this.#headHash }
   }
 
   /** The lines that have come since, as many as fit in 64 KiB; the place does not move. */
@@ -72,7 +77,7 @@ export class LogPlace {
       from = to + 1
     }
     if (lines.length === 0 && bytes.length === LONGEST_LINE && (await this.#skipLine())) return this.read()
-    if (lines.length > 0 && this.#head.length < HEAD_BYTES) this.#head = await this.#bytes(HEAD_BYTES, 0)
+    if (lines.length > 0) await this.#knowHead()
     return { place: this, lines, full: bytes.length === LONGEST_LINE }
   }
 
@@ -91,6 +96,10 @@ export class LogPlace {
     return this.#file.close()
   }
 
+  async #knowHead(): Promise<void> {
+    if (this.#head.length < HEAD_BYTES) this.#head = await this.#bytes(HEAD_BYTES, 0)
+  }
+
   async #bytes(length: number, position: number): Promise<Buffer> {
     const buffer = Buffer.allocUnsafe(length)
     const { bytesRead } = await this.#file.read(buffer, 0, length, position)
@@ -106,6 +115,7 @@ export class LogPlace {
     this.offset = 0
     this.#searched = 0
     this.#head = Buffer.alloc(0)
+    this.#headHash = undefined
     this.restarted = true
     return this.#bytes(LONGEST_LINE, 0)
   }
@@ -127,6 +137,7 @@ export class LogPlace {
       this.offset = this.#searched
       this.#searched = 0
       this.skipped++
+      await this.#knowHead()
       return true
     }
   }

@@ -1,6 +1,6 @@
 import { rootLayout } from '@iapeer/core/paths'
 import type { RecordedEvent } from './event.ts'
-import { parseEventLine } from './event-line.ts'
+import { glanceAtLine, parseEventLine } from './event-line.ts'
 import { type EventFilter, passes } from './filter.ts'
 import { LogReader } from './log-reader.ts'
 
@@ -40,22 +40,23 @@ function newest<T>(limit: number): { readonly push: (value: T) => void; readonly
 /** The events of a root, over all rotated files; none where there is no log. @throws the Node system error (`EACCES`, ...) */
 export async function readEvents(root: string, filter: ReadEventsFilter = {}): Promise<EventsRead> {
   const reader = await LogReader.open(rootLayout(root).records.lifecycleLog)
-  const found = newest<RecordedEvent>(filter.limit ?? Number.POSITIVE_INFINITY)
+  const found = newest<string>(filter.limit ?? Number.POSITIVE_INFINITY)
   try {
     for (let batches = await reader.pull(); batches.length > 0; batches = await reader.pull()) {
       for (const { place, lines } of batches) {
         for (const { text, end } of lines) {
           place.offset = end
-          const event = parseEventLine(text)
-          if (event === undefined) reader.skipped++
-          else if (passes(filter, event)) found.push(event)
+          const seen = glanceAtLine(text)
+          if (seen === undefined) reader.skipped++
+          else if (passes(filter, seen)) found.push(text)
         }
       }
     }
     await reader.countTorn()
     const { cursor } = reader
     await reader.close()
-    return { events: found.all(), skipped: reader.skipped, cursor }
+    const events = found.all().flatMap((text) => parseEventLine(text) ?? [])
+    return { events, skipped: reader.skipped, cursor }
   } finally {
     await reader.close()
   }

@@ -2,7 +2,7 @@ import { IapeerError } from '@iapeer/core/errors'
 import { LOG_KEEP, LOG_MAX_BYTES, type LogLimits } from '@iapeer/core/storage'
 
 /** Readers look for rotated files up to this number. */
-export const MOST_KEPT = 999
+const MOST_KEPT = 999
 const MOST_BYTES = 1024 ** 4
 
 function settingOf(env: NodeJS.ProcessEnv, name: string, range: { otherwise: number; most: number }): number {
