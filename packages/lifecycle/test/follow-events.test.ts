@@ -112,6 +112,43 @@ describe('a follower', () => {
     await events.return()
   })
 
+  it('does not repeat what it has read when the file that it reads is deleted', async () => {
+    const { root, path, add, rotate } = newLog()
+    await add(0)
+    const follower = follow(root)
+    await upTo(follower, 1)
+    rotate()
+    await add(1)
+    await upTo(follower, 2)
+    rmSync(path)
+    await add(2)
+    await upTo(follower, 4)
+    expect(follower.seen()).toEqual([0, 1, 'gap', 2])
+  })
+
+  it('tells of a gap once when it was too slow for what is kept', async () => {
+    const { root, path } = newLog()
+    const limits = { IAPEER_LIFECYCLE_LOG_MAX_BYTES: '100', IAPEER_LIFECYCLE_LOG_KEEP: '1' }
+    const log = createEventLog(root, { env: limits })
+    const add = (number: number) =>
+      log.append({ ev: 'supervise', identity: 'command-bob', action: 'none', number })
+    await add(0)
+    const events = followEvents(root, { signal: AbortSignal.timeout(10_000) })
+    expect((await events.next()).value).toMatchObject({ event: { number: '0' } })
+    for (const number of range(1, 21)) await add(number)
+    const rest = readdirSync(dirname(path)).filter((name) => /log(\.1)?$/.test(name))
+    expect(rest.length).toBeLessThanOrEqual(2)
+    const seen: unknown[] = []
+    for await (const { gap, event } of events) {
+      seen.push(gap === true ? 'gap' : Number(event?.['number']))
+      if (seen.at(-1) === 20) break
+    }
+    expect(seen.filter((one) => one === 'gap')).toHaveLength(1)
+    expect(seen.slice(seen.indexOf('gap') + 1)).toEqual(
+      range(21 - (seen.length - seen.indexOf('gap') - 1), 21),
+    )
+  })
+
   it('hands out the late line of a slow writer before what came after it', async () => {
     const { root, path, add, rotate } = newLog()
     await add(0)

@@ -104,23 +104,22 @@ export class LogReader {
   async #advance(): Promise<boolean> {
     const last = this.#places.at(-1)
     if (last !== undefined && (await inodeOf(this.#path)) === last.ino) return false
-    for (let look = 0; look < LOOKS; look++) {
+    for (let look = 1; ; look++) {
       const files = await listLogFiles(this.#path)
-      const at = files.findIndex(({ ino }) => ino === last?.ino)
-      if (at === 0 || files.length === 0) return false
-      if (at > 0) return this.#enter(files[at - 1])
-      if (last === undefined) return this.#enter(files.at(-1))
+      const seen = last === undefined || files.some(({ ino }) => ino === last.ino)
       // It has a name and was not seen: it was moved while the others were looked at.
-      if ((await last.state()).named && look < LOOKS - 1) continue
-      this.#gap = true
-      return this.#enter(files.at(-1))
+      if (!seen && look < LOOKS && (await last.state()).named) continue
+      const known = files.findIndex(({ ino }) => this.#places.some((place) => place.ino === ino))
+      const next = files.slice(0, known < 0 ? files.length : known).at(-1)
+      if (next === undefined) return false
+      if (!seen) this.#gap = true
+      return this.#enter(next)
     }
-    return false
   }
 
   /** True also when the file was moved meanwhile: then it is looked for again. */
-  async #enter(file: LogFile | undefined): Promise<boolean> {
-    const place = file === undefined ? undefined : await LogPlace.open(this.#path, file)
+  async #enter(file: LogFile): Promise<boolean> {
+    const place = await LogPlace.open(this.#path, file)
     if (place !== undefined) this.#places.push(place)
     return true
   }
