@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
 import { usageError } from './exit-code.ts'
+import { addEventCommands } from './program/events.ts'
 import { addPeerCommands } from './program/peers.ts'
 import { addSessionCommands } from './program/sessions.ts'
 import { addWatchCommands } from './program/watches.ts'
@@ -20,6 +21,7 @@ Examples:
   iapeer watch                  watch the tmux server you are in
   iapeer deaths --since 2h      what died in the last two hours
   iapeer autopsy tmux-default   why it died the last time
+  iapeer events -f --peer bob   what is decided about bob, as it comes
   iapeer demo                   see it work in five seconds
 
 Files are kept under $IAPEER_ROOT, else ~/.iapeer.
@@ -64,6 +66,7 @@ export function buildProgram(peers: readonly string[] = []): Command {
   addSessionCommands(program)
   program.commandsGroup('Deaths and watches:')
   addWatchCommands(program)
+  addEventCommands(program)
   program.commandsGroup('Other:')
 
   completePeers(tab(program, { completionCommandName: 'completion' }), peers)

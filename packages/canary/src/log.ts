@@ -13,6 +13,7 @@ const NOT_WRITABLE = new Set([
   'EPERM',
   'EIO',
   'ELOOP',
+  'EISDIR',
 ])
 
 /** A whole number above 0 from the environment; anything else counts as unset. */

@@ -1,3 +1,8 @@
+export type { ExtraFields, LifecycleEvent, RecordedEvent } from './eventlog/event.ts'
+export { createEventLog, type EventLog, type EventLogOptions } from './eventlog/event-log.ts'
+export type { EventFilter } from './eventlog/filter.ts'
+export { type FollowedEvent, type FollowOptions, followEvents } from './eventlog/follow-events.ts'
+export { type EventsRead, type ReadEventsFilter, readEvents } from './eventlog/read-events.ts'
 export {
   forgetWatch,
   type KeptWatch,

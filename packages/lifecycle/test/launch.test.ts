@@ -6,7 +6,7 @@ import { type PeerEntry, removePeer, updatePeer } from '@iapeer/core/registry'
 import { serverAt, startServer, until } from '@iapeer/dev/testing'
 import { peerSocketPath } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
-import { finishSessions, launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
+import { finishSessions, launchPeer, listSessions, readEvents, statusOf, stopPeer } from '../src/index.ts'
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()
@@ -50,6 +50,52 @@ describe('a peer', () => {
     expect(await stopPeer(root, BOB, { by: 'a test' })).toEqual({ state: 'stopped' })
     expect(deaths()).toEqual([])
     expect(readdirSync(join(root, 'run'))).toEqual([])
+  })
+
+  it('has its launch and its stop in lifecycle.log, each once, with the reasons', async () => {
+    const { root, peer } = newRoot()
+    const { session } = await launchPeer(root, await peer(['sleep', '1000']))
+    await stopPeer(root, BOB, { by: 'a test', why: 'to see it' })
+    await stopPeer(root, BOB, { by: 'a test' })
+    const of = { identity: BOB, gen: session.gen }
+    const because = { ...of, by: 'a test', why: 'to see it' }
+    expect((await readEvents(root, { peer: 'bob' })).events).toMatchObject([
+      { ev: 'canary', ...of, state: 'spawned', origin: 'launch' },
+      { ev: 'launch', ...of, mode: 'fresh', ms: expect.any(Number) },
+      { ev: 'intent', ...because, state: 'pending' },
+      { ev: 'intent', ...because, state: 'done' },
+      { ev: 'stop', ...because, result: 'ended' },
+      { ev: 'stop', identity: BOB, why: 'asked', result: 'stopped' },
+    ])
+  })
+
+  it('comes up and goes down also where lifecycle.log cannot be written, which is told', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    mkdirSync(join(root, 'logs', 'iapeer', 'lifecycle.log'), { recursive: true })
+    const { state, warnings } = await launchPeer(root, entry)
+    expect([state, warnings]).toEqual([
+      'launched',
+      [expect.stringMatching(/^the launch is not in lifecycle\.log: EISDIR/)],
+    ])
+    const failures: unknown[] = []
+    const stopped = await stopPeer(root, BOB, { by: 'a test', onLogFailure: (error) => failures.push(error) })
+    expect([stopped.state, failures]).toEqual(['ended', [expect.objectContaining({ code: 'EISDIR' })]])
+  })
+
+  it('a bad setting of the log does not keep it down', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    process.env['IAPEER_LIFECYCLE_LOG_KEEP'] = 'many'
+    try {
+      const { state, warnings } = await launchPeer(root, entry)
+      expect([state, warnings]).toEqual([
+        'launched',
+        ['the launch is not in lifecycle.log: IAPEER_LIFECYCLE_LOG_KEEP is "many"'],
+      ])
+    } finally {
+      delete process.env['IAPEER_LIFECYCLE_LOG_KEEP']
+    }
   })
 
   it('gets its launch.env, and its start arguments behind the command', async () => {

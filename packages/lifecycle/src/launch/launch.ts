@@ -8,6 +8,7 @@ import { readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
 import { type GuardedServer, type Leader, startGuardedServer, startLeader, TmuxServer } from '@iapeer/tmux'
+import { createEventLog } from '../eventlog/event-log.ts'
 import { adapterOf } from '../runtimes/index.ts'
 import { clearTheWay, endUnfinished, freeSocket } from '../sessions/leftovers.ts'
 import { GEN_OF_NOBODY, type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
@@ -30,7 +31,7 @@ export interface LaunchOptions {
 export interface Launched {
   readonly state: 'launched' | 'already'
   readonly session: PeerSession
-  /** What tmux said of the person's own `tmux.conf`. */
+  /** What tmux said of the person's own `tmux.conf`, and why the launch could not be written to lifecycle.log. */
   readonly warnings: readonly string[]
 }
 
@@ -156,6 +157,18 @@ export function requireDeclared(entry: PeerEntry, runtime: Runtime): void {
   })
 }
 
+/** One line in lifecycle.log; what came in the way is a warning. (The guard's own line is written when it starts.) */
+async function noteLaunch(root: string, session: PeerSession, ms: number): Promise<string[]> {
+  const failures: string[] = []
+  const log = createEventLog(root, {
+    onFailure: (error) =>
+      failures.push(`the launch is not in lifecycle.log: ${error instanceof Error ? error.message : error}`),
+  })
+  const { identity, gen } = session
+  await log.note({ ev: 'launch', identity, gen, mode: 'fresh', ms: Math.round(ms) })
+  return failures
+}
+
 /**
  * Brings a peer up: guard, tmux server, session and program. One launch for any number of callers at once; the others get
  * the live session. A failed one leaves nothing behind and says which step failed.
@@ -175,7 +188,8 @@ export async function launchPeer(
   const layout = rootLayout(root)
   await scaffoldRoot(layout)
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
-  const deadline = performance.now() + timeoutMs
+  const called = performance.now()
+  const deadline = called + timeoutMs
   const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: timeoutMs })
   try {
     const { session } = await statusOf(root, identity)
@@ -196,7 +210,9 @@ export async function launchPeer(
     await checkProgram(argv[0] ?? '', env['PATH'] ?? '', current.cwd)
     const launch: Launch = { root, layout, entry: current, identity, socketPath, deadline }
     await clearStopFlag(root, identity)
-    return { state: 'launched', ...(await start(launch, argv, env)) }
+    const { session: launched, warnings } = await start(launch, argv, env)
+    const unnoted = await noteLaunch(root, launched, performance.now() - called)
+    return { state: 'launched', session: launched, warnings: [...warnings, ...unnoted] }
   } finally {
     lock.release()
   }

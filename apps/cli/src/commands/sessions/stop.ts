@@ -27,6 +27,10 @@ export async function stopSessions(
     if (at > 0 && (await readSession(root, identity)) === undefined) continue
     const result = await stopPeer(root, identity, {
       by,
+      onLogFailure: (error) =>
+        process.stderr.write(
+          `iapeer: the stop is not in lifecycle.log: ${error instanceof Error ? error.message : error}\n`,
+        ),
       ...(graceMs === undefined ? {} : { graceMs }),
       ...(force === undefined ? {} : { force }),
     })

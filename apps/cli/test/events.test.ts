@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process'
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { run, until } from '@iapeer/dev/testing'
+import { createEventLog } from '@iapeer/lifecycle'
+import { describe, expect, it } from 'vitest'
+import { homes, MAIN } from './support.ts'
+
+const newHome = homes()
+const lines = (text: string): unknown[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+const AT = '2026-06-10T15:42:07.113Z'
+const clock = () => new Date(AT)
+
+describe('iapeer events', () => {
+  it('tells of starts and stops, in words and in JSON', async () => {
+    const home = newHome()
+    expect((await home.iapeer('events')).stdout).toBe('no events recorded\n')
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    await home.iapeer('start', 'bob')
+    await home.iapeer('stop', 'bob')
+    const told = await home.iapeer('events', '--peer', 'bob', '--ev', 'launch,stop', '--json')
+    const of = {
+      schemaVersion: 1,
+      ts: expect.stringMatching(/^\d{4}-.*Z$/),
+      identity: 'command-bob',
+      gen: expect.stringMatching(/^[0-9a-f]{16}$/),
+    }
+    expect(lines(told.stdout)).toEqual([
+      { ...of, ev: 'launch', mode: 'fresh', ms: expect.any(Number) },
+      { ...of, ev: 'stop', by: 'iapeer stop', why: 'asked', result: 'ended' },
+    ])
+    const said = (await home.iapeer('events')).stdout.split('\n')
+    expect(said.slice(0, -1)).toEqual([
+      expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}command-bob {3}recorder spawned \(launch\)$/),
+      expect.stringMatching(/ up after \d+ ms$/),
+      expect.stringMatching(/ teardown pending by iapeer stop: asked$/),
+      expect.stringMatching(/ teardown done by iapeer stop: asked$/),
+      expect.stringMatching(/ stopped by iapeer stop: asked$/),
+    ])
+    expect(lines((await home.iapeer('events', '-n', '1', '--json')).stdout)).toMatchObject([{ ev: 'stop' }])
+    expect((await home.iapeer('events', '--peer', 'ann', '--json')).stdout).toBe('')
+  })
+
+  it('hands on what it does not know: fields in camelCase, empty ones absent, control characters never', async () => {
+    const home = newHome()
+    const log = createEventLog(home.root, { clock })
+    await log.append({ ev: 'supervise', identity: 'claude-bob', action: 'park', idle_secs: 9, reason: '' })
+    appendFileSync(
+      join(home.root, 'logs', 'iapeer', 'lifecycle.log'),
+      `garbage\nts=${AT} ev=of-tomorrow some_field="a\\033[2Jb"\n`,
+    )
+    expect(lines((await home.iapeer('events', '--json')).stdout)).toEqual([
+      { schemaVersion: 1, ts: AT, ev: 'supervise', identity: 'claude-bob', action: 'park', idleSecs: '9' },
+      { schemaVersion: 1, ts: AT, ev: 'of-tomorrow', someField: 'a\u001b[2Jb' },
+    ])
+    expect((await home.iapeer('events')).stdout).toMatch(
+      / claude-bob {4}park\n.* - {13}of-tomorrow some_field=a \[2Jb\n$/,
+    )
+  })
+
+  it.each([
+    [['-n', 'few'], /not a number of events: "few"/],
+    [['--since', 'noon'], /not a time/],
+    [['--peer', 'Bob!'], /not a peer: "Bob!"/],
+  ])('%j is refused with exit code 2', async (args, said) => {
+    const done = await newHome().iapeer('events', ...args)
+    expect([done.exitCode, done.stderr]).toEqual([2, expect.stringMatching(said)])
+  })
+
+  it('-f prints what comes, once, and ends with 130 on Ctrl-C', async () => {
+    const home = newHome()
+    const log = createEventLog(home.root, { clock })
+    for (const pid of [1, 2, 3]) await log.append({ ev: 'daemon', state: 'started', pid })
+    const following = home.start('events', '-f', '-n', '2', '--json')
+    await until('the past', () => following.text().includes('"pid":3'))
+    await log.append({ ev: 'daemon', state: 'stopped', pid: 4 })
+    await until('what comes', () => following.text().includes('"pid":4'))
+    expect(await following.end('SIGINT')).toBe(130)
+    expect(lines(following.text())).toMatchObject([{ pid: 2 }, { pid: 3 }, { pid: 4 }])
+  })
+
+  it('-f ends with 0 when nobody reads it any more', async () => {
+    const home = newHome()
+    const log = createEventLog(home.root)
+    mkdirSync(dirname(home.root), { recursive: true })
+    await log.append({ ev: 'daemon', state: 'started', pid: 1 })
+    const child = spawn(
+      'sh',
+      [
+        '-c',
+        '{ "$0" "$1" events -f; echo "$?" >"$2"; } | head -n 1',
+        process.execPath,
+        MAIN,
+        join(home.path, 'code'),
+      ],
+      {
+        env: home.env,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    const code = async () => (await run('cat', [join(home.path, 'code')])).stdout
+    await until('the first line', () => child.stdout.read() !== null)
+    await until('its end', async () => {
+      await log.append({ ev: 'daemon', state: 'stopped', pid: 2 })
+      return (await code()) !== ''
+    })
+    await ended
+    expect(await code()).toBe('0\n')
+  })
+
+  it('completion offers the names of peers', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob')
+    expect((await home.iapeer('complete', '--', 'events', '--peer', '')).stdout).toMatch(/^bob\tpeer/)
+  })
+})

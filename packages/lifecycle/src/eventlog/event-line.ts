@@ -1,0 +1,58 @@
+import { IapeerError } from '@iapeer/core/errors'
+import { formatLogfmt, type LogfmtInput, parseLogfmt } from '@iapeer/core/logfmt'
+import type { RecordedEvent } from './event.ts'
+
+/** A longer line is passed over by readers, in bytes, its newline included. */
+export const LONGEST_LINE = 64 * 1024
+/** What a reason may need; whole outputs of programs belong elsewhere. */
+const LONGEST_VALUE = 2_048
+
+const NUMBERS: ReadonlySet<string> = new Set(['ms', 'pid', 'deaths'])
+const TS = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/
+const EV = /^[a-z][a-z0-9-]*$/
+
+const clipped = (value: string | number | undefined): string | number | undefined =>
+  typeof value === 'string' && value.length > LONGEST_VALUE ? `${value.slice(0, LONGEST_VALUE)}…` : value
+
+/**
+ * One event as a line with its newline; values over 2,048 characters are cut.
+ * @throws RangeError for a field whose name logfmt cannot hold; IapeerError `event-too-long`
+ */
+export function formatEventLine(event: LogfmtInput & { readonly ev: string }, at: Date): string {
+  const fields = Object.entries(event).map(([name, value]) => [name, clipped(value)] as const)
+  const line = `${formatLogfmt({ ts: at.toISOString(), ...Object.fromEntries(fields) })}\n`
+  if (Buffer.byteLength(line) <= LONGEST_LINE) return line
+  throw new IapeerError(`an event of kind ${event.ev} is longer than ${LONGEST_LINE} bytes`, {
+    code: 'event-too-long',
+    hint: 'Give it fewer fields.',
+  })
+}
+
+/** Reads one line; undefined for one that is torn, or no event at all. */
+export function parseEventLine(line: string): RecordedEvent | undefined {
+  const { fields, torn } = parseLogfmt(line)
+  const { ts = '', ev = '' } = fields
+  if (torn || !TS.test(ts) || Number.isNaN(Date.parse(ts)) || !EV.test(ev)) return undefined
+  const event: { ts: string; ev: string; [name: string]: string | number } = { ts, ev }
+  for (const name in fields) {
+    const value = fields[name] ?? ''
+    // Any other way of setting it would change what the object inherits.
+    if (name === '__proto__') continue
+    event[name] = NUMBERS.has(name) && /^\d{1,15}$/.test(value) ? Number(value) : value
+  }
+  return event
+}
+
+const PLAIN =
+  /^ts=(\d{4}-\d\d-\d\dT[\d:.]+Z) ev=([a-z][a-z0-9-]*)(?: identity=([a-z][a-z0-9-]*))?(?: [A-Za-z_][\w.-]*=(?:"(?:[^"\\]|\\.)*"|[^\s"=]*))*$/
+
+/**
+ * What a filter asks for of a line, which is cheaper than all of it: most lines are as {@link formatEventLine} and the
+ * recorders write them, any other is read in whole.
+ */
+export function glanceAtLine(line: string): Pick<RecordedEvent, 'ts' | 'ev' | 'identity'> | undefined {
+  const [, ts, ev, identity] = PLAIN.exec(line) ?? []
+  if (ts === undefined || ev === undefined || (identity === undefined && line.includes('identity=')))
+    return parseEventLine(line)
+  return Number.isNaN(Date.parse(ts)) ? undefined : { ts, ev, identity }
+}

@@ -1,0 +1,72 @@
+import { dirname } from 'node:path'
+import { rootLayout } from '@iapeer/core/paths'
+import type { RecordedEvent } from './event.ts'
+import { glanceAtLine, parseEventLine } from './event-line.ts'
+import { type EventFilter, passes } from './filter.ts'
+import { FolderWatch } from './folder-watch.ts'
+import { LogReader } from './log-reader.ts'
+
+const POLL_MS = 1_000
+
+export interface FollowOptions {
+  /** Goes on behind the event that had this one. @default the beginning of the oldest file */
+  readonly cursor?: string | undefined
+  /** Ends it. */
+  readonly signal: AbortSignal
+  readonly filter?: EventFilter | undefined
+}
+
+/** An event; or `gap`: before what follows, some may be missing. */
+export type FollowedEvent =
+  | { readonly cursor: string; readonly event: RecordedEvent; readonly gap?: undefined }
+  | { readonly cursor: string; readonly event?: undefined; readonly gap: true }
+
+async function* takeEvents(reader: LogReader, filter: EventFilter): AsyncGenerator<FollowedEvent, boolean> {
+  const batches = await reader.pull()
+  if (reader.takeGap()) yield { cursor: reader.cursor, gap: true }
+  for (const { place, lines } of batches) {
+    for (const { text, end } of lines) {
+      place.offset = end
+      const seen = glanceAtLine(text)
+      if (seen === undefined || !passes(filter, seen)) continue
+      const event = parseEventLine(text)
+      if (event !== undefined) yield { cursor: reader.cursor, event }
+    }
+  }
+  return batches.length > 0
+}
+
+/**
+ * The events of a root and whatever comes, across rotation, until `signal` is aborted: then it ends, without an error. Every
+ * line once, those of one writer in their order; nothing is lost while its file is among the kept ones. It reads when it is
+ * asked to, at most 64 KiB a file ahead.
+ *
+ * A cursor names files by their inode and their first bytes. Where that file is gone (rotated away, removed, restored from a
+ * backup), the first item is `gap: true`, and all that is kept follows; so it is when a file was emptied.
+ * @throws IapeerError `bad-cursor`; the Node system error (`EACCES`, ...)
+ */
+export async function* followEvents(
+  root: string,
+  { cursor, signal, filter = {} }: FollowOptions,
+): AsyncGenerator<FollowedEvent, void> {
+  const path = rootLayout(root).records.lifecycleLog
+  const reader = await LogReader.open(path, cursor)
+  const folder = new FolderWatch(dirname(path))
+  try {
+    while (!signal.aborted) {
+      const events = takeEvents(reader, filter)
+      let more = false
+      for (;;) {
+        const next = await events.next()
+        if (next.done === true) more = next.value
+        if (next.done === true || signal.aborted) break
+        yield next.value
+        if (signal.aborted) return
+      }
+      if (!more) await folder.wait(POLL_MS, signal)
+    }
+  } finally {
+    folder.close()
+    await reader.close()
+  }
+}

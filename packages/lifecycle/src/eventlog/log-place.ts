@@ -1,0 +1,144 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { errnoOf } from '@iapeer/core/errors'
+import { type CursorPlace, HEAD_BYTES, headHash } from './cursor.ts'
+import { LONGEST_LINE } from './event-line.ts'
+import { fileName, isGone, type LogFile } from './log-files.ts'
+
+// A pipe or a link that was put in its place is not waited for, and not followed.
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+const NEWLINE = 10
+
+/** Whole lines of one file; each is done with when its place has moved to its `end`. */
+export interface Batch {
+  readonly place: LogPlace
+  readonly lines: readonly { readonly text: string; readonly end: number }[]
+  /** Perhaps there is more. */
+  readonly full: boolean
+}
+
+/** An open file of a log and how far it was read. It stays readable when it is renamed or removed. */
+export class LogPlace {
+  readonly ino: bigint
+  /** Where the first line begins that is not done with. */
+  offset = 0
+  /** Lines that were too long, or stood in a file that was emptied. */
+  skipped = 0
+  /** The file was emptied or written anew meanwhile. */
+  restarted = false
+  readonly #file: FileHandle
+  #head: Buffer = Buffer.alloc(0)
+  #headHash: string | undefined
+  /** How far a line that is too long was looked through for its end. */
+  #searched = 0
+
+  private constructor(ino: bigint, file: FileHandle) {
+    this.ino = ino
+    this.#file = file
+  }
+
+  /** Undefined when another file has that name by now. */
+  static async open(path: string, { number, ino }: LogFile): Promise<LogPlace | undefined> {
+    let file: FileHandle
+    try {
+      file = await open(fileName(path, number), READ)
+    } catch (error) {
+      if (isGone(error) || errnoOf(error) === 'ELOOP') return undefined
+      throw error
+    }
+    if ((await file.stat({ bigint: true })).ino === ino) return new LogPlace(ino, file)
+    await file.close()
+    return undefined
+  }
+
+  /** Goes to where a cursor was; false when this is another file. */
+  async seek(to: CursorPlace): Promise<boolean> {
+    this.#head = await this.#bytes(HEAD_BYTES, 0)
+    if (headHash(this.#head, to.offset) !== to.head) return false
+    this.offset = to.offset
+    return true
+  }
+
+  get cursor(): CursorPlace {
+    const { ino, offset } = this
+    if (offset < HEAD_BYTES) return { ino, offset, head: headHash(this.#head, offset) }
+    // With the whole beginning behind, it stays what it is.
+    this.#headHash ??= headHash(this.#head, offset)
+    return { ino, offset, head: this.#headHash }
+  }
+
+  /** The lines that have come since, as many as fit in 64 KiB; the place does not move. */
+  async read(): Promise<Batch> {
+    const bytes = await this.#fromOffset()
+    const lines: { text: string; end: number }[] = []
+    let from = 0
+    for (let to = bytes.indexOf(NEWLINE); to >= 0; to = bytes.indexOf(NEWLINE, from)) {
+      lines.push({ text: bytes.toString('utf8', from, to), end: this.offset + to + 1 })
+      from = to + 1
+    }
+    if (lines.length === 0 && bytes.length === LONGEST_LINE && (await this.#skipLine())) return this.read()
+    if (lines.length > 0) await this.#knowHead()
+    return { place: this, lines, full: bytes.length === LONGEST_LINE }
+  }
+
+  /** Whether something stands behind the last whole line. */
+  async hasRest(): Promise<boolean> {
+    return (await this.#file.stat()).size > this.offset
+  }
+
+  /** When it was last written, in milliseconds since the epoch, and whether it still has a name. */
+  async state(): Promise<{ readonly writtenMs: number; readonly named: boolean }> {
+    const { mtimeMs, nlink } = await this.#file.stat()
+    return { writtenMs: mtimeMs, named: nlink > 0 }
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
+
+  async #knowHead(): Promise<void> {
+    if (this.#head.length < HEAD_BYTES) this.#head = await this.#bytes(HEAD_BYTES, 0)
+  }
+
+  async #bytes(length: number, position: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length)
+    const { bytesRead } = await this.#file.read(buffer, 0, length, position)
+    return buffer.subarray(0, bytesRead)
+  }
+
+  /** What follows the offset. A line begins behind a newline: where there is none now, the file was emptied. */
+  async #fromOffset(): Promise<Buffer> {
+    if (this.#searched > 0 && !(await this.#skipLine())) return Buffer.alloc(0)
+    if (this.offset === 0) return this.#bytes(LONGEST_LINE, 0)
+    const bytes = await this.#bytes(LONGEST_LINE + 1, this.offset - 1)
+    if (bytes[0] === NEWLINE) return bytes.subarray(1)
+    this.offset = 0
+    this.#searched = 0
+    this.#head = Buffer.alloc(0)
+    this.#headHash = undefined
+    this.restarted = true
+    return this.#bytes(LONGEST_LINE, 0)
+  }
+
+  /** Moves behind a line that is too long; false while its end is not written. */
+  async #skipLine(): Promise<boolean> {
+    this.#searched = Math.max(this.#searched, this.offset)
+    for (;;) {
+      const bytes = await this.#bytes(LONGEST_LINE, this.#searched)
+      if (bytes.length === 0) {
+        // Emptied while its end was awaited: what is there now is looked at afresh.
+        if ((await this.#file.stat()).size >= this.#searched) return false
+        this.#searched = 0
+        return true
+      }
+      const newline = bytes.indexOf(NEWLINE)
+      this.#searched += newline < 0 ? bytes.length : newline + 1
+      if (newline < 0) continue
+      this.offset = this.#searched
+      this.#searched = 0
+      this.skipped++
+      await this.#knowHead()
+      return true
+    }
+  }
+}

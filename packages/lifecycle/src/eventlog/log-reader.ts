@@ -1,0 +1,126 @@
+import { formatCursor, parseCursor } from './cursor.ts'
+import { inodeOf, type LogFile, listLogFiles } from './log-files.ts'
+import { type Batch, LogPlace } from './log-place.ts'
+
+/** So long after its last write a rotated file may still get the line of a slow writer, in milliseconds. */
+const SETTLE_MS = 2_000
+const MOST_SETTLING = 32
+const LOOKS = 3
+
+/**
+ * Reads a log from its oldest file on, across rotation, on demand. A writer may have opened a file before its rotation and
+ * write after it, so the files that were just read to their end are looked at again before anything newer is handed out:
+ * the lines of one writer stay in their order.
+ */
+export class LogReader {
+  /** Lines that were torn, or too long. */
+  skipped = 0
+  readonly #path: string
+  /** Oldest first; the last one is being read, those before it may get a late line. */
+  #places: LogPlace[] = []
+  #gap = false
+
+  private constructor(path: string) {
+    this.#path = path
+  }
+
+  /** @throws IapeerError `bad-cursor`; the Node system error */
+  static async open(path: string, cursor = ''): Promise<LogReader> {
+    const wanted = parseCursor(cursor)
+    const reader = new LogReader(path)
+    const files = wanted.length === 0 ? [] : await listLogFiles(path)
+    for (const place of wanted) {
+      const file = files.find(({ ino }) => ino === place.ino)
+      const opened = file === undefined ? undefined : await LogPlace.open(path, file)
+      if (opened === undefined) continue
+      if (await opened.seek(place)) reader.#places.push(opened)
+      else await opened.close()
+    }
+    if (reader.#places.at(-1)?.ino === wanted.at(-1)?.ino) return reader
+    await reader.close()
+    reader.#gap = true
+    return reader
+  }
+
+  get cursor(): string {
+    return formatCursor(this.#places.map((place) => place.cursor))
+  }
+
+  /** Whether lines may have been lost since the last call of this. */
+  takeGap(): boolean {
+    const gap = this.#gap
+    this.#gap = false
+    return gap
+  }
+
+  /** The next lines, in the order in which they are to be taken; none when all is read. */
+  async pull(): Promise<Batch[]> {
+    for (;;) {
+      const batches = await this.#read()
+      await this.#dropSettled()
+      if (batches.length > 0 || !(await this.#advance())) return batches
+    }
+  }
+
+  /** Counts what stands unfinished at the ends of the files as skipped. */
+  async countTorn(): Promise<void> {
+    for (const place of this.#places) if (await place.hasRest()) this.skipped++
+  }
+
+  async close(): Promise<void> {
+    for (const place of this.#places.splice(0)) await this.#leave(place)
+  }
+
+  async #leave(place: LogPlace): Promise<void> {
+    this.skipped += place.skipped
+    await place.close()
+  }
+
+  /** Read from the newest to the oldest, handed out the other way round: a late line was written before the newer ones. */
+  async #read(): Promise<Batch[]> {
+    const batches: Batch[] = []
+    for (const place of this.#places.toReversed()) {
+      batches.unshift(await place.read())
+      if (place.restarted) this.#gap = true
+      place.restarted = false
+    }
+    const full = batches.findIndex((batch) => batch.full)
+    const due = full < 0 ? batches : batches.slice(0, full + 1)
+    return due.filter(({ lines }) => lines.length > 0)
+  }
+
+  async #dropSettled(): Promise<void> {
+    for (const place of this.#places.slice(0, -1)) {
+      const { writtenMs } = await place.state()
+      if (Date.now() - writtenMs < SETTLE_MS && this.#places.length <= MOST_SETTLING) return
+      if ((await place.read()).lines.length > 0) return
+      if (await place.hasRest()) this.skipped++
+      this.#places.shift()
+      await this.#leave(place)
+    }
+  }
+
+  /** Goes on to the next file; false when there is none yet. */
+  async #advance(): Promise<boolean> {
+    const last = this.#places.at(-1)
+    if (last !== undefined && (await inodeOf(this.#path)) === last.ino) return false
+    for (let look = 1; ; look++) {
+      const files = await listLogFiles(this.#path)
+      const seen = last === undefined || files.some(({ ino }) => ino === last.ino)
+      // It has a name and was not seen: it was moved while the others were looked at.
+      if (!seen && look < LOOKS && (await last.state()).named) continue
+      const known = files.findIndex(({ ino }) => this.#places.some((place) => place.ino === ino))
+      const next = files.slice(0, known < 0 ? files.length : known).at(-1)
+      if (next === undefined) return false
+      if (!seen) this.#gap = true
+      return this.#enter(next)
+    }
+  }
+
+  /** True also when the file was moved meanwhile: then it is looked for again. */
+  async #enter(file: LogFile): Promise<boolean> {
+    const place = await LogPlace.open(this.#path, file)
+    if (place !== undefined) this.#places.push(place)
+    return true
+  }
+}

@@ -1,0 +1,63 @@
+import { rootLayout } from '@iapeer/core/paths'
+import type { RecordedEvent } from './event.ts'
+import { glanceAtLine, parseEventLine } from './event-line.ts'
+import { type EventFilter, passes } from './filter.ts'
+import { LogReader } from './log-reader.ts'
+
+export interface ReadEventsFilter extends EventFilter {
+  /** Only the newest so many. @default all */
+  readonly limit?: number | undefined
+}
+
+export interface EventsRead {
+  /** In the order of the log: the oldest first. */
+  readonly events: readonly RecordedEvent[]
+  /** Lines that were torn, too long, or no events. */
+  readonly skipped: number
+  /** Where this has read to; `followEvents` goes on there. */
+  readonly cursor: string
+}
+
+/** The newest `limit` of what is pushed. */
+function newest<T>(limit: number): { readonly push: (value: T) => void; readonly all: () => T[] } {
+  let kept: T[] = []
+  const trim = (): void => {
+    if (kept.length > limit) kept = kept.slice(kept.length - limit)
+  }
+  const push = (value: T): void => {
+    kept.push(value)
+    if (kept.length > limit * 2) trim()
+  }
+  return {
+    push,
+    all: () => {
+      trim()
+      return kept
+    },
+  }
+}
+
+/** The events of a root, over all rotated files; none where there is no log. @throws the Node system error (`EACCES`, ...) */
+export async function readEvents(root: string, filter: ReadEventsFilter = {}): Promise<EventsRead> {
+  const reader = await LogReader.open(rootLayout(root).records.lifecycleLog)
+  const found = newest<string>(filter.limit ?? Number.POSITIVE_INFINITY)
+  try {
+    for (let batches = await reader.pull(); batches.length > 0; batches = await reader.pull()) {
+      for (const { place, lines } of batches) {
+        for (const { text, end } of lines) {
+          place.offset = end
+          const seen = glanceAtLine(text)
+          if (seen === undefined) reader.skipped++
+          else if (passes(filter, seen)) found.push(text)
+        }
+      }
+    }
+    await reader.countTorn()
+    const { cursor } = reader
+    await reader.close()
+    const events = found.all().flatMap((text) => parseEventLine(text) ?? [])
+    return { events, skipped: reader.skipped, cursor }
+  } finally {
+    await reader.close()
+  }
+}
