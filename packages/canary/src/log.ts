@@ -3,19 +3,6 @@ import { formatLogfmt, type LogfmtInput } from '@iapeer/core/logfmt'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { appendLog, LOG_KEEP, LOG_MAX_BYTES, type LogLimits, rotateLog } from '@iapeer/core/storage'
 
-const NOT_WRITABLE = new Set([
-  'ENOENT',
-  'ENOTDIR',
-  'ENOSPC',
-  'EDQUOT',
-  'EROFS',
-  'EACCES',
-  'EPERM',
-  'EIO',
-  'ELOOP',
-  'EISDIR',
-])
-
 /** A whole number above 0 from the environment; anything else counts as unset. */
 function limitOf(name: string, otherwise: number): number {
   const text = process.env[`IAPEER_LIFECYCLE_LOG_${name}`] ?? ''
@@ -32,7 +19,8 @@ async function unlessUnwritable(write: () => Promise<unknown>): Promise<void> {
   try {
     await write()
   } catch (error) {
-    if (!NOT_WRITABLE.has(errnoOf(error) ?? '')) throw error
+    // Full, read-only, not ours, a folder in its place: whatever the system says, there is nothing to be done about it.
+    if (errnoOf(error) === undefined) throw error
   }
 }
 
