@@ -1,3 +1,4 @@
+export { type PaneReading, type ReadPaneOptions, readPane } from './adopt/read-pane.ts'
 export {
   forgetWatch,
   type KeptWatch,
