@@ -1,7 +1,7 @@
 import { readFile, readlink } from 'node:fs/promises'
 import { errnoOf } from '../errors.ts'
 import { hasProcfs } from './process-identity.ts'
-import { psArguments } from './ps.ts'
+import { ps } from './ps.ts'
 
 /** What a process was started with, or has since said instead (its title). */
 export interface CommandLine {
@@ -36,7 +36,7 @@ export function parsePsArguments(text: string): CommandLine | undefined {
  * @throws IapeerError `ps-failed`
  */
 export async function readCommandLine(pid: number): Promise<CommandLine | undefined> {
-  if (!hasProcfs()) return parsePsArguments(await psArguments(pid))
+  if (!hasProcfs()) return parsePsArguments(await ps('-ww', '-o', 'args=', '-p', String(pid)))
   const bytes = await readFile(`/proc/${pid}/cmdline`).catch(unlessReadable)
   return bytes === undefined ? undefined : parseProcCmdline(bytes)
 }

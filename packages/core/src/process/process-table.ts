@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
 import { hasProcfs } from './process-identity.ts'
-import { psTable } from './ps.ts'
+import { ps } from './ps.ts'
 
 /** A living process, and its place in its terminal. */
 export interface ProcessRow {
@@ -44,7 +44,7 @@ export function parsePsTable(text: string): ProcessRow[] {
 
 /** Every process that can be seen: no process is started on Linux, one `ps` elsewhere. @throws IapeerError `ps-failed` */
 export async function readProcessTable(): Promise<ProcessRow[]> {
-  if (!hasProcfs()) return parsePsTable(await psTable())
+  if (!hasProcfs()) return parsePsTable(await ps('-A', '-o', 'pid=,ppid=,pgid=,tpgid=,stat='))
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => procRow(pid) ?? [])

@@ -6,7 +6,7 @@ const TIME_LIMIT_MS = 5_000
  * Runs the one `ps` that systems without /proc need. Exit code 1 means that no such process exists.
  * @throws IapeerError `ps-failed`
  */
-async function ps(args: readonly string[]): Promise<string> {
+export async function ps(...args: readonly string[]): Promise<string> {
   // Loaded here: on Linux nothing is ever started, and importing it costs every program that looks at a process.
   const { execFile } = await import('node:child_process')
   const env = { PATH: '/bin:/usr/bin', LC_ALL: 'C', TZ: 'UTC' }
@@ -14,24 +14,9 @@ async function ps(args: readonly string[]): Promise<string> {
     execFile('ps', args, { env, timeout: TIME_LIMIT_MS, maxBuffer: 1 << 24 }, (error, stdout) => {
       if (error === null || error.code === 1) resolve(stdout)
       else {
-        const hint = 'What is known of processes comes from ps; see that it runs.'
+        const hint = 'See that ps runs.'
         reject(new IapeerError('ps did not answer', { code: 'ps-failed', hint, cause: error }))
       }
     })
   })
-}
-
-/** @throws IapeerError `ps-failed` */
-export function psStartTimes(pids: readonly number[]): Promise<string> {
-  return ps(['-o', 'pid=,ppid=,stat=,lstart=', '-p', pids.join(',')])
-}
-
-/** Every process and its place in its terminal. @throws IapeerError `ps-failed` */
-export function psTable(): Promise<string> {
-  return ps(['-A', '-o', 'pid=,ppid=,pgid=,tpgid=,stat='])
-}
-
-/** The arguments of a process as one text, not cut. @throws IapeerError `ps-failed` */
-export function psArguments(pid: number): Promise<string> {
-  return ps(['-ww', '-o', 'args=', '-p', String(pid)])
 }
