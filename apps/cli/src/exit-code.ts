@@ -23,7 +23,13 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'invalid-fields',
   'socket-path-too-long',
   'runtime-undeclared',
+  'invalid-pane',
+  'no-such-socket',
+  'no-such-pane',
+  'ambiguous-pane',
 ])
+
+const NOT_RUNNING_CODES: ReadonlySet<string> = new Set(['not-running', 'no-server', 'pane-dead'])
 
 /** The command line was off: exit code 2. */
 export function usageError(message: string, hint: string): IapeerError {
@@ -34,7 +40,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (!isIapeerError(error)) return EXIT.failed
   if (error.code === 'no-such-death' || error.code === 'no-such-peer') return EXIT.noSuchPeer
-  if (error.code === 'not-running') return EXIT.notRunning
+  if (NOT_RUNNING_CODES.has(error.code)) return EXIT.notRunning
   return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed
 }
 

@@ -15,6 +15,10 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
+/** A command as words; one that a shell would not take as it stands is quoted. */
+export const commandText = (words: readonly string[]): string =>
+  words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' ')
+
 /** One JSON object a line, the schema version first. */
 export function printJson(value: object): void {
   print(JSON.stringify({ schemaVersion: 1, ...value }))

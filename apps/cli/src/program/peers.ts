@@ -14,6 +14,10 @@ export function addPeerCommands(program: Command): void {
     .argument('[command...]', 'after --: the program of a peer of the runtime command, and its arguments')
     .option('--home <folder>', 'the folder that holds its .iapeer/ (default: peers/<name> under the root)')
     .option('--cwd <folder>', 'where it runs; several peers may share one (default: its home)')
+    .option(
+      '--from-pane <socket:pane>',
+      'run what that pane of your tmux runs, there: default:%3, PATH:SESSION:WINDOW.PANE',
+    )
     .option('--json', 'one JSON object')
     .description('make a peer')
     .action(async (name, command, options) =>

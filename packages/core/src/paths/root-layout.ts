@@ -15,6 +15,8 @@ export interface RootLayout {
   /** Sockets; `IAPEER_SOCK_DIR` overrides it. */
   readonly socketDir: string
   readonly lifecycleStateDir: string
+  /** System prompts as peers were given them, `<personality>.md`. */
+  readonly promptsDir: string
   readonly records: RecordLayout
   readonly deliveryLog: string
   /** Pane logs, `<identity>.log`. */
@@ -64,6 +66,7 @@ export function rootLayout(root: string, env: NodeJS.ProcessEnv = process.env): 
     peersDir: at('peers'),
     homesDir: at('state', 'homes'),
     lifecycleStateDir: at('state', 'lifecycle'),
+    promptsDir: at('state', 'prompts'),
     paneLogDir: at('logs', 'lifecycle'),
     hooksDir: at('hooks'),
     runtimesDir: at('runtimes'),

@@ -1,5 +1,12 @@
 export { readBoot } from './boot.ts'
 export {
+  type CommandLine,
+  parseProcCmdline,
+  parsePsArguments,
+  readCommandLine,
+  readWorkingFolder,
+} from './command-line.ts'
+export {
   formatProcessId,
   hasProcfs,
   identifyProcess,
@@ -10,4 +17,5 @@ export {
   parseProcessId,
   readProcesses,
 } from './process-identity.ts'
+export { type ProcessRow, parsePsTable, readProcessTable } from './process-table.ts'
 export { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'

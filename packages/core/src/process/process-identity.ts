@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
-import { psStartTimes } from './ps.ts'
+import { ps } from './ps.ts'
 import { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'
 
 /** A process is its pid and its start time; a pid alone is reused. Written `<pid>:<token>`. */
@@ -45,7 +45,7 @@ function readProcStat(pid: number): ProcessFacts {
 export async function readProcesses(pids: readonly number[]): Promise<Map<number, ProcessFacts>> {
   if (pids.length === 0) return new Map()
   if (hasProcfs()) return new Map(pids.map((pid) => [pid, readProcStat(pid)]))
-  const found = parsePsLines(await psStartTimes(pids))
+  const found = parsePsLines(await ps('-o', 'pid=,ppid=,stat=,lstart=', '-p', pids.join(',')))
   return new Map(pids.map((pid) => [pid, found.get(pid) ?? { kind: 'gone' }]))
 }
 

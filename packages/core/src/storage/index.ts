@@ -1,5 +1,6 @@
 export { appendLog } from './append-log.ts'
 export { type WriteOptions, writeFileAtomic, writeFileNew } from './atomic-write.ts'
+export { containedPath } from './contained-path.ts'
 export { type DisallowedTools, type LaunchEnv, parseLaunchEnv } from './launch-env.ts'
 export { acquireLock, type LockOptions, withLock } from './lock.ts'
 export { makePrivateFolder } from './private-folder.ts'

@@ -7,8 +7,9 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { readProfile } from '@iapeer/core/profile'
 import { createPeer, type NewPeer, type PeerEntry, upsertPeer } from '@iapeer/core/registry'
 import { usageError } from '../../exit-code.ts'
-import { paint, print, printJson } from '../../output.ts'
+import { paint, plain, print, printJson, table } from '../../output.ts'
 import { peerFields } from '../../peers.ts'
+import type { TakenFromPane } from './from-pane.ts'
 
 interface SaidOfIt {
   readonly runtime?: string
@@ -20,6 +21,7 @@ interface SaidOfIt {
 interface CreateOptions extends SaidOfIt {
   readonly home?: string
   readonly cwd?: string
+  readonly fromPane?: string
 }
 
 interface InitOptions extends SaidOfIt {
@@ -67,23 +69,23 @@ function runtimeFields(
   return { defaultRuntime, command }
 }
 
-function saidOfIt(options: SaidOfIt, command: readonly string[]): Omit<NewPeer, 'personality'> {
+function saidOfIt(options: SaidOfIt): Pick<NewPeer, 'description' | 'intelligence'> {
   const { description } = options
   return {
-    ...runtimeFields(options.runtime, command),
     ...natureOf(options.intelligence),
     ...(description === undefined ? {} : { description }),
   }
 }
 
-function tell(entry: PeerEntry, what: string, options: SaidOfIt): void {
+function tell(entry: PeerEntry, what: string, options: SaidOfIt, taken?: TakenFromPane): void {
   if (options.json === true) {
-    printJson(peerFields(entry))
+    printJson({ ...peerFields(entry), ...taken?.json })
     return
   }
   print(`${paint('green', '●')} ${paint('bold', entry.personality)} ${what}`)
-  print(`  home  ${entry.home}`)
-  if (entry.cwd !== entry.home) print(`  cwd   ${entry.cwd}`)
+  const rows = [['home', entry.home], ...(entry.cwd === entry.home ? [] : [['cwd', entry.cwd]])]
+  print(table([...rows, ...(taken?.rows ?? [])].map(([key, value]) => [`  ${key}`, plain(value ?? '')])))
+  for (const hint of taken?.hints ?? []) print(`  ${plain(hint)}`)
 }
 
 export async function create(
@@ -93,13 +95,23 @@ export async function create(
 ): Promise<void> {
   const personality = toPersonality(name)
   if (options.home === '') throw usageError('--home is empty', 'Name a folder, or leave it out.')
-  const entry = await createPeer(iapeerRoot(), {
+  const said = {
     personality,
-    ...saidOfIt(options, command),
+    ...saidOfIt(options),
     ...(options.home === undefined ? {} : { home: resolve(options.home) }),
-    ...(options.cwd === undefined ? {} : { cwd: await existingFolder('--cwd', options.cwd) }),
-  })
-  tell(entry, `is a peer (${entry.defaultRuntime})`, options)
+  }
+  const cwd = options.cwd === undefined ? {} : { cwd: await existingFolder('--cwd', options.cwd) }
+  const { fromPane, runtime } = options
+  if (fromPane === undefined) {
+    const entry = await createPeer(iapeerRoot(), { ...said, ...runtimeFields(runtime, command), ...cwd })
+    tell(entry, `is a peer (${entry.defaultRuntime})`, options)
+    return
+  }
+  const { readFromPane, takenFromPane } = await import('./from-pane.ts')
+  const wanted = { fromPane, ...cwd, ...(runtime === undefined ? {} : { runtime }) }
+  const { reading, fields } = await readFromPane(wanted, command)
+  const entry = await createPeer(iapeerRoot(), { ...said, ...fields })
+  tell(entry, `is a peer (${entry.defaultRuntime})`, options, takenFromPane(reading, fields))
 }
 
 /** A folder that has a profile keeps what it says; what is given besides is for a new one. */
@@ -110,7 +122,12 @@ export async function init(folder: string | undefined, options: InitOptions): Pr
   if (profile === undefined) {
     const personality =
       options.name === undefined ? personalityFromName(basename(home)) : toPersonality(options.name)
-    const entry = await createPeer(root, { personality, home, ...saidOfIt(options, []) })
+    const entry = await createPeer(root, {
+      personality,
+      home,
+      ...runtimeFields(options.runtime, []),
+      ...saidOfIt(options),
+    })
     tell(entry, `is a peer (${entry.defaultRuntime})`, options)
     return
   }

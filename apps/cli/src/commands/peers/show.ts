@@ -1,5 +1,5 @@
 import { profilePath, readProfile } from '@iapeer/core/profile'
-import { paint, plain, print, printJson, table } from '../../output.ts'
+import { commandText, paint, plain, print, printJson, table } from '../../output.ts'
 import { peerFields, peerNamed } from '../../peers.ts'
 
 /** Profile and entry as one; what the profile says is shown, since it is the truth. */
@@ -26,10 +26,7 @@ export async function show(name: string, options: { readonly json?: boolean }): 
     ['after death', afterDeath],
     ['after reboot', afterReboot],
     ['idle', idleSecs === undefined ? undefined : `${idleSecs} s`],
-    [
-      'command',
-      command?.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' '),
-    ],
+    ['command', command === undefined ? undefined : commandText(command)],
     ['interfaces', interfaces.length === 0 ? undefined : interfaces.join(', ')],
     ['first prompt', initialPrompt],
     ['profile', profile === undefined ? 'missing: iapeer verify' : profilePath(entry.home)],

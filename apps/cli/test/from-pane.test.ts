@@ -1,0 +1,134 @@
+import { realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { readCommandLine } from '@iapeer/core/process'
+import { readProfile } from '@iapeer/core/profile'
+import { until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { homes } from './support.ts'
+
+const newHome = homes()
+
+/** A person's server with a window that runs `args`, and its pane. */
+async function paneOf(home: ReturnType<typeof newHome>, ...args: string[]) {
+  const server = await home.server()
+  const made = ['new-window', '-d', '-P', '-F', '#{pane_id} #{pane_pid}', '-c', home.path, '-n', 'work']
+  const [id = '', pid] = (await server.tmux(...made, ...args)).stdout.trim().split(' ')
+  const program = await until('its program', async () => {
+    const argv = (await readCommandLine(Number(pid)))?.argv
+    return argv?.[0] !== 'tmux' && argv
+  })
+  return { server, id, pid: Number(pid), program, name: `${server.socketPath}:${id}` }
+}
+
+describe('iapeer create --from-pane', () => {
+  it('makes a peer that starts as the pane did, and leaves the pane as it is', async () => {
+    const home = newHome()
+    const command = ['sh', '-c', 'read line', 'x', 'a b', 'it\'s "so"']
+    const { server, id, pid, program, name } = await paneOf(home, ...command)
+    const look = async () => [
+      (await server.tmux('display-message', '-p', '-t', id, '#{pane_pid} #{pane_dead} #{pane_width}')).stdout,
+      (await server.tmux('capture-pane', '-p', '-t', id)).stdout,
+      (await server.tmux('list-clients')).stdout,
+    ]
+    const before = await look()
+    const made = await home.iapeer('create', 'bob', '--from-pane', name, '--description', 'Waits.')
+    expect(made).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(made.stdout).toMatch(/^● bob is a peer \(command\)\n {2}home +\S+\/peers\/bob\n {2}cwd +/)
+    expect(made.stdout).toMatch(new RegExp(`\n {2}from +${id}, process ${pid}\n`))
+    expect(made.stdout).toContain('The pane goes on until you end it')
+    expect(made.stdout).not.toContain('kill-server')
+    expect(await look()).toEqual(before)
+    await home.iapeer('start', 'bob')
+    const listed = JSON.parse((await home.iapeer('list', '--json')).stdout)
+    expect(listed).toMatchObject({ cwd: realpathSync(home.path), description: 'Waits.', state: 'alive' })
+    expect((await readCommandLine(listed.leaderPid))?.argv).toEqual(program)
+    expect(await look()).toEqual(before)
+    expect((await home.iapeer('stop', 'bob')).exitCode).toBe(0)
+    expect(server.alive()).toBe(true)
+  })
+
+  it('says in JSON what it took, and that a server is shared', async () => {
+    const home = newHome()
+    const { server, id, pid } = await paneOf(home, 'sleep', '1001')
+    await server.tmux('new-session', '-d', '-s', 'two', 'sleep 1000')
+    const { stdout } = await home.iapeer(
+      ...['create', 'bob', '--from-pane', `${server.socketPath}:main:work.0`, '--json'],
+    )
+    const fromPane = {
+      socketPath: server.socketPath,
+      paneId: id,
+      sessions: 2,
+      pid,
+      source: 'program',
+      found: true,
+    }
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ schemaVersion: 1, identity: 'command-bob', command: ['sleep', '1001'] },
+      fromPane: { ...fromPane, running: ['sleep', '1001'] },
+      hints: expect.arrayContaining([
+        'Its tmux server has 2 sessions: a kill-server there ends all 2 of them; iapeer gives each peer its own server.',
+      ]),
+    })
+  })
+
+  it('takes a shell for what it is, and says so', async () => {
+    const home = newHome()
+    const { name } = await paneOf(home, 'env', 'HISTFILE=', 'ENV=', 'bash', '--norc', '--noprofile', '-i')
+    const made = await until('the shell', async () => {
+      const done = await home.iapeer('create', 'bob', '--from-pane', name)
+      if (done.stdout.includes('--norc')) return done
+      await home.iapeer('remove', 'bob')
+      return false
+    })
+    expect(made.stdout).toContain('Only a shell runs there, so the peer is that shell.')
+  })
+
+  it('takes another folder, home or runtime that is asked for', async () => {
+    const home = newHome()
+    const { name } = await paneOf(home, 'sleep', '1002')
+    const own = join(home.path, 'own')
+    const args = ['--from-pane', name, '--cwd', '/', '--home', own, '--runtime', 'command']
+    expect((await home.iapeer('create', 'bob', ...args)).exitCode).toBe(0)
+    expect(await readProfile(own)).toMatchObject({ cwd: '/', command: ['sleep', '1002'] })
+    const claude = await home.iapeer('create', 'ann', '--from-pane', name, '--runtime', 'claude')
+    expect(claude).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('runs sleep 1002') })
+  })
+
+  it.each([
+    [['--from-pane', ''], 2, /not a socket and a pane/],
+    [['--from-pane', '%1'], 2, /Give SOCKET:%3 or SOCKET:SESSION:WINDOW.PANE/],
+    [['--from-pane', '/nowhere:%1'], 2, /there is no tmux socket \/nowhere\n {2}In that tmux/],
+    [['--from-pane', '/nowhere:%1', '--', 'ls'], 2, /"ls" was given besides/],
+  ])('%j ends with %i and makes nothing', async (args, exitCode, says) => {
+    const home = newHome()
+    expect(await home.iapeer('create', 'bob', ...args)).toMatchObject({
+      exitCode,
+      stdout: '',
+      stderr: expect.stringMatching(says),
+    })
+    expect((await home.iapeer('list', '--json')).stdout).toBe('')
+  })
+
+  it('of a pane that is not there, is dead, or whose server has ended says which', async () => {
+    const home = newHome()
+    const { server, id, name } = await paneOf(home, 'sleep', '1003')
+    const create = (pane: string) => home.iapeer('create', 'bob', '--from-pane', pane)
+    expect(await create(`${server.socketPath}:%99`)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/has no pane %99\n {2}See which there are/),
+    })
+    await server.tmux('set-option', '-g', 'remain-on-exit', 'on')
+    await server.tmux('respawn-pane', '-k', '-t', id, 'true')
+    const dead = async () => (await server.tmux('display-message', '-p', '-t', id, '#{pane_dead}')).stdout
+    await until('its end', async () => (await dead()) === '1\n')
+    expect(await create(name)).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringContaining('nothing runs in pane'),
+    })
+    await server.end()
+    expect(await create(name)).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringContaining('no tmux server answers'),
+    })
+  })
+})

@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, realpathSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { until } from '@iapeer/dev/testing'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  parseProcCmdline,
+  parsePsArguments,
+  parsePsTable,
+  readCommandLine,
+  readProcessTable,
+  readWorkingFolder,
+} from '../src/process/index.ts'
+import { folders } from './support.ts'
+
+const { folder } = folders()
+
+async function started(args: readonly string[], cwd: string): Promise<number> {
+  const child = spawn('sh', ['-c', 'read line', ...args], { cwd, stdio: ['pipe', 'ignore', 'inherit'] })
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  onTestFinished(async () => {
+    child.stdin.end()
+    await ended
+  })
+  const pid = await until('its pid', () => child.pid)
+  await until('its program', async () => (await readCommandLine(pid))?.argv.includes('read line'))
+  return pid
+}
+
+describe('the command line of a process', () => {
+  it.runIf(process.platform === 'linux')(
+    'is told to the byte: blanks, newlines, empty arguments',
+    async () => {
+      const args = ['a b', '', 'two\nlines', '"q"\'q\'', 'ünï', '']
+      const pid = await started(args, folder())
+      expect(await readCommandLine(pid)).toEqual({ argv: ['sh', '-c', 'read line', ...args], exact: true })
+    },
+  )
+
+  it('of a process that is gone is none', async () => {
+    expect(await readCommandLine(2 ** 22 + 1)).toBeUndefined()
+    expect(await readWorkingFolder(2 ** 22 + 1)).toBeUndefined()
+  })
+
+  it.each([
+    ['sleep\x001000\0', { argv: ['sleep', '1000'], exact: true }],
+    ['a\0\0\0', { argv: ['a', '', ''], exact: true }],
+    ['title', { argv: ['title'], exact: true }],
+    ['', undefined],
+  ])('%j in /proc', (text, expected) => {
+    expect(parseProcCmdline(Buffer.from(text))).toEqual(expected)
+  })
+
+  it('that is no UTF-8 is not exact', () => {
+    expect(parseProcCmdline(Buffer.from([0x61, 0, 0xff, 0]))?.exact).toBe(false)
+  })
+
+  it.each([
+    ['vim\n', { argv: ['vim'], exact: true }],
+    ['vim my file\n', { argv: ['vim', 'my', 'file'], exact: false }],
+    ['\n', undefined],
+    ['', undefined],
+  ])('%j from ps', (text, expected) => {
+    expect(parsePsArguments(text)).toEqual(expected)
+  })
+})
+
+describe('the folder of a process', () => {
+  it.runIf(process.platform === 'linux')('is told, and that it is gone', async () => {
+    const path = mkdtempSync(join(realpathSync(folder()), 'w'))
+    const pid = await started([], path)
+    expect(await readWorkingFolder(pid)).toBe(path)
+    rmdirSync(path)
+    expect(await readWorkingFolder(pid)).toBe(`${path} (deleted)`)
+  })
+})
+
+describe('the process table', () => {
+  it('has this process, by its parent', async () => {
+    expect(await readProcessTable()).toContainEqual(
+      expect.objectContaining({ pid: process.pid, ppid: process.ppid }),
+    )
+  })
+
+  it('is read from ps where there is no /proc; a zombie is no process', () => {
+    const text =
+      '    1     0     1     0 Ss\n  812     1   812   900 Ss\n  900   812   900   900 S+\n  901   900   900   900 Z+\nx\n'
+    expect(parsePsTable(text)).toEqual([
+      { pid: 1, ppid: 0, group: 1, foreground: 0 },
+      { pid: 812, ppid: 1, group: 812, foreground: 900 },
+      { pid: 900, ppid: 812, group: 900, foreground: 900 },
+    ])
+  })
+})

@@ -1,0 +1,63 @@
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
+
+/** How a person names a pane: by its id, or by its place as tmux shows it. */
+export type PaneName =
+  | { readonly kind: 'id'; readonly id: string }
+  | { readonly kind: 'place'; readonly session: string; readonly window: string; readonly index: number }
+
+export interface PaneTarget {
+  readonly socketPath: string
+  readonly pane: PaneName
+}
+
+const FORM = 'Give SOCKET:%3 or SOCKET:SESSION:WINDOW.PANE; the socket is a path, or a name as for tmux -L.'
+
+/** A word with a slash is a path; any other is a name in tmux's own folder (tmux(1), -L). */
+function socketPathOf(socket: string, env: NodeJS.ProcessEnv): string {
+  if (socket.includes('/')) return resolve(socket)
+  return join(env['TMUX_TMPDIR'] || '/tmp', `tmux-${process.getuid?.() ?? 0}`, socket)
+}
+
+async function isSocket(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isSocket()
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return false
+  }
+}
+
+function paneName(text: string): PaneName {
+  if (/^%\d+$/.test(text)) return { kind: 'id', id: text }
+  const [, session, window, index] = /^([^:]+):(.+)\.(\d+)$/s.exec(text) ?? []
+  if (session !== undefined && window !== undefined && index !== undefined)
+    return { kind: 'place', session, window, index: Number(index) }
+  throw new IapeerError(`not a pane: ${JSON.stringify(text)}`, { code: 'invalid-pane', hint: FORM })
+}
+
+/**
+ * Reads `<socket>:<pane>`. Both can hold colons: of all ways to split it the first counts whose socket is there.
+ * @throws IapeerError `invalid-pane`, `no-such-socket`
+ */
+export async function parsePaneTarget(text: string, env: NodeJS.ProcessEnv): Promise<PaneTarget> {
+  const colons = [...text.matchAll(/:/g)].map((match) => match.index)
+  const splits = colons
+    .map((at) => ({ socket: text.slice(0, at), pane: text.slice(at + 1) }))
+    .filter(({ socket, pane }) => socket !== '' && pane !== '')
+  const [first] = splits
+  if (first === undefined)
+    throw new IapeerError(`not a socket and a pane: ${JSON.stringify(text)}`, {
+      code: 'invalid-pane',
+      hint: FORM,
+    })
+  for (const { socket, pane } of splits) {
+    const socketPath = socketPathOf(socket, env)
+    if (await isSocket(socketPath)) return { socketPath, pane: paneName(pane) }
+  }
+  throw new IapeerError(`there is no tmux socket ${socketPathOf(first.socket, env)}`, {
+    code: 'no-such-socket',
+    hint: "In that tmux, this names it: tmux display-message -p '#{socket_path}:#{pane_id}'",
+  })
+}

@@ -1,0 +1,32 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { rootLayout } from '@iapeer/core/paths'
+import type { PeerProfile } from '@iapeer/core/profile'
+import type { PeerEntry } from '@iapeer/core/registry'
+import { replaceFile, scaffoldRoot } from '@iapeer/core/storage'
+import { composeSystemPrompt } from './compose.ts'
+import { readPromptLayers } from './read-layers.ts'
+
+/**
+ * Writes the system prompt of a peer, 0600, as a whole, to `<root>/state/prompts/<personality>.md`; that of a peer which
+ * starts bare is removed. On any error an older one stays.
+ * @returns its path; undefined for a peer without an `IAPEER.md` of its own
+ * @throws those of {@link readPromptLayers} and `scaffoldRoot`; the Node system error
+ */
+export async function writeSystemPrompt(
+  root: string,
+  entry: PeerEntry,
+  profile: PeerProfile,
+  now = new Date(),
+): Promise<string | undefined> {
+  const layout = rootLayout(root)
+  const path = join(layout.promptsDir, `${entry.personality}.md`)
+  const layers = await readPromptLayers({ root, entry, profile, now })
+  if (layers === undefined) {
+    await rm(path, { force: true })
+    return undefined
+  }
+  await scaffoldRoot(layout)
+  await replaceFile(path, composeSystemPrompt(layers))
+  return path
+}
