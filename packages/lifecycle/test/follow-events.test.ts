@@ -292,7 +292,7 @@ describe('8 writers of 500 lines each, rotated about every 40 lines', () => {
     while (items.length < 4_000) {
       const cursor = items.at(-1)?.cursor
       const signal = AbortSignal.timeout(30_000)
-      let left = 170
+      let left = 40
       for await (const item of followEvents(root, { cursor, signal })) {
         items.push(item)
         if (--left === 0 || items.length === 4_000) break

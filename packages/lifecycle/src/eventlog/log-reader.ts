@@ -7,6 +7,16 @@ const SETTLE_MS = 2_000
 const MOST_SETTLING = 32
 const LOOKS = 3
 
+/** A file of the log by its inode, under whatever name a rotation gives it meanwhile. */
+async function openInode(path: string, wanted: bigint): Promise<LogPlace | undefined> {
+  for (;;) {
+    const file = (await listLogFiles(path)).find(({ ino }) => ino === wanted)
+    if (file === undefined) return undefined
+    const place = await LogPlace.open(path, file)
+    if (place !== undefined) return place
+  }
+}
+
 /**
  * Reads a log from its oldest file on, across rotation, on demand. A writer may have opened a file before its rotation and
  * write after it, so the files that were just read to their end are looked at again before anything newer is handed out:
@@ -28,10 +38,8 @@ export class LogReader {
   static async open(path: string, cursor = ''): Promise<LogReader> {
     const wanted = parseCursor(cursor)
     const reader = new LogReader(path)
-    const files = wanted.length === 0 ? [] : await listLogFiles(path)
     for (const place of wanted) {
-      const file = files.find(({ ino }) => ino === place.ino)
-      const opened = file === undefined ? undefined : await LogPlace.open(path, file)
+      const opened = await openInode(path, place.ino)
       if (opened === undefined) continue
       if (await opened.seek(place)) reader.#places.push(opened)
       else await opened.close()
