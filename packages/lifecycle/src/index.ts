@@ -7,7 +7,8 @@ export {
   rearmKept,
 } from './kept-watches.ts'
 export { lastLines } from './launch/first-moments.ts'
-export { type Launched, type LaunchOptions, launchPeer } from './launch/launch.ts'
+export { type Launched, launchPeer } from './launch/launch.ts'
+export type { LaunchOptions } from './launch/options.ts'
 export { type RunOptions, type RunResult, runPeer } from './run.ts'
 export { healSessions } from './sessions/heal.ts'
 export { listSessions, type PeerSession, readSession } from './sessions/session-file.ts'

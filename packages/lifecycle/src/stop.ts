@@ -17,6 +17,9 @@ export interface StopOptions {
   readonly force?: boolean
 }
 
+/** As long as a launch with its boot may take. */
+const LAUNCH_MS = 90_000
+
 /** `stopped`: it was not running. */
 export type StopResult = TeardownResult | { readonly state: 'stopped' }
 
@@ -28,7 +31,7 @@ export type StopResult = TeardownResult | { readonly state: 'stopped' }
 export async function stopPeer(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   const layout = rootLayout(root)
   await scaffoldRoot(layout)
-  const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: 30_000 })
+  const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: LAUNCH_MS })
   try {
     await setStopFlag(root, identity)
     const { session: living } = await statusOf(root, identity)

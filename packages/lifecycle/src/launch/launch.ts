@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
-import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
-import { type RootLayout, rootLayout, rootRecordPlace } from '@iapeer/core/paths'
-import { readProfile } from '@iapeer/core/profile'
+import { formatIdentity, type Identity } from '@iapeer/core/identity'
+import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
 import {
@@ -15,53 +15,38 @@ import {
   TmuxServer,
 } from '@iapeer/tmux'
 import { adapterOf } from '../runtimes/index.ts'
-import { clearTheWay, endUnfinished } from '../sessions/leftovers.ts'
+import type { RuntimeAdapter } from '../runtimes/runtime.ts'
+import { clearTheWay, endHalfBooted, endUnfinished } from '../sessions/leftovers.ts'
 import { GEN_OF_NOBODY, type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { clearStopFlag } from '../sessions/stop-flag.ts'
-import { checkProgram } from './find-program.ts'
+import { bootRuntime } from './boot.ts'
 import { watchFirstMoments } from './first-moments.ts'
-import { environmentOf, readLaunchEnv } from './launch-env.ts'
-
-export interface LaunchOptions {
-  /** @default the peer's default runtime */
-  readonly runtime?: Runtime
-  /** For the whole launch, in milliseconds. @default 20000 */
-  readonly timeoutMs?: number
-  /** The environment that the peer's is made from. @default that of this process */
-  readonly env?: NodeJS.ProcessEnv
-}
+import type { LaunchOptions } from './options.ts'
+import { type LaunchPlan, paneLogOf, planLaunch } from './plan.ts'
 
 /** `already`: it was running, or another call has just launched it. */
 export interface Launched {
   readonly state: 'launched' | 'already'
   readonly session: PeerSession
+  /** The id of the session that it goes on with. */
+  readonly resumed?: string
   /** What tmux said of the person's own `tmux.conf`. */
   readonly warnings: readonly string[]
 }
 
 const TIMEOUT_MS = 20_000
 
-async function checkCwd(cwd: string): Promise<void> {
-  try {
-    if ((await stat(cwd)).isDirectory()) return
-  } catch (error) {
-    const code = errnoOf(error)
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
-  }
-  throw new IapeerError(`the folder that it runs in is gone: ${cwd}`, {
-    code: 'cwd-missing',
-    hint: 'Make it again, or change "cwd" in its peer-profile.json.',
-  })
-}
-
 interface Launch {
   readonly root: string
-  readonly layout: RootLayout
+  readonly paneLog: string
+  readonly adapter: RuntimeAdapter
+  readonly profile: PeerProfile
   readonly entry: PeerEntry
   readonly identity: Identity
   readonly socketPath: string
   readonly deadline: number
+  readonly bootTimeoutMs: number
 }
 
 /** Which step it was. */
@@ -78,12 +63,10 @@ function failed(launch: Launch, step: string, error: unknown): never {
 
 async function start(
   launch: Launch,
-  argv: readonly string[],
-  env: NodeJS.ProcessEnv,
+  { argv, env }: LaunchPlan,
 ): Promise<Pick<Launched, 'session' | 'warnings'>> {
-  const { identity, socketPath, root, layout, entry } = launch
+  const { identity, socketPath, root, paneLog, entry } = launch
   const place = rootRecordPlace(root)
-  const paneLog = join(layout.paneLogDir, `${identity}.log`)
   const timeoutMs = (): number => Math.max(1, Math.round(launch.deadline - performance.now()))
   const server = await startGuardedServer({
     ...{ identity, socketPath, env, cwd: '/', timeoutMs: timeoutMs() },
@@ -91,6 +74,11 @@ async function start(
   }).catch((error: unknown) => failed(launch, 'starting its tmux server', error))
   const process = { pid: server.serverPid, token: server.serverStart }
   const handle = new TmuxServer({ socketPath, process })
+  const undo = async (): Promise<void> => {
+    const gen = server.gen ?? GEN_OF_NOBODY
+    await endUnfinished(root, { identity, socketPath, gen, server: process, why: 'it failed' })
+    await removeSession(root, identity)
+  }
   const { leader, session, warnings } = await (async () => {
     const wanted = {
       identity,
@@ -106,17 +94,31 @@ async function start(
     await writeSession(root, session)
     return { leader, session, warnings: await configure(launch, handle) }
   })().catch(async (error: unknown) => {
-    const gen = server.gen ?? GEN_OF_NOBODY
-    await endUnfinished(root, { identity, socketPath, gen, server: process, why: 'it failed' })
-    await removeSession(root, identity)
+    await undo()
     return failed(launch, 'starting its program', error)
   })
   await watchFirstMoments(identity, leader.process, paneLog)
-  return { session, warnings }
+  if (session.readyAt !== undefined) return { session, warnings }
+  await boot(launch, handle, leader).catch(async (error: unknown) => {
+    if (!isIapeerError(error) || error.code !== 'program-ended') await undo()
+    return failed(launch, 'booting', error)
+  })
+  const ready = { ...session, readyAt: new Date().toISOString() }
+  await writeSession(root, ready)
+  return { session: ready, warnings }
+}
+
+/** Its dialogs, its input row, its first message: what a person at its terminal would do. */
+async function boot(launch: Launch, handle: TmuxServer, { paneId, process }: Leader): Promise<void> {
+  const { identity, adapter, profile, paneLog, bootTimeoutMs } = launch
+  const deadline = Math.min(launch.deadline, performance.now() + bootTimeoutMs)
+  const pane = { identity, adapter, handle, paneId, leader: process, paneLog, deadline }
+  await bootRuntime(pane, profile.initialPrompt)
 }
 
 function sessionOf(launch: Launch, server: GuardedServer, leader: Leader): PeerSession {
   const { sessionId, paneId, pid } = leader
+  const startedAt = new Date().toISOString()
   return {
     identity: launch.identity,
     gen: server.gen,
@@ -126,7 +128,8 @@ function sessionOf(launch: Launch, server: GuardedServer, leader: Leader): PeerS
     leader: leader.process ?? { pid, token: '-' },
     sessionId,
     paneId,
-    startedAt: new Date().toISOString(),
+    startedAt,
+    readyAt: launch.bootTimeoutMs === 0 ? startedAt : undefined,
   }
 }
 
@@ -143,11 +146,15 @@ async function configure(launch: Launch, handle: TmuxServer): Promise<readonly s
   return handle.sourceFile(path)
 }
 
+/** The file that says who it is. */
+const systemPromptOf = async (options: LaunchOptions): Promise<string | undefined> => options.systemPromptFile
+
 /**
  * Brings a peer up: guard, tmux server, session and program. One launch for any number of callers at once; the others get
  * the live session. A failed one leaves nothing behind and says which step failed.
- * @throws IapeerError `cwd-missing`, `command-missing`, `command-not-found`, `program-ended` (its end is recorded),
- *   `runtime-unknown`, `runtime-undeclared`, `no-such-peer`, `lock-held`, those of `startGuardedServer` and `startLeader`
+ * @throws IapeerError `program-ended` (its end is recorded), `boot-not-ready`, `boot-refused`, `not-logged-in`,
+ *   `runtime-unknown`, `runtime-undeclared`, `no-such-peer`, `lock-held`, those of `planLaunch`, `startGuardedServer` and
+ *   `startLeader`
  */
 export async function launchPeer(
   root: string,
@@ -166,12 +173,15 @@ export async function launchPeer(
   const layout = rootLayout(root)
   await scaffoldRoot(layout)
   const socketPath = peerSocketPath(layout.socketDir, identity)
-  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
+  const bootTimeoutMs =
+    adapter.bootTimeoutMs === undefined ? 0 : (options.bootTimeoutMs ?? adapter.bootTimeoutMs)
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS + bootTimeoutMs
   const deadline = performance.now() + timeoutMs
   const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: timeoutMs })
   try {
     const { session } = await statusOf(root, identity)
-    if (session !== undefined) return { state: 'already', session, warnings: [] }
+    if (session?.readyAt !== undefined) return { state: 'already', session, warnings: [] }
+    if (session !== undefined) await endHalfBooted(root, session)
     const current = requirePeer(await listPeers(root), entry.personality)
     await clearTheWay(root, identity, socketPath)
     const profile = await readProfile(current.home)
@@ -180,14 +190,35 @@ export async function launchPeer(
         code: 'no-profile',
         hint: 'iapeer verify --fix',
       })
-    const launchEnv = await readLaunchEnv(current.home, runtime)
-    const argv = adapter.buildArgv({ profile, launchEnv })
-    await checkCwd(current.cwd)
-    const env = environmentOf(options.env ?? process.env, launchEnv, parts, current.home)
-    await checkProgram(argv[0] ?? '', env['PATH'] ?? '', current.cwd)
-    const launch: Launch = { root, layout, entry: current, identity, socketPath, deadline }
+    const systemPromptFile = adapter.usesDoctrine ? await systemPromptOf(options) : undefined
+    const plan = await planLaunch({
+      root,
+      adapter,
+      entry: current,
+      parts,
+      profile,
+      systemPromptFile,
+      options,
+    })
+    const paneLog = paneLogOf(root, parts)
+    const launch = {
+      root,
+      adapter,
+      profile,
+      paneLog,
+      entry: current,
+      identity,
+      socketPath,
+      deadline,
+      bootTimeoutMs,
+    }
     await clearStopFlag(root, identity)
-    return { state: 'launched', ...(await start(launch, argv, env)) }
+    const started = await start(launch, plan)
+    return {
+      state: 'launched',
+      ...started,
+      ...(plan.resumed === undefined ? {} : { resumed: plan.resumed }),
+    }
   } finally {
     lock.release()
   }
