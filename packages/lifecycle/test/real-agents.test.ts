@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { formatIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
-import { createPeer, findPeer, type PeerEntry, updatePeer } from '@iapeer/core/registry'
+import { createPeer, listPeers, type PeerEntry, requirePeer, updatePeer } from '@iapeer/core/registry'
 import { asyncCleanups, privateFolder, run, serverAt, until } from '@iapeer/dev/testing'
 import { TmuxServer } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
@@ -81,7 +81,7 @@ async function newAgent(runtime: keyof typeof SETUPS, program: string): Promise<
   const peer = { personality: toPersonality('bob'), defaultRuntime: toRuntime(runtime), command: [program] }
   await createPeer(root, peer)
   await updatePeer(root, 'bob', { cwd })
-  const entry = await findPeer(root, 'bob')
+  const entry = requirePeer(await listPeers(root), toPersonality('bob'))
   const exits = join(root, 'logs', 'iapeer', 'exits.log')
   const deaths = () => (existsSync(exits) ? readFileSync(exits, 'utf8') : '')
   return { root, home, entry, env, model, deaths }

@@ -28,27 +28,33 @@ function bootDialogKeys(screen: string): BootDialog | undefined {
   return undefined
 }
 
-/** The last `›` row and what it is continued by, if only its footer is below; what was said before has one too. */
-function inputText(screen: string): string | undefined {
+interface Input {
+  readonly text: string
+  readonly footer: readonly string[]
+}
+
+/** The last `›` row with what continues it, if only its footer is below: what was said before has a `›` too. */
+function findInput(screen: string): Input | undefined {
   if (bootDialogKeys(screen) !== undefined) return undefined
   const rows = rowsOf(screen)
   const start = rows.findLastIndex((row) => INPUT.test(row))
-  const below = rows.slice(start + 1)
-  if (start < 0 || !below.some((row) => row !== '')) return undefined
-  if (below.some((row) => row !== '' && !row.startsWith('  '))) return undefined
-  if (below.some((row) => /^\s*(?:press )?enter (?:to )?continue/.test(row))) return undefined
   const end = rows.indexOf('', start)
-  return rows
-    .slice(start, end < 0 ? rows.length : end)
-    .join('\n')
-    .slice(1)
-    .trim()
+  if (start < 0 || end < 0 || rows.slice(start + 1).some((row) => row !== '' && !row.startsWith('  ')))
+    return undefined
+  const footer = rows
+    .slice(end)
+    .map((row) => row.trim())
+    .filter((row) => row !== '')
+  if (footer.length === 0 || footer.some((row) => /^(?:press )?enter (?:to )?continue/.test(row)))
+    return undefined
+  return { text: rows.slice(start, end).join('\n').slice(1).trim(), footer }
 }
 
-/** A menu's cursor looks as its input row does. */
-const isInputReady = (screen: string): boolean => {
-  const text = inputText(screen)
-  return text !== undefined && !/^\d+\. /.test(text)
+/** A menu's cursor looks as its input row does; and it draws one with a bare hint before it asks what it has to. */
+function isInputReady(screen: string): boolean {
+  const input = findInput(screen)
+  if (input === undefined || /^\d+\. /.test(input.text)) return false
+  return input.footer.some((row) => row !== '? for shortcuts')
 }
 
 function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchRequest): readonly string[] {
@@ -77,7 +83,7 @@ export const codexRuntime: RuntimeAdapter = {
     request.bearer === undefined ? {} : { IAPEER_BEARER: request.bearer },
   bootDialogKeys,
   isInputReady,
-  inputText,
+  inputText: (screen) => findInput(screen)?.text,
   isLoggedOut: (screen) => chosenOption(rowsOf(screen))?.startsWith('Sign in with') === true,
   newestActivity: async (place) => (await newestCodexSession(ownerOf(place)))?.writtenMs,
   resolveResume: async (place) => (await newestCodexSession(ownerOf(place)))?.id,
