@@ -15,8 +15,9 @@ function inputText(screen: string): string | undefined {
   const start = rows.findLastIndex((row, at) => at < end && INPUT.test(row))
   if (start < 1 || !RULE.test(rows[start - 1] ?? '')) return undefined
   if (rows.slice(start, end).some((row) => RULE.test(row))) return undefined
-  // Nothing but its footer is below.
-  if (rows.slice(end + 1).some((row) => row !== '' && !row.startsWith('  '))) return undefined
+  // Its footer is below, and nothing else.
+  const footer = rows.slice(end + 1).filter((row) => row !== '')
+  if (footer.length === 0 || footer.some((row) => !row.startsWith('  '))) return undefined
   return rows.slice(start, end).join('\n').slice(1).trim()
 }
 

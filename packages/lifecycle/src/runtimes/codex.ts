@@ -53,8 +53,8 @@ function findInput(screen: string): Input | undefined {
 /** A menu's cursor looks as its input row does; and it draws one with a bare hint before it asks what it has to. */
 function isInputReady(screen: string): boolean {
   const input = findInput(screen)
-  if (input === undefined || /^\d+\. /.test(input.text)) return false
-  return input.footer.some((row) => row !== '? for shortcuts')
+  if (input === undefined || /^\d+(?:\.|\s|$)/.test(input.text)) return false
+  return input.footer.some((row) => !'? for shortcuts'.startsWith(row))
 }
 
 function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchRequest): readonly string[] {
