@@ -1,43 +1,18 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Identity, toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
-import { parseLogfmt } from '@iapeer/core/logfmt'
-import { createPeer, type PeerEntry, removePeer, updatePeer } from '@iapeer/core/registry'
-import { asyncCleanups, privateFolder, serverAt, startServer, until } from '@iapeer/dev/testing'
+import { type Identity, toIdentity, toRuntime } from '@iapeer/core/identity'
+import { type PeerEntry, removePeer, updatePeer } from '@iapeer/core/registry'
+import { asyncCleanups, serverAt, startServer, until } from '@iapeer/dev/testing'
 import { peerSocketPath } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import { launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
+import { newRoot as rootOf } from './support.ts'
 
 const track = asyncCleanups()
 const BOB = toIdentity('command-bob')
 
-interface Root {
-  readonly path: string
-  readonly root: string
-  readonly peer: (command: readonly string[], name?: string) => Promise<PeerEntry>
-  readonly deaths: () => Readonly<Record<string, string>>[]
-}
-
-function newRoot(): Root {
-  const folder = privateFolder()
-  const root = join(folder.path, 'root')
-  const states = join(root, 'state', 'canary')
-  track(folder.remove)
-  track(() => until('the guards to finish', () => !existsSync(states) || readdirSync(states).length === 0))
-  track(async () => {
-    for (const { socketPath, server } of await listSessions(root))
-      await serverAt(socketPath, server.pid).end()
-  })
-  const deaths = () => {
-    const path = join(root, 'logs', 'iapeer', 'exits.log')
-    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
-    return lines.filter((line) => line !== '').map((line) => parseLogfmt(line).fields)
-  }
-  const peer = (command: readonly string[], name = 'bob') =>
-    createPeer(root, { personality: toPersonality(name), defaultRuntime: toRuntime('command'), command })
-  return { path: folder.path, root, peer, deaths }
-}
+const newRoot = () => rootOf(track)
 
 const logOf = (root: string, identity: Identity = BOB): string => {
   const path = join(root, 'logs', 'lifecycle', `${identity}.log`)

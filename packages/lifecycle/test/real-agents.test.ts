@@ -1,13 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { formatIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
-import { createPeer, listPeers, type PeerEntry, requirePeer, updatePeer } from '@iapeer/core/registry'
-import { asyncCleanups, privateFolder, run, serverAt, until } from '@iapeer/dev/testing'
+import { listPeers, type PeerEntry, requirePeer, updatePeer } from '@iapeer/core/registry'
+import { asyncCleanups, run, until } from '@iapeer/dev/testing'
 import { TmuxServer } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import { launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
 import { adapterOf } from '../src/runtimes/index.ts'
 import { type ModelServer, startModelServer } from './agents/model-server.ts'
+import { newRoot } from './support.ts'
 
 const track = asyncCleanups()
 const folders = [
@@ -32,7 +33,7 @@ interface Agent {
   readonly entry: PeerEntry
   readonly env: NodeJS.ProcessEnv
   readonly model: ModelServer
-  readonly deaths: () => string
+  readonly deaths: () => readonly unknown[]
 }
 
 /** How a runtime is made to ask the model on loopback, in a home of its own. */
@@ -59,31 +60,20 @@ const SETUPS = {
 } as const satisfies Record<string, (home: string, model: ModelServer) => NodeJS.ProcessEnv>
 
 async function newAgent(runtime: keyof typeof SETUPS, program: string): Promise<Agent> {
-  const folder = privateFolder()
-  const root = join(folder.path, 'root')
-  const home = join(folder.path, 'home')
-  const cwd = join(folder.path, 'work')
-  track(folder.remove)
+  const { path, root, peer, deaths } = newRoot(track)
+  const home = join(path, 'home')
+  const cwd = join(path, 'work')
   const model = await startModelServer()
   track(model.close)
-  const states = join(root, 'state', 'canary')
-  track(() => until('the guards to finish', () => !existsSync(states) || readdirSync(states).length === 0))
-  track(async () => {
-    for (const { socketPath, server } of await listSessions(root))
-      await serverAt(socketPath, server.pid).end()
-  })
   mkdirSync(home)
   mkdirSync(cwd)
   // Codex asks for trust in a repository only.
   await run('git', ['init', '-q', cwd])
   const { ANTHROPIC_API_KEY: _key, CLAUDE_CONFIG_DIR: _claude, CODEX_HOME: _codex, ...rest } = process.env
   const env = { ...rest, HOME: home, ...SETUPS[runtime](home, model) }
-  const peer = { personality: toPersonality('bob'), defaultRuntime: toRuntime(runtime), command: [program] }
-  await createPeer(root, peer)
+  await peer([program], 'bob', runtime)
   await updatePeer(root, 'bob', { cwd })
   const entry = requirePeer(await listPeers(root), toPersonality('bob'))
-  const exits = join(root, 'logs', 'iapeer', 'exits.log')
-  const deaths = () => (existsSync(exits) ? readFileSync(exits, 'utf8') : '')
   return { root, home, entry, env, model, deaths }
 }
 
@@ -122,7 +112,7 @@ for (const runtime of ['claude', 'codex'] as const) {
       expect(await adapter.newestActivity(place)).toBeGreaterThanOrEqual(before - 1_000)
 
       expect(await stopPeer(root, identity, { by: 'a test' })).toMatchObject({ state: 'ended' })
-      expect(deaths()).toBe('')
+      expect(deaths()).toEqual([])
 
       await updatePeer(root, 'bob', { initialPrompt: 'And goodbye.' })
       const again = await launchPeer(root, entry, {
@@ -135,7 +125,7 @@ for (const runtime of ['claude', 'codex'] as const) {
       )
       expect(second).toContain('To Ann')
       await stopPeer(root, identity, { by: 'a test' })
-      expect(deaths()).toBe('')
+      expect(deaths()).toEqual([])
     })
 
     it.each(SIZES)('boots in a terminal of %s', async (size) => {
@@ -148,7 +138,6 @@ for (const runtime of ['claude', 'codex'] as const) {
       await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
       const { session, warnings } = await launchPeer(root, entry, { env })
       expect(warnings).toEqual([])
-      expect(entry.cwd).toBe(realpathSync(entry.cwd))
       await until('the model to be asked', () => model.asked.some((one) => one.includes('Good morning.')))
       expect((await statusOf(root, identity)).session).toEqual(session)
       await stopPeer(root, identity, { by: 'a test' })
@@ -164,7 +153,7 @@ for (const runtime of ['claude', 'codex'] as const) {
       })
       expect(await listSessions(root)).toEqual([])
       expect(readdirSync(join(root, 'run'))).toEqual([])
-      expect(deaths()).toBe('')
+      expect(deaths()).toEqual([])
     })
   })
 }

@@ -1,0 +1,37 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { toPersonality, toRuntime } from '@iapeer/core/identity'
+import { parseLogfmt } from '@iapeer/core/logfmt'
+import { createPeer, type PeerEntry } from '@iapeer/core/registry'
+import { privateFolder, serverAt, until } from '@iapeer/dev/testing'
+import { listSessions } from '../src/index.ts'
+
+/** A root of a test's own. */
+export interface TestRoot {
+  /** The folder that the root is in. */
+  readonly path: string
+  readonly root: string
+  readonly peer: (command: readonly string[], name?: string, runtime?: string) => Promise<PeerEntry>
+  readonly deaths: () => Readonly<Record<string, string>>[]
+}
+
+/** @param track undoes after the test what it was given */
+export function newRoot(track: (undo: () => unknown) => void): TestRoot {
+  const folder = privateFolder()
+  const root = join(folder.path, 'root')
+  const states = join(root, 'state', 'canary')
+  track(folder.remove)
+  track(() => until('the guards to finish', () => !existsSync(states) || readdirSync(states).length === 0))
+  track(async () => {
+    for (const { socketPath, server } of await listSessions(root))
+      await serverAt(socketPath, server.pid).end()
+  })
+  const deaths = () => {
+    const path = join(root, 'logs', 'iapeer', 'exits.log')
+    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
+    return lines.filter((line) => line !== '').map((line) => parseLogfmt(line).fields)
+  }
+  const peer = (command: readonly string[], name = 'bob', runtime = 'command') =>
+    createPeer(root, { personality: toPersonality(name), defaultRuntime: toRuntime(runtime), command })
+  return { path: folder.path, root, peer, deaths }
+}
