@@ -13,7 +13,8 @@ export {
   rearmKept,
 } from './kept-watches.ts'
 export { lastLines } from './launch/first-moments.ts'
-export { type Launched, type LaunchOptions, launchPeer, requireDeclared } from './launch/launch.ts'
+export { type Launched, launchPeer, requireDeclared } from './launch/launch.ts'
+export type { LaunchOptions } from './launch/options.ts'
 export { rotatePaneLogs } from './panelog/rotate.ts'
 export { composeSystemPrompt, type PromptLayers } from './prompt/compose.ts'
 export type { PromptIdentity } from './prompt/identity-block.ts'

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PeerEntry } from '@iapeer/core/registry'
-import { type LaunchOptions, launchPeer } from './launch/launch.ts'
+import { launchPeer } from './launch/launch.ts'
+import type { LaunchOptions } from './launch/options.ts'
 import { finishSessions } from './sessions/finish.ts'
 import type { PeerSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'

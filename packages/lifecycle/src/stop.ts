@@ -22,6 +22,8 @@ export interface StopOptions {
 }
 
 const WHY = 'asked'
+/** As long as a launch with its boot may take. */
+const LAUNCH_MS = 90_000
 
 /** `stopped`: it was not running. */
 export type StopResult = TeardownResult | { readonly state: 'stopped' }
@@ -74,7 +76,7 @@ async function noted(
 export async function stopPeer(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   const layout = rootLayout(root)
   await scaffoldRoot(layout)
-  const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: 30_000 })
+  const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: LAUNCH_MS })
   try {
     await setStopFlag(root, identity)
     const { session: living } = await statusOf(root, identity)

@@ -11,7 +11,7 @@ export interface TestRoot {
   /** The folder that holds it. */
   readonly path: string
   readonly root: string
-  readonly peer: (command: readonly string[], name?: string) => Promise<PeerEntry>
+  readonly peer: (command: readonly string[], name?: string, runtime?: string) => Promise<PeerEntry>
   /** The lines of exits.log. */
   readonly deaths: () => Readonly<Record<string, string>>[]
 }
@@ -34,8 +34,8 @@ export function roots() {
       const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
       return lines.filter((line) => line !== '').map((line) => parseLogfmt(line).fields)
     }
-    const peer = (command: readonly string[], name = 'bob') =>
-      createPeer(root, { personality: toPersonality(name), defaultRuntime: toRuntime('command'), command })
+    const peer = (command: readonly string[], name = 'bob', runtime = 'command') =>
+      createPeer(root, { personality: toPersonality(name), defaultRuntime: toRuntime(runtime), command })
     return { path: folder.path, root, peer, deaths }
   }
   return { track, newRoot }

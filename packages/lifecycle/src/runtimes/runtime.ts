@@ -1,17 +1,68 @@
+import type { Intelligence } from '@iapeer/core/identity'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { LaunchEnv } from '@iapeer/core/storage'
 
 /** What one launch is made of. */
-interface LaunchRequest {
+export interface LaunchRequest {
   readonly profile: PeerProfile
   readonly launchEnv: LaunchEnv
+  /** The folder it runs in. */
+  readonly cwd: string
+  /** What the peer's environment is, but for what its adapter adds. */
+  readonly env: NodeJS.ProcessEnv
+  /** A file with the text that tells it who it is. */
+  readonly systemPromptFile?: string
+  /** The id of the session that it goes on with. */
+  readonly resume?: string
+  /** By which it proves to iapeer who it is. */
+  readonly bearer?: string
 }
 
-/** How peers of one runtime are launched. Pure: what to run follows from what is asked for. */
+/** Where the files are that a runtime writes of its sessions. */
+export interface SessionPlace {
+  /** The peer's environment: HOME, CLAUDE_CONFIG_DIR, CODEX_HOME. */
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+  /** What its pane has printed. */
+  readonly paneLog: string
+}
+
+/** A dialog that stands between a program and its input row: the one key that is next, or what only a person can do. */
+export type BootDialog = { readonly dialog: string } & (
+  | { readonly key: string }
+  | { readonly refusal: string }
+)
+
+export type Control = 'interrupt' | 'compact' | 'clear' | 'exit'
+
+/** One key by tmux's name, or a text to type; Enter is a step of its own, when the text is seen in the input row. */
+export type ControlInput = { readonly key: string } | { readonly text: string }
+
+/** How peers of one runtime are launched and read. Screens are captured text; nothing here touches a terminal. */
 export interface RuntimeAdapter {
   readonly name: string
   /** `tui`: a person could sit at it. `router`: it carries messages of others. */
   readonly kind: 'tui' | 'router'
+  /** Whether it is told who it is by a system prompt. */
+  readonly usesDoctrine: boolean
+  /** The only nature of a peer that it is for. */
+  readonly requiresIntelligence?: Intelligence
+  /** How long its input row may take to show, in milliseconds. Undefined: it has none, and is up when it runs. */
+  readonly bootTimeoutMs?: number
   /** The program and its arguments. @throws IapeerError `command-missing` */
   readonly buildArgv: (request: LaunchRequest) => readonly string[]
+  /** Variables that it needs besides the peer's own. */
+  readonly environment?: (request: LaunchRequest) => Readonly<Record<string, string>>
+  /** Undefined where no known dialog is shown. */
+  readonly bootDialogKeys: (screen: string) => BootDialog | undefined
+  readonly isInputReady: (screen: string) => boolean
+  /** What its input row holds (a hint of the program's own too); undefined where there is no such row. */
+  readonly inputText: (screen: string) => string | undefined
+  readonly isLoggedOut?: (screen: string) => boolean
+  /** When it last did anything, in milliseconds since the epoch; undefined where nothing tells. */
+  readonly newestActivity: (place: SessionPlace) => Promise<number | undefined>
+  /** The newest session of that folder that it could go on with. */
+  readonly resolveResume: (place: SessionPlace) => Promise<string | undefined>
+  /** Undefined where it has no such thing. */
+  readonly executeControl: (control: Control) => ControlInput | undefined
 }

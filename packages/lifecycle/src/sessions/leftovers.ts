@@ -3,7 +3,7 @@ import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { finishLeader, listCanaries, peerSocketPath, TmuxServer, teardown } from '@iapeer/tmux'
 import { isClaimed } from './claim.ts'
-import { readSession } from './session-file.ts'
+import { GEN_OF_NOBODY, type PeerSession, readSession, removeSession } from './session-file.ts'
 
 /** A server that was started for an identity and has not become a session of its. */
 export interface UnfinishedLaunch {
@@ -23,6 +23,13 @@ export async function endUnfinished(root: string, launch: UnfinishedLaunch): Pro
   const leader = pid === server.pid && leaderPid ? await identifyProcess(leaderPid) : undefined
   const how = { sessionId: '$0', leader, by: 'launch', graceMs: 500 }
   await teardown({ ...rootRecordPlace(root), ...launch, ...how })
+}
+
+/** Ends a session whose launcher was killed before it was ready. For who holds the identity's lock. */
+export async function endHalfBooted(root: string, session: PeerSession): Promise<void> {
+  const { identity, socketPath, server, gen = GEN_OF_NOBODY } = session
+  await endUnfinished(root, { identity, socketPath, gen, server, why: 'its launch was cut off' })
+  await removeSession(root, identity)
 }
 
 /** Guarded servers of an identity that no session knows of: what a launch that was killed has left. */

@@ -18,6 +18,8 @@ export interface PeerSession {
   readonly paneId: string
   /** ISO-8601 UTC. */
   readonly startedAt: string
+  /** ISO-8601 UTC. Undefined while it boots: nobody but its launcher types into it then. */
+  readonly readyAt: string | undefined
 }
 
 /** Stands for a generation where nothing is recorded. */
@@ -57,6 +59,7 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
     sessionId,
     paneId,
     startedAt: text(fields['startedAt']),
+    readyAt: text(fields['readyAt']) || undefined,
   }
 }
 

@@ -1,0 +1,18 @@
+import type { Runtime } from '@iapeer/core/identity'
+
+export interface LaunchOptions {
+  /** @default the peer's default runtime */
+  readonly runtime?: Runtime
+  /** For the whole launch, in milliseconds. @default 20000, and the time to boot */
+  readonly timeoutMs?: number
+  /** Until its input row shows and its first message is taken. @default what its runtime may take: 60000 for claude and codex */
+  readonly bootTimeoutMs?: number
+  /** A file with the text that tells it who it is, for a runtime that takes one. */
+  readonly systemPromptFile?: string
+  /** The session that it goes on with: by its id, or the newest of its folder if there is one. @default a fresh one */
+  readonly resume?: string | true
+  /** By which it proves to iapeer who it is. */
+  readonly bearer?: string
+  /** The environment that the peer's is made from. @default that of this process */
+  readonly env?: NodeJS.ProcessEnv
+}

@@ -1,0 +1,81 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { formatIdentity, type IdentityParts } from '@iapeer/core/identity'
+import { rootLayout } from '@iapeer/core/paths'
+import type { PeerProfile } from '@iapeer/core/profile'
+import type { PeerEntry } from '@iapeer/core/registry'
+import type { RuntimeAdapter } from '../runtimes/runtime.ts'
+import { checkProgram } from './find-program.ts'
+import { environmentOf, readLaunchEnv } from './launch-env.ts'
+import type { LaunchOptions } from './options.ts'
+
+/** What a launch is asked for. */
+interface Wish {
+  readonly root: string
+  readonly adapter: RuntimeAdapter
+  readonly entry: PeerEntry
+  readonly parts: IdentityParts
+  readonly profile: PeerProfile
+  readonly systemPromptFile: string | undefined
+  readonly options: LaunchOptions
+}
+
+/** What is started for it. */
+export interface LaunchPlan {
+  readonly argv: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  readonly resumed: string | undefined
+}
+
+/** Where what a peer's pane prints is kept. */
+export const paneLogOf = (root: string, parts: IdentityParts): string =>
+  join(rootLayout(root).paneLogDir, `${formatIdentity(parts)}.log`)
+
+async function checkCwd(cwd: string): Promise<void> {
+  try {
+    if ((await stat(cwd)).isDirectory()) return
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
+  }
+  throw new IapeerError(`the folder that it runs in is gone: ${cwd}`, {
+    code: 'cwd-missing',
+    hint: 'Make it again, or change "cwd" in its peer-profile.json.',
+  })
+}
+
+function checkIntelligence(adapter: RuntimeAdapter, { personality, intelligence }: PeerProfile): void {
+  const required = adapter.requiresIntelligence
+  if (required === undefined || required === intelligence) return
+  throw new IapeerError(`${adapter.name} is for peers whose intelligence is ${required}`, {
+    code: 'wrong-intelligence',
+    hint: `That of ${personality} is ${intelligence}: change "intelligence" in its peer-profile.json, or take the runtime away (iapeer runtimes remove ${adapter.name} --peer ${personality}).`,
+  })
+}
+
+/**
+ * Says what to run, and sees that it can be, before anything is started.
+ * @throws IapeerError `wrong-intelligence`, `cwd-missing`, `command-missing`, `command-not-found`, `invalid-launch-env`
+ */
+export async function planLaunch(wish: Wish): Promise<LaunchPlan> {
+  const { root, adapter, entry, parts, profile, systemPromptFile, options } = wish
+  const { home, cwd } = entry
+  checkIntelligence(adapter, profile)
+  const launchEnv = await readLaunchEnv(home, parts.runtime)
+  const env = environmentOf(options.env ?? process.env, launchEnv, parts, home)
+  await checkCwd(cwd)
+  const resumed =
+    options.resume === true
+      ? await adapter.resolveResume({ env, cwd, paneLog: paneLogOf(root, parts) })
+      : options.resume
+  const request = {
+    ...{ profile, launchEnv, cwd, env },
+    ...(systemPromptFile === undefined ? {} : { systemPromptFile }),
+    ...(resumed === undefined ? {} : { resume: resumed }),
+    ...(options.bearer === undefined ? {} : { bearer: options.bearer }),
+  }
+  const argv = adapter.buildArgv(request)
+  await checkProgram(argv[0] ?? '', env['PATH'] ?? '', cwd)
+  return { argv, env: { ...env, ...adapter.environment?.(request) }, resumed }
+}

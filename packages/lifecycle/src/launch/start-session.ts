@@ -1,0 +1,158 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import type { Identity } from '@iapeer/core/identity'
+import { rootRecordPlace } from '@iapeer/core/paths'
+import type { PeerProfile } from '@iapeer/core/profile'
+import type { PeerEntry } from '@iapeer/core/registry'
+import { type GuardedServer, type Leader, startGuardedServer, startLeader, TmuxServer } from '@iapeer/tmux'
+import type { RuntimeAdapter } from '../runtimes/runtime.ts'
+import { clearTheWay, endUnfinished } from '../sessions/leftovers.ts'
+import { GEN_OF_NOBODY, type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
+import { bootRuntime } from './boot.ts'
+import { watchFirstMoments } from './first-moments.ts'
+import type { LaunchPlan } from './plan.ts'
+
+/** A launch whose way is clear, and whose plan is made. */
+export interface ClearedLaunch extends LaunchPlan {
+  readonly root: string
+  readonly entry: PeerEntry
+  readonly profile: PeerProfile
+  readonly adapter: RuntimeAdapter
+  readonly identity: Identity
+  readonly socketPath: string
+  readonly paneLog: string
+  /** By `performance.now()`. */
+  readonly deadline: number
+  /** 0: it is up when it runs. */
+  readonly bootTimeoutMs: number
+}
+
+/** What was started, and what tmux said of the person's own `tmux.conf`. */
+export interface StartedSession {
+  readonly session: PeerSession
+  readonly warnings: readonly string[]
+}
+
+/** What a launch that was killed has left may be so young that its guard has noted nothing of it yet. */
+const YOUNG_MS = 1_000
+
+/** Which step it was. */
+function failed(launch: ClearedLaunch, step: string, error: unknown): never {
+  if (!(error instanceof Error) || (!isIapeerError(error) && errnoOf(error) === undefined)) throw error
+  const code = isIapeerError(error) ? error.code : 'launch-failed'
+  const hint = isIapeerError(error) ? error.hint : 'See that the root has room and is writable.'
+  throw new IapeerError(`${launch.identity} was not launched (${step}): ${error.message}`, {
+    code,
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  })
+}
+
+const timeLeft = ({ deadline }: ClearedLaunch): number =>
+  Math.max(1, Math.round(deadline - performance.now()))
+
+async function startServer(launch: ClearedLaunch): Promise<GuardedServer> {
+  const { root, identity, socketPath, env } = launch
+  const until = Math.min(launch.deadline, performance.now() + YOUNG_MS)
+  for (;;) {
+    try {
+      const wanted = { identity, socketPath, env, cwd: '/', timeoutMs: timeLeft(launch) }
+      return await startGuardedServer({ ...wanted, ...rootRecordPlace(root) })
+    } catch (error) {
+      if (!isIapeerError(error) || error.code !== 'socket-taken' || performance.now() > until) throw error
+    }
+    await sleep(50)
+    await clearTheWay(root, identity)
+  }
+}
+
+function sessionOf(launch: ClearedLaunch, server: GuardedServer, leader: Leader): PeerSession {
+  const { sessionId, paneId, pid } = leader
+  const startedAt = new Date().toISOString()
+  return {
+    identity: launch.identity,
+    gen: server.gen,
+    socketPath: launch.socketPath,
+    server: { pid: server.serverPid, token: server.serverStart },
+    // One that has ended already has no start time any more: its end is recorded, and nobody will find it alive.
+    leader: leader.process ?? { pid, token: '-' },
+    sessionId,
+    paneId,
+    startedAt,
+    readyAt: launch.bootTimeoutMs === 0 ? startedAt : undefined,
+  }
+}
+
+/** The person's own settings come last, and what is wrong with them is told and ends nothing. */
+async function configure(root: string, handle: TmuxServer): Promise<readonly string[]> {
+  const path = join(root, 'tmux.conf')
+  try {
+    await stat(path)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    return code === 'ENOENT' ? [] : [`${path} cannot be read: ${code}`]
+  }
+  return handle.sourceFile(path)
+}
+
+async function startProgram(
+  launch: ClearedLaunch,
+  server: GuardedServer,
+  handle: TmuxServer,
+): Promise<StartedSession & { readonly leader: Leader }> {
+  const { root, identity, socketPath, entry, argv, paneLog } = launch
+  const wanted = { identity, socketPath, server, cwd: entry.cwd, command: argv, paneLog }
+  const leader = await startLeader({ ...wanted, timeoutMs: timeLeft(launch), ...rootRecordPlace(root) })
+  const session = sessionOf(launch, server, leader)
+  await writeSession(root, session)
+  return { leader, session, warnings: await configure(root, handle) }
+}
+
+/** Its dialogs, its input row, its first message: what a person at its terminal would do. */
+async function boot(launch: ClearedLaunch, handle: TmuxServer, leader: Leader): Promise<void> {
+  const { identity, adapter, profile, paneLog, bootTimeoutMs } = launch
+  const deadline = Math.min(launch.deadline, performance.now() + bootTimeoutMs)
+  const { paneId, process } = leader
+  await bootRuntime(
+    { identity, adapter, handle, paneId, leader: process, paneLog, deadline },
+    profile.initialPrompt,
+  )
+}
+
+/**
+ * Starts guard, tmux server, session and program, and waits until it is ready. A step that fails is named, and nothing is
+ * left behind; a program that ends by itself is recorded.
+ * @throws IapeerError `program-ended`, `boot-not-ready`, `boot-refused`, `not-logged-in`, `launch-failed`, those of
+ *   `startGuardedServer` and `startLeader`
+ */
+export async function startSession(launch: ClearedLaunch): Promise<StartedSession> {
+  const { root, identity, socketPath, paneLog } = launch
+  const server = await startServer(launch).catch((error: unknown) =>
+    failed(launch, 'starting its tmux server', error),
+  )
+  const process = { pid: server.serverPid, token: server.serverStart }
+  const handle = new TmuxServer({ socketPath, process })
+  const undo = async (): Promise<void> => {
+    const gen = server.gen ?? GEN_OF_NOBODY
+    await endUnfinished(root, { identity, socketPath, gen, server: process, why: 'it failed' })
+    await removeSession(root, identity)
+  }
+  const { leader, session, warnings } = await startProgram(launch, server, handle).catch(
+    async (error: unknown) => {
+      await undo()
+      return failed(launch, 'starting its program', error)
+    },
+  )
+  await watchFirstMoments(identity, leader.process, paneLog)
+  if (session.readyAt !== undefined) return { session, warnings }
+  await boot(launch, handle, leader).catch(async (error: unknown) => {
+    if (!isIapeerError(error) || error.code !== 'program-ended') await undo()
+    return failed(launch, 'booting', error)
+  })
+  const ready = { ...session, readyAt: new Date().toISOString() }
+  await writeSession(root, ready)
+  return { session: ready, warnings }
+}

@@ -1,0 +1,71 @@
+import { open, readdir, realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+
+/** A file and when it was last written, in milliseconds since the epoch. */
+interface WrittenFile {
+  readonly path: string
+  readonly writtenMs: number
+}
+
+const isAbsent = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')
+
+/** A folder as programs in it see it; one that is gone as it is called. */
+export async function realFolder(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (isAbsent(error)) return path
+    throw error
+  }
+}
+
+/** Undefined where there is no such file. */
+export async function writtenMs(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).mtimeMs
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
+/** The files under a folder whose names fit, the newest first; none where there is no folder. */
+export async function newestFiles(folder: string, name: RegExp, recursive = false): Promise<WrittenFile[]> {
+  let names: string[]
+  try {
+    names = await readdir(folder, { recursive })
+  } catch (error) {
+    if (isAbsent(error)) return []
+    throw error
+  }
+  const paths = names.filter((one) => name.test(one)).map((one) => join(folder, one))
+  const files = await Promise.all(
+    paths.map(async (path) => ({ path, writtenMs: (await writtenMs(path)) ?? Number.NEGATIVE_INFINITY })),
+  )
+  return files.sort((one, other) => other.writtenMs - one.writtenMs)
+}
+
+/** The beginning of a file, as much as tells whose it is; empty where it is gone. */
+export async function headOf(path: string, bytes = 65_536): Promise<string> {
+  try {
+    const file = await open(path, 'r')
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0)
+      return buffer.toString('utf8', 0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (isAbsent(error)) return ''
+    throw error
+  }
+}
+
+/** The first `"name":"text"` in the beginning of a JSON file that may be cut anywhere. */
+export function firstField(head: string, name: string): string | undefined {
+  const [, quoted] = new RegExp(`"${name}":("(?:[^"\\\\]|\\\\.)*")`).exec(head) ?? []
+  if (quoted === undefined) return undefined
+  const value: unknown = JSON.parse(quoted)
+  return typeof value === 'string' ? value : undefined
+}
