@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { identifyProcess } from '@iapeer/core/process'
 import type { PeerEntry } from '@iapeer/core/registry'
 import { launchPeer } from './launch/launch.ts'
 import type { LaunchOptions } from './launch/options.ts'
@@ -34,7 +35,8 @@ async function nap(signal: AbortSignal): Promise<void> {
  */
 export async function runPeer(root: string, entry: PeerEntry, options: RunOptions): Promise<RunResult> {
   const { signal, onUp, stop, ...launch } = options
-  const { session } = await launchPeer(root, entry, launch)
+  const holder = await identifyProcess(process.pid)
+  const { session } = await launchPeer(root, entry, { ...launch, ...(holder ? { holder } : {}) })
   onUp?.(session)
   const lives = async (): Promise<boolean> => {
     const now = (await statusOf(root, session.identity)).session

@@ -1,14 +1,15 @@
-import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
 import { type TeardownResult, teardown } from '@iapeer/tmux'
 import { createEventLog } from './eventlog/event-log.ts'
+import { identityLockPath } from './sessions/identity-lock.ts'
 import { clearTheWay } from './sessions/leftovers.ts'
+import { clearMark, type Mark, setMark } from './sessions/marks.ts'
 import { GEN_OF_NOBODY, type PeerSession, readSession, removeSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
-import { setStopFlag } from './sessions/stop-flag.ts'
+import { changeTally, type LastEnd } from './sessions/tally.ts'
 
 export interface StopOptions {
   readonly by: string
@@ -17,11 +18,24 @@ export interface StopOptions {
   /** How long its program may take, in milliseconds; then it is killed. @default 3000 */
   readonly graceMs?: number
   readonly force?: boolean
+  /**
+   * What is to become of it. `stay-down` until it is started; `come-back`: whoever supervises brings it up again, if the
+   * caller does not; `park`: the next message finds its session again; `sleep`: the next one begins anew. @default stay-down
+   */
+  readonly then?: Afterwards
   /** Hears why the stop could not be written to lifecycle.log. @default nobody */
   readonly onLogFailure?: (error: unknown) => void
 }
 
+export type Afterwards = 'stay-down' | 'come-back' | 'park' | 'sleep'
+
 const WHY = 'asked'
+const LEAVES = {
+  'stay-down': { mark: 'stopped', end: 'stopped' },
+  'come-back': { mark: 'fresh', end: 'stopped' },
+  park: { mark: 'idle', end: 'idle' },
+  sleep: { mark: undefined, end: 'self-close' },
+} as const satisfies Record<Afterwards, { readonly mark: Mark | undefined; readonly end: LastEnd }>
 /** As long as a launch with its boot may take. */
 const LAUNCH_MS = 90_000
 
@@ -68,26 +82,37 @@ async function noted(
   }
 }
 
+async function endIt(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
+  const { session: living } = await statusOf(root, identity)
+  if (living === undefined) await clearTheWay(root, identity)
+  const session = living ?? (await readSession(root, identity))
+  const { end } = LEAVES[options.then ?? 'stay-down']
+  const act = async (): Promise<StopResult> => {
+    if (session === undefined) return { state: 'stopped' }
+    const result = await takeDown(root, session, options)
+    if (result.state === 'already-dead') return { state: 'stopped' }
+    await changeTally(root, identity, (tally) => ({ ...tally, lastEnd: end }))
+    return result
+  }
+  return noted(root, { identity, gen: session?.gen }, { ...options, act })
+}
+
 /**
- * Takes a peer down on purpose, and notes that it is to stay down. Harmless to repeat; a launch that is under way is
- * waited for.
+ * Takes a peer down on purpose, in silence, and notes what is to become of it. Harmless to repeat; a launch that is under
+ * way is waited for.
  * @throws those of `teardown`, IapeerError `lock-held`
  */
 export async function stopPeer(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
-  const layout = rootLayout(root)
-  await scaffoldRoot(layout)
-  const lock = await acquireLock(join(layout.lifecycleStateDir, `${identity}.lock`), { limitMs: LAUNCH_MS })
+  await scaffoldRoot(rootLayout(root))
+  const lock = await acquireLock(identityLockPath(root, identity), { limitMs: LAUNCH_MS })
+  const { mark } = LEAVES[options.then ?? 'stay-down']
   try {
-    await setStopFlag(root, identity)
-    const { session: living } = await statusOf(root, identity)
-    if (living === undefined) await clearTheWay(root, identity)
-    const session = living ?? (await readSession(root, identity))
-    const act = async (): Promise<StopResult> => {
-      if (session === undefined) return { state: 'stopped' }
-      const result = await takeDown(root, session, options)
-      return result.state === 'already-dead' ? { state: 'stopped' } : result
-    }
-    return await noted(root, { identity, gen: session?.gen }, { ...options, act })
+    // First: whoever sees it end in between knows why.
+    if (mark !== undefined) await setMark(root, identity, mark)
+    return await endIt(root, identity, options)
+  } catch (error) {
+    if (mark !== undefined && mark !== 'stopped') await clearMark(root, identity, mark)
+    throw error
   } finally {
     lock.release()
   }

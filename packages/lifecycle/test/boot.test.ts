@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { toIdentity, toRuntime } from '@iapeer/core/identity'
 import { type PeerEntry, updatePeer } from '@iapeer/core/registry'
-import { asyncCleanups, until } from '@iapeer/dev/testing'
+import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { healSessions, launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
-import { newRoot, type TestRoot } from './support.ts'
+import { finishSessions, launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
+import { roots, type TestRoot } from './support.ts'
 
-const track = asyncCleanups()
+const { newRoot } = roots()
 const BOB = toIdentity('claude-bob')
 const RULE = '─'.repeat(40)
 
@@ -52,12 +52,12 @@ async function nothingLeft({ root, deaths }: TestRoot): Promise<void> {
   expect(await listSessions(root)).toEqual([])
   expect(readdirSync(join(root, 'run'))).toEqual([])
   expect(deaths()).toEqual([])
-  expect(await statusOf(root, BOB)).toEqual({ state: 'asleep', session: undefined })
+  expect(await statusOf(root, BOB)).toMatchObject({ state: 'asleep', session: undefined })
 }
 
 describe('an agent that boots', () => {
   it('has each dialog answered once, however late the next one comes', async () => {
-    const root = newRoot(track)
+    const root = newRoot()
     const { entry, keys } = await agent(`trust; sleep 1.2; bypass; sleep 0.6; ${READY}`, root)
     const { session } = await launchPeer(root.root, entry)
     expect(session.readyAt).toMatch(/^\d{4}-/)
@@ -68,7 +68,7 @@ describe('an agent that boots', () => {
   })
 
   it('gets its first message, and Enter again where the first was lost', async () => {
-    const root = newRoot(track)
+    const root = newRoot()
     const { entry, keys } = await agent(
       `row ''; text=; n=0
       while b=$(byte) && [ -n "$b" ]; do
@@ -88,7 +88,7 @@ describe('an agent that boots', () => {
   })
 
   it("is reached though its pane is in a mode of tmux's own", async () => {
-    const root = newRoot(track)
+    const root = newRoot()
     const { entry, keys } = await agent(`trust; ${READY}`, root)
     mkdirSync(root.root, { recursive: true })
     writeFileSync(join(root.root, 'tmux.conf'), `copy-mode -t ${BOB}\n`)
@@ -97,7 +97,7 @@ describe('an agent that boots', () => {
   })
 
   it('is told apart from one that is ready, and is launched anew where its launcher was killed', async () => {
-    const root = newRoot(track)
+    const root = newRoot()
     const { entry } = await agent('trap "" INT; show booting; while :; do sleep 1; done', root)
     const script = `import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}).then(({ launchPeer }) =>
       launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)}))`
@@ -121,7 +121,7 @@ function agentChanges(root: TestRoot, body: string): void {
 
 describe('a boot that fails', () => {
   it('because the agent is never ready says so, with what it shows, and leaves nothing behind', async () => {
-    const root = newRoot(track)
+    const root = newRoot()
     const { entry } = await agent(
       "trust; show 'Checking for the moon' 'Please wait'; while :; do sleep 1; done",
       root,
@@ -140,7 +140,7 @@ describe('a boot that fails', () => {
   })
 
   it('because it asks what only a person can answer ends at once, with what to do', async () => {
-    const root = newRoot(track)
+    const root = newRoot()
     const { entry, keys } = await agent(
       "show ' Do you want to use this API key?' '   1. Yes' ' ❯ 2. No (recommended)'; press key",
       root,
@@ -154,7 +154,7 @@ describe('a boot that fails', () => {
   })
 
   it('because its program ends says what that said, and the end is recorded', async () => {
-    const root = newRoot(track)
+    const root = newRoot()
     const { entry } = await agent("sleep 0.4; show 'Unable to connect'; exit 3", root)
     await expect(launchPeer(root.root, entry)).rejects.toMatchObject({
       code: 'program-ended',
@@ -163,14 +163,14 @@ describe('a boot that fails', () => {
     })
     await until('the record', async () => {
       // Some versions of tmux lose the signal of its end.
-      await healSessions(root.root)
+      await finishSessions(root.root)
       return root.deaths().length > 0
     })
     expect(root.deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '3' }])
   })
 
   it('because its first message is not taken says that', async () => {
-    const root = newRoot(track)
+    const root = newRoot()
     const { entry } = await agent(`row ''; while byte >/dev/null; do :; done`, root)
     await updatePeer(root.root, 'bob', { initialPrompt: 'Good morning' })
     await expect(launchPeer(root.root, entry, { bootTimeoutMs: 1_500 })).rejects.toMatchObject({
@@ -183,13 +183,13 @@ describe('a boot that fails', () => {
 
 describe('a router', () => {
   it('runs the command of its profile, and needs no screen', async () => {
-    const { root, peer } = newRoot(track)
+    const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'], 'bell', 'notifier')
     expect((await launchPeer(root, entry)).session).toMatchObject({ readyAt: expect.any(String) })
   })
 
   it('without a command says where it goes', async () => {
-    const { root, peer } = newRoot(track)
+    const { root, peer } = newRoot()
     const entry = await peer(['sleep'], 'bell', 'notifier')
     await updatePeer(root, 'bell', { command: null })
     await expect(launchPeer(root, entry)).rejects.toMatchObject({
@@ -199,7 +199,7 @@ describe('a router', () => {
   })
 
   it('of telegram is for people only', async () => {
-    const { root, peer } = newRoot(track)
+    const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'], 'ann', 'telegram')
     await updatePeer(root, 'ann', {
       runtimes: [toRuntime('telegram'), toRuntime('command')],

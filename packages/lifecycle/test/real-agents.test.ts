@@ -2,15 +2,15 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { formatIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { listPeers, type PeerEntry, requirePeer, updatePeer } from '@iapeer/core/registry'
-import { asyncCleanups, run, until } from '@iapeer/dev/testing'
+import { run, until } from '@iapeer/dev/testing'
 import { TmuxServer } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import { launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
 import { adapterOf } from '../src/runtimes/index.ts'
 import { type ModelServer, startModelServer } from './agents/model-server.ts'
-import { newRoot } from './support.ts'
+import { roots } from './support.ts'
 
-const track = asyncCleanups()
+const { track, newRoot } = roots()
 const folders = [
   ...(process.env['IAPEER_TEST_AGENTS']
     ? [join(process.env['IAPEER_TEST_AGENTS'], 'node_modules', '.bin')]
@@ -60,7 +60,7 @@ const SETUPS = {
 } as const satisfies Record<string, (home: string, model: ModelServer) => NodeJS.ProcessEnv>
 
 async function newAgent(runtime: keyof typeof SETUPS, program: string): Promise<Agent> {
-  const { path, root, peer, deaths } = newRoot(track)
+  const { path, root, peer, deaths } = newRoot()
   const home = join(path, 'home')
   const cwd = join(path, 'work')
   const model = await startModelServer()

@@ -19,3 +19,4 @@ export {
 } from './process-identity.ts'
 export { type ProcessRow, parsePsTable, readProcessTable } from './process-table.ts'
 export { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'
+export { stoppedProcesses } from './stopped.ts'

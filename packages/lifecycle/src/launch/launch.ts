@@ -64,9 +64,7 @@ interface Clearing {
 }
 
 /** Everything that can be wrong is found before anything is started. */
-async function clear(
-  so: Clearing,
-): Promise<Omit<ClearedLaunch, 'deadline' | 'bootTimeoutMs'>> {
+async function clear(so: Clearing): Promise<Omit<ClearedLaunch, 'deadline' | 'bootTimeoutMs'>> {
   const { root, identity, runtime, adapter, options } = so
   const entry = requirePeer(await listPeers(root), so.entry.personality)
   await clearTheWay(root, identity)
@@ -134,10 +132,18 @@ export async function launchPeer(
     if (living !== undefined) await endHalfBooted(root, living)
     const cleared = await clear({ root, entry, identity, runtime, adapter, options })
     await clearMark(root, identity, 'stopped')
-    const started = await startSession({ ...cleared, deadline: called + timeoutMs, bootTimeoutMs })
+    const started = await startSession({
+      ...cleared,
+      deadline: called + timeoutMs,
+      bootTimeoutMs,
+      holder: options.holder,
+    })
     const { resumed } = cleared
     await forgetWishes(root, identity, resumed !== undefined)
-    const how = { mode: resumed === undefined ? ('fresh' as const) : ('resume' as const), ms: performance.now() - called }
+    const how = {
+      mode: resumed === undefined ? ('fresh' as const) : ('resume' as const),
+      ms: performance.now() - called,
+    }
     const unnoted = await noteLaunch(root, started.session, how)
     const { session, warnings } = started
     return {

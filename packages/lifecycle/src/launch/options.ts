@@ -1,4 +1,5 @@
 import type { Runtime } from '@iapeer/core/identity'
+import type { ProcessId } from '@iapeer/core/process'
 
 export interface LaunchOptions {
   /** @default the peer's default runtime */
@@ -13,6 +14,8 @@ export interface LaunchOptions {
   readonly resume?: string | true
   /** By which it proves to iapeer who it is. */
   readonly bearer?: string
+  /** Who holds it up for a service manager: while that lives, nobody else does anything about it. */
+  readonly holder?: ProcessId
   /** The environment that the peer's is made from. @default that of this process */
   readonly env?: NodeJS.ProcessEnv
 }

@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
-import { formatIdentity, type IdentityParts } from '@iapeer/core/identity'
+import { formatIdentity, type IdentityParts, type Runtime } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
+import { adapterOf } from '../runtimes/index.ts'
 import type { RuntimeAdapter } from '../runtimes/runtime.ts'
 import { checkProgram } from './find-program.ts'
 import { environmentOf, readLaunchEnv } from './launch-env.ts'
@@ -52,6 +53,17 @@ function checkIntelligence(adapter: RuntimeAdapter, { personality, intelligence 
     code: 'wrong-intelligence',
     hint: `That of ${personality} is ${intelligence}: change "intelligence" in its peer-profile.json, or take the runtime away (iapeer runtimes remove ${adapter.name} --peer ${personality}).`,
   })
+}
+
+/** The session that a peer could go on with; undefined where there is none, or its runtime knows no such thing. */
+export async function resumableSession(
+  root: string,
+  { home, cwd, personality }: PeerEntry,
+  runtime: Runtime,
+): Promise<string | undefined> {
+  const parts = { runtime, personality }
+  const env = environmentOf(process.env, await readLaunchEnv(home, runtime), parts, home)
+  return adapterOf(runtime).resolveResume({ env, cwd, paneLog: paneLogOf(root, parts) })
 }
 
 /**

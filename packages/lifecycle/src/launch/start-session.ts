@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
+import type { ProcessId } from '@iapeer/core/process'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
 import { type GuardedServer, type Leader, startGuardedServer, startLeader, TmuxServer } from '@iapeer/tmux'
@@ -25,6 +26,7 @@ export interface ClearedLaunch extends LaunchPlan {
   readonly paneLog: string
   /** By `performance.now()`. */
   readonly deadline: number
+  readonly holder?: ProcessId | undefined
   /** 0: it is up when it runs. */
   readonly bootTimeoutMs: number
 }
@@ -81,6 +83,7 @@ function sessionOf(launch: ClearedLaunch, server: GuardedServer, leader: Leader)
     sessionId,
     paneId,
     startedAt,
+    holder: launch.holder,
     readyAt: launch.bootTimeoutMs === 0 ? startedAt : undefined,
   }
 }

@@ -1,9 +1,10 @@
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
-import { finishLeader, listCanaries, peerSocketPath, TmuxServer, teardown } from '@iapeer/tmux'
+import { listCanaries, peerSocketPath, TmuxServer, teardown } from '@iapeer/tmux'
 import { isClaimed } from './claim.ts'
 import { GEN_OF_NOBODY, type PeerSession, readSession, removeSession } from './session-file.ts'
+import { settleEnded } from './settle.ts'
 
 /** A server that was started for an identity and has not become a session of its. */
 export interface UnfinishedLaunch {
@@ -52,10 +53,7 @@ async function endUnknown(root: string, identity: Identity): Promise<void> {
  */
 export async function clearTheWay(root: string, identity: Identity): Promise<void> {
   const old = await readSession(root, identity)
-  if (old !== undefined) {
-    const handle = new TmuxServer({ socketPath: old.socketPath, process: old.server })
-    await finishLeader(handle, { pid: old.leader.pid, paneId: old.paneId })
-  }
+  if (old !== undefined) await settleEnded(root, old)
   await endUnknown(root, identity)
 }
 

@@ -18,6 +18,8 @@ export interface PeerSession {
   readonly paneId: string
   /** ISO-8601 UTC. */
   readonly startedAt: string
+  /** Who holds it up for a service manager (`iapeer run`): while that lives, nobody else does anything about it. */
+  readonly holder?: ProcessId | undefined
   /** ISO-8601 UTC. Undefined while it boots: nobody but its launcher types into it then. */
   readonly readyAt: string | undefined
 }
@@ -60,17 +62,19 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
     paneId,
     startedAt: text(fields['startedAt']),
     readyAt: text(fields['readyAt']) || undefined,
+    holder: parseProcessId(text(fields['holder'])),
   }
 }
 
 /** Enrols a session; an older one of the same identity is replaced. */
 export async function writeSession(root: string, session: PeerSession): Promise<void> {
-  const { server, leader, ...rest } = session
+  const { server, leader, holder, ...rest } = session
   const fields = {
     schemaVersion: 1,
     ...rest,
     server: formatProcessId(server),
     leader: formatProcessId(leader),
+    ...(holder === undefined ? {} : { holder: formatProcessId(holder) }),
   }
   await replaceFile(pathOf(root, session.identity), `${JSON.stringify(fields)}\n`)
 }

@@ -1,23 +1,39 @@
 import type { Identity } from '@iapeer/core/identity'
-import { observeProcesses } from '@iapeer/core/process'
+import { observeProcesses, stoppedProcesses } from '@iapeer/core/process'
+import { hasMark } from './marks.ts'
 import { type PeerSession, readSession } from './session-file.ts'
-import { hasStopFlag } from './stop-flag.ts'
+import { readTally, type Tally } from './tally.ts'
 
-/** What a peer is doing, as far as the process table tells: no tmux is asked, so a hung server delays nobody. */
-export type PeerState = 'alive' | 'asleep' | 'stopped'
+/**
+ * What a peer is doing, as far as the process table and its files tell: no tmux is asked, so a hung server delays nobody.
+ * `unresponsive`: its server is stopped. `managed`: `iapeer run` holds it up for a service manager.
+ */
+export type PeerState = 'alive' | 'asleep' | 'stopped' | 'crash-loop' | 'unresponsive' | 'managed'
 
 export interface PeerStatus {
   readonly state: PeerState
-  /** Of a peer that is alive. */
+  /** Of a peer that lives. */
   readonly session: PeerSession | undefined
+  readonly tally: Tally
 }
 
-/** A session lives while its server and its leader do; a leader that cannot be looked at counts as living. */
+async function livingState(session: PeerSession): Promise<PeerState | undefined> {
+  const { server, leader, holder } = session
+  const [serverNow, leaderNow, holderNow] = await observeProcesses([server, leader, holder ?? server])
+  if (serverNow === 'gone' || leaderNow === 'gone') return undefined
+  if ((await stoppedProcesses([server.pid])).size > 0) return 'unresponsive'
+  return holder !== undefined && holderNow !== 'gone' ? 'managed' : 'alive'
+}
+
+/** A session lives while its server and its leader do; one that cannot be looked at counts as living. */
 export async function statusOf(root: string, identity: Identity): Promise<PeerStatus> {
-  const session = await readSession(root, identity)
-  if (session !== undefined) {
-    const [server, leader] = await observeProcesses([session.server, session.leader])
-    if (server !== 'gone' && leader !== 'gone') return { state: 'alive', session }
-  }
-  return { state: hasStopFlag(root, identity) ? 'stopped' : 'asleep', session: undefined }
+  const [session, tally] = await Promise.all([readSession(root, identity), readTally(root, identity)])
+  const state = session === undefined ? undefined : await livingState(session)
+  if (state !== undefined) return { state, session, tally }
+  const down = hasMark(root, identity, 'stopped')
+    ? 'stopped'
+    : tally.loopSince === undefined
+      ? 'asleep'
+      : 'crash-loop'
+  return { state: down, session: undefined, tally }
 }

@@ -2,7 +2,7 @@ import { isIapeerError } from '@iapeer/core/errors'
 import { formatIdentity, toPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { findPeer, type PeerEntry, removePeer, renamePeer } from '@iapeer/core/registry'
-import { clearStopFlag, stopPeer } from '@iapeer/lifecycle'
+import { forgetIdentity, stopPeer } from '@iapeer/lifecycle'
 import { paint, print, printJson } from '../../output.ts'
 import { peerFields, peerNamed } from '../../peers.ts'
 
@@ -27,7 +27,7 @@ async function takeDown({ personality, runtimes }: PeerEntry, by: string): Promi
   for (const runtime of runtimes) {
     const identity = formatIdentity({ runtime, personality })
     await stopPeer(iapeerRoot(), identity, { by, why: 'its name is gone' })
-    await clearStopFlag(iapeerRoot(), identity)
+    await forgetIdentity(iapeerRoot(), identity)
   }
 }
 

@@ -1,0 +1,128 @@
+import { existsSync } from 'node:fs'
+import { readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errnoOf } from '@iapeer/core/errors'
+import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { observeProcess } from '@iapeer/core/process'
+import { reconcile } from '@iapeer/tmux'
+import { finishSession } from './finish.ts'
+import { hasMark } from './marks.ts'
+import { type PeerSession, removeSession } from './session-file.ts'
+import { changeTally, type LastEnd, type Tally } from './tally.ts'
+
+/** A recorder that lives has written its claim long before. */
+const CLAIM_MS = 1_000
+/** A session that has lived for so long was healthy: its restarts before are forgotten, in milliseconds. */
+const HEALTHY_MS = 10 * 60_000
+
+/** How an enrolled session ended, by what was recorded of it. */
+export interface Settled {
+  readonly session: PeerSession
+  readonly end: LastEnd
+  /** `<identity>-<gen>` of its record; undefined where it was ended on purpose, or nothing is recorded. */
+  readonly deathId: string | undefined
+  readonly event: 'server-exit' | 'session-exit' | undefined
+  /** When, ISO-8601. */
+  readonly ts: string
+  readonly tally: Tally
+}
+
+interface Claim {
+  readonly rc: string
+  readonly event: 'server-exit' | 'session-exit'
+  readonly ts: string
+}
+
+/** The claim is the truth: its text says how it ended. */
+async function readClaim(root: string, { identity, gen }: PeerSession): Promise<Claim | undefined> {
+  try {
+    const path = join(rootLayout(root).records.deathsDir, `${identity}-${gen}.claim`)
+    const fields = new Map(
+      (await readlink(path)).split(',').map((field) => {
+        const at = field.indexOf('=')
+        return [field.slice(0, at), field.slice(at + 1)]
+      }),
+    )
+    // Seconds where the system has no milliseconds.
+    const stamp = fields.get('ts') ?? ''
+    const ms = Number(stamp) * (stamp.length > 11 ? 1 : 1_000)
+    return {
+      rc: fields.get('rc') ?? '',
+      event: fields.get('ev') === 'session' ? 'session-exit' : 'server-exit',
+      ts: new Date(ms > 0 && ms < 8.64e15 ? ms : Date.now()).toISOString(),
+    }
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'EINVAL') return undefined
+    throw error
+  }
+}
+
+const underWay = new Map<string, Promise<unknown>>()
+
+/** One at a time for a root, however many sessions ended at once. */
+async function reconcileOnce(root: string): Promise<void> {
+  const running = underWay.get(root) ?? reconcile(rootRecordPlace(root))
+  underWay.set(root, running)
+  try {
+    await running
+  } finally {
+    underWay.delete(root)
+  }
+}
+
+function hasState(root: string, { identity, gen }: PeerSession): boolean {
+  return existsSync(join(rootLayout(root).records.canaryDir, `${identity}-${gen}`))
+}
+
+/** Waits for whoever records it; has it recorded where nobody does. */
+async function claimOf(root: string, session: PeerSession): Promise<Claim | undefined> {
+  if (session.gen === undefined) return undefined
+  if ((await observeProcess(session.server)) !== 'gone') await finishSession(session)
+  const until = performance.now() + CLAIM_MS
+  while (performance.now() < until) {
+    const claim = await readClaim(root, session)
+    if (claim !== undefined) return claim
+    // The recorder of a teardown leaves no claim, and no state.
+    if (!hasState(root, session)) break
+    await sleep(20)
+  }
+  await reconcileOnce(root)
+  return readClaim(root, session)
+}
+
+function lastEndOf(claim: Claim | undefined, session: PeerSession, wasParked: boolean): LastEnd {
+  if (wasParked) return 'idle'
+  if (claim === undefined) return session.gen === undefined ? 'crash' : 'stopped'
+  if (claim.rc === 'boot') return 'reboot'
+  return claim.event === 'session-exit' && claim.rc === '0' ? 'self-close' : 'crash'
+}
+
+function counted(tally: Tally, session: PeerSession, ended: { end: LastEnd; ts: string }): Tally {
+  const gen = session.gen ?? session.startedAt
+  if (tally.endings.some((one) => one.gen === gen)) return tally
+  const { end, ts } = ended
+  const wasHealthy = Date.parse(ts) - Date.parse(session.startedAt) >= HEALTHY_MS
+  return {
+    ...tally,
+    endings: [...tally.endings, { gen, ts, crash: end === 'crash' }],
+    restarts: wasHealthy ? 0 : tally.restarts,
+    lastEnd: end,
+  }
+}
+
+/**
+ * Sees a session that has ended to its end: its death is recorded, counted once, and it is enrolled no more. For who holds
+ * the lock of its identity.
+ */
+export async function settleEnded(root: string, session: PeerSession): Promise<Settled> {
+  const claim = await claimOf(root, session)
+  const { identity, gen } = session
+  const end = lastEndOf(claim, session, hasMark(root, identity, 'idle'))
+  const ts = claim?.ts ?? new Date().toISOString()
+  const tally = await changeTally(root, identity, (before) => counted(before, session, { end, ts }))
+  await removeSession(root, identity)
+  const deathId = claim === undefined ? undefined : `${identity}-${gen}`
+  return { session, end, deathId, event: claim?.event, ts, tally }
+}

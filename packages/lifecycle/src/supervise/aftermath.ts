@@ -1,0 +1,75 @@
+import type { PeerProfile } from '@iapeer/core/profile'
+import { whileUnclaimed } from '../sessions/identity-lock.ts'
+import { clearMark, hasMark } from '../sessions/marks.ts'
+import { type PeerSession, readSession } from '../sessions/session-file.ts'
+import { type Settled, settleEnded } from '../sessions/settle.ts'
+import { changeTally, countedCrashes, type Tally } from '../sessions/tally.ts'
+import { type Policy, type Sequel, sequelOf } from './decide.ts'
+import type { SuperviseSettings } from './settings.ts'
+
+export interface Ended extends Settled {
+  readonly sequel: Sequel
+}
+
+interface Circumstances {
+  readonly settings: SuperviseSettings
+  readonly now: Date
+  /** From 0 to 1. */
+  readonly chance: number
+}
+
+/** Whether so many crashes lie so close together. */
+export function isInLoop(tally: Tally, settings: SuperviseSettings, now: Date): boolean {
+  const { crashloopMax, crashloopWindowSecs } = settings
+  return countedCrashes(tally, now, crashloopWindowSecs) >= crashloopMax
+}
+
+/** What a sequel makes of what is remembered. */
+export function withSequel(tally: Tally, sequel: Sequel, now: Date): Tally {
+  if (sequel.kind === 'asleep') return { ...tally, startAt: undefined, startMode: undefined }
+  if (sequel.kind === 'crash-loop')
+    return {
+      ...tally,
+      loopSince: tally.loopSince ?? now.toISOString(),
+      startAt: undefined,
+      startMode: undefined,
+    }
+  return {
+    ...tally,
+    restarts: tally.restarts + 1,
+    startAt: new Date(now.getTime() + sequel.afterMs).toISOString(),
+    startMode: sequel.mode,
+  }
+}
+
+function sequelFor(root: string, settled: Settled, so: Circumstances & { readonly policy: Policy }): Sequel {
+  const { tally, end, session } = settled
+  if (hasMark(root, session.identity, 'stopped')) return { kind: 'asleep' }
+  // Refreshed: it was taken down to come back.
+  if (hasMark(root, session.identity, 'fresh')) return { kind: 'start', mode: 'fresh', afterMs: 0 }
+  const inLoop = isInLoop(tally, so.settings, so.now)
+  const sequel = sequelOf(so.policy, end, { restarts: tally.restarts, inLoop, chance: so.chance })
+  // So many deaths are a loop whoever starts it again; what stays asleep is refused from now on.
+  return sequel.kind === 'asleep' && inLoop && end === 'crash' ? { kind: 'crash-loop' } : sequel
+}
+
+/**
+ * Settles a session that has ended, and decides by its policy what follows; that is remembered, and outlives whoever
+ * decided it. Undefined where somebody else is at it.
+ */
+export function settleAndPlan(
+  root: string,
+  session: PeerSession,
+  so: Circumstances & { readonly profile: PeerProfile | undefined },
+): Promise<Ended | undefined> {
+  const { identity, gen } = session
+  return whileUnclaimed(root, identity, async () => {
+    const now = await readSession(root, identity)
+    if (now === undefined || now.gen !== gen || now.startedAt !== session.startedAt) return undefined
+    const settled = await settleEnded(root, now)
+    const sequel = sequelFor(root, settled, { ...so, policy: so.profile ?? {} })
+    const tally = await changeTally(root, identity, (tally) => withSequel(tally, sequel, so.now))
+    await clearMark(root, identity, 'fresh')
+    return { ...settled, tally, sequel }
+  })
+}

@@ -1,0 +1,58 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { isIdentity } from '@iapeer/core/identity'
+import { rootLayout } from '@iapeer/core/paths'
+import { type PeerSession, readSession } from '../sessions/session-file.ts'
+
+const SUFFIX = '.session'
+
+interface Cached {
+  readonly stamp: string
+  readonly session: PeerSession
+}
+
+/** The enrolled sessions; a file is read again only when it has changed, so that looking each second costs nearly nothing. */
+export interface SessionCache {
+  readonly list: () => Promise<readonly PeerSession[]>
+}
+
+function stampOf(path: string): string | undefined {
+  try {
+    const { ino, mtimeMs, size } = statSync(path)
+    return `${ino}:${mtimeMs}:${size}`
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+export function createSessionCache(root: string): SessionCache {
+  const folder = rootLayout(root).lifecycleStateDir
+  let known = new Map<string, Cached>()
+  return {
+    list: async () => {
+      const next = new Map<string, Cached>()
+      for (const name of namesIn(folder)) {
+        const identity = name.slice(0, -SUFFIX.length)
+        if (!name.endsWith(SUFFIX) || !isIdentity(identity)) continue
+        const stamp = stampOf(join(folder, name))
+        if (stamp === undefined) continue
+        const cached = known.get(name)
+        const session = cached?.stamp === stamp ? cached.session : await readSession(root, identity)
+        if (session !== undefined) next.set(name, { stamp, session })
+      }
+      known = next
+      return [...next.values()].map((one) => one.session)
+    },
+  }
+}
