@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path'
 import { formatIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { listPeers, type PeerEntry, requirePeer, updatePeer } from '@iapeer/core/registry'
 import { asyncCleanups, run, until } from '@iapeer/dev/testing'
-import { TmuxServer } from '@iapeer/tmux'
+import { peerSocketPath, TmuxServer } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import { healSessions, launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
 import { typeMessage } from '../src/launch/type-message.ts'
@@ -141,6 +141,35 @@ for (const runtime of ['claude', 'codex'] as const) {
       expect(warnings).toEqual([])
       await until('the model to be asked', () => model.asked.some((one) => one.includes('Good morning.')))
       expect((await statusOf(root, identity)).session).toEqual(session)
+      await stopPeer(root, identity, { by: 'a test' })
+    })
+
+    it('boots while its terminal is resized again and again', async () => {
+      const { root, entry, env, model } = await newAgent(runtime, program ?? '')
+      await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
+      const socketPath = peerSocketPath(join(root, 'run'), identity)
+      const stop = new AbortController()
+      const resizing = (async () => {
+        for (let at = 0; !stop.signal.aborted; at++) {
+          const [width = '', height = ''] = SIZES[at % SIZES.length]?.split('x') ?? []
+          await run('tmux', [
+            '-S',
+            socketPath,
+            '-N',
+            'resize-window',
+            '-t',
+            identity,
+            '-x',
+            width,
+            '-y',
+            height,
+          ])
+          await new Promise((resolve) => setTimeout(resolve, 300))
+        }
+      })()
+      await launchPeer(root, entry, { env }).finally(() => stop.abort())
+      await resizing
+      await until('the model to be asked', () => model.asked.some((one) => one.includes('Good morning.')))
       await stopPeer(root, identity, { by: 'a test' })
     })
 
