@@ -117,7 +117,7 @@ describe('iapeer start, stop and new', () => {
     [['start', 'bob', '--timeout', '0'], 2, /a launch takes longer/],
     [['start', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
     [['start', 'bob', '--runtime', 'codex'], 2, /iapeer runtimes add codex --peer bob/],
-    [['start', 'ann'], 1, /cannot launch the runtime claude\n {2}It can launch: command/],
+    [['start', 'ann'], 1, /cannot launch the runtime pigeon\n {2}It can launch: command, claude/],
     [['start', 'odd'], 1, /there is no program no-such-program\n {2}Looked in/],
     [['attach', 'bob'], 3, /bob is not running\n {2}iapeer start bob/],
     [['send-keys', 'bob', 'x'], 3, /bob is not running/],
@@ -125,7 +125,7 @@ describe('iapeer start, stop and new', () => {
   ])('%j ends with %i and says what to do', async (args, exitCode, says) => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-    await home.iapeer('create', 'ann')
+    await home.iapeer('create', 'ann', '--runtime', 'pigeon')
     await home.iapeer('create', 'odd', '--', 'no-such-program')
     const done = await home.iapeer(...args)
     expect(done.exitCode).toBe(exitCode)

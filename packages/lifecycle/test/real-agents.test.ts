@@ -3,9 +3,10 @@ import { delimiter, join } from 'node:path'
 import { formatIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { listPeers, type PeerEntry, requirePeer, updatePeer } from '@iapeer/core/registry'
 import { run, until } from '@iapeer/dev/testing'
-import { TmuxServer } from '@iapeer/tmux'
+import { peerSocketPath, TmuxServer } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
-import { launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
+import { finishSessions, launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
+import { typeMessage } from '../src/launch/type-message.ts'
 import { adapterOf } from '../src/runtimes/index.ts'
 import { type ModelServer, startModelServer } from './agents/model-server.ts'
 import { roots } from './support.ts'
@@ -141,6 +142,69 @@ for (const runtime of ['claude', 'codex'] as const) {
       await until('the model to be asked', () => model.asked.some((one) => one.includes('Good morning.')))
       expect((await statusOf(root, identity)).session).toEqual(session)
       await stopPeer(root, identity, { by: 'a test' })
+    })
+
+    it('boots while its terminal is resized again and again', async () => {
+      const { root, entry, env, model } = await newAgent(runtime, program ?? '')
+      await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
+      const socketPath = peerSocketPath(join(root, 'run'), identity)
+      const stop = new AbortController()
+      const resizing = (async () => {
+        for (let at = 0; !stop.signal.aborted; at++) {
+          const [width = '', height = ''] = SIZES[at % SIZES.length]?.split('x') ?? []
+          await run('tmux', [
+            '-S',
+            socketPath,
+            '-N',
+            'resize-window',
+            '-t',
+            identity,
+            '-x',
+            width,
+            '-y',
+            height,
+          ])
+          await new Promise((resolve) => setTimeout(resolve, 300))
+        }
+      })()
+      await launchPeer(root, entry, { env }).finally(() => stop.abort())
+      await resizing
+      await until('the model to be asked', () => model.asked.some((one) => one.includes('Good morning.')))
+      await stopPeer(root, identity, { by: 'a test' })
+    })
+
+    it('is interrupted, cleared and ended by its own controls', async () => {
+      const { root, entry, env, model, deaths } = await newAgent(runtime, program ?? '')
+      const { session } = await launchPeer(root, entry, { env })
+      const { socketPath, server, leader, paneId } = session
+      const handle = new TmuxServer({ socketPath, process: server })
+      const deadline = performance.now() + 60_000
+      const pane = { identity, adapter, handle, paneId, leader, paneLog: join(root, 'none'), deadline }
+      const shows = (word: RegExp) =>
+        until(String(word), async () => word.test(await handle.capturePane(paneId)), 20_000)
+      const type = async (control: 'compact' | 'clear' | 'exit'): Promise<void> => {
+        const input = adapter.executeControl(control)
+        if (input === undefined || !('text' in input)) throw new Error(`no text for ${control}`)
+        await typeMessage(pane, input.text)
+      }
+      const release = model.hold()
+      await typeMessage(pane, 'Count the stars.')
+      await shows(/esc to interrupt/)
+      expect(adapter.executeControl('interrupt')).toEqual({ key: 'Escape' })
+      await handle.sendKeys(paneId, [{ key: 'Escape' }])
+      await until('it to be idle', async () => !/esc to interrupt/.test(await handle.capturePane(paneId)))
+      release()
+      // What was interrupted before an answer may stand in the input row again.
+      await handle.sendKeys(paneId, [{ key: 'C-u' }])
+      await type('clear')
+      await until('a clear screen', async () => !/stars/.test(await handle.capturePane(paneId)))
+      await until('its input row', async () => adapter.isInputReady(await handle.capturePane(paneId)))
+      await type('exit').catch((error: unknown) => expect(error).toMatchObject({ code: 'program-ended' }))
+      await until('the record', async () => {
+        await finishSessions(root)
+        return deaths().length > 0
+      })
+      expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '0' }])
     })
 
     it('that nobody has logged in is refused, and nothing of it is left', async () => {

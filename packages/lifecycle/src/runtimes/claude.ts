@@ -8,22 +8,29 @@ const INPUT = /^❯(?:\s|$)/
 
 const ownerOf = ({ env, cwd }: SessionPlace): SessionOwner => ({ home: env['HOME'] || homedir(), env, cwd })
 
+interface Input {
+  readonly text: string
+  readonly footer: readonly string[]
+}
+
 /** What stands between the last two rules, if that is an input row; menus have their cursor further right. */
-function inputText(screen: string): string | undefined {
+function findInput(screen: string): Input | undefined {
   const rows = rowsOf(screen)
   const end = rows.findLastIndex((row) => RULE.test(row))
   const start = rows.findLastIndex((row, at) => at < end && INPUT.test(row))
   if (start < 1 || !RULE.test(rows[start - 1] ?? '')) return undefined
   if (rows.slice(start, end).some((row) => RULE.test(row))) return undefined
-  // Its footer is below, and nothing else.
   const footer = rows.slice(end + 1).filter((row) => row !== '')
-  if (footer.length === 0 || footer.some((row) => !row.startsWith('  '))) return undefined
-  return rows.slice(start, end).join('\n').slice(1).trim()
+  return footer.length === 0 ? undefined : { text: rows.slice(start, end).join('\n').slice(1).trim(), footer }
 }
+
+/** Below is its footer and nothing else; what completes a command stands further left. */
+const isInputReady = (screen: string): boolean =>
+  findInput(screen)?.footer.every((row) => row.startsWith('  ')) === true
 
 /** Each is known by its options: the lines above them are out of sight in a small terminal. */
 function bootDialogKeys(screen: string): BootDialog | undefined {
-  if (inputText(screen) !== undefined) return undefined
+  if (isInputReady(screen)) return undefined
   const rows = rowsOf(screen)
   const chosen = chosenOption(rows)
   const shows = (text: string): boolean => rows.some((row) => row.includes(text))
@@ -74,11 +81,10 @@ export const claudeRuntime: RuntimeAdapter = {
   bootTimeoutMs: 60_000,
   buildArgv,
   bootDialogKeys,
-  isInputReady: (screen) => inputText(screen) !== undefined,
-  inputText,
+  isInputReady,
+  inputText: (screen) => findInput(screen)?.text,
   isLoggedOut: (screen) =>
-    screen.includes('Select login method') ||
-    (inputText(screen) !== undefined && screen.includes('Not logged in')),
+    screen.includes('Select login method') || (isInputReady(screen) && screen.includes('Not logged in')),
   newestActivity: (place) => claudeActivity(ownerOf(place)),
   resolveResume: async (place) => (await newestClaudeSession(ownerOf(place)))?.id,
   executeControl: (control) => (control === 'interrupt' ? { key: 'Escape' } : { text: `/${control}` }),

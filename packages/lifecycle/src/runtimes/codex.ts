@@ -5,7 +5,7 @@ import type { BootDialog, Control, LaunchRequest, RuntimeAdapter, SessionPlace }
 import { chosenOption, rowsOf } from './screen.ts'
 
 const INPUT = /^›(?:\s|$)/
-const COMMANDS = { compact: '/compact', clear: '/new', exit: '/quit' } as const satisfies Record<
+const COMMANDS = { compact: '/compact', clear: '/clear', exit: '/quit' } as const satisfies Record<
   Exclude<Control, 'interrupt'>,
   string
 >
