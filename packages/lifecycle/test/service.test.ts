@@ -264,8 +264,10 @@ describe('what a service names must stay', () => {
     writeFileSync(at('nvm', 'alias', 'lts', '*'), 'lts/iron\n')
     writeFileSync(at('nvm', 'alias', 'lts', 'iron'), 'v20.19.0\n')
     const taken: string[] = []
-    for (const version of ['v18.1.0', 'v20.9.0', 'v20.19.0', 'v22.2.0']) {
-      const node = nodeAt(at, 'nvm', 'versions', 'node', version, 'bin', 'node')
+    const nodes = ['v18.1.0', 'v20.9.0', 'v20.19.0', 'v22.2.0'].map(
+      (version) => [version, nodeAt(at, 'nvm', 'versions', 'node', version, 'bin', 'node')] as const,
+    )
+    for (const [version, node] of nodes) {
       await refuseVanishing({ ...spec, node }, system).then(
         () => taken.push(version),
         (error) => expect(error).toMatchObject({ code: 'service-path-vanishes' }),

@@ -62,8 +62,6 @@ ${argv.map((word) => `    ${string(word)}`).join('\n')}
   <true/>
   <key>ThrottleInterval</key>
   <integer>10</integer>
-  <key>Umask</key>
-  <integer>63</integer>
   <key>StandardOutPath</key>
   ${output}
   <key>StandardErrorPath</key>

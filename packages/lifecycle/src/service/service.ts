@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readlink, rm } from 'node:fs/promises'
+import { mkdir, open, readlink, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
@@ -108,7 +108,10 @@ export async function installService(spec: ServiceSpec, system: ServiceSystem): 
     await replaceFile(plan.path, plan.text)
   }
   if (plan.manager === 'launchd') {
-    await makePrivateFolder(dirname(launchdOutput(spec.root)))
+    const output = launchdOutput(spec.root)
+    await makePrivateFolder(dirname(output))
+    // launchd would make it readable to everybody.
+    await (await open(output, 'a', 0o600)).close()
     await startLaunchd(system, plan.path, changed)
   } else await startSystemd(system, changed)
   const state = !changed ? 'already' : found.state === 'ours' ? 'updated' : 'installed'

@@ -54,7 +54,6 @@ RestartSec=3
 # The peers outlive the daemon: only its own process is ended, and no loss of one of theirs ends it.
 KillMode=process
 OOMPolicy=continue
-UMask=0077
 
 [Install]
 WantedBy=default.target
