@@ -1,15 +1,11 @@
-import { readFileSync } from 'node:fs'
 import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
 import { usageError } from './exit-code.ts'
+import { addHostCommands } from './program/host.ts'
 import { addPeerCommands } from './program/peers.ts'
 import { addSessionCommands } from './program/sessions.ts'
 import { addWatchCommands } from './program/watches.ts'
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? 'unknown'
-}
+import { version } from './version.ts'
 
 /** Help that fits the terms of the exit codes and shows by example. */
 const AFTER = `
@@ -20,6 +16,7 @@ Examples:
   iapeer watch                  watch the tmux server you are in
   iapeer deaths --since 2h      what died in the last two hours
   iapeer autopsy tmux-default   why it died the last time
+  iapeer doctor                 what on this host could end peers unseen
   iapeer demo                   see it work in five seconds
 
 Files are kept under $IAPEER_ROOT, else ~/.iapeer.
@@ -61,6 +58,7 @@ export function buildProgram(peers: readonly string[] = []): Command {
   addPeerCommands(program)
   addSessionCommands(program)
   addWatchCommands(program)
+  addHostCommands(program)
 
   completePeers(tab(program, { completionCommandName: 'completion' }), peers)
   for (const command of program.commands)

@@ -1,3 +1,4 @@
+export * from './doctor/index.ts'
 export {
   forgetWatch,
   type KeptWatch,
