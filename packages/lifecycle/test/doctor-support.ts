@@ -56,7 +56,6 @@ export function patients(): () => Patient {
       run: at('run'),
       usrLib: at('usr-lib'),
       usrLocalLib: at('usr-local-lib'),
-      varLib: at('var-lib'),
     }
     const context: DoctorContext = {
       root,

@@ -25,7 +25,6 @@ export interface DoctorPaths {
   readonly run: string
   readonly usrLib: string
   readonly usrLocalLib: string
-  readonly varLib: string
 }
 
 export const SYSTEM_PATHS: DoctorPaths = {
@@ -34,7 +33,6 @@ export const SYSTEM_PATHS: DoctorPaths = {
   run: '/run',
   usrLib: '/usr/lib',
   usrLocalLib: '/usr/local/lib',
-  varLib: '/var/lib',
 }
 
 /** The daemon of this root, as far as the caller knows it. */

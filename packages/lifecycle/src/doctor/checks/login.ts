@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { lingers } from '../../service/service.ts'
 import { serviceFile } from '../../service/spec.ts'
 import { runsSystemd } from '../cgroup.ts'
 import type { Check, DoctorContext, DoctorPaths, Finding } from '../finding.ts'
@@ -28,7 +29,7 @@ interface Setting {
 }
 
 /** The settings of the section `[Login]`, the last of each name. Pure. */
-export function loginSettings(files: readonly ConfigFile[]): Map<string, Setting> {
+function loginSettings(files: readonly ConfigFile[]): Map<string, Setting> {
   const settings = new Map<string, Setting>()
   for (const { path, text } of files) {
     let section = ''
@@ -57,22 +58,22 @@ function killedBy(settings: Map<string, Setting>, user: string): Setting | undef
 async function runLogout(context: DoctorContext): Promise<Finding[]> {
   const { paths, system } = context
   if (!runsSystemd(context)) return []
-  const lingers = existsSync(join(paths.varLib, 'systemd', 'linger', system.user))
+  const stays = lingers(system) === true
   const kill = killedBy(loginSettings(await logindFiles(paths)), system.user)
   const fix = `loginctl enable-linger ${system.user}`
   if (kill !== undefined)
     return [
       {
         id: 'logout-kills',
-        level: lingers ? 'note' : 'warning',
-        what: lingers
+        level: stays ? 'note' : 'warning',
+        what: stays
           ? 'a logout kills what was started in that login (KillUserProcesses=yes); what the service starts stays'
           : 'a logout kills every peer of this user (KillUserProcesses=yes)',
         where: kill.path,
-        fix: lingers ? 'Let the service start the peers: iapeer service install' : fix,
+        fix: stays ? 'Let the service start the peers: iapeer service install' : fix,
       },
     ]
-  if (lingers) return [{ id: 'linger', level: 'ok', what: `services of ${system.user} outlive a logout` }]
+  if (stays) return [{ id: 'linger', level: 'ok', what: `services of ${system.user} outlive a logout` }]
   const installed = existsSync(serviceFile(system))
   return [
     {

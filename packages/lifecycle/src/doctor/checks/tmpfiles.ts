@@ -14,7 +14,7 @@ interface Rule {
 const FIELD = /"((?:[^"\\]|\\.)*)"|(\S+)/g
 
 /** Pure. */
-export function parseTmpfiles({ path: file, text }: ConfigFile): Rule[] {
+function parseTmpfiles({ path: file, text }: ConfigFile): Rule[] {
   return text.split('\n').flatMap((line) => {
     if (/^\s*(#|$)/.test(line)) return []
     const [type = '', path = '', , , , age = '-'] = [...line.matchAll(FIELD)].map(([, a, b]) => a ?? b ?? '')
@@ -50,7 +50,7 @@ function covers(rule: Rule, path: string): boolean {
 }
 
 /** The rule by which a path is cleaned, if any: the deepest one that covers it. Pure. */
-export function cleaningRule(rules: readonly Rule[], path: string): Rule | undefined {
+function cleaningRule(rules: readonly Rule[], path: string): Rule | undefined {
   const covering = rules.filter((rule) => CLEANING.includes(rule.type) && covers(rule, path))
   if (covering.some((rule) => KEEPING.includes(rule.type))) return undefined
   const deepest = covering.toSorted((a, b) => b.path.length - a.path.length)[0]
