@@ -62,3 +62,15 @@ function cut(line: string, columns: number): string {
   while (stringWidth(kept) > columns - 1) kept = kept.slice(0, -1)
   return `${kept}…${colours ? '\u001b[0m' : ''}`
 }
+
+/** Breaks a text between words to lines of at most `width`; a longer word (a path) stays whole. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    const joined = last === undefined ? word : `${last} ${word}`
+    if (last === undefined || stringWidth(joined) > width) lines.push(word)
+    else lines[lines.length - 1] = joined
+  }
+  return lines
+}

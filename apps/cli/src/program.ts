@@ -1,16 +1,12 @@
-import { readFileSync } from 'node:fs'
 import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
 import { usageError } from './exit-code.ts'
 import { addEventCommands } from './program/events.ts'
+import { addHostCommands } from './program/host.ts'
 import { addPeerCommands } from './program/peers.ts'
 import { addSessionCommands } from './program/sessions.ts'
 import { addWatchCommands } from './program/watches.ts'
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? 'unknown'
-}
+import { version } from './version.ts'
 
 /** Help that fits the terms of the exit codes and shows by example. */
 const AFTER = `
@@ -22,6 +18,7 @@ Examples:
   iapeer deaths --since 2h      what died in the last two hours
   iapeer autopsy tmux-default   why it died the last time
   iapeer events -f --peer bob   what is decided about bob, as it comes
+  iapeer doctor                 what on this host could end peers unseen
   iapeer demo                   see it work in five seconds
 
 Files are kept under $IAPEER_ROOT, else ~/.iapeer.
@@ -67,6 +64,8 @@ export function buildProgram(peers: readonly string[] = []): Command {
   program.commandsGroup('Deaths and watches:')
   addWatchCommands(program)
   addEventCommands(program)
+  program.commandsGroup('This host:')
+  addHostCommands(program)
   program.commandsGroup('Other:')
 
   completePeers(tab(program, { completionCommandName: 'completion' }), peers)

@@ -106,3 +106,43 @@ export async function runTmuxInTerminal(
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw tmuxMissing(tmux, result)
   return result.exitCode
 }
+
+export interface ProgramOptions {
+  /** @default 5000 */
+  readonly timeoutMs?: number
+  /** The whole environment of the program; its PATH is where it is looked for. @default that of this process */
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/** How a program ended: independent facts. */
+export interface ProgramResult {
+  /** Undefined when it was ended by a signal or by the time limit, or is missing. */
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+  readonly timedOut: boolean
+  /** There is no such program, or it may not be run. */
+  readonly missing: boolean
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a program of the system (`systemctl`, `launchctl`) to its end, or to its time limit, reading nothing. */
+export async function runProgram(
+  argv: readonly [string, ...string[]],
+  options: ProgramOptions = {},
+): Promise<ProgramResult> {
+  const { execa } = await import('execa')
+  const [file, ...args] = argv
+  const program = execa(file, args, {
+    env: options.env ?? process.env,
+    extendEnv: false,
+    stdin: 'ignore',
+    reject: false,
+    timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+  })
+  // What it has started may keep its output open.
+  program.once('exit', () => setTimeout(() => letGo([program.stdout, program.stderr]), DRAIN_MS).unref())
+  const { exitCode, signal, timedOut, stdout, stderr, code } = await program
+  return { exitCode, signal, timedOut, missing: code === 'ENOENT' || code === 'EACCES', stdout, stderr }
+}

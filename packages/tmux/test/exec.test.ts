@@ -1,6 +1,6 @@
 import { asyncCleanups, privateFolder, startServer } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { ensureCanary, runTmux } from '../src/index.ts'
+import { ensureCanary, runProgram, runTmux } from '../src/index.ts'
 
 const track = asyncCleanups()
 
@@ -59,4 +59,22 @@ it('tmux that is missing is an error with a code and what to do', async () => {
 
 it('the canary is one import with it', () => {
   expect(ensureCanary).toBeTypeOf('function')
+})
+
+it('any program: how it ended is data, and a time limit ends it', async () => {
+  const env = { PATH: '/usr/bin:/bin', WORD: 'a "b" $c' }
+  expect(await runProgram(['sh', '-c', 'echo "$WORD"; echo no >&2; exit 7'], { env })).toEqual({
+    exitCode: 7,
+    signal: undefined,
+    timedOut: false,
+    missing: false,
+    stdout: 'a "b" $c',
+    stderr: 'no',
+  })
+  expect(await runProgram(['no-such-program'], { env })).toMatchObject({ missing: true, exitCode: undefined })
+  expect(await runProgram(['systemctl'], { env: { PATH: '/nowhere' } })).toMatchObject({ missing: true })
+  expect(await runProgram(['sleep', '100'], { env, timeoutMs: 50 })).toMatchObject({
+    timedOut: true,
+    signal: 'SIGKILL',
+  })
 })

@@ -1,0 +1,95 @@
+import { statSync } from 'node:fs'
+import { iapeerRoot } from '@iapeer/core/paths'
+import {
+  type CheckGroup,
+  type DoctorContext,
+  type Examined,
+  type Finding,
+  type Level,
+  needsAttention,
+  runDoctor,
+  SYSTEM_PATHS,
+  thisServiceSystem,
+} from '@iapeer/lifecycle'
+import { EXIT } from '../exit-code.ts'
+import { paint, plain, print, printJson, wrap } from '../output.ts'
+import { version } from '../version.ts'
+
+interface DoctorOptions {
+  readonly fix?: boolean
+  readonly json?: boolean
+}
+
+const WIDTH = 80
+
+const GROUPS = {
+  host: 'This host',
+  tmux: 'tmux',
+  sessions: 'Sessions',
+  files: 'Files',
+} satisfies Record<CheckGroup, string>
+
+const GLYPH = {
+  ok: paint('green', '✓'),
+  note: paint('dim', '·'),
+  warning: paint('yellow', '!'),
+  error: paint('red', '✕'),
+} satisfies Record<Level, string>
+
+function tellLines(text: string, indent: string): void {
+  for (const line of wrap(plain(text), WIDTH - indent.length)) print(`${indent}${line}`)
+}
+
+function tell({ level, what, where, fix, fixed }: Finding): void {
+  const [first = '', ...more] = wrap(plain(what), WIDTH - 4)
+  print(`  ${fixed === true ? GLYPH.ok : GLYPH[level]} ${first}`)
+  for (const line of more) print(`    ${line}`)
+  if (where !== undefined) tellLines(where, '      ')
+  if (fix !== undefined) tellLines(`${fixed === true ? 'done: ' : '-> '}${fix}`, '      ')
+}
+
+const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
+
+function tellAll(examined: readonly Examined[]): void {
+  for (const [group, title] of Object.entries(GROUPS)) {
+    const findings = examined.filter(({ check }) => check.group === group).flatMap((one) => one.findings)
+    if (findings.length === 0) continue
+    print(paint('bold', title))
+    for (const finding of findings) tell(finding)
+  }
+  print(`\n${summary(examined)}`)
+}
+
+function summary(examined: readonly Examined[]): string {
+  const left = examined.flatMap((one) => one.findings).filter(({ fixed }) => fixed !== true)
+  const errors = left.filter(({ level }) => level === 'error').length
+  const warnings = left.filter(({ level }) => level === 'warning').length
+  if (errors + warnings === 0) return `${paint('green', '✓')} nothing to see to`
+  const said = [
+    ...(errors > 0 ? [count(errors, 'error')] : []),
+    ...(warnings > 0 ? [count(warnings, 'warning')] : []),
+  ]
+  return `${paint(errors > 0 ? 'red' : 'yellow', '!')} ${said.join(', ')}`
+}
+
+function context(options: DoctorOptions): DoctorContext {
+  return {
+    root: iapeerRoot(),
+    paths: SYSTEM_PATHS,
+    system: thisServiceSystem(),
+    now: new Date(),
+    nodeVersion: process.versions.node,
+    version: version(),
+    builtAt: statSync(new URL(import.meta.url)).mtime,
+    fix: options.fix === true,
+  }
+}
+
+/** Exit code 1 while a warning or an error is left. */
+export async function doctor(options: DoctorOptions): Promise<void> {
+  const examined = await runDoctor(context(options))
+  if (needsAttention(examined)) process.exitCode = EXIT.failed
+  if (options.json !== true) return tellAll(examined)
+  for (const { check, findings } of examined)
+    for (const finding of findings) printJson({ check: check.id, ...finding })
+}

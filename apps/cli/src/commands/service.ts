@@ -1,0 +1,104 @@
+import { isIapeerError } from '@iapeer/core/errors'
+import { iapeerRoot } from '@iapeer/core/paths'
+import {
+  installService,
+  lastingPath,
+  planService,
+  refuseVanishing,
+  type ServiceSpec,
+  type ServiceStatus,
+  type ServiceSystem,
+  serviceStatus,
+  thisServiceSystem,
+  uninstallService,
+} from '@iapeer/lifecycle'
+import { daemonEntry } from '../daemon-entry.ts'
+import { EXIT, explain } from '../exit-code.ts'
+import { paint, print, printJson } from '../output.ts'
+
+interface InstallOptions {
+  readonly print?: boolean
+  readonly json?: boolean
+}
+
+function specFor(system: ServiceSystem): ServiceSpec {
+  const sockets = system.env['IAPEER_SOCK_DIR']
+  return {
+    root: iapeerRoot(),
+    node: process.execPath,
+    entry: daemonEntry(),
+    path: lastingPath(system.env['PATH'] ?? '', system),
+    ...(sockets ? { env: { IAPEER_SOCK_DIR: sockets } } : {}),
+  }
+}
+
+/** What would be written, and why install would refuse to, if it would. */
+async function show(spec: ServiceSpec, system: ServiceSystem): Promise<void> {
+  const plan = planService(spec, system)
+  print(plan.text.trimEnd())
+  try {
+    await refuseVanishing(spec, system)
+    process.stderr.write(`iapeer: that is what would be in ${plan.path}\n`)
+  } catch (error) {
+    if (!isIapeerError(error)) throw error
+    process.stderr.write(explain(error))
+    process.exitCode = EXIT.failed
+  }
+}
+
+const SAID = {
+  installed: 'is installed and runs',
+  updated: 'is brought up to date and runs',
+  already: 'was installed already, and runs',
+} as const
+
+function lingerHint(lingers: boolean | undefined, user: string): void {
+  if (lingers === false)
+    print(`  It ends at the last logout of ${user}, until: loginctl enable-linger ${user}`)
+}
+
+export async function install(options: InstallOptions): Promise<void> {
+  const system = thisServiceSystem()
+  const spec = specFor(system)
+  if (options.print === true) return show(spec, system)
+  const { state, manager, path, lingers } = await installService(spec, system)
+  if (options.json === true) return printJson({ state, manager, path, root: spec.root, lingers })
+  print(`${paint('green', '●')} the daemon of ${spec.root} ${SAID[state]}`)
+  print(`  ${path}`)
+  lingerHint(lingers, system.user)
+}
+
+export async function uninstall(options: { readonly json?: boolean }): Promise<void> {
+  const { state, path } = await uninstallService(iapeerRoot(), thisServiceSystem())
+  if (options.json === true) return printJson({ state, path })
+  if (state === 'none') print('no service is installed')
+  else print(`${paint('dim', '✕')} the service is removed; peers go on`)
+}
+
+function tell(status: ServiceStatus, system: ServiceSystem): void {
+  const { installed, foreign, otherRoot, active, enabled, path, noManager } = status
+  if (foreign) print(`${paint('yellow', '!')} ${path} was not made by iapeer, and is left alone`)
+  else if (otherRoot !== undefined)
+    print(`${paint('yellow', '!')} the service is that of another root: ${otherRoot}`)
+  else if (!installed) print(`${paint('dim', '○')} no service is installed`)
+  else if (active)
+    print(`${paint('green', '●')} the daemon runs${status.pid === undefined ? '' : `: pid ${status.pid}`}`)
+  else
+    print(
+      `${paint('red', '!')} the service is installed, and the daemon does not run (${status.said ?? 'unknown'})`,
+    )
+  if (noManager !== undefined) print(`  ${noManager}; iapeer daemon start works without`)
+  if (!installed) return
+  print(`  ${path}`)
+  if (noManager === undefined && !enabled) print('  It is not started at a login: iapeer service install')
+  lingerHint(status.lingers, system.user)
+}
+
+/** Exit code 3 when the service of this root does not run. */
+export async function status(options: { readonly json?: boolean }): Promise<void> {
+  const system = thisServiceSystem()
+  const now = await serviceStatus(iapeerRoot(), system)
+  if (!now.installed || !now.active) process.exitCode = EXIT.notRunning
+  if (options.json === true) printJson(now)
+  else tell(now, system)
+}

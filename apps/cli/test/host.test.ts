@@ -1,0 +1,117 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { homes, MAIN } from './support.ts'
+
+const newHome = homes()
+const lines = (text: string): Record<string, unknown>[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+describe('iapeer doctor', () => {
+  it('tells every finding, in words of 80 columns and as JSON, and its exit code says whether there is something', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--runtime', 'command', '--', 'sleep', '1000')
+    await home.iapeer('start', 'bob')
+    const json = await home.iapeer('doctor', '--json')
+    const findings = lines(json.stdout)
+    const attention = findings.some(({ level }) => level === 'warning' || level === 'error')
+    expect(json).toMatchObject({ exitCode: attention ? 1 : 0, stderr: '' })
+    expect(findings[0]).toEqual({
+      schemaVersion: 1,
+      check: 'node',
+      id: 'node-version',
+      level: 'ok',
+      what: `Node.js ${process.versions.node}`,
+    })
+    const ids = findings.map(({ id }) => id)
+    for (const id of ['disk-space', 'clock', 'tmux-version', 'tmux-servers', 'canaries', 'modes', 'registry'])
+      expect(ids).toContain(id)
+    expect(ids.filter((id) => String(id).endsWith('-unknown'))).toEqual([])
+
+    const said = await home.iapeer('doctor')
+    expect(said.exitCode).toBe(json.exitCode)
+    expect(said.stdout).toMatch(/^This host\n {2}✓ Node\.js /)
+    for (const line of said.stdout.split('\n'))
+      if (line.trim().includes(' ')) expect([...line].length, line).toBeLessThanOrEqual(80)
+  })
+
+  it('--fix closes what is open to others, says so, and leaves it well', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--runtime', 'command', '--', 'true')
+    const registry = join(home.root, 'peers-profiles.json')
+    chmodSync(registry, 0o644)
+    expect(lines((await home.iapeer('doctor', '--json')).stdout)).toContainEqual({
+      schemaVersion: 1,
+      check: 'modes',
+      id: 'open-files',
+      level: 'warning',
+      what: 'one file or folder of the root is open to other users',
+      where: registry,
+      fix: 'iapeer doctor --fix closes those that are yours.',
+    })
+    expect((await home.iapeer('doctor', '--fix')).stdout).toContain('done: Closed to others.')
+    expect(statSync(registry).mode & 0o777).toBe(0o600)
+  })
+})
+
+describe('iapeer service', () => {
+  /** In a home of its own, with stand-ins for the service managers. */
+  function newHost() {
+    const home = newHome()
+    const at = (...parts: string[]): string => join(home.path, ...parts)
+    mkdirSync(at('bin'))
+    for (const name of ['systemctl', 'launchctl']) {
+      writeFileSync(at('bin', name), '#!/bin/sh\necho "$*" >> "$FAKE_LOG"\n')
+      chmodSync(at('bin', name), 0o755)
+    }
+    const env = {
+      ...home.env,
+      HOME: at('home'),
+      XDG_CONFIG_HOME: at('config'),
+      PATH: `${at('bin')}:${process.env['PATH']}`,
+      FAKE_LOG: at('log'),
+    }
+    const service = (...args: string[]) => run(process.execPath, [MAIN, 'service', ...args], { env })
+    return { at, service, told: () => (existsSync(at('log')) ? readFileSync(at('log'), 'utf8') : '') }
+  }
+
+  it('status says what is not there and exits 3; uninstall has nothing to do', async () => {
+    const { service, told } = newHost()
+    expect(await service('status')).toMatchObject({ exitCode: 3, stdout: '○ no service is installed\n' })
+    const json = await service('status', '--json')
+    expect(json.exitCode).toBe(3)
+    expect(lines(json.stdout)).toMatchObject([
+      { schemaVersion: 1, installed: false, foreign: false, enabled: false, active: false },
+    ])
+    expect(await service('uninstall')).toMatchObject({ exitCode: 0, stdout: 'no service is installed\n' })
+    expect(told()).not.toMatch(/enable|start|bootstrap|bootout/)
+  })
+
+  it('install refuses what would not be there tomorrow, and writes nothing', async () => {
+    const { at, service, told } = newHost()
+    const refused = await service('install')
+    expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(refused.stderr).toMatch(
+      /^iapeer: (the root lies in the temporary folder|the daemon is not installed)/,
+    )
+    expect(existsSync(at('config'))).toBe(false)
+    expect(told()).toBe('')
+  })
+
+  it.runIf(process.platform === 'linux')('a unit of somebody else is told and left alone', async () => {
+    const { at, service } = newHost()
+    const unit = at('config', 'systemd', 'user', 'iapeerd.service')
+    mkdirSync(join(unit, '..'), { recursive: true })
+    writeFileSync(unit, '[Service]\n')
+    expect(await service('uninstall')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('not made by iapeer'),
+    })
+    expect((await service('status')).stdout).toContain('was not made by iapeer, and is left alone')
+    expect(readFileSync(unit, 'utf8')).toBe('[Service]\n')
+  })
+})

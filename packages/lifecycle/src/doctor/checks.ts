@@ -1,0 +1,30 @@
+import { canaries } from './checks/canaries.ts'
+import { daemonFate, sharedFate } from './checks/fate.ts'
+import { modes, registry, setAside, temporaries } from './checks/files.ts'
+import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
+import { logout } from './checks/login.ts'
+import { sockets } from './checks/sockets.ts'
+import { tmpfiles } from './checks/tmpfiles.ts'
+import { tmux, tmuxServers } from './checks/tmux.ts'
+import type { Check } from './finding.ts'
+
+/** Every check, in the order in which it is told. */
+export const CHECKS: readonly Check[] = [
+  node,
+  disk,
+  clock,
+  recordsSwitch,
+  logout,
+  tmpfiles,
+  skew,
+  tmux,
+  tmuxServers,
+  sockets,
+  daemonFate,
+  sharedFate,
+  canaries,
+  modes,
+  temporaries,
+  registry,
+  setAside,
+]

@@ -1,0 +1,52 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { readRegularFile } from '@iapeer/core/storage'
+
+/** The text of a file of the system; undefined where there is none. @throws Node system errors (`EACCES`) */
+export async function textIfThere(path: string): Promise<string | undefined> {
+  return (await readRegularFile(path))?.text
+}
+
+/** The names in a folder, sorted; none where there is none. */
+export async function namesIfThere(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort()
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return []
+    throw error
+  }
+}
+
+export interface ConfigFile {
+  readonly path: string
+  readonly text: string
+}
+
+/**
+ * Configuration files as systemd reads them: by name, and of one name the first folder's alone, so that an empty file (or
+ * a link to /dev/null) hides that of a later folder.
+ */
+export async function readDropIns(folders: readonly string[], suffix: string): Promise<ConfigFile[]> {
+  const byName = new Map<string, string>()
+  for (const folder of folders)
+    for (const name of await namesIfThere(folder))
+      if (name.endsWith(suffix) && !byName.has(name)) byName.set(name, join(folder, name))
+  const files: ConfigFile[] = []
+  for (const [, path] of [...byName].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const text = await maskedText(path)
+    if (text !== undefined) files.push({ path, text })
+  }
+  return files
+}
+
+async function maskedText(path: string): Promise<string | undefined> {
+  try {
+    return await textIfThere(path)
+  } catch (error) {
+    // A link to /dev/null is how an administrator switches one off.
+    if (error instanceof Error && 'code' in error && error.code === 'unusable-file') return undefined
+    throw error
+  }
+}

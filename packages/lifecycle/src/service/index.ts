@@ -1,0 +1,14 @@
+export { renderLaunchdPlist } from './launchd-plist.ts'
+export {
+  type Installed,
+  installService,
+  planService,
+  type ServicePlan,
+  type ServiceStatus,
+  serviceStatus,
+  type Uninstalled,
+  uninstallService,
+} from './service.ts'
+export { type ServiceManager, type ServiceSpec, type ServiceSystem, thisServiceSystem } from './spec.ts'
+export { renderSystemdUnit } from './systemd-unit.ts'
+export { lastingPath, refuseVanishing } from './vanishing.ts'
