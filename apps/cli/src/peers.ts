@@ -1,35 +1,18 @@
 import { isIapeerError } from '@iapeer/core/errors'
-import { type IdentityParts, parseIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { findPeer, listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
+import { listPeers, type PeerEntry } from '@iapeer/core/registry'
+import { peerEntryNamed } from '@iapeer/lifecycle'
 import { usageError } from './exit-code.ts'
+
+/** A name that is one at all. */
+export function checkedName(text: string): string {
+  if (text === '') throw usageError('no peer was named', 'iapeer list shows who there is.')
+  return text
+}
 
 /** A peer by its name, or by an identity it can have (`claude-bob`). @throws IapeerError `no-such-peer` */
 export async function peerNamed(text: string): Promise<PeerEntry> {
-  if (text === '') throw usageError('no peer was named', 'iapeer list shows who there is.')
-  const root = iapeerRoot()
-  const byName = await findPeer(root, text)
-  if (byName !== undefined) return byName
-  const entries = await listPeers(root)
-  const parts: IdentityParts | undefined = parseIdentity(text)
-  const byIdentity = entries.find(
-    (entry) => entry.personality === parts?.personality && entry.runtimes.includes(parts.runtime),
-  )
-  return byIdentity ?? requirePeer(entries, text)
-}
-
-/** What the JSON of a peer says; the sections of interfaces are left out, they can hold secrets. */
-export function peerFields(entry: PeerEntry): object {
-  return {
-    identity: `${entry.defaultRuntime}-${entry.personality}`,
-    personality: entry.personality,
-    runtime: entry.defaultRuntime,
-    runtimes: entry.runtimes,
-    intelligence: entry.intelligence,
-    ...(entry.description === '' ? {} : { description: entry.description }),
-    home: entry.home,
-    cwd: entry.cwd,
-  }
+  return peerEntryNamed(iapeerRoot(), checkedName(text))
 }
 
 /** The names of all peers; none where the registry cannot be read (the next command says so). */
