@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
 import { usageError } from './exit-code.ts'
+import { addDaemonCommands } from './program/daemon.ts'
 import { addPeerCommands } from './program/peers.ts'
 import { addSessionCommands } from './program/sessions.ts'
 import { addWatchCommands } from './program/watches.ts'
@@ -61,6 +62,7 @@ export function buildProgram(peers: readonly string[] = []): Command {
   addPeerCommands(program)
   addSessionCommands(program)
   addWatchCommands(program)
+  addDaemonCommands(program)
 
   completePeers(tab(program, { completionCommandName: 'completion' }), peers)
   for (const command of program.commands)
