@@ -114,7 +114,7 @@ describe('the API, over the unix socket', () => {
       ['invalid-request', 400, ask(where, '/v1/deaths?since=yesterday')],
       ['invalid-request', 400, ask(where, '/v1/fleet?state=alive')],
       ['invalid-request', 400, ask(where, `/v1/peers/${'b'.repeat(65)}`)],
-      ['invalid-request', 400, post(where, '/v1/peers/bob/start', { runtime: 'a-b' })],
+      ['invalid-runtime', 400, post(where, '/v1/peers/bob/start', { runtime: 'a-b' })],
       ['invalid-request', 400, post(where, '/v1/peers/bob/start', { timeoutMs: 0 })],
       ['invalid-request', 400, post(where, '/v1/peers/bob/start', { topic: 'x' })],
       ['invalid-request', 400, raw('/v1/peers/bob/start', '[]')],

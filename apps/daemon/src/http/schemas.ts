@@ -6,10 +6,7 @@ const version = { schemaVersion: z.literal(SCHEMA_VERSION) }
 const pid = z.int().positive()
 const time = z.iso.datetime().describe('UTC')
 const timeoutMs = z.int().min(1).max(3_600_000).optional()
-const runtime = z
-  .string()
-  .regex(/^[a-z][a-z0-9]{0,31}$/, 'a runtime')
-  .optional()
+const runtime = z.string().optional().describe('^[a-z][a-z0-9]{0,31}$')
 const line = z.string().max(1_000)
 
 /** The version that every answer carries. */

@@ -83,12 +83,18 @@ export class SseClients {
     gone: AbortSignal,
   ): Promise<void> {
     const iterator = events[Symbol.asyncIterator]()
-    const left = new Promise<undefined>((resolve) => {
-      gone.addEventListener('abort', () => resolve(undefined), { once: true })
-    })
+    let leave = (): void => {}
+    gone.addEventListener('abort', () => leave(), { once: true })
+    // Not a race with one promise that lives as long as the client: it would keep something of every event.
+    const nextOrGone = (): Promise<IteratorResult<PlacedEvent> | undefined> =>
+      new Promise((resolve, reject) => {
+        leave = () => resolve(undefined)
+        iterator.next().then(resolve, reject)
+        if (gone.aborted) leave()
+      })
     try {
       for (;;) {
-        const next = await Promise.race([iterator.next(), left])
+        const next = await nextOrGone()
         if (next === undefined || next.done === true || response.writableEnded) break
         response.write(frame(next.value))
         if (response.writableLength > this.#limits.buffer && !(await this.#drained(response))) break
@@ -120,14 +126,17 @@ export class SseClients {
       }
       const onDrain = done(true)
       const onClose = done(false)
-      const timer = setTimeout(() => {
+      const drop = (): void => {
+        if (!response.writableNeedDrain || response.destroyed) return
         this.#dropped++
         this.#log.warn(
           { bytes: response.writableLength },
           'a client that does not read its events is dropped',
         )
         response.destroy()
-      }, this.#limits.stuckMs)
+      }
+      // Where this process was held up, what has come in meanwhile is seen to first.
+      const timer = setTimeout(() => setImmediate(drop), this.#limits.stuckMs)
       response.once('drain', onDrain).once('close', onClose)
       if (response.destroyed) onClose()
     })
