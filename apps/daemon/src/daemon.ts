@@ -21,8 +21,8 @@ import { createMetrics } from './metrics.ts'
 import { createNotifier, type Notifier, type RunProgram } from './notify.ts'
 import { VERSION } from './version.ts'
 
-/** How long a stop may take. */
-const STOP_MS = 5_000
+/** How long what is under way may take at the end; the whole is over within 5 s. */
+const STOP_MS = 4_000
 
 export interface DaemonOptions {
   readonly root: string
@@ -84,7 +84,7 @@ function buildApi(fleet: Fleet, log: Logger, { sse }: DaemonOptions, startedAt: 
   return { routes: [...routes, openApiRoute(routes)], clients }
 }
 
-/** Undone in the order of the last first, each within its own limit; what fails is logged and keeps nothing else. */
+/** What is to be undone at the end, all at once and each within its own limit; what fails is logged, and keeps nothing else. */
 class Undo {
   readonly #steps: { readonly what: string; readonly run: () => unknown }[] = []
 
@@ -93,13 +93,20 @@ class Undo {
   }
 
   async run(log: Logger): Promise<void> {
-    for (const { what, run } of this.#steps.splice(0).reverse()) {
+    const one = async ({
+      what,
+      run,
+    }: {
+      readonly what: string
+      readonly run: () => unknown
+    }): Promise<void> => {
       try {
         await run()
       } catch (error) {
         log.error({ err: error }, `${what} failed`)
       }
     }
+    await Promise.all(this.#steps.splice(0).reverse().map(one))
   }
 }
 
@@ -145,7 +152,7 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
     const { routes, clients } = buildApi(fleet, log, options, startedAt)
     const open = (token?: string): Server => {
       const server = createApiServer(createApp(routes, { log, token }))
-      undo.add('closing a server', () => closeServer(server, STOP_MS / 2))
+      undo.add('closing a server', () => closeServer(server, STOP_MS))
       return server
     }
     const notifier = createNotifier({ env, run: options.runProgram, log })
@@ -153,7 +160,7 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
     const port = tcp === undefined ? undefined : await listenTcp(open(tcp.token), tcp.port)
     undo.add('ending the event streams', () => clients.close())
     await supervisor?.start()
-    undo.add('stopping the supervisor', () => within(STOP_MS / 2, supervisor?.stop() ?? Promise.resolve()))
+    undo.add('stopping the supervisor', () => within(STOP_MS, supervisor?.stop() ?? Promise.resolve()))
     undo.add('ending the watchdog', keepWatchdog(notifier, supervisor, startedAt))
     await notifier.notify('READY=1')
     log.info({ version: VERSION, root, socketPath, ...(port === undefined ? {} : { port }) }, 'iapeerd is up')

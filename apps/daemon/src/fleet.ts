@@ -44,7 +44,7 @@ export interface PlacedEvent {
   readonly event: object
 }
 
-export interface EventFilter {
+interface EventFilter {
   /** A peer's name, or one identity. */
   readonly peer?: string | undefined
   /** One kind of event, as `ev` says it. */
@@ -63,7 +63,7 @@ export interface EventSource {
   follow(options: FollowOptions): AsyncIterable<PlacedEvent>
 }
 
-export interface SupervisorStats {
+interface SupervisorStats {
   /** ISO-8601 UTC, of the last sweep that has ended. */
   readonly lastSweepAt?: string | undefined
   readonly sweep: DurationStats

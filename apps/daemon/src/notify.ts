@@ -6,7 +6,7 @@ export type RunProgram = (
   options: { readonly timeoutMs: number; readonly env: NodeJS.ProcessEnv },
 ) => Promise<{ readonly exitCode: number | undefined }>
 
-export type NotifyState = 'READY=1' | 'WATCHDOG=1' | 'STOPPING=1'
+type NotifyState = 'READY=1' | 'WATCHDOG=1' | 'STOPPING=1'
 
 /** Tells the service manager that started us how we are (sd_notify(3)); harmless where there is none. */
 export interface Notifier {

@@ -63,7 +63,7 @@ export const post = (where: Where, path: string, body: object = {}, headers: Rec
     headers: { 'content-type': 'application/json', ...headers },
   })
 
-export interface RunningDaemon {
+interface RunningDaemon {
   readonly pid: number
   readonly socketPath: string
   readonly port: number
@@ -72,7 +72,7 @@ export interface RunningDaemon {
   readonly end: (signal?: NodeJS.Signals) => Promise<number | null>
 }
 
-export interface FailedDaemon {
+interface FailedDaemon {
   readonly failure: { readonly code: string; readonly message: string; readonly hint?: string }
   readonly exitCode: number | null
 }

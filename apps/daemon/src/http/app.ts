@@ -2,8 +2,9 @@ import { IapeerError } from '@iapeer/core/errors'
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { tcpGuard } from './auth.ts'
+import type { ApiContext, ApiEnv } from './context.ts'
 import { errorResponse } from './errors.ts'
-import type { ApiContext, ApiEnv, Route } from './route.ts'
+import type { Route } from './route.ts'
 
 export interface AppOptions {
   readonly log: Logger

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { IapeerError } from '@iapeer/core/errors'
 import type { MiddlewareHandler } from 'hono'
-import type { ApiEnv } from './route.ts'
+import type { ApiEnv } from './context.ts'
 
 const SHORTEST_TOKEN = 16
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])

@@ -1,5 +1,5 @@
 import { IapeerError } from '@iapeer/core/errors'
-import type { ApiContext } from './route.ts'
+import type { ApiContext } from './context.ts'
 
 const MOST_BYTES = 64 * 1024
 

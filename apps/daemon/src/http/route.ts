@@ -1,14 +1,8 @@
-import type { HttpBindings } from '@hono/node-server'
 import { IapeerError } from '@iapeer/core/errors'
-import type { Context } from 'hono'
 import * as z from 'zod'
 import { readJsonBody } from './body.ts'
+import type { ApiContext } from './context.ts'
 import type { ANSWERS } from './schemas.ts'
-
-export interface ApiEnv {
-  readonly Bindings: HttpBindings
-}
-export type ApiContext = Context<ApiEnv>
 
 /** One path with one method: the app answers by it, and the OpenAPI document is made from it. */
 export interface Route {

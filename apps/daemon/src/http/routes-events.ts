@@ -1,6 +1,7 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { EventSource } from '../fleet.ts'
-import { type ApiContext, NOTHING, parseAs, type Route } from './route.ts'
+import type { ApiContext } from './context.ts'
+import { NOTHING, parseAs, type Route } from './route.ts'
 import { QUERIES, versioned } from './schemas.ts'
 import type { SseClients } from './sse.ts'
 

@@ -3,8 +3,8 @@ import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import type { Hono } from 'hono'
+import type { ApiEnv } from './context.ts'
 import { errorBody, statusOf } from './errors.ts'
-import type { ApiEnv } from './route.ts'
 
 /** For the whole head of a request. */
 const HEAD_MS = 10_000
