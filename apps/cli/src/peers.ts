@@ -1,6 +1,5 @@
-import { isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { listPeers, type PeerEntry } from '@iapeer/core/registry'
+import type { PeerEntry } from '@iapeer/core/registry'
 import { peerEntryNamed } from '@iapeer/lifecycle'
 import { usageError } from './exit-code.ts'
 
@@ -13,14 +12,4 @@ export function checkedName(text: string): string {
 /** A peer by its name, or by an identity it can have (`claude-bob`). @throws IapeerError `no-such-peer` */
 export async function peerNamed(text: string): Promise<PeerEntry> {
   return peerEntryNamed(iapeerRoot(), checkedName(text))
-}
-
-/** The names of all peers; none where the registry cannot be read (the next command says so). */
-export async function peerNames(): Promise<string[]> {
-  try {
-    return (await listPeers(iapeerRoot())).map((entry) => entry.personality)
-  } catch (error) {
-    if (isIapeerError(error)) return []
-    throw error
-  }
 }

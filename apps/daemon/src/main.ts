@@ -71,6 +71,8 @@ function endWhenAsked(daemon: Daemon): void {
 
 async function stay(root: string, report: boolean): Promise<void> {
   const env = takeOwnEnv(process.env)
+  // What peers run finds the same root.
+  process.env['IAPEER_ROOT'] = root
   const daemon = await runDaemon({ root, env, human: process.stderr.isTTY === true })
   endOnTheUnexpected(daemon)
   endWhenAsked(daemon)
@@ -117,6 +119,7 @@ for (const output of [process.stdout, process.stderr])
 const report = process.argv.includes('--report')
 try {
   const options = readOptions()
+  if (options.root === '') throw new IapeerError('--root is empty', { code: 'usage', hint: 'iapeerd --help' })
   const root = iapeerRoot(options.root === undefined ? process.env : { IAPEER_ROOT: options.root })
   if (options.help) process.stdout.write(HELP)
   else if (options.version) process.stdout.write(`${VERSION}\n`)

@@ -97,6 +97,12 @@ describe('the events', () => {
     await until('the fourth', () => asked.ids().length === 2 && resumed.ids().length === 3)
     const read = await ask({ socketPath }, '/v1/events', { headers: { accept: 'application/json' } })
     expect(ANSWERS.Events.parse(read.json()).events).toHaveLength(4)
+    const head = await ask({ socketPath }, '/v1/events', { method: 'HEAD' })
+    expect([head.status, head.headers['content-type'], events.following]).toEqual([
+      200,
+      'text/event-stream',
+      2,
+    ])
   })
 
   it('a stream that fails says why and ends, and the daemon goes on', async () => {

@@ -125,6 +125,20 @@ describe('the end of a daemon', () => {
     idle.destroy()
   })
 
+  it('by an error that nobody expected is logged, ends with 1, and leaves every peer alive', async () => {
+    const { root, up } = newRoot()
+    await peer(root, 'bob')
+    const flaw = "process.on('SIGUSR2', () => void Promise.reject(new Error('a flaw')))"
+    const { where, end } = await up({
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(flaw)}`,
+    })
+    await post(where, '/v1/peers/bob/start')
+    const [session] = await listSessions(root)
+    expect(await end('SIGUSR2')).toBe(1)
+    expect(session !== undefined && serverAt(session.socketPath, session.server.pid).alive()).toBe(true)
+    expect(readFileSync(daemonPlace(root).log, 'utf8')).toMatch(/"msg":"unhandledRejection: iapeerd ends"/)
+  })
+
   it('what is for the daemon alone is not handed on to its peers', async () => {
     const { folder, root, up } = newRoot()
     const seen = join(folder, 'env')
@@ -141,6 +155,7 @@ describe('the end of a daemon', () => {
     await until('its environment', () => existsSync(seen))
     const env = readFileSync(seen, 'utf8')
     expect(env).toMatch(/^KEPT=this$/m)
+    expect(env).toContain(`IAPEER_ROOT=${root}\n`)
     expect(env).not.toMatch(/^(IAPEER_PORT|IAPEER_BEARER|NOTIFY|WATCHDOG|INVOCATION)/m)
   })
 })

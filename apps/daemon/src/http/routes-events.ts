@@ -27,6 +27,8 @@ export function eventRoutes(events: EventSource, clients: SseClients): Route[] {
         events: found.map((one) => ({ cursor: one.cursor, event: { ...one.event } })),
       })
     }
+    // Only its head: there is nothing to wait for.
+    if (context.req.method === 'HEAD') return context.body(null, 200, { 'content-type': 'text/event-stream' })
     clients.serve(context.env.outgoing, (signal) => events.follow({ signal, cursor, filter }))
     return RESPONSE_ALREADY_SENT
   }

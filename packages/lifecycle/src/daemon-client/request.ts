@@ -1,4 +1,3 @@
-import { request as httpRequest } from 'node:http'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
 const MOST_BYTES = 64 * 1024 * 1024
@@ -38,9 +37,11 @@ function parsed(text: string): unknown {
  * One request over the daemon's socket, and the whole answer.
  * @throws IapeerError `daemon-unreachable`; its cause is the system's error, where there was one
  */
-export function requestDaemon(socketPath: string, request: DaemonRequest): Promise<DaemonResponse> {
+export async function requestDaemon(socketPath: string, request: DaemonRequest): Promise<DaemonResponse> {
   const { method, path, limitMs } = request
   const body = request.body === undefined ? undefined : JSON.stringify(request.body)
+  // Loaded here: most commands of the CLI never need it.
+  const { request: httpRequest } = await import('node:http')
   return new Promise((resolve, reject) => {
     const sent = httpRequest({ socketPath, method, path, agent: false, host: 'localhost' })
     const timer = setTimeout(() => sent.destroy(unreachable(`no answer within ${limitMs} ms`)), limitMs)
