@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
@@ -69,7 +70,28 @@ function endWhenAsked(daemon: Daemon): void {
     })
 }
 
+/**
+ * Files that whoever started us in the background had open, a lock perhaps, are not to be held for our whole life. Node's
+ * own are all closed on exec, so what is not was handed on (fdinfo: flag 02000000 is O_CLOEXEC, proc(5)).
+ */
+function closeStrays(): void {
+  if (process.platform !== 'linux') return
+  for (const descriptor of readdirSync('/proc/self/fd').map(Number)) {
+    if (descriptor <= 2) continue
+    try {
+      const flags = /^flags:\s+([0-7]+)$/m.exec(
+        readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'),
+      )?.[1]
+      if (flags !== undefined && (Number.parseInt(flags, 8) & 0o2000000) === 0) closeSync(descriptor)
+    } catch (error) {
+      // The folder that was listed is closed by now.
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
+  }
+}
+
 async function stay(root: string, report: boolean): Promise<void> {
+  if (report) closeStrays()
   const env = takeOwnEnv(process.env)
   // What peers run finds the same root.
   process.env['IAPEER_ROOT'] = root

@@ -1,4 +1,12 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
@@ -195,6 +203,22 @@ describe('in the background', () => {
       code: 'token-missing',
     })
     await expect(startDaemon(root, { argv: ['/bin/true'] })).rejects.toMatchObject({ code: 'daemon-not-up' })
+  })
+
+  it.runIf(process.platform === 'linux')('it holds no file that who started it had open', async () => {
+    const { folder, root } = newRoot()
+    const held = join(folder, 'held')
+    const env = { ...process.env, IAPEER_ROOT: root }
+    const script = `exec 9>${held} 12>${held}; exec ${process.execPath} ${MAIN}`
+    expect((await run('bash', ['-c', script], { env })).exitCode).toBe(0)
+    const status = await daemonStatus(root)
+    if (status.state !== 'running') throw new Error(status.state)
+    const open = readdirSync(`/proc/${status.pid}/fd`).map((fd) => {
+      const path = `/proc/${status.pid}/fd/${fd}`
+      return lstatSync(path, { throwIfNoEntry: false }) === undefined ? '' : readlinkSync(path)
+    })
+    expect(open).not.toContain(held)
+    await stopDaemon(root)
   })
 
   it('iapeerd without --foreground goes there', async () => {

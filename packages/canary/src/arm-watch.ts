@@ -15,7 +15,7 @@ import { logLifecycle } from './log.ts'
 import { checkSocketPath, socketIdOf } from './place.ts'
 import { reconcileRecords } from './reconcile.ts'
 import { generationInputs } from './settle.ts'
-import { findTmux, runTool, type StartedProcess, scriptEnv, startDetached } from './spawn.ts'
+import { findTmux, runTool, type StartedRecorder, scriptEnv, startDetached } from './spawn.ts'
 import { type CanaryRecord, readCanaryRecord, readCanaryRecords } from './state-file.ts'
 
 const ANSWER_LIMIT_MS = 3_000
@@ -85,7 +85,7 @@ interface Target {
 }
 
 /** The first line of a recorder, undefined when there was none in time; then it is let go. */
-async function firstLine(recorder: StartedProcess): Promise<string | undefined> {
+async function firstLine(recorder: StartedRecorder): Promise<string | undefined> {
   const late = new Promise<'late'>((resolve) => setTimeout(resolve, HANDSHAKE_LIMIT_MS, 'late').unref())
   const first = await Promise.race([recorder.lines.next(), late])
   if (first === 'late') recorder.endGroup()

@@ -4,7 +4,7 @@ import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { identifyProcess, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import type { Launch } from './launch.ts'
 import { generationInputs } from './settle.ts'
-import { findTool, runTool, type StartedProcess, scriptPath, startDetached } from './spawn.ts'
+import { findTool, runTool, type StartedRecorder, scriptPath, startDetached } from './spawn.ts'
 import { endServer, removeGeneration } from './undo.ts'
 
 /** How a server ended before it was ready. */
@@ -66,7 +66,7 @@ interface Said {
 }
 
 /** Reads `server <pid>:<token>` and then `started`; what it has learned is in `said` even when it fails. */
-async function readStart(recorder: StartedProcess, limitMs: number, said: Said): Promise<ProcessId> {
+async function readStart(recorder: StartedRecorder, limitMs: number, said: Said): Promise<ProcessId> {
   const late = new Promise<'late'>((resolve) => setTimeout(resolve, limitMs, 'late').unref())
   for (;;) {
     const next = await Promise.race([recorder.lines.next(), late])
@@ -78,7 +78,7 @@ async function readStart(recorder: StartedProcess, limitMs: number, said: Said):
   }
 }
 
-async function readEnd(recorder: StartedProcess): Promise<EarlyEnd> {
+async function readEnd(recorder: StartedRecorder): Promise<EarlyEnd> {
   const next = await recorder.lines.next().catch((error: unknown) => {
     // Let go while it was being waited for: the server is ready, and its end is the guard's business alone.
     if (errnoOf(error) !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
@@ -90,7 +90,7 @@ async function readEnd(recorder: StartedProcess): Promise<EarlyEnd> {
 }
 
 /** Undoes what a guard has begun that never said that it has started. */
-async function endUnfinished(recorder: StartedProcess, said: Said): Promise<void> {
+async function endUnfinished(recorder: StartedRecorder, said: Said): Promise<void> {
   recorder.say('failed')
   recorder.endGroup()
   if (said.server !== undefined) await endServer(said.server)

@@ -13,6 +13,5 @@ export { type CanaryOptions, canaryChannel, type RecordOptions } from './place.t
 export { type ReconcileFinding, reconcile } from './reconcile.ts'
 export { generationPaths, type RecordPaths, recordPaths } from './record-paths.ts'
 export { defaultSocketPath, identityForSocket } from './socket.ts'
-export { type StartedProcess, startDetached } from './spawn.ts'
 export { type GuardedServer, type GuardedServerOptions, startGuardedServer } from './start-guarded-server.ts'
 export { type CanaryInfo, type CanaryStatus, canaryStatus, listCanaries } from './status.ts'

@@ -135,7 +135,7 @@ function insteadOfStrays(empty: number): ('ignore' | number)[] {
 }
 
 /** A recorder that was started, as its starter sees it. */
-export interface StartedProcess {
+export interface StartedRecorder {
   readonly pid: number
   /** Each line that it prints, then undefined at the end of its output. */
   readonly lines: AsyncGenerator<string, void>
@@ -163,7 +163,7 @@ async function* linesOf(output: Readable): AsyncGenerator<string, void> {
 export function startDetached(
   argv: readonly [string, ...string[]],
   options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly input: boolean },
-): Promise<StartedProcess> {
+): Promise<StartedRecorder> {
   const [file, ...args] = argv
   return new Promise((resolve, reject) => {
     const empty = openSync('/dev/null', 'r+')

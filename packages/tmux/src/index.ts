@@ -1,5 +1,12 @@
 export * from '@iapeer/canary'
-export { runTmux, runTmuxInTerminal, type TmuxCall, type TmuxResult } from './exec.ts'
+export {
+  type BackgroundProgram,
+  runTmux,
+  runTmuxInTerminal,
+  startInBackground,
+  type TmuxCall,
+  type TmuxResult,
+} from './exec.ts'
 export { exitHookCommands, installExitHook } from './exit-hook.ts'
 export { healLostChild } from './heal.ts'
 export { type Leader, type LeaderOptions, startLeader } from './leader-session.ts'

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { observeProcess } from '@iapeer/core/process'
 import { type LockHolder, readLockHolder } from '@iapeer/core/storage'
-import { startDetached } from '@iapeer/tmux'
+import { startInBackground } from '@iapeer/tmux'
 import { connectDaemon, type DaemonClient } from './client.ts'
 import { daemonPlace } from './place.ts'
 
@@ -62,18 +62,6 @@ function reportOf(line: string): IapeerError | undefined {
   return new IapeerError(message, { code, ...(typeof hint === 'string' ? { hint } : {}) })
 }
 
-async function firstLine(lines: AsyncGenerator<string, void>, limitMs: number): Promise<string | undefined> {
-  const over = new AbortController()
-  try {
-    return await Promise.race([
-      lines.next().then(({ value }) => value ?? undefined),
-      sleep(limitMs, undefined, { signal: over.signal }),
-    ])
-  } finally {
-    over.abort()
-  }
-}
-
 export interface DaemonStart {
   /** The program with its arguments; it gets `--foreground --report --root <root>` too. */
   readonly argv: readonly [string, ...string[]]
@@ -95,11 +83,10 @@ export async function startDaemon(
   if (running !== undefined && running !== 'silent') return { state: 'already', client: running }
   const { argv, env = process.env, limitMs = START_MS } = options
   const until = performance.now() + limitMs
-  const started = await startDetached([...argv, '--foreground', '--report', '--root', root], {
-    ...{ env, cwd: '/', input: false },
-  })
+  const args = ['--foreground', '--report', '--root', root]
+  const started = await startInBackground([...argv, ...args], { env, cwd: '/' })
   try {
-    const said = await firstLine(started.lines, limitMs)
+    const said = await started.firstLine(limitMs)
     const failure = said === undefined ? undefined : reportOf(said)
     for (;;) {
       const client = await clientOrSilence(root)
