@@ -203,13 +203,16 @@ describe('in the background', () => {
       code: 'token-missing',
     })
     await expect(startDaemon(root, { argv: ['/bin/true'] })).rejects.toMatchObject({ code: 'daemon-not-up' })
+    await expect(startDaemon(root, { argv: ['/no/such/program'] })).rejects.toMatchObject({
+      code: 'cannot-run',
+    })
   })
 
   it.runIf(process.platform === 'linux')('it holds no file that who started it had open', async () => {
     const { folder, root } = newRoot()
     const held = join(folder, 'held')
     const env = { ...process.env, IAPEER_ROOT: root }
-    const script = `exec 9>${held} 12>${held}; exec ${process.execPath} ${MAIN}`
+    const script = `exec 25>${held} 31>${held}; exec ${process.execPath} ${MAIN}`
     expect((await run('bash', ['-c', script], { env })).exitCode).toBe(0)
     const status = await daemonStatus(root)
     if (status.state !== 'running') throw new Error(status.state)

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { asyncCleanups, privateFolder, serverAt, until } from '@iapeer/dev/testing'
-import { listSessions } from '@iapeer/lifecycle'
+import { listSessions, stopDaemon } from '@iapeer/lifecycle'
 import { dismissCanary, listCanaries } from '@iapeer/tmux'
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
@@ -103,6 +103,8 @@ export function roots(): (name?: string) => TestRoot {
       for (const { socketPath, server } of await listSessions(root))
         await serverAt(socketPath, server.pid).end()
     })
+    // One that a test has started in the background and not ended.
+    track(() => stopDaemon(root))
     const launch: TestRoot['launch'] = async (more = {}) => {
       const child = spawn(process.execPath, [MAIN, '--foreground', '--report'], {
         env: { ...env, ...more },
