@@ -167,7 +167,7 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
     let stopping: Promise<void> | undefined
     const stop = (why: string): Promise<void> => {
       log.info({ why }, 'iapeerd ends; peers live on')
-      stopping ??= notifier.notify('STOPPING=1').then(end)
+      stopping ??= Promise.all([notifier.notify('STOPPING=1'), end()]).then(() => {})
       return stopping
     }
     return { log, socketPath, port, stop }
