@@ -1,6 +1,7 @@
 import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
 import { usageError } from './exit-code.ts'
+import { addDaemonCommands } from './program/daemon.ts'
 import { addEventCommands } from './program/events.ts'
 import { addHostCommands } from './program/host.ts'
 import { addPeerCommands } from './program/peers.ts'
@@ -65,6 +66,7 @@ export function buildProgram(peers: readonly string[] = []): Command {
   addWatchCommands(program)
   addEventCommands(program)
   program.commandsGroup('This host:')
+  addDaemonCommands(program)
   addHostCommands(program)
   program.commandsGroup('Other:')
 

@@ -1,19 +1,12 @@
 import { IapeerError } from '@iapeer/core/errors'
-import { formatIdentity, type Identity, parseIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import type { PeerEntry } from '@iapeer/core/registry'
-import { type PeerSession, statusOf } from '@iapeer/lifecycle'
+import { type NamedPeer, type PeerSession, peerNamed, statusOf } from '@iapeer/lifecycle'
 import { usageError } from './exit-code.ts'
-import { peerNamed } from './peers.ts'
+import { checkedName } from './peers.ts'
 
 /** The identities that are meant: the one that was named, else every one that the peer can have, its default one first. */
-export async function identitiesNamed(text: string): Promise<{ entry: PeerEntry; identities: Identity[] }> {
-  const entry = await peerNamed(text)
-  const named = parseIdentity(text)
-  const { personality, defaultRuntime, runtimes } = entry
-  if (text !== personality && named !== undefined) return { entry, identities: [formatIdentity(named)] }
-  const ordered = [defaultRuntime, ...runtimes.filter((runtime) => runtime !== defaultRuntime)]
-  return { entry, identities: ordered.map((runtime) => formatIdentity({ runtime, personality })) }
+export async function identitiesNamed(text: string): Promise<NamedPeer> {
+  return peerNamed(iapeerRoot(), checkedName(text))
 }
 
 /** The session of a peer that runs. @throws IapeerError `not-running` */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { mayMount, run, until } from '@iapeer/dev/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { acquireLock, identifyProcess, readBoot, withLock } from '../src/index.ts'
+import { acquireLock, identifyProcess, readBoot, readLockHolder, withLock } from '../src/index.ts'
 import { formatOwner, observeOwner, parseOwner } from '../src/storage/lock-owner.ts'
 import { fixture, folders } from './support.ts'
 
@@ -54,6 +54,21 @@ describe('a lock', () => {
       Array.from({ length: 7 }, () => 'Error: on purpose'),
     )
     expect(existsSync(path)).toBe(false)
+  })
+
+  it('can be looked at: who holds it, since when, and whether that process lives', async () => {
+    const path = lockPath()
+    expect(await readLockHolder(path)).toBe(undefined)
+    const before = Date.now() - 50
+    const { pid, end } = await holder(path)
+    const held = await readLockHolder(path)
+    expect(held).toEqual({ ...(await identifyProcess(pid)), since: held?.since, liveness: 'alive' })
+    expect(Date.parse(held?.since ?? '')).toBeGreaterThan(before)
+    await end('SIGKILL')
+    expect(await readLockHolder(path)).toMatchObject({ pid, liveness: 'gone' })
+    expect(await owned(path)).toBe('free again')
+    writeFileSync(path, 'a file of somebody else')
+    expect(await readLockHolder(path)).toBe(undefined)
   })
 
   it('names its owner: pid, start time, boot, host', async () => {

@@ -1,10 +1,46 @@
 export { type PaneReading, type ReadPaneOptions, readPane } from './adopt/read-pane.ts'
+export type { DaemonHealth } from './daemon-client/answers.ts'
+export { connectDaemon, type DaemonClient } from './daemon-client/client.ts'
+export {
+  type DaemonStart,
+  type DaemonStatus,
+  daemonStatus,
+  startDaemon,
+  stopDaemon,
+} from './daemon-client/control.ts'
+export { chooseDaemonSocket, type DaemonPlace, daemonPlace } from './daemon-client/place.ts'
 export * from './doctor/index.ts'
 export type { ExtraFields, LifecycleEvent, RecordedEvent } from './eventlog/event.ts'
 export { createEventLog, type EventLog, type EventLogOptions } from './eventlog/event-log.ts'
 export type { EventFilter } from './eventlog/filter.ts'
 export { type FollowedEvent, type FollowOptions, followEvents } from './eventlog/follow-events.ts'
 export { type EventsRead, type ReadEventsFilter, readEvents } from './eventlog/read-events.ts'
+export {
+  type LaunchView,
+  type Outcome,
+  refreshNamed,
+  renewNamed,
+  resetNamed,
+  type StartRequest,
+  type StopRequest,
+  type StopView,
+  startNamed,
+  stopNamed,
+  wakeNamed,
+} from './fleet/actions.ts'
+export {
+  type DeathQuery,
+  type DeathReport,
+  type DeathView,
+  deathView,
+  deathViews,
+  readDeathRecords,
+  readFindings,
+  withKiller,
+} from './fleet/death-view.ts'
+export { type DurationStats, Durations } from './fleet/durations.ts'
+export { type NamedPeer, peerEntryNamed, peerNamed } from './fleet/named.ts'
+export { fleetView, type PeerView, peerFields, peerView } from './fleet/peer-view.ts'
 export {
   forgetWatch,
   type KeptWatch,
@@ -30,3 +66,4 @@ export { forgetIdentity } from './sessions/forget.ts'
 export { listSessions, type PeerSession, readSession } from './sessions/session-file.ts'
 export { type PeerState, type PeerStatus, statusOf } from './sessions/state.ts'
 export { type StopOptions, type StopResult, stopPeer } from './stop.ts'
+export { type WakeRequest, type Woken, wakeOrSpawn } from './wake/wake.ts'

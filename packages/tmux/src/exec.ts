@@ -86,6 +86,68 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
   }
 }
 
+/** A program that was started in the background, as its starter sees it. */
+export interface BackgroundProgram {
+  readonly pid: number
+  /** What it prints first; undefined when it prints nothing, or the time is over. */
+  readonly firstLine: (limitMs: number) => Promise<string | undefined>
+  /** Lets it go: nothing of it is read or waited for any more. */
+  readonly release: () => void
+}
+
+function firstLineOf(output: Readable, limitMs: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let text = ''
+    const done = (line: string | undefined) => (): void => {
+      clearTimeout(timer)
+      resolve(line)
+    }
+    const timer = setTimeout(done(undefined), limitMs)
+    output.once('close', done(undefined))
+    output.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+      const end = text.indexOf('\n')
+      if (end >= 0) done(text.slice(0, end))()
+    })
+  })
+}
+
+/**
+ * Starts a program in a session of its own, which outlives this process. Only its standard output is read, until it is
+ * released; it must not mind when nobody reads on.
+ * @throws IapeerError `cannot-run`
+ */
+export async function startInBackground(
+  argv: readonly [string, ...string[]],
+  options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string },
+): Promise<BackgroundProgram> {
+  const { execa } = await import('execa')
+  const [file, ...args] = argv
+  const child = execa(file, args, {
+    env: options.env,
+    extendEnv: false,
+    cwd: options.cwd,
+    detached: true,
+    cleanup: false,
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'ignore',
+    buffer: false,
+    reject: false,
+  })
+  const { pid, stdout } = child
+  if (pid === undefined) {
+    const hint = 'See that it is there, and may be run.'
+    throw new IapeerError(`${file} cannot be run`, { code: 'cannot-run', hint, cause: await child })
+  }
+  child.unref()
+  return {
+    pid,
+    firstLine: (limitMs) => firstLineOf(stdout, limitMs),
+    release: () => stdout.destroy(),
+  }
+}
+
 /**
  * Gives the terminal of this process to a tmux client until it leaves; nothing is read or limited.
  * @returns the client's exit code; undefined when a signal ended it

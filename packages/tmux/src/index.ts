@@ -1,10 +1,12 @@
 export * from '@iapeer/canary'
 export {
+  type BackgroundProgram,
   type ProgramOptions,
   type ProgramResult,
   runProgram,
   runTmux,
   runTmuxInTerminal,
+  startInBackground,
   type TmuxCall,
   type TmuxResult,
 } from './exec.ts'

@@ -57,7 +57,7 @@ export function addSessionCommands(program: Command): void {
   for (const runtime of RUNTIME_VERBS)
     program
       .command(runtime, { hidden: runtime !== 'claude' && runtime !== 'codex' })
-      .option('--timeout <seconds>', 'give up after so long')
+      .option('--timeout <seconds>', 'how long what runs may take to end; then it is killed (default: 3)')
       .option('--json', 'one JSON object')
       .description(`bring the peer of this folder up afresh, as ${runtime}`)
       .action(async (options) => (await import('../commands/sessions/start.ts')).startHere(runtime, options))

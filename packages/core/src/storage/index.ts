@@ -3,6 +3,7 @@ export { type WriteOptions, writeFileAtomic, writeFileNew } from './atomic-write
 export { containedPath } from './contained-path.ts'
 export { type DisallowedTools, type LaunchEnv, parseLaunchEnv } from './launch-env.ts'
 export { acquireLock, type LockOptions, withLock } from './lock.ts'
+export { type LockHolder, readLockHolder } from './lock-holder.ts'
 export { makePrivateFolder } from './private-folder.ts'
 export { readLog } from './read-log.ts'
 export { readRegularFile } from './read-regular.ts'

@@ -79,6 +79,20 @@ async function clear(so: Clearing): Promise<Omit<ClearedLaunch, 'deadline' | 'bo
   return { ...plan, root, entry, profile, adapter, identity, socketPath, paneLog: paneLogOf(root, parts) }
 }
 
+/**
+ * Finds what would keep a peer from being launched, and changes nothing.
+ * @throws IapeerError `crash-loop`, `runtime-undeclared`, `runtime-unknown`, `no-profile`, those of `planLaunch`
+ */
+export async function checkLaunch(root: string, entry: PeerEntry, options: LaunchOptions): Promise<void> {
+  const { runtime = entry.defaultRuntime } = options
+  requireDeclared(entry, runtime)
+  const adapter = adapterOf(runtime)
+  const parts = { runtime, personality: entry.personality }
+  await refuseLoop(root, formatIdentity(parts))
+  const profile = await requireProfile(entry.home)
+  await planLaunch({ root, adapter, entry, parts, profile, systemPromptFile: undefined, options })
+}
+
 /** What was asked of an earlier session of it is done with. */
 async function forgetWishes(root: string, identity: Identity, isResumed: boolean): Promise<void> {
   for (const mark of ['fresh', 'idle'] as const) await clearMark(root, identity, mark)

@@ -99,14 +99,18 @@ function lastEndOf(claim: Claim | undefined, session: PeerSession, wasParked: bo
   return claim.event === 'session-exit' && claim.rc === '0' ? 'self-close' : 'crash'
 }
 
-function counted(tally: Tally, session: PeerSession, ended: { end: LastEnd; ts: string }): Tally {
+function counted(
+  tally: Tally,
+  session: PeerSession,
+  ended: { readonly end: LastEnd; readonly ts: string; readonly isRecorded: boolean },
+): Tally {
   const gen = session.gen ?? session.startedAt
   if (tally.endings.some((one) => one.gen === gen)) return tally
   const { end, ts } = ended
   const wasHealthy = Date.parse(ts) - Date.parse(session.startedAt) >= HEALTHY_MS
   return {
     ...tally,
-    endings: [...tally.endings, { gen, ts, crash: end === 'crash' }],
+    endings: [...tally.endings, { gen, ts, crash: end === 'crash', death: ended.isRecorded }],
     restarts: wasHealthy ? 0 : tally.restarts,
     lastEnd: end,
   }
@@ -121,7 +125,9 @@ export async function settleEnded(root: string, session: PeerSession): Promise<S
   const { identity, gen } = session
   const end = lastEndOf(claim, session, hasMark(root, identity, 'idle'))
   const ts = claim?.ts ?? new Date().toISOString()
-  const tally = await changeTally(root, identity, (before) => counted(before, session, { end, ts }))
+  const tally = await changeTally(root, identity, (before) =>
+    counted(before, session, { end, ts, isRecorded: claim !== undefined }),
+  )
   await removeSession(root, identity)
   const deathId = claim === undefined ? undefined : `${identity}-${gen}`
   return { session, end, deathId, event: claim?.event, ts, tally }

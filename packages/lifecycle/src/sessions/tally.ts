@@ -16,6 +16,8 @@ export interface Ending {
   readonly ts: string
   /** One that ended with exit code 0, or by a reboot, is none. */
   readonly crash: boolean
+  /** Whether it is recorded. */
+  readonly death: boolean
   /** The incident it is a part of: it counts against nobody then. */
   readonly incident?: string | undefined
 }
@@ -54,7 +56,15 @@ function parseEnding(value: unknown): Ending[] {
   if (!isObject(value)) return []
   const [gen, ts] = [textOf(value['gen']), textOf(value['ts'])]
   if (gen === undefined || ts === undefined) return []
-  return [{ gen, ts, crash: value['crash'] === true, incident: textOf(value['incident']) }]
+  return [
+    {
+      gen,
+      ts,
+      crash: value['crash'] === true,
+      death: value['death'] === true,
+      incident: textOf(value['incident']),
+    },
+  ]
 }
 
 function parseTally(text: string): Tally | undefined {

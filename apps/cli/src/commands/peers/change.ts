@@ -2,9 +2,9 @@ import { isIapeerError } from '@iapeer/core/errors'
 import { formatIdentity, toPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { findPeer, type PeerEntry, removePeer, renamePeer } from '@iapeer/core/registry'
-import { forgetIdentity, stopPeer } from '@iapeer/lifecycle'
+import { forgetIdentity, peerFields, stopPeer } from '@iapeer/lifecycle'
 import { paint, print, printJson } from '../../output.ts'
-import { peerFields, peerNamed } from '../../peers.ts'
+import { peerNamed } from '../../peers.ts'
 
 interface ChangeOptions {
   readonly json?: boolean

@@ -6,9 +6,9 @@ import { personalityFromName } from '@iapeer/core/names'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { readProfile } from '@iapeer/core/profile'
 import { createPeer, type NewPeer, type PeerEntry, upsertPeer } from '@iapeer/core/registry'
+import { peerFields } from '@iapeer/lifecycle'
 import { usageError } from '../../exit-code.ts'
 import { paint, plain, print, printJson, table } from '../../output.ts'
-import { peerFields } from '../../peers.ts'
 import type { TakenFromPane } from './from-pane.ts'
 
 interface SaidOfIt {

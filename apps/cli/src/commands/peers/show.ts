@@ -1,6 +1,7 @@
 import { profilePath, readProfile } from '@iapeer/core/profile'
+import { peerFields } from '@iapeer/lifecycle'
 import { commandText, paint, plain, print, printJson, table } from '../../output.ts'
-import { peerFields, peerNamed } from '../../peers.ts'
+import { peerNamed } from '../../peers.ts'
 
 /** Profile and entry as one; what the profile says is shown, since it is the truth. */
 export async function show(name: string, options: { readonly json?: boolean }): Promise<void> {

@@ -1,11 +1,10 @@
-import { parseIdentity, toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type Launched, launchPeer, requireDeclared } from '@iapeer/lifecycle'
+import { type LaunchView, renewNamed, startNamed } from '@iapeer/lifecycle'
+import { runningDaemon } from '../../daemon.ts'
 import { usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { peerHere } from '../../peers.ts'
-import { identitiesNamed, parseTimeout } from '../../sessions.ts'
-import { stopSessions } from './stop.ts'
+import { checkedName, peerHere } from '../../peers.ts'
+import { parseTimeout } from '../../sessions.ts'
 
 interface StartOptions {
   readonly runtime?: string
@@ -13,53 +12,53 @@ interface StartOptions {
   readonly json?: boolean
 }
 
-function tell({ state, session, warnings }: Launched, json: boolean | undefined): void {
-  const { identity, server, leader, gen, startedAt } = session
+function tell({ warnings, ...launched }: LaunchView, json: boolean | undefined): void {
   for (const warning of warnings) process.stderr.write(`iapeer: ${warning}\n`)
+  const { state, identity, leaderPid } = launched
   if (json === true) {
-    const generation = gen === undefined ? {} : { gen }
-    printJson({ state, identity, ...generation, serverPid: server.pid, leaderPid: leader.pid, startedAt })
+    printJson(launched)
     return
   }
   print(
-    `${paint('green', '●')} ${paint('bold', identity)} is ${state === 'already' ? 'up already' : 'up'}: pid ${leader.pid}`,
+    `${paint('green', '●')} ${paint('bold', identity)} is ${state === 'already' ? 'up already' : 'up'}: pid ${leaderPid}`,
   )
-  print(`  iapeer attach ${session.identity}   sit down at it; prefix d leaves it running`)
+  print(`  iapeer attach ${identity}   sit down at it; prefix d leaves it running`)
 }
 
-function launchLimit(options: StartOptions): number | undefined {
-  const timeoutMs = parseTimeout(options.timeout)
-  if (timeoutMs !== 0) return timeoutMs
-  throw usageError('a launch takes longer than 0 seconds', 'Leave --timeout out, or give it more.')
+/** A log that cannot be written ends nothing. */
+export const onLogFailure = (error: unknown): void => {
+  process.stderr.write(
+    `iapeer: this is not in lifecycle.log: ${error instanceof Error ? error.message : error}\n`,
+  )
 }
 
 export async function start(peer: string, options: StartOptions): Promise<void> {
-  const timeoutMs = launchLimit(options)
-  const { entry, identities } = await identitiesNamed(peer)
-  const named =
-    options.runtime ?? (identities.length === 1 ? parseIdentity(identities[0] ?? '')?.runtime : undefined)
-  const launched = await launchPeer(iapeerRoot(), entry, {
-    ...(named === undefined ? {} : { runtime: toRuntime(named) }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-  })
-  tell(launched, options.json)
-}
-
-/** The peer of the current folder, afresh, as one of its runtimes: whatever else of it runs is taken down, in silence. */
-export async function startHere(runtime: string, options: Omit<StartOptions, 'runtime'>): Promise<void> {
-  const timeoutMs = launchLimit(options)
-  const entry = await peerHere()
-  const { identities } = await identitiesNamed(entry.personality)
-  const named = toRuntime(runtime)
-  requireDeclared(entry, named)
-  await stopSessions(identities, { by: `iapeer ${runtime}`, graceMs: undefined })
-  const limit = timeoutMs === undefined ? {} : { timeoutMs }
-  tell(await launchPeer(iapeerRoot(), entry, { runtime: named, ...limit }), options.json)
+  const timeoutMs = parseTimeout(options.timeout)
+  if (timeoutMs === 0)
+    throw usageError('a launch takes longer than 0 seconds', 'Leave --timeout out, or give it more.')
+  const name = checkedName(peer)
+  const request = { timeoutMs, runtime: options.runtime }
+  const daemon = await runningDaemon()
+  tell(
+    daemon === undefined ? await startNamed(iapeerRoot(), name, request) : await daemon.start(name, request),
+    options.json,
+  )
 }
 
 /** Afresh: whatever runs of it is taken down, in silence. */
-export async function renew(peer: string, options: Omit<StartOptions, 'runtime'>): Promise<void> {
-  const { entry, identities } = await identitiesNamed(peer)
-  await stopSessions(identities, { by: 'iapeer new', graceMs: parseTimeout(options.timeout) })
-  tell(await launchPeer(iapeerRoot(), entry), options.json)
+export async function renew(peer: string, options: StartOptions): Promise<void> {
+  const name = checkedName(peer)
+  const request = { timeoutMs: parseTimeout(options.timeout), runtime: options.runtime }
+  const daemon = await runningDaemon()
+  tell(
+    daemon === undefined
+      ? await renewNamed(iapeerRoot(), name, { by: 'iapeer new', onLogFailure, ...request })
+      : await daemon.renew(name, request),
+    options.json,
+  )
+}
+
+/** The peer of the current folder, afresh, as one of its runtimes. */
+export async function startHere(runtime: string, options: Omit<StartOptions, 'runtime'>): Promise<void> {
+  await renew((await peerHere()).personality, { ...options, runtime })
 }

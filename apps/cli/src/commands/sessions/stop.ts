@@ -1,8 +1,10 @@
-import type { Identity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { readSession, type StopResult, stopPeer } from '@iapeer/lifecycle'
+import { type StopView, stopNamed } from '@iapeer/lifecycle'
+import { runningDaemon } from '../../daemon.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { identitiesNamed, parseTimeout } from '../../sessions.ts'
+import { checkedName } from '../../peers.ts'
+import { parseTimeout } from '../../sessions.ts'
+import { onLogFailure } from './start.ts'
 
 interface StopOptions {
   readonly timeout?: string
@@ -10,36 +12,7 @@ interface StopOptions {
   readonly json?: boolean
 }
 
-interface Stopped {
-  readonly identity: Identity
-  readonly result: StopResult
-}
-
-/** Takes down whatever of these was launched; of none, the first one is noted as stopped. */
-export async function stopSessions(
-  identities: readonly Identity[],
-  options: { readonly by: string; readonly graceMs?: number | undefined; readonly force?: boolean },
-): Promise<Stopped[]> {
-  const root = iapeerRoot()
-  const { by, graceMs, force } = options
-  const stopped: Stopped[] = []
-  for (const [at, identity] of identities.entries()) {
-    if (at > 0 && (await readSession(root, identity)) === undefined) continue
-    const result = await stopPeer(root, identity, {
-      by,
-      onLogFailure: (error) =>
-        process.stderr.write(
-          `iapeer: the stop is not in lifecycle.log: ${error instanceof Error ? error.message : error}\n`,
-        ),
-      ...(graceMs === undefined ? {} : { graceMs }),
-      ...(force === undefined ? {} : { force }),
-    })
-    stopped.push({ identity, result })
-  }
-  return stopped
-}
-
-function said(result: StopResult): string {
+function said(result: StopView): string {
   if (result.state === 'stopped') return 'was not running; it stays stopped'
   const how = result.leader === 'killed' ? '; its program had to be killed' : ''
   if (result.state === 'session-ended')
@@ -48,16 +21,15 @@ function said(result: StopResult): string {
 }
 
 export async function stop(peer: string, options: StopOptions): Promise<void> {
-  const graceMs = parseTimeout(options.timeout)
-  const { identities } = await identitiesNamed(peer)
-  const force = options.force === undefined ? {} : { force: options.force }
-  for (const { identity, result } of await stopSessions(identities, {
-    by: 'iapeer stop',
-    graceMs,
-    ...force,
-  })) {
-    if (options.json === true)
-      printJson({ identity, ...result, ...('ms' in result ? { ms: Math.round(result.ms) } : {}) })
-    else print(`${paint('dim', '✕')} ${paint('bold', identity)} ${said(result)}`)
+  const request = { timeoutMs: parseTimeout(options.timeout), force: options.force }
+  const name = checkedName(peer)
+  const daemon = await runningDaemon()
+  const stopped =
+    daemon === undefined
+      ? await stopNamed(iapeerRoot(), name, { by: 'iapeer stop', onLogFailure, ...request })
+      : await daemon.stop(name, request)
+  for (const result of stopped) {
+    if (options.json === true) printJson(result)
+    else print(`${paint('dim', '✕')} ${paint('bold', result.identity)} ${said(result)}`)
   }
 }

@@ -1,0 +1,91 @@
+import type {
+  DeathQuery,
+  DeathReport,
+  DeathView,
+  DurationStats,
+  LaunchView,
+  Outcome,
+  PeerView,
+  StopView,
+} from '@iapeer/lifecycle'
+
+/** What can be asked for of a peer. */
+export const ACTIONS = ['start', 'stop', 'new', 'refresh', 'wake', 'reset'] as const
+export type Action = (typeof ACTIONS)[number]
+
+/** What an action may be told; which of these it takes is said by its schema. */
+export interface ActionRequest {
+  readonly runtime?: string | undefined
+  readonly timeoutMs?: number | undefined
+  readonly force?: boolean | undefined
+  /** What a wake is about, one line. */
+  readonly topic?: string | undefined
+  /** Who wakes it. @default agent */
+  readonly from?: 'human' | 'agent' | 'attach' | undefined
+  /** Go on where it was parked, where the runtime can. */
+  readonly resume?: boolean | undefined
+}
+
+export type ActionResult =
+  | { readonly action: 'start' | 'new'; readonly peer: string; readonly session: LaunchView }
+  | { readonly action: 'stop'; readonly peer: string; readonly sessions: readonly StopView[] }
+  | { readonly action: 'refresh' | 'wake' | 'reset'; readonly peer: string; readonly outcome: Outcome }
+
+/** What happened, and where one goes on after it. */
+export interface PlacedEvent {
+  readonly cursor: string
+  readonly event: object
+}
+
+interface EventFilter {
+  /** A peer's name, or one identity. */
+  readonly peer?: string | undefined
+  /** One kind of event, as `ev` says it. */
+  readonly ev?: string | undefined
+}
+
+export interface FollowOptions {
+  /** Go on after this one. @default what comes from now on */
+  readonly cursor?: string | undefined
+  readonly filter?: EventFilter | undefined
+  readonly signal: AbortSignal
+}
+
+export interface EventSource {
+  read(filter: EventFilter): Promise<readonly PlacedEvent[]>
+  follow(options: FollowOptions): AsyncIterable<PlacedEvent>
+}
+
+interface SupervisorStats {
+  /** ISO-8601 UTC, of the last sweep that has ended. */
+  readonly lastSweepAt?: string | undefined
+  readonly sweep: DurationStats
+  readonly tick: DurationStats
+  /** From a death to its line in exits.log. */
+  readonly record: DurationStats
+}
+
+/** What keeps the fleet as it should be, and owns what only it can decide. */
+export interface Supervisor {
+  start(): Promise<void>
+  stop(): Promise<void>
+  stats(): SupervisorStats
+}
+
+export interface FleetHealth {
+  /** How many recorders are in which state. */
+  readonly canaries: Readonly<Record<string, number>>
+  /** Undefined where nobody supervises. */
+  readonly supervisor?: SupervisorStats | undefined
+}
+
+/** The fleet as the API sees it. Errors are `IapeerError`s; the code decides the status. */
+export interface Fleet {
+  list(): Promise<readonly PeerView[]>
+  peer(name: string): Promise<PeerView>
+  deaths(query: DeathQuery): Promise<readonly DeathView[]>
+  death(id: string): Promise<DeathReport>
+  readonly events: EventSource
+  act(name: string, action: Action, request: ActionRequest): Promise<ActionResult>
+  health(): Promise<FleetHealth>
+}

@@ -1,0 +1,63 @@
+import { chmod, lstat, rm } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { dirname } from 'node:path'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
+import { chooseDaemonSocket, daemonPlace } from '@iapeer/lifecycle'
+import { listening } from './http/server.ts'
+
+/** A socket that is there belongs to a daemon that is gone: who calls this holds the lock. */
+async function clearSocket(path: string): Promise<void> {
+  try {
+    if (!(await lstat(path)).isSocket())
+      throw new IapeerError(`${path} is no socket`, {
+        code: 'socket-taken',
+        hint: 'Move that file away.',
+      })
+    await rm(path)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+}
+
+/**
+ * Listens on the unix socket of a root, which only its owner may use, and notes where it is if it is not where one looks.
+ * @returns its path
+ * @throws IapeerError `socket-path-too-long`, `socket-taken`; the Node system error
+ */
+export async function listenUnix(server: Server, root: string): Promise<string> {
+  const { defaultSocket, socketFile } = daemonPlace(root)
+  const path = chooseDaemonSocket(root)
+  await makePrivateFolder(dirname(path))
+  await clearSocket(path)
+  await listening(server, () => {
+    // The socket is made within this call; until its mode is right nobody else may come in.
+    const before = process.umask(0o177)
+    try {
+      server.listen(path)
+    } finally {
+      process.umask(before)
+    }
+  })
+  await chmod(path, 0o600)
+  if (path === defaultSocket) await rm(socketFile, { force: true })
+  else await replaceFile(socketFile, `${path}\n`)
+  return path
+}
+
+/** @returns the port @throws IapeerError `port-taken`; the Node system error */
+export async function listenTcp(server: Server, port: number): Promise<number> {
+  try {
+    await listening(server, () => server.listen(port, '127.0.0.1'))
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error
+    throw new IapeerError(`port ${port} cannot be used: ${code}`, {
+      code: 'port-taken',
+      hint: 'Set IAPEER_PORT to another port, or leave it out.',
+      cause: error,
+    })
+  }
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : port
+}

@@ -1,0 +1,152 @@
+#!/usr/bin/env node
+import { closeSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { iapeerRoot } from '@iapeer/core/paths'
+import { startDaemon } from '@iapeer/lifecycle'
+import { type Daemon, runDaemon } from './daemon.ts'
+import { takeOwnEnv } from './own-env.ts'
+import { VERSION } from './version.ts'
+
+const HELP = `iapeerd ${VERSION}: the daemon that keeps a fleet of peers.
+
+  iapeerd [--root <folder>]                start it in the background, and wait until it answers
+  iapeerd [--root <folder>] --foreground   stay: for a service manager, or to look at
+
+  --root <folder>   the root (default: $IAPEER_ROOT, else ~/.iapeer)
+  --report          one line of JSON on standard output when it is up, or why it is not
+
+IAPEER_PORT serves the API on 127.0.0.1 too; that needs IAPEER_BEARER_TOKEN (16 characters or more).
+Exit codes: 0 ok, 1 failed, 2 usage.
+`
+
+interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+}
+
+function failureOf(error: unknown): Failure {
+  if (isIapeerError(error)) {
+    const { code, message, hint } = error
+    return hint === undefined ? { code, message } : { code, message, hint }
+  }
+  return {
+    code: errnoOf(error) ?? 'internal',
+    message: error instanceof Error ? error.message : String(error),
+  }
+}
+
+function fail(error: unknown, report: boolean): void {
+  const failure = failureOf(error)
+  if (report) process.stdout.write(`${JSON.stringify({ state: 'failed', ...failure })}\n`)
+  process.stderr.write(
+    `iapeerd: ${failure.message}\n${failure.hint === undefined ? '' : `  ${failure.hint}\n`}`,
+  )
+  process.exitCode = failure.code === 'usage' ? 2 : 1
+}
+
+/** Nothing that nobody expected is survived; peers are not touched by that. */
+function endOnTheUnexpected(daemon: Daemon): void {
+  for (const event of ['unhandledRejection', 'uncaughtException'] as const)
+    process.on(event, (error: unknown) => {
+      daemon.log.fatal({ err: error }, `${event}: iapeerd ends`)
+      process.exitCode = 1
+      setTimeout(() => process.exit(1), 5_000).unref()
+      void daemon.stop(event).finally(() => process.exit(1))
+    })
+}
+
+function endWhenAsked(daemon: Daemon): void {
+  let asked = false
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (asked) process.exit(1)
+      asked = true
+      // Whatever hangs, it is over by then: what it owes to others is on disk.
+      setTimeout(() => process.exit(1), 5_000).unref()
+      void daemon.stop(signal).then(() => process.exit(0))
+    })
+}
+
+/**
+ * Files that whoever started us in the background had open, a lock perhaps, are not to be held for our whole life. Node's
+ * own are all closed on exec, so what is not was handed on (fdinfo: flag 02000000 is O_CLOEXEC, proc(5)).
+ */
+function closeStrays(): void {
+  if (process.platform !== 'linux') return
+  for (const descriptor of readdirSync('/proc/self/fd').map(Number)) {
+    if (descriptor <= 2) continue
+    try {
+      const flags = /^flags:\s+([0-7]+)$/m.exec(
+        readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'),
+      )?.[1]
+      if (flags !== undefined && (Number.parseInt(flags, 8) & 0o2000000) === 0) closeSync(descriptor)
+    } catch (error) {
+      // The folder that was listed is closed by now.
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
+  }
+}
+
+async function stay(root: string, report: boolean): Promise<void> {
+  if (report) closeStrays()
+  const env = takeOwnEnv(process.env)
+  // What peers run finds the same root.
+  process.env['IAPEER_ROOT'] = root
+  const daemon = await runDaemon({ root, env, human: process.stderr.isTTY === true })
+  endOnTheUnexpected(daemon)
+  endWhenAsked(daemon)
+  const { socketPath, port } = daemon
+  if (report)
+    process.stdout.write(
+      `${JSON.stringify({ state: 'up', pid: process.pid, socketPath, ...(port ? { port } : {}) })}\n`,
+    )
+}
+
+async function goToBackground(root: string): Promise<void> {
+  const { state, client } = await startDaemon(root, {
+    argv: [process.execPath, fileURLToPath(import.meta.url)],
+  })
+  process.stdout.write(`iapeerd is up${state === 'already' ? ' already' : ''}: pid ${client.health.pid}\n`)
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        root: { type: 'string' },
+        foreground: { type: 'boolean' },
+        report: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'V' },
+      },
+    }).values
+  } catch (error) {
+    if (!errnoOf(error)?.startsWith('ERR_PARSE_ARGS')) throw error
+    throw new IapeerError(error instanceof Error ? error.message : String(error), {
+      code: 'usage',
+      hint: 'iapeerd --help',
+    })
+  }
+}
+
+// Who reads may leave: that ends nothing.
+for (const output of [process.stdout, process.stderr])
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.exitCode = 1
+  })
+
+const report = process.argv.includes('--report')
+try {
+  const options = readOptions()
+  if (options.root === '') throw new IapeerError('--root is empty', { code: 'usage', hint: 'iapeerd --help' })
+  const root = iapeerRoot(options.root === undefined ? process.env : { IAPEER_ROOT: options.root })
+  if (options.help) process.stdout.write(HELP)
+  else if (options.version) process.stdout.write(`${VERSION}\n`)
+  else if (options.foreground) await stay(root, report)
+  else await goToBackground(root)
+} catch (error) {
+  fail(error, report)
+}

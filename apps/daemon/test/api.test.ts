@@ -1,0 +1,264 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { toPersonality, toRuntime } from '@iapeer/core/identity'
+import { createPeer } from '@iapeer/core/registry'
+import { until } from '@iapeer/dev/testing'
+import { listSessions } from '@iapeer/lifecycle'
+import { describe, expect, it } from 'vitest'
+import type * as z from 'zod'
+import { ANSWERS } from '../src/http/schemas.ts'
+import { type Answer, ask, post, roots, type Where } from './support.ts'
+
+const newRoot = roots()
+
+const peer = (root: string, name: string, command: readonly string[] = ['sleep', '1000']) =>
+  createPeer(root, { personality: toPersonality(name), defaultRuntime: toRuntime('command'), command })
+
+/** What the schema of an answer describes is exactly what came: nothing missing, nothing unsaid. */
+function checked<S extends z.ZodType>(answer: Answer, schema: S, status = 200): z.output<S> {
+  expect(answer.status, answer.text).toBe(status)
+  const value = schema.parse(answer.json())
+  expect(value).toEqual(answer.json())
+  return value
+}
+
+const codeOf = (answer: Answer, status: number) => checked(answer, ANSWERS.Error, status).error.code
+
+describe('the API, over the unix socket', () => {
+  it('answers everything about a fleet as its schemas say, while a peer comes up, dies and goes down', async () => {
+    const { root, up } = newRoot()
+    await peer(root, 'bob')
+    const { where, socketPath, pid } = await up()
+    expect(statSync(socketPath).mode & 0o777).toBe(0o600)
+    expect(checked(await ask(where, '/healthz'), ANSWERS.Health)).toMatchObject({
+      status: 'ok',
+      pid,
+      canaries: {},
+    })
+    expect(checked(await ask(where, '/version'), ANSWERS.Version)).toMatchObject({
+      name: 'iapeerd',
+      version: '0.1.0',
+    })
+    expect(checked(await ask(where, '/v1/fleet'), ANSWERS.Fleet).peers).toMatchObject([
+      { identity: 'command-bob', state: 'asleep' },
+    ])
+    const started = checked(await post(where, '/v1/peers/bob/start'), ANSWERS.Result)
+    expect(started).toMatchObject({
+      action: 'start',
+      peer: 'bob',
+      session: { state: 'launched', warnings: [] },
+    })
+    const again = await post(where, '/v1/peers/command-bob/start', { runtime: 'command', timeoutMs: 5_000 })
+    expect(checked(again, ANSWERS.Result)).toMatchObject({ session: { state: 'already' } })
+    const alive = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
+    expect(alive).toMatchObject({ state: 'alive', canary: 'guard', personality: 'bob' })
+    expect(checked(await ask(where, '/healthz'), ANSWERS.Health).canaries).toEqual({ armed: 1 })
+    const renewed = checked(await post(where, '/v1/peers/bob/new', { timeoutMs: 100 }), ANSWERS.Result)
+    expect(renewed).toMatchObject({ action: 'new', session: { state: 'launched' } })
+    expect(checked(await ask(where, '/v1/deaths'), ANSWERS.Deaths).deaths).toEqual([])
+
+    const [session] = await listSessions(root)
+    process.kill(session?.server.pid ?? 0, 'SIGKILL')
+    const [death] = await until('the record', async () => {
+      const { deaths } = checked(
+        await ask(where, '/v1/deaths?peer=bob&since=2020-01-01T00:00:00Z&limit=5'),
+        ANSWERS.Deaths,
+      )
+      return deaths.length > 0 && deaths
+    })
+    expect(death).toMatchObject({
+      identity: 'command-bob',
+      cause: 'killed',
+      signal: 'SIGKILL',
+      waitStatus: 137,
+    })
+    expect(checked(await ask(where, `/v1/deaths/${death?.id}`), ANSWERS.Death)).toMatchObject({
+      ...death,
+      autopsy: { verdict: 'killed-by-signal', confidence: 'high' },
+    })
+    expect(checked(await ask(where, '/v1/deaths?peer=ann'), ANSWERS.Deaths).deaths).toEqual([])
+    expect(checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer).state).toBe('asleep')
+    await post(where, '/v1/peers/bob/start')
+    const stopped = await post(where, '/v1/peers/bob/stop', { force: false, timeoutMs: 2_000 })
+    expect(checked(stopped, ANSWERS.Result)).toMatchObject({
+      action: 'stop',
+      sessions: [{ identity: 'command-bob', state: 'ended' }],
+    })
+    expect(checked(await post(where, '/v1/peers/bob/stop'), ANSWERS.Result)).toMatchObject({
+      sessions: [{ state: 'stopped' }],
+    })
+    expect(statSync(join(root, 'logs', 'iapeer', 'daemon.log')).mode & 0o777).toBe(0o600)
+    const metrics = await ask(where, '/metrics')
+    expect(metrics.headers['content-type']).toMatch(/^text\/plain/)
+    expect(metrics.text).toMatch(/^iapeer_peers\{state="stopped"\} 1$/m)
+    expect(metrics.text).toMatch(/^iapeer_deaths\{cause="killed"\} 1$/m)
+    expect(metrics.text).toMatch(/^process_resident_memory_bytes /m)
+  })
+
+  it('says what was wrong with a request, by code and status', async () => {
+    const { root, up } = newRoot()
+    await peer(root, 'bob')
+    await peer(root, 'odd', ['no-such-program'])
+    await peer(root, 'brief', ['sh', '-c', 'exit 3'])
+    const { where } = await up()
+    const raw = (path: string, body: string, headers: Record<string, string> = {}) =>
+      ask(where, path, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } })
+    const table: [string, number, Promise<Answer>][] = [
+      ['not-found', 404, ask(where, '/v1/nothing')],
+      ['not-found', 404, ask(where, '/')],
+      ['no-such-peer', 404, ask(where, '/v1/peers/nobody')],
+      ['no-such-peer', 404, post(where, '/v1/peers/nobody/start')],
+      ['no-such-peer', 404, post(where, '/v1/peers/nobody/wake')],
+      ['no-such-death', 404, ask(where, '/v1/deaths/command-bob-1')],
+      ['invalid-request', 400, ask(where, '/v1/deaths?limit=many')],
+      ['invalid-request', 400, ask(where, '/v1/deaths?since=yesterday')],
+      ['invalid-request', 400, ask(where, '/v1/fleet?state=alive')],
+      ['invalid-request', 400, ask(where, `/v1/peers/${'b'.repeat(65)}`)],
+      ['invalid-runtime', 400, post(where, '/v1/peers/bob/start', { runtime: 'a-b' })],
+      ['invalid-request', 400, post(where, '/v1/peers/bob/start', { timeoutMs: 0 })],
+      ['invalid-request', 400, post(where, '/v1/peers/bob/start', { topic: 'x' })],
+      ['invalid-request', 400, raw('/v1/peers/bob/start', '[]')],
+      ['bad-request', 400, raw('/v1/peers/bob/start', '{')],
+      ['bad-request', 400, raw('/v1/peers/bob/start', '"\ud800"'.slice(0, 2))],
+      ['method-not-allowed', 405, post(where, '/v1/fleet')],
+      ['method-not-allowed', 405, ask(where, '/v1/peers/bob/start')],
+      ['method-not-allowed', 405, ask(where, '/v1/fleet', { method: 'OPTIONS' })],
+      ['method-not-allowed', 405, ask(where, '/v1/peers/bob', { method: 'DELETE' })],
+      ['body-too-large', 413, post(where, '/v1/peers/bob/wake', { message: 'x'.repeat(66_000) })],
+      [
+        'body-too-large',
+        413,
+        raw('/v1/peers/bob/wake', `"${'x'.repeat(66_000)}"`, { 'transfer-encoding': 'chunked' }),
+      ],
+      ['unsupported-media-type', 415, raw('/v1/peers/bob/start', '{}', { 'content-type': 'text/plain' })],
+      ['command-not-found', 422, post(where, '/v1/peers/odd/start')],
+      ['program-ended', 422, post(where, '/v1/peers/brief/start')],
+      ['runtime-undeclared', 422, post(where, '/v1/peers/bob/start', { runtime: 'codex' })],
+      ['headers-too-large', 431, ask(where, '/healthz', { headers: { 'x-long': 'x'.repeat(20_000) } })],
+      [
+        'not-supported',
+        501,
+        post(where, '/v1/peers/bob/wake', { topic: 'mail', message: 'hello', resume: true }),
+      ],
+      ['not-supported', 501, post(where, '/v1/peers/bob/refresh')],
+      ['not-supported', 501, post(where, '/v1/peers/bob/reset')],
+      ['not-supported', 501, ask(where, '/v1/events')],
+    ]
+    for (const [code, status, answer] of table)
+      expect([codeOf(await answer, status), status]).toEqual([code, status])
+    expect((await ask(where, '/v1/fleet', { method: 'PUT' })).headers['allow']).toBe('GET, HEAD')
+    expect((await ask(where, '/v1/fleet', { method: 'HEAD' })).status).toBe(200)
+    expect((await ask(where, '/v1/peers/bob/stop', { method: 'POST' })).status).toBe(200)
+  })
+
+  it('describes in its OpenAPI document every path, with the schemas it answers by', async () => {
+    const { up } = newRoot()
+    const { where } = await up()
+    const { text } = await ask(where, '/openapi.json')
+    const document = JSON.parse(text)
+    expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'iapeerd', version: '0.1.0' } })
+    expect(Object.keys(document.paths).sort()).toMatchSnapshot()
+    expect(Object.keys(document.components.schemas).sort()).toEqual(Object.keys(ANSWERS).sort())
+    for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
+      expect(document.components.schemas).toHaveProperty(name ?? '')
+    expect(document.paths['/v1/deaths'].get.parameters).toMatchObject([
+      { name: 'since', in: 'query', required: false },
+      { name: 'peer' },
+      { name: 'limit', schema: { default: 1_000 } },
+    ])
+    const { requestBody } = document.paths['/v1/peers/{name}/wake'].post
+    expect(Object.keys(requestBody.content['application/json'].schema.properties)).toEqual([
+      'runtime',
+      'topic',
+      'message',
+      'resume',
+      'timeoutMs',
+    ])
+    // Each path that it names is there: none answers that there is nothing.
+    for (const [path, methods] of Object.entries<object>(document.paths))
+      for (const method of Object.keys(methods)) {
+        const answer = await ask(where, path.replace(/\{\w+\}/, 'nobody'), { method: method.toUpperCase() })
+        expect(answer.text).not.toMatch(/"(not-found|method-not-allowed)"/)
+      }
+  })
+})
+
+const TOKEN = 'a-token-of-23-characters'
+
+describe('the API, over TCP', () => {
+  const bearer = { authorization: `Bearer ${TOKEN}` }
+
+  it('is for who knows the token, and says the same as the socket', async () => {
+    const { root, up } = newRoot()
+    await peer(root, 'bob')
+    const { port, where } = await up({ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: TOKEN })
+    const tcp: Where = { port }
+    const get = (path: string, headers: Record<string, string>) => ask(tcp, path, { headers })
+    expect(checked(await get('/v1/fleet', bearer), ANSWERS.Fleet)).toEqual(
+      (await ask(where, '/v1/fleet')).json(),
+    )
+    expect(checked(await post(tcp, '/v1/peers/bob/start', {}, bearer), ANSWERS.Result)).toMatchObject({
+      peer: 'bob',
+    })
+    for (const path of ['/healthz', '/metrics', '/openapi.json', '/v1/fleet', '/v1/events', '/nothing'])
+      expect(codeOf(await get(path, {}), 401)).toBe('unauthorized')
+    for (const wrong of [
+      '',
+      'Bearer',
+      `Bearer ${TOKEN}x`,
+      `Bearer ${TOKEN.slice(1)}`,
+      `Basic ${TOKEN}`,
+      TOKEN,
+    ])
+      expect(codeOf(await get('/v1/fleet', { authorization: wrong }), 401)).toBe('unauthorized')
+    expect((await get('/v1/fleet', {})).headers['www-authenticate']).toBe('Bearer')
+    expect((await post(where, '/v1/peers/bob/stop')).status).toBe(200)
+  })
+
+  it('refuses names and origins that are not of this host', async () => {
+    const { up } = newRoot()
+    const { port } = await up({ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: TOKEN })
+    const get = (headers: Record<string, string>) =>
+      ask({ port }, '/version', { headers: { ...bearer, ...headers } })
+    for (const host of ['localhost', '127.0.0.1', `127.0.0.1:${port}`, '[::1]:80', 'LOCALHOST:1'])
+      expect((await get({ host })).status).toBe(200)
+    for (const host of [
+      'evil.example',
+      `evil.example:${port}`,
+      'localhost.evil.example',
+      '127.0.0.1.evil',
+      '0.0.0.0',
+    ])
+      expect(codeOf(await get({ host }), 403)).toBe('host-refused')
+    for (const origin of ['http://localhost:3000', 'http://127.0.0.1', 'https://[::1]:1'])
+      expect((await get({ origin })).status).toBe(200)
+    for (const origin of [
+      'http://evil.example',
+      'null',
+      'http://localhost@evil.example',
+      'file://',
+      'http://127.0.0.1.evil',
+    ])
+      expect(codeOf(await get({ origin }), 403)).toBe('origin-refused')
+  })
+
+  it.each([
+    [{ IAPEER_PORT: '0' }, 'token-missing', /IAPEER_BEARER_TOKEN/],
+    [{ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: 'fifteen-letters' }, 'token-missing', /no usable token/],
+    [{ IAPEER_PORT: '65536', IAPEER_BEARER_TOKEN: TOKEN }, 'invalid-port', /65536/],
+    [{ IAPEER_PORT: 'http', IAPEER_BEARER_TOKEN: TOKEN }, 'invalid-port', /"http"/],
+  ])('is not begun with %j: %s', async (env, code, message) => {
+    const { launch, up } = newRoot()
+    const refused = await launch(env)
+    expect(refused).toMatchObject({ exitCode: 1, failure: { code, message: expect.stringMatching(message) } })
+    expect((await up()).port).toBe(0)
+  })
+
+  it('a port that is taken is said, and leaves nothing behind', async () => {
+    const [first, second] = [newRoot(), newRoot()]
+    const { port } = await first.up({ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: TOKEN })
+    const refused = await second.launch({ IAPEER_PORT: String(port), IAPEER_BEARER_TOKEN: TOKEN })
+    expect(refused).toMatchObject({ exitCode: 1, failure: { code: 'port-taken' } })
+    expect((await second.up()).port).toBe(0)
+  })
+})

@@ -1,0 +1,224 @@
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { asyncCleanups, privateFolder, until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { type Daemon, type DaemonOptions, runDaemon } from '../src/daemon.ts'
+import { ANSWERS } from '../src/http/schemas.ts'
+import { MemoryEvents, NotingSupervisor } from './memory-fleet.ts'
+import { ask, post } from './support.ts'
+
+const track = asyncCleanups()
+
+async function newDaemon(
+  options: Partial<DaemonOptions> = {},
+): Promise<Daemon & { readonly events: MemoryEvents }> {
+  const folder = privateFolder()
+  track(folder.remove)
+  const events = new MemoryEvents()
+  const daemon = await runDaemon({
+    root: join(folder.path, 'root'),
+    env: {},
+    human: false,
+    events,
+    ...options,
+  })
+  track(() => daemon.stop('the test is over'))
+  return { ...daemon, events }
+}
+
+interface Follower {
+  readonly text: () => string
+  readonly ids: () => string[]
+  readonly ended: () => boolean
+  readonly response: IncomingMessage
+  readonly request: ClientRequest
+}
+
+function follow(socketPath: string, headers: Record<string, string> = {}, query = ''): Promise<Follower> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, path: `/v1/events${query}`, headers, agent: false }, (response) => {
+      let text = ''
+      let ended = false
+      let lookedAt = 0
+      const seen: string[] = []
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+      const end = (): void => {
+        ended = true
+      }
+      response.once('end', end).once('error', end).once('close', end)
+      const ids = (): string[] => {
+        const whole = text.lastIndexOf('\n') + 1
+        for (const [, id = ''] of text.slice(lookedAt, whole).matchAll(/^id: (.*)$/gm)) seen.push(id)
+        lookedAt = whole
+        return seen
+      }
+      resolve({ text: () => text, ids, ended: () => ended, response, request: sent })
+    })
+    sent.once('error', reject).end()
+    track(() => sent.destroy())
+  })
+}
+
+/** A client that asks and never reads. */
+function deafClient(socketPath: string): Promise<{ destroyed: () => boolean }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath, () => {
+      socket.write('GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n')
+      resolve({ destroyed: () => socket.destroyed })
+    })
+    socket.pause()
+    socket.once('error', reject)
+    track(() => socket.destroy())
+  })
+}
+
+describe('the events', () => {
+  it('come as they happen, and one goes on after the last that was seen', async () => {
+    const { socketPath, events } = await newDaemon()
+    const first = await follow(socketPath)
+    expect(first.response.headers['content-type']).toBe('text/event-stream')
+    await until('it to follow', () => events.following === 1)
+    events.push({ ev: 'wake', text: 'one\ntwo' })
+    events.push({ ev: 'wake' })
+    await until('two events', () => first.ids().length === 2)
+    expect(first.text()).toContain('id: 1\ndata: {"ev":"wake","text":"one\\ntwo"}\n\nid: 2\n')
+    first.request.destroy()
+    await until('it to be let go', () => events.following === 0)
+    events.push({ ev: 'verdict' })
+    const resumed = await follow(socketPath, { 'last-event-id': '1' })
+    await until('what it missed', () => resumed.ids().length === 2)
+    expect(resumed.ids()).toEqual(['2', '3'])
+    const asked = await follow(socketPath, {}, '?cursor=2')
+    await until('the third', () => asked.ids().join() === '3')
+    events.push({ ev: 'intent' })
+    await until('the fourth', () => asked.ids().length === 2 && resumed.ids().length === 3)
+    const read = await ask({ socketPath }, '/v1/events', { headers: { accept: 'application/json' } })
+    expect(ANSWERS.Events.parse(read.json()).events).toHaveLength(4)
+    const head = await ask({ socketPath }, '/v1/events', { method: 'HEAD' })
+    expect([head.status, head.headers['content-type'], events.following]).toEqual([
+      200,
+      'text/event-stream',
+      2,
+    ])
+  })
+
+  it('a stream that fails says why and ends, and the daemon goes on', async () => {
+    const events = new MemoryEvents()
+    events.follow = () => {
+      throw new Error('a secret of ours')
+    }
+    const failing = await newDaemon({ events })
+    expect((await ask({ socketPath: failing.socketPath }, '/v1/events')).status).toBe(500)
+    const broken = new MemoryEvents()
+    broken.follow = async function* () {
+      yield { cursor: '1', event: {} }
+      throw new Error('a secret of ours')
+    }
+    const { socketPath } = await newDaemon({ events: broken })
+    const { text } = await ask({ socketPath }, '/v1/events')
+    expect(text).toMatch(/id: 1\ndata: \{\}\n\nevent: error\ndata: \{"error":\{"code":"internal"/)
+    expect(text).not.toMatch(/secret/)
+    expect((await ask({ socketPath }, '/healthz')).status).toBe(200)
+  })
+
+  it('heartbeats keep a quiet stream alive', async () => {
+    const { socketPath } = await newDaemon({ sse: { heartbeatMs: 20 } })
+    const follower = await follow(socketPath)
+    await until('two heartbeats', () => follower.text().split(': heartbeat\n\n').length > 2)
+  })
+
+  it('reach 100 clients while others do not read and others vanish; those are dropped and freed', async () => {
+    const { socketPath, events } = await newDaemon({ sse: { stuckMs: 3_000 } })
+    const good = await Promise.all(Array.from({ length: 100 }, () => follow(socketPath)))
+    const deaf = await Promise.all(Array.from({ length: 10 }, () => deafClient(socketPath)))
+    const vanishing = await Promise.all(Array.from({ length: 20 }, () => follow(socketPath)))
+    await until('all to follow', () => events.following === 130)
+    for (const { request: sent } of vanishing) sent.destroy()
+    await until('those who vanished to be freed', () => events.following === 110)
+    const filler = 'x'.repeat(10_000)
+    for (let count = 0; count < 80; count++) events.push({ filler })
+    const all = Array.from({ length: 80 }, (_none, at) => String(at + 1))
+    await until(
+      'every event at every good client',
+      () => good.every(({ ids }) => ids().length === 80),
+      20_000,
+    )
+    for (const { ids } of good) expect(ids()).toEqual(all)
+    await until('the deaf to be dropped', () => events.following === 100)
+    expect(deaf).toHaveLength(10)
+    const health = ANSWERS.Health.parse((await ask({ socketPath }, '/healthz')).json())
+    expect(health.eventClients).toBe(100)
+    expect((await ask({ socketPath }, '/metrics')).text).toMatch(
+      /^iapeerd_event_clients\{state="dropped"\} 10$/m,
+    )
+  })
+
+  it('are for so many clients and no more', async () => {
+    const { socketPath, events } = await newDaemon({ sse: { clients: 3 } })
+    const [first] = await Promise.all([1, 2, 3].map(() => follow(socketPath)))
+    const refused = await ask({ socketPath }, '/v1/events')
+    expect(refused).toMatchObject({ status: 503 })
+    expect(ANSWERS.Error.parse(refused.json()).error.code).toBe('too-many-clients')
+    first?.request.destroy()
+    await until('a place', () => events.following === 2)
+    await follow(socketPath)
+    await until('the third', () => events.following === 3)
+  })
+
+  it('a stop of the daemon ends every stream, in time', async () => {
+    const { socketPath, events, stop } = await newDaemon()
+    const followers = await Promise.all(Array.from({ length: 20 }, () => follow(socketPath)))
+    await deafClient(socketPath)
+    await until('all to follow', () => events.following === 21)
+    const begun = performance.now()
+    await stop('a test')
+    expect(performance.now() - begun).toBeLessThan(5_000)
+    await until('the ends', () => followers.every(({ ended }) => ended()))
+    await until('all to be freed', () => events.following === 0)
+  })
+})
+
+describe('a supervisor', () => {
+  it('is started and stopped with the daemon, and is what wakes, refreshes and resets', async () => {
+    const supervisor = new NotingSupervisor()
+    const { socketPath, stop } = await newDaemon({ supervisor: () => supervisor, fleet: undefined })
+    const where = { socketPath }
+    expect((await post(where, '/v1/peers/nobody/wake')).status).toBe(404)
+    const { createPeer } = await import('@iapeer/core/registry')
+    const { toPersonality, toRuntime } = await import('@iapeer/core/identity')
+    const root = join(socketPath, '..', '..')
+    await createPeer(root, {
+      personality: toPersonality('bob'),
+      defaultRuntime: toRuntime('command'),
+      command: ['true'],
+    })
+    const woken = await post(where, '/v1/peers/bob/wake', { topic: 'mail', resume: true })
+    expect(ANSWERS.Result.parse(woken.json())).toMatchObject({
+      action: 'wake',
+      peer: 'bob',
+      outcome: { state: 'refused', cause: 'crash-loop' },
+    })
+    expect((await post(where, '/v1/peers/bob/refresh', { message: 'anew' })).status).toBe(200)
+    expect((await post(where, '/v1/peers/bob/reset')).status).toBe(200)
+    supervisor.sweep.observe(0.002)
+    supervisor.sweep.observe(70)
+    const { text } = await ask(where, '/metrics')
+    expect(text).toMatch(/^# TYPE iapeer_sweep_seconds histogram$/m)
+    expect(text).toMatch(/^iapeer_sweep_seconds_bucket\{le="0.0025"\} 1$/m)
+    expect(text).toMatch(/^iapeer_sweep_seconds_bucket\{le="\+Inf"\} 2$/m)
+    expect(text).toMatch(/^iapeer_sweep_seconds_count 2$/m)
+    const health = await ask(where, '/healthz')
+    expect(ANSWERS.Health.parse(health.json())).toEqual(health.json())
+    await stop('a test')
+    expect(supervisor.asked).toEqual([
+      'start',
+      { wake: 'bob', topic: 'mail', resume: true },
+      { refresh: 'bob', message: 'anew' },
+      { reset: 'bob' },
+      'stop',
+    ])
+  })
+})

@@ -1,0 +1,74 @@
+import { Durations } from '@iapeer/lifecycle'
+import type { EventSource, FollowOptions, Outcome, PlacedEvent, Supervisor } from '../src/fleet.ts'
+
+/** Events that live in this process; the cursor of one is its number. */
+export class MemoryEvents implements EventSource {
+  readonly #all: PlacedEvent[] = []
+  readonly #waiting = new Set<() => void>()
+  /** How many follow at the moment. */
+  following = 0
+
+  push(event: object): string {
+    const cursor = String(this.#all.length + 1)
+    this.#all.push({ cursor, event })
+    for (const wake of this.#waiting) wake()
+    this.#waiting.clear()
+    return cursor
+  }
+
+  async read(): Promise<readonly PlacedEvent[]> {
+    return this.#all
+  }
+
+  async *follow({ cursor, signal }: FollowOptions): AsyncGenerator<PlacedEvent> {
+    let at = cursor === undefined ? this.#all.length : Number(cursor)
+    const aborted = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    this.following++
+    try {
+      while (!signal.aborted) {
+        const next = this.#all[at]
+        if (next === undefined) {
+          const pushed = new Promise<void>((resolve) => this.#waiting.add(resolve))
+          await Promise.race([pushed, aborted])
+        } else {
+          at++
+          yield next
+        }
+      }
+    } finally {
+      this.following--
+    }
+  }
+}
+
+/** A supervisor that notes what it was asked. */
+export class NotingSupervisor implements Supervisor {
+  readonly asked: unknown[] = []
+  readonly sweep = new Durations()
+  lastSweepAt = new Date().toISOString()
+
+  async start(): Promise<void> {
+    this.asked.push('start')
+  }
+  async stop(): Promise<void> {
+    this.asked.push('stop')
+  }
+  async wake(name: string, request: object): Promise<Outcome> {
+    this.asked.push({ wake: name, ...request })
+    return { state: 'refused', cause: 'crash-loop' }
+  }
+  async refresh(name: string, request: object): Promise<Outcome> {
+    this.asked.push({ refresh: name, ...request })
+    return { state: 'refreshed', mode: 'fresh' }
+  }
+  async reset(name: string): Promise<Outcome> {
+    this.asked.push({ reset: name })
+    return { state: 'reset' }
+  }
+  stats() {
+    const none = new Durations().stats()
+    return { lastSweepAt: this.lastSweepAt, sweep: this.sweep.stats(), tick: none, record: none }
+  }
+}

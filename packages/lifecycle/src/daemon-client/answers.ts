@@ -1,0 +1,85 @@
+import { IapeerError } from '@iapeer/core/errors'
+import type { LaunchView, StopView } from '../fleet/actions.ts'
+import { type DaemonResponse, unreachable } from './request.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? { ...value } : {})
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+/** One of the words that are expected. */
+function word<T extends string>(value: unknown, words: readonly T[]): T | undefined {
+  return words.find((one) => one === value)
+}
+
+const foreign = (): IapeerError => unreachable('its answer is not one of this version')
+
+/** The body of an answer. @throws IapeerError what the daemon says went wrong, with its code and hint */
+export function bodyOf({ status, value }: DaemonResponse): Fields {
+  const fields = fieldsOf(value)
+  if (status >= 200 && status < 300) return fields
+  const error = fieldsOf(fields['error'])
+  const [code, message, hint] = [text(error['code']), text(error['message']), text(error['hint'])]
+  if (code === undefined || message === undefined) throw foreign()
+  throw new IapeerError(message, { code, ...(hint === undefined ? {} : { hint }) })
+}
+
+/** @throws IapeerError `daemon-unreachable` */
+export function launchOf(value: unknown): LaunchView {
+  const fields = fieldsOf(value)
+  const state = word(fields['state'], ['launched', 'already'])
+  const [identity, gen, startedAt] = [
+    text(fields['identity']),
+    text(fields['gen']),
+    text(fields['startedAt']),
+  ]
+  const [serverPid, leaderPid] = [number(fields['serverPid']), number(fields['leaderPid'])]
+  if (state === undefined || identity === undefined || startedAt === undefined) throw foreign()
+  if (serverPid === undefined || leaderPid === undefined) throw foreign()
+  const warnings = list(fields['warnings']).filter((one) => typeof one === 'string')
+  const generation = gen === undefined ? {} : { gen }
+  return { state, identity, ...generation, serverPid, leaderPid, startedAt, warnings }
+}
+
+function stopOf(value: unknown): StopView {
+  const fields = fieldsOf(value)
+  const identity = text(fields['identity'])
+  const state = word(fields['state'], ['ended', 'session-ended', 'already-dead', 'stopped'])
+  const leader = word(fields['leader'], ['asked', 'killed', 'gone'])
+  const ms = number(fields['ms'])
+  if (identity === undefined || state === undefined) throw foreign()
+  return {
+    identity,
+    state,
+    ...(leader === undefined ? {} : { leader }),
+    ...(ms === undefined ? {} : { ms }),
+  }
+}
+
+/** @throws IapeerError `daemon-unreachable` */
+export const stopsOf = (value: unknown): StopView[] => list(value).map(stopOf)
+
+/** What a daemon says of itself. */
+export interface DaemonHealth {
+  readonly status: string
+  readonly pid: number
+  readonly version: string
+  readonly startedAt: string
+}
+
+/** @throws IapeerError `daemon-unreachable` */
+export function healthOf(value: unknown): DaemonHealth {
+  const fields = fieldsOf(value)
+  const [status, version, startedAt] = [
+    text(fields['status']),
+    text(fields['version']),
+    text(fields['startedAt']),
+  ]
+  const pid = number(fields['pid'])
+  if (status === undefined || version === undefined || startedAt === undefined || pid === undefined)
+    throw foreign()
+  return { status, pid, version, startedAt }
+}

@@ -1,0 +1,193 @@
+import { formatIdentity, type Identity, parseIdentity, type Runtime, toRuntime } from '@iapeer/core/identity'
+import { withLock } from '@iapeer/core/storage'
+import type { EventLog } from '../eventlog/event-log.ts'
+import { checkLaunch, type Launched, launchPeer } from '../launch/launch.ts'
+import { identityLockPath } from '../sessions/identity-lock.ts'
+import { readSession } from '../sessions/session-file.ts'
+import { statusOf } from '../sessions/state.ts'
+import { changeTally } from '../sessions/tally.ts'
+import { type Afterwards, stopPeer } from '../stop.ts'
+import { type WakeRequest, wakeOrSpawn } from '../wake/wake.ts'
+import { type NamedPeer, peerNamed } from './named.ts'
+
+/** A peer that has been brought up, or was up. */
+export interface LaunchView {
+  readonly state: 'launched' | 'already'
+  readonly identity: string
+  readonly gen?: string | undefined
+  readonly serverPid: number
+  readonly leaderPid: number
+  /** ISO-8601 UTC. */
+  readonly startedAt: string
+  /** What tmux said of the person's own `tmux.conf`. */
+  readonly warnings: readonly string[]
+}
+
+/** One session that has been taken down. `stopped`: it was not running. */
+export interface StopView {
+  readonly identity: string
+  readonly state: 'ended' | 'session-ended' | 'already-dead' | 'stopped'
+  /** How its program ended: by itself when asked, only when killed, or before. */
+  readonly leader?: 'asked' | 'killed' | 'gone' | undefined
+  readonly ms?: number | undefined
+}
+
+export interface StartRequest {
+  /** @default the one that was named with the peer, else its default one */
+  readonly runtime?: string | undefined
+  /** For the whole launch. @default 20000 */
+  readonly timeoutMs?: number | undefined
+}
+
+export interface StopRequest {
+  /** Who asks, for the intent, e.g. `iapeer stop`. */
+  readonly by: string
+  /** How long its program may take; then it is killed. @default 3000 */
+  readonly timeoutMs?: number | undefined
+  readonly force?: boolean | undefined
+  /** Hears why it could not be written to lifecycle.log. @default nobody */
+  readonly onLogFailure?: ((error: unknown) => void) | undefined
+}
+
+/** What a peer is to be brought up afresh as, and how long what runs may take to end. */
+export interface RenewRequest {
+  /** @default the one that was named with the peer, else the one it runs as */
+  readonly runtime?: string | undefined
+  /** How long its program may take; then it is killed. @default 3000 */
+  readonly timeoutMs?: number | undefined
+}
+
+/** What came of a wake, a refresh or a reset: `{state: 'woken', mode: 'fresh', session}`. */
+export interface Outcome {
+  readonly state: string
+  readonly mode?: 'fresh' | 'resume' | undefined
+  readonly session?: LaunchView | undefined
+}
+
+function viewOf({ state, session, warnings }: Launched): LaunchView {
+  const { identity, gen, server, leader, startedAt } = session
+  const generation = gen === undefined ? {} : { gen }
+  return { state, identity, ...generation, serverPid: server.pid, leaderPid: leader.pid, startedAt, warnings }
+}
+
+/** The runtime of the identity that was named; undefined where only a peer was. */
+function runtimeNamed({ entry, identities }: NamedPeer, name: string): Runtime | undefined {
+  const [only] = identities
+  return name === entry.personality || only === undefined ? undefined : parseIdentity(only)?.runtime
+}
+
+/** Brings a peer up by its name or an identity of it. @throws those of `launchPeer` */
+export async function startNamed(root: string, name: string, request: StartRequest): Promise<LaunchView> {
+  const named = await peerNamed(root, name)
+  const runtime = request.runtime === undefined ? runtimeNamed(named, name) : toRuntime(request.runtime)
+  const { timeoutMs } = request
+  const launched = await launchPeer(root, named.entry, {
+    ...(runtime === undefined ? {} : { runtime }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  })
+  return viewOf(launched)
+}
+
+async function stopAll(
+  root: string,
+  identities: readonly Identity[],
+  request: StopRequest & { readonly then?: Afterwards },
+): Promise<StopView[]> {
+  const { by, timeoutMs, ...rest } = request
+  const stopped: StopView[] = []
+  for (const [at, identity] of identities.entries()) {
+    // Of none that was launched, the first one is noted as stopped.
+    if (at > 0 && (await readSession(root, identity)) === undefined) continue
+    const { force, onLogFailure, then } = rest
+    const result = await stopPeer(root, identity, {
+      by,
+      ...(timeoutMs === undefined ? {} : { graceMs: timeoutMs }),
+      ...(force === undefined ? {} : { force }),
+      ...(then === undefined ? {} : { then }),
+      ...(onLogFailure === undefined ? {} : { onLogFailure }),
+    })
+    stopped.push({ identity, ...result, ...('ms' in result ? { ms: Math.round(result.ms) } : {}) })
+  }
+  return stopped
+}
+
+/** Takes down whatever of a peer was launched, in silence; it stays down. @throws those of `stopPeer` */
+export async function stopNamed(root: string, name: string, request: StopRequest): Promise<StopView[]> {
+  return stopAll(root, (await peerNamed(root, name)).identities, request)
+}
+
+/** The identity of it that runs, else its default one. */
+async function presentIdentity(root: string, identities: readonly Identity[]): Promise<Identity | undefined> {
+  for (const identity of identities)
+    if ((await statusOf(root, identity)).session !== undefined) return identity
+  return identities[0]
+}
+
+/**
+ * Takes a peer down, in silence, and brings it up afresh: as the runtime that is asked for or named, else as the one it runs
+ * as. What keeps it from coming back is found before it is taken down.
+ * @throws those of `stopPeer` and `launchPeer`
+ */
+export async function renewNamed(
+  root: string,
+  name: string,
+  request: StopRequest & RenewRequest & { readonly resume?: boolean | undefined },
+): Promise<LaunchView> {
+  const named = await peerNamed(root, name)
+  const { entry, identities } = named
+  const { runtime: asked, resume, ...stop } = request
+  const present = await presentIdentity(root, identities)
+  const runtime =
+    asked === undefined
+      ? (runtimeNamed(named, name) ?? (present && parseIdentity(present)?.runtime) ?? entry.defaultRuntime)
+      : toRuntime(asked)
+  const how = { runtime, ...(resume === true ? { resume: true as const } : {}) }
+  await checkLaunch(root, entry, how)
+  const target = formatIdentity({ runtime, personality: entry.personality })
+  const others = identities.filter((identity) => identity !== target)
+  for (const identity of others)
+    if ((await readSession(root, identity)) !== undefined)
+      await stopAll(root, [identity], { ...stop, then: 'sleep' })
+  await stopAll(root, [target], { ...stop, then: 'come-back' })
+  return viewOf(await launchPeer(root, entry, how))
+}
+
+/** Brings what runs of a peer up again, with its session where the runtime can; nothing where it does not run. */
+export async function refreshNamed(root: string, name: string, request: StopRequest): Promise<Outcome> {
+  const { identities } = await peerNamed(root, name)
+  for (const identity of identities) {
+    if ((await statusOf(root, identity)).session === undefined) continue
+    const session = await renewNamed(root, identity, { ...request, resume: true })
+    return { state: 'refreshed', session }
+  }
+  return { state: 'not-running' }
+}
+
+/** Brings a peer up because something is there for it. */
+export async function wakeNamed(
+  root: string,
+  name: string,
+  request: WakeRequest & { readonly log?: EventLog },
+): Promise<Outcome> {
+  const named = await peerNamed(root, name)
+  const { log, runtime = runtimeNamed(named, name), ...rest } = request
+  const wanted = { ...rest, ...(runtime === undefined ? {} : { runtime }) }
+  const { state, session, mode } = await wakeOrSpawn(root, named.entry, wanted, log)
+  const launched = viewOf({ state: state === 'live' ? 'already' : 'launched', session, warnings: [] })
+  return { state: state === 'live' ? 'live' : 'woken', mode, session: launched }
+}
+
+/** Forgets the crashes of a peer, so that it may be woken again. */
+export async function resetNamed(root: string, name: string): Promise<Outcome> {
+  const { identities } = await peerNamed(root, name)
+  let wasInLoop = false
+  for (const identity of identities)
+    await withLock(identityLockPath(root, identity), async () => {
+      await changeTally(root, identity, (tally) => {
+        wasInLoop ||= tally.loopSince !== undefined
+        if (tally.endings.length === 0 && tally.loopSince === undefined && tally.restarts === 0) return tally
+        return { ...tally, endings: [], loopSince: undefined, restarts: 0 }
+      })
+    })
+  return { state: wasInLoop ? 'reset' : 'no-loop' }
+}

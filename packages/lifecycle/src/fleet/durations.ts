@@ -1,0 +1,29 @@
+/** A cumulative histogram of durations, as Prometheus counts them. */
+export interface DurationStats {
+  readonly count: number
+  /** In seconds. */
+  readonly sum: number
+  /** How many took at most `le` seconds. */
+  readonly buckets: readonly { readonly le: number; readonly count: number }[]
+}
+
+const BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60]
+
+/** Counts durations: what a supervisor keeps of its sweeps, ticks and records. */
+export class Durations {
+  readonly #counts = BOUNDS.map(() => 0)
+  #count = 0
+  #sum = 0
+
+  observe(seconds: number): void {
+    this.#count++
+    this.#sum += seconds
+    for (const [at, bound] of BOUNDS.entries())
+      if (seconds <= bound) this.#counts[at] = (this.#counts[at] ?? 0) + 1
+  }
+
+  stats(): DurationStats {
+    const buckets = BOUNDS.map((le, at) => ({ le, count: this.#counts[at] ?? 0 }))
+    return { count: this.#count, sum: this.#sum, buckets }
+  }
+}
