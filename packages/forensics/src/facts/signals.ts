@@ -138,6 +138,9 @@ export function witnessFacts(witness: Witness, life: Life, recorded: boolean): F
     const text = seen.length === 0 ? 'nobody could be seen' : `one of: ${seen.join('; ')}`
     return [{ names: ['command-witness-unsure'], section: 'witness', text, values }]
   }
+  const { whose } = witness
+  const owner: Fact[] =
+    whose === undefined ? [] : [{ names: ['context'], section: 'witness', text: `run by ${whose}` }]
   const [starter] = killer.ancestors
   const by = starter === undefined ? '' : `, started by ${describe(starter)}`
   const fact: Fact = {
@@ -153,5 +156,5 @@ export function witnessFacts(witness: Witness, life: Life, recorded: boolean): F
     section: 'witness',
     text: `started by pid ${one.pid}: ${one.command}`,
   }))
-  return [fact, ...started]
+  return [fact, ...owner, ...started]
 }

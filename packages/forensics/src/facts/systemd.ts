@@ -21,7 +21,7 @@ const DUMPED = /^Process (\d{1,10}) \(.*\) of user \d+ (?:dumped core|terminated
 
 /** The units that hold it: its cgroup's path spells them. */
 function unitsOf(life: Life): string[] {
-  const parts = (life.cgroups.v2 ?? '').split('/')
+  const parts = [life.cgroups.v2, life.cgroups.v1].flatMap((path) => path?.split('/') ?? [])
   return parts.filter((part) => /\.(?:service|scope|slice)$/.test(part))
 }
 
