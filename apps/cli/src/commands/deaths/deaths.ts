@@ -1,7 +1,7 @@
 import { isIdentity, isPersonality, toIdentity } from '@iapeer/core/identity'
 import { VERDICT_WORDS } from '@iapeer/forensics'
 import { EXIT, usageError } from '../../exit-code.ts'
-import { fit, localTime, paint, print, printJson, table } from '../../output.ts'
+import { cut, fit, localTime, paint, print, printJson, table, textWidth } from '../../output.ts'
 import { bringUpToDate, type JudgedDeath, judgeDeaths, readDeaths } from '../../records.ts'
 import { parseSince } from '../since.ts'
 import { isOf, shortId } from './find-death.ts'
@@ -28,9 +28,14 @@ function when(ts: string): string {
 
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
 
+/** What the other columns take; a terminal that has no more cuts the longest names, not the ids. */
+const OTHER_COLUMNS = 63
+const nameWidth = (): number =>
+  process.stdout.isTTY === true ? Math.max(12, textWidth() - OTHER_COLUMNS) : Number.POSITIVE_INFINITY
+
 const row = ({ record, judged }: JudgedDeath): string[] => [
   when(record.ts),
-  record.identity,
+  cut(record.identity, nameWidth()),
   judged.verdict,
   paint(CONFIDENCE[judged.confidence], judged.confidence),
   shortId(record),
