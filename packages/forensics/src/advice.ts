@@ -11,8 +11,8 @@ const ADVICE = {
     'Or let the agent start fewer processes: all of them count against that limit.',
   ],
   oomd: [
-    'systemd-oomd ends a whole cgroup under memory pressure. ManagedOOMPreference=avoid on the unit protects it;',
-    'oomctl shows what is watched. Less pressure helps more: fewer peers at once, or more swap.',
+    'systemd-oomd ends a whole cgroup under memory pressure. ManagedOOMPreference=avoid on the unit protects it; oomctl shows what is watched.',
+    'Less pressure helps more: fewer peers at once, or more swap.',
   ],
   'killed-by-command': [
     'Ask whoever runs the command above to name one session (kill-session -t =NAME) instead of the server.',
@@ -24,8 +24,7 @@ const ADVICE = {
     'It was asked to end. To let peers survive a logout: loginctl enable-linger; a unit: KillMode=process.',
   ],
   crashed: [
-    'A bug in the program. Keep the core (coredumpctl, or ulimit -c unlimited before the next start),',
-    'try its newest version, and report it with iapeer autopsy --markdown.',
+    'A bug in the program. Keep the core (coredumpctl, or ulimit -c unlimited before the next start), try its newest version, and report it with iapeer autopsy --markdown.',
   ],
   'tmux-failed': [
     "tmux refused to go on: its version, its configuration and the socket's folder are the suspects.",
