@@ -46,6 +46,30 @@ export function localTime(iso: string): string {
   return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
 }
 
+/** How wide a text for a person may be: as the terminal, 80 where there is none, never too wide to read. */
+export const textWidth = (): number => Math.max(40, Math.min(process.stdout.columns || 80, 100))
+
+/** Words on lines of at most `width` columns; a word that is longer is cut up. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && stringWidth(line) + 1 + stringWidth(word) <= width) {
+      line += ` ${word}`
+      continue
+    }
+    if (line !== '') lines.push(line)
+    line = word
+    while (stringWidth(line) > width) {
+      const long = line
+      while (stringWidth(line) > width) line = line.slice(0, -1)
+      lines.push(line)
+      line = long.slice(line.length)
+    }
+  }
+  return [...lines, line]
+}
+
 /** Lines cut to the width of the terminal, where there is one; colours survive only in whole. */
 export function fit(text: string): string {
   const { columns } = process.stdout
@@ -56,21 +80,10 @@ export function fit(text: string): string {
     .join('\n')
 }
 
-function cut(line: string, columns: number): string {
+/** One line, cut to a width. */
+export function cut(line: string, columns: number): string {
   if (stringWidth(line) <= columns) return line
   let kept = line
   while (stringWidth(kept) > columns - 1) kept = kept.slice(0, -1)
   return `${kept}…${colours ? '\u001b[0m' : ''}`
-}
-
-/** Breaks a text between words to lines of at most `width`; a longer word (a path) stays whole. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)
-    const joined = last === undefined ? word : `${last} ${word}`
-    if (last === undefined || stringWidth(joined) > width) lines.push(word)
-    else lines[lines.length - 1] = joined
-  }
-  return lines
 }

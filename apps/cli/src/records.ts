@@ -3,8 +3,6 @@ import type { ExitRecord } from '@iapeer/forensics'
 import { finishSessions, readDeathRecords, rearmKept } from '@iapeer/lifecycle'
 import { reconcile } from '@iapeer/tmux'
 
-export { readFindings, withKiller } from '@iapeer/lifecycle'
-
 export const place = (): ReturnType<typeof rootRecordPlace> => rootRecordPlace(iapeerRoot())
 
 /** Every recorded death, in the order of recording. */

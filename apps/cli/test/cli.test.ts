@@ -45,6 +45,8 @@ describe('iapeer watch, deaths and autopsy', () => {
         waitStatus: 1,
         cause: 'server-vanished',
         forensics: expect.stringMatching(/\.txt$/),
+        verdict: 'unknown',
+        confidence: 'low',
       },
     ])
     const autopsy = await home.iapeer('autopsy', 'claude-bob', '--json')
@@ -62,7 +64,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect(shown.stdout).toMatch(/^claude-bob: the tmux server vanished/)
     expect(shown.stdout).toMatch(/^evidence$/m)
     expect((await home.iapeer('deaths')).stdout).toMatch(
-      /^WHEN .*\n.* claude-bob +server +server-vanished +claude-bob-[0-9a-f]{16}\n$/,
+      /^WHEN .*\n.* claude-bob +unknown +low +[0-9a-f]{8}\n$/,
     )
   })
 

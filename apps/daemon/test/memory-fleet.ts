@@ -1,5 +1,5 @@
 import { Durations } from '@iapeer/lifecycle'
-import type { EventSource, FollowOptions, Outcome, PlacedEvent, Supervisor } from '../src/fleet.ts'
+import type { EventSource, FollowOptions, PlacedEvent, Supervisor } from '../src/fleet.ts'
 
 /** Events that live in this process; the cursor of one is its number. */
 export class MemoryEvents implements EventSource {
@@ -54,18 +54,6 @@ export class NotingSupervisor implements Supervisor {
   }
   async stop(): Promise<void> {
     this.asked.push('stop')
-  }
-  async wake(name: string, request: object): Promise<Outcome> {
-    this.asked.push({ wake: name, ...request })
-    return { state: 'refused', cause: 'crash-loop' }
-  }
-  async refresh(name: string, request: object): Promise<Outcome> {
-    this.asked.push({ refresh: name, ...request })
-    return { state: 'refreshed', mode: 'fresh' }
-  }
-  async reset(name: string): Promise<Outcome> {
-    this.asked.push({ reset: name })
-    return { state: 'reset' }
   }
   stats() {
     const none = new Durations().stats()

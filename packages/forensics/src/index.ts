@@ -1,4 +1,4 @@
-export { type Evidence, snapshotEvidence } from './evidence.ts'
+export { adviceFor } from './advice.ts'
 export {
   type ExitRecord,
   type ExitsLog,
@@ -7,7 +7,11 @@ export {
   type ServerExit,
   type SessionExit,
 } from './exit-record.ts'
+export { lastScreen } from './facts/context.ts'
+export { reportFiles } from './facts/darwin.ts'
+export { type Death, groupIncidents, type Incident } from './incident.ts'
 export { canonicalSignal, isFault, signalOfWaitStatus } from './signal-name.ts'
 export { parseSnapshot, type Snapshot, type SnapshotSection, sectionLines } from './snapshot.ts'
-export { type Confidence, type Findings, judge, type Verdict, type VerdictWord } from './verdict.ts'
+export { type Evidence, type Findings, judge, type Verdict } from './verdict.ts'
+export { type Confidence, VERDICT_WORDS, type VerdictWord } from './verdict-word.ts'
 export { type Killer, killerOf, parseWitness, type SeenProcess, type Witness } from './witness.ts'

@@ -47,16 +47,18 @@ function readSections(lines: readonly string[]): Sections {
 /** Reads a snapshot of either form. Total: undefined when the first line is not one of a snapshot. */
 export function parseSnapshot(text: string): Snapshot | undefined {
   const lines = text.split(/\r?\n/)
-  if (lines.at(-1) === '') lines.pop()
-  const [first = '', ...rest] = lines
+  const last = lines.pop() ?? ''
+  const [first = last, ...rest] = lines
   const [, kind] = FIRST_LINE.exec(first) ?? []
   if (kind !== 'server-death' && kind !== 'session-death') return undefined
   const header = parseLogfmt(first).fields
   const format = /^\d{1,3}$/.test(header['format'] ?? '') ? Number(header['format']) : 0
+  // A last line without its end was cut while it was written: half a number is a wrong number.
+  if (last !== '' && lines.length > 0 && (format === 0 || last === '--- end')) rest.push(last)
   const { sections, ended } = readSections(rest)
   const platform =
     header['platform'] === 'darwin' || (format === 0 && sections.has('vm_stat')) ? 'darwin' : 'linux'
-  return { kind, format, header, platform, sections, complete: ended || format === 0 }
+  return { kind, format, header, platform, sections, complete: ended || (format === 0 && sections.size > 0) }
 }
 
 /** The lines of a section, none when it is missing or unavailable. */

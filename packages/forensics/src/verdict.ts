@@ -1,212 +1,153 @@
-import { type Evidence, snapshotEvidence } from './evidence.ts'
-import type { ExitRecord, ServerExit, SessionExit } from './exit-record.ts'
-import { isFault } from './signal-name.ts'
+import type { ExitRecord } from './exit-record.ts'
+import type { Fact, FactName } from './fact.ts'
+import { cgroupFacts, killsWereCounted } from './facts/cgroup.ts'
+import { contextFacts } from './facts/context.ts'
+import { darwinFacts } from './facts/darwin.ts'
+import { kernelFacts } from './facts/kernel.ts'
+import { logLines } from './facts/logs.ts'
+import { recordFacts } from './facts/record.ts'
+import { signalFacts, witnessFacts } from './facts/signals.ts'
+import { coreFacts, systemdFacts } from './facts/systemd.ts'
+import { lifeOf } from './life.ts'
+import { RULES, type Rule } from './rules.ts'
 import type { Snapshot } from './snapshot.ts'
-import { type Killer, killerOf, type Witness } from './witness.ts'
+import type { Confidence, VerdictWord } from './verdict-word.ts'
+import type { Killer, Witness } from './witness.ts'
 
-export type VerdictWord =
-  | 'kernel-oom'
-  | 'cgroup-oom'
-  | 'oomd'
-  | 'killed-by-command'
-  | 'killed-by-signal'
-  | 'terminated'
-  | 'crashed'
-  | 'tmux-failed'
-  | 'agent-exited'
-  | 'agent-failed'
-  | 'exited'
-  | 'host-reboot'
-  | 'recorder-lost'
-  | 'unknown'
-
-export type Confidence = 'high' | 'medium' | 'low'
+/** One fact and where it was read: a section of the snapshot, `witness`, or `exits.log`. */
+export interface Evidence {
+  readonly section: string
+  readonly fact: string
+  /** It speaks against the verdict, and has cost it confidence. */
+  readonly contradicts?: true
+}
 
 export interface Verdict {
   readonly verdict: VerdictWord
   readonly confidence: Confidence
   /** One sentence for a person. */
   readonly summary: string
-  /** The most telling first. */
+  /** What decided, then what speaks against it, then what else was seen. */
   readonly evidence: readonly Evidence[]
   /** Who did it, where that is known for sure. */
   readonly killer?: Killer
-}
-
-interface Ruling {
-  readonly verdict: VerdictWord
-  readonly confidence: Confidence
-  readonly says: (record: ServerExit) => string
-  readonly because: (record: ServerExit) => string
-}
-
-const status = (record: ServerExit): string =>
-  record.waitStatus === undefined ? 'unknown' : String(record.waitStatus)
-const signalled = (record: ServerExit): string => record.signal ?? 'a signal'
-
-/** What follows from the recorded cause alone; the causes are those of exits.log. */
-const BY_CAUSE: Readonly<Record<string, Ruling>> = {
-  'server-vanished': {
-    verdict: 'unknown',
-    confidence: 'low',
-    says: () =>
-      'the tmux server vanished without a goodbye: it was killed (SIGKILL, out of memory) or it crashed',
-    because: () =>
-      'the watching client lost its server without being told to exit, and the server process was gone',
-  },
-  'signaled-server-gone': {
-    verdict: 'exited',
-    confidence: 'medium',
-    says: () => 'the tmux server ended in order: kill-server, SIGTERM, or its last session closed',
-    because: () => 'the watching client was told to exit (0) before the server process ended',
-  },
-  'client-killed-server-gone': {
-    verdict: 'killed-by-signal',
-    confidence: 'medium',
-    says: () => 'something killed the tmux server and the client that watched it in one sweep',
-    because: (record) =>
-      `the watching client itself was killed (exit code ${status(record)}), and the server process was gone`,
-  },
-  killed: {
-    verdict: 'killed-by-signal',
-    confidence: 'high',
-    says: (record) => `the tmux server was killed by ${signalled(record)}; who sent it is not known`,
-    because: (record) => `wait status ${status(record)} of the server process`,
-  },
-  crashed: {
-    verdict: 'crashed',
-    confidence: 'high',
-    says: (record) => `the tmux server crashed (${signalled(record)})`,
-    because: (record) => `wait status ${status(record)} of the server process`,
-  },
-  'killed-by-command': {
-    verdict: 'killed-by-command',
-    confidence: 'high',
-    says: () => 'a tmux command ended the server',
-    because: () => 'the command was witnessed while it ran',
-  },
-  exited: {
-    verdict: 'exited',
-    confidence: 'high',
-    says: () => 'the tmux server ended in order: SIGTERM, or its last session closed',
-    because: () => 'wait status 0 of the server process, and no witnessed command',
-  },
-  failed: {
-    verdict: 'tmux-failed',
-    confidence: 'high',
-    says: (record) => `tmux gave up with exit code ${status(record)}`,
-    because: (record) => `wait status ${status(record)} of the server process`,
-  },
-  'host-shutdown': {
-    verdict: 'terminated',
-    confidence: 'medium',
-    says: () => 'the tmux server was ended by the shutdown of this host',
-    because: () => 'the system was stopping at that moment',
-  },
-  'service-stop': {
-    verdict: 'terminated',
-    confidence: 'medium',
-    says: () => 'the tmux server was ended with the service it ran in',
-    because: () => 'its unit was being stopped at that moment',
-  },
-  'recorder-lost': {
-    verdict: 'recorder-lost',
-    confidence: 'high',
-    says: () => 'the tmux server and its recorder both ended unseen; something took both',
-    because: () => 'both processes were gone and nobody had recorded a death',
-  },
-  'host-reboot': {
-    verdict: 'host-reboot',
-    confidence: 'high',
-    says: () => 'this host (or container) was restarted while the tmux server ran',
-    because: () => 'the server was armed in another boot',
-  },
-}
-
-function judgeServer(record: ServerExit): Omit<Verdict, 'evidence'> & { because: string } {
-  const ruling = Object.hasOwn(BY_CAUSE, record.cause) ? BY_CAUSE[record.cause] : undefined
-  if (ruling === undefined) {
-    const summary = `the tmux server ended; this version does not know the cause ${JSON.stringify(record.cause)}`
-    return { verdict: 'unknown', confidence: 'low', summary, because: `cause=${record.cause}` }
-  }
-  const { verdict, confidence, says, because } = ruling
-  return { verdict, confidence, summary: says(record), because: because(record) }
-}
-
-function judgeSession(record: SessionExit): Omit<Verdict, 'evidence'> & { because: string } {
-  const { signal, exitCode } = record
-  if (signal !== undefined) {
-    const verdict = isFault(signal) ? 'crashed' : 'killed-by-signal'
-    const how = verdict === 'crashed' ? 'crashed' : 'was killed'
-    return {
-      verdict,
-      confidence: 'high',
-      summary: `the agent ${how} (${signal})`,
-      because: `its process ended by ${signal}`,
-    }
-  }
-  if (exitCode === undefined) {
-    const summary = "the session ended; its process's status is not known"
-    return { verdict: 'unknown', confidence: 'low', summary, because: `cause=${record.cause ?? 'none'}` }
-  }
-  const because = `exit code ${exitCode} of its process`
-  if (exitCode === 0)
-    return {
-      verdict: 'agent-exited',
-      confidence: 'high',
-      summary: 'the agent ended by itself (exit code 0)',
-      because,
-    }
-  return {
-    verdict: 'agent-failed',
-    confidence: 'high',
-    summary: `the agent ended with exit code ${exitCode}`,
-    because,
-  }
-}
-
-/** `tmux kill-server` says little; who started it says more. */
-function accuse(witness: Witness): { summary: string; evidence: Evidence[] } {
-  const killer = killerOf(witness)
-  if (killer === undefined) {
-    const seen = witness.killers.map((one) => `pid ${one.pid} ${one.command}`)
-    const fact = seen.length === 0 ? 'nobody could be seen' : `one of: ${seen.join('; ')}`
-    return {
-      summary: `${witness.command} ended the tmux server; who ran it is not certain`,
-      evidence: [{ section: 'witness', fact }],
-    }
-  }
-  const [starter] = killer.ancestors
-  const by = starter === undefined ? '' : `, started by pid ${starter.pid} (${starter.command})`
-  const evidence = killer.ancestors.map(({ pid, command }) => ({
-    section: 'witness',
-    fact: `started by pid ${pid}: ${command}`,
-  }))
-  return {
-    summary: `${witness.command} ended the tmux server, run by pid ${killer.pid}${by}`,
-    evidence: [{ section: 'witness', fact: `pid ${killer.pid}: ${killer.command}` }, ...evidence],
-  }
 }
 
 /** What was found beside the line of a death. */
 export interface Findings {
   readonly snapshot?: Snapshot | undefined
   readonly witness?: Witness | undefined
+  /** macOS: whole report files by name, where they could still be read (`reportFiles` says which). */
+  readonly reports?: ReadonlyMap<string, string> | undefined
+}
+
+function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): Fact[] {
+  const life = lifeOf(record, snapshot)
+  const facts = recordFacts(record, life.boot)
+  const recorded = facts.some((fact) => fact.names.includes('command-recorded'))
+  if (witness !== undefined) facts.push(...witnessFacts(witness, life, recorded))
+  if (snapshot === undefined) return facts
+  // What the kernel says after a reboot is of another life.
+  if (!facts.some((fact) => fact.names.includes('host-reboot'))) {
+    const all = logLines(snapshot, life)
+    const lines = all.filter(({ placed }) => placed.where !== 'before')
+    const kernel = kernelFacts(all, life, killsWereCounted(snapshot))
+    facts.push(
+      ...kernel.facts,
+      ...signalFacts(snapshot, life, record.signal),
+      ...systemdFacts(lines, life),
+      ...coreFacts(snapshot, life),
+      ...darwinFacts(snapshot, life, { lines, bodies: reports ?? new Map() }),
+      ...cgroupFacts(snapshot, life, kernel.earlierInCgroup),
+    )
+  }
+  return [...facts, ...contextFacts(snapshot)]
+}
+
+const STEPS: readonly Confidence[] = ['low', 'medium', 'high']
+const lowered = (confidence: Confidence, steps: number): Confidence =>
+  STEPS[Math.max(0, STEPS.indexOf(confidence) - steps)] ?? 'low'
+
+const named = (facts: readonly Fact[], name: FactName): Fact[] =>
+  facts.filter((fact) => fact.names.includes(name))
+
+function fits(rule: Rule, facts: readonly Fact[]): boolean {
+  const has = (name: FactName): boolean => facts.some((fact) => fact.names.includes(name))
+  return rule.needs.every(has) && !(rule.unless ?? []).some(has)
+}
+
+/** The facts that a rule rests on: of several with one name a certain one is enough. */
+function restsOn(rule: Rule, facts: readonly Fact[]): Fact[] {
+  const used = rule.needs.flatMap((name) => {
+    const all = named(facts, name)
+    const certain = all.filter((fact) => fact.weak !== true)
+    return certain.length > 0 ? certain : all
+  })
+  return [...new Set(used)]
+}
+
+function sentence(rule: Rule, facts: readonly Fact[]): string {
+  const values: Record<string, string> = {
+    who: facts.some((one) => one.names.includes('server')) ? 'the tmux server' : 'the agent',
+  }
+  for (const fact of facts) Object.assign(values, fact.values)
+  return rule.says.replace(/\{(\w+)\}/g, (_all, word: string) => values[word] ?? '?')
+}
+
+/** What decided, the line itself, what speaks against it, then the rest; each once. */
+function evidenceOf(used: readonly Fact[], against: readonly Fact[], facts: readonly Fact[]): Evidence[] {
+  const isLine = (fact: Fact): boolean => fact.section === 'exits.log'
+  const inOrder = [...used.filter((fact) => !isLine(fact)), ...facts.filter(isLine), ...against, ...facts]
+  const evidence = new Map<string, Evidence>()
+  for (const fact of inOrder) {
+    const key = `${fact.section}\n${fact.text}`
+    const contradicts = against.includes(fact) ? ({ contradicts: true } as const) : {}
+    if (!evidence.has(key)) evidence.set(key, { section: fact.section, fact: fact.text, ...contradicts })
+  }
+  return [...evidence.values()]
+}
+
+/** How many steps of confidence are lost: to what speaks against it, to weak facts, and to a cut snapshot. */
+function stepsLost(
+  rule: Rule,
+  facts: { used: readonly Fact[]; against: readonly Fact[] },
+  cut: boolean,
+): number {
+  const weak = facts.used.some((fact) => fact.weak === true)
+  const said = (rule.against ?? []).filter((name) => named(facts.against, name).length > 0)
+  // What a cut has taken may have said that a line without a place in time is an old one.
+  return said.length + (weak ? 1 : 0) + (cut && (rule.refinable === true || weak) ? 1 : 0)
+}
+
+interface Examined {
+  readonly verdict: Verdict
+  /** What its cause may have in common with that of other deaths. */
+  readonly shared: readonly string[]
+}
+
+/** Judges, and says what the cause of this death could share with others. */
+export function examine(record: ExitRecord, findings: Findings = {}): Examined {
+  const facts = gather(record, findings)
+  const rule = RULES.find((one) => fits(one, facts))
+  if (rule === undefined) throw new RangeError('the last rule needs nothing')
+  const used = restsOn(rule, facts)
+  const against = (rule.against ?? [])
+    .flatMap((name) => named(facts, name))
+    .filter((fact) => !used.includes(fact))
+  const killer = used.find((fact) => fact.killer !== undefined)?.killer
+  const cut = findings.snapshot?.complete === false
+  const verdict: Verdict = {
+    verdict: rule.verdict,
+    confidence: lowered(rule.confidence, stepsLost(rule, { used, against }, cut)),
+    summary: sentence(rule, [...named(facts, 'server'), ...used]),
+    evidence: evidenceOf(used, against, facts),
+    ...(killer === undefined ? {} : { killer }),
+  }
+  const machine = rule.verdict === 'kernel-oom' ? ['memory of the machine'] : []
+  return { verdict, shared: [...used.flatMap((fact) => fact.shared ?? []), ...machine] }
 }
 
 /** Judges one death from its line and what else was found. Pure and total. */
-export function judge(record: ExitRecord, { snapshot, witness }: Findings = {}): Verdict {
-  const { because, ...ruling } = record.event === 'server-exit' ? judgeServer(record) : judgeSession(record)
-  const line = { section: 'exits.log', fact: because }
-  const seen = snapshot === undefined ? [] : snapshotEvidence(snapshot)
-  if (ruling.verdict !== 'killed-by-command' || witness === undefined)
-    return { ...ruling, evidence: [line, ...seen] }
-  const { summary, evidence } = accuse(witness)
-  const killer = killerOf(witness)
-  return {
-    ...ruling,
-    summary,
-    evidence: [...evidence, line, ...seen],
-    ...(killer === undefined ? {} : { killer }),
-  }
+export function judge(record: ExitRecord, findings: Findings = {}): Verdict {
+  return examine(record, findings).verdict
 }

@@ -18,6 +18,10 @@ export interface Witness {
   /** `high`: the server itself named the client. `low`: every client is listed that could have been it. */
   readonly confidence: 'high' | 'low'
   readonly killers: readonly Killer[]
+  /** Whose the first one was, and at what terminal: `user ada, terminal pts/3`. */
+  readonly whose: string | undefined
+  /** When it was seen, epoch milliseconds. */
+  readonly atMs: number | undefined
 }
 
 function seen(line: string): (SeenProcess & { depth: number }) | undefined {
@@ -28,10 +32,16 @@ function seen(line: string): (SeenProcess & { depth: number }) | undefined {
   return { pid: Number(pid), depth: Number(depth), command: command ?? '' }
 }
 
+function whoseOf(line: string | undefined): string | undefined {
+  const { user = '', tty = '' } = parseLogfmt(line ?? '').fields
+  if (user === '') return undefined
+  return tty === '' || tty === '?' ? `user ${user}` : `user ${user}, terminal ${tty}`
+}
+
 /** Reads a witness file. Total: undefined when its first line is not one of a witness. */
 export function parseWitness(text: string): Witness | undefined {
   const [head = '', ...lines] = text.split('\n')
-  const { command, confidence } = parseLogfmt(head).fields
+  const { command, confidence, ts_ms: seenMs } = parseLogfmt(head).fields
   if (!head.startsWith('witness ') || command === undefined) return undefined
   const killers: (SeenProcess & { ancestors: SeenProcess[] })[] = []
   for (const line of lines) {
@@ -41,7 +51,9 @@ export function parseWitness(text: string): Witness | undefined {
     if (process.depth === 0) killers.push({ ...one, ancestors: [] })
     else killers.at(-1)?.ancestors.push(one)
   }
-  return { command, confidence: confidence === 'high' ? 'high' : 'low', killers }
+  const whose = whoseOf(lines.find((line) => seen(line)?.depth === 0))
+  const atMs = seenMs !== undefined && /^\d{9,15}$/.test(seenMs) ? Number(seenMs) : undefined
+  return { command, confidence: confidence === 'high' ? 'high' : 'low', killers, whose, atMs }
 }
 
 /** The one killer that a witness is sure of. */

@@ -33,12 +33,11 @@ export {
   type DeathReport,
   type DeathView,
   deathView,
+  deathViewOf,
   deathViews,
-  readDeathRecords,
-  readFindings,
-  withKiller,
 } from './fleet/death-view.ts'
 export { type DurationStats, Durations } from './fleet/durations.ts'
+export { filesOf, type JudgedDeath, judgeDeaths, readDeathRecords, textOf } from './fleet/judge-deaths.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed } from './fleet/named.ts'
 export { fleetView, type PeerView, peerFields, peerView } from './fleet/peer-view.ts'
 export {
@@ -66,4 +65,5 @@ export { forgetIdentity } from './sessions/forget.ts'
 export { listSessions, type PeerSession, readSession } from './sessions/session-file.ts'
 export { type PeerState, type PeerStatus, statusOf } from './sessions/state.ts'
 export { type StopOptions, type StopResult, stopPeer } from './stop.ts'
+export { FleetSupervisor, type SupervisorOptions, type SupervisorStats } from './supervise/supervisor.ts'
 export { type WakeRequest, type Woken, wakeOrSpawn } from './wake/wake.ts'

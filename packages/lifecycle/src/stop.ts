@@ -22,7 +22,7 @@ export interface StopOptions {
    * What is to become of it. `stay-down` until it is started; `come-back`: whoever supervises brings it up again, if the
    * caller does not; `park`: the next message finds its session again; `sleep`: the next one begins anew. @default stay-down
    */
-  readonly then?: Afterwards
+  readonly afterwards?: Afterwards
   /** Hears why the stop could not be written to lifecycle.log. @default nobody */
   readonly onLogFailure?: (error: unknown) => void
 }
@@ -86,7 +86,7 @@ async function endIt(root: string, identity: Identity, options: StopOptions): Pr
   const { session: living } = await statusOf(root, identity)
   if (living === undefined) await clearTheWay(root, identity)
   const session = living ?? (await readSession(root, identity))
-  const { end } = LEAVES[options.then ?? 'stay-down']
+  const { end } = LEAVES[options.afterwards ?? 'stay-down']
   const act = async (): Promise<StopResult> => {
     if (session === undefined) return { state: 'stopped' }
     const result = await takeDown(root, session, options)
@@ -105,7 +105,7 @@ async function endIt(root: string, identity: Identity, options: StopOptions): Pr
 export async function stopPeer(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await scaffoldRoot(rootLayout(root))
   const lock = await acquireLock(identityLockPath(root, identity), { limitMs: LAUNCH_MS })
-  const { mark } = LEAVES[options.then ?? 'stay-down']
+  const { mark } = LEAVES[options.afterwards ?? 'stay-down']
   try {
     // First: whoever sees it end in between knows why.
     if (mark !== undefined) await setMark(root, identity, mark)

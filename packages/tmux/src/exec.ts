@@ -174,6 +174,8 @@ export interface ProgramOptions {
   readonly timeoutMs?: number
   /** The whole environment of the program; its PATH is where it is looked for. @default that of this process */
   readonly env?: NodeJS.ProcessEnv
+  /** Its standard input. @default nothing */
+  readonly input?: string
 }
 
 /** How a program ended: independent facts. */
@@ -198,7 +200,7 @@ export async function runProgram(
   const program = execa(file, args, {
     env: options.env ?? process.env,
     extendEnv: false,
-    stdin: 'ignore',
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     reject: false,
     timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     killSignal: 'SIGKILL',

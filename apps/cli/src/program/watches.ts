@@ -20,19 +20,25 @@ export function addWatchCommands(program: Command): void {
 
   program
     .command('deaths')
+    .option('--peer <peer>', 'only of this peer')
     .option('--identity <identity>', 'only of this identity')
+    .option('--verdict <verdict>', 'only with this verdict (cgroup-oom, crashed, ...)')
     .option('--since <time>', 'only since then: 90s, 10m, 2h, 3d, or a date (2026-06-10T15:00Z)')
     .option('-f, --follow', 'go on and print new deaths as they come')
+    .option('--summary', 'counts: of what, who and when')
     .option('--json', 'one JSON object a line')
-    .description('what died, oldest first')
-    .action(async (options) => (await import('../commands/deaths.ts')).deaths(options))
+    .description('what died and of what, oldest first')
+    .action(async (options) => (await import('../commands/deaths/deaths.ts')).deaths(options))
 
   program
     .command('autopsy')
     .argument('<peer|identity|id>', 'a peer or an identity (its last death), or the id of one death')
     .option('--json', 'one JSON object')
-    .description('why it died: verdict, confidence and evidence')
-    .action(async (name, options) => (await import('../commands/autopsy.ts')).autopsy(name, options))
+    .option('--markdown', 'to paste into an issue, without what was on its screen')
+    .option('--with-screen', 'with --markdown: its last screen too; it can hold anything')
+    .option('--raw', 'the files as they are')
+    .description('why it died: verdict, evidence, who did it, what to do')
+    .action(async (name, options) => (await import('../commands/deaths/autopsy.ts')).autopsy(name, options))
 
   program
     .command('demo')

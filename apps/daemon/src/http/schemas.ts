@@ -50,13 +50,19 @@ const death = z.object({
   signal: z.string().optional(),
   exitCode: status,
   leaderPid: z.int().optional(),
+  verdict: z.string(),
+  confidence: z.enum(['high', 'medium', 'low']),
   killer: killer.optional(),
+  incident: z.string().optional(),
 })
 const autopsy = z.object({
   verdict: z.string(),
   confidence: z.enum(['high', 'medium', 'low']),
   summary: z.string(),
-  evidence: z.array(z.object({ section: z.string(), fact: z.string() })).readonly(),
+  killer: killer.optional(),
+  evidence: z
+    .array(z.object({ section: z.string(), fact: z.string(), contradicts: z.boolean().optional() }))
+    .readonly(),
 })
 
 const launched = z.object({

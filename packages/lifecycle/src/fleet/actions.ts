@@ -91,19 +91,19 @@ export async function startNamed(root: string, name: string, request: StartReque
 async function stopAll(
   root: string,
   identities: readonly Identity[],
-  request: StopRequest & { readonly then?: Afterwards },
+  request: StopRequest & { readonly afterwards?: Afterwards },
 ): Promise<StopView[]> {
   const { by, timeoutMs, ...rest } = request
   const stopped: StopView[] = []
   for (const [at, identity] of identities.entries()) {
     // Of none that was launched, the first one is noted as stopped.
     if (at > 0 && (await readSession(root, identity)) === undefined) continue
-    const { force, onLogFailure, then } = rest
+    const { force, onLogFailure, afterwards } = rest
     const result = await stopPeer(root, identity, {
       by,
       ...(timeoutMs === undefined ? {} : { graceMs: timeoutMs }),
       ...(force === undefined ? {} : { force }),
-      ...(then === undefined ? {} : { then }),
+      ...(afterwards === undefined ? {} : { afterwards }),
       ...(onLogFailure === undefined ? {} : { onLogFailure }),
     })
     stopped.push({ identity, ...result, ...('ms' in result ? { ms: Math.round(result.ms) } : {}) })
@@ -147,8 +147,8 @@ export async function renewNamed(
   const others = identities.filter((identity) => identity !== target)
   for (const identity of others)
     if ((await readSession(root, identity)) !== undefined)
-      await stopAll(root, [identity], { ...stop, then: 'sleep' })
-  await stopAll(root, [target], { ...stop, then: 'come-back' })
+      await stopAll(root, [identity], { ...stop, afterwards: 'sleep' })
+  await stopAll(root, [target], { ...stop, afterwards: 'come-back' })
   return viewOf(await launchPeer(root, entry, how))
 }
 

@@ -1,23 +1,16 @@
-import { readFile } from 'node:fs/promises'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { IapeerError } from '@iapeer/core/errors'
 import { parseIdentity } from '@iapeer/core/identity'
-import { rootLayout } from '@iapeer/core/paths'
-import { readLog } from '@iapeer/core/storage'
-import {
-  type ExitRecord,
-  type Findings,
-  judge,
-  type Killer,
-  killerOf,
-  parseExitsLog,
-  parseSnapshot,
-  parseWitness,
-  type Verdict,
-  type Witness,
-} from '@iapeer/forensics'
+import type { Confidence, ExitRecord, Killer, Verdict, VerdictWord } from '@iapeer/forensics'
+import { type JudgedDeath, judgeDeaths, readDeathRecords } from './judge-deaths.ts'
 
-/** A death with its killer, where one is known: what `iapeer deaths --json` prints. */
-export type DeathView = ExitRecord & { readonly killer?: Killer | undefined }
+/** A death, and in a word why: what `iapeer deaths --json` prints. */
+export type DeathView = ExitRecord & {
+  readonly verdict: VerdictWord
+  readonly confidence: Confidence
+  readonly killer?: Killer | undefined
+  /** The id of the incident it is a part of. */
+  readonly incident?: string | undefined
+}
 
 /** A death, and what follows from all that was found of it. */
 export type DeathReport = DeathView & { readonly autopsy: Verdict }
@@ -31,36 +24,18 @@ export interface DeathQuery {
   readonly limit?: number | undefined
 }
 
-async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return ''
-    throw error
+/** Deaths of one incident lie so close together, in milliseconds, and a margin. */
+const NEIGHBOUR_MS = 60_000
+
+export function deathViewOf({ record, judged, incident }: JudgedDeath): DeathView {
+  const { verdict, confidence, killer } = judged
+  return {
+    ...record,
+    verdict,
+    confidence,
+    ...(killer === undefined ? {} : { killer }),
+    ...(incident === undefined ? {} : { incident: incident.id }),
   }
-}
-
-/** Every recorded death, in the order of recording. */
-export async function readDeathRecords(root: string): Promise<readonly ExitRecord[]> {
-  return parseExitsLog(readLog(rootLayout(root).records.exitsLog)).records
-}
-
-/** Beside `<identity>-<gen>.txt` lies `<identity>-<gen>.witness`, when somebody was seen. */
-async function readWitness(record: ExitRecord): Promise<Witness | undefined> {
-  if (record.cause !== 'killed-by-command' || record.forensics === undefined) return undefined
-  return parseWitness(await textOf(record.forensics.replace(/\.txt$/, '.witness')))
-}
-
-/** Snapshot and witness of a death, as far as they can be read. */
-export async function readFindings(record: ExitRecord): Promise<Findings> {
-  const snapshot = record.forensics === undefined ? undefined : parseSnapshot(await textOf(record.forensics))
-  return { snapshot, witness: await readWitness(record) }
-}
-
-/** A record with its killer, where one is known. */
-export async function withKiller(record: ExitRecord): Promise<DeathView> {
-  const killer = killerOf(await readWitness(record))
-  return killer === undefined ? record : { ...record, killer }
 }
 
 const isOf = (identity: string, peer: string): boolean =>
@@ -70,22 +45,26 @@ const isOf = (identity: string, peer: string): boolean =>
 export async function deathViews(root: string, query: DeathQuery = {}): Promise<DeathView[]> {
   const { since, peer, limit } = query
   const from = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since)
-  const records = (await readDeathRecords(root)).filter(
-    (record) => (peer === undefined || isOf(record.identity, peer)) && Date.parse(record.ts) >= from,
+  const all = (await readDeathRecords(root)).filter((record) => Date.parse(record.ts) >= from - NEIGHBOUR_MS)
+  const judged = (await judgeDeaths(all)).filter(
+    ({ record }) => Date.parse(record.ts) >= from && (peer === undefined || isOf(record.identity, peer)),
   )
-  const newest = limit === undefined ? records : records.slice(Math.max(0, records.length - limit))
-  return Promise.all(newest.map(withKiller))
+  return (limit === undefined ? judged : judged.slice(Math.max(0, judged.length - limit))).map(deathViewOf)
 }
 
 /** One death by its id, judged. @throws IapeerError `no-such-death` */
 export async function deathView(root: string, id: string): Promise<DeathReport> {
-  const record = (await readDeathRecords(root)).find((one) => one.id === id)
+  const records = await readDeathRecords(root)
+  const record = records.find((one) => one.id === id)
   if (record === undefined)
     throw new IapeerError(`no death is recorded of the id ${JSON.stringify(id)}`, {
       code: 'no-such-death',
       hint: 'iapeer deaths shows what is recorded.',
     })
-  const findings = await readFindings(record)
-  const killer = killerOf(findings.witness)
-  return { ...record, ...(killer === undefined ? {} : { killer }), autopsy: judge(record, findings) }
+  const at = Date.parse(record.ts)
+  const near = records.filter((one) => Math.abs(Date.parse(one.ts) - at) <= NEIGHBOUR_MS)
+  const judged = await judgeDeaths(near)
+  const death = judged.find((one) => one.record.id === id)
+  if (death === undefined) throw new Error(`${id} was not judged`)
+  return { ...deathViewOf(death), autopsy: death.judged }
 }

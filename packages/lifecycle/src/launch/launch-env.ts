@@ -7,7 +7,7 @@ import { type LaunchEnv, parseLaunchEnv, readRegularFile } from '@iapeer/core/st
 const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** Who or what the caller is, which the peer is not. */
 const OF_THE_CALLER =
-  /^(?:TMUX|TMUX_PANE|PEER_.*|CLAUDECODE|CLAUDE_CODE_.*|CODEX_THREAD_ID|IAPEER_BEARER|INIT_CWD|npm_.*|PNPM_.*|NOTIFY_SOCKET|WATCHDOG_(?:PID|USEC)|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID)$/
+  /^(?:TMUX|TMUX_PANE|PEER_.*|CLAUDECODE|CLAUDE_CODE_.*|CODEX_THREAD_ID|IAPEER_BEARER|IAPEER_BEARER_TOKEN|IAPEER_PORT|IAPEER_WEBHOOK_URL|INIT_CWD|npm_.*|PNPM_.*|NOTIFY_SOCKET|WATCHDOG_(?:PID|USEC)|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID)$/
 
 /** `<home>/.iapeer/runtimes/<runtime>/launch.env`; empty where there is none. @throws IapeerError `invalid-launch-env`, `unusable-file` */
 export async function readLaunchEnv(home: string, runtime: string): Promise<LaunchEnv> {

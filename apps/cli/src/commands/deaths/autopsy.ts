@@ -1,0 +1,82 @@
+import { IapeerError } from '@iapeer/core/errors'
+import { iapeerRoot } from '@iapeer/core/paths'
+import type { ExitRecord } from '@iapeer/forensics'
+import {
+  filesOf,
+  type JudgedDeath,
+  judgeDeaths,
+  type RecordedEvent,
+  readEvents,
+  textOf,
+} from '@iapeer/lifecycle'
+import { usageError } from '../../exit-code.ts'
+import { plain, print, printJson } from '../../output.ts'
+import { bringUpToDate, readDeaths } from '../../records.ts'
+import { autopsyMarkdown, autopsyScreen } from './autopsy-screen.ts'
+import { findDeath } from './find-death.ts'
+import { AROUND_MS, timeline } from './timeline.ts'
+
+interface AutopsyOptions {
+  readonly json?: boolean
+  readonly markdown?: boolean
+  readonly raw?: boolean
+  readonly withScreen?: boolean
+}
+
+function checkOptions({ json, markdown, raw, withScreen }: AutopsyOptions): void {
+  if ([json, markdown, raw].filter((one) => one === true).length > 1)
+    throw usageError('--json, --markdown and --raw are three forms of one thing', 'Choose one.')
+  if (withScreen === true && markdown !== true)
+    throw usageError('--with-screen belongs to --markdown', 'The other forms have the screen already.')
+}
+
+/** It and those that may share its cause: deaths of its time, and of its boot. */
+async function judgeWithNeighbours(it: ExitRecord, records: readonly ExitRecord[]): Promise<JudgedDeath> {
+  const atMs = Date.parse(it.ts)
+  const near = records.filter(
+    (record) =>
+      Math.abs(Date.parse(record.ts) - atMs) <= AROUND_MS ||
+      (it.cause === 'host-reboot' && record.cause === 'host-reboot'),
+  )
+  const found = (await judgeDeaths(near)).find(({ record }) => record.id === it.id)
+  if (found === undefined) throw new RangeError(`${it.id} is not among its neighbours`)
+  return found
+}
+
+async function eventsAround(ts: string): Promise<readonly RecordedEvent[]> {
+  const since = new Date(Date.parse(ts) - AROUND_MS)
+  return (await readEvents(iapeerRoot(), { since })).events
+}
+
+async function printRaw(record: ExitRecord): Promise<void> {
+  const texts = await Promise.all(filesOf(record).map(async (path) => ({ path, text: await textOf(path) })))
+  const found = texts.filter(({ text }) => text !== '')
+  if (found.length === 0)
+    throw new IapeerError(`the files of ${record.id} are gone, or there never were any`, {
+      code: 'no-files',
+      hint: 'iapeer autopsy without --raw shows what the line in exits.log says.',
+    })
+  // On a terminal, what a screen held must not act on this one.
+  const shown = (text: string): string =>
+    process.stdout.isTTY === true ? text.split('\n').map(plain).join('\n') : text
+  for (const { path, text } of found) print(`==> ${path} <==\n${shown(text.trimEnd())}`)
+}
+
+export async function autopsy(name: string, options: AutopsyOptions): Promise<void> {
+  checkOptions(options)
+  await bringUpToDate()
+  const records = await readDeaths()
+  const it = findDeath(records, name)
+  if (options.raw === true) return printRaw(it)
+  const death = await judgeWithNeighbours(it, records)
+  const { judged, incident } = death
+  if (options.json === true)
+    return printJson({
+      id: it.id,
+      ...judged,
+      ...(incident === undefined ? {} : { incident: incident.id }),
+    })
+  if (options.markdown === true)
+    return print(autopsyMarkdown({ death, moments: [] }, options.withScreen === true))
+  print(autopsyScreen({ death, moments: timeline(it, records, await eventsAround(it.ts)) }))
+}

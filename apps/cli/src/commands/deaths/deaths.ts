@@ -1,0 +1,114 @@
+import { isIdentity, isPersonality, toIdentity } from '@iapeer/core/identity'
+import { VERDICT_WORDS } from '@iapeer/forensics'
+import { deathViewOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle'
+import { EXIT, usageError } from '../../exit-code.ts'
+import { cut, fit, localTime, paint, print, printJson, table, textWidth } from '../../output.ts'
+import { bringUpToDate, readDeaths } from '../../records.ts'
+import { parseSince } from '../since.ts'
+import { isOf, shortId } from './find-death.ts'
+import { printSummary, summarise } from './summary.ts'
+
+interface DeathsOptions {
+  readonly identity?: string
+  readonly peer?: string
+  readonly verdict?: string
+  readonly since?: string
+  readonly follow?: boolean
+  readonly summary?: boolean
+  readonly json?: boolean
+}
+
+const POLL_MS = 250
+const UP_TO_DATE_MS = 5_000
+
+/** The year is said where it is not this one. */
+function when(ts: string): string {
+  const text = localTime(ts)
+  return text.startsWith(`${new Date().getFullYear()}-`) ? text.slice(5) : text
+}
+
+const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
+
+/** What the other columns take; a terminal that has no more cuts the longest names, not the ids. */
+const OTHER_COLUMNS = 63
+const nameWidth = (): number =>
+  process.stdout.isTTY === true ? Math.max(12, textWidth() - OTHER_COLUMNS) : Number.POSITIVE_INFINITY
+
+const row = ({ record, judged }: JudgedDeath): string[] => [
+  when(record.ts),
+  cut(record.identity, nameWidth()),
+  judged.verdict,
+  paint(CONFIDENCE[judged.confidence], judged.confidence),
+  shortId(record),
+]
+
+const HEAD = ['WHEN', 'IDENTITY', 'VERDICT', 'CONFIDENCE', 'ID'].map((word) => paint('dim', word))
+
+function show(found: readonly JudgedDeath[], options: DeathsOptions, head: boolean): void {
+  if (options.json === true) for (const death of found) printJson(deathViewOf(death))
+  else if (found.length > 0) print(fit(table([...(head ? [HEAD] : []), ...found.map(row)])))
+}
+
+/** Prints what is new until the person ends it. Polled: it works on every file system, and across a replaced file. */
+async function follow(
+  seen: Set<string>,
+  select: (seen: ReadonlySet<string>) => Promise<JudgedDeath[]>,
+  options: DeathsOptions,
+): Promise<never> {
+  let upToDate = performance.now()
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    if (process.stdout.destroyed) process.exit(EXIT.ok)
+    if (performance.now() - upToDate > UP_TO_DATE_MS) {
+      await bringUpToDate()
+      upToDate = performance.now()
+    }
+    const fresh = await select(seen)
+    for (const { record } of fresh) seen.add(record.id)
+    show(fresh, options, false)
+  }
+}
+
+function checkOptions({ peer, verdict, summary, follow: follows }: DeathsOptions): void {
+  if (peer !== undefined && !isPersonality(peer) && !isIdentity(peer))
+    throw usageError(`not a peer: ${JSON.stringify(peer)}`, 'Give a name (bob) or an identity (claude-bob).')
+  if (verdict !== undefined && !VERDICT_WORDS.some((word) => word === verdict))
+    throw usageError(`no such verdict: ${JSON.stringify(verdict)}`, `There are ${VERDICT_WORDS.join(', ')}.`)
+  if (summary === true && follows === true)
+    throw usageError('--summary is of what was, --follow of what comes', 'Choose one.')
+}
+
+/** What was asked for and has not been seen yet. */
+function selection(options: DeathsOptions): (seen: ReadonlySet<string>) => Promise<JudgedDeath[]> {
+  const identity = options.identity === undefined ? undefined : toIdentity(options.identity)
+  const from = options.since === undefined ? Number.NEGATIVE_INFINITY : parseSince(options.since, Date.now())
+  const { peer, verdict } = options
+  return async (seen) => {
+    // All of that time are judged, so that an incident has all its deaths.
+    const records = (await readDeaths()).filter((record) => Date.parse(record.ts) >= from)
+    if (records.every((record) => seen.has(record.id))) return []
+    const judged = await judgeDeaths(records)
+    return judged.filter(
+      (death) =>
+        !seen.has(death.record.id) &&
+        (identity === undefined || death.record.identity === identity) &&
+        (peer === undefined || isOf(death.record, peer)) &&
+        (verdict === undefined || death.judged.verdict === verdict),
+    )
+  }
+}
+
+export async function deaths(options: DeathsOptions): Promise<void> {
+  checkOptions(options)
+  const select = selection(options)
+  await bringUpToDate()
+  const found = await select(new Set())
+  if (options.summary === true) {
+    const summary = summarise(found)
+    return options.json === true ? printJson(summary) : printSummary(summary)
+  }
+  show(found, options, true)
+  if (found.length === 0 && options.json !== true)
+    print(options.follow === true ? 'no deaths so far' : 'no deaths recorded')
+  if (options.follow === true) await follow(new Set(found.map(({ record }) => record.id)), select, options)
+}

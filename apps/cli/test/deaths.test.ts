@@ -1,0 +1,237 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { type Home, homes } from './support.ts'
+
+const newHome = homes()
+const CASES = fileURLToPath(new URL('../../../packages/forensics/test/cases', import.meta.url))
+const DEATH = '2026-06-10T15:42:07.113Z'
+
+interface Put {
+  /** @default claude-bob */
+  readonly identity?: string
+  /** @default that of the case */
+  readonly ts?: string
+  readonly pid?: number
+}
+
+/** Lays a death of the coroner's cases on the disk of a home, as a recorder would. */
+function put(home: Home, name: string, { identity = 'claude-bob', ts = DEATH, pid }: Put = {}): string {
+  const deaths = join(home.root, 'logs', 'iapeer', 'server-deaths')
+  mkdirSync(deaths, { recursive: true })
+  const moved = (text: string): string =>
+    text
+      .replaceAll('/r/logs/iapeer/server-deaths', deaths)
+      .replaceAll('claude-bob', identity)
+      .replaceAll(DEATH, ts)
+      .replaceAll(/(server_pid=|process |\bpid=)801\b/g, (all, before) => (pid ? `${before}${pid}` : all))
+  const read = (file: string): string => moved(readFileSync(join(CASES, name, file), 'utf8'))
+  appendFileSync(join(home.root, 'logs', 'iapeer', 'exits.log'), read('exit.txt'))
+  const base = join(deaths, `${identity}-9f2c41d0aa37be10`)
+  for (const [file, end] of [
+    ['snapshot.txt', '.txt'],
+    ['witness.txt', '.witness'],
+  ] as const)
+    if (existsSync(join(CASES, name, file))) writeFileSync(base + end, read(file))
+  return `${base}.txt`
+}
+
+const objects = (text: string): unknown[] =>
+  text.split('\n').flatMap((line): unknown[] => (line === '' ? [] : [JSON.parse(line)]))
+
+function expectToFit(text: string): void {
+  for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
+}
+
+describe('iapeer autopsy', () => {
+  it('says on one screen what happened, by what evidence, and what to do', async () => {
+    const home = newHome()
+    put(home, 'oom-cgroup-5.15-dmesg')
+    const { stdout } = await home.iapeer('autopsy', 'bob')
+    expect(stdout).toMatch(
+      /^claude-bob: the kernel killed the agent for memory: cgroup\n {2}iapeer-claude-bob.scope was at its limit\n/,
+    )
+    expect(stdout).toMatch(/^verdict +cgroup-oom \(confidence high\)$/m)
+    expect(stdout).toMatch(/^evidence\n {2}kernel-log +Memory cgroup out of memory: Killed process 812/m)
+    expect(stdout).toMatch(/^what to do\n {2}Raise the limit of the cgroup/m)
+    expect(stdout.split('\n').length).toBeLessThan(45)
+    expectToFit(stdout)
+  })
+
+  it('shows the killer with whoever started it, and the last screen without what could act on a terminal', async () => {
+    const home = newHome()
+    const path = put(home, 'signal-seen-sigkill-agent')
+    const screen = '--- pane-tail\nthinking\n\u001b]0;owned\u0007red\u001b[31m\n'
+    writeFileSync(path, readFileSync(path, 'utf8').replace('--- meminfo\n', `${screen}--- meminfo\n`))
+    const { stdout } = await home.iapeer('autopsy', 'bob')
+    expect(stdout).toMatch(
+      /^killer\n {2}pid 4242 {2}pkill -9 -f claude\n {2}└ pid 4240 {2}bash cleanup.sh\n {4}└ pid 4100 /m,
+    )
+    expect(stdout).toMatch(/^its last screen\n {2}│ thinking\n {2}│ .*red/m)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that there are none is the subject
+    expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
+    expectToFit(stdout)
+  })
+
+  it('shows what speaks against its verdict', async () => {
+    const home = newHome()
+    put(home, 'oom-line-contradicted-by-counters')
+    const { stdout } = await home.iapeer('autopsy', 'bob')
+    expect(stdout).toMatch(/confidence medium/)
+    expect(stdout).toMatch(/^! baseline +against it: the kernel killed nothing for memory/m)
+    const json = objects((await home.iapeer('autopsy', 'bob', '--json')).stdout)
+    expect(json).toMatchObject([
+      { evidence: expect.arrayContaining([expect.objectContaining({ contradicts: true })]) },
+    ])
+  })
+
+  it('judges again from the files as they are', async () => {
+    const home = newHome()
+    put(home, 'oom-global-5.4-dmesg')
+    const verdict = async () => objects((await home.iapeer('autopsy', 'bob', '--json')).stdout)
+    expect(await verdict()).toMatchObject([{ verdict: 'kernel-oom', confidence: 'high' }])
+    put(home, 'sigkill-nothing-else')
+    expect(await verdict()).toMatchObject([{ verdict: 'killed-by-signal' }])
+  })
+
+  it('tells what else happened in that minute: other deaths, and what the fleet did', async () => {
+    const home = newHome()
+    put(home, 'sigkill-nothing-else')
+    put(home, 'starved-machine-agent-failed', { identity: 'claude-eve', ts: '2026-06-10T15:41:50.000Z' })
+    put(home, 'tmux-failed', { identity: 'claude-old', ts: '2026-06-10T15:00:00.000Z' })
+    writeFileSync(
+      join(home.root, 'logs', 'iapeer', 'lifecycle.log'),
+      'ts=2026-06-10T15:42:01.000Z ev=wake identity=claude-bob mode=fresh cause=message\n',
+    )
+    const { stdout } = await home.iapeer('autopsy', 'bob')
+    expect(stdout).toMatch(
+      /^around it\n {2}\d\d:41:50 {2}claude-eve {2}agent: exit code 1\n {2}\d\d:42:01 {2}claude-bob {2}woken: message\n✕ \d\d:42:07 {2}claude-bob {2}tmux server: killed \(SIGKILL\)\n\n/m,
+    )
+    expect(stdout).not.toContain('claude-old')
+  })
+
+  it('--markdown can be pasted into an issue: the screen stays out unless it is asked for', async () => {
+    const home = newHome()
+    put(home, 'starved-machine-agent-failed')
+    const plain = (await home.iapeer('autopsy', 'bob', '--markdown')).stdout
+    expect(plain).toMatch(
+      /^### claude-bob: the agent ended with exit code 1\n\n- verdict: \*\*agent-failed\*\*/,
+    )
+    expect(plain).toMatch(/^\| exits.log \| exit code 1 of its process \|$/m)
+    expect(plain).not.toMatch(/heap out of memory/)
+    const whole = (await home.iapeer('autopsy', 'bob', '--markdown', '--with-screen')).stdout
+    expect(whole).toMatch(/^ {4}FATAL ERROR: JavaScript heap out of memory$/m)
+  })
+
+  it('--raw prints the files as they are', async () => {
+    const home = newHome()
+    const path = put(home, 'starved-machine-kill-server')
+    const { stdout } = await home.iapeer('autopsy', 'bob', '--raw')
+    expect(stdout).toContain(`==> ${path} <==\n${readFileSync(path, 'utf8')}==> `)
+    expect(stdout).toMatch(/<==\nwitness ts_ms=/)
+    put(home, 'snapshot-missing-sigkill', { identity: 'claude-eve' })
+    expect(await home.iapeer('autopsy', 'eve', '--raw')).toMatchObject({ exitCode: 1, stdout: '' })
+  })
+
+  it.each([
+    [['bob', '--json', '--raw'], /three forms of one thing/],
+    [['bob', '--with-screen'], /belongs to --markdown/],
+  ])('%j is a wrong usage', async (args, says) => {
+    const done = await newHome().iapeer('autopsy', ...args)
+    expect(done).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(done.stderr).toMatch(says)
+  })
+})
+
+describe('iapeer deaths', () => {
+  function threeDeaths(): Home {
+    const home = newHome()
+    put(home, 'agent-status-unknown', { identity: 'claude-ada', ts: '2026-06-08T10:00:00.000Z' })
+    put(home, 'counters-v2-watch-vanished', { identity: 'claude-eve', ts: '2026-06-09T15:42:07.113Z' })
+    put(home, 'recorded-agent-exit-3', { identity: 'codex-bob' })
+    put(home, 'sigkill-nothing-else')
+    return home
+  }
+
+  it('has verdict and confidence, in 80 columns, and an id that autopsy takes', async () => {
+    const home = threeDeaths()
+    const { stdout } = await home.iapeer('deaths')
+    expectToFit(stdout)
+    expect(stdout).toMatch(/^WHEN +IDENTITY +VERDICT +CONFIDENCE +ID\n/)
+    expect(stdout).toMatch(/ claude-bob +killed-by-signal +high +9f2c41d0$/m)
+    const id = / agent-failed +high +([0-9a-f]{8})$/m.exec(stdout)?.[1]
+    expect((await home.iapeer('autopsy', id ?? '')).stdout).toMatch(/^command-bob: .*exit code 3/)
+  })
+
+  it('selects by verdict, by peer and by time', async () => {
+    const home = threeDeaths()
+    const found = async (...args: string[]) =>
+      objects((await home.iapeer('deaths', '--json', ...args)).stdout).map(
+        (one) => ({ ...Object(one) }).identity,
+      )
+    expect(await found('--verdict', 'killed-by-signal')).toEqual(['claude-bob'])
+    expect(await found('--peer', 'bob')).toEqual(['command-bob', 'claude-bob'])
+    expect(await found('--peer', 'claude-bob', '--since', '2026-06-10')).toEqual(['claude-bob'])
+    expect(await found('--verdict', 'crashed')).toEqual([])
+  })
+
+  it('--summary counts of what, who and when, with bars, and as JSON', async () => {
+    const home = newHome()
+    const ts = (day: number) => `2026-06-0${day}T12:00:00.000Z`
+    put(home, 'sigkill-nothing-else', { ts: ts(1) })
+    put(home, 'tmux-failed', { identity: 'claude-eve', ts: ts(3) })
+    put(home, 'recorded-agent-exit-0')
+    const { stdout } = await home.iapeer('deaths', '--summary')
+    expectToFit(stdout)
+    expect(stdout).toMatch(/^3 deaths, from /)
+    expect(stdout).toMatch(/^who\n {2}bob {2}2 {2}█{40}\n {2}eve {2}1 {2}█{20}$/m)
+    expect(objects((await home.iapeer('deaths', '--summary', '--json')).stdout)).toMatchObject([
+      {
+        schemaVersion: 1,
+        deaths: 3,
+        verdicts: { 'agent-exited': 1, 'killed-by-signal': 1, 'tmux-failed': 1 },
+        peers: { bob: 2, eve: 1 },
+        buckets: expect.arrayContaining([expect.objectContaining({ deaths: 1 })]),
+      },
+    ])
+    expect((await newHome().iapeer('deaths', '--summary')).stdout).toBe('no deaths recorded\n')
+  })
+
+  it('several of one cause are one incident, and share the surest verdict', async () => {
+    const home = newHome()
+    put(home, 'oom-cgroup-watch-vanished')
+    put(home, 'counters-v2-watch-vanished', {
+      identity: 'claude-eve',
+      ts: '2026-06-10T15:42:08.000Z',
+      pid: 900,
+    })
+    const text = readFileSync(
+      join(home.root, 'logs', 'iapeer', 'server-deaths', 'claude-eve-9f2c41d0aa37be10.txt'),
+      'utf8',
+    )
+    writeFileSync(
+      join(home.root, 'logs', 'iapeer', 'server-deaths', 'claude-eve-9f2c41d0aa37be10.txt'),
+      text.replaceAll('iapeer-claude-eve.scope', 'iapeer-claude-bob.scope'),
+    )
+    const incident = 'incident-claude-bob-9f2c41d0aa37be10'
+    expect(objects((await home.iapeer('deaths', '--json')).stdout)).toMatchObject([
+      { identity: 'claude-bob', verdict: 'cgroup-oom', confidence: 'high', incident },
+      { identity: 'claude-eve', verdict: 'cgroup-oom', confidence: 'high', incident },
+    ])
+    expect(objects((await home.iapeer('autopsy', 'eve', '--json')).stdout)).toMatchObject([{ incident }])
+    expect((await home.iapeer('autopsy', 'eve')).stdout).toMatch(
+      /^incident +2 deaths of one cause \(limit of /m,
+    )
+  })
+
+  it.each([
+    [['--verdict', 'murdered'], /no such verdict: "murdered"\n {2}There are kernel-oom/],
+    [['--peer', 'Bob!'], /not a peer/],
+    [['--summary', '--follow'], /Choose one/],
+  ])('%j is a wrong usage', async (args, says) => {
+    const done = await newHome().iapeer('deaths', ...args)
+    expect(done).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(done.stderr).toMatch(says)
+  })
+})

@@ -1,0 +1,43 @@
+import type { VerdictWord } from './verdict-word.ts'
+
+/** What a person can do next, for each verdict. */
+const ADVICE = {
+  'kernel-oom': [
+    'Give the machine more memory or swap, or run fewer peers at once.',
+    'The section ps-top-rss of the snapshot shows who held the memory (iapeer autopsy --raw).',
+  ],
+  'cgroup-oom': [
+    'Raise the limit of the cgroup that is named above: MemoryMax= of its unit, or the memory limit of the container.',
+    'Or let the agent start fewer processes: all of them count against that limit.',
+  ],
+  oomd: [
+    'systemd-oomd ends a whole cgroup under memory pressure. ManagedOOMPreference=avoid on the unit protects it; oomctl shows what is watched.',
+    'Less pressure helps more: fewer peers at once, or more swap.',
+  ],
+  'killed-by-command': [
+    'Ask whoever runs the command above to name one session (kill-session -t =NAME) instead of the server.',
+  ],
+  'killed-by-signal': [
+    'If nobody owns up: look for a clean-up script, a job with a time limit, or another user with kill rights.',
+  ],
+  terminated: [
+    'It was asked to end. To let peers survive a logout: loginctl enable-linger; a unit: KillMode=process.',
+  ],
+  crashed: [
+    'A bug in the program. Keep the core (coredumpctl, or ulimit -c unlimited before the next start), try its newest version, and report it with iapeer autopsy --markdown.',
+  ],
+  'tmux-failed': [
+    "tmux refused to go on: its version, its configuration and the socket's folder are the suspects.",
+  ],
+  'agent-exited': ['Nothing is wrong: it was done. after_death=restart in its profile brings it up again.'],
+  'agent-failed': ['Its own words above say why. iapeer start brings it up again.'],
+  exited: ['A SIGTERM or the end of its last session. Nobody was seen; a launch by iapeer start sees more.'],
+  'host-reboot': ['after_reboot=restart or resume in its profile brings it up again.'],
+  'recorder-lost': [
+    'Something ended the server and what watched it: a logout, a unit stop, or memory. The journal of that time may tell.',
+  ],
+  unknown: ['A watched server says little. One that iapeer start has launched leaves its wait status.'],
+} as const satisfies Readonly<Record<VerdictWord, readonly string[]>>
+
+/** What a person can do about such a death, a line each. */
+export const adviceFor = (verdict: VerdictWord): readonly string[] => ADVICE[verdict]

@@ -1,0 +1,112 @@
+import type { Fact } from '../fact.ts'
+import { type Life, place } from '../life.ts'
+import { parseLogLine } from '../log-line.ts'
+import { parseReport, type Report } from '../report.ts'
+import { isFault } from '../signal-name.ts'
+import { type Snapshot, sectionLines } from '../snapshot.ts'
+import { ofKernel, type PlacedLine } from './logs.ts'
+
+/** A report stands in a snapshot as `<file> <first line>`, with its body on the lines after it where that was taken. */
+const HEAD = /^([^\s/]{1,200}\.(?:ips|crash)) (.*)$/
+const SECTIONS = ['diagnosticreports-user', 'diagnosticreports-system']
+
+interface Found {
+  readonly section: string
+  readonly report: Report
+}
+
+function sectionReports(snapshot: Snapshot, section: string): Found[] {
+  const texts: { file: string; text: string[] }[] = []
+  for (const line of sectionLines(snapshot, section)) {
+    const [, file, first] = HEAD.exec(line) ?? []
+    if (file !== undefined) texts.push({ file, text: [first ?? ''] })
+    else texts.at(-1)?.text.push(line)
+  }
+  return texts.flatMap(({ file, text }) => {
+    const report = parseReport(file, text.join('\n'))
+    return report === undefined ? [] : [{ section, report }]
+  })
+}
+
+/** The reports that a snapshot names: their file names, to be read where they still are. */
+export function reportFiles(snapshot: Snapshot): string[] {
+  return SECTIONS.flatMap((section) =>
+    sectionLines(snapshot, section).flatMap((line) => HEAD.exec(line)?.[1] ?? []),
+  )
+}
+
+function mebibytes(bytes: number | undefined): string {
+  return bytes === undefined ? '' : `, ${Math.round(bytes / 2 ** 20)} MiB`
+}
+
+/** Whether a report may be about this death: written while it was watched, or soon after. */
+function mayBe(life: Life, at: string | undefined): 'yes' | 'no' | 'unknown' {
+  if (at === undefined) return 'unknown'
+  const { where } = place(life, parseLogLine(`${at} `).time)
+  return where === 'near' || where === 'during' ? 'yes' : where === 'outside' ? 'no' : 'unknown'
+}
+
+/** What jetsam kills for that is no lack of memory. */
+const OTHER_REASON = /vnode|disk-space/
+
+function jetsamFacts({ section, report }: Found, life: Life): Fact[] {
+  if (report.kind !== 'jetsam') return []
+  const when = mayBe(life, report.at)
+  const ours = report.killed.find((one) => one.pid === life.pid)
+  const largest = report.largest === undefined ? '' : `; the largest process was ${report.largest}`
+  if (ours === undefined || when === 'no' || OTHER_REASON.test(ours.reason ?? ''))
+    return when === 'no'
+      ? []
+      : [{ names: ['context'], section, text: `memory ran out (${report.file})${largest}` }]
+  const text = `macOS killed pid ${ours.pid} (${ours.name}${mebibytes(ours.bytes)}): ${ours.reason}${largest}`
+  return [{ names: ['jetsam-kill'], section, text, weak: when === 'unknown' }]
+}
+
+function crashFacts({ section, report }: Found, life: Life): Fact[] {
+  if (report.kind !== 'crash') return []
+  const when = mayBe(life, report.at)
+  if (when === 'no') return []
+  const how = [report.exception, report.signal, report.termination].filter((word) => word !== undefined)
+  const text = `crash report ${report.file}${how.length === 0 ? '' : `: ${how.join(', ')}`}`
+  const jetsammed = /^JETSAM\b/.test(report.termination ?? '')
+  if (report.pid === life.pid && report.pid !== undefined) {
+    // A report of an end by SIGKILL (a broken signature) is of no crash.
+    const crashed = report.signal === undefined || isFault(report.signal)
+    const name = jetsammed ? 'jetsam-kill' : crashed ? 'crash-report' : 'context'
+    return [{ names: [name], section, text, weak: when === 'unknown' }]
+  }
+  // Without its body a report names only the program.
+  const soon = report.at !== undefined && place(life, parseLogLine(`${report.at} `).time).where === 'near'
+  const alike = report.pid === undefined && life.subject === 'server' && /^tmux/i.test(report.app) && soon
+  return [{ names: [alike ? 'crash-report-of-app' : 'context'], section, text }]
+}
+
+const KILLING =
+  /^(?:\S+: )?(?:memorystatus: )?(?:killing_\w+|killing|suspending) (?:\w+ )*?(?:process )?(?:with )?pid (\d{1,10}) [[(]([^\])]*)[\])](?: \(([\w-]+))?/
+const LOW_SWAP = /^low swap: killing .*?\bpid (\d{1,10}) \((.*?)\)/
+
+function memorystatus(line: PlacedLine, life: Life): Fact[] {
+  if (!ofKernel(line)) return []
+  const { section, message: text, placed } = line
+  const [, pid, , reason = ''] = KILLING.exec(text) ?? LOW_SWAP.exec(text) ?? []
+  if (pid === undefined) return []
+  if (Number(pid) !== life.pid || OTHER_REASON.test(reason)) return [{ names: ['context'], section, text }]
+  return [{ names: ['jetsam-kill'], section, text, weak: placed.where === 'unknown' }]
+}
+
+/** What macOS's reports and its kernel say. @param bodies whole report files, by name, where they could be read */
+export function darwinFacts(
+  snapshot: Snapshot,
+  life: Life,
+  more: { readonly lines: readonly PlacedLine[]; readonly bodies: ReadonlyMap<string, string> },
+): Fact[] {
+  const found = SECTIONS.flatMap((section) => sectionReports(snapshot, section)).map((one) => {
+    const body = more.bodies.get(one.report.file)
+    const whole = body === undefined ? undefined : parseReport(one.report.file, body)
+    return whole === undefined ? one : { ...one, report: whole }
+  })
+  return [
+    ...found.flatMap((one) => [...jetsamFacts(one, life), ...crashFacts(one, life)]),
+    ...more.lines.flatMap((line) => memorystatus(line, life)),
+  ]
+}

@@ -1,0 +1,151 @@
+import type { Fact } from '../fact.ts'
+import type { Life, Placed } from '../life.ts'
+import { spoken } from './cgroup.ts'
+import { ofKernel, type PlacedLine } from './logs.ts'
+
+/** A process that the kernel says it killed for memory. */
+interface Victim {
+  readonly pid: number
+  readonly command: string
+  /** `cgroup`: a limit was reached. `machine`: the memory of all. */
+  readonly scope: 'cgroup' | 'machine' | 'unknown'
+  /** The cgroup whose limit was reached, and the one that the process was in. */
+  readonly limited?: string | undefined
+  readonly home?: string | undefined
+  readonly placed: Placed
+  readonly section: string
+  readonly text: string
+}
+
+type Scope = Pick<Victim, 'scope' | 'limited' | 'home'>
+
+/** 5.0 and later: one line says it all. */
+const OOM_KILL =
+  /^oom-kill:constraint=(CONSTRAINT_[A-Z_]+),.*?(?:oom_memcg=([^,]*),)?task_memcg=([^,]*),task=(.*?),pid=(\d{1,10}),uid=/
+/** Before: the choice (`Kill process`, it may still be a child that dies), and then who was killed. */
+const CHOICE = /^(Memory cgroup out of memory|Out of memory)[^:]{0,40}: Kill process \d+ /
+const LIMIT_OF = /^Task in (\S+) killed as a result of limit of (\S+)/
+const KILLED =
+  /^(?:(Memory cgroup out of memory|Out of memory)[^:]{0,40}: )?Killed process (\d{1,10})(?:, UID \d+,)? \((.*?)\)(?:,? |$)/
+const REAPED = /^oom_reaper: reaped process (\d{1,10}) \((.*?)\)/
+/** x86, arm64, powerpc, riscv; the kernel says it only of signals that nobody handled. */
+const FAULT =
+  /^(?:traps: )?(.{1,16}?)\[(\d{1,10})\]:? ((?:segfault (?:\(\d+\) )?at|trap |general protection|unhandled ).*)/
+
+const scopeOf = (words: string | undefined): Victim['scope'] =>
+  words === undefined ? 'unknown' : words.startsWith('Memory cgroup') ? 'cgroup' : 'machine'
+
+function ofOomKill(line: PlacedLine): Victim | undefined {
+  const [, constraint, limited, home, command = '', pid] = OOM_KILL.exec(line.message) ?? []
+  if (pid === undefined) return undefined
+  const scope = constraint === 'CONSTRAINT_MEMCG' ? 'cgroup' : 'machine'
+  const { placed, section, message: text } = line
+  return { pid: Number(pid), command, scope, limited, home, placed, section, text }
+}
+
+function ofKilled(line: PlacedLine, before: Scope | undefined): Victim | undefined {
+  const [, words, pid, command = ''] = KILLED.exec(line.message) ?? []
+  const { placed, section, message: text } = line
+  if (pid !== undefined) {
+    const scope = words === undefined ? (before?.scope ?? 'unknown') : scopeOf(words)
+    return { ...before, pid: Number(pid), command, scope, placed, section, text }
+  }
+  const [, reaped, name = ''] = REAPED.exec(line.message) ?? []
+  if (reaped === undefined) return undefined
+  return { pid: Number(reaped), command: name, scope: 'unknown', placed, section, text }
+}
+
+/** What a line says of the kill that comes next. */
+function announced(message: string, before: Scope | undefined): Scope | undefined {
+  const [, home, limited] = LIMIT_OF.exec(message) ?? []
+  if (limited !== undefined) return { scope: 'cgroup', limited, home }
+  const [, words] = CHOICE.exec(message) ?? []
+  return words === undefined ? before : { ...before, scope: scopeOf(words) }
+}
+
+/** Whom the kernel killed for memory in this life, each once, with all that is said of it. */
+function victims(lines: readonly PlacedLine[]): Victim[] {
+  const found = new Map<number, Victim>()
+  let before: Scope | undefined
+  for (const line of lines) {
+    if (!ofKernel(line)) continue
+    before = announced(line.message, before)
+    const victim = ofOomKill(line) ?? ofKilled(line, before)
+    if (victim === undefined) continue
+    const known = found.get(victim.pid)
+    const best = known !== undefined && known.scope !== 'unknown' ? known.scope : victim.scope
+    // The later line is the plainer one, and says that it has happened.
+    const text = REAPED.test(victim.text) && known !== undefined ? known.text : victim.text
+    const limited = known?.limited ?? victim.limited
+    const home = known?.home ?? victim.home
+    found.set(victim.pid, { ...victim, scope: best, limited, home, text })
+    if (!OOM_KILL.test(line.message)) before = undefined
+  }
+  return [...found.values()]
+}
+
+/** A pid may have been somebody else's in a container's own numbering: a tmux server is called tmux. */
+const fits = (life: Life, pid: number, command: string): boolean =>
+  pid === life.pid && (life.subject === 'agent' || /^tmux/i.test(command))
+
+const within = (path: string | undefined, home: string | undefined): boolean =>
+  path !== undefined && home !== undefined && (path === '/' || home === path || home.startsWith(`${path}/`))
+
+function killedFact(victim: Victim, isCounted: boolean): Fact {
+  const { where } = victim.placed
+  const names = {
+    cgroup: ['kernel-killed-in-cgroup'],
+    machine: ['kernel-killed-for-memory'],
+    unknown: ['kernel-killed'],
+  } as const
+  return {
+    names: names[victim.scope],
+    section: victim.section,
+    text: victim.text,
+    weak: where === 'before' || (where === 'unknown' && !isCounted),
+    values: { cgroup: victim.limited === undefined ? 'its cgroup' : spoken(victim.limited) },
+    shared: victim.limited === undefined ? [] : [`limit of ${victim.limited}`],
+  }
+}
+
+/** The kernel's line is written while the process dies. */
+const AT_ONCE_MS = 2_000
+
+export interface KernelFacts {
+  readonly facts: readonly Fact[]
+  /** Kills of others in our own cgroup that were over before the death. */
+  readonly earlierInCgroup: number
+}
+
+/**
+ * What the kernel says of the process, and of others of its cgroup.
+ * @param isCounted whether the counters say that the kernel has killed for memory in this life: then a line that names the
+ * process holds, though it has no time, or one that a sleep of the machine has put back
+ */
+export function kernelFacts(all: readonly PlacedLine[], life: Life, isCounted: boolean): KernelFacts {
+  const lines = all.filter((line) => line.placed.where !== 'before')
+  const facts: Fact[] = []
+  let earlierInCgroup = 0
+  const homes = [life.cgroups.v2, life.cgroups.v1]
+  for (const victim of victims(isCounted ? all : lines)) {
+    if (fits(life, victim.pid, victim.command)) {
+      facts.push(killedFact(victim, isCounted))
+      continue
+    }
+    if (victim.placed.where === 'before') continue
+    const inOurs = victim.home === undefined || homes.some((home) => within(home, victim.home))
+    const { section, text, placed } = victim
+    const atOnce = Math.abs(placed.agoMs ?? 0) <= AT_ONCE_MS
+    facts.push({ names: [inOurs && atOnce ? 'kernel-killed-another' : 'context'], section, text })
+    if (inOurs && !atOnce) earlierInCgroup++
+  }
+  for (const line of lines.filter(ofKernel)) {
+    const [, command = '', pid] = FAULT.exec(line.message) ?? []
+    if (pid === undefined) continue
+    const { section, message: text, placed } = line
+    if (fits(life, Number(pid), command))
+      facts.push({ names: ['kernel-fault'], section, text, weak: placed.where === 'unknown' })
+    else if (placed.where === 'near') facts.push({ names: ['context'], section, text })
+  }
+  return { facts, earlierInCgroup }
+}

@@ -1,0 +1,134 @@
+import type { Fact } from '../fact.ts'
+import { type Life, place } from '../life.ts'
+import { parseLogLine } from '../log-line.ts'
+import { type Snapshot, sectionLines } from '../snapshot.ts'
+import { spoken, withAncestors } from './cgroup.ts'
+import type { PlacedLine } from './logs.ts'
+
+/** A stop may take as long as a unit is given for it (TimeoutStopSec, by default 90 s). */
+const STOP_MS = 100_000
+
+const OOMD = /^(?:Killed|Marked) (\/\S*)(?: for killing)? due to (.*)/
+const EARLYOOM = /sending (SIG[A-Z]+) to process (\d{1,10})\b/
+const STOPPING = /^Stopping (.*?)(?: - .*?)?\.{0,3}$/
+const KILLING = /^(\S+): Killing process (\d{1,10}) \(.*\) with signal (SIG[A-Z]+)/
+const OOMD_UNIT = /^(\S+): systemd-oomd killed \d+ process/
+const OOM_UNIT =
+  /^(\S+): (?:A process of this unit has been killed by the OOM killer|The kernel OOM killer killed some processes in this unit|Failed with result 'oom-kill')/
+const GOING_DOWN =
+  /^(?:System is (?:powering down|rebooting|halting)|The system will (?:power off|reboot|halt) now|Reached target (?:shutdown\.target|System Shutdown|Shutdown)|Shutting down\.|Starting System (?:Power Off|Reboot))/
+const DUMPED = /^Process (\d{1,10}) \(.*\) of user \d+ (?:dumped core|terminated abnormally)/
+
+/** The units that hold it: its cgroup's path spells them. */
+function unitsOf(life: Life): string[] {
+  const parts = [life.cgroups.v2, life.cgroups.v1].flatMap((path) => path?.split('/') ?? [])
+  return parts.filter((part) => /\.(?:service|scope|slice)$/.test(part))
+}
+
+/** A person's words for a unit, where a journal has no other. */
+function namedUnit(text: string): string {
+  const manager = /^User Manager for UID (\d+)/.exec(text)?.[1]
+  if (manager !== undefined) return `user@${manager}.service`
+  const session = /^Session (\S+) of [Uu]ser/.exec(text)?.[1]
+  return session === undefined ? text : `session-${session}.scope`
+}
+
+const weakAt = (line: PlacedLine): boolean => line.placed.where === 'unknown'
+const isNear = (line: PlacedLine): boolean => line.placed.where === 'near' || weakAt(line)
+const isStopTime = ({ placed }: PlacedLine): boolean =>
+  placed.where === 'near' ||
+  placed.where === 'unknown' ||
+  (placed.agoMs !== undefined && placed.agoMs >= 0 && placed.agoMs <= STOP_MS)
+
+function ofOomd(line: PlacedLine, life: Life): Fact[] {
+  const { section, message: text } = line
+  const [, path, why] = OOMD.exec(text) ?? []
+  if (path === undefined || !isNear(line)) return []
+  const ours = life.cgroups.v2 !== undefined && withAncestors(life.cgroups.v2).includes(path) && path !== '/'
+  if (!ours) return [{ names: ['context'], section, text }]
+  const values = { cgroup: spoken(path), why: why ?? '' }
+  return [{ names: ['oomd-kill'], section, text, weak: weakAt(line), values, shared: [`oomd ${path}`] }]
+}
+
+function ofEarlyoom(line: PlacedLine, life: Life): Fact[] {
+  const { section, message: text } = line
+  const [, , pid] = EARLYOOM.exec(text) ?? []
+  if (pid === undefined || Number(pid) !== life.pid) return []
+  return [{ names: ['earlyoom-kill'], section, text, weak: weakAt(line), shared: ['memory of the machine'] }]
+}
+
+function ofManager(line: PlacedLine, life: Life): Fact[] {
+  const { section, message: text } = line
+  const units = unitsOf(life)
+  const weak = weakAt(line)
+  const mine = (unit: string | undefined): unit is string => unit !== undefined && units.includes(unit)
+  if (GOING_DOWN.test(text))
+    return isStopTime(line) ? [{ names: ['shutdown'], section, text, weak, shared: ['shutdown'] }] : []
+  const stopping = STOPPING.exec(text)?.[1]
+  const unit = stopping === undefined ? undefined : namedUnit(stopping)
+  if (mine(unit) && isStopTime(line))
+    return [{ names: ['unit-stop'], section, text, weak, values: { unit }, shared: [`stop of ${unit}`] }]
+  const [, killer, pid] = KILLING.exec(text) ?? []
+  if (killer !== undefined && Number(pid) === life.pid) {
+    const values = { unit: killer }
+    return [{ names: ['unit-stop'], section, text, weak, values, shared: [`stop of ${killer}`] }]
+  }
+  const oomd = OOMD_UNIT.exec(text)?.[1]
+  if (mine(oomd) && isNear(line)) {
+    const values = { cgroup: spoken(oomd), why: 'memory pressure' }
+    return [{ names: ['oomd-kill'], section, text, weak, values, shared: [`oomd ${oomd}`] }]
+  }
+  const oom = OOM_UNIT.exec(text)?.[1]
+  if (mine(oom) && isNear(line)) return [{ names: ['cgroup-oom-kill'], section, text, weak: true }]
+  return []
+}
+
+function ofCoredump(line: PlacedLine, life: Life): Fact[] {
+  const { section, message: text } = line
+  const pid = DUMPED.exec(text)?.[1]
+  if (pid === undefined || Number(pid) !== life.pid) return []
+  return [{ names: ['core-dump'], section, text, weak: weakAt(line) }]
+}
+
+const READERS: Readonly<Record<string, (line: PlacedLine, life: Life) => Fact[]>> = {
+  systemd: ofManager,
+  'systemd-logind': ofManager,
+  'systemd-shutdown': ofManager,
+  'systemd-oomd': ofOomd,
+  'systemd-coredump': ofCoredump,
+  earlyoom: ofEarlyoom,
+}
+
+/** What systemd, its helpers and earlyoom wrote about the process or its units. */
+export function systemdFacts(lines: readonly PlacedLine[], life: Life): Fact[] {
+  return lines.flatMap((line) =>
+    line.source !== undefined && Object.hasOwn(READERS, line.source)
+      ? (READERS[line.source]?.(line, life) ?? [])
+      : [],
+  )
+}
+
+/** `coredumpctl list`: time pid uid gid signal corefile exe [size]. */
+const COREDUMPCTL =
+  /^\w{3} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+\s+(\d{1,10})\s+\d+\s+\d+\s+(\S+)\s+(?:present|missing|none|journal|truncated|inaccessible|error|\*|-)/
+/** A core file that is named after its process: core.801, core-tmux.801, core.tmux.1000.801.1781106127. */
+const CORE_FILE = /^(?:new )?(\/\S*\/)?(core[.-]\S+)(?: .*)?$/
+
+/** New core files, and what coredumpctl lists of this pid. */
+export function coreFacts(snapshot: Snapshot, life: Life): Fact[] {
+  const names = ['core-dump'] as const
+  return sectionLines(snapshot, 'core').flatMap((line): Fact[] => {
+    const [, pid, signal] = COREDUMPCTL.exec(line) ?? []
+    if (pid !== undefined) {
+      const { where } = place(life, parseLogLine(line).time)
+      if (Number(pid) !== life.pid || where === 'outside') return []
+      const text = `coredumpctl lists pid ${pid}: ${signal}`
+      return [{ names, section: 'core', text, weak: where === 'unknown' }]
+    }
+    const [, , file] = CORE_FILE.exec(line) ?? []
+    if (file === undefined || life.pid === undefined) return []
+    return file.split(/[.-]/).includes(String(life.pid))
+      ? [{ names, section: 'core', text: `core file ${file}` }]
+      : []
+  })
+}

@@ -1,0 +1,111 @@
+import type { ExitRecord } from './exit-record.ts'
+import type { LineTime } from './log-line.ts'
+import { type Snapshot, sectionLines } from './snapshot.ts'
+
+/** One life of what died: who it was, where it lived, and from when to when it was watched. */
+export interface Life {
+  readonly subject: 'server' | 'agent'
+  readonly pid: number | undefined
+  readonly deathMs: number
+  readonly armedMs: number | undefined
+  readonly armedUptime: number | undefined
+  /** When the snapshot was taken, by the kernel's clock. */
+  readonly endUptime: number | undefined
+  readonly boot: string | undefined
+  readonly cgroups: { readonly v2: string | undefined; readonly v1: string | undefined }
+}
+
+/**
+ * `near`: within seconds of the death. `during`: while it was watched. `unknown`: the line does not say enough.
+ * `before`: before it was watched, if the machine has never slept.
+ * `agoMs` is how long before the death, where that can be told.
+ */
+export interface Placed {
+  readonly where: 'near' | 'during' | 'unknown' | 'before' | 'outside'
+  readonly agoMs?: number
+}
+
+const NEAR_BEFORE_MS = 10_000
+const NEAR_AFTER_MS = 5_000
+const QUARTER_MS = 900_000
+const WIDEST_ZONE_MS = 14 * 3_600_000
+
+const firstMatch = (lines: readonly string[], pattern: RegExp): string | undefined => {
+  for (const line of lines) {
+    const found = pattern.exec(line)?.[1]
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+const numberOf = (text: string | undefined): number | undefined => (text ? Number(text) : undefined)
+
+/** Epoch milliseconds, or seconds where `date` had no fractions. */
+function epochMs(text: string | undefined): number | undefined {
+  const value = numberOf(text)
+  return value !== undefined && text !== undefined && text.length <= 11 ? value * 1000 : value
+}
+
+export function lifeOf(record: ExitRecord, snapshot: Snapshot | undefined): Life {
+  const baseline = snapshot === undefined ? [] : sectionLines(snapshot, 'baseline')
+  const after = snapshot === undefined ? [] : sectionLines(snapshot, 'cgroup')
+  const path = (name: string) => firstMatch(baseline, new RegExp(`^${name}=(/.*)$`))
+  const uptime = /^uptime: (\d{1,10}(?:\.\d{1,9})?) /
+  return {
+    subject: record.event === 'server-exit' ? 'server' : 'agent',
+    pid: record.event === 'server-exit' ? record.serverPid : record.leaderPid,
+    deathMs: Date.parse(record.ts),
+    armedMs: epochMs(firstMatch(baseline, /^ts_ms=(\d{9,15})$/)),
+    armedUptime: numberOf(firstMatch(baseline, uptime)),
+    endUptime: numberOf(firstMatch(after, uptime)),
+    boot: firstMatch(baseline, /^boot=(\S{1,100})$/),
+    cgroups: { v2: path('cgroup_v2'), v1: path('cgroup_v1') },
+  }
+}
+
+const isNear = (agoMs: number): boolean => agoMs <= NEAR_BEFORE_MS && agoMs >= -NEAR_AFTER_MS
+
+/** The kernel's clock stands still while a machine sleeps, so a line may be younger than it looks, never older. */
+function placeUptime(life: Life, seconds: number): Placed {
+  const { armedUptime, armedMs, endUptime } = life
+  if (armedUptime === undefined) return { where: 'unknown' }
+  if (seconds < armedUptime) return { where: 'before' }
+  if (endUptime !== undefined && seconds > endUptime + 1) return { where: 'outside' }
+  if (armedMs === undefined) return { where: 'during' }
+  const agoMs = life.deathMs - armedMs - (seconds - armedUptime) * 1000
+  if (endUptime === undefined && agoMs < -NEAR_AFTER_MS) return { where: 'outside' }
+  return { where: isNear(agoMs) ? 'near' : 'during', agoMs }
+}
+
+function placeUtc(life: Life, ms: number): Placed {
+  const agoMs = life.deathMs - ms
+  if (isNear(agoMs)) return { where: 'near', agoMs }
+  if (agoMs < 0) return { where: 'outside', agoMs }
+  if (life.armedMs === undefined) return { where: 'unknown', agoMs }
+  return { where: ms >= life.armedMs - 1000 ? 'during' : 'outside', agoMs }
+}
+
+/** Zones differ by quarters of an hour: a wall clock is near a death when it is so in one of them. */
+function placeLocal(life: Life, ms: number, hasYear: boolean): Placed {
+  const year = new Date(life.deathMs).getUTCFullYear()
+  const shifted = (to: number): number =>
+    ms - Date.UTC(1970, 0, 1) + (Date.UTC(to, 0, 1) - Date.UTC(1970, 0, 1))
+  const leap = (to: number): number => (new Date(ms).getUTCMonth() > 1 && to % 4 === 0 ? 86_400_000 : 0)
+  const candidates = hasYear ? [ms] : [year - 1, year, year + 1].map((to) => shifted(to) + leap(to))
+  const agos = candidates.map((at) => life.deathMs - at).filter((ago) => Math.abs(ago) <= WIDEST_ZONE_MS)
+  for (const ago of agos) {
+    const off = ago - Math.round(ago / QUARTER_MS) * QUARTER_MS
+    if (isNear(off)) return { where: 'near', agoMs: off }
+  }
+  if (life.armedMs === undefined) return { where: 'unknown' }
+  const earliest = life.armedMs - WIDEST_ZONE_MS
+  const latest = life.deathMs + WIDEST_ZONE_MS
+  return { where: candidates.some((at) => at >= earliest && at <= latest) ? 'unknown' : 'outside' }
+}
+
+/** Where in a life a line of a log stands. */
+export function place(life: Life, time: LineTime): Placed {
+  if (time.kind === 'uptime') return placeUptime(life, time.seconds)
+  if (time.kind === 'utc') return placeUtc(life, time.ms)
+  return time.kind === 'local' ? placeLocal(life, time.ms, time.hasYear) : { where: 'unknown' }
+}

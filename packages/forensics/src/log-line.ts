@@ -1,0 +1,102 @@
+/** When a line was written, as far as its text says. */
+export type LineTime =
+  /** Seconds since boot, as the kernel counts them. */
+  | { readonly kind: 'uptime'; readonly seconds: number }
+  | { readonly kind: 'utc'; readonly ms: number }
+  /** A wall clock without a zone, in milliseconds as if it were UTC. */
+  | { readonly kind: 'local'; readonly ms: number; readonly hasYear: boolean }
+  | { readonly kind: 'none' }
+
+/** One line of a kernel log or a journal, of whatever form. */
+export interface LogLine {
+  readonly time: LineTime
+  /** `kernel`, `systemd`, `systemd-oomd`: who wrote it; undefined in a plain kernel log. */
+  readonly source: string | undefined
+  readonly message: string
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** `<4>` (dmesg -r), `kern  :err   : ` (dmesg -x). */
+const LEVEL = /^(?:<\d{1,3}>|[a-z0-9]{3,8}\s*:[a-z]{3,7}\s*: )/
+/** `[ 2000.000000]`, with `[  T812]` or `[    C1]` where the kernel names its caller. */
+const UPTIME = /^\[\s*(\d{1,10}\.\d{1,9})\](?:\[\s*[TC]\d+\])? ?/
+/** dmesg -T. */
+const CTIME = /^\[\w{3} (\w{3})\s+(\d{1,2}) (\d\d):(\d\d):(\d\d) (\d{4})\] ?/
+/** journalctl short: no year, no zone. */
+const SHORT = /^(\w{3})\s+(\d{1,2}) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? /
+/** journalctl short-iso, dmesg --time-format iso, macOS log show; the zone is missing in macOS's compact form. */
+const ISO =
+  /^(?:\w{3} )?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))? ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?(?=[ \t]) ?/
+const UNIX = /^(\d{9,11}\.\d{3,9}) /
+/** `host kernel: `, `host systemd-oomd[812]: `; macOS puts thread, type and more between. */
+const SOURCE = /^(?:\S+ +)?([A-Za-z_][\w.@/-]{0,63})(?:\[[\d:a-fx]{1,20}\])?:\s/
+const DARWIN_SOURCE =
+  /^(?:0x[0-9a-f]+ |\S+ )?.{0,60}?\b(kernel|launchd|runningboardd|ReportCrash)(?:\[[\d:a-fx]+\])?:? /
+
+function localMs(month: string, rest: readonly (string | undefined)[]): number {
+  const [day, hour, minute, second, year] = rest.map(Number)
+  return Date.UTC(year ?? 1970, MONTHS.indexOf(month), day, hour, minute, second)
+}
+
+function isoTime(found: RegExpExecArray): LineTime {
+  const [, day, clock, fraction = '0', zone] = found
+  const at = Date.parse(`${day}T${clock}.${fraction.padEnd(3, '0').slice(0, 3)}Z`)
+  if (Number.isNaN(at)) return { kind: 'none' }
+  if (zone === undefined) return { kind: 'local', ms: at, hasYear: true }
+  const [, sign, hours, minutes] = /^([+-])(\d\d):?(\d\d)$/.exec(zone) ?? []
+  const offset = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000
+  return { kind: 'utc', ms: sign === '+' ? at - offset : at + offset }
+}
+
+function wallTime(text: string): { time: LineTime; length: number } | undefined {
+  const ctime = CTIME.exec(text)
+  if (ctime !== null) {
+    const ms = localMs(ctime[1] ?? '', ctime.slice(2))
+    return { time: { kind: 'local', ms, hasYear: true }, length: ctime[0].length }
+  }
+  const short = SHORT.exec(text)
+  if (short !== null && MONTHS.includes(short[1] ?? '')) {
+    const ms = localMs(short[1] ?? '', short.slice(2, 6))
+    return { time: { kind: 'local', ms, hasYear: false }, length: short[0].length }
+  }
+  const iso = ISO.exec(text)
+  if (iso !== null) return { time: isoTime(iso), length: iso[0].length }
+  const [unix, seconds] = UNIX.exec(text) ?? []
+  if (unix === undefined) return undefined
+  return { time: { kind: 'utc', ms: Math.round(Number(seconds) * 1000) }, length: unix.length }
+}
+
+/** What stands before the message, when a journal wrote the line. */
+function sourceOf(text: string): { source: string; length: number } | undefined {
+  const found = SOURCE.exec(text) ?? DARWIN_SOURCE.exec(text)
+  return found === null ? undefined : { source: found[1] ?? '', length: found[0].length }
+}
+
+/** Only a name that a log can have been written by; `Out of memory: ` is part of a message. */
+const KNOWN_SOURCES =
+  /^(?:kernel|systemd(?:-[a-z]+)?|launchd|runningboardd|ReportCrash|earlyoom|(?:\/\S*\/)?systemd-shutdown)$/
+
+/** Reads the time, the writer and the message of a line. Total over any text. */
+export function parseLogLine(line: string): LogLine {
+  let rest = line.replace(LEVEL, '')
+  let time: LineTime = { kind: 'none' }
+  const wall = wallTime(rest)
+  if (wall !== undefined) {
+    time = wall.time
+    rest = rest.slice(wall.length)
+  }
+  const uptime = UPTIME.exec(rest)
+  if (uptime !== null) {
+    time = { kind: 'uptime', seconds: Number(uptime[1]) }
+    rest = rest.slice(uptime[0].length)
+  }
+  const by = sourceOf(rest)
+  const source = by !== undefined && KNOWN_SOURCES.test(by.source) ? by.source : undefined
+  if (by !== undefined && source !== undefined) rest = rest.slice(by.length)
+  // rsyslog writes the kernel's own time after its own.
+  const inner = source === 'kernel' ? UPTIME.exec(rest) : null
+  if (inner === null) return { time, source, message: rest.trimStart() }
+  const seconds = Number(inner[1])
+  return { time: { kind: 'uptime', seconds }, source, message: rest.slice(inner[0].length) }
+}

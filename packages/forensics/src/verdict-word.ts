@@ -1,0 +1,22 @@
+/** What a death can be called. */
+export const VERDICT_WORDS = [
+  'kernel-oom',
+  'cgroup-oom',
+  'oomd',
+  'killed-by-command',
+  'killed-by-signal',
+  'terminated',
+  'crashed',
+  'tmux-failed',
+  'agent-exited',
+  'agent-failed',
+  'exited',
+  'host-reboot',
+  'recorder-lost',
+  'unknown',
+] as const
+
+export type VerdictWord = (typeof VERDICT_WORDS)[number]
+
+/** `high` only by direct evidence. */
+export type Confidence = 'high' | 'medium' | 'low'

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest'
+import { type Death, groupIncidents, parseExitLine, parseSnapshot, parseWitness } from '../src/index.ts'
+import { loadCase } from './support.ts'
+
+const START = Date.parse('2026-06-10T15:42:07.113Z')
+
+interface Variant {
+  readonly offsetMs: number
+  readonly name: string
+  readonly pid?: number
+  readonly witness?: string
+}
+
+/** A case again, as the death of another peer at another time. */
+function variant(from: string, { offsetMs, name, pid = 801, witness }: Variant): Death {
+  const { record, snapshotText, findings } = loadCase(from)
+  const ts = new Date(START + offsetMs).toISOString()
+  const moved = (snapshotText ?? '')
+    .replaceAll('2026-06-10T15:42:07.113Z', ts)
+    .replaceAll('process 801 ', `process ${pid} `)
+    .replaceAll('pid=801,', `pid=${pid},`)
+  const id = `claude-${name}-9f2c41d0aa37be10`
+  const self = { id, identity: `claude-${name}`, ts }
+  const common = { ...record, ...self }
+  const said = common.event === 'server-exit' ? { ...common, serverPid: pid } : { ...common, leaderPid: pid }
+  return {
+    record: said,
+    findings: {
+      ...findings,
+      snapshot: parseSnapshot(moved),
+      witness: witness === undefined ? findings.witness : parseWitness(witness),
+    },
+  }
+}
+
+const WITNESS = (
+  pid: number,
+  parent: number,
+  ts = START - 100,
+) => `witness ts_ms=${ts} by=9 command=kill-server confidence=high via=connection
+process pid=${pid} depth=0 ppid=${parent} user=ada tty=? start=x command="tmux -S /r/s kill-server"
+process pid=${parent} depth=1 ppid=3000 user=ada tty=? start=x command="bash cleanup.sh"
+process pid=3000 depth=2 ppid=1 user=ada tty=? start=x command="/lib/systemd/systemd --user"
+process pid=1 depth=3 ppid=0 user=root tty=? start=x command=/sbin/init
+`
+const byScript = (name: string, offsetMs: number, pid: number, parent = 4240) =>
+  variant('starved-machine-kill-server', { offsetMs, name, witness: WITNESS(pid, parent) })
+
+describe('deaths of one cause', () => {
+  it('are one incident when one script killed several servers, with one verdict and a stable id', () => {
+    const deaths = [byScript('a', 0, 4242), byScript('b', 300, 4250), byScript('c', 4_900, 4260)]
+    const [incident, ...others] = groupIncidents(deaths)
+    expect(others).toEqual([])
+    expect(incident).toMatchObject({
+      id: 'incident-claude-a-9f2c41d0aa37be10',
+      ts: '2026-06-10T15:42:07.113Z',
+      deaths: ['claude-a', 'claude-b', 'claude-c'].map((one) => `${one}-9f2c41d0aa37be10`),
+      cause: 'killer 4240',
+      verdict: { verdict: 'killed-by-command', confidence: 'high' },
+    })
+    expect(groupIncidents([...deaths].reverse())).toEqual([incident])
+    expect(groupIncidents([...deaths, byScript('d', 5_500, 4270)])[0]?.id).toBe(incident?.id)
+  })
+
+  it('are none when two scripts did it, though both run under one service manager', () => {
+    expect(groupIncidents([byScript('a', 0, 4242), byScript('b', 300, 4252, 4250)])).toEqual([])
+  })
+
+  it('are none when more than five seconds lie between them', () => {
+    expect(groupIncidents([byScript('a', 0, 4242), byScript('b', 5_100, 4250)])).toEqual([])
+  })
+
+  it('are one incident when the machine ran out of memory, or one limit was reached', () => {
+    const global = (name: string, pid: number) =>
+      variant('oom-global-journal-short', { offsetMs: 200, name, pid })
+    expect(groupIncidents([global('a', 801), global('b', 901)])).toMatchObject([
+      { cause: 'memory of the machine', verdict: { verdict: 'kernel-oom', confidence: 'high' } },
+    ])
+    const limit = (name: string, pid: number) =>
+      variant('oom-cgroup-watch-vanished', { offsetMs: 0, name, pid })
+    expect(groupIncidents([limit('a', 801), limit('b', 901)])).toMatchObject([
+      { cause: expect.stringMatching(/^limit of \/user.slice/), verdict: { verdict: 'cgroup-oom' } },
+    ])
+  })
+
+  it('are none when each reached a limit of its own', () => {
+    const own = (name: string, offsetMs: number) => {
+      const death = variant('counters-v2-own-limit', { offsetMs, name, pid: 812 })
+      const { snapshotText = '' } = loadCase('counters-v2-own-limit')
+      const snapshot = parseSnapshot(snapshotText.replaceAll('iapeer-claude-bob.scope', `${name}.scope`))
+      return { ...death, findings: { snapshot } }
+    }
+    expect(groupIncidents([own('a', 0), own('b', 0)])).toEqual([])
+  })
+
+  it('share the surest verdict', () => {
+    const sure = variant('oom-cgroup-watch-vanished', { offsetMs: 100, name: 'b' })
+    const unsure = variant('counters-v2-watch-vanished', { offsetMs: 0, name: 'a' })
+    expect(groupIncidents([unsure, sure])).toMatchObject([{ verdict: { confidence: 'high' } }])
+  })
+
+  it('are one incident when the host went down, whenever that was noticed', () => {
+    const reboot = (name: string, offsetMs: number) => variant('host-reboot', { offsetMs, name })
+    expect(groupIncidents([reboot('a', 0), reboot('b', 90_000)])).toMatchObject([
+      { verdict: { verdict: 'host-reboot' }, deaths: { length: 2 } },
+    ])
+    const stop = (name: string) => variant('host-shutdown-recorded', { offsetMs: 0, name })
+    expect(groupIncidents([stop('a'), stop('b')])).toMatchObject([{ cause: 'shutdown' }])
+  })
+
+  it('are none when unrelated peers die at one time', () => {
+    const at = (from: string, name: string, offsetMs: number) => variant(from, { offsetMs, name })
+    expect(
+      groupIncidents([
+        at('recorded-agent-exit-1', 'a', 0),
+        at('sigkill-nothing-else', 'b', 100),
+        at('recorded-server-sigsegv', 'c', 200),
+        at('sigkill-nothing-else', 'd', 300),
+        byScript('e', 400, 4242),
+      ]),
+    ).toEqual([])
+  })
+
+  it('that only share a moment stay out of an incident of others', () => {
+    const found = groupIncidents([
+      byScript('a', 0, 4242),
+      variant('sigkill-nothing-else', { offsetMs: 100, name: 'x' }),
+      byScript('b', 300, 4250),
+    ])
+    expect(found).toMatchObject([{ deaths: ['claude-a-9f2c41d0aa37be10', 'claude-b-9f2c41d0aa37be10'] }])
+  })
+})
+
+it('a death without files is in no incident', () => {
+  const record = parseExitLine(
+    'ts=2026-06-10T15:42:07Z ev=server-exit identity=claude-bob gen=9f2c41d0aa37be10 server_pid=8 wait_rc=137 cause=killed mode=guard forensics=',
+  )
+  expect(record && groupIncidents([{ record, findings: {} }])).toEqual([])
+})

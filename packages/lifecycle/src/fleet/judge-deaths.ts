@@ -1,0 +1,114 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { rootLayout } from '@iapeer/core/paths'
+import { readLog } from '@iapeer/core/storage'
+import {
+  type Confidence,
+  type Death,
+  type ExitRecord,
+  type Findings,
+  groupIncidents,
+  type Incident,
+  judge,
+  parseExitsLog,
+  parseSnapshot,
+  parseWitness,
+  reportFiles,
+  type Snapshot,
+  type Verdict,
+} from '@iapeer/forensics'
+
+/** What a file holds, nothing where there is none. */
+export async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return ''
+    throw error
+  }
+}
+
+/** Every recorded death, in the order of recording. */
+export async function readDeathRecords(root: string): Promise<readonly ExitRecord[]> {
+  return parseExitsLog(readLog(rootLayout(root).records.exitsLog)).records
+}
+
+const REPORT_FOLDERS = [join(homedir(), 'Library/Logs/DiagnosticReports'), '/Library/Logs/DiagnosticReports']
+
+/** macOS keeps its reports itself: a snapshot names them, and holds their first line. */
+async function readReports(snapshot: Snapshot | undefined): Promise<ReadonlyMap<string, string>> {
+  const reports = new Map<string, string>()
+  if (snapshot?.platform !== 'darwin' || process.platform !== 'darwin') return reports
+  for (const file of reportFiles(snapshot).slice(0, 20)) {
+    for (const folder of REPORT_FOLDERS) {
+      const text = reports.has(file) ? '' : await textOf(join(folder, file))
+      if (text !== '') reports.set(file, text)
+    }
+  }
+  return reports
+}
+
+/** The files of a death: its snapshot and, when somebody was seen, the witness beside it. */
+export function filesOf(record: ExitRecord): string[] {
+  const { forensics } = record
+  return forensics === undefined ? [] : [forensics, forensics.replace(/\.txt$/, '.witness')]
+}
+
+/** Snapshot, witness and reports of a death, as far as they can be read. */
+async function readFindings(record: ExitRecord): Promise<Findings> {
+  const [snapshotText = '', witnessText = ''] = await Promise.all(filesOf(record).map(textOf))
+  const snapshot = parseSnapshot(snapshotText)
+  return { snapshot, witness: parseWitness(witnessText), reports: await readReports(snapshot) }
+}
+
+/** Old lines outlive their snapshots; which are still there is read once for all. */
+async function withFiles(records: readonly ExitRecord[]): Promise<ReadonlySet<string>> {
+  const folders = new Set(
+    records.flatMap(({ forensics }) => (forensics === undefined ? [] : [dirname(forensics)])),
+  )
+  const found = new Set<string>()
+  for (const folder of folders) {
+    for (const name of await namesIn(folder)) found.add(join(folder, name))
+  }
+  return found
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return []
+    throw error
+  }
+}
+
+/** A death with its verdict; deaths of one incident share the surest one of theirs. */
+export interface JudgedDeath extends Death {
+  readonly judged: Verdict
+  readonly incident?: Incident
+}
+
+const RANK = { low: 0, medium: 1, high: 2 } as const satisfies Readonly<Record<Confidence, number>>
+
+/** Judges from the files as they are now. */
+export async function judgeDeaths(records: readonly ExitRecord[]): Promise<JudgedDeath[]> {
+  const files = await withFiles(records)
+  const deaths: Death[] = []
+  for (const record of records) {
+    const known = filesOf(record).some((file) => files.has(file))
+    deaths.push({ record, findings: known ? await readFindings(record) : {} })
+  }
+  const incidents = new Map(
+    groupIncidents(deaths).flatMap((incident) => incident.deaths.map((id) => [id, incident] as const)),
+  )
+  return deaths.map((death) => {
+    const own = judge(death.record, death.findings)
+    const incident = incidents.get(death.record.id)
+    if (incident === undefined) return { ...death, judged: own }
+    const { verdict, confidence, summary } = incident.verdict
+    const isSurer = RANK[confidence] > RANK[own.confidence]
+    return { ...death, judged: isSurer ? { ...own, verdict, confidence, summary } : own, incident }
+  })
+}

@@ -1,0 +1,28 @@
+import { isIdentity } from '@iapeer/core/identity'
+import type { JudgedDeath } from '../fleet/judge-deaths.ts'
+import { whileUnclaimed } from '../sessions/identity-lock.ts'
+import { changeTally, type Tally } from '../sessions/tally.ts'
+import { isInLoop } from './aftermath.ts'
+import type { SuperviseSettings } from './settings.ts'
+
+function forgiven(tally: Tally, gen: string, incident: string, settings: SuperviseSettings): Tally {
+  if (!tally.endings.some((one) => one.gen === gen && one.incident === undefined)) return tally
+  const endings = tally.endings.map((one) => (one.gen === gen ? { ...one, incident } : one))
+  const after = { ...tally, endings }
+  return isInLoop(after, settings, new Date()) ? after : { ...after, loopSince: undefined }
+}
+
+/** A death that several peers died of together is the fault of none of them: it counts against nobody. */
+export async function forgiveIncidents(
+  root: string,
+  deaths: readonly JudgedDeath[],
+  settings: SuperviseSettings,
+): Promise<void> {
+  for (const { record, incident } of deaths) {
+    const { identity, gen } = record
+    if (incident === undefined || gen === undefined || !isIdentity(identity)) continue
+    await whileUnclaimed(root, identity, () =>
+      changeTally(root, identity, (tally) => forgiven(tally, gen, incident.id, settings)),
+    )
+  }
+}

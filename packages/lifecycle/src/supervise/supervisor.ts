@@ -1,0 +1,294 @@
+import type { Identity } from '@iapeer/core/identity'
+import { rootRecordPlace } from '@iapeer/core/paths'
+import { type PeerProfile, readProfile } from '@iapeer/core/profile'
+import { listPeers, type PeerEntry } from '@iapeer/core/registry'
+import { reconcile } from '@iapeer/tmux'
+import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
+import { type DurationStats, Durations } from '../fleet/durations.ts'
+import { rearmKept } from '../kept-watches.ts'
+import { rotatePaneLogs } from '../panelog/rotate.ts'
+import { finishSession } from '../sessions/finish.ts'
+import { whileUnclaimed } from '../sessions/identity-lock.ts'
+import { endHalfBooted } from '../sessions/leftovers.ts'
+import { listTallies } from '../sessions/list-tallies.ts'
+import { type PeerSession, readSession } from '../sessions/session-file.ts'
+import { type Afterwards, stopPeer } from '../stop.ts'
+import { announce } from '../tell/announce.ts'
+import { workOf } from './activity.ts'
+import { type Ended, settleAndPlan } from './aftermath.ts'
+import { type Action, decide, type Work } from './decide.ts'
+import { forgiveIncidents } from './incidents.ts'
+import { createJobs } from './jobs.ts'
+import { planKeepAlive } from './keep-alive.ts'
+import { Recorders } from './recorders.ts'
+import { entryOf, type RestartOptions, startDue } from './restarts.ts'
+import { createSessionCache } from './session-cache.ts'
+import { type SuperviseSettings, superviseSettings } from './settings.ts'
+import { createSleepClock } from './sleep-clock.ts'
+import { type Look, lookAtSessions, wishOf } from './sweep.ts'
+
+const SWEEP_MS = 1_000
+const STOP_MS = 3_000
+const RECONCILE_KEY = ' reconcile'
+const TELL_KEY = ' tell'
+
+export interface SupervisorOptions {
+  /** Settings, and what peers are made from. @default that of this process */
+  readonly env?: NodeJS.ProcessEnv
+  readonly log?: EventLog
+  /** Hears of what failed and belongs to no caller; the fleet goes on. @default nobody */
+  readonly onError?: (what: string, error: unknown) => void
+  /** @default Math.random */
+  readonly random?: () => number
+}
+
+export interface SupervisorStats {
+  /** ISO-8601 UTC, of the last sweep that has ended. */
+  readonly lastSweepAt?: string | undefined
+  readonly sweep: DurationStats
+  readonly tick: DurationStats
+  /** From a death to when it was seen and settled. */
+  readonly record: DurationStats
+}
+
+/** Keeps the fleet of a root as it should be. One at a time for a root: whoever makes it holds the daemon's lock. */
+export class FleetSupervisor {
+  readonly #root: string
+  readonly #env: NodeJS.ProcessEnv
+  readonly #log: EventLog
+  readonly #onError: (what: string, error: unknown) => void
+  readonly #random: () => number
+  readonly #settings: SuperviseSettings
+  readonly #cache
+  readonly #jobs
+  readonly #clock = createSleepClock({ wallMs: Date.now(), monotonicMs: performance.now() })
+  readonly #durations = { sweep: new Durations(), tick: new Durations(), record: new Durations() }
+  /** When each identity is to be brought up, in milliseconds since the epoch. */
+  readonly #dues = new Map<Identity, number>()
+  readonly #recorders: Recorders
+  readonly #unresponsive = new Set<Identity>()
+  #lastSweepAt: string | undefined
+  #tickDueAt = 0
+  #tellDueAt: number | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isStopped = false
+  #loop: Promise<void> = Promise.resolve()
+
+  /** @throws IapeerError `bad-setting` */
+  constructor(root: string, options: SupervisorOptions = {}) {
+    this.#root = root
+    this.#env = options.env ?? process.env
+    this.#log = options.log ?? createEventLog(root)
+    this.#onError = options.onError ?? (() => undefined)
+    this.#random = options.random ?? Math.random
+    this.#settings = superviseSettings(this.#env)
+    this.#cache = createSessionCache(root)
+    this.#recorders = new Recorders(root, this.#log)
+    this.#jobs = createJobs((key, error) => this.#onError(key, error))
+  }
+
+  /** Takes over whatever an earlier one has left, and goes on from there until {@link stop}. */
+  async start(): Promise<void> {
+    await this.#attempt('announce', () => this.#announce())
+    this.#next(0)
+  }
+
+  /** Ends within a few seconds; no peer is touched. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    await this.#loop
+    await this.#jobs.idle(STOP_MS)
+  }
+
+  stats(): SupervisorStats {
+    const { sweep, tick, record } = this.#durations
+    return {
+      ...(this.#lastSweepAt === undefined ? {} : { lastSweepAt: this.#lastSweepAt }),
+      sweep: sweep.stats(),
+      tick: tick.stats(),
+      record: record.stats(),
+    }
+  }
+
+  #next(afterMs: number): void {
+    if (this.#isStopped) return
+    this.#timer = setTimeout(() => {
+      this.#loop = this.#round().finally(() => this.#next(SWEEP_MS))
+    }, afterMs)
+  }
+
+  async #attempt(what: string, act: () => Promise<unknown>): Promise<void> {
+    try {
+      await act()
+    } catch (error) {
+      // One thing that fails keeps nothing else from being done.
+      this.#onError(what, error)
+    }
+  }
+
+  async #round(): Promise<void> {
+    const isTick = Date.now() >= this.#tickDueAt
+    if (isTick) this.#tickDueAt = Date.now() + this.#settings.tickSecs * 1_000
+    if (isTick) await this.#attempt('tick', () => this.#timed('tick', () => this.#tick()))
+    await this.#attempt('sweep', () => this.#timed('sweep', () => this.#sweep(isTick)))
+    this.#lastSweepAt = new Date().toISOString()
+  }
+
+  async #timed(what: 'sweep' | 'tick', act: () => Promise<void>): Promise<void> {
+    const from = performance.now()
+    await act()
+    this.#durations[what].observe((performance.now() - from) / 1_000)
+  }
+
+  /** Everything that is cheap: who lives, who is due. */
+  async #sweep(closely: boolean): Promise<void> {
+    this.#clock.note(Date.now(), performance.now())
+    for (const look of await lookAtSessions(this.#root, await this.#cache.list(), closely)) {
+      const { session, sight } = look
+      const action = decide({ sight, wish: wishOf(this.#root, session), work: 'busy' })
+      if (action === 'keep') this.#keep(session)
+      else if (action !== 'leave') this.#jobs.start(session.identity, () => this.#act(look, action))
+    }
+    const now = Date.now()
+    for (const [identity, at] of this.#dues)
+      if (at <= now) this.#jobs.start(identity, () => this.#startDue(identity))
+    if (this.#tellDueAt !== undefined && this.#tellDueAt <= now)
+      this.#jobs.start(TELL_KEY, () => this.#announce())
+  }
+
+  /** What costs more, and what nobody waits for. */
+  async #tick(): Promise<void> {
+    this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
+    const entries = await listPeers(this.#root)
+    for (const [identity, { startAt }] of await listTallies(this.#root))
+      if (startAt !== undefined && !this.#dues.has(identity)) this.#dues.set(identity, Date.parse(startAt))
+    const sessions = await this.#cache.list()
+    for (const entry of entries) {
+      const own = sessions.filter(({ identity }) => isOf(entry, identity))
+      for (const session of own) this.#jobs.start(session.identity, () => this.#lookClosely(entry, session))
+      if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
+    }
+  }
+
+  async #reconcile(): Promise<void> {
+    const place = rootRecordPlace(this.#root)
+    await reconcile(place)
+    await rearmKept(this.#root)
+    await rotatePaneLogs(this.#root)
+    await this.#recorders.refresh()
+    await this.#announce()
+  }
+
+  async #keepAlive(entry: PeerEntry): Promise<void> {
+    const identity = await planKeepAlive(this.#root, entry, await this.#profileOf(entry))
+    if (identity !== undefined) this.#dues.set(identity, Date.now())
+  }
+
+  async #profileOf(entry: PeerEntry | undefined): Promise<PeerProfile | undefined> {
+    return entry === undefined ? undefined : readProfile(entry.home)
+  }
+
+  #keep(session: PeerSession): void {
+    const { identity } = session
+    if (this.#unresponsive.delete(identity))
+      void this.#log.note({ ev: 'supervise', identity, action: 'responsive' })
+    if (this.#recorders.isLost(session)) this.#jobs.start(identity, () => this.#recorders.replace(session))
+  }
+
+  async #lookClosely(entry: PeerEntry, session: PeerSession): Promise<void> {
+    if (session.readyAt === undefined) return this.#endHalfBooted(session)
+    const [look] = await lookAtSessions(this.#root, [session], true)
+    if (look?.sight !== 'alive') return
+    const work: Work = await workOf({
+      root: this.#root,
+      entry,
+      session,
+      settings: this.#settings,
+      clock: this.#clock,
+    })
+    const action = decide({ sight: 'alive', wish: wishOf(this.#root, session), work })
+    if (action === 'reap') await this.#takeDown(session, 'sleep', 'its task is done')
+    else if (action === 'park') await this.#takeDown(session, 'park', 'it is idle')
+  }
+
+  /** Whoever booted it holds its lock, unless they were killed over it. */
+  async #endHalfBooted({ identity, gen }: PeerSession): Promise<void> {
+    await whileUnclaimed(this.#root, identity, async () => {
+      const now = await readSession(this.#root, identity)
+      if (now === undefined || now.gen !== gen || now.readyAt !== undefined) return
+      await endHalfBooted(this.#root, now)
+      await this.#log.note({ ev: 'supervise', identity, action: 'reap', why: 'its launch was cut off' })
+    })
+  }
+
+  async #takeDown(session: PeerSession, afterwards: Afterwards, why: string): Promise<void> {
+    const { identity } = session
+    const { state } = await stopPeer(this.#root, identity, { by: 'iapeerd', why, afterwards })
+    const action = afterwards === 'park' ? 'idle-park' : 'reap'
+    await this.#log.note({ ev: 'supervise', identity, action, why, state })
+  }
+
+  async #act({ session }: Look, action: Action): Promise<void> {
+    const { identity } = session
+    if (action === 'tell') {
+      if (this.#unresponsive.has(identity)) return
+      this.#unresponsive.add(identity)
+      await this.#log.note({ ev: 'supervise', identity, action: 'unresponsive', server: session.server.pid })
+      return
+    }
+    if (action === 'finish') await finishSession(session)
+    else if (action === 'settle' || action === 'relaunch') await this.#settle(session)
+  }
+
+  async #settle(session: PeerSession): Promise<void> {
+    const { identity } = session
+    const profile = await this.#profileOf(await entryOf(this.#root, identity))
+    const so = { settings: this.#settings, now: new Date(), chance: this.#random(), profile }
+    const ended = await settleAndPlan(this.#root, session, so)
+    if (ended === undefined) return
+    this.#recorders.forget(session)
+    this.#unresponsive.delete(identity)
+    await this.#noteEnd(ended)
+    const { startAt } = ended.tally
+    if (ended.sequel.kind === 'start' && startAt !== undefined) this.#dues.set(identity, Date.parse(startAt))
+  }
+
+  async #noteEnd({ session, deathId, event, end, sequel, ts }: Ended): Promise<void> {
+    const { identity, gen = '' } = session
+    if (deathId !== undefined && event !== undefined) {
+      this.#durations.record.observe(Math.max(0, Date.now() - Date.parse(ts)) / 1_000)
+      await this.#log.note({ ev: 'death', identity, gen, event, cause: end, id: deathId })
+      this.#tellDueAt ??= Date.now()
+    }
+    const later = sequel.kind === 'start' ? { mode: sequel.mode, ms: sequel.afterMs } : {}
+    await this.#log.note({ ev: 'supervise', identity, action: sequel.kind, after: end, ...later })
+  }
+
+  async #startDue(identity: Identity): Promise<void> {
+    const again = await startDue(this.#root, identity, this.#restartOptions())
+    if (again === undefined) this.#dues.delete(identity)
+    else this.#dues.set(identity, again)
+  }
+
+  #restartOptions(): RestartOptions {
+    return {
+      settings: this.#settings,
+      log: this.#log,
+      now: () => new Date(),
+      random: this.#random,
+      env: this.#env,
+    }
+  }
+
+  async #announce(): Promise<void> {
+    this.#tellDueAt = undefined
+    const options = { env: this.#env, log: this.#log, now: new Date() }
+    const { judged, waiting } = await announce(this.#root, options)
+    await forgiveIncidents(this.#root, judged, this.#settings)
+    if (waiting) this.#tellDueAt = Date.now() + SWEEP_MS
+  }
+}
+
+const isOf = (entry: PeerEntry, identity: Identity): boolean =>
+  identity.slice(identity.indexOf('-') + 1) === entry.personality

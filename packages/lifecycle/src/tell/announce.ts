@@ -1,0 +1,92 @@
+import type { EventLog } from '../eventlog/event-log.ts'
+import { deathViewOf } from '../fleet/death-view.ts'
+import { type JudgedDeath, judgeDeaths, readDeathRecords } from '../fleet/judge-deaths.ts'
+import { type News, tellEverybody } from './channels.ts'
+import { readTold, writeTold } from './told.ts'
+
+/** Deaths of one cause follow each other within this time; they are told together. */
+export const GATHER_MS = 5_000
+/** What was not told for so long is no news any more. */
+const STALE_MS = 24 * 60 * 60_000
+
+export interface AnnounceOptions {
+  readonly env: NodeJS.ProcessEnv
+  readonly log: EventLog
+  readonly now: Date
+}
+
+const ageMs = ({ record }: JudgedDeath, now: Date): number => now.getTime() - Date.parse(record.ts)
+
+/** Deaths of one incident together, the others each for itself. */
+function together(deaths: readonly JudgedDeath[]): JudgedDeath[][] {
+  const groups = new Map<string, JudgedDeath[]>()
+  for (const death of deaths) {
+    const key = death.incident?.id ?? death.record.id
+    groups.set(key, [...(groups.get(key) ?? []), death])
+  }
+  return [...groups.values()]
+}
+
+function newsOf(group: readonly JudgedDeath[]): News | undefined {
+  const [first] = group
+  if (first === undefined) return undefined
+  const { record, judged, incident } = first
+  const { verdict, confidence } = judged
+  const deaths = group.map(deathViewOf)
+  const common = { schemaVersion: 1, verdict, confidence, deaths } as const
+  if (incident === undefined || group.length === 1)
+    return { ...common, id: record.id, kind: 'death', summary: `${record.identity}: ${judged.summary}` }
+  const summary = `${group.length} peers died of one cause (${incident.cause}): ${judged.summary}`
+  return { ...common, id: incident.id, kind: 'incident', summary }
+}
+
+/** The verdict of each, and the incident they are a part of, in lifecycle.log. */
+async function noteVerdicts(log: EventLog, group: readonly JudgedDeath[]): Promise<void> {
+  for (const { record, judged } of group) {
+    const { verdict, confidence } = judged
+    await log.note({ ev: 'verdict', identity: record.identity, gen: record.gen ?? '', verdict, confidence })
+  }
+  const incident = group[0]?.incident
+  if (incident !== undefined && group.length > 1)
+    await log.note({ ev: 'incident', id: incident.id, deaths: group.length, cause: incident.cause })
+}
+
+/**
+ * Judges and tells what has died and was not told yet, an incident once for all of its deaths; what is too young for its
+ * incident to be whole waits. What is told is noted first: whoever is killed over it tells nothing twice.
+ * @returns the deaths that were judged, and whether some wait
+ */
+export async function announce(
+  root: string,
+  options: AnnounceOptions,
+): Promise<{ readonly judged: readonly JudgedDeath[]; readonly waiting: boolean }> {
+  const { env, log, now } = options
+  const told = await readTold(root)
+  const recent = (await readDeathRecords(root)).filter(({ ts }) => now.getTime() - Date.parse(ts) < STALE_MS)
+  if (told === undefined) {
+    // Nobody has ever told any: only what dies from now on is news.
+    await writeTold(
+      root,
+      recent.map(({ id }) => id),
+    )
+    return { judged: [], waiting: false }
+  }
+  if (recent.every(({ id }) => told.has(id))) return { judged: [], waiting: false }
+  const untold = (await judgeDeaths(recent)).filter(({ record }) => !told.has(record.id))
+  const groups = together(untold)
+  const ready = groups.filter((group) => group.some((death) => ageMs(death, now) >= GATHER_MS))
+  if (ready.length > 0) await writeTold(root, [...told, ...ready.flat().map(({ record }) => record.id)])
+  for (const group of ready) {
+    await noteVerdicts(log, group)
+    const news = newsOf(group)
+    const failures = news === undefined ? [] : await tellEverybody(root, news, env)
+    for (const why of failures)
+      await log.note({
+        ev: 'supervise',
+        identity: group[0]?.record.identity ?? '',
+        action: 'tell-failed',
+        why,
+      })
+  }
+  return { judged: ready.flat(), waiting: ready.length < groups.length }
+}

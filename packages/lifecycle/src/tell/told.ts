@@ -1,0 +1,23 @@
+import { join } from 'node:path'
+import { rootLayout } from '@iapeer/core/paths'
+import { readRegularFile, replaceFile } from '@iapeer/core/storage'
+
+const REMEMBERED = 2_000
+
+/** The deaths that were told already: `state/lifecycle/told.json`. Undefined where nobody ever told any. */
+export async function readTold(root: string): Promise<ReadonlySet<string> | undefined> {
+  const found = await readRegularFile(join(rootLayout(root).lifecycleStateDir, 'told.json'))
+  if (found === undefined) return undefined
+  try {
+    const value: unknown = JSON.parse(found.text)
+    return new Set(Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [])
+  } catch (error) {
+    if (error instanceof SyntaxError) return new Set()
+    throw error
+  }
+}
+
+export async function writeTold(root: string, told: Iterable<string>): Promise<void> {
+  const newest = [...told].slice(-REMEMBERED)
+  await replaceFile(join(rootLayout(root).lifecycleStateDir, 'told.json'), `${JSON.stringify(newest)}\n`)
+}
