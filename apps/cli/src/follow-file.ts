@@ -40,6 +40,7 @@ export async function printFile(
   // A character may lie across two reads.
   const decoder = new StringDecoder('utf8')
   let from = 0
+  process.stdout.on('error', () => process.exit(EXIT.ok))
   for (;;) {
     const read = await readFrom(path, from)
     if (read === undefined && !options.follow) return false

@@ -58,6 +58,9 @@ export function buildProgram(peers: readonly string[] = []): Command {
       await (await import('./commands/overview.ts')).overview()
     })
 
+  program.hook('preAction', async (_program, command) => {
+    if (command.name() !== 'complete') await (await import('./since-last-look.ts')).tellSinceLastLook()
+  })
   program.commandsGroup('Peers:')
   addPeerCommands(program)
   program.commandsGroup('What runs:')

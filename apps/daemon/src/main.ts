@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { startDaemon } from '@iapeer/lifecycle'
+import { FleetSupervisor, startDaemon } from '@iapeer/lifecycle'
+import { runProgram } from '@iapeer/tmux'
 import { type Daemon, runDaemon } from './daemon.ts'
+import { eventLogSource } from './event-source.ts'
 import { takeOwnEnv } from './own-env.ts'
 import { VERSION } from './version.ts'
 
@@ -95,7 +97,17 @@ async function stay(root: string, report: boolean): Promise<void> {
   const env = takeOwnEnv(process.env)
   // What peers run finds the same root.
   process.env['IAPEER_ROOT'] = root
-  const daemon = await runDaemon({ root, env, human: process.stderr.isTTY === true })
+  const daemon = await runDaemon({
+    root,
+    env,
+    human: process.stderr.isTTY === true,
+    events: eventLogSource(root),
+    supervisor: (log) =>
+      new FleetSupervisor(root, {
+        onError: (what, error) => log.error({ err: error, what }, 'supervision'),
+      }),
+    runProgram,
+  })
   endOnTheUnexpected(daemon)
   endWhenAsked(daemon)
   const { socketPath, port } = daemon

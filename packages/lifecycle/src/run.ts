@@ -3,7 +3,9 @@ import { identifyProcess } from '@iapeer/core/process'
 import type { PeerEntry } from '@iapeer/core/registry'
 import { launchPeer } from './launch/launch.ts'
 import type { LaunchOptions } from './launch/options.ts'
+import { isClaimed } from './sessions/claim.ts'
 import { finishSessions } from './sessions/finish.ts'
+import { hasMark } from './sessions/marks.ts'
 import type { PeerSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { type StopOptions, stopPeer } from './stop.ts'
@@ -18,8 +20,18 @@ export interface RunOptions extends LaunchOptions {
   readonly stop: StopOptions
 }
 
-/** `stopped`: the signal came, and it was taken down in silence. `died`: it ended by itself, and that is recorded. */
-export type RunResult = 'stopped' | 'died'
+/**
+ * `stopped`: the signal came, and it was taken down in silence. `taken-down`: somebody else did that on purpose. `died`: it
+ * ended by itself, and that is recorded.
+ */
+export type RunResult = 'stopped' | 'taken-down' | 'died'
+
+/** Whoever takes it down says first what is to become of it; or has started it anew already. */
+async function wasMeant(root: string, { identity, gen }: PeerSession): Promise<boolean> {
+  if (gen !== undefined && (await isClaimed(root, identity, gen))) return false
+  const now = await statusOf(root, identity)
+  return now.session !== undefined || hasMark(root, identity, 'stopped') || hasMark(root, identity, 'fresh')
+}
 
 async function nap(signal: AbortSignal): Promise<void> {
   try {
@@ -36,7 +48,7 @@ async function nap(signal: AbortSignal): Promise<void> {
 export async function runPeer(root: string, entry: PeerEntry, options: RunOptions): Promise<RunResult> {
   const { signal, onUp, stop, ...launch } = options
   const holder = await identifyProcess(process.pid)
-  const { session } = await launchPeer(root, entry, { ...launch, ...(holder ? { holder } : {}) })
+  const { session } = await launchPeer(root, entry, { ...launch, signal, ...(holder ? { holder } : {}) })
   onUp?.(session)
   const lives = async (): Promise<boolean> => {
     const now = (await statusOf(root, session.identity)).session
@@ -46,7 +58,7 @@ export async function runPeer(root: string, entry: PeerEntry, options: RunOption
     await nap(signal)
     await finishSessions(root)
   }
-  if (!signal.aborted) return 'died'
+  if (!signal.aborted) return (await wasMeant(root, session)) ? 'taken-down' : 'died'
   await stopPeer(root, session.identity, stop)
   return 'stopped'
 }

@@ -5,6 +5,7 @@ import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
 import { type TeardownResult, teardown } from '@iapeer/tmux'
 import { createEventLog } from './eventlog/event-log.ts'
 import { identityLockPath } from './sessions/identity-lock.ts'
+import { noteLeft } from './sessions/left.ts'
 import { clearTheWay } from './sessions/leftovers.ts'
 import { clearMark, type Mark, setMark } from './sessions/marks.ts'
 import { GEN_OF_NOBODY, type PeerSession, readSession, removeSession } from './sessions/session-file.ts'
@@ -58,6 +59,8 @@ async function takeDown(root: string, session: PeerSession, options: StopOptions
     ...(graceMs === undefined ? {} : { graceMs }),
     ...(force === undefined ? {} : { force }),
   })
+  if (result.state === 'session-ended' && session.gen !== undefined)
+    await noteLeft(root, identity, session.gen)
   await removeSession(root, identity)
   return result
 }

@@ -179,7 +179,15 @@ for (const runtime of ['claude', 'codex'] as const) {
       const { socketPath, server, leader, paneId } = session
       const handle = new TmuxServer({ socketPath, process: server })
       const deadline = performance.now() + 60_000
-      const pane = { identity, adapter, handle, paneId, leader, paneLog: join(root, 'none'), deadline }
+      const pane = {
+        identity,
+        adapter,
+        handle,
+        paneId,
+        leader,
+        paneLog: { path: join(root, 'none'), from: 0 },
+        deadline,
+      }
       const shows = (word: RegExp) =>
         until(String(word), async () => word.test(await handle.capturePane(paneId)), 20_000)
       const type = async (control: 'compact' | 'clear' | 'exit'): Promise<void> => {

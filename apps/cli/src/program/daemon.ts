@@ -2,6 +2,15 @@ import type { Command } from 'commander'
 
 /** The commands about the daemon. */
 export function addDaemonCommands(program: Command): void {
+  program
+    .command('status')
+    .description('the daemon, and what is recorded of this host')
+    .action(async () => {
+      await (await import('../commands/daemon.ts')).status({})
+      process.exitCode = 0
+      await (await import('../commands/overview.ts')).overview()
+    })
+
   const daemon = program
     .command('daemon')
     .description('the process that keeps the peers of this host')

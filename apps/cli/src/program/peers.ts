@@ -38,7 +38,8 @@ export function addPeerCommands(program: Command): void {
   program
     .command('list')
     .option('--json', 'one JSON object a line')
-    .description('who there is')
+    .option('-w, --watch', 'stay, and show it again whenever something has happened')
+    .description('who there is, and what they are doing')
     .action(async (options) => (await import('../commands/peers/list.ts')).list(options))
 
   program

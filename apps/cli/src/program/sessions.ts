@@ -7,12 +7,18 @@ export const RUNTIME_VERBS = ['claude', 'codex', 'command', 'notifier', 'telegra
 export function addSessionCommands(program: Command): void {
   program
     .command('start')
-    .argument('<peer>', 'its name, or an identity of it (command-bob)')
+    .argument('[peer]', 'its name, or an identity of it (command-bob)')
+    .option('--all', 'every peer that sleeps; what was stopped stays so')
     .option('--runtime <runtime>', 'as which runtime (default: its default one)')
     .option('--timeout <seconds>', 'give up after so long (default: 20)')
     .option('--json', 'one JSON object')
     .description('bring a peer up; harmless when it is up')
-    .action(async (peer, options) => (await import('../commands/sessions/start.ts')).start(peer, options))
+    .action(async (peer, options) => {
+      const { start } = await import('../commands/sessions/start.ts')
+      const act = (name: string): Promise<void> => start(name, options)
+      const wanted = (state: string): boolean => state === 'asleep'
+      await (await import('../commands/fleet.ts')).oneOrAll(peer, options.all, { wanted, act })
+    })
 
   program
     .command('run')
@@ -25,12 +31,33 @@ export function addSessionCommands(program: Command): void {
 
   program
     .command('stop')
-    .argument('<peer>')
+    .argument('[peer]')
+    .option('--all', 'every peer that runs')
     .option('--timeout <seconds>', 'how long its program may take to end; then it is killed (default: 3)')
     .option('--force', 'also where another tmux server has taken its socket')
     .option('--json', 'one JSON object a session')
     .description('take a peer down, in silence; it stays down until it is started')
-    .action(async (peer, options) => (await import('../commands/sessions/stop.ts')).stop(peer, options))
+    .action(async (peer, options) => {
+      const { stop } = await import('../commands/sessions/stop.ts')
+      const act = (name: string): Promise<void> => stop(name, options)
+      const wanted = (state: string): boolean => ['alive', 'unresponsive', 'managed'].includes(state)
+      await (await import('../commands/fleet.ts')).oneOrAll(peer, options.all, { wanted, act })
+    })
+
+  program
+    .command('refresh')
+    .argument('<peer>')
+    .option('--timeout <seconds>', 'how long its program may take to end; then it is killed (default: 3)')
+    .option('--json', 'one JSON object')
+    .description('take what runs of a peer down and bring it up again, where it was if it can')
+    .action(async (peer, options) => (await import('../commands/fleet.ts')).refresh(peer, options))
+
+  program
+    .command('reset')
+    .argument('<peer>')
+    .option('--json', 'one JSON object')
+    .description('forget the crashes of a peer, so that it may be started again')
+    .action(async (peer, options) => (await import('../commands/fleet.ts')).reset(peer, options))
 
   program
     .command('new')

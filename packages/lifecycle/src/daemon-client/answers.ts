@@ -1,5 +1,5 @@
 import { IapeerError } from '@iapeer/core/errors'
-import type { LaunchView, StopView } from '../fleet/actions.ts'
+import type { LaunchView, Outcome, StopView } from '../fleet/actions.ts'
 import { type DaemonResponse, unreachable } from './request.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -61,6 +61,16 @@ function stopOf(value: unknown): StopView {
 
 /** @throws IapeerError `daemon-unreachable` */
 export const stopsOf = (value: unknown): StopView[] => list(value).map(stopOf)
+
+/** @throws IapeerError `daemon-unreachable` */
+export function outcomeOf(value: unknown): Outcome {
+  const fields = fieldsOf(value)
+  const state = text(fields['state'])
+  const mode = word(fields['mode'], ['fresh', 'resume'])
+  if (state === undefined) throw foreign()
+  const session = fields['session'] === undefined ? {} : { session: launchOf(fields['session']) }
+  return { state, ...(mode === undefined ? {} : { mode }), ...session }
+}
 
 /** What a daemon says of itself. */
 export interface DaemonHealth {

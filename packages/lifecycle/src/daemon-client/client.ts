@@ -1,8 +1,15 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { isIdentity, isPersonality } from '@iapeer/core/identity'
 import { requirePeer } from '@iapeer/core/registry'
-import type { LaunchView, RenewRequest, StartRequest, StopRequest, StopView } from '../fleet/actions.ts'
-import { bodyOf, type DaemonHealth, healthOf, launchOf, stopsOf } from './answers.ts'
+import type {
+  LaunchView,
+  Outcome,
+  RenewRequest,
+  StartRequest,
+  StopRequest,
+  StopView,
+} from '../fleet/actions.ts'
+import { bodyOf, type DaemonHealth, healthOf, launchOf, outcomeOf, stopsOf } from './answers.ts'
 import { daemonSocket } from './place.ts'
 import { requestDaemon } from './request.ts'
 
@@ -18,6 +25,10 @@ export interface DaemonClient {
   readonly health: DaemonHealth
   readonly start: (name: string, request: StartRequest) => Promise<LaunchView>
   readonly stop: (name: string, request: Omit<StopRequest, 'by' | 'onLogFailure'>) => Promise<StopView[]>
+  /** Brings what runs of it up again. */
+  readonly refresh: (name: string, request: { readonly timeoutMs?: number | undefined }) => Promise<Outcome>
+  /** Forgets its crashes. */
+  readonly reset: (name: string) => Promise<Outcome>
   readonly renew: (name: string, request: RenewRequest) => Promise<LaunchView>
   /** The JSON that a path of its API answers with. */
   readonly get: (path: string) => Promise<Readonly<Record<string, unknown>>>
@@ -36,6 +47,8 @@ function clientAt(socketPath: string, health: DaemonHealth): DaemonClient {
     health,
     start: async (name, request) => launchOf((await act(name, 'start', request))['session']),
     stop: async (name, request) => stopsOf((await act(name, 'stop', request))['sessions']),
+    refresh: async (name, request) => outcomeOf((await act(name, 'refresh', request))['outcome']),
+    reset: async (name) => outcomeOf((await act(name, 'reset', {}))['outcome']),
     renew: async (name, request) => launchOf((await act(name, 'new', request))['session']),
     get: async (path) => bodyOf(await requestDaemon(socketPath, { method: 'GET', path, limitMs: ACTION_MS })),
   }

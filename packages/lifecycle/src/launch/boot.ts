@@ -3,7 +3,7 @@ import type { RuntimeAdapter } from '../runtimes/runtime.ts'
 import { type Pane, press, tailOf, watchPane } from './pane.ts'
 import { typeMessage } from './type-message.ts'
 
-/** A key that was pressed and changed nothing for so long was lost. */
+/** A key that was pressed and changed nothing for so long was lost, if it only moves; an Enter may be on its way still. */
 const PRESS_AGAIN_MS = 10_000
 
 /** What a screen asks for. */
@@ -51,7 +51,8 @@ async function reachInputRow(pane: Pane): Promise<void> {
     if (step.kind === 'ready') return true
     if (step.kind !== 'press') return undefined
     if (!seen.includes(step.dialog)) seen.push(step.dialog)
-    if (name === pressed.step && performance.now() - pressed.at < PRESS_AGAIN_MS) return undefined
+    const isLate = performance.now() - pressed.at >= PRESS_AGAIN_MS
+    if (name === pressed.step && (step.key === 'Enter' || !isLate)) return undefined
     pressed = { step: name, at: performance.now() }
     await press(pane, step.key)
     return undefined

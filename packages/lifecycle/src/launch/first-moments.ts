@@ -9,9 +9,14 @@ const WATCH_MS = 120
 const LOG_MS = 300
 const LAST_LINES = 15
 
-/** The last lines of a pane log, as a person would have seen them. */
-export async function lastLines(paneLog: string): Promise<string> {
-  const text = stripVTControlCharacters((await readRegularFile(paneLog))?.text ?? '').replace(/\r/g, '')
+/**
+ * The last lines of a pane log, as a person would have seen them.
+ * @param from where to begin, in bytes; a log that is shorter was begun anew. @default 0
+ */
+export async function lastLines(paneLog: string, from = 0): Promise<string> {
+  const bytes = Buffer.from((await readRegularFile(paneLog))?.text ?? '')
+  const own = bytes.subarray(from <= bytes.length ? from : 0).toString()
+  const text = stripVTControlCharacters(own).replace(/\r/g, '')
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')
@@ -19,11 +24,17 @@ export async function lastLines(paneLog: string): Promise<string> {
     .join('\n')
 }
 
+/** Where what a pane prints is kept, and how much of it is of an earlier life, in bytes. */
+export interface PaneLog {
+  readonly path: string
+  readonly from: number
+}
+
 /** What tmux has read of it is in the log a moment later. */
-async function lastWords(paneLog: string): Promise<string> {
+async function lastWords({ path, from }: PaneLog): Promise<string> {
   const until = performance.now() + LOG_MS
   for (;;) {
-    const said = await lastLines(paneLog)
+    const said = await lastLines(path, from)
     if (said !== '' || performance.now() >= until) return said
     await sleep(20)
   }
@@ -36,7 +47,7 @@ async function lastWords(paneLog: string): Promise<string> {
 export async function watchFirstMoments(
   identity: string,
   leader: ProcessId | undefined,
-  paneLog: string,
+  paneLog: PaneLog,
 ): Promise<void> {
   const until = performance.now() + WATCH_MS
   while (leader !== undefined && performance.now() < until) {

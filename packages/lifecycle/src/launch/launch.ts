@@ -1,6 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
+import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
@@ -11,7 +12,7 @@ import type { RuntimeAdapter } from '../runtimes/runtime.ts'
 import { identityLockPath } from '../sessions/identity-lock.ts'
 import { clearTheWay, endHalfBooted, freeSocket } from '../sessions/leftovers.ts'
 import { clearMark } from '../sessions/marks.ts'
-import type { PeerSession } from '../sessions/session-file.ts'
+import { type PeerSession, writeSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { changeTally, readTally } from '../sessions/tally.ts'
 import type { LaunchOptions } from './options.ts'
@@ -118,6 +119,24 @@ async function noteLaunch(
   return failures
 }
 
+/** One that is up already is held by who asks for it, unless somebody else holds it. @throws IapeerError `held` */
+async function heldBy(
+  root: string,
+  session: PeerSession,
+  holder: ProcessId | undefined,
+): Promise<PeerSession> {
+  if (holder === undefined) return session
+  const { identity } = session
+  if (session.holder !== undefined && (await observeProcess(session.holder)) !== 'gone')
+    throw new IapeerError(`${identity} is held up by process ${session.holder.pid} already`, {
+      code: 'held',
+      hint: `That is another iapeer run: end it, or leave ${identity} to it.`,
+    })
+  const held = { ...session, holder }
+  await writeSession(root, held)
+  return held
+}
+
 /**
  * Brings a peer up: guard, tmux server, session and program. One launch for any number of callers at once; the others get
  * the live session. A failed one leaves nothing behind and says which step failed.
@@ -142,7 +161,8 @@ export async function launchPeer(
   const lock = await acquireLock(identityLockPath(root, identity), { limitMs: timeoutMs })
   try {
     const { session: living } = await statusOf(root, identity)
-    if (living?.readyAt !== undefined) return { state: 'already', session: living, warnings: [] }
+    if (living?.readyAt !== undefined)
+      return { state: 'already', session: await heldBy(root, living, options.holder), warnings: [] }
     if (living !== undefined) await endHalfBooted(root, living)
     const cleared = await clear({ root, entry, identity, runtime, adapter, options })
     await clearMark(root, identity, 'stopped')
@@ -151,6 +171,7 @@ export async function launchPeer(
       deadline: called + timeoutMs,
       bootTimeoutMs,
       holder: options.holder,
+      signal: options.signal,
     })
     const { resumed } = cleared
     await forgetWishes(root, identity, resumed !== undefined)

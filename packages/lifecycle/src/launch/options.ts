@@ -16,6 +16,8 @@ export interface LaunchOptions {
   readonly bearer?: string
   /** Who holds it up for a service manager: while that lives, nobody else does anything about it. */
   readonly holder?: ProcessId
+  /** Calls the launch off while it boots: nothing is left of it. */
+  readonly signal?: AbortSignal
   /** The environment that the peer's is made from. @default that of this process */
   readonly env?: NodeJS.ProcessEnv
 }

@@ -4,7 +4,7 @@ import type { Identity } from '@iapeer/core/identity'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import type { TmuxServer } from '@iapeer/tmux'
 import type { RuntimeAdapter } from '../runtimes/runtime.ts'
-import { lastLines } from './first-moments.ts'
+import { lastLines, type PaneLog } from './first-moments.ts'
 
 /** The pane of a program that is talked to by its screen. */
 export interface Pane {
@@ -13,7 +13,9 @@ export interface Pane {
   readonly handle: TmuxServer
   readonly paneId: string
   readonly leader: ProcessId | undefined
-  readonly paneLog: string
+  readonly paneLog: PaneLog
+  /** Ends the boot when it is aborted. */
+  readonly signal?: AbortSignal | undefined
   /** By the clock of `performance.now()`. */
   readonly deadline: number
 }
@@ -33,7 +35,7 @@ export const tailOf = (screen: string): string =>
 /** What the pane shows; undefined where its server gives no answer. @throws IapeerError `program-ended` */
 async function look({ leader, handle, paneId, paneLog, identity }: Pane): Promise<string | undefined> {
   if (leader === undefined || (await observeProcess(leader)) === 'gone') {
-    const said = await lastLines(paneLog)
+    const said = await lastLines(paneLog.path, paneLog.from)
     throw new IapeerError(`its program ended${said === '' ? '' : `. It said:\n${said}`}`, {
       code: 'program-ended',
       hint: `How it ended: iapeer autopsy ${identity}`,
@@ -65,6 +67,11 @@ export async function watchPane<T>(
     shown = screen ?? shown
     const answer = screen === undefined ? undefined : await judge(screen)
     if (answer !== undefined) return answer
+    if (pane.signal?.aborted === true)
+      throw new IapeerError('it was called off', {
+        code: 'interrupted',
+        hint: 'Nothing of it is left; start it again when it suits.',
+      })
     if (performance.now() >= pane.deadline) break
     await sleep(LOOK_MS)
   }

@@ -12,7 +12,7 @@ import type { RuntimeAdapter } from '../runtimes/runtime.ts'
 import { clearTheWay, endUnfinished } from '../sessions/leftovers.ts'
 import { GEN_OF_NOBODY, type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
 import { bootRuntime } from './boot.ts'
-import { watchFirstMoments } from './first-moments.ts'
+import { type PaneLog, watchFirstMoments } from './first-moments.ts'
 import type { LaunchPlan } from './plan.ts'
 
 /** A launch whose way is clear, and whose plan is made. */
@@ -27,6 +27,7 @@ export interface ClearedLaunch extends LaunchPlan {
   /** By `performance.now()`. */
   readonly deadline: number
   readonly holder?: ProcessId | undefined
+  readonly signal?: AbortSignal | undefined
   /** 0: it is up when it runs. */
   readonly bootTimeoutMs: number
 }
@@ -54,6 +55,15 @@ function failed(launch: ClearedLaunch, step: string, error: unknown): never {
 
 const timeLeft = ({ deadline }: ClearedLaunch): number =>
   Math.max(1, Math.round(deadline - performance.now()))
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0
+    throw error
+  }
+}
 
 async function startServer(launch: ClearedLaunch): Promise<GuardedServer> {
   const { root, identity, socketPath, env } = launch
@@ -115,12 +125,16 @@ async function startProgram(
 }
 
 /** Its dialogs, its input row, its first message: what a person at its terminal would do. */
-async function boot(launch: ClearedLaunch, handle: TmuxServer, leader: Leader): Promise<void> {
-  const { identity, adapter, profile, paneLog, bootTimeoutMs } = launch
+async function boot(
+  launch: ClearedLaunch,
+  paneLog: PaneLog,
+  { handle, leader }: { readonly handle: TmuxServer; readonly leader: Leader },
+): Promise<void> {
+  const { identity, adapter, profile, bootTimeoutMs, signal } = launch
   const deadline = Math.min(launch.deadline, performance.now() + bootTimeoutMs)
   const { paneId, process } = leader
   await bootRuntime(
-    { identity, adapter, handle, paneId, leader: process, paneLog, deadline },
+    { identity, adapter, handle, paneId, leader: process, paneLog, deadline, signal },
     profile.initialPrompt,
   )
 }
@@ -132,7 +146,8 @@ async function boot(launch: ClearedLaunch, handle: TmuxServer, leader: Leader): 
  *   `startGuardedServer` and `startLeader`
  */
 export async function startSession(launch: ClearedLaunch): Promise<StartedSession> {
-  const { root, identity, socketPath, paneLog } = launch
+  const { root, identity, socketPath } = launch
+  const paneLog = { path: launch.paneLog, from: await sizeOf(launch.paneLog) }
   const server = await startServer(launch).catch((error: unknown) =>
     failed(launch, 'starting its tmux server', error),
   )
@@ -151,7 +166,7 @@ export async function startSession(launch: ClearedLaunch): Promise<StartedSessio
   )
   await watchFirstMoments(identity, leader.process, paneLog)
   if (session.readyAt !== undefined) return { session, warnings }
-  await boot(launch, handle, leader).catch(async (error: unknown) => {
+  await boot(launch, paneLog, { handle, leader }).catch(async (error: unknown) => {
     if (!isIapeerError(error) || error.code !== 'program-ended') await undo()
     return failed(launch, 'booting', error)
   })

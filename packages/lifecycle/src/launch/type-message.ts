@@ -1,7 +1,8 @@
 import { type Pane, pasteInto, press, watchPane } from './pane.ts'
 
-/** A program that is busy takes an Enter late; one that was lost is pressed again. */
-const ENTER_AGAIN_MS = 2_000
+/** A program that is busy takes an Enter late; one that was lost is pressed once more. */
+const ENTER_AGAIN_MS = 8_000
+const ENTERS = 2
 /** So much of a text tells whether it still stands in the input row. */
 const HEAD = 24
 
@@ -25,11 +26,13 @@ export async function typeMessage(pane: Pane, message: string): Promise<void> {
     last = now
     return now !== before && now === previous ? now : undefined
   })
+  let left = ENTERS
   let pressedAt = Number.NEGATIVE_INFINITY
   await watchPane(pane, 'waiting for it to take the first message', async (screen) => {
     const now = inputText(screen)
     if (now !== undefined && !now.startsWith(held.slice(0, HEAD))) return true
-    if (now !== undefined && performance.now() - pressedAt > ENTER_AGAIN_MS) {
+    if (now !== undefined && left > 0 && performance.now() - pressedAt > ENTER_AGAIN_MS) {
+      left--
       await press(pane, 'Enter')
       pressedAt = performance.now()
     }

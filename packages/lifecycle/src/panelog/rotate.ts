@@ -1,5 +1,5 @@
-import { constants } from 'node:fs'
-import { type FileHandle, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
+import { constants, ftruncateSync, readSync, writeSync } from 'node:fs'
+import { type FileHandle, lstat, open, readdir, rename, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
@@ -33,6 +33,18 @@ async function copyRest(from: FileHandle, to: FileHandle, at: number): Promise<n
   }
 }
 
+/** What came meanwhile, and the emptying, without a pause between. */
+function takeRest(from: number, to: number, at: number): void {
+  const buffer = Buffer.alloc(AT_ONCE)
+  for (let done = at; ; ) {
+    const read = readSync(from, buffer, 0, AT_ONCE, done)
+    if (read === 0) break
+    writeSync(to, buffer, 0, read)
+    done += read
+  }
+  ftruncateSync(from, 0)
+}
+
 /**
  * Copies a log to `<path>.1` and empties it. In place, because whoever writes it has it open for as long as the pane lives;
  * what comes between the last look and the emptying, microseconds later, is lost.
@@ -44,12 +56,11 @@ async function rotateInPlace(path: string): Promise<void> {
     const to = await open(part, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600)
     try {
       const copied = await copyRest(from, to, 0)
-      await copyRest(from, to, copied)
+      takeRest(from.fd, to.fd, copied)
     } finally {
       await to.close()
     }
     await rename(part, `${path}.1`)
-    await from.truncate(0)
   } catch (error) {
     await rm(part, { force: true })
     // No room for a copy: the older half is worth less than a full disk.
@@ -61,13 +72,24 @@ async function rotateInPlace(path: string): Promise<void> {
   }
 }
 
+async function rotateIfThere(path: string): Promise<void> {
+  try {
+    await rotateInPlace(path)
+  } catch (error) {
+    // Gone meanwhile, or a link now: no log of ours any more.
+    if (!['ENOENT', 'ELOOP'].includes(errnoOf(error) ?? '')) throw error
+  }
+}
+
 async function logFiles(folder: string): Promise<LogFile[]> {
   const found: LogFile[] = []
   for (const name of await readdir(folder)) {
     if (!/\.log(?:\.1)?$/.test(name)) continue
     const path = join(folder, name)
     try {
-      const { size, mtimeMs } = await stat(path)
+      const entry = await lstat(path)
+      if (!entry.isFile()) continue
+      const { size, mtimeMs } = entry
       found.push({ path, bytes: size, changedAt: mtimeMs })
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error
@@ -101,7 +123,7 @@ export async function rotatePaneLogs(root: string, limits: PaneLogLimits = {}): 
     const large = (await logFiles(folder)).filter(
       (file) => file.path.endsWith('.log') && file.bytes >= (limits.maxBytes ?? MAX_BYTES),
     )
-    for (const file of large) await rotateInPlace(file.path)
+    for (const file of large) await rotateIfThere(file.path)
     await bound(folder, limits.folderMaxBytes ?? FOLDER_MAX_BYTES)
     return large.length
   } catch (error) {

@@ -3,6 +3,7 @@ import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { listCanaries, peerSocketPath, TmuxServer, teardown } from '@iapeer/tmux'
 import { isClaimed } from './claim.ts'
+import { isLeft, sweepLeft } from './left.ts'
 import { GEN_OF_NOBODY, type PeerSession, readSession, removeSession } from './session-file.ts'
 import { settleEnded } from './settle.ts'
 
@@ -33,6 +34,10 @@ export async function endHalfBooted(root: string, session: PeerSession): Promise
   await removeSession(root, identity)
 }
 
+/** Whether the peer of a generation has ended, on purpose or not. */
+const isOver = async (root: string, identity: Identity, gen: string): Promise<boolean> =>
+  isLeft(root, identity, gen) || (await isClaimed(root, identity, gen))
+
 /** Guarded servers of an identity that no session knows of: what a launch that was killed has left. */
 async function endUnknown(root: string, identity: Identity): Promise<void> {
   const session = await readSession(root, identity)
@@ -41,8 +46,8 @@ async function endUnknown(root: string, identity: Identity): Promise<void> {
     // One with a watch was started by somebody else.
     if (mode !== 'guard' || canary.identity !== identity) continue
     const server = gen === session?.gen ? undefined : await identifyProcess(canary.serverPid)
-    // One whose end is recorded was a peer once, and lives on for what others run in it.
-    if (server === undefined || (await isClaimed(root, identity, gen))) continue
+    // One that was a peer once lives on for what others run in it.
+    if (server === undefined || (await isOver(root, identity, gen))) continue
     await endUnfinished(root, { identity, socketPath, gen, server, why: 'its launch was cut off' })
   }
 }
@@ -58,15 +63,17 @@ export async function clearTheWay(root: string, identity: Identity): Promise<voi
 }
 
 /**
- * The socket for a new life of an identity: its own, or the next one where an earlier server of its lives on, its end
- * recorded, for the sessions of others.
+ * The socket for a new life of an identity: its own, or the next one where an earlier server of its lives on for the
+ * sessions of others.
  */
 export async function freeSocket(root: string, identity: Identity): Promise<string> {
   const { socketDir } = rootLayout(root)
   const taken = new Set<string>()
-  for (const canary of await listCanaries(rootRecordPlace(root))) {
+  const canaries = await listCanaries(rootRecordPlace(root))
+  await sweepLeft(root, identity, new Set(canaries.map(({ gen }) => gen)))
+  for (const canary of canaries) {
     const { gen, socketPath, serverPid } = canary
-    if (canary.identity !== identity || !(await isClaimed(root, identity, gen))) continue
+    if (canary.identity !== identity || !(await isOver(root, identity, gen))) continue
     if ((await identifyProcess(serverPid)) !== undefined) taken.add(socketPath)
   }
   for (let nth = 1; ; nth++) {

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { fleetView, type PeerState, type PeerView } from '@iapeer/lifecycle'
+import { fleetView, followEvents, type PeerState, type PeerView, readEvents } from '@iapeer/lifecycle'
+import { usageError } from '../../exit-code.ts'
 import { fit, paint, plain, print, printJson, table } from '../../output.ts'
 
 const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'NATURE', 'RUNS IN', 'DESCRIPTION'].map((word) =>
@@ -24,12 +26,34 @@ const row = (peer: PeerView): string[] => [
   plain(peer.description ?? ''),
 ]
 
-export async function list(options: { readonly json?: boolean }): Promise<void> {
+const NONE =
+  'no peers yet\n  iapeer create NAME    make one\n  iapeer init [FOLDER]  make a folder the home of one'
+const shown = (peers: readonly PeerView[]): string =>
+  peers.length === 0 ? NONE : fit(table([HEAD, ...peers.map(row)]))
+
+/** Most changes are events; what none tells of is seen this soon, in milliseconds. */
+const LOOK_MS = 1_000
+
+/** Until it is interrupted: shown again whenever something has happened. */
+async function watchList(): Promise<void> {
+  if (process.stdout.isTTY !== true)
+    throw usageError('--watch needs a terminal', 'iapeer events -f --json tells a program what happens.')
+  const { default: logUpdate } = await import('log-update')
+  const root = iapeerRoot()
+  const { signal } = new AbortController()
+  const { cursor } = await readEvents(root, { limit: 1 })
+  const events = followEvents(root, { cursor, signal })[Symbol.asyncIterator]()
+  let next = events.next()
+  for (;;) {
+    logUpdate(`${shown(await fleetView(root))}\n${paint('dim', 'Ctrl-C leaves')}`)
+    const came = await Promise.race([next, sleep(LOOK_MS)])
+    if (came !== undefined) next = events.next()
+  }
+}
+
+export async function list(options: { readonly json?: boolean; readonly watch?: boolean }): Promise<void> {
+  if (options.watch === true) return watchList()
   const peers = await fleetView(iapeerRoot())
   if (options.json === true) for (const peer of peers) printJson(peer)
-  else if (peers.length === 0)
-    print(
-      'no peers yet\n  iapeer create NAME    make one\n  iapeer init [FOLDER]  make a folder the home of one',
-    )
-  else print(fit(table([HEAD, ...peers.map(row)])))
+  else print(shown(peers))
 }

@@ -15,6 +15,12 @@ export async function attach(peer: string, options: AttachOptions): Promise<void
       code: 'no-terminal',
       hint: `Run it in a terminal; iapeer logs ${peer} shows what is on the screen.`,
     })
+  const [own, ownPid] = (process.env['TMUX'] ?? '').split(',')
+  if (own === socketPath || ownPid === String(server.pid))
+    throw new IapeerError(`this is the terminal of ${identity}`, {
+      code: 'attach-to-itself',
+      hint: 'Attach from another terminal.',
+    })
   const state = await new TmuxServer({ socketPath, process: server }).alive()
   if (state !== 'alive')
     throw new IapeerError(`the tmux server of ${identity} is ${state}`, {

@@ -1,4 +1,4 @@
-import { toRuntime } from '@iapeer/core/identity'
+import { parseIdentity, toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { runPeer } from '@iapeer/lifecycle'
 import { EXIT } from '../../exit-code.ts'
@@ -7,17 +7,19 @@ import { identitiesNamed } from '../../sessions.ts'
 
 /** In the foreground for as long as the peer lives; its end is this one's. */
 export async function run(peer: string, runtime: string | undefined): Promise<void> {
-  const { entry } = await identitiesNamed(peer)
+  const { entry, identities } = await identitiesNamed(peer)
+  const named = identities.length === 1 ? parseIdentity(identities[0] ?? '')?.runtime : undefined
+  const as = runtime === undefined ? named : toRuntime(runtime)
   const asked = new AbortController()
   process.removeAllListeners('SIGINT')
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => asked.abort())
   const result = await runPeer(iapeerRoot(), entry, {
-    ...(runtime === undefined ? {} : { runtime: toRuntime(runtime) }),
+    ...(as === undefined ? {} : { runtime: as }),
     signal: asked.signal,
     onUp: ({ identity, leader }) => print(`${identity} is up: pid ${leader.pid}`),
     stop: { by: 'iapeer run', why: 'the service manager ended it' },
   })
-  if (result === 'stopped') return print(`${entry.personality} is taken down`)
+  if (result !== 'died') return print(`${entry.personality} is taken down`)
   process.stderr.write(`iapeer: ${entry.personality} has ended by itself\n  iapeer autopsy ${peer}\n`)
   process.exitCode = EXIT.failed
 }

@@ -1,0 +1,37 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
+import { readRegularFile, replaceFile } from '@iapeer/core/storage'
+
+async function changedAt(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0
+    throw error
+  }
+}
+
+/**
+ * A person at a terminal is told once how many have died since the last command; nothing is read while nothing has. What
+ * cannot be read or written here keeps no command from its work.
+ */
+export async function tellSinceLastLook(): Promise<void> {
+  if (process.stderr.isTTY !== true || process.stdout.isTTY !== true) return
+  try {
+    const { lifecycleStateDir, records } = rootLayout(iapeerRoot())
+    const path = join(lifecycleStateDir, 'looked')
+    const changed = await changedAt(records.exitsLog)
+    const looked = Date.parse((await readRegularFile(path))?.text.trim() ?? '')
+    if (changed === 0 || changed <= looked) return
+    await replaceFile(path, `${new Date().toISOString()}\n`)
+    if (Number.isNaN(looked)) return
+    const { readDeathRecords } = await import('@iapeer/lifecycle')
+    const died = (await readDeathRecords(iapeerRoot())).filter(({ ts }) => Date.parse(ts) > looked).length
+    if (died > 0)
+      process.stderr.write(`${died} death${died === 1 ? '' : 's'} since you last looked: iapeer deaths\n`)
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+  }
+}

@@ -1,0 +1,35 @@
+import { followEvents, type FollowOptions as LogFollowOptions, readEvents } from '@iapeer/lifecycle'
+import type { EventSource, FollowOptions, PlacedEvent } from './fleet.ts'
+
+type Filter = NonNullable<LogFollowOptions['filter']>
+
+const filterOf = ({
+  peer,
+  ev,
+}: {
+  readonly peer?: string | undefined
+  readonly ev?: string | undefined
+}): Filter => ({
+  ...(peer === undefined ? {} : { peer }),
+  ...(ev === undefined ? {} : { ev: [ev] }),
+})
+
+/** The newest events that are told at once. */
+const READ_LIMIT = 1_000
+
+/** The event log of a root. What was read has one cursor: behind the last of it. */
+export function eventLogSource(root: string): EventSource {
+  async function* follow({ cursor, filter = {}, signal }: FollowOptions): AsyncGenerator<PlacedEvent> {
+    const from = cursor ?? (await readEvents(root, { limit: 1 })).cursor
+    const items = followEvents(root, { cursor: from, signal, filter: filterOf(filter) })
+    for await (const item of items)
+      yield { cursor: item.cursor, event: item.event ?? { ts: new Date().toISOString(), ev: 'gap' } }
+  }
+  return {
+    read: async (filter) => {
+      const { events, cursor } = await readEvents(root, { ...filterOf(filter), limit: READ_LIMIT })
+      return events.map((event) => ({ cursor, event }))
+    },
+    follow,
+  }
+}
