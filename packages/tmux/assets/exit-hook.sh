@@ -119,7 +119,7 @@ hook() {
 
 # removed: what the hook would have recorded, had tmux told of it
 removed() {
-  PANE='' LEADER='' SESSION='$0'
+  PANE='' LEADER='' SESSION="\$0"
   { read -r LEADER <"$STATE.leader"; } 2>/dev/null
   if [ "$1" = held ]; then how_it_ended '' ''; else how_it_ended '' removed; fi
   read_intent

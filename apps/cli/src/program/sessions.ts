@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 
 /** Each is a command too: the peer of the current folder, as that runtime. */
-export const RUNTIME_VERBS = ['claude', 'codex', 'command', 'notifier', 'telegram'] as const
+const RUNTIME_VERBS = ['claude', 'codex', 'command', 'notifier', 'telegram'] as const
 
 /** The commands about peers that run. */
 export function addSessionCommands(program: Command): void {

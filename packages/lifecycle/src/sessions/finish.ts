@@ -12,7 +12,7 @@ async function isUnrecorded(root: string, session: PeerSession): Promise<boolean
 }
 
 /** The enrolled sessions whose leader has ended, of which nothing is recorded, and whose server lives on. */
-export async function unfinishedSessions(root: string): Promise<PeerSession[]> {
+async function unfinishedSessions(root: string): Promise<PeerSession[]> {
   const sessions = await listSessions(root)
   const [servers, leaders] = await Promise.all([
     observeProcesses(sessions.map((session) => session.server)),

@@ -10,7 +10,7 @@ const ENDINGS_MAX = 16
 const TOPICS_MAX = 16
 
 /** One end of a session of a peer. */
-export interface Ending {
+interface Ending {
   readonly gen: string
   /** ISO-8601 UTC. */
   readonly ts: string
@@ -42,7 +42,7 @@ export interface Tally {
   readonly topics: readonly string[]
 }
 
-export const EMPTY_TALLY: Tally = { endings: [], restarts: 0, topics: [] }
+const EMPTY_TALLY: Tally = { endings: [], restarts: 0, topics: [] }
 
 const pathOf = (root: string, identity: Identity): string =>
   join(rootLayout(root).lifecycleStateDir, `${identity}.tally`)

@@ -20,7 +20,7 @@ async function isAttached({ socketPath, server }: PeerSession): Promise<boolean>
 }
 
 /** When it last did anything, in milliseconds since the epoch. */
-export async function lastActivity(root: string, entry: PeerEntry, session: PeerSession): Promise<number> {
+async function lastActivity(root: string, entry: PeerEntry, session: PeerSession): Promise<number> {
   const parts = parseIdentity(session.identity)
   const startedAt = Date.parse(session.readyAt ?? session.startedAt)
   if (parts === undefined) return startedAt

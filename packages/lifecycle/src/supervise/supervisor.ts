@@ -1,7 +1,8 @@
 import type { Identity } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
+import { scaffoldRoot } from '@iapeer/core/storage'
 import { reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type DurationStats, Durations } from '../fleet/durations.ts'
@@ -89,6 +90,7 @@ export class FleetSupervisor {
 
   /** Takes over whatever an earlier one has left, and goes on from there until {@link stop}. */
   async start(): Promise<void> {
+    await scaffoldRoot(rootLayout(this.#root))
     await this.#attempt('announce', () => this.#announce())
     this.#next(0)
   }
@@ -193,7 +195,8 @@ export class FleetSupervisor {
     const { identity } = session
     if (this.#unresponsive.delete(identity))
       void this.#log.note({ ev: 'supervise', identity, action: 'responsive' })
-    if (this.#recorders.isLost(session)) this.#jobs.start(identity, () => this.#recorders.replace(session))
+    if (this.#recorders.isLost(session))
+      this.#jobs.start(`${identity} recorder`, () => this.#recorders.replace(session))
   }
 
   async #lookClosely(entry: PeerEntry, session: PeerSession): Promise<void> {

@@ -5,7 +5,7 @@ import { type News, tellEverybody } from './channels.ts'
 import { readTold, writeTold } from './told.ts'
 
 /** Deaths of one cause follow each other within this time; they are told together. */
-export const GATHER_MS = 5_000
+const GATHER_MS = 5_000
 /** What was not told for so long is no news any more. */
 const STALE_MS = 24 * 60 * 60_000
 

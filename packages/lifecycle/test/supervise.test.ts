@@ -1,0 +1,219 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { toIdentity, toRuntime } from '@iapeer/core/identity'
+import { rootRecordPlace } from '@iapeer/core/paths'
+import { type PeerEntry, updatePeer } from '@iapeer/core/registry'
+import { run, until } from '@iapeer/dev/testing'
+import { listCanaries } from '@iapeer/tmux'
+import { describe, expect, it } from 'vitest'
+import {
+  FleetSupervisor,
+  launchPeer,
+  listSessions,
+  readEvents,
+  resetNamed,
+  statusOf,
+  stopPeer,
+  wakeOrSpawn,
+} from '../src/index.ts'
+import { roots, type TestRoot } from './support.ts'
+
+const { track, newRoot } = roots()
+const BOB = toIdentity('command-bob')
+const SLEEP = ['sleep', '1000']
+
+async function supervise(root: string, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
+  const errors: string[] = []
+  const supervisor = new FleetSupervisor(root, {
+    env: { ...process.env, ...env },
+    random: () => 0,
+    onError: (what, error) => errors.push(`${what}: ${error instanceof Error ? error.stack : error}`),
+  })
+  await supervisor.start()
+  track(() => supervisor.stop())
+  return errors
+}
+
+const leaderOf = async ({ root }: TestRoot, identity = BOB): Promise<number> => {
+  const { session } = await statusOf(root, identity)
+  if (session === undefined) throw new Error(`${identity} does not run`)
+  return session.leader.pid
+}
+const eventsOf = async (root: string, ev: string) =>
+  (await readEvents(root)).events.filter((event) => event.ev === ev)
+
+/** Started by somebody else's hand, it is brought up again by the supervisor. */
+async function kept(made: TestRoot, command: readonly string[], name = 'bob'): Promise<PeerEntry> {
+  const entry = await made.peer(command, name)
+  await updatePeer(made.root, name, { wakePolicy: 'keep-alive' })
+  return entry
+}
+
+describe('a supervised peer', () => {
+  it('that dies is settled within seconds, told once, and stays asleep', async () => {
+    const made = newRoot()
+    const { root, path } = made
+    const told = join(path, 'told')
+    mkdirSync(join(root, 'hooks'), { recursive: true })
+    writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >> '${told}'\n`, { mode: 0o700 })
+    const errors = await supervise(root)
+    await launchPeer(root, await made.peer(SLEEP))
+    process.kill(await leaderOf(made), 'SIGKILL')
+    await until('it to be settled', async () => (await listSessions(root)).length === 0)
+    const died = await until('its event', async () => {
+      const events = await eventsOf(root, 'death')
+      return events.length > 0 ? events : undefined
+    })
+    expect(died).toMatchObject([{ identity: BOB, event: 'session-exit' }])
+    await until('it to be told', () => existsSync(told) && readFileSync(told, 'utf8').endsWith('\n'))
+    const [line = '', ...more] = readFileSync(told, 'utf8').trimEnd().split('\n')
+    expect(more).toEqual([])
+    expect(JSON.parse(line)).toMatchObject({
+      kind: 'death',
+      verdict: 'killed-by-signal',
+      deaths: [{ identity: BOB }],
+    })
+    expect(await eventsOf(root, 'verdict')).toHaveLength(1)
+    expect((await statusOf(root, BOB)).state).toBe('asleep')
+    expect(errors).toEqual([])
+  })
+
+  it('that is kept alive comes back, and in a crash loop is left asleep until it is reset', async () => {
+    const made = newRoot()
+    const { root } = made
+    const errors = await supervise(root)
+    const entry = await kept(made, ['sh', '-c', 'sleep 0.3; exit 3'])
+    await launchPeer(root, entry)
+    await until('the crash loop', async () => (await statusOf(root, BOB)).state === 'crash-loop', 30_000)
+    expect(made.deaths()).toHaveLength(3)
+    await expect(launchPeer(root, entry)).rejects.toMatchObject({ code: 'crash-loop' })
+    await expect(wakeOrSpawn(root, entry, { from: 'agent' })).rejects.toMatchObject({ code: 'wake-refused' })
+    expect(await resetNamed(root, 'bob')).toEqual({ state: 'reset' })
+    expect((await launchPeer(root, entry)).state).toBe('launched')
+    await stopPeer(root, BOB, { by: 'a test' })
+    expect(errors).toEqual([])
+  }, 60_000)
+
+  it('whose recorder is killed gets another one', async () => {
+    const made = newRoot()
+    const { root } = made
+    await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+    await launchPeer(root, await made.peer(SLEEP))
+    const place = rootRecordPlace(root)
+    const [guard] = await listCanaries(place)
+    process.kill(guard?.recorderPid ?? Number.NaN, 'SIGKILL')
+    await until('a watch', async () =>
+      (await listCanaries(place)).some(({ mode, state }) => mode === 'watch' && state === 'armed'),
+    )
+    expect(await eventsOf(root, 'supervise')).toContainEqual(
+      expect.objectContaining({ action: 'canary', state: 'spawned', origin: 'retrofit' }),
+    )
+    await stopPeer(root, BOB, { by: 'a test' })
+  })
+
+  it('whose server is stopped is unresponsive, and delays nobody', async () => {
+    const made = newRoot()
+    const { root } = made
+    await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+    const { session } = await launchPeer(root, await made.peer(SLEEP))
+    await launchPeer(root, await kept(made, SLEEP, 'ann'))
+    process.kill(session.server.pid, 'SIGSTOP')
+    try {
+      await until('it to be said', async () => (await statusOf(root, BOB)).state === 'unresponsive')
+      const ann = toIdentity('command-ann')
+      const before = await leaderOf(made, ann)
+      process.kill(before, 'SIGKILL')
+      await until('the other to be back', async () => {
+        const now = (await statusOf(root, ann)).session
+        return now !== undefined && now.leader.pid !== before
+      })
+    } finally {
+      process.kill(session.server.pid, 'SIGCONT')
+    }
+    await until('it to answer', async () =>
+      (await eventsOf(root, 'supervise')).some(({ action }) => action === 'responsive'),
+    )
+    for (const name of ['command-bob', 'command-ann'])
+      await stopPeer(root, toIdentity(name), { by: 'a test' })
+  }, 30_000)
+
+  it('that is idle is parked in silence, unless somebody is attached; an ephemeral one that is done is reaped', async () => {
+    const made = newRoot()
+    const { root, deaths } = made
+    const entry = await made.peer(SLEEP)
+    await updatePeer(root, 'bob', { idleSecs: 1 })
+    const eva = await made.peer(SLEEP, 'eva')
+    await updatePeer(root, 'eva', { wakePolicy: 'ephemeral' })
+    await supervise(root, { IAPEER_TICK_SECS: '0.5', IAPEER_EPHEMERAL_UNARMED_IDLE_SECS: '1' })
+    await launchPeer(root, entry)
+    await launchPeer(root, eva)
+    await until('both to sleep', async () => (await listSessions(root)).length === 0)
+    expect(deaths()).toEqual([])
+    const actions = (await eventsOf(root, 'supervise')).map(({ identity, action }) => `${identity} ${action}`)
+    expect(actions).toContain('command-bob idle-park')
+    expect(actions).toContain('command-eva reap')
+    // A program of which nobody knows a session to go on with begins anew.
+    expect(await wakeOrSpawn(root, entry, { from: 'human' })).toMatchObject({
+      state: 'launched',
+      mode: 'fresh',
+    })
+  })
+
+  it('several that one script ends are one incident, and it counts against none of them', async () => {
+    const made = newRoot()
+    const { root, path } = made
+    const told = join(path, 'told')
+    mkdirSync(join(root, 'hooks'), { recursive: true })
+    writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >> '${told}'\n`, { mode: 0o700 })
+    await supervise(root)
+    const sockets: string[] = []
+    for (const name of ['bob', 'ann', 'eva'])
+      sockets.push((await launchPeer(root, await made.peer(SLEEP, name))).session.socketPath)
+    const script = join(path, 'cleanup.sh')
+    writeFileSync(script, `#!/bin/sh\nfor s in "$@"; do tmux -S "$s" kill-server; done\n`, { mode: 0o700 })
+    await run(script, sockets)
+    await until('it to be told', () => existsSync(told) && readFileSync(told, 'utf8').endsWith('\n'), 15_000)
+    const news = readFileSync(told, 'utf8').trimEnd().split('\n')
+    expect(news).toHaveLength(1)
+    expect(JSON.parse(news[0] ?? '')).toMatchObject({ kind: 'incident', verdict: 'killed-by-command' })
+    const { tally } = await statusOf(root, BOB)
+    expect(tally.endings).toMatchObject([{ crash: true, incident: expect.stringMatching(/^incident-/) }])
+  }, 30_000)
+})
+
+it('a supervisor that is killed again and again loses no death, and counts none twice', async () => {
+  const made = newRoot()
+  const { root, deaths } = made
+  const names = Array.from({ length: 8 }, (_none, at) => `p${at}`)
+  const entries = await Promise.all(names.map((name) => made.peer(SLEEP, name)))
+  await Promise.all(entries.map((entry) => launchPeer(root, entry, { runtime: toRuntime('command') })))
+  const script = fileURLToPath(new URL('fixtures/supervise.mjs', import.meta.url))
+  let child: ChildProcess | undefined
+  track(() => child?.kill('SIGKILL'))
+  const start = (): void => {
+    const env = { ...process.env, IAPEER_TICK_SECS: '0.3' }
+    child = spawn(process.execPath, [script, root], { stdio: ['ignore', 'ignore', 'inherit'], env })
+  }
+  start()
+  for (const [at, { identity, leader, server }] of (await listSessions(root)).entries()) {
+    process.kill(at % 2 === 0 ? leader.pid : server.pid, 'SIGKILL')
+    expect(identity).toMatch(/^command-p/)
+    for (let kill = 0; kill < 3; kill++) {
+      await new Promise((resolve) => setTimeout(resolve, 40 + 90 * kill))
+      child?.kill('SIGKILL')
+      start()
+    }
+  }
+  await until('all to be settled', async () => (await listSessions(root)).length === 0, 40_000)
+  expect(
+    deaths()
+      .map((death) => death['identity'])
+      .sort(),
+  ).toEqual(names.map((name) => `command-${name}`))
+  for (const name of names) {
+    const { tally } = await statusOf(root, toIdentity(`command-${name}`))
+    expect(tally.endings).toHaveLength(1)
+  }
+}, 90_000)
