@@ -7,7 +7,7 @@ const SIZE = '5M'
 const KEEP = 5
 /** How soon a file that could not be written to is tried again. */
 const AGAIN_MS = 10_000
-const FLUSH_MS = 1_000
+const FLUSH_MS = 3_000
 
 export interface Logs {
   readonly log: Logger

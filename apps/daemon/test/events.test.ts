@@ -182,7 +182,7 @@ describe('the events', () => {
 })
 
 describe('a supervisor', () => {
-  it('is started and stopped with the daemon, and is what wakes, refreshes and resets', async () => {
+  it('is started and stopped with the daemon, and its numbers are told', async () => {
     const supervisor = new NotingSupervisor()
     const { socketPath, stop } = await newDaemon({ supervisor: () => supervisor, fleet: undefined })
     const where = { socketPath }
@@ -193,16 +193,20 @@ describe('a supervisor', () => {
     await createPeer(root, {
       personality: toPersonality('bob'),
       defaultRuntime: toRuntime('command'),
-      command: ['true'],
+      command: ['sleep', '1000'],
     })
-    const woken = await post(where, '/v1/peers/bob/wake', { topic: 'mail', resume: true })
-    expect(ANSWERS.Result.parse(woken.json())).toMatchObject({
-      action: 'wake',
-      peer: 'bob',
-      outcome: { state: 'refused', cause: 'crash-loop' },
+    const woken = ANSWERS.Result.parse((await post(where, '/v1/peers/bob/wake', { topic: 'mail' })).json())
+    expect(woken).toMatchObject({ action: 'wake', peer: 'bob', outcome: { state: 'woken', mode: 'fresh' } })
+    const again = await post(where, '/v1/peers/bob/wake', { from: 'human' })
+    expect(again.json()).toMatchObject({ outcome: { state: 'live' } })
+    expect((await post(where, '/v1/peers/bob/refresh')).json()).toMatchObject({
+      outcome: { state: 'refreshed' },
     })
-    expect((await post(where, '/v1/peers/bob/refresh', { message: 'anew' })).status).toBe(200)
-    expect((await post(where, '/v1/peers/bob/reset')).status).toBe(200)
+    expect((await post(where, '/v1/peers/bob/reset')).json()).toMatchObject({ outcome: { state: 'no-loop' } })
+    expect((await post(where, '/v1/peers/bob/stop')).status).toBe(200)
+    expect((await post(where, '/v1/peers/bob/wake')).json()).toMatchObject({
+      error: { code: 'wake-refused' },
+    })
     supervisor.sweep.observe(0.002)
     supervisor.sweep.observe(70)
     const { text } = await ask(where, '/metrics')
@@ -213,12 +217,6 @@ describe('a supervisor', () => {
     const health = await ask(where, '/healthz')
     expect(ANSWERS.Health.parse(health.json())).toEqual(health.json())
     await stop('a test')
-    expect(supervisor.asked).toEqual([
-      'start',
-      { wake: 'bob', topic: 'mail', resume: true },
-      { refresh: 'bob', message: 'anew' },
-      { reset: 'bob' },
-      'stop',
-    ])
+    expect(supervisor.asked).toEqual(['start', 'stop'])
   })
 })

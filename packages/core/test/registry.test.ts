@@ -370,7 +370,7 @@ describe('the file of the registry', () => {
       for (const name of readdirSync(join(sources, top), { recursive: true, encoding: 'utf8' })) {
         if (!/^[^/]+\/src\/.*\.ts$/.test(name)) continue
         const text = readFileSync(join(sources, top, name), 'utf8')
-        if (/peers-profiles|\.registry\b/.test(text)) writers.push(`${top}/${name}`)
+        if (/peers-profiles|[Ll]ayout(?:\([^)]*\))?\.registry\b/.test(text)) writers.push(`${top}/${name}`)
       }
     expect(writers.sort()).toEqual([
       'packages/core/src/paths/root-layout.ts',

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
+import { createPeer, updatePeer } from '@iapeer/core/registry'
+import { until } from '@iapeer/dev/testing'
+import { listSessions, statusOf } from '@iapeer/lifecycle'
+import { expect, it } from 'vitest'
+import { ask, post, roots } from './support.ts'
+
+const newRoot = roots()
+const BOB = toIdentity('command-bob')
+
+/** What a stream has told so far. */
+function follow(socketPath: string): { readonly text: () => string; readonly end: () => void } {
+  let text = ''
+  const sent = request({ socketPath, path: '/v1/events', headers: { host: 'localhost' } }, (answer) => {
+    answer.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+    })
+    answer.on('error', () => undefined)
+  })
+  sent.on('error', () => undefined)
+  sent.end()
+  return { text: () => text, end: () => sent.destroy() }
+}
+
+it('the daemon brings back a peer that is kept alive, tells it as it happens, and its kill -9 ends no peer', async () => {
+  const { root, up } = newRoot()
+  const command = ['sleep', '1000']
+  await createPeer(root, {
+    personality: toPersonality('bob'),
+    defaultRuntime: toRuntime('command'),
+    command,
+  })
+  await updatePeer(root, 'bob', { wakePolicy: 'keep-alive' })
+  const first = await up()
+  const stream = follow(first.socketPath)
+  await until('the stream', () => stream.text() !== '')
+  expect((await post(first.where, '/v1/peers/bob/start')).status).toBe(200)
+  const before = (await statusOf(root, BOB)).session
+  process.kill(before?.leader.pid ?? Number.NaN, 'SIGKILL')
+  const after = await until('it to be back', async () => {
+    const { session } = await statusOf(root, BOB)
+    return session?.gen === before?.gen ? undefined : session
+  })
+  await until(
+    'the stream to say so',
+    () => /"ev":"death"/.test(stream.text()) && /"restart"/.test(stream.text()),
+  )
+  stream.end()
+  await first.end('SIGKILL')
+  expect((await statusOf(root, BOB)).session?.gen).toBe(after.gen)
+  const second = await up()
+  await until('the sweep of the next one', async () =>
+    /"lastSweepAt"/.test((await ask(second.where, '/healthz')).text),
+  )
+  expect((await listSessions(root)).map(({ gen }) => gen)).toEqual([after.gen])
+  expect((await post(second.where, '/v1/peers/bob/stop')).status).toBe(200)
+  const lines = readFileSync(join(root, 'logs', 'iapeer', 'exits.log'), 'utf8')
+    .trimEnd()
+    .split('\n')
+  expect(lines).toHaveLength(1)
+})
