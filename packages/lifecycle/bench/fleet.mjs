@@ -1,6 +1,6 @@
 // A fleet of real peers under one supervisor: what starting, watching and losing them costs.
 // Usage: node bench/fleet.mjs [peers=300] [killed=30]; prints numbers, ends with 1 when a death is missing or told twice.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createPeer, updatePeer } from '@iapeer/core/registry'
@@ -30,10 +30,10 @@ async function until(what, look, limitMs) {
   }
 }
 
-const lines = () =>
-  readFileSync(join(root, 'logs', 'iapeer', 'exits.log'), 'utf8')
-    .trimEnd()
-    .split('\n')
+function lines() {
+  const log = join(root, 'logs', 'iapeer', 'exits.log')
+  return existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n') : []
+}
 const say = (what, value) => process.stdout.write(`${what.padEnd(52)} ${value}\n`)
 const mean = ({ sum, count }) => `${((sum / Math.max(1, count)) * 1000).toFixed(2)} ms (mean of ${count})`
 

@@ -1,8 +1,9 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
-import { isIdentity } from '@iapeer/core/identity'
+import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
+import type { Mark } from '../sessions/marks.ts'
 import { type PeerSession, readSession } from '../sessions/session-file.ts'
 
 const SUFFIX = '.session'
@@ -15,6 +16,8 @@ interface Cached {
 /** The enrolled sessions; a file is read again only when it has changed, so that looking each second costs nearly nothing. */
 export interface SessionCache {
   readonly list: () => Promise<readonly PeerSession[]>
+  /** What was asked of an identity, as of the last `list`. */
+  readonly hasMark: (identity: Identity, mark: Mark) => boolean
 }
 
 function stampOf(path: string): string | undefined {
@@ -39,10 +42,13 @@ function namesIn(folder: string): string[] {
 export function createSessionCache(root: string): SessionCache {
   const folder = rootLayout(root).lifecycleStateDir
   let known = new Map<string, Cached>()
+  let names: ReadonlySet<string> = new Set()
   return {
+    hasMark: (identity, mark) => names.has(`${identity}.${mark}`),
     list: async () => {
       const next = new Map<string, Cached>()
-      for (const name of namesIn(folder)) {
+      names = new Set(namesIn(folder))
+      for (const name of names) {
         const identity = name.slice(0, -SUFFIX.length)
         if (!name.endsWith(SUFFIX) || !isIdentity(identity)) continue
         const stamp = stampOf(join(folder, name))

@@ -148,8 +148,8 @@ export class FleetSupervisor {
     this.#clock.note(Date.now(), performance.now())
     for (const look of await lookAtSessions(this.#root, await this.#cache.list(), closely)) {
       const { session, sight } = look
-      const action = decide({ sight, wish: wishOf(this.#root, session), work: 'busy' })
-      if (action === 'keep') this.#keep(session)
+      const action = decide({ sight, wish: wishOf(this.#cache, session), work: 'busy' })
+      if (action === 'keep') this.#keep(session, closely)
       else if (action !== 'leave') this.#jobs.start(session.identity, () => this.#act(look, action))
     }
     const now = Date.now()
@@ -191,9 +191,9 @@ export class FleetSupervisor {
     return entry === undefined ? undefined : readProfile(entry.home)
   }
 
-  #keep(session: PeerSession): void {
+  #keep(session: PeerSession, closely: boolean): void {
     const { identity } = session
-    if (this.#unresponsive.delete(identity))
+    if (closely && this.#unresponsive.delete(identity))
       void this.#log.note({ ev: 'supervise', identity, action: 'responsive' })
     if (this.#recorders.isLost(session))
       this.#jobs.start(`${identity} recorder`, () => this.#recorders.replace(session))
@@ -210,7 +210,7 @@ export class FleetSupervisor {
       settings: this.#settings,
       clock: this.#clock,
     })
-    const action = decide({ sight: 'alive', wish: wishOf(this.#root, session), work })
+    const action = decide({ sight: 'alive', wish: wishOf(this.#cache, session), work })
     if (action === 'reap') await this.#takeDown(session, 'sleep', 'its task is done')
     else if (action === 'park') await this.#takeDown(session, 'park', 'it is idle')
   }

@@ -7,9 +7,9 @@ import {
   stoppedProcesses,
 } from '@iapeer/core/process'
 import { isClaimed } from '../sessions/claim.ts'
-import { hasMark } from '../sessions/marks.ts'
 import type { PeerSession } from '../sessions/session-file.ts'
 import type { Sight, Wish } from './decide.ts'
+import type { SessionCache } from './session-cache.ts'
 
 /** Where there is no /proc, a signal of nothing tells all that costs no process; a tick looks closer. */
 function signalled(id: ProcessId): Liveness {
@@ -41,28 +41,33 @@ async function sightOf(
 }
 
 /**
- * Looks at every session: a few microseconds each, and no process is started (with `closely`, one where there is no /proc).
+ * Looks at every session, microseconds each, and starts no process. `closely` also tells one that is stopped, and a pid that
+ * is somebody else's now; where there is no /proc that is one process for all.
  */
 export async function lookAtSessions(
   root: string,
   sessions: readonly PeerSession[],
   closely: boolean,
 ): Promise<Look[]> {
-  const cheap = hasProcfs() || closely
-  const ids = sessions.flatMap(({ server, leader, holder }) => [server, leader, holder ?? server])
-  const states = cheap ? await observeProcesses(ids) : ids.map(signalled)
-  const stopped = cheap ? await stoppedProcesses(sessions.map(({ server }) => server.pid)) : new Set()
+  const servers = sessions.map(({ server }) => server)
+  const leaders = sessions.map(({ leader }) => leader)
+  const holders = sessions.map(({ holder, server }) => holder ?? server)
+  const serverStates = closely ? await observeProcesses(servers) : servers.map(signalled)
+  // Of a leader that has ended, a zombie may be left: a signal reaches that too.
+  const leaderStates = hasProcfs() || closely ? await observeProcesses(leaders) : leaders.map(signalled)
+  const holderStates = holders.map(signalled)
+  const stopped = closely ? await stoppedProcesses(servers.map(({ pid }) => pid)) : new Set<number>()
   return Promise.all(
     sessions.map(async (session, at): Promise<Look> => {
-      const [server = 'unknown', leader = 'unknown', holder] = states.slice(at * 3, at * 3 + 3)
-      if (session.holder !== undefined && holder !== 'gone') return { session, sight: 'managed' }
+      const [server = 'unknown', leader = 'unknown'] = [serverStates[at], leaderStates[at]]
+      if (session.holder !== undefined && holderStates[at] !== 'gone') return { session, sight: 'managed' }
       const isStopped = stopped.has(session.server.pid)
       return { session, sight: await sightOf(root, session, { server, leader, isStopped }) }
     }),
   )
 }
 
-export function wishOf(root: string, { identity }: PeerSession): Wish {
-  if (hasMark(root, identity, 'stopped')) return 'stay-down'
-  return hasMark(root, identity, 'fresh') ? 'come-back' : 'none'
+export function wishOf(marks: Pick<SessionCache, 'hasMark'>, { identity }: PeerSession): Wish {
+  if (marks.hasMark(identity, 'stopped')) return 'stay-down'
+  return marks.hasMark(identity, 'fresh') ? 'come-back' : 'none'
 }
