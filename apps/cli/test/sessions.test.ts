@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run, serverAt, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle'
@@ -67,6 +67,55 @@ describe('iapeer start, stop and new', () => {
     const nowhere = await run(process.execPath, [MAIN, 'claude'], { env: home.env, cwd: home.path })
     expect(nowhere).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('iapeer init') })
     await home.iapeer('stop', 'bob')
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+  })
+
+  it('new finds first what would keep it down, and keeps the runtime that was named', async () => {
+    const home = newHome()
+    mkdirSync(join(home.path, 'here'))
+    await home.iapeer('create', 'bob', '--cwd', join(home.path, 'here'), '--', 'sleep', '1000')
+    await home.iapeer('start', 'bob')
+    rmSync(join(home.path, 'here'), { recursive: true })
+    const refused = await home.iapeer('new', 'bob')
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is gone') })
+    expect(lines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'alive' }])
+    expect((await home.iapeer('new', 'claude-bob')).stderr).toMatch(/no peer|not declared/)
+  })
+
+  it('a run ends well when somebody else takes the peer down, and is refused beside another run', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    const run = home.start('run', 'command-bob')
+    await until('it to be up', () => run.text().includes('is up'))
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +managed /m)
+    const second = await home.iapeer('run', 'bob')
+    expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('held up by process') })
+    await home.iapeer('stop', 'bob')
+    await until('the run to end', () => run.text().includes('is taken down'))
+    expect(await run.end('SIGTERM')).toBe(0)
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+  })
+
+  it('a peer does not attach to itself', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    const [up] = lines((await home.iapeer('start', 'bob', '--json')).stdout)
+    const env = { ...home.env, TMUX: `/x,${Object(up).serverPid},0` }
+    const refused = await run(process.execPath, [MAIN, 'attach', 'bob'], { env })
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is the terminal of') })
+  })
+
+  it('start and stop of all, refresh and reset', async () => {
+    const home = newHome()
+    for (const name of ['ann', 'bob']) await home.iapeer('create', name, '--', 'sleep', '1000')
+    expect(await home.iapeer('refresh', 'ann')).toMatchObject({ exitCode: 3 })
+    expect((await home.iapeer('start', '--all')).exitCode).toBe(0)
+    expect((await home.iapeer('list')).stdout).toMatch(/● ann +alive[\s\S]*● bob +alive/)
+    expect((await home.iapeer('refresh', 'ann')).stdout).toMatch(/^● command-ann is up anew: pid \d+\n/)
+    expect((await home.iapeer('reset', 'ann')).stdout).toMatch(/^ann was in no crash loop/)
+    expect((await home.iapeer('stop', '--all')).exitCode).toBe(0)
+    expect((await home.iapeer('list')).stdout).toMatch(/✕ ann +stopped[\s\S]*✕ bob +stopped/)
+    expect(await home.iapeer('stop')).toMatchObject({ exitCode: 2 })
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })
 

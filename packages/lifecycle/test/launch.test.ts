@@ -315,6 +315,31 @@ describe('a launch that cannot be', () => {
     expect(deaths()).toMatchObject([{ cause: 'leader-removed', gen: first.gen }])
   })
 
+  it('stopped while somebody has a session in its server, it comes up beside that', async () => {
+    const { root, peer, deaths } = newRoot()
+    const entry = await peer(['sleep', '1000'])
+    const first = (await launchPeer(root, entry)).session
+    const server = serverAt(first.socketPath, first.server.pid)
+    track(server.end)
+    await server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
+    expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'session-ended' })
+    for (let round = 0; round < 2; round++) {
+      const { session } = await launchPeer(root, entry)
+      expect(session.socketPath).toBe(first.socketPath.replace(/\.sock$/, '.2.sock'))
+      await stopPeer(root, BOB, { by: 'a test' })
+    }
+    expect((await server.tmux('list-sessions', '-F', '#S')).stdout.trim()).toBe('mine')
+    expect(deaths()).toEqual([])
+  })
+
+  it('what an earlier program of it said is not what this one said', async () => {
+    const { root, peer } = newRoot()
+    const entry = await peer(['sh', '-c', 'echo disk is broken; exit 3'])
+    await expect(launchPeer(root, entry)).rejects.toThrow(/disk is broken/)
+    await updatePeer(root, 'bob', { command: ['false'] })
+    await expect(launchPeer(root, entry)).rejects.not.toThrow(/disk is broken/)
+  })
+
   it("a line of the person's tmux.conf that is wrong is told, and ends nothing", async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])

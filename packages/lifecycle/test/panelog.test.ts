@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
@@ -56,6 +64,17 @@ it('the folder is kept within its bound: older files go first, and those longest
   expect(existsSync(join(logs, 'b.log.1'))).toBe(false)
   expect([statSync(join(logs, 'a.log')).size, statSync(join(logs, 'b.log')).size]).toEqual([500, 0])
   expect(statSync(join(logs, 'notes.txt')).size).toBe(5_000)
+})
+
+it('a link or a folder among the logs is nobody`s log', async () => {
+  const { root, path, logs } = newLogs()
+  const mine = join(path, 'mine')
+  writeFileSync(mine, 'x'.repeat(5_000))
+  symlinkSync(mine, join(logs, 'a.log'))
+  mkdirSync(join(logs, 'b.log'))
+  writeFileSync(join(logs, 'c.log'), 'x'.repeat(2_000))
+  expect(await rotatePaneLogs(root, { maxBytes: 1_000, folderMaxBytes: 0 })).toBe(1)
+  expect(statSync(mine).size).toBe(5_000)
 })
 
 it('where nothing has been logged, there is nothing to do', async () => {

@@ -10,16 +10,16 @@ interface AttachOptions {
 /** A client of its own, also inside of another tmux: there it is nested, and keys for it take the prefix twice. */
 export async function attach(peer: string, options: AttachOptions): Promise<void> {
   const { socketPath, server, sessionId, identity } = await runningSession(peer)
-  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true)
-    throw new IapeerError('there is no terminal to attach', {
-      code: 'no-terminal',
-      hint: `Run it in a terminal; iapeer logs ${peer} shows what is on the screen.`,
-    })
   const [own, ownPid] = (process.env['TMUX'] ?? '').split(',')
   if (own === socketPath || ownPid === String(server.pid))
     throw new IapeerError(`this is the terminal of ${identity}`, {
       code: 'attach-to-itself',
       hint: 'Attach from another terminal.',
+    })
+  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true)
+    throw new IapeerError('there is no terminal to attach', {
+      code: 'no-terminal',
+      hint: `Run it in a terminal; iapeer logs ${peer} shows what is on the screen.`,
     })
   const state = await new TmuxServer({ socketPath, process: server }).alive()
   if (state !== 'alive')
