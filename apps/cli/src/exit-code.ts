@@ -41,6 +41,7 @@ export function exitCodeOf(error: unknown): number {
   if (!isIapeerError(error)) return EXIT.failed
   if (error.code === 'no-such-death' || error.code === 'no-such-peer') return EXIT.noSuchPeer
   if (NOT_RUNNING_CODES.has(error.code)) return EXIT.notRunning
+  if (error.code === 'interrupted') return EXIT.interrupted
   if (error.code === 'daemon-unreachable') return EXIT.daemonUnreachable
   return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed
 }

@@ -44,7 +44,9 @@ export interface Findings {
 function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): Fact[] {
   const life = lifeOf(record, snapshot)
   const facts = recordFacts(record, life.boot)
-  const recorded = facts.some((fact) => fact.names.includes('command-recorded'))
+  // A removal is noticed some time after it; the witness of a command that removed nothing is not kept.
+  const meant = ['command-recorded', 'leader-removed'] as const
+  const recorded = facts.some((fact) => meant.some((name) => fact.names.includes(name)))
   if (witness !== undefined) facts.push(...witnessFacts(witness, life, recorded))
   if (snapshot === undefined) return facts
   // What the kernel says after a reboot is of another life.

@@ -23,7 +23,7 @@ export interface DaemonClient {
   readonly socketPath: string
   /** What it said when it was found. */
   readonly health: DaemonHealth
-  readonly start: (name: string, request: StartRequest) => Promise<LaunchView>
+  readonly start: (name: string, request: Omit<StartRequest, 'signal'>) => Promise<LaunchView>
   readonly stop: (name: string, request: Omit<StopRequest, 'by' | 'onLogFailure'>) => Promise<StopView[]>
   /** Brings what runs of it up again. */
   readonly refresh: (name: string, request: { readonly timeoutMs?: number | undefined }) => Promise<Outcome>

@@ -37,6 +37,8 @@ export interface StartRequest {
   readonly runtime?: string | undefined
   /** For the whole launch. @default 20000 */
   readonly timeoutMs?: number | undefined
+  /** Calls it off while it boots. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface StopRequest {
@@ -80,8 +82,9 @@ function runtimeNamed({ entry, identities }: NamedPeer, name: string): Runtime |
 export async function startNamed(root: string, name: string, request: StartRequest): Promise<LaunchView> {
   const named = await peerNamed(root, name)
   const runtime = request.runtime === undefined ? runtimeNamed(named, name) : toRuntime(request.runtime)
-  const { timeoutMs } = request
+  const { timeoutMs, signal } = request
   const launched = await launchPeer(root, named.entry, {
+    ...(signal === undefined ? {} : { signal }),
     ...(runtime === undefined ? {} : { runtime }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   })

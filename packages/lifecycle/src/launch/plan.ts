@@ -51,7 +51,7 @@ function checkIntelligence(adapter: RuntimeAdapter, { personality, intelligence 
   if (required === undefined || required === intelligence) return
   throw new IapeerError(`${adapter.name} is for peers whose intelligence is ${required}`, {
     code: 'wrong-intelligence',
-    hint: `That of ${personality} is ${intelligence}: change "intelligence" in its peer-profile.json, or take the runtime away (iapeer runtimes remove ${adapter.name} --peer ${personality}).`,
+    hint: `That of ${personality} is ${intelligence}: change "intelligence" in its peer-profile.json, or take ${adapter.name} out of its "runtimes" there.`,
   })
 }
 

@@ -1,7 +1,7 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type LaunchView, renewNamed, startNamed } from '@iapeer/lifecycle'
 import { runningDaemon } from '../../daemon.ts'
-import { usageError } from '../../exit-code.ts'
+import { EXIT, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { checkedName, peerHere } from '../../peers.ts'
 import { parseTimeout } from '../../sessions.ts'
@@ -25,6 +25,17 @@ function tell({ warnings, ...launched }: LaunchView, json: boolean | undefined):
   print(`  iapeer attach ${identity}   sit down at it; prefix d leaves it running`)
 }
 
+/** Ctrl-C ends a boot and leaves nothing of it; a second one ends this command at once. */
+function callOff(): AbortSignal {
+  const asked = new AbortController()
+  process.removeAllListeners('SIGINT')
+  process.once('SIGINT', () => {
+    asked.abort()
+    process.once('SIGINT', () => process.exit(EXIT.interrupted))
+  })
+  return asked.signal
+}
+
 /** A log that cannot be written ends nothing. */
 export const onLogFailure = (error: unknown): void => {
   process.stderr.write(
@@ -40,7 +51,9 @@ export async function start(peer: string, options: StartOptions): Promise<void> 
   const request = { timeoutMs, runtime: options.runtime }
   const daemon = await runningDaemon()
   tell(
-    daemon === undefined ? await startNamed(iapeerRoot(), name, request) : await daemon.start(name, request),
+    daemon === undefined
+      ? await startNamed(iapeerRoot(), name, { ...request, signal: callOff() })
+      : await daemon.start(name, request),
     options.json,
   )
 }
