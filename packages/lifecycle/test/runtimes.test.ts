@@ -160,9 +160,9 @@ describe('the sessions of a folder', () => {
   it.each([
     ['/home/ann/my_work.d', '-home-ann-my-work-d'],
     [
-      // As Claude Code 2.1.197 has named it.
-      `/tmp/h/agents-try/${Array.from({ length: 14 }, (_, at) => `long-folder-name-${at + 1}`).join('/')}`,
-      '-tmp-h-agents-try-long-folder-name-1-long-folder-name-2-long-folder-name-3-long-folder-name-4-long-folder-name-5-long-folder-name-6-long-folder-name-7-long-folder-name-8-long-folder-name-9-long-folder-2ndi4',
+      // By the rule that Claude Code 2.1.197 was seen to follow.
+      `/home/ann/projects/${Array.from({ length: 14 }, (_, at) => `long-folder-name-${at + 1}`).join('/')}`,
+      '-home-ann-projects-long-folder-name-1-long-folder-name-2-long-folder-name-3-long-folder-name-4-long-folder-name-5-long-folder-name-6-long-folder-name-7-long-folder-name-8-long-folder-name-9-long-folde-hcefhh',
     ],
   ])('of claude are kept by the name of the folder: %s', (path, slug) => {
     expect(claudeSlug(path)).toBe(slug)
