@@ -3,6 +3,7 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import {
   type CheckGroup,
   type DoctorContext,
+  daemonStatus,
   type Examined,
   type Finding,
   type Level,
@@ -72,8 +73,15 @@ function summary(examined: readonly Examined[]): string {
   return `${paint(errors > 0 ? 'red' : 'yellow', '!')} ${said.join(', ')}`
 }
 
-function context(options: DoctorOptions): DoctorContext {
+async function knownDaemon(): Promise<Pick<DoctorContext, 'daemon'>> {
+  const found = await daemonStatus(iapeerRoot())
+  if (found.state === 'stopped') return {}
+  return { daemon: { pid: found.pid, ...('version' in found ? { version: found.version } : {}) } }
+}
+
+async function context(options: DoctorOptions): Promise<DoctorContext> {
   return {
+    ...(await knownDaemon()),
     root: iapeerRoot(),
     paths: SYSTEM_PATHS,
     system: thisServiceSystem(),
@@ -87,7 +95,7 @@ function context(options: DoctorOptions): DoctorContext {
 
 /** Exit code 1 while a warning or an error is left. */
 export async function doctor(options: DoctorOptions): Promise<void> {
-  const examined = await runDoctor(context(options))
+  const examined = await runDoctor(await context(options))
   if (needsAttention(examined)) process.exitCode = EXIT.failed
   if (options.json !== true) return tellAll(examined)
   for (const { check, findings } of examined)
