@@ -67,7 +67,7 @@ describe('the systemd unit', () => {
   ])('%s in a path stays that', (_what, root, written) => {
     const text = renderSystemdUnit({ ...PLAIN, root, entry: root })
     const start = text.split('\n').filter((line) => line.startsWith('ExecStart='))
-    expect(start).toEqual([`ExecStart="/usr/bin/node" ${written} "--root" ${written}`])
+    expect(start).toEqual([`ExecStart="/usr/bin/node" ${written} "--foreground" "--root" ${written}`])
     expect(text.split('\n').filter((line) => line.startsWith('ExecStop'))).toEqual([])
   })
 
@@ -110,7 +110,7 @@ describe('the launchd agent', () => {
     const spec = { root: HOSTILE, node: HOSTILE, entry: HOSTILE, path: HOSTILE, env: { 'A<&>': 'x]]>' } }
     const { values, comments } = readPlist(renderLaunchdPlist(spec))
     const at = values.indexOf('ProgramArguments')
-    expect(values.slice(at, at + 5)).toEqual(['ProgramArguments', HOSTILE, HOSTILE, '--root', HOSTILE])
+    expect(values.slice(at, at + 6)).toEqual(['ProgramArguments', HOSTILE, HOSTILE, '--foreground', '--root', HOSTILE])
     expect(values).toEqual(
       expect.arrayContaining(['PATH', HOSTILE, 'A<&>', 'x]]>', 'KeepAlive', 'RunAtLoad']),
     )

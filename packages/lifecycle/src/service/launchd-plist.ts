@@ -33,7 +33,7 @@ export const launchdOutput = (root: string): string =>
 
 /** The launchd agent of the daemon (launchd.plist(5)). Pure. @throws IapeerError `invalid-path` */
 export function renderLaunchdPlist(spec: ServiceSpec): string {
-  const argv = [spec.node, spec.entry, '--root', spec.root]
+  const argv = [spec.node, spec.entry, '--foreground', '--root', spec.root]
   const output = string(launchdOutput(spec.root))
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">

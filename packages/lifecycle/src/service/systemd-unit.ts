@@ -46,7 +46,7 @@ Description=iapeer, which explains every death of your agents
 [Service]
 Type=notify
 NotifyAccess=all
-ExecStart=${program(spec.node)} ${[spec.entry, '--root', spec.root].map(argument).join(' ')}
+ExecStart=${program(spec.node)} ${[spec.entry, '--foreground', '--root', spec.root].map(argument).join(' ')}
 ${env.map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`).join('\n')}
 WatchdogSec=${WATCHDOG_SECS}
 Restart=on-failure
