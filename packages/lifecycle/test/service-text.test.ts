@@ -110,7 +110,14 @@ describe('the launchd agent', () => {
     const spec = { root: HOSTILE, node: HOSTILE, entry: HOSTILE, path: HOSTILE, env: { 'A<&>': 'x]]>' } }
     const { values, comments } = readPlist(renderLaunchdPlist(spec))
     const at = values.indexOf('ProgramArguments')
-    expect(values.slice(at, at + 6)).toEqual(['ProgramArguments', HOSTILE, HOSTILE, '--foreground', '--root', HOSTILE])
+    expect(values.slice(at, at + 6)).toEqual([
+      'ProgramArguments',
+      HOSTILE,
+      HOSTILE,
+      '--foreground',
+      '--root',
+      HOSTILE,
+    ])
     expect(values).toEqual(
       expect.arrayContaining(['PATH', HOSTILE, 'A<&>', 'x]]>', 'KeepAlive', 'RunAtLoad']),
     )

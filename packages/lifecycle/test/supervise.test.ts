@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { toIdentity, toRuntime } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { type PeerEntry, updatePeer } from '@iapeer/core/registry'
-import { run, until } from '@iapeer/dev/testing'
+import { run, startServer, until } from '@iapeer/dev/testing'
 import { listCanaries } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
@@ -183,6 +183,21 @@ describe('a supervised peer', () => {
       return ending?.crash === true && ending.incident?.startsWith('incident-') === true
     })
   }, 30_000)
+})
+
+it('socket files of dead servers are swept, and those of living ones are not', async () => {
+  const made = newRoot()
+  const { root, path } = made
+  const { session } = await launchPeer(root, await made.peer(SLEEP))
+  const stray = join(root, 'run', 'tmux-iap-command-gone.sock')
+  const dead = await startServer(stray)
+  await dead.end()
+  const foreign = await startServer(join(root, 'run', 'tmux-iap-command-mine.sock'))
+  track(foreign.end)
+  expect([existsSync(stray), existsSync(path)]).toEqual([true, true])
+  await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+  await until('it to be swept', () => !existsSync(stray))
+  expect([existsSync(session.socketPath), existsSync(foreign.socketPath)]).toEqual([true, true])
 })
 
 it('a supervisor that is killed again and again loses no death, and counts none twice', async () => {

@@ -13,6 +13,7 @@ import { whileUnclaimed } from '../sessions/identity-lock.ts'
 import { endHalfBooted } from '../sessions/leftovers.ts'
 import { listTallies } from '../sessions/list-tallies.ts'
 import { type PeerSession, readSession } from '../sessions/session-file.ts'
+import { sweepSockets } from '../sessions/sweep-sockets.ts'
 import { type Afterwards, stopPeer } from '../stop.ts'
 import { announce } from '../tell/announce.ts'
 import { workOf } from './activity.ts'
@@ -178,6 +179,7 @@ export class FleetSupervisor {
     await reconcile(place)
     await rearmKept(this.#root)
     await rotatePaneLogs(this.#root)
+    await sweepSockets(this.#root)
     await this.#recorders.refresh()
     await this.#announce()
   }
