@@ -185,6 +185,37 @@ describe('a supervised peer', () => {
   }, 30_000)
 })
 
+it('what lies in the place of a file of one peer, and a profile that cannot be read, keep no other from being looked after', async () => {
+  const made = newRoot()
+  const { root } = made
+  await launchPeer(root, await kept(made, SLEEP))
+  await launchPeer(root, await made.peer(SLEEP, 'ann'))
+  for (const name of ['command-zz.session', 'command-yy.tally'])
+    mkdirSync(join(root, 'state', 'lifecycle', name))
+  writeFileSync(join(root, 'peers', 'ann', '.iapeer', 'peer-profile.json'), '{')
+  await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+  const ann = toIdentity('command-ann')
+  process.kill(await leaderOf(made, ann), 'SIGKILL')
+  const before = await leaderOf(made)
+  process.kill(before, 'SIGKILL')
+  await until('one to be back', async () => {
+    const { session } = await statusOf(root, BOB)
+    return session !== undefined && session.leader.pid !== before
+  })
+  await until('the other to be settled', async () => (await statusOf(root, ann)).tally.endings.length === 1)
+})
+
+it('a restart that is due is off when the peer was stopped, or planned anew, meanwhile', async () => {
+  const made = newRoot()
+  const { root } = made
+  const entry = await made.peer(SLEEP)
+  await stopPeer(root, BOB, { by: 'a test' })
+  await expect(launchPeer(root, entry, { due: new Date().toISOString() })).rejects.toMatchObject({
+    code: 'not-due',
+  })
+  expect((await statusOf(root, BOB)).state).toBe('stopped')
+})
+
 it('socket files of dead servers are swept, and those of living ones are not', async () => {
   const made = newRoot()
   const { root, path } = made

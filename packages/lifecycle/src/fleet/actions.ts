@@ -189,7 +189,14 @@ export async function resetNamed(root: string, name: string): Promise<Outcome> {
       await changeTally(root, identity, (tally) => {
         wasInLoop ||= tally.loopSince !== undefined
         if (tally.endings.length === 0 && tally.loopSince === undefined && tally.restarts === 0) return tally
-        return { ...tally, endings: [], loopSince: undefined, restarts: 0 }
+        return {
+          ...tally,
+          endings: [],
+          loopSince: undefined,
+          restarts: 0,
+          startAt: undefined,
+          startMode: undefined,
+        }
       })
     })
   return { state: wasInLoop ? 'reset' : 'no-loop' }

@@ -11,7 +11,7 @@ import { adapterOf } from '../runtimes/index.ts'
 import type { RuntimeAdapter } from '../runtimes/runtime.ts'
 import { identityLockPath } from '../sessions/identity-lock.ts'
 import { clearTheWay, endHalfBooted, freeSocket } from '../sessions/leftovers.ts'
-import { clearMark } from '../sessions/marks.ts'
+import { clearMark, hasMark } from '../sessions/marks.ts'
 import { type PeerSession, writeSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { changeTally, readTally } from '../sessions/tally.ts'
@@ -94,6 +94,16 @@ export async function checkLaunch(root: string, entry: PeerEntry, options: Launc
   await planLaunch({ root, adapter, entry, parts, profile, systemPromptFile: undefined, options })
 }
 
+/** @throws IapeerError `not-due`: it was stopped, or planned anew, while the lock was waited for */
+async function requireDue(root: string, identity: Identity, due: string): Promise<void> {
+  const { startAt } = await readTally(root, identity)
+  if (startAt === due && !hasMark(root, identity, 'stopped')) return
+  throw new IapeerError(`${identity} is not to be started any more`, {
+    code: 'not-due',
+    hint: `iapeer start ${identity} starts it.`,
+  })
+}
+
 /** What was asked of an earlier session of it is done with. */
 async function forgetWishes(root: string, identity: Identity, isResumed: boolean): Promise<void> {
   for (const mark of ['fresh', 'idle'] as const) await clearMark(root, identity, mark)
@@ -164,6 +174,7 @@ export async function launchPeer(
     if (living?.readyAt !== undefined)
       return { state: 'already', session: await heldBy(root, living, options.holder), warnings: [] }
     if (living !== undefined) await endHalfBooted(root, living)
+    if (options.due !== undefined) await requireDue(root, identity, options.due)
     const cleared = await clear({ root, entry, identity, runtime, adapter, options })
     await clearMark(root, identity, 'stopped')
     const started = await startSession({

@@ -16,6 +16,8 @@ export interface LaunchOptions {
   readonly bearer?: string
   /** Who holds it up for a service manager: while that lives, nobody else does anything about it. */
   readonly holder?: ProcessId
+  /** Only if it is still planned for that very moment, ISO-8601, and was not stopped meanwhile. */
+  readonly due?: string
   /** Calls the launch off while it boots: nothing is left of it. */
   readonly signal?: AbortSignal
   /** The environment that the peer's is made from. @default that of this process */

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { errnoOf } from '@iapeer/core/errors'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { readTally, type Tally } from './tally.ts'
@@ -18,7 +18,13 @@ export async function listTallies(root: string): Promise<ReadonlyMap<Identity, T
   }
   for (const name of names) {
     const identity = name.slice(0, -SUFFIX.length)
-    if (name.endsWith(SUFFIX) && isIdentity(identity)) tallies.set(identity, await readTally(root, identity))
+    if (!name.endsWith(SUFFIX) || !isIdentity(identity)) continue
+    try {
+      tallies.set(identity, await readTally(root, identity))
+    } catch (error) {
+      // One that cannot be read keeps no other from being looked at.
+      if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+    }
   }
   return tallies
 }

@@ -1,6 +1,6 @@
 import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
@@ -93,7 +93,12 @@ export async function removeSession(root: string, identity: Identity): Promise<v
   await rm(pathOf(root, identity), { force: true })
 }
 
-/** Every enrolled session, by identity. */
+/** A folder or a link in the place of one: it is that of nobody, and keeps no other from being read. */
+function passOver(error: unknown): undefined {
+  if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+}
+
+/** Every enrolled session, by identity; what cannot be read is passed over. */
 export async function listSessions(root: string): Promise<PeerSession[]> {
   let names: string[]
   try {
@@ -106,6 +111,8 @@ export async function listSessions(root: string): Promise<PeerSession[]> {
     const identity = name.slice(0, -SUFFIX.length)
     return name.endsWith(SUFFIX) && isIdentity(identity) ? [identity] : []
   })
-  const sessions = await Promise.all(identities.map((identity) => readSession(root, identity)))
+  const sessions = await Promise.all(
+    identities.map((identity) => readSession(root, identity).catch(passOver)),
+  )
   return sessions.filter((session) => session !== undefined)
 }

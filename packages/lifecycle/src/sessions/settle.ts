@@ -119,15 +119,19 @@ function counted(
 /**
  * Sees a session that has ended to its end: its death is recorded, counted once, and it is enrolled no more. For who holds
  * the lock of its identity.
+ * @param plan what is to follow, remembered with the count: whoever is killed in between has done neither
  */
-export async function settleEnded(root: string, session: PeerSession): Promise<Settled> {
+export async function settleEnded(
+  root: string,
+  session: PeerSession,
+  plan: (tally: Tally, end: LastEnd) => Tally = (tally) => tally,
+): Promise<Settled> {
   const claim = await claimOf(root, session)
   const { identity, gen } = session
   const end = lastEndOf(claim, session, hasMark(root, identity, 'idle'))
   const ts = claim?.ts ?? new Date().toISOString()
-  const tally = await changeTally(root, identity, (before) =>
-    counted(before, session, { end, ts, isRecorded: claim !== undefined }),
-  )
+  const ended = { end, ts, isRecorded: claim !== undefined }
+  const tally = await changeTally(root, identity, (before) => plan(counted(before, session, ended), end))
   await removeSession(root, identity)
   const deathId = claim === undefined ? undefined : `${identity}-${gen}`
   return { session, end, deathId, event: claim?.event, ts, tally }

@@ -1,9 +1,10 @@
+import type { Identity } from '@iapeer/core/identity'
 import type { PeerProfile } from '@iapeer/core/profile'
 import { whileUnclaimed } from '../sessions/identity-lock.ts'
 import { clearMark, hasMark } from '../sessions/marks.ts'
 import { type PeerSession, readSession } from '../sessions/session-file.ts'
 import { type Settled, settleEnded } from '../sessions/settle.ts'
-import { changeTally, countedCrashes, type Tally } from '../sessions/tally.ts'
+import { countedCrashes, type LastEnd, type Tally } from '../sessions/tally.ts'
 import { type Policy, type Sequel, sequelOf } from './decide.ts'
 import type { SuperviseSettings } from './settings.ts'
 
@@ -42,11 +43,15 @@ export function withSequel(tally: Tally, sequel: Sequel, now: Date): Tally {
   }
 }
 
-function sequelFor(root: string, settled: Settled, so: Circumstances & { readonly policy: Policy }): Sequel {
-  const { tally, end, session } = settled
-  if (hasMark(root, session.identity, 'stopped')) return { kind: 'asleep' }
+function sequelFor(
+  root: string,
+  identity: Identity,
+  so: Circumstances & { readonly policy: Policy; readonly tally: Tally; readonly end: LastEnd },
+): Sequel {
+  const { tally, end } = so
+  if (hasMark(root, identity, 'stopped')) return { kind: 'asleep' }
   // Refreshed: it was taken down to come back.
-  if (hasMark(root, session.identity, 'fresh')) return { kind: 'start', mode: 'fresh', afterMs: 0 }
+  if (hasMark(root, identity, 'fresh')) return { kind: 'start', mode: 'fresh', afterMs: 0 }
   const inLoop = isInLoop(tally, so.settings, so.now)
   const sequel = sequelOf(so.policy, end, { restarts: tally.restarts, inLoop, chance: so.chance })
   // So many deaths are a loop whoever starts it again; what stays asleep is refused from now on.
@@ -66,10 +71,12 @@ export function settleAndPlan(
   return whileUnclaimed(root, identity, async () => {
     const now = await readSession(root, identity)
     if (now === undefined || now.gen !== gen || now.startedAt !== session.startedAt) return undefined
-    const settled = await settleEnded(root, now)
-    const sequel = sequelFor(root, settled, { ...so, policy: so.profile ?? {} })
-    const tally = await changeTally(root, identity, (tally) => withSequel(tally, sequel, so.now))
+    let sequel: Sequel = { kind: 'asleep' }
+    const settled = await settleEnded(root, now, (tally, end) => {
+      sequel = sequelFor(root, identity, { ...so, policy: so.profile ?? {}, tally, end })
+      return withSequel(tally, sequel, so.now)
+    })
     await clearMark(root, identity, 'fresh')
-    return { ...settled, tally, sequel }
+    return { ...settled, sequel }
   })
 }

@@ -62,12 +62,13 @@ export async function startDue(
     return undefined
   try {
     const resume = startMode === 'resume' ? { resume: true as const } : {}
-    await launchPeer(root, entry, { runtime, env: options.env, ...resume })
+    await launchPeer(root, entry, { runtime, env: options.env, due: startAt, ...resume })
     await options.log.note({ ev: 'supervise', identity, action: 'restart', mode: startMode ?? 'fresh' })
     return undefined
   } catch (error) {
     const reason = isIapeerError(error) ? error.code : errnoOf(error)
     if (reason === undefined) throw error
+    if (reason === 'not-due') return undefined
     if (reason === 'lock-held') return options.now().getTime() + 1_000
     const tally = await whileUnclaimed(root, identity, () =>
       changeTally(root, identity, (before) => afterFailure(before, options)),

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import type { Mark } from '../sessions/marks.ts'
@@ -30,6 +30,11 @@ function stampOf(path: string): string | undefined {
   }
 }
 
+/** One file that cannot be read keeps no other from being looked at; doctor tells of it. */
+function passOver(error: unknown): undefined {
+  if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+}
+
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder)
@@ -54,7 +59,8 @@ export function createSessionCache(root: string): SessionCache {
         const stamp = stampOf(join(folder, name))
         if (stamp === undefined) continue
         const cached = known.get(name)
-        const session = cached?.stamp === stamp ? cached.session : await readSession(root, identity)
+        const session =
+          cached?.stamp === stamp ? cached.session : await readSession(root, identity).catch(passOver)
         if (session !== undefined) next.set(name, { stamp, session })
       }
       known = next

@@ -1,3 +1,4 @@
+import { isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
@@ -181,7 +182,7 @@ export class FleetSupervisor {
     await rotatePaneLogs(this.#root)
     await sweepSockets(this.#root)
     await this.#recorders.refresh()
-    await this.#announce()
+    this.#jobs.start(TELL_KEY, () => this.#announce())
   }
 
   async #keepAlive(entry: PeerEntry): Promise<void> {
@@ -190,7 +191,14 @@ export class FleetSupervisor {
   }
 
   async #profileOf(entry: PeerEntry | undefined): Promise<PeerProfile | undefined> {
-    return entry === undefined ? undefined : readProfile(entry.home)
+    try {
+      return entry === undefined ? undefined : await readProfile(entry.home)
+    } catch (error) {
+      // One that cannot be read wants nothing; what has died is settled all the same.
+      if (!isIapeerError(error)) throw error
+      this.#onError('profile', error)
+      return undefined
+    }
   }
 
   #keep(session: PeerSession, closely: boolean): void {

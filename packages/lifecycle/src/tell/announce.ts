@@ -75,8 +75,10 @@ export async function announce(
   const untold = (await judgeDeaths(recent)).filter(({ record }) => !told.has(record.id))
   const groups = together(untold)
   const ready = groups.filter((group) => group.some((death) => ageMs(death, now) >= GATHER_MS))
-  if (ready.length > 0) await writeTold(root, [...told, ...ready.flat().map(({ record }) => record.id)])
+  const tellingNow = new Set(told)
   for (const group of ready) {
+    for (const { record } of group) tellingNow.add(record.id)
+    await writeTold(root, tellingNow)
     await noteVerdicts(log, group)
     const news = newsOf(group)
     const failures = news === undefined ? [] : await tellEverybody(root, news, env)

@@ -12,7 +12,8 @@ export async function readTold(root: string): Promise<ReadonlySet<string> | unde
     const value: unknown = JSON.parse(found.text)
     return new Set(Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [])
   } catch (error) {
-    if (error instanceof SyntaxError) return new Set()
+    // As if none was ever told: what died before is no news.
+    if (error instanceof SyntaxError) return undefined
     throw error
   }
 }
