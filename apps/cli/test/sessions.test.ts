@@ -92,7 +92,7 @@ describe('iapeer start, stop and new', () => {
     expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('held up by process') })
     await home.iapeer('stop', 'bob')
     await until('the run to end', () => run.text().includes('is taken down'))
-    expect(await run.end('SIGTERM')).toBe(0)
+    expect(await run.end('SIGCONT')).toBe(0)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })
 

@@ -35,6 +35,17 @@ interface Examined {
 /** A reboot is noticed when somebody looks: its deaths belong together whenever that was. */
 const isTimeless = (cause: string): boolean => cause.startsWith('end of boot ')
 
+/** So many at once by a signal that nobody was seen sending are no chance; two may be. */
+const UNSEEN = 'unseen sender of '
+const UNSEEN_MIN = 3
+/** Signals that somebody else sends; a crash is a peer's own. */
+const SENT: ReadonlySet<string | undefined> = new Set(['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'])
+
+const unseenCause = ({ record, verdict, shared }: Examined): readonly string[] =>
+  shared.length === 0 && verdict.verdict === 'killed-by-signal' && SENT.has(record.signal)
+    ? [`${UNSEEN}${record.signal}`]
+    : []
+
 /** Splits deaths of one cause where more than five seconds lie between two of them. */
 function bursts(deaths: readonly Examined[], cause: string): Examined[][] {
   const groups: Examined[][] = []
@@ -44,7 +55,8 @@ function bursts(deaths: readonly Examined[], cause: string): Examined[][] {
     groups.at(-1)?.push(death)
     lastMs = death.atMs
   }
-  return groups.filter((group) => group.length > 1)
+  const least = cause.startsWith(UNSEEN) ? UNSEEN_MIN : 2
+  return groups.filter((group) => new Set(group.map(({ record }) => record.identity)).size >= least)
 }
 
 function incidentOf(group: readonly Examined[], cause: string): Incident | undefined {
@@ -59,7 +71,8 @@ function incidentOf(group: readonly Examined[], cause: string): Incident | undef
 
 /**
  * Finds the incidents among deaths: at most five seconds apart, and one cause that the evidence shows (the same hand,
- * the same limit, machine, unit or boot). Deaths that only happened at one time are no incident.
+ * the same limit, machine, unit or boot), or three peers and more by one signal of an unseen sender. Deaths that only
+ * happened at one time are no incident.
  */
 export function groupIncidents(deaths: readonly Death[]): Incident[] {
   const examined = deaths
@@ -67,7 +80,7 @@ export function groupIncidents(deaths: readonly Death[]): Incident[] {
     .sort((one, other) => one.atMs - other.atMs || (one.record.id < other.record.id ? -1 : 1))
   const byCause = new Map<string, Examined[]>()
   for (const death of examined) {
-    for (const cause of new Set(death.shared)) {
+    for (const cause of new Set([...death.shared, ...unseenCause(death)])) {
       const known = byCause.get(cause)
       if (known === undefined) byCause.set(cause, [death])
       else known.push(death)

@@ -121,6 +121,15 @@ describe('deaths of one cause', () => {
     ).toEqual([])
   })
 
+  it('are one incident when three peers and more go by one signal that nobody was seen sending', () => {
+    const at = (name: string, offsetMs: number) => variant('sigkill-nothing-else', { offsetMs, name })
+    expect(groupIncidents([at('a', 0), at('b', 100)])).toEqual([])
+    expect(groupIncidents([at('a', 0), at('b', 100), at('c', 200)])).toMatchObject([
+      { deaths: { length: 3 }, cause: 'unseen sender of SIGKILL', verdict: { verdict: 'killed-by-signal' } },
+    ])
+    expect(groupIncidents([at('a', 0), at('b', 100), at('c', 9_000)])).toEqual([])
+  })
+
   it('that only share a moment stay out of an incident of others', () => {
     const found = groupIncidents([
       byScript('a', 0, 4242),

@@ -212,7 +212,7 @@ describe('a router', () => {
     const both = { ...robot, runtimes: [toRuntime('telegram'), toRuntime('command')] }
     await expect(launchPeer(root, both, { runtime: toRuntime('telegram') })).rejects.toMatchObject({
       code: 'wrong-intelligence',
-      hint: expect.stringContaining('iapeer runtimes remove telegram --peer bob'),
+      hint: expect.stringContaining('take telegram out of its'),
     })
   })
 })
