@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 
@@ -32,6 +32,6 @@ export async function tellSinceLastLook(): Promise<void> {
     if (died > 0)
       process.stderr.write(`${died} death${died === 1 ? '' : 's'} since you last looked: iapeer deaths\n`)
   } catch (error) {
-    if (errnoOf(error) === undefined) throw error
+    if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
   }
 }

@@ -31,6 +31,7 @@ export interface StopOptions {
 export type Afterwards = 'stay-down' | 'come-back' | 'park' | 'sleep'
 
 const WHY = 'asked'
+const COME_BACK_MS = 10_000
 const LEAVES = {
   'stay-down': { mark: 'stopped', end: 'stopped' },
   'come-back': { mark: 'fresh', end: 'stopped' },
@@ -85,6 +86,9 @@ async function noted(
   }
 }
 
+/** Whoever took it down to come back does so before that; else whoever supervises does. */
+const soon = (): string => new Date(Date.now() + COME_BACK_MS).toISOString()
+
 async function endIt(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   const { session: living } = await statusOf(root, identity)
   if (living === undefined) await clearTheWay(root, identity)
@@ -94,7 +98,9 @@ async function endIt(root: string, identity: Identity, options: StopOptions): Pr
     if (session === undefined) return { state: 'stopped' }
     const result = await takeDown(root, session, options)
     if (result.state === 'already-dead') return { state: 'stopped' }
-    await changeTally(root, identity, (tally) => ({ ...tally, lastEnd: end }))
+    const comesBack = options.afterwards === 'come-back'
+    const plan = comesBack ? ({ startAt: soon(), startMode: 'fresh' } as const) : {}
+    await changeTally(root, identity, (tally) => ({ ...tally, lastEnd: end, ...plan }))
     return result
   }
   return noted(root, { identity, gen: session?.gen }, { ...options, act })

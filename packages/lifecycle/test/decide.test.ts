@@ -13,10 +13,10 @@ describe('what is done about a session', () => {
     ['managed', 'none', 'done', 'leave'],
     ['managed', 'stay-down', 'busy', 'leave'],
     ['server-dead', 'stay-down', 'busy', 'settle'],
-    ['server-dead', 'come-back', 'busy', 'relaunch'],
+    ['server-dead', 'come-back', 'busy', 'settle'],
     ['server-dead', 'none', 'idle', 'settle'],
     ['session-gone', 'stay-down', 'busy', 'settle'],
-    ['session-gone', 'come-back', 'busy', 'relaunch'],
+    ['session-gone', 'come-back', 'busy', 'settle'],
     ['session-gone', 'none', 'busy', 'settle'],
     ['leader-lost', 'none', 'busy', 'finish'],
     ['leader-lost', 'come-back', 'busy', 'finish'],
@@ -32,7 +32,7 @@ describe('what is done about a session', () => {
 })
 
 describe('what follows an end', () => {
-  const so = { restarts: 0, inLoop: false, chance: 0.5 }
+  const so = { restarts: 0, inLoop: false, chance: 0.5, wish: 'none' } as const
   it.each([
     [{}, 'crash', so, { kind: 'asleep' }],
     [{ afterDeath: 'restart' }, 'crash', so, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
@@ -40,13 +40,16 @@ describe('what follows an end', () => {
     [{ afterDeath: 'restart' }, 'self-close', so, { kind: 'asleep' }],
     [{ wakePolicy: 'keep-alive' }, 'self-close', so, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
     [{ wakePolicy: 'keep-alive' }, 'crash', { ...so, inLoop: true }, { kind: 'crash-loop' }],
+    [{}, 'crash', { ...so, inLoop: true }, { kind: 'crash-loop' }],
+    [{ wakePolicy: 'keep-alive' }, 'crash', { ...so, wish: 'stay-down' }, { kind: 'asleep' }],
+    [{}, 'stopped', { ...so, wish: 'come-back' }, { kind: 'start', mode: 'fresh', afterMs: 0 }],
     [{ wakePolicy: 'keep-alive' }, 'stopped', so, { kind: 'asleep' }],
     [{ wakePolicy: 'keep-alive' }, 'idle', so, { kind: 'asleep' }],
     [{ wakePolicy: 'ephemeral', afterDeath: 'restart' }, 'crash', so, { kind: 'asleep' }],
     [{ afterReboot: 'resume' }, 'reboot', so, { kind: 'start', mode: 'resume', afterMs: 0 }],
     [{ afterDeath: 'restart' }, 'reboot', so, { kind: 'asleep' }],
   ] as const)('%j after %s', (policy, end, circumstances, sequel) => {
-    expect(sequelOf(policy, end, circumstances)).toEqual(sequel)
+    expect(sequelOf(policy, { end, ...circumstances })).toEqual(sequel)
   })
 
   it('restarts wait from a second to five minutes, a quarter more or less, and never less after more of them', () => {

@@ -1,11 +1,9 @@
 import { existsSync } from 'node:fs'
-import { readlink } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf } from '@iapeer/core/errors'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordPlace } from '@iapeer/core/paths'
 import { observeProcess } from '@iapeer/core/process'
 import { reconcile } from '@iapeer/tmux'
+import { type Claim, filesOfGen, readClaim } from './claim.ts'
 import { finishSession } from './finish.ts'
 import { hasMark } from './marks.ts'
 import { type PeerSession, removeSession } from './session-file.ts'
@@ -28,52 +26,15 @@ export interface Settled {
   readonly tally: Tally
 }
 
-interface Claim {
-  readonly rc: string
-  readonly event: 'server-exit' | 'session-exit'
-  readonly ts: string
-}
-
-/** The claim is the truth: its text says how it ended. */
-async function readClaim(root: string, { identity, gen }: PeerSession): Promise<Claim | undefined> {
-  try {
-    const path = join(rootLayout(root).records.deathsDir, `${identity}-${gen}.claim`)
-    const fields = new Map(
-      (await readlink(path)).split(',').map((field) => {
-        const at = field.indexOf('=')
-        return [field.slice(0, at), field.slice(at + 1)]
-      }),
-    )
-    // Seconds where the system has no milliseconds.
-    const stamp = fields.get('ts') ?? ''
-    const ms = Number(stamp) * (stamp.length > 11 ? 1 : 1_000)
-    return {
-      rc: fields.get('rc') ?? '',
-      event: fields.get('ev') === 'session' ? 'session-exit' : 'server-exit',
-      ts: new Date(ms > 0 && ms < 8.64e15 ? ms : Date.now()).toISOString(),
-    }
-  } catch (error) {
-    const code = errnoOf(error)
-    if (code === 'ENOENT' || code === 'EINVAL') return undefined
-    throw error
-  }
-}
-
 const underWay = new Map<string, Promise<unknown>>()
 
 /** One at a time for a root, however many sessions ended at once. */
-async function reconcileOnce(root: string): Promise<void> {
-  const running = underWay.get(root) ?? reconcile(rootRecordPlace(root))
-  underWay.set(root, running)
-  try {
-    await running
-  } finally {
-    underWay.delete(root)
-  }
-}
-
-function hasState(root: string, { identity, gen }: PeerSession): boolean {
-  return existsSync(join(rootLayout(root).records.canaryDir, `${identity}-${gen}`))
+function reconcileOnce(root: string): Promise<unknown> {
+  const running = underWay.get(root)
+  if (running !== undefined) return running
+  const started = reconcile(rootRecordPlace(root)).finally(() => underWay.delete(root))
+  underWay.set(root, started)
+  return started
 }
 
 /** Waits for whoever records it; has it recorded where nobody does. */
@@ -82,19 +43,20 @@ async function claimOf(root: string, session: PeerSession): Promise<Claim | unde
   if ((await observeProcess(session.server)) !== 'gone') await finishSession(session)
   const until = performance.now() + CLAIM_MS
   while (performance.now() < until) {
-    const claim = await readClaim(root, session)
+    const claim = await readClaim(root, session.identity, session.gen)
     if (claim !== undefined) return claim
     // The recorder of a teardown leaves no claim, and no state.
-    if (!hasState(root, session)) break
+    if (!existsSync(filesOfGen(root, session.identity, session.gen).state)) break
     await sleep(20)
   }
   await reconcileOnce(root)
-  return readClaim(root, session)
+  return readClaim(root, session.identity, session.gen)
 }
 
 function lastEndOf(claim: Claim | undefined, session: PeerSession, wasParked: boolean): LastEnd {
-  if (wasParked) return 'idle'
-  if (claim === undefined) return session.gen === undefined ? 'crash' : 'stopped'
+  // A death that came before the teardown is one, whatever was meant.
+  if (claim === undefined && session.gen === undefined) return 'crash'
+  if (claim === undefined) return wasParked ? 'idle' : 'stopped'
   if (claim.rc === 'boot') return 'reboot'
   return claim.event === 'session-exit' && claim.rc === '0' ? 'self-close' : 'crash'
 }

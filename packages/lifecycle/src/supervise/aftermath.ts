@@ -4,8 +4,8 @@ import { whileUnclaimed } from '../sessions/identity-lock.ts'
 import { clearMark, hasMark } from '../sessions/marks.ts'
 import { type PeerSession, readSession } from '../sessions/session-file.ts'
 import { type Settled, settleEnded } from '../sessions/settle.ts'
-import { countedCrashes, type LastEnd, type Tally } from '../sessions/tally.ts'
-import { type Policy, type Sequel, sequelOf } from './decide.ts'
+import { countedCrashes, type Tally } from '../sessions/tally.ts'
+import { type Sequel, sequelOf, type Wish } from './decide.ts'
 import type { SuperviseSettings } from './settings.ts'
 
 export interface Ended extends Settled {
@@ -43,19 +43,9 @@ export function withSequel(tally: Tally, sequel: Sequel, now: Date): Tally {
   }
 }
 
-function sequelFor(
-  root: string,
-  identity: Identity,
-  so: Circumstances & { readonly policy: Policy; readonly tally: Tally; readonly end: LastEnd },
-): Sequel {
-  const { tally, end } = so
-  if (hasMark(root, identity, 'stopped')) return { kind: 'asleep' }
-  // Refreshed: it was taken down to come back.
-  if (hasMark(root, identity, 'fresh')) return { kind: 'start', mode: 'fresh', afterMs: 0 }
-  const inLoop = isInLoop(tally, so.settings, so.now)
-  const sequel = sequelOf(so.policy, end, { restarts: tally.restarts, inLoop, chance: so.chance })
-  // So many deaths are a loop whoever starts it again; what stays asleep is refused from now on.
-  return sequel.kind === 'asleep' && inLoop && end === 'crash' ? { kind: 'crash-loop' } : sequel
+function wishFor(root: string, identity: Identity): Wish {
+  if (hasMark(root, identity, 'stopped')) return 'stay-down'
+  return hasMark(root, identity, 'fresh') ? 'come-back' : 'none'
 }
 
 /**
@@ -73,7 +63,10 @@ export function settleAndPlan(
     if (now === undefined || now.gen !== gen || now.startedAt !== session.startedAt) return undefined
     let sequel: Sequel = { kind: 'asleep' }
     const settled = await settleEnded(root, now, (tally, end) => {
-      sequel = sequelFor(root, identity, { ...so, policy: so.profile ?? {}, tally, end })
+      const inLoop = isInLoop(tally, so.settings, so.now)
+      const { restarts } = tally
+      const wish = wishFor(root, identity)
+      sequel = sequelOf(so.profile ?? {}, { end, wish, restarts, inLoop, chance: so.chance })
       return withSequel(tally, sequel, so.now)
     })
     await clearMark(root, identity, 'fresh')

@@ -18,23 +18,19 @@ export type Wish = 'stay-down' | 'come-back' | 'none'
 export type Work = 'done' | 'idle' | 'busy'
 
 /**
- * `leave`: nothing. `finish`: have the end of its leader recorded. `settle`: count its end; what follows is up to its policy.
- * `relaunch`: settle it, and bring it up. `tell`: say that it does not answer. `reap`: take it down, it is done. `park`: take
- * it down, to go on where it was. `keep`: see that its recorder lives.
+ * `leave`: nothing. `finish`: have the end of its leader recorded. `settle`: count its end; {@link sequelOf} says what follows.
+ * `tell`: say that it does not answer. `reap`: take it down, it is done. `park`: take it down, to go on where it was. `keep`:
+ * see that its recorder lives.
  */
-export type Action = 'leave' | 'finish' | 'settle' | 'relaunch' | 'tell' | 'reap' | 'park' | 'keep'
-
-const ENDED = { 'stay-down': 'settle', 'come-back': 'relaunch', none: 'settle' } as const
-const whateverIsWished = <One extends Action>(action: One) =>
-  ({ 'stay-down': action, 'come-back': action, none: action }) as const
+export type Action = 'leave' | 'finish' | 'settle' | 'tell' | 'reap' | 'park' | 'keep'
 
 const NOT_ALIVE = {
-  managed: whateverIsWished('leave'),
-  'server-dead': ENDED,
-  'session-gone': ENDED,
-  'leader-lost': whateverIsWished('finish'),
-  unresponsive: whateverIsWished('tell'),
-} as const satisfies Record<Exclude<Sight, 'alive'>, Record<Wish, Action>>
+  managed: 'leave',
+  'server-dead': 'settle',
+  'session-gone': 'settle',
+  'leader-lost': 'finish',
+  unresponsive: 'tell',
+} as const satisfies Record<Exclude<Sight, 'alive'>, Action>
 
 /** Who asked for it takes it down themselves; until then it lives. */
 const ALIVE = {
@@ -51,7 +47,7 @@ export interface Observation {
 
 /** What to do about one enrolled session. Pure. */
 export function decide({ sight, wish, work }: Observation): Action {
-  return sight === 'alive' ? ALIVE[wish][work] : NOT_ALIVE[sight][wish]
+  return sight === 'alive' ? ALIVE[wish][work] : NOT_ALIVE[sight]
 }
 
 /** How a peer wants to live on, from its profile. */
@@ -88,14 +84,25 @@ function wanted(policy: Policy, end: LastEnd): Aftermath {
   return end === 'crash' ? (policy.afterDeath ?? 'asleep') : 'asleep'
 }
 
-/** What follows the end of a session that nobody asked to end. Pure. */
-export function sequelOf(
-  policy: Policy,
-  end: LastEnd,
-  so: { readonly restarts: number; readonly inLoop: boolean; readonly chance: number },
-): Sequel {
-  if (end === 'stopped' || end === 'idle' || policy.wakePolicy === 'ephemeral') return { kind: 'asleep' }
+/** How a session ended, and what of it bears on what follows. */
+export interface EndOfSession {
+  readonly end: LastEnd
+  readonly wish: Wish
+  readonly restarts: number
+  /** Whether so many crashes lie so close together. */
+  readonly inLoop: boolean
+  /** From 0 to 1. */
+  readonly chance: number
+}
+
+/** What follows the end of a session. Pure. */
+export function sequelOf(policy: Policy, so: EndOfSession): Sequel {
+  const { end, wish } = so
+  if (wish === 'stay-down') return { kind: 'asleep' }
+  if (wish === 'come-back') return { kind: 'start', mode: 'fresh', afterMs: 0 }
+  // Whoever starts it again, and however it is kept: what stays asleep is refused from now on.
   if (so.inLoop && end === 'crash') return { kind: 'crash-loop' }
+  if (end === 'stopped' || end === 'idle' || policy.wakePolicy === 'ephemeral') return { kind: 'asleep' }
   const next = wanted(policy, end)
   if (next === 'asleep') return { kind: 'asleep' }
   const mode = next === 'resume' ? 'resume' : 'fresh'

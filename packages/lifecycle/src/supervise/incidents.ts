@@ -1,6 +1,7 @@
 import { isIdentity } from '@iapeer/core/identity'
+import { withLock } from '@iapeer/core/storage'
 import type { JudgedDeath } from '../fleet/judge-deaths.ts'
-import { whileUnclaimed } from '../sessions/identity-lock.ts'
+import { identityLockPath } from '../sessions/identity-lock.ts'
 import { changeTally, type Tally } from '../sessions/tally.ts'
 import { isInLoop } from './aftermath.ts'
 import type { SuperviseSettings } from './settings.ts'
@@ -21,7 +22,7 @@ export async function forgiveIncidents(
   for (const { record, incident } of deaths) {
     const { identity, gen } = record
     if (incident === undefined || gen === undefined || !isIdentity(identity)) continue
-    await whileUnclaimed(root, identity, () =>
+    await withLock(identityLockPath(root, identity), () =>
       changeTally(root, identity, (tally) => forgiven(tally, gen, incident.id, settings)),
     )
   }

@@ -4,8 +4,8 @@ const CONCURRENCY = 8
 export interface Jobs {
   /** Does something about one peer, unless something is being done about it already. */
   readonly start: (key: string, act: () => Promise<void>) => void
-  /** Waits until all that was started is done, or the time is up. */
-  readonly idle: (limitMs: number) => Promise<void>
+  /** Begins nothing more, and waits until what runs is done, or the time is up. */
+  readonly end: (limitMs: number) => Promise<void>
 }
 
 /**
@@ -15,6 +15,7 @@ export interface Jobs {
 export function createJobs(onError: (key: string, error: unknown) => void): Jobs {
   const running = new Map<string, Promise<void>>()
   const waiting = new Map<string, () => Promise<void>>()
+  let isOver = false
 
   const run = async (key: string, act: () => Promise<void>): Promise<void> => {
     try {
@@ -36,11 +37,13 @@ export function createJobs(onError: (key: string, error: unknown) => void): Jobs
   }
   return {
     start: (key, act) => {
-      if (running.has(key) || waiting.has(key)) return
+      if (isOver || running.has(key) || waiting.has(key)) return
       waiting.set(key, act)
       next()
     },
-    idle: async (limitMs) => {
+    end: async (limitMs) => {
+      isOver = true
+      waiting.clear()
       const until = performance.now() + limitMs
       while (running.size > 0 && performance.now() < until)
         await Promise.race([

@@ -1,9 +1,10 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
+import { withLock } from '@iapeer/core/storage'
 import type { EventLog } from '../eventlog/event-log.ts'
 import { launchPeer } from '../launch/launch.ts'
-import { whileUnclaimed } from '../sessions/identity-lock.ts'
+import { identityLockPath } from '../sessions/identity-lock.ts'
 import { hasMark } from '../sessions/marks.ts'
 import { changeTally, readTally, type Tally } from '../sessions/tally.ts'
 import { isInLoop, withSequel } from './aftermath.ts'
@@ -70,11 +71,11 @@ export async function startDue(
     if (reason === undefined) throw error
     if (reason === 'not-due') return undefined
     if (reason === 'lock-held') return options.now().getTime() + 1_000
-    const tally = await whileUnclaimed(root, identity, () =>
+    const tally = await withLock(identityLockPath(root, identity), () =>
       changeTally(root, identity, (before) => afterFailure(before, options)),
     )
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
     await options.log.note({ ev: 'supervise', identity, action: 'restart-failed', reason, why })
-    return tally?.startAt === undefined ? undefined : Date.parse(tally.startAt)
+    return tally.startAt === undefined ? undefined : Date.parse(tally.startAt)
   }
 }

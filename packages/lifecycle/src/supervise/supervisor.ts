@@ -1,5 +1,5 @@
 import { isIapeerError } from '@iapeer/core/errors'
-import type { Identity } from '@iapeer/core/identity'
+import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
@@ -16,7 +16,7 @@ import { listTallies } from '../sessions/list-tallies.ts'
 import { type PeerSession, readSession } from '../sessions/session-file.ts'
 import { sweepSockets } from '../sessions/sweep-sockets.ts'
 import { type Afterwards, stopPeer } from '../stop.ts'
-import { announce } from '../tell/announce.ts'
+import { announce, beginTelling } from '../tell/announce.ts'
 import { workOf } from './activity.ts'
 import { type Ended, settleAndPlan } from './aftermath.ts'
 import { type Action, decide, type Work } from './decide.ts'
@@ -93,7 +93,7 @@ export class FleetSupervisor {
   /** Takes over whatever an earlier one has left, and goes on from there until {@link stop}. */
   async start(): Promise<void> {
     await scaffoldRoot(rootLayout(this.#root))
-    await this.#attempt('announce', () => this.#announce())
+    await this.#attempt('announce', () => beginTelling(this.#root, new Date()))
     this.#next(0)
   }
 
@@ -102,7 +102,7 @@ export class FleetSupervisor {
     this.#isStopped = true
     clearTimeout(this.#timer)
     await this.#loop
-    await this.#jobs.idle(STOP_MS)
+    await this.#jobs.end(STOP_MS)
   }
 
   stats(): SupervisorStats {
@@ -251,7 +251,7 @@ export class FleetSupervisor {
       return
     }
     if (action === 'finish') await finishSession(session)
-    else if (action === 'settle' || action === 'relaunch') await this.#settle(session)
+    else if (action === 'settle') await this.#settle(session)
   }
 
   async #settle(session: PeerSession): Promise<void> {
@@ -304,4 +304,4 @@ export class FleetSupervisor {
 }
 
 const isOf = (entry: PeerEntry, identity: Identity): boolean =>
-  identity.slice(identity.indexOf('-') + 1) === entry.personality
+  parseIdentity(identity)?.personality === entry.personality

@@ -1,3 +1,4 @@
+import type { ExitRecord } from '@iapeer/forensics'
 import type { EventLog } from '../eventlog/event-log.ts'
 import { deathViewOf } from '../fleet/death-view.ts'
 import { type JudgedDeath, judgeDeaths, readDeathRecords } from '../fleet/judge-deaths.ts'
@@ -51,6 +52,18 @@ async function noteVerdicts(log: EventLog, group: readonly JudgedDeath[]): Promi
     await log.note({ ev: 'incident', id: incident.id, deaths: group.length, cause: incident.cause })
 }
 
+const recentDeaths = async (root: string, now: Date): Promise<readonly ExitRecord[]> =>
+  (await readDeathRecords(root)).filter(({ ts }) => now.getTime() - Date.parse(ts) < STALE_MS)
+
+/** Where nobody has ever told any, only what dies from now on is news. */
+export async function beginTelling(root: string, now: Date): Promise<void> {
+  if ((await readTold(root)) !== undefined) return
+  await writeTold(
+    root,
+    (await recentDeaths(root, now)).map(({ id }) => id),
+  )
+}
+
 /**
  * Judges and tells what has died and was not told yet, an incident once for all of its deaths; what is too young for its
  * incident to be whole waits. What is told is noted first: whoever is killed over it tells nothing twice.
@@ -61,16 +74,9 @@ export async function announce(
   options: AnnounceOptions,
 ): Promise<{ readonly judged: readonly JudgedDeath[]; readonly waiting: boolean }> {
   const { env, log, now } = options
-  const told = await readTold(root)
-  const recent = (await readDeathRecords(root)).filter(({ ts }) => now.getTime() - Date.parse(ts) < STALE_MS)
-  if (told === undefined) {
-    // Nobody has ever told any: only what dies from now on is news.
-    await writeTold(
-      root,
-      recent.map(({ id }) => id),
-    )
-    return { judged: [], waiting: false }
-  }
+  await beginTelling(root, now)
+  const told = (await readTold(root)) ?? new Set<string>()
+  const recent = await recentDeaths(root, now)
   if (recent.every(({ id }) => told.has(id))) return { judged: [], waiting: false }
   const untold = (await judgeDeaths(recent)).filter(({ record }) => !told.has(record.id))
   const groups = together(untold)

@@ -1,11 +1,12 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
 import type { PeerEntry } from '@iapeer/core/registry'
+import { withLock } from '@iapeer/core/storage'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { launchPeer } from '../launch/launch.ts'
 import type { LaunchOptions } from '../launch/options.ts'
 import { resumableSession } from '../launch/plan.ts'
-import { whileUnclaimed } from '../sessions/identity-lock.ts'
+import { identityLockPath } from '../sessions/identity-lock.ts'
 import { hasMark } from '../sessions/marks.ts'
 import type { PeerSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
@@ -69,7 +70,7 @@ async function modeFor(
 /** So that the next message of the same topic finds its session. */
 async function rememberTopic(root: string, identity: Identity, topic: string | undefined): Promise<void> {
   if (topic === undefined) return
-  await whileUnclaimed(root, identity, () =>
+  await withLock(identityLockPath(root, identity), () =>
     changeTally(root, identity, (tally) =>
       tally.topics.at(-1) === topic
         ? tally
