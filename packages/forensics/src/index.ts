@@ -11,7 +11,13 @@ export { lastScreen } from './facts/context.ts'
 export { reportFiles } from './facts/darwin.ts'
 export { type Death, groupIncidents, type Incident } from './incident.ts'
 export { canonicalSignal, isFault, signalOfWaitStatus } from './signal-name.ts'
-export { parseSnapshot, type Snapshot, type SnapshotSection, sectionLines } from './snapshot.ts'
+export {
+  parseSnapshot,
+  type Snapshot,
+  type SnapshotSection,
+  sectionLines,
+  withAddendum,
+} from './snapshot.ts'
 export { type Evidence, type Findings, judge, type Verdict } from './verdict.ts'
 export { type Confidence, VERDICT_WORDS, type VerdictWord } from './verdict-word.ts'
 export { type Killer, killerOf, parseWitness, type SeenProcess, type Witness } from './witness.ts'

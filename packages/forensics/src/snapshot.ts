@@ -4,9 +4,9 @@ export type SnapshotSection =
   | { readonly kind: 'text'; readonly lines: readonly string[] }
   | { readonly kind: 'unavailable'; readonly why: string }
 
-/** A parsed `server-deaths/<identity>-<gen>.txt`. */
+/** A parsed `server-deaths/<identity>-<gen>.txt`, or the `.addendum` beside it. */
 export interface Snapshot {
-  readonly kind: 'server-death' | 'session-death'
+  readonly kind: 'server-death' | 'session-death' | 'death-addendum'
   /** 1, or 0 for the older form without `format`. */
   readonly format: number
   /** Every field of the first line, as written. */
@@ -17,7 +17,7 @@ export interface Snapshot {
   readonly complete: boolean
 }
 
-const FIRST_LINE = /^(server-death|session-death)(?: |$)/
+const KINDS = ['server-death', 'session-death', 'death-addendum'] as const
 const SECTION = /^--- (\S+)(?: unavailable: (.*))?$/
 
 interface Sections {
@@ -49,8 +49,8 @@ export function parseSnapshot(text: string): Snapshot | undefined {
   const lines = text.split(/\r?\n/)
   const last = lines.pop() ?? ''
   const [first = last, ...rest] = lines
-  const [, kind] = FIRST_LINE.exec(first) ?? []
-  if (kind !== 'server-death' && kind !== 'session-death') return undefined
+  const kind = KINDS.find((one) => first === one || first.startsWith(`${one} `))
+  if (kind === undefined) return undefined
   const header = parseLogfmt(first).fields
   const format = /^\d{1,3}$/.test(header['format'] ?? '') ? Number(header['format']) : 0
   // A last line without its end was cut while it was written: half a number is a wrong number.
@@ -65,4 +65,23 @@ export function parseSnapshot(text: string): Snapshot | undefined {
 export function sectionLines(snapshot: Snapshot, name: string): readonly string[] {
   const section = snapshot.sections.get(name)
   return section?.kind === 'text' ? section.lines : []
+}
+
+function joined(before: SnapshotSection | undefined, later: SnapshotSection): SnapshotSection {
+  if (before?.kind !== 'text') return later
+  return later.kind === 'text' ? { kind: 'text', lines: [...before.lines, ...later.lines] } : before
+}
+
+/**
+ * A snapshot with what was only known some time after it: the lines of a section of both stand behind each other. Either
+ * may be missing.
+ */
+export function withAddendum(
+  snapshot: Snapshot | undefined,
+  addendum: Snapshot | undefined,
+): Snapshot | undefined {
+  if (snapshot === undefined || addendum === undefined) return snapshot ?? addendum
+  const sections = new Map(snapshot.sections)
+  for (const [name, later] of addendum.sections) sections.set(name, joined(sections.get(name), later))
+  return { ...snapshot, sections }
 }

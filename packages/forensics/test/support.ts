@@ -1,7 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type ExitRecord, type Findings, parseExitsLog, parseSnapshot, parseWitness } from '../src/index.ts'
+import {
+  type ExitRecord,
+  type Findings,
+  parseExitsLog,
+  parseSnapshot,
+  parseWitness,
+  withAddendum,
+} from '../src/index.ts'
 
 const CASES = fileURLToPath(new URL('cases', import.meta.url))
 
@@ -23,7 +30,8 @@ export function loadCase(name: string): Case {
   const [record] = parseExitsLog(readFileSync(at('exit.txt'), 'utf8')).records
   if (record === undefined) throw new Error(`${name} has no exit line`)
   const snapshotText = optional(at('snapshot.txt'))
-  const snapshot = snapshotText === undefined ? undefined : parseSnapshot(snapshotText)
+  const addendum = parseSnapshot(optional(at('addendum.txt')) ?? '')
+  const snapshot = withAddendum(parseSnapshot(snapshotText ?? ''), addendum)
   const witness = parseWitness(optional(at('witness.txt')) ?? '')
   const files = existsSync(at('reports')) ? readdirSync(at('reports')) : []
   const reports = new Map(files.map((file) => [file, readFileSync(at(`reports/${file}`), 'utf8')]))

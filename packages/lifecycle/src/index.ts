@@ -35,6 +35,7 @@ export {
   deathView,
   deathViewOf,
   deathViews,
+  judgeDeath,
 } from './fleet/death-view.ts'
 export { type DurationStats, Durations } from './fleet/durations.ts'
 export { filesOf, type JudgedDeath, judgeDeaths, readDeathRecords, textOf } from './fleet/judge-deaths.ts'

@@ -148,6 +148,63 @@ export async function startInBackground(
   }
 }
 
+/** A program whose output is followed for as long as its starter wants. */
+export interface FollowedProgram {
+  readonly pid: number
+  /** Resolves when its output has ended. */
+  readonly ended: Promise<void>
+  /** Closes its standard input, by which it ends; resolves when it has, or was killed after a second. */
+  readonly stop: () => Promise<void>
+}
+
+const STOP_MS = 1_000
+
+/**
+ * Starts a program and hears each line of its output. It must end when its standard input ends: so it outlives nobody,
+ * however its starter ends.
+ * @throws IapeerError `cannot-run`
+ */
+export async function followProgram(
+  argv: readonly [string, ...string[]],
+  options: { readonly env: NodeJS.ProcessEnv; readonly onLine: (line: string) => void },
+): Promise<FollowedProgram> {
+  const { execa } = await import('execa')
+  const [file, ...args] = argv
+  const child = execa(file, args, {
+    env: options.env,
+    extendEnv: false,
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'ignore',
+    buffer: false,
+    reject: false,
+  })
+  const { pid, stdin, stdout } = child
+  if (pid === undefined) {
+    const hint = 'See that it is there, and may be run.'
+    throw new IapeerError(`${file} cannot be run`, { code: 'cannot-run', hint, cause: await child })
+  }
+  // Its end is told by its output alone.
+  stdin.on('error', () => undefined)
+  let rest = ''
+  stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) options.onLine(line)
+  })
+  const ended = new Promise<void>((resolve) => stdout.once('close', resolve))
+  return {
+    pid,
+    ended,
+    stop: async () => {
+      stdin.end()
+      const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+      await child
+      clearTimeout(late)
+    },
+  }
+}
+
 /**
  * Gives the terminal of this process to a tmux client until it leaves; nothing is read or limited.
  * @returns the client's exit code; undefined when a signal ended it

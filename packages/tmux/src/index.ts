@@ -1,6 +1,8 @@
 export * from '@iapeer/canary'
 export {
   type BackgroundProgram,
+  type FollowedProgram,
+  followProgram,
   type ProgramOptions,
   type ProgramResult,
   runProgram,

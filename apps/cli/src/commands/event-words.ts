@@ -32,6 +32,7 @@ const WORDS: Readonly<Record<string, Say>> = {
   death: (of) =>
     `died: ${of('event')}, ${of('cause')}, ${of('id')}${of('incident') && ` (of ${of('incident')})`}`,
   incident: (of) => `${of('deaths')} deaths of one cause: ${of('cause')}, ${of('id')}`,
+  'signal-witness': (of) => `signal witness ${of('state')}${because(of('why'))}`,
   daemon: (of) => `daemon ${of('state')}, pid ${of('pid')}${because(of('why'))}`,
 }
 

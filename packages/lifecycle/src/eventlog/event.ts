@@ -45,6 +45,8 @@ interface EventFields {
   }
   /** Several deaths of one cause; `deaths` is how many. */
   readonly incident: { readonly id: string; readonly deaths: number; readonly cause: string }
+  /** Whether it is seen who sends a fatal signal. */
+  readonly 'signal-witness': { readonly state: 'on' | 'off' | 'lost'; readonly why?: string }
   readonly daemon: {
     readonly state: 'started' | 'stopped'
     readonly pid: number

@@ -1,6 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { parseIdentity } from '@iapeer/core/identity'
 import type { Confidence, ExitRecord, Killer, Verdict, VerdictWord } from '@iapeer/forensics'
+import { collectAddenda } from '../evidence/addendum.ts'
 import { type JudgedDeath, judgeDeaths, readDeathRecords } from './judge-deaths.ts'
 
 /** A death, and in a word why: what `iapeer deaths --json` prints. */
@@ -46,10 +47,32 @@ export async function deathViews(root: string, query: DeathQuery = {}): Promise<
   const { since, peer, limit } = query
   const from = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since)
   const all = (await readDeathRecords(root)).filter((record) => Date.parse(record.ts) >= from - NEIGHBOUR_MS)
-  const judged = (await judgeDeaths(all)).filter(
+  const judged = (await judgeDeaths(root, all)).filter(
     ({ record }) => Date.parse(record.ts) >= from && (peer === undefined || isOf(record.identity, peer)),
   )
   return (limit === undefined ? judged : judged.slice(Math.max(0, judged.length - limit))).map(deathViewOf)
+}
+
+/**
+ * Judges one of the recorded deaths among those that may share its cause: of its time, and of its boot. What the system
+ * knows of it by now is asked for first, unless that was done.
+ */
+export async function judgeDeath(
+  root: string,
+  record: ExitRecord,
+  records: readonly ExitRecord[],
+): Promise<JudgedDeath> {
+  await collectAddenda(root, [record], { env: process.env, now: new Date() })
+  const atMs = Date.parse(record.ts)
+  const near = records.filter(
+    (one) =>
+      Math.abs(Date.parse(one.ts) - atMs) <= NEIGHBOUR_MS ||
+      (record.cause === 'host-reboot' && one.cause === 'host-reboot'),
+  )
+  const death = (await judgeDeaths(root, near)).find((one) => one.record.id === record.id)
+  if (death === undefined)
+    throw new RangeError(`${record.id} is none of the deaths it was to be judged among`)
+  return death
 }
 
 /** One death by its id, judged. @throws IapeerError `no-such-death` */
@@ -61,10 +84,6 @@ export async function deathView(root: string, id: string): Promise<DeathReport> 
       code: 'no-such-death',
       hint: 'iapeer deaths shows what is recorded.',
     })
-  const at = Date.parse(record.ts)
-  const near = records.filter((one) => Math.abs(Date.parse(one.ts) - at) <= NEIGHBOUR_MS)
-  const judged = await judgeDeaths(near)
-  const death = judged.find((one) => one.record.id === id)
-  if (death === undefined) throw new Error(`${id} was not judged`)
+  const death = await judgeDeath(root, record, records)
   return { ...deathViewOf(death), autopsy: death.judged }
 }

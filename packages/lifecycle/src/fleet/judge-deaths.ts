@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
 import { readLog } from '@iapeer/core/storage'
@@ -18,7 +18,9 @@ import {
   reportFiles,
   type Snapshot,
   type Verdict,
+  withAddendum,
 } from '@iapeer/forensics'
+import { addendumPath } from '../evidence/addendum.ts'
 
 /** What a file holds, nothing where there is none. */
 export async function textOf(path: string): Promise<string> {
@@ -50,24 +52,29 @@ async function readReports(snapshot: Snapshot | undefined): Promise<ReadonlyMap<
   return reports
 }
 
-/** The files of a death: its snapshot and, when somebody was seen, the witness beside it. */
-export function filesOf(record: ExitRecord): string[] {
+/**
+ * The files of a death, as far as there are any: its snapshot, when somebody was seen the witness beside it, and what was
+ * only known later.
+ */
+export function filesOf(root: string, record: ExitRecord): string[] {
+  const addendum = addendumPath(root, record.id)
   const { forensics } = record
-  return forensics === undefined ? [] : [forensics, forensics.replace(/\.txt$/, '.witness')]
+  return [...(forensics === undefined ? [] : [forensics, forensics.replace(/\.txt$/, '.witness')]), addendum]
 }
 
 /** Snapshot, witness and reports of a death, as far as they can be read. */
-async function readFindings(record: ExitRecord): Promise<Findings> {
-  const [snapshotText = '', witnessText = ''] = await Promise.all(filesOf(record).map(textOf))
-  const snapshot = parseSnapshot(snapshotText)
+async function readFindings(root: string, record: ExitRecord): Promise<Findings> {
+  const texts = new Map<string, string>()
+  for (const path of filesOf(root, record)) texts.set(extname(path), await textOf(path))
+  const text = (extension: string): string => texts.get(extension) ?? ''
+  const snapshot = withAddendum(parseSnapshot(text('.txt')), parseSnapshot(text('.addendum')))
+  const witnessText = text('.witness')
   return { snapshot, witness: parseWitness(witnessText), reports: await readReports(snapshot) }
 }
 
 /** Old lines outlive their snapshots; which are still there is read once for all. */
-async function withFiles(records: readonly ExitRecord[]): Promise<ReadonlySet<string>> {
-  const folders = new Set(
-    records.flatMap(({ forensics }) => (forensics === undefined ? [] : [dirname(forensics)])),
-  )
+async function withFiles(root: string, records: readonly ExitRecord[]): Promise<ReadonlySet<string>> {
+  const folders = new Set(records.flatMap((record) => filesOf(root, record).map((path) => dirname(path))))
   const found = new Set<string>()
   for (const folder of folders) {
     for (const name of await namesIn(folder)) found.add(join(folder, name))
@@ -93,12 +100,12 @@ export interface JudgedDeath extends Death {
 const RANK = { low: 0, medium: 1, high: 2 } as const satisfies Readonly<Record<Confidence, number>>
 
 /** Judges from the files as they are now. */
-export async function judgeDeaths(records: readonly ExitRecord[]): Promise<JudgedDeath[]> {
-  const files = await withFiles(records)
+export async function judgeDeaths(root: string, records: readonly ExitRecord[]): Promise<JudgedDeath[]> {
+  const files = await withFiles(root, records)
   const deaths: Death[] = []
   for (const record of records) {
-    const known = filesOf(record).some((file) => files.has(file))
-    deaths.push({ record, findings: known ? await readFindings(record) : {} })
+    const known = filesOf(root, record).some((file) => files.has(file))
+    deaths.push({ record, findings: known ? await readFindings(root, record) : {} })
   }
   const incidents = new Map(
     groupIncidents(deaths).flatMap((incident) => incident.deaths.map((id) => [id, incident] as const)),

@@ -6,6 +6,7 @@ import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
+import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
 import { type DurationStats, Durations } from '../fleet/durations.ts'
 import { rearmKept } from '../kept-watches.ts'
 import { rotatePaneLogs } from '../panelog/rotate.ts'
@@ -69,6 +70,7 @@ export class FleetSupervisor {
   /** When each identity is to be brought up, in milliseconds since the epoch. */
   readonly #dues = new Map<Identity, number>()
   readonly #recorders: Recorders
+  readonly #witness: KeptWitness | undefined
   readonly #unresponsive = new Set<Identity>()
   #lastSweepAt: string | undefined
   #tickDueAt = 0
@@ -87,6 +89,7 @@ export class FleetSupervisor {
     this.#settings = superviseSettings(this.#env)
     this.#cache = createSessionCache(root)
     this.#recorders = new Recorders(root, this.#log)
+    this.#witness = wantedWitness(root, this.#env, this.#log)
     this.#jobs = createJobs((key, error) => this.#onError(key, error))
   }
 
@@ -94,6 +97,7 @@ export class FleetSupervisor {
   async start(): Promise<void> {
     await scaffoldRoot(rootLayout(this.#root))
     await this.#attempt('announce', () => beginTelling(this.#root, new Date()))
+    await this.#attempt('signal witness', async () => this.#witness?.start())
     this.#next(0)
   }
 
@@ -103,6 +107,7 @@ export class FleetSupervisor {
     clearTimeout(this.#timer)
     await this.#loop
     await this.#jobs.end(STOP_MS)
+    await this.#attempt('signal witness', async () => this.#witness?.stop())
   }
 
   stats(): SupervisorStats {
@@ -296,7 +301,7 @@ export class FleetSupervisor {
 
   async #announce(): Promise<void> {
     this.#tellDueAt = undefined
-    const options = { env: this.#env, log: this.#log, now: new Date() }
+    const options = { env: this.#env, log: this.#log, now: new Date(), signals: this.#witness }
     const { judged, waiting } = await announce(this.#root, options)
     await forgiveIncidents(this.#root, judged, this.#settings)
     if (waiting) this.#tellDueAt = Date.now() + SWEEP_MS

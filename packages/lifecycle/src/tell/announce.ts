@@ -1,19 +1,22 @@
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { ExitRecord } from '@iapeer/forensics'
 import type { EventLog } from '../eventlog/event-log.ts'
+import { collectAddenda, type EvidenceOptions, YOUNGEST_MS } from '../evidence/addendum.ts'
 import { deathViewOf } from '../fleet/death-view.ts'
 import { type JudgedDeath, judgeDeaths, readDeathRecords } from '../fleet/judge-deaths.ts'
 import { type News, tellEverybody } from './channels.ts'
 import { readTold, writeTold } from './told.ts'
 
 /** Deaths of one cause follow each other within this time; they are told together. */
-const GATHER_MS = 5_000
+const GATHER_MS = YOUNGEST_MS
 /** What was not told for so long is no news any more. */
 const STALE_MS = 24 * 60 * 60_000
 
-export interface AnnounceOptions {
-  readonly env: NodeJS.ProcessEnv
+/** What the system writes of a death is looked for until then; one that was told with its incident may be younger than that. */
+const EVIDENCE_MS = 5 * 60_000
+
+export interface AnnounceOptions extends EvidenceOptions {
   readonly log: EventLog
-  readonly now: Date
 }
 
 const ageMs = ({ record }: JudgedDeath, now: Date): number => now.getTime() - Date.parse(record.ts)
@@ -55,6 +58,23 @@ async function noteVerdicts(log: EventLog, group: readonly JudgedDeath[]): Promi
 const recentDeaths = async (root: string, now: Date): Promise<readonly ExitRecord[]> =>
   (await readDeathRecords(root)).filter(({ ts }) => now.getTime() - Date.parse(ts) < STALE_MS)
 
+/** What cannot be written down is told without. */
+async function collectEvidence(
+  root: string,
+  recent: readonly ExitRecord[],
+  options: AnnounceOptions,
+): Promise<void> {
+  const fresh = recent.filter(({ ts }) => options.now.getTime() - Date.parse(ts) < EVIDENCE_MS)
+  try {
+    await collectAddenda(root, fresh, options)
+  } catch (error) {
+    const why = isIapeerError(error) ? error.message : errnoOf(error)
+    if (why === undefined) throw error
+    const identity = fresh[0]?.identity ?? ''
+    await options.log.note({ ev: 'supervise', identity, action: 'evidence-failed', why })
+  }
+}
+
 /** Where nobody has ever told any, only what dies from now on is news. */
 export async function beginTelling(root: string, now: Date): Promise<void> {
   if ((await readTold(root)) !== undefined) return
@@ -77,8 +97,9 @@ export async function announce(
   await beginTelling(root, now)
   const told = (await readTold(root)) ?? new Set<string>()
   const recent = await recentDeaths(root, now)
+  await collectEvidence(root, recent, options)
   if (recent.every(({ id }) => told.has(id))) return { judged: [], waiting: false }
-  const untold = (await judgeDeaths(recent)).filter(({ record }) => !told.has(record.id))
+  const untold = (await judgeDeaths(root, recent)).filter(({ record }) => !told.has(record.id))
   const groups = together(untold)
   const ready = groups.filter((group) => group.some((death) => ageMs(death, now) >= GATHER_MS))
   const tellingNow = new Set(told)

@@ -1,14 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import type { ExitRecord } from '@iapeer/forensics'
-import {
-  filesOf,
-  type JudgedDeath,
-  judgeDeaths,
-  type RecordedEvent,
-  readEvents,
-  textOf,
-} from '@iapeer/lifecycle'
+import { filesOf, judgeDeath, type RecordedEvent, readEvents, textOf } from '@iapeer/lifecycle'
 import { usageError } from '../../exit-code.ts'
 import { plain, print, printJson } from '../../output.ts'
 import { bringUpToDate, readDeaths } from '../../records.ts'
@@ -30,26 +23,15 @@ function checkOptions({ json, markdown, raw, withScreen }: AutopsyOptions): void
     throw usageError('--with-screen belongs to --markdown', 'The other forms have the screen already.')
 }
 
-/** It and those that may share its cause: deaths of its time, and of its boot. */
-async function judgeWithNeighbours(it: ExitRecord, records: readonly ExitRecord[]): Promise<JudgedDeath> {
-  const atMs = Date.parse(it.ts)
-  const near = records.filter(
-    (record) =>
-      Math.abs(Date.parse(record.ts) - atMs) <= AROUND_MS ||
-      (it.cause === 'host-reboot' && record.cause === 'host-reboot'),
-  )
-  const found = (await judgeDeaths(near)).find(({ record }) => record.id === it.id)
-  if (found === undefined) throw new RangeError(`${it.id} is not among its neighbours`)
-  return found
-}
-
 async function eventsAround(ts: string): Promise<readonly RecordedEvent[]> {
   const since = new Date(Date.parse(ts) - AROUND_MS)
   return (await readEvents(iapeerRoot(), { since })).events
 }
 
 async function printRaw(record: ExitRecord): Promise<void> {
-  const texts = await Promise.all(filesOf(record).map(async (path) => ({ path, text: await textOf(path) })))
+  const texts = await Promise.all(
+    filesOf(iapeerRoot(), record).map(async (path) => ({ path, text: await textOf(path) })),
+  )
   const found = texts.filter(({ text }) => text !== '')
   if (found.length === 0)
     throw new IapeerError(`the files of ${record.id} are gone, or there never were any`, {
@@ -68,7 +50,7 @@ export async function autopsy(name: string, options: AutopsyOptions): Promise<vo
   const records = await readDeaths()
   const it = findDeath(records, name)
   if (options.raw === true) return printRaw(it)
-  const death = await judgeWithNeighbours(it, records)
+  const death = await judgeDeath(iapeerRoot(), it, records)
   const { judged, incident } = death
   if (options.json === true)
     return printJson({

@@ -1,4 +1,5 @@
 import { isIdentity, isPersonality, toIdentity } from '@iapeer/core/identity'
+import { iapeerRoot } from '@iapeer/core/paths'
 import { VERDICT_WORDS } from '@iapeer/forensics'
 import { deathViewOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle'
 import { EXIT, usageError } from '../../exit-code.ts'
@@ -87,7 +88,7 @@ function selection(options: DeathsOptions): (seen: ReadonlySet<string>) => Promi
     // All of that time are judged, so that an incident has all its deaths.
     const records = (await readDeaths()).filter((record) => Date.parse(record.ts) >= from)
     if (records.every((record) => seen.has(record.id))) return []
-    const judged = await judgeDeaths(records)
+    const judged = await judgeDeaths(iapeerRoot(), records)
     return judged.filter(
       (death) =>
         !seen.has(death.record.id) &&

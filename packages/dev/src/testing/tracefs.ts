@@ -1,0 +1,27 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { run } from './run.ts'
+
+/** The kernel's tracing, mounted where only tests look. */
+export interface TestTracefs {
+  readonly path: string
+  readonly remove: () => Promise<void>
+}
+
+/** Mounts it. @returns why not, where it cannot be */
+export async function mountTracefs(): Promise<TestTracefs | string> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root on Linux may trace'
+  const folder = await mkdtemp(join(tmpdir(), 'iapt-'))
+  const path = join(folder, 'tracing')
+  mkdirSync(path)
+  const mounted = await run('mount', ['-t', 'tracefs', 'nodev', path])
+  const remove = async (): Promise<void> => {
+    await run('umount', ['-l', path])
+    rmSync(folder, { recursive: true })
+  }
+  if (mounted.exitCode === 0) return { path, remove }
+  rmSync(folder, { recursive: true })
+  return `tracefs cannot be mounted: ${mounted.stderr.trim()}`
+}

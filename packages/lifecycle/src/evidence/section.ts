@@ -1,0 +1,21 @@
+/** One section of an addendum: what was found, or why there is nothing. */
+export interface Section {
+  readonly name: string
+  readonly found: readonly string[] | { readonly unavailable: string }
+}
+
+const MOST_LINES = 400
+const LONGEST_LINE = 1_000
+
+/** No line of a body may look like the head of a section, or act on a terminal. */
+function bodyLine(line: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
+  const text = line.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '?').slice(0, LONGEST_LINE)
+  return text.startsWith('---') ? ` ${text}` : text
+}
+
+/** As a snapshot has it: `--- <name>` and its lines, the newest 400 of them. */
+export function formatSection({ name, found }: Section): string {
+  if ('unavailable' in found) return `--- ${name} unavailable: ${bodyLine(found.unavailable)}\n`
+  return [`--- ${name}`, ...found.slice(-MOST_LINES).map(bodyLine), ''].join('\n')
+}
