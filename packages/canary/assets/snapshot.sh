@@ -135,7 +135,7 @@ read_baseline() {
   CGROUP_V1=$(sed -n 's/^cgroup_v1=//p' "$BASELINE" 2>/dev/null)
 }
 
-kernel_lines() { sed -n '/[Oo]ut of memory\|oom-kill\|oom_kill\|oom_reaper\|Killed process\|segfault\|general protection\|traps:/p' | tail -n 40; }
+kernel_lines() { sed -n '/[Oo]ut of memory\|oom[-_]\|[Kk]ill.* process\|of limit\|segfault\|protection\|unhandled\|traps:/p' | tail -n 40; }
 
 kernel_log() {
   k_text=

@@ -1,0 +1,269 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { mayMount, privateFolder } from '@iapeer/dev/testing'
+import { type ExitRecord, parseExitLine } from '@iapeer/forensics'
+import { afterEach, describe, expect, it } from 'vitest'
+import { addendumPath, collectAddenda } from '../src/evidence/addendum.ts'
+import { coreNames, coreSection } from '../src/evidence/cores.ts'
+import { logArguments, reportSections } from '../src/evidence/darwin.ts'
+import { journalArguments, journalSection } from '../src/evidence/journal.ts'
+import { formatSection } from '../src/evidence/section.ts'
+import { signalLines } from '../src/evidence/signals/signal-lines.ts'
+import type { SignalSource } from '../src/evidence/signals/signal-witness.ts'
+import { judgeDeath } from '../src/index.ts'
+
+const undos: (() => void)[] = []
+afterEach(() => {
+  for (const undo of undos.splice(0)) undo()
+})
+
+const AT = new Date('2026-06-10T15:42:07.113Z')
+const LATER = new Date(AT.getTime() + 10_000)
+const UNIX = (AT.getTime() / 1_000).toFixed(6)
+
+function newRoot(): { root: string; bin: string; env: NodeJS.ProcessEnv } {
+  const folder = privateFolder()
+  undos.push(folder.remove)
+  const [root, bin] = [join(folder.path, 'root'), join(folder.path, 'bin')]
+  mkdirSync(join(root, 'logs', 'iapeer', 'server-deaths'), { recursive: true })
+  mkdirSync(bin)
+  return { root, bin, env: { PATH: `${bin}:/usr/bin:/bin` } }
+}
+
+/** A program of that name, which does what a shell is told. */
+function standIn(bin: string, name: string, script: string): void {
+  writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+}
+
+function death(root: string, fields: string, gen = '9f2c41d0aa37be10'): ExitRecord {
+  const snapshot = join(root, 'logs', 'iapeer', 'server-deaths', `claude-bob-${gen}.txt`)
+  const line = `ts=${AT.toISOString()} ev=server-exit identity=claude-bob gen=${gen} server_pid=801 ${fields} recorder=guard forensics=${snapshot}`
+  const record = parseExitLine(line)
+  if (record === undefined) throw new Error(`not a line: ${line}`)
+  return record
+}
+
+const LOST = 'wait_rc=unknown cause=recorder-lost mode=none'
+const KILLED = 'wait_rc=137 cause=killed signal=SIGKILL mode=guard'
+const EXITED = 'wait_rc=0 cause=exited mode=guard'
+
+/** What a recorder has noted when it was armed. */
+function baseline(record: ExitRecord, cgroup: string): void {
+  const armed = AT.getTime() - 600_000
+  writeFileSync(
+    record.forensics ?? '',
+    `server-death identity=claude-bob gen=${record.gen} ts=${record.ts} server_pid=801 wait_rc=unknown cause=recorder-lost platform=linux format=1
+--- baseline
+ts_ms=${armed}
+cgroup_v2=${cgroup}
+cgroup_v1=
+uptime: 100.00 200.00
+--- end
+`,
+  )
+}
+
+describe('what is only known some time after a death', () => {
+  it('is asked for once, and makes the verdict that the snapshot could not', async () => {
+    const { root, bin, env } = newRoot()
+    standIn(
+      bin,
+      'journalctl',
+      `echo "$@" >> '${bin}/asked'
+echo '${UNIX} host systemd-oomd[412]: Killed /user.slice/u.scope due to memory pressure for /user.slice being 61.00% > 50.00% for > 20s with reclaim activity'
+echo '${UNIX} host kernel: usb 1-1: new device'`,
+    )
+    const record = death(root, LOST)
+    baseline(record, '/user.slice/u.scope')
+    await collectAddenda(root, [record], { env, now: LATER })
+    await collectAddenda(root, [record], { env, now: LATER })
+    expect(readFileSync(join(bin, 'asked'), 'utf8').trim().split('\n')).toEqual([
+      expect.stringMatching(/^--quiet --no-pager --output=short-unix --since=@\d+ --until=@\d+ /),
+    ])
+    const path = addendumPath(root, record.id)
+    const text = readFileSync(path, 'utf8')
+    expect(text).toContain('\n--- journal\n')
+    expect(text).not.toContain('usb 1-1')
+    expect(text.endsWith('--- end\n')).toBe(true)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    const { judged } = await judgeDeath(root, record, [record])
+    expect(judged).toMatchObject({ verdict: 'oomd', confidence: 'high' })
+  })
+
+  it('is asked for once for all that died in one moment', async () => {
+    const { root, bin, env } = newRoot()
+    standIn(bin, 'journalctl', `echo x >> '${bin}/asked'`)
+    const records = ['0', '1', '2', '3'].map((digit) => death(root, KILLED, digit.repeat(16)))
+    await collectAddenda(root, records, { env, now: LATER })
+    expect(readFileSync(join(bin, 'asked'), 'utf8')).toBe('x\n')
+    for (const { id } of records) expect(existsSync(addendumPath(root, id))).toBe(true)
+  })
+
+  it('is not asked for while the system still writes it, nor years later', async () => {
+    const { root, bin, env } = newRoot()
+    standIn(bin, 'journalctl', `echo x >> '${bin}/asked'`)
+    const record = death(root, KILLED)
+    await collectAddenda(root, [record], { env, now: new Date(AT.getTime() + 1_000) })
+    await collectAddenda(root, [record], { env, now: new Date(AT.getTime() + 2 * 86_400_000) })
+    expect(existsSync(join(bin, 'asked'))).toBe(false)
+    expect(existsSync(addendumPath(root, record.id))).toBe(false)
+  })
+
+  it('names why there is nothing: no such program, one that fails, one that hangs', async () => {
+    const { bin, env } = newRoot()
+    const span = { fromMs: AT.getTime(), toMs: LATER.getTime() }
+    const without = { PATH: bin }
+    expect((await journalSection(span, without)).found).toEqual({ unavailable: 'no journalctl' })
+    standIn(bin, 'journalctl', 'echo "No journal files were opened" >&2; exit 1')
+    expect((await journalSection(span, env)).found).toEqual({ unavailable: 'No journal files were opened' })
+    standIn(bin, 'journalctl', 'exec sleep 100')
+    expect((await journalSection(span, env)).found).toEqual({
+      unavailable: 'journalctl gave nothing in time',
+    })
+  })
+
+  it('has who sent a signal, though somebody else asked the system before', async () => {
+    const { root, bin, env } = newRoot()
+    standIn(bin, 'journalctl', '')
+    const record = death(root, EXITED)
+    await collectAddenda(root, [record], { env, now: LATER })
+    expect((await judgeDeath(root, record, [record])).judged.verdict).toBe('exited')
+    const signals: SignalSource = {
+      signalsTo: (pid) => [
+        {
+          signal: 'SIGTERM',
+          atMs: AT.getTime() - 20,
+          target: { pid, comm: 'tmux: server' },
+          sender: {
+            pid: 4242,
+            comm: 'pkill',
+            user: 'ada',
+            command: 'pkill tmux',
+            ancestors: [{ pid: 4240, comm: 'bash', command: 'bash "my script".sh' }],
+          },
+        },
+      ],
+    }
+    await collectAddenda(root, [record], { env, now: LATER, signals })
+    const { judged } = await judgeDeath(root, record, [record])
+    expect(judged).toMatchObject({
+      verdict: 'terminated',
+      confidence: 'high',
+      summary: expect.stringContaining('pid 4242 (pkill tmux), started by pid 4240 (bash "my script".sh)'),
+      killer: { pid: 4242, ancestors: [{ pid: 4240 }] },
+    })
+  })
+
+  it('blames nobody for a signal that the kernel sent', () => {
+    const lines = signalLines({
+      signal: 'SIGKILL',
+      atMs: AT.getTime(),
+      target: { pid: 801, comm: 'tmux: server' },
+      sender: 'kernel',
+    })
+    expect(lines).toEqual([
+      `sender_pid=0 sender_comm=kernel signal=SIGKILL target_pid=801 target_comm="tmux: server" ts=${AT.toISOString()}`,
+    ])
+  })
+
+  it('cannot be taken for the head of a section, act on a terminal, or grow without end', () => {
+    const text = formatSection({
+      name: 'journal',
+      found: [...Array.from({ length: 1_000 }, () => 'x'.repeat(5_000)), '--- end', 'a\u001b[2Jb'],
+    })
+    const lines = text.split('\n')
+    expect(lines).toHaveLength(402)
+    expect(lines).toContain(' --- end')
+    expect(lines).toContain('a?[2Jb')
+    expect(text.length).toBeLessThan(450_000)
+  })
+
+  it.skipIf(!mayMount)('is read from a journal in the form that a verdict reads', async () => {
+    const span = { fromMs: Date.now() - 60_000, toMs: Date.now() + 60_000 }
+    const script = fileURLToPath(new URL('fixtures/with-journald.sh', import.meta.url))
+    const argv = ['-m', 'sh', script, 'journalctl', ...journalArguments(span)]
+    const ran = await new Promise<{ code: number | null; lines: string[] }>((resolve) => {
+      const child = execFile('unshare', argv, (_error, stdout) =>
+        resolve({ code: child.exitCode, lines: stdout.split('\n') }),
+      )
+      child.stdin?.end('Stopping User Manager for UID 1000...\n')
+    })
+    if (ran.code === 3) return process.stderr.write('no journald: its real form is not tried\n')
+    const line = ran.lines.find((one) => one.includes('Stopping User Manager')) ?? ''
+    expect(line).toMatch(/^\d+\.\d{6} \S+ systemd\[\d+\]: Stopping User Manager for UID 1000\.\.\.$/)
+    expect(Math.abs(Number(line.split(' ')[0]) * 1_000 - Date.now())).toBeLessThan(20_000)
+    return undefined
+  })
+})
+
+describe('a core file', () => {
+  it.each([
+    ['core.%p', 'core.801', true],
+    ['core.%p', 'core.802', false],
+    ['core-%e.%p.%t', 'core-tmux: server.801.1781106127', true],
+    ['%h.%%.%P', 'host.%.801', true],
+    ['core', 'core.801', true],
+    ['core(%p)', 'core(801)', true],
+    ['core.%p', 'xcore.801', false],
+  ])('of pattern %s and name %s: %s', (pattern, name, is) => {
+    expect(coreNames(pattern, 801).test(name)).toBe(is)
+  })
+
+  it('is found where the pattern says, if it is of that time', async () => {
+    const { root, bin, env } = newRoot()
+    const patternFile = join(bin, 'core_pattern')
+    writeFileSync(patternFile, `${root}/core.%e.%p\n`)
+    for (const name of ['core.tmux.801', 'core.tmux.8011', 'core.old.801'])
+      writeFileSync(join(root, name), '')
+    utimesSync(join(root, 'core.tmux.801'), LATER, LATER)
+    utimesSync(join(root, 'core.old.801'), 0, 0)
+    const found = await coreSection({ atMs: AT.getTime(), pid: 801 }, { env, patternFile })
+    expect(found).toEqual({ name: 'core', found: [`new ${root}/core.tmux.801`] })
+  })
+
+  it('that systemd keeps is asked of coredumpctl', async () => {
+    const { bin, env } = newRoot()
+    const patternFile = join(bin, 'core_pattern')
+    writeFileSync(patternFile, '|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h\n')
+    const row = 'Wed 2026-06-10 15:42:07 UTC 801 1000 1000 SIGSEGV present /usr/bin/tmux 120.1K'
+    standIn(bin, 'coredumpctl', `[ "$5" = COREDUMP_PID=801 ] && echo '${row}'`)
+    const at = { atMs: AT.getTime(), pid: 801 }
+    expect((await coreSection(at, { env, patternFile })).found).toEqual([row])
+    standIn(bin, 'coredumpctl', 'exit 1')
+    expect((await coreSection(at, { env, patternFile })).found).toEqual([])
+  })
+})
+
+describe('on macOS', () => {
+  it('the log is asked for what the kernel says of memory', () => {
+    const args = logArguments({ fromMs: AT.getTime(), toMs: LATER.getTime() })
+    expect(args.slice(0, 7)).toEqual([
+      'show',
+      '--style',
+      'syslog',
+      '--start',
+      '2026-06-10 15:42:07+0000',
+      '--end',
+      '2026-06-10 15:42:17+0000',
+    ])
+    expect(args.at(-1)).toContain('memorystatus')
+  })
+
+  it('reports that were written after the death are named, with their first line', async () => {
+    const { root } = newRoot()
+    const folder = join(root, 'Library/Logs/DiagnosticReports')
+    mkdirSync(folder, { recursive: true })
+    const report = (name: string, at: Date): void => {
+      writeFileSync(join(folder, name), `{"app_name":"${name}"}\n{"pid":801}\n`)
+      utimesSync(join(folder, name), at, at)
+    }
+    report('tmux-2026-06-10-154210.ips', LATER)
+    report('old.ips', new Date(AT.getTime() - 3_600_000))
+    report('notes.txt', LATER)
+    const [user, system] = await reportSections({ atMs: AT.getTime(), pid: 801 }, root)
+    expect(user?.found).toEqual(['tmux-2026-06-10-154210.ips {"app_name":"tmux-2026-06-10-154210.ips"}'])
+    expect(system?.found).toEqual({ unavailable: '/Library/Logs/DiagnosticReports: ENOENT' })
+  })
+})
