@@ -7,6 +7,7 @@ export type FactName =
   | 'agent'
   | 'ended-zero'
   | 'ended-nonzero'
+  | 'ended-as-killed'
   | 'ended-sigkill'
   | 'ended-signal'
   | 'ended-fault'
@@ -44,6 +45,7 @@ export type FactName =
   | 'cgroup-limit-reached'
   // What speaks against a verdict.
   | 'kernel-killed-another'
+  | 'cgroup-killed-another'
   | 'no-oom-kill-counted'
   // What a person wants to see beside a verdict; no rule needs it.
   | 'context'

@@ -302,6 +302,14 @@ export const RULES: readonly Rule[] = [
     says: '{who} ended by itself (exit code 0)',
   },
   {
+    name: 'child-killed-in-its-cgroup',
+    verdict: 'cgroup-oom',
+    confidence: 'medium',
+    needs: ['agent', 'ended-as-killed', 'cgroup-killed-another'],
+    refinable: true,
+    says: '{who} ended when the kernel had killed {child} for memory: {cgroup} was at its limit',
+  },
+  {
     name: 'agent-failed',
     verdict: 'agent-failed',
     confidence: 'high',

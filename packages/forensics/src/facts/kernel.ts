@@ -108,6 +108,21 @@ function killedFact(victim: Victim, isCounted: boolean): Fact {
   }
 }
 
+/** A process of the same cgroup, which may have been a child of ours. */
+function anotherFact(victim: Victim, homes: readonly (string | undefined)[]): Fact {
+  const { section, text, limited, command, placed } = victim
+  // A limit on what holds us too; one of a part of the machine that only holds others is none of ours.
+  const isOurLimit = limited !== '/' && homes.some((home) => within(limited, home))
+  const isNamed = isOurLimit && placed.where === 'near'
+  return {
+    names: ['kernel-killed-another', ...(isNamed ? (['cgroup-killed-another'] as const) : [])],
+    section,
+    text,
+    values: { child: command, cgroup: limited === undefined ? 'its cgroup' : spoken(limited) },
+    shared: limited === undefined ? [] : [`limit of ${limited}`],
+  }
+}
+
 /** The kernel's line is written while the process dies. */
 const AT_ONCE_MS = 2_000
 
@@ -136,7 +151,7 @@ export function kernelFacts(all: readonly PlacedLine[], life: Life, isCounted: b
     const inOurs = victim.home === undefined || homes.some((home) => within(home, victim.home))
     const { section, text, placed } = victim
     const atOnce = Math.abs(placed.agoMs ?? 0) <= AT_ONCE_MS
-    facts.push({ names: [inOurs && atOnce ? 'kernel-killed-another' : 'context'], section, text })
+    facts.push(inOurs && atOnce ? anotherFact(victim, homes) : { names: ['context'], section, text })
     if (inOurs && !atOnce) earlierInCgroup++
   }
   for (const line of lines.filter(ofKernel)) {

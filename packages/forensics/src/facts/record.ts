@@ -103,8 +103,10 @@ function howSession({ signal, exitCode, cause }: SessionExit): How {
     }
   const text = `exit code ${exitCode} of its process`
   const told: FactName[] = [0, 129, 130, 143].includes(exitCode) ? ['may-be-terminated'] : []
+  // What shells and runners say of a child of theirs that was killed: 128 and SIGKILL.
+  const killed: FactName[] = exitCode === 137 ? ['ended-as-killed'] : []
   return {
-    names: [exitCode === 0 ? 'ended-zero' : 'ended-nonzero', ...told],
+    names: [exitCode === 0 ? 'ended-zero' : 'ended-nonzero', ...told, ...killed],
     text,
     values: { status: String(exitCode) },
   }
