@@ -1,4 +1,4 @@
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 import stringWidth from 'string-width'
 
 type Style = Parameters<typeof styleText>[0]
@@ -24,13 +24,21 @@ export function printJson(value: object): void {
   print(JSON.stringify({ schemaVersion: 1, ...value }))
 }
 
+const PRINTABLE_ASCII = /^[ -~]*$/
+
+/** How many columns it takes; looking for wide and joined characters is slow, and most text has none. */
+function widthOf(text: string): number {
+  const bare = stripVTControlCharacters(text)
+  return PRINTABLE_ASCII.test(bare) ? bare.length : stringWidth(bare)
+}
+
 /** Columns padded to the widest cell, two blanks apart; the last column is not padded. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = []
   for (const row of rows) {
-    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, stringWidth(cell))
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, widthOf(cell))
   }
-  const pad = (cell: string, width: number): string => cell + ' '.repeat(width - stringWidth(cell))
+  const pad = (cell: string, width: number): string => cell + ' '.repeat(width - widthOf(cell))
   return rows
     .map((row) =>
       row.map((cell, at) => (at === row.length - 1 ? cell : pad(cell, widths[at] ?? 0))).join('  '),
@@ -54,15 +62,15 @@ export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''
   for (const word of text.split(' ')) {
-    if (line !== '' && stringWidth(line) + 1 + stringWidth(word) <= width) {
+    if (line !== '' && widthOf(line) + 1 + widthOf(word) <= width) {
       line += ` ${word}`
       continue
     }
     if (line !== '') lines.push(line)
     line = word
-    while (stringWidth(line) > width) {
+    while (widthOf(line) > width) {
       const long = line
-      while (stringWidth(line) > width) line = line.slice(0, -1)
+      while (widthOf(line) > width) line = line.slice(0, -1)
       lines.push(line)
       line = long.slice(line.length)
     }
@@ -82,8 +90,9 @@ export function fit(text: string): string {
 
 /** One line, cut to a width. */
 export function cut(line: string, columns: number): string {
-  if (stringWidth(line) <= columns) return line
-  let kept = line
-  while (stringWidth(kept) > columns - 1) kept = kept.slice(0, -1)
+  if (widthOf(line) <= columns) return line
+  // Longer than any width has use for, colours included.
+  let kept = line.slice(0, columns * 8)
+  while (widthOf(kept) > columns - 1) kept = kept.slice(0, -1)
   return `${kept}…${colours ? '\u001b[0m' : ''}`
 }

@@ -19,6 +19,7 @@ const ADVICE = {
   ],
   'killed-by-signal': [
     'If nobody owns up: look for a clean-up script, a job with a time limit, or another user with kill rights.',
+    'IAPEER_SIGNAL_WITNESS=1 has a daemon that may trace (root on Linux) see who sends the next one.',
   ],
   terminated: [
     'It was asked to end. To let peers survive a logout: loginctl enable-linger; a unit: KillMode=process.',
@@ -39,5 +40,10 @@ const ADVICE = {
   unknown: ['A watched server says little. One that iapeer start has launched leaves its wait status.'],
 } as const satisfies Readonly<Record<VerdictWord, readonly string[]>>
 
-/** What a person can do about such a death, a line each. */
-export const adviceFor = (verdict: VerdictWord): readonly string[] => ADVICE[verdict]
+const KILLER_KNOWN = [
+  'Whoever wrote the command above can say why; a pid file, or a pattern that fits less, spares the wrong ones.',
+] as const
+
+/** What a person can do about such a death, a line each. @param killer whether it is known who did it */
+export const adviceFor = (verdict: VerdictWord, killer = false): readonly string[] =>
+  killer && verdict === 'killed-by-signal' ? KILLER_KNOWN : ADVICE[verdict]

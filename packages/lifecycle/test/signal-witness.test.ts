@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { mountTracefs, privateFolder, run, until } from '@iapeer/dev/testing'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { signals } from '../src/doctor/checks/signals.ts'
+import { SYSTEM_PATHS } from '../src/doctor/finding.ts'
 import { cleanCommand } from '../src/evidence/signals/clean-command.ts'
 import { type SignalWitness, witnessSignals } from '../src/evidence/signals/signal-witness.ts'
 import { parseTraceLine } from '../src/evidence/signals/trace-line.ts'
-import { tracefsMounts } from '../src/evidence/signals/tracefs.ts'
+import { openTraceInstance, tracefsMounts } from '../src/evidence/signals/tracefs.ts'
 import {
   deathView,
   FleetSupervisor,
@@ -15,6 +17,7 @@ import {
   listSessions,
   readDeathRecords,
   readEvents,
+  thisServiceSystem,
 } from '../src/index.ts'
 import { roots } from './support.ts'
 
@@ -27,6 +30,13 @@ afterAll(async () => {
 })
 
 const { track, newRoot } = roots()
+const context = (root: string) => ({
+  root,
+  paths: SYSTEM_PATHS,
+  system: thisServiceSystem(),
+  now: new Date(),
+  nodeVersion: process.versions.node,
+})
 const MINUTE = 60_000
 const around = () => ({ fromMs: Date.now() - MINUTE, toMs: Date.now() + MINUTE })
 const ours = (): string[] => readdirSync(instances).filter((name) => name.startsWith('iapeer-'))
@@ -70,6 +80,8 @@ describe('a command as it is recorded', () => {
     [['curl', '-H', 'Authorization=Bearer abc'], 'curl -H Authorization=...'],
     [['x', '--api-token', 'hunter2', 'on'], 'x --api-token ... on'],
     [['x', 'API_KEY=abc'], 'x API_KEY=...'],
+    [['x', '--env', '{"API_TOKEN":"abc"}'], 'x --env {"API_TOKEN":...'],
+    [['curl', '-H', 'Authorization: Bearer abc'], 'curl -H Authorization:...'],
     [['git', 'clone', 'https://ada:pw@host/x'], 'git clone https://...'],
     [['x', 'sk-1234567890abcdefghijklmnop'], 'x ...'],
     [['x', 'w'.repeat(130)], `x ${'w'.repeat(40)}...`],
@@ -160,6 +172,8 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     daemon.kill('SIGKILL')
     await ended
     expect(ours()).toHaveLength(before.length + 1)
+    const doctor = () => signals.run({ ...context(root.path), fix: false })
+    expect(await doctor()).toMatchObject([{ id: 'left-signal-witness', level: 'warning' }])
     const pid = await killBy('kill -9 "$1"')
     const seen = await witness(root.path)
     expect(seen.takenOver).toBe(true)
@@ -168,6 +182,19 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
       return found.length > 0 ? found : undefined
     })
     expect(signal).toMatchObject({ signal: 'SIGKILL', sender: { comm: 'sh' } })
+  })
+
+  it('that a killed daemon has left is removed by doctor --fix', async () => {
+    const root = privateFolder()
+    track(root.remove)
+    const before = ours()
+    const instance = await openTraceInstance(root.path)
+    expect(ours()).toHaveLength(before.length + 1)
+    expect(await signals.run({ ...context(root.path), fix: true })).toMatchObject([
+      { id: 'left-signal-witness', fixed: true },
+    ])
+    expect(existsSync(instance.pipe)).toBe(false)
+    expect(await signals.run({ ...context(root.path), fix: false })).toEqual([])
   })
 
   it('of a reader that was killed says that it sees nothing any more', async () => {

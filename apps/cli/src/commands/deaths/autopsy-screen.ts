@@ -83,7 +83,9 @@ export function autopsyScreen(view: AutopsyView): string {
   const screen = findings.snapshot === undefined ? [] : lastScreen(findings.snapshot).slice(-MOST_SCREEN)
   if (screen.length > 0)
     parts.push(heading('its last screen'), ...screen.map((line) => cut(`  │ ${plain(line)}`, width)))
-  const advice = adviceFor(judged.verdict).map((line) => `  ${wrap(line, width - 2).join('\n  ')}`)
+  const advice = adviceFor(judged.verdict, judged.killer !== undefined).map(
+    (line) => `  ${wrap(line, width - 2).join('\n  ')}`,
+  )
   parts.push(heading('what to do'), ...advice)
   if (findings.snapshot?.complete === false)
     parts.push('', 'The snapshot was cut off: evidence may be missing.')

@@ -1,6 +1,7 @@
 const MOST = 200
 const LONGEST_WORD = 120
-const SECRET_VALUE = /^(?=.*(?:token|secret|pass|key|auth))[^=]*=/i
+/** `API_KEY=…`, `{"token":"…`, `Authorization: …`: what follows is the secret. */
+const SECRET_VALUE = /^.*?(?:token|secret|pass|key|auth)[^=:]*[=:]/i
 const SECRET_OPTION = /^-.*(?:token|secret|pass|auth)|^-.*key$/i
 /** Long, with a digit and no path: an identifier or a secret, and nothing for a person. */
 const OPAQUE = /^(?=.*\d)[^/]{24,}$/

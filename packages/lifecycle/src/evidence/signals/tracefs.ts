@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { access, mkdir, readFile, readlink, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -53,15 +53,32 @@ async function isWritable(path: string): Promise<boolean> {
   }
 }
 
-async function findTracefs(): Promise<string> {
+async function findTracefs(): Promise<string | undefined> {
   const mounts = await readRegularFile('/proc/self/mounts')
   for (const mount of tracefsMounts(mounts?.text ?? '')) {
     if (await isWritable(join(mount, 'instances'))) return mount
   }
+  return undefined
+}
+
+/** The tracefs that this user may write. @throws IapeerError `no-signal-witness` */
+export async function requireTracefs(): Promise<string> {
+  const mount = await findTracefs()
+  if (mount !== undefined) return mount
   throw unavailable(
     'there is no tracefs that this user may use',
     'It needs Linux, and root (or a tracefs that your group may write): mount -t tracefs nodev /sys/kernel/tracing',
   )
+}
+
+/** What a killed daemon of this root has left in the kernel, where this user can see it. For when none runs. */
+export async function leftTraceInstance(
+  root: string,
+): Promise<{ readonly path: string; readonly remove: () => Promise<void> } | undefined> {
+  const mount = await findTracefs()
+  if (mount === undefined) return undefined
+  const path = join(mount, 'instances', await instanceName(root))
+  return existsSync(path) ? { path, remove: () => removeInstance(path) } : undefined
 }
 
 /** One for a root, and for the numbering of processes that it is seen in: two containers may have roots of one path. */
@@ -129,7 +146,7 @@ function unlessMissing(error: unknown): void {
  * @throws IapeerError `no-signal-witness`
  */
 export async function openTraceInstance(root: string): Promise<TraceInstance> {
-  const folder = join(await findTracefs(), 'instances', await instanceName(root))
+  const folder = join(await requireTracefs(), 'instances', await instanceName(root))
   const takenOver = (await makeFolder(folder)) === 'there'
   try {
     const clocks = await readFile(join(folder, 'trace_clock'), 'utf8')
