@@ -151,9 +151,11 @@ describe('a supervised peer', () => {
     await launchPeer(root, eva)
     await until('both to sleep', async () => (await listSessions(root)).length === 0)
     expect(deaths()).toEqual([])
-    const actions = (await eventsOf(root, 'supervise')).map(({ identity, action }) => `${identity} ${action}`)
-    expect(actions).toContain('command-bob idle-park')
-    expect(actions).toContain('command-eva reap')
+    const wanted = ['command-bob idle-park', 'command-eva reap']
+    await until('both to be told', async () => {
+      const done = (await eventsOf(root, 'supervise')).map(({ identity, action }) => `${identity} ${action}`)
+      return wanted.every((one) => done.includes(one))
+    })
     // A program of which nobody knows a session to go on with begins anew.
     expect(await wakeOrSpawn(root, entry, { from: 'human' })).toMatchObject({
       state: 'launched',

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
+import { FolderWatch } from '../folder-watch.ts'
 import type { RecordedEvent } from './event.ts'
 import { glanceAtLine, parseEventLine } from './event-line.ts'
 import { type EventFilter, passes } from './filter.ts'
-import { FolderWatch } from './folder-watch.ts'
 import { LogReader } from './log-reader.ts'
 
 const POLL_MS = 1_000

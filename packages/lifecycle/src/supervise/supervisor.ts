@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isIapeerError } from '@iapeer/core/errors'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
@@ -8,6 +9,7 @@ import { reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
 import { type DurationStats, Durations } from '../fleet/durations.ts'
+import { FolderWatch } from '../folder-watch.ts'
 import { rearmKept } from '../kept-watches.ts'
 import { rotatePaneLogs } from '../panelog/rotate.ts'
 import { finishSession } from '../sessions/finish.ts'
@@ -32,6 +34,7 @@ import { createSleepClock } from './sleep-clock.ts'
 import { type Look, lookAtSessions, wishOf } from './sweep.ts'
 
 const SWEEP_MS = 1_000
+const GATHER_MS = 20
 const STOP_MS = 3_000
 const RECONCILE_KEY = ' reconcile'
 const TELL_KEY = ' tell'
@@ -75,8 +78,9 @@ export class FleetSupervisor {
   #lastSweepAt: string | undefined
   #tickDueAt = 0
   #tellDueAt: number | undefined
-  #timer: NodeJS.Timeout | undefined
-  #isStopped = false
+  /** Whoever records a death writes there: then it is looked at once. */
+  readonly #deaths: FolderWatch
+  readonly #stopping = new AbortController()
   #loop: Promise<void> = Promise.resolve()
 
   /** @throws IapeerError `bad-setting` */
@@ -89,6 +93,7 @@ export class FleetSupervisor {
     this.#settings = superviseSettings(this.#env)
     this.#cache = createSessionCache(root)
     this.#recorders = new Recorders(root, this.#log)
+    this.#deaths = new FolderWatch(rootLayout(root).records.deathsDir)
     this.#witness = wantedWitness(root, this.#env, this.#log)
     this.#jobs = createJobs((key, error) => this.#onError(key, error))
   }
@@ -98,14 +103,14 @@ export class FleetSupervisor {
     await scaffoldRoot(rootLayout(this.#root))
     await this.#attempt('announce', () => beginTelling(this.#root, new Date()))
     await this.#attempt('signal witness', async () => this.#witness?.start())
-    this.#next(0)
+    this.#loop = this.#run()
   }
 
   /** Ends within a few seconds; no peer is touched. */
   async stop(): Promise<void> {
-    this.#isStopped = true
-    clearTimeout(this.#timer)
+    this.#stopping.abort()
     await this.#loop
+    this.#deaths.close()
     await this.#jobs.end(STOP_MS)
     await this.#attempt('signal witness', async () => this.#witness?.stop())
   }
@@ -120,11 +125,14 @@ export class FleetSupervisor {
     }
   }
 
-  #next(afterMs: number): void {
-    if (this.#isStopped) return
-    this.#timer = setTimeout(() => {
-      this.#loop = this.#round().finally(() => this.#next(SWEEP_MS))
-    }, afterMs)
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      await this.#round()
+      await this.#deaths.wait(SWEEP_MS, signal)
+      // One death is several changes, and many may die at once.
+      await sleep(GATHER_MS)
+    }
   }
 
   async #attempt(what: string, act: () => Promise<unknown>): Promise<void> {

@@ -1,0 +1,91 @@
+// How soon the daemon's supervisor notices a death: with its recorder, and without one.
+// Usage: node bench/noticed.mjs [times=20]; the alternative in the same run is has-session for each peer, once a second.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { createPeer } from '@iapeer/core/registry'
+import { FleetSupervisor, launchPeer, listSessions, readEvents, stopPeer } from '../dist/index.js'
+
+const run = promisify(execFile)
+const times = Number(process.argv[2] ?? 20)
+const folder = mkdtempSync(join(tmpdir(), 'iapn-'))
+const root = join(folder, 'r')
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN
+const say = (what, list) =>
+  process.stdout.write(
+    `${what.padEnd(44)} median ${median(list).toFixed(0)} ms, slowest ${Math.max(...list).toFixed(0)} ms of ${list.length}\n`,
+  )
+
+/** From the kill to the event that says that it was noticed. */
+async function noticed(entry, env, ev) {
+  const { session } = await launchPeer(root, entry, { env })
+  await sleep(Math.random() * 1_000)
+  const killedAt = Date.now()
+  process.kill(session.server.pid, 'SIGKILL')
+  for (;;) {
+    const { events } = await readEvents(root, { since: new Date(killedAt) })
+    const event = events.find((one) => one.ev === ev && one.identity === session.identity)
+    if (event !== undefined) return Date.parse(event.ts) - killedAt
+    if (Date.now() - killedAt > 10_000) throw new Error('not noticed within 10 s')
+    await sleep(10)
+  }
+}
+
+/** Who asks each second notices half a second late at best, and starts a process each time. */
+async function asked(entry) {
+  const { session } = await launchPeer(root, entry, { env: process.env })
+  const startedAt = Date.now()
+  const delay = Math.random() * 1_000
+  await sleep(delay)
+  const killedAt = Date.now()
+  process.kill(session.server.pid, 'SIGKILL')
+  for (let at = startedAt; ; at += 1_000) {
+    await sleep(Math.max(0, at - Date.now()))
+    if (at < killedAt) continue
+    const isUp = await run('tmux', ['-S', session.socketPath, 'has-session', '-t', session.identity]).then(
+      () => true,
+      () => false,
+    )
+    if (!isUp) return Date.now() - killedAt
+  }
+}
+
+const supervise = async (env) => {
+  const made = new FleetSupervisor(root, {
+    env: { ...env, IAPEER_CRASHLOOP_MAX: '1000000' },
+    onError: (what, error) => console.error(what, error),
+  })
+  await made.start()
+  return made
+}
+const OFF = { ...process.env, IAPEER_RECORDS: 'off' }
+let supervisor
+try {
+  const entry = await createPeer(root, {
+    personality: 'bob',
+    defaultRuntime: 'command',
+    command: ['sleep', '100000'],
+  })
+  supervisor = await supervise(process.env)
+  const withRecorder = []
+  const without = []
+  for (let at = 0; at < times; at++) withRecorder.push(await noticed(entry, process.env, 'death'))
+  await supervisor.stop()
+  process.env.IAPEER_RECORDS = 'off'
+  supervisor = await supervise(OFF)
+  for (let at = 0; at < times; at++) without.push(await noticed(entry, OFF, 'supervise'))
+  await supervisor.stop()
+  const alternative = []
+  for (let at = 0; at < times; at++) alternative.push(await asked(entry))
+  say('noticed with the help of its recorder', withRecorder)
+  say('noticed without any', without)
+  say('noticed by has-session each second', alternative)
+} finally {
+  await supervisor?.stop()
+  for (const { identity } of await listSessions(root)) await stopPeer(root, identity, { force: true })
+  await sleep(500)
+  rmSync(folder, { recursive: true, force: true })
+}
