@@ -10,7 +10,14 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { rootLayout, scaffoldRoot, sweepTemporaries, writeFileAtomic, writeFileNew } from '../src/index.ts'
+import {
+  namesIn,
+  rootLayout,
+  scaffoldRoot,
+  sweepTemporaries,
+  writeFileAtomic,
+  writeFileNew,
+} from '../src/index.ts'
 import { folders, sub } from './support.ts'
 
 const { folder } = folders()
@@ -56,6 +63,24 @@ describe('a root', () => {
     const root = folder()
     writeFileSync(join(root, 'peers'), '')
     await expect(scaffoldRoot(rootLayout(root, {}))).rejects.toMatchObject({ code: 'not-a-folder' })
+  })
+})
+
+describe('the names in a folder', () => {
+  it('are none where there is none, and with those below it as paths where that is wanted', async () => {
+    const parent = folder()
+    expect(await namesIn(join(parent, 'none'))).toEqual([])
+    writeFileSync(join(sub(parent, 'a'), 'b'), '')
+    expect(await namesIn(parent)).toEqual(['a'])
+    expect((await namesIn(parent, { recursive: true })).sort()).toEqual(['a', join('a', 'b')])
+  })
+
+  it('of what is no folder are an error, unless that counts as none too', async () => {
+    const file = join(folder(), 'f')
+    writeFileSync(file, '')
+    await expect(namesIn(file)).rejects.toMatchObject({ code: 'ENOTDIR' })
+    expect(await namesIn(file, { orNoFolder: true })).toEqual([])
+    expect(await namesIn(join(file, 'below'), { orNoFolder: true })).toEqual([])
   })
 })
 

@@ -1,9 +1,9 @@
-import { readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { isIdentity, toIdentity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
-import { makePrivateFolder, writeFileAtomic } from '@iapeer/core/storage'
+import { makePrivateFolder, namesIn, writeFileAtomic } from '@iapeer/core/storage'
 import { type EnsureResult, ensureCanary } from '@iapeer/tmux'
 
 /** A server that is to be watched again whenever it runs and is not. */
@@ -57,15 +57,8 @@ export async function forgetWatch(root: string, identity: string): Promise<boole
 
 /** The kept watches, by identity. A file that cannot be read as one is set aside as `<name>.corrupt`. */
 export async function listKeptWatches(root: string): Promise<KeptWatch[]> {
-  let names: string[]
-  try {
-    names = await readdir(folderOf(root))
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  }
   const kept: KeptWatch[] = []
-  for (const name of names.sort()) {
+  for (const name of (await namesIn(folderOf(root))).sort()) {
     const identity = name.slice(0, -SUFFIX.length)
     if (!name.endsWith(SUFFIX) || !isIdentity(identity)) continue
     const path = join(folderOf(root), name)

@@ -1,11 +1,12 @@
 import { renameSync } from 'node:fs'
-import { chmod, readdir, rename, stat } from 'node:fs/promises'
+import { chmod, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '../errors.ts'
 import { isLowerIntelligence } from '../identity/intelligence.ts'
 import { writeFileAtomic, writeFileNew } from '../storage/atomic-write.ts'
 import { containedPath } from '../storage/contained-path.ts'
 import { withLock } from '../storage/lock.ts'
+import { namesIn } from '../storage/names-in.ts'
 import { makePrivateFolder } from '../storage/private-folder.ts'
 import { readRegularFile } from '../storage/read-regular.ts'
 import { syncFolder } from '../storage/replace-file.ts'
@@ -86,7 +87,7 @@ const RETIRED = /^peer-profile\.removed-(.*\.json)$/
 
 /** Another peer begins here: what an earlier removal has kept is no longer the mark of one that was cut off. */
 async function closeRemovals(folder: string): Promise<void> {
-  for (const name of await namesIn(folder)) {
+  for (const name of await namesIn(folder, { orNoFolder: true })) {
     const [, rest] = RETIRED.exec(name) ?? []
     if (rest !== undefined) await rename(join(folder, name), join(folder, `peer-profile.former-${rest}`))
   }
@@ -200,18 +201,9 @@ export async function retireProfile(home: string, now: Date): Promise<string | u
   return kept
 }
 
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return []
-    throw error
-  }
-}
-
 /** Whether a profile was retired here and none took its place. */
 export async function isRetired(home: string): Promise<boolean> {
-  const names = await namesIn(peerFolder(home))
+  const names = await namesIn(peerFolder(home), { orNoFolder: true })
   return !names.includes(FILE) && names.some((name) => RETIRED.test(name))
 }
 

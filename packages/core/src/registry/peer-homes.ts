@@ -1,9 +1,10 @@
 import { renameSync } from 'node:fs'
-import { readdir, readlink, realpath, rm, stat, symlink } from 'node:fs/promises'
+import { readlink, realpath, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import { errnoOf, IapeerError } from '../errors.ts'
 import { isPersonality, type Personality } from '../identity/identity.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
+import { namesIn } from '../storage/names-in.ts'
 import { makePrivateFolder } from '../storage/private-folder.ts'
 
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
@@ -72,14 +73,8 @@ export async function unlinkHome(layout: RootLayout, name: Personality): Promise
   await rm(join(layout.homesDir, name), { force: true })
 }
 
-async function namesIn(folder: string): Promise<Personality[]> {
-  try {
-    return (await readdir(folder)).filter((name) => isPersonality(name))
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  }
-}
+const personalitiesIn = async (folder: string): Promise<Personality[]> =>
+  (await namesIn(folder)).filter((name) => isPersonality(name))
 
 /** A remembered home: the text of its link, and where that leads now. */
 export interface HomeLink {
@@ -101,7 +96,7 @@ async function realOrAsked(path: string): Promise<string | undefined> {
 
 export async function readHomeLinks(layout: RootLayout): Promise<HomeLink[]> {
   const links: HomeLink[] = []
-  for (const personality of await namesIn(layout.homesDir)) {
+  for (const personality of await personalitiesIn(layout.homesDir)) {
     const path = join(layout.homesDir, personality)
     const target = await linkText(path)
     if (target !== undefined) links.push({ personality, target, real: await realOrAsked(target) })
@@ -112,7 +107,7 @@ export async function readHomeLinks(layout: RootLayout): Promise<HomeLink[]> {
 /** The real paths of the default homes, whatever they hold. */
 export async function readDefaultHomes(layout: RootLayout): Promise<string[]> {
   const homes = await Promise.all(
-    (await namesIn(layout.peersDir)).map((name) => realFolder(join(layout.peersDir, name))),
+    (await personalitiesIn(layout.peersDir)).map((name) => realFolder(join(layout.peersDir, name))),
   )
   return homes.filter((home) => home !== undefined)
 }

@@ -1,7 +1,5 @@
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
-import { readRegularFile } from '@iapeer/core/storage'
+import { namesIn, readRegularFile } from '@iapeer/core/storage'
 
 /** The text of a file of the system; undefined where there is none. @throws Node system errors (`EACCES`) */
 export async function textIfThere(path: string): Promise<string | undefined> {
@@ -10,13 +8,7 @@ export async function textIfThere(path: string): Promise<string | undefined> {
 
 /** The names in a folder, sorted; none where there is none. */
 export async function namesIfThere(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).sort()
-  } catch (error) {
-    const code = errnoOf(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return []
-    throw error
-  }
+  return (await namesIn(folder, { orNoFolder: true })).sort()
 }
 
 export interface ConfigFile {

@@ -1,6 +1,7 @@
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
+import { namesIn } from '@iapeer/core/storage'
 
 /** One file of a rotated log: number 0 is the current one, 1 the newest of the others. */
 export interface LogFile {
@@ -25,16 +26,10 @@ export async function inodeOf(path: string): Promise<bigint | undefined> {
 
 async function highestNumber(path: string): Promise<number> {
   const prefix = `${basename(path)}.`
-  try {
-    const names = await readdir(dirname(path))
-    const numbers = names
-      .filter((name) => name.startsWith(prefix) && /^[1-9]\d{0,2}$/.test(name.slice(prefix.length)))
-      .map((name) => Number(name.slice(prefix.length)))
-    return Math.max(0, ...numbers)
-  } catch (error) {
-    if (isGone(error)) return 0
-    throw error
-  }
+  const numbers = (await namesIn(dirname(path), { orNoFolder: true }))
+    .filter((name) => name.startsWith(prefix) && /^[1-9]\d{0,2}$/.test(name.slice(prefix.length)))
+    .map((name) => Number(name.slice(prefix.length)))
+  return Math.max(0, ...numbers)
 }
 
 /**

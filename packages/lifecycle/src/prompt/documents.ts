@@ -1,7 +1,7 @@
-import { readdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
-import { containedPath, readRegularFile } from '@iapeer/core/storage'
+import { containedPath, namesIn, readRegularFile } from '@iapeer/core/storage'
 
 /** The largest file that goes into a prompt. */
 const MOST_BYTES = 256 * 1024
@@ -54,14 +54,11 @@ async function fileWithin(path: string, root: string): Promise<string | undefine
 }
 
 /** The `*.md` of a folder by name, as a shell lists them: none that begins with a dot. */
-async function namesIn(folder: string): Promise<string[]> {
+async function documentsIn(folder: string): Promise<string[]> {
   try {
-    const names = await readdir(folder)
-    return names.filter((name) => name.endsWith('.md') && !name.startsWith('.')).sort()
+    return (await namesIn(folder)).filter((name) => name.endsWith('.md') && !name.startsWith('.')).sort()
   } catch (error) {
-    const code = errnoOf(error)
-    if (code === 'ENOENT') return []
-    if (code !== 'ENOTDIR') throw error
+    if (errnoOf(error) !== 'ENOTDIR') throw error
     throw new IapeerError(`${folder} is not a folder`, {
       code: 'not-a-folder',
       hint: 'Move that file away; a folder of that name holds the fragments of prompts.',
@@ -97,10 +94,10 @@ async function readDoctrine(root: string): Promise<string | undefined> {
  */
 export async function readDocuments(root: string): Promise<RootDocuments> {
   const fragments = join(root, 'fragments')
-  const others = (await namesIn(root)).filter((name) => name !== DOCTRINE)
+  const others = (await documentsIn(root)).filter((name) => name !== DOCTRINE)
   return {
     doctrine: await readDoctrine(root),
     others: await readListed(root, others, root),
-    fragments: await readListed(fragments, await namesIn(fragments), root),
+    fragments: await readListed(fragments, await documentsIn(fragments), root),
   }
 }

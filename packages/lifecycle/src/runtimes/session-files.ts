@@ -1,6 +1,7 @@
-import { open, readdir, realpath, stat } from 'node:fs/promises'
+import { open, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
+import { namesIn } from '@iapeer/core/storage'
 
 /** A file and when it was last written, in milliseconds since the epoch. */
 interface WrittenFile {
@@ -32,13 +33,7 @@ export async function writtenMs(path: string): Promise<number | undefined> {
 
 /** The files under a folder whose names fit, the newest first; none where there is no folder. */
 export async function newestFiles(folder: string, name: RegExp, recursive = false): Promise<WrittenFile[]> {
-  let names: string[]
-  try {
-    names = await readdir(folder, { recursive })
-  } catch (error) {
-    if (isAbsent(error)) return []
-    throw error
-  }
+  const names = await namesIn(folder, { recursive, orNoFolder: true })
   const paths = names.filter((one) => name.test(one)).map((one) => join(folder, one))
   const files = await Promise.all(
     paths.map(async (path) => ({ path, writtenMs: (await writtenMs(path)) ?? Number.NEGATIVE_INFINITY })),

@@ -1,7 +1,5 @@
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
-import { readRegularFile } from '@iapeer/core/storage'
+import { namesIn, readRegularFile } from '@iapeer/core/storage'
 
 /** Aliases may name aliases (`default` -> `lts/*` -> `lts/iron` -> `v20.19.0`), and could go round. */
 const MOST_ALIASES = 5
@@ -17,14 +15,8 @@ function newest(versions: readonly string[]): string | undefined {
   return ordered.at(-1)
 }
 
-async function installed(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(join(folder, 'versions', 'node'))).filter((name) => /^v\d+\.\d+\.\d+$/.test(name))
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  }
-}
+const installed = async (folder: string): Promise<string[]> =>
+  (await namesIn(join(folder, 'versions', 'node'))).filter((name) => /^v\d+\.\d+\.\d+$/.test(name))
 
 /** The installed version (`v20.19.0`) that nvm's alias `default` means, as nvm resolves it; undefined when none. */
 export async function defaultNvmVersion(folder: string): Promise<string | undefined> {

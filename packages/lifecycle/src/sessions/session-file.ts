@@ -1,10 +1,10 @@
-import { readdir, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
-import { readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
 
 /** A session that was launched and is supervised: `state/lifecycle/<identity>.session`. */
 export interface PeerSession {
@@ -100,14 +100,7 @@ function passOver(error: unknown): undefined {
 
 /** Every enrolled session, by identity; what cannot be read is passed over. */
 export async function listSessions(root: string): Promise<PeerSession[]> {
-  let names: string[]
-  try {
-    names = await readdir(folderOf(root))
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  }
-  const identities = names.sort().flatMap((name) => {
+  const identities = (await namesIn(folderOf(root))).sort().flatMap((name) => {
     const identity = name.slice(0, -SUFFIX.length)
     return name.endsWith(SUFFIX) && isIdentity(identity) ? [identity] : []
   })

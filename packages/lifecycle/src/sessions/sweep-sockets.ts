@@ -1,8 +1,9 @@
-import { readdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { namesIn } from '@iapeer/core/storage'
 import { listCanaries } from '@iapeer/tmux'
 import { listSessions } from './session-file.ts'
 
@@ -21,15 +22,6 @@ function isRefused(path: string): Promise<boolean> {
     socket.once('connect', () => end(false))
     socket.once('error', (error) => end(errnoOf(error) === 'ECONNREFUSED'))
   })
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  }
 }
 
 /** Removes the socket files that dead servers have left; one of a server that is known to us is never touched. */

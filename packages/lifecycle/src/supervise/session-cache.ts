@@ -1,8 +1,9 @@
-import { readdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
+import { namesIn } from '@iapeer/core/storage'
 import type { Mark } from '../sessions/marks.ts'
 import { type PeerSession, readSession } from '../sessions/session-file.ts'
 
@@ -35,15 +36,6 @@ function passOver(error: unknown): undefined {
   if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
 }
 
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  }
-}
-
 export function createSessionCache(root: string): SessionCache {
   const folder = rootLayout(root).lifecycleStateDir
   let known = new Map<string, Cached>()
@@ -52,7 +44,7 @@ export function createSessionCache(root: string): SessionCache {
     hasMark: (identity, mark) => names.has(`${identity}.${mark}`),
     list: async () => {
       const next = new Map<string, Cached>()
-      names = new Set(namesIn(folder))
+      names = new Set(await namesIn(folder))
       for (const name of names) {
         const identity = name.slice(0, -SUFFIX.length)
         if (!name.endsWith(SUFFIX) || !isIdentity(identity)) continue
