@@ -1,6 +1,6 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type NamedPeer, type PeerSession, peerNamed, statusOf } from '@iapeer/lifecycle'
+import { type NamedPeer, type PeerSession, peerNamed, runningOf } from '@iapeer/lifecycle'
 import { usageError } from './exit-code.ts'
 import { checkedName } from './peers.ts'
 
@@ -12,10 +12,8 @@ export async function identitiesNamed(text: string): Promise<NamedPeer> {
 /** The session of a peer that runs. @throws IapeerError `not-running` */
 export async function runningSession(text: string): Promise<PeerSession> {
   const { identities } = await identitiesNamed(text)
-  for (const identity of identities) {
-    const { session } = await statusOf(iapeerRoot(), identity)
-    if (session !== undefined) return session
-  }
+  const session = await runningOf(iapeerRoot(), identities)
+  if (session !== undefined) return session
   throw new IapeerError(`${text} is not running`, { code: 'not-running', hint: `iapeer start ${text}` })
 }
 

@@ -39,7 +39,7 @@ export {
 } from './fleet/death-view.ts'
 export { type DurationStats, Durations } from './fleet/durations.ts'
 export { filesOf, type JudgedDeath, judgeDeaths, readDeathRecords, textOf } from './fleet/judge-deaths.ts'
-export { type NamedPeer, peerEntryNamed, peerNamed } from './fleet/named.ts'
+export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './fleet/named.ts'
 export { fleetView, type PeerView, peerFields, peerView } from './fleet/peer-view.ts'
 export {
   forgetWatch,

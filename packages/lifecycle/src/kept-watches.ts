@@ -1,10 +1,12 @@
 import { readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
-import { isIdentity, toIdentity } from '@iapeer/core/identity'
+import { toIdentity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { makePrivateFolder, namesIn, writeFileAtomic } from '@iapeer/core/storage'
 import { type EnsureResult, ensureCanary } from '@iapeer/tmux'
+import { fieldsOf, parseJson, text } from './json-fields.ts'
+import { ownerOf } from './sessions/state-files.ts'
 
 /** A server that is to be watched again whenever it runs and is not. */
 export interface KeptWatch {
@@ -23,15 +25,9 @@ const folderOf = (root: string): string => join(root, 'state', 'lifecycle', 'wat
 const fileOf = (root: string, identity: string): string =>
   join(folderOf(root), `${toIdentity(identity)}${SUFFIX}`)
 
-function parseKept(identity: string, text: string): KeptWatch | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value !== 'object' || value === null || !('socketPath' in value)) return undefined
-    return typeof value.socketPath === 'string' ? { identity, socketPath: value.socketPath } : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
+function parseKept(identity: string, json: string): KeptWatch | undefined {
+  const socketPath = text(fieldsOf(parseJson(json))['socketPath'])
+  return socketPath === undefined ? undefined : { identity, socketPath }
 }
 
 /** Remembers a watch; the same identity is replaced. */
@@ -59,8 +55,8 @@ export async function forgetWatch(root: string, identity: string): Promise<boole
 export async function listKeptWatches(root: string): Promise<KeptWatch[]> {
   const kept: KeptWatch[] = []
   for (const name of (await namesIn(folderOf(root))).sort()) {
-    const identity = name.slice(0, -SUFFIX.length)
-    if (!name.endsWith(SUFFIX) || !isIdentity(identity)) continue
+    const identity = ownerOf(name, SUFFIX)
+    if (identity === undefined) continue
     const path = join(folderOf(root), name)
     const watch = parseKept(identity, await readFile(path, 'utf8'))
     if (watch === undefined) await rename(path, `${path}.corrupt`)

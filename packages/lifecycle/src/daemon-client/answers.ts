@@ -1,19 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import type { LaunchView, Outcome, StopView } from '../fleet/actions.ts'
+import { type Fields, fieldsOf, list, number, text, word } from '../json-fields.ts'
 import { type DaemonResponse, unreachable } from './request.ts'
-
-type Fields = Readonly<Record<string, unknown>>
-
-const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? { ...value } : {})
-
-const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
-
-/** One of the words that are expected. */
-function word<T extends string>(value: unknown, words: readonly T[]): T | undefined {
-  return words.find((one) => one === value)
-}
 
 const foreign = (): IapeerError => unreachable('its answer is not one of this version')
 

@@ -3,6 +3,7 @@ import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { observeProcess } from '@iapeer/core/process'
 import { type LockHolder, readLockHolder } from '@iapeer/core/storage'
 import { startInBackground } from '@iapeer/tmux'
+import { fieldsOf, parseJson } from '../json-fields.ts'
 import { connectDaemon, type DaemonClient } from './client.ts'
 import { daemonPlace } from './place.ts'
 
@@ -49,15 +50,7 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
 
 /** What `iapeerd --report` prints: one line of JSON when it is up, or why it is not. */
 function reportOf(line: string): IapeerError | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(line)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-  const fields: Record<string, unknown> = typeof value === 'object' && value !== null ? { ...value } : {}
-  const { code, message, hint } = fields
+  const { code, message, hint } = fieldsOf(parseJson(line))
   if (typeof code !== 'string' || typeof message !== 'string') return undefined
   return new IapeerError(message, { code, ...(typeof hint === 'string' ? { hint } : {}) })
 }

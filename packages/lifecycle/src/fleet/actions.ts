@@ -1,14 +1,13 @@
-import { formatIdentity, type Identity, parseIdentity, type Runtime, toRuntime } from '@iapeer/core/identity'
+import { formatIdentity, type Identity, parseIdentity, toRuntime } from '@iapeer/core/identity'
 import { withLock } from '@iapeer/core/storage'
 import type { EventLog } from '../eventlog/event-log.ts'
 import { checkLaunch, type Launched, launchPeer } from '../launch/launch.ts'
 import { identityLockPath } from '../sessions/identity-lock.ts'
 import { readSession } from '../sessions/session-file.ts'
-import { statusOf } from '../sessions/state.ts'
 import { changeTally } from '../sessions/tally.ts'
 import { type Afterwards, stopPeer } from '../stop.ts'
 import { type WakeRequest, wakeOrSpawn } from '../wake/wake.ts'
-import { type NamedPeer, peerNamed } from './named.ts'
+import { peerNamed, presentIdentity, runningOf } from './named.ts'
 
 /** A peer that has been brought up, or was up. */
 export interface LaunchView {
@@ -72,16 +71,10 @@ function viewOf({ state, session, warnings }: Launched): LaunchView {
   return { state, identity, ...generation, serverPid: server.pid, leaderPid: leader.pid, startedAt, warnings }
 }
 
-/** The runtime of the identity that was named; undefined where only a peer was. */
-function runtimeNamed({ entry, identities }: NamedPeer, name: string): Runtime | undefined {
-  const [only] = identities
-  return name === entry.personality || only === undefined ? undefined : parseIdentity(only)?.runtime
-}
-
 /** Brings a peer up by its name or an identity of it. @throws those of `launchPeer` */
 export async function startNamed(root: string, name: string, request: StartRequest): Promise<LaunchView> {
   const named = await peerNamed(root, name)
-  const runtime = request.runtime === undefined ? runtimeNamed(named, name) : toRuntime(request.runtime)
+  const runtime = request.runtime === undefined ? named.runtime : toRuntime(request.runtime)
   const { timeoutMs, signal } = request
   const launched = await launchPeer(root, named.entry, {
     ...(signal === undefined ? {} : { signal }),
@@ -119,13 +112,6 @@ export async function stopNamed(root: string, name: string, request: StopRequest
   return stopAll(root, (await peerNamed(root, name)).identities, request)
 }
 
-/** The identity of it that runs, else its default one. */
-async function presentIdentity(root: string, identities: readonly Identity[]): Promise<Identity | undefined> {
-  for (const identity of identities)
-    if ((await statusOf(root, identity)).session !== undefined) return identity
-  return identities[0]
-}
-
 /**
  * Takes a peer down, in silence, and brings it up afresh: as the runtime that is asked for or named, else as the one it runs
  * as. What keeps it from coming back is found before it is taken down.
@@ -139,10 +125,10 @@ export async function renewNamed(
   const named = await peerNamed(root, name)
   const { entry, identities } = named
   const { runtime: asked, resume, ...stop } = request
-  const present = await presentIdentity(root, identities)
+  const present = await presentIdentity(root, named)
   const runtime =
     asked === undefined
-      ? (runtimeNamed(named, name) ?? (present && parseIdentity(present)?.runtime) ?? entry.defaultRuntime)
+      ? (named.runtime ?? parseIdentity(present)?.runtime ?? entry.defaultRuntime)
       : toRuntime(asked)
   const how = { runtime, ...(resume === true ? { resume: true as const } : {}) }
   await checkLaunch(root, entry, how)
@@ -158,12 +144,10 @@ export async function renewNamed(
 /** Brings what runs of a peer up again, with its session where the runtime can; nothing where it does not run. */
 export async function refreshNamed(root: string, name: string, request: StopRequest): Promise<Outcome> {
   const { identities } = await peerNamed(root, name)
-  for (const identity of identities) {
-    if ((await statusOf(root, identity)).session === undefined) continue
-    const session = await renewNamed(root, identity, { ...request, resume: true })
-    return { state: 'refreshed', session }
-  }
-  return { state: 'not-running' }
+  const running = await runningOf(root, identities)
+  if (running === undefined) return { state: 'not-running' }
+  const session = await renewNamed(root, running.identity, { ...request, resume: true })
+  return { state: 'refreshed', session }
 }
 
 /** Brings a peer up because something is there for it. */
@@ -173,7 +157,7 @@ export async function wakeNamed(
   request: WakeRequest & { readonly log?: EventLog },
 ): Promise<Outcome> {
   const named = await peerNamed(root, name)
-  const { log, runtime = runtimeNamed(named, name), ...rest } = request
+  const { log, runtime = named.runtime, ...rest } = request
   const wanted = { ...rest, ...(runtime === undefined ? {} : { runtime }) }
   const { state, session, mode } = await wakeOrSpawn(root, named.entry, wanted, log)
   const launched = viewOf({ state: state === 'live' ? 'already' : 'launched', session, warnings: [] })

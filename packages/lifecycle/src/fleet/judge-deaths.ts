@@ -1,9 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
-import { readLog } from '@iapeer/core/storage'
+import { readLog, readRegularFile } from '@iapeer/core/storage'
 import {
   type Confidence,
   type Death,
@@ -24,12 +24,7 @@ import { addendumPath } from '../evidence/addendum.ts'
 
 /** What a file holds, nothing where there is none. */
 export async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return ''
-    throw error
-  }
+  return (await readRegularFile(path))?.text ?? ''
 }
 
 /** Every recorded death, in the order of recording. */

@@ -2,7 +2,8 @@ import { access, constants, stat } from 'node:fs/promises'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
-async function isProgram(path: string): Promise<boolean> {
+/** Whether a file can be run. */
+export async function isProgram(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK)
     return (await stat(path)).isFile()

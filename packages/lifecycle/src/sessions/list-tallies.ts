@@ -1,7 +1,7 @@
-import { errnoOf, isIapeerError } from '@iapeer/core/errors'
-import { type Identity, isIdentity } from '@iapeer/core/identity'
+import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { namesIn } from '@iapeer/core/storage'
+import { ownerOf, passOver } from './state-files.ts'
 import { readTally, type Tally } from './tally.ts'
 
 const SUFFIX = '.tally'
@@ -10,14 +10,9 @@ const SUFFIX = '.tally'
 export async function listTallies(root: string): Promise<ReadonlyMap<Identity, Tally>> {
   const tallies = new Map<Identity, Tally>()
   for (const name of await namesIn(rootLayout(root).lifecycleStateDir)) {
-    const identity = name.slice(0, -SUFFIX.length)
-    if (!name.endsWith(SUFFIX) || !isIdentity(identity)) continue
-    try {
-      tallies.set(identity, await readTally(root, identity))
-    } catch (error) {
-      // One that cannot be read keeps no other from being looked at.
-      if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
-    }
+    const identity = ownerOf(name, SUFFIX)
+    const tally = identity && (await readTally(root, identity).catch(passOver))
+    if (identity !== undefined && tally !== undefined) tallies.set(identity, tally)
   }
   return tallies
 }

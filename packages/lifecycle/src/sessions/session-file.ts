@@ -1,10 +1,11 @@
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf, isIapeerError } from '@iapeer/core/errors'
-import { type Identity, isIdentity } from '@iapeer/core/identity'
+import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { parseFields, text } from '../json-fields.ts'
+import { ownerOf, passOver } from './state-files.ts'
 
 /** A session that was launched and is supervised: `state/lifecycle/<identity>.session`. */
 export interface PeerSession {
@@ -31,38 +32,25 @@ const SUFFIX = '.session'
 const folderOf = (root: string): string => rootLayout(root).lifecycleStateDir
 const pathOf = (root: string, identity: Identity): string => join(folderOf(root), `${identity}${SUFFIX}`)
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : '')
-
 function parseSession(identity: Identity, json: string): PeerSession | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(json)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-  if (typeof value !== 'object' || value === null) return undefined
-  const fields: Record<string, unknown> = { ...value }
-  const server = parseProcessId(text(fields['server']))
-  const leader = parseProcessId(text(fields['leader']))
-  const [socketPath, sessionId, paneId] = [
-    text(fields['socketPath']),
-    text(fields['sessionId']),
-    text(fields['paneId']),
-  ]
+  const fields = parseFields(json)
+  if (fields === undefined) return undefined
+  const said = (name: string): string => text(fields[name]) ?? ''
+  const server = parseProcessId(said('server'))
+  const leader = parseProcessId(said('leader'))
+  const socketPath = said('socketPath')
   if (server === undefined || leader === undefined || socketPath === '') return undefined
-  const gen = text(fields['gen']) || undefined
   return {
     identity,
-    gen,
+    gen: said('gen') || undefined,
     socketPath,
     server,
     leader,
-    sessionId,
-    paneId,
-    startedAt: text(fields['startedAt']),
-    readyAt: text(fields['readyAt']) || undefined,
-    holder: parseProcessId(text(fields['holder'])),
+    sessionId: said('sessionId'),
+    paneId: said('paneId'),
+    startedAt: said('startedAt'),
+    readyAt: said('readyAt') || undefined,
+    holder: parseProcessId(said('holder')),
   }
 }
 
@@ -93,17 +81,9 @@ export async function removeSession(root: string, identity: Identity): Promise<v
   await rm(pathOf(root, identity), { force: true })
 }
 
-/** A folder or a link in the place of one: it is that of nobody, and keeps no other from being read. */
-function passOver(error: unknown): undefined {
-  if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
-}
-
 /** Every enrolled session, by identity; what cannot be read is passed over. */
 export async function listSessions(root: string): Promise<PeerSession[]> {
-  const identities = (await namesIn(folderOf(root))).sort().flatMap((name) => {
-    const identity = name.slice(0, -SUFFIX.length)
-    return name.endsWith(SUFFIX) && isIdentity(identity) ? [identity] : []
-  })
+  const identities = (await namesIn(folderOf(root))).sort().flatMap((name) => ownerOf(name, SUFFIX) ?? [])
   const sessions = await Promise.all(
     identities.map((identity) => readSession(root, identity).catch(passOver)),
   )

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { fieldsOf, list, number, parseFields, text, word } from '../json-fields.ts'
 
 /** How many endings are remembered. */
 const ENDINGS_MAX = 16
@@ -47,44 +48,24 @@ const EMPTY_TALLY: Tally = { endings: [], restarts: 0, topics: [] }
 const pathOf = (root: string, identity: Identity): string =>
   join(rootLayout(root).lifecycleStateDir, `${identity}.tally`)
 
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null
-
 function parseEnding(value: unknown): Ending[] {
-  if (!isObject(value)) return []
-  const [gen, ts] = [textOf(value['gen']), textOf(value['ts'])]
-  if (gen === undefined || ts === undefined) return []
-  return [
-    {
-      gen,
-      ts,
-      crash: value['crash'] === true,
-      death: value['death'] === true,
-      incident: textOf(value['incident']),
-    },
-  ]
+  const { gen, ts, crash, death, incident } = fieldsOf(value)
+  const [ofGen, at] = [text(gen), text(ts)]
+  if (ofGen === undefined || at === undefined) return []
+  return [{ gen: ofGen, ts: at, crash: crash === true, death: death === true, incident: text(incident) }]
 }
 
-function parseTally(text: string): Tally | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-  if (!isObject(value)) return undefined
-  const { restarts, startMode, lastEnd } = value
+function parseTally(json: string): Tally | undefined {
+  const fields = parseFields(json)
+  if (fields === undefined) return undefined
   return {
-    endings: listOf(value['endings']).flatMap(parseEnding),
-    loopSince: textOf(value['loopSince']),
-    restarts: typeof restarts === 'number' ? restarts : 0,
-    startAt: textOf(value['startAt']),
-    startMode: startMode === 'fresh' || startMode === 'resume' ? startMode : undefined,
-    lastEnd: LAST_ENDS.find((one) => one === lastEnd),
-    topics: listOf(value['topics']).flatMap((one) => textOf(one) ?? []),
+    endings: list(fields['endings']).flatMap(parseEnding),
+    loopSince: text(fields['loopSince']),
+    restarts: number(fields['restarts']) ?? 0,
+    startAt: text(fields['startAt']),
+    startMode: word(fields['startMode'], ['fresh', 'resume']),
+    lastEnd: word(fields['lastEnd'], LAST_ENDS),
+    topics: list(fields['topics']).flatMap((one) => text(one) ?? []),
   }
 }
 

@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, isIapeerError } from '@iapeer/core/errors'
-import { type Identity, isIdentity } from '@iapeer/core/identity'
+import { errnoOf } from '@iapeer/core/errors'
+import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { namesIn } from '@iapeer/core/storage'
 import type { Mark } from '../sessions/marks.ts'
 import { type PeerSession, readSession } from '../sessions/session-file.ts'
+import { ownerOf, passOver } from '../sessions/state-files.ts'
 
 const SUFFIX = '.session'
 
@@ -31,11 +32,6 @@ function stampOf(path: string): string | undefined {
   }
 }
 
-/** One file that cannot be read keeps no other from being looked at; doctor tells of it. */
-function passOver(error: unknown): undefined {
-  if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
-}
-
 export function createSessionCache(root: string): SessionCache {
   const folder = rootLayout(root).lifecycleStateDir
   let known = new Map<string, Cached>()
@@ -46,8 +42,8 @@ export function createSessionCache(root: string): SessionCache {
       const next = new Map<string, Cached>()
       names = new Set(await namesIn(folder))
       for (const name of names) {
-        const identity = name.slice(0, -SUFFIX.length)
-        if (!name.endsWith(SUFFIX) || !isIdentity(identity)) continue
+        const identity = ownerOf(name, SUFFIX)
+        if (identity === undefined) continue
         const stamp = stampOf(join(folder, name))
         if (stamp === undefined) continue
         const cached = known.get(name)

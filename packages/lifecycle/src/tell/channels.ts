@@ -1,9 +1,7 @@
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
 import { runProgram } from '@iapeer/tmux'
+import { isProgram } from '../launch/find-program.ts'
 
 /** How long whoever is told may take. */
 const LIMIT_MS = 10_000
@@ -24,20 +22,10 @@ export interface News {
 /** Undefined: told, or there is nobody to be told. Else why it failed, one line. */
 type Channel = (root: string, news: News, env: NodeJS.ProcessEnv) => Promise<string | undefined>
 
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK)
-    return true
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error
-    return false
-  }
-}
-
 /** `<root>/hooks/on-death`: the news as JSON on its standard input, ten seconds. */
 const tellHook: Channel = async (root, news, env) => {
   const hook = join(rootLayout(root).hooksDir, 'on-death')
-  if (!(await isExecutable(hook))) return undefined
+  if (!(await isProgram(hook))) return undefined
   const input = `${JSON.stringify(news)}\n`
   const { exitCode, timedOut, signal } = await runProgram([hook], { timeoutMs: LIMIT_MS, env, input })
   if (exitCode === 0) return undefined

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { list, parseJson } from '../json-fields.ts'
 
 const REMEMBERED = 2_000
 
@@ -8,14 +9,9 @@ const REMEMBERED = 2_000
 export async function readTold(root: string): Promise<ReadonlySet<string> | undefined> {
   const found = await readRegularFile(join(rootLayout(root).lifecycleStateDir, 'told.json'))
   if (found === undefined) return undefined
-  try {
-    const value: unknown = JSON.parse(found.text)
-    return new Set(Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [])
-  } catch (error) {
-    // As if none was ever told: what died before is no news.
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
+  const value = parseJson(found.text)
+  // As if none was ever told: what died before is no news.
+  return value === undefined ? undefined : new Set(list(value).filter((one) => typeof one === 'string'))
 }
 
 export async function writeTold(root: string, told: Iterable<string>): Promise<void> {

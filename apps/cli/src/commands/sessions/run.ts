@@ -1,4 +1,4 @@
-import { parseIdentity, toRuntime } from '@iapeer/core/identity'
+import { toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { runPeer } from '@iapeer/lifecycle'
 import { EXIT } from '../../exit-code.ts'
@@ -7,8 +7,7 @@ import { identitiesNamed } from '../../sessions.ts'
 
 /** In the foreground for as long as the peer lives; its end is this one's. */
 export async function run(peer: string, runtime: string | undefined): Promise<void> {
-  const { entry, identities } = await identitiesNamed(peer)
-  const named = identities.length === 1 ? parseIdentity(identities[0] ?? '')?.runtime : undefined
+  const { entry, runtime: named } = await identitiesNamed(peer)
   const as = runtime === undefined ? named : toRuntime(runtime)
   const asked = new AbortController()
   process.removeAllListeners('SIGINT')
