@@ -2,11 +2,11 @@ import type {
   DeathQuery,
   DeathReport,
   DeathView,
-  DurationStats,
   LaunchView,
   Outcome,
   PeerView,
   StopView,
+  SupervisorStats,
 } from '@iapeer/lifecycle'
 
 /** What can be asked for of a peer. */
@@ -54,15 +54,6 @@ export interface FollowOptions {
 export interface EventSource {
   read(filter: EventFilter): Promise<readonly PlacedEvent[]>
   follow(options: FollowOptions): AsyncIterable<PlacedEvent>
-}
-
-interface SupervisorStats {
-  /** ISO-8601 UTC, of the last sweep that has ended. */
-  readonly lastSweepAt?: string | undefined
-  readonly sweep: DurationStats
-  readonly tick: DurationStats
-  /** From a death to its line in exits.log. */
-  readonly record: DurationStats
 }
 
 /** What keeps the fleet as it should be, and owns what only it can decide. */

@@ -5,16 +5,19 @@ import { withLock } from '@iapeer/core/storage'
 import type { EventLog } from '../eventlog/event-log.ts'
 import { launchPeer } from '../launch/launch.ts'
 import { identityLockPath } from '../sessions/identity-lock.ts'
+import { listTallies } from '../sessions/list-tallies.ts'
 import { hasMark } from '../sessions/marks.ts'
 import { changeTally, readTally, type Tally } from '../sessions/tally.ts'
 import { isInLoop, withSequel } from './aftermath.ts'
 import { backOffMs, type Sequel } from './decide.ts'
 import type { SuperviseSettings } from './settings.ts'
 
-export interface RestartOptions {
+/** Whoever holds the lock of an identity that is due is asked again so much later. */
+const LOCKED_MS = 1_000
+
+interface RestartOptions {
   readonly settings: SuperviseSettings
   readonly log: EventLog
-  readonly now: () => Date
   readonly random: () => number
   /** The environment that peers are made from. */
   readonly env: NodeJS.ProcessEnv
@@ -31,8 +34,8 @@ export async function entryOf(root: string, identity: Identity): Promise<PeerEnt
 
 /** A launch that fails counts like a death, so that what cannot start is not tried for ever. */
 function afterFailure(tally: Tally, options: RestartOptions): Tally {
-  const { settings, now, random } = options
-  const at = now()
+  const { settings, random } = options
+  const at = new Date()
   const gen = `launch-${at.getTime()}`
   const ending = { gen, ts: at.toISOString(), crash: true, death: false }
   const counted = { ...tally, endings: [...tally.endings, ending] }
@@ -46,7 +49,7 @@ function afterFailure(tally: Tally, options: RestartOptions): Tally {
  * Brings up an identity whose time has come. A failure is counted and planned anew, or is the end of it: a crash loop.
  * @returns when to try again, in milliseconds since the epoch; undefined when there is nothing left to do
  */
-export async function startDue(
+async function startDue(
   root: string,
   identity: Identity,
   options: RestartOptions,
@@ -70,12 +73,47 @@ export async function startDue(
     const reason = isIapeerError(error) ? error.code : errnoOf(error)
     if (reason === undefined) throw error
     if (reason === 'not-due') return undefined
-    if (reason === 'lock-held') return options.now().getTime() + 1_000
+    if (reason === 'lock-held') return Date.now() + LOCKED_MS
     const tally = await withLock(identityLockPath(root, identity), () =>
       changeTally(root, identity, (before) => afterFailure(before, options)),
     )
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
     await options.log.note({ ev: 'supervise', identity, action: 'restart-failed', reason, why })
     return tally.startAt === undefined ? undefined : Date.parse(tally.startAt)
+  }
+}
+
+/** What is to be brought up, and when. It is remembered on disk too: another one of the same root goes on from there. */
+export class Restarts {
+  readonly #root: string
+  readonly #options: RestartOptions
+  /** In milliseconds since the epoch. */
+  readonly #dues = new Map<Identity, number>()
+
+  constructor(root: string, options: RestartOptions) {
+    this.#root = root
+    this.#options = options
+  }
+
+  plan(identity: Identity, atMs: number): void {
+    this.#dues.set(identity, atMs)
+  }
+
+  /** Takes over what others have planned. */
+  async recall(): Promise<void> {
+    for (const [identity, { startAt }] of await listTallies(this.#root))
+      if (startAt !== undefined && !this.#dues.has(identity)) this.plan(identity, Date.parse(startAt))
+  }
+
+  /** Those whose time has come; each stays due until {@link start} is done with it. */
+  due(nowMs: number): Identity[] {
+    return [...this.#dues].flatMap(([identity, atMs]) => (atMs <= nowMs ? [identity] : []))
+  }
+
+  /** Brings one up; what fails is planned anew, or given up. */
+  async start(identity: Identity): Promise<void> {
+    const again = await startDue(this.#root, identity, this.#options)
+    if (again === undefined) this.#dues.delete(identity)
+    else this.plan(identity, again)
   }
 }

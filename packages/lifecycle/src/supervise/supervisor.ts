@@ -8,17 +8,12 @@ import { scaffoldRoot } from '@iapeer/core/storage'
 import { reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
-import { type DurationStats, Durations } from '../fleet/durations.ts'
 import { FolderWatch } from '../folder-watch.ts'
 import { rearmKept } from '../kept-watches.ts'
 import { rotatePaneLogs } from '../panelog/rotate.ts'
 import { finishSession } from '../sessions/finish.ts'
-import { whileUnclaimed } from '../sessions/identity-lock.ts'
-import { endHalfBooted } from '../sessions/leftovers.ts'
-import { listTallies } from '../sessions/list-tallies.ts'
-import { type PeerSession, readSession } from '../sessions/session-file.ts'
+import type { PeerSession } from '../sessions/session-file.ts'
 import { sweepSockets } from '../sessions/sweep-sockets.ts'
-import { type Afterwards, stopPeer } from '../stop.ts'
 import { announce, beginTelling } from '../tell/announce.ts'
 import { workOf } from './activity.ts'
 import { type Ended, settleAndPlan } from './aftermath.ts'
@@ -26,12 +21,14 @@ import { type Action, decide, type Work } from './decide.ts'
 import { forgiveIncidents } from './incidents.ts'
 import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
+import { Measures, type SupervisorStats } from './measures.ts'
 import { Recorders } from './recorders.ts'
-import { entryOf, type RestartOptions, startDue } from './restarts.ts'
+import { entryOf, Restarts } from './restarts.ts'
 import { createSessionCache } from './session-cache.ts'
 import { type SuperviseSettings, superviseSettings } from './settings.ts'
 import { createSleepClock } from './sleep-clock.ts'
 import { type Look, lookAtSessions, wishOf } from './sweep.ts'
+import { endCutOff, takeDown } from './take-down.ts'
 
 const SWEEP_MS = 1_000
 const GATHER_MS = 20
@@ -49,15 +46,6 @@ export interface SupervisorOptions {
   readonly random?: () => number
 }
 
-export interface SupervisorStats {
-  /** ISO-8601 UTC, of the last sweep that has ended. */
-  readonly lastSweepAt?: string | undefined
-  readonly sweep: DurationStats
-  readonly tick: DurationStats
-  /** From a death to when it was seen and settled. */
-  readonly record: DurationStats
-}
-
 /** Keeps the fleet of a root as it should be. One at a time for a root: whoever makes it holds the daemon's lock. */
 export class FleetSupervisor {
   readonly #root: string
@@ -69,13 +57,11 @@ export class FleetSupervisor {
   readonly #cache
   readonly #jobs
   readonly #clock = createSleepClock({ wallMs: Date.now(), monotonicMs: performance.now() })
-  readonly #durations = { sweep: new Durations(), tick: new Durations(), record: new Durations() }
-  /** When each identity is to be brought up, in milliseconds since the epoch. */
-  readonly #dues = new Map<Identity, number>()
+  readonly #measures = new Measures()
+  readonly #restarts: Restarts
   readonly #recorders: Recorders
   readonly #witness: KeptWitness | undefined
   readonly #unresponsive = new Set<Identity>()
-  #lastSweepAt: string | undefined
   #tickDueAt = 0
   #tellDueAt: number | undefined
   /** Whoever records a death writes there: then it is looked at once. */
@@ -95,6 +81,12 @@ export class FleetSupervisor {
     this.#recorders = new Recorders(root, this.#log)
     this.#deaths = new FolderWatch(rootLayout(root).records.deathsDir)
     this.#witness = wantedWitness(root, this.#env, this.#log)
+    this.#restarts = new Restarts(root, {
+      settings: this.#settings,
+      log: this.#log,
+      random: this.#random,
+      env: this.#env,
+    })
     this.#jobs = createJobs((key, error) => this.#onError(key, error))
   }
 
@@ -116,13 +108,7 @@ export class FleetSupervisor {
   }
 
   stats(): SupervisorStats {
-    const { sweep, tick, record } = this.#durations
-    return {
-      ...(this.#lastSweepAt === undefined ? {} : { lastSweepAt: this.#lastSweepAt }),
-      sweep: sweep.stats(),
-      tick: tick.stats(),
-      record: record.stats(),
-    }
+    return this.#measures.stats()
   }
 
   async #run(): Promise<void> {
@@ -147,15 +133,9 @@ export class FleetSupervisor {
   async #round(): Promise<void> {
     const isTick = Date.now() >= this.#tickDueAt
     if (isTick) this.#tickDueAt = Date.now() + this.#settings.tickSecs * 1_000
-    if (isTick) await this.#attempt('tick', () => this.#timed('tick', () => this.#tick()))
-    await this.#attempt('sweep', () => this.#timed('sweep', () => this.#sweep(isTick)))
-    this.#lastSweepAt = new Date().toISOString()
-  }
-
-  async #timed(what: 'sweep' | 'tick', act: () => Promise<void>): Promise<void> {
-    const from = performance.now()
-    await act()
-    this.#durations[what].observe((performance.now() - from) / 1_000)
+    if (isTick) await this.#attempt('tick', () => this.#measures.tick(() => this.#tick()))
+    await this.#attempt('sweep', () => this.#measures.sweep(() => this.#sweep(isTick)))
+    this.#measures.sweepEnded()
   }
 
   /** Everything that is cheap: who lives, who is due. */
@@ -168,8 +148,8 @@ export class FleetSupervisor {
       else if (action !== 'leave') this.#jobs.start(session.identity, () => this.#act(look, action))
     }
     const now = Date.now()
-    for (const [identity, at] of this.#dues)
-      if (at <= now) this.#jobs.start(identity, () => this.#startDue(identity))
+    for (const identity of this.#restarts.due(now))
+      this.#jobs.start(identity, () => this.#restarts.start(identity))
     if (this.#tellDueAt !== undefined && this.#tellDueAt <= now)
       this.#jobs.start(TELL_KEY, () => this.#announce())
   }
@@ -178,8 +158,7 @@ export class FleetSupervisor {
   async #tick(): Promise<void> {
     this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
     const entries = await listPeers(this.#root)
-    for (const [identity, { startAt }] of await listTallies(this.#root))
-      if (startAt !== undefined && !this.#dues.has(identity)) this.#dues.set(identity, Date.parse(startAt))
+    await this.#restarts.recall()
     const sessions = await this.#cache.list()
     for (const entry of entries) {
       const own = sessions.filter(({ identity }) => isOf(entry, identity))
@@ -200,7 +179,7 @@ export class FleetSupervisor {
 
   async #keepAlive(entry: PeerEntry): Promise<void> {
     const identity = await planKeepAlive(this.#root, entry, await this.#profileOf(entry))
-    if (identity !== undefined) this.#dues.set(identity, Date.now())
+    if (identity !== undefined) this.#restarts.plan(identity, Date.now())
   }
 
   async #profileOf(entry: PeerEntry | undefined): Promise<PeerProfile | undefined> {
@@ -223,7 +202,7 @@ export class FleetSupervisor {
   }
 
   async #lookClosely(entry: PeerEntry, session: PeerSession): Promise<void> {
-    if (session.readyAt === undefined) return this.#endHalfBooted(session)
+    if (session.readyAt === undefined) return endCutOff(this.#root, session, this.#log)
     const [look] = await lookAtSessions(this.#root, [session], true)
     if (look?.sight !== 'alive') return
     const work: Work = await workOf({
@@ -234,25 +213,8 @@ export class FleetSupervisor {
       clock: this.#clock,
     })
     const action = decide({ sight: 'alive', wish: wishOf(this.#cache, session), work })
-    if (action === 'reap') await this.#takeDown(session, 'sleep', 'its task is done')
-    else if (action === 'park') await this.#takeDown(session, 'park', 'it is idle')
-  }
-
-  /** Whoever booted it holds its lock, unless they were killed over it. */
-  async #endHalfBooted({ identity, gen }: PeerSession): Promise<void> {
-    await whileUnclaimed(this.#root, identity, async () => {
-      const now = await readSession(this.#root, identity)
-      if (now === undefined || now.gen !== gen || now.readyAt !== undefined) return
-      await endHalfBooted(this.#root, now)
-      await this.#log.note({ ev: 'supervise', identity, action: 'reap', why: 'its launch was cut off' })
-    })
-  }
-
-  async #takeDown(session: PeerSession, afterwards: Afterwards, why: string): Promise<void> {
-    const { identity } = session
-    const { state } = await stopPeer(this.#root, identity, { by: 'iapeerd', why, afterwards })
-    const action = afterwards === 'park' ? 'idle-park' : 'reap'
-    await this.#log.note({ ev: 'supervise', identity, action, why, state })
+    if (action === 'reap' || action === 'park')
+      await takeDown(this.#root, session, { as: action, log: this.#log })
   }
 
   async #act({ session }: Look, action: Action): Promise<void> {
@@ -277,34 +239,19 @@ export class FleetSupervisor {
     this.#unresponsive.delete(identity)
     await this.#noteEnd(ended)
     const { startAt } = ended.tally
-    if (ended.sequel.kind === 'start' && startAt !== undefined) this.#dues.set(identity, Date.parse(startAt))
+    if (ended.sequel.kind === 'start' && startAt !== undefined)
+      this.#restarts.plan(identity, Date.parse(startAt))
   }
 
   async #noteEnd({ session, deathId, event, end, sequel, ts }: Ended): Promise<void> {
     const { identity, gen = '' } = session
     if (deathId !== undefined && event !== undefined) {
-      this.#durations.record.observe(Math.max(0, Date.now() - Date.parse(ts)) / 1_000)
+      this.#measures.settled(ts)
       await this.#log.note({ ev: 'death', identity, gen, event, cause: end, id: deathId })
       this.#tellDueAt ??= Date.now()
     }
     const later = sequel.kind === 'start' ? { mode: sequel.mode, ms: sequel.afterMs } : {}
     await this.#log.note({ ev: 'supervise', identity, action: sequel.kind, after: end, ...later })
-  }
-
-  async #startDue(identity: Identity): Promise<void> {
-    const again = await startDue(this.#root, identity, this.#restartOptions())
-    if (again === undefined) this.#dues.delete(identity)
-    else this.#dues.set(identity, again)
-  }
-
-  #restartOptions(): RestartOptions {
-    return {
-      settings: this.#settings,
-      log: this.#log,
-      now: () => new Date(),
-      random: this.#random,
-      env: this.#env,
-    }
   }
 
   async #announce(): Promise<void> {
