@@ -10,8 +10,10 @@ import { listCanaries } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
   FleetSupervisor,
+  fleetView,
   launchPeer,
   listSessions,
+  peerView,
   readEvents,
   resetNamed,
   statusOf,
@@ -111,6 +113,21 @@ describe('a supervised peer', () => {
       expect.objectContaining({ action: 'canary', state: 'spawned', origin: 'retrofit' }),
     )
     await stopPeer(root, BOB, { by: 'a test' })
+  })
+
+  it('is listed with who records it: its guard, nobody once that is killed, then the watch that came instead', async () => {
+    const made = newRoot()
+    const { root } = made
+    await launchPeer(root, await made.peer(SLEEP))
+    const canary = async () => [(await fleetView(root))[0]?.canary, (await peerView(root, 'bob')).canary]
+    expect(await canary()).toEqual(['guard', 'guard'])
+    const [guard] = await listCanaries(rootRecordPlace(root))
+    process.kill(guard?.recorderPid ?? Number.NaN, 'SIGKILL')
+    await until('nobody', async () => (await canary()).join() === 'none,none')
+    await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+    await until('a watch', async () => (await canary()).join() === 'watch,watch')
+    await stopPeer(root, BOB, { by: 'a test' })
+    expect(await canary()).toEqual([undefined, undefined])
   })
 
   it('whose server is stopped is unresponsive, and delays nobody', async () => {

@@ -2,6 +2,7 @@ import { formatIdentity, type Identity } from '@iapeer/core/identity'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { type PeerState, type PeerStatus, statusOf } from '../sessions/state.ts'
 import { identitiesOf, peerNamed } from './named.ts'
+import { type Recording, readRecording, recorderOf } from './recording.ts'
 
 /** A peer and what it is doing, as `iapeer list --json` prints it. What is not known is absent. */
 export interface PeerView {
@@ -18,6 +19,7 @@ export interface PeerView {
   readonly serverPid?: number | undefined
   readonly leaderPid?: number | undefined
   readonly gen?: string | undefined
+  /** Who records its end; `none` too where its recorder is gone. */
   readonly canary?: 'guard' | 'watch' | 'none' | undefined
   /** ISO-8601 UTC. */
   readonly startedAt?: string | undefined
@@ -59,26 +61,36 @@ function memoryFields({ tally }: PeerStatus, identity: string): Partial<PeerView
   }
 }
 
-function sessionFields({ state, session }: PeerStatus): Partial<PeerView> & Pick<PeerView, 'state'> {
+function sessionFields(
+  { state, session }: PeerStatus,
+  recording: Recording | undefined,
+): Partial<PeerView> & Pick<PeerView, 'state'> {
   if (session === undefined) return { state }
   const { identity, server, leader, gen, startedAt } = session
-  const watched = gen === undefined ? ({ canary: 'none' } as const) : ({ gen, canary: 'guard' } as const)
-  return { identity, state, serverPid: server.pid, leaderPid: leader.pid, ...watched, startedAt }
+  return {
+    identity,
+    state,
+    serverPid: server.pid,
+    leaderPid: leader.pid,
+    ...(gen === undefined ? {} : { gen }),
+    ...(recording === undefined ? {} : { canary: recorderOf(recording, session) }),
+    startedAt,
+  }
 }
 
-function viewOf(entry: PeerEntry, status: PeerStatus): PeerView {
-  const { identity = peerFields(entry).identity, ...rest } = sessionFields(status)
+function viewOf(entry: PeerEntry, status: PeerStatus, recording: Recording | undefined): PeerView {
+  const { identity = peerFields(entry).identity, ...rest } = sessionFields(status, recording)
   return { ...peerFields(entry), identity, ...rest, ...memoryFields(status, identity) }
 }
 
 /** All peers, by name. @throws as `listPeers` */
 export async function fleetView(root: string): Promise<PeerView[]> {
-  const entries = await listPeers(root)
-  return Promise.all(entries.map(async (entry) => viewOf(entry, await currentStatus(root, entry))))
+  const [entries, recording] = await Promise.all([listPeers(root), readRecording(root)])
+  return Promise.all(entries.map(async (entry) => viewOf(entry, await currentStatus(root, entry), recording)))
 }
 
 /** One peer, by its name or an identity of it. @throws IapeerError `no-such-peer` */
 export async function peerView(root: string, name: string): Promise<PeerView> {
   const { entry } = await peerNamed(root, name)
-  return viewOf(entry, await currentStatus(root, entry))
+  return viewOf(entry, await currentStatus(root, entry), await readRecording(root))
 }
