@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
-import { createEventLog } from '@iapeer/lifecycle'
+import { createEventLog, SUPERVISE_ACTIONS, type SuperviseAction } from '@iapeer/lifecycle'
 import { describe, expect, it } from 'vitest'
 import { homes, MAIN } from './support.ts'
 
@@ -48,18 +48,58 @@ describe('iapeer events', () => {
 
   it('hands on what it does not know: fields in camelCase, empty ones absent, control characters never', async () => {
     const home = newHome()
-    const log = createEventLog(home.root, { clock })
-    await log.append({ ev: 'supervise', identity: 'claude-bob', action: 'park', idle_secs: 9, reason: '' })
+    mkdirSync(join(home.root, 'logs', 'iapeer'), { recursive: true })
     appendFileSync(
       join(home.root, 'logs', 'iapeer', 'lifecycle.log'),
-      `garbage\nts=${AT} ev=of-tomorrow some_field="a\\033[2Jb"\n`,
+      `ts=${AT} ev=supervise identity=claude-bob action=of-tomorrow idle_secs=9 reason=\ngarbage\nts=${AT} ev=of-tomorrow some_field="a\\033[2Jb"\n`,
     )
     expect(lines((await home.iapeer('events', '--json')).stdout)).toEqual([
-      { schemaVersion: 1, ts: AT, ev: 'supervise', identity: 'claude-bob', action: 'park', idleSecs: '9' },
+      {
+        schemaVersion: 1,
+        ts: AT,
+        ev: 'supervise',
+        identity: 'claude-bob',
+        action: 'of-tomorrow',
+        idleSecs: '9',
+      },
       { schemaVersion: 1, ts: AT, ev: 'of-tomorrow', someField: 'a\u001b[2Jb' },
     ])
     expect((await home.iapeer('events')).stdout).toMatch(
-      / claude-bob {4}park\n.* - {13}of-tomorrow some_field=a \[2Jb\n$/,
+      / claude-bob {4}of-tomorrow\n.* - {13}of-tomorrow some_field=a \[2Jb\n$/,
+    )
+  })
+
+  it('says in words whatever is done by whoever supervises', async () => {
+    const home = newHome()
+    const log = createEventLog(home.root, { clock })
+    const told = {
+      asleep: [{ after: 'self-close' }, 'stays asleep: it has ended by itself'],
+      start: [{ after: 'crash', mode: 'fresh', ms: 1_234 }, 'to be started in 1.2 s (fresh): it has died'],
+      'crash-loop': [
+        { after: 'crash' },
+        'left asleep, in a crash loop: it has died (iapeer reset lets it start again)',
+      ],
+      restart: [{ mode: 'resume' }, 'started again (where it was)'],
+      'restart-failed': [
+        { reason: 'command-not-found', why: 'there is no program x' },
+        'could not be started again: there is no program x',
+      ],
+      reap: [{ why: 'its task is done', state: 'ended' }, 'taken down: its task is done'],
+      'idle-park': [{ why: 'it is idle', state: 'ended' }, 'parked: it is idle'],
+      unresponsive: [{ server: 812 }, 'does not answer: its tmux server (pid 812) is stopped'],
+      responsive: [{}, 'answers again'],
+      canary: [{ state: 'spawned', origin: 'retrofit' }, 'its recorder was lost; another one watches'],
+      'tell-failed': [
+        { why: 'hooks/on-death ended with 1' },
+        'its death could not be told: hooks/on-death ended with 1',
+      ],
+      'evidence-failed': [{ why: 'ENOSPC' }, 'what the system knows of its death could not be kept: ENOSPC'],
+    } as const satisfies Record<SuperviseAction, readonly [Readonly<Record<string, string | number>>, string]>
+    for (const action of SUPERVISE_ACTIONS)
+      await log.append({ ev: 'supervise', identity: 'claude-bob', action, ...told[action][0] })
+    const said = (await home.iapeer('events')).stdout.trimEnd().split('\n')
+    expect(said.map((line) => line.replace(/^.* claude-bob +/, ''))).toEqual(
+      SUPERVISE_ACTIONS.map((action) => told[action][1]),
     )
   })
 

@@ -10,7 +10,13 @@ export {
 } from './daemon-client/control.ts'
 export { chooseDaemonSocket, type DaemonPlace, daemonPlace } from './daemon-client/place.ts'
 export * from './doctor/index.ts'
-export type { ExtraFields, LifecycleEvent, RecordedEvent } from './eventlog/event.ts'
+export {
+  type ExtraFields,
+  type LifecycleEvent,
+  type RecordedEvent,
+  SUPERVISE_ACTIONS,
+  type SuperviseAction,
+} from './eventlog/event.ts'
 export { createEventLog, type EventLog, type EventLogOptions } from './eventlog/event-log.ts'
 export type { EventFilter } from './eventlog/filter.ts'
 export { type FollowedEvent, type FollowOptions, followEvents } from './eventlog/follow-events.ts'

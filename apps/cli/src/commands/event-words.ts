@@ -1,4 +1,4 @@
-import type { RecordedEvent } from '@iapeer/lifecycle'
+import type { RecordedEvent, SuperviseAction } from '@iapeer/lifecycle'
 
 type Say = (of: (name: string) => string) => string
 
@@ -17,10 +17,58 @@ const WAKES: Readonly<Record<string, string>> = {
   refused: 'not woken',
 }
 
+/** How a session ended. */
+const ENDS: Readonly<Record<string, string>> = {
+  crash: 'it has died',
+  'self-close': 'it has ended by itself',
+  idle: 'it was idle',
+  stopped: 'it was taken down',
+  reboot: 'the host was rebooted',
+}
+const MODES: Readonly<Record<string, string>> = { fresh: ' (fresh)', resume: ' (where it was)' }
+const RECORDERS: Readonly<Record<string, string>> = {
+  spawned: 'its recorder was lost; another one watches',
+  already: 'its recorder was lost; somebody watches already',
+  skipped: 'its recorder was lost; nothing is recorded',
+  failed: 'its recorder was lost, and none could be armed',
+}
+
+/** ` in 1.2 s`; whole seconds from ten on. */
+function inTime(ms: string): string {
+  const secs = Number(ms) / 1_000
+  return ms === '' ? '' : ` in ${secs < 10 ? Math.round(secs * 10) / 10 : Math.round(secs)} s`
+}
+const after = (end: string): string => because(ENDS[end] ?? end)
+
+/** What whoever supervises has done. */
+const DONE: Readonly<Record<SuperviseAction, Say>> = {
+  asleep: (of) => `stays asleep${after(of('after'))}`,
+  start: (of) => `to be started${inTime(of('ms'))}${MODES[of('mode')] ?? ''}${after(of('after'))}`,
+  'crash-loop': (of) =>
+    `left asleep, in a crash loop${after(of('after'))} (iapeer reset lets it start again)`,
+  restart: (of) => `started again${MODES[of('mode')] ?? ''}`,
+  'restart-failed': (of) => `could not be started again${because(of('why') || of('reason'))}`,
+  reap: (of) => `taken down${because(of('why'))}`,
+  'idle-park': (of) => `parked${because(of('why'))}`,
+  unresponsive: (of) =>
+    `does not answer: its tmux server${of('server') && ` (pid ${of('server')})`} is stopped`,
+  responsive: () => 'answers again',
+  canary: (of) => `${RECORDERS[of('state')] ?? `recorder ${of('state')}`}${because(of('why'))}`,
+  'evidence-failed': (of) => `what the system knows of its death could not be kept${because(of('why'))}`,
+  'tell-failed': (of) => `its death could not be told${because(of('why'))}`,
+}
+
+function superviseWords(of: (name: string) => string): string {
+  const known: Readonly<Record<string, Say>> = DONE
+  const action = of('action')
+  const say = Object.hasOwn(known, action) ? known[action] : undefined
+  return say === undefined ? `${action}${because(of('reason') || of('why'))}` : say(of)
+}
+
 /** What has happened, in words; each is told what a field says, empty where it is not there. */
 const WORDS: Readonly<Record<string, Say>> = {
   canary: (of) => `recorder ${of('state')} (${of('origin')})${because(of('why') || of('reason'))}`,
-  supervise: (of) => `${of('action')}${because(of('reason') || of('why'))}`,
+  supervise: superviseWords,
   launch: (of) => `up${of('mode') === 'resume' ? ', where it was' : ''} after ${of('ms')} ms`,
   stop: (of) => {
     const reason = [of('why'), of('reason')].filter((text) => text !== '').join('; ')

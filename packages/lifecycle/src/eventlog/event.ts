@@ -10,6 +10,28 @@ interface OfGeneration extends OfIdentity {
   readonly gen?: string | undefined
 }
 
+/**
+ * What whoever supervises has done about a peer. Its end and what follows it: `asleep`, `start` (later), `crash-loop`. A start
+ * that was due: `restart`, `restart-failed`. Taken down: `reap` (it was done, or its launch was cut off), `idle-park`. Its
+ * server: `unresponsive`, `responsive`. `canary`: its recorder was lost. `tell-failed`: somebody could not be told of its
+ * death. `evidence-failed`: what the system knows of that could not be kept.
+ */
+export const SUPERVISE_ACTIONS = [
+  'asleep',
+  'start',
+  'crash-loop',
+  'restart',
+  'restart-failed',
+  'reap',
+  'idle-park',
+  'unresponsive',
+  'responsive',
+  'canary',
+  'tell-failed',
+  'evidence-failed',
+] as const
+export type SuperviseAction = (typeof SUPERVISE_ACTIONS)[number]
+
 /** What each kind of event says, by its `ev`. */
 interface EventFields {
   /** A recorder's state has changed. */
@@ -18,8 +40,8 @@ interface EventFields {
     readonly origin: 'launch' | 'retrofit' | 'self'
     readonly why?: string
   }
-  /** What a tick has done about a session; the fields beside `action` are its reason. */
-  readonly supervise: OfIdentity & { readonly action: string }
+  /** What was done about a peer; the fields beside `action` are its reason. */
+  readonly supervise: OfIdentity & { readonly action: SuperviseAction }
   /** A peer is up; `ms` from the call to that. */
   readonly launch: OfGeneration & { readonly mode: 'fresh' | 'resume'; readonly ms: number }
   /** A peer was taken down on purpose, or was to be: `result` is the state of that, or `failed`. */
