@@ -45,6 +45,27 @@ describe('iapeer create, init, list and show', () => {
     expect(statSync(join(home.root, 'peers-profiles.json')).mode & 0o777).toBe(0o600)
   })
 
+  it('list and status say when one that waits is started, and nothing of a start whose time is over', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    const tally = join(home.root, 'state', 'lifecycle', 'command-bob.tally')
+    const plan = (startAt: string) =>
+      writeFileSync(tally, JSON.stringify({ endings: [], restarts: 2, startAt }))
+    const startAt = new Date(Date.now() + 90_000).toISOString()
+    plan(startAt)
+    expect((await home.iapeer('list')).stdout).toMatch(/\n○ bob +asleep, starts in (90|[78]\d) s {2}command/)
+    expect(lines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
+      { state: 'asleep', nextStartAt: startAt, restarts: 2 },
+    ])
+    for (const args of [['status'], []])
+      expect((await home.iapeer(...args)).stdout).toMatch(
+        /1 peer: iapeer list\n {2}bob is asleep, starts in (90|[78]\d) s\n$/,
+      )
+    plan(new Date(Date.now() - 1_000).toISOString())
+    expect((await home.iapeer('list')).stdout).toMatch(/\n○ bob +asleep {2}/)
+    expect((await home.iapeer('list', '--json')).stdout).not.toContain('nextStartAt')
+  })
+
   it('init makes a folder a home by its name, and registers what lives there', async () => {
     const home = newHome()
     const folder = join(home.path, 'Ночная смена')

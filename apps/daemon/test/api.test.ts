@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer } from '@iapeer/core/registry'
@@ -42,6 +42,13 @@ describe('the API, over the unix socket', () => {
     expect(checked(await ask(where, '/v1/fleet'), ANSWERS.Fleet).peers).toMatchObject([
       { identity: 'command-bob', state: 'asleep' },
     ])
+    const startAt = new Date(Date.now() + 60_000).toISOString()
+    const tally = join(root, 'state', 'lifecycle', 'command-bob.tally')
+    writeFileSync(tally, JSON.stringify({ endings: [], restarts: 1, startAt }))
+    expect(checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)).toMatchObject({
+      state: 'asleep',
+      nextStartAt: startAt,
+    })
     const started = checked(await post(where, '/v1/peers/bob/start'), ANSWERS.Result)
     expect(started).toMatchObject({
       action: 'start',

@@ -98,6 +98,32 @@ describe('a supervised peer', () => {
     expect(errors).toEqual([])
   }, 60_000)
 
+  it('that waits for its restart is asleep, and says until when', async () => {
+    const made = newRoot()
+    const { root } = made
+    await supervise(root, { IAPEER_CRASHLOOP_MAX: '20' })
+    await launchPeer(root, await kept(made, ['sh', '-c', 'sleep 0.3; exit 3']))
+    const waiting = await until(
+      'a longer wait',
+      async () => {
+        const view = await peerView(root, 'bob')
+        return (view.restarts ?? 0) >= 3 && view.nextStartAt !== undefined ? view : undefined
+      },
+      30_000,
+    )
+    expect(waiting).toMatchObject({ state: 'asleep', identity: BOB })
+    expect(waiting.nextStartAt).toBe((await statusOf(root, BOB)).tally.startAt)
+    const back = await until('it to be up', async () => {
+      const view = await peerView(root, 'bob')
+      return view.state === 'alive' ? view : undefined
+    })
+    expect(back.nextStartAt).toBeUndefined()
+    expect(Date.parse(back.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(waiting.nextStartAt ?? ''))
+    await stopPeer(root, BOB, { by: 'a test' })
+    const stopped = await peerView(root, 'bob')
+    expect([stopped.state, stopped.nextStartAt]).toEqual(['stopped', undefined])
+  }, 60_000)
+
   it('whose recorder is killed gets another one', async () => {
     const made = newRoot()
     const { root } = made

@@ -1,11 +1,11 @@
 import { isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { listPeers } from '@iapeer/core/registry'
-import { listKeptWatches } from '@iapeer/lifecycle'
+import { fleetView, listKeptWatches, type PeerView } from '@iapeer/lifecycle'
 import { type CanaryInfo, listCanaries } from '@iapeer/tmux'
 import { EXIT, explain } from '../exit-code.ts'
 import { localTime, paint, print, table } from '../output.ts'
 import { bringUpToDate, place, readDeaths } from '../records.ts'
+import { stateWords } from '../state-words.ts'
 
 const GUIDE = `There are no peers on this host yet, and nothing is watched. iapeer tells you why a tmux server died.
 
@@ -33,21 +33,28 @@ const row = (canary: CanaryInfo, kept: boolean): string[] => [
 ]
 
 /** A registry that cannot be read is told, and hides nothing else. */
-async function countPeers(): Promise<number> {
+async function readPeers(): Promise<readonly PeerView[]> {
   try {
-    return (await listPeers(iapeerRoot())).length
+    return await fleetView(iapeerRoot())
   } catch (error) {
     if (!isIapeerError(error)) throw error
     process.stderr.write(explain(error))
     process.exitCode = EXIT.failed
-    return 0
+    return []
   }
+}
+
+/** How many, and who of them is about to start. */
+function printPeers(peers: readonly PeerView[]): void {
+  print(`${peers.length} peer${peers.length === 1 ? '' : 's'}: iapeer list`)
+  for (const peer of peers)
+    if (peer.nextStartAt !== undefined) print(`  ${peer.personality} is ${stateWords(peer)}`)
 }
 
 /** `iapeer` alone: the fleet as it is, or a short guide on an empty host. */
 export async function overview(): Promise<void> {
   await bringUpToDate()
-  const peers = await countPeers()
+  const peers = await readPeers()
   const [canaries, kept, deaths] = await Promise.all([
     listCanaries(place()),
     listKeptWatches(iapeerRoot()),
@@ -55,9 +62,9 @@ export async function overview(): Promise<void> {
   ])
   const keptNames = new Set(kept.map((watch) => watch.identity))
   const asleep = kept.filter((watch) => !canaries.some((canary) => canary.identity === watch.identity))
-  if (peers > 0) print(`${peers} peer${peers === 1 ? '' : 's'}: iapeer list`)
+  if (peers.length > 0) printPeers(peers)
   if (canaries.length === 0 && kept.length === 0 && deaths.length === 0) {
-    if (peers === 0) print(GUIDE)
+    if (peers.length === 0) print(GUIDE)
     return
   }
   const rows = canaries.map((canary) => row(canary, keptNames.has(canary.identity)))

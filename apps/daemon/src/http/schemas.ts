@@ -28,6 +28,7 @@ const peer = z.object({
   canary: z.enum(['guard', 'watch', 'none']).optional(),
   startedAt: time.optional(),
   lastActivityAt: time.optional(),
+  nextStartAt: time.optional().describe('of one that is asleep: when it is to be started'),
   restarts: z.int().optional(),
   lastDeath: z.string().optional(),
 })

@@ -1,4 +1,4 @@
-import { formatIdentity, type Identity } from '@iapeer/core/identity'
+import type { Identity } from '@iapeer/core/identity'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { type PeerState, type PeerStatus, statusOf } from '../sessions/state.ts'
 import { identitiesOf, peerNamed } from './named.ts'
@@ -6,7 +6,7 @@ import { type Recording, readRecording, recorderOf } from './recording.ts'
 
 /** A peer and what it is doing, as `iapeer list --json` prints it. What is not known is absent. */
 export interface PeerView {
-  /** Of a peer that is alive, the one it is alive as; else its default one. */
+  /** Of a peer that is alive, the one it is alive as; of one that is to be started, that; else its default one. */
   readonly identity: string
   readonly personality: string
   readonly runtime: string
@@ -23,20 +23,39 @@ export interface PeerView {
   readonly canary?: 'guard' | 'watch' | 'none' | undefined
   /** ISO-8601 UTC. */
   readonly startedAt?: string | undefined
+  /** Of one that is asleep: when it is planned that the daemon starts it, ISO-8601 UTC, later than now. */
+  readonly nextStartAt?: string | undefined
   /** How many restarts have followed each other without a healthy time between. */
   readonly restarts?: number | undefined
   /** The id of its last recorded death. */
   readonly lastDeath?: string | undefined
 }
 
-const defaultIdentity = ({ defaultRuntime: runtime, personality }: PeerEntry): Identity =>
-  formatIdentity({ runtime, personality })
+interface Current extends PeerStatus {
+  readonly identity: Identity
+  readonly nextStartAt: string | undefined
+}
 
-/** What a peer is doing as whichever runtime: one that is alive says more than one that is not. */
-async function currentStatus(root: string, entry: PeerEntry): Promise<PeerStatus> {
-  const all = await Promise.all(identitiesOf(entry).map((identity) => statusOf(root, identity)))
-  const [first] = all
-  return all.find((one) => one.session !== undefined) ?? first ?? statusOf(root, defaultIdentity(entry))
+/** A start that was due and did not come is no plan any more. */
+function nextStartOf({ state, tally }: PeerStatus): string | undefined {
+  const at = tally.startAt === undefined ? Number.NaN : Date.parse(tally.startAt)
+  return state === 'asleep' && at > Date.now() ? new Date(at).toISOString() : undefined
+}
+
+async function currentAs(root: string, identity: Identity): Promise<Current> {
+  const status = await statusOf(root, identity)
+  return { ...status, identity, nextStartAt: nextStartOf(status) }
+}
+
+/** What a peer is doing as whichever runtime: one that is alive, or will be, says more than one that is not. */
+async function currentStatus(root: string, entry: PeerEntry): Promise<Current> {
+  const [own, ...others] = identitiesOf(entry)
+  const [first, ...rest] = await Promise.all([
+    currentAs(root, own),
+    ...others.map((identity) => currentAs(root, identity)),
+  ])
+  const all = [first, ...rest]
+  return all.find((one) => one.session) ?? all.find((one) => one.nextStartAt) ?? first
 }
 
 /** The fields of its profile; the sections of interfaces are left out, they can hold secrets. */
@@ -53,22 +72,22 @@ export function peerFields(entry: PeerEntry): Omit<PeerView, 'state'> {
   }
 }
 
-function memoryFields({ tally }: PeerStatus, identity: string): Partial<PeerView> {
+function memoryFields({ tally, identity, nextStartAt }: Current): Partial<PeerView> {
   const last = tally.endings.findLast((one) => one.death)
   return {
+    ...(nextStartAt === undefined ? {} : { nextStartAt }),
     ...(tally.restarts === 0 ? {} : { restarts: tally.restarts }),
     ...(last === undefined ? {} : { lastDeath: `${identity}-${last.gen}` }),
   }
 }
 
 function sessionFields(
-  { state, session }: PeerStatus,
+  { state, session }: Current,
   recording: Recording | undefined,
 ): Partial<PeerView> & Pick<PeerView, 'state'> {
   if (session === undefined) return { state }
-  const { identity, server, leader, gen, startedAt } = session
+  const { server, leader, gen, startedAt } = session
   return {
-    identity,
     state,
     serverPid: server.pid,
     leaderPid: leader.pid,
@@ -78,9 +97,9 @@ function sessionFields(
   }
 }
 
-function viewOf(entry: PeerEntry, status: PeerStatus, recording: Recording | undefined): PeerView {
-  const { identity = peerFields(entry).identity, ...rest } = sessionFields(status, recording)
-  return { ...peerFields(entry), identity, ...rest, ...memoryFields(status, identity) }
+function viewOf(entry: PeerEntry, current: Current, recording: Recording | undefined): PeerView {
+  const { identity } = current
+  return { ...peerFields(entry), identity, ...sessionFields(current, recording), ...memoryFields(current) }
 }
 
 /** All peers, by name. @throws as `listPeers` */

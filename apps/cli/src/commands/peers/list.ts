@@ -3,6 +3,7 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { fleetView, followEvents, type PeerState, type PeerView, readEvents } from '@iapeer/lifecycle'
 import { usageError } from '../../exit-code.ts'
 import { fit, paint, plain, print, printJson, table } from '../../output.ts'
+import { stateWords } from '../../state-words.ts'
 
 const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'NATURE', 'RUNS IN', 'DESCRIPTION'].map((word) =>
   paint('dim', word),
@@ -19,7 +20,7 @@ const GLYPH: Readonly<Record<PeerState, string>> = {
 
 const row = (peer: PeerView): string[] => [
   `${GLYPH[peer.state]} ${paint('bold', peer.personality)}`,
-  peer.state,
+  stateWords(peer),
   peer.runtimes.join(','),
   peer.intelligence,
   plain(peer.cwd),
