@@ -2,14 +2,9 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { homes, MAIN } from './support.ts'
+import { homes, jsonLines, MAIN } from './support.ts'
 
 const newHome = homes()
-const lines = (text: string): unknown[] =>
-  text
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line))
 const GEN = expect.stringMatching(/^[0-9a-f]{16}$/)
 
 describe('iapeer watch, deaths and autopsy', () => {
@@ -18,18 +13,18 @@ describe('iapeer watch, deaths and autopsy', () => {
     const server = await home.server()
     const watched = await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--json')
     expect(watched).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(lines(watched.stdout)).toEqual([
+    expect(jsonLines(watched.stdout)).toEqual([
       { schemaVersion: 1, state: 'spawned', identity: 'claude-bob', gen: GEN, serverPid: server.pid },
     ])
     expect(
-      lines((await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--json')).stdout),
+      jsonLines((await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--json')).stdout),
     ).toMatchObject([{ state: 'already' }])
     server.kill('SIGKILL')
     await server.gone()
 
     const deaths = await until('the death', async () => {
       const { stdout } = await home.iapeer('deaths', '--json')
-      return stdout === '' ? undefined : lines(stdout)
+      return stdout === '' ? undefined : jsonLines(stdout)
     })
     expect(deaths).toEqual([
       {
@@ -50,7 +45,7 @@ describe('iapeer watch, deaths and autopsy', () => {
       },
     ])
     const autopsy = await home.iapeer('autopsy', 'claude-bob', '--json')
-    expect(lines(autopsy.stdout)).toEqual([
+    expect(jsonLines(autopsy.stdout)).toEqual([
       {
         schemaVersion: 1,
         id: expect.stringMatching(/^claude-bob-/),
@@ -76,7 +71,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect(said.stderr).toMatch(/^iapeer: tmux-none is not watched: no tmux server answers at /)
     const json = await home.iapeer('watch', socket, '--json')
     expect(json.exitCode).toBe(1)
-    expect(lines(json.stdout)).toEqual([
+    expect(jsonLines(json.stdout)).toEqual([
       {
         schemaVersion: 1,
         state: 'failed',
@@ -105,7 +100,7 @@ describe('iapeer watch, deaths and autopsy', () => {
       exitCode: 0,
       stdout: 'claude-bob was not being watched\n',
     })
-    expect(lines((await home.iapeer('unwatch', 'claude-bob', '--json')).stdout)).toEqual([
+    expect(jsonLines((await home.iapeer('unwatch', 'claude-bob', '--json')).stdout)).toEqual([
       { schemaVersion: 1, state: 'none', identity: 'claude-bob', forgotten: false },
     ])
   })
@@ -151,7 +146,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect(await identities('--since', '10m')).toEqual(['claude-new'])
     expect(await identities('--since', '2025-12-31')).toEqual(['claude-old', 'claude-new'])
     expect(await identities('--identity', 'claude-old')).toEqual(['claude-old'])
-    expect(lines((await home.iapeer('autopsy', 'claude-old', '--json')).stdout)).toMatchObject([
+    expect(jsonLines((await home.iapeer('autopsy', 'claude-old', '--json')).stdout)).toMatchObject([
       { verdict: 'agent-failed' },
     ])
   })

@@ -4,15 +4,9 @@ import { dirname, join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
 import { createEventLog, SUPERVISE_ACTIONS, type SuperviseAction } from '@iapeer/lifecycle'
 import { describe, expect, it } from 'vitest'
-import { homes, MAIN } from './support.ts'
+import { homes, jsonLines, MAIN } from './support.ts'
 
 const newHome = homes()
-const lines = (text: string): unknown[] =>
-  text
-    .trimEnd()
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line))
 const AT = '2026-06-10T15:42:07.113Z'
 const clock = () => new Date(AT)
 
@@ -30,7 +24,7 @@ describe('iapeer events', () => {
       identity: 'command-bob',
       gen: expect.stringMatching(/^[0-9a-f]{16}$/),
     }
-    expect(lines(told.stdout)).toEqual([
+    expect(jsonLines(told.stdout)).toEqual([
       { ...of, ev: 'launch', mode: 'fresh', ms: expect.any(Number) },
       { ...of, ev: 'stop', by: 'iapeer stop', why: 'asked', result: 'ended' },
     ])
@@ -42,7 +36,9 @@ describe('iapeer events', () => {
       expect.stringMatching(/ teardown done by iapeer stop: asked$/),
       expect.stringMatching(/ stopped by iapeer stop: asked$/),
     ])
-    expect(lines((await home.iapeer('events', '-n', '1', '--json')).stdout)).toMatchObject([{ ev: 'stop' }])
+    expect(jsonLines((await home.iapeer('events', '-n', '1', '--json')).stdout)).toMatchObject([
+      { ev: 'stop' },
+    ])
     expect((await home.iapeer('events', '--peer', 'ann', '--json')).stdout).toBe('')
   })
 
@@ -53,7 +49,7 @@ describe('iapeer events', () => {
       join(home.root, 'logs', 'iapeer', 'lifecycle.log'),
       `ts=${AT} ev=supervise identity=claude-bob action=of-tomorrow idle_secs=9 reason=\ngarbage\nts=${AT} ev=of-tomorrow some_field="a\\033[2Jb"\n`,
     )
-    expect(lines((await home.iapeer('events', '--json')).stdout)).toEqual([
+    expect(jsonLines((await home.iapeer('events', '--json')).stdout)).toEqual([
       {
         schemaVersion: 1,
         ts: AT,
@@ -121,7 +117,7 @@ describe('iapeer events', () => {
     await log.append({ ev: 'daemon', state: 'stopped', pid: 4 })
     await until('what comes', () => following.text().includes('"pid":4'))
     expect(await following.end('SIGINT')).toBe(130)
-    expect(lines(following.text())).toMatchObject([{ pid: 2 }, { pid: 3 }, { pid: 4 }])
+    expect(jsonLines(following.text())).toMatchObject([{ pid: 2 }, { pid: 3 }, { pid: 4 }])
   })
 
   it('-f ends with 0 when nobody reads it any more', async () => {

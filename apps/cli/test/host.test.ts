@@ -2,14 +2,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { join } from 'node:path'
 import { run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { homes, MAIN } from './support.ts'
+import { homes, jsonLines, MAIN } from './support.ts'
 
 const newHome = homes()
-const lines = (text: string): Record<string, unknown>[] =>
-  text
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line))
 
 describe('iapeer doctor', () => {
   it('tells every finding, in words of 80 columns and as JSON, and its exit code says whether there is something', async () => {
@@ -17,7 +12,7 @@ describe('iapeer doctor', () => {
     await home.iapeer('create', 'bob', '--runtime', 'command', '--', 'sleep', '1000')
     await home.iapeer('start', 'bob')
     const json = await home.iapeer('doctor', '--json')
-    const findings = lines(json.stdout)
+    const findings = jsonLines(json.stdout)
     const attention = findings.some(({ level }) => level === 'warning' || level === 'error')
     expect(json).toMatchObject({ exitCode: attention ? 1 : 0, stderr: '' })
     expect(findings[0]).toEqual({
@@ -44,7 +39,7 @@ describe('iapeer doctor', () => {
     await home.iapeer('create', 'bob', '--runtime', 'command', '--', 'true')
     const registry = join(home.root, 'peers-profiles.json')
     chmodSync(registry, 0o644)
-    expect(lines((await home.iapeer('doctor', '--json')).stdout)).toContainEqual({
+    expect(jsonLines((await home.iapeer('doctor', '--json')).stdout)).toContainEqual({
       schemaVersion: 1,
       check: 'modes',
       id: 'open-files',
@@ -84,7 +79,7 @@ describe('iapeer service', () => {
     expect(await service('status')).toMatchObject({ exitCode: 3, stdout: '○ no service is installed\n' })
     const json = await service('status', '--json')
     expect(json.exitCode).toBe(3)
-    expect(lines(json.stdout)).toMatchObject([
+    expect(jsonLines(json.stdout)).toMatchObject([
       { schemaVersion: 1, installed: false, foreign: false, enabled: false, active: false },
     ])
     expect(await service('uninstall')).toMatchObject({ exitCode: 0, stdout: 'no service is installed\n' })

@@ -2,15 +2,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from 'node:path'
 import { run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { homes, MAIN } from './support.ts'
+import { homes, jsonLines, MAIN } from './support.ts'
 
 const newHome = homes()
-const lines = (text: string): unknown[] =>
-  text
-    .trimEnd()
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line))
 
 describe('iapeer create, init, list and show', () => {
   it('make peers and show them, in JSON by the contract', async () => {
@@ -28,11 +22,11 @@ describe('iapeer create, init, list and show', () => {
       cwd: join(home.root, 'peers', 'bob'),
     }
     expect(made).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(lines(made.stdout)).toEqual([bob])
+    expect(jsonLines(made.stdout)).toEqual([bob])
     await home.iapeer('create', 'top', '--cwd', home.path, '--', 'sh', '-c', 'exec sleep "$1"', 'x')
-    const listed = lines((await home.iapeer('list', '--json')).stdout)
+    const listed = jsonLines((await home.iapeer('list', '--json')).stdout)
     expect(listed).toMatchObject([bob, { identity: 'command-top', cwd: home.path }])
-    expect(lines((await home.iapeer('show', 'command-top', '--json')).stdout)).toMatchObject([
+    expect(jsonLines((await home.iapeer('show', 'command-top', '--json')).stdout)).toMatchObject([
       { personality: 'top', command: ['sh', '-c', 'exec sleep "$1"', 'x'], interfaces: [] },
     ])
     expect((await home.iapeer('list')).stdout).toMatch(
@@ -54,7 +48,7 @@ describe('iapeer create, init, list and show', () => {
     const startAt = new Date(Date.now() + 90_000).toISOString()
     plan(startAt)
     expect((await home.iapeer('list')).stdout).toMatch(/\n○ bob +asleep, starts in (90|[78]\d) s {2}command/)
-    expect(lines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
+    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
       { state: 'asleep', nextStartAt: startAt, restarts: 2 },
     ])
     for (const args of [['status'], []])
@@ -75,7 +69,7 @@ describe('iapeer create, init, list and show', () => {
       /nochnaya-smena lives there, and is registered/,
     )
     const inside = await run(process.execPath, [MAIN, 'init', '--json'], { env: home.env, cwd: folder })
-    expect(lines(inside.stdout)).toMatchObject([{ personality: 'nochnaya-smena', home: folder }])
+    expect(jsonLines(inside.stdout)).toMatchObject([{ personality: 'nochnaya-smena', home: folder }])
     expect((await home.iapeer('init', folder, '--name', 'other')).stderr).toMatch(
       /iapeer rename nochnaya-smena other/,
     )
@@ -129,7 +123,7 @@ describe('iapeer rename, remove and runtimes', () => {
     expect((await home.iapeer('runtimes', 'add', 'codex', '--peer', 'rob')).stdout).toBe(
       'rob  claude (default), codex\n',
     )
-    expect(lines((await home.iapeer('runtimes', 'default', 'codex', '--all', '--json')).stdout)).toEqual([
+    expect(jsonLines((await home.iapeer('runtimes', 'default', 'codex', '--all', '--json')).stdout)).toEqual([
       { schemaVersion: 1, personality: 'ann', runtime: 'codex', runtimes: ['claude', 'codex'] },
       { schemaVersion: 1, personality: 'rob', runtime: 'codex', runtimes: ['claude', 'codex'] },
     ])
@@ -137,7 +131,7 @@ describe('iapeer rename, remove and runtimes', () => {
     expect(removed.stdout).toMatch(
       /^rob is forgotten; its files stay in .*\n {2}its profile is kept as .*removed/,
     )
-    expect(lines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ personality: 'ann' }])
+    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ personality: 'ann' }])
     expect(existsSync(join(home.root, 'peers', 'bob', '.iapeer'))).toBe(true)
   })
 
@@ -158,7 +152,7 @@ it('a reader that leaves early does not stop what was begun', async () => {
   expect(await run('sh', ['-c', command, process.execPath, MAIN], { env: home.env })).toMatchObject({
     stderr: '',
   })
-  const listed = lines((await home.iapeer('list', '--json')).stdout)
+  const listed = jsonLines((await home.iapeer('list', '--json')).stdout)
   expect(listed).toEqual(
     Array.from({ length: 6 }, () => expect.objectContaining({ runtimes: ['claude', 'codex'] })),
   )
@@ -209,7 +203,7 @@ describe('iapeer verify', () => {
     })
     const found = await home.iapeer('verify', '--json')
     expect(found.exitCode).toBe(1)
-    expect(lines(found.stdout)).toMatchObject([
+    expect(jsonLines(found.stdout)).toMatchObject([
       { kind: 'registry-corrupt', fixable: true },
       { kind: 'unregistered', personality: 'bob', fixable: true },
     ])
@@ -229,7 +223,9 @@ describe('iapeer verify', () => {
     rmSync(folder, { recursive: true })
     const left = await home.iapeer('verify', '--fix', '--json')
     expect(left.exitCode).toBe(1)
-    expect(lines(left.stdout)).toMatchObject([{ kind: 'home-missing', personality: 'disk', fixed: false }])
+    expect(jsonLines(left.stdout)).toMatchObject([
+      { kind: 'home-missing', personality: 'disk', fixed: false },
+    ])
     expect((await home.iapeer('verify')).stdout).toMatch(/mount it, or iapeer remove disk/)
   })
 })

@@ -3,15 +3,9 @@ import { join } from 'node:path'
 import { run, serverAt, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle'
 import { describe, expect, it } from 'vitest'
-import { homes, MAIN } from './support.ts'
+import { homes, jsonLines, MAIN } from './support.ts'
 
 const newHome = homes()
-const lines = (text: string): unknown[] =>
-  text
-    .trimEnd()
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line))
 const PID = expect.any(Number)
 const GEN = expect.stringMatching(/^[0-9a-f]{16}$/)
 
@@ -28,17 +22,17 @@ describe('iapeer start, stop and new', () => {
       leaderPid: PID,
       startedAt: expect.stringMatching(/Z$/),
     }
-    expect(lines(started.stdout)).toEqual([{ schemaVersion: 1, state: 'launched', ...session }])
+    expect(jsonLines(started.stdout)).toEqual([{ schemaVersion: 1, state: 'launched', ...session }])
     expect((await home.iapeer('start', 'command-bob')).stdout).toMatch(
       /^● command-bob is up already: pid \d+\n/,
     )
-    expect(lines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
+    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
       { ...session, state: 'alive', canary: 'guard', personality: 'bob' },
     ])
     expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive +command /m)
-    const renewed = lines((await home.iapeer('new', 'bob', '--json')).stdout)
+    const renewed = jsonLines((await home.iapeer('new', 'bob', '--json')).stdout)
     expect(renewed).toMatchObject([{ state: 'launched' }])
-    expect(lines((await home.iapeer('stop', 'bob', '--json')).stdout)).toMatchObject([
+    expect(jsonLines((await home.iapeer('stop', 'bob', '--json')).stdout)).toMatchObject([
       { identity: 'command-bob', state: 'ended', leader: 'asked', ms: PID },
     ])
     expect((await home.iapeer('stop', 'bob')).stdout).toBe(
@@ -54,16 +48,16 @@ describe('iapeer start, stop and new', () => {
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const cwd = join(home.root, 'peers', 'bob')
     const here = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env: home.env, cwd })
-    const [first] = lines((await here('command', '--json')).stdout)
+    const [first] = jsonLines((await here('command', '--json')).stdout)
     expect(first).toMatchObject({ state: 'launched', identity: 'command-bob' })
-    const [second] = lines((await here('command', '--json')).stdout)
+    const [second] = jsonLines((await here('command', '--json')).stdout)
     expect(second).toMatchObject({ state: 'launched' })
     expect(second).not.toMatchObject({ gen: Object(first).gen })
     expect(await here('claude')).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining('runtimes add claude --peer bob'),
     })
-    expect(lines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'alive' }])
+    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'alive' }])
     const nowhere = await run(process.execPath, [MAIN, 'claude'], { env: home.env, cwd: home.path })
     expect(nowhere).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('iapeer init') })
     await home.iapeer('stop', 'bob')
@@ -78,7 +72,7 @@ describe('iapeer start, stop and new', () => {
     rmSync(join(home.path, 'here'), { recursive: true })
     const refused = await home.iapeer('new', 'bob')
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is gone') })
-    expect(lines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'alive' }])
+    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'alive' }])
     expect((await home.iapeer('new', 'claude-bob')).stderr).toMatch(/no peer|not declared/)
   })
 
@@ -99,7 +93,7 @@ describe('iapeer start, stop and new', () => {
   it('a peer does not attach to itself', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-    const [up] = lines((await home.iapeer('start', 'bob', '--json')).stdout)
+    const [up] = jsonLines((await home.iapeer('start', 'bob', '--json')).stdout)
     const env = { ...home.env, TMUX: `/x,${Object(up).serverPid},0` }
     const refused = await run(process.execPath, [MAIN, 'attach', 'bob'], { env })
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is the terminal of') })
@@ -125,12 +119,12 @@ describe('iapeer start, stop and new', () => {
     await home.iapeer('start', 'bob')
     const deaths = await until('its end', async () => {
       const { stdout } = await home.iapeer('deaths', '--json')
-      return stdout === '' ? undefined : lines(stdout)
+      return stdout === '' ? undefined : jsonLines(stdout)
     })
     expect(deaths).toMatchObject([
       { event: 'session-exit', identity: 'command-bob', exitCode: 3, leaderPid: PID },
     ])
-    expect(lines((await home.iapeer('autopsy', 'command-bob', '--json')).stdout)).toMatchObject([
+    expect(jsonLines((await home.iapeer('autopsy', 'command-bob', '--json')).stdout)).toMatchObject([
       { verdict: 'agent-failed' },
     ])
     expect((await home.iapeer('autopsy', 'bob')).stdout).toMatch(/^command-bob: .*exit code 3/)
@@ -277,7 +271,7 @@ describe('iapeer run', () => {
       const deaths = await home.iapeer('deaths', '--json')
       return deaths.stdout === '' ? undefined : deaths
     })
-    expect(lines(stdout)).toMatchObject([{ identity: 'command-bob', exitCode: 7 }])
+    expect(jsonLines(stdout)).toMatchObject([{ identity: 'command-bob', exitCode: 7 }])
   })
 })
 

@@ -17,6 +17,14 @@ import { dismissCanary, listCanaries } from '@iapeer/tmux'
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
+/** What was printed as one JSON object a line. */
+export const jsonLines = (text: string): Record<string, unknown>[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+
 export interface Home {
   readonly path: string
   readonly root: string

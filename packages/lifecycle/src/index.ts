@@ -44,6 +44,7 @@ export {
   judgeDeath,
 } from './fleet/death-view.ts'
 export { type DurationStats, Durations } from './fleet/durations.ts'
+export { isOf } from './fleet/is-of.ts'
 export { filesOf, type JudgedDeath, judgeDeaths, readDeathRecords, textOf } from './fleet/judge-deaths.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './fleet/named.ts'
 export { fleetView, type PeerView, peerFields, peerView } from './fleet/peer-view.ts'

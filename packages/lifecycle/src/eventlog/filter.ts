@@ -1,4 +1,4 @@
-import { parseIdentity } from '@iapeer/core/identity'
+import { isOf } from '../fleet/is-of.ts'
 import type { RecordedEvent } from './event.ts'
 
 /** Which events are meant; what is left out does not narrow. */
@@ -9,16 +9,12 @@ export interface EventFilter {
   readonly ev?: readonly string[] | undefined
 }
 
-function isOf(peer: string, identity: string | number | undefined): boolean {
-  if (typeof identity !== 'string') return false
-  return identity === peer || parseIdentity(identity)?.personality === peer
-}
-
 export function passes(
   { since, peer, ev }: EventFilter,
   event: Pick<RecordedEvent, 'ts' | 'ev' | 'identity'>,
 ): boolean {
   if (since !== undefined && Date.parse(event.ts) < since.getTime()) return false
   if (ev !== undefined && !ev.includes(event.ev)) return false
-  return peer === undefined || isOf(peer, event['identity'])
+  const { identity } = event
+  return peer === undefined || (typeof identity === 'string' && isOf(identity, peer))
 }

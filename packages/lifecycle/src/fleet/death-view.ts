@@ -1,7 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
-import { parseIdentity } from '@iapeer/core/identity'
 import type { Confidence, ExitRecord, Killer, Verdict, VerdictWord } from '@iapeer/forensics'
 import { collectAddenda } from '../evidence/addendum.ts'
+import { isOf } from './is-of.ts'
 import { type JudgedDeath, judgeDeaths, readDeathRecords } from './judge-deaths.ts'
 
 /** A death, and in a word why: what `iapeer deaths --json` prints. */
@@ -38,9 +38,6 @@ export function deathViewOf({ record, judged, incident }: JudgedDeath): DeathVie
     ...(incident === undefined ? {} : { incident: incident.id }),
   }
 }
-
-const isOf = (identity: string, peer: string): boolean =>
-  identity === peer || parseIdentity(identity)?.personality === peer
 
 /** Deaths, oldest first. */
 export async function deathViews(root: string, query: DeathQuery = {}): Promise<DeathView[]> {

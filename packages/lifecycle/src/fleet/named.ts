@@ -14,16 +14,20 @@ export interface NamedPeer {
   readonly runtime: Runtime | undefined
 }
 
+/** The peer that can have an identity. */
+export function entryWith(entries: readonly PeerEntry[], identity: string): PeerEntry | undefined {
+  const parts = parseIdentity(identity)
+  return entries.find(
+    (entry) => entry.personality === parts?.personality && entry.runtimes.includes(parts.runtime),
+  )
+}
+
 /** A peer by its name, or by an identity it can have (`claude-bob`). @throws IapeerError `no-such-peer` */
 export async function peerEntryNamed(root: string, text: string): Promise<PeerEntry> {
   const byName = await findPeer(root, text)
   if (byName !== undefined) return byName
   const entries = await listPeers(root)
-  const parts = parseIdentity(text)
-  const byIdentity = entries.find(
-    (entry) => entry.personality === parts?.personality && entry.runtimes.includes(parts.runtime),
-  )
-  return byIdentity ?? requirePeer(entries, text)
+  return entryWith(entries, text) ?? requirePeer(entries, text)
 }
 
 /** Every identity that a peer can have, its default one first. */

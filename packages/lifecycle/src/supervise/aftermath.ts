@@ -1,12 +1,12 @@
-import type { Identity } from '@iapeer/core/identity'
 import type { PeerProfile } from '@iapeer/core/profile'
 import { whileUnclaimed } from '../sessions/identity-lock.ts'
 import { clearMark, hasMark } from '../sessions/marks.ts'
 import { type PeerSession, readSession } from '../sessions/session-file.ts'
 import { type Settled, settleEnded } from '../sessions/settle.ts'
 import { countedCrashes, type Tally } from '../sessions/tally.ts'
-import { type Sequel, sequelOf, type Wish } from './decide.ts'
+import { type Sequel, sequelOf } from './decide.ts'
 import type { SuperviseSettings } from './settings.ts'
+import { wishOf } from './sweep.ts'
 
 export interface Ended extends Settled {
   readonly sequel: Sequel
@@ -43,11 +43,6 @@ export function withSequel(tally: Tally, sequel: Sequel, now: Date): Tally {
   }
 }
 
-function wishFor(root: string, identity: Identity): Wish {
-  if (hasMark(root, identity, 'stopped')) return 'stay-down'
-  return hasMark(root, identity, 'fresh') ? 'come-back' : 'none'
-}
-
 /**
  * Settles a session that has ended, and decides by its policy what follows; that is remembered, and outlives whoever
  * decided it. Undefined where somebody else is at it.
@@ -65,7 +60,7 @@ export function settleAndPlan(
     const settled = await settleEnded(root, now, (tally, end) => {
       const inLoop = isInLoop(tally, so.settings, so.now)
       const { restarts } = tally
-      const wish = wishFor(root, identity)
+      const wish = wishOf({ hasMark: (of, mark) => hasMark(root, of, mark) }, now)
       sequel = sequelOf(so.profile ?? {}, { end, wish, restarts, inLoop, chance: so.chance })
       return withSequel(tally, sequel, so.now)
     })

@@ -1,8 +1,9 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
-import { listPeers, type PeerEntry } from '@iapeer/core/registry'
+import { listPeers } from '@iapeer/core/registry'
 import { withLock } from '@iapeer/core/storage'
 import type { EventLog } from '../eventlog/event-log.ts'
+import { entryWith } from '../fleet/named.ts'
 import { launchPeer } from '../launch/launch.ts'
 import { identityLockPath } from '../sessions/identity-lock.ts'
 import { listTallies } from '../sessions/list-tallies.ts'
@@ -21,15 +22,6 @@ interface RestartOptions {
   readonly random: () => number
   /** The environment that peers are made from. */
   readonly env: NodeJS.ProcessEnv
-}
-
-/** The peer of an identity; undefined where there is none any more. */
-export async function entryOf(root: string, identity: Identity): Promise<PeerEntry | undefined> {
-  const parts = parseIdentity(identity)
-  const entries = await listPeers(root)
-  return entries.find(
-    (entry) => entry.personality === parts?.personality && entry.runtimes.includes(parts.runtime),
-  )
 }
 
 /** A launch that fails counts like a death, so that what cannot start is not tried for ever. */
@@ -55,7 +47,7 @@ async function startDue(
   options: RestartOptions,
 ): Promise<number | undefined> {
   const { startAt, startMode } = await readTally(root, identity)
-  const entry = await entryOf(root, identity)
+  const entry = entryWith(await listPeers(root), identity)
   const runtime = parseIdentity(identity)?.runtime
   if (
     startAt === undefined ||

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isIapeerError } from '@iapeer/core/errors'
-import { type Identity, parseIdentity } from '@iapeer/core/identity'
+import type { Identity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
@@ -8,6 +8,8 @@ import { scaffoldRoot } from '@iapeer/core/storage'
 import { reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
+import { isOf } from '../fleet/is-of.ts'
+import { entryWith } from '../fleet/named.ts'
 import { FolderWatch } from '../folder-watch.ts'
 import { rearmKept } from '../kept-watches.ts'
 import { rotatePaneLogs } from '../panelog/rotate.ts'
@@ -23,7 +25,7 @@ import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
 import { Recorders } from './recorders.ts'
-import { entryOf, Restarts } from './restarts.ts'
+import { Restarts } from './restarts.ts'
 import { createSessionCache } from './session-cache.ts'
 import { type SuperviseSettings, superviseSettings } from './settings.ts'
 import { createSleepClock } from './sleep-clock.ts'
@@ -161,7 +163,7 @@ export class FleetSupervisor {
     await this.#restarts.recall()
     const sessions = await this.#cache.list()
     for (const entry of entries) {
-      const own = sessions.filter(({ identity }) => isOf(entry, identity))
+      const own = sessions.filter(({ identity }) => isOf(identity, entry.personality))
       for (const session of own) this.#jobs.start(session.identity, () => this.#lookClosely(entry, session))
       if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
     }
@@ -231,7 +233,7 @@ export class FleetSupervisor {
 
   async #settle(session: PeerSession): Promise<void> {
     const { identity } = session
-    const profile = await this.#profileOf(await entryOf(this.#root, identity))
+    const profile = await this.#profileOf(entryWith(await listPeers(this.#root), identity))
     const so = { settings: this.#settings, now: new Date(), chance: this.#random(), profile }
     const ended = await settleAndPlan(this.#root, session, so)
     if (ended === undefined) return
@@ -262,6 +264,3 @@ export class FleetSupervisor {
     if (waiting) this.#tellDueAt = Date.now() + SWEEP_MS
   }
 }
-
-const isOf = (entry: PeerEntry, identity: Identity): boolean =>
-  parseIdentity(identity)?.personality === entry.personality

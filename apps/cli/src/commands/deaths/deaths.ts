@@ -1,12 +1,12 @@
 import { isIdentity, isPersonality, toIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { VERDICT_WORDS } from '@iapeer/forensics'
-import { deathViewOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle'
+import { deathViewOf, isOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { cut, fit, localTime, paint, print, printJson, table, textWidth } from '../../output.ts'
 import { bringUpToDate, readDeaths } from '../../records.ts'
 import { parseSince } from '../since.ts'
-import { isOf, shortId } from './find-death.ts'
+import { shortId } from './find-death.ts'
 import { printSummary, summarise } from './summary.ts'
 
 interface DeathsOptions {
@@ -93,7 +93,7 @@ function selection(options: DeathsOptions): (seen: ReadonlySet<string>) => Promi
       (death) =>
         !seen.has(death.record.id) &&
         (identity === undefined || death.record.identity === identity) &&
-        (peer === undefined || isOf(death.record, peer)) &&
+        (peer === undefined || isOf(death.record.identity, peer)) &&
         (verdict === undefined || death.judged.verdict === verdict),
     )
   }
