@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path'
 import type { Readable } from 'node:stream'
-import { IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
 export interface TmuxCall {
   /** Undefined for what needs no server, as `-V`. */
@@ -176,6 +176,11 @@ export interface ProgramOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Its standard input. @default nothing */
   readonly input?: string
+  /**
+   * Give it a process group of its own, which the time limit ends whole: nothing that it has started outlives that. It
+   * outlives this process. @default false
+   */
+  readonly ownGroup?: boolean
 }
 
 /** How a program ended: independent facts. */
@@ -190,6 +195,22 @@ export interface ProgramResult {
   readonly stderr: string
 }
 
+/** KILL to a process group, if there is one. */
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL')
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error
+  }
+}
+
+/**
+ * Loads what starts programs. For whoever runs long: what is loaded only when it is needed may be gone by then (an upgrade).
+ */
+export async function loadPrograms(): Promise<void> {
+  await import('execa')
+}
+
 /** Runs a program of the system (`systemctl`, `launchctl`) to its end, or to its time limit, reading nothing. */
 export async function runProgram(
   argv: readonly [string, ...string[]],
@@ -197,16 +218,25 @@ export async function runProgram(
 ): Promise<ProgramResult> {
   const { execa } = await import('execa')
   const [file, ...args] = argv
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, ownGroup = false } = options
   const program = execa(file, args, {
     env: options.env ?? process.env,
     extendEnv: false,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     reject: false,
-    timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    ...(ownGroup ? { detached: true, cleanup: false } : { timeout: timeoutMs }),
     killSignal: 'SIGKILL',
   })
+  let isLate = false
+  const end = (): void => {
+    isLate = true
+    endGroup(program.pid)
+  }
+  const timer = ownGroup ? setTimeout(end, timeoutMs) : undefined
   // What it has started may keep its output open.
   program.once('exit', () => setTimeout(() => letGo([program.stdout, program.stderr]), DRAIN_MS).unref())
   const { exitCode, signal, timedOut, stdout, stderr, code } = await program
-  return { exitCode, signal, timedOut, missing: code === 'ENOENT' || code === 'EACCES', stdout, stderr }
+  clearTimeout(timer)
+  const missing = code === 'ENOENT' || code === 'EACCES'
+  return { exitCode, signal, timedOut: timedOut || isLate, missing, stdout, stderr }
 }

@@ -1,6 +1,7 @@
 export * from '@iapeer/canary'
 export {
   type BackgroundProgram,
+  loadPrograms,
   type ProgramOptions,
   type ProgramResult,
   runProgram,
