@@ -8,6 +8,7 @@ import { identityLockPath } from './sessions/identity-lock.ts'
 import { noteLeft } from './sessions/left.ts'
 import { clearTheWay } from './sessions/leftovers.ts'
 import { clearMark, type Mark, setMark } from './sessions/marks.ts'
+import { rebuildSession } from './sessions/rebuild.ts'
 import { GEN_OF_NOBODY, type PeerSession, readSession, removeSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { changeTally, type LastEnd } from './sessions/tally.ts'
@@ -90,6 +91,7 @@ async function noted(
 const soon = (): string => new Date(Date.now() + COME_BACK_MS).toISOString()
 
 async function endIt(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
+  await rebuildSession(root, identity)
   const { session: living } = await statusOf(root, identity)
   if (living === undefined) await clearTheWay(root, identity)
   const session = living ?? (await readSession(root, identity))

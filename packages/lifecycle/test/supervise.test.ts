@@ -205,6 +205,30 @@ it('what lies in the place of a file of one peer, and a profile that cannot be r
   await until('the other to be settled', async () => (await statusOf(root, ann)).tally.endings.length === 1)
 })
 
+it('a registry that cannot be read keeps no death from being settled, and what follows it waits', async () => {
+  const made = newRoot()
+  const { root } = made
+  await launchPeer(root, await kept(made, SLEEP))
+  const registry = join(root, 'peers-profiles.json')
+  const whole = readFileSync(registry)
+  writeFileSync(registry, '{')
+  const supervisor = await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+  process.kill(await leaderOf(made), 'SIGKILL')
+  const { tally } = await until('it to be settled', async () => {
+    const status = await statusOf(root, BOB)
+    return status.tally.endings.length === 1 ? status : undefined
+  })
+  expect(tally.startAt).toBeDefined()
+  expect(made.deaths()).toHaveLength(1)
+  await until('a second look', () => supervisor.filter((error) => error.includes('registry')).length > 2)
+  expect((await statusOf(root, BOB)).tally).toMatchObject({
+    startAt: tally.startAt,
+    endings: [{ death: true }],
+  })
+  writeFileSync(registry, whole)
+  await until('it to be back', async () => (await statusOf(root, BOB)).state === 'alive')
+}, 20_000)
+
 it('a restart that is due is off when the peer was stopped, or planned anew, meanwhile', async () => {
   const made = newRoot()
   const { root } = made
