@@ -88,6 +88,7 @@ function startDaemon() {
     if (!child.killed9) {
       crashed++
       console.error(`the daemon ended by itself: ${code ?? why}`)
+      startDaemon()
     }
   })
   daemon = child
@@ -101,7 +102,6 @@ const either = new Set()
 const faults = new Map()
 
 const gone = (identity, gen) => async () => (await statusOf(root, identity)).session?.gen !== gen
-const serverGone = (pid) => () => !existsSync(`/proc/${pid}`)
 
 function post(path) {
   return new Promise((resolve) => {
@@ -279,6 +279,7 @@ for (let at = 0; at < peers; at++) {
 startDaemon()
 await until('the daemon', () => existsSync(join(root, 'run', 'iapeerd.sock')), 10_000)
 const from = performance.now()
+for (const entry of entries) start(entry)
 const all = Array.from({ length: WORKERS }, () => worker(entries))
 for (let kill = 0; kill < kills; kill++) {
   await nap(between(30, random() < 0.5 ? 600 : 3_000))
