@@ -197,7 +197,7 @@ async function worker(entries) {
     } finally {
       busy.delete(entry.personality)
     }
-    await nap(between(0, 150))
+    await nap(between(0, 1_200))
   }
 }
 

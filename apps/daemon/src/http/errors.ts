@@ -12,7 +12,7 @@ const STATUS: ReadonlyMap<string, ContentfulStatusCode> = new Map<string, Conten
   ['invalid-runtime', 400],
   ['invalid-identity', 400],
   ['invalid-personality', 400],
-  ['invalid-cursor', 400],
+  ['bad-cursor', 400],
   ['unauthorized', 401],
   ['host-refused', 403],
   ['origin-refused', 403],
@@ -44,6 +44,7 @@ const STATUS: ReadonlyMap<string, ContentfulStatusCode> = new Map<string, Conten
   ['headers-too-large', 431],
   ['not-supported', 501],
   ['too-many-clients', 503],
+  ['disk-full', 507],
 ])
 
 export type ErrorBody = z.input<typeof ANSWERS.Error>

@@ -13,6 +13,7 @@ import { identityLockPath } from '../sessions/identity-lock.ts'
 import { clearTheWay, endHalfBooted, freeSocket } from '../sessions/leftovers.ts'
 import { clearMark, hasMark } from '../sessions/marks.ts'
 import { rebuildSession } from '../sessions/rebuild.ts'
+import { keepReserve } from '../sessions/reserve.ts'
 import { type PeerSession, writeSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { changeTally, readTally } from '../sessions/tally.ts'
@@ -179,6 +180,7 @@ export async function launchPeer(
     if (options.due !== undefined) await requireDue(root, identity, options.due)
     const cleared = await clear({ root, entry, identity, runtime, adapter, options })
     await clearMark(root, identity, 'stopped')
+    await keepReserve(root)
     const started = await startSession({
       ...cleared,
       deadline: called + timeoutMs,

@@ -14,6 +14,7 @@ import { whileUnclaimed } from '../sessions/identity-lock.ts'
 import { endHalfBooted } from '../sessions/leftovers.ts'
 import { listTallies } from '../sessions/list-tallies.ts'
 import { listSetAside, rebuildSession } from '../sessions/rebuild.ts'
+import { keepReserve } from '../sessions/reserve.ts'
 import { type PeerSession, readSession } from '../sessions/session-file.ts'
 import { sweepSockets } from '../sessions/sweep-sockets.ts'
 import { type Afterwards, stopPeer } from '../stop.ts'
@@ -187,6 +188,7 @@ export class FleetSupervisor {
     await rearmKept(this.#root)
     await rotatePaneLogs(this.#root)
     await sweepSockets(this.#root)
+    await keepReserve(this.#root)
     await this.#recorders.refresh()
     this.#jobs.start(TELL_KEY, () => this.#announce())
   }
