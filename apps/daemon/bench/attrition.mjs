@@ -304,7 +304,7 @@ const isUp = async (identity) => (await statusOf(root, identity)).state === 'ali
 const back = await until(
   'every peer that is kept alive to be back',
   async () => (await Promise.all(kept.map(isUp))).every(Boolean),
-  120_000,
+  300_000,
 )
 if (back !== undefined) {
   problems.push(back)

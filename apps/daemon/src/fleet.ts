@@ -53,6 +53,7 @@ export interface FollowOptions {
 
 export interface EventSource {
   read(filter: EventFilter): Promise<readonly PlacedEvent[]>
+  /** @throws IapeerError `bad-cursor`, at once */
   follow(options: FollowOptions): AsyncIterable<PlacedEvent>
 }
 

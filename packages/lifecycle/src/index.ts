@@ -10,6 +10,7 @@ export {
 } from './daemon-client/control.ts'
 export { chooseDaemonSocket, type DaemonPlace, daemonPlace } from './daemon-client/place.ts'
 export * from './doctor/index.ts'
+export { checkCursor } from './eventlog/cursor.ts'
 export type { ExtraFields, LifecycleEvent, RecordedEvent } from './eventlog/event.ts'
 export { createEventLog, type EventLog, type EventLogOptions } from './eventlog/event-log.ts'
 export type { EventFilter } from './eventlog/filter.ts'

@@ -48,8 +48,12 @@ function outsideTmux(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
  * A client hands its output to the server as open files. A stopped server keeps them, so their end never comes although
  * the client is gone: what it wrote has been read by now, and nothing more will come.
  */
-function letGo(outputs: readonly Readable[]): void {
-  for (const output of outputs) output.destroy()
+function letGoSoon(outputs: readonly Readable[]): void {
+  const letGo = (): void => {
+    for (const output of outputs) output.destroy()
+  }
+  // Where this process was held up, what has come in meanwhile is read first.
+  setTimeout(() => setImmediate(letGo), DRAIN_MS).unref()
 }
 
 /**
@@ -73,7 +77,7 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
       ...(call.signal === undefined ? {} : { cancelSignal: call.signal }),
     },
   )
-  client.once('exit', () => setTimeout(() => letGo([client.stdout, client.stderr]), DRAIN_MS).unref())
+  client.once('exit', () => letGoSoon([client.stdout, client.stderr]))
   const result = await client
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw tmuxMissing(tmux, result)
   return {
@@ -234,7 +238,7 @@ export async function runProgram(
   }
   const timer = ownGroup ? setTimeout(end, timeoutMs) : undefined
   // What it has started may keep its output open.
-  program.once('exit', () => setTimeout(() => letGo([program.stdout, program.stderr]), DRAIN_MS).unref())
+  program.once('exit', () => letGoSoon([program.stdout, program.stderr]))
   const { exitCode, signal, timedOut, stdout, stderr, code } = await program
   clearTimeout(timer)
   const missing = code === 'ENOENT' || code === 'EACCES'
