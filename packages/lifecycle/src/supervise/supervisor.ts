@@ -3,7 +3,7 @@ import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
-import { scaffoldRoot } from '@iapeer/core/storage'
+import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
 import { reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type DurationStats, Durations } from '../fleet/durations.ts'
@@ -189,6 +189,7 @@ export class FleetSupervisor {
     await rotatePaneLogs(this.#root)
     await sweepSockets(this.#root)
     await keepReserve(this.#root)
+    await sweepFolderTemporaries(rootLayout(this.#root).lifecycleStateDir)
     await this.#recorders.refresh()
     this.#jobs.start(TELL_KEY, () => this.#announce())
   }
