@@ -44,7 +44,11 @@ async function isResting(path: string): Promise<boolean> {
  * so does one that may be at it in another container.
  */
 export async function sweepFolderTemporaries(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  })
+  for (const name of names) {
     const pid = TEMPORARY.exec(name)?.[1]
     const path = join(folder, name)
     if (pid !== undefined && isFreePid(Number(pid)) && (await isResting(path)))
