@@ -21,7 +21,6 @@ const place = {
   stateDir: join(root, 'state'),
   libDir: join(root, 'lib'),
 }
-// Peers find their root by it, and the harness its own leftovers.
 const env = {
   ...process.env,
   IAPEER_ROOT: root,
@@ -97,8 +96,6 @@ function startDaemon() {
 /** Generations by what has been done to them. */
 const doomed = new Set()
 const silent = new Set()
-/** The stop of a daemon that is killed over it may be withdrawn: then it counts as a death. */
-const either = new Set()
 const faults = new Map()
 
 const gone = (identity, gen) => async () => (await statusOf(root, identity)).session?.gen !== gen
@@ -165,7 +162,6 @@ async function harmless(kind, session, entry) {
     silent.add(`${identity}-${gen}`)
     await stopPeer(root, identity, { by: 'the bench', graceMs: 500 })
   } else {
-    either.add(`${identity}-${gen}`)
     if ((await post(`/v1/peers/${entry.personality}/stop`)) !== 200)
       await stopPeer(root, identity, { by: 'the bench', graceMs: 500 })
   }
@@ -218,6 +214,15 @@ async function act(entry) {
   await FAULTS[kind](session)
   const late = await until(`the end of ${identity}-${gen} (${kind})`, gone(identity, gen), 60_000)
   if (late !== undefined) problems.push(late)
+}
+
+/** Teardowns whose declarer was killed over them are withdrawn: what ends then counts as a death (docs/records.md). */
+function withdrawn() {
+  const log = join(root, 'logs', 'iapeer', 'lifecycle.log')
+  const lines = readFileSync(log, 'utf8')
+    .split('\n')
+    .filter((line) => / state=(intent-)?withdrawn/.test(line))
+  return new Set(lines.map((line) => /identity=(\S+) gen=(\S+)/.exec(line)?.slice(1).join('-')))
 }
 
 function records() {
@@ -318,16 +323,17 @@ await until('records', () => want().length === 0, 30_000)
 await until('news', () => records().every((id) => told().includes(id)), 60_000)
 const found = records()
 const heard = told()
+const given = withdrawn()
 say('deaths dealt, deaths recorded, deaths told', `${doomed.size}, ${found.length}, ${heard.length}`)
 report('deaths without a record', want())
 report('deaths with two records', doubles(found))
 report(
   'records of what was stopped, or of what nobody killed',
-  found.filter((id) => !doomed.has(id) && !either.has(id)),
+  found.filter((id) => !doomed.has(id) && !given.has(id)),
 )
 say(
-  'stops that a killed daemon left withdrawn, hence recorded',
-  String(found.filter((id) => either.has(id) && !doomed.has(id)).length),
+  'teardowns whose declarer was killed, hence recorded',
+  String(found.filter((id) => given.has(id) && !doomed.has(id)).length),
 )
 report('deaths told twice', doubles(heard))
 report(
@@ -341,7 +347,8 @@ await Promise.all(
     stopPeer(root, `command-${personality}`, { by: 'the bench', graceMs: 500 }),
   ),
 )
-await nap(2_500)
+// What killed writers have left is swept when it is ten seconds old.
+await until('the sweep', () => leftovers().length === 0, 20_000)
 report(
   'sessions that are left',
   (await listSessions(root)).map(({ identity }) => identity),

@@ -60,6 +60,14 @@ function endOnTheUnexpected(daemon: Daemon): void {
     })
 }
 
+/** Two daemons of one root would both bring its peers up. */
+async function endWhenLost(daemon: Daemon): Promise<void> {
+  const why = await daemon.lost
+  setTimeout(() => process.exit(1), 5_000).unref()
+  await daemon.stop(why)
+  process.exit(1)
+}
+
 function endWhenAsked(daemon: Daemon): void {
   let asked = false
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
@@ -111,6 +119,7 @@ async function stay(root: string, report: boolean): Promise<void> {
   })
   endOnTheUnexpected(daemon)
   endWhenAsked(daemon)
+  void endWhenLost(daemon)
   const { socketPath, port } = daemon
   if (report)
     process.stdout.write(

@@ -1,5 +1,6 @@
+import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { asyncCleanups } from '@iapeer/dev/testing'
+import { asyncCleanups, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { ask, roots } from './support.ts'
 
@@ -47,3 +48,32 @@ it('a Last-Event-ID that is none is refused before the stream begins', async () 
       text: expect.stringContaining('"bad-cursor"'),
     })
 })
+
+it('a socket that was taken away is made again, and what somebody has put there is left alone', async () => {
+  const { up } = newRoot()
+  const { socketPath, where, end } = await up()
+  rmSync(socketPath)
+  await until('the socket', () => lstatSync(socketPath, { throwIfNoEntry: false })?.isSocket())
+  expect((await ask(where, '/healthz')).status).toBe(200)
+  rmSync(socketPath)
+  writeFileSync(socketPath, 'mine')
+  await new Promise((resolve) => setTimeout(resolve, 2_500))
+  expect(readFileSync(socketPath, 'utf8')).toBe('mine')
+  rmSync(socketPath)
+  await until('the socket', () => lstatSync(socketPath, { throwIfNoEntry: false })?.isSocket())
+  expect(await end()).toBe(0)
+}, 20_000)
+
+it('a daemon whose root is taken away ends, so that there are never two', async () => {
+  const { root, up } = newRoot()
+  const first = await up()
+  renameSync(root, `${root}.away`)
+  const second = await up()
+  expect(await first.end('SIGCONT')).toBe(1)
+  // The end of the first takes the name of the socket with it.
+  await until('the second one', async () => {
+    const there = lstatSync(second.socketPath, { throwIfNoEntry: false })?.isSocket()
+    return there && (await ask(second.where, '/healthz')).status === 200
+  })
+  rmSync(`${root}.away`, { recursive: true })
+}, 20_000)
