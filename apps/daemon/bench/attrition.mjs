@@ -216,13 +216,15 @@ async function act(entry) {
   if (late !== undefined) problems.push(late)
 }
 
-/** Teardowns whose declarer was killed over them are withdrawn: what ends then counts as a death (docs/records.md). */
+/** Teardowns whose declarer was killed over them were never done: what ends then counts as a death (docs/records.md). */
 function withdrawn() {
-  const log = join(root, 'logs', 'iapeer', 'lifecycle.log')
-  const lines = readFileSync(log, 'utf8')
-    .split('\n')
-    .filter((line) => / state=(intent-)?withdrawn/.test(line))
-  return new Set(lines.map((line) => /identity=(\S+) gen=(\S+)/.exec(line)?.slice(1).join('-')))
+  const lines = readFileSync(join(root, 'logs', 'iapeer', 'lifecycle.log'), 'utf8').split('\n')
+  const inState = (state) =>
+    lines
+      .filter((line) => line.includes(' ev=intent ') && line.includes(` state=${state}`))
+      .map((line) => /identity=(\S+) gen=(\S+)/.exec(line)?.slice(1).join('-'))
+  const done = new Set(inState('done'))
+  return new Set(inState('pending').filter((id) => !done.has(id)))
 }
 
 function records() {

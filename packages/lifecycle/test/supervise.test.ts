@@ -152,9 +152,10 @@ describe('a supervised peer', () => {
     await launchPeer(root, eva)
     await until('both to sleep', async () => (await listSessions(root)).length === 0)
     expect(deaths()).toEqual([])
-    const actions = (await eventsOf(root, 'supervise')).map(({ identity, action }) => `${identity} ${action}`)
-    expect(actions).toContain('command-bob idle-park')
-    expect(actions).toContain('command-eva reap')
+    await until('both to be said', async () => {
+      const said = (await eventsOf(root, 'supervise')).map(({ identity, action }) => `${identity} ${action}`)
+      return said.includes('command-bob idle-park') && said.includes('command-eva reap')
+    })
     // A program of which nobody knows a session to go on with begins anew.
     expect(await wakeOrSpawn(root, entry, { from: 'human' })).toMatchObject({
       state: 'launched',
