@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
+import { rootLayout } from '@iapeer/core/paths'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { withLock } from '@iapeer/core/storage'
 import type { EventLog } from '../eventlog/event-log.ts'
@@ -27,6 +29,12 @@ export async function entryOf(root: string, identity: Identity): Promise<PeerEnt
   return entries.find(
     (entry) => entry.personality === parts?.personality && entry.runtimes.includes(parts.runtime),
   )
+}
+
+/** The home of a peer as the root remembers it beside its registry. */
+export function homeLinkOf(root: string, identity: Identity): string | undefined {
+  const personality = parseIdentity(identity)?.personality
+  return personality === undefined ? undefined : join(rootLayout(root).homesDir, personality)
 }
 
 /** A launch that fails counts like a death, so that what cannot start is not tried for ever. */

@@ -4,7 +4,7 @@ import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
-import { scaffoldRoot } from '@iapeer/core/storage'
+import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
 import { reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
@@ -16,6 +16,8 @@ import { finishSession } from '../sessions/finish.ts'
 import { whileUnclaimed } from '../sessions/identity-lock.ts'
 import { endHalfBooted } from '../sessions/leftovers.ts'
 import { listTallies } from '../sessions/list-tallies.ts'
+import { listSetAside, rebuildSession } from '../sessions/rebuild.ts'
+import { keepReserve } from '../sessions/reserve.ts'
 import { type PeerSession, readSession } from '../sessions/session-file.ts'
 import { sweepSockets } from '../sessions/sweep-sockets.ts'
 import { type Afterwards, stopPeer } from '../stop.ts'
@@ -27,7 +29,7 @@ import { forgiveIncidents } from './incidents.ts'
 import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
 import { Recorders } from './recorders.ts'
-import { entryOf, type RestartOptions, startDue } from './restarts.ts'
+import { entryOf, homeLinkOf, type RestartOptions, startDue } from './restarts.ts'
 import { createSessionCache } from './session-cache.ts'
 import { type SuperviseSettings, superviseSettings } from './settings.ts'
 import { createSleepClock } from './sleep-clock.ts'
@@ -177,15 +179,20 @@ export class FleetSupervisor {
   /** What costs more, and what nobody waits for. */
   async #tick(): Promise<void> {
     this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
-    const entries = await listPeers(this.#root)
+    await this.#attempt('sessions', () => this.#rebuildSessions())
     for (const [identity, { startAt }] of await listTallies(this.#root))
       if (startAt !== undefined && !this.#dues.has(identity)) this.#dues.set(identity, Date.parse(startAt))
     const sessions = await this.#cache.list()
-    for (const entry of entries) {
+    for (const entry of await listPeers(this.#root)) {
       const own = sessions.filter(({ identity }) => isOf(entry, identity))
       for (const session of own) this.#jobs.start(session.identity, () => this.#lookClosely(entry, session))
       if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
     }
+  }
+
+  async #rebuildSessions(): Promise<void> {
+    for (const identity of await listSetAside(this.#root))
+      await whileUnclaimed(this.#root, identity, () => rebuildSession(this.#root, identity))
   }
 
   async #reconcile(): Promise<void> {
@@ -194,6 +201,8 @@ export class FleetSupervisor {
     await rearmKept(this.#root)
     await rotatePaneLogs(this.#root)
     await sweepSockets(this.#root)
+    await keepReserve(this.#root)
+    await sweepFolderTemporaries(rootLayout(this.#root).lifecycleStateDir)
     await this.#recorders.refresh()
     this.#jobs.start(TELL_KEY, () => this.#announce())
   }
@@ -203,7 +212,19 @@ export class FleetSupervisor {
     if (identity !== undefined) this.#dues.set(identity, Date.now())
   }
 
-  async #profileOf(entry: PeerEntry | undefined): Promise<PeerProfile | undefined> {
+  /** How a peer wants to live on: known from its home too, where the registry cannot be read. */
+  async #policyOf(identity: Identity): Promise<PeerProfile | undefined> {
+    try {
+      return await this.#profileOf(await entryOf(this.#root, identity))
+    } catch (error) {
+      if (!isIapeerError(error)) throw error
+      this.#onError('registry', error)
+      const home = homeLinkOf(this.#root, identity)
+      return home === undefined ? undefined : this.#profileOf({ home })
+    }
+  }
+
+  async #profileOf(entry: Pick<PeerEntry, 'home'> | undefined): Promise<PeerProfile | undefined> {
     try {
       return entry === undefined ? undefined : await readProfile(entry.home)
     } catch (error) {
@@ -269,7 +290,7 @@ export class FleetSupervisor {
 
   async #settle(session: PeerSession): Promise<void> {
     const { identity } = session
-    const profile = await this.#profileOf(await entryOf(this.#root, identity))
+    const profile = await this.#policyOf(identity)
     const so = { settings: this.#settings, now: new Date(), chance: this.#random(), profile }
     const ended = await settleAndPlan(this.#root, session, so)
     if (ended === undefined) return
