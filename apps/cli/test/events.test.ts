@@ -89,6 +89,10 @@ describe('iapeer events', () => {
         { why: 'hooks/on-death ended with 1' },
         'its death could not be told: hooks/on-death ended with 1',
       ],
+      'session-rebuilt': [
+        { kept: '/r/x.corrupt' },
+        'its session file could not be read, and was made again: /r/x.corrupt',
+      ],
       'evidence-failed': [{ why: 'ENOSPC' }, 'what the system knows of its death could not be kept: ENOSPC'],
     } as const satisfies Record<SuperviseAction, readonly [Readonly<Record<string, string | number>>, string]>
     for (const action of SUPERVISE_ACTIONS)

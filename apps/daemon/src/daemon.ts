@@ -14,6 +14,7 @@ import { actionRoutes, fleetRoutes } from './http/routes-fleet.ts'
 import { isStalled, openApiRoute, systemRoutes } from './http/routes-system.ts'
 import { closeServer, createApiServer } from './http/server.ts'
 import { SseClients, type SseLimits } from './http/sse.ts'
+import { keepPlace } from './keep-place.ts'
 import { listenTcp, listenUnix } from './listen.ts'
 import { createLocalFleet } from './local-fleet.ts'
 import { openLogs } from './logs.ts'
@@ -45,6 +46,8 @@ export interface Daemon {
   readonly socketPath: string
   /** Undefined without TCP. */
   readonly port: number | undefined
+  /** Why it is not the daemon of its root any more: then it is to be ended. */
+  readonly lost: Promise<string>
   /** Ends it, within 5 s; no peer is touched. Once is enough, twice is harmless. */
   readonly stop: (why: string) => Promise<void>
 }
@@ -156,11 +159,22 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
       return server
     }
     const notifier = createNotifier({ env, run: options.runProgram, log })
-    const socketPath = await listenUnix(open(), root)
+    let unix = open()
+    const socketPath = await listenUnix(unix, root)
     const port = tcp === undefined ? undefined : await listenTcp(open(tcp.token), tcp.port)
     undo.add('ending the event streams', () => clients.close())
     await supervisor?.start()
     undo.add('stopping the supervisor', () => within(STOP_MS, supervisor?.stop() ?? Promise.resolve()))
+    const listen = async (): Promise<void> => {
+      // Its connections live on; the name goes with it, so this comes first.
+      unix.close()
+      unix = open()
+      await listenUnix(unix, root)
+    }
+    const lost = new Promise<string>((resolve) => {
+      const place = { lock: daemonPlace(root).lock, socketPath, listen, onLost: resolve, log }
+      undo.add('letting go of its place', keepPlace(place))
+    })
     undo.add('ending the watchdog', keepWatchdog(notifier, supervisor, startedAt))
     await notifier.notify('READY=1')
     log.info({ version: VERSION, root, socketPath, ...(port === undefined ? {} : { port }) }, 'iapeerd is up')
@@ -170,7 +184,7 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
       stopping ??= Promise.all([notifier.notify('STOPPING=1'), end()]).then(() => {})
       return stopping
     }
-    return { log, socketPath, port, stop }
+    return { log, socketPath, port, lost, stop }
   } catch (error) {
     log.fatal({ err: error }, 'iapeerd cannot start')
     await end()

@@ -1,4 +1,9 @@
-import { followEvents, type FollowOptions as LogFollowOptions, readEvents } from '@iapeer/lifecycle'
+import {
+  checkCursor,
+  followEvents,
+  type FollowOptions as LogFollowOptions,
+  readEvents,
+} from '@iapeer/lifecycle'
 import type { EventSource, FollowOptions, PlacedEvent } from './fleet.ts'
 
 type Filter = NonNullable<LogFollowOptions['filter']>
@@ -19,10 +24,10 @@ const READ_LIMIT = 1_000
 
 /** The event log of a root. What was read has one cursor: behind the last of it. */
 export function eventLogSource(root: string): EventSource {
-  async function* follow({ cursor, filter = {}, signal }: FollowOptions): AsyncGenerator<PlacedEvent> {
+  async function* items({ cursor, filter = {}, signal }: FollowOptions): AsyncGenerator<PlacedEvent> {
     const from = cursor ?? (await readEvents(root, { limit: 1 })).cursor
-    const items = followEvents(root, { cursor: from, signal, filter: filterOf(filter) })
-    for await (const item of items)
+    const followed = followEvents(root, { cursor: from, signal, filter: filterOf(filter) })
+    for await (const item of followed)
       yield { cursor: item.cursor, event: item.event ?? { ts: new Date().toISOString(), ev: 'gap' } }
   }
   return {
@@ -30,6 +35,10 @@ export function eventLogSource(root: string): EventSource {
       const { events, cursor } = await readEvents(root, { ...filterOf(filter), limit: READ_LIMIT })
       return events.map((event) => ({ cursor, event }))
     },
-    follow,
+    follow: (options) => {
+      // Before the first byte of the stream: a client that hears of it afterwards comes again and again.
+      if (options.cursor !== undefined) checkCursor(options.cursor)
+      return items(options)
+    },
   }
 }

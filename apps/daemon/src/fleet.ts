@@ -53,6 +53,7 @@ export interface FollowOptions {
 
 export interface EventSource {
   read(filter: EventFilter): Promise<readonly PlacedEvent[]>
+  /** @throws IapeerError `bad-cursor`, at once */
   follow(options: FollowOptions): AsyncIterable<PlacedEvent>
 }
 
@@ -66,6 +67,8 @@ export interface Supervisor {
 export interface FleetHealth {
   /** How many recorders are in which state. */
   readonly canaries: Readonly<Record<string, number>>
+  /** What keeps deaths from being written down: a disk that is full, a folder that is none. */
+  readonly problems: readonly { readonly id: string; readonly what: string; readonly where?: string }[]
   /** Undefined where nobody supervises. */
   readonly supervisor?: SupervisorStats | undefined
 }

@@ -4,6 +4,7 @@ import { rootRecordPlace } from '@iapeer/core/paths'
 import {
   deathView,
   deathViews,
+  examineRoom,
   fleetView,
   type Outcome,
   peerEntryNamed,
@@ -53,7 +54,10 @@ async function healthOf(root: string, supervisor: Supervisor | undefined): Promi
   const canaries: Record<string, number> = {}
   for (const { state } of await listCanaries(rootRecordPlace(root)))
     canaries[state] = (canaries[state] ?? 0) + 1
-  return supervisor === undefined ? { canaries } : { canaries, supervisor: supervisor.stats() }
+  const problems = (await examineRoom(root))
+    .filter(({ level }) => level === 'error')
+    .map(({ id, what, where }) => ({ id, what, ...(where === undefined ? {} : { where }) }))
+  return { canaries, problems, ...(supervisor === undefined ? {} : { supervisor: supervisor.stats() }) }
 }
 
 async function deciding(

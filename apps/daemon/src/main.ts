@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { FleetSupervisor, startDaemon } from '@iapeer/lifecycle'
-import { runProgram } from '@iapeer/tmux'
+import { loadPrograms, runProgram } from '@iapeer/tmux'
 import { type Daemon, runDaemon } from './daemon.ts'
 import { eventLogSource } from './event-source.ts'
 import { takeOwnEnv } from './own-env.ts'
@@ -60,6 +60,14 @@ function endOnTheUnexpected(daemon: Daemon): void {
     })
 }
 
+/** Two daemons of one root would both bring its peers up. */
+async function endWhenLost(daemon: Daemon): Promise<void> {
+  const why = await daemon.lost
+  setTimeout(() => process.exit(1), 5_000).unref()
+  await daemon.stop(why)
+  process.exit(1)
+}
+
 function endWhenAsked(daemon: Daemon): void {
   let asked = false
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
@@ -97,6 +105,7 @@ async function stay(root: string, report: boolean): Promise<void> {
   const env = takeOwnEnv(process.env)
   // What peers run finds the same root.
   process.env['IAPEER_ROOT'] = root
+  await loadPrograms()
   const daemon = await runDaemon({
     root,
     env,
@@ -110,6 +119,7 @@ async function stay(root: string, report: boolean): Promise<void> {
   })
   endOnTheUnexpected(daemon)
   endWhenAsked(daemon)
+  void endWhenLost(daemon)
   const { socketPath, port } = daemon
   if (report)
     process.stdout.write(

@@ -83,7 +83,7 @@ function counted(
 export function createMetrics({ fleet, log, clients }: MetricsParts): Metrics {
   const registry = new Registry()
   const parts = { registry, log }
-  let health: FleetHealth = { canaries: {} }
+  let health: FleetHealth = { canaries: {}, problems: [] }
   collectDefaultMetrics({ register: registry })
   counted({ name: 'iapeer_peers', help: 'Peers by state.', label: 'state' }, parts, async () =>
     tally(await fleet.list(), ({ state }) => state),

@@ -34,6 +34,7 @@ describe('the API, over the unix socket', () => {
       status: 'ok',
       pid,
       canaries: {},
+      problems: [],
     })
     expect(checked(await ask(where, '/version'), ANSWERS.Version)).toMatchObject({
       name: 'iapeerd',

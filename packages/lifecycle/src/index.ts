@@ -10,6 +10,7 @@ export {
 } from './daemon-client/control.ts'
 export { chooseDaemonSocket, type DaemonPlace, daemonPlace } from './daemon-client/place.ts'
 export * from './doctor/index.ts'
+export { checkCursor } from './eventlog/cursor.ts'
 export {
   type ExtraFields,
   type LifecycleEvent,
@@ -69,7 +70,7 @@ export { adapterOf } from './runtimes/index.ts'
 export type { Control, ControlInput, RuntimeAdapter, SessionPlace } from './runtimes/runtime.ts'
 export * from './service/index.ts'
 export { finishSessions } from './sessions/finish.ts'
-export { forgetIdentity } from './sessions/forget.ts'
+export { forgetIdentity, moveIdentity } from './sessions/forget.ts'
 export { listSessions, type PeerSession, readSession } from './sessions/session-file.ts'
 export { type PeerState, type PeerStatus, statusOf } from './sessions/state.ts'
 export { type StopOptions, type StopResult, stopPeer } from './stop.ts'

@@ -8,6 +8,8 @@ import { identityLockPath } from './sessions/identity-lock.ts'
 import { noteLeft } from './sessions/left.ts'
 import { clearTheWay } from './sessions/leftovers.ts'
 import { clearMark, type Mark, setMark } from './sessions/marks.ts'
+import { rebuildSession } from './sessions/rebuild.ts'
+import { withReserve } from './sessions/reserve.ts'
 import { GEN_OF_NOBODY, type PeerSession, readSession, removeSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { changeTally, type LastEnd } from './sessions/tally.ts'
@@ -90,6 +92,7 @@ async function noted(
 const soon = (): string => new Date(Date.now() + COME_BACK_MS).toISOString()
 
 async function endIt(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
+  await rebuildSession(root, identity)
   const { session: living } = await statusOf(root, identity)
   if (living === undefined) await clearTheWay(root, identity)
   const session = living ?? (await readSession(root, identity))
@@ -109,16 +112,18 @@ async function endIt(root: string, identity: Identity, options: StopOptions): Pr
 /**
  * Takes a peer down on purpose, in silence, and notes what is to become of it. Harmless to repeat; a launch that is under
  * way is waited for.
- * @throws those of `teardown`, IapeerError `lock-held`
+ * @throws those of `teardown`, IapeerError `lock-held`, `disk-full`
  */
 export async function stopPeer(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await scaffoldRoot(rootLayout(root))
   const lock = await acquireLock(identityLockPath(root, identity), { limitMs: LAUNCH_MS })
   const { mark } = LEAVES[options.afterwards ?? 'stay-down']
   try {
-    // First: whoever sees it end in between knows why.
-    if (mark !== undefined) await setMark(root, identity, mark)
-    return await endIt(root, identity, options)
+    return await withReserve(root, async () => {
+      // First: whoever sees it end in between knows why.
+      if (mark !== undefined) await setMark(root, identity, mark)
+      return endIt(root, identity, options)
+    })
   } catch (error) {
     if (mark !== undefined && mark !== 'stopped') await clearMark(root, identity, mark)
     throw error

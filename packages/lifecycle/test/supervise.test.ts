@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { toIdentity, toRuntime } from '@iapeer/core/identity'
+import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
-import { type PeerEntry, updatePeer } from '@iapeer/core/registry'
+import { type PeerEntry, renamePeer, updatePeer } from '@iapeer/core/registry'
 import { run, startServer, until } from '@iapeer/dev/testing'
 import { listCanaries } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
@@ -13,6 +13,7 @@ import {
   fleetView,
   launchPeer,
   listSessions,
+  moveIdentity,
   peerView,
   readEvents,
   resetNamed,
@@ -248,6 +249,67 @@ it('what lies in the place of a file of one peer, and a profile that cannot be r
     return session !== undefined && session.leader.pid !== before
   })
   await until('the other to be settled', async () => (await statusOf(root, ann)).tally.endings.length === 1)
+})
+
+it('a registry that cannot be read keeps no death from being settled, and what follows it waits', async () => {
+  const made = newRoot()
+  const { root } = made
+  await launchPeer(root, await kept(made, SLEEP))
+  const registry = join(root, 'peers-profiles.json')
+  const whole = readFileSync(registry)
+  writeFileSync(registry, '{')
+  const supervisor = await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+  process.kill(await leaderOf(made), 'SIGKILL')
+  const { tally } = await until('it to be settled', async () => {
+    const status = await statusOf(root, BOB)
+    return status.tally.endings.length === 1 ? status : undefined
+  })
+  expect(tally.startAt).toBeDefined()
+  expect(made.deaths()).toHaveLength(1)
+  await until('a second look', () => supervisor.filter((error) => error.includes('registry')).length > 2)
+  expect((await statusOf(root, BOB)).tally).toMatchObject({
+    startAt: tally.startAt,
+    endings: [{ death: true }],
+  })
+  writeFileSync(registry, whole)
+  await until('it to be back', async () => (await statusOf(root, BOB)).state === 'alive')
+}, 20_000)
+
+it('what is planned for a peer goes on under its new name', async () => {
+  const made = newRoot()
+  const { root } = made
+  await launchPeer(root, await kept(made, SLEEP))
+  const first = new FleetSupervisor(root, { random: () => 1 })
+  await first.start()
+  process.kill(await leaderOf(made), 'SIGKILL')
+  const { tally } = await until('the plan', async () => {
+    const status = await statusOf(root, BOB)
+    return status.tally.startAt === undefined ? undefined : status
+  })
+  await first.stop()
+  await renamePeer(root, 'bob', toPersonality('eva'))
+  const eva = toIdentity('command-eva')
+  await moveIdentity(root, [BOB, eva], () => stopPeer(root, BOB, { by: 'a test' }))
+  expect((await statusOf(root, eva)).tally).toEqual(tally)
+  expect((await statusOf(root, BOB)).tally.endings).toEqual([])
+  await supervise(root)
+  await until('it to be up', async () => (await statusOf(root, eva)).state === 'alive')
+  await stopPeer(root, eva, { by: 'a test' })
+}, 20_000)
+
+it('temporary files of writers that were killed are swept', async () => {
+  const made = newRoot()
+  await made.peer(SLEEP)
+  const folder = join(made.root, 'state', 'lifecycle')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const [left, young, used] = [99_999_999, 99_999_998, process.pid].map((pid) =>
+    join(folder, `command-bob.tally.${pid}.x1.tmp`),
+  )
+  for (const path of [left, young, used]) writeFileSync(path ?? '', '')
+  for (const path of [left, used]) utimesSync(path ?? '', 1, 1)
+  await supervise(made.root)
+  await until('it to be swept', () => !existsSync(left ?? ''))
+  expect([existsSync(young ?? ''), existsSync(used ?? '')]).toEqual([true, true])
 })
 
 it('a restart that is due is off when the peer was stopped, or planned anew, meanwhile', async () => {

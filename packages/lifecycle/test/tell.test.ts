@@ -1,8 +1,12 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { type News, tellEverybody } from '../src/tell/channels.ts'
+import { createEventLog } from '../src/index.ts'
+import { announce } from '../src/tell/announce.ts'
+import { layOutNews, tellWaiting } from '../src/tell/channels.ts'
+import { listWaiting, type News } from '../src/tell/waiting.ts'
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()
@@ -15,6 +19,9 @@ const NEWS: News = {
   confidence: 'high',
   deaths: [],
 }
+
+const tellEverybody = async (root: string, news: News, env: NodeJS.ProcessEnv) =>
+  tellWaiting(root, await layOutNews(root, news, env), env)
 
 /** A server on loopback that answers with a status, and what it was sent. */
 async function webhook(status: number): Promise<{ readonly url: string; readonly bodies: string[] }> {
@@ -33,6 +40,17 @@ async function webhook(status: number): Promise<{ readonly url: string; readonly
   track(() => new Promise((resolve) => server.close(resolve)))
   const address = server.address()
   return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/`, bodies }
+}
+
+/** A zombie that nobody has waited for does not run. */
+const isRunning = (pid: number): boolean => {
+  const stat = `/proc/${pid}/stat`
+  if (process.platform === 'linux') return existsSync(stat) && !/\) Z /.test(readFileSync(stat, 'latin1'))
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
 }
 
 it('hook, desktop and webhook hear of it, each as it is', async () => {
@@ -68,3 +86,33 @@ it('what fails is told a line each, and keeps no other from it', async () => {
 it('where nobody wants to hear, nothing is done', async () => {
   expect(await tellEverybody(newRoot().root, NEWS, {})).toEqual([])
 })
+
+it('what a killed teller has laid out and not told is told by the next ones, once', async () => {
+  const { root, path } = newRoot()
+  mkdirSync(join(root, 'hooks'), { recursive: true })
+  writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >> '${path}/hook'\n`, { mode: 0o700 })
+  const env = { PATH: process.env['PATH'] }
+  await layOutNews(root, { ...NEWS, deaths: [{ id: NEWS.id }] }, env)
+  const left = await listWaiting(root)
+  expect(left).toHaveLength(1)
+  await announce(root, { env, log: createEventLog(root), now: new Date() })
+  await layOutNews(root, { ...NEWS, deaths: [{ id: NEWS.id }] }, env)
+  await Promise.all([1, 2, 3].map(() => tellWaiting(root, left, env)))
+  expect(readFileSync(join(path, 'hook'), 'utf8').match(/\n/g)).toHaveLength(2)
+  expect(readFileSync(join(root, 'state', 'lifecycle', 'told.json'), 'utf8')).toContain(NEWS.id)
+  expect(readdirSync(join(root, 'state', 'lifecycle', 'news'))).toEqual([])
+})
+
+it('a hook that hangs is ended with all that it has started', async () => {
+  const { root, path } = newRoot()
+  mkdirSync(join(root, 'hooks'), { recursive: true })
+  const script = `#!/bin/sh\nsleep 1000 &\necho "$$ $!" > '${path}/pids'\nsleep 1000\n`
+  writeFileSync(join(root, 'hooks', 'on-death'), script, { mode: 0o700 })
+  expect(await tellEverybody(root, NEWS, { PATH: process.env['PATH'] })).toEqual([
+    'hooks/on-death took longer than 10 s',
+  ])
+  const [hook = Number.NaN, child = Number.NaN] = readFileSync(join(path, 'pids'), 'utf8')
+    .split(' ')
+    .map(Number)
+  for (const pid of [hook, child]) await until(`the end of ${pid}`, () => !isRunning(pid))
+}, 20_000)

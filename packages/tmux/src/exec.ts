@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path'
 import type { Readable } from 'node:stream'
-import { IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
 export interface TmuxCall {
   /** Undefined for what needs no server, as `-V`. */
@@ -48,8 +48,12 @@ function outsideTmux(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
  * A client hands its output to the server as open files. A stopped server keeps them, so their end never comes although
  * the client is gone: what it wrote has been read by now, and nothing more will come.
  */
-function letGo(outputs: readonly Readable[]): void {
-  for (const output of outputs) output.destroy()
+function letGoSoon(outputs: readonly Readable[]): void {
+  const letGo = (): void => {
+    for (const output of outputs) output.destroy()
+  }
+  // Where this process was held up, what has come in meanwhile is read first.
+  setTimeout(() => setImmediate(letGo), DRAIN_MS).unref()
 }
 
 /**
@@ -73,7 +77,7 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
       ...(call.signal === undefined ? {} : { cancelSignal: call.signal }),
     },
   )
-  client.once('exit', () => setTimeout(() => letGo([client.stdout, client.stderr]), DRAIN_MS).unref())
+  client.once('exit', () => letGoSoon([client.stdout, client.stderr]))
   const result = await client
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw tmuxMissing(tmux, result)
   return {
@@ -233,6 +237,11 @@ export interface ProgramOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Its standard input. @default nothing */
   readonly input?: string
+  /**
+   * Give it a process group of its own, which the time limit ends whole: nothing that it has started outlives that. It
+   * outlives this process. @default false
+   */
+  readonly ownGroup?: boolean
 }
 
 /** How a program ended: independent facts. */
@@ -247,6 +256,22 @@ export interface ProgramResult {
   readonly stderr: string
 }
 
+/** KILL to a process group, if there is one. */
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL')
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error
+  }
+}
+
+/**
+ * Loads what starts programs. For whoever runs long: what is loaded only when it is needed may be gone by then (an upgrade).
+ */
+export async function loadPrograms(): Promise<void> {
+  await import('execa')
+}
+
 /** Runs a program of the system (`systemctl`, `launchctl`) to its end, or to its time limit, reading nothing. */
 export async function runProgram(
   argv: readonly [string, ...string[]],
@@ -254,16 +279,25 @@ export async function runProgram(
 ): Promise<ProgramResult> {
   const { execa } = await import('execa')
   const [file, ...args] = argv
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, ownGroup = false } = options
   const program = execa(file, args, {
     env: options.env ?? process.env,
     extendEnv: false,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     reject: false,
-    timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    ...(ownGroup ? { detached: true, cleanup: false } : { timeout: timeoutMs }),
     killSignal: 'SIGKILL',
   })
+  let isLate = false
+  const end = (): void => {
+    isLate = true
+    endGroup(program.pid)
+  }
+  const timer = ownGroup ? setTimeout(end, timeoutMs) : undefined
   // What it has started may keep its output open.
-  program.once('exit', () => setTimeout(() => letGo([program.stdout, program.stderr]), DRAIN_MS).unref())
+  program.once('exit', () => letGoSoon([program.stdout, program.stderr]))
   const { exitCode, signal, timedOut, stdout, stderr, code } = await program
-  return { exitCode, signal, timedOut, missing: code === 'ENOENT' || code === 'EACCES', stdout, stderr }
+  clearTimeout(timer)
+  const missing = code === 'ENOENT' || code === 'EACCES'
+  return { exitCode, signal, timedOut: timedOut || isLate, missing, stdout, stderr }
 }

@@ -3,6 +3,7 @@ export {
   type BackgroundProgram,
   type FollowedProgram,
   followProgram,
+  loadPrograms,
   type ProgramOptions,
   type ProgramResult,
   runProgram,

@@ -39,6 +39,7 @@ const GRACE_MS = 3_000
 const HANGUP_AFTER_MS = 250
 const ORDERLY_MS = 2_000
 const FORCED_MS = 3_000
+const LOOKS = 3
 
 const isGone = async (process: ProcessId): Promise<boolean> => (await observeProcess(process)) === 'gone'
 
@@ -76,8 +77,12 @@ async function endLeader(leader: ProcessId | undefined, graceMs: number): Promis
 async function endSession(handle: TmuxServer, sessionId: string): Promise<boolean> {
   const killed = await handle.run(['kill-session', '-t', sessionId], { timeoutMs: ORDERLY_MS })
   if (killed.timedOut) return false
-  const left = await handle.run(['list-sessions', '-F', '#{session_id}'], { timeoutMs: ORDERLY_MS })
-  return left.exitCode === 0 && left.stdout.split('\n').some((id) => id !== '' && id !== sessionId)
+  for (let look = 1; ; look++) {
+    const left = await handle.run(['list-sessions', '-F', '#{session_id}'], { timeoutMs: ORDERLY_MS })
+    // A server without a session ends: no answer at all is one that got lost, mostly.
+    if (left.exitCode === 0 && left.stdout.trim() === '' && look < LOOKS) continue
+    return left.exitCode === 0 && left.stdout.split('\n').some((id) => id !== '' && id !== sessionId)
+  }
 }
 
 /** By its own command where it answers; at last by KILL, to that very process. */
@@ -95,9 +100,15 @@ async function endServer(handle: TmuxServer, answers: boolean): Promise<void> {
 
 /** The pid of whoever answers on our socket; undefined where nobody does. */
 async function whoAnswers(handle: TmuxServer): Promise<number | 'late' | undefined> {
-  const answer = await handle.run(['display-message', '-p', '#{pid}'], { timeoutMs: 1_000 })
-  if (answer.timedOut) return 'late'
-  return answer.exitCode === 0 ? Number(answer.stdout) : undefined
+  for (let look = 1; ; look++) {
+    const answer = await handle.run(['display-message', '-p', '#{pid}'], { timeoutMs: 1_000 })
+    if (answer.timedOut) return 'late'
+    if (answer.exitCode !== 0) return undefined
+    const pid = Number(answer.stdout)
+    if (pid > 0) return pid
+    // A client whose output got lost says nothing of who answers.
+    if (look === LOOKS) return 'late'
+  }
 }
 
 /** Another server on our socket is somebody else's business. */

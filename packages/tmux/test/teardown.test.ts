@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
@@ -62,6 +62,25 @@ describe('a teardown', () => {
     await teardown(peer.target)
     expect(await teardown(peer.target)).toMatchObject({ leader: 'gone' })
     await expectSilence(peer)
+  })
+
+  it('takes an answer that got lost for none, and asks again', async () => {
+    const peer = await launch(SLEEP)
+    const lossy = join(peer.folder, 'lossy-tmux')
+    const script = `#!/bin/sh
+for word; do
+  case $word in
+    display-message | list-sessions) [ -e "$0.$word" ] || { : >"$0.$word"; exec tmux "$@" >/dev/null; } ;;
+  esac
+done
+exec tmux "$@"
+`
+    writeFileSync(lossy, script, { mode: 0o700 })
+    await peer.server.tmux('new-session', '-d', '-s', 'mine', 'sleep 1000')
+    expect(await teardown({ ...peer.target, tmux: lossy })).toMatchObject({ state: 'session-ended' })
+    expect(existsSync(`${lossy}.display-message`) && existsSync(`${lossy}.list-sessions`)).toBe(true)
+    expect(peer.server.alive()).toBe(true)
+    await peer.server.end()
   })
 
   it('of a stopped server ends it all the same, in time', async () => {

@@ -28,7 +28,7 @@ function said(status: DaemonStatus): string {
     return `${paint('dim', '✕')} the daemon is not running\n  iapeer daemon start`
   const since = `pid ${status.pid}, since ${localTime(status.since)}`
   if (status.state === 'running')
-    return `${paint('green', '●')} the daemon is up: ${since}, version ${status.version}\n  ${status.socketPath}`
+    return `${paint('green', '●')} the daemon is up: ${since}, version ${status.version}\n  ${status.socketPath}${status.problems.map((one) => `\n  ${paint('red', '!')} ${one}`).join('')}`
   if (status.state === 'starting') return `${paint('yellow', '●')} the daemon is starting: ${since}`
   return `${paint('red', '!')} the daemon does not answer: ${since}\n  iapeer daemon stop`
 }

@@ -55,6 +55,7 @@ const DONE: Readonly<Record<SuperviseAction, Say>> = {
   responsive: () => 'answers again',
   canary: (of) => `${RECORDERS[of('state')] ?? `recorder ${of('state')}`}${because(of('why'))}`,
   'evidence-failed': (of) => `what the system knows of its death could not be kept${because(of('why'))}`,
+  'session-rebuilt': (of) => `its session file could not be read, and was made again${because(of('kept'))}`,
   'tell-failed': (of) => `its death could not be told${because(of('why'))}`,
 }
 

@@ -1,4 +1,4 @@
-import { IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Logger } from 'pino'
@@ -12,7 +12,7 @@ const STATUS: ReadonlyMap<string, ContentfulStatusCode> = new Map<string, Conten
   ['invalid-runtime', 400],
   ['invalid-identity', 400],
   ['invalid-personality', 400],
-  ['invalid-cursor', 400],
+  ['bad-cursor', 400],
   ['unauthorized', 401],
   ['host-refused', 403],
   ['origin-refused', 403],
@@ -44,6 +44,7 @@ const STATUS: ReadonlyMap<string, ContentfulStatusCode> = new Map<string, Conten
   ['headers-too-large', 431],
   ['not-supported', 501],
   ['too-many-clients', 503],
+  ['disk-full', 507],
 ])
 
 export type ErrorBody = z.input<typeof ANSWERS.Error>
@@ -61,7 +62,9 @@ export function errorResponse(context: Context, error: unknown, log: Logger): Re
     if (status >= 500 && status !== 501) log.error({ err: error, path: context.req.path }, error.message)
     return context.json(errorBody(error), status)
   }
-  log.error({ err: error, path: context.req.path }, 'a request failed')
+  // Who asked has left.
+  const hasLeft = errnoOf(error) === 'ECONNRESET'
+  log[hasLeft ? 'debug' : 'error']({ err: error, path: context.req.path }, 'a request failed')
   const internal = new IapeerError('the daemon could not do this', {
     code: 'internal',
     hint: 'iapeer daemon logs says why.',

@@ -27,24 +27,26 @@ export function systemRoutes({ fleet, metrics, clients, startedAt }: SystemParts
     jsonRoute({
       method: 'get',
       path: '/healthz',
-      summary: 'Whether the daemon does its work; 503 when its supervisor has stalled.',
+      summary:
+        'Whether the daemon does its work; 503 when its supervisor has stalled; `degraded` says that deaths cannot be written down.',
       params: NOTHING,
       query: NOTHING,
       body: NOTHING,
       answer: 'Health',
       handle: async ({ context }) => {
-        const { canaries, supervisor } = await fleet.health()
+        const { canaries, problems, supervisor } = await fleet.health()
         const stalled = supervisor !== undefined && isStalled(supervisor.lastSweepAt, startedAt, Date.now())
         if (stalled) context.status(503)
         return {
           ...versioned,
-          status: stalled ? 'stalled' : 'ok',
+          status: stalled ? 'stalled' : problems.length > 0 ? 'degraded' : 'ok',
           pid: process.pid,
           version: VERSION,
           startedAt: startedAt.toISOString(),
           uptimeMs: Date.now() - startedAt.getTime(),
           eventClients: clients.size,
           canaries,
+          problems,
           ...(supervisor === undefined ? {} : { supervisor }),
         }
       },

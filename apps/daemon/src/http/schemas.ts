@@ -115,13 +115,16 @@ export const ANSWERS = {
   ]),
   Health: z.object({
     ...version,
-    status: z.enum(['ok', 'stalled']),
+    status: z.enum(['ok', 'degraded', 'stalled']),
     pid,
     version: z.string(),
     startedAt: time,
     uptimeMs: z.int(),
     eventClients: z.int(),
     canaries: z.record(z.string(), z.int()),
+    problems: z
+      .array(z.object({ id: z.string(), what: z.string(), where: z.string().optional() }))
+      .readonly(),
     supervisor: supervisor.optional(),
   }),
   Version: z.object({ ...version, name: z.literal('iapeerd'), version: z.string(), node: z.string() }),

@@ -29,6 +29,8 @@ function onClientError(error: Error, socket: Socket): void {
   const body = JSON.stringify(errorBody(new IapeerError(message, { code })))
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    // Whoever keeps its own end open, or does not read, holds nothing of ours.
+    () => socket.destroy(),
   )
 }
 

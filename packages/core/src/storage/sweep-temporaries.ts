@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { lstat, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../errors.ts'
 
@@ -23,5 +23,35 @@ export async function sweepTemporaries(path: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = name.startsWith(prefix) ? TEMPORARY.exec(name.slice(prefix.length - 1))?.[1] : undefined
     if (pid !== undefined && isFreePid(Number(pid))) await rm(join(folder, name), { force: true })
+  }
+}
+
+/** A writer is done with its temporary file long before. */
+const REST_MS = 10_000
+
+async function isResting(path: string): Promise<boolean> {
+  try {
+    const stats = await lstat(path)
+    return stats.isFile() && Date.now() - stats.mtimeMs > REST_MS
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/**
+ * Removes what killed writers of any file of a folder have left. For anybody: a writer whose pid is in use keeps its file, and
+ * so does one that may be at it in another container.
+ */
+export async function sweepFolderTemporaries(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  })
+  for (const name of names) {
+    const pid = TEMPORARY.exec(name)?.[1]
+    const path = join(folder, name)
+    if (pid !== undefined && isFreePid(Number(pid)) && (await isResting(path)))
+      await rm(path, { force: true })
   }
 }

@@ -66,6 +66,8 @@ export interface DaemonHealth {
   readonly pid: number
   readonly version: string
   readonly startedAt: string
+  /** What keeps deaths from being written down, one line each. */
+  readonly problems: readonly string[]
 }
 
 /** @throws IapeerError `daemon-unreachable` */
@@ -79,5 +81,9 @@ export function healthOf(value: unknown): DaemonHealth {
   const pid = number(fields['pid'])
   if (status === undefined || version === undefined || startedAt === undefined || pid === undefined)
     throw foreign()
-  return { status, pid, version, startedAt }
+  const problems = list(fields['problems']).map((one) => {
+    const { what, where } = fieldsOf(one)
+    return [text(what), text(where)].filter((word) => word !== undefined).join(' ')
+  })
+  return { status, pid, version, startedAt, problems }
 }

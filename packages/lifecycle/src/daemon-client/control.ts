@@ -21,6 +21,8 @@ export type DaemonStatus =
       readonly since: string
       readonly version: string
       readonly socketPath: string
+      /** What keeps deaths from being written down, one line each. */
+      readonly problems: readonly string[]
     }
 
 async function holderOf(root: string): Promise<LockHolder | undefined> {
@@ -45,7 +47,8 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
   const client = await clientOrSilence(root)
   if (client === 'silent') return { state: 'unresponsive', pid, since }
   if (client === undefined) return { state: 'starting', pid, since }
-  return { state: 'running', pid, since, version: client.health.version, socketPath: client.socketPath }
+  const { version, problems } = client.health
+  return { state: 'running', pid, since, version, socketPath: client.socketPath, problems }
 }
 
 /** What `iapeerd --report` prints: one line of JSON when it is up, or why it is not. */

@@ -3,6 +3,7 @@ import { daemonFate, sharedFate } from './checks/fate.ts'
 import { modes, registry, setAside, temporaries } from './checks/files.ts'
 import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
 import { logout } from './checks/login.ts'
+import { room } from './checks/room.ts'
 import { signals } from './checks/signals.ts'
 import { sockets } from './checks/sockets.ts'
 import { tmpfiles } from './checks/tmpfiles.ts'
@@ -25,6 +26,7 @@ export const CHECKS: readonly Check[] = [
   daemonFate,
   sharedFate,
   canaries,
+  room,
   modes,
   temporaries,
   registry,

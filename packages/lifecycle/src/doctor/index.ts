@@ -1,3 +1,4 @@
+export { examineRoom } from './checks/room.ts'
 export {
   type Check,
   type CheckGroup,

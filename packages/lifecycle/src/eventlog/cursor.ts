@@ -37,3 +37,8 @@ export function parseCursor(text: string): CursorPlace[] {
     })
   })
 }
+
+/** @throws IapeerError `bad-cursor` for what is none; whether its file is still there is not looked at */
+export function checkCursor(text: string): void {
+  parseCursor(text)
+}

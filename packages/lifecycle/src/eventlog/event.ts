@@ -14,7 +14,7 @@ interface OfGeneration extends OfIdentity {
  * What whoever supervises has done about a peer. Its end and what follows it: `asleep`, `start` (later), `crash-loop`. A start
  * that was due: `restart`, `restart-failed`. Taken down: `reap` (it was done, or its launch was cut off), `idle-park`. Its
  * server: `unresponsive`, `responsive`. `canary`: its recorder was lost. `tell-failed`: somebody could not be told of its
- * death. `evidence-failed`: what the system knows of that could not be kept.
+ * death. `evidence-failed`: what the system knows of that could not be kept. `session-rebuilt`: its session file could not be read, and was made again.
  */
 export const SUPERVISE_ACTIONS = [
   'asleep',
@@ -29,6 +29,7 @@ export const SUPERVISE_ACTIONS = [
   'canary',
   'tell-failed',
   'evidence-failed',
+  'session-rebuilt',
 ] as const
 export type SuperviseAction = (typeof SUPERVISE_ACTIONS)[number]
 

@@ -12,6 +12,8 @@ import type { RuntimeAdapter } from '../runtimes/runtime.ts'
 import { identityLockPath } from '../sessions/identity-lock.ts'
 import { clearTheWay, endHalfBooted, freeSocket } from '../sessions/leftovers.ts'
 import { clearMark, hasMark } from '../sessions/marks.ts'
+import { rebuildSession } from '../sessions/rebuild.ts'
+import { keepReserve } from '../sessions/reserve.ts'
 import { type PeerSession, writeSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { changeTally, readTally } from '../sessions/tally.ts'
@@ -170,6 +172,7 @@ export async function launchPeer(
   const called = performance.now()
   const lock = await acquireLock(identityLockPath(root, identity), { limitMs: timeoutMs })
   try {
+    await rebuildSession(root, identity)
     const { session: living } = await statusOf(root, identity)
     if (living?.readyAt !== undefined)
       return { state: 'already', session: await heldBy(root, living, options.holder), warnings: [] }
@@ -177,6 +180,7 @@ export async function launchPeer(
     if (options.due !== undefined) await requireDue(root, identity, options.due)
     const cleared = await clear({ root, entry, identity, runtime, adapter, options })
     await clearMark(root, identity, 'stopped')
+    await keepReserve(root)
     const started = await startSession({
       ...cleared,
       deadline: called + timeoutMs,

@@ -1,5 +1,6 @@
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
@@ -67,13 +68,25 @@ export async function writeSession(root: string, session: PeerSession): Promise<
   await replaceFile(pathOf(root, session.identity), `${JSON.stringify(fields)}\n`)
 }
 
+/** Where a file is kept that could not be read. */
+export const corruptPath = (root: string, identity: Identity): string => `${pathOf(root, identity)}.corrupt`
+
+async function setAside(root: string, identity: Identity): Promise<void> {
+  try {
+    await rename(pathOf(root, identity), corruptPath(root, identity))
+  } catch (error) {
+    // Another reader was quicker.
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+}
+
 /** The enrolled session of an identity. A file that cannot be read as one is set aside as `<name>.corrupt`. */
 export async function readSession(root: string, identity: Identity): Promise<PeerSession | undefined> {
   const path = pathOf(root, identity)
   const found = await readRegularFile(path)
   if (found === undefined) return undefined
   const session = parseSession(identity, found.text)
-  if (session === undefined) await rename(path, `${path}.corrupt`)
+  if (session === undefined) await setAside(root, identity)
   return session
 }
 

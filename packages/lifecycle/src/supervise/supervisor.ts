@@ -4,7 +4,7 @@ import type { Identity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
-import { scaffoldRoot } from '@iapeer/core/storage'
+import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
 import { reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
@@ -14,6 +14,9 @@ import { FolderWatch } from '../folder-watch.ts'
 import { rearmKept } from '../kept-watches.ts'
 import { rotatePaneLogs } from '../panelog/rotate.ts'
 import { finishSession } from '../sessions/finish.ts'
+import { whileUnclaimed } from '../sessions/identity-lock.ts'
+import { listSetAside, rebuildSession } from '../sessions/rebuild.ts'
+import { keepReserve } from '../sessions/reserve.ts'
 import type { PeerSession } from '../sessions/session-file.ts'
 import { sweepSockets } from '../sessions/sweep-sockets.ts'
 import { announce, beginTelling } from '../tell/announce.ts'
@@ -25,7 +28,7 @@ import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
 import { Recorders } from './recorders.ts'
-import { Restarts } from './restarts.ts'
+import { homeLinkOf, Restarts } from './restarts.ts'
 import { createSessionCache } from './session-cache.ts'
 import { type SuperviseSettings, superviseSettings } from './settings.ts'
 import { createSleepClock } from './sleep-clock.ts'
@@ -159,14 +162,19 @@ export class FleetSupervisor {
   /** What costs more, and what nobody waits for. */
   async #tick(): Promise<void> {
     this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
-    const entries = await listPeers(this.#root)
+    await this.#attempt('sessions', () => this.#rebuildSessions())
     await this.#restarts.recall()
     const sessions = await this.#cache.list()
-    for (const entry of entries) {
+    for (const entry of await listPeers(this.#root)) {
       const own = sessions.filter(({ identity }) => isOf(identity, entry.personality))
       for (const session of own) this.#jobs.start(session.identity, () => this.#lookClosely(entry, session))
       if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
     }
+  }
+
+  async #rebuildSessions(): Promise<void> {
+    for (const identity of await listSetAside(this.#root))
+      await whileUnclaimed(this.#root, identity, () => rebuildSession(this.#root, identity))
   }
 
   async #reconcile(): Promise<void> {
@@ -175,6 +183,8 @@ export class FleetSupervisor {
     await rearmKept(this.#root)
     await rotatePaneLogs(this.#root)
     await sweepSockets(this.#root)
+    await keepReserve(this.#root)
+    await sweepFolderTemporaries(rootLayout(this.#root).lifecycleStateDir)
     await this.#recorders.refresh()
     this.#jobs.start(TELL_KEY, () => this.#announce())
   }
@@ -184,7 +194,19 @@ export class FleetSupervisor {
     if (identity !== undefined) this.#restarts.plan(identity, Date.now())
   }
 
-  async #profileOf(entry: PeerEntry | undefined): Promise<PeerProfile | undefined> {
+  /** How a peer wants to live on: known from its home too, where the registry cannot be read. */
+  async #policyOf(identity: Identity): Promise<PeerProfile | undefined> {
+    try {
+      return await this.#profileOf(entryWith(await listPeers(this.#root), identity))
+    } catch (error) {
+      if (!isIapeerError(error)) throw error
+      this.#onError('registry', error)
+      const home = homeLinkOf(this.#root, identity)
+      return home === undefined ? undefined : this.#profileOf({ home })
+    }
+  }
+
+  async #profileOf(entry: Pick<PeerEntry, 'home'> | undefined): Promise<PeerProfile | undefined> {
     try {
       return entry === undefined ? undefined : await readProfile(entry.home)
     } catch (error) {
@@ -233,7 +255,7 @@ export class FleetSupervisor {
 
   async #settle(session: PeerSession): Promise<void> {
     const { identity } = session
-    const profile = await this.#profileOf(entryWith(await listPeers(this.#root), identity))
+    const profile = await this.#policyOf(identity)
     const so = { settings: this.#settings, now: new Date(), chance: this.#random(), profile }
     const ended = await settleAndPlan(this.#root, session, so)
     if (ended === undefined) return

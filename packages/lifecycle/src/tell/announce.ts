@@ -4,8 +4,9 @@ import type { EventLog } from '../eventlog/event-log.ts'
 import { collectAddenda, type EvidenceOptions, YOUNGEST_MS } from '../evidence/addendum.ts'
 import { deathViewOf } from '../fleet/death-view.ts'
 import { type JudgedDeath, judgeDeaths, readDeathRecords } from '../fleet/judge-deaths.ts'
-import { type News, tellEverybody } from './channels.ts'
+import { layOutNews, tellWaiting } from './channels.ts'
 import { readTold, writeTold } from './told.ts'
+import { listWaiting, type News, type Waiting } from './waiting.ts'
 
 /** Deaths of one cause follow each other within this time; they are told together. */
 const GATHER_MS = YOUNGEST_MS
@@ -84,9 +85,32 @@ export async function beginTelling(root: string, now: Date): Promise<void> {
   )
 }
 
+async function tell(root: string, all: readonly Waiting[], { env, log }: AnnounceOptions): Promise<void> {
+  for (const why of await tellWaiting(root, all, env)) {
+    const [death] = all.flatMap(({ news }) => news.deaths)
+    const identity = death?.id.replace(/-[^-]*$/, '') ?? ''
+    await log.note({ ev: 'supervise', identity, action: 'tell-failed', why })
+  }
+}
+
+/** What somebody who was killed over it has laid out, and nobody has told. @returns all that were told */
+async function tellLeft(
+  root: string,
+  told: ReadonlySet<string>,
+  options: AnnounceOptions,
+): Promise<ReadonlySet<string>> {
+  const left = await listWaiting(root)
+  if (left.length === 0) return told
+  const all = new Set([...told, ...left.flatMap(({ news }) => news.deaths.map(({ id }) => id))])
+  await writeTold(root, all)
+  await tell(root, left, options)
+  return all
+}
+
 /**
  * Judges and tells what has died and was not told yet, an incident once for all of its deaths; what is too young for its
- * incident to be whole waits. What is told is noted first: whoever is killed over it tells nothing twice.
+ * incident to be whole waits. What is to be told is laid out, then noted as told, then taken by who tells it: whoever is
+ * killed over it, nothing is told twice, and the next one tells what was not taken.
  * @returns the deaths that were judged, and whether some wait
  */
 export async function announce(
@@ -95,7 +119,7 @@ export async function announce(
 ): Promise<{ readonly judged: readonly JudgedDeath[]; readonly waiting: boolean }> {
   const { env, log, now } = options
   await beginTelling(root, now)
-  const told = (await readTold(root)) ?? new Set<string>()
+  const told = await tellLeft(root, (await readTold(root)) ?? new Set<string>(), options)
   const recent = await recentDeaths(root, now)
   await collectEvidence(root, recent, options)
   if (recent.every(({ id }) => told.has(id))) return { judged: [], waiting: false }
@@ -105,17 +129,11 @@ export async function announce(
   const tellingNow = new Set(told)
   for (const group of ready) {
     for (const { record } of group) tellingNow.add(record.id)
+    const news = newsOf(group)
+    const laid = news === undefined ? [] : await layOutNews(root, news, env)
     await writeTold(root, tellingNow)
     await noteVerdicts(log, group)
-    const news = newsOf(group)
-    const failures = news === undefined ? [] : await tellEverybody(root, news, env)
-    for (const why of failures)
-      await log.note({
-        ev: 'supervise',
-        identity: group[0]?.record.identity ?? '',
-        action: 'tell-failed',
-        why,
-      })
+    await tell(root, laid, options)
   }
   return { judged: ready.flat(), waiting: ready.length < groups.length }
 }

@@ -2,41 +2,61 @@ import { join } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import { runProgram } from '@iapeer/tmux'
 import { isProgram } from '../launch/find-program.ts'
+import {
+  CHANNEL_NAMES,
+  type ChannelName,
+  type News,
+  removeWaiting,
+  takeNews,
+  takenPath,
+  type Waiting,
+  writeWaiting,
+} from './waiting.ts'
 
 /** How long whoever is told may take. */
 const LIMIT_MS = 10_000
 
-/** What is told: one death, or several of one incident. */
-export interface News {
-  readonly schemaVersion: 1
-  /** Of the incident, or of the death. */
-  readonly id: string
-  readonly kind: 'death' | 'incident'
-  /** One sentence. */
-  readonly summary: string
-  readonly verdict: string
-  readonly confidence: string
-  readonly deaths: readonly object[]
+/** News that waits to be told: a file that whoever tells it takes first. */
+interface Told {
+  readonly root: string
+  readonly waiting: Waiting
+  readonly env: NodeJS.ProcessEnv
 }
 
-/** Undefined: told, or there is nobody to be told. Else why it failed, one line. */
-type Channel = (root: string, news: News, env: NodeJS.ProcessEnv) => Promise<string | undefined>
-
-/** `<root>/hooks/on-death`: the news as JSON on its standard input, ten seconds. */
-const tellHook: Channel = async (root, news, env) => {
-  const hook = join(rootLayout(root).hooksDir, 'on-death')
-  if (!(await isProgram(hook))) return undefined
-  const input = `${JSON.stringify(news)}\n`
-  const { exitCode, timedOut, signal } = await runProgram([hook], { timeoutMs: LIMIT_MS, env, input })
-  if (exitCode === 0) return undefined
-  return timedOut
-    ? `hooks/on-death took longer than ${LIMIT_MS / 1_000} s`
-    : `hooks/on-death ended with ${exitCode ?? signal}`
+interface Channel {
+  readonly isWanted: (root: string, env: NodeJS.ProcessEnv) => Promise<boolean>
+  /** Undefined: told, or somebody else does. Else why it failed, one line. */
+  readonly tell: (told: Told) => Promise<string | undefined>
 }
 
-/** `IAPEER_NOTIFY=1`: the desktop's own notification. */
-const tellDesktop: Channel = async (_root, news, env) => {
-  if (env['IAPEER_NOTIFY'] !== '1') return undefined
+const hookOf = (root: string): string => join(rootLayout(root).hooksDir, 'on-death')
+
+/**
+ * Takes the news, then becomes the hook, which reads it: whoever is killed over starting this, the hook runs once. One that
+ * somebody else has taken is told by them.
+ */
+const TAKE_AND_TELL =
+  'PATH=$PATH:/usr/bin:/bin mv "$0" "$1" 2>/dev/null || { [ ! -e "$0" ]; exit; }; exec "$2" <"$1"'
+
+/** `<root>/hooks/on-death`: the news as JSON on its standard input, ten seconds, then it is ended with all it has started. */
+const hook: Channel = {
+  isWanted: (root) => isProgram(hookOf(root)),
+  tell: async ({ root, waiting: { path }, env }) => {
+    const argv = ['/bin/sh', '-c', TAKE_AND_TELL, path, takenPath(path), hookOf(root)] as const
+    const { exitCode, timedOut, signal } = await runProgram(argv, {
+      timeoutMs: LIMIT_MS,
+      env,
+      ownGroup: true,
+    })
+    if (exitCode === 0) return undefined
+    return timedOut
+      ? `hooks/on-death took longer than ${LIMIT_MS / 1_000} s`
+      : `hooks/on-death ended with ${exitCode ?? signal}`
+  },
+}
+
+/** The desktop's own notification. */
+async function notifyDesktop(news: News, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const argv: readonly [string, ...string[]] =
     process.platform === 'darwin'
       ? [
@@ -55,10 +75,8 @@ const tellDesktop: Channel = async (_root, news, env) => {
   return missing ? `there is no ${argv[0]}` : `${argv[0]} ended with ${exitCode}`
 }
 
-/** `IAPEER_WEBHOOK_URL`: the news as JSON by POST. */
-const tellWebhook: Channel = async (_root, news, env) => {
-  const url = env['IAPEER_WEBHOOK_URL']
-  if (url === undefined || url === '') return undefined
+/** The news as JSON by POST. */
+async function postNews(news: News, url: string): Promise<string | undefined> {
   try {
     const answer = await fetch(url, {
       method: 'POST',
@@ -74,14 +92,43 @@ const tellWebhook: Channel = async (_root, news, env) => {
   }
 }
 
-const CHANNELS = { hook: tellHook, desktop: tellDesktop, webhook: tellWebhook } as const
+/** `IAPEER_NOTIFY=1` */
+const desktop: Channel = {
+  isWanted: async (_root, env) => env['IAPEER_NOTIFY'] === '1',
+  tell: async ({ waiting, env }) =>
+    (await takeNews(waiting)) ? notifyDesktop(waiting.news, env) : undefined,
+}
 
-/** Tells everybody who wants to hear. @returns what failed, a line each */
-export async function tellEverybody(
+/** `IAPEER_WEBHOOK_URL` */
+const webhook: Channel = {
+  isWanted: async (_root, env) => (env['IAPEER_WEBHOOK_URL'] ?? '') !== '',
+  tell: async ({ waiting, env }) =>
+    (await takeNews(waiting)) ? postNews(waiting.news, env['IAPEER_WEBHOOK_URL'] ?? '') : undefined,
+}
+
+const CHANNELS = { hook, desktop, webhook } as const satisfies Record<ChannelName, Channel>
+
+/** Lays the news out for everybody who wants to hear. */
+export async function layOutNews(root: string, news: News, env: NodeJS.ProcessEnv): Promise<Waiting[]> {
+  const laid: Waiting[] = []
+  for (const channel of CHANNEL_NAMES)
+    if (await CHANNELS[channel].isWanted(root, env)) laid.push(await writeWaiting(root, channel, news))
+  return laid
+}
+
+/** Tells what waits, to each channel what is for it. @returns what failed, a line each */
+export async function tellWaiting(
   root: string,
-  news: News,
+  all: readonly Waiting[],
   env: NodeJS.ProcessEnv,
 ): Promise<readonly string[]> {
-  const failures = await Promise.all(Object.values(CHANNELS).map((channel) => channel(root, news, env)))
+  const failures = await Promise.all(
+    all.map(async (waiting) => {
+      const { isWanted, tell } = CHANNELS[waiting.channel]
+      const failure = (await isWanted(root, env)) ? await tell({ root, waiting, env }) : undefined
+      await removeWaiting(waiting)
+      return failure
+    }),
+  )
   return failures.filter((one) => one !== undefined)
 }

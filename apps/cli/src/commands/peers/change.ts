@@ -1,8 +1,8 @@
 import { isIapeerError } from '@iapeer/core/errors'
-import { formatIdentity, toPersonality } from '@iapeer/core/identity'
+import { formatIdentity, type Personality, toPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { findPeer, type PeerEntry, removePeer, renamePeer } from '@iapeer/core/registry'
-import { forgetIdentity, peerFields, stopPeer } from '@iapeer/lifecycle'
+import { forgetIdentity, moveIdentity, peerFields, stopPeer } from '@iapeer/lifecycle'
 import { paint, print, printJson } from '../../output.ts'
 import { peerNamed } from '../../peers.ts'
 
@@ -14,9 +14,22 @@ export async function rename(peer: string, name: string, options: ChangeOptions)
   const to = toPersonality(name)
   const old = await peerNamed(peer)
   const entry = await renamePeer(iapeerRoot(), old.personality, to)
-  if (to !== old.personality) await takeDown(old, 'iapeer rename')
+  if (to !== old.personality) await moveAll(old, to)
   if (options.json === true) printJson({ ...peerFields(entry), formerly: old.personality })
   else print(`${old.personality} is ${paint('bold', entry.personality)} now; its home stays ${entry.home}`)
+}
+
+/** What was planned for it goes on under its new name. */
+async function moveAll({ personality, runtimes }: PeerEntry, to: Personality): Promise<void> {
+  for (const runtime of runtimes) {
+    const [before, after] = [
+      formatIdentity({ runtime, personality }),
+      formatIdentity({ runtime, personality: to }),
+    ]
+    await moveIdentity(iapeerRoot(), [before, after], () =>
+      stopPeer(iapeerRoot(), before, { by: 'iapeer rename', why: 'its name is gone' }),
+    )
+  }
 }
 
 /**

@@ -1,0 +1,70 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { toPersonality, toRuntime } from '@iapeer/core/identity'
+import { createPeer } from '@iapeer/core/registry'
+import { asyncCleanups, mayMount, smallDisk, until } from '@iapeer/dev/testing'
+import { daemonStatus, listSessions } from '@iapeer/lifecycle'
+import { expect, it } from 'vitest'
+import { ask, post, roots } from './support.ts'
+
+const newRoot = roots()
+const track = asyncCleanups()
+const statusOf = async (where: Parameters<typeof ask>[0]) => (await ask(where, '/healthz')).json()
+
+it.runIf(mayMount)(
+  'with its logs on a full disk it stays up, says so, and deaths are written when there is room',
+  async () => {
+    const { root, up } = newRoot()
+    const logs = join(root, 'logs', 'iapeer')
+    mkdirSync(dirname(logs), { recursive: true, mode: 0o700 })
+    const disk = await smallDisk(logs)
+    track(disk.remove)
+    await createPeer(root, {
+      personality: toPersonality('bob'),
+      defaultRuntime: toRuntime('command'),
+      command: ['sleep', '1000'],
+    })
+    const { where, end } = await up({ IAPEER_TICK_SECS: '1' })
+    expect((await post(where, '/v1/peers/bob/start')).status).toBe(200)
+    const makeRoom = disk.fill()
+    const [session] = await listSessions(root)
+    process.kill(session?.server.pid ?? Number.NaN, 'SIGKILL')
+    expect(await statusOf(where)).toMatchObject({
+      status: 'degraded',
+      problems: [{ id: 'disk-space', where: logs }],
+    })
+    expect(await daemonStatus(root)).toMatchObject({
+      problems: [expect.stringContaining(logs)],
+    })
+    await until('it to be settled', async () => (await listSessions(root)).length === 0)
+    expect((await ask(where, '/v1/deaths')).json()).toMatchObject({ deaths: [] })
+    makeRoom()
+    await until('the record', async () => (await ask(where, '/v1/deaths')).text.includes(session?.gen ?? '?'))
+    expect(await end()).toBe(0)
+  },
+  30_000,
+)
+
+it('with a file in the place of its logs it stays up, says so, and records the death when that is gone', async () => {
+  const { root, up } = newRoot()
+  const logs = join(root, 'logs', 'iapeer')
+  await createPeer(root, {
+    personality: toPersonality('bob'),
+    defaultRuntime: toRuntime('command'),
+    command: ['sleep', '1000'],
+  })
+  const { where, end } = await up({ IAPEER_TICK_SECS: '1' })
+  expect((await post(where, '/v1/peers/bob/start')).status).toBe(200)
+  const [session] = await listSessions(root)
+  renameSync(logs, `${logs}.away`)
+  writeFileSync(logs, '')
+  process.kill(session?.server.pid ?? Number.NaN, 'SIGKILL')
+  expect(await statusOf(where)).toMatchObject({
+    status: 'degraded',
+    problems: expect.arrayContaining([expect.objectContaining({ id: 'folder-unusable', where: logs })]),
+  })
+  rmSync(logs)
+  renameSync(`${logs}.away`, logs)
+  await until('the record', async () => (await ask(where, '/v1/deaths')).text.includes(session?.gen ?? '?'))
+  expect(await end()).toBe(0)
+}, 30_000)

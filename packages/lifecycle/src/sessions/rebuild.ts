@@ -1,0 +1,90 @@
+import { existsSync, lstatSync, statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { type Identity, isIdentity } from '@iapeer/core/identity'
+import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { identifyProcess, type ProcessId, readProcesses } from '@iapeer/core/process'
+import { readRegularFile } from '@iapeer/core/storage'
+import { type CanaryInfo, listCanaries } from '@iapeer/tmux'
+import { createEventLog } from '../eventlog/event-log.ts'
+import { filesOfGen, isClaimed } from './claim.ts'
+import { isLeft } from './left.ts'
+import { corruptPath, type PeerSession, readSession, writeSession } from './session-file.ts'
+
+const CORRUPT = '.session.corrupt'
+
+/** When the session file of an identity was set aside, in milliseconds since the epoch. */
+function setAsideAt(root: string, identity: Identity): number | undefined {
+  return lstatSync(corruptPath(root, identity), { throwIfNoEntry: false })?.ctimeMs
+}
+
+/** When its guard began, ISO-8601; undefined when it is settled meanwhile. */
+function begunAt(statePath: string): Date | undefined {
+  return statSync(statePath, { throwIfNoEntry: false })?.mtime
+}
+
+/** The leader as the launch has noted it; one that is no child of the server any more has ended. */
+async function leaderOf(statePath: string, server: ProcessId): Promise<ProcessId | undefined> {
+  const pid = Number((await readRegularFile(`${statePath}.leader`))?.text)
+  if (!(pid > 0)) return undefined
+  const facts = (await readProcesses([pid])).get(pid)
+  const known = facts !== undefined && 'ppid' in facts && facts.ppid === server.pid
+  return (known ? await identifyProcess(pid) : undefined) ?? { pid, token: '-' }
+}
+
+async function sessionOf(
+  root: string,
+  canary: CanaryInfo,
+  identity: Identity,
+): Promise<PeerSession | undefined> {
+  const { gen, mode, state, socketPath, serverPid } = canary
+  const isOver = isLeft(root, identity, gen) || (await isClaimed(root, identity, gen))
+  if (mode !== 'guard' || state === 'ended' || isOver) return undefined
+  const statePath = filesOfGen(root, identity, gen).state
+  const [server, begun] = [await identifyProcess(serverPid), begunAt(statePath)]
+  const setAside = setAsideAt(root, identity)
+  // One that was begun later is the launch of somebody who was killed, or is at it.
+  if (server === undefined || begun === undefined || setAside === undefined || begun.getTime() > setAside)
+    return undefined
+  const leader = await leaderOf(statePath, server)
+  if (leader === undefined) return undefined
+  const startedAt = begun.toISOString()
+  // The first pane of a fresh server is `%0` of `$0`.
+  const first = { sessionId: '$0', paneId: '%0' }
+  return { identity, gen, socketPath, server, leader, ...first, startedAt, readyAt: startedAt }
+}
+
+/**
+ * Enrols again a peer that lives and whose session file could not be read: what it said is known from its guard too. The
+ * file that was set aside stays beside it. For who holds the lock of the identity.
+ * @returns the session that was made again
+ */
+export async function rebuildSession(root: string, identity: Identity): Promise<PeerSession | undefined> {
+  if ((await readSession(root, identity)) !== undefined) return undefined
+  const kept = corruptPath(root, identity)
+  if (!existsSync(kept)) return undefined
+  for (const canary of await listCanaries(rootRecordPlace(root))) {
+    const session = canary.identity === identity ? await sessionOf(root, canary, identity) : undefined
+    if (session === undefined) continue
+    await writeSession(root, session)
+    const log = createEventLog(root)
+    await log.note({ ev: 'supervise', identity, gen: session.gen, action: 'session-rebuilt', kept })
+    return session
+  }
+  return undefined
+}
+
+/** The identities of which a session file was set aside. */
+export async function listSetAside(root: string): Promise<Identity[]> {
+  try {
+    const names = await readdir(join(rootLayout(root).lifecycleStateDir))
+    return names.flatMap((name) => {
+      const identity = name.slice(0, -CORRUPT.length)
+      return name.endsWith(CORRUPT) && isIdentity(identity) ? [identity] : []
+    })
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+}

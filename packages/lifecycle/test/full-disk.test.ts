@@ -1,0 +1,32 @@
+import { chmodSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { toIdentity } from '@iapeer/core/identity'
+import { mayMount, smallDisk } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { launchPeer, stopPeer } from '../src/index.ts'
+import { roots } from './support.ts'
+
+const { track, newRoot } = roots()
+const NAMES = ['ann', 'bob', 'eva', 'kim', 'lee']
+
+describe.runIf(mayMount)('on a disk that is full', () => {
+  it('peers can be stopped one after the other, in silence', async () => {
+    const { root, peer, deaths } = newRoot()
+    const disk = await smallDisk(root)
+    chmodSync(root, 0o700)
+    track(disk.remove)
+    for (const name of NAMES) await launchPeer(root, await peer(['sleep', '1000'], name))
+    expect(existsSync(join(root, 'state', 'reserve'))).toBe(true)
+    const makeRoom = disk.fill()
+    try {
+      for (const name of NAMES)
+        expect(await stopPeer(root, toIdentity(`command-${name}`), { by: 'a test' })).toMatchObject({
+          state: 'ended',
+        })
+    } finally {
+      makeRoom()
+      for (const name of NAMES) await stopPeer(root, toIdentity(`command-${name}`), { by: 'a test' })
+    }
+    expect(deaths()).toEqual([])
+  }, 30_000)
+})

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { toIdentity } from '@iapeer/core/identity'
+import { updatePeer } from '@iapeer/core/registry'
+import { until } from '@iapeer/dev/testing'
+import { expect, it } from 'vitest'
+import { FleetSupervisor, launchPeer, listSessions, readEvents, statusOf, stopPeer } from '../src/index.ts'
+import { roots, type TestRoot } from './support.ts'
+
+const { track, newRoot } = roots()
+const BOB = toIdentity('command-bob')
+
+/** A peer that lives, and whose session file is broken. */
+async function broken({ root, peer }: TestRoot) {
+  const entry = await peer(['sleep', '1000'])
+  const { session: before } = await launchPeer(root, entry)
+  const path = join(root, 'state', 'lifecycle', 'command-bob.session')
+  writeFileSync(path, '{"schemaVersion":1,"serv')
+  return { path, before, entry }
+}
+
+it('a peer whose session file is broken lives on under the supervisor, and is enrolled again', async () => {
+  const made = newRoot()
+  const { root } = made
+  const { path, before } = await broken(made)
+  await updatePeer(root, 'bob', { wakePolicy: 'keep-alive' })
+  const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '0.3' } })
+  await supervisor.start()
+  track(() => supervisor.stop())
+  await until('it to be enrolled', async () => (await listSessions(root)).length === 1)
+  const { session } = await statusOf(root, BOB)
+  const { startedAt: _at, readyAt: _ready, ...same } = before
+  expect(session).toMatchObject({ ...same, holder: undefined })
+  expect(readFileSync(`${path}.corrupt`, 'utf8')).toBe('{"schemaVersion":1,"serv')
+  expect((await readEvents(root)).events).toContainEqual(
+    expect.objectContaining({ action: 'session-rebuilt', kept: `${path}.corrupt` }),
+  )
+  // It is what it was: its death is a death, and its stop is silent.
+  process.kill(before.leader.pid, 'SIGKILL')
+  await until('it to be back', async () => {
+    const now = (await statusOf(root, BOB)).session
+    return now !== undefined && now.gen !== before.gen
+  })
+  expect(made.deaths()).toHaveLength(1)
+  await stopPeer(root, BOB, { by: 'a test' })
+  expect(made.deaths()).toHaveLength(1)
+}, 20_000)
+
+it('a start finds it running, and a stop takes it down in silence', async () => {
+  const made = newRoot()
+  const { root } = made
+  const { before, entry, path } = await broken(made)
+  expect(await launchPeer(root, entry)).toMatchObject({ state: 'already', session: { gen: before.gen } })
+  writeFileSync(path, '')
+  expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'ended' })
+  expect(existsSync(`/proc/${before.server.pid}`)).toBe(false)
+  expect(made.deaths()).toEqual([])
+})
