@@ -1,6 +1,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../errors.ts'
+import { namesIn } from './names-in.ts'
 
 const TEMPORARY = /\.(\d+)\.[0-9a-z]+\.tmp$/
 
@@ -44,11 +45,7 @@ async function isResting(path: string): Promise<boolean> {
  * so does one that may be at it in another container.
  */
 export async function sweepFolderTemporaries(folder: string): Promise<void> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  })
-  for (const name of names) {
+  for (const name of await namesIn(folder)) {
     const pid = TEMPORARY.exec(name)?.[1]
     const path = join(folder, name)
     if (pid !== undefined && isFreePid(Number(pid)) && (await isResting(path)))

@@ -1,16 +1,15 @@
 import { existsSync, lstatSync, statSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
-import { type Identity, isIdentity } from '@iapeer/core/identity'
+import type { Identity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId, readProcesses } from '@iapeer/core/process'
-import { readRegularFile } from '@iapeer/core/storage'
+import { namesIn, readRegularFile } from '@iapeer/core/storage'
 import { type CanaryInfo, listCanaries } from '@iapeer/tmux'
 import { createEventLog } from '../eventlog/event-log.ts'
 import { filesOfGen, isClaimed } from './claim.ts'
+import { whileUnclaimed } from './identity-lock.ts'
 import { isLeft } from './left.ts'
 import { corruptPath, type PeerSession, readSession, writeSession } from './session-file.ts'
+import { ownerOf } from './state-files.ts'
 
 const CORRUPT = '.session.corrupt'
 
@@ -75,16 +74,10 @@ export async function rebuildSession(root: string, identity: Identity): Promise<
   return undefined
 }
 
-/** The identities of which a session file was set aside. */
-export async function listSetAside(root: string): Promise<Identity[]> {
-  try {
-    const names = await readdir(join(rootLayout(root).lifecycleStateDir))
-    return names.flatMap((name) => {
-      const identity = name.slice(0, -CORRUPT.length)
-      return name.endsWith(CORRUPT) && isIdentity(identity) ? [identity] : []
-    })
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
+/** Enrols again whoever lives and whose session file was set aside, unless somebody is at it. */
+export async function rebuildSessions(root: string): Promise<void> {
+  for (const name of await namesIn(rootLayout(root).lifecycleStateDir)) {
+    const identity = ownerOf(name, CORRUPT)
+    if (identity !== undefined) await whileUnclaimed(root, identity, () => rebuildSession(root, identity))
   }
 }

@@ -1,7 +1,5 @@
-import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
-import { rootLayout } from '@iapeer/core/paths'
 import { listPeers } from '@iapeer/core/registry'
 import { withLock } from '@iapeer/core/storage'
 import type { EventLog } from '../eventlog/event-log.ts'
@@ -24,12 +22,6 @@ interface RestartOptions {
   readonly random: () => number
   /** The environment that peers are made from. */
   readonly env: NodeJS.ProcessEnv
-}
-
-/** The home of a peer as the root remembers it beside its registry. */
-export function homeLinkOf(root: string, identity: Identity): string | undefined {
-  const personality = parseIdentity(identity)?.personality
-  return personality === undefined ? undefined : join(rootLayout(root).homesDir, personality)
 }
 
 /** A launch that fails counts like a death, so that what cannot start is not tried for ever. */

@@ -1,21 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
-import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
 import { reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
 import { isOf } from '../fleet/is-of.ts'
-import { entryWith } from '../fleet/named.ts'
 import { FolderWatch } from '../folder-watch.ts'
 import { rearmKept } from '../kept-watches.ts'
 import { rotatePaneLogs } from '../panelog/rotate.ts'
 import { finishSession } from '../sessions/finish.ts'
-import { whileUnclaimed } from '../sessions/identity-lock.ts'
-import { listSetAside, rebuildSession } from '../sessions/rebuild.ts'
+import { rebuildSessions } from '../sessions/rebuild.ts'
 import { keepReserve } from '../sessions/reserve.ts'
 import type { PeerSession } from '../sessions/session-file.ts'
 import { sweepSockets } from '../sessions/sweep-sockets.ts'
@@ -27,8 +23,9 @@ import { forgiveIncidents } from './incidents.ts'
 import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
+import { policyOf, profileOf } from './policies.ts'
 import { Recorders } from './recorders.ts'
-import { homeLinkOf, Restarts } from './restarts.ts'
+import { Restarts } from './restarts.ts'
 import { createSessionCache } from './session-cache.ts'
 import { type SuperviseSettings, superviseSettings } from './settings.ts'
 import { createSleepClock } from './sleep-clock.ts'
@@ -162,7 +159,7 @@ export class FleetSupervisor {
   /** What costs more, and what nobody waits for. */
   async #tick(): Promise<void> {
     this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
-    await this.#attempt('sessions', () => this.#rebuildSessions())
+    await this.#attempt('sessions', () => rebuildSessions(this.#root))
     await this.#restarts.recall()
     const sessions = await this.#cache.list()
     for (const entry of await listPeers(this.#root)) {
@@ -170,11 +167,6 @@ export class FleetSupervisor {
       for (const session of own) this.#jobs.start(session.identity, () => this.#lookClosely(entry, session))
       if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
     }
-  }
-
-  async #rebuildSessions(): Promise<void> {
-    for (const identity of await listSetAside(this.#root))
-      await whileUnclaimed(this.#root, identity, () => rebuildSession(this.#root, identity))
   }
 
   async #reconcile(): Promise<void> {
@@ -190,31 +182,8 @@ export class FleetSupervisor {
   }
 
   async #keepAlive(entry: PeerEntry): Promise<void> {
-    const identity = await planKeepAlive(this.#root, entry, await this.#profileOf(entry))
+    const identity = await planKeepAlive(this.#root, entry, await profileOf(entry, this.#onError))
     if (identity !== undefined) this.#restarts.plan(identity, Date.now())
-  }
-
-  /** How a peer wants to live on: known from its home too, where the registry cannot be read. */
-  async #policyOf(identity: Identity): Promise<PeerProfile | undefined> {
-    try {
-      return await this.#profileOf(entryWith(await listPeers(this.#root), identity))
-    } catch (error) {
-      if (!isIapeerError(error)) throw error
-      this.#onError('registry', error)
-      const home = homeLinkOf(this.#root, identity)
-      return home === undefined ? undefined : this.#profileOf({ home })
-    }
-  }
-
-  async #profileOf(entry: Pick<PeerEntry, 'home'> | undefined): Promise<PeerProfile | undefined> {
-    try {
-      return entry === undefined ? undefined : await readProfile(entry.home)
-    } catch (error) {
-      // One that cannot be read wants nothing; what has died is settled all the same.
-      if (!isIapeerError(error)) throw error
-      this.#onError('profile', error)
-      return undefined
-    }
   }
 
   #keep(session: PeerSession, closely: boolean): void {
@@ -255,7 +224,7 @@ export class FleetSupervisor {
 
   async #settle(session: PeerSession): Promise<void> {
     const { identity } = session
-    const profile = await this.#policyOf(identity)
+    const profile = await policyOf(this.#root, identity, this.#onError)
     const so = { settings: this.#settings, now: new Date(), chance: this.#random(), profile }
     const ended = await settleAndPlan(this.#root, session, so)
     if (ended === undefined) return

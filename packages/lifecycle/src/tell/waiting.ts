@@ -1,8 +1,9 @@
-import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
-import { makePrivateFolder, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { makePrivateFolder, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { parseJson } from '../json-fields.ts'
 
 /** What is told: one death, or several of one incident. */
 export interface News {
@@ -68,16 +69,6 @@ const isNews = (value: unknown): value is News =>
   Array.isArray(value.deaths) &&
   value.deaths.every((one) => typeof one?.id === 'string')
 
-function parseNews(text: string): News | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isNews(value) ? value : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-}
-
 async function sweepTaken(path: string): Promise<void> {
   const found = await stat(path).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return undefined
@@ -89,19 +80,15 @@ async function sweepTaken(path: string): Promise<void> {
 /** What somebody who was killed has laid out and not told. */
 export async function listWaiting(root: string): Promise<Waiting[]> {
   const folder = folderOf(root)
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  })
   const found: Waiting[] = []
-  for (const name of names.sort()) {
+  for (const name of (await namesIn(folder)).sort()) {
     const path = join(folder, name)
     if (!name.endsWith('.json')) await sweepTaken(path)
     const channel = CHANNEL_NAMES.find((one) => name.endsWith(`.${one}.json`))
     const text = channel === undefined ? undefined : (await readRegularFile(path))?.text
     if (channel === undefined || text === undefined) continue
-    const news = parseNews(text)
-    if (news === undefined) await rm(path, { force: true })
+    const news = parseJson(text)
+    if (!isNews(news)) await rm(path, { force: true })
     else found.push({ path, channel, news })
   }
   return found
