@@ -3,6 +3,7 @@ export {
   type BackgroundProgram,
   type ProgramOptions,
   type ProgramResult,
+  prepareExec,
   runProgram,
   runTmux,
   runTmuxInTerminal,
