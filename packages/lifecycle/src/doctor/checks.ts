@@ -3,6 +3,7 @@ import { daemonFate, sharedFate } from './checks/fate.ts'
 import { modes, registry, setAside, temporaries } from './checks/files.ts'
 import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
 import { logout } from './checks/login.ts'
+import { service } from './checks/service.ts'
 import { sockets } from './checks/sockets.ts'
 import { tmpfiles } from './checks/tmpfiles.ts'
 import { tmux, tmuxServers } from './checks/tmux.ts'
@@ -21,6 +22,7 @@ export const CHECKS: readonly Check[] = [
   tmuxServers,
   sockets,
   daemonFate,
+  service,
   sharedFate,
   canaries,
   modes,
