@@ -1,7 +1,7 @@
 import { mkdir, open, readlink, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
 import { daemonStatus, stopDaemon } from '../daemon-client/control.ts'
 import { launchdOutput, renderLaunchdPlist } from './launchd-plist.ts'
@@ -76,10 +76,24 @@ async function unloadLaunchd(system: ServiceSystem): Promise<void> {
   }
 }
 
+/** One that was disabled once is not loaded; one that was let go just now may be refused for some seconds. */
+async function bootstrap(system: ServiceSystem, path: string): Promise<void> {
+  await tellManager(system, ['enable', launchdService(system)])
+  const end = performance.now() + BOOTOUT_MS
+  for (;;) {
+    try {
+      return await tellManager(system, ['bootstrap', launchdDomain(system), path])
+    } catch (error) {
+      if (!isIapeerError(error) || performance.now() > end) throw error
+      await sleep(500)
+    }
+  }
+}
+
 async function startLaunchd(system: ServiceSystem, path: string, anew: boolean): Promise<void> {
   if (anew) await unloadLaunchd(system)
   const loaded = await askManager(system, ['print', launchdService(system)])
-  if (loaded.exitCode !== 0) await tellManager(system, ['bootstrap', launchdDomain(system), path])
+  if (loaded.exitCode !== 0) await bootstrap(system, path)
   else await tellManager(system, ['kickstart', launchdService(system)])
 }
 
