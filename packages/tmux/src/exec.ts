@@ -44,7 +44,7 @@ let loading: Promise<Execa> | undefined
  * Node.js 20 leaves links in a path as they are when the file that was looked at last is a socket or a pipe: its
  * `realpathSync` asks the result of an earlier call. Behind a link, as pnpm makes them, execa would not find what it needs.
  */
-export function loadExeca(): Promise<Execa> {
+function loadExeca(): Promise<Execa> {
   if (loading === undefined) {
     statSync('/')
     loading = import('execa')

@@ -41,7 +41,7 @@ const unescaped = (text: string): string => text.replace(/\\(.)|%(%)|\$(\$)/g, '
 const ENTITIES: Readonly<Record<string, string>> = { '&amp;': '&', '&lt;': '<', '&gt;': '>' }
 
 /** The programs that a file of ours names: Node.js, and the script of the daemon. Pure. */
-export function namedPrograms(text: string): string[] {
+function namedPrograms(text: string): string[] {
   const [, node, entry] = /^ExecStart="([^"]+)" "((?:[^"\\]|\\.)+)"/m.exec(text) ?? []
   if (node !== undefined && entry !== undefined) return [node.replaceAll('%%', '%'), unescaped(entry)]
   const [, words = ''] = /<key>ProgramArguments<\/key>\s*<array>(.*?)<\/array>/s.exec(text) ?? []
