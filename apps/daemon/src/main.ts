@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { FleetSupervisor, startDaemon } from '@iapeer/lifecycle'
-import { loadPrograms, runProgram } from '@iapeer/tmux'
+import { prepareExec, runProgram } from '@iapeer/tmux'
 import { type Daemon, runDaemon } from './daemon.ts'
 import { eventLogSource } from './event-source.ts'
 import { takeOwnEnv } from './own-env.ts'
@@ -105,7 +105,7 @@ async function stay(root: string, report: boolean): Promise<void> {
   const env = takeOwnEnv(process.env)
   // What peers run finds the same root.
   process.env['IAPEER_ROOT'] = root
-  await loadPrograms()
+  await prepareExec()
   const daemon = await runDaemon({
     root,
     env,

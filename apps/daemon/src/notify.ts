@@ -6,7 +6,7 @@ export type RunProgram = (
   options: { readonly timeoutMs: number; readonly env: NodeJS.ProcessEnv },
 ) => Promise<{ readonly exitCode: number | undefined }>
 
-type NotifyState = 'READY=1' | 'WATCHDOG=1' | 'STOPPING=1'
+type NotifyState = keyof typeof TIMEOUT_MS
 
 /** Tells the service manager that started us how we are (sd_notify(3)); harmless where there is none. */
 export interface Notifier {
@@ -23,7 +23,8 @@ export interface NotifyOptions {
   readonly log: Logger
 }
 
-const TIMEOUT_MS = 2_000
+/** What is not told READY ends us after a time: on a busy system that may take long. */
+const TIMEOUT_MS = { 'READY=1': 20_000, 'WATCHDOG=1': 10_000, 'STOPPING=1': 2_000 } as const
 
 export function createNotifier({ env, run, log }: NotifyOptions): Notifier {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec, WATCHDOG_PID: pid, PATH } = env
@@ -39,7 +40,7 @@ export function createNotifier({ env, run, log }: NotifyOptions): Notifier {
     if (run === undefined) return fail('this build runs no programs')
     try {
       const { exitCode } = await run(['systemd-notify', state], {
-        timeoutMs: TIMEOUT_MS,
+        timeoutMs: TIMEOUT_MS[state],
         env: { NOTIFY_SOCKET: socket, PATH },
       })
       if (exitCode !== 0) fail(`systemd-notify ended with ${exitCode ?? 'a signal'}`)

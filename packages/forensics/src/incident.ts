@@ -16,7 +16,7 @@ export interface Incident {
   readonly ts: string
   /** Ids of the deaths, the first one first. */
   readonly deaths: readonly string[]
-  /** What they share, in words: `killer 4240`, `limit of /agents`, `shutdown`. */
+  /** What they share, in words: `killer 4240`, `limit of /agents`, `shutdown`, `stop of their units`. */
   readonly cause: string
   /** The surest verdict among theirs: it is that of all. */
   readonly verdict: Verdict
@@ -41,10 +41,16 @@ const UNSEEN_MIN = 3
 /** Signals that somebody else sends; a crash is a peer's own. */
 const SENT: ReadonlySet<string | undefined> = new Set(['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'])
 
-const unseenCause = ({ record, verdict, shared }: Examined): readonly string[] =>
-  shared.length === 0 && verdict.verdict === 'killed-by-signal' && SENT.has(record.signal)
+/** A logout, or the end of a service manager: each peer has a unit of its own, and none stops by itself. */
+const UNITS = 'stop of their units'
+
+function unseenCause({ record, verdict, shared }: Examined): readonly string[] {
+  if (shared.length > 0) return []
+  if (record.cause === 'service-stop' && verdict.verdict === 'terminated') return [UNITS]
+  return verdict.verdict === 'killed-by-signal' && SENT.has(record.signal)
     ? [`${UNSEEN}${record.signal}`]
     : []
+}
 
 /** Splits deaths of one cause where more than five seconds lie between two of them. */
 function bursts(deaths: readonly Examined[], cause: string): Examined[][] {
@@ -71,8 +77,8 @@ function incidentOf(group: readonly Examined[], cause: string): Incident | undef
 
 /**
  * Finds the incidents among deaths: at most five seconds apart, and one cause that the evidence shows (the same hand,
- * the same limit, machine, unit or boot), or three peers and more by one signal of an unseen sender. Deaths that only
- * happened at one time are no incident.
+ * the same limit, machine, unit or boot), units that were stopped together, or three peers and more by one signal of an
+ * unseen sender. Deaths that only happened at one time are no incident.
  */
 export function groupIncidents(deaths: readonly Death[]): Incident[] {
   const examined = deaths

@@ -130,6 +130,14 @@ describe('deaths of one cause', () => {
     expect(groupIncidents([at('a', 0), at('b', 100), at('c', 9_000)])).toEqual([])
   })
 
+  it('are one incident when their units are stopped together: a logout', () => {
+    const at = (name: string, offsetMs: number) => variant('service-stop-recorded', { offsetMs, name })
+    expect(groupIncidents([at('a', 0), at('b', 100)])).toMatchObject([
+      { deaths: { length: 2 }, cause: 'stop of their units', verdict: { verdict: 'terminated' } },
+    ])
+    expect(groupIncidents([at('a', 0), at('b', 9_000)])).toEqual([])
+  })
+
   it('that only share a moment stay out of an incident of others', () => {
     const found = groupIncidents([
       byScript('a', 0, 4242),

@@ -1,7 +1,7 @@
-import { chmodSync, existsSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
-import { mayMount, smallDisk } from '@iapeer/dev/testing'
+import { mayMount, smallDisk, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { launchPeer, stopPeer } from '../src/index.ts'
 import { roots } from './support.ts'
@@ -15,6 +15,8 @@ describe.runIf(mayMount)('on a disk that is full', () => {
     const disk = await smallDisk(root)
     chmodSync(root, 0o700)
     track(disk.remove)
+    const states = join(root, 'state', 'canary')
+    track(() => until('the guards to finish', () => readdirSync(states).length === 0))
     for (const name of NAMES) await launchPeer(root, await peer(['sleep', '1000'], name))
     expect(existsSync(join(root, 'state', 'reserve'))).toBe(true)
     const makeRoom = disk.fill()

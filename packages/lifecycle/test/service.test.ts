@@ -33,14 +33,16 @@ enable*) : > "$FAKE/enabled" ;;
 restart*|start*) [ -e "$FAKE/broken" ] && { echo "Job failed. See logs." >&2; exit 1; }; : > "$FAKE/active" ;;
 disable*) rm -f "$FAKE/enabled" "$FAKE/active" ;;
 show*) [ -e "$FAKE/enabled" ] && echo UnitFileState=enabled || echo UnitFileState=
-  [ -e "$FAKE/active" ] && printf 'ActiveState=active\\nMainPID=4711\\n' || printf 'ActiveState=inactive\\nMainPID=0\\n' ;;
+  [ -e "$FAKE/active" ] && printf 'ActiveState=active\\nMainPID=4711\\n' || printf 'ActiveState=inactive\\nMainPID=0\\n'
+  [ ! -e "$FAKE/result" ] || cat "$FAKE/result" ;;
 esac
 `
 const LAUNCHCTL = `#!/bin/sh
 echo "$*" >> "$FAKE/log"
 case "$1" in
 version) echo Darwin ;;
-bootstrap) : > "$FAKE/active" ;;
+bootstrap) [ -e "$FAKE/draining" ] && { rm "$FAKE/draining"; echo "Bootstrap failed: 5: Input/output error" >&2; exit 5; }
+  : > "$FAKE/active" ;;
 bootout) rm -f "$FAKE/active" ;;
 print) [ -e "$FAKE/active" ] || exit 113; printf 'x = {\\n\\tstate = running\\n\\tpid = 4711\\n}\\n' ;;
 esac
@@ -181,6 +183,28 @@ describe('a systemd service', () => {
     expect(existsSync(join(dirname(path), 'default.target.wants', 'iapeerd.service'))).toBe(false)
   })
 
+  it('that does not run says why, and what of it is gone', async () => {
+    const { system, spec, at } = setup('linux')
+    writeFileSync(at('main.js'), '')
+    const odd = at(`50% "$x" it's \\.js`)
+    writeFileSync(odd, '')
+    await installService({ ...spec, node: process.execPath, entry: odd }, system)
+    expect(await serviceStatus(spec.root, system)).toMatchObject({ gone: undefined, why: undefined })
+    rmSync(odd)
+    expect(await serviceStatus(spec.root, system)).toMatchObject({ active: true, gone: odd })
+    rmSync(at('fake', 'active'))
+    const said = async (facts: string) => {
+      writeFileSync(at('fake', 'result'), facts)
+      return (await serviceStatus(spec.root, system)).why
+    }
+    expect(await said('Result=exit-code\nExecMainStatus=203\n')).toBe('its program cannot be run')
+    expect(await said('Result=exit-code\nExecMainStatus=1\n')).toBe('it ended with exit code 1')
+    expect(await said('Result=signal\nExecMainStatus=9\n')).toBe('it was ended by SIGKILL')
+    expect(await said('Result=watchdog\nExecMainStatus=6\n')).toBe('it was silent for too long')
+    expect(await said('Result=of-a-later-version\n')).toBe('of-a-later-version')
+    expect(await said('Result=success\nExecMainStatus=0\n')).toBeUndefined()
+  })
+
   it('a start that fails says what systemd said, and can be repeated', async () => {
     const { system, spec, at } = setup('linux')
     writeFileSync(at('fake', 'broken'), '')
@@ -198,7 +222,8 @@ it('a launchd agent is installed, known, replaced and removed', async () => {
   const { system, spec, told, path, at } = setup('darwin')
   expect(path).toBe(at('home', 'Library', 'LaunchAgents', 'com.iapeer.daemon.plist'))
   expect(await installService(spec, system)).toMatchObject({ state: 'installed' })
-  expect(told()).toEqual([`bootstrap gui/501 ${path}`])
+  const enable = 'enable gui/501/com.iapeer.daemon'
+  expect(told()).toEqual([enable, `bootstrap gui/501 ${path}`])
   expect(await serviceStatus(spec.root, system)).toMatchObject({
     manager: 'launchd',
     installed: true,
@@ -208,8 +233,11 @@ it('a launchd agent is installed, known, replaced and removed', async () => {
   })
   expect(await installService(spec, system)).toMatchObject({ state: 'already' })
   expect(told()).toEqual(['kickstart gui/501/com.iapeer.daemon'])
+  // launchd refuses a service that it has let go of just now.
+  writeFileSync(at('fake', 'draining'), '')
   expect(await installService({ ...spec, path: '/opt/bin' }, system)).toMatchObject({ state: 'updated' })
-  expect(told()).toEqual(['bootout gui/501/com.iapeer.daemon', `bootstrap gui/501 ${path}`])
+  const again = `bootstrap gui/501 ${path}`
+  expect(told()).toEqual(['bootout gui/501/com.iapeer.daemon', enable, again, again])
   expect(await uninstallService(spec.root, system)).toMatchObject({ state: 'uninstalled' })
   expect(told()).toEqual(['bootout gui/501/com.iapeer.daemon'])
   expect(await uninstallService(spec.root, system)).toMatchObject({ state: 'none' })

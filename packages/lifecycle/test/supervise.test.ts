@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
+import { formatProcessId, identifyProcess } from '@iapeer/core/process'
 import { type PeerEntry, renamePeer, updatePeer } from '@iapeer/core/registry'
 import { run, startServer, until } from '@iapeer/dev/testing'
-import { listCanaries } from '@iapeer/tmux'
+import { generationPaths, listCanaries } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
   FleetSupervisor,
@@ -311,6 +312,32 @@ it('temporary files of writers that were killed are swept', async () => {
   await until('it to be swept', () => !existsSync(left ?? ''))
   expect([existsSync(young ?? ''), existsSync(used ?? '')]).toEqual([true, true])
 })
+
+it('a shutdown of the host that its recorder has seen is a reboot, and no crash', async () => {
+  const made = newRoot()
+  const { root } = made
+  const entry = await made.peer(SLEEP)
+  await updatePeer(root, 'bob', { afterReboot: 'restart' })
+  const { session } = await launchPeer(root, entry)
+  const place = rootRecordPlace(root)
+  const [guard] = await listCanaries(place)
+  const recorder = await identifyProcess(guard?.recorderPid ?? Number.NaN)
+  if (recorder === undefined || guard === undefined) throw new Error('it has no guard')
+  // What a guard leaves that had seen it, and was killed before it wrote its line.
+  process.kill(recorder.pid, 'SIGKILL')
+  const facts = `rc=0,ev=server,rec=${formatProcessId(recorder)},ts=${Date.now()},m=g,c=hs`
+  symlinkSync(facts, generationPaths({ identity: BOB, gen: guard.gen, ...place }).claim)
+  process.kill(session.server.pid, 'SIGKILL')
+  await supervise(root)
+  const back = await until('it to be back', async () => {
+    const { session: now, tally } = await statusOf(root, BOB)
+    return now !== undefined && now.gen !== guard.gen && now.readyAt !== undefined ? tally : undefined
+  })
+  expect(back).toMatchObject({ lastEnd: 'reboot', endings: [{ crash: false, death: true }] })
+  await until('its line', () => made.deaths().length === 1)
+  expect(made.deaths()).toMatchObject([{ cause: 'host-shutdown' }])
+  await stopPeer(root, BOB, { by: 'a test' })
+}, 30_000)
 
 it('a restart that is due is off when the peer was stopped, or planned anew, meanwhile', async () => {
   const made = newRoot()

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { delimiter } from 'node:path'
 import type { Readable } from 'node:stream'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
@@ -33,6 +34,29 @@ const DEFAULT_TIMEOUT_MS = 5_000
 /** How long output may still come after the client's end. */
 const DRAIN_MS = 100
 
+type Execa = typeof import('execa')
+
+let loading: Promise<Execa> | undefined
+
+/**
+ * Loads execa when it is first needed: it is most of the start-up time of a command that may not need it.
+ *
+ * Node.js 20 leaves links in a path as they are when the file that was looked at last is a socket or a pipe: its
+ * `realpathSync` asks the result of an earlier call. Behind a link, as pnpm makes them, execa would not find what it needs.
+ */
+function loadExeca(): Promise<Execa> {
+  if (loading === undefined) {
+    statSync('/')
+    loading = import('execa')
+  }
+  return loading
+}
+
+/** Has all that starts programs loaded, for a process that runs on while its files are replaced. */
+export async function prepareExec(): Promise<void> {
+  await loadExeca()
+}
+
 function tmuxMissing(tmux: string, cause: unknown): IapeerError {
   const hint = 'Install tmux (for example: apt-get install tmux, brew install tmux).'
   return new IapeerError(`${tmux} cannot be run`, { code: 'tmux-missing', hint, cause })
@@ -61,8 +85,7 @@ function letGoSoon(outputs: readonly Readable[]): void {
  * @throws IapeerError `tmux-missing`
  */
 export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
-  // Loaded here: it is most of the start-up time of a command that may not need it.
-  const { execa } = await import('execa')
+  const { execa } = await loadExeca()
   const tmux = call.tmux ?? 'tmux'
   const client = execa(
     tmux,
@@ -125,7 +148,7 @@ export async function startInBackground(
   argv: readonly [string, ...string[]],
   options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string },
 ): Promise<BackgroundProgram> {
-  const { execa } = await import('execa')
+  const { execa } = await loadExeca()
   const [file, ...args] = argv
   const child = execa(file, args, {
     env: options.env,
@@ -172,7 +195,7 @@ export async function followProgram(
   argv: readonly [string, ...string[]],
   options: { readonly env: NodeJS.ProcessEnv; readonly onLine: (line: string) => void },
 ): Promise<FollowedProgram> {
-  const { execa } = await import('execa')
+  const { execa } = await loadExeca()
   const [file, ...args] = argv
   const child = execa(file, args, {
     env: options.env,
@@ -217,7 +240,7 @@ export async function followProgram(
 export async function runTmuxInTerminal(
   call: Pick<TmuxCall, 'socketPath' | 'args' | 'tmux'>,
 ): Promise<number | undefined> {
-  const { execa } = await import('execa')
+  const { execa } = await loadExeca()
   const tmux = call.tmux ?? 'tmux'
   const socket = call.socketPath === undefined ? [] : ['-S', call.socketPath]
   const result = await execa(tmux, [...socket, ...call.args], {
@@ -265,19 +288,12 @@ function endGroup(leader: number | undefined): void {
   }
 }
 
-/**
- * Loads what starts programs. For whoever runs long: what is loaded only when it is needed may be gone by then (an upgrade).
- */
-export async function loadPrograms(): Promise<void> {
-  await import('execa')
-}
-
 /** Runs a program of the system (`systemctl`, `launchctl`) to its end, or to its time limit, reading nothing. */
 export async function runProgram(
   argv: readonly [string, ...string[]],
   options: ProgramOptions = {},
 ): Promise<ProgramResult> {
-  const { execa } = await import('execa')
+  const { execa } = await loadExeca()
   const [file, ...args] = argv
   const { timeoutMs = DEFAULT_TIMEOUT_MS, ownGroup = false } = options
   const program = execa(file, args, {

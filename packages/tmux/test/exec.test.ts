@@ -1,4 +1,4 @@
-import { asyncCleanups, privateFolder, startServer } from '@iapeer/dev/testing'
+import { asyncCleanups, privateFolder, run, startServer } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { ensureCanary, runProgram, runTmux } from '../src/index.ts'
 
@@ -24,6 +24,18 @@ it('what tmux answers is data', async () => {
   })
   const refused = await runTmux({ socketPath, args: ['no-such-command'] })
   expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('unknown command') })
+})
+
+it('programs run also when the last file that was looked at is a socket', async () => {
+  const { socketPath } = await server()
+  const module = new URL('../dist/index.js', import.meta.url).pathname
+  const script = `
+    import { lstatSync } from 'node:fs'
+    import { runProgram } from '${module}'
+    lstatSync('${socketPath}')
+    console.log((await runProgram(['true'])).exitCode)`
+  const done = await run(process.execPath, ['--input-type=module', '--eval', script])
+  expect(done).toMatchObject({ stdout: '0\n', stderr: '' })
 })
 
 it('arguments reach tmux as they are, never through a shell', async () => {

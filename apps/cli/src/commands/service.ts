@@ -15,6 +15,7 @@ import {
 import { daemonEntry } from '../daemon-entry.ts'
 import { EXIT, explain } from '../exit-code.ts'
 import { paint, print, printJson } from '../output.ts'
+import { version } from '../version.ts'
 
 interface InstallOptions {
   readonly print?: boolean
@@ -28,6 +29,7 @@ function specFor(system: ServiceSystem): ServiceSpec {
     node: process.execPath,
     entry: daemonEntry(),
     path: lastingPath(system.env['PATH'] ?? '', system),
+    version: version(),
     ...(sockets ? { env: { IAPEER_SOCK_DIR: sockets } } : {}),
   }
 }
@@ -61,10 +63,13 @@ export async function install(options: InstallOptions): Promise<void> {
   const system = thisServiceSystem()
   const spec = specFor(system)
   if (options.print === true) return show(spec, system)
-  const { state, manager, path, lingers } = await installService(spec, system)
-  if (options.json === true) return printJson({ state, manager, path, root: spec.root, lingers })
+  const { state, manager, path, lingers, tookOverFrom } = await installService(spec, system)
+  if (options.json === true)
+    return printJson({ state, manager, path, root: spec.root, lingers, tookOverFrom })
   print(`${paint('green', '●')} the daemon of ${spec.root} ${SAID[state]}`)
   print(`  ${path}`)
+  if (tookOverFrom !== undefined)
+    print(`  It took over from the daemon in the background (pid ${tookOverFrom}).`)
   lingerHint(lingers, system.user)
 }
 
@@ -75,21 +80,37 @@ export async function uninstall(options: { readonly json?: boolean }): Promise<v
   else print(`${paint('dim', '✕')} the service is removed; peers go on`)
 }
 
+function headline(status: ServiceStatus): string {
+  const { installed, foreign, otherRoot, active, path, pid, said = 'unknown', why } = status
+  if (foreign) return `${paint('yellow', '!')} ${path} was not made by iapeer, and is left alone`
+  if (otherRoot !== undefined)
+    return `${paint('yellow', '!')} the service is that of another root: ${otherRoot}`
+  if (!installed) return `${paint('dim', '○')} no service is installed`
+  if (active) return `${paint('green', '●')} the daemon runs${pid === undefined ? '' : `: pid ${pid}`}`
+  const reason = why === undefined ? '' : `: ${why}`
+  return `${paint('red', '!')} the service is installed, and does not run (${said})${reason}`
+}
+
+/** What keeps it from running, or will, and how to mend that. */
+function obstacles({ active, gone, otherDaemon, why, manager }: ServiceStatus): string[] {
+  const again = 'run iapeer service install again'
+  if (gone !== undefined)
+    return [active ? `${gone} is gone, so that it cannot start again: ${again}` : `${gone} is gone: ${again}`]
+  if (otherDaemon !== undefined)
+    return [
+      `A daemon in the background holds the root (pid ${otherDaemon}): iapeer service install takes over`,
+    ]
+  if (active || why === undefined || manager !== 'systemd') return []
+  return ['journalctl --user -u iapeerd.service says what the daemon said']
+}
+
 function tell(status: ServiceStatus, system: ServiceSystem): void {
-  const { installed, foreign, otherRoot, active, enabled, path, noManager } = status
-  if (foreign) print(`${paint('yellow', '!')} ${path} was not made by iapeer, and is left alone`)
-  else if (otherRoot !== undefined)
-    print(`${paint('yellow', '!')} the service is that of another root: ${otherRoot}`)
-  else if (!installed) print(`${paint('dim', '○')} no service is installed`)
-  else if (active)
-    print(`${paint('green', '●')} the daemon runs${status.pid === undefined ? '' : `: pid ${status.pid}`}`)
-  else
-    print(
-      `${paint('red', '!')} the service is installed, and the daemon does not run (${status.said ?? 'unknown'})`,
-    )
+  const { installed, enabled, path, noManager } = status
+  print(headline(status))
   if (noManager !== undefined) print(`  ${noManager}; iapeer daemon start works without`)
   if (!installed) return
   print(`  ${path}`)
+  for (const line of obstacles(status)) print(`  ${line}`)
   if (noManager === undefined && !enabled) print('  It is not started at a login: iapeer service install')
   lingerHint(status.lingers, system.user)
 }

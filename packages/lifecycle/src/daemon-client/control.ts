@@ -30,6 +30,9 @@ async function holderOf(root: string): Promise<LockHolder | undefined> {
   return holder === undefined || holder.liveness === 'gone' ? undefined : holder
 }
 
+/** The process that is the daemon of a root, whether it answers or not. */
+export const daemonPid = async (root: string): Promise<number | undefined> => (await holderOf(root))?.pid
+
 async function clientOrSilence(root: string): Promise<DaemonClient | 'silent' | undefined> {
   try {
     return await connectDaemon(root)

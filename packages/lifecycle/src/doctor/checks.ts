@@ -4,6 +4,7 @@ import { modes, registry, setAside, temporaries } from './checks/files.ts'
 import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
 import { logout } from './checks/login.ts'
 import { room } from './checks/room.ts'
+import { service } from './checks/service.ts'
 import { signals } from './checks/signals.ts'
 import { sockets } from './checks/sockets.ts'
 import { tmpfiles } from './checks/tmpfiles.ts'
@@ -24,6 +25,7 @@ export const CHECKS: readonly Check[] = [
   tmuxServers,
   sockets,
   daemonFate,
+  service,
   sharedFate,
   canaries,
   room,

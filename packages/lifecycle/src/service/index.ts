@@ -4,11 +4,10 @@ export {
   installService,
   planService,
   type ServicePlan,
-  type ServiceStatus,
-  serviceStatus,
   type Uninstalled,
   uninstallService,
 } from './service.ts'
 export { type ServiceManager, type ServiceSpec, type ServiceSystem, thisServiceSystem } from './spec.ts'
+export { type ServiceStatus, serviceStatus } from './status.ts'
 export { renderSystemdUnit } from './systemd-unit.ts'
 export { lastingPath, refuseVanishing } from './vanishing.ts'

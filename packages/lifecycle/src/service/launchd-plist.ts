@@ -60,6 +60,9 @@ ${argv.map((word) => `    ${string(word)}`).join('\n')}
   <!-- The peers outlive the daemon. -->
   <key>AbandonProcessGroup</key>
   <true/>
+  <!-- Else macOS slows down the daemon, and the peers that it starts. -->
+  <key>ProcessType</key>
+  <string>Interactive</string>
   <key>ThrottleInterval</key>
   <integer>10</integer>
   <key>StandardOutPath</key>

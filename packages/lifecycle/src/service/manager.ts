@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
 import { IapeerError } from '@iapeer/core/errors'
 import { type ProgramResult, runProgram } from '@iapeer/tmux'
 import { LAUNCHD_LABEL, managerOf, type ServiceSystem, SYSTEMD_UNIT } from './spec.ts'
@@ -67,6 +68,34 @@ export interface ManagerState {
   readonly pid: number | undefined
   /** The word of the manager itself: `active`, `activating`, `failed`, ... */
   readonly said: string
+  /** Why it does not run, where the manager tells. */
+  readonly why: string | undefined
+}
+
+/** What systemd's `Result` means (systemd.exec(5)); of an exit code and a signal the number says more. */
+const RESULTS: Readonly<Record<string, string>> = {
+  watchdog: 'it was silent for too long',
+  timeout: 'it took too long',
+  protocol: 'it ended before it was up',
+  'oom-kill': 'memory ran out',
+  'start-limit-hit': 'it was started too often',
+}
+
+/** systemd's own exit code for a program that it cannot run. */
+const EXEC_FAILED = 203
+
+function whyOf(values: ReadonlyMap<string, string>): string | undefined {
+  const result = values.get('Result') ?? 'success'
+  const status = Number(values.get('ExecMainStatus'))
+  if (result === 'success') return undefined
+  if (result === 'exit-code')
+    return status === EXEC_FAILED
+      ? 'its program cannot be run'
+      : `it ended with exit code ${values.get('ExecMainStatus')}`
+  if (result !== 'signal' && result !== 'core-dump') return RESULTS[result] ?? result
+  const [name = `signal ${status}`] =
+    Object.entries(constants.signals).find(([, number]) => number === status) ?? []
+  return `it was ended by ${name}`
 }
 
 function parseSystemd(text: string): ManagerState {
@@ -82,15 +111,27 @@ function parseSystemd(text: string): ManagerState {
     active: said === 'active' || said === 'reloading',
     pid: Number(values.get('MainPID')) || undefined,
     said,
+    why: said === 'active' ? undefined : whyOf(values),
   }
 }
 
-/** Reads what `launchctl print` says; it is meant for people, so only its two plainest lines are used. */
+/** Reads what `launchctl print` says; it is meant for people, so only its plainest lines are used. */
 function parseLaunchd(answer: ProgramResult): ManagerState {
-  if (answer.exitCode !== 0) return { enabled: false, active: false, pid: undefined, said: 'not loaded' }
+  if (answer.exitCode !== 0)
+    return { enabled: false, active: false, pid: undefined, said: 'not loaded', why: undefined }
   const said = /^\s*state = (.+)$/m.exec(answer.stdout)?.[1] ?? 'unknown'
   const pid = Number(/^\s*pid = (\d+)$/m.exec(answer.stdout)?.[1]) || undefined
-  return { enabled: true, active: said === 'running', pid, said }
+  const code = Number(/^\s*last exit code = (\d+)/m.exec(answer.stdout)?.[1]) || undefined
+  const active = said === 'running'
+  const why = active || code === undefined ? undefined : `it ended with exit code ${code}`
+  return { enabled: true, active, pid, said, why }
+}
+
+/** The file that systemd reads for the unit, wherever that lies; undefined where it knows none. */
+export async function knownUnitFile(system: ServiceSystem): Promise<string | undefined> {
+  if (managerOf(system) === 'launchd') return undefined
+  const answer = await askManager(system, ['show', SYSTEMD_UNIT, '--property=FragmentPath'])
+  return /^FragmentPath=(\/.+)$/m.exec(answer.stdout)?.[1]
 }
 
 /** Undefined where the manager did not answer. */
@@ -99,7 +140,7 @@ export async function managerState(system: ServiceSystem): Promise<ManagerState 
     const answer = await askManager(system, ['print', launchdService(system)])
     return answer.missing || answer.timedOut ? undefined : parseLaunchd(answer)
   }
-  const wanted = '--property=UnitFileState,ActiveState,MainPID'
+  const wanted = '--property=UnitFileState,ActiveState,MainPID,Result,ExecMainStatus'
   const answer = await askManager(system, ['show', SYSTEMD_UNIT, wanted])
   return answer.exitCode === 0 ? parseSystemd(answer.stdout) : undefined
 }

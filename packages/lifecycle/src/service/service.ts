@@ -1,12 +1,13 @@
-import { existsSync } from 'node:fs'
 import { mkdir, open, readlink, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
+import { daemonStatus, stopDaemon } from '../daemon-client/control.ts'
 import { launchdOutput, renderLaunchdPlist } from './launchd-plist.ts'
 import {
   askManager,
+  knownUnitFile,
   launchdDomain,
   launchdService,
   managerMissing,
@@ -22,6 +23,7 @@ import {
   SYSTEMD_UNIT,
   serviceFile,
 } from './spec.ts'
+import { lingers } from './status.ts'
 import { renderSystemdUnit } from './systemd-unit.ts'
 import { refuseVanishing } from './vanishing.ts'
 
@@ -39,24 +41,20 @@ export function planService(spec: ServiceSpec, system: ServiceSystem): ServicePl
   return { manager, path: serviceFile(system), text }
 }
 
-/** Whether the user's services live on without a login; undefined where the manager knows no such thing. */
-export function lingers(system: ServiceSystem): boolean | undefined {
-  if (managerOf(system) === 'launchd') return undefined
-  return existsSync(join(system.lingerDir, system.user))
-}
-
 export interface Installed extends ServicePlan {
-  /** `already`: the file was there as it is to be. The daemon runs in every case. */
+  /** `already`: the file was there as it is to be, and its daemon of this version. The daemon runs in every case. */
   readonly state: 'installed' | 'updated' | 'already'
   /** False: the daemon ends at the last logout until `loginctl enable-linger` was run. */
   readonly lingers: boolean | undefined
+  /** The daemon of the root that was ended for it: one that no service had started. */
+  readonly tookOverFrom: number | undefined
 }
 
-async function startSystemd(system: ServiceSystem, changed: boolean): Promise<void> {
+async function startSystemd(system: ServiceSystem, anew: boolean): Promise<void> {
   await tellManager(system, ['daemon-reload'])
   await tellManager(system, ['enable', SYSTEMD_UNIT])
   // A restart ends the daemon alone (KillMode=process).
-  await tellManager(system, [changed ? 'restart' : 'start', SYSTEMD_UNIT])
+  await tellManager(system, [anew ? 'restart' : 'start', SYSTEMD_UNIT])
 }
 
 /** How long launchd may take to let go of a service. */
@@ -78,18 +76,66 @@ async function unloadLaunchd(system: ServiceSystem): Promise<void> {
   }
 }
 
-async function startLaunchd(system: ServiceSystem, path: string, changed: boolean): Promise<void> {
-  if (changed) await unloadLaunchd(system)
+/** One that was disabled once is not loaded; one that was let go just now may be refused for some seconds. */
+async function bootstrap(system: ServiceSystem, path: string): Promise<void> {
+  await tellManager(system, ['enable', launchdService(system)])
+  const end = performance.now() + BOOTOUT_MS
+  for (;;) {
+    try {
+      return await tellManager(system, ['bootstrap', launchdDomain(system), path])
+    } catch (error) {
+      if (!isIapeerError(error) || performance.now() > end) throw error
+      await sleep(500)
+    }
+  }
+}
+
+async function startLaunchd(system: ServiceSystem, path: string, anew: boolean): Promise<void> {
+  if (anew) await unloadLaunchd(system)
   const loaded = await askManager(system, ['print', launchdService(system)])
-  if (loaded.exitCode !== 0) await tellManager(system, ['bootstrap', launchdDomain(system), path])
+  if (loaded.exitCode !== 0) await bootstrap(system, path)
   else await tellManager(system, ['kickstart', launchdService(system)])
+}
+
+async function start(
+  { manager, path }: ServicePlan,
+  system: ServiceSystem,
+  { root, anew }: { readonly root: string; readonly anew: boolean },
+): Promise<void> {
+  if (manager === 'systemd') return startSystemd(system, anew)
+  const output = launchdOutput(root)
+  await makePrivateFolder(dirname(output))
+  // launchd would make it readable to everybody.
+  await (await open(output, 'a', 0o600)).close()
+  await startLaunchd(system, path, anew)
+}
+
+/** A unit of that name that somebody else has put where the manager looks too is left as it is: ours would hide it. */
+async function refuseElsewhere(root: string, system: ServiceSystem): Promise<void> {
+  const known = await knownUnitFile(system)
+  if (known !== undefined) refuseOthers(known, await lookAtServiceFile(known, root))
+}
+
+interface Running {
+  /** A daemon of the root that the service has not started; while it runs the service's cannot. */
+  readonly other: number | undefined
+  /** Started before the last upgrade. */
+  readonly isOutdated: boolean
+}
+
+async function lookAtRunning({ root, version }: ServiceSpec, system: ServiceSystem): Promise<Running> {
+  const daemon = await daemonStatus(root)
+  if (daemon.state === 'stopped') return { other: undefined, isOutdated: false }
+  if (daemon.pid !== (await managerState(system))?.pid) return { other: daemon.pid, isOutdated: false }
+  const isOutdated = version !== undefined && daemon.state === 'running' && daemon.version !== version
+  return { other: undefined, isOutdated }
 }
 
 /**
  * Has the service manager of this user run the daemon, now and at every start. Harmless to repeat: what is as it should
- * be stays, and the sessions of peers are never touched.
+ * be stays, and the sessions of peers are never touched. A daemon of the root that was started otherwise gives way.
  * @throws IapeerError `service-path-vanishes`, `service-not-ours`, `no-service-manager`, `service-manager-failed`,
- *   `invalid-path`
+ *   `daemon-stuck`, `invalid-path`
  */
 export async function installService(spec: ServiceSpec, system: ServiceSystem): Promise<Installed> {
   await refuseVanishing(spec, system)
@@ -102,20 +148,17 @@ export async function installService(spec: ServiceSpec, system: ServiceSystem): 
       code: 'no-service-manager',
       hint: '`iapeer daemon start` works without one.',
     })
-  const changed = found.state !== 'ours' || found.text !== plan.text
-  if (changed) {
+  await refuseElsewhere(spec.root, system)
+  const written = found.state !== 'ours' || found.text !== plan.text
+  if (written) {
     await mkdir(dirname(plan.path), { recursive: true })
     await replaceFile(plan.path, plan.text)
   }
-  if (plan.manager === 'launchd') {
-    const output = launchdOutput(spec.root)
-    await makePrivateFolder(dirname(output))
-    // launchd would make it readable to everybody.
-    await (await open(output, 'a', 0o600)).close()
-    await startLaunchd(system, plan.path, changed)
-  } else await startSystemd(system, changed)
-  const state = !changed ? 'already' : found.state === 'ours' ? 'updated' : 'installed'
-  return { ...plan, state, lingers: lingers(system) }
+  const { other, isOutdated } = await lookAtRunning(spec, system)
+  if (other !== undefined) await stopDaemon(spec.root)
+  await start(plan, system, { root: spec.root, anew: written || isOutdated })
+  const state = !written && !isOutdated ? 'already' : found.state === 'ours' ? 'updated' : 'installed'
+  return { ...plan, state, lingers: lingers(system), tookOverFrom: other }
 }
 
 /** The link by which systemd starts a unit, where no manager runs that would remove it. */
@@ -154,44 +197,4 @@ export async function uninstallService(root: string, system: ServiceSystem): Pro
   await rm(path, { force: true })
   if (runs) await tellManager(system, ['daemon-reload'])
   return { state: 'uninstalled', path }
-}
-
-export interface ServiceStatus {
-  readonly manager: ServiceManager
-  /** Why the manager does not answer; undefined when it does. */
-  readonly noManager: string | undefined
-  readonly path: string
-  /** Our file, for this root. */
-  readonly installed: boolean
-  /** A file of somebody else's is in its place; iapeer leaves it alone. */
-  readonly foreign: boolean
-  /** The root that the installed service is for, where that is another one. */
-  readonly otherRoot: string | undefined
-  readonly enabled: boolean
-  readonly active: boolean
-  readonly pid: number | undefined
-  /** The manager's own word: `active`, `failed`, ... */
-  readonly said: string | undefined
-  readonly lingers: boolean | undefined
-}
-
-/** How the service of a root is. Reads only. */
-export async function serviceStatus(root: string, system: ServiceSystem): Promise<ServiceStatus> {
-  const path = serviceFile(system)
-  const found = await lookAtServiceFile(path, root)
-  const noManager = await managerMissing(system)
-  const now = noManager === undefined ? await managerState(system) : undefined
-  return {
-    manager: managerOf(system),
-    noManager,
-    path,
-    installed: found.state === 'ours',
-    foreign: found.state === 'foreign',
-    otherRoot: found.state === 'other' ? found.root : undefined,
-    enabled: now?.enabled ?? false,
-    active: now?.active ?? false,
-    pid: now?.pid,
-    said: now?.said,
-    lingers: lingers(system),
-  }
 }

@@ -11,6 +11,8 @@ export interface ServiceSpec {
   readonly entry: string
   /** What the daemon finds programs by, and so the peers. */
   readonly path: string
+  /** Which version of the daemon is to run; one of another version is started anew. @default whichever runs */
+  readonly version?: string
   /** Further variables of the daemon. */
   readonly env?: Readonly<Record<string, string>>
 }

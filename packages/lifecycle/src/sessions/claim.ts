@@ -9,6 +9,8 @@ export interface Claim {
   /** An exit code, `k<signal>`, `boot`, `lost`, `removed` or `unknown`. */
   readonly rc: string
   readonly event: 'server-exit' | 'session-exit'
+  /** The host was going down at that moment. */
+  readonly isShutdown: boolean
   /** ISO-8601 UTC. */
   readonly ts: string
 }
@@ -33,6 +35,7 @@ function parseClaim(text: string): Claim {
   return {
     rc: fields.get('rc') ?? '',
     event: fields.get('ev') === 'session' ? 'session-exit' : 'server-exit',
+    isShutdown: fields.get('c') === 'hs',
     ts: new Date(ms > 0 && ms < 8.64e15 ? ms : Date.now()).toISOString(),
   }
 }

@@ -57,7 +57,8 @@ function lastEndOf(claim: Claim | undefined, session: PeerSession, wasParked: bo
   // A death that came before the teardown is one, whatever was meant.
   if (claim === undefined && session.gen === undefined) return 'crash'
   if (claim === undefined) return wasParked ? 'idle' : 'stopped'
-  if (claim.rc === 'boot') return 'reboot'
+  // Its recorder has seen the host go down, or nobody was left to see it.
+  if (claim.rc === 'boot' || claim.isShutdown) return 'reboot'
   return claim.event === 'session-exit' && claim.rc === '0' ? 'self-close' : 'crash'
 }
 

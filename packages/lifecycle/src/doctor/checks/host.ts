@@ -140,7 +140,7 @@ async function runSkew({ version, daemon }: DoctorContext): Promise<Finding[]> {
       level: 'warning',
       what: `this is iapeer ${version}, and the daemon that runs is ${daemon.version}`,
       where: `pid ${daemon.pid}`,
-      fix: 'Start the daemon again; the peers stay up meanwhile.',
+      fix: 'iapeer service install, or iapeer daemon stop and start; the peers stay up meanwhile.',
     },
   ]
 }

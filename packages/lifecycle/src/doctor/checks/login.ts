@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { lingers } from '../../service/service.ts'
 import { serviceFile } from '../../service/spec.ts'
+import { lingers } from '../../service/status.ts'
 import { runsSystemd } from '../cgroup.ts'
 import type { Check, DoctorContext, DoctorPaths, Finding } from '../finding.ts'
 import { type ConfigFile, readDropIns, textIfThere } from '../read.ts'

@@ -1,0 +1,356 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
+import { rootRecordPlace } from '@iapeer/core/paths'
+import { createPeer } from '@iapeer/core/registry'
+import { asyncCleanups, privateFolder, serverAt, until } from '@iapeer/dev/testing'
+import {
+  deathViews,
+  installService,
+  listSessions,
+  type PeerSession,
+  runDoctor,
+  type ServiceSpec,
+  type ServiceSystem,
+  SYSTEM_PATHS,
+  serviceStatus,
+  startDaemon,
+  statusOf,
+  stopDaemon,
+  uninstallService,
+} from '@iapeer/lifecycle'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ask, MAIN, post } from './support.ts'
+import { startUserManager, type UserManager, whyNoUserManager } from './user-manager.ts'
+
+const UNIT = 'iapeerd.service'
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
+const why = await whyNoUserManager()
+if (why !== undefined) process.stderr.write(`no test under a real systemd: ${why}\n`)
+
+const track = asyncCleanups()
+let manager: UserManager
+
+interface Host {
+  readonly root: string
+  readonly folder: string
+  readonly spec: ServiceSpec
+  readonly system: ServiceSystem
+  readonly unitFile: string
+  readonly where: { readonly socketPath: string }
+  readonly daemonPid: () => Promise<number | undefined>
+  /** Has the daemon launch a peer. */
+  readonly peer: (name: string, command?: readonly string[]) => Promise<PeerSession>
+  readonly lives: (name: string) => Promise<boolean>
+  /** Identity, cause and verdict of every death. */
+  readonly deaths: () => Promise<string[]>
+}
+
+/** A root whose service is removed after the test, with all that it has started. */
+function newHost(): Host {
+  const folder = privateFolder()
+  const root = join(folder.path, 'root')
+  const units = join(manager.home, '.config', 'systemd', 'user')
+  const system: ServiceSystem = {
+    platform: 'linux',
+    env: manager.env,
+    home: manager.home,
+    uid: 0,
+    user: 'root',
+    temporaryFolders: ['/nowhere'],
+    lingerDir: join(manager.home, 'linger'),
+  }
+  const spec = { root, node: process.execPath, entry: MAIN, path: process.env['PATH'] ?? '' }
+  const where = { socketPath: join(root, 'run', 'iapeerd.sock') }
+  track(folder.remove)
+  track(() => {
+    const states = join(root, 'state', 'canary')
+    return until('the guards to finish', () => !existsSync(states) || readdirSync(states).length === 0)
+  })
+  track(async () => {
+    for (const { socketPath, server } of await listSessions(root))
+      await serverAt(socketPath, server.pid).end()
+  })
+  track(() => uninstallService(root, system))
+  const sessionOf = async (name: string) => (await statusOf(root, toIdentity(`command-${name}`))).session
+  const peer: Host['peer'] = async (name, command = ['sleep', '1000']) => {
+    await createPeer(root, {
+      personality: toPersonality(name),
+      defaultRuntime: toRuntime('command'),
+      command,
+    })
+    const answer = await post(where, `/v1/peers/${name}/start`)
+    const session = await sessionOf(name)
+    if (session === undefined) throw new Error(`${name} was not started: ${answer.text}`)
+    return session
+  }
+  return {
+    root,
+    folder: folder.path,
+    spec,
+    system,
+    unitFile: join(units, UNIT),
+    where,
+    daemonPid: async () => (await serviceStatus(root, system)).pid,
+    peer,
+    lives: async (name) => {
+      const session = await sessionOf(name)
+      return session !== undefined && serverAt(session.socketPath, session.server.pid).alive()
+    },
+    deaths: async () =>
+      (await deathViews(root)).map(
+        ({ identity, cause, verdict, incident }) =>
+          `${identity} ${cause} ${verdict}${incident === undefined ? '' : ' incident'}`,
+      ),
+  }
+}
+
+/** Waits until the daemon runs as another process, and has said so: before that nobody watches it. */
+const another = (host: Host, pid: number | undefined) =>
+  until(
+    'another daemon',
+    async () => {
+      const now = await serviceStatus(host.root, host.system)
+      return now.active && now.pid !== pid
+    },
+    20_000,
+  )
+
+const signal = (pid: number | undefined, name: NodeJS.Signals) => process.kill(pid ?? Number.NaN, name)
+
+describe.skipIf(why !== undefined)('under the user manager of systemd', { timeout: 60_000 }, () => {
+  beforeAll(async () => {
+    manager = await startUserManager()
+    const dropIns = join(manager.home, '.config', 'systemd', 'user', `${UNIT}.d`)
+    mkdirSync(dropIns, { recursive: true })
+    const quick = [
+      '[Unit]',
+      'StartLimitIntervalSec=0',
+      '[Service]',
+      'WatchdogSec=4',
+      'RestartSec=300ms',
+      'LimitCORE=0',
+    ]
+    writeFileSync(join(dropIns, 'quick.conf'), `${quick.join('\n')}\n`)
+  })
+  afterAll(() => manager?.end())
+
+  it('the service answers when it is installed, comes back from a kill and from a hang, and no peer notices, to its removal', async () => {
+    const host = newHost()
+    const { root, spec, system } = host
+    expect(await installService(spec, system)).toMatchObject({ state: 'installed' })
+    // No waiting: systemd has said that it is up.
+    expect((await ask(host.where, '/healthz')).status).toBe(200)
+    const first = await host.daemonPid()
+    expect(await serviceStatus(root, system)).toMatchObject({ installed: true, enabled: true, active: true })
+    expect(await manager.property(UNIT, 'MainPID')).toBe(String(first))
+    const { server } = await host.peer('bob')
+    expect(manager.unitOf(server.pid)).toMatch(/^run-.*\.scope$/)
+    expect(await installService(spec, system)).toMatchObject({ state: 'already', tookOverFrom: undefined })
+    expect(await host.daemonPid()).toBe(first)
+
+    signal(first, 'SIGKILL')
+    await another(host, first)
+    const second = await host.daemonPid()
+    signal(second, 'SIGSTOP')
+    await another(host, second)
+    expect(await host.lives('bob')).toBe(true)
+
+    await manager.systemctl('stop', UNIT)
+    expect(await serviceStatus(root, system)).toMatchObject({
+      active: false,
+      said: 'inactive',
+      why: undefined,
+    })
+    expect(await host.lives('bob')).toBe(true)
+    await manager.systemctl('start', UNIT)
+    await manager.systemctl('restart', UNIT)
+    expect((await ask(host.where, '/healthz')).status).toBe(200)
+    await uninstallService(root, system)
+    expect(await manager.property(UNIT, 'ActiveState')).toBe('inactive')
+    expect(existsSync(host.unitFile)).toBe(false)
+    expect(await manager.property('default.target', 'Wants')).not.toContain(UNIT)
+    expect(await host.lives('bob')).toBe(true)
+    expect(await host.deaths()).toEqual([])
+  })
+
+  it('a scope that is stopped was stopped, and one that reaches its limit was out of memory', async () => {
+    const host = newHost()
+    await installService(host.spec, host.system)
+    const { server } = await host.peer('bob')
+    await manager.systemctl('stop', manager.unitOf(server.pid))
+    await until('its record', async () => (await host.deaths()).length === 1)
+    expect(await host.deaths()).toEqual(['command-bob service-stop terminated'])
+    if (!manager.limitsMemory) return
+    const go = join(host.folder, 'go')
+    const hog = await host.peer('hog', [
+      'sh',
+      '-c',
+      `until [ -e '${go}' ]; do sleep 0.05; done; exec tail /dev/zero`,
+    ])
+    await manager.systemctl('set-property', '--runtime', manager.unitOf(hog.server.pid), 'MemoryMax=32M')
+    writeFileSync(go, '')
+    // The snapshot comes after the line, and with it the evidence.
+    await until('its verdict', async () =>
+      /^command-hog \S+ cgroup-oom$/.test((await host.deaths())[1] ?? ''),
+    )
+  })
+
+  it('a daemon in the background gives way to the service, and its peers go over to it', async () => {
+    const host = newHost()
+    const { root, spec, system } = host
+    const { client } = await startDaemon(root, { argv: [process.execPath, MAIN], env: manager.env })
+    track(() => stopDaemon(root))
+    await host.peer('bob')
+    expect(await installService(spec, system)).toMatchObject({
+      state: 'installed',
+      tookOverFrom: client.health.pid,
+    })
+    const { active, pid } = await serviceStatus(root, system)
+    expect([active, pid === client.health.pid]).toEqual([true, false])
+    expect(await host.lives('bob')).toBe(true)
+    await manager.systemctl('stop', UNIT)
+    const other = await startDaemon(root, { argv: [process.execPath, MAIN], env: manager.env })
+    await manager.systemctl('start', UNIT)
+    const otherDaemon = other.client.health.pid
+    expect(await serviceStatus(root, system)).toMatchObject({ active: false, otherDaemon })
+    expect(await findings(host)).toContain('service-kept-out')
+    expect(await installService(spec, system)).toMatchObject({ state: 'already', tookOverFrom: otherDaemon })
+    expect(await serviceStatus(root, system)).toMatchObject({ active: true, otherDaemon: undefined })
+  })
+
+  it('a Node.js that is gone is named, and so is a unit of somebody else, which is left as it is', async () => {
+    const host = newHost()
+    const { root, spec, system, unitFile, folder } = host
+    const node = join(folder, '100% node')
+    symlinkSync(process.execPath, node)
+    await installService({ ...spec, node }, system)
+    await host.peer('bob')
+    rmSync(node)
+    expect(await serviceStatus(root, system)).toMatchObject({ active: true, gone: node })
+    signal(await host.daemonPid(), 'SIGKILL')
+    await until(
+      'systemd to say so',
+      async () => (await serviceStatus(root, system)).why === 'its program cannot be run',
+    )
+    expect(await findings(host)).toContain('service-program-gone')
+    expect(await host.lives('bob')).toBe(true)
+    expect(await installService(spec, system)).toMatchObject({ state: 'updated' })
+    await uninstallService(root, system)
+
+    const elsewhere = join(manager.home, '.local', 'share', 'systemd', 'user', UNIT)
+    for (const path of [unitFile, elsewhere]) {
+      const text = '[Service]\nExecStart=/bin/sleep 1000\n'
+      mkdirSync(join(path, '..'), { recursive: true })
+      writeFileSync(path, text)
+      track(() => rmSync(path, { force: true }))
+      await manager.systemctl('daemon-reload')
+      await manager.systemctl('start', UNIT)
+      const pid = await manager.property(UNIT, 'MainPID')
+      await expect(installService(spec, system)).rejects.toMatchObject({ code: 'service-not-ours' })
+      expect(await serviceStatus(root, system)).toMatchObject({ installed: false, foreign: true, path })
+      expect([readFileSync(path, 'utf8'), await manager.property(UNIT, 'MainPID')]).toEqual([text, pid])
+      await manager.systemctl('stop', UNIT)
+      rmSync(path)
+      await manager.systemctl('daemon-reload')
+    }
+  })
+
+  it('an upgrade below a running daemon disarms no peer, and what dies after it is recorded', async () => {
+    const host = newHost()
+    const { root, system } = host
+    const installed = join(host.folder, 'installed')
+    const later = join(host.folder, 'later')
+    for (const folder of [installed, later]) copyInstall(folder)
+    const spec = {
+      ...host.spec,
+      entry: join(installed, 'apps', 'daemon', 'dist', 'main.js'),
+      version: '0.1.0',
+    }
+    await installService(spec, system)
+    const first = await host.daemonPid()
+    for (const name of ['ann', 'bob']) await host.peer(name)
+    rmSync(installed, { recursive: true })
+    renameSync(later, installed)
+    setVersion(installed, '0.1.1')
+    expect(await installService({ ...spec, version: '0.1.1' }, system)).toMatchObject({ state: 'updated' })
+    await another(host, first)
+    expect((await ask(host.where, '/healthz')).json()).toMatchObject({ version: '0.1.1' })
+    const eva = await host.peer('eva')
+    const { session: ann } = await statusOf(root, toIdentity('command-ann'))
+    const { session: bob } = await statusOf(root, toIdentity('command-bob'))
+    signal(ann?.server.pid, 'SIGKILL')
+    signal(bob?.leader.pid, 'SIGKILL')
+    signal(eva.server.pid, 'SIGKILL')
+    await until('three records', async () => (await host.deaths()).length === 3)
+    expect((await host.deaths()).map((line) => line.split(' ')[0]).sort()).toEqual(
+      ['ann', 'bob', 'eva'].map((name) => `command-${name}`),
+    )
+  })
+
+  it('a logout ends all, each is recorded as stopped, and together they are one incident', async () => {
+    const host = newHost()
+    await installService(host.spec, host.system)
+    const names = ['ann', 'bob', 'eva', 'kim']
+    for (const name of names) await host.peer(name)
+    await manager.exit()
+    const { stateDir } = rootRecordPlace(host.root)
+    await until('the guards to finish', () => readdirSync(join(stateDir, 'canary')).length === 0)
+    expect((await host.deaths()).sort()).toEqual(
+      names.map((name) => `command-${name} service-stop terminated incident`),
+    )
+  })
+})
+
+const findings = async ({ root, system }: Host): Promise<string[]> => {
+  const context = {
+    root,
+    system,
+    paths: SYSTEM_PATHS,
+    now: new Date(),
+    nodeVersion: process.versions.node,
+    fix: false,
+  }
+  return (await runDoctor(context)).flatMap((check) => check.findings.map(({ id }) => id))
+}
+
+const PACKAGES = [
+  'apps/daemon',
+  ...['core', 'canary', 'tmux', 'forensics', 'lifecycle'].map((name) => `packages/${name}`),
+]
+
+/** What an installation has of ours, in the order of this repository; what is others' is linked. */
+function copyInstall(folder: string): void {
+  for (const name of PACKAGES) {
+    const wanted = ['dist', 'package.json', 'node_modules'].map((part) => join(REPOSITORY, name, part))
+    const filter = (path: string): boolean => !/node_modules\/\.[^/]+$/.test(path)
+    for (const from of wanted)
+      if (existsSync(from))
+        cpSync(from, join(folder, from.slice(REPOSITORY.length)), {
+          recursive: true,
+          verbatimSymlinks: true,
+          filter,
+        })
+  }
+  symlinkSync(join(REPOSITORY, 'node_modules'), join(folder, 'node_modules'))
+}
+
+/** The version is fixed when it is built. */
+function setVersion(folder: string, version: string): void {
+  const dist = join(folder, 'apps', 'daemon', 'dist')
+  for (const name of readdirSync(dist).filter((one) => one.endsWith('.js'))) {
+    const text = readFileSync(join(dist, name), 'utf8')
+    writeFileSync(join(dist, name), text.replace(/^ {2}version: "[^"]+",$/m, `  version: "${version}",`))
+  }
+}

@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { privateFolder, run, until } from '@iapeer/dev/testing'
+
+const CGROUPS = '/sys/fs/cgroup'
+const SCRIPT = fileURLToPath(new URL('fixtures/user-manager.sh', import.meta.url))
+const OLDEST = 250
+
+/** Why no user manager of systemd can be started beside whatever runs here; undefined when one can. */
+export async function whyNoUserManager(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return 'this is no Linux'
+  if (process.getuid?.() !== 0) return 'this is not root'
+  if (existsSync('/run/systemd/system')) return 'systemd runs this host, and the cgroups are its own'
+  const said = await run('systemctl', ['--version']).catch(() => undefined)
+  const version = Number(/^systemd (\d+)/.exec(said?.stdout ?? '')?.[1])
+  if (!(version >= OLDEST)) return `there is no systemd of version ${OLDEST} or later`
+  const unshared = await run('unshare', ['--mount', 'true']).catch(() => undefined)
+  if (unshared?.exitCode !== 0) return 'no mount namespace can be made'
+  try {
+    const probe = join(hierarchies()[0] ?? CGROUPS, `iapeer-probe-${process.pid}`)
+    mkdirSync(probe)
+    rmdirSync(probe)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error
+    return `no cgroup can be made (${error.code})`
+  }
+  return undefined
+}
+
+/** Where cgroups are: one unified hierarchy, or one for each controller (cgroups(7)). */
+function hierarchies(): string[] {
+  if (existsSync(join(CGROUPS, 'cgroup.controllers'))) return [CGROUPS]
+  return readdirSync(CGROUPS)
+    .map((name) => join(CGROUPS, name))
+    .filter((path) => existsSync(join(path, 'cgroup.procs')))
+}
+
+/** Everything below a cgroup, the deepest first, and itself. */
+function treeOf(path: string): string[] {
+  if (!existsSync(path)) return []
+  const folders = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  return [...folders.flatMap(({ name }) => treeOf(join(path, name))), path]
+}
+
+export interface UserManager {
+  readonly home: string
+  /** What a login of its user has. */
+  readonly env: NodeJS.ProcessEnv
+  readonly systemctl: (...args: string[]) => ReturnType<typeof run>
+  /** What `systemctl show` says of it. */
+  readonly property: (unit: string, name: string) => Promise<string>
+  /** The unit that a process is in. */
+  readonly unitOf: (pid: number) => string
+  /** Whether units can be given a limit of memory. */
+  readonly limitsMemory: boolean
+  /** As a logout does: TERM to the manager, which ends all its units, and then itself. */
+  readonly exit: () => Promise<void>
+  /** Ends it, whatever is left in its cgroups, and these. */
+  readonly end: () => Promise<void>
+}
+
+export async function startUserManager(): Promise<UserManager> {
+  const folder = privateFolder('u')
+  const home = join(folder.path, 'home')
+  const runtime = join(folder.path, 'run')
+  for (const path of [home, runtime]) mkdirSync(path, { mode: 0o700 })
+  // As that of a login is called: recorders tell a unit of the user by it.
+  const cgroup = `iapeer-test-${process.pid}/user@0.service`
+  const env = { PATH: process.env['PATH'], HOME: home, XDG_RUNTIME_DIR: runtime, LC_ALL: 'C' }
+  const log = openSync(join(folder.path, 'log'), 'a')
+  const child = spawn('unshare', ['--mount', '/bin/sh', SCRIPT], {
+    env: { ...env, IAPEER_TEST_CGROUP: cgroup },
+    stdio: ['ignore', log, log],
+    detached: true,
+  })
+  closeSync(log)
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const exit = async (): Promise<void> => {
+    child.kill('SIGTERM')
+    await exited
+  }
+
+  const ours = (): string[] => hierarchies().flatMap((path) => treeOf(join(path, cgroup)))
+  const systemctl = (...args: string[]) => run('systemctl', ['--user', ...args], { env })
+  const end = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await exited
+    await until('the processes of its cgroups to end', () => {
+      const left = ours().flatMap((path) =>
+        readFileSync(join(path, 'cgroup.procs'), 'latin1').split('\n').filter(Boolean),
+      )
+      for (const pid of new Set(left)) killOne(Number(pid))
+      return left.length === 0
+    })
+    for (const path of ours()) rmdirSync(path)
+    for (const path of hierarchies().map((one) => join(one, `iapeer-test-${process.pid}`)))
+      if (existsSync(path)) rmdirSync(path)
+    folder.remove()
+  }
+  await until('the user manager', async () => {
+    const { stdout } = await systemctl('is-active', 'default.target')
+    return stdout === 'active\n' || child.exitCode !== null
+  })
+  if (child.exitCode !== null) {
+    const said = readFileSync(join(folder.path, 'log'), 'utf8')
+    await end()
+    throw new Error(`the user manager has ended: ${said}`)
+  }
+  return {
+    home,
+    env,
+    systemctl,
+    property: async (unit, name) => (await systemctl('show', unit, '-p', name, '--value')).stdout.trim(),
+    unitOf: (pid) =>
+      readFileSync(`/proc/${pid}/cgroup`, 'latin1')
+        .split('\n')
+        .find((line) => line.startsWith('0::') || line.includes(':name=systemd:'))
+        ?.split('/')
+        .at(-1) ?? '',
+    limitsMemory: ours().some(
+      (path) =>
+        existsSync(join(path, 'app.slice', 'memory.max')) ||
+        existsSync(join(path, 'app.slice', 'memory.limit_in_bytes')),
+    ),
+    exit,
+    end,
+  }
+}
+
+function killOne(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
