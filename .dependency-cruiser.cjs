@@ -39,7 +39,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '/src/',
-        pathNot: '^packages/(canary/src/spawn|tmux/src/exec|core/src/process/ps|dev/src/.*)\\.ts$',
+        pathNot: '^packages/(canary/src/spawn|tmux/src/exec/[^/]+|core/src/process/ps|dev/src/.*)\\.ts$',
       },
       to: { path: '^(node:)?child_process$|/node_modules/execa/' },
     },

@@ -1,18 +1,15 @@
 export * from '@iapeer/canary'
+export { prepareExec } from './exec/execa.ts'
 export {
   type BackgroundProgram,
   type FollowedProgram,
   followProgram,
   type ProgramOptions,
   type ProgramResult,
-  prepareExec,
   runProgram,
-  runTmux,
-  runTmuxInTerminal,
   startInBackground,
-  type TmuxCall,
-  type TmuxResult,
-} from './exec.ts'
+} from './exec/programs.ts'
+export { runTmux, runTmuxInTerminal, type TmuxCall, type TmuxResult } from './exec/tmux.ts'
 export { exitHookCommands, installExitHook } from './exit-hook.ts'
 export { healLostChild } from './heal.ts'
 export { type Leader, type LeaderOptions, startLeader } from './leader-session.ts'
