@@ -27,6 +27,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'no-such-socket',
   'no-such-pane',
   'ambiguous-pane',
+  'bad-setting',
 ])
 
 const NOT_RUNNING_CODES: ReadonlySet<string> = new Set(['not-running', 'no-server', 'pane-dead'])

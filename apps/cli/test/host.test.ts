@@ -70,8 +70,15 @@ describe('iapeer service', () => {
       PATH: `${at('bin')}:${process.env['PATH']}`,
       FAKE_LOG: at('log'),
     }
-    const service = (...args: string[]) => run(process.execPath, [MAIN, 'service', ...args], { env })
-    return { at, service, told: () => (existsSync(at('log')) ? readFileSync(at('log'), 'utf8') : '') }
+    const serviceWith = (more: NodeJS.ProcessEnv, ...args: string[]) =>
+      run(process.execPath, [MAIN, 'service', ...args], { env: { ...env, ...more } })
+    const service = (...args: string[]) => serviceWith({}, ...args)
+    return {
+      at,
+      service,
+      serviceWith,
+      told: () => (existsSync(at('log')) ? readFileSync(at('log'), 'utf8') : ''),
+    }
   }
 
   it('status says what is not there and exits 3; uninstall has nothing to do', async () => {
@@ -96,6 +103,25 @@ describe('iapeer service', () => {
     expect(existsSync(at('config'))).toBe(false)
     expect(told()).toBe('')
   })
+
+  it.runIf(process.platform === 'linux')(
+    'install --print has the settings of now, and no secret',
+    async () => {
+      const { serviceWith } = newHost()
+      const set = {
+        IAPEER_IDLE_SECS: '600',
+        IAPEER_SIGNAL_WITNESS: '1',
+        IAPEER_BEARER_TOKEN: 'correct-horse-battery',
+        IAPEER_WEBHOOK_URL: 'https://hooks.example/s3cret',
+      }
+      const { stdout } = await serviceWith(set, 'install', '--print')
+      expect(stdout).toContain('Environment="IAPEER_IDLE_SECS=600"\nEnvironment="IAPEER_SIGNAL_WITNESS=1"\n')
+      expect(stdout).not.toMatch(/correct-horse|s3cret/)
+      const wrong = await serviceWith({ IAPEER_IDLE_SECS: 'soon' }, 'install', '--print')
+      expect(wrong).toMatchObject({ exitCode: 2, stdout: '' })
+      expect(wrong.stderr).toContain('IAPEER_IDLE_SECS is "soon"')
+    },
+  )
 
   it.runIf(process.platform === 'linux')('a unit of somebody else is told and left alone', async () => {
     const { at, service } = newHost()

@@ -1,6 +1,7 @@
 import { isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import {
+  daemonSettings,
   installService,
   lastingPath,
   planService,
@@ -23,14 +24,13 @@ interface InstallOptions {
 }
 
 function specFor(system: ServiceSystem): ServiceSpec {
-  const sockets = system.env['IAPEER_SOCK_DIR']
   return {
     root: iapeerRoot(),
     node: process.execPath,
     entry: daemonEntry(),
     path: lastingPath(system.env['PATH'] ?? '', system),
     version: version(),
-    ...(sockets ? { env: { IAPEER_SOCK_DIR: sockets } } : {}),
+    env: daemonSettings(system.env).recorded,
   }
 }
 
@@ -70,6 +70,9 @@ export async function install(options: InstallOptions): Promise<void> {
   print(`  ${path}`)
   if (tookOverFrom !== undefined)
     print(`  It took over from the daemon in the background (pid ${tookOverFrom}).`)
+  const { withheld } = daemonSettings(system.env)
+  if (withheld.length > 0)
+    print(`  Not written into that file, for they hold or need a secret: ${withheld.join(', ')}`)
   lingerHint(lingers, system.user)
 }
 

@@ -1,3 +1,4 @@
+export { daemonSettings } from './daemon-settings.ts'
 export { renderLaunchdPlist } from './launchd-plist.ts'
 export {
   type Installed,
