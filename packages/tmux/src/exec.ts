@@ -186,6 +186,8 @@ export async function followProgram(
   }
   // Its end is told by its output alone.
   stdin.on('error', () => undefined)
+  // What it has started may keep its output open.
+  child.once('exit', () => setTimeout(() => letGo([stdout]), DRAIN_MS).unref())
   let rest = ''
   stdout.setEncoding('utf8').on('data', (chunk: string) => {
     const lines = (rest + chunk).split('\n')
