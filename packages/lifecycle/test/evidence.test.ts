@@ -11,7 +11,7 @@ import { logArguments, reportSections } from '../src/evidence/darwin.ts'
 import { journalArguments, journalSection } from '../src/evidence/journal.ts'
 import { formatSection } from '../src/evidence/section.ts'
 import { signalLines } from '../src/evidence/signals/signal-lines.ts'
-import type { SignalSource } from '../src/evidence/signals/signal-witness.ts'
+import type { SignalSource } from '../src/evidence/signals/signal-memory.ts'
 import { judgeDeath } from '../src/index.ts'
 
 const undos: (() => void)[] = []

@@ -9,7 +9,7 @@ import { type DeathAt, deathAt } from './death-at.ts'
 import { journalSection } from './journal.ts'
 import { formatSection, type Section } from './section.ts'
 import { signalLines } from './signals/signal-lines.ts'
-import type { SignalSource } from './signals/signal-witness.ts'
+import type { SignalSource } from './signals/signal-memory.ts'
 import type { Span } from './span.ts'
 
 /** What the system writes of a death is rarely there sooner. */
