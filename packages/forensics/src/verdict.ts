@@ -56,7 +56,7 @@ function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): F
     const kernel = kernelFacts(all, life, killsWereCounted(snapshot))
     facts.push(
       ...kernel.facts,
-      ...signalFacts(snapshot, life, record.signal),
+      ...signalFacts(snapshot, life, record),
       ...systemdFacts(lines, life),
       ...coreFacts(snapshot, life),
       ...darwinFacts(snapshot, life, { lines, bodies: reports ?? new Map() }),
