@@ -60,7 +60,7 @@ function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): F
       ...systemdFacts(lines, life),
       ...coreFacts(snapshot, life),
       ...darwinFacts(snapshot, life, { lines, bodies: reports ?? new Map() }),
-      ...cgroupFacts(snapshot, life, kernel.earlierInCgroup),
+      ...cgroupFacts(snapshot, life, kernel.others),
     )
   }
   return [...facts, ...contextFacts(snapshot)]
