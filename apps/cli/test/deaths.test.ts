@@ -1,6 +1,15 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { type Home, homes } from './support.ts'
 
@@ -43,6 +52,31 @@ const objects = (text: string): unknown[] =>
 function expectToFit(text: string): void {
   for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
 }
+
+describe('a file of a death that is none', () => {
+  it.each(['a pipe', 'a link to itself', 'a folder'])(
+    'but %s hides no death and makes nobody wait',
+    async (what) => {
+      const home = newHome()
+      const snapshot = put(home, 'sigkill-nothing-else')
+      const other = put(home, 'tmux-failed', { identity: 'claude-ada' })
+      expect(existsSync(other)).toBe(true)
+      for (const path of [snapshot, snapshot.replace(/txt$/, 'addendum')]) {
+        rmSync(path, { force: true })
+        if (what === 'a pipe') await run('mkfifo', [path])
+        else if (what === 'a folder') mkdirSync(path)
+        else symlinkSync(path, path)
+      }
+      const deaths = objects((await home.iapeer('deaths', '--json')).stdout)
+      expect(deaths).toMatchObject([
+        { identity: 'claude-bob', verdict: 'killed-by-signal' },
+        { identity: 'claude-ada', verdict: 'tmux-failed' },
+      ])
+      const { stdout } = await home.iapeer('autopsy', 'claude-bob')
+      expect(stdout).toMatch(/^snapshot +it cannot be read$/m)
+    },
+  )
+})
 
 describe('iapeer autopsy', () => {
   it('says on one screen what happened, by what evidence, and what to do', async () => {
