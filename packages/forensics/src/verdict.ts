@@ -93,7 +93,10 @@ function sentence(rule: Rule, facts: readonly Fact[]): string {
     who: facts.some((one) => one.names.includes('server')) ? 'the tmux server' : 'the agent',
   }
   for (const fact of facts) Object.assign(values, fact.values)
-  return rule.says.replace(/\{(\w+)\}/g, (_all, word: string) => values[word] ?? '?')
+  // A command may hold anything, of several lines too.
+  return rule.says.replace(/\{(\w+)\}/g, (_all, word: string) =>
+    (values[word] ?? '?').replace(/\p{Cc}+/gu, ' '),
+  )
 }
 
 /** What decided, the line itself, what speaks against it, then the rest; each once. */
