@@ -109,6 +109,15 @@ describe('a sender', () => {
     expect(seeSender(startedLater)).toEqual({ pid: process.pid, comm, ancestors: [] })
   })
 
+  it.skipIf(!existsSync('/proc/self/comm'))(
+    'was started by nobody who is known, once whoever did has ended',
+    () => {
+      const { ancestors } = seeSender({ ...self, sentAt: now() })
+      expect(ancestors[0]?.pid).toBe(process.ppid)
+      expect(ancestors.map(({ pid }) => pid)).not.toContain(1)
+    },
+  )
+
   it.skipIf(!existsSync('/proc/self/comm'))('that has become another program since has no command', () => {
     const seen = seeSender({ ...self, comm: 'cleanup', sentAt: now() })
     expect(seen.command).toBeUndefined()

@@ -71,7 +71,8 @@ function readPlace(pid: number): Place | undefined {
 
 function ancestorsOf(place: Place): SeenTask[] {
   const ancestors: SeenTask[] = []
-  for (let at = place.ppid; at > 0 && ancestors.length < MOST_ANCESTORS; ) {
+  // Whose parent has ended is a child of pid 1, and was not started by it.
+  for (let at = place.ppid; at > 1 && ancestors.length < MOST_ANCESTORS; ) {
     const parent = readPlace(at)
     if (parent === undefined) break
     ancestors.push({ pid: at, comm: parent.comm, command: readCommand(at) })
