@@ -10,7 +10,9 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from '@iapeer/dev/testing'
+import { judge, parseExitsLog, parseSnapshot } from '@iapeer/forensics'
 import { describe, expect, it } from 'vitest'
+import { autopsyMarkdown, autopsyScreen } from '../src/commands/deaths/autopsy-screen.ts'
 import { type Home, homes } from './support.ts'
 
 const newHome = homes()
@@ -76,6 +78,36 @@ describe('a file of a death that is none', () => {
       expect(stdout).toMatch(/^snapshot +it cannot be read$/m)
     },
   )
+})
+
+describe('a death whose killer had a command that is no text', () => {
+  const [record] = parseExitsLog(
+    readFileSync(join(CASES, 'signal-seen-sigkill-agent', 'exit.txt'), 'utf8'),
+  ).records
+  const text = readFileSync(join(CASES, 'signal-seen-sigkill-agent', 'snapshot.txt'), 'utf8')
+  const evil = 'x` | [a](http://e) \u202eflipped @team \\033[2J\\n## H'
+  const snapshot = parseSnapshot(
+    text.replaceAll(/(sender_)?command="[^"]*"/g, (_all, of = '') => `${of}command="${evil}"`),
+  )
+  if (record === undefined) throw new Error('no such case')
+  const findings = { snapshot }
+  const death = { record, findings, judged: judge(record, findings) }
+
+  it('is shown within 40 columns, and acts on no terminal', () => {
+    const { columns } = process.stdout
+    process.stdout.columns = 40
+    const screen = autopsyScreen({ death, moments: [] })
+    process.stdout.columns = columns
+    for (const line of screen.split('\n')) expect(line.length, line).toBeLessThanOrEqual(40)
+    expect(screen).toContain('flipped')
+    for (const character of ['\u202e', '\u001b']) expect(screen).not.toContain(character)
+  })
+
+  it('is one paragraph, table and list as Markdown, and calls nobody', () => {
+    const markdown = autopsyMarkdown({ death, moments: [] }, true)
+    expect(markdown).not.toMatch(/^## H/m)
+    expect(markdown.replaceAll(/`+ .* `+$/gm, '')).not.toMatch(/@team|[^\\]\[a|\u202e/)
+  })
 })
 
 describe('iapeer autopsy', () => {

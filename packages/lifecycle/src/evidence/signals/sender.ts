@@ -4,7 +4,7 @@ import { parseProcCmdline, parseProcStat } from '@iapeer/core/process'
 import { cleanCommand } from './clean-command.ts'
 
 /** A process as it was when it was seen. */
-export interface SeenTask {
+interface SeenTask {
   readonly pid: number
   readonly comm: string
   /** Long and secret-looking words are cut. Undefined when it was gone before it could be read. */
