@@ -8,8 +8,9 @@ const colours = process.stdout.isTTY === true && !process.env['NO_COLOR'] && pro
 
 export const paint = (style: Style, text: string): string => (colours ? styleText(style, text) : text)
 
-/** A text of somebody else's for one line of a terminal: without control characters, which could do anything there. */
-export const plain = (text: string): string => text.replace(/\p{Cc}+/gu, ' ')
+/** A text of somebody else's for one line: without what acts on a terminal, ends a line, or has it read backwards. */
+export const plain = (text: string): string =>
+  text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ')
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)

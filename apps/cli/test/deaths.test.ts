@@ -1,7 +1,18 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from '@iapeer/dev/testing'
+import { judge, parseExitsLog, parseSnapshot } from '@iapeer/forensics'
 import { describe, expect, it } from 'vitest'
+import { autopsyMarkdown, autopsyScreen } from '../src/commands/deaths/autopsy-screen.ts'
 import { type Home, homes } from './support.ts'
 
 const newHome = homes()
@@ -43,6 +54,61 @@ const objects = (text: string): unknown[] =>
 function expectToFit(text: string): void {
   for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
 }
+
+describe('a file of a death that is none', () => {
+  it.each(['a pipe', 'a link to itself', 'a folder'])(
+    'but %s hides no death and makes nobody wait',
+    async (what) => {
+      const home = newHome()
+      const snapshot = put(home, 'sigkill-nothing-else')
+      const other = put(home, 'tmux-failed', { identity: 'claude-ada' })
+      expect(existsSync(other)).toBe(true)
+      for (const path of [snapshot, snapshot.replace(/txt$/, 'addendum')]) {
+        rmSync(path, { force: true })
+        if (what === 'a pipe') await run('mkfifo', [path])
+        else if (what === 'a folder') mkdirSync(path)
+        else symlinkSync(path, path)
+      }
+      const deaths = objects((await home.iapeer('deaths', '--json')).stdout)
+      expect(deaths).toMatchObject([
+        { identity: 'claude-bob', verdict: 'killed-by-signal' },
+        { identity: 'claude-ada', verdict: 'tmux-failed' },
+      ])
+      const { stdout } = await home.iapeer('autopsy', 'claude-bob')
+      expect(stdout).toMatch(/^snapshot +it cannot be read$/m)
+    },
+  )
+})
+
+describe('a death whose killer had a command that is no text', () => {
+  const [record] = parseExitsLog(
+    readFileSync(join(CASES, 'signal-seen-sigkill-agent', 'exit.txt'), 'utf8'),
+  ).records
+  const text = readFileSync(join(CASES, 'signal-seen-sigkill-agent', 'snapshot.txt'), 'utf8')
+  const evil = 'x` | [a](http://e) \u202eflipped @team \\033[2J\\n## H'
+  const snapshot = parseSnapshot(
+    text.replaceAll(/(sender_)?command="[^"]*"/g, (_all, of = '') => `${of}command="${evil}"`),
+  )
+  if (record === undefined) throw new Error('no such case')
+  const findings = { snapshot }
+  const death = { record, findings, judged: judge(record, findings) }
+
+  it('is shown within 40 columns, and acts on no terminal', () => {
+    const { columns } = process.stdout
+    process.stdout.columns = 40
+    const screen = autopsyScreen({ death, moments: [] })
+    process.stdout.columns = columns
+    for (const line of screen.split('\n')) expect(line.length, line).toBeLessThanOrEqual(40)
+    expect(screen).toContain('flipped')
+    for (const character of ['\u202e', '\u001b']) expect(screen).not.toContain(character)
+  })
+
+  it('is one paragraph, table and list as Markdown, and calls nobody', () => {
+    const markdown = autopsyMarkdown({ death, moments: [] }, true)
+    expect(markdown).not.toMatch(/^## H/m)
+    expect(markdown.replaceAll(/`+ .* `+$/gm, '')).not.toMatch(/@team|[^\\]\[a|\u202e/)
+  })
+})
 
 describe('iapeer autopsy', () => {
   it('says on one screen what happened, by what evidence, and what to do', async () => {

@@ -39,16 +39,19 @@ function ofNumber(number: number, platform: string): string {
   return named ?? SIGNALS.find(([known]) => known === number)?.[1] ?? `SIG${number}`
 }
 
-/** `9`, `KILL`, `SIGKILL` and `Killed` are all `SIGKILL`; undefined for an empty text. */
+/** What a system may call one that is not in the list: `SIGEMT`, `Real-time signal 3`. */
+const NAME = /^[A-Za-z][\w +/-]{1,40}$/
+
+/** `9`, `KILL`, `SIGKILL`, `Killed` and `Killed: 9` are all `SIGKILL`; undefined for what is no name of a signal. */
 export function canonicalSignal(text: string, platform = 'linux'): string | undefined {
-  const word = text.trim()
+  const word = text.trim().replace(/: \d{1,3}$/, '')
   if (word === '') return undefined
   if (/^\d{1,3}$/.test(word)) return Number(word) === 0 ? undefined : ofNumber(Number(word), platform)
   const lower = word.toLowerCase()
   const found = SIGNALS.find(([, name, said]) =>
     [name.toLowerCase(), name.slice(3).toLowerCase(), said.toLowerCase()].includes(lower),
   )
-  return found?.[1] ?? word
+  return found?.[1] ?? (NAME.test(word) ? word : undefined)
 }
 
 /** The signal in a wait status as a shell gives it (128 + number); undefined when it ended by exiting. */

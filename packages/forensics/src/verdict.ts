@@ -56,11 +56,11 @@ function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): F
     const kernel = kernelFacts(all, life, killsWereCounted(snapshot))
     facts.push(
       ...kernel.facts,
-      ...signalFacts(snapshot, life, record.signal),
+      ...signalFacts(snapshot, life, record),
       ...systemdFacts(lines, life),
       ...coreFacts(snapshot, life),
       ...darwinFacts(snapshot, life, { lines, bodies: reports ?? new Map() }),
-      ...cgroupFacts(snapshot, life, kernel.earlierInCgroup),
+      ...cgroupFacts(snapshot, life, kernel.others),
     )
   }
   return [...facts, ...contextFacts(snapshot)]
@@ -93,7 +93,10 @@ function sentence(rule: Rule, facts: readonly Fact[]): string {
     who: facts.some((one) => one.names.includes('server')) ? 'the tmux server' : 'the agent',
   }
   for (const fact of facts) Object.assign(values, fact.values)
-  return rule.says.replace(/\{(\w+)\}/g, (_all, word: string) => values[word] ?? '?')
+  // A command may hold anything, of several lines too.
+  return rule.says.replace(/\{(\w+)\}/g, (_all, word: string) =>
+    (values[word] ?? '?').replace(/\p{Cc}+/gu, ' '),
+  )
 }
 
 /** What decided, the line itself, what speaks against it, then the rest; each once. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { judge } from '../src/index.ts'
+import { judge, parseSnapshot } from '../src/index.ts'
 import { cases } from './support.ts'
 
 it.each(cases)('$name is judged as it was', ({ record, findings, expected }) => {
@@ -12,4 +12,12 @@ it.each(cases)('$name is judged as it was', ({ record, findings, expected }) => 
   })
   expect(summary).not.toMatch(/undefined|\?|\{/)
   expect(evidence.length).toBeGreaterThan(0)
+})
+
+it('is told in one sentence on one line, whatever a command held', () => {
+  const one = cases.find(({ name }) => name === 'signal-seen-sigkill-agent')
+  if (one?.snapshotText === undefined) throw new Error('no such case')
+  const text = one.snapshotText.replace(/sender_command="[^"]*"/, 'sender_command="python3 -c x\\ny\\033[2J"')
+  const { summary } = judge(one.record, { snapshot: parseSnapshot(text) })
+  expect(summary).toMatch(/from pid \d+ \(python3 -c x y \[2J\)/)
 })

@@ -62,9 +62,20 @@ describe('a line of exits.log', () => {
     expect(parseExitLine(line)).toMatchObject({ waitStatus: 137, signal: undefined })
   })
 
-  it.each(['9', 'KILL', 'SIGKILL', 'Killed', 'killed'])('the signal %s is SIGKILL', (signal) => {
-    expect(parseExitLine(SESSION.replace('dead_signal=', `dead_signal=${signal}`))?.signal).toBe('SIGKILL')
-  })
+  it.each(['9', 'KILL', 'SIGKILL', 'Killed', 'killed', '"Killed: 9"'])(
+    'the signal %s is SIGKILL',
+    (signal) => {
+      expect(parseExitLine(SESSION.replace('dead_signal=', `dead_signal=${signal}`))?.signal).toBe('SIGKILL')
+    },
+  )
+
+  it.each(['{', '"\\033[2J"', '"SIG\\nKILL"', 'x'.repeat(100)])(
+    'what cannot name a signal is none: %s',
+    (signal) => {
+      const record = parseExitLine(SESSION.replace('dead_signal=', `dead_signal=${signal}`))
+      expect(record).toMatchObject({ event: 'session-exit', signal: undefined })
+    },
+  )
 
   it('is refused without time, identity, event or its end', () => {
     for (const cut of [

@@ -11,7 +11,7 @@ import { logArguments, reportSections } from '../src/evidence/darwin.ts'
 import { journalArguments, journalSection } from '../src/evidence/journal.ts'
 import { formatSection } from '../src/evidence/section.ts'
 import { signalLines } from '../src/evidence/signals/signal-lines.ts'
-import type { SignalSource } from '../src/evidence/signals/signal-witness.ts'
+import type { SignalSource } from '../src/evidence/signals/signal-memory.ts'
 import { judgeDeath } from '../src/index.ts'
 
 const undos: (() => void)[] = []
@@ -99,6 +99,19 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     await collectAddenda(root, records, { env, now: LATER })
     expect(readFileSync(join(bin, 'asked'), 'utf8')).toBe('x\n')
     for (const { id } of records) expect(existsSync(addendumPath(root, id))).toBe(true)
+  })
+
+  it('that cannot be written of one death is written of the others, and no verdict fails by it', async () => {
+    const { root, bin, env } = newRoot()
+    standIn(bin, 'journalctl', ':')
+    const [first, second] = ['0', '1'].map((digit) => death(root, KILLED, digit.repeat(16)))
+    if (first === undefined || second === undefined) throw new Error('no deaths')
+    mkdirSync(addendumPath(root, first.id))
+    const collected = collectAddenda(root, [first, second], { env, now: LATER })
+    await expect(collected).rejects.toMatchObject({ code: 'unusable-file' })
+    expect(existsSync(addendumPath(root, second.id))).toBe(true)
+    const { judged } = await judgeDeath(root, first, [first, second])
+    expect(judged).toMatchObject({ verdict: 'killed-by-signal', confidence: 'high' })
   })
 
   it('is not asked for while the system still writes it, nor years later', async () => {

@@ -1,16 +1,21 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { mountTracefs, privateFolder, run, until } from '@iapeer/dev/testing'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { signals } from '../src/doctor/checks/signals.ts'
 import { SYSTEM_PATHS } from '../src/doctor/finding.ts'
 import { cleanCommand } from '../src/evidence/signals/clean-command.ts'
+import { KeptWitness } from '../src/evidence/signals/keep-witness.ts'
+import { seeSender } from '../src/evidence/signals/sender.ts'
+import { SignalMemory } from '../src/evidence/signals/signal-memory.ts'
 import { type SignalWitness, witnessSignals } from '../src/evidence/signals/signal-witness.ts'
 import { parseTraceLine } from '../src/evidence/signals/trace-line.ts'
 import { openTraceInstance, tracefsMounts } from '../src/evidence/signals/tracefs.ts'
 import {
+  createEventLog,
   deathView,
   FleetSupervisor,
   launchPeer,
@@ -47,31 +52,95 @@ describe('a line of the trace', () => {
       '            kill-2756    (   2756) [000] d..1. 33499.034369: signal_generate: sig=9 errno=0 code=0 comm=sleep pid=2755 grp=1 res=0'
     expect(parseTraceLine(line)).toEqual({
       senderPid: 2756,
+      senderTask: 2756,
       senderComm: 'kill',
       targetPid: 2755,
       targetComm: 'sleep',
       signal: 'SIGKILL',
-      code: 0,
+      byKernel: false,
       seconds: 33499.034369,
     })
     const odd =
       ' tmux: server-1-7 (-------) [011] dN.2. 9.000001: signal_generate: sig=15 errno=0 code=128 comm=a b) pid=4 pid=812 grp=1 res=0'
     expect(parseTraceLine(odd)).toMatchObject({
-      senderPid: 7,
+      senderPid: undefined,
+      senderTask: 7,
       senderComm: 'tmux: server-1',
       targetPid: 812,
       targetComm: 'a b) pid=4',
-      code: 128,
+      byKernel: true,
     })
     const thread =
       ' node-2799    (   2757) [001] d..1. 33499.184538: signal_generate: sig=9 errno=0 code=0 comm=sleep pid=2798 grp=1 res=0'
-    expect(parseTraceLine(thread)?.senderPid).toBe(2757)
+    expect(parseTraceLine(thread)).toMatchObject({ senderPid: 2757, senderTask: 2799 })
+    const named =
+      ' -123 [000]-26983   (  26983) [001] dN.1. 35764.009466: signal_generate: sig=9 errno=0 code=0 comm= pid=1 grp=1\r re pid=26846 grp=1 res=0'
+    expect(parseTraceLine(named)).toMatchObject({ senderPid: 26983, targetPid: 26846 })
+  })
+
+  it.each([
+    ['of a timer that ran out (SI_TIMER)', 'd..1.', -2],
+    ['out of an interrupt', 'dNh2.', 0],
+    ['out of a soft interrupt', 'd.s2.', 0],
+  ])('%s blames nobody who was running then', (_of, flags, code) => {
+    const line = `node-27320   (  27320) [001] ${flags} 35765.861579: signal_generate: sig=9 errno=0 code=${code} comm=sh pid=27319 grp=1 res=0`
+    expect(parseTraceLine(line)).toMatchObject({ byKernel: true })
+  })
+
+  it.each([0, -1, -6])('of a process (code %d) does blame it', (code) => {
+    const line = `node-27320   (  27320) [001] dN.2. 35765.861579: signal_generate: sig=9 errno=0 code=${code} comm=sh pid=27319 grp=1 res=0`
+    expect(parseTraceLine(line)).toMatchObject({ byKernel: false })
   })
 
   it('that is anything else is none', () => {
     expect(parseTraceLine('CPU:1 [LOST 12 EVENTS]')).toBeUndefined()
     fc.assert(fc.property(fc.string(), (text) => parseTraceLine(text) === undefined))
   })
+})
+
+describe('a sender', () => {
+  const comm = readFileSync('/proc/self/comm', 'utf8').trim()
+  const self = { pid: process.pid, task: process.pid, comm }
+  const now = (): number => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
+
+  it.skipIf(!existsSync('/proc/self/comm'))('is not the process that has its pid by now', () => {
+    expect(seeSender({ ...self, sentAt: now() })).toMatchObject({ command: expect.stringContaining('node') })
+    const startedLater = { ...self, sentAt: now() - performance.now() / 1_000 - 3_600 }
+    expect(seeSender(startedLater)).toEqual({ pid: process.pid, comm, ancestors: [] })
+  })
+
+  it.skipIf(!existsSync('/proc/self/comm'))(
+    'was started by nobody who is known, once whoever did has ended',
+    () => {
+      const { ancestors } = seeSender({ ...self, sentAt: now() })
+      expect(ancestors[0]?.pid).toBe(process.ppid)
+      expect(ancestors.map(({ pid }) => pid)).not.toContain(1)
+    },
+  )
+
+  it.skipIf(!existsSync('/proc/self/comm'))('that has become another program since has no command', () => {
+    const seen = seeSender({ ...self, comm: 'cleanup', sentAt: now() })
+    expect(seen.command).toBeUndefined()
+    expect(seen.ancestors[0]?.pid).toBe(process.ppid)
+  })
+
+  it.skipIf(!existsSync('/proc/self/comm'))('whose name the kernel has not kept is found by its pid', () => {
+    expect(seeSender({ ...self, comm: '<...>', sentAt: now() })).toMatchObject({
+      comm,
+      command: expect.any(String),
+    })
+  })
+})
+
+it('a storm of signals to one process takes no place of what others were sent', () => {
+  const memory = new SignalMemory('boot')
+  const seconds = Number.MAX_SAFE_INTEGER
+  const line = { senderTask: 0, senderPid: 0, senderComm: 'x', targetComm: 'y', seconds, byKernel: true }
+  memory.note({ ...line, signal: 'SIGKILL', targetPid: 40_000_001 })
+  for (let count = 0; count < 20_000; count++)
+    memory.note({ ...line, signal: 'SIGTERM', targetPid: 40_000_002 })
+  expect(memory.signalsTo(40_000_001, around())).toHaveLength(1)
+  expect(memory.signalsTo(40_000_002, around()).length).toBeLessThan(100)
 })
 
 describe('a command as it is recorded', () => {
@@ -206,6 +275,95 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     await seen.lost
   })
 
+  it('knows a process by a thread of it that has another name', async () => {
+    const root = privateFolder()
+    track(root.remove)
+    const seen = await witness(root.path)
+    const victim = spawn('sleep', ['100'], { stdio: 'ignore' })
+    const ended = new Promise((resolve) => victim.once('exit', resolve))
+    const program = `
+      require('node:fs').writeFileSync('/proc/thread-self/comm', 'runtime-worker')
+      process.kill(${victim.pid}, 'SIGKILL')
+      setTimeout(() => undefined, 300)`
+    const thread = new Worker(program, { eval: true })
+    await ended
+    const [signal] = await until('the signal to be seen', () => {
+      const found = seen.signalsTo(victim.pid ?? 0, around())
+      return found.length > 0 ? found : undefined
+    })
+    await thread.terminate()
+    expect(signal?.sender).toMatchObject({
+      pid: process.pid,
+      comm: 'runtime-worker',
+      command: expect.stringContaining('node'),
+    })
+  })
+
+  it.each(['чистка', '  blanks'])('knows a process that is called %j', async (name) => {
+    const root = privateFolder()
+    track(root.remove)
+    const seen = await witness(root.path)
+    const pid = await killBy(`printf '${name}' > /proc/$$/comm; sleep 0.05; kill -9 "$1"; sleep 0.1`)
+    const [signal] = await until('the signal to be seen', () => {
+      const found = seen.signalsTo(pid, around())
+      return found.length > 0 ? found : undefined
+    })
+    expect(signal?.sender).toMatchObject({ command: expect.stringContaining('cleanup.sh') })
+  })
+
+  it('whose script was killed ends all the same, and leaves nothing', async () => {
+    const root = privateFolder()
+    track(root.remove)
+    const seen = await witness(root.path)
+    const shell = await until('its script', () => scriptsOf(process.pid)[0])
+    const reader = await until('its reader', () => readersOf(process.pid)[0])
+    process.kill(shell, 'SIGKILL')
+    await seen.lost
+    const before = ours().length
+    await seen.stop()
+    expect(ours()).toHaveLength(before - 1)
+    await until('the reader to end', () => !isAlive(reader))
+  })
+
+  it('goes on when tracefs is unmounted under it, and leaves nothing', async () => {
+    const mount = await mountTracefs()
+    if (typeof mount === 'string') throw new Error(mount)
+    const root = privateFolder()
+    track(root.remove)
+    const before = ours()
+    const kept = new KeptWitness(root.path, createEventLog(root.path))
+    await kept.start()
+    await mount.remove()
+    const reader = await until('its reader', () => readersOf(process.pid)[0])
+    process.kill(reader, 'SIGKILL')
+    await until('it to be lost', async () =>
+      (await readEvents(root.path)).events.some(
+        ({ ev, state }) => ev === 'signal-witness' && state === 'lost',
+      ),
+    )
+    await kept.stop()
+    await until('it to be removed', () => ours().length === before.length)
+  })
+
+  it('is none in a container that has pids of its own: the kernel tells of others', async () => {
+    const root = privateFolder()
+    track(root.remove)
+    const module = new URL('../dist/index.js', import.meta.url).href
+    const program = `
+      const { FleetSupervisor, readEvents } = await import(${JSON.stringify(module)})
+      const supervisor = new FleetSupervisor(${JSON.stringify(root.path)}, { env: { ...process.env, IAPEER_SIGNAL_WITNESS: '1' } })
+      await supervisor.start()
+      await supervisor.stop()`
+    const ran = await run('unshare', [
+      ...['--pid', '--fork', '--mount-proc', process.execPath],
+      ...['--input-type=module', '-e', program],
+    ])
+    expect(ran.stderr).toBe('')
+    expect((await readEvents(root.path)).events.filter(({ ev }) => ev === 'signal-witness')).toMatchObject([
+      { state: 'off', why: expect.stringContaining('a numbering of processes of its own') },
+    ])
+  })
+
   it('makes a verdict that names who killed a peer, by script and starter', async () => {
     const made = newRoot()
     const { root } = made
@@ -252,15 +410,19 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
   })
 })
 
-/** The children of the shell that a process has started for its reader. */
-function readersOf(pid: number): number[] {
-  const children = (of: number): number[] => {
-    const path = `/proc/${of}/task/${of}/children`
-    return existsSync(path) ? readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number) : []
-  }
-  const named = (of: number, word: string): boolean =>
-    readFileSync(`/proc/${of}/cmdline`, 'latin1').includes(word)
-  return children(pid)
-    .filter((child) => named(child, 'follow-pipe.sh'))
-    .flatMap(children)
+const childrenOf = (of: number): number[] => {
+  const path = `/proc/${of}/task/${of}/children`
+  return existsSync(path) ? readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number) : []
 }
+
+const isAlive = (pid: number): boolean =>
+  existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+
+/** The shells that a process has started for its readers. */
+const scriptsOf = (pid: number): number[] =>
+  childrenOf(pid).filter((child) =>
+    readFileSync(`/proc/${child}/cmdline`, 'latin1').includes('follow-pipe.sh'),
+  )
+
+/** The children of the shell that a process has started for its reader. */
+const readersOf = (pid: number): number[] => scriptsOf(pid).flatMap(childrenOf)

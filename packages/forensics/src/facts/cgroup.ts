@@ -114,11 +114,43 @@ function machineFact(snapshot: Snapshot): Fact[] {
   return [{ names: [kills > 0 ? 'context' : 'no-oom-kill-counted'], section: 'baseline', text }]
 }
 
+/** Kills that the counters of our cgroup have counted, and that were not of ours. */
+export interface OtherKills {
+  /** Of others in our own cgroup. */
+  readonly certain: number
+  /** Of others that may have been in it: the line does not say, or names are those of a container. */
+  readonly possible: number
+  /** The kernel says that it killed somebody at the time of the death. */
+  readonly isNear: boolean
+  /** Ours was killed in another cgroup than the one it was armed in, which has counters of its own. */
+  readonly isElsewhere: boolean
+}
+
+/** A counter does not say when it rose: of a life that was longer, it may have been any time. */
+const LONG_LIFE_MS = 3_600_000
+
+function killsFact(path: string, kills: number, life: Life, others: OtherKills): Fact {
+  const section = 'cgroup'
+  const text = `cgroup ${path}: oom_kill rose by ${kills}`
+  if (kills <= others.certain)
+    return { names: ['context'], section, text: `${text}, none of them this death` }
+  const lifeMs = life.armedMs === undefined ? 0 : life.deathMs - life.armedMs
+  const isUndated = lifeMs > LONG_LIFE_MS && !others.isNear
+  const isTakenUp = kills <= others.certain + others.possible && !others.isNear
+  const hours = Math.round(lifeMs / LONG_LIFE_MS)
+  return {
+    names: ['cgroup-oom-kill'],
+    section,
+    text: isUndated ? `${text}, some time in ${hours} h` : text,
+    weak: isUndated || isTakenUp,
+  }
+}
+
 /**
  * What the memory counters say, from arming to death.
- * @param earlier kills of others in this cgroup that the kernel log accounts for
+ * @param others kills that the kernel log accounts for
  */
-export function cgroupFacts(snapshot: Snapshot, life: Life, earlier: number): Fact[] {
+export function cgroupFacts(snapshot: Snapshot, life: Life, others: OtherKills): Fact[] {
   const before = filesOf(sectionLines(snapshot, 'baseline'))
   const counters = { before, after: filesOf(sectionLines(snapshot, 'cgroup')) }
   const facts = machineFact(snapshot)
@@ -126,14 +158,10 @@ export function cgroupFacts(snapshot: Snapshot, life: Life, earlier: number): Fa
   for (const [path, look] of [[path2, v2] as const, [path1, v1] as const]) {
     if (path === undefined) continue
     const { kills, limited } = look(counters, path)
-    if (kills !== undefined && kills > 0) {
-      const text = `cgroup ${path}: oom_kill rose by ${kills}`
-      if (kills <= earlier)
-        facts.push({ names: ['context'], section: 'cgroup', text: `${text}, all before this death` })
-      else facts.push({ names: ['cgroup-oom-kill'], section: 'cgroup', text })
-    } else if (kills === 0 && !facts.some((fact) => fact.names.includes('no-oom-kill-counted')))
+    if (kills !== undefined && kills > 0) facts.push(killsFact(path, kills, life, others))
+    else if (kills === 0 && !facts.some((fact) => fact.names.includes('no-oom-kill-counted')))
       facts.push({
-        names: ['no-oom-kill-counted'],
+        names: [others.isElsewhere ? 'context' : 'no-oom-kill-counted'],
         section: 'cgroup',
         text: `cgroup ${path}: the kernel killed nothing in it for memory`,
       })

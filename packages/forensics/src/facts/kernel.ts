@@ -1,6 +1,6 @@
 import type { Fact } from '../fact.ts'
 import type { Life, Placed } from '../life.ts'
-import { spoken } from './cgroup.ts'
+import { type OtherKills, spoken } from './cgroup.ts'
 import { ofKernel, type PlacedLine } from './logs.ts'
 
 /** A process that the kernel says it killed for memory. */
@@ -19,9 +19,9 @@ interface Victim {
 
 type Scope = Pick<Victim, 'scope' | 'limited' | 'home'>
 
-/** 5.0 and later: one line says it all. */
+/** 5.0 and later: one line says it all. What a process calls itself may look like the fields behind it: the last ones count. */
 const OOM_KILL =
-  /^oom-kill:constraint=(CONSTRAINT_[A-Z_]+),.*?(?:oom_memcg=([^,]*),)?task_memcg=([^,]*),task=(.*?),pid=(\d{1,10}),uid=/
+  /^oom-kill:constraint=(CONSTRAINT_[A-Z_]+),.*?(?:oom_memcg=([^,]*),)?task_memcg=([^,]*),task=(.*),pid=(\d{1,10}),uid=/
 /** Before: the choice (`Kill process`, it may still be a child that dies), and then who was killed. */
 const CHOICE = /^(Memory cgroup out of memory|Out of memory)[^:]{0,40}: Kill process \d+ /
 const LIMIT_OF = /^Task in (\S+) killed as a result of limit of (\S+)/
@@ -30,7 +30,7 @@ const KILLED =
 const REAPED = /^oom_reaper: reaped process (\d{1,10}) \((.*?)\)/
 /** x86, arm64, powerpc, riscv; the kernel says it only of signals that nobody handled. */
 const FAULT =
-  /^(?:traps: )?(.{1,16}?)\[(\d{1,10})\]:? ((?:segfault (?:\(\d+\) )?at|trap |general protection|unhandled ).*)/
+  /^(?:traps: )?(.{1,16})\[(\d{1,10})\]:? ((?:segfault (?:\(\d+\) )?at|trap |general protection|unhandled ).*)/
 
 const scopeOf = (words: string | undefined): Victim['scope'] =>
   words === undefined ? 'unknown' : words.startsWith('Memory cgroup') ? 'cgroup' : 'machine'
@@ -88,10 +88,23 @@ function victims(lines: readonly PlacedLine[]): Victim[] {
 const fits = (life: Life, pid: number, command: string): boolean =>
   pid === life.pid && (life.subject === 'agent' || /^tmux/i.test(command))
 
+/** With a pid of another numbering: that of a server is told by its name, an agent may be called anything. */
+const mayBeOurs = (life: Life, { command }: Victim): boolean =>
+  life.subject === 'agent' || /^tmux/i.test(command)
+
 const within = (path: string | undefined, home: string | undefined): boolean =>
   path !== undefined && home !== undefined && (path === '/' || home === path || home.startsWith(`${path}/`))
 
-function killedFact(victim: Victim, isCounted: boolean): Fact {
+/** Some builds of tmux give each pane a scope of its own, beside that of the server. */
+const PANE_SCOPE = /\/tmux-spawn-[\w-]+\.scope$/
+
+/** Whether it was in another cgroup than ours: it has moved, or is a process of another numbering with the same pid. */
+function isElsewhere({ home }: Victim, homes: readonly (string | undefined)[]): boolean {
+  const known = homes.filter((path) => path !== undefined)
+  return home !== undefined && known.length > 0 && !known.some((path) => within(path, home))
+}
+
+function killedFact(victim: Victim, isCounted: boolean, isStranger: boolean): Fact {
   const { where } = victim.placed
   const names = {
     cgroup: ['kernel-killed-in-cgroup'],
@@ -102,10 +115,15 @@ function killedFact(victim: Victim, isCounted: boolean): Fact {
     names: names[victim.scope],
     section: victim.section,
     text: victim.text,
-    weak: where === 'before' || (where === 'unknown' && !isCounted),
+    weak: isStranger || where === 'before' || (where === 'unknown' && !isCounted),
     values: { cgroup: victim.limited === undefined ? 'its cgroup' : spoken(victim.limited) },
     shared: victim.limited === undefined ? [] : [`limit of ${victim.limited}`],
   }
+}
+
+function outsideFacts({ section, home, pid }: Victim, isOutside: boolean): Fact[] {
+  const text = `pid ${pid} was killed in the cgroup ${home}, and its server was armed in another`
+  return isOutside ? [{ names: ['context'], section, text }] : []
 }
 
 /** A process of the same cgroup, which may have been a child of ours. */
@@ -128,8 +146,7 @@ const AT_ONCE_MS = 2_000
 
 export interface KernelFacts {
   readonly facts: readonly Fact[]
-  /** Kills of others in our own cgroup that were over before the death. */
-  readonly earlierInCgroup: number
+  readonly others: OtherKills
 }
 
 /**
@@ -140,11 +157,15 @@ export interface KernelFacts {
 export function kernelFacts(all: readonly PlacedLine[], life: Life, isCounted: boolean): KernelFacts {
   const lines = all.filter((line) => line.placed.where !== 'before')
   const facts: Fact[] = []
-  let earlierInCgroup = 0
+  const others = { certain: 0, possible: 0, isNear: false, isElsewhere: false }
   const homes = [life.cgroups.v2, life.cgroups.v1]
   for (const victim of victims(isCounted ? all : lines)) {
+    others.isNear ||= victim.placed.where === 'near'
     if (fits(life, victim.pid, victim.command)) {
-      facts.push(killedFact(victim, isCounted))
+      const inPaneScope = life.subject === 'agent' && PANE_SCOPE.test(victim.home ?? '')
+      const isOutside = isElsewhere(victim, homes)
+      others.isElsewhere ||= isOutside
+      facts.push(killedFact(victim, isCounted, isOutside && !inPaneScope), ...outsideFacts(victim, isOutside))
       continue
     }
     if (victim.placed.where === 'before') continue
@@ -152,7 +173,9 @@ export function kernelFacts(all: readonly PlacedLine[], life: Life, isCounted: b
     const { section, text, placed } = victim
     const atOnce = Math.abs(placed.agoMs ?? 0) <= AT_ONCE_MS
     facts.push(inOurs && atOnce ? anotherFact(victim, homes) : { names: ['context'], section, text })
-    if (inOurs && !atOnce) earlierInCgroup++
+    if (!inOurs || (atOnce && mayBeOurs(life, victim))) continue
+    const isCertain = homes.some((home) => home !== '/' && within(home, victim.home))
+    others[isCertain ? 'certain' : 'possible']++
   }
   for (const line of lines.filter(ofKernel)) {
     const [, command = '', pid] = FAULT.exec(line.message) ?? []
@@ -162,5 +185,5 @@ export function kernelFacts(all: readonly PlacedLine[], life: Life, isCounted: b
       facts.push({ names: ['kernel-fault'], section, text, weak: placed.where === 'unknown' })
     else if (placed.where === 'near') facts.push({ names: ['context'], section, text })
   }
-  return { facts, earlierInCgroup }
+  return { facts, others }
 }

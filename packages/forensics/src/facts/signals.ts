@@ -1,4 +1,5 @@
 import { parseLogfmt } from '@iapeer/core/logfmt'
+import type { ExitRecord } from '../exit-record.ts'
 import type { Fact, FactName } from '../fact.ts'
 import type { Life } from '../life.ts'
 import { canonicalSignal, isFault } from '../signal-name.ts'
@@ -18,6 +19,7 @@ interface SentSignal {
 /** A process may take its time after SIGTERM; SIGKILL does not wait. */
 const BEFORE_MS = 30_000
 const AT_ONCE_MS = 5_000
+const MOST_OTHERS = 3
 const TERMINATIONS: ReadonlySet<string> = new Set(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'])
 const isDeadly = (signal: string): boolean =>
   signal === 'SIGKILL' || TERMINATIONS.has(signal) || isFault(signal)
@@ -104,23 +106,49 @@ function signalFact(sent: SentSignal, weak: boolean): Fact {
   }
 }
 
+/** What a shell and many a program exit with when a signal has told them to end. */
+const EXIT_OF: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
+
+/** Whether a process may have ended in this way because of the signal. */
+function mayEndBy({ signal }: SentSignal, record: ExitRecord): 'yes' | 'perhaps' | 'no' {
+  if (record.signal !== undefined) return record.signal === signal ? 'yes' : 'no'
+  if (!isDeadly(signal)) return 'no'
+  if (!TERMINATIONS.has(signal)) return 'yes'
+  // tmux goes on after all others.
+  if (record.event === 'server-exit') return signal === 'SIGTERM' ? 'yes' : 'no'
+  if (record.exitCode === undefined) return 'yes'
+  if (record.exitCode !== 0) return EXIT_OF[signal] === record.exitCode ? 'yes' : 'no'
+  // Programs take the others to mean other things too: read the settings again, leave what you are at.
+  return signal === 'SIGTERM' ? 'yes' : 'perhaps'
+}
+
+/** The kernel's own, and one that came to nothing: nobody's, but worth knowing. */
+function seenFact({ signal, target, sender }: SentSignal): Fact {
+  const by = sender.pid === 0 ? 'the kernel itself' : describe(sender)
+  return { names: ['context'], section: 'signal-witness', text: `${signal} to pid ${target} from ${by}` }
+}
+
 /** The last signal that was seen on its way to the process before it ended, and was not its own. */
-export function signalFacts(snapshot: Snapshot, life: Life, endedBy: string | undefined): Fact[] {
+export function signalFacts(snapshot: Snapshot, life: Life, record: ExitRecord): Fact[] {
   const sent = sentSignals(snapshot).filter(({ target, sender, atMs, signal }) => {
-    if (target !== life.pid || sender.pid === target || sender.pid === 0) return false
-    if (endedBy === undefined ? !isDeadly(signal) : endedBy !== signal) return false
+    if (target !== life.pid || sender.pid === target) return false
+    if (record.signal !== signal && !isDeadly(signal)) return false
     const agoMs = atMs === undefined ? 0 : life.deathMs - atMs
-    return agoMs >= -2_000 && agoMs <= BEFORE_MS
+    // Whoever had its pid before it was armed is somebody else.
+    const isOurs = atMs === undefined || life.armedMs === undefined || atMs >= life.armedMs - 1_000
+    return isOurs && agoMs >= -2_000 && agoMs <= BEFORE_MS
   })
-  const last = sent.at(-1)
-  if (last === undefined) return []
+  const last = sent.findLast((one) => one.sender.pid !== 0 && mayEndBy(one, record) !== 'no')
+  const others = sent.filter((one) => one !== last).slice(-MOST_OTHERS)
+  if (last === undefined) return others.map(seenFact)
   const late = last.atMs === undefined || life.deathMs - last.atMs > AT_ONCE_MS
   const started = last.sender.ancestors.map((one) => ({
     names: ['context'] as const,
     section: 'signal-witness',
     text: `started by pid ${one.pid}: ${one.command}`,
   }))
-  return [signalFact(last, late), ...started]
+  const weak = late || mayEndBy(last, record) === 'perhaps'
+  return [signalFact(last, weak), ...started, ...others.map(seenFact)]
 }
 
 /** A witness speaks of an end within two seconds of it. */

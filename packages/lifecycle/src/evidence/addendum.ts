@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { formatLogfmt } from '@iapeer/core/logfmt'
 import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
@@ -9,7 +10,7 @@ import { type DeathAt, deathAt } from './death-at.ts'
 import { journalSection } from './journal.ts'
 import { formatSection, type Section } from './section.ts'
 import { signalLines } from './signals/signal-lines.ts'
-import type { SignalSource } from './signals/signal-witness.ts'
+import type { SignalSource } from './signals/signal-memory.ts'
 import type { Span } from './span.ts'
 
 /** What the system writes of a death is rarely there sooner. */
@@ -102,10 +103,28 @@ async function addendumOf(
   return headOf(record, now) + sections.map(formatSection).join('') + END
 }
 
+type Failure = { readonly error: unknown }
+
+async function collectOne(
+  path: string,
+  record: ExitRecord,
+  sources: EvidenceOptions & { readonly log: SharedLog },
+): Promise<Failure | undefined> {
+  try {
+    const text = await addendumOf(record, (await readRegularFile(path))?.text, sources)
+    if (text !== undefined) await replaceFile(path, text)
+    return undefined
+  } catch (error) {
+    if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+    return { error }
+  }
+}
+
 /**
  * Asks the system, once for each death, for what it writes some seconds after one: its journal and core files, on macOS its
  * log and crash reports; and who sent it a signal. One that is too young or too old for that, or of a version without
- * generations, is left as it is.
+ * generations, is left as it is. What fails for one keeps it from no other.
+ * @throws the first failure, when all have been tried: IapeerError `unusable-file`; the Node system error (`ENOSPC`, ...)
  */
 export async function collectAddenda(
   root: string,
@@ -113,11 +132,13 @@ export async function collectAddenda(
   options: EvidenceOptions,
 ): Promise<void> {
   const sources = { ...options, log: new SharedLog(options.env) }
+  const failures: Failure[] = []
   for (const record of records) {
     const ageMs = options.now.getTime() - Date.parse(record.ts)
     if (record.gen === undefined || ageMs < YOUNGEST_MS || ageMs > OLDEST_MS) continue
-    const path = addendumPath(root, record.id)
-    const text = await addendumOf(record, (await readRegularFile(path))?.text, sources)
-    if (text !== undefined) await replaceFile(path, text)
+    const failure = await collectOne(addendumPath(root, record.id), record, sources)
+    if (failure !== undefined) failures.push(failure)
   }
+  const [first] = failures
+  if (first !== undefined) throw first.error
 }

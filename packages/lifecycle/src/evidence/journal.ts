@@ -3,6 +3,8 @@ import type { Section } from './section.ts'
 import type { Span } from './span.ts'
 
 const LIMIT_MS = 3_000
+/** Each kill for memory is a hundred lines of the kernel's, of which two count: the others' lines must not be lost behind them. */
+const MOST_LINES = 20_000
 
 /** Who writes about the ends of others. */
 const WRITERS = [
@@ -27,7 +29,7 @@ export function journalArguments({ fromMs, toMs }: Span): string[] {
     '--output=short-unix',
     `--since=${seconds(fromMs)}`,
     `--until=${seconds(toMs + 1_000)}`,
-    '--lines=1000',
+    `--lines=${MOST_LINES}`,
     ...WRITERS.map((name) => `SYSLOG_IDENTIFIER=${name}`),
     '+',
     '_TRANSPORT=kernel',

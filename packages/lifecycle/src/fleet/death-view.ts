@@ -1,4 +1,4 @@
-import { IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Confidence, ExitRecord, Killer, Verdict, VerdictWord } from '@iapeer/forensics'
 import { collectAddenda } from '../evidence/addendum.ts'
 import { isOf } from './is-of.ts'
@@ -50,6 +50,15 @@ export async function deathViews(root: string, query: DeathQuery = {}): Promise<
   return (limit === undefined ? judged : judged.slice(Math.max(0, judged.length - limit))).map(deathViewOf)
 }
 
+/** What cannot be written down, on a full disk or by somebody who may only read, is judged without. */
+async function askSystem(root: string, record: ExitRecord): Promise<void> {
+  try {
+    await collectAddenda(root, [record], { env: process.env, now: new Date() })
+  } catch (error) {
+    if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+  }
+}
+
 /**
  * Judges one of the recorded deaths among those that may share its cause: of its time, and of its boot. What the system
  * knows of it by now is asked for first, unless that was done.
@@ -59,7 +68,7 @@ export async function judgeDeath(
   record: ExitRecord,
   records: readonly ExitRecord[],
 ): Promise<JudgedDeath> {
-  await collectAddenda(root, [record], { env: process.env, now: new Date() })
+  await askSystem(root, record)
   const atMs = Date.parse(record.ts)
   const near = records.filter(
     (one) =>

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
 import { readLog, readRegularFile } from '@iapeer/core/storage'
 import {
@@ -22,9 +22,14 @@ import {
 } from '@iapeer/forensics'
 import { addendumPath } from '../evidence/addendum.ts'
 
-/** What a file holds, nothing where there is none. */
+/** What a file holds; nothing where there is none, or what is there cannot be read: one bad file hides no other death. */
 export async function textOf(path: string): Promise<string> {
-  return (await readRegularFile(path))?.text ?? ''
+  try {
+    return (await readRegularFile(path))?.text ?? ''
+  } catch (error) {
+    if (errnoOf(error) !== undefined || (isIapeerError(error) && error.code === 'unusable-file')) return ''
+    throw error
+  }
 }
 
 /** Every recorded death, in the order of recording. */
@@ -81,8 +86,8 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return []
-    throw error
+    if (errnoOf(error) === undefined) throw error
+    return []
   }
 }
 

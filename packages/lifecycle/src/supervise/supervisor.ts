@@ -176,7 +176,8 @@ export class FleetSupervisor {
     await rotatePaneLogs(this.#root)
     await sweepSockets(this.#root)
     await keepReserve(this.#root)
-    await sweepFolderTemporaries(rootLayout(this.#root).lifecycleStateDir)
+    const { lifecycleStateDir, records } = rootLayout(this.#root)
+    for (const folder of [lifecycleStateDir, records.deathsDir]) await sweepFolderTemporaries(folder)
     await this.#recorders.refresh()
     this.#jobs.start(TELL_KEY, () => this.#announce())
   }

@@ -169,6 +169,8 @@ export async function followProgram(
   }
   // Its end is told by its output alone.
   stdin.on('error', () => undefined)
+  // What it has started may keep its output open.
+  child.once('exit', () => letGoSoon([stdout]))
   let rest = ''
   stdout.setEncoding('utf8').on('data', (chunk: string) => {
     const lines = (rest + chunk).split('\n')

@@ -1,6 +1,6 @@
 import { adviceFor, type Evidence, type Killer, lastScreen } from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle'
-import { cut, localTime, paint, plain, table, textWidth, wrap } from '../../output.ts'
+import { cut, localTime, paint, plain, textWidth, wrap } from '../../output.ts'
 import type { Moment } from './timeline.ts'
 
 /** All that an autopsy shows. */
@@ -15,9 +15,19 @@ const MOST_SCREEN = 8
 
 const heading = (text: string): string => `\n${paint('bold', text)}`
 
-function facts({ death: { record, judged, incident, findings } }: AutopsyView): string {
+const LABEL = 13
+const NO_BREAK = '\u00a0'
+
+/** A path that is longer than a line fills it from where it begins. */
+function filled(text: string, width: number): string[] {
+  if (text.split(' ').every((word) => word.length <= width || word.includes('\u001b')))
+    return wrap(text, width)
+  return wrap(text.replaceAll(' ', NO_BREAK), width).map((line) => line.replaceAll(NO_BREAK, ' '))
+}
+
+function facts({ death: { record, judged, incident, findings } }: AutopsyView, width: number): string {
   const { recorder } = record
-  const rows = [
+  const rows: [label: string, text: string][] = [
     [
       'verdict',
       `${paint('bold', judged.verdict)} (confidence ${paint(CONFIDENCE[judged.confidence], judged.confidence)})`,
@@ -33,7 +43,9 @@ function facts({ death: { record, judged, incident, findings } }: AutopsyView): 
     rows.push(['incident', `${incident.deaths.length} deaths of one cause (${plain(incident.cause)})`])
   if (record.forensics !== undefined && findings.snapshot === undefined)
     rows.push(['snapshot', 'it cannot be read'])
-  return table(rows)
+  const room = width - LABEL
+  const indent = `\n${' '.repeat(LABEL)}`
+  return rows.map(([label, text]) => label.padEnd(LABEL) + filled(text, room).join(indent)).join('\n')
 }
 
 /** Screen and killer have parts of their own. */
@@ -75,7 +87,7 @@ export function autopsyScreen(view: AutopsyView): string {
   const parts = [
     wrap(`${record.identity}: ${plain(judged.summary)}`, width - 2).join('\n  '),
     '',
-    facts(view),
+    facts(view, width),
   ]
   parts.push(heading('evidence'), ...evidenceLines(judged.evidence, width))
   if (judged.killer !== undefined) parts.push(heading('killer'), ...killerLines(judged.killer, width))
@@ -92,7 +104,11 @@ export function autopsyScreen(view: AutopsyView): string {
   return parts.join('\n')
 }
 
-const escaped = (text: string): string => plain(text).replace(/[\\`*_<>[\]|#]/g, '\\$&')
+/** Nobody is called by what a command held: no backslash keeps a forge from taking `@name` for a person. */
+const escaped = (text: string): string =>
+  plain(text)
+    .replace(/[\\`*_<>[\]|#]/g, '\\$&')
+    .replace(/@(?=\w)/g, '@\u200b')
 
 /** In backquotes as it stands, whatever backquotes it has. */
 function code(text: string): string {

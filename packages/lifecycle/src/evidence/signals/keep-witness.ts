@@ -1,7 +1,8 @@
-import { isIapeerError } from '@iapeer/core/errors'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { EventLog } from '../../eventlog/event-log.ts'
 import type { Span } from '../span.ts'
-import { type SeenSignal, type SignalSource, type SignalWitness, witnessSignals } from './signal-witness.ts'
+import type { SeenSignal, SignalSource } from './signal-memory.ts'
+import { type SignalWitness, witnessSignals } from './signal-witness.ts'
 
 const AGAIN_MS = 60_000
 
@@ -40,13 +41,24 @@ export class KeptWitness implements SignalSource {
   async stop(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)
-    await this.#witness?.stop()
+    await this.#end(this.#witness)
+  }
+
+  /** What cannot be taken out of the kernel is an event: the next one takes it over. */
+  async #end(witness: SignalWitness | undefined): Promise<void> {
+    try {
+      await witness?.stop()
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      await this.#log.note({ ev: 'signal-witness', state: 'off', why: `it is left in the kernel: ${code}` })
+    }
   }
 
   async #lose(witness: SignalWitness): Promise<void> {
     if (this.#isStopped) return
     await this.#say('lost', 'its reader has ended')
-    await witness.stop()
+    await this.#end(witness)
     this.#again()
   }
 

@@ -22,7 +22,7 @@ const MOST_ANCESTORS = 8
 /** Undefined where it is gone, or hidden. */
 function textOf(path: string): string | undefined {
   try {
-    return readFileSync(path, 'latin1')
+    return readFileSync(path, 'utf8')
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
     return undefined
@@ -31,7 +31,7 @@ function textOf(path: string): string | undefined {
 
 function readCommand(pid: number): string | undefined {
   const text = textOf(`/proc/${pid}/cmdline`)
-  const argv = text === undefined ? [] : (parseProcCmdline(Buffer.from(text, 'latin1'))?.argv ?? [])
+  const argv = text === undefined ? [] : (parseProcCmdline(Buffer.from(text))?.argv ?? [])
   return argv.length === 0 ? undefined : cleanCommand(argv)
 }
 
@@ -45,34 +45,78 @@ function readUser(pid: number): string | undefined {
   return uid === undefined ? undefined : userName(uid)
 }
 
+/** The process of a thread; itself where it is gone, or is no thread. */
+export function processOf(task: number): number {
+  const [, pid] = /^Tgid:\s+(\d+)/m.exec(textOf(`/proc/${task}/status`) ?? '') ?? []
+  return pid === undefined ? task : Number(pid)
+}
+
+/** In USER_HZ, by which /proc counts on every architecture of today (proc_pid_stat(5)). */
+const TICKS_PER_SECOND = 100
+
 interface Place {
   readonly ppid: number
   readonly comm: string
+  /** Seconds since boot. */
+  readonly startedAt: number
 }
 
 function readPlace(pid: number): Place | undefined {
   const text = textOf(`/proc/${pid}/stat`)
   const facts = text === undefined ? undefined : parseProcStat(text)
   if (text === undefined || facts === undefined || !('ppid' in facts)) return undefined
-  return { ppid: facts.ppid, comm: text.slice(text.indexOf('(') + 1, text.lastIndexOf(')')) }
+  const comm = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'))
+  return { ppid: facts.ppid, comm, startedAt: Number(facts.token) / TICKS_PER_SECOND }
 }
 
-/**
- * Who a process is, and who started it, from /proc. Read at once and without waiting: who sends a signal often ends within
- * a millisecond.
- */
-export function seeSender(pid: number, comm: string): SeenSender {
-  const place = readPlace(pid)
-  const command = readCommand(pid)
-  const user = readUser(pid)
-  // Somebody else's by now.
-  if (place !== undefined && place.comm !== comm) return { pid, comm, ancestors: [] }
+function ancestorsOf(place: Place): SeenTask[] {
   const ancestors: SeenTask[] = []
-  for (let at = place?.ppid ?? 0; at > 0 && ancestors.length < MOST_ANCESTORS; ) {
+  // Whose parent has ended is a child of pid 1, and was not started by it.
+  for (let at = place.ppid; at > 1 && ancestors.length < MOST_ANCESTORS; ) {
     const parent = readPlace(at)
     if (parent === undefined) break
     ancestors.push({ pid: at, comm: parent.comm, command: readCommand(at) })
     at = parent.ppid
   }
-  return { pid, comm, command, user, ancestors }
+  return ancestors
+}
+
+/** What a trace has of a sender. */
+export interface TracedSender {
+  readonly pid: number
+  readonly task: number
+  /** Of the task; not always known. */
+  readonly comm: string
+  /** When it sent, in seconds since boot. */
+  readonly sentAt: number
+}
+
+/** The kernel's word for a name that it has not kept. */
+const UNKNOWN_COMM = '<...>'
+/** Clocks are compared that count in hundredths. */
+const CLOCK_STEP_S = 0.03
+
+/** Whether it is still called what the task was: one that is not has become another program since. */
+function isSame({ pid, task, comm }: TracedSender, place: Place): boolean {
+  if (comm === UNKNOWN_COMM) return true
+  const name = task === pid ? place.comm : textOf(`/proc/${pid}/task/${task}/comm`)?.replace(/\n$/, '')
+  // A thread may have ended; no program takes the place of another without all of its threads ending.
+  return name === undefined || name.trimStart() === comm.trimStart()
+}
+
+/**
+ * Who a process is, and who started it, from /proc. Read at once and without waiting: who sends a signal often ends within
+ * a millisecond, and its pid may be somebody else's then, which started later than the signal.
+ */
+export function seeSender(traced: TracedSender): SeenSender {
+  const { pid, sentAt } = traced
+  const place = readPlace(pid)
+  const command = readCommand(pid)
+  const user = readUser(pid)
+  if (place === undefined || place.startedAt > sentAt + CLOCK_STEP_S)
+    return { pid, comm: traced.comm, ancestors: [] }
+  const comm = traced.comm === UNKNOWN_COMM ? place.comm : traced.comm
+  return isSame(traced, place)
+    ? { pid, comm, command, user, ancestors: ancestorsOf(place) }
+    : { pid, comm, user, ancestors: ancestorsOf(place) }
 }

@@ -1,5 +1,5 @@
 import { formatLogfmt } from '@iapeer/core/logfmt'
-import type { SeenSignal } from './signal-witness.ts'
+import type { SeenSignal } from './signal-memory.ts'
 
 /** How a section `signal-witness` says who sent a signal, and who started them. */
 export function signalLines({ signal, atMs, target, sender }: SeenSignal): string[] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { constants, existsSync } from 'node:fs'
 import { access, mkdir, readFile, readlink, rmdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { readRegularFile } from '@iapeer/core/storage'
@@ -61,8 +61,18 @@ async function findTracefs(): Promise<string | undefined> {
   return undefined
 }
 
-/** The tracefs that this user may write. @throws IapeerError `no-signal-witness` */
+/** The numbering of processes that the kernel itself uses: what it traces is told in it, whoever reads (pid_namespaces(7)). */
+const INITIAL_PIDS = 'pid:[4026531836]'
+
+const numberingOfPids = (): Promise<string> => readlink('/proc/self/ns/pid')
+
+/** The tracefs that this user may write, and understands. @throws IapeerError `no-signal-witness` */
 export async function requireTracefs(): Promise<string> {
+  if (process.platform === 'linux' && (await numberingOfPids()) !== INITIAL_PIDS)
+    throw unavailable(
+      'this container has a numbering of processes of its own, and the kernel tells of others',
+      'Run the daemon on the host, or the container with the pids of the host.',
+    )
   const mount = await findTracefs()
   if (mount !== undefined) return mount
   throw unavailable(
@@ -83,7 +93,7 @@ export async function leftTraceInstance(
 
 /** One for a root, and for the numbering of processes that it is seen in: two containers may have roots of one path. */
 async function instanceName(root: string): Promise<string> {
-  const space = await readlink('/proc/self/ns/pid')
+  const space = await numberingOfPids()
   return `iapeer-${createHash('sha256').update(`${space}\n${root}`).digest('hex').slice(0, 16)}`
 }
 
@@ -108,17 +118,32 @@ async function setClock(folder: string, clocks: string): Promise<'boot' | 'mono'
   return clock
 }
 
+async function unlessGone(act: Promise<unknown>): Promise<void> {
+  try {
+    await act
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+}
+
 async function removeInstance(folder: string): Promise<void> {
-  await writeFile(join(folder, 'events/signal/signal_generate/enable'), '0')
+  await unlessGone(writeFile(join(folder, 'events/signal/signal_generate/enable'), '0'))
   for (let left = REMOVE_TRIES; ; left--) {
     try {
-      return await rmdir(folder)
+      return await unlessGone(rmdir(folder))
     } catch (error) {
-      // Whoever read its pipe may be a moment in going.
+      // Whoever read its pipe may be a moment in going; one that nobody listens to goes when it has something to say.
       if (errnoOf(error) !== 'EBUSY' || left === 0) throw error
+      await unlessGone(writeFile(join(folder, 'trace_marker'), 'end\n'))
       await sleep(50)
     }
   }
+}
+
+/** Where it is seen now: what it was made in may have been unmounted since. */
+async function removeWherever(folder: string): Promise<void> {
+  const mount = existsSync(folder) ? undefined : await findTracefs()
+  await removeInstance(mount === undefined ? folder : join(mount, 'instances', basename(folder)))
 }
 
 async function configure(folder: string): Promise<void> {
@@ -158,7 +183,7 @@ export async function openTraceInstance(root: string): Promise<TraceInstance> {
       pipe: join(folder, 'trace_pipe'),
       clock,
       takenOver,
-      remove: () => removeInstance(folder),
+      remove: () => removeWherever(folder),
     }
   } catch (error) {
     await rmdir(folder).catch(unlessSystemError)
