@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer } from '@iapeer/core/registry'
@@ -19,6 +19,9 @@ it.runIf(mayMount)(
     mkdirSync(dirname(logs), { recursive: true, mode: 0o700 })
     const disk = await smallDisk(logs)
     track(disk.remove)
+    // Before its disk is gone.
+    const states = join(root, 'state', 'canary')
+    track(() => until('the guard to finish', () => !existsSync(states) || readdirSync(states).length === 0))
     await createPeer(root, {
       personality: toPersonality('bob'),
       defaultRuntime: toRuntime('command'),

@@ -150,7 +150,8 @@ describe('what a pane runs', () => {
     const one = await pane(['sh', '-c', 'sleep 1006; true'])
     const { running } = await until('the job', async () => {
       const found = await read(one)
-      return found.running.source === 'job' && found
+      // Before it becomes what it runs, a child is a copy of its shell.
+      return found.running.source === 'job' && found.running.argv[0] === 'sleep' && found
     })
     expect(running).toMatchObject({ argv: ['sleep', '1006'], line: ['sh', '-c', 'sleep 1006; true'] })
     const two = await pane(['sh', '-c', 'sleep 1007 | cat'])
