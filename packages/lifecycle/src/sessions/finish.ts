@@ -4,7 +4,9 @@ import { isClaimed } from './claim.ts'
 import { listSessions, type PeerSession } from './session-file.ts'
 
 /** A hook that has not claimed the end of its leader within this time has been lost, mostly; the claim decides. */
-const HOOK_MS = 400
+const CLAIM_MS = 400
+/** One that has claimed it is at its record, which takes its time where many die at once. */
+const RECORD_MS = 3_000
 
 async function isUnrecorded(root: string, session: PeerSession): Promise<boolean> {
   const { identity, gen } = session
@@ -27,13 +29,14 @@ async function unfinishedSessions(root: string): Promise<PeerSession[]> {
  * Sees to it that the end of a leader is recorded while its server lives on: heals what tmux has lost, and records a leader
  * of which tmux tells no hook.
  */
-export async function finishSession(session: PeerSession): Promise<void> {
+export async function finishSession(root: string, session: PeerSession): Promise<void> {
   const { socketPath, server, leader, paneId } = session
   await healLostChild(server, leader.pid)
-  await finishLeader(new TmuxServer({ socketPath, process: server }), { pid: leader.pid, paneId }, HOOK_MS)
+  const limitMs = (await isUnrecorded(root, session)) ? CLAIM_MS : RECORD_MS
+  await finishLeader(new TmuxServer({ socketPath, process: server }), { pid: leader.pid, paneId }, limitMs)
 }
 
 /** {@link finishSession} of every session that needs it. */
 export async function finishSessions(root: string): Promise<void> {
-  await Promise.all((await unfinishedSessions(root)).map(finishSession))
+  await Promise.all((await unfinishedSessions(root)).map((session) => finishSession(root, session)))
 }

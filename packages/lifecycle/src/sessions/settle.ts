@@ -40,7 +40,7 @@ function reconcileOnce(root: string): Promise<unknown> {
 /** Waits for whoever records it; has it recorded where nobody does. */
 async function claimOf(root: string, session: PeerSession): Promise<Claim | undefined> {
   if (session.gen === undefined) return undefined
-  if ((await observeProcess(session.server)) !== 'gone') await finishSession(session)
+  if ((await observeProcess(session.server)) !== 'gone') await finishSession(root, session)
   const until = performance.now() + CLAIM_MS
   while (performance.now() < until) {
     const claim = await readClaim(root, session.identity, session.gen)

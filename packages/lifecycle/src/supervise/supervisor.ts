@@ -3,7 +3,7 @@ import type { Identity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
-import { reconcile } from '@iapeer/tmux'
+import { healLostChild, reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
 import { isOf } from '../fleet/is-of.ts'
@@ -146,6 +146,8 @@ export class FleetSupervisor {
     for (const look of await lookAtSessions(this.#root, await this.#cache.list(), closely)) {
       const { session, sight } = look
       const action = decide({ sight, wish: wishOf(this.#cache, session), work: 'busy' })
+      // What tmux has lost is healed before anything that takes longer.
+      if (action === 'finish') await healLostChild(session.server, session.leader.pid)
       if (action === 'keep') this.#keep(session, closely)
       else if (action !== 'leave') this.#jobs.start(session.identity, () => this.#act(look, action))
     }
@@ -219,7 +221,7 @@ export class FleetSupervisor {
       await this.#log.note({ ev: 'supervise', identity, action: 'unresponsive', server: session.server.pid })
       return
     }
-    if (action === 'finish') await finishSession(session)
+    if (action === 'finish') await finishSession(this.#root, session)
     else if (action === 'settle') await this.#settle(session)
   }
 
