@@ -1,0 +1,91 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseIdentity } from '@iapeer/core/identity'
+import { type PeerEntry, updatePeer } from '@iapeer/core/registry'
+import { until } from '@iapeer/dev/testing'
+import { expect, it } from 'vitest'
+import { FleetSupervisor, launchPeer, listSessions, readEvents, statusOf, stopPeer } from '../src/index.ts'
+import { roots } from './support.ts'
+
+const { track, newRoot } = roots()
+const PEERS = 30
+const CONCURRENCY = 4
+
+/** Some at a time: so many launches at once would only wait for each other. */
+async function each<T>(list: readonly T[], act: (one: T) => Promise<unknown>): Promise<void> {
+  const left = list.values()
+  const work = async (): Promise<void> => {
+    for (const one of left) await act(one)
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, work))
+}
+
+it('thirty peers are supervised, die in every way at once, are each explained once and come back as they want', {
+  timeout: 120_000,
+}, async () => {
+  const made = newRoot()
+  const { root } = made
+  const supervisor = new FleetSupervisor(root, {
+    env: { ...process.env, IAPEER_TICK_SECS: '0.5' },
+    random: () => 0,
+  })
+  const entries: PeerEntry[] = []
+  for (let at = 0; at < PEERS; at++) {
+    const name = `p${at}`
+    entries.push(await made.peer(['sleep', '1000'], name))
+    if (at % 3 !== 0) await updatePeer(root, name, { wakePolicy: 'keep-alive' })
+  }
+  await each(entries, (entry) => launchPeer(root, entry))
+  await supervisor.start()
+  track(() => supervisor.stop())
+  const ticks = supervisor.stats().tick.count
+  await until('three ticks', () => supervisor.stats().tick.count >= ticks + 3, 30_000)
+  expect(made.deaths()).toEqual([])
+
+  const before = await listSessions(root)
+  const [stopped, ...victims] = before
+  if (stopped === undefined) throw new Error('nothing runs')
+  process.kill(stopped.server.pid, 'SIGSTOP')
+  try {
+    for (const [at, { leader, server }] of victims.entries()) {
+      const signal = (['SIGKILL', 'SIGTERM', 'SIGSEGV', 'SIGABRT'] as const)[at % 4] ?? 'SIGKILL'
+      process.kill(at % 2 === 0 ? server.pid : leader.pid, signal)
+    }
+    await until('every death to be recorded', () => made.deaths().length >= victims.length, 30_000)
+    const wanted = victims.filter(({ identity }) => {
+      const number = Number(parseIdentity(identity)?.personality.slice(1))
+      return number % 3 !== 0
+    })
+    await until(
+      'all that are kept alive to be back',
+      async () => {
+        const now = new Map((await listSessions(root)).map((session) => [session.identity, session.gen]))
+        return wanted.every(({ identity, gen }) => now.has(identity) && now.get(identity) !== gen)
+      },
+      60_000,
+    )
+    const asleep = victims.filter((session) => !wanted.includes(session))
+    for (const { identity } of asleep) expect((await statusOf(root, identity)).state).toBe('asleep')
+    const ids = made.deaths().map(({ identity, gen }) => `${identity}-${gen}`)
+    expect(ids.sort()).toEqual(victims.map(({ identity, gen }) => `${identity}-${gen}`).sort())
+  } finally {
+    process.kill(stopped.server.pid, 'SIGCONT')
+  }
+  const verdicts = await until(
+    'every verdict',
+    async () => {
+      const { events } = await readEvents(root)
+      const found = events.filter(({ ev }) => ev === 'verdict')
+      return found.length >= victims.length ? found : undefined
+    },
+    30_000,
+  )
+  expect(verdicts).toHaveLength(victims.length)
+  for (const { verdict } of verdicts)
+    expect(['killed-by-signal', 'crashed', 'exited', 'terminated']).toContain(verdict)
+  await supervisor.stop()
+  await each(await listSessions(root), ({ identity }) => stopPeer(root, identity, { by: 'a test' }))
+  expect(made.deaths()).toHaveLength(victims.length)
+  expect(existsSync(join(root, 'logs', 'iapeer', 'lifecycle.log'))).toBe(true)
+  expect(readFileSync(join(root, 'logs', 'iapeer', 'exits.log'), 'utf8').endsWith('\n')).toBe(true)
+})
