@@ -62,7 +62,7 @@ async function ensure(layout: RecordLayout, identity: string, options: EnsureOpt
   const socketPath = checkSocketPath(options.socketPath)
   const armed = await findArmed(layout, identity, socketPath)
   if (armed !== undefined) return { state: 'already', gen: armed.gen, serverPid: armed.server.pid }
-  const { armWatch } = await import('./arm-watch.ts')
+  const { armWatch } = await import('./starting.ts')
   const request = { identity, socketPath, ...(options.tmux === undefined ? {} : { tmux: options.tmux }) }
   const result = await armWatch(layout, request)
   if (result.state === 'already') confirmed.set(result.gen, await socketIdOf(socketPath))

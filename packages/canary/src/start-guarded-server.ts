@@ -10,6 +10,6 @@ export type { GuardedServer, GuardedServerOptions } from './start-guarded.ts'
  * `socket-path-too-long`, `config-error`, `start-timeout`, `guard-ended`, `guard-failed`, `invalid-identity`, `invalid-path`
  */
 export async function startGuardedServer(options: GuardedServerOptions): Promise<GuardedServer> {
-  const { startGuardedServer: start } = await import('./start-guarded.ts')
+  const { startGuardedServer: start } = await import('./starting.ts')
   return start(options)
 }

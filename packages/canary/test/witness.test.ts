@@ -287,6 +287,45 @@ describe('what goes wrong for the witness is not felt by the command', () => {
     expect(witnessOf(bob).processes[0]?.['command']).toMatch(/kill-server$/)
   })
 
+  /** Programs of these names that take their time, in front of the real ones. */
+  function slowTools(root: ReturnType<typeof newRoot>, tools: Readonly<Record<string, string>>): void {
+    const bin = join(root.path, 'bin')
+    mkdirSync(bin)
+    for (const [name, body] of Object.entries(tools)) {
+      writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`)
+      chmodSync(join(bin, name), 0o755)
+    }
+    process.env['IAPEER_SCRIPT_PATH'] = `${bin}:/usr/bin:/bin`
+    root.track(() => delete process.env['IAPEER_SCRIPT_PATH'])
+  }
+
+  it('ss is cut off, as on a busy host: whoever it could have been is listed', async () => {
+    const root = newRoot()
+    slowTools(root, { ss: 'exec sleep 20' })
+    const bob = await guarded(root)
+    await run('sh', [script(bob, 'tmux kill-server')])
+    expect(await deathOf(bob)).toMatchObject({ cause: 'killed-by-command' })
+    const { head, processes } = witnessOf(bob)
+    expect(head).toMatchObject({ confidence: 'low', via: 'candidates' })
+    expect(processes.map((one) => one['command'])).toContainEqual(expect.stringMatching(/kill-server$/))
+  })
+
+  it('there is no time to see anybody: that it was a command is told all the same, unless the server lives on', async () => {
+    const root = newRoot()
+    const real = '/usr/bin/readlink "$@"'
+    slowTools(root, { ss: 'exec sleep 20', readlink: `sleep 1\nexec ${real}` })
+    const bob = await guarded(root)
+    await bob.server.tmux('new-window', '-d', 'exec sleep 1000')
+    await bob.server.tmux('kill-window', '-t', 'main:1')
+    expect(existsSync(witnessPath(bob))).toBe(true)
+    await until('it to be taken back', () => !existsSync(witnessPath(bob)))
+    const from = performance.now()
+    await bob.server.tmux('kill-server')
+    expect(performance.now() - from).toBeLessThan(1_500)
+    expect(await deathOf(bob)).toMatchObject({ cause: 'killed-by-command' })
+    expect(witnessOf(bob)).toMatchObject({ head: { command: 'kill-server', via: 'none' }, processes: [] })
+  })
+
   it('scripts that were removed: the command works as under plain tmux', async () => {
     const bob = await guarded(newRoot())
     const { rmSync } = await import('node:fs')

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
+import { readProcFile } from './proc-file.ts'
 import { hasProcfs, readProcesses } from './process-identity.ts'
 
 function kernelBootId(): string {
   try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+    return readProcFile('/proc/sys/kernel/random/boot_id').trim()
   } catch (error) {
     const code = errnoOf(error)
     if (code === 'ENOENT' || code === 'EACCES' || code === 'EPERM') return '-'

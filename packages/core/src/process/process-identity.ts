@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { errnoOf } from '../errors.ts'
+import { readProcFile } from './proc-file.ts'
 import { ps } from './ps.ts'
 import { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'
 
@@ -32,7 +33,7 @@ function missingOrHidden(pid: number): ProcessFacts {
 
 function readProcStat(pid: number): ProcessFacts {
   try {
-    return parseProcStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+    return parseProcStat(readProcFile(`/proc/${pid}/stat`))
   } catch (error) {
     const code = errnoOf(error)
     if (code === 'ESRCH') return { kind: 'gone' }

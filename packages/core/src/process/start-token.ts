@@ -11,13 +11,8 @@ export type ProcessFacts =
  */
 export function parseProcStat(text: string): ProcessFacts {
   const close = text.lastIndexOf(')')
-  const words =
-    close < 0
-      ? []
-      : text
-          .slice(close + 1)
-          .trim()
-          .split(/\s+/)
+  // One blank between two fields; the many behind the start time are of no interest.
+  const words = close < 0 ? [] : text.slice(close + 2).split(' ', 20)
   const [state, ppid] = words
   const token = words[19]
   if (state === undefined || token === undefined || !/^\d+$/.test(token)) {

@@ -15,12 +15,18 @@ interface Cached {
   readonly session: PeerSession
 }
 
-/** The enrolled sessions; a file is read again only when it has changed, so that looking each second costs nearly nothing. */
+/**
+ * The enrolled sessions; a file is read again only when it has changed, so that looking each second costs nearly nothing.
+ * Writers replace their files, which is a change of the folder; that is all that is looked at, but by a close look.
+ */
 export interface SessionCache {
-  readonly list: () => Promise<readonly PeerSession[]>
+  readonly list: (closely?: boolean) => Promise<readonly PeerSession[]>
   /** What was asked of an identity, as of the last `list`. */
   readonly hasMark: (identity: Identity, mark: Mark) => boolean
 }
+
+/** Clocks of file systems are coarse: what has changed so lately may change again within one stamp. */
+const SETTLED_MS = 2_000
 
 function stampOf(path: string): string | undefined {
   try {
@@ -32,27 +38,40 @@ function stampOf(path: string): string | undefined {
   }
 }
 
+/** When a folder has changed; undefined where that may not be the last change of this moment. */
+function settledStamp(folder: string): string | undefined {
+  const found = statSync(folder, { throwIfNoEntry: false })
+  if (found === undefined || Math.abs(Date.now() - found.mtimeMs) < SETTLED_MS) return undefined
+  return `${found.ino}:${found.mtimeMs}`
+}
+
 export function createSessionCache(root: string): SessionCache {
   const folder = rootLayout(root).lifecycleStateDir
   let known = new Map<string, Cached>()
   let names: ReadonlySet<string> = new Set()
+  let sessions: readonly PeerSession[] = []
+  let settled: string | undefined
   return {
     hasMark: (identity, mark) => names.has(`${identity}.${mark}`),
-    list: async () => {
+    list: async (closely = true) => {
+      const stamp = settledStamp(folder)
+      if (!closely && stamp !== undefined && stamp === settled) return sessions
       const next = new Map<string, Cached>()
       names = new Set(await namesIn(folder))
       for (const name of names) {
         const identity = ownerOf(name, SUFFIX)
         if (identity === undefined) continue
-        const stamp = stampOf(join(folder, name))
-        if (stamp === undefined) continue
+        const own = stampOf(join(folder, name))
+        if (own === undefined) continue
         const cached = known.get(name)
         const session =
-          cached?.stamp === stamp ? cached.session : await readSession(root, identity).catch(passOver)
-        if (session !== undefined) next.set(name, { stamp, session })
+          cached?.stamp === own ? cached.session : await readSession(root, identity).catch(passOver)
+        if (session !== undefined) next.set(name, { stamp: own, session })
       }
       known = next
-      return [...next.values()].map((one) => one.session)
+      sessions = [...next.values()].map((one) => one.session)
+      settled = stamp
+      return sessions
     },
   }
 }

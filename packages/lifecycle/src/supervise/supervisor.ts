@@ -143,7 +143,7 @@ export class FleetSupervisor {
   /** Everything that is cheap: who lives, who is due. */
   async #sweep(closely: boolean): Promise<void> {
     this.#clock.note(Date.now(), performance.now())
-    for (const look of await lookAtSessions(this.#root, await this.#cache.list(), closely)) {
+    for (const look of await lookAtSessions(this.#root, await this.#cache.list(closely), closely)) {
       const { session, sight } = look
       const action = decide({ sight, wish: wishOf(this.#cache, session), work: 'busy' })
       // What tmux has lost is healed before anything that takes longer.
