@@ -12,7 +12,7 @@ import { version } from './version.ts'
 /** Help that fits the terms of the exit codes and shows by example. */
 const AFTER = `
 Examples:
-  iapeer create bob -- htop     make a peer that runs htop
+  iapeer create bob -- top      make a peer that runs top
   iapeer start bob              bring it up; iapeer attach bob sits down at it
   iapeer list                   who there is, and who runs
   iapeer watch                  watch the tmux server you are in
@@ -23,8 +23,12 @@ Examples:
   iapeer demo                   see it work in five seconds
 
 Files are kept under $IAPEER_ROOT, else ~/.iapeer.
-Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer, 5 daemon unreachable, 130 interrupted.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
+5 daemon unreachable, 130 interrupted.
 `
+
+/** Beside its longest usage the root's help has 30 columns left in a terminal of 80; commander would not wrap there. */
+const LEAST_COLUMNS = 20
 
 /** Wherever a peer is asked for, its name is offered. */
 function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): void {
@@ -48,6 +52,7 @@ export function buildProgram(peers: readonly string[] = []): Command {
     .description('Learn why your agents and their tmux servers died.')
     .version(version(), '-V, --version')
     .exitOverride()
+    .configureHelp({ minWidthToWrap: LEAST_COLUMNS })
     .showHelpAfterError('(iapeer --help shows what there is)')
     .addHelpText('after', AFTER)
     .allowExcessArguments()

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
@@ -69,6 +69,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     const said = await home.iapeer('watch', socket)
     expect(said).toMatchObject({ exitCode: 1, stdout: '' })
     expect(said.stderr).toMatch(/^iapeer: tmux-none is not watched: no tmux server answers at /)
+    expect(said.stderr).toContain('this names its socket: tmux display-message')
     const json = await home.iapeer('watch', socket, '--json')
     expect(json.exitCode).toBe(1)
     expect(jsonLines(json.stdout)).toEqual([
@@ -126,6 +127,26 @@ describe('iapeer watch, deaths and autopsy', () => {
     const line = await until('the line', () => following.text().split('\n')[0] || undefined)
     expect(JSON.parse(line)).toMatchObject({ identity: 'tmux-s', cause: 'signaled-server-gone' })
     expect(await following.end('SIGINT')).toBe(130)
+  })
+
+  it('deaths --follow puts a new death into the columns of those above it', async () => {
+    const home = newHome()
+    const logs = join(home.root, 'logs', 'iapeer')
+    mkdirSync(logs, { recursive: true })
+    const line = (gen: string, identity: string, signal: string) =>
+      `ts=${new Date().toISOString()} ev=session-exit identity=${identity} gen=${gen} dead_status= dead_signal=${signal} leader_pid=8 forensics=\n`
+    writeFileSync(join(logs, 'exits.log'), line('0123456789abcdef', 'claude-long-name', 'SIGKILL'))
+    const following = home.start('deaths', '-f')
+    await until('the first', () => following.text().includes('01234567'))
+    appendFileSync(join(logs, 'exits.log'), line('fedcba9876543210', 'claude-bob', 'SIGSEGV'))
+    await until('the second', () => following.text().includes('fedcba98'))
+    await following.end('SIGINT')
+    const ids = following
+      .text()
+      .trimEnd()
+      .split('\n')
+      .map((text) => text.search(/ID$|01234567|fedcba98/))
+    expect(ids).toEqual([ids[0], ids[0], ids[0]])
   })
 
   it('deaths selects by identity and by time', async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
 import { expect, it } from 'vitest'
 import { buildProgram } from '../src/program.ts'
 
@@ -26,4 +27,22 @@ it('the README names commands that there are, each with options that it has', ()
     const named = words.join(' ').match(/(?<![\w-])--?[a-z][a-z-]*/g) ?? []
     expect([usage, named.filter((option) => !options.includes(option))]).toEqual([usage, []])
   }
+})
+
+it('the help of every command fits a terminal of 80 columns', () => {
+  const helps = (command: Command): string[] => {
+    let text = ''
+    command.configureOutput({ writeOut: (words) => (text += words), getOutHelpWidth: () => 80 })
+    command.outputHelp()
+    return [text, ...command.commands.flatMap(helps)]
+  }
+  const texts = helps(buildProgram())
+  expect(texts.length).toBeGreaterThan(30)
+  const tooWide = texts.flatMap((text) => text.split('\n')).filter((line) => line.length > 80)
+  expect(tooWide).toEqual([])
+})
+
+it('the README names the pnpm that this repository is built with', () => {
+  const manifest = readFileSync(fileURLToPath(new URL('../../../package.json', import.meta.url)), 'utf8')
+  expect(README).toContain(`npx ${JSON.parse(manifest).packageManager}`)
 })

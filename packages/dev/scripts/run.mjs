@@ -85,10 +85,15 @@ async function seeToTmux() {
 
 const pnpm = (args, options) => run('npx', ['-y', packageManager, ...args], options)
 
+/** Nothing else is said for up to a minute. */
+const say = (doing) => process.stderr.write(`${doing} ...\n`)
+
 async function prepare() {
   checkNode()
   await seeToTmux()
+  say('fetching what is needed')
   await pnpm(['install', '--frozen-lockfile'], { quiet: true })
+  say('building')
   await pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only'], { quiet: true })
 }
 

@@ -32,7 +32,9 @@ const ADVICE = {
   ],
   'agent-exited': ['Nothing is wrong: it was done. after_death=restart in its profile brings it up again.'],
   'agent-failed': ['Its own words above say why. iapeer start brings it up again.'],
-  exited: ['A SIGTERM or the end of its last session. Nobody was seen; a launch by iapeer start sees more.'],
+  exited: [
+    'A SIGTERM, the end of its last session, or a kill command that nobody saw. Of a server that iapeer start has launched more is seen than of a watched one.',
+  ],
   'host-reboot': ['after_reboot=restart or resume in its profile brings it up again.'],
   'recorder-lost': [
     'Something ended the server and what watched it: a logout, a unit stop, or memory. The journal of that time may tell.',

@@ -65,7 +65,7 @@ describe('the servers of peers', () => {
     const { look, peer, program } = newPatient()
     const session = await peer('bob')
     expect(await look('tmux-servers')).toMatchObject([
-      { level: 'ok', what: expect.stringMatching(/^1 server/) },
+      { level: 'ok', what: expect.stringMatching(/^1 server answers, tmux /) },
     ])
     const real = (await run('sh', ['-c', 'command -v tmux'])).stdout.trim()
     program('tmux', `[ "$1" = -V ] && { echo tmux 9.9; exit; }; exec ${real} "$@"`)

@@ -83,6 +83,16 @@ it('what fails is told a line each, and keeps no other from it', async () => {
   )
 })
 
+it('a hook that is not executable is told of, once, and what to do', async () => {
+  const { root } = newRoot()
+  mkdirSync(join(root, 'hooks'), { recursive: true })
+  writeFileSync(join(root, 'hooks', 'on-death'), '#!/bin/sh\nexit 0\n', { mode: 0o600 })
+  const laid = await layOutNews(root, NEWS, {})
+  const told = await Promise.all([1, 2].map(() => tellWaiting(root, laid, {})))
+  expect(told.flat()).toEqual(['hooks/on-death cannot be run: chmod +x it'])
+  expect(await listWaiting(root)).toEqual([])
+})
+
 it('where nobody wants to hear, nothing is done', async () => {
   expect(await tellEverybody(newRoot().root, NEWS, {})).toEqual([])
 })

@@ -8,7 +8,7 @@ const by = (who: string): string => (who === '' ? '' : ` by ${who}`)
 const RESULTS: Readonly<Record<string, string>> = {
   ended: 'stopped',
   'session-ended': 'stopped, its tmux server lives on',
-  stopped: 'stopped, it was not running',
+  stopped: 'was not running; stays stopped',
   failed: 'could not be stopped',
 }
 const WAKES: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@ import { isIdentity, isPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type EventFilter, followEvents, type RecordedEvent, readEvents } from '@iapeer/lifecycle'
 import { usageError } from '../exit-code.ts'
-import { fit, localTime, paint, plain, print, printJson } from '../output.ts'
+import { localTime, paint, plain, print, printJson, wrap } from '../output.ts'
 import { bringUpToDate } from '../records.ts'
 import { eventWords } from './event-words.ts'
 import { parseSince } from './since.ts'
@@ -18,6 +18,8 @@ interface EventsOptions {
 
 const DEFAULT_NUMBER = 50
 const NARROWEST = 12
+/** Of its words, where the names before them are long. */
+const LEAST_WORDS = 20
 
 function parseNumber(text: string | undefined): number {
   if (text === undefined) return DEFAULT_NUMBER
@@ -47,7 +49,13 @@ const nameOf = (event: RecordedEvent): string => plain(String(event['identity'] 
 
 function line(event: RecordedEvent, width: number): string {
   const words = plain(eventWords(event))
-  return fit(`${paint('dim', localTime(event.ts))}  ${nameOf(event).padEnd(width)}  ${words}`)
+  const when = localTime(event.ts)
+  const head = `${paint('dim', when)}  ${nameOf(event).padEnd(width)}  `
+  const { columns } = process.stdout
+  if (process.stdout.isTTY !== true || !columns) return head + words
+  // Why it was decided stands at the end: on a terminal it goes on below, and nothing is cut.
+  const indent = when.length + width + 4
+  return head + wrap(words, Math.max(LEAST_WORDS, columns - indent)).join(`\n${' '.repeat(indent)}`)
 }
 
 /** Prints what comes until the person ends it, or nobody reads it any more. */

@@ -24,6 +24,7 @@ export async function watch(socket: string | undefined, options: WatchOptions): 
   if (options.json === true) return printJson({ ...result, identity })
   if (result.state === 'failed') {
     process.stderr.write(`iapeer: ${identity} is not watched: ${result.reason}\n`)
+    process.stderr.write("  Inside it, this names its socket: tmux display-message -p '#{socket_path}'\n")
     return
   }
   if (result.state === 'skipped') return print(`${identity} is not watched: ${result.reason}`)

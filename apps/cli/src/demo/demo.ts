@@ -2,7 +2,7 @@ import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { judge, parseSnapshot, parseWitness, type Verdict } from '@iapeer/forensics'
 import { completeIntent, declareIntent, generationPaths, runTmux } from '@iapeer/tmux'
-import { paint, print, table } from '../output.ts'
+import { paint, print, table, textWidth, wrap } from '../output.ts'
 import {
   type Actor,
   bringOn,
@@ -98,6 +98,16 @@ async function check(stage: Stage, scenes: readonly Scene[], silent: Actor): Pro
   expectThat(!(await hasClaim(stage, silent)), `the deliberate teardown of ${silent.identity} left a record`)
 }
 
+/** `cause`, `recorded` ... and the two blanks on either side. */
+const LABEL_WIDTH = 12
+
+/** On a terminal what is long goes on below; elsewhere it is one line, for whoever looks for words in it. */
+const lines = (label: string, text: string): string[][] =>
+  (process.stdout.isTTY === true ? wrap(text, textWidth() - LABEL_WIDTH) : [text]).map((line, at) => [
+    `  ${at === 0 ? label : ''}`,
+    line,
+  ])
+
 function show(scenes: readonly Scene[], silent: Actor): void {
   for (const { actor, what, death, verdict, tookMs } of scenes) {
     print(`${paint('red', '✕')} ${paint('bold', actor.identity)}  ended by ${what}`)
@@ -105,8 +115,8 @@ function show(scenes: readonly Scene[], silent: Actor): void {
       table([
         ['  cause', death.record.cause ?? 'unknown'],
         ['  recorded', `within ${Math.max(1, Math.ceil(tookMs))} ms`],
-        ['  verdict', `${verdict.verdict} (confidence ${verdict.confidence}): ${verdict.summary}`],
-        ['  evidence', verdict.evidence[0]?.fact ?? 'none'],
+        ...lines('verdict', `${verdict.verdict} (confidence ${verdict.confidence}): ${verdict.summary}`),
+        ...lines('evidence', verdict.evidence[0]?.fact ?? 'none'),
       ]),
     )
   }

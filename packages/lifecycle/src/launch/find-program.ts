@@ -37,6 +37,6 @@ export async function checkProgram(program: string, path: string, cwd: string): 
     code: 'command-not-found',
     hint: program.includes('/')
       ? `Looked for ${resolve(cwd, program)}.`
-      : `Looked in ${path}; launch.env can set PATH.`,
+      : `Install it, or set PATH in <home>/.iapeer/runtimes/<runtime>/launch.env. Looked in ${path}.`,
   })
 }

@@ -1,4 +1,6 @@
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
 import { runProgram } from '@iapeer/tmux'
 import { isProgram } from '../launch/find-program.ts'
@@ -31,6 +33,17 @@ interface Channel {
 
 const hookOf = (root: string): string => join(rootLayout(root).hooksDir, 'on-death')
 
+async function hasHook(root: string): Promise<boolean> {
+  try {
+    await lstat(hookOf(root))
+    return true
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    throw error
+  }
+}
+
 /**
  * Takes the news, then becomes the hook, which reads it: whoever is killed over starting this, the hook runs once. One that
  * somebody else has taken is told by them.
@@ -40,8 +53,11 @@ const TAKE_AND_TELL =
 
 /** `<root>/hooks/on-death`: the news as JSON on its standard input, ten seconds, then it is ended with all it has started. */
 const hook: Channel = {
-  isWanted: (root) => isProgram(hookOf(root)),
-  tell: async ({ root, waiting: { path }, env }) => {
+  isWanted: hasHook,
+  tell: async ({ root, waiting, env }) => {
+    const { path } = waiting
+    if (!(await isProgram(hookOf(root))))
+      return (await takeNews(waiting)) ? 'hooks/on-death cannot be run: chmod +x it' : undefined
     const argv = ['/bin/sh', '-c', TAKE_AND_TELL, path, takenPath(path), hookOf(root)] as const
     const { exitCode, timedOut, signal } = await runProgram(argv, {
       timeoutMs: LIMIT_MS,

@@ -21,6 +21,8 @@ interface DeathsOptions {
 
 const POLL_MS = 250
 const UP_TO_DATE_MS = 5_000
+/** So many of those above decide how wide the columns of a new one are. */
+const KEPT = 100
 
 /** The year is said where it is not this one. */
 function when(ts: string): string {
@@ -45,17 +47,23 @@ const row = ({ record, judged }: JudgedDeath): string[] => [
 
 const HEAD = ['WHEN', 'IDENTITY', 'VERDICT', 'CONFIDENCE', 'ID'].map((word) => paint('dim', word))
 
-function show(found: readonly JudgedDeath[], options: DeathsOptions, head: boolean): void {
-  if (options.json === true) for (const death of found) printJson(deathViewOf(death))
-  else if (found.length > 0) print(fit(table([...(head ? [HEAD] : []), ...found.map(row)])))
+/** Prints those of `found` that come after `above`, in the columns that all of them need. */
+function show(found: readonly JudgedDeath[], options: DeathsOptions, above = 0): void {
+  const fresh = found.slice(above)
+  if (options.json === true) for (const death of fresh) printJson(deathViewOf(death))
+  else if (fresh.length > 0) {
+    const lines = fit(table([HEAD, ...found.map(row)])).split('\n')
+    print(lines.slice(above === 0 ? 0 : above + 1).join('\n'))
+  }
 }
 
 /** Prints what is new until the person ends it. Polled: it works on every file system, and across a replaced file. */
 async function follow(
-  seen: Set<string>,
+  shown: JudgedDeath[],
   select: (seen: ReadonlySet<string>) => Promise<JudgedDeath[]>,
   options: DeathsOptions,
 ): Promise<never> {
+  const seen = new Set(shown.map(({ record }) => record.id))
   let upToDate = performance.now()
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
@@ -66,7 +74,9 @@ async function follow(
     }
     const fresh = await select(seen)
     for (const { record } of fresh) seen.add(record.id)
-    show(fresh, options, false)
+    shown.push(...fresh)
+    show(shown, options, shown.length - fresh.length)
+    shown.splice(0, shown.length - KEPT)
   }
 }
 
@@ -108,8 +118,8 @@ export async function deaths(options: DeathsOptions): Promise<void> {
     const summary = summarise(found)
     return options.json === true ? printJson(summary) : printSummary(summary)
   }
-  show(found, options, true)
+  show(found, options)
   if (found.length === 0 && options.json !== true)
     print(options.follow === true ? 'no deaths so far' : 'no deaths recorded')
-  if (options.follow === true) await follow(new Set(found.map(({ record }) => record.id)), select, options)
+  if (options.follow === true) await follow(found, select, options)
 }

@@ -107,7 +107,7 @@ async function runSharedFate(context: DoctorContext): Promise<Finding[]> {
     findings.push({
       id: 'shared-fate',
       level: manager && cgroup !== '/' ? 'warning' : 'note',
-      what: `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}: one cgroup holds server and recorder, and what ends it whole leaves no line at once (the next reconcile records it)`,
+      what: `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}: one cgroup holds server and recorder, and what ends it whole leaves no line at once (the daemon or the next iapeer deaths records it)`,
       where: cgroup,
       ...(manager ? { fix: 'Start them where systemd-run --user works: each gets a scope of its own.' } : {}),
     })

@@ -115,10 +115,13 @@ async function runServerVersions(context: DoctorContext): Promise<Finding[]> {
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  const count = `${sessions.length} server${sessions.length === 1 ? '' : 's'}`
+  const what =
+    sessions.length === 1
+      ? `1 server answers, tmux ${text}`
+      : `${sessions.length} servers answer, all tmux ${text}`
   return findings.length > 0
     ? findings.toSorted((a, b) => a.what.localeCompare(b.what))
-    : [{ id: 'tmux-servers', level: 'ok', what: `${count} answer, all tmux ${text}` }]
+    : [{ id: 'tmux-servers', level: 'ok', what }]
 }
 
 export const tmuxServers: Check = {
