@@ -172,7 +172,11 @@ export function kernelFacts(all: readonly PlacedLine[], life: Life, isCounted: b
     const inOurs = victim.home === undefined || homes.some((home) => within(home, victim.home))
     const { section, text, placed } = victim
     const atOnce = Math.abs(placed.agoMs ?? 0) <= AT_ONCE_MS
-    facts.push(inOurs && atOnce ? anotherFact(victim, homes) : { names: ['context'], section, text })
+    facts.push(
+      inOurs && atOnce
+        ? anotherFact(victim, homes)
+        : { names: ['context'], section, text: `of another process: ${text}` },
+    )
     if (!inOurs || (atOnce && mayBeOurs(life, victim))) continue
     const isCertain = homes.some((home) => home !== '/' && within(home, victim.home))
     others[isCertain ? 'certain' : 'possible']++
@@ -183,7 +187,8 @@ export function kernelFacts(all: readonly PlacedLine[], life: Life, isCounted: b
     const { section, message: text, placed } = line
     if (fits(life, Number(pid), command))
       facts.push({ names: ['kernel-fault'], section, text, weak: placed.where === 'unknown' })
-    else if (placed.where === 'near') facts.push({ names: ['context'], section, text })
+    else if (placed.where === 'near')
+      facts.push({ names: ['context'], section, text: `of another process: ${text}` })
   }
   return { facts, others }
 }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Identity } from '@iapeer/core/identity'
+import { parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
 import { healLostChild, reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
-import { isOf } from '../fleet/is-of.ts'
 import { FolderWatch } from '../folder-watch.ts'
 import { rearmKept } from '../kept-watches.ts'
 import { rotatePaneLogs } from '../panelog/rotate.ts'
@@ -163,9 +163,9 @@ export class FleetSupervisor {
     this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
     await this.#attempt('sessions', () => rebuildSessions(this.#root))
     await this.#restarts.recall()
-    const sessions = await this.#cache.list()
+    const sessions = byPersonality(await this.#cache.list())
     for (const entry of await listPeers(this.#root)) {
-      const own = sessions.filter(({ identity }) => isOf(identity, entry.personality))
+      const own = sessions.get(entry.personality) ?? []
       for (const session of own) this.#jobs.start(session.identity, () => this.#lookClosely(entry, session))
       if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
     }
@@ -257,4 +257,14 @@ export class FleetSupervisor {
     await forgiveIncidents(this.#root, judged, this.#settings)
     if (waiting) this.#tellDueAt = Date.now() + SWEEP_MS
   }
+}
+
+/** A peer can be present as several runtimes at once. */
+function byPersonality(sessions: readonly PeerSession[]): ReadonlyMap<string, readonly PeerSession[]> {
+  const found = new Map<string, PeerSession[]>()
+  for (const session of sessions) {
+    const personality = parseIdentity(session.identity)?.personality ?? ''
+    found.set(personality, [...(found.get(personality) ?? []), session])
+  }
+  return found
 }
