@@ -2,27 +2,10 @@ import { rm } from 'node:fs/promises'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
+import type { EnsureOptions, EnsureResult } from './ensured.ts'
 import { logLifecycle } from './log.ts'
-import { type CanaryOptions, checkedPlace, checkSocketPath, recordsAreOff, socketIdOf } from './place.ts'
+import { checkedPlace, checkSocketPath, recordsAreOff, socketIdOf } from './place.ts'
 import { type CanaryRecord, dismissalOf, notedSocketId, readCanaryRecords } from './state-file.ts'
-
-export interface EnsureOptions extends CanaryOptions {
-  /** Path of the server's socket. */
-  readonly socketPath: string
-  /** tmux to use: a name looked up on the PATH, or an absolute path. @default `tmux` */
-  readonly tmux?: string
-}
-
-export type EnsureResult =
-  | { readonly state: 'spawned' | 'already'; readonly gen: string; readonly serverPid: number }
-  | { readonly state: 'skipped'; readonly reason: string }
-  | {
-      readonly state: 'failed'
-      /** Stable word: `no-server`, `server-unresponsive`, `socket-path-too-long`, `record-dir-unwritable`, ... */
-      readonly code: string
-      /** For a person: what is wrong and where. */
-      readonly reason: string
-    }
 
 /** Identities whose last result here was a failure: each loss is logged once, not at every call. */
 const failing = new Map<string, string>()

@@ -1,5 +1,6 @@
 export { type DismissOptions, type DismissResult, dismissCanary } from './dismiss.ts'
-export { type EnsureOptions, type EnsureResult, ensureCanary } from './ensure-canary.ts'
+export { ensureCanary } from './ensure-canary.ts'
+export type { EnsureOptions, EnsureResult } from './ensured.ts'
 export {
   completeIntent,
   type DeclareOptions,

@@ -63,7 +63,7 @@ export function generationInputs(
 /** Settles a generation whose recorder is gone: records it, completes its record, or leaves it silent. */
 export async function settleGeneration(layout: RecordLayout, generation: Generation): Promise<SettleOutcome> {
   // Loaded here: most programs that import this package never come to settle anything.
-  const { runTool, scriptEnv } = await import('./starting.ts')
+  const { runTool, scriptEnv } = await import('./spawn.ts')
   const lib = await installAssets(layout)
   const env = scriptEnv(generationInputs(layout, generation, lib))
   const result = await runTool('/bin/sh', [join(lib, 'settle.sh')], { env, limitMs: SETTLE_LIMIT_MS })

@@ -1,3 +1,4 @@
+import { ensureCanary } from './ensure-canary.ts'
 import type { GuardedServer, GuardedServerOptions } from './start-guarded.ts'
 
 export type { GuardedServer, GuardedServerOptions } from './start-guarded.ts'
@@ -11,5 +12,5 @@ export type { GuardedServer, GuardedServerOptions } from './start-guarded.ts'
  */
 export async function startGuardedServer(options: GuardedServerOptions): Promise<GuardedServer> {
   const { startGuardedServer: start } = await import('./starting.ts')
-  return start(options)
+  return start(options, ensureCanary)
 }

@@ -5,7 +5,7 @@ import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { identifyProcess, observeProcess, type ProcessId, readBoot } from '@iapeer/core/process'
 import { installAssets, makeFolders } from './assets.ts'
 import { signalProcess, waitFor } from './end-process.ts'
-import { ensureCanary } from './ensure-canary.ts'
+import type { Ensure } from './ensured.ts'
 import { type Guard, startGuard } from './guard.ts'
 import type { Launch } from './launch.ts'
 import { logLifecycle } from './log.ts'
@@ -264,11 +264,11 @@ async function startOrdinary(launch: Launch): Promise<ProcessId> {
   )
 }
 
-async function startWatched(launch: Launch): Promise<GuardedServer> {
+async function startWatched(launch: Launch, ensure: Ensure): Promise<GuardedServer> {
   const { identity, layout, socketPath } = launch
   const server = await startOrdinary(launch)
   const { recordDir, stateDir, libDir } = layout
-  const result = await ensureCanary({ identity, socketPath, recordDir, stateDir, libDir, tmux: launch.tmux })
+  const result = await ensure({ identity, socketPath, recordDir, stateDir, libDir, tmux: launch.tmux })
   const base = {
     serverPid: server.pid,
     serverStart: server.token,
@@ -283,13 +283,13 @@ async function startWatched(launch: Launch): Promise<GuardedServer> {
 }
 
 /**
- * Starts a tmux server as the child of a guard, which records its end with the true wait status, and lets a witness see
- * who runs a command that kills it. Resolves when the socket answers. The server has no session yet, and does not exit
- * for that (`exit-empty` is off). Whatever fails leaves nothing behind.
- * @throws IapeerError `tmux-missing`, `socket-taken`, `socket-path-occupied`, `socket-folder-unusable`,
- * `socket-path-too-long`, `config-error`, `start-timeout`, `guard-ended`, `guard-failed`, `invalid-identity`, `invalid-path`
+ * As startGuardedServer of this package, which has the words.
+ * @param ensure watches the server where tmux cannot be guarded
  */
-export async function startGuardedServer(options: GuardedServerOptions): Promise<GuardedServer> {
+export async function startGuardedServer(
+  options: GuardedServerOptions,
+  ensure: Ensure,
+): Promise<GuardedServer> {
   const { identity, layout } = checkedPlace(options)
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   if (!(Number.isFinite(timeoutMs) && timeoutMs > 0 && timeoutMs <= LONGEST_TIMEOUT_MS)) {
@@ -316,8 +316,8 @@ export async function startGuardedServer(options: GuardedServerOptions): Promise
     })
     if (folder?.isDirectory() !== true)
       refuse('cwd-missing', `${launch.cwd} is no folder that can be used`, 'Make it, or name another cwd.')
-    if (recordsAreOff()) return await startWatched(launch)
-    return (await isOldTmux(launch)) ? await startWatched(launch) : await startGuarded(launch)
+    if (recordsAreOff()) return await startWatched(launch, ensure)
+    return (await isOldTmux(launch)) ? await startWatched(launch, ensure) : await startGuarded(launch)
   } catch (error) {
     if (error instanceof IapeerError || errnoOf(error) === undefined) throw error
     const said = error instanceof Error ? error.message : String(error)

@@ -1,4 +1,3 @@
-/** All that starts processes: loaded together, and only when something is to be started. */
+/** All that begins a watch or starts a server: loaded together, and only when something is to be begun. */
 export { armWatch } from './arm-watch.ts'
-export { runTool, scriptEnv } from './spawn.ts'
 export { startGuardedServer } from './start-guarded.ts'
