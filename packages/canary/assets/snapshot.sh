@@ -143,6 +143,9 @@ kernel_log() {
     printf -- '--- kernel-log\n'
   elif has journalctl && k_text=$(bounded journalctl -k -b -q -n 400 --no-pager -o short-monotonic) && [ -n "$k_text" ]; then
     printf -- '--- kernel-log\n'
+  elif k_text=$(bounded cat /dev/kmsg | sed -n 's/^[0-9]*,[0-9]*,\([0-9]*\)\([0-9]\{6\}\),[^;]*;/[\1.\2] /p') && [ -n "$k_text" ]; then
+    # It never ends: what came in time is all there was.
+    printf -- '--- kernel-log\n'
   else
     unavailable kernel-log 'the kernel log may not be read by this user'
     return 0

@@ -74,13 +74,33 @@ describe('a snapshot', () => {
 
   it('says why when tools hang, fail or are missing, and is whole all the same, in bounded time', async () => {
     const started = performance.now()
-    const tools = { dmesg: 'sleep 30', journalctl: 'exit 1', ps: 'sleep 30', coredumpctl: 'sleep 30' }
+    const cat = 'case $1 in /dev/kmsg) exit 1 ;; *) exec /bin/cat "$@" ;; esac'
+    const tools = { dmesg: 'sleep 30', journalctl: 'exit 1', ps: 'sleep 30', coredumpctl: 'sleep 30', cat }
     const text = await snapshot(newRoot().path, { platform: 'linux', tools })
     expect(performance.now() - started).toBeLessThan(5_000)
     expect(text).toMatch(/^--- kernel-log unavailable: .+$/m)
     expect(text).toMatch(/^--- ps-top-rss unavailable: .+$/m)
     expect(text.endsWith('\n--- end\n')).toBe(true)
   })
+
+  it('without dmesg and a journal reads the kernel itself, whose log never ends', async () => {
+    const line = '6,1234,98765432109,-;Out of memory: Killed process 801 (tmux: server)'
+    const cat = `case $1 in /dev/kmsg) echo '${line}'; echo ' SUBSYSTEM=x'; exec sleep 30 ;; *) exec /bin/cat "$@" ;; esac`
+    const tools = { dmesg: 'exit 1', journalctl: 'exit 1', cat }
+    const text = await snapshot(newRoot().path, { platform: 'linux', tools })
+    expect(text).toContain(
+      '--- kernel-log\n[98765.432109] Out of memory: Killed process 801 (tmux: server)\n--- core\n',
+    )
+  })
+
+  it.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
+    'reads the real one so too',
+    async () => {
+      const tools = { dmesg: 'exit 1', journalctl: 'exit 1' }
+      const text = await snapshot(newRoot().path, { platform: 'linux', tools })
+      expect(text).toMatch(/^--- kernel-log$/m)
+    },
+  )
 
   it('no line of what tools print can pass for a section', async () => {
     const tools = {

@@ -29,11 +29,13 @@ import { Restarts } from './restarts.ts'
 import { createSessionCache } from './session-cache.ts'
 import { type SuperviseSettings, superviseSettings } from './settings.ts'
 import { createSleepClock } from './sleep-clock.ts'
-import { type Look, lookAtSessions, wishOf } from './sweep.ts'
+import { type Depth, type Look, lookAtSessions, wishOf } from './sweep.ts'
 import { endCutOff, takeDown } from './take-down.ts'
 
 const SWEEP_MS = 1_000
 const GATHER_MS = 20
+/** A leader that tmux has lost waits for so many sweeps at most; one that is gone, or recorded, for none. */
+const STAT_EVERY = 3
 const STOP_MS = 3_000
 const RECONCILE_KEY = ' reconcile'
 const TELL_KEY = ' tell'
@@ -115,9 +117,11 @@ export class FleetSupervisor {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping
-    while (!signal.aborted) {
-      await this.#round()
+    for (let count = 0, isWoken = true; !signal.aborted; count++) {
+      await this.#round(isWoken || count % STAT_EVERY === 0)
+      const from = performance.now()
       await this.#deaths.wait(SWEEP_MS, signal)
+      isWoken = performance.now() - from < SWEEP_MS / 2
       // One death is several changes, and many may die at once.
       await sleep(GATHER_MS)
     }
@@ -132,18 +136,21 @@ export class FleetSupervisor {
     }
   }
 
-  async #round(): Promise<void> {
+  async #round(byStat: boolean): Promise<void> {
     const isTick = Date.now() >= this.#tickDueAt
     if (isTick) this.#tickDueAt = Date.now() + this.#settings.tickSecs * 1_000
     if (isTick) await this.#attempt('tick', () => this.#measures.tick(() => this.#tick()))
-    await this.#attempt('sweep', () => this.#measures.sweep(() => this.#sweep(isTick)))
+    await this.#attempt('sweep', () =>
+      this.#measures.sweep(() => this.#sweep(isTick ? 'closely' : byStat ? 'stat' : 'signal')),
+    )
     this.#measures.sweepEnded()
   }
 
   /** Everything that is cheap: who lives, who is due. */
-  async #sweep(closely: boolean): Promise<void> {
+  async #sweep(depth: Depth): Promise<void> {
+    const closely = depth === 'closely'
     this.#clock.note(Date.now(), performance.now())
-    for (const look of await lookAtSessions(this.#root, await this.#cache.list(closely), closely)) {
+    for (const look of await lookAtSessions(this.#root, await this.#cache.list(closely), depth)) {
       const { session, sight } = look
       const action = decide({ sight, wish: wishOf(this.#cache, session), work: 'busy' })
       // What tmux has lost is healed before anything that takes longer.
@@ -199,7 +206,7 @@ export class FleetSupervisor {
 
   async #lookClosely(entry: PeerEntry, session: PeerSession): Promise<void> {
     if (session.readyAt === undefined) return endCutOff(this.#root, session, this.#log)
-    const [look] = await lookAtSessions(this.#root, [session], true)
+    const [look] = await lookAtSessions(this.#root, [session], 'closely')
     if (look?.sight !== 'alive') return
     const work: Work = await workOf({
       root: this.#root,

@@ -41,20 +41,26 @@ async function sightOf(
 }
 
 /**
- * Looks at every session, microseconds each, and starts no process. `closely` also tells one that is stopped, and a pid that
- * is somebody else's now; where there is no /proc that is one process for all.
+ * How much is asked: `signal` whether the processes are there, a microsecond each; `stat` also whether a leader has ended and
+ * is only left as a zombie, 20 microseconds each; `closely` also who is stopped, and whose pid is somebody else's now, which
+ * is one process for all where there is no /proc. The others start none.
  */
+export type Depth = 'signal' | 'stat' | 'closely'
+
+/** Looks at every session. */
 export async function lookAtSessions(
   root: string,
   sessions: readonly PeerSession[],
-  closely: boolean,
+  depth: Depth,
 ): Promise<Look[]> {
+  const closely = depth === 'closely'
   const servers = sessions.map(({ server }) => server)
   const leaders = sessions.map(({ leader }) => leader)
   const holders = sessions.map(({ holder, server }) => holder ?? server)
   const serverStates = closely ? await observeProcesses(servers) : servers.map(signalled)
   // Of a leader that has ended, a zombie may be left: a signal reaches that too.
-  const leaderStates = hasProcfs() || closely ? await observeProcesses(leaders) : leaders.map(signalled)
+  const byStat = closely || (depth === 'stat' && hasProcfs())
+  const leaderStates = byStat ? await observeProcesses(leaders) : leaders.map(signalled)
   const holderStates = holders.map(signalled)
   const stopped = closely ? await stoppedProcesses(servers.map(({ pid }) => pid)) : new Set<number>()
   return Promise.all(
