@@ -1,3 +1,4 @@
 import { packageTests } from '../../packages/dev/src/test-config.ts'
 
-export default packageTests('daemon')
+// A service manager gives a daemon seconds to answer, and other tests here keep every processor busy.
+export default packageTests('daemon', { fileParallelism: false })

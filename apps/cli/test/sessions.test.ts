@@ -161,7 +161,7 @@ describe('iapeer start, stop and new', () => {
     [['start', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
     [['start', 'bob', '--runtime', 'codex'], 2, /iapeer runtimes add codex --peer bob/],
     [['start', 'ann'], 1, /cannot launch the runtime pigeon\n {2}It can launch: command, claude/],
-    [['start', 'odd'], 1, /there is no program no-such-program\n {2}Looked in/],
+    [['start', 'odd'], 1, /there is no program no-such-program\n {2}Install it, .* Looked in/],
     [['attach', 'bob'], 3, /bob is not running\n {2}iapeer start bob/],
     [['send-keys', 'bob', 'x'], 3, /bob is not running/],
     [['logs', 'bob'], 3, /nothing has been logged of command-bob/],

@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
-/** The one place that says how a package's tests run. The JSON report is what `npm test` counts. */
-export function packageTests(name: string) {
+/**
+ * The one place that says how a package's tests run. The JSON report is what `npm test` counts.
+ * @param fileParallelism false where files that run at once would starve what another one times
+ */
+export function packageTests(name: string, { fileParallelism = true } = {}) {
   return defineConfig({
     test: {
       name,
@@ -14,6 +17,7 @@ export function packageTests(name: string) {
       // Shared build machines stall for seconds; a second failure is one. The report names what needed it.
       retry: process.env['CI'] === undefined ? 0 : 1,
       maxWorkers: 3,
+      fileParallelism,
       reporters: ['default', 'json'],
       outputFile: { json: 'node_modules/.cache/test-report.json' },
     },

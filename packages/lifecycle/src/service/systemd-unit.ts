@@ -51,6 +51,8 @@ ${env.map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`).join('
 WatchdogSec=${WATCHDOG_SECS}
 Restart=on-failure
 RestartSec=3
+# It ends within 5 s by itself.
+TimeoutStopSec=10
 # The peers outlive the daemon: only its own process is ended, and no loss of one of theirs ends it.
 KillMode=process
 OOMPolicy=continue

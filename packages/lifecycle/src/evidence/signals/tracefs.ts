@@ -10,7 +10,7 @@ import { readRegularFile } from '@iapeer/core/storage'
 const FATAL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 15, 31]
 /** Sent, and not ignored or already on its way. */
 const FILTER = `(${FATAL.map((number) => `sig==${number}`).join('||')})&&result==0`
-const BUFFER_KIB = '64'
+const BUFFER_KIB = '128'
 const REMOVE_TRIES = 20
 
 /** One tracing instance of ours, with one event on. */
