@@ -48,7 +48,9 @@ export function homes(): () => Home {
     track(folder.remove)
     track(async () => {
       const place = rootRecordPlace(root)
-      for (const { identity } of await listCanaries(place)) await dismissCanary({ identity, ...place })
+      // A guard ends by itself, with the record of its server; to dismiss it over that would cut it short.
+      for (const { identity, mode } of await listCanaries(place))
+        if (mode === 'watch') await dismissCanary({ identity, ...place })
       const states = join(root, 'state', 'canary')
       await until('recorders to finish', () => !existsSync(states) || readdirSync(states).length === 0)
     })
