@@ -1,9 +1,15 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { formatProcessId, observeProcess, observeProcesses, type ProcessId } from '@iapeer/core/process'
+import {
+  formatProcessId,
+  observeProcess,
+  observeProcesses,
+  type ProcessId,
+  signalProcess,
+} from '@iapeer/core/process'
 import { replaceFile } from '@iapeer/core/storage'
-import { endProcess, signalProcess, waitFor } from './end-process.ts'
+import { endProcess, waitFor } from './end-process.ts'
 import { logLifecycle } from './log.ts'
 import { type CanaryOptions, checkedPlace, checkSocketPath } from './place.ts'
 import { seeSettled } from './recorder.ts'

@@ -1,3 +1,4 @@
+export { type Claim, readClaim } from './claim-file.ts'
 export { type DismissOptions, type DismissResult, dismissCanary } from './dismiss.ts'
 export { ensureCanary } from './ensure-canary.ts'
 export type { EnsureOptions, EnsureResult } from './ensured.ts'

@@ -11,6 +11,9 @@ import { type GenerationName, namesIn, parseGenerationName, readCanaryRecord } f
 /** Nothing younger is swept: it may belong to something that is just being written. */
 const REST_MS = 60_000
 
+/** Which generation records the end of a server is of no use once every recorder of it has settled. */
+const SERVER_MARK_MS = 86_400_000
+
 /** `<identity>-<gen>` and what may follow it: `.lease1`, `.123.part`, `.2`, `.<pid>.<time>.tmp`. */
 const OF_GENERATION = /^(.+-[0-9a-f]{16})(?:\.(.+))?$/
 
@@ -47,11 +50,16 @@ export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
   }
 }
 
-/** Removes half-written records of recorders and witnesses that were killed over them. */
+/** Removes half-written records of recorders and witnesses that were killed over them, and marks of servers long dead. */
 export async function sweepParts(layout: RecordLayout): Promise<void> {
   for (const entry of namesIn(layout.deathsDir)) {
     const path = join(layout.deathsDir, entry)
-    if (/\.(?:part|pipe)$/.test(entry) && ageMs(path) > REST_MS) await rm(path, { force: true })
+    const restMs = /\.(?:part|pipe)$/.test(entry)
+      ? REST_MS
+      : entry.endsWith('.server')
+        ? SERVER_MARK_MS
+        : undefined
+    if (restMs !== undefined && ageMs(path) > restMs) await rm(path, { force: true })
   }
 }
 

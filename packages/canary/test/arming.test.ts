@@ -93,6 +93,9 @@ describe('arming a running server', () => {
 
   it('a server that dies while it is being armed is recorded or failed, never left blind', async () => {
     const outcomes = new Set<string>()
+    const from = performance.now()
+    await watched(newRoot())
+    const armingMs = performance.now() - from
     for (let round = 0; round < 25; round++) {
       const root = newRoot()
       const server = await root.server()
@@ -101,7 +104,7 @@ describe('arming a running server', () => {
         socketPath: server.socketPath,
         recordDir: root.recordDir,
       })
-      await new Promise((resolve) => setTimeout(resolve, round * 2))
+      await new Promise((resolve) => setTimeout(resolve, (round * armingMs) / 12))
       server.kill('SIGKILL')
       const result = await arming
       outcomes.add(result.state)

@@ -10,7 +10,7 @@ import { clearTheWay } from './sessions/leftovers.ts'
 import { clearMark, type Mark, setMark } from './sessions/marks.ts'
 import { rebuildSession } from './sessions/rebuild.ts'
 import { withReserve } from './sessions/reserve.ts'
-import { GEN_OF_NOBODY, type PeerSession, readSession, removeSession } from './sessions/session-file.ts'
+import { NO_GENERATION, type PeerSession, readSession, removeSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { changeTally, type LastEnd } from './sessions/tally.ts'
 
@@ -52,7 +52,7 @@ async function takeDown(root: string, session: PeerSession, options: StopOptions
   const result = await teardown({
     identity,
     ...rootRecordPlace(root),
-    gen: session.gen ?? GEN_OF_NOBODY,
+    gen: session.gen ?? NO_GENERATION,
     socketPath,
     server,
     sessionId,

@@ -1,7 +1,8 @@
+import { rootRecordPlace } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
 import { finishLeader, healLostChild, TmuxServer } from '@iapeer/tmux'
 import { isClaimed } from './claim.ts'
-import { listSessions, type PeerSession } from './session-file.ts'
+import { listSessions, NO_GENERATION, type PeerSession } from './session-file.ts'
 
 /** A hook that has not claimed the end of its leader within this time has been lost, mostly; the claim decides. */
 const CLAIM_MS = 400
@@ -30,10 +31,11 @@ async function unfinishedSessions(root: string): Promise<PeerSession[]> {
  * of which tmux tells no hook.
  */
 export async function finishSession(root: string, session: PeerSession): Promise<void> {
-  const { socketPath, server, leader, paneId } = session
+  const { identity, gen = NO_GENERATION, socketPath, server, leader, paneId } = session
   await healLostChild(server, leader.pid)
   const limitMs = (await isUnrecorded(root, session)) ? CLAIM_MS : RECORD_MS
-  await finishLeader(new TmuxServer({ socketPath, process: server }), { pid: leader.pid, paneId }, limitMs)
+  const handle = new TmuxServer({ socketPath, process: server })
+  await finishLeader(handle, { pid: leader.pid, paneId, identity, gen, ...rootRecordPlace(root) }, limitMs)
 }
 
 /** {@link finishSession} of every session that needs it. */

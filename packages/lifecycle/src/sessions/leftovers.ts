@@ -4,7 +4,7 @@ import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { listCanaries, peerSocketPath, TmuxServer, teardown } from '@iapeer/tmux'
 import { isClaimed } from './claim.ts'
 import { isLeft, sweepLeft } from './left.ts'
-import { GEN_OF_NOBODY, type PeerSession, readSession, removeSession } from './session-file.ts'
+import { NO_GENERATION, type PeerSession, readSession, removeSession } from './session-file.ts'
 import { settleEnded } from './settle.ts'
 
 /** A server that was started for an identity and has not become a session of its. */
@@ -29,7 +29,7 @@ export async function endUnfinished(root: string, launch: UnfinishedLaunch): Pro
 
 /** Ends a session whose launcher was killed before it was ready. For who holds the identity's lock. */
 export async function endHalfBooted(root: string, session: PeerSession): Promise<void> {
-  const { identity, socketPath, server, gen = GEN_OF_NOBODY } = session
+  const { identity, socketPath, server, gen = NO_GENERATION } = session
   await endUnfinished(root, { identity, socketPath, gen, server, why: 'its launch was cut off' })
   await removeSession(root, identity)
 }

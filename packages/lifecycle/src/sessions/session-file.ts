@@ -27,7 +27,7 @@ export interface PeerSession {
 }
 
 /** Stands for a generation where nothing is recorded. */
-export const GEN_OF_NOBODY = '0'.repeat(16)
+export const NO_GENERATION = '0'.repeat(16)
 
 const SUFFIX = '.session'
 const folderOf = (root: string): string => rootLayout(root).lifecycleStateDir

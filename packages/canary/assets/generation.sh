@@ -1,0 +1,118 @@
+# shellcheck shell=sh disable=SC2034,SC2153
+# Generation: one life of one server, the files that belong to it, and its end as one that needs no record. Sourced.
+#
+# Inputs   IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER=<pid>:<token> IAPEER_RECORD_DIR IAPEER_STATE_DIR
+#          IAPEER_LIB (directory of these scripts) IAPEER_PLATFORM (linux | darwin) IAPEER_BOOT (at arming) IAPEER_CLOCK
+#          IAPEER_RECORDER=<pid>:<token> (settle.sh: the recorder that is thought to be gone)
+# Outputs  the paths; KEY, the name of its files, which stays when its peer gets another name; IDENTITY, its name now
+
+# 120 blanks: as long as any facts
+FACTS_BLANK='                                                                                                                        '
+
+generation_names() {
+  GEN=$IAPEER_GEN SERVER=$IAPEER_SERVER LIB=$IAPEER_LIB IDENTITY=$IAPEER_IDENTITY KEY=$IAPEER_IDENTITY-$IAPEER_GEN
+  RECORD_DIR=$IAPEER_RECORD_DIR STATE_DIR=$IAPEER_STATE_DIR PLATFORM=${IAPEER_PLATFORM:-linux} ARMED_BOOT=$IAPEER_BOOT
+  KNOWN_RECORDER=${IAPEER_RECORDER:-} MODE=watch CLOCK=${IAPEER_CLOCK:-} CLAIM_MS=${IAPEER_CLAIM_MS:-}
+  unset IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER IAPEER_LIB IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_PLATFORM IAPEER_BOOT \
+    IAPEER_RECORDER IAPEER_CLOCK IAPEER_CLAIM_MS
+  SERVER_PID=${SERVER%%:*} SERVER_TOKEN=${SERVER#*:}
+  STATE=$STATE_DIR/canary/$KEY
+  BASELINE=$STATE.baseline
+  FACTS=$STATE.facts
+  LEADER_FACTS=$STATE.leader-facts
+  INTENT=$STATE_DIR/intent/$KEY
+  DEATHS=$RECORD_DIR/server-deaths
+  CLAIM=$DEATHS/$KEY.claim
+  SNAPSHOT=$DEATHS/$KEY.txt
+  EARLY=$DEATHS/$KEY.early
+  WITNESS=$DEATHS/$KEY.witness
+  SERVER_MARK=
+  case $SERVER_PID in
+    '' | *[!0-9]*) ;;
+    *) SERVER_MARK=$DEATHS/${ARMED_BOOT%%[-/]*}-$SERVER_PID-$SERVER_TOKEN.server ;;
+  esac
+  CLAIMED='' LINED='' FACTS_OPEN='' NAP_FD='' NAP_WHOLE='' NAP_SPUN=''
+  clock_set "$CLOCK"
+  process_look $$
+  SELF=$$:${P_TOKEN:--}
+}
+
+# generation_identity -> IDENTITY: what its peer is called now. `rename` writes the note before it changes anything else.
+generation_identity() {
+  name_note=
+  { read -r name_note <"$STATE_DIR/names/$GEN"; } 2>/dev/null
+  case $name_note in identity=?*) IDENTITY=${name_note#identity=} ;; esac
+}
+
+# facts_prepare: two small files whose blocks are there before they are needed, this recorder's one opened as 8
+facts_prepare() {
+  { out "$FACTS_BLANK" >"$LEADER_FACTS"; } 2>/dev/null
+  { out "$FACTS_BLANK" >"$FACTS"; } 2>/dev/null || return 0
+  { command exec 8<>"$FACTS"; } 2>/dev/null && FACTS_OPEN=1
+}
+
+# facts_write TEXT: in place, so that neither a block nor an inode is needed
+facts_write() { [ -z "$FACTS_OPEN" ] || { out "$1" >&8; } 2>/dev/null; }
+
+# facts_read FILE -> FACTS_TEXT, empty where nothing was written
+facts_read() {
+  FACTS_TEXT=
+  { read -r FACTS_TEXT <"$1"; } 2>/dev/null
+  case $FACTS_TEXT in rc=*) ;; *) FACTS_TEXT= ;; esac
+}
+
+# generation_forget: it is settled. The state file goes first: a declarer who finds no state writes no intent, and a
+# recorder who finds no intent then looks whether the state is still there before it claims.
+generation_forget() {
+  generation_leave
+  forget_n=1
+  rm -f "$INTENT"
+  while
+    forget_n=$((forget_n + 1))
+    [ -e "$INTENT.$forget_n" ]
+  do rm -f "$INTENT.$forget_n"; done
+}
+
+# generation_leave: the watch is over; what a declarer has written is not ours to remove. The lease goes last and alone:
+# from then on all names here may belong to a successor.
+generation_leave() {
+  set +f
+  rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE.socket" "$STATE.hook" "$STATE.leader" "$STATE.facts" \
+    "$STATE.leader-facts" "$STATE".*.part "$STATE".*.pipe "$STATE".*.nap "$STATE".*.out
+  set -f
+  lease_drop "$STATE.lease"
+}
+
+# generation_log STATE ORIGIN [REASON]: one canary line in lifecycle.log; a failure to log changes nothing
+generation_log() {
+  clock_now
+  clock_iso
+  { out "ts=$ISO ev=canary identity=$IDENTITY gen=$GEN state=$1 origin=$2${3:+ reason=$3}" >>"$RECORD_DIR/lifecycle.log"; } 2>/dev/null
+}
+
+server_is_gone() {
+  process_check "$SERVER"
+  [ "$ID_STATE" = gone ]
+}
+
+# is_dismissed: the marker names the recorder it is meant for; one that was left behind dismisses no other
+is_dismissed() {
+  marker_for=
+  [ -e "$STATE.dismiss" ] || return 1
+  { read -r marker_for <"$STATE.dismiss"; } 2>/dev/null
+  [ "$marker_for" = "$SELF" ]
+}
+
+# report WORDS: to the launcher, who reads one line; then standard output is let go
+report() {
+  out "$*"
+  exec >/dev/null
+}
+
+# missing_tool -> MISSING: the first tool of a recorder that is not there; 1 when all are
+missing_tool() {
+  for MISSING in date ln mv rm sed sleep readlink cat; do
+    command -v "$MISSING" >/dev/null 2>&1 || return 0
+  done
+  return 1
+}
