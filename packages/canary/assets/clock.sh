@@ -98,18 +98,6 @@ clock_iso() {
 
 clock_iso_part() { if [ "$2" -lt 10 ]; then ISO=$ISO${1}0$2; else ISO=$ISO$1$2; fi; }
 
-# clock_nap_open PREFIX: prepares waiting without a process: `read -t` on a pipe that nobody writes to. For the recorder's
-# start. dash has no `read -t`, and bash 3 no fractions in it.
-clock_nap_open() {
-  NAP_FD='' NAP_WHOLE='' NAP_SPUN=''
-  case ${BASH_VERSION:-} in [123].*) return 0 ;; esac
-  { read -r -t 0.01 nap_line </dev/null; } 2>/dev/null
-  [ $? -eq 1 ] || return 0
-  mkfifo -m 600 "$1.nap" 2>/dev/null || return 0
-  { command exec 9<>"$1.nap"; } 2>/dev/null && NAP_FD=9
-  rm -f "$1.nap"
-}
-
 # clock_nap SECONDS: waits; a fraction where `sleep` knows fractions, else one second. Where no process can be started
 # it spins, and says so in NAP_SPUN.
 clock_nap() {

@@ -6,9 +6,6 @@
 #          IAPEER_RECORDER=<pid>:<token> (settle.sh: the recorder that is thought to be gone)
 # Outputs  the paths; KEY, the name of its files, which stays when its peer gets another name; IDENTITY, its name now
 
-# 120 blanks: as long as any facts
-FACTS_BLANK='                                                                                                                        '
-
 generation_names() {
   GEN=$IAPEER_GEN SERVER=$IAPEER_SERVER LIB=$IAPEER_LIB IDENTITY=$IAPEER_IDENTITY KEY=$IAPEER_IDENTITY-$IAPEER_GEN
   RECORD_DIR=$IAPEER_RECORD_DIR STATE_DIR=$IAPEER_STATE_DIR PLATFORM=${IAPEER_PLATFORM:-linux} ARMED_BOOT=$IAPEER_BOOT
@@ -18,6 +15,7 @@ generation_names() {
   SERVER_PID=${SERVER%%:*} SERVER_TOKEN=${SERVER#*:}
   STATE=$STATE_DIR/canary/$KEY
   BASELINE=$STATE.baseline
+  NAP_PIPE=$STATE.$$.nap
   FACTS=$STATE.facts
   LEADER_FACTS=$STATE.leader-facts
   INTENT=$STATE_DIR/intent/$KEY
@@ -44,11 +42,13 @@ generation_identity() {
   case $name_note in identity=?*) IDENTITY=${name_note#identity=} ;; esac
 }
 
-# facts_prepare: two small files whose blocks are there before they are needed, this recorder's one opened as 8
-facts_prepare() {
-  { out "$FACTS_BLANK" >"$LEADER_FACTS"; } 2>/dev/null
-  { out "$FACTS_BLANK" >"$FACTS"; } 2>/dev/null || return 0
+# generation_open: opened for the recorder's whole life: as 7 the script that goes on behind the line, so that it is there
+# when the directory is not; as 8 its file of facts; as 9 a pipe that has no writer, to wait on
+generation_open() {
+  { command exec 7<"$LIB/finish.sh"; } 2>/dev/null
   { command exec 8<>"$FACTS"; } 2>/dev/null && FACTS_OPEN=1
+  [ -p "$NAP_PIPE" ] && { command exec 9<>"$NAP_PIPE"; } 2>/dev/null && NAP_FD=9
+  return 0
 }
 
 # facts_write TEXT: in place, so that neither a block nor an inode is needed
@@ -61,26 +61,16 @@ facts_read() {
   case $FACTS_TEXT in rc=*) ;; *) FACTS_TEXT= ;; esac
 }
 
-# generation_forget: it is settled. The state file goes first: a declarer who finds no state writes no intent, and a
-# recorder who finds no intent then looks whether the state is still there before it claims.
-generation_forget() {
-  generation_leave
-  forget_n=1
-  rm -f "$INTENT"
-  while
-    forget_n=$((forget_n + 1))
-    [ -e "$INTENT.$forget_n" ]
-  do rm -f "$INTENT.$forget_n"; done
-}
-
-# generation_leave: the watch is over; what a declarer has written is not ours to remove. The lease goes last and alone:
-# from then on all names here may belong to a successor.
-generation_leave() {
-  set +f
-  rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE.socket" "$STATE.hook" "$STATE.leader" "$STATE.facts" \
-    "$STATE.leader-facts" "$STATE".*.part "$STATE".*.pipe "$STATE".*.nap "$STATE".*.out
-  set -f
-  lease_drop "$STATE.lease"
+# hand_over WORD: goes on in this very process with finish.sh, which needs more than a recorder holds in memory: `exec` starts
+# no process. It reads the facts from the claim.
+hand_over() {
+  IAPEER_IDENTITY=${KEY%-*} IAPEER_GEN=$GEN IAPEER_SERVER=$SERVER IAPEER_LIB=$LIB IAPEER_RECORD_DIR=$RECORD_DIR
+  IAPEER_STATE_DIR=$STATE_DIR IAPEER_PLATFORM=$PLATFORM IAPEER_BOOT=$ARMED_BOOT IAPEER_CLOCK=$CLOCK
+  export IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER IAPEER_LIB IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_PLATFORM IAPEER_BOOT \
+    IAPEER_CLOCK
+  export PATH
+  # ksh hands on only what is named at the command.
+  if [ -r /dev/fd/7 ]; then exec /bin/sh /dev/fd/7 "$1" 7<&7; else exec /bin/sh "$LIB/finish.sh" "$1"; fi
 }
 
 # generation_log STATE ORIGIN [REASON]: one canary line in lifecycle.log; a failure to log changes nothing
@@ -107,12 +97,4 @@ is_dismissed() {
 report() {
   out "$*"
   exec >/dev/null
-}
-
-# missing_tool -> MISSING: the first tool of a recorder that is not there; 1 when all are
-missing_tool() {
-  for MISSING in date ln mv rm sed sleep readlink cat; do
-    command -v "$MISSING" >/dev/null 2>&1 || return 0
-  done
-  return 1
 }

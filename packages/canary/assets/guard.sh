@@ -68,7 +68,7 @@ launched() {
 
 give_up() {
   kill -KILL "$SERVER_PID"
-  report failed "$1"
+  [ -z "$1" ] || report failed "$1"
   exit 1
 }
 
@@ -86,25 +86,28 @@ main() {
   start_server
   umask 077
   forget_environment
-  . "$IAPEER_LIB/library.sh"
+  . "$IAPEER_LIB/core.sh"
   name_server $!
   out "server $SERVER"
   SOCKET=$IAPEER_SOCKET TMUX_BIN=$IAPEER_TMUX IAPEER_SERVER=$SERVER
   unset IAPEER_SOCKET IAPEER_TMUX IAPEER_SCRIPT_PATH IAPEER_SETSID
   generation_names
   MODE=guard
-  if missing_tool; then give_up "there is no $MISSING in $PATH (set IAPEER_SCRIPT_PATH)"; fi
-  lease_take "$STATE.lease" || give_up "cannot write in $STATE_DIR/canary"
-  facts_prepare
+  (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arm_files)
+  case $? in
+    0) ;;
+    3) give_up '' ;;
+    *) give_up "cannot write in $STATE_DIR/canary" ;;
+  esac
+  generation_open
   write_guard_state || give_up "cannot write $STATE"
-  clock_nap_open "$STATE.$$"
   out started
-  baseline_write
+  (. "$LIB/evidence.sh" && baseline_write && rm -f "$NAP_PIPE")
   wait_server
   l_message=
   { read -r l_message <"$STATE.$$.out"; } 2>/dev/null
   report ended "$RC" "$l_message"
-  if is_dismissed || ! launched; then command eval generation_leave 2>/dev/null; else settle "$RC"; fi
+  if is_dismissed || ! launched; then hand_over leave; else settle "$RC"; fi
 }
 
 main

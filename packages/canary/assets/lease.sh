@@ -18,6 +18,13 @@ lease_take() {
   done
 }
 
+# lease_return PREFIX: gives back what this process has taken; what a lost predecessor left stays for settling
+lease_return() {
+  lease_n=1
+  while [ -h "$1$((lease_n + 1))" ]; do lease_n=$((lease_n + 1)); done
+  [ "$(readlink "$1$lease_n")" != "$SELF" ] || rm -f "$1$lease_n"
+}
+
 # lease_drop PREFIX: removes the chain; for its holder, when all is done
 lease_drop() {
   lease_n=1

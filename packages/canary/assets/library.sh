@@ -1,6 +1,14 @@
-# shellcheck shell=sh disable=SC1090,SC2153
-# Library: everything that recorders share. Sourced; IAPEER_LIB is its directory. All of it is read at the start, so
-# that a removed or upgraded package changes nothing for a recorder that runs.
-for library_name in text process clock lease intent cause claim generation evidence record; do
-  . "$IAPEER_LIB/$library_name.sh"
-done
+# shellcheck shell=sh disable=SC1091
+# Library: everything that the shell programs share. Sourced; IAPEER_LIB is its directory. Recorders hold only a part of it
+# in memory (core.sh).
+. "$IAPEER_LIB/text.sh"
+. "$IAPEER_LIB/process.sh"
+. "$IAPEER_LIB/clock.sh"
+. "$IAPEER_LIB/intent.sh"
+. "$IAPEER_LIB/cause.sh"
+. "$IAPEER_LIB/claim.sh"
+. "$IAPEER_LIB/generation.sh"
+. "$IAPEER_LIB/record.sh"
+. "$IAPEER_LIB/lease.sh"
+. "$IAPEER_LIB/evidence.sh"
+. "$IAPEER_LIB/settled.sh"

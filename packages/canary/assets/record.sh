@@ -2,10 +2,8 @@
 # Record: the end of a watch over a server: decides between silence and a record, and writes the record once. Sourced.
 #
 # From the moment the wait status is known until the line is written, nothing here starts a process: where no process can
-# be started, the death is known all the same. What needs one (snapshot, clean-up) comes behind the line, inside
-# `command eval`: in dash and ash a failed fork would end the script otherwise.
-# Outputs  the facts in the prepared file, the claim, the line in exits.log, and through evidence.sh the snapshot; or
-#          nothing at all
+# be started, the death is known all the same. What needs one (snapshot, clean-up) comes behind the line, in finish.sh.
+# Outputs  the facts in the prepared file, the claim, the line in exits.log; or nothing at all
 
 # record_line: the facts in WAIT_RC CAUSE SIGNAL MODE RECORDER become one line of exits.log
 record_line() {
@@ -31,10 +29,10 @@ record_time() {
   fi
 }
 
-# record RC -> facts, claim, line, snapshot, in this order, each once however often it is called.
-# 0 all is written, 1 another recorder does it, 2 something could not be written (call again), 3 the rest needs a process,
-# and none can be started
-record() {
+# record_write RC -> facts, claim, line, in this order, each once however often it is called.
+# 0 written, 1 another recorder does it, 2 something could not be written (call again), 4 the end of this server is
+# recorded under another name
+record_write() {
   if [ -z "$CLAIMED" ]; then
     record_time
     generation_identity
@@ -52,16 +50,7 @@ record() {
     LINED=1
     claim_fill "$record_text"
   fi
-  evidence_early
-  evidence_write || return $?
-  command eval generation_forget 2>/dev/null
   return 0
-}
-
-# heal_torn_line: ends a torn last line of exits.log; for those who may start processes
-heal_torn_line() {
-  # The shell drops a final newline, so one byte left is text.
-  [ -z "$(tail -c 1 "$RECORD_DIR/exits.log" 2>/dev/null)" ] || { echo >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
 # finish_session: a claim of the exit hook is finished by its own script
@@ -80,6 +69,7 @@ finish_session() {
 }
 
 # settle RC: the original server is gone. A pending intent holds the decision until it is done, withdrawn or abandoned.
+# What follows the decision is done by finish.sh, in this very process.
 settle() {
   if claim_is_there; then finish_session; fi
   intent_read
@@ -89,27 +79,23 @@ settle() {
     intent_read
   done
   case $settle_seen:$I_STATE in
-    *:done | pending:abandoned)
-      generation_forget
-      return 0
-      ;;
+    *:done | pending:abandoned) hand_over forget ;;
     abandoned:*) generation_log intent-withdrawn self abandoned ;;
   esac
   # A directory that is full or read-only may be mended; after that time the claim, or the state file, is completed by
-  # reconcile. So is a record that needs a process where none can be started.
+  # reconcile.
   settle_left=300
   while
-    record "$1"
+    record_write "$1"
     case $? in
-      0 | 3) return 0 ;;
+      0) hand_over record ;;
       1)
         if claim_is_there; then finish_session; fi
         return 0
         ;;
       4)
         generation_log recorded-elsewhere self "as:$OWNER"
-        command eval generation_leave 2>/dev/null
-        return 0
+        hand_over leave
         ;;
     esac
     [ $settle_left -gt 0 ]

@@ -9,27 +9,6 @@
 # Facts of an empty claim may still be on their way from its recorder for so long.
 YOUNG_MS=2000
 
-# claim_facts -> C_RC C_REC NOW MODE C_SYSTEM: from the claim, else from the file that was prepared for them; of an empty
-# claim without either only the time is known
-claim_facts() {
-  claim_read
-  if [ -z "$CLAIM_TEXT" ]; then
-    facts_read "$FACTS"
-    CLAIM_TEXT=$FACTS_TEXT
-  fi
-  claim_field rc "$CLAIM_TEXT" && C_RC=$FIELD
-  claim_field rec "$CLAIM_TEXT" && C_REC=$FIELD
-  claim_field m "$CLAIM_TEXT"
-  [ "$FIELD" != g ] || MODE=guard
-  C_SYSTEM=
-  # Those of later recorders hold it for the snapshot, which has a section of it.
-  if [ -h "$CLAIM" ]; then claim_field c "$CLAIM_TEXT" && C_SYSTEM=$FIELD; fi
-  claim_field ts "$CLAIM_TEXT"
-  NOW=${FIELD:-$CLAIM_MS}
-  if [ -z "$NOW" ]; then clock_now; fi
-  clock_split "$NOW"
-}
-
 # complete_claim: the claim is there, its recorder is not; write what is missing of line and snapshot
 complete_claim() {
   finish_session
@@ -71,13 +50,6 @@ is_young() {
   clock_now
   young_s=${CLAIM_MS%???}
   [ $((NOW_S - young_s)) -lt $((YOUNG_MS / 1000)) ]
-}
-
-# complete_snapshot: with what its recorder has read without a process, if it came so far
-complete_snapshot() {
-  early_is_whole && EARLY_DONE=1
-  evidence_early
-  evidence_write
 }
 
 # wait_for_recorder PID:TOKEN -> 0 when it is gone; a stopped one is continued and gets two seconds
@@ -135,9 +107,11 @@ settle_lost() {
   esac
   [ -e "$STATE" ] || { echo settled; return 0; }
   take_facts
-  record "$lost"
+  record_write "$lost"
   case $? in
-    0) echo recorded ;;
+    0) if complete_snapshot; then generation_forget; else echo unwritable; return 1; fi
+      echo recorded
+      ;;
     1) complete_claim ;;
     4)
       generation_log recorded-elsewhere settle "as:$OWNER"

@@ -20,21 +20,3 @@ text_quote() {
   done
   QUOTED="\"$QUOTED\""
 }
-
-# text_file FILE: prints a small file, without a process; a line that looks like the head of a section is moved by a blank
-text_file() {
-  {
-    while IFS= read -r file_line; do
-      case $file_line in ---*) file_line=" $file_line" ;; esac
-      out "$file_line"
-    done <"$1"
-  } 2>/dev/null
-}
-
-# text_line FILE LABEL: prints the whole small file on one line, if it is there
-text_line() {
-  [ -r "$1" ] || return 0
-  line_text=
-  { while read -r line_one; do line_text="$line_text $line_one"; done <"$1"; } 2>/dev/null
-  out "$2:$line_text"
-}

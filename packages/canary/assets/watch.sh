@@ -1,5 +1,5 @@
 #!/bin/sh
-# shellcheck disable=SC1091,SC2094,SC2153,SC2154,SC2317
+# shellcheck disable=SC1091,SC2030,SC2031,SC2094,SC2153,SC2154,SC2317
 # Watch: the recorder of a running tmux server that we did not start. It outlives the server and records its death.
 #
 # It holds one client, `tmux wait-for iap-canary-<identity>`. The client's end means: look at the server. Only the
@@ -30,7 +30,7 @@ open_client_pipe() {
 }
 
 run_client() {
-  "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}' \; wait-for "iap-canary-$CHANNEL" </dev/null >&3 2>/dev/null 3>&- 4<&- 8>&- 9<&- &
+  "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}' \; wait-for "iap-canary-$CHANNEL" </dev/null >&3 2>/dev/null 3>&- 4<&- 7<&- 8>&- 9<&- &
   CLIENT=$!
 }
 
@@ -81,7 +81,8 @@ gone_within() {
 give_up() {
   stop_client
   report failed "$1"
-  rm -f "$STATE.lease$LEASE_N"
+  (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && lease_return "$STATE.lease")
+  rm -f "$NAP_PIPE" "$FACTS"
   exit 1
 }
 
@@ -91,11 +92,10 @@ arm() {
   server_is_gone && give_up 'the server exited before the watch was set up'
   start_client
   ARMED=1
-  facts_prepare
+  generation_open
   write_watch_state || give_up "cannot write $STATE"
-  clock_nap_open "$STATE.$$"
   report spawned
-  baseline_write
+  (. "$LIB/evidence.sh" && baseline_write && rm -f "$NAP_PIPE")
 }
 
 # watch -> RC, the exit code of the last client that was connected to the original server, once that server is gone.
@@ -151,17 +151,14 @@ main() {
   set -f
   umask 077
   trap '' HUP INT QUIT TERM PIPE
-  . "$IAPEER_LIB/library.sh"
+  . "$IAPEER_LIB/core.sh"
   SOCKET=$IAPEER_SOCKET SOCKET_ID=$IAPEER_SOCKET_ID TMUX_BIN=$IAPEER_TMUX CHANNEL=$IAPEER_IDENTITY POLL_PAUSE=0.2 ARMED=
   unset IAPEER_SOCKET IAPEER_SOCKET_ID IAPEER_TMUX
   generation_names
-  if missing_tool; then
-    report failed "there is no $MISSING in $PATH (set IAPEER_SCRIPT_PATH)"
-    exit 1
-  fi
-  lease_take "$STATE.lease"
+  (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arm_files)
   case $? in
     0) ;;
+    3) exit 1 ;;
     1)
       report already
       exit 0
@@ -176,7 +173,7 @@ main() {
     settle "$RC"
   else
     stop_client
-    generation_leave
+    hand_over leave
   fi
 }
 

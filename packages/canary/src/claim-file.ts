@@ -2,7 +2,7 @@ import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { type ProcessId, parseProcessId } from '@iapeer/core/process'
+import { parseProcessId } from '@iapeer/core/process'
 import { type CanaryOptions, checkedPlace, checkGen } from './place.ts'
 import { type GenerationName, readIfThere } from './state-file.ts'
 
@@ -11,8 +11,8 @@ export interface Claim {
   /** A wait status or exit code, `k<signal>`, `boot`, `lost`, `removed` or `unknown`; empty while the facts are not there. */
   readonly rc: string
   readonly event: 'server-exit' | 'session-exit'
-  /** Undefined while the facts are not there. */
-  readonly recorder: ProcessId | undefined
+  /** Pid and start token of the recorder; undefined while the facts are not there. */
+  readonly recorder: { readonly pid: number; readonly token: string } | undefined
   /** What systemd said of the end; undefined where it was not asked, or not yet. */
   readonly system: 'host-shutdown' | 'service-stop' | 'none' | undefined
   /** ISO-8601 UTC; the claim's own time where its facts are not there. */

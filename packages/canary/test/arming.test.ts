@@ -8,6 +8,7 @@ import {
   dismissCanary,
   ensureCanary,
   listCanaries,
+  reconcile,
   recordPaths,
 } from '../src/index.ts'
 import {
@@ -250,12 +251,21 @@ describe('paths', () => {
 })
 
 describe('living on', () => {
-  it('scripts that are replaced or removed under a running canary disarm nothing', async () => {
+  it('scripts that are removed under a running canary disarm nothing', async () => {
+    const bob = await watched(newRoot())
+    rmSync(recordOf(bob)?.lib ?? '', { recursive: true })
+    bob.server.kill('SIGKILL')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
+  })
+
+  it('scripts that are overwritten in place keep the snapshot back until the next look, and no death', async () => {
     const bob = await watched(newRoot())
     const lib = recordOf(bob)?.lib ?? ''
     for (const name of readdirSync(lib)) writeFileSync(join(lib, name), 'exit 42\n')
-    rmSync(lib, { recursive: true })
     bob.server.kill('SIGKILL')
+    await until('the line', () => exits(bob.recordDir).length > 0)
+    await until('the recorder to leave', async () => (await statusOf(bob)).state === 'ended')
+    await until('the rest', async () => (await reconcile(bob)).some(({ outcome }) => outcome === 'completed'))
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
   })
 

@@ -1,15 +1,16 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, lchownSync, mkdirSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { errnoOf } from '@iapeer/core/errors'
 import { recordLayout } from '@iapeer/core/paths'
 import { type ProcessId, parseProcessId, readBoot } from '@iapeer/core/process'
-import { run, serverAt, startServer } from '@iapeer/dev/testing'
+import { run, serverAt, startServer, until } from '@iapeer/dev/testing'
 import { generationInputs } from '../src/settle.ts'
 import { findTmux, findTool, scriptEnv, scriptPath } from '../src/spawn.ts'
 import { linesOf, type Root, type Watched } from './support.ts'
 
-export const assets = fileURLToPath(new URL('../assets', import.meta.url))
+const assets = fileURLToPath(new URL('../assets', import.meta.url))
 
 /** A shell and its arguments. */
 export type Shell = readonly [string, ...string[]]
@@ -53,7 +54,14 @@ const asUser = (uid: number | undefined): string[] =>
 export function own(path: string, uid: number | undefined): void {
   if (uid === undefined) return
   lchownSync(path, uid, uid)
-  for (const name of readdirSync(path, { recursive: true })) lchownSync(join(path, String(name)), uid, uid)
+  for (const name of readdirSync(path, { recursive: true })) {
+    try {
+      lchownSync(join(path, String(name)), uid, uid)
+    } catch (error) {
+      // Its owner has removed it meanwhile.
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
+  }
 }
 
 async function inputsOf({ root, uid }: ShellOptions, server: ProcessId | undefined) {
@@ -79,6 +87,16 @@ function start(options: ShellOptions, script: string, env: NodeJS.ProcessEnv) {
   })
 }
 
+/** Arming ends with the baseline; until then a recorder starts processes. */
+async function armed(of: ShellRecorder): Promise<ShellRecorder> {
+  const baseline = join(recordLayout(of).canaryDir, `${IDENTITY}-${GEN}.baseline`)
+  await until(
+    'the baseline',
+    () => existsSync(baseline) && readFileSync(baseline, 'utf8').includes('\noom_kill '),
+  )
+  return of
+}
+
 /** A server whose guard is run by a given shell. */
 export async function guardedBy(options: ShellOptions): Promise<ShellRecorder> {
   const { root, uid } = options
@@ -100,7 +118,7 @@ export async function guardedBy(options: ShellOptions): Promise<ShellRecorder> {
   for (let tries = 0; (await run(file, rest, { env: { ...process.env, TMUX: '' } })).exitCode !== 0; tries++)
     if (tries > 200) throw new Error('tmux did not answer')
   guard.stdin.end('ready\n')
-  return {
+  return armed({
     root,
     identity: IDENTITY,
     gen: GEN,
@@ -108,7 +126,7 @@ export async function guardedBy(options: ShellOptions): Promise<ShellRecorder> {
     server: handle,
     recorderPid: guard.pid,
     uid,
-  }
+  })
 }
 
 /** A running server whose watch is run by a given shell. */
@@ -125,7 +143,7 @@ export async function watchedBy(options: ShellOptions): Promise<ShellRecorder> {
   const recorder = start(options, 'watch.sh', scriptEnv(inputs))
   await linesOf(recorder)('spawned')
   if (recorder.pid === undefined) throw new Error('no recorder')
-  return {
+  return armed({
     root,
     identity: IDENTITY,
     gen: GEN,
@@ -133,5 +151,5 @@ export async function watchedBy(options: ShellOptions): Promise<ShellRecorder> {
     server,
     recorderPid: recorder.pid,
     uid,
-  }
+  })
 }
