@@ -24,10 +24,14 @@ generation_names() {
   SNAPSHOT=$DEATHS/$KEY.txt
   EARLY=$DEATHS/$KEY.early
   WITNESS=$DEATHS/$KEY.witness
-  SERVER_MARK=
+  # For every name that this server is watched under.
+  SERVER_MARK='' SERVER_INTENT=
   case $SERVER_PID in
     '' | *[!0-9]*) ;;
-    *) SERVER_MARK=$DEATHS/${ARMED_BOOT%%[-/]*}-$SERVER_PID-$SERVER_TOKEN.server ;;
+    *)
+      SERVER_MARK=$DEATHS/${ARMED_BOOT%%[-/]*}-$SERVER_PID-$SERVER_TOKEN.server
+      SERVER_INTENT=$STATE_DIR/intent/${SERVER_MARK##*/}
+      ;;
   esac
   CLAIMED='' LINED='' FACTS_OPEN='' NAP_FD='' NAP_WHOLE='' NAP_SPUN=''
   clock_set "$CLOCK"

@@ -1,12 +1,20 @@
 # shellcheck shell=sh disable=SC2034,SC2153
 # Intent: whether a generation was meant to end. Sourced; starts no process where there is /proc.
 #
-# Every declarer has a file of its own: $INTENT, $INTENT.2, ... One that is done outranks one that is pending, and that
-# one outranks one whose declarer is dead or too late.
+# Every declarer has files of its own: $INTENT, $INTENT.2, ..., and $SERVER_INTENT, $SERVER_INTENT.2, ..., which count for every
+# name that a server is watched under (declarers before 0.2 wrote the first kind only). One that is done outranks one
+# that is pending, and that one outranks one whose declarer is dead or too late.
 
 # intent_read -> I_STATE none | done | pending | abandoned
 intent_read() {
-  I_STATE=none intent_file=$INTENT intent_n=1
+  I_STATE=none
+  intent_read_all "$INTENT"
+  [ -z "$SERVER_INTENT" ] || intent_read_all "$SERVER_INTENT"
+}
+
+# intent_read_all BASE: adds what the files BASE, BASE.2, ... say to I_STATE
+intent_read_all() {
+  intent_file=$1 intent_n=1
   while [ -e "$intent_file" ]; do
     intent_read_one "$intent_file"
     case $intent_state:$I_STATE in
@@ -15,7 +23,7 @@ intent_read() {
       abandoned:none) I_STATE=abandoned ;;
     esac
     intent_n=$((intent_n + 1))
-    intent_file=$INTENT.$intent_n
+    intent_file=$1.$intent_n
   done
 }
 

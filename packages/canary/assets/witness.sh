@@ -28,7 +28,7 @@ names_from_state() {
     esac
   done <"$STATE"
   k_base=${STATE##*/}
-  INTENT=${STATE%/canary/*}/intent/$k_base
+  INTENT=${STATE%/canary/*}/intent/$k_base SERVER_INTENT=
   WITNESS=$RECORD_DIR/server-deaths/$k_base.witness
 }
 

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcess, parseProcessId } from '@iapeer/core/process'
-import { readIntents, setIntentState } from './intent-file.ts'
+import { isServerIntent, readIntents, setIntentState } from './intent-file.ts'
 import { logLifecycle } from './log.ts'
+import { parseServerKey } from './server-key.ts'
 import { type GenerationName, namesIn, parseGenerationName, readCanaryRecord } from './state-file.ts'
 
 /** Nothing younger is swept: it may belong to something that is just being written. */
@@ -68,6 +69,7 @@ async function withdrawAbandoned(layout: RecordLayout, name: GenerationName): Pr
     if (intent.state !== 'pending' || intent.declarer === undefined) continue
     if ((await observeProcess(intent.declarer)) !== 'gone') continue
     await setIntentState(intent, 'withdrawn')
+    if (isServerIntent(intent.path)) continue
     await logLifecycle(layout, {
       ev: 'intent',
       ...name,
@@ -79,17 +81,30 @@ async function withdrawAbandoned(layout: RecordLayout, name: GenerationName): Pr
   }
 }
 
+/** So long after its last change the intent of a server that is gone may still be read by one of its recorders. */
+const SERVER_INTENT_MS = 600_000
+
+async function sweepServerIntent(path: string, entry: string): Promise<void> {
+  const [, key] = /^(.+)\.server(?:\..+)?$/.exec(entry) ?? []
+  const server = key === undefined ? undefined : parseServerKey(key)
+  if (server === undefined || ageMs(path) < SERVER_INTENT_MS) return
+  if ((await observeProcess(server)) === 'gone') await rm(path, { force: true })
+}
+
 /**
  * Withdraws pending intents whose declarer is dead, while their server lives (once it is dead, settling decides), and
- * removes the intents of generations that nobody watches.
+ * removes the intents of generations that have no recorder, and of servers long gone.
  */
 export async function sweepIntents(layout: RecordLayout): Promise<void> {
   for (const entry of namesIn(layout.intentDir)) {
+    const path = join(layout.intentDir, entry)
     const found = generationOf(entry)
-    if (found === undefined) continue
+    if (found === undefined) {
+      await sweepServerIntent(path, entry)
+      continue
+    }
     const record = readCanaryRecord(layout, found.name)
     if (record === 'corrupt') continue
-    const path = join(layout.intentDir, entry)
     if (record === undefined || entry.endsWith('.tmp')) {
       if (ageMs(path) > REST_MS && !(await isOpen(layout, found.name))) await rm(path, { force: true })
     } else if (found.rest === undefined && (await observeProcess(record.server)) === 'alive') {
