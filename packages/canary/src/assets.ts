@@ -23,6 +23,7 @@ export async function makeFolders(layout: RecordLayout): Promise<void> {
     layout.deathsDir,
     layout.canaryDir,
     layout.intentDir,
+    layout.namesDir,
     layout.libDir,
   ]) {
     await makePrivateFolder(folder)

@@ -17,7 +17,7 @@ import {
   readCanaryRecords,
   readIfThere,
 } from './state-file.ts'
-import { sweepIntents, sweepParts, sweepRecorderFiles } from './sweep.ts'
+import { sweepIntents, sweepNames, sweepParts, sweepRecorderFiles } from './sweep.ts'
 
 /** How many generations are settled at a time. */
 const CONCURRENCY = 8
@@ -112,6 +112,7 @@ export async function reconcile(options: RecordOptions): Promise<ReconcileFindin
   await sweepRecorderFiles(layout)
   await sweepParts(layout)
   await pruneDeaths(layout)
+  await sweepNames(layout)
   await rotateLogs(layout)
   await collectAssets(layout)
   return findings

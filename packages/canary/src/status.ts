@@ -1,11 +1,15 @@
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
+import { currentName } from './generation-name.ts'
 import { type CanaryOptions, checkedLayout, checkedPlace, type RecordOptions } from './place.ts'
 import { type CanaryRecord, isDismissed, readCanaryRecords } from './state-file.ts'
 
 /** One watched generation, as it is now. */
 export interface CanaryInfo {
+  /** What it is called now. */
   readonly identity: string
+  /** What its files are named after: the identity that it was started with. */
+  readonly recordedAs: string
   readonly gen: string
   readonly mode: 'watch' | 'guard'
   /** `armed`; `dismissed`: a guard that will say nothing; `lost`: the server lives and its recorder does not; `ended`: the server is dead and not settled yet. */
@@ -13,6 +17,8 @@ export interface CanaryInfo {
   readonly socketPath: string
   readonly serverPid: number
   readonly recorderPid: number
+  /** The version of its recorder's files; one of 1 cannot follow a rename. */
+  readonly format: number
 }
 
 export type CanaryStatus = CanaryInfo | { readonly state: 'none' }
@@ -26,15 +32,17 @@ async function inform(layout: RecordLayout, boot: string, record: CanaryRecord):
   else if (server === 'unknown' || recorder === 'unknown') state = 'unknown'
   else if (recorder === 'gone') state = 'lost'
   else if (isDismissed(layout, record)) state = 'dismissed'
-  const { identity, gen, mode, socketPath } = record
+  const { identity: recordedAs, gen, mode, socketPath, format } = record
   return {
-    identity,
+    identity: currentName(layout, gen) ?? recordedAs,
+    recordedAs,
     gen,
     mode,
     state,
     socketPath,
     serverPid: record.server.pid,
     recorderPid: record.recorder.pid,
+    format,
   }
 }
 

@@ -81,6 +81,18 @@ async function withdrawAbandoned(layout: RecordLayout, name: GenerationName): Pr
   }
 }
 
+/** Removes the notes of other names whose generation has neither a recorder nor a record any more. */
+export async function sweepNames(layout: RecordLayout): Promise<void> {
+  const notes = namesIn(layout.namesDir)
+  if (notes.length === 0) return
+  const known = [...namesIn(layout.canaryDir), ...namesIn(layout.deathsDir)]
+  const gens = new Set(known.flatMap((entry) => generationOf(entry)?.name.gen ?? []))
+  for (const gen of notes) {
+    const path = join(layout.namesDir, gen)
+    if (!gens.has(gen) && ageMs(path) > REST_MS) await rm(path, { force: true })
+  }
+}
+
 /** So long after its last change the intent of a server that is gone may still be read by one of its recorders. */
 const SERVER_INTENT_MS = 600_000
 

@@ -1,9 +1,10 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout } from '@iapeer/core/paths'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
 import { type TeardownResult, teardown } from '@iapeer/tmux'
 import { createEventLog } from './eventlog/event-log.ts'
+import { recordedAs } from './sessions/claim.ts'
 import { identityLockPath } from './sessions/identity-lock.ts'
 import { noteLeft } from './sessions/left.ts'
 import { clearTheWay } from './sessions/leftovers.ts'
@@ -47,12 +48,10 @@ const LAUNCH_MS = 90_000
 export type StopResult = TeardownResult | { readonly state: 'stopped' }
 
 async function takeDown(root: string, session: PeerSession, options: StopOptions): Promise<TeardownResult> {
-  const { identity, socketPath, server, leader, sessionId } = session
+  const { identity, gen = NO_GENERATION, socketPath, server, leader, sessionId } = session
   const { graceMs, force } = options
   const result = await teardown({
-    identity,
-    ...rootRecordPlace(root),
-    gen: session.gen ?? NO_GENERATION,
+    ...recordedAs(root, { ...session, gen }),
     socketPath,
     server,
     sessionId,

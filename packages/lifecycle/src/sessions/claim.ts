@@ -1,20 +1,30 @@
 import type { Identity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
-import { type Claim, readClaim as claimOf, generationPaths } from '@iapeer/tmux'
+import { type Claim, readClaim as claimOf, generationPaths, type IntentTarget } from '@iapeer/tmux'
+
+/** What tells the files of a generation: those of a peer that was renamed keep the name that they were made with. */
+export interface RecordedSession {
+  readonly identity: Identity
+  readonly gen: string
+  /** @default `identity` */
+  readonly recordedAs?: Identity | undefined
+}
+
+/** The generation of a session, as its recorder knows it. */
+export const recordedAs = (root: string, session: RecordedSession): Required<IntentTarget> => ({
+  identity: session.recordedAs ?? session.identity,
+  gen: session.gen,
+  ...rootRecordPlace(root),
+})
 
 /** The files of one generation under a root. */
-export const filesOfGen = (
-  root: string,
-  identity: Identity,
-  gen: string,
-): ReturnType<typeof generationPaths> => generationPaths({ identity, gen, ...rootRecordPlace(root) })
+export const filesOfGen = (root: string, session: RecordedSession): ReturnType<typeof generationPaths> =>
+  generationPaths(recordedAs(root, session))
 
 /** Undefined while the end of that generation is not claimed. */
-export function readClaim(root: string, identity: Identity, gen: string): Claim | undefined {
-  return claimOf({ identity, gen, ...rootRecordPlace(root) })
-}
+export const readClaim = (root: string, session: RecordedSession): Claim | undefined =>
+  claimOf(recordedAs(root, session))
 
 /** Whether the end of a generation is recorded, or is being recorded. */
-export async function isClaimed(root: string, identity: Identity, gen: string): Promise<boolean> {
-  return readClaim(root, identity, gen) !== undefined
-}
+export const isClaimed = (root: string, session: RecordedSession): boolean =>
+  readClaim(root, session) !== undefined

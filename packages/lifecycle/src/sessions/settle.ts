@@ -45,10 +45,10 @@ const SYSTEMD = '/run/systemd/system'
  * What systemd says of the end of a server stands in its claim some moments after the facts, where systemd runs the host.
  */
 async function withSystem(root: string, session: PeerSession, claim: Claim): Promise<Claim> {
-  const { identity, gen } = session
+  const { gen } = session
   if (gen === undefined || claim.event !== 'server-exit' || !existsSync(SYSTEMD)) return claim
   const until = performance.now() + SYSTEM_MS
-  for (let now = claim; ; now = readClaim(root, identity, gen) ?? now) {
+  for (let now = claim; ; now = readClaim(root, { ...session, gen }) ?? now) {
     const isOver = now.recorder !== undefined && (await observeProcess(now.recorder)) === 'gone'
     if (now.system !== undefined || isOver || performance.now() >= until) return now
     await sleep(20)
@@ -57,18 +57,20 @@ async function withSystem(root: string, session: PeerSession, claim: Claim): Pro
 
 /** Waits for whoever records it; has it recorded where nobody does. */
 async function claimOf(root: string, session: PeerSession): Promise<Claim | undefined> {
-  if (session.gen === undefined) return undefined
+  const { gen } = session
+  if (gen === undefined) return undefined
+  const generation = { ...session, gen }
   if ((await observeProcess(session.server)) !== 'gone') await finishSession(root, session)
   const until = performance.now() + CLAIM_MS
   while (performance.now() < until) {
-    const claim = readClaim(root, session.identity, session.gen)
+    const claim = readClaim(root, generation)
     if (claim !== undefined) return withSystem(root, session, claim)
     // The recorder of a teardown leaves no claim, and no state.
-    if (!existsSync(filesOfGen(root, session.identity, session.gen).state)) break
+    if (!existsSync(filesOfGen(root, generation).state)) break
     await sleep(20)
   }
   await reconcileOnce(root)
-  return readClaim(root, session.identity, session.gen)
+  return readClaim(root, generation)
 }
 
 function lastEndOf(claim: Claim | undefined, session: PeerSession, wasParked: boolean): LastEnd {
