@@ -118,6 +118,7 @@ describe('intents of servers long gone', () => {
     await bob.server.gone()
     await completeIntent(bob)
     await settled(bob)
+    await until('its own intent to go', () => readdirSync(folder).length === 1)
     expect(readdirSync(folder)).toEqual([expect.stringMatching(/\.server$/)])
     old()
     await reconcile(bob)

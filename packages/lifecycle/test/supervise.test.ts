@@ -137,8 +137,10 @@ describe('a supervised peer', () => {
     await until('a watch', async () =>
       (await listCanaries(place)).some(({ mode, state }) => mode === 'watch' && state === 'armed'),
     )
-    expect(await eventsOf(root, 'supervise')).toContainEqual(
-      expect.objectContaining({ action: 'canary', state: 'spawned', origin: 'retrofit' }),
+    await until('the event', async () =>
+      (await eventsOf(root, 'supervise')).some(
+        ({ action, state, origin }) => action === 'canary' && state === 'spawned' && origin === 'retrofit',
+      ),
     )
     await stopPeer(root, BOB, { by: 'a test' })
   })
