@@ -4,14 +4,16 @@
 # Inputs   IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER=<pid>:<token> IAPEER_RECORD_DIR IAPEER_STATE_DIR
 #          IAPEER_LIB (directory of these scripts) IAPEER_PLATFORM (linux | darwin) IAPEER_BOOT (at arming) IAPEER_CLOCK
 #          IAPEER_RECORDER=<pid>:<token> (settle.sh: the recorder that is thought to be gone)
+#          IAPEER_SEEN_MS (settle.sh: epoch milliseconds at which it is known to have lived)
 # Outputs  the paths; KEY, the name of its files, which stays when its peer gets another name; IDENTITY, its name now
 
 generation_names() {
   GEN=$IAPEER_GEN SERVER=$IAPEER_SERVER LIB=$IAPEER_LIB IDENTITY=$IAPEER_IDENTITY KEY=$IAPEER_IDENTITY-$IAPEER_GEN
   RECORD_DIR=$IAPEER_RECORD_DIR STATE_DIR=$IAPEER_STATE_DIR PLATFORM=${IAPEER_PLATFORM:-linux} ARMED_BOOT=$IAPEER_BOOT
   KNOWN_RECORDER=${IAPEER_RECORDER:-} MODE=watch CLOCK=${IAPEER_CLOCK:-} CLAIM_MS=${IAPEER_CLAIM_MS:-}
+  SEEN_MS=${IAPEER_SEEN_MS:-} SEEN_ALIVE=
   unset IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER IAPEER_LIB IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_PLATFORM IAPEER_BOOT \
-    IAPEER_RECORDER IAPEER_CLOCK IAPEER_CLAIM_MS
+    IAPEER_RECORDER IAPEER_CLOCK IAPEER_CLAIM_MS IAPEER_SEEN_MS
   SERVER_PID=${SERVER%%:*} SERVER_TOKEN=${SERVER#*:}
   STATE=$STATE_DIR/canary/$KEY
   BASELINE=$STATE.baseline
@@ -82,6 +84,18 @@ generation_log() {
   clock_now
   clock_iso
   { out "ts=$ISO ev=canary identity=$IDENTITY gen=$GEN state=$1 origin=$2${3:+ reason=$3}" >>"$RECORD_DIR/lifecycle.log"; } 2>/dev/null
+}
+
+# generation_seen MS -> SEEN_ALIVE: for an end whose time is not known, the last moment that it is known to have lived
+generation_seen() {
+  SEEN_ALIVE=
+  case $1 in '' | *[!0-9]*) return 0 ;; esac
+  seen_now=$NOW
+  clock_split "$1"
+  clock_iso
+  SEEN_ALIVE=$ISO
+  NOW=$seen_now
+  clock_split "$NOW"
 }
 
 server_is_gone() {

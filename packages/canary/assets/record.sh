@@ -14,7 +14,7 @@ record_line() {
   [ -z "${LINE_TORN:-}" ] || line_lead='
 '
   {
-    out "${line_lead}ts=$ISO ev=server-exit identity=$IDENTITY gen=$GEN server_pid=$SERVER_PID server_start=$SERVER_TOKEN wait_rc=$WAIT_RC cause=$CAUSE${SIGNAL:+ signal=$SIGNAL} mode=$MODE recorder=$RECORDER forensics=$QUOTED" >>"$RECORD_DIR/exits.log"
+    out "${line_lead}ts=$ISO ev=server-exit identity=$IDENTITY gen=$GEN server_pid=$SERVER_PID server_start=$SERVER_TOKEN wait_rc=$WAIT_RC cause=$CAUSE${SIGNAL:+ signal=$SIGNAL} mode=$MODE recorder=$RECORDER${SEEN_ALIVE:+ seen_alive=$SEEN_ALIVE} forensics=$QUOTED" >>"$RECORD_DIR/exits.log"
   } 2>/dev/null
 }
 
@@ -44,6 +44,8 @@ record_write() {
     claim_take "$record_text" || return $?
     CLAIMED=1
     cause_of "$1" ''
+    # No recorder saw it: this is the time at which it was found.
+    case $1 in lost | boot) generation_seen "$SEEN_MS" ;; esac
   fi
   if [ -z "$LINED" ]; then
     record_line || { LINE_TORN=1; return 2; }

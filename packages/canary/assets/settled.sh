@@ -18,7 +18,7 @@ generation_forget() {
 generation_leave() {
   set +f
   rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE.socket" "$STATE.hook" "$STATE.leader" "$STATE.facts" \
-    "$STATE.leader-facts" "$STATE".*.part "$STATE".*.pipe "$STATE".*.nap "$STATE".*.out
+    "$STATE.leader-facts" "$STATE.seen" "$STATE".*.part "$STATE".*.pipe "$STATE".*.nap "$STATE".*.out
   set -f
   lease_drop "$STATE.lease"
 }

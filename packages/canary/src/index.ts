@@ -15,6 +15,7 @@ export {
 export { type CanaryOptions, canaryChannel, type RecordOptions } from './place.ts'
 export { type ReconcileFinding, reconcile } from './reconcile.ts'
 export { generationPaths, type RecordPaths, recordPaths } from './record-paths.ts'
+export { noteSeen, readSeen } from './seen.ts'
 export { defaultSocketPath, identityForSocket } from './socket.ts'
 export { type GuardedServer, type GuardedServerOptions, startGuardedServer } from './start-guarded-server.ts'
 export { type CanaryInfo, type CanaryStatus, canaryStatus, listCanaries } from './status.ts'

@@ -8,6 +8,7 @@ import { rotateLogs } from './log.ts'
 import { checkedLayout, type RecordOptions, recordsAreOff } from './place.ts'
 import { pruneDeaths } from './prune.ts'
 import { seeSettled } from './recorder.ts'
+import { noteSeenAt } from './seen.ts'
 import { type SettleOutcome, settleGeneration } from './settle.ts'
 import {
   type CanaryRecord,
@@ -29,6 +30,16 @@ export interface ReconcileFinding {
   /** `watching` and `unwatched` (its recorder is gone) mean that the server lives; the others that it does not. */
   readonly outcome: 'watching' | 'unwatched' | 'corrupt-state' | Exclude<SettleOutcome, 'alive'>
 }
+
+/** Outcomes of a generation that was looked at: what is not alive by now is settled, or being settled. */
+const SEEN: ReadonlySet<ReconcileFinding['outcome']> = new Set([
+  'watching',
+  'unwatched',
+  'completed',
+  'recorded',
+  'settled',
+  'silent',
+])
 
 const settledAs = (outcome: SettleOutcome): ReconcileFinding['outcome'] =>
   outcome === 'alive' ? 'unknown' : outcome
@@ -106,7 +117,9 @@ async function completeClaims(layout: RecordLayout): Promise<ReconcileFinding[]>
 export async function reconcile(options: RecordOptions): Promise<ReconcileFinding[]> {
   const layout = checkedLayout(options)
   if (recordsAreOff()) return []
+  const now = new Date()
   const findings = await reconcileRecords(layout)
+  if (findings.every(({ outcome }) => SEEN.has(outcome))) await noteSeenAt(layout, now)
   findings.push(...(await completeClaims(layout)))
   await sweepIntents(layout)
   await sweepRecorderFiles(layout)

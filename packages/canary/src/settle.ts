@@ -1,8 +1,10 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, readBootClock } from '@iapeer/core/process'
 import { installAssets } from './assets.ts'
 import { claimedAtMs } from './claim-file.ts'
+import { lastSeenMs } from './seen.ts'
 
 const SETTLE_LIMIT_MS = 20_000
 
@@ -62,15 +64,23 @@ export function generationInputs(
   }
 }
 
+/** The last moment that a generation is known to have lived: when it was armed, or when all were seen. */
+function seenAliveMs(layout: RecordLayout, { identity, gen }: Generation): number | undefined {
+  const armed = statSync(join(layout.canaryDir, `${identity}-${gen}`), { throwIfNoEntry: false })?.mtimeMs
+  return armed === undefined ? undefined : Math.max(armed, lastSeenMs(layout) ?? 0)
+}
+
 /** Settles a generation whose recorder is gone: records it, completes its record, or leaves it silent. */
 export async function settleGeneration(layout: RecordLayout, generation: Generation): Promise<SettleOutcome> {
   // Loaded here: most programs that import this package never come to settle anything.
   const { runTool, scriptEnv } = await import('./spawn.ts')
   const lib = await installAssets(layout)
   const claimedMs = claimedAtMs(layout, generation)
+  const seenMs = seenAliveMs(layout, generation)
   const env = scriptEnv({
     ...generationInputs(layout, generation, lib),
     ...(claimedMs === undefined ? {} : { IAPEER_CLAIM_MS: String(Math.floor(claimedMs)) }),
+    ...(seenMs === undefined ? {} : { IAPEER_SEEN_MS: String(Math.floor(seenMs)) }),
   })
   const result = await runTool('/bin/sh', [join(lib, 'settle.sh')], { env, limitMs: SETTLE_LIMIT_MS })
   const word = result.stdout.trim()

@@ -274,3 +274,45 @@ describe('records that were moved or shared', () => {
     expect(readdirSync(folder)).toEqual([`${key}.fresh`])
   })
 })
+
+describe('an end whose time is not known', () => {
+  const times = (line: Readonly<Record<string, string>>) => ({
+    alive: Date.parse(line['seen_alive'] ?? ''),
+    found: Date.parse(line['ts'] ?? ''),
+  })
+
+  it('is recorded between the arming and the moment it was found', async () => {
+    const bob = await watched(newRoot())
+    const armedMs = Date.now()
+    await killRecorder(bob)
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const lookedMs = Date.now()
+    await reconcile(bob)
+    const { alive, found } = times(await deathOf(bob))
+    expect(alive).toBeGreaterThan(armedMs - 1_000)
+    expect(alive).toBeLessThanOrEqual(armedMs)
+    expect(found).toBeGreaterThan(lookedMs - 20)
+  })
+
+  it('came after the last time that all were seen to live', async () => {
+    const bob = await watched(newRoot())
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    const seenMs = Date.now()
+    expect(await reconcile(bob)).toMatchObject([{ outcome: 'watching' }])
+    await killRecorder(bob)
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    await reconcile(bob)
+    const { alive } = times(await deathOf(bob))
+    expect(alive).toBeGreaterThanOrEqual(seenMs - 20)
+    expect(alive).toBeLessThan(seenMs + 1_000)
+  })
+
+  it('is not said of an end that its recorder saw', async () => {
+    const bob = await watched(newRoot())
+    bob.server.kill('SIGKILL')
+    expect(await deathOf(bob)).not.toHaveProperty('seen_alive')
+  })
+})

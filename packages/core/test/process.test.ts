@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { until } from '@iapeer/dev/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   formatProcessId,
   identifyProcess,
+  LivenessProbes,
   observeProcess,
   observeProcesses,
   parseProcessId,
@@ -94,5 +95,55 @@ describe('the identity of a process', () => {
   it('one boot has one name', async () => {
     expect(await readBoot()).toMatch(/^\S+\/\S+$/)
     expect(await readBoot()).toBe(await readBoot())
+  })
+})
+
+describe.skipIf(process.platform !== 'linux')('probes of processes', () => {
+  const identify = async (pid: number) => {
+    const id = await identifyProcess(pid)
+    if (id === undefined) throw new Error('not there')
+    return id
+  }
+
+  it('tell a living process from a zombie and from one that is gone', async () => {
+    const probes = new LivenessProbes()
+    const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const line = await new Promise<string>((resolve) =>
+      parent.stdout.once('data', (data) => resolve(String(data))),
+    )
+    const child = await identify(Number(line))
+    const self = await identify(process.pid)
+    expect(probes.look([child, self])).toEqual(['alive', 'alive'])
+    process.kill(child.pid, 'SIGKILL')
+    await until('the zombie to be seen', () => probes.look([child])[0] === 'gone')
+    expect(probes.look([child, self])).toEqual(['gone', 'alive'])
+    parent.kill('SIGKILL')
+    await new Promise((resolve) => parent.once('exit', resolve))
+    await until('the child to be reaped', () => probes.look([child, self]).join() === 'gone,alive')
+    probes.close()
+  })
+
+  it('see that a pid belongs to another process now, and that a stopped process lives', async () => {
+    const probes = new LivenessProbes()
+    const child = spawn('sleep', ['1000'])
+    const id = await identify(child.pid ?? 0)
+    expect(probes.look([{ ...id, token: '1' }])).toEqual(['gone'])
+    child.kill('SIGSTOP')
+    expect(probes.look([id])).toEqual(['alive'])
+    child.kill('SIGKILL')
+    await until('its end', () => probes.look([id])[0] === 'gone')
+    probes.close()
+  })
+
+  it('keep no file of a process that is not looked at any more', async () => {
+    const probes = new LivenessProbes()
+    const self = await identify(process.pid)
+    const open = () => readdirSync('/proc/self/fd').length
+    const before = open()
+    for (let round = 0; round < 50; round++) probes.look(round % 2 === 0 ? [self] : [])
+    probes.close()
+    expect(open()).toBe(before)
   })
 })

@@ -5,8 +5,10 @@ import { canonicalSignal, signalOfWaitStatus } from './signal-name.ts'
 interface DeathCommon {
   /** `<identity>-<gen>`; lines of older versions have no gen: `<identity>-<epoch seconds>`. */
   readonly id: string
-  /** ISO-8601 UTC. */
+  /** ISO-8601 UTC: the time of death, or with `seenAlive` the time at which it was found. */
   readonly ts: string
+  /** Where the time of death is not known: the last moment at which it was seen alive, ISO-8601 UTC. */
+  readonly seenAlive?: string | undefined
   readonly identity: string
   readonly gen?: string | undefined
   /** Path of the snapshot. */
@@ -87,9 +89,12 @@ export function parseExitLine(line: string): ExitRecord | undefined {
     return undefined
   if (fields['forensics'] === undefined) return undefined
   const gen = present(fields['gen'])
+  const seenMs = Date.parse(fields['seen_alive'] ?? '')
+  const seenAlive = Number.isNaN(seenMs) ? undefined : new Date(seenMs).toISOString()
   const common: DeathCommon = {
     id: `${identity}-${gen ?? Math.floor(time / 1000)}`,
     ts: new Date(time).toISOString(),
+    ...(seenAlive === undefined ? {} : { seenAlive }),
     identity,
     gen,
     forensics: present(fields['forensics']),

@@ -121,3 +121,15 @@ describe('a whole exits.log', () => {
     )
   })
 })
+
+it('a death whose time is not known says when it was seen alive, and a bad time is none', () => {
+  const line = (more: string) =>
+    parseExitLine(
+      `ts=2026-06-10T15:42:07Z ev=server-exit identity=claude-bob gen=9f2c41d0aa37be10 server_pid=8 wait_rc=unknown cause=recorder-lost mode=none recorder=none${more} forensics=`,
+    )
+  expect(line(' seen_alive=2026-06-10T14:02:07.113Z')).toMatchObject({
+    seenAlive: '2026-06-10T14:02:07.113Z',
+  })
+  expect(line(' seen_alive=soon')).not.toHaveProperty('seenAlive')
+  expect(line('')).not.toHaveProperty('seenAlive')
+})

@@ -52,6 +52,8 @@ export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf }
 export { fleetView, type PeerView, peerFields, peerView } from './fleet/peer-view.ts'
 export { type RemovedPeer, type RemoveOptions, removeNamed } from './fleet/remove.ts'
 export { finishRename, type Renamed, renameNamed, unfinishedRename } from './fleet/rename.ts'
+export { settleFleet } from './fleet/settle-fleet.ts'
+export { type Stray, stopStrays } from './fleet/stop-strays.ts'
 export {
   forgetWatch,
   type KeptWatch,

@@ -71,11 +71,20 @@ claim_session() {
   claim_take "$session_text"
 }
 
+# found_late: what has looked and found the leader gone, unrecorded, has noted when it was seen alive; tmux hears of the
+# end only now
+found_late() {
+  late_ms=
+  { read -r late_ms <"$STATE.seen"; } 2>/dev/null
+  generation_seen "$late_ms"
+}
+
 session_line() {
+  found_late
   clock_iso
   QUOTED=
   [ "$DEAD_STATUS" = 0 ] || text_quote "$SNAPSHOT"
-  { out "ts=$ISO ev=session-exit identity=$IDENTITY gen=$GEN dead_status=$DEAD_STATUS dead_signal=$DEAD_SIGNAL leader_pid=$LEADER forensics=$QUOTED${CAUSE:+ mode=none cause=$CAUSE} recorder=hook" >>"$RECORD_DIR/exits.log"; } 2>/dev/null
+  { out "ts=$ISO ev=session-exit identity=$IDENTITY gen=$GEN dead_status=$DEAD_STATUS dead_signal=$DEAD_SIGNAL leader_pid=$LEADER forensics=$QUOTED${CAUSE:+ mode=none cause=$CAUSE}${SEEN_ALIVE:+ seen_alive=$SEEN_ALIVE} recorder=hook" >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
 pane_tail() {

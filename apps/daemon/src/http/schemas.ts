@@ -39,6 +39,7 @@ const status = z.int().min(0).max(255).optional()
 const death = z.object({
   id: z.string(),
   ts: time,
+  seenAlive: time.optional(),
   event: z.enum(['server-exit', 'session-exit']),
   identity: z.string(),
   gen: z.string().optional(),

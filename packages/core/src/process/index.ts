@@ -7,6 +7,7 @@ export {
   readCommandLine,
   readWorkingFolder,
 } from './command-line.ts'
+export { LivenessProbes } from './liveness-probes.ts'
 export {
   formatProcessId,
   hasProcfs,

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Identity } from '@iapeer/core/identity'
 import { parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { LivenessProbes } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
-import { healLostChild, reconcile } from '@iapeer/tmux'
+import { noteSeen, reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
 import { finishRename } from '../fleet/rename.ts'
@@ -35,9 +36,8 @@ import { endCutOff, takeDown } from './take-down.ts'
 
 const SWEEP_MS = 1_000
 const GATHER_MS = 20
-/** A leader that tmux has lost waits for so many sweeps at most; one that is gone, or recorded, for none. */
-const STAT_EVERY = 3
 const STOP_MS = 3_000
+const SEEN_EVERY_MS = 10_000
 const RECONCILE_KEY = ' reconcile'
 const TELL_KEY = ' tell'
 
@@ -67,7 +67,11 @@ export class FleetSupervisor {
   readonly #recorders: Recorders
   readonly #witness: KeptWitness | undefined
   readonly #unresponsive = new Set<Identity>()
+  readonly #probes = new LivenessProbes()
   #tickDueAt = 0
+  /** When the last sweep was over, and when one was last noted in the root; milliseconds since the epoch. */
+  #seenMs = 0
+  #seenNotedMs = 0
   #tellDueAt: number | undefined
   /** Whoever records a death writes there: then it is looked at once. */
   readonly #deaths: FolderWatch
@@ -108,6 +112,7 @@ export class FleetSupervisor {
     this.#stopping.abort()
     await this.#loop
     this.#deaths.close()
+    this.#probes.close()
     await this.#jobs.end(STOP_MS)
     await this.#attempt('signal witness', async () => this.#witness?.stop())
   }
@@ -118,11 +123,9 @@ export class FleetSupervisor {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping
-    for (let count = 0, isWoken = true; !signal.aborted; count++) {
-      await this.#round(isWoken || count % STAT_EVERY === 0)
-      const from = performance.now()
+    while (!signal.aborted) {
+      await this.#round()
       await this.#deaths.wait(SWEEP_MS, signal)
-      isWoken = performance.now() - from < SWEEP_MS / 2
       // One death is several changes, and many may die at once.
       await sleep(GATHER_MS)
     }
@@ -137,36 +140,44 @@ export class FleetSupervisor {
     }
   }
 
-  async #round(byStat: boolean): Promise<void> {
+  async #round(): Promise<void> {
     const isTick = Date.now() >= this.#tickDueAt
     if (isTick) this.#tickDueAt = Date.now() + this.#settings.tickSecs * 1_000
     if (isTick) await this.#attempt('tick', () => this.#measures.tick(() => this.#tick()))
     await this.#attempt('sweep', () =>
-      this.#measures.sweep(() => this.#sweep(isTick ? 'closely' : byStat ? 'stat' : 'signal')),
+      this.#measures.sweep(() => this.#sweep(isTick ? 'closely' : 'quickly')),
     )
     this.#measures.sweepEnded()
   }
 
-  /** Everything that is cheap: who lives, who is due. */
+  /** Everything that is cheap: which sessions live, which starts are due. */
   async #sweep(depth: Depth): Promise<void> {
     const closely = depth === 'closely'
     this.#clock.note(Date.now(), performance.now())
-    for (const look of await lookAtSessions(this.#root, await this.#cache.list(closely), depth)) {
+    const how = depth === 'closely' ? { depth } : { depth, probes: this.#probes }
+    for (const look of await lookAtSessions(this.#root, await this.#cache.list(closely), how)) {
       const { session, sight } = look
       const action = decide({ sight, wish: wishOf(this.#cache, session), work: 'busy' })
-      // What tmux has lost is healed before anything that takes longer.
-      if (action === 'finish') await healLostChild(session.server, session.leader.pid)
       if (action === 'keep') this.#keep(session, closely)
       else if (action !== 'leave') this.#jobs.start(session.identity, () => this.#act(look, action))
     }
     const now = Date.now()
+    await this.#attempt('seen', () => this.#noteSeen(now))
     for (const identity of this.#restarts.due(now))
       this.#jobs.start(identity, () => this.#restarts.start(identity))
     if (this.#tellDueAt !== undefined && this.#tellDueAt <= now)
       this.#jobs.start(TELL_KEY, () => this.#announce())
   }
 
-  /** What costs more, and what nobody waits for. */
+  /** What is not settled by now was seen to live: an end that is found later, by whatever, came after this. */
+  async #noteSeen(now: number): Promise<void> {
+    this.#seenMs = now
+    if (now - this.#seenNotedMs < SEEN_EVERY_MS) return
+    this.#seenNotedMs = now
+    await noteSeen(rootRecordPlace(this.#root))
+  }
+
+  /** What costs more, and what no caller waits for. */
   async #tick(): Promise<void> {
     this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
     await this.#attempt('rename', () => finishRename(this.#root))
@@ -208,7 +219,7 @@ export class FleetSupervisor {
 
   async #lookClosely(entry: PeerEntry, session: PeerSession): Promise<void> {
     if (session.readyAt === undefined) return endCutOff(this.#root, session, this.#log)
-    const [look] = await lookAtSessions(this.#root, [session], 'closely')
+    const [look] = await lookAtSessions(this.#root, [session], { depth: 'closely' })
     if (look?.sight !== 'alive') return
     const work: Work = await workOf({
       root: this.#root,
@@ -230,7 +241,7 @@ export class FleetSupervisor {
       await this.#log.note({ ev: 'supervise', identity, action: 'unresponsive', server: session.server.pid })
       return
     }
-    if (action === 'finish') await finishSession(this.#root, session)
+    if (action === 'finish') await finishSession(this.#root, session, this.#seenMs)
     else if (action === 'settle') await this.#settle(session)
   }
 

@@ -1,7 +1,7 @@
 import { errnoOf } from '@iapeer/core/errors'
 import {
-  hasProcfs,
   type Liveness,
+  type LivenessProbes,
   observeProcesses,
   type ProcessId,
   stoppedProcesses,
@@ -41,26 +41,31 @@ async function sightOf(
 }
 
 /**
- * How much is asked: `signal` whether the processes are there, a microsecond each; `stat` also whether a leader has ended and
- * is only left as a zombie, 20 microseconds each; `closely` also who is stopped, and whose pid is somebody else's now, which
- * is one process for all where there is no /proc. The others start none.
+ * How much is asked. `quickly`: whether servers are there, by a signal, and leaders, by {@link LivenessProbes}, which see a
+ * zombie too: two microseconds each, and no process. Where there is no /proc a zombie counts as living. `closely`: also who is
+ * stopped, and whose pid belongs to another process now, which is one process for all where there is no /proc.
  */
-export type Depth = 'signal' | 'stat' | 'closely'
+export type Depth = 'quickly' | 'closely'
+
+/** Leaders by their probes; what those cannot tell by a signal. */
+const probed = (probes: LivenessProbes, ids: readonly ProcessId[]): Liveness[] =>
+  probes.look(ids).map((state, at) => {
+    const id = ids[at]
+    return state === 'unknown' && id !== undefined ? signalled(id) : state
+  })
 
 /** Looks at every session. */
 export async function lookAtSessions(
   root: string,
   sessions: readonly PeerSession[],
-  depth: Depth,
+  how: { readonly depth: 'closely' } | { readonly depth: 'quickly'; readonly probes: LivenessProbes },
 ): Promise<Look[]> {
-  const closely = depth === 'closely'
+  const closely = how.depth === 'closely'
   const servers = sessions.map(({ server }) => server)
   const leaders = sessions.map(({ leader }) => leader)
   const holders = sessions.map(({ holder, server }) => holder ?? server)
   const serverStates = closely ? await observeProcesses(servers) : servers.map(signalled)
-  // Of a leader that has ended, a zombie may be left: a signal reaches that too.
-  const byStat = closely || (depth === 'stat' && hasProcfs())
-  const leaderStates = byStat ? await observeProcesses(leaders) : leaders.map(signalled)
+  const leaderStates = closely ? await observeProcesses(leaders) : probed(how.probes, leaders)
   const holderStates = holders.map(signalled)
   const stopped = closely ? await stoppedProcesses(servers.map(({ pid }) => pid)) : new Set<number>()
   return Promise.all(

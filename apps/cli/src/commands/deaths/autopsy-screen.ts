@@ -1,4 +1,4 @@
-import { adviceFor, type Evidence, type Killer, lastScreen } from '@iapeer/forensics'
+import { adviceFor, type Evidence, type ExitRecord, type Killer, lastScreen } from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle'
 import { cut, localTime, paint, plain, textWidth, wrap } from '../../output.ts'
 import type { Moment } from './timeline.ts'
@@ -25,6 +25,12 @@ function filled(text: string, width: number): string[] {
   return wrap(text.replaceAll(' ', NO_BREAK), width).map((line) => line.replaceAll(NO_BREAK, ' '))
 }
 
+/** The time, or where that is not known the two times that it was between. */
+function whenText({ ts, seenAlive }: ExitRecord): string {
+  if (seenAlive === undefined) return `${localTime(ts)} (${ts})`
+  return `between ${localTime(seenAlive)} (last seen alive) and ${localTime(ts)} (found dead)`
+}
+
 function facts({ death: { record, judged, incident, findings } }: AutopsyView, width: number): string {
   const { recorder } = record
   const rows: [label: string, text: string][] = [
@@ -32,7 +38,7 @@ function facts({ death: { record, judged, incident, findings } }: AutopsyView, w
       'verdict',
       `${paint('bold', judged.verdict)} (confidence ${paint(CONFIDENCE[judged.confidence], judged.confidence)})`,
     ],
-    ['when', `${localTime(record.ts)} (${record.ts})`],
+    ['when', whenText(record)],
     [
       'recorded by',
       recorder === undefined || recorder === 'none' ? 'reconcile, afterwards' : `its ${recorder}`,
