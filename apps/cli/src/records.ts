@@ -1,6 +1,6 @@
 import { iapeerRoot, rootRecordPlace } from '@iapeer/core/paths'
 import type { ExitRecord } from '@iapeer/forensics'
-import { finishSessions, readDeathRecords, rearmKept } from '@iapeer/lifecycle'
+import { readDeathRecords, rearmKept, settleFleet } from '@iapeer/lifecycle'
 import { reconcile } from '@iapeer/tmux'
 
 export const place = (): ReturnType<typeof rootRecordPlace> => rootRecordPlace(iapeerRoot())
@@ -10,7 +10,7 @@ export const readDeaths = (): Promise<readonly ExitRecord[]> => readDeathRecords
 
 /** What every command that reports does first: deaths nobody saw are recorded, kept watches armed again. */
 export async function bringUpToDate(): Promise<void> {
-  await finishSessions(iapeerRoot())
+  await settleFleet(iapeerRoot())
   await reconcile(place())
   await rearmKept(iapeerRoot())
 }

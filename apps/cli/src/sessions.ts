@@ -1,6 +1,6 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type NamedPeer, type PeerSession, peerNamed, runningOf } from '@iapeer/lifecycle'
+import { type NamedPeer, type PeerSession, peerNamed, runningOf, settleFleet } from '@iapeer/lifecycle'
 import { usageError } from './exit-code.ts'
 import { checkedName } from './peers.ts'
 
@@ -11,6 +11,7 @@ export async function identitiesNamed(text: string): Promise<NamedPeer> {
 
 /** The session of a peer that runs. @throws IapeerError `not-running` */
 export async function runningSession(text: string): Promise<PeerSession> {
+  await settleFleet(iapeerRoot())
   const { identities } = await identitiesNamed(text)
   const session = await runningOf(iapeerRoot(), identities)
   if (session !== undefined) return session

@@ -145,10 +145,13 @@ record_session() {
 
 # end_session: by their ids, since names can be changed. The witness need not look: the claim says who did it.
 # The pane is killed too, where a person has moved it to a session of their own.
+# Where the server can start no process, a kill command waits for its witness for ever: whoever looks next sends TERM.
 end_session() {
-  "$TMUX_BIN" -N -S "$SOCKET" set-environment -gh IAPEER_WITNESS /- \; kill-session -t "$SESSION"
-  [ -z "$PANE" ] || "$TMUX_BIN" -N -S "$SOCKET" kill-pane -t "$PANE"
-  "$TMUX_BIN" -N -S "$SOCKET" set-environment -gh IAPEER_WITNESS "$LIB/witness.sh"
+  BOUND=2
+  bounded "$TMUX_BIN" -N -S "$SOCKET" set-environment -gh IAPEER_WITNESS /- \; kill-session -t "$SESSION" >/dev/null
+  [ $? -lt 128 ] || return 1
+  [ -z "$PANE" ] || bounded "$TMUX_BIN" -N -S "$SOCKET" kill-pane -t "$PANE" >/dev/null
+  bounded "$TMUX_BIN" -N -S "$SOCKET" set-environment -gh IAPEER_WITNESS "$LIB/witness.sh" >/dev/null
 }
 
 hook() {

@@ -38,10 +38,11 @@ export function addSessionCommands(program: Command): void {
     .option('--json', 'one JSON object a session')
     .description('take a peer down, in silence; it stays down until it is started')
     .action(async (peer, options) => {
-      const { stop } = await import('../commands/sessions/stop.ts')
+      const { stop, stopRest } = await import('../commands/sessions/stop.ts')
       const act = (name: string): Promise<void> => stop(name, options)
       const wanted = (state: string): boolean => ['alive', 'unresponsive', 'managed'].includes(state)
       await (await import('../commands/fleet.ts')).oneOrAll(peer, options.all, { wanted, act })
+      if (options.all === true) await stopRest(options)
     })
 
   program

@@ -8,6 +8,7 @@ import { type PeerSession, readSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { stopPeer } from '../stop.ts'
 import { identitiesOf } from './named.ts'
+import { settleFleet } from './settle-fleet.ts'
 
 export interface RemoveOptions {
   /** Stop what runs of it first. @default false: then a running peer is not removed */
@@ -46,6 +47,7 @@ function assertStopped(name: string, running: readonly PeerSession[]): void {
  */
 export async function removeNamed(root: string, name: string, options: RemoveOptions): Promise<RemovedPeer> {
   const { force = false, by } = options
+  await settleFleet(root)
   const entry = await findPeer(root, name)
   const identities = entry === undefined ? [] : identitiesOf(entry)
   const running = await sessionsOf(root, identities)

@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { fleetView, followEvents, type PeerState, type PeerView, readEvents } from '@iapeer/lifecycle'
+import {
+  fleetView,
+  followEvents,
+  type PeerState,
+  type PeerView,
+  readEvents,
+  settleFleet,
+} from '@iapeer/lifecycle'
 import { usageError } from '../../exit-code.ts'
 import { fit, paint, plain, print, printJson, table } from '../../output.ts'
 import { stateWords } from '../../state-words.ts'
@@ -54,6 +61,7 @@ async function watchList(): Promise<void> {
 
 export async function list(options: { readonly json?: boolean; readonly watch?: boolean }): Promise<void> {
   if (options.watch === true) return watchList()
+  await settleFleet(iapeerRoot())
   const peers = await fleetView(iapeerRoot())
   if (options.json === true) for (const peer of peers) printJson(peer)
   else print(shown(peers))

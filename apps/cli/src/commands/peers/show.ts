@@ -1,10 +1,12 @@
+import { iapeerRoot } from '@iapeer/core/paths'
 import { profilePath, readProfile } from '@iapeer/core/profile'
-import { peerFields } from '@iapeer/lifecycle'
+import { peerFields, settleFleet } from '@iapeer/lifecycle'
 import { commandText, paint, plain, print, printJson, table } from '../../output.ts'
 import { peerNamed } from '../../peers.ts'
 
 /** Profile and entry as one; what the profile says is shown, since it is the truth. */
 export async function show(name: string, options: { readonly json?: boolean }): Promise<void> {
+  await settleFleet(iapeerRoot())
   const entry = await peerNamed(name)
   const profile = await readProfile(entry.home)
   const { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}

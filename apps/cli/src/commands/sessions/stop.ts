@@ -1,5 +1,5 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type StopView, stopNamed } from '@iapeer/lifecycle'
+import { type StopView, settleFleet, stopNamed, stopStrays } from '@iapeer/lifecycle'
 import { runningDaemon } from '../../daemon.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { checkedName } from '../../peers.ts'
@@ -23,6 +23,7 @@ function said(result: StopView): string {
 export async function stop(peer: string, options: StopOptions): Promise<void> {
   const request = { timeoutMs: parseTimeout(options.timeout), force: options.force }
   const name = checkedName(peer)
+  await settleFleet(iapeerRoot())
   const daemon = await runningDaemon()
   const stopped =
     daemon === undefined
@@ -31,5 +32,16 @@ export async function stop(peer: string, options: StopOptions): Promise<void> {
   for (const result of stopped) {
     if (options.json === true) printJson(result)
     else print(`${paint('dim', '✕')} ${paint('bold', result.identity)} ${said(result)}`)
+  }
+}
+
+/** Behind `stop --all`: nothing of the root runs on that no peer has any more. */
+export async function stopRest(options: StopOptions): Promise<void> {
+  for (const { identity, serverPid } of await stopStrays(iapeerRoot())) {
+    if (options.json === true) printJson({ identity, state: 'ended', serverPid, stray: true })
+    else
+      print(
+        `${paint('dim', '✕')} tmux server ${serverPid}, which ${paint('bold', identity)} had left, is stopped`,
+      )
   }
 }
