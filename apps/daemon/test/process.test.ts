@@ -186,6 +186,17 @@ describe('in the background', () => {
     expect(lstatSync(daemonPlace(root).defaultSocket, { throwIfNoEntry: false })).toBe(undefined)
   })
 
+  it.runIf(process.platform === 'linux')('ps shows it as iapeerd, with its root', async () => {
+    const { root } = newRoot()
+    const { client } = await startDaemon(root, { argv: [...program.argv] })
+    const { pid } = client.health
+    const ps = async (what: string) => (await run('ps', ['-o', `${what}=`, '-p', String(pid)])).stdout.trim()
+    expect(await ps('comm')).toBe('iapeerd')
+    expect(await ps('args')).toBe(`iapeerd --root ${root}`)
+    expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe('iapeerd\n')
+    await stopDaemon(root)
+  })
+
   it('of many starts at once all end with the same one', async () => {
     const { root } = newRoot()
     const all = await Promise.all(

@@ -1,17 +1,11 @@
-import { existsSync } from 'node:fs'
-import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { readdir, rm, stat, utimes } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { errnoOf } from '@iapeer/core/errors'
+import { loadScripts } from '@iapeer/core/locate'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
 import { readCanaryRecords, readIfThere } from './state-file.ts'
 
-/** Beside the built code, or in the package of which this is the source. */
-const ASSETS =
-  ['./assets/', '../assets/']
-    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-    .find((path) => existsSync(path)) ?? ''
 const COPY_NAME = /^[0-9a-f]{16}$/
 /** A copy younger than this may belong to a recorder that is just being started. */
 const COPY_REST_MS = 3_600_000
@@ -34,14 +28,15 @@ export async function makeFolders(layout: RecordLayout): Promise<void> {
  * package never changes what a living recorder runs.
  */
 export async function installAssets(layout: RecordLayout): Promise<string> {
-  const names = (await readdir(ASSETS)).filter((name) => name.endsWith('.sh')).sort()
-  const contents = await Promise.all(names.map((name) => readFile(join(ASSETS, name), 'utf8')))
+  const scripts = await loadScripts('canary', import.meta.url)
   const { createHash } = await import('node:crypto')
-  const hash = createHash('sha256').update(contents.join('\0')).digest('hex').slice(0, 16)
+  const hash = createHash('sha256')
+    .update([...scripts.values()].join('\0'))
+    .digest('hex')
+    .slice(0, 16)
   const folder = join(layout.libDir, hash)
   await makePrivateFolder(folder)
-  for (const [index, name] of names.entries()) {
-    const content = contents[index] ?? ''
+  for (const [name, content] of scripts) {
     if (readIfThere(join(folder, name)) !== content) await replaceFile(join(folder, name), content)
   }
   const touched = new Date()
