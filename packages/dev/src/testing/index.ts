@@ -1,4 +1,5 @@
 export { asyncCleanups } from './cleanups.ts'
+export { npmInstall, packPackage } from './pack.ts'
 export { privateFolder } from './private-folder.ts'
 export { type Finished, run } from './run.ts'
 export { mayMount, type SmallDisk, smallDisk } from './small-disk.ts'
