@@ -71,16 +71,25 @@ async function recorded(path: string, log: string): Promise<string> {
   return readFileSync(join(path, log), 'utf8')
 }
 
+/** From here on a program has only what it has loaded. */
+const REMOVE = `
+const { rmSync } = await import('node:fs')
+rmSync(process.argv[2] + '/node_modules', { recursive: true })`
+
 const GUARDED = `
 const server = await startGuardedServer({ identity: 'command-bob', socketPath: process.argv[2] + '/s', recordDir: process.argv[2] + '/root' })
 console.log(JSON.stringify({ pid: server.serverPid, mode: server.mode }))
 `
 
-/** A program for each library that needs what the library ships. Their servers are ended by the test. */
+/**
+ * A program for each library that needs what the library ships, those with scripts after the libraries were removed. Their
+ * servers are ended by the test.
+ */
 const PROGRAMS: Readonly<Record<string, string>> = {
-  '@iapeer/canary': `import { startGuardedServer } from '@iapeer/canary'${GUARDED}`,
+  '@iapeer/canary': `import { preloadCanary, startGuardedServer } from '@iapeer/canary'
+await preloadCanary()${REMOVE}${GUARDED}`,
   '@iapeer/tmux': `import { preloadTmux, startGuardedServer } from '@iapeer/tmux'
-await preloadTmux()${GUARDED}`,
+await preloadTmux()${REMOVE}${GUARDED}`,
   '@iapeer/core': `import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer, listPeers } from '@iapeer/core/registry'
 const root = process.argv[2] + '/root'
@@ -94,7 +103,7 @@ console.log(JSON.stringify({ verdict: judge(record, {}).verdict }))`,
 import { createPeer, findPeer } from '@iapeer/core/registry'
 import { launchPeer, preloadLifecycle } from '@iapeer/lifecycle'
 const root = process.argv[2] + '/root'
-await preloadLifecycle()
+await preloadLifecycle()${REMOVE}
 await createPeer(root, { personality: toPersonality('bob'), defaultRuntime: toRuntime('command'), command: ['sleep', '1000'] })
 const { session } = await launchPeer(root, await findPeer(root, 'bob'))
 console.log(JSON.stringify({ pid: session.server.pid, leader: session.leader.pid, socketPath: session.socketPath }))`,
