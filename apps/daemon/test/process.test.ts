@@ -197,6 +197,14 @@ describe('in the background', () => {
     await stopDaemon(root)
   })
 
+  it.runIf(process.platform === 'linux')('a root that does not fit is left out, not cut short', async () => {
+    const { folder, root, up } = newRoot('r'.repeat(200))
+    const { pid } = await up({ IAPEER_SOCK_DIR: join(folder, 's') })
+    const { stdout } = await run('ps', ['-o', 'comm=,args=', '-p', String(pid)])
+    expect(stdout.trim().split(/\s+/)).toEqual(['iapeerd', 'iapeerd'])
+    expect((await readLockHolder(daemonPlace(root).lock))?.pid).toBe(pid)
+  })
+
   it('of many starts at once all end with the same one', async () => {
     const { root } = newRoot()
     const all = await Promise.all(
