@@ -118,7 +118,9 @@ describe('iapeer rename, remove and runtimes', () => {
     expect((await home.iapeer('rename', 'claude-bob', 'rob')).stdout).toMatch(
       /^bob is rob now; its home stays/,
     )
-    expect((await home.iapeer('create', 'bob')).stderr).toMatch(/is the home of rob\n {2}One peer a home/)
+    // Its home stays that of rob.
+    expect((await home.iapeer('create', 'bob')).stdout).toMatch(/peers\/bob-2\n/)
+    expect((await home.iapeer('remove', 'bob')).exitCode).toBe(0)
     expect((await home.iapeer('rename', 'rob', 'ann')).exitCode).toBe(1)
     expect((await home.iapeer('runtimes', 'add', 'codex', '--peer', 'rob')).stdout).toBe(
       'rob  claude (default), codex\n',
@@ -129,7 +131,7 @@ describe('iapeer rename, remove and runtimes', () => {
     ])
     const removed = await home.iapeer('remove', 'rob')
     expect(removed.stdout).toMatch(
-      /^rob is forgotten; its files stay in .*\n {2}its profile is kept as .*removed/,
+      /^rob is removed; its files stay in .*\n {2}its profile is kept as .*removed/,
     )
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ personality: 'ann' }])
     expect(existsSync(join(home.root, 'peers', 'bob', '.iapeer'))).toBe(true)

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, serverAt, until } from '@iapeer/dev/testing'
+import { run, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle'
 import { describe, expect, it } from 'vitest'
 import { homes, jsonLines, MAIN } from './support.ts'
@@ -140,17 +140,66 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive/m)
   })
 
-  it('remove and rename take it down, in silence', async () => {
+  it('a rename leaves it running, under its new name everywhere', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('start', 'bob')
     const [session] = await listSessions(home.root)
-    expect((await home.iapeer('rename', 'bob', 'rob')).exitCode).toBe(0)
-    expect(session === undefined || serverAt(session.socketPath, session.server.pid).alive()).toBe(false)
-    await home.iapeer('start', 'rob')
-    expect((await home.iapeer('remove', 'rob')).exitCode).toBe(0)
+    const renamed = await home.iapeer('rename', 'bob', 'rob')
+    expect(renamed).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(renamed.stdout).toMatch(
+      /^bob is rob now; its home stays .*\n {2}command-rob goes on running \(pid \d+\)\.\n {2}The agent itself learns its name at its next start: iapeer refresh rob\n$/,
+    )
+    expect((await home.iapeer('list')).stdout).toMatch(/^● rob +alive/m)
+    expect((await home.iapeer('logs', 'rob')).exitCode).toBe(0)
+    process.kill(session?.server.pid ?? 0, 'SIGKILL')
+    await until(
+      'the record',
+      async () => (await home.iapeer('deaths', '--peer', 'rob', '--json')).stdout !== '',
+    )
+    const old = await home.iapeer('deaths', '--peer', 'bob')
+    expect(old.stdout).toBe('no deaths recorded\n')
+    expect(old.stderr).toMatch(/^bob was renamed to rob on .*: iapeer deaths --peer rob\n/)
+    expect((await home.iapeer('autopsy', 'rob')).stdout).toMatch(/^command-rob: /)
+    expect((await home.iapeer('autopsy', 'bob')).stderr).toMatch(/bob was renamed to rob/)
+  })
+
+  it('remove refuses a running peer; with --force it says what it stopped, in silence', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    await home.iapeer('start', 'bob')
+    const refused = await home.iapeer('remove', 'bob')
+    expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(refused.stderr).toMatch(
+      /bob is running \(pid \d+\); nothing was changed\n.*iapeer remove --force bob/,
+    )
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive/m)
+    const removed = await home.iapeer('remove', '--force', 'bob')
+    expect(removed.exitCode).toBe(0)
+    expect(removed.stdout).toMatch(/^stopped command-bob \(pid \d+\)\nbob is removed; its files stay in /)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
     expect(readdirSync(join(home.root, 'state', 'lifecycle'))).toEqual([])
+  })
+
+  it('watch refuses the server of a peer, typed in its pane too, and the stop stays silent', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    await home.iapeer('start', 'bob')
+    const [session] = await listSessions(home.root)
+    const socket = session?.socketPath ?? ''
+    const refused = await home.iapeer('watch', socket)
+    expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(refused.stderr).toMatch(
+      /this tmux server is the peer command-bob, whose death is recorded already/,
+    )
+    const json = await home.iapeer('watch', socket, '--json')
+    expect(jsonLines(json.stdout)).toMatchObject([{ state: 'failed', code: 'is-a-peer' }])
+    const inside = await home.iapeerWith({ TMUX: `${socket},${session?.server.pid},0` }, 'watch')
+    expect(inside).toMatchObject({ exitCode: 1, stdout: '' })
+    const elsewhere = await newHome().iapeer('watch', socket)
+    expect(elsewhere.stderr).toMatch(/is the peer command-bob of .*, whose death is recorded already/)
+    expect((await home.iapeer('stop', 'bob')).exitCode).toBe(0)
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })
 
   it.each([

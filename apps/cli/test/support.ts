@@ -30,6 +30,8 @@ export interface Home {
   readonly root: string
   readonly env: NodeJS.ProcessEnv
   readonly iapeer: (...args: string[]) => Promise<Finished>
+  /** With other variables in its environment. */
+  readonly iapeerWith: (variables: Readonly<Record<string, string>>, ...args: string[]) => Promise<Finished>
   /** Runs it and keeps it running; `text` is what it has printed. */
   readonly start: (...args: string[]) => {
     text: () => string
@@ -58,7 +60,9 @@ export function homes(): () => Home {
       for (const { socketPath, server } of await listSessions(root))
         await serverAt(socketPath, server.pid).end()
     })
-    const iapeer = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env })
+    const iapeerWith: Home['iapeerWith'] = (variables, ...args) =>
+      run(process.execPath, [MAIN, ...args], { env: { ...env, ...variables } })
+    const iapeer = (...args: string[]) => iapeerWith({}, ...args)
     const server = async (name = 's') => {
       const started = await startServer(join(folder.path, name))
       track(started.end)
@@ -78,6 +82,6 @@ export function homes(): () => Home {
       }
       return { text: () => text, end }
     }
-    return { path: folder.path, root, env, iapeer, start, server }
+    return { path: folder.path, root, env, iapeer, iapeerWith, start, server }
   }
 }

@@ -1,11 +1,11 @@
 #!/bin/sh
-# shellcheck disable=SC1091,SC2094,SC2153,SC2154
+# shellcheck disable=SC1091,SC2030,SC2031,SC2094,SC2153,SC2154,SC2317
 # Watch: the recorder of a running tmux server that we did not start. It outlives the server and records its death.
 #
 # It holds one client, `tmux wait-for iap-canary-<identity>`. The client's end means: look at the server. Only the
 # server's own process (pid + start token) decides whether it died.
 #
-# Inputs   those of record.sh, and IAPEER_SOCKET IAPEER_SOCKET_ID (dev:inode) IAPEER_TMUX (absolute path)
+# Inputs   those of generation.sh, and IAPEER_SOCKET IAPEER_SOCKET_ID (dev:inode) IAPEER_TMUX (absolute path)
 # Output   one line: `spawned` | `already` | `failed <reason>`; then standard output is let go
 # Exit     0 the server's end is settled, or the watch was dismissed, or another recorder holds it; 1 not armed
 
@@ -14,15 +14,24 @@
 # The pipe is opened for reading and writing first: nothing here can block, and the client's end is an end of file.
 start_client() {
   CLIENT='' ANSWER='' a_pipe=$STATE.$$.pipe
-  mkfifo -m 600 "$a_pipe" 2>/dev/null || return 0
-  { command exec 3<>"$a_pipe" 4<"$a_pipe"; } 2>/dev/null || { rm -f "$a_pipe"; return 0; }
-  rm -f "$a_pipe"
-  "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}' \; wait-for "iap-canary-$IDENTITY" </dev/null >&3 2>/dev/null 3>&- 4<&- &
-  CLIENT=$!
+  command eval open_client_pipe 2>/dev/null || return 0
+  command eval run_client 2>/dev/null || CLIENT=
   exec 3>&-
-  [ -z "$ARMED" ] || write_state
+  [ -z "$ARMED" ] || write_watch_state
   read -r ANSWER <&4
   exec 4<&-
+}
+
+# open_client_pipe -> 3 and 4, the two ends
+open_client_pipe() {
+  mkfifo -m 600 "$a_pipe" || return 1
+  { command exec 3<>"$a_pipe" 4<"$a_pipe"; } || { rm -f "$a_pipe"; return 1; }
+  rm -f "$a_pipe"
+}
+
+run_client() {
+  "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}' \; wait-for "iap-canary-$CHANNEL" </dev/null >&3 2>/dev/null 3>&- 4<&- 7<&- 8>&- 9<&- &
+  CLIENT=$!
 }
 
 # KILL, because a stopped client would never hear of anything else; it is our child, and nothing is concluded from its end.
@@ -31,45 +40,62 @@ stop_client() {
   CLIENT=
 }
 
-write_state() {
+write_watch_state() {
   P_TOKEN=
-  [ -z "$CLIENT" ] || proc_look "$CLIENT"
-  {
-    printf 'mode=watch\nrecorder=%s\nserver=%s\nsocket=%s\nsocket_id=%s\nboot=%s\nbaseline=%s\nclient=%s\nlib=%s\nrecord_dir=%s\ntmux=%s\npath=%s\n' \
-      "$SELF" "$SERVER" "$SOCKET" "$SOCKET_ID" "$ARMED_BOOT" "$BASELINE" "${CLIENT:+$CLIENT:$P_TOKEN}" "$LIB" "$RECORD_DIR" "$TMUX_BIN" "$PATH" >"$STATE.$$.part" &&
-      mv -f "$STATE.$$.part" "$STATE"
-  } 2>/dev/null && return 0
+  [ -z "$CLIENT" ] || process_look "$CLIENT"
+  command eval put_watch_state 2>/dev/null && return 0
   rm -f "$STATE.$$.part"
   return 1
+}
+
+put_watch_state() {
+  {
+    out mode=watch
+    out "recorder=$SELF"
+    out "server=$SERVER"
+    out "socket=$SOCKET"
+    out "socket_id=$SOCKET_ID"
+    out "boot=$ARMED_BOOT"
+    out "baseline=$BASELINE"
+    out "client=${CLIENT:+$CLIENT:$P_TOKEN}"
+    out "lib=$LIB"
+    out "record_dir=$RECORD_DIR"
+    out "tmux=$TMUX_BIN"
+    out "path=$PATH"
+    out "clock=$CLOCK"
+    out format=2
+  } >"$STATE.$$.part" && mv -f "$STATE.$$.part" "$STATE"
 }
 
 # gone_within TIMES SECONDS: looks at the server that often
 gone_within() {
   g_times=$1
-  while ! server_gone; do
+  while ! server_is_gone; do
     [ "$g_times" -gt 0 ] || return 1
     g_times=$((g_times - 1))
-    nap "$2"
+    clock_nap "$2"
   done
 }
 
 # give_up REASON: nothing was armed; what a lost predecessor left stays for settling
 give_up() {
   stop_client
-  tell failed "$1"
-  rm -f "$STATE.lease$LEASE_N"
+  report failed "$1"
+  (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && lease_return "$STATE.lease")
+  rm -f "$NAP_PIPE" "$FACTS"
   exit 1
 }
 
-# arm: nobody is told that there is a watch before there is one. Where no client can be had of a server that lives
-# (a deaf one, a pipe that cannot be made), the watch polls the process.
+# arm: the launcher hears of a watch only when there is one. Where no client can be had of a server that lives
+# (an unresponsive one, a pipe that cannot be made), the watch polls the process.
 arm() {
-  server_gone && give_up 'the server ended before the watch was set up'
+  server_is_gone && give_up 'the server exited before the watch was set up'
   start_client
   ARMED=1
-  write_state || give_up "cannot write $STATE"
-  tell spawned
-  write_baseline
+  generation_open
+  write_watch_state || give_up "cannot write $STATE"
+  report spawned
+  (. "$LIB/evidence.sh" && baseline_write && rm -f "$NAP_PIPE")
 }
 
 # watch -> RC, the exit code of the last client that was connected to the original server, once that server is gone.
@@ -80,68 +106,75 @@ watch() {
     if [ -n "$CLIENT" ] && [ "$ANSWER" = "$SERVER_PID" ]; then
       wait "$CLIENT"
       RC=$?
+      [ "$RC" -le 255 ] || RC=$((RC - 128))
       CLIENT=
-      dismissed && return 1
+      is_dismissed && return 1
       # A client that was killed says nothing of the server: look once. Any other end may come before the server's own.
-      if [ $RC -ge 128 ]; then gone_within 0 0 && return 0; else gone_within 15 0.01 && return 0; fi
+      if [ "$RC" -ge 128 ]; then gone_within 0 0 && return 0; else gone_within 15 0.01 && return 0; fi
       slow_down
     else
-      deaf || return $?
+      poll || return $?
     fi
-    dismissed && return 1
-    server_gone && return 0
+    is_dismissed && return 1
+    server_is_gone && return 0
     start_client
     if [ "$ANSWER" = "$SERVER_PID" ]; then
-      DEAF_PAUSE=0.2
-      [ $quick -ge 3 ] || log_state rearmed self
+      POLL_PAUSE=0.2
+      [ $quick -ge 3 ] || generation_log rearmed self
     fi
   done
 }
 
-# slow_down: clients that end at once (a latched or a hammered channel) are replaced at growing intervals
+# slow_down: clients that exit at once (a latched or a hammered channel) are replaced at growing intervals
 slow_down() {
-  s_now=$(date +%s)
-  if [ "$s_now" = "$last" ]; then quick=$((quick + 1)); else quick=0; fi
-  last=$s_now
+  clock_now
+  if [ "$NOW_S" = "$last" ]; then quick=$((quick + 1)); else quick=0; fi
+  last=$NOW_S
   [ $quick -lt 3 ] || gone_within 1 0.2
 }
 
-# deaf: no client can be had; look at the process itself, 200 ms apart and then 1 s. 0 try a client again or the
+# poll: no client can be had; look at the process itself, 200 ms apart and then 1 s. 0 try a client again or the
 # server is gone, 1 dismissed
-deaf() {
+poll() {
   stop_client
   d_left=5
   while [ $d_left -gt 0 ]; do
-    server_gone && return 0
-    dismissed && return 1
-    nap "$DEAF_PAUSE"
+    server_is_gone && return 0
+    is_dismissed && return 1
+    clock_nap "$POLL_PAUSE"
     d_left=$((d_left - 1))
   done
-  DEAF_PAUSE=1
+  POLL_PAUSE=1
 }
 
 main() {
   set -f
   umask 077
   trap '' HUP INT QUIT TERM PIPE
-  . "$IAPEER_LIB/process.sh"
-  . "$IAPEER_LIB/record.sh"
-  . "$IAPEER_LIB/snapshot.sh"
-  SOCKET=$IAPEER_SOCKET SOCKET_ID=$IAPEER_SOCKET_ID TMUX_BIN=$IAPEER_TMUX DEAF_PAUSE=0.2 ARMED=
+  . "$IAPEER_LIB/core.sh"
+  SOCKET=$IAPEER_SOCKET SOCKET_ID=$IAPEER_SOCKET_ID TMUX_BIN=$IAPEER_TMUX CHANNEL=$IAPEER_IDENTITY POLL_PAUSE=0.2 ARMED=
   unset IAPEER_SOCKET IAPEER_SOCKET_ID IAPEER_TMUX
-  settle_names
-  if missing_tool; then
-    tell failed "no $m_tool in $PATH (set IAPEER_SCRIPT_PATH)"
-    exit 1
-  fi
-  take_lease "$STATE.lease"
+  generation_names
+  (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arm_files)
   case $? in
     0) ;;
-    1) tell already; exit 0 ;;
-    *) tell failed "cannot write in $STATE_DIR/canary"; exit 1 ;;
+    3) exit 1 ;;
+    1)
+      report already
+      exit 0
+      ;;
+    *)
+      report failed "cannot write in $STATE_DIR/canary"
+      exit 1
+      ;;
   esac
   arm
-  if watch; then settle "$RC"; else stop_client; forget_watch; fi
+  if watch; then
+    settle "$RC"
+  else
+    stop_client
+    hand_over leave
+  fi
 }
 
 main

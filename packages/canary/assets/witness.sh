@@ -15,6 +15,7 @@
 LIMIT=0.9
 
 names_from_state() {
+  CLOCK=
   while IFS='=' read -r k_key k_value; do
     case $k_key in
       server) SERVER=$k_value ;;
@@ -23,11 +24,11 @@ names_from_state() {
       lib) LIB=$k_value ;;
       record_dir) RECORD_DIR=$k_value ;;
       path) PATH=$k_value ;;
+      clock) CLOCK=$k_value ;;
     esac
   done <"$STATE"
   k_base=${STATE##*/}
-  GEN=${k_base##*-} IDENTITY=${k_base%-*}
-  INTENT=${STATE%/canary/*}/intent/$k_base
+  INTENT=${STATE%/canary/*}/intent/$k_base SERVER_INTENT=
   WITNESS=$RECORD_DIR/server-deaths/$k_base.witness
 }
 
@@ -145,7 +146,7 @@ chain_of() {
   CHAIN='' h_pid=$1 h_left=10
   while [ "${h_pid:-0}" -gt 0 ] && [ $h_left -gt 0 ]; do
     CHAIN="$CHAIN${CHAIN:+ }$h_pid"
-    proc_look "$h_pid"
+    process_look "$h_pid"
     h_pid=$P_PPID
     h_left=$((h_left - 1))
   done
@@ -178,7 +179,7 @@ clean_command() {
 
 # describe PID DEPTH: one line `process ...` from ps, or from /proc where ps gives nothing in time
 describe() {
-  set --  "$1" "$2" "$(printf '%s\n' "$DETAILS" | sed -n "s/^ *$1  *//p" | sed 1q)"
+  set --  "$1" "$2" "$(out "$DETAILS" | sed -n "s/^ *$1  *//p" | sed 1q)"
   d_pid=$1 d_depth=$2
   # shellcheck disable=SC2086 # the words are the fields: ppid user tty start(5) args...
   set -- $3
@@ -186,21 +187,21 @@ describe() {
     d_head="ppid=$1 user=$2 tty=$3 start=$4_$5_$6_$7_$8"
     shift 8
   else
-    proc_look "$d_pid"
+    process_look "$d_pid"
     [ "$P_STATE" != gone ] || return 0
     d_head="ppid=$P_PPID user= tty= start=$P_TOKEN"
     # shellcheck disable=SC2046 # the words are the arguments
     set -- $(tr '\000' ' ' <"/proc/$d_pid/cmdline" 2>/dev/null)
   fi
   clean_command "$@"
-  quote "$COMMAND_TEXT"
-  printf 'process pid=%s depth=%s %s command=%s\n' "$d_pid" "$d_depth" "$d_head" "$Q"
+  text_quote "$COMMAND_TEXT"
+  out "process pid=$d_pid depth=$d_depth $d_head command=$QUOTED"
 }
 
 # earlier -> EARLIER: what another witness of the last two seconds has written, and nobody has taken back
 earlier() {
   EARLIER=
-  witnessed || return 0
+  cause_is_witnessed || return 0
   EARLIER=$(sed -n '/^process /p' "$WITNESS")
   [ -z "$EARLIER" ] || CONFIDENCE=low
 }
@@ -208,20 +209,21 @@ earlier() {
 # put [LINES]: the witness as it is known now
 put() {
   {
-    printf 'witness ts_ms=%s by=%s command=%s confidence=%s via=%s\n' "$SEEN" "$$" "$COMMAND" "$CONFIDENCE" "$VIA"
-    [ -z "$1" ] || printf '%s\n' "$1" | sed '/^$/d'
+    out "witness ts_ms=$SEEN by=$$ command=$COMMAND confidence=$CONFIDENCE via=$VIA"
+    [ -z "$1" ] || out "$1" | sed '/^$/d'
   } >"$WITNESS.$$.part" && mv -f "$WITNESS.$$.part" "$WITNESS"
 }
 
 testify() {
-  read_intent
+  intent_read
   case $I_STATE in done | pending) return 0 ;; esac
-  now
+  clock_check
+  clock_now
   SEEN=$NOW
   [ ${#SEEN} -gt 11 ] || SEEN=${SEEN}000
   # On a busy host there may be no time for more.
   CONFIDENCE=low VIA=none
-  witnessed || put
+  cause_is_witnessed || put
   find_killer
   t_args=
   for t_killer in $KILLERS; do
@@ -262,13 +264,13 @@ mine() {
 retract() {
   r_left=25
   while [ $r_left -gt 0 ]; do
-    nap 0.08
-    id_look "$SERVER"
+    clock_nap 0.08
+    process_check "$SERVER"
     [ "$ID_STATE" != gone ] || return 0
     [ "$(bounded "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}')" != "${SERVER%%:*}" ] || break
     r_left=$((r_left - 1))
   done
-  id_look "$SERVER"
+  process_check "$SERVER"
   [ "$ID_STATE" = alive ] && mine || return 0
   leader_out || rm -f "$WITNESS"
 }
@@ -280,7 +282,7 @@ within() {
   "$@" &
   n_job=$!
   (
-    nap "$n_limit"
+    clock_nap "$n_limit"
     kill -KILL "$n_job"
   ) &
   n_dog=$!
@@ -298,9 +300,11 @@ main() {
   STATE=$1 COMMAND=$2
   [ -r "$STATE" ] || return 0
   names_from_state
-  . "$LIB/process.sh"
-  . "$LIB/record.sh"
-  . "$LIB/snapshot.sh"
+  IAPEER_LIB=$LIB
+  . "$LIB/library.sh"
+  unset IAPEER_LIB
+  NAP_FD='' NAP_WHOLE='' NAP_SPUN=''
+  clock_set "$CLOCK"
   within $LIMIT testify
   rm -f "$WITNESS.$$.part"
   mine && retract &

@@ -24,6 +24,15 @@ async function killWith(life, name, cause) {
   return once(bySignal(life, cause))
 }
 
+/** Watches the same server under another name too. */
+async function secondName(life) {
+  const identity = `second-n${life.number}`
+  const armed = await ensureCanary({ ...target(life), socketPath: life.socketPath, identity })
+  const { state, gen } = armed
+  if (state !== 'spawned') throw new Error(`not armed: ${JSON.stringify(armed)}`)
+  return { ...life, identity, gen }
+}
+
 /** Runs a declarer in a process of its own, which can be killed. */
 async function declarer(life) {
   const child = childProcess('declare.mjs', target(life))
@@ -166,6 +175,19 @@ export const ACTS = {
     const { state } = await declareIntent({ ...target(life), ...words })
     if (state === 'declared') await withdrawIntent(target(life))
     return once('recorder-lost', bySignal(life, 'killed'), ...anyWatch)
+  },
+  async twoNames(life, random) {
+    life.alsoAs = await secondName(life)
+    await sleep(random(30))
+    signal(life.server, 'SIGKILL')
+    return once(bySignal(life, 'killed'), ...anyWatch)
+  },
+  async twoNamesStopped(life) {
+    life.alsoAs = await secondName(life)
+    await declareIntent({ ...target(life), ...words })
+    await life.end()
+    await completeIntent(target(life))
+    return silent
   },
   async dismissed(life) {
     const { state } = await dismissCanary(life)

@@ -87,7 +87,11 @@ function snapshotIsWhole(life) {
 }
 
 function judge({ life, act, expected, whole, settled }, deaths) {
-  const mine = deaths.filter((line) => line.gen === life.gen && line.identity === life.identity)
+  // One server is one death, under whichever of its names.
+  const names = [life, ...(life.alsoAs ? [life.alsoAs] : [])]
+  const mine = deaths.filter((line) =>
+    names.some((one) => line.gen === one.gen && line.identity === one.identity),
+  )
   const faults = []
   const say = (kind) =>
     faults.push({
@@ -140,8 +144,9 @@ export async function runCampaign({ acts, servers, seed, only }) {
       await sleep(step.delay)
       const expected = await ACTS[step.name](life, generator(step.seed))
       await life.gone()
-      const settled = await until('settling', () => !existsSync(statePath(life)))
-      lives.push({ life, act: step.name, expected, settled, whole: snapshotIsWhole(life) })
+      const names = [life, ...(life.alsoAs ? [life.alsoAs] : [])]
+      const settled = await until('settling', () => names.every((one) => !existsSync(statePath(one))))
+      lives.push({ life, act: step.name, expected, settled, whole: names.some(snapshotIsWhole) })
     }
   }
   await Promise.all(Array.from({ length: servers }, worker))
@@ -179,7 +184,7 @@ function leftovers(place, recordDir) {
   for (const name of readdirSync(join(recordDir, 'state', 'canary')))
     faults.push({ kind: 'leftover file', name })
   for (const name of readdirSync(join(recordDir, 'server-deaths')))
-    if (/\.(part|pipe|out)$|takeover/.test(name)) faults.push({ kind: 'leftover file', name })
+    if (/\.(part|pipe|out|early)$|takeover/.test(name)) faults.push({ kind: 'leftover file', name })
   return faults
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import {
@@ -16,7 +16,7 @@ import { checkSocketPath, socketIdOf } from './place.ts'
 import { reconcileRecords } from './reconcile.ts'
 import { generationInputs } from './settle.ts'
 import { findTmux, runTool, type StartedRecorder, scriptEnv, startDetached } from './spawn.ts'
-import { type CanaryRecord, readCanaryRecord, readCanaryRecords } from './state-file.ts'
+import { type CanaryRecord, parseGenerationName, readCanaryRecord, readCanaryRecords } from './state-file.ts'
 
 const ANSWER_LIMIT_MS = 3_000
 const HANDSHAKE_LIMIT_MS = 5_000
@@ -32,9 +32,15 @@ function refuse(code: string, message: string): never {
   throw new IapeerError(message, { code })
 }
 
-/** Asks the server on a socket for its pid: the one question that needs a process. */
-async function askServer(tmux: string, socketPath: string): Promise<ProcessId> {
-  const args = ['-S', socketPath, 'display-message', '-p', '#{pid}']
+/** What the server on a socket says of itself: the one question that needs a process. */
+interface Answered {
+  readonly server: ProcessId
+  /** The state file of the guard that has started it for a peer; empty for any other server. */
+  readonly peerState: string
+}
+
+async function askServer(tmux: string, socketPath: string): Promise<Answered> {
+  const args = ['-S', socketPath, 'display-message', '-p', '#{pid} #{IAPEER_HOOK_STATE}']
   const answer = await runTool(tmux, args, { env: scriptEnv({}), limitMs: ANSWER_LIMIT_MS })
   if (answer.timedOut) {
     refuse(
@@ -43,17 +49,34 @@ async function askServer(tmux: string, socketPath: string): Promise<ProcessId> {
     )
   }
   const said = answer.stderr.trim().split('\n')[0] ?? ''
-  const pid = Number(answer.stdout.trim())
+  const [, digits = '', peerState = ''] = /^(\d+) ?(.*)$/.exec(answer.stdout.trim()) ?? []
+  const pid = Number(digits)
   if (answer.exitCode !== 0 || !Number.isSafeInteger(pid) || pid <= 0) {
     refuse('no-server', `no tmux server answers at ${socketPath}${said === '' ? '' : ` (tmux: ${said})`}`)
   }
   const server = await identifyProcess(pid)
-  return (
-    server ??
-    refuse(
-      'server-unreadable',
-      `the tmux server at ${socketPath} (pid ${pid}) ended, or its start time cannot be read`,
-    )
+  if (server !== undefined) return { server, peerState }
+  return refuse(
+    'server-unreadable',
+    `the tmux server at ${socketPath} (pid ${pid}) exited, or its start time cannot be read`,
+  )
+}
+
+/**
+ * The server of a peer has its recorder, whatever root the peer is of: a second one under another name would tell a stop of
+ * the peer as a death.
+ * @throws IapeerError `is-a-peer`
+ */
+function assertNotAPeer(layout: RecordLayout, identity: string, { peerState }: Answered): void {
+  if (peerState === '') return
+  const found = parseGenerationName(basename(peerState))
+  const isOwn = resolve(dirname(peerState)) === layout.canaryDir
+  if (isOwn && found !== undefined && found.identity === identity) return
+  const name = found === undefined ? 'a peer' : `the peer ${found.identity}`
+  const where = isOwn ? '' : ` of ${dirname(dirname(dirname(peerState)))}`
+  refuse(
+    'is-a-peer',
+    `this tmux server is ${name}${where}, whose death is recorded already; nothing was armed`,
   )
 }
 
@@ -133,7 +156,9 @@ export async function armWatch(
   await makeFolders(layout)
   await reconcileRecords(layout, identity)
   const tmux = findTmux(request.tmux)
-  const server = await askServer(tmux, socketPath)
+  const answered = await askServer(tmux, socketPath)
+  assertNotAPeer(layout, identity, answered)
+  const { server } = answered
   const known = readCanaryRecords(layout, identity).records.find((record) =>
     sameProcess(record.server, server),
   )

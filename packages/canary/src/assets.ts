@@ -1,4 +1,5 @@
-import { readdir, rm, stat, utimes } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { loadScripts } from '@iapeer/core/locate'
@@ -6,7 +7,7 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
 import { readCanaryRecords, readIfThere } from './state-file.ts'
 
-const COPY_NAME = /^[0-9a-f]{16}$/
+const COPY_NAME = /^[0-9a-f]{16}(?:\.\w{6})?$/
 /** A copy younger than this may belong to a recorder that is just being started. */
 const COPY_REST_MS = 3_600_000
 
@@ -17,28 +18,65 @@ export async function makeFolders(layout: RecordLayout): Promise<void> {
     layout.deathsDir,
     layout.canaryDir,
     layout.intentDir,
+    layout.namesDir,
     layout.libDir,
   ]) {
     await makePrivateFolder(folder)
   }
 }
 
+/** A line that sources a script of the same directory: `. "$IAPEER_LIB/clock.sh"`. */
+const INCLUDE = /^ *\. "\$IAPEER_LIB\/([a-z-]+\.sh)"$/gm
+/** What the installed scripts source by themselves. */
+const SOURCED: ReadonlySet<string> = new Set(['library.sh', 'arming.sh', 'evidence.sh'])
+
 /**
- * Copies the scripts to `<libDir>/<hash of their content>/` and returns that folder: an upgrade or a removed
- * package never changes what a living recorder runs.
+ * The scripts as they are installed: each holds what it sources, so that one file is all that a recorder needs to keep
+ * open, and few files have to be written.
+ */
+async function installedScripts(): Promise<ReadonlyMap<string, string>> {
+  const texts = await loadScripts('canary', import.meta.url)
+  const whole = (name: string): string =>
+    (texts.get(name) ?? '').replace(INCLUDE, (_line, included: string) => whole(included).trimEnd())
+  return new Map(
+    [...texts]
+      .filter(([name, text]) => text.startsWith('#!') || SOURCED.has(name))
+      .map(([name]): [string, string] => [name, whole(name)]),
+  )
+}
+
+/** Makes a directory with these files appear as a whole; false when it is there already. */
+async function makeDirectory(path: string, files: ReadonlyMap<string, string>): Promise<boolean> {
+  if (existsSync(path)) return false
+  const made = await mkdtemp(`${path}.`)
+  try {
+    for (const [name, text] of files) await writeFile(join(made, name), text, { mode: 0o600 })
+    await rename(made, path)
+    return true
+  } catch (error) {
+    await rm(made, { recursive: true, force: true })
+    // Another process was quicker.
+    if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+/**
+ * Copies the scripts to `<libDir>/<hash of their content>/` and returns that directory: an upgrade or a removed package never
+ * changes what a living recorder runs. A copy that was damaged is repaired.
  */
 export async function installAssets(layout: RecordLayout): Promise<string> {
-  const scripts = await loadScripts('canary', import.meta.url)
+  const scripts = await installedScripts()
   const { createHash } = await import('node:crypto')
   const hash = createHash('sha256')
     .update([...scripts.values()].join('\0'))
     .digest('hex')
     .slice(0, 16)
   const folder = join(layout.libDir, hash)
-  await makePrivateFolder(folder)
-  for (const [name, content] of scripts) {
+  await makePrivateFolder(layout.libDir)
+  if (await makeDirectory(folder, scripts)) return folder
+  for (const [name, content] of scripts)
     if (readIfThere(join(folder, name)) !== content) await replaceFile(join(folder, name), content)
-  }
   const touched = new Date()
   await utimes(folder, touched, touched)
   return folder

@@ -1,9 +1,16 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { formatProcessId, observeProcess, observeProcesses, type ProcessId } from '@iapeer/core/process'
+import {
+  formatProcessId,
+  observeProcess,
+  observeProcesses,
+  type ProcessId,
+  signalProcess,
+} from '@iapeer/core/process'
 import { replaceFile } from '@iapeer/core/storage'
-import { endProcess, signalProcess, waitFor } from './end-process.ts'
+import { endProcess, waitFor } from './end-process.ts'
+import { currentName } from './generation-name.ts'
 import { logLifecycle } from './log.ts'
 import { type CanaryOptions, checkedPlace, checkSocketPath } from './place.ts'
 import { seeSettled } from './recorder.ts'
@@ -106,7 +113,8 @@ export async function dismissCanary(options: DismissOptions): Promise<DismissRes
   const { identity, layout } = checkedPlace(options)
   const socketPath = options.socketPath === undefined ? undefined : checkSocketPath(options.socketPath)
   const gens: string[] = []
-  for (const record of readCanaryRecords(layout, identity).records) {
+  for (const record of readCanaryRecords(layout).records) {
+    if ((currentName(layout, record.gen) ?? record.identity) !== identity) continue
     if (options.gen !== undefined && options.gen !== record.gen) continue
     if (socketPath !== undefined && socketPath !== record.socketPath) continue
     if (await dismissOne(layout, record)) gens.push(record.gen)

@@ -1,15 +1,4 @@
-import { errnoOf } from '@iapeer/core/errors'
-import { observeProcess, type ProcessId } from '@iapeer/core/process'
-
-/** Sends a signal to this very process (pid and start time); nothing happens when it is gone. */
-export async function signalProcess(id: ProcessId, signal: NodeJS.Signals): Promise<void> {
-  if ((await observeProcess(id)) !== 'alive') return
-  try {
-    process.kill(id.pid, signal)
-  } catch (error) {
-    if (errnoOf(error) !== 'ESRCH') throw error
-  }
-}
+import { type ProcessId, signalProcess } from '@iapeer/core/process'
 
 /** SIGTERM, and SIGCONT after it: a stopped process hears of nothing else. */
 export async function endProcess(id: ProcessId): Promise<void> {

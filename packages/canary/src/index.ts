@@ -1,6 +1,8 @@
+export { type Claim, readClaim } from './claim-file.ts'
 export { type DismissOptions, type DismissResult, dismissCanary } from './dismiss.ts'
 export { ensureCanary } from './ensure-canary.ts'
 export type { EnsureOptions, EnsureResult } from './ensured.ts'
+export { nameGeneration, readGenerationName } from './generation-name.ts'
 export {
   completeIntent,
   type DeclareOptions,

@@ -9,11 +9,14 @@ import {
   parseProcessId,
 } from '@iapeer/core/process'
 import { makeFile, replaceFile } from '@iapeer/core/storage'
-import { type GenerationName, parseKeyValues, readIfThere } from './state-file.ts'
+import { serverKey } from './server-key.ts'
+import { type GenerationName, parseKeyValues, readCanaryRecord, readIfThere } from './state-file.ts'
 
 /**
- * One declarer's note that a generation ends on purpose. Each declarer has a file of its own, `<identity>-<gen>`, then
- * `.2`, `.3`, ...: nobody can overwrite or withdraw another's. A file is never removed before the generation is settled.
+ * One declarer's note that a generation ends on purpose. Each declarer has files of its own: `<identity>-<gen>`, then `.2`,
+ * `.3`, ..., and the same under the key of the server (`<boot>-<pid>-<start>.server`, `.server.2`, ...), which count for every
+ * name that the server is watched under. So none can overwrite or withdraw another's. The first kind is removed when the
+ * generation is settled, the second some time after the end of its server.
  */
 export interface Intent {
   readonly path: string
@@ -31,8 +34,18 @@ export const oneLine = (text: string): string =>
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
     .slice(0, 200)
 
-const intentPath = (layout: RecordLayout, name: GenerationName, number: number): string =>
-  join(layout.intentDir, `${name.identity}-${name.gen}${number === 1 ? '' : `.${number}`}`)
+/** Whether an intent counts for every name of its server. */
+export const isServerIntent = (path: string): boolean => /\.server(?:\.\d+)?$/.test(path)
+
+const numbered = (base: string, number: number): string => (number === 1 ? base : `${base}.${number}`)
+
+/** Where the intents about a generation are: under its own name, and under that of its server, while its state tells it. */
+export function intentBases(layout: RecordLayout, name: GenerationName): readonly [string, ...string[]] {
+  const record = readCanaryRecord(layout, name)
+  const own = join(layout.intentDir, `${name.identity}-${name.gen}`)
+  if (record === undefined || record === 'corrupt') return [own]
+  return [own, join(layout.intentDir, `${serverKey(record)}.server`)]
+}
 
 function parseIntent(path: string, text: string): Intent {
   const values = parseKeyValues(text)
@@ -50,16 +63,19 @@ function parseIntent(path: string, text: string): Intent {
 /** More declarers than one generation ever has. */
 const MOST_INTENTS = 32
 
-/** Every intent about a generation, the oldest first; one that has been removed leaves a gap. */
-export function readIntents(layout: RecordLayout, name: GenerationName): Intent[] {
+function readAt(base: string): Intent[] {
   const found: Intent[] = []
   for (let number = 1; number <= MOST_INTENTS; number++) {
-    const path = intentPath(layout, name, number)
+    const path = numbered(base, number)
     const text = readIfThere(path)
     if (text !== undefined) found.push(parseIntent(path, text))
   }
   return found
 }
+
+/** Every intent about a generation, those under its own name first, the oldest first; one that was removed leaves a gap. */
+export const readIntents = (layout: RecordLayout, name: GenerationName): Intent[] =>
+  intentBases(layout, name).flatMap(readAt)
 
 async function thisProcess(): Promise<ProcessId> {
   const self = await identifyProcess(process.pid)
@@ -84,15 +100,10 @@ function intentText(
   return `${lines.join('\n')}\n`
 }
 
-/** Writes a pending intent of this process under the first free name. */
-export async function addIntent(
-  layout: RecordLayout,
-  name: GenerationName,
-  fields: Pick<Intent, 'by' | 'why' | 'until'>,
-): Promise<Intent> {
+async function addAt(base: string, fields: Pick<Intent, 'by' | 'why' | 'until'>): Promise<Intent> {
   const declarer = await thisProcess()
   for (let number = 1; ; number++) {
-    const path = intentPath(layout, name, number)
+    const path = numbered(base, number)
     try {
       await makeFile(path, intentText('pending', declarer, fields))
       return { path, state: 'pending', declarer, ...fields }
@@ -102,21 +113,50 @@ export async function addIntent(
   }
 }
 
+/** Where this process has declared, by generation: the state that tells the server goes when its end is settled. */
+const declaredAt = new Map<string, readonly string[]>()
+
+/** Writes a pending intent of this process, each under the first free name. */
+export async function addIntents(
+  layout: RecordLayout,
+  name: GenerationName,
+  fields: Pick<Intent, 'by' | 'why' | 'until'>,
+): Promise<readonly [Intent, ...Intent[]]> {
+  const bases = intentBases(layout, name)
+  const [own, ...others] = bases
+  declaredAt.set(own, bases)
+  const first = await addAt(own, fields)
+  const rest: Intent[] = []
+  for (const base of others) rest.push(await addAt(base, fields))
+  return [first, ...rest]
+}
+
 export async function setIntentState(intent: Intent, state: 'done' | 'withdrawn'): Promise<void> {
   const declarer = intent.declarer ?? (await thisProcess())
   await replaceFile(intent.path, intentText(state, declarer, intent))
 }
 
-/** The pending intents of this very process. */
-export async function ownPending(layout: RecordLayout, name: GenerationName): Promise<Intent[]> {
+/**
+ * The pending intents of this very process, one of each place.
+ * @param which of several of one place
+ */
+export async function ownPending(
+  layout: RecordLayout,
+  name: GenerationName,
+  which: 'first' | 'last',
+): Promise<Intent[]> {
   const self = formatProcessId(await thisProcess())
-  return readIntents(layout, name).filter(
-    ({ state, declarer }) =>
-      state === 'pending' && declarer !== undefined && formatProcessId(declarer) === self,
-  )
+  const bases = intentBases(layout, name)
+  return (declaredAt.get(bases[0]) ?? bases).flatMap((base) => {
+    const own = readAt(base).filter(
+      ({ state, declarer }) =>
+        state === 'pending' && declarer !== undefined && formatProcessId(declarer) === self,
+    )
+    return own.at(which === 'first' ? 0 : -1) ?? []
+  })
 }
 
-/** Whether somebody is tearing this generation down right now, or has. */
+/** Whether a process is stopping this generation on purpose right now, or has. */
 export async function isDeclared(layout: RecordLayout, name: GenerationName): Promise<boolean> {
   for (const { state, declarer, until } of readIntents(layout, name)) {
     if (state === 'done') return true

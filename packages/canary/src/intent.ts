@@ -6,7 +6,15 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { type Liveness, observeProcess } from '@iapeer/core/process'
 import { makeFolders } from './assets.ts'
 import { holdHangups } from './hangup.ts'
-import { addIntent, type Intent, isDeclared, oneLine, ownPending, setIntentState } from './intent-file.ts'
+import {
+  addIntents,
+  type Intent,
+  isDeclared,
+  isServerIntent,
+  oneLine,
+  ownPending,
+  setIntentState,
+} from './intent-file.ts'
 import { logLifecycle } from './log.ts'
 import { type CanaryOptions, checkedPlace, checkGen, recordsAreOff } from './place.ts'
 import { seeSettled } from './recorder.ts'
@@ -82,16 +90,22 @@ function logIntent(place: Place, intent: Intent, state: string, reason?: string)
   })
 }
 
-async function withdraw(place: Place, intent: Intent, reason: string): Promise<void> {
+/** Removes an intent that nothing reads any more; what is under the key of a server stays for its other names. */
+async function removeOwn(intents: readonly Intent[]): Promise<void> {
+  for (const { path } of intents) if (!isServerIntent(path)) await rm(path, { force: true })
+}
+
+async function withdraw(place: Place, intents: readonly Intent[], reason: string): Promise<void> {
+  const [intent] = intents
+  if (intent === undefined) return
   const record = readCanaryRecord(place.layout, place.name)
-  await setIntentState(intent, 'withdrawn')
+  for (const one of intents) await setIntentState(one, 'withdrawn')
   await logIntent(place, intent, 'withdrawn', reason)
-  if (record === undefined || record === 'corrupt') {
-    // Nobody watches this generation: nobody would ever read the file, or remove it.
-    await rm(intent.path, { force: true })
-  } else if ((await observeProcess(record.server)) === 'gone') {
+  // Without a recorder there is none that would read the file, or remove it.
+  if (record === undefined || record === 'corrupt') await removeOwn(intents)
+  else if ((await observeProcess(record.server)) === 'gone') {
     await seeSettled(place.layout, record)
-    await rm(intent.path, { force: true })
+    await removeOwn(intents)
   }
 }
 
@@ -109,16 +123,16 @@ export async function declareIntent(options: DeclareOptions): Promise<DeclareRes
   if (recordsAreOff()) return { state: 'declared' }
   await makeFolders(place.layout)
   const declaredBefore = await isDeclared(place.layout, place.name)
-  const intent = await addIntent(place.layout, place.name, {
+  const intents = await addIntents(place.layout, place.name, {
     by: oneLine(options.by),
     why: oneLine(options.why),
     until,
   })
   holdHangups.hold()
-  await logIntent(place, intent, 'pending')
+  await logIntent(place, intents[0], 'pending')
   if ((await serverLiveness(place)) !== 'gone') return { state: 'declared' }
   if (declaredBefore) return { state: 'declared' }
-  await withdraw(place, intent, 'already-dead')
+  await withdraw(place, intents, 'already-dead')
   holdHangups.release()
   return { state: 'already-dead' }
 }
@@ -129,13 +143,14 @@ export async function declareIntent(options: DeclareOptions): Promise<DeclareRes
  */
 export async function completeIntent(target: IntentTarget): Promise<IntentResult> {
   const place = placeOf(target)
-  const [intent] = await ownPending(place.layout, place.name)
+  const intents = await ownPending(place.layout, place.name, 'first')
+  const [intent] = intents
   if (intent === undefined) return { state: 'none' }
   if ((await serverLiveness(place)) === 'alive') return { state: 'server-alive' }
   const settled = (): boolean => readCanaryRecord(place.layout, place.name) === undefined
-  if (!settled()) await setIntentState(intent, 'done')
-  // Who settles removes the state before the intents: what was written after that would stay behind.
-  if (settled()) await rm(intent.path, { force: true })
+  for (const one of intents) if (isServerIntent(one.path) || !settled()) await setIntentState(one, 'done')
+  // Settling removes the state before the intents: what was written after that would stay behind.
+  if (settled()) await removeOwn(intents)
   await logIntent(place, intent, 'done')
   holdHangups.release()
   return { state: 'done' }
@@ -147,9 +162,9 @@ export async function completeIntent(target: IntentTarget): Promise<IntentResult
  */
 export async function withdrawIntent(target: IntentTarget): Promise<IntentResult> {
   const place = placeOf(target)
-  const intent = (await ownPending(place.layout, place.name)).at(-1)
-  if (intent === undefined) return { state: 'none' }
-  await withdraw(place, intent, 'asked')
+  const intents = await ownPending(place.layout, place.name, 'last')
+  if (intents.length === 0) return { state: 'none' }
+  await withdraw(place, intents, 'asked')
   holdHangups.release()
   return { state: 'withdrawn' }
 }

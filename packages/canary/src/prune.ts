@@ -7,7 +7,8 @@ import { namesIn, readCanaryRecords } from './state-file.ts'
 
 /** How many deaths keep their claim, witness and snapshot. */
 const KEPT_DEATHS = 500
-const RECORD_NAME = /^(.+-[0-9a-f]{16})\.(?:claim|txt|witness|addendum|claim\.takeover\d+|txt\.\d+\.part)$/
+const RECORD_NAME =
+  /^(.+-[0-9a-f]{16})\.(?:claim|txt|early|witness|addendum|claim\.takeover\d+|txt\.\d+\.part)$/
 
 function modifiedMs(path: string): number {
   try {

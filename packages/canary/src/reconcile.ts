@@ -1,8 +1,8 @@
-import { readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
 import { collectAssets } from './assets.ts'
+import { findClaim } from './claim-file.ts'
 import { mendState } from './corrupt-state.ts'
 import { rotateLogs } from './log.ts'
 import { checkedLayout, type RecordOptions, recordsAreOff } from './place.ts'
@@ -17,7 +17,7 @@ import {
   readCanaryRecords,
   readIfThere,
 } from './state-file.ts'
-import { sweepIntents, sweepParts, sweepRecorderFiles } from './sweep.ts'
+import { sweepIntents, sweepNames, sweepParts, sweepRecorderFiles } from './sweep.ts'
 
 /** How many generations are settled at a time. */
 const CONCURRENCY = 8
@@ -87,7 +87,7 @@ async function completeClaims(layout: RecordLayout): Promise<ReconcileFinding[]>
     if (name === undefined || readCanaryRecord(layout, name) !== undefined) continue
     if (isWhole(join(layout.deathsDir, `${name.identity}-${name.gen}.txt`))) continue
     // The state of a session's end goes only when its record is whole.
-    if (readlinkSync(join(layout.deathsDir, entry)).includes('ev=session')) continue
+    if (findClaim(layout, name)?.event === 'session-exit') continue
     const outcome = await settleGeneration(layout, {
       ...name,
       server: undefined,
@@ -114,6 +114,7 @@ export async function reconcile(options: RecordOptions): Promise<ReconcileFindin
   await sweepRecorderFiles(layout)
   await sweepParts(layout)
   await pruneDeaths(layout)
+  await sweepNames(layout)
   await rotateLogs(layout)
   await collectAssets(layout)
   return findings

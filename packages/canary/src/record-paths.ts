@@ -34,7 +34,7 @@ export function generationPaths(
     readonly gen: string
   },
 ): {
-  /** A symbolic link: whoever makes it records the death. */
+  /** Says that the death is claimed: its maker records it. */
   claim: string
   /** The state of the system at the death, text. */
   snapshot: string

@@ -1,6 +1,6 @@
 import type { RecordLayout } from '@iapeer/core/paths'
-import { observeProcess } from '@iapeer/core/process'
-import { endProcess, signalProcess, waitFor } from './end-process.ts'
+import { observeProcess, signalProcess } from '@iapeer/core/process'
+import { endProcess, waitFor } from './end-process.ts'
 import { isDeclared } from './intent-file.ts'
 import { type SettleOutcome, settleGeneration } from './settle.ts'
 import { type CanaryRecord, readCanaryRecord } from './state-file.ts'

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { formatProcessId, type ProcessId } from '@iapeer/core/process'
+import { formatProcessId, type ProcessId, readBootClock } from '@iapeer/core/process'
 import { installAssets } from './assets.ts'
+import { claimedAtMs } from './claim-file.ts'
 
 const SETTLE_LIMIT_MS = 20_000
 
@@ -62,6 +63,7 @@ export function generationInputs(
     IAPEER_STATE_DIR: layout.stateDir,
     IAPEER_LIB: lib,
     IAPEER_PLATFORM: process.platform,
+    IAPEER_CLOCK: readBootClock(),
   }
 }
 
@@ -70,7 +72,11 @@ export async function settleGeneration(layout: RecordLayout, generation: Generat
   // Loaded here: most programs that import this package never come to settle anything.
   const { runTool, scriptEnv } = await import('./spawn.ts')
   const lib = await installAssets(layout)
-  const env = scriptEnv(generationInputs(layout, generation, lib))
+  const claimedMs = claimedAtMs(layout, generation)
+  const env = scriptEnv({
+    ...generationInputs(layout, generation, lib),
+    ...(claimedMs === undefined ? {} : { IAPEER_CLAIM_MS: String(Math.floor(claimedMs)) }),
+  })
   const result = await runTool('/bin/sh', [join(lib, 'settle.sh')], { env, limitMs: SETTLE_LIMIT_MS })
   const word = result.stdout.trim()
   return isOutcome(word) ? word : 'unwritable'

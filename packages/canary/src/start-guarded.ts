@@ -2,9 +2,15 @@ import { lstat, rm, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
-import { identifyProcess, observeProcess, type ProcessId, readBoot } from '@iapeer/core/process'
+import {
+  identifyProcess,
+  observeProcess,
+  type ProcessId,
+  readBoot,
+  signalProcess,
+} from '@iapeer/core/process'
 import { installAssets, makeFolders } from './assets.ts'
-import { signalProcess, waitFor } from './end-process.ts'
+import { waitFor } from './end-process.ts'
 import type { Ensure } from './ensured.ts'
 import { type Guard, startGuard } from './guard.ts'
 import type { Launch } from './launch.ts'
@@ -112,7 +118,8 @@ function timedOut(launch: Launch, step: string): never {
 
 /** The environment that tmux clients and the server get. */
 function serverEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const { TMUX: _inside, TMUX_PANE: _pane, ...rest } = env
+  // The recorders know mksh by KSH_VERSION, which every ksh sets itself.
+  const { TMUX: _inside, TMUX_PANE: _pane, KSH_VERSION: _ksh, ...rest } = env
   return rest
 }
 

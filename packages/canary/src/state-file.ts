@@ -17,8 +17,10 @@ export interface CanaryRecord {
   readonly socketPath: string
   readonly socketId: string
   readonly boot: string
-  /** Folder of the scripts it runs from. */
+  /** Directory of the scripts it runs from. */
   readonly lib: string
+  /** 2; 1 for recorders before 0.2, which know no other name of their generation than that of its files. */
+  readonly format: number
 }
 
 /** A generation's name in a folder: the last 16 hex digits are the gen, whatever the identity looks like. */
@@ -83,6 +85,7 @@ function parseCanaryRecord(name: GenerationName, text: string): CanaryRecord | u
     socketId: values.get('socket_id') ?? '-',
     boot: values.get('boot') ?? '-',
     lib: values.get('lib') ?? '',
+    format: Number(values.get('format') ?? 1),
   }
 }
 

@@ -1,12 +1,15 @@
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
+import { currentName } from './generation-name.ts'
 import { type CanaryOptions, checkedLayout, checkedPlace, type RecordOptions } from './place.ts'
 import { type CanaryRecord, isDismissed, readCanaryRecords } from './state-file.ts'
 
 /** One watched generation, as it is now. */
 export interface CanaryInfo {
-  /** `<runtime>-<personality>`, for example `claude-bob`. */
+  /** What it is called now: `<runtime>-<personality>`, for example `claude-bob`. */
   readonly identity: string
+  /** What its files are named after: the identity that it was started with. */
+  readonly recordedAs: string
   /** 16 hex digits: one life of one server. */
   readonly gen: string
   /** `guard`: the server is the child of its recorder. `watch`: the recorder watches a server that ran already. */
@@ -22,6 +25,8 @@ export interface CanaryInfo {
   readonly serverPid: number
   /** The process id of the recorder. */
   readonly recorderPid: number
+  /** The version of its recorder's files; one of 1 cannot follow a rename. */
+  readonly format: number
 }
 
 /** The watch of one identity. */
@@ -41,15 +46,17 @@ async function inform(layout: RecordLayout, boot: string, record: CanaryRecord):
   else if (server === 'unknown' || recorder === 'unknown') state = 'unknown'
   else if (recorder === 'gone') state = 'lost'
   else if (isDismissed(layout, record)) state = 'dismissed'
-  const { identity, gen, mode, socketPath } = record
+  const { identity: recordedAs, gen, mode, socketPath, format } = record
   return {
-    identity,
+    identity: currentName(layout, gen) ?? recordedAs,
+    recordedAs,
     gen,
     mode,
     state,
     socketPath,
     serverPid: record.server.pid,
     recorderPid: record.recorder.pid,
+    format,
   }
 }
 

@@ -4,12 +4,16 @@ import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcess, parseProcessId } from '@iapeer/core/process'
-import { readIntents, setIntentState } from './intent-file.ts'
+import { isServerIntent, readIntents, setIntentState } from './intent-file.ts'
 import { logLifecycle } from './log.ts'
+import { parseServerKey } from './server-key.ts'
 import { type GenerationName, namesIn, parseGenerationName, readCanaryRecord } from './state-file.ts'
 
 /** Nothing younger is swept: it may belong to something that is just being written. */
 const REST_MS = 60_000
+
+/** Which generation records the end of a server is of no use once every recorder of it has settled. */
+const SERVER_MARK_MS = 86_400_000
 
 /** `<identity>-<gen>` and what may follow it: `.lease1`, `.123.part`, `.2`, `.<pid>.<time>.tmp`. */
 const OF_GENERATION = /^(.+-[0-9a-f]{16})(?:\.(.+))?$/
@@ -47,11 +51,16 @@ export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
   }
 }
 
-/** Removes half-written records of recorders and witnesses that were killed over them. */
+/** Removes half-written records of recorders and witnesses that were killed over them, and marks of servers long dead. */
 export async function sweepParts(layout: RecordLayout): Promise<void> {
   for (const entry of namesIn(layout.deathsDir)) {
     const path = join(layout.deathsDir, entry)
-    if (/\.(?:part|pipe)$/.test(entry) && ageMs(path) > REST_MS) await rm(path, { force: true })
+    const restMs = /\.(?:part|pipe)$/.test(entry)
+      ? REST_MS
+      : entry.endsWith('.server')
+        ? SERVER_MARK_MS
+        : undefined
+    if (restMs !== undefined && ageMs(path) > restMs) await rm(path, { force: true })
   }
 }
 
@@ -60,6 +69,7 @@ async function withdrawAbandoned(layout: RecordLayout, name: GenerationName): Pr
     if (intent.state !== 'pending' || intent.declarer === undefined) continue
     if ((await observeProcess(intent.declarer)) !== 'gone') continue
     await setIntentState(intent, 'withdrawn')
+    if (isServerIntent(intent.path)) continue
     await logLifecycle(layout, {
       ev: 'intent',
       ...name,
@@ -71,17 +81,42 @@ async function withdrawAbandoned(layout: RecordLayout, name: GenerationName): Pr
   }
 }
 
+/** Removes the notes of other names whose generation has neither a recorder nor a record any more. */
+export async function sweepNames(layout: RecordLayout): Promise<void> {
+  const notes = namesIn(layout.namesDir)
+  if (notes.length === 0) return
+  const known = [...namesIn(layout.canaryDir), ...namesIn(layout.deathsDir)]
+  const gens = new Set(known.flatMap((entry) => generationOf(entry)?.name.gen ?? []))
+  for (const gen of notes) {
+    const path = join(layout.namesDir, gen)
+    if (!gens.has(gen) && ageMs(path) > REST_MS) await rm(path, { force: true })
+  }
+}
+
+/** So long after its last change the intent of a server that is gone may still be read by one of its recorders. */
+const SERVER_INTENT_MS = 600_000
+
+async function sweepServerIntent(path: string, entry: string): Promise<void> {
+  const [, key] = /^(.+)\.server(?:\..+)?$/.exec(entry) ?? []
+  const server = key === undefined ? undefined : parseServerKey(key)
+  if (server === undefined || ageMs(path) < SERVER_INTENT_MS) return
+  if ((await observeProcess(server)) === 'gone') await rm(path, { force: true })
+}
+
 /**
  * Withdraws pending intents whose declarer is dead, while their server lives (once it is dead, settling decides), and
- * removes the intents of generations that nobody watches.
+ * removes the intents of generations that have no recorder, and of servers long gone.
  */
 export async function sweepIntents(layout: RecordLayout): Promise<void> {
   for (const entry of namesIn(layout.intentDir)) {
+    const path = join(layout.intentDir, entry)
     const found = generationOf(entry)
-    if (found === undefined) continue
+    if (found === undefined) {
+      await sweepServerIntent(path, entry)
+      continue
+    }
     const record = readCanaryRecord(layout, found.name)
     if (record === 'corrupt') continue
-    const path = join(layout.intentDir, entry)
     if (record === undefined || entry.endsWith('.tmp')) {
       if (ageMs(path) > REST_MS && !(await isOpen(layout, found.name))) await rm(path, { force: true })
     } else if (found.rest === undefined && (await observeProcess(record.server)) === 'alive') {

@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { observeProcess, type ProcessId } from '@iapeer/core/process'
-import { signalProcess, waitFor } from './end-process.ts'
+import { observeProcess, type ProcessId, signalProcess } from '@iapeer/core/process'
+import { waitFor } from './end-process.ts'
 import { type GenerationName, namesIn } from './state-file.ts'
 
 const ORDERLY_MS = 300

@@ -8,6 +8,7 @@ import {
   dismissCanary,
   ensureCanary,
   listCanaries,
+  reconcile,
   recordPaths,
 } from '../src/index.ts'
 import {
@@ -93,6 +94,9 @@ describe('arming a running server', () => {
 
   it('a server that dies while it is being armed is recorded or failed, never left blind', async () => {
     const outcomes = new Set<string>()
+    const from = performance.now()
+    await watched(newRoot())
+    const armingMs = performance.now() - from
     for (let round = 0; round < 25; round++) {
       const root = newRoot()
       const server = await root.server()
@@ -101,7 +105,7 @@ describe('arming a running server', () => {
         socketPath: server.socketPath,
         recordDir: root.recordDir,
       })
-      await new Promise((resolve) => setTimeout(resolve, round * 2))
+      await new Promise((resolve) => setTimeout(resolve, (round * armingMs) / 12))
       server.kill('SIGKILL')
       const result = await arming
       outcomes.add(result.state)
@@ -247,12 +251,21 @@ describe('paths', () => {
 })
 
 describe('living on', () => {
-  it('scripts that are replaced or removed under a running canary disarm nothing', async () => {
+  it('scripts that are removed under a running canary disarm nothing', async () => {
+    const bob = await watched(newRoot())
+    rmSync(recordOf(bob)?.lib ?? '', { recursive: true })
+    bob.server.kill('SIGKILL')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
+  })
+
+  it('scripts that are overwritten in place keep the snapshot back until the next look, and no death', async () => {
     const bob = await watched(newRoot())
     const lib = recordOf(bob)?.lib ?? ''
     for (const name of readdirSync(lib)) writeFileSync(join(lib, name), 'exit 42\n')
-    rmSync(lib, { recursive: true })
     bob.server.kill('SIGKILL')
+    await until('the line', () => exits(bob.recordDir).length > 0)
+    await until('the recorder to leave', async () => (await statusOf(bob)).state === 'ended')
+    await until('the rest', async () => (await reconcile(bob)).some(({ outcome }) => outcome === 'completed'))
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
   })
 

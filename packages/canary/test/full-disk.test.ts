@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { mayMount, type SmallDisk, smallDisk, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { ensureCanary, reconcile } from '../src/index.ts'
+import { ensureCanary, readClaim, reconcile } from '../src/index.ts'
 import {
   claimOf,
   deathOf,
@@ -71,12 +71,13 @@ describe.skipIf(!mayMount)('a folder that cannot be written', () => {
     expect(server.alive()).toBe(true)
   })
 
-  it('full at death: the claim holds the facts, and the line follows when there is room', async () => {
+  it('full at death: the prepared file holds the facts, and claim and line follow when there is room', async () => {
     const root = await smallRoot()
     const bob = await watchedOn(root)
     const makeRoom = root.fill()
     bob.server.kill('SIGKILL')
     await until('the claim', () => claimOf(bob) !== undefined)
+    expect(readClaim(bob)).toMatchObject({ rc: '1', event: 'server-exit' })
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     expect(exits(bob.recordDir).filter((line) => line['forensics'] !== undefined)).toEqual([])
     makeRoom()
@@ -93,6 +94,7 @@ describe.skipIf(!mayMount)('a folder that cannot be written', () => {
     expect((await reconcile(bob))[0]).toMatchObject({ outcome: 'unwritable' })
     makeRoom()
     expect((await reconcile(bob))[0]).toMatchObject({ outcome: 'completed' })
+    expect(readClaim(bob)).toMatchObject({ rc: '0', event: 'server-exit' })
     expect(await deathOf(bob)).toMatchObject({ cause: 'signaled-server-gone', mode: 'watch', wait_rc: '0' })
   })
 

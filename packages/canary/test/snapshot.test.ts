@@ -20,9 +20,10 @@ async function snapshot(
     chmodSync(join(bin, name), 0o755)
   }
   const script = `
-    . "$ASSETS/process.sh"; . "$ASSETS/record.sh"; . "$ASSETS/snapshot.sh"
-    settle_names; now; WAIT_RC=1 CAUSE=server-vanished
-    mkdir -p "$DEATHS" "$STATE_DIR/canary"; write_baseline; [ -z "$AFTER_BASELINE" ] || eval "$AFTER_BASELINE"; write_snapshot || exit 9; cat "$SNAPSHOT"`
+    . "$ASSETS/library.sh"
+    generation_names; clock_now; WAIT_RC=1 CAUSE=server-vanished
+    mkdir -p "$DEATHS" "$STATE_DIR/canary"; baseline_write; [ -z "$AFTER_BASELINE" ] || eval "$AFTER_BASELINE"
+    evidence_early; evidence_write || exit 9; cat "$SNAPSHOT"`
   const env = {
     PATH: `${bin}:/usr/bin:/bin`,
     HOME: folder,
@@ -54,6 +55,8 @@ describe('a snapshot', () => {
       'loadavg',
       'swaps',
       'cgroup',
+      'limits',
+      'taken',
       'kernel-log',
       'core',
       'ps-top-rss',
@@ -155,6 +158,7 @@ describe('a snapshot', () => {
       env: { SYSTEM_REPORTS: system, AFTER_BASELINE: after },
     })
     expect(sectionsOf(text)).toEqual([
+      'taken',
       'vm_stat',
       'swapusage',
       'loadavg',
@@ -175,16 +179,17 @@ describe('time in the shell', () => {
     1_000_000_000_000, 1_781_106_127_113, 1_709_210_096_001, 1_735_689_599_999, 4_107_542_400_000,
     9_999_999_999_999,
   ])('%i is the date that JavaScript gives', async (ms) => {
-    const script = '. "$A/process.sh"; . "$A/record.sh"; iso "$1"; echo "$ISO"'
+    const script = '. "$IAPEER_LIB/library.sh"; clock_split "$1"; clock_iso; echo "$ISO"'
     const done = await run('/bin/sh', ['-c', script, 'sh', String(ms)], {
-      env: { A: assets, PATH: '/usr/bin:/bin' },
+      env: { IAPEER_LIB: assets, PATH: '/usr/bin:/bin' },
     })
     expect(done.stdout.trim()).toBe(new Date(ms).toISOString())
   })
 
   it('whole seconds stay whole seconds', async () => {
-    const script = '. "$A/process.sh"; . "$A/record.sh"; iso 1781106127; echo "$ISO"'
-    const done = await run('/bin/sh', ['-c', script], { env: { A: assets, PATH: '/usr/bin:/bin' } })
+    const script = '. "$IAPEER_LIB/library.sh"; clock_split 1781106127; clock_iso; echo "$ISO"'
+    const env = { IAPEER_LIB: assets, PATH: '/usr/bin:/bin' }
+    const done = await run('/bin/sh', ['-c', script], { env })
     expect(done.stdout).toBe('2026-06-10T15:42:07Z\n')
   })
 
@@ -196,7 +201,7 @@ describe('time in the shell', () => {
     )
     chmodSync(join(folder, 'ps'), 0o755)
     const script =
-      '. "$A/process.sh"; proc_look_ps 812; echo "$P_STATE $P_TOKEN"; P_TOKEN=; proc_look_ps 9; echo "$P_STATE $P_TOKEN"'
+      '. "$A/process.sh"; process_look_ps 812; echo "$P_STATE $P_TOKEN"; P_TOKEN=; process_look_ps 9; echo "$P_STATE $P_TOKEN"'
     const env = { A: assets, PATH: `${folder}:/usr/bin:/bin` }
     expect((await run('/bin/sh', ['-c', script], { env })).stdout).toBe(
       'running Tue_Jun_10_15:42:07_2026\ngone \n',

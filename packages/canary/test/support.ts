@@ -139,7 +139,9 @@ const key = (of: { identity: string; gen: string }): string => `${of.identity}-$
 
 export function claimOf(of: Watched): string | undefined {
   const path = join(of.recordDir, 'server-deaths', `${key(of)}.claim`)
-  return lstatSync(path, { throwIfNoEntry: false }) === undefined ? undefined : readlinkSync(path)
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return undefined
+  return found.isSymbolicLink() ? readlinkSync(path) : readFileSync(path, 'utf8')
 }
 
 export function recordOf(of: { recordDir: string; identity: string; gen: string }): CanaryRecord | undefined {

@@ -9,10 +9,15 @@ const PACKAGES = fileURLToPath(new URL('../../', import.meta.url))
 interface Extra extends Omit<Options, 'onSuccess'> {
   /** Completes `dist`. */
   readonly afterBuild?: () => void
+  /** Which sources the maps hold; the others are only named. @default all */
+  readonly mapHolds?: (source: string) => boolean
 }
 
 /** The one place that says how a package is built; a package's tsup.config.ts adds its entries. */
-export function packageBuild(entry: Record<string, string>, { afterBuild, ...extra }: Extra = {}): Options {
+export function packageBuild(
+  entry: Record<string, string>,
+  { afterBuild, mapHolds = () => true, ...extra }: Extra = {},
+): Options {
   return {
     entry,
     format: ['esm'],
@@ -29,7 +34,7 @@ export function packageBuild(entry: Record<string, string>, { afterBuild, ...ext
       options.logOverride = { 'ignored-bare-import': 'silent' }
     },
     onSuccess: async () => {
-      writeLineMaps('dist')
+      writeLineMaps('dist', mapHolds)
       afterBuild?.()
     },
     ...extra,

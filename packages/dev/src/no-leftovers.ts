@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 
 const LIMIT_MS = 8_000
 
@@ -28,6 +28,8 @@ export function processesOf(folder: string): string[] {
  */
 export default function setup(): () => Promise<void> {
   const folder = mkdtempSync('/tmp/iapt-')
+  // Tests run recorders as other users too, in directories of their own below.
+  chmodSync(folder, 0o711)
   process.env['IAPEER_TEST_FOLDER'] = folder
   return async () => {
     const end = Date.now() + LIMIT_MS

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode } from '@jridgewell/sourcemap-codec'
 import { describe, expect, it } from 'vitest'
-import type { lineMap } from '../src/line-maps.ts'
+import type { SourceMap } from '../src/line-maps.ts'
 import { asyncCleanups, packPackage, privateFolder, run } from '../src/testing/index.ts'
 import {
   dependencyFaults,
@@ -108,26 +108,37 @@ describe('what is packed', () => {
 
 describe('source maps', () => {
   /** The lines of a map: for each generated line the file and the line that it is from. */
-  function* linesOf(map: ReturnType<typeof lineMap>): Generator<[number, string, number]> {
+  function* linesOf(map: SourceMap): Generator<[number, string, number]> {
     for (const [at, segments] of decode(map.mappings).entries())
       for (const [, source, line] of segments)
-        if (source !== undefined && line !== undefined) yield [at, map.sourcesContent[source] ?? '', line]
+        if (source !== undefined && line !== undefined) {
+          const content = map.sourcesContent[source]
+          if (typeof content === 'string') yield [at, content, line]
+        }
   }
 
-  it.each(cases)('those of %s hold the sources, and lead to the line', (_name, folder) => {
+  it.each(cases)('those of %s hold its sources, and lead to the line', (name, folder) => {
     const built = join(REPOSITORY, folder, 'dist')
     const maps = readdirSync(built).filter((file) => file.endsWith('.js.map'))
     expect(maps.length).toBeGreaterThan(0)
     let functions = 0
     for (const file of maps) {
-      const map: ReturnType<typeof lineMap> = JSON.parse(readFileSync(join(built, file), 'utf8'))
-      expect(map.sourcesContent).toHaveLength(map.sources.length)
+      const map: SourceMap = JSON.parse(readFileSync(join(built, file), 'utf8'))
+      const missing = map.sources.filter((_source, at) => !map.sourcesContent[at])
+      // Room: the package of core holds those.
+      const named =
+        name === '@iapeer/canary' ? missing.filter((source) => !source.includes('/core/src/')) : missing
+      expect([file, named]).toEqual([file, []])
       const generated = readFileSync(join(built, file.slice(0, -4)), 'utf8').split('\n')
       for (const [at, source, line] of linesOf(map)) {
-        const [, name] = /^(?:async )?function\*? ([A-Za-z]{4,})\(/.exec(generated[at] ?? '') ?? []
-        if (name === undefined) continue
+        const [, called] = /^(?:async )?function\*? ([A-Za-z]{4,})\(/.exec(generated[at] ?? '') ?? []
+        if (called === undefined) continue
         functions++
-        expect([file, name, source.split('\n')[line]]).toEqual([file, name, expect.stringContaining(name)])
+        expect([file, called, source.split('\n')[line]]).toEqual([
+          file,
+          called,
+          expect.stringContaining(called),
+        ])
       }
     }
     expect(functions).toBeGreaterThan(5)

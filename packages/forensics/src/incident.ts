@@ -1,4 +1,5 @@
 import type { ExitRecord } from './exit-record.ts'
+import { UNITS_STOP } from './facts/systemd.ts'
 import { examine, type Findings, type Verdict } from './verdict.ts'
 import type { Confidence } from './verdict-word.ts'
 
@@ -41,12 +42,9 @@ const UNSEEN_MIN = 3
 /** Signals that somebody else sends; a crash is a peer's own. */
 const SENT: ReadonlySet<string | undefined> = new Set(['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'])
 
-/** A logout, or the end of a service manager: each peer has a unit of its own, and none stops by itself. */
-const UNITS = 'stop of their units'
-
 function unseenCause({ record, verdict, shared }: Examined): readonly string[] {
   if (shared.length > 0) return []
-  if (record.cause === 'service-stop' && verdict.verdict === 'terminated') return [UNITS]
+  if (record.cause === 'service-stop' && verdict.verdict === 'terminated') return [UNITS_STOP]
   return verdict.verdict === 'killed-by-signal' && SENT.has(record.signal)
     ? [`${UNSEEN}${record.signal}`]
     : []

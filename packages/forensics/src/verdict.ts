@@ -7,7 +7,7 @@ import { kernelFacts } from './facts/kernel.ts'
 import { logLines } from './facts/logs.ts'
 import { recordFacts } from './facts/record.ts'
 import { signalFacts, witnessFacts } from './facts/signals.ts'
-import { coreFacts, systemdFacts } from './facts/systemd.ts'
+import { coreFacts, systemdAnswerFacts, systemdFacts } from './facts/systemd.ts'
 import { lifeOf } from './life.ts'
 import { RULES, type Rule } from './rules.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -58,6 +58,7 @@ function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): F
       ...kernel.facts,
       ...signalFacts(snapshot, life, record),
       ...systemdFacts(lines, life),
+      ...systemdAnswerFacts(snapshot),
       ...coreFacts(snapshot, life),
       ...darwinFacts(snapshot, life, { lines, bodies: reports ?? new Map() }),
       ...cgroupFacts(snapshot, life, kernel.others),

@@ -139,3 +139,44 @@ describe('the verdict from the cause alone', () => {
     expect(record && judge(record, { snapshot: parseSnapshot(LINUX) }).verdict).toBe(verdict)
   })
 })
+
+describe('a process limit', () => {
+  const factsOf = (cgroup: string, baseline = '', recorder = ''): string[] => {
+    const snapshot = parseSnapshot(
+      `server-death identity=claude-bob gen=9f2c41d0aa37be10 platform=linux format=1\n--- cgroup\n${cgroup}${recorder}--- baseline\n${baseline}--- end\n`,
+    )
+    const record = parseExitLine(
+      'ts=2026-06-10T15:42:07Z ev=server-exit identity=claude-bob gen=9f2c41d0aa37be10 server_pid=8 wait_rc=137 mode=guard cause=killed forensics=',
+    )
+    if (record === undefined) throw new Error('not parsed')
+    return judge(record, { snapshot })
+      .evidence.map(({ fact }) => fact)
+      .filter((fact) => fact.includes('process limit'))
+  }
+
+  it('is named with its cgroup when it was full', () => {
+    expect(factsOf('/a/b pids.max: 64\n/a/b pids.current: 64\n')).toEqual([
+      'the process limit of cgroup /a/b was reached: it held 64 of 64',
+    ])
+  })
+
+  it('is named when new processes were refused since arming, in the form of v1 and of v2', () => {
+    expect(factsOf('/a pids.events: max 7\n', '/a pids.events: max 2\n')).toEqual([
+      'the process limit of cgroup /a was reached, and a new process was refused 5 time(s)',
+    ])
+    expect(factsOf('/a pids.events: max 7\n')).toEqual([])
+  })
+
+  it('is named when the recorder itself could start none', () => {
+    expect(factsOf('', '', '--- recorder\nfork_failed=1\n')).toEqual([
+      'the process limit was reached: no process could be started at that moment',
+    ])
+  })
+
+  it('is not named where there was room, or no limit', () => {
+    expect(factsOf('/a pids.max: 64\n/a pids.current: 63\n/b pids.max: max\n/b pids.current: 900\n')).toEqual(
+      [],
+    )
+    expect(factsOf('/a pids.events: max 7\n', '/a pids.events: max 7\n')).toEqual([])
+  })
+})

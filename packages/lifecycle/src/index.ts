@@ -43,12 +43,15 @@ export {
   deathViewOf,
   deathViews,
   judgeDeath,
+  recordOfId,
 } from './fleet/death-view.ts'
 export { type DurationStats, Durations } from './fleet/durations.ts'
 export { isOf } from './fleet/is-of.ts'
 export { filesOf, type JudgedDeath, judgeDeaths, readDeathRecords, textOf } from './fleet/judge-deaths.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './fleet/named.ts'
 export { fleetView, type PeerView, peerFields, peerView } from './fleet/peer-view.ts'
+export { type RemovedPeer, type RemoveOptions, removeNamed } from './fleet/remove.ts'
+export { finishRename, type Renamed, renameNamed, unfinishedRename } from './fleet/rename.ts'
 export {
   forgetWatch,
   type KeptWatch,
@@ -71,7 +74,7 @@ export { adapterOf } from './runtimes/index.ts'
 export type { Control, ControlInput, RuntimeAdapter, SessionPlace } from './runtimes/runtime.ts'
 export * from './service/index.ts'
 export { finishSessions } from './sessions/finish.ts'
-export { forgetIdentity, moveIdentity } from './sessions/forget.ts'
+export { lastRenameOf, type Rename, readRenames } from './sessions/renames.ts'
 export { listSessions, type PeerSession, readSession } from './sessions/session-file.ts'
 export { type PeerState, type PeerStatus, statusOf } from './sessions/state.ts'
 export { type StopOptions, type StopResult, stopPeer } from './stop.ts'

@@ -6,7 +6,7 @@ import type { LaunchOptions } from './launch/options.ts'
 import { isClaimed } from './sessions/claim.ts'
 import { finishSessions } from './sessions/finish.ts'
 import { hasMark } from './sessions/marks.ts'
-import type { PeerSession } from './sessions/session-file.ts'
+import { listSessions, type PeerSession, readSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { type StopOptions, stopPeer } from './stop.ts'
 
@@ -27,10 +27,19 @@ export interface RunOptions extends LaunchOptions {
 export type RunResult = 'stopped' | 'taken-down' | 'died'
 
 /** Whoever takes it down says first what is to become of it; or has started it anew already. */
-async function wasMeant(root: string, { identity, gen }: PeerSession): Promise<boolean> {
-  if (gen !== undefined && (await isClaimed(root, identity, gen))) return false
+async function wasMeant(root: string, session: PeerSession): Promise<boolean> {
+  const { identity, gen } = session
+  if (gen !== undefined && isClaimed(root, { ...session, gen })) return false
   const now = await statusOf(root, identity)
   return now.session !== undefined || hasMark(root, identity, 'stopped') || hasMark(root, identity, 'fresh')
+}
+
+/** The session under the name that its peer has now. */
+async function asNamedNow(root: string, session: PeerSession): Promise<PeerSession> {
+  if ((await readSession(root, session.identity)) !== undefined) return session
+  const isSame = ({ server }: PeerSession): boolean =>
+    server.pid === session.server.pid && server.token === session.server.token
+  return (await listSessions(root)).find(isSame) ?? session
 }
 
 async function nap(signal: AbortSignal): Promise<void> {
@@ -50,15 +59,17 @@ export async function runPeer(root: string, entry: PeerEntry, options: RunOption
   const holder = await identifyProcess(process.pid)
   const { session } = await launchPeer(root, entry, { ...launch, signal, ...(holder ? { holder } : {}) })
   onUp?.(session)
+  let held = session
   const lives = async (): Promise<boolean> => {
-    const now = (await statusOf(root, session.identity)).session
+    held = await asNamedNow(root, held)
+    const now = (await statusOf(root, held.identity)).session
     return now !== undefined && now.gen === session.gen && now.server.pid === session.server.pid
   }
   while (!signal.aborted && (await lives())) {
     await nap(signal)
     await finishSessions(root)
   }
-  if (!signal.aborted) return (await wasMeant(root, session)) ? 'taken-down' : 'died'
-  await stopPeer(root, session.identity, stop)
+  if (!signal.aborted) return (await wasMeant(root, held)) ? 'taken-down' : 'died'
+  await stopPeer(root, (await asNamedNow(root, held)).identity, stop)
   return 'stopped'
 }

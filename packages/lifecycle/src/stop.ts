@@ -1,16 +1,17 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout } from '@iapeer/core/paths'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
 import { type TeardownResult, teardown } from '@iapeer/tmux'
 import { createEventLog } from './eventlog/event-log.ts'
+import { recordedAs } from './sessions/claim.ts'
 import { identityLockPath } from './sessions/identity-lock.ts'
 import { noteLeft } from './sessions/left.ts'
 import { clearTheWay } from './sessions/leftovers.ts'
 import { clearMark, type Mark, setMark } from './sessions/marks.ts'
 import { rebuildSession } from './sessions/rebuild.ts'
 import { withReserve } from './sessions/reserve.ts'
-import { GEN_OF_NOBODY, type PeerSession, readSession, removeSession } from './sessions/session-file.ts'
+import { NO_GENERATION, type PeerSession, readSession, removeSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { changeTally, type LastEnd } from './sessions/tally.ts'
 
@@ -47,12 +48,10 @@ const LAUNCH_MS = 90_000
 export type StopResult = TeardownResult | { readonly state: 'stopped' }
 
 async function takeDown(root: string, session: PeerSession, options: StopOptions): Promise<TeardownResult> {
-  const { identity, socketPath, server, leader, sessionId } = session
+  const { identity, gen = NO_GENERATION, socketPath, server, leader, sessionId } = session
   const { graceMs, force } = options
   const result = await teardown({
-    identity,
-    ...rootRecordPlace(root),
-    gen: session.gen ?? GEN_OF_NOBODY,
+    ...recordedAs(root, { ...session, gen }),
     socketPath,
     server,
     sessionId,

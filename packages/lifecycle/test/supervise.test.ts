@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { formatProcessId, identifyProcess } from '@iapeer/core/process'
-import { type PeerEntry, renamePeer, updatePeer } from '@iapeer/core/registry'
+import { type PeerEntry, updatePeer } from '@iapeer/core/registry'
 import { run, startServer, until } from '@iapeer/dev/testing'
 import { generationPaths, listCanaries } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
@@ -14,9 +14,9 @@ import {
   fleetView,
   launchPeer,
   listSessions,
-  moveIdentity,
   peerView,
   readEvents,
+  renameNamed,
   resetNamed,
   statusOf,
   stopPeer,
@@ -137,8 +137,10 @@ describe('a supervised peer', () => {
     await until('a watch', async () =>
       (await listCanaries(place)).some(({ mode, state }) => mode === 'watch' && state === 'armed'),
     )
-    expect(await eventsOf(root, 'supervise')).toContainEqual(
-      expect.objectContaining({ action: 'canary', state: 'spawned', origin: 'retrofit' }),
+    await until('the event', async () =>
+      (await eventsOf(root, 'supervise')).some(
+        ({ action, state, origin }) => action === 'canary' && state === 'spawned' && origin === 'retrofit',
+      ),
     )
     await stopPeer(root, BOB, { by: 'a test' })
   })
@@ -288,10 +290,10 @@ it('what is planned for a peer goes on under its new name', async () => {
     return status.tally.startAt === undefined ? undefined : status
   })
   await first.stop()
-  await renamePeer(root, 'bob', toPersonality('eva'))
   const eva = toIdentity('command-eva')
-  await moveIdentity(root, [BOB, eva], () => stopPeer(root, BOB, { by: 'a test' }))
-  expect((await statusOf(root, eva)).tally).toEqual(tally)
+  await renameNamed(root, 'bob', toPersonality('eva'))
+  const endings = tally.endings.map((one) => ({ ...one, recordedAs: BOB }))
+  expect((await statusOf(root, eva)).tally).toEqual({ ...tally, endings })
   expect((await statusOf(root, BOB)).tally.endings).toEqual([])
   await supervise(root)
   await until('it to be up', async () => (await statusOf(root, eva)).state === 'alive')

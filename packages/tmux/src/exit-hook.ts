@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { loadScript } from '@iapeer/core/locate'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
 import { literalArgument } from './argument.ts'
+import { runProgram } from './exec/programs.ts'
 
 /**
  * Copies the script to `<libDir>/hook-<hash of its content>/`: an upgrade or a removed package changes no live hook.
@@ -21,13 +22,22 @@ export async function installExitHook(libDir: string): Promise<string> {
   return path
 }
 
-/** What tmux runs when the leader's pane has died: every value is a format, which it quotes for the shell. */
-export const RUN_HOOK =
-  "exec /bin/sh #{q:IAPEER_HOOK} #{q:IAPEER_HOOK_STATE} #{pane_id} #{pane_pid} '#{pane_dead_status}' '#{pane_dead_signal}' #{q:IAPEER_HOOK_SESSION}"
+/** Quoted so that a format that is empty in this version of tmux stays an argument: `q:` alone would leave nothing. */
+const quoted = (format: string): string => `''#{q:${format}}`
 
-/** What records the end of a leader of which tmux tells nobody: exit-hook.sh says what the words mean. */
-export const runRemoved = (pane: 'gone' | 'replaced' | 'held'): string =>
-  `exec /bin/sh #{q:IAPEER_HOOK} #{q:IAPEER_HOOK_STATE} ${pane}`
+const HOOK_ARGUMENTS = [
+  'IAPEER_HOOK',
+  'IAPEER_HOOK_STATE',
+  'pane_id',
+  'pane_pid',
+  'pane_dead_status',
+  'pane_dead_signal',
+  'IAPEER_HOOK_SESSION',
+  'IAPEER_LEADER',
+]
+
+/** What tmux runs when the leader's pane has died: every value is a format, which it quotes for the shell. */
+export const RUN_HOOK = `exec /bin/sh ${HOOK_ARGUMENTS.map(quoted).join(' ')}`
 
 /**
  * tmux commands (argv, `;` between them) that belong right behind the `new-session` whose pane is the leader, in the same
@@ -43,6 +53,8 @@ export function exitHookCommands(hook: string, statePath: string, session: strin
     ...Object.entries(values).flatMap(([name, value]) => [
       ...['set-environment', '-gh', name, literalArgument(value), ';'],
     ]),
+    // tmux 3.8 does not tell the pid of a pane that is dead.
+    ...['set-environment', '-ghF', 'IAPEER_LEADER', '#{pane_id}:#{pane_pid}', ';'],
     ...['set-option', '-p', 'remain-on-exit', 'on', ';'],
     ...['set-hook', '-p', 'pane-died', run],
   ]
@@ -60,4 +72,34 @@ export async function linkExitHook(statePath: string, hook: string): Promise<voi
 export async function noteLeader(statePath: string, leaderPid: number): Promise<void> {
   // A generation that has been settled meanwhile has no files any more, and gets none.
   if (existsSync(statePath)) await writeFile(`${statePath}.leader`, `${leaderPid}\n`, { mode: 0o600 })
+}
+
+/** What tmux tells of a pane whose program has exited; empty where this version of tmux does not tell it. */
+export interface DeadPane {
+  readonly paneId: string
+  readonly status: string
+  readonly signal: string
+}
+
+/** How long a record of the hook may take, in milliseconds; one that is cut off is finished by the next look. */
+const HOOK_RUN_MS = 10_000
+
+/**
+ * Runs the exit hook of a session as tmux would, from this process: tmux may be unable to start one.
+ * @param how the dead pane; or why there is none: exit-hook.sh says what the words mean
+ */
+export async function runExitHook(
+  statePath: string,
+  leaderPid: number,
+  how: DeadPane | 'gone' | 'replaced' | 'held',
+): Promise<void> {
+  const args =
+    typeof how === 'string'
+      ? [how]
+      : [how.paneId, String(leaderPid), how.status, how.signal, '$0', `${how.paneId}:${leaderPid}`]
+  const { HOME = '/', PATH = '/usr/bin:/bin' } = process.env
+  await runProgram(['/bin/sh', `${statePath}.hook`, statePath, ...args], {
+    timeoutMs: HOOK_RUN_MS,
+    env: { HOME, PATH },
+  })
 }

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { completeIntent, declareIntent, type IntentTarget, withdrawIntent } from '@iapeer/canary'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
-import { observeProcess, type ProcessId } from '@iapeer/core/process'
+import { IapeerError } from '@iapeer/core/errors'
+import { observeProcess, type ProcessId, signalProcess } from '@iapeer/core/process'
 import { TmuxServer } from './tmux-server.ts'
 
 export interface TeardownOptions extends IntentTarget {
@@ -52,24 +52,14 @@ async function goneWithin(process: ProcessId, limitMs: number): Promise<boolean>
   }
 }
 
-/** Only ever to the very process that is meant. */
-async function signal(target: ProcessId, name: NodeJS.Signals): Promise<void> {
-  if ((await observeProcess(target)) !== 'alive') return
-  try {
-    process.kill(target.pid, name)
-  } catch (error) {
-    if (errnoOf(error) !== 'ESRCH') throw error
-  }
-}
-
 async function endLeader(leader: ProcessId | undefined, graceMs: number): Promise<TeardownResult['leader']> {
   if (leader === undefined || (await isGone(leader))) return 'gone'
-  await signal(leader, 'SIGTERM')
-  await signal(leader, 'SIGCONT')
+  await signalProcess(leader, 'SIGTERM')
+  await signalProcess(leader, 'SIGCONT')
   if (await goneWithin(leader, Math.min(graceMs, HANGUP_AFTER_MS))) return 'asked'
-  await signal(leader, 'SIGHUP')
+  await signalProcess(leader, 'SIGHUP')
   if (await goneWithin(leader, Math.max(graceMs - HANGUP_AFTER_MS, 0))) return 'asked'
-  await signal(leader, 'SIGKILL')
+  await signalProcess(leader, 'SIGKILL')
   return 'killed'
 }
 
@@ -88,9 +78,13 @@ async function endSession(handle: TmuxServer, sessionId: string): Promise<boolea
 /** By its own command where it answers; at last by KILL, to that very process. */
 async function endServer(handle: TmuxServer, answers: boolean): Promise<void> {
   if (await isGone(handle.process)) return
-  if (answers) await handle.run(['kill-server'], { timeoutMs: ORDERLY_MS })
+  if (answers) {
+    const asked = await handle.run(['kill-server'], { timeoutMs: ORDERLY_MS })
+    // It starts a process first, the witness, which may be impossible; TERM is what it would have sent.
+    if (asked.exitCode !== 0) await signalProcess(handle.process, 'SIGTERM')
+  }
   if (await goneWithin(handle.process, ORDERLY_MS)) return
-  await signal(handle.process, 'SIGKILL')
+  await signalProcess(handle.process, 'SIGKILL')
   if (await goneWithin(handle.process, FORCED_MS)) return
   throw new IapeerError(`tmux server ${handle.process.pid} does not end, not even when it is killed`, {
     code: 'server-stays',

@@ -7,7 +7,7 @@ export type Degraded = 'no-guard' | 'no-dead-signal'
 export interface TmuxVersion {
   /** As it says of itself, without `tmux `: `3.3a`, `next-3.6`, `master`. */
   readonly text: string
-  /** `no-guard` before 3.2 (no `-D`): an ordinary server with a watch. `no-dead-signal` before 3.3: a pane that a signal ended looks like exit code 0. */
+  /** `no-guard` before 3.2 (no `-D`): an ordinary server with a watch. `no-dead-signal` before 3.3: of a leader that a signal killed, neither signal nor status is told. */
   readonly degraded: readonly Degraded[]
 }
 

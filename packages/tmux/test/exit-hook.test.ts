@@ -1,21 +1,15 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { constants, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
 import { observeProcess } from '@iapeer/core/process'
-import { run, until } from '@iapeer/dev/testing'
+import { pidsCgroup, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import {
-  completeIntent,
-  declareIntent,
-  finishLeader,
-  healLostChild,
-  reconcile,
-  startLeader,
-} from '../src/index.ts'
-import { exitLines, type Launched, launches } from './support.ts'
+import { RUN_HOOK } from '../src/exit-hook.ts'
+import { completeIntent, declareIntent, healLostChild, reconcile, startLeader } from '../src/index.ts'
+import { exitLines, type Launched, launches, told } from './support.ts'
 
-const { launch, newFolder } = launches()
+const { launch, newFolder, track } = launches()
 const SLEEP = ['sleep', '1000']
 const NOBODY = { pid: 0, token: '-' }
 const sh = (script: string): string[] => ['sh', '-c', script]
@@ -33,9 +27,9 @@ describe('the end of a leader is recorded', () => {
   it.each([
     ['exit 0', 'exit 0', { dead_status: '0', dead_signal: '' }],
     ['exit 3', 'echo last words; exit 3', { dead_status: '3', dead_signal: '' }],
-    ['SIGTERM', 'kill -TERM $$', { dead_status: '', dead_signal: 'SIGTERM' }],
-    ['SIGKILL', 'kill -KILL $$', { dead_status: '', dead_signal: 'SIGKILL' }],
-    ['SIGSEGV', 'kill -SEGV $$', { dead_status: '', dead_signal: 'SIGSEGV' }],
+    ['SIGTERM', 'kill -TERM $$', { dead_status: '', dead_signal: told('SIGTERM') }],
+    ['SIGKILL', 'kill -KILL $$', { dead_status: '', dead_signal: told('SIGKILL') }],
+    ['SIGSEGV', 'kill -SEGV $$', { dead_status: '', dead_signal: told('SIGSEGV') }],
   ])('%s: once, with its status or signal; what is abnormal has a snapshot', async (_how, script, ending) => {
     const peer = await launch(sh(script))
     const deaths = await recorded(peer)
@@ -53,8 +47,8 @@ describe('the end of a leader is recorded', () => {
     expect(snapshot === '').toBe(ending.dead_status === '0')
     if (snapshot === '') return
     const text = readFileSync(snapshot, 'utf8')
-    expect(text).toMatch(/^session-death identity=command-bob gen=[0-9a-f]{16} .*\n--- pane-tail\n/)
-    expect(text).toMatch(/\n--- meminfo\n[\s\S]*\n--- end\n$/)
+    expect(text).toMatch(/^session-death identity=command-bob gen=[0-9a-f]{16} /)
+    expect(text).toMatch(/\n--- meminfo\n[\s\S]*\n--- pane-tail\n[\s\S]*\n--- end\n$/)
     if (ending.dead_status === '3') expect(text).toContain('\nlast words\n')
   })
 
@@ -73,7 +67,7 @@ describe('the end of a leader is recorded', () => {
       for (let round = 0; round < 50; round++) {
         const peer = await launch(SLEEP, { folder, identity: `command-${name}` })
         process.kill(peer.leader.pid, 'SIGKILL')
-        expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGKILL' }])
+        expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_signal: told('SIGKILL') }])
       }
     }
     await Promise.all(['a', 'b', 'c', 'd'].map(lane))
@@ -153,7 +147,7 @@ describe('what a person does in the session of a peer', () => {
     expect(await peer.handle.alive()).toBe('alive')
     expect(peer.deaths()).toEqual([])
     process.kill(peer.leader.pid, 'SIGTERM')
-    expect(await recorded(peer)).toMatchObject([{ dead_signal: 'SIGTERM' }])
+    expect(await recorded(peer)).toMatchObject([{ dead_signal: told('SIGTERM') }])
     await peer.server.gone()
   })
 
@@ -201,7 +195,7 @@ describe('what a person does in the session of a peer', () => {
       return (await peer.handle.panes()).length === 1
     })
     expect((await peer.handle.sessions()).map((one) => one.name)).toEqual(['mine'])
-    expect(peer.deaths()).toMatchObject([{ dead_signal: 'SIGTERM' }])
+    expect(peer.deaths()).toMatchObject([{ dead_signal: told('SIGTERM') }])
   })
 })
 
@@ -259,6 +253,61 @@ it('a record whose hook was killed over it is finished, once', async () => {
   expect(exitLines(peer.recordDir)).toHaveLength(2)
 })
 
+describe('whatever format is empty in this tmux, the end is recorded', () => {
+  it.each([
+    ['pane_id', { dead_signal: told('SIGTERM') }],
+    ['pane_pid', { dead_signal: told('SIGTERM') }],
+    ['pane_dead_status', { dead_signal: told('SIGTERM') }],
+    ['pane_dead_signal', { dead_signal: '', dead_status: '' }],
+    ['IAPEER_HOOK_SESSION', { dead_signal: told('SIGTERM') }],
+    ['IAPEER_LEADER', { dead_signal: told('SIGTERM') }],
+  ] as const)('without %s', async (format, ending) => {
+    const peer = await launch(SLEEP)
+    const shown = await peer.server.tmux('show-hooks', '-p', '-t', peer.leader.paneId, 'pane-died')
+    expect(shown.stdout).toContain(`#{q:${format}}`)
+    const command = RUN_HOOK.replace(`#{q:${format}}`, '#{q:iapeer_no_such_format}')
+    await peer.server.tmux(
+      ...['set-hook', '-p', '-t', peer.leader.paneId, 'pane-died', `run-shell "${command}"`],
+    )
+    process.kill(peer.leader.pid, 'SIGTERM')
+    const [death] = await recorded(peer)
+    expect(death).toMatchObject({ ev: 'session-exit', leader_pid: String(peer.leader.pid), ...ending })
+    await peer.server.gone()
+  })
+
+  it('without the leader noted by the launch, nor its pid', async () => {
+    const peer = await launch(SLEEP)
+    rmSync(join(peer.recordDir, 'state', 'canary', `command-bob-${peer.gen}.leader`))
+    const command = RUN_HOOK.replace('#{q:pane_pid}', '#{q:iapeer_no_such_format}')
+    await peer.server.tmux(
+      ...['set-hook', '-p', '-t', peer.leader.paneId, 'pane-died', `run-shell "${command}"`],
+    )
+    process.kill(peer.leader.pid, 'SIGKILL')
+    expect(await recorded(peer)).toMatchObject([
+      { dead_signal: told('SIGKILL'), leader_pid: String(peer.leader.pid), dead_status: '' },
+    ])
+  })
+})
+
+it('a leader whose hook tmux cannot start, since no process can be started, is recorded by the next look', async (test) => {
+  const cgroup = pidsCgroup()
+  if (typeof cgroup === 'string') return test.skip(cgroup)
+  track(cgroup.remove)
+  const peer = await launch(SLEEP)
+  cgroup.add(peer.server.pid)
+  cgroup.deny()
+  process.kill(peer.leader.pid, 'SIGKILL')
+  await until('tmux to know that it is dead', async () => {
+    await healLostChild(peer.handle.process, peer.leader.pid)
+    return (await peer.handle.panes()).every((pane) => pane.dead)
+  })
+  expect(peer.deaths()).toEqual([])
+  expect(await peer.finish(100)).toBe(true)
+  expect(await peer.settled()).toMatchObject([
+    { ev: 'session-exit', dead_signal: told('SIGKILL'), leader_pid: String(peer.leader.pid) },
+  ])
+})
+
 it('a hook that was killed before it wrote anything is run again, and what it began is ended', async () => {
   const peer = await launch(sh('exit 4'), {})
   await recorded(peer)
@@ -266,8 +315,8 @@ it('a hook that was killed before it wrote anything is run again, and what it be
   // Its hook never runs: as if it had been killed at once.
   await next.server.tmux('set-hook', '-u', '-p', '-t', next.leader.paneId, 'pane-died')
   process.kill(next.leader.pid, 'SIGTERM')
-  expect(await finishLeader(next.handle, next.leader)).toBe(true)
-  expect(await next.settled()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGTERM' }])
+  expect(await next.finish()).toBe(true)
+  expect(await next.settled()).toMatchObject([{ ev: 'session-exit', dead_signal: told('SIGTERM') }])
 })
 
 describe('a leader that is taken out of its pane fires no hook, and is recorded all the same', () => {
@@ -291,9 +340,8 @@ describe('a leader that is taken out of its pane fires no hook, and is recorded 
       'the leader to go',
       async () => (await observeProcess(peer.target.leader ?? NOBODY)) === 'gone',
     )
-    const leader = { ...peer.leader }
-    expect(await finishLeader(peer.handle, leader, 100)).toBe(ends)
-    expect(await finishLeader(peer.handle, leader, 0)).toBe(ends)
+    expect(await peer.finish(100)).toBe(ends)
+    expect(await peer.finish(0)).toBe(ends)
     const [death, ...more] = peer.deaths()
     expect(more).toEqual([])
     expect(death).toMatchObject({ ...removed, leader_pid: String(peer.leader.pid) })
@@ -307,7 +355,7 @@ describe('a leader that is taken out of its pane fires no hook, and is recorded 
   it('by respawn-pane -k, and what runs there instead is left alone', async () => {
     const peer = await launch(SLEEP)
     await peer.server.tmux('respawn-pane', '-k', '-t', peer.leader.paneId, 'exec sleep 1000')
-    expect(await finishLeader(peer.handle, peer.leader, 100)).toBe(false)
+    expect(await peer.finish(100)).toBe(false)
     expect(peer.deaths()).toMatchObject([removed])
     expect(await peer.handle.panes()).toMatchObject([{ dead: false }])
     peer.server.kill('SIGKILL')
@@ -319,7 +367,7 @@ describe('a leader that is taken out of its pane fires no hook, and is recorded 
     await declareIntent(peer.target)
     await peer.server.tmux(...MINE)
     await peer.server.tmux('kill-session', '-t', peer.leader.sessionId)
-    expect(await finishLeader(peer.handle, peer.leader, 100)).toBe(false)
+    expect(await peer.finish(100)).toBe(false)
     expect(peer.deaths()).toEqual([])
     await peer.server.end()
     await completeIntent(peer.target)
@@ -343,7 +391,7 @@ it('a pane log that takes nothing more does not hide the end of its leader', asy
         ).stdout.trim() === '1',
     )
     process.kill(peer.leader.pid, 'SIGKILL')
-    expect(await finishLeader(peer.handle, peer.leader, 300)).toBe(true)
+    expect(await peer.finish(300)).toBe(true)
     // Whether tmux still told how it ended depends on what it had read by then.
     expect(await peer.settled()).toMatchObject([{ ev: 'session-exit', dead_status: '' }])
   } finally {

@@ -4,14 +4,21 @@ import { toIdentity } from '@iapeer/core/identity'
 import { parseLogfmt } from '@iapeer/core/logfmt'
 import { asyncCleanups, privateFolder, serverAt, type TestServer, until } from '@iapeer/dev/testing'
 import {
+  finishLeader,
   type Leader,
   startGuardedServer,
   startLeader,
   type TeardownOptions,
   TmuxServer,
+  tmuxVersion,
 } from '../src/index.ts'
 
 export type Fields = Readonly<Record<string, string>>
+
+const { degraded } = await tmuxVersion()
+
+/** The signal of a leader in its record: tmux before 3.3 does not tell it. */
+export const told = (signal: string): string => (degraded.includes('no-dead-signal') ? '' : signal)
 
 /** A peer that was launched for a test. */
 export interface Launched {
@@ -26,6 +33,8 @@ export interface Launched {
   readonly target: TeardownOptions
   /** The lines of exits.log about this generation. */
   readonly deaths: () => Fields[]
+  /** Sees to the end of its leader, as what looks at the sessions does. */
+  readonly finish: (hookMs?: number) => Promise<boolean>
   /** The names of its state files. */
   readonly states: () => string[]
   /** Waits until its end is on disk and settled. */
@@ -87,7 +96,22 @@ export function launches() {
       by: 'a test',
       why: 'to see it end',
     }
-    return { folder, recordDir, identity, gen, leader, server, handle, target, deaths, states, settled }
+    const finish = (hookMs?: number) =>
+      finishLeader(handle, { pid: leader.pid, paneId: leader.paneId, identity, gen, recordDir }, hookMs)
+    return {
+      folder,
+      recordDir,
+      identity,
+      gen,
+      leader,
+      server,
+      handle,
+      target,
+      deaths,
+      finish,
+      states,
+      settled,
+    }
   }
   return { launch, newFolder, track }
 }

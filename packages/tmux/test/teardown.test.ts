@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { startServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { healLostChild, teardown } from '../src/index.ts'
-import { type Launched, launches } from './support.ts'
+import { type Launched, launches, told } from './support.ts'
 
 const { launch, track } = launches()
 const sh = (script: string): string[] => ['sh', '-c', script]
@@ -138,6 +138,6 @@ exec tmux "$@"
       await healLostChild(peer.handle.process, peer.leader.pid)
       return peer.deaths().length > 0
     })
-    expect(await peer.settled()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGKILL' }])
+    expect(await peer.settled()).toMatchObject([{ ev: 'session-exit', dead_signal: told('SIGKILL') }])
   })
 })

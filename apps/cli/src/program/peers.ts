@@ -54,7 +54,7 @@ export function addPeerCommands(program: Command): void {
     .argument('<peer>')
     .argument('<name>', 'the new name')
     .option('--json', 'one JSON object')
-    .description('give a peer another name; its home stays where it is')
+    .description('give a peer another name; what runs of it goes on, and its home stays where it is')
     .action(async (peer, name, options) =>
       (await import('../commands/peers/change.ts')).rename(peer, name, options),
     )
@@ -62,8 +62,9 @@ export function addPeerCommands(program: Command): void {
   program
     .command('remove')
     .argument('<peer>')
+    .option('-f, --force', 'stop it first when it is running')
     .option('--json', 'one JSON object')
-    .description('forget a peer; its home and files stay')
+    .description('remove a peer that is not running; its home and files stay')
     .action(async (peer, options) => (await import('../commands/peers/change.ts')).remove(peer, options))
 
   program

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 export interface RecordPlace {
   /** Holds `exits.log`, `lifecycle.log` and `server-deaths/`. */
   readonly recordDir: string
-  /** Holds `canary/` and `intent/`. @default `<recordDir>/state` */
+  /** Holds `canary/`, `intent/` and `names/`. @default `<recordDir>/state` */
   readonly stateDir?: string
   /** Holds the copies of the scripts that recorders run from. @default `<recordDir>/lib` */
   readonly libDir?: string
@@ -19,6 +19,8 @@ export interface RecordLayout {
   readonly stateDir: string
   readonly canaryDir: string
   readonly intentDir: string
+  /** What generations are called now that were started under another name, `<gen>`. */
+  readonly namesDir: string
   readonly libDir: string
 }
 
@@ -33,6 +35,7 @@ export function recordLayout(place: RecordPlace): RecordLayout {
     stateDir,
     canaryDir: join(stateDir, 'canary'),
     intentDir: join(stateDir, 'intent'),
+    namesDir: join(stateDir, 'names'),
     libDir: resolve(place.libDir ?? join(recordDir, 'lib')),
   }
 }

@@ -78,6 +78,7 @@ export function rootLayout(root: string, env: NodeJS.ProcessEnv = process.env): 
     records.deathsDir,
     records.canaryDir,
     records.intentDir,
+    records.namesDir,
     records.libDir,
   ]
   return {

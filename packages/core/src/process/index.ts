@@ -1,4 +1,5 @@
 export { readBoot } from './boot.ts'
+export { readBootClock } from './boot-clock.ts'
 export {
   type CommandLine,
   parseProcCmdline,
@@ -18,5 +19,6 @@ export {
   readProcesses,
 } from './process-identity.ts'
 export { type ProcessRow, parsePsTable, readProcessTable } from './process-table.ts'
+export { signalProcess } from './signal.ts'
 export { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'
 export { stoppedProcesses } from './stopped.ts'

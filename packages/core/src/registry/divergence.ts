@@ -17,6 +17,7 @@ export interface Divergence {
     | 'profile-retired'
     | 'profile-unreadable'
     | 'link-missing'
+    | 'rename-unfinished'
   readonly personality?: string
   readonly home?: string
   /** What is wrong, for a person. */

@@ -65,9 +65,24 @@ async function removeIfEmpty(folder: string): Promise<void> {
   }
 }
 
-/** A new peer: its profile, and the folder that becomes its home. @default home `<root>/peers/<personality>` */
+/**
+ * A new peer: its profile, and the directory that becomes its home.
+ * @default home `<root>/peers/<personality>`; with `-2`, `-3`, ... where that is the home of a peer that was renamed
+ */
 export interface NewPeer extends NewProfile {
   readonly home?: string
+}
+
+async function defaultHome(
+  { peersDir }: RegistryAccess['layout'],
+  entries: readonly PeerEntry[],
+  personality: Personality,
+): Promise<string> {
+  for (let number = 1; ; number++) {
+    const path = join(peersDir, number === 1 ? personality : `${personality}-${number}`)
+    const real = (await realFolder(path)) ?? path
+    if (!entries.some(({ home }) => home === real)) return path
+  }
 }
 
 /**
@@ -80,7 +95,7 @@ export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
   return withEntries(root, async ({ layout, write }, entries) => {
     refuseTaken(entries, fields.personality)
     newProfileText(fields)
-    const wanted = home ?? join(layout.peersDir, fields.personality)
+    const wanted = home ?? (await defaultHome(layout, entries, fields.personality))
     const isNew = (await realFolder(wanted)) === undefined
     const real = await settleHome(layout, wanted)
     refuseOccupied(entries, real)

@@ -1,6 +1,16 @@
 export { asyncCleanups } from './cleanups.ts'
+export {
+  type OldLeader,
+  type OldPlace,
+  type OldRecorder,
+  startOldGuard,
+  startOldLeader,
+  startOldWatch,
+} from './old-recorder.ts'
 export { npmInstall, packPackage } from './pack.ts'
+export { type PidsCgroup, pidsCgroup } from './pids-cgroup.ts'
 export { privateFolder } from './private-folder.ts'
+export { denyProcesses, freeProcesses, lonelyUser, noProcessLimit } from './process-limit.ts'
 export { type Finished, run } from './run.ts'
 export { mayMount, type SmallDisk, smallDisk } from './small-disk.ts'
 export { serverAt, startServer, type TestServer } from './tmux-server.ts'

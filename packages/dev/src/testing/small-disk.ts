@@ -1,7 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './run.ts'
-import { until } from './until.ts'
 
 /** Whether this process may mount a file system of its own; where not, tests of full disks are skipped. */
 export const mayMount = process.platform === 'linux' && process.getuid?.() === 0
@@ -9,7 +8,7 @@ export const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 /** A file system of 1 MiB. */
 export interface SmallDisk {
   readonly path: string
-  /** Read-only or writable; waits while files are held open for writing. */
+  /** Read-only, and writable again. */
   readonly remount: (how: 'ro' | 'rw') => Promise<void>
   /** Fills it to the last block. @returns what makes room again */
   readonly fill: () => () => void
@@ -21,11 +20,19 @@ export async function smallDisk(path: string): Promise<SmallDisk> {
   mkdirSync(path)
   const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'iapeer-test', path])
   if (mounted.exitCode !== 0) throw new Error(`mount failed: ${mounted.stderr}`)
+  // A second mount over the first: files that are held open for writing would keep that one from being read-only.
   const remount = async (how: 'ro' | 'rw'): Promise<void> => {
-    await until(
-      `remounting ${how}`,
-      async () => (await run('mount', ['-o', `remount,bind,${how}`, path])).exitCode === 0,
-    )
+    const steps =
+      how === 'rw'
+        ? [['umount', '-l', path]]
+        : [
+            ['mount', '--bind', path, path],
+            ['mount', '-o', 'remount,bind,ro', path],
+          ]
+    for (const [file = '', ...args] of steps) {
+      const done = await run(file, args)
+      if (done.exitCode !== 0) throw new Error(`${file} failed: ${done.stderr}`)
+    }
   }
   const fill = (): (() => void) => {
     const filler = join(path, 'filler')
@@ -38,5 +45,8 @@ export async function smallDisk(path: string): Promise<SmallDisk> {
       }
     }
   }
-  return { path, remount, fill, remove: () => run('umount', ['-l', path]) }
+  const remove = async (): Promise<void> => {
+    while ((await run('umount', ['-l', path])).exitCode === 0);
+  }
+  return { path, remount, fill, remove }
 }

@@ -5,6 +5,8 @@ import { until } from './until.ts'
 /** A real tmux server on a private socket, with no configuration of anybody's. */
 export interface TestServer {
   readonly pid: number
+  /** Pid and start token, where /proc tells it. */
+  readonly id: { readonly pid: number; readonly token: string }
   readonly socketPath: string
   readonly tmux: (...args: string[]) => ReturnType<typeof run>
   /** Sends a signal to the server process. */
@@ -51,12 +53,21 @@ export function serverAt(socketPath: string, pid: number): TestServer {
     kill('SIGKILL')
     await gone()
   }
-  return { pid, socketPath, tmux, kill, stop, alive, gone, end }
+  return { pid, id: { pid, token: born ?? '-' }, socketPath, tmux, kill, stop, alive, gone, end }
 }
 
-/** Starts a server with one session `main` that runs `command`. */
-export async function startServer(socketPath: string, command = 'exec sleep 1000'): Promise<TestServer> {
-  const args = [
+/**
+ * Starts a server with one session `main` that runs `command`.
+ * @param prefix a program and its arguments that runs tmux (`setpriv ...`). @default none
+ */
+export async function startServer(
+  socketPath: string,
+  command = 'exec sleep 1000',
+  prefix: readonly string[] = [],
+): Promise<TestServer> {
+  const argv = [
+    ...prefix,
+    'tmux',
     '-S',
     socketPath,
     '-f',
@@ -70,7 +81,8 @@ export async function startServer(socketPath: string, command = 'exec sleep 1000
     'main',
     command,
   ]
-  const started = await run('tmux', args, { env: { ...process.env, TMUX: '' } })
+  const [file = '', ...args] = argv
+  const started = await run(file, args, { env: { ...process.env, TMUX: '' } })
   const pid = Number(started.stdout.trim())
   if (started.exitCode !== 0 || !(pid > 0)) throw new Error(`tmux did not start: ${started.stderr}`)
   return serverAt(socketPath, pid)

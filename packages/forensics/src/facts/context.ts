@@ -1,5 +1,6 @@
 import type { Fact } from '../fact.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
+import { limitFacts } from './limits.ts'
 
 const names = ['context'] as const
 const gib = (kib: number): string => `${(kib / 1_048_576).toFixed(1)} GiB`
@@ -57,6 +58,7 @@ function lastWords(snapshot: Snapshot): Fact[] {
 export function contextFacts(snapshot: Snapshot): Fact[] {
   return [
     ...lastWords(snapshot),
+    ...limitFacts(snapshot),
     ...memory(snapshot),
     ...swap(snapshot),
     ...pressure(snapshot),

@@ -1,6 +1,7 @@
 import type { ExitRecord, ServerExit, SessionExit } from '../exit-record.ts'
 import type { Fact, FactName } from '../fact.ts'
 import { isFault } from '../signal-name.ts'
+import { STOPPING_HOST } from './systemd.ts'
 
 const SECTION = 'exits.log'
 
@@ -51,7 +52,7 @@ const CAUSES: Readonly<
 > = {
   'host-shutdown': {
     names: ['host-stopping'],
-    text: 'the system was stopping at that moment',
+    text: STOPPING_HOST,
     shared: 'shutdown',
   },
   'service-stop': { names: ['unit-stopping'], text: 'its unit was being stopped at that moment' },

@@ -8,6 +8,12 @@ import type { PlacedLine } from './logs.ts'
 /** A stop may take as long as a unit is given for it (TimeoutStopSec, by default 90 s). */
 const STOP_MS = 100_000
 
+/** A logout, or the end of a service manager: each peer has a unit of its own, and none stops by itself. */
+export const UNITS_STOP = 'stop of their units'
+
+/** What a recorder was told, or has written as the cause. */
+export const STOPPING_HOST = 'the system was stopping at that moment'
+
 const OOMD = /^(?:Killed|Marked) (\/\S*)(?: for killing)? due to (.*)/
 const EARLYOOM = /sending (SIG[A-Z]+) to process (\d{1,10})\b/
 const STOPPING = /^Stopping (.*?)(?: - .*?)?\.{0,3}$/
@@ -106,6 +112,21 @@ export function systemdFacts(lines: readonly PlacedLine[], life: Life): Fact[] {
       ? (READERS[line.source]?.(line, life) ?? [])
       : [],
   )
+}
+
+/**
+ * What systemd answered the recorder right behind the end: `host=stopping`, `unit=<name> state=deactivating`. The lines of
+ * recorders before 0.2 have it as their cause.
+ */
+export function systemdAnswerFacts(snapshot: Snapshot): Fact[] {
+  const section = 'systemd'
+  const lines = sectionLines(snapshot, section)
+  if (lines.includes('host=stopping'))
+    return [{ names: ['host-stopping'], section, text: STOPPING_HOST, shared: ['shutdown'] }]
+  const [, unit] = lines.map((line) => /^unit=(\S+) state=deactivating$/.exec(line)).find((one) => one) ?? []
+  if (unit === undefined) return []
+  const text = `${unit} was being stopped at that moment`
+  return [{ names: ['unit-stopping'], section, text, shared: [UNITS_STOP] }]
 }
 
 /** `coredumpctl list`: time pid uid gid signal corefile exe [size]. */

@@ -47,6 +47,8 @@ interface EventFields {
   readonly launch: OfGeneration & { readonly mode: 'fresh' | 'resume'; readonly ms: number }
   /** A peer was taken down on purpose, or was to be: `result` is the state of that, or `failed`. */
   readonly stop: OfGeneration & { readonly by: string; readonly why: string; readonly result: string }
+  /** A peer has another name; what runs of it goes on. `identity` is its new one. */
+  readonly rename: OfIdentity & { readonly from: string; readonly to: string }
   /** A message came for a peer that was down. */
   readonly wake: OfIdentity & { readonly mode: 'fresh' | 'resume' | 'refused'; readonly cause: string }
   /** A generation is about to be torn down. */

@@ -81,10 +81,19 @@ export async function judgeDeath(
   return death
 }
 
+/** An id says which generation; the name in it may be an earlier one of its peer. */
+export function recordOfId(records: readonly ExitRecord[], id: string): ExitRecord | undefined {
+  const [, gen] = /-([0-9a-f]{16})$/.exec(id) ?? []
+  return (
+    records.find((one) => one.id === id) ??
+    (gen === undefined ? undefined : records.find((one) => one.gen === gen))
+  )
+}
+
 /** One death by its id, judged. @throws IapeerError `no-such-death` */
 export async function deathView(root: string, id: string): Promise<DeathReport> {
   const records = await readDeathRecords(root)
-  const record = records.find((one) => one.id === id)
+  const record = recordOfId(records, id)
   if (record === undefined)
     throw new IapeerError(`no death is recorded of the id ${JSON.stringify(id)}`, {
       code: 'no-such-death',

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
-import { rootLayout } from '@iapeer/core/paths'
+import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { readLog, readRegularFile } from '@iapeer/core/storage'
 import {
   type Confidence,
@@ -20,7 +20,9 @@ import {
   type Verdict,
   withAddendum,
 } from '@iapeer/forensics'
+import { readGenerationName } from '@iapeer/tmux'
 import { addendumPath } from '../evidence/addendum.ts'
+import { identityNow, readRenames } from '../sessions/renames.ts'
 
 /** What a file holds; nothing where there is none, or what is there cannot be read: one bad file hides no other death. */
 export async function textOf(path: string): Promise<string> {
@@ -32,9 +34,18 @@ export async function textOf(path: string): Promise<string> {
   }
 }
 
-/** Every recorded death, in the order of recording. */
+/** Every recorded death, in the order of recording, under the name that its peer has now; ids stay as they were recorded. */
 export async function readDeathRecords(root: string): Promise<readonly ExitRecord[]> {
-  return parseExitsLog(readLog(rootLayout(root).records.exitsLog)).records
+  const { records } = parseExitsLog(readLog(rootLayout(root).records.exitsLog))
+  const renames = readRenames(root)
+  if (renames.length === 0) return records
+  return records.map((record) => {
+    // A recorder may have read the old name at the moment of the rename.
+    const { gen, ts } = record
+    const noted = gen === undefined ? undefined : readGenerationName({ gen, ...rootRecordPlace(root) })
+    const identity = identityNow(renames, noted ?? record.identity, ts)
+    return identity === record.identity ? record : { ...record, identity }
+  })
 }
 
 const REPORT_FOLDERS = [join(homedir(), 'Library/Logs/DiagnosticReports'), '/Library/Logs/DiagnosticReports']

@@ -2,6 +2,7 @@ import { formatIdentity, type Identity, parseIdentity, type Runtime } from '@iap
 import { findPeer, listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
 import type { PeerSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
+import { finishRename } from './rename.ts'
 
 type Identities = readonly [Identity, ...Identity[]]
 
@@ -24,6 +25,7 @@ export function entryWith(entries: readonly PeerEntry[], identity: string): Peer
 
 /** A peer by its name, or by an identity it can have (`claude-bob`). @throws IapeerError `no-such-peer` */
 export async function peerEntryNamed(root: string, text: string): Promise<PeerEntry> {
+  await finishRename(root)
   const byName = await findPeer(root, text)
   if (byName !== undefined) return byName
   const entries = await listPeers(root)

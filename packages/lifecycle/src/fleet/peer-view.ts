@@ -77,7 +77,7 @@ function memoryFields({ tally, identity, nextStartAt }: Current): Partial<PeerVi
   return {
     ...(nextStartAt === undefined ? {} : { nextStartAt }),
     ...(tally.restarts === 0 ? {} : { restarts: tally.restarts }),
-    ...(last === undefined ? {} : { lastDeath: `${identity}-${last.gen}` }),
+    ...(last === undefined ? {} : { lastDeath: `${last.recordedAs ?? identity}-${last.gen}` }),
   }
 }
 

@@ -10,7 +10,7 @@ import type { PeerEntry } from '@iapeer/core/registry'
 import { type GuardedServer, type Leader, startGuardedServer, startLeader, TmuxServer } from '@iapeer/tmux'
 import type { RuntimeAdapter } from '../runtimes/runtime.ts'
 import { clearTheWay, endUnfinished } from '../sessions/leftovers.ts'
-import { GEN_OF_NOBODY, type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
+import { NO_GENERATION, type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
 import { bootRuntime } from './boot.ts'
 import { type PaneLog, watchFirstMoments } from './first-moments.ts'
 import type { LaunchPlan } from './plan.ts'
@@ -154,7 +154,7 @@ export async function startSession(launch: ClearedLaunch): Promise<StartedSessio
   const process = { pid: server.serverPid, token: server.serverStart }
   const handle = new TmuxServer({ socketPath, process })
   const undo = async (): Promise<void> => {
-    const gen = server.gen ?? GEN_OF_NOBODY
+    const gen = server.gen ?? NO_GENERATION
     await endUnfinished(root, { identity, socketPath, gen, server: process, why: 'it failed' })
     await removeSession(root, identity)
   }

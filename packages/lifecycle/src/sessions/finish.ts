@@ -1,16 +1,16 @@
 import { observeProcesses } from '@iapeer/core/process'
 import { finishLeader, healLostChild, TmuxServer } from '@iapeer/tmux'
-import { isClaimed } from './claim.ts'
-import { listSessions, type PeerSession } from './session-file.ts'
+import { isClaimed, recordedAs } from './claim.ts'
+import { listSessions, NO_GENERATION, type PeerSession } from './session-file.ts'
 
 /** A hook that has not claimed the end of its leader within this time has been lost, mostly; the claim decides. */
 const CLAIM_MS = 400
 /** One that has claimed it is at its record, which takes its time where many die at once. */
 const RECORD_MS = 3_000
 
-async function isUnrecorded(root: string, session: PeerSession): Promise<boolean> {
-  const { identity, gen } = session
-  return gen !== undefined && !(await isClaimed(root, identity, gen))
+function isUnrecorded(root: string, session: PeerSession): boolean {
+  const { gen } = session
+  return gen !== undefined && !isClaimed(root, { ...session, gen })
 }
 
 /** The enrolled sessions whose leader has ended, of which nothing is recorded, and whose server lives on. */
@@ -21,8 +21,7 @@ async function unfinishedSessions(root: string): Promise<PeerSession[]> {
     observeProcesses(sessions.map((session) => session.leader)),
   ])
   const ended = sessions.filter((_session, at) => servers[at] === 'alive' && leaders[at] === 'gone')
-  const unrecorded = await Promise.all(ended.map((session) => isUnrecorded(root, session)))
-  return ended.filter((_session, at) => unrecorded[at])
+  return ended.filter((session) => isUnrecorded(root, session))
 }
 
 /**
@@ -30,10 +29,12 @@ async function unfinishedSessions(root: string): Promise<PeerSession[]> {
  * of which tmux tells no hook.
  */
 export async function finishSession(root: string, session: PeerSession): Promise<void> {
-  const { socketPath, server, leader, paneId } = session
+  const { gen = NO_GENERATION, socketPath, server, leader, paneId } = session
   await healLostChild(server, leader.pid)
-  const limitMs = (await isUnrecorded(root, session)) ? CLAIM_MS : RECORD_MS
-  await finishLeader(new TmuxServer({ socketPath, process: server }), { pid: leader.pid, paneId }, limitMs)
+  const limitMs = isUnrecorded(root, session) ? CLAIM_MS : RECORD_MS
+  const handle = new TmuxServer({ socketPath, process: server })
+  const generation = recordedAs(root, { ...session, gen })
+  await finishLeader(handle, { ...generation, pid: leader.pid, paneId }, limitMs)
 }
 
 /** {@link finishSession} of every session that needs it. */

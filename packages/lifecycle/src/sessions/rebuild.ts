@@ -1,5 +1,5 @@
 import { existsSync, lstatSync, statSync } from 'node:fs'
-import type { Identity } from '@iapeer/core/identity'
+import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId, readProcesses } from '@iapeer/core/process'
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
@@ -37,10 +37,12 @@ async function sessionOf(
   canary: CanaryInfo,
   identity: Identity,
 ): Promise<PeerSession | undefined> {
-  const { gen, mode, state, socketPath, serverPid } = canary
-  const isOver = isLeft(root, identity, gen) || (await isClaimed(root, identity, gen))
+  const { gen, mode, state, socketPath, serverPid, recordedAs } = canary
+  if (!isIdentity(recordedAs)) return undefined
+  const launched = { identity, gen, ...(recordedAs === identity ? {} : { recordedAs }) }
+  const isOver = isLeft(root, identity, gen) || isClaimed(root, launched)
   if (mode !== 'guard' || state === 'ended' || isOver) return undefined
-  const statePath = filesOfGen(root, identity, gen).state
+  const statePath = filesOfGen(root, launched).state
   const [server, begun] = [await identifyProcess(serverPid), begunAt(statePath)]
   const setAside = setAsideAt(root, identity)
   // One that was begun later is the launch of somebody who was killed, or is at it.
@@ -51,7 +53,7 @@ async function sessionOf(
   const startedAt = begun.toISOString()
   // The first pane of a fresh server is `%0` of `$0`.
   const first = { sessionId: '$0', paneId: '%0' }
-  return { identity, gen, socketPath, server, leader, ...first, startedAt, readyAt: startedAt }
+  return { ...launched, socketPath, server, leader, ...first, startedAt, readyAt: startedAt }
 }
 
 /**

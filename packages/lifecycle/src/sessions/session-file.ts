@@ -1,7 +1,7 @@
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
-import type { Identity } from '@iapeer/core/identity'
+import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
@@ -13,6 +13,8 @@ export interface PeerSession {
   readonly identity: Identity
   /** Undefined where nothing is recorded (`IAPEER_RECORDS=off`). */
   readonly gen: string | undefined
+  /** The identity that it was launched with, and that its recorder's files are named after, where it was renamed since. */
+  readonly recordedAs?: Identity | undefined
   readonly socketPath: string
   readonly server: ProcessId
   readonly leader: ProcessId
@@ -27,7 +29,7 @@ export interface PeerSession {
 }
 
 /** Stands for a generation where nothing is recorded. */
-export const GEN_OF_NOBODY = '0'.repeat(16)
+export const NO_GENERATION = '0'.repeat(16)
 
 const SUFFIX = '.session'
 const folderOf = (root: string): string => rootLayout(root).lifecycleStateDir
@@ -40,10 +42,12 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
   const server = parseProcessId(said('server'))
   const leader = parseProcessId(said('leader'))
   const socketPath = said('socketPath')
+  const launchedAs = said('recordedAs')
   if (server === undefined || leader === undefined || socketPath === '') return undefined
   return {
     identity,
     gen: said('gen') || undefined,
+    ...(isIdentity(launchedAs) ? { recordedAs: launchedAs } : {}),
     socketPath,
     server,
     leader,

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { observeProcess } from '@iapeer/core/process'
-import { reconcile } from '@iapeer/tmux'
-import { type Claim, filesOfGen, readClaim } from './claim.ts'
+import { type Claim, reconcile } from '@iapeer/tmux'
+import { filesOfGen, readClaim } from './claim.ts'
 import { finishSession } from './finish.ts'
 import { hasMark } from './marks.ts'
 import { type PeerSession, removeSession } from './session-file.ts'
@@ -11,6 +11,8 @@ import { changeTally, type LastEnd, type Tally } from './tally.ts'
 
 /** A recorder that lives has written its claim long before. */
 const CLAIM_MS = 1_000
+/** So long its recorder may ask systemd, and what comes before that. */
+const SYSTEM_MS = 2_000
 /** A session that has lived for so long was healthy: its restarts before are forgotten, in milliseconds. */
 const HEALTHY_MS = 10 * 60_000
 
@@ -37,20 +39,38 @@ function reconcileOnce(root: string): Promise<unknown> {
   return started
 }
 
+const SYSTEMD = '/run/systemd/system'
+
+/**
+ * What systemd says of the end of a server stands in its claim some moments after the facts, where systemd runs the host.
+ */
+async function withSystem(root: string, session: PeerSession, claim: Claim): Promise<Claim> {
+  const { gen } = session
+  if (gen === undefined || claim.event !== 'server-exit' || !existsSync(SYSTEMD)) return claim
+  const until = performance.now() + SYSTEM_MS
+  for (let now = claim; ; now = readClaim(root, { ...session, gen }) ?? now) {
+    const isOver = now.recorder !== undefined && (await observeProcess(now.recorder)) === 'gone'
+    if (now.system !== undefined || isOver || performance.now() >= until) return now
+    await sleep(20)
+  }
+}
+
 /** Waits for whoever records it; has it recorded where nobody does. */
 async function claimOf(root: string, session: PeerSession): Promise<Claim | undefined> {
-  if (session.gen === undefined) return undefined
+  const { gen } = session
+  if (gen === undefined) return undefined
+  const generation = { ...session, gen }
   if ((await observeProcess(session.server)) !== 'gone') await finishSession(root, session)
   const until = performance.now() + CLAIM_MS
   while (performance.now() < until) {
-    const claim = await readClaim(root, session.identity, session.gen)
-    if (claim !== undefined) return claim
+    const claim = readClaim(root, generation)
+    if (claim !== undefined) return withSystem(root, session, claim)
     // The recorder of a teardown leaves no claim, and no state.
-    if (!existsSync(filesOfGen(root, session.identity, session.gen).state)) break
+    if (!existsSync(filesOfGen(root, generation).state)) break
     await sleep(20)
   }
   await reconcileOnce(root)
-  return readClaim(root, session.identity, session.gen)
+  return readClaim(root, generation)
 }
 
 function lastEndOf(claim: Claim | undefined, session: PeerSession, wasParked: boolean): LastEnd {
@@ -58,7 +78,7 @@ function lastEndOf(claim: Claim | undefined, session: PeerSession, wasParked: bo
   if (claim === undefined && session.gen === undefined) return 'crash'
   if (claim === undefined) return wasParked ? 'idle' : 'stopped'
   // Its recorder has seen the host go down, or nobody was left to see it.
-  if (claim.rc === 'boot' || claim.isShutdown) return 'reboot'
+  if (claim.rc === 'boot' || claim.system === 'host-shutdown') return 'reboot'
   return claim.event === 'session-exit' && claim.rc === '0' ? 'self-close' : 'crash'
 }
 

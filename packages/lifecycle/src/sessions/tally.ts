@@ -19,8 +19,10 @@ interface Ending {
   readonly crash: boolean
   /** Whether it is recorded. */
   readonly death: boolean
-  /** The incident it is a part of: it counts against nobody then. */
+  /** The incident it is a part of: it counts against no peer then. */
   readonly incident?: string | undefined
+  /** The identity in the id of its record, where its peer was renamed since. */
+  readonly recordedAs?: string | undefined
 }
 
 const LAST_ENDS = ['crash', 'self-close', 'idle', 'stopped', 'reboot'] as const
@@ -49,10 +51,20 @@ const pathOf = (root: string, identity: Identity): string =>
   join(rootLayout(root).lifecycleStateDir, `${identity}.tally`)
 
 function parseEnding(value: unknown): Ending[] {
-  const { gen, ts, crash, death, incident } = fieldsOf(value)
+  const { gen, ts, crash, death, incident, recordedAs } = fieldsOf(value)
   const [ofGen, at] = [text(gen), text(ts)]
   if (ofGen === undefined || at === undefined) return []
-  return [{ gen: ofGen, ts: at, crash: crash === true, death: death === true, incident: text(incident) }]
+  const named = text(recordedAs)
+  return [
+    {
+      gen: ofGen,
+      ts: at,
+      crash: crash === true,
+      death: death === true,
+      incident: text(incident),
+      ...(named === undefined ? {} : { recordedAs: named }),
+    },
+  ]
 }
 
 function parseTally(json: string): Tally | undefined {

@@ -42,8 +42,9 @@ export class Recorders {
   }
 
   /** Arms a new one, which can only watch; one line of it in the log, whatever comes of it. */
-  async replace({ identity, gen, socketPath }: PeerSession): Promise<void> {
-    const result = await ensureCanary({ identity, socketPath, ...rootRecordPlace(this.#root) })
+  async replace({ identity, recordedAs, gen, socketPath }: PeerSession): Promise<void> {
+    const wanted = { identity: recordedAs ?? identity, socketPath }
+    const result = await ensureCanary({ ...wanted, ...rootRecordPlace(this.#root) })
     const why = 'reason' in result ? { why: result.reason } : {}
     const event = {
       ev: 'supervise',

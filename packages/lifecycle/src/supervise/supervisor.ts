@@ -7,6 +7,7 @@ import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
 import { healLostChild, reconcile } from '@iapeer/tmux'
 import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
 import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
+import { finishRename } from '../fleet/rename.ts'
 import { FolderWatch } from '../folder-watch.ts'
 import { rearmKept } from '../kept-watches.ts'
 import { rotatePaneLogs } from '../panelog/rotate.ts'
@@ -168,6 +169,7 @@ export class FleetSupervisor {
   /** What costs more, and what nobody waits for. */
   async #tick(): Promise<void> {
     this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
+    await this.#attempt('rename', () => finishRename(this.#root))
     await this.#attempt('sessions', () => rebuildSessions(this.#root))
     await this.#restarts.recall()
     const sessions = byPersonality(await this.#cache.list())

@@ -34,8 +34,8 @@ async function sightOf(
 ): Promise<Sight> {
   if (seen.server === 'gone') return 'server-dead'
   if (seen.leader === 'gone') {
-    const { identity, gen } = session
-    return gen === undefined || (await isClaimed(root, identity, gen)) ? 'session-gone' : 'leader-lost'
+    const { gen } = session
+    return gen === undefined || isClaimed(root, { ...session, gen }) ? 'session-gone' : 'leader-lost'
   }
   return seen.isStopped ? 'unresponsive' : 'alive'
 }

@@ -6,7 +6,7 @@ import { EXIT, usageError } from '../../exit-code.ts'
 import { cut, fit, localTime, paint, print, printJson, table, textWidth } from '../../output.ts'
 import { bringUpToDate, readDeaths } from '../../records.ts'
 import { parseSince } from '../since.ts'
-import { shortId } from './find-death.ts'
+import { renamedHint, shortId } from './find-death.ts'
 import { printSummary, summarise } from './summary.ts'
 
 interface DeathsOptions {
@@ -114,6 +114,8 @@ export async function deaths(options: DeathsOptions): Promise<void> {
   const select = selection(options)
   await bringUpToDate()
   const found = await select(new Set())
+  const moved = options.peer === undefined ? undefined : renamedHint(options.peer)
+  if (moved !== undefined) process.stderr.write(`${moved}\n`)
   if (options.summary === true) {
     const summary = summarise(found)
     return options.json === true ? printJson(summary) : printSummary(summary)

@@ -1,11 +1,13 @@
 import { IapeerError } from '@iapeer/core/errors'
+import { isIdentity, parseIdentity } from '@iapeer/core/identity'
+import { iapeerRoot } from '@iapeer/core/paths'
 import type { ExitRecord } from '@iapeer/forensics'
-import { isOf } from '@iapeer/lifecycle'
+import { isOf, lastRenameOf, readRenames, recordOfId } from '@iapeer/lifecycle'
+import { localTime } from '../../output.ts'
 
 /** What `deaths` shows of an id: enough of the generation to tell it from others. */
 export function shortId(record: ExitRecord): string {
-  const tail = record.id.slice(record.identity.length + 1)
-  return record.gen === undefined ? tail : tail.slice(0, 8)
+  return record.gen === undefined ? record.id.slice(record.identity.length + 1) : record.gen.slice(0, 8)
 }
 
 /**
@@ -15,12 +17,21 @@ export function shortId(record: ExitRecord): string {
 export function findDeath(records: readonly ExitRecord[], name: string): ExitRecord {
   const short = records.filter((record) => shortId(record) === name)
   const found =
-    records.find((record) => record.id === name) ??
+    recordOfId(records, name) ??
     records.findLast((record) => isOf(record.identity, name)) ??
     (short.length === 1 ? short[0] : undefined)
   if (found !== undefined) return found
   throw new IapeerError(`no death is recorded of ${JSON.stringify(name)}`, {
     code: 'no-such-death',
-    hint: 'iapeer deaths shows what is recorded.',
+    hint: renamedHint(name) ?? 'iapeer deaths shows what is recorded.',
   })
+}
+
+/** Where the deaths of a peer are that had this name once; undefined where none had it. */
+export function renamedHint(name: string): string | undefined {
+  const personality = isIdentity(name) ? parseIdentity(name)?.personality : name
+  const last = personality === undefined ? undefined : lastRenameOf(readRenames(iapeerRoot()), personality)
+  return (
+    last && `${last.from} was renamed to ${last.to} on ${localTime(last.ts)}: iapeer deaths --peer ${last.to}`
+  )
 }

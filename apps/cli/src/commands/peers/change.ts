@@ -1,8 +1,7 @@
 import { isIapeerError } from '@iapeer/core/errors'
-import { formatIdentity, type Personality, toPersonality } from '@iapeer/core/identity'
+import { toPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { findPeer, type PeerEntry, removePeer, renamePeer } from '@iapeer/core/registry'
-import { forgetIdentity, moveIdentity, peerFields, stopPeer } from '@iapeer/lifecycle'
+import { peerFields, removeNamed, renameNamed } from '@iapeer/lifecycle'
 import { paint, print, printJson } from '../../output.ts'
 import { peerNamed } from '../../peers.ts'
 
@@ -12,39 +11,21 @@ interface ChangeOptions {
 
 export async function rename(peer: string, name: string, options: ChangeOptions): Promise<void> {
   const to = toPersonality(name)
-  const old = await peerNamed(peer)
-  const entry = await renamePeer(iapeerRoot(), old.personality, to)
-  if (to !== old.personality) await moveAll(old, to)
-  if (options.json === true) printJson({ ...peerFields(entry), formerly: old.personality })
-  else print(`${old.personality} is ${paint('bold', entry.personality)} now; its home stays ${entry.home}`)
-}
-
-/** What was planned for it goes on under its new name. */
-async function moveAll({ personality, runtimes }: PeerEntry, to: Personality): Promise<void> {
-  for (const runtime of runtimes) {
-    const [before, after] = [
-      formatIdentity({ runtime, personality }),
-      formatIdentity({ runtime, personality: to }),
-    ]
-    await moveIdentity(iapeerRoot(), [before, after], () =>
-      stopPeer(iapeerRoot(), before, { by: 'iapeer rename', why: 'its name is gone' }),
-    )
+  const { personality } = await peerNamed(peer)
+  const { entry, formerly, running } = await renameNamed(iapeerRoot(), personality, to)
+  if (options.json === true) {
+    const went = running.map(({ identity, leader }) => ({ identity, leaderPid: leader.pid }))
+    printJson({ ...peerFields(entry), formerly, running: went })
+    return
+  }
+  print(`${formerly} is ${paint('bold', entry.personality)} now; its home stays ${entry.home}`)
+  for (const { identity, leader } of running) {
+    print(`  ${identity} goes on running (pid ${leader.pid}).`)
+    print(`  The agent itself learns its name at its next start: iapeer refresh ${entry.personality}`)
   }
 }
 
-/**
- * Whatever runs under a name that is gone, in silence. After the registry has changed: a change that is refused ends
- * nothing, and nobody can start it again meanwhile.
- */
-async function takeDown({ personality, runtimes }: PeerEntry, by: string): Promise<void> {
-  for (const runtime of runtimes) {
-    const identity = formatIdentity({ runtime, personality })
-    await stopPeer(iapeerRoot(), identity, { by, why: 'its name is gone' })
-    await forgetIdentity(iapeerRoot(), identity)
-  }
-}
-
-/** A peer that is remembered and not registered can be forgotten too, by its name. */
+/** A peer that is remembered and not registered can be removed too, by its name. */
 async function nameOf(text: string): Promise<string> {
   try {
     return (await peerNamed(text)).personality
@@ -54,15 +35,20 @@ async function nameOf(text: string): Promise<string> {
   }
 }
 
-export async function remove(peer: string, options: ChangeOptions): Promise<void> {
+interface RemoveOptions extends ChangeOptions {
+  readonly force?: boolean
+}
+
+export async function remove(peer: string, options: RemoveOptions): Promise<void> {
   const name = await nameOf(peer)
-  const entry = await findPeer(iapeerRoot(), name)
-  const { personality, home, keptProfile } = await removePeer(iapeerRoot(), name, new Date())
-  if (entry !== undefined) await takeDown(entry, 'iapeer remove')
+  const removed = await removeNamed(iapeerRoot(), name, { force: options.force, by: 'iapeer remove' })
+  const { personality, home, keptProfile, stopped } = removed
   if (options.json === true) {
-    printJson({ personality, home, ...(keptProfile === undefined ? {} : { keptProfile }) })
+    const gone = stopped.map(({ identity, leader }) => ({ identity, leaderPid: leader.pid }))
+    printJson({ personality, home, ...(keptProfile === undefined ? {} : { keptProfile }), stopped: gone })
     return
   }
-  print(`${paint('bold', personality)} is forgotten; its files stay in ${home}`)
+  for (const { identity, leader } of stopped) print(`stopped ${identity} (pid ${leader.pid})`)
+  print(`${paint('bold', personality)} is removed; its files stay in ${home}`)
   if (keptProfile !== undefined) print(`  its profile is kept as ${keptProfile}`)
 }

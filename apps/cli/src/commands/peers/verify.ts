@@ -1,5 +1,6 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type Divergence, listPeers, repairRegistry, verifyRegistry } from '@iapeer/core/registry'
+import { finishRename, unfinishedRename } from '@iapeer/lifecycle'
 import { EXIT } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 
@@ -41,10 +42,23 @@ async function fix(options: VerifyOptions): Promise<void> {
   else process.exitCode = EXIT.failed
 }
 
+/** A rename that was cut off is a finding of its own. */
+function cutOffRename(): Divergence[] {
+  const rename = unfinishedRename(iapeerRoot())
+  if (rename === undefined) return []
+  const { from, to, home } = rename
+  const detail = `its rename from ${from} to ${to} was cut off`
+  return [{ kind: 'rename-unfinished', personality: from, home, detail, fixable: true }]
+}
+
 /** Exit code 1 while something differs. */
 export async function verify(options: VerifyOptions): Promise<void> {
-  if (options.fix === true) return fix(options)
-  const found = await verifyRegistry(iapeerRoot())
+  const cutOff = cutOffRename()
+  if (options.fix === true) {
+    if (await finishRename(iapeerRoot())) for (const one of cutOff) tell(one, 'fixed', options)
+    return fix(options)
+  }
+  const found = [...cutOff, ...(await verifyRegistry(iapeerRoot()))]
   if (found.length === 0) return agree(options)
   process.exitCode = EXIT.failed
   for (const one of found) tell(one, 'found', options)

@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { errnoOf } from '@iapeer/core/errors'
+import { recordLayout } from '@iapeer/core/paths'
+import { type ProcessId, parseProcessId, readBoot } from '@iapeer/core/process'
+import { run, serverAt, startServer, until } from '@iapeer/dev/testing'
+import { generationInputs } from '../src/settle.ts'
+import { findTmux, findTool, scriptEnv, scriptPath } from '../src/spawn.ts'
+import { linesOf, type Root, type Watched } from './support.ts'
+
+const assets = fileURLToPath(new URL('../assets', import.meta.url))
+
+/** A shell and its arguments. */
+export type Shell = readonly [string, ...string[]]
+
+const SHELLS: readonly Shell[] = [
+  ['/bin/dash'],
+  ['/bin/bash', '--posix'],
+  ['/bin/busybox', 'ash'],
+  ['/bin/mksh'],
+  ['/bin/ksh93'],
+]
+
+/** The shells that recorders must run under, as far as they are installed here. */
+export const presentShells = SHELLS.filter(([file]) => existsSync(file))
+const absent = SHELLS.filter(([file]) => !existsSync(file))
+if (absent.length > 0)
+  process.stderr.write(`skipped: not installed here: ${absent.map((shell) => shell.join(' ')).join(', ')}\n`)
+
+/** A recorder that was started by a given shell, and what it watches. */
+export interface ShellRecorder extends Watched {
+  readonly recorderPid: number
+  readonly uid: number | undefined
+}
+
+export interface ShellOptions {
+  readonly root: Root
+  readonly shell: Shell
+  /** The recorder, its server and all that they make belong to this user. @default the user of this process */
+  readonly uid?: number | undefined
+  /** Where it finds tools. @default that of scripts */
+  readonly path?: string
+}
+
+const GEN = '0123456789abcdef'
+const IDENTITY = 'claude-bob'
+
+const asUser = (uid: number | undefined): string[] =>
+  uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
+
+/** Gives all that a directory holds by now to a user. */
+export function own(path: string, uid: number | undefined): void {
+  if (uid === undefined) return
+  lchownSync(path, uid, uid)
+  for (const name of readdirSync(path, { recursive: true })) {
+    try {
+      lchownSync(join(path, String(name)), uid, uid)
+    } catch (error) {
+      // Its owner has removed it meanwhile.
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
+  }
+}
+
+async function inputsOf({ root, uid }: ShellOptions, server: ProcessId | undefined) {
+  const layout = recordLayout(root)
+  for (const folder of [layout.deathsDir, layout.canaryDir, layout.intentDir])
+    mkdirSync(folder, { recursive: true })
+  const lib = join(layout.libDir, 'scripts')
+  cpSync(assets, lib, { recursive: true })
+  own(root.path, uid)
+  const generation = { identity: IDENTITY, gen: GEN, server, boot: await readBoot(), recorder: undefined }
+  return { ...generationInputs(layout, generation, lib), IAPEER_TMUX: findTmux() }
+}
+
+function start(options: ShellOptions, script: string, env: NodeJS.ProcessEnv) {
+  const lib = join(recordLayout(options.root).libDir, 'scripts')
+  const [file = '', ...args] = [...asUser(options.uid), ...options.shell, join(lib, script)]
+  const path = options.path === undefined ? {} : { PATH: options.path }
+  return spawn(file, args, {
+    env: { ...env, ...path },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true,
+    cwd: '/',
+  })
+}
+
+/** Arming ends with the baseline; until then a recorder starts processes. */
+async function armed(of: ShellRecorder): Promise<ShellRecorder> {
+  const baseline = join(recordLayout(of).canaryDir, `${IDENTITY}-${GEN}.baseline`)
+  await until(
+    'the baseline',
+    () => existsSync(baseline) && readFileSync(baseline, 'utf8').includes('\noom_kill '),
+  )
+  return of
+}
+
+/** A server whose guard is run by a given shell. */
+export async function guardedBy(options: ShellOptions): Promise<ShellRecorder> {
+  const { root, uid } = options
+  const inputs = {
+    ...(await inputsOf(options, undefined)),
+    IAPEER_SOCKET: root.socket(),
+    IAPEER_SCRIPT_PATH: options.path ?? scriptPath(),
+    IAPEER_SETSID: findTool('setsid') ?? '',
+  }
+  const guard = start(options, 'guard.sh', { ...process.env, TMUX: '', ...inputs })
+  const line = linesOf(guard)
+  const server = parseProcessId((await line('server ')).slice('server '.length))
+  await line('started')
+  if (server === undefined || guard.pid === undefined) throw new Error('no server')
+  const handle = serverAt(root.socket(), server.pid)
+  root.track(handle.end)
+  const args = ['-S', root.socket(), 'new-session', '-d', '-s', 'main', 'exec sleep 1000']
+  const [file = '', ...rest] = [...asUser(uid), findTmux(), ...args]
+  for (let tries = 0; (await run(file, rest, { env: { ...process.env, TMUX: '' } })).exitCode !== 0; tries++)
+    if (tries > 200) throw new Error('tmux did not answer')
+  guard.stdin.end('ready\n')
+  return armed({
+    root,
+    identity: IDENTITY,
+    gen: GEN,
+    recordDir: root.recordDir,
+    server: handle,
+    recorderPid: guard.pid,
+    uid,
+  })
+}
+
+/** A running server whose watch is run by a given shell. */
+export async function watchedBy(options: ShellOptions): Promise<ShellRecorder> {
+  const { root, uid } = options
+  own(root.path, uid)
+  const server = await startServer(root.socket(), 'exec sleep 1000', asUser(uid))
+  root.track(server.end)
+  const inputs = {
+    ...(await inputsOf(options, server.id)),
+    IAPEER_SOCKET: server.socketPath,
+    IAPEER_SOCKET_ID: '-',
+  }
+  const recorder = start(options, 'watch.sh', scriptEnv(inputs))
+  await linesOf(recorder)('spawned')
+  if (recorder.pid === undefined) throw new Error('no recorder')
+  return armed({
+    root,
+    identity: IDENTITY,
+    gen: GEN,
+    recordDir: root.recordDir,
+    server,
+    recorderPid: recorder.pid,
+    uid,
+  })
+}

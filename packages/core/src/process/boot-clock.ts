@@ -1,0 +1,28 @@
+import { errnoOf } from '../errors.ts'
+import { readProcFile } from './proc-file.ts'
+import { hasProcfs } from './process-identity.ts'
+
+const SHELL_SAFE = /^\d{1,10}\.\d{3}\/\d*$/
+
+/** `btime` of /proc/stat (proc_stat(5)): the wall clock at boot, in seconds; it moves when the wall clock is set. */
+function bootTime(): string {
+  return /^btime (\d+)$/m.exec(readProcFile('/proc/stat', 1 << 20))?.[1] ?? ''
+}
+
+/**
+ * Returns what tells the wall clock from /proc/uptime alone: `<seconds>.<milliseconds>/<btime>`, the wall clock minus the
+ * uptime as they are now, good to a hundredth of a second, and `btime` of /proc/stat. Empty where there is no /proc.
+ */
+export function readBootClock(): string {
+  if (!hasProcfs()) return ''
+  try {
+    const [uptime = ''] = readProcFile('/proc/uptime').split(' ')
+    const offsetMs = Date.now() - Math.round(Number(uptime) * 1_000)
+    const note = `${Math.floor(offsetMs / 1_000)}.${String(offsetMs % 1_000).padStart(3, '0')}/${bootTime()}`
+    return SHELL_SAFE.test(note) ? note : ''
+  } catch (error) {
+    // A system without these files has `date`.
+    if (errnoOf(error) === undefined) throw error
+    return ''
+  }
+}

@@ -1,0 +1,60 @@
+import { IapeerError } from '@iapeer/core/errors'
+import type { Identity } from '@iapeer/core/identity'
+import { findPeer, type Removed, removePeer } from '@iapeer/core/registry'
+import { withLock } from '@iapeer/core/storage'
+import { forgetIdentity } from '../sessions/forget.ts'
+import { identityLockPath } from '../sessions/identity-lock.ts'
+import { type PeerSession, readSession } from '../sessions/session-file.ts'
+import { statusOf } from '../sessions/state.ts'
+import { stopPeer } from '../stop.ts'
+import { identitiesOf } from './named.ts'
+
+export interface RemoveOptions {
+  /** Stop what runs of it first. @default false: then a running peer is not removed */
+  readonly force?: boolean | undefined
+  /** Who asks, for the intent, e.g. `iapeer remove`. */
+  readonly by: string
+}
+
+export interface RemovedPeer extends Removed {
+  /** What was running, and was stopped. */
+  readonly stopped: readonly PeerSession[]
+}
+
+async function sessionsOf(root: string, identities: readonly Identity[]): Promise<PeerSession[]> {
+  const found: PeerSession[] = []
+  for (const identity of identities) {
+    const { session } = await statusOf(root, identity)
+    if (session !== undefined) found.push(session)
+  }
+  return found
+}
+
+function assertStopped(name: string, running: readonly PeerSession[]): void {
+  const [first] = running
+  if (first === undefined) return
+  throw new IapeerError(`${name} is running (pid ${first.leader.pid}); nothing was changed`, {
+    code: 'running',
+    hint: `Stop it first (iapeer stop ${name}), or stop and remove it: iapeer remove --force ${name}`,
+  })
+}
+
+/**
+ * Removes a peer, also one that is remembered and not registered. Its home stays. One that runs is removed only with
+ * `force`, which stops it first; where that fails it stays registered.
+ * @throws IapeerError `running`, `no-such-peer`, and those of `stopPeer` and `removePeer`
+ */
+export async function removeNamed(root: string, name: string, options: RemoveOptions): Promise<RemovedPeer> {
+  const { force = false, by } = options
+  const entry = await findPeer(root, name)
+  const identities = entry === undefined ? [] : identitiesOf(entry)
+  const running = await sessionsOf(root, identities)
+  if (!force) assertStopped(name, running)
+  for (const identity of identities)
+    if (force || (await readSession(root, identity)) !== undefined)
+      await stopPeer(root, identity, { by, why: 'it is removed' })
+  const removed = await removePeer(root, name, new Date())
+  for (const identity of identities)
+    await withLock(identityLockPath(root, identity), () => forgetIdentity(root, identity))
+  return { ...removed, stopped: running }
+}

@@ -1,0 +1,396 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Identity, toIdentity, toPersonality } from '@iapeer/core/identity'
+import { rootRecordPlace } from '@iapeer/core/paths'
+import { identifyProcess, readBoot } from '@iapeer/core/process'
+import { listPeers, verifyRegistry } from '@iapeer/core/registry'
+import { serverAt, startOldGuard, startOldLeader, startServer, until } from '@iapeer/dev/testing'
+import { peerSocketPath, readGenerationName, reconcile } from '@iapeer/tmux'
+import { describe, expect, it } from 'vitest'
+import {
+  FleetSupervisor,
+  finishRename,
+  finishSessions,
+  fleetView,
+  launchPeer,
+  listSessions,
+  type PeerSession,
+  readDeathRecords,
+  readSession,
+  removeNamed,
+  renameNamed,
+  runPeer,
+  statusOf,
+  stopPeer,
+  unfinishedRename,
+} from '../src/index.ts'
+import { roots, type TestRoot } from './support.ts'
+
+const { track, newRoot } = roots()
+const BOB = toIdentity('command-bob')
+const ANN = toIdentity('command-ann')
+const ann = toPersonality('ann')
+const SLEEP = ['sleep', '1000']
+const by = { by: 'a test' }
+
+/** A peer `bob` that runs. */
+async function running(made: TestRoot): Promise<PeerSession> {
+  return (await launchPeer(made.root, await made.peer(SLEEP))).session
+}
+
+/** Every record, when all is settled. */
+async function records({ root }: TestRoot) {
+  await until('the recorders to finish', async () => {
+    await finishSessions(root)
+    return readdirSync(join(root, 'state', 'canary')).length === 0
+  })
+  await reconcile(rootRecordPlace(root))
+  return readDeathRecords(root)
+}
+
+describe('a running peer that is renamed', () => {
+  it('goes on: process, server, socket and generation stay, and its new name is that of every command', async () => {
+    const made = newRoot()
+    const { root } = made
+    const before = await running(made)
+    const renamed = await renameNamed(root, 'bob', ann)
+    expect(renamed).toMatchObject({
+      formerly: 'bob',
+      entry: { personality: 'ann' },
+      running: [{ identity: ANN }],
+    })
+    const { session, state } = await statusOf(root, ANN)
+    expect(state).toBe('alive')
+    expect(session).toEqual({ ...before, identity: ANN, recordedAs: BOB })
+    expect((await statusOf(root, BOB)).session).toBeUndefined()
+    expect(await fleetView(root)).toMatchObject([
+      { identity: ANN, state: 'alive', serverPid: before.server.pid, canary: 'guard' },
+    ])
+    const shown = await serverAt(before.socketPath, before.server.pid).tmux('display-message', '-p', '#S')
+    expect(shown.stdout.trim()).toBe(ANN)
+    expect(await stopPeer(root, ANN, by)).toMatchObject({ state: 'ended' })
+    expect(await records(made)).toEqual([])
+    expect(readdirSync(join(root, 'run'))).toEqual([])
+    expect(existsSync(join(root, 'logs', 'lifecycle', 'command-ann.log'))).toBe(true)
+    expect(existsSync(join(root, 'logs', 'lifecycle', 'command-bob.log'))).toBe(false)
+  })
+
+  it.each([
+    ['its program', 'leader', 'session-exit'],
+    ['its server', 'server', 'server-exit'],
+  ] as const)('is recorded once, under its new name, when %s is killed', async (_what, which, event) => {
+    const made = newRoot()
+    const session = await running(made)
+    await renameNamed(made.root, 'bob', ann)
+    process.kill(session[which].pid, 'SIGKILL')
+    expect(await until('the record', async () => (await records(made))[0])).toMatchObject({
+      event,
+      identity: ANN,
+      id: `command-ann-${session.gen}`,
+    })
+    expect(made.deaths()).toHaveLength(1)
+  })
+
+  it('is recorded under its new name by a recorder that replaced a lost one', async () => {
+    const made = newRoot()
+    const session = await running(made)
+    await renameNamed(made.root, 'bob', ann)
+    const supervisor = new FleetSupervisor(made.root, { env: { ...process.env, IAPEER_TICK_SECS: '0.2' } })
+    track(() => supervisor.stop())
+    await supervisor.start()
+    const state = join(made.root, 'state', 'canary', `command-bob-${session.gen}`)
+    const { readFileSync } = await import('node:fs')
+    const guard = Number(/^recorder=(\d+)/m.exec(readFileSync(state, 'utf8'))?.[1])
+    process.kill(guard, 'SIGKILL')
+    await until('another recorder', () => readFileSync(state, 'utf8').includes('mode=watch'))
+    await supervisor.stop()
+    process.kill(session.server.pid, 'SIGKILL')
+    expect(await until('the record', async () => (await records(made))[0])).toMatchObject({ identity: ANN })
+    expect(made.deaths()).toHaveLength(1)
+  })
+
+  it('keeps its deaths so far, and the ids of their records', async () => {
+    const made = newRoot()
+    const first = await running(made)
+    process.kill(first.leader.pid, 'SIGKILL')
+    await until('the record', async () => (await records(made))[0])
+    await running2(made)
+    await renameNamed(made.root, 'bob', ann)
+    expect(await readDeathRecords(made.root)).toMatchObject([
+      { identity: ANN, id: `command-bob-${first.gen}` },
+    ])
+    expect(await fleetView(made.root)).toMatchObject([{ lastDeath: `command-bob-${first.gen}` }])
+    await stopPeer(made.root, ANN, by)
+  })
+
+  it('leaves its old name to a new peer at once, and each dies under its own', async () => {
+    const made = newRoot()
+    const { root } = made
+    const old = await running(made)
+    await renameNamed(root, 'bob', ann)
+    const fresh = (await launchPeer(root, await made.peer(SLEEP, 'bob'))).session
+    expect(fresh.socketPath).not.toBe(old.socketPath)
+    expect((await statusOf(root, ANN)).session?.server).toEqual(old.server)
+    process.kill(fresh.leader.pid, 'SIGKILL')
+    await until('the record of bob', async () => {
+      await finishSessions(root)
+      return (await readDeathRecords(root)).length === 1
+    })
+    expect((await statusOf(root, ANN)).state).toBe('alive')
+    process.kill(old.leader.pid, 'SIGKILL')
+    const found = await until('both records', async () => {
+      const all = await records(made)
+      return all.length === 2 && all
+    })
+    expect(found.map(({ identity, gen }) => [identity, gen])).toEqual([
+      [BOB, fresh.gen],
+      [ANN, old.gen],
+    ])
+  })
+
+  it('can be renamed again, and back', async () => {
+    const made = newRoot()
+    const { root } = made
+    const session = await running(made)
+    await renameNamed(root, 'bob', ann)
+    await renameNamed(root, 'ann', toPersonality('eve'))
+    await renameNamed(root, 'eve', toPersonality('bob'))
+    expect((await statusOf(root, BOB)).session).toEqual({ ...session, recordedAs: BOB })
+    process.kill(session.server.pid, 'SIGKILL')
+    expect(await until('the record', async () => (await records(made))[0])).toMatchObject({ identity: BOB })
+    expect(made.deaths()).toHaveLength(1)
+  })
+
+  it('is still held up by iapeer run', async () => {
+    const made = newRoot()
+    const { root } = made
+    const entry = await made.peer(SLEEP)
+    const stopping = new AbortController()
+    const isUp = deferred()
+    const held = runPeer(root, entry, {
+      signal: stopping.signal,
+      onUp: () => isUp.resolve(undefined),
+      stop: by,
+    })
+    await isUp.promise
+    await renameNamed(root, 'bob', ann)
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    expect((await statusOf(root, ANN)).state).toBe('managed')
+    stopping.abort()
+    expect(await held).toBe('stopped')
+    expect(await records(made)).toEqual([])
+  })
+
+  it('of which a session file cannot be read is found again under its new name', async () => {
+    const made = newRoot()
+    const { root } = made
+    const session = await running(made)
+    await renameNamed(root, 'bob', ann)
+    writeFileSync(join(root, 'state', 'lifecycle', 'command-ann.session'), 'not json')
+    expect(await stopPeer(root, ANN, by)).toMatchObject({ state: 'ended' })
+    expect(serverAt(session.socketPath, session.server.pid).alive()).toBe(false)
+    expect(await records(made)).toEqual([])
+  })
+})
+
+function deferred() {
+  let resolve: (value: unknown) => void = () => undefined
+  const promise = new Promise((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+
+/** The peer `bob` that exists already, running again. */
+async function running2({ root }: TestRoot): Promise<PeerSession> {
+  const [entry] = await listPeers(root)
+  if (entry === undefined) throw new Error('no peer')
+  return (await launchPeer(root, entry)).session
+}
+
+describe('a death at the moment of a rename', () => {
+  it.each(['leader', 'server'] as const)(
+    'is one record under the new name, whichever is first (%s killed)',
+    async (which) => {
+      for (let round = 0; round < 12; round++) {
+        const made = newRoot()
+        const session = await running(made)
+        const renaming = renameNamed(made.root, 'bob', ann)
+        await new Promise((resolve) => setTimeout(resolve, round * 3))
+        process.kill(session[which].pid, 'SIGKILL')
+        await renaming
+        const found = await until('the record', async () => {
+          const all = await records(made)
+          return all.length > 0 && all
+        })
+        expect(found).toMatchObject([{ identity: ANN, gen: session.gen }])
+        expect((await statusOf(made.root, BOB)).session).toBeUndefined()
+        expect(made.deaths()).toHaveLength(1)
+      }
+    },
+    60_000,
+  )
+
+  it('is silent when it is a stop', async () => {
+    for (let round = 0; round < 6; round++) {
+      const made = newRoot()
+      await running(made)
+      const renaming = renameNamed(made.root, 'bob', ann)
+      await new Promise((resolve) => setTimeout(resolve, round * 4))
+      await Promise.all([renaming, stopPeer(made.root, BOB, by)])
+      await stopPeer(made.root, ANN, by)
+      expect(await records(made)).toEqual([])
+    }
+  }, 60_000)
+})
+
+describe('a rename that is cut off', () => {
+  it('by kill -9 at any moment is finished, and the peer runs on under one name', async () => {
+    const made = newRoot()
+    const { root } = made
+    const session = await running(made)
+    for (let round = 0; round < 25; round++) {
+      const fixture = fileURLToPath(new URL('./fixtures/rename.mjs', import.meta.url))
+      const child = spawn(process.execPath, [fixture, JSON.stringify({ root, names: ['bob', 'ann'] })], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      await new Promise((resolve) => child.stdout.once('data', resolve))
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 60))
+      child.kill('SIGKILL')
+      await new Promise((resolve) => child.once('exit', resolve))
+      await finishRename(root)
+      expect(unfinishedRename(root)).toBeUndefined()
+      const [entry] = await listPeers(root)
+      const name = entry?.personality ?? ''
+      const identity: Identity = toIdentity(`command-${name}`)
+      const other = identity === BOB ? ANN : BOB
+      expect((await verifyRegistry(root)).filter(({ kind }) => kind !== 'link-missing')).toEqual([])
+      expect((await statusOf(root, identity)).session?.server).toEqual(session.server)
+      expect(await readSession(root, other)).toBeUndefined()
+      const noted = readGenerationName({ gen: session.gen ?? '', ...rootRecordPlace(root) })
+      expect(noted ?? BOB).toBe(identity)
+    }
+    const [entry] = await listPeers(root)
+    await stopPeer(root, toIdentity(`command-${entry?.personality}`), by)
+    expect(await records(made)).toEqual([])
+  }, 60_000)
+
+  it('before its profile was changed is undone; a note that was cut off itself is removed', async () => {
+    const made = newRoot()
+    const { root } = made
+    const session = await running(made)
+    const pending = join(root, 'state', 'rename.pending')
+    const [entry] = await listPeers(root)
+    const note = {
+      ts: new Date().toISOString(),
+      from: 'bob',
+      to: 'ann',
+      home: entry?.home,
+      runtimes: ['command'],
+    }
+    writeFileSync(pending, JSON.stringify({ ...note, generations: [{ gen: session.gen, identity: BOB }] }))
+    expect(unfinishedRename(root)).toMatchObject({ from: 'bob', to: 'ann' })
+    expect(await finishRename(root)).toBe(true)
+    expect((await statusOf(root, BOB)).state).toBe('alive')
+    writeFileSync(pending, '{"ts":"2026')
+    expect(await finishRename(root)).toBe(false)
+    expect(existsSync(pending)).toBe(false)
+    await stopPeer(root, BOB, by)
+  })
+})
+
+describe('a rename is refused, and nothing changes', () => {
+  it('where the name is taken', async () => {
+    const made = newRoot()
+    const session = await running(made)
+    await made.peer(SLEEP, 'ann')
+    await expect(renameNamed(made.root, 'bob', ann)).rejects.toMatchObject({ code: 'name-taken' })
+    expect((await statusOf(made.root, BOB)).session).toEqual(session)
+    expect(readGenerationName({ gen: session.gen ?? '', ...rootRecordPlace(made.root) }) ?? BOB).toBe(BOB)
+    expect(unfinishedRename(made.root)).toBeUndefined()
+    process.kill(session.server.pid, 'SIGKILL')
+    expect(await until('the record', async () => (await records(made))[0])).toMatchObject({ identity: BOB })
+  })
+
+  it('where its recorder is of an earlier version, which cannot follow', async () => {
+    const made = newRoot()
+    const { root } = made
+    await made.peer(SLEEP)
+    const old = await startOldGuard({
+      ...rootRecordPlace(root),
+      identity: BOB,
+      gen: '00000000000000a1',
+      socketPath: peerSocketPath(join(root, 'run'), BOB),
+      boot: await readBoot(),
+    })
+    track(old.server.end)
+    const { sessionId, paneId, pid } = await startOldLeader(old, SLEEP)
+    const leader = await identifyProcess(pid)
+    const at = new Date().toISOString()
+    // As commit 8db4440 wrote it.
+    const session = {
+      schemaVersion: 1,
+      identity: BOB,
+      gen: old.gen,
+      socketPath: old.socketPath,
+      sessionId,
+      paneId,
+      startedAt: at,
+      readyAt: at,
+      server: `${old.server.id.pid}:${old.server.id.token}`,
+      leader: `${pid}:${leader?.token}`,
+    }
+    writeFileSync(join(root, 'state', 'lifecycle', 'command-bob.session'), JSON.stringify(session))
+    await expect(renameNamed(root, 'bob', ann)).rejects.toMatchObject({
+      code: 'recorder-too-old',
+      hint: 'Restart it first: iapeer refresh command-bob',
+    })
+    expect((await statusOf(root, BOB)).state).toBe('alive')
+    expect(await stopPeer(root, BOB, by)).toMatchObject({ state: 'ended' })
+    expect(await records(made)).toEqual([])
+  })
+})
+
+describe('removing', () => {
+  it('refuses a running peer, which goes on', async () => {
+    const made = newRoot()
+    const session = await running(made)
+    await expect(removeNamed(made.root, 'bob', by)).rejects.toMatchObject({
+      code: 'running',
+      hint: expect.stringContaining('iapeer remove --force bob'),
+    })
+    expect((await statusOf(made.root, BOB)).session).toEqual(session)
+    expect(await listPeers(made.root)).toHaveLength(1)
+    await stopPeer(made.root, BOB, by)
+  })
+
+  it('with force stops it first, says so, and forgets it', async () => {
+    const made = newRoot()
+    const session = await running(made)
+    expect(await removeNamed(made.root, 'bob', { ...by, force: true })).toMatchObject({
+      personality: 'bob',
+      stopped: [{ identity: BOB, leader: session.leader }],
+    })
+    expect(await listPeers(made.root)).toEqual([])
+    expect(await listSessions(made.root)).toEqual([])
+    expect(readdirSync(join(made.root, 'state', 'lifecycle'))).toEqual([])
+    expect(await records(made)).toEqual([])
+  })
+
+  it('keeps the peer where it cannot be stopped', async () => {
+    const made = newRoot()
+    const session = await running(made)
+    // Another server on its socket is left alone, and so the stop fails.
+    const { rmSync } = await import('node:fs')
+    rmSync(session.socketPath)
+    const other = await startServer(session.socketPath)
+    track(other.end)
+    await expect(removeNamed(made.root, 'bob', { ...by, force: true })).rejects.toMatchObject({
+      code: 'foreign-server',
+    })
+    expect(await listPeers(made.root)).toHaveLength(1)
+    expect((await statusOf(made.root, BOB)).session).toEqual(session)
+  })
+})
