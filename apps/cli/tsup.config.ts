@@ -1,4 +1,17 @@
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { defineConfig } from 'tsup'
-import { packageBuild } from '../../packages/dev/src/build.ts'
+import { appBuild } from '../../packages/dev/src/build.ts'
 
-export default defineConfig(packageBuild({ main: 'src/main.ts' }, { dts: false }))
+/** Ships the daemon's program as a file of this package: `dist/iapeerd.js`. */
+function shipDaemon(): void {
+  const program = createRequire(import.meta.url).resolve('@iapeer/daemon/main')
+  const text = readFileSync(program, 'utf8')
+  writeFileSync(
+    'dist/iapeerd.js',
+    text.replace('sourceMappingURL=main.js.map', 'sourceMappingURL=iapeerd.js.map'),
+  )
+  copyFileSync(`${program}.map`, 'dist/iapeerd.js.map')
+}
+
+export default defineConfig(appBuild({ main: 'src/main.ts' }, { afterBuild: shipDaemon }))

@@ -1,5 +1,5 @@
 import { defineConfig } from 'tsup'
-import { packageBuild } from '../../packages/dev/src/build.ts'
+import { appBuild } from '../../packages/dev/src/build.ts'
 
-// The composition alone is what the bench runs.
-export default defineConfig(packageBuild({ main: 'src/main.ts', daemon: 'src/daemon.ts' }, { dts: false }))
+// One file each: a daemon goes on while its package is replaced or removed. The composition alone is what the bench runs.
+export default defineConfig(appBuild({ main: 'src/main.ts', daemon: 'src/daemon.ts' }, { splitting: false }))

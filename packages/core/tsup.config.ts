@@ -9,6 +9,7 @@ export default defineConfig(
       envelope: 'src/codec/envelope/index.ts',
       errors: 'src/errors.ts',
       identity: 'src/identity/index.ts',
+      locate: 'src/locate.ts',
       logfmt: 'src/codec/logfmt.ts',
       names: 'src/names/index.ts',
       paths: 'src/paths/index.ts',

@@ -1,15 +1,4 @@
-import { copyFileSync, mkdirSync } from 'node:fs'
 import { defineConfig } from 'tsup'
 import { packageBuild } from '../dev/src/build.ts'
 
-export default defineConfig(
-  packageBuild(
-    { index: 'src/index.ts' },
-    {
-      onSuccess: async () => {
-        mkdirSync('dist/assets', { recursive: true })
-        copyFileSync('assets/exit-hook.sh', 'dist/assets/exit-hook.sh')
-      },
-    },
-  ),
-)
+export default defineConfig(packageBuild({ index: 'src/index.ts' }))

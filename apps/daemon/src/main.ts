@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { FleetSupervisor, startDaemon } from '@iapeer/lifecycle'
-import { prepareExec, runProgram } from '@iapeer/tmux'
+import { FleetSupervisor, preloadLifecycle, startDaemon } from '@iapeer/lifecycle'
+import { runProgram } from '@iapeer/tmux'
 import { type Daemon, runDaemon } from './daemon.ts'
 import { eventLogSource } from './event-source.ts'
 import { takeOwnEnv } from './own-env.ts'
+import { showAsDaemon } from './process-name.ts'
 import { VERSION } from './version.ts'
 
 const HELP = `iapeerd ${VERSION}: the daemon that keeps a fleet of peers.
@@ -101,11 +102,12 @@ function closeStrays(): void {
 }
 
 async function stay(root: string, report: boolean): Promise<void> {
+  showAsDaemon(root)
   if (report) closeStrays()
   const env = takeOwnEnv(process.env)
   // What peers run finds the same root.
   process.env['IAPEER_ROOT'] = root
-  await prepareExec()
+  await preloadLifecycle()
   const daemon = await runDaemon({
     root,
     env,
@@ -129,7 +131,7 @@ async function stay(root: string, report: boolean): Promise<void> {
 
 async function goToBackground(root: string): Promise<void> {
   const { state, client } = await startDaemon(root, {
-    argv: [process.execPath, fileURLToPath(import.meta.url)],
+    argv: [process.execPath, locateDaemon(import.meta.url)],
   })
   process.stdout.write(`iapeerd is up${state === 'already' ? ' already' : ''}: pid ${client.health.pid}\n`)
 }

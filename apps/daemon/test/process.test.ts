@@ -186,6 +186,25 @@ describe('in the background', () => {
     expect(lstatSync(daemonPlace(root).defaultSocket, { throwIfNoEntry: false })).toBe(undefined)
   })
 
+  it.runIf(process.platform === 'linux')('ps shows it as iapeerd, with its root', async () => {
+    const { root } = newRoot()
+    const { client } = await startDaemon(root, { argv: [...program.argv] })
+    const { pid } = client.health
+    const ps = async (what: string) => (await run('ps', ['-o', `${what}=`, '-p', String(pid)])).stdout.trim()
+    expect(await ps('comm')).toBe('iapeerd')
+    expect(await ps('args')).toBe(`iapeerd --root ${root}`)
+    expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toBe('iapeerd\n')
+    await stopDaemon(root)
+  })
+
+  it.runIf(process.platform === 'linux')('a root that does not fit is left out, not cut short', async () => {
+    const { folder, root, up } = newRoot('r'.repeat(200))
+    const { pid } = await up({ IAPEER_SOCK_DIR: join(folder, 's') })
+    const { stdout } = await run('ps', ['-o', 'comm=,args=', '-p', String(pid)])
+    expect(stdout.trim().split(/\s+/)).toEqual(['iapeerd', 'iapeerd'])
+    expect((await readLockHolder(daemonPlace(root).lock))?.pid).toBe(pid)
+  })
+
   it('of many starts at once all end with the same one', async () => {
     const { root } = newRoot()
     const all = await Promise.all(

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
-import { asyncCleanups, privateFolder, serverAt, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateFolder, run, serverAt, until } from '@iapeer/dev/testing'
 import {
   deathViews,
   installService,
@@ -155,6 +155,8 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     const first = await host.daemonPid()
     expect(await serviceStatus(root, system)).toMatchObject({ installed: true, enabled: true, active: true })
     expect(await manager.property(UNIT, 'MainPID')).toBe(String(first))
+    const { stdout: shown } = await run('ps', ['-o', 'comm=,args=', '-p', String(first)])
+    expect(shown.trim().split(/\s+/)).toEqual(['iapeerd', 'iapeerd', '--root', root])
     const { server } = await host.peer('bob')
     expect(manager.unitOf(server.pid)).toMatch(/^run-.*\.scope$/)
     expect(await installService(spec, system)).toMatchObject({ state: 'already', tookOverFrom: undefined })

@@ -1,17 +1,12 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { errnoOf } from '@iapeer/core/errors'
+import { loadScripts } from '@iapeer/core/locate'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
 import { readCanaryRecords, readIfThere } from './state-file.ts'
 
-/** Beside the built code, or in the package of which this is the source. */
-const ASSETS =
-  ['./assets/', '../assets/']
-    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-    .find((path) => existsSync(path)) ?? ''
 const COPY_NAME = /^[0-9a-f]{16}(?:\.\w{6})?$/
 /** A copy younger than this may belong to a recorder that is just being started. */
 const COPY_REST_MS = 3_600_000
@@ -39,10 +34,8 @@ const SOURCED: ReadonlySet<string> = new Set(['library.sh', 'arming.sh', 'eviden
  * The scripts as they are installed: each holds what it sources, so that one file is all that a recorder needs to keep
  * open, and few files have to be written.
  */
-async function readScripts(): Promise<ReadonlyMap<string, string>> {
-  const names = (await readdir(ASSETS)).filter((name) => name.endsWith('.sh')).sort()
-  const texts = new Map<string, string>()
-  for (const name of names) texts.set(name, await readFile(join(ASSETS, name), 'utf8'))
+async function installedScripts(): Promise<ReadonlyMap<string, string>> {
+  const texts = await loadScripts('canary', import.meta.url)
   const whole = (name: string): string =>
     (texts.get(name) ?? '').replace(INCLUDE, (_line, included: string) => whole(included).trimEnd())
   return new Map(
@@ -73,7 +66,7 @@ async function makeDirectory(path: string, files: ReadonlyMap<string, string>): 
  * changes what a living recorder runs. A copy that was damaged is repaired.
  */
 export async function installAssets(layout: RecordLayout): Promise<string> {
-  const scripts = await readScripts()
+  const scripts = await installedScripts()
   const { createHash } = await import('node:crypto')
   const hash = createHash('sha256')
     .update([...scripts.values()].join('\0'))

@@ -10,9 +10,17 @@ import { type GenerationName, readIfThere } from './state-file.ts'
 export interface Claim {
   /** A wait status or exit code, `k<signal>`, `boot`, `lost`, `removed` or `unknown`; empty while the facts are not there. */
   readonly rc: string
+  /** `server-exit`: the tmux server ended. `session-exit`: the leader of its session did. */
   readonly event: 'server-exit' | 'session-exit'
   /** Pid and start token of the recorder; undefined while the facts are not there. */
-  readonly recorder: { readonly pid: number; readonly token: string } | undefined
+  readonly recorder:
+    | {
+        /** Its process id. */
+        readonly pid: number
+        /** Its start token: with the pid its identity. */
+        readonly token: string
+      }
+    | undefined
   /** What systemd said of the end; undefined where it was not asked, or not yet. */
   readonly system: 'host-shutdown' | 'service-stop' | 'none' | undefined
   /** ISO-8601 UTC; the claim's own time where its facts are not there. */
@@ -94,7 +102,12 @@ export function findClaim(layout: RecordLayout, name: GenerationName): Claim | u
  * Reads the claim of a generation: how it ended, before its record is written. Undefined while its end is not claimed.
  * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-gen`
  */
-export function readClaim(options: CanaryOptions & { readonly gen: string }): Claim | undefined {
+export function readClaim(
+  options: CanaryOptions & {
+    /** 16 hex digits, from `ensureCanary` or `canaryStatus`. */
+    readonly gen: string
+  },
+): Claim | undefined {
   const { identity, layout } = checkedPlace(options)
   return findClaim(layout, { identity, gen: checkGen(options.gen) })
 }

@@ -24,6 +24,7 @@ import {
 } from './state-file.ts'
 import { isHeld } from './sweep.ts'
 
+/** Which watches {@link dismissCanary} ends. */
 export interface DismissOptions extends CanaryOptions {
   /** Only this generation. @default every one of the identity */
   readonly gen?: string
@@ -31,9 +32,11 @@ export interface DismissOptions extends CanaryOptions {
   readonly socketPath?: string
 }
 
+/** What {@link dismissCanary} did. */
 export interface DismissResult {
+  /** `none`: no watch matched the options. */
   readonly state: 'dismissed' | 'none'
-  /** The generations that are no longer watched. */
+  /** The generations that are no longer watched, 16 hex digits each. */
   readonly gens: readonly string[]
 }
 

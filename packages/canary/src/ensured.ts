@@ -1,5 +1,6 @@
 import type { CanaryOptions } from './place.ts'
 
+/** Which server `ensureCanary` watches. */
 export interface EnsureOptions extends CanaryOptions {
   /** Path of the server's socket. */
   readonly socketPath: string
@@ -7,12 +8,30 @@ export interface EnsureOptions extends CanaryOptions {
   readonly tmux?: string
 }
 
+/** How a watch stands after `ensureCanary`. */
 export type EnsureResult =
-  | { readonly state: 'spawned' | 'already'; readonly gen: string; readonly serverPid: number }
-  | { readonly state: 'skipped'; readonly reason: string }
   | {
+      /** `spawned`: a recorder was started. `already`: one was at work. */
+      readonly state: 'spawned' | 'already'
+      /** The server's generation, 16 hex digits: one life of one server. Records of its death carry it. */
+      readonly gen: string
+      /** The process id of the tmux server. */
+      readonly serverPid: number
+    }
+  | {
+      /** Nothing is watched, because that was asked for. */
+      readonly state: 'skipped'
+      /** For a person: `IAPEER_RECORDS=off`. */
+      readonly reason: string
+    }
+  | {
+      /** Nothing is watched, because that failed. */
       readonly state: 'failed'
-      /** Stable word: `no-server`, `server-unresponsive`, `socket-path-too-long`, `record-dir-unwritable`, ... */
+      /**
+       * Stable word to match on: `no-server`, `server-unresponsive`, `server-unreadable`, `arming-failed`, `tmux-missing`,
+       * `record-dir-unwritable`, `scripts-missing`, `system-error`, `invalid-options`, `invalid-identity`, `invalid-path`,
+       * `socket-path-too-long`.
+       */
       readonly code: string
       /** For a person: what is wrong and where. */
       readonly reason: string

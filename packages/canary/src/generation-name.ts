@@ -17,8 +17,16 @@ export function currentName(layout: RecordLayout, gen: string): string | undefin
   return name !== undefined && isIdentity(name) ? name : undefined
 }
 
-/** @see currentName @throws IapeerError `invalid-path`, `invalid-gen` */
-export function readGenerationName(options: RecordOptions & { readonly gen: string }): string | undefined {
+/**
+ * Returns the name that a generation was given since it was started; undefined where it has that of its files.
+ * @throws IapeerError `invalid-path`, `invalid-gen`
+ */
+export function readGenerationName(
+  options: RecordOptions & {
+    /** 16 hex digits, from `ensureCanary` or `canaryStatus`. */
+    readonly gen: string
+  },
+): string | undefined {
   return currentName(checkedLayout(options), checkGen(options.gen))
 }
 
@@ -27,7 +35,12 @@ export function readGenerationName(options: RecordOptions & { readonly gen: stri
  * @param options `identity`: the new one
  * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-gen`; Node system errors when it cannot be written
  */
-export async function nameGeneration(options: CanaryOptions & { readonly gen: string }): Promise<void> {
+export async function nameGeneration(
+  options: CanaryOptions & {
+    /** 16 hex digits, from `ensureCanary` or `canaryStatus`. */
+    readonly gen: string
+  },
+): Promise<void> {
   const { identity, layout } = checkedPlace(options)
   await makePrivateFolder(layout.namesDir)
   await replaceFile(notePath(layout, checkGen(options.gen)), `identity=${identity}\n`)

@@ -13,6 +13,7 @@ export {
   withdrawIntent,
 } from './intent.ts'
 export { type CanaryOptions, canaryChannel, type RecordOptions } from './place.ts'
+export { preloadCanary } from './preload.ts'
 export { type ReconcileFinding, reconcile } from './reconcile.ts'
 export { generationPaths, type RecordPaths, recordPaths } from './record-paths.ts'
 export { noteSeen, readSeen } from './seen.ts'

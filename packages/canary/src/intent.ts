@@ -26,6 +26,7 @@ export interface IntentTarget extends CanaryOptions {
   readonly gen: string
 }
 
+/** What a teardown says of itself before it begins. */
 export interface DeclareOptions extends IntentTarget {
   /** Who tears down, one line, e.g. `iapeer stop`. */
   readonly by: string
@@ -35,11 +36,17 @@ export interface DeclareOptions extends IntentTarget {
   readonly holdMs?: number
 }
 
-/** `already-dead`: the server had died before; the intent was withdrawn and that death is recorded. */
-export type DeclareResult = { readonly state: 'declared' | 'already-dead' }
+/** What {@link declareIntent} found. */
+export type DeclareResult = {
+  /** `already-dead`: the server had died before; the intent was withdrawn and that death is recorded. */
+  readonly state: 'declared' | 'already-dead'
+}
 
-/** `server-alive`: nothing was completed, because nothing has ended. `none`: this process has no pending intent here. */
-export type IntentResult = { readonly state: 'done' | 'withdrawn' | 'none' | 'server-alive' }
+/** What {@link completeIntent} or {@link withdrawIntent} did. */
+export type IntentResult = {
+  /** `server-alive`: nothing was completed, because the server lives. `none`: this process has no pending intent here. */
+  readonly state: 'done' | 'withdrawn' | 'none' | 'server-alive'
+}
 
 const DEFAULT_HOLD_MS = 600_000
 const LONGEST_HOLD_MS = 86_400_000

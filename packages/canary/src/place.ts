@@ -8,7 +8,7 @@ import { type RecordLayout, recordLayout, SOCKET_PATH_LIMIT } from '@iapeer/core
 export interface RecordOptions {
   /** Folder for `exits.log`, `lifecycle.log` and `server-deaths/`; made (0700) when missing. */
   readonly recordDir: string
-  /** @default `<recordDir>/state` */
+  /** Directory for the state of recorders and for declared teardowns. @default `<recordDir>/state` */
   readonly stateDir?: string
   /** Where recorders keep the copies of the scripts they run from. @default `<recordDir>/lib` */
   readonly libDir?: string
@@ -80,7 +80,10 @@ export function checkGen(gen: string): string {
   throw new IapeerError(`not a generation: ${JSON.stringify(gen)}`, { code: 'invalid-gen', hint })
 }
 
-/** The tmux channel that a watch waits on: `iap-canary-<identity>`. */
+/**
+ * Returns the tmux channel that a watch waits on: `iap-canary-<identity>`.
+ * @throws IapeerError `invalid-identity`
+ */
 export function canaryChannel(identity: string): string {
   return `iap-canary-${toIdentity(identity)}`
 }

@@ -25,7 +25,9 @@ const CONCURRENCY = 8
 
 /** What reconcile found of one generation and did about it. */
 export interface ReconcileFinding {
+  /** `<runtime>-<personality>`, for example `claude-bob`. */
   readonly identity: string
+  /** 16 hex digits: one life of one server. */
   readonly gen: string
   /** `watching` and `unwatched` (its recorder is gone) mean that the server lives; the others that it does not. */
   readonly outcome: 'watching' | 'unwatched' | 'corrupt-state' | Exclude<SettleOutcome, 'alive'>

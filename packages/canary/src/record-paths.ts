@@ -11,24 +11,38 @@ export interface RecordPaths {
   readonly deathsDir: string
   /** State files of recorders. */
   readonly canaryDir: string
+  /** Declared teardowns. */
   readonly intentDir: string
 }
 
-/** @throws IapeerError `invalid-path` */
+/**
+ * Returns where the records of a record directory are. Pure.
+ * @throws IapeerError `invalid-path`
+ */
 export function recordPaths(options: RecordOptions): RecordPaths {
   const { exitsLog, lifecycleLog, deathsDir, canaryDir, intentDir } = checkedLayout(options)
   return { exitsLog, lifecycleLog, deathsDir, canaryDir, intentDir }
 }
 
 /**
- * The files of one generation.
+ * Returns the files of one generation, absolute paths; each is there only while or after it was needed. Pure.
  * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-gen`
  */
-export function generationPaths(options: CanaryOptions & { readonly gen: string }): {
+export function generationPaths(
+  options: CanaryOptions & {
+    /** 16 hex digits, from `ensureCanary` or `canaryStatus`. */
+    readonly gen: string
+  },
+): {
+  /** Says that the death is claimed: its maker records it. */
   claim: string
+  /** The state of the system at the death, text. */
   snapshot: string
+  /** Who ran a command that kills servers, text. */
   witness: string
+  /** What is watched, and by which recorder. */
   state: string
+  /** A declared teardown. */
   intent: string
 } {
   const { identity, layout } = checkedPlace(options)

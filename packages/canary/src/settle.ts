@@ -8,7 +8,12 @@ import { lastSeenMs } from './seen.ts'
 
 const SETTLE_LIMIT_MS = 20_000
 
-/** What settling one dead generation came to; see the head of assets/settle.sh. */
+/**
+ * What settling one dead generation came to (assets/settle.sh). Settled: `recorded` (its death is recorded now), `completed`
+ * (a claim without line or snapshot has both now), `settled` (nothing was missing), `silent` (a declared teardown). Later:
+ * `alive`, `busy` (another process is at it), `pending` (a declared teardown is under way), `unknown` (its processes cannot be
+ * looked at), `unwritable` (what is missing cannot be written).
+ */
 export type SettleOutcome =
   | 'alive'
   | 'busy'

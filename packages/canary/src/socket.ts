@@ -1,6 +1,9 @@
 import { basename, join } from 'node:path'
 
-/** The socket of the tmux a person is in (`$TMUX`), else tmux's default: `<TMUX_TMPDIR or /tmp>/tmux-<uid>/default`. */
+/**
+ * Returns the socket of the tmux that a person is in (`$TMUX`), else tmux's default:
+ * `<TMUX_TMPDIR or /tmp>/tmux-<uid>/default`.
+ */
 export function defaultSocketPath(env: NodeJS.ProcessEnv = process.env): string {
   const inside = env['TMUX']?.split(',')[0]
   if (inside !== undefined && inside !== '') return inside
@@ -8,7 +11,7 @@ export function defaultSocketPath(env: NodeJS.ProcessEnv = process.env): string 
   return join(env['TMUX_TMPDIR'] || '/tmp', `tmux-${uid}`, 'default')
 }
 
-/** The identity of a server nobody named: `tmux-<socket name>`, the name made to fit the rule for personalities. */
+/** Returns the identity of a server without a name: `tmux-<socket name>`, the name made to fit the rule for personalities. */
 export function identityForSocket(socketPath: string): string {
   const slug = basename(socketPath)
     .toLowerCase()

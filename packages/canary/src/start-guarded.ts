@@ -22,7 +22,9 @@ import { socketNoteOf } from './state-file.ts'
 import { endServer, removeGeneration } from './undo.ts'
 import { witnessCommands } from './witness-aliases.ts'
 
+/** How `startGuardedServer` starts a server. */
 export interface GuardedServerOptions extends CanaryOptions {
+  /** Path of the server's socket; it must not be in use. Its directory exists and belongs to this user. */
   readonly socketPath: string
   /** A tmux configuration, sourced by a client so that its errors are told. @default none, not even the person's own */
   readonly configFile?: string
@@ -30,21 +32,23 @@ export interface GuardedServerOptions extends CanaryOptions {
   readonly env?: NodeJS.ProcessEnv
   /** The server's working folder. @default `/` */
   readonly cwd?: string
-  /** For the whole start. @default 5000 */
+  /** Time limit for the whole start, in milliseconds. @default 5000 */
   readonly timeoutMs?: number
-  /** @default `tmux`, from the PATH */
+  /** tmux to use: a name looked up on the PATH, or an absolute path. @default `tmux` */
   readonly tmux?: string
 }
 
+/** A tmux server that was started, and its recorder. */
 export interface GuardedServer {
   /** `watch`: tmux is older than 3.2, so it is an ordinary server with a watch. `none`: `IAPEER_RECORDS=off`. */
   readonly mode: 'guard' | 'watch' | 'none'
+  /** The process id of the tmux server. */
   readonly serverPid: number
   /** Start token of the server process: with the pid its identity. */
   readonly serverStart: string
-  /** Undefined in mode `none`. */
+  /** The server's generation, 16 hex digits: one life of one server. Undefined in mode `none`. */
   readonly gen: string | undefined
-  /** Undefined unless the mode is `guard`. */
+  /** The process id of the recorder whose child the server is. Undefined unless the mode is `guard`. */
   readonly guardPid: number | undefined
   /** Whether guard and server have a systemd scope of their own. */
   readonly scope: 'own' | 'none'

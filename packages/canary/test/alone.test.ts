@@ -42,26 +42,14 @@ it('alone means alone: packed, installed in an empty folder with npm, type-check
   writeFileSync(join(app, 'watch.ts'), program)
   const require = createRequire(import.meta.url)
   const typeRoots = dirname(dirname(require.resolve('@types/node/package.json')))
-  const options = [
-    '--noEmit',
-    '--strict',
-    '--module',
-    'nodenext',
-    '--target',
-    'es2022',
-    '--typeRoots',
-    typeRoots,
-    '--types',
-    'node',
-  ]
-  await must(process.execPath, [require.resolve('typescript/bin/tsc'), ...options, 'watch.ts'], app)
+  const tsc = (...args: string[]) =>
+    must(process.execPath, [require.resolve('typescript/bin/tsc'), ...args, 'watch.ts'], app)
+  const options = ['--strict', '--target', 'es2022', '--typeRoots', typeRoots, '--types', 'node']
+  await tsc('--noEmit', ...options, '--module', 'esnext', '--moduleResolution', 'bundler')
+  await tsc('--noEmit', ...options, '--module', 'nodenext')
 
   // Type stripping came with Node 22; compiling it works everywhere.
-  await must(
-    process.execPath,
-    [require.resolve('typescript/bin/tsc'), ...options.slice(1), '--outDir', '.', 'watch.ts'],
-    app,
-  )
+  await tsc(...options, '--module', 'nodenext', '--outDir', '.')
   const server = await root.server()
   const done = await must(process.execPath, ['watch.js', server.socketPath, root.recordDir], app)
   expect(done.stdout).toMatch(/spawned/)

@@ -21,7 +21,7 @@ const CHECKS = [
   ['types, and the shape of what is published', ['turbo', 'run', 'check', '--output-logs=errors-only']],
   ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
   ['unused files, exports and dependencies', ['knip']],
-  ['shell scripts', ['shellcheck', '-x', ...scripts]],
+  ['shell scripts', ['shellcheck', '-x', ...scripts, join(root, '.ci', 'run')]],
 ]
 
 const failures = []

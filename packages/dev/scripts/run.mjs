@@ -1,9 +1,10 @@
-// What `npm start` and `npm test` run, on a machine that has only Node and git. Plain Node, no dependency: it sees to
-// tmux, fetches the pinned pnpm through npx, installs from the frozen lockfile, builds, and then does the job.
+// What `npm start`, `npm test` and .ci/run run, on a machine that has only Node and git. Plain Node, no dependency: it sees
+// to tmux, fetches the pinned pnpm through npx, installs from the frozen lockfile, builds, and then does the job.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { seeTo } from './system-tools.mjs'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -19,8 +20,6 @@ function fail(message) {
   process.stderr.write(`${message}\n`)
   process.exit(1)
 }
-
-const onPath = (name) => (env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
 
 /** Runs a command; its output is shown, or kept back and shown when it fails. */
 function run(file, args, { quiet = false, mayFail = false, extraEnv = {} } = {}) {
@@ -48,40 +47,11 @@ function checkNode() {
     fail(`Node ${process.versions.node} is too old: 20.19 or newer is needed (https://nodejs.org).`)
 }
 
-/** How each package manager installs tmux without a question; brew never runs as root. */
-const INSTALLERS = [
-  ['apt-get', ['apt-get', 'install', '-y', '-qq', 'tmux'], ['apt-get', 'update', '-qq']],
-  ['dnf', ['dnf', 'install', '-y', '-q', 'tmux']],
-  ['apk', ['apk', 'add', '-q', 'tmux']],
-  ['pacman', ['pacman', '-S', '--noconfirm', '--quiet', 'tmux']],
-  ['brew', ['brew', 'install', '--quiet', 'tmux']],
-]
-
-async function seeToTmux() {
-  if (onPath('tmux')) return
-  const found = INSTALLERS.find(([name]) => onPath(name))
-  if (found === undefined)
-    fail('tmux is needed and is not installed: install it with the package manager of this system.')
-  const [name, install, prepare] = found
-  const asRoot = process.getuid?.() === 0
-  const sudo = name !== 'brew' && !asRoot
-  const command = `${sudo ? 'sudo ' : ''}${install.join(' ')}`
-  const permitted =
-    !sudo || (onPath('sudo') && (await run('sudo', ['-n', 'true'], { quiet: true, mayFail: true })) === 0)
-  if (!permitted) fail(`tmux is needed and is not installed. Install it with: ${command}`)
-  process.stderr.write(`installing tmux: ${command}\n`)
-  const prefix = sudo ? ['sudo', '-n'] : []
-  for (const words of [prepare, install]) {
-    if (words === undefined) continue
-    const [file, ...args] = [...prefix, ...words]
-    const code = await run(file, args, {
-      quiet: true,
-      mayFail: true,
-      extraEnv: { DEBIAN_FRONTEND: 'noninteractive' },
-    })
-    if (code !== 0 && words === install) fail(`tmux could not be installed. Install it with: ${command}`)
-  }
-}
+/** Installs a program of the system where that needs no question. @returns what to do about it, where that failed */
+const seeToTool = (tool) =>
+  seeTo(tool, ([file, ...args]) =>
+    run(file, args, { quiet: true, mayFail: true, extraEnv: { DEBIAN_FRONTEND: 'noninteractive' } }),
+  )
 
 const pnpm = (args, options) => run('npx', ['-y', packageManager, ...args], options)
 
@@ -90,7 +60,8 @@ const say = (doing) => process.stderr.write(`${doing} ...\n`)
 
 async function prepare() {
   checkNode()
-  await seeToTmux()
+  const missing = await seeToTool('tmux')
+  if (missing !== undefined) fail(missing)
   say('fetching what is needed')
   await pnpm(['install', '--frozen-lockfile'], { quiet: true })
   say('building')
@@ -124,10 +95,18 @@ async function test() {
   process.exitCode = code === 0 && failed === 0 && passed > 0 ? 0 : 1
 }
 
+/** All that a reviewer would run. Without shellcheck that check fails, and the others are made. */
+async function check() {
+  const missing = await seeToTool('shellcheck')
+  if (missing !== undefined) process.stderr.write(`${missing}\n`)
+  process.exitCode = await pnpm(['check'], { mayFail: true })
+}
+
 const [job, ...rest] = process.argv.slice(2)
-if (job !== 'start' && job !== 'test') fail('usage: run.mjs start|test')
+if (job !== 'start' && job !== 'test' && job !== 'check') fail('usage: run.mjs start|test|check')
 await prepare()
 if (job === 'test') await test()
+else if (job === 'check') await check()
 else
   process.exitCode = await run(
     process.execPath,

@@ -124,6 +124,20 @@ describe('a sender', () => {
     expect(seen.ancestors[0]?.pid).toBe(process.ppid)
   })
 
+  it.skipIf(!existsSync('/proc/self/comm'))(
+    'that shows a title in place of its arguments has that command',
+    async () => {
+      const script = "process.title = 'a daemon'; setInterval(() => {}, 1000); console.log('titled')"
+      const child = spawn(process.execPath, ['-e', script, 'an argument'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+      track(() => child.kill('SIGKILL'))
+      await new Promise((resolve) => child.stdout.once('data', resolve))
+      const seen = seeSender({ pid: child.pid ?? 0, task: child.pid ?? 0, comm: 'a daemon', sentAt: now() })
+      expect(seen.command).toBe('a daemon')
+    },
+  )
+
   it.skipIf(!existsSync('/proc/self/comm'))('whose name the kernel has not kept is found by its pid', () => {
     expect(seeSender({ ...self, comm: '<...>', sentAt: now() })).toMatchObject({
       comm,

@@ -2,23 +2,17 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { loadScript } from '@iapeer/core/locate'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
 import { literalArgument } from './argument.ts'
 import { runProgram } from './exec/programs.ts'
-
-/** Beside the built code, or in the package of which this is the source. */
-const SCRIPT =
-  ['./assets/exit-hook.sh', '../assets/exit-hook.sh']
-    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-    .find((path) => existsSync(path)) ?? ''
 
 /**
  * Copies the script to `<libDir>/hook-<hash of its content>/`: an upgrade or a removed package changes no live hook.
  * @returns the absolute path of the copy
  */
 export async function installExitHook(libDir: string): Promise<string> {
-  const content = await readFile(SCRIPT, 'utf8')
+  const content = await loadScript('tmux', 'exit-hook.sh', import.meta.url)
   const hash = createHash('sha256').update(content).digest('hex').slice(0, 16)
   const folder = join(libDir, `hook-${hash}`)
   const path = join(folder, 'exit-hook.sh')

@@ -1,5 +1,4 @@
 export * from '@iapeer/canary'
-export { prepareExec } from './exec/execa.ts'
 export {
   type BackgroundProgram,
   type FollowedProgram,
@@ -14,6 +13,7 @@ export { exitHookCommands, installExitHook } from './exit-hook.ts'
 export { healLostChild } from './heal.ts'
 export { type Leader, type LeaderOptions, startLeader } from './leader-session.ts'
 export { MANAGED_SETTINGS, managedCommands } from './managed-config.ts'
+export { preloadTmux } from './preload.ts'
 export { finishLeader } from './recover.ts'
 export { peerSocketPath } from './socket-path.ts'
 export { type TeardownOptions, type TeardownResult, teardown } from './teardown.ts'

@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url'
+import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type DaemonStatus, daemonStatus, startDaemon, stopDaemon } from '@iapeer/lifecycle'
 import { EXIT } from '../exit-code.ts'
@@ -9,8 +9,8 @@ interface DaemonOptions {
 }
 
 export async function start({ json }: DaemonOptions): Promise<void> {
-  const program = fileURLToPath(import.meta.resolve('@iapeer/daemon/main'))
-  const { state, client } = await startDaemon(iapeerRoot(), { argv: [process.execPath, program] })
+  const argv = [process.execPath, locateDaemon(import.meta.url)] as const
+  const { state, client } = await startDaemon(iapeerRoot(), { argv })
   const { pid, version } = client.health
   if (json === true) printJson({ state, pid, version, socketPath: client.socketPath })
   else print(`${paint('green', '●')} the daemon is up${state === 'already' ? ' already' : ''}: pid ${pid}`)

@@ -1,4 +1,5 @@
 import { isIapeerError } from '@iapeer/core/errors'
+import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
 import {
   daemonSettings,
@@ -13,7 +14,6 @@ import {
   thisServiceSystem,
   uninstallService,
 } from '@iapeer/lifecycle'
-import { daemonEntry } from '../daemon-entry.ts'
 import { EXIT, explain } from '../exit-code.ts'
 import { paint, print, printJson } from '../output.ts'
 import { version } from '../version.ts'
@@ -27,7 +27,7 @@ function specFor(system: ServiceSystem): ServiceSpec {
   return {
     root: iapeerRoot(),
     node: process.execPath,
-    entry: daemonEntry(),
+    entry: locateDaemon(import.meta.url),
     path: lastingPath(system.env['PATH'] ?? '', system),
     version: version(),
     env: daemonSettings(system.env).recorded,

@@ -7,6 +7,7 @@ export {
   startOldLeader,
   startOldWatch,
 } from './old-recorder.ts'
+export { npmInstall, packPackage } from './pack.ts'
 export { type PidsCgroup, pidsCgroup } from './pids-cgroup.ts'
 export { privateFolder } from './private-folder.ts'
 export { denyProcesses, freeProcesses, lonelyUser, noProcessLimit } from './process-limit.ts'

@@ -22,11 +22,6 @@ export function loadExeca(): Promise<Execa> {
   return loading
 }
 
-/** Has all that starts programs loaded, for a process that runs on while its files are replaced. */
-export async function prepareExec(): Promise<void> {
-  await loadExeca()
-}
-
 /**
  * A client hands its output to the server as open files. A stopped server keeps them, so their end never comes although
  * the client is gone: what it wrote has been read by now, and nothing more will come.

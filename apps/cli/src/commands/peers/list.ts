@@ -39,23 +39,41 @@ const NONE =
 const shown = (peers: readonly PeerView[]): string =>
   peers.length === 0 ? NONE : fit(table([HEAD, ...peers.map(row)]))
 
-/** Most changes are events; what none tells of is seen this soon, in milliseconds. */
+/** Most changes are events; a change without one is seen this soon, in milliseconds. */
 const LOOK_MS = 1_000
+
+/** As many rows as the terminal has; where peers are cut off, a row says how many. */
+function frame(peers: readonly PeerView[], rows: number): string[] {
+  const lines = shown(peers).split('\n')
+  const last = paint('dim', 'Ctrl-C leaves')
+  if (lines.length < rows) return [...lines, last]
+  const kept = lines.slice(0, Math.max(0, rows - 2))
+  const more = fit(`… and ${lines.length - kept.length} more: iapeer list prints all`)
+  return [...kept, paint('dim', more), last]
+}
 
 /** Until it is interrupted: shown again whenever something has happened. */
 async function watchList(): Promise<void> {
   if (process.stdout.isTTY !== true)
     throw usageError('--watch needs a terminal', 'iapeer events -f --json tells a program what happens.')
-  const { default: logUpdate } = await import('log-update')
+  const { openFullScreen } = await import('../../full-screen.ts')
   const root = iapeerRoot()
   const { signal } = new AbortController()
   const { cursor } = await readEvents(root, { limit: 1 })
   const events = followEvents(root, { cursor, signal })[Symbol.asyncIterator]()
-  let next = events.next()
-  for (;;) {
-    logUpdate(`${shown(await fleetView(root))}\n${paint('dim', 'Ctrl-C leaves')}`)
-    const came = await Promise.race([next, sleep(LOOK_MS)])
-    if (came !== undefined) next = events.next()
+  let peers = await fleetView(root)
+  const draw = (): void => screen.draw(frame(peers, screen.rows()))
+  const screen = openFullScreen(draw)
+  try {
+    let next = events.next()
+    for (;;) {
+      draw()
+      const came = await Promise.race([next, sleep(LOOK_MS)])
+      if (came !== undefined) next = events.next()
+      peers = await fleetView(root)
+    }
+  } finally {
+    screen.close()
   }
 }
 

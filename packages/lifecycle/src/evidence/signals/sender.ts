@@ -31,7 +31,9 @@ function textOf(path: string): string | undefined {
 
 function readCommand(pid: number): string | undefined {
   const text = textOf(`/proc/${pid}/cmdline`)
-  const argv = text === undefined ? [] : (parseProcCmdline(Buffer.from(text))?.argv ?? [])
+  // A title is followed by NULs, up to where the arguments ended.
+  const bytes = text === undefined ? undefined : Buffer.from(text.replace(/\0+$/, '\0'))
+  const argv = bytes === undefined ? [] : (parseProcCmdline(bytes)?.argv ?? [])
   return argv.length === 0 ? undefined : cleanCommand(argv)
 }
 

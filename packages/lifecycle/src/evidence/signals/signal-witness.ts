@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { type FollowedProgram, followProgram } from '@iapeer/tmux'
+import { installFollowScript } from './follow-script.ts'
 import { SignalMemory, type SignalSource } from './signal-memory.ts'
 import { parseTraceLine } from './trace-line.ts'
 import { openTraceInstance, type TraceInstance } from './tracefs.ts'
@@ -14,30 +13,24 @@ export interface SignalWitness extends SignalSource {
   readonly stop: () => Promise<void>
 }
 
-/** Beside the built code, or in the package of which this is the source. */
-const SCRIPT =
-  ['./assets/follow-pipe.sh', '../../../assets/follow-pipe.sh']
-    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-    .find((path) => existsSync(path)) ?? ''
-
-function follow(instance: TraceInstance, memory: SignalMemory): Promise<FollowedProgram> {
+async function follow(root: string, instance: TraceInstance, memory: SignalMemory): Promise<FollowedProgram> {
   const onLine = (text: string): void => {
     const line = parseTraceLine(text)
     if (line !== undefined) memory.note(line)
   }
   const env = { PATH: '/usr/bin:/bin:/usr/local/bin', LC_ALL: 'C' }
-  return followProgram(['/bin/sh', SCRIPT, instance.pipe], { env, onLine })
+  return followProgram(['/bin/sh', await installFollowScript(root), instance.pipe], { env, onLine })
 }
 
 /**
  * Watches which process sends a fatal signal to which, by a tracing instance of this root's own. Linux, as root or with a
  * tracefs that this user may write.
- * @throws IapeerError `no-signal-witness`, `cannot-run`
+ * @throws IapeerError `no-signal-witness`, `cannot-run`, those of `installFollowScript`
  */
 export async function witnessSignals(root: string): Promise<SignalWitness> {
   const instance = await openTraceInstance(root)
   const memory = new SignalMemory(instance.clock)
-  const reader = await follow(instance, memory).catch(async (error: unknown) => {
+  const reader = await follow(root, instance, memory).catch(async (error: unknown) => {
     await instance.remove()
     throw error
   })

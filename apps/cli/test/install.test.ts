@@ -1,0 +1,236 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import {
+  asyncCleanups,
+  type Finished,
+  npmInstall,
+  packPackage,
+  privateFolder,
+  run,
+  serverAt,
+  until,
+} from '@iapeer/dev/testing'
+import { daemonPlace, listSessions, type PeerSession, stopDaemon } from '@iapeer/lifecycle'
+import { listCanaries } from '@iapeer/tmux'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { homes, jsonLines } from './support.ts'
+
+const newHome = homes()
+const track = asyncCleanups()
+const folder = privateFolder()
+afterAll(folder.remove)
+
+let tarball = ''
+let unreachable: string | undefined
+beforeAll(async () => {
+  tarball = await packPackage('apps/cli', folder.path)
+  // Once, so that each test finds in npm's cache what it installs.
+  unreachable = await npmInstall(['--global', '--prefix', join(folder.path, 'first'), tarball], folder.path)
+}, 180_000)
+
+interface Installation {
+  readonly root: string
+  readonly directory: string
+  readonly iapeer: (...args: string[]) => Promise<Finished>
+  readonly ok: (...args: string[]) => Promise<string>
+  readonly install: () => Promise<void>
+  readonly uninstall: () => void
+  readonly session: (name: string) => Promise<PeerSession>
+}
+
+/** The packed command in a prefix of its own, used by a person with a private home and root. */
+async function installation(skip: (why: string) => void): Promise<Installation> {
+  if (unreachable !== undefined) skip(unreachable)
+  const { path, root, env } = newHome()
+  const prefix = join(path, 'prefix')
+  const home = join(path, 'home')
+  mkdirSync(home)
+  const { npm_config_prefix: _prefix, ...rest } = env
+  const iapeer: Installation['iapeer'] = (...args) =>
+    run(join(prefix, 'bin', 'iapeer'), args, { env: { ...rest, HOME: home }, cwd: home })
+  const install = async (): Promise<void> => {
+    expect(await npmInstall(['--global', '--prefix', prefix, tarball], home)).toBeUndefined()
+  }
+  track(() => stopDaemon(root))
+  await install()
+  return {
+    root,
+    directory: join(prefix, 'lib', 'node_modules', '@iapeer', 'cli'),
+    iapeer,
+    ok: async (...args) => {
+      const done = await iapeer(...args)
+      expect({ args, ...done }).toMatchObject({ exitCode: 0, stderr: '' })
+      return done.stdout
+    },
+    install,
+    uninstall: () => rmSync(prefix, { recursive: true }),
+    session: async (name) => {
+      const found = (await listSessions(root)).find(({ identity }) => identity === `command-${name}`)
+      if (found === undefined) throw new Error(`${name} does not run`)
+      return found
+    },
+  }
+}
+
+const killServer = (session: PeerSession) => serverAt(session.socketPath, session.server.pid).kill('SIGKILL')
+
+/** Kills the server and the guard that would record it, so that the death is found later: `recorder-lost`. */
+async function killWithGuard(root: string, session: PeerSession): Promise<void> {
+  const place = {
+    recordDir: join(root, 'logs', 'iapeer'),
+    stateDir: join(root, 'state'),
+    libDir: join(root, 'lib'),
+  }
+  const guard = (await listCanaries(place)).find(({ identity }) => identity === session.identity)
+  if (guard === undefined) throw new Error(`${session.identity} has no guard`)
+  process.kill(guard.recorderPid, 'SIGKILL')
+  killServer(session)
+}
+
+/** Identity, event and verdict of every recorded death. */
+async function deaths(ok: Installation['ok']): Promise<string[]> {
+  const found = jsonLines(await ok('deaths', '--json'))
+  return found.map(({ identity, event, verdict }) => `${identity} ${event} ${verdict}`).sort()
+}
+
+describe('the packed command, installed alone', () => {
+  it('brings all of this repository’s code in one package', async ({ skip }) => {
+    const { directory, ok } = await installation(skip)
+    expect(readdirSync(join(directory, '..'))).toEqual(['cli'])
+    expect(existsSync(join(directory, 'node_modules', '@iapeer'))).toBe(false)
+    expect(existsSync(join(directory, 'LICENSE'))).toBe(true)
+    expect(await ok('--version')).toBe('0.1.0\n')
+  }, 120_000)
+
+  it('creates, starts, records, explains, and runs the daemon', async ({ skip }) => {
+    const { root, directory, ok, iapeer, session } = await installation(skip)
+    await ok('create', 'bob', '--', 'sleep', '1000')
+    await ok('start', 'bob')
+    const first = await session('bob')
+    process.kill(first.leader.pid, 'SIGKILL')
+    await until('the record', async () => (await deaths(ok)).length === 1)
+    expect(await ok('autopsy', 'bob')).toMatch(/SIGKILL/)
+    expect(JSON.parse(await ok('autopsy', 'bob', '--json'))).toMatchObject({
+      id: `command-bob-${first.gen}`,
+      verdict: 'killed-by-signal',
+    })
+    await ok('start', 'bob')
+    killServer(await session('bob'))
+    await until('the record', async () => (await deaths(ok)).length === 2)
+    expect(await ok('autopsy', 'bob')).toMatch(/the tmux server was killed by SIGKILL/)
+
+    expect(await ok('daemon', 'start')).toMatch(/^● the daemon is up: pid \d+\n$/)
+    const { pid } = JSON.parse(await ok('daemon', 'status', '--json'))
+    if (process.platform === 'linux') {
+      const ps = async (what: string) => (await run('ps', ['-o', `${what}=`, '-p', `${pid}`])).stdout.trim()
+      expect(await ps('comm')).toBe('iapeerd')
+      expect(await ps('args')).toBe(`iapeerd --root ${root}`)
+    }
+    await ok('start', 'bob')
+    await ok('stop', 'bob')
+    expect(await ok('daemon', 'stop')).toBe(`✕ the daemon (pid ${pid}) is stopped; its peers live on\n`)
+    const { stdout: unit } = await iapeer('service', 'install', '--print')
+    expect(unit).toContain(join(directory, 'dist', 'iapeerd.js'))
+    expect(await ok('demo')).toMatch(/No process and no file of it is left/)
+  }, 120_000)
+
+  it('is removed while its peers and its daemon run: every death is recorded, and another install explains it', async ({
+    skip,
+  }) => {
+    const { root, ok, session, uninstall, install } = await installation(skip)
+    const names = ['ann', 'bob', 'cid', 'dan', 'eve']
+    for (const name of names) await ok('create', name, '--', 'sleep', '1000')
+    for (const name of names) if (name !== 'eve') await ok('start', name)
+    const [ann, bob, cid, dan] = await Promise.all(names.slice(0, 4).map(session))
+    if (!ann || !bob || !cid || !dan) throw new Error('not all run')
+    await ok('daemon', 'start')
+    const { pid } = JSON.parse(await ok('daemon', 'status', '--json'))
+    uninstall()
+
+    process.kill(ann.leader.pid, 'SIGKILL')
+    killServer(bob)
+    await killWithGuard(root, cid)
+    // What the daemon has not done before: a launch, a stop, and another launch.
+    const post = (path: string) => askDaemon(daemonPlace(root).defaultSocket, 'POST', path)
+    expect(await post('/v1/peers/eve/start')).toMatchObject({ status: 200 })
+    expect(await post('/v1/peers/eve/stop')).toMatchObject({ status: 200 })
+    expect(await post('/v1/peers/eve/start')).toMatchObject({ status: 200 })
+    const seen = await until(
+      'the three deaths',
+      async () => {
+        const { text } = await askDaemon(daemonPlace(root).defaultSocket, 'GET', '/v1/deaths')
+        const found: { deaths: { identity: string; verdict: string }[] } = JSON.parse(text)
+        return found.deaths.length === 3 ? found.deaths : undefined
+      },
+      30_000,
+    )
+    expect(seen.map(({ identity }) => identity).sort()).toEqual(['command-ann', 'command-bob', 'command-cid'])
+    for (const path of ['/v1/fleet', '/healthz', '/metrics', '/openapi.json', '/v1/peers/dan'])
+      expect(await askDaemon(daemonPlace(root).defaultSocket, 'GET', path)).toMatchObject({ status: 200 })
+    expect(await post('/v1/peers/Nobody/start')).toMatchObject({ status: 404 })
+    expect(await post('/v1/nothing')).toMatchObject({ status: 404 })
+    expect(serverAt(dan.socketPath, dan.server.pid).alive()).toBe(true)
+    const log = readFileSync(daemonPlace(root).log, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(log.filter(({ level }) => level >= 40)).toEqual([])
+
+    await install()
+    expect(JSON.parse(await ok('daemon', 'status', '--json'))).toMatchObject({ state: 'running', pid })
+    expect(await deaths(ok)).toEqual([
+      'command-ann session-exit killed-by-signal',
+      'command-bob server-exit killed-by-signal',
+      'command-cid server-exit recorder-lost',
+    ])
+    for (const name of ['ann', 'bob', 'cid']) expect(await ok('autopsy', name)).toContain(`command-${name}`)
+    expect(await ok('daemon', 'stop')).toContain(`(pid ${pid}) is stopped`)
+    expect(await ok('stop', 'dan')).toContain('command-dan')
+    expect(await ok('stop', 'eve')).toContain('command-eve')
+  }, 180_000)
+
+  it('is removed without a daemon: what nothing recorded is recorded by the next install', async ({
+    skip,
+  }) => {
+    const { root, ok, session, uninstall, install } = await installation(skip)
+    for (const name of ['ann', 'bob', 'cid']) {
+      await ok('create', name, '--', 'sleep', '1000')
+      await ok('start', name)
+    }
+    const [ann, bob, cid] = await Promise.all(['ann', 'bob', 'cid'].map(session))
+    if (!ann || !bob || !cid) throw new Error('not all run')
+    uninstall()
+    process.kill(ann.leader.pid, 'SIGKILL')
+    killServer(bob)
+    await killWithGuard(root, cid)
+    const exits = join(root, 'logs', 'iapeer', 'exits.log')
+    await until(
+      'two records',
+      () => existsSync(exits) && readFileSync(exits, 'utf8').trim().split('\n').length === 2,
+    )
+    await install()
+    expect(await deaths(ok)).toEqual([
+      'command-ann session-exit killed-by-signal',
+      'command-bob server-exit killed-by-signal',
+      'command-cid server-exit recorder-lost',
+    ])
+  }, 180_000)
+})
+
+function askDaemon(
+  socketPath: string,
+  method: string,
+  path: string,
+): Promise<{ readonly status: number | undefined; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ socketPath, method, path, agent: false, timeout: 30_000 }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+      response.once('end', () => resolve({ status: response.statusCode, text }))
+    })
+    sent.once('error', reject).end()
+  })
+}

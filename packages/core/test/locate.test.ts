@@ -1,0 +1,122 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describe, expect, it, vi } from 'vitest'
+import { type loadScript, type loadScripts, locateDaemon, locateScripts } from '../src/locate.ts'
+import { folders } from './support.ts'
+
+const { folder } = folders()
+
+function put(path: string, text = ''): string {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+  return path
+}
+
+/** A package of that name; gives the URL of a module in it. */
+function packageNamed(name: string): { readonly path: string; readonly module: (path: string) => string } {
+  const path = folder()
+  put(join(path, 'package.json'), JSON.stringify({ name, version: '0.1.0' }, undefined, 2))
+  return { path, module: (file) => pathToFileURL(put(join(path, file))).href }
+}
+
+describe('locateScripts', () => {
+  it('finds the assets of the package itself, from its sources and from what is built', () => {
+    const { path, module } = packageNamed('@iapeer/lifecycle')
+    for (const file of [
+      'src/evidence/signals/witness.ts',
+      'src/index.ts',
+      'dist/index.js',
+      'dist/a/chunk.js',
+    ])
+      expect(locateScripts('lifecycle', module(file))).toBe(join(path, 'assets'))
+  })
+
+  it('finds those that another package ships with the code that it has bundled', () => {
+    const { path, module } = packageNamed('@iapeer/cli')
+    for (const owner of ['canary', 'tmux', 'lifecycle'] as const)
+      expect(locateScripts(owner, module('dist/chunk-A.js'))).toBe(join(path, 'dist', 'assets', owner))
+  })
+
+  it('says so when there is no package any more', () => {
+    const path = folder()
+    const url = pathToFileURL(join(path, 'gone', 'dist', 'index.js')).href
+    expect(() => locateScripts('canary', url)).toThrowError(
+      expect.objectContaining({ code: 'package-missing', message: expect.stringContaining(path) }),
+    )
+  })
+})
+
+describe('locateDaemon', () => {
+  it('finds the program of the daemon’s own package, and the one that another package ships', () => {
+    const daemon = packageNamed('@iapeer/daemon')
+    const main = daemon.module('dist/main.js')
+    expect(locateDaemon(main)).toBe(join(daemon.path, 'dist', 'main.js'))
+    const cli = packageNamed('@iapeer/cli')
+    put(join(cli.path, 'dist', 'iapeerd.js'))
+    expect(locateDaemon(cli.module('dist/main.js'))).toBe(join(cli.path, 'dist', 'iapeerd.js'))
+    expect(locateDaemon(cli.module('src/commands/daemon.ts'))).toBe(join(cli.path, 'dist', 'iapeerd.js'))
+  })
+
+  it('never takes another program for it', () => {
+    const { path, module } = packageNamed('@iapeer/cli')
+    expect(() => locateDaemon(module('dist/main.js'))).toThrowError(
+      expect.objectContaining({
+        code: 'daemon-missing',
+        message: `the daemon's program is missing: ${join(path, 'dist', 'iapeerd.js')}`,
+        hint: expect.stringMatching(/Install iapeer again/),
+      }),
+    )
+  })
+})
+
+describe('loadScripts', () => {
+  /** What was loaded is kept for the life of a process: here, of a module. */
+  async function fresh(): Promise<{ load: typeof loadScripts; loadOne: typeof loadScript }> {
+    vi.resetModules()
+    const module = await import('../src/locate.ts')
+    return { load: module.loadScripts, loadOne: module.loadScript }
+  }
+
+  it('reads every script, and nothing else, sorted by name', async () => {
+    const { load } = await fresh()
+    const { path, module } = packageNamed('@iapeer/canary')
+    put(join(path, 'assets', 'watch.sh'), 'w')
+    put(join(path, 'assets', 'guard.sh'), 'g')
+    put(join(path, 'assets', 'notes.txt'), 'n')
+    expect([...(await load('canary', module('dist/index.js')))]).toEqual([
+      ['guard.sh', 'g'],
+      ['watch.sh', 'w'],
+    ])
+  })
+
+  it('goes on with what was read when the package is replaced or removed', async () => {
+    const { load, loadOne } = await fresh()
+    const { path, module } = packageNamed('@iapeer/tmux')
+    const url = module('dist/index.js')
+    const script = put(join(path, 'assets', 'exit-hook.sh'), 'old')
+    expect(await loadOne('tmux', 'exit-hook.sh', url)).toBe('old')
+    put(script, 'new')
+    expect(await loadOne('tmux', 'exit-hook.sh', url)).toBe('old')
+    rmSync(path, { recursive: true })
+    expect([...(await load('tmux', url)).keys()]).toEqual(['exit-hook.sh'])
+  })
+
+  it('names what is missing, and finds it once it is there', async () => {
+    const { load, loadOne } = await fresh()
+    const { path, module } = packageNamed('@iapeer/cli')
+    const url = module('dist/main.js')
+    const directory = join(path, 'dist', 'assets', 'canary')
+    await expect(load('canary', url)).rejects.toMatchObject({
+      code: 'scripts-missing',
+      message: `the shell scripts of @iapeer/canary are missing: ${directory}`,
+      hint: expect.stringMatching(/Install iapeer again.*outside its bundle/),
+    })
+    put(join(directory, 'guard.sh'), 'g')
+    expect(await loadOne('canary', 'guard.sh', url)).toBe('g')
+    await expect(loadOne('canary', 'other.sh', url)).rejects.toMatchObject({
+      code: 'scripts-missing',
+      message: `${join(directory, 'other.sh')} is missing`,
+    })
+  })
+})

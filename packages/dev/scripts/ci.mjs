@@ -1,0 +1,33 @@
+// One run of continuous integration: the README's test command, then all that a reviewer would run. It prints everything;
+// its last line is `N passed, N failed`, where what failed without a failed test counts as one.
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+
+/** Runs a command to its end and passes its output on. */
+function run(file, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+    let last = ''
+    child.stdout.setEncoding('utf8').on('data', (chunk) => {
+      process.stdout.write(chunk)
+      // The line that counts is the last one, and short.
+      last = (last + chunk).slice(-1_000)
+    })
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code: code ?? 1, last }))
+  })
+}
+
+const tests = await run('npm', ['test'])
+const checks = await run(process.execPath, [fileURLToPath(new URL('run.mjs', import.meta.url)), 'check'])
+
+const [, passed = 0, failed = 0] =
+  /^(\d+) passed, (\d+) failed$/m.exec(tests.last.trimEnd().split('\n').at(-1)) ?? []
+const failedTests = tests.code !== 0 && Number(failed) === 0 ? 1 : Number(failed)
+const failures = failedTests + (checks.code === 0 ? 0 : 1)
+if (tests.code !== 0) process.stdout.write('\nthe tests failed\n')
+if (checks.code !== 0) process.stdout.write('\nthe checks failed (pnpm check)\n')
+process.stdout.write(`\n${passed} passed, ${failures} failed\n`)
+process.exitCode = failures === 0 ? 0 : 1

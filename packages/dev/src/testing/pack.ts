@@ -1,0 +1,53 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { run } from './run.ts'
+
+const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url))
+const LIMIT_MS = 120_000
+
+/** What npm says where the registry cannot be reached, or may not be asked. */
+const UNREACHABLE =
+  /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|E?TIMEDOUT|ENOTCACHED)\b/
+
+/**
+ * Packs a package as it would be published.
+ * @param folder of the package, from the root of the repository: `packages/core`
+ * @returns the path of the tarball
+ */
+export async function packPackage(
+  folder: string,
+  into: string,
+  manager: 'npm' | 'pnpm' = 'npm',
+): Promise<string> {
+  mkdirSync(into, { recursive: true })
+  const cwd = join(REPOSITORY, folder)
+  const done = await run(manager, ['pack', '--json', '--pack-destination', into], { cwd, limitMs: LIMIT_MS })
+  if (done.exitCode !== 0) throw new Error(`${manager} pack of ${folder}: ${done.stdout}${done.stderr}`)
+  const parsed: { readonly filename: string } | { readonly filename: string }[] = JSON.parse(done.stdout)
+  const filename = Array.isArray(parsed) ? parsed[0]?.filename : parsed.filename
+  if (filename === undefined) throw new Error(`${manager} pack of ${folder} named no file: ${done.stdout}`)
+  return filename.startsWith('/') ? filename : join(into, filename)
+}
+
+const SETTINGS = [
+  ...['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error', '--prefer-offline'],
+  // By default npm waits ten seconds and more before it tries again.
+  ...['--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'],
+]
+
+let unreachable: string | undefined
+
+/**
+ * Runs `npm install`; what is in npm's cache is not asked for again.
+ * @returns why it could not be tried, where the registry cannot be reached; undefined when it is installed
+ */
+export async function npmInstall(args: readonly string[], cwd: string): Promise<string | undefined> {
+  if (unreachable !== undefined) return unreachable
+  const done = await run('npm', ['install', ...SETTINGS, ...args], { cwd, limitMs: LIMIT_MS })
+  if (done.exitCode === 0) return undefined
+  const said = done.stderr.trim()
+  if (UNREACHABLE.test(said)) unreachable = `the npm registry cannot be reached: ${said.split('\n')[0]}`
+  if (unreachable !== undefined) return unreachable
+  throw new Error(`npm install ${args.join(' ')}: ${done.stdout}${said}`)
+}

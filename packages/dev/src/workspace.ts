@@ -1,0 +1,89 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+
+export const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url))
+
+const PUBLISHED_KINDS = ['dependencies', 'peerDependencies', 'optionalDependencies'] as const
+const KINDS = [...PUBLISHED_KINDS, 'devDependencies'] as const
+
+export interface Manifest extends Partial<Record<(typeof KINDS)[number], Readonly<Record<string, string>>>> {
+  readonly name: string
+  readonly version: string
+  readonly private?: boolean
+}
+
+export interface WorkspacePackage {
+  /** From the root of the repository: `packages/core`. */
+  readonly folder: string
+  readonly manifest: Manifest
+}
+
+/** Every package of this repository, its root included. */
+export function workspacePackages(): WorkspacePackage[] {
+  const folders = ['packages', 'apps'].flatMap((parent) =>
+    readdirSync(join(REPOSITORY, parent)).map((name) => join(parent, name)),
+  )
+  return ['.', ...folders]
+    .filter((folder) => existsSync(join(REPOSITORY, folder, 'package.json')))
+    .map((folder) => ({
+      folder,
+      manifest: JSON.parse(readFileSync(join(REPOSITORY, folder, 'package.json'), 'utf8')),
+    }))
+}
+
+/** The packages that people install. */
+export const publishedPackages = (): WorkspacePackage[] =>
+  workspacePackages().filter(({ manifest }) => manifest.private !== true)
+
+/** The daemon's program is shipped in the command's package, so its version is that of the command. */
+const ONE_VERSION = ['@iapeer/cli', '@iapeer/daemon']
+
+/**
+ * Returns what is wrong with the dependencies of a workspace, one line each: npm packs them as they stand, so each is an
+ * exact version, one of this repository is the version that it has, and a published package needs no private one. Pure.
+ */
+export function dependencyFaults(manifests: readonly Manifest[]): string[] {
+  const own = new Map(manifests.map((manifest) => [manifest.name, manifest]))
+  const seen = new Map<string, { readonly version: string; readonly by: string }>()
+  const faults: string[] = []
+  for (const { name: by, private: isPrivate, ...manifest } of manifests) {
+    for (const kind of KINDS) {
+      for (const [name, version] of Object.entries(manifest[kind] ?? {})) {
+        const found = `${by}: ${kind} has ${name} ${JSON.stringify(version)}`
+        const wanted = own.get(name)?.version ?? seen.get(name)?.version
+        if (wanted !== undefined && version !== wanted)
+          faults.push(
+            `${found}, expected ${JSON.stringify(wanted)} as in ${seen.get(name)?.by ?? 'its package'}`,
+          )
+        else if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
+          faults.push(`${found}, expected an exact version`)
+        if (isPrivate !== true && kind !== 'devDependencies' && own.get(name)?.private === true)
+          faults.push(`${found}, which is not published`)
+        if (!seen.has(name)) seen.set(name, { version, by })
+      }
+    }
+  }
+  const versions = new Set(ONE_VERSION.flatMap((name) => own.get(name)?.version ?? []))
+  if (versions.size > 1) faults.push(`${ONE_VERSION.join(' and ')} have different versions`)
+  return faults
+}
+
+/** Returns the packages that built JavaScript or declarations import, without those of Node.js. Pure. */
+export function importedPackages(text: string): string[] {
+  const names = ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName)
+  return [
+    ...new Set(
+      names
+        .filter((name) => !/^[./]|^node:/.test(name) && !builtinModules.includes(name))
+        .map((name) =>
+          name
+            .split('/')
+            .slice(0, name.startsWith('@') ? 2 : 1)
+            .join('/'),
+        ),
+    ),
+  ].sort()
+}

@@ -1,0 +1,166 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  asyncCleanups,
+  npmInstall,
+  packPackage,
+  privateFolder,
+  run,
+  serverAt,
+  until,
+} from '../src/testing/index.ts'
+import { publishedPackages } from '../src/workspace.ts'
+
+const track = asyncCleanups()
+const folder = privateFolder()
+afterAll(folder.remove)
+
+const published = new Map(publishedPackages().map((one) => [one.manifest.name, one]))
+const tarballs = new Map<string, string>()
+beforeAll(async () => {
+  for (const [name, one] of published) tarballs.set(name, await packPackage(one.folder, folder.path))
+}, 120_000)
+
+/** A package and those of this repository that it needs. */
+function needed(name: string): string[] {
+  const own = Object.keys(published.get(name)?.manifest.dependencies ?? {}).filter((one) =>
+    published.has(one),
+  )
+  return [...new Set([name, ...own.flatMap(needed)])].sort()
+}
+
+/** An empty project in which these packages are installed from their tarballs. */
+async function project(names: readonly string[], skip: (why: string) => void): Promise<string> {
+  const made = privateFolder()
+  track(made.remove)
+  writeFileSync(join(made.path, 'package.json'), '{"private":true,"type":"module"}\n')
+  const why = await npmInstall(
+    names.map((name) => tarballs.get(name) ?? name),
+    made.path,
+  )
+  if (why !== undefined) skip(why)
+  return made.path
+}
+
+/** Runs a program of the project; its last line is JSON. */
+async function runProgram(path: string, text: string): Promise<Readonly<Record<string, unknown>>> {
+  writeFileSync(join(path, 'program.js'), text)
+  const env = { ...process.env, TMUX: '', IAPEER_ROOT: join(path, 'root'), HOME: join(path, 'home') }
+  mkdirSync(env.HOME)
+  const done = await run(process.execPath, ['program.js', path], { cwd: path, env, limitMs: 30_000 })
+  if (done.exitCode !== 0) throw new Error(done.stdout + done.stderr)
+  return JSON.parse(done.stdout.trim().split('\n').at(-1) ?? '')
+}
+
+const require = createRequire(import.meta.url)
+const TSC = require.resolve('typescript/bin/tsc')
+const TYPES = dirname(dirname(require.resolve('@types/node/package.json')))
+
+/** What a package can be imported by: `@iapeer/core`, `@iapeer/core/errors`, ... */
+function entrances(path: string, name: string): string[] {
+  const manifest = readFileSync(join(path, 'node_modules', name, 'package.json'), 'utf8')
+  return Object.keys(JSON.parse(manifest).exports).map((one) => join(name, one))
+}
+
+/** Waits for the record of a death in the project’s root, and for its recorder. */
+async function recorded(path: string, log: string): Promise<string> {
+  const state = join(path, 'root', 'state', 'canary')
+  await until('the end of the recorder', () => readdirSync(state).length === 0)
+  return readFileSync(join(path, log), 'utf8')
+}
+
+/** From here on a program has only what it has loaded. */
+const REMOVE = `
+const { rmSync } = await import('node:fs')
+rmSync(process.argv[2] + '/node_modules', { recursive: true })`
+
+const GUARDED = `
+const server = await startGuardedServer({ identity: 'command-bob', socketPath: process.argv[2] + '/s', recordDir: process.argv[2] + '/root' })
+console.log(JSON.stringify({ pid: server.serverPid, mode: server.mode }))
+`
+
+/**
+ * A program for each library that needs what the library ships, those with scripts after the libraries were removed. Their
+ * servers are ended by the test.
+ */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  '@iapeer/canary': `import { preloadCanary, startGuardedServer } from '@iapeer/canary'
+await preloadCanary()${REMOVE}${GUARDED}`,
+  '@iapeer/tmux': `import { preloadTmux, startGuardedServer } from '@iapeer/tmux'
+await preloadTmux()${REMOVE}${GUARDED}`,
+  '@iapeer/core': `import { toPersonality, toRuntime } from '@iapeer/core/identity'
+import { createPeer, listPeers } from '@iapeer/core/registry'
+const root = process.argv[2] + '/root'
+await createPeer(root, { personality: toPersonality('bob'), defaultRuntime: toRuntime('claude') })
+console.log(JSON.stringify({ names: (await listPeers(root)).map(({ personality }) => personality) }))`,
+  '@iapeer/forensics': `import { judge, parseExitsLog } from '@iapeer/forensics'
+const line = 'ts=2026-06-10T15:42:07.113Z ev=session-exit identity=claude-bob gen=9f2c41d0aa37be10 dead_status= dead_signal=SIGKILL leader_pid=812 forensics=/x.txt\\n'
+const [record] = parseExitsLog(line).records
+console.log(JSON.stringify({ verdict: judge(record, {}).verdict }))`,
+  '@iapeer/lifecycle': `import { toPersonality, toRuntime } from '@iapeer/core/identity'
+import { createPeer, findPeer } from '@iapeer/core/registry'
+import { launchPeer, preloadLifecycle } from '@iapeer/lifecycle'
+const root = process.argv[2] + '/root'
+await preloadLifecycle()${REMOVE}
+await createPeer(root, { personality: toPersonality('bob'), defaultRuntime: toRuntime('command'), command: ['sleep', '1000'] })
+const { session } = await launchPeer(root, await findPeer(root, 'bob'))
+console.log(JSON.stringify({ pid: session.server.pid, leader: session.leader.pid, socketPath: session.socketPath }))`,
+}
+
+const libraries = [...published.keys()].filter((name) => name !== '@iapeer/cli' && name !== '@iapeer/daemon')
+
+/** The types of all of them, as a compiler sees them that checks what it imports. */
+async function checkTypes(path: string, module: string, moduleResolution: string): Promise<void> {
+  const options = ['--noEmit', '--strict', '--target', 'es2022', '--typeRoots', TYPES, '--types', 'node']
+  const args = [TSC, ...options, '--module', module, '--moduleResolution', moduleResolution, 'all.ts']
+  expect(await run(process.execPath, args, { cwd: path, limitMs: 90_000 })).toMatchObject({
+    exitCode: 0,
+    stdout: '',
+  })
+}
+
+describe('libraries, installed from their tarballs', () => {
+  for (const name of libraries)
+    it(`${name} does its work, installed with those that it needs`, async ({ skip }) => {
+      const path = await project(needed(name), skip)
+      const scope = join(path, 'node_modules', '@iapeer')
+      expect(readdirSync(scope).map((one) => `@iapeer/${one}`)).toEqual(needed(name))
+      const said = await runProgram(path, PROGRAMS[name] ?? '')
+      if (typeof said['pid'] === 'number') {
+        const socketPath = typeof said['socketPath'] === 'string' ? said['socketPath'] : join(path, 's')
+        await serverAt(socketPath, said['pid']).end()
+        const log = name === '@iapeer/lifecycle' ? 'root/logs/iapeer/exits.log' : 'root/exits.log'
+        expect(await recorded(path, log)).toMatch(
+          /cause=killed .*identity=command-bob|identity=command-bob .*cause=killed/,
+        )
+      } else if (name === '@iapeer/core') expect(said).toEqual({ names: ['bob'] })
+      else expect(said).toEqual({ verdict: 'killed-by-signal' })
+    }, 180_000)
+
+  it('their types hold for nodenext and for bundlers', async ({ skip }) => {
+    const path = await project(libraries, skip)
+    const imports = libraries
+      .flatMap((name) => entrances(path, name))
+      .map((one, at) => `export * as _${at} from '${one}'`)
+    expect(imports.length).toBeGreaterThan(15)
+    writeFileSync(join(path, 'all.ts'), `${imports.join('\n')}\n`)
+    await checkTypes(path, 'nodenext', 'nodenext')
+    await checkTypes(path, 'esnext', 'bundler')
+  }, 240_000)
+})
+
+it('the daemon’s package alone: iapeerd starts, and ps shows it by its name', async ({ skip }) => {
+  const path = await project(['@iapeer/daemon'], skip)
+  expect(readdirSync(join(path, 'node_modules', '@iapeer'))).toEqual(['daemon'])
+  const env = { ...process.env, IAPEER_ROOT: join(path, 'root') }
+  const iapeerd = join(path, 'node_modules', '.bin', 'iapeerd')
+  const done = await run(iapeerd, [], { cwd: path, env })
+  const [, pid = ''] = /^iapeerd is up: pid (\d+)\n$/.exec(done.stdout) ?? []
+  expect({ ...done, pid }).toMatchObject({ exitCode: 0, pid: expect.stringMatching(/./) })
+  const args = await run('ps', ['-o', 'args=', '-p', pid])
+  expect(args.stdout.trim()).toBe(`iapeerd --root ${env.IAPEER_ROOT}`)
+  process.kill(Number(pid), 'SIGTERM')
+  await until('its end', async () => (await run('ps', ['-p', pid])).exitCode !== 0)
+}, 120_000)

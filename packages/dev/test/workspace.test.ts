@@ -1,0 +1,146 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { decode } from '@jridgewell/sourcemap-codec'
+import { describe, expect, it } from 'vitest'
+import type { SourceMap } from '../src/line-maps.ts'
+import { asyncCleanups, packPackage, privateFolder, run } from '../src/testing/index.ts'
+import {
+  dependencyFaults,
+  importedPackages,
+  type Manifest,
+  publishedPackages,
+  REPOSITORY,
+  workspacePackages,
+} from '../src/workspace.ts'
+
+const track = asyncCleanups()
+const published = publishedPackages()
+const cases = published.map(({ manifest, folder }) => [manifest.name, folder, manifest] as const)
+
+function newFolder(): string {
+  const made = privateFolder()
+  track(made.remove)
+  return made.path
+}
+
+describe('dependencies', () => {
+  it('are exact versions, those of this repository as they are', () => {
+    expect(dependencyFaults(workspacePackages().map(({ manifest }) => manifest))).toEqual([])
+    expect(published.length).toBeGreaterThan(6)
+  })
+
+  const core: Manifest = { name: '@iapeer/core', version: '0.2.0' }
+  const dev: Manifest = { name: '@iapeer/dev', version: '0.1.0', private: true }
+  it.each([
+    [{ dependencies: { '@iapeer/core': '0.2.0', execa: '9.6.1' } }, []],
+    [{ dependencies: { '@iapeer/core': 'workspace:*' } }, [/core "workspace:\*", expected "0.2.0"/]],
+    [{ devDependencies: { '@iapeer/core': '0.1.0' } }, [/devDependencies .* "0.1.0", expected "0.2.0"/]],
+    [{ peerDependencies: { '@iapeer/core': '^0.2.0' } }, [/"\^0.2.0", expected "0.2.0"/]],
+    [{ dependencies: { execa: '^9.6.1' } }, [/execa "\^9.6.1", expected an exact version/]],
+    [
+      { dependencies: { execa: '9.6.1' }, devDependencies: { execa: '9.6.0' } },
+      [/"9.6.0", expected "9.6.1"/],
+    ],
+    [{ dependencies: { '@iapeer/dev': '0.1.0' } }, [/which is not published/]],
+    [{ devDependencies: { '@iapeer/dev': '0.1.0' } }, []],
+  ] satisfies [Partial<Manifest>, RegExp[]][])('%j', (fields, faults) => {
+    const found = dependencyFaults([core, dev, { name: '@iapeer/x', version: '0.1.0', ...fields }])
+    expect(found).toEqual(faults.map((fault) => expect.stringMatching(fault)))
+  })
+
+  it('the command and the daemon that it ships have one version', () => {
+    const pair = ['0.1.0', '0.2.0'].map((version, at) => ({
+      name: `@iapeer/${['cli', 'daemon'][at]}`,
+      version,
+    }))
+    expect(dependencyFaults(pair)).toEqual(['@iapeer/cli and @iapeer/daemon have different versions'])
+  })
+
+  it.each(cases)('%s declares what its built code imports, and nothing else', (_name, folder, manifest) => {
+    const built = join(REPOSITORY, folder, 'dist')
+    const files = readdirSync(built).filter((file) => /\.(?:js|d\.ts)$/.test(file))
+    const imported = files.flatMap((file) => importedPackages(readFileSync(join(built, file), 'utf8')))
+    expect([...new Set(imported)].sort()).toEqual(Object.keys(manifest.dependencies ?? {}).sort())
+  })
+
+  it('an import is found however it is written', () => {
+    const text = [
+      "import a, { b } from 'one/sub'",
+      "export * from '@two/x/y'",
+      "const c = await import('three')",
+      "import 'four'",
+      "import d from './own.js'",
+      "import e from 'node:fs'",
+      "import f from 'fs/promises'",
+      "export type { G } from 'five'",
+    ]
+    expect(importedPackages(text.join('\n'))).toEqual(['@two/x', 'five', 'four', 'one', 'three'])
+  })
+})
+
+describe('what is packed', () => {
+  async function contents(tarball: string): Promise<{ files: Map<string, string>; manifest: Manifest }> {
+    const into = newFolder()
+    const done = await run('tar', ['xzf', tarball, '-C', into])
+    if (done.exitCode !== 0) throw new Error(done.stderr)
+    const root = join(into, 'package')
+    const files = readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+    const texts = files.map((path) => [path.slice(root.length + 1), readFileSync(path, 'latin1')] as const)
+    const manifest: Manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    return { files: new Map(texts.filter(([name]) => name !== 'package.json').sort()), manifest }
+  }
+
+  it.each(cases)('npm and pnpm pack the same of %s, its license included', async (_name, folder) => {
+    const [npm, pnpm] = await Promise.all([
+      contents(await packPackage(folder, newFolder(), 'npm')),
+      contents(await packPackage(folder, newFolder(), 'pnpm')),
+    ])
+    expect([...pnpm.files.keys()]).toEqual([...npm.files.keys()])
+    for (const [name, text] of npm.files) expect([name, pnpm.files.get(name) === text]).toEqual([name, true])
+    const { scripts: _npm, ...fields } = { scripts: undefined, ...npm.manifest }
+    expect(pnpm.manifest).toMatchObject(fields)
+    expect(npm.files.get('LICENSE')).toBe(readFileSync(join(REPOSITORY, 'LICENSE'), 'latin1'))
+    expect(JSON.stringify([npm.manifest, pnpm.manifest])).not.toMatch(/workspace:|@iapeer\/dev/)
+  })
+})
+
+describe('source maps', () => {
+  /** The lines of a map: for each generated line the file and the line that it is from. */
+  function* linesOf(map: SourceMap): Generator<[number, string, number]> {
+    for (const [at, segments] of decode(map.mappings).entries())
+      for (const [, source, line] of segments)
+        if (source !== undefined && line !== undefined) {
+          const content = map.sourcesContent[source]
+          if (typeof content === 'string') yield [at, content, line]
+        }
+  }
+
+  it.each(cases)('those of %s hold its sources, and lead to the line', (name, folder) => {
+    const built = join(REPOSITORY, folder, 'dist')
+    const maps = readdirSync(built).filter((file) => file.endsWith('.js.map'))
+    expect(maps.length).toBeGreaterThan(0)
+    let functions = 0
+    for (const file of maps) {
+      const map: SourceMap = JSON.parse(readFileSync(join(built, file), 'utf8'))
+      const missing = map.sources.filter((_source, at) => !map.sourcesContent[at])
+      // Room: the package of core holds those.
+      const named =
+        name === '@iapeer/canary' ? missing.filter((source) => !source.includes('/core/src/')) : missing
+      expect([file, named]).toEqual([file, []])
+      const generated = readFileSync(join(built, file.slice(0, -4)), 'utf8').split('\n')
+      for (const [at, source, line] of linesOf(map)) {
+        const [, called] = /^(?:async )?function\*? ([A-Za-z]{4,})\(/.exec(generated[at] ?? '') ?? []
+        if (called === undefined) continue
+        functions++
+        expect([file, called, source.split('\n')[line]]).toEqual([
+          file,
+          called,
+          expect.stringContaining(called),
+        ])
+      }
+    }
+    expect(functions).toBeGreaterThan(5)
+  })
+})
