@@ -193,7 +193,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     const { server } = await host.peer('bob')
     await manager.systemctl('stop', manager.unitOf(server.pid))
     await until('its record', async () => (await host.deaths()).length === 1)
-    expect(await host.deaths()).toEqual(['command-bob service-stop terminated'])
+    expect(await host.deaths()).toEqual(['command-bob exited terminated'])
     if (!manager.limitsMemory) return
     const go = join(host.folder, 'go')
     const hog = await host.peer('hog', [
@@ -310,7 +310,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     const { stateDir } = rootRecordPlace(host.root)
     await until('the guards to finish', () => readdirSync(join(stateDir, 'canary')).length === 0)
     expect((await host.deaths()).sort()).toEqual(
-      names.map((name) => `command-${name} service-stop terminated incident`),
+      names.map((name) => `command-${name} exited terminated incident`),
     )
   })
 })

@@ -40,7 +40,7 @@ export const isServerIntent = (path: string): boolean => /\.server(?:\.\d+)?$/.t
 const numbered = (base: string, number: number): string => (number === 1 ? base : `${base}.${number}`)
 
 /** Where the intents about a generation are: under its own name, and under that of its server, while its state tells it. */
-export function intentBases(layout: RecordLayout, name: GenerationName): readonly [string, ...string[]] {
+function intentBases(layout: RecordLayout, name: GenerationName): readonly [string, ...string[]] {
   const record = readCanaryRecord(layout, name)
   const own = join(layout.intentDir, `${name.identity}-${name.gen}`)
   if (record === undefined || record === 'corrupt') return [own]

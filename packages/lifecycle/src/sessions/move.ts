@@ -40,7 +40,7 @@ export async function moveIdentity(root: string, from: Identity, to: Identity): 
 }
 
 /** Whether anything is remembered of an identity. */
-export const isRemembered = (root: string, identity: Identity): boolean =>
+const isRemembered = (root: string, identity: Identity): boolean =>
   ['tally', 'session', ...MARKS].some((suffix) =>
     existsSync(join(rootLayout(root).lifecycleStateDir, `${identity}.${suffix}`)),
   )

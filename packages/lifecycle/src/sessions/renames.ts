@@ -43,7 +43,7 @@ export async function noteRename(root: string, rename: Rename): Promise<void> {
 }
 
 /** What a peer that had a name at some time is called now. */
-export function nameNow(renames: readonly Rename[], name: string, ts: string): string {
+function nameNow(renames: readonly Rename[], name: string, ts: string): string {
   const at = Date.parse(ts)
   return renames.reduce((now, one) => (one.from === now && Date.parse(one.ts) >= at ? one.to : now), name)
 }
