@@ -113,7 +113,8 @@ export async function guardedBy(options: ShellOptions): Promise<ShellRecorder> {
   if (server === undefined || guard.pid === undefined) throw new Error('no server')
   const handle = serverAt(root.socket(), server.pid)
   root.track(handle.end)
-  const args = ['-S', root.socket(), 'new-session', '-d', '-s', 'main', 'exec sleep 1000']
+  // -N: a client that is too early must not start a server of its own.
+  const args = ['-N', '-S', root.socket(), 'new-session', '-d', '-s', 'main', 'exec sleep 1000']
   const [file = '', ...rest] = [...asUser(uid), findTmux(), ...args]
   for (let tries = 0; (await run(file, rest, { env: { ...process.env, TMUX: '' } })).exitCode !== 0; tries++)
     if (tries > 200) throw new Error('tmux did not answer')
