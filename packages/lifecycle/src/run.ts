@@ -1,21 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { identifyProcess } from '@iapeer/core/process'
 import type { PeerEntry } from '@iapeer/core/registry'
+import { finishLaunch } from './launch/finish-launch.ts'
 import { launchPeer } from './launch/launch.ts'
 import type { LaunchOptions } from './launch/options.ts'
 import { isClaimed } from './sessions/claim.ts'
 import { finishSessions } from './sessions/finish.ts'
 import { hasMark } from './sessions/marks.ts'
-import type { PeerSession } from './sessions/session-file.ts'
+import { type PeerSession, phaseOf } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { type StopOptions, stopPeer } from './stop.ts'
 
 const LOOK_MS = 200
+/** Of a launch that is blocked, in looks: the daemon leaves it to the process that holds it up. */
+const FINISH_EVERY = 10
 
 export interface RunOptions extends LaunchOptions {
   /** Ends the peer on purpose. */
   readonly signal: AbortSignal
-  /** Called when it is up. */
+  /** Called when it is up, and before that where its launch is blocked (`session.blocked`). */
   readonly onUp?: (session: PeerSession) => void
   readonly stop: StopOptions
 }
@@ -54,9 +57,13 @@ export async function runPeer(root: string, entry: PeerEntry, options: RunOption
     const now = (await statusOf(root, session.identity)).session
     return now !== undefined && now.gen === session.gen && now.server.pid === session.server.pid
   }
-  while (!signal.aborted && (await lives())) {
+  let last = session
+  for (let count = 1; !signal.aborted && (await lives()); count++) {
     await nap(signal)
     await finishSessions(root)
+    if (phaseOf(last) !== 'blocked' || count % FINISH_EVERY !== 0) continue
+    last = (await finishLaunch(root, last)) ?? last
+    if (phaseOf(last) === 'ready') onUp?.(last)
   }
   if (!signal.aborted) return (await wasMeant(root, session)) ? 'taken-down' : 'died'
   await stopPeer(root, session.identity, stop)

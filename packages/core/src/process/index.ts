@@ -6,6 +6,7 @@ export {
   readCommandLine,
   readWorkingFolder,
 } from './command-line.ts'
+export { parseProcEnviron, readEnvironment } from './environment.ts'
 export {
   formatProcessId,
   hasProcfs,

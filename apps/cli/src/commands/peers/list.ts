@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { fleetView, followEvents, type PeerState, type PeerView, readEvents } from '@iapeer/lifecycle'
+import {
+  finishLaunches,
+  fleetView,
+  followEvents,
+  type PeerState,
+  type PeerView,
+  readEvents,
+} from '@iapeer/lifecycle'
 import { usageError } from '../../exit-code.ts'
 import { fit, paint, plain, print, printJson, table } from '../../output.ts'
 import { stateWords } from '../../state-words.ts'
@@ -15,6 +22,7 @@ const GLYPH: Readonly<Record<PeerState, string>> = {
   stopped: paint('dim', '✕'),
   'crash-loop': paint('red', '!'),
   unresponsive: paint('red', '!'),
+  blocked: paint('yellow', '!'),
   managed: paint('green', '●'),
 }
 
@@ -54,6 +62,7 @@ async function watchList(): Promise<void> {
 
 export async function list(options: { readonly json?: boolean; readonly watch?: boolean }): Promise<void> {
   if (options.watch === true) return watchList()
+  await finishLaunches(iapeerRoot())
   const peers = await fleetView(iapeerRoot())
   if (options.json === true) for (const peer of peers) printJson(peer)
   else print(shown(peers))

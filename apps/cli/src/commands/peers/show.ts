@@ -1,21 +1,35 @@
+import { iapeerRoot } from '@iapeer/core/paths'
 import { profilePath, readProfile } from '@iapeer/core/profile'
-import { peerFields } from '@iapeer/lifecycle'
+import { finishLaunch, type PeerView, peerFields, peerView, runningOf } from '@iapeer/lifecycle'
+import { blockedText } from '../../blocked-text.ts'
 import { commandText, paint, plain, print, printJson, table } from '../../output.ts'
 import { peerNamed } from '../../peers.ts'
+import { identitiesNamed } from '../../sessions.ts'
+import { stateWords } from '../../state-words.ts'
+
+/** What it is doing; a launch that was blocked is finished where nothing stands in its way any more. */
+async function currentView(name: string): Promise<PeerView> {
+  const { identities } = await identitiesNamed(name)
+  const session = await runningOf(iapeerRoot(), identities)
+  if (session !== undefined) await finishLaunch(iapeerRoot(), session)
+  return peerView(iapeerRoot(), name)
+}
 
 /** Profile and entry as one; what the profile says is shown, since it is the truth. */
 export async function show(name: string, options: { readonly json?: boolean }): Promise<void> {
   const entry = await peerNamed(name)
+  const view = await currentView(name)
   const profile = await readProfile(entry.home)
   const { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
   const said = { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command }
   const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
   const current = profile === undefined ? entry : { ...entry, ...profile, cwd: profile.cwd ?? entry.home }
   if (options.json === true) {
-    printJson({ ...peerFields(current), ...said, interfaces })
+    printJson({ ...view, ...peerFields(current), identity: view.identity, ...said, interfaces })
     return
   }
   const rows: [string, string | undefined][] = [
+    ['state', stateWords(view)],
     [
       'runtimes',
       current.runtimes.map((one) => (one === current.defaultRuntime ? `${one} (default)` : one)).join(', '),
@@ -39,4 +53,7 @@ export async function show(name: string, options: { readonly json?: boolean }): 
     value === undefined ? [] : [[`  ${paint('dim', key)}`, plain(value)]],
   )
   print(table(stated))
+  const { state, identity, leaderPid, dialog, hint, screen } = view
+  if (state === 'blocked' && leaderPid !== undefined)
+    print(blockedText({ identity, leaderPid, dialog, hint, screen }))
 }

@@ -1,0 +1,126 @@
+import { isIapeerError } from '@iapeer/core/errors'
+import { parseIdentity } from '@iapeer/core/identity'
+import { readProfile } from '@iapeer/core/profile'
+import { findPeer } from '@iapeer/core/registry'
+import { TmuxServer } from '@iapeer/tmux'
+import { createEventLog } from '../eventlog/event-log.ts'
+import { adapterOf } from '../runtimes/index.ts'
+import { whileUnclaimed } from '../sessions/identity-lock.ts'
+import {
+  type BlockedLaunch,
+  listSessions,
+  type PeerSession,
+  phaseOf,
+  writeSession,
+} from '../sessions/session-file.ts'
+import { statusOf } from '../sessions/state.ts'
+import { type Boot, bootRuntime, type Obstacle } from './boot.ts'
+import { paneLogOf } from './plan.ts'
+
+/** A server that answers no sooner is looked at another time. */
+const TMUX_MS = 1_000
+/** For known dialogs that follow each other; one that only a person can answer is waited for by nothing here. */
+const DIALOGS_MS = 5_000
+
+/** What its program is told first; nothing where its profile is gone. */
+async function firstMessage(root: string, personality: string): Promise<string | undefined> {
+  const entry = await findPeer(root, personality)
+  return entry === undefined ? undefined : (await readProfile(entry.home))?.initialPrompt
+}
+
+async function boot(root: string, session: PeerSession, blocked: BlockedLaunch): Promise<Boot | undefined> {
+  const { identity, socketPath, server, leader, paneId } = session
+  const parts = parseIdentity(identity)
+  if (parts === undefined) return undefined
+  const pane = {
+    identity,
+    adapter: adapterOf(parts.runtime),
+    handle: new TmuxServer({ socketPath, process: server, timeoutMs: TMUX_MS }),
+    paneId,
+    leader,
+    paneLog: { path: paneLogOf(root, parts), from: 0 },
+    deadline: performance.now() + DIALOGS_MS,
+  }
+  const onTyping = async (): Promise<void> => {
+    const typedAt = new Date().toISOString()
+    await writeSession(root, { ...session, blocked: { ...blocked, typedAt } })
+  }
+  try {
+    return await bootRuntime(pane, {
+      message: await firstMessage(root, parts.personality),
+      wasTyped: blocked.typedAt !== undefined,
+      isShared: true,
+      onTyping,
+    })
+  } catch (error) {
+    // Its end is settled by those who supervise it.
+    if (isIapeerError(error) && error.code === 'program-ended') return undefined
+    throw error
+  }
+}
+
+const isSame = (one: Obstacle, other: Obstacle): boolean =>
+  one.screen === other.screen && one.dialog === other.dialog && one.hint === other.hint
+
+async function noteObstacle(root: string, session: PeerSession, obstacle: Obstacle): Promise<PeerSession> {
+  const { blocked } = session
+  if (blocked === undefined || isSame(blocked, obstacle)) return session
+  const { since, typedAt } = blocked
+  const after = { ...session, blocked: { since, ...obstacle, typedAt } }
+  await writeSession(root, after)
+  return after
+}
+
+async function noteReady(
+  root: string,
+  session: PeerSession,
+  message: 'none' | 'given' | 'unknown',
+): Promise<PeerSession> {
+  const now = new Date()
+  const { blocked: _blocked, ...rest } = session
+  const ready = { ...rest, readyAt: now.toISOString() }
+  await writeSession(root, ready)
+  const { identity, gen, startedAt } = session
+  const ms = Math.max(0, now.getTime() - Date.parse(startedAt))
+  await createEventLog(root).note({ ev: 'launch', identity, gen, ms, message })
+  return ready
+}
+
+/** The session that is enrolled for the same life of a peer, if that lives and answers. */
+async function current(root: string, session: PeerSession): Promise<PeerSession | undefined> {
+  const { state, session: now } = await statusOf(root, session.identity)
+  const isSameLife = now?.gen === session.gen && now?.startedAt === session.startedAt
+  return isSameLife && state !== 'unresponsive' ? now : undefined
+}
+
+/**
+ * Looks at a peer whose launch is blocked, and finishes that where nothing stands in its way any more: answers the known
+ * dialogs that follow, gives the first message, and enrols it as ready. Else what stands there is noted anew.
+ *
+ * The message is given once: that it is about to be typed is on disk before. Where a finisher was killed after that, the
+ * message is sent if it stands in the input row; else it is not typed again, and the `launch` event says that nothing is
+ * known of it. Takes as long as that, and nothing waits for a person.
+ * @returns the session as it is now; undefined where it has ended, does not answer, or another process is at it
+ * @throws IapeerError `runtime-unknown`, those of `readProfile` and `findPeer`
+ */
+export function finishLaunch(root: string, session: PeerSession): Promise<PeerSession | undefined> {
+  return whileUnclaimed(root, session.identity, async () => {
+    const now = await current(root, session)
+    if (now?.blocked === undefined || phaseOf(now) !== 'blocked') return now
+    const result = await boot(root, now, now.blocked)
+    // What was noted while it was typed into must not be lost.
+    const after = await current(root, session)
+    if (result === undefined || after === undefined) return after
+    return result.kind === 'ready'
+      ? noteReady(root, after, result.message)
+      : noteObstacle(root, after, result.obstacle)
+  })
+}
+
+/** {@link finishLaunch} of every peer whose launch is blocked; what fails for one keeps no other from it. */
+export async function finishLaunches(root: string): Promise<void> {
+  const blocked = (await listSessions(root)).filter((session) => phaseOf(session) === 'blocked')
+  const results = await Promise.allSettled(blocked.map((session) => finishLaunch(root, session)))
+  for (const result of results)
+    if (result.status === 'rejected' && !isIapeerError(result.reason)) throw result.reason
+}

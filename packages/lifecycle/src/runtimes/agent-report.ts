@@ -1,0 +1,9 @@
+/** What a program says of its own state, without a screen. */
+export interface AgentReport {
+  /** `waiting`: a dialog, a question or a permission prompt stands there, and a person is to answer it. */
+  readonly status: 'idle' | 'busy' | 'waiting'
+  /** What it waits for, in its own words. */
+  readonly waitingFor?: string | undefined
+  /** Whether it may not be logged in: it says so on its screen only some seconds after it began, and no account was found. */
+  readonly isLoginUnsure: boolean
+}
