@@ -4,6 +4,7 @@ export {
   parseProcCmdline,
   parsePsArguments,
   readCommandLine,
+  readExecutable,
   readWorkingFolder,
 } from './command-line.ts'
 export { parseProcEnviron, readEnvironment } from './environment.ts'

@@ -23,6 +23,5 @@ export function bootStep({ step }: ScreenReading, report: AgentReport | undefine
     if (step.kind === 'input') return { kind: 'ready' }
     return step.kind === 'press' ? step : { kind: 'wait', dialog: step.dialog }
   }
-  if (report.status === 'waiting') return { kind: 'wait', dialog: report.waitingFor ?? 'dialog' }
-  return report.isLoginUnsure ? { kind: 'wait', dialog: 'login' } : { kind: 'ready' }
+  return report.status === 'waiting' ? { kind: 'wait', dialog: report.waitingFor } : { kind: 'ready' }
 }

@@ -117,7 +117,13 @@ export async function bootRuntime(pane: Pane, options: BootOptions): Promise<Boo
   const reached = await reachInput(pane, options.isShared ?? false)
   if (!('step' in reached)) return { kind: 'blocked', obstacle: reached }
   const { step, sight } = reached
-  if (step.kind === 'ready') return giveMessage(pane, sight, options)
+  if (step.kind === 'ready') {
+    const { leader, adapter } = pane
+    const hint = leader === undefined ? undefined : await adapter.missingLogin?.(leader)
+    return hint === undefined
+      ? giveMessage(pane, sight, options)
+      : { kind: 'blocked', obstacle: { screen: lastRows(sight.screen), dialog: 'login', hint } }
+  }
   const { dialog } = step
   const hint = step.kind === 'person' ? step.hint : undefined
   return { kind: 'blocked', obstacle: { screen: lastRows(sight.screen), dialog, hint } }

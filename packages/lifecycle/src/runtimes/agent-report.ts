@@ -4,6 +4,4 @@ export interface AgentReport {
   readonly status: 'idle' | 'busy' | 'waiting'
   /** What it waits for, in its own words. */
   readonly waitingFor?: string | undefined
-  /** Whether it may not be logged in: it says so on its screen only some seconds after it began, and no account was found. */
-  readonly isLoginUnsure: boolean
 }

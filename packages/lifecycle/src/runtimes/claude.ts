@@ -1,4 +1,5 @@
 import { homedir } from 'node:os'
+import { missingClaudeLogin } from './claude-login.ts'
 import { readClaudeReport } from './claude-report.ts'
 import { claudeActivity, newestClaudeSession, type SessionOwner } from './claude-sessions.ts'
 import type { LaunchRequest, RuntimeAdapter, SessionPlace } from './runtime.ts'
@@ -27,6 +28,7 @@ export const claudeRuntime: RuntimeAdapter = {
   buildArgv,
   screen: claudeScreen,
   report: readClaudeReport,
+  missingLogin: missingClaudeLogin,
   newestActivity: (place) => claudeActivity(ownerOf(place)),
   resolveResume: async (place) => (await newestClaudeSession(ownerOf(place)))?.id,
   executeControl: (control) => (control === 'interrupt' ? { key: 'Escape' } : { text: `/${control}` }),

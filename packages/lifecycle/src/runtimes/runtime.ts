@@ -57,6 +57,11 @@ export interface RuntimeAdapter {
    * or where it cannot be checked that this very process says it.
    */
   readonly report?: (leader: ProcessId) => Promise<AgentReport | undefined>
+  /**
+   * Says what a person has to do where a program that is ready is not logged in, and its screen does not tell. Undefined where
+   * it is, or that is not known.
+   */
+  readonly missingLogin?: (leader: ProcessId) => Promise<string | undefined>
   /** When it last did anything, in milliseconds since the epoch; undefined where nothing tells. */
   readonly newestActivity: (place: SessionPlace) => Promise<number | undefined>
   /** The newest session of that folder that it could go on with. */

@@ -1,18 +1,13 @@
-import type { BootDialog } from './dialog.ts'
-import { dialogStep } from './dialog.ts'
+import { CLAUDE_LOGIN_HINT } from '../claude-login.ts'
+import { type BootDialog, dialogStep } from './dialog.ts'
 import { withoutDim } from './plain-text.ts'
 import { rowsOf } from './rows.ts'
 import type { ScreenReader, ScreenReading } from './screen-reader.ts'
 
 const RULE = /^─{8}/
 const INPUT = /^❯(?:\s|$)/
-/** It stands in the footer (2.1.197), or alone in the row above the input row's upper rule (2.1.332). */
-const LOGGED_OUT = /^\s*Not logged in\b|\sNot logged in · Run \/login$/
-
-const LOGIN = {
-  name: 'login',
-  hint: 'Log in: run claude in a terminal, as the same user and with the same home, or attach to the peer and type /login.',
-} as const
+/** It ends a row of the footer, or the row above the input row's upper rule (2.1.332 outside of tmux); a narrow one cuts it. */
+const LOGGED_OUT = /(?:^|\s)Not logged in · (?:run \/login|\S*…)$/i
 
 /** Enter on "No, exit", which the cursor is on at first, ends the program. */
 const DIALOGS: readonly BootDialog[] = [
@@ -33,7 +28,7 @@ const DIALOGS: readonly BootDialog[] = [
       hint: 'Decide it yourself: attach and answer, or take ANTHROPIC_API_KEY out of the environment and of launch.env.',
     },
   },
-  { name: LOGIN.name, shows: [/Select login method/], answer: { hint: LOGIN.hint } },
+  { name: 'login', shows: [/Select login method/], answer: { hint: CLAUDE_LOGIN_HINT } },
   {
     name: 'text style',
     shows: [/Choose the text style/],
@@ -74,7 +69,7 @@ function read(screen: string): ScreenReading {
     return { step: dialogStep(DIALOGS, rows) ?? { kind: 'unknown' }, input: input?.text }
   const isLoggedOut = [input.above, ...input.footer].some((row) => LOGGED_OUT.test(row))
   return {
-    step: isLoggedOut ? { kind: 'person', dialog: LOGIN.name, hint: LOGIN.hint } : { kind: 'input' },
+    step: isLoggedOut ? { kind: 'person', dialog: 'login', hint: CLAUDE_LOGIN_HINT } : { kind: 'input' },
     input: input.text,
   }
 }
