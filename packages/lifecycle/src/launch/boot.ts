@@ -6,6 +6,9 @@ import { holdsMessage, sendInput, type Typed, typeMessage } from './type-message
 /** A key that was pressed and changed nothing for so long was lost, if it only moves; an Enter may be on its way still. */
 const PRESS_AGAIN_MS = 10_000
 
+/** A program that says its own state does so within this time after its input row shows; then its screen counts. */
+const REPORT_MS = 1_000
+
 /** What keeps a program from its work until a person acts. */
 export interface Obstacle {
   /** The last lines of its screen; empty where that could not be read. */
@@ -52,14 +55,22 @@ async function reachInput(pane: Pane, isShared: boolean): Promise<Reached | Obst
   let last = ''
   let dialog: string | undefined
   let pressed = { step: '', at: 0 }
+  let readySince: number | undefined
+  const mayReport = pane.adapter.report !== undefined
   const { answer, screen } = await watchPane(pane, async (sight): Promise<Reached | undefined> => {
     const step = bootStep(sight.reading, sight.report)
     dialog = 'dialog' in step ? step.dialog : undefined
     const name = JSON.stringify(step)
     const isStable = name === last
     last = name
+    if (step.kind !== 'ready') readySince = undefined
+    else readySince ??= performance.now()
     if (!isStable) return undefined
-    if (step.kind === 'ready' || step.kind === 'person') return { step, sight }
+    if (step.kind === 'person') return { step, sight }
+    if (step.kind === 'ready') {
+      const isSaid = sight.report !== undefined || !mayReport
+      return isSaid || performance.now() - (readySince ?? 0) >= REPORT_MS ? { step, sight } : undefined
+    }
     if (step.kind === 'wait') return isShared ? { step, sight } : undefined
     const isLate = performance.now() - pressed.at >= PRESS_AGAIN_MS
     if (name === pressed.step && (step.key === 'Enter' || !isLate)) return undefined

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
-import { hasProcfs, type ProcessId, readEnvironment, readProcesses } from '@iapeer/core/process'
+import { type ProcessId, readEnvironment, readProcesses } from '@iapeer/core/process'
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
 import { parseFields, text, word } from '../json-fields.ts'
 import type { AgentReport } from './agent-report.ts'
@@ -59,11 +59,10 @@ async function findRecord(folder: string, leader: ProcessId): Promise<SessionRec
  * Returns what the Claude Code of a pane says of itself in its sessions file, 60 to 250 ms behind the fact, and which process
  * says it.
  * @param leader the program of the pane: Claude Code, or a wrapper that has started it
- * @returns undefined while it boots, for a version that writes no such file, and where there is no /proc: what `procStart`
- *   says on other systems is not known, so the file could be that of an earlier process
+ * @returns undefined while it boots, for a version that writes no such file, and for one whose start time does not fit: where
+ *   there is no /proc it is not known what `procStart` says
  */
 export async function readClaudeReport(leader: ProcessId): Promise<SessionRecord | undefined> {
-  if (!hasProcfs()) return undefined
   const env = (await readEnvironment(leader.pid)) ?? {}
   try {
     return await findRecord(join(claudeFolder(env), 'sessions'), leader)

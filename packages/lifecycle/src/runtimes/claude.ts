@@ -1,4 +1,5 @@
 import { homedir } from 'node:os'
+import { hasProcfs } from '@iapeer/core/process'
 import { missingClaudeLogin } from './claude-login.ts'
 import { readClaudeReport } from './claude-report.ts'
 import { claudeActivity, newestClaudeSession, type SessionOwner } from './claude-sessions.ts'
@@ -27,8 +28,8 @@ export const claudeRuntime: RuntimeAdapter = {
   bootTimeoutMs: 60_000,
   buildArgv,
   screen: claudeScreen,
-  report: readClaudeReport,
-  missingLogin: missingClaudeLogin,
+  // Elsewhere it cannot be checked whose word it is.
+  ...(hasProcfs() ? { report: readClaudeReport, missingLogin: missingClaudeLogin } : {}),
   newestActivity: (place) => claudeActivity(ownerOf(place)),
   resolveResume: async (place) => (await newestClaudeSession(ownerOf(place)))?.id,
   executeControl: (control) => (control === 'interrupt' ? { key: 'Escape' } : { text: `/${control}` }),

@@ -1,0 +1,80 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { run } from '../testing/run.ts'
+
+/** The real programs that tests run, and the packages of npm that they come in. */
+const PACKAGES = { claude: '@anthropic-ai/claude-code', codex: '@openai/codex' } as const
+
+export type AgentName = keyof typeof PACKAGES
+export const AGENT_NAMES: readonly AgentName[] = ['claude', 'codex']
+
+const INSTALL_MS = 10 * 60_000
+const ASK_MS = 60_000
+
+/** Outside of the tree, so that a fresh checkout finds them. */
+const cacheFolder = (env: NodeJS.ProcessEnv): string =>
+  join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'iapeer-test-agents')
+
+const programIn = (folder: string, name: AgentName): string => join(folder, 'node_modules', '.bin', name)
+
+/** What went wrong, in the last line that says something. */
+function reasonOf(text: string): string {
+  const lines = text.split('\n').filter((line) => /\S/.test(line) && !/complete log/i.test(line))
+  return (lines.find((line) => /npm error (?!code)/.test(line)) ?? lines.at(-1) ?? 'npm said nothing').trim()
+}
+
+async function npm(args: readonly string[], limitMs: number, env: NodeJS.ProcessEnv): Promise<string> {
+  const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--fetch-retries=1']
+  const done = await run('npm', [...args, ...quiet], { env, limitMs })
+  if (done.exitCode === 0) return done.stdout
+  const why = done.signal === undefined ? reasonOf(done.stderr) : `no end within ${limitMs / 1_000} s`
+  throw new Error(`npm ${args[0]} failed: ${why}`)
+}
+
+/** The newest version that the registry has. @throws Error when the registry cannot be asked */
+export async function newestVersion(name: AgentName, env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  return (await npm(['view', PACKAGES[name], 'version'], ASK_MS, env)).trim()
+}
+
+/** The process that makes a folder is in its name; what one that was killed has left is removed. */
+function sweep(cache: string): void {
+  for (const entry of readdirSync(cache)) {
+    const pid = Number(/^\.\w+@[\w.-]+-(\d+)-\w+$/.exec(entry)?.[1])
+    if (pid > 0 && !existsSync(`/proc/${pid}`) && existsSync('/proc/self'))
+      rmSync(join(cache, entry), { recursive: true, force: true })
+  }
+}
+
+/**
+ * Installs one version of a program, once, into a cache outside of the tree: `<cache>/iapeer-test-agents/<name>@<version>`,
+ * which is there as a whole or not at all. Two runs at once install twice, and one of them is kept.
+ * @returns the path of its program
+ * @throws Error with what npm said
+ */
+export async function installAgent(
+  name: AgentName,
+  version: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  const cache = cacheFolder(env)
+  const folder = join(cache, `${name}@${version}`)
+  if (existsSync(programIn(folder, name))) return programIn(folder, name)
+  mkdirSync(cache, { recursive: true })
+  sweep(cache)
+  const making = mkdtempSync(join(cache, `.${name}@${version}-${process.pid}-`))
+  try {
+    process.stderr.write(`installing ${name} ${version} into ${folder}\n`)
+    await npm(['install', '--prefix', making, `${PACKAGES[name]}@${version}`], INSTALL_MS, env)
+    const tried = await run(programIn(making, name), ['--version'], { env, limitMs: ASK_MS })
+    if (!tried.stdout.includes(version))
+      throw new Error(`${name} ${version} does not run here: ${reasonOf(tried.stderr)}`)
+    if (!existsSync(folder)) renameSync(making, folder)
+  } catch (error) {
+    // Another run was quicker: its program is as good.
+    if (!existsSync(programIn(folder, name))) throw error
+  } finally {
+    rmSync(making, { recursive: true, force: true })
+  }
+  return programIn(folder, name)
+}
