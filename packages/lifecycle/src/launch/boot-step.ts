@@ -1,5 +1,5 @@
 import type { AgentReport } from '../runtimes/agent-report.ts'
-import type { ScreenReading } from '../runtimes/screen/screen-reader.ts'
+import type { PressStep, ScreenReading } from '../runtimes/screen/screen-reader.ts'
 
 /**
  * What is next for a program that boots. `ready`: it takes a message. `press`: a known dialog stands there, and this key is
@@ -8,7 +8,7 @@ import type { ScreenReading } from '../runtimes/screen/screen-reader.ts'
  */
 export type BootStep =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'press'; readonly dialog: string; readonly key: string }
+  | PressStep
   | { readonly kind: 'person'; readonly dialog: string; readonly hint: string }
   | { readonly kind: 'wait'; readonly dialog?: string | undefined }
 

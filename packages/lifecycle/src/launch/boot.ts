@@ -1,4 +1,5 @@
 import { lastRows } from '../runtimes/screen/rows.ts'
+import type { PressStep } from '../runtimes/screen/screen-reader.ts'
 import { type BootStep, bootStep } from './boot-step.ts'
 import { draftIn, isAttached, type Pane, press, type Sight, screenOf, watchPane } from './pane.ts'
 import { holdsMessage, sendInput, type Typed, typeMessage } from './type-message.ts'
@@ -47,36 +48,49 @@ interface Reached {
   readonly sight: Sight
 }
 
-/**
- * Answers dialogs until the program is ready, or only a person can go on. Whatever is acted on was seen twice in a row;
- * after a key the dialog must have gone on before the next, or an Enter that comes late answers what it was not meant for.
- */
+/** Presses the keys that dialogs ask for: each once, and the next only when the dialog has gone on. */
+class Keys {
+  readonly #pane: Pane
+  #last = { step: '', at: 0 }
+
+  constructor(pane: Pane) {
+    this.#pane = pane
+  }
+
+  /** Whether the key of a step is still to be pressed. An Enter that comes late would answer what it was not meant for. */
+  isDue(step: PressStep): boolean {
+    if (JSON.stringify(step) !== this.#last.step) return true
+    return step.key !== 'Enter' && performance.now() - this.#last.at >= PRESS_AGAIN_MS
+  }
+
+  async press(step: PressStep): Promise<void> {
+    this.#last = { step: JSON.stringify(step), at: performance.now() }
+    await press(this.#pane, step.key)
+  }
+}
+
+/** Answers dialogs until the program is ready, or only a person can go on. Whatever is acted on was seen twice in a row. */
 async function reachInput(pane: Pane, isShared: boolean): Promise<Reached | Obstacle> {
-  let last = ''
+  const keys = new Keys(pane)
+  let last: { readonly name: string; readonly since: number } | undefined
   let dialog: string | undefined
-  let pressed = { step: '', at: 0 }
-  let readySince: number | undefined
-  const mayReport = pane.adapter.report !== undefined
   const { answer, screen } = await watchPane(pane, async (sight): Promise<Reached | undefined> => {
     const step = bootStep(sight.reading, sight.report)
     dialog = 'dialog' in step ? step.dialog : undefined
     const name = JSON.stringify(step)
-    const isStable = name === last
-    last = name
-    if (step.kind !== 'ready') readySince = undefined
-    else readySince ??= performance.now()
-    if (!isStable) return undefined
-    if (step.kind === 'person') return { step, sight }
-    if (step.kind === 'ready') {
-      const isSaid = sight.report !== undefined || !mayReport
-      return isSaid || performance.now() - (readySince ?? 0) >= REPORT_MS ? { step, sight } : undefined
+    if (last?.name !== name) {
+      last = { name, since: performance.now() }
+      return undefined
     }
     if (step.kind === 'wait') return isShared ? { step, sight } : undefined
-    const isLate = performance.now() - pressed.at >= PRESS_AGAIN_MS
-    if (name === pressed.step && (step.key === 'Enter' || !isLate)) return undefined
+    if (step.kind === 'person') return { step, sight }
+    if (step.kind === 'ready') {
+      const isSaid = sight.report !== undefined || pane.adapter.report === undefined
+      return isSaid || performance.now() - last.since >= REPORT_MS ? { step, sight } : undefined
+    }
+    if (!keys.isDue(step)) return undefined
     if (isShared && (await isAttached(pane.handle))) return { step, sight }
-    pressed = { step: name, at: performance.now() }
-    await press(pane, step.key)
+    await keys.press(step)
     return undefined
   })
   return answer ?? { screen: lastRows(screen ?? ''), dialog }

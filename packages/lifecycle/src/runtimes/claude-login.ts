@@ -21,6 +21,7 @@ const ASK_MS = 5_000
 const ACCOUNT_VARIABLE =
   /^(?:ANTHROPIC_API_KEY|ANTHROPIC_AUTH_TOKEN|CLAUDE_CODE_OAUTH_TOKEN|CLAUDE_CODE_USE_\w+)$/
 const INTERPRETER = /^(?:node|bun)(?:js)?$/
+const IS_CLAUDE = /claude/i
 
 async function exists(path: string): Promise<boolean> {
   try {
@@ -40,13 +41,13 @@ async function hasAccount(env: NodeJS.ProcessEnv): Promise<boolean> {
   return (await readRegularFile(settings))?.text.includes('"oauthAccount"') === true
 }
 
-/** The program of a process as it can be run again; undefined where that is not known. */
+/** The program of a process as it can be run again; undefined where that is not surely Claude Code. */
 async function programOf(pid: number, argv: readonly string[]): Promise<readonly string[] | undefined> {
   const executable = await readExecutable(pid)
   if (executable === undefined) return undefined
-  if (!INTERPRETER.test(basename(executable))) return [executable]
-  const [, script] = argv
-  return script !== undefined && isAbsolute(script) ? [executable, script] : undefined
+  if (!INTERPRETER.test(basename(executable))) return IS_CLAUDE.test(executable) ? [executable] : undefined
+  const [, script = ''] = argv
+  return isAbsolute(script) && IS_CLAUDE.test(script) ? [executable, script] : undefined
 }
 
 /** Asks that very program, in its own folder and environment. A version without the command has none to show in its help. */

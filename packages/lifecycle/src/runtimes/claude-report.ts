@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
-import { type ProcessId, readEnvironment, readProcesses } from '@iapeer/core/process'
+import { observeProcess, type ProcessId, readEnvironment, readProcesses } from '@iapeer/core/process'
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
 import { parseFields, text, word } from '../json-fields.ts'
 import type { AgentReport } from './agent-report.ts'
@@ -40,6 +40,7 @@ async function stepsFrom(ancestor: number, pid: number): Promise<number | undefi
 
 /** The record of the leader itself, else of the nearest of its descendants that has one. */
 async function findRecord(folder: string, leader: ProcessId): Promise<SessionRecord | undefined> {
+  if ((await observeProcess(leader)) === 'gone') return undefined
   const own = await recordOf(folder, leader)
   if (own !== undefined) return own
   let nearest: { readonly steps: number; readonly record: SessionRecord } | undefined

@@ -41,7 +41,8 @@ export function dialogStep(dialogs: readonly BootDialog[], rows: readonly string
   if (dialog === undefined) return undefined
   const { name, answer } = dialog
   if ('hint' in answer) return { kind: 'person', dialog: name, hint: answer.hint }
-  if ('press' in answer) return { kind: 'press', dialog: name, key: answer.press }
+  if ('press' in answer) return { kind: 'press', dialog: name, key: answer.press, cursor: -1 }
   const key = menu === undefined ? undefined : keyTowards(menu, answer.choose)
-  return key === undefined ? { kind: 'unknown', dialog: name } : { kind: 'press', dialog: name, key }
+  if (menu === undefined || key === undefined) return { kind: 'unknown', dialog: name }
+  return { kind: 'press', dialog: name, key, cursor: menu.cursor }
 }

@@ -1,10 +1,19 @@
+/** A known dialog stands there, and this key is the next towards its answer. */
+export interface PressStep {
+  readonly kind: 'press'
+  readonly dialog: string
+  readonly key: string
+  /** Which option the cursor is on; a key that moves it has worked when this changes. -1 where there are no options. */
+  readonly cursor: number
+}
+
 /**
  * What a screen asks for. `input`: its input row takes text. `press`: a known dialog stands there, and this key is the next
  * towards its answer. `person`: only a person can answer what stands there. `unknown`: none of these.
  */
 export type ScreenStep =
   | { readonly kind: 'input' }
-  | { readonly kind: 'press'; readonly dialog: string; readonly key: string }
+  | PressStep
   | { readonly kind: 'person'; readonly dialog: string; readonly hint: string }
   | { readonly kind: 'unknown'; readonly dialog?: string }
 
