@@ -243,6 +243,15 @@ describe('an input row', () => {
     expect(stepOf(codex, other)).toBe('input')
   })
 
+  it.each([
+    `${rule}\n❯ \n${rule}\n  ⏵⏵ bypass permissions on (shift+tab to cycle)      Not logged in · run /login`,
+    `${rule}\n❯ \n${rule}\n  ⏵⏵ bypass permissions on\n          Not logged in · Run /login\n      ● high · /effort`,
+    `          Not logged in · run /login\n${rule}\n❯ Once fixed, resend your message\n${rule}\n  ⏵⏵ bypass permissions on`,
+    `  Not logged in · …\n${rule}\n❯ \n${rule}\n  ⏵⏵ bypass`,
+  ])('around which it says that nobody is logged in is none: %j', (screen) => {
+    expect(stepOf(claude, screen)).toBe('login: a person')
+  })
+
   it('that says of another program that nobody is logged in is one', () => {
     const talk = `● Not logged in · run /login\n\n${rule}\n❯ \n${rule}\n  aws: Not logged in to prod\n`
     expect(stepOf(claude, talk)).toBe('input')
