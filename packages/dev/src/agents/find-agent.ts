@@ -13,9 +13,13 @@ function onPath(name: AgentName, folders: readonly string[], wanted: string): Fo
   return program === undefined ? { skipped: `there is no ${name} ${wanted}` } : { program }
 }
 
-async function installed(name: AgentName, version: () => Promise<string> | string): Promise<FoundAgent> {
+async function installed(
+  name: AgentName,
+  version: () => Promise<string> | string,
+  env: NodeJS.ProcessEnv,
+): Promise<FoundAgent> {
   try {
-    return { program: await installAgent(name, await version()) }
+    return { program: await installAgent(name, await version(), env) }
   } catch (error) {
     // No registry, no room, no such platform: what cannot be installed here is not tested here.
     return { skipped: error instanceof Error ? error.message : String(error) }
@@ -28,8 +32,8 @@ async function installed(name: AgentName, version: () => Promise<string> | strin
  */
 export async function findAgent(name: AgentName, env: NodeJS.ProcessEnv = process.env): Promise<FoundAgent> {
   const wanted = env['IAPEER_TEST_AGENTS']
-  if (wanted === 'pinned') return installed(name, () => pinned[name])
-  if (wanted === 'newest') return installed(name, () => newestVersion(name, env))
+  if (wanted === 'pinned') return installed(name, () => pinned[name], env)
+  if (wanted === 'newest') return installed(name, () => newestVersion(name, env), env)
   if (wanted) return onPath(name, [join(wanted, 'node_modules', '.bin')], `in ${wanted}`)
   const hint = 'on the PATH (IAPEER_TEST_AGENTS=pinned installs one)'
   return onPath(name, (env['PATH'] ?? '').split(delimiter), hint)

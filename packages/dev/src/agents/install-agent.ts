@@ -24,6 +24,7 @@ function reasonOf(text: string): string {
   return (lines.find((line) => /npm error (?!code)/.test(line)) ?? lines.at(-1) ?? 'npm said nothing').trim()
 }
 
+/** @throws Error with what npm said */
 async function npm(args: readonly string[], limitMs: number, env: NodeJS.ProcessEnv): Promise<string> {
   const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--fetch-retries=1']
   const done = await run('npm', [...args, ...quiet], { env, limitMs })
@@ -37,12 +38,20 @@ export async function newestVersion(name: AgentName, env: NodeJS.ProcessEnv = pr
   return (await npm(['view', PACKAGES[name], 'version'], ASK_MS, env)).trim()
 }
 
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
+  }
+}
+
 /** The process that makes a folder is in its name; what one that was killed has left is removed. */
 function sweep(cache: string): void {
   for (const entry of readdirSync(cache)) {
     const pid = Number(/^\.\w+@[\w.-]+-(\d+)-\w+$/.exec(entry)?.[1])
-    if (pid > 0 && !existsSync(`/proc/${pid}`) && existsSync('/proc/self'))
-      rmSync(join(cache, entry), { recursive: true, force: true })
+    if (pid > 0 && isGone(pid)) rmSync(join(cache, entry), { recursive: true, force: true })
   }
 }
 

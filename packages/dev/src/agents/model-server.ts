@@ -106,6 +106,7 @@ export async function startModelServer(): Promise<ModelServer> {
       model.steps = [...steps]
     },
     always: (step) => {
+      model.steps = []
       model.always = step
     },
     hold: () => {
