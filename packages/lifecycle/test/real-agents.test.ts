@@ -239,7 +239,7 @@ for (const { runtime, found } of AGENTS) {
         return step?.kind === 'input' && (runtime === 'codex' || said?.status === 'idle')
       })
       await handle.sendKeys(session.paneId, [{ text: '/model' }])
-      await until('the command', async () => /[❯›] ?\/model/.test(await handle.capturePane(session.paneId)))
+      await until('the command', async () => /[❯›]\s?\/model/.test(await handle.capturePane(session.paneId)))
       await new Promise((resolve) => setTimeout(resolve, 500))
       await handle.sendKeys(session.paneId, [{ key: 'Enter' }])
       await until('its menu', async () => /Select|model/i.test(await handle.capturePane(session.paneId)))

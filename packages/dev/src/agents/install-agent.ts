@@ -18,10 +18,15 @@ const cacheFolder = (env: NodeJS.ProcessEnv): string =>
 
 const programIn = (folder: string, name: AgentName): string => join(folder, 'node_modules', '.bin', name)
 
-/** What went wrong, in the last line that says something. */
+/** What went wrong: the longest line of an error says most. */
 function reasonOf(text: string): string {
-  const lines = text.split('\n').filter((line) => /\S/.test(line) && !/complete log/i.test(line))
-  return (lines.find((line) => /npm error (?!code)/.test(line)) ?? lines.at(-1) ?? 'npm said nothing').trim()
+  const lines = text.split('\n').map((line) => line.trim())
+  const said = lines.filter((line) => /^npm error(?!\s+at )/.test(line) && !line.includes('complete log'))
+  return (
+    said.toSorted((one, other) => other.length - one.length)[0] ??
+    lines.find((line) => line !== '') ??
+    'no reason given'
+  )
 }
 
 /** @throws Error with what npm said */

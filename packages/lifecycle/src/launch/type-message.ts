@@ -28,32 +28,33 @@ const headOf = (text: string): string => text.replace(/\s+/g, ' ').slice(0, HEAD
 export const holdsMessage = (input: string, message: string): boolean =>
   headOf(input) === headOf(pastable(message))
 
-/**
- * Sends what the input row holds, and sees it gone from there.
- * @returns whether it was taken
- * @throws IapeerError `program-ended`
- */
-export async function sendInput(pane: Pane, held: string): Promise<boolean> {
+const forTyping = (pane: Pane): Pane => ({ ...pane, deadline: performance.now() + TYPE_MS })
+
+/** Sends what the input row holds, and sees it gone from there, before the pane's deadline. */
+async function send(pane: Pane, held: string): Promise<boolean> {
   let left = ENTERS
   let pressedAt = Number.NEGATIVE_INFINITY
   let wasIdle = false
-  const { answer } = await watchPane(
-    { ...pane, deadline: performance.now() + TYPE_MS },
-    async ({ reading: { input }, report }) => {
-      if (input !== undefined && !input.startsWith(held.slice(0, HEAD))) return true
-      // A program that says that it works has taken it, whatever stands on its screen by then.
-      if (left < ENTERS && wasIdle && report?.status === 'busy') return true
-      if (left === ENTERS) wasIdle = report?.status === 'idle'
-      if (input === undefined || left === 0 || performance.now() - pressedAt <= ENTER_AGAIN_MS)
-        return undefined
-      left--
-      await press(pane, 'Enter')
-      pressedAt = performance.now()
-      return undefined
-    },
-  )
+  const { answer } = await watchPane(pane, async ({ reading: { input }, report }) => {
+    if (input !== undefined && !input.startsWith(held.slice(0, HEAD))) return true
+    // A program that says that it works has taken it, whatever stands on its screen by then.
+    if (left < ENTERS && wasIdle && report?.status === 'busy') return true
+    if (left === ENTERS) wasIdle = report?.status === 'idle'
+    if (input === undefined || left === 0 || performance.now() - pressedAt <= ENTER_AGAIN_MS) return undefined
+    left--
+    await press(pane, 'Enter')
+    pressedAt = performance.now()
+    return undefined
+  })
   return answer === true
 }
+
+/**
+ * Sends what the input row holds, and sees it gone from there.
+ * @returns whether it was taken
+ * @throws IapeerError `program-ended`, `interrupted`
+ */
+export const sendInput = (pane: Pane, held: string): Promise<boolean> => send(forTyping(pane), held)
 
 /**
  * Gives a program a message as a person would: pasted as a whole, seen in the input row, then Enter, and seen to be gone
@@ -68,7 +69,7 @@ export async function typeMessage(
 ): Promise<Typed> {
   const text = pastable(message)
   if (text === '') return 'taken'
-  const typing = { ...pane, deadline: performance.now() + TYPE_MS }
+  const typing = forTyping(pane)
   const before = (await watchPane(typing, ({ reading }) => reading.input)).answer
   if (before === undefined) return 'no-input'
   await onTyping()
@@ -80,5 +81,5 @@ export async function typeMessage(
     return input !== before && input === previous ? input : undefined
   })
   if (held.answer === undefined) return 'not-shown'
-  return (await sendInput(pane, held.answer)) ? 'taken' : 'not-taken'
+  return (await send(typing, held.answer)) ? 'taken' : 'not-taken'
 }

@@ -1,5 +1,5 @@
 /** One option of a menu. */
-export interface MenuOption {
+interface MenuOption {
   /** Its first line, without cursor and number. */
   readonly text: string
   /** That and the lines below it: a narrow terminal wraps an option, and nothing tells such a line from the next option. */
