@@ -253,7 +253,7 @@ describe('an input row', () => {
   })
 
   it('that says of another program that nobody is logged in is one', () => {
-    const talk = `● Not logged in · run /login\n\n${rule}\n❯ \n${rule}\n  aws: Not logged in to prod\n`
+    const talk = `● Not logged in · run /login\n${rule}\n❯ \n${rule}\n  aws: Not logged in to prod\n`
     expect(stepOf(claude, talk)).toBe('input')
   })
 

@@ -21,6 +21,7 @@ import { paneLogOf } from './plan.ts'
 const TMUX_MS = 1_000
 /** For known dialogs that follow each other; one that only a person can answer is waited for by nothing here. */
 const DIALOGS_MS = 5_000
+const AT_ONCE = 8
 
 /** What its program is told first; nothing where its profile is gone. */
 async function firstMessage(root: string, personality: string): Promise<string | undefined> {
@@ -117,10 +118,17 @@ export function finishLaunch(root: string, session: PeerSession): Promise<PeerSe
   })
 }
 
-/** {@link finishLaunch} of every peer whose launch is blocked; what fails for one keeps no other from it. */
+/** {@link finishLaunch} of every peer whose launch is blocked, some at a time; what fails for one keeps no other from it. */
 export async function finishLaunches(root: string): Promise<void> {
-  const blocked = (await listSessions(root)).filter((session) => phaseOf(session) === 'blocked')
-  const results = await Promise.allSettled(blocked.map((session) => finishLaunch(root, session)))
-  for (const result of results)
-    if (result.status === 'rejected' && !isIapeerError(result.reason)) throw result.reason
+  const blocked = (await listSessions(root)).filter((session) => phaseOf(session) === 'blocked').values()
+  const worker = async (): Promise<void> => {
+    for (const session of blocked) {
+      try {
+        await finishLaunch(root, session)
+      } catch (error) {
+        if (!isIapeerError(error)) throw error
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
 }

@@ -40,7 +40,9 @@ async function send(pane: Pane, held: string): Promise<boolean> {
     // A program that says that it works has taken it, whatever stands on its screen by then.
     if (left < ENTERS && wasIdle && report?.status === 'busy') return true
     if (left === ENTERS) wasIdle = report?.status === 'idle'
-    if (input === undefined || left === 0 || performance.now() - pressedAt <= ENTER_AGAIN_MS) return undefined
+    const isDue = left > 0 && performance.now() - pressedAt > ENTER_AGAIN_MS
+    // An Enter into a dialog would answer that.
+    if (input === undefined || report?.status === 'waiting' || !isDue) return undefined
     left--
     await press(pane, 'Enter')
     pressedAt = performance.now()
@@ -70,7 +72,9 @@ export async function typeMessage(
   const text = pastable(message)
   if (text === '') return 'taken'
   const typing = forTyping(pane)
-  const before = (await watchPane(typing, ({ reading }) => reading.input)).answer
+  const { answer: before } = await watchPane(typing, ({ reading: { input }, report }) =>
+    report?.status === 'waiting' ? undefined : input,
+  )
   if (before === undefined) return 'no-input'
   await onTyping()
   await pasteInto(pane, text)

@@ -6,8 +6,9 @@ import type { ScreenReader, ScreenReading } from './screen-reader.ts'
 
 const RULE = /^─{8}/
 const INPUT = /^❯(?:\s|$)/
-/** It ends a row of the footer, or the row above the input row's upper rule (2.1.332 outside of tmux); a narrow one cuts it. */
-const LOGGED_OUT = /(?:^|\s)Not logged in · (?:run \/login|\S*…)$/i
+/** A narrow terminal cuts it. */
+const LOGGED_OUT = /^\s*Not logged in · (?:run \/login|\S*…)$/i
+const LOGGED_OUT_AT_END = /\sNot logged in · run \/login$/i
 
 /** Enter on "No, exit", which the cursor is on at first, ends the program. */
 const DIALOGS: readonly BootDialog[] = [
@@ -67,7 +68,10 @@ function read(screen: string): ScreenReading {
   // Below is its footer and nothing else; what completes a command stands further left.
   if (input?.footer.every((row) => row.startsWith('  ')) !== true)
     return { step: dialogStep(DIALOGS, rows) ?? { kind: 'unknown' }, input: input?.text }
-  const isLoggedOut = [input.above, ...input.footer].some((row) => LOGGED_OUT.test(row))
+  // In a row of its own above the input row (2.1.332) or in the footer, or at the end of a row of that.
+  const isLoggedOut =
+    [input.above, ...input.footer].some((row) => LOGGED_OUT.test(row)) ||
+    input.footer.some((row) => LOGGED_OUT_AT_END.test(row))
   return {
     step: isLoggedOut ? { kind: 'person', dialog: 'login', hint: CLAUDE_LOGIN_HINT } : { kind: 'input' },
     input: input.text,
