@@ -8,6 +8,7 @@ import {
   findAgent,
   type ModelServer,
   prepareHome,
+  processesOf,
   startModelServer,
 } from '@iapeer/dev/agents'
 import { run, until } from '@iapeer/dev/testing'
@@ -20,6 +21,7 @@ import {
   launchPeer,
   type PeerSession,
   readEvents,
+  type StopResult,
   statusOf,
   stopPeer,
 } from '../src/index.ts'
@@ -36,6 +38,8 @@ interface Agent {
   readonly env: NodeJS.ProcessEnv
   readonly model: ModelServer
   readonly deaths: () => readonly unknown[]
+  /** Takes it down, and waits until nothing of it writes into its home any more. */
+  readonly stop: () => Promise<StopResult>
 }
 
 async function newAgent(runtime: AgentName, command: readonly string[]): Promise<Agent> {
@@ -52,7 +56,13 @@ async function newAgent(runtime: AgentName, command: readonly string[]): Promise
   await peer(command, 'bob', runtime)
   await updatePeer(root, 'bob', { cwd })
   const entry = requirePeer(await listPeers(root), toPersonality('bob'))
-  return { root, home, entry, env, model, deaths }
+  const identity = formatIdentity({ runtime: toRuntime(runtime), personality: toPersonality('bob') })
+  const stop = async (): Promise<StopResult> => {
+    const result = await stopPeer(root, identity, { by: 'a test' })
+    await until('its processes to end', () => processesOf(home).length === 0, 20_000)
+    return result
+  }
+  return { root, home, entry, env, model, deaths, stop }
 }
 
 const handleOf = ({ socketPath, server }: PeerSession): TmuxServer =>
@@ -77,7 +87,7 @@ for (const { runtime, found } of AGENTS) {
 
   describe.skipIf(found.program === undefined)(`${runtime}, the real one`, { timeout: 120_000 }, () => {
     it('boots through its dialogs, takes its first message, goes down in silence, and goes on where it was', async () => {
-      const { root, entry, env, model, deaths } = await newAgent(runtime, [program])
+      const { root, entry, env, model, deaths, stop } = await newAgent(runtime, [program])
       const prompt = join(root, 'prompt.md')
       writeFileSync(prompt, 'You are bob. The word is kumquat.\n')
       const message = 'Say hello.\n1. To Ann\n2. To "Ben" & <Cleo>\nand to nobody else.'
@@ -102,7 +112,7 @@ for (const { runtime, found } of AGENTS) {
       expect(id).toMatch(/^[0-9a-f-]{36}$/)
       expect(await adapter.newestActivity(place)).toBeGreaterThanOrEqual(before - 1_000)
 
-      expect(await stopPeer(root, identity, { by: 'a test' })).toMatchObject({ state: 'ended' })
+      expect(await stop()).toMatchObject({ state: 'ended' })
       expect(deaths()).toEqual([])
 
       await updatePeer(root, 'bob', { initialPrompt: 'And goodbye.' })
@@ -115,12 +125,12 @@ for (const { runtime, found } of AGENTS) {
         model.asked.find((one) => one.includes('And goodbye.')),
       )
       expect(second).toContain('To Ann')
-      await stopPeer(root, identity, { by: 'a test' })
+      await stop()
       expect(deaths()).toEqual([])
     })
 
     it.each(SIZES)('boots in a terminal of %s', async (size) => {
-      const { root, entry, env, model } = await newAgent(runtime, [program])
+      const { root, entry, env, model, stop } = await newAgent(runtime, [program])
       mkdirSync(root, { recursive: true })
       writeFileSync(
         join(root, 'tmux.conf'),
@@ -131,16 +141,16 @@ for (const { runtime, found } of AGENTS) {
       expect(warnings).toEqual([])
       await until('the model to be asked', () => model.asked.some((one) => one.includes('Good morning.')))
       expect((await statusOf(root, identity)).session).toEqual(session)
-      await stopPeer(root, identity, { by: 'a test' })
+      await stop()
     })
 
     it('boots while its terminal is resized again and again', async () => {
-      const { root, entry, env, model } = await newAgent(runtime, [program])
+      const { root, entry, env, model, stop } = await newAgent(runtime, [program])
       await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
       const socketPath = peerSocketPath(join(root, 'run'), identity)
-      const stop = new AbortController()
+      const enough = new AbortController()
       const resizing = (async () => {
-        for (let at = 0; !stop.signal.aborted; at++) {
+        for (let at = 0; !enough.signal.aborted; at++) {
           const [width = '', height = ''] = SIZES[at % SIZES.length]?.split('x') ?? []
           await run('tmux', [
             '-S',
@@ -157,10 +167,10 @@ for (const { runtime, found } of AGENTS) {
           await new Promise((resolve) => setTimeout(resolve, 300))
         }
       })()
-      await launchPeer(root, entry, { env }).finally(() => stop.abort())
+      await launchPeer(root, entry, { env }).finally(() => enough.abort())
       await resizing
       await until('the model to be asked', () => model.asked.some((one) => one.includes('Good morning.')))
-      await stopPeer(root, identity, { by: 'a test' })
+      await stop()
     })
 
     it('is interrupted, cleared and ended by its own controls', async () => {
@@ -209,7 +219,7 @@ for (const { runtime, found } of AGENTS) {
     })
 
     it('that is not logged in is blocked, says so, and leaves no death when it is stopped', async () => {
-      const { root, home, entry, env, model, deaths } = await newAgent(runtime, [program])
+      const { root, home, entry, env, model, deaths, stop } = await newAgent(runtime, [program])
       if (runtime === 'codex') writeFileSync(join(home, '.codex', 'config.toml'), '')
       const { ANTHROPIC_AUTH_TOKEN: _token, ...none } = env
       await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
@@ -219,13 +229,13 @@ for (const { runtime, found } of AGENTS) {
       expect(session.blocked?.typedAt).toBeUndefined()
       expect(await finishLaunch(root, session)).toMatchObject({ blocked: { dialog: 'login' } })
       expect((await statusOf(root, identity)).state).toBe('blocked')
-      await stopPeer(root, identity, { by: 'a test' })
+      await stop()
       expect(timesAsked(model, 'Good morning.')).toBe(0)
       expect(deaths()).toEqual([])
     })
 
     it('that shows a dialog in the middle is blocked until it is gone, and then gets its message once', async () => {
-      const { root, entry, env, model } = await newAgent(runtime, [program])
+      const { root, entry, env, model, stop } = await newAgent(runtime, [program])
       await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
       const { session } = await launchPeer(root, entry, { env, bootTimeoutMs: 1 })
       expect(session.blocked).toBeDefined()
@@ -255,11 +265,11 @@ for (const { runtime, found } of AGENTS) {
       await until('the model to be asked', () => timesAsked(model, 'Good morning.') > 0)
       await finishLaunch(root, session)
       expect(timesAsked(model, 'Good morning.')).toBe(1)
-      await stopPeer(root, identity, { by: 'a test' })
+      await stop()
     })
 
     it('that is started by a wrapper is as ready as one without', async () => {
-      const { root, entry, env, model } = await newAgent(runtime, [
+      const { root, entry, env, model, stop } = await newAgent(runtime, [
         '/bin/sh',
         '-c',
         '"$0" "$@"; exit',
@@ -273,7 +283,7 @@ for (const { runtime, found } of AGENTS) {
         const said = await adapter.report?.(session.leader)
         expect(said).toMatchObject({ status: expect.stringMatching(/idle|busy/) })
       }
-      await stopPeer(root, identity, { by: 'a test' })
+      await stop()
     })
   })
 }
@@ -296,7 +306,7 @@ describe.skipIf(claude === undefined)('Claude Code with an unknown dialog', { ti
     handleOf(session).sendKeys(session.paneId, [{ key: 'Escape' }])
 
   it('is blocked; when a person has answered it, the next look goes on from there', async () => {
-    const { root, session, model } = await blocked()
+    const { root, session, model, stop } = await blocked()
     await answer(session)
     // The dialogs behind it are answered as at any launch.
     await until(
@@ -310,11 +320,11 @@ describe.skipIf(claude === undefined)('Claude Code with an unknown dialog', { ti
       { ev: 'blocked', gen: session.gen },
       { ev: 'launch', gen: session.gen, message: 'given' },
     ])
-    await stopPeer(root, identity, { by: 'a test' })
+    await stop()
   })
 
   it('is blocked; when a person has answered it, the daemon goes on from there', async () => {
-    const { root, session, model, deaths } = await blocked()
+    const { root, session, model, deaths, stop } = await blocked()
     const supervisor = new FleetSupervisor(root)
     await supervisor.start()
     track(() => supervisor.stop())
@@ -322,7 +332,7 @@ describe.skipIf(claude === undefined)('Claude Code with an unknown dialog', { ti
     await until('it to be ready', async () => (await statusOf(root, identity)).session?.readyAt, 30_000)
     await until('the model to be asked', () => timesAsked(model, 'Good morning.') === 1)
     expect((await statusOf(root, identity)).session?.gen).toBe(session.gen)
-    await stopPeer(root, identity, { by: 'a test' })
+    await stop()
     expect(deaths()).toEqual([])
   })
 })
