@@ -14,6 +14,7 @@ import {
   writeSession,
 } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
+import { passOver } from '../sessions/state-files.ts'
 import { type Boot, bootRuntime, type Obstacle } from './boot.ts'
 import { paneLogOf } from './plan.ts'
 
@@ -122,13 +123,7 @@ export function finishLaunch(root: string, session: PeerSession): Promise<PeerSe
 export async function finishLaunches(root: string): Promise<void> {
   const blocked = (await listSessions(root)).filter((session) => phaseOf(session) === 'blocked').values()
   const worker = async (): Promise<void> => {
-    for (const session of blocked) {
-      try {
-        await finishLaunch(root, session)
-      } catch (error) {
-        if (!isIapeerError(error)) throw error
-      }
-    }
+    for (const session of blocked) await finishLaunch(root, session).catch(passOver)
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
 }

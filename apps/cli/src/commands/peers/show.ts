@@ -1,24 +1,16 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { profilePath, readProfile } from '@iapeer/core/profile'
-import { finishLaunch, type PeerView, peerFields, peerView, runningOf } from '@iapeer/lifecycle'
+import { finishLaunches, peerFields, peerView } from '@iapeer/lifecycle'
 import { blockedText } from '../../blocked-text.ts'
 import { commandText, paint, plain, print, printJson, table } from '../../output.ts'
 import { peerNamed } from '../../peers.ts'
-import { identitiesNamed } from '../../sessions.ts'
 import { stateWords } from '../../state-words.ts'
-
-/** What it is doing; a launch that was blocked is finished where nothing stands in its way any more. */
-async function currentView(name: string): Promise<PeerView> {
-  const { identities } = await identitiesNamed(name)
-  const session = await runningOf(iapeerRoot(), identities)
-  if (session !== undefined) await finishLaunch(iapeerRoot(), session)
-  return peerView(iapeerRoot(), name)
-}
 
 /** Profile and entry as one; what the profile says is shown, since it is the truth. */
 export async function show(name: string, options: { readonly json?: boolean }): Promise<void> {
   const entry = await peerNamed(name)
-  const view = await currentView(name)
+  await finishLaunches(iapeerRoot())
+  const view = await peerView(iapeerRoot(), name)
   const profile = await readProfile(entry.home)
   const { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
   const said = { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command }
@@ -29,11 +21,11 @@ export async function show(name: string, options: { readonly json?: boolean }): 
     return
   }
   const rows: [string, string | undefined][] = [
-    ['state', stateWords(view)],
     [
       'runtimes',
       current.runtimes.map((one) => (one === current.defaultRuntime ? `${one} (default)` : one)).join(', '),
     ],
+    ['state', stateWords(view)],
     ['nature', current.intelligence],
     ['home', current.home],
     ['cwd', current.cwd === current.home ? undefined : current.cwd],
