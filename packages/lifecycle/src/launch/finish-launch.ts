@@ -68,7 +68,8 @@ async function noteObstacle(root: string, session: PeerSession, obstacle: Obstac
   const { blocked } = session
   if (blocked === undefined || isSame(blocked, obstacle)) return session
   const { since, typedAt } = blocked
-  const after = { ...session, blocked: { since, ...obstacle, typedAt } }
+  const screen = obstacle.screen === '' ? blocked.screen : obstacle.screen
+  const after = { ...session, blocked: { since, ...obstacle, screen, typedAt } }
   await writeSession(root, after)
   return after
 }
