@@ -8,7 +8,7 @@ interface Blocked {
   readonly screen?: string | undefined
 }
 
-/** What a person reads of a peer that runs and waits for them: what stands there, and how to answer it. */
+/** Returns what a person reads about a peer that waits for them: what its screen shows, and how to answer it. */
 export function blockedText({ identity, leaderPid, dialog, hint, screen = '' }: Blocked): string {
   const what = dialog === undefined ? 'by what its screen shows' : `by a dialog (${plain(dialog)})`
   const rows = screen === '' ? ['(its screen cannot be read)'] : screen.split('\n')

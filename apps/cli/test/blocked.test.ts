@@ -40,7 +40,7 @@ const SCREEN = 'The moon is full.\nHowl? (y)'
 
 describe('a peer that waits for a person', () => {
   it.each(['library', 'daemon'] as const)(
-    'is told by start with exit code 8, as text and as JSON, and stays up (%s)',
+    'makes start exit with 8, as text and as JSON, and stays up (%s)',
     async (kind) => {
       const home = await homeWithBob()
       if (kind === 'daemon') await home.iapeer('daemon', 'start')
@@ -103,7 +103,7 @@ describe('a peer that waits for a person', () => {
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   }, 60_000)
 
-  it('keeps start --all from none of the others, and stop --all takes it down', async () => {
+  it('does not keep start --all from the others, and is stopped by stop --all', async () => {
     const home = await homeWithBob()
     await home.iapeer('create', 'zoe', '--', 'sleep', '1000')
     const all = await home.iapeer('start', '--all', '--timeout', '2')
@@ -114,7 +114,7 @@ describe('a peer that waits for a person', () => {
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   }, 60_000)
 
-  it('is held up by run, which says so, and takes it down in silence', async () => {
+  it('is held by run, which says so, and stopped by TERM without a record', async () => {
     const home = await homeWithBob(ASKS_KEY)
     const running = home.start('run', 'bob')
     await until('it to be blocked', () => running.text().includes('blocked by a dialog (API key)'), 20_000)

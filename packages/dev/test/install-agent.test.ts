@@ -50,7 +50,7 @@ function newCache() {
 }
 
 describe('a real program of tests', () => {
-  it('is installed once, with its version in the name of its folder', async () => {
+  it('is installed once, into a directory that is named after its version', async () => {
     const { env, cache, installs } = newCache()
     const program = await installAgent('claude', '1.2.3', env)
     expect(program).toBe(join(cache, 'claude@1.2.3', 'node_modules', '.bin', 'claude'))
@@ -100,7 +100,7 @@ describe('a real program of tests', () => {
     expect(readdirSync(cache)).toEqual([])
   })
 
-  it('is found by IAPEER_TEST_AGENTS: the pinned one, the newest, or that of a folder', async () => {
+  it('is found by IAPEER_TEST_AGENTS: the pinned one, the newest, or that of a directory', async () => {
     const { env, cache } = newCache()
     const find = (wanted: string) => findAgent('codex', { ...env, IAPEER_TEST_AGENTS: wanted })
     const programOf = (version: string) => join(cache, `codex@${version}`, 'node_modules', '.bin', 'codex')

@@ -29,8 +29,8 @@ class ClaudeSession {
 
   constructor(lab: Lab) {
     this.lab = lab
-    this.mail = join(lab.folder, 'mail')
-    this.#hookLog = join(lab.folder, 'hooks.jsonl')
+    this.mail = join(lab.directory, 'mail')
+    this.#hookLog = join(lab.directory, 'hooks.jsonl')
   }
 
   async start(program: string): Promise<void> {
@@ -42,10 +42,10 @@ class ClaudeSession {
     const watcher = { ...hook('Watch', this.mail), asyncRewake: true, timeout: 86_400 }
     const onStart = [...(hooks['SessionStart'] ?? []), { hooks: [watcher] }]
     const settings = { hooks: { ...hooks, SessionStart: onStart }, crossSessionInbound: 'accept' }
-    const path = join(this.lab.folder, 'settings.json')
+    const path = join(this.lab.directory, 'settings.json')
     writeFileSync(path, JSON.stringify(settings))
     const argv = [program, '--dangerously-skip-permissions', '--settings', path, '--session-id', this.id]
-    await this.lab.start(argv, { CLAUDE_CODE_TMPDIR: this.lab.folder })
+    await this.lab.start(argv, { CLAUDE_CODE_TMPDIR: this.lab.directory })
   }
 
   get recordPath(): string {
@@ -76,7 +76,7 @@ class ClaudeSession {
 
   post(text: string, id: string): Promise<void> {
     const socket = String(this.record()['messagingSocketPath'])
-    return postToInbox(socket, { id, text, from: join(this.lab.folder, 'ann.sock') })
+    return postToInbox(socket, { id, text, from: join(this.lab.directory, 'ann.sock') })
   }
 
   isIdle = (): boolean => this.record()['status'] === 'idle'
@@ -114,11 +114,11 @@ async function checkBoot(session: ClaudeSession, program: string, claims: Claims
     'its pid is that of the pane, procStart the start time in /proc',
     pid === lab.leader.pid && procStart === lab.leader.token,
   )
-  claims.check('the inbox lies in CLAUDE_CODE_TMPDIR', String(messagingSocketPath).startsWith(lab.folder))
-  const none = { ...lab.env, ANTHROPIC_AUTH_TOKEN: '', HOME: lab.folder }
+  claims.check('the inbox lies in CLAUDE_CODE_TMPDIR', String(messagingSocketPath).startsWith(lab.directory))
+  const none = { ...lab.env, ANTHROPIC_AUTH_TOKEN: '', HOME: lab.directory }
   const status = await run(program, ['auth', 'status', '--json'], { env: none })
   claims.check(
-    'auth status says that nobody is logged in',
+    'without an account, auth status says loggedIn false',
     fieldsOf(JSON.parse(status.stdout))['loggedIn'] === false,
   )
 }

@@ -68,7 +68,7 @@ const sleepTool = (seconds: number) => ({
 })
 
 async function open(lab: Lab, program: string, socket: string, claims: Claims): Promise<CodexThread> {
-  await lab.start(['/bin/sh', asset('codex-pane.sh'), program, socket, join(lab.folder, 'server.log')])
+  await lab.start(['/bin/sh', asset('codex-pane.sh'), program, socket, join(lab.directory, 'server.log')])
   await boot(lab, codexRuntime)
   claims.check('its input row is known', reader.read(await lab.screen()).step.kind === 'input')
   const client = await CodexClient.open(socket)
@@ -154,7 +154,7 @@ async function checkFailure(thread: CodexThread, claims: Claims): Promise<void> 
 
 /** What iapeer relies on in Codex, today or soon. */
 export async function checkCodex(lab: Lab, program: string, claims: Claims): Promise<void> {
-  const socket = join(lab.folder, 'app.sock')
+  const socket = join(lab.directory, 'app.sock')
   const thread = await open(lab, program, socket, claims)
   const checks = [checkIdle, checkSteer, checkDraft, checkInterrupt, checkFailure]
   await claims.each(checks, (check) => check(thread, claims))

@@ -17,7 +17,7 @@ import { within } from './claims.ts'
 
 const END_MS = 10_000
 
-/** What the build has put beside this file's folder. */
+/** What the build has put beside this file's directory. */
 export const asset = (name: string): string => fileURLToPath(new URL(`../assets/${name}`, import.meta.url))
 
 export type Fields = Readonly<Record<string, unknown>>
@@ -39,7 +39,7 @@ export function linesOf(path: string): readonly Fields[] {
 
 /** A scratch home, a model on loopback, and a tmux server of its own for one real program. */
 export class Lab {
-  readonly folder: string
+  readonly directory: string
   readonly home: string
   readonly cwd: string
   readonly env: NodeJS.ProcessEnv
@@ -47,12 +47,12 @@ export class Lab {
   readonly #socket: string
   #leader: ProcessId | undefined
 
-  private constructor(name: AgentName, folder: string, model: ModelServer) {
-    this.folder = folder
-    this.home = join(folder, 'home')
-    this.cwd = join(folder, 'work')
+  private constructor(name: AgentName, directory: string, model: ModelServer) {
+    this.directory = directory
+    this.home = join(directory, 'home')
+    this.cwd = join(directory, 'work')
     this.model = model
-    this.#socket = join(folder, 'tmux.sock')
+    this.#socket = join(directory, 'tmux.sock')
     for (const path of [this.home, this.cwd]) mkdirSync(path)
     this.env = { ...prepareHome(name, { home: this.home, modelUrl: model.url, trusted: this.cwd }), TMUX: '' }
   }
@@ -126,7 +126,7 @@ export class Lab {
     await this.tmux('kill-server')
     await this.model.close()
     // They write until they have ended.
-    await within(() => processesOf(this.folder).length === 0, END_MS)
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 })
+    await within(() => processesOf(this.directory).length === 0, END_MS)
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 })
   }
 }

@@ -22,7 +22,7 @@ async function supervise(root: string, env: NodeJS.ProcessEnv = {}): Promise<str
   return errors
 }
 
-it('a daemon leaves a blocked peer up, however it is kept, and finishes its launch when a person has answered', async () => {
+it('the daemon leaves a blocked peer running, whatever its policy, and finishes its launch when a person has answered', async () => {
   const root = newRoot()
   const { entry, given } = await fakeAgent(root, [UNKNOWN, TRUST, READY], 'Good morning')
   await updatePeer(root.root, 'bob', { wakePolicy: 'ephemeral', idleSecs: 1 })
@@ -49,7 +49,7 @@ it('a daemon leaves a blocked peer up, however it is kept, and finishes its laun
   expect(root.deaths()).toEqual([])
 }, 40_000)
 
-it('a blocked peer that dies has one record; one that is kept alive comes back, and that it is blocked again is no crash', async () => {
+it('a blocked peer that dies has one record and is restarted by its policy; being blocked again is not counted as a crash', async () => {
   const root = newRoot()
   const question: FakeStep = { unknown: { lines: ['Do you want to use this API key?', ' ❯ No'], key: 'y' } }
   const { entry } = await fakeAgent(root, [question, READY])

@@ -304,7 +304,7 @@ describe('a process that is killed over it', () => {
   })
 })
 
-it('a service manager holds a blocked peer up, finishes its launch, and takes it down in silence', async () => {
+it('iapeer run holds a blocked peer, finishes its launch, and stops it without a record', async () => {
   const root = newRoot()
   const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
   const asked = new AbortController()

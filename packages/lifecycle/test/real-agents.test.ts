@@ -38,7 +38,7 @@ interface Agent {
   readonly env: NodeJS.ProcessEnv
   readonly model: ModelServer
   readonly deaths: () => readonly unknown[]
-  /** Takes it down, and waits until nothing of it writes into its home any more. */
+  /** Stops it, and waits until no process of it writes into its home. */
   readonly stop: () => Promise<StopResult>
 }
 

@@ -181,7 +181,7 @@ describe('a captured screen', () => {
   })
 
   it.each(Object.entries(EXPECTED).filter(([, step]) => step === 'input'))(
-    '%s, with text below it that ends in a dialog, is none that gets a key',
+    '%s, below a dialog that is quoted, is an input row',
     (name) => {
       for (const dialog of ['claude-332-bypass', 'claude-trust', 'codex-171-trust-80x24'])
         for (const reader of [claude, codex]) {
@@ -248,11 +248,11 @@ describe('an input row', () => {
     `${rule}\n❯ \n${rule}\n  ⏵⏵ bypass permissions on\n          Not logged in · Run /login\n      ● high · /effort`,
     `          Not logged in · run /login\n${rule}\n❯ Once fixed, resend your message\n${rule}\n  ⏵⏵ bypass permissions on`,
     `  Not logged in · …\n${rule}\n❯ \n${rule}\n  ⏵⏵ bypass`,
-  ])('around which it says that nobody is logged in is none: %j', (screen) => {
+  ])('next to "Not logged in" asks for a login: %j', (screen) => {
     expect(stepOf(claude, screen)).toBe('login: a person')
   })
 
-  it('that says of another program that nobody is logged in is one', () => {
+  it('below text about another login is one', () => {
     const talk = `● Not logged in · run /login\n${rule}\n❯ \n${rule}\n  aws: Not logged in to prod\n`
     expect(stepOf(claude, talk)).toBe('input')
   })

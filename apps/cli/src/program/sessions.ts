@@ -10,10 +10,10 @@ export function addSessionCommands(program: Command): void {
     .argument('[peer]', 'its name, or an identity of it (command-bob)')
     .option('--all', 'every peer that sleeps; what was stopped stays so')
     .option('--runtime <runtime>', 'as which runtime (default: its default one)')
-    .option('--timeout <seconds>', 'wait so long until it is up (default: 60)')
+    .option('--timeout <seconds>', 'how long to wait until it is ready (default: 60)')
     .option('--json', 'one JSON object')
     .description(
-      'bring a peer up; harmless when it is up. One that waits for a person stays up (exit code 8)',
+      'start a peer; harmless when it runs. One that shows a dialog only you can answer stays up (exit code 8)',
     )
     .action(async (peer, options) => {
       const { start } = await import('../commands/sessions/start.ts')

@@ -3,7 +3,7 @@ import { errnoOf } from '../errors.ts'
 import { hasProcfs } from './process-identity.ts'
 
 /** Reads `/proc/<pid>/environ` (proc_pid_environ(5)): each `NAME=VALUE` ends with a NUL. */
-export function parseProcEnviron(text: string): NodeJS.ProcessEnv {
+function parseProcEnviron(text: string): NodeJS.ProcessEnv {
   const entries = text
     .split('\0')
     .map((entry) => [entry, entry.indexOf('=')] as const)

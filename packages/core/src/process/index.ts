@@ -7,7 +7,7 @@ export {
   readExecutable,
   readWorkingFolder,
 } from './command-line.ts'
-export { parseProcEnviron, readEnvironment } from './environment.ts'
+export { readEnvironment } from './environment.ts'
 export {
   formatProcessId,
   hasProcfs,

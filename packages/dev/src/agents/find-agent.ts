@@ -8,8 +8,8 @@ export type FoundAgent =
   | { readonly program: string; readonly skipped?: undefined }
   | { readonly program?: undefined; readonly skipped: string }
 
-function onPath(name: AgentName, folders: readonly string[], wanted: string): FoundAgent {
-  const program = folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
+function onPath(name: AgentName, directories: readonly string[], wanted: string): FoundAgent {
+  const program = directories.map((directory) => join(directory, name)).find((path) => existsSync(path))
   return program === undefined ? { skipped: `there is no ${name} ${wanted}` } : { program }
 }
 
@@ -28,7 +28,7 @@ async function installed(
 
 /**
  * Finds a real program by `IAPEER_TEST_AGENTS`: `pinned` (the version in versions.json) and `newest` are installed once;
- * anything else is the folder that npm has installed it into. Unset: the one on the PATH.
+ * anything else is the directory that npm has installed it into. Unset: the one on the PATH.
  */
 export async function findAgent(name: AgentName, env: NodeJS.ProcessEnv = process.env): Promise<FoundAgent> {
   const wanted = env['IAPEER_TEST_AGENTS']

@@ -13,10 +13,11 @@ const INSTALL_MS = 10 * 60_000
 const ASK_MS = 60_000
 
 /** Outside of the tree, so that a fresh checkout finds them. */
-const cacheFolder = (env: NodeJS.ProcessEnv): string =>
+const cacheDirectory = (env: NodeJS.ProcessEnv): string =>
   join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'iapeer-test-agents')
 
-const programIn = (folder: string, name: AgentName): string => join(folder, 'node_modules', '.bin', name)
+const programIn = (directory: string, name: AgentName): string =>
+  join(directory, 'node_modules', '.bin', name)
 
 /** What went wrong: the longest line of an error says most. */
 function reasonOf(text: string): string {
@@ -52,7 +53,7 @@ function isGone(pid: number): boolean {
   }
 }
 
-/** The process that makes a folder is in its name; what one that was killed has left is removed. */
+/** Removes what processes that were killed have left: the pid of the process is in the name of the directory that it makes. */
 function sweep(cache: string): void {
   for (const entry of readdirSync(cache)) {
     const pid = Number(/^\.\w+@[\w.-]+-(\d+)-\w+$/.exec(entry)?.[1])
@@ -71,24 +72,24 @@ export async function installAgent(
   version: string,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<string> {
-  const cache = cacheFolder(env)
-  const folder = join(cache, `${name}@${version}`)
-  if (existsSync(programIn(folder, name))) return programIn(folder, name)
+  const cache = cacheDirectory(env)
+  const directory = join(cache, `${name}@${version}`)
+  if (existsSync(programIn(directory, name))) return programIn(directory, name)
   mkdirSync(cache, { recursive: true })
   sweep(cache)
   const making = mkdtempSync(join(cache, `.${name}@${version}-${process.pid}-`))
   try {
-    process.stderr.write(`installing ${name} ${version} into ${folder}\n`)
+    process.stderr.write(`installing ${name} ${version} into ${directory}\n`)
     await npm(['install', '--prefix', making, `${PACKAGES[name]}@${version}`], INSTALL_MS, env)
     const tried = await run(programIn(making, name), ['--version'], { env, limitMs: ASK_MS })
     if (!tried.stdout.includes(version))
       throw new Error(`${name} ${version} does not run here: ${reasonOf(tried.stderr)}`)
-    if (!existsSync(folder)) renameSync(making, folder)
+    if (!existsSync(directory)) renameSync(making, directory)
   } catch (error) {
     // Another run was quicker: its program is as good.
-    if (!existsSync(programIn(folder, name))) throw error
+    if (!existsSync(programIn(directory, name))) throw error
   } finally {
     rmSync(making, { recursive: true, force: true })
   }
-  return programIn(folder, name)
+  return programIn(directory, name)
 }

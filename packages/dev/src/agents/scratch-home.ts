@@ -6,11 +6,11 @@ import type { AgentName } from './install-agent.ts'
 const OF_THE_PERSON = /^(?:ANTHROPIC_|CLAUDE|CODEX_|OPENAI_)/
 
 interface ScratchHome {
-  /** An empty folder. */
+  /** An empty directory. */
   readonly home: string
   /** Where its model is: `http://127.0.0.1:<port>`. */
   readonly modelUrl: string
-  /** A folder whose trust dialog is answered. @default none */
+  /** A directory whose trust dialog is answered. @default none */
   readonly trusted?: string
 }
 
@@ -20,8 +20,8 @@ function prepareClaude({ home, modelUrl, trusted }: ScratchHome): NodeJS.Process
   writeFileSync(join(home, '.claude.json'), JSON.stringify(state))
   return {
     ANTHROPIC_BASE_URL: modelUrl,
-    // No account: the model on loopback takes any.
-    ANTHROPIC_AUTH_TOKEN: 'nobody',
+    // Not an account: the model on loopback accepts anything.
+    ANTHROPIC_AUTH_TOKEN: 'none',
     DISABLE_AUTOUPDATER: '1',
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     CLAUDE_CODE_MAX_RETRIES: '1',
@@ -48,7 +48,7 @@ function prepareCodex({ home, modelUrl, trusted }: ScratchHome): NodeJS.ProcessE
 }
 
 /**
- * Makes an empty folder the home of a program that asks the model on loopback and needs no account.
+ * Makes an empty directory the home of a program that asks the model on loopback and needs no account.
  * @returns the environment to start it with: that of this process without what is the person's own
  */
 export function prepareHome(name: AgentName, where: ScratchHome): NodeJS.ProcessEnv {

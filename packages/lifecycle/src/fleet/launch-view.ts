@@ -2,7 +2,7 @@ import type { Launched } from '../launch/launch.ts'
 
 export const LAUNCH_STATES = ['launched', 'already', 'blocked'] as const
 
-/** A peer that has been brought up, or was up. */
+/** A peer that was started, or ran already. */
 export interface LaunchView {
   /** `blocked`: it runs, and its launch waits for a person. */
   readonly state: (typeof LAUNCH_STATES)[number]
@@ -22,7 +22,7 @@ export interface LaunchView {
   readonly warnings: readonly string[]
 }
 
-/** What is told of a launch. */
+/** Returns what a caller is told about a launch. */
 export function launchViewOf({
   state,
   session,

@@ -15,7 +15,7 @@ const LOOK_MS = 500
 export interface StartRequest {
   /** @default the one that was named with the peer, else its default one */
   readonly runtime?: string | undefined
-  /** For all of it, until it is up; what is not up by then is blocked. @default 60000 */
+  /** How long it may take until the peer is ready, in milliseconds; one that is not ready by then is `blocked`. @default 60000 */
   readonly timeoutMs?: number | undefined
   /** Calls a launch off while it boots, and ends the wait for one that is blocked. */
   readonly signal?: AbortSignal | undefined
@@ -46,7 +46,7 @@ async function assertLives(root: string, { identity, gen, startedAt }: PeerSessi
 }
 
 /**
- * Waits until a launch that was blocked is finished. Between two looks nothing keeps another command from stopping it.
+ * Waits until a launch that was blocked is finished. Between two looks another command can stop the peer.
  * @throws those of `assertLives`; IapeerError `interrupted` when the signal is aborted: it is left as it is
  */
 async function awaitUnblocked(
@@ -71,8 +71,7 @@ async function awaitUnblocked(
 }
 
 /**
- * Brings a peer up by its name or an identity of it. One whose launch was blocked is looked at until it is up, or the time is
- * over.
+ * Starts a peer by its name or an identity of it. Waits for one whose launch was blocked until it is ready, or the time is over.
  * @throws those of `launchPeer`; IapeerError `interrupted`
  */
 export async function startNamed(root: string, name: string, request: StartRequest): Promise<LaunchView> {

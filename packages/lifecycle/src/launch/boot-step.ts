@@ -13,9 +13,9 @@ export type BootStep =
   | { readonly kind: 'wait'; readonly dialog?: string | undefined }
 
 /**
- * Says what is next, by what a program says of itself, and by its screen where it says nothing. Dialogs are answered only
- * while it says nothing: Claude Code begins to speak when its boot dialogs are behind it, so that what looks like one then
- * is text, or a question that is none of ours. Pure.
+ * Decides what is next, by what a program reports of itself, and by its screen where it reports nothing. Dialogs are answered
+ * only while it reports nothing: Claude Code reports once its boot dialogs are behind it, so what looks like one of them then
+ * is text, or a question of the agent. Pure.
  */
 export function bootStep({ step }: ScreenReading, report: AgentReport | undefined): BootStep {
   if (step.kind === 'person') return step

@@ -7,7 +7,7 @@ import { holdsMessage, sendInput, type Typed, typeMessage } from './type-message
 /** A key that was pressed and changed nothing for so long was lost, if it only moves; an Enter may be on its way still. */
 const PRESS_AGAIN_MS = 10_000
 
-/** A program that says its own state does so within this time after its input row shows; then its screen counts. */
+/** A program that reports its state does so within this time after its input row shows; after that its screen counts. */
 const REPORT_MS = 1_000
 
 /** What keeps a program from its work until a person acts. */
@@ -21,8 +21,7 @@ export interface Obstacle {
 }
 
 /**
- * What came of a boot. Of the first message: `none` was to be given, it was `given`, or it is `unknown` whether an earlier
- * attempt has given it.
+ * The result of a boot. Its first message: there was `none`, it was `given`, or it is `unknown` whether an earlier attempt gave it.
  */
 export type Boot =
   | { readonly kind: 'ready'; readonly message: 'none' | 'given' | 'unknown' }
@@ -34,8 +33,8 @@ export interface BootOptions {
   /** Whether an earlier attempt has begun to type it: it is not typed again. @default false */
   readonly wasTyped?: boolean
   /**
-   * Whether a person may be at it: then nothing is waited for that only they can do, no key is pressed while they are
-   * attached, and what they have typed is left alone. @default false
+   * Whether a person may use the terminal at the same time. Then the boot does not wait for that person, presses no key while
+   * they are attached, and leaves alone what they have typed. @default false
    */
   readonly isShared?: boolean
   /** Called before the message is pasted. */
@@ -118,7 +117,7 @@ async function blockedBy(pane: Pane, why: Omit<Obstacle, 'screen'>): Promise<Boo
 const afterTyping = (pane: Pane, typed: Typed): Boot | Promise<Boot> =>
   typed === 'taken' ? { kind: 'ready', message: 'given' } : blockedBy(pane, NOT_GIVEN[typed])
 
-/** What is left to do about a message whose typing was cut off: it is sent if it stands there, and never typed again. */
+/** Finishes a message whose typing was cut off: sends it if the input row holds it, and never types it again. */
 async function afterCutOff(pane: Pane, message: string, input: string | undefined): Promise<Boot> {
   if (input !== undefined && holdsMessage(input, message))
     return afterTyping(pane, (await sendInput(pane, input)) ? 'taken' : 'not-taken')
@@ -134,8 +133,8 @@ async function giveMessage(pane: Pane, sight: Sight, options: BootOptions): Prom
 }
 
 /**
- * Brings a program from its start to its input row, and gives it its first message: what a person at its terminal would do.
- * What it cannot do is left standing for that person.
+ * Brings a program from its start to its input row, and gives it its first message, as a person at its terminal would. What
+ * only that person can answer is left on the screen.
  * @throws IapeerError `program-ended`, `interrupted`
  */
 export async function bootRuntime(pane: Pane, options: BootOptions): Promise<Boot> {

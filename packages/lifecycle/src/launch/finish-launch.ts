@@ -20,11 +20,11 @@ import { paneLogOf } from './plan.ts'
 
 /** A server that answers no sooner is looked at another time. */
 const TMUX_MS = 1_000
-/** For known dialogs that follow each other; one that only a person can answer is waited for by nothing here. */
+/** For known dialogs that follow each other. */
 const DIALOGS_MS = 5_000
 const AT_ONCE = 8
 
-/** What its program is told first; nothing where its profile is gone. */
+/** Returns the first message of a peer; undefined where its profile is gone. */
 async function firstMessage(root: string, personality: string): Promise<string | undefined> {
   const entry = await findPeer(root, personality)
   return entry === undefined ? undefined : (await readProfile(entry.home))?.initialPrompt
@@ -97,12 +97,12 @@ async function current(root: string, session: PeerSession): Promise<PeerSession 
 }
 
 /**
- * Looks at a peer whose launch is blocked, and finishes that where nothing stands in its way any more: answers the known
- * dialogs that follow, gives the first message, and enrols it as ready. Else what stands there is noted anew.
+ * Looks at a peer whose launch is blocked, and finishes the launch if a person has answered what blocked it: answers the known
+ * dialogs that follow, gives the first message, and enrols the peer as ready. Else updates what blocks it.
  *
- * The message is given once: that it is about to be typed is on disk before. Where a finisher was killed after that, the
- * message is sent if it stands in the input row; else it is not typed again, and the `launch` event says that nothing is
- * known of it. Takes as long as that, and nothing waits for a person.
+ * The message is given once: the attempt is on disk before it is typed. If the process that types it is killed, the next one
+ * sends the message if the input row holds it; else it does not type it again, and the `launch` event says that it is not
+ * known whether the peer has it. Never waits for a person.
  * @returns the session as it is now; undefined where it has ended, does not answer, or another process is at it
  * @throws IapeerError `runtime-unknown`, those of `readProfile` and `findPeer`
  */

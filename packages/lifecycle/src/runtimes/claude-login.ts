@@ -12,7 +12,7 @@ import {
 import { readRegularFile } from '@iapeer/core/storage'
 import { runProgram } from '@iapeer/tmux'
 import { parseFields } from '../json-fields.ts'
-import { claudeFolder, readClaudeReport } from './claude-report.ts'
+import { claudeDirectory, readClaudeReport } from './claude-report.ts'
 
 export const CLAUDE_LOGIN_HINT =
   'Log in: attach and type /login, or run claude in a terminal, as the same user and with the same home.'
@@ -33,10 +33,10 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Whether an account is in sight: a variable, a file of credentials, or what `/login` notes. No value of these is used. */
+/** Whether an account is visible: a variable, a file of credentials, or the note of `/login`. No value of these is used. */
 async function hasAccount(env: NodeJS.ProcessEnv): Promise<boolean> {
   if (Object.entries(env).some(([name, value]) => ACCOUNT_VARIABLE.test(name) && value !== '')) return true
-  if (await exists(join(claudeFolder(env), '.credentials.json'))) return true
+  if (await exists(join(claudeDirectory(env), '.credentials.json'))) return true
   const settings = join(env['CLAUDE_CONFIG_DIR'] || env['HOME'] || homedir(), '.claude.json')
   return (await readRegularFile(settings))?.text.includes('"oauthAccount"') === true
 }
@@ -50,7 +50,7 @@ async function programOf(pid: number, argv: readonly string[]): Promise<readonly
   return isAbsolute(script) && IS_CLAUDE.test(script) ? [executable, script] : undefined
 }
 
-/** Asks that very program, in its own folder and environment. A version without the command has none to show in its help. */
+/** Asks that very program, in its own directory and environment. The help of a version without the command does not name it. */
 async function saysLoggedOut(
   program: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -66,9 +66,9 @@ async function saysLoggedOut(
 }
 
 /**
- * Says what a person has to do where the Claude Code of a pane is not logged in; undefined where it is, or that is not known.
- * Its screen says so too, 2.1.332 only 10 to 20 s after it is ready. Where no account is in sight the program itself is asked
- * (`claude auth status`, half a second); settings of its command line may name one, then its screen is all there is.
+ * Returns what a person has to do where the Claude Code of a pane is not logged in; undefined where it is, or that is not
+ * known. Its screen says so too, 2.1.332 only 10 to 20 s after it is ready. Where no account is visible the program itself is
+ * asked (`claude auth status`, half a second). Settings on its command line can name an account: then only its screen counts.
  */
 export async function missingClaudeLogin(leader: ProcessId): Promise<string | undefined> {
   const pid = (await readClaudeReport(leader))?.pid

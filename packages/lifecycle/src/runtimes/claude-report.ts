@@ -15,19 +15,19 @@ const RECORD = /^([1-9]\d*)\.json$/
 /** A wrapper, a shell and a launcher may stand between the program of a pane and Claude Code. */
 const MOST_STEPS = 8
 
-/** Where Claude Code keeps what it knows, by the environment that it was started with. */
-export const claudeFolder = (env: NodeJS.ProcessEnv): string =>
+/** Returns where Claude Code keeps its files, by the environment that it was started with. */
+export const claudeDirectory = (env: NodeJS.ProcessEnv): string =>
   env['CLAUDE_CONFIG_DIR'] || join(env['HOME'] || homedir(), '.claude')
 
 /** A file outlives its process by `kill -9`, and pids are used again: the start time (`procStart`) must fit. */
-async function recordOf(folder: string, { pid, token }: ProcessId): Promise<SessionRecord | undefined> {
-  const fields = parseFields((await readRegularFile(join(folder, `${pid}.json`)))?.text ?? '') ?? {}
+async function recordOf(directory: string, { pid, token }: ProcessId): Promise<SessionRecord | undefined> {
+  const fields = parseFields((await readRegularFile(join(directory, `${pid}.json`)))?.text ?? '') ?? {}
   const status = word(fields['status'], ['idle', 'busy', 'waiting'])
   if (status === undefined || fields['procStart'] !== token || fields['pid'] !== pid) return undefined
   return { pid, status, waitingFor: text(fields['waitingFor']) }
 }
 
-/** How many generations lie between a process and an ancestor; undefined where it is none of its descendants. */
+/** Returns how many generations lie between a process and an ancestor; undefined where it does not descend from that. */
 async function stepsFrom(ancestor: number, pid: number): Promise<number | undefined> {
   for (let at = pid, steps = 0; steps <= MOST_STEPS; steps++) {
     if (at === ancestor) return steps
@@ -38,19 +38,19 @@ async function stepsFrom(ancestor: number, pid: number): Promise<number | undefi
   return undefined
 }
 
-/** The record of the leader itself, else of the nearest of its descendants that has one. */
-async function findRecord(folder: string, leader: ProcessId): Promise<SessionRecord | undefined> {
+/** Returns the record of the leader itself, else of the nearest of its descendants that has one. */
+async function findRecord(directory: string, leader: ProcessId): Promise<SessionRecord | undefined> {
   if ((await observeProcess(leader)) === 'gone') return undefined
-  const own = await recordOf(folder, leader)
+  const own = await recordOf(directory, leader)
   if (own !== undefined) return own
   let nearest: { readonly steps: number; readonly record: SessionRecord } | undefined
-  for (const name of await namesIn(folder, { orNoFolder: true })) {
+  for (const name of await namesIn(directory, { orNoFolder: true })) {
     const pid = Number(RECORD.exec(name)?.[1])
     const facts = pid > 0 ? (await readProcesses([pid])).get(pid) : undefined
     if (facts?.kind !== 'running') continue
     const steps = await stepsFrom(leader.pid, pid)
     if (steps === undefined || (nearest !== undefined && nearest.steps <= steps)) continue
-    const record = await recordOf(folder, { pid, token: facts.token })
+    const record = await recordOf(directory, { pid, token: facts.token })
     if (record !== undefined) nearest = { steps, record }
   }
   return nearest?.record
@@ -66,7 +66,7 @@ async function findRecord(folder: string, leader: ProcessId): Promise<SessionRec
 export async function readClaudeReport(leader: ProcessId): Promise<SessionRecord | undefined> {
   const env = (await readEnvironment(leader.pid)) ?? {}
   try {
-    return await findRecord(join(claudeFolder(env), 'sessions'), leader)
+    return await findRecord(join(claudeDirectory(env), 'sessions'), leader)
   } catch (error) {
     // A file that cannot be read says nothing; the screen still does.
     if (errnoOf(error) === undefined && !isIapeerError(error)) throw error

@@ -50,7 +50,7 @@ export interface RuntimeAdapter {
   readonly buildArgv: (request: LaunchRequest) => readonly string[]
   /** Variables that it needs besides the peer's own. */
   readonly environment?: (request: LaunchRequest) => Readonly<Record<string, string>>
-  /** Reads what its program shows. Undefined: what it shows means nothing to iapeer. */
+  /** Reads what its program shows. Undefined where iapeer does not read its screen. */
   readonly screen?: ScreenReader
   /**
    * Returns what the program says of its own state, which goes before what its screen shows. Undefined where it says nothing,
@@ -58,8 +58,8 @@ export interface RuntimeAdapter {
    */
   readonly report?: (leader: ProcessId) => Promise<AgentReport | undefined>
   /**
-   * Says what a person has to do where a program that is ready is not logged in, and its screen does not tell. Undefined where
-   * it is, or that is not known.
+   * Returns what a person has to do where a program that is ready is not logged in and its screen does not say so. Undefined
+   * where it is logged in, or that is not known.
    */
   readonly missingLogin?: (leader: ProcessId) => Promise<string | undefined>
   /** When it last did anything, in milliseconds since the epoch; undefined where nothing tells. */

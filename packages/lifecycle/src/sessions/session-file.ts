@@ -8,7 +8,7 @@ import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
 import { fieldsOf, parseFields, text } from '../json-fields.ts'
 import { ownerOf, passOver } from './state-files.ts'
 
-/** Why the launch of a program that runs is not finished: only a person can go on. */
+/** Why the launch of a program that runs is not finished: only a person can answer what its screen shows. */
 export interface BlockedLaunch {
   /** ISO-8601 UTC. */
   readonly since: string
@@ -42,7 +42,7 @@ export interface PeerSession {
   readonly blocked?: BlockedLaunch | undefined
 }
 
-/** `booting`: whoever launches it holds its identity's lock, unless they were killed over it. */
+/** `booting`: its launcher holds its identity's lock, unless that launcher was killed. */
 export type LaunchPhase = 'ready' | 'blocked' | 'booting'
 
 export function phaseOf({ readyAt, blocked }: PeerSession): LaunchPhase {

@@ -68,7 +68,7 @@ function read(screen: string): ScreenReading {
   // Below is its footer and nothing else; what completes a command stands further left.
   if (input?.footer.every((row) => row.startsWith('  ')) !== true)
     return { step: dialogStep(DIALOGS, rows) ?? { kind: 'unknown' }, input: input?.text }
-  // In a row of its own above the input row (2.1.332) or in the footer, or at the end of a row of that.
+  // A row of its own, above the input row (2.1.332) or in the footer; or the end of a row of the footer.
   const isLoggedOut =
     [input.above, ...input.footer].some((row) => LOGGED_OUT.test(row)) ||
     input.footer.some((row) => LOGGED_OUT_AT_END.test(row))

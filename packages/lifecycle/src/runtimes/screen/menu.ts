@@ -103,7 +103,7 @@ function moreOf(rows: readonly string[], extent: Extent): Menu['more'] {
 
 /**
  * Reads the menu whose cursor (`❯`, `›` or `>`) is the last one on a screen: `❯ 1. Yes` and `❯ No, exit`, wherever its
- * options stand. Undefined where there is none. Pure.
+ * options stand. Undefined where the screen has no cursor of a menu. Pure.
  */
 export function readMenu(rows: readonly string[]): Menu | undefined {
   const cursorRow = findCursor(rows)

@@ -1,5 +1,5 @@
 const LAST_ROWS = 15
-/** A row longer than this is no text that a person reads. */
+/** A row longer than this is not text for a person. */
 const LONGEST_ROW = 400
 
 /** The lines of a captured screen without blanks at their ends (U+00A0 is one) and without empty ones at its end. */
