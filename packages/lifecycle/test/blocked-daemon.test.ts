@@ -2,7 +2,8 @@ import { toIdentity } from '@iapeer/core/identity'
 import { updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { FleetSupervisor, launchPeer, readEvents, statusOf, stopPeer } from '../src/index.ts'
+import { createEventLog, FleetSupervisor, launchPeer, readEvents, statusOf, stopPeer } from '../src/index.ts'
+import { endCutOff } from '../src/supervise/take-down.ts'
 import { type FakeStep, fakeAgent, pressKeys, READY, TRUST, UNKNOWN } from './fake-agent.ts'
 import { roots } from './support.ts'
 
@@ -75,3 +76,13 @@ it('a blocked peer that dies has one record and is restarted by its policy; bein
   expect(root.deaths()).toHaveLength(1)
   expect(errors).toEqual([])
 }, 40_000)
+
+it('a launch that became blocked after a look at it is not taken for one that was cut off', async () => {
+  const root = newRoot()
+  const { entry } = await fakeAgent(root, [UNKNOWN, READY])
+  const { session } = await launchPeer(root.root, entry, SHORT)
+  const { blocked: _blocked, ...asItWas } = session
+  await endCutOff(root.root, asItWas, createEventLog(root.root))
+  expect(await statusOf(root.root, BOB)).toMatchObject({ state: 'blocked', session: { gen: session.gen } })
+  await stopPeer(root.root, BOB, { by: 'a test' })
+})
