@@ -9,6 +9,7 @@ export const EXIT = {
   notRunning: 3,
   noSuchPeer: 4,
   daemonUnreachable: 5,
+  blocked: 8,
   interrupted: 130,
 } as const
 

@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer } from '@iapeer/core/registry'
-import { until } from '@iapeer/dev/testing'
+import { serverAt, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle'
 import { describe, expect, it } from 'vitest'
 import type * as z from 'zod'
@@ -25,6 +25,45 @@ function checked<S extends z.ZodType>(answer: Answer, schema: S, status = 200): 
 const codeOf = (answer: Answer, status: number) => checked(answer, ANSWERS.Error, status).error.code
 
 describe('the API, over the unix socket', () => {
+  it('tells of a peer that waits for a person: at its start, in the fleet, in the metrics, and when it is finished', async () => {
+    const { root, folder, up } = newRoot()
+    const script = join(folder, 'asks.sh')
+    const rule = '─'.repeat(40)
+    writeFileSync(
+      script,
+      `stty raw -echo; printf '\\033[2J\\033[HDo you want to use this API key?\\r\\n❯ No\\r\\n'
+      while [ "$(dd bs=1 count=1 2>/dev/null)" != y ]; do :; done
+      printf '\\033[2J\\033[H'; printf '%s\\r\\n' Welcome ${rule} '❯ ' ${rule} '  bypass permissions on'; exec sleep 1000`,
+    )
+    await createPeer(root, {
+      personality: toPersonality('bob'),
+      defaultRuntime: toRuntime('claude'),
+      command: ['/bin/sh', script],
+    })
+    const { where } = await up({ IAPEER_TICK_SECS: '0.5' })
+    const said = { dialog: 'API key', hint: expect.any(String), screen: expect.stringContaining('❯ No') }
+    expect(checked(await post(where, '/v1/peers/bob/start'), ANSWERS.Result)).toMatchObject({
+      session: { state: 'blocked', identity: 'claude-bob', ...said },
+    })
+    expect(checked(await ask(where, '/v1/fleet'), ANSWERS.Fleet).peers).toMatchObject([
+      { state: 'blocked', blockedSince: expect.any(String), ...said },
+    ])
+    expect((await ask(where, '/metrics')).text).toContain('iapeer_peers{state="blocked"} 1')
+    expect(checked(await post(where, '/v1/peers/bob/wake', {}), ANSWERS.Result)).toMatchObject({
+      outcome: { state: 'live', session: { state: 'blocked' } },
+    })
+    const [session] = await listSessions(root)
+    if (session === undefined) throw new Error('it does not run')
+    await serverAt(session.socketPath, session.server.pid).tmux('send-keys', '-t', session.paneId, 'y')
+    const alive = await until('the daemon to finish its launch', async () => {
+      const now = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
+      return now.state === 'alive' ? now : undefined
+    })
+    expect([alive.gen, alive.dialog, alive.screen]).toEqual([session.gen, undefined, undefined])
+    expect((await post(where, '/v1/peers/bob/stop')).status).toBe(200)
+    expect(checked(await ask(where, '/v1/deaths'), ANSWERS.Deaths).deaths).toEqual([])
+  })
+
   it('answers everything about a fleet as its schemas say, while a peer comes up, dies and goes down', async () => {
     const { root, up } = newRoot()
     await peer(root, 'bob')

@@ -8,6 +8,8 @@ import {
   parsePsArguments,
   parsePsTable,
   readCommandLine,
+  readEnvironment,
+  readExecutable,
   readProcessTable,
   readWorkingFolder,
 } from '../src/process/index.ts'
@@ -26,6 +28,26 @@ async function started(args: readonly string[], cwd: string): Promise<number> {
   await until('its program', async () => (await readCommandLine(pid))?.argv.includes('read line'))
   return pid
 }
+
+describe.runIf(process.platform === 'linux')('the environment and the program of a process', () => {
+  it('are those that it was started with', async () => {
+    const env = { ...process.env, EMPTY: '', SAYS: 'a=b\nc' }
+    const child = spawn('sleep', ['1000'], { env, stdio: 'ignore' })
+    onTestFinished(() => {
+      child.kill('SIGKILL')
+    })
+    const pid = child.pid ?? Number.NaN
+    await until('its program', async () => (await readExecutable(pid))?.endsWith('/sleep'))
+    expect(await readEnvironment(pid)).toMatchObject({ EMPTY: '', SAYS: 'a=b\nc', PATH: process.env['PATH'] })
+  })
+
+  it('of one that is gone are not known', async () => {
+    expect([await readEnvironment(99_999_999), await readExecutable(99_999_999)]).toEqual([
+      undefined,
+      undefined,
+    ])
+  })
+})
 
 describe('the command line of a process', () => {
   it.runIf(process.platform === 'linux')(

@@ -23,15 +23,12 @@ export type { EventFilter } from './eventlog/filter.ts'
 export { type FollowedEvent, type FollowOptions, followEvents } from './eventlog/follow-events.ts'
 export { type EventsRead, type ReadEventsFilter, readEvents } from './eventlog/read-events.ts'
 export {
-  type LaunchView,
   type Outcome,
   refreshNamed,
   renewNamed,
   resetNamed,
-  type StartRequest,
   type StopRequest,
   type StopView,
-  startNamed,
   stopNamed,
   wakeNamed,
 } from './fleet/actions.ts'
@@ -48,12 +45,14 @@ export {
 export { type DurationStats, Durations } from './fleet/durations.ts'
 export { isOf } from './fleet/is-of.ts'
 export { filesOf, type JudgedDeath, judgeDeaths, readDeathRecords, textOf } from './fleet/judge-deaths.ts'
+export type { LaunchView } from './fleet/launch-view.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './fleet/named.ts'
 export { fleetView, type PeerView, peerFields, peerView } from './fleet/peer-view.ts'
 export { type RemovedPeer, type RemoveOptions, removeNamed } from './fleet/remove.ts'
 export { finishRename, type Renamed, renameNamed, unfinishedRename } from './fleet/rename.ts'
 export { settleFleet } from './fleet/settle-fleet.ts'
 export { type Stray, stopStrays } from './fleet/stop-strays.ts'
+export { type StartRequest, startNamed } from './fleet/start.ts'
 export {
   forgetWatch,
   type KeptWatch,
@@ -62,6 +61,7 @@ export {
   type Rearmed,
   rearmKept,
 } from './kept-watches.ts'
+export { finishLaunch, finishLaunches } from './launch/finish-launch.ts'
 export { lastLines } from './launch/first-moments.ts'
 export { type Launched, launchPeer, requireDeclared } from './launch/launch.ts'
 export type { LaunchOptions } from './launch/options.ts'
@@ -77,7 +77,7 @@ export type { Control, ControlInput, RuntimeAdapter, SessionPlace } from './runt
 export * from './service/index.ts'
 export { finishSessions } from './sessions/finish.ts'
 export { lastRenameOf, type Rename, readRenames } from './sessions/renames.ts'
-export { listSessions, type PeerSession, readSession } from './sessions/session-file.ts'
+export { type BlockedLaunch, listSessions, type PeerSession, readSession } from './sessions/session-file.ts'
 export { type PeerState, type PeerStatus, statusOf } from './sessions/state.ts'
 export { type StopOptions, type StopResult, stopPeer } from './stop.ts'
 export type { SupervisorStats } from './supervise/measures.ts'

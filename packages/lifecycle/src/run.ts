@@ -1,21 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { identifyProcess } from '@iapeer/core/process'
 import type { PeerEntry } from '@iapeer/core/registry'
+import { finishLaunch } from './launch/finish-launch.ts'
 import { launchPeer } from './launch/launch.ts'
 import type { LaunchOptions } from './launch/options.ts'
 import { isClaimed } from './sessions/claim.ts'
 import { finishSessions } from './sessions/finish.ts'
 import { hasMark } from './sessions/marks.ts'
-import { listSessions, type PeerSession, readSession } from './sessions/session-file.ts'
+import { listSessions, type PeerSession, phaseOf, readSession } from './sessions/session-file.ts'
 import { statusOf } from './sessions/state.ts'
 import { type StopOptions, stopPeer } from './stop.ts'
 
 const LOOK_MS = 200
+/** Of a launch that is blocked, in looks: the daemon leaves it to the process that holds it up. */
+const FINISH_EVERY = 10
 
 export interface RunOptions extends LaunchOptions {
   /** Ends the peer on purpose. */
   readonly signal: AbortSignal
-  /** Called when it is up. */
+  /** Called when it is up, and before that where its launch is blocked (`session.blocked`). */
   readonly onUp?: (session: PeerSession) => void
   readonly stop: StopOptions
 }
@@ -65,9 +68,15 @@ export async function runPeer(root: string, entry: PeerEntry, options: RunOption
     const now = (await statusOf(root, held.identity)).session
     return now !== undefined && now.gen === session.gen && now.server.pid === session.server.pid
   }
-  while (!signal.aborted && (await lives())) {
+  let phase = phaseOf(session)
+  for (let count = 1; !signal.aborted && (await lives()); count++) {
     await nap(signal)
     await finishSessions(root)
+    if (phase !== 'blocked' || count % FINISH_EVERY !== 0) continue
+    const now = await finishLaunch(root, held)
+    if (now === undefined) continue
+    phase = phaseOf(now)
+    if (phase === 'ready') onUp?.(now)
   }
   if (!signal.aborted) return (await wasMeant(root, held)) ? 'taken-down' : 'died'
   await stopPeer(root, (await asNamedNow(root, held)).identity, stop)

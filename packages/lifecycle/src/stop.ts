@@ -41,8 +41,8 @@ const LEAVES = {
   park: { mark: 'idle', end: 'idle' },
   sleep: { mark: undefined, end: 'self-close' },
 } as const satisfies Record<Afterwards, { readonly mark: Mark | undefined; readonly end: LastEnd }>
-/** As long as a launch with its boot may take. */
-const LAUNCH_MS = 90_000
+/** As long as a launch with its boot and its first message may take. */
+const LAUNCH_MS = 110_000
 
 /** `stopped`: it was not running. */
 export type StopResult = TeardownResult | { readonly state: 'stopped' }

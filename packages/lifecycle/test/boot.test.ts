@@ -5,7 +5,7 @@ import { toIdentity, toRuntime } from '@iapeer/core/identity'
 import { type PeerEntry, updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { finishSessions, launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
+import { finishLaunch, finishSessions, launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
 import { roots, type TestRoot } from './support.ts'
 
 const { newRoot } = roots()
@@ -48,11 +48,11 @@ async function agent(body: string, root: TestRoot): Promise<{ entry: PeerEntry; 
 
 const READY = `row ''; while k=$(key) && [ "$k" != gone ]; do echo "ready $k" >>"$LOG"; done`
 
-async function nothingLeft({ root, deaths }: TestRoot): Promise<void> {
+async function nothingLeft({ root, deaths }: TestRoot, state = 'stopped'): Promise<void> {
   expect(await listSessions(root)).toEqual([])
   expect(readdirSync(join(root, 'run'))).toEqual([])
   expect(deaths()).toEqual([])
-  expect(await statusOf(root, BOB)).toMatchObject({ state: 'asleep', session: undefined })
+  expect(await statusOf(root, BOB)).toMatchObject({ state, session: undefined })
 }
 
 describe('an agent that boots', () => {
@@ -119,38 +119,61 @@ function agentChanges(root: TestRoot, body: string): void {
   writeFileSync(join(root.path, 'agent.sh'), `${KIT}${body}\n`)
 }
 
-describe('a boot that fails', () => {
-  it('because the agent is never ready says so, with what it shows, and leaves nothing behind', async () => {
+describe('a boot that comes to no end', () => {
+  it('because the agent is never ready is blocked, with what it shows, and stays up', async () => {
     const root = newRoot()
-    const { entry } = await agent(
+    const { entry, keys } = await agent(
       "trust; show 'Checking for the moon' 'Please wait'; while :; do sleep 1; done",
       root,
     )
     const started = performance.now()
-    const launching = launchPeer(root.root, entry, { bootTimeoutMs: 2_000 })
-    await expect(launching).rejects.toMatchObject({
-      code: 'boot-not-ready',
-      message: expect.stringMatching(
-        /claude-bob was not launched.*waiting for its input row \(dialogs so far: folder trust\), 2\.\d s were not enough.*Checking for the moon\nPlease wait/s,
-      ),
-      hint: expect.any(String),
-    })
+    const { state, session } = await launchPeer(root.root, entry, { bootTimeoutMs: 2_000 })
     expect(performance.now() - started).toBeLessThan(8_000)
+    expect([state, session.blocked?.screen]).toEqual(['blocked', 'Checking for the moon\nPlease wait'])
+    expect(keys()).toEqual(['trust Enter'])
+    expect((await statusOf(root.root, BOB)).state).toBe('blocked')
+    await stopPeer(root.root, BOB, { by: 'a test' })
     await nothingLeft(root)
   })
 
-  it('because it asks what only a person can answer ends at once, with what to do', async () => {
+  it('because it asks what only a person can answer is blocked at once, with what to do', async () => {
     const root = newRoot()
     const { entry, keys } = await agent(
       "show ' Do you want to use this API key?' '   1. Yes' ' ❯ 2. No (recommended)'; press key",
       root,
     )
-    await expect(launchPeer(root.root, entry)).rejects.toMatchObject({
-      code: 'boot-refused',
-      hint: expect.stringContaining('ANTHROPIC_API_KEY'),
-    })
-    expect(keys()).not.toContain('key Enter')
+    const started = performance.now()
+    const { state, session } = await launchPeer(root.root, entry)
+    expect(performance.now() - started).toBeLessThan(10_000)
+    expect([state, session.blocked?.dialog]).toEqual(['blocked', 'API key'])
+    expect(session.blocked?.hint).toContain('ANTHROPIC_API_KEY')
+    expect(keys()).toEqual([])
+    await stopPeer(root.root, BOB, { by: 'a test' })
     await nothingLeft(root)
+  })
+
+  it('because its first message is not taken is blocked, and the message is not typed again', async () => {
+    const root = newRoot()
+    const { entry } = await agent(`row ''; while byte >/dev/null; do :; done`, root)
+    await updatePeer(root.root, 'bob', { initialPrompt: 'Good morning' })
+    const { state, session } = await launchPeer(root.root, entry, { bootTimeoutMs: 1_500 })
+    expect([state, session.blocked?.dialog]).toEqual(['blocked', 'first message'])
+    expect(session.blocked?.typedAt).toMatch(/Z$/)
+    const after = await until('the next look', () => finishLaunch(root.root, session))
+    expect(after).toMatchObject({ readyAt: expect.any(String) })
+    await stopPeer(root.root, BOB, { by: 'a test' })
+    await nothingLeft(root)
+  }, 60_000)
+
+  it('because it is called off leaves nothing behind', async () => {
+    const root = newRoot()
+    const { entry } = await agent("show 'Please wait'; while :; do sleep 1; done", root)
+    const asked = new AbortController()
+    const launching = launchPeer(root.root, entry, { signal: asked.signal })
+    await until('the session', async () => (await statusOf(root.root, BOB)).session)
+    asked.abort()
+    await expect(launching).rejects.toMatchObject({ code: 'interrupted' })
+    await nothingLeft(root, 'asleep')
   })
 
   it('because its program ends says what that said, and the end is recorded', async () => {
@@ -167,17 +190,6 @@ describe('a boot that fails', () => {
       return root.deaths().length > 0
     })
     expect(root.deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '3' }])
-  })
-
-  it('because its first message is not taken says that', async () => {
-    const root = newRoot()
-    const { entry } = await agent(`row ''; while byte >/dev/null; do :; done`, root)
-    await updatePeer(root.root, 'bob', { initialPrompt: 'Good morning' })
-    await expect(launchPeer(root.root, entry, { bootTimeoutMs: 1_500 })).rejects.toMatchObject({
-      code: 'boot-not-ready',
-      message: expect.stringContaining('waiting for the first message in its input row'),
-    })
-    await nothingLeft(root)
   })
 })
 

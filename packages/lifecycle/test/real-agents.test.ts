@@ -1,32 +1,35 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { formatIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { listPeers, type PeerEntry, requirePeer, updatePeer } from '@iapeer/core/registry'
+import {
+  AGENT_NAMES,
+  type AgentName,
+  findAgent,
+  type ModelServer,
+  prepareHome,
+  processesOf,
+  startModelServer,
+} from '@iapeer/dev/agents'
 import { run, until } from '@iapeer/dev/testing'
 import { peerSocketPath, TmuxServer } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
-import { finishSessions, launchPeer, listSessions, statusOf, stopPeer } from '../src/index.ts'
+import {
+  FleetSupervisor,
+  finishLaunch,
+  finishSessions,
+  launchPeer,
+  type PeerSession,
+  readEvents,
+  type StopResult,
+  statusOf,
+  stopPeer,
+} from '../src/index.ts'
 import { typeMessage } from '../src/launch/type-message.ts'
 import { adapterOf } from '../src/runtimes/index.ts'
-import { type ModelServer, startModelServer } from './agents/model-server.ts'
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()
-const folders = [
-  ...(process.env['IAPEER_TEST_AGENTS']
-    ? [join(process.env['IAPEER_TEST_AGENTS'], 'node_modules', '.bin')]
-    : []),
-  ...(process.env['PATH'] ?? '').split(delimiter),
-]
-
-function programOf(name: string): string | undefined {
-  const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
-  if (found === undefined)
-    console.warn(
-      `skipped: there is no ${name}; set IAPEER_TEST_AGENTS to the folder it was installed into by npm`,
-    )
-  return found
-}
 
 interface Agent {
   readonly root: string
@@ -35,32 +38,11 @@ interface Agent {
   readonly env: NodeJS.ProcessEnv
   readonly model: ModelServer
   readonly deaths: () => readonly unknown[]
+  /** Stops it, and waits until no process of it writes into its home. */
+  readonly stop: () => Promise<StopResult>
 }
 
-/** How a runtime is made to ask the model on loopback, in a home of its own. */
-const SETUPS = {
-  claude: (home: string, model: ModelServer): NodeJS.ProcessEnv => {
-    writeFileSync(join(home, '.claude.json'), '{"hasCompletedOnboarding":true,"theme":"dark"}')
-    return {
-      ANTHROPIC_BASE_URL: model.url,
-      ANTHROPIC_AUTH_TOKEN: 'nobody',
-      DISABLE_AUTOUPDATER: '1',
-      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-      IS_SANDBOX: '1',
-    }
-  },
-  codex: (home: string, model: ModelServer): NodeJS.ProcessEnv => {
-    mkdirSync(join(home, '.codex'))
-    const provider = `[model_providers.fake]\nname = "fake"\nbase_url = "${model.url}/v1"\nwire_api = "responses"\n`
-    writeFileSync(
-      join(home, '.codex', 'config.toml'),
-      `model = "fake"\nmodel_provider = "fake"\ncheck_for_update_on_startup = false\n${provider}`,
-    )
-    return {}
-  },
-} as const satisfies Record<string, (home: string, model: ModelServer) => NodeJS.ProcessEnv>
-
-async function newAgent(runtime: keyof typeof SETUPS, program: string): Promise<Agent> {
+async function newAgent(runtime: AgentName, command: readonly string[]): Promise<Agent> {
   const { path, root, peer, deaths } = newRoot()
   const home = join(path, 'home')
   const cwd = join(path, 'work')
@@ -70,24 +52,42 @@ async function newAgent(runtime: keyof typeof SETUPS, program: string): Promise<
   mkdirSync(cwd)
   // Codex asks for trust in a repository only.
   await run('git', ['init', '-q', cwd])
-  const { ANTHROPIC_API_KEY: _key, CLAUDE_CONFIG_DIR: _claude, CODEX_HOME: _codex, ...rest } = process.env
-  const env = { ...rest, HOME: home, ...SETUPS[runtime](home, model) }
-  await peer([program], 'bob', runtime)
+  const env = prepareHome(runtime, { home, modelUrl: model.url })
+  await peer(command, 'bob', runtime)
   await updatePeer(root, 'bob', { cwd })
   const entry = requirePeer(await listPeers(root), toPersonality('bob'))
-  return { root, home, entry, env, model, deaths }
+  const identity = formatIdentity({ runtime: toRuntime(runtime), personality: toPersonality('bob') })
+  const stop = async (): Promise<StopResult> => {
+    const result = await stopPeer(root, identity, { by: 'a test' })
+    await until('its processes to end', () => processesOf(home).length === 0, 20_000)
+    return result
+  }
+  return { root, home, entry, env, model, deaths, stop }
 }
+
+const handleOf = ({ socketPath, server }: PeerSession): TmuxServer =>
+  new TmuxServer({ socketPath, process: server })
+
+/** How often the model was given a text as something new. */
+const timesAsked = ({ requests }: ModelServer, text: string): number =>
+  requests.filter(({ isTurn, news }) => isTurn && news.includes(text)).length
+
+const AGENTS = await Promise.all(
+  AGENT_NAMES.map(async (runtime) => ({ runtime, found: await findAgent(runtime) })),
+)
+for (const { runtime, found } of AGENTS)
+  if (found.skipped !== undefined) console.warn(`tests of the real ${runtime} are skipped: ${found.skipped}`)
 
 const SIZES = ['80x24', '200x50', '40x10'] as const
 
-for (const runtime of ['claude', 'codex'] as const) {
-  const program = programOf(runtime)
+for (const { runtime, found } of AGENTS) {
+  const { program = '' } = found
   const identity = formatIdentity({ runtime: toRuntime(runtime), personality: toPersonality('bob') })
   const adapter = adapterOf(toRuntime(runtime))
 
-  describe.skipIf(program === undefined)(`${runtime}, the real one`, { timeout: 120_000 }, () => {
+  describe.skipIf(found.program === undefined)(`${runtime}, the real one`, { timeout: 120_000 }, () => {
     it('boots through its dialogs, takes its first message, goes down in silence, and goes on where it was', async () => {
-      const { root, entry, env, model, deaths } = await newAgent(runtime, program ?? '')
+      const { root, entry, env, model, deaths, stop } = await newAgent(runtime, [program])
       const prompt = join(root, 'prompt.md')
       writeFileSync(prompt, 'You are bob. The word is kumquat.\n')
       const message = 'Say hello.\n1. To Ann\n2. To "Ben" & <Cleo>\nand to nobody else.'
@@ -112,7 +112,7 @@ for (const runtime of ['claude', 'codex'] as const) {
       expect(id).toMatch(/^[0-9a-f-]{36}$/)
       expect(await adapter.newestActivity(place)).toBeGreaterThanOrEqual(before - 1_000)
 
-      expect(await stopPeer(root, identity, { by: 'a test' })).toMatchObject({ state: 'ended' })
+      expect(await stop()).toMatchObject({ state: 'ended' })
       expect(deaths()).toEqual([])
 
       await updatePeer(root, 'bob', { initialPrompt: 'And goodbye.' })
@@ -125,12 +125,12 @@ for (const runtime of ['claude', 'codex'] as const) {
         model.asked.find((one) => one.includes('And goodbye.')),
       )
       expect(second).toContain('To Ann')
-      await stopPeer(root, identity, { by: 'a test' })
+      await stop()
       expect(deaths()).toEqual([])
     })
 
     it.each(SIZES)('boots in a terminal of %s', async (size) => {
-      const { root, entry, env, model } = await newAgent(runtime, program ?? '')
+      const { root, entry, env, model, stop } = await newAgent(runtime, [program])
       mkdirSync(root, { recursive: true })
       writeFileSync(
         join(root, 'tmux.conf'),
@@ -141,16 +141,16 @@ for (const runtime of ['claude', 'codex'] as const) {
       expect(warnings).toEqual([])
       await until('the model to be asked', () => model.asked.some((one) => one.includes('Good morning.')))
       expect((await statusOf(root, identity)).session).toEqual(session)
-      await stopPeer(root, identity, { by: 'a test' })
+      await stop()
     })
 
     it('boots while its terminal is resized again and again', async () => {
-      const { root, entry, env, model } = await newAgent(runtime, program ?? '')
+      const { root, entry, env, model, stop } = await newAgent(runtime, [program])
       await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
       const socketPath = peerSocketPath(join(root, 'run'), identity)
-      const stop = new AbortController()
+      const enough = new AbortController()
       const resizing = (async () => {
-        for (let at = 0; !stop.signal.aborted; at++) {
+        for (let at = 0; !enough.signal.aborted; at++) {
           const [width = '', height = ''] = SIZES[at % SIZES.length]?.split('x') ?? []
           await run('tmux', [
             '-S',
@@ -167,14 +167,14 @@ for (const runtime of ['claude', 'codex'] as const) {
           await new Promise((resolve) => setTimeout(resolve, 300))
         }
       })()
-      await launchPeer(root, entry, { env }).finally(() => stop.abort())
+      await launchPeer(root, entry, { env }).finally(() => enough.abort())
       await resizing
       await until('the model to be asked', () => model.asked.some((one) => one.includes('Good morning.')))
-      await stopPeer(root, identity, { by: 'a test' })
+      await stop()
     })
 
     it('is interrupted, cleared and ended by its own controls', async () => {
-      const { root, entry, env, model, deaths } = await newAgent(runtime, program ?? '')
+      const { root, entry, env, model, deaths } = await newAgent(runtime, [program])
       const { session } = await launchPeer(root, entry, { env })
       const { socketPath, server, leader, paneId } = session
       const handle = new TmuxServer({ socketPath, process: server })
@@ -206,7 +206,10 @@ for (const runtime of ['claude', 'codex'] as const) {
       await handle.sendKeys(paneId, [{ key: 'C-u' }])
       await type('clear')
       await until('a clear screen', async () => !/stars/.test(await handle.capturePane(paneId)))
-      await until('its input row', async () => adapter.isInputReady(await handle.capturePane(paneId)))
+      await until('its input row', async () => {
+        const screen = await handle.capturePane(paneId)
+        return adapter.screen?.read(screen).step.kind === 'input'
+      })
       await type('exit').catch((error: unknown) => expect(error).toMatchObject({ code: 'program-ended' }))
       await until('the record', async () => {
         await finishSessions(root)
@@ -215,17 +218,121 @@ for (const runtime of ['claude', 'codex'] as const) {
       expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '0' }])
     })
 
-    it('that nobody has logged in is refused, and nothing of it is left', async () => {
-      const { root, home, entry, env, deaths } = await newAgent(runtime, program ?? '')
+    it('that is not logged in is blocked, says so, and leaves no death when it is stopped', async () => {
+      const { root, home, entry, env, model, deaths, stop } = await newAgent(runtime, [program])
       if (runtime === 'codex') writeFileSync(join(home, '.codex', 'config.toml'), '')
       const { ANTHROPIC_AUTH_TOKEN: _token, ...none } = env
-      await expect(launchPeer(root, entry, { env: none })).rejects.toMatchObject({
-        code: 'not-logged-in',
-        hint: expect.stringContaining('Log in first'),
-      })
-      expect(await listSessions(root)).toEqual([])
-      expect(readdirSync(join(root, 'run'))).toEqual([])
+      await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
+      const { state, session } = await launchPeer(root, entry, { env: none })
+      expect([state, session.readyAt]).toEqual(['blocked', undefined])
+      expect(session.blocked).toMatchObject({ dialog: 'login', hint: expect.stringContaining('Log in') })
+      expect(session.blocked?.typedAt).toBeUndefined()
+      expect(await finishLaunch(root, session)).toMatchObject({ blocked: { dialog: 'login' } })
+      expect((await statusOf(root, identity)).state).toBe('blocked')
+      await stop()
+      expect(timesAsked(model, 'Good morning.')).toBe(0)
       expect(deaths()).toEqual([])
+    })
+
+    it('that shows a dialog in the middle is blocked until it is gone, and then gets its message once', async () => {
+      const { root, entry, env, model, stop } = await newAgent(runtime, [program])
+      await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
+      const { session } = await launchPeer(root, entry, { env, bootTimeoutMs: 1 })
+      expect(session.blocked).toBeDefined()
+      const handle = handleOf(session)
+      await until('its input row', async () => {
+        const { screen, report } = adapter
+        const said = await report?.(session.leader)
+        const { step } = screen?.read(await handle.capturePane(session.paneId)) ?? {}
+        if (step?.kind === 'press') await handle.sendKeys(session.paneId, [{ key: step.key }])
+        await new Promise((resolve) => setTimeout(resolve, 400))
+        return step?.kind === 'input' && (runtime === 'codex' || said?.status === 'idle')
+      })
+      await handle.sendKeys(session.paneId, [{ text: '/model' }])
+      await until('the command', async () => /[❯›]\s?\/model/.test(await handle.capturePane(session.paneId)))
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      await handle.sendKeys(session.paneId, [{ key: 'Enter' }])
+      await until('its menu', async () => /Select|model/i.test(await handle.capturePane(session.paneId)))
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      const still = await finishLaunch(root, session)
+      expect(still?.blocked?.screen).toMatch(/model/i)
+      expect(still?.blocked?.typedAt).toBeUndefined()
+      await handle.sendKeys(session.paneId, [{ key: 'Escape' }])
+      await until('it to be ready', async () => {
+        const now = await finishLaunch(root, session)
+        return now?.readyAt !== undefined
+      })
+      await until('the model to be asked', () => timesAsked(model, 'Good morning.') > 0)
+      await finishLaunch(root, session)
+      expect(timesAsked(model, 'Good morning.')).toBe(1)
+      await stop()
+    })
+
+    it('that is started by a wrapper is as ready as one without', async () => {
+      const { root, entry, env, model, stop } = await newAgent(runtime, [
+        '/bin/sh',
+        '-c',
+        '"$0" "$@"; exit',
+        program,
+      ])
+      await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
+      const { state, session } = await launchPeer(root, entry, { env })
+      expect(state).toBe('launched')
+      await until('the model to be asked', () => timesAsked(model, 'Good morning.') === 1)
+      if (runtime === 'claude') {
+        const said = await adapter.report?.(session.leader)
+        expect(said).toMatchObject({ status: expect.stringMatching(/idle|busy/) })
+      }
+      await stop()
     })
   })
 }
+
+const claude = AGENTS.find(({ runtime }) => runtime === 'claude')?.found.program
+describe.skipIf(claude === undefined)('Claude Code with an unknown dialog', { timeout: 120_000 }, () => {
+  const identity = formatIdentity({ runtime: toRuntime('claude'), personality: toPersonality('bob') })
+
+  async function blocked(): Promise<Agent & { readonly session: PeerSession }> {
+    const agent = await newAgent('claude', [claude ?? ''])
+    const servers = { mcpServers: { one: { command: 'true' }, two: { command: 'true' } } }
+    writeFileSync(join(agent.entry.cwd, '.mcp.json'), JSON.stringify(servers))
+    await updatePeer(agent.root, 'bob', { initialPrompt: 'Good morning.' })
+    const { session } = await launchPeer(agent.root, agent.entry, { env: agent.env, bootTimeoutMs: 6_000 })
+    expect(session.blocked).toMatchObject({ screen: expect.stringContaining('MCP servers') })
+    return { ...agent, session }
+  }
+
+  const answer = async (session: PeerSession): Promise<void> =>
+    handleOf(session).sendKeys(session.paneId, [{ key: 'Escape' }])
+
+  it('is blocked; when a person has answered it, the next look goes on from there', async () => {
+    const { root, session, model, stop } = await blocked()
+    await answer(session)
+    // The dialogs behind it are answered as at any launch.
+    await until(
+      'it to be ready',
+      async () => (await finishLaunch(root, session))?.readyAt !== undefined,
+      20_000,
+    )
+    await until('the model to be asked', () => timesAsked(model, 'Good morning.') === 1)
+    const { events } = await readEvents(root, { peer: 'bob' })
+    expect(events.filter(({ ev }) => ev === 'blocked' || ev === 'launch')).toMatchObject([
+      { ev: 'blocked', gen: session.gen },
+      { ev: 'launch', gen: session.gen, message: 'given' },
+    ])
+    await stop()
+  })
+
+  it('is blocked; when a person has answered it, the daemon goes on from there', async () => {
+    const { root, session, model, deaths, stop } = await blocked()
+    const supervisor = new FleetSupervisor(root)
+    await supervisor.start()
+    track(() => supervisor.stop())
+    await answer(session)
+    await until('it to be ready', async () => (await statusOf(root, identity)).session?.readyAt, 30_000)
+    await until('the model to be asked', () => timesAsked(model, 'Good morning.') === 1)
+    expect((await statusOf(root, identity)).session?.gen).toBe(session.gen)
+    await stop()
+    expect(deaths()).toEqual([])
+  })
+})

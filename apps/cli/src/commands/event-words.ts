@@ -70,7 +70,11 @@ function superviseWords(of: (name: string) => string): string {
 const WORDS: Readonly<Record<string, Say>> = {
   canary: (of) => `recorder ${of('state')} (${of('origin')})${because(of('why') || of('reason'))}`,
   supervise: superviseWords,
-  launch: (of) => `up${of('mode') === 'resume' ? ', where it was' : ''} after ${of('ms')} ms`,
+  launch: (of) => {
+    const note = of('message') === 'unknown' ? '; it is not known whether its first message was given' : ''
+    return `up${of('mode') === 'resume' ? ', where it was' : ''} after ${of('ms')} ms${note}`
+  },
+  blocked: (of) => `started, and waits for a person after ${of('ms')} ms${because(of('dialog'))}`,
   stop: (of) => {
     const reason = [of('why'), of('reason')].filter((text) => text !== '').join('; ')
     return `${RESULTS[of('result')] ?? of('result')}${by(of('by'))}${because(reason)}`

@@ -1,5 +1,6 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { fleetView, refreshNamed, resetNamed } from '@iapeer/lifecycle'
+import { blockedText } from '../blocked-text.ts'
 import { runningDaemon } from '../daemon.ts'
 import { EXIT, exitCodeOf, explain, usageError } from '../exit-code.ts'
 import { paint, print, printJson } from '../output.ts'
@@ -20,10 +21,12 @@ export async function refresh(peer: string, options: ActOptions): Promise<void> 
     daemon === undefined
       ? await refreshNamed(iapeerRoot(), name, { by: 'iapeer refresh', timeoutMs })
       : await daemon.refresh(name, { timeoutMs })
-  if (outcome.state === 'not-running') process.exitCode = EXIT.notRunning
-  if (options.json === true) return printJson({ peer: name, ...outcome })
   const { session } = outcome
+  if (outcome.state === 'not-running') process.exitCode = EXIT.notRunning
+  if (session?.state === 'blocked') process.exitCode = EXIT.blocked
+  if (options.json === true) return printJson({ peer: name, ...outcome })
   if (session === undefined) return print(`${paint('bold', name)} is not running\n  iapeer start ${name}`)
+  if (session.state === 'blocked') return print(blockedText(session))
   print(`${paint('green', '●')} ${paint('bold', session.identity)} is up anew: pid ${session.leaderPid}`)
 }
 

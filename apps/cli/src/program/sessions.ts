@@ -10,9 +10,11 @@ export function addSessionCommands(program: Command): void {
     .argument('[peer]', 'its name, or an identity of it (command-bob)')
     .option('--all', 'every peer that sleeps; what was stopped stays so')
     .option('--runtime <runtime>', 'as which runtime (default: its default one)')
-    .option('--timeout <seconds>', 'give up after so long (default: 20)')
+    .option('--timeout <seconds>', 'how long to wait until it is ready (default: 60)')
     .option('--json', 'one JSON object')
-    .description('bring a peer up; harmless when it is up')
+    .description(
+      'start a peer; harmless when it runs. One that shows a dialog only you can answer stays up (exit code 8)',
+    )
     .action(async (peer, options) => {
       const { start } = await import('../commands/sessions/start.ts')
       const act = (name: string): Promise<void> => start(name, options)
@@ -40,7 +42,8 @@ export function addSessionCommands(program: Command): void {
     .action(async (peer, options) => {
       const { stop, stopRest } = await import('../commands/sessions/stop.ts')
       const act = (name: string): Promise<void> => stop(name, options)
-      const wanted = (state: string): boolean => ['alive', 'unresponsive', 'managed'].includes(state)
+      const wanted = (state: string): boolean =>
+        ['alive', 'unresponsive', 'blocked', 'managed'].includes(state)
       await (await import('../commands/fleet.ts')).oneOrAll(peer, options.all, { wanted, act })
       if (options.all === true) await stopRest(options)
     })

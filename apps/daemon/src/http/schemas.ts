@@ -12,6 +12,13 @@ const line = z.string().max(1_000)
 /** The version that every answer carries. */
 export const versioned = { schemaVersion: SCHEMA_VERSION } as const
 
+/** Why a launch is blocked. */
+const obstacle = {
+  dialog: z.string().optional().describe('what waits for a person, where that is known'),
+  hint: z.string().optional().describe('what that person has to do'),
+  screen: z.string().optional().describe('the last lines of its screen'),
+}
+
 const peer = z.object({
   identity: z.string(),
   personality: z.string(),
@@ -21,12 +28,14 @@ const peer = z.object({
   description: z.string().optional(),
   home: z.string(),
   cwd: z.string(),
-  state: z.enum(['alive', 'asleep', 'stopped', 'crash-loop', 'unresponsive', 'managed']),
+  state: z.enum(['alive', 'asleep', 'stopped', 'crash-loop', 'unresponsive', 'blocked', 'managed']),
   serverPid: pid.optional(),
   leaderPid: pid.optional(),
   gen: z.string().optional(),
   canary: z.enum(['guard', 'watch', 'none']).optional(),
   startedAt: time.optional(),
+  blockedSince: time.optional(),
+  ...obstacle,
   lastActivityAt: time.optional(),
   nextStartAt: time.optional().describe('of one that is asleep: when it is to be started'),
   restarts: z.int().optional(),
@@ -68,12 +77,13 @@ const autopsy = z.object({
 })
 
 const launched = z.object({
-  state: z.enum(['launched', 'already']),
+  state: z.enum(['launched', 'already', 'blocked']),
   identity: z.string(),
   gen: z.string().optional(),
   serverPid: pid,
   leaderPid: pid,
   startedAt: time,
+  ...obstacle,
   warnings: z.array(z.string()).readonly(),
 })
 const stopped = z.object({

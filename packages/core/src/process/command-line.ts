@@ -48,3 +48,11 @@ export async function readCommandLine(pid: number): Promise<CommandLine | undefi
 export async function readWorkingFolder(pid: number): Promise<string | undefined> {
   return hasProcfs() ? readlink(`/proc/${pid}/cwd`).catch(unlessReadable) : undefined
 }
+
+/**
+ * The program file that a process runs (proc_pid_exe(5)), with ` (deleted)` behind it when that is gone; undefined when it
+ * cannot be seen, and wherever there is no /proc.
+ */
+export async function readExecutable(pid: number): Promise<string | undefined> {
+  return hasProcfs() ? readlink(`/proc/${pid}/exe`).catch(unlessReadable) : undefined
+}

@@ -5,8 +5,10 @@ export {
   parseProcCmdline,
   parsePsArguments,
   readCommandLine,
+  readExecutable,
   readWorkingFolder,
 } from './command-line.ts'
+export { readEnvironment } from './environment.ts'
 export { LivenessProbes } from './liveness-probes.ts'
 export {
   formatProcessId,

@@ -1,5 +1,6 @@
 import { IapeerError } from '@iapeer/core/errors'
-import type { LaunchView, Outcome, StopView } from '../fleet/actions.ts'
+import type { Outcome, StopView } from '../fleet/actions.ts'
+import { LAUNCH_STATES, type LaunchView } from '../fleet/launch-view.ts'
 import { type Fields, fieldsOf, list, number, text, word } from '../json-fields.ts'
 import { type DaemonResponse, unreachable } from './request.ts'
 
@@ -15,10 +16,20 @@ export function bodyOf({ status, value }: DaemonResponse): Fields {
   throw new IapeerError(message, { code, ...(hint === undefined ? {} : { hint }) })
 }
 
+/** Those of the fields that are there, and are text. */
+function textsOf<Name extends string>(fields: Fields, names: readonly Name[]): Partial<Record<Name, string>> {
+  const texts: Partial<Record<Name, string>> = {}
+  for (const name of names) {
+    const value = text(fields[name])
+    if (value !== undefined) texts[name] = value
+  }
+  return texts
+}
+
 /** @throws IapeerError `daemon-unreachable` */
 export function launchOf(value: unknown): LaunchView {
   const fields = fieldsOf(value)
-  const state = word(fields['state'], ['launched', 'already'])
+  const state = word(fields['state'], LAUNCH_STATES)
   const [identity, gen, startedAt] = [
     text(fields['identity']),
     text(fields['gen']),
@@ -28,8 +39,16 @@ export function launchOf(value: unknown): LaunchView {
   if (state === undefined || identity === undefined || startedAt === undefined) throw foreign()
   if (serverPid === undefined || leaderPid === undefined) throw foreign()
   const warnings = list(fields['warnings']).filter((one) => typeof one === 'string')
-  const generation = gen === undefined ? {} : { gen }
-  return { state, identity, ...generation, serverPid, leaderPid, startedAt, warnings }
+  return {
+    state,
+    identity,
+    ...(gen === undefined ? {} : { gen }),
+    serverPid,
+    leaderPid,
+    startedAt,
+    ...textsOf(fields, ['dialog', 'hint', 'screen']),
+    warnings,
+  }
 }
 
 function stopOf(value: unknown): StopView {

@@ -1,14 +1,9 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { isIdentity, isPersonality } from '@iapeer/core/identity'
 import { requirePeer } from '@iapeer/core/registry'
-import type {
-  LaunchView,
-  Outcome,
-  RenewRequest,
-  StartRequest,
-  StopRequest,
-  StopView,
-} from '../fleet/actions.ts'
+import type { Outcome, RenewRequest, StopRequest, StopView } from '../fleet/actions.ts'
+import type { LaunchView } from '../fleet/launch-view.ts'
+import type { StartRequest } from '../fleet/start.ts'
 import { bodyOf, type DaemonHealth, healthOf, launchOf, outcomeOf, stopsOf } from './answers.ts'
 import { daemonSocket } from './place.ts'
 import { requestDaemon } from './request.ts'

@@ -43,8 +43,21 @@ interface EventFields {
   }
   /** What was done about a peer; the fields beside `action` are its reason. */
   readonly supervise: OfIdentity & { readonly action: SuperviseAction }
-  /** A peer is up; `ms` from the call to that. */
-  readonly launch: OfGeneration & { readonly mode: 'fresh' | 'resume'; readonly ms: number }
+  /**
+   * A peer is up; `ms` from the call to that. Of a launch that was blocked: since it was started, and `message` is `unknown`
+   * where it is not known whether its first message was given.
+   */
+  readonly launch: OfGeneration & {
+    readonly mode?: 'fresh' | 'resume'
+    readonly ms: number
+    readonly message?: 'none' | 'given' | 'unknown'
+  }
+  /** A peer runs, and its launch waits for a person; `dialog` is what stands there, where that is known. */
+  readonly blocked: OfGeneration & {
+    readonly mode: 'fresh' | 'resume'
+    readonly ms: number
+    readonly dialog?: string | undefined
+  }
   /** A peer was taken down on purpose, or was to be: `result` is the state of that, or `failed`. */
   readonly stop: OfGeneration & { readonly by: string; readonly why: string; readonly result: string }
   /** A peer has another name; what runs of it goes on. `identity` is its new one. */

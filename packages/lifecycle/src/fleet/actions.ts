@@ -1,26 +1,14 @@
 import { formatIdentity, type Identity, parseIdentity, toRuntime } from '@iapeer/core/identity'
 import { withLock } from '@iapeer/core/storage'
 import type { EventLog } from '../eventlog/event-log.ts'
-import { checkLaunch, type Launched, launchPeer } from '../launch/launch.ts'
+import { checkLaunch, launchPeer } from '../launch/launch.ts'
 import { identityLockPath } from '../sessions/identity-lock.ts'
 import { readSession } from '../sessions/session-file.ts'
 import { changeTally } from '../sessions/tally.ts'
 import { type Afterwards, stopPeer } from '../stop.ts'
 import { type WakeRequest, wakeOrSpawn } from '../wake/wake.ts'
+import { type LaunchView, launchViewOf } from './launch-view.ts'
 import { peerNamed, presentIdentity, runningOf } from './named.ts'
-
-/** A peer that has been brought up, or was up. */
-export interface LaunchView {
-  readonly state: 'launched' | 'already'
-  readonly identity: string
-  readonly gen?: string | undefined
-  readonly serverPid: number
-  readonly leaderPid: number
-  /** ISO-8601 UTC. */
-  readonly startedAt: string
-  /** What tmux said of the person's own `tmux.conf`. */
-  readonly warnings: readonly string[]
-}
 
 /** One session that has been taken down. `stopped`: it was not running. */
 export interface StopView {
@@ -29,15 +17,6 @@ export interface StopView {
   /** How its program ended: by itself when asked, only when killed, or before. */
   readonly leader?: 'asked' | 'killed' | 'gone' | undefined
   readonly ms?: number | undefined
-}
-
-export interface StartRequest {
-  /** @default the one that was named with the peer, else its default one */
-  readonly runtime?: string | undefined
-  /** For the whole launch. @default 20000 */
-  readonly timeoutMs?: number | undefined
-  /** Calls it off while it boots. */
-  readonly signal?: AbortSignal | undefined
 }
 
 export interface StopRequest {
@@ -63,25 +42,6 @@ export interface Outcome {
   readonly state: string
   readonly mode?: 'fresh' | 'resume' | undefined
   readonly session?: LaunchView | undefined
-}
-
-function viewOf({ state, session, warnings }: Launched): LaunchView {
-  const { identity, gen, server, leader, startedAt } = session
-  const generation = gen === undefined ? {} : { gen }
-  return { state, identity, ...generation, serverPid: server.pid, leaderPid: leader.pid, startedAt, warnings }
-}
-
-/** Brings a peer up by its name or an identity of it. @throws those of `launchPeer` */
-export async function startNamed(root: string, name: string, request: StartRequest): Promise<LaunchView> {
-  const named = await peerNamed(root, name)
-  const runtime = request.runtime === undefined ? named.runtime : toRuntime(request.runtime)
-  const { timeoutMs, signal } = request
-  const launched = await launchPeer(root, named.entry, {
-    ...(signal === undefined ? {} : { signal }),
-    ...(runtime === undefined ? {} : { runtime }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-  })
-  return viewOf(launched)
 }
 
 async function stopAll(
@@ -138,7 +98,7 @@ export async function renewNamed(
     if ((await readSession(root, identity)) !== undefined)
       await stopAll(root, [identity], { ...stop, afterwards: 'sleep' })
   await stopAll(root, [target], { ...stop, afterwards: 'come-back' })
-  return viewOf(await launchPeer(root, entry, how))
+  return launchViewOf(await launchPeer(root, entry, how))
 }
 
 /** Brings what runs of a peer up again, with its session where the runtime can; nothing where it does not run. */
@@ -160,7 +120,7 @@ export async function wakeNamed(
   const { log, runtime = named.runtime, ...rest } = request
   const wanted = { ...rest, ...(runtime === undefined ? {} : { runtime }) }
   const { state, session, mode } = await wakeOrSpawn(root, named.entry, wanted, log)
-  const launched = viewOf({ state: state === 'live' ? 'already' : 'launched', session, warnings: [] })
+  const launched = launchViewOf({ state: state === 'live' ? 'already' : 'launched', session, warnings: [] })
   return { state: state === 'live' ? 'live' : 'woken', mode, session: launched }
 }
 

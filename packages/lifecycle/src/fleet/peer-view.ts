@@ -1,5 +1,6 @@
 import type { Identity } from '@iapeer/core/identity'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
+import type { PeerSession } from '../sessions/session-file.ts'
 import { type PeerState, type PeerStatus, statusOf } from '../sessions/state.ts'
 import { identitiesOf, peerNamed } from './named.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
@@ -23,6 +24,14 @@ export interface PeerView {
   readonly canary?: 'guard' | 'watch' | 'none' | undefined
   /** ISO-8601 UTC. */
   readonly startedAt?: string | undefined
+  /** Of one that is blocked: since when, ISO-8601 UTC. */
+  readonly blockedSince?: string | undefined
+  /** Of one that is blocked: what stands there, where that is known. */
+  readonly dialog?: string | undefined
+  /** Of one that is blocked: what to do about it. */
+  readonly hint?: string | undefined
+  /** Of one that is blocked: the last lines of its screen. */
+  readonly screen?: string | undefined
   /** Of one that is asleep: when it is planned that the daemon starts it, ISO-8601 UTC, later than now. */
   readonly nextStartAt?: string | undefined
   /** How many restarts have followed each other without a healthy time between. */
@@ -81,6 +90,17 @@ function memoryFields({ tally, identity, nextStartAt }: Current): Partial<PeerVi
   }
 }
 
+function blockedFields({ blocked }: PeerSession): Partial<PeerView> {
+  if (blocked === undefined) return {}
+  const { since, dialog, hint, screen } = blocked
+  return {
+    blockedSince: since,
+    ...(dialog === undefined ? {} : { dialog }),
+    ...(hint === undefined ? {} : { hint }),
+    screen,
+  }
+}
+
 function sessionFields(
   { state, session }: Current,
   recording: Recording | undefined,
@@ -94,6 +114,7 @@ function sessionFields(
     ...(gen === undefined ? {} : { gen }),
     ...(recording === undefined ? {} : { canary: recorderOf(recording, session) }),
     startedAt,
+    ...blockedFields(session),
   }
 }
 

@@ -14,16 +14,19 @@ import { clearTheWay, endHalfBooted, freeSocket } from '../sessions/leftovers.ts
 import { clearMark, hasMark } from '../sessions/marks.ts'
 import { rebuildSession } from '../sessions/rebuild.ts'
 import { keepReserve } from '../sessions/reserve.ts'
-import { type PeerSession, writeSession } from '../sessions/session-file.ts'
+import { type PeerSession, phaseOf, writeSession } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { changeTally, readTally } from '../sessions/tally.ts'
 import type { LaunchOptions } from './options.ts'
 import { paneLogOf, planLaunch } from './plan.ts'
 import { type ClearedLaunch, startSession } from './start-session.ts'
 
-/** `already`: it was running, or another call has just launched it. */
+/**
+ * `already`: it was running, or another call has just launched it. `blocked`: it runs, and its launch waits for a person:
+ * `session.blocked` says why.
+ */
 export interface Launched {
-  readonly state: 'launched' | 'already'
+  readonly state: 'launched' | 'already' | 'blocked'
   readonly session: PeerSession
   /** The id of the session that it goes on with. */
   readonly resumed?: string
@@ -32,6 +35,8 @@ export interface Launched {
 }
 
 const TIMEOUT_MS = 20_000
+/** So much longer a launch is waited for that began with this one and has as much time: it is over by then. */
+const LOCK_MS = 2_000
 
 /** @throws IapeerError `runtime-undeclared` */
 export function requireDeclared(entry: PeerEntry, runtime: Runtime): void {
@@ -119,7 +124,7 @@ async function forgetWishes(root: string, identity: Identity, isResumed: boolean
 /** One line in lifecycle.log; what came in the way is a warning. (The guard's own line is written when it starts.) */
 async function noteLaunch(
   root: string,
-  { identity, gen }: PeerSession,
+  { identity, gen, blocked }: PeerSession,
   how: { readonly mode: 'fresh' | 'resume'; readonly ms: number },
 ): Promise<string[]> {
   const failures: string[] = []
@@ -127,7 +132,10 @@ async function noteLaunch(
     onFailure: (error) =>
       failures.push(`the launch is not in lifecycle.log: ${error instanceof Error ? error.message : error}`),
   })
-  await log.note({ ev: 'launch', identity, gen, mode: how.mode, ms: Math.round(how.ms) })
+  const of = { identity, gen, mode: how.mode, ms: Math.round(how.ms) } as const
+  await log.note(
+    blocked === undefined ? { ev: 'launch', ...of } : { ev: 'blocked', ...of, dialog: blocked.dialog },
+  )
   return failures
 }
 
@@ -151,10 +159,10 @@ async function heldBy(
 
 /**
  * Brings a peer up: guard, tmux server, session and program. One launch for any number of callers at once; the others get
- * the live session. A failed one leaves nothing behind and says which step failed.
- * @throws IapeerError `crash-loop`, `program-ended` (its end is recorded), `boot-not-ready`, `boot-refused`,
- *   `not-logged-in`, `runtime-unknown`, `runtime-undeclared`, `no-such-peer`, `lock-held`, those of `planLaunch`,
- *   `startGuardedServer` and `startLeader`
+ * the live session. One whose program waits for a person is `blocked` and stays up; a failed one leaves nothing behind and
+ * says which step failed.
+ * @throws IapeerError `crash-loop`, `program-ended` (its end is recorded), `interrupted`, `runtime-unknown`,
+ *   `runtime-undeclared`, `no-such-peer`, `lock-held`, those of `planLaunch`, `startGuardedServer` and `startLeader`
  */
 export async function launchPeer(
   root: string,
@@ -170,12 +178,15 @@ export async function launchPeer(
     adapter.bootTimeoutMs === undefined ? 0 : (options.bootTimeoutMs ?? adapter.bootTimeoutMs)
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS + bootTimeoutMs
   const called = performance.now()
-  const lock = await acquireLock(identityLockPath(root, identity), { limitMs: timeoutMs })
+  const lock = await acquireLock(identityLockPath(root, identity), { limitMs: timeoutMs + LOCK_MS })
   try {
     await rebuildSession(root, identity)
     const { session: living } = await statusOf(root, identity)
-    if (living?.readyAt !== undefined)
-      return { state: 'already', session: await heldBy(root, living, options.holder), warnings: [] }
+    const phase = living === undefined ? undefined : phaseOf(living)
+    if (living !== undefined && phase !== 'booting') {
+      const state = phase === 'blocked' ? 'blocked' : 'already'
+      return { state, session: await heldBy(root, living, options.holder), warnings: [] }
+    }
     if (living !== undefined) await endHalfBooted(root, living)
     if (options.due !== undefined) await requireDue(root, identity, options.due)
     const cleared = await clear({ root, entry, identity, runtime, adapter, options })
@@ -197,7 +208,7 @@ export async function launchPeer(
     const unnoted = await noteLaunch(root, started.session, how)
     const { session, warnings } = started
     return {
-      state: 'launched',
+      state: phaseOf(session) === 'blocked' ? 'blocked' : 'launched',
       session,
       warnings: [...warnings, ...unnoted],
       ...(resumed === undefined ? {} : { resumed }),

@@ -6,7 +6,7 @@ export interface LaunchOptions {
   readonly runtime?: Runtime
   /** For the whole launch, in milliseconds. @default 20000, and the time to boot */
   readonly timeoutMs?: number
-  /** Until its input row shows and its first message is taken. @default what its runtime may take: 60000 for claude and codex */
+  /** Until it is ready; then its launch is blocked. @default what its runtime may take: 60000 for claude and codex */
   readonly bootTimeoutMs?: number
   /** A file with the text that tells it who it is, for a runtime that takes one. */
   readonly systemPromptFile?: string

@@ -38,6 +38,10 @@ export interface StartedSession {
   readonly warnings: readonly string[]
 }
 
+interface StartedProgram extends StartedSession {
+  readonly leader: Leader
+}
+
 /** What a launch that was killed has left may be so young that its guard has noted nothing of it yet. */
 const YOUNG_MS = 1_000
 
@@ -115,7 +119,7 @@ async function startProgram(
   launch: ClearedLaunch,
   server: GuardedServer,
   handle: TmuxServer,
-): Promise<StartedSession & { readonly leader: Leader }> {
+): Promise<StartedProgram> {
   const { root, identity, socketPath, entry, argv, paneLog } = launch
   const wanted = { identity, socketPath, server, cwd: entry.cwd, command: argv, paneLog }
   const leader = await startLeader({ ...wanted, timeoutMs: timeLeft(launch), ...rootRecordPlace(root) })
@@ -128,22 +132,26 @@ async function startProgram(
 async function boot(
   launch: ClearedLaunch,
   paneLog: PaneLog,
-  { handle, leader }: { readonly handle: TmuxServer; readonly leader: Leader },
-): Promise<void> {
+  { handle, leader, session }: StartedProgram & { readonly handle: TmuxServer },
+): Promise<PeerSession> {
   const { identity, adapter, profile, bootTimeoutMs, signal } = launch
   const deadline = Math.min(launch.deadline, performance.now() + bootTimeoutMs)
   const { paneId, process } = leader
-  await bootRuntime(
-    { identity, adapter, handle, paneId, leader: process, paneLog, deadline, signal },
-    profile.initialPrompt,
-  )
+  let typedAt: string | undefined
+  const onTyping = async (): Promise<void> => {
+    typedAt = new Date().toISOString()
+  }
+  const pane = { identity, adapter, handle, paneId, leader: process, paneLog, deadline, signal }
+  const result = await bootRuntime(pane, { message: profile.initialPrompt, onTyping })
+  const now = new Date().toISOString()
+  if (result.kind === 'ready') return { ...session, readyAt: now }
+  return { ...session, blocked: { since: now, ...result.obstacle, typedAt } }
 }
 
 /**
- * Starts guard, tmux server, session and program, and waits until it is ready. A step that fails is named, and nothing is
- * left behind; a program that ends by itself is recorded.
- * @throws IapeerError `program-ended`, `boot-not-ready`, `boot-refused`, `not-logged-in`, `launch-failed`, those of
- *   `startGuardedServer` and `startLeader`
+ * Starts guard, tmux server, session and program, and waits until it is ready, or only a person can go on (`blocked`). A
+ * step that fails is named, and nothing is left behind; a program that ends by itself is recorded.
+ * @throws IapeerError `program-ended`, `interrupted`, `launch-failed`, those of `startGuardedServer` and `startLeader`
  */
 export async function startSession(launch: ClearedLaunch): Promise<StartedSession> {
   const { root, identity, socketPath } = launch
@@ -158,19 +166,17 @@ export async function startSession(launch: ClearedLaunch): Promise<StartedSessio
     await endUnfinished(root, { identity, socketPath, gen, server: process, why: 'it failed' })
     await removeSession(root, identity)
   }
-  const { leader, session, warnings } = await startProgram(launch, server, handle).catch(
-    async (error: unknown) => {
-      await undo()
-      return failed(launch, 'starting its program', error)
-    },
-  )
+  const started = await startProgram(launch, server, handle).catch(async (error: unknown) => {
+    await undo()
+    return failed(launch, 'starting its program', error)
+  })
+  const { leader, session, warnings } = started
   await watchFirstMoments(identity, leader.process, paneLog)
   if (session.readyAt !== undefined) return { session, warnings }
-  await boot(launch, paneLog, { handle, leader }).catch(async (error: unknown) => {
+  const booted = await boot(launch, paneLog, { ...started, handle }).catch(async (error: unknown) => {
     if (!isIapeerError(error) || error.code !== 'program-ended') await undo()
     return failed(launch, 'booting', error)
   })
-  const ready = { ...session, readyAt: new Date().toISOString() }
-  await writeSession(root, ready)
-  return { session: ready, warnings }
+  await writeSession(root, booted)
+  return { session: booted, warnings }
 }

@@ -1,6 +1,9 @@
 import type { Intelligence } from '@iapeer/core/identity'
+import type { ProcessId } from '@iapeer/core/process'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { LaunchEnv } from '@iapeer/core/storage'
+import type { AgentReport } from './agent-report.ts'
+import type { ScreenReader } from './screen/screen-reader.ts'
 
 /** What one launch is made of. */
 export interface LaunchRequest {
@@ -27,18 +30,12 @@ export interface SessionPlace {
   readonly paneLog: string
 }
 
-/** A dialog that stands between a program and its input row: the one key that is next, or what only a person can do. */
-export type BootDialog = { readonly dialog: string } & (
-  | { readonly key: string }
-  | { readonly refusal: string }
-)
-
 export type Control = 'interrupt' | 'compact' | 'clear' | 'exit'
 
 /** One key by tmux's name, or a text to type; Enter is a step of its own, when the text is seen in the input row. */
 export type ControlInput = { readonly key: string } | { readonly text: string }
 
-/** How peers of one runtime are launched and read. Screens are captured text; nothing here touches a terminal. */
+/** How peers of one runtime are launched and read. Nothing here touches a terminal. */
 export interface RuntimeAdapter {
   readonly name: string
   /** `tui`: a person could sit at it. `router`: it carries messages of others. */
@@ -53,12 +50,18 @@ export interface RuntimeAdapter {
   readonly buildArgv: (request: LaunchRequest) => readonly string[]
   /** Variables that it needs besides the peer's own. */
   readonly environment?: (request: LaunchRequest) => Readonly<Record<string, string>>
-  /** Undefined where no known dialog is shown. */
-  readonly bootDialogKeys: (screen: string) => BootDialog | undefined
-  readonly isInputReady: (screen: string) => boolean
-  /** What its input row holds (a hint of the program's own too); undefined where there is no such row. */
-  readonly inputText: (screen: string) => string | undefined
-  readonly isLoggedOut?: (screen: string) => boolean
+  /** Reads what its program shows. Undefined where iapeer does not read its screen. */
+  readonly screen?: ScreenReader
+  /**
+   * Returns what the program says of its own state, which goes before what its screen shows. Undefined where it says nothing,
+   * or where it cannot be checked that this very process says it.
+   */
+  readonly report?: (leader: ProcessId) => Promise<AgentReport | undefined>
+  /**
+   * Returns what a person has to do where a program that is ready is not logged in and its screen does not say so. Undefined
+   * where it is logged in, or that is not known.
+   */
+  readonly missingLogin?: (leader: ProcessId) => Promise<string | undefined>
   /** When it last did anything, in milliseconds since the epoch; undefined where nothing tells. */
   readonly newestActivity: (place: SessionPlace) => Promise<number | undefined>
   /** The newest session of that folder that it could go on with. */

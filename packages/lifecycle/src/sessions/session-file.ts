@@ -5,8 +5,22 @@ import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
-import { parseFields, text } from '../json-fields.ts'
+import { fieldsOf, parseFields, text } from '../json-fields.ts'
 import { ownerOf, passOver } from './state-files.ts'
+
+/** Why the launch of a program that runs is not finished: only a person can answer what its screen shows. */
+export interface BlockedLaunch {
+  /** ISO-8601 UTC. */
+  readonly since: string
+  /** The last lines of its screen; empty where that could not be read. */
+  readonly screen: string
+  /** What stands there, where that is known. */
+  readonly dialog?: string | undefined
+  /** What to do about it. */
+  readonly hint?: string | undefined
+  /** When its first message began to be typed, ISO-8601: it is not typed again, whatever came of that. */
+  readonly typedAt?: string | undefined
+}
 
 /** A session that was launched and is supervised: `state/lifecycle/<identity>.session`. */
 export interface PeerSession {
@@ -24,8 +38,18 @@ export interface PeerSession {
   readonly startedAt: string
   /** Who holds it up for a service manager (`iapeer run`): while that lives, nobody else does anything about it. */
   readonly holder?: ProcessId | undefined
-  /** ISO-8601 UTC. Undefined while it boots: nobody but its launcher types into it then. */
+  /** ISO-8601 UTC. Undefined while it boots, when only its launcher types into it, and while its launch is blocked. */
   readonly readyAt: string | undefined
+  /** Undefined once it is ready, and while its launcher is still at it. */
+  readonly blocked?: BlockedLaunch | undefined
+}
+
+/** `booting`: its launcher holds its identity's lock, unless that launcher was killed. */
+export type LaunchPhase = 'ready' | 'blocked' | 'booting'
+
+export function phaseOf({ readyAt, blocked }: PeerSession): LaunchPhase {
+  if (readyAt !== undefined) return 'ready'
+  return blocked === undefined ? 'booting' : 'blocked'
 }
 
 /** Stands for a generation where nothing is recorded. */
@@ -34,6 +58,19 @@ export const NO_GENERATION = '0'.repeat(16)
 const SUFFIX = '.session'
 const folderOf = (root: string): string => rootLayout(root).lifecycleStateDir
 const pathOf = (root: string, identity: Identity): string => join(folderOf(root), `${identity}${SUFFIX}`)
+
+function parseBlocked(value: unknown): BlockedLaunch | undefined {
+  const fields = fieldsOf(value)
+  const since = text(fields['since'])
+  if (since === undefined) return undefined
+  return {
+    since,
+    screen: text(fields['screen']) ?? '',
+    dialog: text(fields['dialog']),
+    hint: text(fields['hint']),
+    typedAt: text(fields['typedAt']),
+  }
+}
 
 function parseSession(identity: Identity, json: string): PeerSession | undefined {
   const fields = parseFields(json)
@@ -56,6 +93,7 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
     startedAt: said('startedAt'),
     readyAt: said('readyAt') || undefined,
     holder: parseProcessId(said('holder')),
+    blocked: parseBlocked(fields['blocked']),
   }
 }
 

@@ -1,14 +1,15 @@
 import type { Identity } from '@iapeer/core/identity'
 import { observeProcesses, stoppedProcesses } from '@iapeer/core/process'
 import { hasMark } from './marks.ts'
-import { type PeerSession, readSession } from './session-file.ts'
+import { type PeerSession, phaseOf, readSession } from './session-file.ts'
 import { readTally, type Tally } from './tally.ts'
 
 /**
  * What a peer is doing, as far as the process table and its files tell: no tmux is asked, so a hung server delays nobody.
- * `unresponsive`: its server is stopped. `managed`: `iapeer run` holds it up for a service manager.
+ * `unresponsive`: its server is stopped. `blocked`: it runs, and its launch waits for a person. `managed`: `iapeer run` holds
+ * it up for a service manager.
  */
-export type PeerState = 'alive' | 'asleep' | 'stopped' | 'crash-loop' | 'unresponsive' | 'managed'
+export type PeerState = 'alive' | 'asleep' | 'stopped' | 'crash-loop' | 'unresponsive' | 'blocked' | 'managed'
 
 export interface PeerStatus {
   readonly state: PeerState
@@ -22,6 +23,7 @@ async function livingState(session: PeerSession): Promise<PeerState | undefined>
   const [serverNow, leaderNow, holderNow] = await observeProcesses([server, leader, holder ?? server])
   if (serverNow === 'gone' || leaderNow === 'gone') return undefined
   if ((await stoppedProcesses([server.pid])).size > 0) return 'unresponsive'
+  if (phaseOf(session) === 'blocked') return 'blocked'
   return holder !== undefined && holderNow !== 'gone' ? 'managed' : 'alive'
 }
 

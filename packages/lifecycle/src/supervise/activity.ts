@@ -3,6 +3,7 @@ import { readProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
 import { TmuxServer } from '@iapeer/tmux'
 import { environmentOf, readLaunchEnv } from '../launch/launch-env.ts'
+import { isAttached } from '../launch/pane.ts'
 import { paneLogOf } from '../launch/plan.ts'
 import { adapterOf } from '../runtimes/index.ts'
 import type { PeerSession } from '../sessions/session-file.ts'
@@ -12,11 +13,8 @@ import type { SleepClock } from './sleep-clock.ts'
 
 const ATTACHED_TIMEOUT_MS = 1_000
 
-/** Whether somebody sits at it; a server that does not answer counts as attached, since nobody can tell. */
-async function isAttached({ socketPath, server }: PeerSession): Promise<boolean> {
-  const handle = new TmuxServer({ socketPath, process: server, timeoutMs: ATTACHED_TIMEOUT_MS })
-  const answer = await handle.run(['list-clients', '-F', '#{client_pid}'])
-  return answer.exitCode !== 0 || answer.stdout.trim() !== ''
+async function hasPerson({ socketPath, server }: PeerSession): Promise<boolean> {
+  return isAttached(new TmuxServer({ socketPath, process: server, timeoutMs: ATTACHED_TIMEOUT_MS }))
 }
 
 /** When it last did anything, in milliseconds since the epoch. */
@@ -58,5 +56,5 @@ export async function workOf(input: WorkInput): Promise<Work> {
   const quiet = worked ? settings.ephemeralQuietSecs : settings.ephemeralUnarmedSecs
   const work: Work =
     isEphemeral && idleSecs >= quiet ? 'done' : limitSecs > 0 && idleSecs >= limitSecs ? 'idle' : 'busy'
-  return work === 'busy' || (await isAttached(session)) ? 'busy' : work
+  return work === 'busy' || (await hasPerson(session)) ? 'busy' : work
 }

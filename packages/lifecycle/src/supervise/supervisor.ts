@@ -11,15 +11,17 @@ import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witnes
 import { finishRename } from '../fleet/rename.ts'
 import { FolderWatch } from '../folder-watch.ts'
 import { rearmKept } from '../kept-watches.ts'
+import { finishLaunch } from '../launch/finish-launch.ts'
 import { rotatePaneLogs } from '../panelog/rotate.ts'
 import { finishSession } from '../sessions/finish.ts'
 import { rebuildSessions } from '../sessions/rebuild.ts'
 import { keepReserve } from '../sessions/reserve.ts'
-import type { PeerSession } from '../sessions/session-file.ts'
+import { type PeerSession, phaseOf } from '../sessions/session-file.ts'
 import { sweepSockets } from '../sessions/sweep-sockets.ts'
 import { announce, beginTelling } from '../tell/announce.ts'
 import { workOf } from './activity.ts'
 import { type Ended, settleAndPlan } from './aftermath.ts'
+import { BlockedLaunches } from './blocked-launches.ts'
 import { type Action, decide, type Work } from './decide.ts'
 import { forgiveIncidents } from './incidents.ts'
 import { createJobs } from './jobs.ts'
@@ -68,6 +70,7 @@ export class FleetSupervisor {
   readonly #witness: KeptWitness | undefined
   readonly #unresponsive = new Set<Identity>()
   readonly #probes = new LivenessProbes()
+  readonly #blocked = new BlockedLaunches()
   #tickDueAt = 0
   /** When the last sweep was over, and when one was last noted in the root; milliseconds since the epoch. */
   #seenMs = 0
@@ -215,10 +218,14 @@ export class FleetSupervisor {
       void this.#log.note({ ev: 'supervise', identity, action: 'responsive' })
     if (this.#recorders.isLost(session))
       this.#jobs.start(`${identity} recorder`, () => this.#recorders.replace(session))
+    if (this.#blocked.isDue(session, Date.now()))
+      this.#jobs.start(identity, async () => void (await finishLaunch(this.#root, session)))
   }
 
   async #lookClosely(entry: PeerEntry, session: PeerSession): Promise<void> {
-    if (session.readyAt === undefined) return endCutOff(this.#root, session, this.#log)
+    const phase = phaseOf(session)
+    if (phase === 'booting') return endCutOff(this.#root, session, this.#log)
+    if (phase === 'blocked') return
     const [look] = await lookAtSessions(this.#root, [session], { depth: 'closely' })
     if (look?.sight !== 'alive') return
     const work: Work = await workOf({

@@ -1,7 +1,7 @@
 import type { EventLog } from '../eventlog/event-log.ts'
 import { whileUnclaimed } from '../sessions/identity-lock.ts'
 import { endHalfBooted } from '../sessions/leftovers.ts'
-import { type PeerSession, readSession } from '../sessions/session-file.ts'
+import { type PeerSession, phaseOf, readSession } from '../sessions/session-file.ts'
 import { stopPeer } from '../stop.ts'
 
 /** Ends a session that is still booting. Whoever boots one holds its lock, unless they were killed over it. */
@@ -9,7 +9,7 @@ export async function endCutOff(root: string, session: PeerSession, log: EventLo
   const { identity, gen } = session
   await whileUnclaimed(root, identity, async () => {
     const now = await readSession(root, identity)
-    if (now === undefined || now.gen !== gen || now.readyAt !== undefined) return
+    if (now === undefined || now.gen !== gen || phaseOf(now) !== 'booting') return
     await endHalfBooted(root, now)
     await log.note({ ev: 'supervise', identity, action: 'reap', why: 'its launch was cut off' })
   })

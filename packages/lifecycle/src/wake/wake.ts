@@ -8,7 +8,7 @@ import type { LaunchOptions } from '../launch/options.ts'
 import { resumableSession } from '../launch/plan.ts'
 import { identityLockPath } from '../sessions/identity-lock.ts'
 import { hasMark } from '../sessions/marks.ts'
-import type { PeerSession } from '../sessions/session-file.ts'
+import { type PeerSession, phaseOf } from '../sessions/session-file.ts'
 import { statusOf } from '../sessions/state.ts'
 import { changeTally, readTally } from '../sessions/tally.ts'
 import { type WakeMode, type Waker, wakeMode } from './wake-mode.ts'
@@ -23,7 +23,7 @@ export interface WakeRequest {
   readonly launch?: Omit<LaunchOptions, 'runtime' | 'resume'>
 }
 
-/** `live`: it was running, or another call has just launched it. */
+/** `live`: it was running, or another call has just launched it. Its launch may be blocked: `session.blocked` says so. */
 export interface Woken {
   readonly state: 'live' | 'launched'
   readonly session: PeerSession
@@ -95,7 +95,7 @@ export async function wakeOrSpawn(
   for (const runtime of runtimes) {
     const identity = formatIdentity({ runtime, personality })
     const { session } = await statusOf(root, identity)
-    if (session?.readyAt === undefined) continue
+    if (session === undefined || phaseOf(session) === 'booting') continue
     await rememberTopic(root, identity, request.topic)
     return { state: 'live', session }
   }

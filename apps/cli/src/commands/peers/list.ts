@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { iapeerRoot } from '@iapeer/core/paths'
 import {
+  finishLaunches,
   fleetView,
   followEvents,
   type PeerState,
@@ -22,6 +23,7 @@ const GLYPH: Readonly<Record<PeerState, string>> = {
   stopped: paint('dim', '✕'),
   'crash-loop': paint('red', '!'),
   unresponsive: paint('red', '!'),
+  blocked: paint('yellow', '!'),
   managed: paint('green', '●'),
 }
 
@@ -80,6 +82,7 @@ async function watchList(): Promise<void> {
 export async function list(options: { readonly json?: boolean; readonly watch?: boolean }): Promise<void> {
   if (options.watch === true) return watchList()
   await settleFleet(iapeerRoot())
+  await finishLaunches(iapeerRoot())
   const peers = await fleetView(iapeerRoot())
   if (options.json === true) for (const peer of peers) printJson(peer)
   else print(shown(peers))

@@ -1,20 +1,24 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { profilePath, readProfile } from '@iapeer/core/profile'
-import { peerFields, settleFleet } from '@iapeer/lifecycle'
+import { finishLaunches, peerFields, peerView, settleFleet } from '@iapeer/lifecycle'
+import { blockedText } from '../../blocked-text.ts'
 import { commandText, paint, plain, print, printJson, table } from '../../output.ts'
 import { peerNamed } from '../../peers.ts'
+import { stateWords } from '../../state-words.ts'
 
 /** Profile and entry as one; what the profile says is shown, since it is the truth. */
 export async function show(name: string, options: { readonly json?: boolean }): Promise<void> {
   await settleFleet(iapeerRoot())
   const entry = await peerNamed(name)
+  await finishLaunches(iapeerRoot())
+  const view = await peerView(iapeerRoot(), name)
   const profile = await readProfile(entry.home)
   const { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
   const said = { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command }
   const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
   const current = profile === undefined ? entry : { ...entry, ...profile, cwd: profile.cwd ?? entry.home }
   if (options.json === true) {
-    printJson({ ...peerFields(current), ...said, interfaces })
+    printJson({ ...view, ...peerFields(current), identity: view.identity, ...said, interfaces })
     return
   }
   const rows: [string, string | undefined][] = [
@@ -22,6 +26,7 @@ export async function show(name: string, options: { readonly json?: boolean }): 
       'runtimes',
       current.runtimes.map((one) => (one === current.defaultRuntime ? `${one} (default)` : one)).join(', '),
     ],
+    ['state', stateWords(view)],
     ['nature', current.intelligence],
     ['home', current.home],
     ['cwd', current.cwd === current.home ? undefined : current.cwd],
@@ -41,4 +46,7 @@ export async function show(name: string, options: { readonly json?: boolean }): 
     value === undefined ? [] : [[`  ${paint('dim', key)}`, plain(value)]],
   )
   print(table(stated))
+  const { state, identity, leaderPid, dialog, hint, screen } = view
+  if (state === 'blocked' && leaderPid !== undefined)
+    print(blockedText({ identity, leaderPid, dialog, hint, screen }))
 }

@@ -1,5 +1,8 @@
 import { IapeerError } from '@iapeer/core/errors'
+import { iapeerRoot } from '@iapeer/core/paths'
+import { finishLaunch, type PeerSession } from '@iapeer/lifecycle'
 import { runTmuxInTerminal, TmuxServer } from '@iapeer/tmux'
+import { blockedText } from '../../blocked-text.ts'
 import { EXIT } from '../../exit-code.ts'
 import { runningSession } from '../../sessions.ts'
 
@@ -7,9 +10,22 @@ interface AttachOptions {
   readonly readOnly?: boolean
 }
 
+/** Finishes a launch that was blocked, if the person has answered what stood there. */
+async function finish(session: PeerSession): Promise<void> {
+  const now = await finishLaunch(iapeerRoot(), session)
+  if (now === undefined) return
+  const { identity, leader, blocked } = now
+  process.stderr.write(
+    blocked === undefined
+      ? `${identity} is up: pid ${leader.pid}\n`
+      : `${blockedText({ identity, leaderPid: leader.pid, ...blocked })}\n`,
+  )
+}
+
 /** A client of its own, also inside of another tmux: there it is nested, and keys for it take the prefix twice. */
 export async function attach(peer: string, options: AttachOptions): Promise<void> {
-  const { socketPath, server, sessionId, identity } = await runningSession(peer)
+  const session = await runningSession(peer)
+  const { socketPath, server, sessionId, identity } = session
   const [own, ownPid] = (process.env['TMUX'] ?? '').split(',')
   if (own === socketPath || ownPid === String(server.pid))
     throw new IapeerError(`this is the terminal of ${identity}`, {
@@ -38,4 +54,5 @@ export async function attach(peer: string, options: AttachOptions): Promise<void
     args: ['-N', 'attach-session', ...readOnly, '-t', sessionId],
   })
   if (exitCode !== 0) process.exitCode = EXIT.failed
+  if (session.blocked !== undefined) await finish(session)
 }

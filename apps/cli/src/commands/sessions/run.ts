@@ -1,6 +1,7 @@
 import { toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { runPeer } from '@iapeer/lifecycle'
+import { blockedText } from '../../blocked-text.ts'
 import { EXIT } from '../../exit-code.ts'
 import { print } from '../../output.ts'
 import { identitiesNamed } from '../../sessions.ts'
@@ -15,7 +16,12 @@ export async function run(peer: string, runtime: string | undefined): Promise<vo
   const result = await runPeer(iapeerRoot(), entry, {
     ...(as === undefined ? {} : { runtime: as }),
     signal: asked.signal,
-    onUp: ({ identity, leader }) => print(`${identity} is up: pid ${leader.pid}`),
+    onUp: ({ identity, leader, blocked }) =>
+      print(
+        blocked === undefined
+          ? `${identity} is up: pid ${leader.pid}`
+          : blockedText({ identity, leaderPid: leader.pid, ...blocked }),
+      ),
     stop: { by: 'iapeer run', why: 'the service manager ended it' },
   })
   if (result !== 'died') return print(`${entry.personality} is taken down`)

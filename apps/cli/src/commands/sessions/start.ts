@@ -1,5 +1,6 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type LaunchView, renewNamed, startNamed } from '@iapeer/lifecycle'
+import { blockedText } from '../../blocked-text.ts'
 import { runningDaemon } from '../../daemon.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
@@ -15,8 +16,13 @@ interface StartOptions {
 function tell({ warnings, ...launched }: LaunchView, json: boolean | undefined): void {
   for (const warning of warnings) process.stderr.write(`iapeer: ${warning}\n`)
   const { state, identity, leaderPid } = launched
+  if (state === 'blocked') process.exitCode = EXIT.blocked
   if (json === true) {
     printJson(launched)
+    return
+  }
+  if (state === 'blocked') {
+    print(blockedText(launched))
     return
   }
   print(

@@ -1,0 +1,141 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { updatePeer } from '@iapeer/core/registry'
+import { until } from '@iapeer/dev/testing'
+import { connectDaemon, stopDaemon } from '@iapeer/lifecycle'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Home, homes, jsonLines } from './support.ts'
+
+const newHome = homes()
+const roots: string[] = []
+afterEach(async () => {
+  for (const root of roots.splice(0)) await stopDaemon(root)
+})
+
+/** Asks what nothing but a person can know (`y`), then shows its input row, and notes what it is sent. */
+const ASKS = `stty raw -echo
+show() { printf '\\033[2J\\033[H'; for line in "$@"; do printf '%s\\r\\n' "$line"; done; }
+byte() { dd bs=1 count=1 2>/dev/null; }
+show 'The moon is full.' 'Howl? (y)'
+while [ "$(byte)" != y ]; do :; done
+rule=────────────────────────────────
+show Welcome $rule '❯ ' $rule '  bypass permissions on'
+exec sleep 1000
+`
+
+/** The same with a question that is known to be a person's. */
+const ASKS_KEY = ASKS.replace("'The moon is full.' 'Howl? (y)'", "'Do you want to use this API key?' '❯ No'")
+
+async function homeWithBob(program = ASKS): Promise<Home> {
+  const home = newHome()
+  roots.push(home.root)
+  const script = join(home.path, 'asks.sh')
+  writeFileSync(script, program)
+  await home.iapeer('create', 'bob', '--runtime', 'claude')
+  await updatePeer(home.root, 'bob', { command: ['/bin/sh', script] })
+  return home
+}
+
+const SCREEN = 'The moon is full.\nHowl? (y)'
+
+describe('a peer that waits for a person', () => {
+  it.each(['library', 'daemon'] as const)(
+    'makes start exit with 8, as text and as JSON, and stays up (%s)',
+    async (kind) => {
+      const home = await homeWithBob()
+      if (kind === 'daemon') await home.iapeer('daemon', 'start')
+      const first = await home.iapeer('start', 'bob', '--timeout', '2')
+      expect(first).toMatchObject({ exitCode: 8, stderr: '' })
+      expect(first.stdout.replace(/pid \d+/, 'pid N')).toBe(
+        [
+          '! claude-bob is up and blocked by what its screen shows: pid N',
+          '  │ The moon is full.',
+          '  │ Howl? (y)',
+          '  iapeer attach claude-bob   answer it; then iapeer finishes the launch',
+          '',
+        ].join('\n'),
+      )
+      const again = await home.iapeer('start', 'bob', '--timeout', '0.5', '--json')
+      expect(again.exitCode).toBe(8)
+      expect(jsonLines(again.stdout)).toEqual([
+        {
+          schemaVersion: 1,
+          state: 'blocked',
+          identity: 'claude-bob',
+          gen: expect.stringMatching(/^[0-9a-f]{16}$/),
+          serverPid: expect.any(Number),
+          leaderPid: expect.any(Number),
+          startedAt: expect.stringMatching(/Z$/),
+          screen: SCREEN,
+        },
+      ])
+      expect(first.stdout).toContain(`pid ${jsonLines(again.stdout)[0]?.['leaderPid']}\n`)
+      if (kind === 'daemon') expect(await connectDaemon(home.root)).toBeDefined()
+      expect((await home.iapeer('list')).stdout).toMatch(/^! bob +blocked /m)
+      await home.iapeer('send-keys', 'bob', 'y')
+      expect(await home.iapeer('start', 'bob')).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringMatching(/^● claude-bob is up/),
+      })
+      expect(await home.iapeer('stop', 'bob')).toMatchObject({ exitCode: 0 })
+      expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+    },
+    60_000,
+  )
+
+  it('is finished by the next command that looks at it, and stopped like any other', async () => {
+    const home = await homeWithBob()
+    await home.iapeer('start', 'bob', '--timeout', '2')
+    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
+      { state: 'blocked', screen: SCREEN, blockedSince: expect.stringMatching(/Z$/) },
+    ])
+    expect((await home.iapeer('show', 'bob')).stdout).toMatch(/state +blocked\n[\s\S]*│ Howl\? \(y\)\n/)
+    expect(jsonLines((await home.iapeer('show', 'bob', '--json')).stdout)).toMatchObject([
+      { state: 'blocked', screen: SCREEN, personality: 'bob', interfaces: [] },
+    ])
+    await home.iapeer('send-keys', 'bob', 'y')
+    const state = async (command: string) =>
+      jsonLines((await home.iapeer(...command.split(' '), '--json')).stdout)[0]?.['state']
+    await until('it to be up', async () => (await state('list')) === 'alive')
+    expect(await state('show bob')).toBe('alive')
+    expect((await home.iapeer('events', '--ev', 'launch')).stdout).toContain('up after')
+    expect((await home.iapeer('stop', '--all')).exitCode).toBe(0)
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+  }, 60_000)
+
+  it('does not keep start --all from the others, and is stopped by stop --all', async () => {
+    const home = await homeWithBob()
+    await home.iapeer('create', 'zoe', '--', 'sleep', '1000')
+    const all = await home.iapeer('start', '--all', '--timeout', '2')
+    expect(all.exitCode).toBe(8)
+    expect((await home.iapeer('list')).stdout).toMatch(/! bob +blocked[\s\S]*● zoe +alive/)
+    expect(await home.iapeer('stop', '--all')).toMatchObject({ exitCode: 0 })
+    expect((await home.iapeer('list')).stdout).toMatch(/✕ bob +stopped[\s\S]*✕ zoe +stopped/)
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+  }, 60_000)
+
+  it('is held by run, which says so, and stopped by TERM without a record', async () => {
+    const home = await homeWithBob(ASKS_KEY)
+    const running = home.start('run', 'bob')
+    await until('it to be blocked', () => running.text().includes('blocked by a dialog (API key)'), 20_000)
+    expect((await home.iapeer('list')).stdout).toMatch(/^! bob +blocked \(API key\) /m)
+    await home.iapeer('send-keys', 'bob', 'y')
+    await until('it to be up', () => running.text().includes('claude-bob is up: pid'), 20_000)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +managed/m)
+    expect(await running.end('SIGTERM')).toBe(0)
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+  }, 60_000)
+})
+
+it('new and refresh of a peer that waits for a person end with 8 too', async () => {
+  const home = await homeWithBob(ASKS_KEY)
+  expect(await home.iapeer('new', 'bob')).toMatchObject({
+    exitCode: 8,
+    stdout: expect.stringMatching(/blocked by a dialog \(API key\): pid[\s\S]*Decide it yourself/),
+  })
+  expect(await home.iapeer('refresh', 'bob')).toMatchObject({ exitCode: 8 })
+  const [outcome] = jsonLines((await home.iapeer('refresh', 'bob', '--json')).stdout)
+  expect(outcome).toMatchObject({ state: 'refreshed', session: { state: 'blocked', dialog: 'API key' } })
+  await home.iapeer('stop', 'bob')
+  expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+}, 60_000)

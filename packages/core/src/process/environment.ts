@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises'
+import { errnoOf } from '../errors.ts'
+import { hasProcfs } from './process-identity.ts'
+
+/** Reads `/proc/<pid>/environ` (proc_pid_environ(5)): each `NAME=VALUE` ends with a NUL. */
+function parseProcEnviron(text: string): NodeJS.ProcessEnv {
+  const entries = text
+    .split('\0')
+    .map((entry) => [entry, entry.indexOf('=')] as const)
+    .filter(([, at]) => at > 0)
+  return Object.fromEntries(entries.map(([entry, at]) => [entry.slice(0, at), entry.slice(at + 1)]))
+}
+
+/**
+ * The environment that a process was started with; undefined when it is gone or not ours to see, and wherever there is no
+ * /proc.
+ */
+export async function readEnvironment(pid: number): Promise<NodeJS.ProcessEnv | undefined> {
+  if (!hasProcfs()) return undefined
+  try {
+    return parseProcEnviron(await readFile(`/proc/${pid}/environ`, 'utf8'))
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return undefined
+  }
+}

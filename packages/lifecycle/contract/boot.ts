@@ -1,0 +1,41 @@
+import { bootStep } from '../src/launch/boot-step.ts'
+import type { RuntimeAdapter } from '../src/runtimes/runtime.ts'
+import type { ScreenReader } from '../src/runtimes/screen/screen-reader.ts'
+import { within } from './claims.ts'
+import type { Lab } from './lab.ts'
+
+const BOOT_MS = 60_000
+const LOOK_MS = 300
+
+export function readerOf({ name, screen }: RuntimeAdapter): ScreenReader {
+  if (screen === undefined) throw new Error(`nothing reads the screens of ${name}`)
+  return screen
+}
+
+/**
+ * Brings a program to its input row as a launch does, a step a look.
+ * @param onDialog called before a key is pressed
+ * @throws Error with its screen when it does not come there
+ */
+export async function boot(
+  lab: Lab,
+  adapter: RuntimeAdapter,
+  onDialog: (dialog: string) => Promise<void> = async () => undefined,
+): Promise<void> {
+  const reader = readerOf(adapter)
+  let last = ''
+  const isReady = await within(async () => {
+    const step = bootStep(reader.read(await lab.screen()), await adapter.report?.(lab.leader))
+    const name = JSON.stringify(step)
+    const isStable = name === last
+    last = name
+    if (step.kind === 'press' && isStable) {
+      await onDialog(step.dialog)
+      await lab.press(step.key)
+      last = ''
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    return step.kind === 'ready' && isStable
+  }, BOOT_MS)
+  if (isReady === undefined) throw new Error(`it did not come to its input row:\n${await lab.screen()}`)
+}

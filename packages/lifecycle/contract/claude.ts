@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from '@iapeer/dev/agents'
+import { bootStep } from '../src/launch/boot-step.ts'
+import { claudeRuntime } from '../src/runtimes/claude.ts'
+import { readClaudeReport } from '../src/runtimes/claude-report.ts'
+import { boot, readerOf } from './boot.ts'
+import { type Claims, within } from './claims.ts'
+import { postToInbox } from './inbox.ts'
+import { asset, type Fields, fieldsOf, type Lab, linesOf } from './lab.ts'
+
+const reader = readerOf(claudeRuntime)
+const EVENTS = ['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'Stop', 'StopFailure'] as const
+type HookEvent = (typeof EVENTS)[number]
+
+interface Hooked {
+  readonly at: number
+  readonly inbox: string
+  readonly payload: Fields
+}
+
+/** One session of Claude Code in a lab. */
+class ClaudeSession {
+  readonly lab: Lab
+  readonly id = randomUUID()
+  readonly mail: string
+  readonly #hookLog: string
+
+  constructor(lab: Lab) {
+    this.lab = lab
+    this.mail = join(lab.directory, 'mail')
+    this.#hookLog = join(lab.directory, 'hooks.jsonl')
+  }
+
+  async start(program: string): Promise<void> {
+    const hook = (event: string, ...more: readonly string[]): object => {
+      const args = [asset('hook.mjs'), this.#hookLog, event, ...more]
+      return { type: 'command', command: process.execPath, args, timeout: 20 }
+    }
+    const hooks = Object.fromEntries(EVENTS.map((event) => [event, [{ hooks: [hook(event)] }]]))
+    const watcher = { ...hook('Watch', this.mail), asyncRewake: true, timeout: 86_400 }
+    const onStart = [...(hooks['SessionStart'] ?? []), { hooks: [watcher] }]
+    const settings = { hooks: { ...hooks, SessionStart: onStart }, crossSessionInbound: 'accept' }
+    const path = join(this.lab.directory, 'settings.json')
+    writeFileSync(path, JSON.stringify(settings))
+    const argv = [program, '--dangerously-skip-permissions', '--settings', path, '--session-id', this.id]
+    await this.lab.start(argv, { CLAUDE_CODE_TMPDIR: this.lab.directory })
+  }
+
+  get recordPath(): string {
+    return join(this.lab.home, '.claude', 'sessions', `${this.lab.leader.pid}.json`)
+  }
+
+  record(): Fields {
+    return existsSync(this.recordPath) ? fieldsOf(JSON.parse(readFileSync(this.recordPath, 'utf8'))) : {}
+  }
+
+  hooked(event: HookEvent, since = 0): Hooked | undefined {
+    const found = linesOf(this.#hookLog).find(
+      (line) => line['event'] === event && Number(line['at']) >= since,
+    )
+    if (found === undefined) return undefined
+    return { at: Number(found['at']), inbox: String(found['inbox']), payload: fieldsOf(found['payload']) }
+  }
+
+  transcript(): readonly Fields[] {
+    return linesOf(String(this.hooked('SessionStart')?.payload['transcript_path']))
+  }
+
+  /** Whether the transcript has a message by its id: in a record of its own, or in one that came with a tool's result. */
+  hasTaken(id: string): boolean {
+    const idIn = (value: unknown): unknown => fieldsOf(fieldsOf(value)['origin'])['msg_id']
+    return this.transcript().some((line) => idIn(line) === id || idIn(line['attachment']) === id)
+  }
+
+  post(text: string, id: string): Promise<void> {
+    const socket = String(this.record()['messagingSocketPath'])
+    return postToInbox(socket, { id, text, from: join(this.lab.directory, 'ann.sock') })
+  }
+
+  isIdle = (): boolean => this.record()['status'] === 'idle'
+  async becomesIdle(): Promise<void> {
+    if ((await within(this.isIdle, 10_000)) === undefined) throw new Error('it does not become idle')
+  }
+}
+
+async function checkBoot(session: ClaudeSession, program: string, claims: Claims): Promise<void> {
+  const { lab } = session
+  await session.start(program)
+  const dialogs: string[] = []
+  let recordsBefore = 0
+  await boot(lab, claudeRuntime, async (dialog) => {
+    dialogs.push(dialog)
+    if (existsSync(session.recordPath)) recordsBefore++
+  })
+  claims.check(
+    'its boot dialogs are known, and answered',
+    dialogs.includes('bypass permissions'),
+    [...new Set(dialogs)].join(', '),
+  )
+  claims.check('while one of them stands it writes no sessions file', recordsBefore === 0)
+  const start = await claims.comes('SessionStart tells session id, transcript and inbox', () => {
+    const hooked = session.hooked('SessionStart')
+    if (hooked?.payload['session_id'] !== session.id || hooked.inbox === 'undefined') return undefined
+    return String(hooked.payload['transcript_path']).includes(session.id) ? hooked : undefined
+  })
+  await claims.comes('sessions/<pid>.json says idle, and names the inbox', () => {
+    const { status, messagingSocketPath } = session.record()
+    return status === 'idle' && messagingSocketPath === start?.inbox
+  })
+  const { procStart, pid, messagingSocketPath } = session.record()
+  claims.check(
+    'its pid is that of the pane, procStart the start time in /proc',
+    pid === lab.leader.pid && procStart === lab.leader.token,
+  )
+  claims.check('the inbox lies in CLAUDE_CODE_TMPDIR', String(messagingSocketPath).startsWith(lab.directory))
+  const none = { ...lab.env, ANTHROPIC_AUTH_TOKEN: '', HOME: lab.directory }
+  const status = await run(program, ['auth', 'status', '--json'], { env: none })
+  claims.check(
+    'without an account, auth status says loggedIn false',
+    fieldsOf(JSON.parse(status.stdout))['loggedIn'] === false,
+  )
+}
+
+async function checkInbox(session: ClaudeSession, claims: Claims): Promise<void> {
+  const { lab } = session
+  const [first, second] = [randomUUID(), randomUUID()]
+  let since = Date.now()
+  await session.post('ID-1', first)
+  await claims.comes('a message by the inbox opens a turn of an idle session', () => lab.asked('ID-1', since))
+  await claims.comes('the transcript holds its msg_id', () => session.hasTaken(first), 3_000)
+  await session.becomesIdle()
+  lab.model.script(
+    { tools: [{ tool: 'Bash', input: { command: 'sleep 3; echo slept', description: 's' } }] },
+    { text: 'after' },
+  )
+  since = Date.now()
+  await lab.say('work', reader)
+  await within(() => session.hooked('PreToolUse', since), 8_000)
+  await session.post('ID-2', second)
+  await new Promise((resolve) => setTimeout(resolve, 700))
+  claims.check(
+    'it is not taken while a tool runs',
+    !session.hasTaken(second) && session.record()['status'] === 'busy',
+  )
+  const asked = await within(() => lab.asked('ID-2', since), 10_000)
+  claims.check(
+    'it comes with the result of the tool, which was not cancelled',
+    asked?.news.includes('slept') === true,
+  )
+  await claims.comes('the transcript holds its msg_id too', () => session.hasTaken(second), 3_000)
+  await session.becomesIdle()
+}
+
+async function checkWatcher(session: ClaudeSession, claims: Claims): Promise<void> {
+  const { lab, mail } = session
+  await lab.type('a draft', reader)
+  writeFileSync(`${mail}.part`, '<iapeer id="ID-3">by the hook</iapeer>')
+  const since = Date.now()
+  renameSync(`${mail}.part`, mail)
+  await claims.comes('an asyncRewake hook that ends with 2 opens a turn', () => lab.asked('ID-3', since))
+  claims.check('a draft in the input row is left alone', reader.read(await lab.screen()).input === 'a draft')
+  await lab.press('C-u')
+  await session.becomesIdle()
+}
+
+async function checkWaiting(session: ClaudeSession, claims: Claims): Promise<void> {
+  const { lab } = session
+  const options = ['A', 'B'].map((label) => ({ label, description: label }))
+  const question = { question: 'Which?', header: 'W', multiSelect: false, options }
+  lab.model.script({ tools: [{ tool: 'AskUserQuestion', input: { questions: [question] } }] })
+  await lab.say('ask', reader)
+  await claims.comes(
+    'a question to the person is the status waiting',
+    () => session.record()['status'] === 'waiting',
+  )
+  claims.check(
+    'and says what it waits for',
+    typeof session.record()['waitingFor'] === 'string',
+    String(session.record()['waitingFor']),
+  )
+  claims.check('which iapeer reads as such', (await readClaudeReport(lab.leader))?.status === 'waiting')
+  const step = bootStep(reader.read(await lab.screen()), await readClaudeReport(lab.leader))
+  claims.check('and answers with no key', step.kind === 'wait')
+  await lab.press('Escape')
+  await session.becomesIdle()
+}
+
+async function checkFailure(session: ClaudeSession, claims: Claims): Promise<void> {
+  const { lab } = session
+  lab.model.always({
+    status: 429,
+    body: { type: 'error', error: { type: 'rate_limit_error', message: 'slow' } },
+  })
+  await lab.say('fail', reader)
+  await claims.comes(
+    'an error of the model is a StopFailure with its kind',
+    () => session.hooked('StopFailure')?.payload['error'] === 'rate_limit',
+    20_000,
+  )
+  await claims.comes(
+    'and a record with its status',
+    () => session.transcript().some((line) => line['apiErrorStatus'] === 429),
+    3_000,
+  )
+}
+
+/** What iapeer relies on in Claude Code, today or soon. */
+export async function checkClaude(lab: Lab, program: string, claims: Claims): Promise<void> {
+  const session = new ClaudeSession(lab)
+  await checkBoot(session, program, claims)
+  await claims.each([checkInbox, checkWatcher, checkWaiting, checkFailure], (check) => check(session, claims))
+}

@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { codexRuntime } from '../src/runtimes/codex.ts'
+import { boot, readerOf } from './boot.ts'
+import { type Claims, within } from './claims.ts'
+import { CodexClient } from './codex-client.ts'
+import { asset, type Fields, fieldsOf, type Lab } from './lab.ts'
+
+const reader = readerOf(codexRuntime)
+const listOf = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.map(fieldsOf) : [])
+
+/** One thread of Codex behind a private app-server in a lab. */
+class CodexThread {
+  readonly lab: Lab
+  readonly client: CodexClient
+  readonly id: string
+
+  constructor(lab: Lab, client: CodexClient, id: string) {
+    this.lab = lab
+    this.client = client
+    this.id = id
+  }
+
+  /** @returns the id of the turn, or what the server refused it with */
+  async say(
+    method: 'turn/start' | 'turn/steer',
+    text: string,
+    id: string,
+    expectedTurnId?: string,
+  ): Promise<string> {
+    const input = [{ type: 'text', text }]
+    const params = { threadId: this.id, clientUserMessageId: id, input, expectedTurnId }
+    try {
+      return String(fieldsOf((await this.client.request(method, params))['turn'])['id'])
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    }
+  }
+
+  async #thread(includeTurns: boolean): Promise<Fields> {
+    return fieldsOf((await this.client.request('thread/read', { threadId: this.id, includeTurns }))['thread'])
+  }
+
+  async hasTaken(id: string): Promise<boolean> {
+    const turns = listOf((await this.#thread(true))['turns'])
+    return turns.flatMap((turn) => listOf(turn['items'])).some((item) => item['clientId'] === id)
+  }
+
+  async status(): Promise<unknown> {
+    return fieldsOf((await this.#thread(false))['status'])['type']
+  }
+
+  /** What the server has told of a kind, without being asked. */
+  told(method: string): readonly Fields[] {
+    return this.client.told.filter((one) => one['method'] === method).map((one) => fieldsOf(one['params']))
+  }
+
+  async ends(turnId: string): Promise<void> {
+    const isIt = (params: Fields): boolean => fieldsOf(params['turn'])['id'] === turnId
+    const ended = await within(() => this.told('turn/completed').some(isIt), 15_000)
+    if (ended === undefined) throw new Error('a turn does not end')
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const sleepTool = (seconds: number) => ({
+  tools: [{ tool: 'exec_command', input: { cmd: `sleep ${seconds}; echo slept`, yield_time_ms: 25_000 } }],
+})
+
+async function open(lab: Lab, program: string, socket: string, claims: Claims): Promise<CodexThread> {
+  await lab.start(['/bin/sh', asset('codex-pane.sh'), program, socket, join(lab.directory, 'server.log')])
+  await boot(lab, codexRuntime)
+  claims.check('its input row is known', reader.read(await lab.screen()).step.kind === 'input')
+  const client = await CodexClient.open(socket)
+  await client.initialize()
+  const loaded = await client.request('thread/loaded/list')
+  const [id = ''] = Array.isArray(loaded['data']) ? loaded['data'].map(String) : []
+  claims.check('the thread is known before its first turn', /^[0-9a-f-]{36}$/.test(id))
+  return new CodexThread(lab, client, id)
+}
+
+async function checkIdle(thread: CodexThread, claims: Claims): Promise<void> {
+  const since = Date.now()
+  await thread.say('turn/start', 'ID-1', 'm1')
+  await claims.comes('turn/start reaches the model of an idle thread', () => thread.lab.asked('ID-1', since))
+  await claims.comes('thread/read finds it by our id', () => thread.hasTaken('m1'), 3_000)
+  await within(async () => (await thread.status()) === 'idle', 8_000)
+}
+
+async function checkSteer(thread: CodexThread, claims: Claims): Promise<void> {
+  const { lab, client } = thread
+  await client.request('thread/resume', { threadId: thread.id })
+  lab.model.script(sleepTool(3), { text: 'after' })
+  const since = Date.now()
+  const turn = await thread.say('turn/start', 'work', 'm2')
+  await pause(1_200)
+  await thread.say('turn/steer', 'ID-3', 'm3', turn)
+  await pause(400)
+  claims.check('turn/steer is answered before it is taken', !(await thread.hasTaken('m3')))
+  const asked = await within(() => lab.asked('ID-3', since), 10_000)
+  claims.check(
+    'it comes with the result of the tool, which was not cancelled',
+    asked?.news.includes('slept') === true,
+  )
+  await claims.comes('an item with our id is told', () =>
+    thread.told('item/started').some((params) => fieldsOf(params['item'])['clientId'] === 'm3'),
+  )
+  await thread.ends(turn)
+  claims.check(
+    'turn/steer of an idle thread is refused',
+    /no active turn/.test(await thread.say('turn/steer', 'ID-5', 'm5', turn)),
+  )
+}
+
+async function checkDraft(thread: CodexThread, claims: Claims): Promise<void> {
+  const { lab } = thread
+  await lab.type('a draft', reader)
+  const since = Date.now()
+  await thread.say('turn/start', 'ID-4', 'm4')
+  await within(() => lab.asked('ID-4', since), 8_000)
+  await claims.comes('the screen shows the message', async () => (await lab.screen()).includes('ID-4'))
+  claims.check('a draft in the input row is left alone', reader.read(await lab.screen()).input === 'a draft')
+  await lab.press('C-u')
+  await within(async () => (await thread.status()) === 'idle', 8_000)
+}
+
+async function checkInterrupt(thread: CodexThread, claims: Claims): Promise<void> {
+  const { lab } = thread
+  lab.model.script(sleepTool(20), { text: 'after' })
+  const turn = await thread.say('turn/start', 'long work', 'm6')
+  await pause(1_200)
+  await thread.say('turn/steer', 'ID-7', 'm7', turn)
+  await pause(300)
+  await lab.press('Escape')
+  await thread.ends(turn)
+  await pause(1_500)
+  claims.check(
+    'what was steered and then interrupted is lost, so it must be given again',
+    !(await thread.hasTaken('m7')),
+  )
+}
+
+async function checkFailure(thread: CodexThread, claims: Claims): Promise<void> {
+  const error = { message: 'slow', type: 'rate_limit_exceeded', code: 'rate_limit_exceeded' }
+  thread.lab.model.always({ status: 429, body: { error } })
+  await thread.say('turn/start', 'fail', 'm8')
+  const told = await within(
+    () => thread.told('error').find((params) => params['willRetry'] === false),
+    30_000,
+  )
+  claims.check('an error of the model is told with its status', JSON.stringify(told ?? '').includes('429'))
+  claims.check('and is the status systemError', (await thread.status()) === 'systemError')
+}
+
+/** What iapeer relies on in Codex, today or soon. */
+export async function checkCodex(lab: Lab, program: string, claims: Claims): Promise<void> {
+  const socket = join(lab.directory, 'app.sock')
+  const thread = await open(lab, program, socket, claims)
+  const checks = [checkIdle, checkSteer, checkDraft, checkInterrupt, checkFailure]
+  await claims.each(checks, (check) => check(thread, claims))
+  await lab.tmux('kill-server')
+  await claims.comes(
+    'the app-server ends with the pane',
+    () => thread.client.isClosed && !existsSync(socket),
+    5_000,
+  )
+  thread.client.close()
+}

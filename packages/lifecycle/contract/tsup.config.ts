@@ -1,0 +1,6 @@
+import { defineConfig } from 'tsup'
+import { packageBuild } from '../../dev/src/build.ts'
+
+export default defineConfig(
+  packageBuild({ main: 'contract/main.ts' }, { outDir: 'contract/dist', dts: false, silent: true }),
+)

@@ -1,0 +1,87 @@
+import { access } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { basename, isAbsolute, join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import {
+  type ProcessId,
+  readCommandLine,
+  readEnvironment,
+  readExecutable,
+  readWorkingFolder,
+} from '@iapeer/core/process'
+import { readRegularFile } from '@iapeer/core/storage'
+import { runProgram } from '@iapeer/tmux'
+import { parseFields } from '../json-fields.ts'
+import { claudeDirectory, readClaudeReport } from './claude-report.ts'
+
+export const CLAUDE_LOGIN_HINT =
+  'Log in: attach and type /login, or run claude in a terminal, as the same user and with the same home.'
+
+const ASK_MS = 5_000
+const ACCOUNT_VARIABLE =
+  /^(?:ANTHROPIC_API_KEY|ANTHROPIC_AUTH_TOKEN|CLAUDE_CODE_OAUTH_TOKEN|CLAUDE_CODE_USE_\w+)$/
+const INTERPRETER = /^(?:node|bun)(?:js)?$/
+const IS_CLAUDE = /claude/i
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return false
+  }
+}
+
+/** Whether an account is visible: a variable, a file of credentials, or the note of `/login`. No value of these is used. */
+async function hasAccount(env: NodeJS.ProcessEnv): Promise<boolean> {
+  if (Object.entries(env).some(([name, value]) => ACCOUNT_VARIABLE.test(name) && value !== '')) return true
+  if (await exists(join(claudeDirectory(env), '.credentials.json'))) return true
+  const settings = join(env['CLAUDE_CONFIG_DIR'] || env['HOME'] || homedir(), '.claude.json')
+  return (await readRegularFile(settings))?.text.includes('"oauthAccount"') === true
+}
+
+/** The program of a process as it can be run again; undefined where that is not surely Claude Code. */
+async function programOf(pid: number, argv: readonly string[]): Promise<readonly string[] | undefined> {
+  const executable = await readExecutable(pid)
+  if (executable === undefined) return undefined
+  if (!INTERPRETER.test(basename(executable))) return IS_CLAUDE.test(executable) ? [executable] : undefined
+  const [, script = ''] = argv
+  return isAbsolute(script) && IS_CLAUDE.test(script) ? [executable, script] : undefined
+}
+
+/** Asks that very program, in its own directory and environment. The help of a version without the command does not name it. */
+async function saysLoggedOut(
+  program: readonly string[],
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<boolean> {
+  const ask = async (...args: readonly string[]): Promise<string> => {
+    const argv = ['/bin/sh', '-c', 'cd "$0" && exec "$@"', cwd, ...program, ...args] as const
+    const asked = await runProgram(argv, { env: { ...env, DISABLE_AUTOUPDATER: '1' }, timeoutMs: ASK_MS })
+    return asked.timedOut ? '' : asked.stdout
+  }
+  if (!/^\s+status\b/m.test(await ask('auth', '--help'))) return false
+  return parseFields(await ask('auth', 'status', '--json'))?.['loggedIn'] === false
+}
+
+/**
+ * Returns what a person has to do where the Claude Code of a pane is not logged in; undefined where it is, or that is not
+ * known. Its screen says so too, 2.1.332 only 10 to 20 s after it is ready. Where no account is visible the program itself is
+ * asked (`claude auth status`, half a second). Settings on its command line can name an account: then only its screen counts.
+ */
+export async function missingClaudeLogin(leader: ProcessId): Promise<string | undefined> {
+  const pid = (await readClaudeReport(leader))?.pid
+  if (pid === undefined) return undefined
+  const [env, command, cwd] = await Promise.all([
+    readEnvironment(pid),
+    readCommandLine(pid),
+    readWorkingFolder(pid),
+  ])
+  if (env === undefined || command === undefined || cwd === undefined || (await hasAccount(env)))
+    return undefined
+  if (command.argv.some((word) => word.startsWith('--settings'))) return undefined
+  const program = await programOf(pid, command.argv)
+  const isLoggedOut = program !== undefined && (await saysLoggedOut(program, env, cwd))
+  return isLoggedOut ? CLAUDE_LOGIN_HINT : undefined
+}
