@@ -51,8 +51,8 @@ export { fleetView, type PeerView, peerFields, peerView } from './fleet/peer-vie
 export { type RemovedPeer, type RemoveOptions, removeNamed } from './fleet/remove.ts'
 export { finishRename, type Renamed, renameNamed, unfinishedRename } from './fleet/rename.ts'
 export { settleFleet } from './fleet/settle-fleet.ts'
-export { type Stray, stopStrays } from './fleet/stop-strays.ts'
 export { type StartRequest, startNamed } from './fleet/start.ts'
+export { type Stray, stopStrays } from './fleet/stop-strays.ts'
 export {
   forgetWatch,
   type KeptWatch,
