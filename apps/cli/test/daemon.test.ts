@@ -1,6 +1,8 @@
+import { mkdirSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { connectDaemon, stopDaemon } from '@iapeer/lifecycle'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Home, homes } from './support.ts'
+import { besides, type Home, homes, jsonLines } from './support.ts'
 
 const newHome = homes()
 const roots: string[] = []
@@ -59,6 +61,83 @@ describe('iapeer daemon', () => {
   )
 })
 
+describe('starting a peer', () => {
+  const pidsOf = (text: string): string[] => text.match(/\d+/g) ?? []
+
+  it('starts the daemon too, says so, and adds nothing to its JSON', async () => {
+    const { iapeer, iapeerWith } = homeWithDaemon()
+    await iapeer('create', 'bob', '--', 'sleep', '1000')
+    const first = await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', 'bob', '--json')
+    const { pid } = JSON.parse((await iapeer('daemon', 'status', '--json')).stdout)
+    expect(first).toMatchObject({
+      exitCode: 0,
+      stderr: `iapeer: the daemon is started too (pid ${pid}); iapeer daemon stop stops it, --no-daemon starts peers without it\n`,
+    })
+    expect(jsonLines(first.stdout)).toMatchObject([{ state: 'launched', identity: 'command-bob' }])
+    expect(await iapeerWith({ IAPEER_DAEMON_AUTOSTART: '1' }, 'new', 'bob')).toMatchObject({ stderr: '' })
+    expect(JSON.parse((await iapeer('daemon', 'status', '--json')).stdout).pid).toBe(pid)
+  })
+
+  it('starts one daemon, however many peers are started at once', async () => {
+    const { iapeer, iapeerWith, root } = homeWithDaemon()
+    const names = ['ann', 'bob', 'eva', 'kim', 'lea']
+    for (const name of names) await iapeer('create', name, '--', 'sleep', '1000')
+    const starts = names.slice(1).map((name) => iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'yes' }, 'start', name))
+    const done = await Promise.all([
+      ...starts,
+      iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'true' }, 'start', '--all'),
+    ])
+    expect(done.map(({ exitCode }) => exitCode)).toEqual(names.map(() => 0))
+    const client = await connectDaemon(root)
+    const said = done.flatMap(({ stderr }) => pidsOf(stderr))
+    expect(new Set(said)).toEqual(new Set([`${client?.health.pid}`]))
+    expect((await iapeer('list')).stdout.match(/alive/g)).toHaveLength(names.length)
+    const log = (await iapeer('daemon', 'logs', '--json')).stdout
+    expect(jsonLines(log).filter(({ msg }) => msg === 'iapeerd is up')).toHaveLength(1)
+  }, 60_000)
+
+  it.each([
+    [{ IAPEER_DAEMON_AUTOSTART: 'on' }, ['--no-daemon']],
+    [{ IAPEER_DAEMON_AUTOSTART: 'off' }, []],
+    [{ IAPEER_DAEMON_AUTOSTART: 'False' }, []],
+    [{ IAPEER_DAEMON_AUTOSTART: '0' }, []],
+  ])('with %j %j it does not, and says in one line what is not covered', async (variables, args) => {
+    const { iapeer, iapeerWith } = homeWithDaemon()
+    for (const name of ['ann', 'bob']) await iapeer('create', name, '--', 'sleep', '1000')
+    for (const verb of [
+      ['start', '--all'],
+      ['new', 'ann'],
+    ]) {
+      const done = await iapeerWith(variables, ...verb, ...args)
+      expect(done.exitCode).toBe(0)
+      expect(done.stderr).toMatch(/^iapeer: without the daemon .*\n$/)
+    }
+    expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
+  })
+
+  it('goes on where the daemon cannot start, and says why', async () => {
+    const { iapeer, iapeerWith, root } = homeWithDaemon()
+    await iapeer('create', 'bob', '--', 'sleep', '1000')
+    mkdirSync(join(root, 'run', 'iapeerd.lock'), { recursive: true, mode: 0o700 })
+    const done = await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', 'bob')
+    expect(done).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('command-bob is up: pid') })
+    expect(done.stderr).toMatch(/^iapeer: the daemon was not started: .*\n {2}without the daemon nothing /)
+    rmdirSync(join(root, 'run', 'iapeerd.lock'))
+  })
+
+  it('starts none for what is no start: a wrong setting, no such peer', async () => {
+    const { iapeer, iapeerWith } = homeWithDaemon()
+    await iapeer('create', 'bob', '--', 'sleep', '1000')
+    expect(await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'perhaps' }, 'start', 'bob')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('neither on nor off'),
+    })
+    expect((await iapeer('list')).stdout).toMatch(/bob +asleep/)
+    expect((await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', 'ann')).exitCode).toBe(4)
+    expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
+  })
+})
+
 describe('with a daemon and without one', () => {
   /** What differs from one launch to the next. */
   const general = (text: string): string =>
@@ -100,7 +179,7 @@ describe('with a daemon and without one', () => {
       const lines: string[] = []
       for (const args of COMMANDS) {
         const { exitCode, stdout, stderr } = await home.iapeer(...args)
-        lines.push(general(`${args.join(' ')}: ${exitCode}\n${stdout}${stderr}`))
+        lines.push(general(`${args.join(' ')}: ${exitCode}\n${stdout}${besides(stderr)}`))
       }
       if (kind === 'daemon') expect(await connectDaemon(home.root)).toBeDefined()
       said.push(lines)
@@ -114,7 +193,8 @@ describe('with a daemon and without one', () => {
     const { pid } = JSON.parse((await iapeer('daemon', 'start', '--json')).stdout)
     process.kill(pid, 'SIGSTOP')
     try {
-      expect(await iapeer('start', 'bob')).toMatchObject({ exitCode: 0, stderr: '' })
+      const started = await iapeer('start', 'bob')
+      expect([started.exitCode, besides(started.stderr)]).toEqual([0, ''])
       expect(await iapeer('daemon', 'status')).toMatchObject({
         exitCode: 5,
         stdout: expect.stringMatching(/^! the daemon does not answer: pid \d+/),

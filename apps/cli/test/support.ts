@@ -17,6 +17,11 @@ import { dismissCanary, listCanaries } from '@iapeer/tmux'
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
+const UNCOVERED = /^iapeer: without the daemon .* \(iapeer daemon start\)\n/m
+
+/** What was said on standard error beside what every start without a daemon says. */
+export const besides = (stderr: string): string => stderr.replace(UNCOVERED, '')
+
 /** What was printed as one JSON object a line. */
 export const jsonLines = (text: string): Record<string, unknown>[] =>
   text

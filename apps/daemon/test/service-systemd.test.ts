@@ -26,6 +26,7 @@ import {
   SYSTEM_PATHS,
   serviceStatus,
   startDaemon,
+  startService,
   statusOf,
   stopDaemon,
   uninstallService,
@@ -176,7 +177,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
       why: undefined,
     })
     expect(await host.lives('bob')).toBe(true)
-    await manager.systemctl('start', UNIT)
+    expect(await startService(root, system)).toBe(true)
     await manager.systemctl('restart', UNIT)
     expect((await ask(host.where, '/healthz')).status).toBe(200)
     await uninstallService(root, system)

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
@@ -16,21 +16,31 @@ export function lastSeenMs(layout: RecordLayout): number | undefined {
   return statSync(pathOf(layout), { throwIfNoEntry: false })?.mtimeMs
 }
 
+/** Where nothing was recorded yet, or nothing can be written, nothing is noted: what is said of an end is then less exact, and true. */
+const UNNOTED: ReadonlySet<string | undefined> = new Set([
+  'ENOENT',
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+])
+
 /** @see noteSeen */
 export async function noteSeenAt(layout: RecordLayout, now: Date): Promise<void> {
   const path = pathOf(layout)
   try {
-    await utimes(path, now, now)
+    if (existsSync(path)) await utimes(path, now, now)
+    else await writeFile(path, '', { mode: 0o600 })
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
-    await writeFile(path, '', { mode: 0o600 })
+    if (!UNNOTED.has(errnoOf(error))) throw error
   }
 }
 
 /**
  * Notes that every generation which is not settled was just seen to live: for a supervisor that looks at all of them. The
  * record of an end that is found only later then says between which times it was (`seen_alive`).
- * @throws IapeerError `invalid-path`; Node system errors when it cannot be written
+ * @throws IapeerError `invalid-path`
  */
 export const noteSeen = (options: RecordOptions, now = new Date()): Promise<void> =>
   noteSeenAt(checkedLayout(options), now)

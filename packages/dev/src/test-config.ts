@@ -18,6 +18,8 @@ export function packageTests(name: string, { fileParallelism = true } = {}) {
       retry: process.env['CI'] === undefined ? 0 : 1,
       maxWorkers: 3,
       fileParallelism,
+      // A daemon outlives what started it: tests that want one say so.
+      env: { IAPEER_DAEMON_AUTOSTART: 'off' },
       reporters: ['default', 'json'],
       outputFile: { json: 'node_modules/.cache/test-report.json' },
     },

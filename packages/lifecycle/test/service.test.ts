@@ -18,6 +18,7 @@ import {
   refuseVanishing,
   type ServiceSystem,
   serviceStatus,
+  startService,
   uninstallService,
 } from '../src/index.ts'
 
@@ -215,6 +216,41 @@ describe('a systemd service', () => {
     rmSync(at('fake', 'broken'))
     await installService(spec, system)
     expect(await serviceStatus(spec.root, system)).toMatchObject({ active: true })
+  })
+})
+
+describe('starting the installed service', () => {
+  it('starts that of this root alone, and leaves it enabled or disabled as it is', async () => {
+    const { system, spec, told, at } = setup('linux')
+    expect(await startService(spec.root, system)).toBe(false)
+    await installService(spec, system)
+    rmSync(at('fake', 'active'))
+    told()
+    expect(await startService(spec.root, system)).toBe(true)
+    expect(told()).toEqual(['start iapeerd.service'])
+    expect(await startService(at('other'), system)).toBe(false)
+    expect(told()).toEqual([])
+    writeFileSync(at('fake', 'broken'), '')
+    await expect(startService(spec.root, system)).rejects.toMatchObject({ code: 'service-manager-failed' })
+  })
+
+  it('is not tried where no manager answers', async () => {
+    const { system, spec, at } = setup('linux')
+    await installService(spec, system)
+    rmSync(at('bin', 'systemctl'))
+    const bare = { ...system, env: { ...system.env, PATH: at('bin') } }
+    expect(await startService(spec.root, bare)).toBe(false)
+  })
+
+  it('of launchd starts one that is loaded, and loads one that is not', async () => {
+    const { system, spec, told, at, path } = setup('darwin')
+    await installService(spec, system)
+    told()
+    expect(await startService(spec.root, system)).toBe(true)
+    expect(told()).toEqual(['kickstart gui/501/com.iapeer.daemon'])
+    rmSync(at('fake', 'active'))
+    expect(await startService(spec.root, system)).toBe(true)
+    expect(told()).toEqual([`bootstrap gui/501 ${path}`])
   })
 })
 

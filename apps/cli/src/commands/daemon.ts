@@ -1,6 +1,6 @@
-import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type DaemonStatus, daemonStatus, startDaemon, stopDaemon } from '@iapeer/lifecycle'
+import { type DaemonStatus, daemonStatus, stopDaemon } from '@iapeer/lifecycle'
+import { bringUpDaemon } from '../daemon.ts'
 import { EXIT } from '../exit-code.ts'
 import { localTime, paint, print, printJson } from '../output.ts'
 
@@ -9,8 +9,7 @@ interface DaemonOptions {
 }
 
 export async function start({ json }: DaemonOptions): Promise<void> {
-  const argv = [process.execPath, locateDaemon(import.meta.url)] as const
-  const { state, client } = await startDaemon(iapeerRoot(), { argv })
+  const { state, client } = await bringUpDaemon()
   const { pid, version } = client.health
   if (json === true) printJson({ state, pid, version, socketPath: client.socketPath })
   else print(`${paint('green', '●')} the daemon is up${state === 'already' ? ' already' : ''}: pid ${pid}`)

@@ -3,6 +3,8 @@ import type { Command } from 'commander'
 /** Each is a command too: the peer of the current folder, as that runtime. */
 const RUNTIME_VERBS = ['claude', 'codex', 'command', 'notifier', 'telegram'] as const
 
+const NO_DAEMON = 'do not start the daemon too, where none runs'
+
 /** The commands about peers that run. */
 export function addSessionCommands(program: Command): void {
   program
@@ -11,6 +13,7 @@ export function addSessionCommands(program: Command): void {
     .option('--all', 'every peer that sleeps; what was stopped stays so')
     .option('--runtime <runtime>', 'as which runtime (default: its default one)')
     .option('--timeout <seconds>', 'how long to wait until it is ready (default: 60)')
+    .option('--no-daemon', NO_DAEMON)
     .option('--json', 'one JSON object')
     .description(
       'start a peer; harmless when it runs. One that shows a dialog only you can answer stays up (exit code 8)',
@@ -67,6 +70,7 @@ export function addSessionCommands(program: Command): void {
     .command('new')
     .argument('<peer>')
     .option('--timeout <seconds>', 'how long its program may take to end; then it is killed (default: 3)')
+    .option('--no-daemon', NO_DAEMON)
     .option('--json', 'one JSON object')
     .description('take a peer down and bring it up afresh')
     .action(async (peer, options) => (await import('../commands/sessions/start.ts')).renew(peer, options))
@@ -89,6 +93,7 @@ export function addSessionCommands(program: Command): void {
     program
       .command(runtime, { hidden: runtime !== 'claude' && runtime !== 'codex' })
       .option('--timeout <seconds>', 'how long what runs may take to end; then it is killed (default: 3)')
+      .option('--no-daemon', NO_DAEMON)
       .option('--json', 'one JSON object')
       .description(`bring the peer of this folder up afresh, as ${runtime}`)
       .action(async (options) => (await import('../commands/sessions/start.ts')).startHere(runtime, options))

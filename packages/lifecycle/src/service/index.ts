@@ -5,6 +5,7 @@ export {
   installService,
   planService,
   type ServicePlan,
+  startService,
   type Uninstalled,
   uninstallService,
 } from './service.ts'

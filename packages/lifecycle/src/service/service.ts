@@ -161,6 +161,27 @@ export async function installService(spec: ServiceSpec, system: ServiceSystem): 
   return { ...plan, state, lingers: lingers(system), tookOverFrom: other }
 }
 
+/**
+ * Has the service manager start the installed service of a root, which stays enabled or disabled as it is; harmless when
+ * it runs.
+ * @returns false where no service of this root is installed, or no manager answers
+ * @throws IapeerError `service-manager-failed`
+ */
+export async function startService(root: string, system: ServiceSystem): Promise<boolean> {
+  const path = serviceFile(system)
+  if ((await lookAtServiceFile(path, root)).state !== 'ours') return false
+  if ((await managerMissing(system)) !== undefined) return false
+  if (managerOf(system) === 'systemd') await tellManager(system, ['start', SYSTEMD_UNIT])
+  else {
+    const isLoaded = (await askManager(system, ['print', launchdService(system)])).exitCode === 0
+    await tellManager(
+      system,
+      isLoaded ? ['kickstart', launchdService(system)] : ['bootstrap', launchdDomain(system), path],
+    )
+  }
+  return true
+}
+
 /** The link by which systemd starts a unit, where no manager runs that would remove it. */
 async function removeWantedBy(path: string): Promise<void> {
   const link = join(dirname(path), 'default.target.wants', SYSTEMD_UNIT)

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
@@ -38,9 +37,3 @@ export async function moveIdentity(root: string, from: Identity, to: Identity): 
   for (const suffix of ['log.1', 'log'])
     await moveFile(join(paneLogDir, `${from}.${suffix}`), join(paneLogDir, `${to}.${suffix}`))
 }
-
-/** Whether anything is remembered of an identity. */
-const isRemembered = (root: string, identity: Identity): boolean =>
-  ['tally', 'session', ...MARKS].some((suffix) =>
-    existsSync(join(rootLayout(root).lifecycleStateDir, `${identity}.${suffix}`)),
-  )

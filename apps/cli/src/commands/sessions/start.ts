@@ -1,7 +1,7 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type LaunchView, renewNamed, startNamed } from '@iapeer/lifecycle'
+import { type LaunchView, peerNamed, renewNamed, startNamed } from '@iapeer/lifecycle'
 import { blockedText } from '../../blocked-text.ts'
-import { runningDaemon } from '../../daemon.ts'
+import { launchBesideDaemon, runningDaemon } from '../../daemon.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { checkedName, peerHere } from '../../peers.ts'
@@ -10,6 +10,8 @@ import { parseTimeout } from '../../sessions.ts'
 interface StartOptions {
   readonly runtime?: string
   readonly timeout?: string
+  /** False: a start does not bring up the daemon. */
+  readonly daemon?: boolean
   readonly json?: boolean
 }
 
@@ -55,26 +57,28 @@ export async function start(peer: string, options: StartOptions): Promise<void> 
     throw usageError('a launch takes longer than 0 seconds', 'Leave --timeout out, or give it more.')
   const name = checkedName(peer)
   const request = { timeoutMs, runtime: options.runtime }
+  const root = iapeerRoot()
   const daemon = await runningDaemon()
-  tell(
-    daemon === undefined
-      ? await startNamed(iapeerRoot(), name, { ...request, signal: callOff() })
-      : await daemon.start(name, request),
-    options.json,
+  if (daemon !== undefined) return tell(await daemon.start(name, request), options.json)
+  await peerNamed(root, name)
+  const launched = await launchBesideDaemon(options.daemon, () =>
+    startNamed(root, name, { ...request, signal: callOff() }),
   )
+  tell(launched, options.json)
 }
 
 /** Afresh: whatever runs of it is taken down, in silence. */
 export async function renew(peer: string, options: StartOptions): Promise<void> {
   const name = checkedName(peer)
   const request = { timeoutMs: parseTimeout(options.timeout), runtime: options.runtime }
+  const root = iapeerRoot()
   const daemon = await runningDaemon()
-  tell(
-    daemon === undefined
-      ? await renewNamed(iapeerRoot(), name, { by: 'iapeer new', onLogFailure, ...request })
-      : await daemon.renew(name, request),
-    options.json,
+  if (daemon !== undefined) return tell(await daemon.renew(name, request), options.json)
+  await peerNamed(root, name)
+  const launched = await launchBesideDaemon(options.daemon, () =>
+    renewNamed(root, name, { by: 'iapeer new', onLogFailure, ...request }),
   )
+  tell(launched, options.json)
 }
 
 /** The peer of the current folder, afresh, as one of its runtimes. */
