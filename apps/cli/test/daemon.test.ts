@@ -1,6 +1,8 @@
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { connectDaemon, stopDaemon } from '@iapeer/lifecycle'
+import { updatePeer } from '@iapeer/core/registry'
+import { until } from '@iapeer/dev/testing'
+import { connectDaemon, listSessions, stopDaemon } from '@iapeer/lifecycle'
 import { afterEach, describe, expect, it } from 'vitest'
 import { besides, type Home, homes, jsonLines } from './support.ts'
 
@@ -136,6 +138,25 @@ describe('starting a peer', () => {
     expect((await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', 'ann')).exitCode).toBe(4)
     expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
   })
+})
+
+it('stop --all also stops a peer that the daemon is about to start again', async () => {
+  const { iapeer, root } = homeWithDaemon()
+  await iapeer('create', 'bob', '--', 'sleep', '1000')
+  await updatePeer(root, 'bob', { afterDeath: 'restart' })
+  await iapeer('daemon', 'start')
+  await iapeer('start', 'bob')
+  const [session] = await listSessions(root)
+  process.kill(session?.leader.pid ?? Number.NaN, 'SIGKILL')
+  await until('a restart to be planned', async () => {
+    const [bob] = jsonLines((await iapeer('list', '--json')).stdout)
+    return bob?.['nextStartAt']
+  })
+  expect((await iapeer('stop', '--all')).exitCode).toBe(0)
+  // A first restart is due within a second or so.
+  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  expect((await iapeer('list')).stdout).toMatch(/✕ bob +stopped/)
+  expect(await listSessions(root)).toEqual([])
 })
 
 describe('with a daemon and without one', () => {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { identifyProcess } from '@iapeer/core/process'
 import { run, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle'
 import { describe, expect, it } from 'vitest'
@@ -111,6 +112,30 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('list')).stdout).toMatch(/✕ ann +stopped[\s\S]*✕ bob +stopped/)
     expect(await home.iapeer('stop')).toMatchObject({ exitCode: 2 })
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+  })
+
+  it('stop --all leaves no server, guard or socket, whatever died before, and records what did', async () => {
+    const home = newHome()
+    for (const name of ['ann', 'bob', 'eva']) await home.iapeer('create', name, '--', 'sleep', '1000')
+    await home.iapeer('start', '--all')
+    const sessions = new Map((await listSessions(home.root)).map((one) => [String(one.identity), one]))
+    const of = (name: string) => sessions.get(`command-${name}`) ?? expect.fail(name)
+    // The end of bob's program is lost on tmux, ann's server is killed, eva runs.
+    const bob = of('bob')
+    await run('tmux', ['-S', bob.socketPath, 'set-hook', '-u', '-p', '-t', bob.paneId, 'pane-died'])
+    process.kill(bob.leader.pid, 'SIGKILL')
+    process.kill(of('ann').server.pid, 'SIGKILL')
+    const done = await home.iapeer('stop', '--all')
+    expect([done.exitCode, done.stderr]).toEqual([0, ''])
+    for (const { server } of sessions.values()) expect(await identifyProcess(server.pid)).toBeUndefined()
+    await until('the guards to finish', () => readdirSync(join(home.root, 'state', 'canary')).length === 0)
+    expect(readdirSync(join(home.root, 'run'))).toEqual([])
+    expect(
+      jsonLines((await home.iapeer('deaths', '--json')).stdout)
+        .map(({ identity }) => identity)
+        .sort(),
+    ).toEqual(['command-ann', 'command-bob'])
+    expect((await home.iapeer('list')).stdout).toMatch(/ann +asleep[\s\S]*bob +asleep[\s\S]*✕ eva +stopped/)
   })
 
   it('a peer that dies is explained', async () => {

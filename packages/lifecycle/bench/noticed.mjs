@@ -1,7 +1,7 @@
-// How soon the daemon's supervisor notices a death: with its recorder, and without one.
+// How soon the daemon's supervisor notices a death: with its recorder, without one, and where tmux lost the end of the agent.
 // Usage: node bench/noticed.mjs [times=20]; the alternative in the same run is has-session for each peer, once a second.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -31,6 +31,22 @@ async function noticed(entry, env, ev) {
     if (event !== undefined) return Date.parse(event.ts) - killedAt
     if (Date.now() - killedAt > 10_000) throw new Error('not noticed within 10 s')
     await sleep(10)
+  }
+}
+
+/** From the kill of an agent whose end tmux does not tell, to the line in exits.log. */
+async function recordedByTheSweep(entry) {
+  const { session } = await launchPeer(root, entry, { env: process.env })
+  const tmux = ['-S', session.socketPath, 'set-hook', '-u', '-p', '-t', session.paneId, 'pane-died']
+  await run('tmux', tmux)
+  await sleep(Math.random() * 1_000)
+  const killedAt = Date.now()
+  process.kill(session.leader.pid, 'SIGKILL')
+  const log = join(root, 'logs', 'iapeer', 'exits.log')
+  for (;;) {
+    if (readFileSync(log, 'utf8').includes(`gen=${session.gen}`)) return Date.now() - killedAt
+    if (Date.now() - killedAt > 10_000) throw new Error('not recorded within 10 s')
+    await sleep(5)
   }
 }
 
@@ -73,6 +89,8 @@ try {
   const withRecorder = []
   const without = []
   for (let at = 0; at < times; at++) withRecorder.push(await noticed(entry, process.env, 'death'))
+  const bySweep = []
+  for (let at = 0; at < times; at++) bySweep.push(await recordedByTheSweep(entry))
   await supervisor.stop()
   process.env.IAPEER_RECORDS = 'off'
   supervisor = await supervise(OFF)
@@ -81,6 +99,7 @@ try {
   const alternative = []
   for (let at = 0; at < times; at++) alternative.push(await asked(entry))
   say('noticed with the help of its recorder', withRecorder)
+  say('recorded where tmux lost the end', bySweep)
   say('noticed without any', without)
   say('noticed by has-session each second', alternative)
 } finally {

@@ -1,5 +1,5 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { fleetView, refreshNamed, resetNamed } from '@iapeer/lifecycle'
+import { fleetView, type PeerView, refreshNamed, resetNamed } from '@iapeer/lifecycle'
 import { blockedText } from '../blocked-text.ts'
 import { runningDaemon } from '../daemon.ts'
 import { EXIT, exitCodeOf, explain, usageError } from '../exit-code.ts'
@@ -50,10 +50,10 @@ const AT_ONCE = 4
  * Does the same to every peer that `wanted` takes; what fails for one is told, and keeps no other from it.
  */
 export async function forAll(
-  wanted: (state: string) => boolean,
+  wanted: (peer: PeerView) => boolean,
   act: (peer: string) => Promise<void>,
 ): Promise<void> {
-  const left = (await fleetView(iapeerRoot())).filter((one) => wanted(one.state)).values()
+  const left = (await fleetView(iapeerRoot())).filter(wanted).values()
   const worker = async (): Promise<void> => {
     for (const { personality } of left) {
       try {
@@ -72,10 +72,10 @@ export async function forAll(
 export async function oneOrAll(
   peer: string | undefined,
   all: boolean | undefined,
-  how: { readonly wanted: (state: string) => boolean; readonly act: (peer: string) => Promise<void> },
+  how: { readonly one: (peer: string) => Promise<void>; readonly all: () => Promise<void> },
 ): Promise<void> {
   if (all === true && peer !== undefined) throw usageError('--all and a peer', 'Name one, or give --all.')
-  if (all === true) return forAll(how.wanted, how.act)
+  if (all === true) return how.all()
   if (peer === undefined) throw usageError('no peer was named', 'Name one, or give --all.')
-  return how.act(peer)
+  return how.one(peer)
 }

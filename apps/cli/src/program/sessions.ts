@@ -19,10 +19,10 @@ export function addSessionCommands(program: Command): void {
       'start a peer; harmless when it runs. One that shows a dialog only you can answer stays up (exit code 8)',
     )
     .action(async (peer, options) => {
-      const { start } = await import('../commands/sessions/start.ts')
-      const act = (name: string): Promise<void> => start(name, options)
-      const wanted = (state: string): boolean => state === 'asleep'
-      await (await import('../commands/fleet.ts')).oneOrAll(peer, options.all, { wanted, act })
+      const { start, startAll } = await import('../commands/sessions/start.ts')
+      const one = (name: string): Promise<void> => start(name, options)
+      const all = (): Promise<void> => startAll(options)
+      await (await import('../commands/fleet.ts')).oneOrAll(peer, options.all, { one, all })
     })
 
   program
@@ -37,18 +37,16 @@ export function addSessionCommands(program: Command): void {
   program
     .command('stop')
     .argument('[peer]')
-    .option('--all', 'every peer that runs')
+    .option('--all', 'every peer that runs or is about to, and what ended ones have left')
     .option('--timeout <seconds>', 'how long its program may take to end; then it is killed (default: 3)')
     .option('--force', 'also where another tmux server has taken its socket')
     .option('--json', 'one JSON object a session')
     .description('take a peer down, in silence; it stays down until it is started')
     .action(async (peer, options) => {
-      const { stop, stopRest } = await import('../commands/sessions/stop.ts')
-      const act = (name: string): Promise<void> => stop(name, options)
-      const wanted = (state: string): boolean =>
-        ['alive', 'unresponsive', 'blocked', 'managed'].includes(state)
-      await (await import('../commands/fleet.ts')).oneOrAll(peer, options.all, { wanted, act })
-      if (options.all === true) await stopRest(options)
+      const { stop, stopAll } = await import('../commands/sessions/stop.ts')
+      const one = (name: string): Promise<void> => stop(name, options)
+      const all = (): Promise<void> => stopAll(options)
+      await (await import('../commands/fleet.ts')).oneOrAll(peer, options.all, { one, all })
     })
 
   program

@@ -6,6 +6,7 @@ import { EXIT, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { checkedName, peerHere } from '../../peers.ts'
 import { parseTimeout } from '../../sessions.ts'
+import { forAll } from '../fleet.ts'
 
 interface StartOptions {
   readonly runtime?: string
@@ -66,6 +67,13 @@ export async function start(peer: string, options: StartOptions): Promise<void> 
   )
   tell(launched, options.json)
 }
+
+/** Every peer that sleeps; what was stopped stays so. */
+export const startAll = (options: StartOptions): Promise<void> =>
+  forAll(
+    ({ state }) => state === 'asleep',
+    (name) => start(name, options),
+  )
 
 /** Afresh: whatever runs of it is taken down, in silence. */
 export async function renew(peer: string, options: StartOptions): Promise<void> {

@@ -1,9 +1,18 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type StopView, settleFleet, stopNamed, stopStrays } from '@iapeer/lifecycle'
+import {
+  listSessions,
+  type PeerState,
+  type PeerView,
+  type StopView,
+  settleFleet,
+  stopNamed,
+  stopStrays,
+} from '@iapeer/lifecycle'
 import { runningDaemon } from '../../daemon.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { checkedName } from '../../peers.ts'
 import { parseTimeout } from '../../sessions.ts'
+import { forAll } from '../fleet.ts'
 import { onLogFailure } from './start.ts'
 
 interface StopOptions {
@@ -35,9 +44,22 @@ export async function stop(peer: string, options: StopOptions): Promise<void> {
   }
 }
 
-/** Behind `stop --all`: nothing of the root runs on that no peer has any more. */
-export async function stopRest(options: StopOptions): Promise<void> {
-  for (const { identity, serverPid } of await stopStrays(iapeerRoot())) {
+const RUNNING: readonly PeerState[] = ['alive', 'unresponsive', 'blocked', 'managed']
+
+/**
+ * Every peer that runs, whose end was not seen yet, or that the daemon is about to start again; then the servers and recorders that
+ * no peer has any more.
+ */
+export async function stopAll(options: StopOptions): Promise<void> {
+  const root = iapeerRoot()
+  await settleFleet(root)
+  const enrolled = new Set((await listSessions(root)).map(({ identity }) => String(identity)))
+  const wanted = (one: PeerView): boolean =>
+    RUNNING.includes(one.state) ||
+    one.nextStartAt !== undefined ||
+    one.runtimes.some((runtime) => enrolled.has(`${runtime}-${one.personality}`))
+  await forAll(wanted, (name) => stop(name, options))
+  for (const { identity, serverPid } of await stopStrays(root)) {
     if (options.json === true) printJson({ identity, state: 'ended', serverPid, stray: true })
     else
       print(
