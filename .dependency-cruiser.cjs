@@ -4,10 +4,24 @@ const LAYERS = {
   canary: ['core'],
   tmux: ['core', 'canary'],
   forensics: ['core'],
-  lifecycle: ['core', 'tmux', 'forensics'],
+  lifecycle: ['core', 'canary', 'tmux', 'forensics'],
+  host: ['core', 'canary', 'tmux', 'lifecycle'],
 }
 
-/** Between packages only the built public exports are seen, so a rule about a package is a rule about its folder. */
+/** The directories of lifecycle, each with what it may use; it meets another one at that one's index alone. */
+const LIFECYCLE = {
+  eventlog: [],
+  runtimes: [],
+  sessions: ['eventlog'],
+  deaths: ['eventlog', 'sessions'],
+  reap: ['eventlog', 'sessions'],
+  launch: ['eventlog', 'runtimes', 'sessions', 'reap'],
+  supervise: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch'],
+  fleet: ['eventlog', 'sessions', 'deaths', 'reap', 'launch', 'supervise'],
+  'daemon-client': ['fleet'],
+}
+
+/** Between packages only the built public exports are seen, so a rule about a package is a rule about its directory. */
 const layerRules = Object.entries(LAYERS).map(([name, allowed]) => ({
   name: `layer-of-${name}`,
   severity: 'error',
@@ -16,9 +30,42 @@ const layerRules = Object.entries(LAYERS).map(([name, allowed]) => ({
   to: { path: '^(packages|apps)/', pathNot: [`^packages/(${[name, ...allowed].join('|')})/`] },
 }))
 
+const directoryRules = Object.entries(LIFECYCLE).map(([name, allowed]) => ({
+  name: `lifecycle-${name}`,
+  severity: 'error',
+  comment: `lifecycle/${name} may use ${allowed.length === 0 ? 'no other directory' : `the index of ${allowed.join(', ')}`}`,
+  from: { path: `^packages/lifecycle/src/${name}/` },
+  to: {
+    path: '^packages/lifecycle/src/',
+    pathNot: [
+      `^packages/lifecycle/src/${name}/`,
+      ...(allowed.length === 0 ? [] : [`^packages/lifecycle/src/(${allowed.join('|')})/index\\.ts$`]),
+    ],
+  },
+}))
+
 module.exports = {
   forbidden: [
     ...layerRules,
+    ...directoryRules,
+    {
+      name: 'lifecycle-has-directories-only',
+      severity: 'error',
+      comment: 'src holds index.ts and the directories that have rules above',
+      from: { path: '^packages/lifecycle/src/' },
+      to: {
+        path: '^packages/lifecycle/src/',
+        pathNot: `^packages/lifecycle/src/(${Object.keys(LIFECYCLE).join('|')})/`,
+      },
+    },
+    {
+      name: 'exec-loads-execa',
+      severity: 'error',
+      comment:
+        'what needs no program does not load execa: of core only exec imports it, and the canary never',
+      from: { path: '^packages/(core/src/(?!exec/)|canary/src/)' },
+      to: { path: '^packages/core/(src|dist)/exec' },
+    },
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     { name: 'apps-are-the-top', severity: 'error', from: { path: '^packages' }, to: { path: '^apps' } },
     {
@@ -39,7 +86,8 @@ module.exports = {
       severity: 'error',
       from: {
         path: '/src/',
-        pathNot: '^packages/(canary/src/spawn|tmux/src/exec/[^/]+|core/src/process/ps|dev/src/.*)\\.ts$',
+        pathNot:
+          '^packages/(canary/src/process/spawn|core/src/exec/[^/]+|core/src/process/ps|dev/src/.*)\\.ts$',
       },
       to: { path: '^(node:)?child_process$|/node_modules/execa/' },
     },

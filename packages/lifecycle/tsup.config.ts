@@ -1,4 +1,21 @@
 import { defineConfig } from 'tsup'
 import { packageBuild } from '../dev/src/build.ts'
 
-export default defineConfig(packageBuild({ index: 'src/index.ts' }))
+const DIRECTORIES = [
+  'daemon-client',
+  'deaths',
+  'eventlog',
+  'fleet',
+  'launch',
+  'reap',
+  'runtimes',
+  'sessions',
+  'supervise',
+]
+
+export default defineConfig(
+  packageBuild({
+    index: 'src/index.ts',
+    ...Object.fromEntries(DIRECTORIES.map((name) => [name, `src/${name}/index.ts`])),
+  }),
+)

@@ -1,14 +1,8 @@
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
-import {
-  connectDaemon,
-  type DaemonClient,
-  daemonStatus,
-  startDaemon,
-  startService,
-  thisServiceSystem,
-} from '@iapeer/lifecycle'
+import { daemonStatus, startDaemon, startService, thisServiceSystem } from '@iapeer/host'
+import { connectDaemon, type DaemonClient } from '@iapeer/lifecycle/daemon-client'
 
 /** The daemon, if one runs and answers. A hung one is in nobody's way: the library does the same, under the same locks. */
 export async function runningDaemon(): Promise<DaemonClient | undefined> {

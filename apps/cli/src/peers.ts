@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
-import { peerEntryNamed } from '@iapeer/lifecycle'
+import { peerEntryNamed } from '@iapeer/lifecycle/fleet'
 import { usageError } from './exit-code.ts'
 
 /** A name that is one at all. */

@@ -1,7 +1,9 @@
+import { reconcile } from '@iapeer/canary'
 import { iapeerRoot, rootRecordPlace } from '@iapeer/core/paths'
 import type { ExitRecord } from '@iapeer/forensics'
-import { readDeathRecords, rearmKept, settleFleet } from '@iapeer/lifecycle'
-import { reconcile } from '@iapeer/tmux'
+import { readDeathRecords } from '@iapeer/lifecycle/deaths'
+import { settleFleet } from '@iapeer/lifecycle/fleet'
+import { rearmKept } from '@iapeer/lifecycle/supervise'
 
 export const place = (): ReturnType<typeof rootRecordPlace> => rootRecordPlace(iapeerRoot())
 

@@ -1,6 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type NamedPeer, type PeerSession, peerNamed, runningOf, settleFleet } from '@iapeer/lifecycle'
+import { type NamedPeer, peerNamed, runningOf, settleFleet } from '@iapeer/lifecycle/fleet'
+import type { PeerSession } from '@iapeer/lifecycle/sessions'
 import { usageError } from './exit-code.ts'
 import { checkedName } from './peers.ts'
 

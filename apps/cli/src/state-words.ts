@@ -1,4 +1,4 @@
-import type { PeerView } from '@iapeer/lifecycle'
+import type { PeerView } from '@iapeer/lifecycle/fleet'
 
 /** Returns what a peer is doing, and what it waits for: `asleep, starts in 12 s`, `blocked (login)`. */
 export function stateWords({ state, nextStartAt, dialog }: PeerView, nowMs = Date.now()): string {

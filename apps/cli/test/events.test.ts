@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
-import { createEventLog, SUPERVISE_ACTIONS, type SuperviseAction } from '@iapeer/lifecycle'
+import { createEventLog, SUPERVISE_ACTIONS, type SuperviseAction } from '@iapeer/lifecycle/eventlog'
 import { describe, expect, it } from 'vitest'
 import { homes, jsonLines, MAIN } from './support.ts'
 

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
+import { listCanaries } from '@iapeer/canary'
+import { daemonPlace } from '@iapeer/core/paths'
 import {
   asyncCleanups,
   type Finished,
@@ -11,8 +13,8 @@ import {
   serverAt,
   until,
 } from '@iapeer/dev/testing'
-import { daemonPlace, listSessions, type PeerSession, stopDaemon } from '@iapeer/lifecycle'
-import { listCanaries } from '@iapeer/tmux'
+import { stopDaemon } from '@iapeer/host'
+import { listSessions, type PeerSession } from '@iapeer/lifecycle/sessions'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { besides, homes, jsonLines } from './support.ts'
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { identifyProcess } from '@iapeer/core/process'
 import { run, until } from '@iapeer/dev/testing'
-import { listSessions } from '@iapeer/lifecycle'
+import { listSessions } from '@iapeer/lifecycle/sessions'
 import { describe, expect, it } from 'vitest'
 import { besides, homes, jsonLines, MAIN } from './support.ts'
 

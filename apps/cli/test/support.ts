@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { dismissCanary, listCanaries } from '@iapeer/canary'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import {
   asyncCleanups,
@@ -12,8 +13,7 @@ import {
   startServer,
   until,
 } from '@iapeer/dev/testing'
-import { listSessions } from '@iapeer/lifecycle'
-import { dismissCanary, listCanaries } from '@iapeer/tmux'
+import { listSessions } from '@iapeer/lifecycle/sessions'
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 

@@ -6,9 +6,12 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { listCanaries } from '@iapeer/canary'
+import { runProgram } from '@iapeer/core/exec'
 import { createPeer, updatePeer } from '@iapeer/core/registry'
-import { launchPeer, listSessions, statusOf, stopPeer } from '@iapeer/lifecycle'
-import { listCanaries, runProgram } from '@iapeer/tmux'
+import { launchPeer } from '@iapeer/lifecycle/launch'
+import { stopPeer } from '@iapeer/lifecycle/reap'
+import { listSessions, statusOf } from '@iapeer/lifecycle/sessions'
 
 const [kills = 50, peers = 30, seed = Date.now() % 1e9] = process.argv.slice(2).map(Number)
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))

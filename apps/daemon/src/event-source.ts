@@ -3,7 +3,7 @@ import {
   followEvents,
   type FollowOptions as LogFollowOptions,
   readEvents,
-} from '@iapeer/lifecycle'
+} from '@iapeer/lifecycle/eventlog'
 import type { EventSource, FollowOptions, PlacedEvent } from './fleet.ts'
 
 type Filter = NonNullable<LogFollowOptions['filter']>

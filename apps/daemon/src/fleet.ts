@@ -1,13 +1,6 @@
-import type {
-  DeathQuery,
-  DeathReport,
-  DeathView,
-  LaunchView,
-  Outcome,
-  PeerView,
-  StopView,
-  SupervisorStats,
-} from '@iapeer/lifecycle'
+import type { DeathQuery, DeathReport, DeathView } from '@iapeer/lifecycle/deaths'
+import type { LaunchView, Outcome, PeerView, StopView } from '@iapeer/lifecycle/fleet'
+import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
 
 /** What can be asked for of a peer. */
 export const ACTIONS = ['start', 'stop', 'new', 'refresh', 'wake', 'reset'] as const

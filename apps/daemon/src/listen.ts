@@ -2,8 +2,8 @@ import { chmod, lstat, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { dirname } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { chooseDaemonSocket, daemonPlace } from '@iapeer/core/paths'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
-import { chooseDaemonSocket, daemonPlace } from '@iapeer/lifecycle'
 import { listening } from './http/server.ts'
 
 /** A socket that is there belongs to a daemon that is gone: who calls this holds the lock. */

@@ -1,10 +1,10 @@
+import { listCanaries } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { toRuntime } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
+import { examineRoom } from '@iapeer/host'
+import { deathView, deathViews } from '@iapeer/lifecycle/deaths'
 import {
-  deathView,
-  deathViews,
-  examineRoom,
   fleetView,
   type Outcome,
   peerEntryNamed,
@@ -15,8 +15,7 @@ import {
   startNamed,
   stopNamed,
   wakeNamed,
-} from '@iapeer/lifecycle'
-import { listCanaries } from '@iapeer/tmux'
+} from '@iapeer/lifecycle/fleet'
 import type {
   Action,
   ActionRequest,

@@ -2,10 +2,12 @@
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { runProgram } from '@iapeer/core/exec'
 import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { FleetSupervisor, preloadLifecycle, startDaemon } from '@iapeer/lifecycle'
-import { runProgram } from '@iapeer/tmux'
+import { startDaemon } from '@iapeer/host'
+import { superviseFleet } from '@iapeer/lifecycle/fleet'
+import { preloadLifecycle } from '@iapeer/lifecycle/launch'
 import { type Daemon, runDaemon } from './daemon.ts'
 import { eventLogSource } from './event-source.ts'
 import { takeOwnEnv } from './own-env.ts'
@@ -114,7 +116,7 @@ async function stay(root: string, report: boolean): Promise<void> {
     human: process.stderr.isTTY === true,
     events: eventLogSource(root),
     supervisor: (log) =>
-      new FleetSupervisor(root, {
+      superviseFleet(root, {
         onError: (what, error) => log.error({ err: error, what }, 'supervision'),
       }),
     runProgram,

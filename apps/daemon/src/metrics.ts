@@ -1,5 +1,5 @@
 import { isIapeerError } from '@iapeer/core/errors'
-import type { DurationStats } from '@iapeer/lifecycle'
+import type { DurationStats } from '@iapeer/lifecycle/supervise'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Fleet, FleetHealth } from './fleet.ts'

@@ -1,4 +1,4 @@
-import { Durations } from '@iapeer/lifecycle'
+import { Durations } from '@iapeer/lifecycle/supervise'
 import type { EventSource, FollowOptions, PlacedEvent, Supervisor } from '../src/fleet.ts'
 
 /** Events that live in this process; the cursor of one is its number. */

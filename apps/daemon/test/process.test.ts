@@ -10,17 +10,13 @@ import {
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
+import { daemonPlace } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
 import { readLockHolder } from '@iapeer/core/storage'
 import { run, serverAt, until } from '@iapeer/dev/testing'
-import {
-  connectDaemon,
-  daemonPlace,
-  daemonStatus,
-  listSessions,
-  startDaemon,
-  stopDaemon,
-} from '@iapeer/lifecycle'
+import { daemonStatus, startDaemon, stopDaemon } from '@iapeer/host'
+import { connectDaemon } from '@iapeer/lifecycle/daemon-client'
+import { listSessions } from '@iapeer/lifecycle/sessions'
 import { describe, expect, it } from 'vitest'
 import { ask, MAIN, post, roots, type Where } from './support.ts'
 

@@ -16,10 +16,7 @@ import { rootRecordPlace } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
 import { asyncCleanups, privateFolder, run, serverAt, until } from '@iapeer/dev/testing'
 import {
-  deathViews,
   installService,
-  listSessions,
-  type PeerSession,
   runDoctor,
   type ServiceSpec,
   type ServiceSystem,
@@ -27,10 +24,11 @@ import {
   serviceStatus,
   startDaemon,
   startService,
-  statusOf,
   stopDaemon,
   uninstallService,
-} from '@iapeer/lifecycle'
+} from '@iapeer/host'
+import { deathViews } from '@iapeer/lifecycle/deaths'
+import { listSessions, type PeerSession, statusOf } from '@iapeer/lifecycle/sessions'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ask, MAIN, post } from './support.ts'
 import { startUserManager, type UserManager, whyNoUserManager } from './user-manager.ts'

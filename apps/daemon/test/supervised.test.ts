@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer, updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
-import { listSessions, statusOf } from '@iapeer/lifecycle'
+import { listSessions, statusOf } from '@iapeer/lifecycle/sessions'
 import { expect, it } from 'vitest'
 import { ask, post, roots } from './support.ts'
 

@@ -4,10 +4,11 @@ import { type IncomingHttpHeaders, request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { dismissCanary, listCanaries } from '@iapeer/canary'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { asyncCleanups, privateFolder, serverAt, until } from '@iapeer/dev/testing'
-import { listSessions, stopDaemon } from '@iapeer/lifecycle'
-import { dismissCanary, listCanaries } from '@iapeer/tmux'
+import { stopDaemon } from '@iapeer/host'
+import { listSessions } from '@iapeer/lifecycle/sessions'
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 

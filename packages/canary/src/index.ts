@@ -1,8 +1,8 @@
-export { type Claim, readClaim } from './claim-file.ts'
-export { type DismissOptions, type DismissResult, dismissCanary } from './dismiss.ts'
-export { ensureCanary } from './ensure-canary.ts'
-export type { EnsureOptions, EnsureResult } from './ensured.ts'
-export { nameGeneration, readGenerationName } from './generation-name.ts'
+export {
+  type GuardedServer,
+  type GuardedServerOptions,
+  startGuardedServer,
+} from './guard/start-guarded-server.ts'
 export {
   completeIntent,
   type DeclareOptions,
@@ -11,12 +11,16 @@ export {
   type IntentResult,
   type IntentTarget,
   withdrawIntent,
-} from './intent.ts'
-export { type CanaryOptions, canaryChannel, type RecordOptions } from './place.ts'
-export { preloadCanary } from './preload.ts'
-export { type ReconcileFinding, reconcile } from './reconcile.ts'
-export { generationPaths, type RecordPaths, recordPaths } from './record-paths.ts'
-export { noteSeen, readSeen } from './seen.ts'
-export { defaultSocketPath, identityForSocket } from './socket.ts'
-export { type GuardedServer, type GuardedServerOptions, startGuardedServer } from './start-guarded-server.ts'
-export { type CanaryInfo, type CanaryStatus, canaryStatus, listCanaries } from './status.ts'
+} from './intent/intent.ts'
+export { type Claim, readClaim } from './records/claim-file.ts'
+export { nameGeneration, readGenerationName } from './records/generation-name.ts'
+export { type CanaryOptions, canaryChannel, type RecordOptions } from './records/options.ts'
+export { type ReconcileFinding, reconcile } from './records/reconcile.ts'
+export { generationPaths, type RecordPaths, recordPaths } from './records/record-paths.ts'
+export { noteSeen, readSeen } from './records/seen.ts'
+export { preloadCanary } from './scripts/preload.ts'
+export { type DismissOptions, type DismissResult, dismissCanary } from './watch/dismiss.ts'
+export { ensureCanary } from './watch/ensure-canary.ts'
+export type { EnsureOptions, EnsureResult } from './watch/ensured.ts'
+export { defaultSocketPath, identityForSocket } from './watch/socket.ts'
+export { type CanaryInfo, type CanaryStatus, canaryStatus, listCanaries } from './watch/status.ts'

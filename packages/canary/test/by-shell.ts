@@ -6,8 +6,8 @@ import { errnoOf } from '@iapeer/core/errors'
 import { recordLayout } from '@iapeer/core/paths'
 import { type ProcessId, parseProcessId, readBoot } from '@iapeer/core/process'
 import { run, serverAt, startServer, until } from '@iapeer/dev/testing'
-import { generationInputs } from '../src/settle.ts'
-import { findTmux, findTool, scriptEnv, scriptPath } from '../src/spawn.ts'
+import { findTmux, findTool, scriptEnv, scriptPath } from '../src/process/spawn.ts'
+import { generationInputs } from '../src/records/settle.ts'
 import { linesOf, type Root, type Watched } from './support.ts'
 
 const assets = fileURLToPath(new URL('../assets', import.meta.url))

@@ -21,7 +21,7 @@ import {
   ensureCanary,
   startGuardedServer,
 } from '../src/index.ts'
-import { type CanaryRecord, parseGenerationName, readCanaryRecord } from '../src/state-file.ts'
+import { type CanaryRecord, parseGenerationName, readCanaryRecord } from '../src/records/state-file.ts'
 
 /** One root with at most a few servers; everything in it is ended and removed after the test. */
 export interface Root {

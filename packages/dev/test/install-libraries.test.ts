@@ -88,7 +88,8 @@ console.log(JSON.stringify({ pid: server.serverPid, mode: server.mode }))
 const PROGRAMS: Readonly<Record<string, string>> = {
   '@iapeer/canary': `import { preloadCanary, startGuardedServer } from '@iapeer/canary'
 await preloadCanary()${REMOVE}${GUARDED}`,
-  '@iapeer/tmux': `import { preloadTmux, startGuardedServer } from '@iapeer/tmux'
+  '@iapeer/tmux': `import { startGuardedServer } from '@iapeer/canary'
+import { preloadTmux } from '@iapeer/tmux'
 await preloadTmux()${REMOVE}${GUARDED}`,
   '@iapeer/core': `import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer, listPeers } from '@iapeer/core/registry'
@@ -99,9 +100,11 @@ console.log(JSON.stringify({ names: (await listPeers(root)).map(({ personality }
 const line = 'ts=2026-06-10T15:42:07.113Z ev=session-exit identity=claude-bob gen=9f2c41d0aa37be10 dead_status= dead_signal=SIGKILL leader_pid=812 forensics=/x.txt\\n'
 const [record] = parseExitsLog(line).records
 console.log(JSON.stringify({ verdict: judge(record, {}).verdict }))`,
+  '@iapeer/host': `import { daemonStatus } from '@iapeer/host'
+console.log(JSON.stringify(await daemonStatus(process.argv[2] + '/root')))`,
   '@iapeer/lifecycle': `import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer, findPeer } from '@iapeer/core/registry'
-import { launchPeer, preloadLifecycle } from '@iapeer/lifecycle'
+import { launchPeer, preloadLifecycle } from '@iapeer/lifecycle/launch'
 const root = process.argv[2] + '/root'
 await preloadLifecycle()${REMOVE}
 await createPeer(root, { personality: toPersonality('bob'), defaultRuntime: toRuntime('command'), command: ['sleep', '1000'] })
@@ -136,6 +139,7 @@ describe('libraries, installed from their tarballs', () => {
           /cause=killed .*identity=command-bob|identity=command-bob .*cause=killed/,
         )
       } else if (name === '@iapeer/core') expect(said).toEqual({ names: ['bob'] })
+      else if (name === '@iapeer/host') expect(said).toEqual({ state: 'stopped' })
       else expect(said).toEqual({ verdict: 'killed-by-signal' })
     }, 180_000)
 

@@ -1,4 +1,4 @@
-import { bootStep } from '../src/launch/boot-step.ts'
+import { bootStep } from '../src/launch/screen/boot-step.ts'
 import type { RuntimeAdapter } from '../src/runtimes/runtime.ts'
 import type { ScreenReader } from '../src/runtimes/screen/screen-reader.ts'
 import { within } from './claims.ts'

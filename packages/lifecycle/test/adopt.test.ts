@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { readCommandLine } from '@iapeer/core/process'
 import { asyncCleanups, privateFolder, startServer, type TestServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { readPane } from '../src/index.ts'
+import { inspectPane } from '../src/index.ts'
 
 const track = asyncCleanups()
 /** Linux tells arguments to the byte; elsewhere they are guesses, and say so. */
@@ -40,7 +40,7 @@ async function newServer(socket = 's') {
   }
   const shell = () => pane(['env', 'HISTFILE=', 'ENV=', 'bash', '--norc', '--noprofile', '-i'])
   const read = (name: string, cwd?: string) =>
-    readPane(`${server.socketPath}:${name}`, cwd === undefined ? {} : { cwd })
+    inspectPane(`${server.socketPath}:${name}`, cwd === undefined ? {} : { cwd })
   const type = async (id: string, text: string): Promise<void> => {
     await server.tmux('send-keys', '-t', id, text, 'Enter')
   }
@@ -211,7 +211,7 @@ describe('the server of a pane', () => {
     mkdirSync(folder, { mode: 0o700 })
     symlinkSync(server.socketPath, join(folder, 'own'))
     const env = { ...process.env, TMUX_TMPDIR: path }
-    expect(await readPane('own:main:0.0', { env })).toMatchObject({
+    expect(await inspectPane('own:main:0.0', { env })).toMatchObject({
       socketPath: join(folder, 'own'),
       paneId: '%0',
     })
@@ -226,7 +226,7 @@ describe('a pane that cannot be read', () => {
     ['/nowhere:%0', 'no-such-socket'],
     ['no-such-name:%0', 'no-such-socket'],
   ])('%j is an error by its code, with a hint', async (target, code) => {
-    await expect(readPane(target)).rejects.toMatchObject({ code, hint: expect.any(String) })
+    await expect(inspectPane(target)).rejects.toMatchObject({ code, hint: expect.any(String) })
   })
 
   it.each([

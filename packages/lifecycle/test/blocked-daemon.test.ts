@@ -3,7 +3,7 @@ import { updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { createEventLog, FleetSupervisor, launchPeer, readEvents, statusOf, stopPeer } from '../src/index.ts'
-import { endCutOff } from '../src/supervise/take-down.ts'
+import { endCutOff } from '../src/reap/suspend.ts'
 import { type FakeStep, fakeAgent, pressKeys, READY, TRUST, UNKNOWN } from './fake-agent.ts'
 import { roots } from './support.ts'
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { asyncCleanups, privateFolder, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { bootStep } from '../src/launch/boot-step.ts'
+import { bootStep } from '../src/launch/screen/boot-step.ts'
 import { missingClaudeLogin } from '../src/runtimes/claude-login.ts'
 import { readClaudeReport } from '../src/runtimes/claude-report.ts'
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type WakeFacts, wakeMode } from '../src/launch/wake-mode.ts'
 import { backOffMs, decide, type Observation, sequelOf } from '../src/supervise/decide.ts'
 import { superviseSettings } from '../src/supervise/settings.ts'
 import { createSleepClock } from '../src/supervise/sleep-clock.ts'
-import { type WakeFacts, wakeMode } from '../src/wake/wake-mode.ts'
 
 const at = (sight: Observation['sight'], wish: Observation['wish'], work: Observation['work'] = 'busy') =>
   decide({ sight, wish, work })

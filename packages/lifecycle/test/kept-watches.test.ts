@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { canaryStatus, dismissCanary } from '@iapeer/canary'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { asyncCleanups, privateFolder, startServer, until } from '@iapeer/dev/testing'
-import { canaryStatus, dismissCanary } from '@iapeer/tmux'
 import { expect, it } from 'vitest'
 import { forgetWatch, keepWatch, listKeptWatches, rearmKept } from '../src/index.ts'
 

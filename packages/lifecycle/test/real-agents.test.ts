@@ -25,8 +25,8 @@ import {
   statusOf,
   stopPeer,
 } from '../src/index.ts'
-import { typeMessage } from '../src/launch/type-message.ts'
-import { adapterOf } from '../src/runtimes/index.ts'
+import { typeMessage } from '../src/launch/screen/type-message.ts'
+import { adapterOf } from '../src/runtimes/adapters.ts'
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()

@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readGenerationName, reconcile } from '@iapeer/canary'
 import { type Identity, toIdentity, toPersonality } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess, readBoot } from '@iapeer/core/process'
 import { listPeers, verifyRegistry } from '@iapeer/core/registry'
 import { serverAt, startOldGuard, startOldLeader, startServer, until } from '@iapeer/dev/testing'
-import { peerSocketPath, readGenerationName, reconcile } from '@iapeer/tmux'
+import { peerSocketPath } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
-  FleetSupervisor,
   finishRename,
   finishSessions,
   fleetView,
@@ -24,6 +24,7 @@ import {
   runPeer,
   statusOf,
   stopPeer,
+  superviseFleet,
   unfinishedRename,
 } from '../src/index.ts'
 import { roots, type TestRoot } from './support.ts'
@@ -97,7 +98,7 @@ describe('a running peer that is renamed', () => {
     const made = newRoot()
     const session = await running(made)
     await renameNamed(made.root, 'bob', ann)
-    const supervisor = new FleetSupervisor(made.root, { env: { ...process.env, IAPEER_TICK_SECS: '0.2' } })
+    const supervisor = superviseFleet(made.root, { env: { ...process.env, IAPEER_TICK_SECS: '0.2' } })
     track(() => supervisor.stop())
     await supervisor.start()
     const state = join(made.root, 'state', 'canary', `command-bob-${session.gen}`)

@@ -5,8 +5,8 @@ import type { PeerProfile } from '@iapeer/core/profile'
 import { parseLaunchEnv } from '@iapeer/core/storage'
 import { asyncCleanups, privateFolder } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
+import { adapterOf } from '../src/runtimes/adapters.ts'
 import { claudeSlug } from '../src/runtimes/claude-sessions.ts'
-import { adapterOf } from '../src/runtimes/index.ts'
 import type { LaunchRequest } from '../src/runtimes/runtime.ts'
 
 const track = asyncCleanups()

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { toRuntime } from '@iapeer/core/identity'
 import { describe, expect, it } from 'vitest'
-import { adapterOf } from '../src/runtimes/index.ts'
+import { adapterOf } from '../src/runtimes/adapters.ts'
 import type { RuntimeAdapter } from '../src/runtimes/runtime.ts'
 import type { ScreenReader } from '../src/runtimes/screen/screen-reader.ts'
 

@@ -5,15 +5,13 @@ import { Worker } from 'node:worker_threads'
 import { mountTracefs, privateFolder, run, until } from '@iapeer/dev/testing'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { signals } from '../src/doctor/checks/signals.ts'
-import { SYSTEM_PATHS } from '../src/doctor/finding.ts'
-import { cleanCommand } from '../src/evidence/signals/clean-command.ts'
-import { KeptWitness } from '../src/evidence/signals/keep-witness.ts'
-import { seeSender } from '../src/evidence/signals/sender.ts'
-import { SignalMemory } from '../src/evidence/signals/signal-memory.ts'
-import { type SignalWitness, witnessSignals } from '../src/evidence/signals/signal-witness.ts'
-import { parseTraceLine } from '../src/evidence/signals/trace-line.ts'
-import { openTraceInstance, tracefsMounts } from '../src/evidence/signals/tracefs.ts'
+import { cleanCommand } from '../src/deaths/signals/clean-command.ts'
+import { KeptWitness } from '../src/deaths/signals/keep-witness.ts'
+import { seeSender } from '../src/deaths/signals/sender.ts'
+import { SignalMemory } from '../src/deaths/signals/signal-memory.ts'
+import { type SignalWitness, witnessSignals } from '../src/deaths/signals/signal-witness.ts'
+import { parseTraceLine } from '../src/deaths/signals/trace-line.ts'
+import { leftTraceInstance, tracefsMounts } from '../src/deaths/signals/tracefs.ts'
 import {
   createEventLog,
   deathView,
@@ -22,7 +20,6 @@ import {
   listSessions,
   readDeathRecords,
   readEvents,
-  thisServiceSystem,
 } from '../src/index.ts'
 import { roots } from './support.ts'
 
@@ -35,13 +32,6 @@ afterAll(async () => {
 })
 
 const { track, newRoot } = roots()
-const context = (root: string) => ({
-  root,
-  paths: SYSTEM_PATHS,
-  system: thisServiceSystem(),
-  now: new Date(),
-  nodeVersion: process.versions.node,
-})
 const MINUTE = 60_000
 const around = () => ({ fromMs: Date.now() - MINUTE, toMs: Date.now() + MINUTE })
 const ours = (): string[] => readdirSync(instances).filter((name) => name.startsWith('iapeer-'))
@@ -255,8 +245,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     daemon.kill('SIGKILL')
     await ended
     expect(ours()).toHaveLength(before.length + 1)
-    const doctor = () => signals.run({ ...context(root.path), fix: false })
-    expect(await doctor()).toMatchObject([{ id: 'left-signal-witness', level: 'warning' }])
+    expect(await leftTraceInstance(root.path)).toBeDefined()
     const pid = await killBy('kill -9 "$1"')
     const seen = await witness(root.path)
     expect(seen.takenOver).toBe(true)
@@ -265,19 +254,6 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
       return found.length > 0 ? found : undefined
     })
     expect(signal).toMatchObject({ signal: 'SIGKILL', sender: { comm: 'sh' } })
-  })
-
-  it('that a killed daemon has left is removed by doctor --fix', async () => {
-    const root = privateFolder()
-    track(root.remove)
-    const before = ours()
-    const instance = await openTraceInstance(root.path)
-    expect(ours()).toHaveLength(before.length + 1)
-    expect(await signals.run({ ...context(root.path), fix: true })).toMatchObject([
-      { id: 'left-signal-witness', fixed: true },
-    ])
-    expect(existsSync(instance.pipe)).toBe(false)
-    expect(await signals.run({ ...context(root.path), fix: false })).toEqual([])
   })
 
   it('of a reader that was killed says that it sees nothing any more', async () => {

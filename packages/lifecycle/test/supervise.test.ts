@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { generationPaths, listCanaries } from '@iapeer/canary'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { formatProcessId, identifyProcess } from '@iapeer/core/process'
 import { type PeerEntry, updatePeer } from '@iapeer/core/registry'
 import { run, startServer, until } from '@iapeer/dev/testing'
-import { generationPaths, listCanaries } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
   FleetSupervisor,

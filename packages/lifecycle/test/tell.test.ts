@@ -3,10 +3,10 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
+import { layOutNews, tellWaiting } from '../src/deaths/notify/channels.ts'
+import { announce } from '../src/deaths/notify/notify.ts'
+import { listWaiting, type News } from '../src/deaths/notify/outbox.ts'
 import { createEventLog } from '../src/index.ts'
-import { announce } from '../src/tell/announce.ts'
-import { layOutNews, tellWaiting } from '../src/tell/channels.ts'
-import { listWaiting, type News } from '../src/tell/waiting.ts'
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()

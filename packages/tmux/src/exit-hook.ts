@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { runProgram } from '@iapeer/core/exec'
 import { loadScript } from '@iapeer/core/locate'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
 import { literalArgument } from './argument.ts'
-import { runProgram } from './exec/programs.ts'
 
 /**
  * Copies the script to `<libDir>/hook-<hash of its content>/`: an upgrade or a removed package changes no live hook.

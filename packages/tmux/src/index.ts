@@ -7,14 +7,14 @@ export {
   type ProgramResult,
   runProgram,
   startInBackground,
-} from './exec/programs.ts'
-export { runTmux, runTmuxInTerminal, type TmuxCall, type TmuxResult } from './exec/tmux.ts'
+} from '@iapeer/core/exec'
 export { exitHookCommands, installExitHook } from './exit-hook.ts'
 export { healLostChild } from './heal.ts'
 export { type Leader, type LeaderOptions, startLeader } from './leader-session.ts'
 export { MANAGED_SETTINGS, managedCommands } from './managed-config.ts'
 export { preloadTmux } from './preload.ts'
 export { finishLeader } from './recover.ts'
+export { runTmux, runTmuxInTerminal, type TmuxCall, type TmuxResult } from './run-tmux.ts'
 export { peerSocketPath } from './socket-path.ts'
 export { type TeardownOptions, type TeardownResult, teardown } from './teardown.ts'
 export {

@@ -1,6 +1,6 @@
 import { preloadCanary } from '@iapeer/canary'
+import { loadExeca } from '@iapeer/core/exec'
 import { loadScripts } from '@iapeer/core/locate'
-import { loadExeca } from './exec/execa.ts'
 
 /**
  * Loads what this package and the canary otherwise load when it is first needed: for a process that goes on while its

@@ -1,7 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { literalArgument } from './argument.ts'
-import { runTmux, type TmuxResult } from './exec/tmux.ts'
+import { runTmux, type TmuxResult } from './run-tmux.ts'
 
 /**
  * `dead`: the process is gone. `deaf`: it lives and refuses or closes connections, as one that is exiting does.

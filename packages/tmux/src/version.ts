@@ -1,5 +1,5 @@
 import { IapeerError } from '@iapeer/core/errors'
-import { runTmux } from './exec/tmux.ts'
+import { runTmux } from './run-tmux.ts'
 
 /** What a tmux cannot do for us, by its version. */
 export type Degraded = 'no-guard' | 'no-dead-signal'

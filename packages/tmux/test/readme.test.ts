@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run, serverAt, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { listCanaries } from '../src/index.ts'
+import { listCanaries } from '@iapeer/canary'
 import { exitLines, launches } from './support.ts'
 
 const { newFolder, track } = launches()
@@ -15,6 +15,7 @@ it('the example in the README runs as it stands', async () => {
   const place = newFolder()
   mkdirSync(join(place, 'node_modules', '@iapeer'), { recursive: true })
   symlinkSync(packageRoot, join(place, 'node_modules', '@iapeer', 'tmux'))
+  symlinkSync(join(packageRoot, '../canary'), join(place, 'node_modules', '@iapeer', 'canary'))
   writeFileSync(join(place, 'example.mjs'), code)
   mkdirSync(join(place, 'd'))
   track(async () => {

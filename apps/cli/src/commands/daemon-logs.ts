@@ -1,6 +1,5 @@
 import { IapeerError } from '@iapeer/core/errors'
-import { iapeerRoot } from '@iapeer/core/paths'
-import { daemonPlace } from '@iapeer/lifecycle'
+import { daemonPlace, iapeerRoot } from '@iapeer/core/paths'
 import { printFile } from '../follow-file.ts'
 import { localTime, paint, plain } from '../output.ts'
 

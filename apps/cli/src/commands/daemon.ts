@@ -1,5 +1,5 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type DaemonStatus, daemonStatus, stopDaemon } from '@iapeer/lifecycle'
+import { type DaemonStatus, daemonStatus, stopDaemon } from '@iapeer/host'
 import { bringUpDaemon } from '../daemon.ts'
 import { EXIT } from '../exit-code.ts'
 import { localTime, paint, print, printJson } from '../output.ts'

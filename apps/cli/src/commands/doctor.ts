@@ -11,7 +11,7 @@ import {
   runDoctor,
   SYSTEM_PATHS,
   thisServiceSystem,
-} from '@iapeer/lifecycle'
+} from '@iapeer/host'
 import { EXIT } from '../exit-code.ts'
 import { paint, plain, print, printJson, wrap } from '../output.ts'
 import { version } from '../version.ts'

@@ -1,4 +1,4 @@
-import type { RecordedEvent, SuperviseAction } from '@iapeer/lifecycle'
+import type { RecordedEvent, SuperviseAction } from '@iapeer/lifecycle/eventlog'
 
 type Say = (of: (name: string) => string) => string
 

@@ -1,6 +1,6 @@
 import { isIdentity, isPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type EventFilter, followEvents, type RecordedEvent, readEvents } from '@iapeer/lifecycle'
+import { type EventFilter, followEvents, type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
 import { usageError } from '../exit-code.ts'
 import { localTime, paint, plain, print, printJson, wrap } from '../output.ts'
 import { bringUpToDate } from '../records.ts'

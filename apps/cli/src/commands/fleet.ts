@@ -1,5 +1,5 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { fleetView, type PeerView, refreshNamed, resetNamed } from '@iapeer/lifecycle'
+import { fleetView, type PeerView, refreshNamed, resetNamed } from '@iapeer/lifecycle/fleet'
 import { blockedText } from '../blocked-text.ts'
 import { runningDaemon } from '../daemon.ts'
 import { EXIT, exitCodeOf, explain, usageError } from '../exit-code.ts'

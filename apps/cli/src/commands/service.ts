@@ -13,7 +13,7 @@ import {
   serviceStatus,
   thisServiceSystem,
   uninstallService,
-} from '@iapeer/lifecycle'
+} from '@iapeer/host'
 import { EXIT, explain } from '../exit-code.ts'
 import { paint, print, printJson } from '../output.ts'
 import { version } from '../version.ts'

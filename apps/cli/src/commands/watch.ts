@@ -1,8 +1,14 @@
 import { resolve } from 'node:path'
+import {
+  defaultSocketPath,
+  dismissCanary,
+  ensureCanary,
+  identityForSocket,
+  listCanaries,
+} from '@iapeer/canary'
 import { isIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { forgetWatch, keepWatch, listKeptWatches } from '@iapeer/lifecycle'
-import { defaultSocketPath, dismissCanary, ensureCanary, identityForSocket, listCanaries } from '@iapeer/tmux'
+import { forgetWatch, keepWatch, listKeptWatches } from '@iapeer/lifecycle/supervise'
 import { EXIT, usageError } from '../exit-code.ts'
 import { paint, print, printJson } from '../output.ts'
 import { place } from '../records.ts'

@@ -1,7 +1,8 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { completeIntent, declareIntent, generationPaths } from '@iapeer/canary'
 import { judge, parseSnapshot, parseWitness, type Verdict } from '@iapeer/forensics'
-import { completeIntent, declareIntent, generationPaths, runTmux } from '@iapeer/tmux'
+import { runTmux } from '@iapeer/tmux'
 import { paint, print, table, textWidth, wrap } from '../output.ts'
 import {
   type Actor,

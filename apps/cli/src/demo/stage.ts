@@ -1,17 +1,11 @@
 import { lstat, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { canaryStatus, dismissCanary, generationPaths, recordPaths, startGuardedServer } from '@iapeer/canary'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
-import {
-  canaryStatus,
-  dismissCanary,
-  generationPaths,
-  recordPaths,
-  runTmux,
-  startGuardedServer,
-} from '@iapeer/tmux'
+import { runTmux } from '@iapeer/tmux'
 
 /** One guarded tmux server of the demo. */
 export interface Actor {

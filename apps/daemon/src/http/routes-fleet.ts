@@ -1,4 +1,4 @@
-import type { DeathView } from '@iapeer/lifecycle'
+import type { DeathView } from '@iapeer/lifecycle/deaths'
 import { ACTIONS, type Fleet } from '../fleet.ts'
 import { jsonRoute, NOTHING, type Route } from './route.ts'
 import { BODIES, PARAMS, QUERIES, versioned } from './schemas.ts'

@@ -81,3 +81,7 @@ export function toIdentity(text: string): Identity {
 export function formatIdentity(parts: IdentityParts): Identity {
   return toIdentity(`${parts.runtime}-${parts.personality}`)
 }
+
+/** Whether `name`, a peer's name or an identity, means this identity. */
+export const matchesPeer = (identity: string, name: string): boolean =>
+  identity === name || parseIdentity(identity)?.personality === name

@@ -1,6 +1,7 @@
 export type { Divergence } from './divergence.ts'
 export type { PeerEntry } from './entry.ts'
 export { findPeer, listPeers, requirePeer } from './find.ts'
+export { entryWithIdentity, identitiesOf } from './identities.ts'
 export {
   createPeer,
   type NewPeer,

@@ -1,7 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
-import type { Outcome, StopView } from '../fleet/actions.ts'
-import { LAUNCH_STATES, type LaunchView } from '../fleet/launch-view.ts'
-import { type Fields, fieldsOf, list, number, text, word } from '../json-fields.ts'
+
+import { type Fields, fieldsOf, list, number, text, word } from '@iapeer/core/json'
+import { LAUNCH_STATES, type LaunchView, type Outcome, type StopView } from '../fleet/index.ts'
 import { type DaemonResponse, unreachable } from './request.ts'
 
 const foreign = (): IapeerError => unreachable('its answer is not one of this version')

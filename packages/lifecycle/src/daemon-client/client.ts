@@ -1,11 +1,16 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { isIdentity, isPersonality } from '@iapeer/core/identity'
+import { daemonSocket } from '@iapeer/core/paths'
 import { requirePeer } from '@iapeer/core/registry'
-import type { Outcome, RenewRequest, StopRequest, StopView } from '../fleet/actions.ts'
-import type { LaunchView } from '../fleet/launch-view.ts'
-import type { StartRequest } from '../fleet/start.ts'
+import type {
+  LaunchView,
+  Outcome,
+  RenewRequest,
+  StartRequest,
+  StopRequest,
+  StopView,
+} from '../fleet/index.ts'
 import { bodyOf, type DaemonHealth, healthOf, launchOf, outcomeOf, stopsOf } from './answers.ts'
-import { daemonSocket } from './place.ts'
 import { requestDaemon } from './request.ts'
 
 /** How soon a daemon must answer that it is there. */

@@ -1,4 +1,4 @@
-import { isOf } from '../fleet/is-of.ts'
+import { matchesPeer } from '@iapeer/core/identity'
 import type { RecordedEvent } from './event.ts'
 
 /** Which events are meant; what is left out does not narrow. */
@@ -16,5 +16,5 @@ export function passes(
   if (since !== undefined && Date.parse(event.ts) < since.getTime()) return false
   if (ev !== undefined && !ev.includes(event.ev)) return false
   const { identity } = event
-  return peer === undefined || (typeof identity === 'string' && isOf(identity, peer))
+  return peer === undefined || (typeof identity === 'string' && matchesPeer(identity, peer))
 }

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
-import { FolderWatch } from '../folder-watch.ts'
+import { FolderWatch } from './directory-watch.ts'
 import type { RecordedEvent } from './event.ts'
 import { glanceAtLine, parseEventLine } from './event-line.ts'
 import { type EventFilter, passes } from './filter.ts'

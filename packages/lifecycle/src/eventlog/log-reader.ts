@@ -1,6 +1,6 @@
 import { formatCursor, parseCursor } from './cursor.ts'
 import { inodeOf, type LogFile, listLogFiles } from './log-files.ts'
-import { type Batch, LogPlace } from './log-place.ts'
+import { type Batch, LogPlace } from './log-position.ts'
 
 /** So long after its last write a rotated file may still get the line of a slow writer, in milliseconds. */
 const SETTLE_MS = 2_000

@@ -1,4 +1,4 @@
-import type { Launched } from '../launch/launch.ts'
+import type { Launched } from '../launch/index.ts'
 
 export const LAUNCH_STATES = ['launched', 'already', 'blocked'] as const
 

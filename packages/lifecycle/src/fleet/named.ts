@@ -1,7 +1,13 @@
 import { formatIdentity, type Identity, parseIdentity, type Runtime } from '@iapeer/core/identity'
-import { findPeer, listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
-import type { PeerSession } from '../sessions/session-file.ts'
-import { statusOf } from '../sessions/state.ts'
+import {
+  entryWithIdentity,
+  findPeer,
+  identitiesOf,
+  listPeers,
+  type PeerEntry,
+  requirePeer,
+} from '@iapeer/core/registry'
+import { type PeerSession, statusOf } from '../sessions/index.ts'
 import { finishRename } from './rename.ts'
 
 type Identities = readonly [Identity, ...Identity[]]
@@ -15,28 +21,13 @@ export interface NamedPeer {
   readonly runtime: Runtime | undefined
 }
 
-/** The peer that can have an identity. */
-export function entryWith(entries: readonly PeerEntry[], identity: string): PeerEntry | undefined {
-  const parts = parseIdentity(identity)
-  return entries.find(
-    (entry) => entry.personality === parts?.personality && entry.runtimes.includes(parts.runtime),
-  )
-}
-
 /** A peer by its name, or by an identity it can have (`claude-bob`). @throws IapeerError `no-such-peer` */
 export async function peerEntryNamed(root: string, text: string): Promise<PeerEntry> {
   await finishRename(root)
   const byName = await findPeer(root, text)
   if (byName !== undefined) return byName
   const entries = await listPeers(root)
-  return entryWith(entries, text) ?? requirePeer(entries, text)
-}
-
-/** Every identity that a peer can have, its default one first. */
-export function identitiesOf({ personality, defaultRuntime, runtimes }: PeerEntry): Identities {
-  const others = runtimes.filter((runtime) => runtime !== defaultRuntime)
-  const identityAs = (runtime: Runtime): Identity => formatIdentity({ runtime, personality })
-  return [identityAs(defaultRuntime), ...others.map(identityAs)]
+  return entryWithIdentity(entries, text) ?? requirePeer(entries, text)
 }
 
 /** @throws IapeerError `no-such-peer` */

@@ -1,8 +1,7 @@
 import type { Identity } from '@iapeer/core/identity'
-import { listPeers, type PeerEntry } from '@iapeer/core/registry'
-import type { PeerSession } from '../sessions/session-file.ts'
-import { type PeerState, type PeerStatus, statusOf } from '../sessions/state.ts'
-import { identitiesOf, peerNamed } from './named.ts'
+import { identitiesOf, listPeers, type PeerEntry } from '@iapeer/core/registry'
+import { type PeerSession, type PeerState, type PeerStatus, statusOf } from '../sessions/index.ts'
+import { peerNamed } from './named.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
 
 /** A peer and what it is doing, as `iapeer list --json` prints it. What is not known is absent. */

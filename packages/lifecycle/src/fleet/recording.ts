@@ -1,7 +1,6 @@
+import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { rootRecordPlace } from '@iapeer/core/paths'
-import { type CanaryInfo, listCanaries } from '@iapeer/tmux'
-import type { PeerSession } from '../sessions/session-file.ts'
-import { passOver } from '../sessions/state-files.ts'
+import { type PeerSession, passOver } from '../sessions/index.ts'
 
 /** Who records the end of each server that lives. */
 export type Recording = ReadonlyMap<string, CanaryInfo['mode']>

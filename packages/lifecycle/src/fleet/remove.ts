@@ -1,13 +1,15 @@
 import { IapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
-import { findPeer, type Removed, removePeer } from '@iapeer/core/registry'
+import { findPeer, identitiesOf, type Removed, removePeer } from '@iapeer/core/registry'
 import { withLock } from '@iapeer/core/storage'
-import { forgetIdentity } from '../sessions/forget.ts'
-import { identityLockPath } from '../sessions/identity-lock.ts'
-import { type PeerSession, readSession } from '../sessions/session-file.ts'
-import { statusOf } from '../sessions/state.ts'
-import { stopPeer } from '../stop.ts'
-import { identitiesOf } from './named.ts'
+import { stopPeer } from '../reap/index.ts'
+import {
+  forgetIdentity,
+  identityLockPath,
+  type PeerSession,
+  readSession,
+  statusOf,
+} from '../sessions/index.ts'
 import { settleFleet } from './settle-fleet.ts'
 
 export interface RemoveOptions {

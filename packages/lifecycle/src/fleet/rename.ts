@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { listCanaries, nameGeneration } from '@iapeer/canary'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import {
   formatIdentity,
@@ -11,20 +12,22 @@ import {
   type Personality,
   type Runtime,
 } from '@iapeer/core/identity'
+import { fieldsOf, list, parseFields, text } from '@iapeer/core/json'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry, renamePeer, requirePeer, upsertPeer } from '@iapeer/core/registry'
 import { acquireLock, replaceFile } from '@iapeer/core/storage'
-import { listCanaries, nameGeneration, TmuxServer } from '@iapeer/tmux'
-import { createEventLog } from '../eventlog/event-log.ts'
-import { fieldsOf, list, parseFields, text } from '../json-fields.ts'
-import { identityLockPath } from '../sessions/identity-lock.ts'
-import { clearTheWay } from '../sessions/leftovers.ts'
-import { moveIdentity } from '../sessions/move.ts'
-import { rebuildSession } from '../sessions/rebuild.ts'
-import { noteRename } from '../sessions/renames.ts'
-import type { PeerSession } from '../sessions/session-file.ts'
-import { statusOf } from '../sessions/state.ts'
+import { TmuxServer } from '@iapeer/tmux'
+import { createEventLog } from '../eventlog/index.ts'
+import { clearTheWay } from '../reap/index.ts'
+import {
+  identityLockPath,
+  moveIdentity,
+  noteRename,
+  type PeerSession,
+  rebuildSession,
+  statusOf,
+} from '../sessions/index.ts'
 
 /** As long as a launch, which holds the lock of its identity, may take. */
 const LOCK_MS = 90_000

@@ -1,12 +1,10 @@
 import { isIapeerError } from '@iapeer/core/errors'
+import { daemonPlace } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
 import { readLockHolder } from '@iapeer/core/storage'
-import { daemonPlace } from '../daemon-client/place.ts'
-import { finishSessions } from '../sessions/finish.ts'
-import { listSessions, type PeerSession } from '../sessions/session-file.ts'
-import { settleAndPlan } from '../supervise/aftermath.ts'
-import { policyOf } from '../supervise/policies.ts'
-import { type SuperviseSettings, superviseSettings } from '../supervise/settings.ts'
+import { finishSessions } from '../reap/index.ts'
+import { listSessions, type PeerSession } from '../sessions/index.ts'
+import { policyOf, type SuperviseSettings, settleAndPlan, superviseSettings } from '../supervise/index.ts'
 import { finishRename } from './rename.ts'
 
 /** A setting of the daemon that this environment has wrong is the daemon's to refuse. */

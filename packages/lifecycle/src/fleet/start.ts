@@ -1,11 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IapeerError } from '@iapeer/core/errors'
 import { toRuntime } from '@iapeer/core/identity'
-import { finishLaunch } from '../launch/finish-launch.ts'
-import { launchPeer } from '../launch/launch.ts'
-import { hasMark } from '../sessions/marks.ts'
-import { type PeerSession, phaseOf } from '../sessions/session-file.ts'
-import { statusOf } from '../sessions/state.ts'
+import { finishLaunch, launchPeer } from '../launch/index.ts'
+import { hasMark, type PeerSession, phaseOf, statusOf } from '../sessions/index.ts'
 import { type LaunchView, launchViewOf } from './launch-view.ts'
 import { peerNamed } from './named.ts'
 

@@ -1,14 +1,10 @@
+import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
 import { withLock } from '@iapeer/core/storage'
-import { type CanaryInfo, listCanaries } from '@iapeer/tmux'
-import { isClaimed } from '../sessions/claim.ts'
-import { identityLockPath } from '../sessions/identity-lock.ts'
-import { isLeft } from '../sessions/left.ts'
-import { endUnfinished } from '../sessions/leftovers.ts'
-import { readSession } from '../sessions/session-file.ts'
-import { sweepSockets } from '../sessions/sweep-sockets.ts'
+import { endUnfinished, sweepSockets } from '../reap/index.ts'
+import { identityLockPath, isClaimed, isLeft, readSession } from '../sessions/index.ts'
 
 /** A tmux server that was started for a peer and that no session has any more. */
 export interface Stray {

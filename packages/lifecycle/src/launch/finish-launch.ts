@@ -3,20 +3,20 @@ import { parseIdentity } from '@iapeer/core/identity'
 import { readProfile } from '@iapeer/core/profile'
 import { findPeer } from '@iapeer/core/registry'
 import { TmuxServer } from '@iapeer/tmux'
-import { createEventLog } from '../eventlog/event-log.ts'
+import { createEventLog } from '../eventlog/index.ts'
 import { adapterOf } from '../runtimes/index.ts'
-import { whileUnclaimed } from '../sessions/identity-lock.ts'
 import {
   type BlockedLaunch,
   listSessions,
   type PeerSession,
+  passOver,
   phaseOf,
+  statusOf,
+  whileUnclaimed,
   writeSession,
-} from '../sessions/session-file.ts'
-import { statusOf } from '../sessions/state.ts'
-import { passOver } from '../sessions/state-files.ts'
-import { type Boot, bootRuntime, type Obstacle } from './boot.ts'
+} from '../sessions/index.ts'
 import { paneLogOf } from './plan.ts'
+import { type Boot, bootRuntime, type Obstacle } from './screen/boot.ts'
 
 /** A server that answers no sooner is looked at another time. */
 const TMUX_MS = 1_000

@@ -5,18 +5,22 @@ import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
 import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
-import { createEventLog } from '../eventlog/event-log.ts'
-import { writeSystemPrompt } from '../prompt/write-system-prompt.ts'
-import { adapterOf } from '../runtimes/index.ts'
-import type { RuntimeAdapter } from '../runtimes/runtime.ts'
-import { identityLockPath } from '../sessions/identity-lock.ts'
-import { clearTheWay, endHalfBooted, freeSocket } from '../sessions/leftovers.ts'
-import { clearMark, hasMark } from '../sessions/marks.ts'
-import { rebuildSession } from '../sessions/rebuild.ts'
-import { keepReserve } from '../sessions/reserve.ts'
-import { type PeerSession, phaseOf, writeSession } from '../sessions/session-file.ts'
-import { statusOf } from '../sessions/state.ts'
-import { changeTally, readTally } from '../sessions/tally.ts'
+import { createEventLog } from '../eventlog/index.ts'
+import { clearTheWay, endHalfBooted, freeSocket } from '../reap/index.ts'
+import { adapterOf, type RuntimeAdapter, writeSystemPrompt } from '../runtimes/index.ts'
+import {
+  changeTally,
+  clearMark,
+  hasMark,
+  identityLockPath,
+  keepReserve,
+  type PeerSession,
+  phaseOf,
+  readTally,
+  rebuildSession,
+  statusOf,
+  writeSession,
+} from '../sessions/index.ts'
 import type { LaunchOptions } from './options.ts'
 import { paneLogOf, planLaunch } from './plan.ts'
 import { type ClearedLaunch, startSession } from './start-session.ts'

@@ -1,14 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { checkProgram } from '@iapeer/core/exec'
 import { formatIdentity, type IdentityParts, type Runtime } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
-import { adapterOf } from '../runtimes/index.ts'
-import type { RuntimeAdapter } from '../runtimes/runtime.ts'
-import { checkProgram } from './find-program.ts'
-import { environmentOf, readLaunchEnv } from './launch-env.ts'
+import { adapterOf, environmentOf, type RuntimeAdapter, readLaunchEnv } from '../runtimes/index.ts'
 import type { LaunchOptions } from './options.ts'
 
 /** What a launch is asked for. */

@@ -2,6 +2,8 @@ import { access } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, isAbsolute, join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
+import { runProgram } from '@iapeer/core/exec'
+import { parseFields } from '@iapeer/core/json'
 import {
   type ProcessId,
   readCommandLine,
@@ -10,8 +12,6 @@ import {
   readWorkingFolder,
 } from '@iapeer/core/process'
 import { readRegularFile } from '@iapeer/core/storage'
-import { runProgram } from '@iapeer/tmux'
-import { parseFields } from '../json-fields.ts'
 import { claudeDirectory, readClaudeReport } from './claude-report.ts'
 
 export const CLAUDE_LOGIN_HINT =

@@ -1,9 +1,9 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
+import { parseFields, text, word } from '@iapeer/core/json'
 import { observeProcess, type ProcessId, readEnvironment, readProcesses } from '@iapeer/core/process'
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
-import { parseFields, text, word } from '../json-fields.ts'
 import type { AgentReport } from './agent-report.ts'
 
 /** What Claude Code writes of a running session, once its boot dialogs are behind it: `<configuration>/sessions/<pid>.json`. */

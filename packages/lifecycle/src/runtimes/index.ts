@@ -1,25 +1,10 @@
-import { IapeerError } from '@iapeer/core/errors'
-import type { Runtime } from '@iapeer/core/identity'
-import { claudeRuntime } from './claude.ts'
-import { codexRuntime } from './codex.ts'
-import { commandRuntime } from './command.ts'
-import { notifierRuntime } from './notifier.ts'
-import type { RuntimeAdapter } from './runtime.ts'
-import { telegramRuntime } from './telegram.ts'
-
-const ADAPTERS: ReadonlyMap<string, RuntimeAdapter> = new Map(
-  [commandRuntime, claudeRuntime, codexRuntime, telegramRuntime, notifierRuntime].map((one) => [
-    one.name,
-    one,
-  ]),
-)
-
-/** @throws IapeerError `runtime-unknown` */
-export function adapterOf(runtime: Runtime): RuntimeAdapter {
-  const adapter = ADAPTERS.get(runtime)
-  if (adapter !== undefined) return adapter
-  throw new IapeerError(`iapeer cannot launch the runtime ${runtime}`, {
-    code: 'runtime-unknown',
-    hint: `It can launch: ${[...ADAPTERS.keys()].join(', ')}.`,
-  })
-}
+export { adapterOf } from './adapters.ts'
+export type { AgentReport } from './agent-report.ts'
+export { environmentOf, readLaunchEnv } from './launch-env.ts'
+export type { Control, ControlInput, RuntimeAdapter, SessionPlace } from './runtime.ts'
+export { lastRows } from './screen/rows.ts'
+export type { PressStep, ScreenReader, ScreenReading } from './screen/screen-reader.ts'
+export { composeSystemPrompt, type PromptLayers } from './system-prompt/compose.ts'
+export type { PromptIdentity } from './system-prompt/identity-block.ts'
+export { type PromptRequest, readPromptLayers } from './system-prompt/read-layers.ts'
+export { writeSystemPrompt } from './system-prompt/write-system-prompt.ts'

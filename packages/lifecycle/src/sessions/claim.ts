@@ -1,6 +1,6 @@
+import { type Claim, readClaim as claimOf, generationPaths, type IntentTarget } from '@iapeer/canary'
 import type { Identity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
-import { type Claim, readClaim as claimOf, generationPaths, type IntentTarget } from '@iapeer/tmux'
 
 /** What tells the files of a generation: those of a peer that was renamed keep the name that they were made with. */
 export interface RecordedSession {

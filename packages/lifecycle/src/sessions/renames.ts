@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { formatIdentity, isPersonality, type Personality, parseIdentity } from '@iapeer/core/identity'
+import { parseFields, text } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { appendLog } from '@iapeer/core/storage'
-import { parseFields, text } from '../json-fields.ts'
 
 /** One rename of a peer: a line of JSON in `state/renames.log`, the oldest first. */
 export interface Rename {

@@ -2,10 +2,10 @@ import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
+import { fieldsOf, parseFields, text } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
-import { fieldsOf, parseFields, text } from '../json-fields.ts'
 import { ownerOf, passOver } from './state-files.ts'
 
 /** Why the launch of a program that runs is not finished: only a person can answer what its screen shows. */

@@ -1,9 +1,9 @@
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Identity } from '@iapeer/core/identity'
+import { fieldsOf, list, number, parseFields, text, word } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
-import { fieldsOf, list, number, parseFields, text, word } from '../json-fields.ts'
 
 /** How many endings are remembered. */
 const ENDINGS_MAX = 16

@@ -1,5 +1,5 @@
 import type { Identity } from '@iapeer/core/identity'
-import { type PeerSession, phaseOf } from '../sessions/session-file.ts'
+import { type PeerSession, phaseOf } from '../sessions/index.ts'
 
 /** The longer a launch is blocked, the less soon it is looked at: a look is a process of tmux's. */
 const LEAST_MS = 2_000

@@ -1,5 +1,5 @@
 import type { Aftermath, WakePolicy } from '@iapeer/core/profile'
-import type { LastEnd } from '../sessions/tally.ts'
+import type { LastEnd } from '../sessions/index.ts'
 
 /**
  * What can be seen of an enrolled session without asking tmux. `managed`: somebody else holds it up. `server-dead`: its

@@ -1,9 +1,8 @@
 import { isIdentity } from '@iapeer/core/identity'
 import { withLock } from '@iapeer/core/storage'
-import type { JudgedDeath } from '../fleet/judge-deaths.ts'
-import { identityLockPath } from '../sessions/identity-lock.ts'
-import { changeTally, type Tally } from '../sessions/tally.ts'
-import { isInLoop } from './aftermath.ts'
+import type { JudgedDeath } from '../deaths/index.ts'
+import { changeTally, identityLockPath, type Tally } from '../sessions/index.ts'
+import { isInLoop } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
 
 function forgiven(tally: Tally, gen: string, incident: string, settings: SuperviseSettings): Tally {

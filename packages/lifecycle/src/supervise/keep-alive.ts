@@ -1,9 +1,7 @@
 import { formatIdentity, type Identity } from '@iapeer/core/identity'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
-import { whileUnclaimed } from '../sessions/identity-lock.ts'
-import { hasMark } from '../sessions/marks.ts'
-import { changeTally, type Tally } from '../sessions/tally.ts'
+import { changeTally, hasMark, type Tally, whileUnclaimed } from '../sessions/index.ts'
 
 const isDown = ({ lastEnd, loopSince, startAt }: Tally): boolean =>
   lastEnd !== undefined && loopSince === undefined && startAt === undefined

@@ -1,4 +1,4 @@
-import { type DurationStats, Durations } from '../fleet/durations.ts'
+import { type DurationStats, Durations } from './histogram.ts'
 
 export interface SupervisorStats {
   /** ISO-8601 UTC, of the last sweep that has ended. */

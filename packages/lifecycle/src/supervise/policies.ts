@@ -3,8 +3,7 @@ import { isIapeerError } from '@iapeer/core/errors'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
-import { listPeers, type PeerEntry } from '@iapeer/core/registry'
-import { entryWith } from '../fleet/named.ts'
+import { entryWithIdentity, listPeers, type PeerEntry } from '@iapeer/core/registry'
 
 type OnError = (what: string, error: unknown) => void
 
@@ -35,7 +34,7 @@ export async function policyOf(
   onError: OnError,
 ): Promise<PeerProfile | undefined> {
   try {
-    return await profileOf(entryWith(await listPeers(root), identity), onError)
+    return await profileOf(entryWithIdentity(await listPeers(root), identity), onError)
   } catch (error) {
     if (!isIapeerError(error)) throw error
     onError('registry', error)

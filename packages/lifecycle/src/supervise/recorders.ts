@@ -1,8 +1,8 @@
+import { ensureCanary, listCanaries } from '@iapeer/canary'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootRecordPlace } from '@iapeer/core/paths'
-import { ensureCanary, listCanaries } from '@iapeer/tmux'
-import type { EventLog } from '../eventlog/event-log.ts'
-import type { PeerSession } from '../sessions/session-file.ts'
+import type { EventLog } from '../eventlog/index.ts'
+import type { PeerSession } from '../sessions/index.ts'
 
 function lives(pid: number): boolean {
   try {

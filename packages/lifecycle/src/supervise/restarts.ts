@@ -1,16 +1,19 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
-import { listPeers } from '@iapeer/core/registry'
+import { entryWithIdentity, listPeers } from '@iapeer/core/registry'
 import { withLock } from '@iapeer/core/storage'
-import type { EventLog } from '../eventlog/event-log.ts'
-import { entryWith } from '../fleet/named.ts'
-import { launchPeer } from '../launch/launch.ts'
-import { identityLockPath } from '../sessions/identity-lock.ts'
-import { listTallies } from '../sessions/list-tallies.ts'
-import { hasMark } from '../sessions/marks.ts'
-import { changeTally, readTally, type Tally } from '../sessions/tally.ts'
-import { isInLoop, withSequel } from './aftermath.ts'
+import type { EventLog } from '../eventlog/index.ts'
+import { launchPeer } from '../launch/index.ts'
+import {
+  changeTally,
+  hasMark,
+  identityLockPath,
+  listTallies,
+  readTally,
+  type Tally,
+} from '../sessions/index.ts'
 import { backOffMs, type Sequel } from './decide.ts'
+import { isInLoop, withSequel } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
 
 /** Whoever holds the lock of an identity that is due is asked again so much later. */
@@ -47,7 +50,7 @@ async function startDue(
   options: RestartOptions,
 ): Promise<number | undefined> {
   const { startAt, startMode } = await readTally(root, identity)
-  const entry = entryWith(await listPeers(root), identity)
+  const entry = entryWithIdentity(await listPeers(root), identity)
   const runtime = parseIdentity(identity)?.runtime
   if (
     startAt === undefined ||

@@ -4,9 +4,7 @@ import { errnoOf } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { namesIn } from '@iapeer/core/storage'
-import type { Mark } from '../sessions/marks.ts'
-import { type PeerSession, readSession } from '../sessions/session-file.ts'
-import { ownerOf, passOver } from '../sessions/state-files.ts'
+import { type Mark, ownerOf, type PeerSession, passOver, readSession } from '../sessions/index.ts'
 
 const SUFFIX = '.session'
 

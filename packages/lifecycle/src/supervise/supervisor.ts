@@ -1,40 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { noteSeen, reconcile } from '@iapeer/canary'
 import type { Identity } from '@iapeer/core/identity'
 import { parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { LivenessProbes } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
-import { noteSeen, reconcile } from '@iapeer/tmux'
-import { createEventLog, type EventLog } from '../eventlog/event-log.ts'
-import { type KeptWitness, wantedWitness } from '../evidence/signals/keep-witness.ts'
-import { finishRename } from '../fleet/rename.ts'
-import { FolderWatch } from '../folder-watch.ts'
-import { rearmKept } from '../kept-watches.ts'
-import { finishLaunch } from '../launch/finish-launch.ts'
-import { rotatePaneLogs } from '../panelog/rotate.ts'
-import { finishSession } from '../sessions/finish.ts'
-import { rebuildSessions } from '../sessions/rebuild.ts'
-import { keepReserve } from '../sessions/reserve.ts'
-import { type PeerSession, phaseOf } from '../sessions/session-file.ts'
-import { sweepSockets } from '../sessions/sweep-sockets.ts'
-import { announce, beginTelling } from '../tell/announce.ts'
+import { announce, beginTelling, type KeptWitness, wantedWitness } from '../deaths/index.ts'
+import { createEventLog, type EventLog, FolderWatch } from '../eventlog/index.ts'
+import { finishLaunch } from '../launch/index.ts'
+import { endCutOff, finishSession, sweepSockets, takeDown } from '../reap/index.ts'
+import { keepReserve, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
 import { workOf } from './activity.ts'
-import { type Ended, settleAndPlan } from './aftermath.ts'
 import { BlockedLaunches } from './blocked-launches.ts'
 import { type Action, decide, type Work } from './decide.ts'
 import { forgiveIncidents } from './incidents.ts'
 import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
+import { rearmKept } from './kept-watches.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
+import { rotatePaneLogs } from './pane-logs.ts'
 import { policyOf, profileOf } from './policies.ts'
 import { Recorders } from './recorders.ts'
+import { type Ended, settleAndPlan } from './restart-policy.ts'
 import { Restarts } from './restarts.ts'
 import { createSessionCache } from './session-cache.ts'
 import { type SuperviseSettings, superviseSettings } from './settings.ts'
 import { createSleepClock } from './sleep-clock.ts'
 import { type Depth, type Look, lookAtSessions, wishOf } from './sweep.ts'
-import { endCutOff, takeDown } from './take-down.ts'
 
 const SWEEP_MS = 1_000
 const GATHER_MS = 20
@@ -51,6 +44,8 @@ export interface SupervisorOptions {
   readonly onError?: (what: string, error: unknown) => void
   /** @default Math.random */
   readonly random?: () => number
+  /** What each tick does first, by the name that {@link onError} gets when it fails. @default nothing */
+  readonly chores?: Readonly<Record<string, () => Promise<void>>>
 }
 
 /** Keeps the fleet of a root as it should be. One at a time for a root: whoever makes it holds the daemon's lock. */
@@ -60,6 +55,7 @@ export class FleetSupervisor {
   readonly #log: EventLog
   readonly #onError: (what: string, error: unknown) => void
   readonly #random: () => number
+  readonly #chores: Readonly<Record<string, () => Promise<void>>>
   readonly #settings: SuperviseSettings
   readonly #cache
   readonly #jobs
@@ -88,6 +84,7 @@ export class FleetSupervisor {
     this.#log = options.log ?? createEventLog(root)
     this.#onError = options.onError ?? (() => undefined)
     this.#random = options.random ?? Math.random
+    this.#chores = options.chores ?? {}
     this.#settings = superviseSettings(this.#env)
     this.#cache = createSessionCache(root)
     this.#recorders = new Recorders(root, this.#log)
@@ -183,7 +180,7 @@ export class FleetSupervisor {
   /** What costs more, and what no caller waits for. */
   async #tick(): Promise<void> {
     this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
-    await this.#attempt('rename', () => finishRename(this.#root))
+    for (const [name, chore] of Object.entries(this.#chores)) await this.#attempt(name, chore)
     await this.#attempt('sessions', () => rebuildSessions(this.#root))
     await this.#restarts.recall()
     const sessions = byPersonality(await this.#cache.list())

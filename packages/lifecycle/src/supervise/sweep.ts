@@ -6,8 +6,7 @@ import {
   type ProcessId,
   stoppedProcesses,
 } from '@iapeer/core/process'
-import { isClaimed } from '../sessions/claim.ts'
-import type { PeerSession } from '../sessions/session-file.ts'
+import { isClaimed, type PeerSession } from '../sessions/index.ts'
 import type { Sight, Wish } from './decide.ts'
 import type { SessionCache } from './session-cache.ts'
 

@@ -1,5 +1,5 @@
 import { adviceFor, type Evidence, type ExitRecord, type Killer, lastScreen } from '@iapeer/forensics'
-import type { JudgedDeath } from '@iapeer/lifecycle'
+import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
 import { cut, localTime, paint, plain, textWidth, wrap } from '../../output.ts'
 import type { Moment } from './timeline.ts'
 

@@ -1,7 +1,7 @@
-import { isIdentity, isPersonality, toIdentity } from '@iapeer/core/identity'
+import { isIdentity, isPersonality, matchesPeer, toIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { VERDICT_WORDS } from '@iapeer/forensics'
-import { deathViewOf, isOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle'
+import { deathViewOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle/deaths'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { cut, fit, localTime, paint, print, printJson, table, textWidth } from '../../output.ts'
 import { bringUpToDate, readDeaths } from '../../records.ts'
@@ -103,7 +103,7 @@ function selection(options: DeathsOptions): (seen: ReadonlySet<string>) => Promi
       (death) =>
         !seen.has(death.record.id) &&
         (identity === undefined || death.record.identity === identity) &&
-        (peer === undefined || isOf(death.record.identity, peer)) &&
+        (peer === undefined || matchesPeer(death.record.identity, peer)) &&
         (verdict === undefined || death.judged.verdict === verdict),
     )
   }

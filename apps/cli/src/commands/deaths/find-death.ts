@@ -1,8 +1,9 @@
 import { IapeerError } from '@iapeer/core/errors'
-import { isIdentity, parseIdentity } from '@iapeer/core/identity'
+import { isIdentity, matchesPeer, parseIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import type { ExitRecord } from '@iapeer/forensics'
-import { isOf, lastRenameOf, readRenames, recordOfId } from '@iapeer/lifecycle'
+import { recordOfId } from '@iapeer/lifecycle/deaths'
+import { lastRenameOf, readRenames } from '@iapeer/lifecycle/sessions'
 import { localTime } from '../../output.ts'
 
 /** What `deaths` shows of an id: enough of the generation to tell it from others. */
@@ -18,7 +19,7 @@ export function findDeath(records: readonly ExitRecord[], name: string): ExitRec
   const short = records.filter((record) => shortId(record) === name)
   const found =
     recordOfId(records, name) ??
-    records.findLast((record) => isOf(record.identity, name)) ??
+    records.findLast((record) => matchesPeer(record.identity, name)) ??
     (short.length === 1 ? short[0] : undefined)
   if (found !== undefined) return found
   throw new IapeerError(`no death is recorded of ${JSON.stringify(name)}`, {

@@ -1,6 +1,6 @@
 import { parseIdentity } from '@iapeer/core/identity'
 import type { VerdictWord } from '@iapeer/forensics'
-import type { JudgedDeath } from '@iapeer/lifecycle'
+import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
 import { localTime, paint, print, table, textWidth } from '../../output.ts'
 
 interface Bucket {

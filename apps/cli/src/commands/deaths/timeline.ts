@@ -1,5 +1,5 @@
 import type { ExitRecord } from '@iapeer/forensics'
-import type { RecordedEvent } from '@iapeer/lifecycle'
+import type { RecordedEvent } from '@iapeer/lifecycle/eventlog'
 import { plain } from '../../output.ts'
 import { eventWords } from '../event-words.ts'
 

@@ -1,7 +1,7 @@
 import { isIapeerError } from '@iapeer/core/errors'
 import { toPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { peerFields, removeNamed, renameNamed } from '@iapeer/lifecycle'
+import { peerFields, removeNamed, renameNamed } from '@iapeer/lifecycle/fleet'
 import { paint, print, printJson } from '../../output.ts'
 import { peerNamed } from '../../peers.ts'
 

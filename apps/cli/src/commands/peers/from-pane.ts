@@ -1,6 +1,6 @@
 import { toRuntime } from '@iapeer/core/identity'
 import type { NewPeer } from '@iapeer/core/registry'
-import { type PaneReading, readPane } from '@iapeer/lifecycle'
+import { type PaneReading, inspectPane } from '@iapeer/lifecycle/launch'
 import { usageError } from '../../exit-code.ts'
 import { commandText } from '../../output.ts'
 
@@ -36,7 +36,7 @@ export async function readFromPane(
       'Leave out --from-pane to say it yourself (with --cwd FOLDER), or the program.',
     )
   const { cwd } = options
-  const reading = await readPane(options.fromPane, cwd === undefined ? {} : { cwd })
+  const reading = await inspectPane(options.fromPane, cwd === undefined ? {} : { cwd })
   return { reading, fields: fieldsOf(reading, options.runtime) }
 }
 

@@ -1,14 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { iapeerRoot } from '@iapeer/core/paths'
-import {
-  finishLaunches,
-  fleetView,
-  followEvents,
-  type PeerState,
-  type PeerView,
-  readEvents,
-  settleFleet,
-} from '@iapeer/lifecycle'
+import { followEvents, readEvents } from '@iapeer/lifecycle/eventlog'
+import { fleetView, type PeerView, settleFleet } from '@iapeer/lifecycle/fleet'
+import { finishLaunches } from '@iapeer/lifecycle/launch'
+import type { PeerState } from '@iapeer/lifecycle/sessions'
 import { usageError } from '../../exit-code.ts'
 import { fit, paint, plain, print, printJson, table } from '../../output.ts'
 import { stateWords } from '../../state-words.ts'

@@ -1,6 +1,7 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { profilePath, readProfile } from '@iapeer/core/profile'
-import { finishLaunches, peerFields, peerView, settleFleet } from '@iapeer/lifecycle'
+import { peerFields, peerView, settleFleet } from '@iapeer/lifecycle/fleet'
+import { finishLaunches } from '@iapeer/lifecycle/launch'
 import { blockedText } from '../../blocked-text.ts'
 import { commandText, paint, plain, print, printJson, table } from '../../output.ts'
 import { peerNamed } from '../../peers.ts'

@@ -1,6 +1,6 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type Divergence, listPeers, repairRegistry, verifyRegistry } from '@iapeer/core/registry'
-import { finishRename, unfinishedRename } from '@iapeer/lifecycle'
+import { finishRename, unfinishedRename } from '@iapeer/lifecycle/fleet'
 import { EXIT } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 

@@ -1,6 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { finishLaunch, type PeerSession } from '@iapeer/lifecycle'
+import { finishLaunch } from '@iapeer/lifecycle/launch'
+import type { PeerSession } from '@iapeer/lifecycle/sessions'
 import { runTmuxInTerminal, TmuxServer } from '@iapeer/tmux'
 import { blockedText } from '../../blocked-text.ts'
 import { EXIT } from '../../exit-code.ts'

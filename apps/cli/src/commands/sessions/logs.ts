@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
-import { presentIdentity } from '@iapeer/lifecycle'
+import { presentIdentity } from '@iapeer/lifecycle/fleet'
 import { printFile } from '../../follow-file.ts'
 import { identitiesNamed } from '../../sessions.ts'
 

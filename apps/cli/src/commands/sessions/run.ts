@@ -1,6 +1,6 @@
 import { toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { runPeer } from '@iapeer/lifecycle'
+import { runPeer } from '@iapeer/lifecycle/fleet'
 import { blockedText } from '../../blocked-text.ts'
 import { EXIT } from '../../exit-code.ts'
 import { print } from '../../output.ts'

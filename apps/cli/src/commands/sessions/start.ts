@@ -1,5 +1,5 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type LaunchView, peerNamed, renewNamed, startNamed } from '@iapeer/lifecycle'
+import { type LaunchView, peerNamed, renewNamed, startNamed } from '@iapeer/lifecycle/fleet'
 import { blockedText } from '../../blocked-text.ts'
 import { launchBesideDaemon, runningDaemon } from '../../daemon.ts'
 import { EXIT, usageError } from '../../exit-code.ts'

@@ -1,13 +1,6 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import {
-  listSessions,
-  type PeerState,
-  type PeerView,
-  type StopView,
-  settleFleet,
-  stopNamed,
-  stopStrays,
-} from '@iapeer/lifecycle'
+import { type PeerView, type StopView, settleFleet, stopNamed, stopStrays } from '@iapeer/lifecycle/fleet'
+import { listSessions, type PeerState } from '@iapeer/lifecycle/sessions'
 import { runningDaemon } from '../../daemon.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { checkedName } from '../../peers.ts'

@@ -1,0 +1,93 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { RecordLayout } from '@iapeer/core/paths'
+import { formatProcessId, type ProcessId, readBootClock } from '@iapeer/core/process'
+import { installAssets } from '../scripts/assets.ts'
+import { claimedAtMs } from './claim-file.ts'
+import { lastSeenMs } from './seen.ts'
+
+const SETTLE_LIMIT_MS = 20_000
+
+/**
+ * What settling one dead generation came to (assets/settle.sh). Settled: `recorded` (its death is recorded now), `completed`
+ * (a claim without line or snapshot has both now), `settled` (nothing was missing), `silent` (a declared teardown). Later:
+ * `alive`, `busy` (another process is at it), `pending` (a declared teardown is under way), `unknown` (its processes cannot be
+ * looked at), `unwritable` (what is missing cannot be written).
+ */
+export type SettleOutcome =
+  | 'alive'
+  | 'busy'
+  | 'completed'
+  | 'pending'
+  | 'recorded'
+  | 'settled'
+  | 'silent'
+  | 'unknown'
+  | 'unwritable'
+
+const OUTCOMES: ReadonlySet<string> = new Set<SettleOutcome>([
+  'alive',
+  'busy',
+  'completed',
+  'pending',
+  'recorded',
+  'settled',
+  'silent',
+  'unknown',
+  'unwritable',
+])
+
+const isOutcome = (word: string): word is SettleOutcome => OUTCOMES.has(word)
+
+export interface Generation {
+  readonly identity: string
+  readonly gen: string
+  /** Undefined when no state file is left to tell. */
+  readonly server: ProcessId | undefined
+  /** The recorder that was at it; undefined when there is none to ask about. */
+  readonly recorder: ProcessId | undefined
+  readonly boot: string
+}
+
+/** The inputs that every script shares. */
+export function generationInputs(
+  layout: RecordLayout,
+  generation: Generation,
+  lib: string,
+): Record<string, string> {
+  return {
+    IAPEER_IDENTITY: generation.identity,
+    IAPEER_GEN: generation.gen,
+    IAPEER_SERVER: generation.server === undefined ? 'unknown:unknown' : formatProcessId(generation.server),
+    IAPEER_BOOT: generation.boot,
+    ...(generation.recorder === undefined ? {} : { IAPEER_RECORDER: formatProcessId(generation.recorder) }),
+    IAPEER_RECORD_DIR: layout.recordDir,
+    IAPEER_STATE_DIR: layout.stateDir,
+    IAPEER_LIB: lib,
+    IAPEER_PLATFORM: process.platform,
+    IAPEER_CLOCK: readBootClock(),
+  }
+}
+
+/** The last moment that a generation is known to have lived: when it was armed, or when all were seen. */
+function seenAliveMs(layout: RecordLayout, { identity, gen }: Generation): number | undefined {
+  const armed = statSync(join(layout.canaryDir, `${identity}-${gen}`), { throwIfNoEntry: false })?.mtimeMs
+  return armed === undefined ? undefined : Math.max(armed, lastSeenMs(layout) ?? 0)
+}
+
+/** Settles a generation whose recorder is gone: records it, completes its record, or leaves it silent. */
+export async function settleGeneration(layout: RecordLayout, generation: Generation): Promise<SettleOutcome> {
+  // Loaded here: most programs that import this package never come to settle anything.
+  const { runTool, scriptEnv } = await import('../process/spawn.ts')
+  const lib = await installAssets(layout)
+  const claimedMs = claimedAtMs(layout, generation)
+  const seenMs = seenAliveMs(layout, generation)
+  const env = scriptEnv({
+    ...generationInputs(layout, generation, lib),
+    ...(claimedMs === undefined ? {} : { IAPEER_CLAIM_MS: String(Math.floor(claimedMs)) }),
+    ...(seenMs === undefined ? {} : { IAPEER_SEEN_MS: String(Math.floor(seenMs)) }),
+  })
+  const result = await runTool('/bin/sh', [join(lib, 'settle.sh')], { env, limitMs: SETTLE_LIMIT_MS })
+  const word = result.stdout.trim()
+  return isOutcome(word) ? word : 'unwritable'
+}

@@ -1,0 +1,135 @@
+import { lstatSync, readlinkSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import type { RecordLayout } from '@iapeer/core/paths'
+import { observeProcess, parseProcessId } from '@iapeer/core/process'
+import { isServerIntent, readIntents, setIntentState } from '../intent/intent-file.ts'
+import { logLifecycle } from './log.ts'
+import { parseServerKey } from './server-key.ts'
+import { type GenerationName, namesIn, parseGenerationName, readCanaryRecord } from './state-file.ts'
+
+/** Nothing younger is swept: it may belong to something that is just being written. */
+const REST_MS = 60_000
+
+/** Which generation records the end of a server is of no use once every recorder of it has settled. */
+const SERVER_MARK_MS = 86_400_000
+
+/** `<identity>-<gen>` and what may follow it: `.lease1`, `.123.part`, `.2`, `.<pid>.<time>.tmp`. */
+const OF_GENERATION = /^(.+-[0-9a-f]{16})(?:\.(.+))?$/
+
+function ageMs(path: string): number {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found === undefined ? 0 : Date.now() - found.mtimeMs
+}
+
+function generationOf(entry: string): { name: GenerationName; rest: string | undefined } | undefined {
+  const [, key, rest] = OF_GENERATION.exec(entry) ?? []
+  const name = key === undefined ? undefined : parseGenerationName(key)
+  return name === undefined ? undefined : { name, rest }
+}
+
+/** Whether a file is the lease of a recorder that lives: it is being started, or is finishing. */
+export async function isHeld(path: string): Promise<boolean> {
+  try {
+    const holder = parseProcessId(readlinkSync(path))
+    return holder !== undefined && (await observeProcess(holder)) !== 'gone'
+  } catch (error) {
+    if (errnoOf(error) === 'EINVAL' || errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** Removes what recorders that were killed have left beside a state file that is gone. */
+export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
+  for (const entry of namesIn(layout.canaryDir)) {
+    const found = generationOf(entry)
+    const path = join(layout.canaryDir, entry)
+    if (found?.rest === undefined || ageMs(path) < REST_MS) continue
+    if (readCanaryRecord(layout, found.name) !== undefined || (await isHeld(path))) continue
+    await rm(path, { force: true })
+  }
+}
+
+/** Removes half-written records of recorders and witnesses that were killed over them, and marks of servers long dead. */
+export async function sweepParts(layout: RecordLayout): Promise<void> {
+  for (const entry of namesIn(layout.deathsDir)) {
+    const path = join(layout.deathsDir, entry)
+    const restMs = /\.(?:part|pipe)$/.test(entry)
+      ? REST_MS
+      : entry.endsWith('.server')
+        ? SERVER_MARK_MS
+        : undefined
+    if (restMs !== undefined && ageMs(path) > restMs) await rm(path, { force: true })
+  }
+}
+
+async function withdrawAbandoned(layout: RecordLayout, name: GenerationName): Promise<void> {
+  for (const intent of readIntents(layout, name)) {
+    if (intent.state !== 'pending' || intent.declarer === undefined) continue
+    if ((await observeProcess(intent.declarer)) !== 'gone') continue
+    await setIntentState(intent, 'withdrawn')
+    if (isServerIntent(intent.path)) continue
+    await logLifecycle(layout, {
+      ev: 'intent',
+      ...name,
+      by: intent.by,
+      why: intent.why,
+      state: 'withdrawn',
+      reason: 'declarer-gone',
+    })
+  }
+}
+
+/** Removes the notes of other names whose generation has neither a recorder nor a record any more. */
+export async function sweepNames(layout: RecordLayout): Promise<void> {
+  const notes = namesIn(layout.namesDir)
+  if (notes.length === 0) return
+  const known = [...namesIn(layout.canaryDir), ...namesIn(layout.deathsDir)]
+  const gens = new Set(known.flatMap((entry) => generationOf(entry)?.name.gen ?? []))
+  for (const gen of notes) {
+    const path = join(layout.namesDir, gen)
+    if (!gens.has(gen) && ageMs(path) > REST_MS) await rm(path, { force: true })
+  }
+}
+
+/** So long after its last change the intent of a server that is gone may still be read by one of its recorders. */
+const SERVER_INTENT_MS = 600_000
+
+async function sweepServerIntent(path: string, entry: string): Promise<void> {
+  const [, key] = /^(.+)\.server(?:\..+)?$/.exec(entry) ?? []
+  const server = key === undefined ? undefined : parseServerKey(key)
+  if (server === undefined || ageMs(path) < SERVER_INTENT_MS) return
+  if ((await observeProcess(server)) === 'gone') await rm(path, { force: true })
+}
+
+/**
+ * Withdraws pending intents whose declarer is dead, while their server lives (once it is dead, settling decides), and
+ * removes the intents of generations that have no recorder, and of servers long gone.
+ */
+export async function sweepIntents(layout: RecordLayout): Promise<void> {
+  for (const entry of namesIn(layout.intentDir)) {
+    const path = join(layout.intentDir, entry)
+    const found = generationOf(entry)
+    if (found === undefined) {
+      await sweepServerIntent(path, entry)
+      continue
+    }
+    const record = readCanaryRecord(layout, found.name)
+    if (record === 'corrupt') continue
+    if (record === undefined || entry.endsWith('.tmp')) {
+      if (ageMs(path) > REST_MS && !(await isOpen(layout, found.name))) await rm(path, { force: true })
+    } else if (found.rest === undefined && (await observeProcess(record.server)) === 'alive') {
+      await withdrawAbandoned(layout, found.name)
+    }
+  }
+}
+
+/** A living declarer still counts on its file, watched or not. */
+async function isOpen(layout: RecordLayout, name: GenerationName): Promise<boolean> {
+  for (const { state, declarer } of readIntents(layout, name)) {
+    if (state === 'pending' && declarer !== undefined && (await observeProcess(declarer)) !== 'gone')
+      return true
+  }
+  return false
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { loadScripts } from '@iapeer/core/locate'
+import type { RecordLayout } from '@iapeer/core/paths'
+import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
+import { readCanaryRecords, readIfThere } from '../records/state-file.ts'
+
+const COPY_NAME = /^[0-9a-f]{16}(?:\.\w{6})?$/
+/** A copy younger than this may belong to a recorder that is just being started. */
+const COPY_REST_MS = 3_600_000
+
+/** Makes the folders of a layout, 0700. Idempotent. */
+export async function makeFolders(layout: RecordLayout): Promise<void> {
+  for (const folder of [
+    layout.recordDir,
+    layout.deathsDir,
+    layout.canaryDir,
+    layout.intentDir,
+    layout.namesDir,
+    layout.libDir,
+  ]) {
+    await makePrivateFolder(folder)
+  }
+}
+
+/** A line that sources a script of the same directory: `. "$IAPEER_LIB/clock.sh"`. */
+const INCLUDE = /^ *\. "\$IAPEER_LIB\/([a-z-]+\.sh)"$/gm
+/** What the installed scripts source by themselves. */
+const SOURCED: ReadonlySet<string> = new Set(['library.sh', 'arming.sh', 'evidence.sh'])
+
+/**
+ * The scripts as they are installed: each holds what it sources, so that one file is all that a recorder needs to keep
+ * open, and few files have to be written.
+ */
+async function installedScripts(): Promise<ReadonlyMap<string, string>> {
+  const texts = await loadScripts('canary', import.meta.url)
+  const whole = (name: string): string =>
+    (texts.get(name) ?? '').replace(INCLUDE, (_line, included: string) => whole(included).trimEnd())
+  return new Map(
+    [...texts]
+      .filter(([name, text]) => text.startsWith('#!') || SOURCED.has(name))
+      .map(([name]): [string, string] => [name, whole(name)]),
+  )
+}
+
+/** Makes a directory with these files appear as a whole; false when it is there already. */
+async function makeDirectory(path: string, files: ReadonlyMap<string, string>): Promise<boolean> {
+  if (existsSync(path)) return false
+  const made = await mkdtemp(`${path}.`)
+  try {
+    for (const [name, text] of files) await writeFile(join(made, name), text, { mode: 0o600 })
+    await rename(made, path)
+    return true
+  } catch (error) {
+    await rm(made, { recursive: true, force: true })
+    // Another process was quicker.
+    if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+/**
+ * Copies the scripts to `<libDir>/<hash of their content>/` and returns that directory: an upgrade or a removed package never
+ * changes what a living recorder runs. A copy that was damaged is repaired.
+ */
+export async function installAssets(layout: RecordLayout): Promise<string> {
+  const scripts = await installedScripts()
+  const { createHash } = await import('node:crypto')
+  const hash = createHash('sha256')
+    .update([...scripts.values()].join('\0'))
+    .digest('hex')
+    .slice(0, 16)
+  const folder = join(layout.libDir, hash)
+  await makePrivateFolder(layout.libDir)
+  if (await makeDirectory(folder, scripts)) return folder
+  for (const [name, content] of scripts)
+    if (readIfThere(join(folder, name)) !== content) await replaceFile(join(folder, name), content)
+  const touched = new Date()
+  await utimes(folder, touched, touched)
+  return folder
+}
+
+/** Removes copies that no recorder runs from. */
+export async function collectAssets(layout: RecordLayout): Promise<void> {
+  const used = new Set(readCanaryRecords(layout).records.map((record) => basename(record.lib)))
+  let names: string[]
+  try {
+    names = await readdir(layout.libDir)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return
+    throw error
+  }
+  for (const name of names) {
+    if (!COPY_NAME.test(name) || used.has(name)) continue
+    const folder = join(layout.libDir, name)
+    if (Date.now() - (await stat(folder)).mtimeMs > COPY_REST_MS)
+      await rm(folder, { recursive: true, force: true })
+  }
+}

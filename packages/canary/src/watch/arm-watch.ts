@@ -1,0 +1,176 @@
+import { createHash } from 'node:crypto'
+import { basename, dirname, join, resolve } from 'node:path'
+import { IapeerError } from '@iapeer/core/errors'
+import type { RecordLayout } from '@iapeer/core/paths'
+import {
+  formatProcessId,
+  identifyProcess,
+  observeProcess,
+  type ProcessId,
+  readBoot,
+} from '@iapeer/core/process'
+import { endProcess, waitFor } from '../process/end-process.ts'
+import { findTmux, runTool, type StartedRecorder, scriptEnv, startDetached } from '../process/spawn.ts'
+import { logLifecycle } from '../records/log.ts'
+import { checkSocketPath, socketIdOf } from '../records/options.ts'
+import { reconcileRecords } from '../records/reconcile.ts'
+import { generationInputs } from '../records/settle.ts'
+import {
+  type CanaryRecord,
+  parseGenerationName,
+  readCanaryRecord,
+  readCanaryRecords,
+} from '../records/state-file.ts'
+import { installAssets, makeFolders } from '../scripts/assets.ts'
+
+const ANSWER_LIMIT_MS = 3_000
+const HANDSHAKE_LIMIT_MS = 5_000
+const ARMING_LIMIT_MS = 2_000
+
+export interface Armed {
+  readonly state: 'spawned' | 'already'
+  readonly gen: string
+  readonly serverPid: number
+}
+
+function refuse(code: string, message: string): never {
+  throw new IapeerError(message, { code })
+}
+
+/** What the server on a socket says of itself: the one question that needs a process. */
+interface Answered {
+  readonly server: ProcessId
+  /** The state file of the guard that has started it for a peer; empty for any other server. */
+  readonly peerState: string
+}
+
+async function askServer(tmux: string, socketPath: string): Promise<Answered> {
+  const args = ['-S', socketPath, 'display-message', '-p', '#{pid} #{IAPEER_HOOK_STATE}']
+  const answer = await runTool(tmux, args, { env: scriptEnv({}), limitMs: ANSWER_LIMIT_MS })
+  if (answer.timedOut) {
+    refuse(
+      'server-unresponsive',
+      `the tmux server at ${socketPath} did not answer within ${ANSWER_LIMIT_MS / 1000} s`,
+    )
+  }
+  const said = answer.stderr.trim().split('\n')[0] ?? ''
+  const [, digits = '', peerState = ''] = /^(\d+) ?(.*)$/.exec(answer.stdout.trim()) ?? []
+  const pid = Number(digits)
+  if (answer.exitCode !== 0 || !Number.isSafeInteger(pid) || pid <= 0) {
+    refuse('no-server', `no tmux server answers at ${socketPath}${said === '' ? '' : ` (tmux: ${said})`}`)
+  }
+  const server = await identifyProcess(pid)
+  if (server !== undefined) return { server, peerState }
+  return refuse(
+    'server-unreadable',
+    `the tmux server at ${socketPath} (pid ${pid}) exited, or its start time cannot be read`,
+  )
+}
+
+/**
+ * The server of a peer has its recorder, whatever root the peer is of: a second one under another name would tell a stop of
+ * the peer as a death.
+ * @throws IapeerError `is-a-peer`
+ */
+function assertNotAPeer(layout: RecordLayout, identity: string, { peerState }: Answered): void {
+  if (peerState === '') return
+  const found = parseGenerationName(basename(peerState))
+  const isOwn = resolve(dirname(peerState)) === layout.canaryDir
+  if (isOwn && found !== undefined && found.identity === identity) return
+  const name = found === undefined ? 'a peer' : `the peer ${found.identity}`
+  const where = isOwn ? '' : ` of ${dirname(dirname(dirname(peerState)))}`
+  refuse(
+    'is-a-peer',
+    `this tmux server is ${name}${where}, whose death is recorded already; nothing was armed`,
+  )
+}
+
+/** The same server has the same generation for whoever arms it, so a second recorder can never record it twice. */
+function generationOf(boot: string, server: ProcessId): string {
+  return createHash('sha256')
+    .update(`${boot} ${formatProcessId(server)}`)
+    .digest('hex')
+    .slice(0, 16)
+}
+
+const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
+
+/** Another arming is under way: wait until its recorder has written its state file and lives. */
+function confirmArmed(layout: RecordLayout, name: { identity: string; gen: string }): Promise<boolean> {
+  return waitFor(async () => {
+    const record = readCanaryRecord(layout, name)
+    if (record === undefined || record === 'corrupt') return false
+    return (await observeProcess(record.recorder)) === 'alive'
+  }, ARMING_LIMIT_MS)
+}
+
+interface Target {
+  readonly identity: string
+  readonly socketPath: string
+  readonly server: ProcessId
+  readonly boot: string
+  readonly gen: string
+}
+
+/** The first line of a recorder, undefined when there was none in time; then it is let go. */
+async function firstLine(recorder: StartedRecorder): Promise<string | undefined> {
+  const late = new Promise<'late'>((resolve) => setTimeout(resolve, HANDSHAKE_LIMIT_MS, 'late').unref())
+  const first = await Promise.race([recorder.lines.next(), late])
+  if (first === 'late') recorder.endGroup()
+  recorder.release()
+  return first === 'late' || first.done === true ? undefined : first.value
+}
+
+async function startWatch(layout: RecordLayout, tmux: string, target: Target): Promise<Armed> {
+  const lib = await installAssets(layout)
+  const env = scriptEnv({
+    ...generationInputs(layout, { ...target, recorder: undefined }, lib),
+    IAPEER_SOCKET: target.socketPath,
+    IAPEER_SOCKET_ID: await socketIdOf(target.socketPath),
+    IAPEER_TMUX: tmux,
+  })
+  const armed = { gen: target.gen, serverPid: target.server.pid }
+  const line = await firstLine(
+    await startDetached(['/bin/sh', join(lib, 'watch.sh')], { env, cwd: '/', input: false }),
+  )
+  if (line === 'spawned') return { state: 'spawned', ...armed }
+  if (line === 'already' && (await confirmArmed(layout, target))) return { state: 'already', ...armed }
+  if (line?.startsWith('failed ')) return refuse('arming-failed', line.slice('failed '.length))
+  return refuse(
+    'arming-failed',
+    line === 'already' ? 'another arming of this server did not finish' : 'the recorder did not report',
+  )
+}
+
+async function reportLoss(layout: RecordLayout, lost: CanaryRecord): Promise<void> {
+  const { identity, gen } = lost
+  await logLifecycle(layout, { ev: 'canary', identity, gen, state: 'recorder-lost', origin: 'ensure' })
+  if (lost.client !== undefined) await endProcess(lost.client)
+}
+
+/**
+ * The slow way of ensureCanary: settles what died unseen, asks the server who it is, and arms a watch.
+ * @throws IapeerError for every reason that leaves the server unwatched; Node system errors of the folder
+ */
+export async function armWatch(
+  layout: RecordLayout,
+  request: { readonly identity: string; readonly socketPath: string; readonly tmux?: string },
+): Promise<Armed> {
+  const { identity } = request
+  const socketPath = checkSocketPath(request.socketPath)
+  await makeFolders(layout)
+  await reconcileRecords(layout, identity)
+  const tmux = findTmux(request.tmux)
+  const answered = await askServer(tmux, socketPath)
+  assertNotAPeer(layout, identity, answered)
+  const { server } = answered
+  const known = readCanaryRecords(layout, identity).records.find((record) =>
+    sameProcess(record.server, server),
+  )
+  const boot = known?.boot ?? (await readBoot())
+  const gen = known?.gen ?? generationOf(boot, server)
+  const lost = known !== undefined && (await observeProcess(known.recorder)) === 'gone' ? known : undefined
+  const armed = await startWatch(layout, tmux, { identity, socketPath, server, boot, gen })
+  if (lost !== undefined && armed.state === 'spawned') await reportLoss(layout, lost)
+  return armed
+}

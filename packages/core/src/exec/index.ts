@@ -1,0 +1,11 @@
+export { letGoSoon, loadExeca } from './execa.ts'
+export { checkProgram, findProgram, isProgram } from './find-program.ts'
+export {
+  type BackgroundProgram,
+  type FollowedProgram,
+  followProgram,
+  type ProgramOptions,
+  type ProgramResult,
+  runProgram,
+  startInBackground,
+} from './programs.ts'

@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { startInBackground } from '@iapeer/core/exec'
+import { fieldsOf, parseJson } from '@iapeer/core/json'
+import { daemonPlace } from '@iapeer/core/paths'
+import { observeProcess } from '@iapeer/core/process'
+import { type LockHolder, readLockHolder } from '@iapeer/core/storage'
+import { connectDaemon, type DaemonClient } from '@iapeer/lifecycle/daemon-client'
+
+const START_MS = 10_000
+const STOP_MS = 10_000
+const LOOK_MS = 20
+
+export type DaemonStatus =
+  | { readonly state: 'stopped' }
+  /** `unresponsive`: it holds the root and does not answer. */
+  | { readonly state: 'starting' | 'unresponsive'; readonly pid: number; readonly since: string }
+  | {
+      readonly state: 'running'
+      readonly pid: number
+      readonly since: string
+      readonly version: string
+      readonly socketPath: string
+      /** What keeps deaths from being written down, one line each. */
+      readonly problems: readonly string[]
+    }
+
+async function holderOf(root: string): Promise<LockHolder | undefined> {
+  const holder = await readLockHolder(daemonPlace(root).lock)
+  return holder === undefined || holder.liveness === 'gone' ? undefined : holder
+}
+
+/** The process that is the daemon of a root, whether it answers or not. */
+export const daemonPid = async (root: string): Promise<number | undefined> => (await holderOf(root))?.pid
+
+async function clientOrSilence(root: string): Promise<DaemonClient | 'silent' | undefined> {
+  try {
+    return await connectDaemon(root)
+  } catch (error) {
+    if (isIapeerError(error) && error.code === 'daemon-unreachable') return 'silent'
+    throw error
+  }
+}
+
+/** Whether the daemon of a root runs. */
+export async function daemonStatus(root: string): Promise<DaemonStatus> {
+  const holder = await holderOf(root)
+  if (holder === undefined) return { state: 'stopped' }
+  const { pid, since } = holder
+  const client = await clientOrSilence(root)
+  if (client === 'silent') return { state: 'unresponsive', pid, since }
+  if (client === undefined) return { state: 'starting', pid, since }
+  const { version, problems } = client.health
+  return { state: 'running', pid, since, version, socketPath: client.socketPath, problems }
+}
+
+/** What `iapeerd --report` prints: one line of JSON when it is up, or why it is not. */
+function reportOf(line: string): IapeerError | undefined {
+  const { code, message, hint } = fieldsOf(parseJson(line))
+  if (typeof code !== 'string' || typeof message !== 'string') return undefined
+  return new IapeerError(message, { code, ...(typeof hint === 'string' ? { hint } : {}) })
+}
+
+export interface DaemonStart {
+  /** The program with its arguments; it gets `--foreground --report --root <root>` too. */
+  readonly argv: readonly [string, ...string[]]
+  /** @default that of this process: peers that it launches get theirs from it */
+  readonly env?: NodeJS.ProcessEnv
+  /** @default 10000 */
+  readonly limitMs?: number
+}
+
+/**
+ * Starts the daemon of a root in the background and waits until it answers; harmless when it runs.
+ * @throws IapeerError what the daemon itself says, `daemon-not-up`
+ */
+export async function startDaemon(
+  root: string,
+  options: DaemonStart,
+): Promise<{ readonly state: 'started' | 'already'; readonly client: DaemonClient }> {
+  const running = await clientOrSilence(root)
+  if (running !== undefined && running !== 'silent') return { state: 'already', client: running }
+  const { argv, env = process.env, limitMs = START_MS } = options
+  const until = performance.now() + limitMs
+  const args = ['--foreground', '--report', '--root', root]
+  const started = await startInBackground([...argv, ...args], { env, cwd: '/' })
+  try {
+    const said = await started.firstLine(limitMs)
+    const failure = said === undefined ? undefined : reportOf(said)
+    for (;;) {
+      const client = await clientOrSilence(root)
+      // Another one may have been quicker: then ours has ended, and that one is as good.
+      if (client !== undefined && client !== 'silent')
+        return { state: client.health.pid === started.pid ? 'started' : 'already', client }
+      if (failure !== undefined && failure.code !== 'daemon-running') throw failure
+      if (said === undefined || performance.now() > until) throw failure ?? notUp(root, limitMs)
+      await sleep(LOOK_MS)
+    }
+  } finally {
+    started.release()
+  }
+}
+
+function notUp(root: string, limitMs: number): IapeerError {
+  return new IapeerError(`the daemon did not come up (within ${limitMs / 1_000} s)`, {
+    code: 'daemon-not-up',
+    hint: `See ${daemonPlace(root).log}.`,
+  })
+}
+
+/**
+ * Ends the daemon of a root, that very process, and waits until it is gone; peers live on. Harmless when none runs.
+ * @throws IapeerError `daemon-stuck`
+ */
+export async function stopDaemon(
+  root: string,
+  limitMs = STOP_MS,
+): Promise<{ readonly state: 'ended' | 'stopped'; readonly pid?: number }> {
+  const holder = await holderOf(root)
+  if (holder === undefined) return { state: 'stopped' }
+  const { pid } = holder
+  const stuck = (why: string): IapeerError =>
+    new IapeerError(`the daemon (pid ${pid}) ${why}`, {
+      code: 'daemon-stuck',
+      hint: `See ${daemonPlace(root).log}; kill -9 ${pid} ends it, and no peer.`,
+    })
+  if (holder.liveness === 'unknown') throw stuck('cannot be looked at from here (another host or container)')
+  try {
+    process.kill(pid, 'SIGTERM')
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH') throw error
+  }
+  const until = performance.now() + limitMs
+  while ((await observeProcess(holder)) !== 'gone') {
+    if (performance.now() > until) throw stuck(`did not end within ${limitMs / 1_000} s`)
+    await sleep(LOOK_MS)
+  }
+  return { state: 'ended', pid }
+}

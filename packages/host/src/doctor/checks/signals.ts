@@ -1,0 +1,38 @@
+import { isIapeerError } from '@iapeer/core/errors'
+import { leftTraceInstance, requireTracefs } from '@iapeer/lifecycle/deaths'
+import type { Check, DoctorContext, Finding } from '../finding.ts'
+
+/** What a daemon that was killed goes on recording in the kernel, though nobody reads it. */
+async function left({ root, daemon, fix }: DoctorContext): Promise<Finding[]> {
+  const instance = daemon === undefined ? await leftTraceInstance(root) : undefined
+  if (instance === undefined) return []
+  if (fix) await instance.remove()
+  return [
+    {
+      id: 'left-signal-witness',
+      level: 'warning',
+      what: 'the signal witness of a daemon that was killed is still in the kernel',
+      where: instance.path,
+      fix: fix ? 'Removed.' : 'iapeer daemon start takes it over; iapeer doctor --fix removes it.',
+      ...(fix ? { fixed: true } : {}),
+    },
+  ]
+}
+
+async function wanted({ system }: DoctorContext): Promise<Finding[]> {
+  if (system.env['IAPEER_SIGNAL_WITNESS'] !== '1') return []
+  try {
+    await requireTracefs()
+    return [{ id: 'signal-witness', level: 'ok', what: 'who sends a fatal signal can be seen' }]
+  } catch (error) {
+    if (!isIapeerError(error)) throw error
+    const { message: what, hint } = error
+    return [{ id: 'signal-witness', level: 'warning', what, ...(hint === undefined ? {} : { fix: hint }) }]
+  }
+}
+
+async function runSignals(context: DoctorContext): Promise<Finding[]> {
+  return context.system.platform === 'linux' ? [...(await left(context)), ...(await wanted(context))] : []
+}
+
+export const signals: Check = { id: 'signals', title: 'Signal witness', group: 'host', run: runSignals }

@@ -1,0 +1,132 @@
+import { readFile } from 'node:fs/promises'
+import { findProgram } from '@iapeer/core/exec'
+import { observeProcess } from '@iapeer/core/process'
+import { listSessions, type PeerSession } from '@iapeer/lifecycle/sessions'
+import { runTmux, tmuxVersion } from '@iapeer/tmux'
+import type { Check, DoctorContext, Finding } from '../finding.ts'
+
+const tmuxOf = ({ system }: DoctorContext): Promise<string | undefined> =>
+  findProgram('tmux', system.env['PATH'] ?? '', '/')
+
+const number = (version: string): number => {
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(version) ?? []
+  return major === undefined || minor === undefined
+    ? Number.POSITIVE_INFINITY
+    : Number(major) * 100 + Number(minor)
+}
+
+/** tmux 3.2 to 3.5 with utempter misses deaths of its own children. */
+async function losesDeaths(tmux: string, version: string): Promise<boolean> {
+  const at = number(version)
+  return at >= 302 && at < 306 && (await readFile(tmux)).includes('libutempter')
+}
+
+const MISSING: Finding = {
+  id: 'tmux-missing',
+  level: 'error',
+  what: 'there is no tmux on the PATH',
+  fix: 'Install tmux 3.3 or newer (apt-get install tmux, brew install tmux).',
+}
+
+async function runTmuxVersion(context: DoctorContext): Promise<Finding[]> {
+  const tmux = await tmuxOf(context)
+  if (tmux === undefined) return [MISSING]
+  const { text, degraded } = await tmuxVersion(tmux)
+  if (degraded.includes('no-guard'))
+    return [
+      {
+        id: 'tmux-no-guard',
+        level: 'warning',
+        what: `tmux ${text} cannot run in the foreground: how a server ended is not known exactly`,
+        where: tmux,
+        fix: 'Install tmux 3.3 or newer.',
+      },
+    ]
+  if (degraded.includes('no-dead-signal'))
+    return [
+      {
+        id: 'tmux-no-dead-signal',
+        level: 'warning',
+        what: `tmux ${text} does not tell of signals: a program that was killed looks as if it had ended well`,
+        where: tmux,
+        fix: 'Install tmux 3.3 or newer.',
+      },
+    ]
+  const findings: Finding[] = [{ id: 'tmux-version', level: 'ok', what: `tmux ${text}` }]
+  if (await losesDeaths(tmux, text))
+    findings.push({
+      id: 'tmux-lost-sigchld',
+      level: 'note',
+      what: `tmux ${text} with utempter misses some ends of its programs; iapeer notices and tells it again`,
+      where: tmux,
+    })
+  return findings
+}
+
+export const tmux: Check = { id: 'tmux', title: 'tmux', group: 'tmux', run: runTmuxVersion }
+
+const ASK_MS = 2_000
+const AT_ONCE = 8
+
+/** The sessions whose servers live. */
+export async function livingSessions(root: string): Promise<PeerSession[]> {
+  const sessions = await listSessions(root)
+  const alive = await Promise.all(sessions.map((session) => observeProcess(session.server)))
+  return sessions.filter((_session, at) => alive[at] === 'alive')
+}
+
+async function askServer(
+  tmux: string,
+  client: string,
+  { identity, socketPath }: PeerSession,
+): Promise<Finding | undefined> {
+  const args = ['display-message', '-p', '#{version}']
+  const answer = await runTmux({ socketPath, args, tmux, timeoutMs: ASK_MS })
+  const version = answer.stdout.trim()
+  if (answer.exitCode === 0 && version === client) return undefined
+  if (answer.exitCode === 0)
+    return {
+      id: 'tmux-server-version',
+      level: 'warning',
+      what: `the server of ${identity} is tmux ${version}, and tmux is ${client} now`,
+      where: socketPath,
+      fix: `At a good moment: iapeer new ${identity}`,
+    }
+  return {
+    id: 'tmux-server-silent',
+    level: 'warning',
+    what: `the server of ${identity} does not answer: ${answer.timedOut ? `nothing within ${ASK_MS / 1_000} s` : answer.stderr.trim()}`,
+    where: socketPath,
+    fix: `iapeer new ${identity}`,
+  }
+}
+
+async function runServerVersions(context: DoctorContext): Promise<Finding[]> {
+  const tmux = await tmuxOf(context)
+  const sessions = tmux === undefined ? [] : await livingSessions(context.root)
+  if (tmux === undefined || sessions.length === 0) return []
+  const { text } = await tmuxVersion(tmux)
+  const left = sessions.values()
+  const findings: Finding[] = []
+  const worker = async (): Promise<void> => {
+    for (const session of left) {
+      const finding = await askServer(tmux, text, session)
+      if (finding !== undefined) findings.push(finding)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  const what =
+    sessions.length === 1
+      ? `1 server answers, tmux ${text}`
+      : `${sessions.length} servers answer, all tmux ${text}`
+  return findings.length > 0
+    ? findings.toSorted((a, b) => a.what.localeCompare(b.what))
+    : [{ id: 'tmux-servers', level: 'ok', what }]
+}
+
+export const tmuxServers: Check = {
+  id: 'tmux-servers',
+  title: 'The servers of peers',
+  group: 'tmux',
+  run: runServerVersions,
+}

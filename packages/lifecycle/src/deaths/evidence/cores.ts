@@ -1,0 +1,90 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { runProgram } from '@iapeer/core/exec'
+import type { DeathAt } from './death-at.ts'
+import { printed } from './journal.ts'
+import type { Section } from './section.ts'
+
+const LIMIT_MS = 3_000
+const NEAR_MS = 60_000
+
+/** The names that a pattern of core(5) can give the core of a process; other words of it may be anything. */
+export function coreNames(pattern: string, pid: number): RegExp {
+  const parts = pattern.split(/(%[a-zA-Z%])/).map((part) => {
+    if (/^%[pPiI]$/.test(part)) return String(pid)
+    if (part === '%%') return '%'
+    return /^%/.test(part) ? '[^/]*' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  })
+  return new RegExp(`^${parts.join('')}(?:\\.${pid})?$`)
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return []
+  }
+}
+
+async function changedAt(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return 0
+  }
+}
+
+/** Files that are named after the process, and were written about when it died. */
+async function coreFiles(pattern: string, { atMs, pid }: DeathAt): Promise<string[]> {
+  if (pid === undefined) return []
+  const folder = dirname(pattern)
+  const wanted = coreNames(basename(pattern), pid)
+  const found: string[] = []
+  for (const name of await filesIn(folder)) {
+    const isOne = name.includes(String(pid)) && wanted.test(name)
+    if (isOne && Math.abs((await changedAt(join(folder, name))) - atMs) <= NEAR_MS)
+      found.push(`new ${join(folder, name)}`)
+  }
+  return found
+}
+
+async function corePattern(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).trim()
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return ''
+  }
+}
+
+export interface CorePlaces {
+  readonly env: NodeJS.ProcessEnv
+  /** The folder that the process ran in: a pattern without a folder means that one. */
+  readonly cwd?: string | undefined
+  /** @default /proc/sys/kernel/core_pattern */
+  readonly patternFile?: string
+}
+
+/** Core files, and what `coredumpctl` lists of the process: they are written some time after its end. */
+export async function coreSection(death: DeathAt, places: CorePlaces): Promise<Section> {
+  const pattern = await corePattern(places.patternFile ?? '/proc/sys/kernel/core_pattern')
+  if (pattern.startsWith('|')) {
+    const argv = [
+      'coredumpctl',
+      'list',
+      '--no-pager',
+      '--no-legend',
+      '--quiet',
+      `COREDUMP_PID=${death.pid}`,
+    ] as const
+    const result = await runProgram(argv, { timeoutMs: LIMIT_MS, env: places.env })
+    // It ends with 1 when it lists none.
+    const none = !result.missing && !result.timedOut && result.stdout === ''
+    return { name: 'core', found: none ? [] : printed('coredumpctl', result) }
+  }
+  const at = isAbsolute(pattern) ? pattern : places.cwd === undefined ? undefined : join(places.cwd, pattern)
+  return { name: 'core', found: at === undefined ? [] : await coreFiles(at, death) }
+}

@@ -1,0 +1,132 @@
+import { readdir } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, extname, join } from 'node:path'
+import { readGenerationName } from '@iapeer/canary'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
+import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { readLog, readRegularFile } from '@iapeer/core/storage'
+import {
+  type Confidence,
+  type Death,
+  type ExitRecord,
+  type Findings,
+  groupIncidents,
+  type Incident,
+  judge,
+  parseExitsLog,
+  parseSnapshot,
+  parseWitness,
+  reportFiles,
+  type Snapshot,
+  type Verdict,
+  withAddendum,
+} from '@iapeer/forensics'
+import { identityNow, readRenames } from '../sessions/index.ts'
+import { addendumPath } from './evidence/addendum.ts'
+
+/** What a file holds; nothing where there is none, or what is there cannot be read: one bad file hides no other death. */
+export async function textOf(path: string): Promise<string> {
+  try {
+    return (await readRegularFile(path))?.text ?? ''
+  } catch (error) {
+    if (errnoOf(error) !== undefined || (isIapeerError(error) && error.code === 'unusable-file')) return ''
+    throw error
+  }
+}
+
+/** Every recorded death, in the order of recording, under the name that its peer has now; ids stay as they were recorded. */
+export async function readDeathRecords(root: string): Promise<readonly ExitRecord[]> {
+  const { records } = parseExitsLog(readLog(rootLayout(root).records.exitsLog))
+  const renames = readRenames(root)
+  if (renames.length === 0) return records
+  return records.map((record) => {
+    // A recorder may have read the old name at the moment of the rename.
+    const { gen, ts } = record
+    const noted = gen === undefined ? undefined : readGenerationName({ gen, ...rootRecordPlace(root) })
+    const identity = identityNow(renames, noted ?? record.identity, ts)
+    return identity === record.identity ? record : { ...record, identity }
+  })
+}
+
+const REPORT_FOLDERS = [join(homedir(), 'Library/Logs/DiagnosticReports'), '/Library/Logs/DiagnosticReports']
+
+/** macOS keeps its reports itself: a snapshot names them, and holds their first line. */
+async function readReports(snapshot: Snapshot | undefined): Promise<ReadonlyMap<string, string>> {
+  const reports = new Map<string, string>()
+  if (snapshot?.platform !== 'darwin' || process.platform !== 'darwin') return reports
+  for (const file of reportFiles(snapshot).slice(0, 20)) {
+    for (const folder of REPORT_FOLDERS) {
+      const text = reports.has(file) ? '' : await textOf(join(folder, file))
+      if (text !== '') reports.set(file, text)
+    }
+  }
+  return reports
+}
+
+/**
+ * The files of a death, as far as there are any: its snapshot, when somebody was seen the witness beside it, and what was
+ * only known later.
+ */
+export function filesOf(root: string, record: ExitRecord): string[] {
+  const addendum = addendumPath(root, record.id)
+  const { forensics } = record
+  return [...(forensics === undefined ? [] : [forensics, forensics.replace(/\.txt$/, '.witness')]), addendum]
+}
+
+/** Snapshot, witness and reports of a death, as far as they can be read. */
+async function readFindings(root: string, record: ExitRecord): Promise<Findings> {
+  const texts = new Map<string, string>()
+  for (const path of filesOf(root, record)) texts.set(extname(path), await textOf(path))
+  const text = (extension: string): string => texts.get(extension) ?? ''
+  const snapshot = withAddendum(parseSnapshot(text('.txt')), parseSnapshot(text('.addendum')))
+  const witnessText = text('.witness')
+  return { snapshot, witness: parseWitness(witnessText), reports: await readReports(snapshot) }
+}
+
+/** Old lines outlive their snapshots; which are still there is read once for all. */
+async function withFiles(root: string, records: readonly ExitRecord[]): Promise<ReadonlySet<string>> {
+  const folders = new Set(records.flatMap((record) => filesOf(root, record).map((path) => dirname(path))))
+  const found = new Set<string>()
+  for (const folder of folders) {
+    for (const name of await namesIn(folder)) found.add(join(folder, name))
+  }
+  return found
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return []
+  }
+}
+
+/** A death with its verdict; deaths of one incident share the surest one of theirs. */
+export interface JudgedDeath extends Death {
+  readonly judged: Verdict
+  readonly incident?: Incident
+}
+
+const RANK = { low: 0, medium: 1, high: 2 } as const satisfies Readonly<Record<Confidence, number>>
+
+/** Judges from the files as they are now. */
+export async function judgeDeaths(root: string, records: readonly ExitRecord[]): Promise<JudgedDeath[]> {
+  const files = await withFiles(root, records)
+  const deaths: Death[] = []
+  for (const record of records) {
+    const known = filesOf(root, record).some((file) => files.has(file))
+    deaths.push({ record, findings: known ? await readFindings(root, record) : {} })
+  }
+  const incidents = new Map(
+    groupIncidents(deaths).flatMap((incident) => incident.deaths.map((id) => [id, incident] as const)),
+  )
+  return deaths.map((death) => {
+    const own = judge(death.record, death.findings)
+    const incident = incidents.get(death.record.id)
+    if (incident === undefined) return { ...death, judged: own }
+    const { verdict, confidence, summary } = incident.verdict
+    const isSurer = RANK[confidence] > RANK[own.confidence]
+    return { ...death, judged: isSurer ? { ...own, verdict, confidence, summary } : own, incident }
+  })
+}

@@ -1,0 +1,149 @@
+import { lstat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { isProgram, runProgram } from '@iapeer/core/exec'
+import { rootLayout } from '@iapeer/core/paths'
+import {
+  CHANNEL_NAMES,
+  type ChannelName,
+  type News,
+  removeWaiting,
+  takeNews,
+  takenPath,
+  type Waiting,
+  writeWaiting,
+} from './outbox.ts'
+
+/** How long whoever is told may take. */
+const LIMIT_MS = 10_000
+
+/** News that waits to be told: a file that whoever tells it takes first. */
+interface Told {
+  readonly root: string
+  readonly waiting: Waiting
+  readonly env: NodeJS.ProcessEnv
+}
+
+interface Channel {
+  readonly isWanted: (root: string, env: NodeJS.ProcessEnv) => Promise<boolean>
+  /** Undefined: told, or somebody else does. Else why it failed, one line. */
+  readonly tell: (told: Told) => Promise<string | undefined>
+}
+
+const hookOf = (root: string): string => join(rootLayout(root).hooksDir, 'on-death')
+
+async function hasHook(root: string): Promise<boolean> {
+  try {
+    await lstat(hookOf(root))
+    return true
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    throw error
+  }
+}
+
+/**
+ * Takes the news, then becomes the hook, which reads it: whoever is killed over starting this, the hook runs once. One that
+ * somebody else has taken is told by them.
+ */
+const TAKE_AND_TELL =
+  'PATH=$PATH:/usr/bin:/bin mv "$0" "$1" 2>/dev/null || { [ ! -e "$0" ]; exit; }; exec "$2" <"$1"'
+
+/** `<root>/hooks/on-death`: the news as JSON on its standard input, ten seconds, then it is ended with all it has started. */
+const hook: Channel = {
+  isWanted: hasHook,
+  tell: async ({ root, waiting, env }) => {
+    const { path } = waiting
+    if (!(await isProgram(hookOf(root))))
+      return (await takeNews(waiting)) ? 'hooks/on-death cannot be run: chmod +x it' : undefined
+    const argv = ['/bin/sh', '-c', TAKE_AND_TELL, path, takenPath(path), hookOf(root)] as const
+    const { exitCode, timedOut, signal } = await runProgram(argv, {
+      timeoutMs: LIMIT_MS,
+      env,
+      ownGroup: true,
+    })
+    if (exitCode === 0) return undefined
+    return timedOut
+      ? `hooks/on-death took longer than ${LIMIT_MS / 1_000} s`
+      : `hooks/on-death ended with ${exitCode ?? signal}`
+  },
+}
+
+/** The desktop's own notification. */
+async function notifyDesktop(news: News, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const argv: readonly [string, ...string[]] =
+    process.platform === 'darwin'
+      ? [
+          'osascript',
+          '-e',
+          'on run argv',
+          '-e',
+          'display notification (item 1 of argv) with title "iapeer"',
+          '-e',
+          'end run',
+          news.summary,
+        ]
+      : ['notify-send', '--app-name=iapeer', '--', 'iapeer', news.summary]
+  const { exitCode, missing } = await runProgram(argv, { timeoutMs: LIMIT_MS, env })
+  if (exitCode === 0) return undefined
+  return missing ? `there is no ${argv[0]}` : `${argv[0]} ended with ${exitCode}`
+}
+
+/** The news as JSON by POST. */
+async function postNews(news: News, url: string): Promise<string | undefined> {
+  try {
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(news),
+      signal: AbortSignal.timeout(LIMIT_MS),
+    })
+    await answer.body?.cancel()
+    return answer.ok ? undefined : `the webhook answered ${answer.status}`
+  } catch (error) {
+    // Whatever is wrong with it is that of the webhook: the address, the network, the time.
+    return `the webhook failed: ${error instanceof Error ? error.message : String(error)}`
+  }
+}
+
+/** `IAPEER_NOTIFY=1` */
+const desktop: Channel = {
+  isWanted: async (_root, env) => env['IAPEER_NOTIFY'] === '1',
+  tell: async ({ waiting, env }) =>
+    (await takeNews(waiting)) ? notifyDesktop(waiting.news, env) : undefined,
+}
+
+/** `IAPEER_WEBHOOK_URL` */
+const webhook: Channel = {
+  isWanted: async (_root, env) => (env['IAPEER_WEBHOOK_URL'] ?? '') !== '',
+  tell: async ({ waiting, env }) =>
+    (await takeNews(waiting)) ? postNews(waiting.news, env['IAPEER_WEBHOOK_URL'] ?? '') : undefined,
+}
+
+const CHANNELS = { hook, desktop, webhook } as const satisfies Record<ChannelName, Channel>
+
+/** Lays the news out for everybody who wants to hear. */
+export async function layOutNews(root: string, news: News, env: NodeJS.ProcessEnv): Promise<Waiting[]> {
+  const laid: Waiting[] = []
+  for (const channel of CHANNEL_NAMES)
+    if (await CHANNELS[channel].isWanted(root, env)) laid.push(await writeWaiting(root, channel, news))
+  return laid
+}
+
+/** Tells what waits, to each channel what is for it. @returns what failed, a line each */
+export async function tellWaiting(
+  root: string,
+  all: readonly Waiting[],
+  env: NodeJS.ProcessEnv,
+): Promise<readonly string[]> {
+  const failures = await Promise.all(
+    all.map(async (waiting) => {
+      const { isWanted, tell } = CHANNELS[waiting.channel]
+      const failure = (await isWanted(root, env)) ? await tell({ root, waiting, env }) : undefined
+      await removeWaiting(waiting)
+      return failure
+    }),
+  )
+  return failures.filter((one) => one !== undefined)
+}

@@ -1,0 +1,95 @@
+import { rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { parseJson } from '@iapeer/core/json'
+import { rootLayout } from '@iapeer/core/paths'
+import { makePrivateFolder, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
+
+/** What is told: one death, or several of one incident. */
+export interface News {
+  readonly schemaVersion: 1
+  /** Of the incident, or of the death. */
+  readonly id: string
+  readonly kind: 'death' | 'incident'
+  /** One sentence. */
+  readonly summary: string
+  readonly verdict: string
+  readonly confidence: string
+  readonly deaths: readonly { readonly id: string }[]
+}
+
+export const CHANNEL_NAMES = ['hook', 'desktop', 'webhook'] as const
+export type ChannelName = (typeof CHANNEL_NAMES)[number]
+
+/**
+ * News on its way to one channel: `state/lifecycle/news/<id>.<channel>.json`. Whoever tells it renames it to `.taken` first,
+ * so it is told once, however many try; what a killed teller has not taken is told by the next one.
+ */
+export interface Waiting {
+  readonly path: string
+  readonly channel: ChannelName
+  readonly news: News
+}
+
+/** Nobody needs what was taken so long ago. */
+const TAKEN_MS = 60_000
+
+const folderOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'news')
+
+export const takenPath = (path: string): string => path.replace(/\.json$/, '.taken')
+
+export async function writeWaiting(root: string, channel: ChannelName, news: News): Promise<Waiting> {
+  await makePrivateFolder(folderOf(root))
+  const path = join(folderOf(root), `${news.id.replace(/[^\w-]/g, '_')}.${channel}.json`)
+  await replaceFile(path, `${JSON.stringify(news)}\n`)
+  return { path, channel, news }
+}
+
+/** Whether it is ours to tell. */
+export async function takeNews({ path }: Waiting): Promise<boolean> {
+  try {
+    await rename(path, takenPath(path))
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+export async function removeWaiting({ path }: Waiting): Promise<void> {
+  for (const one of [path, takenPath(path)]) await rm(one, { force: true })
+}
+
+const isNews = (value: unknown): value is News =>
+  typeof value === 'object' &&
+  value !== null &&
+  'id' in value &&
+  typeof value.id === 'string' &&
+  'deaths' in value &&
+  Array.isArray(value.deaths) &&
+  value.deaths.every((one) => typeof one?.id === 'string')
+
+async function sweepTaken(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  })
+  if (found !== undefined && Date.now() - found.ctimeMs > TAKEN_MS) await rm(path, { force: true })
+}
+
+/** What somebody who was killed has laid out and not told. */
+export async function listWaiting(root: string): Promise<Waiting[]> {
+  const folder = folderOf(root)
+  const found: Waiting[] = []
+  for (const name of (await namesIn(folder)).sort()) {
+    const path = join(folder, name)
+    if (!name.endsWith('.json')) await sweepTaken(path)
+    const channel = CHANNEL_NAMES.find((one) => name.endsWith(`.${one}.json`))
+    const text = channel === undefined ? undefined : (await readRegularFile(path))?.text
+    if (channel === undefined || text === undefined) continue
+    const news = parseJson(text)
+    if (!isNews(news)) await rm(path, { force: true })
+    else found.push({ path, channel, news })
+  }
+  return found
+}

@@ -1,0 +1,13 @@
+export { checkCursor } from './cursor.ts'
+export { FolderWatch } from './directory-watch.ts'
+export {
+  type ExtraFields,
+  type LifecycleEvent,
+  type RecordedEvent,
+  SUPERVISE_ACTIONS,
+  type SuperviseAction,
+} from './event.ts'
+export { createEventLog, type EventLog, type EventLogOptions } from './event-log.ts'
+export type { EventFilter } from './filter.ts'
+export { type FollowedEvent, type FollowOptions, followEvents } from './follow-events.ts'
+export { type EventsRead, type ReadEventsFilter, readEvents } from './read-events.ts'

@@ -1,0 +1,21 @@
+export {
+  type Outcome,
+  type RenewRequest,
+  refreshNamed,
+  renewNamed,
+  resetNamed,
+  type StopRequest,
+  type StopView,
+  stopNamed,
+  wakeNamed,
+} from './actions.ts'
+export { LAUNCH_STATES, type LaunchView } from './launch-view.ts'
+export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './named.ts'
+export { fleetView, type PeerView, peerFields, peerView } from './peer-view.ts'
+export { type RemovedPeer, type RemoveOptions, removeNamed } from './remove.ts'
+export { finishRename, type Renamed, renameNamed, unfinishedRename } from './rename.ts'
+export { type RunOptions, type RunResult, runPeer } from './run-peer.ts'
+export { settleFleet } from './settle-fleet.ts'
+export { type StartRequest, startNamed } from './start.ts'
+export { type Stray, stopStrays } from './stop-strays.ts'
+export { superviseFleet } from './supervise-fleet.ts'

@@ -1,0 +1,23 @@
+export { filesOfGen, isClaimed, type RecordedSession, readClaim, recordedAs } from './claim.ts'
+export { isLeft, noteLeft, sweepLeft } from './detached-servers.ts'
+export { forgetIdentity } from './forget.ts'
+export { identityLockPath, whileUnclaimed } from './identity-lock.ts'
+export { listTallies } from './list-tallies.ts'
+export { clearMark, hasMark, type Mark, setMark } from './marks.ts'
+export { moveIdentity } from './move.ts'
+export { rebuildSession, rebuildSessions } from './rebuild.ts'
+export { identityNow, lastRenameOf, noteRename, type Rename, readRenames } from './renames.ts'
+export { keepReserve, withReserve } from './reserve.ts'
+export {
+  type BlockedLaunch,
+  listSessions,
+  NO_GENERATION,
+  type PeerSession,
+  phaseOf,
+  readSession,
+  removeSession,
+  writeSession,
+} from './session-file.ts'
+export { ownerOf, passOver } from './state-files.ts'
+export { type PeerState, type PeerStatus, statusOf } from './status.ts'
+export { changeTally, countedCrashes, type LastEnd, readTally, type Tally } from './tally.ts'
