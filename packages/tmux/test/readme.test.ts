@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { listCanaries } from '@iapeer/canary'
 import { run, serverAt, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { listCanaries } from '@iapeer/canary'
 import { exitLines, launches } from './support.ts'
 
 const { newFolder, track } = launches()

@@ -1,5 +1,5 @@
 export { finishLaunch, finishLaunches } from './finish-launch.ts'
-export { type PaneReading, type InspectPaneOptions, inspectPane } from './from-pane/inspect-pane.ts'
+export { type InspectPaneOptions, inspectPane, type PaneReading } from './from-pane/inspect-pane.ts'
 export { checkLaunch, type Launched, launchPeer, requireDeclared } from './launch.ts'
 export type { LaunchOptions } from './options.ts'
 export { paneLogOf } from './plan.ts'

@@ -1,6 +1,6 @@
 import { toRuntime } from '@iapeer/core/identity'
 import type { NewPeer } from '@iapeer/core/registry'
-import { type PaneReading, inspectPane } from '@iapeer/lifecycle/launch'
+import { inspectPane, type PaneReading } from '@iapeer/lifecycle/launch'
 import { usageError } from '../../exit-code.ts'
 import { commandText } from '../../output.ts'
 

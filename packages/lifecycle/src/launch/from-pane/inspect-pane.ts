@@ -7,7 +7,7 @@ import { readWorkingFolder } from '@iapeer/core/process'
 import { splitWords } from '@iapeer/core/storage'
 import { agentOf } from './agent-of.ts'
 import { askPane, type FoundPane, findPane } from './find-pane.ts'
-import { type PaneCommand, inspectPaneCommand } from './pane-command.ts'
+import { inspectPaneCommand, type PaneCommand } from './pane-command.ts'
 import { parsePaneTarget } from './pane-target.ts'
 
 /** What a pane in somebody's tmux runs and where, as a peer could. */
