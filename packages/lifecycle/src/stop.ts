@@ -1,11 +1,11 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
-import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
+import { scaffoldRoot } from '@iapeer/core/storage'
 import { type TeardownResult, teardown } from '@iapeer/tmux'
 import { createEventLog } from './eventlog/event-log.ts'
 import { recordedAs } from './sessions/claim.ts'
-import { identityLockPath } from './sessions/identity-lock.ts'
+import { lockIdentity } from './sessions/identity-lock.ts'
 import { noteLeft } from './sessions/left.ts'
 import { clearTheWay } from './sessions/leftovers.ts'
 import { clearMark, type Mark, setMark } from './sessions/marks.ts'
@@ -115,7 +115,7 @@ async function endIt(root: string, identity: Identity, options: StopOptions): Pr
  */
 export async function stopPeer(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await scaffoldRoot(rootLayout(root))
-  const lock = await acquireLock(identityLockPath(root, identity), { limitMs: LAUNCH_MS })
+  const lock = await lockIdentity(root, identity, LAUNCH_MS)
   const { mark } = LEAVES[options.afterwards ?? 'stay-down']
   try {
     return await withReserve(root, async () => {

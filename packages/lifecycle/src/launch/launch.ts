@@ -4,12 +4,12 @@ import { rootLayout } from '@iapeer/core/paths'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
-import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
+import { scaffoldRoot } from '@iapeer/core/storage'
 import { createEventLog } from '../eventlog/event-log.ts'
 import { writeSystemPrompt } from '../prompt/write-system-prompt.ts'
 import { adapterOf } from '../runtimes/index.ts'
 import type { RuntimeAdapter } from '../runtimes/runtime.ts'
-import { identityLockPath } from '../sessions/identity-lock.ts'
+import { lockIdentity } from '../sessions/identity-lock.ts'
 import { clearTheWay, endHalfBooted, freeSocket } from '../sessions/leftovers.ts'
 import { clearMark, hasMark } from '../sessions/marks.ts'
 import { rebuildSession } from '../sessions/rebuild.ts'
@@ -178,7 +178,7 @@ export async function launchPeer(
     adapter.bootTimeoutMs === undefined ? 0 : (options.bootTimeoutMs ?? adapter.bootTimeoutMs)
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS + bootTimeoutMs
   const called = performance.now()
-  const lock = await acquireLock(identityLockPath(root, identity), { limitMs: timeoutMs + LOCK_MS })
+  const lock = await lockIdentity(root, identity, timeoutMs + LOCK_MS)
   try {
     await rebuildSession(root, identity)
     const { session: living } = await statusOf(root, identity)

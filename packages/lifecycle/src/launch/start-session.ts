@@ -10,8 +10,14 @@ import type { PeerEntry } from '@iapeer/core/registry'
 import { type GuardedServer, type Leader, startGuardedServer, startLeader, TmuxServer } from '@iapeer/tmux'
 import type { RuntimeAdapter } from '../runtimes/runtime.ts'
 import { clearTheWay, endUnfinished } from '../sessions/leftovers.ts'
-import { NO_GENERATION, type PeerSession, removeSession, writeSession } from '../sessions/session-file.ts'
-import { bootRuntime } from './boot.ts'
+import {
+  type BlockedLaunch,
+  NO_GENERATION,
+  type PeerSession,
+  removeSession,
+  writeSession,
+} from '../sessions/session-file.ts'
+import { bootRuntime, type Obstacle } from './boot.ts'
 import { type PaneLog, watchFirstMoments } from './first-moments.ts'
 import type { LaunchPlan } from './plan.ts'
 
@@ -134,18 +140,25 @@ async function boot(
   paneLog: PaneLog,
   { handle, leader, session }: StartedProgram & { readonly handle: TmuxServer },
 ): Promise<PeerSession> {
-  const { identity, adapter, profile, bootTimeoutMs, signal } = launch
+  const { root, identity, adapter, profile, bootTimeoutMs, signal } = launch
   const deadline = Math.min(launch.deadline, performance.now() + bootTimeoutMs)
   const { paneId, process } = leader
   let typedAt: string | undefined
+  let waiting: BlockedLaunch | undefined
+  // If this process is killed while a person is asked, the next one finds a blocked launch, and ends nothing.
+  const onWaiting = async (obstacle: Obstacle): Promise<void> => {
+    waiting = { since: new Date().toISOString(), ...obstacle }
+    await writeSession(root, { ...session, blocked: waiting })
+  }
   const onTyping = async (): Promise<void> => {
     typedAt = new Date().toISOString()
+    if (waiting !== undefined) await writeSession(root, { ...session, blocked: { ...waiting, typedAt } })
   }
   const pane = { identity, adapter, handle, paneId, leader: process, paneLog, deadline, signal }
-  const result = await bootRuntime(pane, { message: profile.initialPrompt, onTyping })
+  const result = await bootRuntime(pane, { message: profile.initialPrompt, onTyping, onWaiting })
   const now = new Date().toISOString()
   if (result.kind === 'ready') return { ...session, readyAt: now }
-  return { ...session, blocked: { since: now, ...result.obstacle, typedAt } }
+  return { ...session, blocked: { since: waiting?.since ?? now, ...result.obstacle, typedAt } }
 }
 
 /**
