@@ -197,7 +197,9 @@ describe('start', () => {
     const refused = startNamed(root.root, 'bob', { timeoutMs: 10 })
     await expect(refused.finally(() => lock.release())).rejects.toMatchObject({
       code: 'lock-held',
-      message: expect.stringMatching(/^claude-bob is being started or stopped by process \d+; waited 2.01 s$/),
+      message: expect.stringMatching(
+        /^claude-bob is being started or stopped by process \d+; waited 2.01 s$/,
+      ),
       hint: expect.not.stringContaining('remove'),
     })
   })
