@@ -60,6 +60,7 @@ export function openFullScreen(redraw: () => void): FullScreen {
   stdout.on('resize', redraw)
   process.once('SIGTSTP', suspend).once('exit', close)
   process.once('SIGTERM', () => process.exit(143)).once('SIGHUP', () => process.exit(129))
+  process.once('SIGQUIT', () => process.exit(131))
   return {
     rows,
     draw: (lines) => {

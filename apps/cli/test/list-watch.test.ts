@@ -138,6 +138,16 @@ describe('iapeer list --watch', () => {
     expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('0 1')
   })
 
+  it('Ctrl-\\ gives the terminal back', async () => {
+    const home = newHome()
+    await makePeers(home, ['ann'])
+    const screen = await watching(home)
+    await shows(screen, [...(await listed(home)), 'Ctrl-C leaves'])
+    await screen.keys('C-\\')
+    await until('its end', async () => (await screen.lines()).some((line) => line.endsWith('left 131')))
+    expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('0 1')
+  })
+
   it('Ctrl-Z gives the terminal back until fg', async () => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob'])

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { lstatSync, readFileSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
+import { acquireLock } from '@iapeer/core/storage'
 import { serverAt, startServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
@@ -159,7 +160,50 @@ describe('a launch that meets an unknown dialog', () => {
   })
 })
 
+describe('a launcher that waits at an unknown dialog', () => {
+  it('shows the peer as blocked; killed, it leaves it up, and the next command finishes the launch', async () => {
+    const root = newRoot()
+    const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
+    const script = `import('${new URL('../dist/index.js', import.meta.url).href}').then(({ launchPeer }) =>
+      launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)}))`
+    const launcher = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
+    const ended = new Promise((resolve) => launcher.once('exit', resolve))
+    track(async () => {
+      launcher.kill('SIGKILL')
+      await ended
+    })
+    await until('it to be blocked', async () => (await statusOf(root.root, BOB)).state === 'blocked', 20_000)
+    const { gen } = await sessionOf(root)
+    const other = { state: 'blocked', gen, screen: 'The moon is full.\nHowl? (y)' }
+    expect(await startNamed(root.root, 'bob', { timeoutMs: 100 })).toMatchObject(other)
+    launcher.kill('SIGKILL')
+    await ended
+    expect(await startNamed(root.root, 'bob', { timeoutMs: 600 })).toMatchObject(other)
+    await pressKeys(await sessionOf(root), 'y')
+    expect(await startNamed(root.root, 'bob', {})).toMatchObject({ state: 'launched', gen })
+    expect(given()).toEqual(['pressed y', 'sent Good morning'])
+    await stopPeer(root.root, BOB, { by: 'a test' })
+    expect(root.deaths()).toEqual([])
+  }, 60_000)
+})
+
 describe('start', () => {
+  it('says that another process is at a peer, and not to remove its lock', async () => {
+    const root = newRoot()
+    await fakeAgent(root, [READY])
+    const folder = join(root.root, 'state', 'lifecycle')
+    mkdirSync(folder, { recursive: true })
+    const lock = await acquireLock(join(folder, `${BOB}.lock`))
+    const refused = startNamed(root.root, 'bob', { timeoutMs: 10 })
+    await expect(refused.finally(() => lock.release())).rejects.toMatchObject({
+      code: 'lock-held',
+      message: expect.stringMatching(
+        /^claude-bob is being started or stopped by process \d+; waited 2.01 s$/,
+      ),
+      hint: expect.not.stringContaining('remove'),
+    })
+  })
+
   it('waits for a launch that is blocked, and tells when a person has answered it', async () => {
     const root = newRoot()
     const { given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')

@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
+import { rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
 import { updatePeer } from '@iapeer/core/registry'
 import { pidsCgroup, serverAt, until } from '@iapeer/dev/testing'
+import { listCanaries } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
   FleetSupervisor,
@@ -98,6 +100,26 @@ describe('stopping what no peer has any more', () => {
     expect(filesOf(made.root, 'run')).toEqual([])
     await until('the guard to finish', () => filesOf(made.root, 'state/canary').length === 0)
     expect(made.deaths()).toEqual([])
+  })
+
+  it('leaves no socket of a dead server whose guard is still busy with its end', async () => {
+    const made = newRoot()
+    const session = await running(made)
+    const [guard] = await listCanaries(rootRecordPlace(made.root))
+    const guardPid = guard?.recorderPid ?? 0
+    expect(guardPid).toBeGreaterThan(1)
+    process.kill(guardPid, 'SIGSTOP')
+    try {
+      process.kill(session.server.pid, 'SIGKILL')
+      await until('its end', async () => (await identifyProcess(session.server.pid)) === undefined)
+      rmSync(join(made.root, 'state', 'lifecycle', 'command-bob.session'))
+      expect(await stopStrays(made.root)).toEqual([])
+      expect(filesOf(made.root, 'run')).toEqual([])
+    } finally {
+      process.kill(guardPid, 'SIGCONT')
+    }
+    await until('the guard to finish', () => filesOf(made.root, 'state/canary').length === 0)
+    expect(made.deaths()).toHaveLength(1)
   })
 
   it('stops a server whose leader has died and whose hook could not end it', async (test) => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { IapeerError } from '@iapeer/core/errors'
-import { toRuntime } from '@iapeer/core/identity'
-import { finishLaunch, launchPeer } from '../launch/index.ts'
+import { IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { formatIdentity, type Identity, toRuntime } from '@iapeer/core/identity'
+import { finishLaunch, type Launched, launchPeer } from '../launch/index.ts'
 import { hasMark, type PeerSession, phaseOf, statusOf } from '../sessions/index.ts'
 import { type LaunchView, launchViewOf } from './launch-view.ts'
 import { peerNamed } from './named.ts'
@@ -67,6 +67,14 @@ async function awaitUnblocked(
   }
 }
 
+/** Another process may be waiting for the same dialog, for longer than this one has time. */
+async function blockedMeanwhile(root: string, identity: Identity, error: unknown): Promise<Launched> {
+  if (!isIapeerError(error) || error.code !== 'lock-held') throw error
+  const { session } = await statusOf(root, identity)
+  if (session === undefined || phaseOf(session) !== 'blocked') throw error
+  return { state: 'blocked', session, warnings: [] }
+}
+
 /**
  * Starts a peer by its name or an identity of it. Waits for one whose launch was blocked until it is ready, or the time is over.
  * @throws those of `launchPeer`; IapeerError `interrupted`
@@ -80,6 +88,9 @@ export async function startNamed(root: string, name: string, request: StartReque
     ...(signal === undefined ? {} : { signal }),
     ...(runtime === undefined ? {} : { runtime }),
     timeoutMs,
+  }).catch((error: unknown) => {
+    const { personality, defaultRuntime } = named.entry
+    return blockedMeanwhile(root, formatIdentity({ runtime: runtime ?? defaultRuntime, personality }), error)
   })
   if (launched.state !== 'blocked') return launchViewOf(launched)
   const session = await awaitUnblocked(root, launched.session, { deadline, signal })

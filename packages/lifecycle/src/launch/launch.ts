@@ -4,7 +4,7 @@ import { rootLayout } from '@iapeer/core/paths'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
-import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
+import { scaffoldRoot } from '@iapeer/core/storage'
 import { createEventLog } from '../eventlog/index.ts'
 import { clearTheWay, endHalfBooted, freeSocket } from '../reap/index.ts'
 import { adapterOf, type RuntimeAdapter, writeSystemPrompt } from '../runtimes/index.ts'
@@ -12,8 +12,8 @@ import {
   changeTally,
   clearMark,
   hasMark,
-  identityLockPath,
   keepReserve,
+  lockIdentity,
   type PeerSession,
   phaseOf,
   readTally,
@@ -182,7 +182,7 @@ export async function launchPeer(
     adapter.bootTimeoutMs === undefined ? 0 : (options.bootTimeoutMs ?? adapter.bootTimeoutMs)
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS + bootTimeoutMs
   const called = performance.now()
-  const lock = await acquireLock(identityLockPath(root, identity), { limitMs: timeoutMs + LOCK_MS })
+  const lock = await lockIdentity(root, identity, timeoutMs + LOCK_MS)
   try {
     await rebuildSession(root, identity)
     const { session: living } = await statusOf(root, identity)

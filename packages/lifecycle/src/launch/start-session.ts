@@ -11,9 +11,15 @@ import type { PeerEntry } from '@iapeer/core/registry'
 import { type Leader, startLeader, TmuxServer } from '@iapeer/tmux'
 import { clearTheWay, endUnfinished } from '../reap/index.ts'
 import type { RuntimeAdapter } from '../runtimes/index.ts'
-import { NO_GENERATION, type PeerSession, removeSession, writeSession } from '../sessions/index.ts'
+import {
+  type BlockedLaunch,
+  NO_GENERATION,
+  type PeerSession,
+  removeSession,
+  writeSession,
+} from '../sessions/index.ts'
 import type { LaunchPlan } from './plan.ts'
-import { bootRuntime } from './screen/boot.ts'
+import { bootRuntime, type Obstacle } from './screen/boot.ts'
 import { type PaneLog, watchFirstMoments } from './screen/first-moments.ts'
 
 /** A launch whose way is clear, and whose plan is made. */
@@ -135,18 +141,25 @@ async function boot(
   paneLog: PaneLog,
   { handle, leader, session }: StartedProgram & { readonly handle: TmuxServer },
 ): Promise<PeerSession> {
-  const { identity, adapter, profile, bootTimeoutMs, signal } = launch
+  const { root, identity, adapter, profile, bootTimeoutMs, signal } = launch
   const deadline = Math.min(launch.deadline, performance.now() + bootTimeoutMs)
   const { paneId, process } = leader
   let typedAt: string | undefined
+  let waiting: BlockedLaunch | undefined
+  // If this process is killed while a person is asked, the next one finds a blocked launch, and ends nothing.
+  const onWaiting = async (obstacle: Obstacle): Promise<void> => {
+    waiting = { since: new Date().toISOString(), ...obstacle }
+    await writeSession(root, { ...session, blocked: waiting })
+  }
   const onTyping = async (): Promise<void> => {
     typedAt = new Date().toISOString()
+    if (waiting !== undefined) await writeSession(root, { ...session, blocked: { ...waiting, typedAt } })
   }
   const pane = { identity, adapter, handle, paneId, leader: process, paneLog, deadline, signal }
-  const result = await bootRuntime(pane, { message: profile.initialPrompt, onTyping })
+  const result = await bootRuntime(pane, { message: profile.initialPrompt, onTyping, onWaiting })
   const now = new Date().toISOString()
   if (result.kind === 'ready') return { ...session, readyAt: now }
-  return { ...session, blocked: { since: now, ...result.obstacle, typedAt } }
+  return { ...session, blocked: { since: waiting?.since ?? now, ...result.obstacle, typedAt } }
 }
 
 /**

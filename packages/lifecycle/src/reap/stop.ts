@@ -1,14 +1,14 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
-import { acquireLock, scaffoldRoot } from '@iapeer/core/storage'
+import { scaffoldRoot } from '@iapeer/core/storage'
 import { type TeardownResult, teardown } from '@iapeer/tmux'
 import { createEventLog } from '../eventlog/index.ts'
 import {
   changeTally,
   clearMark,
-  identityLockPath,
   type LastEnd,
+  lockIdentity,
   type Mark,
   NO_GENERATION,
   noteLeft,
@@ -123,7 +123,7 @@ async function endIt(root: string, identity: Identity, options: StopOptions): Pr
  */
 export async function stopPeer(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await scaffoldRoot(rootLayout(root))
-  const lock = await acquireLock(identityLockPath(root, identity), { limitMs: LAUNCH_MS })
+  const lock = await lockIdentity(root, identity, LAUNCH_MS)
   const { mark } = LEAVES[options.afterwards ?? 'stay-down']
   try {
     return await withReserve(root, async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { listCanaries } from '@iapeer/canary'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { identifyProcess } from '@iapeer/core/process'
 import { namesIn } from '@iapeer/core/storage'
 import { listSessions } from '../sessions/index.ts'
 
@@ -24,7 +25,7 @@ function isRefused(path: string): Promise<boolean> {
   })
 }
 
-/** Removes the socket files that dead servers have left; one of a server that is known to us is never touched. */
+/** Removes the socket files that dead servers have left; one of a server that is known to us and runs is never touched. */
 export async function sweepSockets(root: string): Promise<number> {
   const { socketDir } = rootLayout(root)
   const left = (await namesIn(socketDir))
@@ -32,7 +33,10 @@ export async function sweepSockets(root: string): Promise<number> {
     .map((name) => join(socketDir, name))
   if (left.length === 0) return 0
   const [canaries, sessions] = await Promise.all([listCanaries(rootRecordPlace(root)), listSessions(root)])
-  const known = new Set([...canaries, ...sessions].map(({ socketPath }) => socketPath))
+  const servers = await Promise.all(canaries.map(({ serverPid }) => identifyProcess(serverPid)))
+  // A recorder may still be busy with the end of its server.
+  const watched = canaries.filter((_canary, at) => servers[at] !== undefined)
+  const known = new Set([...watched, ...sessions].map(({ socketPath }) => socketPath))
   let swept = 0
   for (const path of left) {
     if (known.has(path) || !(await isRefused(path))) continue

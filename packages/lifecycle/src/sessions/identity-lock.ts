@@ -1,12 +1,33 @@
 import { join } from 'node:path'
-import { isIapeerError } from '@iapeer/core/errors'
+import { IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
-import { acquireLock } from '@iapeer/core/storage'
+import { acquireLock, type Lock, readLockHolder } from '@iapeer/core/storage'
 
 /** What is launched, taken down or settled holds this: one at a time for an identity, across processes. */
 export const identityLockPath = (root: string, identity: Identity): string =>
   join(rootLayout(root).lifecycleStateDir, `${identity}.lock`)
+
+/**
+ * Takes the lock of an identity, for a launch or a stop, which may have to wait for another one.
+ * @throws IapeerError `lock-held`
+ */
+export async function lockIdentity(root: string, identity: Identity, limitMs: number): Promise<Lock> {
+  const path = identityLockPath(root, identity)
+  try {
+    return await acquireLock(path, { limitMs })
+  } catch (error) {
+    if (!isIapeerError(error) || error.code !== 'lock-held') throw error
+    const holder = await readLockHolder(path)
+    if (holder?.liveness !== 'alive') throw error
+    const waited = `waited ${limitMs / 1_000} s`
+    throw new IapeerError(`${identity} is being started or stopped by process ${holder.pid}; ${waited}`, {
+      code: 'lock-held',
+      hint: `Nothing was changed. Try again later; its state: iapeer show ${identity}`,
+      cause: error,
+    })
+  }
+}
 
 /** Acts while holding the lock of an identity; undefined where somebody else is at it, who does what is due. */
 export async function whileUnclaimed<T>(

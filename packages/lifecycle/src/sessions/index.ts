@@ -1,7 +1,7 @@
 export { filesOfGen, isClaimed, type RecordedSession, readClaim, recordedAs } from './claim.ts'
 export { isLeft, noteLeft, sweepLeft } from './detached-servers.ts'
 export { forgetIdentity } from './forget.ts'
-export { identityLockPath, whileUnclaimed } from './identity-lock.ts'
+export { identityLockPath, lockIdentity, whileUnclaimed } from './identity-lock.ts'
 export { listTallies } from './list-tallies.ts'
 export { clearMark, hasMark, type Mark, setMark } from './marks.ts'
 export { moveIdentity } from './move.ts'

@@ -40,7 +40,7 @@ export interface PeerSession {
   readonly holder?: ProcessId | undefined
   /** ISO-8601 UTC. Undefined while it boots, when only its launcher types into it, and while its launch is blocked. */
   readonly readyAt: string | undefined
-  /** Undefined once it is ready, and while its launcher is still at it. */
+  /** Undefined once it is ready, and in the first seconds of its boot. Its launcher may still hold its identity's lock. */
   readonly blocked?: BlockedLaunch | undefined
 }
 

@@ -9,6 +9,9 @@ const PRESS_AGAIN_MS = 10_000
 /** A program that reports its state does so within this time after its input row shows; after that its screen counts. */
 const REPORT_MS = 1_000
 
+/** What a program shows for so long, and what is not known, is reported while the boot goes on waiting. */
+const WAITING_MS = 5_000
+
 /** What keeps a program from its work until a person acts. */
 export interface Obstacle {
   /** The last lines of its screen; empty where that could not be read. */
@@ -38,6 +41,8 @@ export interface BootOptions {
   readonly isShared?: boolean
   /** Called before the message is pasted. */
   readonly onTyping?: () => Promise<void>
+  /** Called once, when the program has waited for some seconds for what may be a person. */
+  readonly onWaiting?: (obstacle: Obstacle) => Promise<void>
 }
 
 /** Where it has come to, and what it showed then. */
@@ -68,7 +73,9 @@ class Keys {
 }
 
 /** Answers dialogs until the program is ready, or only a person can go on. Whatever is acted on was seen twice in a row. */
-async function reachInput(pane: Pane, isShared: boolean): Promise<Reached | Obstacle> {
+async function reachInput(pane: Pane, options: BootOptions): Promise<Reached | Obstacle> {
+  const { isShared = false } = options
+  let { onWaiting } = options
   const keys = new Keys(pane)
   let last: { readonly name: string; readonly since: number } | undefined
   let dialog: string | undefined
@@ -80,7 +87,14 @@ async function reachInput(pane: Pane, isShared: boolean): Promise<Reached | Obst
       last = { name, since: performance.now() }
       return undefined
     }
-    if (step.kind === 'wait') return isShared ? { step, sight } : undefined
+    if (step.kind === 'wait') {
+      if (isShared) return { step, sight }
+      const screen = lastRows(sight.screen)
+      if (screen === '' || performance.now() - last.since < WAITING_MS) return undefined
+      await onWaiting?.({ screen, dialog })
+      onWaiting = undefined
+      return undefined
+    }
     if (step.kind === 'person') return { step, sight }
     if (step.kind === 'ready') {
       const isSaid = sight.report !== undefined || pane.adapter.report === undefined
@@ -137,7 +151,7 @@ async function giveMessage(pane: Pane, sight: Sight, options: BootOptions): Prom
  * @throws IapeerError `program-ended`, `interrupted`
  */
 export async function bootRuntime(pane: Pane, options: BootOptions): Promise<Boot> {
-  const reached = await reachInput(pane, options.isShared ?? false)
+  const reached = await reachInput(pane, options)
   if (!('step' in reached)) return { kind: 'blocked', obstacle: reached }
   const { step, sight } = reached
   if (step.kind === 'ready') {
