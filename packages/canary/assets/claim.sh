@@ -60,12 +60,22 @@ claim_field() {
 claim_server() {
   [ -n "$SERVER_MARK" ] || return 0
   [ -d "$DEATHS" ] || command eval 'mkdir -p "$DEATHS"' 2>/dev/null
-  claim_make "$SERVER_MARK" "$KEY $1 $NOW_S" && return 0
-  OWNER='' owner_looks=200
+  if claim_make "$SERVER_MARK" "$KEY $1 $NOW_S"; then
+    # A full disk leaves it empty; the prepared file has room for a second line.
+    [ -s "$SERVER_MARK" ] || facts_write "owns=$SERVER"
+    return 0
+  fi
+  OWNER='' owner_event='' owner_at='' owner_looks=200
   while [ -e "$SERVER_MARK" ] && [ $owner_looks -gt 0 ]; do
     { read -r OWNER owner_event owner_at <"$SERVER_MARK"; } 2>/dev/null
     # One that is just being made is still empty.
     [ -z "$OWNER" ] || break
+    owner_looks=$((owner_looks - 1))
+  done
+  owner_looks=10
+  while [ -z "$OWNER" ] && [ -e "$SERVER_MARK" ] && [ $owner_looks -gt 0 ]; do
+    claim_owner
+    [ -n "$OWNER" ] || clock_nap 0.05
     owner_looks=$((owner_looks - 1))
   done
   case $OWNER in '' | "$KEY") return 0 ;; esac
@@ -75,4 +85,25 @@ claim_server() {
     *) return 1 ;;
   esac && return 1
   return 0
+}
+
+# claim_owner -> OWNER: the generation that has made a mark of this server which is empty, from what is prepared for it;
+# empty where none says so
+claim_owner() {
+  set +f
+  for owner_file in "$STATE_DIR/canary/"*.facts; do
+    owner_line=
+    { read -r owner_rest && read -r owner_line; } 2>/dev/null <"$owner_file"
+    [ "$owner_line" = "owns=$SERVER" ] || continue
+    OWNER=${owner_file##*/}
+    OWNER=${OWNER%.facts}
+    break
+  done
+  set -f
+}
+
+# claim_server_fill: writes into an empty mark of this server, which is ours, when there is room again
+claim_server_fill() {
+  if [ -z "$SERVER_MARK" ] || [ -s "$SERVER_MARK" ]; then return 0; fi
+  { out "$KEY server $NOW_S" >"$SERVER_MARK"; } 2>/dev/null
 }

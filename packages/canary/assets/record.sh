@@ -51,6 +51,7 @@ record_write() {
     record_line || { LINE_TORN=1; return 2; }
     LINED=1
     claim_fill "$record_text"
+    claim_server_fill
   fi
   return 0
 }

@@ -11,6 +11,7 @@ import {
   type Root,
   recordOf,
   roots,
+  settled,
   tearDown,
   type Watched,
 } from './support.ts'
@@ -96,6 +97,23 @@ describe.skipIf(!mayMount)('a folder that cannot be written', () => {
     expect((await reconcile(bob))[0]).toMatchObject({ outcome: 'completed' })
     expect(readClaim(bob)).toMatchObject({ rc: '0', event: 'server-exit' })
     expect(await deathOf(bob)).toMatchObject({ cause: 'signaled-server-gone', mode: 'watch', wait_rc: '0' })
+  })
+
+  it('full at the death of a server that is watched under two names: it is one death', async () => {
+    const root = await smallRoot()
+    const bob = await watchedOn(root)
+    const { recordDir, server } = bob
+    const eve = await ensureCanary({ identity: 'tmux-eve', socketPath: server.socketPath, recordDir })
+    expect(eve).toMatchObject({ state: 'spawned', gen: bob.gen })
+    const makeRoom = root.fill()
+    server.kill('SIGKILL')
+    await server.gone()
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    makeRoom()
+    await settled(bob)
+    await settled({ ...bob, identity: 'tmux-eve' })
+    await reconcile(bob)
+    expect(exits(recordDir)).toHaveLength(1)
   })
 
   it('read-only at death: recorded with its true cause as soon as it can be', async () => {
