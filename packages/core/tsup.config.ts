@@ -7,7 +7,7 @@ export default defineConfig(
     {
       index: 'src/index.ts',
       envelope: 'src/codec/envelope/index.ts',
-      errors: 'src/errors.ts',
+      errors: 'src/errors/index.ts',
       exec: 'src/exec/index.ts',
       identity: 'src/identity/index.ts',
       json: 'src/codec/json-fields.ts',

@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs'
 import { chmod, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf, IapeerError } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors/index.ts'
 import { isLowerIntelligence } from '../identity/intelligence.ts'
 import { writeFileAtomic, writeFileNew } from '../storage/atomic-write.ts'
 import { containedPath } from '../storage/contained-path.ts'

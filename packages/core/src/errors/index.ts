@@ -1,0 +1,1 @@
+export { errnoOf, IapeerError, type IapeerErrorDetails, isIapeerError } from './iapeer-error.ts'
