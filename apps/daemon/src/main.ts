@@ -2,6 +2,7 @@
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { exitCodeOf } from '@iapeer/core/errors/catalogue'
 import { runProgram } from '@iapeer/core/exec'
 import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
@@ -49,7 +50,7 @@ function fail(error: unknown, report: boolean): void {
   process.stderr.write(
     `iapeerd: ${failure.message}\n${failure.hint === undefined ? '' : `  ${failure.hint}\n`}`,
   )
-  process.exitCode = failure.code === 'usage' ? 2 : 1
+  process.exitCode = exitCodeOf(failure.code)
 }
 
 /** Nothing that nobody expected is survived; peers are not touched by that. */

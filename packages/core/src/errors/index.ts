@@ -1,1 +1,9 @@
-export { errnoOf, IapeerError, type IapeerErrorDetails, isIapeerError } from './iapeer-error.ts'
+export type { ErrorCode } from './catalogue/catalogue.ts'
+export {
+  errnoOf,
+  IapeerError,
+  type IapeerErrorDetails,
+  isIapeerError,
+  type ReceivedCode,
+  receivedCode,
+} from './iapeer-error.ts'
