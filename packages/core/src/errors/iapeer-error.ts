@@ -1,9 +1,10 @@
 import type { ErrorCode } from './catalogue/catalogue.ts'
 
-declare const received: unique symbol
-
-/** A code that another process has sent. A daemon of another version may send one that the catalogue does not have. */
-export type ReceivedCode = string & { readonly [received]: true }
+/**
+ * A code that another process has sent. A daemon of another version may send one that the catalogue does not have. The type
+ * is a brand, not the value: as a literal it lets the compiler refuse to compare a `code` with a word that is not listed.
+ */
+export type ReceivedCode = '<code of another version>'
 
 /** Marks a code that another process has sent: `exitCodeOf` and `httpStatusOf` take an unknown one as of the kind `failed`. */
 export const receivedCode = (code: string): ReceivedCode => code as ReceivedCode
