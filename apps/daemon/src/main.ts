@@ -24,7 +24,7 @@ const HELP = `iapeerd ${VERSION}: the daemon that keeps a fleet of peers.
   --report          one line of JSON on standard output when it is up, or why it is not
 
 IAPEER_PORT serves the API on 127.0.0.1 too; that needs IAPEER_BEARER_TOKEN (16 characters or more).
-Exit codes: 0 ok, 1 failed, 2 usage.
+Exit codes: 0 ok, 1 failed, 2 usage or a setting that is invalid.
 `
 
 interface Failure {

@@ -19,7 +19,7 @@ export const SETTINGS = {
     key: 'sockets.directory',
     variable: 'IAPEER_SOCK_DIR',
     type: 'path',
-    default: '<root>/run',
+    default: 'run in the root',
     description: 'The private directory of the tmux sockets, for a root whose path is too long for them.',
     readBy: ['commands', 'daemon'],
     service: 'recorded',

@@ -64,7 +64,7 @@ export const INPUT_ERRORS = entries({
   'bad-setting': {
     kind: 'configuration',
     summary: 'An environment variable of iapeer has a value that it cannot have.',
-    hint: 'docs/environment.md lists every variable with its values.',
+    hint: 'See docs/environment.md for every variable and its values.',
   },
   'socket-path-too-long': {
     kind: 'configuration',
