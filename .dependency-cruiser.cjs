@@ -66,6 +66,14 @@ module.exports = {
       from: { path: '^packages/(core/src/(?!exec/)|canary/src/)' },
       to: { path: '^packages/core/(src|dist)/exec' },
     },
+    {
+      name: 'errors-without-their-texts',
+      severity: 'error',
+      comment:
+        'an error is thrown without the catalogue: of core nothing imports it but for its types, and the canary never',
+      from: { path: '^packages/(core/src/(?!errors/catalogue/)|canary/src/)' },
+      to: { path: '^packages/core/(src|dist)/errors/catalogue', dependencyTypesNot: ['type-only'] },
+    },
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     { name: 'apps-are-the-top', severity: 'error', from: { path: '^packages' }, to: { path: '^apps' } },
     {

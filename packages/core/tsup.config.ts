@@ -7,7 +7,8 @@ export default defineConfig(
     {
       index: 'src/index.ts',
       envelope: 'src/codec/envelope/index.ts',
-      errors: 'src/errors.ts',
+      errors: 'src/errors/index.ts',
+      'errors/catalogue': 'src/errors/catalogue/index.ts',
       exec: 'src/exec/index.ts',
       identity: 'src/identity/index.ts',
       json: 'src/codec/json-fields.ts',
@@ -18,6 +19,7 @@ export default defineConfig(
       process: 'src/process/index.ts',
       profile: 'src/profile/index.ts',
       registry: 'src/registry/index.ts',
+      settings: 'src/settings/index.ts',
       storage: 'src/storage/index.ts',
     },
     { noExternal: ['zod'] },

@@ -1,6 +1,7 @@
-import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
+import { readSwitch, SETTINGS } from '@iapeer/core/settings'
 import { daemonStatus, startDaemon, startService, thisServiceSystem } from '@iapeer/host'
 import { connectDaemon, type DaemonClient } from '@iapeer/lifecycle/daemon-client'
 
@@ -27,23 +28,6 @@ export async function bringUpDaemon(): ReturnType<typeof startDaemon> {
     if (client !== undefined) return { state: 'started', client }
   }
   return startDaemon(root, { argv: [process.execPath, locateDaemon(import.meta.url)] })
-}
-
-const OFF: ReadonlySet<string> = new Set(['off', '0', 'false', 'no'])
-const ON: ReadonlySet<string> = new Set(['', 'on', '1', 'true', 'yes'])
-
-/**
- * Whether starting a peer starts the daemon too: `IAPEER_DAEMON_AUTOSTART`, on unless it says otherwise.
- * @throws IapeerError `bad-setting`
- */
-function autostarts(env: NodeJS.ProcessEnv): boolean {
-  const text = env['IAPEER_DAEMON_AUTOSTART'] ?? ''
-  const word = text.toLowerCase()
-  if (ON.has(word) || OFF.has(word)) return ON.has(word)
-  throw new IapeerError(`IAPEER_DAEMON_AUTOSTART is ${JSON.stringify(text)}, which is neither on nor off`, {
-    code: 'bad-setting',
-    hint: 'Unset it (then starting a peer starts the daemon too), or set it to off.',
-  })
 }
 
 const NOT_COVERED =
@@ -75,7 +59,7 @@ export async function launchBesideDaemon<T>(
   wanted: boolean | undefined,
   launch: () => Promise<T>,
 ): Promise<T> {
-  const isWanted = wanted !== false && autostarts(process.env)
+  const isWanted = wanted !== false && readSwitch(process.env, SETTINGS.autostart)
   const tell = (line: string | undefined): void => {
     if (line !== undefined) process.stderr.write(`iapeer: ${line}\n`)
   }

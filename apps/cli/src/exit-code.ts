@@ -1,51 +1,18 @@
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { EXIT, exitCodeOf as exitCodeOfCode } from '@iapeer/core/errors/catalogue'
 import { CommanderError } from 'commander'
 
-/** The exit codes of every iapeer command. */
-export const EXIT = {
-  ok: 0,
-  failed: 1,
-  usage: 2,
-  notRunning: 3,
-  noSuchPeer: 4,
-  daemonUnreachable: 5,
-  blocked: 8,
-  interrupted: 130,
-} as const
-
-const USAGE_CODES: ReadonlySet<string> = new Set([
-  'usage',
-  'invalid-identity',
-  'invalid-personality',
-  'invalid-runtime',
-  'unusable-name',
-  'unusable-home',
-  'invalid-path',
-  'invalid-fields',
-  'socket-path-too-long',
-  'runtime-undeclared',
-  'invalid-pane',
-  'no-such-socket',
-  'no-such-pane',
-  'ambiguous-pane',
-  'bad-setting',
-])
-
-const NOT_RUNNING_CODES: ReadonlySet<string> = new Set(['not-running', 'no-server', 'pane-dead'])
+export { EXIT }
 
 /** The command line was off: exit code 2. */
 export function usageError(message: string, hint: string): IapeerError {
   return new IapeerError(message, { code: 'usage', hint })
 }
 
+/** Returns the exit code of a command that fails with this error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-  if (!isIapeerError(error)) return EXIT.failed
-  if (error.code === 'no-such-death' || error.code === 'no-such-peer') return EXIT.noSuchPeer
-  if (NOT_RUNNING_CODES.has(error.code)) return EXIT.notRunning
-  if (error.code === 'interrupted') return EXIT.interrupted
-  if (error.code === 'daemon-unreachable') return EXIT.daemonUnreachable
-  return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed
+  return isIapeerError(error) ? exitCodeOfCode(error.code) : EXIT.failed
 }
 
 /** What can be done about an error of the system. */

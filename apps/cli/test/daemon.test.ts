@@ -134,7 +134,7 @@ describe('starting a peer', () => {
     await iapeer('create', 'bob', '--', 'sleep', '1000')
     expect(await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'perhaps' }, 'start', 'bob')).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('neither on nor off'),
+      stderr: expect.stringContaining('expected on or off'),
     })
     expect((await iapeer('list')).stdout).toMatch(/bob +asleep/)
     expect((await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', 'ann')).exitCode).toBe(4)

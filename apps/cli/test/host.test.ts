@@ -119,7 +119,7 @@ describe('iapeer service', () => {
       expect(stdout).not.toMatch(/correct-horse|s3cret/)
       const wrong = await serviceWith({ IAPEER_IDLE_SECS: 'soon' }, 'install', '--print')
       expect(wrong).toMatchObject({ exitCode: 2, stdout: '' })
-      expect(wrong.stderr).toContain('IAPEER_IDLE_SECS is "soon"')
+      expect(wrong.stderr).toContain('invalid IAPEER_IDLE_SECS "soon": expected a number of seconds >= 0')
     },
   )
 

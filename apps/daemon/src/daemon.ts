@@ -132,8 +132,8 @@ function keepWatchdog(notifier: Notifier, supervisor: Supervisor | undefined, st
 
 /**
  * Runs the daemon of a root in this process: one at a time.
- * @throws IapeerError `daemon-running`, `token-missing`, `invalid-port`, `port-taken`, `socket-path-too-long`,
- *   `socket-taken`, those of `scaffoldRoot`; the Node system error
+ * @throws IapeerError `daemon-running`, `bad-setting`, `port-taken`, `socket-path-too-long`, `socket-path-occupied`,
+ *   those of `scaffoldRoot`; the Node system error
  */
 export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
   const { root, env } = options

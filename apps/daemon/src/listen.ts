@@ -11,7 +11,7 @@ async function clearSocket(path: string): Promise<void> {
   try {
     if (!(await lstat(path)).isSocket())
       throw new IapeerError(`${path} is no socket`, {
-        code: 'socket-taken',
+        code: 'socket-path-occupied',
         hint: 'Move that file away.',
       })
     await rm(path)
@@ -23,7 +23,7 @@ async function clearSocket(path: string): Promise<void> {
 /**
  * Listens on the unix socket of a root, which only its owner may use, and notes where it is if it is not where one looks.
  * @returns its path
- * @throws IapeerError `socket-path-too-long`, `socket-taken`; the Node system error
+ * @throws IapeerError `socket-path-too-long`, `socket-path-occupied`; the Node system error
  */
 export async function listenUnix(server: Server, root: string): Promise<string> {
   const { defaultSocket, socketFile } = daemonPlace(root)

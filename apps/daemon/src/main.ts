@@ -2,6 +2,7 @@
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { exitCodeOf } from '@iapeer/core/errors/catalogue'
 import { runProgram } from '@iapeer/core/exec'
 import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
@@ -23,7 +24,7 @@ const HELP = `iapeerd ${VERSION}: the daemon that keeps a fleet of peers.
   --report          one line of JSON on standard output when it is up, or why it is not
 
 IAPEER_PORT serves the API on 127.0.0.1 too; that needs IAPEER_BEARER_TOKEN (16 characters or more).
-Exit codes: 0 ok, 1 failed, 2 usage.
+Exit codes: 0 ok, 1 failed, 2 usage or a setting that is invalid.
 `
 
 interface Failure {
@@ -49,7 +50,7 @@ function fail(error: unknown, report: boolean): void {
   process.stderr.write(
     `iapeerd: ${failure.message}\n${failure.hint === undefined ? '' : `  ${failure.hint}\n`}`,
   )
-  process.exitCode = failure.code === 'usage' ? 2 : 1
+  process.exitCode = exitCodeOf(failure.code)
 }
 
 /** Nothing that nobody expected is survived; peers are not touched by that. */

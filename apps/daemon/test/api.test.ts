@@ -165,8 +165,8 @@ describe('the API, over the unix socket', () => {
       ['invalid-request', 400, post(where, '/v1/peers/bob/start', { timeoutMs: 0 })],
       ['invalid-request', 400, post(where, '/v1/peers/bob/start', { topic: 'x' })],
       ['invalid-request', 400, raw('/v1/peers/bob/start', '[]')],
-      ['bad-request', 400, raw('/v1/peers/bob/start', '{')],
-      ['bad-request', 400, raw('/v1/peers/bob/start', '"\ud800"'.slice(0, 2))],
+      ['invalid-request', 400, raw('/v1/peers/bob/start', '{')],
+      ['invalid-request', 400, raw('/v1/peers/bob/start', '"\ud800"'.slice(0, 2))],
       ['method-not-allowed', 405, post(where, '/v1/fleet')],
       ['method-not-allowed', 405, ask(where, '/v1/peers/bob/start')],
       ['method-not-allowed', 405, ask(where, '/v1/fleet', { method: 'OPTIONS' })],
@@ -284,14 +284,17 @@ describe('the API, over TCP', () => {
   })
 
   it.each([
-    [{ IAPEER_PORT: '0' }, 'token-missing', /IAPEER_BEARER_TOKEN/],
-    [{ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: 'fifteen-letters' }, 'token-missing', /no usable token/],
-    [{ IAPEER_PORT: '65536', IAPEER_BEARER_TOKEN: TOKEN }, 'invalid-port', /65536/],
-    [{ IAPEER_PORT: 'http', IAPEER_BEARER_TOKEN: TOKEN }, 'invalid-port', /"http"/],
-  ])('is not begun with %j: %s', async (env, code, message) => {
+    [{ IAPEER_PORT: '0' }, /IAPEER_BEARER_TOKEN/],
+    [{ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: 'fifteen-letters' }, /no usable token/],
+    [{ IAPEER_PORT: '65536', IAPEER_BEARER_TOKEN: TOKEN }, /65536/],
+    [{ IAPEER_PORT: 'http', IAPEER_BEARER_TOKEN: TOKEN }, /"http"/],
+  ])('is not begun with %j', async (env, message) => {
     const { launch, up } = newRoot()
     const refused = await launch(env)
-    expect(refused).toMatchObject({ exitCode: 1, failure: { code, message: expect.stringMatching(message) } })
+    expect(refused).toMatchObject({
+      exitCode: 2,
+      failure: { code: 'bad-setting', message: expect.stringMatching(message) },
+    })
     expect((await up()).port).toBe(0)
   })
 

@@ -67,7 +67,7 @@ describe('one daemon a root', () => {
     const { root, launch } = newRoot()
     mkdirSync(join(root, 'run'), { recursive: true, mode: 0o700 })
     writeFileSync(join(root, 'run', 'iapeerd.sock'), 'mine')
-    expect(await launch()).toMatchObject({ exitCode: 1, failure: { code: 'socket-taken' } })
+    expect(await launch()).toMatchObject({ exitCode: 1, failure: { code: 'socket-path-occupied' } })
     expect(readFileSync(join(root, 'run', 'iapeerd.sock'), 'utf8')).toBe('mine')
   })
 
@@ -215,7 +215,7 @@ describe('in the background', () => {
     const { root } = newRoot()
     const env = { ...process.env, IAPEER_PORT: '1', IAPEER_BEARER_TOKEN: 'short' }
     await expect(startDaemon(root, { argv: [...program.argv], env })).rejects.toMatchObject({
-      code: 'token-missing',
+      code: 'bad-setting',
     })
     await expect(startDaemon(root, { argv: ['/bin/true'] })).rejects.toMatchObject({ code: 'daemon-not-up' })
     await expect(startDaemon(root, { argv: ['/no/such/program'] })).rejects.toMatchObject({

@@ -322,7 +322,7 @@ describe('what cannot be started leaves nothing behind', () => {
 
   it.each([
     ['cwd', { cwd: '/nowhere/at/all' }, 'cwd-missing'],
-    ['timeoutMs', { timeoutMs: Number.NaN }, 'invalid-timeout'],
+    ['timeoutMs', { timeoutMs: Number.NaN }, 'invalid-options'],
     ['recordDir', { recordDir: '/dev/null/x' }, 'record-dir-unwritable'],
   ])('a %s that cannot be', async (_what, change, code) => {
     const root = newRoot()

@@ -336,11 +336,11 @@ describe.each([
     it('refuses a generation that is none', async () => {
       const bob = await arm(newRoot())
       await expect(declareIntent({ ...target(bob), ...words, holdMs: Number.NaN })).rejects.toMatchObject({
-        code: 'invalid-hold',
+        code: 'invalid-options',
       })
       expect(() => generationPaths({ ...bob, gen: '../../x' })).toThrow(/not a generation/)
       await expect(declareIntent({ ...target(bob), ...words, gen: '../../x' })).rejects.toMatchObject({
-        code: 'invalid-gen',
+        code: 'invalid-options',
       })
       expect(await ensureCanary({ ...bob, socketPath: bob.server.socketPath })).toMatchObject({
         state: 'already',

@@ -6,7 +6,7 @@ export {
   type LogfmtLine,
   parseLogfmt,
 } from './codec/logfmt.ts'
-export { errnoOf, IapeerError, type IapeerErrorDetails, isIapeerError } from './errors.ts'
+export * from './errors/index.ts'
 export * from './identity/index.ts'
 export * from './names/index.ts'
 export * from './paths/index.ts'

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { errnoOf, IapeerError } from './errors.ts'
+import { errnoOf, IapeerError } from './errors/index.ts'
 
 /** The packages that ship shell scripts, in their directory `assets`. */
 export type ScriptOwner = 'canary' | 'tmux' | 'lifecycle'

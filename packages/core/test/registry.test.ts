@@ -93,7 +93,7 @@ describe('a peer', () => {
   it('a refused one leaves no folder behind', async () => {
     const root = rootOf()
     await expect(create(root, 'bob', { description: 'x'.repeat(451) })).rejects.toMatchObject({
-      code: 'invalid-fields',
+      code: 'invalid-options',
     })
     expect(readdirSync(join(root, 'peers'))).toEqual([])
     const home = folder()

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { asyncCleanups, privateFolder } from '@iapeer/dev/testing'
@@ -21,4 +21,23 @@ export function sub(parent: string, ...names: string[]): string {
   const path = join(parent, ...names)
   mkdirSync(path, { recursive: true })
   return path
+}
+
+const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url))
+const NOT_SOURCE = new Set(['node_modules', 'dist', '.turbo'])
+
+/** The files of this repository whose path matches, with their text. */
+export function textsOfRepository(
+  pattern: RegExp,
+): readonly { readonly path: string; readonly text: string }[] {
+  const pathsIn = (directory: string): string[] =>
+    readdirSync(join(REPOSITORY, directory), { withFileTypes: true }).flatMap((entry) => {
+      if (NOT_SOURCE.has(entry.name)) return []
+      const path = `${directory}/${entry.name}`
+      return entry.isDirectory() ? pathsIn(path) : [path]
+    })
+  return ['packages', 'apps']
+    .flatMap(pathsIn)
+    .filter((path) => pattern.test(path))
+    .map((path) => ({ path, text: readFileSync(join(REPOSITORY, path), 'utf8') }))
 }

@@ -19,6 +19,10 @@ const scripts = readdirSync(join(root, 'packages')).flatMap((name) => {
 const CHECKS = [
   ['format and lint', ['biome', 'ci', '.']],
   ['types, and the shape of what is published', ['turbo', 'run', 'check', '--output-logs=errors-only']],
+  [
+    'generated pages',
+    [process.execPath, join(root, 'packages', 'dev', 'scripts', 'generate-docs.mjs'), '--check'],
+  ],
   ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
   ['unused files, exports and dependencies', ['knip']],
   ['shell scripts', ['shellcheck', '-x', ...scripts, join(root, '.ci', 'run')]],

@@ -263,7 +263,7 @@ describe('a pane that cannot be read', () => {
   it('is of a server that has ended, or that does not answer', async () => {
     const { server, read } = await newServer()
     await server.stop()
-    await expect(read('%0')).rejects.toMatchObject({ code: 'tmux-timeout' })
+    await expect(read('%0')).rejects.toMatchObject({ code: 'server-unresponsive' })
     await server.end()
     await expect(read('%0')).rejects.toMatchObject({ code: 'no-server' })
   })

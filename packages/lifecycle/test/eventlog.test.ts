@@ -162,7 +162,7 @@ describe('the event log', () => {
     const { root, path } = newRoot()
     await expect(createEventLog(root, { env: { [name]: value } }).append(wake(1))).rejects.toMatchObject({
       code: 'bad-setting',
-      message: `${name} is "${value}"`,
+      message: expect.stringContaining(`invalid ${name} "${value}": expected a whole number of `),
     })
     expect(existsSync(path)).toBe(false)
   })

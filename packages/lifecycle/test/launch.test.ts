@@ -91,7 +91,9 @@ describe('a peer', () => {
       const { state, warnings } = await launchPeer(root, entry)
       expect([state, warnings]).toEqual([
         'launched',
-        ['the launch is not in lifecycle.log: IAPEER_LIFECYCLE_LOG_KEEP is "many"'],
+        [
+          'the launch is not in lifecycle.log: invalid IAPEER_LIFECYCLE_LOG_KEEP "many": expected a whole number of files from 1 to 999',
+        ],
       ])
     } finally {
       delete process.env['IAPEER_LIFECYCLE_LOG_KEEP']

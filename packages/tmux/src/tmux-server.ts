@@ -87,14 +87,14 @@ export class TmuxServer {
     })
   }
 
-  /** @throws IapeerError `tmux-refused`, `tmux-timeout` */
+  /** @throws IapeerError `tmux-refused`, `server-unresponsive` */
   async #ask(args: readonly string[], input?: string): Promise<string> {
     const result = await this.run(args, input === undefined ? {} : { input })
     if (result.exitCode === 0) return result.stdout
     const [what = ''] = args
     if (result.timedOut)
       throw new IapeerError(`the tmux server at ${this.socketPath} did not answer ${what} in time`, {
-        code: 'tmux-timeout',
+        code: 'server-unresponsive',
         hint: 'It may be stopped (kill -CONT) or very busy.',
       })
     throw new IapeerError(`tmux refused ${what}: ${result.stderr.trim() || `exit code ${result.exitCode}`}`, {
@@ -113,7 +113,7 @@ export class TmuxServer {
     return DEAF.test(answer.stderr) ? 'deaf' : 'unresponsive'
   }
 
-  /** @throws IapeerError `tmux-refused`, `tmux-timeout` */
+  /** @throws IapeerError `tmux-refused`, `server-unresponsive` */
   async sessions(): Promise<TmuxSession[]> {
     const format = formatOf(
       'session_id',

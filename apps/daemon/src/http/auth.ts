@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { IapeerError } from '@iapeer/core/errors'
+import { readNumber, readText, SETTINGS } from '@iapeer/core/settings'
 import type { MiddlewareHandler } from 'hono'
 import type { ApiEnv } from './context.ts'
 
@@ -15,20 +16,15 @@ export interface TcpSettings {
 
 /**
  * What `IAPEER_PORT` and `IAPEER_BEARER_TOKEN` say; undefined without a port.
- * @throws IapeerError `invalid-port`, `token-missing`
+ * @throws IapeerError `bad-setting`
  */
 export function tcpSettings(env: NodeJS.ProcessEnv): TcpSettings | undefined {
-  const { IAPEER_PORT: text, IAPEER_BEARER_TOKEN: token = '' } = env
-  if (text === undefined || text === '') return undefined
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
-  if (!(port <= 65_535))
-    throw new IapeerError(`IAPEER_PORT is no port: ${JSON.stringify(text)}`, {
-      code: 'invalid-port',
-      hint: 'Give a number up to 65535, or leave it out: the unix socket is always there.',
-    })
+  const port = readNumber(env, SETTINGS.port)
+  if (port === undefined) return undefined
+  const token = readText(env, SETTINGS.bearerToken) ?? ''
   if (token.length >= SHORTEST_TOKEN && /^[\x21-\x7e]+$/.test(token)) return { port, token }
   throw new IapeerError('IAPEER_PORT is set, and IAPEER_BEARER_TOKEN is no usable token', {
-    code: 'token-missing',
+    code: 'bad-setting',
     hint: `Set IAPEER_BEARER_TOKEN to ${SHORTEST_TOKEN} or more printable characters without blanks (openssl rand -hex 32).`,
   })
 }

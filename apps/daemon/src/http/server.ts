@@ -1,10 +1,11 @@
 import { createServer, IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { type ErrorCode, errnoOf, IapeerError } from '@iapeer/core/errors'
+import { httpStatusOf } from '@iapeer/core/errors/catalogue'
 import type { Hono } from 'hono'
 import type { ApiEnv } from './context.ts'
-import { errorBody, statusOf } from './errors.ts'
+import { errorBody } from './errors.ts'
 
 /** For the whole head of a request. */
 const HEAD_MS = 10_000
@@ -13,19 +14,19 @@ const REQUEST_MS = 30_000
 const HEAD_BYTES = 16 * 1_024
 const MOST_CONNECTIONS = 4_096
 
-const PARSE_ERRORS: Readonly<Record<string, readonly [code: string, message: string]>> = {
+const PARSE_ERRORS: Readonly<Record<string, readonly [code: ErrorCode, message: string]>> = {
   HPE_HEADER_OVERFLOW: ['headers-too-large', `the headers are larger than ${HEAD_BYTES} bytes`],
   ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'the request took too long'],
 }
 
 /** What cannot even be read as a request is answered by hand. */
 function onClientError(error: Error, socket: Socket): void {
-  const [code, message] = PARSE_ERRORS[errnoOf(error) ?? ''] ?? ['bad-request', 'this is no HTTP request']
+  const [code, message] = PARSE_ERRORS[errnoOf(error) ?? ''] ?? ['invalid-request', 'this is no HTTP request']
   if (!socket.writable || errnoOf(error) === 'ECONNRESET') {
     socket.destroy()
     return
   }
-  const status = statusOf(code)
+  const status = httpStatusOf(code)
   const body = JSON.stringify(errorBody(new IapeerError(message, { code })))
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
@@ -35,8 +36,8 @@ function onClientError(error: Error, socket: Socket): void {
 }
 
 function badRequest(error: unknown): Response {
-  const told = new IapeerError('this request cannot be read', { code: 'bad-request', cause: error })
-  return Response.json(errorBody(told), { status: statusOf(told.code) })
+  const told = new IapeerError('this request cannot be read', { code: 'invalid-request', cause: error })
+  return Response.json(errorBody(told), { status: httpStatusOf(told.code) })
 }
 
 /** A server for the API that nothing malformed can bring down; it does not listen yet. */
@@ -45,7 +46,7 @@ export function createApiServer(app: Hono<ApiEnv>): Server {
     (request, { incoming, outgoing }) => {
       if (incoming instanceof IncomingMessage && outgoing instanceof ServerResponse)
         return app.fetch(request, { incoming, outgoing })
-      throw new IapeerError('only HTTP/1.1 is spoken', { code: 'bad-request' })
+      throw new IapeerError('only HTTP/1.1 is spoken', { code: 'invalid-request' })
     },
     { overrideGlobalObjects: false, errorHandler: badRequest },
   )

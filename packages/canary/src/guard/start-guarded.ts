@@ -1,7 +1,7 @@
 import { lstat, rm, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, type IapeerErrorDetails, receivedCode } from '@iapeer/core/errors'
 import {
   identifyProcess,
   observeProcess,
@@ -63,7 +63,7 @@ export interface GuardedServer {
 const DEFAULT_TIMEOUT_MS = 5_000
 const LONGEST_TIMEOUT_MS = 3_600_000
 
-function refuse(code: string, message: string, hint: string, cause?: unknown): never {
+function refuse(code: IapeerErrorDetails['code'], message: string, hint: string, cause?: unknown): never {
   throw new IapeerError(message, { code, hint, cause })
 }
 
@@ -296,7 +296,7 @@ async function startWatched(launch: Launch, ensure: Ensure): Promise<GuardedServ
     return { mode: 'watch', gen: result.gen, ...base }
   if (result.state !== 'failed') return { mode: 'none', gen: undefined, ...base }
   await signalProcess(server, 'SIGKILL')
-  return refuse(result.code, result.reason, 'The server was ended again.')
+  return refuse(receivedCode(result.code), result.reason, 'The server was ended again.')
 }
 
 /**
@@ -311,7 +311,7 @@ export async function startGuardedServer(
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   if (!(Number.isFinite(timeoutMs) && timeoutMs > 0 && timeoutMs <= LONGEST_TIMEOUT_MS)) {
     refuse(
-      'invalid-timeout',
+      'invalid-options',
       `not a time limit: ${String(timeoutMs)}`,
       `Give milliseconds, up to ${LONGEST_TIMEOUT_MS}.`,
     )

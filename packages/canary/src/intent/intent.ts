@@ -64,7 +64,7 @@ function placeOf(target: IntentTarget): Place {
 function checkHold(holdMs: number): number {
   if (Number.isFinite(holdMs) && holdMs >= 0 && holdMs <= LONGEST_HOLD_MS) return holdMs
   const hint = `Give milliseconds, 0 to ${LONGEST_HOLD_MS}.`
-  throw new IapeerError(`not a time to hold an intent: ${String(holdMs)}`, { code: 'invalid-hold', hint })
+  throw new IapeerError(`not a time to hold an intent: ${String(holdMs)}`, { code: 'invalid-options', hint })
 }
 
 function isClaimed({ layout, name }: Place): boolean {
@@ -114,7 +114,7 @@ async function withdraw(place: Place, intents: readonly Intent[], reason: string
  * server was dead already and nobody else had declared it, the intent is withdrawn and that death recorded.
  * Call {@link completeIntent} when the end is verified, {@link withdrawIntent} when the teardown failed. Until then a
  * hangup (SIGHUP) does not end this process: it may live in the very server that it ends.
- * @throws IapeerError `invalid-identity`, `invalid-gen`, `invalid-path`, `invalid-hold`; Node system errors when it
+ * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-options`; Node system errors when it
  * cannot be written
  */
 export async function declareIntent(options: DeclareOptions): Promise<DeclareResult> {
@@ -139,7 +139,7 @@ export async function declareIntent(options: DeclareOptions): Promise<DeclareRes
 
 /**
  * The teardown has verified the end: the generation stays silent even if this process dies now.
- * @throws IapeerError `invalid-identity`, `invalid-gen`, `invalid-path`; Node system errors when it cannot be written
+ * @throws IapeerError `invalid-identity`, `invalid-options`, `invalid-path`; Node system errors when it cannot be written
  */
 export async function completeIntent(target: IntentTarget): Promise<IntentResult> {
   const place = placeOf(target)

@@ -100,7 +100,7 @@ export function findClaim(layout: RecordLayout, name: GenerationName): Claim | u
 
 /**
  * Reads the claim of a generation: how it ended, before its record is written. Undefined while its end is not claimed.
- * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-gen`
+ * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-options`
  */
 export function readClaim(
   options: CanaryOptions & {

@@ -19,7 +19,7 @@ export function currentName(layout: RecordLayout, gen: string): string | undefin
 
 /**
  * Returns the name that a generation was given since it was started; undefined where it has that of its files.
- * @throws IapeerError `invalid-path`, `invalid-gen`
+ * @throws IapeerError `invalid-path`, `invalid-options`
  */
 export function readGenerationName(
   options: RecordOptions & {
@@ -33,7 +33,7 @@ export function readGenerationName(
 /**
  * Gives a generation another name, for the record of its death.
  * @param options `identity`: the new one
- * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-gen`; Node system errors when it cannot be written
+ * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-options`; Node system errors when it cannot be written
  */
 export async function nameGeneration(
   options: CanaryOptions & {

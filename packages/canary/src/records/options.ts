@@ -77,7 +77,7 @@ export async function socketIdOf(path: string): Promise<string> {
 export function checkGen(gen: string): string {
   if (typeof gen === 'string' && /^[0-9a-f]{16}$/.test(gen)) return gen
   const hint = 'Take it from ensureCanary or canaryStatus.'
-  throw new IapeerError(`not a generation: ${JSON.stringify(gen)}`, { code: 'invalid-gen', hint })
+  throw new IapeerError(`not a generation: ${JSON.stringify(gen)}`, { code: 'invalid-options', hint })
 }
 
 /**

@@ -26,7 +26,7 @@ export function recordPaths(options: RecordOptions): RecordPaths {
 
 /**
  * Returns the files of one generation, absolute paths; each is there only while or after it was needed. Pure.
- * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-gen`
+ * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-options`
  */
 export function generationPaths(
   options: CanaryOptions & {

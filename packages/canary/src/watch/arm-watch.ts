@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname, join, resolve } from 'node:path'
-import { IapeerError } from '@iapeer/core/errors'
+import { type ErrorCode, IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import {
   formatProcessId,
@@ -33,7 +33,7 @@ export interface Armed {
   readonly serverPid: number
 }
 
-function refuse(code: string, message: string): never {
+function refuse(code: ErrorCode, message: string): never {
   throw new IapeerError(message, { code })
 }
 

@@ -1,6 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
-import { errnoOf, IapeerError } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors/index.ts'
 
 /** Whether a file can be run. */
 export async function isProgram(path: string): Promise<boolean> {

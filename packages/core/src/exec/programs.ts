@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { errnoOf, IapeerError } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors/index.ts'
 import { letGoSoon, loadExeca } from './execa.ts'
 
 const DEFAULT_TIMEOUT_MS = 5_000

@@ -1,4 +1,4 @@
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 
 declare const brand: unique symbol
 

@@ -1,5 +1,5 @@
 import anyAscii from 'any-ascii'
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 import { isPersonality, type Personality } from '../identity/identity.ts'
 
 const LONGEST = 32

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 import { readRegularFile } from '../storage/read-regular.ts'
 import { SOCKET_PATH_LIMIT } from './socket-limit.ts'
 

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { errnoOf, IapeerError } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors/index.ts'
 import { type RecordLayout, type RecordPlace, recordLayout } from './record-layout.ts'
 
 /** Every path under a root, absolute. Folders are 0700, files 0600. */

@@ -1,4 +1,4 @@
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 import { readProcFile } from './proc-file.ts'
 import { hasProcfs } from './process-identity.ts'
 

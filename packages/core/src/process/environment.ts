@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 import { hasProcfs } from './process-identity.ts'
 
 /** Reads `/proc/<pid>/environ` (proc_pid_environ(5)): each `NAME=VALUE` ends with a NUL. */

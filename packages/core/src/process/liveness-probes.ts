@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 import { readProcFile } from './proc-file.ts'
 import { formatProcessId, hasProcfs, type Liveness, type ProcessId } from './process-identity.ts'
 import { parseProcStat } from './start-token.ts'

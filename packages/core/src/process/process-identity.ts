@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 import { readProcFile } from './proc-file.ts'
 import { ps } from './ps.ts'
 import { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 import { hasProcfs } from './process-identity.ts'
 import { ps } from './ps.ts'
 

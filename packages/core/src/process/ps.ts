@@ -1,4 +1,4 @@
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 
 const TIME_LIMIT_MS = 5_000
 

@@ -1,4 +1,4 @@
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 import { observeProcess, type ProcessId } from './process-identity.ts'
 
 /** Sends a signal to this very process (pid and start time); does nothing when it is gone. */

@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { errnoOf, IapeerError } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors/index.ts'
 import {
   formatIdentity,
   type Identity,

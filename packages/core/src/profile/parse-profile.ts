@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path'
 import * as z from 'zod/mini'
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 import { isPersonality, isRuntime, type Personality, type Runtime } from '../identity/identity.ts'
 import { defaultIntelligence, type Intelligence, readIntelligence } from '../identity/intelligence.ts'
 import { interfacesSchema } from './interfaces.ts'

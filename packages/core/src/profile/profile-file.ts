@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs'
 import { chmod, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf, IapeerError } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors/index.ts'
 import { isLowerIntelligence } from '../identity/intelligence.ts'
 import { writeFileAtomic, writeFileNew } from '../storage/atomic-write.ts'
 import { containedPath } from '../storage/contained-path.ts'
@@ -54,7 +54,7 @@ export type NewProfile = ProfileChanges &
 
 /**
  * The text of a new profile.
- * @throws IapeerError `invalid-fields`
+ * @throws IapeerError `invalid-options`
  */
 export function newProfileText(fields: NewProfile): string {
   const named: [string, unknown][] = FILE_FIELDS.map(([field, name]) => [name, fields[field]])
@@ -67,7 +67,7 @@ export function newProfileText(fields: NewProfile): string {
   } catch (error) {
     if (!(error instanceof IapeerError)) throw error
     throw new IapeerError(error.message, {
-      code: 'invalid-fields',
+      code: 'invalid-options',
       hint: 'Say it otherwise; nothing was made.',
       cause: error,
     })
@@ -95,7 +95,7 @@ async function closeRemovals(folder: string): Promise<void> {
 
 /**
  * Writes the profile of a home that has none.
- * @throws IapeerError `home-has-profile`, `invalid-fields`, `outside-root`; the Node system error
+ * @throws IapeerError `home-has-profile`, `invalid-options`, `outside-root`; the Node system error
  */
 export async function createProfile(home: string, fields: NewProfile): Promise<PeerProfile> {
   const path = profilePath(home)

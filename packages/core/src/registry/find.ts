@@ -1,4 +1,4 @@
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 import type { Personality } from '../identity/identity.ts'
 import { type RootLayout, rootLayout } from '../paths/root-layout.ts'
 import type { PeerEntry } from './entry.ts'

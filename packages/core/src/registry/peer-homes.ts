@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs'
 import { readlink, realpath, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
-import { errnoOf, IapeerError } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors/index.ts'
 import { isPersonality, type Personality } from '../identity/identity.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
 import { namesIn } from '../storage/names-in.ts'

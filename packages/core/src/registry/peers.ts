@@ -1,6 +1,6 @@
 import { rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf, IapeerError } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors/index.ts'
 import { isPersonality, type Personality } from '../identity/identity.ts'
 import type { EditPermits } from '../profile/edit-profile.ts'
 import type { PeerProfile } from '../profile/profile.ts'

@@ -1,5 +1,5 @@
 import { link, readdir } from 'node:fs/promises'
-import { errnoOf, IapeerError } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors/index.ts'
 import { isPersonality } from '../identity/identity.ts'
 import { type RootLayout, rootLayout } from '../paths/root-layout.ts'
 import { containedPath } from '../storage/contained-path.ts'

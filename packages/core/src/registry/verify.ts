@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { errnoOf, IapeerError } from '../errors.ts'
+import { errnoOf, IapeerError } from '../errors/index.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
 import { rootLayout } from '../paths/root-layout.ts'
 import { createProfile, isRetired, peerFolder, readProfile } from '../profile/profile-file.ts'

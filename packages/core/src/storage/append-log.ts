@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs'
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 import { LOG_MAX_BYTES, type LogLimits, rotateLog } from './rotate-log.ts'
 
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 import { containedPath } from './contained-path.ts'
 import { keepAttributesOf } from './keep-attributes.ts'
 import { makeFile, replaceFile } from './replace-file.ts'

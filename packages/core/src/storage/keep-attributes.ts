@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs'
 import { type FileHandle, lstat } from 'node:fs/promises'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 
 async function statsOf(path: string): Promise<Stats | undefined> {
   try {

@@ -1,4 +1,4 @@
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 import { splitWords } from './split-words.ts'
 
 /** What a runtime is forbidden to use: nothing was said, nothing is forbidden, or these are. */

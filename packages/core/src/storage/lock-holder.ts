@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 import type { Liveness, ProcessId } from '../process/process-identity.ts'
 import { observeOwner, parseOwner } from './lock-owner.ts'
 import { ownerText } from './try-lock.ts'

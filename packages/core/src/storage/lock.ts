@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 import { describeOwner, observeOwner, parseOwner } from './lock-owner.ts'
 import { type Lock, ownerText, tryLock } from './try-lock.ts'
 

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 
 export interface NamesOptions {
   /** Whether what is no folder, or lies below what is none, has no names too; else that is an error. @default false */

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 
 /**
  * Makes a folder, and its parents where they are missing, all 0700; one that exists keeps its mode.

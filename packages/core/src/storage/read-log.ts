@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 import { LOG_KEEP } from './rotate-log.ts'
 
 function openIfThere(path: string): number | undefined {

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs'
 import { chmod, stat } from 'node:fs/promises'
-import { IapeerError } from '../errors.ts'
+import { IapeerError } from '../errors/index.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
 import { makePrivateFolder } from './private-folder.ts'
 

@@ -1,6 +1,6 @@
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 import { namesIn } from './names-in.ts'
 
 const TEMPORARY = /\.(\d+)\.[0-9a-z]+\.tmp$/

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
-import { errnoOf } from '../errors.ts'
+import { errnoOf } from '../errors/index.ts'
 import { formatOwner, observeOwner, parseOwner, thisOwner } from './lock-owner.ts'
 
 export interface Lock {

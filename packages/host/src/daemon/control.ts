@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError, receivedCode } from '@iapeer/core/errors'
 import { startInBackground } from '@iapeer/core/exec'
 import { fieldsOf, parseJson } from '@iapeer/core/json'
 import { daemonPlace } from '@iapeer/core/paths'
@@ -58,7 +58,7 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
 function reportOf(line: string): IapeerError | undefined {
   const { code, message, hint } = fieldsOf(parseJson(line))
   if (typeof code !== 'string' || typeof message !== 'string') return undefined
-  return new IapeerError(message, { code, ...(typeof hint === 'string' ? { hint } : {}) })
+  return new IapeerError(message, { code: receivedCode(code), ...(typeof hint === 'string' ? { hint } : {}) })
 }
 
 export interface DaemonStart {

@@ -1,4 +1,4 @@
-import { IapeerError } from '@iapeer/core/errors'
+import { IapeerError, receivedCode } from '@iapeer/core/errors'
 
 import { type Fields, fieldsOf, list, number, text, word } from '@iapeer/core/json'
 import { LAUNCH_STATES, type LaunchView, type Outcome, type StopView } from '../fleet/index.ts'
@@ -13,7 +13,7 @@ export function bodyOf({ status, value }: DaemonResponse): Fields {
   const error = fieldsOf(fields['error'])
   const [code, message, hint] = [text(error['code']), text(error['message']), text(error['hint'])]
   if (code === undefined || message === undefined) throw foreign()
-  throw new IapeerError(message, { code, ...(hint === undefined ? {} : { hint }) })
+  throw new IapeerError(message, { code: receivedCode(code), ...(hint === undefined ? {} : { hint }) })
 }
 
 /** Those of the fields that are there, and are text. */

@@ -1,4 +1,4 @@
-import { IapeerError } from '@iapeer/core/errors'
+import { readNumber, SETTINGS } from '@iapeer/core/settings'
 
 /** What can be set by the environment of the daemon; all times in seconds. */
 export interface SuperviseSettings {
@@ -16,30 +16,14 @@ export interface SuperviseSettings {
   readonly ephemeralUnarmedSecs: number
 }
 
-function seconds(
-  env: NodeJS.ProcessEnv,
-  name: string,
-  range: readonly [min: number, otherwise: number],
-): number {
-  const [min, otherwise] = range
-  const text = env[name]
-  if (text === undefined || text === '') return otherwise
-  const value = /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
-  if (value >= min) return value
-  throw new IapeerError(`${name} is ${JSON.stringify(text)}, which it cannot be`, {
-    code: 'bad-setting',
-    hint: `Unset it (then it is ${otherwise}), or give a number, at least ${min}.`,
-  })
-}
-
 /** @throws IapeerError `bad-setting`, which names the variable */
 export function superviseSettings(env: NodeJS.ProcessEnv): SuperviseSettings {
   return {
-    tickSecs: seconds(env, 'IAPEER_TICK_SECS', [0.1, 60]),
-    crashloopMax: seconds(env, 'IAPEER_CRASHLOOP_MAX', [1, 3]),
-    crashloopWindowSecs: seconds(env, 'IAPEER_CRASHLOOP_WINDOW_SECS', [1, 300]),
-    idleSecs: seconds(env, 'IAPEER_IDLE_SECS', [0, 0]),
-    ephemeralQuietSecs: seconds(env, 'IAPEER_EPHEMERAL_QUIET_SECS', [0.1, 60]),
-    ephemeralUnarmedSecs: seconds(env, 'IAPEER_EPHEMERAL_UNARMED_IDLE_SECS', [0.1, 600]),
+    tickSecs: readNumber(env, SETTINGS.tickSecs),
+    crashloopMax: readNumber(env, SETTINGS.crashloopMax),
+    crashloopWindowSecs: readNumber(env, SETTINGS.crashloopWindowSecs),
+    idleSecs: readNumber(env, SETTINGS.idleSecs),
+    ephemeralQuietSecs: readNumber(env, SETTINGS.ephemeralQuietSecs),
+    ephemeralUnarmedSecs: readNumber(env, SETTINGS.ephemeralUnarmedSecs),
   }
 }

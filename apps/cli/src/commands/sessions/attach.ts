@@ -41,7 +41,7 @@ export async function attach(peer: string, options: AttachOptions): Promise<void
   const state = await new TmuxServer({ socketPath, process: server }).alive()
   if (state !== 'alive')
     throw new IapeerError(`the tmux server of ${identity} is ${state}`, {
-      code: 'not-answering',
+      code: 'server-unresponsive',
       hint: `It is process ${server.pid}: a stopped one goes on with kill -CONT ${server.pid}.`,
     })
   const nested =

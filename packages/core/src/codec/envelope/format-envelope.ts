@@ -1,4 +1,4 @@
-import { IapeerError } from '../../errors.ts'
+import { IapeerError } from '../../errors/index.ts'
 import { type Envelope, isFullTime, LONGEST_ENVELOPE, limitProblem } from './envelope.ts'
 import { cdata, escaped, jsonText, losesWhenEscaped, oneLine, plainOrCdata } from './xml-text.ts'
 

@@ -32,7 +32,7 @@ async function ask(socketPath: string, args: readonly string[]): Promise<string>
   if (result.exitCode === 0) return result.stdout
   if (result.timedOut)
     throw new IapeerError(`the tmux server at ${socketPath} did not answer in time`, {
-      code: 'tmux-timeout',
+      code: 'server-unresponsive',
       hint: 'It may be stopped (kill -CONT) or very busy.',
     })
   const said = result.stderr.trim() || `exit code ${result.exitCode}`
@@ -65,7 +65,7 @@ function isNamed(row: Row, pane: PaneName): boolean {
 
 /**
  * Looks for a pane, and only looks. Names are compared whole: tmux itself would take the beginning of one.
- * @throws IapeerError `no-server`, `no-such-pane`, `ambiguous-pane`, `tmux-timeout`, `tmux-refused`, `tmux-missing`
+ * @throws IapeerError `no-server`, `no-such-pane`, `ambiguous-pane`, `server-unresponsive`, `tmux-refused`, `tmux-missing`
  */
 export async function findPane({ socketPath, pane }: PaneTarget): Promise<FoundPane> {
   const rows = (await ask(socketPath, ['list-panes', '-a', '-F', FORMAT])).split('\n').flatMap(parseRow)

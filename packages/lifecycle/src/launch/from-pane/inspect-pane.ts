@@ -83,7 +83,7 @@ async function isFound(argv: readonly string[], cwd: string, env: NodeJS.Process
  * looked at.
  * @param target `<socket>:<pane>`: a path or a name as for `tmux -L`, then `%3` or `session:window.pane`
  * @throws IapeerError `invalid-pane`, `no-such-socket`, `no-server`, `no-such-pane`, `ambiguous-pane`, `pane-dead`,
- *   `pane-hidden`, `cwd-missing`, `tmux-timeout`, `tmux-refused`, `tmux-missing`, `ps-failed`
+ *   `pane-hidden`, `cwd-missing`, `server-unresponsive`, `tmux-refused`, `tmux-missing`, `ps-failed`
  */
 export async function inspectPane(target: string, options: InspectPaneOptions = {}): Promise<PaneReading> {
   const env = options.env ?? process.env

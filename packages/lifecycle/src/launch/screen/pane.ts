@@ -50,7 +50,7 @@ async function capture({ handle, paneId }: Pane, escapes = false): Promise<strin
   try {
     return await handle.capturePane(paneId, { escapes })
   } catch (error) {
-    if (isIapeerError(error) && (error.code === 'tmux-refused' || error.code === 'tmux-timeout'))
+    if (isIapeerError(error) && (error.code === 'tmux-refused' || error.code === 'server-unresponsive'))
       return undefined
     throw error
   }

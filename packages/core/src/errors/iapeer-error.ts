@@ -1,7 +1,18 @@
+import type { ErrorCode } from './catalogue/catalogue.ts'
+
+/**
+ * A code that another process has sent. A daemon of another version may send one that the catalogue does not have. The type
+ * is a brand, not the value: as a literal it lets the compiler refuse to compare a `code` with a word that is not listed.
+ */
+export type ReceivedCode = '<code of another version>'
+
+/** Marks a code that another process has sent: `exitCodeOf` and `httpStatusOf` take an unknown one as of the kind `failed`. */
+export const receivedCode = (code: string): ReceivedCode => code as ReceivedCode
+
 /** What {@link IapeerError} carries besides its message. */
 export interface IapeerErrorDetails {
-  /** Stable word a program can match on, e.g. `socket-path-too-long`. */
-  readonly code: string
+  /** A code of the catalogue (docs/errors.md), for programs to match on. */
+  readonly code: ErrorCode | ReceivedCode
   /** What the person can do next, one sentence. */
   readonly hint?: string
   readonly cause?: unknown
@@ -10,7 +21,7 @@ export interface IapeerErrorDetails {
 /** Every error iapeer throws on purpose: match on `code`, never on the message. */
 export class IapeerError extends Error {
   override readonly name: string = 'IapeerError'
-  readonly code: string
+  readonly code: ErrorCode | ReceivedCode
   readonly hint: string | undefined
 
   constructor(message: string, details: IapeerErrorDetails) {

@@ -1,0 +1,112 @@
+import { entries } from './entry.ts'
+
+/** The daemon, its API and its service. */
+export const DAEMON_ERRORS = entries({
+  'daemon-unreachable': {
+    kind: 'unavailable',
+    summary: 'The daemon does not answer, or not in a form that this version reads.',
+    hint: '`iapeer daemon status` says more.',
+  },
+  'daemon-running': {
+    kind: 'conflict',
+    summary: 'Another daemon already serves this root.',
+    hint: '`iapeer daemon stop` stops it.',
+  },
+  'daemon-not-up': {
+    kind: 'failed',
+    summary: 'The daemon did not start in time.',
+    hint: '`iapeer daemon logs` says why.',
+  },
+  'daemon-stuck': {
+    kind: 'failed',
+    summary: 'The daemon does not stop, or runs on another host or in another container.',
+  },
+  'port-taken': {
+    kind: 'conflict',
+    summary: 'The TCP port of the API cannot be used.',
+    hint: 'Set IAPEER_PORT to another port, or unset it.',
+  },
+  'no-service-manager': {
+    kind: 'failed',
+    summary: 'No service manager of this user is available.',
+    hint: '`iapeer daemon start` works without one.',
+  },
+  'service-manager-failed': {
+    kind: 'failed',
+    summary: 'The service manager refused a command.',
+  },
+  'service-not-ours': {
+    kind: 'conflict',
+    summary: 'The file of the service was not made by iapeer, or belongs to another root.',
+  },
+  'service-path-vanishes': {
+    kind: 'unprocessable',
+    summary: 'A program or a directory of the service is in a place that does not last.',
+  },
+  'invalid-request': {
+    kind: 'usage',
+    summary: 'The request is not valid HTTP, its body is not JSON, or a field of it is invalid.',
+    hint: '`GET /openapi.json` describes every request.',
+  },
+  'not-found': {
+    kind: 'not-found',
+    summary: 'The API has no such path.',
+    hint: '`GET /openapi.json` lists the paths.',
+  },
+  'method-not-allowed': {
+    kind: 'usage',
+    summary: 'The path does not accept this method.',
+    hint: 'The header `allow` lists the methods that it accepts.',
+    httpStatus: 405,
+  },
+  'request-timeout': {
+    kind: 'usage',
+    summary: 'The client did not send its whole request in time.',
+    httpStatus: 408,
+  },
+  'body-too-large': {
+    kind: 'usage',
+    summary: 'The body of the request is too large.',
+    httpStatus: 413,
+  },
+  'unsupported-media-type': {
+    kind: 'usage',
+    summary: 'The body of the request is not of the type application/json.',
+    hint: 'Send the header `content-type: application/json`.',
+    httpStatus: 415,
+  },
+  'headers-too-large': {
+    kind: 'usage',
+    summary: 'The headers of the request are too large.',
+    httpStatus: 431,
+  },
+  unauthorized: {
+    kind: 'denied',
+    summary: 'The bearer token is missing or wrong.',
+    hint: 'Send the header `authorization: Bearer <IAPEER_BEARER_TOKEN>`; the unix socket needs none.',
+    httpStatus: 401,
+  },
+  'host-refused': {
+    kind: 'denied',
+    summary: 'The request names another host.',
+    hint: 'Use 127.0.0.1 or localhost.',
+  },
+  'origin-refused': {
+    kind: 'denied',
+    summary: 'The request comes from a web page of another host.',
+  },
+  'too-many-clients': {
+    kind: 'unavailable',
+    summary: 'The daemon already serves as many event streams as it accepts.',
+  },
+  'not-supported': {
+    kind: 'failed',
+    summary: 'The daemon was started without the part that does this.',
+    httpStatus: 501,
+  },
+  internal: {
+    kind: 'internal',
+    summary: 'The daemon failed unexpectedly.',
+    hint: '`iapeer daemon logs` says why.',
+  },
+})

@@ -1,0 +1,130 @@
+import { entries } from './entry.ts'
+
+/** Files, the installation and the host. */
+export const FILE_ERRORS = entries({
+  'no-home': {
+    kind: 'failed',
+    summary: 'This user has no home directory.',
+    hint: 'Set IAPEER_ROOT to a private directory, or set HOME.',
+  },
+  'folder-not-ours': {
+    kind: 'failed',
+    summary: 'A directory of the root belongs to another user.',
+    hint: 'Set IAPEER_ROOT or IAPEER_SOCK_DIR to a directory of your own.',
+  },
+  'folder-shared': {
+    kind: 'failed',
+    summary: 'Other users can write to a directory that must be private.',
+    hint: '`chmod go-w <directory>`, or choose another one.',
+  },
+  'not-a-folder': {
+    kind: 'unprocessable',
+    summary: 'A file is where a directory must be.',
+    hint: 'Move that file away.',
+  },
+  'unusable-file': {
+    kind: 'unprocessable',
+    summary: 'The path is not a regular file that iapeer can read.',
+    hint: 'Move it away, or put the right file in its place.',
+  },
+  'outside-root': {
+    kind: 'unprocessable',
+    summary: 'A symbolic link leads out of the directory that the path must stay in.',
+    hint: 'Replace the link by a real directory or file.',
+  },
+  'lock-held': {
+    kind: 'conflict',
+    summary: 'Another process holds the lock that this operation needs.',
+    hint: 'Try again when that process has finished.',
+  },
+  'registry-behind': {
+    kind: 'failed',
+    summary: 'A profile was changed, and the registry was not.',
+    hint: 'Remove the cause, then run `iapeer verify --fix`.',
+  },
+  'registry-corrupt': {
+    kind: 'failed',
+    summary: 'The registry cannot be read.',
+    hint: '`iapeer verify --fix` rebuilds it from the profiles.',
+  },
+  'registry-lost': {
+    kind: 'failed',
+    summary: 'The registry is gone, and the root shows that there were peers.',
+    hint: '`iapeer verify --fix` rebuilds it from the profiles.',
+  },
+  'registry-newer': {
+    kind: 'failed',
+    summary: 'The registry was written by a newer iapeer.',
+    hint: 'Update iapeer.',
+  },
+  'rollback-failed': {
+    kind: 'failed',
+    summary: 'The registry could not be written, and the changes before it could not be undone.',
+    hint: 'Check that the disk can be written, then run `iapeer verify --fix`.',
+  },
+  'root-unwritable': {
+    kind: 'failed',
+    summary: 'The registry cannot be written, and is unchanged.',
+    hint: 'Check the free space, the mode and the owner of the root.',
+  },
+  'disk-full': {
+    kind: 'failed',
+    summary: 'The disk of the root is full.',
+    hint: 'Free some space.',
+    httpStatus: 507,
+  },
+  'file-not-synced': {
+    kind: 'failed',
+    summary: 'A file was written, but may be lost when the host fails.',
+  },
+  'package-missing': {
+    kind: 'failed',
+    summary: 'The package of the running program is no longer installed.',
+    hint: 'Install iapeer again.',
+  },
+  'daemon-missing': {
+    kind: 'failed',
+    summary: 'The program of the daemon is missing from the installation.',
+    hint: 'Install iapeer again.',
+  },
+  'scripts-missing': {
+    kind: 'failed',
+    summary: 'Shell scripts are missing from the installation.',
+    hint: 'Install iapeer again. A bundler must leave the package outside its bundle.',
+  },
+  'cannot-run': {
+    kind: 'failed',
+    summary: 'The system cannot start a program that iapeer needs.',
+  },
+  'system-error': {
+    kind: 'failed',
+    summary: 'The system refused something; the message has its words.',
+  },
+  'process-unreadable': {
+    kind: 'failed',
+    summary: 'The start time of a process cannot be read.',
+    hint: 'Check that /proc is mounted (Linux), or that `ps` works.',
+  },
+  'ps-failed': {
+    kind: 'failed',
+    summary: '`ps` did not answer.',
+  },
+  'demo-failed': {
+    kind: 'failed',
+    summary: 'The demonstration did not work as expected.',
+    hint: '`iapeer demo --keep` keeps its files.',
+  },
+  'not-a-line': {
+    kind: 'internal',
+    summary: 'A log entry does not end with a newline.',
+  },
+  'event-too-long': {
+    kind: 'internal',
+    summary: 'An event is longer than a line of the event log can be.',
+  },
+  'reserved-file': {
+    kind: 'internal',
+    summary: 'Only the functions of the registry write this file.',
+    hint: 'Use `@iapeer/core/registry`.',
+  },
+})

@@ -1,0 +1,162 @@
+import { entries } from './entry.ts'
+
+/** Peers, their profiles, programs and deaths. */
+export const PEER_ERRORS = entries({
+  'no-such-peer': {
+    kind: 'not-found',
+    summary: 'No peer has this name.',
+    hint: '`iapeer list` shows the peers.',
+  },
+  'no-such-death': {
+    kind: 'not-found',
+    summary: 'No death is recorded under this name or id.',
+    hint: '`iapeer deaths` shows the recorded deaths.',
+  },
+  'no-files': {
+    kind: 'not-found',
+    summary: 'The files of this death were removed, or it never had any.',
+    hint: '`iapeer autopsy` without `--raw` shows what its line in exits.log says.',
+    exitCode: 1,
+  },
+  'name-taken': {
+    kind: 'conflict',
+    summary: 'Another peer has this name.',
+    hint: 'Choose another name, or rename that peer first.',
+  },
+  'name-remembered': {
+    kind: 'conflict',
+    summary: 'The name belongs to a peer that is not registered at present.',
+    hint: '`iapeer verify --fix` registers it again; `iapeer remove <name>` forgets it.',
+  },
+  'name-ambiguous': {
+    kind: 'conflict',
+    summary: 'The registry has more than one peer of this name.',
+    hint: 'Change the name in one of the profiles, then run `iapeer verify --fix`.',
+  },
+  'home-occupied': {
+    kind: 'conflict',
+    summary: 'The directory is the home of another peer.',
+    hint: 'Choose another directory; several peers can share one working directory (`--cwd`).',
+  },
+  'home-has-profile': {
+    kind: 'conflict',
+    summary: 'The directory already has a profile.',
+    hint: '`iapeer init <directory>` registers the peer that it describes.',
+  },
+  running: {
+    kind: 'conflict',
+    summary: 'The peer is running, and this is not possible while it runs.',
+    hint: 'Stop it first: `iapeer stop <peer>`.',
+  },
+  'recorder-too-old': {
+    kind: 'conflict',
+    summary: 'The peer was started by an earlier iapeer, whose recorder cannot follow a rename.',
+    hint: '`iapeer refresh <peer>`, then rename it.',
+  },
+  'crash-loop': {
+    kind: 'conflict',
+    summary: 'The peer died too often within a short time, and is not started again.',
+    hint: '`iapeer autopsy <peer>` says why; `iapeer reset <peer>` allows it to start.',
+  },
+  'wake-refused': {
+    kind: 'conflict',
+    summary: 'The peer is not started for this message; the message says why.',
+  },
+  held: {
+    kind: 'conflict',
+    summary: 'Another `iapeer run` supervises the peer.',
+    hint: 'End that process, or leave the peer to it.',
+  },
+  'not-due': {
+    kind: 'conflict',
+    summary: 'The planned start of the peer was cancelled.',
+    hint: '`iapeer start <peer>` starts it.',
+  },
+  'attach-to-itself': {
+    kind: 'conflict',
+    summary: 'The command runs in the terminal that it is to attach to.',
+    hint: 'Attach from another terminal.',
+  },
+  'no-terminal': {
+    kind: 'unprocessable',
+    summary: 'The command needs a terminal, and its input or output is not one.',
+  },
+  'not-running': {
+    kind: 'not-running',
+    summary: 'The peer or the daemon is not running.',
+    hint: '`iapeer start <peer>`, or `iapeer daemon start`.',
+  },
+  'no-profile': {
+    kind: 'unprocessable',
+    summary: 'The home of the peer has no profile.',
+    hint: '`iapeer init <directory>` makes one.',
+  },
+  'invalid-profile': {
+    kind: 'unprocessable',
+    summary: 'A field of a peer-profile.json is invalid or occurs twice.',
+    hint: 'Correct that file; iapeer changed nothing in it.',
+  },
+  'corrupt-profile': {
+    kind: 'unprocessable',
+    summary: 'A peer-profile.json is not JSON, or not UTF-8 text.',
+    hint: 'Correct that file, or restore a copy; iapeer changed nothing in it.',
+  },
+  'invalid-launch-env': {
+    kind: 'unprocessable',
+    summary: 'A line of a launch.env cannot be read.',
+    hint: 'A line is `KEY=VALUE`, a comment after `#`, or empty.',
+  },
+  'prompt-too-large': {
+    kind: 'unprocessable',
+    summary: 'A file of a system prompt is too large.',
+    hint: 'Shorten it, or move it away.',
+  },
+  'prompt-not-text': {
+    kind: 'unprocessable',
+    summary: 'A file of a system prompt is not UTF-8 text.',
+    hint: 'Convert it with `iconv -t utf-8`, or move it away.',
+  },
+  'runtime-undeclared': {
+    kind: 'unprocessable',
+    summary: 'The profile of the peer does not list this runtime.',
+    hint: '`iapeer runtimes add <runtime> --peer <peer>` adds it.',
+    exitCode: 2,
+  },
+  'runtime-unknown': {
+    kind: 'unprocessable',
+    summary: 'iapeer cannot start this runtime.',
+  },
+  'wrong-intelligence': {
+    kind: 'unprocessable',
+    summary: 'The runtime is for peers of another `intelligence`.',
+    hint: 'Change "intelligence" or "runtimes" in the peer-profile.json.',
+  },
+  'command-missing': {
+    kind: 'unprocessable',
+    summary: 'The runtime needs a command, and the profile has none.',
+    hint: 'Add "command": ["program", "argument"] to the peer-profile.json.',
+  },
+  'command-not-found': {
+    kind: 'unprocessable',
+    summary: "The peer's program does not exist, or cannot be executed.",
+    hint: 'Install it, or set PATH in the launch.env of the runtime.',
+  },
+  'cwd-missing': {
+    kind: 'unprocessable',
+    summary: 'The working directory does not exist.',
+    hint: 'Create it, or change "cwd" in the peer-profile.json.',
+  },
+  'program-ended': {
+    kind: 'unprocessable',
+    summary: "The peer's program exited while it was being started.",
+    hint: '`iapeer autopsy <identity>` says how it ended.',
+  },
+  'launch-failed': {
+    kind: 'failed',
+    summary: 'The peer was not started, because the system refused something; the message says what.',
+  },
+  interrupted: {
+    kind: 'interrupted',
+    summary: 'The start of the peer was interrupted.',
+  },
+})

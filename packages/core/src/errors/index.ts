@@ -1,0 +1,9 @@
+export type { ErrorCode } from './catalogue/catalogue.ts'
+export {
+  errnoOf,
+  IapeerError,
+  type IapeerErrorDetails,
+  isIapeerError,
+  type ReceivedCode,
+  receivedCode,
+} from './iapeer-error.ts'

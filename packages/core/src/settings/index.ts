@@ -1,0 +1,4 @@
+export { checkSetting, describeDefault, describeNumber, readNumber, readSwitch, readText } from './read.ts'
+export type { NumberSetting, Setting, SettingReader, SwitchSetting, TextSetting } from './setting.ts'
+export { SETTINGS } from './table.ts'
+export { FOREIGN_VARIABLES, INTERNAL_VARIABLES, PEER_VARIABLES, type Variable } from './variables.ts'

@@ -1,0 +1,70 @@
+import { IapeerError } from '../errors/index.ts'
+import type { NumberSetting, Setting, SwitchSetting, TextSetting } from './setting.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+const WORDS: ReadonlyMap<string, boolean> = new Map([
+  ['on', true],
+  ['1', true],
+  ['true', true],
+  ['yes', true],
+  ['off', false],
+  ['0', false],
+  ['false', false],
+  ['no', false],
+])
+
+/** What a number setting accepts, for a person: `a number of seconds >= 0.1`. */
+export function describeNumber({ unit, min, max, fractional }: NumberSetting): string {
+  const kind = fractional === true ? 'a number' : 'a whole number'
+  const what = unit === 'port' ? 'a port number' : `${kind} of ${unit}`
+  return max < 999_999_999 || unit === 'bytes' ? `${what} from ${min} to ${max}` : `${what} >= ${min}`
+}
+
+function invalid(setting: Setting, text: string, expected: string): IapeerError {
+  const shown = setting.secret === true ? '' : ` ${JSON.stringify(text)}`
+  const otherwise = setting.default === undefined ? '' : ` (default: ${describeDefault(setting)})`
+  return new IapeerError(`invalid ${setting.variable}${shown}: expected ${expected}`, {
+    code: 'bad-setting',
+    hint: `Correct it, or unset it${otherwise}.`,
+  })
+}
+
+/** The default of a setting, for a person. */
+export function describeDefault(setting: Setting): string {
+  if (setting.type === 'switch') return setting.default ? 'on' : 'off'
+  return setting.default === undefined ? 'unset' : String(setting.default)
+}
+
+/** Reads a number. An empty text is taken as unset. @throws IapeerError `bad-setting` */
+export function readNumber<S extends NumberSetting>(env: Env, setting: S): number | S['default'] {
+  const text = env[setting.variable] ?? ''
+  if (text === '') return setting.default
+  const form = setting.fractional === true ? /^\d{1,15}(\.\d{1,9})?$/ : /^\d{1,15}$/
+  const value = form.test(text) ? Number(text) : Number.NaN
+  if (value >= setting.min && value <= setting.max) return value
+  throw invalid(setting, text, describeNumber(setting))
+}
+
+/**
+ * Reads a switch: on, off, 1, 0, true, false, yes or no, in any case. An empty text is taken as unset.
+ * @throws IapeerError `bad-setting`
+ */
+export function readSwitch(env: Env, setting: SwitchSetting): boolean {
+  const text = env[setting.variable] ?? ''
+  if (text === '') return setting.default
+  if (setting.word !== undefined) return (text === setting.word) !== setting.default
+  const value = WORDS.get(text.toLowerCase())
+  if (value !== undefined) return value
+  throw invalid(setting, text, 'on or off')
+}
+
+/** Reads a text. An empty one is taken as unset. */
+export const readText = (env: Env, setting: TextSetting): string | undefined =>
+  env[setting.variable] || undefined
+
+/** Checks that a setting can be read. @throws IapeerError `bad-setting` */
+export function checkSetting(env: Env, setting: Setting): void {
+  if (setting.type === 'number') readNumber(env, setting)
+  if (setting.type === 'switch') readSwitch(env, setting)
+}

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest'
+import {
+  checkSetting,
+  INTERNAL_VARIABLES,
+  type NumberSetting,
+  readNumber,
+  readSwitch,
+  readText,
+  SETTINGS,
+  type Setting,
+} from '../src/settings/index.ts'
+import { textsOfRepository } from './support.ts'
+
+const all: readonly Setting[] = Object.values(SETTINGS)
+
+describe('the table of settings', () => {
+  const texts = textsOfRepository(/^(packages|apps)\/[^/]+\/(src|assets)\/.*\.(ts|sh)$/).filter(
+    ({ path }) => !path.startsWith('packages/core/src/settings/'),
+  )
+  const known = [...all, ...INTERNAL_VARIABLES].map(({ variable }) => variable)
+
+  it('has every variable that a source or a script names, and each once', () => {
+    const named = texts.flatMap(({ path, text }) =>
+      [...text.matchAll(/\bIAPEER(?:_[A-Z0-9]+)+\b/g)].map(([name]) => ({ name, path })),
+    )
+    expect(named.length).toBeGreaterThan(200)
+    expect(named.filter(({ name }) => !known.includes(name))).toEqual([])
+    expect(new Set(known).size).toBe(known.length)
+  })
+
+  it('has no variable that nothing names', () => {
+    const text = texts.map((one) => one.text).join('\n')
+    expect(known.filter((name) => !text.includes(name))).toEqual([])
+  })
+
+  it('has each key once, in words of a configuration file', () => {
+    const keys = all.flatMap(({ key }) => (key === undefined ? [] : [key]))
+    expect(new Set(keys).size).toBe(keys.length)
+    expect(keys.filter((key) => !/^[a-z_]+\.[a-z_]+$/.test(key))).toEqual([])
+  })
+
+  it('lets no secret into the file of the service', () => {
+    const recorded = all.filter(({ service }) => service === 'recorded')
+    expect(recorded.length).toBeGreaterThan(8)
+    expect(recorded.filter(({ secret }) => secret === true)).toEqual([])
+  })
+
+  it('has defaults that could be set', () => {
+    for (const setting of all)
+      if (setting.type === 'number' && setting.default !== undefined)
+        expect(readNumber({ [setting.variable]: String(setting.default) }, setting)).toBe(setting.default)
+  })
+})
+
+describe('a number', () => {
+  it.each([
+    ['unset', {}, 60],
+    ['empty', { IAPEER_TICK_SECS: '' }, 60],
+    ['the least', { IAPEER_TICK_SECS: '0.1' }, 0.1],
+    ['whole', { IAPEER_TICK_SECS: '5' }, 5],
+  ])('%s', (_what, env, value) => {
+    expect(readNumber(env, SETTINGS.tickSecs)).toBe(value)
+  })
+
+  it.each(['x', '-1', '0', '0.01', '1e3', ' 5', '5s', '5.', '0x10', '9'.repeat(16), 'NaN', 'Infinity'])(
+    '%j is refused, with what is expected',
+    (text) => {
+      expect(() => readNumber({ IAPEER_TICK_SECS: text }, SETTINGS.tickSecs)).toThrow(
+        expect.objectContaining({
+          code: 'bad-setting',
+          message: `invalid IAPEER_TICK_SECS ${JSON.stringify(text)}: expected a number of seconds >= 0.1`,
+          hint: 'Correct it, or unset it (default: 60).',
+        }),
+      )
+    },
+  )
+
+  it.each([
+    [SETTINGS.crashloopMax, '2.5', 'expected a whole number of deaths >= 1'],
+    [SETTINGS.eventLogKeep, '1000', 'expected a whole number of files from 1 to 999'],
+    [SETTINGS.port, '65536', 'invalid IAPEER_PORT "65536": expected a port number from 0 to 65535'],
+  ] satisfies [NumberSetting, string, string][])('%#: its limits are named', (setting, text, said) => {
+    expect(() => readNumber({ [setting.variable]: text }, setting)).toThrow(said)
+    expect(() => checkSetting({ [setting.variable]: text }, setting)).toThrow(said)
+  })
+
+  it('that has no default is unset', () => {
+    expect(readNumber({}, SETTINGS.port)).toBe(undefined)
+    expect(readNumber({ IAPEER_PORT: '0' }, SETTINGS.port)).toBe(0)
+  })
+
+  it('that is a secret is not shown', () => {
+    const secret = { ...SETTINGS.port, secret: true } as const
+    expect(() => readNumber({ IAPEER_PORT: 'hunter2' }, secret)).toThrow(
+      /^invalid IAPEER_PORT: expected a port number from 0 to 65535$/,
+    )
+  })
+})
+
+describe('a switch', () => {
+  it.each([
+    [undefined, true],
+    ['', true],
+    ['on', true],
+    ['Yes', true],
+    ['1', true],
+    ['off', false],
+    ['0', false],
+    ['FALSE', false],
+    ['no', false],
+  ])('%j is %j', (text, value) => {
+    expect(readSwitch({ IAPEER_DAEMON_AUTOSTART: text }, SETTINGS.autostart)).toBe(value)
+  })
+
+  it('that is neither is refused', () => {
+    expect(() => readSwitch({ IAPEER_DAEMON_AUTOSTART: 'perhaps' }, SETTINGS.autostart)).toThrow(
+      'invalid IAPEER_DAEMON_AUTOSTART "perhaps": expected on or off',
+    )
+  })
+
+  it.each([
+    [SETTINGS.records, 'off', false],
+    [SETTINGS.records, 'no', true],
+    [SETTINGS.desktopNotifications, '1', true],
+    [SETTINGS.desktopNotifications, 'on', false],
+  ])('with a word of its own knows that alone (%#)', (setting, text, value) => {
+    expect(readSwitch({ [setting.variable]: text }, setting)).toBe(value)
+  })
+})
+
+it('an empty text is unset', () => {
+  expect(readText({ IAPEER_BEARER_TOKEN: '' }, SETTINGS.bearerToken)).toBe(undefined)
+  expect(readText({ IAPEER_BEARER_TOKEN: 'x' }, SETTINGS.bearerToken)).toBe('x')
+})

@@ -1,0 +1,39 @@
+import { appendFileSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { privateFolder, run } from '../src/testing/index.ts'
+import { REPOSITORY } from '../src/workspace.ts'
+
+let made: ReturnType<typeof privateFolder>
+beforeEach(() => {
+  made = privateFolder()
+})
+afterEach(() => made.remove())
+
+const SCRIPT = join(REPOSITORY, 'packages', 'dev', 'scripts', 'generate-docs.mjs')
+const generate = (...args: string[]) => run(process.execPath, [SCRIPT, ...args])
+
+describe('the generated pages', () => {
+  it('are written where there are none, and are then current', async () => {
+    const docs = made.path
+    expect(await generate('--docs', docs)).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(await generate('--check', '--docs', docs)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' })
+    expect(readFileSync(join(docs, 'errors.md'), 'utf8')).toMatch(
+      /^\| `lock-held` +\| `conflict` +\| Another /m,
+    )
+    expect(readFileSync(join(docs, 'environment.md'), 'utf8')).toMatch(
+      /^\| `IAPEER_TICK_SECS` .* a number of seconds >= 0\.1 +\| 60 +\| `daemon\.tick_secs` /m,
+    )
+  })
+
+  it.each(['errors.md', 'environment.md'])('a %s that differs is named, and not changed', async (name) => {
+    const docs = made.path
+    await generate('--docs', docs)
+    appendFileSync(join(docs, name), 'by hand\n')
+    expect(await generate('--check', '--docs', docs)).toMatchObject({
+      exitCode: 1,
+      stdout: `${join(docs, name)} is out of date: run pnpm generate\n`,
+    })
+    expect(readFileSync(join(docs, name), 'utf8')).toMatch(/by hand\n$/)
+  })
+})
