@@ -60,11 +60,12 @@ export function buildProgram(peers: readonly string[] = []): Command {
       const [word] = command.args
       if (word !== undefined)
         throw usageError(`no such command: ${word}`, 'iapeer --help shows what there is.')
-      await (await import('./commands/overview.ts')).overview()
+      await (await import('./commands/host/overview.ts')).overview()
     })
 
   program.hook('preAction', async (_program, command) => {
-    if (command.name() !== 'complete') await (await import('./since-last-look.ts')).tellSinceLastLook()
+    if (command.name() !== 'complete')
+      await (await import('./commands/deaths/death-reminder.ts')).tellSinceLastLook()
   })
   program.commandsGroup('Peers:')
   addPeerCommands(program)

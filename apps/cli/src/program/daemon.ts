@@ -6,9 +6,9 @@ export function addDaemonCommands(program: Command): void {
     .command('status')
     .description('the daemon, and what is recorded of this host')
     .action(async () => {
-      await (await import('../commands/daemon.ts')).status({})
+      await (await import('../commands/daemon/daemon.ts')).status({})
       process.exitCode = 0
-      await (await import('../commands/overview.ts')).overview()
+      await (await import('../commands/host/overview.ts')).overview()
     })
 
   const daemon = program
@@ -20,26 +20,26 @@ export function addDaemonCommands(program: Command): void {
     .command('start')
     .option('--json', 'one JSON object')
     .description('start it in the background; harmless when it runs')
-    .action(async (options) => (await import('../commands/daemon.ts')).start(options))
+    .action(async (options) => (await import('../commands/daemon/daemon.ts')).start(options))
 
   daemon
     .command('stop')
     .option('--json', 'one JSON object')
     .description('end it; every peer lives on')
-    .action(async (options) => (await import('../commands/daemon.ts')).stop(options))
+    .action(async (options) => (await import('../commands/daemon/daemon.ts')).stop(options))
 
   daemon
     .command('status')
     .option('--json', 'one JSON object')
     .description('whether it runs (exit code 3 when it does not)')
-    .action(async (options) => (await import('../commands/daemon.ts')).status(options))
+    .action(async (options) => (await import('../commands/daemon/daemon.ts')).status(options))
 
   daemon
     .command('logs')
     .option('-f, --follow', 'go on and print what comes')
     .option('--json', 'as it is written, one JSON object a line')
     .description('what it has logged')
-    .action(async (options) => (await import('../commands/daemon-logs.ts')).logs(options))
+    .action(async (options) => (await import('../commands/daemon/daemon-logs.ts')).logs(options))
 
   for (const command of daemon.commands) command.exitOverride().allowExcessArguments(false)
 }

@@ -14,5 +14,5 @@ export function addEventCommands(program: Command): void {
     .option('--ev <kind>', 'only of this kind (launch, stop, death, ...); several with commas', collect)
     .option('--json', 'one JSON object a line')
     .description('what was decided about the peers, and why, oldest first')
-    .action(async (options) => (await import('../commands/events.ts')).events(options))
+    .action(async (options) => (await import('../commands/events/events.ts')).events(options))
 }

@@ -56,7 +56,7 @@ export function addPeerCommands(program: Command): void {
     .option('--json', 'one JSON object')
     .description('give a peer another name; what runs of it goes on, and its home stays where it is')
     .action(async (peer, name, options) =>
-      (await import('../commands/peers/change.ts')).rename(peer, name, options),
+      (await import('../commands/peers/rename.ts')).rename(peer, name, options),
     )
 
   program
@@ -65,7 +65,7 @@ export function addPeerCommands(program: Command): void {
     .option('-f, --force', 'stop it first when it is running')
     .option('--json', 'one JSON object')
     .description('remove a peer that is not running; its home and files stay')
-    .action(async (peer, options) => (await import('../commands/peers/change.ts')).remove(peer, options))
+    .action(async (peer, options) => (await import('../commands/peers/rename.ts')).remove(peer, options))
 
   program
     .command('runtimes')

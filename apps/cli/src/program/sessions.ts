@@ -22,7 +22,7 @@ export function addSessionCommands(program: Command): void {
       const { start, startAll } = await import('../commands/sessions/start.ts')
       const one = (name: string): Promise<void> => start(name, options)
       const all = (): Promise<void> => startAll(options)
-      await (await import('../commands/fleet.ts')).oneOrAll(peer, options.all, { one, all })
+      await (await import('../commands/sessions/every-peer.ts')).oneOrAll(peer, options.all, { one, all })
     })
 
   program
@@ -46,7 +46,7 @@ export function addSessionCommands(program: Command): void {
       const { stop, stopAll } = await import('../commands/sessions/stop.ts')
       const one = (name: string): Promise<void> => stop(name, options)
       const all = (): Promise<void> => stopAll(options)
-      await (await import('../commands/fleet.ts')).oneOrAll(peer, options.all, { one, all })
+      await (await import('../commands/sessions/every-peer.ts')).oneOrAll(peer, options.all, { one, all })
     })
 
   program
@@ -55,14 +55,18 @@ export function addSessionCommands(program: Command): void {
     .option('--timeout <seconds>', 'how long its program may take to end; then it is killed (default: 3)')
     .option('--json', 'one JSON object')
     .description('take what runs of a peer down and bring it up again, where it was if it can')
-    .action(async (peer, options) => (await import('../commands/fleet.ts')).refresh(peer, options))
+    .action(async (peer, options) =>
+      (await import('../commands/sessions/every-peer.ts')).refresh(peer, options),
+    )
 
   program
     .command('reset')
     .argument('<peer>')
     .option('--json', 'one JSON object')
     .description('forget the crashes of a peer, so that it may be started again')
-    .action(async (peer, options) => (await import('../commands/fleet.ts')).reset(peer, options))
+    .action(async (peer, options) =>
+      (await import('../commands/sessions/every-peer.ts')).reset(peer, options),
+    )
 
   program
     .command('new')

@@ -9,14 +9,14 @@ export function addWatchCommands(program: Command): void {
     .option('--keep', 'remember it: arm it again whenever that server runs and is not watched')
     .option('--json', 'one JSON object')
     .description('watch a running tmux server; nothing on it is changed')
-    .action(async (socket, options) => (await import('../commands/watch.ts')).watch(socket, options))
+    .action(async (socket, options) => (await import('../commands/watches/watch.ts')).watch(socket, options))
 
   program
     .command('unwatch')
     .argument('<identity|socket>', 'what to stop watching')
     .option('--json', 'one JSON object')
     .description('end a watch and forget it; a later end of that server is not recorded')
-    .action(async (name, options) => (await import('../commands/watch.ts')).unwatch(name, options))
+    .action(async (name, options) => (await import('../commands/watches/watch.ts')).unwatch(name, options))
 
   program
     .command('deaths')
@@ -44,5 +44,5 @@ export function addWatchCommands(program: Command): void {
     .command('demo')
     .option('--keep', 'keep its folder and say where it is')
     .description('start real tmux servers, end them in three ways, and show what was recorded')
-    .action(async (options) => (await import('../demo/demo.ts')).demo(options))
+    .action(async (options) => (await import('../commands/demo/demo.ts')).demo(options))
 }

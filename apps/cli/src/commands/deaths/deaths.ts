@@ -4,9 +4,9 @@ import { VERDICT_WORDS } from '@iapeer/forensics'
 import { deathViewOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle/deaths'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { cut, fit, localTime, paint, print, printJson, table, textWidth } from '../../output.ts'
-import { bringUpToDate, readDeaths } from '../../records.ts'
-import { parseSince } from '../since.ts'
+import { bringUpToDate, readDeaths } from './bring-up-to-date.ts'
 import { renamedHint, shortId } from './find-death.ts'
+import { parseSince } from './since.ts'
 import { printSummary, summarise } from './summary.ts'
 
 interface DeathsOptions {

@@ -6,7 +6,7 @@ import { finishLaunches } from '@iapeer/lifecycle/launch'
 import type { PeerState } from '@iapeer/lifecycle/sessions'
 import { usageError } from '../../exit-code.ts'
 import { fit, paint, plain, print, printJson, table } from '../../output.ts'
-import { stateWords } from '../../state-words.ts'
+import { stateWords } from './state-words.ts'
 
 const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'NATURE', 'RUNS IN', 'DESCRIPTION'].map((word) =>
   paint('dim', word),

@@ -5,7 +5,7 @@ import type { PeerProfile, ProfileChanges } from '@iapeer/core/profile'
 import { listPeers, updatePeer } from '@iapeer/core/registry'
 import { EXIT, explain, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { peerNamed } from '../../peers.ts'
+import { peerNamed } from './peer-named.ts'
 
 interface RuntimesOptions {
   readonly peer?: string

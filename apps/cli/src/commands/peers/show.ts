@@ -2,10 +2,10 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { profilePath, readProfile } from '@iapeer/core/profile'
 import { peerFields, peerView, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
-import { blockedText } from '../../blocked-text.ts'
 import { commandText, paint, plain, print, printJson, table } from '../../output.ts'
-import { peerNamed } from '../../peers.ts'
-import { stateWords } from '../../state-words.ts'
+import { blockedText } from '../sessions/blocked-text.ts'
+import { peerNamed } from './peer-named.ts'
+import { stateWords } from './state-words.ts'
 
 /** Profile and entry as one; what the profile says is shown, since it is the truth. */
 export async function show(name: string, options: { readonly json?: boolean }): Promise<void> {

@@ -3,9 +3,9 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { finishLaunch } from '@iapeer/lifecycle/launch'
 import type { PeerSession } from '@iapeer/lifecycle/sessions'
 import { runTmuxInTerminal, TmuxServer } from '@iapeer/tmux'
-import { blockedText } from '../../blocked-text.ts'
 import { EXIT } from '../../exit-code.ts'
-import { runningSession } from '../../sessions.ts'
+import { blockedText } from './blocked-text.ts'
+import { runningSession } from './running-session.ts'
 
 interface AttachOptions {
   readonly readOnly?: boolean

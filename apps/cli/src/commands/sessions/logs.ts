@@ -4,7 +4,7 @@ import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
 import { presentIdentity } from '@iapeer/lifecycle/fleet'
 import { printFile } from '../../follow-file.ts'
-import { identitiesNamed } from '../../sessions.ts'
+import { identitiesNamed } from './running-session.ts'
 
 /** On a terminal as it was printed; elsewhere without what steers a terminal. */
 const shown = (text: string): string =>

@@ -1,10 +1,10 @@
 import { toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { runPeer } from '@iapeer/lifecycle/fleet'
-import { blockedText } from '../../blocked-text.ts'
 import { EXIT } from '../../exit-code.ts'
 import { print } from '../../output.ts'
-import { identitiesNamed } from '../../sessions.ts'
+import { blockedText } from './blocked-text.ts'
+import { identitiesNamed } from './running-session.ts'
 
 /** In the foreground for as long as the peer lives; its end is this one's. */
 export async function run(peer: string, runtime: string | undefined): Promise<void> {

@@ -1,5 +1,5 @@
 import { TmuxServer } from '@iapeer/tmux'
-import { runningSession } from '../../sessions.ts'
+import { runningSession } from './running-session.ts'
 
 /** tmux's own names of keys: `Enter`, `F5`, `C-c`, `M-x`. Anything else is text. */
 const KEY =

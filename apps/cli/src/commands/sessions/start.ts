@@ -1,12 +1,12 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type LaunchView, peerNamed, renewNamed, startNamed } from '@iapeer/lifecycle/fleet'
-import { blockedText } from '../../blocked-text.ts'
-import { launchBesideDaemon, runningDaemon } from '../../daemon.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { checkedName, peerHere } from '../../peers.ts'
-import { parseTimeout } from '../../sessions.ts'
-import { forAll } from '../fleet.ts'
+import { launchBesideDaemon, runningDaemon } from '../daemon/reach-daemon.ts'
+import { checkedName, peerHere } from '../peers/peer-named.ts'
+import { blockedText } from './blocked-text.ts'
+import { forAll } from './every-peer.ts'
+import { parseTimeout } from './running-session.ts'
 
 interface StartOptions {
   readonly runtime?: string

@@ -1,11 +1,11 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type PeerView, type StopView, settleFleet, stopNamed, stopStrays } from '@iapeer/lifecycle/fleet'
 import { listSessions, type PeerState } from '@iapeer/lifecycle/sessions'
-import { runningDaemon } from '../../daemon.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { checkedName } from '../../peers.ts'
-import { parseTimeout } from '../../sessions.ts'
-import { forAll } from '../fleet.ts'
+import { runningDaemon } from '../daemon/reach-daemon.ts'
+import { checkedName } from '../peers/peer-named.ts'
+import { forAll } from './every-peer.ts'
+import { parseTimeout } from './running-session.ts'
 import { onLogFailure } from './start.ts'
 
 interface StopOptions {

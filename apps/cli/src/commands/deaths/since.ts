@@ -1,4 +1,4 @@
-import { usageError } from '../exit-code.ts'
+import { usageError } from '../../exit-code.ts'
 
 const UNITS: Readonly<Record<string, number>> = {
   s: 1_000,

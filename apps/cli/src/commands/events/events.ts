@@ -1,11 +1,11 @@
 import { isIdentity, isPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type EventFilter, followEvents, type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
-import { usageError } from '../exit-code.ts'
-import { localTime, paint, plain, print, printJson, wrap } from '../output.ts'
-import { bringUpToDate } from '../records.ts'
+import { usageError } from '../../exit-code.ts'
+import { localTime, paint, plain, print, printJson, wrap } from '../../output.ts'
+import { bringUpToDate } from '../deaths/bring-up-to-date.ts'
+import { parseSince } from '../deaths/since.ts'
 import { eventWords } from './event-words.ts'
-import { parseSince } from './since.ts'
 
 interface EventsOptions {
   readonly follow?: boolean

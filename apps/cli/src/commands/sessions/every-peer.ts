@@ -1,11 +1,11 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { fleetView, type PeerView, refreshNamed, resetNamed } from '@iapeer/lifecycle/fleet'
-import { blockedText } from '../blocked-text.ts'
-import { runningDaemon } from '../daemon.ts'
-import { EXIT, exitCodeOf, explain, usageError } from '../exit-code.ts'
-import { paint, print, printJson } from '../output.ts'
-import { checkedName } from '../peers.ts'
-import { parseTimeout } from '../sessions.ts'
+import { EXIT, exitCodeOf, explain, usageError } from '../../exit-code.ts'
+import { paint, print, printJson } from '../../output.ts'
+import { runningDaemon } from '../daemon/reach-daemon.ts'
+import { checkedName } from '../peers/peer-named.ts'
+import { blockedText } from './blocked-text.ts'
+import { parseTimeout } from './running-session.ts'
 
 interface ActOptions {
   readonly timeout?: string

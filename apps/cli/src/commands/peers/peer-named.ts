@@ -3,7 +3,7 @@ import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { peerEntryNamed } from '@iapeer/lifecycle/fleet'
-import { usageError } from './exit-code.ts'
+import { usageError } from '../../exit-code.ts'
 
 /** A name that is one at all. */
 export function checkedName(text: string): string {

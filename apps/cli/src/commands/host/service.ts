@@ -14,9 +14,9 @@ import {
   thisServiceSystem,
   uninstallService,
 } from '@iapeer/host'
-import { EXIT, explain } from '../exit-code.ts'
-import { paint, print, printJson } from '../output.ts'
-import { version } from '../version.ts'
+import { EXIT, explain } from '../../exit-code.ts'
+import { paint, print, printJson } from '../../output.ts'
+import { version } from '../../version.ts'
 
 interface InstallOptions {
   readonly print?: boolean

@@ -9,9 +9,9 @@ import {
 import { isIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { forgetWatch, keepWatch, listKeptWatches } from '@iapeer/lifecycle/supervise'
-import { EXIT, usageError } from '../exit-code.ts'
-import { paint, print, printJson } from '../output.ts'
-import { place } from '../records.ts'
+import { EXIT, usageError } from '../../exit-code.ts'
+import { paint, print, printJson } from '../../output.ts'
+import { place } from '../deaths/bring-up-to-date.ts'
 
 interface WatchOptions {
   readonly identity?: string

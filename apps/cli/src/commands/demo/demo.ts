@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { completeIntent, declareIntent, generationPaths } from '@iapeer/canary'
 import { judge, parseSnapshot, parseWitness, type Verdict } from '@iapeer/forensics'
 import { runTmux } from '@iapeer/tmux'
-import { paint, print, table, textWidth, wrap } from '../output.ts'
+import { paint, print, table, textWidth, wrap } from '../../output.ts'
 import {
   type Actor,
   bringOn,

@@ -1,7 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { daemonPlace, iapeerRoot } from '@iapeer/core/paths'
-import { printFile } from '../follow-file.ts'
-import { localTime, paint, plain } from '../output.ts'
+import { printFile } from '../../follow-file.ts'
+import { localTime, paint, plain } from '../../output.ts'
 
 interface LogsOptions {
   readonly follow?: boolean

@@ -3,10 +3,10 @@ import { isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { fleetView, type PeerView } from '@iapeer/lifecycle/fleet'
 import { listKeptWatches } from '@iapeer/lifecycle/supervise'
-import { EXIT, explain } from '../exit-code.ts'
-import { localTime, paint, print, table } from '../output.ts'
-import { bringUpToDate, place, readDeaths } from '../records.ts'
-import { stateWords } from '../state-words.ts'
+import { EXIT, explain } from '../../exit-code.ts'
+import { localTime, paint, print, table } from '../../output.ts'
+import { bringUpToDate, place, readDeaths } from '../deaths/bring-up-to-date.ts'
+import { stateWords } from '../peers/state-words.ts'
 
 const GUIDE = `There are no peers on this host yet, and nothing is watched. iapeer tells you why a tmux server died.
 

@@ -1,8 +1,8 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type DaemonStatus, daemonStatus, stopDaemon } from '@iapeer/host'
-import { bringUpDaemon } from '../daemon.ts'
-import { EXIT } from '../exit-code.ts'
-import { localTime, paint, print, printJson } from '../output.ts'
+import { EXIT } from '../../exit-code.ts'
+import { localTime, paint, print, printJson } from '../../output.ts'
+import { bringUpDaemon } from './reach-daemon.ts'
 
 interface DaemonOptions {
   readonly json?: boolean

@@ -12,9 +12,9 @@ import {
   SYSTEM_PATHS,
   thisServiceSystem,
 } from '@iapeer/host'
-import { EXIT } from '../exit-code.ts'
-import { paint, plain, print, printJson, wrap } from '../output.ts'
-import { version } from '../version.ts'
+import { EXIT } from '../../exit-code.ts'
+import { paint, plain, print, printJson, wrap } from '../../output.ts'
+import { version } from '../../version.ts'
 
 interface DoctorOptions {
   readonly fix?: boolean

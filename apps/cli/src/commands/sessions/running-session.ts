@@ -2,8 +2,8 @@ import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type NamedPeer, peerNamed, runningOf, settleFleet } from '@iapeer/lifecycle/fleet'
 import type { PeerSession } from '@iapeer/lifecycle/sessions'
-import { usageError } from './exit-code.ts'
-import { checkedName } from './peers.ts'
+import { usageError } from '../../exit-code.ts'
+import { checkedName } from '../peers/peer-named.ts'
 
 /** The identities that are meant: the one that was named, else every one that the peer can have, its default one first. */
 export async function identitiesNamed(text: string): Promise<NamedPeer> {

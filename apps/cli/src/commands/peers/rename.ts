@@ -3,7 +3,7 @@ import { toPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { peerFields, removeNamed, renameNamed } from '@iapeer/lifecycle/fleet'
 import { paint, print, printJson } from '../../output.ts'
-import { peerNamed } from '../../peers.ts'
+import { peerNamed } from './peer-named.ts'
 
 interface ChangeOptions {
   readonly json?: boolean

@@ -1,4 +1,4 @@
-import { paint, plain } from './output.ts'
+import { paint, plain } from '../../output.ts'
 
 interface Blocked {
   readonly identity: string
