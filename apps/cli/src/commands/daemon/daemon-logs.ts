@@ -1,12 +1,8 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { daemonPlace, iapeerRoot } from '@iapeer/core/paths'
+import { defineCommand } from '../../define-command.ts'
 import { printFile } from '../../follow-file.ts'
 import { localTime, paint, plain } from '../../output.ts'
-
-interface LogsOptions {
-  readonly follow?: boolean
-  readonly json?: boolean
-}
 
 /** The numbers that pino gives to levels, from which on there is something to see to. */
 const WARN = 40
@@ -52,13 +48,21 @@ function inLines(): (text: string) => string {
   }
 }
 
-export async function logs({ follow, json }: LogsOptions): Promise<void> {
-  const path = daemonPlace(iapeerRoot()).log
-  const shown = json === true ? (text: string) => text : inLines()
-  const found = await printFile(path, { follow: follow === true, shown })
-  if (!found)
-    throw new IapeerError('the daemon has logged nothing yet', {
-      code: 'not-running',
-      hint: 'iapeer daemon start',
-    })
-}
+export default defineCommand({
+  name: 'daemon logs',
+  summary: 'what it has logged',
+  options: {
+    follow: { short: 'f', help: 'go on and print what comes' },
+    json: { help: 'as it is written, one JSON object a line' },
+  },
+  run: async ({ options }) => {
+    const path = daemonPlace(iapeerRoot()).log
+    const shown = options.json ? (text: string) => text : inLines()
+    const found = await printFile(path, { follow: options.follow, shown })
+    if (!found)
+      throw new IapeerError('the daemon has logged nothing yet', {
+        code: 'not-running',
+        hint: 'iapeer daemon start',
+      })
+  },
+})

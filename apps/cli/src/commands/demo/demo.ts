@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { completeIntent, declareIntent, generationPaths } from '@iapeer/canary'
 import { judge, parseSnapshot, parseWitness, type Verdict } from '@iapeer/forensics'
 import { runTmux } from '@iapeer/tmux'
+import { defineCommand } from '../../define-command.ts'
 import { paint, print, table, textWidth, wrap } from '../../output.ts'
 import {
   type Actor,
@@ -141,17 +142,21 @@ async function play(stage: Stage): Promise<void> {
 }
 
 /** Shows on real servers what the canary records and what it leaves alone; fails when anything is not as it prints. */
-export async function demo(options: { readonly keep?: boolean }): Promise<void> {
-  const stage = await openStage()
-  const keep = options.keep === true
-  try {
-    await play(stage)
-  } finally {
-    await closeStage(stage, keep)
-  }
-  print(
-    keep
-      ? `\nKept: ${stage.folder} (records/exits.log, records/server-deaths/)`
-      : '\nNo process and no file of it is left.',
-  )
-}
+export default defineCommand({
+  name: 'demo',
+  summary: 'start real tmux servers, end them in three ways, and show what was recorded',
+  options: { keep: { help: 'keep its folder and say where it is' } },
+  run: async ({ options: { keep } }) => {
+    const stage = await openStage()
+    try {
+      await play(stage)
+    } finally {
+      await closeStage(stage, keep)
+    }
+    print(
+      keep
+        ? `\nKept: ${stage.folder} (records/exits.log, records/server-deaths/)`
+        : '\nNo process and no file of it is left.',
+    )
+  },
+})

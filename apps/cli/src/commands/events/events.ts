@@ -1,28 +1,18 @@
-import { isIdentity, isPersonality } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type EventFilter, followEvents, type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
+import { defineCommand, type OptionValues } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { localTime, paint, plain, print, printJson, wrap } from '../../output.ts'
 import { bringUpToDate } from '../deaths/bring-up-to-date.ts'
-import { parseSince } from '../deaths/since.ts'
+import { parsePeerFilter, SINCE } from '../options.ts'
 import { eventWords } from './event-words.ts'
-
-interface EventsOptions {
-  readonly follow?: boolean
-  readonly number?: string
-  readonly since?: string
-  readonly peer?: string
-  readonly ev?: readonly string[]
-  readonly json?: boolean
-}
 
 const DEFAULT_NUMBER = 50
 const NARROWEST = 12
 /** Of its words, where the names before them are long. */
 const LEAST_WORDS = 20
 
-function parseNumber(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_NUMBER
+function parseNumber(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text)
   throw usageError(
     `not a number of events: ${JSON.stringify(text)}`,
@@ -30,11 +20,34 @@ function parseNumber(text: string | undefined): number {
   )
 }
 
-function filterOf({ since, peer, ev }: EventsOptions): EventFilter {
-  if (peer !== undefined && !isPersonality(peer) && !isIdentity(peer))
-    throw usageError(`not a peer: ${JSON.stringify(peer)}`, 'Give a name (bob) or an identity (claude-bob).')
-  return { since: since === undefined ? undefined : new Date(parseSince(since, Date.now())), peer, ev }
-}
+const OPTIONS = {
+  follow: { short: 'f', help: 'go on and print new ones as they come' },
+  number: {
+    short: 'n',
+    value: 'count',
+    help: 'at most so many of the past, the newest (default: 50)',
+    parse: parseNumber,
+  },
+  since: SINCE,
+  peer: {
+    value: 'name',
+    help: 'only of this peer, or of one identity of it (claude-bob)',
+    parse: parsePeerFilter,
+  },
+  ev: {
+    value: 'kind',
+    help: 'only of this kind (launch, stop, death, ...); several with commas',
+    repeated: true,
+    parse: (text: string) => text.split(','),
+  },
+  json: { help: 'one JSON object a line' },
+} as const
+
+const filterOf = ({ since, peer, ev }: OptionValues<typeof OPTIONS>): EventFilter => ({
+  since: since === undefined ? undefined : new Date(since),
+  peer,
+  ev: ev.length === 0 ? undefined : ev.flat(),
+})
 
 const camelCase = (name: string): string =>
   name.replace(/[_.-]+([a-zA-Z0-9])/g, (_all, letter: string) => letter.toUpperCase())
@@ -73,15 +86,20 @@ async function follow(
   }
 }
 
-export async function events(options: EventsOptions): Promise<void> {
-  const filter = filterOf(options)
-  const limit = parseNumber(options.number)
-  await bringUpToDate()
-  const past = await readEvents(iapeerRoot(), { ...filter, limit })
-  const width = Math.max(NARROWEST, ...past.events.map((event) => nameOf(event).length))
-  const show = (event: RecordedEvent): void =>
-    options.json === true ? printJson(jsonOf(event)) : print(line(event, width))
-  for (const event of past.events) show(event)
-  if (options.follow === true) return follow(past.cursor, filter, show)
-  if (past.events.length === 0 && options.json !== true) print('no events recorded')
-}
+export default defineCommand({
+  name: 'events',
+  summary: 'what was decided about the peers, and why, oldest first',
+  options: OPTIONS,
+  run: async ({ options }) => {
+    const filter = filterOf(options)
+    const limit = options.number ?? DEFAULT_NUMBER
+    await bringUpToDate()
+    const past = await readEvents(iapeerRoot(), { ...filter, limit })
+    const width = Math.max(NARROWEST, ...past.events.map((event) => nameOf(event).length))
+    const show = (event: RecordedEvent): void =>
+      options.json ? printJson(jsonOf(event)) : print(line(event, width))
+    for (const event of past.events) show(event)
+    if (options.follow) return follow(past.cursor, filter, show)
+    if (past.events.length === 0 && !options.json) print('no events recorded')
+  },
+})

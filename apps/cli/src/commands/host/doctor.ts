@@ -12,14 +12,10 @@ import {
   SYSTEM_PATHS,
   thisServiceSystem,
 } from '@iapeer/host'
+import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { paint, plain, print, printJson, wrap } from '../../output.ts'
 import { version } from '../../version.ts'
-
-interface DoctorOptions {
-  readonly fix?: boolean
-  readonly json?: boolean
-}
 
 const WIDTH = 80
 
@@ -79,7 +75,7 @@ async function knownDaemon(): Promise<Pick<DoctorContext, 'daemon'>> {
   return { daemon: { pid: found.pid, ...('version' in found ? { version: found.version } : {}) } }
 }
 
-async function context(options: DoctorOptions): Promise<DoctorContext> {
+async function context(fix: boolean): Promise<DoctorContext> {
   return {
     ...(await knownDaemon()),
     root: iapeerRoot(),
@@ -89,15 +85,23 @@ async function context(options: DoctorOptions): Promise<DoctorContext> {
     nodeVersion: process.versions.node,
     version: version(),
     builtAt: statSync(new URL(import.meta.url)).mtime,
-    fix: options.fix === true,
+    fix,
   }
 }
 
 /** Exit code 1 while a warning or an error is left. */
-export async function doctor(options: DoctorOptions): Promise<void> {
-  const examined = await runDoctor(await context(options))
-  if (needsAttention(examined)) process.exitCode = EXIT.failed
-  if (options.json !== true) return tellAll(examined)
-  for (const { check, findings } of examined)
-    for (const finding of findings) printJson({ check: check.id, ...finding })
-}
+export default defineCommand({
+  name: 'doctor',
+  summary: 'what on this host could end peers unseen (exit code 1: there is something)',
+  options: {
+    fix: { help: 'close to others what is ours, sweep leftovers, record what died; says what it did' },
+    json: { help: 'one JSON object a finding' },
+  },
+  run: async ({ options }) => {
+    const examined = await runDoctor(await context(options.fix))
+    if (needsAttention(examined)) process.exitCode = EXIT.failed
+    if (!options.json) return tellAll(examined)
+    for (const { check, findings } of examined)
+      for (const finding of findings) printJson({ check: check.id, ...finding })
+  },
+})

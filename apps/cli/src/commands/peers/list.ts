@@ -4,6 +4,7 @@ import { followEvents, readEvents } from '@iapeer/lifecycle/eventlog'
 import { fleetView, type PeerView, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
 import type { PeerState } from '@iapeer/lifecycle/sessions'
+import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { fit, paint, plain, print, printJson, table } from '../../output.ts'
 import { stateWords } from './state-words.ts'
@@ -74,11 +75,19 @@ async function watchList(): Promise<void> {
   }
 }
 
-export async function list(options: { readonly json?: boolean; readonly watch?: boolean }): Promise<void> {
-  if (options.watch === true) return watchList()
-  await settleFleet(iapeerRoot())
-  await finishLaunches(iapeerRoot())
-  const peers = await fleetView(iapeerRoot())
-  if (options.json === true) for (const peer of peers) printJson(peer)
-  else print(shown(peers))
-}
+export default defineCommand({
+  name: 'list',
+  summary: 'who there is, and what they are doing',
+  options: {
+    json: { help: 'one JSON object a line' },
+    watch: { short: 'w', help: 'stay, and show it again whenever something has happened' },
+  },
+  run: async ({ options }) => {
+    if (options.watch) return watchList()
+    await settleFleet(iapeerRoot())
+    await finishLaunches(iapeerRoot())
+    const peers = await fleetView(iapeerRoot())
+    if (options.json) for (const peer of peers) printJson(peer)
+    else print(shown(peers))
+  },
+})
