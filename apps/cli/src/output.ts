@@ -1,5 +1,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
+import truncate from 'cli-truncate'
 import stringWidth from 'string-width'
+import wrapAnsi from 'wrap-ansi'
 
 type Style = Parameters<typeof styleText>[0]
 
@@ -58,28 +60,15 @@ export function localTime(iso: string): string {
 /** How wide a text for a person may be: as the terminal, 80 where there is none, never too wide to read. */
 export const textWidth = (): number => Math.max(40, Math.min(process.stdout.columns || 80, 100))
 
-/** Words on lines of at most `width` columns; a word that is longer is cut up. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && widthOf(line) + 1 + widthOf(word) <= width) {
-      line += ` ${word}`
-      continue
-    }
-    if (line !== '') lines.push(line)
-    line = word
-    while (widthOf(line) > width) {
-      const long = line
-      while (widthOf(line) > width) line = line.slice(0, -1)
-      lines.push(line)
-      line = long.slice(line.length)
-    }
-  }
-  return [...lines, line]
-}
+/** Words on lines of at most `width` columns; a word that is longer is broken. */
+export const wrap = (text: string, width: number): string[] =>
+  wrapAnsi(text, width, { hard: true }).split('\n')
 
-/** Lines cut to the width of the terminal, where there is one; colours survive only in whole. */
+/** Lines of `width` columns, broken wherever they are full. */
+export const fill = (text: string, width: number): string[] =>
+  wrapAnsi(text, width, { hard: true, wordWrap: false }).split('\n')
+
+/** Lines cut to the width of the terminal, where there is one. */
 export function fit(text: string): string {
   const { columns } = process.stdout
   if (process.stdout.isTTY !== true || !columns) return text
@@ -91,9 +80,10 @@ export function fit(text: string): string {
 
 /** One line, cut to a width. */
 export function cut(line: string, columns: number): string {
-  if (widthOf(line) <= columns) return line
-  // Longer than any width has use for, colours included.
-  let kept = line.slice(0, columns * 8)
-  while (widthOf(kept) > columns - 1) kept = kept.slice(0, -1)
-  return `${kept}…${colours ? '\u001b[0m' : ''}`
+  if (!PRINTABLE_ASCII.test(line)) {
+    const kept = truncate(line, columns)
+    // A wide character that lies across the edge is kept, one column too far.
+    return widthOf(kept) <= columns ? kept : truncate(line, columns - 1)
+  }
+  return line.length <= columns ? line : `${line.slice(0, Math.max(0, columns - 1))}…`
 }
