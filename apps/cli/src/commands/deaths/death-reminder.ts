@@ -13,6 +13,11 @@ async function changedAt(path: string): Promise<number> {
   }
 }
 
+async function countDeathsSince(ms: number): Promise<number> {
+  const { readDeathRecords } = await import('@iapeer/lifecycle/deaths')
+  return (await readDeathRecords(iapeerRoot())).filter(({ ts }) => Date.parse(ts) > ms).length
+}
+
 /**
  * A person at a terminal is told once how many have died since the last command; nothing is read while nothing has. What
  * cannot be read or written here keeps no command from its work.
@@ -25,10 +30,10 @@ export async function tellSinceLastLook(): Promise<void> {
     const changed = await changedAt(records.exitsLog)
     const looked = Date.parse((await readRegularFile(path))?.text.trim() ?? '')
     if (changed === 0 || changed <= looked) return
-    await replaceFile(path, `${new Date().toISOString()}\n`)
-    if (Number.isNaN(looked)) return
-    const { readDeathRecords } = await import('@iapeer/lifecycle')
-    const died = (await readDeathRecords(iapeerRoot())).filter(({ ts }) => Date.parse(ts) > looked).length
+    const now = new Date().toISOString()
+    const died = Number.isNaN(looked) ? 0 : await countDeathsSince(looked)
+    // Only now: a log that cannot be read is not a look at it.
+    await replaceFile(path, `${now}\n`)
     if (died > 0)
       process.stderr.write(`${died} death${died === 1 ? '' : 's'} since you last looked: iapeer deaths\n`)
   } catch (error) {
