@@ -56,9 +56,9 @@ async function watchList(): Promise<void> {
     throw usageError('--watch needs a terminal', 'iapeer events -f --json tells a program what happens.')
   const { openFullScreen } = await import('../../full-screen.ts')
   const root = iapeerRoot()
-  const { signal } = new AbortController()
+  const ended = new AbortController()
   const { cursor } = await readEvents(root, { limit: 1 })
-  const events = followEvents(root, { cursor, signal })[Symbol.asyncIterator]()
+  const events = followEvents(root, { cursor, signal: ended.signal })[Symbol.asyncIterator]()
   let peers = await fleetView(root)
   const draw = (): void => screen.draw(frame(peers, screen.rows()))
   const screen = openFullScreen(draw)
@@ -72,6 +72,7 @@ async function watchList(): Promise<void> {
     }
   } finally {
     screen.close()
+    ended.abort()
   }
 }
 
