@@ -6,9 +6,10 @@ import wrapAnsi from 'wrap-ansi'
 type Style = Parameters<typeof styleText>[0]
 
 /** Colours only on a terminal, and never against NO_COLOR (https://no-color.org). */
-const colours = process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
+export const hasColours =
+  process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
 
-export const paint = (style: Style, text: string): string => (colours ? styleText(style, text) : text)
+export const paint = (style: Style, text: string): string => (hasColours ? styleText(style, text) : text)
 
 /** A text of somebody else's for one line: without what acts on a terminal, ends a line, or has it read backwards. */
 export const plain = (text: string): string =>
