@@ -85,7 +85,7 @@ export interface Usage {
 }
 
 /** The texts of a command line: one or several for an argument, by the name of its option (`fromPane`) for an option. */
-export interface Words {
+interface Words {
   readonly args: readonly (string | readonly string[] | undefined)[]
   readonly options: Readonly<Record<string, boolean | readonly string[]>>
 }

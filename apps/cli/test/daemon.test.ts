@@ -67,7 +67,7 @@ describe('iapeer daemon', () => {
     writeFileSync(log, `${JSON.stringify({ ...line, err, peer: 'a\u001b[2J' })}\nno \u001b[2JJSON\n`)
     const { stdout } = await iapeer('daemon', 'logs')
     expect(stdout).toMatch(
-      /^\[2026-06-1\d \d\d:\d\d:07\] ERROR: fai.*led .*"peer"[^]*at foo[^]*\nno .*JSON\n$/,
+      /^\[2026-06-1\d \d\d:\d\d:07\] ERROR: fai.*led .*"peer"[\s\S]*at foo[\s\S]*\nno .*JSON\n$/,
     )
     expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
   })
