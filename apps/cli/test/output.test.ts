@@ -1,7 +1,8 @@
 import { stripVTControlCharacters } from 'node:util'
 import stringWidth from 'string-width'
 import { describe, expect, it } from 'vitest'
-import { cut, wrap } from '../src/output.ts'
+import { cut } from '../src/columns.ts'
+import { wrap } from '../src/wrap.ts'
 
 const red = (text: string) => `\u001b[31m${text}\u001b[39m`
 const graphemes = (text: string) => [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment)

@@ -1,6 +1,8 @@
 import { adviceFor, type Evidence, type ExitRecord, type Killer, lastScreen } from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
-import { cut, fill, localTime, paint, plain, textWidth, wrap } from '../../output.ts'
+import { cut } from '../../columns.ts'
+import { localTime, paint, plain, textWidth } from '../../output.ts'
+import { fill, wrap } from '../../wrap.ts'
 import type { Moment } from './timeline.ts'
 
 /** All that an autopsy shows. */

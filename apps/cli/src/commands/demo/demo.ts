@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { completeIntent, declareIntent, generationPaths } from '@iapeer/canary'
 import { judge, parseSnapshot, parseWitness, type Verdict } from '@iapeer/forensics'
 import { runTmux } from '@iapeer/tmux'
+import { table } from '../../columns.ts'
 import { defineCommand } from '../../define-command.ts'
-import { paint, print, table, textWidth, wrap } from '../../output.ts'
+import { paint, print, textWidth } from '../../output.ts'
+import { wrap } from '../../wrap.ts'
 import {
   type Actor,
   bringOn,

@@ -14,8 +14,9 @@ import {
 } from '@iapeer/host'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
-import { paint, plain, print, printJson, wrap } from '../../output.ts'
+import { paint, plain, print, printJson } from '../../output.ts'
 import { version } from '../../version.ts'
+import { wrap } from '../../wrap.ts'
 
 const WIDTH = 80
 

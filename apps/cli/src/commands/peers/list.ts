@@ -4,9 +4,10 @@ import { followEvents, readEvents } from '@iapeer/lifecycle/eventlog'
 import { fleetView, type PeerView, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
 import type { PeerState } from '@iapeer/lifecycle/sessions'
+import { fit, table } from '../../columns.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
-import { fit, paint, plain, print, printJson, table } from '../../output.ts'
+import { paint, plain, print, printJson } from '../../output.ts'
 import { stateWords } from './state-words.ts'
 
 const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'NATURE', 'RUNS IN', 'DESCRIPTION'].map((word) =>

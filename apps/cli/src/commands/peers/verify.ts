@@ -1,7 +1,8 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type Divergence, listPeers, repairRegistry, verifyRegistry } from '@iapeer/core/registry'
 import { finishRename, unfinishedRename } from '@iapeer/lifecycle/fleet'
-import { defineCommand, type OptionValues } from '../../define-command.ts'
+import type { OptionValues } from '../../command-spec.ts'
+import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 

@@ -1,6 +1,7 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { peerNamed, startNamed } from '@iapeer/lifecycle/fleet'
-import { defineCommand, type OptionValues } from '../../define-command.ts'
+import type { OptionValues } from '../../command-spec.ts'
+import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { launchBesideDaemon, runningDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, NO_DAEMON, parseTimeout } from '../options.ts'
