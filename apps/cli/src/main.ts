@@ -23,7 +23,8 @@ const argv = process.argv.slice(2)
 if (argv[0] === '--') argv.shift()
 
 try {
-  const peers = argv[0] === 'complete' ? await (await import('./peer-names.ts')).peerNames() : []
+  const peers =
+    argv[0] === 'complete' ? await (await import('./commands/peers/peer-names.ts')).peerNames() : []
   await buildProgram(peers).parseAsync(argv, { from: 'user' })
 } catch (error) {
   // Commander has printed its own message, help or version already.

@@ -1,12 +1,12 @@
-import { stripVTControlCharacters, styleText } from 'node:util'
-import stringWidth from 'string-width'
+import { styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
 
 /** Colours only on a terminal, and never against NO_COLOR (https://no-color.org). */
-const colours = process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
+export const hasColours =
+  process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
 
-export const paint = (style: Style, text: string): string => (colours ? styleText(style, text) : text)
+export const paint = (style: Style, text: string): string => (hasColours ? styleText(style, text) : text)
 
 /** A text of somebody else's for one line: without what acts on a terminal, ends a line, or has it read backwards. */
 export const plain = (text: string): string =>
@@ -25,28 +25,6 @@ export function printJson(value: object): void {
   print(JSON.stringify({ schemaVersion: 1, ...value }))
 }
 
-const PRINTABLE_ASCII = /^[ -~]*$/
-
-/** How many columns it takes; looking for wide and joined characters is slow, and most text has none. */
-function widthOf(text: string): number {
-  const bare = stripVTControlCharacters(text)
-  return PRINTABLE_ASCII.test(bare) ? bare.length : stringWidth(bare)
-}
-
-/** Columns padded to the widest cell, two blanks apart; the last column is not padded. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = []
-  for (const row of rows) {
-    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, widthOf(cell))
-  }
-  const pad = (cell: string, width: number): string => cell + ' '.repeat(width - widthOf(cell))
-  return rows
-    .map((row) =>
-      row.map((cell, at) => (at === row.length - 1 ? cell : pad(cell, widths[at] ?? 0))).join('  '),
-    )
-    .join('\n')
-}
-
 /** `2026-06-10 15:42:07` in the person's own time zone. */
 export function localTime(iso: string): string {
   const at = new Date(iso)
@@ -57,43 +35,3 @@ export function localTime(iso: string): string {
 
 /** How wide a text for a person may be: as the terminal, 80 where there is none, never too wide to read. */
 export const textWidth = (): number => Math.max(40, Math.min(process.stdout.columns || 80, 100))
-
-/** Words on lines of at most `width` columns; a word that is longer is cut up. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && widthOf(line) + 1 + widthOf(word) <= width) {
-      line += ` ${word}`
-      continue
-    }
-    if (line !== '') lines.push(line)
-    line = word
-    while (widthOf(line) > width) {
-      const long = line
-      while (widthOf(line) > width) line = line.slice(0, -1)
-      lines.push(line)
-      line = long.slice(line.length)
-    }
-  }
-  return [...lines, line]
-}
-
-/** Lines cut to the width of the terminal, where there is one; colours survive only in whole. */
-export function fit(text: string): string {
-  const { columns } = process.stdout
-  if (process.stdout.isTTY !== true || !columns) return text
-  return text
-    .split('\n')
-    .map((line) => cut(line, columns))
-    .join('\n')
-}
-
-/** One line, cut to a width. */
-export function cut(line: string, columns: number): string {
-  if (widthOf(line) <= columns) return line
-  // Longer than any width has use for, colours included.
-  let kept = line.slice(0, columns * 8)
-  while (widthOf(kept) > columns - 1) kept = kept.slice(0, -1)
-  return `${kept}…${colours ? '\u001b[0m' : ''}`
-}

@@ -1,12 +1,8 @@
 import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
+import { COMMAND_GROUPS, PARENTS, USAGES } from './commands/index.ts'
+import type { Usage } from './define-command.ts'
 import { usageError } from './exit-code.ts'
-import { addDaemonCommands } from './program/daemon.ts'
-import { addEventCommands } from './program/events.ts'
-import { addHostCommands } from './program/host.ts'
-import { addPeerCommands } from './program/peers.ts'
-import { addSessionCommands } from './program/sessions.ts'
-import { addWatchCommands } from './program/watches.ts'
 import { version } from './version.ts'
 
 /** Help that fits the terms of the exit codes and shows by example. */
@@ -42,6 +38,47 @@ function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): 
   }
 }
 
+/** The command of the first of two words. Alone it prints its help. */
+function addParent(program: Command, name: string): Command {
+  const parent = program.command(name).description(PARENTS[name] ?? '')
+  return name === 'daemon'
+    ? parent.action((_options, command: Command) => command.help({ error: true }))
+    : parent
+}
+
+/** An option may be given several times; its command decides what the earlier ones mean. */
+const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]
+
+function addCommand(program: Command, name: string, { summary, hidden, ...usage }: Usage): Command {
+  const [last = '', first] = name.split(' ').reverse()
+  const parent =
+    first === undefined
+      ? program
+      : (program.commands.find((one) => one.name() === first) ?? addParent(program, first))
+  const command = parent.command(last, { hidden: hidden === true }).description(summary)
+  for (const [label, help] of Object.entries(usage.arguments)) command.argument(label, help)
+  for (const [flags, help] of Object.entries(usage.options)) {
+    if (flags.endsWith('>')) command.option(flags, help, collect)
+    else command.option(flags, help)
+  }
+  return command.allowExcessArguments(false)
+}
+
+/** Each command's code is loaded when it is called. */
+function addCommands(program: Command): void {
+  for (const [group, commands] of Object.entries(COMMAND_GROUPS)) {
+    program.commandsGroup(group)
+    for (const [name, load] of Object.entries(commands)) {
+      const usage = USAGES[name]
+      if (usage === undefined) throw new Error(`usages.json lacks the command ${name}`)
+      const command = addCommand(program, name, usage)
+      command.action(async () =>
+        (await load()).default.run({ args: command.processedArgs, options: command.opts() }),
+      )
+    }
+  }
+}
+
 /**
  * The commands as data; each one's code is loaded when it is called.
  * @param peers names for completion; only that needs them
@@ -60,22 +97,14 @@ export function buildProgram(peers: readonly string[] = []): Command {
       const [word] = command.args
       if (word !== undefined)
         throw usageError(`no such command: ${word}`, 'iapeer --help shows what there is.')
-      await (await import('./commands/overview.ts')).overview()
+      await (await import('./commands/host/overview.ts')).overview()
     })
 
   program.hook('preAction', async (_program, command) => {
-    if (command.name() !== 'complete') await (await import('./since-last-look.ts')).tellSinceLastLook()
+    if (command.name() !== 'complete')
+      await (await import('./commands/deaths/death-reminder.ts')).tellSinceLastLook()
   })
-  program.commandsGroup('Peers:')
-  addPeerCommands(program)
-  program.commandsGroup('What runs:')
-  addSessionCommands(program)
-  program.commandsGroup('Deaths and watches:')
-  addWatchCommands(program)
-  addEventCommands(program)
-  program.commandsGroup('This host:')
-  addDaemonCommands(program)
-  addHostCommands(program)
+  addCommands(program)
   program.commandsGroup('Other:')
 
   completePeers(tab(program, { completionCommandName: 'completion' }), peers)

@@ -1,5 +1,6 @@
-import { mkdirSync, rmdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { daemonPlace } from '@iapeer/core/paths'
 import { updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { stopDaemon } from '@iapeer/host'
@@ -50,11 +51,25 @@ describe('iapeer daemon', () => {
       `✕ the daemon (pid ${pid}) is stopped; its peers live on\n`,
     )
     expect((await iapeer('daemon', 'logs')).stdout).toMatch(
-      /^[\d-]{10} [\d:]{8} {2}iapeerd is up {2}version=.*\n.*iapeerd ends; peers live on {2}why=SIGTERM\n$/,
+      /^\[[\d-]{10} [\d:]{8}\] INFO: iapeerd is up \{"version":.*\}\n.*INFO: iapeerd ends; peers live on \{"why":"SIGTERM"\}\n$/,
     )
     const [first = ''] = (await iapeer('daemon', 'logs', '--json')).stdout.split('\n')
     expect(JSON.parse(first)).toMatchObject({ msg: 'iapeerd is up', pid })
     expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
+  })
+
+  it('prints its log without what acts on a terminal, and what is no line of it as it stands', async () => {
+    const { iapeer, root } = newHome()
+    const { log } = daemonPlace(root)
+    mkdirSync(dirname(log), { recursive: true })
+    const line = { level: 50, time: '2026-06-10T15:42:07.113Z', pid: 3, msg: 'fai\u001b[2Jled' }
+    const err = { type: 'Error', message: 'x\u001b[2Jy', stack: 'Error: x\u001b[2Jy\n    at foo' }
+    writeFileSync(log, `${JSON.stringify({ ...line, err, peer: 'a\u001b[2J' })}\nno \u001b[2JJSON\n`)
+    const { stdout } = await iapeer('daemon', 'logs')
+    expect(stdout).toMatch(
+      /^\[2026-06-1\d \d\d:\d\d:07\] ERROR: fai.*led .*"peer"[\s\S]*at foo[\s\S]*\nno .*JSON\n$/,
+    )
+    expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
   })
 
   it.each([[['daemon']], [['daemon', 'restart']], [['daemon', 'start', 'now']], [['daemon', 'start', '-x']]])(

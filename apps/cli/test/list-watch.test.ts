@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { rootLayout } from '@iapeer/core/paths'
 import { asyncCleanups, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { type Home, homes, MAIN } from './support.ts'
@@ -145,6 +147,17 @@ describe('iapeer list --watch', () => {
     await shows(screen, [...(await listed(home)), 'Ctrl-C leaves'])
     await screen.keys('C-\\')
     await until('its end', async () => (await screen.lines()).some((line) => line.endsWith('left 131')))
+    expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('0 1')
+  })
+
+  it('a registry that can no longer be read ends it, with the error', async () => {
+    const home = newHome()
+    await makePeers(home, ['ann'])
+    const screen = await watching(home)
+    await shows(screen, [...(await listed(home)), 'Ctrl-C leaves'])
+    writeFileSync(rootLayout(home.root).registry, 'not JSON')
+    await until('its end', async () => (await screen.lines()).at(-1) === 'left 1')
+    expect((await screen.lines()).join('\n')).toMatch(/Ctrl-C leaves\niapeer: .*registry/)
     expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('0 1')
   })
 

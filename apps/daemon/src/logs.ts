@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path'
+import { DAEMON_LOG_FORMAT } from '@iapeer/host'
 import { type Logger, multistream, pino, stdTimeFunctions } from 'pino'
 import pretty from 'pino-pretty'
 import { createStream, type RotatingFileStream } from 'rotating-file-stream'
@@ -66,7 +67,9 @@ class LogFile {
 export function openLogs(path: string, options: { readonly human: boolean }): Logs {
   const file = new LogFile(path)
   const streams = [{ stream: file }]
-  const words = options.human ? [{ stream: pretty({ destination: 2, sync: true, ignore: 'pid' }) }] : []
+  const words = options.human
+    ? [{ stream: pretty({ destination: 2, sync: true, ...DAEMON_LOG_FORMAT }) }]
+    : []
   const log = pino(
     { base: { pid: process.pid }, timestamp: stdTimeFunctions.isoTime },
     multistream([...streams, ...words]),

@@ -5,5 +5,6 @@ export {
   startDaemon,
   stopDaemon,
 } from './daemon/control.ts'
+export { DAEMON_LOG_FORMAT } from './daemon/log-format.ts'
 export * from './doctor/index.ts'
 export * from './service/index.ts'

@@ -1,6 +1,8 @@
 import { adviceFor, type Evidence, type ExitRecord, type Killer, lastScreen } from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
-import { cut, localTime, paint, plain, textWidth, wrap } from '../../output.ts'
+import { cut } from '../../columns.ts'
+import { localTime, paint, plain, textWidth } from '../../output.ts'
+import { fill, wrap } from '../../wrap.ts'
 import type { Moment } from './timeline.ts'
 
 /** All that an autopsy shows. */
@@ -16,13 +18,10 @@ const MOST_SCREEN = 8
 const heading = (text: string): string => `\n${paint('bold', text)}`
 
 const LABEL = 13
-const NO_BREAK = '\u00a0'
-
 /** A path that is longer than a line fills it from where it begins. */
 function filled(text: string, width: number): string[] {
-  if (text.split(' ').every((word) => word.length <= width || word.includes('\u001b')))
-    return wrap(text, width)
-  return wrap(text.replaceAll(' ', NO_BREAK), width).map((line) => line.replaceAll(NO_BREAK, ' '))
+  const fits = text.split(' ').every((word) => word.length <= width || word.includes('\u001b'))
+  return fits ? wrap(text, width) : fill(text, width)
 }
 
 /** The time, or where that is not known the two times that it was between. */

@@ -3,24 +3,28 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import type { ExitRecord } from '@iapeer/forensics'
 import { filesOf, judgeDeath, textOf } from '@iapeer/lifecycle/deaths'
 import { type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
+import type { OptionValues } from '../../command-spec.ts'
+import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { plain, print, printJson } from '../../output.ts'
-import { bringUpToDate, readDeaths } from '../../records.ts'
+import { JSON_OUTPUT } from '../options.ts'
 import { autopsyMarkdown, autopsyScreen } from './autopsy-screen.ts'
+import { bringUpToDate, readDeaths } from './bring-up-to-date.ts'
 import { findDeath } from './find-death.ts'
 import { AROUND_MS, timeline } from './timeline.ts'
 
-interface AutopsyOptions {
-  readonly json?: boolean
-  readonly markdown?: boolean
-  readonly raw?: boolean
-  readonly withScreen?: boolean
-}
+const OPTIONS = {
+  json: JSON_OUTPUT,
+  markdown: { help: 'to paste into an issue, without what was on its screen' },
+  withScreen: { help: 'with --markdown: its last screen too; it can hold anything' },
+  raw: { help: 'the files as they are' },
+} as const
+type AutopsyOptions = OptionValues<typeof OPTIONS>
 
 function checkOptions({ json, markdown, raw, withScreen }: AutopsyOptions): void {
-  if ([json, markdown, raw].filter((one) => one === true).length > 1)
+  if ([json, markdown, raw].filter((one) => one).length > 1)
     throw usageError('--json, --markdown and --raw are three forms of one thing', 'Choose one.')
-  if (withScreen === true && markdown !== true)
+  if (withScreen && !markdown)
     throw usageError('--with-screen belongs to --markdown', 'The other forms have the screen already.')
 }
 
@@ -45,21 +49,31 @@ async function printRaw(record: ExitRecord): Promise<void> {
   for (const { path, text } of found) print(`==> ${path} <==\n${shown(text.trimEnd())}`)
 }
 
-export async function autopsy(name: string, options: AutopsyOptions): Promise<void> {
-  checkOptions(options)
-  await bringUpToDate()
-  const records = await readDeaths()
-  const it = findDeath(records, name)
-  if (options.raw === true) return printRaw(it)
-  const death = await judgeDeath(iapeerRoot(), it, records)
-  const { judged, incident } = death
-  if (options.json === true)
-    return printJson({
-      id: it.id,
-      ...judged,
-      ...(incident === undefined ? {} : { incident: incident.id }),
-    })
-  if (options.markdown === true)
-    return print(autopsyMarkdown({ death, moments: [] }, options.withScreen === true))
-  print(autopsyScreen({ death, moments: timeline(it, records, await eventsAround(it.ts)) }))
-}
+export default defineCommand({
+  name: 'autopsy',
+  summary: 'why it died: verdict, evidence, who did it, what to do',
+  args: {
+    name: {
+      label: 'peer|identity|id',
+      help: 'a peer or an identity (its last death), or the id of one death',
+    },
+  },
+  options: OPTIONS,
+  run: async ({ args: { name }, options }) => {
+    checkOptions(options)
+    await bringUpToDate()
+    const records = await readDeaths()
+    const it = findDeath(records, name)
+    if (options.raw) return printRaw(it)
+    const death = await judgeDeath(iapeerRoot(), it, records)
+    const { judged, incident } = death
+    if (options.json)
+      return printJson({
+        id: it.id,
+        ...judged,
+        ...(incident === undefined ? {} : { incident: incident.id }),
+      })
+    if (options.markdown) return print(autopsyMarkdown({ death, moments: [] }, options.withScreen))
+    print(autopsyScreen({ death, moments: timeline(it, records, await eventsAround(it.ts)) }))
+  },
+})

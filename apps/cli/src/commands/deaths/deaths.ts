@@ -1,23 +1,33 @@
-import { isIdentity, isPersonality, matchesPeer, toIdentity } from '@iapeer/core/identity'
+import { matchesPeer, toIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { VERDICT_WORDS } from '@iapeer/forensics'
 import { deathViewOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle/deaths'
+import { cut, fit, table } from '../../columns.ts'
+import type { OptionValues } from '../../command-spec.ts'
+import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
-import { cut, fit, localTime, paint, print, printJson, table, textWidth } from '../../output.ts'
-import { bringUpToDate, readDeaths } from '../../records.ts'
-import { parseSince } from '../since.ts'
+import { localTime, paint, print, printJson, textWidth } from '../../output.ts'
+import { oneOf, parsePeerFilter, SINCE } from '../options.ts'
+import { bringUpToDate, readDeaths } from './bring-up-to-date.ts'
 import { renamedHint, shortId } from './find-death.ts'
 import { printSummary, summarise } from './summary.ts'
 
-interface DeathsOptions {
-  readonly identity?: string
-  readonly peer?: string
-  readonly verdict?: string
-  readonly since?: string
-  readonly follow?: boolean
-  readonly summary?: boolean
-  readonly json?: boolean
-}
+const OPTIONS = {
+  peer: { value: 'peer', help: 'only of this peer', parse: parsePeerFilter },
+  identity: { value: 'identity', help: 'only of this identity', parse: toIdentity },
+  verdict: {
+    value: 'verdict',
+    help: 'only with this verdict (cgroup-oom, crashed, ...)',
+    parse: oneOf(VERDICT_WORDS, (text) =>
+      usageError(`no such verdict: ${JSON.stringify(text)}`, `There are ${VERDICT_WORDS.join(', ')}.`),
+    ),
+  },
+  since: SINCE,
+  follow: { short: 'f', help: 'go on and print new deaths as they come' },
+  summary: { help: 'counts: of what, who and when' },
+  json: { help: 'one JSON object a line' },
+} as const
+type DeathsOptions = OptionValues<typeof OPTIONS>
 
 const POLL_MS = 250
 const UP_TO_DATE_MS = 5_000
@@ -50,7 +60,7 @@ const HEAD = ['WHEN', 'IDENTITY', 'VERDICT', 'CONFIDENCE', 'ID'].map((word) => p
 /** Prints those of `found` that come after `above`, in the columns that all of them need. */
 function show(found: readonly JudgedDeath[], options: DeathsOptions, above = 0): void {
   const fresh = found.slice(above)
-  if (options.json === true) for (const death of fresh) printJson(deathViewOf(death))
+  if (options.json) for (const death of fresh) printJson(deathViewOf(death))
   else if (fresh.length > 0) {
     const lines = fit(table([HEAD, ...found.map(row)])).split('\n')
     print(lines.slice(above === 0 ? 0 : above + 1).join('\n'))
@@ -80,20 +90,9 @@ async function follow(
   }
 }
 
-function checkOptions({ peer, verdict, summary, follow: follows }: DeathsOptions): void {
-  if (peer !== undefined && !isPersonality(peer) && !isIdentity(peer))
-    throw usageError(`not a peer: ${JSON.stringify(peer)}`, 'Give a name (bob) or an identity (claude-bob).')
-  if (verdict !== undefined && !VERDICT_WORDS.some((word) => word === verdict))
-    throw usageError(`no such verdict: ${JSON.stringify(verdict)}`, `There are ${VERDICT_WORDS.join(', ')}.`)
-  if (summary === true && follows === true)
-    throw usageError('--summary is of what was, --follow of what comes', 'Choose one.')
-}
-
 /** What was asked for and has not been seen yet. */
 function selection(options: DeathsOptions): (seen: ReadonlySet<string>) => Promise<JudgedDeath[]> {
-  const identity = options.identity === undefined ? undefined : toIdentity(options.identity)
-  const from = options.since === undefined ? Number.NEGATIVE_INFINITY : parseSince(options.since, Date.now())
-  const { peer, verdict } = options
+  const { identity, peer, verdict, since: from = Number.NEGATIVE_INFINITY } = options
   return async (seen) => {
     // All of that time are judged, so that an incident has all its deaths.
     const records = (await readDeaths()).filter((record) => Date.parse(record.ts) >= from)
@@ -109,19 +108,24 @@ function selection(options: DeathsOptions): (seen: ReadonlySet<string>) => Promi
   }
 }
 
-export async function deaths(options: DeathsOptions): Promise<void> {
-  checkOptions(options)
-  const select = selection(options)
-  await bringUpToDate()
-  const found = await select(new Set())
-  const moved = options.peer === undefined ? undefined : renamedHint(options.peer)
-  if (moved !== undefined) process.stderr.write(`${moved}\n`)
-  if (options.summary === true) {
-    const summary = summarise(found)
-    return options.json === true ? printJson(summary) : printSummary(summary)
-  }
-  show(found, options)
-  if (found.length === 0 && options.json !== true)
-    print(options.follow === true ? 'no deaths so far' : 'no deaths recorded')
-  if (options.follow === true) await follow(found, select, options)
-}
+export default defineCommand({
+  name: 'deaths',
+  summary: 'what died and of what, oldest first',
+  options: OPTIONS,
+  run: async ({ options }) => {
+    if (options.summary && options.follow)
+      throw usageError('--summary is of what was, --follow of what comes', 'Choose one.')
+    const select = selection(options)
+    await bringUpToDate()
+    const found = await select(new Set())
+    const moved = options.peer === undefined ? undefined : renamedHint(options.peer)
+    if (moved !== undefined) process.stderr.write(`${moved}\n`)
+    if (options.summary) {
+      const summary = summarise(found)
+      return options.json ? printJson(summary) : printSummary(summary)
+    }
+    show(found, options)
+    if (found.length === 0 && !options.json) print(options.follow ? 'no deaths so far' : 'no deaths recorded')
+    if (options.follow) await follow(found, select, options)
+  },
+})

@@ -1,7 +1,7 @@
 import type { ExitRecord } from '@iapeer/forensics'
 import type { RecordedEvent } from '@iapeer/lifecycle/eventlog'
 import { plain } from '../../output.ts'
-import { eventWords } from '../event-words.ts'
+import { eventWords } from '../events/event-words.ts'
 
 /** Something that happened around a death. */
 export interface Moment {

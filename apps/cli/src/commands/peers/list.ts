@@ -4,9 +4,11 @@ import { followEvents, readEvents } from '@iapeer/lifecycle/eventlog'
 import { fleetView, type PeerView, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
 import type { PeerState } from '@iapeer/lifecycle/sessions'
+import { fit, table } from '../../columns.ts'
+import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
-import { fit, paint, plain, print, printJson, table } from '../../output.ts'
-import { stateWords } from '../../state-words.ts'
+import { paint, plain, print, printJson } from '../../output.ts'
+import { stateWords } from './state-words.ts'
 
 const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'NATURE', 'RUNS IN', 'DESCRIPTION'].map((word) =>
   paint('dim', word),
@@ -55,9 +57,9 @@ async function watchList(): Promise<void> {
     throw usageError('--watch needs a terminal', 'iapeer events -f --json tells a program what happens.')
   const { openFullScreen } = await import('../../full-screen.ts')
   const root = iapeerRoot()
-  const { signal } = new AbortController()
+  const ended = new AbortController()
   const { cursor } = await readEvents(root, { limit: 1 })
-  const events = followEvents(root, { cursor, signal })[Symbol.asyncIterator]()
+  const events = followEvents(root, { cursor, signal: ended.signal })[Symbol.asyncIterator]()
   let peers = await fleetView(root)
   const draw = (): void => screen.draw(frame(peers, screen.rows()))
   const screen = openFullScreen(draw)
@@ -71,14 +73,23 @@ async function watchList(): Promise<void> {
     }
   } finally {
     screen.close()
+    ended.abort()
   }
 }
 
-export async function list(options: { readonly json?: boolean; readonly watch?: boolean }): Promise<void> {
-  if (options.watch === true) return watchList()
-  await settleFleet(iapeerRoot())
-  await finishLaunches(iapeerRoot())
-  const peers = await fleetView(iapeerRoot())
-  if (options.json === true) for (const peer of peers) printJson(peer)
-  else print(shown(peers))
-}
+export default defineCommand({
+  name: 'list',
+  summary: 'who there is, and what they are doing',
+  options: {
+    json: { help: 'one JSON object a line' },
+    watch: { short: 'w', help: 'stay, and show it again whenever something has happened' },
+  },
+  run: async ({ options }) => {
+    if (options.watch) return watchList()
+    await settleFleet(iapeerRoot())
+    await finishLaunches(iapeerRoot())
+    const peers = await fleetView(iapeerRoot())
+    if (options.json) for (const peer of peers) printJson(peer)
+    else print(shown(peers))
+  },
+})

@@ -3,18 +3,20 @@ import { type Runtime, toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import type { PeerProfile, ProfileChanges } from '@iapeer/core/profile'
 import { listPeers, updatePeer } from '@iapeer/core/registry'
+import { defineCommand } from '../../define-command.ts'
 import { EXIT, explain, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { peerNamed } from '../../peers.ts'
-
-interface RuntimesOptions {
-  readonly peer?: string
-  readonly all?: boolean
-  readonly json?: boolean
-}
+import { oneOf } from '../options.ts'
+import { PEER, peerNamed } from './peer-named.ts'
 
 const withRuntime = (profile: PeerProfile, runtime: Runtime): readonly Runtime[] =>
   profile.runtimes.includes(runtime) ? profile.runtimes : [...profile.runtimes, runtime]
+
+const CHANGES = ['add', 'default'] as const
+
+const parseChange = oneOf(CHANGES, (text) =>
+  usageError(`not a change of runtimes: ${text}`, 'Use add or default.'),
+)
 
 const EDITS = {
   add: (runtime: Runtime) => (profile: PeerProfile) => ({ runtimes: withRuntime(profile, runtime) }),
@@ -22,9 +24,10 @@ const EDITS = {
     defaultRuntime: runtime,
     runtimes: withRuntime(profile, runtime),
   }),
-} as const satisfies Record<string, (runtime: Runtime) => (profile: PeerProfile) => ProfileChanges>
-
-const isEdit = (word: string): word is keyof typeof EDITS => Object.hasOwn(EDITS, word)
+} as const satisfies Record<
+  (typeof CHANGES)[number],
+  (runtime: Runtime) => (profile: PeerProfile) => ProfileChanges
+>
 
 async function change(
   name: string,
@@ -41,13 +44,7 @@ async function change(
 }
 
 /** With `--all` one peer that cannot be changed hinders no other. */
-export async function runtimes(what: string, runtime: string, options: RuntimesOptions): Promise<void> {
-  if (!isEdit(what)) throw usageError(`not a change of runtimes: ${what}`, 'Use add or default.')
-  const edit = EDITS[what](toRuntime(runtime))
-  if ((options.peer === undefined) === (options.all !== true))
-    throw usageError('whose runtimes?', 'Give either --peer NAME or --all.')
-  const json = options.json === true
-  if (options.peer !== undefined) return change((await peerNamed(options.peer)).personality, edit, json)
+async function changeAll(edit: (profile: PeerProfile) => ProfileChanges, json: boolean): Promise<void> {
   for (const { personality } of await listPeers(iapeerRoot())) {
     try {
       await change(personality, edit, json)
@@ -58,3 +55,28 @@ export async function runtimes(what: string, runtime: string, options: RuntimesO
     }
   }
 }
+
+export default defineCommand({
+  name: 'runtimes',
+  summary: 'change the runtimes of peers',
+  args: {
+    what: {
+      label: 'add|default',
+      help: 'add: it can be present so too; default: it is present so unless asked otherwise',
+      parse: parseChange,
+    },
+    runtime: { parse: toRuntime },
+  },
+  options: {
+    peer: { ...PEER, value: 'peer', help: 'of this peer' },
+    all: { help: 'of every peer' },
+    json: { help: 'one JSON object a peer' },
+  },
+  run: async ({ args: { what, runtime }, options: { peer, all, json } }) => {
+    if ((peer === undefined) === !all)
+      throw usageError('whose runtimes?', 'Give either --peer NAME or --all.')
+    const edit = EDITS[what](runtime)
+    if (peer === undefined) return changeAll(edit, json)
+    await change((await peerNamed(peer)).personality, edit, json)
+  },
+})

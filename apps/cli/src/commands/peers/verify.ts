@@ -1,13 +1,16 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type Divergence, listPeers, repairRegistry, verifyRegistry } from '@iapeer/core/registry'
 import { finishRename, unfinishedRename } from '@iapeer/lifecycle/fleet'
+import type { OptionValues } from '../../command-spec.ts'
+import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 
-interface VerifyOptions {
-  readonly fix?: boolean
-  readonly json?: boolean
-}
+const OPTIONS = {
+  fix: { help: 'make the registry say what the profiles say; rebuild one that is lost or corrupt' },
+  json: { help: 'one JSON object a finding' },
+} as const
+type VerifyOptions = OptionValues<typeof OPTIONS>
 
 type State = 'found' | 'fixed' | 'left'
 const GLYPH: Readonly<Record<State, string>> = {
@@ -17,7 +20,7 @@ const GLYPH: Readonly<Record<State, string>> = {
 }
 
 function tell(divergence: Divergence, state: State, options: VerifyOptions): void {
-  if (options.json === true) {
+  if (options.json) {
     printJson({ ...divergence, ...(state === 'found' ? {} : { fixed: state === 'fixed' }) })
     return
   }
@@ -28,7 +31,7 @@ function tell(divergence: Divergence, state: State, options: VerifyOptions): voi
 }
 
 async function agree(options: VerifyOptions): Promise<void> {
-  if (options.json === true) return
+  if (options.json) return
   const { length } = await listPeers(iapeerRoot())
   print(`${paint('green', '✓')} registry and profiles agree (${length} peer${length === 1 ? '' : 's'})`)
 }
@@ -37,7 +40,7 @@ async function fix(options: VerifyOptions): Promise<void> {
   const { fixed, left, keptCopy } = await repairRegistry(iapeerRoot(), new Date())
   for (const one of fixed) tell(one, 'fixed', options)
   for (const one of left) tell(one, 'left', options)
-  if (options.json !== true && keptCopy !== undefined) print(`  the corrupt file is kept as ${keptCopy}`)
+  if (!options.json && keptCopy !== undefined) print(`  the corrupt file is kept as ${keptCopy}`)
   if (left.length === 0) await agree(options)
   else process.exitCode = EXIT.failed
 }
@@ -52,16 +55,20 @@ function cutOffRename(): Divergence[] {
 }
 
 /** Exit code 1 while something differs. */
-export async function verify(options: VerifyOptions): Promise<void> {
-  const cutOff = cutOffRename()
-  if (options.fix === true) {
-    if (await finishRename(iapeerRoot())) for (const one of cutOff) tell(one, 'fixed', options)
-    return fix(options)
-  }
-  const found = [...cutOff, ...(await verifyRegistry(iapeerRoot()))]
-  if (found.length === 0) return agree(options)
-  process.exitCode = EXIT.failed
-  for (const one of found) tell(one, 'found', options)
-  if (options.json !== true && found.some((one) => one.fixable))
-    print('  iapeer verify --fix mends what it can')
-}
+export default defineCommand({
+  name: 'verify',
+  summary: 'whether registry and profiles agree',
+  options: OPTIONS,
+  run: async ({ options }) => {
+    const cutOff = cutOffRename()
+    if (options.fix) {
+      if (await finishRename(iapeerRoot())) for (const one of cutOff) tell(one, 'fixed', options)
+      return fix(options)
+    }
+    const found = [...cutOff, ...(await verifyRegistry(iapeerRoot()))]
+    if (found.length === 0) return agree(options)
+    process.exitCode = EXIT.failed
+    for (const one of found) tell(one, 'found', options)
+    if (!options.json && found.some((one) => one.fixable)) print('  iapeer verify --fix mends what it can')
+  },
+})

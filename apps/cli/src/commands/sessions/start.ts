@@ -1,38 +1,33 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type LaunchView, peerNamed, renewNamed, startNamed } from '@iapeer/lifecycle/fleet'
-import { blockedText } from '../../blocked-text.ts'
-import { launchBesideDaemon, runningDaemon } from '../../daemon.ts'
+import { peerNamed, startNamed } from '@iapeer/lifecycle/fleet'
+import type { OptionValues } from '../../command-spec.ts'
+import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
-import { paint, print, printJson } from '../../output.ts'
-import { checkedName, peerHere } from '../../peers.ts'
-import { parseTimeout } from '../../sessions.ts'
-import { forAll } from '../fleet.ts'
+import { launchBesideDaemon, runningDaemon } from '../daemon/reach-daemon.ts'
+import { JSON_OUTPUT, NO_DAEMON, parseTimeout } from '../options.ts'
+import { PEER } from '../peers/peer-named.ts'
+import { forAll, oneOrAll } from './every-peer.ts'
+import { printLaunch } from './launch-output.ts'
 
-interface StartOptions {
-  readonly runtime?: string
-  readonly timeout?: string
-  /** False: a start does not bring up the daemon. */
-  readonly daemon?: boolean
-  readonly json?: boolean
+/** Milliseconds. @throws IapeerError `usage` */
+function parseLaunchTimeout(text: string): number {
+  const timeoutMs = parseTimeout(text)
+  if (timeoutMs > 0) return timeoutMs
+  throw usageError('a launch takes longer than 0 seconds', 'Leave --timeout out, or give it more.')
 }
 
-function tell({ warnings, ...launched }: LaunchView, json: boolean | undefined): void {
-  for (const warning of warnings) process.stderr.write(`iapeer: ${warning}\n`)
-  const { state, identity, leaderPid } = launched
-  if (state === 'blocked') process.exitCode = EXIT.blocked
-  if (json === true) {
-    printJson(launched)
-    return
-  }
-  if (state === 'blocked') {
-    print(blockedText(launched))
-    return
-  }
-  print(
-    `${paint('green', '●')} ${paint('bold', identity)} is ${state === 'already' ? 'up already' : 'up'}: pid ${leaderPid}`,
-  )
-  print(`  iapeer attach ${identity}   sit down at it; prefix d leaves it running`)
-}
+const OPTIONS = {
+  all: { help: 'every peer that sleeps; what was stopped stays so' },
+  runtime: { value: 'runtime', help: 'as which runtime (default: its default one)' },
+  timeout: {
+    value: 'seconds',
+    help: 'how long to wait until it is ready (default: 60)',
+    parse: parseLaunchTimeout,
+  },
+  noDaemon: NO_DAEMON,
+  json: JSON_OUTPUT,
+} as const
+type StartOptions = OptionValues<typeof OPTIONS>
 
 /** Ctrl-C ends a boot and leaves nothing of it; a second one ends this command at once. */
 function callOff(): AbortSignal {
@@ -45,51 +40,30 @@ function callOff(): AbortSignal {
   return asked.signal
 }
 
-/** A log that cannot be written ends nothing. */
-export const onLogFailure = (error: unknown): void => {
-  process.stderr.write(
-    `iapeer: this is not in lifecycle.log: ${error instanceof Error ? error.message : error}\n`,
-  )
-}
-
-export async function start(peer: string, options: StartOptions): Promise<void> {
-  const timeoutMs = parseTimeout(options.timeout)
-  if (timeoutMs === 0)
-    throw usageError('a launch takes longer than 0 seconds', 'Leave --timeout out, or give it more.')
-  const name = checkedName(peer)
-  const request = { timeoutMs, runtime: options.runtime }
+async function start(peer: string, options: StartOptions): Promise<void> {
+  const request = { timeoutMs: options.timeout, runtime: options.runtime }
   const root = iapeerRoot()
   const daemon = await runningDaemon()
-  if (daemon !== undefined) return tell(await daemon.start(name, request), options.json)
-  await peerNamed(root, name)
-  const launched = await launchBesideDaemon(options.daemon, () =>
-    startNamed(root, name, { ...request, signal: callOff() }),
+  if (daemon !== undefined) return printLaunch(await daemon.start(peer, request), options.json)
+  await peerNamed(root, peer)
+  const launched = await launchBesideDaemon(!options.noDaemon, () =>
+    startNamed(root, peer, { ...request, signal: callOff() }),
   )
-  tell(launched, options.json)
+  printLaunch(launched, options.json)
 }
 
-/** Every peer that sleeps; what was stopped stays so. */
-export const startAll = (options: StartOptions): Promise<void> =>
-  forAll(
-    ({ state }) => state === 'asleep',
-    (name) => start(name, options),
-  )
-
-/** Afresh: whatever runs of it is taken down, in silence. */
-export async function renew(peer: string, options: StartOptions): Promise<void> {
-  const name = checkedName(peer)
-  const request = { timeoutMs: parseTimeout(options.timeout), runtime: options.runtime }
-  const root = iapeerRoot()
-  const daemon = await runningDaemon()
-  if (daemon !== undefined) return tell(await daemon.renew(name, request), options.json)
-  await peerNamed(root, name)
-  const launched = await launchBesideDaemon(options.daemon, () =>
-    renewNamed(root, name, { by: 'iapeer new', onLogFailure, ...request }),
-  )
-  tell(launched, options.json)
-}
-
-/** The peer of the current folder, afresh, as one of its runtimes. */
-export async function startHere(runtime: string, options: Omit<StartOptions, 'runtime'>): Promise<void> {
-  await renew((await peerHere()).personality, { ...options, runtime })
-}
+export default defineCommand({
+  name: 'start',
+  summary:
+    'start a peer; harmless when it runs. One that shows a dialog only you can answer stays up (exit code 8)',
+  args: { peer: { ...PEER, optional: true, help: 'its name, or an identity of it (command-bob)' } },
+  options: OPTIONS,
+  run: async ({ args, options }) => {
+    const peer = oneOrAll(args.peer, options.all)
+    if (peer !== undefined) return start(peer, options)
+    await forAll(
+      ({ state }) => state === 'asleep',
+      (name) => start(name, options),
+    )
+  },
+})

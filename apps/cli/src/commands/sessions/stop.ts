@@ -1,18 +1,22 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type PeerView, type StopView, settleFleet, stopNamed, stopStrays } from '@iapeer/lifecycle/fleet'
 import { listSessions, type PeerState } from '@iapeer/lifecycle/sessions'
-import { runningDaemon } from '../../daemon.ts'
+import type { OptionValues } from '../../command-spec.ts'
+import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { checkedName } from '../../peers.ts'
-import { parseTimeout } from '../../sessions.ts'
-import { forAll } from '../fleet.ts'
-import { onLogFailure } from './start.ts'
+import { runningDaemon } from '../daemon/reach-daemon.ts'
+import { STOP_TIMEOUT } from '../options.ts'
+import { PEER } from '../peers/peer-named.ts'
+import { forAll, oneOrAll } from './every-peer.ts'
+import { onLogFailure } from './log-failure.ts'
 
-interface StopOptions {
-  readonly timeout?: string
-  readonly force?: boolean
-  readonly json?: boolean
-}
+const OPTIONS = {
+  all: { help: 'every peer that runs or is about to, and what ended ones have left' },
+  timeout: STOP_TIMEOUT,
+  force: { help: 'also where another tmux server has taken its socket' },
+  json: { help: 'one JSON object a session' },
+} as const
+type StopOptions = OptionValues<typeof OPTIONS>
 
 function said(result: StopView): string {
   if (result.state === 'stopped') return 'was not running; it stays stopped'
@@ -22,17 +26,16 @@ function said(result: StopView): string {
   return `is stopped${how}`
 }
 
-export async function stop(peer: string, options: StopOptions): Promise<void> {
-  const request = { timeoutMs: parseTimeout(options.timeout), force: options.force }
-  const name = checkedName(peer)
+async function stop(peer: string, options: StopOptions): Promise<void> {
+  const request = { timeoutMs: options.timeout, force: options.force }
   await settleFleet(iapeerRoot())
   const daemon = await runningDaemon()
   const stopped =
     daemon === undefined
-      ? await stopNamed(iapeerRoot(), name, { by: 'iapeer stop', onLogFailure, ...request })
-      : await daemon.stop(name, request)
+      ? await stopNamed(iapeerRoot(), peer, { by: 'iapeer stop', onLogFailure, ...request })
+      : await daemon.stop(peer, request)
   for (const result of stopped) {
-    if (options.json === true) printJson(result)
+    if (options.json) printJson(result)
     else print(`${paint('dim', '✕')} ${paint('bold', result.identity)} ${said(result)}`)
   }
 }
@@ -43,7 +46,7 @@ const RUNNING: readonly PeerState[] = ['alive', 'unresponsive', 'blocked', 'mana
  * Every peer that runs, whose end was not seen yet, or that the daemon is about to start again; then the servers and recorders that
  * no peer has any more.
  */
-export async function stopAll(options: StopOptions): Promise<void> {
+async function stopAll(options: StopOptions): Promise<void> {
   const root = iapeerRoot()
   await settleFleet(root)
   const enrolled = new Set((await listSessions(root)).map(({ identity }) => String(identity)))
@@ -53,10 +56,21 @@ export async function stopAll(options: StopOptions): Promise<void> {
     one.runtimes.some((runtime) => enrolled.has(`${runtime}-${one.personality}`))
   await forAll(wanted, (name) => stop(name, options))
   for (const { identity, serverPid } of await stopStrays(root)) {
-    if (options.json === true) printJson({ identity, state: 'ended', serverPid, stray: true })
+    if (options.json) printJson({ identity, state: 'ended', serverPid, stray: true })
     else
       print(
         `${paint('dim', '✕')} tmux server ${serverPid}, which ${paint('bold', identity)} had left, is stopped`,
       )
   }
 }
+
+export default defineCommand({
+  name: 'stop',
+  summary: 'take a peer down, in silence; it stays down until it is started',
+  args: { peer: { ...PEER, optional: true } },
+  options: OPTIONS,
+  run: async ({ args, options }) => {
+    const peer = oneOrAll(args.peer, options.all)
+    await (peer === undefined ? stopAll(options) : stop(peer, options))
+  },
+})

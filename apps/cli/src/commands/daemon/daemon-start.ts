@@ -1,0 +1,16 @@
+import { defineCommand } from '../../define-command.ts'
+import { paint, print, printJson } from '../../output.ts'
+import { JSON_OUTPUT } from '../options.ts'
+import { bringUpDaemon } from './reach-daemon.ts'
+
+export default defineCommand({
+  name: 'daemon start',
+  summary: 'start it in the background; harmless when it runs',
+  options: { json: JSON_OUTPUT },
+  run: async ({ options }) => {
+    const { state, client } = await bringUpDaemon()
+    const { pid, version } = client.health
+    if (options.json) printJson({ state, pid, version, socketPath: client.socketPath })
+    else print(`${paint('green', '●')} the daemon is up${state === 'already' ? ' already' : ''}: pid ${pid}`)
+  },
+})

@@ -1,0 +1,17 @@
+import { iapeerRoot } from '@iapeer/core/paths'
+import { stopDaemon } from '@iapeer/host'
+import { defineCommand } from '../../define-command.ts'
+import { paint, print, printJson } from '../../output.ts'
+import { JSON_OUTPUT } from '../options.ts'
+
+export default defineCommand({
+  name: 'daemon stop',
+  summary: 'end it; every peer lives on',
+  options: { json: JSON_OUTPUT },
+  run: async ({ options }) => {
+    const result = await stopDaemon(iapeerRoot())
+    if (options.json) printJson(result)
+    else if (result.state === 'stopped') print(`${paint('dim', '✕')} the daemon was not running`)
+    else print(`${paint('dim', '✕')} the daemon (pid ${result.pid}) is stopped; its peers live on`)
+  },
+})

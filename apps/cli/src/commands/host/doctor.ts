@@ -1,0 +1,108 @@
+import { statSync } from 'node:fs'
+import { iapeerRoot } from '@iapeer/core/paths'
+import {
+  type CheckGroup,
+  type DoctorContext,
+  daemonStatus,
+  type Examined,
+  type Finding,
+  type Level,
+  needsAttention,
+  runDoctor,
+  SYSTEM_PATHS,
+  thisServiceSystem,
+} from '@iapeer/host'
+import { defineCommand } from '../../define-command.ts'
+import { EXIT } from '../../exit-code.ts'
+import { paint, plain, print, printJson } from '../../output.ts'
+import { version } from '../../version.ts'
+import { wrap } from '../../wrap.ts'
+
+const WIDTH = 80
+
+const GROUPS = {
+  host: 'This host',
+  tmux: 'tmux',
+  sessions: 'Sessions',
+  files: 'Files',
+} satisfies Record<CheckGroup, string>
+
+const GLYPH = {
+  ok: paint('green', '✓'),
+  note: paint('dim', '·'),
+  warning: paint('yellow', '!'),
+  error: paint('red', '✕'),
+} satisfies Record<Level, string>
+
+function tellLines(text: string, indent: string): void {
+  for (const line of wrap(plain(text), WIDTH - indent.length)) print(`${indent}${line}`)
+}
+
+function tell({ level, what, where, fix, fixed }: Finding): void {
+  const [first = '', ...more] = wrap(plain(what), WIDTH - 4)
+  print(`  ${fixed === true ? GLYPH.ok : GLYPH[level]} ${first}`)
+  for (const line of more) print(`    ${line}`)
+  if (where !== undefined) tellLines(where, '      ')
+  if (fix !== undefined) tellLines(`${fixed === true ? 'done: ' : '-> '}${fix}`, '      ')
+}
+
+const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
+
+function tellAll(examined: readonly Examined[]): void {
+  for (const [group, title] of Object.entries(GROUPS)) {
+    const findings = examined.filter(({ check }) => check.group === group).flatMap((one) => one.findings)
+    if (findings.length === 0) continue
+    print(paint('bold', title))
+    for (const finding of findings) tell(finding)
+  }
+  print(`\n${summary(examined)}`)
+}
+
+function summary(examined: readonly Examined[]): string {
+  const left = examined.flatMap((one) => one.findings).filter(({ fixed }) => fixed !== true)
+  const errors = left.filter(({ level }) => level === 'error').length
+  const warnings = left.filter(({ level }) => level === 'warning').length
+  if (errors + warnings === 0) return `${paint('green', '✓')} nothing to see to`
+  const said = [
+    ...(errors > 0 ? [count(errors, 'error')] : []),
+    ...(warnings > 0 ? [count(warnings, 'warning')] : []),
+  ]
+  return `${paint(errors > 0 ? 'red' : 'yellow', '!')} ${said.join(', ')}`
+}
+
+async function knownDaemon(): Promise<Pick<DoctorContext, 'daemon'>> {
+  const found = await daemonStatus(iapeerRoot())
+  if (found.state === 'stopped') return {}
+  return { daemon: { pid: found.pid, ...('version' in found ? { version: found.version } : {}) } }
+}
+
+async function context(fix: boolean): Promise<DoctorContext> {
+  return {
+    ...(await knownDaemon()),
+    root: iapeerRoot(),
+    paths: SYSTEM_PATHS,
+    system: thisServiceSystem(),
+    now: new Date(),
+    nodeVersion: process.versions.node,
+    version: version(),
+    builtAt: statSync(new URL(import.meta.url)).mtime,
+    fix,
+  }
+}
+
+/** Exit code 1 while a warning or an error is left. */
+export default defineCommand({
+  name: 'doctor',
+  summary: 'what on this host could end peers unseen (exit code 1: there is something)',
+  options: {
+    fix: { help: 'close to others what is ours, sweep leftovers, record what died; says what it did' },
+    json: { help: 'one JSON object a finding' },
+  },
+  run: async ({ options }) => {
+    const examined = await runDoctor(await context(options.fix))
+    if (needsAttention(examined)) process.exitCode = EXIT.failed
+    if (!options.json) return tellAll(examined)
+    for (const { check, findings } of examined)
+      for (const finding of findings) printJson({ check: check.id, ...finding })
+  },
+})

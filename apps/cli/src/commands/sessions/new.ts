@@ -1,0 +1,12 @@
+import { defineCommand } from '../../define-command.ts'
+import { JSON_OUTPUT, NO_DAEMON, STOP_TIMEOUT } from '../options.ts'
+import { PEER } from '../peers/peer-named.ts'
+import { renewPeer } from './renew-peer.ts'
+
+export default defineCommand({
+  name: 'new',
+  summary: 'take a peer down and bring it up afresh',
+  args: { peer: PEER },
+  options: { timeout: STOP_TIMEOUT, noDaemon: NO_DAEMON, json: JSON_OUTPUT },
+  run: ({ args, options }) => renewPeer(args.peer, options),
+})
