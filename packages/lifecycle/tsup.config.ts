@@ -2,7 +2,6 @@ import { defineConfig } from 'tsup'
 import { packageBuild } from '../dev/src/build.ts'
 
 const DIRECTORIES = [
-  'daemon-client',
   'deaths',
   'eventlog',
   'fleet',

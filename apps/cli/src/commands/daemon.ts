@@ -9,9 +9,9 @@ interface DaemonOptions {
 }
 
 export async function start({ json }: DaemonOptions): Promise<void> {
-  const { state, client } = await bringUpDaemon()
-  const { pid, version } = client.health
-  if (json === true) printJson({ state, pid, version, socketPath: client.socketPath })
+  const { state, health, socketPath } = await bringUpDaemon()
+  const { pid, version } = health
+  if (json === true) printJson({ state, pid, version, socketPath })
   else print(`${paint('green', '●')} the daemon is up${state === 'already' ? ' already' : ''}: pid ${pid}`)
 }
 

@@ -1,7 +1,7 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { fleetView, type PeerView, refreshNamed, resetNamed } from '@iapeer/lifecycle/fleet'
 import { blockedText } from '../blocked-text.ts'
-import { runningDaemon } from '../daemon.ts'
+import { askDaemon } from '../daemon.ts'
 import { EXIT, exitCodeOf, explain, usageError } from '../exit-code.ts'
 import { paint, print, printJson } from '../output.ts'
 import { checkedName } from '../peers.ts'
@@ -16,11 +16,9 @@ interface ActOptions {
 export async function refresh(peer: string, options: ActOptions): Promise<void> {
   const name = checkedName(peer)
   const timeoutMs = parseTimeout(options.timeout)
-  const daemon = await runningDaemon()
   const outcome =
-    daemon === undefined
-      ? await refreshNamed(iapeerRoot(), name, { by: 'iapeer refresh', timeoutMs })
-      : await daemon.refresh(name, { timeoutMs })
+    (await askDaemon((daemon) => daemon.refresh(name, { timeoutMs }))) ??
+    (await refreshNamed(iapeerRoot(), name, { by: 'iapeer refresh', timeoutMs }))
   const { session } = outcome
   if (outcome.state === 'not-running') process.exitCode = EXIT.notRunning
   if (session?.state === 'blocked') process.exitCode = EXIT.blocked
@@ -33,8 +31,7 @@ export async function refresh(peer: string, options: ActOptions): Promise<void> 
 /** Forgets the crashes of a peer, so that it may be started again. */
 export async function reset(peer: string, options: { readonly json?: boolean }): Promise<void> {
   const name = checkedName(peer)
-  const daemon = await runningDaemon()
-  const outcome = daemon === undefined ? await resetNamed(iapeerRoot(), name) : await daemon.reset(name)
+  const outcome = (await askDaemon((daemon) => daemon.reset(name))) ?? (await resetNamed(iapeerRoot(), name))
   if (options.json === true) return printJson({ peer: name, ...outcome })
   print(
     outcome.state === 'reset'

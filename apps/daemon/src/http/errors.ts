@@ -1,9 +1,8 @@
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import type { ErrorBody } from '@iapeer/protocol/routes'
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Logger } from 'pino'
-import type * as z from 'zod'
-import type { ANSWERS } from './schemas.ts'
 
 /** The status of an error is decided by its code. */
 const STATUS: ReadonlyMap<string, ContentfulStatusCode> = new Map<string, ContentfulStatusCode>([
@@ -43,8 +42,6 @@ const STATUS: ReadonlyMap<string, ContentfulStatusCode> = new Map<string, Conten
   ['too-many-clients', 503],
   ['disk-full', 507],
 ])
-
-export type ErrorBody = z.input<typeof ANSWERS.Error>
 
 export function errorBody({ code, message, hint }: IapeerError): ErrorBody {
   return { error: { code, message, ...(hint === undefined ? {} : { hint }) } }

@@ -1,7 +1,7 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type LaunchView, peerNamed, renewNamed, startNamed } from '@iapeer/lifecycle/fleet'
 import { blockedText } from '../../blocked-text.ts'
-import { launchBesideDaemon, runningDaemon } from '../../daemon.ts'
+import { askDaemon, launchBesideDaemon } from '../../daemon.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { checkedName, peerHere } from '../../peers.ts'
@@ -59,8 +59,8 @@ export async function start(peer: string, options: StartOptions): Promise<void> 
   const name = checkedName(peer)
   const request = { timeoutMs, runtime: options.runtime }
   const root = iapeerRoot()
-  const daemon = await runningDaemon()
-  if (daemon !== undefined) return tell(await daemon.start(name, request), options.json)
+  const done = await askDaemon((daemon) => daemon.start(name, request))
+  if (done !== undefined) return tell(done, options.json)
   await peerNamed(root, name)
   const launched = await launchBesideDaemon(options.daemon, () =>
     startNamed(root, name, { ...request, signal: callOff() }),
@@ -80,8 +80,8 @@ export async function renew(peer: string, options: StartOptions): Promise<void> 
   const name = checkedName(peer)
   const request = { timeoutMs: parseTimeout(options.timeout), runtime: options.runtime }
   const root = iapeerRoot()
-  const daemon = await runningDaemon()
-  if (daemon !== undefined) return tell(await daemon.renew(name, request), options.json)
+  const done = await askDaemon((daemon) => daemon.renew(name, request))
+  if (done !== undefined) return tell(done, options.json)
   await peerNamed(root, name)
   const launched = await launchBesideDaemon(options.daemon, () =>
     renewNamed(root, name, { by: 'iapeer new', onLogFailure, ...request }),

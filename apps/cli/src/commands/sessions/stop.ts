@@ -1,7 +1,7 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type PeerView, type StopView, settleFleet, stopNamed, stopStrays } from '@iapeer/lifecycle/fleet'
 import { listSessions, type PeerState } from '@iapeer/lifecycle/sessions'
-import { runningDaemon } from '../../daemon.ts'
+import { askDaemon } from '../../daemon.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { checkedName } from '../../peers.ts'
 import { parseTimeout } from '../../sessions.ts'
@@ -26,11 +26,9 @@ export async function stop(peer: string, options: StopOptions): Promise<void> {
   const request = { timeoutMs: parseTimeout(options.timeout), force: options.force }
   const name = checkedName(peer)
   await settleFleet(iapeerRoot())
-  const daemon = await runningDaemon()
   const stopped =
-    daemon === undefined
-      ? await stopNamed(iapeerRoot(), name, { by: 'iapeer stop', onLogFailure, ...request })
-      : await daemon.stop(name, request)
+    (await askDaemon((daemon) => daemon.stop(name, request))) ??
+    (await stopNamed(iapeerRoot(), name, { by: 'iapeer stop', onLogFailure, ...request }))
   for (const result of stopped) {
     if (options.json === true) printJson(result)
     else print(`${paint('dim', '✕')} ${paint('bold', result.identity)} ${said(result)}`)
