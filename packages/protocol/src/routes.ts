@@ -1,13 +1,12 @@
 import * as z from 'zod/mini'
+import { type Action, ENDPOINTS, type RouteName } from './endpoints.ts'
 import { ANSWERS, RESULTS } from './schemas/answers.ts'
 import { BODIES, PARAMS, QUERIES } from './schemas/inputs.ts'
 
 export { parseAs } from './check.ts'
 export { versioned } from './schemas/fields.ts'
+export type { Action, RouteName }
 export { ANSWERS }
-
-/** What can be asked for of a peer. */
-export type Action = keyof typeof BODIES
 
 export type AnswerName = keyof typeof ANSWERS
 
@@ -35,8 +34,7 @@ const json = <N extends AnswerName>(name: N) =>
 
 const action = <A extends Action>(name: A, summary: string) =>
   ({
-    method: 'post',
-    path: `/v1/peers/:name/${name}`,
+    ...ENDPOINTS[name],
     summary,
     params: PARAMS.name,
     query: nothing,
@@ -48,32 +46,28 @@ const action = <A extends Action>(name: A, summary: string) =>
 /** The API of the daemon: every route, in the order of the document. */
 export const ROUTES = {
   fleet: {
+    ...ENDPOINTS.fleet,
     ...NOTHING,
-    method: 'get',
-    path: '/v1/fleet',
     summary: 'Every peer, and what it is doing.',
     ...json('Fleet'),
   },
   peer: {
+    ...ENDPOINTS.peer,
     ...NOTHING,
-    method: 'get',
-    path: '/v1/peers/:name',
     summary: 'One peer.',
     params: PARAMS.name,
     ...json('Peer'),
   },
   deaths: {
+    ...ENDPOINTS.deaths,
     ...NOTHING,
-    method: 'get',
-    path: '/v1/deaths',
     summary: 'What died, oldest first.',
     query: QUERIES.deaths,
     ...json('Deaths'),
   },
   death: {
+    ...ENDPOINTS.death,
     ...NOTHING,
-    method: 'get',
-    path: '/v1/deaths/:id',
     summary: 'One death, and why: verdict, confidence and evidence.',
     params: PARAMS.id,
     ...json('Death'),
@@ -85,48 +79,41 @@ export const ROUTES = {
   wake: action('wake', 'Bring a peer up because something is there for it.'),
   reset: action('reset', 'Forget the crashes of a peer, so that it may be woken again.'),
   events: {
+    ...ENDPOINTS.events,
     ...NOTHING,
-    method: 'get',
-    path: '/v1/events',
     summary: 'What happens, as it happens; the id of an event is where one goes on after it.',
     query: QUERIES.events,
     answers: { 'text/event-stream': undefined, 'application/json': 'Events' },
     answer: ANSWERS.Events,
   },
   health: {
+    ...ENDPOINTS.health,
     ...NOTHING,
-    method: 'get',
-    path: '/healthz',
     summary:
       'Whether the daemon does its work; 503 when its supervisor has stalled; `degraded` says that deaths cannot be written down.',
     ...json('Health'),
   },
   version: {
+    ...ENDPOINTS.version,
     ...NOTHING,
-    method: 'get',
-    path: '/version',
     summary: 'Which version this is.',
     ...json('Version'),
   },
   metrics: {
+    ...ENDPOINTS.metrics,
     ...NOTHING,
-    method: 'get',
-    path: '/metrics',
     summary: 'Counts and durations, for Prometheus.',
     answers: { 'text/plain': undefined },
     answer: undefined,
   },
   openapi: {
+    ...ENDPOINTS.openapi,
     ...NOTHING,
-    method: 'get',
-    path: '/openapi.json',
     summary: 'This document.',
     answers: { 'application/json': undefined },
     answer: undefined,
   },
-} as const satisfies Record<string, Route>
-
-export type RouteName = keyof typeof ROUTES
+} as const satisfies Readonly<Record<RouteName, Route>>
 
 /** The routes that answer with JSON that has a schema. */
 export type JsonRouteName = {

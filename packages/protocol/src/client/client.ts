@@ -3,7 +3,8 @@ import { isIdentity, isPersonality } from '@iapeer/core/identity'
 import { daemonSocket } from '@iapeer/core/paths'
 import { requirePeer } from '@iapeer/core/registry'
 import type * as z from 'zod/mini'
-import type { Action, Answer, JsonRouteName, JsonRoutes, Route, Sent } from '../routes.ts'
+import { type Action, ENDPOINTS } from '../endpoints.ts'
+import type { Answer, JsonRouteName, JsonRoutes, Sent } from '../routes.ts'
 import { Connections } from './connection.ts'
 import { type DaemonResponse, exchange } from './request.ts'
 import { DaemonUnreachable } from './unreachable.ts'
@@ -32,19 +33,19 @@ type Body<A extends Action> = Sent<A, 'body'>
  */
 export interface DaemonClient {
   readonly socketPath: string
-  readonly health: () => Promise<DaemonHealth>
-  readonly start: (name: string, body: Body<'start'>) => Promise<Answer<'start'>['session']>
-  readonly stop: (name: string, body: Body<'stop'>) => Promise<Answer<'stop'>['sessions']>
+  health(): Promise<DaemonHealth>
+  start(name: string, body: Body<'start'>): Promise<Answer<'start'>['session']>
+  stop(name: string, body: Body<'stop'>): Promise<Answer<'stop'>['sessions']>
   /** Stops it and starts it afresh. */
-  readonly renew: (name: string, body: Body<'new'>) => Promise<Answer<'new'>['session']>
+  renew(name: string, body: Body<'new'>): Promise<Answer<'new'>['session']>
   /** Stops what runs of it and starts it again. */
-  readonly refresh: (name: string, body: Body<'refresh'>) => Promise<Answer<'refresh'>['outcome']>
+  refresh(name: string, body: Body<'refresh'>): Promise<Answer<'refresh'>['outcome']>
   /** Forgets its crashes. */
-  readonly reset: (name: string) => Promise<Answer<'reset'>['outcome']>
+  reset(name: string): Promise<Answer<'reset'>['outcome']>
   /** What one of the routes that change nothing answers with. */
-  readonly get: <N extends Exclude<JsonRouteName, Action>>(route: N, input?: Input<N>) => Promise<Answer<N>>
+  get<N extends Exclude<JsonRouteName, Action>>(route: N, input?: Input<N>): Promise<Answer<N>>
   /** Closes the connection, where it was not used. A client that is not closed keeps no process alive. */
-  readonly close: () => void
+  close(): void
 }
 
 type Values = Readonly<Record<string, unknown>>
@@ -63,7 +64,7 @@ function assertName(name: string): void {
 }
 
 /** A path with its parameters put in. @throws IapeerError `no-such-peer`, `invalid-request` */
-function pathOf({ path }: Pick<Route, 'path'>, { params, query }: Asked): string {
+function pathOf(path: string, { params, query }: Asked): string {
   const filled = path.replace(/:(\w+)/g, (_all, key: string) => {
     const value = String(params[key])
     if (key === 'name') assertName(value)
@@ -133,19 +134,19 @@ class Client implements DaemonClient {
   }
 
   async #ask<N extends JsonRouteName>(name: N, asked: Asked): Promise<Answer<N>> {
-    // Loaded here: the schemas are no part of the start of a command.
-    const { ROUTES, ANSWERS } = await import('../routes.ts')
-    const routes: JsonRoutes = ROUTES
-    const route = routes[name]
-    const path = pathOf(route, asked)
-    const response = await exchange(await this.#connections.next(), {
-      method: route.method === 'get' ? 'GET' : 'POST',
+    const { method } = ENDPOINTS[name]
+    const path = pathOf(ENDPOINTS[name].path, asked)
+    const sent = exchange(await this.#connections.next(), {
+      method: method === 'get' ? 'GET' : 'POST',
       path,
       body: asked.body,
       takenMs: TAKEN_MS,
       answerMs: asked.answerMs,
     })
-    return answerOf(route.answer, response, ANSWERS.Error)
+    // Loaded here, while the daemon is at work: the schemas are no part of the start of a command.
+    const [response, { ROUTES, ANSWERS }] = await Promise.all([sent, import('../routes.ts')])
+    const routes: JsonRoutes = ROUTES
+    return answerOf(routes[name].answer, response, ANSWERS.Error)
   }
 }
 

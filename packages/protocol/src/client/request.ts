@@ -37,18 +37,26 @@ class Exchange {
   run(): Promise<DaemonResponse> {
     const { body, takenMs, answerMs } = this.#request
     return new Promise((resolve, reject) => {
+      let isAnswered = false
       const fail = (error: Error): void => {
         clearTimeout(this.#timer)
+        // The daemon had closed the connection before the body was written.
+        if (errnoOf(error) === 'EPIPE') this.#delivered = false
         reject(errnoOf(error) === undefined ? error : this.#unreachable(error.message, error))
       }
       this.#giveUpAfter(takenMs)
       this.#sent.on('error', fail)
       this.#sent.once('continue', () => {
         this.#giveUpAfter(answerMs)
-        this.#delivered = body !== undefined
-        this.#sent.end(body === undefined ? undefined : JSON.stringify(body))
+        // A refusal may have come with it: then the body is not wanted any more.
+        setImmediate(() => {
+          if (this.#sent.destroyed || isAnswered) return
+          this.#delivered = body !== undefined
+          this.#sent.end(body === undefined ? undefined : JSON.stringify(body))
+        })
       })
       this.#sent.once('response', (response) => {
+        isAnswered = true
         response.on('error', fail)
         this.#read(response, (text) => {
           clearTimeout(this.#timer)
