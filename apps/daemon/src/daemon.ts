@@ -11,7 +11,7 @@ import type { BoundRoute, BoundRoutes } from './http/route.ts'
 import { eventRoutes } from './http/routes-events.ts'
 import { actionRoutes, fleetRoutes } from './http/routes-fleet.ts'
 import { isStalled, systemRoutes } from './http/routes-system.ts'
-import { closeServer, createApiServer } from './http/server.ts'
+import { createApiServer } from './http/server.ts'
 import { SseClients, type SseLimits } from './http/sse.ts'
 import { keepPlace } from './keep-place.ts'
 import { listenTcp, listenUnix } from './listen.ts'
@@ -151,8 +151,8 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
     const fleet = createLocalFleet(root, { events: options.events, supervisor })
     const { routes, clients } = buildApi(fleet, log, options, startedAt)
     const open = (token?: string): Server => {
-      const server = createApiServer(createApp(routes, { log, token }))
-      undo.add('closing a server', () => closeServer(server, STOP_MS))
+      const { server, close } = createApiServer(createApp(routes, { log, token }))
+      undo.add('closing a server', () => close(STOP_MS))
       return server
     }
     const notifier = createNotifier({ env, run: options.runProgram, log })

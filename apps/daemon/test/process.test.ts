@@ -260,6 +260,55 @@ describe('in the background', () => {
     await stopDaemon(root)
   })
 
+  it('what one that hangs was asked for is found out within two seconds, and not done when it goes on', async () => {
+    const { root, up } = newRoot()
+    await peer(root, 'bob')
+    const { pid, where } = await up()
+    process.kill(pid, 'SIGSTOP')
+    try {
+      for (const ask of ['start', 'renew', 'start'] as const) {
+        const client = await connectDaemon(root)
+        const begun = performance.now()
+        const unreachable = { code: 'daemon-unreachable', delivered: false }
+        await expect(client?.[ask]('bob', {})).rejects.toMatchObject(unreachable)
+        expect(performance.now() - begun).toBeLessThan(3_500)
+      }
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    expect((await ask(where, '/healthz')).status).toBe(200)
+    // A launch writes its first line within a second.
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    expect((await ask(where, '/v1/peers/bob')).json()).toMatchObject({ state: 'asleep' })
+    expect(existsSync(join(root, 'state', 'lifecycle', 'command-bob.session'))).toBe(false)
+    expect(readFileSync(daemonPlace(root).log, 'utf8')).not.toContain('"level":50')
+    const client = await connectDaemon(root)
+    expect(await client?.start('bob', {})).toMatchObject({ state: 'launched' })
+  })
+
+  it('one that is asked what it knows while it hangs is found out as soon', async () => {
+    const { root, up } = newRoot()
+    const { pid, end } = await up()
+    for (const route of ['fleet', 'deaths', 'version', 'events'] as const)
+      expect(await (await connectDaemon(root))?.get(route)).toMatchObject({ schemaVersion: 1 })
+    process.kill(pid, 'SIGSTOP')
+    const client = await connectDaemon(root)
+    const begun = performance.now()
+    await expect(client?.get('fleet')).rejects.toMatchObject({ code: 'daemon-unreachable' })
+    expect(performance.now() - begun).toBeLessThan(3_500)
+    await end('SIGKILL')
+  })
+
+  it('one that is connected to and not asked stops as soon as any', async () => {
+    const { root, up } = newRoot()
+    await up()
+    const client = await connectDaemon(root)
+    const begun = performance.now()
+    expect((await stopDaemon(root)).state).toBe('ended')
+    expect(performance.now() - begun).toBeLessThan(3_000)
+    client?.close()
+  })
+
   it('one that hangs is told from one that is not there, and is ended by a kill', async () => {
     const { root, up } = newRoot()
     const { pid, end } = await up()

@@ -119,6 +119,7 @@ export async function exchange(socket: Socket, request: DaemonRequest): Promise<
   const { request: httpRequest } = await import('node:http')
   const headers = {
     host: 'localhost',
+    accept: 'application/json',
     connection: 'close',
     expect: '100-continue',
     ...(body === undefined
