@@ -1,11 +1,12 @@
 /** The layers of the house: an import may only point down. Packages meet at their public exports alone. */
 const LAYERS = {
   core: [],
+  protocol: ['core'],
   canary: ['core'],
   tmux: ['core', 'canary'],
   forensics: ['core'],
   lifecycle: ['core', 'canary', 'tmux', 'forensics'],
-  host: ['core', 'canary', 'tmux', 'lifecycle'],
+  host: ['core', 'canary', 'tmux', 'lifecycle', 'protocol'],
 }
 
 /** The directories of lifecycle, each with what it may use; it meets another one at that one's index alone. */
@@ -18,7 +19,6 @@ const LIFECYCLE = {
   launch: ['eventlog', 'runtimes', 'sessions', 'reap'],
   supervise: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch'],
   fleet: ['eventlog', 'sessions', 'deaths', 'reap', 'launch', 'supervise'],
-  'daemon-client': ['fleet'],
 }
 
 /** Between packages only the built public exports are seen, so a rule about a package is a rule about its directory. */

@@ -2,8 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
-import { stopDaemon } from '@iapeer/host'
-import { connectDaemon } from '@iapeer/lifecycle/daemon-client'
+import { answeringDaemon, stopDaemon } from '@iapeer/host'
 import { afterEach, describe, expect, it } from 'vitest'
 import { besides, type Home, homes, jsonLines } from './support.ts'
 
@@ -71,7 +70,7 @@ describe('a peer that waits for a person', () => {
         },
       ])
       expect(first.stdout).toContain(`pid ${jsonLines(again.stdout)[0]?.['leaderPid']}\n`)
-      if (kind === 'daemon') expect(await connectDaemon(home.root)).toBeDefined()
+      if (kind === 'daemon') expect(await answeringDaemon(home.root)).toBeDefined()
       expect((await home.iapeer('list')).stdout).toMatch(/^! bob +blocked /m)
       await home.iapeer('send-keys', 'bob', 'y')
       expect(await home.iapeer('start', 'bob')).toMatchObject({

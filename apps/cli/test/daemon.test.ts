@@ -3,8 +3,7 @@ import { dirname, join } from 'node:path'
 import { daemonPlace } from '@iapeer/core/paths'
 import { updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
-import { stopDaemon } from '@iapeer/host'
-import { connectDaemon } from '@iapeer/lifecycle/daemon-client'
+import { answeringDaemon, stopDaemon } from '@iapeer/host'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { afterEach, describe, expect, it } from 'vitest'
 import { besides, type Home, homes, jsonLines } from './support.ts'
@@ -107,7 +106,7 @@ describe('starting a peer', () => {
       iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'true' }, 'start', '--all'),
     ])
     expect(done.map(({ exitCode }) => exitCode)).toEqual(names.map(() => 0))
-    const client = await connectDaemon(root)
+    const client = await answeringDaemon(root)
     const said = done.flatMap(({ stderr }) => pidsOf(stderr))
     expect(new Set(said)).toEqual(new Set([`${client?.health.pid}`]))
     expect((await iapeer('list')).stdout.match(/alive/g)).toHaveLength(names.length)
@@ -219,7 +218,7 @@ describe('with a daemon and without one', () => {
         const { exitCode, stdout, stderr } = await home.iapeer(...args)
         lines.push(general(`${args.join(' ')}: ${exitCode}\n${stdout}${besides(stderr)}`))
       }
-      if (kind === 'daemon') expect(await connectDaemon(home.root)).toBeDefined()
+      if (kind === 'daemon') expect(await answeringDaemon(home.root)).toBeDefined()
       said.push(lines)
     }
     expect(said[1]).toEqual(said[0])

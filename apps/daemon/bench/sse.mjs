@@ -28,7 +28,20 @@ async function serve(root) {
         })
     }
   }
-  const daemon = await runDaemon({ root, env: {}, human: false, events: { read: async () => [], follow } })
+  const none = { count: 0, sum: 0, buckets: [] }
+  const supervisor = {
+    start: async () => {},
+    stop: async () => {},
+    stats: () => ({ lastSweepAt: new Date().toISOString(), sweep: none, tick: none, record: none }),
+  }
+  const daemon = await runDaemon({
+    root,
+    env: {},
+    human: false,
+    events: { read: async () => [], follow },
+    supervisor: () => supervisor,
+    runProgram: async () => ({ exitCode: 0 }),
+  })
   process.on('message', async (message) => {
     if (message === 'stop') {
       const begun = performance.now()

@@ -7,11 +7,11 @@ import type { Logger } from 'pino'
 import type { EventSource, Fleet, Supervisor } from './fleet.ts'
 import { createApp } from './http/app.ts'
 import { tcpSettings } from './http/auth.ts'
-import type { Route } from './http/route.ts'
+import type { BoundRoute, BoundRoutes } from './http/route.ts'
 import { eventRoutes } from './http/routes-events.ts'
 import { actionRoutes, fleetRoutes } from './http/routes-fleet.ts'
-import { isStalled, openApiRoute, systemRoutes } from './http/routes-system.ts'
-import { closeServer, createApiServer } from './http/server.ts'
+import { isStalled, systemRoutes } from './http/routes-system.ts'
+import { createApiServer } from './http/server.ts'
 import { SseClients, type SseLimits } from './http/sse.ts'
 import { keepPlace } from './keep-place.ts'
 import { listenTcp, listenUnix } from './listen.ts'
@@ -31,12 +31,12 @@ export interface DaemonOptions {
   /** Words for a person on standard error. */
   readonly human: boolean
   /** What follows the event log. */
-  readonly events?: EventSource | undefined
+  readonly events: EventSource
   /** What supervises; it is started and stopped with the daemon. */
-  readonly supervisor?: ((log: Logger) => Supervisor) | undefined
-  readonly runProgram?: RunProgram | undefined
-  /** In the place of the fleet of the root. */
-  readonly fleet?: Fleet | undefined
+  readonly supervisor: (log: Logger) => Supervisor
+  /** What notifies the service manager. */
+  readonly runProgram: RunProgram
+  /** For the clients that follow the events. */
   readonly sse?: SseLimits | undefined
 }
 
@@ -70,20 +70,20 @@ async function lockRoot(root: string): Promise<Lock> {
 }
 
 interface Api {
-  readonly routes: readonly Route[]
+  readonly routes: readonly BoundRoute[]
   readonly clients: SseClients
 }
 
 function buildApi(fleet: Fleet, log: Logger, { sse }: DaemonOptions, startedAt: Date): Api {
   const clients = new SseClients(log, sse)
   const metrics = createMetrics({ fleet, log, clients })
-  const routes = [
+  const routes: BoundRoutes = {
     ...fleetRoutes(fleet),
     ...actionRoutes(fleet),
     ...eventRoutes(fleet.events, clients),
     ...systemRoutes({ fleet, metrics, clients, startedAt }),
-  ]
-  return { routes: [...routes, openApiRoute(routes)], clients }
+  }
+  return { routes: Object.values(routes), clients }
 }
 
 /** What is to be undone at the end, all at once and each within its own limit; what fails is logged, and keeps nothing else. */
@@ -120,12 +120,10 @@ function within(limitMs: number, work: Promise<void>): Promise<void> {
 }
 
 /** The service manager hears of us for as long as the sweeps go on. */
-function keepWatchdog(notifier: Notifier, supervisor: Supervisor | undefined, startedAt: Date): () => void {
+function keepWatchdog(notifier: Notifier, supervisor: Supervisor, startedAt: Date): () => void {
   if (notifier.watchdogMs === undefined) return () => {}
   const timer = setInterval(() => {
-    const stalled =
-      supervisor !== undefined && isStalled(supervisor.stats().lastSweepAt, startedAt, Date.now())
-    if (!stalled) void notifier.notify('WATCHDOG=1')
+    if (!isStalled(supervisor.stats().lastSweepAt, startedAt, Date.now())) void notifier.notify('WATCHDOG=1')
   }, notifier.watchdogMs)
   return () => clearInterval(timer)
 }
@@ -149,12 +147,12 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
     lock.release()
   }
   try {
-    const supervisor = options.supervisor?.(log)
-    const fleet = options.fleet ?? createLocalFleet(root, { events: options.events, supervisor })
+    const supervisor = options.supervisor(log)
+    const fleet = createLocalFleet(root, { events: options.events, supervisor })
     const { routes, clients } = buildApi(fleet, log, options, startedAt)
     const open = (token?: string): Server => {
-      const server = createApiServer(createApp(routes, { log, token }))
-      undo.add('closing a server', () => closeServer(server, STOP_MS))
+      const { server, close } = createApiServer(createApp(routes, { log, token }))
+      undo.add('closing a server', () => close(STOP_MS))
       return server
     }
     const notifier = createNotifier({ env, run: options.runProgram, log })
@@ -162,8 +160,8 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
     const socketPath = await listenUnix(unix, root)
     const port = tcp === undefined ? undefined : await listenTcp(open(tcp.token), tcp.port)
     undo.add('ending the event streams', () => clients.close())
-    await supervisor?.start()
-    undo.add('stopping the supervisor', () => within(STOP_MS, supervisor?.stop() ?? Promise.resolve()))
+    await supervisor.start()
+    undo.add('stopping the supervisor', () => within(STOP_MS, supervisor.stop()))
     const listen = async (): Promise<void> => {
       // Its connections live on; the name goes with it, so this comes first.
       unix.close()

@@ -1,28 +1,7 @@
 import type { DeathQuery, DeathReport, DeathView } from '@iapeer/lifecycle/deaths'
-import type { LaunchView, Outcome, PeerView, StopView } from '@iapeer/lifecycle/fleet'
+import type { PeerView } from '@iapeer/lifecycle/fleet'
 import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
-
-/** What can be asked for of a peer. */
-export const ACTIONS = ['start', 'stop', 'new', 'refresh', 'wake', 'reset'] as const
-export type Action = (typeof ACTIONS)[number]
-
-/** What an action may be told; which of these it takes is said by its schema. */
-export interface ActionRequest {
-  readonly runtime?: string | undefined
-  readonly timeoutMs?: number | undefined
-  readonly force?: boolean | undefined
-  /** What a wake is about, one line. */
-  readonly topic?: string | undefined
-  /** Who wakes it. @default agent */
-  readonly from?: 'human' | 'agent' | 'attach' | undefined
-  /** Go on where it was parked, where the runtime can. */
-  readonly resume?: boolean | undefined
-}
-
-export type ActionResult =
-  | { readonly action: 'start' | 'new'; readonly peer: string; readonly session: LaunchView }
-  | { readonly action: 'stop'; readonly peer: string; readonly sessions: readonly StopView[] }
-  | { readonly action: 'refresh' | 'wake' | 'reset'; readonly peer: string; readonly outcome: Outcome }
+import type { Action, Answer, Received } from '@iapeer/protocol/routes'
 
 /** What happened, and where one goes on after it. */
 export interface PlacedEvent {
@@ -62,7 +41,6 @@ export interface FleetHealth {
   readonly canaries: Readonly<Record<string, number>>
   /** What keeps deaths from being written down: a disk that is full, a folder that is none. */
   readonly problems: readonly { readonly id: string; readonly what: string; readonly where?: string }[]
-  /** Undefined where nobody supervises. */
   readonly supervisor?: SupervisorStats | undefined
 }
 
@@ -73,6 +51,6 @@ export interface Fleet {
   deaths(query: DeathQuery): Promise<readonly DeathView[]>
   death(id: string): Promise<DeathReport>
   readonly events: EventSource
-  act(name: string, action: Action, request: ActionRequest): Promise<ActionResult>
+  act<A extends Action>(action: A, name: string, body: Received<A, 'body'>): Promise<Answer<A>>
   health(): Promise<FleetHealth>
 }

@@ -133,10 +133,10 @@ async function stay(root: string, report: boolean): Promise<void> {
 }
 
 async function goToBackground(root: string): Promise<void> {
-  const { state, client } = await startDaemon(root, {
+  const { state, health } = await startDaemon(root, {
     argv: [process.execPath, locateDaemon(import.meta.url)],
   })
-  process.stdout.write(`iapeerd is up${state === 'already' ? ' already' : ''}: pid ${client.health.pid}\n`)
+  process.stdout.write(`iapeerd is up${state === 'already' ? ' already' : ''}: pid ${health.pid}\n`)
 }
 
 function readOptions() {

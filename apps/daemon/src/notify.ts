@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 
-/** Runs a program to its end; `runProgram` of @iapeer/tmux is one. */
+/** Runs a program to its end; `runProgram` of @iapeer/core/exec is one. */
 export type RunProgram = (
   argv: readonly [string, ...string[]],
   options: { readonly timeoutMs: number; readonly env: NodeJS.ProcessEnv },
@@ -19,7 +19,7 @@ export interface NotifyOptions {
   /** NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID. */
   readonly env: NodeJS.ProcessEnv
   /** Node has no unix datagrams: the program `systemd-notify` sends them. */
-  readonly run: RunProgram | undefined
+  readonly run: RunProgram
   readonly log: Logger
 }
 
@@ -37,7 +37,6 @@ export function createNotifier({ env, run, log }: NotifyOptions): Notifier {
     told = true
   }
   const notify = async (state: NotifyState): Promise<void> => {
-    if (run === undefined) return fail('this build runs no programs')
     try {
       const { exitCode } = await run(['systemd-notify', state], {
         timeoutMs: TIMEOUT_MS[state],

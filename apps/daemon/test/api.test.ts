@@ -4,9 +4,8 @@ import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer } from '@iapeer/core/registry'
 import { serverAt, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle/sessions'
+import { ANSWERS, parseAs } from '@iapeer/protocol/routes'
 import { describe, expect, it } from 'vitest'
-import type * as z from 'zod'
-import { ANSWERS } from '../src/http/schemas.ts'
 import { type Answer, ask, post, roots, type Where } from './support.ts'
 
 const newRoot = roots()
@@ -15,9 +14,9 @@ const peer = (root: string, name: string, command: readonly string[] = ['sleep',
   createPeer(root, { personality: toPersonality(name), defaultRuntime: toRuntime('command'), command })
 
 /** What the schema of an answer describes is exactly what came: nothing missing, nothing unsaid. */
-function checked<S extends z.ZodType>(answer: Answer, schema: S, status = 200): z.output<S> {
+function checked<T>(answer: Answer, schema: Parameters<typeof parseAs<T>>[0], status = 200): T {
   expect(answer.status, answer.text).toBe(status)
-  const value = schema.parse(answer.json())
+  const value = parseAs(schema, answer.json(), 'the answer')
   expect(value).toEqual(answer.json())
   return value
 }

@@ -2,10 +2,10 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { asyncCleanups, privateFolder, until } from '@iapeer/dev/testing'
+import { ANSWERS } from '@iapeer/protocol/routes'
 import { describe, expect, it } from 'vitest'
 import { type Daemon, type DaemonOptions, runDaemon } from '../src/daemon.ts'
-import { ANSWERS } from '../src/http/schemas.ts'
-import { MemoryEvents, NotingSupervisor } from './memory-fleet.ts'
+import { MemoryEvents, NotingSupervisor, testOptions } from './memory-fleet.ts'
 import { ask, post } from './support.ts'
 
 const track = asyncCleanups()
@@ -16,13 +16,7 @@ async function newDaemon(
   const folder = privateFolder()
   track(folder.remove)
   const events = new MemoryEvents()
-  const daemon = await runDaemon({
-    root: join(folder.path, 'root'),
-    env: {},
-    human: false,
-    events,
-    ...options,
-  })
+  const daemon = await runDaemon({ ...testOptions(join(folder.path, 'root')), events, ...options })
   track(() => daemon.stop('the test is over'))
   return { ...daemon, events }
 }
@@ -184,7 +178,7 @@ describe('the events', () => {
 describe('a supervisor', () => {
   it('is started and stopped with the daemon, and its numbers are told', async () => {
     const supervisor = new NotingSupervisor()
-    const { socketPath, stop } = await newDaemon({ supervisor: () => supervisor, fleet: undefined })
+    const { socketPath, stop } = await newDaemon({ supervisor: () => supervisor })
     const where = { socketPath }
     expect((await post(where, '/v1/peers/nobody/wake')).status).toBe(404)
     const { createPeer } = await import('@iapeer/core/registry')

@@ -1,4 +1,5 @@
 import { Durations } from '@iapeer/lifecycle/supervise'
+import type { DaemonOptions } from '../src/daemon.ts'
 import type { EventSource, FollowOptions, PlacedEvent, Supervisor } from '../src/fleet.ts'
 
 /** Events that live in this process; the cursor of one is its number. */
@@ -60,3 +61,13 @@ export class NotingSupervisor implements Supervisor {
     return { lastSweepAt: this.lastSweepAt, sweep: this.sweep.stats(), tick: none, record: none }
   }
 }
+
+/** A daemon that supervises nothing and has no service manager. */
+export const testOptions = (root: string): DaemonOptions => ({
+  root,
+  env: {},
+  human: false,
+  events: new MemoryEvents(),
+  supervisor: () => new NotingSupervisor(),
+  runProgram: async () => ({ exitCode: 0 }),
+})

@@ -3,7 +3,7 @@ import { asyncCleanups, privateFolder, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { runDaemon } from '../src/daemon.ts'
 import type { RunProgram } from '../src/notify.ts'
-import { NotingSupervisor } from './memory-fleet.ts'
+import { NotingSupervisor, testOptions } from './memory-fleet.ts'
 
 const track = asyncCleanups()
 
@@ -28,8 +28,12 @@ describe('the service manager', () => {
     const { calls, run } = notingRunner()
     const supervisor = new NotingSupervisor()
     const env = { NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '40000' }
-    const options = { root: newRoot(), env, human: false, runProgram: run, supervisor: () => supervisor }
-    const daemon = await runDaemon(options)
+    const daemon = await runDaemon({
+      ...testOptions(newRoot()),
+      env,
+      runProgram: run,
+      supervisor: () => supervisor,
+    })
     expect(calls).toEqual([['systemd-notify', 'READY=1', '/s']])
     await until('two signs of life', () => calls.length >= 3)
     expect(calls.slice(1, 3)).toEqual(Array(2).fill(['systemd-notify', 'WATCHDOG=1', '/s']))
@@ -39,17 +43,16 @@ describe('the service manager', () => {
 
   it('that is not there, or cannot be told, keeps nothing up', async () => {
     const { calls, run } = notingRunner(1)
-    const quiet = await runDaemon({ root: newRoot(), env: {}, human: false, runProgram: run })
+    const quiet = await runDaemon({ ...testOptions(newRoot()), runProgram: run })
     await quiet.stop('a test')
     expect(calls).toEqual([])
     const failing = async () => {
       throw new Error('no such program')
     }
-    for (const runProgram of [run, failing, undefined]) {
+    for (const runProgram of [run, failing]) {
       const daemon = await runDaemon({
-        root: newRoot(),
+        ...testOptions(newRoot()),
         env: { NOTIFY_SOCKET: '/s' },
-        human: false,
         runProgram,
       })
       await daemon.stop('a test')
@@ -59,7 +62,7 @@ describe('the service manager', () => {
   it('a watchdog that is meant for another process is left alone', async () => {
     const { calls, run } = notingRunner()
     const env = { NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '20000', WATCHDOG_PID: '1' }
-    const daemon = await runDaemon({ root: newRoot(), env, human: false, runProgram: run })
+    const daemon = await runDaemon({ ...testOptions(newRoot()), env, runProgram: run })
     await daemon.stop('a test')
     expect(calls.map(String)).toEqual(['systemd-notify,READY=1,/s', 'systemd-notify,STOPPING=1,/s'])
   })

@@ -14,9 +14,9 @@ import { daemonPlace } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
 import { readLockHolder } from '@iapeer/core/storage'
 import { run, serverAt, until } from '@iapeer/dev/testing'
-import { daemonStatus, startDaemon, stopDaemon } from '@iapeer/host'
-import { connectDaemon } from '@iapeer/lifecycle/daemon-client'
+import { answeringDaemon, daemonStatus, startDaemon, stopDaemon } from '@iapeer/host'
 import { listSessions } from '@iapeer/lifecycle/sessions'
+import { connectDaemon } from '@iapeer/protocol'
 import { describe, expect, it } from 'vitest'
 import { ask, MAIN, post, roots, type Where } from './support.ts'
 
@@ -54,7 +54,7 @@ describe('one daemon a root', () => {
     expect(await connectDaemon(root)).toBe(undefined)
     expect(await daemonStatus(root)).toEqual({ state: 'stopped' })
     const next = await up()
-    expect((await connectDaemon(root))?.health.pid).toBe(next.pid)
+    expect((await answeringDaemon(root))?.health.pid).toBe(next.pid)
   })
 
   it('another root has another daemon', async () => {
@@ -77,7 +77,7 @@ describe('one daemon a root', () => {
     const sockets = join(folder, 's')
     const { socketPath } = await up({ IAPEER_SOCK_DIR: sockets })
     expect(socketPath).toMatch(new RegExp(`^${sockets}/iapeerd-[0-9a-f]{12}\\.sock$`))
-    expect(await connectDaemon(root)).toMatchObject({ socketPath })
+    expect(await answeringDaemon(root)).toMatchObject({ socketPath })
     expect((await stopDaemon(root)).state).toBe('ended')
   })
 })
@@ -173,19 +173,19 @@ describe('in the background', () => {
     expect(started.state).toBe('started')
     expect(await startDaemon(root, { argv: [...program.argv] })).toMatchObject({
       state: 'already',
-      client: { health: { pid: started.client.health.pid } },
+      health: { pid: started.health.pid },
     })
     expect(await daemonStatus(root)).toMatchObject({ state: 'running', version: '0.1.0' })
-    expect((await started.client.get('/v1/fleet'))['peers']).toEqual([])
-    expect(await stopDaemon(root)).toEqual({ state: 'ended', pid: started.client.health.pid })
+    expect(await (await connectDaemon(root))?.get('fleet')).toEqual({ schemaVersion: 1, peers: [] })
+    expect(await stopDaemon(root)).toEqual({ state: 'ended', pid: started.health.pid })
     expect(await stopDaemon(root)).toEqual({ state: 'stopped' })
     expect(lstatSync(daemonPlace(root).defaultSocket, { throwIfNoEntry: false })).toBe(undefined)
   })
 
   it.runIf(process.platform === 'linux')('ps shows it as iapeerd, with its root', async () => {
     const { root } = newRoot()
-    const { client } = await startDaemon(root, { argv: [...program.argv] })
-    const { pid } = client.health
+    const { health } = await startDaemon(root, { argv: [...program.argv] })
+    const { pid } = health
     const ps = async (what: string) => (await run('ps', ['-o', `${what}=`, '-p', String(pid)])).stdout.trim()
     expect(await ps('comm')).toBe('iapeerd')
     expect(await ps('args')).toBe(`iapeerd --root ${root}`)
@@ -206,7 +206,7 @@ describe('in the background', () => {
     const all = await Promise.all(
       Array.from({ length: 5 }, () => startDaemon(root, { argv: [...program.argv] })),
     )
-    expect(new Set(all.map(({ client }) => client.health.pid)).size).toBe(1)
+    expect(new Set(all.map(({ health }) => health.pid)).size).toBe(1)
     expect(all.filter(({ state }) => state === 'started')).toHaveLength(1)
     await stopDaemon(root)
   })
@@ -260,11 +260,61 @@ describe('in the background', () => {
     await stopDaemon(root)
   })
 
+  it('what one that hangs was asked for is found out within two seconds, and not done when it goes on', async () => {
+    const { root, up } = newRoot()
+    await peer(root, 'bob')
+    const { pid, where } = await up()
+    process.kill(pid, 'SIGSTOP')
+    try {
+      for (const ask of ['start', 'renew', 'start'] as const) {
+        const client = await connectDaemon(root)
+        const begun = performance.now()
+        const unreachable = { code: 'daemon-unreachable', delivered: false }
+        await expect(client?.[ask]('bob', {})).rejects.toMatchObject(unreachable)
+        expect(performance.now() - begun).toBeLessThan(3_500)
+      }
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    expect((await ask(where, '/healthz')).status).toBe(200)
+    // A launch writes its first line within a second.
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    expect((await ask(where, '/v1/peers/bob')).json()).toMatchObject({ state: 'asleep' })
+    expect(existsSync(join(root, 'state', 'lifecycle', 'command-bob.session'))).toBe(false)
+    expect(readFileSync(daemonPlace(root).log, 'utf8')).not.toContain('"level":50')
+    const client = await connectDaemon(root)
+    expect(await client?.start('bob', {})).toMatchObject({ state: 'launched' })
+  })
+
+  it('one that is asked what it knows while it hangs is found out as soon', async () => {
+    const { root, up } = newRoot()
+    const { pid, end } = await up()
+    for (const route of ['fleet', 'deaths', 'version', 'events'] as const)
+      expect(await (await connectDaemon(root))?.get(route)).toMatchObject({ schemaVersion: 1 })
+    process.kill(pid, 'SIGSTOP')
+    const client = await connectDaemon(root)
+    const begun = performance.now()
+    await expect(client?.get('fleet')).rejects.toMatchObject({ code: 'daemon-unreachable' })
+    expect(performance.now() - begun).toBeLessThan(3_500)
+    await end('SIGKILL')
+  })
+
+  it('one that is connected to and not asked stops as soon as any', async () => {
+    const { root, up } = newRoot()
+    await up()
+    const client = await connectDaemon(root)
+    const begun = performance.now()
+    expect((await stopDaemon(root)).state).toBe('ended')
+    expect(performance.now() - begun).toBeLessThan(3_000)
+    client?.close()
+  })
+
   it('one that hangs is told from one that is not there, and is ended by a kill', async () => {
     const { root, up } = newRoot()
     const { pid, end } = await up()
     process.kill(pid, 'SIGSTOP')
-    await expect(connectDaemon(root)).rejects.toMatchObject({ code: 'daemon-unreachable' })
+    const client = await connectDaemon(root)
+    await expect(client?.health()).rejects.toMatchObject({ code: 'daemon-unreachable' })
     expect(await daemonStatus(root)).toMatchObject({ state: 'unresponsive', pid })
     await expect(stopDaemon(root, 100)).rejects.toMatchObject({ code: 'daemon-stuck' })
     expect(await end('SIGKILL')).toBe(null)

@@ -211,20 +211,20 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
   it('a daemon in the background gives way to the service, and its peers go over to it', async () => {
     const host = newHost()
     const { root, spec, system } = host
-    const { client } = await startDaemon(root, { argv: [process.execPath, MAIN], env: manager.env })
+    const { health } = await startDaemon(root, { argv: [process.execPath, MAIN], env: manager.env })
     track(() => stopDaemon(root))
     await host.peer('bob')
     expect(await installService(spec, system)).toMatchObject({
       state: 'installed',
-      tookOverFrom: client.health.pid,
+      tookOverFrom: health.pid,
     })
     const { active, pid } = await serviceStatus(root, system)
-    expect([active, pid === client.health.pid]).toEqual([true, false])
+    expect([active, pid === health.pid]).toEqual([true, false])
     expect(await host.lives('bob')).toBe(true)
     await manager.systemctl('stop', UNIT)
     const other = await startDaemon(root, { argv: [process.execPath, MAIN], env: manager.env })
     await manager.systemctl('start', UNIT)
-    const otherDaemon = other.client.health.pid
+    const otherDaemon = other.health.pid
     expect(await serviceStatus(root, system)).toMatchObject({ active: false, otherDaemon })
     expect(await findings(host)).toContain('service-kept-out')
     expect(await installService(spec, system)).toMatchObject({ state: 'already', tookOverFrom: otherDaemon })

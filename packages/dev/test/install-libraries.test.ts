@@ -100,6 +100,10 @@ console.log(JSON.stringify({ names: (await listPeers(root)).map(({ personality }
 const line = 'ts=2026-06-10T15:42:07.113Z ev=session-exit identity=claude-bob gen=9f2c41d0aa37be10 dead_status= dead_signal=SIGKILL leader_pid=812 forensics=/x.txt\\n'
 const [record] = parseExitsLog(line).records
 console.log(JSON.stringify({ verdict: judge(record, {}).verdict }))`,
+  '@iapeer/protocol': `import { connectDaemon } from '@iapeer/protocol'
+import { openApi } from '@iapeer/protocol/openapi'
+const daemon = await connectDaemon(process.argv[2] + '/root')
+console.log(JSON.stringify({ daemon: typeof daemon, title: openApi('1').info.title }))`,
   '@iapeer/host': `import { daemonStatus } from '@iapeer/host'
 console.log(JSON.stringify(await daemonStatus(process.argv[2] + '/root')))`,
   '@iapeer/lifecycle': `import { toPersonality, toRuntime } from '@iapeer/core/identity'
@@ -139,6 +143,7 @@ describe('libraries, installed from their tarballs', () => {
           /cause=killed .*identity=command-bob|identity=command-bob .*cause=killed/,
         )
       } else if (name === '@iapeer/core') expect(said).toEqual({ names: ['bob'] })
+      else if (name === '@iapeer/protocol') expect(said).toEqual({ daemon: 'undefined', title: 'iapeerd' })
       else if (name === '@iapeer/host') expect(said).toEqual({ state: 'stopped' })
       else expect(said).toEqual({ verdict: 'killed-by-signal' })
     }, 180_000)

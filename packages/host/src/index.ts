@@ -1,7 +1,10 @@
 export {
+  type AnsweringDaemon,
+  answeringDaemon,
   type DaemonStart,
   type DaemonStatus,
   daemonStatus,
+  type StartedDaemon,
   startDaemon,
   stopDaemon,
 } from './daemon/control.ts'

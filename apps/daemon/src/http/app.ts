@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { tcpGuard } from './auth.ts'
 import type { ApiContext, ApiEnv } from './context.ts'
 import { errorResponse } from './errors.ts'
-import type { Route } from './route.ts'
+import type { BoundRoute } from './route.ts'
 
 export interface AppOptions {
   readonly log: Logger
@@ -21,7 +21,7 @@ const matches = (path: string, template: string): boolean => {
 }
 
 /** The path is there and the method is not, or the path is not there. */
-function refuse(context: ApiContext, routes: readonly Route[]): never {
+function refuse(context: ApiContext, routes: readonly BoundRoute[]): never {
   const methods = routes.filter(({ path }) => matches(context.req.path, path)).map(({ method }) => method)
   if (methods.length === 0)
     throw new IapeerError(`there is nothing at ${context.req.path}`, {
@@ -37,7 +37,7 @@ function refuse(context: ApiContext, routes: readonly Route[]): never {
 }
 
 /** The API, for one transport. */
-export function createApp(routes: readonly Route[], { log, token }: AppOptions): Hono<ApiEnv> {
+export function createApp(routes: readonly BoundRoute[], { log, token }: AppOptions): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>()
   app.onError((error, context) => errorResponse(context, error, log))
   if (token !== undefined) app.use(tcpGuard(token))

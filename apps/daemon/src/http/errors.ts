@@ -1,11 +1,8 @@
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { httpStatusOf } from '@iapeer/core/errors/catalogue'
+import type { ErrorBody } from '@iapeer/protocol/routes'
 import type { Context } from 'hono'
 import type { Logger } from 'pino'
-import type * as z from 'zod'
-import type { ANSWERS } from './schemas.ts'
-
-export type ErrorBody = z.input<typeof ANSWERS.Error>
 
 export function errorBody({ code, message, hint }: IapeerError): ErrorBody {
   return { error: { code, message, ...(hint === undefined ? {} : { hint }) } }

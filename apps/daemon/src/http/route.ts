@@ -1,72 +1,54 @@
-import { IapeerError } from '@iapeer/core/errors'
-import * as z from 'zod'
+import {
+  type Answer,
+  type JsonRouteName,
+  type JsonRoutes,
+  parseAs,
+  type Received,
+  ROUTES,
+  type RouteName,
+} from '@iapeer/protocol/routes'
 import { readJsonBody } from './body.ts'
 import type { ApiContext } from './context.ts'
-import type { ANSWERS } from './schemas.ts'
 
-/** One path with one method: the app answers by it, and the OpenAPI document is made from it. */
-export interface Route {
+/** A route of the API with what serves it. */
+export interface BoundRoute {
   readonly method: 'get' | 'post'
   /** As Hono writes it, `/v1/peers/:name`. */
   readonly path: string
-  readonly summary: string
-  readonly params: z.ZodObject
-  readonly query: z.ZodObject
-  readonly body: z.ZodObject
-  /** Media type and the name of its schema; a text has none. */
-  readonly answers: Readonly<Record<string, keyof typeof ANSWERS | undefined>>
   readonly respond: (context: ApiContext) => Promise<Response>
 }
 
-/** For where nothing is to come. */
-export const NOTHING = z.strictObject({})
+/** The routes of the API, each with what serves it. */
+export type BoundRoutes<Names extends RouteName = RouteName> = Readonly<Record<Names, BoundRoute>>
 
-/** @throws IapeerError `invalid-request` */
-export function parseAs<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
-  const result = z.safeParse(schema, value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  const field = issue?.path.join('.')
-  throw new IapeerError(`${where}${field ? `: ${field}` : ''}: ${issue?.message ?? 'invalid'}`, {
-    code: 'invalid-request',
-    hint: '/openapi.json says what is taken.',
-  })
+interface Input<N extends JsonRouteName> {
+  readonly params: Received<N, 'params'>
+  readonly query: Received<N, 'query'>
+  readonly body: Received<N, 'body'>
+  readonly context: ApiContext
 }
 
-interface JsonRoute<
-  P extends z.ZodObject,
-  Q extends z.ZodObject,
-  B extends z.ZodObject,
-  A extends keyof typeof ANSWERS,
-> extends Pick<Route, 'method' | 'path' | 'summary'> {
-  readonly params: P
-  readonly query: Q
-  readonly body: B
-  readonly answer: A
-  readonly handle: (input: {
-    readonly params: z.output<P>
-    readonly query: z.output<Q>
-    readonly body: z.output<B>
-    readonly context: ApiContext
-  }) => Promise<z.input<(typeof ANSWERS)[A]>>
+/** Binds a route to what makes the whole response. */
+export function rawRoute(name: RouteName, respond: BoundRoute['respond']): BoundRoute {
+  const { method, path } = ROUTES[name]
+  return { method, path, respond }
 }
 
-/** A route whose input is checked, and whose answer is typed, by the schemas that describe it. */
-export function jsonRoute<
-  A extends keyof typeof ANSWERS,
-  P extends z.ZodObject,
-  Q extends z.ZodObject,
-  B extends z.ZodObject,
->(route: JsonRoute<P, Q, B, A>): Route {
-  const { method, path, summary, params, query, body, answer, handle } = route
-  const respond = async (context: ApiContext): Promise<Response> => {
-    const input = {
-      params: parseAs(params, context.req.param(), 'the path'),
-      query: parseAs(query, context.req.query(), 'the query'),
-      body: parseAs(body, method === 'post' ? await readJsonBody(context) : {}, 'the body'),
-      context,
-    }
-    return context.json(await handle(input))
-  }
-  return { method, path, summary, params, query, body, answers: { 'application/json': answer }, respond }
+/** Binds a route to a handler whose input is checked, and whose answer is typed, by the schemas of the route. */
+export function jsonRoute<N extends JsonRouteName>(
+  name: N,
+  handle: (input: Input<N>) => Promise<Answer<N>>,
+): BoundRoute {
+  const routes: JsonRoutes = ROUTES
+  const { method, params, query, body } = routes[name]
+  return rawRoute(name, async (context) =>
+    context.json(
+      await handle({
+        params: parseAs(params, context.req.param(), 'the path'),
+        query: parseAs(query, context.req.query(), 'the query'),
+        body: parseAs(body, method === 'post' ? await readJsonBody(context) : {}, 'the body'),
+        context,
+      }),
+    ),
+  )
 }

@@ -1,8 +1,8 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { parseAs, ROUTES, versioned } from '@iapeer/protocol/routes'
 import type { EventSource } from '../fleet.ts'
 import type { ApiContext } from './context.ts'
-import { NOTHING, parseAs, type Route } from './route.ts'
-import { QUERIES, versioned } from './schemas.ts'
+import { type BoundRoutes, rawRoute } from './route.ts'
 import type { SseClients } from './sse.ts'
 
 /** Server-sent events, unless JSON alone is asked for. */
@@ -12,14 +12,13 @@ function wantsStream(context: ApiContext): boolean {
 }
 
 /** What happens, as it happens. */
-export function eventRoutes(events: EventSource, clients: SseClients): Route[] {
+export function eventRoutes(events: EventSource, clients: SseClients): BoundRoutes<'events'> {
+  const { query } = ROUTES.events
   const respond = async (context: ApiContext): Promise<Response> => {
-    const { cursor: asked, ...filter } = parseAs(QUERIES.events, context.req.query(), 'the query')
+    const { cursor: asked, ...filter } = parseAs(query, context.req.query(), 'the query')
     const resumed = context.req.header('last-event-id')
     const cursor =
-      resumed === undefined || resumed === ''
-        ? asked
-        : parseAs(QUERIES.events.shape.cursor, resumed, 'Last-Event-ID')
+      resumed === undefined || resumed === '' ? asked : parseAs(query.shape.cursor, resumed, 'Last-Event-ID')
     if (!wantsStream(context)) {
       const found = await events.read(filter)
       return context.json({
@@ -32,16 +31,5 @@ export function eventRoutes(events: EventSource, clients: SseClients): Route[] {
     clients.serve(context.env.outgoing, (signal) => events.follow({ signal, cursor, filter }))
     return RESPONSE_ALREADY_SENT
   }
-  return [
-    {
-      method: 'get',
-      path: '/v1/events',
-      summary: 'What happens, as it happens; the id of an event is where one goes on after it.',
-      query: QUERIES.events,
-      params: NOTHING,
-      body: NOTHING,
-      answers: { 'text/event-stream': undefined, 'application/json': 'Events' },
-      respond,
-    },
-  ]
+  return { events: rawRoute('events', respond) }
 }

@@ -40,8 +40,26 @@ function badRequest(error: unknown): Response {
   return Response.json(errorBody(told), { status: httpStatusOf(told.code) })
 }
 
+/** A server of the API, and its end. */
+export interface ApiServer {
+  readonly server: Server
+  /** Takes nothing new, lets what is under way finish, and cuts off what has not by then. */
+  readonly close: (limitMs: number) => Promise<void>
+}
+
+/** Closes a server; connections that no request has come over are waited for by nothing. */
+async function closeServer(server: Server, silent: Iterable<Socket>, limitMs: number): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), limitMs)
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+    for (const socket of silent) socket.destroy()
+  })
+  clearTimeout(cut)
+}
+
 /** A server for the API that nothing malformed can bring down; it does not listen yet. */
-export function createApiServer(app: Hono<ApiEnv>): Server {
+export function createApiServer(app: Hono<ApiEnv>): ApiServer {
   const listener = getRequestListener(
     (request, { incoming, outgoing }) => {
       if (incoming instanceof IncomingMessage && outgoing instanceof ServerResponse)
@@ -62,7 +80,11 @@ export function createApiServer(app: Hono<ApiEnv>): Server {
   )
   server.maxConnections = MOST_CONNECTIONS
   server.on('clientError', onClientError)
-  return server
+  // Node.js takes a connection that has not said anything yet for one that is busy.
+  const silent = new Set<Socket>()
+  server.on('connection', (socket) => silent.add(socket.once('close', () => silent.delete(socket))))
+  server.on('request', ({ socket }) => silent.delete(socket))
+  return { server, close: (limitMs) => closeServer(server, silent, limitMs) }
 }
 
 /** @throws the Node system error */
@@ -75,14 +97,4 @@ export function listening(server: Server, start: () => void): Promise<void> {
     })
     start()
   })
-}
-
-/** Takes nothing new, lets what is under way finish, and cuts off what has not by then. */
-export async function closeServer(server: Server, limitMs: number): Promise<void> {
-  const cut = setTimeout(() => server.closeAllConnections(), limitMs)
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-  })
-  clearTimeout(cut)
 }

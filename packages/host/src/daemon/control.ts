@@ -5,7 +5,7 @@ import { fieldsOf, parseJson } from '@iapeer/core/json'
 import { daemonPlace } from '@iapeer/core/paths'
 import { observeProcess } from '@iapeer/core/process'
 import { type LockHolder, readLockHolder } from '@iapeer/core/storage'
-import { connectDaemon, type DaemonClient } from '@iapeer/lifecycle/daemon-client'
+import { connectDaemon, type DaemonHealth } from '@iapeer/protocol'
 
 const START_MS = 10_000
 const STOP_MS = 10_000
@@ -33,13 +33,28 @@ async function holderOf(root: string): Promise<LockHolder | undefined> {
 /** The process that is the daemon of a root, whether it answers or not. */
 export const daemonPid = async (root: string): Promise<number | undefined> => (await holderOf(root))?.pid
 
-async function clientOrSilence(root: string): Promise<DaemonClient | 'silent' | undefined> {
+/** A daemon that answers, and what it says of itself. */
+export interface AnsweringDaemon {
+  readonly health: DaemonHealth
+  readonly socketPath: string
+}
+
+/** `silent`: there is one, and it does not answer. */
+async function askDaemon(root: string): Promise<AnsweringDaemon | 'silent' | undefined> {
   try {
-    return await connectDaemon(root)
+    const client = await connectDaemon(root)
+    if (client === undefined) return undefined
+    return { health: await client.health(), socketPath: client.socketPath }
   } catch (error) {
     if (isIapeerError(error) && error.code === 'daemon-unreachable') return 'silent'
     throw error
   }
+}
+
+/** Returns the daemon of a root, if one runs and answers. */
+export async function answeringDaemon(root: string): Promise<AnsweringDaemon | undefined> {
+  const found = await askDaemon(root)
+  return found === 'silent' ? undefined : found
 }
 
 /** Whether the daemon of a root runs. */
@@ -47,11 +62,14 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
   const holder = await holderOf(root)
   if (holder === undefined) return { state: 'stopped' }
   const { pid, since } = holder
-  const client = await clientOrSilence(root)
-  if (client === 'silent') return { state: 'unresponsive', pid, since }
-  if (client === undefined) return { state: 'starting', pid, since }
-  const { version, problems } = client.health
-  return { state: 'running', pid, since, version, socketPath: client.socketPath, problems }
+  const found = await askDaemon(root)
+  if (found === 'silent') return { state: 'unresponsive', pid, since }
+  if (found === undefined) return { state: 'starting', pid, since }
+  const { version } = found.health
+  const problems = found.health.problems.map(({ what, where }) =>
+    where === undefined ? what : `${what} ${where}`,
+  )
+  return { state: 'running', pid, since, version, socketPath: found.socketPath, problems }
 }
 
 /** What `iapeerd --report` prints: one line of JSON when it is up, or why it is not. */
@@ -70,16 +88,18 @@ export interface DaemonStart {
   readonly limitMs?: number
 }
 
+export interface StartedDaemon extends AnsweringDaemon {
+  /** `already`: it ran before. */
+  readonly state: 'started' | 'already'
+}
+
 /**
  * Starts the daemon of a root in the background and waits until it answers; harmless when it runs.
  * @throws IapeerError what the daemon itself says, `daemon-not-up`
  */
-export async function startDaemon(
-  root: string,
-  options: DaemonStart,
-): Promise<{ readonly state: 'started' | 'already'; readonly client: DaemonClient }> {
-  const running = await clientOrSilence(root)
-  if (running !== undefined && running !== 'silent') return { state: 'already', client: running }
+export async function startDaemon(root: string, options: DaemonStart): Promise<StartedDaemon> {
+  const running = await answeringDaemon(root)
+  if (running !== undefined) return { state: 'already', ...running }
   const { argv, env = process.env, limitMs = START_MS } = options
   const until = performance.now() + limitMs
   const args = ['--foreground', '--report', '--root', root]
@@ -88,10 +108,10 @@ export async function startDaemon(
     const said = await started.firstLine(limitMs)
     const failure = said === undefined ? undefined : reportOf(said)
     for (;;) {
-      const client = await clientOrSilence(root)
+      const found = await answeringDaemon(root)
       // Another one may have been quicker: then ours has ended, and that one is as good.
-      if (client !== undefined && client !== 'silent')
-        return { state: client.health.pid === started.pid ? 'started' : 'already', client }
+      if (found !== undefined)
+        return { state: found.health.pid === started.pid ? 'started' : 'already', ...found }
       if (failure !== undefined && failure.code !== 'daemon-running') throw failure
       if (said === undefined || performance.now() > until) throw failure ?? notUp(root, limitMs)
       await sleep(LOOK_MS)

@@ -5,7 +5,7 @@ import { checkLaunch, launchPeer, type WakeRequest, wakeOrSpawn } from '../launc
 import { type Afterwards, stopPeer } from '../reap/index.ts'
 import { changeTally, identityLockPath, readSession } from '../sessions/index.ts'
 import { type LaunchView, launchViewOf } from './launch-view.ts'
-import { peerNamed, presentIdentity, runningOf } from './named.ts'
+import { asIdentity, type NamedPeer, peerNamed, presentIdentity, runningOf } from './named.ts'
 
 /** One session that has been taken down. `stopped`: it was not running. */
 export interface StopView {
@@ -65,8 +65,12 @@ async function stopAll(
 }
 
 /** Takes down whatever of a peer was launched, in silence; it stays down. @throws those of `stopPeer` */
-export async function stopNamed(root: string, name: string, request: StopRequest): Promise<StopView[]> {
-  return stopAll(root, (await peerNamed(root, name)).identities, request)
+export async function stopNamed(
+  root: string,
+  peer: string | NamedPeer,
+  request: StopRequest,
+): Promise<StopView[]> {
+  return stopAll(root, (await peerNamed(root, peer)).identities, request)
 }
 
 /**
@@ -76,10 +80,10 @@ export async function stopNamed(root: string, name: string, request: StopRequest
  */
 export async function renewNamed(
   root: string,
-  name: string,
+  peer: string | NamedPeer,
   request: StopRequest & RenewRequest & { readonly resume?: boolean | undefined },
 ): Promise<LaunchView> {
-  const named = await peerNamed(root, name)
+  const named = await peerNamed(root, peer)
   const { entry, identities } = named
   const { runtime: asked, resume, ...stop } = request
   const present = await presentIdentity(root, named)
@@ -99,21 +103,25 @@ export async function renewNamed(
 }
 
 /** Brings what runs of a peer up again, with its session where the runtime can; nothing where it does not run. */
-export async function refreshNamed(root: string, name: string, request: StopRequest): Promise<Outcome> {
-  const { identities } = await peerNamed(root, name)
-  const running = await runningOf(root, identities)
+export async function refreshNamed(
+  root: string,
+  peer: string | NamedPeer,
+  request: StopRequest,
+): Promise<Outcome> {
+  const named = await peerNamed(root, peer)
+  const running = await runningOf(root, named.identities)
   if (running === undefined) return { state: 'not-running' }
-  const session = await renewNamed(root, running.identity, { ...request, resume: true })
+  const session = await renewNamed(root, asIdentity(named, running.identity), { ...request, resume: true })
   return { state: 'refreshed', session }
 }
 
 /** Brings a peer up because something is there for it. */
 export async function wakeNamed(
   root: string,
-  name: string,
+  peer: string | NamedPeer,
   request: WakeRequest & { readonly log?: EventLog },
 ): Promise<Outcome> {
-  const named = await peerNamed(root, name)
+  const named = await peerNamed(root, peer)
   const { log, runtime = named.runtime, ...rest } = request
   const wanted = { ...rest, ...(runtime === undefined ? {} : { runtime }) }
   const { state, session, mode } = await wakeOrSpawn(root, named.entry, wanted, log)
@@ -122,8 +130,8 @@ export async function wakeNamed(
 }
 
 /** Forgets the crashes of a peer, so that it may be woken again. */
-export async function resetNamed(root: string, name: string): Promise<Outcome> {
-  const { identities } = await peerNamed(root, name)
+export async function resetNamed(root: string, peer: string | NamedPeer): Promise<Outcome> {
+  const { identities } = await peerNamed(root, peer)
   let wasInLoop = false
   for (const identity of identities)
     await withLock(identityLockPath(root, identity), async () => {

@@ -9,7 +9,7 @@ export {
   stopNamed,
   wakeNamed,
 } from './actions.ts'
-export { LAUNCH_STATES, type LaunchView } from './launch-view.ts'
+export type { LaunchView } from './launch-view.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './named.ts'
 export { fleetView, type PeerView, peerFields, peerView } from './peer-view.ts'
 export { type RemovedPeer, type RemoveOptions, removeNamed } from './remove.ts'

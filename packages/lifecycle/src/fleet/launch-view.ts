@@ -1,11 +1,9 @@
 import type { Launched } from '../launch/index.ts'
 
-export const LAUNCH_STATES = ['launched', 'already', 'blocked'] as const
-
 /** A peer that was started, or ran already. */
 export interface LaunchView {
   /** `blocked`: it runs, and its launch waits for a person. */
-  readonly state: (typeof LAUNCH_STATES)[number]
+  readonly state: 'launched' | 'already' | 'blocked'
   readonly identity: string
   readonly gen?: string | undefined
   readonly serverPid: number

@@ -30,13 +30,19 @@ export async function peerEntryNamed(root: string, text: string): Promise<PeerEn
   return entryWithIdentity(entries, text) ?? requirePeer(entries, text)
 }
 
-/** @throws IapeerError `no-such-peer` */
-export async function peerNamed(root: string, text: string): Promise<NamedPeer> {
-  const entry = await peerEntryNamed(root, text)
+function asNamed(entry: PeerEntry, text: string): NamedPeer {
   const named = text === entry.personality ? undefined : parseIdentity(text)
   const identities: Identities = named === undefined ? identitiesOf(entry) : [formatIdentity(named)]
   return { entry, identities, runtime: named?.runtime }
 }
+
+/** Returns what a word for a peer means; what was resolved before is returned as it is. @throws IapeerError `no-such-peer` */
+export async function peerNamed(root: string, peer: string | NamedPeer): Promise<NamedPeer> {
+  return typeof peer === 'string' ? asNamed(await peerEntryNamed(root, peer), peer) : peer
+}
+
+/** Narrows a peer to one of its identities. */
+export const asIdentity = ({ entry }: NamedPeer, identity: Identity): NamedPeer => asNamed(entry, identity)
 
 /** The session of the first of these identities that runs. */
 export async function runningOf(

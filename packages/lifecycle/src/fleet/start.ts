@@ -4,7 +4,7 @@ import { formatIdentity, type Identity, toRuntime } from '@iapeer/core/identity'
 import { finishLaunch, type Launched, launchPeer } from '../launch/index.ts'
 import { hasMark, type PeerSession, phaseOf, statusOf } from '../sessions/index.ts'
 import { type LaunchView, launchViewOf } from './launch-view.ts'
-import { peerNamed } from './named.ts'
+import { type NamedPeer, peerNamed } from './named.ts'
 
 const TIMEOUT_MS = 60_000
 const LOOK_MS = 500
@@ -79,10 +79,14 @@ async function blockedMeanwhile(root: string, identity: Identity, error: unknown
  * Starts a peer by its name or an identity of it. Waits for one whose launch was blocked until it is ready, or the time is over.
  * @throws those of `launchPeer`; IapeerError `interrupted`
  */
-export async function startNamed(root: string, name: string, request: StartRequest): Promise<LaunchView> {
+export async function startNamed(
+  root: string,
+  peer: string | NamedPeer,
+  request: StartRequest,
+): Promise<LaunchView> {
   const { timeoutMs = TIMEOUT_MS, signal } = request
   const deadline = performance.now() + timeoutMs
-  const named = await peerNamed(root, name)
+  const named = await peerNamed(root, peer)
   const runtime = request.runtime === undefined ? named.runtime : toRuntime(request.runtime)
   const launched = await launchPeer(root, named.entry, {
     ...(signal === undefined ? {} : { signal }),

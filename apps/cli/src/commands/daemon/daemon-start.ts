@@ -8,9 +8,9 @@ export default defineCommand({
   summary: 'start it in the background; harmless when it runs',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
-    const { state, client } = await bringUpDaemon()
-    const { pid, version } = client.health
-    if (options.json) printJson({ state, pid, version, socketPath: client.socketPath })
+    const { state, health, socketPath } = await bringUpDaemon()
+    const { pid, version } = health
+    if (options.json) printJson({ state, pid, version, socketPath })
     else print(`${paint('green', '●')} the daemon is up${state === 'already' ? ' already' : ''}: pid ${pid}`)
   },
 })

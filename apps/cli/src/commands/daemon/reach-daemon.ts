@@ -2,15 +2,29 @@ import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { readSwitch, SETTINGS } from '@iapeer/core/settings'
-import { daemonStatus, startDaemon, startService, thisServiceSystem } from '@iapeer/host'
-import { connectDaemon, type DaemonClient } from '@iapeer/lifecycle/daemon-client'
+import {
+  answeringDaemon,
+  daemonStatus,
+  type StartedDaemon,
+  startDaemon,
+  startService,
+  thisServiceSystem,
+} from '@iapeer/host'
+import { connectDaemon, type DaemonClient, DaemonUnreachable } from '@iapeer/protocol'
 
-/** The daemon, if one runs and answers. A hung one is in nobody's way: the library does the same, under the same locks. */
-export async function runningDaemon(): Promise<DaemonClient | undefined> {
+/**
+ * Asks the daemon to do something. Resolves with undefined where none runs, or one hangs and has done nothing: the library then does
+ * the same, under the same locks.
+ * @throws IapeerError what the daemon says went wrong, `daemon-unreachable` where it may have done it
+ */
+export async function askDaemon<T extends object>(
+  ask: (daemon: DaemonClient) => Promise<T>,
+): Promise<T | undefined> {
   try {
-    return await connectDaemon(iapeerRoot())
+    const daemon = await connectDaemon(iapeerRoot())
+    return daemon === undefined ? undefined : await ask(daemon)
   } catch (error) {
-    if (isIapeerError(error) && error.code === 'daemon-unreachable') return undefined
+    if (error instanceof DaemonUnreachable && !error.delivered) return undefined
     throw error
   }
 }
@@ -19,13 +33,13 @@ export async function runningDaemon(): Promise<DaemonClient | undefined> {
  * Starts the daemon of the root, as its service where one is installed, and waits until it answers; harmless when it runs.
  * @throws IapeerError `daemon-not-up`, `daemon-missing`, `service-manager-failed`; what the daemon itself says
  */
-export async function bringUpDaemon(): ReturnType<typeof startDaemon> {
+export async function bringUpDaemon(): Promise<StartedDaemon> {
   const root = iapeerRoot()
-  const running = await runningDaemon()
-  if (running !== undefined) return { state: 'already', client: running }
+  const running = await answeringDaemon(root)
+  if (running !== undefined) return { state: 'already', ...running }
   if (await startService(root, thisServiceSystem())) {
-    const client = await connectDaemon(root)
-    if (client !== undefined) return { state: 'started', client }
+    const started = await answeringDaemon(root)
+    if (started !== undefined) return { state: 'started', ...started }
   }
   return startDaemon(root, { argv: [process.execPath, locateDaemon(import.meta.url)] })
 }
@@ -38,9 +52,9 @@ async function startBeside(): Promise<string | undefined> {
     const now = await daemonStatus(iapeerRoot())
     if (now.state === 'unresponsive')
       return `the daemon (pid ${now.pid}) does not answer; iapeer daemon stop ends it\n  ${NOT_COVERED}`
-    const { state, client } = await bringUpDaemon()
+    const { state, health } = await bringUpDaemon()
     if (state === 'already') return undefined
-    return `the daemon is started too (pid ${client.health.pid}); iapeer daemon stop stops it, --no-daemon starts peers without it`
+    return `the daemon is started too (pid ${health.pid}); iapeer daemon stop stops it, --no-daemon starts peers without it`
   } catch (error) {
     if (!(error instanceof Error) || (!isIapeerError(error) && errnoOf(error) === undefined)) throw error
     return `the daemon was not started: ${error.message}\n  ${NOT_COVERED}; iapeer daemon start tries again`

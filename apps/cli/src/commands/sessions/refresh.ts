@@ -3,7 +3,7 @@ import { refreshNamed } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { runningDaemon } from '../daemon/reach-daemon.ts'
+import { askDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, STOP_TIMEOUT } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { blockedText } from './blocked-text.ts'
@@ -15,11 +15,9 @@ export default defineCommand({
   args: { peer: PEER },
   options: { timeout: STOP_TIMEOUT, json: JSON_OUTPUT },
   run: async ({ args: { peer }, options: { timeout: timeoutMs, json } }) => {
-    const daemon = await runningDaemon()
     const outcome =
-      daemon === undefined
-        ? await refreshNamed(iapeerRoot(), peer, { by: 'iapeer refresh', timeoutMs })
-        : await daemon.refresh(peer, { timeoutMs })
+      (await askDaemon((daemon) => daemon.refresh(peer, { timeoutMs }))) ??
+      (await refreshNamed(iapeerRoot(), peer, { by: 'iapeer refresh', timeoutMs }))
     const { session } = outcome
     if (outcome.state === 'not-running') process.exitCode = EXIT.notRunning
     if (session?.state === 'blocked') process.exitCode = EXIT.blocked

@@ -1,6 +1,6 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { peerNamed, renewNamed } from '@iapeer/lifecycle/fleet'
-import { launchBesideDaemon, runningDaemon } from '../daemon/reach-daemon.ts'
+import { askDaemon, launchBesideDaemon } from '../daemon/reach-daemon.ts'
 import { printLaunch } from './launch-output.ts'
 import { onLogFailure } from './log-failure.ts'
 
@@ -16,8 +16,8 @@ interface RenewOptions {
 export async function renewPeer(peer: string, options: RenewOptions): Promise<void> {
   const request = { timeoutMs: options.timeout, runtime: options.runtime }
   const root = iapeerRoot()
-  const daemon = await runningDaemon()
-  if (daemon !== undefined) return printLaunch(await daemon.renew(peer, request), options.json)
+  const done = await askDaemon((daemon) => daemon.renew(peer, request))
+  if (done !== undefined) return printLaunch(done, options.json)
   await peerNamed(root, peer)
   const launched = await launchBesideDaemon(!options.noDaemon, () =>
     renewNamed(root, peer, { by: 'iapeer new', onLogFailure, ...request }),

@@ -2,7 +2,7 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { resetNamed } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { runningDaemon } from '../daemon/reach-daemon.ts'
+import { askDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 
@@ -13,8 +13,8 @@ export default defineCommand({
   args: { peer: PEER },
   options: { json: JSON_OUTPUT },
   run: async ({ args: { peer }, options }) => {
-    const daemon = await runningDaemon()
-    const outcome = daemon === undefined ? await resetNamed(iapeerRoot(), peer) : await daemon.reset(peer)
+    const outcome =
+      (await askDaemon((daemon) => daemon.reset(peer))) ?? (await resetNamed(iapeerRoot(), peer))
     if (options.json) return printJson({ peer, ...outcome })
     print(
       outcome.state === 'reset'

@@ -3,7 +3,7 @@ import { peerNamed, startNamed } from '@iapeer/lifecycle/fleet'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
-import { launchBesideDaemon, runningDaemon } from '../daemon/reach-daemon.ts'
+import { askDaemon, launchBesideDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, NO_DAEMON, parseTimeout } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { forAll, oneOrAll } from './every-peer.ts'
@@ -43,8 +43,8 @@ function callOff(): AbortSignal {
 async function start(peer: string, options: StartOptions): Promise<void> {
   const request = { timeoutMs: options.timeout, runtime: options.runtime }
   const root = iapeerRoot()
-  const daemon = await runningDaemon()
-  if (daemon !== undefined) return printLaunch(await daemon.start(peer, request), options.json)
+  const done = await askDaemon((daemon) => daemon.start(peer, request))
+  if (done !== undefined) return printLaunch(done, options.json)
   await peerNamed(root, peer)
   const launched = await launchBesideDaemon(!options.noDaemon, () =>
     startNamed(root, peer, { ...request, signal: callOff() }),

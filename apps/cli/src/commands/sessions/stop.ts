@@ -4,7 +4,7 @@ import { listSessions, type PeerState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { runningDaemon } from '../daemon/reach-daemon.ts'
+import { askDaemon } from '../daemon/reach-daemon.ts'
 import { STOP_TIMEOUT } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { forAll, oneOrAll } from './every-peer.ts'
@@ -29,11 +29,9 @@ function said(result: StopView): string {
 async function stop(peer: string, options: StopOptions): Promise<void> {
   const request = { timeoutMs: options.timeout, force: options.force }
   await settleFleet(iapeerRoot())
-  const daemon = await runningDaemon()
   const stopped =
-    daemon === undefined
-      ? await stopNamed(iapeerRoot(), peer, { by: 'iapeer stop', onLogFailure, ...request })
-      : await daemon.stop(peer, request)
+    (await askDaemon((daemon) => daemon.stop(peer, request))) ??
+    (await stopNamed(iapeerRoot(), peer, { by: 'iapeer stop', onLogFailure, ...request }))
   for (const result of stopped) {
     if (options.json) printJson(result)
     else print(`${paint('dim', '✕')} ${paint('bold', result.identity)} ${said(result)}`)

@@ -1,7 +1,5 @@
-import * as z from 'zod'
-import { VERSION } from '../version.ts'
-import type { Route } from './route.ts'
-import { ANSWERS } from './schemas.ts'
+import * as z from 'zod/mini'
+import { ANSWERS, ROUTES, type Route } from './routes.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -20,14 +18,19 @@ function components(): Json {
   return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, embedded({ ...schema })]))
 }
 
-function parameters(schema: z.ZodObject, place: 'path' | 'query'): Json[] {
+function parameters(schema: z.ZodMiniObject, position: 'path' | 'query'): Json[] {
   const { properties = {} } = z.toJSONSchema(schema, { io: 'input' })
   return Object.entries(properties).map(([name, property]) => ({
     name,
-    in: place,
-    required: place === 'path',
+    in: position,
+    required: position === 'path',
     schema: property,
   }))
+}
+
+function requestBody(body: z.ZodMiniObject): Json {
+  const schema = embedded({ ...z.toJSONSchema(body, { io: 'input' }) })
+  return { required: false, content: { 'application/json': { schema } } }
 }
 
 function operation({ method, path, summary, params, query, body, answers }: Route): Json {
@@ -42,16 +45,7 @@ function operation({ method, path, summary, params, query, body, answers }: Rout
     operationId: `${method}${path.replace(/[/:.]+(\w)/g, (_all, letter: string) => letter.toUpperCase())}`,
     summary,
     ...(all.length === 0 ? {} : { parameters: all }),
-    ...(method === 'get'
-      ? {}
-      : {
-          requestBody: {
-            required: false,
-            content: {
-              'application/json': { schema: embedded({ ...z.toJSONSchema(body, { io: 'input' }) }) },
-            },
-          },
-        }),
+    ...(method === 'get' ? {} : { requestBody: requestBody(body) }),
     responses: {
       200: { description: 'done', content },
       default: {
@@ -62,10 +56,13 @@ function operation({ method, path, summary, params, query, body, answers }: Rout
   }
 }
 
-/** The OpenAPI document of these routes, made from the schemas that they check with. */
-export function openApi(routes: readonly Route[]): Json {
+/**
+ * Returns the OpenAPI 3.1 document of the routes, made from the schemas that they check with.
+ * @param version of the daemon that serves it
+ */
+export function openApi(version: string): Json {
   const paths: Record<string, Record<string, Json>> = {}
-  for (const route of routes) {
+  for (const route of Object.values<Route>(ROUTES)) {
     const path = route.path.replace(/:(\w+)/g, '{$1}')
     paths[path] = { ...paths[path], [route.method]: operation(route) }
   }
@@ -73,7 +70,7 @@ export function openApi(routes: readonly Route[]): Json {
     openapi: '3.1.0',
     info: {
       title: 'iapeerd',
-      version: VERSION,
+      version,
       description: 'The local API of the daemon. Over its unix socket no token is needed.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },

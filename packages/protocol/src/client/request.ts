@@ -1,0 +1,133 @@
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { errnoOf } from '@iapeer/core/errors'
+import { DaemonUnreachable } from './unreachable.ts'
+
+const MOST_BYTES = 64 * 1024 * 1024
+
+export interface DaemonRequest {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body?: object | undefined
+  /** From the connection until the daemon has taken the request. */
+  readonly takenMs: number
+  /** From then to the last byte of the answer. */
+  readonly answerMs: number
+}
+
+export interface DaemonResponse {
+  /** The parsed JSON. */
+  readonly value: unknown
+  /** Whether the daemon was given the whole of an action before it answered. */
+  readonly delivered: boolean
+}
+
+/** One request, from its head to the last byte of the answer. */
+class Exchange {
+  readonly #sent: ClientRequest
+  readonly #request: DaemonRequest
+  #timer: NodeJS.Timeout | undefined
+  #delivered = false
+
+  constructor(sent: ClientRequest, request: DaemonRequest) {
+    this.#sent = sent
+    this.#request = request
+  }
+
+  run(): Promise<DaemonResponse> {
+    const { body, takenMs, answerMs } = this.#request
+    return new Promise((resolve, reject) => {
+      let isAnswered = false
+      const fail = (error: Error): void => {
+        clearTimeout(this.#timer)
+        // The daemon had closed the connection before the body was written.
+        if (errnoOf(error) === 'EPIPE') this.#delivered = false
+        reject(errnoOf(error) === undefined ? error : this.#unreachable(error.message, error))
+      }
+      this.#giveUpAfter(takenMs)
+      this.#sent.on('error', fail)
+      this.#sent.once('continue', () => {
+        this.#giveUpAfter(answerMs)
+        // A refusal may have come with it: then the body is not wanted any more.
+        setImmediate(() => {
+          if (this.#sent.destroyed || isAnswered) return
+          this.#delivered = body !== undefined
+          this.#sent.end(body === undefined ? undefined : JSON.stringify(body))
+        })
+      })
+      this.#sent.once('response', (response) => {
+        isAnswered = true
+        response.on('error', fail)
+        this.#read(response, (text) => {
+          clearTimeout(this.#timer)
+          this.#sent.destroy()
+          try {
+            resolve({ value: this.#parsed(text), delivered: this.#delivered })
+          } catch (error) {
+            reject(error)
+          }
+        })
+      })
+      // What is not sent with the head is sent when the daemon says that it listens.
+      this.#sent.flushHeaders()
+    })
+  }
+
+  #read(response: IncomingMessage, done: (text: string) => void): void {
+    let text = ''
+    response.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+      if (text.length > MOST_BYTES) this.#sent.destroy(this.#unreachable('its answer is too long'))
+    })
+    response.once('end', () => done(text))
+  }
+
+  #giveUpAfter(limitMs: number): void {
+    clearTimeout(this.#timer)
+    const giveUp = (): void => {
+      if (this.#timer === timer) this.#sent.destroy(this.#unreachable(`no answer within ${limitMs} ms`))
+    }
+    // Where this process was held up, what has come in meanwhile is seen to first.
+    const timer = setTimeout(() => setImmediate(giveUp), limitMs)
+    this.#timer = timer
+  }
+
+  #parsed(text: string): unknown {
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      if (error instanceof SyntaxError) throw this.#unreachable('its answer is no JSON', error)
+      throw error
+    }
+  }
+
+  #unreachable(why: string, cause?: unknown): DaemonUnreachable {
+    return new DaemonUnreachable(why, { cause, delivered: this.#delivered })
+  }
+}
+
+/**
+ * Sends one request over a connection and reads the whole answer.
+ *
+ * The head goes first, with `Expect: 100-continue` (RFC 9110, 10.1.1), and the body when the daemon has said that it reads on. So a
+ * daemon that hangs is found out soon, and when it goes on later it finds a request without its body, which it does not carry out.
+ * A request without a body asks too: HTTP does not want an answer to that, but Node.js gives one.
+ * @throws DaemonUnreachable
+ */
+export async function exchange(socket: Socket, request: DaemonRequest): Promise<DaemonResponse> {
+  const { method, path, body } = request
+  const { request: httpRequest } = await import('node:http')
+  const headers = {
+    host: 'localhost',
+    accept: 'application/json',
+    connection: 'close',
+    expect: '100-continue',
+    ...(body === undefined
+      ? {}
+      : {
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(JSON.stringify(body)),
+        }),
+  }
+  return new Exchange(httpRequest({ method, path, headers, createConnection: () => socket }), request).run()
+}

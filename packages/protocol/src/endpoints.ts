@@ -1,0 +1,31 @@
+const actionAt = <A extends string>(action: A) =>
+  ({ method: 'post', path: `/v1/peers/:name/${action}` }) as const
+
+/**
+ * The method and the path of each route, parameters as `:name`. Apart from the schemas: a client sends with these, and loads the
+ * schemas while the daemon is at work.
+ */
+export const ENDPOINTS = {
+  fleet: { method: 'get', path: '/v1/fleet' },
+  peer: { method: 'get', path: '/v1/peers/:name' },
+  deaths: { method: 'get', path: '/v1/deaths' },
+  death: { method: 'get', path: '/v1/deaths/:id' },
+  start: actionAt('start'),
+  stop: actionAt('stop'),
+  new: actionAt('new'),
+  refresh: actionAt('refresh'),
+  wake: actionAt('wake'),
+  reset: actionAt('reset'),
+  events: { method: 'get', path: '/v1/events' },
+  health: { method: 'get', path: '/healthz' },
+  version: { method: 'get', path: '/version' },
+  metrics: { method: 'get', path: '/metrics' },
+  openapi: { method: 'get', path: '/openapi.json' },
+} as const
+
+export type RouteName = keyof typeof ENDPOINTS
+
+/** What can be asked for of a peer. */
+export type Action = {
+  [N in RouteName]: (typeof ENDPOINTS)[N]['method'] extends 'post' ? N : never
+}[RouteName]

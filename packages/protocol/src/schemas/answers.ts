@@ -1,0 +1,40 @@
+import * as z from 'zod/mini'
+import { autopsy, death } from './deaths.ts'
+import { text, version } from './fields.ts'
+import { launched, outcome, peer, stopped } from './fleet.ts'
+import { health } from './health.ts'
+
+const done = { ...version, peer: z.string() }
+const launchResult = z.object({ action: z.enum(['start', 'new']), ...done, session: launched })
+const stopResult = z.object({
+  action: z.literal('stop'),
+  ...done,
+  sessions: z.readonly(z.array(stopped)),
+})
+const outcomeResult = z.object({ action: z.enum(['refresh', 'wake', 'reset']), ...done, outcome })
+
+/** What an action answers, by action. */
+export const RESULTS = {
+  start: launchResult,
+  stop: stopResult,
+  new: launchResult,
+  refresh: outcomeResult,
+  wake: outcomeResult,
+  reset: outcomeResult,
+} as const
+
+/** What the API answers, under the names that the OpenAPI document gives it. */
+export const ANSWERS = {
+  Fleet: z.object({ ...version, peers: z.readonly(z.array(peer)) }),
+  Peer: z.extend(peer, version),
+  Deaths: z.object({ ...version, deaths: z.readonly(z.array(death)) }),
+  Death: z.extend(death, { ...version, autopsy }),
+  Events: z.object({
+    ...version,
+    events: z.readonly(z.array(z.object({ cursor: z.string(), event: z.record(z.string(), z.unknown()) }))),
+  }),
+  Result: z.discriminatedUnion('action', [launchResult, stopResult, outcomeResult]),
+  Health: health,
+  Version: z.object({ ...version, name: z.literal('iapeerd'), version: z.string(), node: z.string() }),
+  Error: z.object({ error: z.object({ code: z.string(), message: z.string(), hint: text }) }),
+} as const

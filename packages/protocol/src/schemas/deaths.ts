@@ -1,0 +1,41 @@
+import * as z from 'zod/mini'
+import { pid, text, time } from './fields.ts'
+
+const seen = { pid, command: z.string() }
+const killer = z.object({ ...seen, ancestors: z.readonly(z.array(z.object(seen))) })
+const confidence = z.enum(['high', 'medium', 'low'])
+const status = z.optional(z.int().check(z.minimum(0), z.maximum(255)))
+
+/** A death of either kind; what one kind has not is absent. */
+export const death = z.object({
+  id: z.string(),
+  ts: time,
+  seenAlive: z.optional(time),
+  event: z.enum(['server-exit', 'session-exit']),
+  identity: z.string(),
+  gen: text,
+  forensics: text,
+  cause: text,
+  mode: text,
+  recorder: text,
+  serverPid: z.optional(z.int()),
+  waitStatus: status,
+  signal: text,
+  exitCode: status,
+  leaderPid: z.optional(z.int()),
+  verdict: z.string(),
+  confidence,
+  killer: z.optional(killer),
+  incident: text,
+})
+
+/** Why it died, and what that rests on. */
+export const autopsy = z.object({
+  verdict: z.string(),
+  confidence,
+  summary: z.string(),
+  killer: z.optional(killer),
+  evidence: z.readonly(
+    z.array(z.object({ section: z.string(), fact: z.string(), contradicts: z.optional(z.boolean()) })),
+  ),
+})

@@ -1,0 +1,29 @@
+import * as z from 'zod/mini'
+import { pid, text, time, version } from './fields.ts'
+
+const durations = z.object({
+  count: z.int(),
+  sum: z.number(),
+  buckets: z.readonly(z.array(z.object({ le: z.number(), count: z.int() }))),
+})
+
+const supervisor = z.object({
+  lastSweepAt: z.optional(time),
+  sweep: durations,
+  tick: durations,
+  record: durations,
+})
+
+/** How the daemon is. */
+export const health = z.object({
+  ...version,
+  status: z.enum(['ok', 'degraded', 'stalled']),
+  pid,
+  version: z.string(),
+  startedAt: time,
+  uptimeMs: z.int(),
+  eventClients: z.int(),
+  canaries: z.record(z.string(), z.int()),
+  problems: z.readonly(z.array(z.object({ id: z.string(), what: z.string(), where: text }))),
+  supervisor: z.optional(supervisor),
+})

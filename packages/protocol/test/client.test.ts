@@ -1,0 +1,306 @@
+import { once } from 'node:events'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import type { RequestListener } from 'node:http'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { asyncCleanups, run, until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { connectDaemon, type DaemonClient } from '../src/index.ts'
+import { socketOf, stands } from './support.ts'
+
+const { newRoot, http, plain } = stands()
+const track = asyncCleanups()
+
+const SESSION = {
+  state: 'already',
+  identity: 'command-bob',
+  serverPid: 11,
+  leaderPid: 12,
+  startedAt: '2026-06-10T15:42:07.113Z',
+  warnings: [],
+}
+const STARTED = { schemaVersion: 1, action: 'start', peer: 'bob', session: SESSION }
+
+/** Answers every request with the same, when it has all of it. */
+const always =
+  (value: unknown, status = 200): RequestListener =>
+  (request, response) => {
+    request.resume().once('end', () => {
+      response.writeHead(status, { 'content-type': 'application/json' })
+      response.end(typeof value === 'string' ? value : JSON.stringify(value))
+    })
+  }
+
+async function clientOf(root: string): Promise<DaemonClient> {
+  const client = await connectDaemon(root)
+  if (client === undefined) throw new Error('nothing listens')
+  track(() => client.close())
+  return client
+}
+
+async function timed(work: Promise<unknown>): Promise<number> {
+  const begun = performance.now()
+  await work
+  return performance.now() - begun
+}
+
+describe('connecting', () => {
+  it('says at once that no daemon runs: no socket, one that no process listens on, no directory', async () => {
+    const [none, stale, file] = [newRoot(), newRoot(), newRoot()]
+    const server = createServer().listen(socketOf(stale))
+    await once(server, 'listening')
+    // A server removes its socket when it closes; one that was killed leaves it.
+    renameSync(socketOf(stale), join(stale, 'kept'))
+    server.close()
+    await once(server, 'close')
+    renameSync(join(stale, 'kept'), socketOf(stale))
+    rmSync(join(file, 'run'), { recursive: true })
+    writeFileSync(join(file, 'run'), '')
+    for (const root of [none, stale, file]) {
+      expect(await timed(connectDaemon(root))).toBeLessThan(1_000)
+      expect(await connectDaemon(root)).toBe(undefined)
+    }
+  })
+
+  it('asks nothing, and keeps no process alive', async () => {
+    const requests: string[] = []
+    const { root, connections } = await http((request) => requests.push(request.url ?? ''))
+    const index = new URL('../dist/index.js', import.meta.url)
+    const program = `import { connectDaemon } from ${JSON.stringify(String(index))}
+      console.log((await connectDaemon(${JSON.stringify(root)})).socketPath)`
+    const done = await run(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
+    })
+    expect(done).toMatchObject({ exitCode: 0, stdout: `${socketOf(root)}\n` })
+    expect([connections(), requests]).toEqual([1, []])
+  })
+
+  it('the request goes over the connection by which the daemon was found, the next one over another', async () => {
+    const { root, connections } = await http(always(STARTED))
+    const client = await clientOf(root)
+    await until('the connection', () => connections() === 1)
+    await client.start('bob', {})
+    expect(connections()).toBe(1)
+    await client.start('bob', {})
+    expect(connections()).toBe(2)
+  })
+
+  it('a connection that the daemon has ended meanwhile is replaced', async () => {
+    let seen = 0
+    const { root } = await plain((socket) => {
+      if (++seen === 1) socket.end('HTTP/1.1 408 Request Timeout\r\ncontent-length: 2\r\n\r\n{}')
+      const body = JSON.stringify(STARTED)
+      socket.once('data', () => socket.write('HTTP/1.1 100 Continue\r\n\r\n'))
+      socket.on('data', (chunk) => {
+        if (String(chunk) === '{}')
+          socket.end(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+      })
+    })
+    const client = await clientOf(root)
+    await until('its end', () => seen === 1)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(await client.start('bob', {})).toEqual(SESSION)
+    expect(seen).toBe(2)
+  })
+})
+
+describe('a request', () => {
+  it('is sent as its route says: path, query, body', async () => {
+    const seen: unknown[] = []
+    const { root } = await http((request, response) => {
+      let body = ''
+      request.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk
+      })
+      request.once('end', () =>
+        seen.push([request.method, request.url, request.headers['content-type'], body]),
+      )
+      const answer = request.method === 'POST' ? STARTED : { schemaVersion: 1, deaths: [] }
+      always(answer)(request, response)
+    })
+    const client = await clientOf(root)
+    expect(await client.start('claude-bob', { timeoutMs: 5, runtime: undefined })).toEqual(SESSION)
+    expect(await client.get('deaths', { query: { peer: 'bob', limit: 3 } })).toEqual({
+      schemaVersion: 1,
+      deaths: [],
+    })
+    expect(seen).toEqual([
+      ['POST', '/v1/peers/claude-bob/start', 'application/json', '{"timeoutMs":5}'],
+      ['GET', '/v1/deaths?peer=bob&limit=3', undefined, ''],
+    ])
+  })
+
+  it.each(['', '.', '..', 'a/b', '../x', 'Bob', 'bob?x', 'a b'])(
+    'for %j, which cannot be a name, is not sent',
+    async (name) => {
+      const { root, connections } = await http(always(STARTED))
+      const client = await clientOf(root)
+      await until('the connection', () => connections() === 1)
+      await expect(client.stop(name, {})).rejects.toMatchObject({ code: 'no-such-peer' })
+      await expect(client.get('death', { params: { id: '..' } })).rejects.toMatchObject({
+        code: 'invalid-request',
+      })
+      expect(connections()).toBe(1)
+    },
+  )
+
+  it('has its body sent only when the daemon has taken its head', async () => {
+    let text = ''
+    const { root } = await plain((socket) => {
+      socket.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+      setTimeout(() => {
+        expect(text).toMatch(/^POST \/v1\/peers\/bob\/stop HTTP\/1.1\r\n[\s\S]*expect: 100-continue\r\n/)
+        expect(text.split('\r\n\r\n')[1]).toBe('')
+        socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+      }, 300)
+    })
+    void (await clientOf(root)).stop('bob', { force: true }).catch(() => undefined)
+    await until('the body', () => text.endsWith('\r\n\r\n{"force":true}'))
+  })
+
+  it('that is not taken within two seconds is given up, and its body never sent', async () => {
+    let text = ''
+    let closed = false
+    const { root } = await plain((socket) => {
+      socket.on('data', (chunk) => {
+        text += chunk.toString()
+      })
+      socket.once('close', () => {
+        closed = true
+      })
+    })
+    const client = await clientOf(root)
+    const failure = { code: 'daemon-unreachable', hint: 'iapeer daemon status', delivered: false }
+    const ms = await timed(expect(client.start('bob', { runtime: 'secret' })).rejects.toMatchObject(failure))
+    expect(ms).toBeGreaterThan(1_900)
+    expect(ms).toBeLessThan(3_500)
+    await until('the end of the connection', () => closed)
+    expect(text).not.toContain('secret')
+    await expect(client.health()).rejects.toMatchObject(failure)
+  })
+
+  it('is known to be delivered when the daemon vanishes with it', async () => {
+    const { root } = await http((request) => {
+      request.on('data', () => undefined).once('end', () => request.socket.destroy())
+    })
+    const client = await clientOf(root)
+    await expect(client.start('bob', {})).rejects.toMatchObject({
+      code: 'daemon-unreachable',
+      delivered: true,
+    })
+    await expect(client.health()).rejects.toMatchObject({ delivered: false })
+  })
+})
+
+describe('an answer', () => {
+  it('that refuses carries code, message and hint', async () => {
+    const error = { code: 'crash-loop', message: 'bob is in a crash loop', hint: 'iapeer reset bob' }
+    const { root } = await http(always({ error }, 409))
+    await expect((await clientOf(root)).start('bob', {})).rejects.toMatchObject({
+      ...error,
+      name: 'IapeerError',
+    })
+    const bare = await http(always({ error: { code: 'held', message: 'held' } }, 409))
+    await expect((await clientOf(bare.root)).start('bob', {})).rejects.toMatchObject({ hint: undefined })
+  })
+
+  it('of a newer daemon may have fields that are not known yet', async () => {
+    const { root } = await http(
+      always({ ...STARTED, newer: 1, session: { ...SESSION, newer: { deep: true } } }),
+    )
+    expect(await (await clientOf(root)).start('bob', {})).toEqual(SESSION)
+  })
+
+  it('says how the daemon is, also with 503', async () => {
+    const health = {
+      schemaVersion: 1,
+      status: 'stalled',
+      pid: 7,
+      version: '0.1.0',
+      startedAt: '2026-06-10T15:42:07.113Z',
+      uptimeMs: 1,
+      eventClients: 0,
+      canaries: { armed: 2 },
+      problems: [{ id: 'disk', what: 'the disk is full', where: '/' }],
+    }
+    const { root } = await http(always(health, 503))
+    expect(await (await clientOf(root)).health()).toEqual(health)
+  })
+
+  const { serverPid: _pid, ...incomplete } = SESSION
+  it.each([
+    ['no JSON', '<html>hello</html>', 'its answer is no JSON'],
+    ['nothing', '', 'its answer is no JSON'],
+    ['another object', { hello: 'world' }, 'its answer is not one of this version'],
+    ['no object', '7', 'its answer is not one of this version'],
+    ['a missing field', { ...STARTED, session: incomplete }, 'its answer is not one of this version'],
+    ['another action', { ...STARTED, action: 'stop' }, 'its answer is not one of this version'],
+    ['an error without its code', { error: { message: 'x' } }, 'its answer is not one of this version'],
+  ])('of %s is none of the daemon', async (_what, value, why) => {
+    for (const status of [200, 500]) {
+      const { root } = await http(always(value, status))
+      await expect((await clientOf(root)).start('bob', {})).rejects.toMatchObject({
+        code: 'daemon-unreachable',
+        message: `the daemon cannot be reached: ${why}`,
+        delivered: true,
+      })
+    }
+  })
+
+  it('that is no HTTP, or comes before the request was taken, delivers nothing', async () => {
+    const nonsense = await plain((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'))
+    await expect((await clientOf(nonsense.root)).start('bob', {})).rejects.toMatchObject({
+      code: 'daemon-unreachable',
+      delivered: false,
+    })
+    const early = await plain((socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}'))
+    })
+    await expect((await clientOf(early.root)).start('bob', {})).rejects.toMatchObject({
+      code: 'daemon-unreachable',
+      delivered: false,
+    })
+  })
+
+  it('that comes without the body having been read is that answer, or delivers nothing', async () => {
+    const refusal = JSON.stringify({ error: { code: 'not-found', message: 'there is nothing' } })
+    const { root } = await http((_request, response) => response.writeHead(404).end(refusal))
+    for (let count = 0; count < 50; count++) {
+      const refused = expect.objectContaining({ code: 'not-found' })
+      const undelivered = expect.objectContaining({ code: 'daemon-unreachable', delivered: false })
+      const error = await (await clientOf(root)).start('bob', {}).catch((reason: unknown) => reason)
+      expect(
+        [refused, undelivered].some((one) => one.asymmetricMatch(error)),
+        String(error),
+      ).toBe(true)
+    }
+  })
+
+  it('that never ends is cut off, and so is one that is cut short', async () => {
+    const chunk = ' '.repeat(1024 * 1024)
+    const { root } = await http((request, response) => {
+      request.resume()
+      const more = (): void => {
+        while (!response.destroyed && response.write(chunk));
+      }
+      response.on('drain', more)
+      more()
+    })
+    await expect((await clientOf(root)).start('bob', {})).rejects.toMatchObject({
+      message: 'the daemon cannot be reached: its answer is too long',
+    })
+    const short = await http((request, response) => {
+      request.resume().once('end', () => {
+        response.writeHead(200, { 'content-length': 100 }).write('{')
+        setTimeout(() => response.destroy(), 50)
+      })
+    })
+    await expect((await clientOf(short.root)).start('bob', {})).rejects.toMatchObject({
+      code: 'daemon-unreachable',
+      delivered: true,
+    })
+  })
+})
