@@ -52,17 +52,20 @@ export const DAEMON_ERRORS = entries({
     kind: 'not-found',
     summary: 'The API has no such path.',
     hint: '`GET /openapi.json` lists the paths.',
+    exitCode: 1,
   },
   'method-not-allowed': {
     kind: 'usage',
     summary: 'The path does not accept this method.',
     hint: 'The header `allow` lists the methods that it accepts.',
     httpStatus: 405,
+    exitCode: 1,
   },
   'request-timeout': {
     kind: 'usage',
     summary: 'The client did not send its whole request in time.',
     httpStatus: 408,
+    exitCode: 1,
   },
   'body-too-large': {
     kind: 'usage',
@@ -74,11 +77,13 @@ export const DAEMON_ERRORS = entries({
     summary: 'The body of the request is not of the type application/json.',
     hint: 'Send the header `content-type: application/json`.',
     httpStatus: 415,
+    exitCode: 1,
   },
   'headers-too-large': {
     kind: 'usage',
     summary: 'The headers of the request are too large.',
     httpStatus: 431,
+    exitCode: 1,
   },
   unauthorized: {
     kind: 'denied',

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
+import { readSwitch, SETTINGS } from '@iapeer/core/settings'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 import { textIfThere } from '../read.ts'
 
@@ -112,7 +113,7 @@ async function runClock({ root, now, builtAt }: DoctorContext): Promise<Finding[
 export const clock: Check = { id: 'clock', title: 'The clock', group: 'host', run: runClock }
 
 async function runRecordsSwitch({ system }: DoctorContext): Promise<Finding[]> {
-  if (system.env['IAPEER_RECORDS'] !== 'off') return []
+  if (readSwitch(system.env, SETTINGS.records)) return []
   return [
     {
       id: 'records-off',

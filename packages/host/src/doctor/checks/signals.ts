@@ -1,4 +1,5 @@
 import { isIapeerError } from '@iapeer/core/errors'
+import { readSwitch, SETTINGS } from '@iapeer/core/settings'
 import { leftTraceInstance, requireTracefs } from '@iapeer/lifecycle/deaths'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 
@@ -20,7 +21,7 @@ async function left({ root, daemon, fix }: DoctorContext): Promise<Finding[]> {
 }
 
 async function wanted({ system }: DoctorContext): Promise<Finding[]> {
-  if (system.env['IAPEER_SIGNAL_WITNESS'] !== '1') return []
+  if (!readSwitch(system.env, SETTINGS.signalWitness)) return []
   try {
     await requireTracefs()
     return [{ id: 'signal-witness', level: 'ok', what: 'who sends a fatal signal can be seen' }]

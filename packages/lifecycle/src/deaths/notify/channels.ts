@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { isProgram, runProgram } from '@iapeer/core/exec'
 import { rootLayout } from '@iapeer/core/paths'
+import { readSwitch, SETTINGS } from '@iapeer/core/settings'
 import {
   CHANNEL_NAMES,
   type ChannelName,
@@ -109,7 +110,7 @@ async function postNews(news: News, url: string): Promise<string | undefined> {
 
 /** `IAPEER_NOTIFY=1` */
 const desktop: Channel = {
-  isWanted: async (_root, env) => env['IAPEER_NOTIFY'] === '1',
+  isWanted: async (_root, env) => readSwitch(env, SETTINGS.desktopNotifications),
   tell: async ({ waiting, env }) =>
     (await takeNews(waiting)) ? notifyDesktop(waiting.news, env) : undefined,
 }

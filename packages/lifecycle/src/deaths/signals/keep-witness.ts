@@ -1,4 +1,5 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
+import { readSwitch, SETTINGS } from '@iapeer/core/settings'
 import type { EventLog } from '../../eventlog/index.ts'
 import type { Span } from '../evidence/span.ts'
 import type { SeenSignal, SignalSource } from './signal-memory.ts'
@@ -78,4 +79,5 @@ export const wantedWitness = (
   root: string,
   env: NodeJS.ProcessEnv,
   log: EventLog,
-): KeptWitness | undefined => (env['IAPEER_SIGNAL_WITNESS'] === '1' ? new KeptWitness(root, log) : undefined)
+): KeptWitness | undefined =>
+  readSwitch(env, SETTINGS.signalWitness) ? new KeptWitness(root, log) : undefined
