@@ -1,6 +1,6 @@
 import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
-import { COMMAND_GROUPS, PARENTS, USAGES } from './commands/index.ts'
+import { COMMAND_GROUPS, PARENTS, USAGES } from './commands/command-list.ts'
 import type { Usage } from './define-command.ts'
 import { usageError } from './exit-code.ts'
 import { version } from './version.ts'

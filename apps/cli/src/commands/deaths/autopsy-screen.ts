@@ -1,6 +1,6 @@
 import { adviceFor, type Evidence, type ExitRecord, type Killer, lastScreen } from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
-import { cut } from '../../columns.ts'
+import { cut } from '../../cut.ts'
 import { localTime, paint, plain, textWidth } from '../../output.ts'
 import { fill, wrap } from '../../wrap.ts'
 import type { Moment } from './timeline.ts'

@@ -1,8 +1,8 @@
 import { parseIdentity } from '@iapeer/core/identity'
 import type { VerdictWord } from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
-import { table } from '../../columns.ts'
 import { localTime, paint, print, textWidth } from '../../output.ts'
+import { table } from '../../table.ts'
 
 interface Bucket {
   readonly from: string

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { completeIntent, declareIntent, generationPaths } from '@iapeer/canary'
 import { judge, parseSnapshot, parseWitness, type Verdict } from '@iapeer/forensics'
 import { runTmux } from '@iapeer/tmux'
-import { table } from '../../columns.ts'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, textWidth } from '../../output.ts'
+import { table } from '../../table.ts'
 import { wrap } from '../../wrap.ts'
 import {
   type Actor,

@@ -4,10 +4,10 @@ import { followEvents, readEvents } from '@iapeer/lifecycle/eventlog'
 import { fleetView, type PeerView, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
 import type { PeerState } from '@iapeer/lifecycle/sessions'
-import { fit, table } from '../../columns.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
+import { isTooWide, table } from '../../table.ts'
 import { stateWords } from './state-words.ts'
 
 const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'NATURE', 'RUNS IN', 'DESCRIPTION'].map((word) =>
@@ -36,14 +36,14 @@ const row = (peer: PeerView): string[] => [
 const NONE =
   'no peers yet\n  iapeer create NAME    make one\n  iapeer init [FOLDER]  make a folder the home of one'
 const shown = (peers: readonly PeerView[]): string =>
-  peers.length === 0 ? NONE : fit(table([HEAD, ...peers.map(row)]))
+  peers.length === 0 ? NONE : table([HEAD, ...peers.map(row)])
 
 /** Most changes are events; a change without one is seen this soon, in milliseconds. */
 const LOOK_MS = 1_000
 
 /** As many rows as the terminal has; where peers are cut off, a row says how many. */
-function frame(peers: readonly PeerView[], rows: number): string[] {
-  const lines = shown(peers).split('\n')
+function frame(peers: readonly PeerView[], rows: number, fit: (text: string) => string): string[] {
+  const lines = fit(shown(peers)).split('\n')
   const last = paint('dim', 'Ctrl-C leaves')
   if (lines.length < rows) return [...lines, last]
   const kept = lines.slice(0, Math.max(0, rows - 2))
@@ -56,12 +56,13 @@ async function watchList(): Promise<void> {
   if (process.stdout.isTTY !== true)
     throw usageError('--watch needs a terminal', 'iapeer events -f --json tells a program what happens.')
   const { openFullScreen } = await import('../../full-screen.ts')
+  const { fit } = await import('../../cut.ts')
   const root = iapeerRoot()
   const ended = new AbortController()
   const { cursor } = await readEvents(root, { limit: 1 })
   const events = followEvents(root, { cursor, signal: ended.signal })[Symbol.asyncIterator]()
   let peers = await fleetView(root)
-  const draw = (): void => screen.draw(frame(peers, screen.rows()))
+  const draw = (): void => screen.draw(frame(peers, screen.rows(), fit))
   const screen = openFullScreen(draw)
   try {
     let next = events.next()
@@ -89,7 +90,11 @@ export default defineCommand({
     await settleFleet(iapeerRoot())
     await finishLaunches(iapeerRoot())
     const peers = await fleetView(iapeerRoot())
-    if (options.json) for (const peer of peers) printJson(peer)
-    else print(shown(peers))
+    if (options.json) {
+      for (const peer of peers) printJson(peer)
+      return
+    }
+    const text = shown(peers)
+    print(isTooWide(text) ? (await import('../../cut.ts')).fit(text) : text)
   },
 })

@@ -4,10 +4,10 @@ import { errnoOf } from '@iapeer/core/errors'
 import { type Intelligence, readIntelligence, toRuntime } from '@iapeer/core/identity'
 import type { NewPeer, PeerEntry } from '@iapeer/core/registry'
 import { peerFields } from '@iapeer/lifecycle/fleet'
-import { table } from '../../columns.ts'
 import type { OptionValues } from '../../command-spec.ts'
 import { usageError } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
+import { table } from '../../table.ts'
 import type { TakenFromPane } from './from-pane.ts'
 
 /** @throws IapeerError `usage` */

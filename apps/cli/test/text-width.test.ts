@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import stringWidth from 'string-width'
 import { describe, expect, it } from 'vitest'
-import { cut } from '../src/columns.ts'
+import { cut } from '../src/cut.ts'
 import { wrap } from '../src/wrap.ts'
 
 const red = (text: string) => `\u001b[31m${text}\u001b[39m`

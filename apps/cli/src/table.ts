@@ -1,0 +1,30 @@
+import { stripVTControlCharacters } from 'node:util'
+import stringWidth from 'string-width'
+
+export const isPrintableAscii = (text: string): boolean => /^[ -~]*$/.test(text)
+
+/** How many columns a text takes; looking for wide and joined characters is slow, and most text has none. */
+export function widthOf(text: string): number {
+  const bare = stripVTControlCharacters(text)
+  return isPrintableAscii(bare) ? bare.length : stringWidth(bare)
+}
+
+/** Columns padded to the widest cell, two blanks apart; the last column is not padded. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, widthOf(cell))
+  }
+  const pad = (cell: string, width: number): string => cell + ' '.repeat(width - widthOf(cell))
+  return rows
+    .map((row) =>
+      row.map((cell, at) => (at === row.length - 1 ? cell : pad(cell, widths[at] ?? 0))).join('  '),
+    )
+    .join('\n')
+}
+
+/** Whether a line has to be cut for the terminal on standard output; never where there is none. */
+export function isTooWide(text: string): boolean {
+  const { isTTY, columns } = process.stdout
+  return isTTY === true && columns > 0 && text.split('\n').some((line) => widthOf(line) > columns)
+}
