@@ -12,6 +12,7 @@ export {
   type IntentTarget,
   withdrawIntent,
 } from './intent/intent.ts'
+export { isRefused, openServerProgram } from './process/server-program.ts'
 export { type Claim, readClaim } from './records/claim-file.ts'
 export { nameGeneration, readGenerationName } from './records/generation-name.ts'
 export { type CanaryOptions, canaryChannel, type RecordOptions } from './records/options.ts'

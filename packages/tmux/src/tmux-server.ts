@@ -1,7 +1,8 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { literalArgument } from './argument.ts'
-import { runTmux, type TmuxResult } from './run-tmux.ts'
+import type { TmuxResult } from './run-tmux.ts'
+import { runInTerminalOnServer, runOnServer } from './server-client.ts'
 
 /**
  * `dead`: the process is gone. `deaf`: it lives and refuses or closes connections, as one that is exiting does.
@@ -77,12 +78,25 @@ export class TmuxServer {
     args: readonly string[],
     options: { readonly input?: string; readonly timeoutMs?: number } = {},
   ): Promise<TmuxResult> {
-    return runTmux({
+    return runOnServer(this.process, {
       socketPath: this.socketPath,
       // UTF-8 whatever the locale; and never starts a server of its own where this one has gone.
       args: ['-u', '-N', ...args],
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(options.input === undefined ? {} : { input: options.input }),
+      ...(this.#tmux === undefined ? {} : { tmux: this.#tmux }),
+    })
+  }
+
+  /**
+   * Gives the terminal of this process to a client of this server until it leaves.
+   * @returns the client's exit code; undefined when a signal ended it
+   * @throws IapeerError `tmux-missing`, `tmux-version-mismatch`
+   */
+  runInTerminal(args: readonly string[]): Promise<number | undefined> {
+    return runInTerminalOnServer(this.process, {
+      socketPath: this.socketPath,
+      args: ['-N', ...args],
       ...(this.#tmux === undefined ? {} : { tmux: this.#tmux }),
     })
   }

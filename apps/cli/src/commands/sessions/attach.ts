@@ -2,7 +2,7 @@ import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { finishLaunch } from '@iapeer/lifecycle/launch'
 import type { PeerSession } from '@iapeer/lifecycle/sessions'
-import { runTmuxInTerminal, TmuxServer } from '@iapeer/tmux'
+import { TmuxServer } from '@iapeer/tmux'
 import { blockedText } from '../../blocked-text.ts'
 import { EXIT } from '../../exit-code.ts'
 import { runningSession } from '../../sessions.ts'
@@ -38,7 +38,8 @@ export async function attach(peer: string, options: AttachOptions): Promise<void
       code: 'no-terminal',
       hint: `Run it in a terminal; iapeer logs ${peer} shows what is on the screen.`,
     })
-  const state = await new TmuxServer({ socketPath, process: server }).alive()
+  const tmux = new TmuxServer({ socketPath, process: server })
+  const state = await tmux.alive()
   if (state !== 'alive')
     throw new IapeerError(`the tmux server of ${identity} is ${state}`, {
       code: 'not-answering',
@@ -50,10 +51,7 @@ export async function attach(peer: string, options: AttachOptions): Promise<void
       : ' (you are in tmux: press the prefix twice)'
   process.stderr.write(`${identity}: prefix d leaves it running${nested}\n`)
   const readOnly = options.readOnly === true ? ['-r'] : []
-  const exitCode = await runTmuxInTerminal({
-    socketPath,
-    args: ['-N', 'attach-session', ...readOnly, '-t', sessionId],
-  })
+  const exitCode = await tmux.runInTerminal(['attach-session', ...readOnly, '-t', sessionId])
   if (exitCode !== 0) process.exitCode = EXIT.failed
   if (session.blocked !== undefined) await finish(session)
 }
