@@ -14,7 +14,18 @@ describe.runIf(isLinux)('a watch over a server that refuses the tmux on the PATH
     const pair = await refusingPair(root.path)
     const copy = copyProgram(pair.server, join(root.path, 'tmux'))
     const socketPath = root.socket()
-    const args = ['-S', socketPath, '-f', '/dev/null', 'new-session', '-d', '-P', '-F', '#{pid}', 'sleep 1000']
+    const args = [
+      '-S',
+      socketPath,
+      '-f',
+      '/dev/null',
+      'new-session',
+      '-d',
+      '-P',
+      '-F',
+      '#{pid}',
+      'sleep 1000',
+    ]
     const started = await run(copy, args, { env: { ...process.env, TMUX: '' } })
     const server = serverAt(socketPath, Number(started.stdout))
     root.track(server.end)
@@ -34,7 +45,18 @@ describe.runIf(isLinux)('a watch over a server that refuses the tmux on the PATH
     const root = newRoot()
     const pair = await refusingPair(root.path)
     const copy = copyProgram(pair.server, join(root.path, 'tmux'))
-    const args = ['-S', root.socket(), '-f', '/dev/null', 'new-session', '-d', '-P', '-F', '#{pid}', 'sleep 1000']
+    const args = [
+      '-S',
+      root.socket(),
+      '-f',
+      '/dev/null',
+      'new-session',
+      '-d',
+      '-P',
+      '-F',
+      '#{pid}',
+      'sleep 1000',
+    ]
     const started = await run(copy, args, { env: { ...process.env, TMUX: '' } })
     const server = serverAt(root.socket(), Number(started.stdout))
     root.track(server.end)

@@ -15,7 +15,7 @@ export { MANAGED_SETTINGS, managedCommands } from './managed-config.ts'
 export { preloadTmux } from './preload.ts'
 export { finishLeader } from './recover.ts'
 export { runTmux, type TmuxCall, type TmuxResult } from './run-tmux.ts'
-export { runOnServer } from './server-client.ts'
+export { runOnServer, runsAnotherFile } from './server-client.ts'
 export { peerSocketPath } from './socket-path.ts'
 export { type TeardownOptions, type TeardownResult, teardown } from './teardown.ts'
 export {

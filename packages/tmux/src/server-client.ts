@@ -3,7 +3,13 @@ import { isRefused, openServerProgram } from '@iapeer/canary'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { findProgram } from '@iapeer/core/exec'
 import { formatProcessId, type ProcessId } from '@iapeer/core/process'
-import { runTmux, runTmuxInTerminal, type TmuxCall, type TmuxResult, type TmuxTerminalCall } from './run-tmux.ts'
+import {
+  runTmux,
+  runTmuxInTerminal,
+  type TmuxCall,
+  type TmuxResult,
+  type TmuxTerminalCall,
+} from './run-tmux.ts'
 
 /** Servers that are known to need their own program, `<pid>:<token>`: they are not asked with the other one first. */
 const needOwn = new Set<string>()
@@ -43,6 +49,11 @@ async function withOwnProgram<T>(
   } finally {
     own.close()
   }
+}
+
+/** Returns whether a server runs another file than `tmux`; false where that cannot be seen (macOS). */
+export async function runsAnotherFile(server: ProcessId, tmux = 'tmux'): Promise<boolean> {
+  return (await withOwnProgram(server, tmux, () => Promise.resolve(true))) ?? false
 }
 
 /** Libraries of the replaced program may be gone: then the dynamic linker ends it with 127. */

@@ -1,14 +1,16 @@
+import { isRefused } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { literalArgument } from './argument.ts'
 import type { TmuxResult } from './run-tmux.ts'
-import { runInTerminalOnServer, runOnServer } from './server-client.ts'
+import { runInTerminalOnServer, runOnServer, runsAnotherFile } from './server-client.ts'
 
 /**
  * `dead`: the process is gone. `deaf`: it lives and refuses or closes connections, as one that is exiting does.
- * `unresponsive`: it takes connections and does not answer in time, as a stopped one does.
+ * `unresponsive`: it takes connections and does not answer in time, as a stopped one does. `incompatible`: it refuses this
+ * tmux, which is another file than its own, and its own program cannot be used either.
  */
-export type ServerState = 'alive' | 'dead' | 'deaf' | 'unresponsive'
+export type ServerState = 'alive' | 'dead' | 'deaf' | 'unresponsive' | 'incompatible'
 
 export interface TmuxServerOptions {
   readonly socketPath: string
@@ -124,6 +126,7 @@ export class TmuxServer {
     if ((await observeProcess(this.process)) === 'gone') return 'dead'
     if (answer.timedOut) return 'unresponsive'
     if (answer.exitCode === 0) return Number(answer.stdout) === this.process.pid ? 'alive' : 'deaf'
+    if (isRefused(answer.stderr) && (await runsAnotherFile(this.process, this.#tmux))) return 'incompatible'
     return DEAF.test(answer.stderr) ? 'deaf' : 'unresponsive'
   }
 

@@ -3,14 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openServerProgram } from '@iapeer/canary'
 import { identifyProcess } from '@iapeer/core/process'
-import {
-  copyProgram,
-  refusingPair,
-  run,
-  startServer,
-  terminalRefusingPair,
-  until,
-} from '@iapeer/dev/testing'
+import { copyProgram, refusingPair, run, startServer, terminalRefusingPair, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { runOnServer, TmuxServer, teardown } from '../src/index.ts'
 import { launches } from './support.ts'
@@ -39,9 +32,7 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     expect(await handle.sessions()).toMatchObject([{ name: 'command-bob' }])
     await handle.sendKeys(peer.leader.paneId, [{ text: 'typed' }, { key: 'Enter' }])
     await handle.paste(peer.leader.paneId, 'pasted\n')
-    await until('the echo', async () =>
-      /typed\n+pasted/.test(await handle.capturePane(peer.leader.paneId)),
-    )
+    await until('the echo', async () => /typed\n+pasted/.test(await handle.capturePane(peer.leader.paneId)))
     const done = await teardown({ ...peer.target, tmux: pair.client })
     expect(done).toMatchObject({ state: 'ended', leader: 'asked' })
     expect(await peer.settled()).toEqual([])
@@ -90,7 +81,18 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     track(outer.end)
     const { socketPath, server, sessionId } = peer.target
     const argument = JSON.stringify({ socketPath, process: server, tmux: pair.client, sessionId })
-    const window = ['new-window', '-n', 'w', '-e', 'TERM=xterm', '-e', 'TMUX=', process.execPath, fixture, argument]
+    const window = [
+      'new-window',
+      '-n',
+      'w',
+      '-e',
+      'TERM=xterm',
+      '-e',
+      'TMUX=',
+      process.execPath,
+      fixture,
+      argument,
+    ]
     await outer.tmux('set-option', '-g', 'remain-on-exit', 'on')
     await outer.tmux(...window)
     const screen = async (): Promise<string> => (await outer.tmux('capture-pane', '-p', '-t', ':w')).stdout
@@ -123,7 +125,9 @@ describe.runIf(isLinux)('the program of a server', () => {
     expect((await run(opened?.path ?? '', ['-V'])).stdout).toMatch(/\d\.\d/)
     expect((await run('readlink', [opened?.path ?? ''])).stdout).toMatch(/tmux\n$/)
     opened?.close()
-    await expect(run(opened?.path ?? '', ['-V'])).rejects.toMatchObject({ code: expect.stringMatching(/^(ENOENT|EACCES)$/) })
+    await expect(run(opened?.path ?? '', ['-V'])).rejects.toMatchObject({
+      code: expect.stringMatching(/^(ENOENT|EACCES)$/),
+    })
     expect(openServerProgram({ pid: server.pid, token: '1' })).toBeUndefined()
     const own = await identifyProcess(process.pid)
     expect(own && openServerProgram(own)).toBeUndefined()

@@ -186,7 +186,12 @@ export function startDetached(
   return new Promise((resolve, reject) => {
     const empty = openSync('/dev/null', 'r+')
     const input = options.input ? 'pipe' : 'ignore'
-    const stdio: ('ignore' | 'pipe' | number)[] = [input, 'pipe', 'ignore', ...insteadOfStrays(empty, options.program)]
+    const stdio: ('ignore' | 'pipe' | number)[] = [
+      input,
+      'pipe',
+      'ignore',
+      ...insteadOfStrays(empty, options.program),
+    ]
     const child = spawn(file, args, { env: options.env, cwd: options.cwd, detached: true, stdio })
     closeSync(empty)
     child.unref()

@@ -1,4 +1,13 @@
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../errors.ts'
 import { readProcFile } from './proc-file.ts'
@@ -89,7 +98,9 @@ export function findListeners(socketPath: string, name: string): ProcessId[] {
     const found = ownProcess(Number(pid), name)
     if (found === undefined) return []
     const fds = ifReadable(() => readdirSync(`/proc/${pid}/fd`)) ?? []
-    const listens = fds.some((fd) => inodes.has(ifReadable(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? ''))
+    const listens = fds.some((fd) =>
+      inodes.has(ifReadable(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? ''),
+    )
     return listens ? [found] : []
   })
 }

@@ -48,9 +48,7 @@ function script(folder: string, name: string, text: string): string {
 export async function refusingPair(folder: string): Promise<TmuxPair> {
   const [server = 'tmux'] = await programs()
   const said = 'echo "server exited unexpectedly" >&2; exit 1'
-  return (
-    (await realPair('new')) ?? { server, client: script(folder, 'refused-tmux', said), isReal: false }
-  )
+  return (await realPair('new')) ?? { server, client: script(folder, 'refused-tmux', said), isReal: false }
 }
 
 /** A server that runs commands of the client and refuses to attach it: 3.5 and earlier with a client of 3.6. */
@@ -58,9 +56,7 @@ export async function terminalRefusingPair(folder: string): Promise<TmuxPair> {
   const [server = 'tmux'] = await programs()
   const said = `case " $* " in *" attach-session "*) echo "open terminal failed: not a terminal" >&2; exit 1 ;; esac
 exec ${server} "$@"`
-  return (
-    (await realPair('old')) ?? { server, client: script(folder, 'refused-tmux', said), isReal: false }
-  )
+  return (await realPair('old')) ?? { server, client: script(folder, 'refused-tmux', said), isReal: false }
 }
 
 /** Copies a program to a path of its own, to be replaced or deleted under a running server. */

@@ -40,6 +40,11 @@ export async function attach(peer: string, options: AttachOptions): Promise<void
     })
   const tmux = new TmuxServer({ socketPath, process: server })
   const state = await tmux.alive()
+  if (state === 'incompatible')
+    throw new IapeerError(`the tmux server of ${identity} runs another version, and refuses this tmux`, {
+      code: 'tmux-version-mismatch',
+      hint: `Its own program cannot be run either. Restart the peer: iapeer refresh ${peer}.`,
+    })
   if (state !== 'alive')
     throw new IapeerError(`the tmux server of ${identity} is ${state}`, {
       code: 'not-answering',
