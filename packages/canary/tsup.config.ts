@@ -9,7 +9,12 @@ export default defineConfig(
       noExternal: [/^@iapeer\/core/],
       // core's own package holds its sources; with them this one would have over 100 kB.
       mapHolds: (source) => !source.includes('/core/src/'),
-      dts: { entry: 'src/index.ts', compilerOptions: { ignoreDeprecations: '6.0' } },
+      // Their types are bundled too: nothing of core is there to be imported.
+      dts: {
+        entry: 'src/index.ts',
+        resolve: [/^@iapeer\/core/],
+        compilerOptions: { ignoreDeprecations: '6.0' },
+      },
     },
   ),
 )

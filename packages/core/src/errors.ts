@@ -4,6 +4,7 @@ export interface IapeerErrorDetails {
   readonly code: string
   /** What the person can do next, one sentence. */
   readonly hint?: string
+  /** The error that led to it. */
   readonly cause?: unknown
 }
 

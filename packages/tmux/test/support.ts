@@ -76,7 +76,7 @@ export function launches() {
     const socketPath = join(folder, `${identity}.s`)
     const program = options.tmux === undefined ? {} : { tmux: options.tmux }
     const started = await startGuardedServer({ identity, socketPath, recordDir, ...program })
-    const server = serverAt(socketPath, started.serverPid)
+    const server = serverAt(socketPath, started.server.pid)
     const gen = started.gen ?? ''
     const states = (): string[] =>
       namesIn(join(recordDir, 'state', 'canary')).filter((name) => name.startsWith(`${identity}-${gen}`))
@@ -87,7 +87,7 @@ export function launches() {
       ...{ identity, socketPath, server: started, recordDir, cwd, command },
       ...program,
     })
-    const process = { pid: started.serverPid, token: started.serverStart }
+    const process = started.server
     const handle = new TmuxServer({ socketPath, process })
     const deaths = (): Fields[] => exitLines(recordDir).filter((line) => line['gen'] === gen)
     const settled = async (): Promise<Fields[]> => {

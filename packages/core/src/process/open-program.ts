@@ -24,6 +24,7 @@ export interface OpenProgram {
   readonly path: string
   /** Device and inode, `<dev>:<inode>`: equal for the same file. */
   readonly fileId: string
+  /** Closes it. */
   readonly close: () => void
 }
 
