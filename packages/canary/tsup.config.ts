@@ -9,7 +9,15 @@ export default defineConfig(
       noExternal: [/^@iapeer\/core/],
       // core's own package holds its sources; with them this one would have over 100 kB.
       mapHolds: (source) => !source.includes('/core/src/'),
-      dts: { entry: 'src/index.ts', compilerOptions: { ignoreDeprecations: '6.0' } },
+      mapComments: false,
+      // Types of core are found by path, so that they are bundled: by its name they would be imported.
+      dts: {
+        entry: 'src/index.ts',
+        compilerOptions: {
+          ignoreDeprecations: '6.0',
+          paths: { '@iapeer/core/*': ['../core/dist/*.d.ts'] },
+        },
+      },
     },
   ),
 )

@@ -40,7 +40,10 @@ async function startLife(place, number, mode) {
   let gen
   if (mode === 'guard') {
     const started = await startGuardedServer({ ...request, timeoutMs: 30_000 })
-    ;({ serverPid: pid, gen } = started)
+    ;({
+      server: { pid },
+      gen,
+    } = started)
     await tmux(
       '-N',
       'new-session',

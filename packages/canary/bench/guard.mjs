@@ -51,11 +51,11 @@ async function alone(count) {
   for (let round = 0; round < count; round++) {
     const place = scratch()
     const from = performance.now()
-    const { serverPid, gen } = await start(place.path)
+    const { server, gen } = await start(place.path)
     launches.push(performance.now() - from)
     await sleep(50)
     const killed = clock()
-    process.kill(serverPid, 'SIGKILL')
+    process.kill(server.pid, 'SIGKILL')
     found.push(await timesOf(place.path, 'a', gen, killed))
     place.remove()
   }
@@ -72,7 +72,7 @@ async function atOnce(count) {
   for (let at = 0; at < count; at++) started.push({ name: `n${at}`, ...(await start(place.path, `n${at}`)) })
   await sleep(200)
   const killed = clock()
-  for (const { serverPid } of started) process.kill(serverPid, 'SIGKILL')
+  for (const { server } of started) process.kill(server.pid, 'SIGKILL')
   // Nothing is polled meanwhile: the files keep their times, and the processors are the recorders'.
   await sleep(2_500)
   const found = await Promise.all(started.map(({ name, gen }) => timesOf(place.path, name, gen, killed)))
@@ -136,7 +136,7 @@ async function many(count) {
   const before = ticks(guards)
   await sleep(idleSecs * 1_000)
   const cpuMs = (ticks(guards) - before) * 10
-  for (const { serverPid } of started) process.kill(serverPid, 'SIGKILL')
+  for (const { server } of started) process.kill(server.pid, 'SIGKILL')
   for (const { name, gen } of started)
     while (existsSync(filesOf(place.path, name, gen).state)) await sleep(20)
   place.remove()

@@ -1,3 +1,6 @@
+export { IapeerError, type IapeerErrorDetails } from '@iapeer/core/errors'
+export type { OpenProgram, ProcessId } from '@iapeer/core/process'
+export type { CanaryErrorCode, EnsureFailureCode } from './codes.ts'
 export {
   type GuardedServer,
   type GuardedServerOptions,
@@ -12,7 +15,15 @@ export {
   type IntentTarget,
   withdrawIntent,
 } from './intent/intent.ts'
+export { isRefused, openServerProgram } from './process/server-program.ts'
 export { type Claim, readClaim } from './records/claim-file.ts'
+export {
+  type Death,
+  type OnDeathOptions,
+  onDeath,
+  type ReadDeathsOptions,
+  readDeaths,
+} from './records/deaths.ts'
 export { nameGeneration, readGenerationName } from './records/generation-name.ts'
 export { type CanaryOptions, canaryChannel, type RecordOptions } from './records/options.ts'
 export { type ReconcileFinding, reconcile } from './records/reconcile.ts'

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -51,9 +51,14 @@ it('alone means alone: packed, installed in an empty folder with npm, type-check
   // Type stripping came with Node 22; compiling it works everywhere.
   await tsc(...options, '--module', 'nodenext', '--outDir', '.')
   const server = await root.server()
-  const done = await must(process.execPath, ['watch.js', server.socketPath, root.recordDir], app)
-  expect(done.stdout).toMatch(/spawned/)
+  const running = must(process.execPath, ['watch.js', server.socketPath, root.recordDir], app)
+  const lifecycleLog = join(root.recordDir, 'lifecycle.log')
+  await until(
+    'the watch',
+    () => existsSync(lifecycleLog) && readFileSync(lifecycleLog, 'utf8').includes('state=spawned'),
+  )
   server.kill('SIGKILL')
+  expect((await running).stdout).toMatch(/spawned[^]*work-main died: server-vanished, see \//)
   await until('the record', () => exits(root.recordDir).length > 0)
   expect(exits(root.recordDir)).toEqual([
     expect.objectContaining({ cause: 'server-vanished', server_pid: String(server.pid) }),

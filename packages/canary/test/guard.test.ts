@@ -217,7 +217,7 @@ describe('deliberate ends of guarded servers', () => {
     const line = await linesOf(launcher)('{')
     launcher.kill('SIGKILL')
     await exited(launcher)
-    process.kill(JSON.parse(line).serverPid, 'SIGKILL')
+    process.kill(JSON.parse(line).server.pid, 'SIGKILL')
     await until('the record', () => exits(root.recordDir).length === 1)
   })
 })
@@ -364,7 +364,7 @@ describe('what cannot be started leaves nothing behind', () => {
     const results = await Promise.allSettled([startGuardedServer(request), startGuardedServer(request)])
     const started = results.filter((result) => result.status === 'fulfilled')
     expect(started).toHaveLength(1)
-    const pid = started[0]?.status === 'fulfilled' ? started[0].value.serverPid : 0
+    const pid = started[0]?.status === 'fulfilled' ? started[0].value.server.pid : 0
     expect(Number((await run('tmux', ['-S', root.socket(), 'display-message', '-p', '#{pid}'])).stdout)).toBe(
       pid,
     )
@@ -387,7 +387,7 @@ describe('what cannot be started leaves nothing behind', () => {
       tmux: old,
     })
     expect(started).toMatchObject({ mode: 'watch', guardPid: undefined })
-    process.kill(started.serverPid, 'SIGKILL')
+    process.kill(started.server.pid, 'SIGKILL')
     await until('the record', () => exits(root.recordDir).length === 1)
     expect(exits(root.recordDir)[0]).toMatchObject({ cause: 'server-vanished', mode: 'watch' })
   })

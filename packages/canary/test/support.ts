@@ -103,7 +103,7 @@ export async function guarded(
   const { recordDir } = root
   const started = await startGuardedServer({ identity, socketPath, recordDir, ...rest })
   if (started.gen === undefined) throw new Error('records are off')
-  const server = serverAt(socketPath, started.serverPid)
+  const server = serverAt(socketPath, started.server.pid)
   root.track(server.end)
   const made = await server.tmux(
     '-N',

@@ -11,12 +11,14 @@ interface Extra extends Omit<Options, 'onSuccess'> {
   readonly afterBuild?: () => void
   /** Which sources the maps hold; the others are only named. @default all */
   readonly mapHolds?: (source: string) => boolean
+  /** Whether the sources in the maps keep their doc comments, which the types have too. @default true */
+  readonly mapComments?: boolean
 }
 
 /** The one place that says how a package is built; a package's tsup.config.ts adds its entries. */
 export function packageBuild(
   entry: Record<string, string>,
-  { afterBuild, mapHolds = () => true, ...extra }: Extra = {},
+  { afterBuild, mapHolds = () => true, mapComments = true, ...extra }: Extra = {},
 ): Options {
   return {
     entry,
@@ -34,7 +36,7 @@ export function packageBuild(
       options.logOverride = { 'ignored-bare-import': 'silent' }
     },
     onSuccess: async () => {
-      writeLineMaps('dist', mapHolds)
+      writeLineMaps('dist', mapHolds, mapComments)
       afterBuild?.()
     },
     ...extra,

@@ -30,11 +30,16 @@ function lineMap(map: SourceMap): SourceMap {
   return { version: 3, sources, sourcesContent, mappings, names: [] }
 }
 
+/** Every line stays where it is. */
+const withoutDocComments = (text: string): string =>
+  text.replace(/^[ \t]*\/\*\*[\s\S]*?\*\//gm, (comment) => comment.replace(/[^\n]+/g, ''))
+
 /**
  * Replaces every source map of a directory by its map of lines.
  * @param holds which sources a map holds; the others are only named
+ * @param comments false: doc comments become empty lines
  */
-export function writeLineMaps(directory: string, holds: (source: string) => boolean): void {
+export function writeLineMaps(directory: string, holds: (source: string) => boolean, comments = true): void {
   for (const name of readdirSync(directory).filter((one) => one.endsWith('.js.map'))) {
     const path = join(directory, name)
     const map = lineMap(JSON.parse(readFileSync(path, 'utf8')))
@@ -42,7 +47,8 @@ export function writeLineMaps(directory: string, holds: (source: string) => bool
       const file = resolve(directory, source)
       if (!holds(source)) return null
       // Code that comes from a package whose map only names it.
-      return map.sourcesContent[at] || (existsSync(file) ? readFileSync(file, 'utf8') : null)
+      const text = map.sourcesContent[at] || (existsSync(file) ? readFileSync(file, 'utf8') : null)
+      return comments || text === null ? text : withoutDocComments(text)
     }
     writeFileSync(path, JSON.stringify({ ...map, sourcesContent: map.sources.map(contentOf) }))
   }

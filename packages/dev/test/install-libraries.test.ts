@@ -78,7 +78,7 @@ rmSync(process.argv[2] + '/node_modules', { recursive: true })`
 
 const GUARDED = `
 const server = await startGuardedServer({ identity: 'command-bob', socketPath: process.argv[2] + '/s', recordDir: process.argv[2] + '/root' })
-console.log(JSON.stringify({ pid: server.serverPid, mode: server.mode }))
+console.log(JSON.stringify({ pid: server.server.pid, mode: server.mode }))
 `
 
 /**

@@ -17,6 +17,7 @@ import { createPeer } from '@iapeer/core/registry'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
+import { describeVersions } from '../src/doctor/checks/tmux.ts'
 import { patients } from './doctor-support.ts'
 
 const newPatient = patients()
@@ -70,8 +71,29 @@ describe('the servers of peers', () => {
     const real = (await run('sh', ['-c', 'command -v tmux'])).stdout.trim()
     program('tmux', `[ "$1" = -V ] && { echo tmux 9.9; exit; }; exec ${real} "$@"`)
     expect(await look('tmux-servers')).toMatchObject([
-      { id: 'tmux-server-version', level: 'warning', fix: expect.stringContaining('iapeer new command-bob') },
+      {
+        id: 'tmux-server-version',
+        level: 'warning',
+        what: expect.stringMatching(
+          /^the server of command-bob runs tmux \S+, and tmux is 9\.9 now: commands work/,
+        ),
+        fix: expect.stringContaining('iapeer refresh command-bob'),
+      },
     ])
+    program(
+      'tmux',
+      '[ "$1" = -V ] && { echo tmux 9.9; exit; }; echo "server exited unexpectedly" >&2; exit 1',
+    )
+    if (process.platform === 'linux')
+      expect(await look('tmux-servers')).toMatchObject([
+        {
+          id: 'tmux-server-refuses',
+          level: 'warning',
+          what: expect.stringMatching(/runs tmux \S+ and refuses tmux 9\.9: iapeer works/),
+          fix: expect.stringContaining('iapeer refresh command-bob'),
+        },
+      ])
+    program('tmux', `[ "$1" = -V ] && { echo tmux 9.9; exit; }; exec ${real} "$@"`)
     process.kill(session.server.pid, 'SIGSTOP')
     try {
       expect(await look('tmux-servers')).toMatchObject([
@@ -80,6 +102,22 @@ describe('the servers of peers', () => {
     } finally {
       process.kill(session.server.pid, 'SIGCONT')
     }
+  })
+
+  it('are named by their version where their own program cannot be run, as on macOS', () => {
+    const found = { identity: 'command-bob', socketPath: '/s', client: '3.6a', hasOwnProgram: false }
+    expect(describeVersions({ ...found, server: '3.6a', isAccepted: true })).toBeUndefined()
+    expect(describeVersions({ ...found, server: '3.5a', isAccepted: true })).toMatchObject({
+      id: 'tmux-server-version',
+      level: 'warning',
+      what: 'the server of command-bob runs tmux 3.5a, and tmux is 3.6a now: commands work, attaching with tmux itself may be refused; the peer goes on and its end is recorded',
+      fix: 'At a good moment: iapeer refresh command-bob',
+    })
+    expect(describeVersions({ ...found, server: undefined, isAccepted: false })).toMatchObject({
+      id: 'tmux-server-refuses',
+      level: 'error',
+      what: expect.stringContaining('runs another version of tmux and refuses tmux 3.6a: attach, send-keys'),
+    })
   })
 
   it('that share a cgroup with their recorders are told; scopes of their own are fine', async () => {

@@ -87,10 +87,22 @@ session_line() {
   { out "ts=$ISO ev=session-exit identity=$IDENTITY gen=$GEN dead_status=$DEAD_STATUS dead_signal=$DEAD_SIGNAL leader_pid=$LEADER forensics=$QUOTED${CAUSE:+ mode=none cause=$CAUSE}${SEEN_ALIVE:+ seen_alive=$SEEN_ALIVE} recorder=hook" >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
+# client ARGS: the client on disk, else the server's own program: an upgrade may have put one on disk that the server refuses.
+# The start token is compared before and after it is opened, so the program of a reused pid never runs.
+client() {
+  bounded "$TMUX_BIN" "$@" && return 0
+  client_code=$?
+  [ "$client_code" -lt 128 ] && process_check "$SERVER" && [ "$ID_STATE" = alive ] || return "$client_code"
+  { command exec 5<"/proc/$SERVER_PID/exe"; } 2>/dev/null || return "$client_code"
+  process_check "$SERVER"
+  [ "$ID_STATE" = alive ] || return "$client_code"
+  bounded /proc/self/fd/5 "$@"
+}
+
 pane_tail() {
   p_text=
   [ "$CAUSE" != leader-removed ] || return 0
-  [ -z "$PANE" ] || p_text=$(bounded "$TMUX_BIN" -u -S "$SOCKET" capture-pane -p -t "$PANE" -S -50)
+  [ -z "$PANE" ] || p_text=$(client -u -S "$SOCKET" capture-pane -p -t "$PANE" -S -50)
   if [ -z "$p_text" ]; then
     unavailable pane-tail 'the pane could not be read'
   else
@@ -148,10 +160,10 @@ record_session() {
 # Where the server can start no process, a kill command waits for its witness for ever: whoever looks next sends TERM.
 end_session() {
   BOUND=2
-  bounded "$TMUX_BIN" -N -S "$SOCKET" set-environment -gh IAPEER_WITNESS /- \; kill-session -t "$SESSION" >/dev/null
+  client -N -S "$SOCKET" set-environment -gh IAPEER_WITNESS /- \; kill-session -t "$SESSION" >/dev/null
   [ $? -lt 128 ] || return 1
-  [ -z "$PANE" ] || bounded "$TMUX_BIN" -N -S "$SOCKET" kill-pane -t "$PANE" >/dev/null
-  bounded "$TMUX_BIN" -N -S "$SOCKET" set-environment -gh IAPEER_WITNESS "$LIB/witness.sh" >/dev/null
+  [ -z "$PANE" ] || client -N -S "$SOCKET" kill-pane -t "$PANE" >/dev/null
+  client -N -S "$SOCKET" set-environment -gh IAPEER_WITNESS "$LIB/witness.sh" >/dev/null
 }
 
 hook() {

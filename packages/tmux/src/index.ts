@@ -14,7 +14,8 @@ export { type Leader, type LeaderOptions, startLeader } from './leader-session.t
 export { MANAGED_SETTINGS, managedCommands } from './managed-config.ts'
 export { preloadTmux } from './preload.ts'
 export { finishLeader } from './recover.ts'
-export { runTmux, runTmuxInTerminal, type TmuxCall, type TmuxResult } from './run-tmux.ts'
+export { runTmux, type TmuxCall, type TmuxResult } from './run-tmux.ts'
+export { runOnServer, runsAnotherFile } from './server-client.ts'
 export { peerSocketPath } from './socket-path.ts'
 export { type TeardownOptions, type TeardownResult, teardown } from './teardown.ts'
 export {

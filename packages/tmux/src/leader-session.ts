@@ -69,11 +69,10 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
       hint: 'Update tmux. iapeer watch works with this one.',
     })
   const layout = recordLayout(options)
-  const process = { pid: server.serverPid, token: server.serverStart }
   const timeoutMs = options.timeoutMs ?? 5_000
   const handle = new TmuxServer({
     socketPath,
-    process,
+    process: server.server,
     timeoutMs,
     ...(options.tmux ? { tmux: options.tmux } : {}),
   })

@@ -75,23 +75,28 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
   }
 }
 
+/** A call of a client that takes over the terminal. */
+export type TmuxTerminalCall = Pick<TmuxCall, 'socketPath' | 'args' | 'tmux'>
+
 /**
- * Gives the terminal of this process to a tmux client until it leaves; nothing is read or limited.
- * @returns the client's exit code; undefined when a signal ended it
+ * Gives the terminal of this process to a tmux client until it leaves; nothing is limited, and only what it prints to
+ * standard error is read: tmux draws on the terminal itself, and says there why it was refused.
+ * @returns exit code (undefined when a signal ended it) and standard error
  * @throws IapeerError `tmux-missing`
  */
 export async function runTmuxInTerminal(
-  call: Pick<TmuxCall, 'socketPath' | 'args' | 'tmux'>,
-): Promise<number | undefined> {
+  call: TmuxTerminalCall,
+): Promise<{ readonly exitCode: number | undefined; readonly stderr: string }> {
   const { execa } = await loadExeca()
   const tmux = call.tmux ?? 'tmux'
   const socket = call.socketPath === undefined ? [] : ['-S', call.socketPath]
   const result = await execa(tmux, [...socket, ...call.args], {
     env: outsideTmux(process.env),
     extendEnv: false,
-    stdio: 'inherit',
+    stdio: ['inherit', 'inherit', 'pipe'],
+    stripFinalNewline: false,
     reject: false,
   })
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw tmuxMissing(tmux, result)
-  return result.exitCode
+  return { exitCode: result.exitCode, stderr: result.stderr }
 }

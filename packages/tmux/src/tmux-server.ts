@@ -1,13 +1,16 @@
+import { isRefused } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { literalArgument } from './argument.ts'
-import { runTmux, type TmuxResult } from './run-tmux.ts'
+import type { TmuxResult } from './run-tmux.ts'
+import { runInTerminalOnServer, runOnServer, runsAnotherFile } from './server-client.ts'
 
 /**
  * `dead`: the process is gone. `deaf`: it lives and refuses or closes connections, as one that is exiting does.
- * `unresponsive`: it takes connections and does not answer in time, as a stopped one does.
+ * `unresponsive`: it takes connections and does not answer in time, as a stopped one does. `incompatible`: it refuses this
+ * tmux, which is another file than its own, and its own program cannot be used either.
  */
-export type ServerState = 'alive' | 'dead' | 'deaf' | 'unresponsive'
+export type ServerState = 'alive' | 'dead' | 'deaf' | 'unresponsive' | 'incompatible'
 
 export interface TmuxServerOptions {
   readonly socketPath: string
@@ -77,12 +80,25 @@ export class TmuxServer {
     args: readonly string[],
     options: { readonly input?: string; readonly timeoutMs?: number } = {},
   ): Promise<TmuxResult> {
-    return runTmux({
+    return runOnServer(this.process, {
       socketPath: this.socketPath,
       // UTF-8 whatever the locale; and never starts a server of its own where this one has gone.
       args: ['-u', '-N', ...args],
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(options.input === undefined ? {} : { input: options.input }),
+      ...(this.#tmux === undefined ? {} : { tmux: this.#tmux }),
+    })
+  }
+
+  /**
+   * Gives the terminal of this process to a client of this server until it leaves.
+   * @returns the client's exit code; undefined when a signal ended it
+   * @throws IapeerError `tmux-missing`, `tmux-version-mismatch`
+   */
+  runInTerminal(args: readonly string[]): Promise<number | undefined> {
+    return runInTerminalOnServer(this.process, {
+      socketPath: this.socketPath,
+      args: ['-N', ...args],
       ...(this.#tmux === undefined ? {} : { tmux: this.#tmux }),
     })
   }
@@ -110,6 +126,7 @@ export class TmuxServer {
     if ((await observeProcess(this.process)) === 'gone') return 'dead'
     if (answer.timedOut) return 'unresponsive'
     if (answer.exitCode === 0) return Number(answer.stdout) === this.process.pid ? 'alive' : 'deaf'
+    if (isRefused(answer.stderr) && (await runsAnotherFile(this.process, this.#tmux))) return 'incompatible'
     return DEAF.test(answer.stderr) ? 'deaf' : 'unresponsive'
   }
 

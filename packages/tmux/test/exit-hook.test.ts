@@ -215,8 +215,7 @@ it('where tmux is too old for the hook, no leader is started', async () => {
   const identity = toIdentity('command-bob')
   const server = {
     mode: 'watch',
-    serverPid: 1,
-    serverStart: '1',
+    server: { pid: 1, token: '1' },
     gen: undefined,
     guardPid: undefined,
     scope: 'none',

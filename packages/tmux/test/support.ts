@@ -63,22 +63,31 @@ export function launches() {
 
   async function launch(
     command: readonly string[],
-    options: { readonly folder?: string; readonly identity?: string; readonly cwd?: string } = {},
+    options: {
+      readonly folder?: string
+      readonly identity?: string
+      readonly cwd?: string
+      readonly tmux?: string
+    } = {},
   ): Promise<Launched> {
     const folder = options.folder ?? newFolder()
     const identity = toIdentity(options.identity ?? 'command-bob')
     const recordDir = join(folder, 'rec')
     const socketPath = join(folder, `${identity}.s`)
-    const started = await startGuardedServer({ identity, socketPath, recordDir })
-    const server = serverAt(socketPath, started.serverPid)
+    const program = options.tmux === undefined ? {} : { tmux: options.tmux }
+    const started = await startGuardedServer({ identity, socketPath, recordDir, ...program })
+    const server = serverAt(socketPath, started.server.pid)
     const gen = started.gen ?? ''
     const states = (): string[] =>
       namesIn(join(recordDir, 'state', 'canary')).filter((name) => name.startsWith(`${identity}-${gen}`))
     track(() => until('the guard to finish', () => states().length === 0))
     track(server.end)
     const cwd = options.cwd ?? folder
-    const leader = await startLeader({ identity, socketPath, server: started, recordDir, cwd, command })
-    const process = { pid: started.serverPid, token: started.serverStart }
+    const leader = await startLeader({
+      ...{ identity, socketPath, server: started, recordDir, cwd, command },
+      ...program,
+    })
+    const process = started.server
     const handle = new TmuxServer({ socketPath, process })
     const deaths = (): Fields[] => exitLines(recordDir).filter((line) => line['gen'] === gen)
     const settled = async (): Promise<Fields[]> => {

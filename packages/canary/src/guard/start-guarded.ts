@@ -48,10 +48,8 @@ export interface GuardedServerOptions extends CanaryOptions {
 export interface GuardedServer {
   /** `watch`: tmux is older than 3.2, so it is an ordinary server with a watch. `none`: `IAPEER_RECORDS=off`. */
   readonly mode: 'guard' | 'watch' | 'none'
-  /** The process id of the tmux server. */
-  readonly serverPid: number
-  /** Start token of the server process: with the pid its identity. */
-  readonly serverStart: string
+  /** The process of the tmux server. */
+  readonly server: ProcessId
   /** The server's generation, 16 hex digits: one life of one server. Undefined in mode `none`. */
   readonly gen: string | undefined
   /** The process id of the recorder whose child the server is. Undefined unless the mode is `guard`. */
@@ -225,8 +223,7 @@ async function startGuarded(launch: Launch): Promise<GuardedServer> {
   }
   guard.say('ready')
   await logLifecycle(layout, { ev: 'canary', identity, gen, state: 'spawned', origin: 'launch' })
-  const { pid: serverPid, token: serverStart } = guard.server
-  return { mode: 'guard', serverPid, serverStart, gen, guardPid: guard.process.pid, scope: guard.scope }
+  return { mode: 'guard', server: guard.server, gen, guardPid: guard.process.pid, scope: guard.scope }
 }
 
 /** tmux before 3.2 has no `-D`: `tmux 3.1c` -> true. What prints no version is taken as new. */
@@ -286,12 +283,7 @@ async function startWatched(launch: Launch, ensure: Ensure): Promise<GuardedServ
   const server = await startOrdinary(launch)
   const { recordDir, stateDir, libDir } = layout
   const result = await ensure({ identity, socketPath, recordDir, stateDir, libDir, tmux: launch.tmux })
-  const base = {
-    serverPid: server.pid,
-    serverStart: server.token,
-    guardPid: undefined,
-    scope: 'none',
-  } as const
+  const base = { server, guardPid: undefined, scope: 'none' } as const
   if (result.state === 'spawned' || result.state === 'already')
     return { mode: 'watch', gen: result.gen, ...base }
   if (result.state !== 'failed') return { mode: 'none', gen: undefined, ...base }

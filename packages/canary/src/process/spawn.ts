@@ -127,12 +127,21 @@ function isInherited(descriptor: string): boolean {
  * whole life. Node closes only those up to the first gap. Gives what a child is to have from descriptor 3 on: the
  * empty file in their place, nothing where there is none. On macOS nothing is handed on.
  */
-function insteadOfStrays(empty: number): ('ignore' | number)[] {
+function insteadOfStrays(empty: number, program?: number): ('ignore' | number)[] {
   if (process.platform !== 'linux') return []
   const inherited = new Set(readdirSync('/proc/self/fd').filter(isInherited).map(Number))
-  const count = Math.max(2, ...inherited) - 2
-  return Array.from({ length: count }, (_none, at) => (inherited.has(at + 3) ? empty : 'ignore'))
+  const count = Math.max(program === undefined ? 2 : OWN_PROGRAM, ...inherited) - 2
+  return Array.from({ length: count }, (_none, at) => {
+    if (at + 3 === OWN_PROGRAM && program !== undefined) return program
+    return inherited.has(at + 3) ? empty : 'ignore'
+  })
 }
+
+/** The descriptor at which a recorder gets the program of its server; its scripts use 3, 4, 7, 8 and 9 themselves. */
+const OWN_PROGRAM = 5
+
+/** Runs that program, for a recorder and what it starts. */
+export const OWN_PROGRAM_PATH = `/proc/self/fd/${OWN_PROGRAM}`
 
 /** A recorder that was started, as its starter sees it. */
 export interface StartedRecorder {
@@ -159,16 +168,30 @@ async function* linesOf(output: Readable): AsyncGenerator<string, void> {
   }
 }
 
+/** How a recorder is started. */
+export interface DetachedOptions {
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+  readonly input: boolean
+  /** An open file that it gets as {@link OWN_PROGRAM_PATH}. */
+  readonly program?: number
+}
+
 /** Starts a recorder in a session of its own. */
 export function startDetached(
   argv: readonly [string, ...string[]],
-  options: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly input: boolean },
+  options: DetachedOptions,
 ): Promise<StartedRecorder> {
   const [file, ...args] = argv
   return new Promise((resolve, reject) => {
     const empty = openSync('/dev/null', 'r+')
     const input = options.input ? 'pipe' : 'ignore'
-    const stdio: ('ignore' | 'pipe' | number)[] = [input, 'pipe', 'ignore', ...insteadOfStrays(empty)]
+    const stdio: ('ignore' | 'pipe' | number)[] = [
+      input,
+      'pipe',
+      'ignore',
+      ...insteadOfStrays(empty, options.program),
+    ]
     const child = spawn(file, args, { env: options.env, cwd: options.cwd, detached: true, stdio })
     closeSync(empty)
     child.unref()

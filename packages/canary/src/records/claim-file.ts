@@ -2,7 +2,7 @@ import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { parseProcessId } from '@iapeer/core/process'
+import { type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { type CanaryOptions, checkedPlace, checkGen } from './options.ts'
 import { type GenerationName, readIfThere } from './state-file.ts'
 
@@ -13,14 +13,7 @@ export interface Claim {
   /** `server-exit`: the tmux server ended. `session-exit`: the leader of its session did. */
   readonly event: 'server-exit' | 'session-exit'
   /** Pid and start token of the recorder; undefined while the facts are not there. */
-  readonly recorder:
-    | {
-        /** Its process id. */
-        readonly pid: number
-        /** Its start token: with the pid its identity. */
-        readonly token: string
-      }
-    | undefined
+  readonly recorder: ProcessId | undefined
   /** What systemd said of the end; undefined where it was not asked, or not yet. */
   readonly system: 'host-shutdown' | 'service-stop' | 'none' | undefined
   /** ISO-8601 UTC; the claim's own time where its facts are not there. */

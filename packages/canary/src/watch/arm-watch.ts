@@ -10,7 +10,16 @@ import {
   readBoot,
 } from '@iapeer/core/process'
 import { endProcess, waitFor } from '../process/end-process.ts'
-import { findTmux, runTool, type StartedRecorder, scriptEnv, startDetached } from '../process/spawn.ts'
+import { isRefused, withServerPrograms } from '../process/server-program.ts'
+import {
+  findTmux,
+  OWN_PROGRAM_PATH,
+  runTool,
+  type StartedRecorder,
+  scriptEnv,
+  startDetached,
+  type ToolResult,
+} from '../process/spawn.ts'
 import { logLifecycle } from '../records/log.ts'
 import { checkSocketPath, socketIdOf } from '../records/options.ts'
 import { reconcileRecords } from '../records/reconcile.ts'
@@ -44,9 +53,14 @@ interface Answered {
   readonly peerState: string
 }
 
-async function askServer(tmux: string, socketPath: string): Promise<Answered> {
-  const args = ['-S', socketPath, 'display-message', '-p', '#{pid} #{IAPEER_HOOK_STATE}']
-  const answer = await runTool(tmux, args, { env: scriptEnv({}), limitMs: ANSWER_LIMIT_MS })
+const QUESTION = ['display-message', '-p', '#{pid} #{IAPEER_HOOK_STATE}']
+
+function ask(tmux: string, socketPath: string): Promise<ToolResult> {
+  return runTool(tmux, ['-S', socketPath, ...QUESTION], { env: scriptEnv({}), limitMs: ANSWER_LIMIT_MS })
+}
+
+/** @throws IapeerError `server-unresponsive`, `server-refused`, `no-server`, `server-unreadable` */
+async function readAnswer(answer: ToolResult, socketPath: string): Promise<Answered> {
   if (answer.timedOut) {
     refuse(
       'server-unresponsive',
@@ -57,6 +71,11 @@ async function askServer(tmux: string, socketPath: string): Promise<Answered> {
   const [, digits = '', peerState = ''] = /^(\d+) ?(.*)$/.exec(answer.stdout.trim()) ?? []
   const pid = Number(digits)
   if (answer.exitCode !== 0 || !Number.isSafeInteger(pid) || pid <= 0) {
+    if (isRefused(said))
+      refuse(
+        'server-refused',
+        `the tmux server at ${socketPath} refuses this tmux (${said}): it runs another version, or it is exiting. Restart that server, or name the tmux that it runs`,
+      )
     refuse('no-server', `no tmux server answers at ${socketPath}${said === '' ? '' : ` (tmux: ${said})`}`)
   }
   const server = await identifyProcess(pid)
@@ -67,12 +86,39 @@ async function askServer(tmux: string, socketPath: string): Promise<Answered> {
   )
 }
 
+/** A server, and the tmux that speaks to it. */
+interface Reached extends Answered {
+  readonly client: Client
+}
+
+/**
+ * Asks the server who it is, and gives what it answers to `use`. A server that refuses this tmux is asked with its own
+ * program, which is open for as long as `use` runs.
+ */
+async function reachServer<T>(
+  tmux: string,
+  socketPath: string,
+  use: (reached: Reached) => Promise<T>,
+): Promise<T> {
+  const answer = await ask(tmux, socketPath)
+  if (isRefused(answer.stderr)) {
+    const done = await withServerPrograms(socketPath, async (program) => {
+      const own = await ask(program.path, socketPath)
+      if (Number.parseInt(own.stdout, 10) !== program.process.pid) return undefined
+      const answered = await readAnswer(own, socketPath)
+      return { result: await use({ ...answered, client: { tmux, own: program.fd } }) }
+    })
+    if (done !== undefined) return done.result
+  }
+  return use({ ...(await readAnswer(answer, socketPath)), client: { tmux, own: undefined } })
+}
+
 /**
  * The server of a peer has its recorder, whatever root the peer is of: a second one under another name would tell a stop of
  * the peer as a death.
  * @throws IapeerError `is-a-peer`
  */
-function assertNotAPeer(layout: RecordLayout, identity: string, { peerState }: Answered): void {
+function assertNotAPeer(layout: RecordLayout, identity: string, peerState: string): void {
   if (peerState === '') return
   const found = parseGenerationName(basename(peerState))
   const isOwn = resolve(dirname(peerState)) === layout.canaryDir
@@ -104,6 +150,14 @@ function confirmArmed(layout: RecordLayout, name: { identity: string; gen: strin
   }, ARMING_LIMIT_MS)
 }
 
+/** The tmux that a recorder runs as its client. */
+interface Client {
+  /** On disk. */
+  readonly tmux: string
+  /** The program of the server, an open descriptor, if the server refuses the one on disk. */
+  readonly own: number | undefined
+}
+
 interface Target {
   readonly identity: string
   readonly socketPath: string
@@ -121,17 +175,22 @@ async function firstLine(recorder: StartedRecorder): Promise<string | undefined>
   return first === 'late' || first.done === true ? undefined : first.value
 }
 
-async function startWatch(layout: RecordLayout, tmux: string, target: Target): Promise<Armed> {
+async function startWatch(layout: RecordLayout, client: Client, target: Target): Promise<Armed> {
   const lib = await installAssets(layout)
   const env = scriptEnv({
     ...generationInputs(layout, { ...target, recorder: undefined }, lib),
     IAPEER_SOCKET: target.socketPath,
     IAPEER_SOCKET_ID: await socketIdOf(target.socketPath),
-    IAPEER_TMUX: tmux,
+    IAPEER_TMUX: client.own === undefined ? client.tmux : OWN_PROGRAM_PATH,
   })
   const armed = { gen: target.gen, serverPid: target.server.pid }
   const line = await firstLine(
-    await startDetached(['/bin/sh', join(lib, 'watch.sh')], { env, cwd: '/', input: false }),
+    await startDetached(['/bin/sh', join(lib, 'watch.sh')], {
+      env,
+      cwd: '/',
+      input: false,
+      ...(client.own === undefined ? {} : { program: client.own }),
+    }),
   )
   if (line === 'spawned') return { state: 'spawned', ...armed }
   if (line === 'already' && (await confirmArmed(layout, target))) return { state: 'already', ...armed }
@@ -148,6 +207,24 @@ async function reportLoss(layout: RecordLayout, lost: CanaryRecord): Promise<voi
   if (lost.client !== undefined) await endProcess(lost.client)
 }
 
+async function armReached(
+  layout: RecordLayout,
+  request: { readonly identity: string; readonly socketPath: string },
+  { server, peerState, client }: Reached,
+): Promise<Armed> {
+  const { identity, socketPath } = request
+  assertNotAPeer(layout, identity, peerState)
+  const known = readCanaryRecords(layout, identity).records.find((record) =>
+    sameProcess(record.server, server),
+  )
+  const boot = known?.boot ?? (await readBoot())
+  const gen = known?.gen ?? generationOf(boot, server)
+  const lost = known !== undefined && (await observeProcess(known.recorder)) === 'gone' ? known : undefined
+  const armed = await startWatch(layout, client, { identity, socketPath, server, boot, gen })
+  if (lost !== undefined && armed.state === 'spawned') await reportLoss(layout, lost)
+  return armed
+}
+
 /**
  * The slow way of ensureCanary: settles what died unseen, asks the server who it is, and arms a watch.
  * @throws IapeerError for every reason that leaves the server unwatched; Node system errors of the folder
@@ -160,17 +237,7 @@ export async function armWatch(
   const socketPath = checkSocketPath(request.socketPath)
   await makeFolders(layout)
   await reconcileRecords(layout, identity)
-  const tmux = findTmux(request.tmux)
-  const answered = await askServer(tmux, socketPath)
-  assertNotAPeer(layout, identity, answered)
-  const { server } = answered
-  const known = readCanaryRecords(layout, identity).records.find((record) =>
-    sameProcess(record.server, server),
+  return reachServer(findTmux(request.tmux), socketPath, (reached) =>
+    armReached(layout, { identity, socketPath }, reached),
   )
-  const boot = known?.boot ?? (await readBoot())
-  const gen = known?.gen ?? generationOf(boot, server)
-  const lost = known !== undefined && (await observeProcess(known.recorder)) === 'gone' ? known : undefined
-  const armed = await startWatch(layout, tmux, { identity, socketPath, server, boot, gen })
-  if (lost !== undefined && armed.state === 'spawned') await reportLoss(layout, lost)
-  return armed
 }

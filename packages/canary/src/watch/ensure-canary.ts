@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
+import { ENSURE_FAILURES } from '../codes.ts'
 import { logLifecycle } from '../records/log.ts'
 import { checkedPlace, checkSocketPath, recordsAreOff, socketIdOf } from '../records/options.ts'
 import { type CanaryRecord, dismissalOf, notedSocketId, readCanaryRecords } from '../records/state-file.ts'
@@ -65,7 +66,8 @@ async function ensure(layout: RecordLayout, identity: string, options: EnsureOpt
 function failure(error: unknown, recordDir: string): EnsureResult & { state: 'failed' } {
   if (error instanceof IapeerError) {
     const reason = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`
-    return { state: 'failed', code: error.code, reason }
+    const code = ENSURE_FAILURES.find((known) => known === error.code) ?? 'system-error'
+    return { state: 'failed', code, reason }
   }
   const errno = errnoOf(error)
   if (errno === undefined || !(error instanceof Error)) throw error
@@ -80,8 +82,8 @@ function failure(error: unknown, recordDir: string): EnsureResult & { state: 'fa
 
 /**
  * Arms a watch on a running tmux server, unless one is armed. Idempotent, also for many processes at once; when the
- * watch is there, it starts no process. Nothing on the server is changed. Whatever goes wrong is a `failed` state,
- * never an exception.
+ * watch is there, it starts no process. Nothing on the server is changed. Never throws: a program goes on without a watch,
+ * so whatever goes wrong is the state `failed` with its code.
  */
 export async function ensureCanary(options: EnsureOptions): Promise<EnsureResult> {
   if (typeof options !== 'object' || options === null) {

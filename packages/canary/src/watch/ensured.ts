@@ -1,3 +1,4 @@
+import type { EnsureFailureCode } from '../codes.ts'
 import type { CanaryOptions } from '../records/options.ts'
 
 /** Which server `ensureCanary` watches. */
@@ -27,12 +28,8 @@ export type EnsureResult =
   | {
       /** Nothing is watched, because that failed. */
       readonly state: 'failed'
-      /**
-       * Stable word to match on: `no-server`, `server-unresponsive`, `server-unreadable`, `arming-failed`, `tmux-missing`,
-       * `record-dir-unwritable`, `scripts-missing`, `system-error`, `invalid-options`, `invalid-identity`, `invalid-path`,
-       * `socket-path-too-long`.
-       */
-      readonly code: string
+      /** Stable word to match on. */
+      readonly code: EnsureFailureCode
       /** For a person: what is wrong and where. */
       readonly reason: string
     }

@@ -15,6 +15,7 @@ export interface IapeerErrorDetails {
   readonly code: ErrorCode | ReceivedCode
   /** What the person can do next, one sentence. */
   readonly hint?: string
+  /** The error that led to it. */
   readonly cause?: unknown
 }
 

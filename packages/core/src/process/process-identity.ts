@@ -6,7 +6,9 @@ import { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts
 
 /** A process is its pid and its start time; a pid alone is reused. Written `<pid>:<token>`. */
 export interface ProcessId {
+  /** The process id. */
   readonly pid: number
+  /** Its start time: clock ticks since boot (Linux), or what `ps -o lstart` prints, with `_` for blanks (macOS). */
   readonly token: string
 }
 

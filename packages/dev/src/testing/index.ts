@@ -14,5 +14,6 @@ export { denyProcesses, freeProcesses, lonelyUser, noProcessLimit } from './proc
 export { type Finished, run } from './run.ts'
 export { mayMount, type SmallDisk, smallDisk } from './small-disk.ts'
 export { serverAt, startServer, type TestServer } from './tmux-server.ts'
+export { copyProgram, refusingPair, type TmuxPair, terminalRefusingPair } from './tmux-versions.ts'
 export { mountTracefs, type TestTracefs } from './tracefs.ts'
 export { until } from './until.ts'

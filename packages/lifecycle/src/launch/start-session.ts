@@ -98,7 +98,7 @@ function sessionOf(launch: ClearedLaunch, server: GuardedServer, leader: Leader)
     identity: launch.identity,
     gen: server.gen,
     socketPath: launch.socketPath,
-    server: { pid: server.serverPid, token: server.serverStart },
+    server: server.server,
     // One that has ended already has no start time any more: its end is recorded, and nobody will find it alive.
     leader: leader.process ?? { pid, token: '-' },
     sessionId,
@@ -173,11 +173,10 @@ export async function startSession(launch: ClearedLaunch): Promise<StartedSessio
   const server = await startServer(launch).catch((error: unknown) =>
     failed(launch, 'starting its tmux server', error),
   )
-  const process = { pid: server.serverPid, token: server.serverStart }
-  const handle = new TmuxServer({ socketPath, process })
+  const handle = new TmuxServer({ socketPath, process: server.server })
   const undo = async (): Promise<void> => {
     const gen = server.gen ?? NO_GENERATION
-    await endUnfinished(root, { identity, socketPath, gen, server: process, why: 'it failed' })
+    await endUnfinished(root, { identity, socketPath, gen, server: server.server, why: 'it failed' })
     await removeSession(root, identity)
   }
   const started = await startProgram(launch, server, handle).catch(async (error: unknown) => {

@@ -47,7 +47,7 @@ export async function bringOn(stage: Stage, identity: string, program: string): 
   const actor = {
     identity,
     socketPath,
-    server: { pid: started.serverPid, token: started.serverStart },
+    server: started.server,
     gen: started.gen,
   }
   stage.actors.push(actor)

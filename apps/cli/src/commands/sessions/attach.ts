@@ -2,7 +2,7 @@ import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { finishLaunch } from '@iapeer/lifecycle/launch'
 import type { PeerSession } from '@iapeer/lifecycle/sessions'
-import { runTmuxInTerminal, TmuxServer } from '@iapeer/tmux'
+import { TmuxServer } from '@iapeer/tmux'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { PEER } from '../peers/peer-named.ts'
@@ -41,7 +41,13 @@ export default defineCommand({
         code: 'no-terminal',
         hint: `Run it in a terminal; iapeer logs ${peer} shows what is on the screen.`,
       })
-    const state = await new TmuxServer({ socketPath, process: server }).alive()
+    const tmux = new TmuxServer({ socketPath, process: server })
+    const state = await tmux.alive()
+    if (state === 'incompatible')
+      throw new IapeerError(`the tmux server of ${identity} runs another version, and refuses this tmux`, {
+        code: 'tmux-version-mismatch',
+        hint: `Its own program cannot be run either. Restart the peer: iapeer refresh ${peer}.`,
+      })
     if (state !== 'alive')
       throw new IapeerError(`the tmux server of ${identity} is ${state}`, {
         code: 'server-unresponsive',
@@ -53,10 +59,7 @@ export default defineCommand({
         : ' (you are in tmux: press the prefix twice)'
     process.stderr.write(`${identity}: prefix d leaves it running${nested}\n`)
     const readOnly = options.readOnly ? ['-r'] : []
-    const exitCode = await runTmuxInTerminal({
-      socketPath,
-      args: ['-N', 'attach-session', ...readOnly, '-t', sessionId],
-    })
+    const exitCode = await tmux.runInTerminal(['attach-session', ...readOnly, '-t', sessionId])
     if (exitCode !== 0) process.exitCode = EXIT.failed
     if (session.blocked !== undefined) await finish(session)
   },

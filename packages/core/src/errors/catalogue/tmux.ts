@@ -12,6 +12,17 @@ export const TMUX_ERRORS = entries({
     summary: 'This tmux is older than 3.2, and cannot keep a session for a peer.',
     hint: 'Update tmux.',
   },
+  'server-refused': {
+    kind: 'failed',
+    summary: 'The tmux server refuses the tmux on the PATH, and its own program cannot be run: it is of another version.',
+    hint: 'Restart that tmux server.',
+  },
+  'tmux-version-mismatch': {
+    kind: 'failed',
+    summary:
+      'The tmux server runs another version, and refuses the tmux on the PATH; its own program cannot be run either.',
+    hint: 'Restart the peer: `iapeer refresh <peer>`.',
+  },
   'tmux-unusable': {
     kind: 'failed',
     summary: '`tmux -V` fails.',

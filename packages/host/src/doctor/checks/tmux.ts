@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
+import { isRefused } from '@iapeer/canary'
 import { findProgram } from '@iapeer/core/exec'
-import { observeProcess } from '@iapeer/core/process'
+import { hasProcfs, observeProcess } from '@iapeer/core/process'
 import { listSessions, type PeerSession } from '@iapeer/lifecycle/sessions'
-import { runTmux, tmuxVersion } from '@iapeer/tmux'
+import { runOnServer, runsAnotherFile, runTmux, tmuxVersion } from '@iapeer/tmux'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 
 const tmuxOf = ({ system }: DoctorContext): Promise<string | undefined> =>
@@ -75,23 +76,59 @@ export async function livingSessions(root: string): Promise<PeerSession[]> {
   return sessions.filter((_session, at) => alive[at] === 'alive')
 }
 
-async function askServer(
-  tmux: string,
-  client: string,
-  { identity, socketPath }: PeerSession,
-): Promise<Finding | undefined> {
-  const args = ['display-message', '-p', '#{version}']
-  const answer = await runTmux({ socketPath, args, tmux, timeoutMs: ASK_MS })
-  const version = answer.stdout.trim()
-  if (answer.exitCode === 0 && version === client) return undefined
-  if (answer.exitCode === 0)
+/** How one server stands with the tmux on the PATH. */
+export interface ServerVersion {
+  readonly identity: string
+  readonly socketPath: string
+  /** The version on the PATH, for example `3.3a`. */
+  readonly client: string
+  /** The version that the server runs; undefined where only its own program could tell, and cannot be run. */
+  readonly server: string | undefined
+  /** Whether the server runs commands of the tmux on the PATH. */
+  readonly isAccepted: boolean
+  /** Whether iapeer can run the server's own program: on Linux, while its libraries are there. */
+  readonly hasOwnProgram: boolean
+}
+
+/** Returns what a difference of versions means and what to do; undefined where the versions are equal. */
+export function describeVersions(found: ServerVersion): Finding | undefined {
+  const { identity, client, server, isAccepted, hasOwnProgram, socketPath } = found
+  if (isAccepted && server === client) return undefined
+  const runs = `the server of ${identity} runs ${server === undefined ? 'another version of tmux' : `tmux ${server}`}`
+  const works = hasOwnProgram
+    ? "iapeer works: it runs the server's own program where this one is refused"
+    : 'the peer goes on and its end is recorded'
+  const rest = { where: socketPath, fix: `At a good moment: iapeer refresh ${identity}` }
+  if (isAccepted)
     return {
       id: 'tmux-server-version',
       level: 'warning',
-      what: `the server of ${identity} is tmux ${version}, and tmux is ${client} now`,
-      where: socketPath,
-      fix: `At a good moment: iapeer new ${identity}`,
+      what: `${runs}, and tmux is ${client} now: commands work, attaching with tmux itself may be refused; ${works}`,
+      ...rest,
     }
+  return {
+    id: 'tmux-server-refuses',
+    level: hasOwnProgram ? 'warning' : 'error',
+    what: `${runs} and refuses tmux ${client}: ${hasOwnProgram ? '' : 'attach, send-keys and messages fail; '}${works}`,
+    ...rest,
+  }
+}
+
+async function askServer(
+  tmux: string,
+  client: string,
+  { identity, socketPath, server }: PeerSession,
+): Promise<Finding | undefined> {
+  const call = { socketPath, args: ['display-message', '-p', '#{version}'], tmux, timeoutMs: ASK_MS }
+  const answer = await runTmux(call)
+  const isAccepted = answer.exitCode === 0
+  const own = !isAccepted && isRefused(answer.stderr) ? await runOnServer(server, call) : undefined
+  const hasOwnProgram = isAccepted ? hasProcfs() : own?.exitCode === 0
+  const versions = { identity, socketPath, client, isAccepted, hasOwnProgram }
+  if (isAccepted) return describeVersions({ ...versions, server: answer.stdout.trim() })
+  if (own?.exitCode === 0) return describeVersions({ ...versions, server: own.stdout.trim() })
+  if (own !== undefined && (await runsAnotherFile(server, tmux)))
+    return describeVersions({ ...versions, server: undefined })
   return {
     id: 'tmux-server-silent',
     level: 'warning',

@@ -1,0 +1,156 @@
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openServerProgram } from '@iapeer/canary'
+import { identifyProcess } from '@iapeer/core/process'
+import { copyProgram, refusingPair, run, startServer, terminalRefusingPair, until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { runOnServer, TmuxServer, teardown } from '../src/index.ts'
+import { launches } from './support.ts'
+
+const { launch, newFolder, track } = launches()
+
+const isLinux = process.platform === 'linux'
+const fixture = fileURLToPath(new URL('./fixtures/attach.mjs', import.meta.url))
+
+/** A peer whose tmux was started from a file of its own. */
+async function launchCopy(command: readonly string[], program: string, folder = newFolder()) {
+  const copy = copyProgram(program, join(folder, 'tmux'))
+  return { copy, peer: await launch(command, { folder, tmux: copy }) }
+}
+
+describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
+  it('is spoken to with its own program, which was deleted', async () => {
+    const folder = newFolder()
+    const pair = await refusingPair(folder)
+    const { copy, peer } = await launchCopy(['cat'], pair.server, folder)
+    rmSync(copy)
+    const { socketPath, server } = peer.target
+    expect((await run(pair.client, ['-S', socketPath, 'list-sessions'])).stderr).toMatch(/server exited/)
+    const handle = new TmuxServer({ socketPath, process: server, tmux: pair.client })
+    expect(await handle.alive()).toBe('alive')
+    expect(await handle.sessions()).toMatchObject([{ name: 'command-bob' }])
+    await handle.sendKeys(peer.leader.paneId, [{ text: 'typed' }, { key: 'Enter' }])
+    await handle.paste(peer.leader.paneId, 'pasted\n')
+    await until('the echo', async () => /typed\n+pasted/.test(await handle.capturePane(peer.leader.paneId)))
+    const done = await teardown({ ...peer.target, tmux: pair.client })
+    expect(done).toMatchObject({ state: 'ended', leader: 'asked' })
+    expect(await peer.settled()).toEqual([])
+  })
+
+  it('is spoken to with its own program, whose file another version has replaced', async () => {
+    const folder = newFolder()
+    const pair = await refusingPair(folder)
+    const { copy, peer } = await launchCopy(['cat'], pair.server, folder)
+    rmSync(copy)
+    copyProgram(pair.client, copy)
+    const handle = new TmuxServer({ ...peer.target, process: peer.target.server, tmux: copy })
+    expect(await handle.alive()).toBe('alive')
+    expect(await handle.panes()).toHaveLength(1)
+    expect(await teardown({ ...peer.target, tmux: copy })).toMatchObject({ state: 'ended' })
+  })
+
+  it('is spoken to although there is no tmux on the PATH any more', async () => {
+    const { copy, peer } = await launchCopy(['cat'], (await refusingPair(newFolder())).server)
+    rmSync(copy)
+    const handle = new TmuxServer({ ...peer.target, process: peer.target.server, tmux: copy })
+    expect(await handle.alive()).toBe('alive')
+  })
+
+  it('has the end of its leader recorded by the hook, with the last screen, and its session ended', async () => {
+    const folder = newFolder()
+    const pair = await refusingPair(folder)
+    const command = ['sh', '-c', 'echo last words; read line; exit 7']
+    const { copy, peer } = await launchCopy(command, pair.server, folder)
+    rmSync(copy)
+    copyProgram(pair.client, copy)
+    const handle = new TmuxServer({ ...peer.target, process: peer.target.server, tmux: pair.client })
+    await handle.sendKeys(peer.leader.paneId, [{ key: 'Enter' }])
+    const [death] = await peer.settled()
+    expect(death).toMatchObject({ ev: 'session-exit', dead_status: '7' })
+    expect(readFileSync(death?.['forensics'] ?? '', 'utf8')).toMatch(/--- pane-tail\n.*last words/)
+    expect(peer.server.alive()).toBe(false)
+  })
+
+  it('is attached with its own program, in the terminal of the caller', async () => {
+    const folder = newFolder()
+    const pair = await terminalRefusingPair(folder)
+    const { copy, peer } = await launchCopy(['cat'], pair.server, folder)
+    rmSync(copy)
+    const outer = await startServer(join(folder, 'outer'))
+    track(outer.end)
+    const { socketPath, server, sessionId } = peer.target
+    const argument = JSON.stringify({ socketPath, process: server, tmux: pair.client, sessionId })
+    const window = [
+      'new-window',
+      '-n',
+      'w',
+      '-e',
+      'TERM=xterm',
+      '-e',
+      'TMUX=',
+      process.execPath,
+      fixture,
+      argument,
+    ]
+    await outer.tmux('set-option', '-g', 'remain-on-exit', 'on')
+    await outer.tmux(...window)
+    const screen = async (): Promise<string> => (await outer.tmux('capture-pane', '-p', '-t', ':w')).stdout
+    await until('the status line', async () => (await screen()).includes('command-bob  (prefix d detaches)'))
+    await outer.tmux('send-keys', '-t', ':w', 'C-b', 'd')
+    await until('the exit code', async () => /left with 0/.test(await screen()))
+    expect(await peer.handle.alive()).toBe('alive')
+  })
+
+  it('whose program cannot be used is an error that names the reason', async () => {
+    const folder = newFolder()
+    const pair = await terminalRefusingPair(folder)
+    const server = await startServer(join(folder, 's'))
+    track(server.end)
+    const gone = { pid: server.pid, token: '1' }
+    const handle = new TmuxServer({ socketPath: server.socketPath, process: gone, tmux: pair.client })
+    await expect(handle.runInTerminal(['attach-session'])).rejects.toMatchObject({
+      code: 'tmux-version-mismatch',
+      message: expect.stringContaining('not a terminal'),
+      hint: expect.stringContaining('iapeer refresh'),
+    })
+  })
+})
+
+describe.runIf(isLinux)('the program of a server', () => {
+  it('is opened of that very process alone: another start token, another program and a dead process give none', async () => {
+    const server = await startServer(join(newFolder(), 's'))
+    track(server.end)
+    const opened = openServerProgram(server.id)
+    expect((await run(opened?.path ?? '', ['-V'])).stdout).toMatch(/\d\.\d/)
+    expect((await run('readlink', [opened?.path ?? ''])).stdout).toMatch(/tmux\n$/)
+    opened?.close()
+    await expect(run(opened?.path ?? '', ['-V'])).rejects.toMatchObject({
+      code: expect.stringMatching(/^(ENOENT|EACCES)$/),
+    })
+    expect(openServerProgram({ pid: server.pid, token: '1' })).toBeUndefined()
+    const own = await identifyProcess(process.pid)
+    expect(own && openServerProgram(own)).toBeUndefined()
+    await server.end()
+    expect(openServerProgram(server.id)).toBeUndefined()
+  })
+
+  it.runIf(process.getuid?.() === 0)('of another user is not opened', async () => {
+    const folder = newFolder()
+    await run('chmod', ['777', folder])
+    const prefix = ['setpriv', '--reuid', '65534', '--clear-groups']
+    const server = await startServer(join(folder, 's'), 'exec sleep 1000', prefix)
+    track(server.end)
+    expect(openServerProgram(server.id)).toBeUndefined()
+  })
+
+  it('is not run twice where it is the one on the PATH: what it answers is data', async () => {
+    const server = await startServer(join(newFolder(), 's'))
+    track(server.end)
+    const call = { socketPath: server.socketPath, args: ['no-such-command'] }
+    expect(await runOnServer(server.id, call)).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('unknown command'),
+    })
+  })
+})
