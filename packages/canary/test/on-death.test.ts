@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { rotateLog } from '@iapeer/core/storage'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { type Death, IapeerError, onDeath, type OnDeathOptions, readDeaths } from '../src/index.ts'
+import { type Death, IapeerError, type OnDeathOptions, onDeath, readDeaths } from '../src/index.ts'
 import { deathOf, roots, watched } from './support.ts'
 
 const newRoot = roots()

@@ -39,11 +39,7 @@ const withoutDocComments = (text: string): string =>
  * @param holds which sources a map holds; the others are only named
  * @param comments false: doc comments become empty lines
  */
-export function writeLineMaps(
-  directory: string,
-  holds: (source: string) => boolean,
-  comments = true,
-): void {
+export function writeLineMaps(directory: string, holds: (source: string) => boolean, comments = true): void {
   for (const name of readdirSync(directory).filter((one) => one.endsWith('.js.map'))) {
     const path = join(directory, name)
     const map = lineMap(JSON.parse(readFileSync(path, 'utf8')))
