@@ -58,7 +58,7 @@ it('alone means alone: packed, installed in an empty folder with npm, type-check
     () => existsSync(lifecycleLog) && readFileSync(lifecycleLog, 'utf8').includes('state=spawned'),
   )
   server.kill('SIGKILL')
-  expect((await running).stdout).toMatch(/spawned[^]*work-main died: server-vanished, see \//)
+  expect((await running).stdout).toMatch(/spawned[\s\S]*work-main died: server-vanished, see \//)
   await until('the record', () => exits(root.recordDir).length > 0)
   expect(exits(root.recordDir)).toEqual([
     expect.objectContaining({ cause: 'server-vanished', server_pid: String(server.pid) }),

@@ -5,7 +5,7 @@ import { openServerProgram } from '@iapeer/canary'
 import { identifyProcess } from '@iapeer/core/process'
 import { copyProgram, refusingPair, run, startServer, terminalRefusingPair, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { runOnServer, TmuxServer, teardown } from '../src/index.ts'
+import { healLostChild, runOnServer, TmuxServer, teardown } from '../src/index.ts'
 import { launches } from './support.ts'
 
 const { launch, newFolder, track } = launches()
@@ -66,7 +66,12 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     copyProgram(pair.client, copy)
     const handle = new TmuxServer({ ...peer.target, process: peer.target.server, tmux: pair.client })
     await handle.sendKeys(peer.leader.paneId, [{ key: 'Enter' }])
-    const [death] = await peer.settled()
+    // tmux 3.2 to 3.5 may miss that it has exited.
+    await until('the end to be settled', async () => {
+      await healLostChild(peer.target.server, peer.leader.pid)
+      return peer.states().length === 0
+    })
+    const [death] = peer.deaths()
     expect(death).toMatchObject({ ev: 'session-exit', dead_status: '7' })
     expect(readFileSync(death?.['forensics'] ?? '', 'utf8')).toMatch(/--- pane-tail\n.*last words/)
     expect(peer.server.alive()).toBe(false)
