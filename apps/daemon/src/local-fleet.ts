@@ -52,7 +52,7 @@ type Actions = {
   readonly [A in Action]: (root: string, peer: NamedPeer, body: Received<A, 'body'>) => Promise<Answer<A>>
 }
 
-/** How each action is done; its answer is what the library returns. */
+/** What does each action; TypeScript checks what the library returns against the schema of the answer. */
 const ACTIONS: Actions = {
   start: async (root, peer, body) => ({
     ...done(peer),

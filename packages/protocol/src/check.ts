@@ -2,7 +2,7 @@ import { IapeerError } from '@iapeer/core/errors'
 import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
 
-// zod/mini has no words for what is wrong unless it is given some.
+// zod/mini has no messages of its own.
 z.config(en())
 
 /**

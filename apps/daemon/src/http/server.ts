@@ -47,7 +47,7 @@ export interface ApiServer {
   readonly close: (limitMs: number) => Promise<void>
 }
 
-/** Closes a server; connections that no request has come over are waited for by nothing. */
+/** Closes a server, and at once each connection that has sent no request. */
 async function closeServer(server: Server, silent: Iterable<Socket>, limitMs: number): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), limitMs)
   await new Promise<void>((resolve) => {
@@ -80,7 +80,7 @@ export function createApiServer(app: Hono<ApiEnv>): ApiServer {
   )
   server.maxConnections = MOST_CONNECTIONS
   server.on('clientError', onClientError)
-  // Node.js takes a connection that has not said anything yet for one that is busy.
+  // Node.js counts a connection that has sent nothing yet as busy.
   const silent = new Set<Socket>()
   server.on('connection', (socket) => silent.add(socket.once('close', () => silent.delete(socket))))
   server.on('request', ({ socket }) => silent.delete(socket))

@@ -9,21 +9,21 @@ import { Connections } from './connection.ts'
 import { type DaemonResponse, exchange } from './request.ts'
 import { DaemonUnreachable } from './unreachable.ts'
 
-/** How soon a daemon must take a request, and say how it is. */
+/** How soon a daemon must take a request, and report its health. */
 const TAKEN_MS = 2_000
 /** A launch or a stop may wait for another one of the same peer. */
 const ACTION_MS = 120_000
 
-/** How a daemon is. */
+/** The health of a daemon. */
 export type DaemonHealth = Answer<'health'>
 
-/** What comes in the path and after the question mark; a part that is empty may be left out. */
-type Input<N extends JsonRouteName> = {
-  readonly [Part in 'params' | 'query' as Record<string, never> extends Sent<N, Part> ? never : Part]: Sent<
-    N,
-    Part
-  >
-} & { readonly [Part in 'params' | 'query']?: Sent<N, Part> }
+/** The routes that change nothing. */
+type ReadRouteName = Exclude<JsonRouteName, Action>
+
+/** The parameters of the path, where it has any, and the query. */
+type Input<N extends ReadRouteName> = (typeof ENDPOINTS)[N]['path'] extends `${string}/:${string}`
+  ? [input: { readonly params: Sent<N, 'params'>; readonly query?: Sent<N, 'query'> }]
+  : [input?: { readonly query?: Sent<N, 'query'> }]
 
 type Body<A extends Action> = Sent<A, 'body'>
 
@@ -33,18 +33,21 @@ type Body<A extends Action> = Sent<A, 'body'>
  */
 export interface DaemonClient {
   readonly socketPath: string
+  /** Asks the daemon how it is. */
   health(): Promise<DaemonHealth>
+  /** Starts a peer, by its name or an identity of it; harmless when it runs. */
   start(name: string, body: Body<'start'>): Promise<Answer<'start'>['session']>
+  /** Stops a peer; it stays stopped until it is started. */
   stop(name: string, body: Body<'stop'>): Promise<Answer<'stop'>['sessions']>
-  /** Stops it and starts it afresh. */
+  /** Stops a peer and starts it afresh. */
   renew(name: string, body: Body<'new'>): Promise<Answer<'new'>['session']>
-  /** Stops what runs of it and starts it again. */
+  /** Stops what runs of a peer and starts it again, with its session where the runtime can. */
   refresh(name: string, body: Body<'refresh'>): Promise<Answer<'refresh'>['outcome']>
-  /** Forgets its crashes. */
+  /** Forgets the crashes of a peer. */
   reset(name: string): Promise<Answer<'reset'>['outcome']>
-  /** What one of the routes that change nothing answers with. */
-  get<N extends Exclude<JsonRouteName, Action>>(route: N, input?: Input<N>): Promise<Answer<N>>
-  /** Closes the connection, where it was not used. A client that is not closed keeps no process alive. */
+  /** Returns the answer of a route that changes nothing; of `events` those so far. */
+  get<N extends ReadRouteName>(route: N, ...input: Input<N>): Promise<Answer<N>>
+  /** Closes a connection that no request has used. A client that is not closed keeps no process alive. */
   close(): void
 }
 
@@ -58,7 +61,7 @@ interface Asked {
   readonly answerMs: number
 }
 
-/** @throws IapeerError `no-such-peer`: what cannot be a name would be another path */
+/** @throws IapeerError `no-such-peer`: a text that cannot be a name would make another path */
 function assertName(name: string): void {
   if (!isPersonality(name) && !isIdentity(name)) requirePeer([], name)
 }
@@ -113,7 +116,7 @@ class Client implements DaemonClient {
     return (await this.#act('reset', name, {})).outcome
   }
 
-  get<N extends Exclude<JsonRouteName, Action>>(
+  get<N extends ReadRouteName>(
     route: N,
     { params = {}, query = {} }: { readonly params?: Values; readonly query?: Values } = {},
   ): Promise<Answer<N>> {
@@ -152,14 +155,14 @@ class Client implements DaemonClient {
 
 /**
  * Returns an answer as its schema says; fields that it does not know, of a newer daemon, are left out.
- * @throws IapeerError what the daemon says went wrong; DaemonUnreachable where it says neither
+ * @throws IapeerError the error that the daemon reports; DaemonUnreachable for any other answer
  */
 function answerOf<T>(
   schema: z.ZodMiniType<T>,
   { value, delivered }: DaemonResponse,
   errorSchema: typeof import('../routes.ts')['ANSWERS']['Error'],
 ): T {
-  // Not by the status: a daemon whose supervisor has stalled says how it is with 503.
+  // Not by the status: a daemon whose supervisor has stalled reports its health with 503.
   const answer = schema.safeParse(value)
   if (answer.success) return answer.data
   const failure = errorSchema.safeParse(value)

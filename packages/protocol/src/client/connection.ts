@@ -23,7 +23,7 @@ async function connectTo(path: string, limitMs: number): Promise<Socket | undefi
       clearTimeout(timer)
       resolve(socket)
     })
-    // Also for its whole life: what a request does not see any more ends nothing.
+    // Stays for the life of the socket: an error after the request must not end this process.
     socket.on('error', (error) => {
       clearTimeout(timer)
       if (NOTHING_LISTENS.has(errnoOf(error))) resolve(undefined)
@@ -44,11 +44,11 @@ class IdleConnection {
 
   constructor(socket: Socket) {
     this.#socket = socket.unref()
-    // The daemon ends a connection that stays silent; what it says then is no answer.
+    // The daemon ends a connection that stays silent, with a 408 that answers no request.
     socket.once('data', this.#spoil).once('end', this.#spoil)
   }
 
-  /** Gives the connection away; undefined where the daemon has ended it. */
+  /** Returns the socket; undefined when the daemon has ended the connection. */
   take(): Socket | undefined {
     if (this.#socket.destroyed) return undefined
     return this.#socket.off('data', this.#spoil).off('end', this.#spoil).ref()

@@ -48,7 +48,7 @@ class Exchange {
       this.#sent.on('error', fail)
       this.#sent.once('continue', () => {
         this.#giveUpAfter(answerMs)
-        // A refusal may have come with it: then the body is not wanted any more.
+        // The answer may have come with it: then the daemon does not want the body.
         setImmediate(() => {
           if (this.#sent.destroyed || isAnswered) return
           this.#delivered = body !== undefined
@@ -68,7 +68,7 @@ class Exchange {
           }
         })
       })
-      // What is not sent with the head is sent when the daemon says that it listens.
+      // The body follows when the daemon has answered 100.
       this.#sent.flushHeaders()
     })
   }
@@ -87,7 +87,7 @@ class Exchange {
     const giveUp = (): void => {
       if (this.#timer === timer) this.#sent.destroy(this.#unreachable(`no answer within ${limitMs} ms`))
     }
-    // Where this process was held up, what has come in meanwhile is seen to first.
+    // After this process was held up, input that has arrived meanwhile is handled first.
     const timer = setTimeout(() => setImmediate(giveUp), limitMs)
     this.#timer = timer
   }
@@ -109,9 +109,9 @@ class Exchange {
 /**
  * Sends one request over a connection and reads the whole answer.
  *
- * The head goes first, with `Expect: 100-continue` (RFC 9110, 10.1.1), and the body when the daemon has said that it reads on. So a
- * daemon that hangs is found out soon, and when it goes on later it finds a request without its body, which it does not carry out.
- * A request without a body asks too: HTTP does not want an answer to that, but Node.js gives one.
+ * The head goes first, with `Expect: 100-continue` (RFC 9110, 10.1.1); the body follows when the daemon has answered 100. A daemon that
+ * hangs is found out soon, and when it continues it gets a request without its body, which it does not carry out. A request without a
+ * body expects 100 too: RFC 9110 does not provide for that, but the HTTP server of Node.js answers it.
  * @throws DaemonUnreachable
  */
 export async function exchange(socket: Socket, request: DaemonRequest): Promise<DaemonResponse> {

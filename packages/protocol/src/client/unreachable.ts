@@ -7,9 +7,9 @@ interface UnreachableDetails {
   readonly delivered?: boolean
 }
 
-/** The daemon is there and did not answer, or not as it should: `daemon-unreachable`. */
+/** A daemon listens, and did not answer, or not as its schemas say: `daemon-unreachable`. */
 export class DaemonUnreachable extends IapeerError {
-  /** Whether it was given the whole of an action, and so may have done it. While false, nothing was done and nothing will be. */
+  /** Whether the daemon got the whole action, and so may have done it. If false, it has done nothing and will do nothing. */
   readonly delivered: boolean
 
   constructor(why: string, { cause, delivered = false }: UnreachableDetails = {}) {

@@ -6,7 +6,7 @@ const killer = z.object({ ...seen, ancestors: z.readonly(z.array(z.object(seen))
 const confidence = z.enum(['high', 'medium', 'low'])
 const status = z.optional(z.int().check(z.minimum(0), z.maximum(255)))
 
-/** A death of either kind; what one kind has not is absent. */
+/** A death of a server or of a session; fields that its kind does not have are absent. */
 export const death = z.object({
   id: z.string(),
   ts: time,
@@ -29,7 +29,7 @@ export const death = z.object({
   incident: text,
 })
 
-/** Why it died, and what that rests on. */
+/** The verdict on a death, and its evidence. */
 export const autopsy = z.object({
   verdict: z.string(),
   confidence,

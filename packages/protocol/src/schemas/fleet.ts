@@ -31,7 +31,7 @@ export const peer = z.object({
   lastDeath: text,
 })
 
-/** A peer that was started, or ran already. */
+/** The session of a peer that was started, or was running already. */
 export const launched = z.object({
   state: z.enum(['launched', 'already', 'blocked']),
   identity: z.string(),
@@ -51,7 +51,7 @@ export const stopped = z.object({
   ms: z.optional(z.int()),
 })
 
-/** What came of a wake, a refresh or a reset. */
+/** The result of a wake, a refresh or a reset. */
 export const outcome = z.object({
   state: z.string(),
   mode: z.optional(z.enum(['fresh', 'resume'])),

@@ -14,7 +14,7 @@ const supervisor = z.object({
   record: durations,
 })
 
-/** How the daemon is. */
+/** The health of the daemon. */
 export const health = z.object({
   ...version,
   status: z.enum(['ok', 'degraded', 'stalled']),

@@ -13,9 +13,9 @@ import {
 import { connectDaemon, type DaemonClient, DaemonUnreachable } from '@iapeer/protocol'
 
 /**
- * Asks the daemon to do something. Resolves with undefined where none runs, or one hangs and has done nothing: the library then does
- * the same, under the same locks.
- * @throws IapeerError what the daemon says went wrong, `daemon-unreachable` where it may have done it
+ * Asks the daemon to do something. Resolves with undefined when no daemon runs, or one hangs and has done nothing: the caller then
+ * does the same by the library, under the same locks.
+ * @throws IapeerError the error that the daemon reports; `daemon-unreachable` when it may have done it
  */
 export async function askDaemon<T extends object>(
   ask: (daemon: DaemonClient) => Promise<T>,
