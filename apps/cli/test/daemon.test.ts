@@ -1,10 +1,11 @@
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { toIdentity } from '@iapeer/core/identity'
 import { daemonPlace } from '@iapeer/core/paths'
 import { updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { answeringDaemon, stopDaemon } from '@iapeer/host'
-import { listSessions } from '@iapeer/lifecycle/sessions'
+import { listSessions, listTallies } from '@iapeer/lifecycle/sessions'
 import { afterEach, describe, expect, it } from 'vitest'
 import { besides, type Home, homes, jsonLines } from './support.ts'
 
@@ -156,24 +157,28 @@ describe('starting a peer', () => {
   })
 })
 
-it('stop --all also stops a peer that the daemon is about to start again', async () => {
-  const { iapeer, root } = homeWithDaemon()
-  await iapeer('create', 'bob', '--', 'sleep', '1000')
-  await updatePeer(root, 'bob', { afterDeath: 'restart' })
-  await iapeer('daemon', 'start')
-  await iapeer('start', 'bob')
-  const [session] = await listSessions(root)
-  process.kill(session?.leader.pid ?? Number.NaN, 'SIGKILL')
-  await until('a restart to be planned', async () => {
-    const [bob] = jsonLines((await iapeer('list', '--json')).stdout)
-    return bob?.['nextStartAt']
-  })
-  expect((await iapeer('stop', '--all')).exitCode).toBe(0)
-  // A first restart is due within a second or so.
-  await new Promise((resolve) => setTimeout(resolve, 3_000))
-  expect((await iapeer('list')).stdout).toMatch(/✕ bob +stopped/)
-  expect(await listSessions(root)).toEqual([])
-})
+it.each([0, 500, 800, 1_200])(
+  'stop --all also stops a peer that the daemon is to start again (%i ms later)',
+  async (waitMs) => {
+    const { iapeer, root } = homeWithDaemon()
+    await iapeer('create', 'bob', '--', 'sleep', '1000')
+    await updatePeer(root, 'bob', { afterDeath: 'restart' })
+    await iapeer('daemon', 'start')
+    await iapeer('start', 'bob')
+    const [session] = await listSessions(root)
+    process.kill(session?.leader.pid ?? Number.NaN, 'SIGKILL')
+    // The restart is planned for some moment of the next second: it is due, or under way, when the stop comes.
+    await until('a restart to be planned', async () => {
+      const tallies = await listTallies(root)
+      return tallies.get(toIdentity('command-bob'))?.startAt
+    })
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+    expect((await iapeer('stop', '--all')).exitCode).toBe(0)
+    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    expect((await iapeer('list')).stdout).toMatch(/✕ bob +stopped/)
+    expect(await listSessions(root)).toEqual([])
+  },
+)
 
 describe('with a daemon and without one', () => {
   /** What differs from one launch to the next. */

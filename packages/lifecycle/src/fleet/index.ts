@@ -9,6 +9,7 @@ export {
   stopNamed,
   wakeNamed,
 } from './actions.ts'
+export { activeIdentities } from './active-identities.ts'
 export type { LaunchView } from './launch-view.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './named.ts'
 export { fleetView, type PeerView, peerFields, peerView } from './peer-view.ts'

@@ -1,6 +1,13 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { type PeerView, type StopView, settleFleet, stopNamed, stopStrays } from '@iapeer/lifecycle/fleet'
-import { listSessions, type PeerState } from '@iapeer/lifecycle/sessions'
+import {
+  activeIdentities,
+  type PeerView,
+  type StopView,
+  settleFleet,
+  stopNamed,
+  stopStrays,
+} from '@iapeer/lifecycle/fleet'
+import type { PeerState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
@@ -41,17 +48,15 @@ async function stop(peer: string, options: StopOptions): Promise<void> {
 const RUNNING: readonly PeerState[] = ['alive', 'unresponsive', 'blocked', 'managed']
 
 /**
- * Every peer that runs, whose end was not seen yet, or that the daemon is about to start again; then the servers and recorders that
+ * Every peer that runs, whose end was not seen yet, that is being launched, or that the daemon is to start again; then the servers and recorders that
  * no peer has any more.
  */
 async function stopAll(options: StopOptions): Promise<void> {
   const root = iapeerRoot()
   await settleFleet(root)
-  const enrolled = new Set((await listSessions(root)).map(({ identity }) => String(identity)))
+  const active: ReadonlySet<string> = await activeIdentities(root)
   const wanted = (one: PeerView): boolean =>
-    RUNNING.includes(one.state) ||
-    one.nextStartAt !== undefined ||
-    one.runtimes.some((runtime) => enrolled.has(`${runtime}-${one.personality}`))
+    RUNNING.includes(one.state) || one.runtimes.some((runtime) => active.has(`${runtime}-${one.personality}`))
   await forAll(wanted, (name) => stop(name, options))
   for (const { identity, serverPid } of await stopStrays(root)) {
     if (options.json) printJson({ identity, state: 'ended', serverPid, stray: true })

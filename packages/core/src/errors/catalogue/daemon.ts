@@ -104,11 +104,6 @@ export const DAEMON_ERRORS = entries({
     kind: 'unavailable',
     summary: 'The daemon already serves as many event streams as it accepts.',
   },
-  'not-supported': {
-    kind: 'failed',
-    summary: 'The daemon was started without the part that does this.',
-    httpStatus: 501,
-  },
   internal: {
     kind: 'internal',
     summary: 'The daemon failed unexpectedly.',

@@ -14,7 +14,8 @@ export const TMUX_ERRORS = entries({
   },
   'server-refused': {
     kind: 'failed',
-    summary: 'The tmux server refuses the tmux on the PATH, and its own program cannot be run: it is of another version.',
+    summary:
+      'The tmux server refuses the tmux on the PATH, and its own program cannot be run: it is of another version.',
     hint: 'Restart that tmux server.',
   },
   'tmux-version-mismatch': {
