@@ -13,7 +13,7 @@ take_snapshot() {
   CLAIMED=1
   claim_facts
   generation_identity
-  cause_of "$C_RC" "$C_SYSTEM"
+  cause_decide "$C_RC" "$C_SYSTEM"
   finish_left=300
   while
     complete_snapshot

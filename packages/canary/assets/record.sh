@@ -43,7 +43,7 @@ record_write() {
     claim_server server || return 4
     claim_take "$record_text" || return $?
     CLAIMED=1
-    cause_of "$1" ''
+    cause_decide "$1" ''
     # No recorder saw it: this is the time at which it was found.
     case $1 in lost | boot) generation_seen "$SEEN_MS" ;; esac
   fi

@@ -28,7 +28,7 @@ complete_claim() {
   fi
   line_is_there && snapshot_is_there && { generation_forget; echo settled; return 0; }
   lease_take "$CLAIM.takeover" || { echo busy; return 3; }
-  cause_of "$C_RC" "$C_SYSTEM"
+  cause_decide "$C_RC" "$C_SYSTEM"
   c_done=0
   line_is_there || { heal_torn_line && record_line; } || c_done=1
   snapshot_is_there || complete_snapshot || c_done=1

@@ -201,7 +201,7 @@ describe() {
 # earlier -> EARLIER: what another witness of the last two seconds has written, and nobody has taken back
 earlier() {
   EARLIER=
-  cause_is_witnessed || return 0
+  cause_has_witness || return 0
   EARLIER=$(sed -n '/^process /p' "$WITNESS")
   [ -z "$EARLIER" ] || CONFIDENCE=low
 }
@@ -223,7 +223,7 @@ testify() {
   [ ${#SEEN} -gt 11 ] || SEEN=${SEEN}000
   # On a busy host there may be no time for more.
   CONFIDENCE=low VIA=none
-  cause_is_witnessed || put
+  cause_has_witness || put
   find_killer
   t_args=
   for t_killer in $KILLERS; do

@@ -21,6 +21,10 @@ const CHECKS = [
   ['types, and the shape of what is published', ['turbo', 'run', 'check', '--output-logs=errors-only']],
   ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
   ['unused files, exports and dependencies', ['knip']],
+  [
+    'tables that are generated for the recorders',
+    ['node', 'packages/canary/scripts/generate.mjs', '--check'],
+  ],
   ['shell scripts', ['shellcheck', '-x', ...scripts, join(root, '.ci', 'run')]],
 ]
 

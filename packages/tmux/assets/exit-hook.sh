@@ -43,7 +43,7 @@ how_it_ended() {
     removed) CAUSE=leader-removed ENDED=removed ;;
     *[!0-9]*) DEAD_SIGNAL=SIG${2#SIG} ENDED=k${2#SIG} ;;
     *)
-      cause_of_signal "$2"
+      cause_decide_signal "$2"
       DEAD_SIGNAL=$SIGNAL ENDED=k$2 CAUSE=''
       ;;
   esac
