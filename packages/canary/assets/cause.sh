@@ -5,14 +5,19 @@
 # cause_has_witness: a kill command was seen at most two seconds before NOW. Both times are compared in two parts, for
 # shells with 32 bits.
 cause_has_witness() {
-  seen_at=
+  cause_has_witness_at=
   [ -r "$WITNESS" ] || return 1
-  { read -r seen_word seen_at seen_rest <"$WITNESS"; } 2>/dev/null
-  seen_at=${seen_at#ts_ms=}
-  case $seen_at in '' | *[!0-9]*) return 1 ;; esac
-  if [ ${#seen_at} -gt 11 ]; then seen_s=${seen_at%???} seen_ms=${seen_at#"${seen_at%???}"}; else seen_s=$seen_at seen_ms=000; fi
-  seen_gap=$((NOW_S - seen_s))
-  [ $seen_gap -le 2 ] || return 1
-  [ $seen_gap -ge -60 ] || return 1
-  [ $((seen_gap * 1000 + 1${NOW_MS:-000} - 1$seen_ms)) -le 2000 ]
+  # shellcheck disable=SC2034 # the words before and behind the time
+  { read -r cause_has_witness_word cause_has_witness_at cause_has_witness_rest <"$WITNESS"; } 2>/dev/null
+  cause_has_witness_at=${cause_has_witness_at#ts_ms=}
+  case $cause_has_witness_at in '' | *[!0-9]*) return 1 ;; esac
+  cause_has_witness_s=$cause_has_witness_at cause_has_witness_ms=000
+  if [ ${#cause_has_witness_at} -gt 11 ]; then
+    cause_has_witness_s=${cause_has_witness_at%???}
+    cause_has_witness_ms=${cause_has_witness_at#"$cause_has_witness_s"}
+  fi
+  cause_has_witness_gap=$((NOW_S - cause_has_witness_s))
+  [ $cause_has_witness_gap -le 2 ] || return 1
+  [ $cause_has_witness_gap -ge -60 ] || return 1
+  [ $((cause_has_witness_gap * 1000 + 1${NOW_MS:-000} - 1$cause_has_witness_ms)) -le 2000 ]
 }

@@ -4,25 +4,50 @@
 # A claim is a file made by noclobber (one winner, whatever the shells) whose first line holds the facts:
 #   rc=<status>,ev=server|session,rec=<pid>:<token>,ts=<epoch ms>[,m=g]
 # and whose second line, where systemd runs the host, what systemd said of it (see evidence.sh): c=hs | c=ss | c=no.
-# An empty claim was taken by a recorder that could not write (a full disk) or was killed over it: the facts are in the
-# file that was prepared for them, or unknown, and the claim's mtime is the time of death. Recorders before 0.2 made
+# An empty claim was taken by a recorder that could not write (a full disk) or was killed before it wrote: the facts are in
+# the file that was prepared for them, or unknown, and the claim's mtime is the time of death. Recorders before 0.2 made
 # symbolic links whose text is the first line; a noclobber file cannot be made over one, not even over a dangling one.
 
-# claim_make PATH TEXT: 0 made, 1 it is there already, 2 it cannot be made now. A text that cannot be written leaves it empty.
+# claim_format RC -> CLAIM_LINE: the facts of this EVENT at NOW, as a claim holds them
+claim_format() {
+  CLAIM_LINE="rc=$1,ev=$EVENT,rec=$SELF,ts=$NOW"
+  [ "$EVENT:$MODE" != server:guard ] || CLAIM_LINE=$CLAIM_LINE,m=g
+}
+
+# claim_parse TEXT -> CLAIM_RC CLAIM_EVENT CLAIM_RECORDER CLAIM_TIME CLAIM_MODE (g, or empty) CLAIM_SYSTEM; what is not there
+# is empty
+claim_parse() {
+  CLAIM_RC='' CLAIM_EVENT='' CLAIM_RECORDER='' CLAIM_TIME='' CLAIM_MODE='' CLAIM_SYSTEM=''
+  claim_parse_rest=$1,
+  while [ -n "$claim_parse_rest" ]; do
+    claim_parse_field=${claim_parse_rest%%,*}
+    claim_parse_rest=${claim_parse_rest#*,}
+    case $claim_parse_field in
+      rc=*) CLAIM_RC=${claim_parse_field#*=} ;;
+      ev=*) CLAIM_EVENT=${claim_parse_field#*=} ;;
+      rec=*) CLAIM_RECORDER=${claim_parse_field#*=} ;;
+      ts=*) CLAIM_TIME=${claim_parse_field#*=} ;;
+      m=*) CLAIM_MODE=${claim_parse_field#*=} ;;
+      c=*) CLAIM_SYSTEM=${claim_parse_field#*=} ;;
+    esac
+  done
+}
+
+# claim_make PATH TEXT: 0 made; TAKEN it is there already; UNWRITABLE. A text that cannot be written leaves it empty.
 claim_make() {
   set -C
   { command exec 3>"$1"; } 2>/dev/null
-  claim_code=$?
+  claim_make_code=$?
   set +C
-  if [ $claim_code -ne 0 ]; then
-    if [ -e "$1" ] || [ -h "$1" ]; then return 1; fi
-    return 2
+  if [ $claim_make_code -ne 0 ]; then
+    if [ -e "$1" ] || [ -h "$1" ]; then return "$TAKEN"; fi
+    return "$UNWRITABLE"
   fi
   { out "$2" >&3; } 2>/dev/null
   exec 3>&-
 }
 
-# claim_take TEXT: 0 this death is ours to record, 1 another recorder has claimed it, 2 it cannot be claimed now
+# claim_take TEXT: 0 this death is ours to record; TAKEN; UNWRITABLE
 claim_take() {
   [ -d "$DEATHS" ] || command eval 'mkdir -p "$DEATHS"' 2>/dev/null
   claim_make "$CLAIM" "$1"
@@ -31,7 +56,7 @@ claim_take() {
 # claim_fill TEXT: writes the facts into an empty claim, which is ours, when there is room again
 claim_fill() { [ -s "$CLAIM" ] || { out "$1" >"$CLAIM"; } 2>/dev/null; }
 
-claim_is_there() { [ -e "$CLAIM" ] || [ -h "$CLAIM" ]; }
+claim_exists() { [ -e "$CLAIM" ] || [ -h "$CLAIM" ]; }
 
 # claim_read -> CLAIM_TEXT, its lines joined by commas; empty where there is none, and of an empty one
 claim_read() {
@@ -39,40 +64,41 @@ claim_read() {
   if [ -h "$CLAIM" ]; then
     CLAIM_TEXT=$(readlink "$CLAIM")
   elif [ -e "$CLAIM" ]; then
-    { while read -r claim_line; do CLAIM_TEXT=$CLAIM_TEXT${CLAIM_TEXT:+,}$claim_line; done <"$CLAIM"; } 2>/dev/null
+    { while read -r claim_read_line; do CLAIM_TEXT=$CLAIM_TEXT${CLAIM_TEXT:+,}$claim_read_line; done <"$CLAIM"; } 2>/dev/null
   fi
 }
 
-# claim_field NAME TEXT -> FIELD: the value of one of its fields, empty where there is none
-claim_field() {
-  FIELD=,$2,
-  case $FIELD in
-    *",$1="*)
-      FIELD=${FIELD#*",$1="}
-      FIELD=${FIELD%%,*}
-      ;;
-    *) FIELD= ;;
-  esac
+# claim_write_facts TEXT: once, in place, into the file that is open as 8, so that neither a block nor an inode is needed
+claim_write_facts() {
+  [ "$FACTS_OPEN" = 1 ] || return 0
+  { out "$1" >&8; } 2>/dev/null
+  FACTS_OPEN=written
 }
 
-# claim_server EVENT: several names can watch one server, and its end is one death. 0 this generation records it, 1 the
+# claim_read_facts FILE -> FACTS_TEXT, empty where nothing was written
+claim_read_facts() {
+  FACTS_TEXT=
+  { read -r FACTS_TEXT <"$1"; } 2>/dev/null
+  case $FACTS_TEXT in rc=*) ;; *) FACTS_TEXT= ;; esac
+}
+
+# claim_take_server: several names can watch one server, and its end is one death. 0 this generation records it; ELSEWHERE the
 # generation OWNER has. A session's end counts for that of its server when that follows within half a minute.
-claim_server() {
+claim_take_server() {
   [ -n "$SERVER_MARK" ] || return 0
   [ -d "$DEATHS" ] || command eval 'mkdir -p "$DEATHS"' 2>/dev/null
-  claim_make "$SERVER_MARK" "$KEY $1 $NOW_S" && return 0
-  OWNER='' owner_looks=200
-  while [ -e "$SERVER_MARK" ] && [ $owner_looks -gt 0 ]; do
-    { read -r OWNER owner_event owner_at <"$SERVER_MARK"; } 2>/dev/null
+  claim_make "$SERVER_MARK" "$KEY $EVENT $NOW_S" && return 0
+  OWNER='' claim_take_server_looks=200
+  while [ -e "$SERVER_MARK" ] && [ $claim_take_server_looks -gt 0 ]; do
+    { read -r OWNER claim_take_server_event claim_take_server_at <"$SERVER_MARK"; } 2>/dev/null
     # One that is just being made is still empty.
     [ -z "$OWNER" ] || break
-    owner_looks=$((owner_looks - 1))
+    claim_take_server_looks=$((claim_take_server_looks - 1))
   done
   case $OWNER in '' | "$KEY") return 0 ;; esac
-  case $owner_event:$owner_at in
-    session:*[!0-9]* | session:) return 1 ;;
-    session:*) [ $((NOW_S - owner_at)) -le 30 ] ;;
-    *) return 1 ;;
-  esac && return 1
-  return 0
+  case $claim_take_server_event:$claim_take_server_at in
+    session:*[!0-9]* | session:) return "$ELSEWHERE" ;;
+    session:*) [ $((NOW_S - claim_take_server_at)) -gt 30 ] || return "$ELSEWHERE" ;;
+    *) return "$ELSEWHERE" ;;
+  esac
 }

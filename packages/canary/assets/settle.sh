@@ -9,140 +9,128 @@
 # Facts of an empty claim may still be on their way from its recorder for so long.
 YOUNG_MS=2000
 
-# complete_claim: the claim is there, its recorder is not; write what is missing of line and snapshot
-complete_claim() {
-  finish_session
-  claim_facts
-  if [ -z "$C_REC" ] && is_young; then
-    echo busy
-    return 3
-  fi
-  wait_for_recorder "$C_REC" || { echo busy; return 3; }
-  if ! claim_server server; then
-    # Recorders before 0.2 claimed a server for each name that watched it.
-    generation_log recorded-elsewhere settle "as:$OWNER"
-    generation_leave
-    rm -f "$CLAIM"
-    echo settled
-    return 0
-  fi
-  line_is_there && snapshot_is_there && { generation_forget; echo settled; return 0; }
-  lease_take "$CLAIM.takeover" || { echo busy; return 3; }
-  cause_decide "$C_RC" "$C_SYSTEM"
-  c_done=0
-  line_is_there || { heal_torn_line && record_line; } || c_done=1
-  snapshot_is_there || complete_snapshot || c_done=1
-  [ $c_done -ne 0 ] || {
-    generation_forget
-    set +f
-    rm -f "$SNAPSHOT".*.part
-    set -f
-  }
-  [ ! -f "$CLAIM" ] || [ -h "$CLAIM" ] || claim_fill "$CLAIM_TEXT"
-  lease_drop "$CLAIM.takeover"
-  [ $c_done -eq 0 ] || { echo unwritable; return 1; }
-  echo completed
+# settle_say WORD: the outcome, and the exit code that belongs to it
+settle_say() {
+  out "$1"
+  case $1 in
+    unwritable) return "$EXIT_FAILED" ;;
+    alive | unknown | busy | pending) return "$EXIT_LATER" ;;
+  esac
 }
 
-# is_young: the empty claim was made a moment ago
-is_young() {
-  [ -n "$CLAIM_MS" ] || return 1
-  clock_now
-  young_s=${CLAIM_MS%???}
-  [ $((NOW_S - young_s)) -lt $((YOUNG_MS / 1000)) ]
+# settle_elsewhere: the end of this server is recorded under another name
+settle_elsewhere() {
+  generation_log recorded-elsewhere settle "as:$OWNER"
+  completion_leave
 }
 
-# wait_for_recorder PID:TOKEN -> 0 when it is gone; a stopped one is continued and gets two seconds
-wait_for_recorder() {
-  [ -n "$1" ] || return 0
-  w_left=40
-  while :; do
-    process_check "$1"
-    [ "$ID_STATE" = gone ] && return 0
-    [ $w_left -gt 0 ] || return 1
-    [ "$ID_STATE" = alive ] && kill -CONT "${1%%:*}" 2>/dev/null
-    w_left=$((w_left - 1))
-    clock_nap 0.05
-  done
-}
-
-# The line may have been rotated since.
-line_is_there() {
-  l_log=$RECORD_DIR/exits.log
-  [ -n "$(sed -n "/ identity=[^ ]* gen=$GEN .* forensics=./p" "$l_log" "$l_log.1" "$l_log.2" "$l_log.3" "$l_log.4" "$l_log.5" 2>/dev/null)" ]
-}
-
-snapshot_is_there() { [ "$(sed -n '$p' "$SNAPSHOT" 2>/dev/null)" = '--- end' ]; }
-
-# settle_lost: no recorder is left; the facts are what it could still note, else what arming noted
-settle_lost() {
-  if [ -n "$KNOWN_RECORDER" ] && [ "$ARMED_BOOT" != - ]; then
-    process_check "$KNOWN_RECORDER"
-    [ "$ID_STATE" = gone ] || { echo busy; return 3; }
-  fi
-  boot_look
-  if [ "$BOOT" = "$ARMED_BOOT" ]; then
-    process_check "$SERVER"
-    [ "$ID_STATE" = gone ] || { echo "$ID_STATE"; return 3; }
-    lost=lost
-  else
-    lost=boot
-  fi
-  if claim_is_there; then
-    complete_claim
+# settle_claimed: the claim is there, its recorder is not; write what is missing of line and snapshot
+settle_claimed() {
+  record_finish_session
+  completion_read
+  if [ -z "$CLAIM_RECORDER" ] && settle_is_young; then
+    settle_say busy
     return
   fi
+  completion_wait "$CLAIM_RECORDER" 40 || { settle_say busy; return; }
+  if ! claim_take_server; then
+    # Recorders before 0.2 claimed a server for each name that watched it.
+    settle_elsewhere
+    rm -f "$CLAIM"
+    settle_say settled
+    return
+  fi
+  if completion_has_line && completion_has_snapshot; then
+    completion_forget
+    settle_say settled
+    return
+  fi
+  cause_decide "$CLAIM_RC" "$CLAIM_SYSTEM"
+  completion_run
+  case $? in
+    0) settle_say completed ;;
+    "$LATER") settle_say busy ;;
+    *) settle_say unwritable ;;
+  esac
+}
+
+# settle_is_young: the empty claim was made a moment ago
+settle_is_young() {
+  [ -n "$CLAIM_MS" ] || return 1
+  settle_is_young_now=$NOW
+  clock_read
+  settle_is_young_age=$((NOW_S - ${CLAIM_MS%???}))
+  NOW=$settle_is_young_now
+  clock_split "$NOW"
+  [ $settle_is_young_age -lt $((YOUNG_MS / 1000)) ]
+}
+
+# settle_processes -> RC (lost | boot): 0 recorder and server are gone; else the outcome has been said
+settle_processes() {
+  if [ -n "$KNOWN_RECORDER" ] && [ "$ARMED_BOOT" != - ]; then
+    process_check "$KNOWN_RECORDER"
+    [ "$ID_STATE" = gone ] || { settle_say busy; return; }
+  fi
+  process_read_boot
+  RC=boot
+  [ "$BOOT" = "$ARMED_BOOT" ] || return 0
+  RC=lost
+  process_check "$SERVER"
+  [ "$ID_STATE" = gone ] || settle_say "$ID_STATE"
+}
+
+# settle_unclaimed: no recorder has claimed the end; the facts are what it could still note, else what arming noted
+settle_unclaimed() {
   intent_read
   case $I_STATE in
     done)
-      generation_forget
-      echo silent
-      return 0
+      completion_forget
+      settle_say silent
+      return
       ;;
     pending)
-      echo pending
-      return 3
+      settle_say pending
+      return
       ;;
     abandoned) generation_log intent-withdrawn settle abandoned ;;
   esac
-  [ -e "$STATE" ] || { echo settled; return 0; }
-  take_facts
-  record_write "$lost"
+  [ -e "$STATE" ] || { settle_say settled; return; }
+  settle_take_facts
+  record_write "$RC"
   case $? in
-    0) if complete_snapshot; then generation_forget; else echo unwritable; return 1; fi
-      echo recorded
+    0)
+      completion_write_snapshot || { settle_say unwritable; return; }
+      completion_forget
+      settle_say recorded
       ;;
-    1) complete_claim ;;
-    4)
-      generation_log recorded-elsewhere settle "as:$OWNER"
-      generation_leave
-      echo settled
+    "$TAKEN") settle_claimed ;;
+    "$ELSEWHERE")
+      settle_elsewhere
+      settle_say settled
       ;;
-    *)
-      echo unwritable
-      return 1
-      ;;
+    *) settle_say unwritable ;;
   esac
 }
 
-# take_facts: its recorder has seen the end, and could not even claim it; what it noted is what happened, and when
-take_facts() {
-  facts_read "$FACTS"
+# settle_take_facts -> RC MODE KNOWN_TIME: its recorder has seen the end, and could not even claim it; what it noted is what
+# happened, and when
+settle_take_facts() {
+  claim_read_facts "$FACTS"
   [ -n "$FACTS_TEXT" ] || return 0
-  claim_field rc "$FACTS_TEXT" && lost=$FIELD
-  claim_field m "$FACTS_TEXT"
-  [ "$FIELD" != g ] || MODE=guard
-  claim_field ts "$FACTS_TEXT"
-  [ -z "$FIELD" ] || KNOWN_TIME=$FIELD
+  claim_parse "$FACTS_TEXT"
+  RC=$CLAIM_RC
+  [ "$CLAIM_MODE" != g ] || MODE=guard
+  [ -z "$CLAIM_TIME" ] || KNOWN_TIME=$CLAIM_TIME
 }
 
 main() {
   set -f
   umask 077
   . "$IAPEER_LIB/library.sh"
-  generation_names
-  generation_identity
-  settle_lost
+  generation_set
+  generation_read_name
+  settle_processes || return
+  if claim_exists; then settle_claimed; else settle_unclaimed; fi
 }
 
 main
