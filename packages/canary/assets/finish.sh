@@ -7,6 +7,14 @@
 #           leave: the watch is over; the files go
 # Inputs    those of generation.sh
 # Exit      0 done; 1 something is left for the next command or the daemon, who complete it from the claim
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   recording   snapshot-written  -> done       remove the files of the generation, exit 0
+#   recording   unwritable        -> recording  wait a second, at most 300 times
+#   recording   no-process        -> left       exit 1: the next command or the daemon completes the record
+#   forgetting  asked             -> done       remove the files of the generation and its intents, exit 0
+#   leaving     asked             -> done       remove the files of the generation, exit 0
+# End of states.
 
 # finish_record: a directory that is full or read-only may be mended; where no process can be started, it is left
 finish_record() {
@@ -19,13 +27,18 @@ finish_record() {
     completion_write_snapshot
     case $? in
       0)
+        : at finish recording snapshot-written
         completion_forget
         return 0
         ;;
-      "$NO_PROCESS") return "$EXIT_FAILED" ;;
+      "$NO_PROCESS")
+        : at finish recording no-process
+        return "$EXIT_FAILED"
+        ;;
     esac
     [ "$finish_record_left" -gt 0 ]
   do
+    : at finish recording unwritable
     finish_record_left=$((finish_record_left - 1))
     clock_nap 1
   done
@@ -40,8 +53,14 @@ main() {
   generation_set
   case $1 in
     record) command eval finish_record 2>/dev/null ;;
-    forget) command eval completion_forget 2>/dev/null ;;
-    leave) command eval completion_leave 2>/dev/null ;;
+    forget)
+      : at finish forgetting asked
+      command eval completion_forget 2>/dev/null
+      ;;
+    leave)
+      : at finish leaving asked
+      command eval completion_leave 2>/dev/null
+      ;;
   esac
 }
 

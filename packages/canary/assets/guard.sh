@@ -11,6 +11,16 @@
 # Output   `server <pid>:<token>`, then `started` | `failed <reason>`; and `ended <wait status> <message>` when the server ended before it
 #          was ready; then standard output is let go
 # Exit     0 the server's end is settled, or the launch was given up; 1 not started
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   arming    tool-missing     -> refused          kill the server, report the tool, exit 1
+#   arming    unwritable       -> refused          kill the server, report the directory, exit 1
+#   arming    armed            -> waiting          report started, write the baseline, wait for the server
+#   waiting   server-ended     -> deciding         report the wait status to a launcher that still listens
+#   deciding  dismissed        -> finish leaving   hand over
+#   deciding  launch-given-up  -> finish leaving   hand over
+#   deciding  server-counted   -> record settling  settle its end
+# End of states.
 
 # Nothing is assigned before this: a name that came with the environment stays exported, and is the server's. So is the
 # umask of the launcher.
@@ -67,21 +77,41 @@ guard_arm() {
   (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arming_prepare)
   case $? in
     0) ;;
-    "$NO_TOOL") guard_give_up '' ;;
-    *) guard_give_up "cannot write in $STATE_DIR/canary" ;;
+    "$NO_TOOL")
+      : at guard arming tool-missing
+      guard_give_up ''
+      ;;
+    *)
+      : at guard arming unwritable
+      guard_give_up "cannot write in $STATE_DIR/canary"
+      ;;
   esac
   generation_open
-  generation_write_state || guard_give_up "cannot write $STATE"
+  if ! generation_write_state; then
+    : at guard arming unwritable
+    guard_give_up "cannot write $STATE"
+  fi
+  : at guard arming armed
   out started
   (IAPEER_LIB=$LIB && . "$LIB/evidence.sh" && evidence_write_baseline && rm -f "$NAP_PIPE")
 }
 
 # guard_settle: the server has ended with the status RC
 guard_settle() {
+  : at guard waiting server-ended
   guard_settle_message=
   { read -r guard_settle_message <"$STATE.$$.out"; } 2>/dev/null
   generation_report ended "$RC" "$guard_settle_message"
-  if generation_is_dismissed || ! guard_was_launched; then generation_hand_over leave; else record_settle "$RC"; fi
+  if generation_is_dismissed; then
+    : at guard deciding dismissed
+    generation_hand_over leave
+  elif guard_was_launched; then
+    : at guard deciding server-counted
+    record_settle "$RC"
+  else
+    : at guard deciding launch-given-up
+    generation_hand_over leave
+  fi
 }
 
 main() {

@@ -7,6 +7,17 @@
 # count the processes: none.
 #
 # Outputs  the facts in the prepared file, the claim, the line in exits.log; or nothing at all
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   settling  session-claimed   -> handed-over          finish the record with the exit hook of this generation
+#   settling  intent-pending    -> settling             wait 50 ms
+#   settling  intent-done       -> finish forgetting    hand over: no record
+#   settling  intent-abandoned  -> settling             log intent-withdrawn
+#   settling  written           -> finish recording     hand over: facts, claim and line are written
+#   settling  taken             -> recorded-by-another  exit 0: another recorder has claimed this generation
+#   settling  elsewhere         -> finish leaving       log recorded-elsewhere, hand over
+#   settling  unwritable        -> settling             wait a second, at most 300 times
+# End of states.
 
 # record_write_line: one line of exits.log. A server: WAIT_RC CAUSE SIGNAL MODE RECORDER; a session: DEAD_STATUS DEAD_SIGNAL
 # LEADER CAUSE
@@ -66,8 +77,9 @@ record_write() {
   return 0
 }
 
-# record_finish_session: a claim of the exit hook is finished by its own script
-record_finish_session() {
+# record_is_session: the exit hook has claimed this generation, for the end of its leader
+record_is_session() {
+  claim_exists || return 1
   command eval claim_read
   if [ -z "$CLAIM_TEXT" ]; then
     # Empty: the hook has left its facts where it could.
@@ -75,42 +87,68 @@ record_finish_session() {
     CLAIM_TEXT=$FACTS_TEXT
   fi
   claim_parse "$CLAIM_TEXT"
-  [ "$CLAIM_EVENT" = session ] || return 0
-  exec /bin/sh "$STATE.hook" "$STATE"
+  [ "$CLAIM_EVENT" = session ]
 }
 
-# record_settle RC: the original server is gone. A pending intent holds the decision until it is done, withdrawn or abandoned.
-# What follows the decision is done by finish.sh, in this very process.
-record_settle() {
-  if claim_exists; then record_finish_session; fi
+# record_run_hook: goes on in this process with the exit hook, which finishes its record
+record_run_hook() { exec /bin/sh "$STATE.hook" "$STATE"; }
+
+# record_await_intent: a pending intent holds the decision until it is done, withdrawn or abandoned. What was meant has no
+# record; an intent that was abandoned before the server ended does not count.
+record_await_intent() {
   intent_read
-  record_settle_seen=$I_STATE
+  record_await_intent_seen=$I_STATE
   while [ "$I_STATE" = pending ]; do
+    : at record settling intent-pending
     clock_nap 0.05
     intent_read
   done
-  case $record_settle_seen:$I_STATE in
-    *:done | pending:abandoned) generation_hand_over forget ;;
-    abandoned:*) generation_log intent-withdrawn self abandoned ;;
+  case $record_await_intent_seen:$I_STATE in
+    *:done | pending:abandoned)
+      : at record settling intent-done
+      generation_hand_over forget
+      ;;
+    abandoned:*)
+      : at record settling intent-abandoned
+      generation_log intent-withdrawn self abandoned
+      ;;
   esac
+}
+
+# record_settle RC: the original server is gone. What follows the decision is done by finish.sh, in this very process.
+record_settle() {
+  if record_is_session; then
+    : at record settling session-claimed
+    record_run_hook
+  fi
+  record_await_intent
   # A directory that is full or read-only may be mended; after that time the claim, or the state file, is completed by
   # reconcile.
   record_settle_left=300
   while
     record_write "$1"
     case $? in
-      0) generation_hand_over record ;;
+      0)
+        : at record settling written
+        generation_hand_over record
+        ;;
       "$TAKEN")
-        if claim_exists; then record_finish_session; fi
+        if record_is_session; then
+          : at record settling session-claimed
+          record_run_hook
+        fi
+        : at record settling taken
         return 0
         ;;
       "$ELSEWHERE")
+        : at record settling elsewhere
         generation_log recorded-elsewhere self "as:$OWNER"
         generation_hand_over leave
         ;;
     esac
     [ $record_settle_left -gt 0 ]
   do
+    : at record settling unwritable
     record_settle_left=$((record_settle_left - 1))
     clock_nap 1
     [ -z "$NAP_SPUN" ] || [ $record_settle_left -lt 3 ] || record_settle_left=3

@@ -5,6 +5,32 @@
 # Inputs   those of generation.sh; IAPEER_CLAIM_MS, the mtime of its claim in epoch milliseconds, where there is one
 # Output   one word: alive | unknown | busy | pending | silent | recorded | completed | settled | unwritable
 # Exit     0 settled (silent, recorded, completed, settled), 3 nothing to settle yet, 1 could not be written
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   looking     recorder-lives    -> later        print busy, exit 3
+#   looking     server-lives      -> later        print alive, exit 3
+#   looking     server-unknown    -> later        print unknown, exit 3
+#   looking     gone              -> deciding     nothing: without a claim it is recorder-lost
+#   looking     other-boot        -> deciding     nothing: without a claim it is host-reboot
+#   deciding    claimed           -> completing   nothing
+#   deciding    unclaimed         -> claiming     read the intents
+#   claiming    intent-done       -> settled      remove the files, print silent
+#   claiming    intent-pending    -> later        print pending, exit 3
+#   claiming    intent-abandoned  -> claiming     log intent-withdrawn
+#   claiming    state-gone        -> settled      print settled: another process has settled it
+#   claiming    recorded          -> settled      write the snapshot, remove the files, print recorded
+#   claiming    taken             -> completing   nothing: another process has claimed it just now
+#   claiming    elsewhere         -> settled      log recorded-elsewhere, remove the files, print settled
+#   claiming    unwritable        -> failed       print unwritable, exit 1
+#   completing  session-claimed   -> handed-over  finish the record with the exit hook of this generation
+#   completing  young             -> later        print busy, exit 3: the facts may be on their way
+#   completing  recorder-lives    -> later        print busy, exit 3, after two seconds
+#   completing  elsewhere         -> settled      log recorded-elsewhere, remove claim and files, print settled
+#   completing  whole             -> settled      remove the files, print settled
+#   completing  completed         -> settled      write what is missing, remove the files, print completed
+#   completing  taken             -> later        print busy, exit 3: another process completes it
+#   completing  unwritable        -> failed       print unwritable, exit 1
+# End of states.
 
 # Facts of an empty claim may still be on their way from its recorder for so long.
 YOUNG_MS=2000
@@ -26,14 +52,23 @@ settle_elsewhere() {
 
 # settle_claimed: the claim is there, its recorder is not; write what is missing of line and snapshot
 settle_claimed() {
-  record_finish_session
+  if record_is_session; then
+    : at settle completing session-claimed
+    record_run_hook
+  fi
   completion_read
   if [ -z "$CLAIM_RECORDER" ] && settle_is_young; then
+    : at settle completing young
     settle_say busy
     return
   fi
-  completion_wait "$CLAIM_RECORDER" 40 || { settle_say busy; return; }
+  if ! completion_wait "$CLAIM_RECORDER" 40; then
+    : at settle completing recorder-lives
+    settle_say busy
+    return
+  fi
   if ! claim_take_server; then
+    : at settle completing elsewhere
     # Recorders before 0.2 claimed a server for each name that watched it.
     settle_elsewhere
     rm -f "$CLAIM"
@@ -41,6 +76,7 @@ settle_claimed() {
     return
   fi
   if completion_has_line && completion_has_snapshot; then
+    : at settle completing whole
     completion_forget
     settle_say settled
     return
@@ -48,9 +84,18 @@ settle_claimed() {
   cause_decide "$CLAIM_RC" "$CLAIM_SYSTEM"
   completion_run
   case $? in
-    0) settle_say completed ;;
-    "$LATER") settle_say busy ;;
-    *) settle_say unwritable ;;
+    0)
+      : at settle completing completed
+      settle_say completed
+      ;;
+    "$LATER")
+      : at settle completing taken
+      settle_say busy
+      ;;
+    *)
+      : at settle completing unwritable
+      settle_say unwritable
+      ;;
   esac
 }
 
@@ -69,14 +114,33 @@ settle_is_young() {
 settle_processes() {
   if [ -n "$KNOWN_RECORDER" ] && [ "$ARMED_BOOT" != - ]; then
     process_check "$KNOWN_RECORDER"
-    [ "$ID_STATE" = gone ] || { settle_say busy; return; }
+    if [ "$ID_STATE" != gone ]; then
+      : at settle looking recorder-lives
+      settle_say busy
+      return
+    fi
   fi
   process_read_boot
-  RC=boot
-  [ "$BOOT" = "$ARMED_BOOT" ] || return 0
-  RC=lost
+  if [ "$BOOT" != "$ARMED_BOOT" ]; then
+    : at settle looking other-boot
+    RC=boot
+    return 0
+  fi
   process_check "$SERVER"
-  [ "$ID_STATE" = gone ] || settle_say "$ID_STATE"
+  case $ID_STATE in
+    gone)
+      : at settle looking gone
+      RC=lost
+      return 0
+      ;;
+    alive)
+      : at settle looking server-lives
+      ;;
+    *)
+      : at settle looking server-unknown
+      ;;
+  esac
+  settle_say "$ID_STATE"
 }
 
 # settle_unclaimed: no recorder has claimed the end; the facts are what it could still note, else what arming noted
@@ -84,31 +148,52 @@ settle_unclaimed() {
   intent_read
   case $I_STATE in
     done)
+      : at settle claiming intent-done
       completion_forget
       settle_say silent
       return
       ;;
     pending)
+      : at settle claiming intent-pending
       settle_say pending
       return
       ;;
-    abandoned) generation_log intent-withdrawn settle abandoned ;;
+    abandoned)
+      : at settle claiming intent-abandoned
+      generation_log intent-withdrawn settle abandoned
+      ;;
   esac
-  [ -e "$STATE" ] || { settle_say settled; return; }
+  if [ ! -e "$STATE" ]; then
+    : at settle claiming state-gone
+    settle_say settled
+    return
+  fi
   settle_take_facts
   record_write "$RC"
   case $? in
     0)
-      completion_write_snapshot || { settle_say unwritable; return; }
+      if ! completion_write_snapshot; then
+        : at settle claiming unwritable
+        settle_say unwritable
+        return
+      fi
+      : at settle claiming recorded
       completion_forget
       settle_say recorded
       ;;
-    "$TAKEN") settle_claimed ;;
+    "$TAKEN")
+      : at settle claiming taken
+      settle_claimed
+      ;;
     "$ELSEWHERE")
+      : at settle claiming elsewhere
       settle_elsewhere
       settle_say settled
       ;;
-    *) settle_say unwritable ;;
+    *)
+      : at settle claiming unwritable
+      settle_say unwritable
+      ;;
   esac
 }
 
@@ -130,7 +215,13 @@ main() {
   generation_set
   generation_read_name
   settle_processes || return
-  if claim_exists; then settle_claimed; else settle_unclaimed; fi
+  if claim_exists; then
+    : at settle deciding claimed
+    settle_claimed
+  else
+    : at settle deciding unclaimed
+    settle_unclaimed
+  fi
 }
 
 main

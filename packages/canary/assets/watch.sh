@@ -8,6 +8,24 @@
 # Inputs   those of generation.sh, and IAPEER_SOCKET IAPEER_SOCKET_ID (dev:inode) IAPEER_TMUX (absolute path)
 # Output   one line: `spawned` | `already` | `failed <reason>`; then standard output is let go
 # Exit     0 the server's end is settled, or the watch was dismissed, or another recorder holds it; 1 not armed
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   arming     tool-missing  -> refused          report the tool, exit 1
+#   arming     held          -> refused          report already, exit 0: another recorder holds the lease
+#   arming     unwritable    -> refused          report the directory, exit 1
+#   arming     server-gone   -> refused          report it, give the lease back, exit 1
+#   arming     armed         -> watching         report spawned, write the baseline
+#   watching   client-ended  -> looking          note its exit code
+#   watching   no-client     -> polling          look at the process every 200 ms, later every second
+#   looking    dismissed     -> finish leaving   hand over
+#   looking    server-gone   -> record settling  settle its end
+#   looking    server-lives  -> replacing        wait 200 ms where clients end at once
+#   polling    dismissed     -> finish leaving   hand over
+#   polling    server-gone   -> record settling  settle its end
+#   polling    server-lives  -> replacing        nothing
+#   replacing  connected     -> watching         log rearmed
+#   replacing  unconnected   -> watching         nothing: this client names no server, or another one
+# End of states.
 
 # watch_start_client -> CLIENT (pid or empty), ANSWER (the pid of the server it is connected to, or empty).
 # One connection both names its server and waits, so a successor on the same socket is never taken for the original.
@@ -73,12 +91,17 @@ watch_take_lease() {
   (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arming_prepare)
   case $? in
     0) ;;
-    "$NO_TOOL") exit "$EXIT_FAILED" ;;
+    "$NO_TOOL")
+      : at watch arming tool-missing
+      exit "$EXIT_FAILED"
+      ;;
     "$TAKEN")
+      : at watch arming held
       generation_report already
       exit 0
       ;;
     *)
+      : at watch arming unwritable
       generation_report failed "cannot write in $STATE_DIR/canary"
       exit "$EXIT_FAILED"
       ;;
@@ -88,17 +111,23 @@ watch_take_lease() {
 # watch_arm: the launcher hears of a watch only when there is one. Where no client can be had of a server that lives
 # (an unresponsive one, a pipe that cannot be made), the watch polls the process.
 watch_arm() {
-  generation_is_gone && watch_give_up 'the server exited before the watch was set up'
+  if generation_is_gone; then
+    : at watch arming server-gone
+    watch_give_up 'the server exited before the watch was set up'
+  fi
   watch_start_client
   ARMED=1
   generation_open
-  watch_write_state || watch_give_up "cannot write $STATE"
+  if ! watch_write_state; then
+    : at watch arming unwritable
+    watch_give_up "cannot write $STATE"
+  fi
+  : at watch arming armed
   generation_report spawned
   (IAPEER_LIB=$LIB && . "$LIB/evidence.sh" && evidence_write_baseline && rm -f "$NAP_PIPE")
 }
 
-# watch_wait -> RC, the exit code of the last client that was connected to the original server, once that server is gone.
-# Returns 1 when the watch was dismissed.
+# watch_wait -> RC, the exit code of the last client that was connected to the original server. 0 that server is gone; DISMISSED
 watch_wait() {
   RC=unknown QUICK_ENDS=0 LAST_END=
   while :; do
@@ -107,43 +136,71 @@ watch_wait() {
       RC=$?
       [ "$RC" -le 255 ] || RC=$((RC - 128))
       CLIENT=
-      generation_is_dismissed && return 1
-      # A client that was killed says nothing of the server: look once. Any other end may come before the server's own.
-      if [ "$RC" -ge 128 ]; then watch_look_gone 0 0 && return 0; else watch_look_gone 15 0.01 && return 0; fi
-      watch_slow_down
+      : at watch watching client-ended
+      watch_look
     else
-      watch_poll || return $?
+      : at watch watching no-client
+      watch_poll
     fi
-    generation_is_dismissed && return 1
-    generation_is_gone && return 0
+    watch_wait_code=$?
+    [ $watch_wait_code -eq "$LATER" ] || return $watch_wait_code
     watch_start_client
     if [ "$ANSWER" = "$SERVER_PID" ]; then
+      : at watch replacing connected
       POLL_PAUSE=0.2
       [ $QUICK_ENDS -ge 3 ] || generation_log rearmed self
+    else
+      : at watch replacing unconnected
     fi
   done
 }
 
-# watch_slow_down: clients that exit at once (a latched or a hammered channel) are replaced at growing intervals
+# watch_look: the client has ended. 0 the server is gone; DISMISSED; LATER it lives
+watch_look() {
+  if generation_is_dismissed; then
+    : at watch looking dismissed
+    return "$DISMISSED"
+  fi
+  # A client that was killed says nothing of the server: look once. Any other end may come before the server's own.
+  set -- 15 0.01
+  [ "$RC" -lt 128 ] || set -- 0 0
+  if watch_look_gone "$@" || watch_slow_down; then
+    : at watch looking server-gone
+    return 0
+  fi
+  : at watch looking server-lives
+  return "$LATER"
+}
+
+# watch_slow_down: clients that exit at once (a latched or a hammered channel) are replaced at growing intervals. 0 the server
+# is gone
 watch_slow_down() {
   clock_read
   if [ "$NOW_S" = "$LAST_END" ]; then QUICK_ENDS=$((QUICK_ENDS + 1)); else QUICK_ENDS=0; fi
   LAST_END=$NOW_S
-  [ $QUICK_ENDS -lt 3 ] || watch_look_gone 1 0.2
+  [ $QUICK_ENDS -ge 3 ] && watch_look_gone 1 0.2
 }
 
-# watch_poll: no client can be had; look at the process itself, 200 ms apart and then 1 s. 0 try a client again or the
-# server is gone, 1 dismissed
+# watch_poll: no client can be had; look at the process itself, 200 ms apart and then 1 s. 0 the server is gone; DISMISSED;
+# LATER try a client again
 watch_poll() {
   watch_stop_client
   watch_poll_left=5
   while [ $watch_poll_left -gt 0 ]; do
-    generation_is_gone && return 0
-    generation_is_dismissed && return 1
+    if generation_is_gone; then
+      : at watch polling server-gone
+      return 0
+    fi
+    if generation_is_dismissed; then
+      : at watch polling dismissed
+      return "$DISMISSED"
+    fi
     clock_nap "$POLL_PAUSE"
     watch_poll_left=$((watch_poll_left - 1))
   done
   POLL_PAUSE=1
+  : at watch polling server-lives
+  return "$LATER"
 }
 
 main() {

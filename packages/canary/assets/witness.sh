@@ -11,6 +11,20 @@
 # several, those whose working directory the server gave this very call. A key is named by the server's own message log,
 # which it shows where a client is attached. Never by matching the text of processes. Where it is not certain, all
 # that it could have been are listed, at low confidence. A command that leaves the server alive leaves no witness.
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   asked     no-state        -> done      nothing: this server has no guard
+#   asked     intended        -> checking  nothing: its end is declared
+#   asked     seen            -> naming    write the witness without a name
+#   naming    by-connection   -> checking  write who is connected to the server
+#   naming    by-key          -> checking  write whose key it was
+#   naming    by-candidates   -> checking  write every client there is, at low confidence
+#   naming    time-over       -> checking  leave the witness without a name: 900 ms are over
+#   checking  not-ours        -> done      nothing: no witness of this call
+#   checking  server-gone     -> done      keep the witness
+#   checking  server-lives    -> done      remove the witness
+#   checking  leader-missing  -> done      keep the witness: the command took the leader away
+# End of states.
 
 LIMIT=0.9
 
@@ -205,11 +219,17 @@ witness_write() {
 
 witness_testify() {
   intent_read
-  case $I_STATE in done | pending) return 0 ;; esac
+  case $I_STATE in
+    done | pending)
+      : at witness asked intended
+      return 0
+      ;;
+  esac
   clock_check
   clock_read
   SEEN=$NOW
   [ ${#SEEN} -gt 11 ] || SEEN=${SEEN}000
+  : at witness asked seen
   # On a busy host there may be no time for more.
   CONFIDENCE=low VIA=none
   cause_has_witness || witness_write
@@ -233,6 +253,17 @@ witness_testify() {
   )
   [ -n "$witness_testify_processes" ] || CONFIDENCE=low
   witness_read_earlier
+  case $VIA in
+    connection)
+      : at witness naming by-connection
+      ;;
+    key)
+      : at witness naming by-key
+      ;;
+    *)
+      : at witness naming by-candidates
+      ;;
+  esac
   witness_write "$witness_testify_processes
 $EARLIER"
 }
@@ -255,13 +286,21 @@ witness_retract() {
   while [ $witness_retract_left -gt 0 ]; do
     clock_nap 0.08
     process_check "$SERVER"
-    [ "$ID_STATE" != gone ] || return 0
+    [ "$ID_STATE" != gone ] || break
     [ "$(evidence_run 0.2 "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}')" != "${SERVER%%:*}" ] || break
     witness_retract_left=$((witness_retract_left - 1))
   done
   process_check "$SERVER"
-  [ "$ID_STATE" = alive ] && witness_is_ours || return 0
-  witness_misses_leader || rm -f "$WITNESS"
+  if [ "$ID_STATE" != alive ]; then
+    : at witness checking server-gone
+  elif ! witness_is_ours; then
+    : at witness checking not-ours
+  elif witness_misses_leader; then
+    : at witness checking leader-missing
+  else
+    : at witness checking server-lives
+    rm -f "$WITNESS"
+  fi
 }
 
 # witness_run_within SECONDS COMMAND...: a function of ours, ended when the time is over
@@ -276,7 +315,9 @@ witness_run_within() {
   ) &
   witness_run_within_dog=$!
   wait "$witness_run_within_job"
+  witness_run_within_code=$?
   kill -KILL "$witness_run_within_dog"
+  return $witness_run_within_code
 }
 
 main() {
@@ -287,14 +328,24 @@ main() {
   CALLED_IN=$(pwd -P)
   PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin:/opt/homebrew/bin:/opt/local/bin
   STATE=$1 COMMAND=$2
-  [ -r "$STATE" ] || return 0
+  if [ ! -r "$STATE" ]; then
+    : at witness asked no-state
+    return 0
+  fi
   witness_find_lib "$STATE"
   . "$IAPEER_LIB/library.sh"
   generation_read_state "$STATE"
   generation_set
   witness_run_within $LIMIT witness_testify
+  if [ $? -ge 128 ]; then
+    : at witness naming time-over
+  fi
   rm -f "$WITNESS.$$.part"
-  witness_is_ours && witness_retract &
+  if witness_is_ours; then
+    witness_retract &
+  else
+    : at witness checking not-ours
+  fi
 }
 
 main "$@"

@@ -14,6 +14,26 @@
 # A stop that was declared leaves no record. The claim is taken before the line, so that of the hook and the guard one
 # records this generation, whatever ends first. Up to the line no process is started. An end other than exit code 0 has a
 # snapshot, with the pane's last screen.
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   asked       no-state          -> done        nothing: the generation is settled
+#   asked       pane-died         -> deciding    decode status and signal
+#   asked       leader-removed    -> deciding    nothing: no status is known
+#   asked       finish            -> completing  read the claim
+#   deciding    intended          -> ending      nothing: its end is declared, and no record is made
+#   deciding    claimed           -> writing     write the line
+#   deciding    taken             -> ending      nothing: another recorder has this end
+#   deciding    unwritable        -> deciding    wait a second, at most 300 times
+#   deciding    removal-intended  -> done        nothing: its end is declared, and its session with it
+#   writing     exited-zero       -> ending      nothing: no snapshot
+#   writing     abnormal          -> ending      write the snapshot, with the last screen
+#   ending      session           -> done        end the session and the pane by their ids
+#   ending      replaced          -> done        nothing: another program runs in the pane
+#   completing  hook-lives        -> later       print busy, exit 3, after five seconds
+#   completing  taken             -> later       print busy, exit 3: another process completes it
+#   completing  completed         -> done        write what is missing, remove the files, print completed
+#   completing  unwritable        -> failed      print unwritable, exit 1
+# End of states.
 
 # hook_find_lib FILE -> IAPEER_LIB: where the scripts of the guard are, whose state file this is
 hook_find_lib() {
@@ -76,20 +96,35 @@ hook_record() {
   hook_record_left=300
   while :; do
     intent_read
-    case $I_STATE in 'done' | pending) return 0 ;; esac
+    case $I_STATE in
+      'done' | pending)
+        : at hook deciding intended
+        return 0
+        ;;
+    esac
     record_claim "$ENDED"
     case $? in
       0) break ;;
-      "$TAKEN" | "$ELSEWHERE") return 0 ;;
+      "$TAKEN" | "$ELSEWHERE")
+        : at hook deciding taken
+        return 0
+        ;;
     esac
+    : at hook deciding unwritable
     [ $hook_record_left -gt 0 ] || return "$UNWRITABLE"
     hook_record_left=$((hook_record_left - 1))
     clock_nap 1
     [ -z "$NAP_SPUN" ] || [ $hook_record_left -lt 3 ] || hook_record_left=3
   done
+  : at hook deciding claimed
   hook_read_seen
   record_write_line && claim_fill "$CLAIM_LINE"
-  completion_write_snapshot
+  if [ "$DEAD_STATUS" = 0 ]; then
+    : at hook writing exited-zero
+  else
+    : at hook writing abnormal
+    completion_write_snapshot
+  fi
   return 0
 }
 
@@ -109,6 +144,7 @@ hook_run() {
   hook_name_leader "$3" "${7:-}"
   hook_decode "$4" "$5"
   hook_record || return 0
+  : at hook ending session
   command eval hook_end_session
 }
 
@@ -118,9 +154,19 @@ hook_run_removed() {
   hook_name_leader
   if [ "$1" = held ]; then hook_decode '' ''; else hook_decode '' removed; fi
   intent_read
-  case $I_STATE in 'done' | pending) return 0 ;; esac
+  case $I_STATE in
+    'done' | pending)
+      : at hook deciding removal-intended
+      return 0
+      ;;
+  esac
   hook_record || return 0
-  [ "$1" = replaced ] || command eval hook_end_session
+  if [ "$1" = replaced ]; then
+    : at hook ending replaced
+    return 0
+  fi
+  : at hook ending session
+  command eval hook_end_session
 }
 
 # hook_finish: the claim is there, who took it may be gone
@@ -128,18 +174,27 @@ hook_finish() {
   PANE=''
   hook_name_leader
   completion_read
-  completion_wait "$CLAIM_RECORDER" 100 || { out busy; return "$EXIT_LATER"; }
+  completion_wait "$CLAIM_RECORDER" 100 || {
+    : at hook completing hook-lives
+    out busy
+    return "$EXIT_LATER"
+  }
   generation_read_name
   hook_read_seen
   hook_decode_claim "$CLAIM_RC"
   completion_run
   case $? in
-    0) out completed ;;
+    0)
+      : at hook completing completed
+      out completed
+      ;;
     "$LATER")
+      : at hook completing taken
       out busy
       return "$EXIT_LATER"
       ;;
     *)
+      : at hook completing unwritable
       out unwritable
       return "$EXIT_FAILED"
       ;;
@@ -156,7 +211,10 @@ main() {
   set -f
   umask 077
   trap '' HUP INT QUIT TERM PIPE
-  [ -r "$1" ] || return 0
+  if [ ! -r "$1" ]; then
+    : at hook asked no-state
+    return 0
+  fi
   hook_clear_environment
   hook_find_lib "$1"
   . "$IAPEER_LIB/library.sh"
@@ -164,9 +222,18 @@ main() {
   generation_set
   EVENT=session
   case $# in
-    1) hook_finish ;;
-    2) hook_run_removed "$2" >/dev/null 2>&1 || true ;;
-    *) hook_run "$@" >/dev/null 2>&1 || true ;;
+    1)
+      : at hook asked finish
+      hook_finish
+      ;;
+    2)
+      : at hook asked leader-removed
+      hook_run_removed "$2" >/dev/null 2>&1 || true
+      ;;
+    *)
+      : at hook asked pane-died
+      hook_run "$@" >/dev/null 2>&1 || true
+      ;;
   esac
 }
 
