@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
@@ -108,4 +109,9 @@ it('a claim is parsed and written in one place', () => {
     scripts.filter(({ text }) => pattern.test(text.replace(/^\s*#.*$/gm, ''))).map(({ name }) => name)
   expect(holds(/ev=\$EVENT,rec=/)).toEqual(['claim.sh'])
   expect(holds(/rec=\*\)/)).toEqual(['claim.sh'])
+})
+
+it('what is generated from causes.json and states.json is up to date', async () => {
+  const { exitCode, stderr } = await run(process.execPath, [path('../scripts/generate.mjs'), '--check'])
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
 })

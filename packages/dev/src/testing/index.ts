@@ -16,7 +16,7 @@ export {
   contradictions,
   marksIn,
   readStates,
-  readTrace,
+  readTraces,
   type StateRow,
   traceScripts,
 } from './shell-states.ts'

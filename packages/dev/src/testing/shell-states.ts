@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 /** A line of states.json: what follows an event, and what the program does. */
 export interface StateRow {
@@ -33,19 +33,24 @@ export function readStates(path: string): ReadonlyMap<string, StateRow> {
 export const marksIn = (text: string): string[] =>
   [...text.matchAll(MARK)].map(([, , program, state, event]) => `${program} ${state} ${event}`)
 
-/** Makes a copy of shell programs write down, in one file, each state and event that it meets. */
+/** Makes a copy of shell programs write down each state and event that it meets: a process into `<tracePath>.<pid>`. */
 export function traceScripts(directory: string, tracePath: string): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name)
     const text = readFileSync(path, 'utf8')
-    const traced = text.replace(MARK, `$1printf '%s\\n' '$2 $3 $4' >>'${tracePath}'`)
+    const traced = text.replace(MARK, `$1printf '%s\\n' '$2 $3 $4' >>'${tracePath}'.$$$$`)
     if (traced !== text) writeFileSync(path, traced)
   }
 }
 
-/** What traced programs have met, in order. */
-export const readTrace = (tracePath: string): string[] =>
-  existsSync(tracePath) ? readFileSync(tracePath, 'utf8').trimEnd().split('\n') : []
+/** What traced programs have met, in order: one list a process. */
+export function readTraces(tracePath: string): string[][] {
+  const [directory, base] = [dirname(tracePath), `${basename(tracePath)}.`]
+  if (!existsSync(directory)) return []
+  return readdirSync(directory)
+    .filter((name) => name.startsWith(base))
+    .map((name) => readFileSync(join(directory, name), 'utf8').trimEnd().split('\n'))
+}
 
 /**
  * What in a trace contradicts the tables: a row that does not follow from the one before it.
