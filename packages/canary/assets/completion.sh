@@ -53,6 +53,7 @@ completion_has_snapshot() {
 # completion_write_snapshot: with what its recorder has read without a process, if it came so far
 completion_write_snapshot() {
   completion_needs_no_snapshot && return 0
+  host_await
   evidence_has_early && EARLY_DONE=1
   evidence_write_early
   evidence_write_snapshot
@@ -87,19 +88,24 @@ completion_run() {
 completion_forget() {
   completion_leave
   completion_forget_n=1
-  rm -f "$INTENT"
+  [ ! -e "$INTENT" ] || rm -f "$INTENT"
   while
     completion_forget_n=$((completion_forget_n + 1))
     [ -e "$INTENT.$completion_forget_n" ]
   do rm -f "$INTENT.$completion_forget_n"; done
 }
 
-# completion_leave: the watch is over; what a declarer has written is not ours to remove. The lease goes last and alone:
-# from then on all names here may belong to a successor.
+# completion_leave: the watch is over; what a declarer has written is not ours to remove. The lease goes last: from then on all
+# names here may belong to a successor. `rm` removes its arguments in their order.
 completion_leave() {
+  set --
+  completion_leave_n=1
+  while [ -h "$STATE.lease$completion_leave_n" ]; do
+    set -- "$@" "$STATE.lease$completion_leave_n"
+    completion_leave_n=$((completion_leave_n + 1))
+  done
   set +f
-  rm -f "$STATE" "$STATE.baseline" "$STATE.dismiss" "$STATE.socket" "$STATE.hook" "$STATE.leader" "$STATE.facts" \
-    "$STATE.leader-facts" "$STATE.seen" "$STATE".*.part "$STATE".*.pipe "$STATE".*.nap "$STATE".*.out
+  rm -f "$STATE" "$EARLY" "$STATE.baseline" "$STATE.dismiss" "$STATE.socket" "$STATE.hook" "$STATE.leader" "$STATE.facts" \
+    "$STATE.leader-facts" "$STATE.seen" "$STATE".*.part "$STATE".*.pipe "$STATE".*.nap "$STATE".*.out "$@"
   set -f
-  lease_drop "$STATE.lease"
 }

@@ -12,10 +12,13 @@ evidence_write_reports() {
   done | evidence_escape
 }
 
-evidence_write_rest_darwin() {
+evidence_write_host_rest_darwin() {
   evidence_write_command vm_stat vm_stat
   evidence_write_command swapusage sysctl vm.swapusage
   evidence_write_command loadavg sysctl vm.loadavg
+}
+
+evidence_write_rest_darwin() {
   evidence_write_reports diagnosticreports-user "$HOME/Library/Logs/DiagnosticReports"
   evidence_write_reports diagnosticreports-system "${SYSTEM_REPORTS:-/Library/Logs/DiagnosticReports}"
 }

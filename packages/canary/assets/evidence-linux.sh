@@ -71,16 +71,23 @@ evidence_write_limits() {
   } 2>/dev/null
 }
 
-evidence_write_early_linux() {
+# evidence_write_host_early_linux: memory, pressure, load and swap of this host
+evidence_write_host_early_linux() {
   evidence_write_file meminfo /proc/meminfo
   if [ -r /proc/pressure/memory ]; then
     out '--- pressure'
-    for evidence_write_early_linux_name in memory cpu io; do evidence_print_line "/proc/pressure/$evidence_write_early_linux_name" "$evidence_write_early_linux_name"; done
+    for evidence_write_host_early_linux_name in memory cpu io; do
+      evidence_print_line "/proc/pressure/$evidence_write_host_early_linux_name" "$evidence_write_host_early_linux_name"
+    done
   else
     evidence_write_missing pressure 'this kernel keeps no pressure figures'
   fi
   evidence_write_file loadavg /proc/loadavg
   evidence_write_file swaps /proc/swaps
+}
+
+# evidence_write_early_linux: what belongs to this server and this recorder
+evidence_write_early_linux() {
   out '--- cgroup'
   evidence_write_cgroup
   evidence_print_line /proc/uptime uptime
@@ -135,9 +142,4 @@ evidence_write_cores() {
   out '--- core'
   evidence_print_line /proc/sys/kernel/core_pattern core_pattern
   if evidence_has_tool coredumpctl; then evidence_run 0.2 coredumpctl list --no-pager --no-legend -q "$SERVER_PID" | tail -n 5 | evidence_escape; fi
-}
-
-evidence_write_rest_linux() {
-  evidence_write_kernel
-  evidence_write_cores
 }

@@ -139,19 +139,28 @@ evidence_write_early() {
   {
     {
       evidence_write_head
+      if [ -n "$HOST_TEXT" ]; then host_print_copy; else evidence_write_host_early; fi
       [ "$PLATFORM" = darwin ] || evidence_write_early_linux
       clock_read
       clock_format
       out '--- taken'
       out "at=$ISO"
     } >"$EARLY"
-  } 2>/dev/null && EARLY_DONE=1
+  } 2>/dev/null || return 1
+  EARLY_DONE=1 HOST_COPIED=${HOST_TEXT:+1}
 }
 
-# evidence_has_early: a recorder that is gone has left it
+# evidence_has_early -> HOST_COPIED: a recorder that is gone has left it
 evidence_has_early() {
   evidence_has_early_whole=
-  { while read -r evidence_has_early_line; do case $evidence_has_early_line in at=*) evidence_has_early_whole=1 ;; esac; done <"$EARLY"; } 2>/dev/null
+  {
+    while read -r evidence_has_early_line; do
+      case $evidence_has_early_line in
+        '--- shared') HOST_COPIED=1 ;;
+        '--- taken') evidence_has_early_whole=1 ;;
+      esac
+    done <"$EARLY"
+  } 2>/dev/null
   [ -n "$evidence_has_early_whole" ]
 }
 
@@ -189,11 +198,21 @@ evidence_write_pane() {
   fi
 }
 
+# evidence_write_host_early: what is the same for every death of this moment on this host, and needs no process
+evidence_write_host_early() { [ "$PLATFORM" = darwin ] || evidence_write_host_early_linux; }
+
+# evidence_write_host_rest: the same, as far as it needs processes, but for the table of processes
+evidence_write_host_rest() { case $PLATFORM in darwin) evidence_write_host_rest_darwin ;; *) evidence_write_kernel ;; esac; }
+
 # evidence_write_rest: what needs processes. What systemd says comes first: where the host goes down, there is little time.
 evidence_write_rest() {
   if [ "$EVENT" = session ]; then evidence_write_pane; else evidence_write_system; fi
-  case $PLATFORM in darwin) evidence_write_rest_darwin ;; *) evidence_write_rest_linux ;; esac
-  evidence_write_processes
+  if [ -z "$HOST_COPIED" ]; then
+    host_take_sections
+    out "$HOST_REST"
+  fi
+  case $PLATFORM in darwin) evidence_write_rest_darwin ;; *) evidence_write_cores ;; esac
+  [ -n "$HOST_COPIED" ] || out "$HOST_PROCESSES"
   evidence_write_file baseline "$BASELINE"
   out '--- end'
 }
@@ -201,8 +220,8 @@ evidence_write_rest() {
 # evidence_write_whole PART: the whole snapshot
 evidence_write_whole() {
   # When many die at once, every line comes before any snapshot.
-  renice -n 10 -p $$ >/dev/null 2>&1
-  { cat "$EARLY" && evidence_write_rest; } >"$1" && mv -f "$1" "$SNAPSHOT" && rm -f "$EARLY"
+  [ -n "$HOST_COPIED" ] || renice -n 10 -p $$ >/dev/null 2>&1
+  { cat "$EARLY" && evidence_write_rest; } >"$1" && mv -f "$1" "$SNAPSHOT"
 }
 
 evidence_can_fork() { command eval '( : )' 2>/dev/null; }

@@ -5,6 +5,7 @@
 # Argument  record: claim and line are written; the snapshot follows, and the files of the generation go
 #           forget: its end was meant; the files go, its intents too
 #           leave: the watch is over; the files go
+#           and behind record: ours | shared, or empty (HOST_ROLE, see host.sh)
 # Inputs    those of generation.sh
 # Exit      0 done; 1 something is left for the next command or the daemon, who complete it from the claim
 #
@@ -16,12 +17,14 @@
 #   leaving     asked             -> done       remove the files of the generation, exit 0
 # End of states.
 
-# finish_record: a directory that is full or read-only may be mended; where no process can be started, it is left
+# finish_record HOST_ROLE: a directory that is full or read-only may be mended; where no process can be started, it is left
 finish_record() {
   CLAIMED=1
   completion_read
   generation_read_name
   cause_decide "$CLAIM_RC" "$CLAIM_SYSTEM"
+  HOST_ROLE=$1
+  host_name
   finish_record_left=300
   while
     completion_write_snapshot
@@ -52,7 +55,7 @@ main() {
   . "$IAPEER_LIB/library.sh"
   generation_set
   case $1 in
-    record) command eval finish_record 2>/dev/null ;;
+    record) command eval 'finish_record "${2:-}"' 2>/dev/null ;;
     forget)
       : at finish forgetting asked
       command eval completion_forget 2>/dev/null

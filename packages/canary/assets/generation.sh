@@ -36,6 +36,7 @@ generation_set() {
       SERVER_INTENT=$STATE_DIR/intent/${SERVER_MARK##*/}
       ;;
   esac
+  HOST_ROLE='' HOST_N=1 HOST_FILE='' HOST_TEXT='' HOST_COPIED=''
   CLAIMED='' LINED='' FACTS_OPEN='' NAP_FD='' NAP_WHOLE='' NAP_SPUN=''
   clock_set "$CLOCK"
   process_read $$
@@ -101,7 +102,7 @@ generation_open() {
   return 0
 }
 
-# generation_hand_over WORD: goes on in this very process with finish.sh, which needs more than a recorder holds in memory:
+# generation_hand_over WORD [HOST_ROLE]: goes on in this very process with finish.sh, which needs more than a recorder holds in memory:
 # `exec` starts no process. It reads the facts from the claim.
 generation_hand_over() {
   IAPEER_IDENTITY=${KEY%-*} IAPEER_GEN=$GEN IAPEER_SERVER=$SERVER IAPEER_LIB=$LIB IAPEER_RECORD_DIR=$RECORD_DIR
@@ -110,7 +111,7 @@ generation_hand_over() {
     IAPEER_CLOCK
   export PATH
   # ksh hands on only what is named at the command.
-  if [ -r /dev/fd/7 ]; then exec /bin/sh /dev/fd/7 "$1" 7<&7; else exec /bin/sh "$LIB/finish.sh" "$1"; fi
+  if [ -r /dev/fd/7 ]; then exec /bin/sh /dev/fd/7 "$@" 7<&7; else exec /bin/sh "$LIB/finish.sh" "$@"; fi
 }
 
 # generation_log STATE ORIGIN [REASON]: one canary line in lifecycle.log; a failure to log changes nothing

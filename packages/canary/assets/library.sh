@@ -4,4 +4,5 @@
 . "$IAPEER_LIB/core.sh"
 . "$IAPEER_LIB/lease.sh"
 . "$IAPEER_LIB/evidence.sh"
+. "$IAPEER_LIB/host-sections.sh"
 . "$IAPEER_LIB/completion.sh"

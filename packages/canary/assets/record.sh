@@ -130,7 +130,9 @@ record_settle() {
     case $? in
       0)
         : at record settling written
-        generation_hand_over record
+        host_take
+        host_defer
+        generation_hand_over record "$HOST_ROLE"
         ;;
       "$TAKEN")
         if record_is_session; then

@@ -123,7 +123,9 @@ hook_record() {
     : at hook writing exited-zero
   else
     : at hook writing abnormal
-    completion_write_snapshot
+    host_take
+    host_defer
+    completion_write_snapshot && rm -f "$EARLY"
   fi
   return 0
 }
