@@ -219,8 +219,8 @@ evidence_write_rest() {
 
 # evidence_write_whole PART: the whole snapshot
 evidence_write_whole() {
-  # When many die at once, every line comes before any snapshot.
-  [ -n "$HOST_COPIED" ] || renice -n 10 -p $$ >/dev/null 2>&1
+  # When many die at once, every line comes before any snapshot; others wait for what this recorder writes for all.
+  case $HOST_ROLE$HOST_COPIED in '') renice -n 10 -p $$ >/dev/null 2>&1 ;; esac
   { cat "$EARLY" && evidence_write_rest; } >"$1" && mv -f "$1" "$SNAPSHOT"
 }
 
