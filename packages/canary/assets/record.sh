@@ -3,8 +3,8 @@
 #
 # From the moment the wait status is known until the line is written, nothing here starts a process (no command
 # substitution, no pipeline, no external program): where no process can be started, the death is known all the same. What
-# needs one (snapshot, clean-up) comes behind the line, in finish.sh. test/no-process.test.ts and test/processes.test.ts
-# count the processes: none.
+# needs one (snapshot, clean-up) comes behind the line, in finish.sh. test/no-process.test.ts counts the processes that guard,
+# exit hook and settle.sh start up to the line: none.
 #
 # Outputs  the facts in the prepared file, the claim, the line in exits.log; or nothing at all
 #

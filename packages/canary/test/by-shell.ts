@@ -51,7 +51,8 @@ export interface ShellOptions {
 export const GEN = '0123456789abcdef'
 export const IDENTITY = 'claude-bob'
 
-const asUser = (uid: number | undefined): string[] =>
+/** What runs a command as this user. */
+export const asUser = (uid: number | undefined): string[] =>
   uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
 
 /** Gives all that a directory holds by now to a user. */
