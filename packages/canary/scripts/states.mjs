@@ -4,7 +4,7 @@ const START = '# States (generated from states.json by packages/canary/scripts/g
 const END = '# End of states.'
 
 /** The table of one program as comment lines: state, event, next state, what the program does. */
-export function stateComment(table) {
+function stateComment(table) {
   const rows = Object.entries(table).flatMap(([state, events]) =>
     Object.entries(events).map(([event, { next, does }]) => [state, event, `-> ${next}`, does]),
   )

@@ -70,7 +70,7 @@ export function own(path: string, uid: number | undefined): void {
 }
 
 /** What a recorder of this generation gets, in the directories that are made for it. */
-export async function inputsOf({ root, uid, prepare, tmux }: ShellOptions, server: ProcessId | undefined) {
+async function inputsOf({ root, uid, prepare, tmux }: ShellOptions, server: ProcessId | undefined) {
   const layout = recordLayout(root)
   for (const folder of [layout.deathsDir, layout.canaryDir, layout.intentDir])
     mkdirSync(folder, { recursive: true })
@@ -83,7 +83,7 @@ export async function inputsOf({ root, uid, prepare, tmux }: ShellOptions, serve
 }
 
 /** Starts one of the copied scripts. */
-export function start(options: ShellOptions, script: string, env: NodeJS.ProcessEnv) {
+function start(options: ShellOptions, script: string, env: NodeJS.ProcessEnv) {
   const lib = join(recordLayout(options.root).libDir, 'scripts')
   const [file = '', ...args] = [...asUser(options.uid), ...options.shell, join(lib, script)]
   const path = options.path === undefined ? {} : { PATH: options.path }

@@ -8,7 +8,7 @@ export interface StateRow {
 }
 
 /** The tables of a states.json: program, state, event. */
-export type StateTables = Readonly<
+type StateTables = Readonly<
   Record<string, Readonly<Record<string, Readonly<Record<string, StateRow>>>>>
 >
 
