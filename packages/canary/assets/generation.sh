@@ -72,27 +72,6 @@ generation_write_state() {
   } 2>/dev/null
 }
 
-# generation_read_state FILE -> the inputs above, SOCKET TMUX_BIN PATH: from a state file, for a program of which tmux knows
-# that file alone
-generation_read_state() {
-  IAPEER_CLOCK=
-  while IFS='=' read -r generation_read_state_key generation_read_state_value; do
-    case $generation_read_state_key in
-      server) IAPEER_SERVER=$generation_read_state_value ;;
-      socket) SOCKET=$generation_read_state_value ;;
-      tmux) TMUX_BIN=$generation_read_state_value ;;
-      lib) IAPEER_LIB=$generation_read_state_value ;;
-      record_dir) IAPEER_RECORD_DIR=$generation_read_state_value ;;
-      boot) IAPEER_BOOT=$generation_read_state_value ;;
-      path) PATH=$generation_read_state_value ;;
-      clock) IAPEER_CLOCK=$generation_read_state_value ;;
-    esac
-  done <"$1"
-  generation_read_state_base=${1##*/}
-  IAPEER_GEN=${generation_read_state_base##*-} IAPEER_IDENTITY=${generation_read_state_base%-*} IAPEER_STATE_DIR=${1%/canary/*}
-  if [ -r /proc/self/stat ]; then IAPEER_PLATFORM=linux; else IAPEER_PLATFORM=darwin; fi
-}
-
 # generation_open: opened for the recorder's whole life: as 7 the script that goes on behind the line, so that it is there
 # when the directory is not; as 8 its file of facts; as 9 a pipe that has no writer, to wait on
 generation_open() {

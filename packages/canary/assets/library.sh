@@ -2,6 +2,7 @@
 # Library: everything that the shell programs share. Sourced; IAPEER_LIB is its directory. Recorders hold only a part of it
 # in memory (core.sh).
 . "$IAPEER_LIB/core.sh"
+. "$IAPEER_LIB/generation-state.sh"
 . "$IAPEER_LIB/lease.sh"
 . "$IAPEER_LIB/evidence.sh"
 . "$IAPEER_LIB/host-sections.sh"
