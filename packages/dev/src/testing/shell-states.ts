@@ -8,9 +8,7 @@ export interface StateRow {
 }
 
 /** The tables of a states.json: program, state, event. */
-type StateTables = Readonly<
-  Record<string, Readonly<Record<string, Readonly<Record<string, StateRow>>>>>
->
+type StateTables = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, StateRow>>>>>>
 
 const MARK = /^( *): at (\w+) ([\w-]+) ([\w-]+)$/gm
 
