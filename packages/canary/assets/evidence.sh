@@ -152,12 +152,13 @@ evidence_write_early() {
 
 # evidence_has_early -> HOST_COPIED: a recorder that is gone has left it
 evidence_has_early() {
-  evidence_has_early_whole=
+  evidence_has_early_whole='' evidence_has_early_taken=
   {
     while read -r evidence_has_early_line; do
       case $evidence_has_early_line in
         '--- shared') HOST_COPIED=1 ;;
-        '--- taken') evidence_has_early_whole=1 ;;
+        '--- taken') evidence_has_early_taken=1 ;;
+        at=*) evidence_has_early_whole=$evidence_has_early_taken ;;
       esac
     done <"$EARLY"
   } 2>/dev/null

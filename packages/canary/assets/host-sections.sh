@@ -90,6 +90,7 @@ host_is_fresh() {
 # file then
 host_take_sections() {
   host_take_sections_now=$NOW
+  clock_check
   clock_read
   host_take_sections_ms=$NOW
   clock_format
