@@ -10,30 +10,30 @@
 # As long as any facts.
 FACTS_BLANK='                                                                                                                        '
 
-# missing_tool -> MISSING: the first tool of a recorder that is not there; 1 when all are
-missing_tool() {
+# arming_find_missing -> MISSING: the first tool of a recorder that is not there; 1 when all are
+arming_find_missing() {
   for MISSING in date ln mv rm sed sleep readlink cat; do
     command -v "$MISSING" >/dev/null 2>&1 || return 0
   done
   return 1
 }
 
-# make_nap_pipe: dash has no `read -t`, and bash 3 no fractions in it
-make_nap_pipe() {
+# arming_make_pipe: dash has no `read -t`, and bash 3 no fractions in it
+arming_make_pipe() {
   case ${BASH_VERSION:-} in [123].*) return 0 ;; esac
-  { read -r -t 0.01 pipe_line </dev/null; } 2>/dev/null
+  { read -r -t 0.01 arming_make_pipe_line </dev/null; } 2>/dev/null
   [ $? -ne 1 ] || mkfifo -m 600 "$NAP_PIPE" 2>/dev/null
 }
 
-# arm_files: 0 armed, 1 another recorder holds the lease, 2 not writable, 3 a tool is missing, and said on standard output
-arm_files() {
-  if missing_tool; then
+# arming_prepare: 0 armed; TAKEN another recorder holds the lease; UNWRITABLE; NO_TOOL, which is said on standard output
+arming_prepare() {
+  if arming_find_missing; then
     out "failed there is no $MISSING in $PATH (set IAPEER_SCRIPT_PATH)"
-    return 3
+    return "$NO_TOOL"
   fi
   lease_take "$STATE.lease" || return $?
   { [ -e "$LEADER_FACTS" ] || out "$FACTS_BLANK" >"$LEADER_FACTS"; } 2>/dev/null
   { out "$FACTS_BLANK" >"$FACTS"; } 2>/dev/null
-  make_nap_pipe
+  arming_make_pipe
   return 0
 }

@@ -17,18 +17,18 @@ clock_set() {
     *) return 0 ;;
   esac
   CLOCK_S=${1%%.*}
-  clock_rest=${1#*.}
-  CLOCK_MS=${clock_rest%%/*}
-  CLOCK_BTIME=${clock_rest#*/}
+  clock_set_rest=${1#*.}
+  CLOCK_MS=${clock_set_rest%%/*}
+  CLOCK_BTIME=${clock_set_rest#*/}
 }
 
-# clock_uptime -> UP_S, UP_MS: seconds and milliseconds since boot; 1 where the system does not tell
-clock_uptime() {
-  clock_text=
-  { read -r clock_text clock_rest </proc/uptime; } 2>/dev/null
-  case $clock_text in [0-9]*.[0-9][0-9]) ;; *) return 1 ;; esac
-  UP_S=${clock_text%.*}
-  UP_MS=$((1${clock_text#*.}0 - 1000))
+# clock_read_uptime -> UP_S, UP_MS: seconds and milliseconds since boot; 1 where the system does not tell
+clock_read_uptime() {
+  clock_read_uptime_text=
+  { read -r clock_read_uptime_text clock_read_uptime_rest </proc/uptime; } 2>/dev/null
+  case $clock_read_uptime_text in [0-9]*.[0-9][0-9]) ;; *) return 1 ;; esac
+  UP_S=${clock_read_uptime_text%.*}
+  UP_MS=$((1${clock_read_uptime_text#*.}0 - 1000))
 }
 
 # clock_check: notices that the wall clock was set since arming. `btime` moves with it. A second more or less is the
@@ -36,25 +36,25 @@ clock_uptime() {
 clock_check() {
   CLOCK_STEP=0
   [ -n "$CLOCK_BTIME" ] || return 0
-  clock_found=
+  clock_check_found=
   {
-    while read -r clock_key clock_value clock_rest; do
-      case $clock_key in btime)
-        clock_found=$clock_value
+    while read -r clock_check_key clock_check_value clock_check_rest; do
+      case $clock_check_key in btime)
+        clock_check_found=$clock_check_value
         break
         ;;
       esac
     done </proc/stat
   } 2>/dev/null
-  case $clock_found in '' | *[!0-9]*) return 0 ;; esac
-  CLOCK_STEP=$((clock_found - CLOCK_BTIME))
+  case $clock_check_found in '' | *[!0-9]*) return 0 ;; esac
+  CLOCK_STEP=$((clock_check_found - CLOCK_BTIME))
   case $CLOCK_STEP in -1 | 1) CLOCK_STEP=0 ;; esac
 }
 
-# clock_now -> NOW, NOW_S, NOW_MS
-clock_now() {
-  if [ -z "$CLOCK_S" ] || ! clock_uptime; then
-    clock_ask
+# clock_read -> NOW, NOW_S, NOW_MS
+clock_read() {
+  if [ -z "$CLOCK_S" ] || ! clock_read_uptime; then
+    clock_ask_date
     return 0
   fi
   NOW_S=$((UP_S + CLOCK_S + CLOCK_STEP)) NOW_MS=$((UP_MS + 1$CLOCK_MS - 1000))
@@ -64,8 +64,8 @@ clock_now() {
   NOW=$NOW_S$NOW_MS
 }
 
-# clock_ask: the same from `date`, which is a process
-clock_ask() {
+# clock_ask_date: the same from `date`, which is a process
+clock_ask_date() {
   NOW=$(date +%s%3N 2>/dev/null)
   case $NOW in '' | *[!0-9]*) NOW=$(date +%s) ;; esac
   clock_split "$NOW"
@@ -79,31 +79,31 @@ clock_split() {
   NOW_MS=${1#"$NOW_S"}
 }
 
-# clock_iso -> ISO: NOW_S and NOW_MS as UTC (days to date: proleptic Gregorian, eras of 400 years that begin in March)
-clock_iso() {
-  iso_days=$((NOW_S / 86400 + 719468)) iso_left=$((NOW_S % 86400))
-  iso_era=$((iso_days / 146097)) iso_day=$((iso_days % 146097))
-  iso_year=$(((iso_day - iso_day / 1460 + iso_day / 36524 - iso_day / 146096) / 365))
-  iso_day=$((iso_day - (365 * iso_year + iso_year / 4 - iso_year / 100)))
-  iso_month=$(((5 * iso_day + 2) / 153))
-  iso_number=$((iso_month < 10 ? iso_month + 3 : iso_month - 9))
-  ISO=$((iso_year + iso_era * 400 + (iso_number <= 2)))
-  clock_iso_part - "$iso_number"
-  clock_iso_part - $((iso_day - (153 * iso_month + 2) / 5 + 1))
-  clock_iso_part T $((iso_left / 3600))
-  clock_iso_part : $((iso_left % 3600 / 60))
-  clock_iso_part : $((iso_left % 60))
+# clock_format -> ISO: NOW_S and NOW_MS as UTC (days to date: proleptic Gregorian, eras of 400 years that begin in March)
+clock_format() {
+  clock_format_days=$((NOW_S / 86400 + 719468)) clock_format_left=$((NOW_S % 86400))
+  clock_format_era=$((clock_format_days / 146097)) clock_format_day=$((clock_format_days % 146097))
+  clock_format_year=$(((clock_format_day - clock_format_day / 1460 + clock_format_day / 36524 - clock_format_day / 146096) / 365))
+  clock_format_day=$((clock_format_day - (365 * clock_format_year + clock_format_year / 4 - clock_format_year / 100)))
+  clock_format_month=$(((5 * clock_format_day + 2) / 153))
+  clock_format_number=$((clock_format_month < 10 ? clock_format_month + 3 : clock_format_month - 9))
+  ISO=$((clock_format_year + clock_format_era * 400 + (clock_format_number <= 2)))
+  clock_format_part - "$clock_format_number"
+  clock_format_part - $((clock_format_day - (153 * clock_format_month + 2) / 5 + 1))
+  clock_format_part T $((clock_format_left / 3600))
+  clock_format_part : $((clock_format_left % 3600 / 60))
+  clock_format_part : $((clock_format_left % 60))
   ISO=$ISO${NOW_MS:+.$NOW_MS}Z
 }
 
-clock_iso_part() { if [ "$2" -lt 10 ]; then ISO=$ISO${1}0$2; else ISO=$ISO$1$2; fi; }
+clock_format_part() { if [ "$2" -lt 10 ]; then ISO=$ISO${1}0$2; else ISO=$ISO$1$2; fi; }
 
 # clock_nap SECONDS: waits; a fraction where `sleep` knows fractions, else one second. Where no process can be started
 # it spins, and says so in NAP_SPUN.
 clock_nap() {
   NAP_SPUN=
   if [ -n "$NAP_FD" ]; then
-    read -r -t "$1" nap_line <&9
+    read -r -t "$1" clock_nap_line <&9
     return 0
   fi
   if [ -z "$NAP_WHOLE" ]; then command eval 'sleep "$1"' 2>/dev/null && return 0; fi
@@ -117,11 +117,11 @@ clock_nap() {
 
 # clock_spin SECONDS: waits, busy; at most half a second
 clock_spin() {
-  clock_uptime || return 0
+  clock_read_uptime || return 0
   case $1 in
-    0.0*) spin_ms=50 ;;
-    *) spin_ms=500 ;;
+    0.0*) clock_spin_ms=50 ;;
+    *) clock_spin_ms=500 ;;
   esac
-  spin_s=$UP_S spin_from=$UP_MS
-  while clock_uptime && [ $(((UP_S - spin_s) * 1000 + UP_MS - spin_from)) -lt $spin_ms ]; do :; done
+  clock_spin_s=$UP_S clock_spin_from=$UP_MS
+  while clock_read_uptime && [ $(((UP_S - clock_spin_s) * 1000 + UP_MS - clock_spin_from)) -lt $clock_spin_ms ]; do :; done
 }

@@ -1,11 +1,13 @@
 # shellcheck shell=sh disable=SC1091
 # Core: what a recorder holds in memory for its whole life: all that it takes from the end of its server to the line of the
 # record. Sourced; what follows the line is in finish.sh, which recorders hold open.
-. "$IAPEER_LIB/text.sh"
+. "$IAPEER_LIB/codes.sh"
+. "$IAPEER_LIB/logfmt.sh"
 . "$IAPEER_LIB/process.sh"
 . "$IAPEER_LIB/clock.sh"
 . "$IAPEER_LIB/intent.sh"
 . "$IAPEER_LIB/cause.sh"
 . "$IAPEER_LIB/claim.sh"
 . "$IAPEER_LIB/generation.sh"
+. "$IAPEER_LIB/host.sh"
 . "$IAPEER_LIB/record.sh"

@@ -1,35 +1,51 @@
 #!/bin/sh
 # shellcheck disable=SC1091,SC2034,SC2153,SC2154,SC2317
-# Finish: the last part of a recorder, which goes on in its process (hand_over in generation.sh).
+# Finish: the last part of a recorder, which goes on in its process (generation_hand_over in generation.sh).
 #
 # Argument  record: claim and line are written; the snapshot follows, and the files of the generation go
 #           forget: its end was meant; the files go, its intents too
 #           leave: the watch is over; the files go
+#           and behind record: ours | shared, or empty (HOST_ROLE, see host.sh)
 # Inputs    those of generation.sh
 # Exit      0 done; 1 something is left for the next command or the daemon, who complete it from the claim
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   recording   snapshot-written  -> done       remove the files of the generation, exit 0
+#   recording   unwritable        -> recording  wait a second, at most 300 times
+#   recording   no-process        -> left       exit 1: the next command or the daemon completes the record
+#   forgetting  asked             -> done       remove the files of the generation and its intents, exit 0
+#   leaving     asked             -> done       remove the files of the generation, exit 0
+# End of states.
 
-# take_snapshot: a directory that is full or read-only may be mended; where no process can be started, it is left
-take_snapshot() {
+# finish_record HOST_ROLE: a directory that is full or read-only may be mended; where no process can be started, it is left
+finish_record() {
   CLAIMED=1
-  claim_facts
-  generation_identity
-  cause_of "$C_RC" "$C_SYSTEM"
-  finish_left=300
+  completion_read
+  generation_read_name
+  cause_decide "$CLAIM_RC" "$CLAIM_SYSTEM"
+  HOST_ROLE=$1
+  host_name
+  finish_record_left=300
   while
-    complete_snapshot
+    completion_write_snapshot
     case $? in
       0)
-        generation_forget
+        : at finish recording snapshot-written
+        completion_forget
         return 0
         ;;
-      3) return 1 ;;
+      "$NO_PROCESS")
+        : at finish recording no-process
+        return "$EXIT_FAILED"
+        ;;
     esac
-    [ "$finish_left" -gt 0 ]
+    [ "$finish_record_left" -gt 0 ]
   do
-    finish_left=$((finish_left - 1))
+    : at finish recording unwritable
+    finish_record_left=$((finish_record_left - 1))
     clock_nap 1
   done
-  return 1
+  return "$EXIT_FAILED"
 }
 
 main() {
@@ -37,11 +53,17 @@ main() {
   umask 077
   trap '' HUP INT QUIT TERM PIPE
   . "$IAPEER_LIB/library.sh"
-  generation_names
+  generation_set
   case $1 in
-    record) command eval take_snapshot 2>/dev/null ;;
-    forget) command eval generation_forget 2>/dev/null ;;
-    leave) command eval generation_leave 2>/dev/null ;;
+    record) command eval 'finish_record "${2:-}"' 2>/dev/null ;;
+    forget)
+      : at finish forgetting asked
+      command eval completion_forget 2>/dev/null
+      ;;
+    leave)
+      : at finish leaving asked
+      command eval completion_leave 2>/dev/null
+      ;;
   esac
 }
 

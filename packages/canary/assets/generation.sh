@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2153
-# Generation: one life of one server, the files that belong to it, and its end as one that needs no record. Sourced.
+# Generation: one life of one server, the files that belong to it, and what its recorder says of itself. Sourced.
 #
 # Inputs   IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER=<pid>:<token> IAPEER_RECORD_DIR IAPEER_STATE_DIR
 #          IAPEER_LIB (directory of these scripts) IAPEER_PLATFORM (linux | darwin) IAPEER_BOOT (at arming) IAPEER_CLOCK
@@ -7,10 +7,11 @@
 #          IAPEER_SEEN_MS (settle.sh: epoch milliseconds at which it is known to have lived)
 # Outputs  the paths; KEY, the name of its files, which stays when its peer gets another name; IDENTITY, its name now
 
-generation_names() {
+# generation_set: takes over the inputs
+generation_set() {
   GEN=$IAPEER_GEN SERVER=$IAPEER_SERVER LIB=$IAPEER_LIB IDENTITY=$IAPEER_IDENTITY KEY=$IAPEER_IDENTITY-$IAPEER_GEN
   RECORD_DIR=$IAPEER_RECORD_DIR STATE_DIR=$IAPEER_STATE_DIR PLATFORM=${IAPEER_PLATFORM:-linux} ARMED_BOOT=$IAPEER_BOOT
-  KNOWN_RECORDER=${IAPEER_RECORDER:-} MODE=watch CLOCK=${IAPEER_CLOCK:-} CLAIM_MS=${IAPEER_CLAIM_MS:-}
+  KNOWN_RECORDER=${IAPEER_RECORDER:-} EVENT=server MODE=watch CLOCK=${IAPEER_CLOCK:-} CLAIM_MS=${IAPEER_CLAIM_MS:-}
   SEEN_MS=${IAPEER_SEEN_MS:-} SEEN_ALIVE=
   unset IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER IAPEER_LIB IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_PLATFORM IAPEER_BOOT \
     IAPEER_RECORDER IAPEER_CLOCK IAPEER_CLAIM_MS IAPEER_SEEN_MS
@@ -35,17 +36,40 @@ generation_names() {
       SERVER_INTENT=$STATE_DIR/intent/${SERVER_MARK##*/}
       ;;
   esac
+  HOST_ROLE='' HOST_N=1 HOST_FILE='' HOST_TEXT='' HOST_COPIED=''
   CLAIMED='' LINED='' FACTS_OPEN='' NAP_FD='' NAP_WHOLE='' NAP_SPUN=''
   clock_set "$CLOCK"
-  process_look $$
+  process_read $$
   SELF=$$:${P_TOKEN:--}
 }
 
-# generation_identity -> IDENTITY: what its peer is called now. `rename` writes the note before it changes anything else.
-generation_identity() {
-  name_note=
-  { read -r name_note <"$STATE_DIR/names/$GEN"; } 2>/dev/null
-  case $name_note in identity=?*) IDENTITY=${name_note#identity=} ;; esac
+# generation_read_name -> IDENTITY: what its peer is called now. `rename` writes the note before it changes anything else.
+generation_read_name() {
+  generation_read_name_note=
+  { read -r generation_read_name_note <"$STATE_DIR/names/$GEN"; } 2>/dev/null
+  case $generation_read_name_note in identity=?*) IDENTITY=${generation_read_name_note#identity=} ;; esac
+}
+
+# generation_write_state: the state file, as a whole. A watch has a SOCKET_ID and a CLIENT.
+generation_write_state() {
+  {
+    {
+      out "mode=$MODE"
+      out "recorder=$SELF"
+      out "server=$SERVER"
+      out "socket=$SOCKET"
+      out "socket_id=${SOCKET_ID:--}"
+      out "boot=$ARMED_BOOT"
+      out "baseline=$BASELINE"
+      [ "$MODE" = guard ] || out "client=${CLIENT:+$CLIENT:$P_TOKEN}"
+      out "lib=$LIB"
+      out "record_dir=$RECORD_DIR"
+      out "tmux=$TMUX_BIN"
+      out "path=$PATH"
+      out "clock=$CLOCK"
+      out format=2
+    } >"$STATE.$$.part" && mv -f "$STATE.$$.part" "$STATE"
+  } 2>/dev/null
 }
 
 # generation_open: opened for the recorder's whole life: as 7 the script that goes on behind the line, so that it is there
@@ -57,62 +81,52 @@ generation_open() {
   return 0
 }
 
-# facts_write TEXT: in place, so that neither a block nor an inode is needed
-facts_write() { [ -z "$FACTS_OPEN" ] || { out "$1" >&8; } 2>/dev/null; }
-
-# facts_read FILE -> FACTS_TEXT, empty where nothing was written
-facts_read() {
-  FACTS_TEXT=
-  { read -r FACTS_TEXT <"$1"; } 2>/dev/null
-  case $FACTS_TEXT in rc=*) ;; *) FACTS_TEXT= ;; esac
-}
-
-# hand_over WORD: goes on in this very process with finish.sh, which needs more than a recorder holds in memory: `exec` starts
-# no process. It reads the facts from the claim.
-hand_over() {
+# generation_hand_over WORD [HOST_ROLE]: goes on in this very process with finish.sh, which needs more than a recorder holds in memory:
+# `exec` starts no process. It reads the facts from the claim.
+generation_hand_over() {
   IAPEER_IDENTITY=${KEY%-*} IAPEER_GEN=$GEN IAPEER_SERVER=$SERVER IAPEER_LIB=$LIB IAPEER_RECORD_DIR=$RECORD_DIR
   IAPEER_STATE_DIR=$STATE_DIR IAPEER_PLATFORM=$PLATFORM IAPEER_BOOT=$ARMED_BOOT IAPEER_CLOCK=$CLOCK
   export IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER IAPEER_LIB IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_PLATFORM IAPEER_BOOT \
     IAPEER_CLOCK
   export PATH
   # ksh hands on only what is named at the command.
-  if [ -r /dev/fd/7 ]; then exec /bin/sh /dev/fd/7 "$1" 7<&7; else exec /bin/sh "$LIB/finish.sh" "$1"; fi
+  if [ -r /dev/fd/7 ]; then exec /bin/sh /dev/fd/7 "$@" 7<&7; else exec /bin/sh "$LIB/finish.sh" "$@"; fi
 }
 
 # generation_log STATE ORIGIN [REASON]: one canary line in lifecycle.log; a failure to log changes nothing
 generation_log() {
-  clock_now
-  clock_iso
+  clock_read
+  clock_format
   { out "ts=$ISO ev=canary identity=$IDENTITY gen=$GEN state=$1 origin=$2${3:+ reason=$3}" >>"$RECORD_DIR/lifecycle.log"; } 2>/dev/null
 }
 
-# generation_seen MS -> SEEN_ALIVE: for an end whose time is not known, the last moment that it is known to have lived
-generation_seen() {
+# generation_note_seen MS -> SEEN_ALIVE: for an end whose time is not known, the last moment that it is known to have lived
+generation_note_seen() {
   SEEN_ALIVE=
   case $1 in '' | *[!0-9]*) return 0 ;; esac
-  seen_now=$NOW
+  generation_note_seen_now=$NOW
   clock_split "$1"
-  clock_iso
+  clock_format
   SEEN_ALIVE=$ISO
-  NOW=$seen_now
+  NOW=$generation_note_seen_now
   clock_split "$NOW"
 }
 
-server_is_gone() {
+generation_is_gone() {
   process_check "$SERVER"
   [ "$ID_STATE" = gone ]
 }
 
-# is_dismissed: the marker names the recorder it is meant for; one that was left behind dismisses no other
-is_dismissed() {
-  marker_for=
+# generation_is_dismissed: the marker names the recorder it is meant for; one that was left behind dismisses no other
+generation_is_dismissed() {
+  generation_is_dismissed_for=
   [ -e "$STATE.dismiss" ] || return 1
-  { read -r marker_for <"$STATE.dismiss"; } 2>/dev/null
-  [ "$marker_for" = "$SELF" ]
+  { read -r generation_is_dismissed_for <"$STATE.dismiss"; } 2>/dev/null
+  [ "$generation_is_dismissed_for" = "$SELF" ]
 }
 
-# report WORDS: to the launcher, who reads one line; then standard output is let go
-report() {
+# generation_report WORDS: to the launcher, who reads one line; then standard output is let go
+generation_report() {
   out "$*"
   exec >/dev/null
 }

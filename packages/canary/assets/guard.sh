@@ -1,5 +1,5 @@
 #!/bin/sh
-# shellcheck disable=SC1091,SC2034,SC2153,SC2154
+# shellcheck disable=SC1091,SC2030,SC2031,SC2034,SC2153,SC2154
 # Guard: the recorder that is the parent of a tmux server. It starts `tmux -D` and waits for its true wait status.
 #
 # It is not a client of the server, and the server has its own session where `setsid` exists: nothing that this process does
@@ -11,10 +11,20 @@
 # Output   `server <pid>:<token>`, then `started` | `failed <reason>`; and `ended <wait status> <message>` when the server ended before it
 #          was ready; then standard output is let go
 # Exit     0 the server's end is settled, or the launch was given up; 1 not started
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   arming    tool-missing     -> refused          kill the server, report the tool, exit 1
+#   arming    unwritable       -> refused          kill the server, report the directory, exit 1
+#   arming    armed            -> waiting          report started, write the baseline, wait for the server
+#   waiting   server-ended     -> deciding         report the wait status to a launcher that still listens
+#   deciding  dismissed        -> finish leaving   hand over
+#   deciding  launch-given-up  -> finish leaving   hand over
+#   deciding  server-counted   -> record settling  settle its end
+# End of states.
 
 # Nothing is assigned before this: a name that came with the environment stays exported, and is the server's. So is the
 # umask of the launcher.
-start_server() {
+guard_start_server() {
   (umask 077 && : >"$IAPEER_STATE_DIR/canary/$IAPEER_IDENTITY-$IAPEER_GEN.$$.out")
   (
     unset IAPEER_IDENTITY IAPEER_GEN IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_LIB IAPEER_PLATFORM IAPEER_BOOT IAPEER_SCRIPT_PATH \
@@ -25,89 +35,101 @@ start_server() {
   ) </dev/null >"$IAPEER_STATE_DIR/canary/$IAPEER_IDENTITY-$IAPEER_GEN.$$.out" 2>&1 &
 }
 
-# forget_environment: what the recorder's own functions look at before they set it
-forget_environment() {
-  unset CGROUP_V1 CGROUP_V2 CGROUP_PIDS CGROUP_ROOT SYSTEMD_DIR SYSTEM_REPORTS ARMED SIGNAL EARLY_DONE FORK_FAILED LINE_TORN
+# guard_clear_environment: what the recorder's own functions look at before they set it
+guard_clear_environment() {
+  unset CGROUP_V1 CGROUP_V2 CGROUP_PIDS CGROUP_ROOT SYSTEMD_DIR SYSTEM_REPORTS ARMED SIGNAL EARLY_DONE FORK_FAILED LINE_TORN \
+    KNOWN_TIME SOCKET_ID
   PATH=$IAPEER_SCRIPT_PATH
   LC_ALL=C
 }
 
-name_server() {
+guard_name_server() {
   SERVER_PID=$1
-  process_look "$SERVER_PID"
+  process_read "$SERVER_PID"
   SERVER_TOKEN=$P_TOKEN
   SERVER=$SERVER_PID:$SERVER_TOKEN
 }
 
-write_guard_state() {
-  {
-    {
-      out mode=guard
-      out "recorder=$SELF"
-      out "server=$SERVER"
-      out "socket=$SOCKET"
-      out socket_id=-
-      out "boot=$ARMED_BOOT"
-      out "baseline=$BASELINE"
-      out "lib=$LIB"
-      out "record_dir=$RECORD_DIR"
-      out "tmux=$TMUX_BIN"
-      out "path=$PATH"
-      out "clock=$CLOCK"
-      out format=2
-    } >"$STATE.$$.part" && mv -f "$STATE.$$.part" "$STATE"
-  } 2>/dev/null
+# guard_was_launched: what the launcher said. Its end without a word means that the launch was not given up: the server counts.
+guard_was_launched() {
+  guard_was_launched_word=
+  read -r guard_was_launched_word
+  [ "$guard_was_launched_word" != failed ]
 }
 
-# launched: what the launcher said. Its end without a word means that the launch was not given up: the server counts.
-launched() {
-  launched_word=
-  read -r launched_word
-  [ "$launched_word" != failed ]
-}
-
-give_up() {
+# guard_give_up REASON: ends the server; an empty reason has been reported already
+guard_give_up() {
   kill -KILL "$SERVER_PID"
-  [ -z "$1" ] || report failed "$1"
-  exit 1
+  [ -z "$1" ] || generation_report failed "$1"
+  exit "$EXIT_FAILED"
 }
 
-# wait_server -> RC: the wait status, 128 and the signal (ksh93 says 256 and the signal)
-wait_server() {
+# guard_wait -> RC: the wait status, 128 and the signal (ksh93 says 256 and the signal)
+guard_wait() {
   wait "$SERVER_PID"
   RC=$?
   [ "$RC" -le 255 ] || RC=$((RC - 128))
   [ "$RC" -le 255 ] || RC=unknown
 }
 
+# guard_arm: lease, files and state, and the baseline
+guard_arm() {
+  (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arming_prepare)
+  case $? in
+    0) ;;
+    "$NO_TOOL")
+      : at guard arming tool-missing
+      guard_give_up ''
+      ;;
+    *)
+      : at guard arming unwritable
+      guard_give_up "cannot write in $STATE_DIR/canary"
+      ;;
+  esac
+  generation_open
+  if ! generation_write_state; then
+    : at guard arming unwritable
+    guard_give_up "cannot write $STATE"
+  fi
+  : at guard arming armed
+  out started
+  (IAPEER_LIB=$LIB && . "$LIB/evidence.sh" && evidence_write_baseline && rm -f "$NAP_PIPE")
+}
+
+# guard_settle: the server has ended with the status RC
+guard_settle() {
+  : at guard waiting server-ended
+  guard_settle_message=
+  { read -r guard_settle_message <"$STATE.$$.out"; } 2>/dev/null
+  generation_report ended "$RC" "$guard_settle_message"
+  if generation_is_dismissed; then
+    : at guard deciding dismissed
+    generation_hand_over leave
+  elif guard_was_launched; then
+    : at guard deciding server-counted
+    record_settle "$RC"
+  else
+    : at guard deciding launch-given-up
+    generation_hand_over leave
+  fi
+}
+
 main() {
   set -f
   trap '' HUP INT QUIT TERM PIPE
-  start_server
+  guard_start_server
   umask 077
-  forget_environment
+  guard_clear_environment
   . "$IAPEER_LIB/core.sh"
-  name_server $!
+  guard_name_server $!
   out "server $SERVER"
   SOCKET=$IAPEER_SOCKET TMUX_BIN=$IAPEER_TMUX IAPEER_SERVER=$SERVER
   unset IAPEER_SOCKET IAPEER_TMUX IAPEER_SCRIPT_PATH IAPEER_SETSID
-  generation_names
+  generation_set
   MODE=guard
-  (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arm_files)
-  case $? in
-    0) ;;
-    3) give_up '' ;;
-    *) give_up "cannot write in $STATE_DIR/canary" ;;
-  esac
-  generation_open
-  write_guard_state || give_up "cannot write $STATE"
-  out started
-  (. "$LIB/evidence.sh" && baseline_write && rm -f "$NAP_PIPE")
-  wait_server
-  l_message=
-  { read -r l_message <"$STATE.$$.out"; } 2>/dev/null
-  report ended "$RC" "$l_message"
-  if is_dismissed || ! launched; then hand_over leave; else settle "$RC"; fi
+  guard_arm
+  guard_wait
+  guard_settle
 }
 
 main

@@ -14,37 +14,37 @@ intent_read() {
 
 # intent_read_all BASE: adds what the files BASE, BASE.2, ... say to I_STATE
 intent_read_all() {
-  intent_file=$1 intent_n=1
-  while [ -e "$intent_file" ]; do
-    intent_read_one "$intent_file"
-    case $intent_state:$I_STATE in
+  intent_read_all_file=$1 intent_read_all_n=1
+  while [ -e "$intent_read_all_file" ]; do
+    intent_read_one "$intent_read_all_file"
+    case $INTENT_FOUND:$I_STATE in
       'done':*) I_STATE='done' ;;
       pending:none | pending:abandoned) I_STATE=pending ;;
       abandoned:none) I_STATE=abandoned ;;
     esac
-    intent_n=$((intent_n + 1))
-    intent_file=$1.$intent_n
+    intent_read_all_n=$((intent_read_all_n + 1))
+    intent_read_all_file=$1.$intent_read_all_n
   done
 }
 
-# intent_read_one FILE -> intent_state done | pending | abandoned | withdrawn
+# intent_read_one FILE -> INTENT_FOUND done | pending | abandoned | withdrawn
 intent_read_one() {
-  intent_state='' intent_declarer='' intent_until=
+  INTENT_FOUND='' intent_read_one_declarer='' intent_read_one_until=
   {
-    while IFS='=' read -r intent_key intent_value; do
-      case $intent_key in
-        state) intent_state=$intent_value ;;
-        declarer) intent_declarer=$intent_value ;;
-        until) intent_until=$intent_value ;;
+    while IFS='=' read -r intent_read_one_key intent_read_one_value; do
+      case $intent_read_one_key in
+        state) INTENT_FOUND=$intent_read_one_value ;;
+        declarer) intent_read_one_declarer=$intent_read_one_value ;;
+        until) intent_read_one_until=$intent_read_one_value ;;
       esac
     done <"$1"
   } 2>/dev/null
-  [ "$intent_state" = pending ] || return 0
-  process_check "$intent_declarer"
+  [ "$INTENT_FOUND" = pending ] || return 0
+  process_check "$intent_read_one_declarer"
   if [ "$ID_STATE" = gone ]; then
-    intent_state=abandoned
-  elif [ -n "$intent_until" ]; then
-    clock_now
-    [ "$NOW_S" -le "$intent_until" ] || intent_state=abandoned
+    INTENT_FOUND=abandoned
+  elif [ -n "$intent_read_one_until" ]; then
+    clock_read
+    [ "$NOW_S" -le "$intent_read_one_until" ] || INTENT_FOUND=abandoned
   fi
 }

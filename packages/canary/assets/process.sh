@@ -7,39 +7,39 @@
 #          P_TOKEN  its start time: field 22 of /proc/<pid>/stat, or `ps` lstart with `_` for blanks
 #          BOOT     <boot id>/<start token of pid 1>, `-` for a part that cannot be read
 
-# process_look PID
-process_look() {
+# process_read PID
+process_read() {
   P_STATE=unknown P_TOKEN='' P_PPID=
-  if [ -r /proc/self/stat ]; then process_look_proc "$1"; else process_look_ps "$1"; fi
+  if [ -r /proc/self/stat ]; then process_read_proc "$1"; else process_read_ps "$1"; fi
 }
 
-process_look_proc() {
-  look_text=
-  { while read -r look_line; do look_text="$look_text $look_line"; done <"/proc/$1/stat"; } 2>/dev/null
-  if [ -z "$look_text" ]; then
+process_read_proc() {
+  process_read_proc_text=
+  { while read -r process_read_proc_line; do process_read_proc_text="$process_read_proc_text $process_read_proc_line"; done <"/proc/$1/stat"; } 2>/dev/null
+  if [ -z "$process_read_proc_text" ]; then
     [ -e "/proc/$1" ] || P_STATE=gone
     return 0
   fi
   # shellcheck disable=SC2086 # the words are the fields
-  process_fields ${look_text##*")"}
+  process_take_fields ${process_read_proc_text##*")"}
 }
 
 # The fields after the name: the state is the first of them, the start time the twentieth.
-process_fields() {
+process_take_fields() {
   [ $# -ge 20 ] || return 0
   P_TOKEN=${20} P_PPID=$2
   case $1 in Z | X) P_STATE=zombie ;; *) P_STATE=running ;; esac
 }
 
-process_look_ps() {
-  look_text=$(LC_ALL=C TZ=UTC ps -o stat= -o lstart= -o ppid= -p "$1" 2>/dev/null)
-  look_code=$?
+process_read_ps() {
+  process_read_ps_text=$(LC_ALL=C TZ=UTC ps -o stat= -o lstart= -o ppid= -p "$1" 2>/dev/null)
+  process_read_ps_code=$?
   # shellcheck disable=SC2086 # the words are the fields
-  set -- $look_text
+  set -- $process_read_ps_text
   if [ $# -eq 7 ]; then
     P_TOKEN=$2_$3_$4_$5_$6 P_PPID=$7
     case $1 in Z*) P_STATE=zombie ;; *) P_STATE=running ;; esac
-  elif [ $# -eq 0 ] && [ "$look_code" -eq 1 ]; then
+  elif [ $# -eq 0 ] && [ "$process_read_ps_code" -eq 1 ]; then
     P_STATE=gone
   fi
 }
@@ -52,7 +52,7 @@ process_check() {
       return 0
       ;;
   esac
-  process_look "${1%%:*}"
+  process_read "${1%%:*}"
   case $P_STATE in
     running) if [ "$P_TOKEN" = "${1#*:}" ]; then ID_STATE=alive; else ID_STATE=gone; fi ;;
     unknown) ID_STATE=unknown ;;
@@ -60,13 +60,13 @@ process_check() {
   esac
 }
 
-boot_look() {
+process_read_boot() {
   BOOT=-
   if [ -r /proc/self/stat ]; then
     { read -r BOOT </proc/sys/kernel/random/boot_id; } 2>/dev/null
   else
     BOOT='ps'
   fi
-  process_look 1
+  process_read 1
   BOOT=${BOOT:--}/${P_TOKEN:--}
 }

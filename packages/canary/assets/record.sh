@@ -1,110 +1,159 @@
-# shellcheck shell=sh disable=SC2034,SC2154
-# Record: the end of a watch over a server: decides between silence and a record, and writes the record once. Sourced.
+# shellcheck shell=sh disable=SC2034,SC2153,SC2154
+# Record: the end of a server or of a leader: decides between silence and a record, and writes the record once. Sourced.
 #
-# From the moment the wait status is known until the line is written, nothing here starts a process: where no process can
-# be started, the death is known all the same. What needs one (snapshot, clean-up) comes behind the line, in finish.sh.
+# From the moment the wait status is known until the line is written, nothing here starts a process (no command
+# substitution, no pipeline, no external program): where no process can be started, the death is known all the same. What
+# needs one (snapshot, clean-up) comes behind the line, in finish.sh. test/no-process.test.ts counts the processes that guard,
+# exit hook and settle.sh start up to the line: none.
+#
 # Outputs  the facts in the prepared file, the claim, the line in exits.log; or nothing at all
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   settling  session-claimed   -> handed-over          finish the record with the exit hook of this generation
+#   settling  intent-pending    -> settling             wait 50 ms
+#   settling  intent-done       -> finish forgetting    hand over: no record
+#   settling  intent-abandoned  -> settling             log intent-withdrawn
+#   settling  written           -> finish recording     hand over: facts, claim and line are written
+#   settling  taken             -> recorded-by-another  exit 0: another recorder has claimed this generation
+#   settling  elsewhere         -> finish leaving       log recorded-elsewhere, hand over
+#   settling  unwritable        -> settling             wait a second, at most 300 times
+# End of states.
 
-# record_line: the facts in WAIT_RC CAUSE SIGNAL MODE RECORDER become one line of exits.log
-record_line() {
-  clock_iso
-  text_quote "$SNAPSHOT"
+# record_write_line: one line of exits.log. A server: WAIT_RC CAUSE SIGNAL MODE RECORDER; a session: DEAD_STATUS DEAD_SIGNAL
+# LEADER CAUSE
+record_write_line() {
+  clock_format
+  logfmt_quote "$SNAPSHOT"
+  record_write_line_seen="${SEEN_ALIVE:+ seen_alive=$SEEN_ALIVE}"
+  if [ "$EVENT" = session ]; then
+    [ "$DEAD_STATUS" != 0 ] || QUOTED=
+    record_write_line_rest="dead_status=$DEAD_STATUS dead_signal=$DEAD_SIGNAL leader_pid=$LEADER forensics=$QUOTED${CAUSE:+ mode=none cause=$CAUSE}$record_write_line_seen recorder=hook"
+  else
+    record_write_line_rest="server_pid=$SERVER_PID server_start=$SERVER_TOKEN wait_rc=$WAIT_RC cause=$CAUSE${SIGNAL:+ signal=$SIGNAL} mode=$MODE recorder=$RECORDER$record_write_line_seen forensics=$QUOTED"
+  fi
   # A first try may have been torn by a full disk: what it left must not swallow this line.
-  line_lead=
-  [ -z "${LINE_TORN:-}" ] || line_lead='
+  record_write_line_lead=
+  [ -z "${LINE_TORN:-}" ] || record_write_line_lead='
 '
-  {
-    out "${line_lead}ts=$ISO ev=server-exit identity=$IDENTITY gen=$GEN server_pid=$SERVER_PID server_start=$SERVER_TOKEN wait_rc=$WAIT_RC cause=$CAUSE${SIGNAL:+ signal=$SIGNAL} mode=$MODE recorder=$RECORDER${SEEN_ALIVE:+ seen_alive=$SEEN_ALIVE} forensics=$QUOTED" >>"$RECORD_DIR/exits.log"
-  } 2>/dev/null
+  { out "${record_write_line_lead}ts=$ISO ev=$EVENT-exit identity=$IDENTITY gen=$GEN $record_write_line_rest" >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
-# record_time -> NOW: this moment, or the one that a recorder that is gone has noted
-record_time() {
+# record_set_time -> NOW: this moment, or the one that a recorder that is gone has noted
+record_set_time() {
   if [ -n "${KNOWN_TIME:-}" ]; then
     NOW=$KNOWN_TIME
     clock_split "$NOW"
   else
     clock_check
-    clock_now
+    clock_read
   fi
 }
 
-# record_write RC -> facts, claim, line, in this order, each once however often it is called.
-# 0 written, 1 another recorder does it, 2 something could not be written (call again), 4 the end of this server is
-# recorded under another name
+# record_claim RC -> NOW, CLAIM_LINE: notes the facts, and claims this end. 0 it is ours to record; TAKEN; UNWRITABLE; ELSEWHERE
+record_claim() {
+  record_set_time
+  generation_read_name
+  claim_format "$1"
+  claim_write_facts "$CLAIM_LINE"
+  claim_take_server || return $?
+  claim_take "$CLAIM_LINE"
+}
+
+# record_write RC -> facts, claim, line of a server's end, in this order, each once however often it is called.
+# 0 written; TAKEN another recorder does it; UNWRITABLE (call again); ELSEWHERE
 record_write() {
   if [ -z "$CLAIMED" ]; then
-    record_time
-    generation_identity
-    record_mark=
-    [ "$MODE" != guard ] || record_mark=,m=g
-    record_text="rc=$1,ev=server,rec=$SELF,ts=$NOW$record_mark"
-    facts_write "$record_text"
-    claim_server server || return 4
-    claim_take "$record_text" || return $?
+    record_claim "$1" || return $?
     CLAIMED=1
-    cause_of "$1" ''
+    cause_decide "$1" ''
     # No recorder saw it: this is the time at which it was found.
-    case $1 in lost | boot) generation_seen "$SEEN_MS" ;; esac
+    case $1 in lost | boot) generation_note_seen "$SEEN_MS" ;; esac
   fi
   if [ -z "$LINED" ]; then
-    record_line || { LINE_TORN=1; return 2; }
+    record_write_line || { LINE_TORN=1; return "$UNWRITABLE"; }
     LINED=1
-    claim_fill "$record_text"
-    claim_server_fill
+    claim_fill "$CLAIM_LINE"
+    claim_fill_server
   fi
   return 0
 }
 
-# finish_session: a claim of the exit hook is finished by its own script
-finish_session() {
+# record_is_session: the exit hook has claimed this generation, for the end of its leader
+record_is_session() {
+  claim_exists || return 1
   command eval claim_read
-  case $CLAIM_TEXT in
-    *ev=session*) ;;
-    '')
-      # Empty: the hook has left its facts where it could.
-      facts_read "$LEADER_FACTS"
-      [ -n "$FACTS_TEXT" ] || return 0
-      ;;
-    *) return 0 ;;
-  esac
-  exec /bin/sh "$STATE.hook" "$STATE"
+  if [ -z "$CLAIM_TEXT" ]; then
+    # Empty: the hook has left its facts where it could.
+    claim_read_facts "$LEADER_FACTS"
+    CLAIM_TEXT=$FACTS_TEXT
+  fi
+  claim_parse "$CLAIM_TEXT"
+  [ "$CLAIM_EVENT" = session ]
 }
 
-# settle RC: the original server is gone. A pending intent holds the decision until it is done, withdrawn or abandoned.
-# What follows the decision is done by finish.sh, in this very process.
-settle() {
-  if claim_is_there; then finish_session; fi
+# record_run_hook: goes on in this process with the exit hook, which finishes its record
+record_run_hook() { exec /bin/sh "$STATE.hook" "$STATE"; }
+
+# record_await_intent: a pending intent holds the decision until it is done, withdrawn or abandoned. What was meant has no
+# record; an intent that was abandoned before the server ended does not count.
+record_await_intent() {
   intent_read
-  settle_seen=$I_STATE
+  record_await_intent_seen=$I_STATE
   while [ "$I_STATE" = pending ]; do
+    : at record settling intent-pending
     clock_nap 0.05
     intent_read
   done
-  case $settle_seen:$I_STATE in
-    *:done | pending:abandoned) hand_over forget ;;
-    abandoned:*) generation_log intent-withdrawn self abandoned ;;
+  case $record_await_intent_seen:$I_STATE in
+    *:done | pending:abandoned)
+      : at record settling intent-done
+      generation_hand_over forget
+      ;;
+    abandoned:*)
+      : at record settling intent-abandoned
+      generation_log intent-withdrawn self abandoned
+      ;;
   esac
+}
+
+# record_settle RC: the original server is gone. What follows the decision is done by finish.sh, in this very process.
+record_settle() {
+  if record_is_session; then
+    : at record settling session-claimed
+    record_run_hook
+  fi
+  record_await_intent
   # A directory that is full or read-only may be mended; after that time the claim, or the state file, is completed by
   # reconcile.
-  settle_left=300
+  record_settle_left=300
   while
     record_write "$1"
     case $? in
-      0) hand_over record ;;
-      1)
-        if claim_is_there; then finish_session; fi
+      0)
+        : at record settling written
+        host_take
+        host_defer
+        generation_hand_over record "$HOST_ROLE"
+        ;;
+      "$TAKEN")
+        if record_is_session; then
+          : at record settling session-claimed
+          record_run_hook
+        fi
+        : at record settling taken
         return 0
         ;;
-      4)
+      "$ELSEWHERE")
+        : at record settling elsewhere
         generation_log recorded-elsewhere self "as:$OWNER"
-        hand_over leave
+        generation_hand_over leave
         ;;
     esac
-    [ $settle_left -gt 0 ]
+    [ $record_settle_left -gt 0 ]
   do
-    settle_left=$((settle_left - 1))
+    : at record settling unwritable
+    record_settle_left=$((record_settle_left - 1))
     clock_nap 1
-    [ -z "$NAP_SPUN" ] || [ $settle_left -lt 3 ] || settle_left=3
+    [ -z "$NAP_SPUN" ] || [ $record_settle_left -lt 3 ] || record_settle_left=3
   done
 }

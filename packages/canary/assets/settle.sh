@@ -5,144 +5,223 @@
 # Inputs   those of generation.sh; IAPEER_CLAIM_MS, the mtime of its claim in epoch milliseconds, where there is one
 # Output   one word: alive | unknown | busy | pending | silent | recorded | completed | settled | unwritable
 # Exit     0 settled (silent, recorded, completed, settled), 3 nothing to settle yet, 1 could not be written
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   looking     recorder-lives    -> later        print busy, exit 3
+#   looking     server-lives      -> later        print alive, exit 3
+#   looking     server-unknown    -> later        print unknown, exit 3
+#   looking     gone              -> deciding     nothing: without a claim it is recorder-lost
+#   looking     other-boot        -> deciding     nothing: without a claim it is host-reboot
+#   deciding    claimed           -> completing   nothing
+#   deciding    unclaimed         -> claiming     read the intents
+#   claiming    intent-done       -> settled      remove the files, print silent
+#   claiming    intent-pending    -> later        print pending, exit 3
+#   claiming    intent-abandoned  -> claiming     log intent-withdrawn
+#   claiming    state-gone        -> settled      print settled: another process has settled it
+#   claiming    recorded          -> settled      write the snapshot, remove the files, print recorded
+#   claiming    taken             -> completing   nothing: another process has claimed it just now
+#   claiming    elsewhere         -> settled      log recorded-elsewhere, remove the files, print settled
+#   claiming    unwritable        -> failed       print unwritable, exit 1
+#   completing  session-claimed   -> handed-over  finish the record with the exit hook of this generation
+#   completing  young             -> later        print busy, exit 3: the facts may be on their way
+#   completing  recorder-lives    -> later        print busy, exit 3, after two seconds
+#   completing  elsewhere         -> settled      log recorded-elsewhere, remove claim and files, print settled
+#   completing  whole             -> settled      remove the files, print settled
+#   completing  completed         -> settled      write what is missing, remove the files, print completed
+#   completing  taken             -> later        print busy, exit 3: another process completes it
+#   completing  unwritable        -> failed       print unwritable, exit 1
+# End of states.
 
 # Facts of an empty claim may still be on their way from its recorder for so long.
 YOUNG_MS=2000
 
-# complete_claim: the claim is there, its recorder is not; write what is missing of line and snapshot
-complete_claim() {
-  finish_session
-  claim_facts
-  if [ -z "$C_REC" ] && is_young; then
-    echo busy
-    return 3
-  fi
-  wait_for_recorder "$C_REC" || { echo busy; return 3; }
-  if ! claim_server server; then
-    # Recorders before 0.2 claimed a server for each name that watched it.
-    generation_log recorded-elsewhere settle "as:$OWNER"
-    generation_leave
-    rm -f "$CLAIM"
-    echo settled
-    return 0
-  fi
-  line_is_there && snapshot_is_there && { generation_forget; echo settled; return 0; }
-  lease_take "$CLAIM.takeover" || { echo busy; return 3; }
-  cause_of "$C_RC" "$C_SYSTEM"
-  c_done=0
-  line_is_there || { heal_torn_line && record_line; } || c_done=1
-  snapshot_is_there || complete_snapshot || c_done=1
-  [ $c_done -ne 0 ] || {
-    generation_forget
-    set +f
-    rm -f "$SNAPSHOT".*.part
-    set -f
-  }
-  [ ! -f "$CLAIM" ] || [ -h "$CLAIM" ] || claim_fill "$CLAIM_TEXT"
-  lease_drop "$CLAIM.takeover"
-  [ $c_done -eq 0 ] || { echo unwritable; return 1; }
-  echo completed
+# settle_say WORD: the outcome, and the exit code that belongs to it
+settle_say() {
+  out "$1"
+  case $1 in
+    unwritable) return "$EXIT_FAILED" ;;
+    alive | unknown | busy | pending) return "$EXIT_LATER" ;;
+  esac
 }
 
-# is_young: the empty claim was made a moment ago
-is_young() {
-  [ -n "$CLAIM_MS" ] || return 1
-  clock_now
-  young_s=${CLAIM_MS%???}
-  [ $((NOW_S - young_s)) -lt $((YOUNG_MS / 1000)) ]
+# settle_elsewhere: the end of this server is recorded under another name
+settle_elsewhere() {
+  generation_log recorded-elsewhere settle "as:$OWNER"
+  completion_leave
 }
 
-# wait_for_recorder PID:TOKEN -> 0 when it is gone; a stopped one is continued and gets two seconds
-wait_for_recorder() {
-  [ -n "$1" ] || return 0
-  w_left=40
-  while :; do
-    process_check "$1"
-    [ "$ID_STATE" = gone ] && return 0
-    [ $w_left -gt 0 ] || return 1
-    [ "$ID_STATE" = alive ] && kill -CONT "${1%%:*}" 2>/dev/null
-    w_left=$((w_left - 1))
-    clock_nap 0.05
-  done
-}
-
-# The line may have been rotated since.
-line_is_there() {
-  l_log=$RECORD_DIR/exits.log
-  [ -n "$(sed -n "/ identity=[^ ]* gen=$GEN .* forensics=./p" "$l_log" "$l_log.1" "$l_log.2" "$l_log.3" "$l_log.4" "$l_log.5" 2>/dev/null)" ]
-}
-
-snapshot_is_there() { [ "$(sed -n '$p' "$SNAPSHOT" 2>/dev/null)" = '--- end' ]; }
-
-# settle_lost: no recorder is left; the facts are what it could still note, else what arming noted
-settle_lost() {
-  if [ -n "$KNOWN_RECORDER" ] && [ "$ARMED_BOOT" != - ]; then
-    process_check "$KNOWN_RECORDER"
-    [ "$ID_STATE" = gone ] || { echo busy; return 3; }
+# settle_claimed: the claim is there, its recorder is not; write what is missing of line and snapshot
+settle_claimed() {
+  if record_is_session; then
+    : at settle completing session-claimed
+    record_run_hook
   fi
-  boot_look
-  if [ "$BOOT" = "$ARMED_BOOT" ]; then
-    process_check "$SERVER"
-    [ "$ID_STATE" = gone ] || { echo "$ID_STATE"; return 3; }
-    lost=lost
-  else
-    lost=boot
-  fi
-  if claim_is_there; then
-    complete_claim
+  completion_read
+  if [ -z "$CLAIM_RECORDER" ] && settle_is_young; then
+    : at settle completing young
+    settle_say busy
     return
   fi
+  if ! completion_wait "$CLAIM_RECORDER" 40; then
+    : at settle completing recorder-lives
+    settle_say busy
+    return
+  fi
+  if ! claim_take_server; then
+    : at settle completing elsewhere
+    # Recorders before 0.2 claimed a server for each name that watched it.
+    settle_elsewhere
+    rm -f "$CLAIM"
+    settle_say settled
+    return
+  fi
+  if completion_has_line && completion_has_snapshot; then
+    : at settle completing whole
+    completion_forget
+    settle_say settled
+    return
+  fi
+  cause_decide "$CLAIM_RC" "$CLAIM_SYSTEM"
+  completion_run
+  case $? in
+    0)
+      : at settle completing completed
+      settle_say completed
+      ;;
+    "$LATER")
+      : at settle completing taken
+      settle_say busy
+      ;;
+    *)
+      : at settle completing unwritable
+      settle_say unwritable
+      ;;
+  esac
+}
+
+# settle_is_young: the empty claim was made a moment ago
+settle_is_young() {
+  [ -n "$CLAIM_MS" ] || return 1
+  settle_is_young_now=$NOW
+  clock_read
+  settle_is_young_age=$((NOW_S - ${CLAIM_MS%???}))
+  NOW=$settle_is_young_now
+  clock_split "$NOW"
+  [ $settle_is_young_age -lt $((YOUNG_MS / 1000)) ]
+}
+
+# settle_processes -> RC (lost | boot): 0 recorder and server are gone; else the outcome has been said
+settle_processes() {
+  if [ -n "$KNOWN_RECORDER" ] && [ "$ARMED_BOOT" != - ]; then
+    process_check "$KNOWN_RECORDER"
+    if [ "$ID_STATE" != gone ]; then
+      : at settle looking recorder-lives
+      settle_say busy
+      return
+    fi
+  fi
+  process_read_boot
+  if [ "$BOOT" != "$ARMED_BOOT" ]; then
+    : at settle looking other-boot
+    RC=boot
+    return 0
+  fi
+  process_check "$SERVER"
+  case $ID_STATE in
+    gone)
+      : at settle looking gone
+      RC=lost
+      return 0
+      ;;
+    alive)
+      : at settle looking server-lives
+      ;;
+    *)
+      : at settle looking server-unknown
+      ;;
+  esac
+  settle_say "$ID_STATE"
+}
+
+# settle_unclaimed: no recorder has claimed the end; the facts are what it could still note, else what arming noted
+settle_unclaimed() {
   intent_read
   case $I_STATE in
     done)
-      generation_forget
-      echo silent
-      return 0
+      : at settle claiming intent-done
+      completion_forget
+      settle_say silent
+      return
       ;;
     pending)
-      echo pending
-      return 3
+      : at settle claiming intent-pending
+      settle_say pending
+      return
       ;;
-    abandoned) generation_log intent-withdrawn settle abandoned ;;
+    abandoned)
+      : at settle claiming intent-abandoned
+      generation_log intent-withdrawn settle abandoned
+      ;;
   esac
-  [ -e "$STATE" ] || { echo settled; return 0; }
-  take_facts
-  record_write "$lost"
+  if [ ! -e "$STATE" ]; then
+    : at settle claiming state-gone
+    settle_say settled
+    return
+  fi
+  settle_take_facts
+  record_write "$RC"
   case $? in
-    0) if complete_snapshot; then generation_forget; else echo unwritable; return 1; fi
-      echo recorded
+    0)
+      if ! completion_write_snapshot; then
+        : at settle claiming unwritable
+        settle_say unwritable
+        return
+      fi
+      : at settle claiming recorded
+      completion_forget
+      settle_say recorded
       ;;
-    1) complete_claim ;;
-    4)
-      generation_log recorded-elsewhere settle "as:$OWNER"
-      generation_leave
-      echo settled
+    "$TAKEN")
+      : at settle claiming taken
+      settle_claimed
+      ;;
+    "$ELSEWHERE")
+      : at settle claiming elsewhere
+      settle_elsewhere
+      settle_say settled
       ;;
     *)
-      echo unwritable
-      return 1
+      : at settle claiming unwritable
+      settle_say unwritable
       ;;
   esac
 }
 
-# take_facts: its recorder has seen the end, and could not even claim it; what it noted is what happened, and when
-take_facts() {
-  facts_read "$FACTS"
+# settle_take_facts -> RC MODE KNOWN_TIME: its recorder has seen the end, and could not even claim it; what it noted is what
+# happened, and when
+settle_take_facts() {
+  claim_read_facts "$FACTS"
   [ -n "$FACTS_TEXT" ] || return 0
-  claim_field rc "$FACTS_TEXT" && lost=$FIELD
-  claim_field m "$FACTS_TEXT"
-  [ "$FIELD" != g ] || MODE=guard
-  claim_field ts "$FACTS_TEXT"
-  [ -z "$FIELD" ] || KNOWN_TIME=$FIELD
+  claim_parse "$FACTS_TEXT"
+  RC=$CLAIM_RC
+  [ "$CLAIM_MODE" != g ] || MODE=guard
+  [ -z "$CLAIM_TIME" ] || KNOWN_TIME=$CLAIM_TIME
 }
 
 main() {
   set -f
   umask 077
   . "$IAPEER_LIB/library.sh"
-  generation_names
-  generation_identity
-  settle_lost
+  generation_set
+  generation_read_name
+  settle_processes || return
+  if claim_exists; then
+    : at settle deciding claimed
+    settle_claimed
+  else
+    : at settle deciding unclaimed
+    settle_unclaimed
+  fi
 }
 
 main

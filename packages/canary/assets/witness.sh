@@ -8,286 +8,316 @@
 #
 # Nothing is asked of the server that could change it; above all no client of ours ever attaches (hooks would run, and
 # control clients that come together crash tmux 3.3a). Who is connected to its socket is what the kernel says (`ss`); of
-# several, those whose working folder the server gave this very call. A key is named by the server's own message log,
-# which it shows where somebody is attached. Never by matching the text of processes. Where it is not certain, all
+# several, those whose working directory the server gave this very call. A key is named by the server's own message log,
+# which it shows where a client is attached. Never by matching the text of processes. Where it is not certain, all
 # that it could have been are listed, at low confidence. A command that leaves the server alive leaves no witness.
+#
+# States (generated from states.json by packages/canary/scripts/generate.mjs):
+#   asked     no-state        -> done      nothing: this server has no guard
+#   asked     intended        -> checking  nothing: its end is declared
+#   asked     seen            -> naming    write the witness without a name
+#   naming    by-connection   -> checking  write who is connected to the server
+#   naming    by-key          -> checking  write whose key it was
+#   naming    by-candidates   -> checking  write every client there is, at low confidence
+#   naming    time-over       -> checking  leave the witness without a name: 900 ms are over
+#   checking  not-ours        -> done      nothing: no witness of this call
+#   checking  server-gone     -> done      keep the witness
+#   checking  server-lives    -> done      remove the witness
+#   checking  leader-missing  -> done      keep the witness: the command took the leader away
+# End of states.
 
 LIMIT=0.9
 
-names_from_state() {
-  CLOCK=
-  while IFS='=' read -r k_key k_value; do
-    case $k_key in
-      server) SERVER=$k_value ;;
-      socket) SOCKET=$k_value ;;
-      tmux) TMUX_BIN=$k_value ;;
-      lib) LIB=$k_value ;;
-      record_dir) RECORD_DIR=$k_value ;;
-      path) PATH=$k_value ;;
-      clock) CLOCK=$k_value ;;
-    esac
-  done <"$STATE"
-  k_base=${STATE##*/}
-  INTENT=${STATE%/canary/*}/intent/$k_base SERVER_INTENT=
-  WITNESS=$RECORD_DIR/server-deaths/$k_base.witness
+# witness_find_lib FILE -> IAPEER_LIB: where the scripts of the guard are, whose state file this is
+witness_find_lib() {
+  while IFS='=' read -r witness_find_lib_key witness_find_lib_value; do
+    [ "$witness_find_lib_key" != lib ] || IAPEER_LIB=$witness_find_lib_value
+  done <"$1"
 }
 
-# attached_clients -> ATTACHED: lines `pid name`
-attached_clients() {
-  ATTACHED=$(bounded "$TMUX_BIN" -S "$SOCKET" list-clients -F '#{client_pid} #{client_name}')
+# witness_list_attached -> ATTACHED: lines `pid name`
+witness_list_attached() {
+  ATTACHED=$(evidence_run 0.2 "$TMUX_BIN" -S "$SOCKET" list-clients -F '#{client_pid} #{client_name}')
 }
 
-is_attached() {
-  while read -r f_pid f_name; do
-    [ "$f_pid" != "$1" ] || return 0
+witness_is_attached() {
+  while read -r witness_is_attached_pid witness_is_attached_name; do
+    [ "$witness_is_attached_pid" != "$1" ] || return 0
   done <<EOF
 $ATTACHED
 EOF
   return 1
 }
 
-# connected -> PEERS: pids of the processes at the other end of the server's connections, attached ones left out.
+# witness_list_connected -> PEERS: pids of the processes at the other end of the server's connections, attached ones left out.
 # ss(8) prints `<path> <inode> <peer path> <peer inode> ...` for the server's side, and the same turned round, with
 # `users:(("tmux: client",pid=...` for the client's.
-connected() {
-  PEERS='' c_inodes=' '
-  has ss || return 1
+witness_list_connected() {
+  PEERS='' witness_list_connected_inodes=' '
+  evidence_has_tool ss || return 1
   # It looks at every process there is.
-  BOUND=0.4
-  c_all=$(bounded ss -xpH state established) || c_inodes=
-  BOUND=0.2
-  [ -n "$c_inodes" ] || return 1
-  while read -r c_line; do
-    case $c_line in *" $SOCKET "[0-9]*) ;; *) continue ;; esac
-    c_line=${c_line#*" $SOCKET "}
+  witness_list_connected_all=$(evidence_run 0.4 ss -xpH state established) || witness_list_connected_inodes=
+  [ -n "$witness_list_connected_inodes" ] || return 1
+  while read -r witness_list_connected_line; do
+    case $witness_list_connected_line in *" $SOCKET "[0-9]*) ;; *) continue ;; esac
+    witness_list_connected_line=${witness_list_connected_line#*" $SOCKET "}
     # inode, peer path, peer inode
-    set -- $c_line
-    c_inodes="$c_inodes$3 "
+    set -- $witness_list_connected_line
+    witness_list_connected_inodes="$witness_list_connected_inodes$3 "
   done <<EOF
-$c_all
+$witness_list_connected_all
 EOF
-  while read -r c_kind c_recv c_send c_path c_inode c_rest; do
-    [ "$c_path" = '*' ] || continue
-    case $c_inodes in *" $c_inode "*) ;; *) continue ;; esac
-    c_pid=${c_rest#*pid=}
-    c_pid=${c_pid%%,*}
-    case $c_pid in '' | *[!0-9]*) continue ;; esac
-    is_attached "$c_pid" || PEERS="$PEERS${PEERS:+ }$c_pid"
+  while read -r witness_list_connected_kind witness_list_connected_recv witness_list_connected_send witness_list_connected_path witness_list_connected_inode witness_list_connected_rest; do
+    [ "$witness_list_connected_path" = '*' ] || continue
+    case $witness_list_connected_inodes in *" $witness_list_connected_inode "*) ;; *) continue ;; esac
+    witness_list_connected_pid=${witness_list_connected_rest#*pid=}
+    witness_list_connected_pid=${witness_list_connected_pid%%,*}
+    case $witness_list_connected_pid in '' | *[!0-9]*) continue ;; esac
+    witness_is_attached "$witness_list_connected_pid" || PEERS="$PEERS${PEERS:+ }$witness_list_connected_pid"
   done <<EOF
-$c_all
+$witness_list_connected_all
 EOF
 }
 
-# same_folder PIDS -> KILLERS: those that work where the server started this witness, which is where its caller works
-same_folder() {
+# witness_pick_by_directory PIDS -> KILLERS: those that work where the server started this witness, which is where its caller
+# works
+witness_pick_by_directory() {
   KILLERS=
-  for o_pid in $1; do
-    if [ "$(readlink "/proc/$o_pid/cwd")" = "$CALLED_IN" ]; then KILLERS="$KILLERS${KILLERS:+ }$o_pid"; fi
+  for witness_pick_by_directory_pid in $1; do
+    if [ "$(readlink "/proc/$witness_pick_by_directory_pid/cwd")" = "$CALLED_IN" ]; then KILLERS="$KILLERS${KILLERS:+ }$witness_pick_by_directory_pid"; fi
   done
   [ -n "$KILLERS" ] || KILLERS=$1
 }
 
-# pressed -> KILLERS: the attached client whose key the newest call of this witness was, by the server's message log
-pressed() {
+# witness_find_key -> KILLERS: the attached client whose key the newest call of this witness was, by the server's message log
+witness_find_key() {
   KILLERS=''
-  read -r e_pid e_viewer <<EOF
+  read -r witness_find_key_pid witness_find_key_viewer <<EOF
 $ATTACHED
 EOF
-  [ -n "$e_viewer" ] || return 0
-  e_mark="#{q:IAPEER_WITNESS_STATE} $COMMAND"
-  e_line=$(bounded "$TMUX_BIN" -S "$SOCKET" show-messages -t "$e_viewer" | sed -n '/run-shell .*IAPEER_WITNESS_STATE/p' | sed 1q)
-  case $e_line in *' key '*': run-shell '*"$e_mark"*) ;; *) return 0 ;; esac
-  e_name=${e_line#* }
-  e_name=${e_name%% *}
-  while read -r f_pid f_name; do
-    [ "$f_name" != "$e_name" ] || KILLERS=$f_pid
+  [ -n "$witness_find_key_viewer" ] || return 0
+  witness_find_key_mark="#{q:IAPEER_WITNESS_STATE} $COMMAND"
+  witness_find_key_line=$(evidence_run 0.2 "$TMUX_BIN" -S "$SOCKET" show-messages -t "$witness_find_key_viewer" | sed -n '/run-shell .*IAPEER_WITNESS_STATE/p' | sed 1q)
+  case $witness_find_key_line in *' key '*': run-shell '*"$witness_find_key_mark"*) ;; *) return 0 ;; esac
+  witness_find_key_wanted=${witness_find_key_line#* }
+  witness_find_key_wanted=${witness_find_key_wanted%% *}
+  while read -r witness_find_key_pid witness_find_key_name; do
+    [ "$witness_find_key_name" != "$witness_find_key_wanted" ] || KILLERS=$witness_find_key_pid
   done <<EOF
 $ATTACHED
 EOF
 }
 
-# candidates -> KILLERS: where the kernel cannot be asked, every process of the server's own executable that is no server
-candidates() {
-  KILLERS='' v_exe=$(readlink "/proc/${SERVER%%:*}/exe")
-  while read -r v_pid v_ppid v_comm; do
-    [ "$v_pid" != "${SERVER%%:*}" ] && ! is_attached "$v_pid" || continue
-    if [ -n "$v_exe" ]; then
-      [ "$(readlink "/proc/$v_pid/exe")" = "$v_exe" ] || continue
+# witness_list_candidates -> KILLERS: where the kernel cannot be asked, every process of the server's own executable that is not a
+# server
+witness_list_candidates() {
+  KILLERS='' witness_list_candidates_exe=$(readlink "/proc/${SERVER%%:*}/exe")
+  while read -r witness_list_candidates_pid witness_list_candidates_ppid witness_list_candidates_comm; do
+    [ "$witness_list_candidates_pid" != "${SERVER%%:*}" ] && ! witness_is_attached "$witness_list_candidates_pid" || continue
+    if [ -n "$witness_list_candidates_exe" ]; then
+      [ "$(readlink "/proc/$witness_list_candidates_pid/exe")" = "$witness_list_candidates_exe" ] || continue
     else
-      [ "${v_comm##*/}" = tmux ] || continue
+      [ "${witness_list_candidates_comm##*/}" = tmux ] || continue
     fi
-    case $v_comm in *server*) continue ;; esac
-    KILLERS="$KILLERS${KILLERS:+ }$v_pid"
+    case $witness_list_candidates_comm in *server*) continue ;; esac
+    KILLERS="$KILLERS${KILLERS:+ }$witness_list_candidates_pid"
   done <<EOF
-$(bounded ps -A -o pid= -o ppid= -o comm= | sed -n '/tmux/p')
+$(evidence_run 0.2 ps -A -o pid= -o ppid= -o comm= | sed -n '/tmux/p')
 EOF
 }
 
-# find_killer -> KILLERS (pids), CONFIDENCE high | low, VIA connection | key | candidates
-find_killer() {
+# witness_find_killer -> KILLERS (pids), CONFIDENCE high | low, VIA connection | key | candidates
+witness_find_killer() {
   CONFIDENCE=low VIA=candidates
-  attached_clients
-  if connected; then
+  witness_list_attached
+  if witness_list_connected; then
     VIA=connection
-    same_folder "$PEERS"
+    witness_pick_by_directory "$PEERS"
     if [ -z "$KILLERS" ]; then
       VIA=key
-      pressed
+      witness_find_key
     fi
     case $KILLERS in '' | *' '*) ;; *) CONFIDENCE=high ;; esac
   else
-    pressed
-    if [ -n "$KILLERS" ]; then VIA=key CONFIDENCE=high; else candidates; fi
+    witness_find_key
+    if [ -n "$KILLERS" ]; then VIA=key CONFIDENCE=high; else witness_list_candidates; fi
   fi
 }
 
-# chain_of PID -> CHAIN: the process and its ancestors, nearest first, at most ten
-chain_of() {
-  CHAIN='' h_pid=$1 h_left=10
-  while [ "${h_pid:-0}" -gt 0 ] && [ $h_left -gt 0 ]; do
-    CHAIN="$CHAIN${CHAIN:+ }$h_pid"
-    process_look "$h_pid"
-    h_pid=$P_PPID
-    h_left=$((h_left - 1))
+# witness_list_ancestors PID -> CHAIN: the process and its ancestors, nearest first, at most ten
+witness_list_ancestors() {
+  CHAIN='' witness_list_ancestors_pid=$1 witness_list_ancestors_left=10
+  while [ "${witness_list_ancestors_pid:-0}" -gt 0 ] && [ $witness_list_ancestors_left -gt 0 ]; do
+    CHAIN="$CHAIN${CHAIN:+ }$witness_list_ancestors_pid"
+    process_read "$witness_list_ancestors_pid"
+    witness_list_ancestors_pid=$P_PPID
+    witness_list_ancestors_left=$((witness_list_ancestors_left - 1))
   done
 }
 
-# clean_command WORDS... -> COMMAND_TEXT: long words, and what looks like a secret, are cut
-clean_command() {
-  COMMAND_TEXT='' m_hide=
-  for m_word in "$@"; do
+# witness_clean_command WORDS... -> COMMAND_TEXT: long words, and what looks like a secret, are cut
+witness_clean_command() {
+  COMMAND_TEXT='' witness_clean_command_hide=
+  for witness_clean_command_word in "$@"; do
     [ ${#COMMAND_TEXT} -lt 200 ] || {
       COMMAND_TEXT="$COMMAND_TEXT ..."
       return 0
     }
-    m_next=
-    case $m_word in
-      *[Tt][Oo][Kk][Ee][Nn]*=* | *[Ss][Ee][Cc][Rr][Ee][Tt]*=* | *[Pp][Aa][Ss][Ss]*=* | *[Kk][Ee][Yy]*=* | *[Aa][Uu][Tt][Hh]*=*) m_word=${m_word%%=*}=... ;;
-      -*[Tt][Oo][Kk][Ee][Nn]* | -*[Ss][Ee][Cc][Rr][Ee][Tt]* | -*[Pp][Aa][Ss][Ss]* | -*[Kk][Ee][Yy] | -*[Aa][Uu][Tt][Hh]*) m_next=1 ;;
-      *://*:*@*) m_word=${m_word%%://*}://... ;;
+    witness_clean_command_next=
+    case $witness_clean_command_word in
+      *[Tt][Oo][Kk][Ee][Nn]*=* | *[Ss][Ee][Cc][Rr][Ee][Tt]*=* | *[Pp][Aa][Ss][Ss]*=* | *[Kk][Ee][Yy]*=* | *[Aa][Uu][Tt][Hh]*=*) witness_clean_command_word=${witness_clean_command_word%%=*}=... ;;
+      -*[Tt][Oo][Kk][Ee][Nn]* | -*[Ss][Ee][Cc][Rr][Ee][Tt]* | -*[Pp][Aa][Ss][Ss]* | -*[Kk][Ee][Yy] | -*[Aa][Uu][Tt][Hh]*) witness_clean_command_next=1 ;;
+      *://*:*@*) witness_clean_command_word=${witness_clean_command_word%%://*}://... ;;
     esac
-    [ -z "$m_hide" ] || m_word=...
-    case $m_word in
+    [ -z "$witness_clean_command_hide" ] || witness_clean_command_word=...
+    case $witness_clean_command_word in
       */*) ;;
-      *[0-9]*) [ ${#m_word} -lt 24 ] || m_word=... ;;
+      *[0-9]*) [ ${#witness_clean_command_word} -lt 24 ] || witness_clean_command_word=... ;;
     esac
-    [ ${#m_word} -le 120 ] || m_word="${m_word%"${m_word#????????????????????????????????????????}"}..."
-    COMMAND_TEXT="$COMMAND_TEXT${COMMAND_TEXT:+ }$m_word"
-    m_hide=$m_next
+    [ ${#witness_clean_command_word} -le 120 ] || witness_clean_command_word="${witness_clean_command_word%"${witness_clean_command_word#????????????????????????????????????????}"}..."
+    COMMAND_TEXT="$COMMAND_TEXT${COMMAND_TEXT:+ }$witness_clean_command_word"
+    witness_clean_command_hide=$witness_clean_command_next
   done
 }
 
-# describe PID DEPTH: one line `process ...` from ps, or from /proc where ps gives nothing in time
-describe() {
-  set --  "$1" "$2" "$(out "$DETAILS" | sed -n "s/^ *$1  *//p" | sed 1q)"
-  d_pid=$1 d_depth=$2
+# witness_describe PID DEPTH: one line `process ...` from ps, or from /proc where ps gives nothing in time
+witness_describe() {
+  set -- "$1" "$2" "$(out "$DETAILS" | sed -n "s/^ *$1  *//p" | sed 1q)"
+  witness_describe_pid=$1 witness_describe_depth=$2
   # shellcheck disable=SC2086 # the words are the fields: ppid user tty start(5) args...
   set -- $3
   if [ $# -ge 9 ]; then
-    d_head="ppid=$1 user=$2 tty=$3 start=$4_$5_$6_$7_$8"
+    witness_describe_head="ppid=$1 user=$2 tty=$3 start=$4_$5_$6_$7_$8"
     shift 8
   else
-    process_look "$d_pid"
+    process_read "$witness_describe_pid"
     [ "$P_STATE" != gone ] || return 0
-    d_head="ppid=$P_PPID user= tty= start=$P_TOKEN"
+    witness_describe_head="ppid=$P_PPID user= tty= start=$P_TOKEN"
     # shellcheck disable=SC2046 # the words are the arguments
-    set -- $(tr '\000' ' ' <"/proc/$d_pid/cmdline" 2>/dev/null)
+    set -- $(tr '\000' ' ' <"/proc/$witness_describe_pid/cmdline" 2>/dev/null)
   fi
-  clean_command "$@"
-  text_quote "$COMMAND_TEXT"
-  out "process pid=$d_pid depth=$d_depth $d_head command=$QUOTED"
+  witness_clean_command "$@"
+  logfmt_quote "$COMMAND_TEXT"
+  out "process pid=$witness_describe_pid depth=$witness_describe_depth $witness_describe_head command=$QUOTED"
 }
 
-# earlier -> EARLIER: what another witness of the last two seconds has written, and nobody has taken back
-earlier() {
+# witness_read_earlier -> EARLIER: what another witness of the last two seconds has written, and which was not taken back
+witness_read_earlier() {
   EARLIER=
-  cause_is_witnessed || return 0
+  cause_has_witness || return 0
   EARLIER=$(sed -n '/^process /p' "$WITNESS")
   [ -z "$EARLIER" ] || CONFIDENCE=low
 }
 
-# put [LINES]: the witness as it is known now
-put() {
+# witness_write [LINES]: the witness as it is known now
+witness_write() {
   {
     out "witness ts_ms=$SEEN by=$$ command=$COMMAND confidence=$CONFIDENCE via=$VIA"
     [ -z "$1" ] || out "$1" | sed '/^$/d'
   } >"$WITNESS.$$.part" && mv -f "$WITNESS.$$.part" "$WITNESS"
 }
 
-testify() {
+witness_testify() {
   intent_read
-  case $I_STATE in done | pending) return 0 ;; esac
+  case $I_STATE in
+    done | pending)
+      : at witness asked intended
+      return 0
+      ;;
+  esac
   clock_check
-  clock_now
+  clock_read
   SEEN=$NOW
   [ ${#SEEN} -gt 11 ] || SEEN=${SEEN}000
+  : at witness asked seen
   # On a busy host there may be no time for more.
   CONFIDENCE=low VIA=none
-  cause_is_witnessed || put
-  find_killer
-  t_args=
-  for t_killer in $KILLERS; do
-    chain_of "$t_killer"
-    for t_pid in $CHAIN; do t_args="$t_args${t_args:+,}$t_pid"; done
+  cause_has_witness || witness_write
+  witness_find_killer
+  witness_testify_args=
+  for witness_testify_killer in $KILLERS; do
+    witness_list_ancestors "$witness_testify_killer"
+    for witness_testify_pid in $CHAIN; do witness_testify_args="$witness_testify_args${witness_testify_args:+,}$witness_testify_pid"; done
   done
   DETAILS=
-  [ -z "$t_args" ] || DETAILS=$(LC_ALL=C TZ=UTC bounded ps -o pid= -o ppid= -o user= -o tty= -o lstart= -o args= -p "$t_args" | tr '\001-\011\013-\037\177' '?')
-  t_processes=$(
-    for t_killer in $KILLERS; do
-      chain_of "$t_killer"
-      t_depth=0
-      for t_pid in $CHAIN; do
-        describe "$t_pid" $t_depth
-        t_depth=$((t_depth + 1))
+  [ -z "$witness_testify_args" ] || DETAILS=$(LC_ALL=C TZ=UTC evidence_run 0.2 ps -o pid= -o ppid= -o user= -o tty= -o lstart= -o args= -p "$witness_testify_args" | tr '\001-\011\013-\037\177' '?')
+  witness_testify_processes=$(
+    for witness_testify_killer in $KILLERS; do
+      witness_list_ancestors "$witness_testify_killer"
+      witness_testify_depth=0
+      for witness_testify_pid in $CHAIN; do
+        witness_describe "$witness_testify_pid" $witness_testify_depth
+        witness_testify_depth=$((witness_testify_depth + 1))
       done
     done
   )
-  [ -n "$t_processes" ] || CONFIDENCE=low
-  earlier
-  put "$t_processes
+  [ -n "$witness_testify_processes" ] || CONFIDENCE=low
+  witness_read_earlier
+  case $VIA in
+    connection)
+      : at witness naming by-connection
+      ;;
+    key)
+      : at witness naming by-key
+      ;;
+    *)
+      : at witness naming by-candidates
+      ;;
+  esac
+  witness_write "$witness_testify_processes
 $EARLIER"
 }
 
-# leader_out: no pane of the living server has the leader of its session any more
-leader_out() {
-  read -r r_line <"$STATE.leader" && [ -z "$(bounded "$TMUX_BIN" -S "$SOCKET" list-panes -af "#{==:#{pane_pid},$r_line}")" ]
+# witness_misses_leader: no pane of the living server has the leader of its session any more
+witness_misses_leader() {
+  read -r witness_misses_leader_line <"$STATE.leader" && [ -z "$(evidence_run 0.2 "$TMUX_BIN" -S "$SOCKET" list-panes -af "#{==:#{pane_pid},$witness_misses_leader_line}")" ]
 }
 
-# mine: what stands there is of this witness
-mine() {
-  r_line=
-  read -r r_line <"$WITNESS"
-  case $r_line in *" by=$$ "*) ;; *) return 1 ;; esac
+# witness_is_ours: what stands there is of this witness
+witness_is_ours() {
+  witness_is_ours_line=
+  read -r witness_is_ours_line <"$WITNESS"
+  case $witness_is_ours_line in *" by=$$ "*) ;; *) return 1 ;; esac
 }
 
-# retract: the checker. A server that answers a moment later, or lives on, has not died of it.
-retract() {
-  r_left=25
-  while [ $r_left -gt 0 ]; do
+# witness_retract: the checker. A server that answers a moment later, or lives on, has not died of it.
+witness_retract() {
+  witness_retract_left=25
+  while [ $witness_retract_left -gt 0 ]; do
     clock_nap 0.08
     process_check "$SERVER"
-    [ "$ID_STATE" != gone ] || return 0
-    [ "$(bounded "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}')" != "${SERVER%%:*}" ] || break
-    r_left=$((r_left - 1))
+    [ "$ID_STATE" != gone ] || break
+    [ "$(evidence_run 0.2 "$TMUX_BIN" -S "$SOCKET" display-message -p '#{pid}')" != "${SERVER%%:*}" ] || break
+    witness_retract_left=$((witness_retract_left - 1))
   done
   process_check "$SERVER"
-  [ "$ID_STATE" = alive ] && mine || return 0
-  leader_out || rm -f "$WITNESS"
+  if [ "$ID_STATE" != alive ]; then
+    : at witness checking server-gone
+  elif ! witness_is_ours; then
+    : at witness checking not-ours
+  elif witness_misses_leader; then
+    : at witness checking leader-missing
+  else
+    : at witness checking server-lives
+    rm -f "$WITNESS"
+  fi
 }
 
-# within SECONDS COMMAND...: a function of ours, ended when the time is over
-within() {
-  n_limit=$1
+# witness_run_within SECONDS COMMAND...: a function of ours, ended when the time is over
+witness_run_within() {
+  witness_run_within_limit=$1
   shift
   "$@" &
-  n_job=$!
+  witness_run_within_job=$!
   (
-    clock_nap "$n_limit"
-    kill -KILL "$n_job"
+    clock_nap "$witness_run_within_limit"
+    kill -KILL "$witness_run_within_job"
   ) &
-  n_dog=$!
-  wait "$n_job"
-  kill -KILL "$n_dog"
+  witness_run_within_dog=$!
+  wait "$witness_run_within_job"
+  witness_run_within_code=$?
+  kill -KILL "$witness_run_within_dog"
+  return $witness_run_within_code
 }
 
 main() {
@@ -298,16 +328,24 @@ main() {
   CALLED_IN=$(pwd -P)
   PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin:/opt/homebrew/bin:/opt/local/bin
   STATE=$1 COMMAND=$2
-  [ -r "$STATE" ] || return 0
-  names_from_state
-  IAPEER_LIB=$LIB
-  . "$LIB/library.sh"
-  unset IAPEER_LIB
-  NAP_FD='' NAP_WHOLE='' NAP_SPUN=''
-  clock_set "$CLOCK"
-  within $LIMIT testify
+  if [ ! -r "$STATE" ]; then
+    : at witness asked no-state
+    return 0
+  fi
+  witness_find_lib "$STATE"
+  . "$IAPEER_LIB/library.sh"
+  generation_read_state "$STATE"
+  generation_set
+  witness_run_within $LIMIT witness_testify
+  if [ $? -ge 128 ]; then
+    : at witness naming time-over
+  fi
   rm -f "$WITNESS.$$.part"
-  mine && retract &
+  if witness_is_ours; then
+    witness_retract &
+  else
+    : at witness checking not-ours
+  fi
 }
 
 main "$@"

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { errnoOf } from '@iapeer/core/errors'
 import { recordLayout } from '@iapeer/core/paths'
 import { type ProcessId, parseProcessId, readBoot } from '@iapeer/core/process'
-import { run, serverAt, startServer, until } from '@iapeer/dev/testing'
+import { run, serverAt, startServer, type TestServer, until } from '@iapeer/dev/testing'
 import { findTmux, findTool, scriptEnv, scriptPath } from '../src/process/spawn.ts'
 import { generationInputs } from '../src/records/settle.ts'
 import { linesOf, type Root, type Watched } from './support.ts'
@@ -42,12 +42,17 @@ export interface ShellOptions {
   readonly uid?: number | undefined
   /** Where it finds tools. @default that of scripts */
   readonly path?: string
+  /** Changes the copy of the scripts that it runs from. */
+  readonly prepare?: (lib: string) => void
+  /** The program that it takes for tmux. */
+  readonly tmux?: string
 }
 
-const GEN = '0123456789abcdef'
-const IDENTITY = 'claude-bob'
+export const GEN = '0123456789abcdef'
+export const IDENTITY = 'claude-bob'
 
-const asUser = (uid: number | undefined): string[] =>
+/** What runs a command as this user. */
+export const asUser = (uid: number | undefined): string[] =>
   uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
 
 /** Gives all that a directory holds by now to a user. */
@@ -64,17 +69,20 @@ export function own(path: string, uid: number | undefined): void {
   }
 }
 
-async function inputsOf({ root, uid }: ShellOptions, server: ProcessId | undefined) {
+/** What a recorder of this generation gets, in the directories that are made for it. */
+async function inputsOf({ root, uid, prepare, tmux }: ShellOptions, server: ProcessId | undefined) {
   const layout = recordLayout(root)
   for (const folder of [layout.deathsDir, layout.canaryDir, layout.intentDir])
     mkdirSync(folder, { recursive: true })
   const lib = join(layout.libDir, 'scripts')
   cpSync(assets, lib, { recursive: true })
+  prepare?.(lib)
   own(root.path, uid)
   const generation = { identity: IDENTITY, gen: GEN, server, boot: await readBoot(), recorder: undefined }
-  return { ...generationInputs(layout, generation, lib), IAPEER_TMUX: findTmux() }
+  return { ...generationInputs(layout, generation, lib), IAPEER_TMUX: tmux ?? findTmux() }
 }
 
+/** Starts one of the copied scripts. */
 function start(options: ShellOptions, script: string, env: NodeJS.ProcessEnv) {
   const lib = join(recordLayout(options.root).libDir, 'scripts')
   const [file = '', ...args] = [...asUser(options.uid), ...options.shell, join(lib, script)]
@@ -97,16 +105,21 @@ async function armed(of: ShellRecorder): Promise<ShellRecorder> {
   return of
 }
 
-/** A server whose guard is run by a given shell. */
-export async function guardedBy(options: ShellOptions): Promise<ShellRecorder> {
-  const { root, uid } = options
+/** Starts a guard; what it comes to is for the caller to see. */
+export async function startGuard(options: ShellOptions) {
   const inputs = {
     ...(await inputsOf(options, undefined)),
-    IAPEER_SOCKET: root.socket(),
+    IAPEER_SOCKET: options.root.socket(),
     IAPEER_SCRIPT_PATH: options.path ?? scriptPath(),
     IAPEER_SETSID: findTool('setsid') ?? '',
   }
-  const guard = start(options, 'guard.sh', { ...process.env, TMUX: '', ...inputs })
+  return start(options, 'guard.sh', { ...process.env, TMUX: '', ...inputs })
+}
+
+/** A server whose guard is run by a given shell. */
+export async function guardedBy(options: ShellOptions & { word?: string }): Promise<ShellRecorder> {
+  const { root, uid } = options
+  const guard = await startGuard(options)
   const line = linesOf(guard)
   const server = parseProcessId((await line('server ')).slice('server '.length))
   await line('started')
@@ -118,7 +131,7 @@ export async function guardedBy(options: ShellOptions): Promise<ShellRecorder> {
   const [file = '', ...rest] = [...asUser(uid), findTmux(), ...args]
   for (let tries = 0; (await run(file, rest, { env: { ...process.env, TMUX: '' } })).exitCode !== 0; tries++)
     if (tries > 200) throw new Error('tmux did not answer')
-  guard.stdin.end('ready\n')
+  guard.stdin.end(`${options.word ?? 'ready'}\n`)
   return armed({
     root,
     identity: IDENTITY,
@@ -130,18 +143,23 @@ export async function guardedBy(options: ShellOptions): Promise<ShellRecorder> {
   })
 }
 
+/** Starts a watch over a server; what it comes to is for the caller to see. */
+export async function startWatch(options: ShellOptions, server: TestServer) {
+  const inputs = {
+    ...(await inputsOf(options, server.id)),
+    IAPEER_SOCKET: server.socketPath,
+    IAPEER_SOCKET_ID: '-',
+  }
+  return start(options, 'watch.sh', scriptEnv(inputs))
+}
+
 /** A running server whose watch is run by a given shell. */
 export async function watchedBy(options: ShellOptions): Promise<ShellRecorder> {
   const { root, uid } = options
   own(root.path, uid)
   const server = await startServer(root.socket(), 'exec sleep 1000', asUser(uid))
   root.track(server.end)
-  const inputs = {
-    ...(await inputsOf(options, server.id)),
-    IAPEER_SOCKET: server.socketPath,
-    IAPEER_SOCKET_ID: '-',
-  }
-  const recorder = start(options, 'watch.sh', scriptEnv(inputs))
+  const recorder = await startWatch(options, server)
   await linesOf(recorder)('spawned')
   if (recorder.pid === undefined) throw new Error('no recorder')
   return armed({

@@ -1,10 +1,24 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { denyProcesses, freeProcesses, lonelyUser, noProcessLimit, until } from '@iapeer/dev/testing'
+import { fileURLToPath } from 'node:url'
+import { recordLayout } from '@iapeer/core/paths'
+import { readBoot } from '@iapeer/core/process'
+import { denyProcesses, freeProcesses, lonelyUser, noProcessLimit, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { declareIntent, reconcile, withdrawIntent } from '../src/index.ts'
-import { guardedBy, own, presentShells, type Shell, type ShellRecorder, watchedBy } from './by-shell.ts'
-import { claimOf, deathOf, exits, roots, settled } from './support.ts'
+import { findTool, scriptEnv } from '../src/process/spawn.ts'
+import { generationInputs } from '../src/records/settle.ts'
+import {
+  asUser,
+  guardedBy,
+  own,
+  presentShells,
+  type Shell,
+  type ShellRecorder,
+  watchedBy,
+} from './by-shell.ts'
+import { claimOf, deathOf, exits, killRecorder, recordOf, roots, settled } from './support.ts'
 
 const newRoot = roots()
 const missing = await noProcessLimit()
@@ -80,6 +94,134 @@ describe
       await until('the recorder to leave', () => gone(silent.recorderPid), 30_000)
       await reconcile(silent)
       await settled(silent)
+    })
+  },
+)
+
+const EXIT_HOOK = fileURLToPath(new URL('../../tmux/assets/exit-hook.sh', import.meta.url))
+
+/** A program of a recorder that is gone, or of a leader: `/bin/sh` runs it, with these arguments and inputs. */
+interface Program {
+  readonly args: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+}
+
+/** What tmux runs when the leader of a server exits with 3. */
+function hookOf(of: ShellRecorder): Program {
+  const { canaryDir, libDir } = recordLayout(of)
+  const statePath = join(canaryDir, `${of.identity}-${of.gen}`)
+  const hook = join(libDir, 'exit-hook.sh')
+  cpSync(EXIT_HOOK, hook)
+  symlinkSync(hook, `${statePath}.hook`)
+  writeFileSync(`${statePath}.leader`, '4194300\n')
+  own(of.root.path, of.uid)
+  return { args: [hook, statePath, '%0', '4194300', '3', '', '$0', '%0:4194300'], env: scriptEnv({}) }
+}
+
+/** What settles a generation whose recorder and server were killed. */
+async function settleOf(of: ShellRecorder): Promise<Program> {
+  const record = recordOf(of)
+  if (record === undefined) throw new Error('no record')
+  await killRecorder(of)
+  of.server.kill('SIGKILL')
+  await of.server.gone()
+  const layout = recordLayout(of)
+  const lib = join(layout.libDir, 'scripts')
+  const { identity, gen } = of
+  const generation = {
+    identity,
+    gen,
+    server: record.server,
+    recorder: record.recorder,
+    boot: await readBoot(),
+  }
+  return { args: [join(lib, 'settle.sh')], env: scriptEnv(generationInputs(layout, generation, lib)) }
+}
+
+const guardedBySh = (uid?: number) => guardedBy({ root: newRoot(), shell: ['/bin/sh'], uid })
+
+describe.skipIf(missing !== undefined)('where no process can be started', () => {
+  const alone = async (of: ShellRecorder, { args, env }: Program) => {
+    const [file = '', ...rest] = [...asUser(of.uid), 'prlimit', '--nproc=0:', '/bin/sh', ...args]
+    return run(file, rest, { env, cwd: '/' })
+  }
+
+  it('the exit hook records the end of a leader; snapshot and end of the session follow', async () => {
+    const bob = await guardedBySh(lonelyUser())
+    await alone(bob, hookOf(bob))
+    expect(await lineOf(bob)).toMatchObject({ ev: 'session-exit', dead_status: '3', recorder: 'hook' })
+    bob.server.kill('SIGKILL')
+    await settled(bob)
+    expect(exits(bob.recordDir)).toHaveLength(1)
+    expect(snapshotOf(bob)).toMatch(/^session-death [\s\S]*\n--- meminfo\nMemTotal:[\s\S]*\n--- end\n$/)
+  })
+
+  it('a death that no recorder saw is recorded by what settles it', async () => {
+    const bob = await guardedBySh(lonelyUser())
+    const settling = await alone(bob, await settleOf(bob))
+    expect(settling.stdout).toBe('unwritable\n')
+    expect(await lineOf(bob)).toMatchObject({ cause: 'recorder-lost', mode: 'none' })
+    await reconcile(bob)
+    await deathOf(bob)
+  })
+})
+
+const strace = findTool('strace')
+if (strace === undefined) process.stderr.write('skipped: strace is not installed\n')
+
+describe.skipIf(strace === undefined || process.getuid?.() !== 0)(
+  'the processes started before the line',
+  () => {
+    const STARTS = /\b(?:clone3?|fork|vfork|execve|posix_spawn)\(/
+    const traceOf = (of: ShellRecorder): string => join(of.root.path, 'strace')
+
+    /** What a trace shows until the line of exits.log. */
+    function untilLine(of: ShellRecorder): string[] {
+      const lines = readFileSync(traceOf(of), 'utf8').split('\n')
+      const at = lines.findIndex((line) => /write\(.*ev=(?:server|session)-exit /.test(line))
+      expect(at, 'the line in the trace').toBeGreaterThanOrEqual(0)
+      return lines.slice(0, at)
+    }
+
+    const args = (of: ShellRecorder): string[] => [
+      '-f',
+      '-e',
+      'trace=process,write',
+      '-s',
+      '100',
+      '-o',
+      traceOf(of),
+    ]
+
+    it('by a guard: none', { timeout: 60_000 }, async () => {
+      const bob = await guardedBySh()
+      const tracer = spawn(strace ?? '', [...args(bob), '-p', String(bob.recorderPid)], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      let said = ''
+      tracer.stderr.setEncoding('utf8').on('data', (text: string) => {
+        said += text
+      })
+      await until('strace to attach', () => said.includes('attached'))
+      bob.server.kill('SIGKILL')
+      await deathOf(bob)
+      await until('strace to end', () => tracer.exitCode !== null || tracer.signalCode !== null)
+      expect(untilLine(bob).filter((line) => STARTS.test(line))).toEqual([])
+      expect(readFileSync(traceOf(bob), 'utf8')).toMatch(STARTS)
+    })
+
+    it.each([
+      ['the exit hook', async (of: ShellRecorder) => hookOf(of)],
+      ['settle.sh', settleOf],
+    ])('by %s: none but itself', { timeout: 60_000 }, async (_name, programOf) => {
+      const bob = await guardedBySh()
+      const { args: program, env } = await programOf(bob)
+      await run(strace ?? '', [...args(bob), '/bin/sh', ...program], { env, cwd: '/' })
+      expect(untilLine(bob).filter((line) => STARTS.test(line))).toEqual([
+        expect.stringContaining('execve("/bin/sh"'),
+      ])
+      bob.server.kill('SIGKILL')
+      await settled(bob)
     })
   },
 )

@@ -21,9 +21,9 @@ async function snapshot(
   }
   const script = `
     . "$ASSETS/library.sh"
-    generation_names; clock_now; WAIT_RC=1 CAUSE=server-vanished
-    mkdir -p "$DEATHS" "$STATE_DIR/canary"; baseline_write; [ -z "$AFTER_BASELINE" ] || eval "$AFTER_BASELINE"
-    evidence_early; evidence_write || exit 9; cat "$SNAPSHOT"`
+    generation_set; clock_read; WAIT_RC=1 CAUSE=server-vanished
+    mkdir -p "$DEATHS" "$STATE_DIR/canary"; evidence_write_baseline; [ -z "$AFTER_BASELINE" ] || eval "$AFTER_BASELINE"
+    evidence_write_early; evidence_write_snapshot || exit 9; cat "$SNAPSHOT"`
   const env = {
     PATH: `${bin}:/usr/bin:/bin`,
     HOME: folder,
@@ -179,7 +179,7 @@ describe('time in the shell', () => {
     1_000_000_000_000, 1_781_106_127_113, 1_709_210_096_001, 1_735_689_599_999, 4_107_542_400_000,
     9_999_999_999_999,
   ])('%i is the date that JavaScript gives', async (ms) => {
-    const script = '. "$IAPEER_LIB/library.sh"; clock_split "$1"; clock_iso; echo "$ISO"'
+    const script = '. "$IAPEER_LIB/library.sh"; clock_split "$1"; clock_format; echo "$ISO"'
     const done = await run('/bin/sh', ['-c', script, 'sh', String(ms)], {
       env: { IAPEER_LIB: assets, PATH: '/usr/bin:/bin' },
     })
@@ -187,7 +187,7 @@ describe('time in the shell', () => {
   })
 
   it('whole seconds stay whole seconds', async () => {
-    const script = '. "$IAPEER_LIB/library.sh"; clock_split 1781106127; clock_iso; echo "$ISO"'
+    const script = '. "$IAPEER_LIB/library.sh"; clock_split 1781106127; clock_format; echo "$ISO"'
     const env = { IAPEER_LIB: assets, PATH: '/usr/bin:/bin' }
     const done = await run('/bin/sh', ['-c', script], { env })
     expect(done.stdout).toBe('2026-06-10T15:42:07Z\n')
@@ -201,7 +201,7 @@ describe('time in the shell', () => {
     )
     chmodSync(join(folder, 'ps'), 0o755)
     const script =
-      '. "$A/process.sh"; process_look_ps 812; echo "$P_STATE $P_TOKEN"; P_TOKEN=; process_look_ps 9; echo "$P_STATE $P_TOKEN"'
+      '. "$A/process.sh"; process_read_ps 812; echo "$P_STATE $P_TOKEN"; P_TOKEN=; process_read_ps 9; echo "$P_STATE $P_TOKEN"'
     const env = { A: assets, PATH: `${folder}:/usr/bin:/bin` }
     expect((await run('/bin/sh', ['-c', script], { env })).stdout).toBe(
       'running Tue_Jun_10_15:42:07_2026\ngone \n',

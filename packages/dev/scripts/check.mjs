@@ -25,6 +25,10 @@ const CHECKS = [
   ],
   ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
   ['unused files, exports and dependencies', ['knip']],
+  [
+    'tables that are generated for the recorders',
+    ['node', 'packages/canary/scripts/generate.mjs', '--check'],
+  ],
   ['shell scripts', ['shellcheck', '-x', ...scripts, join(root, '.ci', 'run')]],
 ]
 

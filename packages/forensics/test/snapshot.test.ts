@@ -59,6 +59,17 @@ describe('a snapshot', () => {
     })
   })
 
+  it('with sections that deaths of one second share is judged as one with its own', () => {
+    const kernel = /--- kernel-log\n[\s\S]*?(?=--- baseline)/.exec(LINUX)?.[0] ?? ''
+    const copied = LINUX.replace(kernel, '').replace(
+      '--- cgroup\n',
+      `${kernel}--- shared\nfile=host-0a1b2c3d-1781106127.txt\nat=2026-06-10T15:42:07.200Z\n--- cgroup\n`,
+    )
+    expect(copied.indexOf('--- kernel-log')).toBeLessThan(copied.indexOf('--- cgroup'))
+    expect(judged(copied)).toEqual(judged(LINUX))
+    expect(judged(copied)?.verdict).toBe('kernel-oom')
+  })
+
   it('of the older macOS form is read too', () => {
     const snapshot = parseSnapshot(DARWIN)
     expect(snapshot).toMatchObject({ format: 0, platform: 'darwin', complete: true })

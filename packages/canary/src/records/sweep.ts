@@ -12,8 +12,8 @@ import { type GenerationName, namesIn, parseGenerationName, readCanaryRecord } f
 /** Nothing younger is swept: it may belong to something that is just being written. */
 const REST_MS = 60_000
 
-/** Which generation records the end of a server is of no use once every recorder of it has settled. */
-const SERVER_MARK_MS = 86_400_000
+/** What recorders of one death or of one moment leave for each other is of no use once all of them have settled. */
+const SHARED_MS = 86_400_000
 
 /** `<identity>-<gen>` and what may follow it: `.lease1`, `.123.part`, `.2`, `.<pid>.<time>.tmp`. */
 const OF_GENERATION = /^(.+-[0-9a-f]{16})(?:\.(.+))?$/
@@ -51,14 +51,20 @@ export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
   }
 }
 
-/** Removes half-written records of recorders and witnesses that were killed over them, and marks of servers long dead. */
+/** The sections of the host that deaths of one second share (assets/host.sh): each of their snapshots has a copy. */
+const HOST_FILE = /^host-[0-9a-z]+-\d{10}(?:-\d)?\.txt$/
+
+/**
+ * Removes half-written records of recorders and witnesses that were killed over them; after a day marks of servers long
+ * dead, and what deaths of one second have shared.
+ */
 export async function sweepParts(layout: RecordLayout): Promise<void> {
   for (const entry of namesIn(layout.deathsDir)) {
     const path = join(layout.deathsDir, entry)
     const restMs = /\.(?:part|pipe)$/.test(entry)
       ? REST_MS
-      : entry.endsWith('.server')
-        ? SERVER_MARK_MS
+      : entry.endsWith('.server') || HOST_FILE.test(entry)
+        ? SHARED_MS
         : undefined
     if (restMs !== undefined && ageMs(path) > restMs) await rm(path, { force: true })
   }

@@ -12,6 +12,14 @@ export { type PidsCgroup, pidsCgroup } from './pids-cgroup.ts'
 export { privateFolder } from './private-folder.ts'
 export { denyProcesses, freeProcesses, lonelyUser, noProcessLimit } from './process-limit.ts'
 export { type Finished, run } from './run.ts'
+export {
+  contradictions,
+  marksIn,
+  readStates,
+  readTraces,
+  type StateRow,
+  traceScripts,
+} from './shell-states.ts'
 export { mayMount, type SmallDisk, smallDisk } from './small-disk.ts'
 export { serverAt, startServer, type TestServer } from './tmux-server.ts'
 export { copyProgram, refusingPair, type TmuxPair, terminalRefusingPair } from './tmux-versions.ts'

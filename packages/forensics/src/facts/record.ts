@@ -1,3 +1,4 @@
+import { GUARD_CAUSES, type TellingCause, UNSEEN_CAUSES, WATCH_CAUSES } from '../cause-table.ts'
 import type { ExitRecord, ServerExit, SessionExit } from '../exit-record.ts'
 import type { Fact, FactName } from '../fact.ts'
 import { isFault } from '../signal-name.ts'
@@ -46,10 +47,14 @@ function byGuard({ waitStatus, signal }: ServerExit): How {
     : { names: ['ended-nonzero'], text, values }
 }
 
-/** Causes that say something beyond the status. */
-const CAUSES: Readonly<
-  Record<string, { readonly names: readonly FactName[]; readonly text: string; readonly shared?: string }>
-> = {
+interface Telling {
+  readonly names: readonly FactName[]
+  readonly text: string
+  readonly shared?: string
+}
+
+/** Causes that say more than the wait status. */
+const CAUSES: Readonly<Record<TellingCause, Telling>> = {
   'host-shutdown': {
     names: ['host-stopping'],
     text: STOPPING_HOST,
@@ -68,26 +73,17 @@ const CAUSES: Readonly<
   },
 }
 
-const UNSEEN_CAUSES: ReadonlySet<string> = new Set(['recorder-lost', 'host-reboot'])
+const isTelling = (cause: string): cause is TellingCause => Object.hasOwn(CAUSES, cause)
 
-/** The causes of exits.log that a recorder in mode watch writes; a line of an older version has no mode. */
-const WATCH_CAUSES: ReadonlySet<string> = new Set([
-  'server-vanished',
-  'signaled-server-gone',
-  'client-killed-server-gone',
-])
-const GUARD_CAUSES: ReadonlySet<string> = new Set([
-  'killed',
-  'crashed',
-  'exited',
-  'failed',
-  'killed-by-command',
-])
+const tellingOf = (cause: string | undefined): Telling | undefined =>
+  cause !== undefined && isTelling(cause) ? CAUSES[cause] : undefined
+
+const includes = (causes: readonly string[], cause: string): boolean => causes.includes(cause)
 
 function howServer(record: ServerExit): How | undefined {
-  if (UNSEEN_CAUSES.has(record.cause)) return { names: [], text: '' }
-  if (record.mode === 'guard' || GUARD_CAUSES.has(record.cause)) return byGuard(record)
-  if (record.mode === 'watch' || WATCH_CAUSES.has(record.cause)) {
+  if (includes(UNSEEN_CAUSES, record.cause)) return { names: [], text: '' }
+  if (record.mode === 'guard' || includes(GUARD_CAUSES, record.cause)) return byGuard(record)
+  if (record.mode === 'watch' || includes(WATCH_CAUSES, record.cause)) {
     const status = { 'signaled-server-gone': 0, 'server-vanished': 1 }[record.cause] ?? record.waitStatus
     return byClient(record.cause === 'client-killed-server-gone' ? (record.waitStatus ?? 137) : status)
   }
@@ -118,8 +114,7 @@ export function recordFacts(record: ExitRecord, boot: string | undefined): Fact[
   const subject: FactName = record.event === 'server-exit' ? 'server' : 'agent'
   const facts: Fact[] = []
   const how = record.event === 'server-exit' ? howServer(record) : howSession(record)
-  const cause =
-    record.cause !== undefined && Object.hasOwn(CAUSES, record.cause) ? CAUSES[record.cause] : undefined
+  const cause = tellingOf(record.cause)
   if (how !== undefined && how.text !== '')
     facts.push({ ...how, names: [subject, ...how.names], section: SECTION })
   if (cause !== undefined) {

@@ -1,0 +1,145 @@
+# shellcheck shell=sh disable=SC2034,SC2153,SC2154
+# Evidence of Linux: what /proc, the cgroups, systemd and the kernel say. Sourced by evidence.sh.
+
+CGROUP_ROOT=${CGROUP_ROOT:-/sys/fs/cgroup}
+
+# evidence_write_cgroup: limits and counters of the server's cgroup and its ancestors (v2, then v1)
+evidence_write_cgroup() {
+  evidence_write_cgroup_v2=$CGROUP_ROOT
+  [ -e "$evidence_write_cgroup_v2/cgroup.controllers" ] || evidence_write_cgroup_v2=$CGROUP_ROOT/unified
+  evidence_write_cgroup_chain "$evidence_write_cgroup_v2" "$CGROUP_V2" \
+    'memory.max memory.high memory.current memory.peak memory.swap.max memory.events memory.events.local pids.max pids.current pids.events'
+  evidence_write_cgroup_chain "$CGROUP_ROOT/memory" "$CGROUP_V1" 'memory.limit_in_bytes memory.usage_in_bytes memory.max_usage_in_bytes memory.failcnt memory.oom_control'
+  evidence_write_cgroup_chain "$CGROUP_ROOT/pids" "$CGROUP_PIDS" 'pids.max pids.current pids.events'
+}
+
+# evidence_write_cgroup_chain MOUNT PATH FILES: from PATH up to the mount, at most eight levels
+evidence_write_cgroup_chain() {
+  [ -n "$2" ] && [ -d "$1" ] || return 0
+  evidence_write_cgroup_chain_path=$2 evidence_write_cgroup_chain_left=8
+  while [ $evidence_write_cgroup_chain_left -gt 0 ]; do
+    for evidence_write_cgroup_chain_file in $3; do
+      evidence_print_line "$1${evidence_write_cgroup_chain_path%/}/$evidence_write_cgroup_chain_file" "$evidence_write_cgroup_chain_path $evidence_write_cgroup_chain_file"
+    done
+    case $evidence_write_cgroup_chain_path in / | '') break ;; esac
+    evidence_write_cgroup_chain_path=${evidence_write_cgroup_chain_path%/*}
+    evidence_write_cgroup_chain_path=${evidence_write_cgroup_chain_path:-/}
+    evidence_write_cgroup_chain_left=$((evidence_write_cgroup_chain_left - 1))
+  done
+}
+
+# evidence_read_cgroup: CGROUP_V2, CGROUP_V1 (memory) and CGROUP_PIDS (v1) from /proc/<server>/cgroup, while the server lives
+evidence_read_cgroup() {
+  CGROUP_V2='' CGROUP_V1='' CGROUP_PIDS=
+  {
+    while IFS=: read -r evidence_read_cgroup_id evidence_read_cgroup_names evidence_read_cgroup_where; do
+      case $evidence_read_cgroup_id:,$evidence_read_cgroup_names, in
+        0:,,) CGROUP_V2=$evidence_read_cgroup_where ;;
+        *,memory,*) CGROUP_V1=$evidence_read_cgroup_where ;;
+      esac
+      case ,$evidence_read_cgroup_names, in *,pids,*) CGROUP_PIDS=$evidence_read_cgroup_where ;; esac
+    done <"/proc/$SERVER_PID/cgroup"
+  } 2>/dev/null
+}
+
+# evidence_find_unit -> UNIT, UNIT_SCOPE: the systemd unit that holds the server, from its cgroup
+evidence_find_unit() {
+  UNIT='' UNIT_SCOPE=--system
+  case $CGROUP_V2 in */user@*.service/*) UNIT_SCOPE=--user ;; esac
+  case ${CGROUP_V2##*/} in *.service | *.scope) UNIT=${CGROUP_V2##*/} ;; esac
+}
+
+# evidence_write_oom_kills: how many processes the kernel has killed for memory since boot
+evidence_write_oom_kills() {
+  {
+    while read -r evidence_write_oom_kills_key evidence_write_oom_kills_value; do
+      case $evidence_write_oom_kills_key in oom_kill)
+        out "oom_kill $evidence_write_oom_kills_value"
+        break
+        ;;
+      esac
+    done </proc/vmstat
+  } 2>/dev/null
+}
+
+# evidence_write_limits: what this recorder, of the same user, may have
+evidence_write_limits() {
+  {
+    while read -r evidence_write_limits_line; do
+      case $evidence_write_limits_line in 'Max processes '* | 'Max open files '* | 'Max address space '*) out "$evidence_write_limits_line" ;; esac
+    done </proc/self/limits
+  } 2>/dev/null
+}
+
+# evidence_write_host_early_linux: memory, pressure, load and swap of this host
+evidence_write_host_early_linux() {
+  evidence_write_file meminfo /proc/meminfo
+  if [ -r /proc/pressure/memory ]; then
+    out '--- pressure'
+    for evidence_write_host_early_linux_name in memory cpu io; do
+      evidence_print_line "/proc/pressure/$evidence_write_host_early_linux_name" "$evidence_write_host_early_linux_name"
+    done
+  else
+    evidence_write_missing pressure 'this kernel keeps no pressure figures'
+  fi
+  evidence_write_file loadavg /proc/loadavg
+  evidence_write_file swaps /proc/swaps
+}
+
+# evidence_write_early_linux: what belongs to this server and this recorder
+evidence_write_early_linux() {
+  out '--- cgroup'
+  evidence_write_cgroup
+  evidence_print_line /proc/uptime uptime
+  evidence_write_oom_kills
+  out '--- limits'
+  evidence_write_limits
+}
+
+# evidence_write_system -> c=hs (host shutdown) | c=ss (its unit is being stopped) | c=no in the claim, and a section; asks systemd only
+# where it runs the host
+evidence_write_system() {
+  [ -d "${SYSTEMD_DIR:-/run/systemd/system}" ] || return 0
+  evidence_write_system_host='' evidence_write_system_unit='' evidence_write_system_said=no
+  case $CAUSE in
+    recorder-lost | host-reboot | crashed | server-vanished) ;;
+    *)
+      evidence_write_system_host=$(evidence_run 0.2 systemctl is-system-running)
+      evidence_find_unit
+      if [ "$evidence_write_system_host" = stopping ]; then
+        evidence_write_system_said=hs
+      elif [ -n "$UNIT" ]; then
+        evidence_write_system_unit=$(evidence_run 0.2 systemctl "$UNIT_SCOPE" show -p ActiveState --value -- "$UNIT")
+        [ "$evidence_write_system_unit" != deactivating ] || evidence_write_system_said=ss
+      fi
+      out '--- systemd'
+      out "host=$evidence_write_system_host"
+      [ -z "$evidence_write_system_unit" ] || out "unit=$UNIT state=$evidence_write_system_unit"
+      ;;
+  esac
+  if [ -n "$CLAIMED" ] && [ -s "$CLAIM" ] && [ ! -h "$CLAIM" ]; then { out "c=$evidence_write_system_said" >>"$CLAIM"; } 2>/dev/null; fi
+}
+
+evidence_filter_kernel() { sed -n '/[Oo]ut of memory\|oom[-_]\|[Kk]ill.* process\|of limit\|segfault\|protection\|unhandled\|traps:\|fork rejected/p' | tail -n 40; }
+
+evidence_write_kernel() {
+  evidence_write_kernel_text=
+  if evidence_has_tool dmesg && evidence_write_kernel_text=$(evidence_run 0.2 dmesg) && [ -n "$evidence_write_kernel_text" ]; then
+    out '--- kernel-log'
+  elif evidence_has_tool journalctl && evidence_write_kernel_text=$(evidence_run 0.2 journalctl -k -b -q -n 400 --no-pager -o short-monotonic) && [ -n "$evidence_write_kernel_text" ]; then
+    out '--- kernel-log'
+  elif evidence_write_kernel_text=$(evidence_run 0.2 cat /dev/kmsg | sed -n 's/^[0-9]*,[0-9]*,\([0-9]*\)\([0-9]\{6\}\),[^;]*;/[\1.\2] /p') && [ -n "$evidence_write_kernel_text" ]; then
+    # It never ends: what came in time is all there was.
+    out '--- kernel-log'
+  else
+    evidence_write_missing kernel-log 'the kernel log may not be read by this user'
+    return 0
+  fi
+  out "$evidence_write_kernel_text" | evidence_filter_kernel | evidence_escape
+}
+
+evidence_write_cores() {
+  out '--- core'
+  evidence_print_line /proc/sys/kernel/core_pattern core_pattern
+  if evidence_has_tool coredumpctl; then evidence_run 0.2 coredumpctl list --no-pager --no-legend -q "$SERVER_PID" | tail -n 5 | evidence_escape; fi
+}

@@ -1,0 +1,168 @@
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { recordLayout } from '@iapeer/core/paths'
+import { run, until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { reconcile } from '../src/index.ts'
+import { presentShells, type Shell } from './by-shell.ts'
+import { deathOf, guarded, type Root, roots, type Watched } from './support.ts'
+
+const newRoot = roots()
+const assets = fileURLToPath(new URL('../assets', import.meta.url))
+
+const deathsIn = (root: Root): string => recordLayout(root).deathsDir
+const hostFiles = (root: Root): string[] =>
+  readdirSync(deathsIn(root)).filter((name) => name.startsWith('host-'))
+
+async function snapshotOf(of: Watched): Promise<string> {
+  const line = await deathOf(of)
+  return readFileSync(line['forensics'] ?? '', 'utf8')
+}
+
+/** The sections of a snapshot by name, in their order. */
+const sectionsOf = (text: string): string[] =>
+  [...text.matchAll(/^--- (\S+)/gm)].map(([, name]) => name ?? '')
+
+const section = (text: string, name: string): string =>
+  new RegExp(`^--- ${name}\\n([\\s\\S]*?)^--- `, 'm').exec(text)?.[1] ?? ''
+
+describe('deaths of one moment', () => {
+  it('share what is the same for all of them, and every snapshot holds all of it', async () => {
+    const root = newRoot()
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+    const peers: Watched[] = []
+    for (const name of names)
+      peers.push(await guarded(root, { identity: `claude-${name}`, socketPath: root.socket(name) }))
+    // Not across the border of two seconds.
+    await until('the beginning of a second', () => Date.now() % 1_000 < 300)
+    for (const peer of peers) peer.server.kill('SIGKILL')
+    const snapshots = await Promise.all(peers.map(snapshotOf))
+    const shared = snapshots.filter((text) => text.includes('\n--- shared\n'))
+    expect(shared.length).toBeGreaterThanOrEqual(1)
+    expect(hostFiles(root).length).toBeLessThan(names.length)
+    const own = ['cgroup', 'limits', 'taken', 'core', 'baseline', 'end']
+    const wanted = ['meminfo', 'pressure', 'loadavg', 'swaps', 'kernel-log', 'ps-top-rss', ...own]
+    for (const text of snapshots) {
+      const sections = sectionsOf(text)
+      expect(wanted.filter((name) => sections.filter((one) => one === name).length !== 1)).toEqual([])
+      expect(section(text, 'meminfo')).toMatch(/^MemTotal: /)
+      expect(section(text, 'baseline')).toMatch(/^ts_ms=/)
+    }
+    for (const text of shared) {
+      const [, file = '', at = ''] = /^file=(host-\S+\.txt)\nat=(\S+)$/m.exec(section(text, 'shared')) ?? []
+      const host = readFileSync(join(deathsIn(root), file), 'utf8')
+      expect(section(text, 'meminfo')).toBe(section(host, 'meminfo'))
+      expect(section(text, 'ps-top-rss')).toBe(section(host, 'ps-top-rss'))
+      const [, died = ''] = / ts=(\S+) /.exec(text) ?? []
+      // What was read before this death says nothing of it.
+      expect(Date.parse(at)).toBeGreaterThanOrEqual(Date.parse(died))
+    }
+  })
+
+  it('are those of one second: deaths further apart share nothing', async () => {
+    const root = newRoot()
+    const first = await guarded(root, { identity: 'claude-a', socketPath: root.socket('a') })
+    const second = await guarded(root, { identity: 'claude-b', socketPath: root.socket('b') })
+    first.server.kill('SIGKILL')
+    const at = Date.now()
+    const one = await snapshotOf(first)
+    await until('another second', () => Date.now() - at > 1_100)
+    second.server.kill('SIGKILL')
+    for (const text of [one, await snapshotOf(second)]) expect(text).not.toContain('\n--- shared\n')
+  })
+
+  it('their files go after a day', async () => {
+    const root = newRoot()
+    mkdirSync(deathsIn(root), { recursive: true })
+    const names = [
+      'host-1a2b3c4d-1781106127.txt',
+      'host-1a2b3c4d-1781106127-2.txt',
+      'host-1a2b3c4d-1781106128.txt',
+      // A snapshot of a peer called so.
+      'host-ann-1781106127000000.txt',
+    ]
+    for (const name of names) writeFileSync(join(deathsIn(root), name), 'x\n')
+    for (const name of [names[0], names[1], names[3]]) utimesSync(join(deathsIn(root), name ?? ''), 1e9, 1e9)
+    await reconcile({ recordDir: root.recordDir })
+    expect(hostFiles(root).sort()).toEqual([names[2], names[3]])
+  })
+})
+
+const BOOT = '0a1b2c3d-0000-4000-8000-000000000000/1'
+const NOW_S = 1_781_106_127
+const HEAD = `host-evidence boot=${BOOT} second=${NOW_S} by=4194300:1 platform=linux format=1`
+const BODY = '--- meminfo\nMemTotal: 1 kB\n--- ps-top-rss\n 1 0 1 00:01 init'
+const taken = (ms: number): string => `--- taken\nat=2026-06-10T15:42:07.200Z\nms=${ms}`
+const whole = (ms = NOW_S * 1_000 + 200): string => `${HEAD}\n${BODY}\n${taken(ms)}\n--- end\n`
+
+/** What a recorder with this shell makes of a file of its second, for a death at .113: `<copied> <role> <file>`. */
+async function awaited(shell: Shell, root: Root, text: string | undefined): Promise<string> {
+  const deaths = deathsIn(root)
+  mkdirSync(deaths, { recursive: true })
+  const path = join(deaths, `host-0a1b2c3d-${NOW_S}.txt`)
+  if (text !== undefined) writeFileSync(path, text)
+  const script = `. "$IAPEER_LIB/library.sh"; generation_set; set -f
+    clock_split ${NOW_S}113; NOW=${NOW_S}113; host_take; host_defer
+    if host_await; then out "copied $HOST_AT"; out "$HOST_TEXT"; else out "own $HOST_ROLE \${HOST_FILE##*/}"; fi`
+  const [file, ...args] = shell
+  const env = {
+    ...process.env,
+    IAPEER_LIB: assets,
+    IAPEER_IDENTITY: 'claude-bob',
+    IAPEER_GEN: '0123456789abcdef',
+    IAPEER_SERVER: '4194300:1',
+    IAPEER_RECORD_DIR: root.recordDir,
+    IAPEER_STATE_DIR: join(root.path, 'state'),
+    IAPEER_PLATFORM: 'linux',
+    IAPEER_BOOT: BOOT,
+    IAPEER_CLOCK: '',
+  }
+  const result = await run(file, [...args, '-c', script], { env })
+  expect(result.stderr).toBe('')
+  return result.stdout.trimEnd()
+}
+
+describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), shell]))(
+  'the sections of another recorder, under %s',
+  (_name, shell) => {
+    it('are copied as they are, with the time at which they were taken', async () => {
+      expect(await awaited(shell, newRoot(), whole())).toBe(`copied 2026-06-10T15:42:07.200Z\n${BODY}`)
+    })
+
+    it('are awaited while they are written', async () => {
+      const root = newRoot()
+      const waiting = awaited(shell, root, `${HEAD}\n`)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      writeFileSync(join(deathsIn(root), `host-0a1b2c3d-${NOW_S}.txt`), whole())
+      expect(await waiting).toMatch(/^copied /)
+    })
+
+    it.each([
+      ['half-written', `${HEAD}\n${BODY}\n`],
+      ['cut in its last line', whole().slice(0, -2)],
+      ['empty', ''],
+      ['of another boot', whole().replace('0a1b2c3d-0000', '0a1b2c3d-1111')],
+      ['of another second', whole().replace(`second=${NOW_S}`, `second=${NOW_S - 1}`)],
+      ['of another platform', whole().replace('platform=linux', 'platform=darwin')],
+      ['that is something else', 'not a file of a recorder\n--- taken\n--- end\n'],
+    ])('are not believed in a file %s: the recorder takes its own', async (_what, text) => {
+      expect(await awaited(shell, newRoot(), text)).toBe(`own  host-0a1b2c3d-${NOW_S}.txt`)
+    })
+
+    it.each([
+      ['before the death was noticed', NOW_S * 1_000 + 112],
+      ['more than five seconds later', NOW_S * 1_000 + 6_000],
+    ])('do not count when they were taken %s: it takes them anew, for others too', async (_what, ms) => {
+      expect(await awaited(shell, newRoot(), whole(ms))).toBe(`own ours host-0a1b2c3d-${NOW_S}-2.txt`)
+    })
+
+    it('are not read through a symbolic link', async () => {
+      const root = newRoot()
+      mkdirSync(deathsIn(root), { recursive: true })
+      writeFileSync(join(root.path, 'elsewhere'), whole())
+      symlinkSync(join(root.path, 'elsewhere'), join(deathsIn(root), `host-0a1b2c3d-${NOW_S}.txt`))
+      expect(await awaited(shell, root, undefined)).toBe(`own  host-0a1b2c3d-${NOW_S}.txt`)
+    })
+  },
+)

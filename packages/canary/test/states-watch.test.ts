@@ -1,0 +1,132 @@
+import { existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { recordLayout } from '@iapeer/core/paths'
+import { formatProcessId } from '@iapeer/core/process'
+import { until } from '@iapeer/dev/testing'
+import { expect } from 'vitest'
+import { GEN, IDENTITY, type ShellRecorder, startWatch, watchedBy } from './by-shell.ts'
+import { drives, type TracedRoot } from './states.ts'
+import { deathOf, exited, expectSilence, lifecycle, linesOf, recordOf } from './support.ts'
+
+const KEY = `${IDENTITY}-${GEN}`
+const DASH = ['/bin/sh'] as const
+const { scenario, complete } = drives(['watch'])
+
+const options = (traced: TracedRoot) => ({ root: traced.root, shell: DASH, prepare: traced.prepare })
+const watched = (traced: TracedRoot): Promise<ShellRecorder> => watchedBy(options(traced))
+/** A client that exits at once and names no server: there is none to be had of a server that does not answer. */
+const unwatched = (traced: TracedRoot): Promise<ShellRecorder> =>
+  watchedBy({ ...options(traced), tmux: '/bin/false' })
+
+function dismiss(of: ShellRecorder): void {
+  const recorder = recordOf(of)?.recorder
+  if (recorder === undefined) throw new Error('no recorder')
+  writeFileSync(join(recordLayout(of).canaryDir, `${KEY}.dismiss`), `${formatProcessId(recorder)}\n`)
+}
+
+const killClient = (of: ShellRecorder): void => {
+  const client = recordOf(of)?.client
+  if (client === undefined) throw new Error('no client')
+  process.kill(client.pid, 'SIGKILL')
+}
+
+scenario(
+  ['watch arming armed', 'watch watching client-ended', 'watch looking server-gone'],
+  'a killed server is recorded',
+  async (traced) => {
+    const bob = await watched(traced)
+    bob.server.kill('SIGKILL')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished', mode: 'watch' })
+  },
+)
+
+scenario(
+  ['watch watching client-ended', 'watch looking server-lives', 'watch replacing connected'],
+  'a killed client is replaced, and the server lives on',
+  async (traced) => {
+    const bob = await watched(traced)
+    killClient(bob)
+    await traced.met('watch replacing connected')
+    await until('the log', () => lifecycle(bob.recordDir).some((line) => line['state'] === 'rearmed'))
+    bob.server.kill('SIGKILL')
+    await deathOf(bob)
+  },
+)
+
+scenario(['watch looking dismissed'], 'a dismissed watch leaves when its client ends', async (traced) => {
+  const bob = await watched(traced)
+  dismiss(bob)
+  killClient(bob)
+  await expectSilence(bob)
+})
+
+scenario(
+  [
+    'watch watching no-client',
+    'watch polling server-lives',
+    'watch replacing unconnected',
+    'watch polling server-gone',
+  ],
+  'where no client can be had the process is looked at',
+  async (traced) => {
+    const bob = await unwatched(traced)
+    await traced.met('watch replacing unconnected')
+    bob.server.kill('SIGKILL')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished', wait_rc: 'unknown' })
+  },
+)
+
+scenario(['watch polling dismissed'], 'a dismissed watch leaves without a client too', async (traced) => {
+  const bob = await unwatched(traced)
+  dismiss(bob)
+  await expectSilence(bob)
+})
+
+scenario(['watch arming held'], 'one recorder a generation', async (traced) => {
+  const bob = await watched(traced)
+  const second = await startWatch(options(traced), bob.server)
+  await linesOf(second)('already')
+  await exited(second)
+  expect(second.exitCode).toBe(0)
+  bob.server.kill('SIGKILL')
+  await deathOf(bob)
+})
+
+scenario(['watch arming tool-missing'], 'without its tools it arms nothing', async (traced) => {
+  const bin = join(traced.root.path, 'bin')
+  mkdirSync(bin)
+  const server = await traced.root.server()
+  const recorder = await startWatch({ ...options(traced), path: bin }, server)
+  expect(await linesOf(recorder)('failed ')).toMatch(/^failed there is no date in /)
+  await exited(recorder)
+  expect(recorder.exitCode).toBe(1)
+})
+
+scenario(['watch arming unwritable'], 'where it cannot write it arms nothing', async (traced) => {
+  const { canaryDir } = recordLayout(traced.root)
+  const server = await traced.root.server()
+  const prepare = (lib: string): void => {
+    traced.prepare(lib)
+    rmdirSync(canaryDir)
+    writeFileSync(canaryDir, '')
+    traced.root.track(() => rmSync(canaryDir, { force: true }))
+  }
+  const recorder = await startWatch({ ...options(traced), prepare }, server)
+  expect(await linesOf(recorder)('failed ')).toBe(`failed cannot write in ${canaryDir}`)
+  await exited(recorder)
+  expect(recorder.exitCode).toBe(1)
+  rmSync(canaryDir)
+})
+
+scenario(['watch arming server-gone'], 'a server that is gone is not watched', async (traced) => {
+  const server = await traced.root.server()
+  server.kill('SIGKILL')
+  await server.gone()
+  const recorder = await startWatch(options(traced), server)
+  expect(await linesOf(recorder)('failed ')).toBe('failed the server exited before the watch was set up')
+  await exited(recorder)
+  expect(recorder.exitCode).toBe(1)
+  expect(existsSync(join(recordLayout(traced.root).canaryDir, KEY))).toBe(false)
+})
+
+complete()
