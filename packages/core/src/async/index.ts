@@ -1,0 +1,2 @@
+export { mapLimit } from './map-limit.ts'
+export { type WaitOptions, waitUntil } from './wait-until.ts'
