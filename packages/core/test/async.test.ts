@@ -57,9 +57,6 @@ describe('mapLimit', () => {
       ended.push(value)
     }
     await expect(mapLimit([1, 2, 3, 4], 2, act)).rejects.toThrow('the first')
-    expect([begun, ended]).toEqual([
-      [1, 2],
-      [2],
-    ])
+    expect([begun, ended]).toEqual([[1, 2], [2]])
   })
 })
