@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
+import { mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { loadScripts } from '@iapeer/core/locate'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
-import { readCanaryRecords, readIfThere } from '../records/state-file.ts'
+import { makePrivateFolder, readIfExists, replaceFile } from '@iapeer/core/storage'
+import { readCanaryRecords } from '../records/state-file.ts'
 
 const COPY_NAME = /^[0-9a-f]{16}(?:\.\w{6})?$/
 /** A copy younger than this may belong to a recorder that is just being started. */
@@ -76,7 +76,7 @@ export async function installAssets(layout: RecordLayout): Promise<string> {
   await makePrivateFolder(layout.libDir)
   if (await makeDirectory(folder, scripts)) return folder
   for (const [name, content] of scripts)
-    if (readIfThere(join(folder, name)) !== content) await replaceFile(join(folder, name), content)
+    if (readIfExists(join(folder, name)) !== content) await replaceFile(join(folder, name), content)
   const touched = new Date()
   await utimes(folder, touched, touched)
   return folder
@@ -94,8 +94,9 @@ export async function collectAssets(layout: RecordLayout): Promise<void> {
   }
   for (const name of names) {
     if (!COPY_NAME.test(name) || used.has(name)) continue
-    const folder = join(layout.libDir, name)
-    if (Date.now() - (await stat(folder)).mtimeMs > COPY_REST_MS)
-      await rm(folder, { recursive: true, force: true })
+    const directory = join(layout.libDir, name)
+    const found = statSync(directory, { throwIfNoEntry: false })
+    if (found !== undefined && Date.now() - found.mtimeMs > COPY_REST_MS)
+      await rm(directory, { recursive: true, force: true })
   }
 }

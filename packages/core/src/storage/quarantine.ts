@@ -1,4 +1,4 @@
-import { link, rename, unlink } from 'node:fs/promises'
+import { existsSync, linkSync, renameSync, unlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { errnoOf } from '../errors.ts'
 import { namesIn } from './names-in.ts'
@@ -15,20 +15,28 @@ export interface QuarantineOptions {
 const MOST = 10_000
 let moved = 0
 
+/** Gives a file another name unless there is one of that name; false when there is. */
+function renameNew(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    if (code === 'EEXIST') return false
+    // Not every file system has hard links.
+    if (existsSync(to)) return false
+    renameSync(from, to)
+    return true
+  }
+  unlinkSync(from)
+  return true
+}
+
 /** Gives a file the first free name of `<kept>`, `<kept>-2`, ... */
-async function nameFreely(from: string, kept: string): Promise<string> {
+function nameFreely(from: string, kept: string): string {
   for (let count = 1; count < MOST; count++) {
     const name = count === 1 ? kept : `${kept}-${count}`
-    try {
-      await link(from, name)
-      await unlink(from)
-      return name
-    } catch (error) {
-      const code = errnoOf(error)
-      if (code === undefined) throw error
-      // Not every file system has hard links: then it keeps its first name, which no other file can have.
-      if (code !== 'EEXIST') return from
-    }
+    if (renameNew(from, name)) return name
   }
   return from
 }
@@ -39,18 +47,22 @@ async function nameFreely(from: string, kept: string): Promise<string> {
  * @returns the path it was moved to; undefined when another process moved, removed or replaced it first
  * @throws the Node system error (`EROFS`, `EACCES`, ...)
  */
-export async function quarantine(path: string, options: QuarantineOptions): Promise<string | undefined> {
+export function quarantine(path: string, options: QuarantineOptions): string | undefined {
   const kept = `${path}${options.suffix ?? '.corrupt'}`
   if (readIfExists(path) !== options.text) return undefined
   moved++
   const own = `${kept}-${process.pid}-${Date.now().toString(36)}${moved}`
+  // Synchronous: the shorter the time between looking and moving, the rarer a whole file is moved.
   try {
-    await rename(path, own)
+    renameSync(path, own)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error
   }
-  return nameFreely(own, kept)
+  if (readIfExists(own) === options.text) return nameFreely(own, kept)
+  // It was replaced in between: the new one goes back, unless there is a newer one still.
+  if (!renameNew(own, path)) unlinkSync(own)
+  return undefined
 }
 
 /** Returns the paths that {@link quarantine} has moved a file to, in no order. @throws the Node system error */
