@@ -145,6 +145,27 @@ describe('a supervised peer', () => {
     await stopPeer(root, BOB, { by: 'a test' })
   })
 
+  it('whose recorder is gone gets another one, though another process has its pid by now', async () => {
+    const made = newRoot()
+    const { root } = made
+    await launchPeer(root, await made.peer(SLEEP))
+    const place = rootRecordPlace(root)
+    const [guard] = await listCanaries(place)
+    if (guard === undefined) throw new Error('it has no guard')
+    const recorder = await identifyProcess(guard.recorderPid)
+    process.kill(guard.recorderPid, 'SIGKILL')
+    await until('its end', async () => (await listCanaries(place))[0]?.state === 'lost')
+    const state = join(root, 'state', 'canary', `${guard.recordedAs}-${guard.gen}`)
+    const text = readFileSync(state, 'utf8')
+    // This process stands in for the one that was given the pid.
+    writeFileSync(state, text.replace(/^recorder=.*$/m, `recorder=${process.pid}:${recorder?.token}`))
+    await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+    await until('a watch', async () =>
+      (await listCanaries(place)).some(({ mode, state: now }) => mode === 'watch' && now === 'armed'),
+    )
+    await stopPeer(root, BOB, { by: 'a test' })
+  })
+
   it('is listed with who records it: its guard, nobody once that is killed, then the watch that came instead', async () => {
     const made = newRoot()
     const { root } = made

@@ -1,7 +1,8 @@
 /**
- * Maps a list with at most `limit` calls of `act` at a time, started in the order of the list.
+ * Maps a list with at most `limit` calls of `act` at a time, started in the order of the list. One that fails keeps no other
+ * from being made.
  * @returns the results in the order of the list
- * @throws what the first failed call throws, when the calls under way have ended; no further call is started
+ * @throws what the first failed call throws, when all calls have ended
  */
 export async function mapLimit<T, R>(
   items: Iterable<T>,
@@ -14,7 +15,6 @@ export async function mapLimit<T, R>(
   const failures: { readonly error: unknown }[] = []
   const worker = async (): Promise<void> => {
     for (const [at, item] of left) {
-      if (failures.length > 0) return
       try {
         results[at] = await act(item)
       } catch (error) {

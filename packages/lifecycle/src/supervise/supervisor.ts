@@ -288,7 +288,9 @@ function byPersonality(sessions: readonly PeerSession[]): ReadonlyMap<string, re
   const found = new Map<string, PeerSession[]>()
   for (const session of sessions) {
     const personality = parseIdentity(session.identity)?.personality ?? ''
-    found.set(personality, [...(found.get(personality) ?? []), session])
+    const own = found.get(personality)
+    if (own === undefined) found.set(personality, [session])
+    else own.push(session)
   }
   return found
 }
