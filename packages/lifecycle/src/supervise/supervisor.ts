@@ -121,6 +121,15 @@ export class FleetSupervisor {
     return this.#measures.stats()
   }
 
+  /**
+   * How many deaths were noticed since this supervisor was made, by their `cause` in exits.log (by `ev` where there is none):
+   * each once, some seconds after its record, those of watched tmux servers too. A death is noticed by one supervisor only, also
+   * one that was recorded while none ran.
+   */
+  deathCounts(): Readonly<Record<string, number>> {
+    return this.#measures.deathCounts()
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
@@ -278,6 +287,7 @@ export class FleetSupervisor {
     this.#tellDueAt = undefined
     const options = { env: this.#env, log: this.#log, now: new Date(), signals: this.#witness }
     const { judged, waiting } = await announce(this.#root, options)
+    for (const { record } of judged) this.#measures.death(record.cause ?? record.event)
     await forgiveIncidents(this.#root, judged, this.#settings)
     if (waiting) this.#tellDueAt = Date.now() + SWEEP_MS
   }
