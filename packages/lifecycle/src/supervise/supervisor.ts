@@ -193,9 +193,15 @@ export class FleetSupervisor {
     await this.#attempt('sessions', () => rebuildSessions(this.#root))
     await this.#restarts.recall()
     const sessions = byPersonality(await this.#cache.list())
+    const living = await this.#livingAndReady([...sessions.values()].flat())
     for (const entry of await listPeers(this.#root)) {
       const own = sessions.get(entry.personality) ?? []
-      for (const session of own) this.#jobs.start(session.identity, () => this.#lookClosely(entry, session))
+      for (const session of own) {
+        if (phaseOf(session) === 'booting')
+          this.#jobs.start(session.identity, () => endCutOff(this.#root, session, this.#log))
+        else if (living.has(session))
+          this.#jobs.start(session.identity, () => this.#takeDownIdle(entry, session))
+      }
       if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
     }
   }
@@ -228,12 +234,14 @@ export class FleetSupervisor {
       this.#jobs.start(identity, async () => void (await finishLaunch(this.#root, session)))
   }
 
-  async #lookClosely(entry: PeerEntry, session: PeerSession): Promise<void> {
-    const phase = phaseOf(session)
-    if (phase === 'booting') return endCutOff(this.#root, session, this.#log)
-    if (phase === 'blocked') return
-    const [look] = await lookAtSessions(this.#root, [session], { depth: 'closely' })
-    if (look?.sight !== 'alive') return
+  /** The sessions whose launch is over and that live: where there is no /proc, two processes for all of them. */
+  async #livingAndReady(sessions: readonly PeerSession[]): Promise<ReadonlySet<PeerSession>> {
+    const ready = sessions.filter((session) => phaseOf(session) === 'ready')
+    const looks = await lookAtSessions(this.#root, ready, { depth: 'closely' })
+    return new Set(looks.flatMap(({ session, sight }) => (sight === 'alive' ? [session] : [])))
+  }
+
+  async #takeDownIdle(entry: PeerEntry, session: PeerSession): Promise<void> {
     const work: Work = await workOf({
       root: this.#root,
       entry,
