@@ -1,5 +1,6 @@
+import { statSync } from 'node:fs'
 import { isIdentity, isPersonality, matchesPeer, toIdentity } from '@iapeer/core/identity'
-import { iapeerRoot } from '@iapeer/core/paths'
+import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
 import { VERDICT_WORDS } from '@iapeer/forensics'
 import { deathViewOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle/deaths'
 import { EXIT, usageError } from '../../exit-code.ts'
@@ -57,6 +58,12 @@ function show(found: readonly JudgedDeath[], options: DeathsOptions, above = 0):
   }
 }
 
+/** Changes whenever a line is appended to exits.log, or the file is replaced. */
+function stampOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found === undefined ? '' : `${found.ino}:${found.size}:${found.mtimeMs}`
+}
+
 /** Prints what is new until the person ends it. Polled: it works on every file system, and across a replaced file. */
 async function follow(
   shown: JudgedDeath[],
@@ -64,7 +71,9 @@ async function follow(
   options: DeathsOptions,
 ): Promise<never> {
   const seen = new Set(shown.map(({ record }) => record.id))
+  const { exitsLog } = rootLayout(iapeerRoot()).records
   let upToDate = performance.now()
+  let stamp: string | undefined
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     if (process.stdout.destroyed) process.exit(EXIT.ok)
@@ -72,6 +81,9 @@ async function follow(
       await bringUpToDate()
       upToDate = performance.now()
     }
+    const now = stampOf(exitsLog)
+    if (now === stamp) continue
+    stamp = now
     const fresh = await select(seen)
     for (const { record } of fresh) seen.add(record.id)
     shown.push(...fresh)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { followEvents, readEvents } from '@iapeer/lifecycle/eventlog'
+import { endCursor, followEvents } from '@iapeer/lifecycle/eventlog'
 import { fleetView, type PeerView, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
 import type { PeerState } from '@iapeer/lifecycle/sessions'
@@ -55,9 +55,8 @@ async function watchList(): Promise<void> {
     throw usageError('--watch needs a terminal', 'iapeer events -f --json tells a program what happens.')
   const { openFullScreen } = await import('../../full-screen.ts')
   const root = iapeerRoot()
-  const { signal } = new AbortController()
-  const { cursor } = await readEvents(root, { limit: 1 })
-  const events = followEvents(root, { cursor, signal })[Symbol.asyncIterator]()
+  const leaving = new AbortController()
+  const events = followEvents(root, { cursor: await endCursor(root), signal: leaving.signal })
   let peers = await fleetView(root)
   const draw = (): void => screen.draw(frame(peers, screen.rows()))
   const screen = openFullScreen(draw)
@@ -70,6 +69,7 @@ async function watchList(): Promise<void> {
       peers = await fleetView(root)
     }
   } finally {
+    leaving.abort()
     screen.close()
   }
 }
