@@ -43,7 +43,7 @@ const TIMEOUT_MS = 20_000
 const LOCK_MS = 2_000
 
 /** @throws IapeerError `runtime-undeclared` */
-export function requireDeclared(entry: PeerEntry, runtime: Runtime): void {
+function requireDeclared(entry: PeerEntry, runtime: Runtime): void {
   if (entry.runtimes.includes(runtime)) return
   throw new IapeerError(`${entry.personality} is not declared for the runtime ${runtime}`, {
     code: 'runtime-undeclared',
