@@ -84,6 +84,28 @@ describe('a supervised peer', () => {
     expect(errors).toEqual([])
   })
 
+  it('that dies is counted once, by its cause; the next supervisor counts from 0', async () => {
+    const made = newRoot()
+    const { root } = made
+    const started = async () => {
+      const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '0.5' } })
+      await supervisor.start()
+      track(() => supervisor.stop())
+      return supervisor
+    }
+    const first = await started()
+    const { session } = await launchPeer(root, await made.peer(SLEEP))
+    await launchPeer(root, await made.peer(SLEEP, 'ann'))
+    process.kill(session.server.pid, 'SIGKILL')
+    process.kill(await leaderOf(made, toIdentity('command-ann')), 'SIGKILL')
+    await until('both to be counted', () => Object.keys(first.deathCounts()).length === 2, 15_000)
+    expect(first.deathCounts()).toEqual({ killed: 1, 'session-exit': 1 })
+    await first.stop()
+    const next = await started()
+    await until('some ticks', () => next.stats().tick.count > 2)
+    expect(next.deathCounts()).toEqual({})
+  }, 30_000)
+
   it('that is kept alive comes back, and in a crash loop is left asleep until it is reset', async () => {
     const made = newRoot()
     const { root } = made
