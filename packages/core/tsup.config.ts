@@ -6,6 +6,7 @@ export default defineConfig(
   packageBuild(
     {
       index: 'src/index.ts',
+      async: 'src/async/index.ts',
       envelope: 'src/codec/envelope/index.ts',
       errors: 'src/errors/index.ts',
       'errors/catalogue': 'src/errors/catalogue/index.ts',

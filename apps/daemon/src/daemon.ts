@@ -74,9 +74,15 @@ interface Api {
   readonly clients: SseClients
 }
 
-function buildApi(fleet: Fleet, log: Logger, { sse }: DaemonOptions, startedAt: Date): Api {
+function buildApi(
+  { fleet, supervisor }: { readonly fleet: Fleet; readonly supervisor: Supervisor },
+  log: Logger,
+  { sse }: DaemonOptions,
+  startedAt: Date,
+): Api {
   const clients = new SseClients(log, sse)
-  const metrics = createMetrics({ fleet, log, clients })
+  const deaths = (): Readonly<Record<string, number>> => supervisor.deathCounts()
+  const metrics = createMetrics({ fleet, log, clients, deaths })
   const routes: BoundRoutes = {
     ...fleetRoutes(fleet),
     ...actionRoutes(fleet),
@@ -108,7 +114,7 @@ class Undo {
         log.error({ err: error }, `${what} failed`)
       }
     }
-    await Promise.all(this.#steps.splice(0).reverse().map(one))
+    await Promise.all(this.#steps.splice(0).map(one))
   }
 }
 
@@ -149,7 +155,7 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
   try {
     const supervisor = options.supervisor(log)
     const fleet = createLocalFleet(root, { events: options.events, supervisor })
-    const { routes, clients } = buildApi(fleet, log, options, startedAt)
+    const { routes, clients } = buildApi({ fleet, supervisor }, log, options, startedAt)
     const open = (token?: string): Server => {
       const { server, close } = createApiServer(createApp(routes, { log, token }))
       undo.add('closing a server', () => close(STOP_MS))

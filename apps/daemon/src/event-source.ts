@@ -1,12 +1,6 @@
-import {
-  checkCursor,
-  followEvents,
-  type FollowOptions as LogFollowOptions,
-  readEvents,
-} from '@iapeer/lifecycle/eventlog'
-import type { EventSource, FollowOptions, PlacedEvent } from './fleet.ts'
-
-type Filter = NonNullable<LogFollowOptions['filter']>
+import { checkCursor, type EventFilter, type FollowedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
+import { EventBroadcast } from './event-broadcast.ts'
+import type { EventSource, PlacedEvent } from './fleet.ts'
 
 const filterOf = ({
   peer,
@@ -14,7 +8,7 @@ const filterOf = ({
 }: {
   readonly peer?: string | undefined
   readonly ev?: string | undefined
-}): Filter => ({
+}): EventFilter => ({
   ...(peer === undefined ? {} : { peer }),
   ...(ev === undefined ? {} : { ev: [ev] }),
 })
@@ -24,21 +18,20 @@ const READ_LIMIT = 1_000
 
 /** The event log of a root. What was read has one cursor: behind the last of it. */
 export function eventLogSource(root: string): EventSource {
-  async function* items({ cursor, filter = {}, signal }: FollowOptions): AsyncGenerator<PlacedEvent> {
-    const from = cursor ?? (await readEvents(root, { limit: 1 })).cursor
-    const followed = followEvents(root, { cursor: from, signal, filter: filterOf(filter) })
-    for await (const item of followed)
-      yield { cursor: item.cursor, event: item.event ?? { ts: new Date().toISOString(), ev: 'gap' } }
+  const broadcast = new EventBroadcast(root)
+  async function* placed(items: AsyncIterable<FollowedEvent>): AsyncGenerator<PlacedEvent> {
+    for await (const { cursor, event } of items)
+      yield { cursor, event: event ?? { ts: new Date().toISOString(), ev: 'gap' } }
   }
   return {
     read: async (filter) => {
       const { events, cursor } = await readEvents(root, { ...filterOf(filter), limit: READ_LIMIT })
       return events.map((event) => ({ cursor, event }))
     },
-    follow: (options) => {
+    follow: ({ cursor, filter = {}, signal }) => {
       // Before the first byte of the stream: a client that hears of it afterwards comes again and again.
-      if (options.cursor !== undefined) checkCursor(options.cursor)
-      return items(options)
+      if (cursor !== undefined) checkCursor(cursor)
+      return placed(broadcast.follow({ cursor, filter: filterOf(filter), signal }))
     },
   }
 }

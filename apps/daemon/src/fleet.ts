@@ -34,6 +34,8 @@ export interface Supervisor {
   start(): Promise<void>
   stop(): Promise<void>
   stats(): SupervisorStats
+  /** How many deaths it has noticed, by cause; never falls. */
+  deathCounts(): Readonly<Record<string, number>>
 }
 
 export interface FleetHealth {

@@ -1,14 +1,12 @@
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
+import { appendLog, makePrivateFolder } from '@iapeer/core/storage'
 import { DAEMON_LOG_FORMAT } from '@iapeer/host'
 import { type Logger, multistream, pino, stdTimeFunctions } from 'pino'
 import pretty from 'pino-pretty'
-import { createStream, type RotatingFileStream } from 'rotating-file-stream'
 
-const SIZE = '5M'
-const KEEP = 5
 /** How soon a file that could not be written to is tried again. */
 const AGAIN_MS = 10_000
-const FLUSH_MS = 3_000
 
 export interface Logs {
   readonly log: Logger
@@ -19,47 +17,41 @@ export interface Logs {
 /** One that outlives a full disk: what could not be written is lost, and said once on standard error. */
 class LogFile {
   readonly #path: string
-  #stream: RotatingFileStream | undefined
+  readonly #rotations = new Set<Promise<void>>()
   #triedAt = Number.NEGATIVE_INFINITY
+  #isClosed = false
 
   constructor(path: string) {
     this.#path = path
   }
 
+  /** A line is in the file when this returns: one that a process writes before it exits is not lost. */
   write(line: string): void {
-    if (this.#stream === undefined && performance.now() - this.#triedAt > AGAIN_MS) this.#open()
-    this.#stream?.write(line)
-  }
-
-  close(): Promise<void> {
-    const stream = this.#stream
-    this.#stream = undefined
-    if (stream === undefined) return Promise.resolve()
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, FLUSH_MS)
-      stream.once('close', resolve).once('error', () => resolve())
-      stream.end(() => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
-  }
-
-  #open(): void {
-    this.#triedAt = performance.now()
-    const stream = createStream(basename(this.#path), {
-      path: dirname(this.#path),
-      size: SIZE,
-      rotate: KEEP,
-      mode: 0o600,
-    })
-    stream.on('error', (error) => {
-      if (this.#stream !== stream) return
-      this.#stream = undefined
+    if (this.#isClosed || performance.now() - this.#triedAt < AGAIN_MS) return
+    const rotation = this.#append(line).catch((error: unknown) => {
+      if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
       this.#triedAt = performance.now()
-      process.stderr.write(`iapeerd: ${this.#path} cannot be written: ${error.message}\n`)
+      const why = error instanceof Error ? error.message : String(error)
+      process.stderr.write(`iapeerd: ${this.#path} cannot be written: ${why}\n`)
     })
-    this.#stream = stream
+    this.#rotations.add(rotation)
+    void rotation.finally(() => this.#rotations.delete(rotation))
+  }
+
+  /** Waits for a rotation that is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(this.#rotations)
+  }
+
+  async #append(line: string): Promise<void> {
+    try {
+      await appendLog(this.#path, line)
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+      await makePrivateFolder(dirname(this.#path))
+      await appendLog(this.#path, line)
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { isIapeerError } from '@iapeer/core/errors'
 import type { DurationStats } from '@iapeer/lifecycle/supervise'
 import type { Logger } from 'pino'
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Fleet, FleetHealth } from './fleet.ts'
 
 export interface Metrics {
@@ -14,40 +14,27 @@ export interface MetricsParts {
   readonly log: Logger
   /** How many follow the events, and how many were dropped. */
   readonly clients: { readonly size: number; readonly dropped: number }
+  /** How many deaths were noticed since this process began, by cause. */
+  readonly deaths: () => Readonly<Record<string, number>>
+}
+
+/** One histogram as Prometheus reads it (text format 0.0.4), of counts that are kept elsewhere. */
+function histogramText(
+  { name, help }: { readonly name: string; readonly help: string },
+  { count, sum, buckets }: DurationStats,
+): string {
+  const lines = [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} histogram`,
+    ...buckets.map(({ le, count: value }) => `${name}_bucket{le="${le}"} ${value}`),
+    `${name}_bucket{le="+Inf"} ${count}`,
+    `${name}_sum ${sum}`,
+    `${name}_count ${count}`,
+  ]
+  return `${lines.join('\n')}\n`
 }
 
 const NO_DURATIONS: DurationStats = { count: 0, sum: 0, buckets: [] }
-
-/** A histogram whose counts are kept elsewhere. */
-class KeptHistogram extends Histogram {
-  readonly #stats: () => DurationStats
-  readonly #empty: Histogram
-  readonly #name: string
-
-  constructor(named: { readonly name: string; readonly help: string }, stats: () => DurationStats) {
-    super({ ...named, registers: [] })
-    this.#stats = stats
-    this.#empty = new Histogram({ ...named, registers: [] })
-    this.#name = named.name
-  }
-
-  override async get(): ReturnType<Histogram['get']> {
-    const { count, sum, buckets } = this.#stats()
-    const metricName = `${this.#name}_bucket`
-    const values = [
-      ...buckets.map(({ le, count: value }) => ({ metricName, labels: { le }, value })),
-      { metricName, labels: { le: '+Inf' }, value: count },
-      { metricName: `${this.#name}_sum`, labels: {}, value: sum },
-      { metricName: `${this.#name}_count`, labels: {}, value: count },
-    ]
-    return { ...(await this.#empty.get()), values }
-  }
-
-  /** What the registry prints; not in the types of prom-client. */
-  getForPromString(): ReturnType<Histogram['get']> {
-    return this.get()
-  }
-}
 
 function tally<T>(all: Iterable<T>, wordOf: (one: T) => string): Map<string, number> {
   const counts = new Map<string, number>()
@@ -80,7 +67,7 @@ function counted(
 }
 
 /** What is counted, in a registry of its own. */
-export function createMetrics({ fleet, log, clients }: MetricsParts): Metrics {
+export function createMetrics({ fleet, log, clients, deaths }: MetricsParts): Metrics {
   const registry = new Registry()
   const parts = { registry, log }
   let health: FleetHealth = { canaries: {}, problems: [] }
@@ -88,9 +75,16 @@ export function createMetrics({ fleet, log, clients }: MetricsParts): Metrics {
   counted({ name: 'iapeer_peers', help: 'Peers by state.', label: 'state' }, parts, async () =>
     tally(await fleet.list(), ({ state }) => state),
   )
-  counted({ name: 'iapeer_deaths', help: 'Recorded deaths by cause.', label: 'cause' }, parts, async () =>
-    tally(await fleet.deaths({}), ({ cause, event }) => cause ?? event),
-  )
+  new Counter({
+    name: 'iapeer_deaths_total',
+    help: 'Deaths since this daemon started, by cause.',
+    labelNames: ['cause'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [cause, count] of Object.entries(deaths())) this.inc({ cause }, count)
+    },
+  })
   counted({ name: 'iapeer_canaries', help: 'Recorders by state.', label: 'state' }, parts, async () =>
     Object.entries(health.canaries),
   )
@@ -102,16 +96,16 @@ export function createMetrics({ fleet, log, clients }: MetricsParts): Metrics {
       ['dropped', clients.dropped],
     ],
   )
-  for (const what of ['sweep', 'tick', 'record'] as const)
-    registry.registerMetric(
-      new KeptHistogram(
-        { name: `iapeer_${what}_seconds`, help: HELP[what] },
-        () => health.supervisor?.[what] ?? NO_DURATIONS,
-      ),
-    )
   const text = async (): Promise<string> => {
     health = await fleet.health()
-    return registry.metrics()
+    const counts = await registry.metrics()
+    const durations = (['sweep', 'tick', 'record'] as const).map((what) =>
+      histogramText(
+        { name: `iapeer_${what}_seconds`, help: HELP[what] },
+        health.supervisor?.[what] ?? NO_DURATIONS,
+      ),
+    )
+    return [counts, ...durations].join('\n')
   }
   return { contentType: registry.contentType, text }
 }

@@ -137,7 +137,6 @@ describe('the API, over the unix socket', () => {
     const metrics = await ask(where, '/metrics')
     expect(metrics.headers['content-type']).toMatch(/^text\/plain/)
     expect(metrics.text).toMatch(/^iapeer_peers\{state="stopped"\} 1$/m)
-    expect(metrics.text).toMatch(/^iapeer_deaths\{cause="killed"\} 1$/m)
     expect(metrics.text).toMatch(/^process_resident_memory_bytes /m)
   })
 

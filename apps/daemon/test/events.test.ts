@@ -203,11 +203,18 @@ describe('a supervisor', () => {
     })
     supervisor.sweep.observe(0.002)
     supervisor.sweep.observe(70)
+    supervisor.deaths['killed'] = 3
     const { text } = await ask(where, '/metrics')
     expect(text).toMatch(/^# TYPE iapeer_sweep_seconds histogram$/m)
     expect(text).toMatch(/^iapeer_sweep_seconds_bucket\{le="0.0025"\} 1$/m)
     expect(text).toMatch(/^iapeer_sweep_seconds_bucket\{le="\+Inf"\} 2$/m)
     expect(text).toMatch(/^iapeer_sweep_seconds_count 2$/m)
+    expect(text).toMatch(/^# TYPE iapeer_deaths_total counter$/m)
+    expect(text).toMatch(/^iapeer_deaths_total\{cause="killed"\} 3$/m)
+    // Whole lines, each metric described once.
+    expect(text.endsWith('\n')).toBe(true)
+    const described = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name)
+    expect(new Set(described).size).toBe(described.length)
     const health = await ask(where, '/healthz')
     expect(ANSWERS.Health.parse(health.json())).toEqual(health.json())
     await stop('a test')

@@ -48,6 +48,7 @@ export class MemoryEvents implements EventSource {
 export class NotingSupervisor implements Supervisor {
   readonly asked: unknown[] = []
   readonly sweep = new Durations()
+  readonly deaths: Record<string, number> = {}
   lastSweepAt = new Date().toISOString()
 
   async start(): Promise<void> {
@@ -55,6 +56,9 @@ export class NotingSupervisor implements Supervisor {
   }
   async stop(): Promise<void> {
     this.asked.push('stop')
+  }
+  deathCounts() {
+    return this.deaths
   }
   stats() {
     const none = new Durations().stats()

@@ -1,3 +1,4 @@
+export * from './async/index.ts'
 export * from './codec/envelope/index.ts'
 export {
   formatLogfmt,

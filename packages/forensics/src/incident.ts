@@ -33,6 +33,13 @@ interface Examined {
   readonly shared: readonly string[]
 }
 
+/** What {@link judgeTogether} says of some deaths. */
+export interface Judgement {
+  /** The verdict of each death by itself, in the order of the deaths. */
+  readonly verdicts: readonly Verdict[]
+  readonly incidents: readonly Incident[]
+}
+
 /** A reboot is noticed when somebody looks: its deaths belong together whenever that was. */
 const isTimeless = (cause: string): boolean => cause.startsWith('end of boot ')
 
@@ -79,11 +86,27 @@ function incidentOf(group: readonly Examined[], cause: string): Incident | undef
  * unseen sender. Deaths that only happened at one time are no incident.
  */
 export function groupIncidents(deaths: readonly Death[]): Incident[] {
-  const examined = deaths
-    .map(({ record, findings }) => ({ record, atMs: Date.parse(record.ts), ...examine(record, findings) }))
-    .sort((one, other) => one.atMs - other.atMs || (one.record.id < other.record.id ? -1 : 1))
+  return incidentsOf(deaths.map(examined))
+}
+
+/** Judges each death by itself and finds the incidents among them, as {@link groupIncidents} does; each is examined once. */
+export function judgeTogether(deaths: readonly Death[]): Judgement {
+  const all = deaths.map(examined)
+  return { verdicts: all.map(({ verdict }) => verdict), incidents: incidentsOf(all) }
+}
+
+const examined = ({ record, findings }: Death): Examined => ({
+  record,
+  atMs: Date.parse(record.ts),
+  ...examine(record, findings),
+})
+
+function incidentsOf(deaths: readonly Examined[]): Incident[] {
+  const inOrder = deaths.toSorted(
+    (one, other) => one.atMs - other.atMs || (one.record.id < other.record.id ? -1 : 1),
+  )
   const byCause = new Map<string, Examined[]>()
-  for (const death of examined) {
+  for (const death of inOrder) {
     for (const cause of new Set([...death.shared, ...unseenCause(death)])) {
       const known = byCause.get(cause)
       if (known === undefined) byCause.set(cause, [death])

@@ -9,7 +9,7 @@ export {
 } from './exit-record.ts'
 export { lastScreen } from './facts/context.ts'
 export { reportFiles } from './facts/darwin.ts'
-export { type Death, groupIncidents, type Incident } from './incident.ts'
+export { type Death, groupIncidents, type Incident, type Judgement, judgeTogether } from './incident.ts'
 export { canonicalSignal, isFault, signalOfWaitStatus } from './signal-name.ts'
 export {
   parseSnapshot,

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { type Death, groupIncidents, parseExitLine, parseSnapshot, parseWitness } from '../src/index.ts'
+import {
+  type Death,
+  groupIncidents,
+  judge,
+  judgeTogether,
+  parseExitLine,
+  parseSnapshot,
+  parseWitness,
+} from '../src/index.ts'
 import { loadCase } from './support.ts'
 
 const START = Date.parse('2026-06-10T15:42:07.113Z')
@@ -59,6 +67,10 @@ describe('deaths of one cause', () => {
       verdict: { verdict: 'killed-by-command', confidence: 'high' },
     })
     expect(groupIncidents([...deaths].reverse())).toEqual([incident])
+    expect(judgeTogether(deaths)).toEqual({
+      verdicts: deaths.map(({ record, findings }) => judge(record, findings)),
+      incidents: [incident],
+    })
     expect(groupIncidents([...deaths, byScript('d', 5_500, 4270)])[0]?.id).toBe(incident?.id)
   })
 

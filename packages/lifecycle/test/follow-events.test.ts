@@ -2,6 +2,7 @@ import {
   appendFileSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   truncateSync,
@@ -11,7 +12,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { asyncCleanups, privateFolder, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { createEventLog, type FollowedEvent, followEvents, readEvents } from '../src/index.ts'
+import { createEventLog, endCursor, type FollowedEvent, followEvents, readEvents } from '../src/index.ts'
 
 const track = asyncCleanups()
 const WRITER = fileURLToPath(new URL('fixtures/event-writer.mjs', import.meta.url))
@@ -302,4 +303,36 @@ describe('8 writers of 500 lines each, rotated about every 40 lines', () => {
     await writing
     expectAll(items)
   }, 90_000)
+})
+
+describe('the cursor behind the last event', () => {
+  it('is that of a log that was read to its end, and what follows it is what comes', async () => {
+    const log = newLog()
+    expect(await endCursor(log.root)).toBe('')
+    await log.add(1, 2, 3)
+    expect(await endCursor(log.root)).toBe((await readEvents(log.root)).cursor)
+    log.rotate()
+    expect(await endCursor(log.root)).toBe((await readEvents(log.root)).cursor)
+    await log.add(4)
+    expect(await endCursor(log.root)).toBe((await readEvents(log.root)).cursor)
+    // A line that is not whole yet, after one that is longer than what is read at a time.
+    appendFileSync(log.path, `${'x'.repeat(200_000)}\nts=2026-06-10T15:42:07.113Z ev=half`)
+    const cursor = await endCursor(log.root)
+    const follower = follow(log.root, cursor)
+    appendFileSync(log.path, ' identity=command-bob number=5\n')
+    await log.add(6)
+    await until('both', () => follower.items.length === 2)
+    expect(follower.items.map(({ event }) => event?.['number'])).toEqual(['5', '6'])
+    await follower.end()
+  })
+
+  it.skipIf(process.platform !== 'linux')('costs the same however long the log is', async () => {
+    const log = newLog()
+    await log.add(1)
+    appendFileSync(log.path, 'ts=2026-06-10T15:42:07.113Z ev=bench\n'.repeat(500_000))
+    const read = (): number => Number(/^rchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+    const before = read()
+    await endCursor(log.root)
+    expect(read() - before).toBeLessThan(1_000_000)
+  })
 })

@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { canaryStatus, dismissCanary } from '@iapeer/canary'
+import { toIdentity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { asyncCleanups, privateFolder, startServer, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { forgetWatch, keepWatch, listKeptWatches, rearmKept } from '../src/index.ts'
+import { readTally } from '../src/sessions/index.ts'
 
 const track = asyncCleanups()
 
@@ -41,6 +43,26 @@ it.each(['', '{', '[]', '{"socketPath":1}', 'null'])(
     expect(readFileSync(join(folder, 'tmux-a.json.corrupt'), 'utf8')).toBe(text)
   },
 )
+
+it('many readers at once set broken files aside once, and keep each of them', async () => {
+  const root = newRoot()
+  const tally = join(root, 'state', 'lifecycle', 'command-bob.tally')
+  const watch = join(root, 'state', 'lifecycle', 'watches', 'tmux-a.json')
+  await keepWatch(root, { identity: 'tmux-a', socketPath: '/s/a' })
+  for (const text of ['{ first', '{ second']) {
+    for (const path of [tally, watch]) writeFileSync(path, text)
+    const readers = Array.from({ length: 8 }, () => [
+      readTally(root, toIdentity('command-bob')),
+      listKeptWatches(root),
+    ])
+    await Promise.all(readers.flat())
+  }
+  for (const path of [tally, watch])
+    expect(['.corrupt', '.corrupt-2'].map((end) => readFileSync(path + end, 'utf8'))).toEqual([
+      '{ first',
+      '{ second',
+    ])
+})
 
 it('refuses an identity that would leave the folder', async () => {
   await expect(keepWatch(newRoot(), { identity: '../x', socketPath: '/s' })).rejects.toMatchObject({

@@ -56,3 +56,20 @@ it('a start finds it running, and a stop takes it down in silence', async () => 
   expect(existsSync(`/proc/${before.server.pid}`)).toBe(false)
   expect(made.deaths()).toEqual([])
 })
+
+it('a session file that breaks again, of a later session, is enrolled again too, and both files are kept', async () => {
+  const made = newRoot()
+  const { root } = made
+  const first = await broken(made)
+  expect(await launchPeer(root, first.entry)).toMatchObject({ session: { gen: first.before.gen } })
+  await stopPeer(root, BOB, { by: 'a test' })
+  const { session } = await launchPeer(root, first.entry)
+  writeFileSync(first.path, '{ again')
+  expect(await launchPeer(root, first.entry)).toMatchObject({
+    state: 'already',
+    session: { gen: session.gen },
+  })
+  expect(readFileSync(`${first.path}.corrupt`, 'utf8')).toBe('{"schemaVersion":1,"serv')
+  expect(readFileSync(`${first.path}.corrupt-2`, 'utf8')).toBe('{ again')
+  await stopPeer(root, BOB, { by: 'a test' })
+})

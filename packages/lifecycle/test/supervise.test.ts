@@ -84,6 +84,28 @@ describe('a supervised peer', () => {
     expect(errors).toEqual([])
   })
 
+  it('that dies is counted once, by its cause; the next supervisor counts from 0', async () => {
+    const made = newRoot()
+    const { root } = made
+    const started = async () => {
+      const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '0.5' } })
+      await supervisor.start()
+      track(() => supervisor.stop())
+      return supervisor
+    }
+    const first = await started()
+    const { session } = await launchPeer(root, await made.peer(SLEEP))
+    await launchPeer(root, await made.peer(SLEEP, 'ann'))
+    process.kill(session.server.pid, 'SIGKILL')
+    process.kill(await leaderOf(made, toIdentity('command-ann')), 'SIGKILL')
+    await until('both to be counted', () => Object.keys(first.deathCounts()).length === 2, 15_000)
+    expect(first.deathCounts()).toEqual({ killed: 1, 'session-exit': 1 })
+    await first.stop()
+    const next = await started()
+    await until('some ticks', () => next.stats().tick.count > 2)
+    expect(next.deathCounts()).toEqual({})
+  }, 30_000)
+
   it('that is kept alive comes back, and in a crash loop is left asleep until it is reset', async () => {
     const made = newRoot()
     const { root } = made
@@ -141,6 +163,27 @@ describe('a supervised peer', () => {
       (await eventsOf(root, 'supervise')).some(
         ({ action, state, origin }) => action === 'canary' && state === 'spawned' && origin === 'retrofit',
       ),
+    )
+    await stopPeer(root, BOB, { by: 'a test' })
+  })
+
+  it('whose recorder is gone gets another one, though another process has its pid by now', async () => {
+    const made = newRoot()
+    const { root } = made
+    await launchPeer(root, await made.peer(SLEEP))
+    const place = rootRecordPlace(root)
+    const [guard] = await listCanaries(place)
+    if (guard === undefined) throw new Error('it has no guard')
+    const recorder = await identifyProcess(guard.recorderPid)
+    process.kill(guard.recorderPid, 'SIGKILL')
+    await until('its end', async () => (await listCanaries(place))[0]?.state === 'lost')
+    const state = join(root, 'state', 'canary', `${guard.recordedAs}-${guard.gen}`)
+    const text = readFileSync(state, 'utf8')
+    // This process stands in for the one that was given the pid.
+    writeFileSync(state, text.replace(/^recorder=.*$/m, `recorder=${process.pid}:${recorder?.token}`))
+    await supervise(root, { IAPEER_TICK_SECS: '0.5' })
+    await until('a watch', async () =>
+      (await listCanaries(place)).some(({ mode, state: now }) => mode === 'watch' && now === 'armed'),
     )
     await stopPeer(root, BOB, { by: 'a test' })
   })

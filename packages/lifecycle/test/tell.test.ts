@@ -1,12 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
+import { addendumPath } from '../src/deaths/evidence/addendum.ts'
 import { layOutNews, tellWaiting } from '../src/deaths/notify/channels.ts'
 import { announce } from '../src/deaths/notify/notify.ts'
 import { listWaiting, type News } from '../src/deaths/notify/outbox.ts'
-import { createEventLog } from '../src/index.ts'
+import { createEventLog, readEvents } from '../src/index.ts'
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()
@@ -20,8 +21,8 @@ const NEWS: News = {
   deaths: [],
 }
 
-const tellEverybody = async (root: string, news: News, env: NodeJS.ProcessEnv) =>
-  tellWaiting(root, await layOutNews(root, news, env), env)
+const tellEverybody = async (root: string, news: News, env: NodeJS.ProcessEnv): Promise<string[]> =>
+  (await tellWaiting(root, await layOutNews(root, news, env), env)).map(({ why }) => why)
 
 /** A server on loopback that answers with a status, and what it was sent. */
 async function webhook(status: number): Promise<{ readonly url: string; readonly bodies: string[] }> {
@@ -89,7 +90,7 @@ it('a hook that is not executable is told of, once, and what to do', async () =>
   writeFileSync(join(root, 'hooks', 'on-death'), '#!/bin/sh\nexit 0\n', { mode: 0o600 })
   const laid = await layOutNews(root, NEWS, {})
   const told = await Promise.all([1, 2].map(() => tellWaiting(root, laid, {})))
-  expect(told.flat()).toEqual(['hooks/on-death cannot be run: chmod +x it'])
+  expect(told.flat().map(({ why }) => why)).toEqual(['hooks/on-death cannot be run: chmod +x it'])
   expect(await listWaiting(root)).toEqual([])
 })
 
@@ -126,3 +127,100 @@ it('a hook that hangs is ended with all that it has started', async () => {
     .map(Number)
   for (const pid of [hook, child]) await until(`the end of ${pid}`, () => !isRunning(pid))
 }, 20_000)
+
+/** Records a death as a recorder does, with a snapshot of so many bytes. */
+function recordDeath(root: string, identity: string, at: Date, snapshotBytes = 100): string {
+  const deaths = join(root, 'logs', 'iapeer', 'server-deaths')
+  mkdirSync(deaths, { recursive: true })
+  const gen = '0011223344556677'
+  const id = `${identity}-${gen}`
+  const snapshot = join(deaths, `${id}.txt`)
+  const facts = 'server_pid=801 wait_rc=3 cause=failed mode=guard'
+  const head = `identity=${identity} gen=${gen} ts=${at.toISOString()} ${facts}`
+  writeFileSync(
+    snapshot,
+    `server-death ${head} platform=linux format=1\n--- ps\n${'x'.repeat(snapshotBytes)}\n--- end\n`,
+  )
+  const line = `ts=${at.toISOString()} ev=server-exit ${head.replace(/ts=\S+ /, '')} recorder=guard forensics=${snapshot}\n`
+  writeFileSync(join(root, 'logs', 'iapeer', 'exits.log'), line, { flag: 'a' })
+  return id
+}
+
+function beginAnnouncing(root: string): void {
+  mkdirSync(join(root, 'state', 'lifecycle'), { recursive: true })
+  writeFileSync(join(root, 'state', 'lifecycle', 'told.json'), '[]\n')
+}
+
+const bytesRead = (): number => Number(/^rchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+
+it.skipIf(process.platform !== 'linux')(
+  'a death that is too young to be announced is not judged yet',
+  async () => {
+    const { root } = newRoot()
+    beginAnnouncing(root)
+    const at = new Date()
+    recordDeath(root, 'command-bob', at, 16 * 1024 * 1024)
+    const options = { env: {}, log: createEventLog(root) }
+    const before = bytesRead()
+    const young = await announce(root, { ...options, now: new Date(at.getTime() + 1_000) })
+    expect(young).toEqual({ judged: [], waiting: true })
+    expect(bytesRead() - before).toBeLessThan(4 * 1024 * 1024)
+    const old = await announce(root, { ...options, now: new Date(at.getTime() + 6_000) })
+    expect(old).toMatchObject({ judged: [{ record: { identity: 'command-bob' } }], waiting: false })
+  },
+)
+
+it('what fails is logged under the peer that it is about', async () => {
+  const { root } = newRoot()
+  beginAnnouncing(root)
+  mkdirSync(join(root, 'hooks'), { recursive: true })
+  writeFileSync(join(root, 'hooks', 'on-death'), '#!/bin/sh\n! grep -q command-carol-2\n', { mode: 0o700 })
+  const at = new Date()
+  for (const name of ['bob', 'carol-2', 'dave']) {
+    const id = recordDeath(root, `command-${name}`, at)
+    if (name === 'dave') mkdirSync(addendumPath(root, id))
+  }
+  const options = { env: { PATH: process.env['PATH'] }, log: createEventLog(root) }
+  await announce(root, { ...options, now: new Date(at.getTime() + 6_000) })
+  const { events } = await readEvents(root, { ev: ['supervise'] })
+  expect(events.map(({ identity, action }) => [identity, action])).toEqual([
+    ['command-dave', 'evidence-failed'],
+    ['command-carol-2', 'tell-failed'],
+  ])
+})
+
+it('a hook that hangs delays few others: some are run at a time', async () => {
+  const { root, path } = newRoot()
+  beginAnnouncing(root)
+  mkdirSync(join(root, 'hooks'), { recursive: true })
+  const script = `#!/bin/sh\necho + >> '${path}/runs'\nsleep 0.5\necho - >> '${path}/runs'\n`
+  writeFileSync(join(root, 'hooks', 'on-death'), script, { mode: 0o700 })
+  const at = new Date()
+  for (let count = 0; count < 8; count++) recordDeath(root, `command-p${count}`, at)
+  const options = { env: { PATH: process.env['PATH'] }, log: createEventLog(root) }
+  await announce(root, { ...options, now: new Date(at.getTime() + 6_000) })
+  let [running, most] = [0, 0]
+  for (const mark of readFileSync(join(path, 'runs'), 'utf8').trim().split('\n')) {
+    running += mark === '+' ? 1 : -1
+    most = Math.max(most, running)
+  }
+  expect(running).toBe(0)
+  expect(most).toBeGreaterThan(1)
+  expect(most).toBeLessThanOrEqual(4)
+})
+
+it('a notification that cannot be taken keeps no other from being delivered', async () => {
+  const { root, path } = newRoot()
+  mkdirSync(join(root, 'hooks'), { recursive: true })
+  const hook = join(root, 'hooks', 'on-death')
+  writeFileSync(hook, `#!/bin/sh\ncat >> '${path}/hook'\n`, { mode: 0o700 })
+  const env = { PATH: process.env['PATH'], IAPEER_NOTIFY: '1' }
+  const laid = await layOutNews(root, NEWS, env)
+  // A directory that is not empty where the file is to be renamed to.
+  for (const { path: file, channel } of laid)
+    if (channel === 'desktop') mkdirSync(join(file.replace(/\.json$/, '.taken'), 'x'), { recursive: true })
+  const failures = await tellWaiting(root, laid, env)
+  expect(failures.map(({ waiting }) => waiting.channel)).toEqual(['desktop'])
+  expect(JSON.parse(readFileSync(join(path, 'hook'), 'utf8'))).toEqual(NEWS)
+  rmSync(join(root, 'state', 'lifecycle', 'news'), { recursive: true })
+})

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { generationPaths, type IntentTarget, readClaim } from '@iapeer/canary'
+import { waitUntil } from '@iapeer/core/async'
 import { observeProcess, signalProcess } from '@iapeer/core/process'
 import { type DeadPane, runExitHook } from './exit-hook.ts'
 import { healLostChild } from './heal.ts'
@@ -20,13 +20,12 @@ export interface EndedLeader extends IntentTarget {
 const statePathOf = (leader: EndedLeader): string => generationPaths(leader).state
 
 async function goneWithin(handle: TmuxServer, leaderPid: number, limitMs: number): Promise<boolean> {
-  const until = performance.now() + limitMs
-  for (;;) {
+  const isGone = async (): Promise<boolean> => {
     if ((await observeProcess(handle.process)) === 'gone') return true
     await healLostChild(handle.process, leaderPid)
-    if (performance.now() >= until) return false
-    await sleep(10)
+    return false
   }
+  return (await waitUntil(isGone, { limitMs, everyMs: 10 })) === true
 }
 
 /** What the leader's pane says of it now. */

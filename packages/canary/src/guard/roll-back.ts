@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { waitUntil } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcess, type ProcessId, signalProcess } from '@iapeer/core/process'
-import { waitFor } from '../process/end-process.ts'
 import { type GenerationName, namesIn } from '../records/state-file.ts'
 
 const ORDERLY_MS = 300
@@ -17,15 +17,15 @@ export async function endServer(server: ProcessId): Promise<void> {
   const gone = async (): Promise<boolean> => (await observeProcess(server)) === 'gone'
   await signalProcess(server, 'SIGTERM')
   await signalProcess(server, 'SIGCONT')
-  const orderly = await waitFor(gone, ORDERLY_MS)
-  if (!orderly) await signalProcess(server, 'SIGKILL')
+  const orderly = await waitUntil(gone, { limitMs: ORDERLY_MS })
+  if (orderly === undefined) await signalProcess(server, 'SIGKILL')
   try {
     process.kill(-server.pid, 'SIGKILL')
   } catch (error) {
     // ESRCH: it led no session of its own, or nobody is left in it.
     if (errnoOf(error) !== 'ESRCH') throw error
   }
-  if (!orderly) await waitFor(gone, FORCED_MS)
+  if (orderly === undefined) await waitUntil(gone, { limitMs: FORCED_MS })
 }
 
 /** Removes every file of a generation that never came to be. */

@@ -1,15 +1,15 @@
 import { lstat, rm, stat, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
+import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, IapeerError, type IapeerErrorDetails, receivedCode } from '@iapeer/core/errors'
 import {
   identifyProcess,
   observeProcess,
+  observeSocket,
   type ProcessId,
   readBoot,
   signalProcess,
 } from '@iapeer/core/process'
-import { waitFor } from '../process/end-process.ts'
 import { findTmux, runTool, type ToolResult } from '../process/spawn.ts'
 import { logLifecycle } from '../records/log.ts'
 import {
@@ -65,18 +65,8 @@ function refuse(code: IapeerErrorDetails['code'], message: string, hint: string,
   throw new IapeerError(message, { code, hint, cause })
 }
 
-/** Whether somebody accepts connections on a socket; a stopped server does too. */
-function isAnswered(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath)
-    const answer = (is: boolean) => (): void => {
-      socket.destroy()
-      resolve(is)
-    }
-    socket.once('connect', answer(true))
-    socket.once('error', answer(false))
-  })
-}
+/** Whether a process listens on a socket: a stopped server does too. */
+const isAnswered = async (path: string): Promise<boolean> => (await observeSocket(path)) === 'listening'
 
 /** Nothing of anybody else's may be on the path: a living server is left alone, and so is a file that is no socket. */
 async function checkSocketIsFree(socketPath: string): Promise<void> {
@@ -99,7 +89,14 @@ async function checkSocketIsFree(socketPath: string): Promise<void> {
       error,
     )
   }
-  if (await isAnswered(socketPath)) socketTaken(socketPath)
+  const state = await observeSocket(socketPath)
+  if (state === 'listening') socketTaken(socketPath)
+  if (state === 'unknown')
+    refuse(
+      'socket-taken',
+      `it cannot be told whether a tmux server lives at ${socketPath}; it is left alone`,
+      'Use another socket path, or see that you may connect to this one.',
+    )
 }
 
 function socketTaken(socketPath: string): never {
@@ -131,7 +128,7 @@ async function client(launch: Launch, args: readonly string[]): Promise<ToolResu
   return runTool(launch.tmux, ['-S', launch.socketPath, ...args], { env: launch.env, limitMs: left(launch) })
 }
 
-async function socketIsThere(launch: Launch): Promise<boolean> {
+async function socketIsThere(launch: Launch): Promise<true | undefined> {
   const there = async (): Promise<boolean> => {
     try {
       return (await lstat(launch.socketPath)).isSocket() && (await isAnswered(launch.socketPath))
@@ -140,7 +137,7 @@ async function socketIsThere(launch: Launch): Promise<boolean> {
       throw error
     }
   }
-  return waitFor(there, left(launch), 1)
+  return waitUntil<true>(there, { limitMs: left(launch), everyMs: 1 })
 }
 
 /** A path as an argument of source-file: it globs, and an argument that ends in `;` ends the command. */
@@ -180,7 +177,7 @@ async function whyEnded(launch: Launch, guard: Guard): Promise<never> {
 async function ready(launch: Launch, guard: Guard, lib: string, statePath: string): Promise<void> {
   const answered = await Promise.race([socketIsThere(launch), guard.ended.then(() => 'ended' as const)])
   if (answered === 'ended') await whyEnded(launch, guard)
-  if (answered === false) timedOut(launch, 'its socket does not answer')
+  if (answered === undefined) timedOut(launch, 'its socket does not answer')
   await Promise.race([
     configure(launch, guard.server, lib, statePath),
     guard.ended.then(() => whyEnded(launch, guard)),
@@ -193,10 +190,11 @@ async function undo(launch: Launch, guard: Guard, gen: string): Promise<void> {
   await signalProcess(guard.process, 'SIGCONT')
   await endServer(guard.server)
   const over = async (): Promise<boolean> => (await observeProcess(guard.process)) === 'gone'
-  if (!(await waitFor(over, 2_000))) await signalProcess(guard.process, 'SIGKILL')
+  if ((await waitUntil(over, { limitMs: 2_000 })) === undefined) await signalProcess(guard.process, 'SIGKILL')
   await removeGeneration(launch.layout, { identity: launch.identity, gen })
-  // It was free when we came, and nobody answers: what is left of it is ours.
-  if (await isAnswered(launch.socketPath)) return
+  // It was free before, and no process listens now: what is left of it is ours.
+  const state = await observeSocket(launch.socketPath)
+  if (state !== 'refused' && state !== 'absent') return
   for (const path of [launch.socketPath, `${launch.socketPath}.lock`]) await rm(path, { force: true })
 }
 

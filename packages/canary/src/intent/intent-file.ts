@@ -8,9 +8,10 @@ import {
   type ProcessId,
   parseProcessId,
 } from '@iapeer/core/process'
-import { makeFile, replaceFile } from '@iapeer/core/storage'
+import { makeFile, readIfExists, replaceFile } from '@iapeer/core/storage'
+import { RecentMap } from '../recent-map.ts'
 import { serverKey } from '../records/server-key.ts'
-import { type GenerationName, parseKeyValues, readCanaryRecord, readIfThere } from '../records/state-file.ts'
+import { type GenerationName, parseKeyValues, readCanaryRecord } from '../records/state-file.ts'
 
 /**
  * One declarer's note that a generation ends on purpose. Each declarer has files of its own: `<identity>-<gen>`, then `.2`,
@@ -67,7 +68,7 @@ function readAt(base: string): Intent[] {
   const found: Intent[] = []
   for (let number = 1; number <= MOST_INTENTS; number++) {
     const path = numbered(base, number)
-    const text = readIfThere(path)
+    const text = readIfExists(path)
     if (text !== undefined) found.push(parseIntent(path, text))
   }
   return found
@@ -114,7 +115,7 @@ async function addAt(base: string, fields: Pick<Intent, 'by' | 'why' | 'until'>)
 }
 
 /** Where this process has declared, by generation: the state that tells the server goes when its end is settled. */
-const declaredAt = new Map<string, readonly string[]>()
+const declaredAt = new RecentMap<readonly string[]>()
 
 /** Writes a pending intent of this process, each under the first free name. */
 export async function addIntents(

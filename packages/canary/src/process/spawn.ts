@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { LineSplitter } from '@iapeer/core/async'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
 /** Where scripts look for `date`, `ps` and the rest; NixOS and Homebrew included. */
@@ -157,15 +158,9 @@ export interface StartedRecorder {
 }
 
 async function* linesOf(output: Readable): AsyncGenerator<string, void> {
-  let text = ''
+  const splitter = new LineSplitter(OUTPUT_LIMIT)
   output.setEncoding('utf8')
-  for await (const chunk of output) {
-    text += String(chunk)
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-      yield text.slice(0, end)
-      text = text.slice(end + 1)
-    }
-  }
+  for await (const chunk of output) yield* splitter.push(String(chunk))
 }
 
 /** How a recorder is started. */
@@ -203,9 +198,8 @@ export function startDetached(
         }),
       )
     })
-    child.stdin?.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-    })
+    // A recorder that could not be told shows it by what it prints, or by its exit: an error here has no caller.
+    child.stdin?.on('error', () => undefined)
     const { pid, stdout } = child
     if (pid === undefined || stdout === null) return
     resolve({

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { type ProcessId, parseProcessId } from '@iapeer/core/process'
+import { readIfExists } from '@iapeer/core/storage'
 import { type CanaryOptions, checkedPlace, checkGen } from './options.ts'
-import { type GenerationName, readIfThere } from './state-file.ts'
+import type { GenerationName } from './state-file.ts'
 
 /** What the claim of a generation says: how it ended, and which recorder writes the record. */
 export interface Claim {
@@ -63,7 +64,7 @@ const parseFields = (text: string): Fields =>
 function preparedFields(layout: RecordLayout, { identity, gen }: GenerationName): Fields {
   const state = join(layout.canaryDir, `${identity}-${gen}`)
   const noted = [`${state}.leader-facts`, `${state}.facts`]
-    .map((path) => parseFields((readIfThere(path) ?? '').split('\n', 1)[0] ?? ''))
+    .map((path) => parseFields((readIfExists(path) ?? '').split('\n', 1)[0] ?? ''))
     .filter((fields) => fields.has('rc'))
   return noted.sort((a, b) => (timeOf(a.get('ts')) ?? 0) - (timeOf(b.get('ts')) ?? 0))[0] ?? new Map()
 }

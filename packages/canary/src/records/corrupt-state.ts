@@ -1,10 +1,21 @@
 import { readlinkSync } from 'node:fs'
-import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { replaceFile } from '@iapeer/core/storage'
+import { quarantine, readIfExists, replaceFile } from '@iapeer/core/storage'
 import { logLifecycle } from './log.ts'
-import { type GenerationName, namesIn, parseKeyValues, readIfThere } from './state-file.ts'
+import { type GenerationName, namesIn, parseKeyValues, readCanaryRecord } from './state-file.ts'
+
+/** The target of a symbolic link; undefined where it is gone, or is not a link. */
+function readLinkIfThere(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'EINVAL') return undefined
+    throw error
+  }
+}
 
 /** The recorder that holds the newest lease of a generation, `<pid>:<token>`. */
 function leaseHolder(layout: RecordLayout, key: string): string | undefined {
@@ -12,20 +23,25 @@ function leaseHolder(layout: RecordLayout, key: string): string | undefined {
     .map((name) => (name.startsWith(`${key}.lease`) ? Number(name.slice(`${key}.lease`.length)) : Number.NaN))
     .filter(Number.isInteger)
   if (numbers.length === 0) return undefined
-  return readlinkSync(join(layout.canaryDir, `${key}.lease${Math.max(...numbers)}`))
+  return readLinkIfThere(join(layout.canaryDir, `${key}.lease${Math.max(...numbers)}`))
 }
 
 /**
- * A state file that cannot be read is kept beside (`<name>-corrupt`) and made again from the baseline and the lease,
- * which hold the same facts. False when those are gone too: then its recorder alone can settle that generation.
+ * Moves a state file that cannot be parsed aside (`<name>-corrupt`) and writes it again from the baseline and the lease, which
+ * hold the same facts; where those are gone too, its recorder alone can settle that generation. Of several processes one does
+ * it.
+ * @returns whether this process has moved it
  */
 export async function mendState(layout: RecordLayout, name: GenerationName): Promise<boolean> {
   const key = `${name.identity}-${name.gen}`
   const path = join(layout.canaryDir, key)
-  const baseline = parseKeyValues(readIfThere(`${path}.baseline`) ?? '')
+  const baseline = parseKeyValues(readIfExists(`${path}.baseline`) ?? '')
   const [server, socket, boot] = [baseline.get('server'), baseline.get('socket'), baseline.get('boot')]
   const recorder = leaseHolder(layout, key)
-  await rename(path, `${path}-corrupt`)
+  const text = readIfExists(path)
+  if (text === undefined || readCanaryRecord(layout, name) !== 'corrupt') return false
+  const kept = quarantine(path, { text, suffix: '-corrupt' })
+  if (kept === undefined) return false
   const mended = server !== undefined && socket !== undefined && boot !== undefined && recorder !== undefined
   if (mended) {
     const lines = [
@@ -44,8 +60,8 @@ export async function mendState(layout: RecordLayout, name: GenerationName): Pro
     ...name,
     state: 'corrupt-state',
     origin: 'reconcile',
-    kept: `${path}-corrupt`,
+    kept,
     mended: String(mended),
   })
-  return mended
+  return true
 }

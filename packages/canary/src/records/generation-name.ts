@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { isIdentity } from '@iapeer/core/identity'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
+import { makePrivateFolder, readIfExists, replaceFile } from '@iapeer/core/storage'
 import { type CanaryOptions, checkedLayout, checkedPlace, checkGen, type RecordOptions } from './options.ts'
-import { parseKeyValues, readIfThere } from './state-file.ts'
+import { parseKeyValues } from './state-file.ts'
 
 /**
  * What a generation is called now, `state/names/<gen>`: its recorder reads it at the moment of death, and names the death by
@@ -13,7 +13,7 @@ const notePath = (layout: RecordLayout, gen: string): string => join(layout.name
 
 /** The name that a generation was given since it was started; undefined where it has that of its files. */
 export function currentName(layout: RecordLayout, gen: string): string | undefined {
-  const name = parseKeyValues(readIfThere(notePath(layout, gen)) ?? '').get('identity')
+  const name = parseKeyValues(readIfExists(notePath(layout, gen)) ?? '').get('identity')
   return name !== undefined && isIdentity(name) ? name : undefined
 }
 

@@ -24,7 +24,10 @@ export async function pruneDeaths(layout: RecordLayout): Promise<void> {
   const files = new Map<string, string[]>()
   for (const name of namesIn(layout.deathsDir)) {
     const [, generation] = RECORD_NAME.exec(name) ?? []
-    if (generation !== undefined) files.set(generation, [...(files.get(generation) ?? []), name])
+    if (generation === undefined) continue
+    const known = files.get(generation)
+    if (known === undefined) files.set(generation, [name])
+    else known.push(name)
   }
   if (files.size <= KEPT_DEATHS) return
   const open = new Set(readCanaryRecords(layout).records.map(({ identity, gen }) => `${identity}-${gen}`))

@@ -1,4 +1,7 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
+import { mapLimit } from '@iapeer/core/async'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
 import { collectAssets } from '../scripts/assets.ts'
@@ -10,14 +13,7 @@ import { pruneDeaths } from './prune.ts'
 import { seeSettled } from './recorder.ts'
 import { noteSeenAt } from './seen.ts'
 import { type SettleOutcome, settleGeneration } from './settle.ts'
-import {
-  type CanaryRecord,
-  namesIn,
-  parseGenerationName,
-  readCanaryRecord,
-  readCanaryRecords,
-  readIfThere,
-} from './state-file.ts'
+import { type CanaryRecord, namesIn, parseGenerationName, readCanaryRecords } from './state-file.ts'
 import { sweepIntents, sweepNames, sweepParts, sweepRecorderFiles } from './sweep.ts'
 
 /** How many generations are settled at a time. */
@@ -60,43 +56,50 @@ async function reconcileOne(
   return { identity, gen, outcome: settledAs(await seeSettled(layout, record)) }
 }
 
-/** Runs at most {@link CONCURRENCY} at a time, in order of the list. */
-async function forEach<T>(list: readonly T[], act: (one: T) => Promise<void>): Promise<void> {
-  const left = list.values()
-  const worker = async (): Promise<void> => {
-    for (const one of left) await act(one)
-  }
-  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, list.length) }, worker))
-}
-
 /** Settles what has died of one identity, or of all. */
 export async function reconcileRecords(layout: RecordLayout, identity?: string): Promise<ReconcileFinding[]> {
   const findings: ReconcileFinding[] = []
   for (const name of readCanaryRecords(layout, identity).corrupt) {
-    await mendState(layout, name)
-    findings.push({ ...name, outcome: 'corrupt-state' })
+    if (await mendState(layout, name)) findings.push({ ...name, outcome: 'corrupt-state' })
   }
   const { records } = readCanaryRecords(layout, identity)
   if (records.length === 0) return findings
   const boot = await readBoot()
-  await forEach(records, async (record) => {
-    findings.push(await reconcileOne(layout, boot, record))
-  })
-  return findings
+  const settled = await mapLimit(records, CONCURRENCY, (record) => reconcileOne(layout, boot, record))
+  return [...findings, ...settled]
 }
 
-const isWhole = (path: string): boolean => readIfThere(path)?.endsWith('\n--- end\n') === true
+/** How a snapshot ends that was written to its end. */
+const WHOLE = '\n--- end\n'
+
+/** Whether a file is there and ends as a whole snapshot does; only its end is read. */
+function isWhole(path: string): boolean {
+  const end = Buffer.alloc(WHOLE.length)
+  let file: number | undefined
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const from = fstatSync(file).size - end.length
+    return from >= 0 && readSync(file, end, 0, end.length, from) === end.length && end.toString() === WHOLE
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return false
+    throw error
+  } finally {
+    if (file !== undefined) closeSync(file)
+  }
+}
 
 /**
  * Claims whose recorder was killed over them and whose state file is gone. The snapshot comes last, so a whole one says
  * that all was written, wherever its line may have been moved since.
  */
 async function completeClaims(layout: RecordLayout): Promise<ReconcileFinding[]> {
+  const open = new Set(namesIn(layout.canaryDir))
   const findings: ReconcileFinding[] = []
   for (const entry of namesIn(layout.deathsDir)) {
-    const name = entry.endsWith('.claim') ? parseGenerationName(entry.slice(0, -'.claim'.length)) : undefined
-    if (name === undefined || readCanaryRecord(layout, name) !== undefined) continue
-    if (isWhole(join(layout.deathsDir, `${name.identity}-${name.gen}.txt`))) continue
+    const key = entry.endsWith('.claim') ? entry.slice(0, -'.claim'.length) : ''
+    const name = parseGenerationName(key)
+    if (name === undefined || open.has(key) || isWhole(join(layout.deathsDir, `${key}.txt`))) continue
     // The state of a session's end goes only when its record is whole.
     if (findClaim(layout, name)?.event === 'session-exit') continue
     const outcome = await settleGeneration(layout, {
@@ -110,25 +113,48 @@ async function completeClaims(layout: RecordLayout): Promise<ReconcileFinding[]>
   return findings
 }
 
+/** What a reconcile does when the dead generations are settled; each step needs no other one. */
+const SWEEPS: readonly ((layout: RecordLayout) => Promise<void>)[] = [
+  sweepIntents,
+  sweepRecorderFiles,
+  sweepParts,
+  pruneDeaths,
+  sweepNames,
+  rotateLogs,
+  collectAssets,
+]
+
+async function settleAll(layout: RecordLayout): Promise<ReconcileFinding[]> {
+  const now = new Date()
+  const findings = await reconcileRecords(layout)
+  if (findings.every(({ outcome }) => SEEN.has(outcome))) await noteSeenAt(layout, now)
+  return findings
+}
+
 /**
  * Makes the records whole: deaths that nobody saw become `recorder-lost` or `host-reboot`, claims without a line are
  * completed, abandoned intents are withdrawn, old records (all but the newest 500) and what killed processes have left
- * go. Safe to run from many processes at once. Nothing is armed and no server is touched.
- * @throws IapeerError `invalid-path`; Node system errors when the folder cannot be read
+ * go. Safe to run from many processes at once. Nothing is armed and no server is touched. A step that fails keeps no other
+ * from being done.
+ * @throws IapeerError `invalid-path`; the Node system error of the first step that failed (`EACCES`, `EROFS`, ...)
  */
 export async function reconcile(options: RecordOptions): Promise<ReconcileFinding[]> {
   const layout = checkedLayout(options)
   if (recordsAreOff()) return []
-  const now = new Date()
-  const findings = await reconcileRecords(layout)
-  if (findings.every(({ outcome }) => SEEN.has(outcome))) await noteSeenAt(layout, now)
-  findings.push(...(await completeClaims(layout)))
-  await sweepIntents(layout)
-  await sweepRecorderFiles(layout)
-  await sweepParts(layout)
-  await pruneDeaths(layout)
-  await sweepNames(layout)
-  await rotateLogs(layout)
-  await collectAssets(layout)
+  const findings: ReconcileFinding[] = []
+  const failures: { readonly error: unknown }[] = []
+  const attempt = async (step: () => Promise<void>): Promise<void> => {
+    try {
+      await step()
+    } catch (error) {
+      if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+      failures.push({ error })
+    }
+  }
+  for (const settle of [settleAll, completeClaims])
+    await attempt(async () => void findings.push(...(await settle(layout))))
+  for (const sweep of SWEEPS) await attempt(() => sweep(layout))
+  const [first] = failures
+  if (first !== undefined) throw first.error
   return findings
 }

@@ -1,7 +1,8 @@
+import { waitUntil } from '@iapeer/core/async'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcess, signalProcess } from '@iapeer/core/process'
 import { isDeclared } from '../intent/intent-file.ts'
-import { endProcess, waitFor } from '../process/end-process.ts'
+import { endProcess } from '../process/end-process.ts'
 import { type SettleOutcome, settleGeneration } from './settle.ts'
 import { type CanaryRecord, readCanaryRecord } from './state-file.ts'
 
@@ -22,15 +23,15 @@ async function letFinish(layout: RecordLayout, record: CanaryRecord): Promise<Fi
     if (now === undefined) return 'settled'
     return (await observeProcess(record.recorder)) === 'gone' && 'lost'
   }
-  const atOnce = await waitFor(over, AT_ONCE_MS)
-  if (atOnce !== false) return atOnce
+  const atOnce = await waitUntil(over, { limitMs: AT_ONCE_MS })
+  if (atOnce !== undefined) return atOnce
   await signalProcess(record.recorder, 'SIGCONT')
   if (record.client !== undefined) await signalProcess(record.client, 'SIGCONT')
-  if (await isDeclared(layout, record)) return (await waitFor(over, AT_ONCE_MS)) || 'pending'
-  const awake = await waitFor(over, AWAKE_MS)
-  if (awake !== false) return awake
+  if (await isDeclared(layout, record)) return (await waitUntil(over, { limitMs: AT_ONCE_MS })) ?? 'pending'
+  const awake = await waitUntil(over, { limitMs: AWAKE_MS })
+  if (awake !== undefined) return awake
   if (record.client !== undefined) await endProcess(record.client)
-  return (await waitFor(over, LIMIT_MS)) || 'busy'
+  return (await waitUntil(over, { limitMs: LIMIT_MS })) ?? 'busy'
 }
 
 /** Sees to it that the death of a dead server is settled: by its recorder while that lives, else here. */

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
+import { readIfExists } from '@iapeer/core/storage'
 
 /** What a recorder wrote of itself in `state/canary/<identity>-<gen>`. */
 export interface CanaryRecord {
@@ -46,17 +47,6 @@ export function parseKeyValues(text: string): Map<string, string> {
   return values
 }
 
-/** The content of a small file, or undefined when it is not there. */
-export function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const code = errnoOf(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw error
-  }
-}
-
 /** The names in a folder, none when it is not there. */
 export function namesIn(folder: string): string[] {
   try {
@@ -94,7 +84,7 @@ export function readCanaryRecord(
   layout: RecordLayout,
   name: GenerationName,
 ): CanaryRecord | 'corrupt' | undefined {
-  const text = readIfThere(join(layout.canaryDir, `${name.identity}-${name.gen}`))
+  const text = readIfExists(join(layout.canaryDir, `${name.identity}-${name.gen}`))
   return text === undefined ? undefined : (parseCanaryRecord(name, text) ?? 'corrupt')
 }
 
@@ -124,7 +114,7 @@ export const dismissalOf = (layout: RecordLayout, { identity, gen }: GenerationN
 
 /** Whether this recorder has been told to leave; a note to a predecessor does not count. */
 export function isDismissed(layout: RecordLayout, record: CanaryRecord): boolean {
-  return readIfThere(dismissalOf(layout, record))?.trim() === formatProcessId(record.recorder)
+  return readIfExists(dismissalOf(layout, record))?.trim() === formatProcessId(record.recorder)
 }
 
 /** Where the launcher of a guarded server notes its socket, which was not there when the guard wrote its state. */
@@ -134,5 +124,5 @@ export const socketNoteOf = (layout: RecordLayout, { identity, gen }: Generation
 /** `<dev>:<inode>` of the socket as it was when the server was armed; `-` when nobody noted it. */
 export function notedSocketId(layout: RecordLayout, record: CanaryRecord): string {
   if (record.socketId !== '-') return record.socketId
-  return readIfThere(socketNoteOf(layout, record))?.trim() || '-'
+  return readIfExists(socketNoteOf(layout, record))?.trim() || '-'
 }

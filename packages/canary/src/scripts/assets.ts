@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
+import { mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { loadScripts } from '@iapeer/core/locate'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
-import { readCanaryRecords, readIfThere } from '../records/state-file.ts'
+import { makePrivateFolder, readIfExists, replaceFile } from '@iapeer/core/storage'
+import { readCanaryRecords } from '../records/state-file.ts'
 
 const COPY_NAME = /^[0-9a-f]{16}(?:\.\w{6})?$/
 /** A copy younger than this may belong to a recorder that is just being started. */
@@ -30,19 +30,36 @@ const INCLUDE = /^ *\. "\$IAPEER_LIB\/([a-z-]+\.sh)"$/gm
 /** What the installed scripts source by themselves. */
 const SOURCED: ReadonlySet<string> = new Set(['library.sh', 'arming.sh', 'evidence.sh'])
 
+interface InstalledScripts {
+  /** By file name. */
+  readonly scripts: ReadonlyMap<string, string>
+  /** Of their content, 16 hex digits. */
+  readonly hash: string
+}
+
+/** What was made of the scripts that this process has loaded. */
+const composed = new WeakMap<ReadonlyMap<string, string>, InstalledScripts>()
+
 /**
  * The scripts as they are installed: each holds what it sources, so that one file is all that a recorder needs to keep
  * open, and few files have to be written.
  */
-async function installedScripts(): Promise<ReadonlyMap<string, string>> {
+async function installedScripts(): Promise<InstalledScripts> {
   const texts = await loadScripts('canary', import.meta.url)
+  const known = composed.get(texts)
+  if (known !== undefined) return known
+  const { createHash } = await import('node:crypto')
   const whole = (name: string): string =>
     (texts.get(name) ?? '').replace(INCLUDE, (_line, included: string) => whole(included).trimEnd())
-  return new Map(
+  const scripts = new Map(
     [...texts]
       .filter(([name, text]) => text.startsWith('#!') || SOURCED.has(name))
       .map(([name]): [string, string] => [name, whole(name)]),
   )
+  const digest = createHash('sha256').update([...scripts.values()].join('\0'))
+  const made = { scripts, hash: digest.digest('hex').slice(0, 16) }
+  composed.set(texts, made)
+  return made
 }
 
 /** Makes a directory with these files appear as a whole; false when it is there already. */
@@ -66,17 +83,12 @@ async function makeDirectory(path: string, files: ReadonlyMap<string, string>): 
  * changes what a living recorder runs. A copy that was damaged is repaired.
  */
 export async function installAssets(layout: RecordLayout): Promise<string> {
-  const scripts = await installedScripts()
-  const { createHash } = await import('node:crypto')
-  const hash = createHash('sha256')
-    .update([...scripts.values()].join('\0'))
-    .digest('hex')
-    .slice(0, 16)
+  const { scripts, hash } = await installedScripts()
   const folder = join(layout.libDir, hash)
   await makePrivateFolder(layout.libDir)
   if (await makeDirectory(folder, scripts)) return folder
   for (const [name, content] of scripts)
-    if (readIfThere(join(folder, name)) !== content) await replaceFile(join(folder, name), content)
+    if (readIfExists(join(folder, name)) !== content) await replaceFile(join(folder, name), content)
   const touched = new Date()
   await utimes(folder, touched, touched)
   return folder
@@ -94,8 +106,9 @@ export async function collectAssets(layout: RecordLayout): Promise<void> {
   }
   for (const name of names) {
     if (!COPY_NAME.test(name) || used.has(name)) continue
-    const folder = join(layout.libDir, name)
-    if (Date.now() - (await stat(folder)).mtimeMs > COPY_REST_MS)
-      await rm(folder, { recursive: true, force: true })
+    const directory = join(layout.libDir, name)
+    const found = statSync(directory, { throwIfNoEntry: false })
+    if (found !== undefined && Date.now() - found.mtimeMs > COPY_REST_MS)
+      await rm(directory, { recursive: true, force: true })
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname, join, resolve } from 'node:path'
+import { waitUntil } from '@iapeer/core/async'
 import { type ErrorCode, IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import {
@@ -9,7 +10,7 @@ import {
   type ProcessId,
   readBoot,
 } from '@iapeer/core/process'
-import { endProcess, waitFor } from '../process/end-process.ts'
+import { endProcess } from '../process/end-process.ts'
 import { isRefused, withServerPrograms } from '../process/server-program.ts'
 import {
   findTmux,
@@ -142,12 +143,13 @@ function generationOf(boot: string, server: ProcessId): string {
 const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
 
 /** Another arming is under way: wait until its recorder has written its state file and lives. */
-function confirmArmed(layout: RecordLayout, name: { identity: string; gen: string }): Promise<boolean> {
-  return waitFor(async () => {
+async function confirmArmed(layout: RecordLayout, name: { identity: string; gen: string }): Promise<boolean> {
+  const isArmed = async (): Promise<boolean> => {
     const record = readCanaryRecord(layout, name)
     if (record === undefined || record === 'corrupt') return false
     return (await observeProcess(record.recorder)) === 'alive'
-  }, ARMING_LIMIT_MS)
+  }
+  return (await waitUntil(isArmed, { limitMs: ARMING_LIMIT_MS })) === true
 }
 
 /** The tmux that a recorder runs as its client. */

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { waitUntil } from '@iapeer/core/async'
 import type { RecordLayout } from '@iapeer/core/paths'
 import {
   formatProcessId,
@@ -9,7 +10,7 @@ import {
   signalProcess,
 } from '@iapeer/core/process'
 import { replaceFile } from '@iapeer/core/storage'
-import { endProcess, waitFor } from '../process/end-process.ts'
+import { endProcess } from '../process/end-process.ts'
 import { currentName } from '../records/generation-name.ts'
 import { logLifecycle } from '../records/log.ts'
 import { type CanaryOptions, checkedPlace, checkSocketPath } from '../records/options.ts'
@@ -40,7 +41,7 @@ export interface DismissResult {
   readonly gens: readonly string[]
 }
 
-const LEAVE_LIMIT_MS = 2_000
+const LEAVE = { limitMs: 2_000 }
 
 const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
 
@@ -73,16 +74,16 @@ async function askToLeave(layout: RecordLayout, record: CanaryRecord): Promise<v
   if (record.mode === 'guard') return
   await signalProcess(record.recorder, 'SIGCONT')
   const gone = async (): Promise<boolean> => (await observeProcess(record.recorder)) === 'gone'
-  const left = await waitFor(async () => {
+  const left = await waitUntil(async () => {
     const now = stateOf(layout, record)
     if (now?.client !== undefined) await endProcess(now.client)
     return now === undefined || (await gone())
-  }, LEAVE_LIMIT_MS)
-  if (!left) {
+  }, LEAVE)
+  if (left === undefined) {
     const client = stateOf(layout, record)?.client
     await signalProcess(record.recorder, 'SIGKILL')
     if (client !== undefined) await signalProcess(client, 'SIGKILL')
-    await waitFor(gone, LEAVE_LIMIT_MS)
+    await waitUntil(gone, LEAVE)
   }
   if (await gone()) await removeState(layout, record)
   if (readCanaryRecord(layout, record) === undefined) await rm(marker, { force: true })

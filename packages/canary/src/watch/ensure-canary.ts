@@ -3,16 +3,17 @@ import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
 import { ENSURE_FAILURES } from '../codes.ts'
+import { RecentMap } from '../recent-map.ts'
 import { logLifecycle } from '../records/log.ts'
 import { checkedPlace, checkSocketPath, recordsAreOff, socketIdOf } from '../records/options.ts'
 import { type CanaryRecord, dismissalOf, notedSocketId, readCanaryRecords } from '../records/state-file.ts'
 import type { EnsureOptions, EnsureResult } from './ensured.ts'
 
 /** Identities whose last result here was a failure: each loss is logged once, not at every call. */
-const failing = new Map<string, string>()
+const failing = new RecentMap<string>()
 
 /** Sockets that a server has made anew (SIGUSR1), as they were when it was asked: its recorder noted the old one. */
-const confirmed = new Map<string, string>()
+const confirmed = new RecentMap<string>()
 
 /** A living recorder of the living server that owns this socket, found without starting a process. */
 async function findArmed(

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { LineSplitter } from '../async/line-splitter.ts'
 import { errnoOf, IapeerError } from '../errors/index.ts'
 import { letGoSoon, loadExeca } from './execa.ts'
 
@@ -80,7 +81,7 @@ export interface BackgroundProgram {
 
 function firstLineOf(output: Readable, limitMs: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    let text = ''
+    const splitter = new LineSplitter()
     const done = (line: string | undefined) => (): void => {
       clearTimeout(timer)
       resolve(line)
@@ -88,9 +89,8 @@ function firstLineOf(output: Readable, limitMs: number): Promise<string | undefi
     const timer = setTimeout(done(undefined), limitMs)
     output.once('close', done(undefined))
     output.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
-      const end = text.indexOf('\n')
-      if (end >= 0) done(text.slice(0, end))()
+      const [line] = splitter.push(chunk)
+      if (line !== undefined) done(line)()
     })
   })
 }
@@ -171,11 +171,9 @@ export async function followProgram(
   stdin.on('error', () => undefined)
   // What it has started may keep its output open.
   child.once('exit', () => letGoSoon([stdout]))
-  let rest = ''
+  const splitter = new LineSplitter()
   stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) options.onLine(line)
+    for (const line of splitter.push(chunk)) options.onLine(line)
   })
   const ended = new Promise<void>((resolve) => stdout.once('close', resolve))
   return {

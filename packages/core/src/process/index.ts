@@ -26,3 +26,4 @@ export { type ProcessRow, parsePsTable, readProcessTable } from './process-table
 export { signalProcess } from './signal.ts'
 export { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'
 export { stoppedProcesses } from './stopped.ts'
+export { observeSocket, type SocketState } from './unix-socket.ts'

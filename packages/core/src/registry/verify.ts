@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { mapLimit } from '../async/map-limit.ts'
 import { errnoOf, IapeerError } from '../errors/index.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
 import { rootLayout } from '../paths/root-layout.ts'
@@ -62,15 +63,7 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-async function lookAtAll(homes: readonly string[]): Promise<HomeFinding[]> {
-  const findings: HomeFinding[] = []
-  const left = homes.entries()
-  const worker = async (): Promise<void> => {
-    for (const [at, home] of left) findings[at] = await lookAt(home)
-  }
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
-  return findings
-}
+const lookAtAll = (homes: readonly string[]): Promise<HomeFinding[]> => mapLimit(homes, CONCURRENCY, lookAt)
 
 function ofTheFile(layout: RootLayout, content: RegistryContent, found: boolean): Divergence[] {
   if (content.kind !== 'missing' && content.version > REGISTRY_VERSION) {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, IapeerError, isIapeerError, receivedCode } from '@iapeer/core/errors'
 import { startInBackground } from '@iapeer/core/exec'
 import { fieldsOf, parseJson } from '@iapeer/core/json'
@@ -150,10 +151,8 @@ export async function stopDaemon(
   } catch (error) {
     if (errnoOf(error) !== 'ESRCH') throw error
   }
-  const until = performance.now() + limitMs
-  while ((await observeProcess(holder)) !== 'gone') {
-    if (performance.now() > until) throw stuck(`did not end within ${limitMs / 1_000} s`)
-    await sleep(LOOK_MS)
-  }
+  const isGone = async (): Promise<boolean> => (await observeProcess(holder)) === 'gone'
+  if ((await waitUntil(isGone, { limitMs, everyMs: LOOK_MS })) === undefined)
+    throw stuck(`did not end within ${limitMs / 1_000} s`)
   return { state: 'ended', pid }
 }

@@ -1,6 +1,7 @@
 import { mkdir, open, readlink, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
 import { daemonStatus, stopDaemon } from '../daemon/control.ts'
@@ -65,15 +66,12 @@ async function unloadLaunchd(system: ServiceSystem): Promise<void> {
     (await askManager(system, ['print', launchdService(system)])).exitCode === 0
   if (!(await loaded())) return
   const answer = await askManager(system, ['bootout', launchdService(system)])
-  const end = performance.now() + BOOTOUT_MS
-  while (await loaded()) {
-    if (performance.now() > end)
-      throw new IapeerError(`launchd keeps ${launchdService(system)}: ${answer.stderr.trim()}`, {
-        code: 'service-manager-failed',
-        hint: `launchctl bootout ${launchdService(system)}`,
-      })
-    await sleep(100)
-  }
+  const isUnloaded = async (): Promise<boolean> => !(await loaded())
+  if ((await waitUntil(isUnloaded, { limitMs: BOOTOUT_MS, everyMs: 100 })) === undefined)
+    throw new IapeerError(`launchd keeps ${launchdService(system)}: ${answer.stderr.trim()}`, {
+      code: 'service-manager-failed',
+      hint: `launchctl bootout ${launchdService(system)}`,
+    })
 }
 
 /** One that was disabled once is not loaded; one that was let go just now may be refused for some seconds. */

@@ -1,4 +1,4 @@
-export { filesOf, type JudgedDeath, judgeDeaths, readDeathRecords, textOf } from './judge.ts'
+export { filesOf, type JudgedDeath, judgeAmong, judgeDeaths, readDeathRecords, textOf } from './judge.ts'
 export { announce, beginTelling } from './notify/notify.ts'
 export {
   type DeathQuery,

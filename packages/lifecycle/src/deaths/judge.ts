@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
 import { readGenerationName } from '@iapeer/canary'
+import { mapLimit } from '@iapeer/core/async'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { readLog, readRegularFile } from '@iapeer/core/storage'
@@ -10,9 +11,8 @@ import {
   type Death,
   type ExitRecord,
   type Findings,
-  groupIncidents,
   type Incident,
-  judge,
+  judgeTogether,
   parseExitsLog,
   parseSnapshot,
   parseWitness,
@@ -73,10 +73,16 @@ export function filesOf(root: string, record: ExitRecord): string[] {
   return [...(forensics === undefined ? [] : [forensics, forensics.replace(/\.txt$/, '.witness')]), addendum]
 }
 
-/** Snapshot, witness and reports of a death, as far as they can be read. */
-async function readFindings(root: string, record: ExitRecord): Promise<Findings> {
+/** Snapshot, witness and reports of a death, as far as they can be read; only files that are in `present` are looked for. */
+async function readFindings(
+  root: string,
+  record: ExitRecord,
+  present: ReadonlySet<string>,
+): Promise<Findings> {
+  const paths = filesOf(root, record).filter((path) => present.has(path))
+  if (paths.length === 0) return {}
   const texts = new Map<string, string>()
-  for (const path of filesOf(root, record)) texts.set(extname(path), await textOf(path))
+  for (const path of paths) texts.set(extname(path), await textOf(path))
   const text = (extension: string): string => texts.get(extension) ?? ''
   const snapshot = withAddendum(parseSnapshot(text('.txt')), parseSnapshot(text('.addendum')))
   const witnessText = text('.witness')
@@ -110,23 +116,68 @@ export interface JudgedDeath extends Death {
 
 const RANK = { low: 0, medium: 1, high: 2 } as const satisfies Readonly<Record<Confidence, number>>
 
-/** Judges from the files as they are now. */
+/** How many deaths' files are read at a time. */
+const READ_AT_ONCE = 8
+
+/** Judges from the files as they are now; every death is examined once. */
 export async function judgeDeaths(root: string, records: readonly ExitRecord[]): Promise<JudgedDeath[]> {
   const files = await withFiles(root, records)
-  const deaths: Death[] = []
-  for (const record of records) {
-    const known = filesOf(root, record).some((file) => files.has(file))
-    deaths.push({ record, findings: known ? await readFindings(root, record) : {} })
-  }
-  const incidents = new Map(
-    groupIncidents(deaths).flatMap((incident) => incident.deaths.map((id) => [id, incident] as const)),
-  )
-  return deaths.map((death) => {
-    const own = judge(death.record, death.findings)
+  const deaths: Death[] = await mapLimit(records, READ_AT_ONCE, async (record) => ({
+    record,
+    findings: await readFindings(root, record, files),
+  }))
+  const { verdicts, incidents: found } = judgeTogether(deaths)
+  const incidents = new Map(found.flatMap((incident) => incident.deaths.map((id) => [id, incident] as const)))
+  return deaths.flatMap((death, at) => {
+    const own = verdicts[at]
+    if (own === undefined) return []
     const incident = incidents.get(death.record.id)
-    if (incident === undefined) return { ...death, judged: own }
+    if (incident === undefined) return [{ ...death, judged: own }]
     const { verdict, confidence, summary } = incident.verdict
     const isSurer = RANK[confidence] > RANK[own.confidence]
-    return { ...death, judged: isSurer ? { ...own, verdict, confidence, summary } : own, incident }
+    return [{ ...death, judged: isSurer ? { ...own, verdict, confidence, summary } : own, incident }]
   })
+}
+
+/** Twice the time within which the deaths of one incident follow each other, in milliseconds. */
+const NEIGHBOUR_MS = 10_000
+
+/** The wanted deaths with all that may share a cause with one of them, in the order of `records`. */
+function withNeighbours(records: readonly ExitRecord[], wanted: ReadonlySet<ExitRecord>): ExitRecord[] {
+  const inOrder = records
+    .map((record) => ({ record, atMs: Date.parse(record.ts) }))
+    .sort((one, other) => one.atMs - other.atMs)
+  const near = new Set<ExitRecord>()
+  let cluster: ExitRecord[] = []
+  let lastMs = Number.NEGATIVE_INFINITY
+  const take = (): void => {
+    if (cluster.some((one) => wanted.has(one))) for (const one of cluster) near.add(one)
+    cluster = []
+  }
+  for (const { record, atMs } of inOrder) {
+    if (!(atMs - lastMs <= NEIGHBOUR_MS)) take()
+    cluster.push(record)
+    lastMs = atMs
+  }
+  take()
+  // The deaths of one boot belong together whenever each of them was noticed.
+  const isReboot = ({ cause }: ExitRecord): boolean => cause === 'host-reboot'
+  const withReboots = [...wanted].some(isReboot)
+  return records.filter((one) => near.has(one) || (withReboots && isReboot(one)))
+}
+
+/**
+ * Judges some of the recorded deaths, each among those that may share its cause: of its time and of its boot.
+ * @param records all that are recorded
+ * @returns the wanted ones, in the order of `records`
+ */
+export async function judgeAmong(
+  root: string,
+  records: readonly ExitRecord[],
+  isWanted: (record: ExitRecord) => boolean,
+): Promise<JudgedDeath[]> {
+  const wanted = new Set(records.filter(isWanted))
+  if (wanted.size === 0) return []
+  const judged = await judgeDeaths(root, withNeighbours(records, wanted))
+  return judged.filter(({ record }) => wanted.has(record))
 }

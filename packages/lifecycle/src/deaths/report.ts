@@ -1,8 +1,8 @@
-import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { IapeerError } from '@iapeer/core/errors'
 import { matchesPeer } from '@iapeer/core/identity'
 import type { Confidence, ExitRecord, Killer, Verdict, VerdictWord } from '@iapeer/forensics'
 import { collectAddenda } from './evidence/addendum.ts'
-import { type JudgedDeath, judgeDeaths, readDeathRecords } from './judge.ts'
+import { type JudgedDeath, judgeAmong, readDeathRecords } from './judge.ts'
 
 /** A death, and in a word why: what `iapeer deaths --json` prints. */
 export type DeathView = ExitRecord & {
@@ -25,9 +25,6 @@ export interface DeathQuery {
   readonly limit?: number | undefined
 }
 
-/** Deaths of one incident lie so close together, in milliseconds, and a margin. */
-const NEIGHBOUR_MS = 60_000
-
 export function deathViewOf({ record, judged, incident }: JudgedDeath): DeathView {
   const { verdict, confidence, killer } = judged
   return {
@@ -43,22 +40,17 @@ export function deathViewOf({ record, judged, incident }: JudgedDeath): DeathVie
 export async function deathViews(root: string, query: DeathQuery = {}): Promise<DeathView[]> {
   const { since, peer, limit } = query
   const from = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since)
-  const all = (await readDeathRecords(root)).filter((record) => Date.parse(record.ts) >= from - NEIGHBOUR_MS)
-  const judged = (await judgeDeaths(root, all)).filter(
-    ({ record }) =>
-      Date.parse(record.ts) >= from && (peer === undefined || matchesPeer(record.identity, peer)),
+  const records = await readDeathRecords(root)
+  const wanted = records.filter(
+    ({ ts, identity }) => Date.parse(ts) >= from && (peer === undefined || matchesPeer(identity, peer)),
   )
-  return (limit === undefined ? judged : judged.slice(Math.max(0, judged.length - limit))).map(deathViewOf)
+  const newest = new Set(limit === undefined ? wanted : wanted.slice(Math.max(0, wanted.length - limit)))
+  return (await judgeAmong(root, records, (record) => newest.has(record))).map(deathViewOf)
 }
 
-/** What cannot be written down, on a full disk or by somebody who may only read, is judged without. */
-async function askSystem(root: string, record: ExitRecord): Promise<void> {
-  try {
-    await collectAddenda(root, [record], { env: process.env, now: new Date() })
-  } catch (error) {
-    if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
-  }
-}
+/** What cannot be written down, on a full disk or by a user who may only read, is judged without. */
+const askSystem = (root: string, record: ExitRecord): Promise<unknown> =>
+  collectAddenda(root, [record], { env: process.env, now: new Date() })
 
 /**
  * Judges one of the recorded deaths among those that may share its cause: of its time, and of its boot. What the system
@@ -70,13 +62,7 @@ export async function judgeDeath(
   records: readonly ExitRecord[],
 ): Promise<JudgedDeath> {
   await askSystem(root, record)
-  const atMs = Date.parse(record.ts)
-  const near = records.filter(
-    (one) =>
-      Math.abs(Date.parse(one.ts) - atMs) <= NEIGHBOUR_MS ||
-      (record.cause === 'host-reboot' && one.cause === 'host-reboot'),
-  )
-  const death = (await judgeDeaths(root, near)).find((one) => one.record.id === record.id)
+  const [death] = await judgeAmong(root, records, ({ id }) => id === record.id)
   if (death === undefined)
     throw new RangeError(`${record.id} is none of the deaths it was to be judged among`)
   return death

@@ -9,6 +9,7 @@ export interface EventFilter {
   readonly ev?: readonly string[] | undefined
 }
 
+/** Whether an event is meant by a filter. */
 export function passes(
   { since, peer, ev }: EventFilter,
   event: Pick<RecordedEvent, 'ts' | 'ev' | 'identity'>,

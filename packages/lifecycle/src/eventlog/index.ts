@@ -8,6 +8,6 @@ export {
   type SuperviseAction,
 } from './event.ts'
 export { createEventLog, type EventLog, type EventLogOptions } from './event-log.ts'
-export type { EventFilter } from './filter.ts'
+export { type EventFilter, passes } from './filter.ts'
 export { type FollowedEvent, type FollowOptions, followEvents } from './follow-events.ts'
-export { type EventsRead, type ReadEventsFilter, readEvents } from './read-events.ts'
+export { type EventsRead, endCursor, type ReadEventsFilter, readEvents } from './read-events.ts'

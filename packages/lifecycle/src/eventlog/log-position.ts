@@ -59,6 +59,21 @@ export class LogPlace {
     return true
   }
 
+  /** Goes behind the last whole line; only the end of the file and its beginning are read. */
+  async seekEnd(): Promise<void> {
+    this.#head = await this.#bytes(HEAD_BYTES, 0)
+    let to = (await this.#file.stat()).size
+    while (to > 0) {
+      const from = Math.max(0, to - LONGEST_LINE)
+      const newline = (await this.#bytes(to - from, from)).lastIndexOf(NEWLINE)
+      if (newline >= 0) {
+        this.offset = from + newline + 1
+        return
+      }
+      to = from
+    }
+  }
+
   get cursor(): CursorPlace {
     const { ino, offset } = this
     if (offset < HEAD_BYTES) return { ino, offset, head: headHash(this.#head, offset) }

@@ -50,6 +50,27 @@ export class LogReader {
     return reader
   }
 
+  /** Opens a log behind its last whole line: what it reads is what is written from now on. @throws the Node system error */
+  static async openAtEnd(path: string): Promise<LogReader> {
+    const reader = new LogReader(path)
+    for (const file of await listLogFiles(path)) {
+      const place = await LogPlace.open(path, file)
+      if (place === undefined) {
+        // It was moved meanwhile: all of them are looked for again.
+        await reader.close()
+        return LogReader.openAtEnd(path)
+      }
+      const isNewest = reader.#places.length === 0
+      if (!isNewest && Date.now() - (await place.state()).writtenMs >= SETTLE_MS) {
+        await place.close()
+        break
+      }
+      await place.seekEnd()
+      reader.#places.unshift(place)
+    }
+    return reader
+  }
+
   get cursor(): string {
     return formatCursor(this.#places.map((place) => place.cursor))
   }

@@ -37,6 +37,18 @@ function newest<T>(limit: number): { readonly push: (value: T) => void; readonly
   }
 }
 
+/**
+ * Returns the cursor behind the last event of a root: `followEvents` with it gives what is written from now on. Costs the same
+ * however long the log is.
+ * @throws the Node system error (`EACCES`, ...)
+ */
+export async function endCursor(root: string): Promise<string> {
+  const reader = await LogReader.openAtEnd(rootLayout(root).records.lifecycleLog)
+  const { cursor } = reader
+  await reader.close()
+  return cursor
+}
+
 /** The events of a root, over all rotated files; none where there is no log. @throws the Node system error (`EACCES`, ...) */
 export async function readEvents(root: string, filter: ReadEventsFilter = {}): Promise<EventsRead> {
   const reader = await LogReader.open(rootLayout(root).records.lifecycleLog)

@@ -1,7 +1,6 @@
 import { formatIdentity, type Identity, parseIdentity, type Runtime } from '@iapeer/core/identity'
 import {
   entryWithIdentity,
-  findPeer,
   identitiesOf,
   listPeers,
   type PeerEntry,
@@ -24,10 +23,9 @@ export interface NamedPeer {
 /** A peer by its name, or by an identity it can have (`claude-bob`). @throws IapeerError `no-such-peer` */
 export async function peerEntryNamed(root: string, text: string): Promise<PeerEntry> {
   await finishRename(root)
-  const byName = await findPeer(root, text)
-  if (byName !== undefined) return byName
   const entries = await listPeers(root)
-  return entryWithIdentity(entries, text) ?? requirePeer(entries, text)
+  const byName = entries.find((entry) => entry.personality === text)
+  return byName ?? entryWithIdentity(entries, text) ?? requirePeer(entries, text)
 }
 
 function asNamed(entry: PeerEntry, text: string): NamedPeer {

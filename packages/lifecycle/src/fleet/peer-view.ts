@@ -1,6 +1,6 @@
 import type { Identity } from '@iapeer/core/identity'
 import { identitiesOf, listPeers, type PeerEntry } from '@iapeer/core/registry'
-import { type PeerSession, type PeerState, type PeerStatus, statusOf } from '../sessions/index.ts'
+import { type PeerSession, type PeerState, type PeerStatus, statusesOf } from '../sessions/index.ts'
 import { peerNamed } from './named.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
 
@@ -50,20 +50,21 @@ function nextStartOf({ state, tally }: PeerStatus): string | undefined {
   return state === 'asleep' && at > Date.now() ? new Date(at).toISOString() : undefined
 }
 
-async function currentAs(root: string, identity: Identity): Promise<Current> {
-  const status = await statusOf(root, identity)
-  return { ...status, identity, nextStartAt: nextStartOf(status) }
+/** What a peer is doing as whichever runtime: one that is alive, or will be, says more than one that is not. */
+function currentOf(statuses: readonly [Current, ...Current[]]): Current {
+  return statuses.find((one) => one.session) ?? statuses.find((one) => one.nextStartAt) ?? statuses[0]
 }
 
-/** What a peer is doing as whichever runtime: one that is alive, or will be, says more than one that is not. */
-async function currentStatus(root: string, entry: PeerEntry): Promise<Current> {
-  const [own, ...others] = identitiesOf(entry)
-  const [first, ...rest] = await Promise.all([
-    currentAs(root, own),
-    ...others.map((identity) => currentAs(root, identity)),
-  ])
-  const all = [first, ...rest]
-  return all.find((one) => one.session) ?? all.find((one) => one.nextStartAt) ?? first
+/** What some peers are doing, in their order; the process table is read once for all of them. */
+async function currentStatuses(root: string, entries: readonly PeerEntry[]): Promise<Current[]> {
+  const identities = entries.map((entry) => identitiesOf(entry))
+  const statuses = (await statusesOf(root, identities.flat())).values()
+  const nextOf = (identity: Identity): Current => {
+    const { value: status } = statuses.next()
+    if (status === undefined) throw new RangeError(`no status of ${identity}`)
+    return { ...status, identity, nextStartAt: nextStartOf(status) }
+  }
+  return identities.map(([own, ...others]) => currentOf([nextOf(own), ...others.map(nextOf)]))
 }
 
 /** The fields of its profile; the sections of interfaces are left out, they can hold secrets. */
@@ -125,11 +126,17 @@ function viewOf(entry: PeerEntry, current: Current, recording: Recording | undef
 /** All peers, by name. @throws as `listPeers` */
 export async function fleetView(root: string): Promise<PeerView[]> {
   const [entries, recording] = await Promise.all([listPeers(root), readRecording(root)])
-  return Promise.all(entries.map(async (entry) => viewOf(entry, await currentStatus(root, entry), recording)))
+  const statuses = await currentStatuses(root, entries)
+  return entries.flatMap((entry, at) => {
+    const current = statuses[at]
+    return current === undefined ? [] : [viewOf(entry, current, recording)]
+  })
 }
 
 /** One peer, by its name or an identity of it. @throws IapeerError `no-such-peer` */
 export async function peerView(root: string, name: string): Promise<PeerView> {
   const { entry } = await peerNamed(root, name)
-  return viewOf(entry, await currentStatus(root, entry), await readRecording(root))
+  const [current] = await currentStatuses(root, [entry])
+  if (current === undefined) throw new RangeError(`no status of ${name}`)
+  return viewOf(entry, current, await readRecording(root))
 }

@@ -1,3 +1,4 @@
+import { mapLimit } from '@iapeer/core/async'
 import { isIapeerError } from '@iapeer/core/errors'
 import { parseIdentity } from '@iapeer/core/identity'
 import { readProfile } from '@iapeer/core/profile'
@@ -122,9 +123,6 @@ export function finishLaunch(root: string, session: PeerSession): Promise<PeerSe
 
 /** {@link finishLaunch} of every peer whose launch is blocked, some at a time; what fails for one keeps no other from it. */
 export async function finishLaunches(root: string): Promise<void> {
-  const blocked = (await listSessions(root)).filter((session) => phaseOf(session) === 'blocked').values()
-  const worker = async (): Promise<void> => {
-    for (const session of blocked) await finishLaunch(root, session).catch(passOver)
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  const blocked = (await listSessions(root)).filter((session) => phaseOf(session) === 'blocked')
+  await mapLimit(blocked, AT_ONCE, (session) => finishLaunch(root, session).catch(passOver))
 }

@@ -43,7 +43,7 @@ const TIMEOUT_MS = 20_000
 const LOCK_MS = 2_000
 
 /** @throws IapeerError `runtime-undeclared` */
-export function requireDeclared(entry: PeerEntry, runtime: Runtime): void {
+function requireDeclared(entry: PeerEntry, runtime: Runtime): void {
   if (entry.runtimes.includes(runtime)) return
   throw new IapeerError(`${entry.personality} is not declared for the runtime ${runtime}`, {
     code: 'runtime-undeclared',
@@ -79,9 +79,9 @@ interface Clearing {
 async function clear(so: Clearing): Promise<Omit<ClearedLaunch, 'deadline' | 'bootTimeoutMs'>> {
   const { root, identity, runtime, adapter, options } = so
   const entry = requirePeer(await listPeers(root), so.entry.personality)
-  await clearTheWay(root, identity)
+  const canaries = await clearTheWay(root, identity)
   await refuseLoop(root, identity)
-  const socketPath = await freeSocket(root, identity)
+  const socketPath = await freeSocket(root, identity, canaries)
   const profile = await requireProfile(entry.home)
   const systemPromptFile = adapter.usesDoctrine
     ? (options.systemPromptFile ?? (await writeSystemPrompt(root, entry, profile)))

@@ -46,10 +46,18 @@ export async function endHalfBooted(root: string, session: PeerSession): Promise
 const isOver = (root: string, { recordedAs: identity, gen }: CanaryInfo): boolean =>
   isIdentity(identity) && (isLeft(root, identity, gen) || isClaimed(root, { identity, gen }))
 
-/** Guarded servers of an identity that no session knows of: what a launch that was killed has left. */
-async function endUnknown(root: string, identity: Identity): Promise<void> {
-  const session = await readSession(root, identity)
-  for (const canary of await listCanaries(rootRecordPlace(root))) {
+/**
+ * Ends guarded servers of an identity that no session knows of: what a launch that was killed has left.
+ * @returns what is guarded and watched in the root, as it is after that
+ */
+async function endUnknown(
+  root: string,
+  identity: Identity,
+  session: PeerSession | undefined,
+): Promise<readonly CanaryInfo[]> {
+  const canaries = await listCanaries(rootRecordPlace(root))
+  let isChanged = false
+  for (const canary of canaries) {
     const { gen, mode, socketPath } = canary
     // A watch is of a server that was started by someone else; a peer that was renamed has the name it has now.
     if (mode !== 'guard' || canary.identity !== identity || !isIdentity(canary.recordedAs)) continue
@@ -58,27 +66,34 @@ async function endUnknown(root: string, identity: Identity): Promise<void> {
     if (server === undefined || isOver(root, canary)) continue
     const launched = { identity, recordedAs: canary.recordedAs, gen }
     await endUnfinished(root, { ...launched, socketPath, server, why: 'its launch was cut off' })
+    isChanged = true
   }
+  return isChanged ? listCanaries(rootRecordPlace(root)) : canaries
 }
 
 /**
  * Sees to it that nothing of an earlier life of an identity is in the way; what has died is recorded first. For who holds
  * the identity's lock.
+ * @returns what is guarded and watched in the root, as it is after that
  */
-export async function clearTheWay(root: string, identity: Identity): Promise<void> {
+export async function clearTheWay(root: string, identity: Identity): Promise<readonly CanaryInfo[]> {
   const old = await readSession(root, identity)
   if (old !== undefined) await settleEnded(root, old)
-  await endUnknown(root, identity)
+  return endUnknown(root, identity, old === undefined ? undefined : await readSession(root, identity))
 }
 
 /**
  * The socket for a new life of an identity: its own, or the next one where an earlier server of its lives on for the
  * sessions of others, or a peer that had this name once uses it.
+ * @param canaries those of the root, from {@link clearTheWay}
  */
-export async function freeSocket(root: string, identity: Identity): Promise<string> {
+export async function freeSocket(
+  root: string,
+  identity: Identity,
+  canaries: readonly CanaryInfo[],
+): Promise<string> {
   const { socketDir } = rootLayout(root)
   const taken = new Set<string>()
-  const canaries = await listCanaries(rootRecordPlace(root))
   await sweepLeft(root, identity, new Set(canaries.map(({ gen }) => gen)))
   for (const canary of canaries) {
     const { socketPath, serverPid } = canary

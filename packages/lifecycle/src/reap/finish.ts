@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readSeen } from '@iapeer/canary'
+import { mapLimit } from '@iapeer/core/async'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { observeProcesses, readProcesses } from '@iapeer/core/process'
 import { finishLeader, healLostChild, TmuxServer } from '@iapeer/tmux'
@@ -22,6 +23,8 @@ const RECORD_MS = 3_000
 const REAPED_MS = 40
 /** An end that is found so soon was at the time of its record, as near as anyone needs it. */
 const PROMPT_MS = 3_000
+/** How many sessions are finished at a time: each takes a client of tmux. */
+const AT_ONCE = 8
 
 function isUnrecorded(root: string, session: PeerSession): boolean {
   const { gen } = session
@@ -74,5 +77,5 @@ export async function finishSession(
 
 /** {@link finishSession} of every session that needs it. */
 export async function finishSessions(root: string): Promise<void> {
-  await Promise.all((await unfinishedSessions(root)).map((session) => finishSession(root, session)))
+  await mapLimit(await unfinishedSessions(root), AT_ONCE, (session) => finishSession(root, session))
 }

@@ -1,29 +1,12 @@
 import { rm } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { listCanaries } from '@iapeer/canary'
-import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
-import { identifyProcess } from '@iapeer/core/process'
+import { identifyProcess, observeSocket } from '@iapeer/core/process'
 import { namesIn } from '@iapeer/core/storage'
 import { listSessions } from '../sessions/index.ts'
 
 const OURS = /^tmux-iap-.+\.sock$/
-const CONNECT_MS = 1_000
-
-/** A server that is stopped still has its connections taken by the kernel: only a refusal says that there is none. */
-function isRefused(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    const end = (refused: boolean): void => {
-      socket.destroy()
-      resolve(refused)
-    }
-    socket.setTimeout(CONNECT_MS, () => end(false))
-    socket.once('connect', () => end(false))
-    socket.once('error', (error) => end(errnoOf(error) === 'ECONNREFUSED'))
-  })
-}
 
 /** Removes the socket files that dead servers have left; one of a server that is known to us and runs is never touched. */
 export async function sweepSockets(root: string): Promise<number> {
@@ -39,7 +22,7 @@ export async function sweepSockets(root: string): Promise<number> {
   const known = new Set([...watched, ...sessions].map(({ socketPath }) => socketPath))
   let swept = 0
   for (const path of left) {
-    if (known.has(path) || !(await isRefused(path))) continue
+    if (known.has(path) || (await observeSocket(path)) !== 'refused') continue
     await rm(path, { force: true })
     swept++
   }

@@ -19,5 +19,5 @@ export {
   writeSession,
 } from './session-file.ts'
 export { ownerOf, passOver } from './state-files.ts'
-export { type PeerState, type PeerStatus, statusOf } from './status.ts'
+export { type PeerState, type PeerStatus, statusesOf, statusOf } from './status.ts'
 export { changeTally, countedCrashes, type LastEnd, readTally, type Tally } from './tally.ts'

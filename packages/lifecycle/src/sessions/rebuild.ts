@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, statSync } from 'node:fs'
+import { lstatSync, statSync } from 'node:fs'
 import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
@@ -8,14 +8,24 @@ import { createEventLog } from '../eventlog/index.ts'
 import { filesOfGen, isClaimed } from './claim.ts'
 import { isLeft } from './detached-servers.ts'
 import { whileUnclaimed } from './identity-lock.ts'
-import { corruptPath, type PeerSession, readSession, writeSession } from './session-file.ts'
-import { ownerOf } from './state-files.ts'
+import { corruptSessions, type PeerSession, readSession, writeSession } from './session-file.ts'
 
-const CORRUPT = '.session.corrupt'
+/** `<identity>.session.corrupt`, `<identity>.session.corrupt-2`, ... */
+const CORRUPT = /^(.+)\.session\.corrupt(?:-.+)?$/
 
-/** When the session file of an identity was set aside, in milliseconds since the epoch. */
-function setAsideAt(root: string, identity: Identity): number | undefined {
-  return lstatSync(corruptPath(root, identity), { throwIfNoEntry: false })?.ctimeMs
+interface SetAside {
+  readonly path: string
+  /** In milliseconds since the epoch. */
+  readonly atMs: number
+}
+
+/** The session file of an identity that was set aside last. */
+async function lastSetAside(root: string, identity: Identity): Promise<SetAside | undefined> {
+  const kept = (await corruptSessions(root, identity)).flatMap((path): SetAside[] => {
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    return found === undefined ? [] : [{ path, atMs: found.ctimeMs }]
+  })
+  return kept.sort((a, b) => b.atMs - a.atMs)[0]
 }
 
 /** When its guard began, ISO-8601; undefined when it is settled meanwhile. */
@@ -35,7 +45,7 @@ async function leaderOf(statePath: string, server: ProcessId): Promise<ProcessId
 async function sessionOf(
   root: string,
   canary: CanaryInfo,
-  identity: Identity,
+  { identity, setAside }: { readonly identity: Identity; readonly setAside: SetAside },
 ): Promise<PeerSession | undefined> {
   const { gen, mode, state, socketPath, serverPid, recordedAs } = canary
   if (!isIdentity(recordedAs)) return undefined
@@ -44,10 +54,8 @@ async function sessionOf(
   if (mode !== 'guard' || state === 'ended' || isOver) return undefined
   const statePath = filesOfGen(root, launched).state
   const [server, begun] = [await identifyProcess(serverPid), begunAt(statePath)]
-  const setAside = setAsideAt(root, identity)
   // One that was begun later is the launch of somebody who was killed, or is at it.
-  if (server === undefined || begun === undefined || setAside === undefined || begun.getTime() > setAside)
-    return undefined
+  if (server === undefined || begun === undefined || begun.getTime() > setAside.atMs) return undefined
   const leader = await leaderOf(statePath, server)
   if (leader === undefined) return undefined
   const startedAt = begun.toISOString()
@@ -63,14 +71,21 @@ async function sessionOf(
  */
 export async function rebuildSession(root: string, identity: Identity): Promise<PeerSession | undefined> {
   if ((await readSession(root, identity)) !== undefined) return undefined
-  const kept = corruptPath(root, identity)
-  if (!existsSync(kept)) return undefined
+  const setAside = await lastSetAside(root, identity)
+  if (setAside === undefined) return undefined
   for (const canary of await listCanaries(rootRecordPlace(root))) {
-    const session = canary.identity === identity ? await sessionOf(root, canary, identity) : undefined
+    const session =
+      canary.identity === identity ? await sessionOf(root, canary, { identity, setAside }) : undefined
     if (session === undefined) continue
     await writeSession(root, session)
     const log = createEventLog(root)
-    await log.note({ ev: 'supervise', identity, gen: session.gen, action: 'session-rebuilt', kept })
+    await log.note({
+      ev: 'supervise',
+      identity,
+      gen: session.gen,
+      action: 'session-rebuilt',
+      kept: setAside.path,
+    })
     return session
   }
   return undefined
@@ -78,8 +93,9 @@ export async function rebuildSession(root: string, identity: Identity): Promise<
 
 /** Enrols again whoever lives and whose session file was set aside, unless somebody is at it. */
 export async function rebuildSessions(root: string): Promise<void> {
-  for (const name of await namesIn(rootLayout(root).lifecycleStateDir)) {
-    const identity = ownerOf(name, CORRUPT)
-    if (identity !== undefined) await whileUnclaimed(root, identity, () => rebuildSession(root, identity))
+  const names = await namesIn(rootLayout(root).lifecycleStateDir)
+  for (const identity of new Set(names.map((name) => CORRUPT.exec(name)?.[1]))) {
+    if (identity !== undefined && isIdentity(identity))
+      await whileUnclaimed(root, identity, () => rebuildSession(root, identity))
   }
 }

@@ -1,11 +1,10 @@
-import { rename, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { fieldsOf, parseFields, text } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
-import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { namesIn, quarantine, quarantinedFiles, readRegularFile, replaceFile } from '@iapeer/core/storage'
 import { ownerOf, passOver } from './state-files.ts'
 
 /** Why the launch of a program that runs is not finished: only a person can answer what its screen shows. */
@@ -110,17 +109,9 @@ export async function writeSession(root: string, session: PeerSession): Promise<
   await replaceFile(pathOf(root, session.identity), `${JSON.stringify(fields)}\n`)
 }
 
-/** Where a file is kept that could not be read. */
-export const corruptPath = (root: string, identity: Identity): string => `${pathOf(root, identity)}.corrupt`
-
-async function setAside(root: string, identity: Identity): Promise<void> {
-  try {
-    await rename(pathOf(root, identity), corruptPath(root, identity))
-  } catch (error) {
-    // Another reader was quicker.
-    if (errnoOf(error) !== 'ENOENT') throw error
-  }
-}
+/** The files of an identity that {@link readSession} could not parse. */
+export const corruptSessions = (root: string, identity: Identity): Promise<string[]> =>
+  quarantinedFiles(pathOf(root, identity))
 
 /** The enrolled session of an identity. A file that cannot be read as one is set aside as `<name>.corrupt`. */
 export async function readSession(root: string, identity: Identity): Promise<PeerSession | undefined> {
@@ -128,7 +119,7 @@ export async function readSession(root: string, identity: Identity): Promise<Pee
   const found = await readRegularFile(path)
   if (found === undefined) return undefined
   const session = parseSession(identity, found.text)
-  if (session === undefined) await setAside(root, identity)
+  if (session === undefined) quarantine(path, { text: found.text })
   return session
 }
 

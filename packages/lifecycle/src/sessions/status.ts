@@ -1,3 +1,4 @@
+import { mapLimit } from '@iapeer/core/async'
 import type { Identity } from '@iapeer/core/identity'
 import { observeProcesses, stoppedProcesses } from '@iapeer/core/process'
 import { hasMark } from './marks.ts'
@@ -18,24 +19,52 @@ export interface PeerStatus {
   readonly tally: Tally
 }
 
-async function livingState(session: PeerSession): Promise<PeerState | undefined> {
-  const { server, leader, holder } = session
-  const [serverNow, leaderNow, holderNow] = await observeProcesses([server, leader, holder ?? server])
-  if (serverNow === 'gone' || leaderNow === 'gone') return undefined
-  if ((await stoppedProcesses([server.pid])).size > 0) return 'unresponsive'
-  if (phaseOf(session) === 'blocked') return 'blocked'
-  return holder !== undefined && holderNow !== 'gone' ? 'managed' : 'alive'
+/** What the sessions that live are doing, by identity: the process table is read once for all of them. */
+async function livingStates(sessions: readonly PeerSession[]): Promise<ReadonlyMap<Identity, PeerState>> {
+  const ids = sessions.map(({ server, leader, holder }) => [server, leader, holder ?? server])
+  const seen = await observeProcesses(ids.flat())
+  const living = sessions.flatMap((session, at) => {
+    const [server, leader, holder] = seen.slice(at * 3, at * 3 + 3)
+    return server === 'gone' || leader === 'gone' ? [] : [{ session, isHeld: holder !== 'gone' }]
+  })
+  const stopped = await stoppedProcesses(living.map(({ session }) => session.server.pid))
+  const stateOf = ({ session, isHeld }: (typeof living)[number]): PeerState => {
+    if (stopped.has(session.server.pid)) return 'unresponsive'
+    if (phaseOf(session) === 'blocked') return 'blocked'
+    return session.holder !== undefined && isHeld ? 'managed' : 'alive'
+  }
+  return new Map(living.map((one) => [one.session.identity, stateOf(one)]))
 }
 
-/** A session lives while its server and its leader do; one that cannot be looked at counts as living. */
+/** How many identities' files are read at a time. */
+const READ_AT_ONCE = 16
+
+function downState(root: string, identity: Identity, { loopSince }: Tally): PeerState {
+  if (hasMark(root, identity, 'stopped')) return 'stopped'
+  return loopSince === undefined ? 'asleep' : 'crash-loop'
+}
+
+/**
+ * What each of some identities is doing, in their order. A session lives while its server and its leader do; one that cannot be
+ * looked at counts as living. Where there is no /proc, this takes two processes for all of them.
+ */
+export async function statusesOf(root: string, identities: readonly Identity[]): Promise<PeerStatus[]> {
+  const found = await mapLimit(identities, READ_AT_ONCE, async (identity) => {
+    const [session, tally] = await Promise.all([readSession(root, identity), readTally(root, identity)])
+    return { identity, session, tally }
+  })
+  const states = await livingStates(found.flatMap(({ session }) => session ?? []))
+  return found.map(({ identity, session, tally }) => {
+    const state = states.get(identity)
+    return state === undefined
+      ? { state: downState(root, identity, tally), session: undefined, tally }
+      : { state, session, tally }
+  })
+}
+
+/** {@link statusesOf} of one identity. */
 export async function statusOf(root: string, identity: Identity): Promise<PeerStatus> {
-  const [session, tally] = await Promise.all([readSession(root, identity), readTally(root, identity)])
-  const state = session === undefined ? undefined : await livingState(session)
-  if (state !== undefined) return { state, session, tally }
-  const down = hasMark(root, identity, 'stopped')
-    ? 'stopped'
-    : tally.loopSince === undefined
-      ? 'asleep'
-      : 'crash-loop'
-  return { state: down, session: undefined, tally }
+  const [status] = await statusesOf(root, [identity])
+  if (status === undefined) throw new RangeError(`no status of ${identity}`)
+  return status
 }

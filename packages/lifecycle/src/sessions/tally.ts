@@ -1,9 +1,9 @@
-import { rename, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Identity } from '@iapeer/core/identity'
 import { fieldsOf, list, number, parseFields, text, word } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
-import { readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { quarantine, readRegularFile, replaceFile } from '@iapeer/core/storage'
 
 /** How many endings are remembered. */
 const ENDINGS_MAX = 16
@@ -87,7 +87,7 @@ export async function readTally(root: string, identity: Identity): Promise<Tally
   const found = await readRegularFile(path)
   if (found === undefined) return EMPTY_TALLY
   const tally = parseTally(found.text)
-  if (tally === undefined) await rename(path, `${path}.corrupt`)
+  if (tally === undefined) quarantine(path, { text: found.text })
   return tally ?? EMPTY_TALLY
 }
 

@@ -1,11 +1,12 @@
-import { readFile, rename, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type EnsureResult, ensureCanary } from '@iapeer/canary'
+import { mapLimit } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import { toIdentity } from '@iapeer/core/identity'
 import { fieldsOf, parseJson, text } from '@iapeer/core/json'
 import { rootRecordPlace } from '@iapeer/core/paths'
-import { makePrivateFolder, namesIn, writeFileAtomic } from '@iapeer/core/storage'
+import { makePrivateFolder, namesIn, quarantine, readIfExists, writeFileAtomic } from '@iapeer/core/storage'
 import { ownerOf } from '../sessions/index.ts'
 
 /** A server that is to be watched again whenever it runs and is not. */
@@ -19,6 +20,8 @@ export interface Rearmed extends KeptWatch {
 }
 
 const SUFFIX = '.json'
+/** How many watches are armed at a time: each may take a client of tmux. */
+const AT_ONCE = 8
 
 /** One small file a watch: `<root>/state/lifecycle/watches/<identity>.json`. */
 const folderOf = (root: string): string => join(root, 'state', 'lifecycle', 'watches')
@@ -58,9 +61,10 @@ export async function listKeptWatches(root: string): Promise<KeptWatch[]> {
     const identity = ownerOf(name, SUFFIX)
     if (identity === undefined) continue
     const path = join(folderOf(root), name)
-    const watch = parseKept(identity, await readFile(path, 'utf8'))
-    if (watch === undefined) await rename(path, `${path}.corrupt`)
-    else kept.push(watch)
+    const text = readIfExists(path)
+    const watch = text === undefined ? undefined : parseKept(identity, text)
+    if (watch !== undefined) kept.push(watch)
+    else if (text !== undefined) quarantine(path, { text })
   }
   return kept
 }
@@ -68,10 +72,8 @@ export async function listKeptWatches(root: string): Promise<KeptWatch[]> {
 /** Arms every kept watch whose server runs. One that does not run is a `failed` state of that watch alone. */
 export async function rearmKept(root: string): Promise<Rearmed[]> {
   const kept = await listKeptWatches(root)
-  return Promise.all(
-    kept.map(async (watch) => ({
-      ...watch,
-      result: await ensureCanary({ ...watch, ...rootRecordPlace(root) }),
-    })),
-  )
+  return mapLimit(kept, AT_ONCE, async (watch) => ({
+    ...watch,
+    result: await ensureCanary({ ...watch, ...rootRecordPlace(root) }),
+  }))
 }

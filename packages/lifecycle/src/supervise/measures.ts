@@ -14,6 +14,7 @@ export class Measures {
   readonly #sweep = new Durations()
   readonly #tick = new Durations()
   readonly #record = new Durations()
+  readonly #deaths = new Map<string, number>()
   #lastSweepAt: string | undefined
 
   sweep(act: () => Promise<void>): Promise<void> {
@@ -32,6 +33,16 @@ export class Measures {
   /** @param diedAt ISO-8601 */
   settled(diedAt: string): void {
     this.#record.observe(Math.max(0, Date.now() - Date.parse(diedAt)) / 1_000)
+  }
+
+  /** @param cause the `cause` in exits.log; where it has none, the `ev` */
+  death(cause: string): void {
+    this.#deaths.set(cause, (this.#deaths.get(cause) ?? 0) + 1)
+  }
+
+  /** How many deaths there were, by cause; never falls. */
+  deathCounts(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#deaths)
   }
 
   stats(): SupervisorStats {

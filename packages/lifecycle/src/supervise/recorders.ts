@@ -17,8 +17,10 @@ function lives(pid: number): boolean {
 export class Recorders {
   readonly #root: string
   readonly #log: EventLog
-  /** By generation, the pid. */
+  /** By generation. */
   #pids = new Map<string, number>()
+  /** Generations whose recorder was gone at the last {@link refresh}, though another process may have its pid by now. */
+  #lost = new Set<string>()
 
   constructor(root: string, log: EventLog) {
     this.#root = root
@@ -29,20 +31,28 @@ export class Recorders {
   async refresh(): Promise<void> {
     const canaries = await listCanaries(rootRecordPlace(this.#root))
     this.#pids = new Map(canaries.map(({ gen, recorderPid }) => [gen, recorderPid]))
+    this.#lost = new Set(canaries.flatMap(({ gen, state }) => (state === 'lost' ? [gen] : [])))
   }
 
-  /** Whether the recorder of a session is gone: a signal of nothing tells, so that looking costs nothing. */
+  /**
+   * Whether the recorder of a session is gone. Signal 0 tells it at once, and costs nothing; where another process has the pid
+   * by now, {@link refresh} tells it, which compares start tokens.
+   */
   isLost({ gen }: PeerSession): boolean {
-    const pid = gen === undefined ? undefined : this.#pids.get(gen)
-    return pid !== undefined && !lives(pid)
+    if (gen === undefined) return false
+    const pid = this.#pids.get(gen)
+    return pid !== undefined && (this.#lost.has(gen) || !lives(pid))
   }
 
   forget({ gen }: PeerSession): void {
-    if (gen !== undefined) this.#pids.delete(gen)
+    if (gen === undefined) return
+    this.#pids.delete(gen)
+    this.#lost.delete(gen)
   }
 
   /** Arms a new one, which can only watch; one line of it in the log, whatever comes of it. */
-  async replace({ identity, recordedAs, gen, socketPath }: PeerSession): Promise<void> {
+  async replace(session: PeerSession): Promise<void> {
+    const { identity, recordedAs, socketPath } = session
     const wanted = { identity: recordedAs ?? identity, socketPath }
     const result = await ensureCanary({ ...wanted, ...rootRecordPlace(this.#root) })
     const why = 'reason' in result ? { why: result.reason } : {}
@@ -56,6 +66,6 @@ export class Recorders {
     await this.#log.note({ ...event, ...why })
     await this.refresh()
     // One that cannot be replaced is tried again at the next tick, not at every sweep.
-    if (gen !== undefined && result.state === 'failed') this.#pids.delete(gen)
+    if (result.state === 'failed') this.forget(session)
   }
 }

@@ -121,6 +121,15 @@ export class FleetSupervisor {
     return this.#measures.stats()
   }
 
+  /**
+   * How many deaths were noticed since this supervisor was made, by their `cause` in exits.log (by `ev` where there is none):
+   * each once, some seconds after its record, those of watched tmux servers too. A death is noticed by one supervisor only, also
+   * one that was recorded while none ran.
+   */
+  deathCounts(): Readonly<Record<string, number>> {
+    return this.#measures.deathCounts()
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
@@ -184,9 +193,15 @@ export class FleetSupervisor {
     await this.#attempt('sessions', () => rebuildSessions(this.#root))
     await this.#restarts.recall()
     const sessions = byPersonality(await this.#cache.list())
+    const living = await this.#livingAndReady([...sessions.values()].flat())
     for (const entry of await listPeers(this.#root)) {
       const own = sessions.get(entry.personality) ?? []
-      for (const session of own) this.#jobs.start(session.identity, () => this.#lookClosely(entry, session))
+      for (const session of own) {
+        if (phaseOf(session) === 'booting')
+          this.#jobs.start(session.identity, () => endCutOff(this.#root, session, this.#log))
+        else if (living.has(session))
+          this.#jobs.start(session.identity, () => this.#takeDownIdle(entry, session))
+      }
       if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
     }
   }
@@ -219,12 +234,14 @@ export class FleetSupervisor {
       this.#jobs.start(identity, async () => void (await finishLaunch(this.#root, session)))
   }
 
-  async #lookClosely(entry: PeerEntry, session: PeerSession): Promise<void> {
-    const phase = phaseOf(session)
-    if (phase === 'booting') return endCutOff(this.#root, session, this.#log)
-    if (phase === 'blocked') return
-    const [look] = await lookAtSessions(this.#root, [session], { depth: 'closely' })
-    if (look?.sight !== 'alive') return
+  /** The sessions whose launch is over and that live: where there is no /proc, two processes for all of them. */
+  async #livingAndReady(sessions: readonly PeerSession[]): Promise<ReadonlySet<PeerSession>> {
+    const ready = sessions.filter((session) => phaseOf(session) === 'ready')
+    const looks = await lookAtSessions(this.#root, ready, { depth: 'closely' })
+    return new Set(looks.flatMap(({ session, sight }) => (sight === 'alive' ? [session] : [])))
+  }
+
+  async #takeDownIdle(entry: PeerEntry, session: PeerSession): Promise<void> {
     const work: Work = await workOf({
       root: this.#root,
       entry,
@@ -278,6 +295,7 @@ export class FleetSupervisor {
     this.#tellDueAt = undefined
     const options = { env: this.#env, log: this.#log, now: new Date(), signals: this.#witness }
     const { judged, waiting } = await announce(this.#root, options)
+    for (const { record } of judged) this.#measures.death(record.cause ?? record.event)
     await forgiveIncidents(this.#root, judged, this.#settings)
     if (waiting) this.#tellDueAt = Date.now() + SWEEP_MS
   }
@@ -288,7 +306,9 @@ function byPersonality(sessions: readonly PeerSession[]): ReadonlyMap<string, re
   const found = new Map<string, PeerSession[]>()
   for (const session of sessions) {
     const personality = parseIdentity(session.identity)?.personality ?? ''
-    found.set(personality, [...(found.get(personality) ?? []), session])
+    const own = found.get(personality)
+    if (own === undefined) found.set(personality, [session])
+    else own.push(session)
   }
   return found
 }

@@ -1,5 +1,6 @@
+import { statSync } from 'node:fs'
 import { matchesPeer, toIdentity } from '@iapeer/core/identity'
-import { iapeerRoot } from '@iapeer/core/paths'
+import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
 import { VERDICT_WORDS } from '@iapeer/forensics'
 import { deathViewOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle/deaths'
 import type { OptionValues } from '../../command-spec.ts'
@@ -68,6 +69,12 @@ function show(found: readonly JudgedDeath[], options: DeathsOptions, above = 0):
   }
 }
 
+/** Changes whenever a line is appended to exits.log, or the file is replaced. */
+function stampOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found === undefined ? '' : `${found.ino}:${found.size}:${found.mtimeMs}`
+}
+
 /** Prints what is new until the person ends it. Polled: it works on every file system, and across a replaced file. */
 async function follow(
   shown: JudgedDeath[],
@@ -75,7 +82,9 @@ async function follow(
   options: DeathsOptions,
 ): Promise<never> {
   const seen = new Set(shown.map(({ record }) => record.id))
+  const { exitsLog } = rootLayout(iapeerRoot()).records
   let upToDate = performance.now()
+  let stamp: string | undefined
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     if (process.stdout.destroyed) process.exit(EXIT.ok)
@@ -83,6 +92,9 @@ async function follow(
       await bringUpToDate()
       upToDate = performance.now()
     }
+    const now = stampOf(exitsLog)
+    if (now === stamp) continue
+    stamp = now
     const fresh = await select(seen)
     for (const { record } of fresh) seen.add(record.id)
     shown.push(...fresh)

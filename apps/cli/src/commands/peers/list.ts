@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { followEvents, readEvents } from '@iapeer/lifecycle/eventlog'
+import { endCursor, followEvents } from '@iapeer/lifecycle/eventlog'
 import { fleetView, type PeerView, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
 import type { PeerState } from '@iapeer/lifecycle/sessions'
@@ -59,8 +59,9 @@ async function watchList(): Promise<void> {
   const { fit } = await import('../../cut.ts')
   const root = iapeerRoot()
   const ended = new AbortController()
-  const { cursor } = await readEvents(root, { limit: 1 })
-  const events = followEvents(root, { cursor, signal: ended.signal })[Symbol.asyncIterator]()
+  const events = followEvents(root, { cursor: await endCursor(root), signal: ended.signal })[
+    Symbol.asyncIterator
+  ]()
   let peers = await fleetView(root)
   const draw = (): void => screen.draw(frame(peers, screen.rows(), fit))
   const screen = openFullScreen(draw)

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type CanaryInfo, listCanaries, reconcile } from '@iapeer/canary'
+import { waitUntil } from '@iapeer/core/async'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 
@@ -13,12 +13,12 @@ async function unsettled(root: string): Promise<CanaryInfo[]> {
   const ended = async (): Promise<CanaryInfo[]> =>
     (await listCanaries(rootRecordPlace(root))).filter(({ state }) => state === 'ended')
   const before = await ended()
-  const limit = performance.now() + SETTLE_MS
   let now = before
-  while (now.length > 0 && performance.now() < limit) {
-    await sleep(100)
+  const isSettled = async (): Promise<boolean> => {
     now = await ended()
+    return now.length === 0
   }
+  if (before.length > 0) await waitUntil(isSettled, { limitMs: SETTLE_MS, everyMs: 100 })
   const known = new Set(before.map(keyOf))
   return now.filter((canary) => known.has(keyOf(canary)))
 }

@@ -182,7 +182,9 @@ export const registry: Check = { id: 'registry', title: 'The registry', group: '
 async function runSetAside({ root }: DoctorContext): Promise<Finding[]> {
   const folder = join(root, 'state', 'lifecycle')
   const names = [folder, join(folder, 'watches')].map(async (one) =>
-    (await namesIfThere(one)).filter((name) => name.endsWith('.corrupt')).map((name) => join(one, name)),
+    (await namesIfThere(one))
+      .filter((name) => /\.corrupt(?:-.+)?$/.test(name))
+      .map((name) => join(one, name)),
   )
   const found = (await Promise.all(names)).flat()
   return found.map((where) => ({

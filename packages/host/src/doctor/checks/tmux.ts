@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isRefused } from '@iapeer/canary'
+import { mapLimit } from '@iapeer/core/async'
 import { findProgram } from '@iapeer/core/exec'
 import { hasProcfs, observeProcess } from '@iapeer/core/process'
 import { listSessions, type PeerSession } from '@iapeer/lifecycle/sessions'
@@ -143,15 +144,8 @@ async function runServerVersions(context: DoctorContext): Promise<Finding[]> {
   const sessions = tmux === undefined ? [] : await livingSessions(context.root)
   if (tmux === undefined || sessions.length === 0) return []
   const { text } = await tmuxVersion(tmux)
-  const left = sessions.values()
-  const findings: Finding[] = []
-  const worker = async (): Promise<void> => {
-    for (const session of left) {
-      const finding = await askServer(tmux, text, session)
-      if (finding !== undefined) findings.push(finding)
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  const answers = await mapLimit(sessions, AT_ONCE, (session) => askServer(tmux, text, session))
+  const findings = answers.filter((finding) => finding !== undefined)
   const what =
     sessions.length === 1
       ? `1 server answers, tmux ${text}`

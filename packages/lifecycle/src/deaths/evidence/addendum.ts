@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { mapLimit } from '@iapeer/core/async'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { formatLogfmt } from '@iapeer/core/logfmt'
 import { rootLayout } from '@iapeer/core/paths'
@@ -103,42 +104,49 @@ async function addendumOf(
   return headOf(record, now) + sections.map(formatSection).join('') + END
 }
 
-type Failure = { readonly error: unknown }
+/** A death whose evidence could not be written down, and why. */
+export interface EvidenceFailure {
+  readonly record: ExitRecord
+  /** The Node system error, or IapeerError `unusable-file`. */
+  readonly error: unknown
+}
 
 async function collectOne(
   path: string,
   record: ExitRecord,
   sources: EvidenceOptions & { readonly log: SharedLog },
-): Promise<Failure | undefined> {
+): Promise<EvidenceFailure | undefined> {
   try {
     const text = await addendumOf(record, (await readRegularFile(path))?.text, sources)
     if (text !== undefined) await replaceFile(path, text)
     return undefined
   } catch (error) {
     if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
-    return { error }
+    return { record, error }
   }
 }
+
+/** How many deaths the system is asked about at a time. */
+const AT_ONCE = 4
 
 /**
  * Asks the system, once for each death, for what it writes some seconds after one: its journal and core files, on macOS its
  * log and crash reports; and who sent it a signal. One that is too young or too old for that, or of a version without
  * generations, is left as it is. What fails for one keeps it from no other.
- * @throws the first failure, when all have been tried: IapeerError `unusable-file`; the Node system error (`ENOSPC`, ...)
+ * @returns the deaths whose evidence could not be written down
  */
 export async function collectAddenda(
   root: string,
   records: readonly ExitRecord[],
   options: EvidenceOptions,
-): Promise<void> {
+): Promise<EvidenceFailure[]> {
   const sources = { ...options, log: new SharedLog(options.env) }
-  const failures: Failure[] = []
-  for (const record of records) {
-    const ageMs = options.now.getTime() - Date.parse(record.ts)
-    if (record.gen === undefined || ageMs < YOUNGEST_MS || ageMs > OLDEST_MS) continue
-    const failure = await collectOne(addendumPath(root, record.id), record, sources)
-    if (failure !== undefined) failures.push(failure)
-  }
-  const [first] = failures
-  if (first !== undefined) throw first.error
+  const due = records.filter(({ gen, ts }) => {
+    const ageMs = options.now.getTime() - Date.parse(ts)
+    return gen !== undefined && ageMs >= YOUNGEST_MS && ageMs <= OLDEST_MS
+  })
+  const failures = await mapLimit(due, AT_ONCE, (record) =>
+    collectOne(addendumPath(root, record.id), record, sources),
+  )
+  return failures.filter((one) => one !== undefined)
 }

@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { mapLimit } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import { isProgram, runProgram } from '@iapeer/core/exec'
 import { rootLayout } from '@iapeer/core/paths'
@@ -132,19 +133,37 @@ export async function layOutNews(root: string, news: News, env: NodeJS.ProcessEn
   return laid
 }
 
-/** Tells what waits, to each channel what is for it. @returns what failed, a line each */
+/** How many notifications are delivered at a time: one that hangs delays few others. */
+const AT_ONCE = 4
+
+/** A notification that could not be delivered, and why: one line. */
+export interface DeliveryFailure {
+  readonly waiting: Waiting
+  readonly why: string
+}
+
+async function deliverOne(told: Told): Promise<string | undefined> {
+  const { isWanted, tell } = CHANNELS[told.waiting.channel]
+  try {
+    const why = (await isWanted(told.root, told.env)) ? await tell(told) : undefined
+    await removeWaiting(told.waiting)
+    return why
+  } catch (error) {
+    // The disk, or a file of this notification: the others are delivered.
+    if (errnoOf(error) === undefined || !(error instanceof Error)) throw error
+    return error.message
+  }
+}
+
+/** Delivers notifications, each to its channel, some at a time. @returns those that failed */
 export async function tellWaiting(
   root: string,
   all: readonly Waiting[],
   env: NodeJS.ProcessEnv,
-): Promise<readonly string[]> {
-  const failures = await Promise.all(
-    all.map(async (waiting) => {
-      const { isWanted, tell } = CHANNELS[waiting.channel]
-      const failure = (await isWanted(root, env)) ? await tell({ root, waiting, env }) : undefined
-      await removeWaiting(waiting)
-      return failure
-    }),
-  )
+): Promise<readonly DeliveryFailure[]> {
+  const failures = await mapLimit(all, AT_ONCE, async (waiting) => {
+    const why = await deliverOne({ root, waiting, env })
+    return why === undefined ? undefined : { waiting, why }
+  })
   return failures.filter((one) => one !== undefined)
 }

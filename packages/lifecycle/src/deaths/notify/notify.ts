@@ -2,7 +2,7 @@ import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { ExitRecord } from '@iapeer/forensics'
 import type { EventLog } from '../../eventlog/index.ts'
 import { collectAddenda, type EvidenceOptions, YOUNGEST_MS } from '../evidence/addendum.ts'
-import { type JudgedDeath, judgeDeaths, readDeathRecords } from '../judge.ts'
+import { type JudgedDeath, judgeAmong, readDeathRecords } from '../judge.ts'
 import { deathViewOf } from '../report.ts'
 import { layOutNews, tellWaiting } from './channels.ts'
 import { readTold, writeTold } from './notified.ts'
@@ -20,14 +20,16 @@ export interface AnnounceOptions extends EvidenceOptions {
   readonly log: EventLog
 }
 
-const ageMs = ({ record }: JudgedDeath, now: Date): number => now.getTime() - Date.parse(record.ts)
+const ageMs = ({ ts }: ExitRecord, now: Date): number => now.getTime() - Date.parse(ts)
 
 /** Deaths of one incident together, the others each for itself. */
 function together(deaths: readonly JudgedDeath[]): JudgedDeath[][] {
   const groups = new Map<string, JudgedDeath[]>()
   for (const death of deaths) {
     const key = death.incident?.id ?? death.record.id
-    groups.set(key, [...(groups.get(key) ?? []), death])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [death])
+    else group.push(death)
   }
   return [...groups.values()]
 }
@@ -57,7 +59,7 @@ async function noteVerdicts(log: EventLog, group: readonly JudgedDeath[]): Promi
 }
 
 const recentDeaths = async (root: string, now: Date): Promise<readonly ExitRecord[]> =>
-  (await readDeathRecords(root)).filter(({ ts }) => now.getTime() - Date.parse(ts) < STALE_MS)
+  (await readDeathRecords(root)).filter((record) => ageMs(record, now) < STALE_MS)
 
 /** What cannot be written down is told without. */
 async function collectEvidence(
@@ -65,36 +67,44 @@ async function collectEvidence(
   recent: readonly ExitRecord[],
   options: AnnounceOptions,
 ): Promise<void> {
-  const fresh = recent.filter(({ ts }) => options.now.getTime() - Date.parse(ts) < EVIDENCE_MS)
-  try {
-    await collectAddenda(root, fresh, options)
-  } catch (error) {
-    const why = isIapeerError(error) ? error.message : errnoOf(error)
-    if (why === undefined) throw error
-    const identity = fresh[0]?.identity ?? ''
-    await options.log.note({ ev: 'supervise', identity, action: 'evidence-failed', why })
+  const fresh = recent.filter((record) => ageMs(record, options.now) < EVIDENCE_MS)
+  for (const { record, error } of await collectAddenda(root, fresh, options)) {
+    const why = isIapeerError(error) ? error.message : (errnoOf(error) ?? String(error))
+    await options.log.note({ ev: 'supervise', identity: record.identity, action: 'evidence-failed', why })
   }
 }
 
-/** Where nobody has ever told any, only what dies from now on is news. */
-export async function beginTelling(root: string, now: Date): Promise<void> {
-  if ((await readTold(root)) !== undefined) return
-  await writeTold(
-    root,
-    (await recentDeaths(root, now)).map(({ id }) => id),
-  )
+/**
+ * Reads which deaths were announced. In a root where none ever was, all that are recorded by now count as announced: only what
+ * dies from now on is news.
+ */
+export async function beginTelling(root: string, now: Date): Promise<ReadonlySet<string>> {
+  const known = await readTold(root)
+  if (known !== undefined) return known
+  const told = new Set((await recentDeaths(root, now)).map(({ id }) => id))
+  await writeTold(root, told)
+  return told
 }
 
-async function tell(root: string, all: readonly Waiting[], { env, log }: AnnounceOptions): Promise<void> {
-  for (const why of await tellWaiting(root, all, env)) {
-    const [death] = all.flatMap(({ news }) => news.deaths)
-    const identity = death?.id.replace(/-[^-]*$/, '') ?? ''
-    await log.note({ ev: 'supervise', identity, action: 'tell-failed', why })
-  }
+/** The peer that a notification is about, for the log; the first one of an incident. */
+function identityOf({ news }: Waiting): string {
+  const [death] = news.deaths
+  // A notification of an earlier version may have the id alone, which begins with the identity.
+  return death?.identity ?? death?.id.replace(/-[^-]*$/, '') ?? ''
 }
 
-/** What somebody who was killed over it has laid out, and nobody has told. @returns all that were told */
-async function tellLeft(
+/** Delivers what is in the outbox; each failure is logged under the peer it is about. */
+async function deliver(
+  root: string,
+  outbox: readonly Waiting[],
+  { env, log }: AnnounceOptions,
+): Promise<void> {
+  for (const { waiting, why } of await tellWaiting(root, outbox, env))
+    await log.note({ ev: 'supervise', identity: identityOf(waiting), action: 'tell-failed', why })
+}
+
+/** Delivers what a killed process has left in the outbox. @returns all that were announced by now */
+async function deliverLeft(
   root: string,
   told: ReadonlySet<string>,
   options: AnnounceOptions,
@@ -103,37 +113,60 @@ async function tellLeft(
   if (left.length === 0) return told
   const all = new Set([...told, ...left.flatMap(({ news }) => news.deaths.map(({ id }) => id))])
   await writeTold(root, all)
-  await tell(root, left, options)
+  await deliver(root, left, options)
   return all
 }
 
 /**
- * Judges and tells what has died and was not told yet, an incident once for all of its deaths; what is too young for its
- * incident to be whole waits. What is to be told is laid out, then noted as told, then taken by who tells it: whoever is
- * killed over it, nothing is told twice, and the next one tells what was not taken.
+ * Judges the deaths that were not announced yet, an incident once for all of its deaths; those whose incident may not be whole
+ * wait. While all are too young, none is judged.
+ */
+async function collectDue(
+  root: string,
+  told: ReadonlySet<string>,
+  options: AnnounceOptions,
+): Promise<{ readonly due: readonly JudgedDeath[][]; readonly waiting: boolean }> {
+  const { now } = options
+  const recent = await recentDeaths(root, now)
+  await collectEvidence(root, recent, options)
+  const untold = new Set(recent.filter(({ id }) => !told.has(id)))
+  const isDue = (record: ExitRecord): boolean => ageMs(record, now) >= GATHER_MS
+  if (![...untold].some(isDue)) return { due: [], waiting: untold.size > 0 }
+  const groups = together(await judgeAmong(root, recent, (record) => untold.has(record)))
+  const due = groups.filter((group) => group.some(({ record }) => isDue(record)))
+  return { due, waiting: due.length < groups.length }
+}
+
+/** Puts notifications into the outbox, and notes their deaths as announced. @returns what is to be delivered */
+async function enqueue(
+  root: string,
+  due: readonly JudgedDeath[][],
+  { told, env, log }: AnnounceOptions & { readonly told: ReadonlySet<string> },
+): Promise<Waiting[]> {
+  const outbox: Waiting[] = []
+  const tellingNow = new Set(told)
+  for (const group of due) {
+    for (const { record } of group) tellingNow.add(record.id)
+    const news = newsOf(group)
+    if (news !== undefined) outbox.push(...(await layOutNews(root, news, env)))
+    await writeTold(root, tellingNow)
+    await noteVerdicts(log, group)
+  }
+  return outbox
+}
+
+/**
+ * Judges and announces the deaths that were not announced yet, an incident once for all of its deaths; what is too young for
+ * its incident to be whole waits. What is to be delivered is written to the outbox, then noted as announced, then taken by the
+ * process that delivers it: when a process is killed in between, nothing is delivered twice, and the next one delivers the rest.
  * @returns the deaths that were judged, and whether some wait
  */
 export async function announce(
   root: string,
   options: AnnounceOptions,
 ): Promise<{ readonly judged: readonly JudgedDeath[]; readonly waiting: boolean }> {
-  const { env, log, now } = options
-  await beginTelling(root, now)
-  const told = await tellLeft(root, (await readTold(root)) ?? new Set<string>(), options)
-  const recent = await recentDeaths(root, now)
-  await collectEvidence(root, recent, options)
-  if (recent.every(({ id }) => told.has(id))) return { judged: [], waiting: false }
-  const untold = (await judgeDeaths(root, recent)).filter(({ record }) => !told.has(record.id))
-  const groups = together(untold)
-  const ready = groups.filter((group) => group.some((death) => ageMs(death, now) >= GATHER_MS))
-  const tellingNow = new Set(told)
-  for (const group of ready) {
-    for (const { record } of group) tellingNow.add(record.id)
-    const news = newsOf(group)
-    const laid = news === undefined ? [] : await layOutNews(root, news, env)
-    await writeTold(root, tellingNow)
-    await noteVerdicts(log, group)
-    await tell(root, laid, options)
-  }
-  return { judged: ready.flat(), waiting: ready.length < groups.length }
+  const told = await deliverLeft(root, await beginTelling(root, options.now), options)
+  const { due, waiting } = await collectDue(root, told, options)
+  await deliver(root, await enqueue(root, due, { ...options, told }), options)
+  return { judged: due.flat(), waiting }
 }

@@ -15,7 +15,7 @@ export interface News {
   readonly summary: string
   readonly verdict: string
   readonly confidence: string
-  readonly deaths: readonly { readonly id: string }[]
+  readonly deaths: readonly { readonly id: string; readonly identity?: string }[]
 }
 
 export const CHANNEL_NAMES = ['hook', 'desktop', 'webhook'] as const

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
+import { waitUntil } from '@iapeer/core/async'
 import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { readRegularFile } from '@iapeer/core/storage'
@@ -32,12 +33,8 @@ export interface PaneLog {
 
 /** What tmux has read of it is in the log a moment later. */
 async function lastWords({ path, from }: PaneLog): Promise<string> {
-  const until = performance.now() + LOG_MS
-  for (;;) {
-    const said = await lastLines(path, from)
-    if (said !== '' || performance.now() >= until) return said
-    await sleep(20)
-  }
+  const said = async (): Promise<string | undefined> => (await lastLines(path, from)) || undefined
+  return (await waitUntil(said, { limitMs: LOG_MS })) ?? ''
 }
 
 /**

@@ -1,0 +1,209 @@
+import {
+  type EventFilter,
+  endCursor,
+  type FollowedEvent,
+  followEvents,
+  passes,
+} from '@iapeer/lifecycle/eventlog'
+
+/** How much of the newest events is kept for clients that are behind, or come again. */
+const MOST_EVENTS = 2_000
+const MOST_BYTES = 4 * 1024 * 1024
+
+interface Kept {
+  readonly item: FollowedEvent
+  readonly bytes: number
+}
+
+export interface BroadcastOptions {
+  /** Go on behind the event that had this one. @default what comes from now on */
+  readonly cursor?: string | undefined
+  readonly filter: EventFilter
+  readonly signal: AbortSignal
+}
+
+function bytesOf({ cursor, event }: FollowedEvent): number {
+  let bytes = cursor.length
+  for (const value of Object.values(event ?? {})) bytes += typeof value === 'string' ? value.length : 8
+  return bytes
+}
+
+/** The newest events, numbered in the order of the log. */
+class Ring {
+  readonly #kept: Kept[] = []
+  readonly #numbers = new Map<string, number>()
+  #first = 0
+  #bytes = 0
+  /** The cursor before the event {@link #first}. */
+  #before: string
+
+  constructor(cursor: string) {
+    this.#before = cursor
+  }
+
+  /** The number of the next event that comes. */
+  get next(): number {
+    return this.#first + this.#kept.length
+  }
+
+  push(item: FollowedEvent): void {
+    const bytes = bytesOf(item)
+    // A gap has the cursor of the event before it: who resumes behind that one hears of the gap.
+    if (!this.#numbers.has(item.cursor)) this.#numbers.set(item.cursor, this.next)
+    this.#kept.push({ item, bytes })
+    this.#bytes += bytes
+    while (this.#kept.length > MOST_EVENTS || (this.#bytes > MOST_BYTES && this.#kept.length > 1))
+      this.#drop()
+  }
+
+  /** Undefined where it is not kept any more. */
+  at(number: number): FollowedEvent | undefined {
+    return this.#kept[number - this.#first]?.item
+  }
+
+  /** The number of the event behind a cursor; undefined where that is not known. */
+  after(cursor: string): number | undefined {
+    if (cursor === this.#before) return this.#first
+    const number = this.#numbers.get(cursor)
+    return number === undefined ? undefined : number + 1
+  }
+
+  /** The cursor before an event that is kept, or the next one. */
+  cursorBefore(number: number): string {
+    return this.at(number - 1)?.cursor ?? this.#before
+  }
+
+  #drop(): void {
+    const oldest = this.#kept.shift()
+    if (oldest === undefined) return
+    if (this.#numbers.get(oldest.item.cursor) === this.#first) this.#numbers.delete(oldest.item.cursor)
+    this.#before = oldest.item.cursor
+    this.#bytes -= oldest.bytes
+    this.#first++
+  }
+}
+
+/** One reading of the log, for as long as somebody follows it. */
+class Reading {
+  readonly ring: Promise<Ring>
+  readonly #stop = new AbortController()
+  readonly #waiting = new Set<() => void>()
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(root: string) {
+    this.ring = endCursor(root).then((cursor) => new Ring(cursor))
+    void this.#run(root)
+  }
+
+  stop(): void {
+    this.#stop.abort()
+  }
+
+  /** Waits for the event of a number. @throws what the reading has failed with */
+  async reach(ring: Ring, number: number, signal: AbortSignal): Promise<void> {
+    while (ring.next <= number && !signal.aborted) {
+      if (this.#failure !== undefined) throw this.#failure.error
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          this.#waiting.delete(wake)
+          signal.removeEventListener('abort', wake)
+          resolve()
+        }
+        this.#waiting.add(wake)
+        signal.addEventListener('abort', wake, { once: true })
+      })
+    }
+  }
+
+  async #run(root: string): Promise<void> {
+    const { signal } = this.#stop
+    try {
+      const ring = await this.ring
+      for await (const item of followEvents(root, { cursor: ring.cursorBefore(ring.next), signal })) {
+        ring.push(item)
+        this.#wakeAll()
+      }
+    } catch (error) {
+      // Whatever it was, each of those who follow gets it.
+      this.#failure = { error }
+      this.#wakeAll()
+    }
+  }
+
+  #wakeAll(): void {
+    for (const wake of [...this.#waiting]) wake()
+  }
+}
+
+/**
+ * Gives the event log of a root to any number of followers, reading and parsing it once. A follower whose cursor is older than
+ * what is kept reads the log by itself until it has caught up.
+ */
+export class EventBroadcast {
+  readonly #root: string
+  #reading: Reading | undefined
+  #followers = 0
+
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  /** Follows the log until `signal` is aborted; it is read from this call on. Items are as those of `followEvents`. */
+  follow(options: BroadcastOptions): AsyncGenerator<FollowedEvent, void> {
+    const { signal } = options
+    if (!signal.aborted) {
+      this.#followers++
+      signal.addEventListener('abort', () => this.#leave(), { once: true })
+    }
+    this.#reading ??= new Reading(this.#root)
+    const reading = this.#reading
+    // It is thrown where it is waited for.
+    reading.ring.catch(() => undefined)
+    return this.#items(reading, options)
+  }
+
+  #leave(): void {
+    this.#followers--
+    if (this.#followers > 0) return
+    this.#reading?.stop()
+    this.#reading = undefined
+  }
+
+  async *#items(
+    reading: Reading,
+    { cursor, filter, signal }: BroadcastOptions,
+  ): AsyncGenerator<FollowedEvent, void> {
+    try {
+      const ring = await reading.ring
+      let number = cursor === undefined ? ring.next : ring.after(cursor)
+      let last = cursor ?? ring.cursorBefore(ring.next)
+      while (!signal.aborted) {
+        if (number === undefined) {
+          for await (const item of followEvents(this.#root, { cursor: last, signal })) {
+            last = item.cursor
+            if (item.event === undefined || passes(filter, item.event)) yield item
+            number = ring.after(last)
+            if (number !== undefined) break
+          }
+          continue
+        }
+        await reading.reach(ring, number, signal)
+        if (signal.aborted) return
+        const item = ring.at(number)
+        if (item === undefined) {
+          // It was slower than what is kept.
+          number = undefined
+          continue
+        }
+        number++
+        last = item.cursor
+        if (item.event === undefined || passes(filter, item.event)) yield item
+      }
+    } catch (error) {
+      // The next one who comes tries again.
+      if (this.#reading === reading) this.#reading = undefined
+      reading.stop()
+      throw error
+    }
+  }
+}

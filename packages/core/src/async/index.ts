@@ -1,0 +1,3 @@
+export { LineSplitter } from './line-splitter.ts'
+export { mapLimit } from './map-limit.ts'
+export { type WaitOptions, waitUntil } from './wait-until.ts'
