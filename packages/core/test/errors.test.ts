@@ -56,7 +56,6 @@ describe('the catalogue of errors', () => {
     ['body-too-large', 2, 413],
     ['unsupported-media-type', 1, 415],
     ['headers-too-large', 1, 431],
-    ['not-supported', 1, 501],
     ['disk-full', 1, 507],
     ['no-home', 1, 500],
     ['no-files', 1, 404],

@@ -220,4 +220,11 @@ export const SETTINGS = {
       'Which Claude Code and Codex the tests run: `pinned`, `newest`, or the directory that npm installed them into.',
     readBy: ['tests'],
   },
+  testTmux: {
+    variable: 'IAPEER_TEST_TMUX',
+    type: 'text',
+    default: 'the tmux on the PATH alone',
+    description: 'More tmux programs that the tests try, a list of absolute paths like PATH: other versions refuse each other.',
+    readBy: ['tests'],
+  },
 } as const satisfies Readonly<Record<string, Setting>>

@@ -14,7 +14,7 @@ export type ErrorKind =
   | 'internal'
 
 /** HTTP statuses that no kind has, each for the codes that HTTP itself has a status for. */
-type OwnStatus = 401 | 405 | 408 | 413 | 415 | 431 | 501 | 507
+type OwnStatus = 401 | 405 | 408 | 413 | 415 | 431 | 507
 
 /** What the catalogue says of one code. */
 export interface ErrorEntry {
