@@ -224,7 +224,8 @@ export const SETTINGS = {
     variable: 'IAPEER_TEST_TMUX',
     type: 'text',
     default: 'the tmux on the PATH alone',
-    description: 'More tmux programs that the tests try, a list of absolute paths like PATH: other versions refuse each other.',
+    description:
+      'More tmux programs that the tests try, a list of absolute paths like PATH: other versions refuse each other.',
     readBy: ['tests'],
   },
 } as const satisfies Readonly<Record<string, Setting>>
