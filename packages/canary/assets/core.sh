@@ -9,5 +9,5 @@
 . "$IAPEER_LIB/cause.sh"
 . "$IAPEER_LIB/claim.sh"
 . "$IAPEER_LIB/generation.sh"
-. "$IAPEER_LIB/host.sh"
+. "$IAPEER_LIB/host-lease.sh"
 . "$IAPEER_LIB/record.sh"

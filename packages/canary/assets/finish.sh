@@ -5,7 +5,7 @@
 # Argument  record: claim and line are written; the snapshot follows, and the files of the generation go
 #           forget: its end was meant; the files go, its intents too
 #           leave: the watch is over; the files go
-#           and behind record: ours | shared, or empty (HOST_ROLE, see host.sh)
+#           and behind record: ours | shared, or empty (HOST_ROLE, see host-lease.sh)
 # Inputs    those of generation.sh
 # Exit      0 done; 1 something is left for the next command or the daemon, who complete it from the claim
 #

@@ -32,9 +32,7 @@ describe('a root', () => {
     await scaffoldRoot(layout)
     for (const path of layout.folders) expect([path, mode(path)]).toEqual([path, 0o700])
     expect(readFileSync(join(layout.hooksDir, 'on-death'), 'utf8')).toBe('x')
-    expect(readdirSync(layout.root).sort()).toEqual(
-      ['cache', 'hooks', 'lib', 'logs', 'peers', 'plugins', 'run', 'runtimes', 'state'].sort(),
-    )
+    expect(readdirSync(layout.root).sort()).toEqual(['hooks', 'lib', 'logs', 'peers', 'run', 'state'].sort())
   })
 
   it('keeps its sockets where it is told', async () => {

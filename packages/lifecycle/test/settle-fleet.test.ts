@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { listCanaries } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
 import { updatePeer } from '@iapeer/core/registry'
 import { pidsCgroup, serverAt, until } from '@iapeer/dev/testing'
-import { listCanaries } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
   FleetSupervisor,

@@ -1,17 +1,6 @@
-export * from '@iapeer/canary'
-export {
-  type BackgroundProgram,
-  type FollowedProgram,
-  followProgram,
-  type ProgramOptions,
-  type ProgramResult,
-  runProgram,
-  startInBackground,
-} from '@iapeer/core/exec'
-export { exitHookCommands, installExitHook } from './exit-hook.ts'
 export { healLostChild } from './heal.ts'
 export { type Leader, type LeaderOptions, startLeader } from './leader-session.ts'
-export { MANAGED_SETTINGS, managedCommands } from './managed-config.ts'
+export { MANAGED_SETTINGS } from './managed-config.ts'
 export { preloadTmux } from './preload.ts'
 export { finishLeader } from './recover.ts'
 export { runTmux, type TmuxCall, type TmuxResult } from './run-tmux.ts'

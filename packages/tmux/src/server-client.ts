@@ -35,7 +35,8 @@ async function fileIdOf(tmux: string): Promise<string | undefined> {
 
 /**
  * Calls `use` with the path of the program that the server runs, if that is another file than the client's: its file was
- * replaced or deleted, or there are two tmux on this host. The one place that decides which program speaks to a server.
+ * replaced or deleted, or there are two tmux on this host. The one place that decides which program speaks
+ * to a server whose process is known; `arm-watch.ts` decides for a socket, `evidence_run_client` (evidence.sh) in a recorder.
  */
 async function withOwnProgram<T>(
   server: ProcessId,

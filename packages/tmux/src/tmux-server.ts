@@ -223,13 +223,4 @@ export class TmuxServer {
   async option(name: string, scope: 'server' | 'global' = 'global'): Promise<string> {
     return this.#ask(['show-options', scope === 'server' ? '-sv' : '-gv', name])
   }
-
-  /**
-   * Sends what a pane prints to a shell command from now on; undefined ends that.
-   * @param command read by `sh -c`, and by tmux as a format: constant text only, values travel by `env`
-   * @throws as {@link sessions}
-   */
-  async pipePane(pane: string, command: string | undefined): Promise<void> {
-    await this.#ask(['pipe-pane', '-t', pane, ...(command === undefined ? [] : ['-o', command])])
-  }
 }

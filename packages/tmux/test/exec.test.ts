@@ -1,6 +1,8 @@
+import { ensureCanary } from '@iapeer/canary'
+import { runProgram } from '@iapeer/core/exec'
 import { asyncCleanups, privateFolder, run, startServer } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { ensureCanary, runProgram, runTmux } from '../src/index.ts'
+import { runTmux } from '../src/index.ts'
 
 const track = asyncCleanups()
 

@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { constants, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { completeIntent, declareIntent, reconcile } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
 import { observeProcess } from '@iapeer/core/process'
 import { pidsCgroup, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { RUN_HOOK } from '../src/exit-hook.ts'
-import { completeIntent, declareIntent, healLostChild, reconcile, startLeader } from '../src/index.ts'
+import { healLostChild, startLeader } from '../src/index.ts'
 import { exitLines, type Launched, launches, told } from './support.ts'
 
 const { launch, newFolder, track } = launches()
@@ -380,8 +381,8 @@ it('a pane log that takes nothing more does not hide the end of its leader', asy
   await run('mkfifo', [fifo])
   const reader = await open(fifo, constants.O_RDWR)
   try {
-    await peer.handle.pipePane(peer.leader.paneId, undefined)
-    await peer.handle.pipePane(peer.leader.paneId, `exec cat >'${fifo}'`)
+    await peer.server.tmux('pipe-pane', '-t', peer.leader.paneId)
+    await peer.server.tmux('pipe-pane', '-o', '-t', peer.leader.paneId, `exec cat >'${fifo}'`)
     await until(
       'the pipe to be full',
       async () =>

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { startGuardedServer } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
 import { parseLogfmt } from '@iapeer/core/logfmt'
 import { asyncCleanups, privateFolder, serverAt, type TestServer, until } from '@iapeer/dev/testing'
 import {
   finishLeader,
   type Leader,
-  startGuardedServer,
   startLeader,
   type TeardownOptions,
   TmuxServer,

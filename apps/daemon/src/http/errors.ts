@@ -12,7 +12,7 @@ export function errorBody({ code, message, hint }: IapeerError): ErrorBody {
 export function errorResponse(context: Context, error: unknown, log: Logger): Response {
   if (isIapeerError(error)) {
     const status = httpStatusOf(error.code)
-    if (status >= 500 && status !== 501) log.error({ err: error, path: context.req.path }, error.message)
+    if (status >= 500) log.error({ err: error, path: context.req.path }, error.message)
     return context.json(errorBody(error), status)
   }
   // Who asked has left.

@@ -3,15 +3,18 @@ import { formatLogfmt, type LogfmtInput } from '@iapeer/core/logfmt'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { appendLog, LOG_KEEP, LOG_MAX_BYTES, type LogLimits, rotateLog } from '@iapeer/core/storage'
 
-/** A whole number above 0 from the environment; anything else counts as unset. */
-function limitOf(name: string, otherwise: number): number {
-  const text = process.env[`IAPEER_LIFECYCLE_LOG_${name}`] ?? ''
+/**
+ * A whole number above 0 from the environment; anything else counts as unset: a recorder must not fail over a setting, and the
+ * table of settings, which refuses it, would be most of this package.
+ */
+function limitOf(variable: string, otherwise: number): number {
+  const text = process.env[variable] ?? ''
   return /^[1-9]\d{0,11}$/.test(text) ? Number(text) : otherwise
 }
 
 const lifecycleLimits = (): LogLimits => ({
-  maxBytes: limitOf('MAX_BYTES', LOG_MAX_BYTES),
-  keep: limitOf('KEEP', LOG_KEEP),
+  maxBytes: limitOf('IAPEER_LIFECYCLE_LOG_MAX_BYTES', LOG_MAX_BYTES),
+  keep: limitOf('IAPEER_LIFECYCLE_LOG_KEEP', LOG_KEEP),
 })
 
 /** A log that cannot be written changes nothing: the caller's result carries the state. */
@@ -30,7 +33,7 @@ export function logLifecycle(layout: RecordLayout, fields: LogfmtInput): Promise
   return unlessUnwritable(() => appendLog(layout.lifecycleLog, line, lifecycleLimits()))
 }
 
-/** The recorders append to both logs and rotate neither; this does, when one has grown: 5 x 5 MiB are kept. */
+/** The recorders append to both logs and rotate neither; this does, when one has grown. */
 export async function rotateLogs(layout: RecordLayout): Promise<void> {
   await unlessUnwritable(() => rotateLog(layout.exitsLog))
   await unlessUnwritable(() => rotateLog(layout.lifecycleLog, lifecycleLimits()))

@@ -51,7 +51,7 @@ export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
   }
 }
 
-/** The sections of the host that deaths of one second share (assets/host.sh): each of their snapshots has a copy. */
+/** The sections of the host that deaths of one second share (assets/host-lease.sh): each of their snapshots has a copy. */
 const HOST_FILE = /^host-[0-9a-z]+-\d{10}(?:-\d)?\.txt$/
 
 /**

@@ -18,13 +18,9 @@ export interface RootLayout {
   /** System prompts as peers were given them, `<personality>.md`. */
   readonly promptsDir: string
   readonly records: RecordLayout
-  readonly deliveryLog: string
   /** Pane logs, `<identity>.log`. */
   readonly paneLogDir: string
   readonly hooksDir: string
-  readonly runtimesDir: string
-  readonly pluginsDir: string
-  readonly cacheDir: string
   /** Every folder that a root has from the start, parents first. */
   readonly folders: readonly string[]
 }
@@ -69,9 +65,6 @@ export function rootLayout(root: string, env: NodeJS.ProcessEnv = process.env): 
     promptsDir: at('state', 'prompts'),
     paneLogDir: at('logs', 'lifecycle'),
     hooksDir: at('hooks'),
-    runtimesDir: at('runtimes'),
-    pluginsDir: at('plugins'),
-    cacheDir: at('cache'),
   }
   const recorded = [
     records.recordDir,
@@ -86,7 +79,6 @@ export function rootLayout(root: string, env: NodeJS.ProcessEnv = process.env): 
     registry: at('peers-profiles.json'),
     socketDir,
     records,
-    deliveryLog: join(records.recordDir, 'delivery.log'),
     ...named,
     folders: [base, at('logs'), at('state'), socketDir, ...Object.values(named), ...recorded],
   }

@@ -11,4 +11,5 @@ export {
   updatePeer,
   upsertPeer,
 } from './peers.ts'
-export { type Repair, repairRegistry, verifyRegistry } from './verify.ts'
+export { type Repair, repairRegistry } from './repair.ts'
+export { verifyRegistry } from './verify.ts'

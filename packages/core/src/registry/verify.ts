@@ -3,26 +3,11 @@ import { mapLimit } from '../async/map-limit.ts'
 import { errnoOf, IapeerError } from '../errors/index.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
 import { rootLayout } from '../paths/root-layout.ts'
-import { createProfile, isRetired, peerFolder, readProfile } from '../profile/profile-file.ts'
+import { isRetired, peerFolder, readProfile } from '../profile/profile-file.ts'
 import { type Comparison, compare, type Divergence, type HomeFinding } from './divergence.ts'
 import type { PeerEntry } from './entry.ts'
-import {
-  type HomeLink,
-  homesInText,
-  linkHome,
-  readDefaultHomes,
-  readHomeLinks,
-  realFolder,
-  unlinkHome,
-} from './peer-homes.ts'
-import {
-  hasTraces,
-  REGISTRY_VERSION,
-  type RegistryAccess,
-  type RegistryContent,
-  readRegistryFile,
-  withRegistry,
-} from './registry-file.ts'
+import { type HomeLink, homesInText, readDefaultHomes, readHomeLinks, realFolder } from './peer-homes.ts'
+import { hasTraces, REGISTRY_VERSION, type RegistryContent, readRegistryFile } from './registry-file.ts'
 
 /** How many homes are looked at at a time: each is a few open files. */
 const CONCURRENCY = 32
@@ -38,7 +23,7 @@ async function findingOf(home: string): Promise<HomeFinding> {
 }
 
 /** Whatever is wrong with one home, it is told of that home and hinders no other. */
-async function lookAt(home: string): Promise<HomeFinding> {
+export async function lookAt(home: string): Promise<HomeFinding> {
   try {
     return await findingOf(home)
   } catch (error) {
@@ -47,7 +32,7 @@ async function lookAt(home: string): Promise<HomeFinding> {
 }
 
 /** What an error of a file says; one that is a mistake of ours is thrown on. RangeError: nested too deep to be read. */
-function problemOf(error: unknown): string {
+export function problemOf(error: unknown): string {
   if (error instanceof IapeerError || error instanceof RangeError || errnoOf(error) !== undefined)
     return error instanceof Error ? error.message : String(error)
   throw error
@@ -107,7 +92,7 @@ function ofTheLinks(
   return found
 }
 
-async function examine(layout: RootLayout, content: RegistryContent): Promise<Comparison> {
+export async function examine(layout: RootLayout, content: RegistryContent): Promise<Comparison> {
   const entries = content.kind === 'entries' ? content.entries : []
   const looked = await lookAtAll(entries.map((entry) => entry.home))
   const registered = entries.flatMap((entry, at) => {
@@ -137,75 +122,4 @@ async function examine(layout: RootLayout, content: RegistryContent): Promise<Co
 export async function verifyRegistry(root: string): Promise<readonly Divergence[]> {
   const layout = rootLayout(root)
   return (await examine(layout, await readRegistryFile(layout))).divergences
-}
-
-export interface Repair {
-  /** What was found and mended. */
-  readonly fixed: readonly Divergence[]
-  /** What a person has to decide. */
-  readonly left: readonly Divergence[]
-  /** The name under which a corrupt registry is kept. */
-  readonly keptCopy: string | undefined
-}
-
-/** The registry is the only thing that still knows a peer whose profile was deleted. */
-async function restoreProfile({ home, ...fields }: PeerEntry): Promise<void> {
-  const { cwd, ...stated } = fields
-  await createProfile(home, cwd === home ? stated : { ...stated, cwd })
-}
-
-/** A link to each home; one of another name to the same home is what a rename has left. A peer that is away keeps its. */
-async function mendLinks(layout: RootLayout, entries: readonly PeerEntry[]): Promise<void> {
-  const links = await readHomeLinks(layout)
-  for (const { personality, home } of entries) {
-    const link = links.find((one) => one.personality === personality)
-    const known = link === undefined || entries.some((entry) => entry.home === link.target)
-    if (known && entries.filter((entry) => entry.personality === personality).length === 1)
-      await linkHome(layout, personality, home)
-  }
-  for (const { personality, real } of links) {
-    const owner = entries.find((entry) => entry.home === real)
-    const empty = real !== undefined && (await lookAt(real)).kind === 'no-profile'
-    const named = entries.some((entry) => entry.personality === personality)
-    if (!named && (owner !== undefined || empty)) await unlinkHome(layout, personality)
-  }
-}
-
-/** @returns what could not be mended after all, by home */
-async function restoreProfiles(entries: readonly PeerEntry[]): Promise<Map<string, string>> {
-  const failed = new Map<string, string>()
-  for (const entry of entries) {
-    try {
-      await restoreProfile(entry)
-    } catch (error) {
-      failed.set(entry.home, problemOf(error))
-    }
-  }
-  return failed
-}
-
-const isOfFiles = (one: Divergence): boolean => one.kind === 'link-missing' || one.kind === 'profile-missing'
-
-async function mend(access: RegistryAccess, now: Date): Promise<Repair> {
-  const { layout, content } = access
-  const { entries, divergences, profileless } = await examine(layout, content)
-  const keptCopy = content.kind === 'corrupt' ? await access.keepCopy(now) : undefined
-  const failed = await restoreProfiles(profileless)
-  await mendLinks(layout, entries)
-  if (divergences.some((one) => one.fixable && !isOfFiles(one))) await access.write(entries)
-  const told = divergences.map((one) => {
-    const problem = one.kind === 'profile-missing' ? failed.get(one.home ?? '') : undefined
-    return problem === undefined ? one : { ...one, detail: problem, fixable: false }
-  })
-  return { fixed: told.filter((one) => one.fixable), left: told.filter((one) => !one.fixable), keptCopy }
-}
-
-/**
- * Makes the registry say what the profiles say: a lost or corrupt one is built anew from the homes that the root knows
- * (the corrupt file is kept beside it), a deleted profile is written again from its entry. Nothing is taken from a
- * peer whose home cannot be reached.
- * @throws IapeerError `registry-newer`, `lock-held`; the Node system error
- */
-export function repairRegistry(root: string, now: Date): Promise<Repair> {
-  return withRegistry(root, (access) => mend(access, now))
 }

@@ -5,8 +5,8 @@ export { identityLockPath, lockIdentity, whileUnclaimed } from './identity-lock.
 export { listTallies } from './list-tallies.ts'
 export { clearMark, hasMark, type Mark, setMark } from './marks.ts'
 export { moveIdentity } from './move.ts'
-export { rebuildSession, rebuildSessions } from './rebuild.ts'
-export { identityNow, lastRenameOf, noteRename, type Rename, readRenames } from './renames.ts'
+export { rebuildSession, rebuildSessions } from './rebuild-session.ts'
+export { identityNow, lastRenameOf, noteRename, type Rename, readRenames } from './rename-log.ts'
 export { keepReserve, withReserve } from './reserve.ts'
 export {
   type BlockedLaunch,
