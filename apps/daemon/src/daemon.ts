@@ -18,7 +18,7 @@ import { listenTcp, listenUnix } from './listen.ts'
 import { createLocalFleet } from './local-fleet.ts'
 import { openLogs } from './logs.ts'
 import { createMetrics } from './metrics.ts'
-import { createNotifier, type Notifier, type RunProgram } from './notify.ts'
+import { createNotifier, type Notifier, type RunProgram } from './sd-notify.ts'
 import { VERSION } from './version.ts'
 
 /** How long what is under way may take at the end; the whole is over within 5 s. */

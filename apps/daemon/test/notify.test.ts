@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { asyncCleanups, privateFolder, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { runDaemon } from '../src/daemon.ts'
-import type { RunProgram } from '../src/notify.ts'
+import type { RunProgram } from '../src/sd-notify.ts'
 import { NotingSupervisor, testOptions } from './memory-fleet.ts'
 
 const track = asyncCleanups()

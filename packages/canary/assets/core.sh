@@ -6,7 +6,7 @@
 . "$IAPEER_LIB/process.sh"
 . "$IAPEER_LIB/clock.sh"
 . "$IAPEER_LIB/intent.sh"
-. "$IAPEER_LIB/cause.sh"
+. "$IAPEER_LIB/cause-witness.sh"
 . "$IAPEER_LIB/claim.sh"
 . "$IAPEER_LIB/generation.sh"
 . "$IAPEER_LIB/host-lease.sh"

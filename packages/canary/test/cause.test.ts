@@ -40,7 +40,7 @@ async function decided(
   platform: string,
   system = '',
 ): Promise<string[]> {
-  const script = `. "$IAPEER_LIB/logfmt.sh"; . "$IAPEER_LIB/cause.sh"; WITNESS=/nonexistent; PLATFORM=${platform}
+  const script = `. "$IAPEER_LIB/logfmt.sh"; . "$IAPEER_LIB/cause-witness.sh"; WITNESS=/nonexistent; PLATFORM=${platform}
     for each in ${STATUSES.map((status) => `'${status}'`).join(' ')}; do
       MODE=${mode}; cause_decide "$each" '${system}'; out "$CAUSE $SIGNAL $MODE"
     done`

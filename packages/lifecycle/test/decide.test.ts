@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type WakeFacts, wakeMode } from '../src/launch/wake-mode.ts'
-import { backOffMs, decide, type Observation, sequelOf } from '../src/supervise/decide.ts'
+import { decide, type Observation } from '../src/supervise/decide.ts'
+import { backOffMs, sequelOf } from '../src/supervise/restart-policy.ts'
 import { superviseSettings } from '../src/supervise/settings.ts'
 import { createSleepClock } from '../src/supervise/sleep-clock.ts'
 

@@ -2,8 +2,8 @@ import { isIdentity } from '@iapeer/core/identity'
 import { withLock } from '@iapeer/core/storage'
 import type { JudgedDeath } from '../deaths/index.ts'
 import { changeTally, identityLockPath, type Tally } from '../sessions/index.ts'
-import { isInLoop } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
+import { isInLoop } from './settle-and-plan.ts'
 
 function forgiven(tally: Tally, gen: string, incident: string, settings: SuperviseSettings): Tally {
   if (!tally.endings.some((one) => one.gen === gen && one.incident === undefined)) return tally

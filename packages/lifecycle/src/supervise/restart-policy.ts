@@ -1,75 +1,62 @@
-import type { PeerProfile } from '@iapeer/core/profile'
-import { type Settled, settleEnded } from '../reap/index.ts'
-import {
-  clearMark,
-  countedCrashes,
-  hasMark,
-  type PeerSession,
-  readSession,
-  type Tally,
-  whileUnclaimed,
-} from '../sessions/index.ts'
-import { type Sequel, sequelOf } from './decide.ts'
-import type { SuperviseSettings } from './settings.ts'
-import { wishOf } from './sweep.ts'
+import type { Aftermath, WakePolicy } from '@iapeer/core/profile'
+import type { LastEnd } from '../sessions/index.ts'
+import type { Wish } from './decide.ts'
 
-export interface Ended extends Settled {
-  readonly sequel: Sequel
+/** How a peer wants to live on, from its profile. */
+export interface Policy {
+  readonly wakePolicy?: WakePolicy | undefined
+  readonly afterDeath?: Aftermath | undefined
+  readonly afterReboot?: Aftermath | undefined
 }
 
-interface Circumstances {
-  readonly settings: SuperviseSettings
-  readonly now: Date
+/** What follows the end of a session. */
+export type Sequel =
+  | { readonly kind: 'asleep' }
+  | { readonly kind: 'crash-loop' }
+  | { readonly kind: 'start'; readonly mode: 'fresh' | 'resume'; readonly afterMs: number }
+
+const FIRST_MS = 1_000
+const LONGEST_MS = 5 * 60_000
+
+/**
+ * How long to wait before a restart: 1 s, doubled for each that came before without a healthy time between, at most five
+ * minutes, and a quarter more or less.
+ * @param chance from 0 to 1
+ */
+export function backOffMs(restarts: number, chance: number): number {
+  const ms = Math.min(FIRST_MS * 2 ** Math.min(restarts, 20), LONGEST_MS)
+  return Math.round(ms * (0.75 + chance / 2))
+}
+
+function wanted(policy: Policy, end: LastEnd): Aftermath {
+  if (end === 'reboot')
+    return policy.afterReboot ?? (policy.wakePolicy === 'keep-alive' ? 'restart' : 'asleep')
+  if (policy.wakePolicy === 'keep-alive') return policy.afterDeath === 'resume' ? 'resume' : 'restart'
+  // One that has ended by itself with exit code 0 has nothing left to do.
+  return end === 'crash' ? (policy.afterDeath ?? 'asleep') : 'asleep'
+}
+
+/** How a session ended, and what of it bears on what follows. */
+export interface EndOfSession {
+  readonly end: LastEnd
+  readonly wish: Wish
+  readonly restarts: number
+  /** Whether so many crashes lie so close together. */
+  readonly inLoop: boolean
   /** From 0 to 1. */
   readonly chance: number
 }
 
-/** Whether so many crashes lie so close together. */
-export function isInLoop(tally: Tally, settings: SuperviseSettings, now: Date): boolean {
-  const { crashloopMax, crashloopWindowSecs } = settings
-  return countedCrashes(tally, now, crashloopWindowSecs) >= crashloopMax
-}
-
-/** What a sequel makes of what is remembered. */
-export function withSequel(tally: Tally, sequel: Sequel, now: Date): Tally {
-  if (sequel.kind === 'asleep') return { ...tally, startAt: undefined, startMode: undefined }
-  if (sequel.kind === 'crash-loop')
-    return {
-      ...tally,
-      loopSince: tally.loopSince ?? now.toISOString(),
-      startAt: undefined,
-      startMode: undefined,
-    }
-  return {
-    ...tally,
-    restarts: tally.restarts + 1,
-    startAt: new Date(now.getTime() + sequel.afterMs).toISOString(),
-    startMode: sequel.mode,
-  }
-}
-
-/**
- * Settles a session that has ended, and decides by its policy what follows; that is remembered, and outlives whoever
- * decided it. Undefined where somebody else is at it.
- */
-export function settleAndPlan(
-  root: string,
-  session: PeerSession,
-  so: Circumstances & { readonly profile: PeerProfile | undefined },
-): Promise<Ended | undefined> {
-  const { identity, gen } = session
-  return whileUnclaimed(root, identity, async () => {
-    const now = await readSession(root, identity)
-    if (now === undefined || now.gen !== gen || now.startedAt !== session.startedAt) return undefined
-    let sequel: Sequel = { kind: 'asleep' }
-    const settled = await settleEnded(root, now, (tally, end) => {
-      const inLoop = isInLoop(tally, so.settings, so.now)
-      const { restarts } = tally
-      const wish = wishOf({ hasMark: (of, mark) => hasMark(root, of, mark) }, now)
-      sequel = sequelOf(so.profile ?? {}, { end, wish, restarts, inLoop, chance: so.chance })
-      return withSequel(tally, sequel, so.now)
-    })
-    await clearMark(root, identity, 'fresh')
-    return { ...settled, sequel }
-  })
+/** What follows the end of a session. Pure. */
+export function sequelOf(policy: Policy, so: EndOfSession): Sequel {
+  const { end, wish } = so
+  if (wish === 'stay-down') return { kind: 'asleep' }
+  if (wish === 'come-back') return { kind: 'start', mode: 'fresh', afterMs: 0 }
+  // Whoever starts it again, and however it is kept: what stays asleep is refused from now on.
+  if (so.inLoop && end === 'crash') return { kind: 'crash-loop' }
+  if (end === 'stopped' || end === 'idle' || policy.wakePolicy === 'ephemeral') return { kind: 'asleep' }
+  const next = wanted(policy, end)
+  if (next === 'asleep') return { kind: 'asleep' }
+  const mode = next === 'resume' ? 'resume' : 'fresh'
+  return { kind: 'start', mode, afterMs: end === 'reboot' ? 0 : backOffMs(so.restarts, so.chance) }
 }

@@ -12,9 +12,9 @@ import {
   readTally,
   type Tally,
 } from '../sessions/index.ts'
-import { backOffMs, type Sequel } from './decide.ts'
-import { isInLoop, withSequel } from './restart-policy.ts'
+import { backOffMs, type Sequel } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
+import { isInLoop, withSequel } from './settle-and-plan.ts'
 
 /** Whoever holds the lock of an identity that is due is asked again so much later. */
 const LOCKED_MS = 1_000

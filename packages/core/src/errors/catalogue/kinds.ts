@@ -8,7 +8,7 @@ interface KindEntry {
   readonly httpStatus: number
 }
 
-/** The kinds of errors. Exit code and HTTP status of an error follow from its kind. */
+/** The kinds of errors. Exit code and HTTP status of an error follow from its kind, unless its entry has its own. */
 export const ERROR_KINDS = {
   usage: {
     summary: 'The command line, the request or a value in it is invalid. Correct it before you try again.',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Span } from '../evidence/span.ts'
-import { processOf, type SeenSender, seeSender } from './sender.ts'
+import { processOf, type SeenSender, seeSender } from './describe-sender.ts'
 import type { TraceLine } from './trace-line.ts'
 
 /** A signal that ends processes, seen on its way. */
