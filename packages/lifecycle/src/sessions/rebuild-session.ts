@@ -5,9 +5,9 @@ import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId, readProcesses } from '@iapeer/core/process'
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
 import { createEventLog } from '../eventlog/index.ts'
-import { filesOfGen, isClaimed } from './claim.ts'
 import { isLeft } from './detached-servers.ts'
 import { whileUnclaimed } from './identity-lock.ts'
+import { filesOfGen, isClaimed } from './read-claim.ts'
 import { corruptSessions, type PeerSession, readSession, writeSession } from './session-file.ts'
 
 /** `<identity>.session.corrupt`, `<identity>.session.corrupt-2`, ... */
