@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import {
   appendFileSync,
   existsSync,
@@ -9,11 +10,11 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run } from '@iapeer/dev/testing'
+import { run, until } from '@iapeer/dev/testing'
 import { judge, parseExitsLog, parseSnapshot } from '@iapeer/forensics'
 import { describe, expect, it } from 'vitest'
 import { autopsyMarkdown, autopsyScreen } from '../src/commands/deaths/autopsy-screen.ts'
-import { type Home, homes } from './support.ts'
+import { type Home, homes, MAIN } from './support.ts'
 
 const newHome = homes()
 const CASES = fileURLToPath(new URL('../../../packages/forensics/test/cases', import.meta.url))
@@ -54,6 +55,26 @@ const objects = (text: string): unknown[] =>
 function expectToFit(text: string): void {
   for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
 }
+
+it('deaths -f ends with 0 when its output is read no more', async () => {
+  const home = newHome()
+  const code = join(home.path, 'code')
+  put(home, 'sigkill-nothing-else')
+  const script = '{ "$0" "$1" deaths -f --json; echo "$?" >"$2"; } | head -n 1'
+  const child = spawn('sh', ['-c', script, process.execPath, MAIN, code], {
+    env: home.env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  try {
+    await until('the first line', () => child.stdout.read() !== null)
+    put(home, 'sigkill-nothing-else', { identity: 'claude-ann', ts: '2026-06-10T15:43:07.113Z' })
+    await until('its end', () => existsSync(code) && readFileSync(code, 'utf8') === '0\n')
+    await ended
+  } finally {
+    child.kill()
+  }
+})
 
 describe('a file of a death that is none', () => {
   it.each(['a pipe', 'a link to itself', 'a folder'])(

@@ -85,9 +85,10 @@ async function follow(
   const { exitsLog } = rootLayout(iapeerRoot()).records
   let upToDate = performance.now()
   let stamp: string | undefined
+  // Node.js never leaves the standard output destroyed: only the error reports that its reader has exited.
+  process.stdout.once('error', () => process.exit(EXIT.ok))
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-    if (process.stdout.destroyed) process.exit(EXIT.ok)
     if (performance.now() - upToDate > UP_TO_DATE_MS) {
       await bringUpToDate()
       upToDate = performance.now()
