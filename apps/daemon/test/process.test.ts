@@ -223,6 +223,20 @@ describe('in the background', () => {
     })
   })
 
+  it.each([
+    ['IAPEER_TICK_SECS', 'x'],
+    ['IAPEER_LIFECYCLE_LOG_KEEP', '5000'],
+    ['IAPEER_LIFECYCLE_LOG_MAX_BYTES', '-1'],
+  ])('with %s=%s it does not start, and says so', async (variable, value) => {
+    const { root } = newRoot()
+    const env = { ...process.env, [variable]: value }
+    const started = startDaemon(root, { argv: [...program.argv], env })
+    await expect(started).rejects.toMatchObject({
+      code: 'bad-setting',
+      message: expect.stringContaining(variable),
+    })
+  })
+
   it.runIf(process.platform === 'linux')('it holds no file that who started it had open', async () => {
     const { folder, root } = newRoot()
     const held = join(folder, 'held')

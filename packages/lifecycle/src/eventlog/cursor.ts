@@ -33,7 +33,7 @@ export function parseCursor(text: string): CursorPlace[] {
       return { ino: BigInt(ino), offset: Number(offset), head }
     throw new IapeerError(`not a cursor: ${JSON.stringify(text.slice(0, 80))}`, {
       code: 'bad-cursor',
-      hint: 'Give one that followEvents or readEvents has returned, as it is.',
+      hint: 'Use the cursor of an event exactly as it was given, or none.',
     })
   })
 }

@@ -11,3 +11,4 @@ export { createEventLog, type EventLog, type EventLogOptions } from './event-log
 export { type EventFilter, passes } from './filter.ts'
 export { type FollowedEvent, type FollowOptions, followEvents } from './follow-events.ts'
 export { type EventsRead, endCursor, type ReadEventsFilter, readEvents } from './read-events.ts'
+export { eventLogLimits } from './settings.ts'

@@ -7,7 +7,7 @@ import { LivenessProbes } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
 import { announce, beginTelling, type KeptWitness, wantedWitness } from '../deaths/index.ts'
-import { createEventLog, type EventLog, FolderWatch } from '../eventlog/index.ts'
+import { createEventLog, type EventLog, eventLogLimits, FolderWatch } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
 import { endCutOff, finishSession, sweepSockets, takeDown } from '../reap/index.ts'
 import { keepReserve, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
@@ -86,6 +86,8 @@ export class FleetSupervisor {
     this.#random = options.random ?? Math.random
     this.#chores = options.chores ?? {}
     this.#settings = superviseSettings(this.#env)
+    // What is wrong here would cost each event, unseen.
+    eventLogLimits(this.#env)
     this.#cache = createSessionCache(root)
     this.#recorders = new Recorders(root, this.#log)
     this.#deaths = new FolderWatch(rootLayout(root).records.deathsDir)
