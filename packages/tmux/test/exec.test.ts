@@ -30,7 +30,7 @@ it('what tmux answers is data', async () => {
 
 it('programs run also when the last file that was looked at is a socket', async () => {
   const { socketPath } = await server()
-  const module = new URL('../dist/index.js', import.meta.url).pathname
+  const module = new URL('../../core/dist/exec.js', import.meta.url).pathname
   const script = `
     import { lstatSync } from 'node:fs'
     import { runProgram } from '${module}'
