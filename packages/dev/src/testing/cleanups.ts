@@ -1,10 +1,18 @@
 import { afterEach } from 'vitest'
 
-/** Collects what a test must undo; run after each test, the last first. */
+/** Collects what a test must undo; run after each test, the last first, all of it whatever fails. */
 export function asyncCleanups(): (undo: () => unknown) => void {
   const undos: (() => unknown)[] = []
   afterEach(async () => {
-    for (const undo of undos.splice(0).reverse()) await undo()
+    const failures: unknown[] = []
+    for (const undo of undos.splice(0).reverse()) {
+      try {
+        await undo()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('\n'))
   })
   return (undo) => undos.push(undo)
 }
