@@ -25,19 +25,17 @@ host_await() {
 
 # host_await_file: 0 the file is whole. It is waited for 200 ms, and as long as its writer lives at most a second.
 host_await_file() {
+  host_await_file_naps=0
   for host_await_file_nap in 0 0.1 0.1 0.2 0.2 0.4; do
     if [ "$host_await_file_nap" != 0 ]; then
       clock_nap "$host_await_file_nap"
       [ -z "$NAP_SPUN" ] || return 1
     fi
     host_read && return 0
-    case $host_await_file_nap in
-      0.1 | 0) ;;
-      *)
-        process_check "$HOST_WRITER"
-        [ "$ID_STATE" = alive ] || return 1
-        ;;
-    esac
+    host_await_file_naps=$((host_await_file_naps + 1))
+    [ $host_await_file_naps -ge 3 ] || continue
+    process_check "$HOST_WRITER"
+    [ "$ID_STATE" = alive ] || return 1
   done
   return 1
 }

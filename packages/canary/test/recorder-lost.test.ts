@@ -19,6 +19,7 @@ import {
   deathOf,
   exited,
   exits,
+  guarded,
   killRecorder,
   lifecycle,
   linesOf,
@@ -212,6 +213,19 @@ describe('damaged files', () => {
     })
     bob.server.kill('SIGKILL')
     await deathOf(bob)
+  })
+
+  it('the corrupt state file of a guard is made again with all that its hook, its witness and a rename need', async () => {
+    const bob = await guarded(newRoot())
+    await baselineOf(bob)
+    const before = readFileSync(statePath(bob), 'utf8')
+    writeFileSync(statePath(bob), 'garbage')
+    await reconcile(bob)
+    const facts = (text: string): string[] =>
+      text.split('\n').filter((line) => line !== '' && !line.startsWith('socket_id='))
+    expect(facts(readFileSync(statePath(bob), 'utf8')).sort()).toEqual(facts(before).sort())
+    bob.server.kill('SIGKILL')
+    expect(await deathOf(bob)).toMatchObject({ cause: 'killed', mode: 'guard' })
   })
 
   it('a corrupt state file of a dead recorder and a dead server still becomes one recorder-lost', async () => {

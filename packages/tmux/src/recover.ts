@@ -40,8 +40,10 @@ async function lookAt(handle: TmuxServer, leader: EndedLeader): Promise<PaneNow>
   const line = panes.stdout.split('\n').find((text) => text.startsWith(`i${leader.paneId} `))
   if (line === undefined) return 'gone'
   const [, dead, pid, status, signal] = line.split(' ').map((word) => word.slice(1))
-  if (dead === '1') return { paneId: leader.paneId, status: status ?? '', signal: signal ?? '' }
-  return Number(pid) === leader.pid ? 'held' : 'replaced'
+  // tmux 3.8 tells no pid of a pane that is dead.
+  const isLeader = pid === '' || Number(pid) === leader.pid
+  if (!isLeader) return 'replaced'
+  return dead === '1' ? { paneId: leader.paneId, status: status ?? '', signal: signal ?? '' } : 'held'
 }
 
 /** Whether the exit hook has nothing left to record: its end is claimed, or was meant. */

@@ -76,7 +76,17 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
 }
 
 /** A call of a client that takes over the terminal. */
-export type TmuxTerminalCall = Pick<TmuxCall, 'socketPath' | 'args' | 'tmux'>
+export interface TmuxTerminalCall extends Pick<TmuxCall, 'args' | 'tmux'> {
+  readonly socketPath: string
+}
+
+/** How a client that had the terminal has ended. */
+export interface TmuxTerminalResult {
+  /** Undefined when a signal ended it. */
+  readonly exitCode: number | undefined
+  /** What it printed besides what it drew. */
+  readonly stderr: string
+}
 
 /**
  * Gives the terminal of this process to a tmux client until it leaves; nothing is limited, and only what it prints to
@@ -84,13 +94,10 @@ export type TmuxTerminalCall = Pick<TmuxCall, 'socketPath' | 'args' | 'tmux'>
  * @returns exit code (undefined when a signal ended it) and standard error
  * @throws IapeerError `tmux-missing`
  */
-export async function runTmuxInTerminal(
-  call: TmuxTerminalCall,
-): Promise<{ readonly exitCode: number | undefined; readonly stderr: string }> {
+export async function runTmuxInTerminal(call: TmuxTerminalCall): Promise<TmuxTerminalResult> {
   const { execa } = await loadExeca()
   const tmux = call.tmux ?? 'tmux'
-  const socket = call.socketPath === undefined ? [] : ['-S', call.socketPath]
-  const result = await execa(tmux, [...socket, ...call.args], {
+  const result = await execa(tmux, ['-S', call.socketPath, ...call.args], {
     env: outsideTmux(process.env),
     extendEnv: false,
     stdio: ['inherit', 'inherit', 'pipe'],

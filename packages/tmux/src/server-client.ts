@@ -2,13 +2,14 @@ import { stat } from 'node:fs/promises'
 import { isRefused, openServerProgram } from '@iapeer/canary'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { findProgram } from '@iapeer/core/exec'
-import { formatProcessId, type ProcessId } from '@iapeer/core/process'
+import { formatProcessId, observeSocket, type ProcessId } from '@iapeer/core/process'
 import {
   runTmux,
   runTmuxInTerminal,
   type TmuxCall,
   type TmuxResult,
   type TmuxTerminalCall,
+  type TmuxTerminalResult,
 } from './run-tmux.ts'
 
 /** Servers that are known to need their own program, `<pid>:<token>`: they are not asked with the other one first. */
@@ -92,7 +93,7 @@ function unlessMissing(error: unknown): IapeerError {
   throw error
 }
 
-/** What a server prints that could not take over the terminal of a client of another version (3.5 and 3.6). */
+/** What a server of another version (3.5 and 3.6) prints, and also one that cannot use the terminal as it is. */
 const NO_TERMINAL = /open terminal failed/
 
 function versionMismatch(said: string): IapeerError {
@@ -104,7 +105,8 @@ function versionMismatch(said: string): IapeerError {
 
 /**
  * Gives the terminal of this process to a tmux client of a server whose process is known, until it leaves. As
- * {@link runOnServer}: the tmux of the call, or the server's own program if the server does not accept that.
+ * {@link runOnServer}: the tmux of the call, or the server's own program if the server does not accept that. What the client
+ * prints of the terminal itself, or of a server that is exiting, is passed on.
  * @returns the client's exit code; undefined when a signal ended it
  * @throws IapeerError `tmux-missing`, `tmux-version-mismatch`
  */
@@ -113,19 +115,22 @@ export async function runInTerminalOnServer(
   call: TmuxTerminalCall,
 ): Promise<number | undefined> {
   const tmux = call.tmux ?? 'tmux'
-  const isAccepted = (said: string): boolean => !isRefused(said) && !NO_TERMINAL.test(said)
+  const passOn = ({ stderr, exitCode }: TmuxTerminalResult): number | undefined => {
+    process.stderr.write(stderr)
+    return exitCode
+  }
   const first = needOwn.has(formatProcessId(server))
     ? undefined
     : await runTmuxInTerminal(call).catch(unlessMissing)
-  if (first !== undefined && !(first instanceof IapeerError) && isAccepted(first.stderr)) {
-    process.stderr.write(first.stderr)
-    return first.exitCode
-  }
+  const result = first instanceof IapeerError ? undefined : first
+  if (result !== undefined && !isRefused(result.stderr) && !NO_TERMINAL.test(result.stderr))
+    return passOn(result)
   const own = await withOwnProgram(server, tmux, (path) => runTmuxInTerminal({ ...call, tmux: path }))
-  if (own !== undefined && own.exitCode !== NOT_LOADED && isAccepted(own.stderr)) {
-    process.stderr.write(own.stderr)
-    return own.exitCode
-  }
+  if (own !== undefined && own.exitCode !== NOT_LOADED && !isRefused(own.stderr)) return passOn(own)
   if (first instanceof IapeerError) throw first
-  throw versionMismatch((own ?? first)?.stderr.trim() ?? 'its own program cannot be run')
+  const isMismatch = result === undefined || isRefused(result.stderr)
+  // A server that is exiting refuses clients in the same words.
+  if (isMismatch && (await observeSocket(call.socketPath)) === 'listening')
+    throw versionMismatch(result?.stderr.trim() ?? 'its own program cannot be run')
+  return result === undefined ? 1 : passOn(result)
 }

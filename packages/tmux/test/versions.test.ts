@@ -109,16 +109,29 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
 
   it('whose program cannot be used is an error that names the reason', async () => {
     const folder = newFolder()
-    const pair = await terminalRefusingPair(folder)
+    const pair = await refusingPair(folder)
     const server = await startServer(join(folder, 's'))
     track(server.end)
     const gone = { pid: server.pid, token: '1' }
     const handle = new TmuxServer({ socketPath: server.socketPath, process: gone, tmux: pair.client })
     await expect(handle.runInTerminal(['attach-session'])).rejects.toMatchObject({
       code: 'tmux-version-mismatch',
-      message: expect.stringContaining('not a terminal'),
+      message: expect.stringContaining('server exited'),
       hint: expect.stringContaining('iapeer refresh'),
     })
+    await server.end()
+    // One that is exiting refuses in the same words, and nothing else is wrong.
+    expect(await handle.runInTerminal(['attach-session'])).toBe(1)
+  })
+
+  it('a terminal that tmux cannot use is no other version: what tmux says of it is passed on', async () => {
+    const server = await startServer(join(newFolder(), 's'))
+    track(server.end)
+    const id = await identifyProcess(server.pid)
+    if (id === undefined) throw new Error('it has ended')
+    const handle = new TmuxServer({ socketPath: server.socketPath, process: id })
+    // There is no terminal here.
+    expect(await handle.runInTerminal(['attach-session'])).toBe(1)
   })
 })
 

@@ -4,10 +4,8 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { isIdentity } from '@iapeer/core/identity'
-import { parseLogfmt } from '@iapeer/core/logfmt'
-import { readLog } from '@iapeer/core/storage'
+import { type Death, readDeaths } from '../records/deaths.ts'
 import { reconcile } from '../records/reconcile.ts'
-import { recordPaths } from '../records/record-paths.ts'
 import { defaultSocketPath, identityForSocket } from '../watch/default-socket.ts'
 import { dismissCanary } from '../watch/dismiss.ts'
 import { ensureCanary } from '../watch/ensure-canary.ts'
@@ -70,18 +68,14 @@ async function status(call: Call): Promise<number> {
   return 0
 }
 
-function deathLine(line: string): string | undefined {
-  const { fields, torn } = parseLogfmt(line)
-  const { ts, ev, identity, cause } = fields
-  if (torn || ts === undefined || ev === undefined || identity === undefined) return undefined
-  const how = cause ?? `exit ${fields['dead_status'] || fields['dead_signal'] || 'unknown'}`
-  return `${ts}  ${identity}  ${how}  ${fields['forensics'] ?? ''}`.trimEnd()
+function deathLine({ ts, identity, cause, status, signal, snapshotPath = '' }: Death): string {
+  const how = cause ?? `exit ${status ?? signal ?? 'unknown'}`
+  return `${ts}  ${identity}  ${how}  ${snapshotPath}`.trimEnd()
 }
 
-async function deaths(call: Call): Promise<number> {
-  await reconcile({ recordDir: call.recordDir })
-  const text = readLog(recordPaths({ recordDir: call.recordDir }).exitsLog)
-  const lines = text.split('\n').flatMap((line) => deathLine(line) ?? [])
+async function deaths({ recordDir }: Call): Promise<number> {
+  await reconcile({ recordDir })
+  const lines = readDeaths({ recordDir }).map(deathLine)
   print(lines.length === 0 ? 'no deaths recorded' : lines.join('\n'))
   return 0
 }

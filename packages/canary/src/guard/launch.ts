@@ -1,4 +1,6 @@
+import { IapeerError, type IapeerErrorDetails } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
+import { runTool, type ToolResult } from '../process/spawn.ts'
 
 /** One start of a guarded server: what was asked for, checked. */
 export interface Launch {
@@ -11,4 +13,29 @@ export interface Launch {
   readonly configFile: string | undefined
   /** When the start is given up, by performance.now(). */
   readonly deadline: number
+}
+
+export function refuse(
+  code: IapeerErrorDetails['code'],
+  message: string,
+  hint: string,
+  cause?: unknown,
+): never {
+  throw new IapeerError(message, { code, hint, cause })
+}
+
+/** How much of the time for the whole start is left, in milliseconds; at least 1. */
+export const left = (launch: Launch): number => Math.max(1, launch.deadline - performance.now())
+
+export function timedOut(launch: Launch, step: string): never {
+  return refuse(
+    'start-timeout',
+    `the tmux server at ${launch.socketPath} did not start in time (${step})`,
+    'Give it more timeoutMs, or see what the host is busy with.',
+  )
+}
+
+/** Runs a tmux client on the socket of a launch. */
+export async function client(launch: Launch, args: readonly string[]): Promise<ToolResult> {
+  return runTool(launch.tmux, ['-S', launch.socketPath, ...args], { env: launch.env, limitMs: left(launch) })
 }

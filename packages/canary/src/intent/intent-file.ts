@@ -103,7 +103,7 @@ function intentText(
 
 async function addAt(base: string, fields: Pick<Intent, 'by' | 'why' | 'until'>): Promise<Intent> {
   const declarer = await thisProcess()
-  for (let number = 1; ; number++) {
+  for (let number = 1; number <= MOST_INTENTS; number++) {
     const path = numbered(base, number)
     try {
       await makeFile(path, intentText('pending', declarer, fields))
@@ -112,6 +112,10 @@ async function addAt(base: string, fields: Pick<Intent, 'by' | 'why' | 'until'>)
       if (errnoOf(error) !== 'EEXIST') throw error
     }
   }
+  throw new IapeerError(`${MOST_INTENTS} processes have declared the end of this server`, {
+    code: 'system-error',
+    hint: `Remove ${base} and what is numbered after it, once that server has ended.`,
+  })
 }
 
 /** Where this process has declared, by generation: the state that tells the server goes when its end is settled. */

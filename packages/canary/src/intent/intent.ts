@@ -1,9 +1,8 @@
-import { lstatSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { type Liveness, observeProcess } from '@iapeer/core/process'
+import { claimedAtMs } from '../records/claim-file.ts'
 import { logLifecycle } from '../records/log.ts'
 import { type CanaryOptions, checkedPlace, checkGen, recordsAreOff } from '../records/options.ts'
 import { seeSettled } from '../records/recorder.ts'
@@ -68,8 +67,7 @@ function checkHold(holdMs: number): number {
 }
 
 function isClaimed({ layout, name }: Place): boolean {
-  const path = join(layout.deathsDir, `${name.identity}-${name.gen}.claim`)
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  return claimedAtMs(layout, name) !== undefined
 }
 
 async function serverLiveness(place: Place): Promise<Liveness> {
@@ -105,7 +103,8 @@ async function withdraw(place: Place, intents: readonly Intent[], reason: string
   if (record === undefined || record === 'corrupt') await removeOwn(intents)
   else if ((await observeProcess(record.server)) === 'gone') {
     await seeSettled(place.layout, record)
-    await removeOwn(intents)
+    // While a recorder still reads the files one after another, it must not meet a gap.
+    if (readCanaryRecord(place.layout, place.name) === undefined) await removeOwn(intents)
   }
 }
 

@@ -26,9 +26,12 @@ function leaseHolder(layout: RecordLayout, key: string): string | undefined {
   return readLinkIfThere(join(layout.canaryDir, `${key}.lease${Math.max(...numbers)}`))
 }
 
+/** What a baseline repeats of the state file; the first recorders noted none of it. */
+const NOTED = ['lib', 'record_dir', 'tmux', 'path', 'clock', 'format'] as const
+
 /**
  * Moves a state file that cannot be parsed aside (`<name>-corrupt`) and writes it again from the baseline and the lease, which
- * hold the same facts; where those are gone too, its recorder alone can settle that generation. Of several processes one does
+ * hold the same facts but for the client of a watch; where those are gone too, its recorder alone can settle that generation. Of several processes one does
  * it.
  * @returns whether this process has moved it
  */
@@ -44,14 +47,19 @@ export async function mendState(layout: RecordLayout, name: GenerationName): Pro
   if (kept === undefined) return false
   const mended = server !== undefined && socket !== undefined && boot !== undefined && recorder !== undefined
   if (mended) {
+    const noted = NOTED.flatMap((key) => {
+      const value = baseline.get(key)
+      return value === undefined ? [] : [`${key}=${value}`]
+    })
     const lines = [
-      'mode=watch',
+      `mode=${baseline.get('mode') ?? 'watch'}`,
       `recorder=${recorder}`,
       `server=${server}`,
       `socket=${socket}`,
       'socket_id=-',
       `boot=${boot}`,
       `baseline=${path}.baseline`,
+      ...noted,
     ]
     await replaceFile(path, `${lines.join('\n')}\n`)
   }

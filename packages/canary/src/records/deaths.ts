@@ -129,7 +129,8 @@ function changed(directory: string, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(done, POLL_MS)
     signal.addEventListener('abort', done)
     try {
-      watcher = watch(directory, done).on('error', done)
+      // Without a watcher the poll goes on.
+      watcher = watch(directory, done).on('error', () => watcher?.close())
     } catch (error) {
       // It is not there yet, or the system has no watch left: the poll finds what comes.
       if (errnoOf(error) === undefined) throw error
@@ -156,7 +157,10 @@ export async function onDeath(options: OnDeathOptions, listener: (death: Death) 
     if (isDue || now !== state) {
       state = now
       isDue = false
-      for (const death of deathsIn(exitsLog)) {
+      const deaths = deathsIn(exitsLog)
+      const kept = new Set(deaths.map(({ id }) => id))
+      for (const id of told) if (!kept.has(id)) told.delete(id)
+      for (const death of deaths) {
         if (signal.aborted || told.has(death.id)) continue
         told.add(death.id)
         Promise.resolve(death)

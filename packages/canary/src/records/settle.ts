@@ -4,6 +4,7 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, readBootClock } from '@iapeer/core/process'
 import { installAssets } from '../scripts/assets.ts'
 import { claimedAtMs } from './claim-file.ts'
+import { logLifecycle } from './log.ts'
 import { lastSeenMs } from './seen.ts'
 
 const SETTLE_LIMIT_MS = 20_000
@@ -89,5 +90,19 @@ export async function settleGeneration(layout: RecordLayout, generation: Generat
   })
   const result = await runTool('/bin/sh', [join(lib, 'settle.sh')], { env, limitMs: SETTLE_LIMIT_MS })
   const word = result.stdout.trim()
-  return isOutcome(word) ? word : 'unwritable'
+  if (isOutcome(word)) return word
+  const { identity, gen } = generation
+  const how = result.timedOut
+    ? `no answer within ${SETTLE_LIMIT_MS / 1_000} s`
+    : `exit code ${result.exitCode ?? 'none'}`
+  const said = result.stderr.split('\n', 1)[0] ?? ''
+  await logLifecycle(layout, {
+    ev: 'canary',
+    identity,
+    gen,
+    state: 'settle-failed',
+    origin: 'reconcile',
+    reason: said === '' ? how : `${how}: ${said}`,
+  })
+  return 'unwritable'
 }

@@ -52,7 +52,7 @@ export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
 }
 
 /** The sections of the host that deaths of one second share (assets/host-lease.sh): each of their snapshots has a copy. */
-const HOST_FILE = /^host-[0-9a-z]+-\d{10}(?:-\d)?\.txt$/
+const HOST_FILE = /^host-[0-9a-z]*-\d{10}(?:-\d)?\.txt$/
 
 /**
  * Removes half-written records of recorders and witnesses that were killed over them; after a day marks of servers long
@@ -102,11 +102,18 @@ export async function sweepNames(layout: RecordLayout): Promise<void> {
 /** So long after its last change the intent of a server that is gone may still be read by one of its recorders. */
 const SERVER_INTENT_MS = 600_000
 
-async function sweepServerIntent(path: string, entry: string): Promise<void> {
-  const [, key] = /^(.+)\.server(?:\..+)?$/.exec(entry) ?? []
-  const server = key === undefined ? undefined : parseServerKey(key)
-  if (server === undefined || ageMs(path) < SERVER_INTENT_MS) return
-  if ((await observeProcess(server)) === 'gone') await rm(path, { force: true })
+/** Removes the intents about servers long gone, all about one server together: a reader stops at a gap in their numbers. */
+async function sweepServerIntents(layout: RecordLayout): Promise<void> {
+  const byKey = new Map<string, string[]>()
+  for (const entry of namesIn(layout.intentDir)) {
+    const [, key] = /^(.+)\.server(?:\..+)?$/.exec(entry) ?? []
+    if (key !== undefined) byKey.set(key, [...(byKey.get(key) ?? []), join(layout.intentDir, entry)])
+  }
+  for (const [key, paths] of byKey) {
+    const server = parseServerKey(key)
+    if (server === undefined || paths.some((path) => ageMs(path) < SERVER_INTENT_MS)) continue
+    if ((await observeProcess(server)) === 'gone') for (const path of paths) await rm(path, { force: true })
+  }
 }
 
 /**
@@ -114,13 +121,11 @@ async function sweepServerIntent(path: string, entry: string): Promise<void> {
  * removes the intents of generations that have no recorder, and of servers long gone.
  */
 export async function sweepIntents(layout: RecordLayout): Promise<void> {
+  await sweepServerIntents(layout)
   for (const entry of namesIn(layout.intentDir)) {
     const path = join(layout.intentDir, entry)
     const found = generationOf(entry)
-    if (found === undefined) {
-      await sweepServerIntent(path, entry)
-      continue
-    }
+    if (found === undefined) continue
     const record = readCanaryRecord(layout, found.name)
     if (record === 'corrupt') continue
     if (record === undefined || entry.endsWith('.tmp')) {

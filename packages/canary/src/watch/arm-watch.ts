@@ -6,6 +6,7 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import {
   formatProcessId,
   identifyProcess,
+  isSameProcess,
   observeProcess,
   type ProcessId,
   readBoot,
@@ -140,8 +141,6 @@ function generationOf(boot: string, server: ProcessId): string {
     .slice(0, 16)
 }
 
-const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
-
 /** Another arming is under way: wait until its recorder has written its state file and lives. */
 async function confirmArmed(layout: RecordLayout, name: { identity: string; gen: string }): Promise<boolean> {
   const isArmed = async (): Promise<boolean> => {
@@ -217,7 +216,7 @@ async function armReached(
   const { identity, socketPath } = request
   assertNotAPeer(layout, identity, peerState)
   const known = readCanaryRecords(layout, identity).records.find((record) =>
-    sameProcess(record.server, server),
+    isSameProcess(record.server, server),
   )
   const boot = known?.boot ?? (await readBoot())
   const gen = known?.gen ?? generationOf(boot, server)

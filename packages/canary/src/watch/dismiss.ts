@@ -4,9 +4,9 @@ import { waitUntil } from '@iapeer/core/async'
 import type { RecordLayout } from '@iapeer/core/paths'
 import {
   formatProcessId,
+  isSameProcess,
   observeProcess,
   observeProcesses,
-  type ProcessId,
   signalProcess,
 } from '@iapeer/core/process'
 import { replaceFile } from '@iapeer/core/storage'
@@ -43,12 +43,10 @@ export interface DismissResult {
 
 const LEAVE = { limitMs: 2_000 }
 
-const sameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
-
 /** The state file while it still names this recorder; a successor's is none of our business. */
 function stateOf(layout: RecordLayout, record: CanaryRecord): CanaryRecord | undefined {
   const now = readCanaryRecord(layout, record)
-  return now === undefined || now === 'corrupt' || !sameProcess(now.recorder, record.recorder)
+  return now === undefined || now === 'corrupt' || !isSameProcess(now.recorder, record.recorder)
     ? undefined
     : now
 }

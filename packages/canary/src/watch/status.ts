@@ -60,8 +60,8 @@ async function inform(layout: RecordLayout, boot: string, record: CanaryRecord):
   }
 }
 
-async function inspect(layout: RecordLayout, identity?: string): Promise<CanaryInfo[]> {
-  const { records } = readCanaryRecords(layout, identity)
+async function inspect(layout: RecordLayout): Promise<CanaryInfo[]> {
+  const { records } = readCanaryRecords(layout)
   if (records.length === 0) return []
   const boot = await readBoot()
   return Promise.all(records.map((record) => inform(layout, boot, record)))
@@ -77,12 +77,12 @@ export async function listCanaries(options: RecordOptions): Promise<CanaryInfo[]
 }
 
 /**
- * Returns the watch of one identity; of several generations, the one that lives. Reads only.
+ * Returns the watch of an identity as it is called now; of several generations, the one that lives. Reads only.
  * @throws IapeerError `invalid-identity`, `invalid-path`; Node system errors when the directory cannot be read
  */
 export async function canaryStatus(options: CanaryOptions): Promise<CanaryStatus> {
   const { identity, layout } = checkedPlace(options)
-  const found = await inspect(layout, identity)
+  const found = (await inspect(layout)).filter((one) => one.identity === identity)
   found.sort((a, b) => ORDER[a.state] - ORDER[b.state])
   return found[0] ?? { state: 'none' }
 }

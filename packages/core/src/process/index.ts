@@ -15,6 +15,7 @@ export {
   formatProcessId,
   hasProcfs,
   identifyProcess,
+  isSameProcess,
   type Liveness,
   observeProcess,
   observeProcesses,

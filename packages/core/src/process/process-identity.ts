@@ -74,6 +74,9 @@ export async function observeProcess(id: ProcessId): Promise<Liveness> {
   return liveness ?? 'unknown'
 }
 
+/** Whether two identities name one process. */
+export const isSameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
+
 export function formatProcessId(id: ProcessId): string {
   return `${id.pid}:${id.token}`
 }

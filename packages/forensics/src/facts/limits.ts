@@ -48,7 +48,7 @@ export function limitFacts(snapshot: Snapshot): Fact[] {
         {
           names,
           section: 'recorder',
-          text: 'the process limit was reached: no process could be started at that moment',
+          text: 'no process could be started at that moment: a process limit was reached, or memory was short',
         },
       ]
     : []
