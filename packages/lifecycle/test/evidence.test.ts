@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { mayMount, privateFolder } from '@iapeer/dev/testing'
+import { asyncCleanups, mayMount, privateFolder } from '@iapeer/dev/testing'
 import { type ExitRecord, parseExitLine } from '@iapeer/forensics'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { addendumPath, collectAddenda } from '../src/deaths/evidence/addendum.ts'
 import { coreNames, coreSection } from '../src/deaths/evidence/cores.ts'
 import { logArguments, reportSections } from '../src/deaths/evidence/darwin.ts'
@@ -14,10 +14,7 @@ import { signalLines } from '../src/deaths/signals/signal-lines.ts'
 import type { SignalSource } from '../src/deaths/signals/signal-memory.ts'
 import { judgeDeath } from '../src/index.ts'
 
-const undos: (() => void)[] = []
-afterEach(() => {
-  for (const undo of undos.splice(0)) undo()
-})
+const track = asyncCleanups()
 
 const AT = new Date('2026-06-10T15:42:07.113Z')
 const LATER = new Date(AT.getTime() + 10_000)
@@ -25,7 +22,7 @@ const UNIX = (AT.getTime() / 1_000).toFixed(6)
 
 function newRoot(): { root: string; bin: string; env: NodeJS.ProcessEnv } {
   const folder = privateFolder()
-  undos.push(folder.remove)
+  track(folder.remove)
   const [root, bin] = [join(folder.path, 'root'), join(folder.path, 'bin')]
   mkdirSync(join(root, 'logs', 'iapeer', 'server-deaths'), { recursive: true })
   mkdirSync(bin)

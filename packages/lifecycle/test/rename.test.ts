@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readGenerationName, reconcile } from '@iapeer/canary'
@@ -27,6 +27,7 @@ import {
   superviseFleet,
   unfinishedRename,
 } from '../src/index.ts'
+import { lockIdentity } from '../src/sessions/index.ts'
 import { roots, type TestRoot } from './support.ts'
 
 const { track, newRoot } = roots()
@@ -102,7 +103,6 @@ describe('a running peer that is renamed', () => {
     track(() => supervisor.stop())
     await supervisor.start()
     const state = join(made.root, 'state', 'canary', `command-bob-${session.gen}`)
-    const { readFileSync } = await import('node:fs')
     const guard = Number(/^recorder=(\d+)/m.exec(readFileSync(state, 'utf8'))?.[1])
     process.kill(guard, 'SIGKILL')
     await until('another recorder', () => readFileSync(state, 'utf8').includes('mode=watch'))
@@ -299,6 +299,29 @@ describe('a rename that is cut off', () => {
     expect(await finishRename(root)).toBe(false)
     expect(existsSync(pending)).toBe(false)
     await stopPeer(root, BOB, by)
+  })
+
+  it('waits, and keeps no command waiting, while a lock of it is held or its profile cannot be read', async () => {
+    const made = newRoot()
+    const { root } = made
+    const entry = await made.peer(SLEEP)
+    const pending = join(root, 'state', 'rename.pending')
+    const note = { ts: new Date().toISOString(), from: 'bob', to: 'ann', home: entry.home }
+    writeFileSync(pending, JSON.stringify({ ...note, runtimes: ['command'], generations: [] }))
+    const lock = await lockIdentity(root, ANN, 0)
+    expect(await finishRename(root)).toBe(false)
+    lock.release()
+    const profile = join(entry.home, '.iapeer', 'peer-profile.json')
+    const text = readFileSync(profile, 'utf8')
+    writeFileSync(profile, '{')
+    expect(await finishRename(root)).toBe(false)
+    expect(unfinishedRename(root)).toMatchObject({ to: 'ann' })
+    writeFileSync(profile, text.replace('"bob"', '"ann"'))
+    // A rename settles what it finds before it begins.
+    const named = await renameNamed(root, 'ann', toPersonality('eve'))
+    expect(named).toMatchObject({ formerly: 'ann', entry: { personality: 'eve' } })
+    expect(existsSync(pending)).toBe(false)
+    expect((await listPeers(root)).map(({ personality }) => personality)).toEqual(['eve'])
   })
 })
 

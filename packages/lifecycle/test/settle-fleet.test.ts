@@ -62,6 +62,20 @@ describe('a fleet without a daemon', () => {
     await until('the server to go', async () => (await identifyProcess(session.server.pid)) === undefined)
   })
 
+  it('that is stopped while it waits for its restart stays down', async () => {
+    const made = newRoot()
+    const session = await running(made)
+    await updatePeer(made.root, 'bob', { afterDeath: 'restart' })
+    process.kill(session.server.pid, 'SIGKILL')
+    await until('the end to be settled', async () => {
+      await settleFleet(made.root)
+      return (await statusOf(made.root, BOB)).tally.startAt
+    })
+    expect(await stopPeer(made.root, BOB, by)).toEqual({ state: 'stopped' })
+    const { tally } = await statusOf(made.root, BOB)
+    expect([tally.startAt, tally.startMode, tally.lastEnd]).toEqual([undefined, undefined, 'crash'])
+  })
+
   it('has what follows an end planned, and a daemon that comes later carries it out', async () => {
     const made = newRoot()
     const session = await running(made)
@@ -79,7 +93,7 @@ describe('a fleet without a daemon', () => {
     await stopPeer(made.root, BOB, by)
   })
 
-  it('costs nothing that can be seen where nothing has ended', async () => {
+  it('changes no state where nothing has ended', async () => {
     const made = newRoot()
     await running(made)
     await settleFleet(made.root)

@@ -1,9 +1,8 @@
 import { formatIdentity, type Identity, parseIdentity, toRuntime } from '@iapeer/core/identity'
-import { withLock } from '@iapeer/core/storage'
 import type { EventLog } from '../eventlog/index.ts'
 import { checkLaunch, launchPeer, type WakeRequest, wakeOrSpawn } from '../launch/index.ts'
 import { type Afterwards, stopPeer } from '../reap/index.ts'
-import { changeTally, identityLockPath, readSession } from '../sessions/index.ts'
+import { changeTally, readSession, withIdentity } from '../sessions/index.ts'
 import { type LaunchView, launchViewOf } from './launch-view.ts'
 import { asIdentity, type NamedPeer, peerNamed, presentIdentity, runningOf } from './named.ts'
 
@@ -134,7 +133,7 @@ export async function resetNamed(root: string, peer: string | NamedPeer): Promis
   const { identities } = await peerNamed(root, peer)
   let wasInLoop = false
   for (const identity of identities)
-    await withLock(identityLockPath(root, identity), async () => {
+    await withIdentity(root, identity, async () => {
       await changeTally(root, identity, (tally) => {
         wasInLoop ||= tally.loopSince !== undefined
         if (tally.endings.length === 0 && tally.loopSince === undefined && tally.restarts === 0) return tally

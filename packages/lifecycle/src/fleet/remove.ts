@@ -1,15 +1,8 @@
 import { IapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { findPeer, identitiesOf, type Removed, removePeer } from '@iapeer/core/registry'
-import { withLock } from '@iapeer/core/storage'
 import { stopPeer } from '../reap/index.ts'
-import {
-  forgetIdentity,
-  identityLockPath,
-  type PeerSession,
-  readSession,
-  statusOf,
-} from '../sessions/index.ts'
+import { forgetIdentity, type PeerSession, readSession, statusOf, withIdentity } from '../sessions/index.ts'
 import { settleFleet } from './settle-fleet.ts'
 
 export interface RemoveOptions {
@@ -58,7 +51,6 @@ export async function removeNamed(root: string, name: string, options: RemoveOpt
     if (force || (await readSession(root, identity)) !== undefined)
       await stopPeer(root, identity, { by, why: 'it is removed' })
   const removed = await removePeer(root, name, new Date())
-  for (const identity of identities)
-    await withLock(identityLockPath(root, identity), () => forgetIdentity(root, identity))
+  for (const identity of identities) await withIdentity(root, identity, () => forgetIdentity(root, identity))
   return { ...removed, stopped: running }
 }

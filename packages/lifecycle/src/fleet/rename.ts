@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listCanaries, nameGeneration } from '@iapeer/canary'
-import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { IapeerError, isIapeerError } from '@iapeer/core/errors'
 import {
   formatIdentity,
   type Identity,
@@ -16,21 +16,21 @@ import { fieldsOf, list, parseFields, text } from '@iapeer/core/json'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { readProfile } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry, renamePeer, requirePeer, upsertPeer } from '@iapeer/core/registry'
-import { acquireLock, replaceFile } from '@iapeer/core/storage'
+import { acquireLock, readIfExists, replaceFile, tryLock } from '@iapeer/core/storage'
 import { TmuxServer } from '@iapeer/tmux'
 import { createEventLog } from '../eventlog/index.ts'
 import { clearTheWay } from '../reap/index.ts'
 import {
-  identityLockPath,
+  LONGEST_LAUNCH_MS,
   moveIdentity,
   noteRename,
   type PeerSession,
   rebuildSession,
   statusOf,
+  whileUnclaimed,
+  withIdentity,
 } from '../sessions/index.ts'
 
-/** As long as a launch, which holds the lock of its identity, may take. */
-const LOCK_MS = 90_000
 const TITLE_MS = 1_000
 
 /** A rename that has begun: `state/rename.pending`. What is found of one was cut off, and is finished by the next command. */
@@ -67,13 +67,8 @@ export function unfinishedRename(root: string): Pick<Pending, 'from' | 'to' | 'h
 }
 
 function readPending(root: string): Pending | undefined {
-  let json: string
-  try {
-    json = readFileSync(pendingPath(root), 'utf8')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
-    throw error
-  }
+  const json = readIfExists(pendingPath(root))
+  if (json === undefined) return undefined
   const fields = parseFields(json) ?? {}
   const [ts, from, to, home] = ['ts', 'from', 'to', 'home'].map((name) => text(fields[name]) ?? '')
   if (!ts || !home || from === undefined || to === undefined) return undefined
@@ -86,20 +81,31 @@ function readPending(root: string): Pending | undefined {
   return { ts, from, to, home, runtimes: runtimes.filter(isRuntime), generations }
 }
 
-/** The locks of all identities that are touched, in one order for everyone. */
-async function withLocks<T>(
+/** Every identity that a rename touches, in one order for all processes: two renames cannot wait for each other. */
+const touched = (pairs: readonly [Identity, Identity][]): Identity[] => [...new Set(pairs.flat())].sort()
+
+/** Acts while holding the locks of all identities that are touched. @throws IapeerError `lock-held` */
+function withLocks<T>(
   root: string,
   pairs: readonly [Identity, Identity][],
   act: () => Promise<T>,
 ): Promise<T> {
-  const locks: { release: () => void }[] = []
-  try {
-    for (const identity of [...new Set(pairs.flat())].sort())
-      locks.push(await acquireLock(identityLockPath(root, identity), { limitMs: LOCK_MS }))
-    return await act()
-  } finally {
-    for (const lock of locks.reverse()) lock.release()
-  }
+  return touched(pairs).reduceRight<() => Promise<T>>(
+    (inner, identity) => () => withIdentity(root, identity, inner, LONGEST_LAUNCH_MS),
+    act,
+  )()
+}
+
+/** As {@link withLocks}, without waiting: undefined where another process holds one of them. */
+function withFreeLocks<T>(
+  root: string,
+  pairs: readonly [Identity, Identity][],
+  act: () => Promise<T>,
+): Promise<T | undefined> {
+  return touched(pairs).reduceRight<() => Promise<T | undefined>>(
+    (inner, identity) => () => whileUnclaimed(root, identity, inner),
+    act,
+  )()
 }
 
 /** What runs of a peer; what has died is settled under its old name. */
@@ -134,9 +140,22 @@ async function carryOut(root: string, pending: Pending): Promise<void> {
   await rm(pendingPath(root), { force: true })
 }
 
+/** The recorders call each generation by its old name again. */
 async function undo(root: string, pending: Pending): Promise<void> {
   for (const one of pending.generations) await nameGeneration({ ...one, ...rootRecordPlace(root) })
   await rm(pendingPath(root), { force: true })
+}
+
+/**
+ * Finishes a rename that did not reach its end: forward where the profile has the new name, else back. The caller holds the lock
+ * of renames and those of all identities.
+ * @throws IapeerError `corrupt-profile`, `invalid-profile`: the profile does not say which; nothing is changed
+ */
+async function settlePending(root: string, pending: Pending): Promise<void> {
+  const profile = await readProfile(pending.home)
+  if (profile?.personality !== pending.to) return undo(root, pending)
+  await upsertPeer(root, pending.home)
+  return carryOut(root, pending)
 }
 
 /** What its terminal shows at the bottom; that it cannot be changed is no failure. */
@@ -151,9 +170,10 @@ async function changeTitle({ socketPath, server, sessionId }: PeerSession, name:
  * @throws IapeerError `no-such-peer`, `name-taken`, `recorder-too-old`, `lock-held`, and those of `renamePeer`
  */
 export async function renameNamed(root: string, name: string, to: Personality): Promise<Renamed> {
-  await finishRename(root)
-  const lock = await acquireLock(lockPath(root), { limitMs: LOCK_MS })
+  const lock = await acquireLock(lockPath(root), { limitMs: LONGEST_LAUNCH_MS })
   try {
+    const cutOff = readPending(root)
+    if (cutOff !== undefined) await withLocks(root, pairsOf(cutOff), () => settlePending(root, cutOff))
     const old = requirePeer(await listPeers(root), name)
     const { personality: from, home, runtimes } = old
     if (from === to) return { entry: old, formerly: from, running: [] }
@@ -197,23 +217,22 @@ async function changeNames(
       await nameGeneration({ identity: after.get(identity) ?? identity, gen, ...rootRecordPlace(root) })
     return await renamePeer(root, pending.from, pending.to)
   } catch (error) {
-    if (!isIapeerError(error) && errnoOf(error) === undefined) throw error
-    await undo(root, pending)
+    // Where this fails too, the file stays, and the next command goes on from it.
+    await settlePending(root, pending).catch(() => undefined)
     throw error
   }
 }
 
+const UNREADABLE = new Set(['corrupt-profile', 'invalid-profile', 'unusable-file'])
+
 /**
- * Finishes a rename that was cut off: forward where its profile has the new name, else back. Does nothing where there is none,
- * or another process is at it.
+ * Finishes a rename that was cut off: forward where its profile has the new name, else back. Never waits: does nothing where there
+ * is none, another process holds one of its locks, or its profile cannot be read.
  * @returns whether one was finished
  */
 export async function finishRename(root: string): Promise<boolean> {
   if (!existsSync(pendingPath(root))) return false
-  const lock = await acquireLock(lockPath(root), { limitMs: 0 }).catch((error: unknown) => {
-    if (isIapeerError(error) && error.code === 'lock-held') return undefined
-    throw error
-  })
+  const lock = await tryLock(lockPath(root))
   if (lock === undefined) return false
   try {
     const pending = readPending(root)
@@ -222,13 +241,14 @@ export async function finishRename(root: string): Promise<boolean> {
       await rm(pendingPath(root), { force: true })
       return false
     }
-    await withLocks(root, pairsOf(pending), async () => {
-      const profile = await readProfile(pending.home)
-      if (profile?.personality !== pending.to) return undo(root, pending)
-      await upsertPeer(root, pending.home)
-      return carryOut(root, pending)
+    const settled = await withFreeLocks(root, pairsOf(pending), async () => {
+      await settlePending(root, pending)
+      return true
     })
-    return true
+    return settled ?? false
+  } catch (error) {
+    if (isIapeerError(error) && UNREADABLE.has(error.code)) return false
+    throw error
   } finally {
     lock.release()
   }

@@ -2,9 +2,8 @@ import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootRecordPlace } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
-import { withLock } from '@iapeer/core/storage'
 import { endUnfinished, sweepSockets } from '../reap/index.ts'
-import { identityLockPath, isClaimed, isLeft, readSession } from '../sessions/index.ts'
+import { isClaimed, isLeft, readSession, withIdentity } from '../sessions/index.ts'
 
 /** A tmux server that was started for a peer and that no session has any more. */
 export interface Stray {
@@ -15,7 +14,7 @@ export interface Stray {
 async function stopStray(root: string, canary: CanaryInfo): Promise<Stray | undefined> {
   const { identity, recordedAs, gen, socketPath, serverPid } = canary
   if (!isIdentity(identity) || !isIdentity(recordedAs)) return undefined
-  return withLock(identityLockPath(root, identity), async () => {
+  return withIdentity(root, identity, async () => {
     if ((await readSession(root, identity))?.gen === gen) return undefined
     const server = await identifyProcess(serverPid)
     if (server === undefined) return undefined

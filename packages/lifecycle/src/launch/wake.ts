@@ -1,16 +1,15 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
 import type { PeerEntry } from '@iapeer/core/registry'
-import { withLock } from '@iapeer/core/storage'
 import { createEventLog, type EventLog } from '../eventlog/index.ts'
 import {
   changeTally,
   hasMark,
-  identityLockPath,
   type PeerSession,
   phaseOf,
   readTally,
   statusOf,
+  withIdentity,
 } from '../sessions/index.ts'
 import { launchPeer } from './launch.ts'
 import type { LaunchOptions } from './options.ts'
@@ -74,7 +73,7 @@ async function modeFor(
 /** So that the next message of the same topic finds its session. */
 async function rememberTopic(root: string, identity: Identity, topic: string | undefined): Promise<void> {
   if (topic === undefined) return
-  await withLock(identityLockPath(root, identity), () =>
+  await withIdentity(root, identity, () =>
     changeTally(root, identity, (tally) =>
       tally.topics.at(-1) === topic
         ? tally

@@ -8,6 +8,7 @@ import {
   changeTally,
   clearMark,
   type LastEnd,
+  LONGEST_LAUNCH_MS,
   lockIdentity,
   type Mark,
   NO_GENERATION,
@@ -19,6 +20,7 @@ import {
   removeSession,
   setMark,
   statusOf,
+  type Tally,
   withReserve,
 } from '../sessions/index.ts'
 import { clearTheWay } from './clean-up.ts'
@@ -49,9 +51,6 @@ const LEAVES = {
   park: { mark: 'idle', end: 'idle' },
   sleep: { mark: undefined, end: 'self-close' },
 } as const satisfies Record<Afterwards, { readonly mark: Mark | undefined; readonly end: LastEnd }>
-/** As long as a launch with its boot and its first message may take. */
-const LAUNCH_MS = 110_000
-
 /** `stopped`: it was not running. */
 export type StopResult = TeardownResult | { readonly state: 'stopped' }
 
@@ -98,6 +97,15 @@ async function noted(
 /** Whoever took it down to come back does so before that; else whoever supervises does. */
 const soon = (): string => new Date(Date.now() + COME_BACK_MS).toISOString()
 
+/** What becomes of a planned start: what is to stay down has none, whether it ran or not. */
+function planAfter(
+  afterwards: Afterwards,
+  hasStopped: boolean,
+): Pick<Tally, 'startAt' | 'startMode'> | undefined {
+  if (afterwards === 'stay-down') return { startAt: undefined, startMode: undefined }
+  return afterwards === 'come-back' && hasStopped ? { startAt: soon(), startMode: 'fresh' } : undefined
+}
+
 async function endIt(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await rebuildSession(root, identity)
   const { session: living } = await statusOf(root, identity)
@@ -105,13 +113,15 @@ async function endIt(root: string, identity: Identity, options: StopOptions): Pr
   const session = living ?? (await readSession(root, identity))
   const { end } = LEAVES[options.afterwards ?? 'stay-down']
   const act = async (): Promise<StopResult> => {
-    if (session === undefined) return { state: 'stopped' }
-    const result = await takeDown(root, session, options)
-    if (result.state === 'already-dead') return { state: 'stopped' }
-    const comesBack = options.afterwards === 'come-back'
-    const plan = comesBack ? ({ startAt: soon(), startMode: 'fresh' } as const) : {}
-    await changeTally(root, identity, (tally) => ({ ...tally, lastEnd: end, ...plan }))
-    return result
+    const result = session === undefined ? undefined : await takeDown(root, session, options)
+    const hasStopped = result !== undefined && result.state !== 'already-dead'
+    const plan = planAfter(options.afterwards ?? 'stay-down', hasStopped)
+    await changeTally(root, identity, (tally) =>
+      hasStopped || (plan !== undefined && tally.startAt !== undefined)
+        ? { ...tally, ...(hasStopped ? { lastEnd: end } : {}), ...plan }
+        : tally,
+    )
+    return hasStopped ? result : { state: 'stopped' }
   }
   return noted(root, { identity, gen: session?.gen }, { ...options, act })
 }
@@ -123,7 +133,7 @@ async function endIt(root: string, identity: Identity, options: StopOptions): Pr
  */
 export async function stopPeer(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await scaffoldRoot(rootLayout(root))
-  const lock = await lockIdentity(root, identity, LAUNCH_MS)
+  const lock = await lockIdentity(root, identity, LONGEST_LAUNCH_MS)
   const { mark } = LEAVES[options.afterwards ?? 'stay-down']
   try {
     return await withReserve(root, async () => {

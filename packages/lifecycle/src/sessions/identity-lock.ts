@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
-import { acquireLock, type Lock, readLockHolder } from '@iapeer/core/storage'
+import { acquireLock, type Lock, readLockHolder, tryLock } from '@iapeer/core/storage'
 
 /** What is launched, taken down or settled holds this: one at a time for an identity, across processes. */
 export const identityLockPath = (root: string, identity: Identity): string =>
@@ -29,16 +29,33 @@ export async function lockIdentity(root: string, identity: Identity, limitMs: nu
   }
 }
 
-/** Acts while holding the lock of an identity; undefined where somebody else is at it, who does what is due. */
+/** As long as a launch with its boot and its first message may take, in milliseconds. */
+export const LONGEST_LAUNCH_MS = 110_000
+
+const LIMIT_MS = 10_000
+
+/** Acts while holding the lock of an identity. @throws as {@link lockIdentity} */
+export async function withIdentity<T>(
+  root: string,
+  identity: Identity,
+  act: () => Promise<T>,
+  limitMs = LIMIT_MS,
+): Promise<T> {
+  const lock = await lockIdentity(root, identity, limitMs)
+  try {
+    return await act()
+  } finally {
+    lock.release()
+  }
+}
+
+/** Acts while holding the lock of an identity; undefined where another process holds it, which does what is due. */
 export async function whileUnclaimed<T>(
   root: string,
   identity: Identity,
   act: () => Promise<T>,
 ): Promise<T | undefined> {
-  const lock = await acquireLock(identityLockPath(root, identity), { limitMs: 0 }).catch((error: unknown) => {
-    if (isIapeerError(error) && error.code === 'lock-held') return undefined
-    throw error
-  })
+  const lock = await tryLock(identityLockPath(root, identity))
   if (lock === undefined) return undefined
   try {
     return await act()

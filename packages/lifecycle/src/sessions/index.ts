@@ -1,6 +1,12 @@
 export { isLeft, noteLeft, sweepLeft } from './detached-servers.ts'
 export { forgetIdentity } from './forget.ts'
-export { identityLockPath, lockIdentity, whileUnclaimed } from './identity-lock.ts'
+export {
+  identityLockPath,
+  LONGEST_LAUNCH_MS,
+  lockIdentity,
+  whileUnclaimed,
+  withIdentity,
+} from './identity-lock.ts'
 export { listTallies } from './list-tallies.ts'
 export { clearMark, hasMark, type Mark, setMark } from './marks.ts'
 export { moveIdentity } from './move.ts'

@@ -1,7 +1,6 @@
 import { isIdentity } from '@iapeer/core/identity'
-import { withLock } from '@iapeer/core/storage'
 import type { JudgedDeath } from '../deaths/index.ts'
-import { changeTally, identityLockPath, type Tally } from '../sessions/index.ts'
+import { changeTally, type Tally, withIdentity } from '../sessions/index.ts'
 import type { SuperviseSettings } from './settings.ts'
 import { isInLoop } from './settle-and-plan.ts'
 
@@ -21,7 +20,7 @@ export async function forgiveIncidents(
   for (const { record, incident } of deaths) {
     const { identity, gen } = record
     if (incident === undefined || gen === undefined || !isIdentity(identity)) continue
-    await withLock(identityLockPath(root, identity), () =>
+    await withIdentity(root, identity, () =>
       changeTally(root, identity, (tally) => forgiven(tally, gen, incident.id, settings)),
     )
   }

@@ -1,17 +1,9 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { entryWithIdentity, listPeers } from '@iapeer/core/registry'
-import { withLock } from '@iapeer/core/storage'
 import type { EventLog } from '../eventlog/index.ts'
 import { launchPeer } from '../launch/index.ts'
-import {
-  changeTally,
-  hasMark,
-  identityLockPath,
-  listTallies,
-  readTally,
-  type Tally,
-} from '../sessions/index.ts'
+import { changeTally, hasMark, listTallies, readTally, type Tally, withIdentity } from '../sessions/index.ts'
 import { backOffMs, type Sequel } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
 import { isInLoop, withSequel } from './settle-and-plan.ts'
@@ -69,7 +61,7 @@ async function startDue(
     if (reason === undefined) throw error
     if (reason === 'not-due') return undefined
     if (reason === 'lock-held') return Date.now() + LOCKED_MS
-    const tally = await withLock(identityLockPath(root, identity), () =>
+    const tally = await withIdentity(root, identity, () =>
       changeTally(root, identity, (before) => afterFailure(before, options)),
     )
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
