@@ -9,7 +9,6 @@ import { rootRecordPlace } from '@iapeer/core/paths'
 import { asyncCleanups, privateFolder, serverAt, until } from '@iapeer/dev/testing'
 import { stopDaemon } from '@iapeer/host'
 import { listSessions } from '@iapeer/lifecycle/sessions'
-import { processesOf } from '../../../packages/dev/src/no-leftovers.ts'
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
@@ -94,13 +93,7 @@ export function roots(): (name?: string) => TestRoot {
     const folder = privateFolder()
     const root = join(folder.path, name)
     const env = { ...process.env, IAPEER_ROOT: root, TMUX: '', NO_COLOR: '1' }
-    track(async () => {
-      // A guard whose server ended with a launch that was cut off may still write its record.
-      const end = performance.now() + 5_000
-      while (processesOf(folder.path).length > 0 && performance.now() < end)
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      folder.remove()
-    })
+    track(folder.remove)
     track(async () => {
       const place = rootRecordPlace(root)
       // A guard ends by itself, with the record of its server; to dismiss it over that would cut it short.

@@ -97,7 +97,7 @@ export async function startUserManager(): Promise<UserManager> {
     for (const path of ours()) rmdirSync(path)
     for (const path of hierarchies().map((one) => join(one, `iapeer-test-${process.pid}`)))
       if (existsSync(path)) rmdirSync(path)
-    folder.remove()
+    await folder.remove()
   }
   await until('the user manager', async () => {
     const { stdout } = await systemctl('is-active', 'default.target')

@@ -5,7 +5,7 @@
 #   rc=<status>,ev=server|session,rec=<pid>:<token>,ts=<epoch ms>[,m=g]
 # and whose second line, where systemd runs the host, what systemd said of it (see evidence.sh): c=hs | c=ss | c=no.
 # An empty claim was taken by a recorder that could not write (a full disk) or was killed before it wrote: the facts are in
-# the file that was prepared for them, or unknown, and the claim's mtime is the time of death. Recorders before 0.2 made
+# the file that was prepared for them, or unknown, and the claim's mtime is the time of death. Recorders of format 1 made
 # symbolic links whose text is the first line; a noclobber file cannot be made over one, not even over a dangling one.
 
 # claim_format RC -> CLAIM_LINE: the facts of this EVENT at NOW, as a claim holds them

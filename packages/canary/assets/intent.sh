@@ -2,7 +2,7 @@
 # Intent: whether a generation was meant to end. Sourced; starts no process where there is /proc.
 #
 # Every declarer has files of its own: $INTENT, $INTENT.2, ..., and $SERVER_INTENT, $SERVER_INTENT.2, ..., which count for every
-# name that a server is watched under (declarers before 0.2 wrote the first kind only). One that is done outranks one
+# name that a server is watched under (earlier versions of iapeer wrote the first kind only). One that is done outranks one
 # that is pending, and that one outranks one whose declarer is dead or too late.
 
 # intent_read -> I_STATE none | done | pending | abandoned

@@ -69,7 +69,7 @@ settle_claimed() {
   fi
   if ! claim_take_server; then
     : at settle completing elsewhere
-    # Recorders before 0.2 claimed a server for each name that watched it.
+    # Recorders of format 1 claimed a server for each name that watched it.
     settle_elsewhere
     rm -f "$CLAIM"
     settle_say settled

@@ -161,7 +161,7 @@ export async function runCampaign({ acts, servers, seed, only }) {
   const faults = lives.flatMap((one) => judge(one, deaths))
   await sleep(2_000)
   faults.push(...leftovers(place, recordDir))
-  if (faults.length === 0) place.remove()
+  if (faults.length === 0) await place.remove()
   return { faults, deaths: deaths.length, done: lives.length, folder: place.path, counts: count(lives) }
 }
 

@@ -59,7 +59,7 @@ async function alone(count) {
     const killed = clock()
     process.kill(server.pid, 'SIGKILL')
     found.push(await timesOf(place.path, 'a', gen, killed))
-    place.remove()
+    await place.remove()
   }
   return {
     line: summary(found.map((one) => one.line)),
@@ -100,7 +100,7 @@ async function atOnce(count) {
     while (existsSync(join(recordDir, 'state', 'canary', key))) await sleep(5)
   }
   const last = (await changedAt(join(recordDir, 'exits.log'))) - killed
-  place.remove()
+  await place.remove()
   const claims = summary(found.map((one) => one.claim))
   return { line: { p50: claims.p50, p99: last }, snapshot: summary(found.map((one) => one.snapshot)) }
 }
@@ -114,7 +114,7 @@ async function plainLaunch(count) {
     const { pid } = await startServer(join(place.path, 's'))
     times.push(performance.now() - from)
     process.kill(pid, 'SIGKILL')
-    place.remove()
+    await place.remove()
   }
   return summary(times)
 }
@@ -132,7 +132,7 @@ async function v2(count) {
       line: (await changedAt(join(place.path, 'exits.log'))) - killed,
       snapshot: (await changedAt(join(place.path, 'snapshot.txt'))) - killed,
     })
-    place.remove()
+    await place.remove()
   }
   return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
 }
@@ -164,7 +164,7 @@ async function many(count) {
   for (const { server } of started) process.kill(server.pid, 'SIGKILL')
   for (const { name, gen } of started)
     while (existsSync(filesOf(place.path, name, gen).state)) await sleep(20)
-  place.remove()
+  await place.remove()
   return { memory, cpuMs }
 }
 

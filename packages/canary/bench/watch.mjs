@@ -52,7 +52,7 @@ async function timeDeaths(die, count) {
   for (let round = 0; round < count; round++) {
     const place = scratch()
     found.push(await die(place.path))
-    place.remove()
+    await place.remove()
   }
   return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
 }
@@ -81,7 +81,7 @@ async function memory(count) {
   for (const pid of running) process.kill(pid, 'SIGKILL')
   while (readdirSync(states).length > 0) await sleep(50)
   await sleep(3_000)
-  place.remove()
+  await place.remove()
   return result
 }
 
@@ -115,7 +115,7 @@ async function alreadyArmed(count) {
   process.kill(server.pid, 'SIGKILL')
   await changedAt(join(place.path, 'exits.log'))
   await sleep(500)
-  place.remove()
+  await place.remove()
   return { ours: percentile(ours, 0.5), ours99: percentile(ours, 0.99), reference: percentile(pgrep, 0.5) }
 }
 

@@ -86,7 +86,7 @@ function shellClaim(table) {
   }
   return [
     '# cause_decide RC SYSTEM -> WAIT_RC CAUSE SIGNAL MODE RECORDER: what the line in exits.log says of them, in this MODE.',
-    `# SYSTEM (${table.formerCauses.map((one) => one.system).join(', ')}) comes from claims of recorders before 0.2, which asked systemd before they claimed.`,
+    `# SYSTEM (${table.formerCauses.map((one) => one.system).join(', ')}) comes from claims of recorders of format 1, which asked systemd before they claimed.`,
     'cause_decide() {',
     "  WAIT_RC=$1 SIGNAL='' RECORDER=$MODE",
     '  case $1 in',

@@ -95,7 +95,7 @@ describe.each(presentShells.map((shell): [string, readonly string[]] => [shell.j
   },
 )
 
-it('what systemd had said in a claim of a recorder before 0.2 outranks all but a crash', async () => {
+it('what systemd had said in a claim of a recorder of format 1 outranks all but a crash', async () => {
   for (const { cause, system } of table.formerCauses) {
     const said = await decided(['/bin/sh'], 'guard', 'linux', system)
     const crashed = STATUSES.filter((status) => expected('guard', 'linux', status).startsWith('crashed '))

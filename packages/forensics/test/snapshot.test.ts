@@ -180,7 +180,7 @@ describe('a process limit', () => {
 
   it('is named when the recorder itself could start none', () => {
     expect(factsOf('', '', '--- recorder\nfork_failed=1\n')).toEqual([
-      'the process limit was reached: no process could be started at that moment',
+      'no process could be started at that moment: a process limit was reached, or memory was short',
     ])
   })
 

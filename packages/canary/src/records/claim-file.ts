@@ -28,7 +28,7 @@ interface Found {
   readonly modifiedMs: number
 }
 
-/** A claim is a file; recorders before 0.2 made symbolic links whose text is the same. */
+/** A claim is a file; recorders of format 1 made symbolic links whose text is the same. */
 function find(path: string): Found | undefined {
   try {
     const found = lstatSync(path)

@@ -20,7 +20,7 @@ export interface CanaryRecord {
   readonly boot: string
   /** Directory of the scripts it runs from. */
   readonly lib: string
-  /** 2; 1 for recorders before 0.2, which know no other name of their generation than that of its files. */
+  /** 2; 1 for recorders of format 1, which know no other name of their generation than that of its files. */
   readonly format: number
 }
 

@@ -1,10 +1,25 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { processesOf } from '../no-leftovers.ts'
 
-/** A short private folder inside the run's own; `remove` takes it away. */
-export function privateFolder(prefix = 'r'): { path: string; remove: () => void } {
+const LIMIT_MS = 5_000
+const POLL_MS = 25
+
+/**
+ * Makes a short private directory inside the run's own. `remove` deletes it once no process names it any more, or after 5 s: a
+ * recorder that is still writing its record would make the directory again.
+ */
+export function privateFolder(prefix = 'r'): { path: string; remove: () => Promise<void> } {
   const parent = process.env['IAPEER_TEST_FOLDER']
   if (parent === undefined) throw new Error('IAPEER_TEST_FOLDER is set by the global setup of packageTests')
   const path = mkdtempSync(join(parent, prefix))
-  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) }
+  return {
+    path,
+    remove: async () => {
+      const end = performance.now() + LIMIT_MS
+      while (processesOf(path).length > 0 && performance.now() < end)
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
 }

@@ -116,7 +116,7 @@ export function systemdFacts(lines: readonly PlacedLine[], life: Life): Fact[] {
 
 /**
  * What systemd answered the recorder right behind the end: `host=stopping`, `unit=<name> state=deactivating`. The lines of
- * recorders before 0.2 have it as their cause.
+ * recorders of format 1 have it as their cause.
  */
 export function systemdAnswerFacts(snapshot: Snapshot): Fact[] {
   const section = 'systemd'
