@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { identifyProcess } from '@iapeer/core/process'
+import { updatePeer } from '@iapeer/core/registry'
 import { run, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { describe, expect, it } from 'vitest'
@@ -113,6 +114,25 @@ describe('iapeer start, stop and new', () => {
     expect(await home.iapeer('stop')).toMatchObject({ exitCode: 2 })
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })
+
+  it('Ctrl-C calls off every launch of start --all, starts no further peer and leaves nothing', async () => {
+    const home = newHome()
+    // Their programs never show an input row: each launch waits for one.
+    const names = ['ann', 'bob', 'cid', 'dan', 'eve', 'fay', 'gus', 'hal']
+    for (const name of names) {
+      await home.iapeer('create', name, '--runtime', 'claude')
+      await updatePeer(home.root, name, { command: ['/bin/sh', '-c', 'exec sleep 1000'] })
+    }
+    const starting = home.start('start', '--all')
+    const booting = async () => (await listSessions(home.root)).length
+    await until('four launches', async () => (await booting()) === 4, 20_000)
+    expect(await starting.end('SIGINT')).toBe(130)
+    expect(await booting()).toBe(0)
+    expect(readdirSync(join(home.root, 'run'))).toEqual([])
+    const launched = new Set(jsonLines((await home.iapeer('events', '--json')).stdout).map((one) => one['identity']))
+    expect(launched.size).toBeLessThanOrEqual(4)
+    expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
+  }, 60_000)
 
   it('stop --all leaves no server, guard or socket, whatever died before, and records what did', async () => {
     const home = newHome()

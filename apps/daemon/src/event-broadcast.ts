@@ -83,26 +83,31 @@ class Ring {
   }
 }
 
-/** One reading of the log, for as long as somebody follows it. */
+/** The shared reading of the log, for as long as a client follows it. */
 class Reading {
   readonly ring: Promise<Ring>
   readonly #stop = new AbortController()
   readonly #waiting = new Set<() => void>()
-  #failure: { readonly error: unknown } | undefined
+  #end: { readonly error: unknown } | undefined
 
   constructor(root: string) {
     this.ring = endCursor(root).then((cursor) => new Ring(cursor))
     void this.#run(root)
   }
 
+  /** Whether it has failed or was stopped: no further event arrives. */
+  get hasEnded(): boolean {
+    return this.#end !== undefined
+  }
+
   stop(): void {
     this.#stop.abort()
   }
 
-  /** Waits for the event of a number. @throws what the reading has failed with */
+  /** Waits for the event of a number. @throws the error that ended the reading */
   async reach(ring: Ring, number: number, signal: AbortSignal): Promise<void> {
     while (ring.next <= number && !signal.aborted) {
-      if (this.#failure !== undefined) throw this.#failure.error
+      if (this.#end !== undefined) throw this.#end.error
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#waiting.delete(wake)
@@ -117,22 +122,32 @@ class Reading {
 
   async #run(root: string): Promise<void> {
     const { signal } = this.#stop
+    let error: unknown = new Error('the shared reading of the event log was stopped')
     try {
       const ring = await this.ring
       for await (const item of followEvents(root, { cursor: ring.cursorBefore(ring.next), signal })) {
         ring.push(item)
         this.#wakeAll()
       }
-    } catch (error) {
-      // Whatever it was, each of those who follow gets it.
-      this.#failure = { error }
-      this.#wakeAll()
+    } catch (failure) {
+      // Any error: every follower throws it.
+      error = failure
     }
+    this.#end = { error }
+    this.#wakeAll()
   }
 
   #wakeAll(): void {
     for (const wake of [...this.#waiting]) wake()
   }
+}
+
+/** Where a follower without a cursor begins: behind `last`, with the event of number `next`. */
+interface Start {
+  readonly reading: Reading
+  readonly ring: Ring
+  readonly next: number
+  readonly last: string
 }
 
 /**
@@ -148,18 +163,26 @@ export class EventBroadcast {
     this.#root = root
   }
 
-  /** Follows the log until `signal` is aborted; it is read from this call on. Items are as those of `followEvents`. */
+  /**
+   * Follows the log until `signal` is aborted. Without a cursor the items start at the end that the log has at this call, however late
+   * they are asked for; the first follower finds that end a moment later. Items are as those of `followEvents`.
+   */
   follow(options: BroadcastOptions): AsyncGenerator<FollowedEvent, void> {
     const { signal } = options
-    if (!signal.aborted) {
-      this.#followers++
-      signal.addEventListener('abort', () => this.#leave(), { once: true })
-    }
-    this.#reading ??= new Reading(this.#root)
+    if (signal.aborted) return this.#items(undefined, options)
+    this.#followers++
+    signal.addEventListener('abort', () => this.#leave(), { once: true })
+    if (this.#reading === undefined || this.#reading.hasEnded) this.#reading = new Reading(this.#root)
     const reading = this.#reading
-    // It is thrown where it is waited for.
-    reading.ring.catch(() => undefined)
-    return this.#items(reading, options)
+    const start = reading.ring.then((ring) => ({
+      reading,
+      ring,
+      next: ring.next,
+      last: ring.cursorBefore(ring.next),
+    }))
+    // The generator throws it.
+    start.catch(() => undefined)
+    return this.#items(start, options)
   }
 
   #leave(): void {
@@ -169,41 +192,36 @@ export class EventBroadcast {
     this.#reading = undefined
   }
 
+  /** What fails for one follower (its cursor, its own reading) ends that follower alone; the next one replaces a shared reading that failed. */
   async *#items(
-    reading: Reading,
+    start: Promise<Start> | undefined,
     { cursor, filter, signal }: BroadcastOptions,
   ): AsyncGenerator<FollowedEvent, void> {
-    try {
-      const ring = await reading.ring
-      let number = cursor === undefined ? ring.next : ring.after(cursor)
-      let last = cursor ?? ring.cursorBefore(ring.next)
-      while (!signal.aborted) {
-        if (number === undefined) {
-          for await (const item of followEvents(this.#root, { cursor: last, signal })) {
-            last = item.cursor
-            if (item.event === undefined || passes(filter, item.event)) yield item
-            number = ring.after(last)
-            if (number !== undefined) break
-          }
-          continue
+    if (start === undefined) return
+    const { reading, ring, ...end } = await start
+    let number = cursor === undefined ? end.next : ring.after(cursor)
+    let last = cursor ?? end.last
+    while (!signal.aborted) {
+      if (number === undefined) {
+        for await (const item of followEvents(this.#root, { cursor: last, signal })) {
+          last = item.cursor
+          if (item.event === undefined || passes(filter, item.event)) yield item
+          number = ring.after(last)
+          if (number !== undefined) break
         }
-        await reading.reach(ring, number, signal)
-        if (signal.aborted) return
-        const item = ring.at(number)
-        if (item === undefined) {
-          // It was slower than what is kept.
-          number = undefined
-          continue
-        }
-        number++
-        last = item.cursor
-        if (item.event === undefined || passes(filter, item.event)) yield item
+        continue
       }
-    } catch (error) {
-      // The next one who comes tries again.
-      if (this.#reading === reading) this.#reading = undefined
-      reading.stop()
-      throw error
+      await reading.reach(ring, number, signal)
+      if (signal.aborted) return
+      const item = ring.at(number)
+      if (item === undefined) {
+        // It was slower than what is kept.
+        number = undefined
+        continue
+      }
+      number++
+      last = item.cursor
+      if (item.event === undefined || passes(filter, item.event)) yield item
     }
   }
 }

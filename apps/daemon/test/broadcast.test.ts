@@ -142,6 +142,52 @@ describe('many who follow one log', () => {
     }
   })
 
+  it('one that cannot catch up fails alone, and the others go on', async () => {
+    const { root, log } = newLog()
+    await add(log, 0)
+    const broadcast = new EventBroadcast(root)
+    const healthy = follow(broadcast)
+    await until('it to be at the end', async () => {
+      await add(log, 1)
+      return healthy.numbers().length > 0
+    })
+    await expect(follow(broadcast, { cursor: 'not a cursor' }).ended).rejects.toMatchObject({
+      code: 'bad-cursor',
+    })
+    await add(log, 2)
+    await until('the healthy one', () => healthy.numbers().at(-1) === 2)
+    healthy.leave()
+    await healthy.ended
+  })
+
+  it('one that asks late for its items gets all since it began to follow', async () => {
+    const { root, log } = newLog()
+    await add(log, 0)
+    const broadcast = new EventBroadcast(root)
+    const first = follow(broadcast)
+    await until('it to be at the end', async () => {
+      await add(log, 1)
+      return first.numbers().length > 0
+    })
+    const leaving = new AbortController()
+    const items = broadcast.follow({ filter: { ev: ['stop'] }, signal: leaving.signal })
+    await log.append({ ev: 'stop', identity: 'command-p0', number: 2 })
+    await until('the first one', () => first.numbers().at(-1) === 2)
+    const late = items.next()
+    await log.append({ ev: 'stop', identity: 'command-p0', number: 3 })
+    expect((await late).value?.event?.['number']).toBe('2')
+    leaving.abort()
+    first.leave()
+    await first.ended
+  })
+
+  it('one whose signal is aborted already reads nothing', async () => {
+    const { root } = newLog()
+    // A reading would fail on this root.
+    const items = new EventBroadcast(`${root}\0`).follow({ filter: {}, signal: AbortSignal.abort() })
+    expect(await items.next()).toEqual({ done: true, value: undefined })
+  })
+
   it('all hear of a log that cannot be read, and the next who comes tries again', async () => {
     const { root, log } = newLog()
     const broken = new EventBroadcast(`${root}\0`)
