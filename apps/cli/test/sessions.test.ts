@@ -129,7 +129,9 @@ describe('iapeer start, stop and new', () => {
     expect(await starting.end('SIGINT')).toBe(130)
     expect(await booting()).toBe(0)
     expect(readdirSync(join(home.root, 'run'))).toEqual([])
-    const launched = new Set(jsonLines((await home.iapeer('events', '--json')).stdout).map((one) => one['identity']))
+    const launched = new Set(
+      jsonLines((await home.iapeer('events', '--json')).stdout).map((one) => one['identity']),
+    )
     expect(launched.size).toBeLessThanOrEqual(4)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   }, 60_000)

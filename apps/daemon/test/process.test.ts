@@ -227,6 +227,9 @@ describe('in the background', () => {
     ['IAPEER_TICK_SECS', 'x'],
     ['IAPEER_LIFECYCLE_LOG_KEEP', '5000'],
     ['IAPEER_LIFECYCLE_LOG_MAX_BYTES', '-1'],
+    ['IAPEER_WEBHOOK_URL', 'hooks.example/secret'],
+    ['IAPEER_NOTIFY', 'perhaps'],
+    ['IAPEER_RECORDS', 'never'],
   ])('with %s=%s it does not start, and says so', async (variable, value) => {
     const { root } = newRoot()
     const env = { ...process.env, [variable]: value }

@@ -217,10 +217,10 @@ describe('the switch', () => {
     delete process.env['IAPEER_RECORDS']
   })
 
-  it('IAPEER_RECORDS=off skips, and nothing is written', async () => {
+  it.each(['off', '0', 'False', 'no'])('IAPEER_RECORDS=%s skips, and nothing is written', async (text) => {
     const root = newRoot()
     const server = await root.server()
-    process.env['IAPEER_RECORDS'] = 'off'
+    process.env['IAPEER_RECORDS'] = text
     const result = await ensureCanary({
       identity: 'claude-bob',
       socketPath: server.socketPath,

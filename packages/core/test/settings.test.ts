@@ -6,6 +6,7 @@ import {
   readNumber,
   readSwitch,
   readText,
+  readUrl,
   SETTINGS,
   type Setting,
 } from '../src/settings/index.ts'
@@ -30,7 +31,7 @@ describe('the table of settings', () => {
 
   it('has no variable that nothing names', () => {
     const text = texts.map((one) => one.text).join('\n')
-    expect(known.filter((name) => !text.includes(name))).toEqual([])
+    expect(known.filter((name) => !new RegExp(`\\b${name}\\b(?!_)`).test(text))).toEqual([])
   })
 
   it('has each key once, in words of a configuration file', () => {
@@ -117,14 +118,30 @@ describe('a switch', () => {
       'invalid IAPEER_DAEMON_AUTOSTART "perhaps": expected on or off',
     )
   })
+})
+
+describe('a URL', () => {
+  const read = (text: string) => readUrl({ IAPEER_WEBHOOK_URL: text }, SETTINGS.webhookUrl)
+
+  it('is read; an empty one is unset', () => {
+    expect(read('https://hooks.example/T0/B0?a=b')?.href).toBe('https://hooks.example/T0/B0?a=b')
+    expect(read('http://127.0.0.1:8080')?.port).toBe('8080')
+    expect(read('')).toBeUndefined()
+  })
 
   it.each([
-    [SETTINGS.records, 'off', false],
-    [SETTINGS.records, 'no', true],
-    [SETTINGS.desktopNotifications, '1', true],
-    [SETTINGS.desktopNotifications, 'on', false],
-  ])('with a word of its own knows that alone (%#)', (setting, text, value) => {
-    expect(readSwitch({ [setting.variable]: text }, setting)).toBe(value)
+    'hunter2',
+    'hooks.example/hunter2',
+    'htps://hunter2',
+    'file:///hunter2',
+    'https://user:hunter2@hooks.example/',
+    'https://hunter2@hooks.example/',
+    'http://[hunter2',
+  ])('%j is refused without being shown', (text) => {
+    const refused =
+      /^invalid IAPEER_WEBHOOK_URL: expected an http or https URL without a user name or password$/
+    expect(() => read(text)).toThrow(refused)
+    expect(() => checkSetting({ IAPEER_WEBHOOK_URL: text }, SETTINGS.webhookUrl)).toThrow(refused)
   })
 })
 

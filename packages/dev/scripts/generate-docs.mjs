@@ -92,9 +92,8 @@ ${errorSections.join('\n\n')}
 
 const accepted = (setting) => {
   if (setting.type === 'number') return describeNumber(setting)
-  if (setting.type !== 'switch') return `a ${setting.type}`
-  if (setting.word === undefined) return '`on` or `off`'
-  return `${code(setting.word)} switches it ${setting.default ? 'off' : 'on'}; every other value is ignored`
+  if (setting.type === 'URL') return 'an http or https URL'
+  return setting.type === 'switch' ? '`on` or `off`' : `a ${setting.type}`
 }
 
 function keptByService({ service, secret }) {
@@ -104,13 +103,12 @@ function keptByService({ service, secret }) {
 }
 
 const settings = table(
-  ['variable', 'meaning', 'value', 'default', 'key', 'read by', 'kept by the service'],
+  ['variable', 'meaning', 'value', 'default', 'read by', 'kept by the service'],
   Object.values(SETTINGS).map((setting) => [
     code(setting.variable),
     setting.description,
     accepted(setting),
     describeDefault(setting),
-    setting.key === undefined ? '' : code(setting.key),
     setting.readBy.join(', '),
     keptByService(setting),
   ]),
@@ -129,9 +127,8 @@ ${NOTE}
 ## Settings
 
 Set these where the program that reads them is started. The daemon reads its settings once, when it starts. An empty variable counts
-as unset. A number outside its limits is the error \`bad-setting\`. "Key" is the name of the setting in the configuration file
-that is planned. "Kept by the service" says whether \`iapeer service install\` writes the value of its own environment into the file of the
-service: secrets are never written; give them to the service yourself (\`systemctl --user edit iapeerd\`).
+as unset. A value that is not accepted is the error \`bad-setting\`. "Kept by the service" says whether \`iapeer service install\` writes the
+value of its own environment into the file of the service: secrets are never written; give them to the service yourself (\`systemctl --user edit iapeerd\`).
 
 ${settings}
 

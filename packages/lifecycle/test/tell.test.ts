@@ -84,6 +84,17 @@ it('what fails is told a line each, and keeps no other from it', async () => {
   )
 })
 
+it('a webhook that cannot be reached is told without its address', async () => {
+  const { root, path } = newRoot()
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  const port = typeof address === 'object' ? address?.port : 0
+  const env = { PATH: path, IAPEER_WEBHOOK_URL: `http://127.0.0.1:${port}/hunter2` }
+  expect(await tellEverybody(root, NEWS, env)).toEqual(['the webhook failed: ECONNREFUSED'])
+})
+
 it('a hook that is not executable is told of, once, and what to do', async () => {
   const { root } = newRoot()
   mkdirSync(join(root, 'hooks'), { recursive: true })

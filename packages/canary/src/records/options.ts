@@ -88,7 +88,7 @@ export function canaryChannel(identity: string): string {
   return `iap-canary-${toIdentity(identity)}`
 }
 
-/** `IAPEER_RECORDS=off` is the one switch for every recorder. */
+/** `IAPEER_RECORDS=off` is the one switch for every recorder; any text that does not switch it off leaves it on. */
 export function recordsAreOff(env: NodeJS.ProcessEnv = process.env): boolean {
-  return env['IAPEER_RECORDS'] === 'off'
+  return /^(off|0|false|no)$/i.test(env['IAPEER_RECORDS'] ?? '')
 }

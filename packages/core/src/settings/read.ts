@@ -1,5 +1,5 @@
 import { IapeerError } from '../errors/index.ts'
-import type { NumberSetting, Setting, SwitchSetting, TextSetting } from './setting.ts'
+import type { NumberSetting, Setting, SwitchSetting, TextSetting, UrlSetting } from './setting.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -53,7 +53,6 @@ export function readNumber<S extends NumberSetting>(env: Env, setting: S): numbe
 export function readSwitch(env: Env, setting: SwitchSetting): boolean {
   const text = env[setting.variable] ?? ''
   if (text === '') return setting.default
-  if (setting.word !== undefined) return (text === setting.word) !== setting.default
   const value = WORDS.get(text.toLowerCase())
   if (value !== undefined) return value
   throw invalid(setting, text, 'on or off')
@@ -63,8 +62,23 @@ export function readSwitch(env: Env, setting: SwitchSetting): boolean {
 export const readText = (env: Env, setting: TextSetting): string | undefined =>
   env[setting.variable] || undefined
 
+/**
+ * Reads the address of a service: http or https, and no user name or password in it. An empty text is taken as unset.
+ * @throws IapeerError `bad-setting`
+ */
+export function readUrl(env: Env, setting: UrlSetting): URL | undefined {
+  const text = env[setting.variable] ?? ''
+  if (text === '') return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isUsable =
+    url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+  if (isUsable) return url
+  throw invalid(setting, text, 'an http or https URL without a user name or password')
+}
+
 /** Checks that a setting can be read. @throws IapeerError `bad-setting` */
 export function checkSetting(env: Env, setting: Setting): void {
   if (setting.type === 'number') readNumber(env, setting)
   if (setting.type === 'switch') readSwitch(env, setting)
+  if (setting.type === 'URL') readUrl(env, setting)
 }

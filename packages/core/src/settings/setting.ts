@@ -34,16 +34,20 @@ export interface NumberSetting extends SettingBase {
 export interface SwitchSetting extends SettingBase {
   readonly type: 'switch'
   readonly default: boolean
-  /** The one text that changes the default; every other text means the default. Unset: the words of `readSwitch`. */
-  readonly word?: string
 }
 
 /** A path, an address or another text. */
 export interface TextSetting extends SettingBase {
-  readonly type: 'path' | 'search path' | 'URL' | 'text'
+  readonly type: 'path' | 'search path' | 'text'
   /** What holds where it is not set, for a person. */
   readonly default: string | undefined
 }
 
+/** The address of a service that iapeer sends to. */
+export interface UrlSetting extends SettingBase {
+  readonly type: 'URL'
+  readonly default: undefined
+}
+
 /** One entry of the table of settings. */
-export type Setting = NumberSetting | SwitchSetting | TextSetting
+export type Setting = NumberSetting | SwitchSetting | TextSetting | UrlSetting

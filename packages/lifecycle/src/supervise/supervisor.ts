@@ -5,9 +5,10 @@ import { parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
 import { LivenessProbes } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
+import { checkSetting, SETTINGS, type Setting } from '@iapeer/core/settings'
 import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
 import { announce, beginTelling, type KeptWitness, wantedWitness } from '../deaths/index.ts'
-import { createEventLog, type EventLog, eventLogLimits, FolderWatch } from '../eventlog/index.ts'
+import { createEventLog, type EventLog, FolderWatch } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
 import { endCutOff, finishSession, sweepSockets, takeDown } from '../reap/index.ts'
 import { keepReserve, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
@@ -48,6 +49,8 @@ export interface SupervisorOptions {
   readonly chores?: Readonly<Record<string, () => Promise<void>>>
 }
 
+const isReadByDaemon = ({ readBy }: Setting): boolean => readBy.includes('daemon')
+
 /** Keeps the fleet of a root as it should be. One at a time for a root: whoever makes it holds the daemon's lock. */
 export class FleetSupervisor {
   readonly #root: string
@@ -86,8 +89,9 @@ export class FleetSupervisor {
     this.#random = options.random ?? Math.random
     this.#chores = options.chores ?? {}
     this.#settings = superviseSettings(this.#env)
-    // What is wrong here would cost each event, unseen.
-    eventLogLimits(this.#env)
+    // A wrong one is refused here: later it would cost each event or each notification.
+    for (const setting of Object.values(SETTINGS))
+      if (isReadByDaemon(setting)) checkSetting(this.#env, setting)
     this.#cache = createSessionCache(root)
     this.#recorders = new Recorders(root, this.#log)
     this.#deaths = new FolderWatch(rootLayout(root).records.deathsDir)

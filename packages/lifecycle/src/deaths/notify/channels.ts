@@ -4,7 +4,7 @@ import { mapLimit } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import { isProgram, runProgram } from '@iapeer/core/exec'
 import { rootLayout } from '@iapeer/core/paths'
-import { readSwitch, SETTINGS } from '@iapeer/core/settings'
+import { readSwitch, readUrl, SETTINGS } from '@iapeer/core/settings'
 import {
   CHANNEL_NAMES,
   type ChannelName,
@@ -92,8 +92,8 @@ async function notifyDesktop(news: News, env: NodeJS.ProcessEnv): Promise<string
   return missing ? `there is no ${argv[0]}` : `${argv[0]} ended with ${exitCode}`
 }
 
-/** The news as JSON by POST. */
-async function postNews(news: News, url: string): Promise<string | undefined> {
+/** Posts the news as JSON. What it answers never has the address, which may hold a secret. */
+async function postNews(news: News, url: URL): Promise<string | undefined> {
   try {
     const answer = await fetch(url, {
       method: 'POST',
@@ -104,8 +104,9 @@ async function postNews(news: News, url: string): Promise<string | undefined> {
     await answer.body?.cancel()
     return answer.ok ? undefined : `the webhook answered ${answer.status}`
   } catch (error) {
-    // Whatever is wrong with it is that of the webhook: the address, the network, the time.
-    return `the webhook failed: ${error instanceof Error ? error.message : String(error)}`
+    // The network or the time limit. A message of fetch can contain the address.
+    if (!(error instanceof Error)) return 'the webhook failed'
+    return `the webhook failed: ${errnoOf(error.cause) ?? error.name}`
   }
 }
 
@@ -118,9 +119,11 @@ const desktop: Channel = {
 
 /** `IAPEER_WEBHOOK_URL` */
 const webhook: Channel = {
-  isWanted: async (_root, env) => (env['IAPEER_WEBHOOK_URL'] ?? '') !== '',
-  tell: async ({ waiting, env }) =>
-    (await takeNews(waiting)) ? postNews(waiting.news, env['IAPEER_WEBHOOK_URL'] ?? '') : undefined,
+  isWanted: async (_root, env) => readUrl(env, SETTINGS.webhookUrl) !== undefined,
+  tell: async ({ waiting, env }) => {
+    const url = readUrl(env, SETTINGS.webhookUrl)
+    return url !== undefined && (await takeNews(waiting)) ? postNews(waiting.news, url) : undefined
+  },
 }
 
 const CHANNELS = { hook, desktop, webhook } as const satisfies Record<ChannelName, Channel>
