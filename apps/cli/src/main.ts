@@ -14,7 +14,7 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
 })
 process.once('SIGINT', () => process.exit(EXIT.interrupted))
 
-// `pnpm --filter cli start` runs in this package's folder; relative paths mean the person's.
+// `pnpm --filter cli start` runs in this package's directory; relative paths mean the person's.
 const { npm_package_name: owner, npm_lifecycle_event: script, INIT_CWD: startedIn } = process.env
 if (owner === '@iapeer/cli' && script === 'start' && startedIn !== undefined) process.chdir(startedIn)
 

@@ -102,7 +102,7 @@ export function buildProgram(peers: readonly string[] = []): Command {
 
   program.hook('preAction', async (_program, command) => {
     if (command.name() !== 'complete')
-      await (await import('./commands/deaths/death-reminder.ts')).tellSinceLastLook()
+      await (await import('./commands/deaths/death-reminder.ts')).printNewDeaths()
   })
   addCommands(program)
   program.commandsGroup('Other:')

@@ -257,7 +257,7 @@ describe('iapeer demo', () => {
     expect(readdirSync(home.path)).toEqual(['t'])
   })
 
-  it('--keep keeps its folder', async () => {
+  it('--keep keeps its directory', async () => {
     const home = newHome()
     const tmp = join(home.path, 't')
     mkdirSync(tmp)

@@ -1,7 +1,7 @@
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
-import { daemonPlace } from '@iapeer/core/paths'
+import { daemonPaths } from '@iapeer/core/paths'
 import { updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { answeringDaemon, stopDaemon } from '@iapeer/host'
@@ -60,7 +60,7 @@ describe('iapeer daemon', () => {
 
   it('prints its log without what acts on a terminal, and what is no line of it as it stands', async () => {
     const { iapeer, root } = newHome()
-    const { log } = daemonPlace(root)
+    const { log } = daemonPaths(root)
     mkdirSync(dirname(log), { recursive: true })
     const line = { level: 50, time: '2026-06-10T15:42:07.113Z', pid: 3, msg: 'fai\u001b[2Jled' }
     const err = { type: 'Error', message: 'x\u001b[2Jy', stack: 'Error: x\u001b[2Jy\n    at foo' }

@@ -77,7 +77,7 @@ it('deaths -f ends with 0 when its output is read no more', async () => {
 })
 
 describe('a file of a death that is none', () => {
-  it.each(['a pipe', 'a link to itself', 'a folder'])(
+  it.each(['a pipe', 'a link to itself', 'a directory'])(
     'but %s hides no death and makes nobody wait',
     async (what) => {
       const home = newHome()
@@ -87,7 +87,7 @@ describe('a file of a death that is none', () => {
       for (const path of [snapshot, snapshot.replace(/txt$/, 'addendum')]) {
         rmSync(path, { force: true })
         if (what === 'a pipe') await run('mkfifo', [path])
-        else if (what === 'a folder') mkdirSync(path)
+        else if (what === 'a directory') mkdirSync(path)
         else symlinkSync(path, path)
       }
       const deaths = objects((await home.iapeer('deaths', '--json')).stdout)

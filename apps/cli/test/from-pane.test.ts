@@ -83,7 +83,7 @@ describe('iapeer create --from-pane', () => {
     expect(made.stdout).toContain('Only a shell runs there, so the peer is that shell.')
   })
 
-  it('takes another folder, home or runtime that is asked for', async () => {
+  it('takes another directory, home or runtime that is asked for', async () => {
     const home = newHome()
     const { name } = await paneOf(home, 'sleep', '1002')
     const own = join(home.path, 'own')

@@ -44,7 +44,7 @@ describe('iapeer doctor', () => {
       check: 'modes',
       id: 'open-files',
       level: 'warning',
-      what: 'one file or folder of the root is open to other users',
+      what: 'one file or directory of the root is open to other users',
       where: registry,
       fix: 'iapeer doctor --fix closes those that are yours.',
     })
@@ -98,7 +98,7 @@ describe('iapeer service', () => {
     const refused = await service('install')
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
     expect(refused.stderr).toMatch(
-      /^iapeer: (the root lies in the temporary folder|the daemon is not installed)/,
+      /^iapeer: (the root lies in the temporary directory|the daemon is not installed)/,
     )
     expect(existsSync(at('config'))).toBe(false)
     expect(told()).toBe('')

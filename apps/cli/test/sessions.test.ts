@@ -45,7 +45,7 @@ describe('iapeer start, stop and new', () => {
     expect(readdirSync(join(home.root, 'run'))).toEqual([])
   })
 
-  it('a runtime as a command brings the peer of the folder up afresh', async () => {
+  it('a runtime as a command brings the peer of the directory up afresh', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const cwd = join(home.root, 'peers', 'bob')

@@ -3,11 +3,11 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { dismissCanary, listCanaries } from '@iapeer/canary'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import {
   asyncCleanups,
   type Finished,
-  privateFolder,
+  privateDirectory,
   run,
   serverAt,
   startServer,
@@ -49,15 +49,15 @@ export interface Home {
 export function homes(): () => Home {
   const track = asyncCleanups()
   return () => {
-    const folder = privateFolder()
-    const root = join(folder.path, 'root')
+    const directory = privateDirectory()
+    const root = join(directory.path, 'root')
     const env = { ...process.env, IAPEER_ROOT: root, TMUX: '', NO_COLOR: '1' }
-    track(folder.remove)
+    track(directory.remove)
     track(async () => {
-      const place = rootRecordPlace(root)
+      const location = rootRecordLocation(root)
       // A guard ends by itself, with the record of its server; to dismiss it over that would cut it short.
-      for (const { identity, mode } of await listCanaries(place))
-        if (mode === 'watch') await dismissCanary({ identity, ...place })
+      for (const { identity, mode } of await listCanaries(location))
+        if (mode === 'watch') await dismissCanary({ identity, ...location })
       const states = join(root, 'state', 'canary')
       await until('recorders to finish', () => !existsSync(states) || readdirSync(states).length === 0)
     })
@@ -69,7 +69,7 @@ export function homes(): () => Home {
       run(process.execPath, [MAIN, ...args], { env: { ...env, ...variables } })
     const iapeer = (...args: string[]) => iapeerWith({}, ...args)
     const server = async (name = 's') => {
-      const started = await startServer(join(folder.path, name))
+      const started = await startServer(join(directory.path, name))
       track(started.end)
       return started
     }
@@ -87,6 +87,6 @@ export function homes(): () => Home {
       }
       return { text: () => text, end }
     }
-    return { path: folder.path, root, env, iapeer, iapeerWith, start, server }
+    return { path: directory.path, root, env, iapeer, iapeerWith, start, server }
   }
 }

@@ -1,6 +1,6 @@
 import { listCanaries } from '@iapeer/canary'
 import { toRuntime } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { examineRoom } from '@iapeer/host'
 import { deathView, deathViews } from '@iapeer/lifecycle/deaths'
 import {
@@ -28,7 +28,7 @@ export interface LocalFleetOptions {
 
 async function healthOf(root: string, supervisor: Supervisor): Promise<FleetHealth> {
   const canaries: Record<string, number> = {}
-  for (const { state } of await listCanaries(rootRecordPlace(root)))
+  for (const { state } of await listCanaries(rootRecordLocation(root)))
     canaries[state] = (canaries[state] ?? 0) + 1
   const problems = (await examineRoom(root))
     .filter(({ level }) => level === 'error')

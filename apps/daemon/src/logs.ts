@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
-import { appendLog, makePrivateFolder } from '@iapeer/core/storage'
+import { appendLog, makePrivateDirectory } from '@iapeer/core/storage'
 import { DAEMON_LOG_FORMAT } from '@iapeer/host'
 import { type Logger, multistream, pino, stdTimeFunctions } from 'pino'
 import pretty from 'pino-pretty'
@@ -49,7 +49,7 @@ class LogFile {
       await appendLog(this.#path, line)
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error
-      await makePrivateFolder(dirname(this.#path))
+      await makePrivateDirectory(dirname(this.#path))
       await appendLog(this.#path, line)
     }
   }

@@ -25,8 +25,8 @@ const codeOf = (answer: Answer, status: number) => checked(answer, ANSWERS.Error
 
 describe('the API, over the unix socket', () => {
   it('tells of a peer that waits for a person: at its start, in the fleet, in the metrics, and when it is finished', async () => {
-    const { root, folder, up } = newRoot()
-    const script = join(folder, 'asks.sh')
+    const { root, directory, up } = newRoot()
+    const script = join(directory, 'asks.sh')
     const rule = '─'.repeat(40)
     writeFileSync(
       script,

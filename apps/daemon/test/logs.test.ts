@@ -1,20 +1,20 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { asyncCleanups, mayMount, privateFolder, smallDisk, until } from '@iapeer/dev/testing'
+import { asyncCleanups, mayMount, privateDirectory, smallDisk, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { openLogs } from '../src/logs.ts'
 
 const track = asyncCleanups()
 
-function folder(): string {
-  const made = privateFolder()
+function directory(): string {
+  const made = privateDirectory()
   track(made.remove)
   return made.path
 }
 
 describe('the log', () => {
   it('rotates, is for its owner alone, and holds every line', async () => {
-    const path = join(folder(), 'daemon.log')
+    const path = join(directory(), 'daemon.log')
     const { log, close } = openLogs(path, { human: false })
     const filler = 'x'.repeat(1_000)
     for (let count = 0; count < 12_000; count++) {
@@ -36,7 +36,7 @@ describe('the log', () => {
   })
 
   it.skipIf(!mayMount)('a full disk loses lines, and harms nobody', async () => {
-    const disk = await smallDisk(join(folder(), 'disk'))
+    const disk = await smallDisk(join(directory(), 'disk'))
     track(disk.remove)
     const path = join(disk.path, 'daemon.log')
     const { log, close } = openLogs(path, { human: false })
@@ -52,8 +52,8 @@ describe('the log', () => {
     room()
   })
 
-  it('a folder that cannot be written to harms nobody', async () => {
-    const inside = join(folder(), 'file-in-the-way')
+  it('a directory that cannot be written to harms nobody', async () => {
+    const inside = join(directory(), 'file-in-the-way')
     mkdirSync(inside)
     chmodSync(inside, 0o500)
     const { log, close } = openLogs(join(inside, 'none', 'daemon.log', 'x'), { human: false })

@@ -11,10 +11,10 @@ import { join } from 'node:path'
 import { run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { appendLog, readLog, rotateLog } from '../src/index.ts'
-import { fixture, folders } from './support.ts'
+import { directories, fixture } from './support.ts'
 
-const { folder } = folders()
-const log = (): string => join(folder(), 'a.log')
+const { directory } = directories()
+const log = (): string => join(directory(), 'a.log')
 
 describe('a log', () => {
   it('is made 0600, grows by lines, and is rotated at its size', async () => {

@@ -21,14 +21,14 @@ import {
   toRuntime,
   updateProfile,
 } from '../src/index.ts'
-import { folders, sub } from './support.ts'
+import { directories, sub } from './support.ts'
 
-const { folder } = folders()
+const { directory } = directories()
 const bob = toPersonality('bob')
 const [claude, codex] = [toRuntime('claude'), toRuntime('codex')]
 
 function homeWith(text: string): string {
-  const home = folder()
+  const home = directory()
   mkdirSync(join(home, '.iapeer'))
   writeFileSync(profilePath(home), text)
   return home
@@ -156,8 +156,8 @@ describe('a profile is read', () => {
 })
 
 describe('a profile is written', () => {
-  it('new ones are 0600 in a 0700 folder, and never over another', async () => {
-    const home = folder()
+  it('new ones are 0600 in a 0700 directory, and never over another', async () => {
+    const home = directory()
     await createProfile(home, { personality: bob, defaultRuntime: claude, description: 'Builds.' })
     expect(await readProfile(home)).toMatchObject({ personality: 'bob', description: 'Builds.' })
     expect(statSync(profilePath(home)).mode & 0o777).toBe(0o600)
@@ -217,8 +217,8 @@ describe('a profile is written', () => {
     })
   })
 
-  it('a link in the place of its folder closes nothing elsewhere', async () => {
-    const [home, shared] = [folder(), folder()]
+  it('a link in the place of its directory closes nothing elsewhere', async () => {
+    const [home, shared] = [directory(), directory()]
     chmodSync(shared, 0o755)
     symlinkSync(shared, join(home, '.iapeer'))
     await expect(createProfile(home, { personality: bob, defaultRuntime: claude })).rejects.toMatchObject({
@@ -323,11 +323,11 @@ describe('a profile is written', () => {
     })
     await expect(updateProfile(home, { cwd: 'relative' })).rejects.toMatchObject({ code: 'invalid-profile' })
     expect(textOf(home)).toBe(before)
-    await expect(updateProfile(folder(), {})).rejects.toMatchObject({ code: 'no-profile' })
+    await expect(updateProfile(directory(), {})).rejects.toMatchObject({ code: 'no-profile' })
   })
 
   it('a link that leads out of the home is not written through', async () => {
-    const [home, elsewhere] = [folder(), folder()]
+    const [home, elsewhere] = [directory(), directory()]
     writeFileSync(join(elsewhere, 'p.json'), '{"personality":"bob","runtime":"claude"}')
     mkdirSync(join(home, '.iapeer'))
     symlinkSync(join(elsewhere, 'p.json'), profilePath(home))
@@ -353,15 +353,15 @@ describe('this process is', () => {
 
   it('by its home, where it works elsewhere', async () => {
     const home = homeWith(profile)
-    expect(await currentIdentity({ PEER_HOME: home }, folder())).toMatchObject({
+    expect(await currentIdentity({ PEER_HOME: home }, directory())).toMatchObject({
       identity: 'claude-bob',
       home,
     })
-    expect(await currentIdentity({ PEER_HOME: folder() }, home)).toBeUndefined()
+    expect(await currentIdentity({ PEER_HOME: directory() }, home)).toBeUndefined()
   })
 
   it('nobody, where nothing says so', async () => {
-    expect(await currentIdentity({ CLAUDECODE: '1' }, folder())).toBeUndefined()
+    expect(await currentIdentity({ CLAUDECODE: '1' }, directory())).toBeUndefined()
   })
 
   it.each([{ PEER_IDENTITY: 'bob' }, { PEER_RUNTIME: 'a-b' }])('not guessed from %j', async (env) => {

@@ -17,20 +17,20 @@ export interface Manifest extends Partial<Record<(typeof KINDS)[number], Readonl
 
 export interface WorkspacePackage {
   /** From the root of the repository: `packages/core`. */
-  readonly folder: string
+  readonly directory: string
   readonly manifest: Manifest
 }
 
 /** Every package of this repository, its root included. */
 export function workspacePackages(): WorkspacePackage[] {
-  const folders = ['packages', 'apps'].flatMap((parent) =>
+  const directories = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(REPOSITORY, parent)).map((name) => join(parent, name)),
   )
-  return ['.', ...folders]
-    .filter((folder) => existsSync(join(REPOSITORY, folder, 'package.json')))
-    .map((folder) => ({
-      folder,
-      manifest: JSON.parse(readFileSync(join(REPOSITORY, folder, 'package.json'), 'utf8')),
+  return ['.', ...directories]
+    .filter((directory) => existsSync(join(REPOSITORY, directory, 'package.json')))
+    .map((directory) => ({
+      directory,
+      manifest: JSON.parse(readFileSync(join(REPOSITORY, directory, 'package.json'), 'utf8')),
     }))
 }
 

@@ -1,12 +1,12 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { privateFolder, run } from '../src/testing/index.ts'
+import { privateDirectory, run } from '../src/testing/index.ts'
 import { REPOSITORY } from '../src/workspace.ts'
 
-let made: ReturnType<typeof privateFolder>
+let made: ReturnType<typeof privateDirectory>
 beforeEach(() => {
-  made = privateFolder()
+  made = privateDirectory()
 })
 afterEach(() => made.remove())
 

@@ -28,7 +28,7 @@ const ADVICE = {
     'A bug in the program. Keep the core (coredumpctl, or ulimit -c unlimited before the next start), try its newest version, and report it with iapeer autopsy --markdown.',
   ],
   'tmux-failed': [
-    "tmux refused to go on: its version, its configuration and the socket's folder are the suspects.",
+    "tmux refused to go on: its version, its configuration and the socket's directory are the suspects.",
   ],
   'agent-exited': ['Nothing is wrong: it was done. after_death=restart in its profile brings it up again.'],
   'agent-failed': ['Its own words above say why. iapeer start brings it up again.'],

@@ -191,9 +191,9 @@ describe('start', () => {
   it('says that another process is at a peer, and not to remove its lock', async () => {
     const root = newRoot()
     await fakeAgent(root, [READY])
-    const folder = join(root.root, 'state', 'lifecycle')
-    mkdirSync(folder, { recursive: true })
-    const lock = await acquireLock(join(folder, `${BOB}.lock`))
+    const directory = join(root.root, 'state', 'lifecycle')
+    mkdirSync(directory, { recursive: true })
+    const lock = await acquireLock(join(directory, `${BOB}.lock`))
     const refused = startNamed(root.root, 'bob', { timeoutMs: 10 })
     await expect(refused.finally(() => lock.release())).rejects.toMatchObject({
       code: 'lock-held',

@@ -2,12 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type WakeFacts, wakeMode } from '../src/launch/wake-mode.ts'
 import { decide, type Observation } from '../src/supervise/decide.ts'
-import { backOffMs, sequelOf } from '../src/supervise/restart-policy.ts'
+import { backOffMs, nextStepOf } from '../src/supervise/restart-policy.ts'
 import { superviseSettings } from '../src/supervise/settings.ts'
 import { createSleepClock } from '../src/supervise/sleep-clock.ts'
 
-const at = (sight: Observation['sight'], wish: Observation['wish'], work: Observation['work'] = 'busy') =>
-  decide({ sight, wish, work })
+const at = (
+  health: Observation['health'],
+  desired: Observation['desired'],
+  activity: Observation['activity'] = 'busy',
+) => decide({ health, desired, activity })
 
 describe('what is done about a session', () => {
   it.each([
@@ -27,30 +30,30 @@ describe('what is done about a session', () => {
     ['alive', 'none', 'done', 'reap'],
     ['alive', 'stay-down', 'idle', 'keep'],
     ['alive', 'come-back', 'done', 'keep'],
-  ] as const)('%s, %s, %s: %s', (sight, wish, work, action) => {
-    expect(at(sight, wish, work)).toBe(action)
+  ] as const)('%s, %s, %s: %s', (health, desired, activity, action) => {
+    expect(at(health, desired, activity)).toBe(action)
   })
 })
 
 describe('what follows an end', () => {
-  const so = { restarts: 0, inLoop: false, chance: 0.5, wish: 'none' } as const
+  const input = { restarts: 0, inLoop: false, chance: 0.5, desired: 'none' } as const
   it.each([
-    [{}, 'crash', so, { kind: 'asleep' }],
-    [{ afterDeath: 'restart' }, 'crash', so, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
-    [{ afterDeath: 'resume' }, 'crash', so, { kind: 'start', mode: 'resume', afterMs: 1_000 }],
-    [{ afterDeath: 'restart' }, 'self-close', so, { kind: 'asleep' }],
-    [{ wakePolicy: 'keep-alive' }, 'self-close', so, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
-    [{ wakePolicy: 'keep-alive' }, 'crash', { ...so, inLoop: true }, { kind: 'crash-loop' }],
-    [{}, 'crash', { ...so, inLoop: true }, { kind: 'crash-loop' }],
-    [{ wakePolicy: 'keep-alive' }, 'crash', { ...so, wish: 'stay-down' }, { kind: 'asleep' }],
-    [{}, 'stopped', { ...so, wish: 'come-back' }, { kind: 'start', mode: 'fresh', afterMs: 0 }],
-    [{ wakePolicy: 'keep-alive' }, 'stopped', so, { kind: 'asleep' }],
-    [{ wakePolicy: 'keep-alive' }, 'idle', so, { kind: 'asleep' }],
-    [{ wakePolicy: 'ephemeral', afterDeath: 'restart' }, 'crash', so, { kind: 'asleep' }],
-    [{ afterReboot: 'resume' }, 'reboot', so, { kind: 'start', mode: 'resume', afterMs: 0 }],
-    [{ afterDeath: 'restart' }, 'reboot', so, { kind: 'asleep' }],
-  ] as const)('%j after %s', (policy, end, circumstances, sequel) => {
-    expect(sequelOf(policy, { end, ...circumstances })).toEqual(sequel)
+    [{}, 'crash', input, { kind: 'asleep' }],
+    [{ afterDeath: 'restart' }, 'crash', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
+    [{ afterDeath: 'resume' }, 'crash', input, { kind: 'start', mode: 'resume', afterMs: 1_000 }],
+    [{ afterDeath: 'restart' }, 'self-close', input, { kind: 'asleep' }],
+    [{ wakePolicy: 'keep-alive' }, 'self-close', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
+    [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
+    [{}, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
+    [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, desired: 'stay-down' }, { kind: 'asleep' }],
+    [{}, 'stopped', { ...input, desired: 'come-back' }, { kind: 'start', mode: 'fresh', afterMs: 0 }],
+    [{ wakePolicy: 'keep-alive' }, 'stopped', input, { kind: 'asleep' }],
+    [{ wakePolicy: 'keep-alive' }, 'idle', input, { kind: 'asleep' }],
+    [{ wakePolicy: 'ephemeral', afterDeath: 'restart' }, 'crash', input, { kind: 'asleep' }],
+    [{ afterReboot: 'resume' }, 'reboot', input, { kind: 'start', mode: 'resume', afterMs: 0 }],
+    [{ afterDeath: 'restart' }, 'reboot', input, { kind: 'asleep' }],
+  ] as const)('%j after %s', (policy, end, circumstances, nextStep) => {
+    expect(nextStepOf(policy, { end, ...circumstances })).toEqual(nextStep)
   })
 
   it('restarts wait from a second to five minutes, a quarter more or less, and never less after more of them', () => {

@@ -103,9 +103,12 @@ describe('a peer', () => {
   it('gets its launch.env, and its start arguments behind the command', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sh', '-c', 'echo "[$COLOUR][$1][$2]"; exec sleep 1000', 'sh'])
-    const folder = join(entry.home, '.iapeer', 'runtimes', 'command')
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'launch.env'), 'export COLOUR="deep blue"\nPEER_START_ARGS=one "two words"\n')
+    const directory = join(entry.home, '.iapeer', 'runtimes', 'command')
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(
+      join(directory, 'launch.env'),
+      'export COLOUR="deep blue"\nPEER_START_ARGS=one "two words"\n',
+    )
     await launchPeer(root, entry)
     await until('its words', () => logOf(root).includes('[deep blue][one][two words]'))
   })
@@ -208,7 +211,7 @@ describe('a launch that cannot be', () => {
     expect(deaths()).toEqual([])
   })
 
-  it('the folder it runs in is gone', async () => {
+  it('the directory it runs in is gone', async () => {
     const { root, path, peer } = newRoot()
     await peer(['sleep', '1000'])
     const cwd = join(path, 'repo')
@@ -223,9 +226,9 @@ describe('a launch that cannot be', () => {
   it('a launch.env that cannot be read, with its line', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
-    const folder = join(entry.home, '.iapeer', 'runtimes', 'command')
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'launch.env'), 'A=1\nnonsense\n')
+    const directory = join(entry.home, '.iapeer', 'runtimes', 'command')
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(join(directory, 'launch.env'), 'A=1\nnonsense\n')
     await refused(root, entry, { code: 'invalid-launch-env', message: expect.stringContaining('line 2') })
   })
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readGenerationName, reconcile } from '@iapeer/canary'
 import { type Identity, toIdentity, toPersonality } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, readBoot } from '@iapeer/core/process'
 import { listPeers, verifyRegistry } from '@iapeer/core/registry'
 import { serverAt, startOldGuard, startOldLeader, startServer, until } from '@iapeer/dev/testing'
@@ -48,7 +48,7 @@ async function records({ root }: TestRoot) {
     await finishSessions(root)
     return readdirSync(join(root, 'state', 'canary')).length === 0
   })
-  await reconcile(rootRecordPlace(root))
+  await reconcile(rootRecordLocation(root))
   return readDeathRecords(root)
 }
 
@@ -270,7 +270,7 @@ describe('a rename that is cut off', () => {
       expect((await verifyRegistry(root)).filter(({ kind }) => kind !== 'link-missing')).toEqual([])
       expect((await statusOf(root, identity)).session?.server).toEqual(session.server)
       expect(await readSession(root, other)).toBeUndefined()
-      const noted = readGenerationName({ gen: session.gen ?? '', ...rootRecordPlace(root) })
+      const noted = readGenerationName({ gen: session.gen ?? '', ...rootRecordLocation(root) })
       expect(noted ?? BOB).toBe(identity)
     }
     const [entry] = await listPeers(root)
@@ -332,7 +332,7 @@ describe('a rename is refused, and nothing changes', () => {
     await made.peer(SLEEP, 'ann')
     await expect(renameNamed(made.root, 'bob', ann)).rejects.toMatchObject({ code: 'name-taken' })
     expect((await statusOf(made.root, BOB)).session).toEqual(session)
-    expect(readGenerationName({ gen: session.gen ?? '', ...rootRecordPlace(made.root) }) ?? BOB).toBe(BOB)
+    expect(readGenerationName({ gen: session.gen ?? '', ...rootRecordLocation(made.root) }) ?? BOB).toBe(BOB)
     expect(unfinishedRename(made.root)).toBeUndefined()
     process.kill(session.server.pid, 'SIGKILL')
     expect(await until('the record', async () => (await records(made))[0])).toMatchObject({ identity: BOB })
@@ -343,7 +343,7 @@ describe('a rename is refused, and nothing changes', () => {
     const { root } = made
     await made.peer(SLEEP)
     const old = await startOldGuard({
-      ...rootRecordPlace(root),
+      ...rootRecordLocation(root),
       identity: BOB,
       gen: '00000000000000a1',
       socketPath: peerSocketPath(join(root, 'run'), BOB),

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { listCanaries } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
 import { updatePeer } from '@iapeer/core/registry'
 import { pidsCgroup, serverAt, until } from '@iapeer/dev/testing'
@@ -34,7 +34,7 @@ async function withoutHook(session: PeerSession): Promise<void> {
   await server.tmux('set-hook', '-u', '-p', '-t', session.paneId, 'pane-died')
 }
 
-const filesOf = (root: string, folder: string): string[] => readdirSync(join(root, folder))
+const filesOf = (root: string, directory: string): string[] => readdirSync(join(root, directory))
 
 describe('a fleet without a daemon', () => {
   it('has an end that tmux has lost recorded by whatever looks, which says when it was seen alive', async () => {
@@ -119,7 +119,7 @@ describe('stopping what no peer has any more', () => {
   it('leaves no socket of a dead server whose guard is still busy with its end', async () => {
     const made = newRoot()
     const session = await running(made)
-    const [guard] = await listCanaries(rootRecordPlace(made.root))
+    const [guard] = await listCanaries(rootRecordLocation(made.root))
     const guardPid = guard?.recorderPid ?? 0
     expect(guardPid).toBeGreaterThan(1)
     process.kill(guardPid, 'SIGSTOP')

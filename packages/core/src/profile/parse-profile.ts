@@ -4,7 +4,7 @@ import { IapeerError } from '../errors/index.ts'
 import { isPersonality, isRuntime, type Personality, type Runtime } from '../identity/identity.ts'
 import { defaultIntelligence, type Intelligence, readIntelligence } from '../identity/intelligence.ts'
 import { interfacesSchema } from './interfaces.ts'
-import { AFTERMATHS, DESCRIPTION_MAX, type PeerProfile, WAKE_POLICIES } from './profile.ts'
+import { DESCRIPTION_MAX, type PeerProfile, RESTART_POLICIES, WAKE_POLICIES } from './profile.ts'
 
 const personality = z.custom<Personality>(
   isPersonality,
@@ -34,8 +34,8 @@ const schema = z.object({
   ),
   cwd: z.optional(line('a path').check(z.refine(isAbsolute, 'an absolute path'))),
   wake_policy: z.optional(z.enum(WAKE_POLICIES, WAKE_POLICIES.join(' or '))),
-  after_death: z.optional(z.enum(AFTERMATHS, AFTERMATHS.join(', '))),
-  after_reboot: z.optional(z.enum(AFTERMATHS, AFTERMATHS.join(', '))),
+  after_death: z.optional(z.enum(RESTART_POLICIES, RESTART_POLICIES.join(', '))),
+  after_reboot: z.optional(z.enum(RESTART_POLICIES, RESTART_POLICIES.join(', '))),
   idle_secs: z.optional(z.number('a number of seconds').check(z.gte(0, 'not below 0'))),
   initial_prompt: z.optional(line('a text')),
   interfaces: interfacesSchema,

@@ -8,9 +8,9 @@ export const WAKE_POLICIES = ['ephemeral', 'keep-alive'] as const
 /** `ephemeral`: one task a session; `keep-alive`: restarted whenever it ends. */
 export type WakePolicy = (typeof WAKE_POLICIES)[number]
 
-export const AFTERMATHS = ['asleep', 'restart', 'resume'] as const
+export const RESTART_POLICIES = ['asleep', 'restart', 'resume'] as const
 /** What follows a death or a reboot: wait for the next message, start anew, or go on where it was. */
-export type Aftermath = (typeof AFTERMATHS)[number]
+export type RestartPolicy = (typeof RESTART_POLICIES)[number]
 
 /** A peer as its `<home>/.iapeer/peer-profile.json` says it, the source of truth. */
 export interface PeerProfile {
@@ -25,9 +25,9 @@ export interface PeerProfile {
   readonly cwd?: string | undefined
   readonly wakePolicy?: WakePolicy | undefined
   /** @default asleep */
-  readonly afterDeath?: Aftermath | undefined
+  readonly afterDeath?: RestartPolicy | undefined
   /** @default asleep */
-  readonly afterReboot?: Aftermath | undefined
+  readonly afterReboot?: RestartPolicy | undefined
   /** Idle for so long it is parked, in seconds; 0 never. */
   readonly idleSecs?: number | undefined
   readonly initialPrompt?: string | undefined
@@ -46,8 +46,8 @@ export interface ProfileChanges {
   readonly intelligence?: Intelligence
   readonly cwd?: string | null
   readonly wakePolicy?: WakePolicy | null
-  readonly afterDeath?: Aftermath | null
-  readonly afterReboot?: Aftermath | null
+  readonly afterDeath?: RestartPolicy | null
+  readonly afterReboot?: RestartPolicy | null
   readonly idleSecs?: number | null
   readonly initialPrompt?: string | null
   readonly command?: readonly string[] | null

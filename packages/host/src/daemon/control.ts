@@ -3,7 +3,7 @@ import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, IapeerError, isIapeerError, receivedCode } from '@iapeer/core/errors'
 import { startInBackground } from '@iapeer/core/exec'
 import { fieldsOf, parseJson } from '@iapeer/core/json'
-import { daemonPlace } from '@iapeer/core/paths'
+import { daemonPaths } from '@iapeer/core/paths'
 import { observeProcess } from '@iapeer/core/process'
 import { type LockHolder, readLockHolder } from '@iapeer/core/storage'
 import { connectDaemon, type DaemonHealth } from '@iapeer/protocol'
@@ -27,7 +27,7 @@ export type DaemonStatus =
     }
 
 async function holderOf(root: string): Promise<LockHolder | undefined> {
-  const holder = await readLockHolder(daemonPlace(root).lock)
+  const holder = await readLockHolder(daemonPaths(root).lock)
   return holder === undefined || holder.liveness === 'gone' ? undefined : holder
 }
 
@@ -125,7 +125,7 @@ export async function startDaemon(root: string, options: DaemonStart): Promise<S
 function notUp(root: string, limitMs: number): IapeerError {
   return new IapeerError(`the daemon did not come up (within ${limitMs / 1_000} s)`, {
     code: 'daemon-not-up',
-    hint: `See ${daemonPlace(root).log}.`,
+    hint: `See ${daemonPaths(root).log}.`,
   })
 }
 
@@ -143,7 +143,7 @@ export async function stopDaemon(
   const stuck = (why: string): IapeerError =>
     new IapeerError(`the daemon (pid ${pid}) ${why}`, {
       code: 'daemon-stuck',
-      hint: `See ${daemonPlace(root).log}; kill -9 ${pid} ends it, and no peer.`,
+      hint: `See ${daemonPaths(root).log}; kill -9 ${pid} ends it, and no peer.`,
     })
   if (holder.liveness === 'unknown') throw stuck('cannot be looked at from here (another host or container)')
   try {

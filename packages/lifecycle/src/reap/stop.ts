@@ -12,7 +12,7 @@ import {
   lockIdentity,
   type Mark,
   NO_GENERATION,
-  noteLeft,
+  noteDetached,
   type PeerSession,
   readSession,
   rebuildSession,
@@ -23,7 +23,7 @@ import {
   type Tally,
   withReserve,
 } from '../sessions/index.ts'
-import { clearTheWay } from './clean-up.ts'
+import { cleanUpStale } from './clean-up.ts'
 
 export interface StopOptions {
   readonly by: string
@@ -69,7 +69,7 @@ async function takeDown(root: string, session: PeerSession, options: StopOptions
     ...(force === undefined ? {} : { force }),
   })
   if (result.state === 'session-ended' && session.gen !== undefined)
-    await noteLeft(root, identity, session.gen)
+    await noteDetached(root, identity, session.gen)
   await removeSession(root, identity)
   return result
 }
@@ -109,7 +109,7 @@ function planAfter(
 async function endIt(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await rebuildSession(root, identity)
   const { session: living } = await statusOf(root, identity)
-  if (living === undefined) await clearTheWay(root, identity)
+  if (living === undefined) await cleanUpStale(root, identity)
   const session = living ?? (await readSession(root, identity))
   const { end } = LEAVES[options.afterwards ?? 'stay-down']
   const act = async (): Promise<StopResult> => {

@@ -13,15 +13,15 @@ const SUFFIX = '.left'
 const pathOf = (root: string, identity: Identity, gen: string): string =>
   join(rootLayout(root).lifecycleStateDir, `${identity}-${gen}${SUFFIX}`)
 
-export async function noteLeft(root: string, identity: Identity, gen: string): Promise<void> {
+export async function noteDetached(root: string, identity: Identity, gen: string): Promise<void> {
   await replaceFile(pathOf(root, identity, gen), `${new Date().toISOString()}\n`)
 }
 
-export const isLeft = (root: string, identity: Identity, gen: string): boolean =>
+export const isDetached = (root: string, identity: Identity, gen: string): boolean =>
   existsSync(pathOf(root, identity, gen))
 
 /** Forgets those whose recorder is gone, since their server is. */
-export async function sweepLeft(
+export async function sweepDetached(
   root: string,
   identity: Identity,
   living: ReadonlySet<string>,

@@ -1,16 +1,16 @@
-import type { Aftermath, WakePolicy } from '@iapeer/core/profile'
+import type { RestartPolicy, WakePolicy } from '@iapeer/core/profile'
 import type { LastEnd } from '../sessions/index.ts'
-import type { Wish } from './decide.ts'
+import type { DesiredState } from './decide.ts'
 
 /** How a peer wants to live on, from its profile. */
 export interface Policy {
   readonly wakePolicy?: WakePolicy | undefined
-  readonly afterDeath?: Aftermath | undefined
-  readonly afterReboot?: Aftermath | undefined
+  readonly afterDeath?: RestartPolicy | undefined
+  readonly afterReboot?: RestartPolicy | undefined
 }
 
 /** What follows the end of a session. */
-export type Sequel =
+export type NextStep =
   | { readonly kind: 'asleep' }
   | { readonly kind: 'crash-loop' }
   | { readonly kind: 'start'; readonly mode: 'fresh' | 'resume'; readonly afterMs: number }
@@ -28,7 +28,7 @@ export function backOffMs(restarts: number, chance: number): number {
   return Math.round(ms * (0.75 + chance / 2))
 }
 
-function wanted(policy: Policy, end: LastEnd): Aftermath {
+function wanted(policy: Policy, end: LastEnd): RestartPolicy {
   if (end === 'reboot')
     return policy.afterReboot ?? (policy.wakePolicy === 'keep-alive' ? 'restart' : 'asleep')
   if (policy.wakePolicy === 'keep-alive') return policy.afterDeath === 'resume' ? 'resume' : 'restart'
@@ -39,7 +39,7 @@ function wanted(policy: Policy, end: LastEnd): Aftermath {
 /** How a session ended, and what of it bears on what follows. */
 export interface EndOfSession {
   readonly end: LastEnd
-  readonly wish: Wish
+  readonly desired: DesiredState
   readonly restarts: number
   /** Whether so many crashes lie so close together. */
   readonly inLoop: boolean
@@ -48,15 +48,15 @@ export interface EndOfSession {
 }
 
 /** What follows the end of a session. Pure. */
-export function sequelOf(policy: Policy, so: EndOfSession): Sequel {
-  const { end, wish } = so
-  if (wish === 'stay-down') return { kind: 'asleep' }
-  if (wish === 'come-back') return { kind: 'start', mode: 'fresh', afterMs: 0 }
+export function nextStepOf(policy: Policy, input: EndOfSession): NextStep {
+  const { end, desired } = input
+  if (desired === 'stay-down') return { kind: 'asleep' }
+  if (desired === 'come-back') return { kind: 'start', mode: 'fresh', afterMs: 0 }
   // Whoever starts it again, and however it is kept: what stays asleep is refused from now on.
-  if (so.inLoop && end === 'crash') return { kind: 'crash-loop' }
+  if (input.inLoop && end === 'crash') return { kind: 'crash-loop' }
   if (end === 'stopped' || end === 'idle' || policy.wakePolicy === 'ephemeral') return { kind: 'asleep' }
   const next = wanted(policy, end)
   if (next === 'asleep') return { kind: 'asleep' }
   const mode = next === 'resume' ? 'resume' : 'fresh'
-  return { kind: 'start', mode, afterMs: end === 'reboot' ? 0 : backOffMs(so.restarts, so.chance) }
+  return { kind: 'start', mode, afterMs: end === 'reboot' ? 0 : backOffMs(input.restarts, input.chance) }
 }

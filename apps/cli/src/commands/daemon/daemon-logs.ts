@@ -1,5 +1,5 @@
 import { IapeerError } from '@iapeer/core/errors'
-import { daemonPlace, iapeerRoot } from '@iapeer/core/paths'
+import { daemonPaths, iapeerRoot } from '@iapeer/core/paths'
 import { DAEMON_LOG_FORMAT } from '@iapeer/host'
 import { defineCommand } from '../../define-command.ts'
 import { printFile } from '../../follow-file.ts'
@@ -26,7 +26,7 @@ export default defineCommand({
     json: { help: 'as it is written, one JSON object a line' },
   },
   run: async ({ options }) => {
-    const path = daemonPlace(iapeerRoot()).log
+    const path = daemonPaths(iapeerRoot()).log
     const shown = options.json ? (text: string) => text : await inWords()
     const found = await printFile(path, { follow: options.follow, shown })
     if (!found)

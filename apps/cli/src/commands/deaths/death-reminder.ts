@@ -22,7 +22,7 @@ async function countDeathsSince(ms: number): Promise<number> {
  * A person at a terminal is told once how many have died since the last command; nothing is read while nothing has. What
  * cannot be read or written here keeps no command from its work.
  */
-export async function tellSinceLastLook(): Promise<void> {
+export async function printNewDeaths(): Promise<void> {
   if (process.stderr.isTTY !== true || process.stdout.isTTY !== true) return
   try {
     const { lifecycleStateDir, records } = rootLayout(iapeerRoot())

@@ -5,7 +5,7 @@ import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { localTime, paint, plain, print, printJson } from '../../output.ts'
 import { wrap } from '../../wrap.ts'
-import { bringUpToDate } from '../deaths/bring-up-to-date.ts'
+import { settleDeaths } from '../deaths/bring-up-to-date.ts'
 import { parsePeerFilter, SINCE } from '../options.ts'
 import { eventWords } from './event-words.ts'
 
@@ -95,7 +95,7 @@ export default defineCommand({
   run: async ({ options }) => {
     const filter = filterOf(options)
     const limit = options.number ?? DEFAULT_NUMBER
-    await bringUpToDate()
+    await settleDeaths()
     const past = await readEvents(iapeerRoot(), { ...filter, limit })
     const width = Math.max(NARROWEST, ...past.events.map((event) => nameOf(event).length))
     const show = (event: RecordedEvent): void =>

@@ -34,7 +34,7 @@ const row = (peer: PeerView): string[] => [
 ]
 
 const NONE =
-  'no peers yet\n  iapeer create NAME    make one\n  iapeer init [FOLDER]  make a folder the home of one'
+  'no peers yet\n  iapeer create NAME    make one\n  iapeer init [DIRECTORY]  make a directory the home of one'
 const shown = (peers: readonly PeerView[]): string =>
   peers.length === 0 ? NONE : table([HEAD, ...peers.map(row)])
 

@@ -1,6 +1,6 @@
 import { listCanaries } from '@iapeer/canary'
 import { runProgram } from '@iapeer/core/exec'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { cgroupOf, runsSystemd } from '../cgroup.ts'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 import { livingSessions } from './tmux.ts'
@@ -74,7 +74,7 @@ interface Pair {
 }
 
 async function pairs(context: DoctorContext): Promise<Pair[]> {
-  const canaries = await listCanaries(rootRecordPlace(context.root))
+  const canaries = await listCanaries(rootRecordLocation(context.root))
   const sessions = await livingSessions(context.root)
   return Promise.all(
     sessions.map(async ({ identity, gen, server }) => {
