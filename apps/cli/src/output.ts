@@ -22,7 +22,7 @@ export const commandText = (words: readonly string[]): string =>
 
 /** One JSON object a line, the schema version first. */
 export function printJson(value: object): void {
-  print(JSON.stringify({ schemaVersion: 1, ...value }))
+  print(JSON.stringify({ schemaVersion: 2, ...value }))
 }
 
 /** `2026-06-10 15:42:07` in the person's own time zone. */

@@ -59,7 +59,7 @@ describe('a peer that waits for a person', () => {
       expect(again.exitCode).toBe(8)
       expect(jsonLines(again.stdout)).toEqual([
         {
-          schemaVersion: 1,
+          schemaVersion: 2,
           state: 'blocked',
           identity: 'claude-bob',
           gen: expect.stringMatching(/^[0-9a-f]{16}$/),
@@ -96,8 +96,8 @@ describe('a peer that waits for a person', () => {
     await home.iapeer('send-keys', 'bob', 'y')
     const state = async (command: string) =>
       jsonLines((await home.iapeer(...command.split(' '), '--json')).stdout)[0]?.['state']
-    await until('it to be up', async () => (await state('list')) === 'alive')
-    expect(await state('show bob')).toBe('alive')
+    await until('it to be up', async () => (await state('list')) === 'running')
+    expect(await state('show bob')).toBe('running')
     expect((await home.iapeer('events', '--ev', 'launch')).stdout).toContain('up after')
     expect((await home.iapeer('stop', '--all')).exitCode).toBe(0)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')

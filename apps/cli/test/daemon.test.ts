@@ -36,7 +36,7 @@ describe('iapeer daemon', () => {
     const started = await iapeer('daemon', 'start', '--json')
     expect(started).toMatchObject({ exitCode: 0, stderr: '' })
     const { pid } = JSON.parse(started.stdout)
-    expect(JSON.parse(started.stdout)).toMatchObject({ schemaVersion: 1, state: 'started', version: '0.1.0' })
+    expect(JSON.parse(started.stdout)).toMatchObject({ schemaVersion: 2, state: 'started', version: '0.1.0' })
     expect((await iapeer('daemon', 'start')).stdout).toBe(`● the daemon is up already: pid ${pid}\n`)
     expect(JSON.parse((await iapeer('daemon', 'status', '--json')).stdout)).toMatchObject({
       state: 'running',
@@ -162,7 +162,7 @@ it.each([0, 500, 800, 1_200])(
   async (waitMs) => {
     const { iapeer, root } = homeWithDaemon()
     await iapeer('create', 'bob', '--', 'sleep', '1000')
-    await updatePeer(root, 'bob', { afterDeath: 'restart' })
+    await updatePeer(root, 'bob', { restart: 'on-failure' })
     await iapeer('daemon', 'start')
     await iapeer('start', 'bob')
     const [session] = await listSessions(root)

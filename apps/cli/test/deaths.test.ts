@@ -275,7 +275,7 @@ describe('iapeer deaths', () => {
     expect(stdout).toMatch(/^who\n {2}bob {2}2 {2}█{40}\n {2}eve {2}1 {2}█{20}$/m)
     expect(objects((await home.iapeer('deaths', '--summary', '--json')).stdout)).toMatchObject([
       {
-        schemaVersion: 1,
+        schemaVersion: 2,
         deaths: 3,
         verdicts: { 'agent-exited': 1, 'killed-by-signal': 1, 'tmux-failed': 1 },
         peers: { bob: 2, eve: 1 },

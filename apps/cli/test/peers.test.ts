@@ -11,7 +11,7 @@ describe('iapeer create, init, list and show', () => {
     const home = newHome()
     const made = await home.iapeer('create', 'bob', '--description', 'Builds.', '--json')
     const bob = {
-      schemaVersion: 1,
+      schemaVersion: 2,
       identity: 'claude-bob',
       personality: 'bob',
       runtime: 'claude',
@@ -126,8 +126,8 @@ describe('iapeer rename, remove and runtimes', () => {
       'rob  claude (default), codex\n',
     )
     expect(jsonLines((await home.iapeer('runtimes', 'default', 'codex', '--all', '--json')).stdout)).toEqual([
-      { schemaVersion: 1, personality: 'ann', runtime: 'codex', runtimes: ['claude', 'codex'] },
-      { schemaVersion: 1, personality: 'rob', runtime: 'codex', runtimes: ['claude', 'codex'] },
+      { schemaVersion: 2, personality: 'ann', runtime: 'codex', runtimes: ['claude', 'codex'] },
+      { schemaVersion: 2, personality: 'rob', runtime: 'codex', runtimes: ['claude', 'codex'] },
     ])
     const removed = await home.iapeer('remove', 'rob')
     expect(removed.stdout).toMatch(

@@ -310,7 +310,7 @@ say(
 for (const [kind, count] of [...faults].sort()) say(`  ${kind}`, String(count))
 
 const kept = entries.filter((one) => one.kept).map(({ personality }) => `command-${personality}`)
-const isUp = async (identity) => (await statusOf(root, identity)).state === 'alive'
+const isUp = async (identity) => (await statusOf(root, identity)).state === 'running'
 const back = await until(
   'every peer that is kept alive to be back',
   async () => (await Promise.all(kept.map(isUp))).every(Boolean),

@@ -56,7 +56,7 @@ describe('the API, over the unix socket', () => {
     await serverAt(session.socketPath, session.server.pid).tmux('send-keys', '-t', session.paneId, 'y')
     const alive = await until('the daemon to finish its launch', async () => {
       const now = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
-      return now.state === 'alive' ? now : undefined
+      return now.state === 'running' ? now : undefined
     })
     expect([alive.gen, alive.dialog, alive.screen]).toEqual([session.gen, undefined, undefined])
     expect((await post(where, '/v1/peers/bob/stop')).status).toBe(200)
@@ -97,7 +97,7 @@ describe('the API, over the unix socket', () => {
     const again = await post(where, '/v1/peers/command-bob/start', { runtime: 'command', timeoutMs: 5_000 })
     expect(checked(again, ANSWERS.Result)).toMatchObject({ session: { state: 'already' } })
     const alive = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
-    expect(alive).toMatchObject({ state: 'alive', canary: 'guard', personality: 'bob' })
+    expect(alive).toMatchObject({ state: 'running', canary: 'guard', personality: 'bob' })
     expect(checked(await ask(where, '/healthz'), ANSWERS.Health).canaries).toEqual({ armed: 1 })
     const renewed = checked(await post(where, '/v1/peers/bob/new', { timeoutMs: 100 }), ANSWERS.Result)
     expect(renewed).toMatchObject({ action: 'new', session: { state: 'launched' } })

@@ -16,7 +16,7 @@ function newLog(maxBytes = 5_000_000): { readonly root: string; readonly log: Ev
 }
 
 const add = (log: EventLog, number: number): Promise<void> =>
-  log.append({ ev: 'supervise', identity: `command-p${number % 2}`, action: 'asleep', number })
+  log.append({ ev: 'supervise', identity: `command-p${number % 2}`, action: 'stay-down', number })
 
 interface Follower {
   readonly numbers: () => (number | 'gap')[]

@@ -100,7 +100,7 @@ describe('the end of a daemon', () => {
       expect(serverAt(session.socketPath, session.leader.pid).alive()).toBe(true)
       const next = await up()
       expect((await ask(next.where, '/v1/peers/bob')).json()).toMatchObject({
-        state: 'alive',
+        state: 'running',
         serverPid: session.server.pid,
         leaderPid: session.leader.pid,
       })
@@ -176,7 +176,7 @@ describe('in the background', () => {
       health: { pid: started.health.pid },
     })
     expect(await daemonStatus(root)).toMatchObject({ state: 'running', version: '0.1.0' })
-    expect(await (await connectDaemon(root))?.get('fleet')).toEqual({ schemaVersion: 1, peers: [] })
+    expect(await (await connectDaemon(root))?.get('fleet')).toEqual({ schemaVersion: 2, peers: [] })
     expect(await stopDaemon(root)).toEqual({ state: 'ended', pid: started.health.pid })
     expect(await stopDaemon(root)).toEqual({ state: 'stopped' })
     expect(lstatSync(daemonPaths(root).defaultSocket, { throwIfNoEntry: false })).toBe(undefined)
@@ -307,7 +307,7 @@ describe('in the background', () => {
     const { root, up } = newRoot()
     const { pid, end } = await up()
     for (const route of ['fleet', 'deaths', 'version', 'events'] as const)
-      expect(await (await connectDaemon(root))?.get(route)).toMatchObject({ schemaVersion: 1 })
+      expect(await (await connectDaemon(root))?.get(route)).toMatchObject({ schemaVersion: 2 })
     process.kill(pid, 'SIGSTOP')
     const client = await connectDaemon(root)
     const begun = performance.now()

@@ -46,7 +46,7 @@ describe('a profile is read', () => {
       intelligence: 'scripted',
       cwd: '/work/repo',
       wake_policy: 'keep-alive',
-      after_death: 'restart',
+      restart: 'on-failure',
       after_reboot: 'resume',
       idle_secs: 600,
       initial_prompt: 'Begin.',
@@ -61,13 +61,23 @@ describe('a profile is read', () => {
       intelligence: 'absent',
       cwd: '/work/repo',
       wakePolicy: 'keep-alive',
-      afterDeath: 'restart',
+      restart: 'on-failure',
       afterReboot: 'resume',
       idleSecs: 600,
       initialPrompt: 'Begin.',
       interfaces: { telegram: { bot: 'b' } },
       command: ['python3', '-c', 'x'],
     })
+  })
+
+  it.each([
+    [{ after_death: 'asleep', after_reboot: 'asleep' }, 'no', 'no'],
+    [{ after_death: 'restart', after_reboot: 'restart' }, 'on-failure', 'restart'],
+    [{ after_death: 'resume', after_reboot: 'resume' }, 'resume', 'resume'],
+    [{ after_death: 'restart', restart: 'no' }, 'no', undefined],
+  ])('with keys of an earlier version: %j', (fields, restart, afterReboot) => {
+    const text = JSON.stringify({ personality: 'bob', runtime: 'claude', ...fields })
+    expect(parseProfile(text, 'p')).toMatchObject({ restart, ...(afterReboot && { afterReboot }) })
   })
 
   it.each([
@@ -101,10 +111,11 @@ describe('a profile is read', () => {
       'ephemeral or keep-alive',
     ],
     [
-      '{"personality":"bob","runtime":"claude","after_death":"die"}',
+      '{"personality":"bob","runtime":"claude","restart":"restart"}',
       'invalid-profile',
-      'asleep, restart, resume',
+      'restart: must be no, on-failure, resume',
     ],
+    ['{"personality":"bob","runtime":"claude","after_death":"die"}', 'invalid-profile', 'after_death: must be'],
     ['{"personality":"bob","runtime":"claude","idle_secs":-1}', 'invalid-profile', 'not below 0'],
     ['{"personality":"bob","runtime":"claude","cwd":"work"}', 'invalid-profile', 'an absolute path'],
     ['{"personality":"bob","runtime":"command","command":[]}', 'invalid-profile', 'command: must be'],
@@ -227,6 +238,19 @@ describe('a profile is written', () => {
     expect(statSync(shared).mode & 0o777).toBe(0o755)
   })
 
+  it.each([
+    ['on-failure', '"restart":"on-failure"'],
+    [null, undefined],
+  ] as const)('a key of an earlier version gives way to the new one when it is written (%s)', async (restart, written) => {
+    const home = homeWith('{"personality":"bob","runtime":"claude","after_death":"resume","x":1}')
+    const { profile } = await updateProfile(home, { restart })
+    expect(profile.restart).toBe(restart ?? undefined)
+    const text = readFileSync(profilePath(home), 'utf8')
+    expect(text).not.toContain('after_death')
+    expect(text).toContain('"x":1')
+    if (written !== undefined) expect(text).toContain(written)
+  })
+
   it('unknown fields survive any change, whatever they are', async () => {
     const changes: fc.Arbitrary<ProfileChanges> = fc.record(
       {
@@ -234,7 +258,7 @@ describe('a profile is written', () => {
         idleSecs: fc.option(fc.nat()),
         initialPrompt: fc.option(fc.string().filter((one) => !one.includes('\0'))),
         runtimes: fc.constantFrom([claude], [codex, claude]),
-        afterDeath: fc.constantFrom('restart' as const, null),
+        restart: fc.constantFrom('on-failure' as const, null),
         command: fc.option(
           fc
             .array(

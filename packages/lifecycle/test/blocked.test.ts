@@ -84,7 +84,7 @@ describe('a launch that meets an unknown dialog', () => {
     expect(await finishLaunch(root.root, session)).toEqual(session)
     await pressKeys(session, 'y')
     await until('it to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
-    expect((await statusOf(root.root, BOB)).state).toBe('alive')
+    expect((await statusOf(root.root, BOB)).state).toBe('running')
     await finishLaunches(root.root)
     expect(given().slice(2)).toEqual(['pressed y', 'Down', 'Enter on Yes, I accept', 'sent Good morning'])
     expect(await launchEvents(root)).toMatchObject([
@@ -117,7 +117,7 @@ describe('a launch that meets an unknown dialog', () => {
     })
     expect(await finishLaunch(root.root, session)).toBeUndefined()
     expect(root.deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '3' }])
-    expect((await statusOf(root.root, BOB)).state).toBe('asleep')
+    expect((await statusOf(root.root, BOB)).state).toBe('not-running')
   })
 
   it('gets no key while a person is attached', async () => {

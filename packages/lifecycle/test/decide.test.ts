@@ -24,12 +24,12 @@ describe('what is done about a session', () => {
     ['session-gone', 'none', 'busy', 'settle'],
     ['leader-lost', 'none', 'busy', 'finish'],
     ['leader-lost', 'come-back', 'busy', 'finish'],
-    ['unresponsive', 'none', 'done', 'tell'],
-    ['alive', 'none', 'busy', 'keep'],
-    ['alive', 'none', 'idle', 'park'],
-    ['alive', 'none', 'done', 'reap'],
-    ['alive', 'stay-down', 'idle', 'keep'],
-    ['alive', 'come-back', 'done', 'keep'],
+    ['unresponsive', 'none', 'done', 'report'],
+    ['running', 'none', 'busy', 'keep'],
+    ['running', 'none', 'idle', 'suspend'],
+    ['running', 'none', 'done', 'reap'],
+    ['running', 'stay-down', 'idle', 'keep'],
+    ['running', 'come-back', 'done', 'keep'],
   ] as const)('%s, %s, %s: %s', (health, desired, activity, action) => {
     expect(at(health, desired, activity)).toBe(action)
   })
@@ -38,20 +38,20 @@ describe('what is done about a session', () => {
 describe('what follows an end', () => {
   const input = { restarts: 0, inLoop: false, chance: 0.5, desired: 'none' } as const
   it.each([
-    [{}, 'crash', input, { kind: 'asleep' }],
-    [{ afterDeath: 'restart' }, 'crash', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
-    [{ afterDeath: 'resume' }, 'crash', input, { kind: 'start', mode: 'resume', afterMs: 1_000 }],
-    [{ afterDeath: 'restart' }, 'self-close', input, { kind: 'asleep' }],
+    [{}, 'crash', input, { kind: 'stay-down' }],
+    [{ restart: 'on-failure' }, 'crash', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
+    [{ restart: 'resume' }, 'crash', input, { kind: 'start', mode: 'resume', afterMs: 1_000 }],
+    [{ restart: 'on-failure' }, 'self-close', input, { kind: 'stay-down' }],
     [{ wakePolicy: 'keep-alive' }, 'self-close', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
     [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
     [{}, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
-    [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, desired: 'stay-down' }, { kind: 'asleep' }],
+    [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, desired: 'stay-down' }, { kind: 'stay-down' }],
     [{}, 'stopped', { ...input, desired: 'come-back' }, { kind: 'start', mode: 'fresh', afterMs: 0 }],
-    [{ wakePolicy: 'keep-alive' }, 'stopped', input, { kind: 'asleep' }],
-    [{ wakePolicy: 'keep-alive' }, 'idle', input, { kind: 'asleep' }],
-    [{ wakePolicy: 'ephemeral', afterDeath: 'restart' }, 'crash', input, { kind: 'asleep' }],
+    [{ wakePolicy: 'keep-alive' }, 'stopped', input, { kind: 'stay-down' }],
+    [{ wakePolicy: 'keep-alive' }, 'idle', input, { kind: 'stay-down' }],
+    [{ wakePolicy: 'ephemeral', restart: 'on-failure' }, 'crash', input, { kind: 'stay-down' }],
     [{ afterReboot: 'resume' }, 'reboot', input, { kind: 'start', mode: 'resume', afterMs: 0 }],
-    [{ afterDeath: 'restart' }, 'reboot', input, { kind: 'asleep' }],
+    [{ restart: 'on-failure' }, 'reboot', input, { kind: 'stay-down' }],
   ] as const)('%j after %s', (policy, end, circumstances, nextStep) => {
     expect(nextStepOf(policy, { end, ...circumstances })).toEqual(nextStep)
   })

@@ -33,7 +33,7 @@ function newLog(): Log {
   const log = createEventLog(root)
   const add = async (...numbers: number[]) => {
     for (const number of numbers)
-      await log.append({ ev: 'supervise', identity: 'command-bob', action: 'asleep', number })
+      await log.append({ ev: 'supervise', identity: 'command-bob', action: 'stay-down', number })
   }
   const rotate = () => {
     const rotated = readdirSync(dirname(path)).filter((name) => /\.\d+$/.test(name)).length
@@ -132,7 +132,7 @@ describe('a follower', () => {
     const limits = { IAPEER_LIFECYCLE_LOG_MAX_BYTES: '100', IAPEER_LIFECYCLE_LOG_KEEP: '1' }
     const log = createEventLog(root, { env: limits })
     const add = (number: number) =>
-      log.append({ ev: 'supervise', identity: 'command-bob', action: 'asleep', number })
+      log.append({ ev: 'supervise', identity: 'command-bob', action: 'stay-down', number })
     await add(0)
     const events = followEvents(root, { signal: AbortSignal.timeout(10_000) })
     expect((await events.next()).value).toMatchObject({ event: { number: '0' } })

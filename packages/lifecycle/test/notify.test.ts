@@ -125,8 +125,8 @@ it('what a killed teller has laid out and not told is told by the next ones, onc
   await enqueueNotification(root, { ...NOTIFICATION, deaths: [{ id: NOTIFICATION.id }] }, env)
   await Promise.all([1, 2, 3].map(() => deliverPending(root, left, env)))
   expect(readFileSync(join(path, 'hook'), 'utf8').match(/\n/g)).toHaveLength(2)
-  expect(readFileSync(join(root, 'state', 'lifecycle', 'told.json'), 'utf8')).toContain(NOTIFICATION.id)
-  expect(readdirSync(join(root, 'state', 'lifecycle', 'news'))).toEqual([])
+  expect(readFileSync(join(root, 'state', 'lifecycle', 'notified.json'), 'utf8')).toContain(NOTIFICATION.id)
+  expect(readdirSync(join(root, 'state', 'lifecycle', 'outbox'))).toEqual([])
 })
 
 it('a hook that hangs is ended with all that it has started', async () => {
@@ -163,7 +163,7 @@ function recordDeath(root: string, identity: string, at: Date, snapshotBytes = 1
 
 function beginAnnouncing(root: string): void {
   mkdirSync(join(root, 'state', 'lifecycle'), { recursive: true })
-  writeFileSync(join(root, 'state', 'lifecycle', 'told.json'), '[]\n')
+  writeFileSync(join(root, 'state', 'lifecycle', 'notified.json'), '[]\n')
 }
 
 const bytesRead = (): number => Number(/^rchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
@@ -200,7 +200,7 @@ it('what fails is logged under the peer that it is about', async () => {
   const { events } = await readEvents(root, { ev: ['supervise'] })
   expect(events.map(({ identity, action }) => [identity, action])).toEqual([
     ['command-dave', 'evidence-failed'],
-    ['command-carol-2', 'tell-failed'],
+    ['command-carol-2', 'notify-failed'],
   ])
 })
 
@@ -237,5 +237,5 @@ it('a notification that cannot be taken keeps no other from being delivered', as
   const failures = await deliverPending(root, pending, env)
   expect(failures.map(({ pending }) => pending.channel)).toEqual(['desktop'])
   expect(JSON.parse(readFileSync(join(path, 'hook'), 'utf8'))).toEqual(NOTIFICATION)
-  rmSync(join(root, 'state', 'lifecycle', 'news'), { recursive: true })
+  rmSync(join(root, 'state', 'lifecycle', 'outbox'), { recursive: true })
 })

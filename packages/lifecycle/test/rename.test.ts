@@ -64,11 +64,11 @@ describe('a running peer that is renamed', () => {
       running: [{ identity: ANN }],
     })
     const { session, state } = await statusOf(root, ANN)
-    expect(state).toBe('alive')
+    expect(state).toBe('running')
     expect(session).toEqual({ ...before, identity: ANN, recordedAs: BOB })
     expect((await statusOf(root, BOB)).session).toBeUndefined()
     expect(await fleetView(root)).toMatchObject([
-      { identity: ANN, state: 'alive', serverPid: before.server.pid, canary: 'guard' },
+      { identity: ANN, state: 'running', serverPid: before.server.pid, canary: 'guard' },
     ])
     const shown = await serverAt(before.socketPath, before.server.pid).tmux('display-message', '-p', '#S')
     expect(shown.stdout.trim()).toBe(ANN)
@@ -139,7 +139,7 @@ describe('a running peer that is renamed', () => {
       await finishSessions(root)
       return (await readDeathRecords(root)).length === 1
     })
-    expect((await statusOf(root, ANN)).state).toBe('alive')
+    expect((await statusOf(root, ANN)).state).toBe('running')
     process.kill(old.leader.pid, 'SIGKILL')
     const found = await until('both records', async () => {
       const all = await records(made)
@@ -294,7 +294,7 @@ describe('a rename that is cut off', () => {
     writeFileSync(pending, JSON.stringify({ ...note, generations: [{ gen: session.gen, identity: BOB }] }))
     expect(unfinishedRename(root)).toMatchObject({ from: 'bob', to: 'ann' })
     expect(await finishRename(root)).toBe(true)
-    expect((await statusOf(root, BOB)).state).toBe('alive')
+    expect((await statusOf(root, BOB)).state).toBe('running')
     writeFileSync(pending, '{"ts":"2026')
     expect(await finishRename(root)).toBe(false)
     expect(existsSync(pending)).toBe(false)
@@ -371,7 +371,7 @@ describe('a rename is refused, and nothing changes', () => {
       code: 'recorder-too-old',
       hint: 'Restart it first: iapeer refresh command-bob',
     })
-    expect((await statusOf(root, BOB)).state).toBe('alive')
+    expect((await statusOf(root, BOB)).state).toBe('running')
     expect(await stopPeer(root, BOB, by)).toMatchObject({ state: 'ended' })
     expect(await records(made)).toEqual([])
   })

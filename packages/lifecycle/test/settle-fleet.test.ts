@@ -57,7 +57,7 @@ describe('a fleet without a daemon', () => {
       endings: [{ death: true }],
     })
     expect(await fleetView(made.root)).toMatchObject([
-      { state: 'asleep', lastDeath: `command-bob-${session.gen}` },
+      { state: 'not-running', lastDeath: `command-bob-${session.gen}` },
     ])
     await until('the server to go', async () => (await identifyProcess(session.server.pid)) === undefined)
   })
@@ -65,7 +65,7 @@ describe('a fleet without a daemon', () => {
   it('that is stopped while it waits for its restart stays down', async () => {
     const made = newRoot()
     const session = await running(made)
-    await updatePeer(made.root, 'bob', { afterDeath: 'restart' })
+    await updatePeer(made.root, 'bob', { restart: 'on-failure' })
     process.kill(session.server.pid, 'SIGKILL')
     await until('the end to be settled', async () => {
       await settleFleet(made.root)
@@ -79,7 +79,7 @@ describe('a fleet without a daemon', () => {
   it('has what follows an end planned, and a daemon that comes later carries it out', async () => {
     const made = newRoot()
     const session = await running(made)
-    await updatePeer(made.root, 'bob', { afterDeath: 'restart' })
+    await updatePeer(made.root, 'bob', { restart: 'on-failure' })
     process.kill(session.server.pid, 'SIGKILL')
     await until('the end to be settled', async () => {
       await settleFleet(made.root)
@@ -88,7 +88,7 @@ describe('a fleet without a daemon', () => {
     const supervisor = new FleetSupervisor(made.root)
     track(() => supervisor.stop())
     await supervisor.start()
-    await until('it to be back', async () => (await statusOf(made.root, BOB)).state === 'alive')
+    await until('it to be back', async () => (await statusOf(made.root, BOB)).state === 'running')
     await supervisor.stop()
     await stopPeer(made.root, BOB, by)
   })
@@ -97,7 +97,7 @@ describe('a fleet without a daemon', () => {
     const made = newRoot()
     await running(made)
     await settleFleet(made.root)
-    expect((await statusOf(made.root, BOB)).state).toBe('alive')
+    expect((await statusOf(made.root, BOB)).state).toBe('running')
     expect(made.deaths()).toEqual([])
     await stopPeer(made.root, BOB, by)
   })

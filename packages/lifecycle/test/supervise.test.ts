@@ -80,7 +80,7 @@ describe('a supervised peer', () => {
       deaths: [{ identity: BOB }],
     })
     expect(await eventsOf(root, 'verdict')).toHaveLength(1)
-    expect((await statusOf(root, BOB)).state).toBe('asleep')
+    expect((await statusOf(root, BOB)).state).toBe('failed')
     expect(errors).toEqual([])
   })
 
@@ -135,11 +135,11 @@ describe('a supervised peer', () => {
       },
       30_000,
     )
-    expect(pending).toMatchObject({ state: 'asleep', identity: BOB })
+    expect(pending).toMatchObject({ state: 'failed', identity: BOB })
     expect(pending.nextStartAt).toBe((await statusOf(root, BOB)).tally.startAt)
     const back = await until('it to be up', async () => {
       const view = await peerView(root, 'bob')
-      return view.state === 'alive' ? view : undefined
+      return view.state === 'running' ? view : undefined
     })
     expect(back.nextStartAt).toBeUndefined()
     expect(Date.parse(back.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(pending.nextStartAt ?? ''))
@@ -241,7 +241,7 @@ describe('a supervised peer', () => {
     await launchPeer(root, eva)
     await until('both to sleep', async () => (await listSessions(root)).length === 0)
     expect(deaths()).toEqual([])
-    const wanted = ['command-bob idle-park', 'command-eva reap']
+    const wanted = ['command-bob suspend', 'command-eva reap']
     await until('both to be told', async () => {
       const done = (await eventsOf(root, 'supervise')).map(({ identity, action }) => `${identity} ${action}`)
       return wanted.every((one) => done.includes(one))
@@ -318,7 +318,7 @@ it('a registry that cannot be read keeps no death from being settled, and what f
     endings: [{ death: true }],
   })
   writeFileSync(registry, whole)
-  await until('it to be back', async () => (await statusOf(root, BOB)).state === 'alive')
+  await until('it to be back', async () => (await statusOf(root, BOB)).state === 'running')
 }, 20_000)
 
 it('what is planned for a peer goes on under its new name', async () => {
@@ -339,7 +339,7 @@ it('what is planned for a peer goes on under its new name', async () => {
   expect((await statusOf(root, eva)).tally).toEqual({ ...tally, endings })
   expect((await statusOf(root, BOB)).tally.endings).toEqual([])
   await supervise(root)
-  await until('it to be up', async () => (await statusOf(root, eva)).state === 'alive')
+  await until('it to be up', async () => (await statusOf(root, eva)).state === 'running')
   await stopPeer(root, eva, { by: 'a test' })
 }, 20_000)
 

@@ -96,7 +96,7 @@ export async function renewNamed(
   const others = identities.filter((identity) => identity !== target)
   for (const identity of others)
     if ((await readSession(root, identity)) !== undefined)
-      await stopAll(root, [identity], { ...stop, afterwards: 'sleep' })
+      await stopAll(root, [identity], { ...stop, afterwards: 'exit' })
   await stopAll(root, [target], { ...stop, afterwards: 'come-back' })
   return launchViewOf(await launchPeer(root, entry, options))
 }

@@ -15,8 +15,8 @@ export async function abortCutOffLaunch(root: string, session: PeerSession, log:
 }
 
 const TAKE_DOWNS = {
-  reap: { afterwards: 'sleep', action: 'reap', why: 'its task is done' },
-  park: { afterwards: 'park', action: 'idle-park', why: 'it is idle' },
+  reap: { afterwards: 'exit', action: 'reap', why: 'its task is done' },
+  suspend: { afterwards: 'suspend', action: 'suspend', why: 'it is idle' },
 } as const
 
 /** Takes down, in silence, one that is done or idle. */

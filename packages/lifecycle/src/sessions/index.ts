@@ -25,5 +25,12 @@ export {
   writeSession,
 } from './session-file.ts'
 export { ignoreUnreadable, ownerOf } from './state-files.ts'
-export { type PeerState, type PeerStatus, statusesOf, statusOf } from './status.ts'
+export {
+  isIdleState,
+  isRunningState,
+  type PeerState,
+  type PeerStatus,
+  statusesOf,
+  statusOf,
+} from './status.ts'
 export { changeTally, countedCrashes, type LastEnd, readTally, type Tally } from './tally.ts'

@@ -3,7 +3,7 @@
  * server is gone. `session-gone`: its leader is, and that is recorded. `leader-lost`: its leader is, and nothing is recorded
  * of that. `unresponsive`: its server is stopped.
  */
-export type Health = 'managed' | 'server-dead' | 'session-gone' | 'leader-lost' | 'unresponsive' | 'alive'
+export type Health = 'managed' | 'server-dead' | 'session-gone' | 'leader-lost' | 'unresponsive' | 'running'
 
 /** What was asked of its identity: to stay down, or to come back at once when it has ended. */
 export type DesiredState = 'stay-down' | 'come-back' | 'none'
@@ -19,21 +19,21 @@ export type Activity = 'done' | 'idle' | 'busy'
  * `tell`: say that it does not answer. `reap`: take it down, it is done. `park`: take it down, to go on where it was. `keep`:
  * see that its recorder lives.
  */
-export type Action = 'leave' | 'finish' | 'settle' | 'tell' | 'reap' | 'park' | 'keep'
+export type Action = 'leave' | 'finish' | 'settle' | 'report' | 'reap' | 'suspend' | 'keep'
 
 const ACTIONS_DOWN = {
   managed: 'leave',
   'server-dead': 'settle',
   'session-gone': 'settle',
   'leader-lost': 'finish',
-  unresponsive: 'tell',
-} as const satisfies Record<Exclude<Health, 'alive'>, Action>
+  unresponsive: 'report',
+} as const satisfies Record<Exclude<Health, 'running'>, Action>
 
 /** Who asked for it takes it down themselves; until then it lives. */
 const ACTIONS_RUNNING = {
   'stay-down': { done: 'keep', idle: 'keep', busy: 'keep' },
   'come-back': { done: 'keep', idle: 'keep', busy: 'keep' },
-  none: { done: 'reap', idle: 'park', busy: 'keep' },
+  none: { done: 'reap', idle: 'suspend', busy: 'keep' },
 } as const satisfies Record<DesiredState, Record<Activity, Action>>
 
 export interface Observation {
@@ -44,5 +44,5 @@ export interface Observation {
 
 /** What to do about one enrolled session. Pure. */
 export function decide({ health, desired, activity }: Observation): Action {
-  return health === 'alive' ? ACTIONS_RUNNING[desired][activity] : ACTIONS_DOWN[health]
+  return health === 'running' ? ACTIONS_RUNNING[desired][activity] : ACTIONS_DOWN[health]
 }

@@ -32,7 +32,7 @@ export function isInLoop(tally: Tally, settings: SuperviseSettings, now: Date): 
 
 /** What a sequel makes of what is remembered. */
 export function withNextStep(tally: Tally, nextStep: NextStep, now: Date): Tally {
-  if (nextStep.kind === 'asleep') return { ...tally, startAt: undefined, startMode: undefined }
+  if (nextStep.kind === 'stay-down') return { ...tally, startAt: undefined, startMode: undefined }
   if (nextStep.kind === 'crash-loop')
     return {
       ...tally,
@@ -61,7 +61,7 @@ export function settleAndPlan(
   return whileUnclaimed(root, identity, async () => {
     const now = await readSession(root, identity)
     if (now === undefined || now.gen !== gen || now.startedAt !== session.startedAt) return undefined
-    let nextStep: NextStep = { kind: 'asleep' }
+    let nextStep: NextStep = { kind: 'stay-down' }
     const settled = await settleEnded(root, now, (tally, end) => {
       const inLoop = isInLoop(tally, input.settings, input.now)
       const { restarts } = tally

@@ -244,7 +244,7 @@ export class FleetSupervisor {
   async #livingAndReady(sessions: readonly PeerSession[]): Promise<ReadonlySet<PeerSession>> {
     const ready = sessions.filter((session) => phaseOf(session) === 'ready')
     const looks = await lookAtSessions(this.#root, ready, { depth: 'closely' })
-    return new Set(looks.flatMap(({ session, health }) => (health === 'alive' ? [session] : [])))
+    return new Set(looks.flatMap(({ session, health }) => (health === 'running' ? [session] : [])))
   }
 
   async #takeDownIdle(entry: PeerEntry, session: PeerSession): Promise<void> {
@@ -255,14 +255,14 @@ export class FleetSupervisor {
       settings: this.#settings,
       clock: this.#clock,
     })
-    const action = decide({ health: 'alive', desired: desiredStateOf(this.#cache, session), activity })
-    if (action === 'reap' || action === 'park')
+    const action = decide({ health: 'running', desired: desiredStateOf(this.#cache, session), activity })
+    if (action === 'reap' || action === 'suspend')
       await takeDown(this.#root, session, { as: action, log: this.#log })
   }
 
   async #act({ session }: Look, action: Action): Promise<void> {
     const { identity } = session
-    if (action === 'tell') {
+    if (action === 'report') {
       if (this.#unresponsive.has(identity)) return
       this.#unresponsive.add(identity)
       await this.#log.note({ ev: 'supervise', identity, action: 'unresponsive', server: session.server.pid })

@@ -36,7 +36,7 @@ async function healthOf(
     const { gen } = session
     return gen === undefined || isClaimed(root, { ...session, gen }) ? 'session-gone' : 'leader-lost'
   }
-  return seen.isStopped ? 'unresponsive' : 'alive'
+  return seen.isStopped ? 'unresponsive' : 'running'
 }
 
 /**

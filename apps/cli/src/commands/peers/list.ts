@@ -10,14 +10,15 @@ import { paint, plain, print, printJson } from '../../output.ts'
 import { isTooWide, table } from '../../table.ts'
 import { stateWords } from './state-words.ts'
 
-const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'NATURE', 'RUNS IN', 'DESCRIPTION'].map((word) =>
-  paint('dim', word),
-)
+const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'KIND', 'RUNS IN', 'DESCRIPTION'].map((word) => paint('dim', word))
 
 const GLYPH: Readonly<Record<PeerState, string>> = {
-  alive: paint('green', '●'),
-  asleep: paint('dim', '○'),
-  stopped: paint('dim', '✕'),
+  running: paint('green', '●'),
+  'not-running': paint('dim', '○'),
+  exited: paint('dim', '○'),
+  failed: paint('red', '✕'),
+  suspended: paint('dim', '○'),
+  stopped: paint('dim', '○'),
   'crash-loop': paint('red', '!'),
   unresponsive: paint('red', '!'),
   blocked: paint('yellow', '!'),

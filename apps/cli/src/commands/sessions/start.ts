@@ -1,5 +1,6 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { peerNamed, startNamed } from '@iapeer/lifecycle/fleet'
+import { isIdleState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
@@ -62,7 +63,7 @@ export default defineCommand({
     const peer = oneOrAll(args.peer, options.all)
     if (peer !== undefined) return start(peer, options)
     await forAll(
-      ({ state }) => state === 'asleep',
+      ({ state }) => isIdleState(state),
       (name) => start(name, options),
     )
   },

@@ -7,7 +7,7 @@ import {
   stopNamed,
   stopStrays,
 } from '@iapeer/lifecycle/fleet'
-import type { PeerState } from '@iapeer/lifecycle/sessions'
+import { isRunningState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
@@ -45,8 +45,6 @@ async function stop(peer: string, options: StopOptions): Promise<void> {
   }
 }
 
-const RUNNING: readonly PeerState[] = ['alive', 'unresponsive', 'blocked', 'managed']
-
 /**
  * Every peer that runs, whose end was not seen yet, that is being launched, or that the daemon is to start again; then the servers and recorders that
  * no peer has any more.
@@ -56,7 +54,7 @@ async function stopAll(options: StopOptions): Promise<void> {
   await settleFleet(root)
   const active: ReadonlySet<string> = await activeIdentities(root)
   const wanted = (one: PeerView): boolean =>
-    RUNNING.includes(one.state) || one.runtimes.some((runtime) => active.has(`${runtime}-${one.personality}`))
+    isRunningState(one.state) || one.runtimes.some((runtime) => active.has(`${runtime}-${one.personality}`))
   await forAll(wanted, (name) => stop(name, options))
   for (const { identity, serverPid } of await stopStrays(root)) {
     if (options.json) printJson({ identity, state: 'ended', serverPid, stray: true })

@@ -100,7 +100,7 @@ async function deliver(
   { env, log }: NotifyOptions,
 ): Promise<void> {
   for (const { pending, why } of await deliverPending(root, outbox, env))
-    await log.note({ ev: 'supervise', identity: identityOf(pending), action: 'tell-failed', why })
+    await log.note({ ev: 'supervise', identity: identityOf(pending), action: 'notify-failed', why })
 }
 
 /** Delivers what a killed process has left in the outbox. @returns all that were announced by now */

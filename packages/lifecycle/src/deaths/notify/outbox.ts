@@ -5,7 +5,7 @@ import { parseJson } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { makePrivateDirectory, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
 
-/** What is told: one death, or several of one incident. */
+/** The message about one death, or about several of one incident. */
 export interface Notification {
   readonly schemaVersion: 1
   /** Of the incident, or of the death. */
@@ -22,8 +22,8 @@ export const CHANNEL_NAMES = ['hook', 'desktop', 'webhook'] as const
 export type ChannelName = (typeof CHANNEL_NAMES)[number]
 
 /**
- * News on its way to one channel: `state/lifecycle/news/<id>.<channel>.json`. Whoever tells it renames it to `.taken` first,
- * so it is told once, however many try; what a killed teller has not taken is told by the next one.
+ * A notification for one channel: `state/lifecycle/outbox/<id>.<channel>.json`. The process that delivers it first renames it to
+ * `.taken`, so it is delivered once; what a killed process has not taken is delivered by the next one.
  */
 export interface PendingNotification {
   readonly path: string
@@ -31,10 +31,12 @@ export interface PendingNotification {
   readonly notification: Notification
 }
 
-/** Nobody needs what was taken so long ago. */
+/** A file that was taken longer ago than this is removed. */
 const TAKEN_MS = 60_000
 
-const directoryOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'news')
+const directoryOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'outbox')
+/** Its name in earlier versions: its files are delivered, nothing is added. */
+const formerDirectoryOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'news')
 
 export const takenPath = (path: string): string => path.replace(/\.json$/, '.taken')
 
@@ -49,7 +51,7 @@ export async function writePending(
   return { path, channel, notification }
 }
 
-/** Whether it is ours to tell. */
+/** Takes a notification. @returns whether this process is the one that delivers it */
 export async function claimNotification({ path }: PendingNotification): Promise<boolean> {
   try {
     await rename(path, takenPath(path))
@@ -81,9 +83,7 @@ async function sweepTaken(path: string): Promise<void> {
   if (found !== undefined && Date.now() - found.ctimeMs > TAKEN_MS) await rm(path, { force: true })
 }
 
-/** What somebody who was killed has laid out and not told. */
-export async function listPending(root: string): Promise<PendingNotification[]> {
-  const directory = directoryOf(root)
+async function pendingIn(directory: string): Promise<PendingNotification[]> {
   const found: PendingNotification[] = []
   for (const name of (await namesIn(directory)).sort()) {
     const path = join(directory, name)
@@ -96,4 +96,9 @@ export async function listPending(root: string): Promise<PendingNotification[]> 
     else found.push({ path, channel, notification })
   }
   return found
+}
+
+/** Lists what a killed process left in the outbox. */
+export async function listPending(root: string): Promise<PendingNotification[]> {
+  return [...(await pendingIn(formerDirectoryOf(root))), ...(await pendingIn(directoryOf(root)))]
 }
