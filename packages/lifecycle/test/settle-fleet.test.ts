@@ -57,7 +57,7 @@ describe('a fleet without a daemon', () => {
       endings: [{ death: true }],
     })
     expect(await fleetView(made.root)).toMatchObject([
-      { state: 'not-running', lastDeath: `command-bob-${session.gen}` },
+      { state: 'failed', lastDeath: `command-bob-${session.gen}` },
     ])
     await until('the server to go', async () => (await identifyProcess(session.server.pid)) === undefined)
   })
