@@ -161,8 +161,8 @@ describe('the sessions of a directory', () => {
     ['/home/ann/my_work.d', '-home-ann-my-work-d'],
     [
       // By the rule that Claude Code 2.1.197 was seen to follow.
-      `/home/ann/projects/${Array.from({ length: 14 }, (_, at) => `long-directory-name-${at + 1}`).join('/')}`,
-      '-home-ann-projects-long-directory-name-1-long-directory-name-2-long-directory-name-3-long-directory-name-4-long-directory-name-5-long-directory-name-6-long-directory-name-7-long-directory-name-8-long-directory-name-9-long-folde-hcefhh',
+      `/home/ann/projects/${Array.from({ length: 14 }, (_, at) => `long-folder-name-${at + 1}`).join('/')}`,
+      '-home-ann-projects-long-folder-name-1-long-folder-name-2-long-folder-name-3-long-folder-name-4-long-folder-name-5-long-folder-name-6-long-folder-name-7-long-folder-name-8-long-folder-name-9-long-folde-hcefhh',
     ],
   ])('of claude are kept by the name of the directory: %s', (path, slug) => {
     expect(claudeSlug(path)).toBe(slug)
