@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { defineConfig } from 'tsup'
 import { appBuild } from '../../packages/dev/src/build.ts'
 
-/** Ships the daemon's program as a file of this package: `dist/iapeerd.js`. */
-function shipDaemon(): void {
+/** Copies the daemon's program into this package: `dist/iapeerd.js`. */
+function copyDaemon(): void {
   const program = createRequire(import.meta.url).resolve('@iapeer/daemon/main')
   const text = readFileSync(program, 'utf8')
   writeFileSync(
@@ -14,4 +14,4 @@ function shipDaemon(): void {
   copyFileSync(`${program}.map`, 'dist/iapeerd.js.map')
 }
 
-export default defineConfig(appBuild({ main: 'src/main.ts' }, { afterBuild: shipDaemon }))
+export default defineConfig(appBuild({ main: 'src/main.ts' }, { afterBuild: copyDaemon }))

@@ -1,12 +1,12 @@
-/** An argument of a command. Arguments are given in the order of their keys. */
+/** An argument of a command. The order of the keys is the order of the arguments. */
 export interface ArgumentSpec {
   /** Its name in the usage. @default its key */
   readonly label?: string
   readonly help?: string
   readonly optional?: true
-  /** Takes all arguments that are left; only the last one can. */
+  /** Takes all remaining arguments; only the last argument can be variadic. */
   readonly variadic?: true
-  /** Reads one value. @throws IapeerError `usage` where the text is not one */
+  /** Parses one value. @throws IapeerError `usage` for an invalid text */
   readonly parse?: (text: string) => unknown
 }
 
@@ -20,18 +20,18 @@ interface FlagSpec {
 interface ValueSpec extends Omit<FlagSpec, 'value'> {
   /** The name of its value in the usage. */
   readonly value: string
-  /** It may be given more than once. */
+  /** The option may be given more than once. */
   readonly repeated?: true
-  /** Reads one value. @throws IapeerError `usage` where the text is not one */
+  /** Parses one value. @throws IapeerError `usage` for an invalid text */
   readonly parse?: (text: string) => unknown
 }
 
-/** An option, named by its key: `fromPane` is `--from-pane`. One without a `value` is a flag. */
+/** An option, named by its key: `fromPane` is `--from-pane`. An option without a `value` is a flag. */
 export type OptionSpec = FlagSpec | ValueSpec
 
 export type Specs<S> = Readonly<Record<string, S>>
 
-/** What `parse` returns, else the text. */
+/** The type that `parse` returns, else string. */
 type Parsed<S> = S extends { readonly parse: (text: string) => infer T } ? T : string
 
 type ArgumentValue<S> = S extends { readonly variadic: true }
@@ -46,10 +46,10 @@ type OptionValue<S> = S extends { readonly value: string }
     : Parsed<S> | undefined
   : boolean
 
-/** The values of options. A flag that is not given is false; another option that is not given is undefined, or no values. */
+/** The values of options. A flag that is not given is false; any other option is then undefined, or an empty list if `repeated`. */
 export type OptionValues<O> = { readonly [K in keyof O]: OptionValue<O[K]> }
 
-/** What the command line says, read by the specs of a command. */
+/** The arguments and options of a command line, parsed by the specs of a command. */
 interface Input<A, O> {
   readonly args: { readonly [K in keyof A]: ArgumentValue<A[K]> }
   readonly options: OptionValues<O>
@@ -57,11 +57,11 @@ interface Input<A, O> {
 
 /** A command as its file defines it. */
 export interface CommandSpec<A, O> {
-  /** As it is typed: `list`, `daemon start`. */
+  /** The name as it is typed: `list`, `daemon start`. */
   readonly name: string
-  /** One line of the help. */
+  /** A verb phrase for the help. */
   readonly summary: string
-  /** Leaves it out of the help. */
+  /** Omits the command from the help. */
   readonly hidden?: true
   readonly args?: A
   readonly options?: O

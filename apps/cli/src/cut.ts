@@ -1,7 +1,7 @@
 import truncate from 'cli-truncate'
 import { isPrintableAscii, widthOf } from './table.ts'
 
-/** Lines cut to the width of the terminal, where there is one. */
+/** Cuts each line to the width of the terminal on standard output; returns the text unchanged if there is no terminal. */
 export function fit(text: string): string {
   const { columns } = process.stdout
   if (process.stdout.isTTY !== true || !columns) return text
@@ -11,11 +11,11 @@ export function fit(text: string): string {
     .join('\n')
 }
 
-/** One line, cut to a width. */
+/** Cuts one line to a width, in columns; a line that is cut ends with `…`. */
 export function cut(line: string, columns: number): string {
   if (!isPrintableAscii(line)) {
     const kept = truncate(line, columns)
-    // A wide character that lies across the edge is kept, one column too far.
+    // cli-truncate keeps a wide character that crosses the edge: the result is then one column too wide.
     return widthOf(kept) <= columns ? kept : truncate(line, columns - 1)
   }
   return line.length <= columns ? line : `${line.slice(0, Math.max(0, columns - 1))}…`

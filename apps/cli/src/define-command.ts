@@ -2,7 +2,7 @@ import type { ArgumentSpec, CommandSpec, OptionSpec, Specs } from './command-spe
 
 type None = Record<never, never>
 
-/** A command whose input has lost its types: what the implementation sees of any of them. */
+/** A command whose input has no types: the implementation handles all commands alike. */
 interface AnyCommandSpec extends Omit<CommandSpec<Specs<ArgumentSpec>, Specs<OptionSpec>>, 'run'> {
   readonly run: (input: {
     readonly args: Readonly<Record<string, unknown>>
@@ -10,7 +10,7 @@ interface AnyCommandSpec extends Omit<CommandSpec<Specs<ArgumentSpec>, Specs<Opt
   }) => void | Promise<void>
 }
 
-/** What help, completion and commander need of a command: texts by usage, `<peer>`, `-f, --follow`, `--since <time>`. */
+/** The texts of a command for help, completion and commander; the keys are usages: `<peer>`, `-f, --follow`, `--since <time>`. */
 export interface Usage {
   readonly summary: string
   readonly hidden?: boolean
@@ -18,7 +18,7 @@ export interface Usage {
   readonly options: Readonly<Record<string, string>>
 }
 
-/** The texts of a command line: one or several for an argument, by the name of its option (`fromPane`) for an option. */
+/** The words of a command line. Options are keyed by name (`fromPane`). */
 interface Words {
   readonly args: readonly (string | readonly string[] | undefined)[]
   readonly options: Readonly<Record<string, boolean | readonly string[]>>
@@ -27,7 +27,7 @@ interface Words {
 export interface DefinedCommand {
   readonly name: string
   readonly usage: Usage
-  /** Reads the words and runs the command. */
+  /** Parses the words and runs the command. */
   readonly run: (words: Words) => Promise<void>
 }
 
@@ -48,7 +48,7 @@ function argumentValue({ variadic, parse = same }: ArgumentSpec, given: Words['a
   return variadic === true ? values : values[0]
 }
 
-/** Commander knows `--no-x` as an `x` that is on until it is turned off. */
+/** Commander represents `--no-x` as an option `x` that is true unless `--no-x` is given. */
 function flagValue(key: string, given: Words['options']): boolean {
   if (!/^no[A-Z]/.test(key)) return given[key] === true
   return given[`${key.slice(2, 3).toLowerCase()}${key.slice(3)}`] === false
@@ -62,7 +62,7 @@ function optionValue(key: string, spec: OptionSpec, given: Words['options']): un
   return repeated === true ? texts.map((text) => parse(text)) : parse(texts.at(-1) ?? '')
 }
 
-/** Makes a command of its definition; `run` gets the arguments and options with the types that their specs give them. */
+/** Defines a command. `run` gets the arguments and options with the types that their specs declare. */
 export function defineCommand<
   const A extends Specs<ArgumentSpec> = None,
   const O extends Specs<OptionSpec> = None,

@@ -4,7 +4,7 @@ import { CommanderError } from 'commander'
 
 export { EXIT }
 
-/** The command line was off: exit code 2. */
+/** Returns the error of a wrong command line: exit code 2. */
 export function usageError(message: string, hint: string): IapeerError {
   return new IapeerError(message, { code: 'usage', hint })
 }
@@ -15,24 +15,24 @@ export function exitCodeOf(error: unknown): number {
   return isIapeerError(error) ? exitCodeOfCode(error.code) : EXIT.failed
 }
 
-/** What can be done about an error of the system. */
+/** What to do about an error of the system, by its errno. */
 const SYSTEM_HINTS: Readonly<Record<string, string>> = {
-  EACCES: 'See whose that is, and its mode (ls -ld).',
-  EPERM: 'See whose that is, and its mode (ls -ld).',
-  ENOSPC: 'Make room on that disk.',
-  EDQUOT: 'Make room in your quota.',
-  EROFS: 'That disk is read-only: mount it writable, or use another directory.',
-  ENOTDIR: 'A file is where a directory must be: move it away, or use another path.',
+  EACCES: 'Check the owner and the mode of that path (ls -ld).',
+  EPERM: 'Check the owner and the mode of that path (ls -ld).',
+  ENOSPC: 'Free some space on that disk.',
+  EDQUOT: 'Your disk quota is used up: free some space.',
+  EROFS: 'That disk is mounted read-only: mount it writable, or use another directory.',
+  ENOTDIR: 'A file is in the place of a directory: move it away, or use another path.',
   ENAMETOOLONG: 'Use a shorter path.',
-  EMFILE: 'Allow more open files (ulimit -n).',
-  ENOENT: 'See whether that directory is still there.',
+  EMFILE: 'Raise the limit of open files (ulimit -n).',
+  ENOENT: 'Check that this directory still exists.',
 }
 
-/** What a person reads of an error: what is wrong, and what to do. */
+/** Returns the text that is printed for an error: what is wrong, and what to do. */
 export function explain(error: unknown): string {
   if (isIapeerError(error))
     return `iapeer: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`
   const hint = SYSTEM_HINTS[errnoOf(error) ?? '']
-  const said = error instanceof Error ? error.message : String(error)
-  return `iapeer: ${said}\n${hint === undefined ? '' : `  ${hint}\n`}`
+  const message = error instanceof Error ? error.message : String(error)
+  return `iapeer: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`
 }

@@ -1,19 +1,19 @@
 import ansi from 'ansi-escapes'
 
-/** A view that has the whole terminal for itself. */
+/** A view that fills the terminal. */
 export interface FullScreen {
-  /** How many rows it has now. */
+  /** Returns the present number of rows. */
   readonly rows: () => number
-  /** Draws it anew, every row of it: what else was written to the terminal does not stay. */
+  /** Redraws every row, and so removes anything else that was written to the terminal. */
   readonly draw: (lines: readonly string[]) => void
-  /** Gives the terminal back; what was drawn last is printed on it. Harmless to repeat. */
+  /** Restores the terminal and prints the last lines that were drawn. Later calls do nothing. */
   readonly close: () => void
 }
 
-/** Where a terminal does not know its size. */
-const USUAL_ROWS = 24
+/** The number of rows if the terminal does not report its size. */
+const DEFAULT_ROWS = 24
 
-/** Every row is erased before it is written: a terminal that erases behind a full row would take its last character. */
+/** Erases each row before writing it: erasing after a full row would remove the row's last character. */
 function frameOf(lines: readonly string[], rows: number): string {
   const shown = lines.slice(0, rows)
   const written = shown.map((line, at) => ansi.cursorTo(0, at) + ansi.eraseLine + line).join('')
@@ -22,12 +22,12 @@ function frameOf(lines: readonly string[], rows: number): string {
 }
 
 /**
- * Takes the terminal on standard output until `close`, or until this process exits; Ctrl-Z gives it back until `fg`.
- * @param redraw is called when the size of the terminal has changed, and after `fg`
+ * Fills the terminal on standard output until `close`, or until this process exits; Ctrl-Z restores the terminal until `fg`.
+ * @param redraw is called after the terminal was resized, and after `fg`
  */
 export function openFullScreen(redraw: () => void): FullScreen {
   const { stdout } = process
-  const rows = (): number => stdout.rows || USUAL_ROWS
+  const rows = (): number => stdout.rows || DEFAULT_ROWS
   let isOpen = false
   let last: readonly string[] = []
   const enter = (): void => {
@@ -41,7 +41,7 @@ export function openFullScreen(redraw: () => void): FullScreen {
   }
   const suspend = (): void => {
     leave()
-    // Nothing listens for the signal now, so it stops this process; where no shell could continue it, nothing happens.
+    // This process has no handler for the signal now, so it stops; the kernel ignores the signal if no shell could continue it.
     process.kill(process.pid, 'SIGTSTP')
     setImmediate(() => {
       process.once('SIGTSTP', suspend)

@@ -2,7 +2,7 @@ import { EXIT } from './exit-code.ts'
 
 let launches: AbortController | undefined
 
-/** Has Ctrl-C end this command at once. While it starts peers, the first Ctrl-C aborts the launches, and the second one ends the command. */
+/** Makes Ctrl-C exit this command. While the command starts peers, the first Ctrl-C aborts the launches, and the second one exits. */
 export function exitOnInterrupt(): void {
   process.on('SIGINT', () => {
     if (launches === undefined || launches.signal.aborted) process.exit(EXIT.interrupted)
@@ -10,7 +10,7 @@ export function exitOnInterrupt(): void {
   })
 }
 
-/** Returns the signal of all launches of this command: Ctrl-C aborts it, and each launch then removes what it has started. */
+/** Returns the signal of all launches of this command: Ctrl-C aborts it, and each launch then stops and removes what it started. */
 export function launchSignal(): AbortSignal {
   launches ??= new AbortController()
   return launches.signal
@@ -21,8 +21,8 @@ export const isInterrupted = (): boolean => launches?.signal.aborted === true
 
 /**
  * Waits for work that cannot be aborted.
- * @returns what `work` resolves with
- * @throws what `work` rejects with; what `reason` returns, as soon as Ctrl-C aborts the launches
+ * @returns the result of `work`
+ * @throws the error of `work`; the error that `reason` returns, as soon as Ctrl-C aborts the launches
  */
 export function unlessInterrupted<T>(work: Promise<T>, reason: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {

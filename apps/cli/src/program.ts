@@ -5,28 +5,29 @@ import type { Usage } from './define-command.ts'
 import { usageError } from './exit-code.ts'
 import { version } from './version.ts'
 
-/** Help that fits the terms of the exit codes and shows by example. */
-const AFTER = `
+/** Printed after the list of commands. */
+const EXAMPLES_AND_EXIT_CODES = `
 Examples:
-  iapeer create bob -- top      make a peer that runs top
-  iapeer start bob              bring it up; iapeer attach bob sits down at it
-  iapeer list                   who there is, and who runs
-  iapeer watch                  watch the tmux server you are in
-  iapeer deaths --since 2h      what died in the last two hours
-  iapeer autopsy tmux-default   why it died the last time
-  iapeer events -f --peer bob   what is decided about bob, as it comes
-  iapeer doctor                 what on this host could end peers unseen
-  iapeer demo                   see it work in five seconds
+  iapeer create bob -- top      create a peer that runs top
+  iapeer start bob              start it; iapeer attach bob attaches to it
+  iapeer list                   list peers and their state
+  iapeer watch                  watch the tmux server that you are in
+  iapeer deaths --since 2h      list the deaths of the last two hours
+  iapeer autopsy tmux-default   explain the last death of that server
+  iapeer events -f --peer bob   follow the event log of bob
+  iapeer doctor                 check this host for what could kill peers
+  iapeer demo                   see a demo on real tmux servers
 
-Files are kept under $IAPEER_ROOT, else ~/.iapeer.
+All files are under $IAPEER_ROOT, by default ~/.iapeer.
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
-5 daemon unreachable or stalled, 8 up but blocked by a dialog, 130 interrupted.
+5 daemon unreachable or stalled, 8 running but blocked by a dialog,
+130 interrupted.
 `
 
-/** Beside its longest usage the root's help has 30 columns left in a terminal of 80; commander would not wrap there. */
-const LEAST_COLUMNS = 20
+/** The longest usage leaves 30 of 80 columns for the summaries; by default commander does not wrap in so few. */
+const MIN_WRAP_COLUMNS = 20
 
-/** Wherever a peer is asked for, its name is offered. */
+/** Completes the names of peers for every argument and option that takes one. */
 function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): void {
   const offer = (complete: (value: string, description: string) => void): void => {
     for (const name of peers) complete(name, 'peer')
@@ -38,11 +39,11 @@ function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): 
   }
 }
 
-/** Adds the command of the first of two words; alone it prints its help, and is a wrong usage. */
+/** Adds the command of the first of two words; without a second word it prints its help and exits with 2. */
 const addParent = (program: Command, name: string): Command =>
   program.command(name).description(PARENTS[name] ?? '')
 
-/** An option may be given several times; its command decides what the earlier ones mean. */
+/** Collects every value of an option; the command decides whether earlier values count. */
 const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]
 
 function addCommand(program: Command, name: string, { summary, hidden, ...usage }: Usage): Command {
@@ -60,7 +61,7 @@ function addCommand(program: Command, name: string, { summary, hidden, ...usage 
   return command.allowExcessArguments(false)
 }
 
-/** Each command's code is loaded when it is called. */
+/** Adds all commands; the code of a command is loaded when it is called. */
 function addCommands(program: Command): void {
   for (const [group, commands] of Object.entries(COMMAND_GROUPS)) {
     program.commandsGroup(group)
@@ -76,23 +77,23 @@ function addCommands(program: Command): void {
 }
 
 /**
- * The commands as data; each one's code is loaded when it is called.
- * @param peers names for completion; only that needs them
+ * Builds the command line of iapeer.
+ * @param peers the names that completion offers; only completion needs them
  */
 export function buildProgram(peers: readonly string[] = []): Command {
   const program = new Command('iapeer')
   program
-    .description('Learn why your agents and their tmux servers died.')
+    .description('Start and supervise agents in tmux, and learn why they died.')
     .version(version(), '-V, --version')
     .exitOverride()
-    .configureHelp({ minWidthToWrap: LEAST_COLUMNS })
-    .showHelpAfterError('(iapeer --help shows what there is)')
-    .addHelpText('after', AFTER)
+    .configureHelp({ minWidthToWrap: MIN_WRAP_COLUMNS })
+    .showHelpAfterError('(iapeer --help lists the commands)')
+    .addHelpText('after', EXAMPLES_AND_EXIT_CODES)
     .allowExcessArguments()
     .action(async (_options, command: Command) => {
       const [word] = command.args
       if (word !== undefined)
-        throw usageError(`no such command: ${word}`, 'iapeer --help shows what there is.')
+        throw usageError(`no such command: ${word}`, 'iapeer --help lists the commands.')
       await (await import('./commands/host/overview.ts')).overview()
     })
 

@@ -3,13 +3,13 @@ import stringWidth from 'string-width'
 
 export const isPrintableAscii = (text: string): boolean => /^[ -~]*$/.test(text)
 
-/** How many columns a text takes; looking for wide and joined characters is slow, and most text has none. */
+/** Returns the width of a text in columns. Plain ASCII is counted directly, because measuring other characters is slow. */
 export function widthOf(text: string): number {
   const bare = stripVTControlCharacters(text)
   return isPrintableAscii(bare) ? bare.length : stringWidth(bare)
 }
 
-/** Columns padded to the widest cell, two blanks apart; the last column is not padded. */
+/** Formats rows as columns, each as wide as its widest cell and two blanks apart; the last column is not padded. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = []
   for (const row of rows) {
@@ -23,7 +23,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** Whether a line has to be cut for the terminal on standard output; never where there is none. */
+/** Whether a line is wider than the terminal on standard output; false if there is no terminal. */
 export function isTooWide(text: string): boolean {
   const { isTTY, columns } = process.stdout
   return isTTY === true && columns > 0 && text.split('\n').some((line) => widthOf(line) > columns)

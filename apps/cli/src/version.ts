@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The version of this command. */
+/** Returns the version of this command. */
 export function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
   return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? 'unknown'

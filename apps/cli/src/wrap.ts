@@ -1,9 +1,9 @@
 import wrapAnsi from 'wrap-ansi'
 
-/** Words on lines of at most `width` columns; a word that is longer is broken. */
+/** Breaks a text between words into lines of at most `width` columns; a longer word is broken too. */
 export const wrap = (text: string, width: number): string[] =>
   wrapAnsi(text, width, { hard: true }).split('\n')
 
-/** Lines of `width` columns, broken wherever they are full. */
+/** Breaks a text into lines of `width` columns, wherever a line is full. */
 export const fill = (text: string, width: number): string[] =>
   wrapAnsi(text, width, { hard: true, wordWrap: false }).split('\n')

@@ -7,7 +7,7 @@ const startHere =
   (runtime: string): Load =>
   async () => ({ default: (await import('./sessions/start-here.ts')).startHere(runtime) })
 
-/** Every command by its group in the help, in the order of the help; its code is loaded when it runs. */
+/** Every command, by its group and in the order of the help. The code of a command is loaded when it runs. */
 export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
   'Peers:': {
     create: () => import('./peers/create.ts'),
@@ -19,7 +19,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     runtimes: () => import('./peers/runtimes.ts'),
     verify: () => import('./peers/verify.ts'),
   },
-  'What runs:': {
+  'Running peers:': {
     start: () => import('./sessions/start.ts'),
     run: () => import('./sessions/run.ts'),
     stop: () => import('./sessions/stop.ts'),
@@ -56,14 +56,14 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
   },
 }
 
-/** The first words of commands that have two. */
+/** The first words of commands of two words, with their summaries. */
 export const PARENTS: Readonly<Record<string, string>> = {
-  daemon: 'the process that keeps the peers of this host',
-  service: 'have the service manager of this user run the daemon (systemd, launchd)',
+  daemon: 'control the daemon, which restarts peers and sends notifications',
+  service: 'run the daemon under systemd or launchd, as your user',
 }
 
 /**
- * What the help and the completion of each command need, generated from its file, so that neither loads its code. A test
- * checks it; `npx vitest run test/commands.test.ts -u` in this package writes it.
+ * The texts and option names of every command, so that help and completion load no command. Generated from the command files by
+ * `npx vitest run test/commands.test.ts -u` in this package; a test checks that it is current.
  */
 export const USAGES: Readonly<Record<string, Usage>> = usages

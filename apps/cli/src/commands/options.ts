@@ -10,7 +10,8 @@ const UNITS: Readonly<Record<string, number>> = {
 }
 
 /**
- * Reads `10m`, `2h`, `3d` (back from now) or a date; milliseconds since the epoch.
+ * Reads an age (`10m`, `2h`, `3d`) or a date.
+ * @returns milliseconds since the epoch
  * @throws IapeerError `usage`
  */
 function parseSince(text: string, now: number): number {
@@ -20,45 +21,51 @@ function parseSince(text: string, now: number): number {
   const at = /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(at)) return at
   throw usageError(
-    `not a time: ${JSON.stringify(text)}`,
+    `invalid --since ${JSON.stringify(text)}: expected an age or a date`,
     'Use 90s, 10m, 2h, 3d, or a date such as 2026-06-10T15:00Z.',
   )
 }
 
-/** Reads seconds, at most an hour; milliseconds. @throws IapeerError `usage` */
+/** Reads a number of seconds, at most an hour. @returns milliseconds @throws IapeerError `usage` */
 export function parseTimeout(text: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
   if (seconds <= 3_600) return Math.round(seconds * 1_000)
-  throw usageError(`not a time: ${JSON.stringify(text)}`, 'Give seconds, at most 3600 (5, or 0.5).')
+  throw usageError(
+    `invalid --timeout ${JSON.stringify(text)}: expected a number of seconds from 0 to 3600`,
+    'Use whole or decimal seconds: 5, or 0.5.',
+  )
 }
 
-/** Reads the name of a peer, or an identity that it can have. @throws IapeerError `usage` */
+/** Reads the name of a peer, or one of its identities. @throws IapeerError `usage` */
 export function parsePeerFilter(text: string): string {
   if (isPersonality(text) || isIdentity(text)) return text
-  throw usageError(`not a peer: ${JSON.stringify(text)}`, 'Give a name (bob) or an identity (claude-bob).')
+  throw usageError(
+    `invalid --peer ${JSON.stringify(text)}: expected the name of a peer`,
+    'Use a name (bob) or an identity (claude-bob).',
+  )
 }
 
 /** `--since <time>`: milliseconds since the epoch. */
 export const SINCE = {
   value: 'time',
-  help: 'only since then: 90s, 10m, 2h, 3d, or a date (2026-06-10T15:00Z)',
+  help: 'only since this time: 90s, 10m, 2h, 3d ago, or a date (2026-06-10T15:00Z)',
   parse: (text: string) => parseSince(text, Date.now()),
 } as const
 
-/** `--timeout <seconds>` of what stops a peer: milliseconds. */
+/** `--timeout <seconds>` of commands that stop a peer: milliseconds. */
 export const STOP_TIMEOUT = {
   value: 'seconds',
-  help: 'how long its program may take to end; then it is killed (default: 3)',
+  help: 'seconds after which a program that does not exit is killed (default: 3)',
   parse: parseTimeout,
 } as const
 
-/** `--no-daemon` of what starts a peer. */
-export const NO_DAEMON = { help: 'do not start the daemon too, where none runs' } as const
+/** `--no-daemon` of commands that start a peer. */
+export const NO_DAEMON = { help: 'do not start the daemon if none is running' } as const
 
-/** `--json` of what prints one thing. */
-export const JSON_OUTPUT = { help: 'one JSON object' } as const
+/** `--json` of commands that print one object. */
+export const JSON_OUTPUT = { help: 'print one JSON object' } as const
 
-/** Reads one of some words. @throws what `refusal` makes of another one */
+/** Returns a parser that accepts one of `words`. @throws the error that `refusal` returns for any other text */
 export const oneOf =
   <const W extends string>(words: readonly W[], refusal: (text: string) => Error) =>
   (text: string): W => {

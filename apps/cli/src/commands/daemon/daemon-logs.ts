@@ -5,36 +5,36 @@ import { defineCommand } from '../../define-command.ts'
 import { type PrintOptions, printFile } from '../../follow-file.ts'
 import { hasColours, plain } from '../../output.ts'
 
-/** Whole lines alone can be put in words: the beginning of one waits for the next piece, or for the end of the file. */
-async function inWords(): Promise<PrintOptions['shown']> {
+/** Returns a formatter of whole lines. It keeps an incomplete line until the next piece, or the end of the file. */
+async function lineFormatter(): Promise<PrintOptions['format']> {
   const { prettyFactory } = await import('pino-pretty')
-  const words = prettyFactory({ ...DAEMON_LOG_FORMAT, colorize: hasColours })
-  let begun = ''
+  const pretty = prettyFactory({ ...DAEMON_LOG_FORMAT, colorize: hasColours })
+  let incomplete = ''
   return (text, isLast) => {
-    const lines = `${begun}${text}`.split('\n')
-    begun = lines.pop() ?? ''
-    if (isLast && begun !== '') lines.push(begun)
-    if (isLast) begun = ''
-    // What is no line of the log is printed as it is.
-    return lines.map((line) => words(plain(line))).join('')
+    const lines = `${incomplete}${text}`.split('\n')
+    incomplete = lines.pop() ?? ''
+    if (isLast && incomplete !== '') lines.push(incomplete)
+    if (isLast) incomplete = ''
+    // pino-pretty prints a line that is not JSON unchanged.
+    return lines.map((line) => pretty(plain(line))).join('')
   }
 }
 
 export default defineCommand({
   name: 'daemon logs',
-  summary: 'what it has logged',
+  summary: 'print the log of the daemon',
   options: {
-    follow: { short: 'f', help: 'go on and print what comes' },
-    json: { help: 'as it is written, one JSON object a line' },
+    follow: { short: 'f', help: 'keep printing new lines' },
+    json: { help: 'print the file unchanged, one JSON object per line' },
   },
   run: async ({ options }) => {
     const path = daemonPaths(iapeerRoot()).log
-    const shown = options.json ? (text: string) => text : await inWords()
-    const found = await printFile(path, { follow: options.follow, shown })
+    const format = options.json ? (text: string) => text : await lineFormatter()
+    const found = await printFile(path, { follow: options.follow, format })
     if (!found)
-      throw new IapeerError('the daemon has logged nothing yet', {
+      throw new IapeerError('the daemon has not logged anything yet', {
         code: 'not-running',
-        hint: 'iapeer daemon start',
+        hint: 'Start it: iapeer daemon start',
       })
   },
 })

@@ -6,7 +6,7 @@ import { startDaemonNow } from './reach-daemon.ts'
 
 export default defineCommand({
   name: 'daemon start',
-  summary: 'start it in the background; harmless when it runs',
+  summary: 'start the daemon in the background; does nothing if it is running',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
     const { state, health, socketPath } = await startDaemonNow()
@@ -16,6 +16,9 @@ export default defineCommand({
       process.exitCode = EXIT.daemonUnreachable
     }
     if (options.json) printJson({ state, pid, version, socketPath })
-    else print(`${paint('green', '●')} the daemon is up${state === 'already' ? ' already' : ''}: pid ${pid}`)
+    else
+      print(
+        `${paint('green', '●')} the daemon is ${state === 'already' ? 'already ' : ''}running: pid ${pid}`,
+      )
   },
 })

@@ -2,9 +2,9 @@ import type { DaemonStatus } from '@iapeer/host'
 import { localTime, paint } from '../../output.ts'
 
 const RESTART =
-  'iapeer daemon logs can show why; iapeer daemon stop, then iapeer daemon start, restarts it. The peers go on running.'
+  'iapeer daemon logs may show why; iapeer daemon stop, then iapeer daemon start, restarts it. The peers keep running.'
 
-/** Returns why a daemon that runs does not supervise the peers; undefined when it does, starts or does not run. */
+/** Returns why a running daemon does not supervise the peers; undefined if it does, is starting or is not running. */
 export function daemonFault(status: DaemonStatus): 'stalled' | 'unresponsive' | undefined {
   if (status.state === 'unresponsive') return 'unresponsive'
   return status.state === 'running' && status.health === 'stalled' ? 'stalled' : undefined
@@ -13,23 +13,25 @@ export function daemonFault(status: DaemonStatus): 'stalled' | 'unresponsive' | 
 function runningText(status: Extract<DaemonStatus, { state: 'running' }>, since: string): string {
   const { health, lastSweepAt, version, socketPath, problems } = status
   const lines = [`  ${socketPath}`, ...problems.map((one) => `  ${paint('red', '!')} ${one}`)]
-  if (problems.length > 0) lines.push('  iapeer doctor says what to do about it')
+  if (problems.length > 0) lines.push('  iapeer doctor explains what to do')
   if (health !== 'stalled')
     return [
-      `${paint(health === 'ok' ? 'green' : 'yellow', '●')} the daemon is up: ${since}, version ${version}`,
+      `${paint(health === 'ok' ? 'green' : 'yellow', '●')} the daemon is running: ${since}, version ${version}`,
       ...lines,
     ].join('\n')
-  const last = lastSweepAt === undefined ? 'It has never looked' : `It last looked`
-  const when = lastSweepAt === undefined ? '' : ` at ${localTime(lastSweepAt)}`
+  const last =
+    lastSweepAt === undefined
+      ? 'It has never checked the peers'
+      : `It last checked the peers at ${localTime(lastSweepAt)}`
   return [
     `${paint('red', '!')} the daemon is stalled: ${since}, version ${version}`,
     ...lines,
-    `  ${last} at the peers${when}: no death is noticed and no peer is restarted`,
+    `  ${last}: no death is noticed and no peer is restarted`,
     `  ${RESTART}`,
   ].join('\n')
 }
 
-/** What a person reads about the daemon: the state, and what to do about it. */
+/** Returns the state of the daemon as text, with what to do if it does not work. */
 export function daemonStatusText(status: DaemonStatus): string {
   if (status.state === 'stopped')
     return `${paint('dim', '✕')} the daemon is not running\n  iapeer daemon start`

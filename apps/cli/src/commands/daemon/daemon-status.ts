@@ -8,7 +8,7 @@ import { daemonFault, daemonStatusText } from './daemon-status-text.ts'
 
 export default defineCommand({
   name: 'daemon status',
-  summary: 'whether it runs (exit code 3: it does not; 5: it does not answer, or is stalled)',
+  summary: 'print the state of the daemon (exit code 3: not running; 5: unresponsive or stalled)',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
     const found = await daemonStatus(iapeerRoot())

@@ -6,12 +6,12 @@ import { JSON_OUTPUT } from '../options.ts'
 
 export default defineCommand({
   name: 'daemon stop',
-  summary: 'end it; every peer lives on',
+  summary: 'stop the daemon; the peers keep running',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
     const result = await stopDaemon(iapeerRoot())
     if (options.json) printJson(result)
     else if (result.state === 'stopped') print(`${paint('dim', '✕')} the daemon was not running`)
-    else print(`${paint('dim', '✕')} the daemon (pid ${result.pid}) is stopped; its peers live on`)
+    else print(`${paint('dim', '✕')} the daemon (pid ${result.pid}) is stopped; the peers keep running`)
   },
 })

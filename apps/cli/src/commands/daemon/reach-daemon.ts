@@ -14,9 +14,10 @@ import {
 import { connectDaemon, type DaemonClient, DaemonUnreachable } from '@iapeer/protocol'
 
 /**
- * Asks the daemon to do something. Resolves with undefined when no daemon runs, or one hangs and has done nothing: the caller then
- * does the same by the library, under the same locks.
- * @throws IapeerError the error that the daemon reports; `daemon-unreachable` when it may have done it
+ * Sends a request to the daemon.
+ * @returns undefined if no daemon is running, or if it hangs and has not received the request: the caller then does the same work
+ * itself, under the same locks
+ * @throws IapeerError the error that the daemon reports; `daemon-unreachable` if the daemon may have done the work
  */
 export async function askDaemon<T extends object>(
   ask: (daemon: DaemonClient) => Promise<T>,
@@ -31,45 +32,47 @@ export async function askDaemon<T extends object>(
 }
 
 /**
- * Starts the daemon of the root, as its service where one is installed, and waits until it answers; harmless when it runs.
- * @throws IapeerError `daemon-not-up`, `daemon-missing`, `service-manager-failed`; what the daemon itself says
+ * Starts the daemon of the root, through its service if one is installed, and waits until it answers. Does nothing if it is
+ * running.
+ * @throws IapeerError `daemon-not-up`, `daemon-missing`, `service-manager-failed`, and the error that the daemon reports
  */
 export async function startDaemonNow(): Promise<StartedDaemon> {
   const root = iapeerRoot()
   const running = await answeringDaemon(root)
   if (running !== undefined) return { state: 'already', ...running }
-  // A daemon beside the one of the service would keep the service from its root.
+  // A daemon outside the service would hold the root, and the service could not start.
   if (await startService(root, thisServiceSystem()))
     return { state: 'started', ...(await awaitServiceDaemon(root)) }
   return startDaemon(root, { argv: [process.execPath, locateDaemon(import.meta.url)] })
 }
 
 const NOT_COVERED =
-  'without the daemon nothing restarts peers or notifies you, and a death that tmux misses is recorded by the next iapeer command only'
+  'without the daemon no peer is restarted, no notification is sent, and a death that tmux misses is recorded only by the next iapeer command'
 
-async function startBeside(): Promise<string | undefined> {
+/** Starts the daemon. @returns what to print about it; undefined if it was running */
+async function tryStartDaemon(): Promise<string | undefined> {
   try {
     const now = await daemonStatus(iapeerRoot())
     if (now.state === 'unresponsive')
-      return `the daemon (pid ${now.pid}) does not answer; iapeer daemon stop ends it\n  ${NOT_COVERED}`
+      return `the daemon (pid ${now.pid}) does not answer; iapeer daemon stop stops it\n  ${NOT_COVERED}`
     const { state, health } = await startDaemonNow()
     if (state === 'already') return undefined
-    return `the daemon is started too (pid ${health.pid}); iapeer daemon stop stops it, --no-daemon starts peers without it`
+    return `also started the daemon (pid ${health.pid}); iapeer daemon stop stops it, --no-daemon starts peers without it`
   } catch (error) {
     if (!(error instanceof Error) || (!isIapeerError(error) && errnoOf(error) === undefined)) throw error
-    return `the daemon was not started: ${error.message}\n  ${NOT_COVERED}; iapeer daemon start tries again`
+    return `the daemon could not be started: ${error.message}\n  ${NOT_COVERED}; iapeer daemon start tries again`
   }
 }
 
-let beside: Promise<void> | undefined
+let daemonStart: Promise<void> | undefined
 
 /**
- * Launches a peer where no daemon runs, and meanwhile starts the daemon, once, unless `--no-daemon` or the environment
- * keeps it away. What comes of that is one line on standard error: a daemon that does not start fails no launch.
+ * Launches a peer while no daemon is running, and starts the daemon meanwhile, once per process, unless `--no-daemon` or the
+ * environment prevents it. Prints the result on standard error; if the daemon does not start, the launch goes on.
  * @param wanted false for `--no-daemon`
- * @throws IapeerError `bad-setting`; whatever `launch` throws
+ * @throws IapeerError `bad-setting`, and the errors of `launch`
  */
-export async function launchBesideDaemon<T>(
+export async function launchAndStartDaemon<T>(
   wanted: boolean | undefined,
   launch: () => Promise<T>,
 ): Promise<T> {
@@ -77,14 +80,14 @@ export async function launchBesideDaemon<T>(
   const print = (line: string | undefined): void => {
     if (line !== undefined) process.stderr.write(`iapeer: ${line}\n`)
   }
-  beside ??= isWanted
-    ? startBeside().then(print)
+  daemonStart ??= isWanted
+    ? tryStartDaemon().then(print)
     : Promise.resolve(print(`${NOT_COVERED} (iapeer daemon start)`))
-  // It is thrown when the launch is over.
-  beside.catch(() => undefined)
+  // The `await` below throws it once the launch is over; until then it must not count as unhandled.
+  daemonStart.catch(() => undefined)
   try {
     return await launch()
   } finally {
-    await beside
+    await daemonStart
   }
 }

@@ -5,66 +5,67 @@ import { localTime, paint, plain, textWidth } from '../../output.ts'
 import { fill, wrap } from '../../wrap.ts'
 import type { Moment } from './timeline.ts'
 
-/** All that an autopsy shows. */
+/** The content of an autopsy. */
 export interface AutopsyView {
   readonly death: JudgedDeath
   readonly moments: readonly Moment[]
 }
 
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
-const MOST_EVIDENCE = 10
-const MOST_SCREEN = 8
+const MAX_EVIDENCE = 10
+const MAX_SCREEN_LINES = 8
 
 const heading = (text: string): string => `\n${paint('bold', text)}`
 
 const LABEL = 13
-/** A path that is longer than a line fills it from where it begins. */
-function filled(text: string, width: number): string[] {
+/** Breaks a text into lines; if a word, such as a path, is longer than a line, the lines are broken at any character. */
+function breakLines(text: string, width: number): string[] {
   const fits = text.split(' ').every((word) => word.length <= width || word.includes('\u001b'))
   return fits ? wrap(text, width) : fill(text, width)
 }
 
-/** The time, or where that is not known the two times that it was between. */
+/** Returns the time of a death, or, if that is not known, the two times between which it died. */
 function whenText({ ts, seenAlive }: ExitRecord): string {
   if (seenAlive === undefined) return `${localTime(ts)} (${ts})`
-  return `between ${localTime(seenAlive)} (last seen alive) and ${localTime(ts)} (found dead)`
+  return `between ${localTime(seenAlive)} (last seen running) and ${localTime(ts)} (found dead)`
+}
+
+function recorderText({ recorder }: ExitRecord): string {
+  if (recorder === undefined || recorder === 'none') return 'a later command or the daemon'
+  return recorder === 'hook' ? 'its exit hook' : `its ${recorder}`
 }
 
 function facts({ death: { record, judged, incident, findings } }: AutopsyView, width: number): string {
-  const { recorder } = record
   const rows: [label: string, text: string][] = [
     [
       'verdict',
       `${paint('bold', judged.verdict)} (confidence ${paint(CONFIDENCE[judged.confidence], judged.confidence)})`,
     ],
     ['when', whenText(record)],
-    [
-      'recorded by',
-      recorder === undefined || recorder === 'none' ? 'reconcile, afterwards' : `its ${recorder}`,
-    ],
+    ['recorded by', recorderText(record)],
     ['id', record.id],
   ]
   if (incident !== undefined)
-    rows.push(['incident', `${incident.deaths.length} deaths of one cause (${plain(incident.cause)})`])
+    rows.push(['incident', `${incident.deaths.length} deaths with one cause (${plain(incident.cause)})`])
   if (record.forensics !== undefined && findings.snapshot === undefined)
-    rows.push(['snapshot', 'it cannot be read'])
+    rows.push(['snapshot', 'cannot be read'])
   const room = width - LABEL
   const indent = `\n${' '.repeat(LABEL)}`
-  return rows.map(([label, text]) => label.padEnd(LABEL) + filled(text, room).join(indent)).join('\n')
+  return rows.map(([label, text]) => label.padEnd(LABEL) + breakLines(text, room).join(indent)).join('\n')
 }
 
-/** Screen and killer have parts of their own. */
+/** Omits the screen and the killer, which have sections of their own. */
 const shownEvidence = (evidence: readonly Evidence[]): Evidence[] =>
   evidence
     .filter(({ section, fact }) => section !== 'pane-tail' && !fact.startsWith('started by pid '))
-    .slice(0, MOST_EVIDENCE)
+    .slice(0, MAX_EVIDENCE)
 
 function evidenceLines(evidence: readonly Evidence[], width: number): string[] {
   const shown = shownEvidence(evidence)
   const column = Math.max(...shown.map(({ section }) => section.length)) + 2
   return shown.map(({ section, fact, contradicts }) => {
     const mark = contradicts === true ? paint('red', '!') : ' '
-    const text = contradicts === true ? `against it: ${fact}` : fact
+    const text = contradicts === true ? `against this verdict: ${fact}` : fact
     const body = wrap(plain(text), width - column - 2).join(`\n${' '.repeat(column + 2)}`)
     return `${mark} ${paint('dim', section.padEnd(column))}${body}`
   })
@@ -78,14 +79,14 @@ function killerLines(killer: Killer, width: number): string[] {
 }
 
 function momentLines(moments: readonly Moment[], width: number): string[] {
-  const column = Math.max(...moments.map(({ who }) => who.length)) + 2
-  return moments.map(({ ts, who, what, isIt }) => {
-    const line = cut(`${localTime(ts).slice(11)}  ${who.padEnd(column)}${what}`, width - 2)
-    return isIt ? `${paint('red', '✕')} ${paint('bold', line)}` : `  ${line}`
+  const column = Math.max(...moments.map(({ identity }) => identity.length)) + 2
+  return moments.map(({ ts, identity, text, isThisDeath }) => {
+    const line = cut(`${localTime(ts).slice(11)}  ${identity.padEnd(column)}${text}`, width - 2)
+    return isThisDeath ? `${paint('red', '✕')} ${paint('bold', line)}` : `  ${line}`
   })
 }
 
-/** The autopsy for a person: about one screen, no line wider than the terminal. */
+/** Returns an autopsy as text for a terminal: about one screen, no line wider than the terminal. */
 export function autopsyScreen(view: AutopsyView): string {
   const { record, judged, findings } = view.death
   const width = textWidth()
@@ -96,26 +97,26 @@ export function autopsyScreen(view: AutopsyView): string {
   ]
   parts.push(heading('evidence'), ...evidenceLines(judged.evidence, width))
   if (judged.killer !== undefined) parts.push(heading('killer'), ...killerLines(judged.killer, width))
-  if (view.moments.length > 1) parts.push(heading('around it'), ...momentLines(view.moments, width))
-  const screen = findings.snapshot === undefined ? [] : lastScreen(findings.snapshot).slice(-MOST_SCREEN)
+  if (view.moments.length > 1) parts.push(heading('in the same minute'), ...momentLines(view.moments, width))
+  const screen = findings.snapshot === undefined ? [] : lastScreen(findings.snapshot).slice(-MAX_SCREEN_LINES)
   if (screen.length > 0)
-    parts.push(heading('its last screen'), ...screen.map((line) => cut(`  │ ${plain(line)}`, width)))
+    parts.push(heading('last screen'), ...screen.map((line) => cut(`  │ ${plain(line)}`, width)))
   const advice = adviceFor(judged.verdict, judged.killer !== undefined).map(
     (line) => `  ${wrap(line, width - 2).join('\n  ')}`,
   )
   parts.push(heading('what to do'), ...advice)
   if (findings.snapshot?.complete === false)
-    parts.push('', 'The snapshot was cut off: evidence may be missing.')
+    parts.push('', 'The snapshot is incomplete: evidence may be missing.')
   return parts.join('\n')
 }
 
-/** Nobody is called by what a command held: no backslash keeps a forge from taking `@name` for a person. */
+/** Escapes Markdown, and breaks each `@name` by a zero-width space: a backslash does not prevent a mention. */
 const escaped = (text: string): string =>
   plain(text)
     .replace(/[\\`*_<>[\]|#]/g, '\\$&')
     .replace(/@(?=\w)/g, '@\u200b')
 
-/** In backquotes as it stands, whatever backquotes it has. */
+/** Returns a text as Markdown code, whatever backquotes it contains. */
 function code(text: string): string {
   const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
   const fence = '`'.repeat(longest + 1)
@@ -123,7 +124,7 @@ function code(text: string): string {
   return `${fence}${pad}${plain(text)}${pad}${fence}`
 }
 
-/** The autopsy to paste into an issue. What the agent had on its screen can hold anything: only where it is asked for. */
+/** Returns an autopsy as Markdown for an issue. The last screen can contain secrets and is included only on request. */
 export function autopsyMarkdown({ death }: AutopsyView, withScreen: boolean): string {
   const { record, judged, findings, incident } = death
   const parts = [
@@ -139,14 +140,14 @@ export function autopsyMarkdown({ death }: AutopsyView, withScreen: boolean): st
   for (const { section, fact, contradicts } of judged.evidence)
     if (section !== 'pane-tail')
       parts.push(
-        `| ${escaped(section)} | ${contradicts === true ? '**against it:** ' : ''}${escaped(fact)} |`,
+        `| ${escaped(section)} | ${contradicts === true ? '**against this verdict:** ' : ''}${escaped(fact)} |`,
       )
   if (judged.killer !== undefined) {
     const { killer } = judged
     const chain = [killer, ...killer.ancestors].map(({ pid, command }) => `- pid ${pid}: ${code(command)}`)
-    parts.push('', 'Killer, and what started it:', '', ...chain)
+    parts.push('', 'Killer, and the processes that started it:', '', ...chain)
   }
   const screen = withScreen && findings.snapshot !== undefined ? lastScreen(findings.snapshot) : []
-  if (screen.length > 0) parts.push('', 'Its last screen:', '', ...screen.map((line) => `    ${plain(line)}`))
+  if (screen.length > 0) parts.push('', 'Last screen:', '', ...screen.map((line) => `    ${plain(line)}`))
   return parts.join('\n')
 }

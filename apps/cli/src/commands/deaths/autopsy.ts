@@ -9,23 +9,26 @@ import { usageError } from '../../exit-code.ts'
 import { plain, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { autopsyMarkdown, autopsyScreen } from './autopsy-screen.ts'
-import { readDeaths, settleDeaths } from './bring-up-to-date.ts'
+import { readDeaths, settleDeaths } from './death-records.ts'
 import { findDeath } from './find-death.ts'
 import { AROUND_MS, timeline } from './timeline.ts'
 
 const OPTIONS = {
   json: JSON_OUTPUT,
-  markdown: { help: 'to paste into an issue, without what was on its screen' },
-  withScreen: { help: 'with --markdown: its last screen too; it can hold anything' },
-  raw: { help: 'the files as they are' },
+  markdown: { help: 'print Markdown for an issue, without the last screen' },
+  withScreen: { help: 'with --markdown: include the last screen, which may contain secrets' },
+  raw: { help: 'print the recorded files unchanged' },
 } as const
 type AutopsyOptions = OptionValues<typeof OPTIONS>
 
 function checkOptions({ json, markdown, raw, withScreen }: AutopsyOptions): void {
   if ([json, markdown, raw].filter((one) => one).length > 1)
-    throw usageError('--json, --markdown and --raw are three forms of one thing', 'Choose one.')
+    throw usageError('--json, --markdown and --raw cannot be combined', 'Use one of them.')
   if (withScreen && !markdown)
-    throw usageError('--with-screen belongs to --markdown', 'The other forms have the screen already.')
+    throw usageError(
+      '--with-screen needs --markdown',
+      'Without --markdown, the last screen is always printed.',
+    )
 }
 
 async function eventsAround(ts: string): Promise<readonly RecordedEvent[]> {
@@ -39,11 +42,11 @@ async function printRaw(record: ExitRecord): Promise<void> {
   )
   const found = texts.filter(({ text }) => text !== '')
   if (found.length === 0)
-    throw new IapeerError(`the files of ${record.id} are gone, or there never were any`, {
+    throw new IapeerError(`the death ${record.id} has no files: they were removed, or none were written`, {
       code: 'no-files',
-      hint: 'iapeer autopsy without --raw shows what the line in exits.log says.',
+      hint: 'iapeer autopsy without --raw prints what exits.log says.',
     })
-  // On a terminal, what a screen held must not act on this one.
+  // The recorded screen can contain control sequences, which must not act on this terminal.
   const shown = (text: string): string =>
     process.stdout.isTTY === true ? text.split('\n').map(plain).join('\n') : text
   for (const { path, text } of found) print(`==> ${path} <==\n${shown(text.trimEnd())}`)
@@ -51,11 +54,11 @@ async function printRaw(record: ExitRecord): Promise<void> {
 
 export default defineCommand({
   name: 'autopsy',
-  summary: 'why it died: verdict, evidence, who did it, what to do',
+  summary: 'explain a death: verdict, confidence, evidence, what to do',
   args: {
     name: {
       label: 'peer|identity|id',
-      help: 'a peer or an identity (its last death), or the id of one death',
+      help: 'a peer or an identity, for its last death, or the id of a death',
     },
   },
   options: OPTIONS,

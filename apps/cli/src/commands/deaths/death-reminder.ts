@@ -5,10 +5,10 @@ import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 
 const FILE = 'death-reminder'
-/** Its name in earlier versions: read where the new one is absent. */
+/** The name of the file in earlier versions, read if the present one does not exist. */
 const FORMER_FILE = 'looked'
 
-/** System errors of a root that cannot be read or written, of a full disk, or of another kind of file in its place. */
+/** The errors of a root that cannot be read or written, of a full disk, and of a path that is another kind of file. */
 const EXPECTED: ReadonlySet<string | undefined> = new Set([
   ...['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'],
   ...['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG'],
@@ -44,7 +44,7 @@ export async function printNewDeaths(): Promise<void> {
     if (changed === 0 || changed <= reminded) return
     const now = new Date().toISOString()
     const died = Number.isNaN(reminded) ? 0 : await countDeathsSince(reminded)
-    // After the log was read: where that fails, the next command reminds.
+    // Written after the log was read: if reading fails, the next command prints the reminder.
     await replaceFile(path, `${now}\n`)
     if (died > 0)
       process.stderr.write(`${died} death${died === 1 ? '' : 's'} since your last command: iapeer deaths\n`)

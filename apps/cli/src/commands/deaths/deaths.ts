@@ -10,33 +10,33 @@ import { EXIT, usageError } from '../../exit-code.ts'
 import { localTime, onReaderGone, paint, print, printJson, textWidth } from '../../output.ts'
 import { table } from '../../table.ts'
 import { oneOf, parsePeerFilter, SINCE } from '../options.ts'
-import { readDeaths, settleDeaths } from './bring-up-to-date.ts'
+import { readDeaths, settleDeaths } from './death-records.ts'
 import { renamedHint, shortId } from './find-death.ts'
 import { printSummary, summarise } from './summary.ts'
 
 const OPTIONS = {
-  peer: { value: 'peer', help: 'only of this peer', parse: parsePeerFilter },
-  identity: { value: 'identity', help: 'only of this identity', parse: toIdentity },
+  peer: { value: 'peer', help: 'only deaths of this peer', parse: parsePeerFilter },
+  identity: { value: 'identity', help: 'only deaths of this identity', parse: toIdentity },
   verdict: {
     value: 'verdict',
-    help: 'only with this verdict (cgroup-oom, crashed, ...)',
+    help: 'only deaths with this verdict (cgroup-oom, crashed, ...)',
     parse: oneOf(VERDICT_WORDS, (text) =>
-      usageError(`no such verdict: ${JSON.stringify(text)}`, `There are ${VERDICT_WORDS.join(', ')}.`),
+      usageError(`unknown verdict ${JSON.stringify(text)}`, `Use one of ${VERDICT_WORDS.join(', ')}.`),
     ),
   },
   since: SINCE,
-  follow: { short: 'f', help: 'go on and print new deaths as they come' },
-  summary: { help: 'counts: of what, who and when' },
-  json: { help: 'one JSON object a line' },
+  follow: { short: 'f', help: 'keep printing new deaths' },
+  summary: { help: 'print counts by verdict, by peer and by time' },
+  json: { help: 'print one JSON object per line' },
 } as const
 type DeathsOptions = OptionValues<typeof OPTIONS>
 
 const POLL_MS = 250
-const UP_TO_DATE_MS = 5_000
-/** So many of those above decide how wide the columns of a new one are. */
-const KEPT = 100
+const SETTLE_INTERVAL_MS = 5_000
+/** How many of the last rows set the column widths of a new row. */
+const ROWS_KEPT = 100
 
-/** The year is said where it is not this one. */
+/** Returns the time of a death, without the year if it is the present one. */
 function when(ts: string): string {
   const text = localTime(ts)
   return text.startsWith(`${new Date().getFullYear()}-`) ? text.slice(5) : text
@@ -44,7 +44,7 @@ function when(ts: string): string {
 
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
 
-/** What the other columns take; a terminal that has no more cuts the longest names, not the ids. */
+/** The width of the other columns. On a narrow terminal long names are cut, so that the ids stay whole. */
 const OTHER_COLUMNS = 63
 const nameWidth = (): number =>
   process.stdout.isTTY === true ? Math.max(12, textWidth() - OTHER_COLUMNS) : Number.POSITIVE_INFINITY
@@ -59,7 +59,7 @@ const row = ({ record, judged }: JudgedDeath): string[] => [
 
 const HEAD = ['WHEN', 'IDENTITY', 'VERDICT', 'CONFIDENCE', 'ID'].map((word) => paint('dim', word))
 
-/** Prints those of `found` that come after `above`, in the columns that all of them need. */
+/** Prints the deaths of `found` from index `above` on, in columns that fit all of `found`. */
 function show(found: readonly JudgedDeath[], options: DeathsOptions, above = 0): void {
   const fresh = found.slice(above)
   if (options.json) for (const death of fresh) printJson(deathViewOf(death))
@@ -69,13 +69,13 @@ function show(found: readonly JudgedDeath[], options: DeathsOptions, above = 0):
   }
 }
 
-/** Changes whenever a line is appended to exits.log, or the file is replaced. */
+/** Returns a text that changes whenever a line is appended to exits.log, or the file is replaced. */
 function stampOf(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false })
   return found === undefined ? '' : `${found.ino}:${found.size}:${found.mtimeMs}`
 }
 
-/** Prints what is new until the person ends it. Polled: it works on every file system, and across a replaced file. */
+/** Prints new deaths until it is interrupted. Polling works on every file system, and when the file is replaced. */
 async function follow(
   shown: JudgedDeath[],
   select: (seen: ReadonlySet<string>) => Promise<JudgedDeath[]>,
@@ -83,14 +83,14 @@ async function follow(
 ): Promise<never> {
   const seen = new Set(shown.map(({ record }) => record.id))
   const { exitsLog } = rootLayout(iapeerRoot()).records
-  let upToDate = performance.now()
+  let settledAt = performance.now()
   let stamp: string | undefined
   onReaderGone(() => process.exit(EXIT.ok))
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-    if (performance.now() - upToDate > UP_TO_DATE_MS) {
+    if (performance.now() - settledAt > SETTLE_INTERVAL_MS) {
       await settleDeaths()
-      upToDate = performance.now()
+      settledAt = performance.now()
     }
     const now = stampOf(exitsLog)
     if (now === stamp) continue
@@ -99,15 +99,15 @@ async function follow(
     for (const { record } of fresh) seen.add(record.id)
     shown.push(...fresh)
     show(shown, options, shown.length - fresh.length)
-    shown.splice(0, shown.length - KEPT)
+    shown.splice(0, shown.length - ROWS_KEPT)
   }
 }
 
-/** What was asked for and has not been seen yet. */
+/** Returns a function that reads the deaths that match the options and are not in `seen`. */
 function selection(options: DeathsOptions): (seen: ReadonlySet<string>) => Promise<JudgedDeath[]> {
   const { identity, peer, verdict, since: from = Number.NEGATIVE_INFINITY } = options
   return async (seen) => {
-    // All of that time are judged, so that an incident has all its deaths.
+    // All deaths of that time are judged, so that an incident has all its deaths.
     const records = (await readDeaths()).filter((record) => Date.parse(record.ts) >= from)
     if (records.every((record) => seen.has(record.id))) return []
     const judged = await judgeDeaths(iapeerRoot(), records)
@@ -123,11 +123,11 @@ function selection(options: DeathsOptions): (seen: ReadonlySet<string>) => Promi
 
 export default defineCommand({
   name: 'deaths',
-  summary: 'what died and of what, oldest first',
+  summary: 'list recorded deaths, oldest first',
   options: OPTIONS,
   run: async ({ options }) => {
     if (options.summary && options.follow)
-      throw usageError('--summary is of what was, --follow of what comes', 'Choose one.')
+      throw usageError('--summary cannot be combined with --follow', 'Use one of them.')
     const select = selection(options)
     await settleDeaths()
     const found = await select(new Set())

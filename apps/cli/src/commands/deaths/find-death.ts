@@ -6,13 +6,13 @@ import { recordOfId } from '@iapeer/lifecycle/deaths'
 import { lastRenameOf, readRenames } from '@iapeer/lifecycle/sessions'
 import { localTime } from '../../output.ts'
 
-/** What `deaths` shows of an id: enough of the generation to tell it from others. */
+/** Returns the id that `deaths` prints: the first digits of the generation, which distinguish it from others. */
 export function shortId(record: ExitRecord): string {
   return record.gen === undefined ? record.id.slice(record.identity.length + 1) : record.gen.slice(0, 8)
 }
 
 /**
- * An id, or the part of it that `deaths` shows, names one death; an identity or a peer's name the last one of theirs.
+ * Finds a death by its id or short id, or the last death of an identity or a peer.
  * @throws IapeerError `no-such-death`
  */
 export function findDeath(records: readonly ExitRecord[], name: string): ExitRecord {
@@ -22,13 +22,13 @@ export function findDeath(records: readonly ExitRecord[], name: string): ExitRec
     records.findLast((record) => matchesPeer(record.identity, name)) ??
     (short.length === 1 ? short[0] : undefined)
   if (found !== undefined) return found
-  throw new IapeerError(`no death is recorded of ${JSON.stringify(name)}`, {
+  throw new IapeerError(`no death of ${JSON.stringify(name)} is recorded`, {
     code: 'no-such-death',
-    hint: renamedHint(name) ?? 'iapeer deaths shows what is recorded.',
+    hint: renamedHint(name) ?? 'iapeer deaths lists the recorded deaths.',
   })
 }
 
-/** Where the deaths of a peer are that had this name once; undefined where none had it. */
+/** Returns a hint to the deaths of a peer that had this name formerly; undefined if no peer had it. */
 export function renamedHint(name: string): string | undefined {
   const personality = isIdentity(name) ? parseIdentity(name)?.personality : name
   const last = personality === undefined ? undefined : lastRenameOf(readRenames(iapeerRoot()), personality)

@@ -11,10 +11,10 @@ interface Bucket {
   readonly verdicts: Readonly<Partial<Record<VerdictWord, number>>>
 }
 
-/** How many died, of what, who, and when. */
+/** Counts of deaths by verdict, peer and time. */
 export interface Summary {
   readonly deaths: number
-  /** Of the first and the last one; absent when there is none. */
+  /** The time of the first death, and of the last one; absent if there is none. */
   readonly from?: string
   readonly to?: string
   /** The most frequent first. */
@@ -27,7 +27,7 @@ export interface Summary {
 const MINUTE_S = 60
 const HOUR_S = 3_600
 const DAY_S = 86_400
-/** Widths that a person reads easily. */
+/** Widths of buckets that are easy to read. */
 const WIDTHS_S = [
   MINUTE_S,
   5 * MINUTE_S,
@@ -60,7 +60,7 @@ function bucketsOf(deaths: readonly JudgedDeath[]): { bucketSecs?: number; bucke
   if (!Number.isFinite(first)) return { buckets: [] }
   const spanS = (last - first) / 1000
   const bucketSecs = WIDTHS_S.find((width) => spanS / width < MOST_BUCKETS - 1) ?? spanS
-  // Whole hours and days of the person's own clock.
+  // Buckets start at whole hours and days of the local time zone.
   const zoneMs = new Date(first).getTimezoneOffset() * 60_000
   const widthMs = bucketSecs * 1000
   const startMs = Math.floor((first - zoneMs) / widthMs) * widthMs + zoneMs
@@ -96,7 +96,7 @@ export function summarise(deaths: readonly JudgedDeath[]): Summary {
 
 const MOST_PEERS = 8
 
-/** Bars as long as the widest leaves room for. */
+/** Formats counts as bars; the longest bar fills the remaining width. */
 function bars(rows: readonly (readonly [label: string, count: number])[], width: number): string {
   const most = Math.max(1, ...rows.map(([, count]) => count))
   const label = Math.max(...rows.map(([text]) => text.length))
@@ -120,14 +120,14 @@ export function printSummary(summary: Summary): void {
   print(
     `${summary.deaths} death${summary.deaths === 1 ? '' : 's'}, from ${localTime(from)} to ${localTime(to)}`,
   )
-  print(`\n${paint('bold', 'of what')}\n${bars(Object.entries(summary.verdicts), width)}`)
+  print(`\n${paint('bold', 'by verdict')}\n${bars(Object.entries(summary.verdicts), width)}`)
   const peers = Object.entries(summary.peers)
   const others = peers.slice(MOST_PEERS).reduce((sum, [, count]) => sum + count, 0)
   const shown =
     others === 0
       ? peers
       : [...peers.slice(0, MOST_PEERS), [`${peers.length - MOST_PEERS} others`, others] as const]
-  print(`\n${paint('bold', 'who')}\n${bars(shown, width)}`)
+  print(`\n${paint('bold', 'by peer')}\n${bars(shown, width)}`)
   const times = summary.buckets.map((one) => [localTime(one.from).slice(0, 16), one.deaths] as const)
-  print(`\n${paint('bold', 'when')}\n${bars(times, width)}`)
+  print(`\n${paint('bold', 'by time')}\n${bars(times, width)}`)
 }

@@ -8,113 +8,114 @@ import { paint, print, textWidth } from '../../output.ts'
 import { table } from '../../table.ts'
 import { wrap } from '../../wrap.ts'
 import {
-  type Actor,
-  bringOn,
-  closeStage,
+  closeSandbox,
   contentOf,
+  type DemoServer,
   failed,
-  gone,
   hasClaim,
-  openStage,
-  type Recorded,
-  recorded,
+  openSandbox,
+  type RecordedDeath,
   recordsOf,
-  type Stage,
-  soon,
-  watchOver,
-} from './stage.ts'
+  type Sandbox,
+  startDemoServer,
+  waitFor,
+  waitForExit,
+  waitForRecord,
+  waitForRecorder,
+} from './sandbox.ts'
 
-const WORK = 'while :; do date; sleep 1; done\n'
-/** Beyond this the demo calls itself failed; the usual time is a few milliseconds. */
-const SLOW_MS = 2_000
+const PROGRAM = 'while :; do date; sleep 1; done\n'
+/** A record that takes longer fails the demo; it usually takes a few milliseconds. */
+const LIMIT_MS = 2_000
 
-interface Scene {
-  readonly actor: Actor
-  readonly what: string
-  readonly death: Recorded
+interface JudgedDeath {
+  readonly server: DemoServer
+  /** How the server was killed, for the output. */
+  readonly how: string
+  readonly death: RecordedDeath
   readonly verdict: Verdict
+  /** From the kill to the record, in milliseconds. */
   readonly tookMs: number
 }
 
-async function judged(stage: Stage, actor: Actor, what: string, killedMs: number): Promise<Scene> {
-  const death = await recorded(stage, actor)
-  await watchOver(stage, actor)
+/** Waits for the record of a death and judges it. */
+async function judgeDeath(
+  sandbox: Sandbox,
+  server: DemoServer,
+  { how, killedMs }: { readonly how: string; readonly killedMs: number },
+): Promise<JudgedDeath> {
+  const { identity, gen } = server
+  const death = await waitForRecord(sandbox, server)
+  await waitForRecorder(sandbox, server)
   const text = death.record.forensics === undefined ? undefined : await contentOf(death.record.forensics)
   const snapshot = parseSnapshot(text ?? '')
-  if (snapshot?.complete !== true) throw failed(`the snapshot of ${actor.identity} is not complete`)
-  const { witness: path } = generationPaths({
-    identity: actor.identity,
-    gen: actor.gen,
-    recordDir: stage.recordDir,
-  })
+  if (snapshot?.complete !== true) throw failed(`the snapshot of ${identity} is not complete`)
+  const { witness: path } = generationPaths({ identity, gen, recordDir: sandbox.recordDir })
   const witness = parseWitness((await contentOf(path)) ?? '')
-  return {
-    actor,
-    what,
-    death,
-    verdict: judge(death.record, { snapshot, witness }),
-    tookMs: death.writtenMs - killedMs,
-  }
+  const verdict = judge(death.record, { snapshot, witness })
+  return { server, how, death, verdict, tookMs: death.writtenMs - killedMs }
 }
 
-/** Somebody kills the server: SIGKILL. */
-async function killed(stage: Stage, actor: Actor): Promise<Scene> {
+/** Kills the server with SIGKILL. */
+async function kill(sandbox: Sandbox, server: DemoServer): Promise<JudgedDeath> {
   const killedMs = Date.now()
-  process.kill(actor.server.pid, 'SIGKILL')
-  return judged(stage, actor, 'kill -9', killedMs)
+  process.kill(server.process.pid, 'SIGKILL')
+  return judgeDeath(sandbox, server, { how: 'kill -9', killedMs })
 }
 
-/** A script in another server's pane runs `tmux kill-server`; it notes the moment itself. */
-async function killedByScript(stage: Stage, actor: Actor, from: Actor): Promise<Scene> {
-  const script = join(stage.directory, 'cleanup.sh')
+/** Runs a script in a pane of the server `from`: it notes the time in a file, then runs `tmux kill-server`. */
+async function killByScript(sandbox: Sandbox, server: DemoServer, from: DemoServer): Promise<JudgedDeath> {
+  const script = join(sandbox.directory, 'cleanup.sh')
   await writeFile(script, 'touch "$2"\ntmux -S "$1" kill-server\n', { mode: 0o600 })
-  const moment = join(stage.directory, 'moment')
-  const args = ['new-window', '-d', '-t', `=${from.identity}:`, '/bin/sh', script, actor.socketPath, moment]
+  const moment = join(sandbox.directory, 'moment')
+  const args = ['new-window', '-d', '-t', `=${from.identity}:`, '/bin/sh', script, server.socketPath, moment]
   const started = await runTmux({ socketPath: from.socketPath, args })
   if (started.exitCode !== 0) throw failed(`the script could not be started (${started.stderr})`)
-  await soon('the script', async () => ((await contentOf(moment)) === undefined ? undefined : true))
-  return judged(stage, actor, 'a script: tmux kill-server', (await stat(moment)).mtimeMs)
+  await waitFor('the script', async () => ((await contentOf(moment)) === undefined ? undefined : true))
+  const killedMs = (await stat(moment)).mtimeMs
+  return judgeDeath(sandbox, server, { how: 'a script: tmux kill-server', killedMs })
 }
 
-/** The way a program ends its own server: it says so first. */
-async function tornDown(stage: Stage, actor: Actor): Promise<void> {
-  const target = { identity: actor.identity, gen: actor.gen, recordDir: stage.recordDir }
-  await declareIntent({ ...target, by: 'iapeer demo', why: 'deliberate teardown' })
-  await runTmux({ socketPath: actor.socketPath, args: ['kill-server'] })
-  await gone(actor)
+/** Stops a server on purpose: with an intent. */
+async function stop(sandbox: Sandbox, server: DemoServer): Promise<void> {
+  const target = { identity: server.identity, gen: server.gen, recordDir: sandbox.recordDir }
+  await declareIntent({ ...target, by: 'iapeer demo', why: 'deliberate stop' })
+  await runTmux({ socketPath: server.socketPath, args: ['kill-server'] })
+  await waitForExit(server)
   await completeIntent(target)
-  await watchOver(stage, actor)
+  await waitForRecorder(sandbox, server)
 }
 
-function expectThat(is: boolean, what: string): void {
-  if (!is) throw failed(what)
+function assertThat(isTrue: boolean, problem: string): void {
+  if (!isTrue) throw failed(problem)
 }
 
-async function check(stage: Stage, scenes: readonly Scene[], silent: Actor): Promise<void> {
-  const causes = scenes.map(({ death }) => death.record.cause)
-  expectThat(causes.join() === 'killed,killed-by-command', `the causes are ${causes.join(' and ')}`)
-  const accused = scenes[1]?.verdict.killer?.ancestors.some(({ command }) => command.includes('cleanup.sh'))
-  expectThat(accused === true, 'the script that ran kill-server was not named')
-  for (const { tookMs, actor } of scenes)
-    expectThat(tookMs < SLOW_MS, `the record of ${actor.identity} took ${Math.round(tookMs)} ms`)
-  const records = await recordsOf(stage)
-  expectThat(records.length === scenes.length, `${records.length} deaths are recorded, not ${scenes.length}`)
-  expectThat(!(await hasClaim(stage, silent)), `the deliberate teardown of ${silent.identity} left a record`)
+/** Checks everything that the demo prints. @throws IapeerError `demo-failed` */
+async function check(sandbox: Sandbox, deaths: readonly JudgedDeath[], stopped: DemoServer): Promise<void> {
+  const causes = deaths.map(({ death }) => death.record.cause)
+  assertThat(causes.join() === 'killed,killed-by-command', `the causes are ${causes.join(' and ')}`)
+  const isNamed = deaths[1]?.verdict.killer?.ancestors.some(({ command }) => command.includes('cleanup.sh'))
+  assertThat(isNamed === true, 'the script that ran kill-server was not named')
+  for (const { tookMs, server } of deaths)
+    assertThat(tookMs < LIMIT_MS, `the record of ${server.identity} took ${Math.round(tookMs)} ms`)
+  const records = await recordsOf(sandbox)
+  assertThat(records.length === deaths.length, `${records.length} deaths are recorded, not ${deaths.length}`)
+  assertThat(!(await hasClaim(sandbox, stopped)), `the deliberate stop of ${stopped.identity} was recorded`)
 }
 
-/** `cause`, `recorded` ... and the two blanks on either side. */
+/** The width of the labels (`cause`, `recorded`, ...) with two blanks on either side. */
 const LABEL_WIDTH = 12
 
-/** On a terminal what is long goes on below; elsewhere it is one line, for whoever looks for words in it. */
+/** Wraps a text on a terminal; elsewhere it stays one line, so that it can be searched. */
 const lines = (label: string, text: string): string[][] =>
   (process.stdout.isTTY === true ? wrap(text, textWidth() - LABEL_WIDTH) : [text]).map((line, at) => [
     `  ${at === 0 ? label : ''}`,
     line,
   ])
 
-function show(scenes: readonly Scene[], silent: Actor): void {
-  for (const { actor, what, death, verdict, tookMs } of scenes) {
-    print(`${paint('red', '✕')} ${paint('bold', actor.identity)}  ended by ${what}`)
+function show(deaths: readonly JudgedDeath[], stopped: DemoServer): void {
+  for (const { server, how, death, verdict, tookMs } of deaths) {
+    print(`${paint('red', '✕')} ${paint('bold', server.identity)}  ended by ${how}`)
     print(
       table([
         ['  cause', death.record.cause ?? 'unknown'],
@@ -125,40 +126,41 @@ function show(scenes: readonly Scene[], silent: Actor): void {
     )
   }
   print(
-    `${paint('green', '●')} ${paint('bold', silent.identity)}  torn down on purpose: no record, as it should be`,
+    `${paint('green', '●')} ${paint('bold', stopped.identity)}  stopped on purpose: no record, as intended`,
   )
 }
 
-async function play(stage: Stage): Promise<void> {
+async function runDemo(sandbox: Sandbox): Promise<void> {
   const [ada, ben, cid] = await Promise.all(
-    ['command-ada', 'command-ben', 'command-cid'].map((identity) => bringOn(stage, identity, WORK)),
+    ['command-ada', 'command-ben', 'command-cid'].map((identity) =>
+      startDemoServer(sandbox, identity, PROGRAM),
+    ),
   )
   if (ada === undefined || ben === undefined || cid === undefined) throw failed('not all servers started')
-  print(
-    `Three tmux servers run, each the child of a guard (pids ${stage.actors.map((actor) => actor.server.pid).join(', ')}).\n`,
-  )
-  const scenes = [await killed(stage, ada), await killedByScript(stage, ben, cid)]
-  await tornDown(stage, cid)
-  await check(stage, scenes, cid)
-  show(scenes, cid)
+  const pids = sandbox.servers.map((server) => server.process.pid)
+  print(`Three tmux servers are running, each under a guard (pids ${pids.join(', ')}).\n`)
+  const deaths = [await kill(sandbox, ada), await killByScript(sandbox, ben, cid)]
+  await stop(sandbox, cid)
+  await check(sandbox, deaths, cid)
+  show(deaths, cid)
 }
 
-/** Shows on real servers what the canary records and what it leaves alone; fails when anything is not as it prints. */
+/** Shows on real servers that deaths are recorded and deliberate stops are not; fails if the result differs from what it prints. */
 export default defineCommand({
   name: 'demo',
-  summary: 'start real tmux servers, end them in three ways, and show what was recorded',
-  options: { keep: { help: 'keep its directory and say where it is' } },
+  summary: 'start real tmux servers, end them in three ways, and print what was recorded',
+  options: { keep: { help: 'keep the files of the demo and print their path' } },
   run: async ({ options: { keep } }) => {
-    const stage = await openStage()
+    const sandbox = await openSandbox()
     try {
-      await play(stage)
+      await runDemo(sandbox)
     } finally {
-      await closeStage(stage, keep)
+      await closeSandbox(sandbox, keep)
     }
     print(
       keep
-        ? `\nKept: ${stage.directory} (records/exits.log, records/server-deaths/)`
-        : '\nNo process and no file of it is left.',
+        ? `\nAll processes of the demo are gone. Its files are kept: ${sandbox.directory} (records/exits.log, records/server-deaths/)`
+        : '\nAll processes and files of the demo are removed.',
     )
   },
 })

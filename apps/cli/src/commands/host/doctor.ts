@@ -60,15 +60,15 @@ function printAll(examined: readonly Examined[]): void {
 }
 
 function summary(examined: readonly Examined[]): string {
-  const left = examined.flatMap((one) => one.findings).filter(({ fixed }) => fixed !== true)
-  const errors = left.filter(({ level }) => level === 'error').length
-  const warnings = left.filter(({ level }) => level === 'warning').length
-  if (errors + warnings === 0) return `${paint('green', '✓')} nothing to see to`
-  const said = [
+  const open = examined.flatMap((one) => one.findings).filter(({ fixed }) => fixed !== true)
+  const errors = open.filter(({ level }) => level === 'error').length
+  const warnings = open.filter(({ level }) => level === 'warning').length
+  if (errors + warnings === 0) return `${paint('green', '✓')} no problems found`
+  const counts = [
     ...(errors > 0 ? [count(errors, 'error')] : []),
     ...(warnings > 0 ? [count(warnings, 'warning')] : []),
   ]
-  return `${paint(errors > 0 ? 'red' : 'yellow', '!')} ${said.join(', ')}`
+  return `${paint(errors > 0 ? 'red' : 'yellow', '!')} ${counts.join(', ')}`
 }
 
 async function knownDaemon(): Promise<Pick<DoctorContext, 'daemon'>> {
@@ -98,13 +98,14 @@ async function context(fix: boolean): Promise<DoctorContext> {
   }
 }
 
-/** Exit code 1 while a warning or an error is left. */
+/** Exits with 1 if a warning or an error remains. */
 export default defineCommand({
   name: 'doctor',
-  summary: 'what on this host could end peers unseen (exit code 1: there is something)',
+  summary:
+    'check this host for what could kill peers or hide their deaths (exit code 1: a warning or an error)',
   options: {
-    fix: { help: 'close to others what is ours, sweep leftovers, record what died; says what it did' },
-    json: { help: 'one JSON object a finding' },
+    fix: { help: 'fix file modes, remove stale files and record missed deaths; prints what was done' },
+    json: { help: 'print one JSON object per finding' },
   },
   run: async ({ options }) => {
     const examined = await runDoctor(await context(options.fix))

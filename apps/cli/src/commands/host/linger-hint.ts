@@ -1,7 +1,7 @@
 import { print } from '../../output.ts'
 
-/** Prints what keeps the service running after a logout, where nothing does yet. */
+/** Prints how to keep the service running after a logout, if it would be stopped. */
 export function lingerHint(lingers: boolean | undefined, user: string): void {
-  if (lingers === false)
-    print(`  It ends at the last logout of ${user}, until: loginctl enable-linger ${user}`)
+  if (lingers !== false) return
+  print(`  It is stopped at the last logout of ${user}. To keep it running: loginctl enable-linger ${user}`)
 }

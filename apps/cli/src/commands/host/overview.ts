@@ -6,35 +6,36 @@ import { listKeptWatches } from '@iapeer/lifecycle/supervise'
 import { EXIT, explain } from '../../exit-code.ts'
 import { localTime, paint, print } from '../../output.ts'
 import { table } from '../../table.ts'
-import { readDeaths, recordLocation, settleDeaths } from '../deaths/bring-up-to-date.ts'
-import { stateWords } from '../peers/state-words.ts'
+import { readDeaths, recordLocation, settleDeaths } from '../deaths/death-records.ts'
+import { stateText } from '../peers/state-text.ts'
 
-const GUIDE = `There are no peers on this host yet, and nothing is watched. iapeer tells you why a tmux server died.
+const GUIDE = `There are no peers yet, and nothing is watched. iapeer starts agents in tmux, and records why they died.
 
-  iapeer create NAME   make a peer
-  iapeer watch         watch the tmux server you are in; nothing on it is changed
-  iapeer watch --keep  the same, and again whenever that server is restarted
-  iapeer deaths        what died
-  iapeer autopsy NAME  why it died
-  iapeer demo          see it work in five seconds
-  iapeer --help        everything else`
+  iapeer create NAME   create a peer
+  iapeer watch         watch the tmux server that you are in; it is not changed
+  iapeer watch --keep  the same, and again after that server was restarted
+  iapeer deaths        list recorded deaths
+  iapeer autopsy NAME  explain a death
+  iapeer demo          see a demo on real tmux servers
+  iapeer --help        list all commands`
 
-const GLYPH = {
-  armed: paint('green', '●'),
-  dismissed: paint('dim', '○'),
-  lost: paint('red', '!'),
-  ended: paint('dim', '✕'),
-  unknown: paint('yellow', '?'),
-} as const
+/** The glyph and the words for each state of a recorder. */
+const RECORDER_STATES = {
+  armed: [paint('green', '●'), 'watched'],
+  dismissed: [paint('dim', '○'), 'no longer watched'],
+  lost: [paint('red', '!'), 'not watched: its recorder died'],
+  ended: [paint('dim', '✕'), 'exited'],
+  unknown: [paint('yellow', '?'), 'unknown'],
+} as const satisfies Record<CanaryInfo['state'], readonly [glyph: string, words: string]>
 
 const row = (canary: CanaryInfo, kept: boolean): string[] => [
-  `${GLYPH[canary.state]} ${canary.identity}`,
-  canary.state,
+  `${RECORDER_STATES[canary.state][0]} ${canary.identity}`,
+  RECORDER_STATES[canary.state][1],
   `tmux server ${canary.serverPid}`,
   `${canary.socketPath}${kept ? '  (kept)' : ''}`,
 ]
 
-/** A registry that cannot be read is told, and hides nothing else. */
+/** Reads the peers; if the registry cannot be read, prints the error and goes on, so that deaths are printed anyway. */
 async function readPeers(): Promise<readonly PeerView[]> {
   try {
     return await fleetView(iapeerRoot())
@@ -46,14 +47,14 @@ async function readPeers(): Promise<readonly PeerView[]> {
   }
 }
 
-/** How many, and who of them is about to start. */
+/** Prints the number of peers, and each peer whose start is planned. */
 function printPeers(peers: readonly PeerView[]): void {
   print(`${peers.length} peer${peers.length === 1 ? '' : 's'}: iapeer list`)
   for (const peer of peers)
-    if (peer.nextStartAt !== undefined) print(`  ${peer.personality} is ${stateWords(peer)}`)
+    if (peer.nextStartAt !== undefined) print(`  ${peer.personality} is ${stateText(peer)}`)
 }
 
-/** `iapeer` alone: the fleet as it is, or a short guide on an empty host. */
+/** Prints the peers, the watched servers and the last death; a short guide if there are none. */
 export async function overview(): Promise<void> {
   await settleDeaths()
   const peers = await readPeers()
@@ -63,7 +64,7 @@ export async function overview(): Promise<void> {
     readDeaths(),
   ])
   const keptNames = new Set(kept.map((watch) => watch.identity))
-  const asleep = kept.filter((watch) => !canaries.some((canary) => canary.identity === watch.identity))
+  const unwatched = kept.filter((watch) => !canaries.some((canary) => canary.identity === watch.identity))
   if (peers.length > 0) printPeers(peers)
   if (canaries.length === 0 && kept.length === 0 && deaths.length === 0) {
     if (peers.length === 0) print(GUIDE)
@@ -71,7 +72,7 @@ export async function overview(): Promise<void> {
   }
   const rows = canaries.map((canary) => row(canary, keptNames.has(canary.identity)))
   rows.push(
-    ...asleep.map((watch) => [
+    ...unwatched.map((watch) => [
       `${paint('dim', '○')} ${watch.identity}`,
       'not running',
       '',

@@ -29,13 +29,13 @@ function specFor(system: ServiceSystem): ServiceSpec {
   }
 }
 
-/** What would be written, and why install would refuse to, if it would. */
+/** Prints the file that `install` would write, and the error if it would refuse to. */
 async function show(spec: ServiceSpec, system: ServiceSystem): Promise<void> {
   const plan = planService(spec, system)
   print(plan.text.trimEnd())
   try {
     await assertStablePaths(spec, system)
-    process.stderr.write(`iapeer: that is what would be in ${plan.path}\n`)
+    process.stderr.write(`iapeer: this would be written to ${plan.path}\n`)
   } catch (error) {
     if (!isIapeerError(error)) throw error
     process.stderr.write(explain(error))
@@ -43,29 +43,29 @@ async function show(spec: ServiceSpec, system: ServiceSystem): Promise<void> {
   }
 }
 
-const SAID = {
-  installed: 'is installed and runs',
-  updated: 'is brought up to date and runs',
-  already: 'was installed already, and runs',
+const RESULTS = {
+  installed: 'is installed as a service and running',
+  updated: 'is running, and its service file is updated',
+  already: 'is already installed as a service and running',
 } as const
 
 export default defineCommand({
   name: 'service install',
-  summary: 'run the daemon now and at every start; harmless to repeat',
-  options: { print: { help: 'show what would be written, and write nothing' }, json: JSON_OUTPUT },
+  summary: 'run the daemon under systemd or launchd, now and after each login; can be repeated',
+  options: { print: { help: 'print the unit file, and write nothing' }, json: JSON_OUTPUT },
   run: async ({ options }) => {
     const system = thisServiceSystem()
     const spec = specFor(system)
     if (options.print) return show(spec, system)
     const { state, manager, path, lingers, tookOverFrom } = await installService(spec, system)
     if (options.json) return printJson({ state, manager, path, root: spec.root, lingers, tookOverFrom })
-    print(`${paint('green', '●')} the daemon of ${spec.root} ${SAID[state]}`)
+    print(`${paint('green', '●')} the daemon of ${spec.root} ${RESULTS[state]}`)
     print(`  ${path}`)
     if (tookOverFrom !== undefined)
-      print(`  It took over from the daemon in the background (pid ${tookOverFrom}).`)
+      print(`  It replaced the daemon that was running in the background (pid ${tookOverFrom}).`)
     const { withheld } = daemonSettings(system.env)
     if (withheld.length > 0)
-      print(`  Not written into that file, for they hold or need a secret: ${withheld.join(', ')}`)
+      print(`  Not written to that file, because they contain or need a secret: ${withheld.join(', ')}`)
     lingerHint(lingers, system.user)
   },
 })

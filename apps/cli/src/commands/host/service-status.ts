@@ -8,43 +8,44 @@ import { lingerHint } from './linger-hint.ts'
 
 function headline(status: ServiceStatus): string {
   const { installed, foreign, otherRoot, active, path, pid, said = 'unknown', why } = status
-  if (foreign) return `${paint('yellow', '!')} ${path} was not made by iapeer, and is left alone`
+  if (foreign) return `${paint('yellow', '!')} iapeer did not write ${path}, and does not touch it`
   if (otherRoot !== undefined)
-    return `${paint('yellow', '!')} the service is that of another root: ${otherRoot}`
+    return `${paint('yellow', '!')} the service belongs to another root: ${otherRoot}`
   if (!installed) return `${paint('dim', '○')} no service is installed`
-  if (active) return `${paint('green', '●')} the daemon runs${pid === undefined ? '' : `: pid ${pid}`}`
+  if (active) return `${paint('green', '●')} the daemon is running${pid === undefined ? '' : `: pid ${pid}`}`
   const reason = why === undefined ? '' : `: ${why}`
-  return `${paint('red', '!')} the service is installed, and does not run (${said})${reason}`
+  return `${paint('red', '!')} the service is installed but not running (${said})${reason}`
 }
 
-/** What keeps it from running, or will, and how to mend that. */
+/** Returns what prevents the service from running, now or after a restart, and how to fix it. */
 function obstacles({ active, gone, otherDaemon, why, manager }: ServiceStatus): string[] {
-  const again = 'run iapeer service install again'
-  if (gone !== undefined)
-    return [active ? `${gone} is gone, so that it cannot start again: ${again}` : `${gone} is gone: ${again}`]
+  if (gone !== undefined) {
+    const effect = active ? 'the service cannot be restarted' : 'the service cannot be started'
+    return [`${gone} no longer exists, so ${effect}: run iapeer service install again`]
+  }
   if (otherDaemon !== undefined)
     return [
-      `A daemon in the background holds the root (pid ${otherDaemon}): iapeer service install takes over`,
+      `A daemon outside the service holds the root (pid ${otherDaemon}): iapeer service install replaces it`,
     ]
   if (active || why === undefined || manager !== 'systemd') return []
-  return ['journalctl --user -u iapeerd.service says what the daemon said']
+  return ['The log of the service: journalctl --user -u iapeerd.service']
 }
 
 function report(status: ServiceStatus, system: ServiceSystem): void {
   const { installed, enabled, path, noManager } = status
   print(headline(status))
-  if (noManager !== undefined) print(`  ${noManager}; iapeer daemon start works without`)
+  if (noManager !== undefined) print(`  ${noManager}; iapeer daemon start works without it`)
   if (!installed) return
   print(`  ${path}`)
   for (const line of obstacles(status)) print(`  ${line}`)
-  if (noManager === undefined && !enabled) print('  It is not started at a login: iapeer service install')
+  if (noManager === undefined && !enabled) print('  It is not started at login: run iapeer service install')
   lingerHint(status.lingers, system.user)
 }
 
-/** Exit code 3 when the service of this root does not run. */
+/** Exits with 3 if the service of this root is not running. */
 export default defineCommand({
   name: 'service status',
-  summary: 'whether it is installed and runs (exit code 3: it does not)',
+  summary: 'print whether the service is installed and running (exit code 3: it is not)',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
     const system = thisServiceSystem()

@@ -6,12 +6,12 @@ import { JSON_OUTPUT } from '../options.ts'
 
 export default defineCommand({
   name: 'service uninstall',
-  summary: 'end the daemon and remove its service; peers go on',
+  summary: 'stop the daemon and remove its service; the peers keep running',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
     const { state, path } = await uninstallService(iapeerRoot(), thisServiceSystem())
     if (options.json) return printJson({ state, path })
     if (state === 'none') print('no service is installed')
-    else print(`${paint('dim', '✕')} the service is removed; peers go on`)
+    else print(`${paint('dim', '✕')} the service is removed; the peers keep running`)
   },
 })

@@ -7,7 +7,7 @@ import { overview } from './overview.ts'
 
 export default defineCommand({
   name: 'status',
-  summary: 'the daemon, and what is recorded of this host',
+  summary: "print the daemon's state, what is watched, and what died last",
   run: async () => {
     print(daemonStatusText(await daemonStatus(iapeerRoot())))
     await overview()

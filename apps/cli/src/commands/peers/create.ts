@@ -5,37 +5,44 @@ import { createPeer } from '@iapeer/core/registry'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { existingDirectory, PROFILE_OPTIONS, printNewPeer, profileFields, runtimeFields } from './new-peer.ts'
+import { existingDirectory, PROFILE_OPTIONS, printPeer, profileFields, runtimeFields } from './new-peer.ts'
 
 function parseHome(text: string): string {
-  if (text === '') throw usageError('--home is empty', 'Name a directory, or leave it out.')
+  if (text === '') throw usageError('--home is empty', 'Pass a directory, or omit --home.')
   return resolve(text)
 }
 
 export default defineCommand({
   name: 'create',
-  summary: 'make a peer',
+  summary: 'create a peer',
   args: {
-    name: { help: 'lower-case letters, digits and dashes, a letter first', parse: toPersonality },
+    name: { help: 'lower-case letters, digits and dashes; the first is a letter', parse: toPersonality },
     command: {
       optional: true,
       variadic: true,
-      help: 'after --: the program of a peer of the runtime command, and its arguments',
+      help: 'after --: the program to run, with its arguments (runtime command)',
     },
   },
   options: {
     home: {
       value: 'directory',
-      help: 'the directory that holds its .iapeer/ (default: peers/<name> under the root)',
+      help: "the peer's home, which holds its .iapeer/ (default: peers/<name> under the root)",
       parse: parseHome,
     },
-    cwd: { value: 'directory', help: 'where it runs; several peers may share one (default: its home)' },
+    cwd: {
+      value: 'directory',
+      help: 'directory to run in; several peers can share one (default: the home)',
+    },
     fromPane: {
       value: 'socket:pane',
-      help: 'run what that pane of your tmux runs, there: default:%3, PATH:SESSION:WINDOW.PANE',
+      help: 'run the same program as this pane of your tmux: default:%3, PATH:SESSION:WINDOW.PANE',
     },
     json: JSON_OUTPUT,
     ...PROFILE_OPTIONS,
+    runtime: {
+      value: 'runtime',
+      help: 'kind of program: claude, codex, command, ... (default: claude, or command with a program)',
+    },
   },
   run: async ({ args: { name, command }, options }) => {
     const { home, fromPane, runtime, json } = options
@@ -44,13 +51,12 @@ export default defineCommand({
     if (fromPane === undefined) {
       const fields = { ...profile, ...runtimeFields(runtime, command), ...cwd }
       const entry = await createPeer(iapeerRoot(), fields)
-      return printNewPeer(entry, { said: `is a peer (${entry.defaultRuntime})`, json })
+      return printPeer(entry, { done: 'created', json })
     }
-    const { readFromPane, takenFromPane } = await import('./from-pane.ts')
+    const { readFromPane, importedFromPane } = await import('./from-pane.ts')
     const wanted = { fromPane, ...cwd, ...(runtime === undefined ? {} : { runtime }) }
     const { reading, fields } = await readFromPane(wanted, command)
     const entry = await createPeer(iapeerRoot(), { ...profile, ...fields })
-    const taken = takenFromPane(reading, fields)
-    printNewPeer(entry, { said: `is a peer (${entry.defaultRuntime})`, json, taken })
+    printPeer(entry, { done: 'created', json, imported: importedFromPane(reading, fields) })
   },
 })

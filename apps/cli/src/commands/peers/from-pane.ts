@@ -11,7 +11,7 @@ interface PaneOptions {
   readonly cwd?: string
 }
 
-/** How a peer runs what a pane runs. */
+/** The fields of a peer that runs the program of a pane. */
 type PaneFields = Pick<NewPeer, 'defaultRuntime' | 'cwd' | 'command'>
 
 function fieldsOf({ runtime, command, running, cwd }: PaneReading, wanted: string | undefined): PaneFields {
@@ -21,75 +21,77 @@ function fieldsOf({ runtime, command, running, cwd }: PaneReading, wanted: strin
     return { defaultRuntime, cwd, ...(command === undefined ? {} : { command }) }
   throw usageError(
     `the pane runs ${commandText(running.argv)}, which is not the runtime ${defaultRuntime}`,
-    'Leave out --runtime; or name no pane, to make a peer of that runtime.',
+    'Omit --runtime, or omit --from-pane to create a peer of that runtime.',
   )
 }
 
-/** Reads a pane, and what a peer says of itself to run so; the pane is left as it is. */
+/** Reads the program of a pane, without changing the pane, and returns the fields of a peer that runs the same program. */
 export async function readFromPane(
   options: PaneOptions,
   command: readonly string[],
 ): Promise<{ readonly reading: PaneReading; readonly fields: PaneFields }> {
   if (command.length > 0)
     throw usageError(
-      `the pane says what runs; ${JSON.stringify(command[0])} was given besides`,
-      'Leave out --from-pane to say it yourself (with --cwd DIRECTORY), or the program.',
+      `--from-pane cannot be combined with a program (${JSON.stringify(command[0])})`,
+      'Omit --from-pane to choose the program yourself (with --cwd DIRECTORY), or omit the program.',
     )
   const { cwd } = options
   const reading = await inspectPane(options.fromPane, cwd === undefined ? {} : { cwd })
   return { reading, fields: fieldsOf(reading, options.runtime) }
 }
 
-/** How it is known what the pane runs. */
+/** Returns the pane, and where the command was read. */
 function sourceText({ running, paneId }: PaneReading): string {
-  const told = {
+  const source = {
     program: `process ${running.pid}`,
     job: `process ${running.pid}, the job of its shell`,
     shell: `process ${running.pid}, a shell`,
-    'start-command': 'what tmux was told to start; its process cannot be seen',
+    'start-command': 'its start command in tmux; its process cannot be read',
   }[running.source]
-  return `${paneId}, ${told}`
+  return `${paneId}, ${source}`
 }
 
-/** What is worth knowing before it is relied on. */
+/** Returns what the user should check before starting the peer. */
 function hintsOf({ running, found, sessions }: PaneReading): string[] {
   const { argv, source, jobs = 0, line, exact } = running
-  const say = 'iapeer remove NAME, then iapeer create NAME -- PROGRAM [ARGUMENTS]'
+  const redo = 'iapeer remove NAME, then iapeer create NAME -- PROGRAM [ARGUMENTS]'
   return [
     ...(source === 'shell' && jobs > 1
       ? [
-          `Its job is a pipeline of ${jobs} processes, so the shell was taken; -- sh -c 'ONE | TWO' makes a peer of it.`,
+          `The job of the shell is a pipeline of ${jobs} processes, so the peer runs the shell. For a pipeline: iapeer create NAME -- sh -c 'ONE | TWO'`,
         ]
       : []),
-    ...(source === 'shell' && jobs <= 1 ? ['Only a shell runs there, so the peer is that shell.'] : []),
-    ...(line === undefined ? [] : [`Its shell runs more than was taken: ${commandText(line)}`]),
-    ...(exact ? [] : [`Where its arguments begin and end is a guess; where it is wrong: ${say}`]),
+    ...(source === 'shell' && jobs <= 1
+      ? ['Only a shell is running in the pane, so the peer runs that shell.']
+      : []),
+    ...(line === undefined ? [] : [`The shell of the pane runs more than the peer: ${commandText(line)}`]),
+    ...(exact ? [] : [`iapeer had to guess how the arguments are split. If they are wrong: ${redo}`]),
     ...(found
       ? []
       : [
-          `There is no program ${JSON.stringify(argv[0])} here: the process may go by a title of its own. If so: ${say}`,
+          `The program ${JSON.stringify(argv[0])} is not found here; the process may have changed its title. If so: ${redo}`,
         ]),
     ...(sessions > 1
       ? [
-          `Its tmux server has ${sessions} sessions: a kill-server there ends all ${sessions} of them; iapeer gives each peer its own server.`,
+          `The tmux server of the pane has ${sessions} sessions, and a kill-server ends all of them; iapeer gives each peer its own server.`,
         ]
       : []),
-    'The pane goes on until you end it; the peer is one of its own, and not started yet.',
+    'The pane keeps running. The peer is independent of it and not started yet.',
   ]
 }
 
-/** What was taken of a pane, for a person and as JSON. */
-export interface TakenFromPane {
+/** What was imported from a pane, as rows for a person and as JSON. */
+export interface ImportedPane {
   readonly rows: readonly (readonly [string, string])[]
   readonly hints: readonly string[]
   readonly json: object
 }
 
-export function takenFromPane(reading: PaneReading, fields: PaneFields): TakenFromPane {
+/** Returns what was imported from a pane, for output. */
+export function importedFromPane(reading: PaneReading, fields: PaneFields): ImportedPane {
   const { socketPath, paneId, sessions, running } = reading
   const hints = hintsOf(reading)
   const command = fields.command ?? undefined
-  const taken = command === undefined ? {} : { command }
   return {
     rows: [
       ...(command === undefined ? [] : [['command', commandText(command)] as const]),
@@ -97,7 +99,7 @@ export function takenFromPane(reading: PaneReading, fields: PaneFields): TakenFr
     ],
     hints,
     json: {
-      ...taken,
+      ...(command === undefined ? {} : { command }),
       fromPane: {
         ...{ socketPath, paneId, sessions, pid: running.pid },
         ...{ source: running.source, running: running.argv, exact: running.exact, found: reading.found },

@@ -7,34 +7,34 @@ import { createPeer, upsertPeer } from '@iapeer/core/registry'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { existingDirectory, PROFILE_OPTIONS, printNewPeer, profileFields, runtimeFields } from './new-peer.ts'
+import { existingDirectory, PROFILE_OPTIONS, printPeer, profileFields, runtimeFields } from './new-peer.ts'
 
-/** A directory that has a profile keeps what it says; what is given besides is for a new one. */
+/** An existing profile is registered unchanged; the options apply only to a new one. */
 export default defineCommand({
   name: 'init',
-  summary: "make a directory a peer's home, or register the peer that lives there",
-  args: { directory: { optional: true, help: 'the directory (default: this one)' } },
+  summary: 'make a directory the home of a peer, or register the peer whose home it is',
+  args: { directory: { optional: true, help: 'the directory (default: the current one)' } },
   options: {
-    name: { value: 'name', help: 'its name (default: what the name of the directory makes)' },
+    name: { value: 'name', help: 'name of the peer (default: made from the name of the directory)' },
     json: JSON_OUTPUT,
     ...PROFILE_OPTIONS,
   },
   run: async ({ args, options }) => {
     const { name, runtime, json } = options
-    const home = await existingDirectory('the directory', args.directory ?? '.')
+    const home = await existingDirectory('the home', args.directory ?? '.')
     const root = iapeerRoot()
     const profile = await readProfile(home)
     if (profile === undefined) {
       const personality = name === undefined ? personalityFromName(basename(home)) : toPersonality(name)
       const fields = { personality, home, ...runtimeFields(runtime, []), ...profileFields(options) }
       const entry = await createPeer(root, fields)
-      return printNewPeer(entry, { said: `is a peer (${entry.defaultRuntime})`, json })
+      return printPeer(entry, { done: 'created', json })
     }
     if (name !== undefined && name !== profile.personality)
       throw usageError(
-        `${profile.personality} lives there`,
-        `Register it without --name, then: iapeer rename ${profile.personality} ${name}`,
+        `${home} is the home of ${profile.personality}, not of ${name}`,
+        `Register it without --name, then rename it: iapeer rename ${profile.personality} ${name}`,
       )
-    printNewPeer(await upsertPeer(root, home), { said: 'lives there, and is registered', json })
+    printPeer(await upsertPeer(root, home), { done: 'registered', json })
   },
 })

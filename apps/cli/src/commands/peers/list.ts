@@ -8,9 +8,11 @@ import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 import { isTooWide, table } from '../../table.ts'
-import { stateWords } from './state-words.ts'
+import { stateText } from './state-text.ts'
 
-const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'KIND', 'RUNS IN', 'DESCRIPTION'].map((word) => paint('dim', word))
+const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'KIND', 'DIRECTORY', 'DESCRIPTION'].map((word) =>
+  paint('dim', word),
+)
 
 const GLYPH: Readonly<Record<PeerState, string>> = {
   running: paint('green', '●'),
@@ -27,7 +29,7 @@ const GLYPH: Readonly<Record<PeerState, string>> = {
 
 const row = (peer: PeerView): string[] => [
   `${GLYPH[peer.state]} ${paint('bold', peer.personality)}`,
-  stateWords(peer),
+  stateText(peer),
   peer.runtimes.join(','),
   peer.intelligence,
   plain(peer.cwd),
@@ -35,16 +37,16 @@ const row = (peer: PeerView): string[] => [
 ]
 
 const NONE =
-  'no peers yet\n  iapeer create NAME    make one\n  iapeer init [DIRECTORY]  make a directory the home of one'
+  'no peers yet\n  iapeer create NAME       create a peer\n  iapeer init [DIRECTORY]  make a directory the home of a peer'
 const shown = (peers: readonly PeerView[]): string =>
   peers.length === 0 ? NONE : table([HEAD, ...peers.map(row)])
 
-/** Most changes are events; a change without one is seen this soon, in milliseconds. */
-const LOOK_MS = 1_000
-/** Events that follow each other within this time are shown at once, in milliseconds. */
+/** Most changes are events; a change without an event is shown after at most this time, in milliseconds. */
+const REFRESH_MS = 1_000
+/** Events that follow each other within this time are shown together, in milliseconds. */
 const GATHER_MS = 30
 
-/** Settles peers that have ended, finishes launches that a person has unblocked, and returns the state of every peer. */
+/** Settles ended sessions, finishes launches that a person has unblocked, and returns the state of every peer. */
 async function currentPeers(): Promise<PeerView[]> {
   const root = iapeerRoot()
   await settleFleet(root)
@@ -52,35 +54,35 @@ async function currentPeers(): Promise<PeerView[]> {
   return fleetView(root)
 }
 
-/** As many rows as the terminal has; where peers are cut off, a row says how many. */
+/** Returns the lines of the view, at most `rows`; if peers do not fit, a line says how many. */
 function frame(peers: readonly PeerView[], rows: number, fit: (text: string) => string): string[] {
   const lines = fit(shown(peers)).split('\n')
-  const last = paint('dim', 'Ctrl-C leaves')
+  const last = paint('dim', 'Press Ctrl-C to quit')
   if (lines.length < rows) return [...lines, last]
   const kept = lines.slice(0, Math.max(0, rows - 2))
   const more = fit(`… and ${lines.length - kept.length} more: iapeer list prints all`)
   return [...kept, paint('dim', more), last]
 }
 
-/** Returns what waits for the next change: for an event and those that follow it at once, at most for {@link LOOK_MS}. */
+/** Returns a function that waits for an event and those that directly follow it, but at most {@link REFRESH_MS}. */
 function changesOf(events: AsyncIterator<unknown>): () => Promise<void> {
   let next = events.next()
-  const comesWithin = (limitMs: number): Promise<boolean> =>
+  const arrivesWithin = (limitMs: number): Promise<boolean> =>
     Promise.race([next.then(() => true), sleep(limitMs, false)])
   return async () => {
-    const end = performance.now() + LOOK_MS
-    let isMore = await comesWithin(LOOK_MS)
-    while (isMore) {
+    const end = performance.now() + REFRESH_MS
+    let hasNext = await arrivesWithin(REFRESH_MS)
+    while (hasNext) {
       next = events.next()
-      isMore = (await comesWithin(GATHER_MS)) && performance.now() < end
+      hasNext = (await arrivesWithin(GATHER_MS)) && performance.now() < end
     }
   }
 }
 
-/** Until it is interrupted: shown again whenever something has happened. */
+/** Shows the list, and updates it after each change, until it is interrupted. */
 async function watchList(): Promise<void> {
   if (process.stdout.isTTY !== true)
-    throw usageError('--watch needs a terminal', 'iapeer events -f --json tells a program what happens.')
+    throw usageError('--watch needs a terminal', 'In a script, use iapeer events -f --json.')
   const { openFullScreen } = await import('../../full-screen.ts')
   const { fit } = await import('../../cut.ts')
   const root = iapeerRoot()
@@ -106,10 +108,10 @@ async function watchList(): Promise<void> {
 
 export default defineCommand({
   name: 'list',
-  summary: 'who there is, and what they are doing',
+  summary: 'list peers and their state',
   options: {
-    json: { help: 'one JSON object a line' },
-    watch: { short: 'w', help: 'stay, and show it again whenever something has happened' },
+    json: { help: 'print one JSON object per line' },
+    watch: { short: 'w', help: 'keep the list on the screen and update it after each change' },
   },
   run: async ({ options }) => {
     if (options.watch) return watchList()

@@ -8,9 +8,9 @@ import type { OptionValues } from '../../command-spec.ts'
 import { usageError } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 import { table } from '../../table.ts'
-import type { TakenFromPane } from './from-pane.ts'
+import type { ImportedPane } from './from-pane.ts'
 
-/** @throws IapeerError `usage` */
+/** Returns the absolute path of an existing directory. @throws IapeerError `usage`, which calls the path `what` */
 export async function existingDirectory(what: string, path: string): Promise<string> {
   const absolute = resolve(path)
   try {
@@ -21,7 +21,7 @@ export async function existingDirectory(what: string, path: string): Promise<str
   }
   throw usageError(
     `${what} is not a directory: ${path === '' ? '(empty)' : absolute}`,
-    'Make it first, or name another.',
+    'Create it first, or use another directory.',
   )
 }
 
@@ -29,21 +29,24 @@ export async function existingDirectory(what: string, path: string): Promise<str
 function parseIntelligence(text: string): Intelligence {
   const intelligence = readIntelligence(text)
   if (intelligence !== undefined) return intelligence
-  throw usageError(`not a nature: ${JSON.stringify(text)}`, 'Use natural, artificial or absent.')
+  throw usageError(
+    `invalid --intelligence ${JSON.stringify(text)}: expected a kind of peer`,
+    'Use natural (a person), artificial (an agent) or absent (a script).',
+  )
 }
 
-/** Options of what makes a peer. */
+/** The options of commands that create a peer. */
 export const PROFILE_OPTIONS = {
-  runtime: { value: 'runtime', help: 'how it is present: claude, codex, command, ... (default: claude)' },
-  description: { value: 'text', help: 'what it does, for the other peers; at most 450 characters' },
+  runtime: { value: 'runtime', help: 'kind of program: claude, codex, command, ... (default: claude)' },
+  description: { value: 'text', help: 'what the peer does, for other peers; at most 450 characters' },
   intelligence: {
-    value: 'nature',
-    help: 'natural, artificial or absent (default: by its runtime)',
+    value: 'kind',
+    help: 'natural, artificial or absent: a person, an agent or a script (default: by the runtime)',
     parse: parseIntelligence,
   },
 } as const
 
-/** @throws IapeerError `usage` where runtime and program do not go together */
+/** Returns the runtime of a new peer, and its program if it has one. @throws IapeerError `usage` if they do not fit together */
 export function runtimeFields(
   runtime: string | undefined,
   command: readonly string[],
@@ -52,19 +55,19 @@ export function runtimeFields(
   const defaultRuntime = toRuntime(runtime ?? (program === undefined ? 'claude' : 'command'))
   if (program === undefined && defaultRuntime === 'command')
     throw usageError(
-      'a peer of the runtime command needs its program',
-      'iapeer create NAME -- PROGRAM [ARGUMENTS]',
+      'a peer with the runtime command needs a program',
+      'Pass it after --: iapeer create NAME -- PROGRAM [ARGUMENTS]',
     )
   if (program === undefined) return { defaultRuntime }
   if (defaultRuntime !== 'command')
     throw usageError(
-      `the runtime ${defaultRuntime} has a program of its own; ${JSON.stringify(program)} was given besides`,
-      'Leave out --runtime to run your program, or the program to use that runtime.',
+      `--runtime ${defaultRuntime} cannot be combined with a program (${JSON.stringify(program)})`,
+      'Omit --runtime to run that program, or omit the program to use that runtime.',
     )
   return { defaultRuntime, command }
 }
 
-/** What the options say of the profile; what they leave out has a default. */
+/** Returns the fields of the profile that the options set. */
 export function profileFields({
   description,
   intelligence,
@@ -75,17 +78,20 @@ export function profileFields({
   }
 }
 
-/** Prints what came of it. */
-export function printNewPeer(
-  entry: PeerEntry,
-  { said, json, taken }: { readonly said: string; readonly json: boolean; readonly taken?: TakenFromPane },
-): void {
+interface PrintPeerOptions {
+  readonly done: 'created' | 'registered'
+  readonly json: boolean
+  readonly imported?: ImportedPane
+}
+
+/** Prints a peer that was created or registered. */
+export function printPeer(entry: PeerEntry, { done, json, imported }: PrintPeerOptions): void {
   if (json) {
-    printJson({ ...peerFields(entry), ...taken?.json })
+    printJson({ ...peerFields(entry), ...imported?.json })
     return
   }
-  print(`${paint('green', '●')} ${paint('bold', entry.personality)} ${said}`)
+  print(`${paint('green', '●')} ${done} ${paint('bold', entry.personality)} (${entry.defaultRuntime})`)
   const rows = [['home', entry.home], ...(entry.cwd === entry.home ? [] : [['cwd', entry.cwd]])]
-  print(table([...rows, ...(taken?.rows ?? [])].map(([key, value]) => [`  ${key}`, plain(value ?? '')])))
-  for (const hint of taken?.hints ?? []) print(`  ${plain(hint)}`)
+  print(table([...rows, ...(imported?.rows ?? [])].map(([key, value]) => [`  ${key}`, plain(value ?? '')])))
+  for (const hint of imported?.hints ?? []) print(`  ${plain(hint)}`)
 }

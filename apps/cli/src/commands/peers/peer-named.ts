@@ -3,16 +3,19 @@ import type { PeerEntry } from '@iapeer/core/registry'
 import { peerEntryNamed } from '@iapeer/lifecycle/fleet'
 import { usageError } from '../../exit-code.ts'
 
-/** Reads a name that is one at all. @throws IapeerError `usage` */
+/** Rejects an empty name; whether the peer exists is checked later. @throws IapeerError `usage` */
 function parsePeer(text: string): string {
-  if (text === '') throw usageError('no peer was named', 'iapeer list shows who there is.')
+  if (text === '') throw usageError('the name of the peer is empty', 'iapeer list lists the peers.')
   return text
 }
 
 /** The argument `<peer>`. */
-export const PEER = { parse: parsePeer } as const
+export const PEER = {
+  help: 'name of the peer, or one of its identities (claude-bob)',
+  parse: parsePeer,
+} as const
 
-/** Returns the registry entry of a peer, by its name or an identity that it can have (`claude-bob`). @throws IapeerError `no-such-peer` */
+/** Returns the registry entry of a peer, by its name or one of its identities (`claude-bob`). @throws IapeerError `no-such-peer` */
 export async function peerEntry(text: string): Promise<PeerEntry> {
   return peerEntryNamed(iapeerRoot(), text)
 }

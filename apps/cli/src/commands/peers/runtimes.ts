@@ -15,7 +15,7 @@ const withRuntime = (profile: PeerProfile, runtime: Runtime): readonly Runtime[]
 const CHANGES = ['add', 'default'] as const
 
 const parseChange = oneOf(CHANGES, (text) =>
-  usageError(`not a change of runtimes: ${text}`, 'Use add or default.'),
+  usageError(`unknown action ${JSON.stringify(text)}: expected add or default`, 'Use add or default.'),
 )
 
 const EDITS = {
@@ -43,7 +43,7 @@ async function change(
   }
 }
 
-/** With `--all` one peer that cannot be changed hinders no other. */
+/** Changes every peer; prints the error of a peer that cannot be changed, and goes on with the others. */
 async function changeAll(edit: (profile: PeerProfile) => ProfileChanges, json: boolean): Promise<void> {
   for (const { personality } of await listPeers(iapeerRoot())) {
     try {
@@ -58,24 +58,27 @@ async function changeAll(edit: (profile: PeerProfile) => ProfileChanges, json: b
 
 export default defineCommand({
   name: 'runtimes',
-  summary: 'change the runtimes of peers',
+  summary: 'add a runtime to peers, or make it their default',
   args: {
-    what: {
+    action: {
       label: 'add|default',
-      help: 'add: it can be present so too; default: it is present so unless asked otherwise',
+      help: 'add: let the peer run as this too; default: add it, and start it as this by default',
       parse: parseChange,
     },
-    runtime: { parse: toRuntime },
+    runtime: { help: 'claude, codex, command, ...', parse: toRuntime },
   },
   options: {
-    peer: { ...PEER, value: 'peer', help: 'of this peer' },
-    all: { help: 'of every peer' },
-    json: { help: 'one JSON object a peer' },
+    peer: { ...PEER, value: 'peer', help: 'change this peer' },
+    all: { help: 'change every peer' },
+    json: { help: 'print one JSON object per peer' },
   },
-  run: async ({ args: { what, runtime }, options: { peer, all, json } }) => {
+  run: async ({ args: { action, runtime }, options: { peer, all, json } }) => {
     if ((peer === undefined) === !all)
-      throw usageError('whose runtimes?', 'Give either --peer NAME or --all.')
-    const edit = EDITS[what](runtime)
+      throw usageError(
+        'expected either --peer or --all',
+        'Use --peer NAME for one peer, or --all for every peer.',
+      )
+    const edit = EDITS[action](runtime)
     if (peer === undefined) return changeAll(edit, json)
     await change((await peerEntry(peer)).personality, edit, json)
   },

@@ -8,13 +8,14 @@ import { table } from '../../table.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { blockedText } from '../sessions/blocked-text.ts'
 import { PEER, peerEntry } from './peer-named.ts'
-import { stateWords } from './state-words.ts'
+import { sessionName } from './session-name.ts'
+import { stateText } from './state-text.ts'
 
-/** Profile and entry as one; what the profile says is shown, since it is the truth. */
+/** Prints the fields of the profile; the registry's copy of a field is printed only if there is no profile. */
 export default defineCommand({
   name: 'show',
-  summary: 'all that its profile says',
-  args: { peer: { ...PEER, help: 'its name, or an identity of it (claude-bob)' } },
+  summary: 'print everything about a peer',
+  args: { peer: PEER },
   options: { json: JSON_OUTPUT },
   run: async ({ args: { peer }, options }) => {
     await settleFleet(iapeerRoot())
@@ -23,11 +24,11 @@ export default defineCommand({
     const view = await peerView(iapeerRoot(), peer)
     const profile = await readProfile(entry.home)
     const { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
-    const said = { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command }
+    const settings = { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command }
     const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
     const current = profile === undefined ? entry : { ...entry, ...profile, cwd: profile.cwd ?? entry.home }
     if (options.json) {
-      printJson({ ...view, ...peerFields(current), identity: view.identity, ...said, interfaces })
+      printJson({ ...view, ...peerFields(current), identity: view.identity, ...settings, interfaces })
       return
     }
     const rows: [string, string | undefined][] = [
@@ -35,14 +36,14 @@ export default defineCommand({
         'runtimes',
         current.runtimes.map((one) => (one === current.defaultRuntime ? `${one} (default)` : one)).join(', '),
       ],
-      ['state', stateWords(view)],
+      ['state', stateText(view)],
       ['kind', current.intelligence],
       ['home', current.home],
       ['cwd', current.cwd === current.home ? undefined : current.cwd],
       ['wake policy', wakePolicy],
       ['restart', restart],
       ['after reboot', afterReboot],
-      ['idle', idleSecs === undefined ? undefined : `${idleSecs} s`],
+      ['suspend after', idleSecs === undefined ? undefined : `${idleSecs} s idle`],
       ['command', command === undefined ? undefined : commandText(command)],
       ['interfaces', interfaces.length === 0 ? undefined : interfaces.join(', ')],
       ['first prompt', initialPrompt],
@@ -51,12 +52,12 @@ export default defineCommand({
     print(
       `${paint('bold', current.personality)}${current.description === '' ? '' : `  ${plain(current.description)}`}`,
     )
-    const stated = rows.flatMap(([key, value]) =>
+    const known = rows.flatMap(([key, value]) =>
       value === undefined ? [] : [[`  ${paint('dim', key)}`, plain(value)]],
     )
-    print(table(stated))
+    print(table(known))
     const { state, identity, leaderPid, dialog, hint, screen } = view
     if (state === 'blocked' && leaderPid !== undefined)
-      print(blockedText({ identity, leaderPid, dialog, hint, screen }))
+      print(blockedText(sessionName(identity, view.runtimes), { leaderPid, dialog, hint, screen }))
   },
 })

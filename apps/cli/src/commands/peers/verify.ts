@@ -7,8 +7,8 @@ import { EXIT } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 
 const OPTIONS = {
-  fix: { help: 'make the registry say what the profiles say; rebuild one that is lost or corrupt' },
-  json: { help: 'one JSON object a finding' },
+  fix: { help: 'correct the registry from the profiles; rebuild it if it is lost or corrupt' },
+  json: { help: 'print one JSON object per finding' },
 } as const
 type VerifyOptions = OptionValues<typeof OPTIONS>
 
@@ -24,13 +24,13 @@ function report(divergence: Divergence, state: State, options: VerifyOptions): v
     printJson({ ...divergence, ...(state === 'found' ? {} : { fixed: state === 'fixed' }) })
     return
   }
-  const who = divergence.personality ?? divergence.home
+  const peer = divergence.personality ?? divergence.home
   print(
-    `${GLYPH[state]} ${who === undefined ? '' : `${paint('bold', plain(who))}: `}${plain(divergence.detail)}`,
+    `${GLYPH[state]} ${peer === undefined ? '' : `${paint('bold', plain(peer))}: `}${plain(divergence.detail)}`,
   )
 }
 
-async function agree(options: VerifyOptions): Promise<void> {
+async function reportAgreement(options: VerifyOptions): Promise<void> {
   if (options.json) return
   const { length } = await listPeers(iapeerRoot())
   print(`${paint('green', '✓')} registry and profiles agree (${length} peer${length === 1 ? '' : 's'})`)
@@ -41,34 +41,34 @@ async function fix(options: VerifyOptions): Promise<void> {
   for (const one of fixed) report(one, 'fixed', options)
   for (const one of left) report(one, 'left', options)
   if (!options.json && keptCopy !== undefined) print(`  the corrupt file is kept as ${keptCopy}`)
-  if (left.length === 0) await agree(options)
+  if (left.length === 0) await reportAgreement(options)
   else process.exitCode = EXIT.failed
 }
 
-/** A rename that was cut off is a finding of its own. */
-function cutOffRename(): Divergence[] {
+/** Returns a finding if a rename was interrupted. */
+function interruptedRename(): Divergence[] {
   const rename = unfinishedRename(iapeerRoot())
   if (rename === undefined) return []
   const { from, to, home } = rename
-  const detail = `its rename from ${from} to ${to} was cut off`
+  const detail = `its rename from ${from} to ${to} was interrupted`
   return [{ kind: 'rename-unfinished', personality: from, home, detail, fixable: true }]
 }
 
-/** Exit code 1 while something differs. */
+/** Exits with 1 if registry and profiles differ. */
 export default defineCommand({
   name: 'verify',
-  summary: 'whether registry and profiles agree',
+  summary: 'compare the registry with the profiles',
   options: OPTIONS,
   run: async ({ options }) => {
-    const cutOff = cutOffRename()
+    const interrupted = interruptedRename()
     if (options.fix) {
-      if (await finishRename(iapeerRoot())) for (const one of cutOff) report(one, 'fixed', options)
+      if (await finishRename(iapeerRoot())) for (const one of interrupted) report(one, 'fixed', options)
       return fix(options)
     }
-    const found = [...cutOff, ...(await verifyRegistry(iapeerRoot()))]
-    if (found.length === 0) return agree(options)
+    const found = [...interrupted, ...(await verifyRegistry(iapeerRoot()))]
+    if (found.length === 0) return reportAgreement(options)
     process.exitCode = EXIT.failed
     for (const one of found) report(one, 'found', options)
-    if (!options.json && found.some((one) => one.fixable)) print('  iapeer verify --fix mends what it can')
+    if (!options.json && found.some((one) => one.fixable)) print('  iapeer verify --fix repairs what it can')
   },
 })

@@ -6,61 +6,62 @@ import { TmuxServer } from '@iapeer/tmux'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { PEER } from '../peers/peer-named.ts'
+import type { SessionName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
 import { runningSession } from './running-session.ts'
 
-/** Finishes a launch that was blocked, if the person has answered what stood there. */
-async function finish(session: PeerSession): Promise<void> {
+/** Finishes a blocked launch, if the person has answered the dialog. */
+async function finish(session: PeerSession, name: SessionName): Promise<void> {
   const now = await finishLaunch(iapeerRoot(), session)
   if (now === undefined) return
-  const { identity, leader, blocked } = now
+  const { leader, blocked } = now
   process.stderr.write(
     blocked === undefined
-      ? `${identity} is up: pid ${leader.pid}\n`
-      : `${blockedText({ identity, leaderPid: leader.pid, ...blocked })}\n`,
+      ? `${name.shown} is running: pid ${leader.pid}\n`
+      : `${blockedText(name, { leaderPid: leader.pid, ...blocked })}\n`,
   )
 }
 
-/** A client of its own, also inside of another tmux: there it is nested, and keys for it take the prefix twice. */
+/** Starts a tmux client of its own. Inside another tmux that client is nested: the inner one gets the prefix when it is pressed twice. */
 export default defineCommand({
   name: 'attach',
-  summary: 'sit down at the terminal of a peer; leaving (prefix d) never ends it',
+  summary: 'attach to the terminal of a peer; detaching (prefix d) never stops it',
   args: { peer: PEER },
-  options: { readOnly: { short: 'r', help: 'look, and touch nothing' } },
+  options: { readOnly: { short: 'r', help: 'attach read-only' } },
   run: async ({ args: { peer }, options }) => {
-    const session = await runningSession(peer)
-    const { socketPath, server, sessionId, identity } = session
+    const { session, name } = await runningSession(peer)
+    const { socketPath, server, sessionId } = session
     const [own, ownPid] = (process.env['TMUX'] ?? '').split(',')
     if (own === socketPath || ownPid === String(server.pid))
-      throw new IapeerError(`this is the terminal of ${identity}`, {
+      throw new IapeerError(`this is the terminal of ${name.shown}`, {
         code: 'attach-to-itself',
         hint: 'Attach from another terminal.',
       })
     if (process.stdin.isTTY !== true || process.stdout.isTTY !== true)
-      throw new IapeerError('there is no terminal to attach', {
+      throw new IapeerError('iapeer attach needs a terminal', {
         code: 'no-terminal',
-        hint: `Run it in a terminal; iapeer logs ${peer} shows what is on the screen.`,
+        hint: `Run it in a terminal, or print the output: iapeer logs ${name.argument}`,
       })
     const tmux = new TmuxServer({ socketPath, process: server })
     const state = await tmux.alive()
     if (state === 'incompatible')
-      throw new IapeerError(`the tmux server of ${identity} runs another version, and refuses this tmux`, {
+      throw new IapeerError(`the tmux server of ${name.shown} runs another version, and refuses this tmux`, {
         code: 'tmux-version-mismatch',
-        hint: `Its own program cannot be run either. Restart the peer: iapeer refresh ${peer}.`,
+        hint: `The tmux program of that version cannot be run either. Restart the peer: iapeer refresh ${name.argument}`,
       })
     if (state !== 'alive')
-      throw new IapeerError(`the tmux server of ${identity} is ${state}`, {
+      throw new IapeerError(`the tmux server of ${name.shown} is ${state}`, {
         code: 'server-unresponsive',
-        hint: `It is process ${server.pid}: a stopped one goes on with kill -CONT ${server.pid}.`,
+        hint: `It is process ${server.pid}. If it was stopped by a signal, continue it: kill -CONT ${server.pid}`,
       })
     const nested =
       process.env['TMUX'] === undefined || process.env['TMUX'] === ''
         ? ''
         : ' (you are in tmux: press the prefix twice)'
-    process.stderr.write(`${identity}: prefix d leaves it running${nested}\n`)
+    process.stderr.write(`${name.shown}: detach with prefix d${nested}\n`)
     const readOnly = options.readOnly ? ['-r'] : []
     const exitCode = await tmux.runInTerminal(['attach-session', ...readOnly, '-t', sessionId])
     if (exitCode !== 0) process.exitCode = EXIT.failed
-    if (session.blocked !== undefined) await finish(session)
+    if (session.blocked !== undefined) await finish(session, name)
   },
 })

@@ -1,10 +1,11 @@
 import type { LaunchView } from '@iapeer/lifecycle/fleet'
 import { EXIT } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
+import { registeredName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
 
-/** Prints how a launch ended, and sets the exit code. */
-export function printLaunch({ warnings, ...launched }: LaunchView, json: boolean): void {
+/** Prints the result of a launch, and sets the exit code. */
+export async function printLaunch({ warnings, ...launched }: LaunchView, json: boolean): Promise<void> {
   for (const warning of warnings) process.stderr.write(`iapeer: ${warning}\n`)
   const { state, identity, leaderPid } = launched
   if (state === 'blocked') process.exitCode = EXIT.blocked
@@ -12,12 +13,12 @@ export function printLaunch({ warnings, ...launched }: LaunchView, json: boolean
     printJson(launched)
     return
   }
+  const name = await registeredName(identity)
   if (state === 'blocked') {
-    print(blockedText(launched))
+    print(blockedText(name, launched))
     return
   }
-  print(
-    `${paint('green', '●')} ${paint('bold', identity)} is ${state === 'already' ? 'up already' : 'up'}: pid ${leaderPid}`,
-  )
-  print(`  iapeer attach ${identity}   sit down at it; prefix d leaves it running`)
+  const running = state === 'already' ? 'is already running' : 'is running'
+  print(`${paint('green', '●')} ${paint('bold', name.shown)} ${running}: pid ${leaderPid}`)
+  print(`  iapeer attach ${name.argument}   attach to its terminal; detach with prefix d`)
 }

@@ -1,6 +1,6 @@
-/** A log that cannot be written ends nothing. */
+/** Reports an event that could not be written to lifecycle.log; the command goes on. */
 export const onLogFailure = (error: unknown): void => {
   process.stderr.write(
-    `iapeer: this is not in lifecycle.log: ${error instanceof Error ? error.message : error}\n`,
+    `iapeer: cannot write this to lifecycle.log: ${error instanceof Error ? error.message : error}\n`,
   )
 }

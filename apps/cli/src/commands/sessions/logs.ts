@@ -6,24 +6,26 @@ import { peerNamed, presentIdentity } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { printFile } from '../../follow-file.ts'
 import { PEER } from '../peers/peer-named.ts'
+import { sessionName } from '../peers/session-name.ts'
 
-/** On a terminal as it was printed; elsewhere without what steers a terminal. */
-const shown = (text: string): string =>
+/** Removes control sequences, unless the standard output is a terminal. */
+const format = (text: string): string =>
   process.stdout.isTTY === true ? text : stripVTControlCharacters(text).replace(/\r/g, '')
 
 export default defineCommand({
   name: 'logs',
-  summary: 'what the terminal of a peer has shown',
+  summary: 'print the terminal output of a peer',
   args: { peer: PEER },
-  options: { follow: { short: 'f', help: 'go on and print what comes' } },
+  options: { follow: { short: 'f', help: 'keep printing new output' } },
   run: async ({ args: { peer }, options }) => {
     const root = iapeerRoot()
-    const identity = await presentIdentity(root, await peerNamed(root, peer))
+    const named = await peerNamed(root, peer)
+    const identity = await presentIdentity(root, named)
     const path = join(rootLayout(root).paneLogDir, `${identity}.log`)
-    if (await printFile(path, { follow: options.follow, shown })) return
-    throw new IapeerError(`nothing has been logged of ${identity}`, {
+    if (await printFile(path, { follow: options.follow, format })) return
+    throw new IapeerError(`${sessionName(identity, named.entry.runtimes).shown} has no output yet`, {
       code: 'not-running',
-      hint: `iapeer start ${peer}`,
+      hint: `Start it: iapeer start ${peer}`,
     })
   },
 })

@@ -5,7 +5,7 @@ import { renewPeer } from './renew-peer.ts'
 
 export default defineCommand({
   name: 'new',
-  summary: 'take a peer down and bring it up afresh',
+  summary: 'restart a peer with a new session',
   args: { peer: PEER },
   options: { timeout: STOP_TIMEOUT, noDaemon: NO_DAEMON, json: JSON_OUTPUT },
   run: ({ args, options }) => renewPeer(args.peer, options),

@@ -4,7 +4,7 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { usageError } from '../../exit-code.ts'
 
-/** The directory, and every one that it lies in. */
+/** Yields a directory and all its parents. */
 function* upwards(directory: string): Generator<string> {
   for (let at = directory; ; at = dirname(at)) {
     yield at
@@ -13,8 +13,9 @@ function* upwards(directory: string): Generator<string> {
 }
 
 /**
- * The peer of the current directory: the nearest one whose home it is or lies in, else the nearest that runs in it.
- * @throws IapeerError `no-such-peer`, and a usage error where several run in it
+ * Returns the peer of the current directory: the peer whose home is the nearest parent, else the peer that runs in the nearest
+ * parent. A directory counts as its own parent.
+ * @throws IapeerError `no-such-peer`; `usage` if several peers run in that directory
  */
 export async function peerHere(): Promise<PeerEntry> {
   const entries = await listPeers(iapeerRoot())
@@ -31,10 +32,10 @@ export async function peerHere(): Promise<PeerEntry> {
   if (one !== undefined)
     throw usageError(
       `several peers run in ${here}: ${[one, ...more].map((entry) => entry.personality).join(', ')}`,
-      `Name one: iapeer new ${one.personality}`,
+      `Name one of them: iapeer new ${one.personality}`,
     )
-  throw new IapeerError(`${here} is the directory of no peer`, {
+  throw new IapeerError(`no peer has its home in ${here} or runs there`, {
     code: 'no-such-peer',
-    hint: 'iapeer init makes it one; iapeer list shows who there is.',
+    hint: 'Create one with iapeer init; iapeer list lists the peers.',
   })
 }

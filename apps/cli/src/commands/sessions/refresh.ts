@@ -6,12 +6,13 @@ import { paint, print, printJson } from '../../output.ts'
 import { askDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, STOP_TIMEOUT } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
+import { registeredName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
 
-/** Brings what runs of a peer up again, where it was if its runtime can. */
+/** Does nothing, with exit code 3, if the peer is not running. */
 export default defineCommand({
   name: 'refresh',
-  summary: 'take what runs of a peer down and bring it up again, where it was if it can',
+  summary: 'restart a peer and resume its session if possible',
   args: { peer: PEER },
   options: { timeout: STOP_TIMEOUT, json: JSON_OUTPUT },
   run: async ({ args: { peer }, options: { timeout: timeoutMs, json } }) => {
@@ -23,7 +24,8 @@ export default defineCommand({
     if (session?.state === 'blocked') process.exitCode = EXIT.blocked
     if (json) return printJson({ peer, ...outcome })
     if (session === undefined) return print(`${paint('bold', peer)} is not running\n  iapeer start ${peer}`)
-    if (session.state === 'blocked') return print(blockedText(session))
-    print(`${paint('green', '●')} ${paint('bold', session.identity)} is up anew: pid ${session.leaderPid}`)
+    const name = await registeredName(session.identity)
+    if (session.state === 'blocked') return print(blockedText(name, session))
+    print(`${paint('green', '●')} ${paint('bold', name.shown)} is restarted: pid ${session.leaderPid}`)
   },
 })

@@ -6,10 +6,10 @@ import { askDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 
-/** Forgets the crashes of a peer, so that it may be started again. */
+/** Clears the tally of a peer. */
 export default defineCommand({
   name: 'reset',
-  summary: 'forget the crashes of a peer, so that it may be started again',
+  summary: 'clear the crash loop of a peer, so that it can start again',
   args: { peer: PEER },
   options: { json: JSON_OUTPUT },
   run: async ({ args: { peer }, options }) => {
@@ -18,8 +18,8 @@ export default defineCommand({
     if (options.json) return printJson({ peer, ...outcome })
     print(
       outcome.state === 'reset'
-        ? `${paint('bold', peer)} is out of its crash loop\n  iapeer start ${peer}`
-        : `${paint('bold', peer)} was in no crash loop; its crashes are forgotten`,
+        ? `the crash loop of ${paint('bold', peer)} is cleared; it is not started yet\n  iapeer start ${peer}`
+        : `${paint('bold', peer)} was not in a crash loop; its crash count is cleared`,
     )
   },
 })

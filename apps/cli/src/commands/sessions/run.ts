@@ -5,33 +5,38 @@ import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { print } from '../../output.ts'
 import { PEER } from '../peers/peer-named.ts'
+import { sessionName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
 
-/** In the foreground for as long as the peer lives; its end is this one's. */
+/** Stays in the foreground until the peer ends or a signal stops it. */
 export default defineCommand({
   name: 'run',
   summary:
-    'for a service manager: bring a peer up and stay until it ends (exit code 1), or until TERM or INT takes it down (0)',
-  args: { peer: PEER, runtime: { optional: true, help: 'as which runtime (default: its default one)' } },
+    'run a peer in the foreground for a service manager: exits with 1 when the peer ends, with 0 on SIGTERM or SIGINT',
+  args: { peer: PEER, runtime: { optional: true, help: "runtime to start (default: the peer's default)" } },
   run: async ({ args: { peer, runtime } }) => {
     const { entry, runtime: named } = await peerNamed(iapeerRoot(), peer)
     const as = runtime === undefined ? named : toRuntime(runtime)
-    const asked = new AbortController()
+    const stopping = new AbortController()
     process.removeAllListeners('SIGINT')
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => asked.abort())
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.abort())
     const result = await runPeer(iapeerRoot(), entry, {
       ...(as === undefined ? {} : { runtime: as }),
-      signal: asked.signal,
-      onUp: ({ identity, leader, blocked }) =>
+      signal: stopping.signal,
+      onUp: ({ identity, leader, blocked }) => {
+        const name = sessionName(identity, entry.runtimes)
         print(
           blocked === undefined
-            ? `${identity} is up: pid ${leader.pid}`
-            : blockedText({ identity, leaderPid: leader.pid, ...blocked }),
-        ),
-      stop: { by: 'iapeer run', why: 'the service manager ended it' },
+            ? `${name.shown} is running: pid ${leader.pid}`
+            : blockedText(name, { leaderPid: leader.pid, ...blocked }),
+        )
+      },
+      stop: { by: 'iapeer run', why: 'iapeer run was terminated' },
     })
-    if (result !== 'died') return print(`${entry.personality} is taken down`)
-    process.stderr.write(`iapeer: ${entry.personality} has ended by itself\n  iapeer autopsy ${peer}\n`)
+    if (result !== 'died') return print(`${entry.personality} is stopped`)
+    process.stderr.write(
+      `iapeer: ${entry.personality} is no longer running, and was not stopped on purpose\n  Find out why: iapeer autopsy ${peer}\n`,
+    )
     process.exitCode = EXIT.failed
   },
 })

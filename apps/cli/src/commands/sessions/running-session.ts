@@ -2,12 +2,18 @@ import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { peerNamed, runningOf, settleFleet } from '@iapeer/lifecycle/fleet'
 import type { PeerSession } from '@iapeer/lifecycle/sessions'
+import { type SessionName, sessionName } from '../peers/session-name.ts'
 
-/** The session of a peer that runs. @throws IapeerError `not-running` */
-export async function runningSession(text: string): Promise<PeerSession> {
+/** Returns the session of a running peer, and how printed lines refer to it. @throws IapeerError `no-such-peer`, `not-running` */
+export async function runningSession(
+  text: string,
+): Promise<{ readonly session: PeerSession; readonly name: SessionName }> {
   await settleFleet(iapeerRoot())
-  const { identities } = await peerNamed(iapeerRoot(), text)
+  const { identities, entry } = await peerNamed(iapeerRoot(), text)
   const session = await runningOf(iapeerRoot(), identities)
-  if (session !== undefined) return session
-  throw new IapeerError(`${text} is not running`, { code: 'not-running', hint: `iapeer start ${text}` })
+  if (session !== undefined) return { session, name: sessionName(session.identity, entry.runtimes) }
+  throw new IapeerError(`${text} is not running`, {
+    code: 'not-running',
+    hint: `Start it: iapeer start ${text}`,
+  })
 }

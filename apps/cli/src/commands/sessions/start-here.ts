@@ -5,16 +5,16 @@ import { renewPeer } from './renew-peer.ts'
 
 const SHOWN: readonly string[] = ['claude', 'codex']
 
-/** The command with the name of a runtime: the peer of the current directory, afresh, as that runtime. */
+/** Defines the command named after a runtime: it restarts the peer of the current directory as that runtime, with a new session. */
 export const startHere = (runtime: string): DefinedCommand =>
   defineCommand({
     name: runtime,
-    summary: `bring the peer of this directory up afresh, as ${runtime}`,
+    summary: `start the peer of this directory as ${runtime}, with a new session`,
     ...(SHOWN.includes(runtime) ? {} : { hidden: true }),
     options: {
       timeout: {
         ...STOP_TIMEOUT,
-        help: 'how long what runs may take to end; then it is killed (default: 3)',
+        help: 'seconds after which a running session that does not exit is killed (default: 3)',
       },
       noDaemon: NO_DAEMON,
       json: JSON_OUTPUT,

@@ -6,25 +6,25 @@ import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { launchSignal, unlessInterrupted } from '../../interrupt.ts'
-import { askDaemon, launchBesideDaemon } from '../daemon/reach-daemon.ts'
+import { askDaemon, launchAndStartDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, NO_DAEMON, parseTimeout } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { forAll, oneOrAll } from './every-peer.ts'
 import { printLaunch } from './launch-output.ts'
 
-/** Milliseconds. @throws IapeerError `usage` */
+/** Reads seconds, more than 0. @returns milliseconds @throws IapeerError `usage` */
 function parseLaunchTimeout(text: string): number {
   const timeoutMs = parseTimeout(text)
   if (timeoutMs > 0) return timeoutMs
-  throw usageError('a launch takes longer than 0 seconds', 'Leave --timeout out, or give it more.')
+  throw usageError('--timeout must be greater than 0', 'Omit --timeout, or use more seconds.')
 }
 
 const OPTIONS = {
-  all: { help: 'every peer that sleeps; what was stopped stays so' },
-  runtime: { value: 'runtime', help: 'as which runtime (default: its default one)' },
+  all: { help: 'start every peer that is not running, except stopped peers and crash loops' },
+  runtime: { value: 'runtime', help: "runtime to start (default: the peer's default)" },
   timeout: {
     value: 'seconds',
-    help: 'how long to wait until it is ready (default: 60)',
+    help: 'seconds to wait until the peer is ready (default: 60)',
     parse: parseLaunchTimeout,
   },
   noDaemon: NO_DAEMON,
@@ -33,29 +33,29 @@ const OPTIONS = {
 type StartOptions = OptionValues<typeof OPTIONS>
 
 const interrupted = (peer: string): IapeerError =>
-  new IapeerError(`the command was interrupted; the daemon goes on starting ${peer}`, {
+  new IapeerError(`the command was interrupted; the daemon is still starting ${peer}`, {
     code: 'interrupted',
-    hint: `iapeer stop ${peer} stops it.`,
+    hint: `Stop it: iapeer stop ${peer}`,
   })
 
 async function start(peer: string, options: StartOptions): Promise<void> {
   const request = { timeoutMs: options.timeout, runtime: options.runtime }
   const root = iapeerRoot()
-  const asked = askDaemon((daemon) => daemon.start(peer, request))
-  const done = await unlessInterrupted(asked, () => interrupted(peer))
+  const response = askDaemon((daemon) => daemon.start(peer, request))
+  const done = await unlessInterrupted(response, () => interrupted(peer))
   if (done !== undefined) return printLaunch(done, options.json)
   await peerNamed(root, peer)
-  const launched = await launchBesideDaemon(!options.noDaemon, () =>
+  const launched = await launchAndStartDaemon(!options.noDaemon, () =>
     startNamed(root, peer, { ...request, signal: launchSignal() }),
   )
-  printLaunch(launched, options.json)
+  await printLaunch(launched, options.json)
 }
 
 export default defineCommand({
   name: 'start',
   summary:
-    'start a peer; harmless when it runs. One that shows a dialog only you can answer stays up (exit code 8)',
-  args: { peer: { ...PEER, optional: true, help: 'its name, or an identity of it (command-bob)' } },
+    'start a peer; does nothing if it is running. A peer that shows a dialog only you can answer keeps running as blocked (exit code 8)',
+  args: { peer: { ...PEER, optional: true } },
   options: OPTIONS,
   run: async ({ args, options }) => {
     const peer = oneOrAll(args.peer, options.all)

@@ -14,26 +14,27 @@ import { paint, print, printJson } from '../../output.ts'
 import { askDaemon } from '../daemon/reach-daemon.ts'
 import { STOP_TIMEOUT } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
+import { registeredName } from '../peers/session-name.ts'
 import { forAll, oneOrAll } from './every-peer.ts'
 import { onLogFailure } from './log-failure.ts'
 
 const OPTIONS = {
-  all: { help: 'every peer that runs or is about to, and what ended ones have left' },
+  all: { help: 'stop every peer, cancel planned starts, and stop servers that no peer uses any more' },
   timeout: STOP_TIMEOUT,
-  force: { help: 'also where another tmux server has taken its socket' },
-  json: { help: 'one JSON object a session' },
+  force: { help: 'stop the peer even if another tmux server has taken its socket' },
+  json: { help: 'print one JSON object per session' },
 } as const
 type StopOptions = OptionValues<typeof OPTIONS>
 
-function said(result: StopView): string {
-  if (result.state === 'stopped') return 'was not running; it stays stopped'
-  const how = result.leader === 'killed' ? '; its program had to be killed' : ''
+function resultText(result: StopView): string {
+  if (result.state === 'stopped') return 'was not running, and stays stopped'
+  const killed = result.leader === 'killed' ? '; its program did not exit and was killed' : ''
   if (result.state === 'session-ended')
-    return `is stopped${how}; its tmux server lives on, others have sessions there`
-  return `is stopped${how}`
+    return `is stopped${killed}; its tmux server keeps running, because it has other sessions`
+  return `is stopped${killed}`
 }
 
-/** Stops a peer of a fleet that is settled. */
+/** Stops a peer. The caller has settled the fleet. */
 async function stop(peer: string, options: StopOptions): Promise<void> {
   const request = { timeoutMs: options.timeout, force: options.force }
   const stopped =
@@ -41,13 +42,16 @@ async function stop(peer: string, options: StopOptions): Promise<void> {
     (await stopNamed(iapeerRoot(), peer, { by: 'iapeer stop', onLogFailure, ...request }))
   for (const result of stopped) {
     if (options.json) printJson(result)
-    else print(`${paint('dim', '✕')} ${paint('bold', result.identity)} ${said(result)}`)
+    else {
+      const { shown } = await registeredName(result.identity)
+      print(`${paint('dim', '✕')} ${paint('bold', shown)} ${resultText(result)}`)
+    }
   }
 }
 
 /**
- * Every peer that runs, whose end was not seen yet, that is being launched, or that the daemon is to start again; then the servers and recorders that
- * no peer has any more.
+ * Stops every peer that is running, is being launched, has an unsettled end or a planned start; then the servers and recorders
+ * that no peer uses any more.
  */
 async function stopAll(options: StopOptions): Promise<void> {
   const root = iapeerRoot()
@@ -57,16 +61,18 @@ async function stopAll(options: StopOptions): Promise<void> {
   await forAll(wanted, (name) => stop(name, options))
   for (const { identity, serverPid } of await stopStrays(root)) {
     if (options.json) printJson({ identity, state: 'ended', serverPid, stray: true })
-    else
+    else {
+      const { shown } = await registeredName(identity)
       print(
-        `${paint('dim', '✕')} tmux server ${serverPid}, which ${paint('bold', identity)} had left, is stopped`,
+        `${paint('dim', '✕')} a tmux server that ${paint('bold', shown)} no longer used is stopped: pid ${serverPid}`,
       )
+    }
   }
 }
 
 export default defineCommand({
   name: 'stop',
-  summary: 'take a peer down, in silence; it stays down until it is started',
+  summary: 'stop a peer; it stays stopped, and no death is recorded',
   args: { peer: { ...PEER, optional: true } },
   options: OPTIONS,
   run: async ({ args, options }) => {

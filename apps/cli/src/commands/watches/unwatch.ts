@@ -6,10 +6,10 @@ import { forgetWatch, listKeptWatches } from '@iapeer/lifecycle/supervise'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { print, printJson } from '../../output.ts'
-import { recordLocation } from '../deaths/bring-up-to-date.ts'
+import { recordLocation } from '../deaths/death-records.ts'
 import { JSON_OUTPUT } from '../options.ts'
 
-/** A socket is known by what watches it; a name that is an identity is taken as one. */
+/** Returns the identities that a name means: itself if it is an identity, else those under which this socket is watched. */
 async function identitiesOf(name: string): Promise<string[]> {
   if (isIdentity(name)) return [name]
   const socketPath = resolve(name)
@@ -21,11 +21,12 @@ async function identitiesOf(name: string): Promise<string[]> {
 
 export default defineCommand({
   name: 'unwatch',
-  summary: 'end a watch and forget it; a later end of that server is not recorded',
-  args: { name: { label: 'identity|socket', help: 'what to stop watching' } },
+  summary: "stop watching a tmux server; the server's end is no longer recorded",
+  args: { name: { label: 'identity|socket', help: 'the identity or the socket of the server' } },
   options: { json: JSON_OUTPUT },
   run: async ({ args: { name }, options }) => {
-    if (name === '') throw usageError('nothing was named', 'Name an identity (tmux-default) or a socket.')
+    if (name === '')
+      throw usageError('the name is empty', 'Pass an identity (tmux-default) or the path of a socket.')
     for (const identity of await identitiesOf(name)) {
       const forgotten = await forgetWatch(iapeerRoot(), identity)
       const { state } = await dismissCanary({ identity, ...recordLocation() })
@@ -34,7 +35,7 @@ export default defineCommand({
       else
         print(
           forgotten
-            ? `${identity} is forgotten; it was not being watched`
+            ? `${identity} was not being watched; its kept watch is removed`
             : `${identity} was not being watched`,
         )
     }

@@ -5,26 +5,29 @@ import { keepWatch } from '@iapeer/lifecycle/supervise'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { recordLocation } from '../deaths/bring-up-to-date.ts'
+import { recordLocation } from '../deaths/death-records.ts'
 import { JSON_OUTPUT } from '../options.ts'
 
 export default defineCommand({
   name: 'watch',
-  summary: 'watch a running tmux server; nothing on it is changed',
+  summary: 'watch a running tmux server; it is not changed',
   args: {
-    socket: { optional: true, help: "the server's socket (default: $TMUX, else tmux's own default)" },
+    socket: {
+      optional: true,
+      help: "path of the server's socket (default: $TMUX, else tmux's default socket)",
+    },
   },
   options: {
     identity: {
       value: 'identity',
       help: 'name in the records, <kind>-<name> (default: tmux-<socket name>)',
     },
-    keep: { help: 'remember it: arm it again whenever that server runs and is not watched' },
+    keep: { help: 'let later commands watch the server again after it was restarted' },
     json: JSON_OUTPUT,
   },
   run: async ({ args: { socket }, options }) => {
     if (socket === '')
-      throw usageError('the socket path is empty', 'Leave it out for the tmux you are in, or name a socket.')
+      throw usageError('the socket path is empty', 'Omit it for the tmux that you are in, or pass a path.')
     const socketPath = resolve(socket ?? defaultSocketPath())
     const identity = options.identity ?? identityForSocket(socketPath)
     const result = await ensureCanary({ identity, socketPath, ...recordLocation() })
@@ -33,14 +36,16 @@ export default defineCommand({
     if (options.json) return printJson({ ...result, identity })
     if (result.state === 'failed') {
       process.stderr.write(`iapeer: ${identity} is not watched: ${result.reason}\n`)
-      process.stderr.write("  Inside it, this names its socket: tmux display-message -p '#{socket_path}'\n")
+      process.stderr.write(
+        "  To print the socket path, run inside that tmux: tmux display-message -p '#{socket_path}'\n",
+      )
       return
     }
     if (result.state === 'skipped') return print(`${identity} is not watched: ${result.reason}`)
-    const how = result.state === 'spawned' ? 'now watched' : 'watched already'
+    const how = result.state === 'spawned' ? 'now watched' : 'already watched'
     print(
       `${paint('green', '●')} ${paint('bold', identity)} is ${how}: tmux server ${result.serverPid} at ${socketPath}`,
     )
-    print(`  When it dies: iapeer autopsy ${identity}`)
+    print(`  After it has died: iapeer autopsy ${identity}`)
   },
 })

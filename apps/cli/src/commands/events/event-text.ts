@@ -1,14 +1,15 @@
 import type { RecordedEvent, SuperviseAction } from '@iapeer/lifecycle/eventlog'
 
-type Say = (of: (name: string) => string) => string
+/** Returns the text of an event; `of` returns a field of it, or an empty text. */
+type Describe = (of: (name: string) => string) => string
 
 const because = (why: string): string => (why === '' ? '' : `: ${why}`)
 const by = (who: string): string => (who === '' ? '' : ` by ${who}`)
 
 const RESULTS: Readonly<Record<string, string>> = {
   ended: 'stopped',
-  'session-ended': 'stopped; its tmux server runs on',
-  stopped: 'was not running; stays stopped',
+  'session-ended': 'stopped; its tmux server keeps running',
+  stopped: 'was not running, and stays stopped',
   failed: 'could not be stopped',
 }
 const WAKES: Readonly<Record<string, string>> = {
@@ -17,7 +18,7 @@ const WAKES: Readonly<Record<string, string>> = {
   refused: 'not started',
 }
 
-/** How a session ended. */
+/** How a session ended, by the word in the event. */
 const ENDS: Readonly<Record<string, string>> = {
   crash: 'it died',
   'self-close': 'it exited by itself',
@@ -27,28 +28,41 @@ const ENDS: Readonly<Record<string, string>> = {
 }
 const MODES: Readonly<Record<string, string>> = {
   fresh: ' with a new session',
-  resume: ' where it was',
+  resume: ' with its session resumed',
+}
+/** What replaced a recorder that died. */
+const REPLACEMENTS: Readonly<Record<string, string>> = {
+  spawned: 'its recorder died; a new one is running',
+  already: 'its recorder died; another one is already running',
+  skipped: 'its recorder died; recording is off',
+  failed: 'its recorder died, and a new one could not be started',
 }
 const RECORDERS: Readonly<Record<string, string>> = {
-  spawned: 'its recorder died; another one watches now',
-  already: 'its recorder died; another one watches already',
-  skipped: 'its recorder died; records are off',
-  failed: 'its recorder died, and no other could be started',
+  spawned: 'recorder started',
+  rearmed: 'recorder started again',
+  failed: 'recorder could not be started',
+  dismissed: 'recorder stopped',
+  'recorder-lost': 'recorder died',
+}
+const INTENTS: Readonly<Record<string, string>> = {
+  pending: 'stop requested',
+  done: 'stop completed',
+  withdrawn: 'stop cancelled',
 }
 
-/** ` in 1.2 s`; whole seconds from ten on. */
+/** Returns ` in 1.2 s`, in whole seconds from ten on. */
 function inTime(ms: string): string {
   const secs = Number(ms) / 1_000
   return ms === '' ? '' : ` in ${secs < 10 ? Math.round(secs * 10) / 10 : Math.round(secs)} s`
 }
 const after = (end: string): string => because(ENDS[end] ?? end)
 
-/** What the daemon did. */
-const DONE: Readonly<Record<SuperviseAction, Say>> = {
+/** The texts of what the daemon, or a command in its place, did about a peer. */
+const ACTIONS: Readonly<Record<SuperviseAction, Describe>> = {
   'stay-down': (of) => `not restarted${after(of('after'))}`,
   start: (of) => `restarting${inTime(of('ms'))}${MODES[of('mode')] ?? ''}${after(of('after'))}`,
   'crash-loop': (of) =>
-    `not restarted: it is in a crash loop${after(of('after'))} (iapeer reset lets it start again)`,
+    `not restarted, it is in a crash loop${after(of('after'))} (iapeer reset allows it to start again)`,
   restart: (of) => `restarted${MODES[of('mode')] ?? ''}`,
   'restart-failed': (of) => `could not be restarted${because(of('why') || of('reason'))}`,
   reap: (of) => `stopped${because(of('why'))}`,
@@ -56,57 +70,63 @@ const DONE: Readonly<Record<SuperviseAction, Say>> = {
   unresponsive: (of) =>
     `does not answer: its tmux server${of('server') && ` (pid ${of('server')})`} is stopped by a signal`,
   responsive: () => 'answers again',
-  canary: (of) => `${RECORDERS[of('state')] ?? `recorder ${of('state')}`}${because(of('why'))}`,
+  canary: (of) => `${REPLACEMENTS[of('state')] ?? `recorder ${of('state')}`}${because(of('why'))}`,
   'evidence-failed': (of) => `the evidence of the system could not be saved${because(of('why'))}`,
   'session-rebuilt': (of) => `its session file could not be read and was written again${because(of('kept'))}`,
   'notify-failed': (of) => `a notification could not be delivered${because(of('why'))}`,
 }
 
-/** What earlier versions called an action. */
+/** The actions that had another name in earlier versions. */
 const FORMER_ACTIONS: Readonly<Record<string, SuperviseAction>> = {
   asleep: 'stay-down',
   'idle-park': 'suspend',
   'tell-failed': 'notify-failed',
 }
 
-function superviseWords(of: (name: string) => string): string {
-  const known: Readonly<Record<string, Say>> = DONE
+function superviseText(of: (name: string) => string): string {
+  const known: Readonly<Record<string, Describe>> = ACTIONS
   const written = of('action')
   const action = Object.hasOwn(FORMER_ACTIONS, written) ? (FORMER_ACTIONS[written] ?? written) : written
-  const say = Object.hasOwn(known, action) ? known[action] : undefined
-  return say === undefined ? `${action}${because(of('reason') || of('why'))}` : say(of)
+  const describe = Object.hasOwn(known, action) ? known[action] : undefined
+  return describe === undefined ? `${action}${because(of('reason') || of('why'))}` : describe(of)
 }
 
-/** The sentence for each kind of event; a field that is absent reads as empty. */
-const WORDS: Readonly<Record<string, Say>> = {
-  canary: (of) => `recorder ${of('state')} (${of('origin')})${because(of('why') || of('reason'))}`,
-  supervise: superviseWords,
+/** The text of each kind of event. */
+const TEXTS: Readonly<Record<string, Describe>> = {
+  canary: (of) => {
+    const state = of('state')
+    return `${RECORDERS[state] ?? `recorder ${state}`} (${of('origin')})${because(of('why') || of('reason'))}`
+  },
+  supervise: superviseText,
   launch: (of) => {
-    const note = of('message') === 'unknown' ? '; whether it got its first message is unknown' : ''
+    const note = of('message') === 'unknown' ? '; whether its first message was delivered is unknown' : ''
     return `${of('mode') === 'resume' ? 'resumed' : 'started'} in ${of('ms')} ms${note}`
   },
-  blocked: (of) => `started, and waits for a person after ${of('ms')} ms${because(of('dialog'))}`,
+  blocked: (of) =>
+    `started in ${of('ms')} ms, and is blocked until a person answers it${because(of('dialog'))}`,
   stop: (of) => {
     const reason = [of('why'), of('reason')].filter((text) => text !== '').join('; ')
     return `${RESULTS[of('result')] ?? of('result')}${by(of('by'))}${because(reason)}`
   },
   rename: (of) => `renamed from ${of('from')}`,
   wake: (of) => `${WAKES[of('mode')] ?? of('mode')}${because(of('cause'))}`,
-  intent: (of) => `stop ${of('state') || 'declared'}${by(of('by'))}${because(of('why'))}`,
+  intent: (of) =>
+    `${INTENTS[of('state')] ?? `stop ${of('state') || 'requested'}`}${by(of('by'))}${because(of('why'))}`,
   verdict: (of) => `verdict: ${of('verdict')} (confidence: ${of('confidence')})`,
   death: (of) =>
     `died: ${of('event')}, ${of('cause')}, ${of('id')}${of('incident') && ` (part of ${of('incident')})`}`,
-  incident: (of) => `${of('deaths')} deaths of one cause: ${of('cause')}, ${of('id')}`,
+  incident: (of) => `${of('deaths')} deaths with one cause: ${of('cause')}, ${of('id')}`,
   'signal-witness': (of) => `signal witness ${of('state')}${because(of('why'))}`,
   daemon: (of) => `daemon ${of('state')}, pid ${of('pid')}${because(of('why'))}`,
 }
 
-/** A kind of another version: its fields as they are. */
+/** Returns the fields of an event whose kind this version does not know. */
 function raw({ ts: _ts, ev, identity: _identity, ...fields }: RecordedEvent): string {
   return [ev, ...Object.entries(fields).map(([name, value]) => `${name}=${value}`)].join(' ')
 }
 
-export function eventWords(event: RecordedEvent): string {
-  const say = Object.hasOwn(WORDS, event.ev) ? WORDS[event.ev] : undefined
-  return say === undefined ? raw(event) : say((name) => String(event[name] ?? ''))
+/** Returns an event as a text for a person. */
+export function eventText(event: RecordedEvent): string {
+  const describe = Object.hasOwn(TEXTS, event.ev) ? TEXTS[event.ev] : undefined
+  return describe === undefined ? raw(event) : describe((name) => String(event[name] ?? ''))
 }

@@ -7,10 +7,10 @@ import { rearmKept } from '@iapeer/lifecycle/supervise'
 
 export const recordLocation = (): ReturnType<typeof rootRecordLocation> => rootRecordLocation(iapeerRoot())
 
-/** Every recorded death, in the order of recording. */
+/** Returns every recorded death, in the order of recording. */
 export const readDeaths = (): Promise<readonly ExitRecord[]> => readDeathRecords(iapeerRoot())
 
-/** What every command that reports does first: deaths nobody saw are recorded, kept watches armed again. */
+/** Settles ended sessions, records deaths that no recorder has recorded, and arms kept watches again. Reporting commands call it first. */
 export async function settleDeaths(): Promise<void> {
   await settleFleet(iapeerRoot())
   await reconcile(recordLocation())
