@@ -84,7 +84,7 @@ export function buildProgram(peers: readonly string[] = []): Command {
   const program = new Command('iapeer')
   program
     .description('Start and supervise agents in tmux, and learn why they died.')
-    .version(version(), '-V, --version')
+    .version(version(), '-V, --version', 'print the version')
     .exitOverride()
     .configureHelp({ minWidthToWrap: MIN_WRAP_COLUMNS })
     .showHelpAfterError('(iapeer --help lists the commands)')
@@ -105,6 +105,9 @@ export function buildProgram(peers: readonly string[] = []): Command {
   program.commandsGroup('Other:')
 
   completePeers(tab(program, { completionCommandName: 'completion' }), peers)
+  program.commands
+    .find((command) => command.name() === 'completion')
+    ?.description('print the completion script for your shell')
   for (const command of program.commands)
     command.exitOverride().allowExcessArguments(command.name() === 'complete')
   return program

@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const root of roots.splice(0)) await stopDaemon(root)
 })
 
-/** The same with a question that is known to be a person's. */
+/** The same program with a dialog that iapeer knows. */
 const ASKS_KEY = ASKS.replace("'The moon is full.' 'Howl? (y)'", "'Do you want to use this API key?' '❯ No'")
 
 async function homeWithBob(program = ASKS): Promise<Home> {
@@ -29,7 +29,7 @@ const SCREEN = 'The moon is full.\nHowl? (y)'
 
 describe('a peer that waits for a person', () => {
   it.each(['library', 'daemon'] as const)(
-    'makes start exit with 8, as text and as JSON, and stays up (%s)',
+    'makes start exit with 8, with text and with JSON, and keeps running (%s)',
     async (kind) => {
       const home = await homeWithBob()
       if (kind === 'daemon') await home.iapeer('daemon', 'start')
@@ -37,10 +37,10 @@ describe('a peer that waits for a person', () => {
       expect([first.exitCode, besides(first.stderr)]).toEqual([8, ''])
       expect(first.stdout.replace(/pid \d+/, 'pid N')).toBe(
         [
-          '! claude-bob is up and blocked by what its screen shows: pid N',
+          '! bob is running but blocked by what its screen shows: pid N',
           '  │ The moon is full.',
           '  │ Howl? (y)',
-          '  iapeer attach claude-bob   answer it; then iapeer finishes the launch',
+          '  iapeer attach bob   attach and answer it; iapeer then finishes the launch',
           '',
         ].join('\n'),
       )
@@ -64,7 +64,7 @@ describe('a peer that waits for a person', () => {
       await home.iapeer('send-keys', 'bob', 'y')
       expect(await home.iapeer('start', 'bob')).toMatchObject({
         exitCode: 0,
-        stdout: expect.stringMatching(/^● claude-bob is up/),
+        stdout: expect.stringMatching(/^● bob is (already )?running: pid \d+\n/),
       })
       expect(await home.iapeer('stop', 'bob')).toMatchObject({ exitCode: 0 })
       expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
@@ -72,7 +72,7 @@ describe('a peer that waits for a person', () => {
     60_000,
   )
 
-  it('is finished by the next command that looks at it, and stopped like any other', async () => {
+  it('is started by the next command that reads its state once a person has answered, and stopped like any other', async () => {
     const home = await homeWithBob()
     await home.iapeer('start', 'bob', '--timeout', '2')
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
@@ -85,38 +85,41 @@ describe('a peer that waits for a person', () => {
     await home.iapeer('send-keys', 'bob', 'y')
     const state = async (command: string) =>
       jsonLines((await home.iapeer(...command.split(' '), '--json')).stdout)[0]?.['state']
-    await until('it to be up', async () => (await state('list')) === 'running')
+    await until('it to be running', async () => (await state('list')) === 'running')
     expect(await state('show bob')).toBe('running')
-    expect((await home.iapeer('events', '--ev', 'launch')).stdout).toContain('up after')
+    expect((await home.iapeer('events', '--ev', 'launch')).stdout).toMatch(/ started in \d+ ms/)
+    expect((await home.iapeer('events', '--ev', 'blocked')).stdout).toMatch(
+      / started in \d+ ms, and is blocked until a person answers it\n/,
+    )
     expect((await home.iapeer('stop', '--all')).exitCode).toBe(0)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   }, 60_000)
 
-  it('does not keep start --all from the others, and is stopped by stop --all', async () => {
+  it('does not prevent start --all from starting the others, and is stopped by stop --all', async () => {
     const home = await homeWithBob()
     await home.iapeer('create', 'zoe', '--', 'sleep', '1000')
     const all = await home.iapeer('start', '--all', '--timeout', '2')
     expect(all.exitCode).toBe(8)
-    expect((await home.iapeer('list')).stdout).toMatch(/! bob +blocked[\s\S]*● zoe +alive/)
+    expect((await home.iapeer('list')).stdout).toMatch(/! bob +blocked[\s\S]*● zoe +running/)
     expect(await home.iapeer('stop', '--all')).toMatchObject({ exitCode: 0 })
-    expect((await home.iapeer('list')).stdout).toMatch(/✕ bob +stopped[\s\S]*✕ zoe +stopped/)
+    expect((await home.iapeer('list')).stdout).toMatch(/○ bob +stopped[\s\S]*○ zoe +stopped/)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   }, 60_000)
 
-  it('is held by run, which says so, and stopped by TERM without a record', async () => {
+  it('is supervised by run, which prints that it is blocked, and stopped by SIGTERM without a record', async () => {
     const home = await homeWithBob(ASKS_KEY)
     const running = home.start('run', 'bob')
     await until('it to be blocked', () => running.text().includes('blocked by a dialog (API key)'), 20_000)
     expect((await home.iapeer('list')).stdout).toMatch(/^! bob +blocked \(API key\) /m)
     await home.iapeer('send-keys', 'bob', 'y')
-    await until('it to be up', () => running.text().includes('claude-bob is up: pid'), 20_000)
+    await until('it to be running', () => running.text().includes('bob is running: pid'), 20_000)
     expect((await home.iapeer('list')).stdout).toMatch(/^● bob +managed/m)
     expect(await running.end('SIGTERM')).toBe(0)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   }, 60_000)
 })
 
-it('new and refresh of a peer that waits for a person end with 8 too', async () => {
+it('new and refresh exit with 8 too if the peer waits for a person', async () => {
   const home = await homeWithBob(ASKS_KEY)
   expect(await home.iapeer('new', 'bob')).toMatchObject({
     exitCode: 8,

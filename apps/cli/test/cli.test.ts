@@ -63,13 +63,13 @@ describe('iapeer watch, deaths and autopsy', () => {
     )
   })
 
-  it('a failed watch says why and exits 1, in words and in JSON', async () => {
+  it('a failed watch prints the reason as text and as JSON, and exits with 1', async () => {
     const home = newHome()
     const socket = join(home.path, 'none')
-    const said = await home.iapeer('watch', socket)
-    expect(said).toMatchObject({ exitCode: 1, stdout: '' })
-    expect(said.stderr).toMatch(/^iapeer: tmux-none is not watched: no tmux server answers at /)
-    expect(said.stderr).toContain('this names its socket: tmux display-message')
+    const failed = await home.iapeer('watch', socket)
+    expect(failed).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(failed.stderr).toMatch(/^iapeer: tmux-none is not watched: no tmux server answers at /)
+    expect(failed.stderr).toContain('run inside that tmux: tmux display-message')
     const json = await home.iapeer('watch', socket, '--json')
     expect(json.exitCode).toBe(1)
     expect(jsonLines(json.stdout)).toEqual([
@@ -83,7 +83,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     ])
   })
 
-  it('without a socket it means the tmux that the person is in', async () => {
+  it('watches the tmux that the user is in if no socket is given', async () => {
     const home = newHome()
     const server = await home.server('mine')
     const done = await run(process.execPath, [MAIN, 'watch'], {
@@ -92,7 +92,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect(done.stdout).toContain(`tmux-mine is now watched: tmux server ${server.pid}`)
   })
 
-  it('unwatch takes an identity or a socket, forgets, and is harmless again', async () => {
+  it('unwatch takes an identity or a socket, removes a kept watch, and can be repeated', async () => {
     const home = newHome()
     const server = await home.server()
     await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--keep')
@@ -106,7 +106,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     ])
   })
 
-  it('a kept watch is armed again by the next command when its server was restarted', async () => {
+  it('the next command watches a kept server again after it was restarted', async () => {
     const home = newHome()
     const first = await home.server()
     await home.iapeer('watch', first.socketPath, '--keep')
@@ -114,11 +114,11 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect((await home.iapeer()).stdout).toMatch(/○ tmux-s +not running .*\(kept\)/)
     const second = await home.server()
     expect((await home.iapeer()).stdout).toMatch(
-      new RegExp(`● tmux-s +armed +tmux server ${second.pid} .*\\(kept\\)\n\n1 death recorded`),
+      new RegExp(`● tmux-s +watched +tmux server ${second.pid} .*\\(kept\\)\n\n1 death recorded`),
     )
   })
 
-  it('deaths --follow prints a death when it comes, and Ctrl-C ends it with 130', async () => {
+  it('deaths --follow prints a new death, and Ctrl-C makes it exit with 130', async () => {
     const home = newHome()
     const server = await home.server()
     await home.iapeer('watch', server.socketPath)
@@ -129,7 +129,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect(await following.end('SIGINT')).toBe(130)
   })
 
-  it('deaths --follow puts a new death into the columns of those above it', async () => {
+  it('deaths --follow prints a new death in the columns of the deaths above it', async () => {
     const home = newHome()
     const logs = join(home.root, 'logs', 'iapeer')
     mkdirSync(logs, { recursive: true })
@@ -173,12 +173,12 @@ describe('iapeer watch, deaths and autopsy', () => {
   })
 })
 
-describe('a person who is new', () => {
-  it('sees a short guide on an empty host, and nothing is written by looking', async () => {
+describe('a new user', () => {
+  it('sees a short guide on an empty host, and nothing is written', async () => {
     const home = newHome()
     const done = await home.iapeer()
     expect(done).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(done.stdout).toMatch(/^There are no peers on this host yet, and nothing is watched/)
+    expect(done.stdout).toMatch(/^There are no peers yet, and nothing is watched/)
     expect(readdirSync(home.path)).toEqual([])
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })
@@ -203,18 +203,18 @@ describe('a person who is new', () => {
     [['unwatch'], 2, /missing required argument/],
     [['watch', '/s', '--identity', 'x'], 1, /not an identity.*Use <runtime>-<personality>/],
     [['watch', `/${'x'.repeat(200)}`], 1, /this system allows 10[37]/],
-    [['deaths', '--since', 'yesterday'], 2, /not a time: "yesterday"\n {2}Use 90s, 10m/],
+    [['deaths', '--since', 'yesterday'], 2, /invalid --since "yesterday": expected .*\n {2}Use 90s, 10m/],
     [['deaths', '--identity', 'x'], 2, /not an identity/],
-    [['autopsy', 'nobody'], 4, /no death is recorded of "nobody"\n {2}iapeer deaths shows/],
+    [['autopsy', 'eve'], 4, /no death of "eve" is recorded\n {2}iapeer deaths lists/],
     [['completion', 'tcsh'], 2, /invalid/],
-  ])('%j ends with %i and says what to do', async (args, exitCode, says) => {
+  ])('%j exits with %i and prints what to do', async (args, exitCode, message) => {
     const done = await newHome().iapeer(...args)
     expect(done.exitCode).toBe(exitCode)
-    expect(done.stderr).toMatch(says)
+    expect(done.stderr).toMatch(message)
     expect(done.stderr).not.toMatch(/\n\s+at /)
   })
 
-  it('a reader that leaves early is no error', async () => {
+  it('a reader that exits early is not an error', async () => {
     const home = newHome()
     const done = await run('sh', ['-c', '"$0" "$1" --help | head -1', process.execPath, MAIN], {
       env: home.env,
@@ -222,23 +222,23 @@ describe('a person who is new', () => {
     expect(done).toMatchObject({ exitCode: 0, stderr: '' })
   })
 
-  it('a root that is a file, or may not be made, is a clear failure', async () => {
+  it('a root that is a file is reported as an error', async () => {
     const home = newHome()
     writeFileSync(home.root, '')
     const server = await home.server()
     const done = await home.iapeer('watch', server.socketPath)
     expect(done.exitCode).toBe(1)
     expect(done.stderr).toMatch(/cannot keep records in/)
-    const looked = await home.iapeer('deaths')
-    expect(looked.stderr).toMatch(/^iapeer: /)
-    expect(looked.exitCode).toBe(1)
+    const deaths = await home.iapeer('deaths')
+    expect(deaths.stderr).toMatch(/^iapeer: /)
+    expect(deaths.exitCode).toBe(1)
     const { rmSync } = await import('node:fs')
     rmSync(home.root)
   })
 })
 
 describe('iapeer demo', () => {
-  it('shows two deaths and one silence on real servers, in under five seconds, and leaves nothing', async () => {
+  it('shows two recorded deaths and a stop without a record in under five seconds, and leaves nothing', async () => {
     const home = newHome()
     const tmp = join(home.path, 't')
     mkdirSync(tmp)
@@ -252,21 +252,25 @@ describe('iapeer demo', () => {
     expect(done.stdout).toMatch(
       /command-ben {2}ended by a script: tmux kill-server[\s\S]*killed-by-command[\s\S]*started by pid \d+ \(.*cleanup\.sh/,
     )
-    expect(done.stdout).toMatch(/command-cid {2}torn down on purpose: no record/)
+    expect(done.stdout).toMatch(/command-cid {2}stopped on purpose: no record, as intended\n/)
+    expect(done.stdout).toMatch(
+      /^Three tmux servers are running, each under a guard \(pids \d+, \d+, \d+\)\.\n\n/,
+    )
+    expect(done.stdout).toMatch(/\n\nAll processes and files of the demo are removed\.\n$/)
     expect(readdirSync(tmp)).toEqual([])
     expect(readdirSync(home.path)).toEqual(['t'])
   })
 
-  it('--keep keeps its directory', async () => {
+  it('--keep keeps its files and prints their path', async () => {
     const home = newHome()
     const tmp = join(home.path, 't')
     mkdirSync(tmp)
     const done = await run(process.execPath, [MAIN, 'demo', '--keep'], { env: { ...home.env, TMPDIR: tmp } })
-    expect(done.stdout).toMatch(/Kept: \/tmp\/iapt-.*\/iapeer-demo-/)
+    expect(done.stdout).toMatch(/Its files are kept: \/tmp\/iapt-.*\/iapeer-demo-/)
     expect(readdirSync(tmp)).toHaveLength(1)
   })
 
-  it('without tmux it fails with what to do', async () => {
+  it('prints what to do if tmux is missing', async () => {
     const done = await run(process.execPath, [MAIN, 'demo'], { env: { ...newHome().env, PATH: '/nowhere' } })
     expect(done.exitCode).toBe(1)
     expect(done.stderr).toMatch(/tmux cannot be run\n {2}Install tmux/)

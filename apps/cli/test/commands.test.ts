@@ -9,13 +9,13 @@ const LOADS = Object.values(COMMAND_GROUPS).flatMap((commands) => Object.entries
 const defined = async () =>
   Promise.all(LOADS.map(async ([name, load]) => ({ key: name, command: (await load()).default })))
 
-it('usages.json says what the command files define (written by vitest -u)', async () => {
+it('usages.json contains what the command files define (vitest -u writes it)', async () => {
   const usages = (await defined()).map(({ command }) => [command.name, command.usage])
   const text = `${JSON.stringify(Object.fromEntries(usages), undefined, 2)}\n`
   await expect(text).toMatchFileSnapshot('../src/commands/usages.json')
 })
 
-it('a command is listed under its own name, and nothing else has a usage', async () => {
+it('each command is listed under its own name, and usages.json has no other entry', async () => {
   for (const { key, command } of await defined()) expect(command.name).toBe(key)
   expect(Object.keys(USAGES)).toEqual(LOADS.map(([name]) => name))
   const parents = LOADS.flatMap(([name]) => name.split(' ').slice(0, -1))
@@ -30,6 +30,6 @@ it('every file that defines a command is listed', async () => {
   )
   const listed = readFileSync(`${DIRECTORY}command-list.ts`, 'utf8')
   expect(defining.filter((file) => !listed.includes(`import('./${file}')`))).toEqual([])
-  // The commands that are named after runtimes share one file.
+  // The five commands that are named after runtimes share one file.
   expect(defining.length + 5).toBe(LOADS.length)
 })

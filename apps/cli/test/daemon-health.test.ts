@@ -11,7 +11,7 @@ import { type Home, homes, jsonLines } from './support.ts'
 const newHome = homes()
 const track = asyncCleanups()
 
-/** This process holds the root, and reports this health to each request. */
+/** Holds the root in this process, and answers each request with this health. */
 async function homeWhoseDaemonReports(health: object, httpStatus: number): Promise<Home> {
   const home = newHome()
   await makePrivateDirectory(home.root)
@@ -52,12 +52,12 @@ const SUPERVISOR = {
 describe('a stalled daemon', () => {
   const stalled = () => homeWhoseDaemonReports({ status: 'stalled', supervisor: SUPERVISOR }, 503)
 
-  it('is exit code 5 of daemon status, which says since when, and what to do', async () => {
+  it('makes daemon status exit with 5, and print since when it is stalled and what to do', async () => {
     const { iapeer } = await stalled()
-    const said = await iapeer('daemon', 'status')
-    expect(said).toMatchObject({ exitCode: 5, stderr: '' })
-    expect(said.stdout).toMatch(
-      /^! the daemon is stalled: pid \d+, [\s\S]*last looked at the peers at 2026-06-1[\s\S]*iapeer daemon stop, then iapeer daemon start/,
+    const status = await iapeer('daemon', 'status')
+    expect(status).toMatchObject({ exitCode: 5, stderr: '' })
+    expect(status.stdout).toMatch(
+      /^! the daemon is stalled: pid \d+, [\s\S]*last checked the peers at 2026-06-1[\s\S]*iapeer daemon stop, then iapeer daemon start/,
     )
     const json = await iapeer('daemon', 'status', '--json')
     expect(json.exitCode).toBe(5)
@@ -67,7 +67,7 @@ describe('a stalled daemon', () => {
     ])
   })
 
-  it('is what status and doctor say', async () => {
+  it('is reported by status and doctor', async () => {
     const { iapeer } = await stalled()
     expect((await iapeer('status')).stdout).toMatch(/^! the daemon is stalled: /)
     const doctor = await iapeer('doctor', '--json')
@@ -86,12 +86,14 @@ describe('a stalled daemon', () => {
   })
 })
 
-it('a degraded daemon names its problems and where to look, with exit code 0', async () => {
+it('daemon status prints the problems of a degraded daemon and exits with 0', async () => {
   const problems = [{ id: 'disk', what: 'no room on the disk of', where: '/records' }]
   const { iapeer } = await homeWhoseDaemonReports({ status: 'degraded', problems }, 200)
-  const said = await iapeer('daemon', 'status')
-  expect(said.exitCode).toBe(0)
-  expect(said.stdout).toMatch(/\n {2}! no room on the disk of \/records\n {2}iapeer doctor says what to do/)
+  const status = await iapeer('daemon', 'status')
+  expect(status.exitCode).toBe(0)
+  expect(status.stdout).toMatch(
+    /\n {2}! no room on the disk of \/records\n {2}iapeer doctor explains what to do/,
+  )
   expect(jsonLines((await iapeer('daemon', 'status', '--json')).stdout)).toMatchObject([
     { health: 'degraded' },
   ])

@@ -23,7 +23,7 @@ function homeWithDaemon(): Home {
 }
 
 describe('iapeer daemon', () => {
-  it('starts it, says how it is, shows its log and stops it, each harmless to repeat', async () => {
+  it('starts the daemon, prints its state and its log, and stops it; each can be repeated', async () => {
     const { iapeer, root } = homeWithDaemon()
     expect(await iapeer('daemon', 'status')).toMatchObject({
       exitCode: 3,
@@ -38,7 +38,7 @@ describe('iapeer daemon', () => {
     expect(started).toMatchObject({ exitCode: 0, stderr: '' })
     const { pid } = JSON.parse(started.stdout)
     expect(JSON.parse(started.stdout)).toMatchObject({ schemaVersion: 2, state: 'started', version: '0.1.0' })
-    expect((await iapeer('daemon', 'start')).stdout).toBe(`● the daemon is up already: pid ${pid}\n`)
+    expect((await iapeer('daemon', 'start')).stdout).toBe(`● the daemon is already running: pid ${pid}\n`)
     expect(JSON.parse((await iapeer('daemon', 'status', '--json')).stdout)).toMatchObject({
       state: 'running',
       pid,
@@ -46,10 +46,10 @@ describe('iapeer daemon', () => {
       socketPath: `${root}/run/iapeerd.sock`,
     })
     expect((await iapeer('daemon', 'status')).stdout).toMatch(
-      new RegExp(`^● the daemon is up: pid ${pid}, since `),
+      new RegExp(`^● the daemon is running: pid ${pid}, since `),
     )
     expect((await iapeer('daemon', 'stop')).stdout).toBe(
-      `✕ the daemon (pid ${pid}) is stopped; its peers live on\n`,
+      `✕ the daemon (pid ${pid}) is stopped; the peers keep running\n`,
     )
     expect((await iapeer('daemon', 'logs')).stdout).toMatch(
       /^\[[\d-]{10} [\d:]{8}\] INFO: iapeerd is up \{"version":.*\}\n.*INFO: iapeerd ends; peers live on \{"why":"SIGTERM"\}\n$/,
@@ -59,7 +59,7 @@ describe('iapeer daemon', () => {
     expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
   })
 
-  it('prints its log without what acts on a terminal, and what is no line of it as it stands', async () => {
+  it('prints the log without control characters, and a line that is not JSON unchanged', async () => {
     const { iapeer, root } = newHome()
     const { log } = daemonPaths(root)
     mkdirSync(dirname(log), { recursive: true })
@@ -74,13 +74,13 @@ describe('iapeer daemon', () => {
   })
 
   it.each([[['daemon']], [['daemon', 'restart']], [['daemon', 'start', 'now']], [['daemon', 'start', '-x']]])(
-    '%j is a wrong usage',
+    '%j exits with 2',
     async (args) => {
       expect((await newHome().iapeer(...args)).exitCode).toBe(2)
     },
   )
 
-  it.each(['daemon', 'service'])('an unknown command of %s is named as such', async (parent) => {
+  it.each(['daemon', 'service'])('an unknown command of %s is reported with a suggestion', async (parent) => {
     expect((await newHome().iapeer(parent, 'statsu')).stderr).toMatch(
       /^error: unknown command 'statsu'\n\(Did you mean status\?\)/,
     )
@@ -112,7 +112,7 @@ esac
     return { ...home, at, start: () => home.iapeerWith(env, 'daemon', 'start', '--json') }
   }
 
-  it('waits for the daemon of the service, which needs a moment, and starts no other one', async () => {
+  it('waits for the daemon of the service, which starts slowly, and starts no other daemon', async () => {
     const iapeerd = fileURLToPath(new URL('../dist/iapeerd.js', import.meta.url))
     const home = homeWithService(
       `sleep 1; exec '${process.execPath}' '${iapeerd}' --foreground --root "$IAPEER_ROOT"`,
@@ -123,7 +123,7 @@ esac
     expect(jsonLines(started.stdout)).toMatchObject([{ state: 'started', pid }])
   })
 
-  it('fails when the daemon of the service does not answer, and starts no other one', async () => {
+  it('fails if the daemon of the service does not answer, and starts no other daemon', async () => {
     const home = homeWithService('exit 1')
     expect(await home.start()).toMatchObject({
       exitCode: 1,
@@ -137,21 +137,21 @@ esac
 describe('starting a peer', () => {
   const pidsOf = (text: string): string[] => text.match(/\d+/g) ?? []
 
-  it('starts the daemon too, says so, and adds nothing to its JSON', async () => {
+  it('also starts the daemon, says so on standard error, and adds nothing to the JSON', async () => {
     const { iapeer, iapeerWith } = homeWithDaemon()
     await iapeer('create', 'bob', '--', 'sleep', '1000')
     const first = await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', 'bob', '--json')
     const { pid } = JSON.parse((await iapeer('daemon', 'status', '--json')).stdout)
     expect(first).toMatchObject({
       exitCode: 0,
-      stderr: `iapeer: the daemon is started too (pid ${pid}); iapeer daemon stop stops it, --no-daemon starts peers without it\n`,
+      stderr: `iapeer: also started the daemon (pid ${pid}); iapeer daemon stop stops it, --no-daemon starts peers without it\n`,
     })
     expect(jsonLines(first.stdout)).toMatchObject([{ state: 'launched', identity: 'command-bob' }])
     expect(await iapeerWith({ IAPEER_DAEMON_AUTOSTART: '1' }, 'new', 'bob')).toMatchObject({ stderr: '' })
     expect(JSON.parse((await iapeer('daemon', 'status', '--json')).stdout).pid).toBe(pid)
   })
 
-  it('starts one daemon, however many peers are started at once', async () => {
+  it('starts one daemon, even if several peers are started at the same time', async () => {
     const { iapeer, iapeerWith, root } = homeWithDaemon()
     const names = ['ann', 'bob', 'eva', 'kim', 'lea']
     for (const name of names) await iapeer('create', name, '--', 'sleep', '1000')
@@ -162,14 +162,14 @@ describe('starting a peer', () => {
     ])
     expect(done.map(({ exitCode }) => exitCode)).toEqual(names.map(() => 0))
     const client = await answeringDaemon(root)
-    const said = done.flatMap(({ stderr }) => pidsOf(stderr))
-    expect(new Set(said)).toEqual(new Set([`${client?.health.pid}`]))
-    expect((await iapeer('list')).stdout.match(/alive/g)).toHaveLength(names.length)
+    const pids = done.flatMap(({ stderr }) => pidsOf(stderr))
+    expect(new Set(pids)).toEqual(new Set([`${client?.health.pid}`]))
+    expect((await iapeer('list')).stdout.match(/ running /g)).toHaveLength(names.length)
     const log = (await iapeer('daemon', 'logs', '--json')).stdout
     expect(jsonLines(log).filter(({ msg }) => msg === 'iapeerd is up')).toHaveLength(1)
   }, 60_000)
 
-  it('Ctrl-C does not wait for a launch that the daemon does, and aborts those that the command does', async () => {
+  it('Ctrl-C does not wait for a launch by the daemon, and aborts the launches by the command', async () => {
     const home = homeWithDaemon()
     const slow = ['bob', 'cid', 'dan', 'eve']
     await home.iapeer('create', 'ann', '--', 'sleep', '1000')
@@ -178,13 +178,14 @@ describe('starting a peer', () => {
       await updatePeer(home.root, name, { command: ['/bin/sh', '-c', 'exec sleep 1000'] })
     }
     const starting = home.startWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', '--all')
-    const up = async () => (await listSessions(home.root)).map(({ identity }) => String(identity)).sort()
-    // The daemon runs when ann is up, so it gets the fifth peer.
-    await until('all launches', async () => (await up()).length === 5, 20_000)
+    const sessions = async () =>
+      (await listSessions(home.root)).map(({ identity }) => String(identity)).sort()
+    // The daemon is running once ann is, so it launches the fifth peer.
+    await until('all launches', async () => (await sessions()).length === 5, 20_000)
     const begun = performance.now()
     expect(await starting.end('SIGINT')).toBe(130)
     expect(performance.now() - begun).toBeLessThan(15_000)
-    expect(await up()).toEqual(['claude-eve', 'command-ann'])
+    expect(await sessions()).toEqual(['claude-eve', 'command-ann'])
   }, 60_000)
 
   it.each([
@@ -192,7 +193,7 @@ describe('starting a peer', () => {
     [{ IAPEER_DAEMON_AUTOSTART: 'off' }, []],
     [{ IAPEER_DAEMON_AUTOSTART: 'False' }, []],
     [{ IAPEER_DAEMON_AUTOSTART: '0' }, []],
-  ])('with %j %j it does not, and says in one line what is not covered', async (variables, args) => {
+  ])('with %j %j no daemon is started, and one line says what it would do', async (variables, args) => {
     const { iapeer, iapeerWith } = homeWithDaemon()
     for (const name of ['ann', 'bob']) await iapeer('create', name, '--', 'sleep', '1000')
     for (const verb of [
@@ -206,31 +207,33 @@ describe('starting a peer', () => {
     expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
   })
 
-  it('goes on where the daemon cannot start, and says why', async () => {
+  it('goes on if the daemon cannot be started, and says why', async () => {
     const { iapeer, iapeerWith, root } = homeWithDaemon()
     await iapeer('create', 'bob', '--', 'sleep', '1000')
     mkdirSync(join(root, 'run', 'iapeerd.lock'), { recursive: true, mode: 0o700 })
     const done = await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', 'bob')
-    expect(done).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('command-bob is up: pid') })
-    expect(done.stderr).toMatch(/^iapeer: the daemon was not started: .*\n {2}without the daemon nothing /)
+    expect(done).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('bob is running: pid') })
+    expect(done.stderr).toMatch(
+      /^iapeer: the daemon could not be started: .*\n {2}without the daemon no peer is restarted/,
+    )
     rmdirSync(join(root, 'run', 'iapeerd.lock'))
   })
 
-  it('starts none for what is no start: a wrong setting, no such peer', async () => {
+  it('does not start the daemon if the peer is not started: an invalid setting, an unknown peer', async () => {
     const { iapeer, iapeerWith } = homeWithDaemon()
     await iapeer('create', 'bob', '--', 'sleep', '1000')
     expect(await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'perhaps' }, 'start', 'bob')).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining('expected on or off'),
     })
-    expect((await iapeer('list')).stdout).toMatch(/bob +asleep/)
+    expect((await iapeer('list')).stdout).toMatch(/bob +not-running/)
     expect((await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', 'ann')).exitCode).toBe(4)
     expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
   })
 })
 
 it.each([0, 500, 800, 1_200])(
-  'stop --all also stops a peer that the daemon is to start again (%i ms later)',
+  'stop --all also stops a peer whose restart is planned (%i ms later)',
   async (waitMs) => {
     const { iapeer, root } = homeWithDaemon()
     await iapeer('create', 'bob', '--', 'sleep', '1000')
@@ -239,7 +242,7 @@ it.each([0, 500, 800, 1_200])(
     await iapeer('start', 'bob')
     const [session] = await listSessions(root)
     process.kill(session?.leader.pid ?? Number.NaN, 'SIGKILL')
-    // The restart is planned for some moment of the next second: it is due, or under way, when the stop comes.
+    // The restart is planned within the next second: at the stop it is pending, or in progress.
     await until('a restart to be planned', async () => {
       const tallies = await listTallies(root)
       return tallies.get(toIdentity('command-bob'))?.startAt
@@ -247,14 +250,14 @@ it.each([0, 500, 800, 1_200])(
     await new Promise((resolve) => setTimeout(resolve, waitMs))
     expect((await iapeer('stop', '--all')).exitCode).toBe(0)
     await new Promise((resolve) => setTimeout(resolve, 3_000))
-    expect((await iapeer('list')).stdout).toMatch(/✕ bob +stopped/)
+    expect((await iapeer('list')).stdout).toMatch(/○ bob +stopped/)
     expect(await listSessions(root)).toEqual([])
   },
 )
 
 describe('with a daemon and without one', () => {
-  /** What differs from one launch to the next. */
-  const general = (text: string): string =>
+  /** Replaces what differs from one launch to the next. */
+  const normalized = (text: string): string =>
     text
       .replace(/pid \d+/g, 'pid N')
       .replace(/"(serverPid|leaderPid|ms)":\d+/g, '"$1":0')
@@ -281,8 +284,8 @@ describe('with a daemon and without one', () => {
     ['start', 'ann'],
   ] as const
 
-  it('start, stop and new say the same, on both outputs, with the same exit code', async () => {
-    const said: string[][] = []
+  it('start, stop and new print the same on both outputs, with the same exit code', async () => {
+    const outputs: string[][] = []
     for (const kind of ['library', 'daemon'] as const) {
       const home = homeWithDaemon()
       await home.iapeer('create', 'bob', '--', 'sleep', '1000')
@@ -293,15 +296,15 @@ describe('with a daemon and without one', () => {
       const lines: string[] = []
       for (const args of COMMANDS) {
         const { exitCode, stdout, stderr } = await home.iapeer(...args)
-        lines.push(general(`${args.join(' ')}: ${exitCode}\n${stdout}${besides(stderr)}`))
+        lines.push(normalized(`${args.join(' ')}: ${exitCode}\n${stdout}${besides(stderr)}`))
       }
       if (kind === 'daemon') expect(await answeringDaemon(home.root)).toBeDefined()
-      said.push(lines)
+      outputs.push(lines)
     }
-    expect(said[1]).toEqual(said[0])
+    expect(outputs[1]).toEqual(outputs[0])
   }, 90_000)
 
-  it('a daemon that hangs is in nobody’s way', async () => {
+  it('a daemon that hangs does not prevent a start', async () => {
     const { iapeer } = homeWithDaemon()
     await iapeer('create', 'bob', '--', 'sleep', '1000')
     const { pid } = JSON.parse((await iapeer('daemon', 'start', '--json')).stdout)

@@ -23,12 +23,12 @@ const DEATH = '2026-06-10T15:42:07.113Z'
 interface Put {
   /** @default claude-bob */
   readonly identity?: string
-  /** @default that of the case */
+  /** @default the time of the case */
   readonly ts?: string
   readonly pid?: number
 }
 
-/** Lays a death of the coroner's cases on the disk of a home, as a recorder would. */
+/** Writes a death of the test cases of forensics to a home, as a recorder does. @returns the path of its snapshot */
 function put(home: Home, name: string, { identity = 'claude-bob', ts = DEATH, pid }: Put = {}): string {
   const deaths = join(home.root, 'logs', 'iapeer', 'server-deaths')
   mkdirSync(deaths, { recursive: true })
@@ -56,7 +56,7 @@ function expectToFit(text: string): void {
   for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
 }
 
-it('deaths -f ends with 0 when its output is read no more', async () => {
+it('deaths -f exits with 0 when the reader of its output has exited', async () => {
   const home = newHome()
   const code = join(home.path, 'code')
   put(home, 'sigkill-nothing-else')
@@ -69,16 +69,16 @@ it('deaths -f ends with 0 when its output is read no more', async () => {
   try {
     await until('the first line', () => child.stdout.read() !== null)
     put(home, 'sigkill-nothing-else', { identity: 'claude-ann', ts: '2026-06-10T15:43:07.113Z' })
-    await until('its end', () => existsSync(code) && readFileSync(code, 'utf8') === '0\n')
+    await until('its exit code', () => existsSync(code) && readFileSync(code, 'utf8') === '0\n')
     await ended
   } finally {
     child.kill()
   }
 })
 
-describe('a file of a death that is none', () => {
+describe('a file of a death that is not a regular file', () => {
   it.each(['a pipe', 'a link to itself', 'a directory'])(
-    'but %s hides no death and makes nobody wait',
+    'but %s hides no death and does not block the command',
     async (what) => {
       const home = newHome()
       const snapshot = put(home, 'sigkill-nothing-else')
@@ -96,12 +96,12 @@ describe('a file of a death that is none', () => {
         { identity: 'claude-ada', verdict: 'tmux-failed' },
       ])
       const { stdout } = await home.iapeer('autopsy', 'claude-bob')
-      expect(stdout).toMatch(/^snapshot +it cannot be read$/m)
+      expect(stdout).toMatch(/^snapshot +cannot be read$/m)
     },
   )
 })
 
-describe('a death whose killer had a command that is no text', () => {
+describe('a death whose killer had control characters and Markdown in its command', () => {
   const [record] = parseExitsLog(
     readFileSync(join(CASES, 'signal-seen-sigkill-agent', 'exit.txt'), 'utf8'),
   ).records
@@ -114,7 +114,7 @@ describe('a death whose killer had a command that is no text', () => {
   const findings = { snapshot }
   const death = { record, findings, judged: judge(record, findings) }
 
-  it('is shown within 40 columns, and acts on no terminal', () => {
+  it('is shown within 40 columns, without control characters', () => {
     const { columns } = process.stdout
     process.stdout.columns = 40
     const screen = autopsyScreen({ death, moments: [] })
@@ -124,7 +124,7 @@ describe('a death whose killer had a command that is no text', () => {
     for (const character of ['\u202e', '\u001b']) expect(screen).not.toContain(character)
   })
 
-  it('is one paragraph, table and list as Markdown, and calls nobody', () => {
+  it('stays one paragraph, table and list in Markdown, and mentions no user', () => {
     const markdown = autopsyMarkdown({ death, moments: [] }, true)
     expect(markdown).not.toMatch(/^## H/m)
     expect(markdown.replaceAll(/`+ .* `+$/gm, '')).not.toMatch(/@team|[^\\]\[a|\u202e/)
@@ -132,7 +132,7 @@ describe('a death whose killer had a command that is no text', () => {
 })
 
 describe('iapeer autopsy', () => {
-  it('says on one screen what happened, by what evidence, and what to do', async () => {
+  it('prints on one screen what happened, the evidence, and what to do', async () => {
     const home = newHome()
     put(home, 'oom-cgroup-5.15-dmesg')
     const { stdout } = await home.iapeer('autopsy', 'bob')
@@ -146,7 +146,7 @@ describe('iapeer autopsy', () => {
     expectToFit(stdout)
   })
 
-  it('shows the killer with whoever started it, and the last screen without what could act on a terminal', async () => {
+  it('prints the killer with its ancestors, and the last screen without control characters', async () => {
     const home = newHome()
     const path = put(home, 'signal-seen-sigkill-agent')
     const screen = '--- pane-tail\nthinking\n\u001b]0;owned\u0007red\u001b[31m\n'
@@ -155,25 +155,25 @@ describe('iapeer autopsy', () => {
     expect(stdout).toMatch(
       /^killer\n {2}pid 4242 {2}pkill -9 -f claude\n {2}└ pid 4240 {2}bash cleanup.sh\n {4}└ pid 4100 /m,
     )
-    expect(stdout).toMatch(/^its last screen\n {2}│ thinking\n {2}│ .*red/m)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that there are none is the subject
+    expect(stdout).toMatch(/^last screen\n {2}│ thinking\n {2}│ .*red/m)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is about their absence
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
     expectToFit(stdout)
   })
 
-  it('shows what speaks against its verdict', async () => {
+  it('prints the evidence against its verdict', async () => {
     const home = newHome()
     put(home, 'oom-line-contradicted-by-counters')
     const { stdout } = await home.iapeer('autopsy', 'bob')
     expect(stdout).toMatch(/confidence medium/)
-    expect(stdout).toMatch(/^! baseline +against it: the kernel killed nothing for memory/m)
+    expect(stdout).toMatch(/^! baseline +against this verdict: the kernel killed nothing for memory/m)
     const json = objects((await home.iapeer('autopsy', 'bob', '--json')).stdout)
     expect(json).toMatchObject([
       { evidence: expect.arrayContaining([expect.objectContaining({ contradicts: true })]) },
     ])
   })
 
-  it('judges again from the files as they are', async () => {
+  it('judges again when the files have changed', async () => {
     const home = newHome()
     put(home, 'oom-global-5.4-dmesg')
     const verdict = async () => objects((await home.iapeer('autopsy', 'bob', '--json')).stdout)
@@ -182,7 +182,7 @@ describe('iapeer autopsy', () => {
     expect(await verdict()).toMatchObject([{ verdict: 'killed-by-signal' }])
   })
 
-  it('tells what else happened in that minute: other deaths, and what the fleet did', async () => {
+  it('prints the other deaths and the events of the same minute', async () => {
     const home = newHome()
     put(home, 'sigkill-nothing-else')
     put(home, 'starved-machine-agent-failed', { identity: 'claude-eve', ts: '2026-06-10T15:41:50.000Z' })
@@ -193,12 +193,12 @@ describe('iapeer autopsy', () => {
     )
     const { stdout } = await home.iapeer('autopsy', 'bob')
     expect(stdout).toMatch(
-      /^around it\n {2}\d\d:41:50 {2}claude-eve {2}agent: exit code 1\n {2}\d\d:42:01 {2}claude-bob {2}woken: message\n✕ \d\d:42:07 {2}claude-bob {2}tmux server: killed \(SIGKILL\)\n\n/m,
+      /^in the same minute\n {2}\d\d:41:50 {2}claude-eve {2}agent: exit code 1\n {2}\d\d:42:01 {2}claude-bob {2}started by a message: message\n✕ \d\d:42:07 {2}claude-bob {2}tmux server: killed \(SIGKILL\)\n\n/m,
     )
     expect(stdout).not.toContain('claude-old')
   })
 
-  it('--markdown can be pasted into an issue: the screen stays out unless it is asked for', async () => {
+  it('--markdown prints Markdown for an issue, with the screen only on request', async () => {
     const home = newHome()
     put(home, 'starved-machine-agent-failed')
     const plain = (await home.iapeer('autopsy', 'bob', '--markdown')).stdout
@@ -207,11 +207,11 @@ describe('iapeer autopsy', () => {
     )
     expect(plain).toMatch(/^\| exits.log \| exit code 1 of its process \|$/m)
     expect(plain).not.toMatch(/heap out of memory/)
-    const whole = (await home.iapeer('autopsy', 'bob', '--markdown', '--with-screen')).stdout
-    expect(whole).toMatch(/^ {4}FATAL ERROR: JavaScript heap out of memory$/m)
+    const withScreen = (await home.iapeer('autopsy', 'bob', '--markdown', '--with-screen')).stdout
+    expect(withScreen).toMatch(/^ {4}FATAL ERROR: JavaScript heap out of memory$/m)
   })
 
-  it('--raw prints the files as they are', async () => {
+  it('--raw prints the files unchanged', async () => {
     const home = newHome()
     const path = put(home, 'starved-machine-kill-server')
     const { stdout } = await home.iapeer('autopsy', 'bob', '--raw')
@@ -222,12 +222,12 @@ describe('iapeer autopsy', () => {
   })
 
   it.each([
-    [['bob', '--json', '--raw'], /three forms of one thing/],
-    [['bob', '--with-screen'], /belongs to --markdown/],
-  ])('%j is a wrong usage', async (args, says) => {
+    [['bob', '--json', '--raw'], /--json, --markdown and --raw cannot be combined/],
+    [['bob', '--with-screen'], /--with-screen needs --markdown/],
+  ])('%j exits with 2', async (args, message) => {
     const done = await newHome().iapeer('autopsy', ...args)
     expect(done).toMatchObject({ exitCode: 2, stdout: '' })
-    expect(done.stderr).toMatch(says)
+    expect(done.stderr).toMatch(message)
   })
 })
 
@@ -241,7 +241,7 @@ describe('iapeer deaths', () => {
     return home
   }
 
-  it('has verdict and confidence, in 80 columns, and an id that autopsy takes', async () => {
+  it('prints verdict, confidence and an id for autopsy, in 80 columns', async () => {
     const home = threeDeaths()
     const { stdout } = await home.iapeer('deaths')
     expectToFit(stdout)
@@ -263,7 +263,7 @@ describe('iapeer deaths', () => {
     expect(await found('--verdict', 'crashed')).toEqual([])
   })
 
-  it('--summary counts of what, who and when, with bars, and as JSON', async () => {
+  it('--summary counts by verdict, peer and time, with bars and as JSON', async () => {
     const home = newHome()
     const ts = (day: number) => `2026-06-0${day}T12:00:00.000Z`
     put(home, 'sigkill-nothing-else', { ts: ts(1) })
@@ -272,7 +272,7 @@ describe('iapeer deaths', () => {
     const { stdout } = await home.iapeer('deaths', '--summary')
     expectToFit(stdout)
     expect(stdout).toMatch(/^3 deaths, from /)
-    expect(stdout).toMatch(/^who\n {2}bob {2}2 {2}█{40}\n {2}eve {2}1 {2}█{20}$/m)
+    expect(stdout).toMatch(/^by peer\n {2}bob {2}2 {2}█{40}\n {2}eve {2}1 {2}█{20}$/m)
     expect(objects((await home.iapeer('deaths', '--summary', '--json')).stdout)).toMatchObject([
       {
         schemaVersion: 2,
@@ -285,7 +285,7 @@ describe('iapeer deaths', () => {
     expect((await newHome().iapeer('deaths', '--summary')).stdout).toBe('no deaths recorded\n')
   })
 
-  it('several of one cause are one incident, and share the surest verdict', async () => {
+  it('several deaths with one cause are one incident, and share the verdict of the highest confidence', async () => {
     const home = newHome()
     put(home, 'oom-cgroup-watch-vanished')
     put(home, 'counters-v2-watch-vanished', {
@@ -308,17 +308,17 @@ describe('iapeer deaths', () => {
     ])
     expect(objects((await home.iapeer('autopsy', 'eve', '--json')).stdout)).toMatchObject([{ incident }])
     expect((await home.iapeer('autopsy', 'eve')).stdout).toMatch(
-      /^incident +2 deaths of one cause \(limit of /m,
+      /^incident +2 deaths with one cause \(limit of /m,
     )
   })
 
   it.each([
-    [['--verdict', 'murdered'], /no such verdict: "murdered"\n {2}There are kernel-oom/],
-    [['--peer', 'Bob!'], /not a peer/],
-    [['--summary', '--follow'], /Choose one/],
-  ])('%j is a wrong usage', async (args, says) => {
+    [['--verdict', 'murdered'], /unknown verdict "murdered"\n {2}Use one of kernel-oom/],
+    [['--peer', 'Bob!'], /invalid --peer "Bob!"/],
+    [['--summary', '--follow'], /--summary cannot be combined with --follow/],
+  ])('%j exits with 2', async (args, message) => {
     const done = await newHome().iapeer('deaths', ...args)
     expect(done).toMatchObject({ exitCode: 2, stdout: '' })
-    expect(done.stderr).toMatch(says)
+    expect(done.stderr).toMatch(message)
   })
 })

@@ -18,8 +18,8 @@ describe('defineCommand', () => {
       json: { help: 'one JSON object' },
       noDaemon: { help: 'without the daemon' },
       fromPane: { short: 'p', value: 'pane', help: 'of that pane' },
-      number: { value: 'count', help: 'so many', parse: Number },
-      ev: { value: 'kind', help: 'only those', repeated: true, parse: both },
+      number: { value: 'count', help: 'how many', parse: Number },
+      ev: { value: 'kind', help: 'which kinds', repeated: true, parse: both },
     },
     run: ({ args, options }) => {
       expectTypeOf(args).toEqualTypeOf<{
@@ -39,7 +39,7 @@ describe('defineCommand', () => {
     },
   })
 
-  it('gives the run what was typed, read by the specs', async () => {
+  it('passes the parsed arguments and options to run', async () => {
     await command.run({
       args: ['bob', '3', 'b', ['red', 'blue']],
       options: { json: true, daemon: false, fromPane: ['x', 'y'], number: ['7'], ev: ['a', 'b'] },
@@ -50,7 +50,7 @@ describe('defineCommand', () => {
     })
   })
 
-  it('gives the run every key where nothing was typed', async () => {
+  it('passes every key to run, also those that were not given', async () => {
     await command.run({ args: ['bob', '3'], options: { daemon: true } })
     expect(seen.pop()).toEqual({
       args: { peer: 'bob', layers: 3, kind: undefined, colours: [] },
@@ -58,7 +58,7 @@ describe('defineCommand', () => {
     })
   })
 
-  it('does not run where a value cannot be read', async () => {
+  it('does not run if a value is invalid', async () => {
     const refusing = defineCommand({
       name: 'x',
       summary: 'x',
@@ -74,7 +74,7 @@ describe('defineCommand', () => {
     await expect(refusing.run({ args: ['y'], options: {} })).rejects.toThrow('not an x')
   })
 
-  it('says its usage in the words of the help', () => {
+  it('describes its usage for the help', () => {
     expect(command.usage).toEqual({
       summary: 'paint peers',
       arguments: { '<peer|identity>': 'which', '<layers>': '', '[kind]': '', '[colours...]': '' },
@@ -82,8 +82,8 @@ describe('defineCommand', () => {
         '--json': 'one JSON object',
         '--no-daemon': 'without the daemon',
         '-p, --from-pane <pane>': 'of that pane',
-        '--number <count>': 'so many',
-        '--ev <kind>': 'only those',
+        '--number <count>': 'how many',
+        '--ev <kind>': 'which kinds',
       },
     })
     expect(defineCommand({ name: 'x', summary: 'x', hidden: true, run: () => undefined }).usage).toEqual({

@@ -11,30 +11,30 @@ const AT = '2026-06-10T15:42:07.113Z'
 const clock = () => new Date(AT)
 
 describe('iapeer events', () => {
-  it('tells of starts and stops, in words and in JSON', async () => {
+  it('prints starts and stops as text and as JSON', async () => {
     const home = newHome()
     expect((await home.iapeer('events')).stdout).toBe('no events recorded\n')
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('start', 'bob')
     await home.iapeer('stop', 'bob')
-    const told = await home.iapeer('events', '--peer', 'bob', '--ev', 'launch,stop', '--json')
+    const printed = await home.iapeer('events', '--peer', 'bob', '--ev', 'launch,stop', '--json')
     const of = {
       schemaVersion: 2,
       ts: expect.stringMatching(/^\d{4}-.*Z$/),
       identity: 'command-bob',
       gen: expect.stringMatching(/^[0-9a-f]{16}$/),
     }
-    expect(jsonLines(told.stdout)).toEqual([
+    expect(jsonLines(printed.stdout)).toEqual([
       { ...of, ev: 'launch', mode: 'fresh', ms: expect.any(Number) },
       { ...of, ev: 'stop', by: 'iapeer stop', why: 'asked', result: 'ended' },
     ])
-    const said = (await home.iapeer('events')).stdout.split('\n')
-    expect(said.slice(0, -1)).toEqual([
-      expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}command-bob {3}recorder spawned \(launch\)$/),
+    const lines = (await home.iapeer('events')).stdout.split('\n')
+    expect(lines.slice(0, -1)).toEqual([
+      expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}command-bob {3}recorder started \(launch\)$/),
       expect.stringMatching(/ started in \d+ ms$/),
-      expect.stringMatching(/ stop pending by iapeer stop: asked$/),
-      expect.stringMatching(/ stop done by iapeer stop: asked$/),
-      expect.stringMatching(/ stopped by iapeer stop: asked$/),
+      expect.stringMatching(/ stop requested by iapeer stop$/),
+      expect.stringMatching(/ stop completed by iapeer stop$/),
+      expect.stringMatching(/ stopped by iapeer stop$/),
     ])
     expect(jsonLines((await home.iapeer('events', '-n', '1', '--json')).stdout)).toMatchObject([
       { ev: 'stop' },
@@ -42,7 +42,7 @@ describe('iapeer events', () => {
     expect((await home.iapeer('events', '--peer', 'ann', '--json')).stdout).toBe('')
   })
 
-  it('hands on what it does not know: fields in camelCase, empty ones absent, control characters never', async () => {
+  it('prints unknown events: fields in camelCase, empty fields omitted, control characters replaced', async () => {
     const home = newHome()
     mkdirSync(join(home.root, 'logs', 'iapeer'), { recursive: true })
     appendFileSync(
@@ -65,10 +65,10 @@ describe('iapeer events', () => {
     )
   })
 
-  it('says in words whatever is done by whoever supervises', async () => {
+  it('has a text for every action of the daemon', async () => {
     const home = newHome()
     const log = createEventLog(home.root, { clock })
-    const told = {
+    const texts = {
       'stay-down': [{ after: 'self-close' }, 'not restarted: it exited by itself'],
       start: [
         { after: 'crash', mode: 'fresh', ms: 1_234 },
@@ -76,9 +76,9 @@ describe('iapeer events', () => {
       ],
       'crash-loop': [
         { after: 'crash' },
-        'not restarted: it is in a crash loop: it died (iapeer reset lets it start again)',
+        'not restarted, it is in a crash loop: it died (iapeer reset allows it to start again)',
       ],
-      restart: [{ mode: 'resume' }, 'restarted where it was'],
+      restart: [{ mode: 'resume' }, 'restarted with its session resumed'],
       'restart-failed': [
         { reason: 'command-not-found', why: 'there is no program x' },
         'could not be restarted: there is no program x',
@@ -87,7 +87,7 @@ describe('iapeer events', () => {
       suspend: [{ why: 'it is idle', state: 'ended' }, 'suspended: it is idle'],
       unresponsive: [{ server: 812 }, 'does not answer: its tmux server (pid 812) is stopped by a signal'],
       responsive: [{}, 'answers again'],
-      canary: [{ state: 'spawned', origin: 'retrofit' }, 'its recorder died; another one watches now'],
+      canary: [{ state: 'spawned', origin: 'retrofit' }, 'its recorder died; a new one is running'],
       'notify-failed': [
         { why: 'hooks/on-death exited with 1' },
         'a notification could not be delivered: hooks/on-death exited with 1',
@@ -99,14 +99,14 @@ describe('iapeer events', () => {
       'evidence-failed': [{ why: 'ENOSPC' }, 'the evidence of the system could not be saved: ENOSPC'],
     } as const satisfies Record<SuperviseAction, readonly [Readonly<Record<string, string | number>>, string]>
     for (const action of SUPERVISE_ACTIONS)
-      await log.append({ ev: 'supervise', identity: 'claude-bob', action, ...told[action][0] })
-    const said = (await home.iapeer('events')).stdout.trimEnd().split('\n')
-    expect(said.map((line) => line.replace(/^.* claude-bob +/, ''))).toEqual(
-      SUPERVISE_ACTIONS.map((action) => told[action][1]),
+      await log.append({ ev: 'supervise', identity: 'claude-bob', action, ...texts[action][0] })
+    const lines = (await home.iapeer('events')).stdout.trimEnd().split('\n')
+    expect(lines.map((line) => line.replace(/^.* claude-bob +/, ''))).toEqual(
+      SUPERVISE_ACTIONS.map((action) => texts[action][1]),
     )
   })
 
-  it('says the same of an action of an earlier version', async () => {
+  it('prints the same text for an action of an earlier version', async () => {
     const home = newHome()
     mkdirSync(join(home.root, 'logs', 'iapeer'), { recursive: true })
     const lines = ['asleep after=crash', 'idle-park why="it is idle"', 'tell-failed why=x', 'toString']
@@ -114,8 +114,8 @@ describe('iapeer events', () => {
       join(home.root, 'logs', 'iapeer', 'lifecycle.log'),
       lines.map((line) => `ts=${AT} ev=supervise identity=claude-bob action=${line}\n`).join(''),
     )
-    const said = (await home.iapeer('events')).stdout.trimEnd().split('\n')
-    expect(said.map((line) => line.replace(/^.* claude-bob +/, ''))).toEqual([
+    const printed = (await home.iapeer('events')).stdout.trimEnd().split('\n')
+    expect(printed.map((line) => line.replace(/^.* claude-bob +/, ''))).toEqual([
       'not restarted: it died',
       'suspended: it is idle',
       'a notification could not be delivered: x',
@@ -124,27 +124,27 @@ describe('iapeer events', () => {
   })
 
   it.each([
-    [['-n', 'few'], /not a number of events: "few"/],
-    [['--since', 'noon'], /not a time/],
-    [['--peer', 'Bob!'], /not a peer: "Bob!"/],
-  ])('%j is refused with exit code 2', async (args, said) => {
+    [['-n', 'few'], /invalid --number "few"/],
+    [['--since', 'noon'], /invalid --since "noon"/],
+    [['--peer', 'Bob!'], /invalid --peer "Bob!"/],
+  ])('%j exits with 2', async (args, message) => {
     const done = await newHome().iapeer('events', ...args)
-    expect([done.exitCode, done.stderr]).toEqual([2, expect.stringMatching(said)])
+    expect([done.exitCode, done.stderr]).toEqual([2, expect.stringMatching(message)])
   })
 
-  it('-f prints what comes, once, and ends with 130 on Ctrl-C', async () => {
+  it('-f prints each new event once, and Ctrl-C makes it exit with 130', async () => {
     const home = newHome()
     const log = createEventLog(home.root, { clock })
     for (const pid of [1, 2, 3]) await log.append({ ev: 'daemon', state: 'started', pid })
     const following = home.start('events', '-f', '-n', '2', '--json')
-    await until('the past', () => following.text().includes('"pid":3'))
+    await until('the past events', () => following.text().includes('"pid":3'))
     await log.append({ ev: 'daemon', state: 'stopped', pid: 4 })
-    await until('what comes', () => following.text().includes('"pid":4'))
+    await until('the new event', () => following.text().includes('"pid":4'))
     expect(await following.end('SIGINT')).toBe(130)
     expect(jsonLines(following.text())).toMatchObject([{ pid: 2 }, { pid: 3 }, { pid: 4 }])
   })
 
-  it('-f ends with 0 when nobody reads it any more', async () => {
+  it('-f exits with 0 when the reader of its output has exited', async () => {
     const home = newHome()
     const log = createEventLog(home.root)
     mkdirSync(dirname(home.root), { recursive: true })
@@ -166,7 +166,7 @@ describe('iapeer events', () => {
     const ended = new Promise((resolve) => child.once('exit', resolve))
     const code = async () => (await run('cat', [join(home.path, 'code')])).stdout
     await until('the first line', () => child.stdout.read() !== null)
-    await until('its end', async () => {
+    await until('its exit code', async () => {
       await log.append({ ev: 'daemon', state: 'stopped', pid: 2 })
       return (await code()) !== ''
     })
@@ -174,7 +174,7 @@ describe('iapeer events', () => {
     expect(await code()).toBe('0\n')
   })
 
-  it('completion offers the names of peers', async () => {
+  it('--peer completes the names of peers', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob')
     expect((await home.iapeer('complete', '--', 'events', '--peer', '')).stdout).toMatch(/^bob\tpeer/)

@@ -9,7 +9,7 @@ import { homes, MAIN } from './support.ts'
 const newHome = homes()
 const track = asyncCleanups()
 
-/** What a process has read, in bytes. */
+/** Returns how much a process has read, in bytes. */
 const bytesRead = (pid: number | undefined): number =>
   Number(/^rchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
 
@@ -30,9 +30,9 @@ it.skipIf(process.platform !== 'linux')(
     const ended = once(child, 'exit')
     track(() => child.kill('SIGKILL'))
     await once(child.stdout, 'data')
-    // One more reading sees what was written during the first.
+    // The log is read once more, because it was written during the first reading.
     let before = bytesRead(child.pid)
-    await until('it to rest', async () => {
+    await until('the reading to stop', async () => {
       await new Promise((resolve) => setTimeout(resolve, 1_000))
       const now = bytesRead(child.pid)
       const read = now - before

@@ -19,7 +19,7 @@ it('a file that is rotated while it is followed is printed to its end, and the n
   const { start, log } = homeWithLog('one\n')
   const following = start('daemon', 'logs', '-f', '--json')
   await until('the first line', () => following.text() === 'one\n')
-  // All of it between two looks; the next file is longer than what was read of the first.
+  // All of this happens between two polls; the next file is longer than what was read of the first.
   appendFileSync(log, 'two\n')
   renameSync(log, `${log}.1`)
   const next = Array.from({ length: 100 }, (_none, at) => `next ${at}\n`).join('')
@@ -28,12 +28,12 @@ it('a file that is rotated while it is followed is printed to its end, and the n
   expect(following.text()).toBe(`one\ntwo\n${next}`)
   truncateSync(log)
   appendFileSync(log, 'emptied\n')
-  await until('what came after', () => following.text().endsWith('emptied\n'))
+  await until('the text after truncation', () => following.text().endsWith('emptied\n'))
   expect(following.text()).toBe(`one\ntwo\n${next}emptied\n`)
   expect(await following.end('SIGINT')).toBe(130)
 })
 
-it('daemon logs prints a last line that has no newline, and puts no two lines together', async () => {
+it('daemon logs prints a last line without a newline, and does not join it with the next file', async () => {
   const line = JSON.stringify({ level: 30, time: '2026-06-10T15:42:07.113Z', pid: 3, msg: 'whole' })
   const { iapeer, start, log } = homeWithLog(`${line}\n{"level":30,"msg":"to`)
   const { stdout } = await iapeer('daemon', 'logs')

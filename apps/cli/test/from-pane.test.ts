@@ -8,7 +8,7 @@ import { homes } from './support.ts'
 
 const newHome = homes()
 
-/** A person's server with a window that runs `args`, and its pane. */
+/** Starts a tmux server with a window that runs `args`. @returns the server, the pane and its program */
 async function paneOf(home: ReturnType<typeof newHome>, ...args: string[]) {
   const server = await home.server()
   const made = ['new-window', '-d', '-P', '-F', '#{pane_id} #{pane_pid}', '-c', home.path, '-n', 'work']
@@ -21,33 +21,33 @@ async function paneOf(home: ReturnType<typeof newHome>, ...args: string[]) {
 }
 
 describe('iapeer create --from-pane', () => {
-  it('makes a peer that starts as the pane did, and leaves the pane as it is', async () => {
+  it('creates a peer that runs the same program, and does not change the pane', async () => {
     const home = newHome()
     const command = ['sh', '-c', 'read line', 'x', 'a b', 'it\'s "so"']
     const { server, id, pid, program, name } = await paneOf(home, ...command)
-    const look = async () => [
+    const paneState = async () => [
       (await server.tmux('display-message', '-p', '-t', id, '#{pane_pid} #{pane_dead} #{pane_width}')).stdout,
       (await server.tmux('capture-pane', '-p', '-t', id)).stdout,
       (await server.tmux('list-clients')).stdout,
     ]
-    const before = await look()
+    const before = await paneState()
     const made = await home.iapeer('create', 'bob', '--from-pane', name, '--description', 'Waits.')
     expect(made).toMatchObject({ exitCode: 0, stderr: '' })
-    expect(made.stdout).toMatch(/^● bob is a peer \(command\)\n {2}home +\S+\/peers\/bob\n {2}cwd +/)
+    expect(made.stdout).toMatch(/^● created bob \(command\)\n {2}home +\S+\/peers\/bob\n {2}cwd +/)
     expect(made.stdout).toMatch(new RegExp(`\n {2}from +${id}, process ${pid}\n`))
-    expect(made.stdout).toContain('The pane goes on until you end it')
+    expect(made.stdout).toContain('The pane keeps running.')
     expect(made.stdout).not.toContain('kill-server')
-    expect(await look()).toEqual(before)
+    expect(await paneState()).toEqual(before)
     await home.iapeer('start', 'bob')
     const listed = JSON.parse((await home.iapeer('list', '--json')).stdout)
     expect(listed).toMatchObject({ cwd: realpathSync(home.path), description: 'Waits.', state: 'running' })
     expect((await readCommandLine(listed.leaderPid))?.argv).toEqual(program)
-    expect(await look()).toEqual(before)
+    expect(await paneState()).toEqual(before)
     expect((await home.iapeer('stop', 'bob')).exitCode).toBe(0)
     expect(server.alive()).toBe(true)
   })
 
-  it('says in JSON what it took, and that a server is shared', async () => {
+  it('prints as JSON what it imported, and that the server has other sessions', async () => {
     const home = newHome()
     const { server, id, pid } = await paneOf(home, 'sleep', '1001')
     await server.tmux('new-session', '-d', '-s', 'two', 'sleep 1000')
@@ -66,12 +66,12 @@ describe('iapeer create --from-pane', () => {
       ...{ schemaVersion: 2, identity: 'command-bob', command: ['sleep', '1001'] },
       fromPane: { ...fromPane, running: ['sleep', '1001'] },
       hints: expect.arrayContaining([
-        'Its tmux server has 2 sessions: a kill-server there ends all 2 of them; iapeer gives each peer its own server.',
+        'The tmux server of the pane has 2 sessions, and a kill-server ends all of them; iapeer gives each peer its own server.',
       ]),
     })
   })
 
-  it('takes a shell for what it is, and says so', async () => {
+  it('imports a shell if only a shell is running, and says so', async () => {
     const home = newHome()
     const { name } = await paneOf(home, 'env', 'HISTFILE=', 'ENV=', 'bash', '--norc', '--noprofile', '-i')
     const made = await until('the shell', async () => {
@@ -80,10 +80,10 @@ describe('iapeer create --from-pane', () => {
       await home.iapeer('remove', 'bob')
       return false
     })
-    expect(made.stdout).toContain('Only a shell runs there, so the peer is that shell.')
+    expect(made.stdout).toContain('Only a shell is running in the pane, so the peer runs that shell.')
   })
 
-  it('takes another directory, home or runtime that is asked for', async () => {
+  it('accepts another directory, home or runtime', async () => {
     const home = newHome()
     const { name } = await paneOf(home, 'sleep', '1002')
     const own = join(home.path, 'own')
@@ -98,18 +98,18 @@ describe('iapeer create --from-pane', () => {
     [['--from-pane', ''], 2, /not a socket and a pane/],
     [['--from-pane', '%1'], 2, /Give SOCKET:%3 or SOCKET:SESSION:WINDOW.PANE/],
     [['--from-pane', '/nowhere:%1'], 2, /there is no tmux socket \/nowhere\n {2}In that tmux/],
-    [['--from-pane', '/nowhere:%1', '--', 'ls'], 2, /"ls" was given besides/],
-  ])('%j ends with %i and makes nothing', async (args, exitCode, says) => {
+    [['--from-pane', '/nowhere:%1', '--', 'ls'], 2, /--from-pane cannot be combined with a program \("ls"\)/],
+  ])('%j exits with %i and creates nothing', async (args, exitCode, message) => {
     const home = newHome()
     expect(await home.iapeer('create', 'bob', ...args)).toMatchObject({
       exitCode,
       stdout: '',
-      stderr: expect.stringMatching(says),
+      stderr: expect.stringMatching(message),
     })
     expect((await home.iapeer('list', '--json')).stdout).toBe('')
   })
 
-  it('of a pane that is not there, is dead, or whose server has ended says which', async () => {
+  it('reports a pane that does not exist, a dead pane, and a server that has exited', async () => {
     const home = newHome()
     const { server, id, name } = await paneOf(home, 'sleep', '1003')
     const create = (pane: string) => home.iapeer('create', 'bob', '--from-pane', pane)
@@ -120,7 +120,7 @@ describe('iapeer create --from-pane', () => {
     await server.tmux('set-option', '-g', 'remain-on-exit', 'on')
     await server.tmux('respawn-pane', '-k', '-t', id, 'true')
     const dead = async () => (await server.tmux('display-message', '-p', '-t', id, '#{pane_dead}')).stdout
-    await until('its end', async () => (await dead()) === '1\n')
+    await until('the exit of its program', async () => (await dead()) === '1\n')
     expect(await create(name)).toMatchObject({
       exitCode: 3,
       stderr: expect.stringContaining('nothing runs in pane'),

@@ -7,7 +7,7 @@ import { homes, jsonLines, MAIN } from './support.ts'
 const newHome = homes()
 
 describe('iapeer doctor', () => {
-  it('tells every finding, in words of 80 columns and as JSON, and its exit code says whether there is something', async () => {
+  it('prints every finding, as text of 80 columns and as JSON, and exits with 1 if there is a problem', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--runtime', 'command', '--', 'sleep', '1000')
     await home.iapeer('start', 'bob')
@@ -27,14 +27,15 @@ describe('iapeer doctor', () => {
       expect(ids).toContain(id)
     expect(ids.filter((id) => String(id).endsWith('-unknown'))).toEqual([])
 
-    const said = await home.iapeer('doctor')
-    expect(said.exitCode).toBe(json.exitCode)
-    expect(said.stdout).toMatch(/^This host\n {2}✓ Node\.js /)
-    for (const line of said.stdout.split('\n'))
+    const text = await home.iapeer('doctor')
+    expect(text.exitCode).toBe(json.exitCode)
+    expect(text.stdout).toMatch(/^This host\n {2}✓ Node\.js /)
+    expect(text.stdout).toMatch(/\n\n(✓ no problems found|! \d+ (error|warning).*)\n$/)
+    for (const line of text.stdout.split('\n'))
       if (line.trim().includes(' ')) expect([...line].length, line).toBeLessThanOrEqual(80)
   })
 
-  it('--fix closes what is open to others, says so, and leaves it well', async () => {
+  it('--fix corrects the mode of a file that other users can read, and says so', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--runtime', 'command', '--', 'true')
     const registry = join(home.root, 'peers-profiles.json')
@@ -54,7 +55,7 @@ describe('iapeer doctor', () => {
 })
 
 describe('iapeer service', () => {
-  /** In a home of its own, with stand-ins for the service managers. */
+  /** A home with fake service managers that log their arguments. */
   function newHost() {
     const home = newHome()
     const at = (...parts: string[]): string => join(home.path, ...parts)
@@ -77,12 +78,12 @@ describe('iapeer service', () => {
       at,
       service,
       serviceWith,
-      told: () => (existsSync(at('log')) ? readFileSync(at('log'), 'utf8') : ''),
+      calls: () => (existsSync(at('log')) ? readFileSync(at('log'), 'utf8') : ''),
     }
   }
 
-  it('status says what is not there and exits 3; uninstall has nothing to do', async () => {
-    const { service, told } = newHost()
+  it('without a service, status exits with 3 and uninstall does nothing', async () => {
+    const { service, calls } = newHost()
     expect(await service('status')).toMatchObject({ exitCode: 3, stdout: '○ no service is installed\n' })
     const json = await service('status', '--json')
     expect(json.exitCode).toBe(3)
@@ -90,22 +91,22 @@ describe('iapeer service', () => {
       { schemaVersion: 2, installed: false, foreign: false, enabled: false, active: false },
     ])
     expect(await service('uninstall')).toMatchObject({ exitCode: 0, stdout: 'no service is installed\n' })
-    expect(told()).not.toMatch(/enable|start|bootstrap|bootout/)
+    expect(calls()).not.toMatch(/enable|start|bootstrap|bootout/)
   })
 
-  it('install refuses what would not be there tomorrow, and writes nothing', async () => {
-    const { at, service, told } = newHost()
+  it('install refuses ephemeral paths and writes nothing', async () => {
+    const { at, service, calls } = newHost()
     const refused = await service('install')
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
     expect(refused.stderr).toMatch(
       /^iapeer: (the root lies in the temporary directory|the daemon is not installed)/,
     )
     expect(existsSync(at('config'))).toBe(false)
-    expect(told()).toBe('')
+    expect(calls()).toBe('')
   })
 
   it.runIf(process.platform === 'linux')(
-    'install --print has the settings of now, and no secret',
+    'install --print prints the present settings, without secrets',
     async () => {
       const { serviceWith } = newHost()
       const set = {
@@ -123,16 +124,19 @@ describe('iapeer service', () => {
     },
   )
 
-  it.runIf(process.platform === 'linux')('a unit of somebody else is told and left alone', async () => {
-    const { at, service } = newHost()
-    const unit = at('config', 'systemd', 'user', 'iapeerd.service')
-    mkdirSync(join(unit, '..'), { recursive: true })
-    writeFileSync(unit, '[Service]\n')
-    expect(await service('uninstall')).toMatchObject({
-      exitCode: 1,
-      stderr: expect.stringContaining('not made by iapeer'),
-    })
-    expect((await service('status')).stdout).toContain('was not made by iapeer, and is left alone')
-    expect(readFileSync(unit, 'utf8')).toBe('[Service]\n')
-  })
+  it.runIf(process.platform === 'linux')(
+    'a unit file that iapeer did not write is reported and not touched',
+    async () => {
+      const { at, service } = newHost()
+      const unit = at('config', 'systemd', 'user', 'iapeerd.service')
+      mkdirSync(join(unit, '..'), { recursive: true })
+      writeFileSync(unit, '[Service]\n')
+      expect(await service('uninstall')).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining('not made by iapeer'),
+      })
+      expect((await service('status')).stdout).toBe(`! iapeer did not write ${unit}, and does not touch it\n`)
+      expect(readFileSync(unit, 'utf8')).toBe('[Service]\n')
+    },
+  )
 })

@@ -27,7 +27,7 @@ let tarball = ''
 let unreachable: string | undefined
 beforeAll(async () => {
   tarball = await packPackage('apps/cli', directory.path)
-  // Once, so that each test finds in npm's cache what it installs.
+  // Fills npm's cache for the installations of the tests.
   unreachable = await npmInstall(
     ['--global', '--prefix', join(directory.path, 'first'), tarball],
     directory.path,
@@ -44,7 +44,7 @@ interface Installation {
   readonly session: (name: string) => Promise<PeerSession>
 }
 
-/** The packed command in a prefix of its own, used by a person with a private home and root. */
+/** Installs the packed command under a private prefix, home and root. */
 async function installation(skip: (why: string) => void): Promise<Installation> {
   if (unreachable !== undefined) skip(unreachable)
   const { path, root, env } = newHome()
@@ -72,7 +72,7 @@ async function installation(skip: (why: string) => void): Promise<Installation> 
     uninstall: () => rmSync(prefix, { recursive: true }),
     session: async (name) => {
       const found = (await listSessions(root)).find(({ identity }) => identity === `command-${name}`)
-      if (found === undefined) throw new Error(`${name} does not run`)
+      if (found === undefined) throw new Error(`${name} is not running`)
       return found
     },
   }
@@ -80,7 +80,7 @@ async function installation(skip: (why: string) => void): Promise<Installation> 
 
 const killServer = (session: PeerSession) => serverAt(session.socketPath, session.server.pid).kill('SIGKILL')
 
-/** Kills the server and the guard that would record it, so that the death is found later: `recorder-lost`. */
+/** Kills a server together with its guard, so that the death is found later: `recorder-lost`. */
 async function killWithGuard(root: string, session: PeerSession): Promise<void> {
   const location = {
     recordDir: join(root, 'logs', 'iapeer'),
@@ -93,14 +93,14 @@ async function killWithGuard(root: string, session: PeerSession): Promise<void> 
   killServer(session)
 }
 
-/** Identity, event and verdict of every recorded death. */
+/** Returns identity, event and verdict of every recorded death. */
 async function deaths(ok: Installation['ok']): Promise<string[]> {
   const found = jsonLines(await ok('deaths', '--json'))
   return found.map(({ identity, event, verdict }) => `${identity} ${event} ${verdict}`).sort()
 }
 
 describe('the packed command, installed alone', () => {
-  it('brings all of this repository’s code in one package', async ({ skip }) => {
+  it('contains all of this repository’s code in one package', async ({ skip }) => {
     const { directory, ok } = await installation(skip)
     expect(readdirSync(join(directory, '..'))).toEqual(['cli'])
     expect(existsSync(join(directory, 'node_modules', '@iapeer'))).toBe(false)
@@ -125,22 +125,22 @@ describe('the packed command, installed alone', () => {
     await until('the record', async () => (await deaths(ok)).length === 2)
     expect(await ok('autopsy', 'bob')).toMatch(/the tmux server was killed by SIGKILL/)
 
-    expect(await ok('daemon', 'start')).toMatch(/^● the daemon is up: pid \d+\n$/)
+    expect(await ok('daemon', 'start')).toMatch(/^● the daemon is running: pid \d+\n$/)
     const { pid } = JSON.parse(await ok('daemon', 'status', '--json'))
     if (process.platform === 'linux') {
-      const ps = async (what: string) => (await run('ps', ['-o', `${what}=`, '-p', `${pid}`])).stdout.trim()
+      const ps = async (field: string) => (await run('ps', ['-o', `${field}=`, '-p', `${pid}`])).stdout.trim()
       expect(await ps('comm')).toBe('iapeerd')
       expect(await ps('args')).toBe(`iapeerd --root ${root}`)
     }
     await ok('start', 'bob')
     await ok('stop', 'bob')
-    expect(await ok('daemon', 'stop')).toBe(`✕ the daemon (pid ${pid}) is stopped; its peers live on\n`)
+    expect(await ok('daemon', 'stop')).toBe(`✕ the daemon (pid ${pid}) is stopped; the peers keep running\n`)
     const { stdout: unit } = await iapeer('service', 'install', '--print')
     expect(unit).toContain(join(directory, 'dist', 'iapeerd.js'))
-    expect(await ok('demo')).toMatch(/No process and no file of it is left/)
+    expect(await ok('demo')).toMatch(/All processes and files of the demo are removed/)
   }, 120_000)
 
-  it('is removed while its peers and its daemon run: every death is recorded, and another install explains it', async ({
+  it('can be removed while peers and the daemon are running: every death is recorded, and the next install explains it', async ({
     skip,
   }) => {
     const { root, ok, session, uninstall, install } = await installation(skip)
@@ -148,7 +148,7 @@ describe('the packed command, installed alone', () => {
     for (const name of names) await ok('create', name, '--', 'sleep', '1000')
     for (const name of names) if (name !== 'eve') await ok('start', name)
     const [ann, bob, cid, dan] = await Promise.all(names.slice(0, 4).map(session))
-    if (!ann || !bob || !cid || !dan) throw new Error('not all run')
+    if (!ann || !bob || !cid || !dan) throw new Error('not all peers are running')
     await ok('daemon', 'start')
     const { pid } = JSON.parse(await ok('daemon', 'status', '--json'))
     uninstall()
@@ -156,7 +156,7 @@ describe('the packed command, installed alone', () => {
     process.kill(ann.leader.pid, 'SIGKILL')
     killServer(bob)
     await killWithGuard(root, cid)
-    // What the daemon has not done before: a launch, a stop, and another launch.
+    // A launch, a stop and another launch: the daemon has not loaded this code before.
     const post = (path: string) => askDaemon(daemonPaths(root).defaultSocket, 'POST', path)
     expect(await post('/v1/peers/eve/start')).toMatchObject({ status: 200 })
     expect(await post('/v1/peers/eve/stop')).toMatchObject({ status: 200 })
@@ -191,11 +191,11 @@ describe('the packed command, installed alone', () => {
     ])
     for (const name of ['ann', 'bob', 'cid']) expect(await ok('autopsy', name)).toContain(`command-${name}`)
     expect(await ok('daemon', 'stop')).toContain(`(pid ${pid}) is stopped`)
-    expect(await ok('stop', 'dan')).toContain('command-dan')
-    expect(await ok('stop', 'eve')).toContain('command-eve')
+    expect(await ok('stop', 'dan')).toBe('✕ dan is stopped\n')
+    expect(await ok('stop', 'eve')).toBe('✕ eve is stopped\n')
   }, 180_000)
 
-  it('is removed without a daemon: what nothing recorded is recorded by the next install', async ({
+  it('can be removed while no daemon is running: the next install records the deaths that no recorder has recorded', async ({
     skip,
   }) => {
     const { root, ok, session, uninstall, install } = await installation(skip)
@@ -204,13 +204,13 @@ describe('the packed command, installed alone', () => {
       await ok('start', name)
     }
     const [ann, bob, cid] = await Promise.all(['ann', 'bob', 'cid'].map(session))
-    if (!ann || !bob || !cid) throw new Error('not all run')
+    if (!ann || !bob || !cid) throw new Error('not all peers are running')
     uninstall()
     process.kill(ann.leader.pid, 'SIGKILL')
     killServer(bob)
     await killWithGuard(root, cid)
     const exits = join(root, 'logs', 'iapeer', 'exits.log')
-    // That of ann is there too, unless tmux has lost her SIGCHLD: then it is recorded by the next command.
+    // The death of ann is usually recorded too; if tmux has lost the SIGCHLD, the next command records it.
     await until(
       'the record of bob',
       () => existsSync(exits) && readFileSync(exits, 'utf8').includes('identity=command-bob '),

@@ -11,20 +11,20 @@ const newHome = homes()
 const track = asyncCleanups()
 
 interface Screen {
-  /** The lines of the pane without trailing blanks, up to the last one that holds text. */
+  /** Returns the lines of the pane without trailing blanks, up to the last one with text. */
   readonly lines: () => Promise<string[]>
-  /** The same as one text, with its colours. */
+  /** Returns the text of the pane with its escape sequences. */
   readonly escapes: () => Promise<string>
   readonly resize: (columns: number, rows: number) => Promise<unknown>
   readonly keys: (...keys: string[]) => Promise<unknown>
-  /** What tmux says of the pane, by a format. */
+  /** Returns the value of a tmux format of the pane. */
   readonly ask: (format: string) => Promise<string>
 }
 
 interface View {
   /** @default [200, 24] */
   readonly size?: readonly [number, number]
-  /** A shell command. @default the watched list; when that exits, its exit code is printed */
+  /** A shell command. @default `iapeer list --watch`, then a line with its exit code: `exit 130` */
   readonly command?: string
   readonly env?: Readonly<Record<string, string>>
 }
@@ -34,7 +34,7 @@ let views = 0
 /** Runs `iapeer list --watch` in a pane of a private tmux server. */
 async function watching(home: Home, view: View = {}): Promise<Screen> {
   const { size = [200, 24], env = {} } = view
-  const { command = `'${process.execPath}' '${MAIN}' list --watch; echo "left $?"; exec cat` } = view
+  const { command = `'${process.execPath}' '${MAIN}' list --watch; echo "exit $?"; exec cat` } = view
   const server = await home.server(`screen${++views}`)
   const { tmux } = server
   const words = Object.entries({ IAPEER_ROOT: home.root, ...env }).flatMap(([name, value]) => [
@@ -57,7 +57,7 @@ async function watching(home: Home, view: View = {}): Promise<Screen> {
   }
 }
 
-/** What `iapeer list` prints now, which the watched list must show too. */
+/** Returns what `iapeer list` prints now: the watched list must show the same. */
 const listed = async (home: Home): Promise<string[]> =>
   (await home.iapeer('list')).stdout
     .trimEnd()
@@ -68,7 +68,9 @@ async function makePeers(home: Home, names: readonly string[]): Promise<void> {
   for (const name of names) await home.iapeer('create', name, '--', 'sleep', '1000')
 }
 
-/** Waits until the screen shows exactly these lines; fails with what it shows instead. */
+const QUIT = 'Press Ctrl-C to quit'
+
+/** Waits until the screen shows exactly these lines; the failure shows the actual lines. */
 async function shows(screen: Screen, wanted: readonly string[]): Promise<void> {
   let now: string[] = []
   const same = async () => {
@@ -78,7 +80,7 @@ async function shows(screen: Screen, wanted: readonly string[]): Promise<void> {
   await until('the rows', same, 6_000).catch(() => expect(now).toEqual(wanted))
 }
 
-/** Waits until a row of the screen is as this pattern says. */
+/** Waits until a row of the screen matches. */
 async function showsRow(screen: Screen, row: RegExp): Promise<void> {
   const text = async (): Promise<string> => (await screen.lines()).join('\n')
   const shown = async () => row.test(await text())
@@ -86,41 +88,41 @@ async function showsRow(screen: Screen, row: RegExp): Promise<void> {
 }
 
 describe('iapeer list --watch', () => {
-  it('shows every row, as iapeer list does, after each change of a state, a new peer and a removed one', async () => {
+  it('shows the same rows as iapeer list after each change of a state, a new peer and a removed one', async () => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob', 'cid', 'eve'])
     const screen = await watching(home)
     const changes = [
-      [['show', 'ann'], /^○ ann +asleep /m],
-      [['start', 'bob'], /^● bob +alive /m],
-      [['start', 'ann'], /^● ann +alive /m],
-      [['stop', 'bob'], /^✕ bob +stopped /m],
-      [['create', 'dan', '--', 'sleep', '1000'], /^○ dan +asleep /m],
-      [['start', 'dan'], /^● dan +alive /m],
-      [['stop', 'dan'], /^✕ dan +stopped /m],
+      [['show', 'ann'], /^○ ann +not-running /m],
+      [['start', 'bob'], /^● bob +running /m],
+      [['start', 'ann'], /^● ann +running /m],
+      [['stop', 'bob'], /^○ bob +stopped /m],
+      [['create', 'dan', '--', 'sleep', '1000'], /^○ dan +not-running /m],
+      [['start', 'dan'], /^● dan +running /m],
+      [['stop', 'dan'], /^○ dan +stopped /m],
       [['remove', 'cid'], /bob [^\n]*\n[^\n]* dan /],
-      [['stop', 'ann'], /^✕ ann +stopped /m],
+      [['stop', 'ann'], /^○ ann +stopped /m],
     ] as const
     for (const [change, row] of changes) {
       expect(await home.iapeer(...change)).toMatchObject({ exitCode: 0 })
       await showsRow(screen, row)
-      await shows(screen, [...(await listed(home)), 'Ctrl-C leaves'])
+      await shows(screen, [...(await listed(home)), QUIT])
     }
   }, 60_000)
 
-  it('settles a peer that has died, with no other command', async () => {
+  it('settles a peer that has died, without another command', async () => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob'])
     await home.iapeer('start', '--all')
     const screen = await watching(home, { env: { IAPEER_CRASHLOOP_MAX: '1' } })
-    await showsRow(screen, /^● bob +alive /m)
+    await showsRow(screen, /^● bob +running /m)
     const bob = (await listSessions(home.root)).find(({ identity }) => identity === 'command-bob')
     process.kill(bob?.server.pid ?? Number.NaN, 'SIGKILL')
     await showsRow(screen, /^! bob +crash-loop /m)
-    await showsRow(screen, /^● ann +alive /m)
+    await showsRow(screen, /^● ann +running /m)
   })
 
-  it('finishes a launch that a person has unblocked, with no other command', async () => {
+  it('finishes a launch that a person has unblocked, without another command', async () => {
     const home = newHome()
     const script = join(home.path, 'asks.sh')
     writeFileSync(script, ASKS)
@@ -131,97 +133,97 @@ describe('iapeer list --watch', () => {
     await showsRow(screen, /^! bob +blocked /m)
     const [bob] = await listSessions(home.root)
     await run('tmux', ['-S', bob?.socketPath ?? '', 'send-keys', '-t', bob?.paneId ?? '', 'y'])
-    await showsRow(screen, /^● bob +alive /m)
+    await showsRow(screen, /^● bob +running /m)
   })
 
-  it('a resize is followed at once, and rows that do not fit are counted', async () => {
+  it('redraws after a resize, and counts the rows that do not fit', async () => {
     const home = newHome()
     const names = Array.from({ length: 12 }, (_none, at) => `p${String(at).padStart(2, '0')}`)
     await makePeers(home, names)
     const screen = await watching(home)
     const all = await listed(home)
-    await shows(screen, [...all, 'Ctrl-C leaves'])
+    await shows(screen, [...all, QUIT])
     await screen.resize(200, 10)
-    await shows(screen, [...all.slice(0, 8), '… and 5 more: iapeer list prints all', 'Ctrl-C leaves'])
+    await shows(screen, [...all.slice(0, 8), '… and 5 more: iapeer list prints all', QUIT])
     await home.iapeer('start', 'p03')
     const changed = await listed(home)
-    await shows(screen, [...changed.slice(0, 8), '… and 5 more: iapeer list prints all', 'Ctrl-C leaves'])
-    // The table fits exactly, and then lacks one row.
+    await shows(screen, [...changed.slice(0, 8), '… and 5 more: iapeer list prints all', QUIT])
+    // First the table fits exactly, then there is one row too few.
     await screen.resize(200, 14)
-    await shows(screen, [...changed, 'Ctrl-C leaves'])
+    await shows(screen, [...changed, QUIT])
     await screen.resize(200, 13)
-    await shows(screen, [...changed.slice(0, 11), '… and 2 more: iapeer list prints all', 'Ctrl-C leaves'])
+    await shows(screen, [...changed.slice(0, 11), '… and 2 more: iapeer list prints all', QUIT])
     await screen.resize(30, 24)
     const narrow = changed.map((line) => (line.length <= 30 ? line : `${line.slice(0, 29)}…`))
-    await shows(screen, [...narrow.map((line) => line.trimEnd()), 'Ctrl-C leaves'])
+    await shows(screen, [...narrow.map((line) => line.trimEnd()), QUIT])
     await screen.resize(200, 2)
-    await shows(screen, ['… and 13 more: iapeer list prints all', 'Ctrl-C leaves'])
+    await shows(screen, ['… and 13 more: iapeer list prints all', QUIT])
     await screen.resize(200, 24)
-    await shows(screen, [...changed, 'Ctrl-C leaves'])
+    await shows(screen, [...changed, QUIT])
   }, 60_000)
 
-  it('Ctrl-C gives the terminal back with the last rows on it', async () => {
+  it('Ctrl-C restores the terminal and prints the last rows on it', async () => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob'])
     const screen = await watching(home)
-    await shows(screen, [...(await listed(home)), 'Ctrl-C leaves'])
-    // No shell could continue it here, so it goes on.
+    await shows(screen, [...(await listed(home)), QUIT])
+    // Ctrl-Z is ignored here, because no shell could continue the command.
     await screen.keys('C-z')
     await home.iapeer('start', 'bob')
-    const rows = [...(await listed(home)), 'Ctrl-C leaves']
+    const rows = [...(await listed(home)), QUIT]
     await shows(screen, rows)
     expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('1 0')
     await screen.keys('C-c')
-    await until('its end', async () => (await screen.lines()).at(-1) === 'left 130')
-    expect(await screen.lines()).toEqual([...rows, 'left 130'])
+    await until('its exit', async () => (await screen.lines()).at(-1) === 'exit 130')
+    expect(await screen.lines()).toEqual([...rows, 'exit 130'])
     expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('0 1')
   })
 
-  it('Ctrl-\\ gives the terminal back', async () => {
+  it('Ctrl-\\ restores the terminal', async () => {
     const home = newHome()
     await makePeers(home, ['ann'])
     const screen = await watching(home)
-    await shows(screen, [...(await listed(home)), 'Ctrl-C leaves'])
+    await shows(screen, [...(await listed(home)), QUIT])
     await screen.keys('C-\\')
-    await until('its end', async () => (await screen.lines()).some((line) => line.endsWith('left 131')))
+    await until('its exit', async () => (await screen.lines()).some((line) => line.endsWith('exit 131')))
     expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('0 1')
   })
 
-  it('a registry that can no longer be read ends it, with the error', async () => {
+  it('exits with the error if the registry can no longer be read', async () => {
     const home = newHome()
     await makePeers(home, ['ann'])
     const screen = await watching(home)
-    await shows(screen, [...(await listed(home)), 'Ctrl-C leaves'])
+    await shows(screen, [...(await listed(home)), QUIT])
     writeFileSync(rootLayout(home.root).registry, 'not JSON')
-    await until('its end', async () => (await screen.lines()).at(-1) === 'left 1')
-    expect((await screen.lines()).join('\n')).toMatch(/Ctrl-C leaves\niapeer: .*registry/)
+    await until('its exit', async () => (await screen.lines()).at(-1) === 'exit 1')
+    expect((await screen.lines()).join('\n')).toMatch(/Press Ctrl-C to quit\niapeer: .*registry/)
     expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('0 1')
   })
 
-  it('Ctrl-Z gives the terminal back until fg', async () => {
+  it('Ctrl-Z restores the terminal until fg', async () => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob'])
     const screen = await watching(home, { command: 'exec bash --norc -i' })
     const prompt = async () => /[#$]$/.test((await screen.lines()).at(-1) ?? '')
     await until('the shell', prompt)
     await screen.keys(`${process.execPath} ${MAIN} list --watch`, 'Enter')
-    const rows = [...(await listed(home)), 'Ctrl-C leaves']
+    const rows = [...(await listed(home)), QUIT]
     await shows(screen, rows)
     await screen.keys('C-z')
     await until('the shell', async () => /Stopped/.test((await screen.lines()).join()))
     expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('0 1')
     await home.iapeer('start', 'bob')
     await screen.keys('fg', 'Enter')
-    await shows(screen, [...(await listed(home)), 'Ctrl-C leaves'])
+    await shows(screen, [...(await listed(home)), QUIT])
     expect(await screen.ask('#{alternate_on} #{cursor_flag}')).toBe('1 0')
     await screen.keys('C-c')
     await until('the shell', prompt)
   })
 
-  it('colours are there unless NO_COLOR is set, and the rows are the same', async () => {
+  it('prints colours unless NO_COLOR is set, and the same rows', async () => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob'])
-    const rows = [...(await listed(home)), 'Ctrl-C leaves']
+    const rows = [...(await listed(home)), QUIT]
     const coloured = await watching(home)
     await shows(coloured, rows)
     expect(await coloured.escapes()).toContain('\u001b[1mann')
@@ -230,11 +232,11 @@ describe('iapeer list --watch', () => {
     expect(await plain.escapes()).not.toContain('\u001b')
   })
 
-  it('without a terminal it says what to use instead', async () => {
+  it('without a terminal, the error names the command for scripts', async () => {
     expect(await newHome().iapeer('list', '--watch')).toMatchObject({
       exitCode: 2,
       stdout: '',
-      stderr: expect.stringMatching(/--watch needs a terminal\n {2}iapeer events -f --json/),
+      stderr: expect.stringMatching(/--watch needs a terminal\n {2}In a script, use iapeer events -f --json/),
     })
   })
 })

@@ -7,7 +7,7 @@ import { homes, jsonLines, MAIN } from './support.ts'
 const newHome = homes()
 
 describe('iapeer create, init, list and show', () => {
-  it('make peers and show them, in JSON by the contract', async () => {
+  it('create peers and print them, with the JSON of docs/records.md', async () => {
     const home = newHome()
     const made = await home.iapeer('create', 'bob', '--description', 'Builds.', '--json')
     const bob = {
@@ -30,7 +30,7 @@ describe('iapeer create, init, list and show', () => {
       { personality: 'top', command: ['sh', '-c', 'exec sleep "$1"', 'x'], interfaces: [] },
     ])
     expect((await home.iapeer('list')).stdout).toMatch(
-      /^PEER +STATE +RUNTIMES[\s\S]*\n○ bob +asleep +claude +artificial .*Builds\.\n○ top /,
+      /^PEER +STATE +RUNTIMES[\s\S]*\n○ bob +not-running +claude +artificial .*Builds\.\n○ top /,
     )
     expect((await home.iapeer('show', 'bob')).stdout).toMatch(
       /^bob {2}Builds\.\n {2}runtimes +claude \(default\)/,
@@ -39,7 +39,7 @@ describe('iapeer create, init, list and show', () => {
     expect(statSync(join(home.root, 'peers-profiles.json')).mode & 0o777).toBe(0o600)
   })
 
-  it('list and status say when one that waits is started, and nothing of a start whose time is over', async () => {
+  it('list and status print when a planned start is due, and ignore a start that is overdue', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const tally = join(home.root, 'state', 'lifecycle', 'command-bob.tally')
@@ -47,27 +47,27 @@ describe('iapeer create, init, list and show', () => {
       writeFileSync(tally, JSON.stringify({ endings: [], restarts: 2, startAt }))
     const startAt = new Date(Date.now() + 90_000).toISOString()
     plan(startAt)
-    expect((await home.iapeer('list')).stdout).toMatch(/\n○ bob +asleep, starts in (90|[78]\d) s {2}command/)
+    expect((await home.iapeer('list')).stdout).toMatch(
+      /\n○ bob +not-running, starts in (90|[78]\d) s {2}command/,
+    )
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
-      { state: 'asleep', nextStartAt: startAt, restarts: 2 },
+      { state: 'not-running', nextStartAt: startAt, restarts: 2 },
     ])
     for (const args of [['status'], []])
       expect((await home.iapeer(...args)).stdout).toMatch(
-        /1 peer: iapeer list\n {2}bob is asleep, starts in (90|[78]\d) s\n$/,
+        /1 peer: iapeer list\n {2}bob is not-running, starts in (90|[78]\d) s\n$/,
       )
     plan(new Date(Date.now() - 1_000).toISOString())
-    expect((await home.iapeer('list')).stdout).toMatch(/\n○ bob +asleep {2}/)
+    expect((await home.iapeer('list')).stdout).toMatch(/\n○ bob +not-running {2}/)
     expect((await home.iapeer('list', '--json')).stdout).not.toContain('nextStartAt')
   })
 
-  it('init makes a directory a home by its name, and registers what lives there', async () => {
+  it('init makes a directory a home, names the peer after it, and registers an existing profile', async () => {
     const home = newHome()
     const directory = join(home.path, 'Ночная смена')
     mkdirSync(directory)
-    expect((await home.iapeer('init', directory)).stdout).toMatch(/^● nochnaya-smena is a peer \(claude\)/)
-    expect((await home.iapeer('init', directory)).stdout).toMatch(
-      /nochnaya-smena lives there, and is registered/,
-    )
+    expect((await home.iapeer('init', directory)).stdout).toMatch(/^● created nochnaya-smena \(claude\)/)
+    expect((await home.iapeer('init', directory)).stdout).toMatch(/^● registered nochnaya-smena \(claude\)/)
     const inside = await run(process.execPath, [MAIN, 'init', '--json'], { env: home.env, cwd: directory })
     expect(jsonLines(inside.stdout)).toMatchObject([{ personality: 'nochnaya-smena', home: directory }])
     expect((await home.iapeer('init', directory, '--name', 'other')).stderr).toMatch(
@@ -79,31 +79,43 @@ describe('iapeer create, init, list and show', () => {
     [['create'], 2, /missing required argument/],
     [['create', 'Bob'], 2, /not a peer's name: "Bob"\n {2}Use a lower-case letter/],
     [['create', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
-    [['create', 'bob', '--runtime', 'command'], 2, /needs its program\n {2}iapeer create NAME -- PROGRAM/],
-    [['create', 'bob', '--runtime', 'claude', '--', 'ls'], 2, /has a program of its own/],
+    [
+      ['create', 'bob', '--runtime', 'command'],
+      2,
+      /needs a program\n {2}Pass it after --: iapeer create NAME -- PROGRAM/,
+    ],
+    [
+      ['create', 'bob', '--runtime', 'claude', '--', 'ls'],
+      2,
+      /--runtime claude cannot be combined with a program \("ls"\)/,
+    ],
     [['create', 'bob', '--cwd', '/nowhere/at/all'], 2, /--cwd is not a directory/],
     [['create', 'bob', '--home', ''], 2, /--home is empty/],
-    [['create', 'bob', '--intelligence', 'alien'], 2, /Use natural, artificial or absent/],
+    [
+      ['create', 'bob', '--intelligence', 'alien'],
+      2,
+      /invalid --intelligence "alien".*\n {2}Use natural \(a/,
+    ],
     [['create', 'bob', '--description', 'x'.repeat(451)], 2, /description: must be at most 450 characters/],
     [['create', 'bob', '--', ''], 2, /command: must be at least the program/],
     [['create', 'bob', '--home', '/etc/hostname'], 2, /is no directory\n {2}Choose another/],
-    [['init', '/nowhere/at/all'], 2, /is not a directory/],
+    [['init', '/nowhere/at/all'], 2, /the home is not a directory/],
     [['init', '/'], 2, /no peer's name can be made of/],
-    [['show', 'nobody'], 4, /there is no peer nobody\n {2}iapeer list/],
-    [['show', ''], 2, /no peer was named/],
-    [['remove', 'nobody'], 4, /there is no peer nobody/],
-    [['rename', 'nobody', 'bob'], 4, /there is no peer nobody/],
-    [['rename', 'nobody', 'Bob'], 2, /not a peer's name/],
-    [['runtimes', 'add', 'codex'], 2, /Give either --peer NAME or --all/],
-    [['runtimes', 'add', 'codex', '--all', '--peer', 'x'], 2, /Give either/],
-    [['runtimes', 'drop', 'codex', '--all'], 2, /Use add or default/],
-    [['runtimes', 'add', 'codex', '--peer', 'nobody'], 4, /there is no peer/],
+    [['show', 'eve'], 4, /no peer eve\n {2}iapeer list/],
+    [['show', ''], 2, /the name of the peer is empty\n {2}iapeer list/],
+    [['remove', 'eve'], 4, /no peer eve/],
+    [['rename', 'eve', 'bob'], 4, /no peer eve/],
+    [['rename', 'eve', 'Bob'], 2, /not a peer's name/],
+    [['runtimes', 'add', 'codex'], 2, /expected either --peer or --all/],
+    [['runtimes', 'add', 'codex', '--all', '--peer', 'x'], 2, /expected either/],
+    [['runtimes', 'drop', 'codex', '--all'], 2, /unknown action "drop"/],
+    [['runtimes', 'add', 'codex', '--peer', 'eve'], 4, /no peer eve/],
     [['list', 'x'], 2, /too many arguments/],
-  ])('%j ends with %i and says what to do', async (args, exitCode, says) => {
+  ])('%j exits with %i and prints what to do', async (args, exitCode, message) => {
     const home = newHome()
     const done = await home.iapeer(...args)
     expect(done.exitCode).toBe(exitCode)
-    expect(done.stderr).toMatch(says)
+    expect(done.stderr).toMatch(message)
     expect(done.stderr).not.toMatch(/\n\s+at /)
     if (existsSync(join(home.root, 'peers'))) expect(readdirSync(join(home.root, 'peers'))).toEqual([])
   })
@@ -116,9 +128,9 @@ describe('iapeer rename, remove and runtimes', () => {
     await home.iapeer('create', 'ann')
     expect((await home.iapeer('create', 'bob')).stderr).toMatch(/the name bob is taken/)
     expect((await home.iapeer('rename', 'claude-bob', 'rob')).stdout).toMatch(
-      /^bob is rob now; its home stays/,
+      /^bob is now rob; its home stays/,
     )
-    // Its home stays that of rob.
+    // rob keeps that home, so the new bob gets another one.
     expect((await home.iapeer('create', 'bob')).stdout).toMatch(/peers\/bob-2\n/)
     expect((await home.iapeer('remove', 'bob')).exitCode).toBe(0)
     expect((await home.iapeer('rename', 'rob', 'ann')).exitCode).toBe(1)
@@ -137,7 +149,7 @@ describe('iapeer rename, remove and runtimes', () => {
     expect(existsSync(join(home.root, 'peers', 'bob', '.iapeer'))).toBe(true)
   })
 
-  it('with --all one peer that cannot be changed hinders no other', async () => {
+  it('with --all, a peer that cannot be changed does not prevent the change of the others', async () => {
     const home = newHome()
     for (const name of ['ann', 'bob']) await home.iapeer('create', name)
     writeFileSync(join(home.root, 'peers', 'ann', '.iapeer', 'peer-profile.json'), '{')
@@ -147,7 +159,7 @@ describe('iapeer rename, remove and runtimes', () => {
   })
 })
 
-it('a reader that leaves early does not stop what was begun', async () => {
+it('a command finishes its work if the reader of its output exits early', async () => {
   const home = newHome()
   for (let at = 0; at < 6; at++) await home.iapeer('create', `p${at}`)
   const command = '"$0" "$1" runtimes add codex --all | true'
@@ -160,7 +172,7 @@ it('a reader that leaves early does not stop what was begun', async () => {
   )
 })
 
-it('what others wrote cannot steer the terminal', async () => {
+it('control characters in a description do not reach the terminal', async () => {
   const home = newHome()
   await home.iapeer('create', 'bob', '--description', '\u001b[2Jgone\u0007')
   for (const command of [['list'], ['show', 'bob']]) {
@@ -170,7 +182,7 @@ it('what others wrote cannot steer the terminal', async () => {
   }
 })
 
-it('without a home directory, or in one that is not ours, it says what to set', async () => {
+it('reports a missing home directory, and a root that lies in a file', async () => {
   const home = newHome()
   const { IAPEER_ROOT: _root, ...env } = home.env
   const nowhere = await run(process.execPath, [MAIN, 'create', 'bob'], {
@@ -183,11 +195,11 @@ it('without a home directory, or in one that is not ours, it says what to set', 
   const inFile = await run(process.execPath, [MAIN, 'create', 'bob'], {
     env: { ...env, IAPEER_ROOT: join(home.path, 'file', 'x') },
   })
-  expect(inFile.stderr).toMatch(/^iapeer: .*ENOTDIR.*\n {2}A file is where a directory must be/)
+  expect(inFile.stderr).toMatch(/^iapeer: .*ENOTDIR.*\n {2}A file is in the place of a directory/)
 })
 
 describe('iapeer verify', () => {
-  it('says that all is well, or each thing that is not, and mends it', async () => {
+  it('prints that registry and profiles agree, or each difference, and fixes them', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob')
     expect(await home.iapeer('verify')).toMatchObject({
@@ -217,7 +229,7 @@ describe('iapeer verify', () => {
     expect((await home.iapeer('list')).stdout).toMatch(/^○ bob /m)
   })
 
-  it('what a person has to decide stays, with exit code 1', async () => {
+  it('leaves what a person has to decide, with exit code 1', async () => {
     const home = newHome()
     const directory = join(home.path, 'disk')
     mkdirSync(directory)

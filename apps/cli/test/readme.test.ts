@@ -6,19 +6,19 @@ import { buildProgram } from '../src/program.ts'
 
 const README = readFileSync(fileURLToPath(new URL('../../../README.md', import.meta.url)), 'utf8')
 
-/** The usages in its table: `iapeer list [--watch] [--json]`. */
+/** The usages in the table of the README: `iapeer list [--watch] [--json]`. */
 const USAGES = README.split('\n')
   .filter((line) => line.startsWith('| `iapeer '))
   .flatMap((line) =>
     [...(line.split(' | ')[0] ?? '').matchAll(/`iapeer ([^`]+)`/g)].map(([, usage = '']) => usage),
   )
 
-it('the README names commands that there are, each with options that it has', () => {
+it('every command and option that the README names exists', () => {
   expect(USAGES.length).toBeGreaterThan(25)
   const program = buildProgram()
   for (const usage of USAGES) {
     const [name = '', ...words] = usage.split(' ')
-    // What a package of others adds; it has no options.
+    // A package adds this command; it has no options.
     if (name === 'completion') continue
     const command = program.commands.find((one) => one.name() === name)
     expect([usage, command?.name()]).toEqual([usage, name])
@@ -29,7 +29,7 @@ it('the README names commands that there are, each with options that it has', ()
   }
 })
 
-it('the help of every command fits a terminal of 80 columns', () => {
+it('the help of every command fits in 80 columns', () => {
   const helps = (command: Command): string[] => {
     let text = ''
     command.configureOutput({ writeOut: (words) => (text += words), getOutHelpWidth: () => 80 })

@@ -12,7 +12,7 @@ const PID = expect.any(Number)
 const GEN = expect.stringMatching(/^[0-9a-f]{16}$/)
 
 describe('iapeer start, stop and new', () => {
-  it('bring a peer up and take it down, tell it in JSON, and leave no record of it', async () => {
+  it('start, restart and stop a peer, print JSON, and record no death', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const started = await home.iapeer('start', 'bob', '--json')
@@ -26,26 +26,43 @@ describe('iapeer start, stop and new', () => {
     }
     expect(jsonLines(started.stdout)).toEqual([{ schemaVersion: 2, state: 'launched', ...session }])
     expect((await home.iapeer('start', 'command-bob')).stdout).toMatch(
-      /^● command-bob is up already: pid \d+\n/,
+      /^● bob is already running: pid \d+\n {2}iapeer attach bob {3}attach to its terminal/,
     )
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
       { ...session, state: 'running', canary: 'guard', personality: 'bob' },
     ])
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive +command /m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running +command /m)
     const renewed = jsonLines((await home.iapeer('new', 'bob', '--json')).stdout)
     expect(renewed).toMatchObject([{ state: 'launched' }])
     expect(jsonLines((await home.iapeer('stop', 'bob', '--json')).stdout)).toMatchObject([
       { identity: 'command-bob', state: 'ended', leader: 'asked', ms: PID },
     ])
-    expect((await home.iapeer('stop', 'bob')).stdout).toBe(
-      '✕ command-bob was not running; it stays stopped\n',
-    )
-    expect((await home.iapeer('list')).stdout).toMatch(/^✕ bob +stopped /m)
+    expect((await home.iapeer('stop', 'bob')).stdout).toBe('✕ bob was not running, and stays stopped\n')
+    expect((await home.iapeer('list')).stdout).toMatch(/^○ bob +stopped /m)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
     expect(readdirSync(join(home.root, 'run'))).toEqual([])
   })
 
-  it('a runtime as a command brings the peer of the directory up afresh', async () => {
+  it('name the runtime of a session only if its peer has several', async () => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+    expect((await home.iapeer('start', 'bob')).stdout).toMatch(/^● bob is running: pid \d+\n/)
+    await home.iapeer('runtimes', 'add', 'codex', '--peer', 'bob')
+    expect((await home.iapeer('refresh', 'bob')).stdout).toMatch(
+      /^● bob \(command\) is restarted: pid \d+\n$/,
+    )
+    expect((await home.iapeer('start', 'bob')).stdout).toMatch(
+      /^● bob \(command\) is already running: pid \d+\n {2}iapeer attach command-bob /,
+    )
+    expect((await home.iapeer('rename', 'bob', 'rob')).stdout).toMatch(
+      / {2}rob \(command\) keeps running: pid \d+\n.*iapeer refresh command-rob\n$/,
+    )
+    expect((await home.iapeer('stop', 'rob')).stdout).toBe('✕ rob (command) is stopped\n')
+    await home.iapeer('start', 'rob')
+    expect((await home.iapeer('remove', '-f', 'rob')).stdout).toMatch(/^stopped rob \(command\): pid \d+\n/)
+  })
+
+  it('a runtime as a command starts the peer of the directory with a new session', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const cwd = join(home.root, 'peers', 'bob')
@@ -66,7 +83,7 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })
 
-  it('new finds first what would keep it down, and keeps the runtime that was named', async () => {
+  it('new does not stop a peer that could not be started again, and keeps the runtime that was named', async () => {
     const home = newHome()
     mkdirSync(join(home.path, 'here'))
     await home.iapeer('create', 'bob', '--cwd', join(home.path, 'here'), '--', 'sleep', '1000')
@@ -78,16 +95,16 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('new', 'claude-bob')).stderr).toMatch(/no peer|not declared/)
   })
 
-  it('a run ends well when somebody else takes the peer down, and is refused beside another run', async () => {
+  it('run exits with 0 if the peer is stopped by another command, and refuses a peer that another run supervises', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const run = home.start('run', 'command-bob')
-    await until('it to be up', () => run.text().includes('is up'))
+    await until('it to be running', () => run.text().includes('bob is running: pid'))
     expect((await home.iapeer('list')).stdout).toMatch(/^● bob +managed /m)
     const second = await home.iapeer('run', 'bob')
-    expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('held up by process') })
+    expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/by process \d+/) })
     await home.iapeer('stop', 'bob')
-    await until('the run to end', () => run.text().includes('is taken down'))
+    await until('the run to end', () => run.text().includes('bob is stopped\n'))
     expect(await run.end('SIGCONT')).toBe(0)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })
@@ -95,27 +112,27 @@ describe('iapeer start, stop and new', () => {
   it('a peer does not attach to itself', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
-    const [up] = jsonLines((await home.iapeer('start', 'bob', '--json')).stdout)
-    const env = { ...home.env, TMUX: `/x,${Object(up).serverPid},0` }
+    const [started] = jsonLines((await home.iapeer('start', 'bob', '--json')).stdout)
+    const env = { ...home.env, TMUX: `/x,${Object(started).serverPid},0` }
     const refused = await run(process.execPath, [MAIN, 'attach', 'bob'], { env })
-    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is the terminal of') })
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is the terminal of bob') })
   })
 
-  it('start and stop of all, refresh and reset', async () => {
+  it('start --all, stop --all, refresh and reset do what they print', async () => {
     const home = newHome()
     for (const name of ['ann', 'bob']) await home.iapeer('create', name, '--', 'sleep', '1000')
     expect(await home.iapeer('refresh', 'ann')).toMatchObject({ exitCode: 3 })
     expect((await home.iapeer('start', '--all')).exitCode).toBe(0)
-    expect((await home.iapeer('list')).stdout).toMatch(/● ann +alive[\s\S]*● bob +alive/)
-    expect((await home.iapeer('refresh', 'ann')).stdout).toMatch(/^● command-ann is up anew: pid \d+\n/)
-    expect((await home.iapeer('reset', 'ann')).stdout).toMatch(/^ann was in no crash loop/)
+    expect((await home.iapeer('list')).stdout).toMatch(/● ann +running[\s\S]*● bob +running/)
+    expect((await home.iapeer('refresh', 'ann')).stdout).toMatch(/^● ann is restarted: pid \d+\n/)
+    expect((await home.iapeer('reset', 'ann')).stdout).toMatch(/^ann was not in a crash loop/)
     expect((await home.iapeer('stop', '--all')).exitCode).toBe(0)
-    expect((await home.iapeer('list')).stdout).toMatch(/✕ ann +stopped[\s\S]*✕ bob +stopped/)
+    expect((await home.iapeer('list')).stdout).toMatch(/○ ann +stopped[\s\S]*○ bob +stopped/)
     expect(await home.iapeer('stop')).toMatchObject({ exitCode: 2 })
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })
 
-  it('Ctrl-C calls off every launch of start --all, starts no further peer and leaves nothing', async () => {
+  it('Ctrl-C aborts every launch of start --all, starts no further peer and leaves nothing', async () => {
     const home = newHome()
     // Their programs never show an input row: each launch waits for one.
     const names = ['ann', 'bob', 'cid', 'dan', 'eve', 'fay', 'gus', 'hal']
@@ -136,13 +153,13 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   }, 60_000)
 
-  it('stop --all leaves no server, guard or socket, whatever died before, and records what did', async () => {
+  it('stop --all leaves no server, guard or socket, and records what died before', async () => {
     const home = newHome()
     for (const name of ['ann', 'bob', 'eva']) await home.iapeer('create', name, '--', 'sleep', '1000')
     await home.iapeer('start', '--all')
     const sessions = new Map((await listSessions(home.root)).map((one) => [String(one.identity), one]))
     const of = (name: string) => sessions.get(`command-${name}`) ?? expect.fail(name)
-    // The end of bob's program is lost on tmux, ann's server is killed, eva runs.
+    // tmux does not notice the end of bob's program, ann's server is killed, eva is running.
     const bob = of('bob')
     await run('tmux', ['-S', bob.socketPath, 'set-hook', '-u', '-p', '-t', bob.paneId, 'pane-died'])
     process.kill(bob.leader.pid, 'SIGKILL')
@@ -157,14 +174,16 @@ describe('iapeer start, stop and new', () => {
         .map(({ identity }) => identity)
         .sort(),
     ).toEqual(['command-ann', 'command-bob'])
-    expect((await home.iapeer('list')).stdout).toMatch(/ann +asleep[\s\S]*bob +asleep[\s\S]*✕ eva +stopped/)
+    expect((await home.iapeer('list')).stdout).toMatch(
+      /✕ ann +failed[\s\S]*✕ bob +failed[\s\S]*○ eva +stopped/,
+    )
   })
 
   it('a peer that dies is explained', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sh', '-c', 'sleep 0.4; echo no more; exit 3')
     await home.iapeer('start', 'bob')
-    const deaths = await until('its end', async () => {
+    const deaths = await until('its death', async () => {
       const { stdout } = await home.iapeer('deaths', '--json')
       return stdout === '' ? undefined : jsonLines(stdout)
     })
@@ -175,19 +194,19 @@ describe('iapeer start, stop and new', () => {
       { verdict: 'agent-failed' },
     ])
     expect((await home.iapeer('autopsy', 'bob')).stdout).toMatch(/^command-bob: .*exit code 3/)
-    expect((await home.iapeer('list')).stdout).toMatch(/^○ bob +asleep /m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^✕ bob +failed /m)
   })
 
-  it('a rename that is refused leaves it running', async () => {
+  it('a peer keeps running if its rename is refused', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('create', 'ann')
     await home.iapeer('start', 'bob')
     expect((await home.iapeer('rename', 'bob', 'ann')).exitCode).toBe(1)
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive/m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running/m)
   })
 
-  it('a rename leaves it running, under its new name everywhere', async () => {
+  it('a peer keeps running when it is renamed, under its new name everywhere', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('start', 'bob')
@@ -195,9 +214,9 @@ describe('iapeer start, stop and new', () => {
     const renamed = await home.iapeer('rename', 'bob', 'rob')
     expect(renamed).toMatchObject({ exitCode: 0, stderr: '' })
     expect(renamed.stdout).toMatch(
-      /^bob is rob now; its home stays .*\n {2}command-rob goes on running \(pid \d+\)\.\n {2}The agent itself learns its name at its next start: iapeer refresh rob\n$/,
+      /^bob is now rob; its home stays .*\n {2}rob keeps running: pid \d+\n {2}The agent learns its new name when it is restarted: iapeer refresh rob\n$/,
     )
-    expect((await home.iapeer('list')).stdout).toMatch(/^● rob +alive/m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● rob +running/m)
     expect((await home.iapeer('logs', 'rob')).exitCode).toBe(0)
     process.kill(session?.server.pid ?? 0, 'SIGKILL')
     await until(
@@ -211,7 +230,7 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('autopsy', 'bob')).stderr).toMatch(/bob was renamed to rob/)
   })
 
-  it('remove refuses a running peer; with --force it says what it stopped, in silence', async () => {
+  it('remove refuses a running peer; with --force it stops the peer, says so, and no death is recorded', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('start', 'bob')
@@ -220,15 +239,15 @@ describe('iapeer start, stop and new', () => {
     expect(refused.stderr).toMatch(
       /bob is running \(pid \d+\); nothing was changed\n.*iapeer remove --force bob/,
     )
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive/m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running/m)
     const removed = await home.iapeer('remove', '--force', 'bob')
     expect(removed.exitCode).toBe(0)
-    expect(removed.stdout).toMatch(/^stopped command-bob \(pid \d+\)\nbob is removed; its files stay in /)
+    expect(removed.stdout).toMatch(/^stopped bob: pid \d+\nbob is removed; its files stay in /)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
     expect(readdirSync(join(home.root, 'state', 'lifecycle'))).toEqual([])
   })
 
-  it('watch refuses the server of a peer, typed in its pane too, and the stop stays silent', async () => {
+  it('watch refuses the server of a peer, also in its own pane, and a later stop is not recorded as a death', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('start', 'bob')
@@ -250,29 +269,34 @@ describe('iapeer start, stop and new', () => {
   })
 
   it.each([
-    [['start', 'nobody'], 4, /there is no peer nobody/],
-    [['stop', 'nobody'], 4, /there is no peer/],
-    [['start', 'bob', '--timeout', 'soon'], 2, /not a time: "soon"\n {2}Give seconds/],
-    [['start', 'bob', '--timeout', '0'], 2, /a launch takes longer/],
+    [['start', 'eve'], 4, /no peer eve/],
+    [['stop', 'eve'], 4, /no peer eve/],
+    [
+      ['start', 'bob', '--timeout', 'soon'],
+      2,
+      /invalid --timeout "soon": expected .*\n {2}Use whole or decimal/,
+    ],
+    [['start', 'bob', '--timeout', '0'], 2, /--timeout must be greater than 0/],
+    [['start', 'bob', '--all'], 2, /--all cannot be combined with a peer/],
     [['start', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
     [['start', 'bob', '--runtime', 'codex'], 2, /iapeer runtimes add codex --peer bob/],
     [['start', 'ann'], 1, /cannot launch the runtime pigeon\n {2}It can launch: command, claude/],
     [['start', 'odd'], 1, /there is no program no-such-program\n {2}Install it, .* Looked in/],
-    [['attach', 'bob'], 3, /bob is not running\n {2}iapeer start bob/],
+    [['attach', 'bob'], 3, /bob is not running\n {2}Start it: iapeer start bob/],
     [['send-keys', 'bob', 'x'], 3, /bob is not running/],
-    [['logs', 'bob'], 3, /nothing has been logged of command-bob/],
-  ])('%j ends with %i and says what to do', async (args, exitCode, says) => {
+    [['logs', 'bob'], 3, /iapeer: bob has no output yet/],
+  ])('%j exits with %i and prints what to do', async (args, exitCode, message) => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('create', 'ann', '--runtime', 'pigeon')
     await home.iapeer('create', 'odd', '--', 'no-such-program')
     const done = await home.iapeer(...args)
     expect(done.exitCode).toBe(exitCode)
-    expect(done.stderr).toMatch(says)
+    expect(done.stderr).toMatch(message)
     expect(done.stderr).not.toMatch(/\n\s+at /)
   })
 
-  it('what a program said that ended at once is shown', async () => {
+  it('the output of a program that exits at once is printed', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sh', '-c', 'echo "no licence found"; exit 9')
     const done = await home.iapeer('start', 'bob')
@@ -283,8 +307,8 @@ describe('iapeer start, stop and new', () => {
   })
 })
 
-describe('at the terminal of a peer', () => {
-  it('one sits down, types, leaves it running, also from inside of another tmux', async () => {
+describe('the terminal of a peer', () => {
+  it('can be attached, typed into and detached, also inside another tmux', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'bash', '--norc', '--noprofile')
     await home.iapeer('start', 'bob')
@@ -314,14 +338,14 @@ describe('at the terminal of a peer', () => {
     await outer.tmux('send-keys', '-t', 'w', 'C-c')
     await outer.tmux('send-keys', '-t', 'w', 'echo $((40+2))', 'Enter')
     await until('the answer', async () => (await screen()).includes('\n42'))
-    // The outer tmux takes no prefix from send-keys: this one reaches the inner one.
+    // send-keys bypasses the prefix of the outer tmux: this prefix reaches the inner one.
     await outer.tmux('send-keys', '-t', 'w', 'C-b', 'd')
-    await until('it to leave', async () => (await outer.tmux('has-session', '-t', '=w')).exitCode !== 0)
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive/m)
+    await until('it to detach', async () => (await outer.tmux('has-session', '-t', '=w')).exitCode !== 0)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running/m)
     expect((await home.iapeer('logs', 'bob')).stdout).toMatch(/\n42\n/)
   })
 
-  it('keys and text can be sent, and the log followed, as plain text where there is no terminal', async () => {
+  it('accepts keys and text, and its output can be followed, as plain text if the standard output is not a terminal', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'bash', '--norc', '--noprofile')
     await home.iapeer('start', 'bob')
@@ -332,36 +356,40 @@ describe('at the terminal of a peer', () => {
     expect(await following.end('SIGINT')).toBe(130)
   })
 
-  it('without a terminal it says so', async () => {
+  it('cannot be attached without a terminal', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     await home.iapeer('start', 'bob')
     const done = await home.iapeer('attach', 'bob')
     expect(done).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/no terminal to attach\n {2}Run it in a terminal/),
+      stderr: expect.stringMatching(
+        /iapeer attach needs a terminal\n {2}Run it in a terminal, .*iapeer logs bob/,
+      ),
     })
   })
 })
 
 describe('iapeer run', () => {
-  it('holds a peer up until TERM, which takes it down in silence', async () => {
+  it('runs a peer until SIGTERM, which stops it without a record', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const running = home.start('run', 'bob')
-    await until('it to be up', () => /command-bob is up: pid \d+/.test(running.text()))
+    await until('it to be running', () => /^bob is running: pid \d+/.test(running.text()))
     expect((await home.iapeer('list')).stdout).toMatch(/^● bob/m)
     expect(await running.end('SIGTERM')).toBe(0)
-    expect(running.text()).toMatch(/bob is taken down\n$/)
+    expect(running.text()).toMatch(/bob is stopped\n$/)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })
 
-  it('ends with 1 when its peer does, and that is recorded', async () => {
+  it('exits with 1 when its peer has died, and the death is recorded', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sh', '-c', 'sleep 0.5; exit 7')
     expect(await home.iapeer('run', 'bob')).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringContaining('ended by itself'),
+      stderr: expect.stringMatching(
+        /bob is no longer running, and was not stopped on purpose\n.*autopsy bob/,
+      ),
     })
     const { stdout } = await until('the record', async () => {
       const deaths = await home.iapeer('deaths', '--json')
@@ -371,7 +399,7 @@ describe('iapeer run', () => {
   })
 })
 
-it('two starts and a stop at once leave one state, and nothing that nobody knows of', async () => {
+it('concurrent starts and stops leave no socket without a session', async () => {
   const home = newHome()
   await home.iapeer('create', 'bob', '--', 'sleep', '1000')
   for (let round = 0; round < 4; round++) {
@@ -390,7 +418,7 @@ it('two starts and a stop at once leave one state, and nothing that nobody knows
   expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
 })
 
-it("a wrong line of the person's tmux.conf is told at every start", async () => {
+it("an invalid line of the user's tmux.conf is reported at every start", async () => {
   const home = newHome()
   await home.iapeer('create', 'bob', '--', 'sleep', '1000')
   mkdirSync(home.root, { recursive: true })
@@ -400,7 +428,7 @@ it("a wrong line of the person's tmux.conf is told at every start", async () => 
   expect(besides(done.stderr)).toMatch(/^iapeer: .*tmux\.conf:1: unknown command: nonsense\n$/)
 })
 
-it('a program run through a shell sees the same as in a terminal', async () => {
+it('a program has a terminal and the working directory of its peer', async () => {
   const home = newHome()
   const seen = join(home.path, 'seen')
   await home.iapeer(
@@ -414,7 +442,7 @@ it('a program run through a shell sees the same as in a terminal', async () => {
     `tty >${seen}; pwd >>${seen}; exec sleep 1000`,
   )
   await home.iapeer('start', 'bob')
-  const text = await until('what it saw', async () => {
+  const text = await until('its output', async () => {
     const { stdout } = await run('cat', [seen])
     return stdout.split('\n').length === 3 ? stdout : undefined
   })

@@ -19,10 +19,10 @@ export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
 const UNCOVERED = /^iapeer: without the daemon .* \(iapeer daemon start\)\n/m
 
-/** What was said on standard error beside what every start without a daemon says. */
+/** Returns standard error without the line that every start without a daemon prints. */
 export const besides = (stderr: string): string => stderr.replace(UNCOVERED, '')
 
-/** What was printed as one JSON object a line. */
+/** Parses output that has one JSON object per line. */
 export const jsonLines = (text: string): Record<string, unknown>[] =>
   text
     .trimEnd()
@@ -30,7 +30,7 @@ export const jsonLines = (text: string): Record<string, unknown>[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
 
-/** Asks what nothing but a person can know (`y`), then shows its input row, and notes what it is sent. */
+/** A program that waits at a dialog until it is sent `y`, and then shows its input row. */
 export const ASKS = `stty raw -echo
 show() { printf '\\033[2J\\033[H'; for line in "$@"; do printf '%s\\r\\n' "$line"; done; }
 byte() { dd bs=1 count=1 2>/dev/null; }
@@ -42,6 +42,7 @@ exec sleep 1000
 `
 
 interface Running {
+  /** Returns what it has printed on standard output. */
   readonly text: () => string
   /** Sends a signal; resolves with the exit code. */
   readonly end: (signal: NodeJS.Signals) => Promise<number | null>
@@ -52,15 +53,15 @@ export interface Home {
   readonly root: string
   readonly env: NodeJS.ProcessEnv
   readonly iapeer: (...args: string[]) => Promise<Finished>
-  /** With other variables in its environment. */
+  /** Runs it with further environment variables. */
   readonly iapeerWith: (variables: Readonly<Record<string, string>>, ...args: string[]) => Promise<Finished>
-  /** Runs it and keeps it running; `text` is what it has printed. */
+  /** Starts it and returns at once. */
   readonly start: (...args: string[]) => Running
   readonly startWith: (variables: Readonly<Record<string, string>>, ...args: string[]) => Running
   readonly server: (name?: string) => ReturnType<typeof startServer>
 }
 
-/** Call once per test file: gives private roots in which whatever is armed or started ends after the test. */
+/** Call once per test file: returns a function that makes private roots; after each test their recorders and servers are stopped. */
 export function homes(): () => Home {
   const track = asyncCleanups()
   return () => {
@@ -70,7 +71,7 @@ export function homes(): () => Home {
     track(directory.remove)
     track(async () => {
       const location = rootRecordLocation(root)
-      // A guard ends by itself, with the record of its server; to dismiss it over that would cut it short.
+      // A guard exits once it has recorded the end of its server; dismissing it before that would prevent the record.
       for (const { identity, mode } of await listCanaries(location))
         if (mode === 'watch') await dismissCanary({ identity, ...location })
       const states = join(root, 'state', 'canary')

@@ -19,7 +19,7 @@ const CASES = Object.entries(SAMPLES).flatMap(([name, text]) =>
   WIDTHS.map((width) => [name, width, text] as const),
 )
 
-/** No half of a character, and no piece of an escape sequence; what is opened is closed. */
+/** Fails if a character or an escape sequence is cut, or if a style is not closed. */
 function expectWhole(line: string): void {
   expect(line).not.toMatch(/\p{Cs}/u)
   expect(stripVTControlCharacters(line)).not.toMatch(/\p{Cc}|\[/u)
@@ -42,11 +42,11 @@ describe('a text at a width', () => {
     expect(kept.endsWith('…')).toBe(true)
     const whole = graphemes(kept.slice(0, -1))
     expect(whole).toEqual(graphemes(bare).slice(0, whole.length))
-    // No more is lost than a wide character that would have stood half behind the edge.
+    // At most one column stays empty: where a wide character would have crossed the edge.
     expect(stringWidth(kept)).toBeGreaterThanOrEqual(width - 1)
   })
 
-  it.each(CASES)('%s, wrapped at %i columns, is all there', (_name, width, text) => {
+  it.each(CASES)('%s, wrapped at %i columns, loses nothing', (_name, width, text) => {
     const lines = wrap(text, width)
     for (const line of lines) {
       expectWhole(line)

@@ -4,12 +4,14 @@ import type { RecordedEvent, SuperviseAction } from '@iapeer/lifecycle/eventlog'
 type Describe = (of: (name: string) => string) => string
 
 const because = (why: string): string => (why === '' ? '' : `: ${why}`)
-const by = (who: string): string => (who === '' ? '' : ` by ${who}`)
+const by = (command: string): string => (command === '' ? '' : ` by ${command}`)
+/** The reason of a stop that a person has asked for: the command says it already. */
+const unlessAsked = (why: string): string => (why === 'asked' ? '' : why)
 
 const RESULTS: Readonly<Record<string, string>> = {
   ended: 'stopped',
   'session-ended': 'stopped; its tmux server keeps running',
-  stopped: 'was not running, and stays stopped',
+  stopped: 'was not running; marked as stopped',
   failed: 'could not be stopped',
 }
 const WAKES: Readonly<Record<string, string>> = {
@@ -105,13 +107,13 @@ const TEXTS: Readonly<Record<string, Describe>> = {
   blocked: (of) =>
     `started in ${of('ms')} ms, and is blocked until a person answers it${because(of('dialog'))}`,
   stop: (of) => {
-    const reason = [of('why'), of('reason')].filter((text) => text !== '').join('; ')
+    const reason = [unlessAsked(of('why')), of('reason')].filter((text) => text !== '').join('; ')
     return `${RESULTS[of('result')] ?? of('result')}${by(of('by'))}${because(reason)}`
   },
   rename: (of) => `renamed from ${of('from')}`,
   wake: (of) => `${WAKES[of('mode')] ?? of('mode')}${because(of('cause'))}`,
   intent: (of) =>
-    `${INTENTS[of('state')] ?? `stop ${of('state') || 'requested'}`}${by(of('by'))}${because(of('why'))}`,
+    `${INTENTS[of('state')] ?? `stop ${of('state') || 'requested'}`}${by(of('by'))}${because(unlessAsked(of('why')))}`,
   verdict: (of) => `verdict: ${of('verdict')} (confidence: ${of('confidence')})`,
   death: (of) =>
     `died: ${of('event')}, ${of('cause')}, ${of('id')}${of('incident') && ` (part of ${of('incident')})`}`,
