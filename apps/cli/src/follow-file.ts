@@ -15,7 +15,7 @@ interface OpenedFile {
 }
 
 /** Resolves with undefined if the file does not exist. */
-async function unlessMissing<T>(access: Promise<T>): Promise<T | undefined> {
+async function ifExists<T>(access: Promise<T>): Promise<T | undefined> {
   try {
     return await access
   } catch (error) {
@@ -25,7 +25,7 @@ async function unlessMissing<T>(access: Promise<T>): Promise<T | undefined> {
 }
 
 async function openFile(path: string): Promise<OpenedFile | undefined> {
-  const file = await unlessMissing(open(path, 'r'))
+  const file = await ifExists(open(path, 'r'))
   if (file === undefined) return undefined
   return { file, inode: (await file.stat({ bigint: true })).ino, position: 0 }
 }
@@ -42,7 +42,7 @@ async function readChunk(opened: OpenedFile): Promise<Buffer> {
 
 /** Whether the path names another file now; false while it names none. */
 async function isReplaced(path: string, { inode }: OpenedFile): Promise<boolean> {
-  const now = await unlessMissing(stat(path, { bigint: true }))
+  const now = await ifExists(stat(path, { bigint: true }))
   return now !== undefined && now.ino !== inode
 }
 

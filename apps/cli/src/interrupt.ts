@@ -24,7 +24,7 @@ export const isInterrupted = (): boolean => launches?.signal.aborted === true
  * @returns the result of `work`
  * @throws the error of `work`; the error that `reason` returns, as soon as Ctrl-C aborts the launches
  */
-export function unlessInterrupted<T>(work: Promise<T>, reason: () => Error): Promise<T> {
+export function rejectOnInterrupt<T>(work: Promise<T>, reason: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
     const signal = launchSignal()
     const onAbort = (): void => reject(reason())

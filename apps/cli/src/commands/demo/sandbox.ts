@@ -69,7 +69,7 @@ export async function waitFor<T>(what: string, look: () => Promise<T | undefined
 }
 
 /** Resolves with undefined if the file does not exist. */
-async function unlessMissing<T>(access: Promise<T>): Promise<T | undefined> {
+async function ifExists<T>(access: Promise<T>): Promise<T | undefined> {
   try {
     return await access
   } catch (error) {
@@ -79,7 +79,7 @@ async function unlessMissing<T>(access: Promise<T>): Promise<T | undefined> {
 }
 
 /** Returns the text of a file; undefined if it does not exist. */
-export const contentOf = (path: string): Promise<string | undefined> => unlessMissing(readFile(path, 'utf8'))
+export const contentOf = (path: string): Promise<string | undefined> => ifExists(readFile(path, 'utf8'))
 
 export async function recordsOf(sandbox: Sandbox): Promise<readonly ExitRecord[]> {
   return parseExitsLog((await contentOf(recordPaths(sandbox).exitsLog)) ?? '').records
@@ -95,14 +95,14 @@ export interface RecordedDeath {
 export function waitForRecord(sandbox: Sandbox, { identity, gen }: DemoServer): Promise<RecordedDeath> {
   return waitFor(`the record of ${identity}`, async () => {
     const record = (await recordsOf(sandbox)).find((one) => one.gen === gen)
-    const file = await unlessMissing(stat(recordPaths(sandbox).exitsLog))
+    const file = await ifExists(stat(recordPaths(sandbox).exitsLog))
     return record === undefined || file === undefined ? undefined : { record, writtenMs: file.mtimeMs }
   })
 }
 
 /** Whether a recorder has claimed the death of a server. */
 export async function hasClaim({ recordDir }: Sandbox, { identity, gen }: DemoServer): Promise<boolean> {
-  return (await unlessMissing(lstat(generationPaths({ identity, gen, recordDir }).claim))) !== undefined
+  return (await ifExists(lstat(generationPaths({ identity, gen, recordDir }).claim))) !== undefined
 }
 
 /** Waits until the process of a server is gone. */

@@ -5,8 +5,8 @@ type Describe = (of: (name: string) => string) => string
 
 const because = (why: string): string => (why === '' ? '' : `: ${why}`)
 const by = (command: string): string => (command === '' ? '' : ` by ${command}`)
-/** The reason of a stop that a person has asked for: the command says it already. */
-const unlessAsked = (why: string): string => (why === 'asked' ? '' : why)
+/** Omits the reason `asked`, which every stop by a command has. */
+const statedReason = (why: string): string => (why === 'asked' ? '' : why)
 
 const RESULTS: Readonly<Record<string, string>> = {
   ended: 'stopped',
@@ -107,13 +107,13 @@ const TEXTS: Readonly<Record<string, Describe>> = {
   blocked: (of) =>
     `started in ${of('ms')} ms, and is blocked until a person answers it${because(of('dialog'))}`,
   stop: (of) => {
-    const reason = [unlessAsked(of('why')), of('reason')].filter((text) => text !== '').join('; ')
+    const reason = [statedReason(of('why')), of('reason')].filter((text) => text !== '').join('; ')
     return `${RESULTS[of('result')] ?? of('result')}${by(of('by'))}${because(reason)}`
   },
   rename: (of) => `renamed from ${of('from')}`,
   wake: (of) => `${WAKES[of('mode')] ?? of('mode')}${because(of('cause'))}`,
   intent: (of) =>
-    `${INTENTS[of('state')] ?? `stop ${of('state') || 'requested'}`}${by(of('by'))}${because(unlessAsked(of('why')))}`,
+    `${INTENTS[of('state')] ?? `stop ${of('state') || 'requested'}`}${by(of('by'))}${because(statedReason(of('why')))}`,
   verdict: (of) => `verdict: ${of('verdict')} (confidence: ${of('confidence')})`,
   death: (of) =>
     `died: ${of('event')}, ${of('cause')}, ${of('id')}${of('incident') && ` (part of ${of('incident')})`}`,

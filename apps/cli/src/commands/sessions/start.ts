@@ -5,7 +5,7 @@ import { isIdleState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
-import { launchSignal, unlessInterrupted } from '../../interrupt.ts'
+import { launchSignal, rejectOnInterrupt } from '../../interrupt.ts'
 import { askDaemon, launchAndStartDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, NO_DAEMON, parseTimeout } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
@@ -42,7 +42,7 @@ async function start(peer: string, options: StartOptions): Promise<void> {
   const request = { timeoutMs: options.timeout, runtime: options.runtime }
   const root = iapeerRoot()
   const response = askDaemon((daemon) => daemon.start(peer, request))
-  const done = await unlessInterrupted(response, () => interrupted(peer))
+  const done = await rejectOnInterrupt(response, () => interrupted(peer))
   if (done !== undefined) return printLaunch(done, options.json)
   await peerNamed(root, peer)
   const launched = await launchAndStartDaemon(!options.noDaemon, () =>
