@@ -17,10 +17,10 @@ import { listSessions } from '@iapeer/lifecycle/sessions'
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
-const UNCOVERED = /^iapeer: without the daemon .* \(iapeer daemon start\)\n/m
+const WITHOUT_DAEMON = /^iapeer: without the daemon .* \(iapeer daemon start\)\n/m
 
 /** Returns standard error without the line that every start without a daemon prints. */
-export const besides = (stderr: string): string => stderr.replace(UNCOVERED, '')
+export const besides = (stderr: string): string => stderr.replace(WITHOUT_DAEMON, '')
 
 /** Parses output that has one JSON object per line. */
 export const jsonLines = (text: string): Record<string, unknown>[] =>
