@@ -73,7 +73,9 @@ function reports() {
   const folders = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
   )
-  return folders.map((folder) => join(folder, 'node_modules', '.cache', 'test-report.json'))
+  return [...folders, join(root, 'examples')].map((folder) =>
+    join(folder, 'node_modules', '.cache', 'test-report.json'),
+  )
 }
 
 async function test() {

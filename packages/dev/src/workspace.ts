@@ -30,7 +30,7 @@ export function workspacePackages(): WorkspacePackage[] {
   const folders = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(REPOSITORY, parent)).map((name) => join(parent, name)),
   )
-  return ['.', ...folders]
+  return ['.', ...folders, 'examples']
     .filter((folder) => existsSync(join(REPOSITORY, folder, 'package.json')))
     .map((folder) => ({
       folder,
