@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { asyncCleanups, privateFolder, run, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, run, until } from '@iapeer/dev/testing'
 
 export const EXAMPLES = fileURLToPath(new URL('../', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url))
@@ -11,7 +11,7 @@ export const CANARY = fileURLToPath(new URL('../../packages/canary/dist/bin.js',
 export function directories(): { newDirectory: () => string; track: (undo: () => unknown) => void } {
   const track = asyncCleanups()
   const newDirectory = (): string => {
-    const made = privateFolder()
+    const made = privateDirectory()
     track(made.remove)
     return made.path
   }

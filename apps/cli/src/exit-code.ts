@@ -21,11 +21,11 @@ const SYSTEM_HINTS: Readonly<Record<string, string>> = {
   EPERM: 'See whose that is, and its mode (ls -ld).',
   ENOSPC: 'Make room on that disk.',
   EDQUOT: 'Make room in your quota.',
-  EROFS: 'That disk is read-only: mount it writable, or use another folder.',
-  ENOTDIR: 'A file is where a folder must be: move it away, or use another path.',
+  EROFS: 'That disk is read-only: mount it writable, or use another directory.',
+  ENOTDIR: 'A file is where a directory must be: move it away, or use another path.',
   ENAMETOOLONG: 'Use a shorter path.',
   EMFILE: 'Allow more open files (ulimit -n).',
-  ENOENT: 'See whether that folder is still there.',
+  ENOENT: 'See whether that directory is still there.',
 }
 
 /** What a person reads of an error: what is wrong, and what to do. */

@@ -16,13 +16,18 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
+/** Calls `act` when a write finds that the reader of the standard output has exited: Node.js reports it by an error alone. */
+export function onReaderGone(act: () => void): void {
+  process.stdout.once('error', act)
+}
+
 /** A command as words; one that a shell would not take as it stands is quoted. */
 export const commandText = (words: readonly string[]): string =>
   words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' ')
 
 /** One JSON object a line, the schema version first. */
 export function printJson(value: object): void {
-  print(JSON.stringify({ schemaVersion: 1, ...value }))
+  print(JSON.stringify({ schemaVersion: 2, ...value }))
 }
 
 /** `2026-06-10 15:42:07` in the person's own time zone. */

@@ -14,7 +14,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     const watched = await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--json')
     expect(watched).toMatchObject({ exitCode: 0, stderr: '' })
     expect(jsonLines(watched.stdout)).toEqual([
-      { schemaVersion: 1, state: 'spawned', identity: 'claude-bob', gen: GEN, serverPid: server.pid },
+      { schemaVersion: 2, state: 'spawned', identity: 'claude-bob', gen: GEN, serverPid: server.pid },
     ])
     expect(
       jsonLines((await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--json')).stdout),
@@ -28,7 +28,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     })
     expect(deaths).toEqual([
       {
-        schemaVersion: 1,
+        schemaVersion: 2,
         id: expect.stringMatching(/^claude-bob-[0-9a-f]{16}$/),
         ts: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
         event: 'server-exit',
@@ -47,7 +47,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     const autopsy = await home.iapeer('autopsy', 'claude-bob', '--json')
     expect(jsonLines(autopsy.stdout)).toEqual([
       {
-        schemaVersion: 1,
+        schemaVersion: 2,
         id: expect.stringMatching(/^claude-bob-/),
         verdict: 'unknown',
         confidence: 'low',
@@ -74,7 +74,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect(json.exitCode).toBe(1)
     expect(jsonLines(json.stdout)).toEqual([
       {
-        schemaVersion: 1,
+        schemaVersion: 2,
         state: 'failed',
         identity: 'tmux-none',
         code: 'no-server',
@@ -102,7 +102,7 @@ describe('iapeer watch, deaths and autopsy', () => {
       stdout: 'claude-bob was not being watched\n',
     })
     expect(jsonLines((await home.iapeer('unwatch', 'claude-bob', '--json')).stdout)).toEqual([
-      { schemaVersion: 1, state: 'none', identity: 'claude-bob', forgotten: false },
+      { schemaVersion: 2, state: 'none', identity: 'claude-bob', forgotten: false },
     ])
   })
 
@@ -257,7 +257,7 @@ describe('iapeer demo', () => {
     expect(readdirSync(home.path)).toEqual(['t'])
   })
 
-  it('--keep keeps its folder', async () => {
+  it('--keep keeps its directory', async () => {
     const home = newHome()
     const tmp = join(home.path, 't')
     mkdirSync(tmp)

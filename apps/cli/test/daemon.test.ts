@@ -1,7 +1,8 @@
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { toIdentity } from '@iapeer/core/identity'
-import { daemonPlace } from '@iapeer/core/paths'
+import { daemonPaths } from '@iapeer/core/paths'
 import { updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { answeringDaemon, stopDaemon } from '@iapeer/host'
@@ -36,7 +37,7 @@ describe('iapeer daemon', () => {
     const started = await iapeer('daemon', 'start', '--json')
     expect(started).toMatchObject({ exitCode: 0, stderr: '' })
     const { pid } = JSON.parse(started.stdout)
-    expect(JSON.parse(started.stdout)).toMatchObject({ schemaVersion: 1, state: 'started', version: '0.1.0' })
+    expect(JSON.parse(started.stdout)).toMatchObject({ schemaVersion: 2, state: 'started', version: '0.1.0' })
     expect((await iapeer('daemon', 'start')).stdout).toBe(`● the daemon is up already: pid ${pid}\n`)
     expect(JSON.parse((await iapeer('daemon', 'status', '--json')).stdout)).toMatchObject({
       state: 'running',
@@ -60,7 +61,7 @@ describe('iapeer daemon', () => {
 
   it('prints its log without what acts on a terminal, and what is no line of it as it stands', async () => {
     const { iapeer, root } = newHome()
-    const { log } = daemonPlace(root)
+    const { log } = daemonPaths(root)
     mkdirSync(dirname(log), { recursive: true })
     const line = { level: 50, time: '2026-06-10T15:42:07.113Z', pid: 3, msg: 'fai\u001b[2Jled' }
     const err = { type: 'Error', message: 'x\u001b[2Jy', stack: 'Error: x\u001b[2Jy\n    at foo' }
@@ -78,6 +79,59 @@ describe('iapeer daemon', () => {
       expect((await newHome().iapeer(...args)).exitCode).toBe(2)
     },
   )
+
+  it.each(['daemon', 'service'])('an unknown command of %s is named as such', async (parent) => {
+    expect((await newHome().iapeer(parent, 'statsu')).stderr).toMatch(
+      /^error: unknown command 'statsu'\n\(Did you mean status\?\)/,
+    )
+  })
+})
+
+describe.runIf(process.platform === 'linux')('iapeer daemon start with an installed service', () => {
+  /** The service manager runs `onStart` in the background when it starts the service. */
+  function homeWithService(onStart: string) {
+    const home = homeWithDaemon()
+    const at = (...parts: string[]): string => join(home.path, ...parts)
+    for (const path of [at('bin'), at('config', 'systemd', 'user')]) mkdirSync(path, { recursive: true })
+    writeFileSync(
+      at('config', 'systemd', 'user', 'iapeerd.service'),
+      `# made by iapeer: ${home.root}\n[Service]\n`,
+    )
+    const systemctl = `#!/bin/sh
+case "$*" in
+*--property=Version) echo Version=252 ;;
+*start*) { ${onStart}; } </dev/null >/dev/null 2>&1 & echo $! >'${at('pid')}' ;;
+esac
+`
+    writeFileSync(at('bin', 'systemctl'), systemctl, { mode: 0o755 })
+    const env = {
+      HOME: at('home'),
+      XDG_CONFIG_HOME: at('config'),
+      PATH: `${at('bin')}:${process.env['PATH']}`,
+    }
+    return { ...home, at, start: () => home.iapeerWith(env, 'daemon', 'start', '--json') }
+  }
+
+  it('waits for the daemon of the service, which needs a moment, and starts no other one', async () => {
+    const iapeerd = fileURLToPath(new URL('../dist/iapeerd.js', import.meta.url))
+    const home = homeWithService(
+      `sleep 1; exec '${process.execPath}' '${iapeerd}' --foreground --root "$IAPEER_ROOT"`,
+    )
+    const started = await home.start()
+    expect(started).toMatchObject({ exitCode: 0, stderr: '' })
+    const pid = Number(readFileSync(home.at('pid'), 'utf8'))
+    expect(jsonLines(started.stdout)).toMatchObject([{ state: 'started', pid }])
+  })
+
+  it('fails when the daemon of the service does not answer, and starts no other one', async () => {
+    const home = homeWithService('exit 1')
+    expect(await home.start()).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/the daemon did not come up .*\n {2}iapeer service status says why/),
+    })
+    expect(await answeringDaemon(home.root)).toBe(undefined)
+  })
 })
 
 describe('starting a peer', () => {
@@ -113,6 +167,24 @@ describe('starting a peer', () => {
     expect((await iapeer('list')).stdout.match(/alive/g)).toHaveLength(names.length)
     const log = (await iapeer('daemon', 'logs', '--json')).stdout
     expect(jsonLines(log).filter(({ msg }) => msg === 'iapeerd is up')).toHaveLength(1)
+  }, 60_000)
+
+  it('Ctrl-C does not wait for a launch that the daemon does, and aborts those that the command does', async () => {
+    const home = homeWithDaemon()
+    const slow = ['bob', 'cid', 'dan', 'eve']
+    await home.iapeer('create', 'ann', '--', 'sleep', '1000')
+    for (const name of slow) {
+      await home.iapeer('create', name, '--runtime', 'claude')
+      await updatePeer(home.root, name, { command: ['/bin/sh', '-c', 'exec sleep 1000'] })
+    }
+    const starting = home.startWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', '--all')
+    const up = async () => (await listSessions(home.root)).map(({ identity }) => String(identity)).sort()
+    // The daemon runs when ann is up, so it gets the fifth peer.
+    await until('all launches', async () => (await up()).length === 5, 20_000)
+    const begun = performance.now()
+    expect(await starting.end('SIGINT')).toBe(130)
+    expect(performance.now() - begun).toBeLessThan(15_000)
+    expect(await up()).toEqual(['claude-eve', 'command-ann'])
   }, 60_000)
 
   it.each([
@@ -162,7 +234,7 @@ it.each([0, 500, 800, 1_200])(
   async (waitMs) => {
     const { iapeer, root } = homeWithDaemon()
     await iapeer('create', 'bob', '--', 'sleep', '1000')
-    await updatePeer(root, 'bob', { afterDeath: 'restart' })
+    await updatePeer(root, 'bob', { restart: 'on-failure' })
     await iapeer('daemon', 'start')
     await iapeer('start', 'bob')
     const [session] = await listSessions(root)

@@ -77,7 +77,7 @@ it('deaths -f ends with 0 when its output is read no more', async () => {
 })
 
 describe('a file of a death that is none', () => {
-  it.each(['a pipe', 'a link to itself', 'a folder'])(
+  it.each(['a pipe', 'a link to itself', 'a directory'])(
     'but %s hides no death and makes nobody wait',
     async (what) => {
       const home = newHome()
@@ -87,7 +87,7 @@ describe('a file of a death that is none', () => {
       for (const path of [snapshot, snapshot.replace(/txt$/, 'addendum')]) {
         rmSync(path, { force: true })
         if (what === 'a pipe') await run('mkfifo', [path])
-        else if (what === 'a folder') mkdirSync(path)
+        else if (what === 'a directory') mkdirSync(path)
         else symlinkSync(path, path)
       }
       const deaths = objects((await home.iapeer('deaths', '--json')).stdout)
@@ -275,7 +275,7 @@ describe('iapeer deaths', () => {
     expect(stdout).toMatch(/^who\n {2}bob {2}2 {2}█{40}\n {2}eve {2}1 {2}█{20}$/m)
     expect(objects((await home.iapeer('deaths', '--summary', '--json')).stdout)).toMatchObject([
       {
-        schemaVersion: 1,
+        schemaVersion: 2,
         deaths: 3,
         verdicts: { 'agent-exited': 1, 'killed-by-signal': 1, 'tmux-failed': 1 },
         peers: { bob: 2, eve: 1 },

@@ -19,7 +19,7 @@ describe('iapeer events', () => {
     await home.iapeer('stop', 'bob')
     const told = await home.iapeer('events', '--peer', 'bob', '--ev', 'launch,stop', '--json')
     const of = {
-      schemaVersion: 1,
+      schemaVersion: 2,
       ts: expect.stringMatching(/^\d{4}-.*Z$/),
       identity: 'command-bob',
       gen: expect.stringMatching(/^[0-9a-f]{16}$/),
@@ -31,9 +31,9 @@ describe('iapeer events', () => {
     const said = (await home.iapeer('events')).stdout.split('\n')
     expect(said.slice(0, -1)).toEqual([
       expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}command-bob {3}recorder spawned \(launch\)$/),
-      expect.stringMatching(/ up after \d+ ms$/),
-      expect.stringMatching(/ teardown pending by iapeer stop: asked$/),
-      expect.stringMatching(/ teardown done by iapeer stop: asked$/),
+      expect.stringMatching(/ started in \d+ ms$/),
+      expect.stringMatching(/ stop pending by iapeer stop: asked$/),
+      expect.stringMatching(/ stop done by iapeer stop: asked$/),
       expect.stringMatching(/ stopped by iapeer stop: asked$/),
     ])
     expect(jsonLines((await home.iapeer('events', '-n', '1', '--json')).stdout)).toMatchObject([
@@ -51,14 +51,14 @@ describe('iapeer events', () => {
     )
     expect(jsonLines((await home.iapeer('events', '--json')).stdout)).toEqual([
       {
-        schemaVersion: 1,
+        schemaVersion: 2,
         ts: AT,
         ev: 'supervise',
         identity: 'claude-bob',
         action: 'of-tomorrow',
         idleSecs: '9',
       },
-      { schemaVersion: 1, ts: AT, ev: 'of-tomorrow', someField: 'a\u001b[2Jb' },
+      { schemaVersion: 2, ts: AT, ev: 'of-tomorrow', someField: 'a\u001b[2Jb' },
     ])
     expect((await home.iapeer('events')).stdout).toMatch(
       / claude-bob {4}of-tomorrow\n.* - {13}of-tomorrow some_field=a \[2Jb\n$/,
@@ -69,31 +69,34 @@ describe('iapeer events', () => {
     const home = newHome()
     const log = createEventLog(home.root, { clock })
     const told = {
-      asleep: [{ after: 'self-close' }, 'stays asleep: it has ended by itself'],
-      start: [{ after: 'crash', mode: 'fresh', ms: 1_234 }, 'to be started in 1.2 s (fresh): it has died'],
+      'stay-down': [{ after: 'self-close' }, 'not restarted: it exited by itself'],
+      start: [
+        { after: 'crash', mode: 'fresh', ms: 1_234 },
+        'restarting in 1.2 s with a new session: it died',
+      ],
       'crash-loop': [
         { after: 'crash' },
-        'left asleep, in a crash loop: it has died (iapeer reset lets it start again)',
+        'not restarted: it is in a crash loop: it died (iapeer reset lets it start again)',
       ],
-      restart: [{ mode: 'resume' }, 'started again (where it was)'],
+      restart: [{ mode: 'resume' }, 'restarted where it was'],
       'restart-failed': [
         { reason: 'command-not-found', why: 'there is no program x' },
-        'could not be started again: there is no program x',
+        'could not be restarted: there is no program x',
       ],
-      reap: [{ why: 'its task is done', state: 'ended' }, 'taken down: its task is done'],
-      'idle-park': [{ why: 'it is idle', state: 'ended' }, 'parked: it is idle'],
-      unresponsive: [{ server: 812 }, 'does not answer: its tmux server (pid 812) is stopped'],
+      reap: [{ why: 'its task is done', state: 'ended' }, 'stopped: its task is done'],
+      suspend: [{ why: 'it is idle', state: 'ended' }, 'suspended: it is idle'],
+      unresponsive: [{ server: 812 }, 'does not answer: its tmux server (pid 812) is stopped by a signal'],
       responsive: [{}, 'answers again'],
-      canary: [{ state: 'spawned', origin: 'retrofit' }, 'its recorder was lost; another one watches'],
-      'tell-failed': [
-        { why: 'hooks/on-death ended with 1' },
-        'its death could not be told: hooks/on-death ended with 1',
+      canary: [{ state: 'spawned', origin: 'retrofit' }, 'its recorder died; another one watches now'],
+      'notify-failed': [
+        { why: 'hooks/on-death exited with 1' },
+        'a notification could not be delivered: hooks/on-death exited with 1',
       ],
       'session-rebuilt': [
         { kept: '/r/x.corrupt' },
-        'its session file could not be read, and was made again: /r/x.corrupt',
+        'its session file could not be read and was written again: /r/x.corrupt',
       ],
-      'evidence-failed': [{ why: 'ENOSPC' }, 'what the system knows of its death could not be kept: ENOSPC'],
+      'evidence-failed': [{ why: 'ENOSPC' }, 'the evidence of the system could not be saved: ENOSPC'],
     } as const satisfies Record<SuperviseAction, readonly [Readonly<Record<string, string | number>>, string]>
     for (const action of SUPERVISE_ACTIONS)
       await log.append({ ev: 'supervise', identity: 'claude-bob', action, ...told[action][0] })
@@ -101,6 +104,23 @@ describe('iapeer events', () => {
     expect(said.map((line) => line.replace(/^.* claude-bob +/, ''))).toEqual(
       SUPERVISE_ACTIONS.map((action) => told[action][1]),
     )
+  })
+
+  it('says the same of an action of an earlier version', async () => {
+    const home = newHome()
+    mkdirSync(join(home.root, 'logs', 'iapeer'), { recursive: true })
+    const lines = ['asleep after=crash', 'idle-park why="it is idle"', 'tell-failed why=x', 'toString']
+    appendFileSync(
+      join(home.root, 'logs', 'iapeer', 'lifecycle.log'),
+      lines.map((line) => `ts=${AT} ev=supervise identity=claude-bob action=${line}\n`).join(''),
+    )
+    const said = (await home.iapeer('events')).stdout.trimEnd().split('\n')
+    expect(said.map((line) => line.replace(/^.* claude-bob +/, ''))).toEqual([
+      'not restarted: it died',
+      'suspended: it is idle',
+      'a notification could not be delivered: x',
+      'toString',
+    ])
   })
 
   it.each([

@@ -40,7 +40,7 @@ describe('iapeer create --from-pane', () => {
     expect(await look()).toEqual(before)
     await home.iapeer('start', 'bob')
     const listed = JSON.parse((await home.iapeer('list', '--json')).stdout)
-    expect(listed).toMatchObject({ cwd: realpathSync(home.path), description: 'Waits.', state: 'alive' })
+    expect(listed).toMatchObject({ cwd: realpathSync(home.path), description: 'Waits.', state: 'running' })
     expect((await readCommandLine(listed.leaderPid))?.argv).toEqual(program)
     expect(await look()).toEqual(before)
     expect((await home.iapeer('stop', 'bob')).exitCode).toBe(0)
@@ -63,7 +63,7 @@ describe('iapeer create --from-pane', () => {
       found: true,
     }
     expect(JSON.parse(stdout)).toMatchObject({
-      ...{ schemaVersion: 1, identity: 'command-bob', command: ['sleep', '1001'] },
+      ...{ schemaVersion: 2, identity: 'command-bob', command: ['sleep', '1001'] },
       fromPane: { ...fromPane, running: ['sleep', '1001'] },
       hints: expect.arrayContaining([
         'Its tmux server has 2 sessions: a kill-server there ends all 2 of them; iapeer gives each peer its own server.',
@@ -83,7 +83,7 @@ describe('iapeer create --from-pane', () => {
     expect(made.stdout).toContain('Only a shell runs there, so the peer is that shell.')
   })
 
-  it('takes another folder, home or runtime that is asked for', async () => {
+  it('takes another directory, home or runtime that is asked for', async () => {
     const home = newHome()
     const { name } = await paneOf(home, 'sleep', '1002')
     const own = join(home.path, 'own')

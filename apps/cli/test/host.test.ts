@@ -16,7 +16,7 @@ describe('iapeer doctor', () => {
     const attention = findings.some(({ level }) => level === 'warning' || level === 'error')
     expect(json).toMatchObject({ exitCode: attention ? 1 : 0, stderr: '' })
     expect(findings[0]).toEqual({
-      schemaVersion: 1,
+      schemaVersion: 2,
       check: 'node',
       id: 'node-version',
       level: 'ok',
@@ -40,11 +40,11 @@ describe('iapeer doctor', () => {
     const registry = join(home.root, 'peers-profiles.json')
     chmodSync(registry, 0o644)
     expect(jsonLines((await home.iapeer('doctor', '--json')).stdout)).toContainEqual({
-      schemaVersion: 1,
+      schemaVersion: 2,
       check: 'modes',
       id: 'open-files',
       level: 'warning',
-      what: 'one file or folder of the root is open to other users',
+      what: 'one file or directory of the root is open to other users',
       where: registry,
       fix: 'iapeer doctor --fix closes those that are yours.',
     })
@@ -87,7 +87,7 @@ describe('iapeer service', () => {
     const json = await service('status', '--json')
     expect(json.exitCode).toBe(3)
     expect(jsonLines(json.stdout)).toMatchObject([
-      { schemaVersion: 1, installed: false, foreign: false, enabled: false, active: false },
+      { schemaVersion: 2, installed: false, foreign: false, enabled: false, active: false },
     ])
     expect(await service('uninstall')).toMatchObject({ exitCode: 0, stdout: 'no service is installed\n' })
     expect(told()).not.toMatch(/enable|start|bootstrap|bootout/)
@@ -98,7 +98,7 @@ describe('iapeer service', () => {
     const refused = await service('install')
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
     expect(refused.stderr).toMatch(
-      /^iapeer: (the root lies in the temporary folder|the daemon is not installed)/,
+      /^iapeer: (the root lies in the temporary directory|the daemon is not installed)/,
     )
     expect(existsSync(at('config'))).toBe(false)
     expect(told()).toBe('')

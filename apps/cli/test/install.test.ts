@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { listCanaries } from '@iapeer/canary'
-import { daemonPlace } from '@iapeer/core/paths'
+import { daemonPaths } from '@iapeer/core/paths'
 import {
   asyncCleanups,
   type Finished,
   npmInstall,
   packPackage,
-  privateFolder,
+  privateDirectory,
   run,
   serverAt,
   until,
@@ -20,15 +20,18 @@ import { besides, homes, jsonLines } from './support.ts'
 
 const newHome = homes()
 const track = asyncCleanups()
-const folder = privateFolder()
-afterAll(folder.remove)
+const directory = privateDirectory()
+afterAll(directory.remove)
 
 let tarball = ''
 let unreachable: string | undefined
 beforeAll(async () => {
-  tarball = await packPackage('apps/cli', folder.path)
+  tarball = await packPackage('apps/cli', directory.path)
   // Once, so that each test finds in npm's cache what it installs.
-  unreachable = await npmInstall(['--global', '--prefix', join(folder.path, 'first'), tarball], folder.path)
+  unreachable = await npmInstall(
+    ['--global', '--prefix', join(directory.path, 'first'), tarball],
+    directory.path,
+  )
 }, 180_000)
 
 interface Installation {
@@ -79,12 +82,12 @@ const killServer = (session: PeerSession) => serverAt(session.socketPath, sessio
 
 /** Kills the server and the guard that would record it, so that the death is found later: `recorder-lost`. */
 async function killWithGuard(root: string, session: PeerSession): Promise<void> {
-  const place = {
+  const location = {
     recordDir: join(root, 'logs', 'iapeer'),
     stateDir: join(root, 'state'),
     libDir: join(root, 'lib'),
   }
-  const guard = (await listCanaries(place)).find(({ identity }) => identity === session.identity)
+  const guard = (await listCanaries(location)).find(({ identity }) => identity === session.identity)
   if (guard === undefined) throw new Error(`${session.identity} has no guard`)
   process.kill(guard.recorderPid, 'SIGKILL')
   killServer(session)
@@ -154,14 +157,14 @@ describe('the packed command, installed alone', () => {
     killServer(bob)
     await killWithGuard(root, cid)
     // What the daemon has not done before: a launch, a stop, and another launch.
-    const post = (path: string) => askDaemon(daemonPlace(root).defaultSocket, 'POST', path)
+    const post = (path: string) => askDaemon(daemonPaths(root).defaultSocket, 'POST', path)
     expect(await post('/v1/peers/eve/start')).toMatchObject({ status: 200 })
     expect(await post('/v1/peers/eve/stop')).toMatchObject({ status: 200 })
     expect(await post('/v1/peers/eve/start')).toMatchObject({ status: 200 })
     const seen = await until(
       'the three deaths',
       async () => {
-        const { text } = await askDaemon(daemonPlace(root).defaultSocket, 'GET', '/v1/deaths')
+        const { text } = await askDaemon(daemonPaths(root).defaultSocket, 'GET', '/v1/deaths')
         const found: { deaths: { identity: string; verdict: string }[] } = JSON.parse(text)
         return found.deaths.length === 3 ? found.deaths : undefined
       },
@@ -169,11 +172,11 @@ describe('the packed command, installed alone', () => {
     )
     expect(seen.map(({ identity }) => identity).sort()).toEqual(['command-ann', 'command-bob', 'command-cid'])
     for (const path of ['/v1/fleet', '/healthz', '/metrics', '/openapi.json', '/v1/peers/dan'])
-      expect(await askDaemon(daemonPlace(root).defaultSocket, 'GET', path)).toMatchObject({ status: 200 })
+      expect(await askDaemon(daemonPaths(root).defaultSocket, 'GET', path)).toMatchObject({ status: 200 })
     expect(await post('/v1/peers/Nobody/start')).toMatchObject({ status: 404 })
     expect(await post('/v1/nothing')).toMatchObject({ status: 404 })
     expect(serverAt(dan.socketPath, dan.server.pid).alive()).toBe(true)
-    const log = readFileSync(daemonPlace(root).log, 'utf8')
+    const log = readFileSync(daemonPaths(root).log, 'utf8')
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line))

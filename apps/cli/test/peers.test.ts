@@ -11,7 +11,7 @@ describe('iapeer create, init, list and show', () => {
     const home = newHome()
     const made = await home.iapeer('create', 'bob', '--description', 'Builds.', '--json')
     const bob = {
-      schemaVersion: 1,
+      schemaVersion: 2,
       identity: 'claude-bob',
       personality: 'bob',
       runtime: 'claude',
@@ -60,17 +60,17 @@ describe('iapeer create, init, list and show', () => {
     expect((await home.iapeer('list', '--json')).stdout).not.toContain('nextStartAt')
   })
 
-  it('init makes a folder a home by its name, and registers what lives there', async () => {
+  it('init makes a directory a home by its name, and registers what lives there', async () => {
     const home = newHome()
-    const folder = join(home.path, 'Ночная смена')
-    mkdirSync(folder)
-    expect((await home.iapeer('init', folder)).stdout).toMatch(/^● nochnaya-smena is a peer \(claude\)/)
-    expect((await home.iapeer('init', folder)).stdout).toMatch(
+    const directory = join(home.path, 'Ночная смена')
+    mkdirSync(directory)
+    expect((await home.iapeer('init', directory)).stdout).toMatch(/^● nochnaya-smena is a peer \(claude\)/)
+    expect((await home.iapeer('init', directory)).stdout).toMatch(
       /nochnaya-smena lives there, and is registered/,
     )
-    const inside = await run(process.execPath, [MAIN, 'init', '--json'], { env: home.env, cwd: folder })
-    expect(jsonLines(inside.stdout)).toMatchObject([{ personality: 'nochnaya-smena', home: folder }])
-    expect((await home.iapeer('init', folder, '--name', 'other')).stderr).toMatch(
+    const inside = await run(process.execPath, [MAIN, 'init', '--json'], { env: home.env, cwd: directory })
+    expect(jsonLines(inside.stdout)).toMatchObject([{ personality: 'nochnaya-smena', home: directory }])
+    expect((await home.iapeer('init', directory, '--name', 'other')).stderr).toMatch(
       /iapeer rename nochnaya-smena other/,
     )
   })
@@ -81,13 +81,13 @@ describe('iapeer create, init, list and show', () => {
     [['create', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
     [['create', 'bob', '--runtime', 'command'], 2, /needs its program\n {2}iapeer create NAME -- PROGRAM/],
     [['create', 'bob', '--runtime', 'claude', '--', 'ls'], 2, /has a program of its own/],
-    [['create', 'bob', '--cwd', '/nowhere/at/all'], 2, /--cwd is not a folder/],
+    [['create', 'bob', '--cwd', '/nowhere/at/all'], 2, /--cwd is not a directory/],
     [['create', 'bob', '--home', ''], 2, /--home is empty/],
     [['create', 'bob', '--intelligence', 'alien'], 2, /Use natural, artificial or absent/],
     [['create', 'bob', '--description', 'x'.repeat(451)], 2, /description: must be at most 450 characters/],
     [['create', 'bob', '--', ''], 2, /command: must be at least the program/],
-    [['create', 'bob', '--home', '/etc/hostname'], 2, /is no folder\n {2}Choose another/],
-    [['init', '/nowhere/at/all'], 2, /is not a folder/],
+    [['create', 'bob', '--home', '/etc/hostname'], 2, /is no directory\n {2}Choose another/],
+    [['init', '/nowhere/at/all'], 2, /is not a directory/],
     [['init', '/'], 2, /no peer's name can be made of/],
     [['show', 'nobody'], 4, /there is no peer nobody\n {2}iapeer list/],
     [['show', ''], 2, /no peer was named/],
@@ -126,8 +126,8 @@ describe('iapeer rename, remove and runtimes', () => {
       'rob  claude (default), codex\n',
     )
     expect(jsonLines((await home.iapeer('runtimes', 'default', 'codex', '--all', '--json')).stdout)).toEqual([
-      { schemaVersion: 1, personality: 'ann', runtime: 'codex', runtimes: ['claude', 'codex'] },
-      { schemaVersion: 1, personality: 'rob', runtime: 'codex', runtimes: ['claude', 'codex'] },
+      { schemaVersion: 2, personality: 'ann', runtime: 'codex', runtimes: ['claude', 'codex'] },
+      { schemaVersion: 2, personality: 'rob', runtime: 'codex', runtimes: ['claude', 'codex'] },
     ])
     const removed = await home.iapeer('remove', 'rob')
     expect(removed.stdout).toMatch(
@@ -170,7 +170,7 @@ it('what others wrote cannot steer the terminal', async () => {
   }
 })
 
-it('without a home folder, or in one that is not ours, it says what to set', async () => {
+it('without a home directory, or in one that is not ours, it says what to set', async () => {
   const home = newHome()
   const { IAPEER_ROOT: _root, ...env } = home.env
   const nowhere = await run(process.execPath, [MAIN, 'create', 'bob'], {
@@ -183,7 +183,7 @@ it('without a home folder, or in one that is not ours, it says what to set', asy
   const inFile = await run(process.execPath, [MAIN, 'create', 'bob'], {
     env: { ...env, IAPEER_ROOT: join(home.path, 'file', 'x') },
   })
-  expect(inFile.stderr).toMatch(/^iapeer: .*ENOTDIR.*\n {2}A file is where a folder must be/)
+  expect(inFile.stderr).toMatch(/^iapeer: .*ENOTDIR.*\n {2}A file is where a directory must be/)
 })
 
 describe('iapeer verify', () => {
@@ -219,10 +219,10 @@ describe('iapeer verify', () => {
 
   it('what a person has to decide stays, with exit code 1', async () => {
     const home = newHome()
-    const folder = join(home.path, 'disk')
-    mkdirSync(folder)
-    await home.iapeer('init', folder)
-    rmSync(folder, { recursive: true })
+    const directory = join(home.path, 'disk')
+    mkdirSync(directory)
+    await home.iapeer('init', directory)
+    rmSync(directory, { recursive: true })
     const left = await home.iapeer('verify', '--fix', '--json')
     expect(left.exitCode).toBe(1)
     expect(jsonLines(left.stdout)).toMatchObject([

@@ -24,12 +24,12 @@ describe('iapeer start, stop and new', () => {
       leaderPid: PID,
       startedAt: expect.stringMatching(/Z$/),
     }
-    expect(jsonLines(started.stdout)).toEqual([{ schemaVersion: 1, state: 'launched', ...session }])
+    expect(jsonLines(started.stdout)).toEqual([{ schemaVersion: 2, state: 'launched', ...session }])
     expect((await home.iapeer('start', 'command-bob')).stdout).toMatch(
       /^● command-bob is up already: pid \d+\n/,
     )
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
-      { ...session, state: 'alive', canary: 'guard', personality: 'bob' },
+      { ...session, state: 'running', canary: 'guard', personality: 'bob' },
     ])
     expect((await home.iapeer('list')).stdout).toMatch(/^● bob +alive +command /m)
     const renewed = jsonLines((await home.iapeer('new', 'bob', '--json')).stdout)
@@ -45,7 +45,7 @@ describe('iapeer start, stop and new', () => {
     expect(readdirSync(join(home.root, 'run'))).toEqual([])
   })
 
-  it('a runtime as a command brings the peer of the folder up afresh', async () => {
+  it('a runtime as a command brings the peer of the directory up afresh', async () => {
     const home = newHome()
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const cwd = join(home.root, 'peers', 'bob')
@@ -59,7 +59,7 @@ describe('iapeer start, stop and new', () => {
       exitCode: 2,
       stderr: expect.stringContaining('runtimes add claude --peer bob'),
     })
-    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'alive' }])
+    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'running' }])
     const nowhere = await run(process.execPath, [MAIN, 'claude'], { env: home.env, cwd: home.path })
     expect(nowhere).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('iapeer init') })
     await home.iapeer('stop', 'bob')
@@ -74,7 +74,7 @@ describe('iapeer start, stop and new', () => {
     rmSync(join(home.path, 'here'), { recursive: true })
     const refused = await home.iapeer('new', 'bob')
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is gone') })
-    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'alive' }])
+    expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'running' }])
     expect((await home.iapeer('new', 'claude-bob')).stderr).toMatch(/no peer|not declared/)
   })
 

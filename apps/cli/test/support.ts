@@ -3,11 +3,11 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { dismissCanary, listCanaries } from '@iapeer/canary'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import {
   asyncCleanups,
   type Finished,
-  privateFolder,
+  privateDirectory,
   run,
   serverAt,
   startServer,
@@ -30,6 +30,23 @@ export const jsonLines = (text: string): Record<string, unknown>[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
 
+/** Asks what nothing but a person can know (`y`), then shows its input row, and notes what it is sent. */
+export const ASKS = `stty raw -echo
+show() { printf '\\033[2J\\033[H'; for line in "$@"; do printf '%s\\r\\n' "$line"; done; }
+byte() { dd bs=1 count=1 2>/dev/null; }
+show 'The moon is full.' 'Howl? (y)'
+while [ "$(byte)" != y ]; do :; done
+rule=────────────────────────────────
+show Welcome $rule '❯ ' $rule '  bypass permissions on'
+exec sleep 1000
+`
+
+interface Running {
+  readonly text: () => string
+  /** Sends a signal; resolves with the exit code. */
+  readonly end: (signal: NodeJS.Signals) => Promise<number | null>
+}
+
 export interface Home {
   readonly path: string
   readonly root: string
@@ -38,10 +55,8 @@ export interface Home {
   /** With other variables in its environment. */
   readonly iapeerWith: (variables: Readonly<Record<string, string>>, ...args: string[]) => Promise<Finished>
   /** Runs it and keeps it running; `text` is what it has printed. */
-  readonly start: (...args: string[]) => {
-    text: () => string
-    end: (signal: NodeJS.Signals) => Promise<number | null>
-  }
+  readonly start: (...args: string[]) => Running
+  readonly startWith: (variables: Readonly<Record<string, string>>, ...args: string[]) => Running
   readonly server: (name?: string) => ReturnType<typeof startServer>
 }
 
@@ -49,15 +64,15 @@ export interface Home {
 export function homes(): () => Home {
   const track = asyncCleanups()
   return () => {
-    const folder = privateFolder()
-    const root = join(folder.path, 'root')
+    const directory = privateDirectory()
+    const root = join(directory.path, 'root')
     const env = { ...process.env, IAPEER_ROOT: root, TMUX: '', NO_COLOR: '1' }
-    track(folder.remove)
+    track(directory.remove)
     track(async () => {
-      const place = rootRecordPlace(root)
+      const location = rootRecordLocation(root)
       // A guard ends by itself, with the record of its server; to dismiss it over that would cut it short.
-      for (const { identity, mode } of await listCanaries(place))
-        if (mode === 'watch') await dismissCanary({ identity, ...place })
+      for (const { identity, mode } of await listCanaries(location))
+        if (mode === 'watch') await dismissCanary({ identity, ...location })
       const states = join(root, 'state', 'canary')
       await until('recorders to finish', () => !existsSync(states) || readdirSync(states).length === 0)
     })
@@ -69,12 +84,15 @@ export function homes(): () => Home {
       run(process.execPath, [MAIN, ...args], { env: { ...env, ...variables } })
     const iapeer = (...args: string[]) => iapeerWith({}, ...args)
     const server = async (name = 's') => {
-      const started = await startServer(join(folder.path, name))
+      const started = await startServer(join(directory.path, name))
       track(started.end)
       return started
     }
-    const start: Home['start'] = (...args) => {
-      const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const startWith: Home['startWith'] = (variables, ...args) => {
+      const child = spawn(process.execPath, [MAIN, ...args], {
+        env: { ...env, ...variables },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
       track(() => child.kill('SIGKILL'))
       let text = ''
       child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -87,6 +105,7 @@ export function homes(): () => Home {
       }
       return { text: () => text, end }
     }
-    return { path: folder.path, root, env, iapeer, iapeerWith, start, server }
+    const start: Home['start'] = (...args) => startWith({}, ...args)
+    return { path: directory.path, root, env, iapeer, iapeerWith, start, startWith, server }
   }
 }

@@ -15,8 +15,8 @@ const EVERY_MS = 100
 const LOG_FILES = 5
 const LOG_BYTES = 5 * 1024 * 1024
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'iapb-'))
-const root = join(folder, 'r')
+const directory = mkdtempSync(join(tmpdir(), 'iapb-'))
+const root = join(directory, 'r')
 const socketPath = join(root, 'run', 'iapeerd.sock')
 const { records, lifecycleStateDir } = rootLayout(root)
 const nap = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -147,7 +147,7 @@ try {
   for (const path of [records.deathsDir, lifecycleStateDir]) mkdirSync(path, { recursive: true, mode: 0o700 })
   recordDeaths()
   writeEvents()
-  const env = { PATH: process.env.PATH, HOME: folder, IAPEER_ROOT: root, IAPEER_TICK_SECS: '3600' }
+  const env = { PATH: process.env.PATH, HOME: directory, IAPEER_ROOT: root, IAPEER_TICK_SECS: '3600' }
   daemon = spawn(process.execPath, [MAIN, '--foreground', '--report'], {
     env,
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -161,5 +161,5 @@ try {
   const ended = new Promise((resolve) => daemon?.once('exit', resolve) ?? resolve())
   daemon?.kill('SIGTERM')
   await ended
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(directory, { recursive: true, force: true })
 }

@@ -16,10 +16,10 @@ import { listSessions, statusOf } from '@iapeer/lifecycle/sessions'
 const [kills = 50, peers = 30, seed = Date.now() % 1e9] = process.argv.slice(2).map(Number)
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const WORKERS = 6
-const folder = mkdtempSync(join(tmpdir(), 'iapa-'))
-const root = join(folder, 'r')
-const news = join(folder, 'news')
-const place = {
+const directory = mkdtempSync(join(tmpdir(), 'iapa-'))
+const root = join(directory, 'r')
+const news = join(directory, 'news')
+const location = {
   recordDir: join(root, 'logs', 'iapeer'),
   stateDir: join(root, 'state'),
   libDir: join(root, 'lib'),
@@ -70,7 +70,7 @@ function processesOfRoot() {
       try {
         const text =
           readFileSync(`/proc/${pid}/environ`, 'latin1') + readFileSync(`/proc/${pid}/cmdline`, 'latin1')
-        return text.includes(folder)
+        return text.includes(directory)
       } catch {
         return false
       }
@@ -122,7 +122,7 @@ const FAULTS = {
   server: ({ server }) => signal(server.pid, 'SIGKILL'),
   segv: ({ server }) => signal(server.pid, 'SIGSEGV'),
   'guard+server': async ({ identity, gen, server }) => {
-    const guard = (await listCanaries(place)).find((one) => one.identity === identity && one.gen === gen)
+    const guard = (await listCanaries(location)).find((one) => one.identity === identity && one.gen === gen)
     if (guard !== undefined) signal(guard.recorderPid, 'SIGKILL')
     signal(server.pid, 'SIGKILL')
   },
@@ -157,7 +157,7 @@ async function harmless(kind, session, entry) {
     return
   }
   if (kind === 'guard') {
-    const guard = (await listCanaries(place)).find((one) => one.identity === identity && one.gen === gen)
+    const guard = (await listCanaries(location)).find((one) => one.identity === identity && one.gen === gen)
     if (guard !== undefined) signal(guard.recorderPid, 'SIGKILL')
     return
   }
@@ -310,7 +310,7 @@ say(
 for (const [kind, count] of [...faults].sort()) say(`  ${kind}`, String(count))
 
 const kept = entries.filter((one) => one.kept).map(({ personality }) => `command-${personality}`)
-const isUp = async (identity) => (await statusOf(root, identity)).state === 'alive'
+const isUp = async (identity) => (await statusOf(root, identity)).state === 'running'
 const back = await until(
   'every peer that is kept alive to be back',
   async () => (await Promise.all(kept.map(isUp))).every(Boolean),
@@ -384,5 +384,5 @@ for (const line of [
   ),
 ].slice(0, 12))
   console.log(`    ${line}`)
-if (process.exitCode === 1) console.log(`kept for a look: ${folder}`)
-else rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+if (process.exitCode === 1) console.log(`kept for a look: ${directory}`)
+else rmSync(directory, { recursive: true, force: true, maxRetries: 5 })

@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 const CLIENTS = 500
-const DEAF = 20
+const UNRESPONSIVE = 20
 const COMING = 100
 const EVENTS = 100
 const EVERY_MS = 50
@@ -79,7 +79,7 @@ async function measure() {
   const { socketPath } = await next()
   const latencies = []
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => client(socketPath, latencies)))
-  const deaf = Array.from({ length: DEAF }, () => {
+  const stuck = Array.from({ length: UNRESPONSIVE }, () => {
     const socket = connect(socketPath).on('error', () => {})
     socket.write('GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n')
     return socket.pause()
@@ -94,7 +94,7 @@ async function measure() {
   latencies.sort((a, b) => a - b)
   child.send('stop')
   const { stopMs, rss } = await next()
-  for (const socket of deaf) socket.destroy()
+  for (const socket of stuck) socket.destroy()
   for (const sent of clients) sent.destroy()
   await new Promise((resolve) => child.once('exit', resolve))
   rmSync(root, { recursive: true, force: true })

@@ -1,8 +1,14 @@
 import type { Server } from 'node:http'
 import { dirname } from 'node:path'
 import { IapeerError, isIapeerError } from '@iapeer/core/errors'
-import { daemonPlace, rootLayout } from '@iapeer/core/paths'
-import { acquireLock, type Lock, makePrivateFolder, readLockHolder, scaffoldRoot } from '@iapeer/core/storage'
+import { daemonPaths, rootLayout } from '@iapeer/core/paths'
+import {
+  acquireLock,
+  type Lock,
+  makePrivateDirectory,
+  readLockHolder,
+  scaffoldRoot,
+} from '@iapeer/core/storage'
 import type { Logger } from 'pino'
 import type { EventSource, Fleet, Supervisor } from './fleet.ts'
 import { createApp } from './http/app.ts'
@@ -13,13 +19,13 @@ import { actionRoutes, fleetRoutes } from './http/routes-fleet.ts'
 import { isStalled, systemRoutes } from './http/routes-system.ts'
 import { createApiServer } from './http/server.ts'
 import { SseClients, type SseLimits } from './http/sse.ts'
-import { keepPlace } from './keep-place.ts'
 import { listenTcp, listenUnix } from './listen.ts'
 import { createLocalFleet } from './local-fleet.ts'
 import { openLogs } from './logs.ts'
 import { createMetrics } from './metrics.ts'
 import { createNotifier, type Notifier, type RunProgram } from './sd-notify.ts'
 import { VERSION } from './version.ts'
+import { watchOwnership } from './watch-ownership.ts'
 
 /** How long what is under way may take at the end; the whole is over within 5 s. */
 const STOP_MS = 4_000
@@ -53,8 +59,8 @@ export interface Daemon {
 
 /** @throws IapeerError `daemon-running`, which says who holds the root */
 async function lockRoot(root: string): Promise<Lock> {
-  const { lock } = daemonPlace(root)
-  await makePrivateFolder(dirname(lock))
+  const { lock } = daemonPaths(root)
+  await makePrivateDirectory(dirname(lock))
   try {
     return await acquireLock(lock, { limitMs: 0 })
   } catch (error) {
@@ -81,8 +87,7 @@ function buildApi(
   startedAt: Date,
 ): Api {
   const clients = new SseClients(log, sse)
-  const deaths = (): Readonly<Record<string, number>> => supervisor.deathCounts()
-  const metrics = createMetrics({ fleet, log, clients, deaths })
+  const metrics = createMetrics({ fleet, log, clients, supervisor })
   const routes: BoundRoutes = {
     ...fleetRoutes(fleet),
     ...actionRoutes(fleet),
@@ -145,7 +150,7 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
   const tcp = tcpSettings(env)
   await scaffoldRoot(rootLayout(root))
   const lock = await lockRoot(root)
-  const { log, close } = openLogs(daemonPlace(root).log, { human: options.human })
+  const { log, close } = openLogs(daemonPaths(root).log, { human: options.human })
   const undo = new Undo()
   const end = async (): Promise<void> => {
     await undo.run(log)
@@ -175,8 +180,8 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
       await listenUnix(unix, root)
     }
     const lost = new Promise<string>((resolve) => {
-      const place = { lock: daemonPlace(root).lock, socketPath, listen, onLost: resolve, log }
-      undo.add('letting go of its place', keepPlace(place))
+      const paths = { lock: daemonPaths(root).lock, socketPath, listen, onLost: resolve, log }
+      undo.add('letting go of its place', watchOwnership(paths))
     })
     undo.add('ending the watchdog', keepWatchdog(notifier, supervisor, startedAt))
     await notifier.notify('READY=1')

@@ -1,6 +1,6 @@
 import { checkCursor, type EventFilter, type FollowedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
 import { EventBroadcast } from './event-broadcast.ts'
-import type { EventSource, PlacedEvent } from './fleet.ts'
+import type { EventSource, PositionedEvent } from './fleet.ts'
 
 const filterOf = ({
   peer,
@@ -19,7 +19,7 @@ const READ_LIMIT = 1_000
 /** The event log of a root. What was read has one cursor: behind the last of it. */
 export function eventLogSource(root: string): EventSource {
   const broadcast = new EventBroadcast(root)
-  async function* placed(items: AsyncIterable<FollowedEvent>): AsyncGenerator<PlacedEvent> {
+  async function* positioned(items: AsyncIterable<FollowedEvent>): AsyncGenerator<PositionedEvent> {
     for await (const { cursor, event } of items)
       yield { cursor, event: event ?? { ts: new Date().toISOString(), ev: 'gap' } }
   }
@@ -31,7 +31,7 @@ export function eventLogSource(root: string): EventSource {
     follow: ({ cursor, filter = {}, signal }) => {
       // Before the first byte of the stream: a client that hears of it afterwards comes again and again.
       if (cursor !== undefined) checkCursor(cursor)
-      return placed(broadcast.follow({ cursor, filter: filterOf(filter), signal }))
+      return positioned(broadcast.follow({ cursor, filter: filterOf(filter), signal }))
     },
   }
 }

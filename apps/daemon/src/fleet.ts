@@ -4,7 +4,7 @@ import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
 import type { Action, Answer, Received } from '@iapeer/protocol/routes'
 
 /** What happened, and where one goes on after it. */
-export interface PlacedEvent {
+export interface PositionedEvent {
   readonly cursor: string
   readonly event: object
 }
@@ -24,9 +24,9 @@ export interface FollowOptions {
 }
 
 export interface EventSource {
-  read(filter: EventFilter): Promise<readonly PlacedEvent[]>
+  read(filter: EventFilter): Promise<readonly PositionedEvent[]>
   /** @throws IapeerError `bad-cursor`, at once */
-  follow(options: FollowOptions): AsyncIterable<PlacedEvent>
+  follow(options: FollowOptions): AsyncIterable<PositionedEvent>
 }
 
 /** What keeps the fleet as it should be, and owns what only it can decide. */
@@ -41,7 +41,7 @@ export interface Supervisor {
 export interface FleetHealth {
   /** How many recorders are in which state. */
   readonly canaries: Readonly<Record<string, number>>
-  /** What keeps deaths from being written down: a disk that is full, a folder that is none. */
+  /** What keeps deaths from being written down: a disk that is full, a directory that is none. */
   readonly problems: readonly { readonly id: string; readonly what: string; readonly where?: string }[]
   readonly supervisor?: SupervisorStats | undefined
 }
@@ -54,5 +54,7 @@ export interface Fleet {
   death(id: string): Promise<DeathReport>
   readonly events: EventSource
   act<A extends Action>(action: A, name: string, body: Received<A, 'body'>): Promise<Answer<A>>
+  /** Returns how many recorders are in which state. */
+  canaries(): Promise<FleetHealth['canaries']>
   health(): Promise<FleetHealth>
 }

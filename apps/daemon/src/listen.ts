@@ -2,8 +2,8 @@ import { chmod, lstat, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { dirname } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
-import { chooseDaemonSocket, daemonPlace } from '@iapeer/core/paths'
-import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
+import { chooseDaemonSocket, daemonPaths } from '@iapeer/core/paths'
+import { makePrivateDirectory, replaceFile } from '@iapeer/core/storage'
 import { listening } from './http/server.ts'
 
 /** A socket that is there belongs to a daemon that is gone: who calls this holds the lock. */
@@ -26,9 +26,9 @@ async function clearSocket(path: string): Promise<void> {
  * @throws IapeerError `socket-path-too-long`, `socket-path-occupied`; the Node system error
  */
 export async function listenUnix(server: Server, root: string): Promise<string> {
-  const { defaultSocket, socketFile } = daemonPlace(root)
+  const { defaultSocket, socketFile } = daemonPaths(root)
   const path = chooseDaemonSocket(root)
-  await makePrivateFolder(dirname(path))
+  await makePrivateDirectory(dirname(path))
   await clearSocket(path)
   await listening(server, () => {
     // The socket is made within this call; until its mode is right nobody else may come in.

@@ -11,16 +11,16 @@ import { superviseFleet } from '@iapeer/lifecycle/fleet'
 import { preloadLifecycle } from '@iapeer/lifecycle/launch'
 import { type Daemon, runDaemon } from './daemon.ts'
 import { eventLogSource } from './event-source.ts'
-import { takeOwnEnv } from './own-env.ts'
 import { showAsDaemon } from './process-name.ts'
+import { stripDaemonEnv } from './strip-daemon-env.ts'
 import { VERSION } from './version.ts'
 
 const HELP = `iapeerd ${VERSION}: the daemon that keeps a fleet of peers.
 
-  iapeerd [--root <folder>]                start it in the background, and wait until it answers
-  iapeerd [--root <folder>] --foreground   stay: for a service manager, or to look at
+  iapeerd [--root <directory>]                start it in the background, and wait until it answers
+  iapeerd [--root <directory>] --foreground   stay: for a service manager, or to look at
 
-  --root <folder>   the root (default: $IAPEER_ROOT, else ~/.iapeer)
+  --root <directory>   the root (default: $IAPEER_ROOT, else ~/.iapeer)
   --report          one line of JSON on standard output when it is up, or why it is not
 
 IAPEER_PORT serves the API on 127.0.0.1 too; that needs IAPEER_BEARER_TOKEN (16 characters or more).
@@ -98,7 +98,7 @@ function closeStrays(): void {
       )?.[1]
       if (flags !== undefined && (Number.parseInt(flags, 8) & 0o2000000) === 0) closeSync(descriptor)
     } catch (error) {
-      // The folder that was listed is closed by now.
+      // The directory that was listed is closed by now.
       if (errnoOf(error) !== 'ENOENT') throw error
     }
   }
@@ -107,7 +107,7 @@ function closeStrays(): void {
 async function stay(root: string, report: boolean): Promise<void> {
   showAsDaemon(root)
   if (report) closeStrays()
-  const env = takeOwnEnv(process.env)
+  const env = stripDaemonEnv(process.env)
   // What peers run finds the same root.
   process.env['IAPEER_ROOT'] = root
   await preloadLifecycle()

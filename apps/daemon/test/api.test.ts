@@ -1,6 +1,7 @@
-import { statSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
+import { rootLayout } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
 import { serverAt, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle/sessions'
@@ -25,8 +26,8 @@ const codeOf = (answer: Answer, status: number) => checked(answer, ANSWERS.Error
 
 describe('the API, over the unix socket', () => {
   it('tells of a peer that waits for a person: at its start, in the fleet, in the metrics, and when it is finished', async () => {
-    const { root, folder, up } = newRoot()
-    const script = join(folder, 'asks.sh')
+    const { root, directory, up } = newRoot()
+    const script = join(directory, 'asks.sh')
     const rule = '─'.repeat(40)
     writeFileSync(
       script,
@@ -56,7 +57,7 @@ describe('the API, over the unix socket', () => {
     await serverAt(session.socketPath, session.server.pid).tmux('send-keys', '-t', session.paneId, 'y')
     const alive = await until('the daemon to finish its launch', async () => {
       const now = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
-      return now.state === 'alive' ? now : undefined
+      return now.state === 'running' ? now : undefined
     })
     expect([alive.gen, alive.dialog, alive.screen]).toEqual([session.gen, undefined, undefined])
     expect((await post(where, '/v1/peers/bob/stop')).status).toBe(200)
@@ -97,7 +98,7 @@ describe('the API, over the unix socket', () => {
     const again = await post(where, '/v1/peers/command-bob/start', { runtime: 'command', timeoutMs: 5_000 })
     expect(checked(again, ANSWERS.Result)).toMatchObject({ session: { state: 'already' } })
     const alive = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
-    expect(alive).toMatchObject({ state: 'alive', canary: 'guard', personality: 'bob' })
+    expect(alive).toMatchObject({ state: 'running', canary: 'guard', personality: 'bob' })
     expect(checked(await ask(where, '/healthz'), ANSWERS.Health).canaries).toEqual({ armed: 1 })
     const renewed = checked(await post(where, '/v1/peers/bob/new', { timeoutMs: 100 }), ANSWERS.Result)
     expect(renewed).toMatchObject({ action: 'new', session: { state: 'launched' } })
@@ -138,6 +139,30 @@ describe('the API, over the unix socket', () => {
     expect(metrics.headers['content-type']).toMatch(/^text\/plain/)
     expect(metrics.text).toMatch(/^iapeer_peers\{state="stopped"\} 1$/m)
     expect(metrics.text).toMatch(/^process_resident_memory_bytes /m)
+  })
+
+  it('scrapes what can be counted where other parts cannot, and logs which', async () => {
+    const { root, up } = newRoot()
+    await peer(root, 'bob')
+    const { where } = await up()
+    const canaries = join(root, 'state', 'canary')
+    rmSync(canaries, { recursive: true, force: true })
+    symlinkSync('canary', canaries)
+    const scraped = await ask(where, '/metrics')
+    expect(scraped.status).toBe(200)
+    expect(scraped.text).toMatch(/^iapeer_peers\{state="asleep"\} 1$/m)
+    expect(scraped.text).toMatch(/^iapeer_sweep_seconds_count \d+$/m)
+    expect(scraped.text).not.toMatch(/^iapeer_canaries\{/m)
+    const log = () => readFileSync(join(root, 'logs', 'iapeer', 'daemon.log'), 'utf8')
+    expect(log()).toContain('iapeer_canaries cannot be counted')
+    rmSync(canaries)
+    const { registry } = rootLayout(root)
+    const whole = readFileSync(registry)
+    writeFileSync(registry, 'not JSON')
+    const without = await ask(where, '/metrics')
+    expect(without.text).not.toMatch(/^iapeer_peers\{/m)
+    expect(without.text).toMatch(/^iapeerd_event_clients\{state="open"\} 0$/m)
+    writeFileSync(registry, whole)
   })
 
   it('says what was wrong with a request, by code and status', async () => {

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { rootLayout } from '@iapeer/core/paths'
-import { asyncCleanups, privateFolder, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, until } from '@iapeer/dev/testing'
 import { createEventLog, type EventLog } from '@iapeer/lifecycle/eventlog'
 import { describe, expect, it } from 'vitest'
 import { EventBroadcast } from '../src/event-broadcast.ts'
@@ -8,15 +8,15 @@ import { EventBroadcast } from '../src/event-broadcast.ts'
 const track = asyncCleanups()
 
 function newLog(maxBytes = 5_000_000): { readonly root: string; readonly log: EventLog } {
-  const folder = privateFolder()
-  track(folder.remove)
-  mkdirSync(rootLayout(folder.path).records.recordDir, { recursive: true })
+  const directory = privateDirectory()
+  track(directory.remove)
+  mkdirSync(rootLayout(directory.path).records.recordDir, { recursive: true })
   const env = { IAPEER_LIFECYCLE_LOG_MAX_BYTES: String(maxBytes), IAPEER_LIFECYCLE_LOG_KEEP: '99' }
-  return { root: folder.path, log: createEventLog(folder.path, { env }) }
+  return { root: directory.path, log: createEventLog(directory.path, { env }) }
 }
 
 const add = (log: EventLog, number: number): Promise<void> =>
-  log.append({ ev: 'supervise', identity: `command-p${number % 2}`, action: 'asleep', number })
+  log.append({ ev: 'supervise', identity: `command-p${number % 2}`, action: 'stay-down', number })
 
 interface Follower {
   readonly numbers: () => (number | 'gap')[]
@@ -171,10 +171,11 @@ describe('many who follow one log', () => {
     })
     const leaving = new AbortController()
     const items = broadcast.follow({ filter: { ev: ['stop'] }, signal: leaving.signal })
-    await log.append({ ev: 'stop', identity: 'command-p0', number: 2 })
+    const stop = { ev: 'stop', identity: 'command-p0', by: 'test', why: 'test', result: 'ended' } as const
+    await log.append({ ...stop, number: 2 })
     await until('the first one', () => first.numbers().at(-1) === 2)
     const late = items.next()
-    await log.append({ ev: 'stop', identity: 'command-p0', number: 3 })
+    await log.append({ ...stop, number: 3 })
     expect((await late).value?.event?.['number']).toBe('2')
     leaving.abort()
     first.leave()

@@ -65,7 +65,7 @@ it('with a file in the place of its logs it stays up, says so, and records the d
   process.kill(session?.server.pid ?? Number.NaN, 'SIGKILL')
   expect(await statusOf(where)).toMatchObject({
     status: 'degraded',
-    problems: expect.arrayContaining([expect.objectContaining({ id: 'folder-unusable', where: logs })]),
+    problems: expect.arrayContaining([expect.objectContaining({ id: 'directory-unusable', where: logs })]),
   })
   rmSync(logs)
   renameSync(`${logs}.away`, logs)

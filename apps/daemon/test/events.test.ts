@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { asyncCleanups, privateFolder, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, until } from '@iapeer/dev/testing'
 import { ANSWERS } from '@iapeer/protocol/routes'
 import { describe, expect, it } from 'vitest'
 import { type Daemon, type DaemonOptions, runDaemon } from '../src/daemon.ts'
@@ -13,10 +13,10 @@ const track = asyncCleanups()
 async function newDaemon(
   options: Partial<DaemonOptions> = {},
 ): Promise<Daemon & { readonly events: MemoryEvents }> {
-  const folder = privateFolder()
-  track(folder.remove)
+  const directory = privateDirectory()
+  track(directory.remove)
   const events = new MemoryEvents()
-  const daemon = await runDaemon({ ...testOptions(join(folder.path, 'root')), events, ...options })
+  const daemon = await runDaemon({ ...testOptions(join(directory.path, 'root')), events, ...options })
   track(() => daemon.stop('the test is over'))
   return { ...daemon, events }
 }
@@ -57,7 +57,7 @@ function follow(socketPath: string, headers: Record<string, string> = {}, query 
 }
 
 /** A client that asks and never reads. */
-function deafClient(socketPath: string): Promise<{ destroyed: () => boolean }> {
+function stuckClient(socketPath: string): Promise<{ destroyed: () => boolean }> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath, () => {
       socket.write('GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n')
@@ -127,7 +127,7 @@ describe('the events', () => {
   it('reach 100 clients while others do not read and others vanish; those are dropped and freed', async () => {
     const { socketPath, events } = await newDaemon({ sse: { stuckMs: 3_000 } })
     const good = await Promise.all(Array.from({ length: 100 }, () => follow(socketPath)))
-    const deaf = await Promise.all(Array.from({ length: 10 }, () => deafClient(socketPath)))
+    const stuck = await Promise.all(Array.from({ length: 10 }, () => stuckClient(socketPath)))
     const vanishing = await Promise.all(Array.from({ length: 20 }, () => follow(socketPath)))
     await until('all to follow', () => events.following === 130)
     for (const { request: sent } of vanishing) sent.destroy()
@@ -142,7 +142,7 @@ describe('the events', () => {
     )
     for (const { ids } of good) expect(ids()).toEqual(all)
     await until('the deaf to be dropped', () => events.following === 100)
-    expect(deaf).toHaveLength(10)
+    expect(stuck).toHaveLength(10)
     const health = ANSWERS.Health.parse((await ask({ socketPath }, '/healthz')).json())
     expect(health.eventClients).toBe(100)
     expect((await ask({ socketPath }, '/metrics')).text).toMatch(
@@ -165,7 +165,7 @@ describe('the events', () => {
   it('a stop of the daemon ends every stream, in time', async () => {
     const { socketPath, events, stop } = await newDaemon()
     const followers = await Promise.all(Array.from({ length: 20 }, () => follow(socketPath)))
-    await deafClient(socketPath)
+    await stuckClient(socketPath)
     await until('all to follow', () => events.following === 21)
     const begun = performance.now()
     await stop('a test')

@@ -1,10 +1,10 @@
 import { Durations } from '@iapeer/lifecycle/supervise'
 import type { DaemonOptions } from '../src/daemon.ts'
-import type { EventSource, FollowOptions, PlacedEvent, Supervisor } from '../src/fleet.ts'
+import type { EventSource, FollowOptions, PositionedEvent, Supervisor } from '../src/fleet.ts'
 
 /** Events that live in this process; the cursor of one is its number. */
 export class MemoryEvents implements EventSource {
-  readonly #all: PlacedEvent[] = []
+  readonly #all: PositionedEvent[] = []
   readonly #waiting = new Set<() => void>()
   /** How many follow at the moment. */
   following = 0
@@ -17,11 +17,11 @@ export class MemoryEvents implements EventSource {
     return cursor
   }
 
-  async read(): Promise<readonly PlacedEvent[]> {
+  async read(): Promise<readonly PositionedEvent[]> {
     return this.#all
   }
 
-  async *follow({ cursor, signal }: FollowOptions): AsyncGenerator<PlacedEvent> {
+  async *follow({ cursor, signal }: FollowOptions): AsyncGenerator<PositionedEvent> {
     let at = cursor === undefined ? this.#all.length : Number(cursor)
     const aborted = new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true })

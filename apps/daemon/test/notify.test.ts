@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { asyncCleanups, privateFolder, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { runDaemon } from '../src/daemon.ts'
 import type { RunProgram } from '../src/sd-notify.ts'
@@ -8,9 +8,9 @@ import { NotingSupervisor, testOptions } from './memory-fleet.ts'
 const track = asyncCleanups()
 
 function newRoot(): string {
-  const folder = privateFolder()
-  track(folder.remove)
-  return join(folder.path, 'root')
+  const directory = privateDirectory()
+  track(directory.remove)
+  return join(directory.path, 'root')
 }
 
 /** Stands for `systemd-notify`: what it was called with. */

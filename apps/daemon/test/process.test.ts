@@ -10,7 +10,7 @@ import {
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
-import { daemonPlace } from '@iapeer/core/paths'
+import { daemonPaths } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
 import { readLockHolder } from '@iapeer/core/storage'
 import { run, serverAt, until } from '@iapeer/dev/testing'
@@ -29,7 +29,7 @@ describe('one daemon a root', () => {
   it('a second one says who holds it, by pid and time, and ends with 1', async () => {
     const { root, up, launch } = newRoot()
     const { pid, where } = await up()
-    const holder = await readLockHolder(daemonPlace(root).lock)
+    const holder = await readLockHolder(daemonPaths(root).lock)
     expect(holder).toMatchObject({ pid, liveness: 'alive' })
     const second = await launch()
     expect(second).toMatchObject({ exitCode: 1, failure: { code: 'daemon-running' } })
@@ -72,9 +72,9 @@ describe('one daemon a root', () => {
   })
 
   it('where the path of a socket is too long it is elsewhere, and found', async () => {
-    const { folder, root, up } = newRoot('r'.repeat(100))
+    const { directory, root, up } = newRoot('r'.repeat(100))
     await peer(root, 'bob')
-    const sockets = join(folder, 's')
+    const sockets = join(directory, 's')
     const { socketPath } = await up({ IAPEER_SOCK_DIR: sockets })
     expect(socketPath).toMatch(new RegExp(`^${sockets}/iapeerd-[0-9a-f]{12}\\.sock$`))
     expect(await answeringDaemon(root)).toMatchObject({ socketPath })
@@ -100,7 +100,7 @@ describe('the end of a daemon', () => {
       expect(serverAt(session.socketPath, session.leader.pid).alive()).toBe(true)
       const next = await up()
       expect((await ask(next.where, '/v1/peers/bob')).json()).toMatchObject({
-        state: 'alive',
+        state: 'running',
         serverPid: session.server.pid,
         leaderPid: session.leader.pid,
       })
@@ -140,17 +140,17 @@ describe('the end of a daemon', () => {
     const [session] = await listSessions(root)
     expect(await end('SIGUSR2')).toBe(1)
     expect(session !== undefined && serverAt(session.socketPath, session.server.pid).alive()).toBe(true)
-    expect(readFileSync(daemonPlace(root).log, 'utf8')).toMatch(/"msg":"unhandledRejection: iapeerd ends"/)
+    expect(readFileSync(daemonPaths(root).log, 'utf8')).toMatch(/"msg":"unhandledRejection: iapeerd ends"/)
   })
 
   it('what is for the daemon alone is not handed on to its peers', async () => {
-    const { folder, root, up } = newRoot()
-    const seen = join(folder, 'env')
+    const { directory, root, up } = newRoot()
+    const seen = join(directory, 'env')
     await peer(root, 'bob', ['sh', '-c', `env > ${seen}.new; mv ${seen}.new ${seen}; exec sleep 1000`])
     const { where } = await up({
       IAPEER_PORT: '0',
       IAPEER_BEARER_TOKEN: 'a-token-of-23-characters',
-      NOTIFY_SOCKET: join(folder, 'none'),
+      NOTIFY_SOCKET: join(directory, 'none'),
       WATCHDOG_USEC: '1000000',
       INVOCATION_ID: 'abc',
       KEPT: 'this',
@@ -176,10 +176,10 @@ describe('in the background', () => {
       health: { pid: started.health.pid },
     })
     expect(await daemonStatus(root)).toMatchObject({ state: 'running', version: '0.1.0' })
-    expect(await (await connectDaemon(root))?.get('fleet')).toEqual({ schemaVersion: 1, peers: [] })
+    expect(await (await connectDaemon(root))?.get('fleet')).toEqual({ schemaVersion: 2, peers: [] })
     expect(await stopDaemon(root)).toEqual({ state: 'ended', pid: started.health.pid })
     expect(await stopDaemon(root)).toEqual({ state: 'stopped' })
-    expect(lstatSync(daemonPlace(root).defaultSocket, { throwIfNoEntry: false })).toBe(undefined)
+    expect(lstatSync(daemonPaths(root).defaultSocket, { throwIfNoEntry: false })).toBe(undefined)
   })
 
   it.runIf(process.platform === 'linux')('ps shows it as iapeerd, with its root', async () => {
@@ -194,11 +194,11 @@ describe('in the background', () => {
   })
 
   it.runIf(process.platform === 'linux')('a root that does not fit is left out, not cut short', async () => {
-    const { folder, root, up } = newRoot('r'.repeat(200))
-    const { pid } = await up({ IAPEER_SOCK_DIR: join(folder, 's') })
+    const { directory, root, up } = newRoot('r'.repeat(200))
+    const { pid } = await up({ IAPEER_SOCK_DIR: join(directory, 's') })
     const { stdout } = await run('ps', ['-o', 'comm=,args=', '-p', String(pid)])
     expect(stdout.trim().split(/\s+/)).toEqual(['iapeerd', 'iapeerd'])
-    expect((await readLockHolder(daemonPlace(root).lock))?.pid).toBe(pid)
+    expect((await readLockHolder(daemonPaths(root).lock))?.pid).toBe(pid)
   })
 
   it('of many starts at once all end with the same one', async () => {
@@ -241,8 +241,8 @@ describe('in the background', () => {
   })
 
   it.runIf(process.platform === 'linux')('it holds no file that who started it had open', async () => {
-    const { folder, root } = newRoot()
-    const held = join(folder, 'held')
+    const { directory, root } = newRoot()
+    const held = join(directory, 'held')
     const env = { ...process.env, IAPEER_ROOT: root }
     const script = `exec 25>${held} 31>${held}; exec ${process.execPath} ${MAIN}`
     expect((await run('bash', ['-c', script], { env })).exitCode).toBe(0)
@@ -298,7 +298,7 @@ describe('in the background', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     expect((await ask(where, '/v1/peers/bob')).json()).toMatchObject({ state: 'asleep' })
     expect(existsSync(join(root, 'state', 'lifecycle', 'command-bob.session'))).toBe(false)
-    expect(readFileSync(daemonPlace(root).log, 'utf8')).not.toContain('"level":50')
+    expect(readFileSync(daemonPaths(root).log, 'utf8')).not.toContain('"level":50')
     const client = await connectDaemon(root)
     expect(await client?.start('bob', {})).toMatchObject({ state: 'launched' })
   })
@@ -307,7 +307,7 @@ describe('in the background', () => {
     const { root, up } = newRoot()
     const { pid, end } = await up()
     for (const route of ['fleet', 'deaths', 'version', 'events'] as const)
-      expect(await (await connectDaemon(root))?.get(route)).toMatchObject({ schemaVersion: 1 })
+      expect(await (await connectDaemon(root))?.get(route)).toMatchObject({ schemaVersion: 2 })
     process.kill(pid, 'SIGSTOP')
     const client = await connectDaemon(root)
     const begun = performance.now()

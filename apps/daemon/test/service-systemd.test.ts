@@ -12,9 +12,9 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
-import { asyncCleanups, privateFolder, run, serverAt, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, run, serverAt, until } from '@iapeer/dev/testing'
 import {
   installService,
   runDoctor,
@@ -43,7 +43,7 @@ let manager: UserManager
 
 interface Host {
   readonly root: string
-  readonly folder: string
+  readonly directory: string
   readonly spec: ServiceSpec
   readonly system: ServiceSystem
   readonly unitFile: string
@@ -58,8 +58,8 @@ interface Host {
 
 /** A root whose service is removed after the test, with all that it has started. */
 function newHost(): Host {
-  const folder = privateFolder()
-  const root = join(folder.path, 'root')
+  const directory = privateDirectory()
+  const root = join(directory.path, 'root')
   const units = join(manager.home, '.config', 'systemd', 'user')
   const system: ServiceSystem = {
     platform: 'linux',
@@ -67,12 +67,12 @@ function newHost(): Host {
     home: manager.home,
     uid: 0,
     user: 'root',
-    temporaryFolders: ['/nowhere'],
+    temporaryDirectories: ['/nowhere'],
     lingerDir: join(manager.home, 'linger'),
   }
   const spec = { root, node: process.execPath, entry: MAIN, path: process.env['PATH'] ?? '' }
   const where = { socketPath: join(root, 'run', 'iapeerd.sock') }
-  track(folder.remove)
+  track(directory.remove)
   track(() => {
     const states = join(root, 'state', 'canary')
     return until('the guards to finish', () => !existsSync(states) || readdirSync(states).length === 0)
@@ -96,7 +96,7 @@ function newHost(): Host {
   }
   return {
     root,
-    folder: folder.path,
+    directory: directory.path,
     spec,
     system,
     unitFile: join(units, UNIT),
@@ -194,7 +194,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     await until('its record', async () => (await host.deaths()).length === 1)
     expect(await host.deaths()).toEqual(['command-bob exited terminated'])
     if (!manager.limitsMemory) return
-    const go = join(host.folder, 'go')
+    const go = join(host.directory, 'go')
     const hog = await host.peer('hog', [
       'sh',
       '-c',
@@ -233,8 +233,8 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
 
   it('a Node.js that is gone is named, and so is a unit of somebody else, which is left as it is', async () => {
     const host = newHost()
-    const { root, spec, system, unitFile, folder } = host
-    const node = join(folder, '100% node')
+    const { root, spec, system, unitFile, directory } = host
+    const node = join(directory, '100% node')
     symlinkSync(process.execPath, node)
     await installService({ ...spec, node }, system)
     await host.peer('bob')
@@ -271,9 +271,9 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
   it('an upgrade below a running daemon disarms no peer, and what dies after it is recorded', async () => {
     const host = newHost()
     const { root, system } = host
-    const installed = join(host.folder, 'installed')
-    const later = join(host.folder, 'later')
-    for (const folder of [installed, later]) copyInstall(folder)
+    const installed = join(host.directory, 'installed')
+    const later = join(host.directory, 'later')
+    for (const directory of [installed, later]) copyInstall(directory)
     const spec = {
       ...host.spec,
       entry: join(installed, 'apps', 'daemon', 'dist', 'main.js'),
@@ -306,7 +306,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     const names = ['ann', 'bob', 'eva', 'kim']
     for (const name of names) await host.peer(name)
     await manager.exit()
-    const { stateDir } = rootRecordPlace(host.root)
+    const { stateDir } = rootRecordLocation(host.root)
     await until('the guards to finish', () => readdirSync(join(stateDir, 'canary')).length === 0)
     expect((await host.deaths()).sort()).toEqual(
       names.map((name) => `command-${name} exited terminated incident`),
@@ -332,24 +332,24 @@ const PACKAGES = [
 ]
 
 /** What an installation has of ours, in the order of this repository; what is others' is linked. */
-function copyInstall(folder: string): void {
+function copyInstall(directory: string): void {
   for (const name of PACKAGES) {
     const wanted = ['dist', 'package.json', 'node_modules'].map((part) => join(REPOSITORY, name, part))
     const filter = (path: string): boolean => !/node_modules\/\.[^/]+$/.test(path)
     for (const from of wanted)
       if (existsSync(from))
-        cpSync(from, join(folder, from.slice(REPOSITORY.length)), {
+        cpSync(from, join(directory, from.slice(REPOSITORY.length)), {
           recursive: true,
           verbatimSymlinks: true,
           filter,
         })
   }
-  symlinkSync(join(REPOSITORY, 'node_modules'), join(folder, 'node_modules'))
+  symlinkSync(join(REPOSITORY, 'node_modules'), join(directory, 'node_modules'))
 }
 
 /** The version is fixed when it is built. */
-function setVersion(folder: string, version: string): void {
-  const dist = join(folder, 'apps', 'daemon', 'dist')
+function setVersion(directory: string, version: string): void {
+  const dist = join(directory, 'apps', 'daemon', 'dist')
   for (const name of readdirSync(dist).filter((one) => one.endsWith('.js'))) {
     const text = readFileSync(join(dist, name), 'utf8')
     writeFileSync(join(dist, name), text.replace(/^ {2}version: "[^"]+",$/m, `  version: "${version}",`))

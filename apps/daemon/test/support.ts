@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { dismissCanary, listCanaries } from '@iapeer/canary'
-import { rootRecordPlace } from '@iapeer/core/paths'
-import { asyncCleanups, privateFolder, serverAt, until } from '@iapeer/dev/testing'
+import { rootRecordLocation } from '@iapeer/core/paths'
+import { asyncCleanups, privateDirectory, serverAt, until } from '@iapeer/dev/testing'
 import { stopDaemon } from '@iapeer/host'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 
@@ -79,7 +79,7 @@ interface FailedDaemon {
 }
 
 export interface TestRoot {
-  readonly folder: string
+  readonly directory: string
   readonly root: string
   /** Starts `iapeerd --foreground` and waits until it is up, or has said why not. */
   readonly launch: (env?: NodeJS.ProcessEnv) => Promise<RunningDaemon | FailedDaemon>
@@ -90,15 +90,15 @@ export interface TestRoot {
 export function roots(): (name?: string) => TestRoot {
   const track = asyncCleanups()
   return (name = 'root') => {
-    const folder = privateFolder()
-    const root = join(folder.path, name)
+    const directory = privateDirectory()
+    const root = join(directory.path, name)
     const env = { ...process.env, IAPEER_ROOT: root, TMUX: '', NO_COLOR: '1' }
-    track(folder.remove)
+    track(directory.remove)
     track(async () => {
-      const place = rootRecordPlace(root)
+      const location = rootRecordLocation(root)
       // A guard ends by itself, with the record of its server; to dismiss it over that would cut it short.
-      for (const { identity, mode } of await listCanaries(place))
-        if (mode === 'watch') await dismissCanary({ identity, ...place })
+      for (const { identity, mode } of await listCanaries(location))
+        if (mode === 'watch') await dismissCanary({ identity, ...location })
       const states = join(root, 'state', 'canary')
       await until('recorders to finish', () => !existsSync(states) || readdirSync(states).length === 0)
     })
@@ -125,7 +125,7 @@ export function roots(): (name?: string) => TestRoot {
       if ('failure' in found) throw new Error(found.failure.message)
       return found
     }
-    return { folder: folder.path, root, launch, up }
+    return { directory: directory.path, root, launch, up }
   }
 }
 

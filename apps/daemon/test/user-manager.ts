@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { privateFolder, run, until } from '@iapeer/dev/testing'
+import { privateDirectory, run, until } from '@iapeer/dev/testing'
 
 const CGROUPS = '/sys/fs/cgroup'
 const SCRIPT = fileURLToPath(new URL('fixtures/user-manager.sh', import.meta.url))
@@ -40,8 +40,8 @@ function hierarchies(): string[] {
 /** Everything below a cgroup, the deepest first, and itself. */
 function treeOf(path: string): string[] {
   if (!existsSync(path)) return []
-  const folders = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  return [...folders.flatMap(({ name }) => treeOf(join(path, name))), path]
+  const directories = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  return [...directories.flatMap(({ name }) => treeOf(join(path, name))), path]
 }
 
 export interface UserManager {
@@ -62,14 +62,14 @@ export interface UserManager {
 }
 
 export async function startUserManager(): Promise<UserManager> {
-  const folder = privateFolder('u')
-  const home = join(folder.path, 'home')
-  const runtime = join(folder.path, 'run')
+  const directory = privateDirectory('u')
+  const home = join(directory.path, 'home')
+  const runtime = join(directory.path, 'run')
   for (const path of [home, runtime]) mkdirSync(path, { mode: 0o700 })
   // As that of a login is called: recorders tell a unit of the user by it.
   const cgroup = `iapeer-test-${process.pid}/user@0.service`
   const env = { PATH: process.env['PATH'], HOME: home, XDG_RUNTIME_DIR: runtime, LC_ALL: 'C' }
-  const log = openSync(join(folder.path, 'log'), 'a')
+  const log = openSync(join(directory.path, 'log'), 'a')
   const child = spawn('unshare', ['--mount', '/bin/sh', SCRIPT], {
     env: { ...env, IAPEER_TEST_CGROUP: cgroup },
     stdio: ['ignore', log, log],
@@ -97,14 +97,14 @@ export async function startUserManager(): Promise<UserManager> {
     for (const path of ours()) rmdirSync(path)
     for (const path of hierarchies().map((one) => join(one, `iapeer-test-${process.pid}`)))
       if (existsSync(path)) rmdirSync(path)
-    await folder.remove()
+    await directory.remove()
   }
   await until('the user manager', async () => {
     const { stdout } = await systemctl('is-active', 'default.target')
     return stdout === 'active\n' || child.exitCode !== null
   })
   if (child.exitCode !== null) {
-    const said = readFileSync(join(folder.path, 'log'), 'utf8')
+    const said = readFileSync(join(directory.path, 'log'), 'utf8')
     await end()
     throw new Error(`the user manager has ended: ${said}`)
   }

@@ -3,7 +3,7 @@ export interface CampaignResult {
   readonly faults: readonly object[]
   readonly deaths: number
   readonly done: number
-  readonly folder: string
+  readonly directory: string
 }
 export function runCampaign(options: {
   acts: number

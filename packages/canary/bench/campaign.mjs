@@ -27,10 +27,10 @@ async function until(_what, look, limitMs = 40_000) {
   }
 }
 
-async function startLife(place, number, mode) {
+async function startLife(location, number, mode) {
   const identity = `${mode === 'guard' ? 'guarded' : 'watched'}-n${number}`
-  const socketPath = join(place.path, `s${number}`)
-  const recordDir = join(place.path, 'rec')
+  const socketPath = join(location.path, `s${number}`)
+  const recordDir = join(location.path, 'rec')
   const request = { identity, socketPath, recordDir }
   const tmux = (...args) =>
     exec('tmux', ['-S', socketPath, ...args], { env: { ...process.env, TMUX: '' }, timeout: 20_000 }).catch(
@@ -114,9 +114,9 @@ function judge({ life, act, expected, whole, settled }, deaths) {
 }
 
 /** Reconcilers run all the time, and some are killed in the middle. */
-async function harass(place, random, running) {
+async function harass(location, random, running) {
   while (running.on) {
-    const child = childProcess('reconcile.mjs', { recordDir: join(place.path, 'rec') })
+    const child = childProcess('reconcile.mjs', { recordDir: join(location.path, 'rec') })
     if (random(2) === 0) {
       await sleep(60 + random(120))
       await child.killed()
@@ -128,7 +128,7 @@ async function harass(place, random, running) {
 /** Runs `acts` acts over `servers` servers at a time; gives what was found wrong, and how much of what was done. */
 export async function runCampaign({ acts, servers, seed, only }) {
   const random = generator(seed)
-  const place = scratch()
+  const location = scratch()
   const names = Object.keys(ACTS).filter((name) => only === undefined || only.includes(name))
   const plan = Array.from({ length: acts }, (_none, number) => ({
     number,
@@ -139,11 +139,11 @@ export async function runCampaign({ acts, servers, seed, only }) {
   }))
   const lives = []
   const running = { on: true }
-  const harasser = harass(place, generator(seed + 1), running)
+  const harasser = harass(location, generator(seed + 1), running)
   const queue = plan.values()
   const worker = async () => {
     for (const step of queue) {
-      const life = await startLife(place, step.number, step.mode)
+      const life = await startLife(location, step.number, step.mode)
       await sleep(step.delay)
       const expected = await ACTS[step.name](life, generator(step.seed))
       await life.gone()
@@ -155,14 +155,14 @@ export async function runCampaign({ acts, servers, seed, only }) {
   await Promise.all(Array.from({ length: servers }, worker))
   running.on = false
   await harasser
-  const recordDir = join(place.path, 'rec')
+  const recordDir = join(location.path, 'rec')
   for (let round = 0; round < 3; round++) await reconcile({ recordDir })
   const deaths = readDeaths(recordDir)
   const faults = lives.flatMap((one) => judge(one, deaths))
   await sleep(2_000)
-  faults.push(...leftovers(place, recordDir))
-  if (faults.length === 0) await place.remove()
-  return { faults, deaths: deaths.length, done: lives.length, folder: place.path, counts: count(lives) }
+  faults.push(...leftovers(location, recordDir))
+  if (faults.length === 0) await location.remove()
+  return { faults, deaths: deaths.length, done: lives.length, directory: location.path, counts: count(lives) }
 }
 
 function count(lives) {
@@ -171,15 +171,15 @@ function count(lives) {
   return counts
 }
 
-/** Processes that name the campaign's private folder, and files of recorders. Both are nobody else's. */
-function leftovers(place, recordDir) {
+/** Processes that name the campaign's private directory, and files of recorders. Both are nobody else's. */
+function leftovers(location, recordDir) {
   const faults = []
   for (const pid of readdirSync('/proc').filter(
     (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
   )) {
     try {
       const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
-      if (words.includes(place.path)) faults.push({ kind: 'leftover process', pid, words })
+      if (words.includes(location.path)) faults.push({ kind: 'leftover process', pid, words })
     } catch {
       // Ended meanwhile.
     }
@@ -195,7 +195,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [acts = 2_000, servers = 40, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number)
   const from = performance.now()
   console.log(`campaign: ${acts} acts, ${servers} servers at a time, seed ${seed}`)
-  const { faults, deaths, done, folder, counts } = await runCampaign({ acts, servers, seed })
+  const { faults, deaths, done, directory, counts } = await runCampaign({ acts, servers, seed })
   console.log(
     `${done} acts in ${((performance.now() - from) / 1000).toFixed(0)} s, ${deaths} deaths recorded; ${JSON.stringify(counts)}`,
   )
@@ -203,7 +203,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   console.log(
     faults.length === 0
       ? 'missed 0, false 0, twice 0, wrong cause 0, leftovers 0'
-      : `${faults.length} faults; everything is kept in ${folder}`,
+      : `${faults.length} faults; everything is kept in ${directory}`,
   )
   process.exitCode = faults.length === 0 ? 0 : 1
 }

@@ -22,23 +22,23 @@ const reference = fileURLToPath(new URL('./v2-reference.sh', import.meta.url))
 const clock = () => performance.timeOrigin + performance.now()
 const whole = (path) => readFileSync(path, 'utf8').endsWith('--- end\n')
 
-async function start(folder, name = 'a') {
+async function start(directory, name = 'a') {
   return startGuardedServer({
     identity: `bench-${name}`,
-    socketPath: join(folder, name),
-    recordDir: join(folder, `rec-${name}`),
+    socketPath: join(directory, name),
+    recordDir: join(directory, `rec-${name}`),
     timeoutMs: 30_000,
   })
 }
 
-const filesOf = (folder, name, gen) => ({
-  line: join(folder, `rec-${name}`, 'exits.log'),
-  snapshot: join(folder, `rec-${name}`, 'server-deaths', `bench-${name}-${gen}.txt`),
-  state: join(folder, `rec-${name}`, 'state', 'canary', `bench-${name}-${gen}`),
+const filesOf = (directory, name, gen) => ({
+  line: join(directory, `rec-${name}`, 'exits.log'),
+  snapshot: join(directory, `rec-${name}`, 'server-deaths', `bench-${name}-${gen}.txt`),
+  state: join(directory, `rec-${name}`, 'state', 'canary', `bench-${name}-${gen}`),
 })
 
-async function timesOf(folder, name, gen, killed) {
-  const files = filesOf(folder, name, gen)
+async function timesOf(directory, name, gen, killed) {
+  const files = filesOf(directory, name, gen)
   const times = {
     line: (await changedAt(files.line)) - killed,
     snapshot: (await changedAt(files.snapshot, whole)) - killed,
@@ -51,15 +51,15 @@ async function alone(count) {
   const found = []
   const launches = []
   for (let round = 0; round < count; round++) {
-    const place = scratch()
+    const location = scratch()
     const from = performance.now()
-    const { server, gen } = await start(place.path)
+    const { server, gen } = await start(location.path)
     launches.push(performance.now() - from)
     await sleep(50)
     const killed = clock()
     process.kill(server.pid, 'SIGKILL')
-    found.push(await timesOf(place.path, 'a', gen, killed))
-    await place.remove()
+    found.push(await timesOf(location.path, 'a', gen, killed))
+    await location.remove()
   }
   return {
     line: summary(found.map((one) => one.line)),
@@ -73,13 +73,13 @@ async function alone(count) {
  * last change is the last line.
  */
 async function atOnce(count) {
-  const place = scratch()
-  const recordDir = join(place.path, 'rec')
+  const location = scratch()
+  const recordDir = join(location.path, 'rec')
   const deathsDir = join(recordDir, 'server-deaths')
   const started = []
   for (let at = 0; at < count; at++) {
     const identity = `bench-n${at}`
-    const socketPath = join(place.path, `n${at}`)
+    const socketPath = join(location.path, `n${at}`)
     started.push({
       identity,
       ...(await startGuardedServer({ identity, socketPath, recordDir, timeoutMs: 30_000 })),
@@ -100,7 +100,7 @@ async function atOnce(count) {
     while (existsSync(join(recordDir, 'state', 'canary', key))) await sleep(5)
   }
   const last = (await changedAt(join(recordDir, 'exits.log'))) - killed
-  await place.remove()
+  await location.remove()
   const claims = summary(found.map((one) => one.claim))
   return { line: { p50: claims.p50, p99: last }, snapshot: summary(found.map((one) => one.snapshot)) }
 }
@@ -109,12 +109,12 @@ async function atOnce(count) {
 async function plainLaunch(count) {
   const times = []
   for (let round = 0; round < count; round++) {
-    const place = scratch()
+    const location = scratch()
     const from = performance.now()
-    const { pid } = await startServer(join(place.path, 's'))
+    const { pid } = await startServer(join(location.path, 's'))
     times.push(performance.now() - from)
     process.kill(pid, 'SIGKILL')
-    await place.remove()
+    await location.remove()
   }
   return summary(times)
 }
@@ -122,17 +122,17 @@ async function plainLaunch(count) {
 async function v2(count) {
   const found = []
   for (let round = 0; round < count; round++) {
-    const place = scratch()
-    const server = await startServer(join(place.path, 's'))
-    startDetached('/bin/sh', [reference, server.socketPath, 'chan', place.path])
+    const location = scratch()
+    const server = await startServer(join(location.path, 's'))
+    startDetached('/bin/sh', [reference, server.socketPath, 'chan', location.path])
     await sleep(100)
     const killed = clock()
     process.kill(server.pid, 'SIGKILL')
     found.push({
-      line: (await changedAt(join(place.path, 'exits.log'))) - killed,
-      snapshot: (await changedAt(join(place.path, 'snapshot.txt'))) - killed,
+      line: (await changedAt(join(location.path, 'exits.log'))) - killed,
+      snapshot: (await changedAt(join(location.path, 'snapshot.txt'))) - killed,
     })
-    await place.remove()
+    await location.remove()
   }
   return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
 }
@@ -147,11 +147,11 @@ function ticks(pids) {
 }
 
 async function many(count) {
-  const place = scratch()
+  const location = scratch()
   const started = []
   const memory = {}
   for (let at = 0; at < count; at++) {
-    started.push({ name: `n${at}`, ...(await start(place.path, `n${at}`)) })
+    started.push({ name: `n${at}`, ...(await start(location.path, `n${at}`)) })
     if (at + 1 === 100 || at + 1 === count) {
       await sleep(300)
       memory[at + 1] = pssKb(started.map((one) => one.guardPid)) / started.length
@@ -163,8 +163,8 @@ async function many(count) {
   const cpuMs = (ticks(guards) - before) * 10
   for (const { server } of started) process.kill(server.pid, 'SIGKILL')
   for (const { name, gen } of started)
-    while (existsSync(filesOf(place.path, name, gen).state)) await sleep(20)
-  await place.remove()
+    while (existsSync(filesOf(location.path, name, gen).state)) await sleep(20)
+  await location.remove()
   return { memory, cpuMs }
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The plain protocol that the watch is measured against: a client, a pause of two seconds, a probe, a line, a snapshot.
-# Usage: v2-reference.sh SOCKET CHANNEL FOLDER
+# Usage: v2-reference.sh SOCKET CHANNEL DIRECTORY
 main() {
   tmux -S "$1" wait-for "$2" </dev/null >/dev/null 2>&1
   rc=$?

@@ -23,52 +23,56 @@ const reference = fileURLToPath(new URL('./v2-reference.sh', import.meta.url))
 const clock = () => performance.timeOrigin + performance.now()
 const whole = (path) => readFileSync(path, 'utf8').endsWith('--- end\n')
 
-async function dieWatched(folder) {
-  const server = await startServer(join(folder, 's'))
-  const armed = await ensureCanary({ identity: 'bench-a', socketPath: server.socketPath, recordDir: folder })
+async function dieWatched(directory) {
+  const server = await startServer(join(directory, 's'))
+  const armed = await ensureCanary({
+    identity: 'bench-a',
+    socketPath: server.socketPath,
+    recordDir: directory,
+  })
   await sleep(50)
   const killed = clock()
   process.kill(server.pid, 'SIGKILL')
-  const line = (await changedAt(join(folder, 'exits.log'))) - killed
+  const line = (await changedAt(join(directory, 'exits.log'))) - killed
   const snapshot =
-    (await changedAt(join(folder, 'server-deaths', `bench-a-${armed.gen}.txt`), whole)) - killed
-  while (existsSync(join(folder, 'state', 'canary', `bench-a-${armed.gen}`))) await sleep(5)
+    (await changedAt(join(directory, 'server-deaths', `bench-a-${armed.gen}.txt`), whole)) - killed
+  while (existsSync(join(directory, 'state', 'canary', `bench-a-${armed.gen}`))) await sleep(5)
   return { line, snapshot }
 }
 
-async function dieReferenced(folder) {
-  const server = await startServer(join(folder, 's'))
-  startDetached('/bin/sh', [reference, server.socketPath, 'chan', folder])
+async function dieReferenced(directory) {
+  const server = await startServer(join(directory, 's'))
+  startDetached('/bin/sh', [reference, server.socketPath, 'chan', directory])
   await sleep(100)
   const killed = clock()
   process.kill(server.pid, 'SIGKILL')
-  const line = (await changedAt(join(folder, 'exits.log'))) - killed
-  const snapshot = (await changedAt(join(folder, 'snapshot.txt'))) - killed
+  const line = (await changedAt(join(directory, 'exits.log'))) - killed
+  const snapshot = (await changedAt(join(directory, 'snapshot.txt'))) - killed
   return { line, snapshot }
 }
 
 async function timeDeaths(die, count) {
   const found = []
   for (let round = 0; round < count; round++) {
-    const place = scratch()
-    found.push(await die(place.path))
-    await place.remove()
+    const location = scratch()
+    found.push(await die(location.path))
+    await location.remove()
   }
   return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
 }
 
 async function memory(count) {
-  const place = scratch()
+  const location = scratch()
   const pids = { ours: [], reference: [] }
   const running = []
   for (let at = 0; at < count; at++) {
-    const server = await startServer(join(place.path, `s${at}`))
+    const server = await startServer(join(location.path, `s${at}`))
     running.push(server.pid)
-    await ensureCanary({ identity: `bench-s${at}`, socketPath: server.socketPath, recordDir: place.path })
-    pids.reference.push(startDetached('/bin/sh', [reference, server.socketPath, 'chan', place.path]))
+    await ensureCanary({ identity: `bench-s${at}`, socketPath: server.socketPath, recordDir: location.path })
+    pids.reference.push(startDetached('/bin/sh', [reference, server.socketPath, 'chan', location.path]))
   }
   await sleep(500)
-  const states = join(place.path, 'state', 'canary')
+  const states = join(location.path, 'state', 'canary')
   const recorderOf = (name) => Number(/^recorder=(\d+)/m.exec(readFileSync(join(states, name), 'utf8'))?.[1])
   pids.ours = readdirSync(states)
     .filter((name) => /-[0-9a-f]{16}$/.test(name))
@@ -81,17 +85,17 @@ async function memory(count) {
   for (const pid of running) process.kill(pid, 'SIGKILL')
   while (readdirSync(states).length > 0) await sleep(50)
   await sleep(3_000)
-  await place.remove()
+  await location.remove()
   return result
 }
 
 /** ensureCanary among many recorded canaries; the reference asks `pgrep -f` for its recorder, as v2 did. */
 async function alreadyArmed(count) {
-  const place = scratch()
-  const server = await startServer(join(place.path, 's'))
-  const request = { identity: 'bench-real', socketPath: server.socketPath, recordDir: place.path }
+  const location = scratch()
+  const server = await startServer(join(location.path, 's'))
+  const request = { identity: 'bench-real', socketPath: server.socketPath, recordDir: location.path }
   await ensureCanary(request)
-  const states = join(place.path, 'state', 'canary')
+  const states = join(location.path, 'state', 'canary')
   mkdirSync(states, { recursive: true })
   for (let at = 1; at < count; at++) {
     const gen = at.toString(16).padStart(16, '0')
@@ -113,9 +117,9 @@ async function alreadyArmed(count) {
     pgrep.push(performance.now() - from)
   }
   process.kill(server.pid, 'SIGKILL')
-  await changedAt(join(place.path, 'exits.log'))
+  await changedAt(join(location.path, 'exits.log'))
   await sleep(500)
-  await place.remove()
+  await location.remove()
   return { ours: percentile(ours, 0.5), ours99: percentile(ours, 0.99), reference: percentile(pgrep, 0.5) }
 }
 

@@ -23,7 +23,7 @@ async function must(file: string, args: string[], cwd: string, env: NodeJS.Proce
   return done
 }
 
-it('alone means alone: packed, installed in an empty folder with npm, type-checked, and it records a killed server', async () => {
+it('alone means alone: packed, installed in an empty directory with npm, type-checked, and it records a killed server', async () => {
   const root = newRoot()
   const app = join(root.path, 'app')
   mkdirSync(app)

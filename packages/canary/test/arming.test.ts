@@ -81,7 +81,7 @@ describe('arming a running server', () => {
     expect(await look()).toEqual(before)
   })
 
-  it('keeps 0700 folders and 0600 files', async () => {
+  it('keeps 0700 directories and 0600 files', async () => {
     const bob = await watched(newRoot())
     bob.server.kill('SIGKILL')
     await deathOf(bob)
@@ -137,11 +137,15 @@ describe('what cannot be watched says why', () => {
     ['an identity without a dash', { identity: 'bob' }, 'invalid-identity'],
     ['an identity with a slash', { identity: 'claude-../x' }, 'invalid-identity'],
     ['a newline in the socket path', { socketPath: '/tmp/a\nb' }, 'invalid-path'],
-    ['a newline in the record folder', { recordDir: '/tmp/a\nb' }, 'invalid-path'],
-    ['an empty record folder', { recordDir: '' }, 'invalid-path'],
+    ['a newline in the record directory', { recordDir: '/tmp/a\nb' }, 'invalid-path'],
+    ['an empty record directory', { recordDir: '' }, 'invalid-path'],
     ['a socket path that is too long', { socketPath: `/tmp/${'x'.repeat(120)}` }, 'socket-path-too-long'],
-    ['a record folder that can never be made', { recordDir: '/proc/self/nowhere' }, 'record-dir-unwritable'],
-    ['tmux that is a folder', { tmux: '/tmp' }, 'tmux-missing'],
+    [
+      'a record directory that can never be made',
+      { recordDir: '/proc/self/nowhere' },
+      'record-dir-unwritable',
+    ],
+    ['tmux that is a directory', { tmux: '/tmp' }, 'tmux-missing'],
     ['tmux that is not there', { tmux: '/nowhere/tmux' }, 'tmux-missing'],
   ])('%s', async (_what, change, code) => {
     const root = newRoot()
@@ -197,7 +201,7 @@ describe('what cannot be watched says why', () => {
     expect(failures()).toBe(2)
   })
 
-  it('a record folder that is a file', async () => {
+  it('a record directory that is a file', async () => {
     const root = newRoot()
     const server = await root.server()
     writeFileSync(root.recordDir, 'in the way')
@@ -233,13 +237,13 @@ describe('the switch', () => {
 
 describe('paths', () => {
   it.each(['with space', "quo'te", 'dou"ble', '$HOME', 'back\\slash', 'grün-日本', 'a=b', '#{pid}', '*'])(
-    'a folder named %s',
+    'a directory named %s',
     async (name) => {
       const root = newRoot()
-      const folder = join(root.path, name)
-      mkdirSync(folder)
-      const server = await root.server(join(folder, 's'))
-      const recordDir = join(folder, 'rec')
+      const directory = join(root.path, name)
+      mkdirSync(directory)
+      const server = await root.server(join(directory, 's'))
+      const recordDir = join(directory, 'rec')
       const result = await ensureCanary({ identity: 'claude-bob', socketPath: server.socketPath, recordDir })
       expect(result.state).toBe('spawned')
       if (result.state !== 'spawned') return
@@ -365,9 +369,9 @@ describe('living on', () => {
     await run('bash', ['-c', script, 'bash', lock, process.execPath, fixturePath('ensure.mjs'), request])
     const status = await canaryStatus({ identity: 'claude-bob', recordDir: root.recordDir })
     if (status.state === 'none') throw new Error('not armed')
-    const folder = `/proc/${status.recorderPid}/fd`
-    if (existsSync(folder))
-      expect(readdirSync(folder).map((name) => readlinkSync(join(folder, name)))).not.toContain(lock)
+    const directory = `/proc/${status.recorderPid}/fd`
+    if (existsSync(directory))
+      expect(readdirSync(directory).map((name) => readlinkSync(join(directory, name)))).not.toContain(lock)
     server.kill('SIGKILL')
     await until('the record', () => exits(root.recordDir).length > 0)
   })

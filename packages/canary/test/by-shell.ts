@@ -72,8 +72,8 @@ export function own(path: string, uid: number | undefined): void {
 /** What a recorder of this generation gets, in the directories that are made for it. */
 async function inputsOf({ root, uid, prepare, tmux }: ShellOptions, server: ProcessId | undefined) {
   const layout = recordLayout(root)
-  for (const folder of [layout.deathsDir, layout.canaryDir, layout.intentDir])
-    mkdirSync(folder, { recursive: true })
+  for (const directory of [layout.deathsDir, layout.canaryDir, layout.intentDir])
+    mkdirSync(directory, { recursive: true })
   const lib = join(layout.libDir, 'scripts')
   cpSync(assets, lib, { recursive: true })
   prepare?.(lib)

@@ -6,8 +6,8 @@ const SEED = Number(process.env['IAPEER_CAMPAIGN_SEED'] ?? Math.floor(Math.rando
 
 it('a small campaign of accidents and deliberate acts finds nothing missed, false, twice, wrong or left over', async () => {
   process.stderr.write(`campaign seed ${SEED} (IAPEER_CAMPAIGN_SEED repeats it)\n`)
-  const { faults, done, folder } = await runCampaign({ acts: 60, servers: 6, seed: SEED })
-  rmSync(folder, { recursive: true, force: true })
+  const { faults, done, directory } = await runCampaign({ acts: 60, servers: 6, seed: SEED })
+  rmSync(directory, { recursive: true, force: true })
   expect(faults).toEqual([])
   expect(done).toBe(60)
 }, 120_000)

@@ -18,9 +18,11 @@ import {
 
 const newRoot = roots()
 if (!mayMount)
-  process.stderr.write('skipped: full and read-only folders need root on Linux (they mount a small tmpfs)\n')
+  process.stderr.write(
+    'skipped: full and read-only directories need root on Linux (they mount a small tmpfs)\n',
+  )
 
-/** A root whose record folder is on a file system of 1 MiB of its own. */
+/** A root whose record directory is on a file system of 1 MiB of its own. */
 async function smallRoot(): Promise<Root & Pick<SmallDisk, 'remount' | 'fill'>> {
   const root = newRoot()
   const disk = await smallDisk(join(root.path, 'disk'))
@@ -39,7 +41,7 @@ async function watchedOn(root: Root): Promise<Watched> {
   return { root, identity: 'claude-bob', server, gen: result.gen, recordDir: root.recordDir }
 }
 
-describe.skipIf(!mayMount)('a folder that cannot be written', () => {
+describe.skipIf(!mayMount)('a directory that cannot be written', () => {
   it('read-only at arming is a failed state with a reason, and the server is untouched', async () => {
     const root = await smallRoot()
     await root.remount('ro')
@@ -138,7 +140,7 @@ describe.skipIf(!mayMount)('a folder that cannot be written', () => {
     expect(exits(bob.recordDir)).toHaveLength(1)
   })
 
-  it('a full folder cannot make a deliberate teardown loud', async () => {
+  it('a full directory cannot make a deliberate teardown loud', async () => {
     const root = await smallRoot()
     const bob = await watchedOn(root)
     await tearDown(bob)

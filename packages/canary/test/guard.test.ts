@@ -243,7 +243,7 @@ describe('what cannot be started leaves nothing behind', () => {
 
   it.each([
     ['a path that is too long', { socketPath: `/tmp/${'x'.repeat(120)}` }, 'socket-path-too-long'],
-    ['a folder that is missing', { socketPath: '/tmp/iapt-nowhere/s' }, 'start-timeout'],
+    ['a directory that is missing', { socketPath: '/tmp/iapt-nowhere/s' }, 'start-timeout'],
     ['tmux that is missing', { tmux: '/nowhere/tmux' }, 'tmux-missing'],
     ['an identity that is none', { identity: 'x' }, 'invalid-identity'],
   ])('%s', async (what, change, code) => {

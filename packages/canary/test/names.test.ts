@@ -107,22 +107,22 @@ describe('intents of servers long gone', () => {
   it('are swept, and those of living servers are not', async () => {
     const bob = await watched(newRoot())
     await declareIntent({ ...bob, ...stop })
-    const folder = join(bob.recordDir, 'state', 'intent')
+    const directory = join(bob.recordDir, 'state', 'intent')
     const old = (): void => {
-      for (const name of readdirSync(folder)) utimesSync(join(folder, name), 1e9, 1e9)
+      for (const name of readdirSync(directory)) utimesSync(join(directory, name), 1e9, 1e9)
     }
     old()
     await reconcile(bob)
-    expect(readdirSync(folder)).toHaveLength(2)
+    expect(readdirSync(directory)).toHaveLength(2)
     await bob.server.tmux('kill-server')
     await bob.server.gone()
     await completeIntent(bob)
     await settled(bob)
-    await until('its own intent to go', () => readdirSync(folder).length === 1)
-    expect(readdirSync(folder)).toEqual([expect.stringMatching(/\.server$/)])
+    await until('its own intent to go', () => readdirSync(directory).length === 1)
+    expect(readdirSync(directory)).toEqual([expect.stringMatching(/\.server$/)])
     old()
     await reconcile(bob)
-    expect(readdirSync(folder)).toEqual([])
+    expect(readdirSync(directory)).toEqual([])
   })
 })
 

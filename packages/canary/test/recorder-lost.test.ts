@@ -274,18 +274,18 @@ describe('records that were moved or shared', () => {
       () =>
         !existsSync(`/proc/${recorder}`) || /\) Z /.test(readFileSync(`/proc/${recorder}/stat`, 'latin1')),
     )
-    const folder = join(bob.recordDir, 'state', 'canary')
+    const directory = join(bob.recordDir, 'state', 'canary')
     const key = `${bob.identity}-${bob.gen}`
     const old = (name: string): void => {
-      writeFileSync(join(folder, name), '')
-      utimesSync(join(folder, name), 1e9, 1e9)
+      writeFileSync(join(directory, name), '')
+      utimesSync(join(directory, name), 1e9, 1e9)
     }
     for (const rest of ['123.part', '123.pipe', 'dismiss', 'baseline']) old(`${key}.${rest}`)
-    symlinkSync('4194000:1', join(folder, `${key}.lease1`))
-    lutimesSync(join(folder, `${key}.lease1`), 1e9, 1e9)
-    writeFileSync(join(folder, `${key}.fresh`), '')
+    symlinkSync('4194000:1', join(directory, `${key}.lease1`))
+    lutimesSync(join(directory, `${key}.lease1`), 1e9, 1e9)
+    writeFileSync(join(directory, `${key}.fresh`), '')
     await reconcile(bob)
-    expect(readdirSync(folder)).toEqual([`${key}.fresh`])
+    expect(readdirSync(directory)).toEqual([`${key}.fresh`])
   })
 })
 

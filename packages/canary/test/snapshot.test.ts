@@ -10,10 +10,10 @@ const assets = fileURLToPath(new URL('../assets', import.meta.url))
 
 /** Runs the snapshot functions of the shell assets alone, with a PATH and a platform of the test's choosing. */
 async function snapshot(
-  folder: string,
+  directory: string,
   options: { platform: string; env?: NodeJS.ProcessEnv; tools?: Record<string, string> },
 ): Promise<string> {
-  const bin = join(folder, 'bin')
+  const bin = join(directory, 'bin')
   mkdirSync(bin, { recursive: true })
   for (const [name, body] of Object.entries(options.tools ?? {})) {
     writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`)
@@ -26,14 +26,14 @@ async function snapshot(
     evidence_write_early; evidence_write_snapshot || exit 9; cat "$SNAPSHOT"`
   const env = {
     PATH: `${bin}:/usr/bin:/bin`,
-    HOME: folder,
+    HOME: directory,
     ASSETS: assets,
     IAPEER_LIB: assets,
     IAPEER_IDENTITY: 'claude-bob',
     IAPEER_GEN: '0123456789abcdef',
     IAPEER_SERVER: `${process.pid}:1`,
-    IAPEER_RECORD_DIR: folder,
-    IAPEER_STATE_DIR: join(folder, 'state'),
+    IAPEER_RECORD_DIR: directory,
+    IAPEER_STATE_DIR: join(directory, 'state'),
     IAPEER_PLATFORM: options.platform,
     IAPEER_BOOT: 'b/1',
     ...options.env,
@@ -118,8 +118,8 @@ describe('a snapshot', () => {
   })
 
   it('reads the limits and counters of a cgroup and its ancestors, v2', async () => {
-    const folder = newRoot().path
-    const mount = join(folder, 'cg')
+    const directory = newRoot().path
+    const mount = join(directory, 'cg')
     mkdirSync(join(mount, 'user.slice', 'a.scope'), { recursive: true })
     writeFileSync(join(mount, 'cgroup.controllers'), 'memory\n')
     writeFileSync(
@@ -128,7 +128,7 @@ describe('a snapshot', () => {
     )
     writeFileSync(join(mount, 'user.slice', 'memory.max'), '1048576\n')
     const after = 'CGROUP_V2=/user.slice/a.scope CGROUP_V1='
-    const text = await snapshot(folder, {
+    const text = await snapshot(directory, {
       platform: 'linux',
       env: { CGROUP_ROOT: mount, AFTER_BASELINE: after },
     })
@@ -137,9 +137,9 @@ describe('a snapshot', () => {
   })
 
   it('on macOS has its sections, from the tools of macOS in their documented formats', async () => {
-    const folder = newRoot().path
-    const reports = join(folder, 'Library', 'Logs', 'DiagnosticReports')
-    const system = join(folder, 'system')
+    const directory = newRoot().path
+    const reports = join(directory, 'Library', 'Logs', 'DiagnosticReports')
+    const system = join(directory, 'system')
     for (const made of [reports, system]) mkdirSync(made, { recursive: true })
     writeFileSync(join(reports, 'old-2020-01-01-000000.ips'), '{"app_name":"old"}\n')
     utimesSync(join(reports, 'old-2020-01-01-000000.ips'), 1e9, 1e9)
@@ -152,7 +152,7 @@ describe('a snapshot', () => {
         'case $1 in vm.swapusage) echo "vm.swapusage: total = 2048.00M  used = 1024.00M  free = 1024.00M  (encrypted)";; *) echo "vm.loadavg: { 1.50 1.40 1.30 }";; esac',
       ps: "printf '  812     1 123456       01:02 claude\\n  801     1   4321       01:03 tmux\\n'",
     }
-    const text = await snapshot(folder, {
+    const text = await snapshot(directory, {
       platform: 'darwin',
       tools,
       env: { SYSTEM_REPORTS: system, AFTER_BASELINE: after },
@@ -194,15 +194,15 @@ describe('time in the shell', () => {
   })
 
   it('a token comes from `ps` where there is no /proc', async () => {
-    const folder = newRoot().path
+    const directory = newRoot().path
     writeFileSync(
-      join(folder, 'ps'),
+      join(directory, 'ps'),
       '#!/bin/sh\ncase "$*" in *" 812") echo "Ss   Tue Jun 10 15:42:07 2026     1" ;; *) exit 1 ;; esac\n',
     )
-    chmodSync(join(folder, 'ps'), 0o755)
+    chmodSync(join(directory, 'ps'), 0o755)
     const script =
       '. "$A/process.sh"; process_read_ps 812; echo "$P_STATE $P_TOKEN"; P_TOKEN=; process_read_ps 9; echo "$P_STATE $P_TOKEN"'
-    const env = { A: assets, PATH: `${folder}:/usr/bin:/bin` }
+    const env = { A: assets, PATH: `${directory}:/usr/bin:/bin` }
     expect((await run('/bin/sh', ['-c', script], { env })).stdout).toBe(
       'running Tue_Jun_10_15:42:07_2026\ngone \n',
     )

@@ -6,7 +6,7 @@ import { parseLogfmt } from '@iapeer/core/logfmt'
 import { recordLayout } from '@iapeer/core/paths'
 import {
   asyncCleanups,
-  privateFolder,
+  privateDirectory,
   serverAt,
   startServer,
   type TestServer,
@@ -45,24 +45,24 @@ export interface Watched {
 export function roots(): () => Root {
   const track = asyncCleanups()
   return () => {
-    const folder = privateFolder()
-    const recordDir = join(folder.path, 'rec')
-    track(folder.remove)
+    const directory = privateDirectory()
+    const recordDir = join(directory.path, 'rec')
+    track(directory.remove)
     track(() => endCanaries(recordDir))
-    const socket = (name = 's'): string => join(folder.path, name)
+    const socket = (name = 's'): string => join(directory.path, name)
     const server = async (socketPath = socket(), command?: string): Promise<TestServer> => {
       const started = await startServer(socketPath, command)
       track(started.end)
       return started
     }
-    return { recordDir, path: folder.path, socket, server, track }
+    return { recordDir, path: directory.path, socket, server, track }
   }
 }
 
-/** Lets recorders finish and ends whatever watches are left under a folder. */
+/** Lets recorders finish and ends whatever watches are left under a directory. */
 async function endCanaries(recordDir: string): Promise<void> {
-  const folder = join(recordDir, 'state', 'canary')
-  const names = (): string[] => (existsSync(folder) ? readdirSync(folder) : [])
+  const directory = join(recordDir, 'state', 'canary')
+  const names = (): string[] => (existsSync(directory) ? readdirSync(directory) : [])
   for (const name of names()) {
     const parsed = parseGenerationName(name)
     if (parsed !== undefined) await dismissCanary({ identity: parsed.identity, recordDir })

@@ -11,7 +11,7 @@ const newRoot = roots()
 
 type Old = OldRecorder & Watched
 
-async function placeIn(root: Root, gen: string) {
+async function locationIn(root: Root, gen: string) {
   const { recordDir, stateDir, libDir } = recordLayout(root)
   return {
     identity: 'claude-bob',
@@ -26,7 +26,7 @@ async function placeIn(root: Root, gen: string) {
 
 /** A server of a recorder of the earlier commit, with a session. */
 async function oldGuard(root = newRoot()): Promise<Old> {
-  const old = await startOldGuard(await placeIn(root, '00000000000000a1'))
+  const old = await startOldGuard(await locationIn(root, '00000000000000a1'))
   root.track(old.server.end)
   await old.server.tmux('-N', 'new-session', '-d', 'exec sleep 1000')
   return { ...old, root }
@@ -34,7 +34,7 @@ async function oldGuard(root = newRoot()): Promise<Old> {
 
 async function oldWatch(root = newRoot()): Promise<Old> {
   const server = await root.server()
-  return { ...(await startOldWatch(await placeIn(root, '00000000000000b2'), server)), root }
+  return { ...(await startOldWatch(await locationIn(root, '00000000000000b2'), server)), root }
 }
 
 const killOldRecorder = async (of: Old): Promise<void> => {

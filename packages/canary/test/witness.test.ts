@@ -261,7 +261,7 @@ describe('nobody is blamed for what they did not do', () => {
 })
 
 describe('what goes wrong for the witness is not felt by the command', () => {
-  it('a record folder that cannot be written: the kill works, at once', async () => {
+  it('a record directory that cannot be written: the kill works, at once', async () => {
     const bob = await guarded(newRoot())
     mkdirSync(`${witnessPath(bob)}`)
     const from = performance.now()

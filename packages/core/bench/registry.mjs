@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { createPeer, listPeers, updatePeer } from '../dist/registry.js'
 import { acquireLock, appendLog, writeFileAtomic } from '../dist/storage.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'iapb-'))
-const root = join(folder, 'root')
+const directory = mkdtempSync(join(tmpdir(), 'iapb-'))
+const root = join(directory, 'root')
 
 async function median(rounds, act) {
   const times = []
@@ -23,12 +23,16 @@ try {
   for (let at = 0; at < 300; at++)
     await createPeer(root, { personality: `p${at}`, defaultRuntime: 'claude', description: 'x'.repeat(100) })
   const text = JSON.stringify(await listPeers(root))
-  const plain = await median(200, () => writeFile(join(folder, 'plain'), text))
+  const plain = await median(200, () => writeFile(join(directory, 'plain'), text))
   const rows = {
     'writeFile (the alternative)': plain,
-    'writeFileAtomic, the same text': await median(200, () => writeFileAtomic(join(folder, 'atomic'), text)),
-    'lock and release': await median(200, async () => (await acquireLock(join(folder, 'l'))).release()),
-    'append a line to a log': await median(200, () => appendLog(join(folder, 'log'), `${'x'.repeat(200)}\n`)),
+    'writeFileAtomic, the same text': await median(200, () =>
+      writeFileAtomic(join(directory, 'atomic'), text),
+    ),
+    'lock and release': await median(200, async () => (await acquireLock(join(directory, 'l'))).release()),
+    'append a line to a log': await median(200, () =>
+      appendLog(join(directory, 'log'), `${'x'.repeat(200)}\n`),
+    ),
     'list 300 peers': await median(200, () => listPeers(root)),
     'update one of 300 peers': await median(100, (round) =>
       updatePeer(root, 'p7', { description: `${round}` }),
@@ -38,5 +42,5 @@ try {
   for (const [name, ms] of Object.entries(rows))
     console.log(name.padEnd(32), ms.toFixed(2).padStart(5), (ms / plain).toFixed(1).padStart(6))
 } finally {
-  rmSync(folder, { recursive: true })
+  rmSync(directory, { recursive: true })
 }

@@ -11,11 +11,11 @@ import {
   readEnvironment,
   readExecutable,
   readProcessTable,
-  readWorkingFolder,
+  readWorkingDirectory,
 } from '../src/process/index.ts'
-import { folders } from './support.ts'
+import { directories } from './support.ts'
 
-const { folder } = folders()
+const { directory } = directories()
 
 async function started(args: readonly string[], cwd: string): Promise<number> {
   const child = spawn('sh', ['-c', 'read line', ...args], { cwd, stdio: ['pipe', 'ignore', 'inherit'] })
@@ -54,14 +54,14 @@ describe('the command line of a process', () => {
     'is told to the byte: blanks, newlines, empty arguments',
     async () => {
       const args = ['a b', '', 'two\nlines', '"q"\'q\'', 'ünï', '']
-      const pid = await started(args, folder())
+      const pid = await started(args, directory())
       expect(await readCommandLine(pid)).toEqual({ argv: ['sh', '-c', 'read line', ...args], exact: true })
     },
   )
 
   it('of a process that is gone is none', async () => {
     expect(await readCommandLine(2 ** 22 + 1)).toBeUndefined()
-    expect(await readWorkingFolder(2 ** 22 + 1)).toBeUndefined()
+    expect(await readWorkingDirectory(2 ** 22 + 1)).toBeUndefined()
   })
 
   it.each([
@@ -87,13 +87,13 @@ describe('the command line of a process', () => {
   })
 })
 
-describe('the folder of a process', () => {
+describe('the directory of a process', () => {
   it.runIf(process.platform === 'linux')('is told, and that it is gone', async () => {
-    const path = mkdtempSync(join(realpathSync(folder()), 'w'))
+    const path = mkdtempSync(join(realpathSync(directory()), 'w'))
     const pid = await started([], path)
-    expect(await readWorkingFolder(pid)).toBe(path)
+    expect(await readWorkingDirectory(pid)).toBe(path)
     rmdirSync(path)
-    expect(await readWorkingFolder(pid)).toBe(`${path} (deleted)`)
+    expect(await readWorkingDirectory(pid)).toBe(`${path} (deleted)`)
   })
 })
 

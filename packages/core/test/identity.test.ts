@@ -13,7 +13,7 @@ import {
   toRuntime,
 } from '../src/index.ts'
 
-describe('a folder name becomes a personality', () => {
+describe('a directory name becomes a personality', () => {
   it.each([
     ['bob', 'bob'],
     ['My Project', 'my-project'],

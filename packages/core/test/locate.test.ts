@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it, vi } from 'vitest'
 import { type loadScript, type loadScripts, locateDaemon, locateScripts } from '../src/locate.ts'
-import { folders } from './support.ts'
+import { directories } from './support.ts'
 
-const { folder } = folders()
+const { directory } = directories()
 
 function put(path: string, text = ''): string {
   mkdirSync(dirname(path), { recursive: true })
@@ -15,7 +15,7 @@ function put(path: string, text = ''): string {
 
 /** A package of that name; gives the URL of a module in it. */
 function packageNamed(name: string): { readonly path: string; readonly module: (path: string) => string } {
-  const path = folder()
+  const path = directory()
   put(join(path, 'package.json'), JSON.stringify({ name, version: '0.1.0' }, undefined, 2))
   return { path, module: (file) => pathToFileURL(put(join(path, file))).href }
 }
@@ -39,7 +39,7 @@ describe('locateScripts', () => {
   })
 
   it('says so when there is no package any more', () => {
-    const path = folder()
+    const path = directory()
     const url = pathToFileURL(join(path, 'gone', 'dist', 'index.js')).href
     expect(() => locateScripts('canary', url)).toThrowError(
       expect.objectContaining({ code: 'package-missing', message: expect.stringContaining(path) }),

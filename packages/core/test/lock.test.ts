@@ -7,11 +7,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { acquireLock, identifyProcess, readBoot, readLockHolder, withLock } from '../src/index.ts'
 import { formatOwner, observeOwner, parseOwner } from '../src/storage/lock-owner.ts'
-import { fixture, folders } from './support.ts'
+import { directories, fixture } from './support.ts'
 
-const { folder, track } = folders()
+const { directory, track } = directories()
 const namespace = readlinkSync('/proc/self/ns/pid')
-const lockPath = (): string => join(folder(), 'file.lock')
+const lockPath = (): string => join(directory(), 'file.lock')
 
 async function holder(path: string, then: 'stay' | 'exit' | 'throw' = 'stay') {
   const child = spawn(process.execPath, [fixture('lock-holder.mjs'), path, then], {

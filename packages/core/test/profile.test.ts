@@ -21,14 +21,14 @@ import {
   toRuntime,
   updateProfile,
 } from '../src/index.ts'
-import { folders, sub } from './support.ts'
+import { directories, sub } from './support.ts'
 
-const { folder } = folders()
+const { directory } = directories()
 const bob = toPersonality('bob')
 const [claude, codex] = [toRuntime('claude'), toRuntime('codex')]
 
 function homeWith(text: string): string {
-  const home = folder()
+  const home = directory()
   mkdirSync(join(home, '.iapeer'))
   writeFileSync(profilePath(home), text)
   return home
@@ -46,7 +46,7 @@ describe('a profile is read', () => {
       intelligence: 'scripted',
       cwd: '/work/repo',
       wake_policy: 'keep-alive',
-      after_death: 'restart',
+      restart: 'on-failure',
       after_reboot: 'resume',
       idle_secs: 600,
       initial_prompt: 'Begin.',
@@ -61,13 +61,23 @@ describe('a profile is read', () => {
       intelligence: 'absent',
       cwd: '/work/repo',
       wakePolicy: 'keep-alive',
-      afterDeath: 'restart',
+      restart: 'on-failure',
       afterReboot: 'resume',
       idleSecs: 600,
       initialPrompt: 'Begin.',
       interfaces: { telegram: { bot: 'b' } },
       command: ['python3', '-c', 'x'],
     })
+  })
+
+  it.each([
+    [{ after_death: 'asleep', after_reboot: 'asleep' }, 'no', 'no'],
+    [{ after_death: 'restart', after_reboot: 'restart' }, 'on-failure', 'restart'],
+    [{ after_death: 'resume', after_reboot: 'resume' }, 'resume', 'resume'],
+    [{ after_death: 'restart', restart: 'no' }, 'no', undefined],
+  ])('with keys of an earlier version: %j', (fields, restart, afterReboot) => {
+    const text = JSON.stringify({ personality: 'bob', runtime: 'claude', ...fields })
+    expect(parseProfile(text, 'p')).toMatchObject({ restart, ...(afterReboot && { afterReboot }) })
   })
 
   it.each([
@@ -101,9 +111,14 @@ describe('a profile is read', () => {
       'ephemeral or keep-alive',
     ],
     [
+      '{"personality":"bob","runtime":"claude","restart":"restart"}',
+      'invalid-profile',
+      'restart: must be no, on-failure, resume',
+    ],
+    [
       '{"personality":"bob","runtime":"claude","after_death":"die"}',
       'invalid-profile',
-      'asleep, restart, resume',
+      'after_death: must be',
     ],
     ['{"personality":"bob","runtime":"claude","idle_secs":-1}', 'invalid-profile', 'not below 0'],
     ['{"personality":"bob","runtime":"claude","cwd":"work"}', 'invalid-profile', 'an absolute path'],
@@ -156,8 +171,8 @@ describe('a profile is read', () => {
 })
 
 describe('a profile is written', () => {
-  it('new ones are 0600 in a 0700 folder, and never over another', async () => {
-    const home = folder()
+  it('new ones are 0600 in a 0700 directory, and never over another', async () => {
+    const home = directory()
     await createProfile(home, { personality: bob, defaultRuntime: claude, description: 'Builds.' })
     expect(await readProfile(home)).toMatchObject({ personality: 'bob', description: 'Builds.' })
     expect(statSync(profilePath(home)).mode & 0o777).toBe(0o600)
@@ -217,8 +232,8 @@ describe('a profile is written', () => {
     })
   })
 
-  it('a link in the place of its folder closes nothing elsewhere', async () => {
-    const [home, shared] = [folder(), folder()]
+  it('a link in the place of its directory closes nothing elsewhere', async () => {
+    const [home, shared] = [directory(), directory()]
     chmodSync(shared, 0o755)
     symlinkSync(shared, join(home, '.iapeer'))
     await expect(createProfile(home, { personality: bob, defaultRuntime: claude })).rejects.toMatchObject({
@@ -227,6 +242,22 @@ describe('a profile is written', () => {
     expect(statSync(shared).mode & 0o777).toBe(0o755)
   })
 
+  it.each([
+    ['on-failure', '"restart":"on-failure"'],
+    [null, undefined],
+  ] as const)(
+    'a key of an earlier version gives way to the new one when it is written (%s)',
+    async (restart, written) => {
+      const home = homeWith('{"personality":"bob","runtime":"claude","after_death":"resume","x":1}')
+      const { profile } = await updateProfile(home, { restart })
+      expect(profile.restart).toBe(restart ?? undefined)
+      const text = readFileSync(profilePath(home), 'utf8')
+      expect(text).not.toContain('after_death')
+      expect(text).toContain('"x":1')
+      if (written !== undefined) expect(text).toContain(written)
+    },
+  )
+
   it('unknown fields survive any change, whatever they are', async () => {
     const changes: fc.Arbitrary<ProfileChanges> = fc.record(
       {
@@ -234,7 +265,7 @@ describe('a profile is written', () => {
         idleSecs: fc.option(fc.nat()),
         initialPrompt: fc.option(fc.string().filter((one) => !one.includes('\0'))),
         runtimes: fc.constantFrom([claude], [codex, claude]),
-        afterDeath: fc.constantFrom('restart' as const, null),
+        restart: fc.constantFrom('on-failure' as const, null),
         command: fc.option(
           fc
             .array(
@@ -323,11 +354,11 @@ describe('a profile is written', () => {
     })
     await expect(updateProfile(home, { cwd: 'relative' })).rejects.toMatchObject({ code: 'invalid-profile' })
     expect(textOf(home)).toBe(before)
-    await expect(updateProfile(folder(), {})).rejects.toMatchObject({ code: 'no-profile' })
+    await expect(updateProfile(directory(), {})).rejects.toMatchObject({ code: 'no-profile' })
   })
 
   it('a link that leads out of the home is not written through', async () => {
-    const [home, elsewhere] = [folder(), folder()]
+    const [home, elsewhere] = [directory(), directory()]
     writeFileSync(join(elsewhere, 'p.json'), '{"personality":"bob","runtime":"claude"}')
     mkdirSync(join(home, '.iapeer'))
     symlinkSync(join(elsewhere, 'p.json'), profilePath(home))
@@ -353,15 +384,15 @@ describe('this process is', () => {
 
   it('by its home, where it works elsewhere', async () => {
     const home = homeWith(profile)
-    expect(await currentIdentity({ PEER_HOME: home }, folder())).toMatchObject({
+    expect(await currentIdentity({ PEER_HOME: home }, directory())).toMatchObject({
       identity: 'claude-bob',
       home,
     })
-    expect(await currentIdentity({ PEER_HOME: folder() }, home)).toBeUndefined()
+    expect(await currentIdentity({ PEER_HOME: directory() }, home)).toBeUndefined()
   })
 
   it('nobody, where nothing says so', async () => {
-    expect(await currentIdentity({ CLAUDECODE: '1' }, folder())).toBeUndefined()
+    expect(await currentIdentity({ CLAUDECODE: '1' }, directory())).toBeUndefined()
   })
 
   it.each([{ PEER_IDENTITY: 'bob' }, { PEER_RUNTIME: 'a-b' }])('not guessed from %j', async (env) => {

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { quarantine, quarantinedFiles, readIfExists } from '../src/storage/index.ts'
-import { folders } from './support.ts'
+import { directories } from './support.ts'
 
-const { folder } = folders()
+const { directory } = directories()
 
 it('keeps every file that was set aside', async () => {
-  const path = join(folder(), 'bob.tally')
+  const path = join(directory(), 'bob.tally')
   const kept: (string | undefined)[] = []
   for (const text of ['first', 'second', 'third']) {
     writeFileSync(path, text)
@@ -33,7 +33,7 @@ const QUARANTINER = `
   }`
 
 it('from many processes at once keeps each broken file once, and no whole one', async () => {
-  const at = folder()
+  const at = directory()
   const path = join(at, 'bob.tally')
   const many = Array.from({ length: 6 }, () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', QUARANTINER, path], {
@@ -61,7 +61,7 @@ it('from many processes at once keeps each broken file once, and no whole one', 
 }, 60_000)
 
 it('leaves a file that was replaced since it was read, and one that is gone', async () => {
-  const path = join(folder(), 'bob.tally')
+  const path = join(directory(), 'bob.tally')
   writeFileSync(path, 'whole')
   expect(quarantine(path, { text: 'broken' })).toBeUndefined()
   expect(readFileSync(path, 'utf8')).toBe('whole')

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { folders } from './support.ts'
+import { directories } from './support.ts'
 
-const { folder } = folders()
+const { directory } = directories()
 const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
 const examples = [...readme.matchAll(/^## (.*)\n(?:(?!^## )[\s\S])*?```js\n([\s\S]*?)```/gm)]
@@ -24,12 +24,12 @@ describe('the README', () => {
   it.each(examples.map(([, title = '', code = '']) => [title, code]))(
     '%s: the example runs as it stands',
     async (title, code) => {
-      const place = folder()
-      mkdirSync(join(place, 'node_modules', '@iapeer'), { recursive: true })
-      symlinkSync(packageRoot, join(place, 'node_modules', '@iapeer', 'core'))
-      writeFileSync(join(place, 'example.mjs'), code)
-      mkdirSync(join(place, 'data'))
-      const done = await run(process.execPath, ['example.mjs', join(place, 'data')], { cwd: place })
+      const location = directory()
+      mkdirSync(join(location, 'node_modules', '@iapeer'), { recursive: true })
+      symlinkSync(packageRoot, join(location, 'node_modules', '@iapeer', 'core'))
+      writeFileSync(join(location, 'example.mjs'), code)
+      mkdirSync(join(location, 'data'))
+      const done = await run(process.execPath, ['example.mjs', join(location, 'data')], { cwd: location })
       expect(done).toMatchObject({ exitCode: 0, stderr: '' })
       expect(done.stdout).toMatch(says.get(title) ?? /$^/)
     },

@@ -16,9 +16,9 @@ import {
   updatePeer,
   verifyRegistry,
 } from '../src/index.ts'
-import { fixture, folders } from './support.ts'
+import { directories, fixture } from './support.ts'
 
-const { folder, track } = folders()
+const { directory, track } = directories()
 const claude = toRuntime('claude')
 const create = (root: string, name: string, description = '') =>
   createPeer(root, { personality: toPersonality(name), defaultRuntime: claude, description })
@@ -28,7 +28,7 @@ if (!mayMount)
 
 describe('the registry survives', () => {
   it('50 processes that update it 20 times each: nothing is lost', async () => {
-    const root = join(folder(), 'root')
+    const root = join(directory(), 'root')
     const workers = Array.from({ length: 50 }, (_none, at) => `w${at}`)
     const finished = await Promise.all(
       workers.map((name) =>
@@ -49,7 +49,7 @@ describe('the registry survives', () => {
 
   it('300 kill -9 of a process that writes it: it is always whole, and verify --fix finishes what was begun', async () => {
     const lane = async (kills: number): Promise<void> => {
-      const root = join(folder(), 'root')
+      const root = join(directory(), 'root')
       for (const name of ['aa-0', 'bb-0', 'cc-0']) await create(root, name)
       for (let kill = 0; kill < kills; kill++) {
         const child = spawn(process.execPath, [fixture('registry-churn.mjs'), root], {
@@ -76,7 +76,7 @@ describe('the registry survives', () => {
   }, 240_000)
 
   it.skipIf(!mayMount)('a full disk: an error that says so, and everything as before', async () => {
-    const disk = await smallDisk(join(folder(), 'disk'))
+    const disk = await smallDisk(join(directory(), 'disk'))
     track(disk.remove)
     const root = join(disk.path, 'root')
     const { home } = await create(root, 'bob', 'old')
@@ -98,10 +98,10 @@ describe('the registry survives', () => {
   it.skipIf(!mayMount)(
     'a rename or a removal that cannot reach the registry is undone in the profile',
     async () => {
-      const disk = await smallDisk(join(folder(), 'disk'))
+      const disk = await smallDisk(join(directory(), 'disk'))
       track(disk.remove)
       const root = join(disk.path, 'root')
-      const home = join(folder(), 'home')
+      const home = join(directory(), 'home')
       mkdirSync(home)
       await createPeer(root, { personality: toPersonality('bob'), defaultRuntime: claude, home })
       // The home's disk has room, the registry's has none for as much as the entries need.
@@ -120,7 +120,7 @@ describe('the registry survives', () => {
   )
 
   it.skipIf(!mayMount)('a read-only disk: it is read, and a change is refused', async () => {
-    const disk = await smallDisk(join(folder(), 'disk'))
+    const disk = await smallDisk(join(directory(), 'disk'))
     track(disk.remove)
     const root = join(disk.path, 'root')
     const { home } = await create(root, 'bob')

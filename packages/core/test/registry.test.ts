@@ -29,12 +29,12 @@ import {
   upsertPeer,
   verifyRegistry,
 } from '../src/index.ts'
-import { folders, sub } from './support.ts'
+import { directories, sub } from './support.ts'
 
-const { folder } = folders()
+const { directory } = directories()
 const NOW = new Date('2026-06-10T15:42:07.113Z')
 const claude = toRuntime('claude')
-const rootOf = (): string => join(folder(), 'root')
+const rootOf = (): string => join(directory(), 'root')
 const registryOf = (root: string): string => join(root, 'peers-profiles.json')
 const names = async (root: string): Promise<string[]> =>
   (await listPeers(root)).map((entry) => entry.personality)
@@ -75,10 +75,10 @@ describe('a peer', () => {
 
   it('several may share a cwd, none a home or a name', async () => {
     const root = rootOf()
-    const [repo, home] = [folder(), folder()]
+    const [repo, home] = [directory(), directory()]
     await create(root, 'bob', { home, cwd: repo })
     expect((await create(root, 'ann', { cwd: repo })).cwd).toBe(repo)
-    await expect(create(root, 'bob', { home: folder() })).rejects.toMatchObject({
+    await expect(create(root, 'bob', { home: directory() })).rejects.toMatchObject({
       code: 'name-taken',
       message: expect.stringContaining(home),
     })
@@ -90,20 +90,20 @@ describe('a peer', () => {
     expect(await names(root)).toEqual(['ann', 'bob'])
   })
 
-  it('a refused one leaves no folder behind', async () => {
+  it('a refused one leaves no directory behind', async () => {
     const root = rootOf()
     await expect(create(root, 'bob', { description: 'x'.repeat(451) })).rejects.toMatchObject({
       code: 'invalid-options',
     })
     expect(readdirSync(join(root, 'peers'))).toEqual([])
-    const home = folder()
+    const home = directory()
     writeProfile(home, { personality: 'ann', runtime: 'claude' })
     await expect(create(root, 'bob', { home })).rejects.toMatchObject({ code: 'home-has-profile' })
     expect((await readProfile(home))?.personality).toBe('ann')
   })
 
   it.each(['root', 'state', 'parent'])('cannot live where iapeer keeps its own files: %s', async (where) => {
-    const parent = folder()
+    const parent = directory()
     const root = join(parent, '.iapeer')
     const home = { root, state: join(root, 'state'), parent }[where] ?? ''
     await expect(create(root, 'bob', { home })).rejects.toMatchObject({ code: 'unusable-home' })
@@ -111,7 +111,7 @@ describe('a peer', () => {
 
   it('with a profile is registered, again and again, under its latest name', async () => {
     const root = rootOf()
-    const home = folder()
+    const home = directory()
     await expect(upsertPeer(root, home)).rejects.toMatchObject({ code: 'no-profile' })
     writeProfile(home, { personality: 'bob', runtime: 'telegram' })
     expect(await upsertPeer(root, home)).toMatchObject({ personality: 'bob', intelligence: 'natural' })
@@ -149,7 +149,7 @@ describe('a peer', () => {
 
   it('is renamed; its home stays, and the old name is free', async () => {
     const root = rootOf()
-    const { home } = await create(root, 'bob', { home: folder() })
+    const { home } = await create(root, 'bob', { home: directory() })
     await create(root, 'ann')
     expect(await renamePeer(root, 'bob', toPersonality('rob'))).toMatchObject({ personality: 'rob', home })
     expect((await readProfile(home))?.personality).toBe('rob')
@@ -164,7 +164,7 @@ describe('a peer', () => {
 describe('a name', () => {
   it('that the root remembers for a home which is away is not given to another', async () => {
     const root = rootOf()
-    const away = folder()
+    const away = directory()
     await create(root, 'bob', { home: join(away, 'disk') })
     await create(root, 'ann')
     renameSync(join(away, 'disk'), join(away, 'unmounted'))
@@ -265,7 +265,7 @@ describe('the file of the registry', () => {
     'that is corrupt (%s) is an error with what to do; repaired from the peers, it is kept beside',
     async (text, why) => {
       const root = rootOf()
-      const away = folder()
+      const away = directory()
       await create(root, 'bob', { home: away, description: 'Far away.' })
       await create(root, 'ann')
       const before = await listPeers(root)
@@ -294,7 +294,7 @@ describe('the file of the registry', () => {
 
   it('that is corrupt still names homes that nothing else knows', async () => {
     const root = rootOf()
-    const { home } = await create(root, 'bob', { home: folder() })
+    const { home } = await create(root, 'bob', { home: directory() })
     rmSync(join(root, 'state'), { recursive: true })
     const text = readFileSync(registryOf(root), 'utf8')
     writeFileSync(registryOf(root), text.slice(0, text.lastIndexOf('"cwd"')))
@@ -320,7 +320,7 @@ describe('the file of the registry', () => {
     rmSync(registryOf(root))
     expect((await repairRegistry(root, NOW)).left).toEqual([])
     expect(await names(root)).toEqual([])
-    const elsewhere = await create(root, 'ann', { home: folder() })
+    const elsewhere = await create(root, 'ann', { home: directory() })
     rmSync(registryOf(root))
     rmSync(join(root, 'peers'), { recursive: true })
     await expect(create(root, 'ann')).rejects.toMatchObject({ code: 'registry-lost' })
@@ -328,10 +328,10 @@ describe('the file of the registry', () => {
     expect(await listPeers(root)).toEqual([elsewhere])
   })
 
-  it.each(['folder', 'pipe', 'loop'])('that is no file (%s) is an error, at once', async (kind) => {
+  it.each(['directory', 'pipe', 'loop'])('that is no file (%s) is an error, at once', async (kind) => {
     const root = rootOf()
     mkdirSync(root)
-    if (kind === 'folder') mkdirSync(registryOf(root))
+    if (kind === 'directory') mkdirSync(registryOf(root))
     else if (kind === 'loop') symlinkSync('peers-profiles.json', registryOf(root))
     else expect((await run('mkfifo', [registryOf(root)])).exitCode).toBe(0)
     await expect(listPeers(root)).rejects.toMatchObject({
@@ -355,7 +355,7 @@ describe('the file of the registry', () => {
   it('is a link that leads out of the root: refused', async () => {
     const root = rootOf()
     await create(root, 'bob')
-    const elsewhere = join(folder(), 'r.json')
+    const elsewhere = join(directory(), 'r.json')
     renameSync(registryOf(root), elsewhere)
     symlinkSync(elsewhere, registryOf(root))
     await expect(create(root, 'ann')).rejects.toMatchObject({ code: 'outside-root' })
@@ -404,7 +404,7 @@ describe('verify', () => {
 
   it('knows of a peer whose registry is corrupt while its home is not there', async () => {
     const root = rootOf()
-    const away = folder()
+    const away = directory()
     await create(root, 'bob', { home: join(away, 'disk') })
     await create(root, 'ann')
     renameSync(join(away, 'disk'), join(away, 'unmounted'))
@@ -418,7 +418,7 @@ describe('verify', () => {
 
   it('takes nothing from a peer whose home is not there, or cannot be read', async () => {
     const root = rootOf()
-    const away = folder()
+    const away = directory()
     await create(root, 'bob', { home: join(away, 'disk') })
     const { home } = await create(root, 'ann')
     renameSync(join(away, 'disk'), join(away, 'unmounted'))
@@ -438,7 +438,7 @@ describe('verify', () => {
 
   it('a deleted profile is written again from what the registry knows', async () => {
     const root = rootOf()
-    const repo = folder()
+    const repo = directory()
     const { home } = await create(root, 'bob', { cwd: repo, description: 'Builds.', runtimes: [claude] })
     rmSync(profilePath(home))
     expect(await kinds(root)).toEqual(['profile-missing'])
@@ -447,7 +447,7 @@ describe('verify', () => {
     expect(await kinds(root)).toEqual([])
   })
 
-  it('one odd home hinders no other: a pipe, a file, no folder at all, text nested without end', async () => {
+  it('one odd home hinders no other: a pipe, a file, no directory at all, text nested without end', async () => {
     const root = rootOf()
     for (const name of ['pipe', 'deep', 'file', 'long', 'fine']) await create(root, name)
     const profile = (name: string): string => profilePath(join(root, 'peers', name))
@@ -485,9 +485,9 @@ describe('verify', () => {
     expect(await verifyRegistry(root)).toEqual([])
   })
 
-  it('a bare folder where a home was is not filled: the disk may be away', async () => {
+  it('a bare directory where a home was is not filled: the disk may be away', async () => {
     const root = rootOf()
-    const { home } = await create(root, 'bob', { home: folder() })
+    const { home } = await create(root, 'bob', { home: directory() })
     rmSync(join(home, '.iapeer'), { recursive: true })
     expect((await repairRegistry(root, NOW)).left).toMatchObject([
       { kind: 'home-missing', personality: 'bob' },
@@ -497,7 +497,7 @@ describe('verify', () => {
 
   it('an earlier removal in the same home does not make it forget who lives there now', async () => {
     const root = rootOf()
-    const home = folder()
+    const home = directory()
     await create(root, 'bob', { home })
     await removePeer(root, 'bob', NOW)
     await create(root, 'bob', { home, description: 'precious' })

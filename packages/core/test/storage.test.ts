@@ -18,36 +18,36 @@ import {
   writeFileAtomic,
   writeFileNew,
 } from '../src/index.ts'
-import { folders, sub } from './support.ts'
+import { directories, sub } from './support.ts'
 
-const { folder } = folders()
+const { directory } = directories()
 const mode = (path: string): number => statSync(path).mode & 0o777
 
 describe('a root', () => {
-  it('is made with closed folders, again and again', async () => {
-    const layout = rootLayout(join(folder(), 'root'), {})
+  it('is made with closed directories, again and again', async () => {
+    const layout = rootLayout(join(directory(), 'root'), {})
     await scaffoldRoot(layout)
     writeFileSync(join(layout.hooksDir, 'on-death'), 'x')
     chmodSync(layout.peersDir, 0o755)
     await scaffoldRoot(layout)
-    for (const path of layout.folders) expect([path, mode(path)]).toEqual([path, 0o700])
+    for (const path of layout.directories) expect([path, mode(path)]).toEqual([path, 0o700])
     expect(readFileSync(join(layout.hooksDir, 'on-death'), 'utf8')).toBe('x')
     expect(readdirSync(layout.root).sort()).toEqual(['hooks', 'lib', 'logs', 'peers', 'run', 'state'].sort())
   })
 
   it('keeps its sockets where it is told', async () => {
-    const parent = folder()
+    const parent = directory()
     const layout = rootLayout(join(parent, 'root'), { IAPEER_SOCK_DIR: join(parent, 's') })
     await scaffoldRoot(layout)
     expect(mode(join(parent, 's'))).toBe(0o700)
     expect(readdirSync(layout.root)).not.toContain('run')
   })
 
-  it('a folder that a person chose and others may write to is refused, and not changed', async () => {
-    const parent = folder()
+  it('a directory that a person chose and others may write to is refused, and not changed', async () => {
+    const parent = directory()
     const shared = sub(parent, 'shared')
     chmodSync(shared, 0o1777)
-    const problem = { code: 'folder-shared', hint: expect.stringContaining('chmod go-w') }
+    const problem = { code: 'directory-shared', hint: expect.stringContaining('chmod go-w') }
     await expect(scaffoldRoot(rootLayout(shared, {}))).rejects.toMatchObject(problem)
     const layout = rootLayout(join(parent, 'root'), { IAPEER_SOCK_DIR: shared })
     await expect(scaffoldRoot(layout)).rejects.toMatchObject(problem)
@@ -57,34 +57,34 @@ describe('a root', () => {
     expect(mode(shared)).toBe(0o755)
   })
 
-  it('a file in the place of a folder is said', async () => {
-    const root = folder()
+  it('a file in the place of a directory is said', async () => {
+    const root = directory()
     writeFileSync(join(root, 'peers'), '')
-    await expect(scaffoldRoot(rootLayout(root, {}))).rejects.toMatchObject({ code: 'not-a-folder' })
+    await expect(scaffoldRoot(rootLayout(root, {}))).rejects.toMatchObject({ code: 'not-a-directory' })
   })
 })
 
-describe('the names in a folder', () => {
+describe('the names in a directory', () => {
   it('are none where there is none, and with those below it as paths where that is wanted', async () => {
-    const parent = folder()
+    const parent = directory()
     expect(await namesIn(join(parent, 'none'))).toEqual([])
     writeFileSync(join(sub(parent, 'a'), 'b'), '')
     expect(await namesIn(parent)).toEqual(['a'])
     expect((await namesIn(parent, { recursive: true })).sort()).toEqual(['a', join('a', 'b')])
   })
 
-  it('of what is no folder are an error, unless that counts as none too', async () => {
-    const file = join(folder(), 'f')
+  it('of what is no directory are an error, unless that counts as none too', async () => {
+    const file = join(directory(), 'f')
     writeFileSync(file, '')
     await expect(namesIn(file)).rejects.toMatchObject({ code: 'ENOTDIR' })
-    expect(await namesIn(file, { orNoFolder: true })).toEqual([])
-    expect(await namesIn(join(file, 'below'), { orNoFolder: true })).toEqual([])
+    expect(await namesIn(file, { ignoreMissingDirectory: true })).toEqual([])
+    expect(await namesIn(join(file, 'below'), { ignoreMissingDirectory: true })).toEqual([])
   })
 })
 
 describe('a file that is replaced', () => {
   it('keeps its mode; a new one is 0600', async () => {
-    const path = join(folder(), 'f')
+    const path = join(directory(), 'f')
     await writeFileAtomic(path, 'a')
     expect(mode(path)).toBe(0o600)
     chmodSync(path, 0o640)
@@ -93,7 +93,7 @@ describe('a file that is replaced', () => {
   })
 
   it('behind a link inside of the root is written where it lies, and the link stays', async () => {
-    const root = folder()
+    const root = directory()
     writeFileSync(join(sub(root, 'real'), 'f'), 'old')
     symlinkSync('real/f', join(root, 'f'))
     await writeFileAtomic(join(root, 'f'), 'new', { within: root })
@@ -102,7 +102,7 @@ describe('a file that is replaced', () => {
   })
 
   it('behind a link that leads out is not written, by whichever part of its path', async () => {
-    const [root, elsewhere] = [folder(), folder()]
+    const [root, elsewhere] = [directory(), directory()]
     writeFileSync(join(elsewhere, 'f'), 'old')
     symlinkSync(elsewhere, join(root, 'out'))
     symlinkSync(join(elsewhere, 'f'), join(root, 'f'))
@@ -118,20 +118,20 @@ describe('a file that is replaced', () => {
   })
 
   it('in a root that is itself behind a link is written', async () => {
-    const parent = folder()
+    const parent = directory()
     symlinkSync(sub(parent, 'real'), join(parent, 'root'))
     await writeFileAtomic(join(parent, 'root', 'f'), 'x', { within: join(parent, 'root') })
     expect(readFileSync(join(parent, 'real', 'f'), 'utf8')).toBe('x')
   })
 
   it('is never the registry, whose writer is its own', async () => {
-    const path = join(folder(), 'peers-profiles.json')
+    const path = join(directory(), 'peers-profiles.json')
     await expect(writeFileAtomic(path, '{}')).rejects.toMatchObject({ code: 'reserved-file' })
     await expect(writeFileNew(path, '{}')).rejects.toMatchObject({ code: 'reserved-file' })
   })
 
   it('what killed writers left is swept, what a living one writes is not', async () => {
-    const path = join(folder(), 'f')
+    const path = join(directory(), 'f')
     mkdirSync(path)
     for (const name of [
       'f.999999999.a1.tmp',

@@ -8,11 +8,11 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' }
 
 const scripts = readdirSync(join(root, 'packages')).flatMap((name) => {
-  const folder = join(root, 'packages', name, 'assets')
-  return existsSync(folder)
-    ? readdirSync(folder)
+  const directory = join(root, 'packages', name, 'assets')
+  return existsSync(directory)
+    ? readdirSync(directory)
         .filter((file) => file.endsWith('.sh'))
-        .map((file) => join(folder, file))
+        .map((file) => join(directory, file))
     : []
 })
 

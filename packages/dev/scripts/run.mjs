@@ -70,11 +70,11 @@ async function prepare() {
 
 /** The reports that the packages' test runs have written, summed up. */
 function reports() {
-  const folders = ['packages', 'apps'].flatMap((parent) =>
+  const directories = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
   )
-  return [...folders, join(root, 'examples')].map((folder) =>
-    join(folder, 'node_modules', '.cache', 'test-report.json'),
+  return [...directories, join(root, 'examples')].map((directory) =>
+    join(directory, 'node_modules', '.cache', 'test-report.json'),
   )
 }
 

@@ -15,7 +15,7 @@ const INSTALLERS = [
 const PACKAGES = { dnf: { shellcheck: 'ShellCheck' } }
 
 const onPath = (name) =>
-  (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
+  (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)))
 
 /**
  * Sees to it that a program is installed.

@@ -21,20 +21,20 @@ export interface Manifest extends Partial<Record<(typeof KINDS)[number], Readonl
 
 export interface WorkspacePackage {
   /** From the root of the repository: `packages/core`. */
-  readonly folder: string
+  readonly directory: string
   readonly manifest: Manifest
 }
 
 /** Every package of this repository, its root included. */
 export function workspacePackages(): WorkspacePackage[] {
-  const folders = ['packages', 'apps'].flatMap((parent) =>
+  const directories = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(REPOSITORY, parent)).map((name) => join(parent, name)),
   )
-  return ['.', ...folders, 'examples']
-    .filter((folder) => existsSync(join(REPOSITORY, folder, 'package.json')))
-    .map((folder) => ({
-      folder,
-      manifest: JSON.parse(readFileSync(join(REPOSITORY, folder, 'package.json'), 'utf8')),
+  return ['.', ...directories, 'examples']
+    .filter((directory) => existsSync(join(REPOSITORY, directory, 'package.json')))
+    .map((directory) => ({
+      directory,
+      manifest: JSON.parse(readFileSync(join(REPOSITORY, directory, 'package.json'), 'utf8')),
     }))
 }
 
@@ -78,14 +78,14 @@ export function dependencyFaults(manifests: readonly Manifest[]): string[] {
 const PAGE = 'https://github.com/iapeer/iapeer'
 
 /** Returns which fields of a published package do not lead a reader of its registry page to the repository. Pure. */
-export function metadataFaults({ folder, manifest }: WorkspacePackage): string[] {
+export function metadataFaults({ directory, manifest }: WorkspacePackage): string[] {
   const { homepage, bugs, repository, keywords } = manifest
   const wanted = {
-    homepage: [homepage, `${PAGE}/tree/main/${folder}#readme`],
+    homepage: [homepage, `${PAGE}/tree/main/${directory}#readme`],
     'bugs.url': [bugs?.url, `${PAGE}/issues`],
     'repository.type': [repository?.type, 'git'],
     'repository.url': [repository?.url, `git+${PAGE}.git`],
-    'repository.directory': [repository?.directory, folder],
+    'repository.directory': [repository?.directory, directory],
   }
   const faults = Object.entries(wanted)
     .filter(([, [found, expected]]) => found !== expected)

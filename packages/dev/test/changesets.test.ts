@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
-import { asyncCleanups, privateFolder, run } from '../src/testing/index.ts'
+import { asyncCleanups, privateDirectory, run } from '../src/testing/index.ts'
 import { publishedPackages, REPOSITORY, workspacePackages } from '../src/workspace.ts'
 
 interface Status {
@@ -13,9 +13,9 @@ const CHANGESET = join(REPOSITORY, 'node_modules', '@changesets', 'cli', 'bin.js
 
 /** A copy of what changesets reads of this repository, committed on its main branch. */
 async function copyOfTheWorkspace(): Promise<string> {
-  const made = privateFolder()
+  const made = privateDirectory()
   track(made.remove)
-  const manifests = workspacePackages().map(({ folder }) => join(folder, 'package.json'))
+  const manifests = workspacePackages().map(({ directory }) => join(directory, 'package.json'))
   for (const file of ['.changeset/config.json', 'pnpm-workspace.yaml', ...manifests]) {
     mkdirSync(dirname(join(made.path, file)), { recursive: true })
     cpSync(join(REPOSITORY, file), join(made.path, file))

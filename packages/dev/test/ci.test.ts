@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { asyncCleanups, privateFolder, run } from '../src/testing/index.ts'
+import { asyncCleanups, privateDirectory, run } from '../src/testing/index.ts'
 import { REPOSITORY } from '../src/workspace.ts'
 
 const track = asyncCleanups()
@@ -18,7 +18,7 @@ interface Programs {
 
 /** Runs .ci/run with nothing on the PATH but stand-ins for what it starts; each writes down how it was called. */
 async function ci({ npm: [last, code], check, shellcheck = true, installs = true }: Programs) {
-  const made = privateFolder()
+  const made = privateDirectory()
   track(made.remove)
   const path = join(made.path, 'bin')
   const calls = join(made.path, 'calls')

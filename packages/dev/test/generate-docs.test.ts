@@ -1,18 +1,18 @@
 import { appendFileSync, cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { privateFolder, run } from '../src/testing/index.ts'
+import { privateDirectory, run } from '../src/testing/index.ts'
 import { REPOSITORY } from '../src/workspace.ts'
 
 const SCRIPT = join(REPOSITORY, 'packages', 'dev', 'scripts', 'generate-docs.mjs')
 const generate = (...args: string[]) => run(process.execPath, [SCRIPT, ...args])
 const PAGES = ['errors.md', 'environment.md', 'commands.md']
 
-let made: ReturnType<typeof privateFolder>
+let made: ReturnType<typeof privateDirectory>
 let docs: string
 /** Each command prints its help in a process of its own, so the pages are written once for all tests. */
 beforeAll(async () => {
-  made = privateFolder()
+  made = privateDirectory()
   docs = join(made.path, 'docs')
   mkdirSync(docs)
   expect(await generate('--docs', docs)).toMatchObject({ exitCode: 0, stderr: '' })

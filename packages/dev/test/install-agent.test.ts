@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { findAgent, installAgent } from '../src/agents/index.ts'
 import pinned from '../src/agents/versions.json' with { type: 'json' }
-import { asyncCleanups, privateFolder } from '../src/testing/index.ts'
+import { asyncCleanups, privateDirectory } from '../src/testing/index.ts'
 
 const track = asyncCleanups()
 
@@ -26,7 +26,7 @@ esac
 `
 
 function newCache() {
-  const { path, remove } = privateFolder()
+  const { path, remove } = privateDirectory()
   track(remove)
   const bin = join(path, 'bin')
   const log = join(path, 'npm.log')

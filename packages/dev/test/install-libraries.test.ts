@@ -6,7 +6,7 @@ import {
   asyncCleanups,
   npmInstall,
   packPackage,
-  privateFolder,
+  privateDirectory,
   run,
   serverAt,
   until,
@@ -14,13 +14,13 @@ import {
 import { publishedPackages } from '../src/workspace.ts'
 
 const track = asyncCleanups()
-const folder = privateFolder()
-afterAll(folder.remove)
+const directory = privateDirectory()
+afterAll(directory.remove)
 
 const published = new Map(publishedPackages().map((one) => [one.manifest.name, one]))
 const tarballs = new Map<string, string>()
 beforeAll(async () => {
-  for (const [name, one] of published) tarballs.set(name, await packPackage(one.folder, folder.path))
+  for (const [name, one] of published) tarballs.set(name, await packPackage(one.directory, directory.path))
 }, 120_000)
 
 /** A package and those of this repository that it needs. */
@@ -33,7 +33,7 @@ function needed(name: string): string[] {
 
 /** An empty project in which these packages are installed from their tarballs. */
 async function project(names: readonly string[], skip: (why: string) => void): Promise<string> {
-  const made = privateFolder()
+  const made = privateDirectory()
   track(made.remove)
   writeFileSync(join(made.path, 'package.json'), '{"private":true,"type":"module"}\n')
   const why = await npmInstall(

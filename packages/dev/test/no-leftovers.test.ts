@@ -5,21 +5,21 @@ import { fileURLToPath } from 'node:url'
 import { run } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { processesOf } from '../src/no-leftovers.ts'
-import { asyncCleanups, privateFolder, until } from '../src/testing/index.ts'
+import { asyncCleanups, privateDirectory, until } from '../src/testing/index.ts'
 
 const track = asyncCleanups()
 const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** Runs vitest, with the global setup of this repository, on one test file. */
 async function runTests(body: string) {
-  const made = privateFolder()
+  const made = privateDirectory()
   track(made.remove)
   mkdirSync(join(made.path, 'test'))
   writeFileSync(join(made.path, 'test', 'one.test.ts'), body)
   const config = `export default { root: ${JSON.stringify(made.path)}, test: { globalSetup: [${JSON.stringify(join(packageRoot, 'src/no-leftovers.ts'))}], teardownTimeout: 20000 } }\n`
   writeFileSync(join(made.path, 'vitest.config.mjs'), config)
   const vitest = join(packageRoot, '..', '..', 'node_modules', 'vitest', 'vitest.mjs')
-  const { IAPEER_TEST_FOLDER: _own, ...env } = process.env
+  const { IAPEER_TEST_DIR: _own, ...env } = process.env
   return run(process.execPath, [vitest, 'run', '--config', join(made.path, 'vitest.config.mjs')], {
     env,
     cwd: packageRoot,
@@ -34,7 +34,7 @@ it('a run that leaves nothing passes', async () => {
 
 it('a run that leaves a file fails and names it', async () => {
   const done = await runTests(
-    "import { test } from 'vitest'\nimport { writeFileSync } from 'node:fs'\ntest('a', () => writeFileSync(process.env.IAPEER_TEST_FOLDER + '/forgotten', ''))\n",
+    "import { test } from 'vitest'\nimport { writeFileSync } from 'node:fs'\ntest('a', () => writeFileSync(process.env.IAPEER_TEST_DIR + '/forgotten', ''))\n",
   )
   expect(done.exitCode).not.toBe(0)
   expect(done.stdout + done.stderr).toMatch(/the tests left behind:\s+file \/tmp\/iapt-\w+\/forgotten/)
@@ -49,7 +49,7 @@ it('a run that leaves a process fails and names it', async () => {
 })
 
 it('a process of the run is found by its arguments too', async () => {
-  const made = privateFolder()
+  const made = privateDirectory()
   track(made.remove)
   const child = spawn('sleep', ['5'], { argv0: `sleep ${made.path}`, env: {}, stdio: 'ignore' })
   await until('the process', () => processesOf(made.path).length > 0)

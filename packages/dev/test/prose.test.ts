@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { privateFolder, run } from '../src/testing/index.ts'
+import { privateDirectory, run } from '../src/testing/index.ts'
 import { REPOSITORY } from '../src/workspace.ts'
 
 interface Term {
@@ -18,9 +18,9 @@ const { terms, source }: Terms = JSON.parse(
   readFileSync(join(REPOSITORY, 'packages', 'dev', 'prose', 'terms.json'), 'utf8'),
 )
 
-let made: ReturnType<typeof privateFolder>
+let made: ReturnType<typeof privateDirectory>
 beforeEach(async () => {
-  made = privateFolder()
+  made = privateDirectory()
   await run('git', ['-C', made.path, 'init', '-q'])
 })
 afterEach(() => made.remove())

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { decode } from '@jridgewell/sourcemap-codec'
 import { describe, expect, it } from 'vitest'
 import type { SourceMap } from '../src/line-maps.ts'
-import { asyncCleanups, packPackage, privateFolder, run } from '../src/testing/index.ts'
+import { asyncCleanups, packPackage, privateDirectory, run } from '../src/testing/index.ts'
 import {
   dependencyFaults,
   importedPackages,
@@ -16,10 +16,10 @@ import {
 
 const track = asyncCleanups()
 const published = publishedPackages()
-const cases = published.map(({ manifest, folder }) => [manifest.name, folder, manifest] as const)
+const cases = published.map(({ manifest, directory }) => [manifest.name, directory, manifest] as const)
 
-function newFolder(): string {
-  const made = privateFolder()
+function newDirectory(): string {
+  const made = privateDirectory()
   track(made.remove)
   return made.path
 }
@@ -57,12 +57,15 @@ describe('dependencies', () => {
     expect(dependencyFaults(pair)).toEqual(['@iapeer/cli and @iapeer/daemon have different versions'])
   })
 
-  it.each(cases)('%s declares what its built code imports, and nothing else', (_name, folder, manifest) => {
-    const built = join(REPOSITORY, folder, 'dist')
-    const files = readdirSync(built).filter((file) => /\.(?:js|d\.ts)$/.test(file))
-    const imported = files.flatMap((file) => importedPackages(readFileSync(join(built, file), 'utf8')))
-    expect([...new Set(imported)].sort()).toEqual(Object.keys(manifest.dependencies ?? {}).sort())
-  })
+  it.each(cases)(
+    '%s declares what its built code imports, and nothing else',
+    (_name, directory, manifest) => {
+      const built = join(REPOSITORY, directory, 'dist')
+      const files = readdirSync(built).filter((file) => /\.(?:js|d\.ts)$/.test(file))
+      const imported = files.flatMap((file) => importedPackages(readFileSync(join(built, file), 'utf8')))
+      expect([...new Set(imported)].sort()).toEqual(Object.keys(manifest.dependencies ?? {}).sort())
+    },
+  )
 
   it('an import is found however it is written', () => {
     const text = [
@@ -91,7 +94,7 @@ describe('metadata', () => {
     const [one] = published
     if (one === undefined) throw new Error('no package is published')
     const { keywords: _gone, ...others } = one.manifest
-    expect(metadataFaults({ folder: 'packages/other', manifest: others })).toEqual([
+    expect(metadataFaults({ directory: 'packages/other', manifest: others })).toEqual([
       expect.stringMatching(/^homepage is ".*", expected ".*\/packages\/other#readme"$/),
       expect.stringMatching(/^repository\.directory is ".*", expected "packages\/other"$/),
       'keywords has fewer than 3 words',
@@ -101,7 +104,7 @@ describe('metadata', () => {
 
 describe('what is packed', () => {
   async function contents(tarball: string): Promise<{ files: Map<string, string>; manifest: Manifest }> {
-    const into = newFolder()
+    const into = newDirectory()
     const done = await run('tar', ['xzf', tarball, '-C', into])
     if (done.exitCode !== 0) throw new Error(done.stderr)
     const root = join(into, 'package')
@@ -113,10 +116,10 @@ describe('what is packed', () => {
     return { files: new Map(texts.filter(([name]) => name !== 'package.json').sort()), manifest }
   }
 
-  it.each(cases)('npm and pnpm pack the same of %s, its license included', async (_name, folder) => {
+  it.each(cases)('npm and pnpm pack the same of %s, its license included', async (_name, directory) => {
     const [npm, pnpm] = await Promise.all([
-      contents(await packPackage(folder, newFolder(), 'npm')),
-      contents(await packPackage(folder, newFolder(), 'pnpm')),
+      contents(await packPackage(directory, newDirectory(), 'npm')),
+      contents(await packPackage(directory, newDirectory(), 'pnpm')),
     ])
     expect([...pnpm.files.keys()]).toEqual([...npm.files.keys()])
     for (const [name, text] of npm.files) expect([name, pnpm.files.get(name) === text]).toEqual([name, true])
@@ -138,8 +141,8 @@ describe('source maps', () => {
         }
   }
 
-  it.each(cases)('those of %s hold its sources, and lead to the line', (name, folder) => {
-    const built = join(REPOSITORY, folder, 'dist')
+  it.each(cases)('those of %s hold its sources, and lead to the line', (name, directory) => {
+    const built = join(REPOSITORY, directory, 'dist')
     const maps = readdirSync(built).filter((file) => file.endsWith('.js.map'))
     expect(maps.length).toBeGreaterThan(0)
     let functions = 0

@@ -8,11 +8,11 @@ const MOST_MS = 5
 const ROUNDS = 20
 const RANK = ['low', 'medium', 'high']
 
-const folder = fileURLToPath(new URL('../test/cases/', import.meta.url))
+const directory = fileURLToPath(new URL('../test/cases/', import.meta.url))
 const read = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined)
 
 function load(name) {
-  const at = (file) => `${folder}${name}/${file}`
+  const at = (file) => `${directory}${name}/${file}`
   const files = existsSync(at('reports')) ? readdirSync(at('reports')) : []
   return {
     name,
@@ -33,7 +33,7 @@ function decide({ exit, snapshot, witness, reports }) {
   })
 }
 
-const cases = readdirSync(folder).sort().map(load)
+const cases = readdirSync(directory).sort().map(load)
 const words = [...new Set(cases.map(({ expected }) => expected.verdict))].sort()
 const counts = new Map(words.map((was) => [was, new Map()]))
 const wrong = []

@@ -28,9 +28,11 @@ const ADVICE = {
     'A bug in the program. Keep the core (coredumpctl, or ulimit -c unlimited before the next start), try its newest version, and report it with iapeer autopsy --markdown.',
   ],
   'tmux-failed': [
-    "tmux refused to go on: its version, its configuration and the socket's folder are the suspects.",
+    "tmux refused to go on: its version, its configuration and the socket's directory are the suspects.",
   ],
-  'agent-exited': ['Nothing is wrong: it was done. after_death=restart in its profile brings it up again.'],
+  'agent-exited': [
+    'Its program finished. To have it restarted each time, set "wake_policy": "keep-alive" in its profile.',
+  ],
   'agent-failed': ['Its own words above say why. iapeer start brings it up again.'],
   exited: [
     'A SIGTERM, the end of its last session, or a kill command that nobody saw. Of a server that iapeer start has launched more is seen than of a watched one.',

@@ -10,7 +10,7 @@ export const WATCH_CAUSES = ['signaled-server-gone', 'client-killed-server-gone'
 export const UNSEEN_CAUSES = ['recorder-lost', 'host-reboot'] as const
 
 /** A cause in exits.log that says more than the wait status beside it. */
-export type TellingCause =
+export type ConclusiveCause =
   | 'killed-by-command'
   | 'recorder-lost'
   | 'host-reboot'

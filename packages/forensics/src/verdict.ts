@@ -8,7 +8,7 @@ import { logLines } from './facts/logs.ts'
 import { recordFacts } from './facts/record.ts'
 import { signalFacts, witnessFacts } from './facts/signals.ts'
 import { coreFacts, systemdAnswerFacts, systemdFacts } from './facts/systemd.ts'
-import { lifeOf } from './life.ts'
+import { lifetimeOf } from './lifetime.ts'
 import { RULES, type Rule } from './rules.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Confidence, VerdictWord } from './verdict-word.ts'
@@ -42,26 +42,26 @@ export interface Findings {
 }
 
 function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): Fact[] {
-  const life = lifeOf(record, snapshot)
-  const facts = recordFacts(record, life.boot)
+  const lifetime = lifetimeOf(record, snapshot)
+  const facts = recordFacts(record, lifetime.boot)
   // A removal is noticed some time after it; the witness of a command that removed nothing is not kept.
   const meant = ['command-recorded', 'leader-removed'] as const
   const recorded = facts.some((fact) => meant.some((name) => fact.names.includes(name)))
-  if (witness !== undefined) facts.push(...witnessFacts(witness, life, recorded))
+  if (witness !== undefined) facts.push(...witnessFacts(witness, lifetime, recorded))
   if (snapshot === undefined) return facts
   // What the kernel says after a reboot is of another life.
   if (!facts.some((fact) => fact.names.includes('host-reboot'))) {
-    const all = logLines(snapshot, life)
-    const lines = all.filter(({ placed }) => placed.where !== 'before')
-    const kernel = kernelFacts(all, life, killsWereCounted(snapshot))
+    const all = logLines(snapshot, lifetime)
+    const lines = all.filter(({ position }) => position.where !== 'before')
+    const kernel = kernelFacts(all, lifetime, killsWereCounted(snapshot))
     facts.push(
       ...kernel.facts,
-      ...signalFacts(snapshot, life, record),
-      ...systemdFacts(lines, life),
+      ...signalFacts(snapshot, lifetime, record),
+      ...systemdFacts(lines, lifetime),
       ...systemdAnswerFacts(snapshot),
-      ...coreFacts(snapshot, life),
-      ...darwinFacts(snapshot, life, { lines, bodies: reports ?? new Map() }),
-      ...cgroupFacts(snapshot, life, kernel.others),
+      ...coreFacts(snapshot, lifetime),
+      ...darwinFacts(snapshot, lifetime, { lines, bodies: reports ?? new Map() }),
+      ...cgroupFacts(snapshot, lifetime, kernel.others),
     )
   }
   return [...facts, ...contextFacts(snapshot)]

@@ -40,7 +40,7 @@ describe('doctor', () => {
 
   it('what it cannot read of the system is one finding', async () => {
     const { at, look } = newPatient()
-    mkdirSync(at('usr-lib', 'tmpfiles.d', 'folder.conf'), { recursive: true })
+    mkdirSync(at('usr-lib', 'tmpfiles.d', 'directory.conf'), { recursive: true })
     expect(await look('tmpfiles')).toMatchObject([{ level: 'ok' }])
     mkdirSync(at('run', 'systemd', 'system'), { recursive: true })
     mkdirSync(at('etc', 'systemd', 'logind.conf'), { recursive: true })
@@ -161,8 +161,8 @@ describe('a logout', () => {
     const patient = newPatient()
     systemd(patient)
     patient.write('etc/systemd/logind.conf', `[Login]\n${main}\n`)
-    for (const [folder = '', name = '', value = ''] of dropIns)
-      patient.write(`${folder}/systemd/logind.conf.d/${name}`, `[Login]\nKillUserProcesses=${value}\n`)
+    for (const [directory = '', name = '', value = ''] of dropIns)
+      patient.write(`${directory}/systemd/logind.conf.d/${name}`, `[Login]\nKillUserProcesses=${value}\n`)
     expect(await patient.look('logout')).toMatchObject([{ id }])
   })
 
@@ -180,19 +180,19 @@ describe('a logout', () => {
 
 describe('cleaners', () => {
   it.each([
-    ['D /scratch 1777 root root 10d', 'cleaned-folder'],
-    ['q /scratch 1777 root root 10d', 'cleaned-folder'],
-    ['D /scratch 1777 root root -', 'cleaned-folder'],
-    ['d /scratch 1777 root root -', 'folders-stay'],
-    ['d "/scratch" 1777 root root 0', 'cleaned-folder'],
-    ['e /scr*h/r?ot - - - 1d', 'cleaned-folder'],
-    ['e /scr*/deeper - - - 1d', 'folders-stay'],
-    ['D /scratch - - - 10d\nx /scratch/root', 'folders-stay'],
-    ['D /scratch - - - 10d\nX /scratch/r*', 'folders-stay'],
-    ['d /scratch - - - 10d\nd /scratch/root - - - -', 'folders-stay'],
-    ['# D /scratch 1777 root root 10d', 'folders-stay'],
-    ['D! /scratch 1777 root root 10d', 'cleaned-folder'],
-    ['d /scratch2 - - - 1d\n\nnonsense', 'folders-stay'],
+    ['D /scratch 1777 root root 10d', 'cleaned-directory'],
+    ['q /scratch 1777 root root 10d', 'cleaned-directory'],
+    ['D /scratch 1777 root root -', 'cleaned-directory'],
+    ['d /scratch 1777 root root -', 'directories-stay'],
+    ['d "/scratch" 1777 root root 0', 'cleaned-directory'],
+    ['e /scr*h/r?ot - - - 1d', 'cleaned-directory'],
+    ['e /scr*/deeper - - - 1d', 'directories-stay'],
+    ['D /scratch - - - 10d\nx /scratch/root', 'directories-stay'],
+    ['D /scratch - - - 10d\nX /scratch/r*', 'directories-stay'],
+    ['d /scratch - - - 10d\nd /scratch/root - - - -', 'directories-stay'],
+    ['# D /scratch 1777 root root 10d', 'directories-stay'],
+    ['D! /scratch 1777 root root 10d', 'cleaned-directory'],
+    ['d /scratch2 - - - 1d\n\nnonsense', 'directories-stay'],
   ])('%j is %s for a root in /scratch', async (rule, id) => {
     const { look, write } = newPatient()
     write('usr-lib/tmpfiles.d/tmp.conf', `${rule}\n`)
@@ -204,13 +204,13 @@ describe('cleaners', () => {
     write('usr-lib/tmpfiles.d/tmp.conf', 'q /scratch - - - 10d\n')
     const system = { ...context.system, env: { IAPEER_SOCK_DIR: '/scratch/s' } }
     expect(await look('tmpfiles', { system })).toMatchObject([
-      { id: 'cleaned-folder', level: 'warning', where: expect.stringContaining('/scratch/s') },
+      { id: 'cleaned-directory', level: 'warning', where: expect.stringContaining('/scratch/s') },
     ])
     write('etc/tmpfiles.d/tmp.conf', '')
     expect(await look('tmpfiles', { system })).toMatchObject([{ level: 'ok' }])
-    const temporary = { ...system, temporaryFolders: ['/scratch'] }
+    const temporary = { ...system, temporaryDirectories: ['/scratch'] }
     expect(await look('tmpfiles', { system: temporary })).toMatchObject([
-      { id: 'temporary-folder', level: 'note' },
+      { id: 'temporary-directory', level: 'note' },
     ])
   })
 })
@@ -241,6 +241,20 @@ describe('the daemon', () => {
   it('none is a note', async () => {
     expect(await newPatient().look('daemon')).toMatchObject([{ id: 'daemon-none', level: 'note' }])
   })
+
+  it.each(['stalled', 'unresponsive'] as const)(
+    'a %s one is an error that says what to do',
+    async (fault) => {
+      expect(await newPatient().look('daemon', { daemon: { pid: 4711, fault } })).toMatchObject([
+        {
+          id: `daemon-${fault}`,
+          level: 'error',
+          where: 'pid 4711',
+          fix: expect.stringContaining('daemon stop'),
+        },
+      ])
+    },
+  )
 
   it.each([
     [USER, 'process', 'daemon', 'ok'],

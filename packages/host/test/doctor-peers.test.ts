@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import { listCanaries } from '@iapeer/canary'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { run, until } from '@iapeer/dev/testing'
@@ -24,7 +24,7 @@ const newPatient = patients()
 const modeOf = (path: string): number => statSync(path).mode & 0o777
 
 async function guardOf(root: string, identity: string): Promise<number> {
-  const found = (await listCanaries(rootRecordPlace(root))).find((one) => one.identity === identity)
+  const found = (await listCanaries(rootRecordLocation(root))).find((one) => one.identity === identity)
   if (found === undefined) throw new Error(`nothing watches ${identity}`)
   return found.recorderPid
 }
@@ -170,12 +170,12 @@ describe('recorders', () => {
 })
 
 describe('sockets', () => {
-  it('an open folder is told, and closed by --fix where it is ours', async () => {
+  it('an open directory is told, and closed by --fix where it is ours', async () => {
     const { at, context, look, root } = newPatient()
     await scaffoldRoot(rootLayout(root, {}))
     expect(await look('sockets')).toMatchObject([{ level: 'ok' }])
     chmodSync(join(root, 'run'), 0o755)
-    expect(await look('sockets')).toMatchObject([{ id: 'socket-folder-open', level: 'warning' }])
+    expect(await look('sockets')).toMatchObject([{ id: 'socket-directory-open', level: 'warning' }])
     expect(await look('sockets', { fix: true })).toMatchObject([{ fixed: true }])
     expect(modeOf(join(root, 'run'))).toBe(0o700)
 
@@ -187,7 +187,7 @@ describe('sockets', () => {
     ])
     expect(modeOf(at('mine'))).toBe(0o777)
     expect(await look('sockets', { system: { ...system, uid: system.uid + 1 } })).toMatchObject([
-      { id: 'socket-folder-owner', level: 'error' },
+      { id: 'socket-directory-owner', level: 'error' },
     ])
   })
 
@@ -197,8 +197,8 @@ describe('sockets', () => {
     const who = { defaultRuntime: toRuntime('command'), command: ['true'] }
     await createPeer(root, { personality: toPersonality('bob'), ...who })
     await createPeer(root, { personality: toPersonality(name), ...who })
-    const lengths = async (folder: string) => {
-      const system = { ...context.system, env: { IAPEER_SOCK_DIR: folder } }
+    const lengths = async (directory: string) => {
+      const system = { ...context.system, env: { IAPEER_SOCK_DIR: directory } }
       return (await look('sockets', { system })).filter(
         ({ id }) => id.startsWith('socket-length') || id.endsWith('too-long'),
       )
@@ -230,7 +230,11 @@ describe('files', () => {
     const log = write('root/logs/iapeer/exits.log', '', 0o640)
     chmodSync(join(root, 'state'), 0o755)
     expect(await look('modes')).toMatchObject([
-      { id: 'open-files', level: 'warning', what: '3 files and folders of the root are open to other users' },
+      {
+        id: 'open-files',
+        level: 'warning',
+        what: '3 files and directories of the root are open to other users',
+      },
     ])
     const other = { ...context.system, uid: context.system.uid + 1 }
     expect(await look('modes', { fix: true, system: other })).toMatchObject([

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'no
 import { dirname, join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer } from '@iapeer/core/registry'
-import { asyncCleanups, privateFolder, serverAt, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, serverAt, until } from '@iapeer/dev/testing'
 import { type Launched, launchPeer } from '@iapeer/lifecycle/launch'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { CHECKS } from '../src/doctor/checks.ts'
@@ -20,14 +20,14 @@ export interface Patient {
   readonly look: (check: string, more?: Partial<DoctorContext>) => Promise<readonly Finding[]>
 }
 
-/** Call once per test file: gives roots on systems that are nothing but folders. */
+/** Call once per test file: gives roots on systems that are nothing but directories. */
 export function patients(): () => Patient {
   const track = asyncCleanups()
   return () => {
-    const folder = privateFolder()
-    const at = (...parts: string[]): string => join(folder.path, ...parts)
+    const directory = privateDirectory()
+    const at = (...parts: string[]): string => join(directory.path, ...parts)
     const root = at('root')
-    track(folder.remove)
+    track(directory.remove)
     track(() =>
       until('the guards to finish', () => {
         const states = join(root, 'state', 'canary')
@@ -61,7 +61,7 @@ export function patients(): () => Patient {
         home: at('home'),
         uid: process.getuid?.() ?? 0,
         user: 'me',
-        temporaryFolders: ['/nowhere'],
+        temporaryDirectories: ['/nowhere'],
         lingerDir: at('var-lib', 'systemd', 'linger'),
       },
       now: new Date(),

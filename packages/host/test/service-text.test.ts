@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { asyncCleanups, privateFolder, run } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, run } from '@iapeer/dev/testing'
 import { SaxesParser } from 'saxes'
 import { describe, expect, it } from 'vitest'
 import { renderLaunchdPlist, renderSystemdUnit } from '../src/index.ts'
@@ -17,9 +17,9 @@ const PLAIN = {
 const HOSTILE = '/a b/100%h/$HOME/"q"/\\n/\'s/<&>/é/--x;#'
 
 async function verify(text: string): Promise<string | undefined> {
-  const folder = privateFolder()
-  track(folder.remove)
-  const unit = join(folder.path, 'iapeerd.service')
+  const directory = privateDirectory()
+  track(directory.remove)
+  const unit = join(directory.path, 'iapeerd.service')
   writeFileSync(unit, text)
   const done = await run('systemd-analyze', ['verify', '--man=no', unit]).catch(() => undefined)
   return done === undefined ? undefined : `${done.exitCode} ${done.stderr}`
@@ -77,9 +77,9 @@ describe('the systemd unit', () => {
   })
 
   it('systemd itself finds nothing to say about it, hostile paths included', async () => {
-    const folder = privateFolder()
-    track(folder.remove)
-    const odd = join(folder.path, "100%h $HOME's é;")
+    const directory = privateDirectory()
+    track(directory.remove)
+    const odd = join(directory.path, "100%h $HOME's é;")
     mkdirSync(odd)
     const node = join(odd, 'node').replaceAll("'", '')
     mkdirSync(join(node, '..'), { recursive: true })

@@ -9,13 +9,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { asyncCleanups, privateFolder } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
+  assertStablePaths,
   installService,
   lastingPath,
   planService,
-  refuseVanishing,
   type ServiceSystem,
   serviceStatus,
   startService,
@@ -53,9 +53,9 @@ function setup(
   platform: NodeJS.Platform,
   scripts: Readonly<Record<string, string>> = { systemctl: SYSTEMCTL, launchctl: LAUNCHCTL },
 ) {
-  const folder = privateFolder()
-  track(folder.remove)
-  const at = (...parts: string[]): string => join(folder.path, ...parts)
+  const directory = privateDirectory()
+  track(directory.remove)
+  const at = (...parts: string[]): string => join(directory.path, ...parts)
   for (const name of ['bin', 'home', 'fake', 'linger', 'root']) mkdirSync(at(name))
   for (const [name, text] of Object.entries(scripts)) {
     writeFileSync(at('bin', name), text)
@@ -67,7 +67,7 @@ function setup(
     home: at('home'),
     uid: 501,
     user: 'me',
-    temporaryFolders: ['/nowhere'],
+    temporaryDirectories: ['/nowhere'],
     lingerDir: at('linger'),
   }
   const spec = { root: at('root'), node: '/usr/bin/node', entry: at('main.js'), path: '/usr/bin:/bin' }
@@ -133,7 +133,7 @@ describe('a systemd service', () => {
     ['a file of somebody else', (path: string) => writeFileSync(path, '[Service]\nExecStart=/bin/true\n')],
     ['a masked unit', (path: string) => symlinkSync('/dev/null', path)],
     ['a link to nowhere', (path: string) => symlinkSync('/nowhere/at-all', path)],
-    ['a folder', (path: string) => mkdirSync(path)],
+    ['a directory', (path: string) => mkdirSync(path)],
   ])('%s is left alone by install and uninstall', async (_what, make) => {
     const { system, spec, told, path } = setup('linux')
     mkdirSync(dirname(path), { recursive: true })
@@ -285,10 +285,10 @@ describe('what a service names must stay', () => {
     ['/home/me/.cache/pnpm/dlx/0ab1/node_modules/.pnpm/x/main.js', /pnpm dlx/],
     ['/home/me/.local/share/pnpm/store/v3/tmp/dlx-4711/node_modules/x/main.js', /pnpm dlx/],
     ['/run/user/1000/fnm_multishells/4711_1/bin/node', /belongs to one shell/],
-    ['/scratch/deep/main.js', /temporary folder \/scratch/],
+    ['/scratch/deep/main.js', /temporary directory \/scratch/],
   ])('%s is refused', async (entry, why) => {
     const { system, spec } = setup('linux')
-    const there = { ...system, temporaryFolders: ['/scratch'] }
+    const there = { ...system, temporaryDirectories: ['/scratch'] }
     await expect(installService({ ...spec, entry }, there)).rejects.toMatchObject({
       code: 'service-path-vanishes',
       message: expect.stringMatching(why),
@@ -296,15 +296,15 @@ describe('what a service names must stay', () => {
     })
   })
 
-  it('a root or a link that leads into a temporary folder is refused', async () => {
+  it('a root or a link that leads into a temporary directory is refused', async () => {
     const { system, spec, at } = setup('linux')
     mkdirSync(at('scratch'))
     symlinkSync(at('scratch'), at('link'))
-    const there = { ...system, temporaryFolders: [at('scratch')] }
+    const there = { ...system, temporaryDirectories: [at('scratch')] }
     const code = 'service-path-vanishes'
-    await expect(refuseVanishing({ ...spec, root: at('link') }, there)).rejects.toMatchObject({ code })
-    await expect(refuseVanishing(spec, there)).resolves.toBeUndefined()
-    await expect(refuseVanishing({ ...spec, root: 'relative' }, there)).rejects.toMatchObject({
+    await expect(assertStablePaths({ ...spec, root: at('link') }, there)).rejects.toMatchObject({ code })
+    await expect(assertStablePaths(spec, there)).resolves.toBeUndefined()
+    await expect(assertStablePaths({ ...spec, root: 'relative' }, there)).rejects.toMatchObject({
       code: 'invalid-path',
     })
   })
@@ -332,14 +332,14 @@ describe('what a service names must stay', () => {
       (version) => [version, nodeAt(at, 'nvm', 'versions', 'node', version, 'bin', 'node')] as const,
     )
     for (const [version, node] of nodes) {
-      await refuseVanishing({ ...spec, node }, system).then(
+      await assertStablePaths({ ...spec, node }, system).then(
         () => taken.push(version),
         (error) => expect(error).toMatchObject({ code: 'service-path-vanishes' }),
       )
     }
     expect(taken).toEqual([expected])
     const node = at('nvm', 'versions', 'node', 'v20.9.0', 'bin', 'node')
-    await expect(refuseVanishing({ ...spec, node }, system)).rejects.toMatchObject({
+    await expect(assertStablePaths({ ...spec, node }, system)).rejects.toMatchObject({
       message: expect.stringContaining(`the default of nvm is ${expected}`),
       hint: expect.stringContaining('nvm alias default v20.9.0'),
     })
@@ -352,23 +352,23 @@ describe('what a service names must stay', () => {
     const [old, current] = [fnm('v18.1.0'), fnm('v20.1.0')]
     mkdirSync(at('fnm', 'aliases'))
     symlinkSync(at('fnm', 'node-versions', 'v20.1.0', 'installation'), at('fnm', 'aliases', 'default'))
-    await expect(refuseVanishing({ ...spec, node: current }, system)).resolves.toBeUndefined()
-    await expect(refuseVanishing({ ...spec, node: old }, system)).rejects.toThrow(/not the default of fnm/)
+    await expect(assertStablePaths({ ...spec, node: current }, system)).resolves.toBeUndefined()
+    await expect(assertStablePaths({ ...spec, node: old }, system)).rejects.toThrow(/not the default of fnm/)
 
     const volta = (version: string): string =>
       nodeAt(at, 'volta', 'tools', 'image', 'node', version, 'bin', 'node')
     const [one, two] = [volta('18.1.0'), volta('20.1.0')]
     mkdirSync(at('volta', 'tools', 'user'))
     writeFileSync(at('volta', 'tools', 'user', 'platform.json'), '{"node":{"runtime":"20.1.0","npm":null}}')
-    await expect(refuseVanishing({ ...spec, node: two }, system)).resolves.toBeUndefined()
-    await expect(refuseVanishing({ ...spec, node: one }, system)).rejects.toThrow(
+    await expect(assertStablePaths({ ...spec, node: two }, system)).resolves.toBeUndefined()
+    await expect(assertStablePaths({ ...spec, node: one }, system)).rejects.toThrow(
       /default of volta is 20.1.0/,
     )
   })
 
   it('the PATH that is kept has nothing that goes', () => {
     const { system } = setup('linux')
-    const there = { ...system, temporaryFolders: ['/tmp'] }
+    const there = { ...system, temporaryDirectories: ['/tmp'] }
     const path =
       './x:/usr/bin::/tmp/y:/home/me/w/node_modules/.bin:/run/user/1/fnm_multishells/1_2/bin:/bin:/usr/bin'
     expect(lastingPath(path, there)).toBe('/usr/bin:/bin')

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { asyncCleanups, mountTracefs, privateFolder } from '@iapeer/dev/testing'
+import { asyncCleanups, mountTracefs, privateDirectory } from '@iapeer/dev/testing'
 import { openTraceInstance } from '@iapeer/lifecycle/deaths'
 import { afterAll, describe, expect, it } from 'vitest'
 import { signals } from '../src/doctor/checks/signals.ts'
@@ -18,7 +18,7 @@ describe.skipIf(typeof tracefs === 'string')(
   'a signal witness that a killed daemon left in the kernel',
   () => {
     it('is found by doctor, and removed by doctor --fix', async () => {
-      const root = privateFolder()
+      const root = privateDirectory()
       track(root.remove)
       const context = {
         root: root.path,

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { reconcile } from '@iapeer/canary'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
-import { announce, beginTelling, deathViews } from '../dist/deaths.js'
+import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
+import { beginNotifying, deathViews, notifyDeaths } from '../dist/deaths.js'
 import { createEventLog } from '../dist/eventlog.js'
 import { FleetSupervisor } from '../dist/supervise.js'
 
@@ -13,8 +13,8 @@ const count = Number(process.argv[2] ?? 500)
 const RUNS = 10
 const SNAPSHOT_BYTES = 32 * 1024
 const SUPERVISED_MS = 10_000
-const folder = mkdtempSync(join(tmpdir(), 'iapd-'))
-const root = join(folder, 'r')
+const directory = mkdtempSync(join(tmpdir(), 'iapd-'))
+const root = join(directory, 'r')
 const { records } = rootLayout(root)
 const nap = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -68,20 +68,20 @@ try {
   )
   writeFileSync(records.exitsLog, lines.join(''), { mode: 0o600 })
   const log = createEventLog(root)
-  const env = { PATH: process.env.PATH, HOME: folder }
-  const place = rootRecordPlace(root)
+  const env = { PATH: process.env.PATH, HOME: directory }
+  const location = rootRecordLocation(root)
   process.stdout.write(
     `${`${count} deaths`.padEnd(56)}${['wall', 'processor', 'read'].map((one) => one.padStart(12)).join('')}\n`,
   )
   await measure('judge all of them (iapeer deaths)', () => deathViews(root))
   await measure('judge the newest 20', () => deathViews(root, { limit: 20 }))
-  await measure('reconcile', () => reconcile(place))
-  await beginTelling(root, new Date())
-  await measure('announce, nothing new', () => announce(root, { env, log, now: new Date() }))
+  await measure('reconcile', () => reconcile(location))
+  await beginNotifying(root, new Date())
+  await measure('announce, nothing new', () => notifyDeaths(root, { env, log, now: new Date() }))
   const young = new Date()
   writeFileSync(records.exitsLog, [...lines, recordDeath(count, young)].join(''), { mode: 0o600 })
   await measure('announce, one death too young', () =>
-    announce(root, { env, log, now: new Date(young.getTime() + 1_000) }),
+    notifyDeaths(root, { env, log, now: new Date(young.getTime() + 1_000) }),
   )
   writeFileSync(records.exitsLog, lines.join(''), { mode: 0o600 })
   supervisor = new FleetSupervisor(root, {
@@ -102,5 +102,5 @@ try {
   )
 } finally {
   await supervisor?.stop()
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(directory, { recursive: true, force: true })
 }

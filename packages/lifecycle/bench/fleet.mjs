@@ -9,8 +9,8 @@ import { FleetSupervisor, launchPeer, listSessions, stopPeer } from '../dist/ind
 const peers = Number(process.argv[2] ?? 300)
 const killed = Number(process.argv[3] ?? 30)
 const CONCURRENCY = 8
-const folder = mkdtempSync(join(tmpdir(), 'iapf-'))
-const root = join(folder, 'r')
+const directory = mkdtempSync(join(tmpdir(), 'iapf-'))
+const root = join(directory, 'r')
 const name = (at) => `p${at}`
 
 async function each(list, act) {
@@ -99,5 +99,5 @@ try {
   await each(await listSessions(root), ({ identity }) =>
     stopPeer(root, identity, { by: 'the bench', graceMs: 500 }),
   )
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
 }

@@ -11,8 +11,8 @@ import { launchPeer, statusOf, stopPeer } from '../dist/index.js'
 const exec = promisify(execFile)
 const ROUNDS = 20
 const PEERS = 100
-const folder = mkdtempSync(join(tmpdir(), 'iapb-'))
-const root = join(folder, 'root')
+const directory = mkdtempSync(join(tmpdir(), 'iapb-'))
+const root = join(directory, 'root')
 const cli = new URL('../../../apps/cli/dist/main.js', import.meta.url).pathname
 const env = { ...process.env, IAPEER_ROOT: root, TMUX: '' }
 
@@ -51,7 +51,7 @@ try {
   const plainStops = []
   // A socket each: the next server would meet the last one's end.
   const plainLaunch = await median(ROUNDS, async (round) => {
-    const socket = join(folder, `s${round}`)
+    const socket = join(directory, `s${round}`)
     const ms = await timed(() =>
       exec('tmux', ['-S', socket, '-f', '/dev/null', 'new-session', '-d', 'sleep 1000'], { env }),
     )
@@ -81,5 +81,5 @@ try {
   row(`states of ${PEERS} peers, in a process / 1`, inside, 1)
 } finally {
   await stopPeer(root, 'command-bob', { by: 'bench' })
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
 }

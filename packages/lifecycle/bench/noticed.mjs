@@ -10,8 +10,8 @@ import { FleetSupervisor, launchPeer, listSessions, readEvents, stopPeer } from 
 
 const run = promisify(execFile)
 const times = Number(process.argv[2] ?? 20)
-const folder = mkdtempSync(join(tmpdir(), 'iapn-'))
-const root = join(folder, 'r')
+const directory = mkdtempSync(join(tmpdir(), 'iapn-'))
+const root = join(directory, 'r')
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN
 const say = (what, list) =>
@@ -106,5 +106,5 @@ try {
   await supervisor?.stop()
   for (const { identity } of await listSessions(root)) await stopPeer(root, identity, { force: true })
   await sleep(500)
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(directory, { recursive: true, force: true })
 }

@@ -12,9 +12,9 @@ import { FleetSupervisor } from '../dist/index.js'
 const run = promisify(execFile)
 const peers = Number(process.argv[2] ?? 1_000)
 const ASKED = 10
-const folder = mkdtempSync(join(tmpdir(), 'iaps-'))
-const root = join(folder, 'r')
-const socketPath = join(folder, 's')
+const directory = mkdtempSync(join(tmpdir(), 'iaps-'))
+const root = join(directory, 'r')
+const socketPath = join(directory, 's')
 const nap = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const say = (what, value) => process.stdout.write(`${what.padEnd(52)} ${value}\n`)
 const mean = ({ sum, count }) => (sum / Math.max(1, count)) * 1_000
@@ -107,5 +107,5 @@ try {
   server.kill('SIGKILL')
   shell.stdin.end()
   await ended
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(directory, { recursive: true, force: true })
 }

@@ -84,7 +84,7 @@ describe('a launch that meets an unknown dialog', () => {
     expect(await finishLaunch(root.root, session)).toEqual(session)
     await pressKeys(session, 'y')
     await until('it to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
-    expect((await statusOf(root.root, BOB)).state).toBe('alive')
+    expect((await statusOf(root.root, BOB)).state).toBe('running')
     await finishLaunches(root.root)
     expect(given().slice(2)).toEqual(['pressed y', 'Down', 'Enter on Yes, I accept', 'sent Good morning'])
     expect(await launchEvents(root)).toMatchObject([
@@ -117,7 +117,7 @@ describe('a launch that meets an unknown dialog', () => {
     })
     expect(await finishLaunch(root.root, session)).toBeUndefined()
     expect(root.deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '3' }])
-    expect((await statusOf(root.root, BOB)).state).toBe('asleep')
+    expect((await statusOf(root.root, BOB)).state).toBe('not-running')
   })
 
   it('gets no key while a person is attached', async () => {
@@ -191,9 +191,9 @@ describe('start', () => {
   it('says that another process is at a peer, and not to remove its lock', async () => {
     const root = newRoot()
     await fakeAgent(root, [READY])
-    const folder = join(root.root, 'state', 'lifecycle')
-    mkdirSync(folder, { recursive: true })
-    const lock = await acquireLock(join(folder, `${BOB}.lock`))
+    const directory = join(root.root, 'state', 'lifecycle')
+    mkdirSync(directory, { recursive: true })
+    const lock = await acquireLock(join(directory, `${BOB}.lock`))
     const refused = startNamed(root.root, 'bob', { timeoutMs: 10 })
     await expect(refused.finally(() => lock.release())).rejects.toMatchObject({
       code: 'lock-held',

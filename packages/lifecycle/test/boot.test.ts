@@ -173,7 +173,7 @@ describe('a boot that comes to no end', () => {
     await until('the session', async () => (await statusOf(root.root, BOB)).session)
     asked.abort()
     await expect(launching).rejects.toMatchObject({ code: 'interrupted' })
-    await nothingLeft(root, 'asleep')
+    await nothingLeft(root, 'not-running')
   })
 
   it('because its program ends says what that said, and the end is recorded', async () => {

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
-import { asyncCleanups, privateFolder, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { bootStep } from '../src/launch/screen/boot-step.ts'
 import { missingClaudeLogin } from '../src/runtimes/claude-login.ts'
@@ -14,14 +14,14 @@ const SCRIPT = fileURLToPath(new URL('fixtures/claude-like.mjs', import.meta.url
 
 interface Started {
   readonly leader: ProcessId
-  readonly folder: string
+  readonly directory: string
 }
 
 interface Wanted {
   readonly says?: readonly string[]
   readonly env?: NodeJS.ProcessEnv
   readonly isWrapped?: boolean
-  readonly prepare?: (folder: string) => void
+  readonly prepare?: (directory: string) => void
   readonly args?: readonly string[]
 }
 
@@ -32,18 +32,18 @@ async function started({
   prepare,
   args = [],
 }: Wanted): Promise<Started> {
-  const { path, remove } = privateFolder()
+  const { path, remove } = privateDirectory()
   track(remove)
-  const folder = join(path, 'configuration')
-  mkdirSync(folder)
-  prepare?.(folder)
+  const directory = join(path, 'configuration')
+  mkdirSync(directory)
+  prepare?.(directory)
   const script = join(path, 'claude.mjs')
   copyFileSync(SCRIPT, script)
   const words = [process.execPath, script, ...says, ...args]
   const argv = isWrapped ? ['sh', '-c', '"$@"; exit', 'sh', ...words] : words
   const { ANTHROPIC_API_KEY: _key, ANTHROPIC_AUTH_TOKEN: _token, ...rest } = process.env
   const child: ChildProcess = spawn(argv[0] ?? '', argv.slice(1), {
-    env: { ...rest, HOME: path, CLAUDE_CONFIG_DIR: folder, ...env },
+    env: { ...rest, HOME: path, CLAUDE_CONFIG_DIR: directory, ...env },
     stdio: 'ignore',
     detached: true,
   })
@@ -52,7 +52,7 @@ async function started({
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
     await ended
   })
-  const sessions = join(folder, 'sessions')
+  const sessions = join(directory, 'sessions')
   await until(
     'its file',
     () => existsSync(sessions) && readdirSync(sessions).some((name) => /^\d/.test(name)),
@@ -60,7 +60,7 @@ async function started({
   const leader = await identifyProcess(child.pid ?? Number.NaN)
   if (leader === undefined) throw new Error('it has ended')
   await until('its words', async () => (await readClaudeReport(leader)) ?? env['FAKE_START'] !== undefined)
-  return { leader, folder }
+  return { leader, directory }
 }
 
 describe.runIf(process.platform === 'linux')('what Claude Code says of itself', () => {
@@ -81,18 +81,18 @@ describe.runIf(process.platform === 'linux')('what Claude Code says of itself', 
   })
 
   it('does not count where the start time is that of another process, the file is torn, or it is of another program', async () => {
-    const { leader, folder } = await started({ env: { FAKE_START: '1' } })
+    const { leader, directory } = await started({ env: { FAKE_START: '1' } })
     expect(await readClaudeReport(leader)).toBeUndefined()
-    writeFileSync(join(folder, 'sessions', `${leader.pid}.json`), '{"pid":')
+    writeFileSync(join(directory, 'sessions', `${leader.pid}.json`), '{"pid":')
     expect(await readClaudeReport(leader)).toBeUndefined()
     const other = await started({})
     expect(await readClaudeReport({ ...other.leader, token: '1' })).toBeUndefined()
   })
 
   it('does not count where a process that is gone has said it', async () => {
-    const { leader, folder } = await started({})
+    const { leader, directory } = await started({})
     const record = { pid: 99_999_999, procStart: '1', status: 'waiting' }
-    writeFileSync(join(folder, 'sessions', '99999999.json'), JSON.stringify(record))
+    writeFileSync(join(directory, 'sessions', '99999999.json'), JSON.stringify(record))
     expect(await readClaudeReport(leader)).toMatchObject({ status: 'idle' })
   })
 })
@@ -104,7 +104,7 @@ describe.runIf(process.platform === 'linux')('whether Claude Code is logged in',
     ['with a variable that names one', { env: { ANTHROPIC_AUTH_TOKEN: 'x' } }],
     [
       'with a file of credentials',
-      { prepare: (folder) => writeFileSync(join(folder, '.credentials.json'), '') },
+      { prepare: (directory) => writeFileSync(join(directory, '.credentials.json'), '') },
     ],
     ['with settings of its own', { args: ['', '--settings', '/x'] }],
   ])('%s is not doubted', async (_kind, wanted) => {

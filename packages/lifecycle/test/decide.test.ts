@@ -2,12 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type WakeFacts, wakeMode } from '../src/launch/wake-mode.ts'
 import { decide, type Observation } from '../src/supervise/decide.ts'
-import { backOffMs, sequelOf } from '../src/supervise/restart-policy.ts'
+import { backOffMs, nextStepOf } from '../src/supervise/restart-policy.ts'
 import { superviseSettings } from '../src/supervise/settings.ts'
 import { createSleepClock } from '../src/supervise/sleep-clock.ts'
 
-const at = (sight: Observation['sight'], wish: Observation['wish'], work: Observation['work'] = 'busy') =>
-  decide({ sight, wish, work })
+const at = (
+  health: Observation['sight'],
+  desired: Observation['wish'],
+  activity: Observation['work'] = 'busy',
+) => decide({ health, desired, activity })
 
 describe('what is done about a session', () => {
   it.each([
@@ -21,36 +24,36 @@ describe('what is done about a session', () => {
     ['session-gone', 'none', 'busy', 'settle'],
     ['leader-lost', 'none', 'busy', 'finish'],
     ['leader-lost', 'come-back', 'busy', 'finish'],
-    ['unresponsive', 'none', 'done', 'tell'],
-    ['alive', 'none', 'busy', 'keep'],
-    ['alive', 'none', 'idle', 'park'],
-    ['alive', 'none', 'done', 'reap'],
-    ['alive', 'stay-down', 'idle', 'keep'],
-    ['alive', 'come-back', 'done', 'keep'],
-  ] as const)('%s, %s, %s: %s', (sight, wish, work, action) => {
-    expect(at(sight, wish, work)).toBe(action)
+    ['unresponsive', 'none', 'done', 'report'],
+    ['running', 'none', 'busy', 'keep'],
+    ['running', 'none', 'idle', 'suspend'],
+    ['running', 'none', 'done', 'reap'],
+    ['running', 'stay-down', 'idle', 'keep'],
+    ['running', 'come-back', 'done', 'keep'],
+  ] as const)('%s, %s, %s: %s', (health, desired, activity, action) => {
+    expect(at(health, desired, activity)).toBe(action)
   })
 })
 
 describe('what follows an end', () => {
-  const so = { restarts: 0, inLoop: false, chance: 0.5, wish: 'none' } as const
+  const input = { restarts: 0, inLoop: false, chance: 0.5, desired: 'none' } as const
   it.each([
-    [{}, 'crash', so, { kind: 'asleep' }],
-    [{ afterDeath: 'restart' }, 'crash', so, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
-    [{ afterDeath: 'resume' }, 'crash', so, { kind: 'start', mode: 'resume', afterMs: 1_000 }],
-    [{ afterDeath: 'restart' }, 'self-close', so, { kind: 'asleep' }],
-    [{ wakePolicy: 'keep-alive' }, 'self-close', so, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
-    [{ wakePolicy: 'keep-alive' }, 'crash', { ...so, inLoop: true }, { kind: 'crash-loop' }],
-    [{}, 'crash', { ...so, inLoop: true }, { kind: 'crash-loop' }],
-    [{ wakePolicy: 'keep-alive' }, 'crash', { ...so, wish: 'stay-down' }, { kind: 'asleep' }],
-    [{}, 'stopped', { ...so, wish: 'come-back' }, { kind: 'start', mode: 'fresh', afterMs: 0 }],
-    [{ wakePolicy: 'keep-alive' }, 'stopped', so, { kind: 'asleep' }],
-    [{ wakePolicy: 'keep-alive' }, 'idle', so, { kind: 'asleep' }],
-    [{ wakePolicy: 'ephemeral', afterDeath: 'restart' }, 'crash', so, { kind: 'asleep' }],
-    [{ afterReboot: 'resume' }, 'reboot', so, { kind: 'start', mode: 'resume', afterMs: 0 }],
-    [{ afterDeath: 'restart' }, 'reboot', so, { kind: 'asleep' }],
-  ] as const)('%j after %s', (policy, end, circumstances, sequel) => {
-    expect(sequelOf(policy, { end, ...circumstances })).toEqual(sequel)
+    [{}, 'crash', input, { kind: 'stay-down' }],
+    [{ restart: 'on-failure' }, 'crash', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
+    [{ restart: 'resume' }, 'crash', input, { kind: 'start', mode: 'resume', afterMs: 1_000 }],
+    [{ restart: 'on-failure' }, 'self-close', input, { kind: 'stay-down' }],
+    [{ wakePolicy: 'keep-alive' }, 'self-close', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
+    [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
+    [{}, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
+    [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, desired: 'stay-down' }, { kind: 'stay-down' }],
+    [{}, 'stopped', { ...input, desired: 'come-back' }, { kind: 'start', mode: 'fresh', afterMs: 0 }],
+    [{ wakePolicy: 'keep-alive' }, 'stopped', input, { kind: 'stay-down' }],
+    [{ wakePolicy: 'keep-alive' }, 'idle', input, { kind: 'stay-down' }],
+    [{ wakePolicy: 'ephemeral', restart: 'on-failure' }, 'crash', input, { kind: 'stay-down' }],
+    [{ afterReboot: 'resume' }, 'reboot', input, { kind: 'start', mode: 'resume', afterMs: 0 }],
+    [{ restart: 'on-failure' }, 'reboot', input, { kind: 'stay-down' }],
+  ] as const)('%j after %s', (policy, end, circumstances, nextStep) => {
+    expect(nextStepOf(policy, { end, ...circumstances })).toEqual(nextStep)
   })
 
   it('restarts wait from a second to five minutes, a quarter more or less, and never less after more of them', () => {

@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { asyncCleanups, mayMount, privateFolder, smallDisk } from '@iapeer/dev/testing'
+import { asyncCleanups, mayMount, privateDirectory, smallDisk } from '@iapeer/dev/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LifecycleEvent } from '../src/eventlog/event.ts'
@@ -18,9 +18,9 @@ import { createEventLog, readEvents } from '../src/index.ts'
 const track = asyncCleanups()
 
 function newRoot(): { readonly root: string; readonly path: string } {
-  const folder = privateFolder()
-  track(folder.remove)
-  return { root: folder.path, path: join(folder.path, 'logs', 'iapeer', 'lifecycle.log') }
+  const directory = privateDirectory()
+  track(directory.remove)
+  return { root: directory.path, path: join(directory.path, 'logs', 'iapeer', 'lifecycle.log') }
 }
 
 const AT = new Date('2026-06-10T15:42:07.113Z')
@@ -200,7 +200,7 @@ describe('the event log', () => {
     expect(skipped).toBe(5)
   })
 
-  it('a folder that was deleted is made again', async () => {
+  it('a directory that was deleted is made again', async () => {
     const { root, path } = newRoot()
     const log = createEventLog(root)
     await log.append(wake(0))
@@ -209,7 +209,7 @@ describe('the event log', () => {
     expect((await readEvents(root)).events).toMatchObject([{ number: '1' }])
   })
 
-  it('files by other names, links and pipes in its folder are not read', async () => {
+  it('files by other names, links and pipes in its directory are not read', async () => {
     const { root, path } = newRoot()
     await createEventLog(root).append(wake(0))
     renameSync(path, `${path}.2`)
@@ -245,7 +245,7 @@ describe('the event log', () => {
     },
   )
 
-  it('note never throws, also where the log is a folder', async () => {
+  it('note never throws, also where the log is a directory', async () => {
     const { root, path } = newRoot()
     mkdirSync(path, { recursive: true })
     const failures: unknown[] = []

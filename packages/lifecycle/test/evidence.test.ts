@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { asyncCleanups, mayMount, privateFolder } from '@iapeer/dev/testing'
+import { asyncCleanups, mayMount, privateDirectory } from '@iapeer/dev/testing'
 import { type ExitRecord, parseExitLine } from '@iapeer/forensics'
 import { describe, expect, it } from 'vitest'
 import { addendumPath, collectAddenda } from '../src/deaths/evidence/addendum.ts'
@@ -21,9 +21,9 @@ const LATER = new Date(AT.getTime() + 10_000)
 const UNIX = (AT.getTime() / 1_000).toFixed(6)
 
 function newRoot(): { root: string; bin: string; env: NodeJS.ProcessEnv } {
-  const folder = privateFolder()
-  track(folder.remove)
-  const [root, bin] = [join(folder.path, 'root'), join(folder.path, 'bin')]
+  const directory = privateDirectory()
+  track(directory.remove)
+  const [root, bin] = [join(directory.path, 'root'), join(directory.path, 'bin')]
   mkdirSync(join(root, 'logs', 'iapeer', 'server-deaths'), { recursive: true })
   mkdirSync(bin)
   return { root, bin, env: { PATH: `${bin}:/usr/bin:/bin` } }
@@ -263,11 +263,11 @@ describe('on macOS', () => {
 
   it('reports that were written after the death are named, with their first line', async () => {
     const { root } = newRoot()
-    const folder = join(root, 'Library/Logs/DiagnosticReports')
-    mkdirSync(folder, { recursive: true })
+    const directory = join(root, 'Library/Logs/DiagnosticReports')
+    mkdirSync(directory, { recursive: true })
     const report = (name: string, at: Date): void => {
-      writeFileSync(join(folder, name), `{"app_name":"${name}"}\n{"pid":801}\n`)
-      utimesSync(join(folder, name), at, at)
+      writeFileSync(join(directory, name), `{"app_name":"${name}"}\n{"pid":801}\n`)
+      utimesSync(join(directory, name), at, at)
     }
     report('tmux-2026-06-10-154210.ips', LATER)
     report('old.ips', new Date(AT.getTime() - 3_600_000))

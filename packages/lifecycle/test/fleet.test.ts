@@ -64,8 +64,12 @@ it('thirty peers are supervised, die in every way at once, are each explained on
       },
       60_000,
     )
-    const asleep = victims.filter((session) => !wanted.includes(session))
-    for (const { identity } of asleep) expect((await statusOf(root, identity)).state).toBe('asleep')
+    const down = victims.filter((session) => !wanted.includes(session))
+    for (const { identity } of down)
+      await until(
+        `${identity} to count as failed`,
+        async () => (await statusOf(root, identity)).state === 'failed',
+      )
     const ids = made.deaths().map(({ identity, gen }) => `${identity}-${gen}`)
     expect(ids.sort()).toEqual(victims.map(({ identity, gen }) => `${identity}-${gen}`).sort())
   } finally {

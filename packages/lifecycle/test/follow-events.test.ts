@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { asyncCleanups, privateFolder, run, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { createEventLog, endCursor, type FollowedEvent, followEvents, readEvents } from '../src/index.ts'
 
@@ -26,14 +26,14 @@ interface Log {
 }
 
 function newLog(): Log {
-  const folder = privateFolder()
-  track(folder.remove)
-  const root = folder.path
+  const directory = privateDirectory()
+  track(directory.remove)
+  const root = directory.path
   const path = join(root, 'logs', 'iapeer', 'lifecycle.log')
   const log = createEventLog(root)
   const add = async (...numbers: number[]) => {
     for (const number of numbers)
-      await log.append({ ev: 'supervise', identity: 'command-bob', action: 'asleep', number })
+      await log.append({ ev: 'supervise', identity: 'command-bob', action: 'stay-down', number })
   }
   const rotate = () => {
     const rotated = readdirSync(dirname(path)).filter((name) => /\.\d+$/.test(name)).length
@@ -87,7 +87,7 @@ describe('a follower', () => {
     await until('its watcher to be gone', () => !process.getActiveResourcesInfo().includes('FSEventWrap'))
   })
 
-  it('waits for a log that is not there yet, and for a deleted folder to come again', async () => {
+  it('waits for a log that is not there yet, and for a deleted directory to come again', async () => {
     const { root, path, add } = newLog()
     const follower = follow(root)
     await add(0)
@@ -132,7 +132,7 @@ describe('a follower', () => {
     const limits = { IAPEER_LIFECYCLE_LOG_MAX_BYTES: '100', IAPEER_LIFECYCLE_LOG_KEEP: '1' }
     const log = createEventLog(root, { env: limits })
     const add = (number: number) =>
-      log.append({ ev: 'supervise', identity: 'command-bob', action: 'asleep', number })
+      log.append({ ev: 'supervise', identity: 'command-bob', action: 'stay-down', number })
     await add(0)
     const events = followEvents(root, { signal: AbortSignal.timeout(10_000) })
     expect((await events.next()).value).toMatchObject({ event: { number: '0' } })

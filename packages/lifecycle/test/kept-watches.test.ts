@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { canaryStatus, dismissCanary } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
-import { asyncCleanups, privateFolder, startServer, until } from '@iapeer/dev/testing'
+import { rootRecordLocation } from '@iapeer/core/paths'
+import { asyncCleanups, privateDirectory, startServer, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { forgetWatch, keepWatch, listKeptWatches, rearmKept } from '../src/index.ts'
 import { readTally } from '../src/sessions/index.ts'
@@ -11,9 +11,9 @@ import { readTally } from '../src/sessions/index.ts'
 const track = asyncCleanups()
 
 function newRoot(): string {
-  const folder = privateFolder()
-  track(folder.remove)
-  return join(folder.path, 'root')
+  const directory = privateDirectory()
+  track(directory.remove)
+  return join(directory.path, 'root')
 }
 
 it('a kept watch is remembered, replaced and forgotten', async () => {
@@ -36,11 +36,11 @@ it.each(['', '{', '[]', '{"socketPath":1}', 'null'])(
   async (text) => {
     const root = newRoot()
     await keepWatch(root, { identity: 'tmux-a', socketPath: '/s/a' })
-    const folder = join(root, 'state', 'lifecycle', 'watches')
-    writeFileSync(join(folder, 'tmux-a.json'), text)
+    const directory = join(root, 'state', 'lifecycle', 'watches')
+    writeFileSync(join(directory, 'tmux-a.json'), text)
     expect(await listKeptWatches(root)).toEqual([])
-    expect(readdirSync(folder)).toEqual(['tmux-a.json.corrupt'])
-    expect(readFileSync(join(folder, 'tmux-a.json.corrupt'), 'utf8')).toBe(text)
+    expect(readdirSync(directory)).toEqual(['tmux-a.json.corrupt'])
+    expect(readFileSync(join(directory, 'tmux-a.json.corrupt'), 'utf8')).toBe(text)
   },
 )
 
@@ -64,7 +64,7 @@ it('many readers at once set broken files aside once, and keep each of them', as
     ])
 })
 
-it('refuses an identity that would leave the folder', async () => {
+it('refuses an identity that would leave the directory', async () => {
   await expect(keepWatch(newRoot(), { identity: '../x', socketPath: '/s' })).rejects.toMatchObject({
     code: 'invalid-identity',
   })
@@ -72,11 +72,11 @@ it('refuses an identity that would leave the folder', async () => {
 
 it('a server that was restarted is watched again', async () => {
   const root = newRoot()
-  const folder = privateFolder()
-  track(folder.remove)
-  const place = { identity: 'tmux-a', ...rootRecordPlace(root) }
-  track(() => dismissCanary(place))
-  const socketPath = join(folder.path, 's')
+  const directory = privateDirectory()
+  track(directory.remove)
+  const location = { identity: 'tmux-a', ...rootRecordLocation(root) }
+  track(() => dismissCanary(location))
+  const socketPath = join(directory.path, 's')
   await keepWatch(root, { identity: 'tmux-a', socketPath })
   expect(await rearmKept(root)).toMatchObject([
     { identity: 'tmux-a', result: { state: 'failed', code: 'no-server' } },
@@ -84,7 +84,7 @@ it('a server that was restarted is watched again', async () => {
   const first = await startServer(socketPath)
   expect(await rearmKept(root)).toMatchObject([{ result: { state: 'spawned', serverPid: first.pid } }])
   await first.end()
-  await until('the record', async () => (await canaryStatus(place)).state === 'none')
+  await until('the record', async () => (await canaryStatus(location)).state === 'none')
   const second = await startServer(socketPath)
   track(second.end)
   expect(await rearmKept(root)).toMatchObject([{ result: { state: 'spawned', serverPid: second.pid } }])

@@ -33,7 +33,7 @@ describe('a peer', () => {
       state: 'launched',
       session: { identity: BOB, sessionId: '$0', paneId: '%0' },
     })
-    expect(await statusOf(root, BOB)).toMatchObject({ state: 'alive', session: launched.session })
+    expect(await statusOf(root, BOB)).toMatchObject({ state: 'running', session: launched.session })
     await until('its words', () => logOf(root).includes('ready'))
     const log = logOf(root)
     for (const line of [
@@ -103,9 +103,12 @@ describe('a peer', () => {
   it('gets its launch.env, and its start arguments behind the command', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sh', '-c', 'echo "[$COLOUR][$1][$2]"; exec sleep 1000', 'sh'])
-    const folder = join(entry.home, '.iapeer', 'runtimes', 'command')
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'launch.env'), 'export COLOUR="deep blue"\nPEER_START_ARGS=one "two words"\n')
+    const directory = join(entry.home, '.iapeer', 'runtimes', 'command')
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(
+      join(directory, 'launch.env'),
+      'export COLOUR="deep blue"\nPEER_START_ARGS=one "two words"\n',
+    )
     await launchPeer(root, entry)
     await until('its words', () => logOf(root).includes('[deep blue][one][two words]'))
   })
@@ -129,7 +132,7 @@ describe('a peer', () => {
     await launchPeer(root, await peer(['sleep', '1000'], 'bobby'))
     await launchPeer(root, await peer(['sleep', '1000'], 'bob'))
     await stopPeer(root, BOB, { by: 'a test' })
-    expect((await statusOf(root, toIdentity('command-bobby'))).state).toBe('alive')
+    expect((await statusOf(root, toIdentity('command-bobby'))).state).toBe('running')
   })
 
   it('that is killed is asleep, its death recorded, and comes up again', async () => {
@@ -137,7 +140,7 @@ describe('a peer', () => {
     const entry = await peer(['sleep', '1000'])
     const { session } = await launchPeer(root, entry)
     process.kill(session.leader.pid, 'SIGKILL')
-    await until('its end', async () => (await statusOf(root, BOB)).state === 'asleep')
+    await until('its end', async () => (await statusOf(root, BOB)).state === 'not-running')
     expect((await launchPeer(root, entry)).session.server.pid).not.toBe(session.server.pid)
     await until('the record', () => deaths().length > 0)
     expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGKILL' }])
@@ -162,7 +165,7 @@ describe('a peer', () => {
         child.kill(signal)
         await ended
         const { session } = await launchPeer(root, entry)
-        expect((await statusOf(root, BOB)).state).toBe('alive')
+        expect((await statusOf(root, BOB)).state).toBe('running')
         await stopPeer(root, BOB, { by: 'a test' })
         expect(serverAt(session.socketPath, session.server.pid).alive()).toBe(false)
       }
@@ -208,7 +211,7 @@ describe('a launch that cannot be', () => {
     expect(deaths()).toEqual([])
   })
 
-  it('the folder it runs in is gone', async () => {
+  it('the directory it runs in is gone', async () => {
     const { root, path, peer } = newRoot()
     await peer(['sleep', '1000'])
     const cwd = join(path, 'repo')
@@ -223,9 +226,9 @@ describe('a launch that cannot be', () => {
   it('a launch.env that cannot be read, with its line', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
-    const folder = join(entry.home, '.iapeer', 'runtimes', 'command')
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'launch.env'), 'A=1\nnonsense\n')
+    const directory = join(entry.home, '.iapeer', 'runtimes', 'command')
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(join(directory, 'launch.env'), 'A=1\nnonsense\n')
     await refused(root, entry, { code: 'invalid-launch-env', message: expect.stringContaining('line 2') })
   })
 
@@ -261,7 +264,7 @@ describe('a launch that cannot be', () => {
     await expect(launchPeer(root, entry)).rejects.toThrow(/command-bob/)
     await until('the record', () => deaths().length > 0)
     expect(deaths()).toMatchObject([{ ev: 'server-exit', signal: 'SIGKILL' }])
-    expect((await statusOf(root, BOB)).state).toBe('asleep')
+    expect((await statusOf(root, BOB)).state).toBe('not-running')
   })
 
   it('a server of somebody else on its socket is left alone', async () => {
@@ -307,7 +310,7 @@ describe('a launch that cannot be', () => {
       await finishSessions(root)
       return deaths().length > 0
     })
-    expect((await statusOf(root, BOB)).state).toBe('asleep')
+    expect((await statusOf(root, BOB)).state).toBe('not-running')
     const second = await launchPeer(root, entry)
     expect(second.state).toBe('launched')
     expect(second.session.socketPath).toBe(first.socketPath.replace(/\.sock$/, '.2.sock'))
@@ -349,6 +352,6 @@ describe('a launch that cannot be', () => {
     expect((await launchPeer(root, entry)).warnings).toEqual([
       expect.stringMatching(/tmux\.conf:2: .*nonsense/),
     ])
-    expect((await statusOf(root, BOB)).state).toBe('alive')
+    expect((await statusOf(root, BOB)).state).toBe('running')
   })
 })

@@ -45,7 +45,7 @@ it('a pane log that has grown is kept beside a new one, while its program goes o
   expect(statSync(`${path}.1`).mode & 0o777).toBe(0o600)
 })
 
-it('the folder is kept within its bound: older files go first, and those longest unused', async () => {
+it('the directory is kept within its bound: older files go first, and those longest unused', async () => {
   const { root, logs } = newLogs()
   const write = (name: string, bytes: number, ageSecs: number): void => {
     writeFileSync(join(logs, name), 'x'.repeat(bytes))
@@ -57,23 +57,23 @@ it('the folder is kept within its bound: older files go first, and those longest
   write('b.log', 500, 50)
   write('b.log.1', 500, 60)
   writeFileSync(join(logs, 'notes.txt'), 'x'.repeat(5_000))
-  await rotatePaneLogs(root, { folderMaxBytes: 1_500 })
+  await rotatePaneLogs(root, { directoryMaxBytes: 1_500 })
   expect(existsSync(join(logs, 'a.log.1'))).toBe(false)
   expect(existsSync(join(logs, 'b.log.1'))).toBe(true)
-  await rotatePaneLogs(root, { folderMaxBytes: 600 })
+  await rotatePaneLogs(root, { directoryMaxBytes: 600 })
   expect(existsSync(join(logs, 'b.log.1'))).toBe(false)
   expect([statSync(join(logs, 'a.log')).size, statSync(join(logs, 'b.log')).size]).toEqual([500, 0])
   expect(statSync(join(logs, 'notes.txt')).size).toBe(5_000)
 })
 
-it('a link or a folder among the logs is nobody`s log', async () => {
+it('a link or a directory among the logs is nobody`s log', async () => {
   const { root, path, logs } = newLogs()
   const mine = join(path, 'mine')
   writeFileSync(mine, 'x'.repeat(5_000))
   symlinkSync(mine, join(logs, 'a.log'))
   mkdirSync(join(logs, 'b.log'))
   writeFileSync(join(logs, 'c.log'), 'x'.repeat(2_000))
-  expect(await rotatePaneLogs(root, { maxBytes: 1_000, folderMaxBytes: 0 })).toBe(1)
+  expect(await rotatePaneLogs(root, { maxBytes: 1_000, directoryMaxBytes: 0 })).toBe(1)
   expect(statSync(mine).size).toBe(5_000)
 })
 

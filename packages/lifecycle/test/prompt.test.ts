@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { type Personality, type Runtime, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { createPeer, type PeerEntry, removePeer } from '@iapeer/core/registry'
-import { asyncCleanups, privateFolder, run } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, run } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { composeSystemPrompt, type PromptLayers, writeSystemPrompt } from '../src/index.ts'
@@ -29,10 +29,10 @@ interface Peer {
 
 /** A root with the peer bob, and what writes files under it. */
 async function newRoot() {
-  const folder = privateFolder()
-  track(folder.remove)
-  const root = join(folder.path, 'root')
-  const peer = async (name: string, description = '', home = join(folder.path, name)): Promise<Peer> => {
+  const directory = privateDirectory()
+  track(directory.remove)
+  const root = join(directory.path, 'root')
+  const peer = async (name: string, description = '', home = join(directory.path, name)): Promise<Peer> => {
     const personality: Personality = toPersonality(name)
     const defaultRuntime: Runtime = toRuntime('claude')
     const entry = await createPeer(root, { personality, defaultRuntime, description, home })
@@ -42,14 +42,14 @@ async function newRoot() {
   }
   const bob = await peer('bob', 'Builds.')
   const file = (path: string, text: string | Buffer): string => {
-    const full = join(folder.path, path)
+    const full = join(directory.path, path)
     mkdirSync(dirname(full), { recursive: true })
     writeFileSync(full, text)
     return full
   }
   const write = ({ entry, profile }: Peer = bob) => writeSystemPrompt(root, entry, profile, NOW)
   const prompt = async (who: Peer = bob): Promise<string> => readFileSync((await write(who)) ?? '', 'utf8')
-  return { path: folder.path, root, bob, peer, file, write, prompt }
+  return { path: directory.path, root, bob, peer, file, write, prompt }
 }
 
 const frontOf = (text: string): unknown => parse(/^---\n([\s\S]*?)\n---\n/.exec(text)?.[1] ?? '')
@@ -191,7 +191,7 @@ describe('the files of a system prompt', () => {
     symlinkSync('../../secret.md', join(own, 'out.md'))
     symlinkSync('nowhere', join(own, 'dangling.md'))
     symlinkSync('loop.md', join(own, 'loop.md'))
-    mkdirSync(join(own, 'folder.md'))
+    mkdirSync(join(own, 'directory.md'))
     mkdirSync(join(path, 'elsewhere'))
     file('elsewhere/a.md', 'secret')
     symlinkSync('../../elsewhere', join(own, 'fragments'))
@@ -222,7 +222,7 @@ describe('the files of a system prompt', () => {
     await refused('prompt-not-text', bytes)
     rmSync(join(own, 'fragments'), { recursive: true })
     file('bob/.iapeer/fragments', 'a file')
-    await refused('not-a-folder', join(own, 'fragments'))
+    await refused('not-a-directory', join(own, 'fragments'))
     rmSync(join(own, 'fragments'))
     rmSync(join(own, 'IAPEER.md'))
     symlinkSync(file('elsewhere.md', 'x'), join(own, 'IAPEER.md'))

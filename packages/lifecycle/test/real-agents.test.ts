@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
-import { listPeers, type PeerEntry, requirePeer, updatePeer } from '@iapeer/core/registry'
+import { getPeer, listPeers, type PeerEntry, updatePeer } from '@iapeer/core/registry'
 import {
   AGENT_NAMES,
   type AgentName,
@@ -55,7 +55,7 @@ async function newAgent(runtime: AgentName, command: readonly string[]): Promise
   const env = prepareHome(runtime, { home, modelUrl: model.url })
   await peer(command, 'bob', runtime)
   await updatePeer(root, 'bob', { cwd })
-  const entry = requirePeer(await listPeers(root), toPersonality('bob'))
+  const entry = getPeer(await listPeers(root), toPersonality('bob'))
   const identity = formatIdentity({ runtime: toRuntime(runtime), personality: toPersonality('bob') })
   const stop = async (): Promise<StopResult> => {
     const result = await stopPeer(root, identity, { by: 'a test' })
@@ -92,8 +92,8 @@ for (const { runtime, found } of AGENTS) {
       writeFileSync(prompt, 'You are bob. The word is kumquat.\n')
       const message = 'Say hello.\n1. To Ann\n2. To "Ben" & <Cleo>\nand to nobody else.'
       await updatePeer(root, 'bob', { initialPrompt: message })
-      const place = { env, cwd: entry.cwd, paneLog: '' }
-      expect(await adapter.resolveResume(place)).toBeUndefined()
+      const location = { env, cwd: entry.cwd, paneLog: '' }
+      expect(await adapter.resolveResume(location)).toBeUndefined()
 
       const before = Date.now()
       const launched = await launchPeer(root, entry, { env, systemPromptFile: prompt, resume: true })
@@ -108,9 +108,9 @@ for (const { runtime, found } of AGENTS) {
       await until('the answer', async () =>
         (await handle.capturePane(paneId)).includes('The model has read that.'),
       )
-      const id = await until('its session', () => adapter.resolveResume(place))
+      const id = await until('its session', () => adapter.resolveResume(location))
       expect(id).toMatch(/^[0-9a-f-]{36}$/)
-      expect(await adapter.newestActivity(place)).toBeGreaterThanOrEqual(before - 1_000)
+      expect(await adapter.newestActivity(location)).toBeGreaterThanOrEqual(before - 1_000)
 
       expect(await stop()).toMatchObject({ state: 'ended' })
       expect(deaths()).toEqual([])

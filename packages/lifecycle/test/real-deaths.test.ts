@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { reconcile } from '@iapeer/canary'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { run, until } from '@iapeer/dev/testing'
 import type { Verdict } from '@iapeer/forensics'
 import { healLostChild } from '@iapeer/tmux'
@@ -34,13 +34,13 @@ function newCgroup(mount: string | undefined): string | undefined {
 
 /** For a test, before its root: what runs in it is ended first. */
 function testCgroup(mount: string | undefined): string {
-  const folder = newCgroup(mount)
-  if (folder === undefined) throw new Error('no cgroup can be made any more')
+  const directory = newCgroup(mount)
+  if (directory === undefined) throw new Error('no cgroup can be made any more')
   track(async () => {
-    await until('its cgroup to be empty', () => readFileSync(join(folder, 'cgroup.procs'), 'utf8') === '')
-    rmdirSync(folder)
+    await until('its cgroup to be empty', () => readFileSync(join(directory, 'cgroup.procs'), 'utf8') === '')
+    rmdirSync(directory)
   })
-  return folder
+  return directory
 }
 
 function possible(mount: string | undefined, needs: string): boolean {
@@ -90,7 +90,7 @@ function killBoth(made: TestRoot, session: PeerSession): void {
 
 async function noticed(made: TestRoot): Promise<void> {
   await until('it to be noticed', async () => {
-    await reconcile(rootRecordPlace(made.root))
+    await reconcile(rootRecordLocation(made.root))
     return made.deaths().length > 0
   })
 }
@@ -117,14 +117,18 @@ async function verdictOf({ root }: TestRoot): Promise<Verdict> {
 }
 
 /** A peer whose server, guard and agent are born in a cgroup: what launched it is gone by then. */
-async function upInCgroup(made: TestRoot, folder: string, command: readonly string[]): Promise<PeerSession> {
+async function upInCgroup(
+  made: TestRoot,
+  directory: string,
+  command: readonly string[],
+): Promise<PeerSession> {
   const program = `
     const { launchPeer } = await import(${JSON.stringify(MODULE)})
     const { listPeers } = await import(${JSON.stringify(REGISTRY)})
     const [entry] = await listPeers(${JSON.stringify(made.root)})
     await launchPeer(${JSON.stringify(made.root)}, entry)`
   await made.peer(command)
-  const argv = [JOIN, folder, process.execPath, '--input-type=module', '-e', program]
+  const argv = [JOIN, directory, process.execPath, '--input-type=module', '-e', program]
   const ran = await run('sh', argv)
   if (ran.exitCode !== 0) throw new Error(`it was not launched: ${ran.stderr}`)
   return sessionOf(made)
@@ -135,36 +139,36 @@ const EAT = 'x=; while :; do x="$x$(head -c 1048576 /dev/zero | tr "\\0" x)"; do
 
 describe('a real death by memory', () => {
   it.skipIf(!hasV1)('of an agent at the limit of its cgroup (v1) is one', async () => {
-    const folder = testCgroup(MEMORY_V1)
+    const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
     const go = join(made.path, 'go')
-    await upInCgroup(made, folder, ['sh', '-c', `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`])
-    writeFileSync(join(folder, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
+    await upInCgroup(made, directory, ['sh', '-c', `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`])
+    writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
     writeFileSync(go, '')
     // Its server may be next, before the first one has given its memory back.
     expect(await verdictOf(made)).toMatchObject({ verdict: 'cgroup-oom', confidence: 'high' })
   })
 
   it.skipIf(!hasV1)('of an agent that was chosen when a child of it took the memory is one', async () => {
-    const folder = testCgroup(MEMORY_V1)
+    const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
     const go = join(made.path, 'go')
     const child = `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`
     const agent = `sh -c "$0" & echo 1000 > /proc/$$/oom_score_adj; wait; sleep 1000`
-    await upInCgroup(made, folder, ['sh', '-c', agent, child])
-    writeFileSync(join(folder, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
+    await upInCgroup(made, directory, ['sh', '-c', agent, child])
+    writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
     writeFileSync(go, '')
     expect(await verdictOf(made)).toMatchObject({ verdict: 'cgroup-oom', confidence: 'high' })
     // The child goes on until it is hung up, or killed too.
   })
 
   it.skipIf(!hasV1)('of a child, by which its agent ended too, is told with the child', async () => {
-    const folder = testCgroup(MEMORY_V1)
+    const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
     const go = join(made.path, 'go')
     const child = `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`
-    await upInCgroup(made, folder, ['sh', '-c', 'sh -c "$0"; exit $?', child])
-    writeFileSync(join(folder, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
+    await upInCgroup(made, directory, ['sh', '-c', 'sh -c "$0"; exit $?', child])
+    writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
     writeFileSync(go, '')
     expect(await verdictOf(made)).toMatchObject({
       verdict: 'cgroup-oom',
@@ -174,13 +178,13 @@ describe('a real death by memory', () => {
   })
 
   it.skipIf(!hasV1)('of a server that the kernel chose is one', async () => {
-    const folder = testCgroup(MEMORY_V1)
+    const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
     const go = join(made.path, 'go')
     const eat = `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`
-    const session = await upInCgroup(made, folder, ['sh', '-c', eat])
+    const session = await upInCgroup(made, directory, ['sh', '-c', eat])
     writeFileSync(`/proc/${session.server.pid}/oom_score_adj`, '1000')
-    writeFileSync(join(folder, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
+    writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
     writeFileSync(go, '')
     expect(await verdictOf(made)).toMatchObject({
       verdict: 'cgroup-oom',
@@ -190,24 +194,24 @@ describe('a real death by memory', () => {
   })
 
   it.skipIf(!hasV2Memory)('of an agent at the limit of its cgroup (v2) is one', async () => {
-    const folder = testCgroup(V2)
+    const directory = testCgroup(V2)
     const made = newRoot()
     const go = join(made.path, 'go')
-    await upInCgroup(made, folder, ['sh', '-c', `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`])
-    writeFileSync(join(folder, 'memory.max'), String(40 * 2 ** 20))
+    await upInCgroup(made, directory, ['sh', '-c', `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`])
+    writeFileSync(join(directory, 'memory.max'), String(40 * 2 ** 20))
     writeFileSync(go, '')
     expect(await verdictOf(made)).toMatchObject({ verdict: 'cgroup-oom', confidence: 'high' })
   })
 
   it.skipIf(!hasV1)('is none where a limit was reached, and somebody else killed it', async () => {
-    const folder = testCgroup(MEMORY_V1)
+    const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
-    const { server } = await upInCgroup(made, folder, ['sleep', '1000'])
+    const { server } = await upInCgroup(made, directory, ['sleep', '1000'])
     const limit = 8 * 2 ** 20
-    writeFileSync(join(folder, 'memory.limit_in_bytes'), String(limit))
+    writeFileSync(join(directory, 'memory.limit_in_bytes'), String(limit))
     // Written pages count, and are given back at the limit: nobody is killed for them.
-    await run('sh', [JOIN, folder, 'sh', '-c', `head -c ${4 * limit} /dev/zero > '${made.path}/big'`])
-    expect(Number(readFileSync(join(folder, 'memory.failcnt'), 'utf8'))).toBeGreaterThan(0)
+    await run('sh', [JOIN, directory, 'sh', '-c', `head -c ${4 * limit} /dev/zero > '${made.path}/big'`])
+    expect(Number(readFileSync(join(directory, 'memory.failcnt'), 'utf8'))).toBeGreaterThan(0)
     process.kill(server.pid, 'SIGKILL')
     expect(await verdictOf(made)).toMatchObject({ verdict: 'killed-by-signal', confidence: 'high' })
   })
@@ -256,10 +260,10 @@ describe('a real death by a signal', () => {
   })
 
   it.skipIf(!hasV2Kill)('that takes its whole cgroup (v2) is one true record', async () => {
-    const folder = testCgroup(V2)
+    const directory = testCgroup(V2)
     const made = newRoot()
-    await upInCgroup(made, folder, ['sleep', '1000'])
-    writeFileSync(join(folder, 'cgroup.kill'), '1')
+    await upInCgroup(made, directory, ['sleep', '1000'])
+    writeFileSync(join(directory, 'cgroup.kill'), '1')
     await noticed(made)
     expect(await verdictOf(made)).toMatchObject({ verdict: 'recorder-lost' })
   })

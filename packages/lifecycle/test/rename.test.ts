@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readGenerationName, reconcile } from '@iapeer/canary'
 import { type Identity, toIdentity, toPersonality } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, readBoot } from '@iapeer/core/process'
 import { listPeers, verifyRegistry } from '@iapeer/core/registry'
 import { serverAt, startOldGuard, startOldLeader, startServer, until } from '@iapeer/dev/testing'
@@ -48,7 +48,7 @@ async function records({ root }: TestRoot) {
     await finishSessions(root)
     return readdirSync(join(root, 'state', 'canary')).length === 0
   })
-  await reconcile(rootRecordPlace(root))
+  await reconcile(rootRecordLocation(root))
   return readDeathRecords(root)
 }
 
@@ -64,11 +64,11 @@ describe('a running peer that is renamed', () => {
       running: [{ identity: ANN }],
     })
     const { session, state } = await statusOf(root, ANN)
-    expect(state).toBe('alive')
+    expect(state).toBe('running')
     expect(session).toEqual({ ...before, identity: ANN, recordedAs: BOB })
     expect((await statusOf(root, BOB)).session).toBeUndefined()
     expect(await fleetView(root)).toMatchObject([
-      { identity: ANN, state: 'alive', serverPid: before.server.pid, canary: 'guard' },
+      { identity: ANN, state: 'running', serverPid: before.server.pid, canary: 'guard' },
     ])
     const shown = await serverAt(before.socketPath, before.server.pid).tmux('display-message', '-p', '#S')
     expect(shown.stdout.trim()).toBe(ANN)
@@ -139,7 +139,7 @@ describe('a running peer that is renamed', () => {
       await finishSessions(root)
       return (await readDeathRecords(root)).length === 1
     })
-    expect((await statusOf(root, ANN)).state).toBe('alive')
+    expect((await statusOf(root, ANN)).state).toBe('running')
     process.kill(old.leader.pid, 'SIGKILL')
     const found = await until('both records', async () => {
       const all = await records(made)
@@ -270,7 +270,7 @@ describe('a rename that is cut off', () => {
       expect((await verifyRegistry(root)).filter(({ kind }) => kind !== 'link-missing')).toEqual([])
       expect((await statusOf(root, identity)).session?.server).toEqual(session.server)
       expect(await readSession(root, other)).toBeUndefined()
-      const noted = readGenerationName({ gen: session.gen ?? '', ...rootRecordPlace(root) })
+      const noted = readGenerationName({ gen: session.gen ?? '', ...rootRecordLocation(root) })
       expect(noted ?? BOB).toBe(identity)
     }
     const [entry] = await listPeers(root)
@@ -294,7 +294,7 @@ describe('a rename that is cut off', () => {
     writeFileSync(pending, JSON.stringify({ ...note, generations: [{ gen: session.gen, identity: BOB }] }))
     expect(unfinishedRename(root)).toMatchObject({ from: 'bob', to: 'ann' })
     expect(await finishRename(root)).toBe(true)
-    expect((await statusOf(root, BOB)).state).toBe('alive')
+    expect((await statusOf(root, BOB)).state).toBe('running')
     writeFileSync(pending, '{"ts":"2026')
     expect(await finishRename(root)).toBe(false)
     expect(existsSync(pending)).toBe(false)
@@ -332,7 +332,7 @@ describe('a rename is refused, and nothing changes', () => {
     await made.peer(SLEEP, 'ann')
     await expect(renameNamed(made.root, 'bob', ann)).rejects.toMatchObject({ code: 'name-taken' })
     expect((await statusOf(made.root, BOB)).session).toEqual(session)
-    expect(readGenerationName({ gen: session.gen ?? '', ...rootRecordPlace(made.root) }) ?? BOB).toBe(BOB)
+    expect(readGenerationName({ gen: session.gen ?? '', ...rootRecordLocation(made.root) }) ?? BOB).toBe(BOB)
     expect(unfinishedRename(made.root)).toBeUndefined()
     process.kill(session.server.pid, 'SIGKILL')
     expect(await until('the record', async () => (await records(made))[0])).toMatchObject({ identity: BOB })
@@ -343,7 +343,7 @@ describe('a rename is refused, and nothing changes', () => {
     const { root } = made
     await made.peer(SLEEP)
     const old = await startOldGuard({
-      ...rootRecordPlace(root),
+      ...rootRecordLocation(root),
       identity: BOB,
       gen: '00000000000000a1',
       socketPath: peerSocketPath(join(root, 'run'), BOB),
@@ -371,7 +371,7 @@ describe('a rename is refused, and nothing changes', () => {
       code: 'recorder-too-old',
       hint: 'Restart it first: iapeer refresh command-bob',
     })
-    expect((await statusOf(root, BOB)).state).toBe('alive')
+    expect((await statusOf(root, BOB)).state).toBe('running')
     expect(await stopPeer(root, BOB, by)).toMatchObject({ state: 'ended' })
     expect(await records(made)).toEqual([])
   })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import type { PeerProfile } from '@iapeer/core/profile'
 import { parseLaunchEnv } from '@iapeer/core/storage'
-import { asyncCleanups, privateFolder } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { adapterOf } from '../src/runtimes/adapters.ts'
 import { claudeSlug } from '../src/runtimes/claude-sessions.ts'
@@ -90,17 +90,17 @@ describe('the command line of', () => {
   })
 })
 
-describe('the sessions of a folder', () => {
+describe('the sessions of a directory', () => {
   const ID = '0123abcd-0000-4000-8000-00000000000'
   interface Place {
     readonly home: string
     readonly cwd: string
     readonly write: (path: string, text: string, atSecs: number) => void
   }
-  function place(): Place {
-    const folder = privateFolder()
-    track(folder.remove)
-    const path = realpathSync(folder.path)
+  function location(): Place {
+    const directory = privateDirectory()
+    track(directory.remove)
+    const path = realpathSync(directory.path)
     const cwd = join(path, 'my work')
     mkdirSync(cwd)
     const write = (name: string, text: string, atSecs: number): void => {
@@ -113,12 +113,12 @@ describe('the sessions of a folder', () => {
   }
 
   it('of claude: the newest that names it, and what its agents do counts', async () => {
-    const { home, cwd, write } = place()
+    const { home, cwd, write } = location()
     const lookup = { env: { HOME: home }, cwd, paneLog: '' }
     expect(await of('claude').resolveResume(lookup)).toBeUndefined()
     const projects = `.claude/projects/${claudeSlug(cwd)}`
-    const said = (folder: string): string =>
-      `{"type":"mode"}\n{"type":"user","cwd":${JSON.stringify(folder)}}\n`
+    const said = (directory: string): string =>
+      `{"type":"mode"}\n{"type":"user","cwd":${JSON.stringify(directory)}}\n`
     write(`${projects}/${ID}1.jsonl`, said(cwd), 1_000)
     write(`${projects}/${ID}2.jsonl`, said(cwd), 2_000)
     // Its slug is the same.
@@ -134,11 +134,11 @@ describe('the sessions of a folder', () => {
   })
 
   it('of codex: the newest that was started in it, by a person', async () => {
-    const { home, cwd, write } = place()
+    const { home, cwd, write } = location()
     const lookup = { env: { HOME: home }, cwd, paneLog: '' }
     expect(await of('codex').newestActivity(lookup)).toBeUndefined()
-    const meta = (folder: string, source = '"cli"'): string =>
-      `{"type":"session_meta","payload":{"cwd":${JSON.stringify(folder)},"source":${source},"base_instructions":"${'x'.repeat(99_999)}"}}\n`
+    const meta = (directory: string, source = '"cli"'): string =>
+      `{"type":"session_meta","payload":{"cwd":${JSON.stringify(directory)},"source":${source},"base_instructions":"${'x'.repeat(99_999)}"}}\n`
     const day = '.codex/sessions/2026/01'
     write(`${day}/02/rollout-2026-01-02T03-04-05-${ID}1.jsonl`, meta(cwd), 1_000)
     write(`${day}/01/rollout-2026-01-01T03-04-05-${ID}2.jsonl`, meta(cwd), 2_000)
@@ -149,7 +149,7 @@ describe('the sessions of a folder', () => {
   })
 
   it('of a command: none, and what it prints is what it does', async () => {
-    const { home, cwd, write } = place()
+    const { home, cwd, write } = location()
     write('pane.log', 'x', 7_000)
     const lookup = { env: {}, cwd, paneLog: join(home, 'pane.log') }
     expect(await of('command').resolveResume(lookup)).toBeUndefined()
@@ -164,7 +164,7 @@ describe('the sessions of a folder', () => {
       `/home/ann/projects/${Array.from({ length: 14 }, (_, at) => `long-folder-name-${at + 1}`).join('/')}`,
       '-home-ann-projects-long-folder-name-1-long-folder-name-2-long-folder-name-3-long-folder-name-4-long-folder-name-5-long-folder-name-6-long-folder-name-7-long-folder-name-8-long-folder-name-9-long-folde-hcefhh',
     ],
-  ])('of claude are kept by the name of the folder: %s', (path, slug) => {
+  ])('of claude are kept by the name of the directory: %s', (path, slug) => {
     expect(claudeSlug(path)).toBe(slug)
   })
 })

@@ -9,11 +9,11 @@ import type { ScreenReader } from '../src/runtimes/screen/screen-reader.ts'
  * Captured from Claude Code 2.1.197 and Codex 0.169.0, or 2.1.332 and 0.171.0 where the name has 332 or 171, in a terminal of
  * 200x50 where it says no other.
  */
-const FOLDER = new URL('./screens/', import.meta.url)
+const DIRECTORY = new URL('./screens/', import.meta.url)
 const SCREENS: ReadonlyMap<string, string> = new Map(
-  readdirSync(FOLDER).map((file) => [
+  readdirSync(DIRECTORY).map((file) => [
     file.replace(/\.txt$/, ''),
-    readFileSync(new URL(file, FOLDER), 'utf8'),
+    readFileSync(new URL(file, DIRECTORY), 'utf8'),
   ]),
 )
 const screenOf = (name: string): string => {

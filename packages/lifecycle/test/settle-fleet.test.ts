@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { listCanaries } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
 import { updatePeer } from '@iapeer/core/registry'
 import { pidsCgroup, serverAt, until } from '@iapeer/dev/testing'
@@ -34,7 +34,7 @@ async function withoutHook(session: PeerSession): Promise<void> {
   await server.tmux('set-hook', '-u', '-p', '-t', session.paneId, 'pane-died')
 }
 
-const filesOf = (root: string, folder: string): string[] => readdirSync(join(root, folder))
+const filesOf = (root: string, directory: string): string[] => readdirSync(join(root, directory))
 
 describe('a fleet without a daemon', () => {
   it('has an end that tmux has lost recorded by whatever looks, which says when it was seen alive', async () => {
@@ -57,7 +57,7 @@ describe('a fleet without a daemon', () => {
       endings: [{ death: true }],
     })
     expect(await fleetView(made.root)).toMatchObject([
-      { state: 'asleep', lastDeath: `command-bob-${session.gen}` },
+      { state: 'failed', lastDeath: `command-bob-${session.gen}` },
     ])
     await until('the server to go', async () => (await identifyProcess(session.server.pid)) === undefined)
   })
@@ -65,7 +65,7 @@ describe('a fleet without a daemon', () => {
   it('that is stopped while it waits for its restart stays down', async () => {
     const made = newRoot()
     const session = await running(made)
-    await updatePeer(made.root, 'bob', { afterDeath: 'restart' })
+    await updatePeer(made.root, 'bob', { restart: 'on-failure' })
     process.kill(session.server.pid, 'SIGKILL')
     await until('the end to be settled', async () => {
       await settleFleet(made.root)
@@ -79,7 +79,7 @@ describe('a fleet without a daemon', () => {
   it('has what follows an end planned, and a daemon that comes later carries it out', async () => {
     const made = newRoot()
     const session = await running(made)
-    await updatePeer(made.root, 'bob', { afterDeath: 'restart' })
+    await updatePeer(made.root, 'bob', { restart: 'on-failure' })
     process.kill(session.server.pid, 'SIGKILL')
     await until('the end to be settled', async () => {
       await settleFleet(made.root)
@@ -88,7 +88,7 @@ describe('a fleet without a daemon', () => {
     const supervisor = new FleetSupervisor(made.root)
     track(() => supervisor.stop())
     await supervisor.start()
-    await until('it to be back', async () => (await statusOf(made.root, BOB)).state === 'alive')
+    await until('it to be back', async () => (await statusOf(made.root, BOB)).state === 'running')
     await supervisor.stop()
     await stopPeer(made.root, BOB, by)
   })
@@ -97,7 +97,7 @@ describe('a fleet without a daemon', () => {
     const made = newRoot()
     await running(made)
     await settleFleet(made.root)
-    expect((await statusOf(made.root, BOB)).state).toBe('alive')
+    expect((await statusOf(made.root, BOB)).state).toBe('running')
     expect(made.deaths()).toEqual([])
     await stopPeer(made.root, BOB, by)
   })
@@ -119,7 +119,7 @@ describe('stopping what no peer has any more', () => {
   it('leaves no socket of a dead server whose guard is still busy with its end', async () => {
     const made = newRoot()
     const session = await running(made)
-    const [guard] = await listCanaries(rootRecordPlace(made.root))
+    const [guard] = await listCanaries(rootRecordLocation(made.root))
     const guardPid = guard?.recorderPid ?? 0
     expect(guardPid).toBeGreaterThan(1)
     process.kill(guardPid, 'SIGSTOP')

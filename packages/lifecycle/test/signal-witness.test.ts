@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { mountTracefs, privateFolder, run, until } from '@iapeer/dev/testing'
+import { mountTracefs, privateDirectory, run, until } from '@iapeer/dev/testing'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { cleanCommand } from '../src/deaths/signals/clean-command.ts'
@@ -11,7 +11,7 @@ import { KeptWitness } from '../src/deaths/signals/keep-witness.ts'
 import { SignalMemory } from '../src/deaths/signals/signal-memory.ts'
 import { type SignalWitness, witnessSignals } from '../src/deaths/signals/signal-witness.ts'
 import { parseTraceLine } from '../src/deaths/signals/trace-line.ts'
-import { leftTraceInstance, tracefsMounts } from '../src/deaths/signals/tracefs.ts'
+import { staleTraceInstance, tracefsMounts } from '../src/deaths/signals/tracefs.ts'
 import {
   createEventLog,
   deathView,
@@ -186,9 +186,9 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
 
   /** A process that is killed by a script with `command`; both have ended. @returns the pid of who was killed */
   async function killBy(command: string): Promise<number> {
-    const folder = privateFolder()
-    track(folder.remove)
-    const script = join(folder.path, 'cleanup.sh')
+    const directory = privateDirectory()
+    track(directory.remove)
+    const script = join(directory.path, 'cleanup.sh')
     writeFileSync(script, command)
     const victim = spawn('sleep', ['100'], { stdio: 'ignore' })
     const ended = new Promise((resolve) => victim.once('exit', resolve))
@@ -198,7 +198,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
   }
 
   it('names who killed a process, and the script that started them', async () => {
-    const root = privateFolder()
+    const root = privateDirectory()
     track(root.remove)
     const seen = await witness(root.path)
     const pid = await killBy('sleep 0.05; kill -9 "$1"; sleep 0.05')
@@ -217,7 +217,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
   })
 
   it('leaves nothing in the kernel when it stops, and no other instance is touched', async () => {
-    const root = privateFolder()
+    const root = privateDirectory()
     track(root.remove)
     const before = readdirSync(instances)
     const seen = await witnessSignals(root.path)
@@ -227,7 +227,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
   })
 
   it('whose daemon was killed goes on in the kernel, and the next one reads what it saw', async () => {
-    const root = privateFolder()
+    const root = privateDirectory()
     track(root.remove)
     const before = ours()
     const module = new URL('../dist/index.js', import.meta.url).href
@@ -245,7 +245,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     daemon.kill('SIGKILL')
     await ended
     expect(ours()).toHaveLength(before.length + 1)
-    expect(await leftTraceInstance(root.path)).toBeDefined()
+    expect(await staleTraceInstance(root.path)).toBeDefined()
     const pid = await killBy('kill -9 "$1"')
     const seen = await witness(root.path)
     expect(seen.takenOver).toBe(true)
@@ -257,7 +257,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
   })
 
   it('of a reader that was killed says that it sees nothing any more', async () => {
-    const root = privateFolder()
+    const root = privateDirectory()
     track(root.remove)
     const seen = await witness(root.path)
     const reader = await until('the reader', () => readersOf(process.pid)[0])
@@ -266,7 +266,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
   })
 
   it('knows a process by a thread of it that has another name', async () => {
-    const root = privateFolder()
+    const root = privateDirectory()
     track(root.remove)
     const seen = await witness(root.path)
     const victim = spawn('sleep', ['100'], { stdio: 'ignore' })
@@ -290,7 +290,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
   })
 
   it.each(['чистка', '  blanks'])('knows a process that is called %j', async (name) => {
-    const root = privateFolder()
+    const root = privateDirectory()
     track(root.remove)
     const seen = await witness(root.path)
     const pid = await killBy(`printf '${name}' > /proc/$$/comm; sleep 0.05; kill -9 "$1"; sleep 0.1`)
@@ -302,7 +302,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
   })
 
   it('whose script was killed ends all the same, and leaves nothing', async () => {
-    const root = privateFolder()
+    const root = privateDirectory()
     track(root.remove)
     const seen = await witness(root.path)
     const shell = await until('its script', () => scriptsOf(process.pid)[0])
@@ -318,7 +318,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
   it('goes on when tracefs is unmounted under it, and leaves nothing', async () => {
     const mount = await mountTracefs()
     if (typeof mount === 'string') throw new Error(mount)
-    const root = privateFolder()
+    const root = privateDirectory()
     track(root.remove)
     const before = ours()
     const kept = new KeptWitness(root.path, createEventLog(root.path))
@@ -336,7 +336,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
   })
 
   it('is none in a container that has pids of its own: the kernel tells of others', async () => {
-    const root = privateFolder()
+    const root = privateDirectory()
     track(root.remove)
     const module = new URL('../dist/index.js', import.meta.url).href
     const program = `

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { generationPaths, listCanaries } from '@iapeer/canary'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { formatProcessId, identifyProcess } from '@iapeer/core/process'
 import { type PeerEntry, updatePeer } from '@iapeer/core/registry'
 import { run, startServer, until } from '@iapeer/dev/testing'
@@ -80,7 +80,7 @@ describe('a supervised peer', () => {
       deaths: [{ identity: BOB }],
     })
     expect(await eventsOf(root, 'verdict')).toHaveLength(1)
-    expect((await statusOf(root, BOB)).state).toBe('asleep')
+    expect((await statusOf(root, BOB)).state).toBe('failed')
     expect(errors).toEqual([])
   })
 
@@ -127,7 +127,7 @@ describe('a supervised peer', () => {
     const { root } = made
     await supervise(root, { IAPEER_CRASHLOOP_MAX: '20' })
     await launchPeer(root, await kept(made, ['sh', '-c', 'sleep 0.3; exit 3']))
-    const waiting = await until(
+    const pending = await until(
       'a longer wait',
       async () => {
         const view = await peerView(root, 'bob')
@@ -135,14 +135,14 @@ describe('a supervised peer', () => {
       },
       30_000,
     )
-    expect(waiting).toMatchObject({ state: 'asleep', identity: BOB })
-    expect(waiting.nextStartAt).toBe((await statusOf(root, BOB)).tally.startAt)
+    expect(pending).toMatchObject({ state: 'failed', identity: BOB })
+    expect(pending.nextStartAt).toBe((await statusOf(root, BOB)).tally.startAt)
     const back = await until('it to be up', async () => {
       const view = await peerView(root, 'bob')
-      return view.state === 'alive' ? view : undefined
+      return view.state === 'running' ? view : undefined
     })
     expect(back.nextStartAt).toBeUndefined()
-    expect(Date.parse(back.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(waiting.nextStartAt ?? ''))
+    expect(Date.parse(back.startedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(pending.nextStartAt ?? ''))
     await stopPeer(root, BOB, { by: 'a test' })
     const stopped = await peerView(root, 'bob')
     expect([stopped.state, stopped.nextStartAt]).toEqual(['stopped', undefined])
@@ -153,11 +153,11 @@ describe('a supervised peer', () => {
     const { root } = made
     await supervise(root, { IAPEER_TICK_SECS: '0.5' })
     await launchPeer(root, await made.peer(SLEEP))
-    const place = rootRecordPlace(root)
-    const [guard] = await listCanaries(place)
+    const location = rootRecordLocation(root)
+    const [guard] = await listCanaries(location)
     process.kill(guard?.recorderPid ?? Number.NaN, 'SIGKILL')
     await until('a watch', async () =>
-      (await listCanaries(place)).some(({ mode, state }) => mode === 'watch' && state === 'armed'),
+      (await listCanaries(location)).some(({ mode, state }) => mode === 'watch' && state === 'armed'),
     )
     await until('the event', async () =>
       (await eventsOf(root, 'supervise')).some(
@@ -171,19 +171,19 @@ describe('a supervised peer', () => {
     const made = newRoot()
     const { root } = made
     await launchPeer(root, await made.peer(SLEEP))
-    const place = rootRecordPlace(root)
-    const [guard] = await listCanaries(place)
+    const location = rootRecordLocation(root)
+    const [guard] = await listCanaries(location)
     if (guard === undefined) throw new Error('it has no guard')
     const recorder = await identifyProcess(guard.recorderPid)
     process.kill(guard.recorderPid, 'SIGKILL')
-    await until('its end', async () => (await listCanaries(place))[0]?.state === 'lost')
+    await until('its end', async () => (await listCanaries(location))[0]?.state === 'lost')
     const state = join(root, 'state', 'canary', `${guard.recordedAs}-${guard.gen}`)
     const text = readFileSync(state, 'utf8')
     // This process stands in for the one that was given the pid.
     writeFileSync(state, text.replace(/^recorder=.*$/m, `recorder=${process.pid}:${recorder?.token}`))
     await supervise(root, { IAPEER_TICK_SECS: '0.5' })
     await until('a watch', async () =>
-      (await listCanaries(place)).some(({ mode, state: now }) => mode === 'watch' && now === 'armed'),
+      (await listCanaries(location)).some(({ mode, state: now }) => mode === 'watch' && now === 'armed'),
     )
     await stopPeer(root, BOB, { by: 'a test' })
   })
@@ -194,7 +194,7 @@ describe('a supervised peer', () => {
     await launchPeer(root, await made.peer(SLEEP))
     const canary = async () => [(await fleetView(root))[0]?.canary, (await peerView(root, 'bob')).canary]
     expect(await canary()).toEqual(['guard', 'guard'])
-    const [guard] = await listCanaries(rootRecordPlace(root))
+    const [guard] = await listCanaries(rootRecordLocation(root))
     process.kill(guard?.recorderPid ?? Number.NaN, 'SIGKILL')
     await until('nobody', async () => (await canary()).join() === 'none,none')
     await supervise(root, { IAPEER_TICK_SECS: '0.5' })
@@ -241,7 +241,7 @@ describe('a supervised peer', () => {
     await launchPeer(root, eva)
     await until('both to sleep', async () => (await listSessions(root)).length === 0)
     expect(deaths()).toEqual([])
-    const wanted = ['command-bob idle-park', 'command-eva reap']
+    const wanted = ['command-bob suspend', 'command-eva reap']
     await until('both to be told', async () => {
       const done = (await eventsOf(root, 'supervise')).map(({ identity, action }) => `${identity} ${action}`)
       return wanted.every((one) => done.includes(one))
@@ -318,7 +318,7 @@ it('a registry that cannot be read keeps no death from being settled, and what f
     endings: [{ death: true }],
   })
   writeFileSync(registry, whole)
-  await until('it to be back', async () => (await statusOf(root, BOB)).state === 'alive')
+  await until('it to be back', async () => (await statusOf(root, BOB)).state === 'running')
 }, 20_000)
 
 it('what is planned for a peer goes on under its new name', async () => {
@@ -339,17 +339,17 @@ it('what is planned for a peer goes on under its new name', async () => {
   expect((await statusOf(root, eva)).tally).toEqual({ ...tally, endings })
   expect((await statusOf(root, BOB)).tally.endings).toEqual([])
   await supervise(root)
-  await until('it to be up', async () => (await statusOf(root, eva)).state === 'alive')
+  await until('it to be up', async () => (await statusOf(root, eva)).state === 'running')
   await stopPeer(root, eva, { by: 'a test' })
 }, 20_000)
 
 it('temporary files of writers that were killed are swept', async () => {
   const made = newRoot()
   await made.peer(SLEEP)
-  const folder = join(made.root, 'state', 'lifecycle')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const directory = join(made.root, 'state', 'lifecycle')
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
   const [left, young, used] = [99_999_999, 99_999_998, process.pid].map((pid) =>
-    join(folder, `command-bob.tally.${pid}.x1.tmp`),
+    join(directory, `command-bob.tally.${pid}.x1.tmp`),
   )
   for (const path of [left, young, used]) writeFileSync(path ?? '', '')
   for (const path of [left, used]) utimesSync(path ?? '', 1, 1)
@@ -369,14 +369,14 @@ it('a shutdown of the host that its recorder has seen is a reboot, and no crash'
   const entry = await made.peer(SLEEP)
   await updatePeer(root, 'bob', { afterReboot: 'restart' })
   const { session } = await launchPeer(root, entry)
-  const place = rootRecordPlace(root)
-  const [guard] = await listCanaries(place)
+  const location = rootRecordLocation(root)
+  const [guard] = await listCanaries(location)
   const recorder = await identifyProcess(guard?.recorderPid ?? Number.NaN)
   if (recorder === undefined || guard === undefined) throw new Error('it has no guard')
   // What a guard leaves that had seen it, and was killed before it wrote its line.
   process.kill(recorder.pid, 'SIGKILL')
   const facts = `rc=0,ev=server,rec=${formatProcessId(recorder)},ts=${Date.now()},m=g,c=hs`
-  symlinkSync(facts, generationPaths({ identity: BOB, gen: guard.gen, ...place }).claim)
+  symlinkSync(facts, generationPaths({ identity: BOB, gen: guard.gen, ...location }).claim)
   process.kill(session.server.pid, 'SIGKILL')
   await supervise(root)
   const back = await until('it to be back', async () => {

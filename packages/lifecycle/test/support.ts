@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { parseLogfmt } from '@iapeer/core/logfmt'
 import { createPeer, type PeerEntry } from '@iapeer/core/registry'
-import { asyncCleanups, privateFolder, serverAt, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, serverAt, until } from '@iapeer/dev/testing'
 import { listSessions } from '../src/index.ts'
 
 /** A root of its own for a test. */
 export interface TestRoot {
-  /** The folder that holds it. */
+  /** The directory that holds it. */
   readonly path: string
   readonly root: string
   readonly peer: (command: readonly string[], name?: string, runtime?: string) => Promise<PeerEntry>
@@ -20,10 +20,10 @@ export interface TestRoot {
 export function roots() {
   const track = asyncCleanups()
   function newRoot(): TestRoot {
-    const folder = privateFolder()
-    const root = join(folder.path, 'root')
+    const directory = privateDirectory()
+    const root = join(directory.path, 'root')
     const states = join(root, 'state', 'canary')
-    track(folder.remove)
+    track(directory.remove)
     track(() => until('the guards to finish', () => !existsSync(states) || readdirSync(states).length === 0))
     track(async () => {
       for (const { socketPath, server } of await listSessions(root))
@@ -36,7 +36,7 @@ export function roots() {
     }
     const peer = (command: readonly string[], name = 'bob', runtime = 'command') =>
       createPeer(root, { personality: toPersonality(name), defaultRuntime: toRuntime(runtime), command })
-    return { path: folder.path, root, peer, deaths }
+    return { path: directory.path, root, peer, deaths }
   }
   return { track, newRoot }
 }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { createPeer } from '@iapeer/core/registry'
-import { asyncCleanups, privateFolder, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, until } from '@iapeer/dev/testing'
 import { deathView, deathViews } from '@iapeer/lifecycle/deaths'
 import {
   fleetView,
@@ -23,9 +23,9 @@ const track = asyncCleanups()
 
 /** A root with one peer; what was launched ends after the test. */
 async function rootWithBob(): Promise<string> {
-  const folder = privateFolder()
-  const root = join(folder.path, 'root')
-  track(folder.remove)
+  const directory = privateDirectory()
+  const root = join(directory.path, 'root')
+  track(directory.remove)
   const states = join(root, 'state', 'canary')
   track(() => until('the recorders to finish', () => !existsSync(states) || readdirSync(states).length === 0))
   track(() => stopNamed(root, 'bob', { by: 'a test', force: true }))

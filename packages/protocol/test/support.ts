@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createPlainServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { asyncCleanups, privateFolder } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 
 interface Stand {
   readonly root: string
@@ -26,9 +26,9 @@ export const socketOf = (root: string): string => join(root, 'run', 'iapeerd.soc
 export function stands(): Stands {
   const track = asyncCleanups()
   const newRoot = (): string => {
-    const folder = privateFolder()
-    track(folder.remove)
-    const root = join(folder.path, 'root')
+    const directory = privateDirectory()
+    track(directory.remove)
+    const root = join(directory.path, 'root')
     mkdirSync(join(root, 'run'), { recursive: true })
     return root
   }

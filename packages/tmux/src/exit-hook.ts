@@ -4,7 +4,7 @@ import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runProgram } from '@iapeer/core/exec'
 import { loadScript } from '@iapeer/core/locate'
-import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
+import { makePrivateDirectory, replaceFile } from '@iapeer/core/storage'
 import { literalArgument } from './argument.ts'
 
 /**
@@ -14,10 +14,10 @@ import { literalArgument } from './argument.ts'
 export async function installExitHook(libDir: string): Promise<string> {
   const content = await loadScript('tmux', 'exit-hook.sh', import.meta.url)
   const hash = createHash('sha256').update(content).digest('hex').slice(0, 16)
-  const folder = join(libDir, `hook-${hash}`)
-  const path = join(folder, 'exit-hook.sh')
+  const directory = join(libDir, `hook-${hash}`)
+  const path = join(directory, 'exit-hook.sh')
   if (existsSync(path) && (await readFile(path, 'utf8')) === content) return path
-  await makePrivateFolder(folder)
+  await makePrivateDirectory(directory)
   await replaceFile(path, content)
   return path
 }

@@ -84,7 +84,7 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
   const answer = await handle.run([
     ...managedCommands(),
     ';',
-    // The folder is a format to new-session: as a value of one, nothing in it is expanded.
+    // The directory is a format to new-session: as a value of one, nothing in it is expanded.
     ...['set-environment', '-gh', 'IAPEER_CWD', literalArgument(cwd), ';'],
     ...[
       'new-session',

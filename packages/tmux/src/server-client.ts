@@ -77,7 +77,7 @@ export async function runOnServer(server: ProcessId, call: TmuxCall): Promise<Tm
   const isNoted = needOwn.has(formatProcessId(server))
   const known = isNoted ? await withOwn() : undefined
   if (known !== undefined) return known
-  const result = await runTmux(call).catch(unlessMissing)
+  const result = await runTmux(call).catch(serverGoneError)
   if (!(result instanceof IapeerError) && !isRefused(result.stderr)) return result
   const own = isNoted ? undefined : await withOwn()
   if (own !== undefined) {
@@ -88,7 +88,7 @@ export async function runOnServer(server: ProcessId, call: TmuxCall): Promise<Tm
   return result
 }
 
-function unlessMissing(error: unknown): IapeerError {
+function serverGoneError(error: unknown): IapeerError {
   if (error instanceof IapeerError && error.code === 'tmux-missing') return error
   throw error
 }
@@ -121,7 +121,7 @@ export async function runInTerminalOnServer(
   }
   const first = needOwn.has(formatProcessId(server))
     ? undefined
-    : await runTmuxInTerminal(call).catch(unlessMissing)
+    : await runTmuxInTerminal(call).catch(serverGoneError)
   const result = first instanceof IapeerError ? undefined : first
   if (result !== undefined && !isRefused(result.stderr) && !NO_TERMINAL.test(result.stderr))
     return passOn(result)

@@ -5,10 +5,10 @@ import type { Identity } from '@iapeer/core/identity'
 import { SOCKET_PATH_LIMIT } from '@iapeer/core/paths'
 
 /**
- * The socket of an identity: `<folder>/tmux-iap-<identity>.sock`, or `tmux-iap-<hash>.sock` where that would be too long.
+ * The socket of an identity: `<directory>/tmux-iap-<identity>.sock`, or `tmux-iap-<hash>.sock` where that would be too long.
  * The same identity always gets the same one.
  * @param nth for one whose earlier server lives on with sessions of others: `tmux-iap-<identity>.2.sock`. @default 1
- * @throws IapeerError `socket-path-too-long` when the folder leaves no room for either
+ * @throws IapeerError `socket-path-too-long` when the directory leaves no room for either
  */
 export function peerSocketPath(socketDir: string, identity: Identity, nth = 1): string {
   const suffix = nth === 1 ? '.sock' : `.${nth}.sock`
@@ -22,7 +22,7 @@ export function peerSocketPath(socketDir: string, identity: Identity, nth = 1): 
     `the socket path has ${bytes} bytes; this system allows ${SOCKET_PATH_LIMIT}: ${hashed}`,
     {
       code: 'socket-path-too-long',
-      hint: 'Set IAPEER_SOCK_DIR to a folder with a shorter path.',
+      hint: 'Set IAPEER_SOCK_DIR to a directory with a shorter path.',
     },
   )
 }

@@ -106,7 +106,7 @@ async function whoAnswers(handle: TmuxServer): Promise<number | 'late' | undefin
 }
 
 /** Another server on our socket is somebody else's business. */
-function refuseForeign(handle: TmuxServer, pid: number): never {
+function throwForeignServer(handle: TmuxServer, pid: number): never {
   throw new IapeerError(`the tmux server at ${handle.socketPath} (pid ${pid}) is not the one that is meant`, {
     code: 'foreign-server',
     hint: 'It is left alone. --force ends ours, whatever is on the socket.',
@@ -116,7 +116,7 @@ function refuseForeign(handle: TmuxServer, pid: number): never {
 async function tearDown(options: TeardownOptions, handle: TmuxServer): Promise<Omit<TeardownResult, 'ms'>> {
   const first = await whoAnswers(handle)
   const isForeign = typeof first === 'number' && first !== handle.process.pid
-  if (isForeign && options.force !== true) refuseForeign(handle, first)
+  if (isForeign && options.force !== true) throwForeignServer(handle, first)
   const leader = await endLeader(options.leader, options.graceMs ?? GRACE_MS)
   const answers = (await whoAnswers(handle)) === handle.process.pid
   if (answers && (await endSession(handle, options.sessionId))) {

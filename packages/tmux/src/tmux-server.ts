@@ -6,7 +6,7 @@ import type { TmuxResult } from './run-tmux.ts'
 import { runInTerminalOnServer, runOnServer, runsAnotherFile } from './server-client.ts'
 
 /**
- * `dead`: the process is gone. `deaf`: it lives and refuses or closes connections, as one that is exiting does.
+ * `dead`: the process is gone. `stuck`: it lives and refuses or closes connections, as one that is exiting does.
  * `unresponsive`: it takes connections and does not answer in time, as a stopped one does. `incompatible`: it refuses this
  * tmux, which is another file than its own, and its own program cannot be used either.
  */
@@ -51,7 +51,7 @@ export interface CaptureOptions {
 }
 
 const ALIVE_TIMEOUT_MS = 1_000
-const DEAF = /error connecting|no server running|lost server|server exited/
+const UNRESPONSIVE = /error connecting|no server running|lost server|server exited/
 
 /** Fields without blanks, and at most one text, the last. (tmux prints control characters as `_` where the locale is C.) */
 const formatOf = (...fields: string[]): string => fields.map((field) => `#{${field}}`).join(' ')
@@ -127,7 +127,7 @@ export class TmuxServer {
     if (answer.timedOut) return 'unresponsive'
     if (answer.exitCode === 0) return Number(answer.stdout) === this.process.pid ? 'alive' : 'deaf'
     if (isRefused(answer.stderr) && (await runsAnotherFile(this.process, this.#tmux))) return 'incompatible'
-    return DEAF.test(answer.stderr) ? 'deaf' : 'unresponsive'
+    return UNRESPONSIVE.test(answer.stderr) ? 'deaf' : 'unresponsive'
   }
 
   /** @throws IapeerError `tmux-refused`, `server-unresponsive` */

@@ -1,15 +1,15 @@
 import { ensureCanary } from '@iapeer/canary'
 import { runProgram } from '@iapeer/core/exec'
-import { asyncCleanups, privateFolder, run, startServer } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, run, startServer } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { runTmux } from '../src/index.ts'
 
 const track = asyncCleanups()
 
 async function server() {
-  const folder = privateFolder()
-  track(folder.remove)
-  const started = await startServer(`${folder.path}/s`)
+  const directory = privateDirectory()
+  track(directory.remove)
+  const started = await startServer(`${directory.path}/s`)
   track(started.end)
   return started
 }

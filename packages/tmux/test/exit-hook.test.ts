@@ -10,9 +10,9 @@ import { RUN_HOOK } from '../src/exit-hook.ts'
 import { healLostChild, startLeader } from '../src/index.ts'
 import { exitLines, type Launched, launches, told } from './support.ts'
 
-const { launch, newFolder, track } = launches()
+const { launch, newDirectory, track } = launches()
 const SLEEP = ['sleep', '1000']
-const NOBODY = { pid: 0, token: '-' }
+const NO_USER = { pid: 0, token: '-' }
 const sh = (script: string): string[] => ['sh', '-c', script]
 
 /** Waits for the record of a leader's end, healing what tmux loses. */
@@ -54,31 +54,31 @@ describe('the end of a leader is recorded', () => {
   })
 
   it('of `true`, 100 times, every one', async () => {
-    const folder = newFolder()
+    const directory = newDirectory()
     for (let round = 0; round < 100; round++) {
-      const peer = await launch(['true'], { folder })
+      const peer = await launch(['true'], { directory })
       expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_status: '0' }])
     }
-    expect(exitLines(join(folder, 'rec'))).toHaveLength(100)
+    expect(exitLines(join(directory, 'rec'))).toHaveLength(100)
   }, 120_000)
 
   it('of 200 in a row that are killed, every one, those included whose SIGCHLD tmux loses', async () => {
-    const folder = newFolder()
+    const directory = newDirectory()
     const lane = async (name: string): Promise<void> => {
       for (let round = 0; round < 50; round++) {
-        const peer = await launch(SLEEP, { folder, identity: `command-${name}` })
+        const peer = await launch(SLEEP, { directory, identity: `command-${name}` })
         process.kill(peer.leader.pid, 'SIGKILL')
         expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_signal: told('SIGKILL') }])
       }
     }
     await Promise.all(['a', 'b', 'c', 'd'].map(lane))
-    expect(exitLines(join(folder, 'rec'))).toHaveLength(200)
+    expect(exitLines(join(directory, 'rec'))).toHaveLength(200)
   }, 180_000)
 
   it('once, when leader and server are killed within 30 ms of each other, whichever is first', async () => {
-    const folder = newFolder()
+    const directory = newDirectory()
     for (let round = 0; round < 30; round++) {
-      const peer = await launch(SLEEP, { folder })
+      const peer = await launch(SLEEP, { directory })
       process.kill(peer.leader.pid, 'SIGKILL')
       await new Promise((resolve) => setTimeout(resolve, round))
       peer.server.kill('SIGKILL')
@@ -87,54 +87,54 @@ describe('the end of a leader is recorded', () => {
       expect(deaths).toHaveLength(1)
       expect(['server-exit', 'session-exit']).toContain(deaths[0]?.['ev'])
     }
-    await reconcile({ recordDir: join(folder, 'rec') })
-    expect(exitLines(join(folder, 'rec'))).toHaveLength(30)
+    await reconcile({ recordDir: join(directory, 'rec') })
+    expect(exitLines(join(directory, 'rec'))).toHaveLength(30)
   }, 120_000)
 
-  it('in folders whose names hold `#`, quotes and blanks', async () => {
-    const folder = join(newFolder(), `a #{pid} 'b' "c" $d \`e\` ;`)
-    mkdirSync(folder)
-    const peer = await launch(sh('pwd; exit 7'), { folder, cwd: folder })
+  it('in directories whose names hold `#`, quotes and blanks', async () => {
+    const directory = join(newDirectory(), `a #{pid} 'b' "c" $d \`e\` ;`)
+    mkdirSync(directory)
+    const peer = await launch(sh('pwd; exit 7'), { directory, cwd: directory })
     const [death] = await recorded(peer)
-    expect(death).toMatchObject({ dead_status: '7', forensics: expect.stringContaining(folder) })
+    expect(death).toMatchObject({ dead_status: '7', forensics: expect.stringContaining(directory) })
     expect(readFileSync(death?.['forensics'] ?? '', 'utf8').replaceAll('\n', '')).toContain('#{pid}')
   })
 
-  it('and nothing in the name of the folder it runs in is expanded or run', async () => {
-    const folder = newFolder()
-    const cwd = join(folder, '#(touch PWNED) #S #{pid};')
+  it('and nothing in the name of the directory it runs in is expanded or run', async () => {
+    const directory = newDirectory()
+    const cwd = join(directory, '#(touch PWNED) #S #{pid};')
     mkdirSync(cwd)
-    const peer = await launch(sh('pwd > out'), { folder, cwd })
+    const peer = await launch(sh('pwd > out'), { directory, cwd })
     await recorded(peer)
     expect(readFileSync(join(cwd, 'out'), 'utf8')).toBe(`${cwd}\n`)
-    expect([...readdirSync(folder), ...readdirSync(cwd)]).not.toContain('PWNED')
+    expect([...readdirSync(directory), ...readdirSync(cwd)]).not.toContain('PWNED')
   })
 
   it('and a single word is a program, whatever it looks like', async () => {
-    const folder = newFolder()
-    const program = join(folder, 'd=x; echo')
+    const directory = newDirectory()
+    const program = join(directory, 'd=x; echo')
     writeFileSync(program, '#!/bin/sh\necho ran > out\n', { mode: 0o700 })
-    await recorded(await launch([program], { folder }))
-    expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('ran\n')
+    await recorded(await launch([program], { directory }))
+    expect(readFileSync(join(directory, 'out'), 'utf8')).toBe('ran\n')
   })
 
   it('and the program has the umask of who launches it', async () => {
-    const folder = newFolder()
+    const directory = newDirectory()
     const before = process.umask(0o027)
     try {
-      await recorded(await launch(sh('umask > out'), { folder }))
+      await recorded(await launch(sh('umask > out'), { directory }))
     } finally {
       process.umask(before)
     }
-    expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('0027\n')
+    expect(readFileSync(join(directory, 'out'), 'utf8')).toBe('0027\n')
   })
 
   it('and arguments reach the program as they are', async () => {
-    const folder = newFolder()
+    const directory = newDirectory()
     const odd = ['a b', '#{pid}', '$HOME', ';', 'x;', '', "'", '"', '\\', '-t', 'ü\n2']
-    const peer = await launch([...sh('printf "%s\\0" "$@" > out'), 'sh', ...odd], { folder })
+    const peer = await launch([...sh('printf "%s\\0" "$@" > out'), 'sh', ...odd], { directory })
     await recorded(peer)
-    expect(readFileSync(join(folder, 'out'), 'utf8').split('\0').slice(0, -1)).toEqual(odd)
+    expect(readFileSync(join(directory, 'out'), 'utf8').split('\0').slice(0, -1)).toEqual(odd)
   })
 })
 
@@ -221,7 +221,14 @@ it('where tmux is too old for the hook, no leader is started', async () => {
     guardPid: undefined,
     scope: 'none',
   } as const
-  const options = { identity, server, socketPath: '/s', recordDir: newFolder(), cwd: '/', command: ['true'] }
+  const options = {
+    identity,
+    server,
+    socketPath: '/s',
+    recordDir: newDirectory(),
+    cwd: '/',
+    command: ['true'],
+  }
   await expect(startLeader(options)).rejects.toMatchObject({
     code: 'tmux-too-old',
     hint: expect.stringContaining('Update'),
@@ -231,14 +238,14 @@ it('where tmux is too old for the hook, no leader is started', async () => {
 it('a record whose hook was killed over it is finished, once', async () => {
   const peer = await launch(sh('exit 4'))
   await recorded(peer)
-  const folder = join(peer.recordDir, 'server-deaths')
-  expect(readdirSync(folder).filter((name) => name.endsWith('.witness'))).toEqual([])
+  const directory = join(peer.recordDir, 'server-deaths')
+  expect(readdirSync(directory).filter((name) => name.endsWith('.witness'))).toEqual([])
   // The hook writes within milliseconds: what a kill in between leaves is made by hand, from a real state.
-  const next = await launch(SLEEP, { folder: peer.folder })
+  const next = await launch(SLEEP, { directory: peer.directory })
   const key = `command-bob-${next.gen}`
   expect(existsSync(join(peer.recordDir, 'state', 'canary', `${key}.hook`))).toBe(true)
   const claim = `rc=k11,ev=session,rec=999999:1,ts=1765000000000`
-  expect((await run('ln', ['-s', claim, join(folder, `${key}.claim`)])).exitCode).toBe(0)
+  expect((await run('ln', ['-s', claim, join(directory, `${key}.claim`)])).exitCode).toBe(0)
   next.server.kill('SIGKILL')
   expect(await next.settled()).toMatchObject([
     {
@@ -248,7 +255,7 @@ it('a record whose hook was killed over it is finished, once', async () => {
       ts: '2025-12-06T05:46:40.000Z',
     },
   ])
-  expect(readFileSync(join(folder, `${key}.txt`), 'utf8')).toMatch(/^session-death [\s\S]*--- end\n$/)
+  expect(readFileSync(join(directory, `${key}.txt`), 'utf8')).toMatch(/^session-death [\s\S]*--- end\n$/)
   await reconcile({ recordDir: peer.recordDir })
   expect(exitLines(peer.recordDir)).toHaveLength(2)
 })
@@ -311,7 +318,7 @@ it('a leader whose hook tmux cannot start, since no process can be started, is r
 it('a hook that was killed before it wrote anything is run again, and what it began is ended', async () => {
   const peer = await launch(sh('exit 4'), {})
   await recorded(peer)
-  const next = await launch(SLEEP, { folder: peer.folder })
+  const next = await launch(SLEEP, { directory: peer.directory })
   // Its hook never runs: as if it had been killed at once.
   await next.server.tmux('set-hook', '-u', '-p', '-t', next.leader.paneId, 'pane-died')
   process.kill(next.leader.pid, 'SIGTERM')
@@ -338,7 +345,7 @@ describe('a leader that is taken out of its pane fires no hook, and is recorded 
     await peer.server.tmux(kill, '-t', peer.leader.paneId)
     await until(
       'the leader to go',
-      async () => (await observeProcess(peer.target.leader ?? NOBODY)) === 'gone',
+      async () => (await observeProcess(peer.target.leader ?? NO_USER)) === 'gone',
     )
     expect(await peer.finish(100)).toBe(ends)
     expect(await peer.finish(0)).toBe(ends)
@@ -375,9 +382,9 @@ describe('a leader that is taken out of its pane fires no hook, and is recorded 
 })
 
 it('a pane log that takes nothing more does not hide the end of its leader', async () => {
-  const folder = newFolder()
-  const peer = await launch(sh('while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done'), { folder })
-  const fifo = join(folder, 'full')
+  const directory = newDirectory()
+  const peer = await launch(sh('while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done'), { directory })
+  const fifo = join(directory, 'full')
   await run('mkfifo', [fifo])
   const reader = await open(fifo, constants.O_RDWR)
   try {

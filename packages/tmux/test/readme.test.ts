@@ -6,29 +6,29 @@ import { run, serverAt, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { exitLines, launches } from './support.ts'
 
-const { newFolder, track } = launches()
+const { newDirectory, track } = launches()
 const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 
 it('the example in the README runs as it stands', async () => {
   const [, code = ''] =
     /```js\n([\s\S]*?)```/.exec(readFileSync(join(packageRoot, 'README.md'), 'utf8')) ?? []
-  const place = newFolder()
-  mkdirSync(join(place, 'node_modules', '@iapeer'), { recursive: true })
-  symlinkSync(packageRoot, join(place, 'node_modules', '@iapeer', 'tmux'))
-  symlinkSync(join(packageRoot, '../canary'), join(place, 'node_modules', '@iapeer', 'canary'))
-  writeFileSync(join(place, 'example.mjs'), code)
-  mkdirSync(join(place, 'd'))
+  const location = newDirectory()
+  mkdirSync(join(location, 'node_modules', '@iapeer'), { recursive: true })
+  symlinkSync(packageRoot, join(location, 'node_modules', '@iapeer', 'tmux'))
+  symlinkSync(join(packageRoot, '../canary'), join(location, 'node_modules', '@iapeer', 'canary'))
+  writeFileSync(join(location, 'example.mjs'), code)
+  mkdirSync(join(location, 'd'))
   track(async () => {
     // An example that fails has not come to its teardown.
-    const where = { recordDir: join(place, 'd', 'records') }
+    const where = { recordDir: join(location, 'd', 'records') }
     for (const { socketPath, serverPid } of await listCanaries(where))
       await serverAt(socketPath, serverPid).end()
   })
-  const done = await run(process.execPath, ['example.mjs', join(place, 'd')], { cwd: place })
+  const done = await run(process.execPath, ['example.mjs', join(location, 'd')], { cwd: location })
   expect(done).toMatchObject({ exitCode: 0, stderr: '', stdout: 'alive command-demo\nended\n' })
   await until(
     'its guard to finish',
-    async () => (await run('ls', [join(place, 'd', 'records', 'state', 'canary')])).stdout === '',
+    async () => (await run('ls', [join(location, 'd', 'records', 'state', 'canary')])).stdout === '',
   )
-  expect(exitLines(join(place, 'd', 'records'))).toEqual([])
+  expect(exitLines(join(location, 'd', 'records'))).toEqual([])
 })

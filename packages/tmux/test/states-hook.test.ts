@@ -41,8 +41,8 @@ interface Peer extends Launched {
 async function peer(script: string): Promise<Peer> {
   const bob = await launch(['sh', '-c', script])
   await bob.server.tmux('set-hook', '-pu', '-t', '%0', 'pane-died')
-  const tracePath = join(bob.folder, 'trace')
-  const lib = join(bob.folder, 'traced')
+  const tracePath = join(bob.directory, 'trace')
+  const lib = join(bob.directory, 'traced')
   cpSync(path('../../canary/assets'), lib, { recursive: true })
   cpSync(path('../assets'), lib, { recursive: true })
   traceScripts(lib, tracePath)
@@ -212,8 +212,8 @@ async function claimed(recorder = '4194300:1'): Promise<Peer> {
   const claim = `rc=k9,ev=session,rec=${recorder},ts=1781106127113\n`
   // The guard would finish it, with the hook of the launch.
   rmSync(`${bob.statePath}.hook`)
-  writeFileSync(join(bob.folder, 'later.sh'), 'exit 0\n')
-  symlinkSync(join(bob.folder, 'later.sh'), `${bob.statePath}.hook`)
+  writeFileSync(join(bob.directory, 'later.sh'), 'exit 0\n')
+  symlinkSync(join(bob.directory, 'later.sh'), `${bob.statePath}.hook`)
   writeFileSync(bob.claim, claim)
   bob.server.kill('SIGKILL')
   await bob.server.gone()

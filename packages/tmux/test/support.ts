@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { startGuardedServer } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
 import { parseLogfmt } from '@iapeer/core/logfmt'
-import { asyncCleanups, privateFolder, serverAt, type TestServer, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, serverAt, type TestServer, until } from '@iapeer/dev/testing'
 import {
   finishLeader,
   type Leader,
@@ -22,7 +22,7 @@ export const told = (signal: string): string => (degraded.includes('no-dead-sign
 
 /** A peer that was launched for a test. */
 export interface Launched {
-  readonly folder: string
+  readonly directory: string
   readonly recordDir: string
   readonly identity: string
   readonly gen: string
@@ -55,8 +55,8 @@ export function exitLines(recordDir: string): Fields[] {
 /** Call once per test file. */
 export function launches() {
   const track = asyncCleanups()
-  const newFolder = (name = 'r'): string => {
-    const made = privateFolder(name)
+  const newDirectory = (name = 'r'): string => {
+    const made = privateDirectory(name)
     track(made.remove)
     return made.path
   }
@@ -64,16 +64,16 @@ export function launches() {
   async function launch(
     command: readonly string[],
     options: {
-      readonly folder?: string
+      readonly directory?: string
       readonly identity?: string
       readonly cwd?: string
       readonly tmux?: string
     } = {},
   ): Promise<Launched> {
-    const folder = options.folder ?? newFolder()
+    const directory = options.directory ?? newDirectory()
     const identity = toIdentity(options.identity ?? 'command-bob')
-    const recordDir = join(folder, 'rec')
-    const socketPath = join(folder, `${identity}.s`)
+    const recordDir = join(directory, 'rec')
+    const socketPath = join(directory, `${identity}.s`)
     const program = options.tmux === undefined ? {} : { tmux: options.tmux }
     const started = await startGuardedServer({ identity, socketPath, recordDir, ...program })
     const server = serverAt(socketPath, started.server.pid)
@@ -82,7 +82,7 @@ export function launches() {
       namesIn(join(recordDir, 'state', 'canary')).filter((name) => name.startsWith(`${identity}-${gen}`))
     track(() => until('the guard to finish', () => states().length === 0))
     track(server.end)
-    const cwd = options.cwd ?? folder
+    const cwd = options.cwd ?? directory
     const leader = await startLeader({
       ...{ identity, socketPath, server: started, recordDir, cwd, command },
       ...program,
@@ -108,7 +108,7 @@ export function launches() {
     const finish = (hookMs?: number) =>
       finishLeader(handle, { pid: leader.pid, paneId: leader.paneId, identity, gen, recordDir }, hookMs)
     return {
-      folder,
+      directory,
       recordDir,
       identity,
       gen,
@@ -122,5 +122,5 @@ export function launches() {
       settled,
     }
   }
-  return { launch, newFolder, track }
+  return { launch, newDirectory, track }
 }

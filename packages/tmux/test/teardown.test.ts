@@ -29,7 +29,7 @@ describe('a teardown', () => {
     const peer = await launch(sh('trap "echo bye > done; exit 5" TERM; while :; do sleep 0.01; done'))
     expect(await teardown(peer.target)).toMatchObject({ state: 'ended', leader: 'asked' })
     await expectSilence(peer)
-    expect(readFileSync(join(peer.folder, 'done'), 'utf8')).toBe('bye\n')
+    expect(readFileSync(join(peer.directory, 'done'), 'utf8')).toBe('bye\n')
     expect(existsSync(peer.server.socketPath)).toBe(false)
   })
 
@@ -71,7 +71,7 @@ describe('a teardown', () => {
 
   it('takes an answer that got lost for none, and asks again', async () => {
     const peer = await launch(SLEEP)
-    const lossy = join(peer.folder, 'lossy-tmux')
+    const lossy = join(peer.directory, 'lossy-tmux')
     const script = `#!/bin/sh
 for word; do
   case $word in
@@ -117,7 +117,7 @@ exec tmux "$@"
 
   it('refuses another server on the socket, and touches it not even by force', async () => {
     const peer = await launch(SLEEP)
-    const other = await startServer(join(peer.folder, 'other'))
+    const other = await startServer(join(peer.directory, 'other'))
     track(other.end)
     const target = { ...peer.target, socketPath: other.socketPath }
     await expect(teardown(target)).rejects.toMatchObject({
@@ -135,7 +135,7 @@ exec tmux "$@"
 
   it('that was refused leaves a later death to be recorded', async () => {
     const peer = await launch(SLEEP)
-    const other = await startServer(join(peer.folder, 'other'))
+    const other = await startServer(join(peer.directory, 'other'))
     track(other.end)
     await expect(teardown({ ...peer.target, socketPath: other.socketPath })).rejects.toThrow()
     process.kill(peer.leader.pid, 'SIGKILL')

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { toIdentity } from '@iapeer/core/identity'
 import { identifyProcess } from '@iapeer/core/process'
-import { asyncCleanups, privateFolder, startServer, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, startServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { parseTmuxVersion, peerSocketPath, TmuxServer, tmuxVersion } from '../src/index.ts'
 
@@ -10,15 +10,15 @@ const contentOf = (path: string): string | undefined =>
   existsSync(path) ? readFileSync(path, 'latin1') : undefined
 
 async function server(command?: string) {
-  const folder = privateFolder()
-  track(folder.remove)
-  const started = await startServer(`${folder.path}/s`, command)
+  const directory = privateDirectory()
+  track(directory.remove)
+  const started = await startServer(`${directory.path}/s`, command)
   track(started.end)
   const id = await identifyProcess(started.pid)
   if (id === undefined) throw new Error('the server is gone')
   const tmux = new TmuxServer({ socketPath: started.socketPath, process: id, timeoutMs: 3_000 })
   const [pane] = await tmux.panes()
-  return { ...started, folder: folder.path, handle: tmux, pane: pane?.id ?? '' }
+  return { ...started, directory: directory.path, handle: tmux, pane: pane?.id ?? '' }
 }
 
 describe('a tmux server', () => {
@@ -54,7 +54,7 @@ describe('a tmux server', () => {
   })
 
   it('shows what a pane shows, takes keys and text, and pastes lines without sending them', async () => {
-    const { handle, pane, folder } = await server(`exec bash --norc --noprofile`)
+    const { handle, pane, directory } = await server(`exec bash --norc --noprofile`)
     await handle.sendKeys(pane, [
       { text: `bind 'set enable-bracketed-paste on'; PS1='$ '` },
       { key: 'Enter' },
@@ -62,24 +62,24 @@ describe('a tmux server', () => {
     await handle.sendKeys(pane, [
       { text: 'echo Enter; -x;' },
       { key: 'C-u' },
-      { text: `echo a > ${folder}/a;` },
+      { text: `echo a > ${directory}/a;` },
       { key: 'Enter' },
     ])
-    await until('the line with its last character', () => contentOf(`${folder}/a`) === 'a\n')
+    await until('the line with its last character', () => contentOf(`${directory}/a`) === 'a\n')
     expect(await handle.capturePane(pane)).toContain('/a;')
     await until('the prompt', async () => /\$ *$/.test((await handle.capturePane(pane)).trimEnd()))
-    await handle.paste(pane, `echo one > ${folder}/f\necho "#{pid} ; two" >> ${folder}/f`)
+    await handle.paste(pane, `echo one > ${directory}/f\necho "#{pid} ; two" >> ${directory}/f`)
     await until('the paste', async () => (await handle.capturePane(pane)).includes('two'))
-    expect(contentOf(`${folder}/f`)).toBeUndefined()
+    expect(contentOf(`${directory}/f`)).toBeUndefined()
     await handle.sendKeys(pane, [{ key: 'Enter' }])
-    await until('both lines to have run', () => contentOf(`${folder}/f`) === 'one\n#{pid} ; two\n')
+    await until('both lines to have run', () => contentOf(`${directory}/f`) === 'one\n#{pid} ; two\n')
   })
 
   it('pastes a megabyte as it is', async () => {
-    const { handle, pane, folder } = await server(
+    const { handle, pane, directory } = await server(
       `exec sh -c 'stty raw -echo; exec head -c 1048576 > "\${TMUX%/s,*}/big"'`,
     )
-    const out = `${folder}/big`
+    const out = `${directory}/big`
     await until('the reader', () => contentOf(out) === '')
     const text = 'x'.repeat(1_048_575)
     await handle.paste(pane, `${text}\n`)
@@ -115,7 +115,7 @@ describe('a tmux server', () => {
     const id = await identifyProcess(one.pid)
     if (id === undefined) throw new Error('gone')
     expect(await new TmuxServer({ socketPath: two.socketPath, process: id }).alive()).toBe('deaf')
-    expect(await new TmuxServer({ socketPath: `${one.folder}/none`, process: id }).alive()).toBe('deaf')
+    expect(await new TmuxServer({ socketPath: `${one.directory}/none`, process: id }).alive()).toBe('deaf')
   })
 })
 

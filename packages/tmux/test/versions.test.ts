@@ -8,22 +8,22 @@ import { describe, expect, it } from 'vitest'
 import { healLostChild, runOnServer, TmuxServer, teardown } from '../src/index.ts'
 import { launches } from './support.ts'
 
-const { launch, newFolder, track } = launches()
+const { launch, newDirectory, track } = launches()
 
 const isLinux = process.platform === 'linux'
 const fixture = fileURLToPath(new URL('./fixtures/attach.mjs', import.meta.url))
 
 /** A peer whose tmux was started from a file of its own. */
-async function launchCopy(command: readonly string[], program: string, folder = newFolder()) {
-  const copy = copyProgram(program, join(folder, 'tmux'))
-  return { copy, peer: await launch(command, { folder, tmux: copy }) }
+async function launchCopy(command: readonly string[], program: string, directory = newDirectory()) {
+  const copy = copyProgram(program, join(directory, 'tmux'))
+  return { copy, peer: await launch(command, { directory, tmux: copy }) }
 }
 
 describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
   it('is spoken to with its own program, which was deleted', async () => {
-    const folder = newFolder()
-    const pair = await refusingPair(folder)
-    const { copy, peer } = await launchCopy(['cat'], pair.server, folder)
+    const directory = newDirectory()
+    const pair = await refusingPair(directory)
+    const { copy, peer } = await launchCopy(['cat'], pair.server, directory)
     rmSync(copy)
     const { socketPath, server } = peer.target
     expect((await run(pair.client, ['-S', socketPath, 'list-sessions'])).stderr).toMatch(/server exited/)
@@ -39,9 +39,9 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
   })
 
   it('is spoken to with its own program, whose file another version has replaced', async () => {
-    const folder = newFolder()
-    const pair = await refusingPair(folder)
-    const { copy, peer } = await launchCopy(['cat'], pair.server, folder)
+    const directory = newDirectory()
+    const pair = await refusingPair(directory)
+    const { copy, peer } = await launchCopy(['cat'], pair.server, directory)
     rmSync(copy)
     copyProgram(pair.client, copy)
     const handle = new TmuxServer({ ...peer.target, process: peer.target.server, tmux: copy })
@@ -51,17 +51,17 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
   })
 
   it('is spoken to although there is no tmux on the PATH any more', async () => {
-    const { copy, peer } = await launchCopy(['cat'], (await refusingPair(newFolder())).server)
+    const { copy, peer } = await launchCopy(['cat'], (await refusingPair(newDirectory())).server)
     rmSync(copy)
     const handle = new TmuxServer({ ...peer.target, process: peer.target.server, tmux: copy })
     expect(await handle.alive()).toBe('alive')
   })
 
   it('has the end of its leader recorded by the hook, with the last screen, and its session ended', async () => {
-    const folder = newFolder()
-    const pair = await refusingPair(folder)
+    const directory = newDirectory()
+    const pair = await refusingPair(directory)
     const command = ['sh', '-c', 'echo last words; read line; exit 7']
-    const { copy, peer } = await launchCopy(command, pair.server, folder)
+    const { copy, peer } = await launchCopy(command, pair.server, directory)
     rmSync(copy)
     copyProgram(pair.client, copy)
     const handle = new TmuxServer({ ...peer.target, process: peer.target.server, tmux: pair.client })
@@ -78,11 +78,11 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
   })
 
   it('is attached with its own program, in the terminal of the caller', async () => {
-    const folder = newFolder()
-    const pair = await terminalRefusingPair(folder)
-    const { copy, peer } = await launchCopy(['cat'], pair.server, folder)
+    const directory = newDirectory()
+    const pair = await terminalRefusingPair(directory)
+    const { copy, peer } = await launchCopy(['cat'], pair.server, directory)
     rmSync(copy)
-    const outer = await startServer(join(folder, 'outer'))
+    const outer = await startServer(join(directory, 'outer'))
     track(outer.end)
     const { socketPath, server, sessionId } = peer.target
     const argument = JSON.stringify({ socketPath, process: server, tmux: pair.client, sessionId })
@@ -108,9 +108,9 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
   })
 
   it('whose program cannot be used is an error that names the reason', async () => {
-    const folder = newFolder()
-    const pair = await refusingPair(folder)
-    const server = await startServer(join(folder, 's'))
+    const directory = newDirectory()
+    const pair = await refusingPair(directory)
+    const server = await startServer(join(directory, 's'))
     track(server.end)
     const gone = { pid: server.pid, token: '1' }
     const handle = new TmuxServer({ socketPath: server.socketPath, process: gone, tmux: pair.client })
@@ -125,7 +125,7 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
   })
 
   it('a terminal that tmux cannot use is no other version: what tmux says of it is passed on', async () => {
-    const server = await startServer(join(newFolder(), 's'))
+    const server = await startServer(join(newDirectory(), 's'))
     track(server.end)
     const id = await identifyProcess(server.pid)
     if (id === undefined) throw new Error('it has ended')
@@ -137,7 +137,7 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
 
 describe.runIf(isLinux)('the program of a server', () => {
   it('is opened of that very process alone: another start token, another program and a dead process give none', async () => {
-    const server = await startServer(join(newFolder(), 's'))
+    const server = await startServer(join(newDirectory(), 's'))
     track(server.end)
     const opened = openServerProgram(server.id)
     expect((await run(opened?.path ?? '', ['-V'])).stdout).toMatch(/\d\.\d/)
@@ -154,16 +154,16 @@ describe.runIf(isLinux)('the program of a server', () => {
   })
 
   it.runIf(process.getuid?.() === 0)('of another user is not opened', async () => {
-    const folder = newFolder()
-    await run('chmod', ['777', folder])
+    const directory = newDirectory()
+    await run('chmod', ['777', directory])
     const prefix = ['setpriv', '--reuid', '65534', '--clear-groups']
-    const server = await startServer(join(folder, 's'), 'exec sleep 1000', prefix)
+    const server = await startServer(join(directory, 's'), 'exec sleep 1000', prefix)
     track(server.end)
     expect(openServerProgram(server.id)).toBeUndefined()
   })
 
   it('is not run twice where it is the one on the PATH: what it answers is data', async () => {
-    const server = await startServer(join(newFolder(), 's'))
+    const server = await startServer(join(newDirectory(), 's'))
     track(server.end)
     const call = { socketPath: server.socketPath, args: ['no-such-command'] }
     expect(await runOnServer(server.id, call)).toMatchObject({

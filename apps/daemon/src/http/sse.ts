@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Logger } from 'pino'
-import type { PlacedEvent } from '../fleet.ts'
+import type { PositionedEvent } from '../fleet.ts'
 import { errorBody } from './errors.ts'
 
 export interface SseLimits {
@@ -17,7 +17,7 @@ export interface SseLimits {
 
 const one = (text: string): string => text.replace(/[\r\n\0]/g, '')
 
-function frame({ cursor, event }: PlacedEvent): string {
+function frame({ cursor, event }: PositionedEvent): string {
   return `id: ${one(cursor)}\ndata: ${JSON.stringify(event)}\n\n`
 }
 
@@ -48,7 +48,7 @@ export class SseClients {
    * Gives a client its events until it leaves, the stream ends, or {@link close}.
    * @throws IapeerError `too-many-clients`, before anything is sent
    */
-  serve(response: ServerResponse, follow: (signal: AbortSignal) => AsyncIterable<PlacedEvent>): void {
+  serve(response: ServerResponse, follow: (signal: AbortSignal) => AsyncIterable<PositionedEvent>): void {
     if (this.#open.size >= this.#limits.clients)
       throw new IapeerError(`${this.#limits.clients} clients follow the events already`, {
         code: 'too-many-clients',
@@ -79,14 +79,14 @@ export class SseClients {
 
   async #pump(
     response: ServerResponse,
-    events: AsyncIterable<PlacedEvent>,
+    events: AsyncIterable<PositionedEvent>,
     gone: AbortSignal,
   ): Promise<void> {
     const iterator = events[Symbol.asyncIterator]()
     let leave = (): void => {}
     gone.addEventListener('abort', () => leave(), { once: true })
     // Not a race with one promise that lives as long as the client: it would keep something of every event.
-    const nextOrGone = (): Promise<IteratorResult<PlacedEvent> | undefined> =>
+    const nextOrGone = (): Promise<IteratorResult<PositionedEvent> | undefined> =>
       new Promise((resolve, reject) => {
         leave = () => resolve(undefined)
         iterator.next().then(resolve, reject)

@@ -56,7 +56,7 @@ async function scopePrefix(env: NodeJS.ProcessEnv): Promise<string[]> {
 function guardFailed(reason: string): never {
   throw new IapeerError(`the guard did not start: ${reason}`, {
     code: 'guard-failed',
-    hint: 'See that the record folder can be written.',
+    hint: 'See that the record directory can be written.',
   })
 }
 

@@ -9,7 +9,7 @@ export interface GuardedServerOptions extends CanaryOptions {
   readonly configFile?: string
   /** The server's environment, which its panes inherit. @default that of this process, without TMUX and TMUX_PANE */
   readonly env?: NodeJS.ProcessEnv
-  /** The server's working folder. @default `/` */
+  /** The server's working directory. @default `/` */
   readonly cwd?: string
   /** Time limit for the whole start, in milliseconds. @default 5000 */
   readonly timeoutMs?: number

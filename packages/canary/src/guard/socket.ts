@@ -22,9 +22,9 @@ export async function checkSocketIsFree(socketPath: string): Promise<void> {
     if (errnoOf(error) === 'ENOENT') return
     if (errnoOf(error) === undefined) throw error
     refuse(
-      'socket-folder-unusable',
+      'socket-directory-unusable',
       `${socketPath} cannot be used`,
-      'See that its folder exists and is yours.',
+      'See that its directory exists and is yours.',
       error,
     )
   }

@@ -7,7 +7,7 @@ export type { GuardedServer, GuardedServerOptions } from './guarded-server.ts'
  * Starts a tmux server as the child of a guard, which records its end with the true wait status, and lets a witness see
  * who runs a command that kills it. Resolves when the socket answers. The server has no session yet, and does not exit
  * for that (`exit-empty` is off). Whatever fails leaves nothing behind.
- * @throws IapeerError `tmux-missing`, `socket-taken`, `socket-path-occupied`, `socket-folder-unusable`,
+ * @throws IapeerError `tmux-missing`, `socket-taken`, `socket-path-occupied`, `socket-directory-unusable`,
  * `socket-path-too-long`, `config-error`, `cwd-missing`, `tmux-refused`, `start-timeout`, `guard-ended`, `guard-failed`,
  * `record-dir-unwritable`, `scripts-missing`, `invalid-options`, `invalid-identity`, `invalid-path`
  */

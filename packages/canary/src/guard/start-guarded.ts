@@ -4,10 +4,10 @@ import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { readBoot } from '@iapeer/core/process'
 import { findTmux } from '../process/spawn.ts'
 import { logLifecycle } from '../records/log.ts'
-import { checkedPlace, checkSocketPath, recordsAreOff, socketIdOf } from '../records/options.ts'
+import { checkedLocation, checkSocketPath, recordsAreOff, socketIdOf } from '../records/options.ts'
 import { reconcileRecords } from '../records/reconcile.ts'
 import { socketNoteOf } from '../records/state-file.ts'
-import { installAssets, makeFolders } from '../scripts/assets.ts'
+import { installAssets, makeDirectories } from '../scripts/assets.ts'
 import type { Ensure } from '../watch/ensured.ts'
 import { ready } from './configure.ts'
 import { startGuard } from './guard.ts'
@@ -30,7 +30,7 @@ function serverEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 async function startGuarded(launch: Launch): Promise<GuardedServer> {
   const { identity, layout, socketPath } = launch
-  await makeFolders(layout)
+  await makeDirectories(layout)
   await reconcileRecords(layout, identity)
   await checkSocketIsFree(socketPath)
   const [lib, boot, { randomBytes }] = await Promise.all([
@@ -62,7 +62,7 @@ export async function startGuardedServer(
   options: GuardedServerOptions,
   ensure: Ensure,
 ): Promise<GuardedServer> {
-  const { identity, layout } = checkedPlace(options)
+  const { identity, layout } = checkedLocation(options)
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   if (!(Number.isFinite(timeoutMs) && timeoutMs > 0 && timeoutMs <= LONGEST_TIMEOUT_MS)) {
     refuse(
@@ -82,12 +82,12 @@ export async function startGuardedServer(
     deadline: performance.now() + timeoutMs,
   }
   try {
-    const folder = await stat(launch.cwd).catch((error: unknown) => {
+    const directory = await stat(launch.cwd).catch((error: unknown) => {
       if (errnoOf(error) === undefined) throw error
       return undefined
     })
-    if (folder?.isDirectory() !== true)
-      refuse('cwd-missing', `${launch.cwd} is no folder that can be used`, 'Make it, or name another cwd.')
+    if (directory?.isDirectory() !== true)
+      refuse('cwd-missing', `${launch.cwd} is no directory that can be used`, 'Make it, or name another cwd.')
     if (recordsAreOff()) return await startWatched(launch, ensure)
     return (await isOldTmux(launch)) ? await startWatched(launch, ensure) : await startGuarded(launch)
   } catch (error) {
@@ -96,7 +96,7 @@ export async function startGuardedServer(
     return refuse(
       'record-dir-unwritable',
       `cannot keep records in ${layout.recordDir}: ${said}`,
-      'See that the folder is yours and has room.',
+      'See that the directory is yours and has room.',
       error,
     )
   }

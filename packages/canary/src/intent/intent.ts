@@ -4,10 +4,10 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { type Liveness, observeProcess } from '@iapeer/core/process'
 import { claimedAtMs } from '../records/claim-file.ts'
 import { logLifecycle } from '../records/log.ts'
-import { type CanaryOptions, checkedPlace, checkGen, recordsAreOff } from '../records/options.ts'
+import { type CanaryOptions, checkedLocation, checkGen, recordsAreOff } from '../records/options.ts'
 import { seeSettled } from '../records/recorder.ts'
 import { type GenerationName, readCanaryRecord } from '../records/state-file.ts'
-import { makeFolders } from '../scripts/assets.ts'
+import { makeDirectories } from '../scripts/assets.ts'
 import { holdHangups } from './hangup.ts'
 import {
   addIntents,
@@ -50,13 +50,13 @@ export type IntentResult = {
 const DEFAULT_HOLD_MS = 600_000
 const LONGEST_HOLD_MS = 86_400_000
 
-interface Place {
+interface IntentPaths {
   readonly layout: RecordLayout
   readonly name: GenerationName
 }
 
-function placeOf(target: IntentTarget): Place {
-  const { identity, layout } = checkedPlace(target)
+function intentPathsOf(target: IntentTarget): IntentPaths {
+  const { identity, layout } = checkedLocation(target)
   return { layout, name: { identity, gen: checkGen(target.gen) } }
 }
 
@@ -66,21 +66,21 @@ function checkHold(holdMs: number): number {
   throw new IapeerError(`not a time to hold an intent: ${String(holdMs)}`, { code: 'invalid-options', hint })
 }
 
-function isClaimed({ layout, name }: Place): boolean {
+function isClaimed({ layout, name }: IntentPaths): boolean {
   return claimedAtMs(layout, name) !== undefined
 }
 
-async function serverLiveness(place: Place): Promise<Liveness> {
-  const record = readCanaryRecord(place.layout, place.name)
+async function serverLiveness(paths: IntentPaths): Promise<Liveness> {
+  const record = readCanaryRecord(paths.layout, paths.name)
   if (record !== undefined && record !== 'corrupt') return observeProcess(record.server)
-  return isClaimed(place) ? 'gone' : 'unknown'
+  return isClaimed(paths) ? 'gone' : 'unknown'
 }
 
-function logIntent(place: Place, intent: Intent, state: string, reason?: string): Promise<void> {
+function logIntent(paths: IntentPaths, intent: Intent, state: string, reason?: string): Promise<void> {
   const { by, why } = intent
-  return logLifecycle(place.layout, {
+  return logLifecycle(paths.layout, {
     ev: 'intent',
-    ...place.name,
+    ...paths.name,
     by: oneLine(by),
     why: oneLine(why),
     state,
@@ -93,18 +93,18 @@ async function removeOwn(intents: readonly Intent[]): Promise<void> {
   for (const { path } of intents) if (!isServerIntent(path)) await rm(path, { force: true })
 }
 
-async function withdraw(place: Place, intents: readonly Intent[], reason: string): Promise<void> {
+async function withdraw(paths: IntentPaths, intents: readonly Intent[], reason: string): Promise<void> {
   const [intent] = intents
   if (intent === undefined) return
-  const record = readCanaryRecord(place.layout, place.name)
+  const record = readCanaryRecord(paths.layout, paths.name)
   for (const one of intents) await setIntentState(one, 'withdrawn')
-  await logIntent(place, intent, 'withdrawn', reason)
+  await logIntent(paths, intent, 'withdrawn', reason)
   // Without a recorder there is none that would read the file, or remove it.
   if (record === undefined || record === 'corrupt') await removeOwn(intents)
   else if ((await observeProcess(record.server)) === 'gone') {
-    await seeSettled(place.layout, record)
+    await seeSettled(paths.layout, record)
     // While a recorder still reads the files one after another, it must not meet a gap.
-    if (readCanaryRecord(place.layout, place.name) === undefined) await removeOwn(intents)
+    if (readCanaryRecord(paths.layout, paths.name) === undefined) await removeOwn(intents)
   }
 }
 
@@ -117,21 +117,21 @@ async function withdraw(place: Place, intents: readonly Intent[], reason: string
  * cannot be written
  */
 export async function declareIntent(options: DeclareOptions): Promise<DeclareResult> {
-  const place = placeOf(options)
+  const paths = intentPathsOf(options)
   const until = Math.ceil((Date.now() + checkHold(options.holdMs ?? DEFAULT_HOLD_MS)) / 1000)
   if (recordsAreOff()) return { state: 'declared' }
-  await makeFolders(place.layout)
-  const declaredBefore = await isDeclared(place.layout, place.name)
-  const intents = await addIntents(place.layout, place.name, {
+  await makeDirectories(paths.layout)
+  const declaredBefore = await isDeclared(paths.layout, paths.name)
+  const intents = await addIntents(paths.layout, paths.name, {
     by: oneLine(options.by),
     why: oneLine(options.why),
     until,
   })
   holdHangups.hold()
-  await logIntent(place, intents[0], 'pending')
-  if ((await serverLiveness(place)) !== 'gone') return { state: 'declared' }
+  await logIntent(paths, intents[0], 'pending')
+  if ((await serverLiveness(paths)) !== 'gone') return { state: 'declared' }
   if (declaredBefore) return { state: 'declared' }
-  await withdraw(place, intents, 'already-dead')
+  await withdraw(paths, intents, 'already-dead')
   holdHangups.release()
   return { state: 'already-dead' }
 }
@@ -141,16 +141,16 @@ export async function declareIntent(options: DeclareOptions): Promise<DeclareRes
  * @throws IapeerError `invalid-identity`, `invalid-options`, `invalid-path`; Node system errors when it cannot be written
  */
 export async function completeIntent(target: IntentTarget): Promise<IntentResult> {
-  const place = placeOf(target)
-  const intents = await ownPending(place.layout, place.name, 'first')
+  const paths = intentPathsOf(target)
+  const intents = await ownPending(paths.layout, paths.name, 'first')
   const [intent] = intents
   if (intent === undefined) return { state: 'none' }
-  if ((await serverLiveness(place)) === 'alive') return { state: 'server-alive' }
-  const settled = (): boolean => readCanaryRecord(place.layout, place.name) === undefined
+  if ((await serverLiveness(paths)) === 'alive') return { state: 'server-alive' }
+  const settled = (): boolean => readCanaryRecord(paths.layout, paths.name) === undefined
   for (const one of intents) if (isServerIntent(one.path) || !settled()) await setIntentState(one, 'done')
   // Settling removes the state before the intents: what was written after that would stay behind.
   if (settled()) await removeOwn(intents)
-  await logIntent(place, intent, 'done')
+  await logIntent(paths, intent, 'done')
   holdHangups.release()
   return { state: 'done' }
 }
@@ -160,10 +160,10 @@ export async function completeIntent(target: IntentTarget): Promise<IntentResult
  * @throws as {@link completeIntent}
  */
 export async function withdrawIntent(target: IntentTarget): Promise<IntentResult> {
-  const place = placeOf(target)
-  const intents = await ownPending(place.layout, place.name, 'last')
+  const paths = intentPathsOf(target)
+  const intents = await ownPending(paths.layout, paths.name, 'last')
   if (intents.length === 0) return { state: 'none' }
-  await withdraw(place, intents, 'asked')
+  await withdraw(paths, intents, 'asked')
   holdHangups.release()
   return { state: 'withdrawn' }
 }

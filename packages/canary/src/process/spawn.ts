@@ -39,24 +39,24 @@ function isExecutable(path: string): boolean {
   }
 }
 
-const foldersOf = (path: string): string[] => path.split(delimiter).filter(isAbsolute)
+const directoriesOf = (path: string): string[] => path.split(delimiter).filter(isAbsolute)
 
 /** The absolute path of a tool that scripts use; undefined when there is none. */
 export function findTool(name: string): string | undefined {
-  return foldersOf(scriptPath())
-    .map((folder) => join(folder, name))
+  return directoriesOf(scriptPath())
+    .map((directory) => join(directory, name))
     .find(isExecutable)
 }
 
 /**
- * The absolute path of tmux, so that a later change of PATH or of the working folder disarms nothing.
+ * The absolute path of tmux, so that a later change of PATH or of the working directory disarms nothing.
  * @throws IapeerError `tmux-missing`
  */
 export function findTmux(wanted = 'tmux'): string {
-  const folders = foldersOf(`${process.env['PATH'] ?? ''}${delimiter}${SCRIPT_PATH}`)
-  const found = (isAbsolute(wanted) ? [wanted] : folders.map((folder) => join(folder, wanted))).find(
-    isExecutable,
-  )
+  const directories = directoriesOf(`${process.env['PATH'] ?? ''}${delimiter}${SCRIPT_PATH}`)
+  const found = (
+    isAbsolute(wanted) ? [wanted] : directories.map((directory) => join(directory, wanted))
+  ).find(isExecutable)
   if (found !== undefined) return found
   throw new IapeerError(`no ${wanted} on the PATH`, {
     code: 'tmux-missing',

@@ -4,7 +4,7 @@ import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { readIfExists } from '@iapeer/core/storage'
-import { type CanaryOptions, checkedPlace, checkGen } from './options.ts'
+import { type CanaryOptions, checkedLocation, checkGen } from './options.ts'
 import type { GenerationName } from './state-file.ts'
 
 /** What the claim of a generation says: how it ended, and which recorder writes the record. */
@@ -102,6 +102,6 @@ export function readClaim(
     readonly gen: string
   },
 ): Claim | undefined {
-  const { identity, layout } = checkedPlace(options)
+  const { identity, layout } = checkedLocation(options)
   return findClaim(layout, { identity, gen: checkGen(options.gen) })
 }

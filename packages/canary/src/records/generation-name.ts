@@ -1,8 +1,14 @@
 import { join } from 'node:path'
 import { isIdentity } from '@iapeer/core/identity'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { makePrivateFolder, readIfExists, replaceFile } from '@iapeer/core/storage'
-import { type CanaryOptions, checkedLayout, checkedPlace, checkGen, type RecordOptions } from './options.ts'
+import { makePrivateDirectory, readIfExists, replaceFile } from '@iapeer/core/storage'
+import {
+  type CanaryOptions,
+  checkedLayout,
+  checkedLocation,
+  checkGen,
+  type RecordOptions,
+} from './options.ts'
 import { parseKeyValues } from './state-file.ts'
 
 /**
@@ -41,7 +47,7 @@ export async function nameGeneration(
     readonly gen: string
   },
 ): Promise<void> {
-  const { identity, layout } = checkedPlace(options)
-  await makePrivateFolder(layout.namesDir)
+  const { identity, layout } = checkedLocation(options)
+  await makePrivateDirectory(layout.namesDir)
   await replaceFile(notePath(layout, checkGen(options.gen)), `identity=${identity}\n`)
 }

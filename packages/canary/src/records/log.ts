@@ -18,11 +18,11 @@ const lifecycleLimits = (): LogLimits => ({
 })
 
 /** A log that cannot be written changes nothing: the caller's result carries the state. */
-async function unlessUnwritable(write: () => Promise<unknown>): Promise<void> {
+async function ignoreUnwritable(write: () => Promise<unknown>): Promise<void> {
   try {
     await write()
   } catch (error) {
-    // Full, read-only, not ours, a folder in its place: whatever the system says, there is nothing to be done about it.
+    // Full, read-only, not ours, a directory in its place: whatever the system says, there is nothing to be done about it.
     if (errnoOf(error) === undefined) throw error
   }
 }
@@ -30,11 +30,11 @@ async function unlessUnwritable(write: () => Promise<unknown>): Promise<void> {
 /** One line in lifecycle.log. */
 export function logLifecycle(layout: RecordLayout, fields: LogfmtInput): Promise<void> {
   const line = `${formatLogfmt({ ts: new Date().toISOString(), ...fields })}\n`
-  return unlessUnwritable(() => appendLog(layout.lifecycleLog, line, lifecycleLimits()))
+  return ignoreUnwritable(() => appendLog(layout.lifecycleLog, line, lifecycleLimits()))
 }
 
 /** The recorders append to both logs and rotate neither; this does, when one has grown. */
 export async function rotateLogs(layout: RecordLayout): Promise<void> {
-  await unlessUnwritable(() => rotateLog(layout.exitsLog))
-  await unlessUnwritable(() => rotateLog(layout.lifecycleLog, lifecycleLimits()))
+  await ignoreUnwritable(() => rotateLog(layout.exitsLog))
+  await ignoreUnwritable(() => rotateLog(layout.lifecycleLog, lifecycleLimits()))
 }

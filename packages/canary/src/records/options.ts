@@ -6,7 +6,7 @@ import { type RecordLayout, recordLayout, SOCKET_PATH_LIMIT } from '@iapeer/core
 
 /** Where the records of a watch are kept. */
 export interface RecordOptions {
-  /** Folder for `exits.log`, `lifecycle.log` and `server-deaths/`; made (0700) when missing. */
+  /** Directory for `exits.log`, `lifecycle.log` and `server-deaths/`; made (0700) when missing. */
   readonly recordDir: string
   /** Directory for the state of recorders and for declared teardowns. @default `<recordDir>/state` */
   readonly stateDir?: string
@@ -43,7 +43,7 @@ export function checkSocketPath(path: string): string {
     `the socket path has ${bytes} bytes; this system allows ${SOCKET_PATH_LIMIT}: ${absolute}`,
     {
       code: 'socket-path-too-long',
-      hint: 'Use a shorter folder for the socket.',
+      hint: 'Use a shorter directory for the socket.',
     },
   )
 }
@@ -57,7 +57,7 @@ export function checkedLayout(options: RecordOptions): RecordLayout {
 }
 
 /** @throws IapeerError `invalid-identity`, `invalid-path` */
-export function checkedPlace(options: CanaryOptions): { identity: string; layout: RecordLayout } {
+export function checkedLocation(options: CanaryOptions): { identity: string; layout: RecordLayout } {
   return { identity: toIdentity(options.identity), layout: checkedLayout(options) }
 }
 

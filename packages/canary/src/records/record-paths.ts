@@ -1,5 +1,11 @@
 import { join } from 'node:path'
-import { type CanaryOptions, checkedLayout, checkedPlace, checkGen, type RecordOptions } from './options.ts'
+import {
+  type CanaryOptions,
+  checkedLayout,
+  checkedLocation,
+  checkGen,
+  type RecordOptions,
+} from './options.ts'
 
 /** Where to look for what was recorded; absolute paths. */
 export interface RecordPaths {
@@ -45,7 +51,7 @@ export function generationPaths(
   /** A declared teardown. */
   intent: string
 } {
-  const { identity, layout } = checkedPlace(options)
+  const { identity, layout } = checkedLocation(options)
   const key = `${identity}-${checkGen(options.gen)}`
   return {
     claim: join(layout.deathsDir, `${key}.claim`),

@@ -24,7 +24,7 @@ export interface CanaryRecord {
   readonly format: number
 }
 
-/** A generation's name in a folder: the last 16 hex digits are the gen, whatever the identity looks like. */
+/** A generation's name in a directory: the last 16 hex digits are the gen, whatever the identity looks like. */
 const GENERATION_NAME = /^(.+)-([0-9a-f]{16})$/
 
 export interface GenerationName {
@@ -47,10 +47,10 @@ export function parseKeyValues(text: string): Map<string, string> {
   return values
 }
 
-/** The names in a folder, none when it is not there. */
-export function namesIn(folder: string): string[] {
+/** The names in a directory, none when it is not there. */
+export function namesIn(directory: string): string[] {
   try {
-    return readdirSync(folder)
+    return readdirSync(directory)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return []
     throw error

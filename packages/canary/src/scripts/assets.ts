@@ -4,16 +4,16 @@ import { basename, join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { loadScripts } from '@iapeer/core/locate'
 import type { RecordLayout } from '@iapeer/core/paths'
-import { makePrivateFolder, readIfExists, replaceFile } from '@iapeer/core/storage'
+import { makePrivateDirectory, readIfExists, replaceFile } from '@iapeer/core/storage'
 import { readCanaryRecords } from '../records/state-file.ts'
 
 const COPY_NAME = /^[0-9a-f]{16}(?:\.\w{6})?$/
 /** A copy younger than this may belong to a recorder that is just being started. */
 const COPY_REST_MS = 3_600_000
 
-/** Makes the folders of a layout, 0700. Idempotent. */
-export async function makeFolders(layout: RecordLayout): Promise<void> {
-  for (const folder of [
+/** Makes the directories of a layout, 0700. Idempotent. */
+export async function makeDirectories(layout: RecordLayout): Promise<void> {
+  for (const directory of [
     layout.recordDir,
     layout.deathsDir,
     layout.canaryDir,
@@ -21,7 +21,7 @@ export async function makeFolders(layout: RecordLayout): Promise<void> {
     layout.namesDir,
     layout.libDir,
   ]) {
-    await makePrivateFolder(folder)
+    await makePrivateDirectory(directory)
   }
 }
 
@@ -84,14 +84,14 @@ async function makeDirectory(path: string, files: ReadonlyMap<string, string>): 
  */
 export async function installAssets(layout: RecordLayout): Promise<string> {
   const { scripts, hash } = await installedScripts()
-  const folder = join(layout.libDir, hash)
-  await makePrivateFolder(layout.libDir)
-  if (await makeDirectory(folder, scripts)) return folder
+  const directory = join(layout.libDir, hash)
+  await makePrivateDirectory(layout.libDir)
+  if (await makeDirectory(directory, scripts)) return directory
   for (const [name, content] of scripts)
-    if (readIfExists(join(folder, name)) !== content) await replaceFile(join(folder, name), content)
+    if (readIfExists(join(directory, name)) !== content) await replaceFile(join(directory, name), content)
   const touched = new Date()
-  await utimes(folder, touched, touched)
-  return folder
+  await utimes(directory, touched, touched)
+  return directory
 }
 
 /** Removes copies that no recorder runs from. */

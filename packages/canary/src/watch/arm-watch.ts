@@ -32,7 +32,7 @@ import {
   readCanaryRecord,
   readCanaryRecords,
 } from '../records/state-file.ts'
-import { installAssets, makeFolders } from '../scripts/assets.ts'
+import { installAssets, makeDirectories } from '../scripts/assets.ts'
 
 const ANSWER_LIMIT_MS = 3_000
 const HANDSHAKE_LIMIT_MS = 5_000
@@ -228,7 +228,7 @@ async function armReached(
 
 /**
  * The slow way of ensureCanary: settles what died unseen, asks the server who it is, and arms a watch.
- * @throws IapeerError for every reason that leaves the server unwatched; Node system errors of the folder
+ * @throws IapeerError for every reason that leaves the server unwatched; Node system errors of the directory
  */
 export async function armWatch(
   layout: RecordLayout,
@@ -236,7 +236,7 @@ export async function armWatch(
 ): Promise<Armed> {
   const { identity } = request
   const socketPath = checkSocketPath(request.socketPath)
-  await makeFolders(layout)
+  await makeDirectories(layout)
   await reconcileRecords(layout, identity)
   return reachServer(findTmux(request.tmux), socketPath, (reached) =>
     armReached(layout, { identity, socketPath }, reached),

@@ -13,7 +13,7 @@ import { replaceFile } from '@iapeer/core/storage'
 import { endProcess } from '../process/end-process.ts'
 import { currentName } from '../records/generation-name.ts'
 import { logLifecycle } from '../records/log.ts'
-import { type CanaryOptions, checkedPlace, checkSocketPath } from '../records/options.ts'
+import { type CanaryOptions, checkedLocation, checkSocketPath } from '../records/options.ts'
 import { seeSettled } from '../records/recorder.ts'
 import {
   type CanaryRecord,
@@ -106,10 +106,10 @@ async function dismissOne(layout: RecordLayout, record: CanaryRecord): Promise<b
 /**
  * Ends the watch over a living server; its later end is not recorded. Harmless when none runs. A server that is dead
  * already is not dismissed: its death is recorded.
- * @throws IapeerError `invalid-identity`, `invalid-path`; Node system errors when the folder cannot be written
+ * @throws IapeerError `invalid-identity`, `invalid-path`; Node system errors when the directory cannot be written
  */
 export async function dismissCanary(options: DismissOptions): Promise<DismissResult> {
-  const { identity, layout } = checkedPlace(options)
+  const { identity, layout } = checkedLocation(options)
   const socketPath = options.socketPath === undefined ? undefined : checkSocketPath(options.socketPath)
   const gens: string[] = []
   for (const record of readCanaryRecords(layout).records) {

@@ -5,7 +5,7 @@ import { observeProcesses } from '@iapeer/core/process'
 import { ENSURE_FAILURES } from '../codes.ts'
 import { RecentMap } from '../recent-map.ts'
 import { logLifecycle } from '../records/log.ts'
-import { checkedPlace, checkSocketPath, recordsAreOff, socketIdOf } from '../records/options.ts'
+import { checkedLocation, checkSocketPath, recordsAreOff, socketIdOf } from '../records/options.ts'
 import { type CanaryRecord, dismissalOf, notedSocketId, readCanaryRecords } from '../records/state-file.ts'
 import type { EnsureOptions, EnsureResult } from './ensured.ts'
 
@@ -63,7 +63,7 @@ async function ensure(layout: RecordLayout, identity: string, options: EnsureOpt
   return result
 }
 
-/** A system error is a state too; one about a path of the record folder names the folder. */
+/** A system error is a state too; one about a path of the record directory names the directory. */
 function failure(error: unknown, recordDir: string): EnsureResult & { state: 'failed' } {
   if (error instanceof IapeerError) {
     const reason = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`
@@ -96,7 +96,7 @@ export async function ensureCanary(options: EnsureOptions): Promise<EnsureResult
   }
   if (recordsAreOff()) return { state: 'skipped', reason: 'IAPEER_RECORDS=off' }
   try {
-    const { identity, layout } = checkedPlace(options)
+    const { identity, layout } = checkedLocation(options)
     const key = `${layout.canaryDir}/${identity}`
     try {
       const result = await ensure(layout, identity, options)

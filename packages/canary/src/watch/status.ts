@@ -1,7 +1,7 @@
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
 import { currentName } from '../records/generation-name.ts'
-import { type CanaryOptions, checkedLayout, checkedPlace, type RecordOptions } from '../records/options.ts'
+import { type CanaryOptions, checkedLayout, checkedLocation, type RecordOptions } from '../records/options.ts'
 import { type CanaryRecord, isDismissed, readCanaryRecords } from '../records/state-file.ts'
 
 /** One watched generation, as it is now. */
@@ -81,7 +81,7 @@ export async function listCanaries(options: RecordOptions): Promise<CanaryInfo[]
  * @throws IapeerError `invalid-identity`, `invalid-path`; Node system errors when the directory cannot be read
  */
 export async function canaryStatus(options: CanaryOptions): Promise<CanaryStatus> {
-  const { identity, layout } = checkedPlace(options)
+  const { identity, layout } = checkedLocation(options)
   const found = (await inspect(layout)).filter((one) => one.identity === identity)
   found.sort((a, b) => ORDER[a.state] - ORDER[b.state])
   return found[0] ?? { state: 'none' }

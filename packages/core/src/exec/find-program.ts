@@ -18,7 +18,7 @@ function candidatesOf(program: string, path: string, cwd: string): string[] {
   if (program.includes('/')) return [resolve(cwd, program)]
   return path
     .split(delimiter)
-    .map((folder) => join(isAbsolute(folder) ? folder : resolve(cwd, folder), program))
+    .map((directory) => join(isAbsolute(directory) ? directory : resolve(cwd, directory), program))
 }
 
 /** The file that a program's name means; undefined where there is none that can be run. */

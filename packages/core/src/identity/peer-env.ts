@@ -5,7 +5,7 @@ export interface PeerEnv {
   readonly PEER_IDENTITY: string
   readonly PEER_PERSONALITY: string
   readonly PEER_RUNTIME: string
-  /** The peer's home; its cwd may be another folder. */
+  /** The peer's home; its cwd may be another directory. */
   readonly PEER_HOME: string
 }
 

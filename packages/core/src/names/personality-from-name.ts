@@ -5,7 +5,7 @@ import { isPersonality, type Personality } from '../identity/identity.ts'
 const LONGEST = 32
 
 /**
- * The personality that a folder's name makes: other scripts are transliterated (any-ascii), everything that is no
+ * The personality that a directory's name makes: other scripts are transliterated (any-ascii), everything that is no
  * letter or digit becomes a dash, more than 32 characters are cut. `Ночная смена` gives `nochnaya-smena`.
  * @throws IapeerError `unusable-name` when no personality comes of it, for example of `2024`
  */

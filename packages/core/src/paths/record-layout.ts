@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path'
 
 /** Where one recorder family keeps its files. Only `recordDir` is needed; iapeer sets all three. */
-export interface RecordPlace {
+export interface RecordLocation {
   /** Holds `exits.log`, `lifecycle.log` and `server-deaths/`. */
   readonly recordDir: string
   /** Holds `canary/`, `intent/` and `names/`. @default `<recordDir>/state` */
@@ -10,7 +10,7 @@ export interface RecordPlace {
   readonly libDir?: string
 }
 
-/** The absolute paths that follow from a {@link RecordPlace}. */
+/** The absolute paths that follow from a {@link RecordLocation}. */
 export interface RecordLayout {
   readonly recordDir: string
   readonly exitsLog: string
@@ -24,9 +24,9 @@ export interface RecordLayout {
   readonly libDir: string
 }
 
-export function recordLayout(place: RecordPlace): RecordLayout {
-  const recordDir = resolve(place.recordDir)
-  const stateDir = resolve(place.stateDir ?? join(recordDir, 'state'))
+export function recordLayout(location: RecordLocation): RecordLayout {
+  const recordDir = resolve(location.recordDir)
+  const stateDir = resolve(location.stateDir ?? join(recordDir, 'state'))
   return {
     recordDir,
     exitsLog: join(recordDir, 'exits.log'),
@@ -36,6 +36,6 @@ export function recordLayout(place: RecordPlace): RecordLayout {
     canaryDir: join(stateDir, 'canary'),
     intentDir: join(stateDir, 'intent'),
     namesDir: join(stateDir, 'names'),
-    libDir: resolve(place.libDir ?? join(recordDir, 'lib')),
+    libDir: resolve(location.libDir ?? join(recordDir, 'lib')),
   }
 }

@@ -1,9 +1,9 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '../errors/index.ts'
-import { type RecordLayout, type RecordPlace, recordLayout } from './record-layout.ts'
+import { type RecordLayout, type RecordLocation, recordLayout } from './record-layout.ts'
 
-/** Every path under a root, absolute. Folders are 0700, files 0600. */
+/** Every path under a root, absolute. Directories are 0700, files 0600. */
 export interface RootLayout {
   readonly root: string
   /** `peers-profiles.json`, the registry. */
@@ -21,11 +21,11 @@ export interface RootLayout {
   /** Pane logs, `<identity>.log`. */
   readonly paneLogDir: string
   readonly hooksDir: string
-  /** Every folder that a root has from the start, parents first. */
-  readonly folders: readonly string[]
+  /** Every directory that a root has from the start, parents first. */
+  readonly directories: readonly string[]
 }
 
-function homeFolder(): string {
+function homeDirectory(): string {
   let home = ''
   try {
     home = homedir()
@@ -34,20 +34,20 @@ function homeFolder(): string {
     if (errnoOf(error) === undefined) throw error
   }
   if (isAbsolute(home)) return home
-  throw new IapeerError('this user has no home folder', {
+  throw new IapeerError('this user has no home directory', {
     code: 'no-home',
-    hint: 'Set IAPEER_ROOT to a private folder, or HOME.',
+    hint: 'Set IAPEER_ROOT to a private directory, or HOME.',
   })
 }
 
-/** The root folder: `$IAPEER_ROOT`, else `~/.iapeer`. @throws IapeerError `no-home` */
+/** The root directory: `$IAPEER_ROOT`, else `~/.iapeer`. @throws IapeerError `no-home` */
 export function iapeerRoot(env: NodeJS.ProcessEnv = process.env): string {
   const set = env['IAPEER_ROOT']
-  return set === undefined || set === '' ? join(homeFolder(), '.iapeer') : resolve(set)
+  return set === undefined || set === '' ? join(homeDirectory(), '.iapeer') : resolve(set)
 }
 
 /** Where the recorders of a root keep their files. */
-export function rootRecordPlace(root: string): Required<RecordPlace> {
+export function rootRecordLocation(root: string): Required<RecordLocation> {
   return { recordDir: join(root, 'logs', 'iapeer'), stateDir: join(root, 'state'), libDir: join(root, 'lib') }
 }
 
@@ -55,7 +55,7 @@ export function rootRecordPlace(root: string): Required<RecordPlace> {
 export function rootLayout(root: string, env: NodeJS.ProcessEnv = process.env): RootLayout {
   const base = resolve(root)
   const at = (...parts: string[]): string => join(base, ...parts)
-  const records = recordLayout(rootRecordPlace(base))
+  const records = recordLayout(rootRecordLocation(base))
   const sockets = env['IAPEER_SOCK_DIR']
   const socketDir = sockets === undefined || sockets === '' ? at('run') : resolve(sockets)
   const named = {
@@ -80,6 +80,6 @@ export function rootLayout(root: string, env: NodeJS.ProcessEnv = process.env): 
     socketDir,
     records,
     ...named,
-    folders: [base, at('logs'), at('state'), socketDir, ...Object.values(named), ...recorded],
+    directories: [base, at('logs'), at('state'), socketDir, ...Object.values(named), ...recorded],
   }
 }

@@ -12,7 +12,7 @@ export interface CommandLine {
 }
 
 /** Gone, of the kernel or somebody else's: there is nothing to read. */
-function unlessReadable(error: unknown): undefined {
+function ignoreUnreadable(error: unknown): undefined {
   if (errnoOf(error) === undefined) throw error
 }
 
@@ -37,16 +37,16 @@ export function parsePsArguments(text: string): CommandLine | undefined {
  */
 export async function readCommandLine(pid: number): Promise<CommandLine | undefined> {
   if (!hasProcfs()) return parsePsArguments(await ps('-ww', '-o', 'args=', '-p', String(pid)))
-  const bytes = await readFile(`/proc/${pid}/cmdline`).catch(unlessReadable)
+  const bytes = await readFile(`/proc/${pid}/cmdline`).catch(ignoreUnreadable)
   return bytes === undefined ? undefined : parseProcCmdline(bytes)
 }
 
 /**
- * The folder a process is in, with ` (deleted)` behind it when that is gone (proc_pid_cwd(5)); undefined when it cannot
+ * The directory a process is in, with ` (deleted)` behind it when that is gone (proc_pid_cwd(5)); undefined when it cannot
  * be seen, and wherever there is no /proc.
  */
-export async function readWorkingFolder(pid: number): Promise<string | undefined> {
-  return hasProcfs() ? readlink(`/proc/${pid}/cwd`).catch(unlessReadable) : undefined
+export async function readWorkingDirectory(pid: number): Promise<string | undefined> {
+  return hasProcfs() ? readlink(`/proc/${pid}/cwd`).catch(ignoreUnreadable) : undefined
 }
 
 /**
@@ -54,5 +54,5 @@ export async function readWorkingFolder(pid: number): Promise<string | undefined
  * cannot be seen, and wherever there is no /proc.
  */
 export async function readExecutable(pid: number): Promise<string | undefined> {
-  return hasProcfs() ? readlink(`/proc/${pid}/exe`).catch(unlessReadable) : undefined
+  return hasProcfs() ? readlink(`/proc/${pid}/exe`).catch(ignoreUnreadable) : undefined
 }

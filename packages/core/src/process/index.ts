@@ -6,7 +6,7 @@ export {
   parsePsArguments,
   readCommandLine,
   readExecutable,
-  readWorkingFolder,
+  readWorkingDirectory,
 } from './command-line.ts'
 export { readEnvironment } from './environment.ts'
 export { LivenessProbes } from './liveness-probes.ts'

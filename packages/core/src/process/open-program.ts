@@ -73,8 +73,8 @@ export function openProgram(id: ProcessId, name: string): OpenProgram | undefine
 
 /** The inodes of the listening sockets that were bound to a path, from /proc/net/unix (proc_pid_net(5)). */
 function listeningInodes(socketPath: string): ReadonlySet<string> {
-  const folder = ifReadable(() => realpathSync(dirname(socketPath)))
-  const paths = new Set([socketPath, join(folder ?? dirname(socketPath), basename(socketPath))])
+  const directory = ifReadable(() => realpathSync(dirname(socketPath)))
+  const paths = new Set([socketPath, join(directory ?? dirname(socketPath), basename(socketPath))])
   const lines = readFileSync('/proc/net/unix', 'utf8').split('\n')
   return new Set(
     lines.flatMap((line) => {

@@ -36,7 +36,7 @@ function runtimeOf(env: NodeJS.ProcessEnv): Runtime | undefined {
   return isRuntime(marker) ? marker : undefined
 }
 
-async function realFolder(path: string): Promise<string> {
+async function realDirectory(path: string): Promise<string> {
   try {
     return await realpath(path)
   } catch (error) {
@@ -46,7 +46,7 @@ async function realFolder(path: string): Promise<string> {
 }
 
 /**
- * The identity of the current process: `PEER_IDENTITY`; else the profile of `PEER_HOME`, or of the nearest folder from
+ * The identity of the current process: `PEER_IDENTITY`; else the profile of `PEER_HOME`, or of the nearest directory from
  * `cwd` upwards that has one, as the runtime that `PEER_RUNTIME`, then `CODEX_THREAD_ID` or `CLAUDECODE=1` tell, then as
  * its default runtime.
  * @returns undefined where nothing says who this is
@@ -63,7 +63,7 @@ export async function currentIdentity(
     return { identity: formatIdentity(parts), source: 'PEER_IDENTITY' }
   }
   const runtime = runtimeOf(env)
-  let home = env['PEER_HOME'] || (await realFolder(cwd))
+  let home = env['PEER_HOME'] || (await realDirectory(cwd))
   for (;;) {
     const profile = await readProfile(home)
     if (profile !== undefined) {

@@ -1,5 +1,5 @@
 import { isLowerIntelligence } from '../identity/intelligence.ts'
-import { FILE_FIELDS, type PeerProfile, type ProfileChanges } from './profile.ts'
+import { FILE_FIELDS, FORMER_FIELDS, type PeerProfile, type ProfileChanges } from './profile.ts'
 
 /** What a change may do only when it was asked for. */
 export interface EditPermits {
@@ -46,6 +46,8 @@ export async function editProfileText(
   for (const [field, name] of FILE_FIELDS) {
     const value = changes[field]
     if (value === undefined || same(value ?? undefined, old[field])) continue
+    const former = FORMER_FIELDS.get(name)
+    if (former !== undefined) edited = jsonc.applyEdits(edited, jsonc.modify(edited, [former], undefined, {}))
     const edits = jsonc.modify(edited, [name], value ?? undefined, {})
     edited = jsonc.applyEdits(
       edited,

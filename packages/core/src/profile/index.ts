@@ -7,7 +7,7 @@ export {
   type NewProfile,
   type ProfileEdit,
   type ProfileUpdate,
-  peerFolder,
+  peerDirectory,
   profilePath,
   readProfile,
   updateProfile,

@@ -4,7 +4,15 @@ import { IapeerError } from '../errors/index.ts'
 import { isPersonality, isRuntime, type Personality, type Runtime } from '../identity/identity.ts'
 import { defaultIntelligence, type Intelligence, readIntelligence } from '../identity/intelligence.ts'
 import { interfacesSchema } from './interfaces.ts'
-import { AFTERMATHS, DESCRIPTION_MAX, type PeerProfile, WAKE_POLICIES } from './profile.ts'
+import {
+  DESCRIPTION_MAX,
+  type PeerProfile,
+  REBOOT_POLICIES,
+  RESTART_POLICIES,
+  type RebootPolicy,
+  type RestartPolicy,
+  WAKE_POLICIES,
+} from './profile.ts'
 
 const personality = z.custom<Personality>(
   isPersonality,
@@ -16,6 +24,14 @@ const line = (what: string) =>
 const words = z
   .array(line('a list of texts'), 'a list of texts: the program and its arguments')
   .check(z.refine(([program]) => program !== undefined && program !== '', 'at least the program'))
+
+/** The values of `after_death`, which is called `restart` now, and of an earlier `after_reboot`. */
+const FORMER_POLICIES = ['asleep', 'restart', 'resume'] as const
+const RESTART_OF = {
+  asleep: 'no',
+  restart: 'on-failure',
+  resume: 'resume',
+} as const satisfies Record<(typeof FORMER_POLICIES)[number], RestartPolicy>
 
 const schema = z.object({
   personality,
@@ -34,8 +50,9 @@ const schema = z.object({
   ),
   cwd: z.optional(line('a path').check(z.refine(isAbsolute, 'an absolute path'))),
   wake_policy: z.optional(z.enum(WAKE_POLICIES, WAKE_POLICIES.join(' or '))),
-  after_death: z.optional(z.enum(AFTERMATHS, AFTERMATHS.join(', '))),
-  after_reboot: z.optional(z.enum(AFTERMATHS, AFTERMATHS.join(', '))),
+  restart: z.optional(z.enum(RESTART_POLICIES, RESTART_POLICIES.join(', '))),
+  after_death: z.optional(z.enum(FORMER_POLICIES, FORMER_POLICIES.join(', '))),
+  after_reboot: z.optional(z.enum([...REBOOT_POLICIES, 'asleep'], REBOOT_POLICIES.join(', '))),
   idle_secs: z.optional(z.number('a number of seconds').check(z.gte(0, 'not below 0'))),
   initial_prompt: z.optional(line('a text')),
   interfaces: interfacesSchema,
@@ -49,6 +66,12 @@ function intelligenceOf(raw: Raw, defaultRuntime: Runtime): Intelligence {
   return readIntelligence(raw.intelligence) ?? defaultIntelligence(defaultRuntime)
 }
 
+const restartOf = ({ restart, after_death }: Raw): RestartPolicy | undefined =>
+  restart ?? (after_death === undefined ? undefined : RESTART_OF[after_death])
+
+const afterRebootOf = ({ after_reboot }: Raw): RebootPolicy | undefined =>
+  after_reboot === 'asleep' ? 'no' : after_reboot
+
 function profileOf(raw: Raw, defaultRuntime: Runtime): PeerProfile {
   const listed = raw.runtimes ?? []
   return {
@@ -59,8 +82,8 @@ function profileOf(raw: Raw, defaultRuntime: Runtime): PeerProfile {
     intelligence: intelligenceOf(raw, defaultRuntime),
     cwd: raw.cwd,
     wakePolicy: raw.wake_policy,
-    afterDeath: raw.after_death,
-    afterReboot: raw.after_reboot,
+    restart: restartOf(raw),
+    afterReboot: afterRebootOf(raw),
     idleSecs: raw.idle_secs,
     initialPrompt: raw.initial_prompt,
     interfaces: raw.interfaces ?? {},

@@ -7,9 +7,9 @@ import { writeFileAtomic, writeFileNew } from '../storage/atomic-write.ts'
 import { containedPath } from '../storage/contained-path.ts'
 import { withLock } from '../storage/lock.ts'
 import { namesIn } from '../storage/names-in.ts'
-import { makePrivateFolder } from '../storage/private-folder.ts'
+import { makePrivateDirectory } from '../storage/private-directory.ts'
 import { readRegularFile } from '../storage/read-regular.ts'
-import { syncFolder } from '../storage/replace-file.ts'
+import { syncDirectory } from '../storage/replace-file.ts'
 import { sweepTemporaries } from '../storage/sweep-temporaries.ts'
 import { type EditPermits, editProfileText, type KeptField, keptFields, unmetField } from './edit-profile.ts'
 import { parseProfile } from './parse-profile.ts'
@@ -17,13 +17,13 @@ import { FILE_FIELDS, type PeerProfile, type ProfileChanges } from './profile.ts
 
 const FILE = 'peer-profile.json'
 
-/** `<home>/.iapeer`, a peer's own folder. */
-export function peerFolder(home: string): string {
+/** `<home>/.iapeer`, a peer's own directory. */
+export function peerDirectory(home: string): string {
   return join(home, '.iapeer')
 }
 
 export function profilePath(home: string): string {
-  return join(peerFolder(home), FILE)
+  return join(peerDirectory(home), FILE)
 }
 
 /** The text of a home's profile; undefined when it has none. @throws IapeerError `unusable-file`, `corrupt-profile` */
@@ -75,21 +75,22 @@ export function newProfileText(fields: NewProfile): string {
   return text
 }
 
-/** Makes a peer's own folder, 0700; a link in its place is followed inside of the home only. */
-async function makePeerFolder(home: string): Promise<void> {
-  const folder = peerFolder(home)
-  await makePrivateFolder(folder)
-  const real = await containedPath(folder, home)
+/** Makes a peer's own directory, 0700; a link in its place is followed inside of the home only. */
+async function makePeerDirectory(home: string): Promise<void> {
+  const directory = peerDirectory(home)
+  await makePrivateDirectory(directory)
+  const real = await containedPath(directory, home)
   if (((await stat(real)).mode & 0o077) !== 0) await chmod(real, 0o700)
 }
 
 const RETIRED = /^peer-profile\.removed-(.*\.json)$/
 
 /** Another peer begins here: what an earlier removal has kept is no longer the mark of one that was cut off. */
-async function closeRemovals(folder: string): Promise<void> {
-  for (const name of await namesIn(folder, { orNoFolder: true })) {
+async function closeRemovals(directory: string): Promise<void> {
+  for (const name of await namesIn(directory, { ignoreMissingDirectory: true })) {
     const [, rest] = RETIRED.exec(name) ?? []
-    if (rest !== undefined) await rename(join(folder, name), join(folder, `peer-profile.former-${rest}`))
+    if (rest !== undefined)
+      await rename(join(directory, name), join(directory, `peer-profile.former-${rest}`))
   }
 }
 
@@ -100,8 +101,8 @@ async function closeRemovals(folder: string): Promise<void> {
 export async function createProfile(home: string, fields: NewProfile): Promise<PeerProfile> {
   const path = profilePath(home)
   const text = newProfileText(fields)
-  await makePeerFolder(home)
-  await closeRemovals(peerFolder(home))
+  await makePeerDirectory(home)
+  await closeRemovals(peerDirectory(home))
   try {
     await writeFileNew(path, text, { within: home })
   } catch (error) {
@@ -197,13 +198,13 @@ export async function retireProfile(home: string, now: Date): Promise<string | u
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
     throw error
   }
-  await syncFolder(peerFolder(home))
+  await syncDirectory(peerDirectory(home))
   return kept
 }
 
 /** Whether a profile was retired here and none took its place. */
 export async function isRetired(home: string): Promise<boolean> {
-  const names = await namesIn(peerFolder(home), { orNoFolder: true })
+  const names = await namesIn(peerDirectory(home), { ignoreMissingDirectory: true })
   return !names.includes(FILE) && names.some((name) => RETIRED.test(name))
 }
 

@@ -8,9 +8,13 @@ export const WAKE_POLICIES = ['ephemeral', 'keep-alive'] as const
 /** `ephemeral`: one task a session; `keep-alive`: restarted whenever it ends. */
 export type WakePolicy = (typeof WAKE_POLICIES)[number]
 
-export const AFTERMATHS = ['asleep', 'restart', 'resume'] as const
-/** What follows a death or a reboot: wait for the next message, start anew, or go on where it was. */
-export type Aftermath = (typeof AFTERMATHS)[number]
+export const RESTART_POLICIES = ['no', 'on-failure', 'resume'] as const
+/** What follows a death: nothing, a restart with a new session, or a restart that resumes the session. */
+export type RestartPolicy = (typeof RESTART_POLICIES)[number]
+
+export const REBOOT_POLICIES = ['no', 'restart', 'resume'] as const
+/** What follows a reboot of the host. */
+export type RebootPolicy = (typeof REBOOT_POLICIES)[number]
 
 /** A peer as its `<home>/.iapeer/peer-profile.json` says it, the source of truth. */
 export interface PeerProfile {
@@ -24,11 +28,11 @@ export interface PeerProfile {
   /** Where the agent runs, absolute. @default the home */
   readonly cwd?: string | undefined
   readonly wakePolicy?: WakePolicy | undefined
-  /** @default asleep */
-  readonly afterDeath?: Aftermath | undefined
-  /** @default asleep */
-  readonly afterReboot?: Aftermath | undefined
-  /** Idle for so long it is parked, in seconds; 0 never. */
+  /** @default no */
+  readonly restart?: RestartPolicy | undefined
+  /** @default no */
+  readonly afterReboot?: RebootPolicy | undefined
+  /** The idle time after which it is suspended, in seconds; 0 never suspends it. */
   readonly idleSecs?: number | undefined
   readonly initialPrompt?: string | undefined
   /** Sections of the programs that make a peer reachable, by their names (`telegram`, ...); their content is theirs. */
@@ -46,8 +50,8 @@ export interface ProfileChanges {
   readonly intelligence?: Intelligence
   readonly cwd?: string | null
   readonly wakePolicy?: WakePolicy | null
-  readonly afterDeath?: Aftermath | null
-  readonly afterReboot?: Aftermath | null
+  readonly restart?: RestartPolicy | null
+  readonly afterReboot?: RebootPolicy | null
   readonly idleSecs?: number | null
   readonly initialPrompt?: string | null
   readonly command?: readonly string[] | null
@@ -62,9 +66,12 @@ export const FILE_FIELDS = [
   ['intelligence', 'intelligence'],
   ['cwd', 'cwd'],
   ['wakePolicy', 'wake_policy'],
-  ['afterDeath', 'after_death'],
+  ['restart', 'restart'],
   ['afterReboot', 'after_reboot'],
   ['idleSecs', 'idle_secs'],
   ['initialPrompt', 'initial_prompt'],
   ['command', 'command'],
 ] as const satisfies readonly (readonly [keyof ProfileChanges, string])[]
+
+/** What a field was called in earlier profiles: read where the field is absent, removed when it is written. */
+export const FORMER_FIELDS: ReadonlyMap<string, string> = new Map([['restart', 'after_death']])

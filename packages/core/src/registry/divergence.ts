@@ -26,7 +26,7 @@ export interface Divergence {
   readonly fixable: boolean
 }
 
-/** What lies in a folder that is, or may be, a home. `home` is its real path. */
+/** What lies in a directory that is, or may be, a home. `home` is its real path. */
 export type HomeFinding =
   | { readonly kind: 'profile'; readonly home: string; readonly profile: PeerProfile }
   | { readonly kind: 'unreadable'; readonly home: string; readonly problem: string }
@@ -76,21 +76,21 @@ const namesOf = (entries: readonly PeerEntry[]): Set<string> => {
 }
 
 /** A peer that is registered, and what it is to be. */
-interface Placed extends Registered {
+interface Located extends Registered {
   wanted: PeerEntry
 }
 
-const isRenamed = ({ entry, wanted }: Placed): boolean => entry.personality !== wanted.personality
+const isRenamed = ({ entry, wanted }: Located): boolean => entry.personality !== wanted.personality
 
 /**
  * Profiles win, but no name is taken from a peer that keeps its own: whoever claims one that is not free stays what the
  * registry calls it, until no two have the same name, or only such as had it before.
  */
-function settleNames(placed: readonly Placed[]): Placed[] {
-  const refused: Placed[] = []
+function settleNames(located: readonly Located[]): Located[] {
+  const refused: Located[] = []
   for (;;) {
-    const twice = namesOf(placed.map((one) => one.wanted))
-    const claims = placed.filter((one) => isRenamed(one) && twice.has(one.wanted.personality))
+    const twice = namesOf(located.map((one) => one.wanted))
+    const claims = located.filter((one) => isRenamed(one) && twice.has(one.wanted.personality))
     if (claims.length === 0) return refused
     for (const one of claims) one.wanted = { ...one.wanted, personality: one.entry.personality }
     refused.push(...claims)
@@ -132,9 +132,9 @@ class Findings {
     }
   }
 
-  addRegistered(placed: readonly Placed[], refused: readonly Placed[]): void {
-    const twice = namesOf(placed.map((one) => one.wanted))
-    for (const one of placed) {
+  addRegistered(located: readonly Located[], refused: readonly Located[]): void {
+    const twice = namesOf(located.map((one) => one.wanted))
+    for (const one of located) {
       const { entry, wanted } = one
       this.entries.push(wanted)
       this.tellOfHome(one)
@@ -175,7 +175,7 @@ class Findings {
 export function compare(registered: readonly Registered[], unregistered: readonly HomeFinding[]): Comparison {
   const findings = new Findings()
   const homes = new Set<string>()
-  const placed: Placed[] = []
+  const located: Located[] = []
   for (const one of registered) {
     const { entry, finding } = one
     if (homes.has(finding.home)) {
@@ -184,11 +184,11 @@ export function compare(registered: readonly Registered[], unregistered: readonl
       findings.tell('profile-retired', entry, 'its profile was retired: the peer was being removed', true)
     } else {
       const wanted = finding.kind === 'profile' ? projectProfile(finding.profile, finding.home) : entry
-      placed.push({ ...one, wanted })
+      located.push({ ...one, wanted })
     }
     homes.add(finding.home)
   }
-  findings.addRegistered(placed, settleNames(placed))
+  findings.addRegistered(located, settleNames(located))
   for (const finding of unregistered) if (!homes.has(finding.home)) findings.addUnregistered(finding)
   return findings
 }

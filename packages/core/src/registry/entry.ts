@@ -12,7 +12,7 @@ export interface PeerEntry {
   readonly runtimes: readonly Runtime[]
   readonly description: string
   readonly intelligence: Intelligence
-  /** The folder that holds its `.iapeer/`, absolute, its real path; one peer a home. */
+  /** The directory that holds its `.iapeer/`, absolute, its real path; one peer a home. */
   readonly home: string
   /** Where the agent runs, absolute; several peers may share one. */
   readonly cwd: string

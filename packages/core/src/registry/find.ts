@@ -20,7 +20,7 @@ export async function findPeer(root: string, name: string): Promise<PeerEntry | 
 }
 
 /** @throws IapeerError `no-such-peer` */
-export function requirePeer(entries: readonly PeerEntry[], name: string): PeerEntry {
+export function getPeer(entries: readonly PeerEntry[], name: string): PeerEntry {
   const [found, ...others] = entries.filter((entry) => entry.personality === name)
   if (others.length > 0)
     throw new IapeerError(`the registry has ${others.length + 1} peers of the name ${name}`, {
@@ -35,7 +35,7 @@ export function requirePeer(entries: readonly PeerEntry[], name: string): PeerEn
 }
 
 /** Names are one to one with peers. @throws IapeerError `name-taken` */
-export function refuseTaken(entries: readonly PeerEntry[], name: Personality): void {
+export function assertNameFree(entries: readonly PeerEntry[], name: Personality): void {
   const holder = entries.find((entry) => entry.personality === name)
   if (holder === undefined) return
   throw new IapeerError(`the name ${name} is taken: that peer lives in ${holder.home}`, {
@@ -45,12 +45,12 @@ export function refuseTaken(entries: readonly PeerEntry[], name: Personality): v
 }
 
 /** Homes are one to one with peers. @throws IapeerError `home-occupied` */
-export function refuseOccupied(entries: readonly PeerEntry[], home: string): void {
+export function assertHomeFree(entries: readonly PeerEntry[], home: string): void {
   const holder = entries.find((entry) => entry.home === home)
   if (holder === undefined) return
   throw new IapeerError(`${home} is the home of ${holder.personality}`, {
     code: 'home-occupied',
-    hint: 'One peer a home: choose another folder with --home; several peers can share a --cwd.',
+    hint: 'One peer a home: choose another directory with --home; several peers can share a --cwd.',
   })
 }
 
@@ -58,7 +58,11 @@ export function refuseOccupied(entries: readonly PeerEntry[], home: string): voi
  * A name that the root remembers for a home that is not registered now, perhaps because it is not mounted.
  * @throws IapeerError `name-remembered`
  */
-export async function refuseRemembered(layout: RootLayout, name: Personality, home: string): Promise<void> {
+export async function assertNotRemembered(
+  layout: RootLayout,
+  name: Personality,
+  home: string,
+): Promise<void> {
   const remembered = await homeOfName(layout, name)
   if (remembered === undefined || remembered === home) return
   throw new IapeerError(

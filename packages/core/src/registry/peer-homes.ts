@@ -5,12 +5,12 @@ import { errnoOf, IapeerError } from '../errors/index.ts'
 import { isPersonality, type Personality } from '../identity/identity.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
 import { namesIn } from '../storage/names-in.ts'
-import { makePrivateFolder } from '../storage/private-folder.ts'
+import { makePrivateDirectory } from '../storage/private-directory.ts'
 
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
 
-/** The real path of a folder; undefined when there is none. */
-export async function realFolder(path: string): Promise<string | undefined> {
+/** The real path of a directory; undefined when there is none. */
+export async function realDirectory(path: string): Promise<string | undefined> {
   try {
     return await realpath(path)
   } catch (error) {
@@ -21,25 +21,25 @@ export async function realFolder(path: string): Promise<string | undefined> {
 
 /**
  * The real path of a home that is to be used, made when it is missing.
- * @throws IapeerError `unusable-home` for the root itself, a folder of the root's own, or the folder whose `.iapeer` is the root
+ * @throws IapeerError `unusable-home` for the root itself, a directory of the root's own, or the directory whose `.iapeer` is the root
  */
 export async function settleHome(layout: RootLayout, home: string): Promise<string> {
-  refuseOwnFolders(layout, home, resolve(home), layout.root)
-  await makePrivateFolder(home)
+  assertNotOwnDirectory(layout, home, resolve(home), layout.root)
+  await makePrivateDirectory(home)
   if (!(await stat(home)).isDirectory())
-    throw new IapeerError(`${home} is no folder`, { code: 'unusable-home', hint: 'Choose another.' })
+    throw new IapeerError(`${home} is no directory`, { code: 'unusable-home', hint: 'Choose another.' })
   const [real, root] = [await realpath(home), await realpath(layout.root)]
-  refuseOwnFolders(layout, home, real, root)
+  assertNotOwnDirectory(layout, home, real, root)
   return real
 }
 
-function refuseOwnFolders(layout: RootLayout, home: string, real: string, root: string): void {
+function assertNotOwnDirectory(layout: RootLayout, home: string, real: string, root: string): void {
   const inRoot = real === root || real.startsWith(root + sep)
   const inPeers = real.startsWith(join(root, 'peers') + sep)
   if ((inRoot && !inPeers) || join(real, '.iapeer') === root)
     throw new IapeerError(`${home} cannot be a peer's home: iapeer keeps its own files there`, {
       code: 'unusable-home',
-      hint: `Choose a folder outside of ${layout.root}, or leave --home out.`,
+      hint: `Choose a directory outside of ${layout.root}, or leave --home out.`,
     })
 }
 
@@ -73,8 +73,8 @@ export async function unlinkHome(layout: RootLayout, name: Personality): Promise
   await rm(join(layout.homesDir, name), { force: true })
 }
 
-const personalitiesIn = async (folder: string): Promise<Personality[]> =>
-  (await namesIn(folder)).filter((name) => isPersonality(name))
+const personalitiesIn = async (directory: string): Promise<Personality[]> =>
+  (await namesIn(directory)).filter((name) => isPersonality(name))
 
 /** A remembered home: the text of its link, and where that leads now. */
 export interface HomeLink {
@@ -87,7 +87,7 @@ export interface HomeLink {
 /** A home that may not be looked at counts as there; looking at what it holds will say why. */
 async function realOrAsked(path: string): Promise<string | undefined> {
   try {
-    return await realFolder(path)
+    return await realDirectory(path)
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
     return path
@@ -107,7 +107,7 @@ export async function readHomeLinks(layout: RootLayout): Promise<HomeLink[]> {
 /** The real paths of the default homes, whatever they hold. */
 export async function readDefaultHomes(layout: RootLayout): Promise<string[]> {
   const homes = await Promise.all(
-    (await personalitiesIn(layout.peersDir)).map((name) => realFolder(join(layout.peersDir, name))),
+    (await personalitiesIn(layout.peersDir)).map((name) => realDirectory(join(layout.peersDir, name))),
   )
   return homes.filter((home) => home !== undefined)
 }

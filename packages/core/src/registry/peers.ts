@@ -10,7 +10,7 @@ import {
   newProfileText,
   type ProfileEdit,
   type ProfileUpdate,
-  peerFolder,
+  peerDirectory,
   profilePath,
   readProfile,
   restoreProfile,
@@ -18,8 +18,8 @@ import {
   updateProfile,
 } from '../profile/profile-file.ts'
 import { type PeerEntry, projectProfile } from './entry.ts'
-import { refuseOccupied, refuseRemembered, refuseTaken, requirePeer } from './find.ts'
-import { homeOfName, linkHome, realFolder, settleHome, unlinkHome } from './peer-homes.ts'
+import { assertHomeFree, assertNameFree, assertNotRemembered, getPeer } from './find.ts'
+import { homeOfName, linkHome, realDirectory, settleHome, unlinkHome } from './peer-homes.ts'
 import { type RegistryAccess, usableEntries, withRegistry } from './registry-file.ts'
 
 async function withEntries<T>(
@@ -56,9 +56,9 @@ async function writeOrUndo(write: () => Promise<void>, undo: () => Promise<void>
 
 const STAYS = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'EROFS', 'ENOTDIR', 'EACCES', 'EPERM'])
 
-async function removeIfEmpty(folder: string): Promise<void> {
+async function removeIfEmpty(directory: string): Promise<void> {
   try {
-    await rmdir(folder)
+    await rmdir(directory)
   } catch (error) {
     const code = errnoOf(error)
     if (code === undefined || !STAYS.has(code)) throw error
@@ -80,7 +80,7 @@ async function defaultHome(
 ): Promise<string> {
   for (let number = 1; ; number++) {
     const path = join(peersDir, number === 1 ? personality : `${personality}-${number}`)
-    const real = (await realFolder(path)) ?? path
+    const real = (await realDirectory(path)) ?? path
     if (!entries.some(({ home }) => home === real)) return path
   }
 }
@@ -93,22 +93,22 @@ async function defaultHome(
 export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
   const { home, ...fields } = peer
   return withEntries(root, async ({ layout, write }, entries) => {
-    refuseTaken(entries, fields.personality)
+    assertNameFree(entries, fields.personality)
     newProfileText(fields)
     const wanted = home ?? (await defaultHome(layout, entries, fields.personality))
-    const isNew = (await realFolder(wanted)) === undefined
+    const isNew = (await realDirectory(wanted)) === undefined
     const real = await settleHome(layout, wanted)
-    refuseOccupied(entries, real)
-    const undoFolders = async (): Promise<void> => {
-      await removeIfEmpty(peerFolder(real))
+    assertHomeFree(entries, real)
+    const undoDirectories = async (): Promise<void> => {
+      await removeIfEmpty(peerDirectory(real))
       if (isNew) await removeIfEmpty(real)
     }
     let profile: PeerProfile
     try {
-      await refuseRemembered(layout, fields.personality, real)
+      await assertNotRemembered(layout, fields.personality, real)
       profile = await createProfile(real, fields)
     } catch (error) {
-      await undoFolders()
+      await undoDirectories()
       throw error
     }
     const entry = projectProfile(profile, real)
@@ -120,7 +120,7 @@ export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
       async () => {
         await unlinkHome(layout, entry.personality)
         await rm(profilePath(real), { force: true })
-        await undoFolders()
+        await undoDirectories()
       },
     )
     return entry
@@ -153,8 +153,8 @@ async function putEntry(
 ): Promise<PeerEntry> {
   const others = entries.filter((one) => one.home !== entry.home)
   const old = entries.find((one) => one.home === entry.home)
-  refuseTaken(others, entry.personality)
-  await refuseRemembered(layout, entry.personality, entry.home)
+  assertNameFree(others, entry.personality)
+  await assertNotRemembered(layout, entry.personality, entry.home)
   await linkHome(layout, entry.personality, entry.home)
   if (JSON.stringify(old) !== JSON.stringify(entry)) await write([...others, entry])
   if (old !== undefined && old.personality !== entry.personality) await unlinkHome(layout, old.personality)
@@ -173,7 +173,7 @@ export function updatePeer(
   permits: EditPermits = {},
 ): Promise<ProfileUpdate> {
   return withEntries(root, async (access, entries) => {
-    const { home } = requirePeer(entries, name)
+    const { home } = getPeer(entries, name)
     const unnamed = (profile: PeerProfile) => {
       const { personality: _name, ...changes } = typeof edit === 'function' ? edit(profile) : edit
       return changes
@@ -216,7 +216,7 @@ export function removePeer(root: string, name: string, now: Date): Promise<Remov
       await unlinkHome(layout, name)
       return { personality: name, home: remembered, keptProfile: undefined }
     }
-    const entry = requirePeer(entries, name)
+    const entry = getPeer(entries, name)
     const keptProfile = await retireProfile(entry.home, now)
     await writeOrUndo(
       () => write(entries.filter((one) => one !== entry)),
@@ -235,10 +235,10 @@ export function removePeer(root: string, name: string, now: Date): Promise<Remov
  */
 export function renamePeer(root: string, name: string, to: Personality): Promise<PeerEntry> {
   return withEntries(root, async ({ layout, write }, entries) => {
-    const old = requirePeer(entries, name)
+    const old = getPeer(entries, name)
     if (old.personality === to) return old
-    refuseTaken(entries, to)
-    await refuseRemembered(layout, to, old.home)
+    assertNameFree(entries, to)
+    await assertNotRemembered(layout, to, old.home)
     const { profile } = await updateProfile(old.home, { personality: to })
     const entry = projectProfile(profile, old.home)
     await writeOrUndo(

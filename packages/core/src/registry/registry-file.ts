@@ -73,9 +73,9 @@ export async function hasTraces(layout: RootLayout): Promise<boolean> {
   return (await hasNames(layout.peersDir)) || (await hasNames(layout.homesDir))
 }
 
-async function hasNames(folder: string): Promise<boolean> {
+async function hasNames(directory: string): Promise<boolean> {
   try {
-    const found = await readdir(folder, { withFileTypes: true })
+    const found = await readdir(directory, { withFileTypes: true })
     return found.some((one) => isPersonality(one.name) && (one.isDirectory() || one.isSymbolicLink()))
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false
@@ -85,7 +85,7 @@ async function hasNames(folder: string): Promise<boolean> {
 
 /**
  * The entries, or a clear refusal: none where there never was a registry.
- * @throws IapeerError `registry-corrupt`, `registry-lost` (no file, but folders of peers)
+ * @throws IapeerError `registry-corrupt`, `registry-lost` (no file, but directories of peers)
  */
 export async function usableEntries(
   layout: RootLayout,
@@ -152,14 +152,14 @@ function unwritable(layout: RootLayout, error: unknown): unknown {
     `the registry in ${layout.root} cannot be written, and is as it was: ${error.message}`,
     {
       code: 'root-unwritable',
-      hint: 'See that the disk has space left and is writable, and whose that folder is; then try again.',
+      hint: 'See that the disk has space left and is writable, and whose that directory is; then try again.',
       cause: error,
     },
   )
 }
 
 /**
- * The one way to the registry's file: makes the root's folders, takes the lock, reads, and lets `action` write.
+ * The one way to the registry's file: makes the root's directories, takes the lock, reads, and lets `action` write.
  * The first caller in a root makes an empty registry, so that one that is missing later was lost.
  * @throws IapeerError `registry-newer` for a file of a newer version, `lock-held`, `root-unwritable`, and those of `scaffoldRoot`
  */
@@ -169,7 +169,7 @@ export async function withRegistry<T>(
   options: LockOptions = {},
 ): Promise<T> {
   const layout = rootLayout(root)
-  const lock = await tellingWhy(layout, async () => {
+  const lock = await explainUnwritable(layout, async () => {
     await scaffoldRoot(layout)
     return acquireLock(`${layout.registry}.lock`, options)
   })
@@ -180,7 +180,7 @@ export async function withRegistry<T>(
   }
 }
 
-async function tellingWhy<T>(layout: RootLayout, act: () => Promise<T>): Promise<T> {
+async function explainUnwritable<T>(layout: RootLayout, act: () => Promise<T>): Promise<T> {
   try {
     return await act()
   } catch (error) {
@@ -193,7 +193,7 @@ async function openRegistry<T>(
   action: (access: RegistryAccess) => Promise<T>,
 ): Promise<T> {
   const write = (entries: readonly PeerEntry[]): Promise<void> =>
-    tellingWhy(layout, async () => {
+    explainUnwritable(layout, async () => {
       const target = await containedPath(layout.registry, layout.root)
       await replaceFile(target, fileText(entries), keepAttributesOf(target))
     })

@@ -3,22 +3,22 @@ import { mapLimit } from '../async/map-limit.ts'
 import { errnoOf, IapeerError } from '../errors/index.ts'
 import type { RootLayout } from '../paths/root-layout.ts'
 import { rootLayout } from '../paths/root-layout.ts'
-import { isRetired, peerFolder, readProfile } from '../profile/profile-file.ts'
+import { isRetired, peerDirectory, readProfile } from '../profile/profile-file.ts'
 import { type Comparison, compare, type Divergence, type HomeFinding } from './divergence.ts'
 import type { PeerEntry } from './entry.ts'
-import { type HomeLink, homesInText, readDefaultHomes, readHomeLinks, realFolder } from './peer-homes.ts'
+import { type HomeLink, homesInText, readDefaultHomes, readHomeLinks, realDirectory } from './peer-homes.ts'
 import { hasTraces, REGISTRY_VERSION, type RegistryContent, readRegistryFile } from './registry-file.ts'
 
 /** How many homes are looked at at a time: each is a few open files. */
 const CONCURRENCY = 32
 
 async function findingOf(home: string): Promise<HomeFinding> {
-  const real = await realFolder(home)
+  const real = await realDirectory(home)
   if (real === undefined || !(await stat(real)).isDirectory()) return { kind: 'gone', home: real ?? home }
   const profile = await readProfile(real)
   if (profile !== undefined) return { kind: 'profile', home: real, profile }
-  // A bare folder where a home was: a disk that is not mounted, more likely than a profile that was deleted.
-  if (!(await isThere(peerFolder(real)))) return { kind: 'gone', home: real }
+  // A bare directory where a home was: a disk that is not mounted, more likely than a profile that was deleted.
+  if (!(await isThere(peerDirectory(real)))) return { kind: 'gone', home: real }
   return { kind: 'no-profile', home: real, retired: await isRetired(real) }
 }
 

@@ -77,7 +77,7 @@ export const INTERNAL_VARIABLES: readonly Variable[] = [
   { variable: 'IAPEER_WITNESS_STATE', description: 'In tmux: the state file that the script reads.' },
   { variable: 'IAPEER_BEARER', description: "For Codex: the token of iapeer's MCP server." },
   {
-    variable: 'IAPEER_TEST_FOLDER',
+    variable: 'IAPEER_TEST_DIR',
     description: 'In the tests: the directory that a test run leaves empty.',
   },
 ]

@@ -6,7 +6,7 @@ import { makeFile, replaceFile } from './replace-file.ts'
 
 export interface WriteOptions {
   /**
-   * The folder that the file must lie in when every symbolic link on the way is resolved; a link that stays inside is
+   * The directory that the file must lie in when every symbolic link on the way is resolved; a link that stays inside is
    * followed and kept, one that leads out is refused. Without it a link at `path` itself is replaced by the file.
    */
   readonly within?: string
@@ -15,7 +15,7 @@ export interface WriteOptions {
 /** Files with one writer of their own, which holds a lock when it writes. */
 const RESERVED = /^peers-profiles\.json$/i
 
-function refuseReserved(path: string): void {
+function assertNotReserved(path: string): void {
   if (!RESERVED.test(basename(path))) return
   throw new IapeerError(`${path} is written by the registry alone`, {
     code: 'reserved-file',
@@ -28,7 +28,7 @@ async function targetOf(path: string, { within }: WriteOptions): Promise<string>
 }
 
 /**
- * Replaces a file as a whole: temporary file beside it, fsync, rename, fsync of the folder. A new file is 0600, an
+ * Replaces a file as a whole: temporary file beside it, fsync, rename, fsync of the directory. A new file is 0600, an
  * existing one keeps its mode. A reader sees the old content or the new, never a part; on any error the old file stays.
  * @throws the Node system error (`ENOSPC`, `EROFS`, ...); IapeerError `outside-root`, `reserved-file`,
  *   `file-not-synced` (it is written)
@@ -38,7 +38,7 @@ export async function writeFileAtomic(
   content: string,
   options: WriteOptions = {},
 ): Promise<void> {
-  refuseReserved(path)
+  assertNotReserved(path)
   const target = await targetOf(path, options)
   await replaceFile(target, content, keepAttributesOf(target))
 }
@@ -49,6 +49,6 @@ export async function writeFileAtomic(
  *   `reserved-file`
  */
 export async function writeFileNew(path: string, content: string, options: WriteOptions = {}): Promise<void> {
-  refuseReserved(path)
+  assertNotReserved(path)
   await makeFile(await targetOf(path, options), content)
 }

@@ -17,8 +17,8 @@ async function linkTarget(path: string): Promise<string | undefined> {
 const isWithin = (path: string, root: string): boolean =>
   path === root || path.startsWith(root.endsWith(sep) ? root : root + sep)
 
-/** A link whose target has no folder leads nowhere that is ours. */
-async function folderOf(path: string, linked: boolean): Promise<string> {
+/** A link whose target has no directory leads nowhere that is ours. */
+async function directoryOf(path: string, linked: boolean): Promise<string> {
   try {
     return await realpath(dirname(path))
   } catch (error) {
@@ -28,19 +28,19 @@ async function folderOf(path: string, linked: boolean): Promise<string> {
 }
 
 /**
- * Where a file really lies: its folder's real path and, through symbolic links at its end, its real name.
- * The file itself need not exist; its folder must.
- * @throws IapeerError `outside-root` when that is not within `root`; the Node system error for a missing folder
+ * Where a file really lies: its directory's real path and, through symbolic links at its end, its real name.
+ * The file itself need not exist; its directory must.
+ * @throws IapeerError `outside-root` when that is not within `root`; the Node system error for a missing directory
  */
 export async function containedPath(path: string, root: string): Promise<string> {
   const realRoot = await realpath(root)
   let at = path
   for (let links = 0; links < MOST_LINKS; links++) {
-    const real = join(await folderOf(at, links > 0), basename(at))
+    const real = join(await directoryOf(at, links > 0), basename(at))
     if (!isWithin(real, realRoot)) {
       throw new IapeerError(`${path} leads out of ${root}, to ${real}`, {
         code: 'outside-root',
-        hint: 'A symbolic link on the way points elsewhere. Replace it by a real folder or file.',
+        hint: 'A symbolic link on the way points elsewhere. Replace it by a real directory or file.',
       })
     }
     const next = await linkTarget(real)
@@ -49,6 +49,6 @@ export async function containedPath(path: string, root: string): Promise<string>
   }
   throw new IapeerError(`${path} has more than ${MOST_LINKS} symbolic links on the way`, {
     code: 'outside-root',
-    hint: 'Two links that point at each other do this. Replace them by a real folder or file.',
+    hint: 'Two links that point at each other do this. Replace them by a real directory or file.',
   })
 }

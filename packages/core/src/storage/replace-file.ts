@@ -5,17 +5,17 @@ import { errnoOf, IapeerError } from '../errors/index.ts'
 
 let written = 0
 
-/** fsync of a folder: makes a rename in it last. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
+/** fsync of a directory: makes a rename in it last. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
   try {
-    await folder.sync()
+    await directory.sync()
   } catch (error) {
-    // Some file systems refuse fsync on a folder; the rename itself is still atomic.
+    // Some file systems refuse fsync on a directory; the rename itself is still atomic.
     const code = errnoOf(error)
     if (code !== 'EINVAL' && code !== 'ENOTSUP' && code !== 'EPERM') throw error
   } finally {
-    await folder.close()
+    await directory.close()
   }
 }
 
@@ -35,7 +35,7 @@ function temporaryName(path: string): string {
 
 async function lastingly(path: string): Promise<void> {
   try {
-    await syncFolder(dirname(path))
+    await syncDirectory(dirname(path))
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
     throw new IapeerError(`${path} is written, but may not last: ${error}`, {
@@ -49,7 +49,7 @@ async function lastingly(path: string): Promise<void> {
 async function writeBeside(
   path: string,
   content: string,
-  place: (temporary: string) => void,
+  location: (temporary: string) => void,
   prepare?: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
   const temporary = temporaryName(path)
@@ -64,7 +64,7 @@ async function writeBeside(
       await file.close()
     }
     // At once: a process that exits leaves no rename under way, which would come after its lock was given back.
-    place(temporary)
+    location(temporary)
   } finally {
     await removeIfThere(temporary)
   }

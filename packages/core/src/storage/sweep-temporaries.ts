@@ -19,11 +19,11 @@ function isFreePid(pid: number): boolean {
  * whose pid is in use by anybody keeps its file until a later sweep.
  */
 export async function sweepTemporaries(path: string): Promise<void> {
-  const folder = dirname(path)
+  const directory = dirname(path)
   const prefix = `${basename(path)}.`
-  for (const name of await readdir(folder)) {
+  for (const name of await readdir(directory)) {
     const pid = name.startsWith(prefix) ? TEMPORARY.exec(name.slice(prefix.length - 1))?.[1] : undefined
-    if (pid !== undefined && isFreePid(Number(pid))) await rm(join(folder, name), { force: true })
+    if (pid !== undefined && isFreePid(Number(pid))) await rm(join(directory, name), { force: true })
   }
 }
 
@@ -41,13 +41,13 @@ async function isResting(path: string): Promise<boolean> {
 }
 
 /**
- * Removes what killed writers of any file of a folder have left. For anybody: a writer whose pid is in use keeps its file, and
+ * Removes what killed writers of any file of a directory have left. For anybody: a writer whose pid is in use keeps its file, and
  * so does one that may be at it in another container.
  */
-export async function sweepFolderTemporaries(folder: string): Promise<void> {
-  for (const name of await namesIn(folder)) {
+export async function sweepDirectoryTemporaries(directory: string): Promise<void> {
+  for (const name of await namesIn(directory)) {
     const pid = TEMPORARY.exec(name)?.[1]
-    const path = join(folder, name)
+    const path = join(directory, name)
     if (pid !== undefined && isFreePid(Number(pid)) && (await isResting(path)))
       await rm(path, { force: true })
   }

@@ -39,8 +39,8 @@ interface Answering {
 }
 
 /** The Messages API, streamed or whole. */
-function answerMessages(response: ServerResponse, how: Answering, isStreamed: boolean): void {
-  const { step, nth } = how
+function answerMessages(response: ServerResponse, options: Answering, isStreamed: boolean): void {
+  const { step, nth } = options
   const usage = { input_tokens: 7, output_tokens: 5 }
   const message = {
     id: `msg_${nth}`,
@@ -57,7 +57,7 @@ function answerMessages(response: ServerResponse, how: Answering, isStreamed: bo
     input,
   }))
   const stop_reason = calls.length > 0 ? 'tool_use' : 'end_turn'
-  const text = textOf(step, how.otherwise)
+  const text = textOf(step, options.otherwise)
   if (!isStreamed) {
     json(response, { ...message, stop_reason, content: [{ type: 'text', text }, ...calls] })
     return
@@ -134,11 +134,11 @@ function answerResponses(response: ServerResponse, { step, nth, otherwise }: Ans
 export async function answer(
   response: ServerResponse,
   request: { readonly path: string; readonly isStreamed: boolean },
-  how: Answering,
+  options: Answering,
 ): Promise<void> {
-  const { status, body, delayMs = 0 } = how.step
+  const { status, body, delayMs = 0 } = options.step
   if (delayMs > 0) await sleep(delayMs)
   if (status !== undefined) json(response, body ?? {}, status)
-  else if (request.path === '/v1/messages') answerMessages(response, how, request.isStreamed)
-  else answerResponses(response, how)
+  else if (request.path === '/v1/messages') answerMessages(response, options, request.isStreamed)
+  else answerResponses(response, options)
 }

@@ -55,7 +55,7 @@ const isAnswer = ({ role, type }: Fields): boolean =>
   role === 'assistant' || type === 'function_call' || type === 'reasoning'
 
 /** What a request says that was not said before. */
-function newsOf(body: Fields): string {
+function notificationOf(body: Fields): string {
   const items = [...listOf(body['messages']), ...listOf(body['input'])]
   return JSON.stringify(items.slice(items.findLastIndex(isAnswer) + 1))
 }
@@ -74,7 +74,7 @@ class Model {
       return json(response, { error: { type: 'not_found_error', message: path } }, 404)
     const body = parse(raw)
     const isTurn = listOf(body['tools']).length > 0
-    const nth = this.requests.push({ at: Date.now(), isTurn, news: newsOf(body) })
+    const nth = this.requests.push({ at: Date.now(), isTurn, news: notificationOf(body) })
     const step = isTurn ? (this.steps.shift() ?? this.always ?? {}) : (this.always ?? {})
     await this.held
     await answer(response, { path, isStreamed: body['stream'] === true }, { step, nth, otherwise: ANSWER })

@@ -1,7 +1,7 @@
 export { asyncCleanups } from './cleanups.ts'
 export {
   type OldLeader,
-  type OldPlace,
+  type OldLocation,
   type OldRecorder,
   startOldGuard,
   startOldLeader,
@@ -9,7 +9,7 @@ export {
 } from './old-recorder.ts'
 export { npmInstall, packPackage } from './pack.ts'
 export { type PidsCgroup, pidsCgroup } from './pids-cgroup.ts'
-export { privateFolder } from './private-folder.ts'
+export { privateDirectory } from './private-directory.ts'
 export { denyProcesses, freeProcesses, lonelyUser, noProcessLimit } from './process-limit.ts'
 export { type Finished, run } from './run.ts'
 export {

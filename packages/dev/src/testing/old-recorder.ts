@@ -11,7 +11,7 @@ const SCRIPTS = fileURLToPath(new URL('../../fixtures/scripts-8db4440', import.m
 const TOOLS = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
 
 /** Where an old recorder keeps its files. */
-export interface OldPlace {
+export interface OldLocation {
   readonly identity: string
   /** 16 hex digits. */
   readonly gen: string
@@ -23,28 +23,28 @@ export interface OldPlace {
   readonly boot: string
 }
 
-export interface OldRecorder extends OldPlace {
+export interface OldRecorder extends OldLocation {
   readonly recorderPid: number
   readonly server: TestServer
   readonly statePath: string
 }
 
-function prepare(place: OldPlace): { lib: string; inputs: Record<string, string> } {
-  const { recordDir, stateDir, libDir } = place
+function prepare(location: OldLocation): { lib: string; inputs: Record<string, string> } {
+  const { recordDir, stateDir, libDir } = location
   for (const path of [join(recordDir, 'server-deaths'), join(stateDir, 'canary'), join(stateDir, 'intent')])
     mkdirSync(path, { recursive: true, mode: 0o700 })
   // Named as installed copies are: 16 hex digits.
   const lib = join(libDir, '8db4440000000000')
   cpSync(SCRIPTS, lib, { recursive: true })
   const inputs = {
-    IAPEER_IDENTITY: place.identity,
-    IAPEER_GEN: place.gen,
+    IAPEER_IDENTITY: location.identity,
+    IAPEER_GEN: location.gen,
     IAPEER_RECORD_DIR: recordDir,
     IAPEER_STATE_DIR: stateDir,
     IAPEER_LIB: lib,
     IAPEER_PLATFORM: process.platform,
-    IAPEER_BOOT: place.boot,
-    IAPEER_SOCKET: place.socketPath,
+    IAPEER_BOOT: location.boot,
+    IAPEER_SOCKET: location.socketPath,
   }
   return { lib, inputs }
 }
@@ -70,8 +70,8 @@ function start(script: string, env: NodeJS.ProcessEnv) {
 }
 
 /** Starts a server, without a session, under a guard of commit 8db4440. */
-export async function startOldGuard(place: OldPlace): Promise<OldRecorder> {
-  const { lib, inputs } = prepare(place)
+export async function startOldGuard(location: OldLocation): Promise<OldRecorder> {
+  const { lib, inputs } = prepare(location)
   const own = {
     IAPEER_SERVER: 'unknown:unknown',
     IAPEER_TMUX: await pathOf('tmux'),
@@ -81,21 +81,21 @@ export async function startOldGuard(place: OldPlace): Promise<OldRecorder> {
   const { child, line } = start(join(lib, 'guard.sh'), { ...process.env, TMUX: '', ...inputs, ...own })
   const [pid] = (await line('server ')).slice('server '.length).split(':')
   await line('started')
-  const server = serverAt(place.socketPath, Number(pid))
+  const server = serverAt(location.socketPath, Number(pid))
   await until(
     'its tmux to answer',
     async () => (await server.tmux('display-message', '-p', 'x')).exitCode === 0,
   )
-  const statePath = join(place.stateDir, 'canary', `${place.identity}-${place.gen}`)
+  const statePath = join(location.stateDir, 'canary', `${location.identity}-${location.gen}`)
   await server.tmux('set-environment', '-gh', 'IAPEER_WITNESS', join(lib, 'witness.sh'))
   await server.tmux('set-environment', '-gh', 'IAPEER_WITNESS_STATE', statePath)
   child.stdin.end('ready\n')
-  return { ...place, recorderPid: child.pid ?? 0, server, statePath }
+  return { ...location, recorderPid: child.pid ?? 0, server, statePath }
 }
 
 /** Watches a running server with a watch of commit 8db4440. */
-export async function startOldWatch(place: OldPlace, server: TestServer): Promise<OldRecorder> {
-  const { lib, inputs } = prepare(place)
+export async function startOldWatch(location: OldLocation, server: TestServer): Promise<OldRecorder> {
+  const { lib, inputs } = prepare(location)
   const own = {
     IAPEER_SERVER: `${server.id.pid}:${server.id.token}`,
     IAPEER_TMUX: await pathOf('tmux'),
@@ -104,8 +104,8 @@ export async function startOldWatch(place: OldPlace, server: TestServer): Promis
   }
   const { child, line } = start(join(lib, 'watch.sh'), { ...inputs, ...own })
   await line('spawned')
-  const statePath = join(place.stateDir, 'canary', `${place.identity}-${place.gen}`)
-  return { ...place, recorderPid: child.pid ?? 0, server, statePath }
+  const statePath = join(location.stateDir, 'canary', `${location.identity}-${location.gen}`)
+  return { ...location, recorderPid: child.pid ?? 0, server, statePath }
 }
 
 /** The session of a peer as commit 8db4440 made it. */
@@ -120,9 +120,9 @@ const RUN_HOOK =
 
 /** Starts the leader of a peer in a server of {@link startOldGuard}. */
 export async function startOldLeader(of: OldRecorder, command: readonly string[]): Promise<OldLeader> {
-  const folder = join(of.libDir, 'hook-8db4440000000000')
-  mkdirSync(folder, { recursive: true })
-  const hook = join(folder, 'exit-hook.sh')
+  const directory = join(of.libDir, 'hook-8db4440000000000')
+  mkdirSync(directory, { recursive: true })
+  const hook = join(directory, 'exit-hook.sh')
   writeFileSync(hook, readFileSync(join(SCRIPTS, 'exit-hook.sh')))
   symlinkSync(hook, `${of.statePath}.hook`)
   const variables = { IAPEER_HOOK: hook, IAPEER_HOOK_STATE: of.statePath, IAPEER_HOOK_SESSION: '$0' }

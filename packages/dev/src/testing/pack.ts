@@ -12,21 +12,21 @@ const UNREACHABLE =
 
 /**
  * Packs a package as it would be published.
- * @param folder of the package, from the root of the repository: `packages/core`
+ * @param directory of the package, from the root of the repository: `packages/core`
  * @returns the path of the tarball
  */
 export async function packPackage(
-  folder: string,
+  directory: string,
   into: string,
   manager: 'npm' | 'pnpm' = 'npm',
 ): Promise<string> {
   mkdirSync(into, { recursive: true })
-  const cwd = join(REPOSITORY, folder)
+  const cwd = join(REPOSITORY, directory)
   const done = await run(manager, ['pack', '--json', '--pack-destination', into], { cwd, limitMs: LIMIT_MS })
-  if (done.exitCode !== 0) throw new Error(`${manager} pack of ${folder}: ${done.stdout}${done.stderr}`)
+  if (done.exitCode !== 0) throw new Error(`${manager} pack of ${directory}: ${done.stdout}${done.stderr}`)
   const parsed: { readonly filename: string } | { readonly filename: string }[] = JSON.parse(done.stdout)
   const filename = Array.isArray(parsed) ? parsed[0]?.filename : parsed.filename
-  if (filename === undefined) throw new Error(`${manager} pack of ${folder} named no file: ${done.stdout}`)
+  if (filename === undefined) throw new Error(`${manager} pack of ${directory} named no file: ${done.stdout}`)
   return filename.startsWith('/') ? filename : join(into, filename)
 }
 

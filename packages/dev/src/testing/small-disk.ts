@@ -9,7 +9,7 @@ export const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 export interface SmallDisk {
   readonly path: string
   /** Read-only, and writable again. */
-  readonly remount: (how: 'ro' | 'rw') => Promise<void>
+  readonly remount: (mode: 'ro' | 'rw') => Promise<void>
   /** Fills it to the last block. @returns what makes room again */
   readonly fill: () => () => void
   readonly remove: () => Promise<unknown>
@@ -21,9 +21,9 @@ export async function smallDisk(path: string): Promise<SmallDisk> {
   const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'iapeer-test', path])
   if (mounted.exitCode !== 0) throw new Error(`mount failed: ${mounted.stderr}`)
   // A second mount over the first: files that are held open for writing would keep that one from being read-only.
-  const remount = async (how: 'ro' | 'rw'): Promise<void> => {
+  const remount = async (mode: 'ro' | 'rw'): Promise<void> => {
     const steps =
-      how === 'rw'
+      mode === 'rw'
         ? [['umount', '-l', path]]
         : [
             ['mount', '--bind', path, path],

@@ -38,25 +38,25 @@ async function realPair(server: 'old' | 'new'): Promise<TmuxPair | undefined> {
     : { server: old, client: next, isReal: true }
 }
 
-function script(folder: string, name: string, text: string): string {
-  const path = join(folder, name)
+function script(directory: string, name: string, text: string): string {
+  const path = join(directory, name)
   writeFileSync(path, `#!/bin/sh\n${text}\n`, { mode: 0o700 })
   return path
 }
 
 /** A server that refuses every command of the client: 3.6 and later refuses 3.5 and earlier. */
-export async function refusingPair(folder: string): Promise<TmuxPair> {
+export async function refusingPair(directory: string): Promise<TmuxPair> {
   const [server = 'tmux'] = await programs()
   const said = 'echo "server exited unexpectedly" >&2; exit 1'
-  return (await realPair('new')) ?? { server, client: script(folder, 'refused-tmux', said), isReal: false }
+  return (await realPair('new')) ?? { server, client: script(directory, 'refused-tmux', said), isReal: false }
 }
 
 /** A server that runs commands of the client and refuses to attach it: 3.5 and earlier with a client of 3.6. */
-export async function terminalRefusingPair(folder: string): Promise<TmuxPair> {
+export async function terminalRefusingPair(directory: string): Promise<TmuxPair> {
   const [server = 'tmux'] = await programs()
   const said = `case " $* " in *" attach-session "*) echo "open terminal failed: not a terminal" >&2; exit 1 ;; esac
 exec ${server} "$@"`
-  return (await realPair('old')) ?? { server, client: script(folder, 'refused-tmux', said), isReal: false }
+  return (await realPair('old')) ?? { server, client: script(directory, 'refused-tmux', said), isReal: false }
 }
 
 /** Copies a program to a path of its own, to be replaced or deleted under a running server. */

@@ -13,15 +13,15 @@ export interface TestTracefs {
 /** Mounts it. @returns why not, where it cannot be */
 export async function mountTracefs(): Promise<TestTracefs | string> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root on Linux may trace'
-  const folder = await mkdtemp(join(tmpdir(), 'iapt-'))
-  const path = join(folder, 'tracing')
+  const directory = await mkdtemp(join(tmpdir(), 'iapt-'))
+  const path = join(directory, 'tracing')
   mkdirSync(path)
   const mounted = await run('mount', ['-t', 'tracefs', 'nodev', path])
   const remove = async (): Promise<void> => {
     await run('umount', ['-l', path])
-    rmSync(folder, { recursive: true })
+    rmSync(directory, { recursive: true })
   }
   if (mounted.exitCode === 0) return { path, remove }
-  rmSync(folder, { recursive: true })
+  rmSync(directory, { recursive: true })
   return `tracefs cannot be mounted: ${mounted.stderr.trim()}`
 }

@@ -1,5 +1,5 @@
 import type { Fact } from '../fact.ts'
-import type { Life } from '../life.ts'
+import type { Lifetime } from '../lifetime.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 
 /** `<path> <file>` -> the text of the file on one line. */
@@ -129,12 +129,12 @@ export interface OtherKills {
 /** A counter does not say when it rose: of a life that was longer, it may have been any time. */
 const LONG_LIFE_MS = 3_600_000
 
-function killsFact(path: string, kills: number, life: Life, others: OtherKills): Fact {
+function killsFact(path: string, kills: number, lifetime: Lifetime, others: OtherKills): Fact {
   const section = 'cgroup'
   const text = `cgroup ${path}: oom_kill rose by ${kills}`
   if (kills <= others.certain)
     return { names: ['context'], section, text: `${text}, none of them this death` }
-  const lifeMs = life.armedMs === undefined ? 0 : life.deathMs - life.armedMs
+  const lifeMs = lifetime.armedMs === undefined ? 0 : lifetime.deathMs - lifetime.armedMs
   const isUndated = lifeMs > LONG_LIFE_MS && !others.isNear
   const isTakenUp = kills <= others.certain + others.possible && !others.isNear
   const hours = Math.round(lifeMs / LONG_LIFE_MS)
@@ -150,15 +150,15 @@ function killsFact(path: string, kills: number, life: Life, others: OtherKills):
  * What the memory counters say, from arming to death.
  * @param others kills that the kernel log accounts for
  */
-export function cgroupFacts(snapshot: Snapshot, life: Life, others: OtherKills): Fact[] {
+export function cgroupFacts(snapshot: Snapshot, lifetime: Lifetime, others: OtherKills): Fact[] {
   const before = filesOf(sectionLines(snapshot, 'baseline'))
   const counters = { before, after: filesOf(sectionLines(snapshot, 'cgroup')) }
   const facts = machineFact(snapshot)
-  const { v2: path2, v1: path1 } = life.cgroups
+  const { v2: path2, v1: path1 } = lifetime.cgroups
   for (const [path, look] of [[path2, v2] as const, [path1, v1] as const]) {
     if (path === undefined) continue
     const { kills, limited } = look(counters, path)
-    if (kills !== undefined && kills > 0) facts.push(killsFact(path, kills, life, others))
+    if (kills !== undefined && kills > 0) facts.push(killsFact(path, kills, lifetime, others))
     else if (kills === 0 && !facts.some((fact) => fact.names.includes('no-oom-kill-counted')))
       facts.push({
         names: [others.isElsewhere ? 'context' : 'no-oom-kill-counted'],

@@ -1,10 +1,10 @@
 import type { Fact } from '../fact.ts'
-import { type Life, place } from '../life.ts'
+import { type Lifetime, positionIn } from '../lifetime.ts'
 import { parseLogLine } from '../log-line.ts'
 import { parseReport, type Report } from '../report.ts'
 import { isFault } from '../signal-name.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
-import { ofKernel, type PlacedLine } from './logs.ts'
+import { ofKernel, type PositionedLine } from './logs.ts'
 
 /** A report stands in a snapshot as `<file> <first line>`, with its body on the lines after it where that was taken. */
 const HEAD = /^([^\s/]{1,200}\.(?:ips|crash)) (.*)$/
@@ -40,19 +40,19 @@ function mebibytes(bytes: number | undefined): string {
 }
 
 /** Whether a report may be about this death: written while it was watched, or soon after. */
-function mayBe(life: Life, at: string | undefined): 'yes' | 'no' | 'unknown' {
+function mayBe(lifetime: Lifetime, at: string | undefined): 'yes' | 'no' | 'unknown' {
   if (at === undefined) return 'unknown'
-  const { where } = place(life, parseLogLine(`${at} `).time)
+  const { where } = positionIn(lifetime, parseLogLine(`${at} `).time)
   return where === 'near' || where === 'during' ? 'yes' : where === 'outside' ? 'no' : 'unknown'
 }
 
 /** What jetsam kills for that is no lack of memory. */
 const OTHER_REASON = /vnode|disk-space/
 
-function jetsamFacts({ section, report }: Found, life: Life): Fact[] {
+function jetsamFacts({ section, report }: Found, lifetime: Lifetime): Fact[] {
   if (report.kind !== 'jetsam') return []
-  const when = mayBe(life, report.at)
-  const ours = report.killed.find((one) => one.pid === life.pid)
+  const when = mayBe(lifetime, report.at)
+  const ours = report.killed.find((one) => one.pid === lifetime.pid)
   const largest = report.largest === undefined ? '' : `; the largest process was ${report.largest}`
   if (ours === undefined || when === 'no' || OTHER_REASON.test(ours.reason ?? ''))
     return when === 'no'
@@ -62,22 +62,23 @@ function jetsamFacts({ section, report }: Found, life: Life): Fact[] {
   return [{ names: ['jetsam-kill'], section, text, weak: when === 'unknown' }]
 }
 
-function crashFacts({ section, report }: Found, life: Life): Fact[] {
+function crashFacts({ section, report }: Found, lifetime: Lifetime): Fact[] {
   if (report.kind !== 'crash') return []
-  const when = mayBe(life, report.at)
+  const when = mayBe(lifetime, report.at)
   if (when === 'no') return []
   const how = [report.exception, report.signal, report.termination].filter((word) => word !== undefined)
   const text = `crash report ${report.file}${how.length === 0 ? '' : `: ${how.join(', ')}`}`
   const jetsammed = /^JETSAM\b/.test(report.termination ?? '')
-  if (report.pid === life.pid && report.pid !== undefined) {
+  if (report.pid === lifetime.pid && report.pid !== undefined) {
     // A report of an end by SIGKILL (a broken signature) is of no crash.
     const crashed = report.signal === undefined || isFault(report.signal)
     const name = jetsammed ? 'jetsam-kill' : crashed ? 'crash-report' : 'context'
     return [{ names: [name], section, text, weak: when === 'unknown' }]
   }
   // Without its body a report names only the program.
-  const soon = report.at !== undefined && place(life, parseLogLine(`${report.at} `).time).where === 'near'
-  const alike = report.pid === undefined && life.subject === 'server' && /^tmux/i.test(report.app) && soon
+  const soon =
+    report.at !== undefined && positionIn(lifetime, parseLogLine(`${report.at} `).time).where === 'near'
+  const alike = report.pid === undefined && lifetime.subject === 'server' && /^tmux/i.test(report.app) && soon
   return [{ names: [alike ? 'crash-report-of-app' : 'context'], section, text }]
 }
 
@@ -85,20 +86,21 @@ const KILLING =
   /^(?:\S+: )?(?:memorystatus: )?(?:killing_\w+|killing|suspending) (?:\w+ )*?(?:process )?(?:with )?pid (\d{1,10}) [[(]([^\])]*)[\])](?: \(([\w-]+))?/
 const LOW_SWAP = /^low swap: killing .*?\bpid (\d{1,10}) \((.*?)\)/
 
-function memorystatus(line: PlacedLine, life: Life): Fact[] {
+function memorystatus(line: PositionedLine, lifetime: Lifetime): Fact[] {
   if (!ofKernel(line)) return []
-  const { section, message: text, placed } = line
+  const { section, message: text, position } = line
   const [, pid, , reason = ''] = KILLING.exec(text) ?? LOW_SWAP.exec(text) ?? []
   if (pid === undefined) return []
-  if (Number(pid) !== life.pid || OTHER_REASON.test(reason)) return [{ names: ['context'], section, text }]
-  return [{ names: ['jetsam-kill'], section, text, weak: placed.where === 'unknown' }]
+  if (Number(pid) !== lifetime.pid || OTHER_REASON.test(reason))
+    return [{ names: ['context'], section, text }]
+  return [{ names: ['jetsam-kill'], section, text, weak: position.where === 'unknown' }]
 }
 
 /** What macOS's reports and its kernel say. @param bodies whole report files, by name, where they could be read */
 export function darwinFacts(
   snapshot: Snapshot,
-  life: Life,
-  more: { readonly lines: readonly PlacedLine[]; readonly bodies: ReadonlyMap<string, string> },
+  lifetime: Lifetime,
+  more: { readonly lines: readonly PositionedLine[]; readonly bodies: ReadonlyMap<string, string> },
 ): Fact[] {
   const found = SECTIONS.flatMap((section) => sectionReports(snapshot, section)).map((one) => {
     const body = more.bodies.get(one.report.file)
@@ -106,7 +108,7 @@ export function darwinFacts(
     return whole === undefined ? one : { ...one, report: whole }
   })
   return [
-    ...found.flatMap((one) => [...jetsamFacts(one, life), ...crashFacts(one, life)]),
-    ...more.lines.flatMap((line) => memorystatus(line, life)),
+    ...found.flatMap((one) => [...jetsamFacts(one, lifetime), ...crashFacts(one, lifetime)]),
+    ...more.lines.flatMap((line) => memorystatus(line, lifetime)),
   ]
 }

@@ -1,7 +1,7 @@
 import type { Fact } from '../fact.ts'
-import type { Life, Placed } from '../life.ts'
+import type { Lifetime, Position } from '../lifetime.ts'
 import { type OtherKills, spoken } from './cgroup.ts'
-import { ofKernel, type PlacedLine } from './logs.ts'
+import { ofKernel, type PositionedLine } from './logs.ts'
 
 /** A process that the kernel says it killed for memory. */
 interface Victim {
@@ -12,7 +12,7 @@ interface Victim {
   /** The cgroup whose limit was reached, and the one that the process was in. */
   readonly limited?: string | undefined
   readonly home?: string | undefined
-  readonly placed: Placed
+  readonly position: Position
   readonly section: string
   readonly text: string
 }
@@ -35,24 +35,24 @@ const FAULT =
 const scopeOf = (words: string | undefined): Victim['scope'] =>
   words === undefined ? 'unknown' : words.startsWith('Memory cgroup') ? 'cgroup' : 'machine'
 
-function ofOomKill(line: PlacedLine): Victim | undefined {
+function ofOomKill(line: PositionedLine): Victim | undefined {
   const [, constraint, limited, home, command = '', pid] = OOM_KILL.exec(line.message) ?? []
   if (pid === undefined) return undefined
   const scope = constraint === 'CONSTRAINT_MEMCG' ? 'cgroup' : 'machine'
-  const { placed, section, message: text } = line
-  return { pid: Number(pid), command, scope, limited, home, placed, section, text }
+  const { position, section, message: text } = line
+  return { pid: Number(pid), command, scope, limited, home, position, section, text }
 }
 
-function ofKilled(line: PlacedLine, before: Scope | undefined): Victim | undefined {
+function ofKilled(line: PositionedLine, before: Scope | undefined): Victim | undefined {
   const [, words, pid, command = ''] = KILLED.exec(line.message) ?? []
-  const { placed, section, message: text } = line
+  const { position, section, message: text } = line
   if (pid !== undefined) {
     const scope = words === undefined ? (before?.scope ?? 'unknown') : scopeOf(words)
-    return { ...before, pid: Number(pid), command, scope, placed, section, text }
+    return { ...before, pid: Number(pid), command, scope, position, section, text }
   }
   const [, reaped, name = ''] = REAPED.exec(line.message) ?? []
   if (reaped === undefined) return undefined
-  return { pid: Number(reaped), command: name, scope: 'unknown', placed, section, text }
+  return { pid: Number(reaped), command: name, scope: 'unknown', position, section, text }
 }
 
 /** What a line says of the kill that comes next. */
@@ -64,7 +64,7 @@ function announced(message: string, before: Scope | undefined): Scope | undefine
 }
 
 /** Whom the kernel killed for memory in this life, each once, with all that is said of it. */
-function victims(lines: readonly PlacedLine[]): Victim[] {
+function victims(lines: readonly PositionedLine[]): Victim[] {
   const found = new Map<number, Victim>()
   let before: Scope | undefined
   for (const line of lines) {
@@ -85,12 +85,12 @@ function victims(lines: readonly PlacedLine[]): Victim[] {
 }
 
 /** A pid may have been somebody else's in a container's own numbering: a tmux server is called tmux. */
-const fits = (life: Life, pid: number, command: string): boolean =>
-  pid === life.pid && (life.subject === 'agent' || /^tmux/i.test(command))
+const fits = (lifetime: Lifetime, pid: number, command: string): boolean =>
+  pid === lifetime.pid && (lifetime.subject === 'agent' || /^tmux/i.test(command))
 
 /** With a pid of another numbering: that of a server is told by its name, an agent may be called anything. */
-const mayBeOurs = (life: Life, { command }: Victim): boolean =>
-  life.subject === 'agent' || /^tmux/i.test(command)
+const mayBeOurs = (lifetime: Lifetime, { command }: Victim): boolean =>
+  lifetime.subject === 'agent' || /^tmux/i.test(command)
 
 const within = (path: string | undefined, home: string | undefined): boolean =>
   path !== undefined && home !== undefined && (path === '/' || home === path || home.startsWith(`${path}/`))
@@ -105,7 +105,7 @@ function isElsewhere({ home }: Victim, homes: readonly (string | undefined)[]): 
 }
 
 function killedFact(victim: Victim, isCounted: boolean, isStranger: boolean): Fact {
-  const { where } = victim.placed
+  const { where } = victim.position
   const names = {
     cgroup: ['kernel-killed-in-cgroup'],
     machine: ['kernel-killed-for-memory'],
@@ -128,10 +128,10 @@ function outsideFacts({ section, home, pid }: Victim, isOutside: boolean): Fact[
 
 /** A process of the same cgroup, which may have been a child of ours. */
 function anotherFact(victim: Victim, homes: readonly (string | undefined)[]): Fact {
-  const { section, text, limited, command, placed } = victim
+  const { section, text, limited, command, position } = victim
   // A limit on what holds us too; one of a part of the machine that only holds others is none of ours.
   const isOurLimit = limited !== '/' && homes.some((home) => within(limited, home))
-  const isNamed = isOurLimit && placed.where === 'near'
+  const isNamed = isOurLimit && position.where === 'near'
   return {
     names: ['kernel-killed-another', ...(isNamed ? (['cgroup-killed-another'] as const) : [])],
     section,
@@ -154,40 +154,44 @@ export interface KernelFacts {
  * @param isCounted whether the counters say that the kernel has killed for memory in this life: then a line that names the
  * process holds, though it has no time, or one that a sleep of the machine has put back
  */
-export function kernelFacts(all: readonly PlacedLine[], life: Life, isCounted: boolean): KernelFacts {
-  const lines = all.filter((line) => line.placed.where !== 'before')
+export function kernelFacts(
+  all: readonly PositionedLine[],
+  lifetime: Lifetime,
+  isCounted: boolean,
+): KernelFacts {
+  const lines = all.filter((line) => line.position.where !== 'before')
   const facts: Fact[] = []
   const others = { certain: 0, possible: 0, isNear: false, isElsewhere: false }
-  const homes = [life.cgroups.v2, life.cgroups.v1]
+  const homes = [lifetime.cgroups.v2, lifetime.cgroups.v1]
   for (const victim of victims(isCounted ? all : lines)) {
-    others.isNear ||= victim.placed.where === 'near'
-    if (fits(life, victim.pid, victim.command)) {
-      const inPaneScope = life.subject === 'agent' && PANE_SCOPE.test(victim.home ?? '')
+    others.isNear ||= victim.position.where === 'near'
+    if (fits(lifetime, victim.pid, victim.command)) {
+      const inPaneScope = lifetime.subject === 'agent' && PANE_SCOPE.test(victim.home ?? '')
       const isOutside = isElsewhere(victim, homes)
       others.isElsewhere ||= isOutside
       facts.push(killedFact(victim, isCounted, isOutside && !inPaneScope), ...outsideFacts(victim, isOutside))
       continue
     }
-    if (victim.placed.where === 'before') continue
+    if (victim.position.where === 'before') continue
     const inOurs = victim.home === undefined || homes.some((home) => within(home, victim.home))
-    const { section, text, placed } = victim
-    const atOnce = Math.abs(placed.agoMs ?? 0) <= AT_ONCE_MS
+    const { section, text, position } = victim
+    const atOnce = Math.abs(position.agoMs ?? 0) <= AT_ONCE_MS
     facts.push(
       inOurs && atOnce
         ? anotherFact(victim, homes)
         : { names: ['context'], section, text: `of another process: ${text}` },
     )
-    if (!inOurs || (atOnce && mayBeOurs(life, victim))) continue
+    if (!inOurs || (atOnce && mayBeOurs(lifetime, victim))) continue
     const isCertain = homes.some((home) => home !== '/' && within(home, victim.home))
     others[isCertain ? 'certain' : 'possible']++
   }
   for (const line of lines.filter(ofKernel)) {
     const [, command = '', pid] = FAULT.exec(line.message) ?? []
     if (pid === undefined) continue
-    const { section, message: text, placed } = line
-    if (fits(life, Number(pid), command))
-      facts.push({ names: ['kernel-fault'], section, text, weak: placed.where === 'unknown' })
-    else if (placed.where === 'near')
+    const { section, message: text, position } = line
+    if (fits(lifetime, Number(pid), command))
+      facts.push({ names: ['kernel-fault'], section, text, weak: position.where === 'unknown' })
+    else if (position.where === 'near')
       facts.push({ names: ['context'], section, text: `of another process: ${text}` })
   }
   return { facts, others }

@@ -1,4 +1,4 @@
-import { type Life, type Placed, place } from '../life.ts'
+import { type Lifetime, type Position, positionIn } from '../lifetime.ts'
 import { type LogLine, parseLogLine } from '../log-line.ts'
 import type { Snapshot } from '../snapshot.ts'
 
@@ -8,25 +8,25 @@ const LOGS = /^(?:kernel-log|journal|system-log|unified-log|memorystatus|oomd)(?
 const MOST_LINES = 2_000
 const LONGEST = 1_000
 
-export interface PlacedLine extends LogLine {
+export interface PositionedLine extends LogLine {
   readonly section: string
-  readonly placed: Placed
+  readonly position: Position
 }
 
 /** Every line of the snapshot's logs, placed in the life. Lines that are surely of another time are left out. */
-export function logLines(snapshot: Snapshot, life: Life): PlacedLine[] {
-  const lines: PlacedLine[] = []
+export function logLines(snapshot: Snapshot, lifetime: Lifetime): PositionedLine[] {
+  const lines: PositionedLine[] = []
   for (const [section, content] of snapshot.sections) {
     if (content.kind !== 'text' || !LOGS.test(section)) continue
     for (const text of content.lines.slice(-MOST_LINES)) {
       const line = parseLogLine(text.slice(0, LONGEST))
-      const placed = place(life, line.time)
-      if (placed.where !== 'outside') lines.push({ ...line, section, placed })
+      const position = positionIn(lifetime, line.time)
+      if (position.where !== 'outside') lines.push({ ...line, section, position })
     }
   }
   return lines
 }
 
 /** Whether the kernel said it: its own log has no writer, a journal names it. */
-export const ofKernel = (line: PlacedLine): boolean =>
+export const ofKernel = (line: PositionedLine): boolean =>
   line.source === 'kernel' || (line.source === undefined && line.section.startsWith('kernel-log'))

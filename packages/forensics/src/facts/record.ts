@@ -1,4 +1,4 @@
-import { GUARD_CAUSES, type TellingCause, UNSEEN_CAUSES, WATCH_CAUSES } from '../cause-table.ts'
+import { type ConclusiveCause, GUARD_CAUSES, UNSEEN_CAUSES, WATCH_CAUSES } from '../cause-table.ts'
 import type { ExitRecord, ServerExit, SessionExit } from '../exit-record.ts'
 import type { Fact, FactName } from '../fact.ts'
 import { isFault } from '../signal-name.ts'
@@ -47,14 +47,14 @@ function byGuard({ waitStatus, signal }: ServerExit): How {
     : { names: ['ended-nonzero'], text, values }
 }
 
-interface Telling {
+interface CauseText {
   readonly names: readonly FactName[]
   readonly text: string
   readonly shared?: string
 }
 
 /** Causes that say more than the wait status. */
-const CAUSES: Readonly<Record<TellingCause, Telling>> = {
+const CAUSES: Readonly<Record<ConclusiveCause, CauseText>> = {
   'host-shutdown': {
     names: ['host-stopping'],
     text: STOPPING_HOST,
@@ -73,10 +73,10 @@ const CAUSES: Readonly<Record<TellingCause, Telling>> = {
   },
 }
 
-const isTelling = (cause: string): cause is TellingCause => Object.hasOwn(CAUSES, cause)
+const isConclusive = (cause: string): cause is ConclusiveCause => Object.hasOwn(CAUSES, cause)
 
-const tellingOf = (cause: string | undefined): Telling | undefined =>
-  cause !== undefined && isTelling(cause) ? CAUSES[cause] : undefined
+const causeTextOf = (cause: string | undefined): CauseText | undefined =>
+  cause !== undefined && isConclusive(cause) ? CAUSES[cause] : undefined
 
 const includes = (causes: readonly string[], cause: string): boolean => causes.includes(cause)
 
@@ -114,7 +114,7 @@ export function recordFacts(record: ExitRecord, boot: string | undefined): Fact[
   const subject: FactName = record.event === 'server-exit' ? 'server' : 'agent'
   const facts: Fact[] = []
   const how = record.event === 'server-exit' ? howServer(record) : howSession(record)
-  const cause = tellingOf(record.cause)
+  const cause = causeTextOf(record.cause)
   if (how !== undefined && how.text !== '')
     facts.push({ ...how, names: [subject, ...how.names], section: SECTION })
   if (cause !== undefined) {

@@ -1,7 +1,7 @@
 import { parseLogfmt } from '@iapeer/core/logfmt'
 import type { ExitRecord } from '../exit-record.ts'
 import type { Fact, FactName } from '../fact.ts'
-import type { Life } from '../life.ts'
+import type { Lifetime } from '../lifetime.ts'
 import { canonicalSignal, isFault } from '../signal-name.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 import { type Killer, killerOf, type SeenProcess, type Witness } from '../witness.ts'
@@ -129,19 +129,19 @@ function seenFact({ signal, target, sender }: SentSignal): Fact {
 }
 
 /** The last signal that was seen on its way to the process before it ended, and was not its own. */
-export function signalFacts(snapshot: Snapshot, life: Life, record: ExitRecord): Fact[] {
+export function signalFacts(snapshot: Snapshot, lifetime: Lifetime, record: ExitRecord): Fact[] {
   const sent = sentSignals(snapshot).filter(({ target, sender, atMs, signal }) => {
-    if (target !== life.pid || sender.pid === target) return false
+    if (target !== lifetime.pid || sender.pid === target) return false
     if (record.signal !== signal && !isDeadly(signal)) return false
-    const agoMs = atMs === undefined ? 0 : life.deathMs - atMs
+    const agoMs = atMs === undefined ? 0 : lifetime.deathMs - atMs
     // Whoever had its pid before it was armed is somebody else.
-    const isOurs = atMs === undefined || life.armedMs === undefined || atMs >= life.armedMs - 1_000
+    const isOurs = atMs === undefined || lifetime.armedMs === undefined || atMs >= lifetime.armedMs - 1_000
     return isOurs && agoMs >= -2_000 && agoMs <= BEFORE_MS
   })
   const last = sent.findLast((one) => one.sender.pid !== 0 && mayEndBy(one, record) !== 'no')
   const others = sent.filter((one) => one !== last).slice(-MOST_OTHERS)
   if (last === undefined) return others.map(seenFact)
-  const late = last.atMs === undefined || life.deathMs - last.atMs > AT_ONCE_MS
+  const late = last.atMs === undefined || lifetime.deathMs - last.atMs > AT_ONCE_MS
   const started = last.sender.ancestors.map((one) => ({
     names: ['context'] as const,
     section: 'signal-witness',
@@ -155,8 +155,8 @@ export function signalFacts(snapshot: Snapshot, life: Life, record: ExitRecord):
 const WITNESS_MS = 2_000
 
 /** Who was seen running a tmux command that kills. */
-export function witnessFacts(witness: Witness, life: Life, recorded: boolean): Fact[] {
-  const agoMs = witness.atMs === undefined ? Number.NaN : life.deathMs - witness.atMs
+export function witnessFacts(witness: Witness, lifetime: Lifetime, recorded: boolean): Fact[] {
+  const agoMs = witness.atMs === undefined ? Number.NaN : lifetime.deathMs - witness.atMs
   const close = agoMs >= -WITNESS_MS && agoMs <= WITNESS_MS
   if (!recorded && !close) return []
   const killer = killerOf(witness)

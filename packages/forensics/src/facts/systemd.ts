@@ -1,9 +1,9 @@
 import type { Fact } from '../fact.ts'
-import { type Life, place } from '../life.ts'
+import { type Lifetime, positionIn } from '../lifetime.ts'
 import { parseLogLine } from '../log-line.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 import { spoken, withAncestors } from './cgroup.ts'
-import type { PlacedLine } from './logs.ts'
+import type { PositionedLine } from './logs.ts'
 
 /** A stop may take as long as a unit is given for it (TimeoutStopSec, by default 90 s). */
 const STOP_MS = 100_000
@@ -26,8 +26,8 @@ const GOING_DOWN =
 const DUMPED = /^Process (\d{1,10}) \(.*\) of user \d+ (?:dumped core|terminated abnormally)/
 
 /** The units that hold it: its cgroup's path spells them. */
-function unitsOf(life: Life): string[] {
-  const parts = [life.cgroups.v2, life.cgroups.v1].flatMap((path) => path?.split('/') ?? [])
+function unitsOf(lifetime: Lifetime): string[] {
+  const parts = [lifetime.cgroups.v2, lifetime.cgroups.v1].flatMap((path) => path?.split('/') ?? [])
   return parts.filter((part) => /\.(?:service|scope|slice)$/.test(part))
 }
 
@@ -39,33 +39,34 @@ function namedUnit(text: string): string {
   return session === undefined ? text : `session-${session}.scope`
 }
 
-const weakAt = (line: PlacedLine): boolean => line.placed.where === 'unknown'
-const isNear = (line: PlacedLine): boolean => line.placed.where === 'near' || weakAt(line)
-const isStopTime = ({ placed }: PlacedLine): boolean =>
-  placed.where === 'near' ||
-  placed.where === 'unknown' ||
-  (placed.agoMs !== undefined && placed.agoMs >= 0 && placed.agoMs <= STOP_MS)
+const weakAt = (line: PositionedLine): boolean => line.position.where === 'unknown'
+const isNear = (line: PositionedLine): boolean => line.position.where === 'near' || weakAt(line)
+const isStopTime = ({ position }: PositionedLine): boolean =>
+  position.where === 'near' ||
+  position.where === 'unknown' ||
+  (position.agoMs !== undefined && position.agoMs >= 0 && position.agoMs <= STOP_MS)
 
-function ofOomd(line: PlacedLine, life: Life): Fact[] {
+function ofOomd(line: PositionedLine, lifetime: Lifetime): Fact[] {
   const { section, message: text } = line
   const [, path, why] = OOMD.exec(text) ?? []
   if (path === undefined || !isNear(line)) return []
-  const ours = life.cgroups.v2 !== undefined && withAncestors(life.cgroups.v2).includes(path) && path !== '/'
+  const ours =
+    lifetime.cgroups.v2 !== undefined && withAncestors(lifetime.cgroups.v2).includes(path) && path !== '/'
   if (!ours) return [{ names: ['context'], section, text }]
   const values = { cgroup: spoken(path), why: why ?? '' }
   return [{ names: ['oomd-kill'], section, text, weak: weakAt(line), values, shared: [`oomd ${path}`] }]
 }
 
-function ofEarlyoom(line: PlacedLine, life: Life): Fact[] {
+function ofEarlyoom(line: PositionedLine, lifetime: Lifetime): Fact[] {
   const { section, message: text } = line
   const [, , pid] = EARLYOOM.exec(text) ?? []
-  if (pid === undefined || Number(pid) !== life.pid) return []
+  if (pid === undefined || Number(pid) !== lifetime.pid) return []
   return [{ names: ['earlyoom-kill'], section, text, weak: weakAt(line), shared: ['memory of the machine'] }]
 }
 
-function ofManager(line: PlacedLine, life: Life): Fact[] {
+function ofManager(line: PositionedLine, lifetime: Lifetime): Fact[] {
   const { section, message: text } = line
-  const units = unitsOf(life)
+  const units = unitsOf(lifetime)
   const weak = weakAt(line)
   const mine = (unit: string | undefined): unit is string => unit !== undefined && units.includes(unit)
   if (GOING_DOWN.test(text))
@@ -75,7 +76,7 @@ function ofManager(line: PlacedLine, life: Life): Fact[] {
   if (mine(unit) && isStopTime(line))
     return [{ names: ['unit-stop'], section, text, weak, values: { unit }, shared: [`stop of ${unit}`] }]
   const [, killer, pid] = KILLING.exec(text) ?? []
-  if (killer !== undefined && Number(pid) === life.pid) {
+  if (killer !== undefined && Number(pid) === lifetime.pid) {
     const values = { unit: killer }
     return [{ names: ['unit-stop'], section, text, weak, values, shared: [`stop of ${killer}`] }]
   }
@@ -89,14 +90,14 @@ function ofManager(line: PlacedLine, life: Life): Fact[] {
   return []
 }
 
-function ofCoredump(line: PlacedLine, life: Life): Fact[] {
+function ofCoredump(line: PositionedLine, lifetime: Lifetime): Fact[] {
   const { section, message: text } = line
   const pid = DUMPED.exec(text)?.[1]
-  if (pid === undefined || Number(pid) !== life.pid) return []
+  if (pid === undefined || Number(pid) !== lifetime.pid) return []
   return [{ names: ['core-dump'], section, text, weak: weakAt(line) }]
 }
 
-const READERS: Readonly<Record<string, (line: PlacedLine, life: Life) => Fact[]>> = {
+const READERS: Readonly<Record<string, (line: PositionedLine, lifetime: Lifetime) => Fact[]>> = {
   systemd: ofManager,
   'systemd-logind': ofManager,
   'systemd-shutdown': ofManager,
@@ -106,10 +107,10 @@ const READERS: Readonly<Record<string, (line: PlacedLine, life: Life) => Fact[]>
 }
 
 /** What systemd, its helpers and earlyoom wrote about the process or its units. */
-export function systemdFacts(lines: readonly PlacedLine[], life: Life): Fact[] {
+export function systemdFacts(lines: readonly PositionedLine[], lifetime: Lifetime): Fact[] {
   return lines.flatMap((line) =>
     line.source !== undefined && Object.hasOwn(READERS, line.source)
-      ? (READERS[line.source]?.(line, life) ?? [])
+      ? (READERS[line.source]?.(line, lifetime) ?? [])
       : [],
   )
 }
@@ -136,19 +137,19 @@ const COREDUMPCTL =
 const CORE_FILE = /^(?:new )?(\/\S*\/)?(core[.-]\S+)(?: .*)?$/
 
 /** New core files, and what coredumpctl lists of this pid. */
-export function coreFacts(snapshot: Snapshot, life: Life): Fact[] {
+export function coreFacts(snapshot: Snapshot, lifetime: Lifetime): Fact[] {
   const names = ['core-dump'] as const
   return sectionLines(snapshot, 'core').flatMap((line): Fact[] => {
     const [, pid, signal] = COREDUMPCTL.exec(line) ?? []
     if (pid !== undefined) {
-      const { where } = place(life, parseLogLine(line).time)
-      if (Number(pid) !== life.pid || where === 'outside') return []
+      const { where } = positionIn(lifetime, parseLogLine(line).time)
+      if (Number(pid) !== lifetime.pid || where === 'outside') return []
       const text = `coredumpctl lists pid ${pid}: ${signal}`
       return [{ names, section: 'core', text, weak: where === 'unknown' }]
     }
     const [, , file] = CORE_FILE.exec(line) ?? []
-    if (file === undefined || life.pid === undefined) return []
-    return file.split(/[.-]/).includes(String(life.pid))
+    if (file === undefined || lifetime.pid === undefined) return []
+    return file.split(/[.-]/).includes(String(lifetime.pid))
       ? [{ names, section: 'core', text: `core file ${file}` }]
       : []
   })

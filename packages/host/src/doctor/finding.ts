@@ -10,7 +10,7 @@ export interface Finding {
   readonly level: Level
   /** What is so, one sentence. */
   readonly what: string
-  /** The file, folder or process that it is about. */
+  /** The file, directory or process that it is about. */
   readonly where?: string
   /** What a person can do: a sentence, or a command. */
   readonly fix?: string
@@ -40,6 +40,8 @@ export interface KnownDaemon {
   readonly pid: number
   /** Undefined: it did not tell. */
   readonly version?: string
+  /** Why peers are not supervised although the daemon runs. @default it supervises them */
+  readonly fault?: 'stalled' | 'unresponsive'
 }
 
 /** All that checks look at. */

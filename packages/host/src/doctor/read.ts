@@ -6,9 +6,9 @@ export async function textIfThere(path: string): Promise<string | undefined> {
   return (await readRegularFile(path))?.text
 }
 
-/** The names in a folder, sorted; none where there is none. */
-export async function namesIfThere(folder: string): Promise<string[]> {
-  return (await namesIn(folder, { orNoFolder: true })).sort()
+/** The names in a directory, sorted; none where there is none. */
+export async function namesIfThere(directory: string): Promise<string[]> {
+  return (await namesIn(directory, { ignoreMissingDirectory: true })).sort()
 }
 
 export interface ConfigFile {
@@ -17,14 +17,14 @@ export interface ConfigFile {
 }
 
 /**
- * Configuration files as systemd reads them: by name, and of one name the first folder's alone, so that an empty file (or
- * a link to /dev/null) hides that of a later folder.
+ * Configuration files as systemd reads them: by name, and of one name the first directory's alone, so that an empty file (or
+ * a link to /dev/null) hides that of a later directory.
  */
-export async function readDropIns(folders: readonly string[], suffix: string): Promise<ConfigFile[]> {
+export async function readDropIns(directories: readonly string[], suffix: string): Promise<ConfigFile[]> {
   const byName = new Map<string, string>()
-  for (const folder of folders)
-    for (const name of await namesIfThere(folder))
-      if (name.endsWith(suffix) && !byName.has(name)) byName.set(name, join(folder, name))
+  for (const directory of directories)
+    for (const name of await namesIfThere(directory))
+      if (name.endsWith(suffix) && !byName.has(name)) byName.set(name, join(directory, name))
   const files: ConfigFile[] = []
   for (const [, path] of [...byName].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const text = await maskedText(path)

@@ -1,4 +1,5 @@
 export { daemonSettings } from './daemon-settings.ts'
+export { assertStablePaths, lastingPath } from './ephemeral-path.ts'
 export { renderLaunchdPlist } from './launchd-plist.ts'
 export {
   type Installed,
@@ -12,4 +13,3 @@ export {
 export { type ServiceManager, type ServiceSpec, type ServiceSystem, thisServiceSystem } from './spec.ts'
 export { type ServiceStatus, serviceStatus } from './status.ts'
 export { renderSystemdUnit } from './systemd-unit.ts'
-export { lastingPath, refuseVanishing } from './vanishing.ts'

@@ -34,7 +34,7 @@ function describe(result: ProgramResult): string {
 }
 
 /** Has the manager do something. @throws IapeerError `service-manager-failed` */
-export async function tellManager(system: ServiceSystem, args: readonly string[]): Promise<void> {
+export async function runManager(system: ServiceSystem, args: readonly string[]): Promise<void> {
   const result = await call(system, args, CHANGE_MS)
   if (result.exitCode === 0) return
   const name = managerOf(system) === 'launchd' ? 'launchctl' : 'systemctl --user'

@@ -9,18 +9,18 @@ const numbers = (version: string): number[] => version.replace(/^v/, '').split('
 function newest(versions: readonly string[]): string | undefined {
   const ordered = versions.toSorted((a, b) => {
     const [left, right] = [numbers(a), numbers(b)]
-    const at = left.findIndex((number, place) => number !== right[place])
+    const at = left.findIndex((number, location) => number !== right[location])
     return at < 0 ? 0 : (left[at] ?? 0) - (right[at] ?? 0)
   })
   return ordered.at(-1)
 }
 
-const installed = async (folder: string): Promise<string[]> =>
-  (await namesIn(join(folder, 'versions', 'node'))).filter((name) => /^v\d+\.\d+\.\d+$/.test(name))
+const installed = async (directory: string): Promise<string[]> =>
+  (await namesIn(join(directory, 'versions', 'node'))).filter((name) => /^v\d+\.\d+\.\d+$/.test(name))
 
 /** The installed version (`v20.19.0`) that nvm's alias `default` means, as nvm resolves it; undefined when none. */
-export async function defaultNvmVersion(folder: string): Promise<string | undefined> {
-  const versions = await installed(folder)
+export async function defaultNvmVersion(directory: string): Promise<string | undefined> {
+  const versions = await installed(directory)
   let alias = 'default'
   for (let step = 0; step < MOST_ALIASES; step++) {
     if (/^v?\d+(\.\d+){0,2}$/.test(alias)) {
@@ -30,7 +30,7 @@ export async function defaultNvmVersion(folder: string): Promise<string | undefi
     if (alias === 'node' || alias === 'stable') return newest(versions)
     // An alias is a path below alias/, and never above it.
     if (alias.split('/').includes('..')) return undefined
-    const text = (await readRegularFile(join(folder, 'alias', alias)))?.text.trim()
+    const text = (await readRegularFile(join(directory, 'alias', alias)))?.text.trim()
     if (text === undefined || text === '') return undefined
     alias = text
   }
@@ -38,7 +38,7 @@ export async function defaultNvmVersion(folder: string): Promise<string | undefi
 }
 
 /** The version (`20.19.0`) that volta runs outside projects; undefined when none is set. */
-export async function defaultVoltaVersion(folder: string): Promise<string | undefined> {
-  const text = (await readRegularFile(join(folder, 'tools', 'user', 'platform.json')))?.text
+export async function defaultVoltaVersion(directory: string): Promise<string | undefined> {
+  const text = (await readRegularFile(join(directory, 'tools', 'user', 'platform.json')))?.text
   return /"runtime"\s*:\s*"([^"]+)"/.exec(text ?? '')?.[1]
 }

@@ -48,7 +48,7 @@ export async function lookAtServiceFile(path: string, root: string): Promise<Ser
 }
 
 /** @throws IapeerError `service-not-ours` */
-export function refuseOthers(path: string, found: ServiceFileState): void {
+export function assertOwnFile(path: string, found: ServiceFileState): void {
   if (found.state === 'foreign')
     throw new IapeerError(`${path} was not made by iapeer`, {
       code: 'service-not-ours',

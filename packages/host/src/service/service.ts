@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
-import { makePrivateFolder, replaceFile } from '@iapeer/core/storage'
+import { makePrivateDirectory, replaceFile } from '@iapeer/core/storage'
 import { daemonStatus, stopDaemon } from '../daemon/control.ts'
+import { assertStablePaths } from './ephemeral-path.ts'
 import { launchdOutput, renderLaunchdPlist } from './launchd-plist.ts'
 import {
   askManager,
@@ -13,9 +14,9 @@ import {
   launchdService,
   managerMissing,
   managerState,
-  tellManager,
+  runManager,
 } from './manager.ts'
-import { lookAtServiceFile, refuseOthers } from './ownership.ts'
+import { assertOwnFile, lookAtServiceFile } from './ownership.ts'
 import {
   managerOf,
   type ServiceManager,
@@ -26,7 +27,6 @@ import {
 } from './spec.ts'
 import { lingers } from './status.ts'
 import { renderSystemdUnit } from './systemd-unit.ts'
-import { refuseVanishing } from './vanishing.ts'
 
 /** What an install writes, and where. */
 export interface ServicePlan {
@@ -52,10 +52,10 @@ export interface Installed extends ServicePlan {
 }
 
 async function startSystemd(system: ServiceSystem, anew: boolean): Promise<void> {
-  await tellManager(system, ['daemon-reload'])
-  await tellManager(system, ['enable', SYSTEMD_UNIT])
+  await runManager(system, ['daemon-reload'])
+  await runManager(system, ['enable', SYSTEMD_UNIT])
   // A restart ends the daemon alone (KillMode=process).
-  await tellManager(system, [anew ? 'restart' : 'start', SYSTEMD_UNIT])
+  await runManager(system, [anew ? 'restart' : 'start', SYSTEMD_UNIT])
 }
 
 /** How long launchd may take to let go of a service. */
@@ -76,11 +76,11 @@ async function unloadLaunchd(system: ServiceSystem): Promise<void> {
 
 /** One that was disabled once is not loaded; one that was let go just now may be refused for some seconds. */
 async function bootstrap(system: ServiceSystem, path: string): Promise<void> {
-  await tellManager(system, ['enable', launchdService(system)])
+  await runManager(system, ['enable', launchdService(system)])
   const end = performance.now() + BOOTOUT_MS
   for (;;) {
     try {
-      return await tellManager(system, ['bootstrap', launchdDomain(system), path])
+      return await runManager(system, ['bootstrap', launchdDomain(system), path])
     } catch (error) {
       if (!isIapeerError(error) || performance.now() > end) throw error
       await sleep(500)
@@ -92,7 +92,7 @@ async function startLaunchd(system: ServiceSystem, path: string, anew: boolean):
   if (anew) await unloadLaunchd(system)
   const loaded = await askManager(system, ['print', launchdService(system)])
   if (loaded.exitCode !== 0) await bootstrap(system, path)
-  else await tellManager(system, ['kickstart', launchdService(system)])
+  else await runManager(system, ['kickstart', launchdService(system)])
 }
 
 async function start(
@@ -102,16 +102,16 @@ async function start(
 ): Promise<void> {
   if (manager === 'systemd') return startSystemd(system, anew)
   const output = launchdOutput(root)
-  await makePrivateFolder(dirname(output))
+  await makePrivateDirectory(dirname(output))
   // launchd would make it readable to everybody.
   await (await open(output, 'a', 0o600)).close()
   await startLaunchd(system, path, anew)
 }
 
 /** A unit of that name that somebody else has put where the manager looks too is left as it is: ours would hide it. */
-async function refuseElsewhere(root: string, system: ServiceSystem): Promise<void> {
+async function assertNotElsewhere(root: string, system: ServiceSystem): Promise<void> {
   const known = await knownUnitFile(system)
-  if (known !== undefined) refuseOthers(known, await lookAtServiceFile(known, root))
+  if (known !== undefined) assertOwnFile(known, await lookAtServiceFile(known, root))
 }
 
 interface Running {
@@ -136,17 +136,17 @@ async function lookAtRunning({ root, version }: ServiceSpec, system: ServiceSyst
  *   `daemon-stuck`, `invalid-path`
  */
 export async function installService(spec: ServiceSpec, system: ServiceSystem): Promise<Installed> {
-  await refuseVanishing(spec, system)
+  await assertStablePaths(spec, system)
   const plan = planService(spec, system)
   const found = await lookAtServiceFile(plan.path, spec.root)
-  refuseOthers(plan.path, found)
+  assertOwnFile(plan.path, found)
   const missing = await managerMissing(system)
   if (missing !== undefined)
     throw new IapeerError(`no service was installed: ${missing}`, {
       code: 'no-service-manager',
       hint: '`iapeer daemon start` works without one.',
     })
-  await refuseElsewhere(spec.root, system)
+  await assertNotElsewhere(spec.root, system)
   const written = found.state !== 'ours' || found.text !== plan.text
   if (written) {
     await mkdir(dirname(plan.path), { recursive: true })
@@ -169,10 +169,10 @@ export async function startService(root: string, system: ServiceSystem): Promise
   const path = serviceFile(system)
   if ((await lookAtServiceFile(path, root)).state !== 'ours') return false
   if ((await managerMissing(system)) !== undefined) return false
-  if (managerOf(system) === 'systemd') await tellManager(system, ['start', SYSTEMD_UNIT])
+  if (managerOf(system) === 'systemd') await runManager(system, ['start', SYSTEMD_UNIT])
   else {
     const isLoaded = (await askManager(system, ['print', launchdService(system)])).exitCode === 0
-    await tellManager(
+    await runManager(
       system,
       isLoaded ? ['kickstart', launchdService(system)] : ['bootstrap', launchdDomain(system), path],
     )
@@ -203,7 +203,7 @@ export interface Uninstalled {
 export async function uninstallService(root: string, system: ServiceSystem): Promise<Uninstalled> {
   const path = serviceFile(system)
   const found = await lookAtServiceFile(path, root)
-  refuseOthers(path, found)
+  assertOwnFile(path, found)
   if (found.state !== 'ours') return { state: 'none', path }
   const runs = (await managerMissing(system)) === undefined
   if (managerOf(system) === 'launchd') {
@@ -211,9 +211,9 @@ export async function uninstallService(root: string, system: ServiceSystem): Pro
     await rm(path, { force: true })
     return { state: 'uninstalled', path }
   }
-  if (runs) await tellManager(system, ['disable', '--now', SYSTEMD_UNIT])
+  if (runs) await runManager(system, ['disable', '--now', SYSTEMD_UNIT])
   await removeWantedBy(path)
   await rm(path, { force: true })
-  if (runs) await tellManager(system, ['daemon-reload'])
+  if (runs) await runManager(system, ['daemon-reload'])
   return { state: 'uninstalled', path }
 }

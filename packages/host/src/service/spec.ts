@@ -24,8 +24,8 @@ export interface ServiceSystem {
   readonly home: string
   readonly uid: number
   readonly user: string
-  /** Folders whose content goes by itself. */
-  readonly temporaryFolders: readonly string[]
+  /** Directories whose content goes by itself. */
+  readonly temporaryDirectories: readonly string[]
   /** Holds one file for each user whose services outlive their logins. */
   readonly lingerDir: string
 }
@@ -48,8 +48,15 @@ export function thisServiceSystem(env: NodeJS.ProcessEnv = process.env): Service
     home: env['HOME'] || homedir(),
     uid: process.getuid?.() ?? 0,
     user: userName(env),
-    temporaryFolders: [
-      ...new Set(['/tmp', '/var/tmp', '/dev/shm', '/private/tmp', '/var/folders', '/private/var/folders']),
+    temporaryDirectories: [
+      ...new Set([
+        '/tmp',
+        '/var/tmp',
+        '/dev/shm',
+        '/private/tmp',
+        '/var/directories',
+        '/private/var/directories',
+      ]),
       resolve(tmpdir()),
     ],
     lingerDir: '/var/lib/systemd/linger',

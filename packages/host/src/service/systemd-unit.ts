@@ -30,7 +30,7 @@ function program(path: string): string {
   if (!/["'\\\p{Cc}]/u.test(path)) return quoted(path)
   throw new IapeerError(`systemd runs no program with quotes or backslashes in its path: ${path}`, {
     code: 'invalid-path',
-    hint: 'Use a Node.js in another folder.',
+    hint: 'Use a Node.js in another directory.',
   })
 }
 

@@ -1,5 +1,5 @@
 export { filesOf, type JudgedDeath, judgeAmong, judgeDeaths, readDeathRecords, textOf } from './judge.ts'
-export { announce, beginTelling } from './notify/notify.ts'
+export { beginNotifying, notifyDeaths } from './notify/notify.ts'
 export {
   type DeathQuery,
   type DeathReport,
@@ -11,4 +11,4 @@ export {
   recordOfId,
 } from './report.ts'
 export { KeptWitness, wantedWitness } from './signals/keep-witness.ts'
-export { leftTraceInstance, openTraceInstance, requireTracefs } from './signals/tracefs.ts'
+export { assertTracefs, openTraceInstance, staleTraceInstance } from './signals/tracefs.ts'

@@ -4,7 +4,7 @@ import { dirname, extname, join } from 'node:path'
 import { readGenerationName } from '@iapeer/canary'
 import { mapLimit } from '@iapeer/core/async'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { readLog, readRegularFile } from '@iapeer/core/storage'
 import {
   type Confidence,
@@ -42,21 +42,24 @@ export async function readDeathRecords(root: string): Promise<readonly ExitRecor
   return records.map((record) => {
     // A recorder may have read the old name at the moment of the rename.
     const { gen, ts } = record
-    const noted = gen === undefined ? undefined : readGenerationName({ gen, ...rootRecordPlace(root) })
+    const noted = gen === undefined ? undefined : readGenerationName({ gen, ...rootRecordLocation(root) })
     const identity = identityNow(renames, noted ?? record.identity, ts)
     return identity === record.identity ? record : { ...record, identity }
   })
 }
 
-const REPORT_FOLDERS = [join(homedir(), 'Library/Logs/DiagnosticReports'), '/Library/Logs/DiagnosticReports']
+const REPORT_DIRECTORIES = [
+  join(homedir(), 'Library/Logs/DiagnosticReports'),
+  '/Library/Logs/DiagnosticReports',
+]
 
 /** macOS keeps its reports itself: a snapshot names them, and holds their first line. */
 async function readReports(snapshot: Snapshot | undefined): Promise<ReadonlyMap<string, string>> {
   const reports = new Map<string, string>()
   if (snapshot?.platform !== 'darwin' || process.platform !== 'darwin') return reports
   for (const file of reportFiles(snapshot).slice(0, 20)) {
-    for (const folder of REPORT_FOLDERS) {
-      const text = reports.has(file) ? '' : await textOf(join(folder, file))
+    for (const directory of REPORT_DIRECTORIES) {
+      const text = reports.has(file) ? '' : await textOf(join(directory, file))
       if (text !== '') reports.set(file, text)
     }
   }
@@ -91,17 +94,17 @@ async function readFindings(
 
 /** Old lines outlive their snapshots; which are still there is read once for all. */
 async function withFiles(root: string, records: readonly ExitRecord[]): Promise<ReadonlySet<string>> {
-  const folders = new Set(records.flatMap((record) => filesOf(root, record).map((path) => dirname(path))))
+  const directories = new Set(records.flatMap((record) => filesOf(root, record).map((path) => dirname(path))))
   const found = new Set<string>()
-  for (const folder of folders) {
-    for (const name of await namesIn(folder)) found.add(join(folder, name))
+  for (const directory of directories) {
+    for (const name of await namesIn(directory)) found.add(join(directory, name))
   }
   return found
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+async function namesIn(directory: string): Promise<string[]> {
   try {
-    return await readdir(folder)
+    return await readdir(directory)
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
     return []

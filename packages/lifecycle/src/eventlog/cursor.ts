@@ -5,7 +5,7 @@ import { IapeerError } from '@iapeer/core/errors'
 export const HEAD_BYTES = 256
 
 /** A place in one file. */
-export interface CursorPlace {
+export interface CursorPosition {
   readonly ino: bigint
   /** The beginning of a line. */
   readonly offset: number
@@ -13,22 +13,22 @@ export interface CursorPlace {
   readonly head: string
 }
 
-const PLACE = /^(\d{1,20}):(\d{1,15}):([0-9a-f]{12})$/
+const POSITION = /^(\d{1,20}):(\d{1,15}):([0-9a-f]{12})$/
 
 export function headHash(bytes: Buffer, offset: number): string {
   const known = bytes.subarray(0, Math.min(HEAD_BYTES, offset))
   return createHash('sha256').update(known).digest('hex').slice(0, 12)
 }
 
-export function formatCursor(places: readonly CursorPlace[]): string {
-  return places.map(({ ino, offset, head }) => `${ino}:${offset}:${head}`).join(',')
+export function formatCursor(positions: readonly CursorPosition[]): string {
+  return positions.map(({ ino, offset, head }) => `${ino}:${offset}:${head}`).join(',')
 }
 
 /** The oldest place first; none: from the beginning. @throws IapeerError `bad-cursor` */
-export function parseCursor(text: string): CursorPlace[] {
+export function parseCursor(text: string): CursorPosition[] {
   if (text === '') return []
   return text.split(',').map((part) => {
-    const [, ino, offset, head] = PLACE.exec(part) ?? []
+    const [, ino, offset, head] = POSITION.exec(part) ?? []
     if (ino !== undefined && offset !== undefined && head !== undefined)
       return { ino: BigInt(ino), offset: Number(offset), head }
     throw new IapeerError(`not a cursor: ${JSON.stringify(text.slice(0, 80))}`, {

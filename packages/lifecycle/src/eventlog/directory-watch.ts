@@ -3,18 +3,18 @@ import { basename } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 
 /**
- * Says when something may have changed in a folder, which need not exist: at once where the system tells, else when the time
+ * Says when something may have changed in a directory, which need not exist: at once where the system tells, else when the time
  * is over. A watch of the system can be lost without a word, so nobody should rely on it alone.
  */
-export class FolderWatch {
-  readonly #folder: string
+export class DirectoryWatch {
+  readonly #directory: string
   #watcher: FSWatcher | undefined
   #ino: bigint | undefined
   #changed = true
   #wake: (() => void) | undefined
 
-  constructor(folder: string) {
-    this.#folder = folder
+  constructor(directory: string) {
+    this.#directory = directory
   }
 
   /** Returns when there was a change since the last call, when the time is over, or when it is aborted. */
@@ -43,14 +43,14 @@ export class FolderWatch {
 
   #inode(): bigint | undefined {
     try {
-      return statSync(this.#folder, { bigint: true }).ino
+      return statSync(this.#directory, { bigint: true }).ino
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       return undefined
     }
   }
 
-  /** The folder may have been removed and made again. */
+  /** The directory may have been removed and made again. */
   #renew(): void {
     const ino = this.#inode()
     if (this.#watcher !== undefined && ino === this.#ino) return
@@ -60,8 +60,8 @@ export class FolderWatch {
     // What came before the watch is seen by whoever looks after this.
     this.#changed = true
     try {
-      this.#watcher = watch(this.#folder, (_kind, name) => {
-        if (name === basename(this.#folder)) this.close()
+      this.#watcher = watch(this.#directory, (_kind, name) => {
+        if (name === basename(this.#directory)) this.close()
         this.#changed = true
         this.#wake?.()
       }).on('error', () => this.close())

@@ -1,7 +1,5 @@
-import { dirname } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
-import { appendLog, makePrivateFolder } from '@iapeer/core/storage'
+import { appendLog } from '@iapeer/core/storage'
 import type { LifecycleEvent } from './event.ts'
 import { formatEventLine } from './event-line.ts'
 import { eventLogLimits } from './settings.ts'
@@ -23,20 +21,13 @@ export interface EventLog {
   readonly note: (event: LifecycleEvent) => Promise<void>
 }
 
-/** The event log of a root; its folder is made when the first event is written. */
+/** The event log of a root; its directory is made when the first event is written. */
 export function createEventLog(root: string, options: EventLogOptions = {}): EventLog {
   const { clock = () => new Date(), onFailure, env } = options
   const path = rootLayout(root).records.lifecycleLog
   const append = async (event: LifecycleEvent): Promise<void> => {
     const limits = eventLogLimits(env)
-    const line = formatEventLine(event, clock())
-    try {
-      await appendLog(path, line, limits)
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error
-      await makePrivateFolder(dirname(path))
-      await appendLog(path, line, limits)
-    }
+    await appendLog(path, formatEventLine(event, clock()), { ...limits, makeDirectory: true })
   }
   const note = async (event: LifecycleEvent): Promise<void> => {
     try {

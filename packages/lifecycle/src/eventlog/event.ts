@@ -11,23 +11,24 @@ interface OfGeneration extends OfIdentity {
 }
 
 /**
- * What whoever supervises has done about a peer. Its end and what follows it: `asleep`, `start` (later), `crash-loop`. A start
- * that was due: `restart`, `restart-failed`. Taken down: `reap` (it was done, or its launch was cut off), `idle-park`. Its
- * server: `unresponsive`, `responsive`. `canary`: its recorder was lost. `tell-failed`: somebody could not be told of its
- * death. `evidence-failed`: what the system knows of that could not be kept. `session-rebuilt`: its session file could not be read, and was made again.
+ * What the daemon, or a command in its place, did about a peer. After a session ended: `stay-down`, `start` (planned),
+ * `crash-loop`. A planned start: `restart`, `restart-failed`. A stop: `reap` (its task is done, or its launch was cut off),
+ * `suspend` (idle). Its server: `unresponsive`, `responsive`. `canary`: its recorder was lost. `notify-failed`: a notification
+ * could not be delivered. `evidence-failed`: the system's evidence could not be saved. `session-rebuilt`: its session file was
+ * unreadable and was written again.
  */
 export const SUPERVISE_ACTIONS = [
-  'asleep',
+  'stay-down',
   'start',
   'crash-loop',
   'restart',
   'restart-failed',
   'reap',
-  'idle-park',
+  'suspend',
   'unresponsive',
   'responsive',
   'canary',
-  'tell-failed',
+  'notify-failed',
   'evidence-failed',
   'session-rebuilt',
 ] as const

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
-import { FolderWatch } from './directory-watch.ts'
+import { DirectoryWatch } from './directory-watch.ts'
 import type { RecordedEvent } from './event.ts'
 import { glanceAtLine, parseEventLine } from './event-line.ts'
 import { type EventFilter, passes } from './filter.ts'
@@ -24,9 +24,9 @@ export type FollowedEvent =
 async function* takeEvents(reader: LogReader, filter: EventFilter): AsyncGenerator<FollowedEvent, boolean> {
   const batches = await reader.pull()
   if (reader.takeGap()) yield { cursor: reader.cursor, gap: true }
-  for (const { place, lines } of batches) {
+  for (const { position, lines } of batches) {
     for (const { text, end } of lines) {
-      place.offset = end
+      position.offset = end
       const seen = glanceAtLine(text)
       if (seen === undefined || !passes(filter, seen)) continue
       const event = parseEventLine(text)
@@ -51,7 +51,7 @@ export async function* followEvents(
 ): AsyncGenerator<FollowedEvent, void> {
   const path = rootLayout(root).records.lifecycleLog
   const reader = await LogReader.open(path, cursor)
-  const folder = new FolderWatch(dirname(path))
+  const directory = new DirectoryWatch(dirname(path))
   try {
     while (!signal.aborted) {
       const events = takeEvents(reader, filter)
@@ -63,10 +63,10 @@ export async function* followEvents(
         yield next.value
         if (signal.aborted) return
       }
-      if (!more) await folder.wait(POLL_MS, signal)
+      if (!more) await directory.wait(POLL_MS, signal)
     }
   } finally {
-    folder.close()
+    directory.close()
     await reader.close()
   }
 }

@@ -1,5 +1,5 @@
 export { checkCursor } from './cursor.ts'
-export { FolderWatch } from './directory-watch.ts'
+export { DirectoryWatch } from './directory-watch.ts'
 export {
   type ExtraFields,
   type LifecycleEvent,

@@ -26,7 +26,7 @@ export async function inodeOf(path: string): Promise<bigint | undefined> {
 
 async function highestNumber(path: string): Promise<number> {
   const prefix = `${basename(path)}.`
-  const numbers = (await namesIn(dirname(path), { orNoFolder: true }))
+  const numbers = (await namesIn(dirname(path), { ignoreMissingDirectory: true }))
     .filter((name) => name.startsWith(prefix) && /^[1-9]\d{0,2}$/.test(name.slice(prefix.length)))
     .map((name) => Number(name.slice(prefix.length)))
   return Math.max(0, ...numbers)

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { errnoOf } from '@iapeer/core/errors'
-import { type CursorPlace, HEAD_BYTES, headHash } from './cursor.ts'
+import { type CursorPosition, HEAD_BYTES, headHash } from './cursor.ts'
 import { LONGEST_LINE } from './event-line.ts'
 import { fileName, isGone, type LogFile } from './log-files.ts'
 
@@ -11,14 +11,14 @@ const NEWLINE = 10
 
 /** Whole lines of one file; each is done with when its place has moved to its `end`. */
 export interface Batch {
-  readonly place: LogPlace
+  readonly position: LogPosition
   readonly lines: readonly { readonly text: string; readonly end: number }[]
   /** Perhaps there is more. */
   readonly full: boolean
 }
 
 /** An open file of a log and how far it was read. It stays readable when it is renamed or removed. */
-export class LogPlace {
+export class LogPosition {
   readonly ino: bigint
   /** Where the first line begins that is not done with. */
   offset = 0
@@ -38,7 +38,7 @@ export class LogPlace {
   }
 
   /** Undefined when another file has that name by now. */
-  static async open(path: string, { number, ino }: LogFile): Promise<LogPlace | undefined> {
+  static async open(path: string, { number, ino }: LogFile): Promise<LogPosition | undefined> {
     let file: FileHandle
     try {
       file = await open(fileName(path, number), READ)
@@ -46,13 +46,13 @@ export class LogPlace {
       if (isGone(error) || errnoOf(error) === 'ELOOP') return undefined
       throw error
     }
-    if ((await file.stat({ bigint: true })).ino === ino) return new LogPlace(ino, file)
+    if ((await file.stat({ bigint: true })).ino === ino) return new LogPosition(ino, file)
     await file.close()
     return undefined
   }
 
   /** Goes to where a cursor was; false when this is another file. */
-  async seek(to: CursorPlace): Promise<boolean> {
+  async seek(to: CursorPosition): Promise<boolean> {
     this.#head = await this.#bytes(HEAD_BYTES, 0)
     if (headHash(this.#head, to.offset) !== to.head) return false
     this.offset = to.offset
@@ -74,7 +74,7 @@ export class LogPlace {
     }
   }
 
-  get cursor(): CursorPlace {
+  get cursor(): CursorPosition {
     const { ino, offset } = this
     if (offset < HEAD_BYTES) return { ino, offset, head: headHash(this.#head, offset) }
     // With the whole beginning behind, it stays what it is.
@@ -93,7 +93,7 @@ export class LogPlace {
     }
     if (lines.length === 0 && bytes.length === LONGEST_LINE && (await this.#skipLine())) return this.read()
     if (lines.length > 0) await this.#knowHead()
-    return { place: this, lines, full: bytes.length === LONGEST_LINE }
+    return { position: this, lines, full: bytes.length === LONGEST_LINE }
   }
 
   /** Whether something stands behind the last whole line. */

@@ -1,6 +1,6 @@
 import { formatCursor, parseCursor } from './cursor.ts'
 import { inodeOf, type LogFile, listLogFiles } from './log-files.ts'
-import { type Batch, LogPlace } from './log-position.ts'
+import { type Batch, LogPosition } from './log-position.ts'
 
 /** So long after its last write a rotated file may still get the line of a slow writer, in milliseconds. */
 const SETTLE_MS = 2_000
@@ -8,12 +8,12 @@ const MOST_SETTLING = 32
 const LOOKS = 3
 
 /** A file of the log by its inode, under whatever name a rotation gives it meanwhile. */
-async function openInode(path: string, wanted: bigint): Promise<LogPlace | undefined> {
+async function openInode(path: string, wanted: bigint): Promise<LogPosition | undefined> {
   for (;;) {
     const file = (await listLogFiles(path)).find(({ ino }) => ino === wanted)
     if (file === undefined) return undefined
-    const place = await LogPlace.open(path, file)
-    if (place !== undefined) return place
+    const position = await LogPosition.open(path, file)
+    if (position !== undefined) return position
   }
 }
 
@@ -27,7 +27,7 @@ export class LogReader {
   skipped = 0
   readonly #path: string
   /** Oldest first; the last one is being read, those before it may get a late line. */
-  #places: LogPlace[] = []
+  #positions: LogPosition[] = []
   #gap = false
 
   private constructor(path: string) {
@@ -38,13 +38,13 @@ export class LogReader {
   static async open(path: string, cursor = ''): Promise<LogReader> {
     const wanted = parseCursor(cursor)
     const reader = new LogReader(path)
-    for (const place of wanted) {
-      const opened = await openInode(path, place.ino)
+    for (const position of wanted) {
+      const opened = await openInode(path, position.ino)
       if (opened === undefined) continue
-      if (await opened.seek(place)) reader.#places.push(opened)
+      if (await opened.seek(position)) reader.#positions.push(opened)
       else await opened.close()
     }
-    if (reader.#places.at(-1)?.ino === wanted.at(-1)?.ino) return reader
+    if (reader.#positions.at(-1)?.ino === wanted.at(-1)?.ino) return reader
     await reader.close()
     reader.#gap = true
     return reader
@@ -54,25 +54,25 @@ export class LogReader {
   static async openAtEnd(path: string): Promise<LogReader> {
     const reader = new LogReader(path)
     for (const file of await listLogFiles(path)) {
-      const place = await LogPlace.open(path, file)
-      if (place === undefined) {
+      const position = await LogPosition.open(path, file)
+      if (position === undefined) {
         // It was moved meanwhile: all of them are looked for again.
         await reader.close()
         return LogReader.openAtEnd(path)
       }
-      const isNewest = reader.#places.length === 0
-      if (!isNewest && Date.now() - (await place.state()).writtenMs >= SETTLE_MS) {
-        await place.close()
+      const isNewest = reader.#positions.length === 0
+      if (!isNewest && Date.now() - (await position.state()).writtenMs >= SETTLE_MS) {
+        await position.close()
         break
       }
-      await place.seekEnd()
-      reader.#places.unshift(place)
+      await position.seekEnd()
+      reader.#positions.unshift(position)
     }
     return reader
   }
 
   get cursor(): string {
-    return formatCursor(this.#places.map((place) => place.cursor))
+    return formatCursor(this.#positions.map((position) => position.cursor))
   }
 
   /** Whether lines may have been lost since the last call of this. */
@@ -93,25 +93,25 @@ export class LogReader {
 
   /** Counts what stands unfinished at the ends of the files as skipped. */
   async countTorn(): Promise<void> {
-    for (const place of this.#places) if (await place.hasRest()) this.skipped++
+    for (const position of this.#positions) if (await position.hasRest()) this.skipped++
   }
 
   async close(): Promise<void> {
-    for (const place of this.#places.splice(0)) await this.#leave(place)
+    for (const position of this.#positions.splice(0)) await this.#leave(position)
   }
 
-  async #leave(place: LogPlace): Promise<void> {
-    this.skipped += place.skipped
-    await place.close()
+  async #leave(position: LogPosition): Promise<void> {
+    this.skipped += position.skipped
+    await position.close()
   }
 
   /** Read from the newest to the oldest, handed out the other way round: a late line was written before the newer ones. */
   async #read(): Promise<Batch[]> {
     const batches: Batch[] = []
-    for (const place of this.#places.toReversed()) {
-      batches.unshift(await place.read())
-      if (place.restarted) this.#gap = true
-      place.restarted = false
+    for (const position of this.#positions.toReversed()) {
+      batches.unshift(await position.read())
+      if (position.restarted) this.#gap = true
+      position.restarted = false
     }
     const full = batches.findIndex((batch) => batch.full)
     const due = full < 0 ? batches : batches.slice(0, full + 1)
@@ -119,26 +119,26 @@ export class LogReader {
   }
 
   async #dropSettled(): Promise<void> {
-    for (const place of this.#places.slice(0, -1)) {
-      const { writtenMs } = await place.state()
-      if (Date.now() - writtenMs < SETTLE_MS && this.#places.length <= MOST_SETTLING) return
-      if ((await place.read()).lines.length > 0) return
-      if (await place.hasRest()) this.skipped++
-      this.#places.shift()
-      await this.#leave(place)
+    for (const position of this.#positions.slice(0, -1)) {
+      const { writtenMs } = await position.state()
+      if (Date.now() - writtenMs < SETTLE_MS && this.#positions.length <= MOST_SETTLING) return
+      if ((await position.read()).lines.length > 0) return
+      if (await position.hasRest()) this.skipped++
+      this.#positions.shift()
+      await this.#leave(position)
     }
   }
 
   /** Goes on to the next file; false when there is none yet. */
   async #advance(): Promise<boolean> {
-    const last = this.#places.at(-1)
+    const last = this.#positions.at(-1)
     if (last !== undefined && (await inodeOf(this.#path)) === last.ino) return false
     for (let look = 1; ; look++) {
       const files = await listLogFiles(this.#path)
       const seen = last === undefined || files.some(({ ino }) => ino === last.ino)
       // It has a name and was not seen: it was moved while the others were looked at.
       if (!seen && look < LOOKS && (await last.state()).named) continue
-      const known = files.findIndex(({ ino }) => this.#places.some((place) => place.ino === ino))
+      const known = files.findIndex(({ ino }) => this.#positions.some((position) => position.ino === ino))
       const next = files.slice(0, known < 0 ? files.length : known).at(-1)
       if (next === undefined) return false
       if (!seen) this.#gap = true
@@ -148,8 +148,8 @@ export class LogReader {
 
   /** True also when the file was moved meanwhile: then it is looked for again. */
   async #enter(file: LogFile): Promise<boolean> {
-    const place = await LogPlace.open(this.#path, file)
-    if (place !== undefined) this.#places.push(place)
+    const position = await LogPosition.open(this.#path, file)
+    if (position !== undefined) this.#positions.push(position)
     return true
   }
 }

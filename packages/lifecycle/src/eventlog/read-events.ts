@@ -55,9 +55,9 @@ export async function readEvents(root: string, filter: ReadEventsFilter = {}): P
   const found = newest<string>(filter.limit ?? Number.POSITIVE_INFINITY)
   try {
     for (let batches = await reader.pull(); batches.length > 0; batches = await reader.pull()) {
-      for (const { place, lines } of batches) {
+      for (const { position, lines } of batches) {
         for (const { text, end } of lines) {
-          place.offset = end
+          position.offset = end
           const seen = glanceAtLine(text)
           if (seen === undefined) reader.skipped++
           else if (passes(filter, seen)) found.push(text)

@@ -90,15 +90,15 @@ export async function renewNamed(
     asked === undefined
       ? (named.runtime ?? parseIdentity(present)?.runtime ?? entry.defaultRuntime)
       : toRuntime(asked)
-  const how = { runtime, ...(resume === true ? { resume: true as const } : {}) }
-  await checkLaunch(root, entry, how)
+  const options = { runtime, ...(resume === true ? { resume: true as const } : {}) }
+  await checkLaunch(root, entry, options)
   const target = formatIdentity({ runtime, personality: entry.personality })
   const others = identities.filter((identity) => identity !== target)
   for (const identity of others)
     if ((await readSession(root, identity)) !== undefined)
-      await stopAll(root, [identity], { ...stop, afterwards: 'sleep' })
+      await stopAll(root, [identity], { ...stop, afterwards: 'exit' })
   await stopAll(root, [target], { ...stop, afterwards: 'come-back' })
-  return launchViewOf(await launchPeer(root, entry, how))
+  return launchViewOf(await launchPeer(root, entry, options))
 }
 
 /** Brings what runs of a peer up again, with its session where the runtime can; nothing where it does not run. */

@@ -1,11 +1,5 @@
 import { formatIdentity, type Identity, parseIdentity, type Runtime } from '@iapeer/core/identity'
-import {
-  entryWithIdentity,
-  identitiesOf,
-  listPeers,
-  type PeerEntry,
-  requirePeer,
-} from '@iapeer/core/registry'
+import { entryWithIdentity, getPeer, identitiesOf, listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { type PeerSession, statusOf } from '../sessions/index.ts'
 import { finishRename } from './rename.ts'
 
@@ -25,7 +19,7 @@ export async function peerEntryNamed(root: string, text: string): Promise<PeerEn
   await finishRename(root)
   const entries = await listPeers(root)
   const byName = entries.find((entry) => entry.personality === text)
-  return byName ?? entryWithIdentity(entries, text) ?? requirePeer(entries, text)
+  return byName ?? entryWithIdentity(entries, text) ?? getPeer(entries, text)
 }
 
 function asNamed(entry: PeerEntry, text: string): NamedPeer {

@@ -1,12 +1,18 @@
 import type { Identity } from '@iapeer/core/identity'
 import { identitiesOf, listPeers, type PeerEntry } from '@iapeer/core/registry'
-import { type PeerSession, type PeerState, type PeerStatus, statusesOf } from '../sessions/index.ts'
+import {
+  isIdleState,
+  type PeerSession,
+  type PeerState,
+  type PeerStatus,
+  statusesOf,
+} from '../sessions/index.ts'
 import { peerNamed } from './named.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
 
 /** A peer and what it is doing, as `iapeer list --json` prints it. What is not known is absent. */
 export interface PeerView {
-  /** Of a peer that is alive, the one it is alive as; of one that is to be started, that; else its default one. */
+  /** The identity that runs, else the one that is planned to start, else the default one. */
   readonly identity: string
   readonly personality: string
   readonly runtime: string
@@ -31,7 +37,7 @@ export interface PeerView {
   readonly hint?: string | undefined
   /** Of one that is blocked: the last lines of its screen. */
   readonly screen?: string | undefined
-  /** Of one that is asleep: when it is planned that the daemon starts it, ISO-8601 UTC, later than now. */
+  /** Of a peer that does not run: when the daemon plans to start it, ISO-8601 UTC, later than now. */
   readonly nextStartAt?: string | undefined
   /** How many restarts have followed each other without a healthy time between. */
   readonly restarts?: number | undefined
@@ -47,10 +53,10 @@ interface Current extends PeerStatus {
 /** A start that was due and did not come is no plan any more. */
 function nextStartOf({ state, tally }: PeerStatus): string | undefined {
   const at = tally.startAt === undefined ? Number.NaN : Date.parse(tally.startAt)
-  return state === 'asleep' && at > Date.now() ? new Date(at).toISOString() : undefined
+  return isIdleState(state) && at > Date.now() ? new Date(at).toISOString() : undefined
 }
 
-/** What a peer is doing as whichever runtime: one that is alive, or will be, says more than one that is not. */
+/** The status of the identity that runs, else of one that is planned to start, else of the default one. */
 function currentOf(statuses: readonly [Current, ...Current[]]): Current {
   return statuses.find((one) => one.session) ?? statuses.find((one) => one.nextStartAt) ?? statuses[0]
 }

@@ -1,6 +1,6 @@
 import { type CanaryInfo, listCanaries } from '@iapeer/canary'
-import { rootRecordPlace } from '@iapeer/core/paths'
-import { type PeerSession, passOver } from '../sessions/index.ts'
+import { rootRecordLocation } from '@iapeer/core/paths'
+import { ignoreUnreadable, type PeerSession } from '../sessions/index.ts'
 
 /** Who records the end of each server that lives. */
 export type Recording = ReadonlyMap<string, CanaryInfo['mode']>
@@ -9,7 +9,7 @@ const keyOf = (identity: string, serverPid: number): string => `${identity} ${se
 
 /** Reads who records what: once for all peers. Undefined where that cannot be told. */
 export async function readRecording(root: string): Promise<Recording | undefined> {
-  const canaries = await listCanaries(rootRecordPlace(root)).catch(passOver)
+  const canaries = await listCanaries(rootRecordLocation(root)).catch(ignoreUnreadable)
   if (canaries === undefined) return undefined
   // One that cannot be looked at counts as living.
   const living = canaries.filter(({ state }) => state === 'armed' || state === 'unknown')

@@ -13,13 +13,13 @@ import {
   type Runtime,
 } from '@iapeer/core/identity'
 import { fieldsOf, list, parseFields, text } from '@iapeer/core/json'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { readProfile } from '@iapeer/core/profile'
-import { listPeers, type PeerEntry, renamePeer, requirePeer, upsertPeer } from '@iapeer/core/registry'
+import { getPeer, listPeers, type PeerEntry, renamePeer, upsertPeer } from '@iapeer/core/registry'
 import { acquireLock, readIfExists, replaceFile, tryLock } from '@iapeer/core/storage'
 import { TmuxServer } from '@iapeer/tmux'
 import { createEventLog } from '../eventlog/index.ts'
-import { clearTheWay } from '../reap/index.ts'
+import { cleanUpStale } from '../reap/index.ts'
 import {
   LONGEST_LAUNCH_MS,
   moveIdentity,
@@ -114,7 +114,7 @@ async function runningSessions(root: string, identities: readonly Identity[]): P
   for (const identity of identities) {
     await rebuildSession(root, identity)
     const { session } = await statusOf(root, identity)
-    if (session === undefined) await clearTheWay(root, identity)
+    if (session === undefined) await cleanUpStale(root, identity)
     else running.push(session)
   }
   return running
@@ -122,7 +122,7 @@ async function runningSessions(root: string, identities: readonly Identity[]): P
 
 /** @throws IapeerError `recorder-too-old` */
 async function assertRecordersFollow(root: string, sessions: readonly PeerSession[]): Promise<void> {
-  const canaries = await listCanaries(rootRecordPlace(root))
+  const canaries = await listCanaries(rootRecordLocation(root))
   for (const { identity, gen } of sessions) {
     const canary = canaries.find((one) => one.gen === gen)
     if (gen === undefined || canary === undefined || canary.format >= 2) continue
@@ -142,7 +142,7 @@ async function carryOut(root: string, pending: Pending): Promise<void> {
 
 /** The recorders call each generation by its old name again. */
 async function undo(root: string, pending: Pending): Promise<void> {
-  for (const one of pending.generations) await nameGeneration({ ...one, ...rootRecordPlace(root) })
+  for (const one of pending.generations) await nameGeneration({ ...one, ...rootRecordLocation(root) })
   await rm(pendingPath(root), { force: true })
 }
 
@@ -174,7 +174,7 @@ export async function renameNamed(root: string, name: string, to: Personality): 
   try {
     const cutOff = readPending(root)
     if (cutOff !== undefined) await withLocks(root, pairsOf(cutOff), () => settlePending(root, cutOff))
-    const old = requirePeer(await listPeers(root), name)
+    const old = getPeer(await listPeers(root), name)
     const { personality: from, home, runtimes } = old
     if (from === to) return { entry: old, formerly: from, running: [] }
     const pairs = pairsOf({ from, to, runtimes })
@@ -214,7 +214,7 @@ async function changeNames(
 ): Promise<PeerEntry> {
   try {
     for (const { gen, identity } of pending.generations)
-      await nameGeneration({ identity: after.get(identity) ?? identity, gen, ...rootRecordPlace(root) })
+      await nameGeneration({ identity: after.get(identity) ?? identity, gen, ...rootRecordLocation(root) })
     return await renamePeer(root, pending.from, pending.to)
   } catch (error) {
     // Where this fails too, the file stays, and the next command goes on from it.

@@ -1,5 +1,5 @@
 import { isIapeerError } from '@iapeer/core/errors'
-import { daemonPlace } from '@iapeer/core/paths'
+import { daemonPaths } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
 import { readLockHolder } from '@iapeer/core/storage'
 import { finishSessions } from '../reap/index.ts'
@@ -18,7 +18,7 @@ function settingsOf(env: NodeJS.ProcessEnv): SuperviseSettings {
 }
 
 async function isSupervised(root: string): Promise<boolean> {
-  const holder = await readLockHolder(daemonPlace(root).lock)
+  const holder = await readLockHolder(daemonPaths(root).lock)
   return holder !== undefined && holder.liveness !== 'gone'
 }
 

@@ -1,9 +1,9 @@
 import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
 import { endUnfinished, sweepSockets } from '../reap/index.ts'
-import { isClaimed, isLeft, readSession, withIdentity } from '../sessions/index.ts'
+import { isClaimed, isDetached, readSession, withIdentity } from '../sessions/index.ts'
 
 /** A tmux server that was started for a peer and that no session has any more. */
 export interface Stray {
@@ -19,7 +19,7 @@ async function stopStray(root: string, canary: CanaryInfo): Promise<Stray | unde
     const server = await identifyProcess(serverPid)
     if (server === undefined) return undefined
     // One that lives on for the sessions of a person was said to, when its peer was stopped.
-    if (isLeft(root, recordedAs, gen) || isLeft(root, identity, gen)) return undefined
+    if (isDetached(root, recordedAs, gen) || isDetached(root, identity, gen)) return undefined
     const why = isClaimed(root, { identity, recordedAs, gen })
       ? 'its peer has ended'
       : 'its launch was cut off'
@@ -35,7 +35,7 @@ async function stopStray(root: string, canary: CanaryInfo): Promise<Stray | unde
  */
 export async function stopStrays(root: string): Promise<Stray[]> {
   const stopped: Stray[] = []
-  for (const canary of await listCanaries(rootRecordPlace(root))) {
+  for (const canary of await listCanaries(rootRecordLocation(root))) {
     const stray = canary.mode === 'guard' ? await stopStray(root, canary) : undefined
     if (stray !== undefined) stopped.push(stray)
   }

@@ -8,9 +8,9 @@ import { createEventLog } from '../eventlog/index.ts'
 import { adapterOf } from '../runtimes/index.ts'
 import {
   type BlockedLaunch,
+  ignoreUnreadable,
   listSessions,
   type PeerSession,
-  passOver,
   phaseOf,
   statusOf,
   whileUnclaimed,
@@ -124,5 +124,5 @@ export function finishLaunch(root: string, session: PeerSession): Promise<PeerSe
 /** {@link finishLaunch} of every peer whose launch is blocked, some at a time; what fails for one keeps no other from it. */
 export async function finishLaunches(root: string): Promise<void> {
   const blocked = (await listSessions(root)).filter((session) => phaseOf(session) === 'blocked')
-  await mapLimit(blocked, AT_ONCE, (session) => finishLaunch(root, session).catch(passOver))
+  await mapLimit(blocked, AT_ONCE, (session) => finishLaunch(root, session).catch(ignoreUnreadable))
 }

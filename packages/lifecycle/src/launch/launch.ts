@@ -3,10 +3,10 @@ import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identi
 import { rootLayout } from '@iapeer/core/paths'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
-import { listPeers, type PeerEntry, requirePeer } from '@iapeer/core/registry'
+import { getPeer, listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { createEventLog } from '../eventlog/index.ts'
-import { clearTheWay, endHalfBooted, freeSocket } from '../reap/index.ts'
+import { abortLaunch, cleanUpStale, freeSocket } from '../reap/index.ts'
 import { adapterOf, type RuntimeAdapter, writeSystemPrompt } from '../runtimes/index.ts'
 import {
   changeTally,
@@ -43,7 +43,7 @@ const TIMEOUT_MS = 20_000
 const LOCK_MS = 2_000
 
 /** @throws IapeerError `runtime-undeclared` */
-function requireDeclared(entry: PeerEntry, runtime: Runtime): void {
+function assertDeclared(entry: PeerEntry, runtime: Runtime): void {
   if (entry.runtimes.includes(runtime)) return
   throw new IapeerError(`${entry.personality} is not declared for the runtime ${runtime}`, {
     code: 'runtime-undeclared',
@@ -51,13 +51,13 @@ function requireDeclared(entry: PeerEntry, runtime: Runtime): void {
   })
 }
 
-async function requireProfile(home: string): Promise<PeerProfile> {
+async function getProfile(home: string): Promise<PeerProfile> {
   const profile = await readProfile(home)
   if (profile !== undefined) return profile
   throw new IapeerError(`${home} has no profile`, { code: 'no-profile', hint: 'iapeer verify --fix' })
 }
 
-async function refuseLoop(root: string, identity: Identity): Promise<void> {
+async function assertNotInLoop(root: string, identity: Identity): Promise<void> {
   const { loopSince } = await readTally(root, identity)
   if (loopSince === undefined) return
   throw new IapeerError(`${identity} is in a crash loop since ${loopSince}; it is left asleep`, {
@@ -76,13 +76,13 @@ interface Clearing {
 }
 
 /** Everything that can be wrong is found before anything is started. */
-async function clear(so: Clearing): Promise<Omit<ClearedLaunch, 'deadline' | 'bootTimeoutMs'>> {
-  const { root, identity, runtime, adapter, options } = so
-  const entry = requirePeer(await listPeers(root), so.entry.personality)
-  const canaries = await clearTheWay(root, identity)
-  await refuseLoop(root, identity)
+async function prepare(input: Clearing): Promise<Omit<ClearedLaunch, 'deadline' | 'bootTimeoutMs'>> {
+  const { root, identity, runtime, adapter, options } = input
+  const entry = getPeer(await listPeers(root), input.entry.personality)
+  const canaries = await cleanUpStale(root, identity)
+  await assertNotInLoop(root, identity)
   const socketPath = await freeSocket(root, identity, canaries)
-  const profile = await requireProfile(entry.home)
+  const profile = await getProfile(entry.home)
   const systemPromptFile = adapter.usesDoctrine
     ? (options.systemPromptFile ?? (await writeSystemPrompt(root, entry, profile)))
     : undefined
@@ -97,16 +97,16 @@ async function clear(so: Clearing): Promise<Omit<ClearedLaunch, 'deadline' | 'bo
  */
 export async function checkLaunch(root: string, entry: PeerEntry, options: LaunchOptions): Promise<void> {
   const { runtime = entry.defaultRuntime } = options
-  requireDeclared(entry, runtime)
+  assertDeclared(entry, runtime)
   const adapter = adapterOf(runtime)
   const parts = { runtime, personality: entry.personality }
-  await refuseLoop(root, formatIdentity(parts))
-  const profile = await requireProfile(entry.home)
+  await assertNotInLoop(root, formatIdentity(parts))
+  const profile = await getProfile(entry.home)
   await planLaunch({ root, adapter, entry, parts, profile, systemPromptFile: undefined, options })
 }
 
 /** @throws IapeerError `not-due`: it was stopped, or planned anew, while the lock was waited for */
-async function requireDue(root: string, identity: Identity, due: string): Promise<void> {
+async function assertDue(root: string, identity: Identity, due: string): Promise<void> {
   const { startAt } = await readTally(root, identity)
   if (startAt === due && !hasMark(root, identity, 'stopped')) return
   throw new IapeerError(`${identity} is not to be started any more`, {
@@ -116,7 +116,7 @@ async function requireDue(root: string, identity: Identity, due: string): Promis
 }
 
 /** What was asked of an earlier session of it is done with. */
-async function forgetWishes(root: string, identity: Identity, isResumed: boolean): Promise<void> {
+async function clearRequests(root: string, identity: Identity, isResumed: boolean): Promise<void> {
   for (const mark of ['fresh', 'idle'] as const) await clearMark(root, identity, mark)
   await changeTally(root, identity, (tally) =>
     tally.startAt === undefined && (isResumed || tally.topics.length === 0)
@@ -129,14 +129,14 @@ async function forgetWishes(root: string, identity: Identity, isResumed: boolean
 async function noteLaunch(
   root: string,
   { identity, gen, blocked }: PeerSession,
-  how: { readonly mode: 'fresh' | 'resume'; readonly ms: number },
+  start: { readonly mode: 'fresh' | 'resume'; readonly ms: number },
 ): Promise<string[]> {
   const failures: string[] = []
   const log = createEventLog(root, {
     onFailure: (error) =>
       failures.push(`the launch is not in lifecycle.log: ${error instanceof Error ? error.message : error}`),
   })
-  const of = { identity, gen, mode: how.mode, ms: Math.round(how.ms) } as const
+  const of = { identity, gen, mode: start.mode, ms: Math.round(start.ms) } as const
   await log.note(
     blocked === undefined ? { ev: 'launch', ...of } : { ev: 'blocked', ...of, dialog: blocked.dialog },
   )
@@ -174,7 +174,7 @@ export async function launchPeer(
   options: LaunchOptions = {},
 ): Promise<Launched> {
   const runtime = options.runtime ?? entry.defaultRuntime
-  requireDeclared(entry, runtime)
+  assertDeclared(entry, runtime)
   const adapter = adapterOf(runtime)
   const identity = formatIdentity({ runtime, personality: entry.personality })
   await scaffoldRoot(rootLayout(root))
@@ -191,9 +191,9 @@ export async function launchPeer(
       const state = phase === 'blocked' ? 'blocked' : 'already'
       return { state, session: await heldBy(root, living, options.holder), warnings: [] }
     }
-    if (living !== undefined) await endHalfBooted(root, living)
-    if (options.due !== undefined) await requireDue(root, identity, options.due)
-    const cleared = await clear({ root, entry, identity, runtime, adapter, options })
+    if (living !== undefined) await abortLaunch(root, living)
+    if (options.due !== undefined) await assertDue(root, identity, options.due)
+    const cleared = await prepare({ root, entry, identity, runtime, adapter, options })
     await clearMark(root, identity, 'stopped')
     await keepReserve(root)
     const started = await startSession({
@@ -204,12 +204,12 @@ export async function launchPeer(
       signal: options.signal,
     })
     const { resumed } = cleared
-    await forgetWishes(root, identity, resumed !== undefined)
-    const how = {
+    await clearRequests(root, identity, resumed !== undefined)
+    const start = {
       mode: resumed === undefined ? ('fresh' as const) : ('resume' as const),
       ms: performance.now() - called,
     }
-    const unnoted = await noteLaunch(root, started.session, how)
+    const unnoted = await noteLaunch(root, started.session, start)
     const { session, warnings } = started
     return {
       state: phaseOf(session) === 'blocked' ? 'blocked' : 'launched',

@@ -10,7 +10,7 @@ export interface LaunchOptions {
   readonly bootTimeoutMs?: number
   /** A file with the text that tells it who it is, for a runtime that takes one. */
   readonly systemPromptFile?: string
-  /** The session that it goes on with: by its id, or the newest of its folder if there is one. @default a fresh one */
+  /** The session that it goes on with: by its id, or the newest of its directory if there is one. @default a fresh one */
   readonly resume?: string | true
   /** By which it proves to iapeer who it is. */
   readonly bearer?: string

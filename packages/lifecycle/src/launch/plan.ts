@@ -10,7 +10,7 @@ import { adapterOf, environmentOf, type RuntimeAdapter, readLaunchEnv } from '..
 import type { LaunchOptions } from './options.ts'
 
 /** What a launch is asked for. */
-interface Wish {
+interface LaunchRequest {
   readonly root: string
   readonly adapter: RuntimeAdapter
   readonly entry: PeerEntry
@@ -38,7 +38,7 @@ async function checkCwd(cwd: string): Promise<void> {
     const code = errnoOf(error)
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
   }
-  throw new IapeerError(`the folder that it runs in is gone: ${cwd}`, {
+  throw new IapeerError(`the directory that it runs in is gone: ${cwd}`, {
     code: 'cwd-missing',
     hint: 'Make it again, or change "cwd" in its peer-profile.json.',
   })
@@ -68,8 +68,8 @@ export async function resumableSession(
  * Says what to run, and sees that it can be, before anything is started.
  * @throws IapeerError `wrong-intelligence`, `cwd-missing`, `command-missing`, `command-not-found`, `invalid-launch-env`
  */
-export async function planLaunch(wish: Wish): Promise<LaunchPlan> {
-  const { root, adapter, entry, parts, profile, systemPromptFile, options } = wish
+export async function planLaunch(launch: LaunchRequest): Promise<LaunchPlan> {
+  const { root, adapter, entry, parts, profile, systemPromptFile, options } = launch
   const { home, cwd } = entry
   checkIntelligence(adapter, profile)
   const launchEnv = await readLaunchEnv(home, parts.runtime)

@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type GuardedServer, startGuardedServer } from '@iapeer/canary'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import type { ProcessId } from '@iapeer/core/process'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
 import { type Leader, startLeader, TmuxServer } from '@iapeer/tmux'
-import { clearTheWay, endUnfinished } from '../reap/index.ts'
+import { cleanUpStale, endUnfinished } from '../reap/index.ts'
 import type { RuntimeAdapter } from '../runtimes/index.ts'
 import {
   type BlockedLaunch,
@@ -82,12 +82,12 @@ async function startServer(launch: ClearedLaunch): Promise<GuardedServer> {
   for (;;) {
     try {
       const wanted = { identity, socketPath, env, cwd: '/', timeoutMs: timeLeft(launch) }
-      return await startGuardedServer({ ...wanted, ...rootRecordPlace(root) })
+      return await startGuardedServer({ ...wanted, ...rootRecordLocation(root) })
     } catch (error) {
       if (!isIapeerError(error) || error.code !== 'socket-taken' || performance.now() > until) throw error
     }
     await sleep(50)
-    await clearTheWay(root, identity)
+    await cleanUpStale(root, identity)
   }
 }
 
@@ -129,7 +129,7 @@ async function startProgram(
 ): Promise<StartedProgram> {
   const { root, identity, socketPath, entry, argv, paneLog } = launch
   const wanted = { identity, socketPath, server, cwd: entry.cwd, command: argv, paneLog }
-  const leader = await startLeader({ ...wanted, timeoutMs: timeLeft(launch), ...rootRecordPlace(root) })
+  const leader = await startLeader({ ...wanted, timeoutMs: timeLeft(launch), ...rootRecordLocation(root) })
   const session = sessionOf(launch, server, leader)
   await writeSession(root, session)
   return { leader, session, warnings: await configure(root, handle) }
@@ -147,7 +147,7 @@ async function boot(
   let typedAt: string | undefined
   let waiting: BlockedLaunch | undefined
   // If this process is killed while a person is asked, the next one finds a blocked launch, and ends nothing.
-  const onWaiting = async (obstacle: Obstacle): Promise<void> => {
+  const onBlocked = async (obstacle: Obstacle): Promise<void> => {
     waiting = { since: new Date().toISOString(), ...obstacle }
     await writeSession(root, { ...session, blocked: waiting })
   }
@@ -156,7 +156,7 @@ async function boot(
     if (waiting !== undefined) await writeSession(root, { ...session, blocked: { ...waiting, typedAt } })
   }
   const pane = { identity, adapter, handle, paneId, leader: process, paneLog, deadline, signal }
-  const result = await bootRuntime(pane, { message: profile.initialPrompt, onTyping, onWaiting })
+  const result = await bootRuntime(pane, { message: profile.initialPrompt, onTyping, onBlocked })
   const now = new Date().toISOString()
   if (result.kind === 'ready') return { ...session, readyAt: now }
   return { ...session, blocked: { since: waiting?.since ?? now, ...result.obstacle, typedAt } }

@@ -1,11 +1,11 @@
 import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, observeProcess, type ProcessId } from '@iapeer/core/process'
 import { peerSocketPath, TmuxServer, teardown } from '@iapeer/tmux'
 import {
   isClaimed,
-  isLeft,
+  isDetached,
   listSessions,
   NO_GENERATION,
   type PeerSession,
@@ -13,7 +13,7 @@ import {
   readSession,
   recordedAs,
   removeSession,
-  sweepLeft,
+  sweepDetached,
 } from '../sessions/index.ts'
 import { settleEnded } from './settle.ts'
 
@@ -36,7 +36,7 @@ export async function endUnfinished(root: string, launch: UnfinishedLaunch): Pro
 }
 
 /** Ends a session whose launcher was killed before it was ready. For who holds the identity's lock. */
-export async function endHalfBooted(root: string, session: PeerSession): Promise<void> {
+export async function abortLaunch(root: string, session: PeerSession): Promise<void> {
   const { gen = NO_GENERATION } = session
   await endUnfinished(root, { ...session, gen, why: 'its launch was cut off' })
   await removeSession(root, session.identity)
@@ -44,18 +44,18 @@ export async function endHalfBooted(root: string, session: PeerSession): Promise
 
 /** Whether the peer of a generation has ended, on purpose or not. */
 const isOver = (root: string, { recordedAs: identity, gen }: CanaryInfo): boolean =>
-  isIdentity(identity) && (isLeft(root, identity, gen) || isClaimed(root, { identity, gen }))
+  isIdentity(identity) && (isDetached(root, identity, gen) || isClaimed(root, { identity, gen }))
 
 /**
  * Ends guarded servers of an identity that no session knows of: what a launch that was killed has left.
  * @returns what is guarded and watched in the root, as it is after that
  */
-async function endUnknown(
+async function endUnrecordedServer(
   root: string,
   identity: Identity,
   session: PeerSession | undefined,
 ): Promise<readonly CanaryInfo[]> {
-  const canaries = await listCanaries(rootRecordPlace(root))
+  const canaries = await listCanaries(rootRecordLocation(root))
   let isChanged = false
   for (const canary of canaries) {
     const { gen, mode, socketPath } = canary
@@ -68,7 +68,7 @@ async function endUnknown(
     await endUnfinished(root, { ...launched, socketPath, server, why: 'its launch was cut off' })
     isChanged = true
   }
-  return isChanged ? listCanaries(rootRecordPlace(root)) : canaries
+  return isChanged ? listCanaries(rootRecordLocation(root)) : canaries
 }
 
 /**
@@ -76,16 +76,20 @@ async function endUnknown(
  * the identity's lock.
  * @returns what is guarded and watched in the root, as it is after that
  */
-export async function clearTheWay(root: string, identity: Identity): Promise<readonly CanaryInfo[]> {
+export async function cleanUpStale(root: string, identity: Identity): Promise<readonly CanaryInfo[]> {
   const old = await readSession(root, identity)
   if (old !== undefined) await settleEnded(root, old)
-  return endUnknown(root, identity, old === undefined ? undefined : await readSession(root, identity))
+  return endUnrecordedServer(
+    root,
+    identity,
+    old === undefined ? undefined : await readSession(root, identity),
+  )
 }
 
 /**
  * The socket for a new life of an identity: its own, or the next one where an earlier server of its lives on for the
  * sessions of others, or a peer that had this name once uses it.
- * @param canaries those of the root, from {@link clearTheWay}
+ * @param canaries those of the root, from {@link cleanUpStale}
  */
 export async function freeSocket(
   root: string,
@@ -94,7 +98,7 @@ export async function freeSocket(
 ): Promise<string> {
   const { socketDir } = rootLayout(root)
   const taken = new Set<string>()
-  await sweepLeft(root, identity, new Set(canaries.map(({ gen }) => gen)))
+  await sweepDetached(root, identity, new Set(canaries.map(({ gen }) => gen)))
   for (const canary of canaries) {
     const { socketPath, serverPid } = canary
     if (canary.identity === identity && !isOver(root, canary)) continue

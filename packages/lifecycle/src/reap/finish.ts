@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readSeen } from '@iapeer/canary'
 import { mapLimit } from '@iapeer/core/async'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcesses, readProcesses } from '@iapeer/core/process'
 import { finishLeader, healLostChild, TmuxServer } from '@iapeer/tmux'
 import {
@@ -61,7 +61,7 @@ async function noteSeenAlive(root: string, session: PeerSession, seenMs: number)
 export async function finishSession(
   root: string,
   session: PeerSession,
-  seenMs = readSeen(rootRecordPlace(root)) ?? 0,
+  seenMs = readSeen(rootRecordLocation(root)) ?? 0,
 ): Promise<void> {
   const { gen = NO_GENERATION, socketPath, server, leader, paneId } = session
   const unrecorded = isUnrecorded(root, session)

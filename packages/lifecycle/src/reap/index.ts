@@ -1,6 +1,6 @@
-export { clearTheWay, endHalfBooted, endUnfinished, freeSocket } from './clean-up.ts'
+export { abortLaunch, cleanUpStale, endUnfinished, freeSocket } from './clean-up.ts'
 export { finishSession, finishSessions } from './finish.ts'
 export { type Settled, settleEnded } from './settle.ts'
 export { type Afterwards, type StopOptions, type StopResult, stopPeer } from './stop.ts'
-export { endCutOff, takeDown } from './suspend.ts'
+export { abortCutOffLaunch, takeDown } from './suspend.ts'
 export { sweepSockets } from './sweep-sockets.ts'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Claim, reconcile } from '@iapeer/canary'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcess } from '@iapeer/core/process'
 import {
   changeTally,
@@ -40,7 +40,7 @@ const underWay = new Map<string, Promise<unknown>>()
 function reconcileOnce(root: string): Promise<unknown> {
   const running = underWay.get(root)
   if (running !== undefined) return running
-  const started = reconcile(rootRecordPlace(root)).finally(() => underWay.delete(root))
+  const started = reconcile(rootRecordLocation(root)).finally(() => underWay.delete(root))
   underWay.set(root, started)
   return started
 }
@@ -79,10 +79,10 @@ async function claimOf(root: string, session: PeerSession): Promise<Claim | unde
   return readClaim(root, generation)
 }
 
-function lastEndOf(claim: Claim | undefined, session: PeerSession, wasParked: boolean): LastEnd {
+function lastEndOf(claim: Claim | undefined, session: PeerSession, wasSuspended: boolean): LastEnd {
   // A death that came before the teardown is one, whatever was meant.
   if (claim === undefined && session.gen === undefined) return 'crash'
-  if (claim === undefined) return wasParked ? 'idle' : 'stopped'
+  if (claim === undefined) return wasSuspended ? 'idle' : 'stopped'
   // Its recorder has seen the host go down, or nobody was left to see it.
   if (claim.rc === 'boot' || claim.system === 'host-shutdown') return 'reboot'
   return claim.event === 'session-exit' && claim.rc === '0' ? 'self-close' : 'crash'

@@ -12,7 +12,7 @@ import {
   lockIdentity,
   type Mark,
   NO_GENERATION,
-  noteLeft,
+  noteDetached,
   type PeerSession,
   readSession,
   rebuildSession,
@@ -23,7 +23,7 @@ import {
   type Tally,
   withReserve,
 } from '../sessions/index.ts'
-import { clearTheWay } from './clean-up.ts'
+import { cleanUpStale } from './clean-up.ts'
 
 export interface StopOptions {
   readonly by: string
@@ -33,23 +33,23 @@ export interface StopOptions {
   readonly graceMs?: number
   readonly force?: boolean
   /**
-   * What is to become of it. `stay-down` until it is started; `come-back`: whoever supervises brings it up again, if the
-   * caller does not; `park`: the next message finds its session again; `sleep`: the next one begins anew. @default stay-down
+   * What follows. `stay-down`: nothing until it is started; `come-back`: the daemon restarts it unless the caller does;
+   * `suspend`: the next message resumes its session; `exit`: the next message starts a new session. @default stay-down
    */
   readonly afterwards?: Afterwards
   /** Hears why the stop could not be written to lifecycle.log. @default nobody */
   readonly onLogFailure?: (error: unknown) => void
 }
 
-export type Afterwards = 'stay-down' | 'come-back' | 'park' | 'sleep'
+export type Afterwards = 'stay-down' | 'come-back' | 'suspend' | 'exit'
 
 const WHY = 'asked'
 const COME_BACK_MS = 10_000
 const LEAVES = {
   'stay-down': { mark: 'stopped', end: 'stopped' },
   'come-back': { mark: 'fresh', end: 'stopped' },
-  park: { mark: 'idle', end: 'idle' },
-  sleep: { mark: undefined, end: 'self-close' },
+  suspend: { mark: 'idle', end: 'idle' },
+  exit: { mark: undefined, end: 'self-close' },
 } as const satisfies Record<Afterwards, { readonly mark: Mark | undefined; readonly end: LastEnd }>
 /** `stopped`: it was not running. */
 export type StopResult = TeardownResult | { readonly state: 'stopped' }
@@ -69,7 +69,7 @@ async function takeDown(root: string, session: PeerSession, options: StopOptions
     ...(force === undefined ? {} : { force }),
   })
   if (result.state === 'session-ended' && session.gen !== undefined)
-    await noteLeft(root, identity, session.gen)
+    await noteDetached(root, identity, session.gen)
   await removeSession(root, identity)
   return result
 }
@@ -109,7 +109,7 @@ function planAfter(
 async function endIt(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await rebuildSession(root, identity)
   const { session: living } = await statusOf(root, identity)
-  if (living === undefined) await clearTheWay(root, identity)
+  if (living === undefined) await cleanUpStale(root, identity)
   const session = living ?? (await readSession(root, identity))
   const { end } = LEAVES[options.afterwards ?? 'stay-down']
   const act = async (): Promise<StopResult> => {

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listCanaries } from '@iapeer/canary'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, observeSocket } from '@iapeer/core/process'
 import { namesIn } from '@iapeer/core/storage'
 import { listSessions } from '../sessions/index.ts'
@@ -15,7 +15,7 @@ export async function sweepSockets(root: string): Promise<number> {
     .filter((name) => OURS.test(name))
     .map((name) => join(socketDir, name))
   if (left.length === 0) return 0
-  const [canaries, sessions] = await Promise.all([listCanaries(rootRecordPlace(root)), listSessions(root)])
+  const [canaries, sessions] = await Promise.all([listCanaries(rootRecordLocation(root)), listSessions(root)])
   const servers = await Promise.all(canaries.map(({ serverPid }) => identifyProcess(serverPid)))
   // A recorder may still be busy with the end of its server.
   const watched = canaries.filter((_canary, at) => servers[at] !== undefined)

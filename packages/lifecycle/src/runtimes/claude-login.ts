@@ -9,7 +9,7 @@ import {
   readCommandLine,
   readEnvironment,
   readExecutable,
-  readWorkingFolder,
+  readWorkingDirectory,
 } from '@iapeer/core/process'
 import { readRegularFile } from '@iapeer/core/storage'
 import { claudeDirectory, readClaudeReport } from './claude-report.ts'
@@ -76,7 +76,7 @@ export async function missingClaudeLogin(leader: ProcessId): Promise<string | un
   const [env, command, cwd] = await Promise.all([
     readEnvironment(pid),
     readCommandLine(pid),
-    readWorkingFolder(pid),
+    readWorkingDirectory(pid),
   ])
   if (env === undefined || command === undefined || cwd === undefined || (await hasAccount(env)))
     return undefined

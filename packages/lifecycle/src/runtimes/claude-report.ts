@@ -44,7 +44,7 @@ async function findRecord(directory: string, leader: ProcessId): Promise<Session
   const own = await recordOf(directory, leader)
   if (own !== undefined) return own
   let nearest: { readonly steps: number; readonly record: SessionRecord } | undefined
-  for (const name of await namesIn(directory, { orNoFolder: true })) {
+  for (const name of await namesIn(directory, { ignoreMissingDirectory: true })) {
     const pid = Number(RECORD.exec(name)?.[1])
     const facts = pid > 0 ? (await readProcesses([pid])).get(pid) : undefined
     if (facts?.kind !== 'running') continue

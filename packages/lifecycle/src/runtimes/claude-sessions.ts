@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { firstField, headOf, newestFiles, realFolder } from './session-files.ts'
+import { firstField, headOf, newestFiles, realDirectory } from './session-files.ts'
 
 /** Whose sessions are looked for. */
 export interface SessionOwner {
@@ -18,7 +18,7 @@ export interface KeptSession {
 const LONGEST = 200
 const TRANSCRIPT = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jsonl$/
 
-/** How Claude Code 2.1 names the folder of a project: by its real path; a long one is cut, with a hash behind. */
+/** How Claude Code 2.1 names the directory of a project: by its real path; a long one is cut, with a hash behind. */
 export function claudeSlug(path: string): string {
   const slug = path.replace(/[^a-zA-Z0-9]/g, '-')
   if (slug.length <= LONGEST) return slug
@@ -27,18 +27,18 @@ export function claudeSlug(path: string): string {
   return `${slug.slice(0, LONGEST)}-${Math.abs(hash).toString(36)}`
 }
 
-async function projectFolder({ home, env, cwd }: SessionOwner): Promise<string> {
+async function projectDirectory({ home, env, cwd }: SessionOwner): Promise<string> {
   return join(
     env['CLAUDE_CONFIG_DIR'] || join(home, '.claude'),
     'projects',
-    claudeSlug(await realFolder(cwd)),
+    claudeSlug(await realDirectory(cwd)),
   )
 }
 
-/** The newest transcript of a folder; other folders may have the same slug, so it must name this one. */
+/** The newest transcript of a directory; other directories may have the same slug, so it must name this one. */
 export async function newestClaudeSession(owner: SessionOwner): Promise<KeptSession | undefined> {
-  const cwd = await realFolder(owner.cwd)
-  for (const { path, writtenMs } of await newestFiles(await projectFolder(owner), TRANSCRIPT)) {
+  const cwd = await realDirectory(owner.cwd)
+  for (const { path, writtenMs } of await newestFiles(await projectDirectory(owner), TRANSCRIPT)) {
     const of = firstField(await headOf(path), 'cwd')
     if (of === undefined || of === cwd) return { id: basename(path, '.jsonl'), writtenMs }
   }
@@ -49,7 +49,7 @@ export async function newestClaudeSession(owner: SessionOwner): Promise<KeptSess
 export async function claudeActivity(owner: SessionOwner): Promise<number | undefined> {
   const session = await newestClaudeSession(owner)
   if (session === undefined) return undefined
-  const sentOut = join(await projectFolder(owner), session.id, 'subagents')
+  const sentOut = join(await projectDirectory(owner), session.id, 'subagents')
   const [newest] = await newestFiles(sentOut, /\.jsonl$/)
   return Math.max(session.writtenMs, newest?.writtenMs ?? 0)
 }

@@ -3,10 +3,14 @@ import { hasProcfs } from '@iapeer/core/process'
 import { missingClaudeLogin } from './claude-login.ts'
 import { readClaudeReport } from './claude-report.ts'
 import { claudeActivity, newestClaudeSession, type SessionOwner } from './claude-sessions.ts'
-import type { LaunchRequest, RuntimeAdapter, SessionPlace } from './runtime.ts'
+import type { LaunchRequest, RuntimeAdapter, SessionLocation } from './runtime.ts'
 import { claudeScreen } from './screen/claude-screen.ts'
 
-const ownerOf = ({ env, cwd }: SessionPlace): SessionOwner => ({ home: env['HOME'] || homedir(), env, cwd })
+const ownerOf = ({ env, cwd }: SessionLocation): SessionOwner => ({
+  home: env['HOME'] || homedir(),
+  env,
+  cwd,
+})
 
 function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchRequest): readonly string[] {
   const { disallowedTools } = launchEnv
@@ -30,7 +34,7 @@ export const claudeRuntime: RuntimeAdapter = {
   screen: claudeScreen,
   // Elsewhere it cannot be checked whose word it is.
   ...(hasProcfs() ? { report: readClaudeReport, missingLogin: missingClaudeLogin } : {}),
-  newestActivity: (place) => claudeActivity(ownerOf(place)),
-  resolveResume: async (place) => (await newestClaudeSession(ownerOf(place)))?.id,
+  newestActivity: (location) => claudeActivity(ownerOf(location)),
+  resolveResume: async (location) => (await newestClaudeSession(ownerOf(location)))?.id,
   executeControl: (control) => (control === 'interrupt' ? { key: 'Escape' } : { text: `/${control}` }),
 }

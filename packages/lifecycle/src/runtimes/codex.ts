@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import type { SessionOwner } from './claude-sessions.ts'
 import { newestCodexSession } from './codex-sessions.ts'
-import type { Control, LaunchRequest, RuntimeAdapter, SessionPlace } from './runtime.ts'
+import type { Control, LaunchRequest, RuntimeAdapter, SessionLocation } from './runtime.ts'
 import { codexScreen } from './screen/codex-screen.ts'
 
 const COMMANDS = { compact: '/compact', clear: '/clear', exit: '/quit' } as const satisfies Record<
@@ -9,7 +9,11 @@ const COMMANDS = { compact: '/compact', clear: '/clear', exit: '/quit' } as cons
   string
 >
 
-const ownerOf = ({ env, cwd }: SessionPlace): SessionOwner => ({ home: env['HOME'] || homedir(), env, cwd })
+const ownerOf = ({ env, cwd }: SessionLocation): SessionOwner => ({
+  home: env['HOME'] || homedir(),
+  env,
+  cwd,
+})
 
 function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchRequest): readonly string[] {
   return [
@@ -36,7 +40,7 @@ export const codexRuntime: RuntimeAdapter = {
   environment: (request): Readonly<Record<string, string>> =>
     request.bearer === undefined ? {} : { IAPEER_BEARER: request.bearer },
   screen: codexScreen,
-  newestActivity: async (place) => (await newestCodexSession(ownerOf(place)))?.writtenMs,
-  resolveResume: async (place) => (await newestCodexSession(ownerOf(place)))?.id,
+  newestActivity: async (location) => (await newestCodexSession(ownerOf(location)))?.writtenMs,
+  resolveResume: async (location) => (await newestCodexSession(ownerOf(location)))?.id,
   executeControl: (control) => (control === 'interrupt' ? { key: 'Escape' } : { text: COMMANDS[control] }),
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type IdentityParts, peerEnv } from '@iapeer/core/identity'
-import { peerFolder } from '@iapeer/core/profile'
+import { peerDirectory } from '@iapeer/core/profile'
 import { type LaunchEnv, parseLaunchEnv, readRegularFile } from '@iapeer/core/storage'
 
 /** Where programs are, if the caller's own environment does not say. */
@@ -11,7 +11,7 @@ const OF_THE_CALLER =
 
 /** `<home>/.iapeer/runtimes/<runtime>/launch.env`; empty where there is none. @throws IapeerError `invalid-launch-env`, `unusable-file` */
 export async function readLaunchEnv(home: string, runtime: string): Promise<LaunchEnv> {
-  const path = join(peerFolder(home), 'runtimes', runtime, 'launch.env')
+  const path = join(peerDirectory(home), 'runtimes', runtime, 'launch.env')
   const found = await readRegularFile(path)
   return parseLaunchEnv(found?.text ?? '', path)
 }

@@ -9,7 +9,7 @@ import type { ScreenReader } from './screen/screen-reader.ts'
 export interface LaunchRequest {
   readonly profile: PeerProfile
   readonly launchEnv: LaunchEnv
-  /** The folder it runs in. */
+  /** The directory it runs in. */
   readonly cwd: string
   /** What the peer's environment is, but for what its adapter adds. */
   readonly env: NodeJS.ProcessEnv
@@ -22,7 +22,7 @@ export interface LaunchRequest {
 }
 
 /** Where the files are that a runtime writes of its sessions. */
-export interface SessionPlace {
+export interface SessionLocation {
   /** The peer's environment: HOME, CLAUDE_CONFIG_DIR, CODEX_HOME. */
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
@@ -63,9 +63,9 @@ export interface RuntimeAdapter {
    */
   readonly missingLogin?: (leader: ProcessId) => Promise<string | undefined>
   /** When it last did anything, in milliseconds since the epoch; undefined where nothing tells. */
-  readonly newestActivity: (place: SessionPlace) => Promise<number | undefined>
-  /** The newest session of that folder that it could go on with. */
-  readonly resolveResume: (place: SessionPlace) => Promise<string | undefined>
+  readonly newestActivity: (location: SessionLocation) => Promise<number | undefined>
+  /** The newest session of that directory that it could go on with. */
+  readonly resolveResume: (location: SessionLocation) => Promise<string | undefined>
   /** Undefined where it has no such thing. */
   readonly executeControl: (control: Control) => ControlInput | undefined
 }

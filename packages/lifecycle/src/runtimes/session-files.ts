@@ -11,8 +11,8 @@ interface WrittenFile {
 
 const isAbsent = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')
 
-/** A folder as programs in it see it; one that is gone as it is called. */
-export async function realFolder(path: string): Promise<string> {
+/** A directory as programs in it see it; one that is gone as it is called. */
+export async function realDirectory(path: string): Promise<string> {
   try {
     return await realpath(path)
   } catch (error) {
@@ -31,10 +31,14 @@ export async function writtenMs(path: string): Promise<number | undefined> {
   }
 }
 
-/** The files under a folder whose names fit, the newest first; none where there is no folder. */
-export async function newestFiles(folder: string, name: RegExp, recursive = false): Promise<WrittenFile[]> {
-  const names = await namesIn(folder, { recursive, orNoFolder: true })
-  const paths = names.filter((one) => name.test(one)).map((one) => join(folder, one))
+/** The files under a directory whose names fit, the newest first; none where there is no directory. */
+export async function newestFiles(
+  directory: string,
+  name: RegExp,
+  recursive = false,
+): Promise<WrittenFile[]> {
+  const names = await namesIn(directory, { recursive, ignoreMissingDirectory: true })
+  const paths = names.filter((one) => name.test(one)).map((one) => join(directory, one))
   const files = await Promise.all(
     paths.map(async (path) => ({ path, writtenMs: (await writtenMs(path)) ?? Number.NEGATIVE_INFINITY })),
   )

@@ -6,34 +6,32 @@ import { rootLayout } from '@iapeer/core/paths'
 import { replaceFile } from '@iapeer/core/storage'
 
 /**
- * A server whose peer was taken down, and which lives on for the sessions of others:
- * `state/lifecycle/<identity>-<gen>.left`.
+ * A server whose peer was stopped and which runs on for the sessions of other people:
+ * `state/lifecycle/<identity>-<gen>.detached`.
  */
-const SUFFIX = '.left'
-const pathOf = (root: string, identity: Identity, gen: string): string =>
-  join(rootLayout(root).lifecycleStateDir, `${identity}-${gen}${SUFFIX}`)
+const SUFFIX = '.detached'
+/** Its name in earlier versions: read and removed, not written. */
+const FORMER_SUFFIX = '.left'
 
-export async function noteLeft(root: string, identity: Identity, gen: string): Promise<void> {
-  await replaceFile(pathOf(root, identity, gen), `${new Date().toISOString()}\n`)
+const pathOf = (root: string, name: string): string => join(rootLayout(root).lifecycleStateDir, name)
+
+export async function noteDetached(root: string, identity: Identity, gen: string): Promise<void> {
+  await replaceFile(pathOf(root, `${identity}-${gen}${SUFFIX}`), `${new Date().toISOString()}\n`)
 }
 
-export const isLeft = (root: string, identity: Identity, gen: string): boolean =>
-  existsSync(pathOf(root, identity, gen))
+export const isDetached = (root: string, identity: Identity, gen: string): boolean =>
+  [SUFFIX, FORMER_SUFFIX].some((suffix) => existsSync(pathOf(root, `${identity}-${gen}${suffix}`)))
 
-/** Forgets those whose recorder is gone, since their server is. */
-export async function sweepLeft(
+const FILE_END = /^-([0-9a-f]{16})\.(?:detached|left)$/
+
+/** Removes the files of an identity's servers that no recorder watches any more. */
+export async function sweepDetached(
   root: string,
   identity: Identity,
   living: ReadonlySet<string>,
 ): Promise<void> {
   for (const name of await readdir(rootLayout(root).lifecycleStateDir)) {
-    const gen = name.slice(identity.length + 1, -SUFFIX.length)
-    if (
-      name.startsWith(`${identity}-`) &&
-      name.endsWith(SUFFIX) &&
-      /^[0-9a-f]{16}$/.test(gen) &&
-      !living.has(gen)
-    )
-      await rm(pathOf(root, identity, gen), { force: true })
+    const gen = name.startsWith(identity) ? FILE_END.exec(name.slice(identity.length))?.[1] : undefined
+    if (gen !== undefined && !living.has(gen)) await rm(pathOf(root, name), { force: true })
   }
 }

@@ -1,4 +1,4 @@
-export { isLeft, noteLeft, sweepLeft } from './detached-servers.ts'
+export { isDetached, noteDetached, sweepDetached } from './detached-servers.ts'
 export { forgetIdentity } from './forget.ts'
 export {
   identityLockPath,
@@ -24,6 +24,13 @@ export {
   removeSession,
   writeSession,
 } from './session-file.ts'
-export { ownerOf, passOver } from './state-files.ts'
-export { type PeerState, type PeerStatus, statusesOf, statusOf } from './status.ts'
+export { ignoreUnreadable, ownerOf } from './state-files.ts'
+export {
+  isIdleState,
+  isRunningState,
+  type PeerState,
+  type PeerStatus,
+  statusesOf,
+  statusOf,
+} from './status.ts'
 export { changeTally, countedCrashes, type LastEnd, readTally, type Tally } from './tally.ts'

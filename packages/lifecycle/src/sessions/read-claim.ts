@@ -1,6 +1,6 @@
 import { type Claim, readClaim as claimOf, generationPaths, type IntentTarget } from '@iapeer/canary'
 import type { Identity } from '@iapeer/core/identity'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 
 /** What tells the files of a generation: those of a peer that was renamed keep the name that they were made with. */
 export interface RecordedSession {
@@ -14,7 +14,7 @@ export interface RecordedSession {
 export const recordedAs = (root: string, session: RecordedSession): Required<IntentTarget> => ({
   identity: session.recordedAs ?? session.identity,
   gen: session.gen,
-  ...rootRecordPlace(root),
+  ...rootRecordLocation(root),
 })
 
 /** The files of one generation under a root. */

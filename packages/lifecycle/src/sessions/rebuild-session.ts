@@ -1,11 +1,11 @@
 import { lstatSync, statSync } from 'node:fs'
 import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId, readProcesses } from '@iapeer/core/process'
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
 import { createEventLog } from '../eventlog/index.ts'
-import { isLeft } from './detached-servers.ts'
+import { isDetached } from './detached-servers.ts'
 import { whileUnclaimed } from './identity-lock.ts'
 import { filesOfGen, isClaimed } from './read-claim.ts'
 import { corruptSessions, type PeerSession, readSession, writeSession } from './session-file.ts'
@@ -50,7 +50,7 @@ async function sessionOf(
   const { gen, mode, state, socketPath, serverPid, recordedAs } = canary
   if (!isIdentity(recordedAs)) return undefined
   const launched = { identity, gen, ...(recordedAs === identity ? {} : { recordedAs }) }
-  const isOver = isLeft(root, identity, gen) || isClaimed(root, launched)
+  const isOver = isDetached(root, identity, gen) || isClaimed(root, launched)
   if (mode !== 'guard' || state === 'ended' || isOver) return undefined
   const statePath = filesOfGen(root, launched).state
   const [server, begun] = [await identifyProcess(serverPid), begunAt(statePath)]
@@ -73,7 +73,7 @@ export async function rebuildSession(root: string, identity: Identity): Promise<
   if ((await readSession(root, identity)) !== undefined) return undefined
   const setAside = await lastSetAside(root, identity)
   if (setAside === undefined) return undefined
-  for (const canary of await listCanaries(rootRecordPlace(root))) {
+  for (const canary of await listCanaries(rootRecordLocation(root))) {
     const session =
       canary.identity === identity ? await sessionOf(root, canary, { identity, setAside }) : undefined
     if (session === undefined) continue

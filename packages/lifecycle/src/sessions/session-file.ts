@@ -5,7 +5,7 @@ import { fieldsOf, parseFields, text } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { namesIn, quarantine, quarantinedFiles, readRegularFile, replaceFile } from '@iapeer/core/storage'
-import { ownerOf, passOver } from './state-files.ts'
+import { ignoreUnreadable, ownerOf } from './state-files.ts'
 
 /** Why the launch of a program that runs is not finished: only a person can answer what its screen shows. */
 export interface BlockedLaunch {
@@ -55,8 +55,8 @@ export function phaseOf({ readyAt, blocked }: PeerSession): LaunchPhase {
 export const NO_GENERATION = '0'.repeat(16)
 
 const SUFFIX = '.session'
-const folderOf = (root: string): string => rootLayout(root).lifecycleStateDir
-const pathOf = (root: string, identity: Identity): string => join(folderOf(root), `${identity}${SUFFIX}`)
+const directoryOf = (root: string): string => rootLayout(root).lifecycleStateDir
+const pathOf = (root: string, identity: Identity): string => join(directoryOf(root), `${identity}${SUFFIX}`)
 
 function parseBlocked(value: unknown): BlockedLaunch | undefined {
   const fields = fieldsOf(value)
@@ -129,9 +129,9 @@ export async function removeSession(root: string, identity: Identity): Promise<v
 
 /** Every enrolled session, by identity; what cannot be read is passed over. */
 export async function listSessions(root: string): Promise<PeerSession[]> {
-  const identities = (await namesIn(folderOf(root))).sort().flatMap((name) => ownerOf(name, SUFFIX) ?? [])
+  const identities = (await namesIn(directoryOf(root))).sort().flatMap((name) => ownerOf(name, SUFFIX) ?? [])
   const sessions = await Promise.all(
-    identities.map((identity) => readSession(root, identity).catch(passOver)),
+    identities.map((identity) => readSession(root, identity).catch(ignoreUnreadable)),
   )
   return sessions.filter((session) => session !== undefined)
 }

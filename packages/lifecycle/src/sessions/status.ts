@@ -3,14 +3,28 @@ import type { Identity } from '@iapeer/core/identity'
 import { observeProcesses, stoppedProcesses } from '@iapeer/core/process'
 import { hasMark } from './marks.ts'
 import { type PeerSession, phaseOf, readSession } from './session-file.ts'
-import { readTally, type Tally } from './tally.ts'
+import { type LastEnd, readTally, type Tally } from './tally.ts'
+
+/** Of a peer with a session. */
+const RUNNING_STATES = ['running', 'blocked', 'managed', 'unresponsive'] as const
+/** Of a peer without a session that a message or `iapeer start --all` may start. */
+const IDLE_STATES = ['not-running', 'exited', 'failed', 'suspended'] as const
+/** Of a peer without a session that is only started by name. */
+type HeldState = 'stopped' | 'crash-loop'
 
 /**
- * What a peer is doing, as far as the process table and its files tell: no tmux is asked, so a hung server delays nobody.
- * `unresponsive`: its server is stopped. `blocked`: it runs, and its launch waits for a person. `managed`: `iapeer run` holds
- * it up for a service manager.
+ * What a peer is doing, from the process table and its files: tmux is not asked, so a hung server delays no answer.
+ * `unresponsive`: its server is stopped by a signal. `blocked`: its program waits for a person. `managed`: `iapeer run` keeps
+ * it for a service manager. `exited`: with code 0. `failed`: it died. `suspended`: it was idle. `not-running`: it has not run
+ * yet, or its end is not settled. `stopped`: on purpose, until it is started. `crash-loop`: until it is reset.
  */
-export type PeerState = 'alive' | 'asleep' | 'stopped' | 'crash-loop' | 'unresponsive' | 'blocked' | 'managed'
+export type PeerState = (typeof RUNNING_STATES)[number] | (typeof IDLE_STATES)[number] | HeldState
+
+const includes = (states: readonly PeerState[], state: PeerState): boolean => states.includes(state)
+
+export const isRunningState = (state: PeerState): boolean => includes(RUNNING_STATES, state)
+/** Whether it does not run, and neither a stop nor a crash loop holds it. */
+export const isIdleState = (state: PeerState): boolean => includes(IDLE_STATES, state)
 
 export interface PeerStatus {
   readonly state: PeerState
@@ -31,7 +45,7 @@ async function livingStates(sessions: readonly PeerSession[]): Promise<ReadonlyM
   const stateOf = ({ session, isHeld }: (typeof living)[number]): PeerState => {
     if (stopped.has(session.server.pid)) return 'unresponsive'
     if (phaseOf(session) === 'blocked') return 'blocked'
-    return session.holder !== undefined && isHeld ? 'managed' : 'alive'
+    return session.holder !== undefined && isHeld ? 'managed' : 'running'
   }
   return new Map(living.map((one) => [one.session.identity, stateOf(one)]))
 }
@@ -39,9 +53,18 @@ async function livingStates(sessions: readonly PeerSession[]): Promise<ReadonlyM
 /** How many identities' files are read at a time. */
 const READ_AT_ONCE = 16
 
-function downState(root: string, identity: Identity, { loopSince }: Tally): PeerState {
+const STATE_AFTER = {
+  crash: 'failed',
+  'self-close': 'exited',
+  idle: 'suspended',
+  stopped: 'not-running',
+  reboot: 'not-running',
+} as const satisfies Record<LastEnd, PeerState>
+
+function downState(root: string, identity: Identity, { loopSince, lastEnd }: Tally): PeerState {
   if (hasMark(root, identity, 'stopped')) return 'stopped'
-  return loopSince === undefined ? 'asleep' : 'crash-loop'
+  if (loopSince !== undefined) return 'crash-loop'
+  return lastEnd === undefined ? 'not-running' : STATE_AFTER[lastEnd]
 }
 
 /**

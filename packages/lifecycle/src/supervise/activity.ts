@@ -5,7 +5,7 @@ import { TmuxServer } from '@iapeer/tmux'
 import { isAttached, paneLogOf } from '../launch/index.ts'
 import { adapterOf, environmentOf, readLaunchEnv } from '../runtimes/index.ts'
 import type { PeerSession } from '../sessions/index.ts'
-import type { Work } from './decide.ts'
+import type { Activity } from './decide.ts'
 import type { SuperviseSettings } from './settings.ts'
 import type { SleepClock } from './sleep-clock.ts'
 
@@ -22,12 +22,12 @@ async function lastActivity(root: string, entry: PeerEntry, session: PeerSession
   if (parts === undefined) return startedAt
   const launchEnv = await readLaunchEnv(entry.home, parts.runtime)
   const env = environmentOf(process.env, launchEnv, parts, entry.home)
-  const place = { env, cwd: entry.cwd, paneLog: paneLogOf(root, parts) }
-  const newest = await adapterOf(parts.runtime).newestActivity(place)
+  const location = { env, cwd: entry.cwd, paneLog: paneLogOf(root, parts) }
+  const newest = await adapterOf(parts.runtime).newestActivity(location)
   return Math.max(newest ?? 0, startedAt)
 }
 
-export interface WorkInput {
+export interface ActivityInput {
   readonly root: string
   readonly entry: PeerEntry
   readonly session: PeerSession
@@ -36,13 +36,13 @@ export interface WorkInput {
 }
 
 /** How long it may be idle, in seconds; 0 for ever. A program of which nobody knows what idle means is never parked. */
-function idleLimit(input: WorkInput, idleSecs: number | undefined): number {
+function idleLimit(input: ActivityInput, idleSecs: number | undefined): number {
   if (idleSecs !== undefined) return idleSecs
   return input.session.identity.startsWith('command-') ? 0 : input.settings.idleSecs
 }
 
 /** What a session that lives is at. Only one that has been idle for too long is asked whether somebody is attached. */
-export async function workOf(input: WorkInput): Promise<Work> {
+export async function activityOf(input: ActivityInput): Promise<Activity> {
   const { root, entry, session, settings, clock } = input
   const profile = await readProfile(entry.home)
   const limitSecs = idleLimit(input, profile?.idleSecs)
@@ -52,7 +52,7 @@ export async function workOf(input: WorkInput): Promise<Work> {
   const idleSecs = clock.awakeMsSince(at) / 1_000
   const worked = at > Date.parse(session.readyAt ?? session.startedAt)
   const quiet = worked ? settings.ephemeralQuietSecs : settings.ephemeralUnarmedSecs
-  const work: Work =
+  const activity: Activity =
     isEphemeral && idleSecs >= quiet ? 'done' : limitSecs > 0 && idleSecs >= limitSecs ? 'idle' : 'busy'
-  return work === 'busy' || (await hasPerson(session)) ? 'busy' : work
+  return activity === 'busy' || (await hasPerson(session)) ? 'busy' : activity
 }

@@ -14,7 +14,7 @@ export interface Jobs {
  */
 export function createJobs(onError: (key: string, error: unknown) => void): Jobs {
   const running = new Map<string, Promise<void>>()
-  const waiting = new Map<string, () => Promise<void>>()
+  const pending = new Map<string, () => Promise<void>>()
   let isOver = false
 
   const run = async (key: string, act: () => Promise<void>): Promise<void> => {
@@ -29,21 +29,21 @@ export function createJobs(onError: (key: string, error: unknown) => void): Jobs
     }
   }
   function next(): void {
-    for (const [key, act] of waiting) {
+    for (const [key, act] of pending) {
       if (running.size >= CONCURRENCY) return
-      waiting.delete(key)
+      pending.delete(key)
       running.set(key, run(key, act))
     }
   }
   return {
     start: (key, act) => {
-      if (isOver || running.has(key) || waiting.has(key)) return
-      waiting.set(key, act)
+      if (isOver || running.has(key) || pending.has(key)) return
+      pending.set(key, act)
       next()
     },
     end: async (limitMs) => {
       isOver = true
-      waiting.clear()
+      pending.clear()
       const until = performance.now() + limitMs
       while (running.size > 0 && performance.now() < until)
         await Promise.race([

@@ -5,8 +5,14 @@ import { mapLimit } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import { toIdentity } from '@iapeer/core/identity'
 import { fieldsOf, parseJson, text } from '@iapeer/core/json'
-import { rootRecordPlace } from '@iapeer/core/paths'
-import { makePrivateFolder, namesIn, quarantine, readIfExists, writeFileAtomic } from '@iapeer/core/storage'
+import { rootRecordLocation } from '@iapeer/core/paths'
+import {
+  makePrivateDirectory,
+  namesIn,
+  quarantine,
+  readIfExists,
+  writeFileAtomic,
+} from '@iapeer/core/storage'
 import { ownerOf } from '../sessions/index.ts'
 
 /** A server that is to be watched again whenever it runs and is not. */
@@ -24,9 +30,9 @@ const SUFFIX = '.json'
 const AT_ONCE = 8
 
 /** One small file a watch: `<root>/state/lifecycle/watches/<identity>.json`. */
-const folderOf = (root: string): string => join(root, 'state', 'lifecycle', 'watches')
+const directoryOf = (root: string): string => join(root, 'state', 'lifecycle', 'watches')
 const fileOf = (root: string, identity: string): string =>
-  join(folderOf(root), `${toIdentity(identity)}${SUFFIX}`)
+  join(directoryOf(root), `${toIdentity(identity)}${SUFFIX}`)
 
 function parseKept(identity: string, json: string): KeptWatch | undefined {
   const socketPath = text(fieldsOf(parseJson(json))['socketPath'])
@@ -35,7 +41,7 @@ function parseKept(identity: string, json: string): KeptWatch | undefined {
 
 /** Remembers a watch; the same identity is replaced. */
 export async function keepWatch(root: string, watch: KeptWatch): Promise<void> {
-  await makePrivateFolder(folderOf(root))
+  await makePrivateDirectory(directoryOf(root))
   const { identity, socketPath } = watch
   await writeFileAtomic(
     fileOf(root, identity),
@@ -57,10 +63,10 @@ export async function forgetWatch(root: string, identity: string): Promise<boole
 /** The kept watches, by identity. A file that cannot be read as one is set aside as `<name>.corrupt`. */
 export async function listKeptWatches(root: string): Promise<KeptWatch[]> {
   const kept: KeptWatch[] = []
-  for (const name of (await namesIn(folderOf(root))).sort()) {
+  for (const name of (await namesIn(directoryOf(root))).sort()) {
     const identity = ownerOf(name, SUFFIX)
     if (identity === undefined) continue
-    const path = join(folderOf(root), name)
+    const path = join(directoryOf(root), name)
     const text = readIfExists(path)
     const watch = text === undefined ? undefined : parseKept(identity, text)
     if (watch !== undefined) kept.push(watch)
@@ -74,6 +80,6 @@ export async function rearmKept(root: string): Promise<Rearmed[]> {
   const kept = await listKeptWatches(root)
   return mapLimit(kept, AT_ONCE, async (watch) => ({
     ...watch,
-    result: await ensureCanary({ ...watch, ...rootRecordPlace(root) }),
+    result: await ensureCanary({ ...watch, ...rootRecordLocation(root) }),
   }))
 }

@@ -7,14 +7,14 @@ import { rootLayout } from '@iapeer/core/paths'
 /** A log that has grown past this is kept beside a new one. */
 const MAX_BYTES = 16 * 1024 * 1024
 /** Of all logs together. */
-const FOLDER_MAX_BYTES = 512 * 1024 * 1024
+const DIRECTORY_MAX_BYTES = 512 * 1024 * 1024
 const AT_ONCE = 1024 * 1024
 
 export interface PaneLogLimits {
   /** @default 16 MiB */
   readonly maxBytes?: number
   /** @default 512 MiB */
-  readonly folderMaxBytes?: number
+  readonly directoryMaxBytes?: number
 }
 
 interface LogFile {
@@ -81,11 +81,11 @@ async function rotateIfThere(path: string): Promise<void> {
   }
 }
 
-async function logFiles(folder: string): Promise<LogFile[]> {
+async function logFiles(directory: string): Promise<LogFile[]> {
   const found: LogFile[] = []
-  for (const name of await readdir(folder)) {
+  for (const name of await readdir(directory)) {
     if (!/\.log(?:\.1)?$/.test(name)) continue
-    const path = join(folder, name)
+    const path = join(directory, name)
     try {
       const entry = await lstat(path)
       if (!entry.isFile()) continue
@@ -99,8 +99,8 @@ async function logFiles(folder: string): Promise<LogFile[]> {
 }
 
 /** The rotated ones first, then the others, each from the one that nobody has written to for the longest time. */
-async function bound(folder: string, maxBytes: number): Promise<void> {
-  const files = await logFiles(folder)
+async function bound(directory: string, maxBytes: number): Promise<void> {
+  const files = await logFiles(directory)
   let bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   const isOld = (file: LogFile): boolean => file.path.endsWith('.1')
   files.sort((a, b) => Number(isOld(b)) - Number(isOld(a)) || a.changedAt - b.changedAt)
@@ -113,18 +113,18 @@ async function bound(folder: string, maxBytes: number): Promise<void> {
 }
 
 /**
- * Keeps the pane logs within their bounds: each within 16 MiB and one older file beside it, the folder within 512 MiB.
+ * Keeps the pane logs within their bounds: each within 16 MiB and one older file beside it, the directory within 512 MiB.
  * @returns how many were rotated
- * @throws the Node system error of the folder
+ * @throws the Node system error of the directory
  */
 export async function rotatePaneLogs(root: string, limits: PaneLogLimits = {}): Promise<number> {
-  const folder = rootLayout(root).paneLogDir
+  const directory = rootLayout(root).paneLogDir
   try {
-    const large = (await logFiles(folder)).filter(
+    const large = (await logFiles(directory)).filter(
       (file) => file.path.endsWith('.log') && file.bytes >= (limits.maxBytes ?? MAX_BYTES),
     )
     for (const file of large) await rotateIfThere(file.path)
-    await bound(folder, limits.folderMaxBytes ?? FOLDER_MAX_BYTES)
+    await bound(directory, limits.directoryMaxBytes ?? DIRECTORY_MAX_BYTES)
     return large.length
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return 0

@@ -1,6 +1,6 @@
 import { ensureCanary, listCanaries } from '@iapeer/canary'
 import { errnoOf } from '@iapeer/core/errors'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import type { EventLog } from '../eventlog/index.ts'
 import type { PeerSession } from '../sessions/index.ts'
 
@@ -29,7 +29,7 @@ export class Recorders {
 
   /** Reads who records what. */
   async refresh(): Promise<void> {
-    const canaries = await listCanaries(rootRecordPlace(this.#root))
+    const canaries = await listCanaries(rootRecordLocation(this.#root))
     this.#pids = new Map(canaries.map(({ gen, recorderPid }) => [gen, recorderPid]))
     this.#lost = new Set(canaries.flatMap(({ gen, state }) => (state === 'lost' ? [gen] : [])))
   }
@@ -54,7 +54,7 @@ export class Recorders {
   async replace(session: PeerSession): Promise<void> {
     const { identity, recordedAs, socketPath } = session
     const wanted = { identity: recordedAs ?? identity, socketPath }
-    const result = await ensureCanary({ ...wanted, ...rootRecordPlace(this.#root) })
+    const result = await ensureCanary({ ...wanted, ...rootRecordLocation(this.#root) })
     const why = 'reason' in result ? { why: result.reason } : {}
     const event = {
       ev: 'supervise',

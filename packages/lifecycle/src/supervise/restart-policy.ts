@@ -1,17 +1,17 @@
-import type { Aftermath, WakePolicy } from '@iapeer/core/profile'
+import type { RebootPolicy, RestartPolicy, WakePolicy } from '@iapeer/core/profile'
 import type { LastEnd } from '../sessions/index.ts'
-import type { Wish } from './decide.ts'
+import type { DesiredState } from './decide.ts'
 
-/** How a peer wants to live on, from its profile. */
+/** The fields of a profile that decide what follows the end of a session. */
 export interface Policy {
   readonly wakePolicy?: WakePolicy | undefined
-  readonly afterDeath?: Aftermath | undefined
-  readonly afterReboot?: Aftermath | undefined
+  readonly restart?: RestartPolicy | undefined
+  readonly afterReboot?: RebootPolicy | undefined
 }
 
 /** What follows the end of a session. */
-export type Sequel =
-  | { readonly kind: 'asleep' }
+export type NextStep =
+  | { readonly kind: 'stay-down' }
   | { readonly kind: 'crash-loop' }
   | { readonly kind: 'start'; readonly mode: 'fresh' | 'resume'; readonly afterMs: number }
 
@@ -28,18 +28,25 @@ export function backOffMs(restarts: number, chance: number): number {
   return Math.round(ms * (0.75 + chance / 2))
 }
 
-function wanted(policy: Policy, end: LastEnd): Aftermath {
-  if (end === 'reboot')
-    return policy.afterReboot ?? (policy.wakePolicy === 'keep-alive' ? 'restart' : 'asleep')
-  if (policy.wakePolicy === 'keep-alive') return policy.afterDeath === 'resume' ? 'resume' : 'restart'
-  // One that has ended by itself with exit code 0 has nothing left to do.
-  return end === 'crash' ? (policy.afterDeath ?? 'asleep') : 'asleep'
+/** The mode of a restart; undefined where none is wanted. */
+function restartMode(policy: Policy, end: LastEnd): 'fresh' | 'resume' | undefined {
+  const { wakePolicy, restart = 'no', afterReboot } = policy
+  const isKeptAlive = wakePolicy === 'keep-alive'
+  if (end === 'reboot') {
+    const wanted = afterReboot ?? (isKeptAlive ? 'restart' : 'no')
+    if (wanted === 'no') return undefined
+    return wanted === 'resume' ? 'resume' : 'fresh'
+  }
+  // A program that exited with code 0 is done, unless it is to run always.
+  const isWanted = isKeptAlive || (end === 'crash' && restart !== 'no')
+  if (!isWanted) return undefined
+  return restart === 'resume' ? 'resume' : 'fresh'
 }
 
 /** How a session ended, and what of it bears on what follows. */
 export interface EndOfSession {
   readonly end: LastEnd
-  readonly wish: Wish
+  readonly desired: DesiredState
   readonly restarts: number
   /** Whether so many crashes lie so close together. */
   readonly inLoop: boolean
@@ -48,15 +55,14 @@ export interface EndOfSession {
 }
 
 /** What follows the end of a session. Pure. */
-export function sequelOf(policy: Policy, so: EndOfSession): Sequel {
-  const { end, wish } = so
-  if (wish === 'stay-down') return { kind: 'asleep' }
-  if (wish === 'come-back') return { kind: 'start', mode: 'fresh', afterMs: 0 }
-  // Whoever starts it again, and however it is kept: what stays asleep is refused from now on.
-  if (so.inLoop && end === 'crash') return { kind: 'crash-loop' }
-  if (end === 'stopped' || end === 'idle' || policy.wakePolicy === 'ephemeral') return { kind: 'asleep' }
-  const next = wanted(policy, end)
-  if (next === 'asleep') return { kind: 'asleep' }
-  const mode = next === 'resume' ? 'resume' : 'fresh'
-  return { kind: 'start', mode, afterMs: end === 'reboot' ? 0 : backOffMs(so.restarts, so.chance) }
+export function nextStepOf(policy: Policy, input: EndOfSession): NextStep {
+  const { end, desired } = input
+  if (desired === 'stay-down') return { kind: 'stay-down' }
+  if (desired === 'come-back') return { kind: 'start', mode: 'fresh', afterMs: 0 }
+  // Whatever the policy says: from now on its start is refused until it is reset.
+  if (input.inLoop && end === 'crash') return { kind: 'crash-loop' }
+  if (end === 'stopped' || end === 'idle' || policy.wakePolicy === 'ephemeral') return { kind: 'stay-down' }
+  const mode = restartMode(policy, end)
+  if (mode === undefined) return { kind: 'stay-down' }
+  return { kind: 'start', mode, afterMs: end === 'reboot' ? 0 : backOffMs(input.restarts, input.chance) }
 }

@@ -4,9 +4,9 @@ import { entryWithIdentity, listPeers } from '@iapeer/core/registry'
 import type { EventLog } from '../eventlog/index.ts'
 import { launchPeer } from '../launch/index.ts'
 import { changeTally, hasMark, listTallies, readTally, type Tally, withIdentity } from '../sessions/index.ts'
-import { backOffMs, type Sequel } from './restart-policy.ts'
+import { backOffMs, type NextStep } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
-import { isInLoop, withSequel } from './settle-and-plan.ts'
+import { isInLoop, withNextStep } from './settle-and-plan.ts'
 
 /** Whoever holds the lock of an identity that is due is asked again so much later. */
 const LOCKED_MS = 1_000
@@ -26,10 +26,10 @@ function afterFailure(tally: Tally, options: RestartOptions): Tally {
   const gen = `launch-${at.getTime()}`
   const ending = { gen, ts: at.toISOString(), crash: true, death: false }
   const counted = { ...tally, endings: [...tally.endings, ending] }
-  const sequel: Sequel = isInLoop(counted, settings, at)
+  const nextStep: NextStep = isInLoop(counted, settings, at)
     ? { kind: 'crash-loop' }
     : { kind: 'start', mode: tally.startMode ?? 'fresh', afterMs: backOffMs(tally.restarts, random()) }
-  return withSequel(counted, sequel, at)
+  return withNextStep(counted, nextStep, at)
 }
 
 /**

@@ -4,7 +4,7 @@ import { errnoOf } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { namesIn } from '@iapeer/core/storage'
-import { type Mark, ownerOf, type PeerSession, passOver, readSession } from '../sessions/index.ts'
+import { ignoreUnreadable, type Mark, ownerOf, type PeerSession, readSession } from '../sessions/index.ts'
 
 const SUFFIX = '.session'
 
@@ -15,7 +15,7 @@ interface Cached {
 
 /**
  * The enrolled sessions; a file is read again only when it has changed, so that looking each second costs nearly nothing.
- * Writers replace their files, which is a change of the folder; that is all that is looked at, but by a close look.
+ * Writers replace their files, which is a change of the directory; that is all that is looked at, but by a close look.
  */
 export interface SessionCache {
   readonly list: (closely?: boolean) => Promise<readonly PeerSession[]>
@@ -36,15 +36,15 @@ function stampOf(path: string): string | undefined {
   }
 }
 
-/** When a folder has changed; undefined where that may not be the last change of this moment. */
-function settledStamp(folder: string): string | undefined {
-  const found = statSync(folder, { throwIfNoEntry: false })
+/** When a directory has changed; undefined where that may not be the last change of this moment. */
+function settledStamp(directory: string): string | undefined {
+  const found = statSync(directory, { throwIfNoEntry: false })
   if (found === undefined || Math.abs(Date.now() - found.mtimeMs) < SETTLED_MS) return undefined
   return `${found.ino}:${found.mtimeMs}`
 }
 
 export function createSessionCache(root: string): SessionCache {
-  const folder = rootLayout(root).lifecycleStateDir
+  const directory = rootLayout(root).lifecycleStateDir
   let known = new Map<string, Cached>()
   let names: ReadonlySet<string> = new Set()
   let sessions: readonly PeerSession[] = []
@@ -52,18 +52,18 @@ export function createSessionCache(root: string): SessionCache {
   return {
     hasMark: (identity, mark) => names.has(`${identity}.${mark}`),
     list: async (closely = true) => {
-      const stamp = settledStamp(folder)
+      const stamp = settledStamp(directory)
       if (!closely && stamp !== undefined && stamp === settled) return sessions
       const next = new Map<string, Cached>()
-      names = new Set(await namesIn(folder))
+      names = new Set(await namesIn(directory))
       for (const name of names) {
         const identity = ownerOf(name, SUFFIX)
         if (identity === undefined) continue
-        const own = stampOf(join(folder, name))
+        const own = stampOf(join(directory, name))
         if (own === undefined) continue
         const cached = known.get(name)
         const session =
-          cached?.stamp === own ? cached.session : await readSession(root, identity).catch(passOver)
+          cached?.stamp === own ? cached.session : await readSession(root, identity).catch(ignoreUnreadable)
         if (session !== undefined) next.set(name, { stamp: own, session })
       }
       known = next

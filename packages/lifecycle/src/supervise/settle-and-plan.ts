@@ -9,12 +9,12 @@ import {
   type Tally,
   whileUnclaimed,
 } from '../sessions/index.ts'
-import { type Sequel, sequelOf } from './restart-policy.ts'
+import { type NextStep, nextStepOf } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
-import { wishOf } from './sweep.ts'
+import { desiredStateOf } from './sweep.ts'
 
 export interface Ended extends Settled {
-  readonly sequel: Sequel
+  readonly nextStep: NextStep
 }
 
 interface Circumstances {
@@ -31,9 +31,9 @@ export function isInLoop(tally: Tally, settings: SuperviseSettings, now: Date): 
 }
 
 /** What a sequel makes of what is remembered. */
-export function withSequel(tally: Tally, sequel: Sequel, now: Date): Tally {
-  if (sequel.kind === 'asleep') return { ...tally, startAt: undefined, startMode: undefined }
-  if (sequel.kind === 'crash-loop')
+export function withNextStep(tally: Tally, nextStep: NextStep, now: Date): Tally {
+  if (nextStep.kind === 'stay-down') return { ...tally, startAt: undefined, startMode: undefined }
+  if (nextStep.kind === 'crash-loop')
     return {
       ...tally,
       loopSince: tally.loopSince ?? now.toISOString(),
@@ -43,8 +43,8 @@ export function withSequel(tally: Tally, sequel: Sequel, now: Date): Tally {
   return {
     ...tally,
     restarts: tally.restarts + 1,
-    startAt: new Date(now.getTime() + sequel.afterMs).toISOString(),
-    startMode: sequel.mode,
+    startAt: new Date(now.getTime() + nextStep.afterMs).toISOString(),
+    startMode: nextStep.mode,
   }
 }
 
@@ -55,21 +55,21 @@ export function withSequel(tally: Tally, sequel: Sequel, now: Date): Tally {
 export function settleAndPlan(
   root: string,
   session: PeerSession,
-  so: Circumstances & { readonly profile: PeerProfile | undefined },
+  input: Circumstances & { readonly profile: PeerProfile | undefined },
 ): Promise<Ended | undefined> {
   const { identity, gen } = session
   return whileUnclaimed(root, identity, async () => {
     const now = await readSession(root, identity)
     if (now === undefined || now.gen !== gen || now.startedAt !== session.startedAt) return undefined
-    let sequel: Sequel = { kind: 'asleep' }
+    let nextStep: NextStep = { kind: 'stay-down' }
     const settled = await settleEnded(root, now, (tally, end) => {
-      const inLoop = isInLoop(tally, so.settings, so.now)
+      const inLoop = isInLoop(tally, input.settings, input.now)
       const { restarts } = tally
-      const wish = wishOf({ hasMark: (of, mark) => hasMark(root, of, mark) }, now)
-      sequel = sequelOf(so.profile ?? {}, { end, wish, restarts, inLoop, chance: so.chance })
-      return withSequel(tally, sequel, so.now)
+      const desired = desiredStateOf({ hasMark: (of, mark) => hasMark(root, of, mark) }, now)
+      nextStep = nextStepOf(input.profile ?? {}, { end, desired, restarts, inLoop, chance: input.chance })
+      return withNextStep(tally, nextStep, input.now)
     })
     await clearMark(root, identity, 'fresh')
-    return { ...settled, sequel }
+    return { ...settled, nextStep }
   })
 }

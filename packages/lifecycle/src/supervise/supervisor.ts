@@ -2,19 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { noteSeen, reconcile } from '@iapeer/canary'
 import type { Identity } from '@iapeer/core/identity'
 import { parseIdentity } from '@iapeer/core/identity'
-import { rootLayout, rootRecordPlace } from '@iapeer/core/paths'
+import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { LivenessProbes } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { checkSetting, SETTINGS, type Setting } from '@iapeer/core/settings'
-import { scaffoldRoot, sweepFolderTemporaries } from '@iapeer/core/storage'
-import { announce, beginTelling, type KeptWitness, wantedWitness } from '../deaths/index.ts'
-import { createEventLog, type EventLog, FolderWatch } from '../eventlog/index.ts'
+import { scaffoldRoot, sweepDirectoryTemporaries } from '@iapeer/core/storage'
+import { beginNotifying, type KeptWitness, notifyDeaths, wantedWitness } from '../deaths/index.ts'
+import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
-import { endCutOff, finishSession, sweepSockets, takeDown } from '../reap/index.ts'
+import { abortCutOffLaunch, finishSession, sweepSockets, takeDown } from '../reap/index.ts'
 import { keepReserve, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
-import { workOf } from './activity.ts'
+import { activityOf } from './activity.ts'
 import { BlockedLaunches } from './blocked-launches.ts'
-import { type Action, decide, type Work } from './decide.ts'
+import { type Action, type Activity, decide } from './decide.ts'
 import { forgiveIncidents } from './incidents.ts'
 import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
@@ -28,14 +28,14 @@ import { createSessionCache } from './session-cache.ts'
 import { type SuperviseSettings, superviseSettings } from './settings.ts'
 import { type Ended, settleAndPlan } from './settle-and-plan.ts'
 import { createSleepClock } from './sleep-clock.ts'
-import { type Depth, type Look, lookAtSessions, wishOf } from './sweep.ts'
+import { type Depth, desiredStateOf, type Look, lookAtSessions } from './sweep.ts'
 
 const SWEEP_MS = 1_000
 const GATHER_MS = 20
 const STOP_MS = 3_000
 const SEEN_EVERY_MS = 10_000
 const RECONCILE_KEY = ' reconcile'
-const TELL_KEY = ' tell'
+const NOTIFY_KEY = ' tell'
 
 export interface SupervisorOptions {
   /** Settings, and what peers are made from. @default that of this process */
@@ -74,9 +74,9 @@ export class FleetSupervisor {
   /** When the last sweep was over, and when one was last noted in the root; milliseconds since the epoch. */
   #seenMs = 0
   #seenNotedMs = 0
-  #tellDueAt: number | undefined
+  #notifyDueAt: number | undefined
   /** Whoever records a death writes there: then it is looked at once. */
-  readonly #deaths: FolderWatch
+  readonly #deaths: DirectoryWatch
   readonly #stopping = new AbortController()
   #loop: Promise<void> = Promise.resolve()
 
@@ -94,7 +94,7 @@ export class FleetSupervisor {
       if (isReadByDaemon(setting)) checkSetting(this.#env, setting)
     this.#cache = createSessionCache(root)
     this.#recorders = new Recorders(root, this.#log)
-    this.#deaths = new FolderWatch(rootLayout(root).records.deathsDir)
+    this.#deaths = new DirectoryWatch(rootLayout(root).records.deathsDir)
     this.#witness = wantedWitness(root, this.#env, this.#log)
     this.#restarts = new Restarts(root, {
       settings: this.#settings,
@@ -108,7 +108,7 @@ export class FleetSupervisor {
   /** Takes over whatever an earlier one has left, and goes on from there until {@link stop}. */
   async start(): Promise<void> {
     await scaffoldRoot(rootLayout(this.#root))
-    await this.#attempt('announce', () => beginTelling(this.#root, new Date()))
+    await this.#attempt('announce', () => beginNotifying(this.#root, new Date()))
     await this.#attempt('signal witness', async () => this.#witness?.start())
     this.#loop = this.#run()
   }
@@ -169,10 +169,10 @@ export class FleetSupervisor {
   async #sweep(depth: Depth): Promise<void> {
     const closely = depth === 'closely'
     this.#clock.note(Date.now(), performance.now())
-    const how = depth === 'closely' ? { depth } : { depth, probes: this.#probes }
-    for (const look of await lookAtSessions(this.#root, await this.#cache.list(closely), how)) {
-      const { session, sight } = look
-      const action = decide({ sight, wish: wishOf(this.#cache, session), work: 'busy' })
+    const options = depth === 'closely' ? { depth } : { depth, probes: this.#probes }
+    for (const look of await lookAtSessions(this.#root, await this.#cache.list(closely), options)) {
+      const { session, health } = look
+      const action = decide({ health, desired: desiredStateOf(this.#cache, session), activity: 'busy' })
       if (action === 'keep') this.#keep(session, closely)
       else if (action !== 'leave') this.#jobs.start(session.identity, () => this.#act(look, action))
     }
@@ -180,8 +180,8 @@ export class FleetSupervisor {
     await this.#attempt('seen', () => this.#noteSeen(now))
     for (const identity of this.#restarts.due(now))
       this.#jobs.start(identity, () => this.#restarts.start(identity))
-    if (this.#tellDueAt !== undefined && this.#tellDueAt <= now)
-      this.#jobs.start(TELL_KEY, () => this.#announce())
+    if (this.#notifyDueAt !== undefined && this.#notifyDueAt <= now)
+      this.#jobs.start(NOTIFY_KEY, () => this.#announce())
   }
 
   /** What is not settled by now was seen to live: an end that is found later, by whatever, came after this. */
@@ -189,7 +189,7 @@ export class FleetSupervisor {
     this.#seenMs = now
     if (now - this.#seenNotedMs < SEEN_EVERY_MS) return
     this.#seenNotedMs = now
-    await noteSeen(rootRecordPlace(this.#root))
+    await noteSeen(rootRecordLocation(this.#root))
   }
 
   /** What costs more, and what no caller waits for. */
@@ -204,7 +204,7 @@ export class FleetSupervisor {
       const own = sessions.get(entry.personality) ?? []
       for (const session of own) {
         if (phaseOf(session) === 'booting')
-          this.#jobs.start(session.identity, () => endCutOff(this.#root, session, this.#log))
+          this.#jobs.start(session.identity, () => abortCutOffLaunch(this.#root, session, this.#log))
         else if (living.has(session))
           this.#jobs.start(session.identity, () => this.#takeDownIdle(entry, session))
       }
@@ -213,16 +213,16 @@ export class FleetSupervisor {
   }
 
   async #reconcile(): Promise<void> {
-    const place = rootRecordPlace(this.#root)
-    await reconcile(place)
+    const location = rootRecordLocation(this.#root)
+    await reconcile(location)
     await rearmKept(this.#root)
     await rotatePaneLogs(this.#root)
     await sweepSockets(this.#root)
     await keepReserve(this.#root)
     const { lifecycleStateDir, records } = rootLayout(this.#root)
-    for (const folder of [lifecycleStateDir, records.deathsDir]) await sweepFolderTemporaries(folder)
+    for (const directory of [lifecycleStateDir, records.deathsDir]) await sweepDirectoryTemporaries(directory)
     await this.#recorders.refresh()
-    this.#jobs.start(TELL_KEY, () => this.#announce())
+    this.#jobs.start(NOTIFY_KEY, () => this.#announce())
   }
 
   async #keepAlive(entry: PeerEntry): Promise<void> {
@@ -244,25 +244,25 @@ export class FleetSupervisor {
   async #livingAndReady(sessions: readonly PeerSession[]): Promise<ReadonlySet<PeerSession>> {
     const ready = sessions.filter((session) => phaseOf(session) === 'ready')
     const looks = await lookAtSessions(this.#root, ready, { depth: 'closely' })
-    return new Set(looks.flatMap(({ session, sight }) => (sight === 'alive' ? [session] : [])))
+    return new Set(looks.flatMap(({ session, health }) => (health === 'running' ? [session] : [])))
   }
 
   async #takeDownIdle(entry: PeerEntry, session: PeerSession): Promise<void> {
-    const work: Work = await workOf({
+    const activity: Activity = await activityOf({
       root: this.#root,
       entry,
       session,
       settings: this.#settings,
       clock: this.#clock,
     })
-    const action = decide({ sight: 'alive', wish: wishOf(this.#cache, session), work })
-    if (action === 'reap' || action === 'park')
+    const action = decide({ health: 'running', desired: desiredStateOf(this.#cache, session), activity })
+    if (action === 'reap' || action === 'suspend')
       await takeDown(this.#root, session, { as: action, log: this.#log })
   }
 
   async #act({ session }: Look, action: Action): Promise<void> {
     const { identity } = session
-    if (action === 'tell') {
+    if (action === 'report') {
       if (this.#unresponsive.has(identity)) return
       this.#unresponsive.add(identity)
       await this.#log.note({ ev: 'supervise', identity, action: 'unresponsive', server: session.server.pid })
@@ -275,35 +275,35 @@ export class FleetSupervisor {
   async #settle(session: PeerSession): Promise<void> {
     const { identity } = session
     const profile = await policyOf(this.#root, identity, this.#onError)
-    const so = { settings: this.#settings, now: new Date(), chance: this.#random(), profile }
-    const ended = await settleAndPlan(this.#root, session, so)
+    const input = { settings: this.#settings, now: new Date(), chance: this.#random(), profile }
+    const ended = await settleAndPlan(this.#root, session, input)
     if (ended === undefined) return
     this.#recorders.forget(session)
     this.#unresponsive.delete(identity)
     await this.#noteEnd(ended)
     const { startAt } = ended.tally
-    if (ended.sequel.kind === 'start' && startAt !== undefined)
+    if (ended.nextStep.kind === 'start' && startAt !== undefined)
       this.#restarts.plan(identity, Date.parse(startAt))
   }
 
-  async #noteEnd({ session, deathId, event, end, sequel, ts }: Ended): Promise<void> {
+  async #noteEnd({ session, deathId, event, end, nextStep, ts }: Ended): Promise<void> {
     const { identity, gen = '' } = session
     if (deathId !== undefined && event !== undefined) {
       this.#measures.settled(ts)
       await this.#log.note({ ev: 'death', identity, gen, event, cause: end, id: deathId })
-      this.#tellDueAt ??= Date.now()
+      this.#notifyDueAt ??= Date.now()
     }
-    const later = sequel.kind === 'start' ? { mode: sequel.mode, ms: sequel.afterMs } : {}
-    await this.#log.note({ ev: 'supervise', identity, action: sequel.kind, after: end, ...later })
+    const later = nextStep.kind === 'start' ? { mode: nextStep.mode, ms: nextStep.afterMs } : {}
+    await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, ...later })
   }
 
   async #announce(): Promise<void> {
-    this.#tellDueAt = undefined
+    this.#notifyDueAt = undefined
     const options = { env: this.#env, log: this.#log, now: new Date(), signals: this.#witness }
-    const { judged, waiting } = await announce(this.#root, options)
+    const { judged, pending } = await notifyDeaths(this.#root, options)
     for (const { record } of judged) this.#measures.death(record.cause ?? record.event)
     await forgiveIncidents(this.#root, judged, this.#settings)
-    if (waiting) this.#tellDueAt = Date.now() + SWEEP_MS
+    if (pending) this.#notifyDueAt = Date.now() + SWEEP_MS
   }
 }
 

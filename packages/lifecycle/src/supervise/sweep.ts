@@ -7,7 +7,7 @@ import {
   stoppedProcesses,
 } from '@iapeer/core/process'
 import { isClaimed, type PeerSession } from '../sessions/index.ts'
-import type { Sight, Wish } from './decide.ts'
+import type { DesiredState, Health } from './decide.ts'
 import type { SessionCache } from './session-cache.ts'
 
 /** Where there is no /proc, a signal of nothing tells all that costs no process; a tick looks closer. */
@@ -23,20 +23,20 @@ function signalled(id: ProcessId): Liveness {
 
 export interface Look {
   readonly session: PeerSession
-  readonly sight: Sight
+  readonly health: Health
 }
 
-async function sightOf(
+async function healthOf(
   root: string,
   session: PeerSession,
   seen: { readonly server: Liveness; readonly leader: Liveness; readonly isStopped: boolean },
-): Promise<Sight> {
+): Promise<Health> {
   if (seen.server === 'gone') return 'server-dead'
   if (seen.leader === 'gone') {
     const { gen } = session
     return gen === undefined || isClaimed(root, { ...session, gen }) ? 'session-gone' : 'leader-lost'
   }
-  return seen.isStopped ? 'unresponsive' : 'alive'
+  return seen.isStopped ? 'unresponsive' : 'running'
 }
 
 /**
@@ -57,27 +57,30 @@ const probed = (probes: LivenessProbes, ids: readonly ProcessId[]): Liveness[] =
 export async function lookAtSessions(
   root: string,
   sessions: readonly PeerSession[],
-  how: { readonly depth: 'closely' } | { readonly depth: 'quickly'; readonly probes: LivenessProbes },
+  options: { readonly depth: 'closely' } | { readonly depth: 'quickly'; readonly probes: LivenessProbes },
 ): Promise<Look[]> {
-  const closely = how.depth === 'closely'
+  const closely = options.depth === 'closely'
   const servers = sessions.map(({ server }) => server)
   const leaders = sessions.map(({ leader }) => leader)
   const holders = sessions.map(({ holder, server }) => holder ?? server)
   const serverStates = closely ? await observeProcesses(servers) : servers.map(signalled)
-  const leaderStates = closely ? await observeProcesses(leaders) : probed(how.probes, leaders)
+  const leaderStates = closely ? await observeProcesses(leaders) : probed(options.probes, leaders)
   const holderStates = holders.map(signalled)
   const stopped = closely ? await stoppedProcesses(servers.map(({ pid }) => pid)) : new Set<number>()
   return Promise.all(
     sessions.map(async (session, at): Promise<Look> => {
       const [server = 'unknown', leader = 'unknown'] = [serverStates[at], leaderStates[at]]
-      if (session.holder !== undefined && holderStates[at] !== 'gone') return { session, sight: 'managed' }
+      if (session.holder !== undefined && holderStates[at] !== 'gone') return { session, health: 'managed' }
       const isStopped = stopped.has(session.server.pid)
-      return { session, sight: await sightOf(root, session, { server, leader, isStopped }) }
+      return { session, health: await healthOf(root, session, { server, leader, isStopped }) }
     }),
   )
 }
 
-export function wishOf(marks: Pick<SessionCache, 'hasMark'>, { identity }: PeerSession): Wish {
+export function desiredStateOf(
+  marks: Pick<SessionCache, 'hasMark'>,
+  { identity }: PeerSession,
+): DesiredState {
   if (marks.hasMark(identity, 'stopped')) return 'stay-down'
   return marks.hasMark(identity, 'fresh') ? 'come-back' : 'none'
 }

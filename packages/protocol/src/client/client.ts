@@ -1,7 +1,7 @@
 import { IapeerError, receivedCode } from '@iapeer/core/errors'
 import { isIdentity, isPersonality } from '@iapeer/core/identity'
 import { daemonSocket } from '@iapeer/core/paths'
-import { requirePeer } from '@iapeer/core/registry'
+import { getPeer } from '@iapeer/core/registry'
 import type * as z from 'zod/mini'
 import { type Action, ENDPOINTS } from '../endpoints.ts'
 import type { Answer, JsonRouteName, JsonRoutes, Sent } from '../routes.ts'
@@ -63,7 +63,7 @@ interface Asked {
 
 /** @throws IapeerError `no-such-peer`: a text that cannot be a name would make another path */
 function assertName(name: string): void {
-  if (!isPersonality(name) && !isIdentity(name)) requirePeer([], name)
+  if (!isPersonality(name) && !isIdentity(name)) getPeer([], name)
 }
 
 /** A path with its parameters put in. @throws IapeerError `no-such-peer`, `invalid-request` */

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 
 /** The fields that every answer begins with, as a schema. */
 export const version = { schemaVersion: z.literal(SCHEMA_VERSION) }

@@ -18,7 +18,18 @@ export const peer = z.object({
   description: text,
   home: z.string(),
   cwd: z.string(),
-  state: z.enum(['alive', 'asleep', 'stopped', 'crash-loop', 'unresponsive', 'blocked', 'managed']),
+  state: z.enum([
+    'running',
+    'blocked',
+    'managed',
+    'unresponsive',
+    'not-running',
+    'exited',
+    'failed',
+    'suspended',
+    'stopped',
+    'crash-loop',
+  ]),
   serverPid: z.optional(pid),
   leaderPid: z.optional(pid),
   gen: text,
@@ -26,7 +37,9 @@ export const peer = z.object({
   startedAt: z.optional(time),
   blockedSince: z.optional(time),
   ...obstacle,
-  nextStartAt: z.optional(time).check(z.describe('of one that is asleep: when it is to be started')),
+  nextStartAt: z
+    .optional(time)
+    .check(z.describe('of a peer that does not run: when the daemon plans to start it')),
   restarts: z.optional(z.int()),
   lastDeath: text,
 })

@@ -1,15 +1,20 @@
 import { defineCommand } from '../../define-command.ts'
+import { EXIT } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { bringUpDaemon } from './reach-daemon.ts'
+import { startDaemonNow } from './reach-daemon.ts'
 
 export default defineCommand({
   name: 'daemon start',
   summary: 'start it in the background; harmless when it runs',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
-    const { state, health, socketPath } = await bringUpDaemon()
+    const { state, health, socketPath } = await startDaemonNow()
     const { pid, version } = health
+    if (health.status === 'stalled') {
+      process.stderr.write('iapeer: the daemon is stalled\n  iapeer daemon status says what to do.\n')
+      process.exitCode = EXIT.daemonUnreachable
+    }
     if (options.json) printJson({ state, pid, version, socketPath })
     else print(`${paint('green', '●')} the daemon is up${state === 'already' ? ' already' : ''}: pid ${pid}`)
   },

@@ -4,6 +4,7 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { readSwitch, SETTINGS } from '@iapeer/core/settings'
 import {
   answeringDaemon,
+  awaitServiceDaemon,
   daemonStatus,
   type StartedDaemon,
   startDaemon,
@@ -33,14 +34,13 @@ export async function askDaemon<T extends object>(
  * Starts the daemon of the root, as its service where one is installed, and waits until it answers; harmless when it runs.
  * @throws IapeerError `daemon-not-up`, `daemon-missing`, `service-manager-failed`; what the daemon itself says
  */
-export async function bringUpDaemon(): Promise<StartedDaemon> {
+export async function startDaemonNow(): Promise<StartedDaemon> {
   const root = iapeerRoot()
   const running = await answeringDaemon(root)
   if (running !== undefined) return { state: 'already', ...running }
-  if (await startService(root, thisServiceSystem())) {
-    const started = await answeringDaemon(root)
-    if (started !== undefined) return { state: 'started', ...started }
-  }
+  // A daemon beside the one of the service would keep the service from its root.
+  if (await startService(root, thisServiceSystem()))
+    return { state: 'started', ...(await awaitServiceDaemon(root)) }
   return startDaemon(root, { argv: [process.execPath, locateDaemon(import.meta.url)] })
 }
 
@@ -52,7 +52,7 @@ async function startBeside(): Promise<string | undefined> {
     const now = await daemonStatus(iapeerRoot())
     if (now.state === 'unresponsive')
       return `the daemon (pid ${now.pid}) does not answer; iapeer daemon stop ends it\n  ${NOT_COVERED}`
-    const { state, health } = await bringUpDaemon()
+    const { state, health } = await startDaemonNow()
     if (state === 'already') return undefined
     return `the daemon is started too (pid ${health.pid}); iapeer daemon stop stops it, --no-daemon starts peers without it`
   } catch (error) {
@@ -74,12 +74,12 @@ export async function launchBesideDaemon<T>(
   launch: () => Promise<T>,
 ): Promise<T> {
   const isWanted = wanted !== false && readSwitch(process.env, SETTINGS.autostart)
-  const tell = (line: string | undefined): void => {
+  const print = (line: string | undefined): void => {
     if (line !== undefined) process.stderr.write(`iapeer: ${line}\n`)
   }
   beside ??= isWanted
-    ? startBeside().then(tell)
-    : Promise.resolve(tell(`${NOT_COVERED} (iapeer daemon start)`))
+    ? startBeside().then(print)
+    : Promise.resolve(print(`${NOT_COVERED} (iapeer daemon start)`))
   // It is thrown when the launch is over.
   beside.catch(() => undefined)
   try {

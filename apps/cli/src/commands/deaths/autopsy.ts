@@ -9,7 +9,7 @@ import { usageError } from '../../exit-code.ts'
 import { plain, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { autopsyMarkdown, autopsyScreen } from './autopsy-screen.ts'
-import { bringUpToDate, readDeaths } from './bring-up-to-date.ts'
+import { readDeaths, settleDeaths } from './bring-up-to-date.ts'
 import { findDeath } from './find-death.ts'
 import { AROUND_MS, timeline } from './timeline.ts'
 
@@ -61,7 +61,7 @@ export default defineCommand({
   options: OPTIONS,
   run: async ({ args: { name }, options }) => {
     checkOptions(options)
-    await bringUpToDate()
+    await settleDeaths()
     const records = await readDeaths()
     const it = findDeath(records, name)
     if (options.raw) return printRaw(it)

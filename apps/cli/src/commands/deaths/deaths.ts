@@ -7,10 +7,10 @@ import type { OptionValues } from '../../command-spec.ts'
 import { cut, fit } from '../../cut.ts'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
-import { localTime, paint, print, printJson, textWidth } from '../../output.ts'
+import { localTime, onReaderGone, paint, print, printJson, textWidth } from '../../output.ts'
 import { table } from '../../table.ts'
 import { oneOf, parsePeerFilter, SINCE } from '../options.ts'
-import { bringUpToDate, readDeaths } from './bring-up-to-date.ts'
+import { readDeaths, settleDeaths } from './bring-up-to-date.ts'
 import { renamedHint, shortId } from './find-death.ts'
 import { printSummary, summarise } from './summary.ts'
 
@@ -85,12 +85,11 @@ async function follow(
   const { exitsLog } = rootLayout(iapeerRoot()).records
   let upToDate = performance.now()
   let stamp: string | undefined
-  // Node.js never leaves the standard output destroyed: only the error reports that its reader has exited.
-  process.stdout.once('error', () => process.exit(EXIT.ok))
+  onReaderGone(() => process.exit(EXIT.ok))
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     if (performance.now() - upToDate > UP_TO_DATE_MS) {
-      await bringUpToDate()
+      await settleDeaths()
       upToDate = performance.now()
     }
     const now = stampOf(exitsLog)
@@ -130,7 +129,7 @@ export default defineCommand({
     if (options.summary && options.follow)
       throw usageError('--summary is of what was, --follow of what comes', 'Choose one.')
     const select = selection(options)
-    await bringUpToDate()
+    await settleDeaths()
     const found = await select(new Set())
     const moved = options.peer === undefined ? undefined : renamedHint(options.peer)
     if (moved !== undefined) process.stderr.write(`${moved}\n`)

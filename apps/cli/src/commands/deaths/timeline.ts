@@ -32,7 +32,7 @@ const moment = (record: ExitRecord, isIt: boolean): Moment => ({
 })
 
 /** What repeats the death or its verdict is no news beside it. */
-const isNews = ({ ev }: RecordedEvent): boolean => ev !== 'death' && ev !== 'verdict'
+const isNotification = ({ ev }: RecordedEvent): boolean => ev !== 'death' && ev !== 'verdict'
 
 /**
  * What happened in the minute around a death, the nearest moments only.
@@ -45,7 +45,7 @@ export function timeline(
   lifecycleEvents: readonly RecordedEvent[],
 ): Moment[] {
   const others = deaths.filter((record) => record.id !== it.id).map((record) => moment(record, false))
-  const events = lifecycleEvents.filter(isNews).map((event) => ({
+  const events = lifecycleEvents.filter(isNotification).map((event) => ({
     ts: event.ts,
     who: plain(String(event.identity ?? '-')),
     what: plain(eventWords(event)),

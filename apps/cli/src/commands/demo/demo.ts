@@ -66,9 +66,9 @@ async function killed(stage: Stage, actor: Actor): Promise<Scene> {
 
 /** A script in another server's pane runs `tmux kill-server`; it notes the moment itself. */
 async function killedByScript(stage: Stage, actor: Actor, from: Actor): Promise<Scene> {
-  const script = join(stage.folder, 'cleanup.sh')
+  const script = join(stage.directory, 'cleanup.sh')
   await writeFile(script, 'touch "$2"\ntmux -S "$1" kill-server\n', { mode: 0o600 })
-  const moment = join(stage.folder, 'moment')
+  const moment = join(stage.directory, 'moment')
   const args = ['new-window', '-d', '-t', `=${from.identity}:`, '/bin/sh', script, actor.socketPath, moment]
   const started = await runTmux({ socketPath: from.socketPath, args })
   if (started.exitCode !== 0) throw failed(`the script could not be started (${started.stderr})`)
@@ -147,7 +147,7 @@ async function play(stage: Stage): Promise<void> {
 export default defineCommand({
   name: 'demo',
   summary: 'start real tmux servers, end them in three ways, and show what was recorded',
-  options: { keep: { help: 'keep its folder and say where it is' } },
+  options: { keep: { help: 'keep its directory and say where it is' } },
   run: async ({ options: { keep } }) => {
     const stage = await openStage()
     try {
@@ -157,7 +157,7 @@ export default defineCommand({
     }
     print(
       keep
-        ? `\nKept: ${stage.folder} (records/exits.log, records/server-deaths/)`
+        ? `\nKept: ${stage.directory} (records/exits.log, records/server-deaths/)`
         : '\nNo process and no file of it is left.',
     )
   },

@@ -15,9 +15,9 @@ export interface Actor {
   readonly gen: string
 }
 
-/** A private folder with the servers that were started in it. */
+/** A private directory with the servers that were started in it. */
 export interface Stage {
-  readonly folder: string
+  readonly directory: string
   readonly recordDir: string
   readonly actors: Actor[]
 }
@@ -27,20 +27,20 @@ const LIMIT_MS = 4_000
 export const failed = (what: string): IapeerError =>
   new IapeerError(`the demo did not go as it should: ${what}`, {
     code: 'demo-failed',
-    hint: 'Run iapeer demo --keep and look into its folder.',
+    hint: 'Run iapeer demo --keep and look into its directory.',
   })
 
-/** Socket paths must be short: /tmp unless the system's own temporary folder is short too. */
+/** Socket paths must be short: /tmp unless the system's own temporary directory is short too. */
 export async function openStage(): Promise<Stage> {
   const parent = tmpdir().length <= 40 ? tmpdir() : '/tmp'
-  const folder = await mkdtemp(join(parent, 'iapeer-demo-'))
-  return { folder, recordDir: join(folder, 'records'), actors: [] }
+  const directory = await mkdtemp(join(parent, 'iapeer-demo-'))
+  return { directory, recordDir: join(directory, 'records'), actors: [] }
 }
 
 /** Starts a real, guarded tmux server that runs a small program. */
 export async function bringOn(stage: Stage, identity: string, program: string): Promise<Actor> {
-  const socketPath = join(stage.folder, `${identity}.sock`)
-  const script = join(stage.folder, `${identity}.sh`)
+  const socketPath = join(stage.directory, `${identity}.sock`)
+  const script = join(stage.directory, `${identity}.sh`)
   await writeFile(script, program, { mode: 0o600 })
   const started = await startGuardedServer({ identity, socketPath, recordDir: stage.recordDir })
   if (started.gen === undefined) throw failed('IAPEER_RECORDS=off: nothing would be recorded')
@@ -51,7 +51,7 @@ export async function bringOn(stage: Stage, identity: string, program: string): 
     gen: started.gen,
   }
   stage.actors.push(actor)
-  const args = ['-N', 'new-session', '-d', '-s', identity, '-c', stage.folder, '/bin/sh', script]
+  const args = ['-N', 'new-session', '-d', '-s', identity, '-c', stage.directory, '/bin/sh', script]
   const made = await runTmux({ socketPath, args })
   if (made.exitCode !== 0) throw failed(`tmux made no session (${made.stderr})`)
   return actor
@@ -117,7 +117,7 @@ export async function watchOver(stage: Stage, actor: Actor): Promise<void> {
   )
 }
 
-/** Ends whatever is left, and takes the folder away unless it is to be kept. */
+/** Ends whatever is left, and takes the directory away unless it is to be kept. */
 export async function closeStage(stage: Stage, keep: boolean): Promise<void> {
   for (const actor of stage.actors) {
     await dismissCanary({ identity: actor.identity, recordDir: stage.recordDir })
@@ -125,5 +125,5 @@ export async function closeStage(stage: Stage, keep: boolean): Promise<void> {
     await gone(actor)
     await watchOver(stage, actor)
   }
-  if (!keep) await rm(stage.folder, { recursive: true, force: true })
+  if (!keep) await rm(stage.directory, { recursive: true, force: true })
 }

@@ -17,6 +17,7 @@ import { EXIT } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 import { version } from '../../version.ts'
 import { wrap } from '../../wrap.ts'
+import { daemonFault } from '../daemon/daemon-status-text.ts'
 
 const WIDTH = 80
 
@@ -34,26 +35,26 @@ const GLYPH = {
   error: paint('red', '✕'),
 } satisfies Record<Level, string>
 
-function tellLines(text: string, indent: string): void {
+function printLines(text: string, indent: string): void {
   for (const line of wrap(plain(text), WIDTH - indent.length)) print(`${indent}${line}`)
 }
 
-function tell({ level, what, where, fix, fixed }: Finding): void {
+function report({ level, what, where, fix, fixed }: Finding): void {
   const [first = '', ...more] = wrap(plain(what), WIDTH - 4)
   print(`  ${fixed === true ? GLYPH.ok : GLYPH[level]} ${first}`)
   for (const line of more) print(`    ${line}`)
-  if (where !== undefined) tellLines(where, '      ')
-  if (fix !== undefined) tellLines(`${fixed === true ? 'done: ' : '-> '}${fix}`, '      ')
+  if (where !== undefined) printLines(where, '      ')
+  if (fix !== undefined) printLines(`${fixed === true ? 'done: ' : '-> '}${fix}`, '      ')
 }
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`
 
-function tellAll(examined: readonly Examined[]): void {
+function printAll(examined: readonly Examined[]): void {
   for (const [group, title] of Object.entries(GROUPS)) {
     const findings = examined.filter(({ check }) => check.group === group).flatMap((one) => one.findings)
     if (findings.length === 0) continue
     print(paint('bold', title))
-    for (const finding of findings) tell(finding)
+    for (const finding of findings) report(finding)
   }
   print(`\n${summary(examined)}`)
 }
@@ -73,7 +74,14 @@ function summary(examined: readonly Examined[]): string {
 async function knownDaemon(): Promise<Pick<DoctorContext, 'daemon'>> {
   const found = await daemonStatus(iapeerRoot())
   if (found.state === 'stopped') return {}
-  return { daemon: { pid: found.pid, ...('version' in found ? { version: found.version } : {}) } }
+  const fault = daemonFault(found)
+  return {
+    daemon: {
+      pid: found.pid,
+      ...('version' in found ? { version: found.version } : {}),
+      ...(fault === undefined ? {} : { fault }),
+    },
+  }
 }
 
 async function context(fix: boolean): Promise<DoctorContext> {
@@ -101,7 +109,7 @@ export default defineCommand({
   run: async ({ options }) => {
     const examined = await runDoctor(await context(options.fix))
     if (needsAttention(examined)) process.exitCode = EXIT.failed
-    if (!options.json) return tellAll(examined)
+    if (!options.json) return printAll(examined)
     for (const { check, findings } of examined)
       for (const finding of findings) printJson({ check: check.id, ...finding })
   },

@@ -6,7 +6,7 @@ import { listKeptWatches } from '@iapeer/lifecycle/supervise'
 import { EXIT, explain } from '../../exit-code.ts'
 import { localTime, paint, print } from '../../output.ts'
 import { table } from '../../table.ts'
-import { bringUpToDate, place, readDeaths } from '../deaths/bring-up-to-date.ts'
+import { readDeaths, recordLocation, settleDeaths } from '../deaths/bring-up-to-date.ts'
 import { stateWords } from '../peers/state-words.ts'
 
 const GUIDE = `There are no peers on this host yet, and nothing is watched. iapeer tells you why a tmux server died.
@@ -55,10 +55,10 @@ function printPeers(peers: readonly PeerView[]): void {
 
 /** `iapeer` alone: the fleet as it is, or a short guide on an empty host. */
 export async function overview(): Promise<void> {
-  await bringUpToDate()
+  await settleDeaths()
   const peers = await readPeers()
   const [canaries, kept, deaths] = await Promise.all([
-    listCanaries(place()),
+    listCanaries(recordLocation()),
     listKeptWatches(iapeerRoot()),
     readDeaths(),
   ])

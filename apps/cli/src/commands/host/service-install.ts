@@ -2,11 +2,11 @@ import { isIapeerError } from '@iapeer/core/errors'
 import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
 import {
+  assertStablePaths,
   daemonSettings,
   installService,
   lastingPath,
   planService,
-  refuseVanishing,
   type ServiceSpec,
   type ServiceSystem,
   thisServiceSystem,
@@ -34,7 +34,7 @@ async function show(spec: ServiceSpec, system: ServiceSystem): Promise<void> {
   const plan = planService(spec, system)
   print(plan.text.trimEnd())
   try {
-    await refuseVanishing(spec, system)
+    await assertStablePaths(spec, system)
     process.stderr.write(`iapeer: that is what would be in ${plan.path}\n`)
   } catch (error) {
     if (!isIapeerError(error)) throw error

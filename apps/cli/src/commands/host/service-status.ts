@@ -30,7 +30,7 @@ function obstacles({ active, gone, otherDaemon, why, manager }: ServiceStatus): 
   return ['journalctl --user -u iapeerd.service says what the daemon said']
 }
 
-function tell(status: ServiceStatus, system: ServiceSystem): void {
+function report(status: ServiceStatus, system: ServiceSystem): void {
   const { installed, enabled, path, noManager } = status
   print(headline(status))
   if (noManager !== undefined) print(`  ${noManager}; iapeer daemon start works without`)
@@ -51,6 +51,6 @@ export default defineCommand({
     const now = await serviceStatus(iapeerRoot(), system)
     if (!now.installed || !now.active) process.exitCode = EXIT.notRunning
     if (options.json) printJson(now)
-    else tell(now, system)
+    else report(now, system)
   },
 })

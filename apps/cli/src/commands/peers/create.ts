@@ -5,10 +5,10 @@ import { createPeer } from '@iapeer/core/registry'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { existingFolder, PROFILE_OPTIONS, printNewPeer, profileFields, runtimeFields } from './new-peer.ts'
+import { existingDirectory, PROFILE_OPTIONS, printNewPeer, profileFields, runtimeFields } from './new-peer.ts'
 
 function parseHome(text: string): string {
-  if (text === '') throw usageError('--home is empty', 'Name a folder, or leave it out.')
+  if (text === '') throw usageError('--home is empty', 'Name a directory, or leave it out.')
   return resolve(text)
 }
 
@@ -25,11 +25,11 @@ export default defineCommand({
   },
   options: {
     home: {
-      value: 'folder',
-      help: 'the folder that holds its .iapeer/ (default: peers/<name> under the root)',
+      value: 'directory',
+      help: 'the directory that holds its .iapeer/ (default: peers/<name> under the root)',
       parse: parseHome,
     },
-    cwd: { value: 'folder', help: 'where it runs; several peers may share one (default: its home)' },
+    cwd: { value: 'directory', help: 'where it runs; several peers may share one (default: its home)' },
     fromPane: {
       value: 'socket:pane',
       help: 'run what that pane of your tmux runs, there: default:%3, PATH:SESSION:WINDOW.PANE',
@@ -40,7 +40,7 @@ export default defineCommand({
   run: async ({ args: { name, command }, options }) => {
     const { home, fromPane, runtime, json } = options
     const profile = { personality: name, ...profileFields(options), ...(home === undefined ? {} : { home }) }
-    const cwd = options.cwd === undefined ? {} : { cwd: await existingFolder('--cwd', options.cwd) }
+    const cwd = options.cwd === undefined ? {} : { cwd: await existingDirectory('--cwd', options.cwd) }
     if (fromPane === undefined) {
       const fields = { ...profile, ...runtimeFields(runtime, command), ...cwd }
       const entry = await createPeer(iapeerRoot(), fields)

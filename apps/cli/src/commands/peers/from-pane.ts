@@ -33,7 +33,7 @@ export async function readFromPane(
   if (command.length > 0)
     throw usageError(
       `the pane says what runs; ${JSON.stringify(command[0])} was given besides`,
-      'Leave out --from-pane to say it yourself (with --cwd FOLDER), or the program.',
+      'Leave out --from-pane to say it yourself (with --cwd DIRECTORY), or the program.',
     )
   const { cwd } = options
   const reading = await inspectPane(options.fromPane, cwd === undefined ? {} : { cwd })

@@ -7,21 +7,21 @@ import { createPeer, upsertPeer } from '@iapeer/core/registry'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { existingFolder, PROFILE_OPTIONS, printNewPeer, profileFields, runtimeFields } from './new-peer.ts'
+import { existingDirectory, PROFILE_OPTIONS, printNewPeer, profileFields, runtimeFields } from './new-peer.ts'
 
-/** A folder that has a profile keeps what it says; what is given besides is for a new one. */
+/** A directory that has a profile keeps what it says; what is given besides is for a new one. */
 export default defineCommand({
   name: 'init',
-  summary: "make a folder a peer's home, or register the peer that lives there",
-  args: { folder: { optional: true, help: 'the folder (default: this one)' } },
+  summary: "make a directory a peer's home, or register the peer that lives there",
+  args: { directory: { optional: true, help: 'the directory (default: this one)' } },
   options: {
-    name: { value: 'name', help: 'its name (default: what the name of the folder makes)' },
+    name: { value: 'name', help: 'its name (default: what the name of the directory makes)' },
     json: JSON_OUTPUT,
     ...PROFILE_OPTIONS,
   },
   run: async ({ args, options }) => {
     const { name, runtime, json } = options
-    const home = await existingFolder('the folder', args.folder ?? '.')
+    const home = await existingDirectory('the directory', args.directory ?? '.')
     const root = iapeerRoot()
     const profile = await readProfile(home)
     if (profile === undefined) {

@@ -11,7 +11,7 @@ import { table } from '../../table.ts'
 import type { TakenFromPane } from './from-pane.ts'
 
 /** @throws IapeerError `usage` */
-export async function existingFolder(what: string, path: string): Promise<string> {
+export async function existingDirectory(what: string, path: string): Promise<string> {
   const absolute = resolve(path)
   try {
     if (path !== '' && (await stat(absolute)).isDirectory()) return absolute
@@ -20,7 +20,7 @@ export async function existingFolder(what: string, path: string): Promise<string
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
   }
   throw usageError(
-    `${what} is not a folder: ${path === '' ? '(empty)' : absolute}`,
+    `${what} is not a directory: ${path === '' ? '(empty)' : absolute}`,
     'Make it first, or name another.',
   )
 }

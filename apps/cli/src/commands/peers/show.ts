@@ -7,7 +7,7 @@ import { commandText, paint, plain, print, printJson } from '../../output.ts'
 import { table } from '../../table.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { blockedText } from '../sessions/blocked-text.ts'
-import { PEER, peerNamed } from './peer-named.ts'
+import { PEER, peerEntry } from './peer-named.ts'
 import { stateWords } from './state-words.ts'
 
 /** Profile and entry as one; what the profile says is shown, since it is the truth. */
@@ -18,12 +18,12 @@ export default defineCommand({
   options: { json: JSON_OUTPUT },
   run: async ({ args: { peer }, options }) => {
     await settleFleet(iapeerRoot())
-    const entry = await peerNamed(peer)
+    const entry = await peerEntry(peer)
     await finishLaunches(iapeerRoot())
     const view = await peerView(iapeerRoot(), peer)
     const profile = await readProfile(entry.home)
-    const { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
-    const said = { wakePolicy, afterDeath, afterReboot, idleSecs, initialPrompt, command }
+    const { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
+    const said = { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command }
     const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
     const current = profile === undefined ? entry : { ...entry, ...profile, cwd: profile.cwd ?? entry.home }
     if (options.json) {
@@ -36,11 +36,11 @@ export default defineCommand({
         current.runtimes.map((one) => (one === current.defaultRuntime ? `${one} (default)` : one)).join(', '),
       ],
       ['state', stateWords(view)],
-      ['nature', current.intelligence],
+      ['kind', current.intelligence],
       ['home', current.home],
       ['cwd', current.cwd === current.home ? undefined : current.cwd],
       ['wake policy', wakePolicy],
-      ['after death', afterDeath],
+      ['restart', restart],
       ['after reboot', afterReboot],
       ['idle', idleSecs === undefined ? undefined : `${idleSecs} s`],
       ['command', command === undefined ? undefined : commandText(command)],

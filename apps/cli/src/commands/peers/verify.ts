@@ -19,7 +19,7 @@ const GLYPH: Readonly<Record<State, string>> = {
   left: paint('red', '!'),
 }
 
-function tell(divergence: Divergence, state: State, options: VerifyOptions): void {
+function report(divergence: Divergence, state: State, options: VerifyOptions): void {
   if (options.json) {
     printJson({ ...divergence, ...(state === 'found' ? {} : { fixed: state === 'fixed' }) })
     return
@@ -38,8 +38,8 @@ async function agree(options: VerifyOptions): Promise<void> {
 
 async function fix(options: VerifyOptions): Promise<void> {
   const { fixed, left, keptCopy } = await repairRegistry(iapeerRoot(), new Date())
-  for (const one of fixed) tell(one, 'fixed', options)
-  for (const one of left) tell(one, 'left', options)
+  for (const one of fixed) report(one, 'fixed', options)
+  for (const one of left) report(one, 'left', options)
   if (!options.json && keptCopy !== undefined) print(`  the corrupt file is kept as ${keptCopy}`)
   if (left.length === 0) await agree(options)
   else process.exitCode = EXIT.failed
@@ -62,13 +62,13 @@ export default defineCommand({
   run: async ({ options }) => {
     const cutOff = cutOffRename()
     if (options.fix) {
-      if (await finishRename(iapeerRoot())) for (const one of cutOff) tell(one, 'fixed', options)
+      if (await finishRename(iapeerRoot())) for (const one of cutOff) report(one, 'fixed', options)
       return fix(options)
     }
     const found = [...cutOff, ...(await verifyRegistry(iapeerRoot()))]
     if (found.length === 0) return agree(options)
     process.exitCode = EXIT.failed
-    for (const one of found) tell(one, 'found', options)
+    for (const one of found) report(one, 'found', options)
     if (!options.json && found.some((one) => one.fixable)) print('  iapeer verify --fix mends what it can')
   },
 })

@@ -5,11 +5,11 @@ import { renewPeer } from './renew-peer.ts'
 
 const SHOWN: readonly string[] = ['claude', 'codex']
 
-/** The command with the name of a runtime: the peer of the current folder, afresh, as that runtime. */
+/** The command with the name of a runtime: the peer of the current directory, afresh, as that runtime. */
 export const startHere = (runtime: string): DefinedCommand =>
   defineCommand({
     name: runtime,
-    summary: `bring the peer of this folder up afresh, as ${runtime}`,
+    summary: `bring the peer of this directory up afresh, as ${runtime}`,
     ...(SHOWN.includes(runtime) ? {} : { hidden: true }),
     options: {
       timeout: {

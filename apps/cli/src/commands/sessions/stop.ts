@@ -7,7 +7,7 @@ import {
   stopNamed,
   stopStrays,
 } from '@iapeer/lifecycle/fleet'
-import type { PeerState } from '@iapeer/lifecycle/sessions'
+import { isRunningState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
@@ -33,9 +33,9 @@ function said(result: StopView): string {
   return `is stopped${how}`
 }
 
+/** Stops a peer of a fleet that is settled. */
 async function stop(peer: string, options: StopOptions): Promise<void> {
   const request = { timeoutMs: options.timeout, force: options.force }
-  await settleFleet(iapeerRoot())
   const stopped =
     (await askDaemon((daemon) => daemon.stop(peer, request))) ??
     (await stopNamed(iapeerRoot(), peer, { by: 'iapeer stop', onLogFailure, ...request }))
@@ -45,18 +45,15 @@ async function stop(peer: string, options: StopOptions): Promise<void> {
   }
 }
 
-const RUNNING: readonly PeerState[] = ['alive', 'unresponsive', 'blocked', 'managed']
-
 /**
  * Every peer that runs, whose end was not seen yet, that is being launched, or that the daemon is to start again; then the servers and recorders that
  * no peer has any more.
  */
 async function stopAll(options: StopOptions): Promise<void> {
   const root = iapeerRoot()
-  await settleFleet(root)
   const active: ReadonlySet<string> = await activeIdentities(root)
   const wanted = (one: PeerView): boolean =>
-    RUNNING.includes(one.state) || one.runtimes.some((runtime) => active.has(`${runtime}-${one.personality}`))
+    isRunningState(one.state) || one.runtimes.some((runtime) => active.has(`${runtime}-${one.personality}`))
   await forAll(wanted, (name) => stop(name, options))
   for (const { identity, serverPid } of await stopStrays(root)) {
     if (options.json) printJson({ identity, state: 'ended', serverPid, stray: true })
@@ -74,6 +71,7 @@ export default defineCommand({
   options: OPTIONS,
   run: async ({ args, options }) => {
     const peer = oneOrAll(args.peer, options.all)
+    await settleFleet(iapeerRoot())
     await (peer === undefined ? stopAll(options) : stop(peer, options))
   },
 })

@@ -6,14 +6,14 @@ import { forgetWatch, listKeptWatches } from '@iapeer/lifecycle/supervise'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { print, printJson } from '../../output.ts'
-import { place } from '../deaths/bring-up-to-date.ts'
+import { recordLocation } from '../deaths/bring-up-to-date.ts'
 import { JSON_OUTPUT } from '../options.ts'
 
 /** A socket is known by what watches it; a name that is an identity is taken as one. */
 async function identitiesOf(name: string): Promise<string[]> {
   if (isIdentity(name)) return [name]
   const socketPath = resolve(name)
-  const armed = await listCanaries(place())
+  const armed = await listCanaries(recordLocation())
   const kept = await listKeptWatches(iapeerRoot())
   const known = [...armed, ...kept].filter((one) => one.socketPath === socketPath).map((one) => one.identity)
   return [...new Set(known.length > 0 ? known : [identityForSocket(socketPath)])]
@@ -28,7 +28,7 @@ export default defineCommand({
     if (name === '') throw usageError('nothing was named', 'Name an identity (tmux-default) or a socket.')
     for (const identity of await identitiesOf(name)) {
       const forgotten = await forgetWatch(iapeerRoot(), identity)
-      const { state } = await dismissCanary({ identity, ...place() })
+      const { state } = await dismissCanary({ identity, ...recordLocation() })
       if (options.json) printJson({ state, identity, forgotten })
       else if (state === 'dismissed') print(`${identity} is no longer watched`)
       else

@@ -5,7 +5,7 @@ import { keepWatch } from '@iapeer/lifecycle/supervise'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { place } from '../deaths/bring-up-to-date.ts'
+import { recordLocation } from '../deaths/bring-up-to-date.ts'
 import { JSON_OUTPUT } from '../options.ts'
 
 export default defineCommand({
@@ -27,7 +27,7 @@ export default defineCommand({
       throw usageError('the socket path is empty', 'Leave it out for the tmux you are in, or name a socket.')
     const socketPath = resolve(socket ?? defaultSocketPath())
     const identity = options.identity ?? identityForSocket(socketPath)
-    const result = await ensureCanary({ identity, socketPath, ...place() })
+    const result = await ensureCanary({ identity, socketPath, ...recordLocation() })
     if (result.state === 'failed') process.exitCode = EXIT.failed
     else if (options.keep) await keepWatch(iapeerRoot(), { identity, socketPath })
     if (options.json) return printJson({ ...result, identity })

@@ -13,11 +13,11 @@ const LONGEST_START_TAG = 8 * 1024
 const LONGEST_MARKUP = 64
 
 /** Where in an envelope a reader is. */
-const PLACES = ['prologue', 'attachments', 'afterAttachments', 'message', 'msg', 'epilogue'] as const
-type Place = (typeof PLACES)[number]
+const SECTIONS = ['prologue', 'attachments', 'afterAttachments', 'message', 'msg', 'epilogue'] as const
+type Section = (typeof SECTIONS)[number]
 
 /** Where a tag leads, from where; from anywhere else it ends the hope that this is an envelope. */
-const TAGS: Readonly<Record<string, Partial<Record<Place, Place>>>> = {
+const TAGS: Readonly<Record<string, Partial<Record<Section, Section>>>> = {
   attachments: { prologue: 'attachments' },
   '/attachments': { attachments: 'afterAttachments' },
   message: { prologue: 'message', afterAttachments: 'message' },
@@ -25,7 +25,7 @@ const TAGS: Readonly<Record<string, Partial<Record<Place, Place>>>> = {
   msg: { prologue: 'msg', afterAttachments: 'msg' },
   '/msg': { msg: 'epilogue' },
 }
-const HOLDS_TEXT: readonly Place[] = ['attachments', 'message', 'msg']
+const HOLDS_TEXT: readonly Section[] = ['attachments', 'message', 'msg']
 const CHARACTER = /^u\s+c="[0-9a-f]+"\s*\/$/
 
 // What the end of an envelope looks like in the text of another: `]]>` is split there, once for each level.
@@ -47,7 +47,7 @@ function innermostUnquoted(starts: readonly number[], text: string, first: numbe
   return (next < starts.length ? starts.at(-1) : open.at(-1)) ?? first
 }
 
-type Queues = Readonly<Record<Place, StartQueue>>
+type Queues = Readonly<Record<Section, StartQueue>>
 
 const newQueues = (): Queues => ({
   prologue: new StartQueue(),
@@ -168,7 +168,7 @@ export class EnvelopeExtractor {
 
   #beginCdata(): void {
     this.#markup = undefined
-    for (const place of HOLDS_TEXT) this.#inCdata[place].takeAll(this.#outside[place])
+    for (const section of HOLDS_TEXT) this.#inCdata[section].takeAll(this.#outside[section])
     this.#dropOutside()
   }
 
@@ -176,7 +176,7 @@ export class EnvelopeExtractor {
   #endCdata(): void {
     this.#dropOutside()
     this.#markup = undefined
-    for (const place of HOLDS_TEXT) this.#outside[place].takeAll(this.#inCdata[place])
+    for (const section of HOLDS_TEXT) this.#outside[section].takeAll(this.#inCdata[section])
     this.#recount()
   }
 
@@ -189,12 +189,12 @@ export class EnvelopeExtractor {
     else this.#follow(TAGS[name] ?? {})
   }
 
-  #follow(leads: Partial<Record<Place, Place>>): void {
+  #follow(leads: Partial<Record<Section, Section>>): void {
     const from = newQueues()
-    for (const place of PLACES) from[place].takeAll(this.#outside[place])
-    for (const place of PLACES) {
-      const to = leads[place]
-      if (to !== undefined) this.#outside[to].takeAll(from[place])
+    for (const section of SECTIONS) from[section].takeAll(this.#outside[section])
+    for (const section of SECTIONS) {
+      const to = leads[section]
+      if (to !== undefined) this.#outside[to].takeAll(from[section])
     }
     this.#recount()
   }
@@ -233,18 +233,18 @@ export class EnvelopeExtractor {
   }
 
   #firstReader(): number {
-    const firsts = PLACES.flatMap((place) => [this.#outside[place].first, this.#inCdata[place].first])
+    const firsts = SECTIONS.flatMap((section) => [this.#outside[section].first, this.#inCdata[section].first])
     return Math.min(...firsts.map((first) => first ?? Number.POSITIVE_INFINITY))
   }
 
   #recount(): void {
-    this.#someInCdata = HOLDS_TEXT.some((place) => this.#inCdata[place].first !== undefined)
-    this.#someOutside = PLACES.some((place) => this.#outside[place].first !== undefined)
+    this.#someInCdata = HOLDS_TEXT.some((section) => this.#inCdata[section].first !== undefined)
+    this.#someOutside = SECTIONS.some((section) => this.#outside[section].first !== undefined)
     this.#settle()
   }
 
   #dropOutside(): void {
-    if (this.#someOutside) for (const place of PLACES) this.#outside[place].clear()
+    if (this.#someOutside) for (const section of SECTIONS) this.#outside[section].clear()
     this.#recount()
   }
 
@@ -252,14 +252,14 @@ export class EnvelopeExtractor {
     this.#tag = undefined
     this.#markup = undefined
     this.#matched = 0
-    for (const place of HOLDS_TEXT) this.#inCdata[place].clear()
+    for (const section of HOLDS_TEXT) this.#inCdata[section].clear()
     this.#dropOutside()
   }
 
   #expire(offset: number): void {
-    for (const place of PLACES) {
-      this.#outside[place].dropBefore(offset - LONGEST_ENVELOPE)
-      this.#inCdata[place].dropBefore(offset - LONGEST_ENVELOPE)
+    for (const section of SECTIONS) {
+      this.#outside[section].dropBefore(offset - LONGEST_ENVELOPE)
+      this.#inCdata[section].dropBefore(offset - LONGEST_ENVELOPE)
     }
     this.#recount()
   }
@@ -267,8 +267,12 @@ export class EnvelopeExtractor {
   #forget(): void {
     this.#expire(this.#window.end)
     let needed = this.#tag?.start ?? this.#window.end - this.#matched
-    for (const place of PLACES) {
-      needed = Math.min(needed, this.#outside[place].first ?? needed, this.#inCdata[place].first ?? needed)
+    for (const section of SECTIONS) {
+      needed = Math.min(
+        needed,
+        this.#outside[section].first ?? needed,
+        this.#inCdata[section].first ?? needed,
+      )
     }
     this.#window.dropBefore(needed)
   }

@@ -7,17 +7,17 @@ export const FILE_ERRORS = entries({
     summary: 'This user has no home directory.',
     hint: 'Set IAPEER_ROOT to a private directory, or set HOME.',
   },
-  'folder-not-ours': {
+  'directory-not-ours': {
     kind: 'failed',
     summary: 'A directory of the root belongs to another user.',
     hint: 'Set IAPEER_ROOT or IAPEER_SOCK_DIR to a directory of your own.',
   },
-  'folder-shared': {
+  'directory-shared': {
     kind: 'failed',
     summary: 'Other users can write to a directory that must be private.',
     hint: '`chmod go-w <directory>`, or choose another one.',
   },
-  'not-a-folder': {
+  'not-a-directory': {
     kind: 'unprocessable',
     summary: 'A file is where a directory must be.',
     hint: 'Move that file away.',

@@ -99,7 +99,7 @@ export const TMUX_ERRORS = entries({
     summary: 'The path of the socket has a file that is not a socket.',
     hint: 'Move that file away.',
   },
-  'socket-folder-unusable': {
+  'socket-directory-unusable': {
     kind: 'failed',
     summary: 'The directory of the socket does not exist, or this user cannot use it.',
   },

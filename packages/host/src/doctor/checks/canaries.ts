@@ -1,6 +1,6 @@
 import { type CanaryInfo, listCanaries, reconcile } from '@iapeer/canary'
 import { waitUntil } from '@iapeer/core/async'
-import { rootRecordPlace } from '@iapeer/core/paths'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 
 /** How long a recorder may be at the record of a death that has just been. */
@@ -11,7 +11,7 @@ const keyOf = ({ identity, gen }: CanaryInfo): string => `${identity}-${gen}`
 /** The generations whose server is dead, and which nobody has settled meanwhile either. */
 async function unsettled(root: string): Promise<CanaryInfo[]> {
   const ended = async (): Promise<CanaryInfo[]> =>
-    (await listCanaries(rootRecordPlace(root))).filter(({ state }) => state === 'ended')
+    (await listCanaries(rootRecordLocation(root))).filter(({ state }) => state === 'ended')
   const before = await ended()
   let now = before
   const isSettled = async (): Promise<boolean> => {
@@ -56,8 +56,8 @@ function unseen({ identity, serverPid }: CanaryInfo): Finding {
 
 async function runCanaries({ root, fix }: DoctorContext): Promise<Finding[]> {
   const dead = await unsettled(root)
-  if (fix && dead.length > 0) await reconcile(rootRecordPlace(root))
-  const now = await listCanaries(rootRecordPlace(root))
+  if (fix && dead.length > 0) await reconcile(rootRecordLocation(root))
+  const now = await listCanaries(rootRecordLocation(root))
   const still = new Set(now.filter(({ state }) => state === 'ended').map(keyOf))
   const left = dead.filter((canary) => still.has(keyOf(canary)))
   const fixed = fix ? dead.filter((canary) => !still.has(keyOf(canary))) : []

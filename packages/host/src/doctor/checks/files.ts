@@ -11,7 +11,7 @@ import { namesIfThere } from '../read.ts'
 /** A root with more than that is looked at in part. */
 const MOST_FILES = 20_000
 const OTHERS = 0o077
-/** Folders of the person's own programs are not ours to close. */
+/** Directories of the person's own programs are not ours to close. */
 const OF_THE_PERSON = new Set(['hooks', 'plugins', 'runtimes'])
 
 interface Open {
@@ -29,12 +29,12 @@ async function statOf(path: string): Promise<Stats | undefined> {
   }
 }
 
-/** Folders and files under a root that others may enter or read; links and sockets are left out, and homes of peers. */
+/** Directories and files under a root that others may enter or read; links and sockets are left out, and homes of peers. */
 async function findOpen(root: string): Promise<Open[]> {
   const found: Open[] = []
-  const folders = [root]
+  const directories = [root]
   let seen = 0
-  for (let at = folders.shift(); at !== undefined && seen < MOST_FILES; at = folders.shift()) {
+  for (let at = directories.shift(); at !== undefined && seen < MOST_FILES; at = directories.shift()) {
     for (const name of await namesIfThere(at)) {
       const path = join(at, name)
       const stats = await statOf(path)
@@ -42,9 +42,9 @@ async function findOpen(root: string): Promise<Open[]> {
       if (stats === undefined || !(stats.isFile() || stats.isDirectory())) continue
       if (at === root && OF_THE_PERSON.has(name)) continue
       if ((stats.mode & OTHERS) !== 0) found.push({ path, stats })
-      // What a peer keeps in its home is its own, but for its profile's folder.
+      // What a peer keeps in its home is its own, but for its profile's directory.
       const isHome = at === join(root, 'peers')
-      if (stats.isDirectory()) folders.push(isHome ? join(path, '.iapeer') : path)
+      if (stats.isDirectory()) directories.push(isHome ? join(path, '.iapeer') : path)
     }
   }
   return found
@@ -67,7 +67,7 @@ async function close({ path, stats }: Open, uid: number): Promise<boolean> {
   }
 }
 
-/** The root is a folder of the person's choice: others may look at it, if they must, but never write there. */
+/** The root is a directory of the person's choice: others may look at it, if they must, but never write there. */
 function judgeRoot(root: string, stats: Stats, uid: number): Finding[] {
   if (stats.uid !== uid)
     return [
@@ -76,7 +76,7 @@ function judgeRoot(root: string, stats: Stats, uid: number): Finding[] {
         level: 'error',
         what: `the root belongs to user ${stats.uid}`,
         where: root,
-        fix: 'Set IAPEER_ROOT to a folder of your own, or run as its owner.',
+        fix: 'Set IAPEER_ROOT to a directory of your own, or run as its owner.',
       },
     ]
   if ((stats.mode & OTHERS) === 0) return []
@@ -101,7 +101,7 @@ async function runModes({ root, system, fix }: DoctorContext): Promise<Finding[]
   const left = found.filter((_one, at) => closed[at] !== true)
   const [first] = left.length > 0 ? left : found
   if (first !== undefined) {
-    const count = found.length === 1 ? 'one file or folder' : `${found.length} files and folders`
+    const count = found.length === 1 ? 'one file or directory' : `${found.length} files and directories`
     const done = fix && left.length === 0
     findings.push({
       id: 'open-files',
@@ -123,11 +123,11 @@ const TEMPORARY = /\.(\d+)\.[0-9a-z]+\.tmp$/
 /** Nothing younger is called left over. */
 const REST_MS = 3_600_000
 
-async function temporariesIn(folders: readonly string[], now: number): Promise<string[]> {
+async function temporariesIn(directories: readonly string[], now: number): Promise<string[]> {
   const found: string[] = []
-  for (const folder of folders)
-    for (const name of await namesIfThere(folder)) {
-      const path = join(folder, name)
+  for (const directory of directories)
+    for (const name of await namesIfThere(directory)) {
+      const path = join(directory, name)
       const stats = TEMPORARY.test(name) ? await statOf(path) : undefined
       if (stats?.isFile() && now - stats.mtimeMs > REST_MS) found.push(path)
     }
@@ -140,12 +140,12 @@ async function isAbandoned(path: string): Promise<boolean> {
 }
 
 async function runTemporaries({ root, now, fix }: DoctorContext): Promise<Finding[]> {
-  const { folders } = rootLayout(root, {})
-  const found = await temporariesIn(folders, now.getTime())
+  const { directories } = rootLayout(root, {})
+  const found = await temporariesIn(directories, now.getTime())
   const [first] = found
   if (first === undefined) return []
   if (fix) for (const path of found) if (await isAbandoned(path)) await rm(path, { force: true })
-  const left = fix ? await temporariesIn(folders, now.getTime()) : found
+  const left = fix ? await temporariesIn(directories, now.getTime()) : found
   return [
     {
       id: 'temporaries',
@@ -180,8 +180,8 @@ async function runRegistry({ root }: DoctorContext): Promise<Finding[]> {
 export const registry: Check = { id: 'registry', title: 'The registry', group: 'files', run: runRegistry }
 
 async function runSetAside({ root }: DoctorContext): Promise<Finding[]> {
-  const folder = join(root, 'state', 'lifecycle')
-  const names = [folder, join(folder, 'watches')].map(async (one) =>
+  const directory = join(root, 'state', 'lifecycle')
+  const names = [directory, join(directory, 'watches')].map(async (one) =>
     (await namesIfThere(one))
       .filter((name) => /\.corrupt(?:-.+)?$/.test(name))
       .map((name) => join(one, name)),

@@ -62,9 +62,9 @@ export function judgeDisk(space: DiskSpace, where: string): Finding[] {
 }
 
 async function runDisk({ root }: DoctorContext): Promise<Finding[]> {
-  let folder = root
-  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder)
-  return judgeDisk(await statfs(folder), folder)
+  let directory = root
+  while (!existsSync(directory) && dirname(directory) !== directory) directory = dirname(directory)
+  return judgeDisk(await statfs(directory), directory)
 }
 
 export const disk: Check = { id: 'disk', title: 'Disk space', group: 'host', run: runDisk }

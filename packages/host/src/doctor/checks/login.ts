@@ -6,20 +6,20 @@ import { runsSystemd } from '../cgroup.ts'
 import type { Check, DoctorContext, DoctorPaths, Finding } from '../finding.ts'
 import { type ConfigFile, readDropIns, textIfThere } from '../read.ts'
 
-/** systemd's folders for configuration, the strongest first (logind.conf(5)). */
-const systemdFolders = (paths: DoctorPaths): string[] =>
-  [paths.etc, paths.run, paths.usrLocalLib, paths.usrLib].map((folder) => join(folder, 'systemd'))
+/** systemd's directories for configuration, the strongest first (logind.conf(5)). */
+const systemdDirectories = (paths: DoctorPaths): string[] =>
+  [paths.etc, paths.run, paths.usrLocalLib, paths.usrLib].map((directory) => join(directory, 'systemd'))
 
 /** The main file, of which the first there is counts, then the drop-ins; what comes later wins. */
 async function logindFiles(paths: DoctorPaths): Promise<ConfigFile[]> {
-  const folders = systemdFolders(paths)
+  const directories = systemdDirectories(paths)
   const files: ConfigFile[] = []
-  for (const folder of folders) {
-    const path = join(folder, 'logind.conf')
+  for (const directory of directories) {
+    const path = join(directory, 'logind.conf')
     const text = files.length === 0 ? await textIfThere(path) : undefined
     if (text !== undefined) files.push({ path, text })
   }
-  const dropIns = folders.map((folder) => join(folder, 'logind.conf.d'))
+  const dropIns = directories.map((directory) => join(directory, 'logind.conf.d'))
   return [...files, ...(await readDropIns(dropIns, '.conf'))]
 }
 

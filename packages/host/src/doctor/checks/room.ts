@@ -6,24 +6,24 @@ import type { Check, DoctorContext, Finding } from '../finding.ts'
 import { judgeDisk } from './host.ts'
 
 const unusable = (where: string, why: string): Finding => ({
-  id: 'folder-unusable',
+  id: 'directory-unusable',
   level: 'error',
-  what: `nothing can be kept in a folder of the root: ${why}`,
+  what: `nothing can be kept in a directory of the root: ${why}`,
   where,
   fix: 'Until that is mended deaths are not written down, and peers are not started.',
 })
 
 /** Undefined: it is not there, and will be made. */
-async function deviceOf(folder: string): Promise<number | Finding | undefined> {
+async function deviceOf(directory: string): Promise<number | Finding | undefined> {
   try {
-    const stats = await stat(folder)
-    if (!stats.isDirectory()) return unusable(folder, 'it is no folder')
-    await access(folder, constants.W_OK)
+    const stats = await stat(directory)
+    if (!stats.isDirectory()) return unusable(directory, 'it is no directory')
+    await access(directory, constants.W_OK)
     return stats.dev
   } catch (error) {
     const code = errnoOf(error)
     if (code === undefined) throw error
-    return code === 'ENOENT' ? undefined : unusable(folder, code)
+    return code === 'ENOENT' ? undefined : unusable(directory, code)
   }
 }
 
@@ -33,11 +33,11 @@ export async function examineRoom(root: string): Promise<Finding[]> {
   const { recordDir, deathsDir, canaryDir, intentDir } = records
   const findings: Finding[] = []
   const seen = new Set<number>()
-  for (const folder of [recordDir, deathsDir, canaryDir, intentDir, lifecycleStateDir]) {
-    const device = await deviceOf(folder)
+  for (const directory of [recordDir, deathsDir, canaryDir, intentDir, lifecycleStateDir]) {
+    const device = await deviceOf(directory)
     if (device === undefined) continue
     if (typeof device !== 'number') findings.push(device)
-    else if (!seen.has(device)) findings.push(...judgeDisk(await statfs(folder), folder))
+    else if (!seen.has(device)) findings.push(...judgeDisk(await statfs(directory), directory))
     if (typeof device === 'number') seen.add(device)
   }
   return findings.filter(({ level }) => level !== 'ok')

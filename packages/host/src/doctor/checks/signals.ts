@@ -1,11 +1,11 @@
 import { isIapeerError } from '@iapeer/core/errors'
 import { readSwitch, SETTINGS } from '@iapeer/core/settings'
-import { leftTraceInstance, requireTracefs } from '@iapeer/lifecycle/deaths'
+import { assertTracefs, staleTraceInstance } from '@iapeer/lifecycle/deaths'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 
 /** What a daemon that was killed goes on recording in the kernel, though nobody reads it. */
 async function left({ root, daemon, fix }: DoctorContext): Promise<Finding[]> {
-  const instance = daemon === undefined ? await leftTraceInstance(root) : undefined
+  const instance = daemon === undefined ? await staleTraceInstance(root) : undefined
   if (instance === undefined) return []
   if (fix) await instance.remove()
   return [
@@ -23,7 +23,7 @@ async function left({ root, daemon, fix }: DoctorContext): Promise<Finding[]> {
 async function wanted({ system }: DoctorContext): Promise<Finding[]> {
   if (!readSwitch(system.env, SETTINGS.signalWitness)) return []
   try {
-    await requireTracefs()
+    await assertTracefs()
     return [{ id: 'signal-witness', level: 'ok', what: 'who sends a fatal signal can be seen' }]
   } catch (error) {
     if (!isIapeerError(error)) throw error

@@ -19,37 +19,41 @@ function statIfThere(path: string): Stats | undefined {
 
 const octal = (mode: number): string => `0${(mode & 0o777).toString(8)}`
 
-/** The folder is all that keeps other users from the sockets. */
-async function judgeFolder({ root, system, fix }: DoctorContext): Promise<Finding> {
+/** The directory is all that keeps other users from the sockets. */
+async function judgeDirectory({ root, system, fix }: DoctorContext): Promise<Finding> {
   const { socketDir } = rootLayout(root, system.env)
   const stats = statIfThere(socketDir)
   if (stats === undefined)
-    return { id: 'socket-folder', level: 'ok', what: 'the folder of the sockets is made when it is needed' }
+    return {
+      id: 'socket-directory',
+      level: 'ok',
+      what: 'the directory of the sockets is made when it is needed',
+    }
   if (!stats.isDirectory())
     return {
-      id: 'socket-folder-kind',
+      id: 'socket-directory-kind',
       level: 'error',
-      what: 'where the folder of the sockets must be is a file',
+      what: 'where the directory of the sockets must be is a file',
       where: socketDir,
       fix: 'Move it away.',
     }
   if (stats.uid !== system.uid)
     return {
-      id: 'socket-folder-owner',
+      id: 'socket-directory-owner',
       level: 'error',
-      what: `the folder of the sockets belongs to user ${stats.uid}`,
+      what: `the directory of the sockets belongs to user ${stats.uid}`,
       where: socketDir,
-      fix: 'Set IAPEER_SOCK_DIR to a folder of your own, or run as its owner.',
+      fix: 'Set IAPEER_SOCK_DIR to a directory of your own, or run as its owner.',
     }
   if ((stats.mode & 0o077) === 0)
-    return { id: 'socket-folder', level: 'ok', what: 'the folder of the sockets is closed to others' }
+    return { id: 'socket-directory', level: 'ok', what: 'the directory of the sockets is closed to others' }
   // One that a person chose may serve others too.
   const ours = socketDir === rootLayout(root, {}).socketDir
   if (fix && ours) await chmod(socketDir, 0o700)
   return {
-    id: 'socket-folder-open',
+    id: 'socket-directory-open',
     level: (stats.mode & 0o022) === 0 ? 'warning' : 'error',
-    what: `the folder of the sockets is open to others: ${octal(stats.mode)}`,
+    what: `the directory of the sockets is open to others: ${octal(stats.mode)}`,
     where: socketDir,
     fix: `chmod 700 ${socketDir}`,
     ...(fix ? { fixed: ours } : {}),
@@ -97,14 +101,14 @@ async function judgeLengths({ root, system }: DoctorContext): Promise<Finding[]>
         level: 'error',
         what: 'the path of the sockets is too long for any peer',
         where: socketDir,
-        fix: 'Set IAPEER_SOCK_DIR to a private folder with a shorter path.',
+        fix: 'Set IAPEER_SOCK_DIR to a private directory with a shorter path.',
       },
     ]
   }
 }
 
 const runSockets = async (context: DoctorContext): Promise<Finding[]> => [
-  await judgeFolder(context),
+  await judgeDirectory(context),
   ...(await judgeLengths(context)),
 ]
 

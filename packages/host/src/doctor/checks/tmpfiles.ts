@@ -22,7 +22,7 @@ function parseTmpfiles({ path: file, text }: ConfigFile): Rule[] {
   })
 }
 
-/** Lines that clean when they have an age; `D` empties its folder at each boot besides. */
+/** Lines that clean when they have an age; `D` empties its directory at each boot besides. */
 const CLEANING = 'qQdDveCxXrR'
 const KEEPING = 'xX'
 
@@ -40,7 +40,7 @@ function patternOf(glob: string): RegExp {
   }
 }
 
-/** Whether a path, or a folder above it, is what a rule names. */
+/** Whether a path, or a directory above it, is what a rule names. */
 function covers(rule: Rule, path: string): boolean {
   const pattern = patternOf(rule.path)
   for (let at = path; ; at = dirname(at)) {
@@ -62,9 +62,9 @@ const said = ({ age }: Rule): string =>
   age === '-' ? 'empties at a boot' : `cleans of what is older than ${age}`
 
 async function runTmpfiles({ root, paths, system }: DoctorContext): Promise<Finding[]> {
-  const folders = [paths.etc, paths.run, paths.usrLocalLib, paths.usrLib]
+  const directories = [paths.etc, paths.run, paths.usrLocalLib, paths.usrLib]
   const files = await readDropIns(
-    folders.map((folder) => join(folder, 'tmpfiles.d')),
+    directories.map((directory) => join(directory, 'tmpfiles.d')),
     '.conf',
   )
   const rules = files.flatMap(parseTmpfiles)
@@ -72,16 +72,16 @@ async function runTmpfiles({ root, paths, system }: DoctorContext): Promise<Find
   const findings: Finding[] = []
   for (const [what, path] of [
     ['the root', root],
-    ['the folder of the sockets', socketDir],
+    ['the directory of the sockets', socketDir],
   ] as const) {
-    // Said once, of the folder above.
+    // Said once, of the directory above.
     if (path === socketDir && dirname(socketDir) === root && findings.length > 0) continue
-    const fix = `Set ${path === root ? 'IAPEER_ROOT' : 'IAPEER_SOCK_DIR'} to a folder that stays, in your home for example.`
+    const fix = `Set ${path === root ? 'IAPEER_ROOT' : 'IAPEER_SOCK_DIR'} to a directory that stays, in your home for example.`
     const rule = cleaningRule(rules, path)
-    const temporary = system.temporaryFolders.find((folder) => path.startsWith(`${folder}/`))
+    const temporary = system.temporaryDirectories.find((directory) => path.startsWith(`${directory}/`))
     if (rule !== undefined)
       findings.push({
-        id: 'cleaned-folder',
+        id: 'cleaned-directory',
         level: 'warning',
         what: `${what} lies in ${rule.path}, which systemd-tmpfiles ${said(rule)}`,
         where: `${path} (${rule.file})`,
@@ -89,7 +89,7 @@ async function runTmpfiles({ root, paths, system }: DoctorContext): Promise<Find
       })
     else if (temporary !== undefined)
       findings.push({
-        id: 'temporary-folder',
+        id: 'temporary-directory',
         level: 'note',
         what: `${what} lies in ${temporary}, whose content goes by itself`,
         where: path,
@@ -98,7 +98,7 @@ async function runTmpfiles({ root, paths, system }: DoctorContext): Promise<Find
   }
   return findings.length > 0
     ? findings
-    : [{ id: 'folders-stay', level: 'ok', what: 'nothing cleans the root or its sockets' }]
+    : [{ id: 'directories-stay', level: 'ok', what: 'nothing cleans the root or its sockets' }]
 }
 
 export const tmpfiles: Check = { id: 'tmpfiles', title: 'Cleaners', group: 'host', run: runTmpfiles }

@@ -19,9 +19,9 @@ export function coreNames(pattern: string, pid: number): RegExp {
   return new RegExp(`^${parts.join('')}(?:\\.${pid})?$`)
 }
 
-async function filesIn(folder: string): Promise<string[]> {
+async function filesIn(directory: string): Promise<string[]> {
   try {
-    return await readdir(folder)
+    return await readdir(directory)
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
     return []
@@ -40,13 +40,13 @@ async function changedAt(path: string): Promise<number> {
 /** Files that are named after the process, and were written about when it died. */
 async function coreFiles(pattern: string, { atMs, pid }: DeathAt): Promise<string[]> {
   if (pid === undefined) return []
-  const folder = dirname(pattern)
+  const directory = dirname(pattern)
   const wanted = coreNames(basename(pattern), pid)
   const found: string[] = []
-  for (const name of await filesIn(folder)) {
+  for (const name of await filesIn(directory)) {
     const isOne = name.includes(String(pid)) && wanted.test(name)
-    if (isOne && Math.abs((await changedAt(join(folder, name))) - atMs) <= NEAR_MS)
-      found.push(`new ${join(folder, name)}`)
+    if (isOne && Math.abs((await changedAt(join(directory, name))) - atMs) <= NEAR_MS)
+      found.push(`new ${join(directory, name)}`)
   }
   return found
 }
@@ -60,17 +60,17 @@ async function corePattern(path: string): Promise<string> {
   }
 }
 
-export interface CorePlaces {
+export interface CoreLocations {
   readonly env: NodeJS.ProcessEnv
-  /** The folder that the process ran in: a pattern without a folder means that one. */
+  /** The directory that the process ran in: a pattern without a directory means that one. */
   readonly cwd?: string | undefined
   /** @default /proc/sys/kernel/core_pattern */
   readonly patternFile?: string
 }
 
 /** Core files, and what `coredumpctl` lists of the process: they are written some time after its end. */
-export async function coreSection(death: DeathAt, places: CorePlaces): Promise<Section> {
-  const pattern = await corePattern(places.patternFile ?? '/proc/sys/kernel/core_pattern')
+export async function coreSection(death: DeathAt, locations: CoreLocations): Promise<Section> {
+  const pattern = await corePattern(locations.patternFile ?? '/proc/sys/kernel/core_pattern')
   if (pattern.startsWith('|')) {
     const argv = [
       'coredumpctl',
@@ -80,11 +80,15 @@ export async function coreSection(death: DeathAt, places: CorePlaces): Promise<S
       '--quiet',
       `COREDUMP_PID=${death.pid}`,
     ] as const
-    const result = await runProgram(argv, { timeoutMs: LIMIT_MS, env: places.env })
+    const result = await runProgram(argv, { timeoutMs: LIMIT_MS, env: locations.env })
     // It ends with 1 when it lists none.
     const none = !result.missing && !result.timedOut && result.stdout === ''
     return { name: 'core', found: none ? [] : printed('coredumpctl', result) }
   }
-  const at = isAbsolute(pattern) ? pattern : places.cwd === undefined ? undefined : join(places.cwd, pattern)
+  const at = isAbsolute(pattern)
+    ? pattern
+    : locations.cwd === undefined
+      ? undefined
+      : join(locations.cwd, pattern)
   return { name: 'core', found: at === undefined ? [] : await coreFiles(at, death) }
 }

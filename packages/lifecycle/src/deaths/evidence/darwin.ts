@@ -48,22 +48,24 @@ async function firstLine(path: string): Promise<string> {
 }
 
 /** Crash and jetsam reports of the time since a death: each name, and its first line, which names the process. */
-async function reportsIn(folder: string, { atMs }: DeathAt): Promise<Section['found']> {
+async function reportsIn(directory: string, { atMs }: DeathAt): Promise<Section['found']> {
   try {
-    const names = (await readdir(folder)).filter((name) => /\.(?:ips|crash)$/.test(name))
+    const names = (await readdir(directory)).filter((name) => /\.(?:ips|crash)$/.test(name))
     const dated = await Promise.all(
-      names.map(async (name) => ({ name, ms: (await stat(join(folder, name))).mtimeMs })),
+      names.map(async (name) => ({ name, ms: (await stat(join(directory, name))).mtimeMs })),
     )
     const fresh = dated
       .filter(({ ms }) => ms >= atMs - REPORT_BEFORE_MS)
       .sort((one, other) => one.ms - other.ms)
     return await Promise.all(
-      fresh.slice(0, MOST_REPORTS).map(async ({ name }) => `${name} ${await firstLine(join(folder, name))}`),
+      fresh
+        .slice(0, MOST_REPORTS)
+        .map(async ({ name }) => `${name} ${await firstLine(join(directory, name))}`),
     )
   } catch (error) {
     const code = errnoOf(error)
     if (code === undefined) throw error
-    return { unavailable: `${folder}: ${code}` }
+    return { unavailable: `${directory}: ${code}` }
   }
 }
 

@@ -5,16 +5,23 @@ import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 
 const REMEMBERED = 2_000
 
-/** The deaths that were told already: `state/lifecycle/told.json`. Undefined where nobody ever told any. */
-export async function readTold(root: string): Promise<ReadonlySet<string> | undefined> {
-  const found = await readRegularFile(join(rootLayout(root).lifecycleStateDir, 'told.json'))
+const FILE = 'notified.json'
+/** Its name in earlier versions: read where the new one is absent. */
+const FORMER_FILE = 'told.json'
+
+/** Reads the ids of the deaths that were notified: `state/lifecycle/notified.json`. Undefined where none ever was. */
+export async function readNotified(root: string): Promise<ReadonlySet<string> | undefined> {
+  const { lifecycleStateDir } = rootLayout(root)
+  const found =
+    (await readRegularFile(join(lifecycleStateDir, FILE))) ??
+    (await readRegularFile(join(lifecycleStateDir, FORMER_FILE)))
   if (found === undefined) return undefined
   const value = parseJson(found.text)
-  // As if none was ever told: what died before is no news.
+  // A file that cannot be read counts as none: deaths before now are not notified.
   return value === undefined ? undefined : new Set(list(value).filter((one) => typeof one === 'string'))
 }
 
-export async function writeTold(root: string, told: Iterable<string>): Promise<void> {
-  const newest = [...told].slice(-REMEMBERED)
-  await replaceFile(join(rootLayout(root).lifecycleStateDir, 'told.json'), `${JSON.stringify(newest)}\n`)
+export async function writeNotified(root: string, notified: Iterable<string>): Promise<void> {
+  const newest = [...notified].slice(-REMEMBERED)
+  await replaceFile(join(rootLayout(root).lifecycleStateDir, FILE), `${JSON.stringify(newest)}\n`)
 }

@@ -4,9 +4,9 @@ import type { EventLog } from '../../eventlog/index.ts'
 import { collectAddenda, type EvidenceOptions, YOUNGEST_MS } from '../evidence/addendum.ts'
 import { type JudgedDeath, judgeAmong, readDeathRecords } from '../judge.ts'
 import { deathViewOf } from '../report.ts'
-import { layOutNews, tellWaiting } from './channels.ts'
-import { readTold, writeTold } from './notified.ts'
-import { listWaiting, type News, type Waiting } from './outbox.ts'
+import { deliverPending, enqueueNotification } from './channels.ts'
+import { readNotified, writeNotified } from './notified.ts'
+import { listPending, type Notification, type PendingNotification } from './outbox.ts'
 
 /** Deaths of one cause follow each other within this time; they are told together. */
 const GATHER_MS = YOUNGEST_MS
@@ -16,7 +16,7 @@ const STALE_MS = 24 * 60 * 60_000
 /** What the system writes of a death is looked for until then; one that was told with its incident may be younger than that. */
 const EVIDENCE_MS = 5 * 60_000
 
-export interface AnnounceOptions extends EvidenceOptions {
+export interface NotifyOptions extends EvidenceOptions {
   readonly log: EventLog
 }
 
@@ -34,7 +34,7 @@ function together(deaths: readonly JudgedDeath[]): JudgedDeath[][] {
   return [...groups.values()]
 }
 
-function newsOf(group: readonly JudgedDeath[]): News | undefined {
+function notificationOf(group: readonly JudgedDeath[]): Notification | undefined {
   const [first] = group
   if (first === undefined) return undefined
   const { record, judged, incident } = first
@@ -65,7 +65,7 @@ const recentDeaths = async (root: string, now: Date): Promise<readonly ExitRecor
 async function collectEvidence(
   root: string,
   recent: readonly ExitRecord[],
-  options: AnnounceOptions,
+  options: NotifyOptions,
 ): Promise<void> {
   const fresh = recent.filter((record) => ageMs(record, options.now) < EVIDENCE_MS)
   for (const { record, error } of await collectAddenda(root, fresh, options)) {
@@ -78,17 +78,17 @@ async function collectEvidence(
  * Reads which deaths were announced. In a root where none ever was, all that are recorded by now count as announced: only what
  * dies from now on is news.
  */
-export async function beginTelling(root: string, now: Date): Promise<ReadonlySet<string>> {
-  const known = await readTold(root)
+export async function beginNotifying(root: string, now: Date): Promise<ReadonlySet<string>> {
+  const known = await readNotified(root)
   if (known !== undefined) return known
-  const told = new Set((await recentDeaths(root, now)).map(({ id }) => id))
-  await writeTold(root, told)
-  return told
+  const notified = new Set((await recentDeaths(root, now)).map(({ id }) => id))
+  await writeNotified(root, notified)
+  return notified
 }
 
 /** The peer that a notification is about, for the log; the first one of an incident. */
-function identityOf({ news }: Waiting): string {
-  const [death] = news.deaths
+function identityOf({ notification }: PendingNotification): string {
+  const [death] = notification.deaths
   // A notification of an earlier version may have the id alone, which begins with the identity.
   return death?.identity ?? death?.id.replace(/-[^-]*$/, '') ?? ''
 }
@@ -96,23 +96,26 @@ function identityOf({ news }: Waiting): string {
 /** Delivers what is in the outbox; each failure is logged under the peer it is about. */
 async function deliver(
   root: string,
-  outbox: readonly Waiting[],
-  { env, log }: AnnounceOptions,
+  outbox: readonly PendingNotification[],
+  { env, log }: NotifyOptions,
 ): Promise<void> {
-  for (const { waiting, why } of await tellWaiting(root, outbox, env))
-    await log.note({ ev: 'supervise', identity: identityOf(waiting), action: 'tell-failed', why })
+  for (const { pending, why } of await deliverPending(root, outbox, env))
+    await log.note({ ev: 'supervise', identity: identityOf(pending), action: 'notify-failed', why })
 }
 
 /** Delivers what a killed process has left in the outbox. @returns all that were announced by now */
-async function deliverLeft(
+async function deliverStale(
   root: string,
-  told: ReadonlySet<string>,
-  options: AnnounceOptions,
+  notified: ReadonlySet<string>,
+  options: NotifyOptions,
 ): Promise<ReadonlySet<string>> {
-  const left = await listWaiting(root)
-  if (left.length === 0) return told
-  const all = new Set([...told, ...left.flatMap(({ news }) => news.deaths.map(({ id }) => id))])
-  await writeTold(root, all)
+  const left = await listPending(root)
+  if (left.length === 0) return notified
+  const all = new Set([
+    ...notified,
+    ...left.flatMap(({ notification }) => notification.deaths.map(({ id }) => id)),
+  ])
+  await writeNotified(root, all)
   await deliver(root, left, options)
   return all
 }
@@ -123,33 +126,33 @@ async function deliverLeft(
  */
 async function collectDue(
   root: string,
-  told: ReadonlySet<string>,
-  options: AnnounceOptions,
-): Promise<{ readonly due: readonly JudgedDeath[][]; readonly waiting: boolean }> {
+  notified: ReadonlySet<string>,
+  options: NotifyOptions,
+): Promise<{ readonly due: readonly JudgedDeath[][]; readonly pending: boolean }> {
   const { now } = options
   const recent = await recentDeaths(root, now)
   await collectEvidence(root, recent, options)
-  const untold = new Set(recent.filter(({ id }) => !told.has(id)))
+  const pendingDeaths = new Set(recent.filter(({ id }) => !notified.has(id)))
   const isDue = (record: ExitRecord): boolean => ageMs(record, now) >= GATHER_MS
-  if (![...untold].some(isDue)) return { due: [], waiting: untold.size > 0 }
-  const groups = together(await judgeAmong(root, recent, (record) => untold.has(record)))
+  if (![...pendingDeaths].some(isDue)) return { due: [], pending: pendingDeaths.size > 0 }
+  const groups = together(await judgeAmong(root, recent, (record) => pendingDeaths.has(record)))
   const due = groups.filter((group) => group.some(({ record }) => isDue(record)))
-  return { due, waiting: due.length < groups.length }
+  return { due, pending: due.length < groups.length }
 }
 
 /** Puts notifications into the outbox, and notes their deaths as announced. @returns what is to be delivered */
 async function enqueue(
   root: string,
   due: readonly JudgedDeath[][],
-  { told, env, log }: AnnounceOptions & { readonly told: ReadonlySet<string> },
-): Promise<Waiting[]> {
-  const outbox: Waiting[] = []
-  const tellingNow = new Set(told)
+  { notified, env, log }: NotifyOptions & { readonly notified: ReadonlySet<string> },
+): Promise<PendingNotification[]> {
+  const outbox: PendingNotification[] = []
+  const known = new Set(notified)
   for (const group of due) {
-    for (const { record } of group) tellingNow.add(record.id)
-    const news = newsOf(group)
-    if (news !== undefined) outbox.push(...(await layOutNews(root, news, env)))
-    await writeTold(root, tellingNow)
+    for (const { record } of group) known.add(record.id)
+    const notification = notificationOf(group)
+    if (notification !== undefined) outbox.push(...(await enqueueNotification(root, notification, env)))
+    await writeNotified(root, known)
     await noteVerdicts(log, group)
   }
   return outbox
@@ -161,12 +164,12 @@ async function enqueue(
  * process that delivers it: when a process is killed in between, nothing is delivered twice, and the next one delivers the rest.
  * @returns the deaths that were judged, and whether some wait
  */
-export async function announce(
+export async function notifyDeaths(
   root: string,
-  options: AnnounceOptions,
-): Promise<{ readonly judged: readonly JudgedDeath[]; readonly waiting: boolean }> {
-  const told = await deliverLeft(root, await beginTelling(root, options.now), options)
-  const { due, waiting } = await collectDue(root, told, options)
-  await deliver(root, await enqueue(root, due, { ...options, told }), options)
-  return { judged: due.flat(), waiting }
+  options: NotifyOptions,
+): Promise<{ readonly judged: readonly JudgedDeath[]; readonly pending: boolean }> {
+  const notified = await deliverStale(root, await beginNotifying(root, options.now), options)
+  const { due, pending } = await collectDue(root, notified, options)
+  await deliver(root, await enqueue(root, due, { ...options, notified }), options)
+  return { judged: due.flat(), pending }
 }

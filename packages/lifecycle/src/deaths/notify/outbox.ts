@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { parseJson } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
-import { makePrivateFolder, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { makePrivateDirectory, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
 
-/** What is told: one death, or several of one incident. */
-export interface News {
+/** The message about one death, or about several of one incident. */
+export interface Notification {
   readonly schemaVersion: 1
   /** Of the incident, or of the death. */
   readonly id: string
@@ -22,31 +22,37 @@ export const CHANNEL_NAMES = ['hook', 'desktop', 'webhook'] as const
 export type ChannelName = (typeof CHANNEL_NAMES)[number]
 
 /**
- * News on its way to one channel: `state/lifecycle/news/<id>.<channel>.json`. Whoever tells it renames it to `.taken` first,
- * so it is told once, however many try; what a killed teller has not taken is told by the next one.
+ * A notification for one channel: `state/lifecycle/outbox/<id>.<channel>.json`. The process that delivers it first renames it to
+ * `.taken`, so it is delivered once; what a killed process has not taken is delivered by the next one.
  */
-export interface Waiting {
+export interface PendingNotification {
   readonly path: string
   readonly channel: ChannelName
-  readonly news: News
+  readonly notification: Notification
 }
 
-/** Nobody needs what was taken so long ago. */
+/** A file that was taken longer ago than this is removed. */
 const TAKEN_MS = 60_000
 
-const folderOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'news')
+const directoryOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'outbox')
+/** Its name in earlier versions: its files are delivered, nothing is added. */
+const formerDirectoryOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'news')
 
 export const takenPath = (path: string): string => path.replace(/\.json$/, '.taken')
 
-export async function writeWaiting(root: string, channel: ChannelName, news: News): Promise<Waiting> {
-  await makePrivateFolder(folderOf(root))
-  const path = join(folderOf(root), `${news.id.replace(/[^\w-]/g, '_')}.${channel}.json`)
-  await replaceFile(path, `${JSON.stringify(news)}\n`)
-  return { path, channel, news }
+export async function writePending(
+  root: string,
+  channel: ChannelName,
+  notification: Notification,
+): Promise<PendingNotification> {
+  await makePrivateDirectory(directoryOf(root))
+  const path = join(directoryOf(root), `${notification.id.replace(/[^\w-]/g, '_')}.${channel}.json`)
+  await replaceFile(path, `${JSON.stringify(notification)}\n`)
+  return { path, channel, notification }
 }
 
-/** Whether it is ours to tell. */
-export async function takeNews({ path }: Waiting): Promise<boolean> {
+/** Takes a notification. @returns whether this process is the one that delivers it */
+export async function claimNotification({ path }: PendingNotification): Promise<boolean> {
   try {
     await rename(path, takenPath(path))
     return true
@@ -56,11 +62,11 @@ export async function takeNews({ path }: Waiting): Promise<boolean> {
   }
 }
 
-export async function removeWaiting({ path }: Waiting): Promise<void> {
+export async function removePending({ path }: PendingNotification): Promise<void> {
   for (const one of [path, takenPath(path)]) await rm(one, { force: true })
 }
 
-const isNews = (value: unknown): value is News =>
+const isNotification = (value: unknown): value is Notification =>
   typeof value === 'object' &&
   value !== null &&
   'id' in value &&
@@ -77,19 +83,22 @@ async function sweepTaken(path: string): Promise<void> {
   if (found !== undefined && Date.now() - found.ctimeMs > TAKEN_MS) await rm(path, { force: true })
 }
 
-/** What somebody who was killed has laid out and not told. */
-export async function listWaiting(root: string): Promise<Waiting[]> {
-  const folder = folderOf(root)
-  const found: Waiting[] = []
-  for (const name of (await namesIn(folder)).sort()) {
-    const path = join(folder, name)
+async function pendingIn(directory: string): Promise<PendingNotification[]> {
+  const found: PendingNotification[] = []
+  for (const name of (await namesIn(directory)).sort()) {
+    const path = join(directory, name)
     if (!name.endsWith('.json')) await sweepTaken(path)
     const channel = CHANNEL_NAMES.find((one) => name.endsWith(`.${one}.json`))
     const text = channel === undefined ? undefined : (await readRegularFile(path))?.text
     if (channel === undefined || text === undefined) continue
-    const news = parseJson(text)
-    if (!isNews(news)) await rm(path, { force: true })
-    else found.push({ path, channel, news })
+    const notification = parseJson(text)
+    if (!isNotification(notification)) await rm(path, { force: true })
+    else found.push({ path, channel, notification })
   }
   return found
+}
+
+/** Lists what a killed process left in the outbox. */
+export async function listPending(root: string): Promise<PendingNotification[]> {
+  return [...(await pendingIn(formerDirectoryOf(root))), ...(await pendingIn(directoryOf(root)))]
 }

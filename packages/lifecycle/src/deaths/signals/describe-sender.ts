@@ -56,14 +56,14 @@ export function processOf(task: number): number {
 /** In USER_HZ, by which /proc counts on every architecture of today (proc_pid_stat(5)). */
 const TICKS_PER_SECOND = 100
 
-interface Place {
+interface ProcessFacts {
   readonly ppid: number
   readonly comm: string
   /** Seconds since boot. */
   readonly startedAt: number
 }
 
-function readPlace(pid: number): Place | undefined {
+function readProcessFacts(pid: number): ProcessFacts | undefined {
   const text = textOf(`/proc/${pid}/stat`)
   const facts = text === undefined ? undefined : parseProcStat(text)
   if (text === undefined || facts === undefined || !('ppid' in facts)) return undefined
@@ -71,11 +71,11 @@ function readPlace(pid: number): Place | undefined {
   return { ppid: facts.ppid, comm, startedAt: Number(facts.token) / TICKS_PER_SECOND }
 }
 
-function ancestorsOf(place: Place): SeenTask[] {
+function ancestorsOf(facts: ProcessFacts): SeenTask[] {
   const ancestors: SeenTask[] = []
   // Whose parent has ended is a child of pid 1, and was not started by it.
-  for (let at = place.ppid; at > 1 && ancestors.length < MOST_ANCESTORS; ) {
-    const parent = readPlace(at)
+  for (let at = facts.ppid; at > 1 && ancestors.length < MOST_ANCESTORS; ) {
+    const parent = readProcessFacts(at)
     if (parent === undefined) break
     ancestors.push({ pid: at, comm: parent.comm, command: readCommand(at) })
     at = parent.ppid
@@ -99,9 +99,9 @@ const UNKNOWN_COMM = '<...>'
 const CLOCK_STEP_S = 0.03
 
 /** Whether it is still called what the task was: one that is not has become another program since. */
-function isSame({ pid, task, comm }: TracedSender, place: Place): boolean {
+function isSame({ pid, task, comm }: TracedSender, facts: ProcessFacts): boolean {
   if (comm === UNKNOWN_COMM) return true
-  const name = task === pid ? place.comm : textOf(`/proc/${pid}/task/${task}/comm`)?.replace(/\n$/, '')
+  const name = task === pid ? facts.comm : textOf(`/proc/${pid}/task/${task}/comm`)?.replace(/\n$/, '')
   // A thread may have ended; no program takes the place of another without all of its threads ending.
   return name === undefined || name.trimStart() === comm.trimStart()
 }
@@ -112,13 +112,13 @@ function isSame({ pid, task, comm }: TracedSender, place: Place): boolean {
  */
 export function seeSender(traced: TracedSender): SeenSender {
   const { pid, sentAt } = traced
-  const place = readPlace(pid)
+  const facts = readProcessFacts(pid)
   const command = readCommand(pid)
   const user = readUser(pid)
-  if (place === undefined || place.startedAt > sentAt + CLOCK_STEP_S)
+  if (facts === undefined || facts.startedAt > sentAt + CLOCK_STEP_S)
     return { pid, comm: traced.comm, ancestors: [] }
-  const comm = traced.comm === UNKNOWN_COMM ? place.comm : traced.comm
-  return isSame(traced, place)
-    ? { pid, comm, command, user, ancestors: ancestorsOf(place) }
-    : { pid, comm, user, ancestors: ancestorsOf(place) }
+  const comm = traced.comm === UNKNOWN_COMM ? facts.comm : traced.comm
+  return isSame(traced, facts)
+    ? { pid, comm, command, user, ancestors: ancestorsOf(facts) }
+    : { pid, comm, user, ancestors: ancestorsOf(facts) }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { loadScript } from '@iapeer/core/locate'
 import { rootLayout } from '@iapeer/core/paths'
-import { makePrivateFolder, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { makePrivateDirectory, readRegularFile, replaceFile } from '@iapeer/core/storage'
 
 const NAME = 'follow-pipe.sh'
 
@@ -20,7 +20,7 @@ export async function installFollowScript(root: string): Promise<string> {
   const path = join(directory, NAME)
   try {
     if ((await readRegularFile(path))?.text === content) return path
-    await makePrivateFolder(directory)
+    await makePrivateDirectory(directory)
     await replaceFile(path, content)
     return path
   } catch (error) {

@@ -67,7 +67,7 @@ const INITIAL_PIDS = 'pid:[4026531836]'
 const numberingOfPids = (): Promise<string> => readlink('/proc/self/ns/pid')
 
 /** The tracefs that this user may write, and understands. @throws IapeerError `no-signal-witness` */
-export async function requireTracefs(): Promise<string> {
+export async function assertTracefs(): Promise<string> {
   if (process.platform === 'linux' && (await numberingOfPids()) !== INITIAL_PIDS)
     throw unavailable(
       'this container has a numbering of processes of its own, and the kernel tells of others',
@@ -82,7 +82,7 @@ export async function requireTracefs(): Promise<string> {
 }
 
 /** What a killed daemon of this root has left in the kernel, where this user can see it. For when none runs. */
-export async function leftTraceInstance(
+export async function staleTraceInstance(
   root: string,
 ): Promise<{ readonly path: string; readonly remove: () => Promise<void> } | undefined> {
   const mount = await findTracefs()
@@ -97,7 +97,7 @@ async function instanceName(root: string): Promise<string> {
   return `iapeer-${createHash('sha256').update(`${space}\n${root}`).digest('hex').slice(0, 16)}`
 }
 
-async function makeFolder(path: string): Promise<'made' | 'there'> {
+async function makeDirectory(path: string): Promise<'made' | 'there'> {
   try {
     await mkdir(path)
     return 'made'
@@ -112,13 +112,13 @@ async function makeFolder(path: string): Promise<'made' | 'there'> {
 }
 
 /** A clock that counts sleep first; kernels before 4.14 have none. */
-async function setClock(folder: string, clocks: string): Promise<'boot' | 'mono'> {
+async function setClock(directory: string, clocks: string): Promise<'boot' | 'mono'> {
   const clock = clocks.includes('boot') ? 'boot' : 'mono'
-  await writeFile(join(folder, 'trace_clock'), clock)
+  await writeFile(join(directory, 'trace_clock'), clock)
   return clock
 }
 
-async function unlessGone(act: Promise<unknown>): Promise<void> {
+async function ignoreGone(act: Promise<unknown>): Promise<void> {
   try {
     await act
   } catch (error) {
@@ -126,42 +126,42 @@ async function unlessGone(act: Promise<unknown>): Promise<void> {
   }
 }
 
-async function removeInstance(folder: string): Promise<void> {
-  await unlessGone(writeFile(join(folder, 'events/signal/signal_generate/enable'), '0'))
+async function removeInstance(directory: string): Promise<void> {
+  await ignoreGone(writeFile(join(directory, 'events/signal/signal_generate/enable'), '0'))
   for (let left = REMOVE_TRIES; ; left--) {
     try {
-      return await unlessGone(rmdir(folder))
+      return await ignoreGone(rmdir(directory))
     } catch (error) {
       // Whoever read its pipe may be a moment in going; one that nobody listens to goes when it has something to say.
       if (errnoOf(error) !== 'EBUSY' || left === 0) throw error
-      await unlessGone(writeFile(join(folder, 'trace_marker'), 'end\n'))
+      await ignoreGone(writeFile(join(directory, 'trace_marker'), 'end\n'))
       await sleep(50)
     }
   }
 }
 
 /** Where it is seen now: what it was made in may have been unmounted since. */
-async function removeWherever(folder: string): Promise<void> {
-  const mount = existsSync(folder) ? undefined : await findTracefs()
-  await removeInstance(mount === undefined ? folder : join(mount, 'instances', basename(folder)))
+async function removeWherever(directory: string): Promise<void> {
+  const mount = existsSync(directory) ? undefined : await findTracefs()
+  await removeInstance(mount === undefined ? directory : join(mount, 'instances', basename(directory)))
 }
 
-async function configure(folder: string): Promise<void> {
-  const set = (name: string, value: string): Promise<void> => writeFile(join(folder, name), value)
+async function configure(directory: string): Promise<void> {
+  const set = (name: string, value: string): Promise<void> => writeFile(join(directory, name), value)
   await set('buffer_size_kb', BUFFER_KIB)
   // Readers are woken by the first event, not by a half-full buffer; kernels before 5.0 always do so.
-  await set('buffer_percent', '0').catch(unlessMissing)
-  await set('options/record-tgid', '1').catch(unlessMissing)
+  await set('buffer_percent', '0').catch(serverGoneError)
+  await set('options/record-tgid', '1').catch(serverGoneError)
   await set('events/signal/signal_generate/filter', FILTER)
   await set('events/signal/signal_generate/enable', '1')
 }
 
-function unlessSystemError(error: unknown): void {
+function rethrowUnlessSystemError(error: unknown): void {
   if (errnoOf(error) === undefined) throw error
 }
 
 /** An option that this kernel does not have. */
-function unlessMissing(error: unknown): void {
+function serverGoneError(error: unknown): void {
   if (!['ENOENT', 'EINVAL', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error
 }
 
@@ -171,22 +171,22 @@ function unlessMissing(error: unknown): void {
  * @throws IapeerError `no-signal-witness`
  */
 export async function openTraceInstance(root: string): Promise<TraceInstance> {
-  const folder = join(await requireTracefs(), 'instances', await instanceName(root))
-  const takenOver = (await makeFolder(folder)) === 'there'
+  const directory = join(await assertTracefs(), 'instances', await instanceName(root))
+  const takenOver = (await makeDirectory(directory)) === 'there'
   try {
-    const clocks = await readFile(join(folder, 'trace_clock'), 'utf8')
+    const clocks = await readFile(join(directory, 'trace_clock'), 'utf8')
     // Setting a clock empties the buffer.
     const current = /\[(boot|mono)\]/.exec(clocks)?.[1]
-    const clock = current === 'boot' || current === 'mono' ? current : await setClock(folder, clocks)
-    await configure(folder)
+    const clock = current === 'boot' || current === 'mono' ? current : await setClock(directory, clocks)
+    await configure(directory)
     return {
-      pipe: join(folder, 'trace_pipe'),
+      pipe: join(directory, 'trace_pipe'),
       clock,
       takenOver,
-      remove: () => removeWherever(folder),
+      remove: () => removeWherever(directory),
     }
   } catch (error) {
-    await rmdir(folder).catch(unlessSystemError)
+    await rmdir(directory).catch(rethrowUnlessSystemError)
     const hint = 'See that its kernel has tracepoints (CONFIG_TRACEPOINTS).'
     throw unavailable('the tracing instance cannot be set up', hint, error)
   }

@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { checkProgram } from '@iapeer/core/exec'
 import type { Runtime } from '@iapeer/core/identity'
-import { readWorkingFolder } from '@iapeer/core/process'
+import { readWorkingDirectory } from '@iapeer/core/process'
 import { splitWords } from '@iapeer/core/storage'
 import { agentOf } from './agent-of.ts'
 import { askPane, type FoundPane, findPane } from './find-pane.ts'
@@ -29,13 +29,13 @@ export interface PaneReading {
 }
 
 export interface InspectPaneOptions {
-  /** Used instead of the pane's folder. */
+  /** Used instead of the pane's directory. */
   readonly cwd?: string
   /** @default that of this process */
   readonly env?: NodeJS.ProcessEnv
 }
 
-async function isFolder(path: string): Promise<boolean> {
+async function isDirectory(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory()
   } catch (error) {
@@ -45,13 +45,17 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 async function cwdOf(socketPath: string, pane: FoundPane, pid: number): Promise<string> {
-  const cwd = (await readWorkingFolder(pid)) ?? (await askPane(socketPath, pane.id, '#{pane_current_path}'))
-  if (isAbsolute(cwd) && (await isFolder(cwd))) return cwd
+  const cwd =
+    (await readWorkingDirectory(pid)) ?? (await askPane(socketPath, pane.id, '#{pane_current_path}'))
+  if (isAbsolute(cwd) && (await isDirectory(cwd))) return cwd
   const path = cwd.replace(/ \(deleted\)$/, '')
-  throw new IapeerError(`the folder that pane ${pane.id} runs in is gone${path === '' ? '' : `: ${path}`}`, {
-    code: 'cwd-missing',
-    hint: 'Say where it shall run: --cwd FOLDER',
-  })
+  throw new IapeerError(
+    `the directory that pane ${pane.id} runs in is gone${path === '' ? '' : `: ${path}`}`,
+    {
+      code: 'cwd-missing',
+      hint: 'Say where it shall run: --cwd DIRECTORY',
+    },
+  )
 }
 
 /** What tmux was told to start, as it tells it: shell words, or one that is a line for a shell. */
@@ -62,7 +66,7 @@ async function startCommand(socketPath: string, pane: FoundPane): Promise<PaneRe
   if (line === undefined)
     throw new IapeerError(`what runs in pane ${pane.id} cannot be seen (process ${pane.pid})`, {
       code: 'pane-hidden',
-      hint: 'Say it yourself: iapeer create NAME --cwd FOLDER -- PROGRAM [ARGUMENTS]',
+      hint: 'Say it yourself: iapeer create NAME --cwd DIRECTORY -- PROGRAM [ARGUMENTS]',
     })
   const argv = words.length === 1 ? ['sh', '-c', line] : words
   return { argv, exact: false, source: 'start-command', pid: pane.pid }

@@ -14,7 +14,7 @@ export interface PaneTarget {
 
 const FORM = 'Give SOCKET:%3 or SOCKET:SESSION:WINDOW.PANE; the socket is a path, or a name as for tmux -L.'
 
-/** A word with a slash is a path; any other is a name in tmux's own folder (tmux(1), -L). */
+/** A word with a slash is a path; any other is a name in tmux's own directory (tmux(1), -L). */
 function socketPathOf(socket: string, env: NodeJS.ProcessEnv): string {
   if (socket.includes('/')) return resolve(socket)
   return join(env['TMUX_TMPDIR'] || '/tmp', `tmux-${process.getuid?.() ?? 0}`, socket)

@@ -1,6 +1,6 @@
 import { lastRows, type PressStep } from '../../runtimes/index.ts'
 import { type BootStep, bootStep } from './boot-step.ts'
-import { draftIn, isAttached, type Pane, press, type Sight, screenOf, watchPane } from './pane.ts'
+import { draftIn, isAttached, type Pane, press, type ScreenState, screenOf, watchPane } from './pane.ts'
 import { holdsMessage, sendInput, type Typed, typeMessage } from './type-message.ts'
 
 /** A key that was pressed and changed nothing for so long was lost, if it only moves; an Enter may be on its way still. */
@@ -42,13 +42,13 @@ export interface BootOptions {
   /** Called before the message is pasted. */
   readonly onTyping?: () => Promise<void>
   /** Called once, when the program has waited for some seconds for what may be a person. */
-  readonly onWaiting?: (obstacle: Obstacle) => Promise<void>
+  readonly onBlocked?: (obstacle: Obstacle) => Promise<void>
 }
 
 /** Where it has come to, and what it showed then. */
 interface Reached {
   readonly step: BootStep
-  readonly sight: Sight
+  readonly state: ScreenState
 }
 
 /** Presses the keys that dialogs ask for: each once, and the next only when the dialog has gone on. */
@@ -75,12 +75,12 @@ class Keys {
 /** Answers dialogs until the program is ready, or only a person can go on. Whatever is acted on was seen twice in a row. */
 async function reachInput(pane: Pane, options: BootOptions): Promise<Reached | Obstacle> {
   const { isShared = false } = options
-  let { onWaiting } = options
+  let { onBlocked } = options
   const keys = new Keys(pane)
   let last: { readonly name: string; readonly since: number } | undefined
   let dialog: string | undefined
-  const { answer, screen } = await watchPane(pane, async (sight): Promise<Reached | undefined> => {
-    const step = bootStep(sight.reading, sight.report)
+  const { answer, screen } = await watchPane(pane, async (state): Promise<Reached | undefined> => {
+    const step = bootStep(state.reading, state.report)
     dialog = 'dialog' in step ? step.dialog : undefined
     const name = JSON.stringify(step)
     if (last?.name !== name) {
@@ -88,20 +88,20 @@ async function reachInput(pane: Pane, options: BootOptions): Promise<Reached | O
       return undefined
     }
     if (step.kind === 'wait') {
-      if (isShared) return { step, sight }
-      const screen = lastRows(sight.screen)
+      if (isShared) return { step, state }
+      const screen = lastRows(state.screen)
       if (screen === '' || performance.now() - last.since < WAITING_MS) return undefined
-      await onWaiting?.({ screen, dialog })
-      onWaiting = undefined
+      await onBlocked?.({ screen, dialog })
+      onBlocked = undefined
       return undefined
     }
-    if (step.kind === 'person') return { step, sight }
+    if (step.kind === 'person') return { step, state }
     if (step.kind === 'ready') {
-      const isSaid = sight.report !== undefined || pane.adapter.report === undefined
-      return isSaid || performance.now() - last.since >= REPORT_MS ? { step, sight } : undefined
+      const isSaid = state.report !== undefined || pane.adapter.report === undefined
+      return isSaid || performance.now() - last.since >= REPORT_MS ? { step, state } : undefined
     }
     if (!keys.isDue(step)) return undefined
-    if (isShared && (await isAttached(pane.handle))) return { step, sight }
+    if (isShared && (await isAttached(pane.handle))) return { step, state }
     await keys.press(step)
     return undefined
   })
@@ -137,10 +137,10 @@ async function afterCutOff(pane: Pane, message: string, input: string | undefine
   return (await draftIn(pane)) === '' ? { kind: 'ready', message: 'unknown' } : blockedBy(pane, DRAFT)
 }
 
-async function giveMessage(pane: Pane, sight: Sight, options: BootOptions): Promise<Boot> {
+async function giveMessage(pane: Pane, state: ScreenState, options: BootOptions): Promise<Boot> {
   const { message = '', wasTyped = false, isShared = false, onTyping } = options
   if (message.trim() === '') return { kind: 'ready', message: 'none' }
-  if (wasTyped) return afterCutOff(pane, message, sight.reading.input)
+  if (wasTyped) return afterCutOff(pane, message, state.reading.input)
   if (isShared && (await draftIn(pane)) !== '') return blockedBy(pane, DRAFT)
   return afterTyping(pane, await typeMessage(pane, message, onTyping))
 }
@@ -153,15 +153,15 @@ async function giveMessage(pane: Pane, sight: Sight, options: BootOptions): Prom
 export async function bootRuntime(pane: Pane, options: BootOptions): Promise<Boot> {
   const reached = await reachInput(pane, options)
   if (!('step' in reached)) return { kind: 'blocked', obstacle: reached }
-  const { step, sight } = reached
+  const { step, state } = reached
   if (step.kind === 'ready') {
     const { leader, adapter } = pane
     const hint = leader === undefined ? undefined : await adapter.missingLogin?.(leader)
     return hint === undefined
-      ? giveMessage(pane, sight, options)
-      : { kind: 'blocked', obstacle: { screen: lastRows(sight.screen), dialog: 'login', hint } }
+      ? giveMessage(pane, state, options)
+      : { kind: 'blocked', obstacle: { screen: lastRows(state.screen), dialog: 'login', hint } }
   }
   const { dialog } = step
   const hint = step.kind === 'person' ? step.hint : undefined
-  return { kind: 'blocked', obstacle: { screen: lastRows(sight.screen), dialog, hint } }
+  return { kind: 'blocked', obstacle: { screen: lastRows(state.screen), dialog, hint } }
 }

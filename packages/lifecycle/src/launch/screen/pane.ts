@@ -21,7 +21,7 @@ export interface Pane {
 }
 
 /** One look at a pane. */
-export interface Sight {
+export interface ScreenState {
   /** What it shows. */
   readonly screen: string
   readonly reading: ScreenReading
@@ -60,7 +60,7 @@ async function capture({ handle, paneId }: Pane, escapes = false): Promise<strin
 export const screenOf = async (pane: Pane): Promise<string> => (await capture(pane)) ?? ''
 
 /** Undefined where its server gives no answer. @throws IapeerError `program-ended` */
-async function look(pane: Pane): Promise<Sight | undefined> {
+async function look(pane: Pane): Promise<ScreenState | undefined> {
   const { leader, paneLog, identity, adapter } = pane
   if (leader === undefined || (await observeProcess(leader)) === 'gone') {
     const said = await lastLines(paneLog.path, paneLog.from)
@@ -80,13 +80,13 @@ async function look(pane: Pane): Promise<Sight | undefined> {
  */
 export async function watchPane<T>(
   pane: Pane,
-  judge: (sight: Sight) => T | undefined | Promise<T | undefined>,
+  judge: (state: ScreenState) => T | undefined | Promise<T | undefined>,
 ): Promise<Watched<T>> {
   let screen: string | undefined
   for (;;) {
-    const sight = await look(pane)
-    screen = sight?.screen ?? screen
-    const answer = sight === undefined ? undefined : await judge(sight)
+    const state = await look(pane)
+    screen = state?.screen ?? screen
+    const answer = state === undefined ? undefined : await judge(state)
     if (answer !== undefined) return { answer, screen }
     if (pane.signal?.aborted === true)
       throw new IapeerError('it was called off', {

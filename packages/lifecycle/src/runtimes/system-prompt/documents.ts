@@ -8,7 +8,7 @@ const MOST_BYTES = 256 * 1024
 
 const DOCTRINE = 'IAPEER.md'
 
-/** What one root (the shared one, or a peer's own folder) has to say. */
+/** What one root (the shared one, or a peer's own directory) has to say. */
 interface RootDocuments {
   /** Undefined where there is no `IAPEER.md`. */
   readonly doctrine: string | undefined
@@ -53,24 +53,24 @@ async function fileWithin(path: string, root: string): Promise<string | undefine
   }
 }
 
-/** The `*.md` of a folder by name, as a shell lists them: none that begins with a dot. */
-async function documentsIn(folder: string): Promise<string[]> {
+/** The `*.md` of a directory by name, as a shell lists them: none that begins with a dot. */
+async function documentsIn(directory: string): Promise<string[]> {
   try {
-    return (await namesIn(folder)).filter((name) => name.endsWith('.md') && !name.startsWith('.')).sort()
+    return (await namesIn(directory)).filter((name) => name.endsWith('.md') && !name.startsWith('.')).sort()
   } catch (error) {
     if (errnoOf(error) !== 'ENOTDIR') throw error
-    throw new IapeerError(`${folder} is not a folder`, {
-      code: 'not-a-folder',
-      hint: 'Move that file away; a folder of that name holds the fragments of prompts.',
+    throw new IapeerError(`${directory} is not a directory`, {
+      code: 'not-a-directory',
+      hint: 'Move that file away; a directory of that name holds the fragments of prompts.',
       cause: error,
     })
   }
 }
 
-async function readListed(folder: string, names: readonly string[], root: string): Promise<string[]> {
+async function readListed(directory: string, names: readonly string[], root: string): Promise<string[]> {
   const texts: string[] = []
   for (const name of names) {
-    const path = await fileWithin(join(folder, name), root)
+    const path = await fileWithin(join(directory, name), root)
     const text = path === undefined ? undefined : await readDocument(path)
     if (text !== undefined) texts.push(text)
   }
@@ -89,7 +89,7 @@ async function readDoctrine(root: string): Promise<string | undefined> {
 
 /**
  * Reads a root: its doctrine, its other `*.md` and its `fragments/*.md`, each by name.
- * @throws IapeerError `prompt-too-large`, `prompt-not-text`, `unusable-file`, `not-a-folder`, `outside-root`; the Node
+ * @throws IapeerError `prompt-too-large`, `prompt-not-text`, `unusable-file`, `not-a-directory`, `outside-root`; the Node
  *   system error (`EACCES`, ...)
  */
 export async function readDocuments(root: string): Promise<RootDocuments> {

@@ -1,6 +1,6 @@
 import { hostname, release, type as systemName, userInfo } from 'node:os'
 import { errnoOf } from '@iapeer/core/errors'
-import { type PeerProfile, peerFolder } from '@iapeer/core/profile'
+import { type PeerProfile, peerDirectory } from '@iapeer/core/profile'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import type { PromptLayers } from './compose.ts'
 import { readDocuments } from './documents.ts'
@@ -45,12 +45,12 @@ function identityOf({ entry, profile, now }: PromptRequest): PromptIdentity {
 /**
  * Reads what a peer's system prompt is made of.
  * @returns undefined for a peer without an `IAPEER.md` of its own: it starts bare
- * @throws those of `listPeers`; IapeerError `prompt-too-large`, `prompt-not-text`, `unusable-file`, `not-a-folder`,
+ * @throws those of `listPeers`; IapeerError `prompt-too-large`, `prompt-not-text`, `unusable-file`, `not-a-directory`,
  *   `outside-root` (an `IAPEER.md` that is a link to elsewhere); the Node system error
  */
 export async function readPromptLayers(request: PromptRequest): Promise<PromptLayers | undefined> {
   const { root, entry } = request
-  const personal = await readDocuments(peerFolder(entry.home))
+  const personal = await readDocuments(peerDirectory(entry.home))
   if (personal.doctrine === undefined) return undefined
   const shared = await readDocuments(root)
   return {

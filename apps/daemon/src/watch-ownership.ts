@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 
 const LOOK_MS = 2_000
 
-export interface KeptPlace {
+export interface Ownership {
   readonly lock: string
   readonly socketPath: string
   /** Listens there again. */
@@ -38,8 +38,8 @@ async function isOurs(lock: string): Promise<boolean> {
  * root: where the lock is gone or another's (the root was removed, or made anew), it is told to end.
  * @returns what ends this
  */
-export function keepPlace(place: KeptPlace): () => void {
-  const { lock, socketPath, listen, onLost, log } = place
+export function watchOwnership(paths: Ownership): () => void {
+  const { lock, socketPath, listen, onLost, log } = paths
   let ours = inodeOf(socketPath)
   let said: SocketNow = 'ours'
   const look = async (): Promise<void> => {

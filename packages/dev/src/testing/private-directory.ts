@@ -9,9 +9,9 @@ const POLL_MS = 25
  * Makes a short private directory inside the run's own. `remove` deletes it once no process names it any more, or after 5 s: a
  * recorder that is still writing its record would make the directory again.
  */
-export function privateFolder(prefix = 'r'): { path: string; remove: () => Promise<void> } {
-  const parent = process.env['IAPEER_TEST_FOLDER']
-  if (parent === undefined) throw new Error('IAPEER_TEST_FOLDER is set by the global setup of packageTests')
+export function privateDirectory(prefix = 'r'): { path: string; remove: () => Promise<void> } {
+  const parent = process.env['IAPEER_TEST_DIR']
+  if (parent === undefined) throw new Error('IAPEER_TEST_DIR is set by the global setup of packageTests')
   const path = mkdtempSync(join(parent, prefix))
   return {
     path,

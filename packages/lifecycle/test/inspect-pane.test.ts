@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readCommandLine } from '@iapeer/core/process'
-import { asyncCleanups, privateFolder, startServer, type TestServer, until } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory, startServer, type TestServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { inspectPane } from '../src/index.ts'
 
@@ -12,9 +12,9 @@ const WAIT = ['-e', 'setInterval(() => {}, 1e6)']
 
 /** A person's own tmux server, `main` with one window of `sleep 1000`. */
 async function newServer(socket = 's') {
-  const folder = privateFolder()
-  track(folder.remove)
-  const path = realpathSync(folder.path)
+  const directory = privateDirectory()
+  track(directory.remove)
+  const path = realpathSync(directory.path)
   mkdirSync(join(path, 'w'))
   const server = await startServer(join(path, socket))
   track(server.end)
@@ -207,12 +207,12 @@ describe('the server of a pane', () => {
   it('is found by a path with colons, and by its name as for tmux -L', async () => {
     const { server, path, read } = await newServer('a:b:c')
     expect((await read('%0')).socketPath).toBe(server.socketPath)
-    const folder = join(path, `tmux-${process.getuid?.()}`)
-    mkdirSync(folder, { mode: 0o700 })
-    symlinkSync(server.socketPath, join(folder, 'own'))
+    const directory = join(path, `tmux-${process.getuid?.()}`)
+    mkdirSync(directory, { mode: 0o700 })
+    symlinkSync(server.socketPath, join(directory, 'own'))
     const env = { ...process.env, TMUX_TMPDIR: path }
     expect(await inspectPane('own:main:0.0', { env })).toMatchObject({
-      socketPath: join(folder, 'own'),
+      socketPath: join(directory, 'own'),
       paneId: '%0',
     })
   })
@@ -240,7 +240,7 @@ describe('a pane that cannot be read', () => {
     await expect(read(name)).rejects.toMatchObject({ code, hint: expect.any(String) })
   })
 
-  it('is one of several of that name, dead, or of a folder that is gone', async () => {
+  it('is one of several of that name, dead, or of a directory that is gone', async () => {
     const { path, server, read, pane } = await newServer()
     for (const seconds of ['1009', '1010']) await pane(['sleep', seconds], ['-n', 'same'])
     await expect(read('main:same.0')).rejects.toMatchObject({ code: 'ambiguous-pane' })

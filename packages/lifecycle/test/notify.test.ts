@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { addendumPath } from '../src/deaths/evidence/addendum.ts'
-import { layOutNews, tellWaiting } from '../src/deaths/notify/channels.ts'
-import { announce } from '../src/deaths/notify/notify.ts'
-import { listWaiting, type News } from '../src/deaths/notify/outbox.ts'
+import { deliverPending, enqueueNotification } from '../src/deaths/notify/channels.ts'
+import { notifyDeaths } from '../src/deaths/notify/notify.ts'
+import { listPending, type Notification } from '../src/deaths/notify/outbox.ts'
 import { createEventLog, readEvents } from '../src/index.ts'
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()
-const NEWS: News = {
+const NOTIFICATION: Notification = {
   schemaVersion: 1,
   id: 'command-bob-0011223344556677',
   kind: 'death',
@@ -21,8 +21,12 @@ const NEWS: News = {
   deaths: [],
 }
 
-const tellEverybody = async (root: string, news: News, env: NodeJS.ProcessEnv): Promise<string[]> =>
-  (await tellWaiting(root, await layOutNews(root, news, env), env)).map(({ why }) => why)
+const deliverAll = async (
+  root: string,
+  notification: Notification,
+  env: NodeJS.ProcessEnv,
+): Promise<string[]> =>
+  (await deliverPending(root, await enqueueNotification(root, notification, env), env)).map(({ why }) => why)
 
 /** A server on loopback that answers with a status, and what it was sent. */
 async function webhook(status: number): Promise<{ readonly url: string; readonly bodies: string[] }> {
@@ -67,10 +71,10 @@ it('hook, desktop and webhook hear of it, each as it is', async () => {
     IAPEER_NOTIFY: '1',
     IAPEER_WEBHOOK_URL: url,
   }
-  expect(await tellEverybody(root, NEWS, env)).toEqual([])
-  expect(JSON.parse(readFileSync(join(path, 'hook'), 'utf8'))).toEqual(NEWS)
-  expect(readFileSync(join(path, 'desktop'), 'utf8')).toContain(NEWS.summary)
-  expect(bodies.map((body) => JSON.parse(body))).toEqual([NEWS])
+  expect(await deliverAll(root, NOTIFICATION, env)).toEqual([])
+  expect(JSON.parse(readFileSync(join(path, 'hook'), 'utf8'))).toEqual(NOTIFICATION)
+  expect(readFileSync(join(path, 'desktop'), 'utf8')).toContain(NOTIFICATION.summary)
+  expect(bodies.map((body) => JSON.parse(body))).toEqual([NOTIFICATION])
 })
 
 it('what fails is told a line each, and keeps no other from it', async () => {
@@ -79,7 +83,7 @@ it('what fails is told a line each, and keeps no other from it', async () => {
   writeFileSync(join(root, 'hooks', 'on-death'), '#!/bin/sh\nexit 3\n', { mode: 0o700 })
   const { url } = await webhook(500)
   const env = { PATH: path, IAPEER_NOTIFY: '1', IAPEER_WEBHOOK_URL: url }
-  expect((await tellEverybody(root, NEWS, env)).join('\n')).toMatch(
+  expect((await deliverAll(root, NOTIFICATION, env)).join('\n')).toMatch(
     /^hooks\/on-death ended with 3\nthere is no \S+\nthe webhook answered 500$/,
   )
 })
@@ -92,21 +96,21 @@ it('a webhook that cannot be reached is told without its address', async () => {
   await new Promise((resolve) => server.close(resolve))
   const port = typeof address === 'object' ? address?.port : 0
   const env = { PATH: path, IAPEER_WEBHOOK_URL: `http://127.0.0.1:${port}/hunter2` }
-  expect(await tellEverybody(root, NEWS, env)).toEqual(['the webhook failed: ECONNREFUSED'])
+  expect(await deliverAll(root, NOTIFICATION, env)).toEqual(['the webhook failed: ECONNREFUSED'])
 })
 
 it('a hook that is not executable is told of, once, and what to do', async () => {
   const { root } = newRoot()
   mkdirSync(join(root, 'hooks'), { recursive: true })
   writeFileSync(join(root, 'hooks', 'on-death'), '#!/bin/sh\nexit 0\n', { mode: 0o600 })
-  const laid = await layOutNews(root, NEWS, {})
-  const told = await Promise.all([1, 2].map(() => tellWaiting(root, laid, {})))
-  expect(told.flat().map(({ why }) => why)).toEqual(['hooks/on-death cannot be run: chmod +x it'])
-  expect(await listWaiting(root)).toEqual([])
+  const pending = await enqueueNotification(root, NOTIFICATION, {})
+  const notified = await Promise.all([1, 2].map(() => deliverPending(root, pending, {})))
+  expect(notified.flat().map(({ why }) => why)).toEqual(['hooks/on-death cannot be run: chmod +x it'])
+  expect(await listPending(root)).toEqual([])
 })
 
 it('where nobody wants to hear, nothing is done', async () => {
-  expect(await tellEverybody(newRoot().root, NEWS, {})).toEqual([])
+  expect(await deliverAll(newRoot().root, NOTIFICATION, {})).toEqual([])
 })
 
 it('what a killed teller has laid out and not told is told by the next ones, once', async () => {
@@ -114,15 +118,15 @@ it('what a killed teller has laid out and not told is told by the next ones, onc
   mkdirSync(join(root, 'hooks'), { recursive: true })
   writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >> '${path}/hook'\n`, { mode: 0o700 })
   const env = { PATH: process.env['PATH'] }
-  await layOutNews(root, { ...NEWS, deaths: [{ id: NEWS.id }] }, env)
-  const left = await listWaiting(root)
+  await enqueueNotification(root, { ...NOTIFICATION, deaths: [{ id: NOTIFICATION.id }] }, env)
+  const left = await listPending(root)
   expect(left).toHaveLength(1)
-  await announce(root, { env, log: createEventLog(root), now: new Date() })
-  await layOutNews(root, { ...NEWS, deaths: [{ id: NEWS.id }] }, env)
-  await Promise.all([1, 2, 3].map(() => tellWaiting(root, left, env)))
+  await notifyDeaths(root, { env, log: createEventLog(root), now: new Date() })
+  await enqueueNotification(root, { ...NOTIFICATION, deaths: [{ id: NOTIFICATION.id }] }, env)
+  await Promise.all([1, 2, 3].map(() => deliverPending(root, left, env)))
   expect(readFileSync(join(path, 'hook'), 'utf8').match(/\n/g)).toHaveLength(2)
-  expect(readFileSync(join(root, 'state', 'lifecycle', 'told.json'), 'utf8')).toContain(NEWS.id)
-  expect(readdirSync(join(root, 'state', 'lifecycle', 'news'))).toEqual([])
+  expect(readFileSync(join(root, 'state', 'lifecycle', 'notified.json'), 'utf8')).toContain(NOTIFICATION.id)
+  expect(readdirSync(join(root, 'state', 'lifecycle', 'outbox'))).toEqual([])
 })
 
 it('a hook that hangs is ended with all that it has started', async () => {
@@ -130,7 +134,7 @@ it('a hook that hangs is ended with all that it has started', async () => {
   mkdirSync(join(root, 'hooks'), { recursive: true })
   const script = `#!/bin/sh\nsleep 1000 &\necho "$$ $!" > '${path}/pids'\nsleep 1000\n`
   writeFileSync(join(root, 'hooks', 'on-death'), script, { mode: 0o700 })
-  expect(await tellEverybody(root, NEWS, { PATH: process.env['PATH'] })).toEqual([
+  expect(await deliverAll(root, NOTIFICATION, { PATH: process.env['PATH'] })).toEqual([
     'hooks/on-death took longer than 10 s',
   ])
   const [hook = Number.NaN, child = Number.NaN] = readFileSync(join(path, 'pids'), 'utf8')
@@ -159,7 +163,7 @@ function recordDeath(root: string, identity: string, at: Date, snapshotBytes = 1
 
 function beginAnnouncing(root: string): void {
   mkdirSync(join(root, 'state', 'lifecycle'), { recursive: true })
-  writeFileSync(join(root, 'state', 'lifecycle', 'told.json'), '[]\n')
+  writeFileSync(join(root, 'state', 'lifecycle', 'notified.json'), '[]\n')
 }
 
 const bytesRead = (): number => Number(/^rchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
@@ -173,11 +177,11 @@ it.skipIf(process.platform !== 'linux')(
     recordDeath(root, 'command-bob', at, 16 * 1024 * 1024)
     const options = { env: {}, log: createEventLog(root) }
     const before = bytesRead()
-    const young = await announce(root, { ...options, now: new Date(at.getTime() + 1_000) })
-    expect(young).toEqual({ judged: [], waiting: true })
+    const young = await notifyDeaths(root, { ...options, now: new Date(at.getTime() + 1_000) })
+    expect(young).toEqual({ judged: [], pending: true })
     expect(bytesRead() - before).toBeLessThan(4 * 1024 * 1024)
-    const old = await announce(root, { ...options, now: new Date(at.getTime() + 6_000) })
-    expect(old).toMatchObject({ judged: [{ record: { identity: 'command-bob' } }], waiting: false })
+    const old = await notifyDeaths(root, { ...options, now: new Date(at.getTime() + 6_000) })
+    expect(old).toMatchObject({ judged: [{ record: { identity: 'command-bob' } }], pending: false })
   },
 )
 
@@ -192,11 +196,11 @@ it('what fails is logged under the peer that it is about', async () => {
     if (name === 'dave') mkdirSync(addendumPath(root, id))
   }
   const options = { env: { PATH: process.env['PATH'] }, log: createEventLog(root) }
-  await announce(root, { ...options, now: new Date(at.getTime() + 6_000) })
+  await notifyDeaths(root, { ...options, now: new Date(at.getTime() + 6_000) })
   const { events } = await readEvents(root, { ev: ['supervise'] })
   expect(events.map(({ identity, action }) => [identity, action])).toEqual([
     ['command-dave', 'evidence-failed'],
-    ['command-carol-2', 'tell-failed'],
+    ['command-carol-2', 'notify-failed'],
   ])
 })
 
@@ -209,7 +213,7 @@ it('a hook that hangs delays few others: some are run at a time', async () => {
   const at = new Date()
   for (let count = 0; count < 8; count++) recordDeath(root, `command-p${count}`, at)
   const options = { env: { PATH: process.env['PATH'] }, log: createEventLog(root) }
-  await announce(root, { ...options, now: new Date(at.getTime() + 6_000) })
+  await notifyDeaths(root, { ...options, now: new Date(at.getTime() + 6_000) })
   let [running, most] = [0, 0]
   for (const mark of readFileSync(join(path, 'runs'), 'utf8').trim().split('\n')) {
     running += mark === '+' ? 1 : -1
@@ -226,12 +230,12 @@ it('a notification that cannot be taken keeps no other from being delivered', as
   const hook = join(root, 'hooks', 'on-death')
   writeFileSync(hook, `#!/bin/sh\ncat >> '${path}/hook'\n`, { mode: 0o700 })
   const env = { PATH: process.env['PATH'], IAPEER_NOTIFY: '1' }
-  const laid = await layOutNews(root, NEWS, env)
+  const pending = await enqueueNotification(root, NOTIFICATION, env)
   // A directory that is not empty where the file is to be renamed to.
-  for (const { path: file, channel } of laid)
+  for (const { path: file, channel } of pending)
     if (channel === 'desktop') mkdirSync(join(file.replace(/\.json$/, '.taken'), 'x'), { recursive: true })
-  const failures = await tellWaiting(root, laid, env)
-  expect(failures.map(({ waiting }) => waiting.channel)).toEqual(['desktop'])
-  expect(JSON.parse(readFileSync(join(path, 'hook'), 'utf8'))).toEqual(NEWS)
-  rmSync(join(root, 'state', 'lifecycle', 'news'), { recursive: true })
+  const failures = await deliverPending(root, pending, env)
+  expect(failures.map(({ pending }) => pending.channel)).toEqual(['desktop'])
+  expect(JSON.parse(readFileSync(join(path, 'hook'), 'utf8'))).toEqual(NOTIFICATION)
+  rmSync(join(root, 'state', 'lifecycle', 'outbox'), { recursive: true })
 })

@@ -3,7 +3,7 @@ import type { LineTime } from './log-line.ts'
 import { type Snapshot, sectionLines } from './snapshot.ts'
 
 /** One life of what died: who it was, where it lived, and from when to when it was watched. */
-export interface Life {
+export interface Lifetime {
   readonly subject: 'server' | 'agent'
   readonly pid: number | undefined
   readonly deathMs: number
@@ -20,7 +20,7 @@ export interface Life {
  * `before`: before it was watched, if the machine has never slept.
  * `agoMs` is how long before the death, where that can be told.
  */
-export interface Placed {
+export interface Position {
   readonly where: 'near' | 'during' | 'unknown' | 'before' | 'outside'
   readonly agoMs?: number
 }
@@ -46,7 +46,7 @@ function epochMs(text: string | undefined): number | undefined {
   return value !== undefined && text !== undefined && text.length <= 11 ? value * 1000 : value
 }
 
-export function lifeOf(record: ExitRecord, snapshot: Snapshot | undefined): Life {
+export function lifetimeOf(record: ExitRecord, snapshot: Snapshot | undefined): Lifetime {
   const baseline = snapshot === undefined ? [] : sectionLines(snapshot, 'baseline')
   const after = snapshot === undefined ? [] : sectionLines(snapshot, 'cgroup')
   const path = (name: string) => firstMatch(baseline, new RegExp(`^${name}=(/.*)$`))
@@ -66,46 +66,46 @@ export function lifeOf(record: ExitRecord, snapshot: Snapshot | undefined): Life
 const isNear = (agoMs: number): boolean => agoMs <= NEAR_BEFORE_MS && agoMs >= -NEAR_AFTER_MS
 
 /** The kernel's clock stands still while a machine sleeps, so a line may be younger than it looks, never older. */
-function placeUptime(life: Life, seconds: number): Placed {
-  const { armedUptime, armedMs, endUptime } = life
+function positionOfUptime(lifetime: Lifetime, seconds: number): Position {
+  const { armedUptime, armedMs, endUptime } = lifetime
   if (armedUptime === undefined) return { where: 'unknown' }
   if (seconds < armedUptime) return { where: 'before' }
   if (endUptime !== undefined && seconds > endUptime + 1) return { where: 'outside' }
   if (armedMs === undefined) return { where: 'during' }
-  const agoMs = life.deathMs - armedMs - (seconds - armedUptime) * 1000
+  const agoMs = lifetime.deathMs - armedMs - (seconds - armedUptime) * 1000
   if (endUptime === undefined && agoMs < -NEAR_AFTER_MS) return { where: 'outside' }
   return { where: isNear(agoMs) ? 'near' : 'during', agoMs }
 }
 
-function placeUtc(life: Life, ms: number): Placed {
-  const agoMs = life.deathMs - ms
+function positionOfUtc(lifetime: Lifetime, ms: number): Position {
+  const agoMs = lifetime.deathMs - ms
   if (isNear(agoMs)) return { where: 'near', agoMs }
   if (agoMs < 0) return { where: 'outside', agoMs }
-  if (life.armedMs === undefined) return { where: 'unknown', agoMs }
-  return { where: ms >= life.armedMs - 1000 ? 'during' : 'outside', agoMs }
+  if (lifetime.armedMs === undefined) return { where: 'unknown', agoMs }
+  return { where: ms >= lifetime.armedMs - 1000 ? 'during' : 'outside', agoMs }
 }
 
 /** Zones differ by quarters of an hour: a wall clock is near a death when it is so in one of them. */
-function placeLocal(life: Life, ms: number, hasYear: boolean): Placed {
-  const year = new Date(life.deathMs).getUTCFullYear()
+function positionOfLocal(lifetime: Lifetime, ms: number, hasYear: boolean): Position {
+  const year = new Date(lifetime.deathMs).getUTCFullYear()
   const shifted = (to: number): number =>
     ms - Date.UTC(1970, 0, 1) + (Date.UTC(to, 0, 1) - Date.UTC(1970, 0, 1))
   const leap = (to: number): number => (new Date(ms).getUTCMonth() > 1 && to % 4 === 0 ? 86_400_000 : 0)
   const candidates = hasYear ? [ms] : [year - 1, year, year + 1].map((to) => shifted(to) + leap(to))
-  const agos = candidates.map((at) => life.deathMs - at).filter((ago) => Math.abs(ago) <= WIDEST_ZONE_MS)
+  const agos = candidates.map((at) => lifetime.deathMs - at).filter((ago) => Math.abs(ago) <= WIDEST_ZONE_MS)
   for (const ago of agos) {
     const off = ago - Math.round(ago / QUARTER_MS) * QUARTER_MS
     if (isNear(off)) return { where: 'near', agoMs: off }
   }
-  if (life.armedMs === undefined) return { where: 'unknown' }
-  const earliest = life.armedMs - WIDEST_ZONE_MS
-  const latest = life.deathMs + WIDEST_ZONE_MS
+  if (lifetime.armedMs === undefined) return { where: 'unknown' }
+  const earliest = lifetime.armedMs - WIDEST_ZONE_MS
+  const latest = lifetime.deathMs + WIDEST_ZONE_MS
   return { where: candidates.some((at) => at >= earliest && at <= latest) ? 'unknown' : 'outside' }
 }
 
 /** Where in a life a line of a log stands. */
-export function place(life: Life, time: LineTime): Placed {
-  if (time.kind === 'uptime') return placeUptime(life, time.seconds)
-  if (time.kind === 'utc') return placeUtc(life, time.ms)
-  return time.kind === 'local' ? placeLocal(life, time.ms, time.hasYear) : { where: 'unknown' }
+export function positionIn(lifetime: Lifetime, time: LineTime): Position {
+  if (time.kind === 'uptime') return positionOfUptime(lifetime, time.seconds)
+  if (time.kind === 'utc') return positionOfUtc(lifetime, time.ms)
+  return time.kind === 'local' ? positionOfLocal(lifetime, time.ms, time.hasYear) : { where: 'unknown' }
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { asyncCleanups, privateFolder } from '@iapeer/dev/testing'
+import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import * as core from '../src/index.ts'
 import {
@@ -8,15 +8,15 @@ import {
   isIdentity,
   parseIdentity,
   recordLayout,
-  rootRecordPlace,
+  rootRecordLocation,
   toIdentity,
   writeFileAtomic,
 } from '../src/index.ts'
 
 const track = asyncCleanups()
 
-function folder(): string {
-  const made = privateFolder()
+function directory(): string {
+  const made = privateDirectory()
   track(made.remove)
   return made.path
 }
@@ -57,13 +57,13 @@ describe('paths', () => {
     expect(iapeerRoot({ IAPEER_ROOT: '' })).toMatch(/\/\.iapeer$/)
   })
 
-  it('with a canary alone everything lives under the record folder; a root spreads it', () => {
+  it('with a canary alone everything lives under the record directory; a root spreads it', () => {
     expect(recordLayout({ recordDir: '/r' })).toMatchObject({
       exitsLog: '/r/exits.log',
       canaryDir: '/r/state/canary',
       libDir: '/r/lib',
     })
-    expect(recordLayout(rootRecordPlace('/i'))).toMatchObject({
+    expect(recordLayout(rootRecordLocation('/i'))).toMatchObject({
       exitsLog: '/i/logs/iapeer/exits.log',
       intentDir: '/i/state/intent',
       libDir: '/i/lib',
@@ -73,7 +73,7 @@ describe('paths', () => {
 
 describe('an atomic write', () => {
   it('replaces the whole file, 0600, and leaves nothing beside it', async () => {
-    const dir = folder()
+    const dir = directory()
     await writeFileAtomic(join(dir, 'f'), 'old')
     await writeFileAtomic(join(dir, 'f'), 'new')
     expect(readFileSync(join(dir, 'f'), 'utf8')).toBe('new')
@@ -82,7 +82,7 @@ describe('an atomic write', () => {
   })
 
   it('replaces a symbolic link instead of writing through it', async () => {
-    const dir = folder()
+    const dir = directory()
     writeFileSync(join(dir, 'other'), 'untouched')
     symlinkSync(join(dir, 'other'), join(dir, 'f'))
     await writeFileAtomic(join(dir, 'f'), 'new')
@@ -90,7 +90,7 @@ describe('an atomic write', () => {
   })
 
   it('that fails keeps what was there and leaves nothing', async () => {
-    const dir = folder()
+    const dir = directory()
     mkdirSync(join(dir, 'f'))
     await expect(writeFileAtomic(join(dir, 'f'), 'x')).rejects.toMatchObject({ code: 'EISDIR' })
     await expect(writeFileAtomic(join(dir, 'no', 'f'), 'x')).rejects.toMatchObject({ code: 'ENOENT' })

@@ -4,7 +4,7 @@ import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { defaultNvmVersion, defaultVoltaVersion } from './node-managers.ts'
 import { checkSpec, type ServiceSpec, type ServiceSystem } from './spec.ts'
 
-interface Vanishing {
+interface EphemeralPath {
   readonly why: string
   readonly hint: string
 }
@@ -12,14 +12,14 @@ interface Vanishing {
 const INSTALL_FOR_GOOD =
   'Install iapeer for good first (npm install --global @iapeer/cli), then run this again.'
 
-/** Folders of tools that run a package once, and of shells that end. */
-const PASSING: readonly (readonly [RegExp, Vanishing])[] = [
+/** Directories of tools that run a package once, and of shells that end. */
+const PASSING: readonly (readonly [RegExp, EphemeralPath])[] = [
   [/\/_npx\//, { why: 'lies in the cache of npx', hint: INSTALL_FOR_GOOD }],
   [
     /\/pnpm\/dlx(?:-[^/]*)?\/|\/dlx-[^/]+\//,
-    { why: 'lies in a temporary folder of pnpm dlx', hint: INSTALL_FOR_GOOD },
+    { why: 'lies in a temporary directory of pnpm dlx', hint: INSTALL_FOR_GOOD },
   ],
-  [/\/bunx-[^/]+\//, { why: 'lies in a temporary folder of bunx', hint: INSTALL_FOR_GOOD }],
+  [/\/bunx-[^/]+\//, { why: 'lies in a temporary directory of bunx', hint: INSTALL_FOR_GOOD }],
   [
     /\/fnm_multishells\//,
     {
@@ -29,8 +29,8 @@ const PASSING: readonly (readonly [RegExp, Vanishing])[] = [
   ],
 ]
 
-const isInside = (path: string, folder: string): boolean =>
-  path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`)
+const isInside = (path: string, directory: string): boolean =>
+  path === directory || path.startsWith(directory.endsWith(sep) ? directory : `${directory}${sep}`)
 
 async function realOf(path: string): Promise<string> {
   try {
@@ -41,20 +41,20 @@ async function realOf(path: string): Promise<string> {
   }
 }
 
-function passing(path: string, system: ServiceSystem): Vanishing | undefined {
+function passing(path: string, system: ServiceSystem): EphemeralPath | undefined {
   const known = PASSING.find(([pattern]) => pattern.test(`${path}/`))
   if (known !== undefined) return known[1]
-  const folder = system.temporaryFolders.find((one) => isInside(path, one))
-  if (folder === undefined) return undefined
-  return { why: `lies in the temporary folder ${folder}`, hint: 'Use a folder that stays.' }
+  const directory = system.temporaryDirectories.find((one) => isInside(path, one))
+  if (directory === undefined) return undefined
+  return { why: `lies in the temporary directory ${directory}`, hint: 'Use a directory that stays.' }
 }
 
 /** A version that nobody promised to keep: the next upgrade of the default one is followed by its removal. */
-async function passingVersion(path: string): Promise<Vanishing | undefined> {
+async function passingVersion(path: string): Promise<EphemeralPath | undefined> {
   const nvm = /^(.*)\/versions\/node\/(v\d[^/]*)\//.exec(path)
   if (nvm !== null) {
-    const [, folder = '', version = ''] = nvm
-    const current = await defaultNvmVersion(folder)
+    const [, directory = '', version = ''] = nvm
+    const current = await defaultNvmVersion(directory)
     if (current === version) return undefined
     return {
       why: `is Node.js ${version}, and the default of nvm is ${current ?? 'not set'}`,
@@ -63,8 +63,8 @@ async function passingVersion(path: string): Promise<Vanishing | undefined> {
   }
   const fnm = /^(.*)\/node-versions\/(v\d[^/]*)\//.exec(path)
   if (fnm !== null) {
-    const [, folder = '', version = ''] = fnm
-    const current = await realOf(join(folder, 'aliases', 'default'))
+    const [, directory = '', version = ''] = fnm
+    const current = await realOf(join(directory, 'aliases', 'default'))
     if (isInside(path, current) || current.includes(`/node-versions/${version}/`)) return undefined
     return {
       why: `is Node.js ${version}, which is not the default of fnm`,
@@ -73,8 +73,8 @@ async function passingVersion(path: string): Promise<Vanishing | undefined> {
   }
   const volta = /^(.*)\/tools\/image\/node\/(\d[^/]*)\//.exec(path)
   if (volta === null) return undefined
-  const [, folder = '', version = ''] = volta
-  const current = await defaultVoltaVersion(folder)
+  const [, directory = '', version = ''] = volta
+  const current = await defaultVoltaVersion(directory)
   if (current === version) return undefined
   return {
     why: `is Node.js ${version}, and the default of volta is ${current ?? 'not set'}`,
@@ -83,7 +83,7 @@ async function passingVersion(path: string): Promise<Vanishing | undefined> {
 }
 
 /** Why a path will not be there tomorrow, as it is written or where its links lead; undefined when it looks lasting. */
-async function vanishingOf(path: string, system: ServiceSystem): Promise<Vanishing | undefined> {
+async function ephemeralPathOf(path: string, system: ServiceSystem): Promise<EphemeralPath | undefined> {
   const real = await realOf(path)
   return passing(path, system) ?? passing(real, system) ?? passingVersion(real)
 }
@@ -92,11 +92,11 @@ async function vanishingOf(path: string, system: ServiceSystem): Promise<Vanishi
  * A service outlives the shell that installs it, and so must all that it names.
  * @throws IapeerError `service-path-vanishes`, `invalid-path`
  */
-export async function refuseVanishing(spec: ServiceSpec, system: ServiceSystem): Promise<void> {
+export async function assertStablePaths(spec: ServiceSpec, system: ServiceSystem): Promise<void> {
   checkSpec(spec)
   const named = { 'the root': spec.root, 'this Node.js': spec.node, 'the daemon': spec.entry }
   for (const [what, path] of Object.entries(named)) {
-    const found = await vanishingOf(path, system)
+    const found = await ephemeralPathOf(path, system)
     if (found === undefined) continue
     throw new IapeerError(`${what} ${found.why}: ${path}`, {
       code: 'service-path-vanishes',
@@ -107,9 +107,11 @@ export async function refuseVanishing(spec: ServiceSpec, system: ServiceSystem):
 
 /** A PATH to be kept: without what is relative, passing or named twice. */
 export function lastingPath(path: string, system: ServiceSystem): string {
-  const folders = path
+  const directories = path
     .split(delimiter)
-    .filter((folder) => isAbsolute(folder) && !/\p{Cc}/u.test(folder))
-    .filter((folder) => passing(folder, system) === undefined && !/\/node_modules\/\.bin\/?$/.test(folder))
-  return [...new Set(folders)].join(delimiter) || '/usr/local/bin:/usr/bin:/bin'
+    .filter((directory) => isAbsolute(directory) && !/\p{Cc}/u.test(directory))
+    .filter(
+      (directory) => passing(directory, system) === undefined && !/\/node_modules\/\.bin\/?$/.test(directory),
+    )
+  return [...new Set(directories)].join(delimiter) || '/usr/local/bin:/usr/bin:/bin'
 }
