@@ -31,7 +31,7 @@ async function mutate(name) {
     tempDirName: 'node_modules/.cache/stryker',
     cleanTempDir: 'always',
     ignorePatterns: ['docs', 'examples', 'apps', '**/bench', '**/.turbo', 'packages/*/dist'],
-    reporters: ['clear-text'],
+    reporters: ['clear-text', process.stdout.isTTY ? 'progress' : 'progress-append-only'],
     clearTextReporter: { logTests: false, reportTests: false, allowColor: false },
     warnings: { slow: false },
     timeoutMS: 10_000,
