@@ -84,7 +84,7 @@ it('what fails is told a line each, and keeps no other from it', async () => {
   const { url } = await webhook(500)
   const env = { PATH: path, IAPEER_NOTIFY: '1', IAPEER_WEBHOOK_URL: url }
   expect((await deliverAll(root, NOTIFICATION, env)).join('\n')).toMatch(
-    /^hooks\/on-death ended with 3\nthere is no \S+\nthe webhook answered 500$/,
+    /^hooks\/on-death exited with code 3\n\S+ is not installed\nthe webhook answered 500$/,
   )
 })
 
@@ -105,7 +105,7 @@ it('a hook that is not executable is told of, once, and what to do', async () =>
   writeFileSync(join(root, 'hooks', 'on-death'), '#!/bin/sh\nexit 0\n', { mode: 0o600 })
   const pending = await enqueueNotification(root, NOTIFICATION, {})
   const notified = await Promise.all([1, 2].map(() => deliverPending(root, pending, {})))
-  expect(notified.flat().map(({ why }) => why)).toEqual(['hooks/on-death cannot be run: chmod +x it'])
+  expect(notified.flat().map(({ why }) => why)).toEqual(['hooks/on-death is not executable: chmod +x it'])
   expect(await listPending(root)).toEqual([])
 })
 

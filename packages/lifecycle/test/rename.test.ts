@@ -172,7 +172,7 @@ describe('a running peer that is renamed', () => {
     const isUp = deferred()
     const held = runPeer(root, entry, {
       signal: stopping.signal,
-      onUp: () => isUp.resolve(undefined),
+      onRunning: () => isUp.resolve(undefined),
       stop: by,
     })
     await isUp.promise

@@ -6,7 +6,7 @@ import { mountTracefs, privateDirectory, run, until } from '@iapeer/dev/testing'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { cleanCommand } from '../src/deaths/signals/clean-command.ts'
-import { seeSender } from '../src/deaths/signals/describe-sender.ts'
+import { describeSender } from '../src/deaths/signals/describe-sender.ts'
 import { KeptWitness } from '../src/deaths/signals/keep-witness.ts'
 import { SignalMemory } from '../src/deaths/signals/signal-memory.ts'
 import { type SignalWitness, witnessSignals } from '../src/deaths/signals/signal-witness.ts'
@@ -94,22 +94,24 @@ describe('a sender', () => {
   const now = (): number => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
 
   it.skipIf(!existsSync('/proc/self/comm'))('is not the process that has its pid by now', () => {
-    expect(seeSender({ ...self, sentAt: now() })).toMatchObject({ command: expect.stringContaining('node') })
+    expect(describeSender({ ...self, sentAt: now() })).toMatchObject({
+      command: expect.stringContaining('node'),
+    })
     const startedLater = { ...self, sentAt: now() - performance.now() / 1_000 - 3_600 }
-    expect(seeSender(startedLater)).toEqual({ pid: process.pid, comm, ancestors: [] })
+    expect(describeSender(startedLater)).toEqual({ pid: process.pid, comm, ancestors: [] })
   })
 
   it.skipIf(!existsSync('/proc/self/comm'))(
     'was started by nobody who is known, once whoever did has ended',
     () => {
-      const { ancestors } = seeSender({ ...self, sentAt: now() })
+      const { ancestors } = describeSender({ ...self, sentAt: now() })
       expect(ancestors[0]?.pid).toBe(process.ppid)
       expect(ancestors.map(({ pid }) => pid)).not.toContain(1)
     },
   )
 
   it.skipIf(!existsSync('/proc/self/comm'))('that has become another program since has no command', () => {
-    const seen = seeSender({ ...self, comm: 'cleanup', sentAt: now() })
+    const seen = describeSender({ ...self, comm: 'cleanup', sentAt: now() })
     expect(seen.command).toBeUndefined()
     expect(seen.ancestors[0]?.pid).toBe(process.ppid)
   })
@@ -123,13 +125,18 @@ describe('a sender', () => {
       })
       track(() => child.kill('SIGKILL'))
       await new Promise((resolve) => child.stdout.once('data', resolve))
-      const seen = seeSender({ pid: child.pid ?? 0, task: child.pid ?? 0, comm: 'a daemon', sentAt: now() })
+      const seen = describeSender({
+        pid: child.pid ?? 0,
+        task: child.pid ?? 0,
+        comm: 'a daemon',
+        sentAt: now(),
+      })
       expect(seen.command).toBe('a daemon')
     },
   )
 
   it.skipIf(!existsSync('/proc/self/comm'))('whose name the kernel has not kept is found by its pid', () => {
-    expect(seeSender({ ...self, comm: '<...>', sentAt: now() })).toMatchObject({
+    expect(describeSender({ ...self, comm: '<...>', sentAt: now() })).toMatchObject({
       comm,
       command: expect.any(String),
     })
@@ -350,7 +357,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     ])
     expect(ran.stderr).toBe('')
     expect((await readEvents(root.path)).events.filter(({ ev }) => ev === 'signal-witness')).toMatchObject([
-      { state: 'off', why: expect.stringContaining('a numbering of processes of its own') },
+      { state: 'off', why: expect.stringContaining('a pid namespace of its own') },
     ])
   })
 
