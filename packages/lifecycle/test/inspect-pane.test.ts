@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { inspectPane } from '../src/index.ts'
 
 const track = asyncCleanups()
-/** Linux tells arguments to the byte; elsewhere they are guesses, and say so. */
+/** Linux has the exact arguments; elsewhere they are guessed, and marked as not exact. */
 const onLinux = process.platform === 'linux'
 const WAIT = ['-e', 'setInterval(() => {}, 1e6)']
 
-/** A person's own tmux server, `main` with one window of `sleep 1000`. */
+/** Starts a tmux server as a person would: session `main`, one window with `sleep 1000`. */
 async function newServer(socket = 's') {
   const directory = privateDirectory()
   track(directory.remove)
@@ -20,7 +20,7 @@ async function newServer(socket = 's') {
   track(server.end)
   /** Runs a command in a window of its own. */
   const pane = async (args: readonly string[], options: readonly string[] = []): Promise<string> => {
-    const made = [
+    const newWindow = [
       'new-window',
       '-d',
       '-P',
@@ -31,11 +31,11 @@ async function newServer(socket = 's') {
       '-c',
       join(path, 'w'),
     ]
-    const { stdout, stderr } = await server.tmux(...made, ...options, ...args)
+    const { stdout, stderr } = await server.tmux(...newWindow, ...options, ...args)
     if (stdout === '') throw new Error(stderr)
     const [id = '', pid] = stdout.trim().split(' ')
-    // Until it runs its program it is a copy of the server.
-    await until('its program', async () => (await readCommandLine(Number(pid)))?.argv[0] !== 'tmux')
+    // Until it executes its program, the child is a copy of the server.
+    await until('the program to run', async () => (await readCommandLine(Number(pid)))?.argv[0] !== 'tmux')
     return id
   }
   const shell = () => pane(['env', 'HISTFILE=', 'ENV=', 'bash', '--norc', '--noprofile', '-i'])
@@ -47,7 +47,7 @@ async function newServer(socket = 's') {
   return { path, server, pane, shell, read, type }
 }
 
-/** All that a person could see of a server. */
+/** Returns everything about a server that a person can see. */
 async function stateOf({ tmux }: TestServer, id: string): Promise<unknown> {
   const facts = ['pid', 'dead', 'width', 'height', 'in_mode', 'active', 'title', 'current_command', 'pipe']
   const format = facts.map((one) => `#{pane_${one}}`).join('|')
@@ -66,12 +66,12 @@ async function stateOf({ tmux }: TestServer, id: string): Promise<unknown> {
 }
 
 describe('what a pane runs', () => {
-  it('is told by its id and by its place, and the pane is as it was', async () => {
+  it('is read by its id and by its position, and the pane does not change', async () => {
     const { path, server, read, pane } = await newServer()
     const id = await pane(['sleep', '1001'], ['-n', 'a b:c.d'])
     const before = await stateOf(server, id)
-    const reading = await read(id)
-    expect(reading).toMatchObject({
+    const inspected = await read(id)
+    expect(inspected).toMatchObject({
       socketPath: server.socketPath,
       paneId: id,
       sessions: 1,
@@ -81,8 +81,8 @@ describe('what a pane runs', () => {
       running: { source: 'program', exact: onLinux },
       found: true,
     })
-    expect(await read('main:1.0')).toEqual(reading)
-    expect(await read('main:a b:c.d.0')).toEqual(reading)
+    expect(await read('main:1.0')).toEqual(inspected)
+    expect(await read('main:a b:c.d.0')).toEqual(inspected)
     expect(await stateOf(server, id)).toEqual(before)
   })
 
@@ -103,11 +103,11 @@ describe('what a pane runs', () => {
     ]
     const id = await pane(command.map((word) => word.replace(/;$/, '\\;')))
     const { pid } = (await read(id)).running
-    await until('its program', async () => (await readCommandLine(pid))?.argv.includes('a b'))
+    await until('the program to run', async () => (await readCommandLine(pid))?.argv.includes('a b'))
     expect(await read(id)).toMatchObject({ command, running: { exact: true } })
   })
 
-  it('is the job of the shell that a person types into, wherever that job is', async () => {
+  it('is the job of its interactive shell, with the working directory of the job', async () => {
     const { path, read, shell, type } = await newServer()
     const id = await shell()
     await type(id, `cd ${path}; sleep 1002`)
@@ -127,7 +127,7 @@ describe('what a pane runs', () => {
     await until('the job', async () => (await read(id)).command?.join(' ') === 'sleep 1003')
   })
 
-  it('is the shell itself where nothing or a pipeline runs in it; what runs behind is no job', async () => {
+  it('is the shell itself where nothing or a pipeline runs in it; a background process is not its job', async () => {
     const { read, shell, type } = await newServer()
     const id = await shell()
     await until('its prompt', async () => (await read(id)).running.source === 'shell')
@@ -139,26 +139,29 @@ describe('what a pane runs', () => {
     expect(await read(id)).toMatchObject({ command, running: { source: 'shell' } })
   })
 
-  it.runIf(onLinux)('of a login shell is one again', async () => {
+  it.runIf(onLinux)('is a login shell again where it was one', async () => {
     const { read, pane } = await newServer()
     const id = await pane(['env', 'HISTFILE=', 'ENV=', 'bash', '-c', 'exec -a -sh sh'])
     await until('its prompt', async () => (await read(id)).command?.join(' ') === 'sh -l')
   })
 
-  it.runIf(onLinux)('is the one process of a line, which is told, and else the line', async () => {
-    const { read, pane } = await newServer()
-    const one = await pane(['sh', '-c', 'sleep 1006; true'])
-    const { running } = await until('the job', async () => {
-      const found = await read(one)
-      // Before it becomes what it runs, a child is a copy of its shell.
-      return found.running.source === 'job' && found.running.argv[0] === 'sleep' && found
-    })
-    expect(running).toMatchObject({ argv: ['sleep', '1006'], line: ['sh', '-c', 'sleep 1006; true'] })
-    const two = await pane(['sh', '-c', 'sleep 1007 | cat'])
-    expect((await read(two)).command).toEqual(['sh', '-c', 'sleep 1007 | cat'])
-  })
+  it.runIf(onLinux)(
+    'is the single process of a command line, with that line; else the command line',
+    async () => {
+      const { read, pane } = await newServer()
+      const one = await pane(['sh', '-c', 'sleep 1006; true'])
+      const { running } = await until('the job', async () => {
+        const found = await read(one)
+        // Until it executes its program, a child is a copy of its shell.
+        return found.running.source === 'job' && found.running.argv[0] === 'sleep' && found
+      })
+      expect(running).toMatchObject({ argv: ['sleep', '1006'], line: ['sh', '-c', 'sleep 1006; true'] })
+      const two = await pane(['sh', '-c', 'sleep 1007 | cat'])
+      expect((await read(two)).command).toEqual(['sh', '-c', 'sleep 1007 | cat'])
+    },
+  )
 
-  it('of a script is the script, whatever it does at the moment', async () => {
+  it('is the script, whichever command the script runs at the moment', async () => {
     const { path, read, pane } = await newServer()
     writeFileSync(join(path, 'run.sh'), 'sleep 1008\ntrue\n')
     expect((await read(await pane(['sh', join(path, 'run.sh')]))).command).toEqual([
@@ -167,12 +170,12 @@ describe('what a pane runs', () => {
     ])
   })
 
-  it('is a runtime of its own where the program is called claude or codex', async () => {
+  it('is the runtime claude or codex where the program has that name', async () => {
     const { path, read, pane } = await newServer()
     const cat = join(path, 'claude')
     symlinkSync('/bin/cat', cat)
     const id = await pane(['/bin/sh', '-c', 'exec "$0"', cat])
-    const bare = await until('its program', async () => {
+    const bare = await until('the program to run', async () => {
       const found = await read(id)
       return found.running.argv[0] === cat && found
     })
@@ -189,7 +192,7 @@ describe('what a pane runs', () => {
     })
   })
 
-  it.runIf(onLinux)('that goes by a title of its own is told as not found', async () => {
+  it.runIf(onLinux)('is reported as not found when its title hides its arguments', async () => {
     const { read, pane } = await newServer()
     const id = await pane([process.execPath, '-e', 'process.title = "my agent"; setInterval(() => {}, 1e6)'])
     await until('its title', async () => !(await read(id)).found)
@@ -197,7 +200,7 @@ describe('what a pane runs', () => {
 })
 
 describe('the server of a pane', () => {
-  it('may be shared: every session of it counts', async () => {
+  it('may be shared: all of its sessions are counted', async () => {
     const { server, read } = await newServer()
     await server.tmux('new-session', '-d', '-s', 'other', 'sleep 1000')
     await server.tmux('new-session', '-d', '-s', 'third', '-t', 'main')
@@ -225,7 +228,7 @@ describe('a pane that cannot be read', () => {
     ['/nowhere:', 'invalid-pane'],
     ['/nowhere:%0', 'no-such-socket'],
     ['no-such-name:%0', 'no-such-socket'],
-  ])('%j is an error by its code, with a hint', async (target, code) => {
+  ])('%j is an error with a code and a hint', async (target, code) => {
     await expect(inspectPane(target)).rejects.toMatchObject({ code, hint: expect.any(String) })
   })
 
@@ -235,19 +238,19 @@ describe('a pane that cannot be read', () => {
     ['main:9.0', 'no-such-pane'],
     ['main:0', 'invalid-pane'],
     ['main', 'invalid-pane'],
-  ])('%s of a server that runs is an error by its code', async (name, code) => {
+  ])('%s of a running server is an error with a code and a hint', async (name, code) => {
     const { read } = await newServer()
     await expect(read(name)).rejects.toMatchObject({ code, hint: expect.any(String) })
   })
 
-  it('is one of several of that name, dead, or of a directory that is gone', async () => {
+  it('is ambiguous, dead, or in a directory that is gone', async () => {
     const { path, server, read, pane } = await newServer()
     for (const seconds of ['1009', '1010']) await pane(['sleep', seconds], ['-n', 'same'])
     await expect(read('main:same.0')).rejects.toMatchObject({ code: 'ambiguous-pane' })
     await server.tmux('set-option', '-g', 'remain-on-exit', 'on')
     const dead = await pane(['true'])
     await until(
-      'its end',
+      'the pane to be dead',
       async () => (await server.tmux('display-message', '-p', '-t', dead, '#{pane_dead}')).stdout === '1\n',
     )
     await expect(read(dead)).rejects.toMatchObject({ code: 'pane-dead' })
@@ -260,7 +263,7 @@ describe('a pane that cannot be read', () => {
     expect(await read(gone, path)).toMatchObject({ cwd: path, command: ['sleep', '1011'] })
   })
 
-  it('is of a server that has ended, or that does not answer', async () => {
+  it('has a server that does not answer, or that has exited', async () => {
     const { server, read } = await newServer()
     await server.stop()
     await expect(read('%0')).rejects.toMatchObject({ code: 'server-unresponsive' })
