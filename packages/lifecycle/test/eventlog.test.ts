@@ -12,7 +12,12 @@ import { asyncCleanups, mayMount, privateDirectory, smallDisk } from '@iapeer/de
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LifecycleEvent } from '../src/eventlog/event.ts'
-import { formatEventLine, glanceAtLine, LONGEST_LINE, parseEventLine } from '../src/eventlog/event-line.ts'
+import {
+  formatEventLine,
+  LONGEST_LINE,
+  parseEventLine,
+  readFilterFields,
+} from '../src/eventlog/event-line.ts'
 import { createEventLog, readEvents } from '../src/index.ts'
 
 const track = asyncCleanups()
@@ -102,7 +107,7 @@ describe('an event as a line', () => {
     )
     fc.assert(
       fc.property(lines, (line) => {
-        const [seen, event] = [glanceAtLine(line), parseEventLine(line)]
+        const [seen, event] = [readFilterFields(line), parseEventLine(line)]
         expect([seen?.ts, seen?.ev, seen?.identity]).toEqual([event?.ts, event?.ev, event?.identity])
       }),
       { numRuns: 2_000 },

@@ -18,7 +18,7 @@ async function newServer(socket = 's') {
   mkdirSync(join(path, 'w'))
   const server = await startServer(join(path, socket))
   track(server.end)
-  /** Runs a command in a window of its own. */
+  /** Runs a command in a new window. */
   const pane = async (args: readonly string[], options: readonly string[] = []): Promise<string> => {
     const newWindow = [
       'new-window',

@@ -296,7 +296,7 @@ describe('a real death of another kind', () => {
     expect(verdict.killer?.ancestors[0]?.command).toContain('cleanup.sh')
   })
 
-  it('of an agent that fails has its last output', async () => {
+  it('of an agent that fails includes the last line of its output', async () => {
     const made = newRoot()
     await start(made, ['sh', '-c', 'sleep 0.3; echo "error: no such model"; exit 1'])
     const verdict = await verdictOf(made)

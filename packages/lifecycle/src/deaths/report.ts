@@ -17,9 +17,9 @@ export type DeathView = ExitRecord & {
 export type DeathReport = DeathView & { readonly autopsy: Verdict }
 
 export interface DeathQuery {
-  /** The earliest time, ISO-8601. */
+  /** The earliest time, ISO-8601. @default all */
   readonly since?: string | undefined
-  /** A peer's name, or one identity. */
+  /** The name of a peer, or one identity. */
   readonly peer?: string | undefined
   /** Only the newest deaths, at most this many. @default all */
   readonly limit?: number | undefined

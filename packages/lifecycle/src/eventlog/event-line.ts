@@ -50,7 +50,7 @@ const PLAIN =
  * Reads the fields that a filter needs, without parsing the whole line where it has the form that {@link formatEventLine} and
  * the recorders write. Any other line is parsed whole.
  */
-export function glanceAtLine(line: string): Pick<RecordedEvent, 'ts' | 'ev' | 'identity'> | undefined {
+export function readFilterFields(line: string): Pick<RecordedEvent, 'ts' | 'ev' | 'identity'> | undefined {
   const [, ts, ev, identity] = PLAIN.exec(line) ?? []
   if (ts === undefined || ev === undefined || (identity === undefined && line.includes('identity=')))
     return parseEventLine(line)

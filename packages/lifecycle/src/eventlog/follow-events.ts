@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import { DirectoryWatch } from './directory-watch.ts'
 import type { RecordedEvent } from './event.ts'
-import { glanceAtLine, parseEventLine } from './event-line.ts'
+import { parseEventLine, readFilterFields } from './event-line.ts'
 import { type EventFilter, passes } from './filter.ts'
 import { LogReader } from './log-reader.ts'
 
@@ -27,7 +27,7 @@ async function* takeEvents(reader: LogReader, filter: EventFilter): AsyncGenerat
   for (const { position, lines } of batches) {
     for (const { text, end } of lines) {
       position.offset = end
-      const seen = glanceAtLine(text)
+      const seen = readFilterFields(text)
       if (seen === undefined || !passes(filter, seen)) continue
       const event = parseEventLine(text)
       if (event !== undefined) yield { cursor: reader.cursor, event }

@@ -23,7 +23,7 @@ async function openInode(path: string, wanted: bigint): Promise<LogPosition | un
  * writer stay in their order.
  */
 export class LogReader {
-  /** Lines that were torn, or too long. */
+  /** The number of lines that were torn or too long. */
   skipped = 0
   readonly #path: string
   /** Oldest first; the last one is being read, the ones before it may still get a late line. */

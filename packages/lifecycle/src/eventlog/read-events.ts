@@ -1,6 +1,6 @@
 import { rootLayout } from '@iapeer/core/paths'
 import type { RecordedEvent } from './event.ts'
-import { glanceAtLine, parseEventLine } from './event-line.ts'
+import { parseEventLine, readFilterFields } from './event-line.ts'
 import { type EventFilter, passes } from './filter.ts'
 import { LogReader } from './log-reader.ts'
 
@@ -61,7 +61,7 @@ export async function readEvents(root: string, filter: ReadEventsFilter = {}): P
       for (const { position, lines } of batches) {
         for (const { text, end } of lines) {
           position.offset = end
-          const seen = glanceAtLine(text)
+          const seen = readFilterFields(text)
           if (seen === undefined) reader.skipped++
           else if (passes(filter, seen)) found.push(text)
         }

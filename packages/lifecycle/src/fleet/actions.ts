@@ -75,8 +75,8 @@ export async function stopNamed(
 }
 
 /**
- * Stops a peer on purpose and starts it again with a new session: as the requested or named runtime, else as the one that it
- * runs as. What would prevent the start is checked before the stop.
+ * Stops a peer on purpose and starts it again, with a new session unless `resume` is set: as the requested or named runtime,
+ * else as the one that it runs as. What would prevent the start is checked before the stop.
  * @throws those of `stopPeer` and `launchPeer`
  */
 export async function renewNamed(

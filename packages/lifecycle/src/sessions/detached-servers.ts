@@ -28,15 +28,15 @@ const FILE_END = /^-([0-9a-f]{16})\.(?:detached|left)$/
 
 /**
  * Removes the marks of servers of an identity that no recorder watches any more.
- * @param living the generations that are watched
+ * @param watched the generations that are watched
  */
 export async function sweepDetached(
   root: string,
   identity: Identity,
-  living: ReadonlySet<string>,
+  watched: ReadonlySet<string>,
 ): Promise<void> {
   for (const name of await readdir(rootLayout(root).lifecycleStateDir)) {
     const gen = name.startsWith(identity) ? FILE_END.exec(name.slice(identity.length))?.[1] : undefined
-    if (gen !== undefined && !living.has(gen)) await rm(pathOf(root, name), { force: true })
+    if (gen !== undefined && !watched.has(gen)) await rm(pathOf(root, name), { force: true })
   }
 }

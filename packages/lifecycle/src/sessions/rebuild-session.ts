@@ -53,8 +53,8 @@ async function sessionOf(
   const { gen, mode, state, socketPath, serverPid, recordedAs } = canary
   if (!isIdentity(recordedAs)) return undefined
   const launched = { identity, gen, ...(recordedAs === identity ? {} : { recordedAs }) }
-  const isOver = isDetached(root, identity, gen) || isClaimed(root, launched)
-  if (mode !== 'guard' || state === 'ended' || isOver) return undefined
+  const hasEnded = isDetached(root, identity, gen) || isClaimed(root, launched)
+  if (mode !== 'guard' || state === 'ended' || hasEnded) return undefined
   const statePath = filesOfGen(root, launched).state
   const [server, startedOn] = [await identifyProcess(serverPid), guardStartedAt(statePath)]
   // A guard that started later belongs to another launch, which was killed or still runs.
@@ -62,7 +62,7 @@ async function sessionOf(
   const leader = await leaderOf(statePath, server)
   if (leader === undefined) return undefined
   const startedAt = startedOn.toISOString()
-  // The first pane of a fresh server is `%0` of `$0`.
+  // The first pane of a new server is `%0`, in the session `$0`.
   const first = { sessionId: '$0', paneId: '%0' }
   return { ...launched, socketPath, server, leader, ...first, startedAt, readyAt: startedAt }
 }

@@ -48,7 +48,7 @@ function signalSection({ atMs, pid }: DeathAt, signals: SignalSource | undefined
   return [{ name: 'signal-witness', found: signals.signalsTo(pid, span).flatMap(signalLines) }]
 }
 
-/** Reads the log of the system once for all deaths of the same {@link SHARED_MS}. */
+/** Reads the log of the system once for all deaths of an interval of {@link SHARED_MS}. */
 class SharedLog {
   readonly #env: NodeJS.ProcessEnv
   readonly #read = new Map<number, Promise<Section>>()

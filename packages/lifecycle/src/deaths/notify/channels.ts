@@ -119,14 +119,14 @@ async function postNotification(notification: Notification, url: URL): Promise<s
   }
 }
 
-/** `IAPEER_NOTIFY=1` */
+/** Wanted with `IAPEER_NOTIFY=1`. */
 const desktop: Channel = {
   isWanted: async (_root, env) => readSwitch(env, SETTINGS.desktopNotifications),
   deliver: async ({ pending, env }) =>
     (await claimNotification(pending)) ? notifyDesktop(pending.notification, env) : undefined,
 }
 
-/** `IAPEER_WEBHOOK_URL` */
+/** Wanted with `IAPEER_WEBHOOK_URL`. */
 const webhook: Channel = {
   isWanted: async (_root, env) => readUrl(env, SETTINGS.webhookUrl) !== undefined,
   deliver: async ({ pending, env }) => {

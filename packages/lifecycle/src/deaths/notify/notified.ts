@@ -6,7 +6,7 @@ import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 const REMEMBERED = 2_000
 
 const FILE = 'notified.json'
-/** Its name in earlier versions: read where the new one is absent. */
+/** The name of that file in earlier versions: read where the new one is absent. */
 const FORMER_FILE = 'told.json'
 
 /**

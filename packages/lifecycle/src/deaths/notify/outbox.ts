@@ -8,7 +8,7 @@ import { makePrivateDirectory, namesIn, readRegularFile, replaceFile } from '@ia
 /** The message about one death, or about the deaths of one incident. */
 export interface Notification {
   readonly schemaVersion: 1
-  /** Of the incident, or of the death. */
+  /** The id of the incident or of the death. */
   readonly id: string
   readonly kind: 'death' | 'incident'
   /** One sentence. */

@@ -5,7 +5,7 @@ import type { TraceLine } from './trace-line.ts'
 
 /** A fatal signal, as it was seen when it was sent. */
 export interface SeenSignal {
-  /** Canonical, as `SIGKILL`. */
+  /** The name, as `SIGKILL`. */
   readonly signal: string
   /** Epoch milliseconds, exact to about ten. */
   readonly atMs: number

@@ -11,7 +11,7 @@ export interface TraceLine {
   /** The pid of a process, or the id of one of its threads. */
   readonly targetPid: number
   readonly targetComm: string
-  /** Canonical, as `SIGKILL`. */
+  /** The name, as `SIGKILL`. */
   readonly signal: string
   /** The kernel sent it: the task of the line only happened to be running. */
   readonly byKernel: boolean

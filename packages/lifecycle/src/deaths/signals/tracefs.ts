@@ -138,12 +138,12 @@ async function ignoreGone(act: Promise<unknown>): Promise<void> {
 
 async function removeInstance(directory: string): Promise<void> {
   await ignoreGone(writeFile(join(directory, 'events/signal/signal_generate/enable'), '0'))
-  for (let left = REMOVE_TRIES; ; left--) {
+  for (let triesLeft = REMOVE_TRIES; ; triesLeft--) {
     try {
       return await ignoreGone(rmdir(directory))
     } catch (error) {
       // A reader of its pipe may still be exiting; an orphaned one exits at the next event that it cannot pass on.
-      if (errnoOf(error) !== 'EBUSY' || left === 0) throw error
+      if (errnoOf(error) !== 'EBUSY' || triesLeft === 0) throw error
       await ignoreGone(writeFile(join(directory, 'trace_marker'), 'end\n'))
       await sleep(50)
     }
