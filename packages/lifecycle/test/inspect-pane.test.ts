@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { inspectPane } from '../src/index.ts'
 
 const track = asyncCleanups()
-/** Linux has the exact arguments; elsewhere they are guessed, and marked as not exact. */
+/** Linux has exact arguments; on other systems `exact` is false. */
 const onLinux = process.platform === 'linux'
 const WAIT = ['-e', 'setInterval(() => {}, 1e6)']
 
-/** Starts a tmux server as a person would: session `main`, one window with `sleep 1000`. */
+/** Starts a tmux server of a user, with a session `main` that runs `sleep 1000`. */
 async function newServer(socket = 's') {
   const directory = privateDirectory()
   track(directory.remove)
@@ -18,9 +18,9 @@ async function newServer(socket = 's') {
   mkdirSync(join(path, 'w'))
   const server = await startServer(join(path, socket))
   track(server.end)
-  /** Runs a command in a new window. */
+  /** Runs a command in a new window. @returns the id of its pane */
   const pane = async (args: readonly string[], options: readonly string[] = []): Promise<string> => {
-    const newWindow = [
+    const command = [
       'new-window',
       '-d',
       '-P',
@@ -31,11 +31,11 @@ async function newServer(socket = 's') {
       '-c',
       join(path, 'w'),
     ]
-    const { stdout, stderr } = await server.tmux(...newWindow, ...options, ...args)
+    const { stdout, stderr } = await server.tmux(...command, ...options, ...args)
     if (stdout === '') throw new Error(stderr)
     const [id = '', pid] = stdout.trim().split(' ')
-    // Until it executes its program, the child is a copy of the server.
-    await until('the program to run', async () => (await readCommandLine(Number(pid)))?.argv[0] !== 'tmux')
+    // Until the child has called exec it is a copy of the server.
+    await until('its program', async () => (await readCommandLine(Number(pid)))?.argv[0] !== 'tmux')
     return id
   }
   const shell = () => pane(['env', 'HISTFILE=', 'ENV=', 'bash', '--norc', '--noprofile', '-i'])
@@ -47,7 +47,7 @@ async function newServer(socket = 's') {
   return { path, server, pane, shell, read, type }
 }
 
-/** Returns everything about a server that a person can see. */
+/** Returns everything that a user can see of a server. */
 async function stateOf({ tmux }: TestServer, id: string): Promise<unknown> {
   const facts = ['pid', 'dead', 'width', 'height', 'in_mode', 'active', 'title', 'current_command', 'pipe']
   const format = facts.map((one) => `#{pane_${one}}`).join('|')
@@ -65,13 +65,13 @@ async function stateOf({ tmux }: TestServer, id: string): Promise<unknown> {
   )
 }
 
-describe('what a pane runs', () => {
-  it('is read by its id and by its position, and the pane does not change', async () => {
+describe('the command of a pane', () => {
+  it('is found by the id of the pane and by its position, and the pane is not changed', async () => {
     const { path, server, read, pane } = await newServer()
     const id = await pane(['sleep', '1001'], ['-n', 'a b:c.d'])
     const before = await stateOf(server, id)
-    const inspected = await read(id)
-    expect(inspected).toMatchObject({
+    const reading = await read(id)
+    expect(reading).toMatchObject({
       socketPath: server.socketPath,
       paneId: id,
       sessions: 1,
@@ -81,12 +81,12 @@ describe('what a pane runs', () => {
       running: { source: 'program', exact: onLinux },
       found: true,
     })
-    expect(await read('main:1.0')).toEqual(inspected)
-    expect(await read('main:a b:c.d.0')).toEqual(inspected)
+    expect(await read('main:1.0')).toEqual(reading)
+    expect(await read('main:a b:c.d.0')).toEqual(reading)
     expect(await stateOf(server, id)).toEqual(before)
   })
 
-  it.runIf(onLinux)('keeps quotes, blanks, newlines and empty arguments', async () => {
+  it.runIf(onLinux)('keeps quotes, spaces, newlines and empty arguments', async () => {
     const { read, pane } = await newServer()
     const command = [
       process.execPath,
@@ -103,11 +103,11 @@ describe('what a pane runs', () => {
     ]
     const id = await pane(command.map((word) => word.replace(/;$/, '\\;')))
     const { pid } = (await read(id)).running
-    await until('the program to run', async () => (await readCommandLine(pid))?.argv.includes('a b'))
+    await until('its program', async () => (await readCommandLine(pid))?.argv.includes('a b'))
     expect(await read(id)).toMatchObject({ command, running: { exact: true } })
   })
 
-  it('is the job of its interactive shell, with the working directory of the job', async () => {
+  it('is the job of an interactive shell, with the directory of that job', async () => {
     const { path, read, shell, type } = await newServer()
     const id = await shell()
     await type(id, `cd ${path}; sleep 1002`)
@@ -118,7 +118,7 @@ describe('what a pane runs', () => {
     expect(job).toMatchObject({ command: ['sleep', '1002'], cwd: onLinux ? path : expect.any(String) })
   })
 
-  it('is the job of a shell in a shell', async () => {
+  it('is the job of a nested shell', async () => {
     const { read, shell, type } = await newServer()
     const id = await shell()
     await type(id, 'bash --norc --noprofile -i')
@@ -127,7 +127,7 @@ describe('what a pane runs', () => {
     await until('the job', async () => (await read(id)).command?.join(' ') === 'sleep 1003')
   })
 
-  it('is the shell itself where nothing or a pipeline runs in it; a background process is not its job', async () => {
+  it('is the shell itself at the prompt or for a pipeline, and a background process does not count as a job', async () => {
     const { read, shell, type } = await newServer()
     const id = await shell()
     await until('its prompt', async () => (await read(id)).running.source === 'shell')
@@ -139,20 +139,20 @@ describe('what a pane runs', () => {
     expect(await read(id)).toMatchObject({ command, running: { source: 'shell' } })
   })
 
-  it.runIf(onLinux)('is a login shell again where it was one', async () => {
+  it.runIf(onLinux)('of a login shell starts a login shell', async () => {
     const { read, pane } = await newServer()
     const id = await pane(['env', 'HISTFILE=', 'ENV=', 'bash', '-c', 'exec -a -sh sh'])
     await until('its prompt', async () => (await read(id)).command?.join(' ') === 'sh -l')
   })
 
   it.runIf(onLinux)(
-    'is the single process of a command line, with that line; else the command line',
+    'is the only process of a sh -c line, with that line, and otherwise the line',
     async () => {
       const { read, pane } = await newServer()
       const one = await pane(['sh', '-c', 'sleep 1006; true'])
       const { running } = await until('the job', async () => {
         const found = await read(one)
-        // Until it executes its program, a child is a copy of its shell.
+        // Until the child has called exec it is a copy of its shell.
         return found.running.source === 'job' && found.running.argv[0] === 'sleep' && found
       })
       expect(running).toMatchObject({ argv: ['sleep', '1006'], line: ['sh', '-c', 'sleep 1006; true'] })
@@ -161,7 +161,7 @@ describe('what a pane runs', () => {
     },
   )
 
-  it('is the script, whichever command the script runs at the moment', async () => {
+  it('of a script is the script, not the command that the script runs', async () => {
     const { path, read, pane } = await newServer()
     writeFileSync(join(path, 'run.sh'), 'sleep 1008\ntrue\n')
     expect((await read(await pane(['sh', join(path, 'run.sh')]))).command).toEqual([
@@ -170,12 +170,12 @@ describe('what a pane runs', () => {
     ])
   })
 
-  it('is the runtime claude or codex where the program has that name', async () => {
+  it('is the runtime claude or codex if the program has that name', async () => {
     const { path, read, pane } = await newServer()
     const cat = join(path, 'claude')
     symlinkSync('/bin/cat', cat)
     const id = await pane(['/bin/sh', '-c', 'exec "$0"', cat])
-    const bare = await until('the program to run', async () => {
+    const bare = await until('its program', async () => {
       const found = await read(id)
       return found.running.argv[0] === cat && found
     })
@@ -192,7 +192,7 @@ describe('what a pane runs', () => {
     })
   })
 
-  it.runIf(onLinux)('is reported as not found when its title hides its arguments', async () => {
+  it.runIf(onLinux)('of a process that has set its own title is reported as not found', async () => {
     const { read, pane } = await newServer()
     const id = await pane([process.execPath, '-e', 'process.title = "my agent"; setInterval(() => {}, 1e6)'])
     await until('its title', async () => !(await read(id)).found)
@@ -200,14 +200,14 @@ describe('what a pane runs', () => {
 })
 
 describe('the server of a pane', () => {
-  it('may be shared: all of its sessions are counted', async () => {
+  it('may be shared, and all its sessions are counted', async () => {
     const { server, read } = await newServer()
     await server.tmux('new-session', '-d', '-s', 'other', 'sleep 1000')
     await server.tmux('new-session', '-d', '-s', 'third', '-t', 'main')
     expect(await read('%0')).toMatchObject({ sessions: 3 })
   })
 
-  it('is found by a path with colons, and by its name as for tmux -L', async () => {
+  it('is found by a path with colons, and by a name as for tmux -L', async () => {
     const { server, path, read } = await newServer('a:b:c')
     expect((await read('%0')).socketPath).toBe(server.socketPath)
     const directory = join(path, `tmux-${process.getuid?.()}`)
@@ -238,19 +238,19 @@ describe('a pane that cannot be read', () => {
     ['main:9.0', 'no-such-pane'],
     ['main:0', 'invalid-pane'],
     ['main', 'invalid-pane'],
-  ])('%s of a running server is an error with a code and a hint', async (name, code) => {
+  ])('%s of a running server is an error with a code', async (name, code) => {
     const { read } = await newServer()
     await expect(read(name)).rejects.toMatchObject({ code, hint: expect.any(String) })
   })
 
-  it('is ambiguous, dead, or in a directory that is gone', async () => {
+  it('is ambiguous, dead, or in a directory that does not exist', async () => {
     const { path, server, read, pane } = await newServer()
     for (const seconds of ['1009', '1010']) await pane(['sleep', seconds], ['-n', 'same'])
     await expect(read('main:same.0')).rejects.toMatchObject({ code: 'ambiguous-pane' })
     await server.tmux('set-option', '-g', 'remain-on-exit', 'on')
     const dead = await pane(['true'])
     await until(
-      'the pane to be dead',
+      'its exit',
       async () => (await server.tmux('display-message', '-p', '-t', dead, '#{pane_dead}')).stdout === '1\n',
     )
     await expect(read(dead)).rejects.toMatchObject({ code: 'pane-dead' })
@@ -263,7 +263,7 @@ describe('a pane that cannot be read', () => {
     expect(await read(gone, path)).toMatchObject({ cwd: path, command: ['sleep', '1011'] })
   })
 
-  it('has a server that does not answer, or that has exited', async () => {
+  it('is on a server that has exited or does not respond', async () => {
     const { server, read } = await newServer()
     await server.stop()
     await expect(read('%0')).rejects.toMatchObject({ code: 'server-unresponsive' })

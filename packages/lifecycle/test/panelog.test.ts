@@ -16,13 +16,13 @@ import { roots } from './support.ts'
 const { track, newRoot } = roots()
 
 function newLogs() {
-  const made = newRoot()
-  const logs = join(made.root, 'logs', 'lifecycle')
+  const testRoot = newRoot()
+  const logs = join(testRoot.root, 'logs', 'lifecycle')
   mkdirSync(logs, { recursive: true })
-  return { ...made, logs }
+  return { ...testRoot, logs }
 }
 
-it('a pane log that exceeds its limit is rotated while its program goes on writing', async () => {
+it('a large pane log is rotated while its program keeps writing', async () => {
   const { root, logs, peer } = newLogs()
   const counting = 'i=0; while :; do i=$((i+1)); echo "line $i."; sleep 0.002; done'
   const entry = await peer(['sh', '-c', counting])
@@ -39,13 +39,13 @@ it('a pane log that exceeds its limit is rotated while its program goes on writi
     .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/line (\d+)\./g)])
     .map((match) => Number(match[1]))
   expect(numbers[0]).toBe(1)
-  // No line twice; only lines written between the copy and the truncation may be missing.
+  // No line is there twice; only lines written between the last read and the truncation may be missing.
   expect(numbers.every((number, at) => at === 0 || number > (numbers[at - 1] ?? 0))).toBe(true)
   expect((numbers.at(-1) ?? 0) - numbers.length).toBeLessThanOrEqual(3)
   expect(statSync(`${path}.1`).mode & 0o777).toBe(0o600)
 })
 
-it('the directory is kept within its limit: rotated files are removed first, and the least recently used first', async () => {
+it('the directory is kept within its limit: rotated files are removed first, then the least recently written', async () => {
   const { root, logs } = newLogs()
   const write = (name: string, bytes: number, ageSecs: number): void => {
     writeFileSync(join(logs, name), 'x'.repeat(bytes))
@@ -66,7 +66,7 @@ it('the directory is kept within its limit: rotated files are removed first, and
   expect(statSync(join(logs, 'notes.txt')).size).toBe(5_000)
 })
 
-it('a link or a directory among the logs is not treated as a log', async () => {
+it('a symbolic link or a directory among the logs is not touched', async () => {
   const { root, path, logs } = newLogs()
   const mine = join(path, 'mine')
   writeFileSync(mine, 'x'.repeat(5_000))
