@@ -48,8 +48,8 @@ function reconcileOnce(root: string): Promise<unknown> {
 const SYSTEMD = '/run/systemd/system'
 
 /**
- * Waits until the claim of a server has the view of systemd, which is added shortly after the facts where systemd runs the
- * host.
+ * Waits, at most {@link SYSTEM_MS}, until the claim of a server has the view of systemd, which is added shortly after the facts
+ * where systemd runs the host.
  */
 async function awaitSystem(root: string, session: PeerSession, claim: Claim): Promise<Claim> {
   const { gen } = session
