@@ -15,6 +15,7 @@ export default defineConfig({
   test: {
     include: measured.flatMap(({ tests }) => tests),
     testTimeout: 30_000,
+    setupFiles: chosen === undefined ? [] : [fileURLToPath(new URL('brief-properties.ts', import.meta.url))],
     pool: 'forks',
     coverage: {
       provider: 'v8',
