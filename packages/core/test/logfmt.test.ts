@@ -47,6 +47,34 @@ describe('logfmt', () => {
     expect(formatLogfmtValue(value)).toBe(written)
   })
 
+  it.each([
+    ['a="\\101\\x41\\u0041"', { a: 'AAA' }],
+    ['a="\\n\\r\\t\\q\\\\\\""', { a: '\n\r\tq\\"' }],
+    ['\ta=1\t b=2', { a: '1', b: '2' }],
+    ['a= b=', { a: '', b: '' }],
+    ['a="1"b=2', { a: '1', b: '2' }],
+    ['word a=1 word', { a: '1' }],
+    ['a=b=c', { a: 'b=c' }],
+    ['', {}],
+  ])('reads %j', (line, fields) => {
+    const read = parseLogfmt(line)
+    expect([{ ...read.fields }, read.torn]).toEqual([fields, false])
+  })
+
+  it.each([
+    ['\u001f', '"\\037"'],
+    ['\u007f', '"\\177"'],
+    ['\u0080', '"\\u0080"'],
+    ['\u2028\u2029', '"\\u2028\\u2029"'],
+    ['\ud800', '"\\ud800"'],
+  ])('writes %j, which may not reach a log raw, as %s', (value, written) => {
+    expect(formatLogfmtValue(value)).toBe(written)
+  })
+
+  it('leaves out a field without a value, and writes numbers', () => {
+    expect(formatLogfmt({ a: undefined, b: 0, 'c.d-e_1': 'x' })).toBe('b=0 c.d-e_1=x')
+  })
+
   it('is total over any text and says when a line was cut inside a value', () => {
     fc.assert(fc.property(anyText, (line) => typeof parseLogfmt(line).torn === 'boolean'))
     expect(parseLogfmt('a="b c').torn).toBe(true)
@@ -59,6 +87,9 @@ describe('logfmt', () => {
   })
 
   it('refuses a key that is none', () => {
-    expect(() => formatLogfmt({ 'a b': 'x' })).toThrow(RangeError)
+    for (const key of ['a b', '1a', '', 'a=', '.a', 'a\n'])
+      expect(() => formatLogfmt({ [key]: 'x' })).toThrow(
+        new RangeError(`not a logfmt key: ${JSON.stringify(key)}`),
+      )
   })
 })

@@ -23,7 +23,7 @@ export default defineCommand({
     const result = await runPeer(iapeerRoot(), entry, {
       ...(as === undefined ? {} : { runtime: as }),
       signal: stopping.signal,
-      onUp: ({ identity, leader, blocked }) => {
+      onRunning: ({ identity, leader, blocked }) => {
         const name = sessionName(identity, entry.runtimes)
         print(
           blocked === undefined
