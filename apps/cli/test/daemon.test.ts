@@ -272,7 +272,7 @@ describe('with a daemon and without one', () => {
     ['stop', 'bob', '--force', '--json'],
     ['stop', 'bob', '--json'],
     ['stop', 'bob'],
-    ['start', 'nobody'],
+    ['start', 'eve'],
     ['start', ''],
     ['stop', '../x'],
     ['start', 'Bob'],

@@ -173,7 +173,7 @@ describe('the packed command, installed alone', () => {
     expect(seen.map(({ identity }) => identity).sort()).toEqual(['command-ann', 'command-bob', 'command-cid'])
     for (const path of ['/v1/fleet', '/healthz', '/metrics', '/openapi.json', '/v1/peers/dan'])
       expect(await askDaemon(daemonPaths(root).defaultSocket, 'GET', path)).toMatchObject({ status: 200 })
-    expect(await post('/v1/peers/Nobody/start')).toMatchObject({ status: 404 })
+    expect(await post('/v1/peers/Eve/start')).toMatchObject({ status: 404 })
     expect(await post('/v1/nothing')).toMatchObject({ status: 404 })
     expect(serverAt(dan.socketPath, dan.server.pid).alive()).toBe(true)
     const log = readFileSync(daemonPaths(root).log, 'utf8')
