@@ -115,6 +115,24 @@ describe('starting a peer', () => {
     expect(jsonLines(log).filter(({ msg }) => msg === 'iapeerd is up')).toHaveLength(1)
   }, 60_000)
 
+  it('Ctrl-C does not wait for a launch that the daemon does, and aborts those that the command does', async () => {
+    const home = homeWithDaemon()
+    const slow = ['bob', 'cid', 'dan', 'eve']
+    await home.iapeer('create', 'ann', '--', 'sleep', '1000')
+    for (const name of slow) {
+      await home.iapeer('create', name, '--runtime', 'claude')
+      await updatePeer(home.root, name, { command: ['/bin/sh', '-c', 'exec sleep 1000'] })
+    }
+    const starting = home.startWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', '--all')
+    const up = async () => (await listSessions(home.root)).map(({ identity }) => String(identity)).sort()
+    // The daemon runs when ann is up, so it gets the fifth peer.
+    await until('all launches', async () => (await up()).length === 5, 20_000)
+    const begun = performance.now()
+    expect(await starting.end('SIGINT')).toBe(130)
+    expect(performance.now() - begun).toBeLessThan(15_000)
+    expect(await up()).toEqual(['claude-eve', 'command-ann'])
+  }, 60_000)
+
   it.each([
     [{ IAPEER_DAEMON_AUTOSTART: 'on' }, ['--no-daemon']],
     [{ IAPEER_DAEMON_AUTOSTART: 'off' }, []],
