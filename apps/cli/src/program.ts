@@ -20,7 +20,7 @@ Examples:
 
 Files are kept under $IAPEER_ROOT, else ~/.iapeer.
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
-5 daemon unreachable, 8 up but blocked by a dialog, 130 interrupted.
+5 daemon unreachable or stalled, 8 up but blocked by a dialog, 130 interrupted.
 `
 
 /** Beside its longest usage the root's help has 30 columns left in a terminal of 80; commander would not wrap there. */
