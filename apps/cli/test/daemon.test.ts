@@ -1,5 +1,6 @@
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { toIdentity } from '@iapeer/core/identity'
 import { daemonPlace } from '@iapeer/core/paths'
 import { updatePeer } from '@iapeer/core/registry'
@@ -78,6 +79,53 @@ describe('iapeer daemon', () => {
       expect((await newHome().iapeer(...args)).exitCode).toBe(2)
     },
   )
+})
+
+describe.runIf(process.platform === 'linux')('iapeer daemon start with an installed service', () => {
+  /** The service manager runs `onStart` in the background when it starts the service. */
+  function homeWithService(onStart: string) {
+    const home = homeWithDaemon()
+    const at = (...parts: string[]): string => join(home.path, ...parts)
+    for (const path of [at('bin'), at('config', 'systemd', 'user')]) mkdirSync(path, { recursive: true })
+    writeFileSync(
+      at('config', 'systemd', 'user', 'iapeerd.service'),
+      `# made by iapeer: ${home.root}\n[Service]\n`,
+    )
+    const systemctl = `#!/bin/sh
+case "$*" in
+*--property=Version) echo Version=252 ;;
+*start*) { ${onStart}; } </dev/null >/dev/null 2>&1 & echo $! >'${at('pid')}' ;;
+esac
+`
+    writeFileSync(at('bin', 'systemctl'), systemctl, { mode: 0o755 })
+    const env = {
+      HOME: at('home'),
+      XDG_CONFIG_HOME: at('config'),
+      PATH: `${at('bin')}:${process.env['PATH']}`,
+    }
+    return { ...home, at, start: () => home.iapeerWith(env, 'daemon', 'start', '--json') }
+  }
+
+  it('waits for the daemon of the service, which needs a moment, and starts no other one', async () => {
+    const iapeerd = fileURLToPath(new URL('../dist/iapeerd.js', import.meta.url))
+    const home = homeWithService(
+      `sleep 1; exec '${process.execPath}' '${iapeerd}' --foreground --root "$IAPEER_ROOT"`,
+    )
+    const started = await home.start()
+    expect(started).toMatchObject({ exitCode: 0, stderr: '' })
+    const pid = Number(readFileSync(home.at('pid'), 'utf8'))
+    expect(jsonLines(started.stdout)).toMatchObject([{ state: 'started', pid }])
+  })
+
+  it('fails when the daemon of the service does not answer, and starts no other one', async () => {
+    const home = homeWithService('exit 1')
+    expect(await home.start()).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/the daemon did not come up .*\n {2}iapeer service status says why/),
+    })
+    expect(await answeringDaemon(home.root)).toBe(undefined)
+  })
 })
 
 describe('starting a peer', () => {

@@ -136,11 +136,21 @@ export async function startDaemon(root: string, options: DaemonStart): Promise<S
   }
 }
 
-function notUp(root: string, limitMs: number): IapeerError {
+function notUp(root: string, limitMs: number, hint = `See ${daemonPlace(root).log}.`): IapeerError {
   return new IapeerError(`the daemon did not come up (within ${limitMs / 1_000} s)`, {
     code: 'daemon-not-up',
-    hint: `See ${daemonPlace(root).log}.`,
+    hint,
   })
+}
+
+/**
+ * Waits until the daemon that a service manager starts answers.
+ * @throws IapeerError `daemon-not-up`
+ */
+export async function awaitServiceDaemon(root: string, limitMs = START_MS): Promise<AnsweringDaemon> {
+  const found = await waitUntil(() => answeringDaemon(root), { limitMs, everyMs: LOOK_MS })
+  if (found !== undefined) return found
+  throw notUp(root, limitMs, `iapeer service status says why; its log is ${daemonPlace(root).log}.`)
 }
 
 /**
