@@ -30,6 +30,17 @@ export const jsonLines = (text: string): Record<string, unknown>[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
 
+/** Asks what nothing but a person can know (`y`), then shows its input row, and notes what it is sent. */
+export const ASKS = `stty raw -echo
+show() { printf '\\033[2J\\033[H'; for line in "$@"; do printf '%s\\r\\n' "$line"; done; }
+byte() { dd bs=1 count=1 2>/dev/null; }
+show 'The moon is full.' 'Howl? (y)'
+while [ "$(byte)" != y ]; do :; done
+rule=────────────────────────────────
+show Welcome $rule '❯ ' $rule '  bypass permissions on'
+exec sleep 1000
+`
+
 interface Running {
   readonly text: () => string
   /** Sends a signal; resolves with the exit code. */
