@@ -171,10 +171,11 @@ describe('many who follow one log', () => {
     })
     const leaving = new AbortController()
     const items = broadcast.follow({ filter: { ev: ['stop'] }, signal: leaving.signal })
-    await log.append({ ev: 'stop', identity: 'command-p0', number: 2 })
+    const stop = { ev: 'stop', identity: 'command-p0', by: 'test', why: 'test', result: 'ended' } as const
+    await log.append({ ...stop, number: 2 })
     await until('the first one', () => first.numbers().at(-1) === 2)
     const late = items.next()
-    await log.append({ ev: 'stop', identity: 'command-p0', number: 3 })
+    await log.append({ ...stop, number: 3 })
     expect((await late).value?.event?.['number']).toBe('2')
     leaving.abort()
     first.leave()
