@@ -38,13 +38,9 @@ function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): 
   }
 }
 
-/** The command of the first of two words. Alone it prints its help. */
-function addParent(program: Command, name: string): Command {
-  const parent = program.command(name).description(PARENTS[name] ?? '')
-  return name === 'daemon'
-    ? parent.action((_options, command: Command) => command.help({ error: true }))
-    : parent
-}
+/** Adds the command of the first of two words; alone it prints its help, and is a wrong usage. */
+const addParent = (program: Command, name: string): Command =>
+  program.command(name).description(PARENTS[name] ?? '')
 
 /** An option may be given several times; its command decides what the earlier ones mean. */
 const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]

@@ -79,6 +79,12 @@ describe('iapeer daemon', () => {
       expect((await newHome().iapeer(...args)).exitCode).toBe(2)
     },
   )
+
+  it.each(['daemon', 'service'])('an unknown command of %s is named as such', async (parent) => {
+    expect((await newHome().iapeer(parent, 'statsu')).stderr).toMatch(
+      /^error: unknown command 'statsu'\n\(Did you mean status\?\)/,
+    )
+  })
 })
 
 describe.runIf(process.platform === 'linux')('iapeer daemon start with an installed service', () => {
