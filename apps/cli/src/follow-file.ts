@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import { StringDecoder } from 'node:string_decoder'
 import { errnoOf } from '@iapeer/core/errors'
 import { EXIT } from './exit-code.ts'
+import { onReaderGone } from './output.ts'
 
 const POLL_MS = 100
 const AT_ONCE = 256 * 1024
@@ -40,7 +41,7 @@ export async function printFile(
   // A character may lie across two reads.
   const decoder = new StringDecoder('utf8')
   let from = 0
-  process.stdout.on('error', () => process.exit(EXIT.ok))
+  onReaderGone(() => process.exit(EXIT.ok))
   for (;;) {
     const read = await readFrom(path, from)
     if (read === undefined && !options.follow) return false
@@ -50,7 +51,6 @@ export async function printFile(
       continue
     }
     if (!options.follow) return true
-    if (process.stdout.destroyed) process.exit(EXIT.ok)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
 }
