@@ -4,6 +4,12 @@ import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 
+/** What the system says of a root that this user may not read or write, or that has no room; of something else in the place of a file. */
+const EXPECTED: ReadonlySet<string | undefined> = new Set([
+  ...['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'],
+  ...['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG'],
+])
+
 async function changedAt(path: string): Promise<number> {
   try {
     return (await stat(path)).mtimeMs
@@ -37,6 +43,6 @@ export async function tellSinceLastLook(): Promise<void> {
     if (died > 0)
       process.stderr.write(`${died} death${died === 1 ? '' : 's'} since you last looked: iapeer deaths\n`)
   } catch (error) {
-    if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+    if (!EXPECTED.has(errnoOf(error)) && !isIapeerError(error)) throw error
   }
 }
