@@ -22,7 +22,7 @@ describe('the generated pages', () => {
       /^\| `lock-held` +\| `conflict` +\| Another /m,
     )
     expect(readFileSync(join(docs, 'environment.md'), 'utf8')).toMatch(
-      /^\| `IAPEER_TICK_SECS` .* a number of seconds >= 0\.1 +\| 60 +\| `daemon\.tick_secs` /m,
+      /^\| `IAPEER_TICK_SECS` .* a number of seconds >= 0\.1 +\| 60 +\| daemon /m,
     )
   })
 
