@@ -57,7 +57,7 @@ describe('a stalled daemon', () => {
     const said = await iapeer('daemon', 'status')
     expect(said).toMatchObject({ exitCode: 5, stderr: '' })
     expect(said.stdout).toMatch(
-      /^! the daemon is stalled: pid \d+, [\s\S]*last looked at the peers at 2026-06-1[\s\S]*iapeer daemon stop, then iapeer daemon start/,
+      /^! the daemon is stalled: pid \d+, [\s\S]*last checked the peers at 2026-06-1[\s\S]*iapeer daemon stop, then iapeer daemon start/,
     )
     const json = await iapeer('daemon', 'status', '--json')
     expect(json.exitCode).toBe(5)

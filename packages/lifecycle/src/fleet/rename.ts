@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listCanaries, nameGeneration } from '@iapeer/canary'
-import { IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import {
   formatIdentity,
   type Identity,
@@ -217,8 +217,12 @@ async function changeNames(
       await nameGeneration({ identity: after.get(identity) ?? identity, gen, ...rootRecordPlace(root) })
     return await renamePeer(root, pending.from, pending.to)
   } catch (error) {
-    // Where this fails too, the file stays, and the next command goes on from it.
-    await settlePending(root, pending).catch(() => undefined)
+    try {
+      await settlePending(root, pending)
+    } catch (failure) {
+      // `rename.pending` stays, and the next command goes on from it. The first error is the one to report.
+      if (!isIapeerError(failure) && errnoOf(failure) === undefined) throw failure
+    }
     throw error
   }
 }

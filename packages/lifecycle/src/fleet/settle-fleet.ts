@@ -34,7 +34,7 @@ async function endedSessions(root: string): Promise<PeerSession[]> {
 /**
  * Sees to whatever of a fleet has ended and is not settled: for commands that show or stop peers, so that what they say is
  * true. An end that tmux has lost is recorded, and where no daemon runs it is counted, and what follows it is planned as the
- * daemon would. Costs a few milliseconds where nothing has ended.
+ * daemon would.
  */
 export async function settleFleet(root: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
   await finishRename(root)

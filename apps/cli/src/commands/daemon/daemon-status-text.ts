@@ -1,8 +1,5 @@
-import type { DaemonStatus } from '@iapeer/host'
+import { DAEMON_RESTART_HINT, type DaemonStatus } from '@iapeer/host'
 import { localTime, paint } from '../../output.ts'
-
-const RESTART =
-  'iapeer daemon logs can show why; iapeer daemon stop, then iapeer daemon start, restarts it. The peers go on running.'
 
 /** Returns why a daemon that runs does not supervise the peers; undefined when it does, starts or does not run. */
 export function daemonFault(status: DaemonStatus): 'stalled' | 'unresponsive' | undefined {
@@ -19,13 +16,15 @@ function runningText(status: Extract<DaemonStatus, { state: 'running' }>, since:
       `${paint(health === 'ok' ? 'green' : 'yellow', '●')} the daemon is up: ${since}, version ${version}`,
       ...lines,
     ].join('\n')
-  const last = lastSweepAt === undefined ? 'It has never looked' : `It last looked`
-  const when = lastSweepAt === undefined ? '' : ` at ${localTime(lastSweepAt)}`
+  const looked =
+    lastSweepAt === undefined
+      ? 'It has never checked the peers'
+      : `It last checked the peers at ${localTime(lastSweepAt)}`
   return [
     `${paint('red', '!')} the daemon is stalled: ${since}, version ${version}`,
     ...lines,
-    `  ${last} at the peers${when}: no death is noticed and no peer is restarted`,
-    `  ${RESTART}`,
+    `  ${looked}: no death is noticed and no peer is restarted`,
+    `  ${DAEMON_RESTART_HINT}`,
   ].join('\n')
 }
 
@@ -36,5 +35,5 @@ export function daemonStatusText(status: DaemonStatus): string {
   const since = `pid ${status.pid}, since ${localTime(status.since)}`
   if (status.state === 'running') return runningText(status, since)
   if (status.state === 'starting') return `${paint('yellow', '●')} the daemon is starting: ${since}`
-  return `${paint('red', '!')} the daemon does not answer: ${since}\n  ${RESTART}`
+  return `${paint('red', '!')} the daemon does not answer: ${since}\n  ${DAEMON_RESTART_HINT}`
 }
