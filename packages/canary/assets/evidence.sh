@@ -114,12 +114,7 @@ evidence_write_baseline() {
       out "socket=${SOCKET:-}"
       # What else the state file holds: should that be corrupt, reconcile writes it again from here.
       out "mode=$MODE"
-      out "lib=$LIB"
-      out "record_dir=$RECORD_DIR"
-      out "tmux=$TMUX_BIN"
-      out "path=$PATH"
-      out "clock=$CLOCK"
-      out format=2
+      generation_out_setup
       out "cgroup_v2=$CGROUP_V2"
       out "cgroup_v1=$CGROUP_V1"
       out "cgroup_pids=$CGROUP_PIDS"

@@ -50,6 +50,16 @@ generation_read_name() {
   case $generation_read_name_note in identity=?*) IDENTITY=${generation_read_name_note#identity=} ;; esac
 }
 
+# generation_out_setup: prints what a recorder was armed with, as the state file and the baseline have it
+generation_out_setup() {
+  out "lib=$LIB"
+  out "record_dir=$RECORD_DIR"
+  out "tmux=$TMUX_BIN"
+  out "path=$PATH"
+  out "clock=$CLOCK"
+  out format=2
+}
+
 # generation_write_state: the state file, as a whole. A watch has a SOCKET_ID and a CLIENT.
 generation_write_state() {
   {
@@ -62,12 +72,7 @@ generation_write_state() {
       out "boot=$ARMED_BOOT"
       out "baseline=$BASELINE"
       [ "$MODE" = guard ] || out "client=${CLIENT:+$CLIENT:$P_TOKEN}"
-      out "lib=$LIB"
-      out "record_dir=$RECORD_DIR"
-      out "tmux=$TMUX_BIN"
-      out "path=$PATH"
-      out "clock=$CLOCK"
-      out format=2
+      generation_out_setup
     } >"$STATE.$$.part" && mv -f "$STATE.$$.part" "$STATE"
   } 2>/dev/null
 }

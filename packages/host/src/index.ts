@@ -2,6 +2,7 @@ export {
   type AnsweringDaemon,
   answeringDaemon,
   awaitServiceDaemon,
+  DAEMON_RESTART_HINT,
   type DaemonStart,
   type DaemonStatus,
   daemonStatus,

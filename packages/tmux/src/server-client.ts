@@ -108,7 +108,7 @@ function versionMismatch(said: string): IapeerError {
  * {@link runOnServer}: the tmux of the call, or the server's own program if the server does not accept that. What the client
  * prints of the terminal itself, or of a server that is exiting, is passed on.
  * @returns the client's exit code; undefined when a signal ended it
- * @throws IapeerError `tmux-missing`, `tmux-version-mismatch`
+ * @throws IapeerError `tmux-missing`, `tmux-version-mismatch`; `no-server` when the server has exited
  */
 export async function runInTerminalOnServer(
   server: ProcessId,
@@ -132,5 +132,9 @@ export async function runInTerminalOnServer(
   // A server that is exiting refuses clients in the same words.
   if (isMismatch && (await observeSocket(call.socketPath)) === 'listening')
     throw versionMismatch(result?.stderr.trim() ?? 'its own program cannot be run')
-  return result === undefined ? 1 : passOn(result)
+  if (result !== undefined) return passOn(result)
+  throw new IapeerError(`the tmux server ${server.pid} has exited`, {
+    code: 'no-server',
+    hint: 'iapeer deaths says why, unless it was stopped on purpose.',
+  })
 }

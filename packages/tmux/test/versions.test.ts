@@ -124,6 +124,18 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     expect(await handle.runInTerminal(['attach-session'])).toBe(1)
   })
 
+  it('is reported when it has exited before a client attaches to it', async () => {
+    const folder = newFolder()
+    const pair = await refusingPair(folder)
+    const { peer } = await launchCopy(['cat'], pair.server, folder)
+    const { target } = peer
+    const handle = new TmuxServer({ ...target, process: target.server, tmux: pair.client })
+    // From now on the server's own program is used.
+    expect(await handle.alive()).toBe('alive')
+    await teardown({ ...target, tmux: pair.client })
+    await expect(handle.runInTerminal(['attach-session'])).rejects.toMatchObject({ code: 'no-server' })
+  })
+
   it('a terminal that tmux cannot use is no other version: what tmux says of it is passed on', async () => {
     const server = await startServer(join(newDirectory(), 's'))
     track(server.end)

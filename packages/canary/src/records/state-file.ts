@@ -20,7 +20,7 @@ export interface CanaryRecord {
   readonly boot: string
   /** Directory of the scripts it runs from. */
   readonly lib: string
-  /** 2; 1 for recorders of format 1, which know no other name of their generation than that of its files. */
+  /** 1 where the file states none: that recorder does not learn that its peer was renamed. */
   readonly format: number
 }
 

@@ -87,6 +87,10 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
   }
 }
 
+/** What to do about a daemon that does not answer, or that is stalled. */
+export const DAEMON_RESTART_HINT =
+  'iapeer daemon logs may show why; iapeer daemon stop, then iapeer daemon start, restarts it. The peers keep running.'
+
 /** What `iapeerd --report` prints: one line of JSON when it is up, or why it is not. */
 function reportOf(line: string): IapeerError | undefined {
   const { code, message, hint } = fieldsOf(parseJson(line))

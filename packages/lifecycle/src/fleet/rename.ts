@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listCanaries, nameGeneration } from '@iapeer/canary'
-import { IapeerError, isIapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import {
   formatIdentity,
   type Identity,
@@ -220,8 +220,12 @@ async function changeNames(
       await nameGeneration({ identity: after.get(identity) ?? identity, gen, ...rootRecordLocation(root) })
     return await renamePeer(root, pending.from, pending.to)
   } catch (error) {
-    // When this fails too, the pending file stays, and the next command continues from it.
-    await settlePending(root, pending).catch(() => undefined)
+    try {
+      await settlePending(root, pending)
+    } catch (failure) {
+      // `rename.pending` stays, and the next command continues from it. The first error is the one to report.
+      if (!isIapeerError(failure) && errnoOf(failure) === undefined) throw failure
+    }
     throw error
   }
 }

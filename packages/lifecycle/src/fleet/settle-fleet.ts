@@ -33,8 +33,7 @@ async function endedSessions(root: string): Promise<PeerSession[]> {
 
 /**
  * Settles every session that has ended: for commands that show or stop peers, so that what they print is true. Records an exit
- * that tmux has missed. Where no daemon runs, it also counts the end and plans a restart as the daemon would. Takes a few
- * milliseconds where no session has ended.
+ * that tmux has missed. Where no daemon runs, it also counts the end and plans a restart as the daemon would.
  */
 export async function settleFleet(root: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
   await finishRename(root)

@@ -1,8 +1,5 @@
-import type { DaemonStatus } from '@iapeer/host'
+import { DAEMON_RESTART_HINT, type DaemonStatus } from '@iapeer/host'
 import { localTime, paint } from '../../output.ts'
-
-const RESTART =
-  'iapeer daemon logs may show why; iapeer daemon stop, then iapeer daemon start, restarts it. The peers keep running.'
 
 /** Returns why a running daemon does not supervise the peers; undefined if it does, is starting or is not running. */
 export function daemonFault(status: DaemonStatus): 'stalled' | 'unresponsive' | undefined {
@@ -27,7 +24,7 @@ function runningText(status: Extract<DaemonStatus, { state: 'running' }>, since:
     `${paint('red', '!')} the daemon is stalled: ${since}, version ${version}`,
     ...lines,
     `  ${last}: no death is noticed and no peer is restarted`,
-    `  ${RESTART}`,
+    `  ${DAEMON_RESTART_HINT}`,
   ].join('\n')
 }
 
@@ -38,5 +35,5 @@ export function daemonStatusText(status: DaemonStatus): string {
   const since = `pid ${status.pid}, since ${localTime(status.since)}`
   if (status.state === 'running') return runningText(status, since)
   if (status.state === 'starting') return `${paint('yellow', '●')} the daemon is starting: ${since}`
-  return `${paint('red', '!')} the daemon does not answer: ${since}\n  ${RESTART}`
+  return `${paint('red', '!')} the daemon does not answer: ${since}\n  ${DAEMON_RESTART_HINT}`
 }

@@ -1,6 +1,7 @@
 import { listCanaries } from '@iapeer/canary'
 import { runProgram } from '@iapeer/core/exec'
 import { rootRecordLocation } from '@iapeer/core/paths'
+import { DAEMON_RESTART_HINT } from '../../daemon/control.ts'
 import { cgroupOf, runsSystemd } from '../cgroup.ts'
 import type { Check, DoctorContext, Finding, KnownDaemon } from '../finding.ts'
 import { livingSessions } from './tmux.ts'
@@ -49,7 +50,7 @@ async function runDaemon(context: DoctorContext): Promise<Finding[]> {
         level: 'error',
         what: FAULTS[daemon.fault],
         where: `pid ${daemon.pid}`,
-        fix: 'iapeer daemon logs can show why; iapeer daemon stop, then iapeer daemon start, restarts it. The peers go on running.',
+        fix: DAEMON_RESTART_HINT,
       },
     ]
   const cgroup = await cgroupOf(context, daemon.pid)
