@@ -59,6 +59,7 @@ describe('a number', () => {
     ['empty', { IAPEER_TICK_SECS: '' }, 60],
     ['the least', { IAPEER_TICK_SECS: '0.1' }, 0.1],
     ['whole', { IAPEER_TICK_SECS: '5' }, 5],
+    ['of 15 digits', { IAPEER_TICK_SECS: '9'.repeat(15) }, 999_999_999_999_999],
   ])('%s', (_what, env, value) => {
     expect(readNumber(env, SETTINGS.tickSecs)).toBe(value)
   })
