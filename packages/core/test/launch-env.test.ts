@@ -58,7 +58,7 @@ describe('launch.env', () => {
     ['A=1\nnonsense', 'line 2: not KEY=VALUE'],
     ['1A=x', 'line 1: not KEY=VALUE'],
     ['A ="x"', 'line 1: not KEY=VALUE'],
-    ['\nA="x', 'line 2: the " that opens is never closed'],
+    ['\nA="x', 'line 2: the opening " has no closing "'],
     ['A= x', 'line 1: a blank after ='],
     ["A='x'y", 'line 1: text after the closing quote'],
     ['A=\0', 'line 1: a NUL'],
