@@ -11,7 +11,7 @@ const anyText = fc.oneof(
 const anyKey = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.-]{0,12}$/)
 
 describe('logfmt', () => {
-  it('comes back as it was, for arbitrary unicode, also lone surrogates', () => {
+  it('is parsed back to the same fields, for any Unicode text and lone surrogates', () => {
     fc.assert(
       fc.property(fc.dictionary(anyKey, anyText, { noNullPrototype: true }), (input) => {
         const { fields, torn } = parseLogfmt(formatLogfmt(input))
@@ -22,7 +22,7 @@ describe('logfmt', () => {
     )
   })
 
-  it('no value can end its line or start another field', () => {
+  it('lets no value end its line or start another field', () => {
     fc.assert(
       fc.property(anyText, (value) => {
         const line = formatLogfmt({ a: value, z: 1 })
@@ -47,18 +47,18 @@ describe('logfmt', () => {
     expect(formatLogfmtValue(value)).toBe(written)
   })
 
-  it('is total over any text and says when a line was cut inside a value', () => {
+  it('parses any text, and reports a line that was cut inside a value', () => {
     fc.assert(fc.property(anyText, (line) => typeof parseLogfmt(line).torn === 'boolean'))
     expect(parseLogfmt('a="b c').torn).toBe(true)
     expect(parseLogfmt('a="b\\').torn).toBe(true)
   })
 
-  it('the first of two equal keys wins, and no key touches the prototype', () => {
+  it('keeps the first of two equal keys, and lets no key change the prototype', () => {
     expect({ ...parseLogfmt('a=1 a=2 word __proto__=x =y').fields }).toEqual({ a: '1', ['__proto__']: 'x' })
     expect(Object.keys(parseLogfmt('a=1 a=2 word __proto__=x =y').fields)).toEqual(['a', '__proto__'])
   })
 
-  it('refuses a key that is none', () => {
+  it('throws for an invalid key', () => {
     expect(() => formatLogfmt({ 'a b': 'x' })).toThrow(RangeError)
   })
 })
