@@ -67,7 +67,7 @@ describe('a lock', () => {
     await end('SIGKILL')
     expect(await readLockHolder(path)).toMatchObject({ pid, liveness: 'gone' })
     expect(await owned(path)).toBe('free again')
-    writeFileSync(path, 'a file of somebody else')
+    writeFileSync(path, 'a file of another program')
     expect(await readLockHolder(path)).toBe(undefined)
   })
 

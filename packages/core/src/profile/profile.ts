@@ -5,7 +5,7 @@ import type { Intelligence } from '../identity/intelligence.ts'
 export const DESCRIPTION_MAX = 450
 
 export const WAKE_POLICIES = ['ephemeral', 'keep-alive'] as const
-/** How long a session lasts: `ephemeral` for one task, `keep-alive` for as long as the peer is wanted. */
+/** `ephemeral`: a session lasts for one task. `keep-alive`: the daemon restarts the peer whenever it exits. */
 export type WakePolicy = (typeof WAKE_POLICIES)[number]
 
 export const RESTART_POLICIES = ['no', 'on-failure', 'resume'] as const

@@ -17,7 +17,7 @@ async function findingOf(home: string): Promise<HomeFinding> {
   if (real === undefined || !(await stat(real)).isDirectory()) return { kind: 'gone', home: real ?? home }
   const profile = await readProfile(real)
   if (profile !== undefined) return { kind: 'profile', home: real, profile }
-  // An empty directory is more likely a disk that is not mounted than a home whose profile was deleted.
+  // A directory without `.iapeer` is more likely a disk that is not mounted than a home whose profile was deleted.
   if (!(await exists(peerDirectory(real)))) return { kind: 'gone', home: real }
   return { kind: 'no-profile', home: real, retired: await isRetired(real) }
 }

@@ -21,7 +21,7 @@ export const TMUX_ERRORS = entries({
   'tmux-version-mismatch': {
     kind: 'failed',
     summary:
-      "The peer's tmux server runs another version of tmux: it refuses the tmux on the PATH, and its own program cannot be run.",
+      "The peer's tmux server runs another version: it refuses the tmux on the PATH, and its own program cannot be run.",
     hint: 'Restart the peer: `iapeer refresh <peer>`.',
   },
   'tmux-unusable': {
