@@ -98,7 +98,7 @@ describe('iapeer create, init, list and show', () => {
     ],
     [['create', 'bob', '--description', 'x'.repeat(451)], 2, /description: must be at most 450 characters/],
     [['create', 'bob', '--', ''], 2, /command: must be at least the program/],
-    [['create', 'bob', '--home', '/etc/hostname'], 2, /is no directory\n {2}Choose another/],
+    [['create', 'bob', '--home', '/etc/hostname'], 2, /is not a directory\n {2}Choose another/],
     [['init', '/nowhere/at/all'], 2, /the home is not a directory/],
     [['init', '/'], 2, /no peer's name can be made of/],
     [['show', 'eve'], 4, /no peer eve\n {2}iapeer list/],
@@ -155,7 +155,7 @@ describe('iapeer rename, remove and runtimes', () => {
     writeFileSync(join(home.root, 'peers', 'ann', '.iapeer', 'peer-profile.json'), '{')
     const done = await home.iapeer('runtimes', 'add', 'codex', '--all')
     expect(done).toMatchObject({ exitCode: 1, stdout: 'bob  claude (default), codex\n' })
-    expect(done.stderr).toMatch(/ann.*cannot be read as JSON[\s\S]*Mend that file/)
+    expect(done.stderr).toMatch(/ann.*is not JSON[\s\S]*Correct that file/)
   })
 })
 

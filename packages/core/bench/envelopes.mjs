@@ -1,4 +1,4 @@
-// Envelopes out of 10 MB of text, beside the plain way: one growing buffer that is searched again at every chunk.
+// Extracts envelopes from 10 MB of text, and compares that with the simple way: one buffer that is searched at every chunk.
 //   pnpm --filter @iapeer/core bench
 import { EnvelopeExtractor, formatEnvelope } from '../dist/envelope.js'
 
@@ -35,7 +35,7 @@ function ours(text, size) {
   return found + extractor.end().length
 }
 
-/** What one writes first; it is right only while no message quotes an envelope, so it is given up to 20 s. */
+/** The simple way, which is wrong for a message that quotes an envelope. It stops at `until`, and returns undefined then. */
 function plain(text, size, until) {
   let buffer = ''
   let found = 0

@@ -1,4 +1,4 @@
-// Atomic writes and locked updates, beside a plain writeFile without fsync, lock or check.
+// Measures atomic writes and locked updates, compared with a writeFile without fsync, lock or check.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -12,7 +12,7 @@ interface InstalledPackage {
   readonly name: string
 }
 
-const INSTALL_AGAIN = 'Install iapeer again; what runs already goes on.'
+const INSTALL_AGAIN = 'Install iapeer again. Running peers and recorders are not affected.'
 
 function nameIn(directory: string): string | undefined {
   try {
@@ -32,7 +32,7 @@ function packageOf(moduleUrl: string): InstalledPackage {
     const name = nameIn(directory)
     if (name !== undefined) return { directory, name }
     if (directory === dirname(directory))
-      throw new IapeerError(`the package of ${file} is not installed any more`, {
+      throw new IapeerError(`the package of ${file} is no longer installed`, {
         code: 'package-missing',
         hint: INSTALL_AGAIN,
       })
@@ -40,8 +40,8 @@ function packageOf(moduleUrl: string): InstalledPackage {
 }
 
 /**
- * Returns the directory that holds the shell scripts of a package: its own `assets`, or `dist/assets/<owner>` of the
- * package that its code was bundled into.
+ * Returns the directory of the shell scripts of a package: its own `assets`, or `dist/assets/<owner>` of the package into
+ * which its code was bundled.
  * @param moduleUrl `import.meta.url` of the caller
  * @throws IapeerError `package-missing`
  */
@@ -51,8 +51,8 @@ export function locateScripts(owner: ScriptOwner, moduleUrl: string): string {
 }
 
 /**
- * Returns the path of the daemon's program, which Node.js runs: that of its own package, or `dist/iapeerd.js` of the
- * package that it is shipped in.
+ * Returns the path of the daemon's program, a Node.js script: `dist/main.js` of its own package, or `dist/iapeerd.js` of
+ * the package into which it was bundled.
  * @param moduleUrl `import.meta.url` of the caller
  * @throws IapeerError `daemon-missing`, `package-missing`
  */
@@ -85,24 +85,24 @@ async function readScripts(owner: ScriptOwner, moduleUrl: string): Promise<Reado
 }
 
 /**
- * Returns the shell scripts of a package by their file names, sorted. They are read once: a process goes on with the
- * scripts that belong to its code while its package is replaced or removed.
+ * Returns the shell scripts of a package by file name, sorted. They are read once, so that a process keeps the scripts
+ * that belong to its code when its package is replaced or removed.
  * @param moduleUrl `import.meta.url` of the caller
- * @throws IapeerError `scripts-missing`, `package-missing`; the Node system error
+ * @throws IapeerError `scripts-missing`, `package-missing`; the Node.js system error
  */
 export function loadScripts(owner: ScriptOwner, moduleUrl: string): Promise<ReadonlyMap<string, string>> {
   const known = loaded.get(owner)
   if (known !== undefined) return known
   const reading = readScripts(owner, moduleUrl)
   loaded.set(owner, reading)
-  // A failed read is tried again; its caller is told.
+  // The caller gets the error; the next call reads again.
   reading.catch(() => loaded.delete(owner))
   return reading
 }
 
 /**
- * Returns the text of one of these scripts.
- * @throws as `loadScripts`
+ * Returns the text of one shell script.
+ * @throws the errors of {@link loadScripts}
  */
 export async function loadScript(owner: ScriptOwner, name: string, moduleUrl: string): Promise<string> {
   const text = (await loadScripts(owner, moduleUrl)).get(name)

@@ -2,21 +2,21 @@ import { describe, expect, it } from 'vitest'
 import { mapLimit, waitUntil } from '../src/async/index.ts'
 
 describe('waitUntil', () => {
-  it('returns the first answer that is neither false nor undefined', async () => {
-    const answers = [false, undefined, 0, 'late'] as const
-    let asked = 0
-    const check = () => answers[asked++]
+  it('returns the first result that is neither false nor undefined', async () => {
+    const results = [false, undefined, 0, 'late'] as const
+    let checks = 0
+    const check = () => results[checks++]
     expect(await waitUntil<string | number>(check, { limitMs: 1_000, everyMs: 1 })).toBe(0)
-    expect(asked).toBe(3)
+    expect(checks).toBe(3)
   })
 
   it('checks once more at the limit, then returns undefined', async () => {
-    const begun = performance.now()
-    let asked = 0
-    const check = () => ++asked < 0
+    const startedAt = performance.now()
+    let checks = 0
+    const check = () => ++checks < 0
     expect(await waitUntil(check, { limitMs: 30, everyMs: 1_000 })).toBeUndefined()
-    expect(asked).toBe(2)
-    expect(performance.now() - begun).toBeLessThan(900)
+    expect(checks).toBe(2)
+    expect(performance.now() - startedAt).toBeLessThan(900)
   })
 
   it('throws what the check throws', async () => {
@@ -24,7 +24,7 @@ describe('waitUntil', () => {
     await expect(waitUntil(check, { limitMs: 1_000 })).rejects.toThrow('broken')
   })
 
-  it('ends with the reason of its signal, also in the middle of a pause', async () => {
+  it('throws the reason of its signal, also during a pause', async () => {
     const stop = new AbortController()
     const waiting = waitUntil(() => false, { limitMs: 60_000, everyMs: 60_000, signal: stop.signal })
     setTimeout(() => stop.abort(new Error('stopped')), 10)
@@ -34,7 +34,7 @@ describe('waitUntil', () => {
 })
 
 describe('mapLimit', () => {
-  it('keeps the order of the list, and never runs more than the limit', async () => {
+  it('keeps the order of the list, and never runs more calls than the limit', async () => {
     let [running, most] = [0, 0]
     const double = async (value: number): Promise<number> => {
       most = Math.max(most, ++running)
@@ -47,17 +47,28 @@ describe('mapLimit', () => {
     expect(await mapLimit([], 2, double)).toEqual([])
   })
 
-  it('makes every call also after a failure, and throws the first one when all have ended', async () => {
-    const begun: number[] = []
-    const ended: number[] = []
+  it.each([0, -1, 0.5, Number.NaN])(
+    'throws for a limit of %d, with which no call would run',
+    async (limit) => {
+      let calls = 0
+      const act = async (): Promise<number> => ++calls
+      await expect(mapLimit([1], limit, act)).rejects.toThrow(RangeError)
+      await expect(mapLimit([], limit, act)).rejects.toThrow(`invalid limit ${limit}: expected a number >= 1`)
+      expect(calls).toBe(0)
+    },
+  )
+
+  it('makes every call even after a failure, then throws the first error', async () => {
+    const started: number[] = []
+    const finished: number[] = []
     const act = async (value: number): Promise<void> => {
-      begun.push(value)
+      started.push(value)
       if (value === 1) throw new Error('the first')
       await new Promise((resolve) => setTimeout(resolve, 10))
-      ended.push(value)
+      finished.push(value)
     }
     await expect(mapLimit([1, 2, 3, 4], 2, act)).rejects.toThrow('the first')
-    expect([begun, ended]).toEqual([
+    expect([started, finished]).toEqual([
       [1, 2, 3, 4],
       [2, 3, 4],
     ])

@@ -19,10 +19,10 @@ const { directory } = directories()
 
 async function started(args: readonly string[], cwd: string): Promise<number> {
   const child = spawn('sh', ['-c', 'read line', ...args], { cwd, stdio: ['pipe', 'ignore', 'inherit'] })
-  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const exited = new Promise((resolve) => child.once('exit', resolve))
   onTestFinished(async () => {
     child.stdin.end()
-    await ended
+    await exited
   })
   const pid = await until('its pid', () => child.pid)
   await until('its program', async () => (await readCommandLine(pid))?.argv.includes('read line'))
@@ -30,7 +30,7 @@ async function started(args: readonly string[], cwd: string): Promise<number> {
 }
 
 describe.runIf(process.platform === 'linux')('the environment and the program of a process', () => {
-  it('are those that it was started with', async () => {
+  it('are those with which it was started', async () => {
     const env = { ...process.env, EMPTY: '', SAYS: 'a=b\nc' }
     const child = spawn('sleep', ['1000'], { env, stdio: 'ignore' })
     onTestFinished(() => {
@@ -41,7 +41,7 @@ describe.runIf(process.platform === 'linux')('the environment and the program of
     expect(await readEnvironment(pid)).toMatchObject({ EMPTY: '', SAYS: 'a=b\nc', PATH: process.env['PATH'] })
   })
 
-  it('of one that is gone are not known', async () => {
+  it('are undefined if it is gone', async () => {
     expect([await readEnvironment(99_999_999), await readExecutable(99_999_999)]).toEqual([
       undefined,
       undefined,
@@ -59,7 +59,7 @@ describe('the command line of a process', () => {
     },
   )
 
-  it('of a process that is gone is none', async () => {
+  it('is undefined if it is gone', async () => {
     expect(await readCommandLine(2 ** 22 + 1)).toBeUndefined()
     expect(await readWorkingDirectory(2 ** 22 + 1)).toBeUndefined()
   })
@@ -73,7 +73,7 @@ describe('the command line of a process', () => {
     expect(parseProcCmdline(Buffer.from(text))).toEqual(expected)
   })
 
-  it('that is no UTF-8 is not exact', () => {
+  it('that is not UTF-8 is not exact', () => {
     expect(parseProcCmdline(Buffer.from([0x61, 0, 0xff, 0]))?.exact).toBe(false)
   })
 
@@ -88,7 +88,7 @@ describe('the command line of a process', () => {
 })
 
 describe('the directory of a process', () => {
-  it.runIf(process.platform === 'linux')('is told, and that it is gone', async () => {
+  it.runIf(process.platform === 'linux')('is read, and marked if it was removed', async () => {
     const path = mkdtempSync(join(realpathSync(directory()), 'w'))
     const pid = await started([], path)
     expect(await readWorkingDirectory(pid)).toBe(path)
@@ -98,13 +98,13 @@ describe('the directory of a process', () => {
 })
 
 describe('the process table', () => {
-  it('has this process, by its parent', async () => {
+  it('has this process and its parent', async () => {
     expect(await readProcessTable()).toContainEqual(
       expect.objectContaining({ pid: process.pid, ppid: process.ppid }),
     )
   })
 
-  it('is read from ps where there is no /proc; a zombie is no process', () => {
+  it('is read from ps where there is no /proc, without zombies', () => {
     const text =
       '    1     0     1     0 Ss\n  812     1   812   900 Ss\n  900   812   900   900 S+\n  901   900   900   900 Z+\nx\n'
     expect(parsePsTable(text)).toEqual([

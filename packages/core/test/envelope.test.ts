@@ -76,7 +76,7 @@ function extracted(text: string, size: number): Envelope[] {
 }
 
 describe('an envelope', () => {
-  it('is written for people to read', () => {
+  it('is readable for people in its full form', () => {
     expect(
       formatEnvelope({
         ...plain,
@@ -92,7 +92,7 @@ Answer bob.
 </iap>`)
   })
 
-  it('in its compact form has the time alone on the same day, and CDATA only where it must', () => {
+  it('in its compact form has only the time on the same day, and CDATA only if necessary', () => {
     const compact = (envelope: Partial<Envelope>, at = '2026-06-10T23:00:00+02:00'): string =>
       formatCompactEnvelope({ ...plain, ...envelope }, at)
     expect(compact({})).toBe(
@@ -104,7 +104,7 @@ Answer bob.
     expect(compact({ message: 'a < b' })).toContain('<msg><![CDATA[a < b]]></msg>')
   })
 
-  it('comes back as it was, in both forms, for arbitrary unicode', () => {
+  it('is parsed back to the same fields, in both forms, for any Unicode text', () => {
     fc.assert(
       fc.property(anyEnvelope, (envelope) => {
         expect(parseEnvelope(formatEnvelope(envelope))).toEqual({ ok: true, envelope })
@@ -122,13 +122,13 @@ Answer bob.
     [{ attachments: [''] }, 'attachment'],
     [{ attachments: ['/a\nb'] }, 'line break'],
     [{ ts: '17:42' }, 'ts'],
-  ])('beyond a limit is refused: %#', (fields, why) => {
+  ])('that exceeds a limit is refused: %#', (fields, why) => {
     expect(() => formatEnvelope({ ...plain, ...fields })).toThrow(
       expect.objectContaining({ code: 'invalid-envelope', message: expect.stringContaining(why) }),
     )
   })
 
-  it('limits count characters, not UTF-16 units', () => {
+  it('has limits in characters, not in UTF-16 units', () => {
     const message = '🐳'.repeat(16_000)
     expect(parseEnvelope(formatEnvelope({ ...plain, message }))).toMatchObject({
       ok: true,
@@ -138,7 +138,7 @@ Answer bob.
     expect(parseEnvelope(long)).toMatchObject({ ok: false, problem: expect.stringContaining('16000') })
   })
 
-  it('what others write is read: raw carriage returns, older natures, unknown attributes', () => {
+  it('of other programs is parsed: raw carriage returns, older intelligences, unknown attributes', () => {
     const text = `<iap from-personality='bob' from-runtime="claude" from-intelligence="human" x="1" ts="soon">
 <message><![CDATA[a\r\nb\rc]]>&#65;\r</message></iap>`
     expect(parseEnvelope(text)).toEqual({
@@ -174,11 +174,11 @@ Answer bob.
     '<iap from="bob" runtime="claude"><msg/></iap>',
     '<!DOCTYPE iap [<!ENTITY a "b">]><iap from="bob" runtime="claude"><msg>&a;</msg></iap>',
     '<iap from="bob" runtime="claude"><msg>x</msg></iap><iap/>',
-  ])('%j is none, and why is said', (text) => {
+  ])('cannot be parsed from %j, with a reason', (text) => {
     expect(parseEnvelope(text)).toEqual({ ok: false, problem: expect.stringMatching(/./) })
   })
 
-  it('any text is an envelope or a reason', () => {
+  it('is parsed from any text, or a reason is returned', () => {
     const pieces = fc.constantFrom(
       '<iap ',
       'from="bob" ',
@@ -205,7 +205,7 @@ Answer bob.
     )
   })
 
-  it('local time has its offset', () => {
+  it('has a local time with its offset', () => {
     const at = new Date('2026-06-10T15:42:07.999Z')
     expect(localIsoTime(at, 120)).toBe(now)
     expect(localIsoTime(at, -570)).toBe('2026-06-10T06:12:07-09:30')
@@ -230,7 +230,7 @@ describe('envelopes in a stream', () => {
     fc.string(),
   )
 
-  it('are all found, whole and in order, whatever stands between them and however it is cut', () => {
+  it('are all found, complete and in order, between any text and in any chunks', () => {
     const stream = fc.array(fc.tuple(fc.array(prose, { maxLength: 3 }), anyEnvelope), { maxLength: 4 })
     fc.assert(
       fc.property(stream, fc.integer({ min: 1, max: 200 }), (parts, size) => {
@@ -243,7 +243,7 @@ describe('envelopes in a stream', () => {
     )
   })
 
-  it('are the same however the stream is cut', () => {
+  it('are the same in any chunks', () => {
     const pieces = fc.constantFrom(
       '<iap ',
       'from="bob" runtime="claude"',
@@ -270,7 +270,7 @@ describe('envelopes in a stream', () => {
     )
   })
 
-  it('a message that quotes one, written by others with nothing split but its section, is one message', () => {
+  it('of other programs can quote an envelope in a message', () => {
     const inner = formatEnvelope(plain)
     const message = `he wrote ${inner} to me`
     const foreign = `<iap from="ann" runtime="claude"><message><![CDATA[${message.replaceAll(']]>', ']]]]><![CDATA[>')}]]></message></iap>`
@@ -280,7 +280,7 @@ describe('envelopes in a stream', () => {
     expect(extractEnvelopes(around)).toMatchObject([{ fromPersonality: 'ann', message: compact }])
   })
 
-  it('one that was cut off hides none that follows, full or compact', () => {
+  it('are found after one that was cut off, full or compact', () => {
     const cut = '<iap from="ann" runtime="claude"><message><![CDATA[I was sayi'
     const full = formatEnvelope({ ...plain, message: 'with </iap> and <iap x> and ]]>' })
     expect(extractEnvelopes(cut + full)).toMatchObject([{ message: 'with </iap> and <iap x> and ]]>' }])
@@ -310,39 +310,39 @@ describe('envelopes in a stream', () => {
       `${cut} <iap topic="]]>" from="real" runtime="b"><msg>hi</msg></iap>`,
       'real',
     ],
-  ])('a message of others %s comes from who sent it', (_what, text, from) => {
+  ])('of other programs have the right sender: %s', (_what, text, from) => {
     for (const size of [1, 7, 1_000_000])
       expect(extracted(text, size)).toMatchObject([{ fromPersonality: from }])
   })
 
-  it('a real one that is malformed is not taken for the end of one that was cut off', () => {
+  it('that are malformed do not complete one that was cut off', () => {
     const malformed = foreign('real', 'hi').replace('runtime', 'topic="a & b" runtime')
     const extractor = new EnvelopeExtractor()
     expect([...extractor.push(cut + malformed), ...extractor.end()]).toMatchObject([{ kind: 'rejected' }])
   })
 
-  it('carriage returns of the transport stay out of tags and paths', () => {
+  it('have no carriage returns of the transport in tags and paths', () => {
     const text = `<iap from="bob" runtime="claude"\r\n topic="x">\r\n<attachments>/a\r\n/b</attachments>\r\n<msg\r\n>hi\r\n</msg>\r\n</iap>`
     expect(extractEnvelopes(text)).toMatchObject([
       { attachments: ['/a', '/b'], message: 'hi\r\n', instruction: undefined },
     ])
   })
 
-  it('thousands that are held back cost no more than any others', () => {
+  it('are found fast even if thousands of them are held back', () => {
     const many = '<iap from="a" runtime="b"><msg></msg></iap>'.repeat(8_000)
     const started = performance.now()
     expect(extracted(cut + many, 64)).toHaveLength(8_000)
     expect(performance.now() - started).toBeLessThan(10_000)
   })
 
-  it('what needs more room than one may have is refused, not sent', () => {
+  it('are not formatted if they exceed the longest envelope', () => {
     const attachments = Array.from({ length: 20 }, () => '\u0001'.repeat(4_096))
     expect(() => formatEnvelope({ ...plain, attachments })).toThrow(
       expect.objectContaining({ code: 'invalid-envelope' }),
     )
   })
 
-  it('what has the shape of one and is none is told', () => {
+  it('that are invalid are reported', () => {
     const extractor = new EnvelopeExtractor()
     const text = `<iap from="bob" runtime="claude"><msg>a & b</msg></iap>${formatEnvelope(plain)}`
     expect(extractor.push(text)).toMatchObject([
@@ -351,7 +351,7 @@ describe('envelopes in a stream', () => {
     ])
   })
 
-  it('an endless one is given up, and the next one is found', () => {
+  it('without an end are dropped, and the next one is found', () => {
     const endless = `<iap from="ann" runtime="claude"><message><![CDATA[${'x'.repeat(LONGEST_ENVELOPE + 10)}`
     const extractor = new EnvelopeExtractor()
     for (const chunk of chunksOf(endless, 4_096)) expect(extractor.push(chunk)).toEqual([])

@@ -13,6 +13,13 @@ import { textsOfRepository } from './support.ts'
 
 const codes = Object.keys(ERROR_CATALOGUE)
 
+/**
+ * Tests whether a source throws a code: `code: '<code>'`, the first argument of a function `refuse`, the last value of a
+ * conditional expression, or the first element of a tuple in a table. A comparison, a type or a list of codes does not count.
+ */
+const isThrownIn = (source: string, code: string): boolean =>
+  new RegExp(`(?:\\bcode: |\\brefuse\\(\\s*| : |: \\[)'${code}'`).test(source)
+
 describe('the catalogue of errors', () => {
   it('has each code once', () => {
     const all = ERROR_SECTIONS.flatMap(({ errors }) => Object.keys(errors))
@@ -20,7 +27,7 @@ describe('the catalogue of errors', () => {
     expect(codes.length).toBeGreaterThan(90)
   })
 
-  it('says of each code what it means, in whole sentences', () => {
+  it('explains each code in whole sentences', () => {
     const texts = Object.values(ERROR_CATALOGUE).flatMap(({ summary, hint }) => [summary, hint ?? 'None.'])
     expect(
       texts.filter((text) => !/^[A-Z`"].*[.`]$/.test(text) && !/^(iapeer|tmux) .*\.$/.test(text)),
@@ -32,11 +39,23 @@ describe('the catalogue of errors', () => {
       .filter(({ path }) => !path.includes('/errors/catalogue/'))
       .map(({ text }) => text)
       .join('\n')
-    expect(codes.filter((code) => !sources.includes(`'${code}'`))).toEqual([])
+    expect(codes.filter((code) => !isThrownIn(sources, code))).toEqual([])
   })
 
   it.each([
-    // As the commands have always exited, and the API has always answered.
+    ["throw new IapeerError('x', { code: 'usage' })", true],
+    ["refuse(\n  'usage',", true],
+    ["isIapeerError(error) ? error.code : 'usage'", true],
+    ["ERR: ['usage', 'x']", true],
+    ["error.code === 'usage'", false],
+    ["type Code = | 'usage'", false],
+    ["CODES = [\n  'usage',", false],
+  ])('%j counts as a throw: %j', (source, isThrown) => {
+    expect(isThrownIn(source, 'usage')).toBe(isThrown)
+  })
+
+  it.each([
+    // Programs rely on these exit codes and statuses.
     ['usage', 2, 400],
     ['invalid-identity', 2, 400],
     ['no-such-peer', 4, 404],
@@ -60,7 +79,7 @@ describe('the catalogue of errors', () => {
     ['no-home', 1, 500],
     ['no-files', 1, 404],
     ['no-such-pane', 2, 404],
-    // The two lists used to differ in these.
+
     ['unusable-name', 2, 400],
     ['invalid-path', 2, 400],
     ['invalid-options', 2, 400],
@@ -70,14 +89,14 @@ describe('the catalogue of errors', () => {
     expect([exitCodeOf(code), httpStatusOf(code)]).toEqual([exitCode, httpStatus])
   })
 
-  it('a code of another version is carried as it is, and is a failure', () => {
+  it('keeps a code of another version as it is, and treats it as a failure', () => {
     const error = new IapeerError('from elsewhere', { code: receivedCode('of-another-version') })
     expect(error.code).toBe('of-another-version')
     for (const code of [error.code, 'toString', '__proto__', ''])
       expect([describeError(code).kind, exitCodeOf(code), httpStatusOf(code)]).toEqual(['failed', 1, 500])
   })
 
-  it('every exit code of a kind is documented', () => {
+  it('documents every exit code of a kind', () => {
     const documented: number[] = Object.values(EXIT_CODES).map(({ code }) => code)
     expect(documented).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130])
     for (const { exitCode } of Object.values(ERROR_KINDS)) expect(documented).toContain(exitCode)

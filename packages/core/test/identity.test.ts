@@ -29,16 +29,13 @@ describe('a directory name becomes a personality', () => {
     expect(personalityFromName(name)).toBe(personality)
   })
 
-  it.each(['', '---', '2024', '3d-printer', '\u0000', '...'])(
-    '%j is refused, and what to do is said',
-    (name) => {
-      expect(() => personalityFromName(name)).toThrow(
-        expect.objectContaining({ code: 'unusable-name', hint: expect.stringContaining('yourself') }),
-      )
-    },
-  )
+  it.each(['', '---', '2024', '3d-printer', '\u0000', '...'])('%j is refused with a hint', (name) => {
+    expect(() => personalityFromName(name)).toThrow(
+      expect.objectContaining({ code: 'unusable-name', hint: expect.stringContaining('Pass a name') }),
+    )
+  })
 
-  it('whatever the name, the result satisfies the rule or is that error', () => {
+  it('any other name becomes a valid personality or the same error', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' })), (name) => {
         try {
@@ -53,7 +50,7 @@ describe('a directory name becomes a personality', () => {
 })
 
 describe('an identity', () => {
-  it('is put together and taken apart the same', () => {
+  it('is parsed to the parts of which it was formatted', () => {
     const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,31}$/)
     const runtime = fc.stringMatching(/^[a-z][a-z0-9]{0,31}$/)
     fc.assert(
@@ -64,15 +61,15 @@ describe('an identity', () => {
     )
   })
 
-  it.each(['', 'Bob', '1', 'a_b', 'a'.repeat(33)])('%j is no name', (text) => {
+  it.each(['', 'Bob', '1', 'a_b', 'a'.repeat(33)])('%j is not a name', (text) => {
     expect(() => toPersonality(text)).toThrow(expect.objectContaining({ code: 'invalid-personality' }))
   })
 
-  it.each(['', 'a-b', 'Claude'])('%j is no runtime', (text) => {
+  it.each(['', 'a-b', 'Claude'])('%j is not a runtime', (text) => {
     expect(() => toRuntime(text)).toThrow(expect.objectContaining({ code: 'invalid-runtime' }))
   })
 
-  it('a launched session learns who it is', () => {
+  it('is passed to the session by environment variables', () => {
     const parts = { runtime: toRuntime('claude'), personality: toPersonality('bob') }
     expect(peerEnv(parts, '/h')).toEqual({
       PEER_IDENTITY: 'claude-bob',
@@ -83,7 +80,7 @@ describe('an identity', () => {
   })
 })
 
-describe('a nature', () => {
+describe('an intelligence', () => {
   it.each([
     ['human', 'natural'],
     ['scripted', 'absent'],
@@ -95,8 +92,8 @@ describe('a nature', () => {
     ['__proto__', undefined],
     [undefined, undefined],
     [1, undefined],
-  ])('%j is read as %j', (text, nature) => {
-    expect(readIntelligence(text)).toBe(nature)
+  ])('%j is read as %j', (text, intelligence) => {
+    expect(readIntelligence(text)).toBe(intelligence)
   })
 
   it.each([
@@ -106,8 +103,8 @@ describe('a nature', () => {
     ['notifier', 'absent'],
     ['claude', 'artificial'],
     ['constructor', 'artificial'],
-  ])('of the runtime %s it is %s', (runtime, nature) => {
-    expect(defaultIntelligence(runtime)).toBe(nature)
+  ])('of the runtime %s is %s by default', (runtime, intelligence) => {
+    expect(defaultIntelligence(runtime)).toBe(intelligence)
   })
 
   it('is ordered: natural above artificial above absent', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { parseLaunchEnv, splitWords } from '../src/index.ts'
 
 describe('launch.env', () => {
-  it('is lines of KEY=VALUE, with export, comments and quotes; nothing is expanded or run', () => {
+  it('has lines of KEY=VALUE, with export, comments and quotes; nothing is expanded or run', () => {
     const text = [
       '\ufeff# a comment',
       '',
@@ -38,7 +38,7 @@ describe('launch.env', () => {
     ['PEER_DISALLOWED_TOOLS=', { kind: 'none' }],
     ['PEER_DISALLOWED_TOOLS="  "', { kind: 'none' }],
     ['PEER_DISALLOWED_TOOLS="Bash(rm:*) Edit"', { kind: 'set', tools: 'Bash(rm:*) Edit' }],
-  ])('%j: tools are disallowed as %j', (text, tools) => {
+  ])('%j sets the disallowed tools to %j', (text, tools) => {
     const parsed = parseLaunchEnv(text)
     expect(parsed.disallowedTools).toEqual(tools)
     expect(parsed.env).toEqual({})
@@ -50,7 +50,7 @@ describe('launch.env', () => {
     ['PEER_START_ARGS=--model opus', ['--model', 'opus']],
     [`PEER_START_ARGS="--a 'b c' d\\\\ e"`, ['--a', 'b c', 'd e']],
     [`PEER_START_ARGS='--x "" y'`, ['--x', '', 'y']],
-  ])('%j: start arguments %j', (text, words) => {
+  ])('%j sets the start arguments to %j', (text, words) => {
     expect(parseLaunchEnv(text).startArgs).toEqual(words)
   })
 
@@ -58,12 +58,12 @@ describe('launch.env', () => {
     ['A=1\nnonsense', 'line 2: not KEY=VALUE'],
     ['1A=x', 'line 1: not KEY=VALUE'],
     ['A ="x"', 'line 1: not KEY=VALUE'],
-    ['\nA="x', 'line 2: the " that opens is never closed'],
-    ['A= x', 'line 1: a blank after ='],
+    ['\nA="x', 'line 2: the opening " has no closing "'],
+    ['A= x', 'line 1: white space after ='],
     ["A='x'y", 'line 1: text after the closing quote'],
     ['A=\0', 'line 1: a NUL'],
     ["PEER_START_ARGS=a 'b", 'PEER_START_ARGS has a quote'],
-  ])('%j is refused, with its line', (text, why) => {
+  ])('%j is refused with the number of its line', (text, why) => {
     expect(() => parseLaunchEnv(text, '/h/launch.env')).toThrow(
       expect.objectContaining({
         code: 'invalid-launch-env',
@@ -74,7 +74,7 @@ describe('launch.env', () => {
     expect(() => parseLaunchEnv(text, '/h/launch.env')).toThrow(/^\/h\/launch\.env/)
   })
 
-  it('any text gives an environment or that error', () => {
+  it('parses any text to an environment or the same error', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -93,7 +93,7 @@ describe('launch.env', () => {
     )
   })
 
-  it('long values take no long time', () => {
+  it('parses long values fast', () => {
     expect(parseLaunchEnv(`A=a${' '.repeat(200_000)}b`).env['A']).toHaveLength(200_002)
     expect(parseLaunchEnv(`A="${'x'.repeat(9_000_000)}"`).env['A']).toHaveLength(9_000_000)
   })
@@ -107,7 +107,7 @@ describe('launch.env', () => {
     expect(splitWords(text)).toEqual(words)
   })
 
-  it('words that are quoted come back', () => {
+  it('splits quoted words back into the same words', () => {
     const word = fc.string({ unit: 'binary' })
     const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
     fc.assert(

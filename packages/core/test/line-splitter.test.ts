@@ -7,7 +7,7 @@ const split = (chunks: readonly string[], limit: number): string[] => {
   return chunks.flatMap((chunk) => splitter.push(chunk))
 }
 
-it('returns the same lines however the text comes in, each cut at the limit', () => {
+it('returns the same lines for any chunks, each cut at the limit', () => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', '\n'), maxLength: 60 })
   fc.assert(
     fc.property(text, fc.array(fc.nat(60)), fc.integer({ min: 1, max: 8 }), (whole, cuts, limit) => {
@@ -21,7 +21,7 @@ it('returns the same lines however the text comes in, each cut at the limit', ()
   )
 })
 
-it('keeps no more than the limit of a line that does not end', () => {
+it('holds no more than the limit of a line without an end', () => {
   const splitter = new LineSplitter(1_000)
   const before = process.memoryUsage().heapUsed
   let lines = 0

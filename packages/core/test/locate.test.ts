@@ -13,7 +13,7 @@ function put(path: string, text = ''): string {
   return path
 }
 
-/** A package of that name; gives the URL of a module in it. */
+/** Creates a package, and returns a function for the URLs of its modules. */
 function packageNamed(name: string): { readonly path: string; readonly module: (path: string) => string } {
   const path = directory()
   put(join(path, 'package.json'), JSON.stringify({ name, version: '0.1.0' }, undefined, 2))
@@ -21,7 +21,7 @@ function packageNamed(name: string): { readonly path: string; readonly module: (
 }
 
 describe('locateScripts', () => {
-  it('finds the assets of the package itself, from its sources and from what is built', () => {
+  it('finds the assets of the package itself, from its sources and from its build', () => {
     const { path, module } = packageNamed('@iapeer/lifecycle')
     for (const file of [
       'src/evidence/signals/witness.ts',
@@ -32,13 +32,13 @@ describe('locateScripts', () => {
       expect(locateScripts('lifecycle', module(file))).toBe(join(path, 'assets'))
   })
 
-  it('finds those that another package ships with the code that it has bundled', () => {
+  it('finds the assets of a package that bundles its code', () => {
     const { path, module } = packageNamed('@iapeer/cli')
     for (const owner of ['canary', 'tmux', 'lifecycle'] as const)
       expect(locateScripts(owner, module('dist/chunk-A.js'))).toBe(join(path, 'dist', 'assets', owner))
   })
 
-  it('says so when there is no package any more', () => {
+  it('reports a package that was removed', () => {
     const path = directory()
     const url = pathToFileURL(join(path, 'gone', 'dist', 'index.js')).href
     expect(() => locateScripts('canary', url)).toThrowError(
@@ -48,7 +48,7 @@ describe('locateScripts', () => {
 })
 
 describe('locateDaemon', () => {
-  it('finds the program of the daemon’s own package, and the one that another package ships', () => {
+  it('finds the program in the package of the daemon, and in a package that bundles it', () => {
     const daemon = packageNamed('@iapeer/daemon')
     const main = daemon.module('dist/main.js')
     expect(locateDaemon(main)).toBe(join(daemon.path, 'dist', 'main.js'))
@@ -58,7 +58,7 @@ describe('locateDaemon', () => {
     expect(locateDaemon(cli.module('src/commands/daemon.ts'))).toBe(join(cli.path, 'dist', 'iapeerd.js'))
   })
 
-  it('never takes another program for it', () => {
+  it('returns no other program', () => {
     const { path, module } = packageNamed('@iapeer/cli')
     expect(() => locateDaemon(module('dist/main.js'))).toThrowError(
       expect.objectContaining({
@@ -71,7 +71,7 @@ describe('locateDaemon', () => {
 })
 
 describe('loadScripts', () => {
-  /** What was loaded is kept for the life of a process: here, of a module. */
+  /** Loads the module again, because it keeps the scripts that it has read. */
   async function fresh(): Promise<{ load: typeof loadScripts; loadOne: typeof loadScript }> {
     vi.resetModules()
     const module = await import('../src/locate.ts')
@@ -90,7 +90,7 @@ describe('loadScripts', () => {
     ])
   })
 
-  it('goes on with what was read when the package is replaced or removed', async () => {
+  it('keeps the scripts that were read when the package is replaced or removed', async () => {
     const { load, loadOne } = await fresh()
     const { path, module } = packageNamed('@iapeer/tmux')
     const url = module('dist/index.js')
@@ -102,7 +102,7 @@ describe('loadScripts', () => {
     expect([...(await load('tmux', url)).keys()]).toEqual(['exit-hook.sh'])
   })
 
-  it('names what is missing, and finds it once it is there', async () => {
+  it('names a missing script, and finds it when it exists', async () => {
     const { load, loadOne } = await fresh()
     const { path, module } = packageNamed('@iapeer/cli')
     const url = module('dist/main.js')

@@ -38,7 +38,7 @@ const owned = async (path: string): Promise<string> =>
   })
 
 describe('a lock', () => {
-  it('is held by one at a time, also within one process, and released whatever happens', async () => {
+  it('is held by one caller at a time, also within one process, and is released even if the action throws', async () => {
     const path = lockPath()
     let inside = 0
     const work = async (fails: boolean): Promise<void> => {
@@ -56,7 +56,7 @@ describe('a lock', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  it('can be looked at: who holds it, since when, and whether that process lives', async () => {
+  it('can be read: its holder, since when, and whether that process is running', async () => {
     const path = lockPath()
     expect(await readLockHolder(path)).toBe(undefined)
     const before = Date.now() - 50
@@ -67,7 +67,7 @@ describe('a lock', () => {
     await end('SIGKILL')
     expect(await readLockHolder(path)).toMatchObject({ pid, liveness: 'gone' })
     expect(await owned(path)).toBe('free again')
-    writeFileSync(path, 'a file of somebody else')
+    writeFileSync(path, 'a file of another program')
     expect(await readLockHolder(path)).toBe(undefined)
   })
 
@@ -86,7 +86,7 @@ describe('a lock', () => {
     expect(readdirSync(join(path, '..'))).toEqual([])
   })
 
-  it('waits with a limit and then says who holds it', async () => {
+  it('waits up to the limit, then names its holder', async () => {
     const path = lockPath()
     const other = await holder(path)
     const started = performance.now()
@@ -100,7 +100,7 @@ describe('a lock', () => {
     expect(performance.now() - started).toBeGreaterThan(149)
   })
 
-  it('can be given up by a signal', async () => {
+  it('stops waiting when its signal is aborted', async () => {
     const path = lockPath()
     const lock = await acquireLock(path)
     await expect(acquireLock(path, { signal: AbortSignal.timeout(30) })).rejects.toMatchObject({
@@ -109,7 +109,7 @@ describe('a lock', () => {
     await lock.release()
   })
 
-  it.each(['exit', 'throw'] as const)('is released when its process ends by %s', async (then) => {
+  it.each(['exit', 'throw'] as const)('is released when its process exits by %s', async (then) => {
     const path = lockPath()
     await (await holder(path, then)).ended
     expect(existsSync(path)).toBe(false)
@@ -123,7 +123,7 @@ describe('a lock', () => {
     expect(readdirSync(join(path, '..'))).toEqual([])
   })
 
-  it('of a stopped owner is not: it is alive, however long it sleeps', async () => {
+  it('of a stopped owner is not taken over, because that process is alive', async () => {
     const path = lockPath()
     const other = await holder(path)
     process.kill(other.pid, 'SIGSTOP')
@@ -131,7 +131,7 @@ describe('a lock', () => {
     process.kill(other.pid, 'SIGCONT')
   })
 
-  it('of an owner whose pid is somebody else now is taken over', async () => {
+  it('of an owner whose pid another process has now is taken over', async () => {
     const path = lockPath()
     symlinkSync(
       formatOwner(
@@ -155,7 +155,7 @@ describe('a lock', () => {
     expect(await observeOwner({ ...owner, boot: '-/5' })).toBe('unknown')
   })
 
-  it('of a pid that cannot be looked at from here (another container of this host) is never taken over', async () => {
+  it('of a process in another pid namespace (another container of this host) is never taken over', async () => {
     const boot = await readBoot()
     const inside = {
       pid: 2,
@@ -190,7 +190,7 @@ describe('a lock', () => {
     })
   })
 
-  it('names what is in the way: a stopped process that was taking it over', async () => {
+  it('names the stopped process that was taking it over', async () => {
     const path = lockPath()
     const dead = formatOwner({ pid: 1, token: '5', boot: 'other/5', namespace, host: hostname() }, 'aa')
     symlinkSync(dead, path)
@@ -200,7 +200,7 @@ describe('a lock', () => {
     })
   })
 
-  it('a takeover that died in the middle is taken over too', async () => {
+  it('is taken over although a process died while it took it over', async () => {
     const path = lockPath()
     const dead = formatOwner({ pid: 1, token: '5', boot: 'other/5', namespace, host: hostname() }, 'aa')
     for (const name of [path, `${path}.take`, `${path}.take.take`, `${path}.next`]) symlinkSync(dead, name)
@@ -208,7 +208,7 @@ describe('a lock', () => {
     expect(readdirSync(join(path, '..'))).toEqual([])
   })
 
-  it('that is a file of another kind is left alone, and said', async () => {
+  it('is not taken if its path is another kind of file, which stays as it is', async () => {
     const path = lockPath()
     writeFileSync(path, 'x')
     await expect(acquireLock(path, { limitMs: 50 })).rejects.toMatchObject({
@@ -218,7 +218,7 @@ describe('a lock', () => {
     expect(readFileSync(path, 'utf8')).toBe('x')
   })
 
-  it('removed by a person and taken by another is not released by the first', async () => {
+  it('that a person removed and another process took is not released by its first owner', async () => {
     const path = lockPath()
     const first = await acquireLock(path)
     const { rmSync } = await import('node:fs')
@@ -228,7 +228,7 @@ describe('a lock', () => {
     expect(parseOwner(readlinkSync(path))?.pid).toBe(other.pid)
   })
 
-  it('never has two holders: 8 processes, 25 rounds each, of which a fifth die holding it', async () => {
+  it('never has two holders: 8 processes with 25 rounds each, a fifth of which die while they hold it', async () => {
     const path = lockPath()
     const file = `${path}.notes`
     writeFileSync(file, '')
@@ -249,7 +249,7 @@ describe('a lock', () => {
     expect(await owned(path)).toBe('free again')
   }, 120_000)
 
-  it('an owner is read as it was written, and any text is an owner or none', () => {
+  it('has an owner that is parsed as it was formatted, and any text is parsed without an error', () => {
     const text = fc.string({ unit: 'binary' }).filter((one) => one !== '')
     fc.assert(
       fc.property(

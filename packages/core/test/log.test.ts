@@ -17,7 +17,7 @@ const { directory } = directories()
 const log = (): string => join(directory(), 'a.log')
 
 describe('a log', () => {
-  it('is made 0600, grows by lines, and is rotated at its size', async () => {
+  it('is created 0600, grows by lines, and is rotated at its size limit', async () => {
     const path = log()
     for (let number = 0; number < 10; number++)
       await appendLog(path, `line ${number}\n`, { maxBytes: 20, keep: 2 })
@@ -27,12 +27,12 @@ describe('a log', () => {
     expect(readFileSync(`${path}.1`, 'utf8')).toBe('line 6\nline 7\nline 8\n')
   })
 
-  it('that nobody has written is empty', async () => {
+  it('is empty if it does not exist', async () => {
     expect(readLog(log())).toBe('')
     expect(await rotateLog(log())).toBe(false)
   })
 
-  it('a torn last line takes nothing with it', async () => {
+  it('keeps a torn last line apart from the next line', async () => {
     const path = log()
     writeFileSync(path, 'whole\ntor')
     await appendLog(path, 'next\n')
@@ -41,7 +41,7 @@ describe('a log', () => {
     expect(readLog(path)).toBe('older\nwhole\ntor\nnext\n')
   })
 
-  it('a gap that a killed rotation left costs nothing', async () => {
+  it('loses no file to the gap that a killed rotation left', async () => {
     const path = log()
     for (const [name, text] of [
       ['.3', 'a\n'],
@@ -54,7 +54,7 @@ describe('a log', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  it('has its directory made where that is wanted', async () => {
+  it('makes its directory if that is asked for', async () => {
     const path = join(directory(), 'not', 'there', 'a.log')
     await expect(appendLog(path, 'x\n')).rejects.toMatchObject({ code: 'ENOENT' })
     await appendLog(path, 'x\n', { makeDirectory: true })
@@ -62,7 +62,7 @@ describe('a log', () => {
     expect(statSync(join(path, '..', '..')).mode & 0o777).toBe(0o700)
   })
 
-  it('has each line once where the rotation fails, which is thrown or reported', async () => {
+  it('has each line once if the rotation fails, which is thrown or reported', async () => {
     const path = log()
     writeFileSync(`${path}.1`, '')
     mkdirSync(`${path}.2`)
@@ -74,7 +74,7 @@ describe('a log', () => {
     expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n')
   })
 
-  it('text without its newline, and a link in its place, are refused', async () => {
+  it('refuses a text without a newline, and a symbolic link as its path', async () => {
     const path = log()
     await expect(appendLog(path, 'half')).rejects.toMatchObject({ code: 'not-a-line' })
     mkdirSync(join(path, '..', 'x'))
@@ -82,7 +82,7 @@ describe('a log', () => {
     await expect(appendLog(path, 'x\n')).rejects.toMatchObject({ code: 'ELOOP' })
   })
 
-  it('loses no line to rotation: 6 processes, 300 lines each, rotated about every 40', async () => {
+  it('loses no line to rotation: 6 processes with 300 lines each, rotated about every 40 lines', async () => {
     const path = log()
     const names = ['a', 'b', 'c', 'd', 'e', 'f']
     const finished = await Promise.all(
@@ -102,7 +102,7 @@ describe('a log', () => {
     expect(readdirSync(join(path, '..')).length).toBeGreaterThan(20)
   }, 60_000)
 
-  it('keeps no more than it was told, whoever writes', async () => {
+  it('keeps no more files than its limit, with several writers', async () => {
     const path = log()
     await Promise.all(
       ['a', 'b', 'c'].map((name) =>

@@ -11,7 +11,7 @@ const anyText = fc.oneof(
 const anyKey = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.-]{0,12}$/)
 
 describe('logfmt', () => {
-  it('comes back as it was, for arbitrary unicode, also lone surrogates', () => {
+  it('is parsed back to the same fields, for any Unicode text and lone surrogates', () => {
     fc.assert(
       fc.property(fc.dictionary(anyKey, anyText, { noNullPrototype: true }), (input) => {
         const { fields, torn } = parseLogfmt(formatLogfmt(input))
@@ -22,7 +22,7 @@ describe('logfmt', () => {
     )
   })
 
-  it('no value can end its line or start another field', () => {
+  it('lets no value end its line or start another field', () => {
     fc.assert(
       fc.property(anyText, (value) => {
         const line = formatLogfmt({ a: value, z: 1 })
@@ -67,7 +67,7 @@ describe('logfmt', () => {
     ['\u0080', '"\\u0080"'],
     ['\u2028\u2029', '"\\u2028\\u2029"'],
     ['\ud800', '"\\ud800"'],
-  ])('writes %j, which may not reach a log raw, as %s', (value, written) => {
+  ])('writes %j, which must be escaped in a log, as %s', (value, written) => {
     expect(formatLogfmtValue(value)).toBe(written)
   })
 
@@ -75,18 +75,18 @@ describe('logfmt', () => {
     expect(formatLogfmt({ a: undefined, b: 0, 'c.d-e_1': 'x' })).toBe('b=0 c.d-e_1=x')
   })
 
-  it('is total over any text and says when a line was cut inside a value', () => {
+  it('parses any text, and reports a line that was cut inside a value', () => {
     fc.assert(fc.property(anyText, (line) => typeof parseLogfmt(line).torn === 'boolean'))
     expect(parseLogfmt('a="b c').torn).toBe(true)
     expect(parseLogfmt('a="b\\').torn).toBe(true)
   })
 
-  it('the first of two equal keys wins, and no key touches the prototype', () => {
+  it('keeps the first of two equal keys, and lets no key change the prototype', () => {
     expect({ ...parseLogfmt('a=1 a=2 word __proto__=x =y').fields }).toEqual({ a: '1', ['__proto__']: 'x' })
     expect(Object.keys(parseLogfmt('a=1 a=2 word __proto__=x =y').fields)).toEqual(['a', '__proto__'])
   })
 
-  it('refuses a key that is none', () => {
+  it('throws for an invalid key', () => {
     for (const key of ['a b', '1a', '', 'a=', '.a', 'a\n'])
       expect(() => formatLogfmt({ [key]: 'x' })).toThrow(
         new RangeError(`not a logfmt key: ${JSON.stringify(key)}`),

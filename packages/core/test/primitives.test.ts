@@ -44,20 +44,20 @@ describe('an identity', () => {
     'a-b\n',
     'a-b/c',
     'a-../b',
-  ])('%j is none', (text) => {
+  ])('%j is not an identity', (text) => {
     expect(isIdentity(text)).toBe(false)
     expect(() => toIdentity(text)).toThrow(expect.objectContaining({ code: 'invalid-identity' }))
   })
 })
 
 describe('paths', () => {
-  it('the root is IAPEER_ROOT, else ~/.iapeer', () => {
+  it('start at the root: IAPEER_ROOT, else ~/.iapeer', () => {
     expect(iapeerRoot({ IAPEER_ROOT: '/a/../b' })).toBe('/b')
     expect(iapeerRoot({})).toMatch(/\/\.iapeer$/)
     expect(iapeerRoot({ IAPEER_ROOT: '' })).toMatch(/\/\.iapeer$/)
   })
 
-  it('with a canary alone everything lives under the record directory; a root spreads it', () => {
+  it('of a canary alone are all below the record directory; a root has several directories', () => {
     expect(recordLayout({ recordDir: '/r' })).toMatchObject({
       exitsLog: '/r/exits.log',
       canaryDir: '/r/state/canary',
@@ -72,7 +72,7 @@ describe('paths', () => {
 })
 
 describe('an atomic write', () => {
-  it('replaces the whole file, 0600, and leaves nothing beside it', async () => {
+  it('replaces the whole file, 0600, and leaves no file beside it', async () => {
     const dir = directory()
     await writeFileAtomic(join(dir, 'f'), 'old')
     await writeFileAtomic(join(dir, 'f'), 'new')
@@ -89,7 +89,7 @@ describe('an atomic write', () => {
     expect(readFileSync(join(dir, 'other'), 'utf8')).toBe('untouched')
   })
 
-  it('that fails keeps what was there and leaves nothing', async () => {
+  it('that fails keeps the old file and leaves no file beside it', async () => {
     const dir = directory()
     mkdirSync(join(dir, 'f'))
     await expect(writeFileAtomic(join(dir, 'f'), 'x')).rejects.toMatchObject({ code: 'EISDIR' })

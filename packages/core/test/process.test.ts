@@ -28,13 +28,13 @@ describe('a line of /proc/<pid>/stat', () => {
     expect(parseProcStat(line)).toEqual(facts)
   })
 
-  it('is read from the last parenthesis, whatever the name is', () => {
+  it('is parsed from the last parenthesis, for any name', () => {
     fc.assert(fc.property(fc.string(), (name) => parseProcStat(`801 (${name}) R ${tail}`).kind === 'running'))
   })
 })
 
 describe('the output of ps where there is no /proc', () => {
-  it('gives start times and zombies by pid', () => {
+  it('is parsed to start times and zombies by pid', () => {
     const text =
       '    1     0 Ss   Mon Jun  1 08:00:00 2026\n  812     1 Z+   Tue Jun 10 15:42:07 2026\n\ngarbage\n'
     expect([...parsePsLines(text)]).toEqual([
@@ -43,13 +43,13 @@ describe('the output of ps where there is no /proc', () => {
     ])
   })
 
-  it('is total', () => {
+  it('is parsed without an error, whatever it is', () => {
     fc.assert(fc.property(fc.string(), (text) => parsePsLines(text).size >= 0))
   })
 })
 
 describe('the identity of a process', () => {
-  it('is alive while this very process lives, and gone for another start time', async () => {
+  it('is alive while this process runs, and gone with another start time', async () => {
     const self = await identifyProcess(process.pid)
     if (self === undefined) throw new Error('no identity')
     expect(await observeProcess(self)).toBe('alive')
@@ -57,8 +57,8 @@ describe('the identity of a process', () => {
     expect(parseProcessId(formatProcessId(self))).toEqual(self)
   })
 
-  it('a zombie is gone', async () => {
-    // The shell never waits for its child, which ends at once.
+  it('is gone if the process is a zombie', async () => {
+    // The shell never waits for its child, which exits at once.
     const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 100'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
@@ -69,30 +69,30 @@ describe('the identity of a process', () => {
       })
       const pid = await until('the pid', () => Number(text.trim()) || undefined)
       const id = await until('the child', () => identifyProcess(pid))
-      await until('its end', async () => (await observeProcess(id)) === 'gone')
+      await until('it to be gone', async () => (await observeProcess(id)) === 'gone')
       if (process.platform === 'linux') expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z /)
     } finally {
       parent.kill('SIGKILL')
     }
   })
 
-  it('a pid that does not exist is gone', async () => {
+  it('is gone if the pid does not exist', async () => {
     expect(await identifyProcess(4_194_303)).toBeUndefined()
     expect(await observeProcess({ pid: 4_194_303, token: '1' })).toBe('gone')
   })
 
-  it.each(['', '12', ':1', '0:1', 'x:1', '12:', '12:a b', '-1:2'])('%j is no identity', (text) => {
+  it.each(['', '12', ':1', '0:1', 'x:1', '12:', '12:a b', '-1:2'])('cannot be parsed from %j', (text) => {
     expect(parseProcessId(text)).toBeUndefined()
   })
 
-  it('a token may hold colons', () => {
+  it('can have a token with colons', () => {
     expect(parseProcessId('812:Tue_Jun_10_15:42:07_2026')).toEqual({
       pid: 812,
       token: 'Tue_Jun_10_15:42:07_2026',
     })
   })
 
-  it('one boot has one name', async () => {
+  it('has the same boot in every read', async () => {
     expect(await readBoot()).toMatch(/^\S+\/\S+$/)
     expect(await readBoot()).toBe(await readBoot())
   })
@@ -101,11 +101,11 @@ describe('the identity of a process', () => {
 describe.skipIf(process.platform !== 'linux')('probes of processes', () => {
   const identify = async (pid: number) => {
     const id = await identifyProcess(pid)
-    if (id === undefined) throw new Error('not there')
+    if (id === undefined) throw new Error(`process ${pid} does not exist`)
     return id
   }
 
-  it('tell a living process from a zombie and from one that is gone', async () => {
+  it('tell a running process from a zombie and from one that is gone', async () => {
     const probes = new LivenessProbes()
     const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -125,7 +125,7 @@ describe.skipIf(process.platform !== 'linux')('probes of processes', () => {
     probes.close()
   })
 
-  it('see that a pid belongs to another process now, and that a stopped process lives', async () => {
+  it('report a reused pid as gone, and a stopped process as alive', async () => {
     const probes = new LivenessProbes()
     const child = spawn('sleep', ['1000'])
     const id = await identify(child.pid ?? 0)
@@ -133,11 +133,11 @@ describe.skipIf(process.platform !== 'linux')('probes of processes', () => {
     child.kill('SIGSTOP')
     expect(probes.look([id])).toEqual(['alive'])
     child.kill('SIGKILL')
-    await until('its end', () => probes.look([id])[0] === 'gone')
+    await until('it to be gone', () => probes.look([id])[0] === 'gone')
     probes.close()
   })
 
-  it('keep no file of a process that is not looked at any more', async () => {
+  it('close the file of a process that is no longer checked', async () => {
     const probes = new LivenessProbes()
     const self = await identify(process.pid)
     const open = () => readdirSync('/proc/self/fd').length

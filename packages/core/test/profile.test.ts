@@ -36,8 +36,8 @@ function homeWith(text: string): string {
 
 const textOf = (home: string): string => readFileSync(profilePath(home), 'utf8')
 
-describe('a profile is read', () => {
-  it('with everything that can be said', () => {
+describe('reading a profile', () => {
+  it('returns every field', () => {
     const text = JSON.stringify({
       personality: 'bob',
       default_runtime: 'command',
@@ -75,7 +75,7 @@ describe('a profile is read', () => {
     [{ after_death: 'restart', after_reboot: 'restart' }, 'on-failure', 'restart'],
     [{ after_death: 'resume', after_reboot: 'resume' }, 'resume', 'resume'],
     [{ after_death: 'restart', restart: 'no' }, 'no', undefined],
-  ])('with keys of an earlier version: %j', (fields, restart, afterReboot) => {
+  ])('accepts the keys of an earlier version: %j', (fields, restart, afterReboot) => {
     const text = JSON.stringify({ personality: 'bob', runtime: 'claude', ...fields })
     expect(parseProfile(text, 'p')).toMatchObject({ restart, ...(afterReboot && { afterReboot }) })
   })
@@ -85,7 +85,7 @@ describe('a profile is read', () => {
     [{ runtime: 'codex' }, 'codex', ['codex']],
     [{ runtimes: ['codex', 'claude'] }, 'codex', ['codex', 'claude']],
     [{ default_runtime: 'claude', runtimes: ['codex', 'codex'] }, 'claude', ['claude', 'codex']],
-  ])('%j: its default runtime is %s', (fields, runtime, runtimes) => {
+  ])('of %j returns the default runtime %s', (fields, runtime, runtimes) => {
     expect(parseProfile(JSON.stringify({ personality: 'bob', ...fields }), 'p')).toMatchObject({
       defaultRuntime: runtime,
       runtimes,
@@ -96,7 +96,7 @@ describe('a profile is read', () => {
   it.each([
     ['{', 'corrupt-profile', 'JSON'],
     ['', 'corrupt-profile', 'JSON'],
-    ['[]', 'invalid-profile', 'no JSON object'],
+    ['[]', 'invalid-profile', 'not a JSON object'],
     ['{}', 'invalid-profile', 'personality'],
     ['{"personality":"bob"}', 'invalid-profile', 'default_runtime: is missing'],
     [
@@ -134,7 +134,7 @@ describe('a profile is read', () => {
       'invalid-profile',
       'at most 450',
     ],
-  ])('%s is refused with what, where and what to do', (text, code, why) => {
+  ])('of %s fails with the problem, the path and a hint', (text, code, why) => {
     expect(() => parseProfile(text, '/h/peer-profile.json')).toThrow(
       expect.objectContaining({
         code,
@@ -144,7 +144,7 @@ describe('a profile is read', () => {
     )
   })
 
-  it('and any bytes give a profile or one of these two errors', () => {
+  it('of any bytes returns a profile or one of these two errors', () => {
     const json = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.json(),
@@ -170,8 +170,8 @@ describe('a profile is read', () => {
   })
 })
 
-describe('a profile is written', () => {
-  it('new ones are 0600 in a 0700 directory, and never over another', async () => {
+describe('writing a profile', () => {
+  it('creates a file 0600 in a directory 0700, and never overwrites another profile', async () => {
     const home = directory()
     await createProfile(home, { personality: bob, defaultRuntime: claude, description: 'Builds.' })
     expect(await readProfile(home)).toMatchObject({ personality: 'bob', description: 'Builds.' })
@@ -183,7 +183,7 @@ describe('a profile is written', () => {
     expect((await readProfile(home))?.defaultRuntime).toBe('claude')
   })
 
-  it('what is not changed survives byte for byte: numbers, order, layout, sections of others', async () => {
+  it('keeps everything else byte for byte: numbers, order, formatting, sections of other programs', async () => {
     const text = `{
     "x-id": 12345678901234567890,   "__proto__": {"a": 1},
     "personality" : "bob", "runtime": "claude",
@@ -211,13 +211,13 @@ describe('a profile is written', () => {
       '{\r\n\t"personality": "bob",\r\n\t"runtime": "claude"\r\n}\r\n',
       '{\r\n\t"personality": "bob",\r\n\t"runtime": "claude",\r\n\t"idle_secs": 5\r\n}\r\n',
     ],
-  ])('a field that is added takes the layout of the file, and changes none: %#', async (before, after) => {
+  ])('adds a field in the formatting of the file: %#', async (before, after) => {
     const home = homeWith(before)
     await updateProfile(home, { idleSecs: 5 })
     expect(textOf(home)).toBe(after)
   })
 
-  it('bytes that are no UTF-8 are not written over', async () => {
+  it('does not overwrite bytes that are not UTF-8', async () => {
     const home = homeWith('')
     const bytes = Buffer.from('{"personality":"bob","runtime":"claude","x":"caf\xe9"}', 'latin1')
     writeFileSync(profilePath(home), bytes)
@@ -225,14 +225,14 @@ describe('a profile is written', () => {
     expect(readFileSync(profilePath(home))).toEqual(bytes)
   })
 
-  it('a list of runtimes that is there twice is refused', async () => {
+  it('refuses a file with two lists of runtimes', async () => {
     const home = homeWith('{"personality":"bob","runtimes":["codex"],"runtimes":["claude"]}')
     await expect(updateProfile(home, { runtimes: [claude, toRuntime('web')] })).rejects.toMatchObject({
       code: 'invalid-profile',
     })
   })
 
-  it('a link in the place of its directory closes nothing elsewhere', async () => {
+  it('does not change the mode of another directory through a link', async () => {
     const [home, shared] = [directory(), directory()]
     chmodSync(shared, 0o755)
     symlinkSync(shared, join(home, '.iapeer'))
@@ -245,20 +245,17 @@ describe('a profile is written', () => {
   it.each([
     ['on-failure', '"restart":"on-failure"'],
     [null, undefined],
-  ] as const)(
-    'a key of an earlier version gives way to the new one when it is written (%s)',
-    async (restart, written) => {
-      const home = homeWith('{"personality":"bob","runtime":"claude","after_death":"resume","x":1}')
-      const { profile } = await updateProfile(home, { restart })
-      expect(profile.restart).toBe(restart ?? undefined)
-      const text = readFileSync(profilePath(home), 'utf8')
-      expect(text).not.toContain('after_death')
-      expect(text).toContain('"x":1')
-      if (written !== undefined) expect(text).toContain(written)
-    },
-  )
+  ] as const)('replaces a key of an earlier version with the present one (%s)', async (restart, written) => {
+    const home = homeWith('{"personality":"bob","runtime":"claude","after_death":"resume","x":1}')
+    const { profile } = await updateProfile(home, { restart })
+    expect(profile.restart).toBe(restart ?? undefined)
+    const text = readFileSync(profilePath(home), 'utf8')
+    expect(text).not.toContain('after_death')
+    expect(text).toContain('"x":1')
+    if (written !== undefined) expect(text).toContain(written)
+  })
 
-  it('unknown fields survive any change, whatever they are', async () => {
+  it('keeps unknown fields in any change', async () => {
     const changes: fc.Arbitrary<ProfileChanges> = fc.record(
       {
         description: fc.string({ unit: 'binary', maxLength: 400 }),
@@ -297,7 +294,7 @@ describe('a profile is written', () => {
     )
   })
 
-  it('the nature is not lowered and the description not emptied, unless asked', async () => {
+  it('lowers the intelligence and empties the description only with a permit', async () => {
     const home = homeWith('{"personality":"bob","runtime":"telegram","description":"Ann"}')
     const kept = await updateProfile(home, { intelligence: 'artificial', description: ' ', idleSecs: 5 })
     expect(kept).toMatchObject({
@@ -313,7 +310,7 @@ describe('a profile is written', () => {
     expect((await updateProfile(home, { intelligence: 'natural' })).profile.intelligence).toBe('natural')
   })
 
-  it('a nature that followed from the runtime is stated when another runtime would lower it', async () => {
+  it('states the intelligence that followed from the runtime if another runtime would lower it', async () => {
     const home = homeWith('{"personality":"ann","runtime":"telegram"}')
     const { profile } = await updateProfile(home, ({ runtimes }) => ({
       defaultRuntime: claude,
@@ -327,7 +324,7 @@ describe('a profile is written', () => {
     expect(JSON.parse(textOf(home))).toMatchObject({ intelligence: 'natural', runtime: 'telegram' })
   })
 
-  it('null takes an optional field away', async () => {
+  it('removes an optional field that is set to null', async () => {
     const home = homeWith('{"personality":"bob","runtime":"claude","cwd":"/w","command":["a"]}')
     expect((await updateProfile(home, { cwd: null, command: null })).profile).toMatchObject({
       cwd: undefined,
@@ -340,13 +337,13 @@ describe('a profile is written', () => {
     ['{"personality":', 'corrupt-profile'],
     ['{"personality":"bob"}', 'invalid-profile'],
     ['{"personality":"bob","runtime":"claude","idle_secs":1,"idle_secs":2}', 'invalid-profile'],
-  ])('%s is left as it is', async (text, code) => {
+  ])('leaves %s as it is', async (text, code) => {
     const home = homeWith(text)
     await expect(updateProfile(home, { idleSecs: 9 })).rejects.toMatchObject({ code })
     expect(textOf(home)).toBe(text)
   })
 
-  it('a change that would make it invalid is refused, and nothing is written', async () => {
+  it('refuses a change that would make the profile invalid', async () => {
     const home = homeWith('{"personality":"bob","runtime":"claude"}')
     const before = textOf(home)
     await expect(updateProfile(home, { description: 'x'.repeat(451) })).rejects.toMatchObject({
@@ -357,7 +354,7 @@ describe('a profile is written', () => {
     await expect(updateProfile(directory(), {})).rejects.toMatchObject({ code: 'no-profile' })
   })
 
-  it('a link that leads out of the home is not written through', async () => {
+  it('does not follow a link that leads out of the home', async () => {
     const [home, elsewhere] = [directory(), directory()]
     writeFileSync(join(elsewhere, 'p.json'), '{"personality":"bob","runtime":"claude"}')
     mkdirSync(join(home, '.iapeer'))
@@ -367,7 +364,7 @@ describe('a profile is written', () => {
   })
 })
 
-describe('this process is', () => {
+describe('the identity of this process', () => {
   const profile = '{"personality":"bob","default_runtime":"claude","runtimes":["claude","codex"]}'
 
   it.each([
@@ -377,12 +374,12 @@ describe('this process is', () => {
     [{ CODEX_THREAD_ID: 'x', CLAUDECODE: '1' }, 'codex-bob'],
     [{ CLAUDECODE: '1' }, 'claude-bob'],
     [{ CLAUDECODE: '0' }, 'claude-bob'],
-  ])('with %j %s', async (env, identity) => {
+  ])('with %j is %s', async (env, identity) => {
     const cwd = sub(homeWith(profile), 'src', 'deep')
     expect(await currentIdentity(env, cwd)).toMatchObject({ identity })
   })
 
-  it('by its home, where it works elsewhere', async () => {
+  it('follows from PEER_HOME, also in another working directory', async () => {
     const home = homeWith(profile)
     expect(await currentIdentity({ PEER_HOME: home }, directory())).toMatchObject({
       identity: 'claude-bob',
@@ -391,11 +388,16 @@ describe('this process is', () => {
     expect(await currentIdentity({ PEER_HOME: directory() }, home)).toBeUndefined()
   })
 
-  it('nobody, where nothing says so', async () => {
+  it('is undefined without a variable and a profile', async () => {
     expect(await currentIdentity({ CLAUDECODE: '1' }, directory())).toBeUndefined()
   })
 
-  it.each([{ PEER_IDENTITY: 'bob' }, { PEER_RUNTIME: 'a-b' }])('not guessed from %j', async (env) => {
-    await expect(currentIdentity(env, homeWith(profile))).rejects.toMatchObject({ code: 'invalid-identity' })
-  })
+  it.each([{ PEER_IDENTITY: 'bob' }, { PEER_RUNTIME: 'a-b' }])(
+    'is not guessed from the invalid %j',
+    async (env) => {
+      await expect(currentIdentity(env, homeWith(profile))).rejects.toMatchObject({
+        code: 'invalid-identity',
+      })
+    },
+  )
 })

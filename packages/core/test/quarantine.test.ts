@@ -9,7 +9,7 @@ import { directories } from './support.ts'
 
 const { directory } = directories()
 
-it('keeps every file that was set aside', async () => {
+it('keeps every file that was moved', async () => {
   const path = join(directory(), 'bob.tally')
   const kept: (string | undefined)[] = []
   for (const text of ['first', 'second', 'third']) {
@@ -21,7 +21,7 @@ it('keeps every file that was set aside', async () => {
   expect((await quarantinedFiles(path)).sort()).toEqual(kept)
 })
 
-/** A process that quarantines whatever it reads, again and again, until its input ends. */
+/** The program of a process that quarantines the file it reads, repeatedly, until its input ends. */
 const QUARANTINER = `
   import { quarantine, readIfExists } from ${JSON.stringify(new URL('../dist/storage.js', import.meta.url).href)}
   let on = true
@@ -32,7 +32,7 @@ const QUARANTINER = `
     await new Promise((resolve) => setImmediate(resolve))
   }`
 
-it('from many processes at once keeps each broken file once, and no whole one', async () => {
+it('moves each corrupt file once, and no valid one, from many processes at once', async () => {
   const at = directory()
   const path = join(at, 'bob.tally')
   const many = Array.from({ length: 6 }, () => {
@@ -60,7 +60,7 @@ it('from many processes at once keeps each broken file once, and no whole one', 
   )
 }, 60_000)
 
-it('leaves a file that was replaced since it was read, and one that is gone', async () => {
+it('does not move a file that was replaced or removed since it was read', async () => {
   const path = join(directory(), 'bob.tally')
   writeFileSync(path, 'whole')
   expect(quarantine(path, { text: 'broken' })).toBeUndefined()

@@ -9,7 +9,7 @@ const { directory } = directories()
 const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
 const examples = [...readme.matchAll(/^## (.*)\n(?:(?!^## )[\s\S])*?```js\n([\s\S]*?)```/gm)]
-const says = new Map([
+const outputs = new Map([
   ['Peers', /^bob .*\/peers\/bob\nnochnaya-smena /],
   ['Files that survive', /^ev=started\n/],
   ['Messages', /^envelope It says <\/iap>, and that is all right\.\n$/],
@@ -18,11 +18,11 @@ const says = new Map([
 
 describe('the README', () => {
   it('has its examples', () => {
-    expect(examples.map(([, title]) => title)).toEqual([...says.keys()])
+    expect(examples.map(([, title]) => title)).toEqual([...outputs.keys()])
   })
 
   it.each(examples.map(([, title = '', code = '']) => [title, code]))(
-    '%s: the example runs as it stands',
+    '%s: the example runs unchanged',
     async (title, code) => {
       const location = directory()
       mkdirSync(join(location, 'node_modules', '@iapeer'), { recursive: true })
@@ -31,7 +31,7 @@ describe('the README', () => {
       mkdirSync(join(location, 'data'))
       const done = await run(process.execPath, ['example.mjs', join(location, 'data')], { cwd: location })
       expect(done).toMatchObject({ exitCode: 0, stderr: '' })
-      expect(done.stdout).toMatch(says.get(title) ?? /$^/)
+      expect(done.stdout).toMatch(outputs.get(title) ?? /$^/)
     },
   )
 })

@@ -27,7 +27,7 @@ if (!mayMount)
   process.stderr.write('skipped: full and read-only disks need root on Linux (they mount a small tmpfs)\n')
 
 describe('the registry survives', () => {
-  it('50 processes that update it 20 times each: nothing is lost', async () => {
+  it('50 processes with 20 updates each, without a loss', async () => {
     const root = join(directory(), 'root')
     const workers = Array.from({ length: 50 }, (_none, at) => `w${at}`)
     const finished = await Promise.all(
@@ -47,7 +47,7 @@ describe('the registry survives', () => {
     expect(readdirSync(root).filter((name) => /\.(tmp|lock)/.test(name))).toEqual([])
   }, 180_000)
 
-  it('300 kill -9 of a process that writes it: it is always whole, and verify --fix finishes what was begun', async () => {
+  it('300 kill -9 of its writer: it can always be read, and verify --fix finishes the interrupted change', async () => {
     const lane = async (kills: number): Promise<void> => {
       const root = join(directory(), 'root')
       for (const name of ['aa-0', 'bb-0', 'cc-0']) await create(root, name)
@@ -75,7 +75,7 @@ describe('the registry survives', () => {
     await Promise.all([lane(100), lane(100), lane(100)])
   }, 240_000)
 
-  it.skipIf(!mayMount)('a full disk: an error that says so, and everything as before', async () => {
+  it.skipIf(!mayMount)('a full disk: the error names it, and nothing is changed', async () => {
     const disk = await smallDisk(join(directory(), 'disk'))
     track(disk.remove)
     const root = join(disk.path, 'root')
@@ -104,7 +104,7 @@ describe('the registry survives', () => {
       const home = join(directory(), 'home')
       mkdirSync(home)
       await createPeer(root, { personality: toPersonality('bob'), defaultRuntime: claude, home })
-      // The home's disk has room, the registry's has none for as much as the entries need.
+      // The disk of the home has space, the disk of the registry has too little for the entries.
       for (let at = 0; at < 20; at++) await create(root, `p${at}`, 'x'.repeat(400))
       const before = readFileSync(join(root, 'peers-profiles.json'), 'utf8')
       const makeRoom = disk.fill()
@@ -119,13 +119,13 @@ describe('the registry survives', () => {
     },
   )
 
-  it.skipIf(!mayMount)('a read-only disk: it is read, and a change is refused', async () => {
+  it.skipIf(!mayMount)('a read-only disk: it can be read, and a change is refused', async () => {
     const disk = await smallDisk(join(directory(), 'disk'))
     track(disk.remove)
     const root = join(disk.path, 'root')
     const { home } = await create(root, 'bob')
     await disk.remount('ro')
-    const refused = { code: 'root-unwritable', message: expect.stringMatching(/is as it was.*EROFS/) }
+    const refused = { code: 'root-unwritable', message: expect.stringMatching(/is unchanged.*EROFS/) }
     await expect(create(root, 'ann')).rejects.toMatchObject(refused)
     await expect(updatePeer(root, 'bob', { description: 'new' })).rejects.toMatchObject(refused)
     expect((await listPeers(root)).map((peer) => peer.personality)).toEqual(['bob'])

@@ -48,7 +48,7 @@ function writeProfile(home: string, fields: object): void {
 }
 
 describe('a peer', () => {
-  it('is made with its home and profile, found, listed by name', async () => {
+  it('is created with its home and profile, found, and listed by name', async () => {
     const root = rootOf()
     expect(await listPeers(root)).toEqual([])
     await create(root, 'bob', { description: 'Builds.' })
@@ -73,7 +73,7 @@ describe('a peer', () => {
     expect(await verifyRegistry(root)).toEqual([])
   })
 
-  it('several may share a cwd, none a home or a name', async () => {
+  it('can share its working directory, but not its home or its name', async () => {
     const root = rootOf()
     const [repo, home] = [directory(), directory()]
     await create(root, 'bob', { home, cwd: repo })
@@ -90,7 +90,7 @@ describe('a peer', () => {
     expect(await names(root)).toEqual(['ann', 'bob'])
   })
 
-  it('a refused one leaves no directory behind', async () => {
+  it('that is refused leaves no directory behind', async () => {
     const root = rootOf()
     await expect(create(root, 'bob', { description: 'x'.repeat(451) })).rejects.toMatchObject({
       code: 'invalid-options',
@@ -102,14 +102,17 @@ describe('a peer', () => {
     expect((await readProfile(home))?.personality).toBe('ann')
   })
 
-  it.each(['root', 'state', 'parent'])('cannot live where iapeer keeps its own files: %s', async (where) => {
-    const parent = directory()
-    const root = join(parent, '.iapeer')
-    const home = { root, state: join(root, 'state'), parent }[where] ?? ''
-    await expect(create(root, 'bob', { home })).rejects.toMatchObject({ code: 'unusable-home' })
-  })
+  it.each(['root', 'state', 'parent'])(
+    'cannot have a home where iapeer keeps its own files: %s',
+    async (where) => {
+      const parent = directory()
+      const root = join(parent, '.iapeer')
+      const home = { root, state: join(root, 'state'), parent }[where] ?? ''
+      await expect(create(root, 'bob', { home })).rejects.toMatchObject({ code: 'unusable-home' })
+    },
+  )
 
-  it('with a profile is registered, again and again, under its latest name', async () => {
+  it('with a profile is registered under its present name, also repeatedly', async () => {
     const root = rootOf()
     const home = directory()
     await expect(upsertPeer(root, home)).rejects.toMatchObject({ code: 'no-profile' })
@@ -133,7 +136,7 @@ describe('a peer', () => {
     await expect(updatePeer(root, 'ann', {})).rejects.toMatchObject({ code: 'no-such-peer' })
   })
 
-  it('is removed; its files stay, its profile under another name', async () => {
+  it('is removed; its files stay, and its profile is renamed', async () => {
     const root = rootOf()
     const { home } = await create(root, 'bob')
     writeFileSync(join(home, 'work.txt'), 'mine')
@@ -162,7 +165,7 @@ describe('a peer', () => {
 })
 
 describe('a name', () => {
-  it('that the root remembers for a home which is away is not given to another', async () => {
+  it('that the root remembers for a home that is not mounted is not given to another peer', async () => {
     const root = rootOf()
     const away = directory()
     await create(root, 'bob', { home: join(away, 'disk') })
@@ -179,7 +182,7 @@ describe('a name', () => {
     expect(await verifyRegistry(root)).toEqual([])
   })
 
-  it('that two entries have is said, and no command guesses which is meant', async () => {
+  it('that two entries have is an error, and no command guesses which peer is meant', async () => {
     const root = rootOf()
     const { home } = await create(root, 'bob')
     const { version, peers } = JSON.parse(readFileSync(registryOf(root), 'utf8'))
@@ -197,7 +200,7 @@ describe('a name', () => {
     expect((await readProfile(home))?.personality).toBe('bob')
   })
 
-  it('that profiles pass on in a ring or a row is taken from nobody, and no peer is left out', async () => {
+  it('that profiles exchange in a ring or a chain is taken from no other peer, and no peer is lost', async () => {
     const root = rootOf()
     for (const name of ['alice', 'bob', 'carol']) await create(root, name)
     const home = (name: string): string => join(root, 'peers', name)
@@ -222,7 +225,7 @@ describe('a name', () => {
 })
 
 describe('the file of the registry', () => {
-  it('of an older version is read: there the cwd is the home', async () => {
+  it('of an older version is read; its cwd is the home', async () => {
     const root = rootOf()
     mkdirSync(root)
     const peers = [{ personality: 'bob', runtime: 'claude', intelligence: 'human', cwd: '/h/bob' }]
@@ -232,7 +235,7 @@ describe('the file of the registry', () => {
     ])
   })
 
-  it('of a newer version is read, known fields only, and never written', async () => {
+  it('of a newer version is read, with the known fields only, and never written', async () => {
     const root = rootOf()
     const { home } = await create(root, 'bob')
     const text = readFileSync(registryOf(root), 'utf8').replace('"version": 2', '"version": 3, "more": 1')
@@ -252,7 +255,7 @@ describe('the file of the registry', () => {
   it.each([
     ['{"version":2,"peers":[', 'JSON'],
     ['', 'it is empty'],
-    ['[]', 'no JSON object'],
+    ['[]', 'not a JSON object'],
     ['{"version":2}', 'peers must be a list'],
     ['{"version":"2","peers":[]}', 'version'],
     ['{"version":2,"peers":[{"personality":"Bob"}]}', 'peers\\[0\\]: personality must be'],
@@ -262,7 +265,7 @@ describe('the file of the registry', () => {
     ],
     ['{"version":2,"peers":[null]}', 'peers\\[0\\]'],
   ])(
-    'that is corrupt (%s) is an error with what to do; repaired from the peers, it is kept beside',
+    'that is corrupt (%s) is an error with a hint; a repair rebuilds it and keeps a copy',
     async (text, why) => {
       const root = rootOf()
       const away = directory()
@@ -292,7 +295,7 @@ describe('the file of the registry', () => {
     },
   )
 
-  it('that is corrupt still names homes that nothing else knows', async () => {
+  it('that is corrupt is searched for homes that have no link', async () => {
     const root = rootOf()
     const { home } = await create(root, 'bob', { home: directory() })
     rmSync(join(root, 'state'), { recursive: true })
@@ -302,7 +305,7 @@ describe('the file of the registry', () => {
     expect(await listPeers(root)).toMatchObject([{ personality: 'bob', home }])
   })
 
-  it('that is gone while there are peers is said, not begun anew', async () => {
+  it('that is missing although there are peers is an error, and is not created again', async () => {
     const root = rootOf()
     await create(root, 'bob')
     rmSync(registryOf(root))
@@ -313,7 +316,7 @@ describe('the file of the registry', () => {
     expect(await names(root)).toEqual(['bob'])
   })
 
-  it('that is gone is begun anew by verify --fix also where no peer is left', async () => {
+  it('that is missing is created again by verify --fix, also without any peer', async () => {
     const root = rootOf()
     await create(root, 'bob')
     await removePeer(root, 'bob', NOW)
@@ -328,20 +331,23 @@ describe('the file of the registry', () => {
     expect(await listPeers(root)).toEqual([elsewhere])
   })
 
-  it.each(['directory', 'pipe', 'loop'])('that is no file (%s) is an error, at once', async (kind) => {
-    const root = rootOf()
-    mkdirSync(root)
-    if (kind === 'directory') mkdirSync(registryOf(root))
-    else if (kind === 'loop') symlinkSync('peers-profiles.json', registryOf(root))
-    else expect((await run('mkfifo', [registryOf(root)])).exitCode).toBe(0)
-    await expect(listPeers(root)).rejects.toMatchObject({
-      code: 'unusable-file',
-      message: expect.stringContaining(registryOf(root)),
-    })
-    await expect(create(root, 'bob')).rejects.toMatchObject({ code: 'unusable-file' })
-  })
+  it.each(['directory', 'pipe', 'loop'])(
+    'that is not a file (%s) is an error without a wait',
+    async (kind) => {
+      const root = rootOf()
+      mkdirSync(root)
+      if (kind === 'directory') mkdirSync(registryOf(root))
+      else if (kind === 'loop') symlinkSync('peers-profiles.json', registryOf(root))
+      else expect((await run('mkfifo', [registryOf(root)])).exitCode).toBe(0)
+      await expect(listPeers(root)).rejects.toMatchObject({
+        code: 'unusable-file',
+        message: expect.stringContaining(registryOf(root)),
+      })
+      await expect(create(root, 'bob')).rejects.toMatchObject({ code: 'unusable-file' })
+    },
+  )
 
-  it('that is a link inside of the root is kept when it is corrupt, as it was', async () => {
+  it('that is a link inside the root stays a link when it is repaired', async () => {
     const root = rootOf()
     await create(root, 'bob')
     renameSync(registryOf(root), join(root, 'real.json'))
@@ -352,7 +358,7 @@ describe('the file of the registry', () => {
     expect(await names(root)).toEqual(['bob'])
   })
 
-  it('is a link that leads out of the root: refused', async () => {
+  it('is refused if it is a link that leads out of the root', async () => {
     const root = rootOf()
     await create(root, 'bob')
     const elsewhere = join(directory(), 'r.json')
@@ -363,7 +369,7 @@ describe('the file of the registry', () => {
     expect(existsSync(join(root, 'peers', 'ann'))).toBe(false)
   })
 
-  it('is written by the registry alone', () => {
+  it('is written only by the registry', () => {
     const sources = new URL('../../../', import.meta.url).pathname
     const writers: string[] = []
     for (const top of ['packages', 'apps'])
@@ -402,7 +408,7 @@ describe('verify', () => {
     expect(readdirSync(join(root, 'state', 'homes'))).toEqual(['rob'])
   })
 
-  it('knows of a peer whose registry is corrupt while its home is not there', async () => {
+  it('reports a peer whose home does not exist while the registry is corrupt', async () => {
     const root = rootOf()
     const away = directory()
     await create(root, 'bob', { home: join(away, 'disk') })
@@ -416,7 +422,7 @@ describe('verify', () => {
     expect(await names(root)).toEqual(['ann', 'bob'])
   })
 
-  it('takes nothing from a peer whose home is not there, or cannot be read', async () => {
+  it('keeps the entry of a peer whose home does not exist or cannot be read', async () => {
     const root = rootOf()
     const away = directory()
     await create(root, 'bob', { home: join(away, 'disk') })
@@ -436,7 +442,7 @@ describe('verify', () => {
     expect(await names(root)).toEqual(['ann', 'bob'])
   })
 
-  it('a deleted profile is written again from what the registry knows', async () => {
+  it('restores a deleted profile from its entry', async () => {
     const root = rootOf()
     const repo = directory()
     const { home } = await create(root, 'bob', { cwd: repo, description: 'Builds.', runtimes: [claude] })
@@ -447,7 +453,7 @@ describe('verify', () => {
     expect(await kinds(root)).toEqual([])
   })
 
-  it('one odd home hinders no other: a pipe, a file, no directory at all, text nested without end', async () => {
+  it('is not prevented by one unusual home: a pipe, a file, no directory at all, deeply nested text', async () => {
     const root = rootOf()
     for (const name of ['pipe', 'deep', 'file', 'long', 'fine']) await create(root, name)
     const profile = (name: string): string => profilePath(join(root, 'peers', name))
@@ -485,7 +491,7 @@ describe('verify', () => {
     expect(await verifyRegistry(root)).toEqual([])
   })
 
-  it('a bare directory where a home was is not filled: the disk may be away', async () => {
+  it('does not fill an empty directory at the path of a home, because its disk may not be mounted', async () => {
     const root = rootOf()
     const { home } = await create(root, 'bob', { home: directory() })
     rmSync(join(home, '.iapeer'), { recursive: true })
@@ -495,7 +501,7 @@ describe('verify', () => {
     expect(readdirSync(home)).toEqual([])
   })
 
-  it('an earlier removal in the same home does not make it forget who lives there now', async () => {
+  it('does not remove a peer because of an earlier removal in the same home', async () => {
     const root = rootOf()
     const home = directory()
     await create(root, 'bob', { home })
@@ -506,7 +512,7 @@ describe('verify', () => {
     expect(await readProfile(home)).toMatchObject({ description: 'precious' })
   })
 
-  it('a removal that was cut off is finished', async () => {
+  it('finishes a removal that was cut off', async () => {
     const root = rootOf()
     const { home } = await create(root, 'bob')
     renameSync(profilePath(home), join(home, '.iapeer', 'peer-profile.removed-x.json'))
@@ -516,7 +522,7 @@ describe('verify', () => {
     expect(await kinds(root)).toEqual([])
   })
 
-  it('a name that two profiles claim is left to a person', async () => {
+  it('does not resolve a name that two profiles have', async () => {
     const root = rootOf()
     await create(root, 'ann')
     const { home } = await create(root, 'bob')
@@ -531,7 +537,7 @@ describe('verify', () => {
     expect(await names(root)).toEqual(['ann', 'bob'])
   })
 
-  it('a home with two entries keeps the first; a lost link is made again', async () => {
+  it('keeps the first of two entries of a home, and restores a lost link', async () => {
     const root = rootOf()
     const { home } = await create(root, 'bob')
     const { version, peers } = JSON.parse(readFileSync(registryOf(root), 'utf8'))
@@ -546,7 +552,7 @@ describe('verify', () => {
     expect(await kinds(root)).toEqual([])
   })
 
-  it('changes nothing by itself', async () => {
+  it('changes nothing without --fix', async () => {
     const root = rootOf()
     const { home } = await create(root, 'bob')
     writeProfile(home, { personality: 'rob', runtime: 'claude' })

@@ -29,24 +29,24 @@ describe('the table of settings', () => {
     expect(new Set(known).size).toBe(known.length)
   })
 
-  it('has no variable that nothing names', () => {
+  it('has no variable that no source and no script names', () => {
     const text = texts.map((one) => one.text).join('\n')
     expect(known.filter((name) => !new RegExp(`\\b${name}\\b(?!_)`).test(text))).toEqual([])
   })
 
-  it('has each key once, in words of a configuration file', () => {
+  it('has each key once, in the form of a configuration file', () => {
     const keys = all.flatMap(({ key }) => (key === undefined ? [] : [key]))
     expect(new Set(keys).size).toBe(keys.length)
     expect(keys.filter((key) => !/^[a-z_]+\.[a-z_]+$/.test(key))).toEqual([])
   })
 
-  it('lets no secret into the file of the service', () => {
+  it('puts no secret into the service file', () => {
     const recorded = all.filter(({ service }) => service === 'recorded')
     expect(recorded.length).toBeGreaterThan(8)
     expect(recorded.filter(({ secret }) => secret === true)).toEqual([])
   })
 
-  it('has defaults that could be set', () => {
+  it('has only valid defaults', () => {
     for (const setting of all)
       if (setting.type === 'number' && setting.default !== undefined)
         expect(readNumber({ [setting.variable]: String(setting.default) }, setting)).toBe(setting.default)
@@ -59,6 +59,7 @@ describe('a number', () => {
     ['empty', { IAPEER_TICK_SECS: '' }, 60],
     ['the least', { IAPEER_TICK_SECS: '0.1' }, 0.1],
     ['whole', { IAPEER_TICK_SECS: '5' }, 5],
+    ['of 15 digits', { IAPEER_TICK_SECS: '9'.repeat(15) }, 999_999_999_999_999],
   ])('%s', (_what, env, value) => {
     expect(readNumber(env, SETTINGS.tickSecs)).toBe(value)
   })
@@ -80,17 +81,20 @@ describe('a number', () => {
     [SETTINGS.crashloopMax, '2.5', 'expected a whole number of deaths >= 1'],
     [SETTINGS.eventLogKeep, '1000', 'expected a whole number of files from 1 to 999'],
     [SETTINGS.port, '65536', 'invalid IAPEER_PORT "65536": expected a port number from 0 to 65535'],
-  ] satisfies [NumberSetting, string, string][])('%#: its limits are named', (setting, text, said) => {
-    expect(() => readNumber({ [setting.variable]: text }, setting)).toThrow(said)
-    expect(() => checkSetting({ [setting.variable]: text }, setting)).toThrow(said)
-  })
+  ] satisfies [NumberSetting, string, string][])(
+    '%#: the error names its limits',
+    (setting, text, message) => {
+      expect(() => readNumber({ [setting.variable]: text }, setting)).toThrow(message)
+      expect(() => checkSetting({ [setting.variable]: text }, setting)).toThrow(message)
+    },
+  )
 
-  it('that has no default is unset', () => {
+  it('without a default is undefined if it is unset', () => {
     expect(readNumber({}, SETTINGS.port)).toBe(undefined)
     expect(readNumber({ IAPEER_PORT: '0' }, SETTINGS.port)).toBe(0)
   })
 
-  it('that is a secret is not shown', () => {
+  it('that is secret is not shown', () => {
     const secret = { ...SETTINGS.port, secret: true } as const
     expect(() => readNumber({ IAPEER_PORT: 'hunter2' }, secret)).toThrow(
       /^invalid IAPEER_PORT: expected a port number from 0 to 65535$/,
@@ -113,7 +117,7 @@ describe('a switch', () => {
     expect(readSwitch({ IAPEER_DAEMON_AUTOSTART: text }, SETTINGS.autostart)).toBe(value)
   })
 
-  it('that is neither is refused', () => {
+  it('refuses any other text', () => {
     expect(() => readSwitch({ IAPEER_DAEMON_AUTOSTART: 'perhaps' }, SETTINGS.autostart)).toThrow(
       'invalid IAPEER_DAEMON_AUTOSTART "perhaps": expected on or off',
     )
@@ -123,7 +127,7 @@ describe('a switch', () => {
 describe('a URL', () => {
   const read = (text: string) => readUrl({ IAPEER_WEBHOOK_URL: text }, SETTINGS.webhookUrl)
 
-  it('is read; an empty one is unset', () => {
+  it('is read; an empty text is unset', () => {
     expect(read('https://hooks.example/T0/B0?a=b')?.href).toBe('https://hooks.example/T0/B0?a=b')
     expect(read('http://127.0.0.1:8080')?.port).toBe('8080')
     expect(read('')).toBeUndefined()

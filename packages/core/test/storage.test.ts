@@ -24,7 +24,7 @@ const { directory } = directories()
 const mode = (path: string): number => statSync(path).mode & 0o777
 
 describe('a root', () => {
-  it('is made with closed directories, again and again', async () => {
+  it('is created with private directories, and can be created again', async () => {
     const layout = rootLayout(join(directory(), 'root'), {})
     await scaffoldRoot(layout)
     writeFileSync(join(layout.hooksDir, 'on-death'), 'x')
@@ -35,7 +35,7 @@ describe('a root', () => {
     expect(readdirSync(layout.root).sort()).toEqual(['hooks', 'lib', 'logs', 'peers', 'run', 'state'].sort())
   })
 
-  it('keeps its sockets where it is told', async () => {
+  it('keeps its sockets in IAPEER_SOCK_DIR', async () => {
     const parent = directory()
     const layout = rootLayout(join(parent, 'root'), { IAPEER_SOCK_DIR: join(parent, 's') })
     await scaffoldRoot(layout)
@@ -43,7 +43,7 @@ describe('a root', () => {
     expect(readdirSync(layout.root)).not.toContain('run')
   })
 
-  it('a directory that a person chose and others may write to is refused, and not changed', async () => {
+  it('is refused, and not changed, if it was chosen by the user and other users can write to it', async () => {
     const parent = directory()
     const shared = sub(parent, 'shared')
     chmodSync(shared, 0o1777)
@@ -57,7 +57,7 @@ describe('a root', () => {
     expect(mode(shared)).toBe(0o755)
   })
 
-  it('a file in the place of a directory is said', async () => {
+  it('is refused if a file has the path of one of its directories', async () => {
     const root = directory()
     writeFileSync(join(root, 'peers'), '')
     await expect(scaffoldRoot(rootLayout(root, {}))).rejects.toMatchObject({ code: 'not-a-directory' })
@@ -65,7 +65,7 @@ describe('a root', () => {
 })
 
 describe('the names in a directory', () => {
-  it('are none where there is none, and with those below it as paths where that is wanted', async () => {
+  it('are empty if it does not exist, and relative paths if they are recursive', async () => {
     const parent = directory()
     expect(await namesIn(join(parent, 'none'))).toEqual([])
     writeFileSync(join(sub(parent, 'a'), 'b'), '')
@@ -73,7 +73,7 @@ describe('the names in a directory', () => {
     expect((await namesIn(parent, { recursive: true })).sort()).toEqual(['a', join('a', 'b')])
   })
 
-  it('of what is no directory are an error, unless that counts as none too', async () => {
+  it('are an error if it is not a directory, unless that is ignored', async () => {
     const file = join(directory(), 'f')
     writeFileSync(file, '')
     await expect(namesIn(file)).rejects.toMatchObject({ code: 'ENOTDIR' })
@@ -92,7 +92,7 @@ describe('a file that is replaced', () => {
     expect([mode(path), readFileSync(path, 'utf8')]).toEqual([0o640, 'b'])
   })
 
-  it('behind a link inside of the root is written where it lies, and the link stays', async () => {
+  it('behind a link inside the root is written at its real path, and the link stays', async () => {
     const root = directory()
     writeFileSync(join(sub(root, 'real'), 'f'), 'old')
     symlinkSync('real/f', join(root, 'f'))
@@ -101,7 +101,7 @@ describe('a file that is replaced', () => {
     expect(readlinkSync(join(root, 'f'))).toBe('real/f')
   })
 
-  it('behind a link that leads out is not written, by whichever part of its path', async () => {
+  it('is not written if any part of its path is a link that leads out of the root', async () => {
     const [root, elsewhere] = [directory(), directory()]
     writeFileSync(join(elsewhere, 'f'), 'old')
     symlinkSync(elsewhere, join(root, 'out'))
@@ -117,20 +117,20 @@ describe('a file that is replaced', () => {
     expect(readFileSync(join(elsewhere, 'f'), 'utf8')).toBe('old')
   })
 
-  it('in a root that is itself behind a link is written', async () => {
+  it('is written in a root that is a link itself', async () => {
     const parent = directory()
     symlinkSync(sub(parent, 'real'), join(parent, 'root'))
     await writeFileAtomic(join(parent, 'root', 'f'), 'x', { within: join(parent, 'root') })
     expect(readFileSync(join(parent, 'real', 'f'), 'utf8')).toBe('x')
   })
 
-  it('is never the registry, whose writer is its own', async () => {
+  it('is never the registry, which only its own functions write', async () => {
     const path = join(directory(), 'peers-profiles.json')
     await expect(writeFileAtomic(path, '{}')).rejects.toMatchObject({ code: 'reserved-file' })
     await expect(writeFileNew(path, '{}')).rejects.toMatchObject({ code: 'reserved-file' })
   })
 
-  it('what killed writers left is swept, what a living one writes is not', async () => {
+  it('has the temporary files of killed writers swept, but not that of a running one', async () => {
     const path = join(directory(), 'f')
     mkdirSync(path)
     for (const name of [

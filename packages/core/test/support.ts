@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 
-/** Call once per test file: private directories that go with their test. */
+/** Returns functions for private directories and clean-ups of a test file; each directory is removed after its test. */
 export function directories(): {
   readonly directory: () => string
   readonly track: (undo: () => unknown) => void
@@ -17,9 +17,10 @@ export function directories(): {
   return { directory, track }
 }
 
+/** Returns the path of a fixture. */
 export const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 
-/** A directory in a directory, made. */
+/** Creates a directory in a directory. */
 export function sub(parent: string, ...names: string[]): string {
   const path = join(parent, ...names)
   mkdirSync(path, { recursive: true })
@@ -29,7 +30,7 @@ export function sub(parent: string, ...names: string[]): string {
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url))
 const NOT_SOURCE = new Set(['node_modules', 'dist', '.turbo'])
 
-/** The files of this repository whose path matches, with their text. */
+/** Returns the files of this repository whose path matches, with their text. */
 export function textsOfRepository(
   pattern: RegExp,
 ): readonly { readonly path: string; readonly text: string }[] {

@@ -1,15 +1,15 @@
-/** Splits the text of a stream into lines, and keeps no more than a limit of one that does not end. */
+/** Splits the text of a stream into lines. It holds at most one line, cut to a limit. */
 export class LineSplitter {
   readonly #limit: number
   #rest = ''
   #skipping = false
 
-  /** @param limit the longest line, in UTF-16 units; of a longer one the beginning is returned and the rest is dropped */
+  /** @param limit the longest line, in UTF-16 units; a longer line is cut to its beginning */
   constructor(limit = 64 * 1024) {
     this.#limit = limit
   }
 
-  /** Returns the lines that end in `chunk`, without their newlines; a line that is too long comes before it has ended. */
+  /** Returns the lines that end in `chunk`, without their newlines. A line is also returned once it reaches the limit. */
   push(chunk: string): string[] {
     const lines: string[] = []
     let from = 0

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How {@link waitUntil} polls. */
+/** Options of {@link waitUntil}. */
 export interface WaitOptions {
-  /** Time limit in milliseconds; the check runs at least once, and once more when the limit is reached. */
+  /** The time limit, in milliseconds. The check runs at least once, and once more when the limit is reached. */
   readonly limitMs: number
-  /** Pause between two checks, in milliseconds. @default 20 */
+  /** The pause between two checks, in milliseconds. @default 20 */
   readonly everyMs?: number
-  /** Stops the wait. */
+  /** Aborts the wait. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
  * Polls `check` until it returns anything but `false` or `undefined`.
- * @returns what `check` returned; undefined when the limit was reached
- * @throws what `check` throws; the reason of `signal`
+ * @returns the result of `check`, or undefined when the limit is reached
+ * @throws the error of `check`; the reason of `signal`
  */
 export async function waitUntil<T>(
   check: () => T | false | undefined | Promise<T | false | undefined>,
@@ -31,7 +31,7 @@ export async function waitUntil<T>(
   }
 }
 
-/** Node's own AbortError hides the reason that the signal was aborted with. */
+/** Waits, and throws the reason of an aborted signal: the AbortError of Node.js hides it. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(ms, undefined, signal === undefined ? {} : { signal })

@@ -1,14 +1,15 @@
-/** Fields in the order they are written; `undefined` leaves a field out. */
+/** Fields, in the order in which they are written; a field that is `undefined` is left out. */
 export type LogfmtInput = Readonly<Record<string, string | number | undefined>>
 
+/** A parsed line. */
 export interface LogfmtLine {
-  /** No prototype; the first of two equal keys wins. */
+  /** Has no prototype. Of two equal keys the first wins. */
   readonly fields: Readonly<Record<string, string>>
-  /** True when a quoted value never ends: the line was cut while it was written. */
+  /** Whether a quoted value has no closing quote: the line was cut off while it was written. */
   readonly torn: boolean
 }
 
-// C0, DEL, C1 and the two Unicode line ends: none of them may reach a log raw.
+// C0, DEL, C1, the two Unicode line ends and lone surrogates: they are never written as they are.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff"\\]/gu
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
@@ -31,13 +32,13 @@ function escapeCharacter(character: string): string {
   return code < 0x80 ? `\\${code.toString(8).padStart(3, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
 }
 
-/** One value; quoted with C-style escapes when it holds white space, a quote, `=` or a control character. */
+/** Formats a value; quotes it, with C-style escapes, if it contains white space, a quote, `=` or a control character. */
 export function formatLogfmtValue(value: string): string {
   return NEEDS_QUOTES.test(value) ? `"${value.replace(UNSAFE, escapeCharacter)}"` : value
 }
 
 /**
- * One line without its newline. No value can end the line or start another field.
+ * Formats a line, without its newline. No value can end the line or start another field.
  * @throws RangeError for a key that is not `[A-Za-z_][A-Za-z0-9_.-]*`
  */
 export function formatLogfmt(input: LogfmtInput): string {
@@ -59,7 +60,7 @@ function unquoted(text: string): string {
   })
 }
 
-/** Where the quoted text that starts at `from` ends (its closing quote), or -1. */
+/** Returns the position of the closing quote of the text that starts at `from`, or -1. */
 function closingQuote(line: string, from: number): number {
   for (let at = from; at < line.length; at++) {
     const character = line[at]
@@ -71,7 +72,7 @@ function closingQuote(line: string, from: number): number {
 
 const isBlank = (character: string | undefined): boolean => character === ' ' || character === '\t'
 
-/** Reads one line. Total: any text gives a result; words without `=` are passed over. */
+/** Parses a line. It accepts any text, and ignores words without `=`. */
 export function parseLogfmt(line: string): LogfmtLine {
   const fields: Record<string, string> = Object.create(null)
   let torn = false

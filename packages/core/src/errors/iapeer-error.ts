@@ -1,25 +1,26 @@
 import type { ErrorCode } from './catalogue/catalogue.ts'
 
 /**
- * A code that another process has sent. A daemon of another version may send one that the catalogue does not have. The type
- * is a brand, not the value: as a literal it lets the compiler refuse to compare a `code` with a word that is not listed.
+ * A code that another process sent: a daemon of another version may send a code that the catalogue does not have. The
+ * type is a brand, never the value. A literal, unlike `string`, lets the compiler reject a comparison of a `code` with a
+ * word that is not in the catalogue.
  */
 export type ReceivedCode = '<code of another version>'
 
-/** Marks a code that another process has sent: `exitCodeOf` and `httpStatusOf` take an unknown one as of the kind `failed`. */
+/** Brands a code that another process sent. `exitCodeOf` and `httpStatusOf` treat an unknown code as of the kind `failed`. */
 export const receivedCode = (code: string): ReceivedCode => code as ReceivedCode
 
-/** What {@link IapeerError} carries besides its message. */
+/** The details of an {@link IapeerError}. */
 export interface IapeerErrorDetails {
   /** A code of the catalogue (docs/errors.md), for programs to match on. */
   readonly code: ErrorCode | ReceivedCode
-  /** What the person can do next, one sentence. */
+  /** What to do, in one sentence. */
   readonly hint?: string
-  /** The error that led to it. */
+  /** The error that caused it. */
   readonly cause?: unknown
 }
 
-/** Every error iapeer throws on purpose: match on `code`, never on the message. */
+/** The error that iapeer throws on purpose. Match on `code`, never on the message. */
 export class IapeerError extends Error {
   override readonly name: string = 'IapeerError'
   readonly code: ErrorCode | ReceivedCode
@@ -32,12 +33,12 @@ export class IapeerError extends Error {
   }
 }
 
-/** Whether an error is one of ours, also one that comes from a package which bundles a class of its own (the canary). */
+/** Tests whether an error is an IapeerError, also one of a package that bundles its own copy of the class (the canary). */
 export function isIapeerError(error: unknown): error is IapeerError {
   return error instanceof Error && error.name === 'IapeerError' && 'code' in error
 }
 
-/** The `code` of a Node error (`ENOENT`, `ERR_...`), or undefined for anything else, ours too. */
+/** Returns the `code` of a Node.js error (`ENOENT`, `ERR_...`), or undefined for any other value, also an IapeerError. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || error.name === 'IapeerError' || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 
-/** How long output may still come after the client's end. */
+/** How long output is still read after the child process has exited. */
 const DRAIN_MS = 100
 
 type Execa = typeof import('execa')
@@ -9,10 +9,11 @@ type Execa = typeof import('execa')
 let loading: Promise<Execa> | undefined
 
 /**
- * Loads execa when it is first needed: it is most of the start-up time of a command that may not need it.
+ * Loads execa on first use, because loading it takes most of the start-up time of a command that may not need it.
  *
- * Node.js 20 leaves links in a path as they are when the file that was looked at last is a socket or a pipe: its
- * `realpathSync` asks the result of an earlier call. Behind a link, as pnpm makes them, execa would not find what it needs.
+ * The call of `statSync` works around Node.js 20, whose `realpathSync` reads the result of an earlier stat call: if that
+ * file was a socket or a pipe, links in the path are not resolved, and execa, installed behind a link by pnpm, does not
+ * find its dependencies.
  */
 export function loadExeca(): Promise<Execa> {
   if (loading === undefined) {
@@ -23,13 +24,13 @@ export function loadExeca(): Promise<Execa> {
 }
 
 /**
- * A client hands its output to the server as open files. A stopped server keeps them, so their end never comes although
- * the client is gone: what it wrote has been read by now, and nothing more will come.
+ * Closes the outputs of a child process that has exited, after a short time to read the rest. Another process may keep
+ * them open without an end: a tmux client passes its output to the server, which keeps it if it is stopped.
  */
 export function letGoSoon(outputs: readonly Readable[]): void {
   const letGo = (): void => {
     for (const output of outputs) output.destroy()
   }
-  // Where this process was held up, what has come in meanwhile is read first.
+  // If this process was delayed, the timer fires before pending output is read: setImmediate lets that happen first.
   setTimeout(() => setImmediate(letGo), DRAIN_MS).unref()
 }

@@ -2,7 +2,7 @@ import { access, constants, stat } from 'node:fs/promises'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '../errors/index.ts'
 
-/** Whether a file can be run. */
+/** Tests whether a path is an executable file. */
 export async function isProgram(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK)
@@ -13,7 +13,7 @@ export async function isProgram(path: string): Promise<boolean> {
   }
 }
 
-/** Where execvp(3) would look for a program. */
+/** Returns the paths at which execvp(3) would look for a program. */
 function candidatesOf(program: string, path: string, cwd: string): string[] {
   if (program.includes('/')) return [resolve(cwd, program)]
   return path
@@ -21,14 +21,14 @@ function candidatesOf(program: string, path: string, cwd: string): string[] {
     .map((directory) => join(isAbsolute(directory) ? directory : resolve(cwd, directory), program))
 }
 
-/** The file that a program's name means; undefined where there is none that can be run. */
+/** Finds the file of a program as execvp(3) does; undefined if there is no executable file. */
 export async function findProgram(program: string, path: string, cwd: string): Promise<string | undefined> {
   for (const candidate of candidatesOf(program, path, cwd)) if (await isProgram(candidate)) return candidate
   return undefined
 }
 
 /**
- * Sees that a program can be run before anything is started for it, as execvp(3) would look for it.
+ * Checks that a program can be run, before anything is started for it. It is searched for as execvp(3) does.
  * @throws IapeerError `command-not-found`
  */
 export async function checkProgram(program: string, path: string, cwd: string): Promise<void> {
@@ -36,7 +36,7 @@ export async function checkProgram(program: string, path: string, cwd: string): 
   throw new IapeerError(`there is no program ${program}`, {
     code: 'command-not-found',
     hint: program.includes('/')
-      ? `Looked for ${resolve(cwd, program)}.`
+      ? `Expected an executable file: ${resolve(cwd, program)}.`
       : `Install it, or set PATH in <home>/.iapeer/runtimes/<runtime>/launch.env. Looked in ${path}.`,
   })
 }

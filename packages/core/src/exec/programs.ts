@@ -5,34 +5,35 @@ import { letGoSoon, loadExeca } from './execa.ts'
 
 const DEFAULT_TIMEOUT_MS = 5_000
 
+/** Options of {@link runProgram}. */
 export interface ProgramOptions {
-  /** @default 5000 */
+  /** The time limit, in milliseconds; then the program is killed. @default 5000 */
   readonly timeoutMs?: number
-  /** The whole environment of the program; its PATH is where it is looked for. @default that of this process */
+  /** The whole environment of the program, which is looked up in its PATH. @default the environment of this process */
   readonly env?: NodeJS.ProcessEnv
-  /** Its standard input. @default nothing */
+  /** The text on its standard input. @default none */
   readonly input?: string
   /**
-   * Give it a process group of its own, which the time limit ends whole: nothing that it has started outlives that. It
-   * outlives this process. @default false
+   * Runs the program in a process group of its own, and kills the whole group at the time limit, so that no child of the
+   * program is left. The program survives the exit of this process. @default false
    */
   readonly ownGroup?: boolean
 }
 
-/** How a program ended: independent facts. */
+/** The result of a program, as independent facts. */
 export interface ProgramResult {
-  /** Undefined when it was ended by a signal or by the time limit, or is missing. */
+  /** Undefined if the program was killed by a signal or at the time limit, or is missing. */
   readonly exitCode: number | undefined
   readonly signal: string | undefined
   readonly timedOut: boolean
-  /** There is no such program, or it may not be run. */
+  /** Whether the program does not exist or is not executable. */
   readonly missing: boolean
   readonly stdout: string
   readonly stderr: string
 }
 
-/** KILL to a process group, if there is one. */
-function endGroup(leader: number | undefined): void {
+/** Sends SIGKILL to a process group, if it exists. */
+function killGroup(leader: number | undefined): void {
   try {
     if (leader !== undefined) process.kill(-leader, 'SIGKILL')
   } catch (error) {
@@ -40,7 +41,7 @@ function endGroup(leader: number | undefined): void {
   }
 }
 
-/** Runs a program of the system (`systemctl`, `launchctl`) to its end, or to its time limit, reading nothing. */
+/** Runs a program of the system (`systemctl`, `launchctl`) until it exits, or kills it at the time limit. */
 export async function runProgram(
   argv: readonly [string, ...string[]],
   options: ProgramOptions = {},
@@ -57,12 +58,12 @@ export async function runProgram(
     killSignal: 'SIGKILL',
   })
   let isLate = false
-  const end = (): void => {
+  const killLate = (): void => {
     isLate = true
-    endGroup(program.pid)
+    killGroup(program.pid)
   }
-  const timer = ownGroup ? setTimeout(end, timeoutMs) : undefined
-  // What it has started may keep its output open.
+  const timer = ownGroup ? setTimeout(killLate, timeoutMs) : undefined
+  // A child of the program may keep its output open.
   program.once('exit', () => letGoSoon([program.stdout, program.stderr]))
   const { exitCode, signal, timedOut, stdout, stderr, code } = await program
   clearTimeout(timer)
@@ -70,12 +71,12 @@ export async function runProgram(
   return { exitCode, signal, timedOut: timedOut || isLate, missing, stdout, stderr }
 }
 
-/** A program that was started in the background, as its starter sees it. */
+/** A program that runs in the background. */
 export interface BackgroundProgram {
   readonly pid: number
-  /** What it prints first; undefined when it prints nothing, or the time is over. */
+  /** Returns the first line of its output; undefined if its output ends or the limit, in milliseconds, is reached first. */
   readonly firstLine: (limitMs: number) => Promise<string | undefined>
-  /** Lets it go: nothing of it is read or waited for any more. */
+  /** Stops reading its output. */
   readonly release: () => void
 }
 
@@ -96,8 +97,8 @@ function firstLineOf(output: Readable, limitMs: number): Promise<string | undefi
 }
 
 /**
- * Starts a program in a session of its own, which outlives this process. Only its standard output is read, until it is
- * released; it must not mind when nobody reads on.
+ * Starts a program in a session of its own, which survives the exit of this process. Its standard output is read until
+ * `release`; after that the program must tolerate a closed pipe.
  * @throws IapeerError `cannot-run`
  */
 export async function startInBackground(
@@ -120,7 +121,7 @@ export async function startInBackground(
   })
   const { pid, stdout } = child
   if (pid === undefined) {
-    const hint = 'See that it is there, and may be run.'
+    const hint = 'Check that it exists and is executable.'
     throw new IapeerError(`${file} cannot be run`, { code: 'cannot-run', hint, cause: await child })
   }
   child.unref()
@@ -131,20 +132,20 @@ export async function startInBackground(
   }
 }
 
-/** A program whose output is followed for as long as its starter wants. */
+/** A program whose output is read line by line. */
 export interface FollowedProgram {
   readonly pid: number
   /** Resolves when its output has ended. */
   readonly ended: Promise<void>
-  /** Closes its standard input, by which it ends; resolves when it has, or was killed after a second. */
+  /** Closes its standard input, so that it exits, and waits for that; kills it after a second. */
   readonly stop: () => Promise<void>
 }
 
 const STOP_MS = 1_000
 
 /**
- * Starts a program and hears each line of its output. It must end when its standard input ends: so it outlives nobody,
- * however its starter ends.
+ * Starts a program and passes each line of its output to `onLine`. The program must exit when its standard input ends,
+ * so that it also exits when this process is killed.
  * @throws IapeerError `cannot-run`
  */
 export async function followProgram(
@@ -164,12 +165,12 @@ export async function followProgram(
   })
   const { pid, stdin, stdout } = child
   if (pid === undefined) {
-    const hint = 'See that it is there, and may be run.'
+    const hint = 'Check that it exists and is executable.'
     throw new IapeerError(`${file} cannot be run`, { code: 'cannot-run', hint, cause: await child })
   }
-  // Its end is told by its output alone.
+  // The input of a program that has exited can fail with EPIPE; `ended` reports the exit.
   stdin.on('error', () => undefined)
-  // What it has started may keep its output open.
+  // A child of the program may keep its output open.
   child.once('exit', () => letGoSoon([stdout]))
   const splitter = new LineSplitter()
   stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -181,9 +182,9 @@ export async function followProgram(
     ended,
     stop: async () => {
       stdin.end()
-      const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
       await child
-      clearTimeout(late)
+      clearTimeout(timer)
     },
   }
 }

@@ -2,15 +2,16 @@ import { IapeerError } from '../errors/index.ts'
 
 declare const brand: unique symbol
 
-/** A peer's name, `^[a-z][a-z0-9-]{0,31}$`; unique on the host. */
+/** The name of a peer, `^[a-z][a-z0-9-]{0,31}$`; unique within a root. */
 export type Personality = string & { readonly [brand]: 'Personality' }
 
-/** How a peer is present (`claude`, `codex`, `command`, ...), `^[a-z][a-z0-9]{0,31}$`: no dash. */
+/** The kind of program that a peer runs as (`claude`, `codex`, `command`, ...), `^[a-z][a-z0-9]{0,31}$`: no dash. */
 export type Runtime = string & { readonly [brand]: 'Runtime' }
 
 /** `<runtime>-<personality>`, for example `claude-bob`; also the tmux session name of that peer. */
 export type Identity = string & { readonly [brand]: 'Identity' }
 
+/** The parts of an identity. */
 export interface IdentityParts {
   readonly runtime: Runtime
   readonly personality: Personality
@@ -19,10 +20,12 @@ export interface IdentityParts {
 const RUNTIME = /^[a-z][a-z0-9]{0,31}$/
 const PERSONALITY = /^[a-z][a-z0-9-]{0,31}$/
 
+/** Tests whether a value is a personality. */
 export function isPersonality(text: unknown): text is Personality {
   return typeof text === 'string' && PERSONALITY.test(text)
 }
 
+/** Tests whether a value is a runtime. */
 export function isRuntime(text: unknown): text is Runtime {
   return typeof text === 'string' && RUNTIME.test(text)
 }
@@ -51,7 +54,7 @@ export function toRuntime(text: string): Runtime {
   })
 }
 
-/** Splits an identity at its first dash; undefined when it breaks the rule. */
+/** Splits an identity at its first dash; undefined if the text is not an identity. */
 export function parseIdentity(text: string): IdentityParts | undefined {
   if (typeof text !== 'string') return undefined
   const dash = text.indexOf('-')
@@ -61,6 +64,7 @@ export function parseIdentity(text: string): IdentityParts | undefined {
   return isRuntime(runtime) && isPersonality(personality) ? { runtime, personality } : undefined
 }
 
+/** Tests whether a text is an identity. */
 export function isIdentity(text: string): text is Identity {
   return parseIdentity(text) !== undefined
 }
@@ -73,15 +77,15 @@ export function toIdentity(text: string): Identity {
   if (isIdentity(text)) return text
   throw new IapeerError(`not an identity: ${JSON.stringify(text)}`, {
     code: 'invalid-identity',
-    hint: 'Use <runtime>-<personality> in lower case: letters and digits, a dash, then dashes too (claude-bob).',
+    hint: 'Use <runtime>-<name> in lower case, for example claude-bob; the runtime has no dash.',
   })
 }
 
-/** `claude` and `bob` make `claude-bob`. */
+/** Formats an identity, for example `claude-bob`. @throws IapeerError `invalid-identity` */
 export function formatIdentity(parts: IdentityParts): Identity {
   return toIdentity(`${parts.runtime}-${parts.personality}`)
 }
 
-/** Whether `name`, a peer's name or an identity, means this identity. */
+/** Tests whether `name`, a personality or an identity, means this identity. */
 export const matchesPeer = (identity: string, name: string): boolean =>
   identity === name || parseIdentity(identity)?.personality === name

@@ -1,11 +1,11 @@
-/** The nature of a peer: a person, a machine that thinks, or one that does not. */
+/** The kind of a peer: a person (`natural`), an agent (`artificial`) or a script (`absent`). */
 export type Intelligence = 'natural' | 'artificial' | 'absent'
 
 const READ_AS: ReadonlyMap<string, Intelligence> = new Map([
   ['natural', 'natural'],
   ['artificial', 'artificial'],
   ['absent', 'absent'],
-  // Names of older profiles: read, never written.
+  // Words of older profiles, which are never written.
   ['human', 'natural'],
   ['scripted', 'absent'],
 ])
@@ -17,17 +17,17 @@ const OF_RUNTIME: ReadonlyMap<string, Intelligence> = new Map([
 
 const RANK: Readonly<Record<Intelligence, number>> = { absent: 0, artificial: 1, natural: 2 }
 
-/** Reads a nature, also by its older names `human` (natural) and `scripted` (absent). */
+/** Reads an intelligence, also by the older words `human` (natural) and `scripted` (absent). */
 export function readIntelligence(text: unknown): Intelligence | undefined {
   return typeof text === 'string' ? READ_AS.get(text) : undefined
 }
 
-/** What a runtime is by nature where nobody said: a channel of people, a machine's, or (any other) an agent. */
+/** Returns the intelligence of a peer whose profile states none: that of a known runtime, else `artificial`. */
 export function defaultIntelligence(runtime: string): Intelligence {
   return OF_RUNTIME.get(runtime) ?? 'artificial'
 }
 
-/** Whether `next` is a lower nature than `current`: natural, artificial, absent, from the highest. */
+/** Tests whether `next` is lower than `current` in the order natural, artificial, absent (the highest first). */
 export function isLowerIntelligence(next: Intelligence, current: Intelligence): boolean {
   return RANK[next] < RANK[current]
 }

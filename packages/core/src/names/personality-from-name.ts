@@ -5,9 +5,9 @@ import { isPersonality, type Personality } from '../identity/identity.ts'
 const LONGEST = 32
 
 /**
- * The personality that a directory's name makes: other scripts are transliterated (any-ascii), everything that is no
- * letter or digit becomes a dash, more than 32 characters are cut. `Ночная смена` gives `nochnaya-smena`.
- * @throws IapeerError `unusable-name` when no personality comes of it, for example of `2024`
+ * Derives a personality from the name of a directory: transliterates other scripts (any-ascii), replaces everything but
+ * letters and digits with dashes, and cuts it to 32 characters. `Ночная смена` becomes `nochnaya-smena`.
+ * @throws IapeerError `unusable-name` if the result is not a personality, for example for `2024`
  */
 export function personalityFromName(name: string): Personality {
   const slug = anyAscii(name.normalize('NFC'))
@@ -18,9 +18,9 @@ export function personalityFromName(name: string): Personality {
     .slice(0, LONGEST)
     .replace(/-+$/, '')
   if (isPersonality(slug)) return slug
-  const why = slug === '' ? 'it has no letter or digit' : `"${slug}" does not begin with a letter`
-  throw new IapeerError(`no peer's name can be made of ${JSON.stringify(name)}: ${why}`, {
+  const why = slug === '' ? 'it has no letter or digit' : `"${slug}" does not start with a letter`
+  throw new IapeerError(`no peer's name can be derived from ${JSON.stringify(name)}: ${why}`, {
     code: 'unusable-name',
-    hint: 'Give the name yourself: lower-case letters, digits and dashes, a letter first.',
+    hint: 'Pass a name for the peer: a lower-case letter, then lower-case letters, digits or dashes.',
   })
 }

@@ -4,16 +4,17 @@ import { IapeerError } from '../errors/index.ts'
 import { readRegularFile } from '../storage/read-regular.ts'
 import { SOCKET_PATH_LIMIT } from './socket-limit.ts'
 
-/** Where the daemon of a root is found. */
+/** The paths of the daemon of a root. */
 export interface DaemonPaths {
-  /** Held for as long as it runs: one daemon a root, whatever IAPEER_SOCK_DIR says. */
+  /** The lock that the daemon holds while it runs: one daemon per root, whatever the value of IAPEER_SOCK_DIR. */
   readonly lock: string
-  /** Names the socket where that is not {@link defaultSocket}. */
+  /** A file with the path of the socket, if that is not {@link defaultSocket}. */
   readonly socketFile: string
   readonly defaultSocket: string
   readonly log: string
 }
 
+/** Returns the paths of the daemon of a root. */
 export function daemonPaths(root: string): DaemonPaths {
   const run = join(resolve(root), 'run')
   return {
@@ -25,8 +26,8 @@ export function daemonPaths(root: string): DaemonPaths {
 }
 
 /**
- * The socket that a daemon of this root listens on: `run/iapeerd.sock`, or where that path is too long a hashed name in
- * a private directory with a shorter one (`IAPEER_SOCK_DIR`, else `XDG_RUNTIME_DIR`).
+ * Chooses the socket for a daemon of this root: `run/iapeerd.sock`, or, if that path is too long, a hashed name in a
+ * private directory with a shorter path (`IAPEER_SOCK_DIR`, else `XDG_RUNTIME_DIR`).
  * @throws IapeerError `socket-path-too-long`
  */
 export function chooseDaemonSocket(root: string, env: NodeJS.ProcessEnv = process.env): string {
@@ -45,7 +46,7 @@ export function chooseDaemonSocket(root: string, env: NodeJS.ProcessEnv = proces
   )
 }
 
-/** The socket that the daemon of a root listens on, if one runs. */
+/** Returns the socket on which the daemon of a root listens while it runs. */
 export async function daemonSocket(root: string): Promise<string> {
   const { socketFile, defaultSocket } = daemonPaths(root)
   return (await readRegularFile(socketFile))?.text.trim() || defaultSocket

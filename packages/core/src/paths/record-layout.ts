@@ -1,16 +1,16 @@
 import { join, resolve } from 'node:path'
 
-/** Where one recorder family keeps its files. Only `recordDir` is needed; iapeer sets all three. */
+/** The directories in which recorders keep their files. Only `recordDir` is required; iapeer sets all three. */
 export interface RecordLocation {
   /** Holds `exits.log`, `lifecycle.log` and `server-deaths/`. */
   readonly recordDir: string
   /** Holds `canary/`, `intent/` and `names/`. @default `<recordDir>/state` */
   readonly stateDir?: string
-  /** Holds the copies of the scripts that recorders run from. @default `<recordDir>/lib` */
+  /** Holds the copies of the scripts that recorders run. @default `<recordDir>/lib` */
   readonly libDir?: string
 }
 
-/** The absolute paths that follow from a {@link RecordLocation}. */
+/** The absolute paths of a {@link RecordLocation}. */
 export interface RecordLayout {
   readonly recordDir: string
   readonly exitsLog: string
@@ -19,11 +19,12 @@ export interface RecordLayout {
   readonly stateDir: string
   readonly canaryDir: string
   readonly intentDir: string
-  /** What generations are called now that were started under another name, `<gen>`. */
+  /** The present names of generations that were started under another name, in files `<gen>`. */
   readonly namesDir: string
   readonly libDir: string
 }
 
+/** Returns the layout of a record directory. */
 export function recordLayout(location: RecordLocation): RecordLayout {
   const recordDir = resolve(location.recordDir)
   const stateDir = resolve(location.stateDir ?? join(recordDir, 'state'))

@@ -3,25 +3,25 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '../errors/index.ts'
 import { type RecordLayout, type RecordLocation, recordLayout } from './record-layout.ts'
 
-/** Every path under a root, absolute. Directories are 0700, files 0600. */
+/** The absolute paths under a root. Directories are 0700, files 0600. */
 export interface RootLayout {
   readonly root: string
   /** `peers-profiles.json`, the registry. */
   readonly registry: string
   /** Default homes, `peers/<name>`. */
   readonly peersDir: string
-  /** A symbolic link to each home, `<personality>`: from these a lost registry is rebuilt. */
+  /** A symbolic link `<personality>` to each home, from which a lost registry is rebuilt. */
   readonly homesDir: string
-  /** Sockets; `IAPEER_SOCK_DIR` overrides it. */
+  /** Sockets; overridden by `IAPEER_SOCK_DIR`. */
   readonly socketDir: string
   readonly lifecycleStateDir: string
-  /** System prompts as peers were given them, `<personality>.md`. */
+  /** The system prompts of started peers, `<personality>.md`. */
   readonly promptsDir: string
   readonly records: RecordLayout
   /** Pane logs, `<identity>.log`. */
   readonly paneLogDir: string
   readonly hooksDir: string
-  /** Every directory that a root has from the start, parents first. */
+  /** Every directory that is created with the root, parents first. */
   readonly directories: readonly string[]
 }
 
@@ -30,28 +30,28 @@ function homeDirectory(): string {
   try {
     home = homedir()
   } catch (error) {
-    // A user without an entry in the password database.
+    // The user has no entry in the password database.
     if (errnoOf(error) === undefined) throw error
   }
   if (isAbsolute(home)) return home
   throw new IapeerError('this user has no home directory', {
     code: 'no-home',
-    hint: 'Set IAPEER_ROOT to a private directory, or HOME.',
+    hint: 'Set IAPEER_ROOT to a private directory, or set HOME.',
   })
 }
 
-/** The root directory: `$IAPEER_ROOT`, else `~/.iapeer`. @throws IapeerError `no-home` */
+/** Returns the root directory: `$IAPEER_ROOT`, else `~/.iapeer`. @throws IapeerError `no-home` */
 export function iapeerRoot(env: NodeJS.ProcessEnv = process.env): string {
   const set = env['IAPEER_ROOT']
   return set === undefined || set === '' ? join(homeDirectory(), '.iapeer') : resolve(set)
 }
 
-/** Where the recorders of a root keep their files. */
+/** Returns the directories in which the recorders of a root keep their files. */
 export function rootRecordLocation(root: string): Required<RecordLocation> {
   return { recordDir: join(root, 'logs', 'iapeer'), stateDir: join(root, 'state'), libDir: join(root, 'lib') }
 }
 
-/** The layout of a root, from its path and the environment; nothing is made or looked at. */
+/** Returns the layout of a root, from its path and the environment. It does not access the file system. */
 export function rootLayout(root: string, env: NodeJS.ProcessEnv = process.env): RootLayout {
   const base = resolve(root)
   const at = (...parts: string[]): string => join(base, ...parts)

@@ -4,14 +4,14 @@ import { hasProcfs } from './process-identity.ts'
 
 const SHELL_SAFE = /^\d{1,10}\.\d{3}\/\d*$/
 
-/** `btime` of /proc/stat (proc_stat(5)): the wall clock at boot, in seconds; it moves when the wall clock is set. */
+/** Reads `btime` of /proc/stat (proc_stat(5)): the wall clock at boot, in seconds. It changes when the clock is set. */
 function bootTime(): string {
   return /^btime (\d+)$/m.exec(readProcFile('/proc/stat', 1 << 20))?.[1] ?? ''
 }
 
 /**
- * Returns what tells the wall clock from /proc/uptime alone: `<seconds>.<milliseconds>/<btime>`, the wall clock minus the
- * uptime as they are now, good to a hundredth of a second, and `btime` of /proc/stat. Empty where there is no /proc.
+ * Returns the offset from which a script computes the wall clock with /proc/uptime alone: `<seconds>.<milliseconds>/<btime>`,
+ * the present wall clock minus the uptime (accurate to 10 ms), and `btime` of /proc/stat. Empty where there is no /proc.
  */
 export function readBootClock(): string {
   if (!hasProcfs()) return ''
@@ -21,7 +21,7 @@ export function readBootClock(): string {
     const note = `${Math.floor(offsetMs / 1_000)}.${String(offsetMs % 1_000).padStart(3, '0')}/${bootTime()}`
     return SHELL_SAFE.test(note) ? note : ''
   } catch (error) {
-    // A system without these files has `date`.
+    // Without an offset the scripts run `date`.
     if (errnoOf(error) === undefined) throw error
     return ''
   }

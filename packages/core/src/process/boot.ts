@@ -13,8 +13,10 @@ function kernelBootId(): string {
 }
 
 /**
- * One life of this system: kernel boot id and start time of pid 1, joined by `/`. A container restart keeps
- * the boot id, so pid 1 tells them apart. A part that cannot be read is `-`. Without /proc it is `ps/<start of pid 1>`.
+ * Identifies the present boot of this system: kernel boot id and start time of pid 1, joined by `/`. The restart of a
+ * container keeps the boot id, and changes the start time of pid 1. A part that cannot be read is `-`. Without /proc the
+ * result is `ps/<start time of pid 1>`.
+ * @throws IapeerError `ps-failed`
  */
 export async function readBoot(): Promise<string> {
   const first = (await readProcesses([1])).get(1)

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { errnoOf } from '../errors/index.ts'
 import { hasProcfs } from './process-identity.ts'
 
-/** Reads `/proc/<pid>/environ` (proc_pid_environ(5)): each `NAME=VALUE` ends with a NUL. */
+/** Parses `/proc/<pid>/environ` (proc_pid_environ(5)): each `NAME=VALUE` ends with a NUL. */
 function parseProcEnviron(text: string): NodeJS.ProcessEnv {
   const entries = text
     .split('\0')
@@ -11,10 +11,7 @@ function parseProcEnviron(text: string): NodeJS.ProcessEnv {
   return Object.fromEntries(entries.map(([entry, at]) => [entry.slice(0, at), entry.slice(at + 1)]))
 }
 
-/**
- * The environment that a process was started with; undefined when it is gone or not ours to see, and wherever there is no
- * /proc.
- */
+/** Reads the environment with which a process was started; undefined if it cannot be read, and where there is no /proc. */
 export async function readEnvironment(pid: number): Promise<NodeJS.ProcessEnv | undefined> {
   if (!hasProcfs()) return undefined
   try {

@@ -4,15 +4,15 @@ import { readProcFile } from './proc-file.ts'
 import { formatProcessId, hasProcfs, type Liveness, type ProcessId } from './process-identity.ts'
 import { parseProcStat } from './start-token.ts'
 
-/** `0 0 0 ...` in statm: the process has no memory any more, so it has exited (proc_pid_statm(5)). */
+/** `0 0 0 ...` in statm: the process has no memory, so it has exited (proc_pid_statm(5)). */
 const ZERO = 48
 const BLANK = 32
-/** No more files than these are kept open; the others are opened for each look. */
-const MOST_OPEN = 4_096
+/** The limit of open files; a process beyond it is `unknown`. */
+const MAX_OPEN = 4_096
 
 const first = Buffer.alloc(8)
 
-/** `gone` for a zombie too, and for one whose pid is used by another process; undefined where its file cannot be opened. */
+/** Opens the file of a process. `gone` also for a zombie or a reused pid; undefined if the file cannot be opened. */
 function openProbe({ pid, token }: ProcessId): number | 'gone' | undefined {
   try {
     const file = openSync(`/proc/${pid}/statm`, 'r')
@@ -23,31 +23,31 @@ function openProbe({ pid, token }: ProcessId): number | 'gone' | undefined {
   } catch (error) {
     const code = errnoOf(error)
     if (code === undefined) throw error
-    // ENOENT may be a process that is hidden from this user.
+    // ENOENT can mean a process that is hidden from this user.
     return code === 'ESRCH' ? 'gone' : undefined
   }
 }
 
 /**
- * Looks at the same processes again and again for two microseconds each, and sees a zombie too: keeps an open file of each,
- * which is of that very process whatever becomes of its pid. Linux only; elsewhere, and where too many files are open,
- * everything is unknown to it.
+ * Checks the same processes repeatedly, at two microseconds each, and detects zombies. It keeps a file of each process
+ * open, which refers to that process even after its pid is reused. Linux only: elsewhere, and beyond 4,096 processes,
+ * the result is `unknown`.
  */
 export class LivenessProbes {
   readonly #files = new Map<string, number>()
 
-  /** Whether each of these very processes lives, in the order given; `unknown` where it cannot tell. */
+  /** Returns the liveness of each process, in the order of `ids`. Closes the files of processes that are not among them. */
   look(ids: readonly ProcessId[]): Liveness[] {
     if (!hasProcfs()) return ids.map(() => 'unknown')
     const wanted = new Set(ids.map(formatProcessId))
     for (const [key, file] of this.#files) if (!wanted.has(key)) this.#drop(key, file)
-    return ids.map((id) => this.#lookAt(id))
+    return ids.map((id) => this.#check(id))
   }
 
-  #lookAt(id: ProcessId): Liveness {
+  #check(id: ProcessId): Liveness {
     const key = formatProcessId(id)
     const kept = this.#files.get(key)
-    const file = kept ?? (this.#files.size < MOST_OPEN ? openProbe(id) : undefined)
+    const file = kept ?? (this.#files.size < MAX_OPEN ? openProbe(id) : undefined)
     if (file === undefined) return 'unknown'
     if (file === 'gone') return 'gone'
     if (kept === undefined) this.#files.set(key, file)
@@ -67,7 +67,7 @@ export class LivenessProbes {
     closeSync(file)
   }
 
-  /** Closes every file. */
+  /** Closes all files. */
   close(): void {
     for (const [key, file] of this.#files) this.#drop(key, file)
   }

@@ -14,21 +14,21 @@ import { readProcFile } from './proc-file.ts'
 import { hasProcfs, type ProcessId } from './process-identity.ts'
 import { parseProcStat } from './start-token.ts'
 
-/** The program file of a running process, held open: it can be run even if it was replaced or deleted on disk. */
+/** The open program file of a running process: it can be run even after it was replaced or deleted on disk. */
 export interface OpenProgram {
   /** The process that runs it. */
   readonly process: ProcessId
   /** A descriptor of this process, closed on exec. */
   readonly fd: number
-  /** Runs the file: valid for this process and its children until `close`. */
+  /** A path to run the file, valid for this process and its children until `close`. */
   readonly path: string
   /** Device and inode, `<dev>:<inode>`: equal for the same file. */
   readonly fileId: string
-  /** Closes it. */
+  /** Closes the file. */
   readonly close: () => void
 }
 
-/** Reading another user's process, or one that has exited, fails with one of these. */
+/** The errors of reading a process that has exited or belongs to another user. */
 const UNREADABLE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM'])
 
 function ifReadable<T>(read: () => T): T | undefined {
@@ -40,7 +40,7 @@ function ifReadable<T>(read: () => T): T | undefined {
   }
 }
 
-/** The identity of a process of this user with that name (`/proc/<pid>/stat`, field 2), undefined for any other. */
+/** Identifies a process if it belongs to this user and has the given name (`/proc/<pid>/stat`, field 2). */
 function ownProcess(pid: number, name: string): ProcessId | undefined {
   return ifReadable(() => {
     if (statSync(`/proc/${pid}`).uid !== process.getuid?.()) return undefined
@@ -52,9 +52,9 @@ function ownProcess(pid: number, name: string): ProcessId | undefined {
 }
 
 /**
- * Opens the program file that a process of this user runs. The start token is compared before and after the file is
- * opened, so the program of a process that got a reused pid is never returned.
- * @param name the name of the process, for example `tmux: server`; a process with another name is not opened
+ * Opens the program file of a process of this user. The start token is compared before and after the file is opened, so
+ * the program of another process with a reused pid is never returned.
+ * @param name the required name of the process, for example `tmux: server`
  * @returns undefined where there is no /proc, and if the process has exited, has another name or belongs to another user
  */
 export function openProgram(id: ProcessId, name: string): OpenProgram | undefined {
@@ -71,7 +71,7 @@ export function openProgram(id: ProcessId, name: string): OpenProgram | undefine
   return { process: id, fd, path: `/proc/${process.pid}/fd/${fd}`, fileId: `${dev}:${ino}`, close }
 }
 
-/** The inodes of the listening sockets that were bound to a path, from /proc/net/unix (proc_pid_net(5)). */
+/** Returns the inodes of the listening sockets that were bound to a path, from /proc/net/unix (proc_pid_net(5)). */
 function listeningInodes(socketPath: string): ReadonlySet<string> {
   const directory = ifReadable(() => realpathSync(dirname(socketPath)))
   const paths = new Set([socketPath, join(directory ?? dirname(socketPath), basename(socketPath))])
@@ -79,7 +79,7 @@ function listeningInodes(socketPath: string): ReadonlySet<string> {
   return new Set(
     lines.flatMap((line) => {
       const [, flags, inode = '', path = ''] = /^\S+ \S+ \S+ (\S+) \S+ \S+ +(\d+) (.+)$/.exec(line) ?? []
-      // SO_ACCEPTCON: it listens.
+      // The flag SO_ACCEPTCON marks a listening socket.
       const listens = (Number.parseInt(flags ?? '0', 16) & 0x10000) !== 0
       return listens && paths.has(path) ? [`socket:[${inode}]`] : []
     }),
@@ -87,8 +87,8 @@ function listeningInodes(socketPath: string): ReadonlySet<string> {
 }
 
 /**
- * Returns the processes of this user with that name that listen on a unix socket bound to a path; more than one if the
- * socket file was replaced. None where there is no /proc.
+ * Returns the processes of this user that have the given name and listen on a unix socket bound to a path. There can be
+ * several if the socket file was replaced. Empty where there is no /proc.
  */
 export function findListeners(socketPath: string, name: string): ProcessId[] {
   if (!hasProcfs()) return []

@@ -1,12 +1,12 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** Longer than what is read with it; used again and again, for a line is read of every peer each second. */
+/** Shared by all short reads: the daemon reads a line per peer every second. */
 const short = Buffer.alloc(2_048)
 
 /**
- * A file of /proc, in one read.
- * @param bytes how much of it at most. @default 2048
- * @throws the Node system error
+ * Reads a file of /proc with one read call.
+ * @param bytes the maximum length. @default 2048
+ * @throws the Node.js system error
  */
 export function readProcFile(path: string, bytes = short.length): string {
   const buffer = bytes <= short.length ? short : Buffer.alloc(bytes)

@@ -4,26 +4,28 @@ import { readProcFile } from './proc-file.ts'
 import { ps } from './ps.ts'
 import { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'
 
-/** A process is its pid and its start time; a pid alone is reused. Written `<pid>:<token>`. */
+/** The identity of a process: its pid, which can be reused, and its start time. Written as `<pid>:<token>`. */
 export interface ProcessId {
-  /** The process id. */
   readonly pid: number
-  /** Its start time: clock ticks since boot (Linux), or what `ps -o lstart` prints, with `_` for blanks (macOS). */
+  /** The start time: clock ticks since boot (Linux), or the output of `ps -o lstart` with `_` for spaces (macOS). */
   readonly token: string
 }
 
-/** `gone` includes a zombie and a pid that belongs to somebody else now. `unknown` is never `gone`. */
+/**
+ * The liveness of a process. `gone` includes a zombie, and a pid that belongs to another process now. `unknown` means
+ * that it cannot be determined; treat it as possibly alive.
+ */
 export type Liveness = 'alive' | 'gone' | 'unknown'
 
 let procfs: boolean | undefined
 
-/** Whether this system has a readable /proc (Linux), so that no process is needed to look at one. */
+/** Tests whether this system has a readable /proc (Linux). Else processes are read with `ps`. */
 export function hasProcfs(): boolean {
   procfs ??= existsSync('/proc/self/stat')
   return procfs
 }
 
-/** ENOENT with a pid that answers a signal is a hidden process (hidepid), not a dead one. */
+/** Tells a missing process from one that is hidden (hidepid): for a hidden process, signal 0 does not fail with ESRCH. */
 function missingOrHidden(pid: number): ProcessFacts {
   try {
     process.kill(pid, 0)
@@ -44,7 +46,7 @@ function readProcStat(pid: number): ProcessFacts {
   }
 }
 
-/** Looks at several processes at once: no process is started on Linux, one `ps` elsewhere. */
+/** Reads the facts of several processes: from /proc on Linux, with one `ps` elsewhere. @throws IapeerError `ps-failed` */
 export async function readProcesses(pids: readonly number[]): Promise<Map<number, ProcessFacts>> {
   if (pids.length === 0) return new Map()
   if (hasProcfs()) return new Map(pids.map((pid) => [pid, readProcStat(pid)]))
@@ -52,7 +54,7 @@ export async function readProcesses(pids: readonly number[]): Promise<Map<number
   return new Map(pids.map((pid) => [pid, found.get(pid) ?? { kind: 'gone' }]))
 }
 
-/** The identity of a living process; undefined when it is gone or cannot be read. */
+/** Identifies a running process; undefined if it has exited or cannot be read. @throws IapeerError `ps-failed` */
 export async function identifyProcess(pid: number): Promise<ProcessId | undefined> {
   const facts = (await readProcesses([pid])).get(pid)
   return facts?.kind === 'running' ? { pid, token: facts.token } : undefined
@@ -63,25 +65,27 @@ function livenessOf(id: ProcessId, facts: ProcessFacts | undefined): Liveness {
   return facts.kind === 'running' && facts.token === id.token ? 'alive' : 'gone'
 }
 
-/** Whether each of these very processes still lives, in the order given. */
+/** Returns the liveness of each process, in the order of `ids`. @throws IapeerError `ps-failed` */
 export async function observeProcesses(ids: readonly ProcessId[]): Promise<Liveness[]> {
   const facts = await readProcesses([...new Set(ids.map((id) => id.pid))])
   return ids.map((id) => livenessOf(id, facts.get(id.pid)))
 }
 
+/** Returns the liveness of a process. @throws IapeerError `ps-failed` */
 export async function observeProcess(id: ProcessId): Promise<Liveness> {
   const [liveness] = await observeProcesses([id])
   return liveness ?? 'unknown'
 }
 
-/** Whether two identities name one process. */
+/** Tests whether two identities mean the same process. */
 export const isSameProcess = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.token === b.token
 
+/** Formats an identity as `<pid>:<token>`. */
 export function formatProcessId(id: ProcessId): string {
   return `${id.pid}:${id.token}`
 }
 
-/** Reads `<pid>:<token>`; the token may hold colons. Undefined when it is neither. */
+/** Parses `<pid>:<token>`; the token may contain colons. Undefined if the text has another form. */
 export function parseProcessId(text: string): ProcessId | undefined {
   const match = /^([1-9]\d{0,9}):(\S+)$/.exec(text)
   const [, pid, token] = match ?? []

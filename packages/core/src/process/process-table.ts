@@ -3,13 +3,13 @@ import { errnoOf } from '../errors/index.ts'
 import { hasProcfs } from './process-identity.ts'
 import { ps } from './ps.ts'
 
-/** A living process, and its place in its terminal. */
+/** A running process, with its process group and its terminal's foreground group. */
 export interface ProcessRow {
   readonly pid: number
   readonly ppid: number
   /** Its process group. */
   readonly group: number
-  /** The group in the foreground of its terminal; none is below 1. */
+  /** The foreground process group of its terminal; below 1 if it has no terminal. */
   readonly foreground: number
 }
 
@@ -21,20 +21,20 @@ function rowOf(words: readonly (string | undefined)[], state: string | undefined
   return known && !/^[ZX]/.test(state ?? 'Z') ? { pid, ppid, group, foreground } : undefined
 }
 
-/** A line of `/proc/<pid>/stat`: ppid is field 4, the group 5, the terminal's foreground group 8 (proc_pid_stat(5)). */
+/** Reads `/proc/<pid>/stat`: ppid is field 4, the group field 5, the foreground group field 8 (proc_pid_stat(5)). */
 function procRow(pid: string): ProcessRow | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const [state, ppid, group, , , foreground] = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return rowOf([pid, ppid, group, foreground], state)
   } catch (error) {
-    // It has ended meanwhile, or is hidden.
+    // The process has exited meanwhile, or is hidden.
     if (errnoOf(error) === undefined) throw error
     return undefined
   }
 }
 
-/** Reads the lines of `ps -o pid=,ppid=,pgid=,tpgid=,stat=` (macOS ps(1)); a process without a terminal has tpgid 0 there. */
+/** Parses the lines of `ps -o pid=,ppid=,pgid=,tpgid=,stat=` (macOS ps(1)), where tpgid is 0 without a terminal. */
 export function parsePsTable(text: string): ProcessRow[] {
   return text.split('\n').flatMap((line) => {
     const [pid, ppid, group, foreground, state] = line.trim().split(/\s+/)
@@ -42,7 +42,7 @@ export function parsePsTable(text: string): ProcessRow[] {
   })
 }
 
-/** Every process that can be seen: no process is started on Linux, one `ps` elsewhere. @throws IapeerError `ps-failed` */
+/** Reads every visible process: from /proc on Linux, with one `ps` elsewhere. @throws IapeerError `ps-failed` */
 export async function readProcessTable(): Promise<ProcessRow[]> {
   if (!hasProcfs()) return parsePsTable(await ps('-A', '-o', 'pid=,ppid=,pgid=,tpgid=,stat='))
   return readdirSync('/proc')

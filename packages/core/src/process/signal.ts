@@ -1,7 +1,7 @@
 import { errnoOf } from '../errors/index.ts'
 import { observeProcess, type ProcessId } from './process-identity.ts'
 
-/** Sends a signal to this very process (pid and start time); does nothing when it is gone. */
+/** Sends a signal to a process if its pid and start time still match; does nothing if it is gone or unknown. */
 export async function signalProcess(id: ProcessId, signal: NodeJS.Signals): Promise<void> {
   if ((await observeProcess(id)) !== 'alive') return
   try {

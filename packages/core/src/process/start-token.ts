@@ -1,4 +1,4 @@
-/** What the operating system says of one process. */
+/** The facts that the operating system reports about a process. */
 export type ProcessFacts =
   | { readonly kind: 'running'; readonly token: string; readonly ppid: number }
   | { readonly kind: 'zombie'; readonly token: string; readonly ppid: number }
@@ -6,12 +6,12 @@ export type ProcessFacts =
   | { readonly kind: 'unknown'; readonly why: string }
 
 /**
- * Reads `/proc/<pid>/stat` (proc_pid_stat(5)): state is field 3, ppid field 4, start time field 22
- * in clock ticks since boot. The name may hold blanks and parentheses, so counting starts at the last `)`.
+ * Parses `/proc/<pid>/stat` (proc_pid_stat(5)): the state is field 3, ppid field 4, the start time in clock ticks since
+ * boot field 22. The name can contain spaces and parentheses, so fields are counted from the last `)`.
  */
 export function parseProcStat(text: string): ProcessFacts {
   const close = text.lastIndexOf(')')
-  // One blank between two fields; the many behind the start time are of no interest.
+  // Fields are separated by one space; those after the start time are not needed.
   const words = close < 0 ? [] : text.slice(close + 2).split(' ', 20)
   const [state, ppid] = words
   const token = words[19]
@@ -22,8 +22,8 @@ export function parseProcStat(text: string): ProcessFacts {
 }
 
 /**
- * Reads the lines of `LC_ALL=C TZ=UTC ps -o pid=,ppid=,stat=,lstart=` (macOS ps(1)), for example
- * `  812     1 Ss   Tue Jun 10 15:42:07 2026`. The token is the start time with `_` for blanks.
+ * Parses the lines of `LC_ALL=C TZ=UTC ps -o pid=,ppid=,stat=,lstart=` (macOS ps(1)), for example
+ * `  812     1 Ss   Tue Jun 10 15:42:07 2026`. The token is the start time with `_` for spaces.
  */
 export function parsePsLines(text: string): Map<number, ProcessFacts> {
   const found = new Map<number, ProcessFacts>()

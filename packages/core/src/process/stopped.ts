@@ -3,7 +3,7 @@ import { errnoOf } from '../errors/index.ts'
 import { hasProcfs } from './process-identity.ts'
 import { ps } from './ps.ts'
 
-/** Field 3 of `/proc/<pid>/stat` (proc_pid_stat(5)): stopped by a signal, or by a tracer. */
+/** Reads field 3 of `/proc/<pid>/stat` (proc_pid_stat(5)): `T` is stopped by a signal, `t` by a tracer. */
 function isStoppedByProc(pid: number): boolean {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -14,7 +14,7 @@ function isStoppedByProc(pid: number): boolean {
   }
 }
 
-/** Those that are stopped (SIGSTOP, a debugger): alive, and doing nothing. One that cannot be looked at is none. */
+/** Returns the processes that are stopped (SIGSTOP, a debugger). A process that cannot be read does not count. */
 export async function stoppedProcesses(pids: readonly number[]): Promise<Set<number>> {
   if (pids.length === 0) return new Set()
   if (hasProcfs()) return new Set(pids.filter(isStoppedByProc))

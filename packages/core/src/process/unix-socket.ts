@@ -1,9 +1,8 @@
 import { errnoOf } from '../errors/index.ts'
 
 /**
- * What a Unix socket says of the process behind it. `listening`: it takes connections; so does a process that is stopped, and
- * one whose queue of connections is full. `refused`: no process listens any more. `absent`: there is no such file.
- * `unknown`: it cannot be told.
+ * The state of a Unix socket. `listening`: a process listens on it; it may be stopped, or its queue of connections full.
+ * `refused`: no process listens. `absent`: there is no such file. `unknown`: none of these could be determined.
  */
 export type SocketState = 'listening' | 'refused' | 'absent' | 'unknown'
 
@@ -16,18 +15,18 @@ const STATES: ReadonlyMap<string | undefined, SocketState> = new Map<string, Soc
   ['EAGAIN', 'listening'],
 ])
 
-/** Looks whether a process listens on a Unix socket, by connecting to it. macOS also refuses where a queue is full. */
+/** Connects to a Unix socket to find out whether a process listens on it. macOS also refuses if the queue is full. */
 export async function observeSocket(path: string): Promise<SocketState> {
-  // Loaded here: most programs that import this package never connect.
+  // Loaded on use: most programs that import this package never connect.
   const { connect } = await import('node:net')
   return new Promise((resolve) => {
     const socket = connect(path)
-    const end = (state: SocketState): void => {
+    const settle = (state: SocketState): void => {
       socket.destroy()
       resolve(state)
     }
-    socket.setTimeout(CONNECT_MS, () => end('unknown'))
-    socket.once('connect', () => end('listening'))
-    socket.once('error', (error) => end(STATES.get(errnoOf(error)) ?? 'unknown'))
+    socket.setTimeout(CONNECT_MS, () => settle('unknown'))
+    socket.once('connect', () => settle('listening'))
+    socket.once('error', (error) => settle(STATES.get(errnoOf(error)) ?? 'unknown'))
   })
 }

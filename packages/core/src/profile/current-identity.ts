@@ -10,22 +10,24 @@ import {
 } from '../identity/identity.ts'
 import { readProfile } from './profile-file.ts'
 
-/** Who this process is, and what said so. */
+/** The identity of this process, and its source. */
 export interface CurrentIdentity {
   readonly identity: Identity
   readonly source: 'PEER_IDENTITY' | 'profile'
-  /** The home whose profile said it; undefined when the environment did. */
+  /** The home of the profile; undefined if the source is the environment. */
   readonly home?: string
 }
 
 function badVariable(name: string, value: string): IapeerError {
-  return new IapeerError(`${name} is ${JSON.stringify(value)}, which it cannot be`, {
+  const expected =
+    name === 'PEER_RUNTIME' ? 'a runtime, for example claude' : 'an identity, for example claude-bob'
+  return new IapeerError(`invalid ${name} ${JSON.stringify(value)}: expected ${expected}`, {
     code: 'invalid-identity',
-    hint: `Unset ${name}, or set it to what the peer is (PEER_IDENTITY=claude-bob, PEER_RUNTIME=claude).`,
+    hint: 'Correct it, or unset it.',
   })
 }
 
-/** The runtime that this process says it runs in: `PEER_RUNTIME`, else what the agents' own programs set. */
+/** Returns the runtime of this process: `PEER_RUNTIME`, else the agent whose own variables are set. */
 function runtimeOf(env: NodeJS.ProcessEnv): Runtime | undefined {
   const set = env['PEER_RUNTIME']
   if (set !== undefined && set !== '') {
@@ -46,10 +48,10 @@ async function realDirectory(path: string): Promise<string> {
 }
 
 /**
- * The identity of the current process: `PEER_IDENTITY`; else the profile of `PEER_HOME`, or of the nearest directory from
- * `cwd` upwards that has one, as the runtime that `PEER_RUNTIME`, then `CODEX_THREAD_ID` or `CLAUDECODE=1` tell, then as
- * its default runtime.
- * @returns undefined where nothing says who this is
+ * Determines the identity of the current process: `PEER_IDENTITY`, else from the profile in `PEER_HOME`, or in the nearest
+ * directory from `cwd` upwards that has one. The runtime then follows from `PEER_RUNTIME`, else from `CODEX_THREAD_ID` or
+ * `CLAUDECODE=1`, else it is the default runtime of the profile.
+ * @returns undefined if there is neither a variable nor a profile
  * @throws IapeerError `invalid-identity`, `corrupt-profile`, `invalid-profile`
  */
 export async function currentIdentity(

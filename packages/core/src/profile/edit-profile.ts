@@ -1,17 +1,18 @@
 import { isLowerIntelligence } from '../identity/intelligence.ts'
 import { FILE_FIELDS, FORMER_FIELDS, type PeerProfile, type ProfileChanges } from './profile.ts'
 
-/** What a change may do only when it was asked for. */
+/** Permits for changes that lose information. */
 export interface EditPermits {
-  /** A peer may become less than it is, for example artificial after natural. */
+  /** Permits a lower intelligence, for example `artificial` instead of `natural`. */
   readonly lowerIntelligence?: boolean
+  /** Permits an empty description. */
   readonly emptyDescription?: boolean
 }
 
-/** A change that was not made, since nobody asked for what it would have lost. */
+/** A field that was not changed, because the change would lose information and was not permitted. */
 export type KeptField = 'intelligence' | 'description'
 
-/** The fields of `changes` that would lose something without a permit. */
+/** Returns the fields that `changes` would degrade without a permit. */
 export function keptFields(old: PeerProfile, changes: ProfileChanges, permits: EditPermits): KeptField[] {
   const kept: KeptField[] = []
   const { intelligence, description } = changes
@@ -22,8 +23,8 @@ export function keptFields(old: PeerProfile, changes: ProfileChanges, permits: E
   return kept
 }
 
-/** A field that is added goes on a line of its own, where the file is laid out so. */
-function laidOut(content: string, text: string): string {
+/** Puts a new field on a line of its own if the fields of the file are on lines of their own. */
+function onOwnLine(content: string, text: string): string {
   const [, lineStart] = /^\s*\{(\r?\n[ \t]*)"/.exec(text) ?? []
   const [between, colon] = lineStart === undefined ? ['', ':'] : [lineStart, ': ']
   return content.replace(/^,\s*("(?:[^"\\]|\\.)*"):\s*/, `,${between}$1${colon}`)
@@ -33,14 +34,14 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 
 /**
  * Changes fields in the text of a profile and nothing else: unknown fields, numbers beyond double precision, the order
- * and the layout stay as they are. A field that already says the same is not rewritten (so `human` stays `human`).
+ * and the formatting stay as they are. A field that already has the value is not rewritten, so `human` stays `human`.
  */
 export async function editProfileText(
   text: string,
   old: PeerProfile,
   changes: ProfileChanges,
 ): Promise<string> {
-  // Loaded here: who only reads does not pay for it.
+  // Loaded on use: programs that only read profiles do not need it.
   const { default: jsonc } = await import('jsonc-parser')
   let edited = text
   for (const [field, name] of FILE_FIELDS) {
@@ -51,13 +52,13 @@ export async function editProfileText(
     const edits = jsonc.modify(edited, [name], value ?? undefined, {})
     edited = jsonc.applyEdits(
       edited,
-      edits.map((edit) => ({ ...edit, content: laidOut(edit.content, edited) })),
+      edits.map((edit) => ({ ...edit, content: onOwnLine(edit.content, edited) })),
     )
   }
   return edited
 }
 
-/** The first field that does not say what `changes` wanted: one that is in the file twice cannot be edited. */
+/** Returns the first field that does not have its new value. This happens if the file contains the field twice. */
 export function unmetField(profile: PeerProfile, changes: ProfileChanges): string | undefined {
   const unmet = FILE_FIELDS.find(([field]) => {
     const value = changes[field]

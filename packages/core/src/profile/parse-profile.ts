@@ -25,7 +25,7 @@ const words = z
   .array(line('a list of texts'), 'a list of texts: the program and its arguments')
   .check(z.refine(([program]) => program !== undefined && program !== '', 'at least the program'))
 
-/** The values of `after_death`, which is called `restart` now, and of an earlier `after_reboot`. */
+/** The values of `after_death`, the former name of `restart`. */
 const FORMER_POLICIES = ['asleep', 'restart', 'resume'] as const
 const RESTART_OF = {
   asleep: 'no',
@@ -61,7 +61,7 @@ const schema = z.object({
 
 type Raw = z.infer<typeof schema>
 
-/** The nature that a file states; else what its runtime is by default. */
+/** Returns the intelligence that a profile states, else that of its runtime. */
 function intelligenceOf(raw: Raw, defaultRuntime: Runtime): Intelligence {
   return readIntelligence(raw.intelligence) ?? defaultIntelligence(defaultRuntime)
 }
@@ -94,7 +94,7 @@ function profileOf(raw: Raw, defaultRuntime: Runtime): PeerProfile {
 function invalid(where: string, problems: readonly string[], cause?: unknown): IapeerError {
   return new IapeerError(`${where} is not a valid profile: ${problems.join('; ')}`, {
     code: 'invalid-profile',
-    hint: 'Mend that file; nothing was changed in it.',
+    hint: 'Correct that file; iapeer did not change it.',
     ...(cause === undefined ? {} : { cause }),
   })
 }
@@ -105,23 +105,24 @@ function parseJson(text: string, where: string): unknown {
     return value
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw new IapeerError(`${where} cannot be read as JSON: ${error.message}`, {
+    throw new IapeerError(`${where} is not JSON: ${error.message}`, {
       code: 'corrupt-profile',
-      hint: 'Mend that file, or put back a copy; nothing was changed in it.',
+      hint: 'Correct that file, or restore a copy; iapeer did not change it.',
       cause: error,
     })
   }
 }
 
 /**
- * Reads the text of a profile. The runtime is `default_runtime`, else the older `runtime`, else the first of `runtimes`.
- * @param where names the file in errors
- * @throws IapeerError `corrupt-profile` (no JSON), `invalid-profile` (each field that is wrong, and what it must be)
+ * Parses the text of a profile. The default runtime is `default_runtime`, else the older `runtime`, else the first of
+ * `runtimes`.
+ * @param where the name of the file in errors
+ * @throws IapeerError `corrupt-profile` (not JSON), `invalid-profile` (lists each invalid field and what it must be)
  */
 export function parseProfile(text: string, where: string): PeerProfile {
   const value = parseJson(text, where)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid(where, ['it is no JSON object'])
+    throw invalid(where, ['it is not a JSON object'])
   const result = z.safeParse(schema, value)
   if (!result.success)
     throw invalid(

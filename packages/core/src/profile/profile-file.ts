@@ -17,43 +17,44 @@ import { FILE_FIELDS, type PeerProfile, type ProfileChanges } from './profile.ts
 
 const FILE = 'peer-profile.json'
 
-/** `<home>/.iapeer`, a peer's own directory. */
+/** Returns `<home>/.iapeer`, the directory of a peer's own files. */
 export function peerDirectory(home: string): string {
   return join(home, '.iapeer')
 }
 
+/** Returns `<home>/.iapeer/peer-profile.json`. */
 export function profilePath(home: string): string {
   return join(peerDirectory(home), FILE)
 }
 
-/** The text of a home's profile; undefined when it has none. @throws IapeerError `unusable-file`, `corrupt-profile` */
+/** Reads the text of a home's profile; undefined if it has none. @throws IapeerError `unusable-file`, `corrupt-profile` */
 async function readProfileText(home: string): Promise<string | undefined> {
   const path = profilePath(home)
   const found = await readRegularFile(path)
   if (found === undefined || found.utf8) return found?.text
-  throw new IapeerError(`${path} is no UTF-8 text`, {
+  throw new IapeerError(`${path} is not UTF-8 text`, {
     code: 'corrupt-profile',
-    hint: 'Convert that file (iconv -t utf-8), or put back a copy; nothing was changed in it.',
+    hint: 'Convert that file (iconv -t utf-8), or restore a copy; iapeer did not change it.',
   })
 }
 
 /**
- * The profile of a home; undefined when it has none.
- * @throws IapeerError `corrupt-profile`, `invalid-profile`
+ * Reads the profile of a home; undefined if it has none.
+ * @throws IapeerError `corrupt-profile`, `invalid-profile`, `unusable-file`
  */
 export async function readProfile(home: string): Promise<PeerProfile | undefined> {
   const text = await readProfileText(home)
   return text === undefined ? undefined : parseProfile(text, profilePath(home))
 }
 
-/** What a new profile states. */
+/** The fields of a new profile. */
 export type NewProfile = ProfileChanges &
   Required<Pick<ProfileChanges, 'personality' | 'defaultRuntime'>> & {
     readonly interfaces?: Readonly<Record<string, unknown>>
   }
 
 /**
- * The text of a new profile.
+ * Formats the text of a new profile.
  * @throws IapeerError `invalid-options`
  */
 export function newProfileText(fields: NewProfile): string {
@@ -68,14 +69,14 @@ export function newProfileText(fields: NewProfile): string {
     if (!(error instanceof IapeerError)) throw error
     throw new IapeerError(error.message, {
       code: 'invalid-options',
-      hint: 'Say it otherwise; nothing was made.',
+      hint: 'Correct that value; nothing was created.',
       cause: error,
     })
   }
   return text
 }
 
-/** Makes a peer's own directory, 0700; a link in its place is followed inside of the home only. */
+/** Creates a peer's own directory, 0700. An existing link is followed only if it leads to a directory in the home. */
 async function makePeerDirectory(home: string): Promise<void> {
   const directory = peerDirectory(home)
   await makePrivateDirectory(directory)
@@ -85,7 +86,7 @@ async function makePeerDirectory(home: string): Promise<void> {
 
 const RETIRED = /^peer-profile\.removed-(.*\.json)$/
 
-/** Another peer begins here: what an earlier removal has kept is no longer the mark of one that was cut off. */
+/** Renames the profiles that earlier removals kept, so that they no longer mark an unfinished removal of the new peer. */
 async function closeRemovals(directory: string): Promise<void> {
   for (const name of await namesIn(directory, { ignoreMissingDirectory: true })) {
     const [, rest] = RETIRED.exec(name) ?? []
@@ -95,8 +96,8 @@ async function closeRemovals(directory: string): Promise<void> {
 }
 
 /**
- * Writes the profile of a home that has none.
- * @throws IapeerError `home-has-profile`, `invalid-options`, `outside-root`; the Node system error
+ * Creates the profile of a home.
+ * @throws IapeerError `home-has-profile`, `invalid-options`, `outside-root`; the Node.js system error
  */
 export async function createProfile(home: string, fields: NewProfile): Promise<PeerProfile> {
   const path = profilePath(home)
@@ -107,18 +108,19 @@ export async function createProfile(home: string, fields: NewProfile): Promise<P
     await writeFileNew(path, text, { within: home })
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error
-    throw new IapeerError(`${home} has a profile already`, {
+    throw new IapeerError(`${home} already has a profile`, {
       code: 'home-has-profile',
-      hint: `Register what is there: iapeer init ${home}`,
+      hint: `Register that peer: iapeer init ${home}`,
       cause: error,
     })
   }
   return parseProfile(text, path)
 }
 
+/** The result of {@link updateProfile}. */
 export interface ProfileUpdate {
   readonly profile: PeerProfile
-  /** What was not changed, since it would have lost something and nobody asked for that. */
+  /** The fields that were not changed, because the change would lose information and was not permitted. */
   readonly kept: readonly KeptField[]
 }
 
@@ -131,13 +133,14 @@ function withoutKept(changes: ProfileChanges, kept: readonly KeptField[]): Profi
   }
 }
 
-/** What to change, or what follows from what the profile says at that moment. */
+/** The changes, or a function that computes them from the present profile. */
 export type ProfileEdit = ProfileChanges | ((profile: PeerProfile) => ProfileChanges)
 
 /**
- * Changes a profile under its lock. Everything that is not named in the edit survives byte for byte; the nature is
- * not lowered and the description not emptied without a permit. Nothing is written when nothing changes.
- * @throws IapeerError `no-profile`, `corrupt-profile`, `invalid-profile`, `lock-held`, `outside-root`; the Node system error
+ * Changes a profile under its lock. Fields that the edit does not name stay byte for byte. Without a permit, it neither
+ * lowers the intelligence nor empties the description. The file is written only if its text changes.
+ * @throws IapeerError `no-profile`, `corrupt-profile`, `invalid-profile`, `lock-held`, `outside-root`; the Node.js system
+ *   error
  */
 export async function updateProfile(
   home: string,
@@ -146,7 +149,7 @@ export async function updateProfile(
 ): Promise<ProfileUpdate> {
   const path = profilePath(home)
   const missing = (): IapeerError =>
-    new IapeerError(`${home} has no profile`, { code: 'no-profile', hint: `Make one: iapeer init ${home}` })
+    new IapeerError(`${home} has no profile`, { code: 'no-profile', hint: `Create one: iapeer init ${home}` })
   if ((await readProfileText(home)) === undefined) throw missing()
   return withLock(`${path}.lock`, async () => {
     const text = await readProfileText(home)
@@ -159,7 +162,7 @@ export async function updateProfile(
   })
 }
 
-/** The edited text of a profile, and what it says. */
+/** Edits the text of a profile, and parses the result. */
 async function editText(
   text: string,
   path: string,
@@ -173,21 +176,21 @@ async function editText(
   let edited = await editProfileText(text, old, wanted)
   let profile = parseProfile(edited, path)
   if (isLowerIntelligence(profile.intelligence, old.intelligence) && permits.lowerIntelligence !== true) {
-    // A nature that followed from the runtime is stated, where another runtime would lower it.
+    // The intelligence followed from the runtime, and the new runtime would lower it: state it in the profile.
     edited = await editProfileText(edited, profile, { intelligence: old.intelligence })
     profile = parseProfile(edited, path)
   }
   const unmet = unmetField(profile, wanted)
   if (unmet === undefined) return { text: edited, profile, kept }
-  throw new IapeerError(`${path} cannot be changed: it has ${unmet} more than once`, {
+  throw new IapeerError(`cannot change ${path}: it contains the field ${unmet} more than once`, {
     code: 'invalid-profile',
-    hint: 'Leave one of them in that file; nothing was changed in it.',
+    hint: 'Remove all but one of them from that file; iapeer did not change it.',
   })
 }
 
 /**
- * Takes the profile of a home out of use. It is kept beside: nothing a person wrote is deleted.
- * @returns where it is kept; undefined when there was none
+ * Retires the profile of a home by renaming it, so that no text of a person is deleted.
+ * @returns the new path; undefined if there was no profile
  */
 export async function retireProfile(home: string, now: Date): Promise<string | undefined> {
   const path = profilePath(home)
@@ -202,7 +205,7 @@ export async function retireProfile(home: string, now: Date): Promise<string | u
   return kept
 }
 
-/** Whether a profile was retired here and none took its place. */
+/** Tests whether the profile of a home was retired, and not replaced. */
 export async function isRetired(home: string): Promise<boolean> {
   const names = await namesIn(peerDirectory(home), { ignoreMissingDirectory: true })
   return !names.includes(FILE) && names.some((name) => RETIRED.test(name))

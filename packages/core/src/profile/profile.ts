@@ -1,47 +1,47 @@
 import type { Personality, Runtime } from '../identity/identity.ts'
 import type { Intelligence } from '../identity/intelligence.ts'
 
-/** How long a description may be, in characters (Unicode code points). */
+/** The maximum length of a description, in characters (Unicode code points). */
 export const DESCRIPTION_MAX = 450
 
 export const WAKE_POLICIES = ['ephemeral', 'keep-alive'] as const
-/** `ephemeral`: one task a session; `keep-alive`: restarted whenever it ends. */
+/** `ephemeral`: a session lasts for one task. `keep-alive`: the daemon restarts the peer whenever it exits. */
 export type WakePolicy = (typeof WAKE_POLICIES)[number]
 
 export const RESTART_POLICIES = ['no', 'on-failure', 'resume'] as const
-/** What follows a death: nothing, a restart with a new session, or a restart that resumes the session. */
+/** The reaction to a death: none, a restart with a new conversation, or a restart that resumes the conversation. */
 export type RestartPolicy = (typeof RESTART_POLICIES)[number]
 
 export const REBOOT_POLICIES = ['no', 'restart', 'resume'] as const
-/** What follows a reboot of the host. */
+/** The reaction to a reboot of the host. */
 export type RebootPolicy = (typeof REBOOT_POLICIES)[number]
 
-/** A peer as its `<home>/.iapeer/peer-profile.json` says it, the source of truth. */
+/** The content of a `<home>/.iapeer/peer-profile.json`, the source of truth about a peer. */
 export interface PeerProfile {
   readonly personality: Personality
   readonly defaultRuntime: Runtime
-  /** Every runtime it may be present as, the default one included. */
+  /** Every runtime that the peer can run as, also the default one. */
   readonly runtimes: readonly Runtime[]
   /** At most {@link DESCRIPTION_MAX} characters; may be empty. */
   readonly description: string
   readonly intelligence: Intelligence
-  /** Where the agent runs, absolute. @default the home */
+  /** The working directory of the peer, absolute. @default the home */
   readonly cwd?: string | undefined
   readonly wakePolicy?: WakePolicy | undefined
   /** @default no */
   readonly restart?: RestartPolicy | undefined
   /** @default no */
   readonly afterReboot?: RebootPolicy | undefined
-  /** The idle time after which it is suspended, in seconds; 0 never suspends it. */
+  /** The idle time after which the peer is suspended, in seconds; 0 never suspends it. */
   readonly idleSecs?: number | undefined
   readonly initialPrompt?: string | undefined
-  /** Sections of the programs that make a peer reachable, by their names (`telegram`, ...); their content is theirs. */
+  /** The sections of the programs that make a peer reachable, by name (`telegram`, ...). iapeer keeps their content. */
   readonly interfaces: Readonly<Record<string, unknown>>
   /** For the runtime `command`: the program and its arguments. */
   readonly command?: readonly string[] | undefined
 }
 
-/** What to change of a profile: a field that is left out stays, `null` takes an optional one away. */
+/** Changes of a profile: a field that is left out stays, `null` removes an optional field. */
 export interface ProfileChanges {
   readonly personality?: Personality
   readonly defaultRuntime?: Runtime
@@ -57,7 +57,7 @@ export interface ProfileChanges {
   readonly command?: readonly string[] | null
 }
 
-/** Each field that can be changed, and its name in the file. */
+/** The fields that can be changed, each with its name in the file. */
 export const FILE_FIELDS = [
   ['personality', 'personality'],
   ['defaultRuntime', 'default_runtime'],
@@ -73,5 +73,5 @@ export const FILE_FIELDS = [
   ['command', 'command'],
 ] as const satisfies readonly (readonly [keyof ProfileChanges, string])[]
 
-/** What a field was called in earlier profiles: read where the field is absent, removed when it is written. */
+/** The former names of fields. They are read if the field is absent, and removed when the field is written. */
 export const FORMER_FIELDS: ReadonlyMap<string, string> = new Map([['restart', 'after_death']])

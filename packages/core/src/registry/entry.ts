@@ -5,16 +5,16 @@ import { defaultIntelligence, type Intelligence, readIntelligence } from '../ide
 import { interfacesSchema } from '../profile/interfaces.ts'
 import type { PeerProfile } from '../profile/profile.ts'
 
-/** A peer as the registry knows it: a projection of its profile. */
+/** The entry of a peer in the registry: a projection of its profile. */
 export interface PeerEntry {
   readonly personality: Personality
   readonly defaultRuntime: Runtime
   readonly runtimes: readonly Runtime[]
   readonly description: string
   readonly intelligence: Intelligence
-  /** The directory that holds its `.iapeer/`, absolute, its real path; one peer a home. */
+  /** The directory with its `.iapeer/`, a real path. Each peer has its own. */
   readonly home: string
-  /** Where the agent runs, absolute; several peers may share one. */
+  /** The working directory, absolute. Several peers may share one. */
   readonly cwd: string
   readonly interfaces: Readonly<Record<string, unknown>>
 }
@@ -29,18 +29,20 @@ const schema = z.object({
   runtime: z.optional(runtime),
   runtimes: z.optional(z.array(runtime, 'a list of runtimes')),
   description: z.optional(z.string('a text')),
-  intelligence: z.optional(z.custom<string>((value) => readIntelligence(value) !== undefined, 'a nature')),
+  intelligence: z.optional(
+    z.custom<string>((value) => readIntelligence(value) !== undefined, 'natural, artificial or absent'),
+  ),
   home: z.optional(path),
   cwd: z.optional(path),
   interfaces: interfacesSchema,
 })
 
-/** An entry, or what is wrong with it. */
+/** An entry, or the reason why it is invalid. */
 export type ParsedEntry =
   | { readonly ok: true; readonly entry: PeerEntry }
   | { readonly ok: false; readonly problem: string }
 
-/** Reads one entry of the file. An older one has no `home`: there its `cwd` is the home. */
+/** Parses an entry of the file. An entry of an earlier version has no `home`; its `cwd` is the home. */
 export function parseEntry(value: unknown): ParsedEntry {
   const result = z.safeParse(schema, value)
   if (!result.success) {
@@ -67,7 +69,7 @@ export function parseEntry(value: unknown): ParsedEntry {
   return { ok: true, entry }
 }
 
-/** What the registry says of a peer whose profile this is. */
+/** Returns the entry of a peer with this profile and home. */
 export function projectProfile(profile: PeerProfile, home: string): PeerEntry {
   const { personality, defaultRuntime, runtimes, description, intelligence, interfaces } = profile
   return {
@@ -82,7 +84,7 @@ export function projectProfile(profile: PeerProfile, home: string): PeerEntry {
   }
 }
 
-/** An entry as it is written. */
+/** Returns an entry as it is written to the file. */
 export function entryToFile(entry: PeerEntry): Record<string, unknown> {
   return {
     personality: entry.personality,

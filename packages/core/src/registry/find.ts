@@ -6,7 +6,7 @@ import { homeOfName } from './peer-homes.ts'
 import { readRegistryFile, usableEntries } from './registry-file.ts'
 
 /**
- * All peers, by name. No lock is taken: the file is always whole.
+ * Reads all peers, sorted by name. It takes no lock, because the file is replaced atomically.
  * @throws IapeerError `registry-corrupt`, `registry-lost`, `registry-newer` (a newer version that cannot be read)
  */
 export async function listPeers(root: string): Promise<readonly PeerEntry[]> {
@@ -14,48 +14,49 @@ export async function listPeers(root: string): Promise<readonly PeerEntry[]> {
   return usableEntries(layout, await readRegistryFile(layout))
 }
 
-/** The peer of that name; undefined when there is none. @throws as {@link listPeers} */
+/** Finds the peer with a name; undefined if there is none. @throws the errors of {@link listPeers} */
 export async function findPeer(root: string, name: string): Promise<PeerEntry | undefined> {
   return (await listPeers(root)).find((entry) => entry.personality === name)
 }
 
-/** @throws IapeerError `no-such-peer` */
+/** Returns the peer with a name. @throws IapeerError `no-such-peer`, `name-ambiguous` */
 export function getPeer(entries: readonly PeerEntry[], name: string): PeerEntry {
   const [found, ...others] = entries.filter((entry) => entry.personality === name)
   if (others.length > 0)
     throw new IapeerError(`the registry has ${others.length + 1} peers of the name ${name}`, {
       code: 'name-ambiguous',
-      hint: 'iapeer verify shows their homes: change the name in one of the profiles, then iapeer verify --fix.',
+      hint: 'Run iapeer verify to see their homes, change the name in one of the profiles, then run iapeer verify --fix.',
     })
   if (found !== undefined) return found
   throw new IapeerError(`there is no peer ${name}`, {
     code: 'no-such-peer',
-    hint: 'iapeer list shows who there is.',
+    hint: 'iapeer list shows the peers.',
   })
 }
 
-/** Names are one to one with peers. @throws IapeerError `name-taken` */
+/** Checks that no peer has a name. @throws IapeerError `name-taken` */
 export function assertNameFree(entries: readonly PeerEntry[], name: Personality): void {
   const holder = entries.find((entry) => entry.personality === name)
   if (holder === undefined) return
-  throw new IapeerError(`the name ${name} is taken: that peer lives in ${holder.home}`, {
+  throw new IapeerError(`the name ${name} is taken by the peer in ${holder.home}`, {
     code: 'name-taken',
     hint: 'Choose another name, or rename that peer first.',
   })
 }
 
-/** Homes are one to one with peers. @throws IapeerError `home-occupied` */
+/** Checks that no peer has a home. @throws IapeerError `home-occupied` */
 export function assertHomeFree(entries: readonly PeerEntry[], home: string): void {
   const holder = entries.find((entry) => entry.home === home)
   if (holder === undefined) return
   throw new IapeerError(`${home} is the home of ${holder.personality}`, {
     code: 'home-occupied',
-    hint: 'One peer a home: choose another directory with --home; several peers can share a --cwd.',
+    hint: 'Choose another directory with --home. Several peers can share a working directory (--cwd).',
   })
 }
 
 /**
- * A name that the root remembers for a home that is not registered now, perhaps because it is not mounted.
+ * Checks that the root does not remember a name for a home that is not registered now, for example because its disk is
+ * not mounted.
  * @throws IapeerError `name-remembered`
  */
 export async function assertNotRemembered(
@@ -69,7 +70,7 @@ export async function assertNotRemembered(
     `the name ${name} belongs to the peer in ${remembered}, which is not registered now`,
     {
       code: 'name-remembered',
-      hint: `Register it again: iapeer verify --fix. Or forget it: iapeer remove ${name}`,
+      hint: `Register that peer again with iapeer verify --fix, or remove it with iapeer remove ${name}.`,
     },
   )
 }

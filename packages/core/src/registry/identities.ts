@@ -1,7 +1,7 @@
 import { formatIdentity, type Identity, parseIdentity, type Runtime } from '../identity/index.ts'
 import type { PeerEntry } from './entry.ts'
 
-/** Finds the peer that can have an identity. */
+/** Finds the peer that can run with an identity. */
 export function entryWithIdentity(entries: readonly PeerEntry[], identity: string): PeerEntry | undefined {
   const parts = parseIdentity(identity)
   return entries.find(
@@ -9,7 +9,7 @@ export function entryWithIdentity(entries: readonly PeerEntry[], identity: strin
   )
 }
 
-/** Returns every identity that a peer can have, its default one first. */
+/** Returns every identity with which a peer can run, the default one first. */
 export function identitiesOf({
   personality,
   defaultRuntime,

@@ -9,7 +9,7 @@ import { makePrivateDirectory } from '../storage/private-directory.ts'
 
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
 
-/** The real path of a directory; undefined when there is none. */
+/** Returns the real path of a directory; undefined if it does not exist. */
 export async function realDirectory(path: string): Promise<string | undefined> {
   try {
     return await realpath(path)
@@ -20,14 +20,18 @@ export async function realDirectory(path: string): Promise<string | undefined> {
 }
 
 /**
- * The real path of a home that is to be used, made when it is missing.
- * @throws IapeerError `unusable-home` for the root itself, a directory of the root's own, or the directory whose `.iapeer` is the root
+ * Creates a home if it is missing, and returns its real path.
+ * @throws IapeerError `unusable-home` for a path that is not a directory, for the root, for iapeer's own directories in
+ *   the root, and for the directory whose `.iapeer` is the root
  */
 export async function settleHome(layout: RootLayout, home: string): Promise<string> {
   assertNotOwnDirectory(layout, home, resolve(home), layout.root)
   await makePrivateDirectory(home)
   if (!(await stat(home)).isDirectory())
-    throw new IapeerError(`${home} is no directory`, { code: 'unusable-home', hint: 'Choose another.' })
+    throw new IapeerError(`${home} is not a directory`, {
+      code: 'unusable-home',
+      hint: 'Choose another path.',
+    })
   const [real, root] = [await realpath(home), await realpath(layout.root)]
   assertNotOwnDirectory(layout, home, real, root)
   return real
@@ -39,7 +43,7 @@ function assertNotOwnDirectory(layout: RootLayout, home: string, real: string, r
   if ((inRoot && !inPeers) || join(real, '.iapeer') === root)
     throw new IapeerError(`${home} cannot be a peer's home: iapeer keeps its own files there`, {
       code: 'unusable-home',
-      hint: `Choose a directory outside of ${layout.root}, or leave --home out.`,
+      hint: `Choose a directory outside of ${layout.root}, or omit --home.`,
     })
 }
 
@@ -53,7 +57,7 @@ async function linkText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Remembers a home by a link of its peer's name. @returns whether that was needed */
+/** Remembers a home by a symbolic link with the name of its peer. @returns whether the link was missing or different */
 export async function linkHome(layout: RootLayout, name: Personality, home: string): Promise<boolean> {
   const path = join(layout.homesDir, name)
   if ((await linkText(path)) === home) return false
@@ -64,11 +68,12 @@ export async function linkHome(layout: RootLayout, name: Personality, home: stri
   return true
 }
 
-/** The home that a name is remembered for; undefined for a name that is free. */
+/** Returns the home that is remembered for a name; undefined if the name is free. */
 export function homeOfName(layout: RootLayout, name: Personality): Promise<string | undefined> {
   return linkText(join(layout.homesDir, name))
 }
 
+/** Forgets the home of a name. */
 export async function unlinkHome(layout: RootLayout, name: Personality): Promise<void> {
   await rm(join(layout.homesDir, name), { force: true })
 }
@@ -76,16 +81,17 @@ export async function unlinkHome(layout: RootLayout, name: Personality): Promise
 const personalitiesIn = async (directory: string): Promise<Personality[]> =>
   (await namesIn(directory)).filter((name) => isPersonality(name))
 
-/** A remembered home: the text of its link, and where that leads now. */
+/** A remembered home. */
 export interface HomeLink {
   readonly personality: Personality
+  /** The text of the link. */
   readonly target: string
-  /** Undefined when there is nothing. */
+  /** The real path of the home; undefined if it does not exist. */
   readonly real: string | undefined
 }
 
-/** A home that may not be looked at counts as there; looking at what it holds will say why. */
-async function realOrAsked(path: string): Promise<string | undefined> {
+/** Returns a path that cannot be resolved as it is, because reading its profile reports the reason. */
+async function realOrGiven(path: string): Promise<string | undefined> {
   try {
     return await realDirectory(path)
   } catch (error) {
@@ -94,17 +100,18 @@ async function realOrAsked(path: string): Promise<string | undefined> {
   }
 }
 
+/** Reads the links to all remembered homes. */
 export async function readHomeLinks(layout: RootLayout): Promise<HomeLink[]> {
   const links: HomeLink[] = []
   for (const personality of await personalitiesIn(layout.homesDir)) {
     const path = join(layout.homesDir, personality)
     const target = await linkText(path)
-    if (target !== undefined) links.push({ personality, target, real: await realOrAsked(target) })
+    if (target !== undefined) links.push({ personality, target, real: await realOrGiven(target) })
   }
   return links
 }
 
-/** The real paths of the default homes, whatever they hold. */
+/** Returns the real paths of the default homes, also of those without a profile. */
 export async function readDefaultHomes(layout: RootLayout): Promise<string[]> {
   const homes = await Promise.all(
     (await personalitiesIn(layout.peersDir)).map((name) => realDirectory(join(layout.peersDir, name))),
@@ -112,12 +119,12 @@ export async function readDefaultHomes(layout: RootLayout): Promise<string[]> {
   return homes.filter((home) => home !== undefined)
 }
 
-/** Homes that the text of a corrupt registry still names, whatever became of the rest of it. */
+/** Returns the existing and unreadable directories that the text of a corrupt registry names as a home or `cwd`. */
 export async function homesInText(text: string): Promise<string[]> {
   const homes = new Set<string>()
   for (const [, quoted] of text.matchAll(/"(?:home|cwd)"\s*:\s*("(?:[^"\\]|\\.){0,4096}")/g)) {
     const path = parseQuoted(quoted ?? '')
-    const real = path?.startsWith('/') === true ? await realOrAsked(path) : undefined
+    const real = path?.startsWith('/') === true ? await realOrGiven(path) : undefined
     if (real !== undefined && dirname(real) !== real) homes.add(real)
   }
   return [...homes].sort()

@@ -31,21 +31,21 @@ async function withEntries<T>(
   )
 }
 
-/** Writes the registry; when that fails, undoes what was done before it, and tells of both. */
+/** Writes the registry. If that fails, it undoes the changes made before; if that fails too, the error has both causes. */
 async function writeOrUndo(write: () => Promise<void>, undo: () => Promise<void>): Promise<void> {
   try {
     await write()
   } catch (error) {
-    // It is written; only that it lasts is not sure.
+    // The registry was replaced; it may only be lost if the host crashes.
     if (error instanceof IapeerError && error.code === 'file-not-synced') throw error
     try {
       await undo()
     } catch (undoError) {
       throw new IapeerError(
-        'the registry could not be written, and what was done before could not be undone',
+        'the registry could not be written, and the changes made before could not be undone',
         {
           code: 'rollback-failed',
-          hint: 'See that the disk is writable, then: iapeer verify --fix',
+          hint: 'Check that the disk is writable, then run iapeer verify --fix.',
           cause: new AggregateError([error, undoError]),
         },
       )
@@ -54,6 +54,7 @@ async function writeOrUndo(write: () => Promise<void>, undo: () => Promise<void>
   }
 }
 
+/** The errors with which a directory is left in place. */
 const STAYS = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'EROFS', 'ENOTDIR', 'EACCES', 'EPERM'])
 
 async function removeIfEmpty(directory: string): Promise<void> {
@@ -65,11 +66,9 @@ async function removeIfEmpty(directory: string): Promise<void> {
   }
 }
 
-/**
- * A new peer: its profile, and the directory that becomes its home.
- * @default home `<root>/peers/<personality>`; with `-2`, `-3`, ... where that is the home of a peer that was renamed
- */
+/** A new peer: the fields of its profile, and its home. */
 export interface NewPeer extends NewProfile {
+  /** @default `<root>/peers/<personality>`, with `-2`, `-3`, ... if that is the home of a peer that was renamed */
   readonly home?: string
 }
 
@@ -86,9 +85,9 @@ async function defaultHome(
 }
 
 /**
- * Makes a peer: home, profile and entry, or nothing.
- * @throws IapeerError `name-taken`, `home-occupied`, `home-has-profile`, `unusable-home`, `invalid-profile` and those of
- *   `listPeers`; the Node system error
+ * Creates a peer with its home, profile and entry. On an error it creates nothing.
+ * @throws IapeerError `name-taken`, `name-remembered`, `home-occupied`, `home-has-profile`, `unusable-home`,
+ *   `invalid-options` and those of `listPeers`; the Node.js system error
  */
 export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
   const { home, ...fields } = peer
@@ -128,7 +127,7 @@ export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
 }
 
 /**
- * Brings the entry of a home up to what its profile says; a home that has none gets one.
+ * Updates the entry of a home from its profile; adds one if there is none.
  * @throws IapeerError `no-profile`, `corrupt-profile`, `invalid-profile`, `name-taken`, `unusable-home` and those of
  *   `listPeers`
  */
@@ -138,14 +137,14 @@ export function upsertPeer(root: string, home: string): Promise<PeerEntry> {
     if (profile === undefined)
       throw new IapeerError(`${home} has no profile`, {
         code: 'no-profile',
-        hint: `Make one: iapeer init ${home}`,
+        hint: `Create one: iapeer init ${home}`,
       })
     const entry = projectProfile(profile, await settleHome(layout, home))
     return putEntry({ layout, write }, entries, entry)
   })
 }
 
-/** Replaces the entry of that home, or adds it; the file is written only when something changes. */
+/** Replaces or adds the entry of a home. The file is written only if the entry changes. */
 async function putEntry(
   { layout, write }: Pick<RegistryAccess, 'layout' | 'write'>,
   entries: readonly PeerEntry[],
@@ -162,8 +161,8 @@ async function putEntry(
 }
 
 /**
- * Changes the profile of a peer (not its name: that is {@link renamePeer}) and brings its entry up to it. When the registry
- * cannot be written, the profile has changed all the same: it is the truth, and `registry-behind` says so.
+ * Changes the profile of a peer, and updates its entry. {@link renamePeer} changes the name, which this function ignores.
+ * If the registry cannot be written, the change of the profile stays, and `registry-behind` reports it.
  * @throws IapeerError `no-such-peer` and those of `updateProfile` and `listPeers`
  */
 export function updatePeer(
@@ -179,34 +178,35 @@ export function updatePeer(
       return changes
     }
     const update = await updateProfile(home, unnamed, permits)
-    await follow(home, () => putEntry(access, entries, projectProfile(update.profile, home)))
+    await followProfile(home, () => putEntry(access, entries, projectProfile(update.profile, home)))
     return update
   })
 }
 
-/** The profile has changed already when the registry cannot follow. */
-async function follow(home: string, write: () => Promise<unknown>): Promise<void> {
+/** Writes the registry after a profile was changed, and reports a failure as `registry-behind`. */
+async function followProfile(home: string, write: () => Promise<unknown>): Promise<void> {
   try {
     await write()
   } catch (error) {
     if (!(error instanceof IapeerError) || error.code === 'file-not-synced') throw error
-    throw new IapeerError(`${profilePath(home)} is changed, the registry is not: ${error.message}`, {
+    throw new IapeerError(`${profilePath(home)} was changed, but the registry was not: ${error.message}`, {
       code: 'registry-behind',
-      hint: 'When that is mended: iapeer verify --fix',
+      hint: 'Fix the cause, then run iapeer verify --fix.',
       cause: error,
     })
   }
 }
 
+/** A peer that was removed. */
 export interface Removed {
   readonly personality: string
   readonly home: string
-  /** Where its profile is kept; undefined when it had none. */
+  /** The path at which its profile is kept; undefined if it had none. */
   readonly keptProfile: string | undefined
 }
 
 /**
- * Forgets a peer, also one that is remembered and not registered. Its home stays, and its profile under another name.
+ * Removes a peer from the registry, or from the remembered homes. Its home stays; its profile is renamed.
  * @throws IapeerError `no-such-peer` and those of `listPeers`
  */
 export function removePeer(root: string, name: string, now: Date): Promise<Removed> {
@@ -230,7 +230,7 @@ export function removePeer(root: string, name: string, now: Date): Promise<Remov
 }
 
 /**
- * Gives a peer another name, in its profile and in the registry, or in neither. Its home stays where it is.
+ * Renames a peer in its profile and in the registry, or in neither. Its home keeps its path.
  * @throws IapeerError `no-such-peer`, `name-taken` and those of `updateProfile` and `listPeers`
  */
 export function renamePeer(root: string, name: string, to: Personality): Promise<PeerEntry> {

@@ -11,10 +11,10 @@ import { scaffoldRoot } from '../storage/scaffold.ts'
 import { sweepTemporaries } from '../storage/sweep-temporaries.ts'
 import { entryToFile, type PeerEntry, parseEntry } from './entry.ts'
 
-/** The version of the format that is written here. */
+/** The version of the format that this iapeer writes. */
 export const REGISTRY_VERSION = 2
 
-/** What the file of the registry holds. */
+/** The content of the registry's file. */
 export type RegistryContent =
   | { readonly kind: 'entries'; readonly version: number; readonly entries: readonly PeerEntry[] }
   | { readonly kind: 'missing' }
@@ -23,7 +23,7 @@ export type RegistryContent =
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Reads the text of a registry. Total: what cannot be read is `corrupt`, with the place of the first problem. */
+/** Parses the text of a registry. It never throws: an invalid text is `corrupt`, with the position of the first problem. */
 function parseRegistry(text: string): RegistryContent {
   let version = 1
   const corrupt = (problem: string): RegistryContent => ({ kind: 'corrupt', version, problem, text })
@@ -34,9 +34,9 @@ function parseRegistry(text: string): RegistryContent {
     if (!(error instanceof SyntaxError)) throw error
     return corrupt(text.trim() === '' ? 'it is empty' : error.message)
   }
-  if (!isObject(value)) return corrupt('it is no JSON object')
+  if (!isObject(value)) return corrupt('it is not a JSON object')
   const stated = value['version'] ?? 1
-  // One that is newer is never taken for corrupt, however it writes its number.
+  // A newer version must not count as corrupt, whatever the form of its number.
   version = Math.ceil(Number(stated)) || 1
   if (typeof stated !== 'number' || !Number.isInteger(stated))
     return corrupt('version must be a whole number')
@@ -50,12 +50,13 @@ function parseRegistry(text: string): RegistryContent {
   return { kind: 'entries', version, entries }
 }
 
+/** Reads the registry's file. @throws IapeerError `unusable-file`; the Node.js system error */
 export async function readRegistryFile(layout: RootLayout): Promise<RegistryContent> {
   try {
     const found = await readRegularFile(layout.registry)
     return found === undefined ? { kind: 'missing' } : parseRegistry(found.text)
   } catch (error) {
-    // Nested so deep that it cannot be looked at.
+    // The text is nested too deep for the parser.
     if (error instanceof RangeError) return { kind: 'corrupt', version: 1, problem: error.message, text: '' }
     throw error
   }
@@ -64,11 +65,11 @@ export async function readRegistryFile(layout: RootLayout): Promise<RegistryCont
 function newer(layout: RootLayout, version: number): IapeerError {
   return new IapeerError(
     `the registry ${layout.registry} has version ${version}; this iapeer writes version ${REGISTRY_VERSION}`,
-    { code: 'registry-newer', hint: 'Update iapeer. Nothing is changed in that file until then.' },
+    { code: 'registry-newer', hint: 'Update iapeer. This version does not change that file.' },
   )
 }
 
-/** Whether the root shows traces of peers: default homes, or links to homes. */
+/** Tests whether the root has traces of peers: default homes, or links to homes. */
 export async function hasTraces(layout: RootLayout): Promise<boolean> {
   return (await hasNames(layout.peersDir)) || (await hasNames(layout.homesDir))
 }
@@ -84,14 +85,15 @@ async function hasNames(directory: string): Promise<boolean> {
 }
 
 /**
- * The entries, or a clear refusal: none where there never was a registry.
+ * Returns the entries; none if there never was a registry.
  * @throws IapeerError `registry-corrupt`, `registry-lost` (no file, but directories of peers)
  */
 export async function usableEntries(
   layout: RootLayout,
   content: RegistryContent,
 ): Promise<readonly PeerEntry[]> {
-  const hint = 'Rebuild it from the profiles of the peers: iapeer verify --fix (the file is kept beside it).'
+  const hint =
+    'Rebuild it from the profiles of the peers with iapeer verify --fix, which keeps a copy of the file.'
   switch (content.kind) {
     case 'entries':
       return content.entries
@@ -104,10 +106,10 @@ export async function usableEntries(
     case 'missing':
       if (!(await hasTraces(layout))) return []
       throw new IapeerError(
-        `the registry ${layout.registry} is gone, but there are traces of peers in ${layout.root}`,
+        `the registry ${layout.registry} is missing, but ${layout.root} has directories or links of peers`,
         {
           code: 'registry-lost',
-          hint: 'Rebuild it from the profiles of the peers: iapeer verify --fix',
+          hint: 'Rebuild it from the profiles of the peers with iapeer verify --fix.',
         },
       )
   }
@@ -118,13 +120,13 @@ function fileText(entries: readonly PeerEntry[]): string {
   return `${JSON.stringify({ version: REGISTRY_VERSION, peers }, undefined, 2)}\n`
 }
 
-/** What the one writer may do while it holds the lock. */
+/** Access to the registry for the process that holds its lock. */
 export interface RegistryAccess {
   readonly layout: RootLayout
   readonly content: RegistryContent
-  /** Replaces the file as a whole. */
+  /** Replaces the file atomically. */
   write(entries: readonly PeerEntry[]): Promise<void>
-  /** Gives the file a second name beside it. @returns that name */
+  /** Keeps the present file under a second name beside it. @returns the path of that name */
   keepCopy(now: Date): Promise<string>
 }
 
@@ -144,24 +146,25 @@ async function copyBeside(layout: RootLayout, now: Date): Promise<string> {
 
 const NOT_WRITABLE = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'EIO'])
 
-/** What a full or read-only disk says, with what it means here. */
+/** Turns the error of a full or read-only disk into `root-unwritable`; returns any other error as it is. */
 function unwritable(layout: RootLayout, error: unknown): unknown {
   const code = errnoOf(error)
   if (!(error instanceof Error) || code === undefined || !NOT_WRITABLE.has(code)) return error
   return new IapeerError(
-    `the registry in ${layout.root} cannot be written, and is as it was: ${error.message}`,
+    `cannot write the registry in ${layout.root}, which is unchanged: ${error.message}`,
     {
       code: 'root-unwritable',
-      hint: 'See that the disk has space left and is writable, and whose that directory is; then try again.',
+      hint: 'Check the free space of the disk, and the mode and the owner of that directory. Then try again.',
       cause: error,
     },
   )
 }
 
 /**
- * The one way to the registry's file: makes the root's directories, takes the lock, reads, and lets `action` write.
- * The first caller in a root makes an empty registry, so that one that is missing later was lost.
- * @throws IapeerError `registry-newer` for a file of a newer version, `lock-held`, `root-unwritable`, and those of `scaffoldRoot`
+ * Runs `action` with access to the registry: creates the directories of the root, takes the lock and reads the file.
+ * Every change of the registry goes through this function. The first call in a root creates an empty registry, so that a
+ * file that is missing later is known to be lost.
+ * @throws IapeerError `registry-newer`, `lock-held`, `root-unwritable`, and those of `scaffoldRoot`
  */
 export async function withRegistry<T>(
   root: string,

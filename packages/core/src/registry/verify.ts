@@ -9,7 +9,7 @@ import type { PeerEntry } from './entry.ts'
 import { type HomeLink, homesInText, readDefaultHomes, readHomeLinks, realDirectory } from './peer-homes.ts'
 import { hasTraces, REGISTRY_VERSION, type RegistryContent, readRegistryFile } from './registry-file.ts'
 
-/** How many homes are looked at at a time: each is a few open files. */
+/** The number of homes that are read at a time; each opens a few files. */
 const CONCURRENCY = 32
 
 async function findingOf(home: string): Promise<HomeFinding> {
@@ -17,13 +17,13 @@ async function findingOf(home: string): Promise<HomeFinding> {
   if (real === undefined || !(await stat(real)).isDirectory()) return { kind: 'gone', home: real ?? home }
   const profile = await readProfile(real)
   if (profile !== undefined) return { kind: 'profile', home: real, profile }
-  // A bare directory where a home was: a disk that is not mounted, more likely than a profile that was deleted.
-  if (!(await isThere(peerDirectory(real)))) return { kind: 'gone', home: real }
+  // A directory without `.iapeer` is more likely a disk that is not mounted than a home whose profile was deleted.
+  if (!(await exists(peerDirectory(real)))) return { kind: 'gone', home: real }
   return { kind: 'no-profile', home: real, retired: await isRetired(real) }
 }
 
-/** Whatever is wrong with one home, it is told of that home and hinders no other. */
-export async function lookAt(home: string): Promise<HomeFinding> {
+/** Reads the state of a home. A problem is part of the result, so that it does not prevent the reading of other homes. */
+export async function readHome(home: string): Promise<HomeFinding> {
   try {
     return await findingOf(home)
   } catch (error) {
@@ -31,14 +31,14 @@ export async function lookAt(home: string): Promise<HomeFinding> {
   }
 }
 
-/** What an error of a file says; one that is a mistake of ours is thrown on. RangeError: nested too deep to be read. */
+/** Returns the message of an expected error of a file, and throws any other. RangeError: the file is nested too deep. */
 export function problemOf(error: unknown): string {
   if (error instanceof IapeerError || error instanceof RangeError || errnoOf(error) !== undefined)
     return error instanceof Error ? error.message : String(error)
   throw error
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function exists(path: string): Promise<boolean> {
   try {
     await stat(path)
     return true
@@ -48,9 +48,9 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-const lookAtAll = (homes: readonly string[]): Promise<HomeFinding[]> => mapLimit(homes, CONCURRENCY, lookAt)
+const readHomes = (homes: readonly string[]): Promise<HomeFinding[]> => mapLimit(homes, CONCURRENCY, readHome)
 
-function ofTheFile(layout: RootLayout, content: RegistryContent, found: boolean): Divergence[] {
+function fileDivergences(layout: RootLayout, content: RegistryContent, found: boolean): Divergence[] {
   if (content.kind !== 'missing' && content.version > REGISTRY_VERSION) {
     const detail = `${layout.registry} has version ${content.version}; update iapeer, which writes version ${REGISTRY_VERSION}`
     return [{ kind: 'registry-newer', detail, fixable: false }]
@@ -62,18 +62,18 @@ function ofTheFile(layout: RootLayout, content: RegistryContent, found: boolean)
       ? [
           {
             kind: 'registry-missing',
-            detail: `${layout.registry} is gone, and there are traces of peers`,
+            detail: `${layout.registry} is missing, but the root has directories or links of peers`,
             fixable: true,
           },
         ]
       : []
   if (content.version >= REGISTRY_VERSION) return []
-  const detail = `${layout.registry} has version ${content.version}; it is read, and written as ${REGISTRY_VERSION}`
+  const detail = `${layout.registry} has version ${content.version}; the next change writes version ${REGISTRY_VERSION}`
   return [{ kind: 'registry-old', detail, fixable: true }]
 }
 
-/** Links and entries that do not agree; a link whose home is not there is all that is known of a peer. */
-function ofTheLinks(
+/** Compares links with entries. A link to a home that does not exist can be the only trace of a peer. */
+function linkDivergences(
   layout: RootLayout,
   entries: readonly PeerEntry[],
   links: readonly HomeLink[],
@@ -86,17 +86,18 @@ function ofTheLinks(
   }
   for (const { personality, target, real } of links) {
     if (real !== undefined || entries.some((entry) => entry.personality === personality)) continue
-    const detail = `it is not in the registry, and its home ${target} is not there: mount it, then iapeer verify --fix`
+    const detail = `it is not in the registry, and its home ${target} does not exist: mount it, then run iapeer verify --fix`
     found.push({ kind: 'home-missing', personality, home: target, detail, fixable: false })
   }
   return found
 }
 
+/** Compares the registry, the profiles and the links. */
 export async function examine(layout: RootLayout, content: RegistryContent): Promise<Comparison> {
   const entries = content.kind === 'entries' ? content.entries : []
-  const looked = await lookAtAll(entries.map((entry) => entry.home))
+  const findings = await readHomes(entries.map((entry) => entry.home))
   const registered = entries.flatMap((entry, at) => {
-    const finding = looked[at]
+    const finding = findings[at]
     return finding === undefined ? [] : [{ entry, finding }]
   })
   const links = await readHomeLinks(layout)
@@ -105,19 +106,19 @@ export async function examine(layout: RootLayout, content: RegistryContent): Pro
     ...(await readDefaultHomes(layout)),
     ...(content.kind === 'corrupt' ? await homesInText(content.text) : []),
   ])
-  const found = await lookAtAll([...homes].sort())
+  const found = await readHomes([...homes].sort())
   const comparison = compare(registered, found)
   const divergences = [
-    ...ofTheFile(layout, content, await hasTraces(layout)),
+    ...fileDivergences(layout, content, await hasTraces(layout)),
     ...comparison.divergences,
-    ...ofTheLinks(layout, comparison.entries, links),
+    ...linkDivergences(layout, comparison.entries, links),
   ]
   return { ...comparison, divergences }
 }
 
 /**
- * Every way in which the registry and the profiles do not agree; none means that all is well. Changes nothing.
- * @throws the Node system error
+ * Returns every divergence of the registry from the profiles. It changes nothing.
+ * @throws IapeerError `unusable-file`; the Node.js system error
  */
 export async function verifyRegistry(root: string): Promise<readonly Divergence[]> {
   const layout = rootLayout(root)

@@ -14,40 +14,44 @@ const WORDS: ReadonlyMap<string, boolean> = new Map([
   ['no', false],
 ])
 
-/** What a number setting accepts, for a person: `a number of seconds >= 0.1`. */
+/** Describes the values that a number setting accepts: `a number of seconds >= 0.1`. */
 export function describeNumber({ unit, min, max, fractional }: NumberSetting): string {
   const kind = fractional === true ? 'a number' : 'a whole number'
-  const what = unit === 'port' ? 'a port number' : `${kind} of ${unit}`
-  return max < 999_999_999 || unit === 'bytes' ? `${what} from ${min} to ${max}` : `${what} >= ${min}`
+  const value = unit === 'port' ? 'a port number' : `${kind} of ${unit}`
+  return max === undefined ? `${value} >= ${min}` : `${value} from ${min} to ${max}`
 }
 
 function invalid(setting: Setting, text: string, expected: string): IapeerError {
   const shown = setting.secret === true ? '' : ` ${JSON.stringify(text)}`
-  const otherwise = setting.default === undefined ? '' : ` (default: ${describeDefault(setting)})`
+  const fallback = setting.default === undefined ? '' : ` (default: ${describeDefault(setting)})`
   return new IapeerError(`invalid ${setting.variable}${shown}: expected ${expected}`, {
     code: 'bad-setting',
-    hint: `Correct it, or unset it${otherwise}.`,
+    hint: `Correct it, or unset it${fallback}.`,
   })
 }
 
-/** The default of a setting, for a person. */
+/** Describes the default of a setting: `on`, `60`, `unset`. */
 export function describeDefault(setting: Setting): string {
   if (setting.type === 'switch') return setting.default ? 'on' : 'off'
   return setting.default === undefined ? 'unset' : String(setting.default)
 }
 
-/** Reads a number. An empty text is taken as unset. @throws IapeerError `bad-setting` */
+/**
+ * Reads a number. An empty text counts as unset.
+ * @returns the default where it is unset
+ * @throws IapeerError `bad-setting`
+ */
 export function readNumber<S extends NumberSetting>(env: Env, setting: S): number | S['default'] {
   const text = env[setting.variable] ?? ''
   if (text === '') return setting.default
   const form = setting.fractional === true ? /^\d{1,15}(\.\d{1,9})?$/ : /^\d{1,15}$/
   const value = form.test(text) ? Number(text) : Number.NaN
-  if (value >= setting.min && value <= setting.max) return value
+  if (value >= setting.min && value <= (setting.max ?? value)) return value
   throw invalid(setting, text, describeNumber(setting))
 }
 
 /**
- * Reads a switch: on, off, 1, 0, true, false, yes or no, in any case. An empty text is taken as unset.
+ * Reads a switch: on, off, 1, 0, true, false, yes or no, in any case. An empty text counts as unset.
  * @throws IapeerError `bad-setting`
  */
 export function readSwitch(env: Env, setting: SwitchSetting): boolean {
@@ -58,12 +62,12 @@ export function readSwitch(env: Env, setting: SwitchSetting): boolean {
   throw invalid(setting, text, 'on or off')
 }
 
-/** Reads a text. An empty one is taken as unset. */
+/** Reads a text. An empty text counts as unset. */
 export const readText = (env: Env, setting: TextSetting): string | undefined =>
   env[setting.variable] || undefined
 
 /**
- * Reads the address of a service: http or https, and no user name or password in it. An empty text is taken as unset.
+ * Reads the address of a service: an http or https URL without a user name or password. An empty text counts as unset.
  * @throws IapeerError `bad-setting`
  */
 export function readUrl(env: Env, setting: UrlSetting): URL | undefined {
@@ -76,7 +80,7 @@ export function readUrl(env: Env, setting: UrlSetting): URL | undefined {
   throw invalid(setting, text, 'an http or https URL without a user name or password')
 }
 
-/** Checks that a setting can be read. @throws IapeerError `bad-setting` */
+/** Checks that the value of a setting is valid. @throws IapeerError `bad-setting` */
 export function checkSetting(env: Env, setting: Setting): void {
   if (setting.type === 'number') readNumber(env, setting)
   if (setting.type === 'switch') readSwitch(env, setting)

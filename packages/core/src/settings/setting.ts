@@ -2,18 +2,18 @@
 export type SettingReader = 'commands' | 'daemon' | 'recorders' | 'iapeer-canary' | 'tests'
 
 interface SettingBase {
-  /** Its name in a configuration file; a setting without one is set in the environment alone. */
+  /** The name in a configuration file. A setting without a key is set in the environment only. */
   readonly key?: string
   /** The environment variable. */
   readonly variable: string
-  /** One sentence, as documentation has it. */
+  /** One sentence for the documentation. */
   readonly description: string
   readonly readBy: readonly SettingReader[]
-  /** It holds a secret: no file, message or log may show its value. */
+  /** The value is a secret: no file, message or log may show it. */
   readonly secret?: true
   /**
-   * What the installed service does with it: `recorded` writes it into the file of the service; `withheld` leaves it out,
-   * because that file is no place for a secret, or for what is useless without one.
+   * How the installed service treats the setting: `recorded` writes it into the service file. `withheld` leaves it out,
+   * because other programs can read that file: for secrets, and for settings that are useless without a secret.
    */
   readonly service?: 'recorded' | 'withheld'
 }
@@ -21,25 +21,26 @@ interface SettingBase {
 /** A number within limits, both included. */
 export interface NumberSetting extends SettingBase {
   readonly type: 'number'
-  /** What it counts: `seconds`, `bytes`, `deaths`. */
+  /** The unit: `seconds`, `bytes`, `deaths`. */
   readonly unit: string
   readonly default: number | undefined
   readonly min: number
-  readonly max: number
-  /** A fraction is possible. */
+  /** No limit where it is left out. */
+  readonly max?: number
+  /** Whether a value may have a fraction. */
   readonly fractional?: true
 }
 
-/** On or off. */
+/** A setting that is on or off. */
 export interface SwitchSetting extends SettingBase {
   readonly type: 'switch'
   readonly default: boolean
 }
 
-/** A path, an address or another text. */
+/** A path, a list of directories, or another text. */
 export interface TextSetting extends SettingBase {
   readonly type: 'path' | 'search path' | 'text'
-  /** What holds where it is not set, for a person. */
+  /** The default, in words. */
   readonly default: string | undefined
 }
 

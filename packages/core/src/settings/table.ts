@@ -1,10 +1,9 @@
 import { LOG_KEEP, LOG_MAX_BYTES } from '../storage/rotate-log.ts'
 import type { Setting } from './setting.ts'
 
-const MOST_SECS = 999_999_999
-/** Readers look for rotated files up to this number. */
-const MOST_KEPT = 999
-const MOST_BYTES = 1024 ** 4
+/** Readers of a log look for rotated files up to this number. */
+const MAX_KEEP = 999
+const MAX_BYTES = 1024 ** 4
 
 /** Every setting of iapeer, in the order of the documentation. */
 export const SETTINGS = {
@@ -20,7 +19,7 @@ export const SETTINGS = {
     variable: 'IAPEER_SOCK_DIR',
     type: 'path',
     default: 'run in the root',
-    description: 'The private directory of the tmux sockets, for a root whose path is too long for them.',
+    description: 'The private directory of the tmux sockets, for a root whose path is too long for a socket.',
     readBy: ['commands', 'daemon'],
     service: 'recorded',
   },
@@ -38,7 +37,7 @@ export const SETTINGS = {
     variable: 'IAPEER_DAEMON_AUTOSTART',
     type: 'switch',
     default: true,
-    description: 'Whether starting a peer also starts the daemon where none runs.',
+    description: 'Whether starting a peer also starts the daemon if it is not running.',
     readBy: ['commands'],
   },
   tickSecs: {
@@ -48,10 +47,8 @@ export const SETTINGS = {
     unit: 'seconds',
     default: 60,
     min: 0.1,
-    max: MOST_SECS,
     fractional: true,
-    description:
-      'The time between two ticks of the daemon, which check what costs more than a look at the processes.',
+    description: 'The interval between two ticks, the slower checks of the daemon.',
     readBy: ['daemon'],
     service: 'recorded',
   },
@@ -62,8 +59,7 @@ export const SETTINGS = {
     unit: 'deaths',
     default: 3,
     min: 1,
-    max: MOST_SECS,
-    description: 'The number of deaths within the window that make a crash loop.',
+    description: 'The number of deaths within the window that count as a crash loop.',
     readBy: ['commands', 'daemon'],
     service: 'recorded',
   },
@@ -74,7 +70,6 @@ export const SETTINGS = {
     unit: 'seconds',
     default: 300,
     min: 1,
-    max: MOST_SECS,
     fractional: true,
     description: 'The window in which the deaths of a crash loop are counted.',
     readBy: ['commands', 'daemon'],
@@ -87,7 +82,6 @@ export const SETTINGS = {
     unit: 'seconds',
     default: 0,
     min: 0,
-    max: MOST_SECS,
     fractional: true,
     description: 'The idle time after which the daemon suspends a peer; 0 never suspends one.',
     readBy: ['daemon'],
@@ -100,9 +94,8 @@ export const SETTINGS = {
     unit: 'seconds',
     default: 60,
     min: 0.1,
-    max: MOST_SECS,
     fractional: true,
-    description: 'The silence after which an ephemeral peer that has worked is taken as done.',
+    description: 'The idle time after which an ephemeral peer that has worked is done, and is stopped.',
     readBy: ['daemon'],
     service: 'recorded',
   },
@@ -113,9 +106,8 @@ export const SETTINGS = {
     unit: 'seconds',
     default: 600,
     min: 0.1,
-    max: MOST_SECS,
     fractional: true,
-    description: 'The time after which an ephemeral peer that has not begun to work is given up.',
+    description: 'The idle time after which an ephemeral peer that has not started to work is stopped.',
     readBy: ['daemon'],
     service: 'recorded',
   },
@@ -126,7 +118,7 @@ export const SETTINGS = {
     unit: 'bytes',
     default: LOG_MAX_BYTES,
     min: 1,
-    max: MOST_BYTES,
+    max: MAX_BYTES,
     description: 'The size at which lifecycle.log is rotated.',
     readBy: ['commands', 'daemon', 'iapeer-canary'],
     service: 'recorded',
@@ -138,8 +130,8 @@ export const SETTINGS = {
     unit: 'files',
     default: LOG_KEEP,
     min: 1,
-    max: MOST_KEPT,
-    description: 'The number of rotated files of lifecycle.log that are kept.',
+    max: MAX_KEEP,
+    description: 'The number of rotated files of lifecycle.log to keep.',
     readBy: ['commands', 'daemon', 'iapeer-canary'],
     service: 'recorded',
   },
@@ -148,7 +140,7 @@ export const SETTINGS = {
     variable: 'IAPEER_SIGNAL_WITNESS',
     type: 'switch',
     default: false,
-    description: 'Whether the daemon records the senders of signals (Linux; it must be allowed to trace).',
+    description: 'Whether the daemon records the senders of signals (Linux; it needs permission to trace).',
     readBy: ['daemon'],
     service: 'recorded',
   },
@@ -180,7 +172,7 @@ export const SETTINGS = {
     min: 0,
     max: 65_535,
     description:
-      'The TCP port on 127.0.0.1 that the daemon also serves its API on; 0 takes a free one, unset none.',
+      'The TCP port on 127.0.0.1 on which the daemon also serves its API; 0 picks a free port, unset disables TCP.',
     readBy: ['daemon'],
     service: 'withheld',
   },
@@ -190,7 +182,7 @@ export const SETTINGS = {
     type: 'text',
     default: undefined,
     description:
-      'The token that clients on the TCP port must send: 16 or more printable characters, no blanks.',
+      'The token that clients on the TCP port must send: 16 or more printable characters without spaces.',
     readBy: ['daemon'],
     secret: true,
     service: 'withheld',
@@ -206,7 +198,7 @@ export const SETTINGS = {
     variable: 'IAPEER_SCRIPT_PATH',
     type: 'search path',
     default: 'the usual directories of the system, of NixOS and of Homebrew',
-    description: 'The directories in which the recorders look for the tools of the system.',
+    description: 'The directories in which the recorders look for system tools.',
     readBy: ['commands', 'daemon', 'recorders', 'iapeer-canary'],
   },
   testAgents: {
@@ -214,7 +206,7 @@ export const SETTINGS = {
     type: 'text',
     default: 'the programs on the PATH',
     description:
-      'Which Claude Code and Codex the tests run: `pinned`, `newest`, or the directory that npm installed them into.',
+      'The versions of Claude Code and Codex that the tests run: `pinned`, `newest`, or the directory of an npm install.',
     readBy: ['tests'],
   },
   testTmux: {
@@ -222,7 +214,7 @@ export const SETTINGS = {
     type: 'text',
     default: 'the tmux on the PATH alone',
     description:
-      'More tmux programs that the tests try, a list of absolute paths like PATH: other versions refuse each other.',
+      'Additional tmux programs for the tests of mixed versions: absolute paths, separated like those of PATH.',
     readBy: ['tests'],
   },
 } as const satisfies Readonly<Record<string, Setting>>

@@ -1,11 +1,11 @@
-/** A variable of the environment that is not a setting of iapeer. */
+/** An environment variable that is not a setting of iapeer. */
 export interface Variable {
   readonly variable: string
-  /** One sentence, as documentation has it. */
+  /** One sentence for the documentation. */
   readonly description: string
 }
 
-/** Variables of a peer: the first four are set for its program, the others are read from its `launch.env`. */
+/** Variables of a peer: iapeer sets the first four for the peer's program, and reads the others from its `launch.env`. */
 export const PEER_VARIABLES: readonly Variable[] = [
   { variable: 'PEER_IDENTITY', description: 'The identity of the peer, for example `claude-bob`.' },
   { variable: 'PEER_PERSONALITY', description: 'The name of the peer.' },
@@ -13,40 +13,46 @@ export const PEER_VARIABLES: readonly Variable[] = [
   { variable: 'PEER_HOME', description: 'The home of the peer.' },
   {
     variable: 'PEER_START_ARGS',
-    description: 'In a launch.env: arguments that are added to the command of the peer.',
+    description: 'In a launch.env: arguments to add to the command of the peer.',
   },
   {
     variable: 'PEER_DISALLOWED_TOOLS',
-    description: 'In a launch.env: the tools that the agent must not use.',
+    description: 'In a launch.env: tools that the agent must not use.',
   },
 ]
 
-/** Variables of other programs that iapeer honours. */
+/** Variables of other programs that iapeer reads. */
 export const FOREIGN_VARIABLES: readonly Variable[] = [
-  { variable: 'HOME', description: 'Where the default root and the files of the agents are.' },
-  { variable: 'PATH', description: 'Where tmux and the programs of peers are found.' },
+  { variable: 'HOME', description: 'The directory of the default root and of the files of the agents.' },
+  {
+    variable: 'PATH',
+    description: 'The directories in which iapeer looks for tmux and the programs of peers.',
+  },
   {
     variable: 'TMUX, TMUX_TMPDIR',
-    description: 'The tmux server that a command runs in, and where sockets are.',
+    description: 'The tmux server that a command runs in, and the directory of tmux sockets.',
   },
   {
     variable: 'XDG_CONFIG_HOME',
-    description: 'Where the file of the systemd service is; default `~/.config`.',
+    description: 'The directory of the systemd unit file; default `~/.config`.',
   },
   {
     variable: 'XDG_RUNTIME_DIR',
-    description: 'Where the socket of the daemon is if the path of the root is too long for it.',
+    description: "The directory of the daemon's socket if the path of the root is too long for a socket.",
   },
-  { variable: 'XDG_STATE_HOME', description: 'Where iapeer-canary keeps its records.' },
-  { variable: 'CLAUDE_CONFIG_DIR, CODEX_HOME', description: 'Where the agents keep their sessions.' },
-  { variable: 'NO_COLOR, TERM=dumb', description: 'Switch colours off.' },
+  { variable: 'XDG_STATE_HOME', description: 'The directory in which iapeer-canary keeps its records.' },
+  {
+    variable: 'CLAUDE_CONFIG_DIR, CODEX_HOME',
+    description: 'The directories in which the agents keep their sessions.',
+  },
+  { variable: 'NO_COLOR, TERM=dumb', description: 'Disable colours.' },
   {
     variable: 'NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID',
-    description: 'Set by systemd for the daemon, which reports its state there.',
+    description: 'Set by systemd, to which the daemon reports its state.',
   },
 ]
 
-/** Variables that iapeer passes to its own scripts, to tmux and to the programs of peers. Nobody else sets them. */
+/** Variables that only iapeer sets, for its own scripts, for tmux and for the programs of peers. */
 export const INTERNAL_VARIABLES: readonly Variable[] = [
   { variable: 'IAPEER_IDENTITY', description: 'The identity that a recorder records for.' },
   { variable: 'IAPEER_GEN', description: 'The generation that a recorder records.' },
@@ -58,11 +64,15 @@ export const INTERNAL_VARIABLES: readonly Variable[] = [
   { variable: 'IAPEER_BOOT', description: 'The boot in which the recorder was started.' },
   {
     variable: 'IAPEER_CLOCK',
-    description: 'The offset of the wall clock, to tell the time without a process.',
+    description:
+      'The offset of the wall clock, with which a script computes the time without starting a process.',
   },
-  { variable: 'IAPEER_RECORDER', description: 'The recorder that is gone: process id and start token.' },
-  { variable: 'IAPEER_CLAIM_MS', description: 'When an unfinished claim was made, in epoch milliseconds.' },
-  { variable: 'IAPEER_SEEN_MS', description: 'When the server was last seen alive, in epoch milliseconds.' },
+  { variable: 'IAPEER_RECORDER', description: 'The recorder that has exited: process id and start token.' },
+  { variable: 'IAPEER_CLAIM_MS', description: 'The time of an unfinished claim, in epoch milliseconds.' },
+  {
+    variable: 'IAPEER_SEEN_MS',
+    description: 'The time when the server was last seen running, in epoch milliseconds.',
+  },
   { variable: 'IAPEER_SOCKET', description: 'The socket of the tmux server.' },
   { variable: 'IAPEER_SOCKET_ID', description: 'Device and inode of that socket.' },
   { variable: 'IAPEER_TMUX', description: 'The path of tmux.' },
@@ -78,6 +88,6 @@ export const INTERNAL_VARIABLES: readonly Variable[] = [
   { variable: 'IAPEER_BEARER', description: "For Codex: the token of iapeer's MCP server." },
   {
     variable: 'IAPEER_TEST_DIR',
-    description: 'In the tests: the directory that a test run leaves empty.',
+    description: 'In the tests: the directory that a test run must leave empty.',
   },
 ]

@@ -12,18 +12,18 @@ function endsInsideLine(file: number, size: number): boolean {
   return size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE
 }
 
-function writeWhole(file: number, text: string): void {
+function writeAll(file: number, text: string): void {
   const bytes = Buffer.from(text)
   for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done)
 }
 
-/** @returns the size of the file, or undefined when it was rotated out of existence before the write */
+/** @returns the size of the file; undefined if the file was rotated and deleted before the write */
 function appendOnce(path: string, lines: string): number | undefined {
   const file = openSync(path, APPEND, 0o600)
   try {
     const { size } = fstatSync(file)
-    // A line that a full disk or a kill has torn ends here, and takes none of ours with it.
-    writeWhole(file, endsInsideLine(file, size) ? `\n${lines}` : lines)
+    // The last line may be torn by a full disk or a kill: a newline keeps the new lines apart from it.
+    writeAll(file, endsInsideLine(file, size) ? `\n${lines}` : lines)
     const after = fstatSync(file)
     return after.nlink === 0 ? undefined : after.size
   } finally {
@@ -56,12 +56,12 @@ async function appendMakingDirectory(path: string, lines: string): Promise<numbe
 }
 
 /**
- * Appends whole lines to a log in one write; any number of processes may do so. The file is made 0600; one that has
- * grown past the limit is rotated. A symbolic link at `path` is refused. Where the directory exists, the lines are in the
- * file before the returned promise settles, at once.
+ * Appends whole lines to a log in one write. Any number of processes may append at the same time. A new file is 0600; a
+ * file that reaches the size limit is rotated. A symbolic link at `path` is an error (`ELOOP`). If the directory exists,
+ * the lines are in the file before this function returns its promise.
  * @param lines one or more lines, each with its newline
- * @throws IapeerError `not-a-line`; the Node system error (`ENOSPC`, `ELOOP`, ...), of the rotation too: then the lines
- *   are written, and the file goes on growing
+ * @throws IapeerError `not-a-line`; the Node.js system error (`ENOSPC`, `ELOOP`, ...). If only the rotation fails, the
+ *   lines are written, and the file keeps growing.
  */
 export async function appendLog(path: string, lines: string, options: AppendOptions = {}): Promise<void> {
   if (!lines.endsWith('\n'))

@@ -4,20 +4,21 @@ import { containedPath } from './contained-path.ts'
 import { keepAttributesOf } from './keep-attributes.ts'
 import { makeFile, replaceFile } from './replace-file.ts'
 
+/** Options of {@link writeFileAtomic} and {@link writeFileNew}. */
 export interface WriteOptions {
   /**
-   * The directory that the file must lie in when every symbolic link on the way is resolved; a link that stays inside is
-   * followed and kept, one that leads out is refused. Without it a link at `path` itself is replaced by the file.
+   * The directory in which the file must be after every symbolic link of its path is resolved. A link that stays inside
+   * is followed and kept; a link that leads out is an error. Without this option, the file replaces a link at `path`.
    */
   readonly within?: string
 }
 
-/** Files with one writer of their own, which holds a lock when it writes. */
+/** The registry, which is written only under its lock. */
 const RESERVED = /^peers-profiles\.json$/i
 
 function assertNotReserved(path: string): void {
   if (!RESERVED.test(basename(path))) return
-  throw new IapeerError(`${path} is written by the registry alone`, {
+  throw new IapeerError(`only the registry writes ${path}`, {
     code: 'reserved-file',
     hint: 'Use the functions of @iapeer/core/registry, which hold its lock.',
   })
@@ -28,10 +29,11 @@ async function targetOf(path: string, { within }: WriteOptions): Promise<string>
 }
 
 /**
- * Replaces a file as a whole: temporary file beside it, fsync, rename, fsync of the directory. A new file is 0600, an
- * existing one keeps its mode. A reader sees the old content or the new, never a part; on any error the old file stays.
- * @throws the Node system error (`ENOSPC`, `EROFS`, ...); IapeerError `outside-root`, `reserved-file`,
- *   `file-not-synced` (it is written)
+ * Replaces a file atomically: writes and fsyncs a temporary file beside it, renames it, fsyncs the directory. A new file
+ * is 0600, an existing file keeps its mode. A reader sees the old or the new content, never a part. On an error the old
+ * file stays.
+ * @throws the Node.js system error (`ENOSPC`, `EROFS`, ...); IapeerError `outside-root`, `reserved-file`,
+ *   `file-not-synced` (the file is replaced)
  */
 export async function writeFileAtomic(
   path: string,
@@ -44,9 +46,9 @@ export async function writeFileAtomic(
 }
 
 /**
- * Makes a file as a whole, as {@link writeFileAtomic} does, unless there is one of that name.
- * @throws the Node system error; `EEXIST` when there is one, which stays as it is; IapeerError `outside-root`,
- *   `reserved-file`
+ * Creates a file atomically, as {@link writeFileAtomic} does, if it does not exist.
+ * @throws the Node.js system error, `EEXIST` if the file exists; IapeerError `outside-root`, `reserved-file`,
+ *   `file-not-synced` (the file is created)
  */
 export async function writeFileNew(path: string, content: string, options: WriteOptions = {}): Promise<void> {
   assertNotReserved(path)

@@ -11,7 +11,7 @@ async function statsOf(path: string): Promise<Stats | undefined> {
   }
 }
 
-/** Gives a file that is to replace `path` the mode of the old one, and its owner where we may give it away. */
+/** Returns a function that gives the replacement of `path` the mode of the old file and, for root, its owner. */
 export function keepAttributesOf(path: string): (file: FileHandle) => Promise<void> {
   return async (file) => {
     const old = await statsOf(path)

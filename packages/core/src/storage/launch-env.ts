@@ -1,7 +1,7 @@
 import { IapeerError } from '../errors/index.ts'
 import { splitWords } from './split-words.ts'
 
-/** What a runtime is forbidden to use: nothing was said, nothing is forbidden, or these are. */
+/** The tools that the agent must not use: not stated, none, or a list. */
 export type DisallowedTools =
   | { readonly kind: 'unset' }
   | { readonly kind: 'none' }
@@ -9,11 +9,11 @@ export type DisallowedTools =
 
 /** The content of a `launch.env`. */
 export interface LaunchEnv {
-  /** Everything but the two names below, in the order of the file; of two equal names the later wins. */
+  /** All variables except the two below, in the order of the file. Of two equal names the later wins. */
   readonly env: Readonly<Record<string, string>>
-  /** `PEER_START_ARGS` as words: split on blanks, quotes respected. */
+  /** The words of `PEER_START_ARGS`, which may be quoted. */
   readonly startArgs: readonly string[]
-  /** `PEER_DISALLOWED_TOOLS`: absent, empty and set are three different things. */
+  /** `PEER_DISALLOWED_TOOLS`, which can be absent, empty or set. */
   readonly disallowedTools: DisallowedTools
 }
 
@@ -22,7 +22,7 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '
 
 type Parsed = { readonly value: string } | { readonly problem: string }
 
-/** Up to a `#` after a blank, outside of quotes and not behind a backslash. */
+/** Parses an unquoted value, which ends at a `#` that follows a space, is outside of quotes and is not escaped. */
 function parseBare(text: string): Parsed {
   let quote = ''
   let afterBlank = false
@@ -37,13 +37,13 @@ function parseBare(text: string): Parsed {
   return { value: text.trimEnd() }
 }
 
-/** The value after `=`, or what is wrong with it. Nothing in it is expanded or run. */
+/** Parses the value after `=`. Nothing in it is expanded or run. */
 function parseValue(text: string): Parsed {
   const quote = text.charAt(0)
   if (quote !== '"' && quote !== "'") return parseBare(text)
   let close = 1
   while (close < text.length && text[close] !== quote) close += quote === '"' && text[close] === '\\' ? 2 : 1
-  if (close >= text.length) return { problem: `the ${quote} that opens is never closed` }
+  if (close >= text.length) return { problem: `the opening ${quote} has no closing ${quote}` }
   const rest = text.slice(close + 1).trimStart()
   if (rest !== '' && !rest.startsWith('#')) return { problem: 'text after the closing quote' }
   const inner = text.slice(1, close)
@@ -58,9 +58,9 @@ function disallowedTools(value: string | undefined): DisallowedTools {
 }
 
 /**
- * Reads `KEY=VALUE` lines: `export` before the name, blank lines, `#` comments, single quotes (literal) and double quotes
- * (`\n`, `\t`, `\"`, `\\`). No variable is expanded and no command run.
- * @param where names the file in errors
+ * Parses `KEY=VALUE` lines, which may have `export` before the name, single quotes (literal), double quotes (with `\n`,
+ * `\t`, `\r`, `\"`, `\\`) and `#` comments. No variable is expanded, and no command is run.
+ * @param where the name of the file in errors
  * @throws IapeerError `invalid-launch-env`, with the number of the line
  */
 export function parseLaunchEnv(text: string, where = 'launch.env'): LaunchEnv {
@@ -68,7 +68,7 @@ export function parseLaunchEnv(text: string, where = 'launch.env'): LaunchEnv {
   const refuse = (line: number, problem: string): never => {
     throw new IapeerError(`${where}, line ${line}: ${problem}`, {
       code: 'invalid-launch-env',
-      hint: 'A line is KEY=VALUE, a comment after #, or empty; quote a value with blanks at its ends or a # in it.',
+      hint: 'A line is KEY=VALUE, a comment after #, or empty. Quote a value that starts or ends with a space or contains #.',
     })
   }
   for (const [at, raw] of text
@@ -79,7 +79,7 @@ export function parseLaunchEnv(text: string, where = 'launch.env'): LaunchEnv {
     if (line === '' || line.startsWith('#')) continue
     const [, key, rest] = ASSIGNMENT.exec(line) ?? []
     if (key === undefined || rest === undefined) return refuse(at + 1, 'not KEY=VALUE')
-    if (/^[ \t]/.test(rest)) return refuse(at + 1, 'a blank after =')
+    if (/^[ \t]/.test(rest)) return refuse(at + 1, 'white space after =')
     if (line.includes('\0')) return refuse(at + 1, 'a NUL character')
     const parsed = parseValue(rest)
     if ('problem' in parsed) return refuse(at + 1, parsed.problem)
@@ -88,9 +88,9 @@ export function parseLaunchEnv(text: string, where = 'launch.env'): LaunchEnv {
   const { PEER_START_ARGS: startArgs, PEER_DISALLOWED_TOOLS: tools, ...others } = env
   const words = splitWords(startArgs ?? '')
   if (words === undefined)
-    throw new IapeerError(`${where}: PEER_START_ARGS has a quote that is never closed`, {
+    throw new IapeerError(`${where}: PEER_START_ARGS has a quote without a closing quote`, {
       code: 'invalid-launch-env',
-      hint: 'Close it, or put a backslash before a quote that is meant as it stands.',
+      hint: 'Close the quote, or put a backslash before a literal quote.',
     })
   return { env: others, startArgs: words, disallowedTools: disallowedTools(tools) }
 }

@@ -4,16 +4,16 @@ import type { Liveness, ProcessId } from '../process/process-identity.ts'
 import { observeOwner, parseOwner } from './lock-owner.ts'
 import { ownerText } from './try-lock.ts'
 
-/** Who holds a lock, and since when. */
+/** The process that holds a lock. */
 export interface LockHolder extends ProcessId {
-  /** ISO-8601 UTC. */
+  /** When it took the lock, ISO-8601 UTC. */
   readonly since: string
   readonly liveness: Liveness
 }
 
 /**
- * Looks at a lock without taking it: undefined when it is free, or is no lock of ours. A holder that is gone has left it
- * behind, and the next one takes it over.
+ * Reads the holder of a lock without taking it; undefined if it is free, or another program's file. The lock of a holder
+ * that is `gone` is stale: the next process takes it over.
  */
 export async function readLockHolder(path: string): Promise<LockHolder | undefined> {
   try {

@@ -9,11 +9,11 @@ import {
   type ProcessId,
 } from '../process/process-identity.ts'
 
-/** Who holds a lock: one process of one life of one host. */
+/** The process that holds a lock, with its boot, pid namespace and host. */
 export interface LockOwner extends ProcessId {
-  /** As `readBoot` gives it. */
+  /** The result of `readBoot`. */
   readonly boot: string
-  /** The namespace of its pid (`pid:[4026531836]`, pid_namespaces(7)); `-` where there are none. */
+  /** The namespace of its pid (`pid:[4026531836]`, pid_namespaces(7)); `-` on systems without namespaces. */
   readonly namespace: string
   readonly host: string
 }
@@ -34,13 +34,13 @@ async function identifySelf(): Promise<LockOwner> {
   return { pid: process.pid, token: id?.token ?? '-', boot, namespace: pidNamespace(), host: hostname() }
 }
 
-/** This process as an owner; looked up once. */
+/** Returns this process as an owner; it is determined once. */
 export function thisOwner(): Promise<LockOwner> {
   self ??= identifySelf()
   return self
 }
 
-/** `pid=812,token=99121,boot=...,ns=...,host=...,id=<nonce>`; values are percent-encoded. */
+/** Formats an owner as `pid=812,token=99121,boot=...,ns=...,host=...,id=<nonce>`, with percent-encoded values. */
 export function formatOwner(owner: LockOwner, nonce: string): string {
   const { pid, token, boot, namespace: ns, host } = owner
   const fields = { pid: String(pid), token, boot, ns, host, id: nonce }
@@ -58,7 +58,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** Total: undefined for anything that {@link formatOwner} has not written. */
+/** Parses an owner; undefined for a text that {@link formatOwner} did not write. */
 export function parseOwner(text: string): LockOwner | undefined {
   const match = /^pid=([1-9]\d{0,9}),token=([^,]+),boot=([^,]+),ns=([^,]+),host=([^,]*),id=[0-9a-f]+$/.exec(
     text,
@@ -70,12 +70,12 @@ export function parseOwner(text: string): LockOwner | undefined {
   return { pid: Number(match[1]), token, boot, namespace, host }
 }
 
-/** The kernel's part of a boot: it is the same in every container. `-` when it could not be read. */
+/** Returns the kernel's part of a boot, which is the same in every container; `-` if it could not be read. */
 const kernelOf = (boot: string): string => boot.split('/')[0] ?? '-'
 
 /**
- * Whether an owner still lives. The same boot and pid namespace: its process tells. Another boot of this host: gone.
- * A pid of another namespace, or another host, cannot be looked at: unknown.
+ * Returns the liveness of an owner. In the same boot and pid namespace its process is checked. An owner of an earlier
+ * boot of this host is gone. A process in another pid namespace or on another host cannot be checked: it is unknown.
  */
 export async function observeOwner(owner: LockOwner): Promise<Liveness> {
   const me = await thisOwner()
@@ -86,6 +86,7 @@ export async function observeOwner(owner: LockOwner): Promise<Liveness> {
   return owner.token === '-' ? 'unknown' : observeProcess(owner)
 }
 
+/** Describes an owner for an error message. */
 export function describeOwner(owner: LockOwner): string {
   const mine = owner.pid === process.pid ? ' (this process)' : ''
   return `process ${owner.pid}${mine} on ${owner.host === '' ? 'an unnamed host' : owner.host}`

@@ -3,45 +3,47 @@ import { IapeerError } from '../errors/index.ts'
 import { describeOwner, observeOwner, parseOwner } from './lock-owner.ts'
 import { type Lock, ownerText, tryLock } from './try-lock.ts'
 
+/** Options of {@link acquireLock}. */
 export interface LockOptions {
-  /** How long to wait for another holder, in milliseconds of running time (a suspended machine does not count). @default 10_000 */
+  /** How long to wait for the holder, in milliseconds, without the time in which the machine is suspended. @default 10_000 */
   readonly limitMs?: number
+  /** Aborts the wait. */
   readonly signal?: AbortSignal | undefined
 }
 
 const LIMIT_MS = 10_000
-const LONGEST_PAUSE_MS = 25
+const MAX_PAUSE_MS = 25
 
-/** The lock that is in the way: of one whose owner is gone, the right to take it over. */
+/** Returns the lock that blocks the caller: if its owner is gone, that can be the lock `.take` of a process taking it over. */
 async function blockerOf(path: string): Promise<string> {
   const owner = parseOwner(ownerText(path) ?? '')
-  const right = `${path}.take`
-  if (owner === undefined || (await observeOwner(owner)) !== 'gone' || ownerText(right) === undefined)
+  const takeover = `${path}.take`
+  if (owner === undefined || (await observeOwner(owner)) !== 'gone' || ownerText(takeover) === undefined)
     return path
-  return blockerOf(right)
+  return blockerOf(takeover)
 }
 
 async function heldError(path: string, limitMs: number): Promise<IapeerError> {
   const blocker = await blockerOf(path)
   const owner = parseOwner(ownerText(blocker) ?? '')
-  const who = owner === undefined ? 'somebody who left no name' : describeOwner(owner)
-  return new IapeerError(`${blocker} is held by ${who}; waited ${limitMs} ms`, {
+  const holder = owner === undefined ? 'an unknown process' : describeOwner(owner)
+  return new IapeerError(`${blocker} is held by ${holder}; waited ${limitMs} ms`, {
     code: 'lock-held',
-    hint: 'Try again when it has ended. If it cannot end (another host or container, a foreign file), remove that file.',
+    hint: 'Try again later. If the holder no longer exists (on another host, in another container), remove that file.',
   })
 }
 
 /**
- * Takes an exclusive lock: a symbolic link whose text names its owner (pid, start time, boot, host), so it comes into
- * being whole and says who holds it. Of a dead owner it is taken over; a living one is waited for, up to the limit.
- * There is no heartbeat: a suspended machine loses no lock. It is released at the latest when this process exits.
- * Not re-entrant.
- * @throws IapeerError `lock-held`, which names the holder; the Node system error where no link can be made
+ * Takes an exclusive lock: a symbolic link whose text names its owner (pid, start time, boot, pid namespace, host), so
+ * that it is created atomically together with its owner. The lock of a dead owner is taken over; a running owner is
+ * waited for, up to the limit. There is no heartbeat, so a suspended machine does not lose its locks. The lock is
+ * released at the latest when this process exits. It is not re-entrant.
+ * @throws IapeerError `lock-held`, which names the holder; the Node.js system error if the link cannot be created
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   const { limitMs = LIMIT_MS, signal } = options
   const until = performance.now() + limitMs
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     signal?.throwIfAborted()
     const lock = await tryLock(path)
     if (lock !== undefined) return lock

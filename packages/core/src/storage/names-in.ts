@@ -1,14 +1,15 @@
 import { readdir } from 'node:fs/promises'
 import { errnoOf } from '../errors/index.ts'
 
+/** Options of {@link namesIn}. */
 export interface NamesOptions {
-  /** Whether what is no directory, or lies below what is none, has no names too; else that is an error. @default false */
+  /** Treats ENOTDIR as an empty directory too, instead of throwing it. @default false */
   readonly ignoreMissingDirectory?: boolean
-  /** With the names below, as paths from the directory. @default false */
+  /** Includes the names in subdirectories, as relative paths. @default false */
   readonly recursive?: boolean
 }
 
-/** The names in a directory, in no order; none where there is no such directory. @throws the Node system error */
+/** Returns the names in a directory, in no order; none if the directory does not exist. @throws the Node.js system error */
 export async function namesIn(directory: string, options: NamesOptions = {}): Promise<string[]> {
   const { ignoreMissingDirectory = false, recursive = false } = options
   try {

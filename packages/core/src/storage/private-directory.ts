@@ -3,9 +3,9 @@ import { dirname } from 'node:path'
 import { errnoOf } from '../errors/index.ts'
 
 /**
- * Makes a directory, and its parents where they are missing, all 0700; one that exists keeps its mode.
- * (Node's own recursive mkdir never ends where a parent can neither be found nor made, as under /proc.)
- * @throws the Node system error (`EACCES`, `ENOTDIR`, `ENOENT`, ...)
+ * Creates a directory and its missing parents, all 0700; an existing one keeps its mode. The recursive mkdir of Node.js
+ * is not used: it loops forever if a parent does not exist and cannot be created, as below /proc.
+ * @throws the Node.js system error (`EACCES`, `ENOTDIR`, `ENOENT`, ...)
  */
 export async function makePrivateDirectory(path: string, parentsLeft = 64): Promise<void> {
   try {

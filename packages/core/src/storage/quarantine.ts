@@ -4,18 +4,18 @@ import { errnoOf } from '../errors/index.ts'
 import { namesIn } from './names-in.ts'
 import { readIfExists } from './read-if-exists.ts'
 
-/** How a file is set aside. */
+/** Options of {@link quarantine}. */
 export interface QuarantineOptions {
-  /** The text that could not be parsed: a file that was replaced since it was read stays where it is. */
+  /** The text that could not be parsed. A file with another text was replaced since it was read, and is not moved. */
   readonly text: string
-  /** What follows the name of the file. @default `.corrupt` */
+  /** The suffix of the new name. @default `.corrupt` */
   readonly suffix?: string
 }
 
-const MOST = 10_000
+const MAX_NAMES = 10_000
 let moved = 0
 
-/** Gives a file another name unless there is one of that name; false when there is. */
+/** Renames a file unless the new name exists; false if it does. */
 function renameNew(from: string, to: string): boolean {
   try {
     linkSync(from, to)
@@ -32,9 +32,9 @@ function renameNew(from: string, to: string): boolean {
   return true
 }
 
-/** Gives a file the first free name of `<kept>`, `<kept>-2`, ... */
-function nameFreely(from: string, kept: string): string {
-  for (let count = 1; count < MOST; count++) {
+/** Renames a file to the first free name of `<kept>`, `<kept>-2`, ... */
+function renameToFree(from: string, kept: string): string {
+  for (let count = 1; count < MAX_NAMES; count++) {
     const name = count === 1 ? kept : `${kept}-${count}`
     if (renameNew(from, name)) return name
   }
@@ -42,30 +42,30 @@ function nameFreely(from: string, kept: string): string {
 }
 
 /**
- * Moves a file that cannot be parsed to `<path>.corrupt`, or to `<path>.corrupt-2` and so on: an earlier one is never
- * overwritten. Safe for many processes at once: one of them moves the file.
- * @returns the path it was moved to; undefined when another process moved, removed or replaced it first
- * @throws the Node system error (`EROFS`, `EACCES`, ...)
+ * Moves a file that cannot be parsed to `<path>.corrupt`, or to `<path>.corrupt-2` and so on, so that an earlier file is
+ * never overwritten. If several processes do so at once, one of them moves the file.
+ * @returns the new path; undefined if another process moved, removed or replaced the file first
+ * @throws the Node.js system error (`EROFS`, `EACCES`, ...)
  */
 export function quarantine(path: string, options: QuarantineOptions): string | undefined {
   const kept = `${path}${options.suffix ?? '.corrupt'}`
   if (readIfExists(path) !== options.text) return undefined
   moved++
   const own = `${kept}-${process.pid}-${Date.now().toString(36)}${moved}`
-  // Synchronous: the shorter the time between looking and moving, the rarer a whole file is moved.
+  // Synchronous, to keep the time short in which another process can replace the file.
   try {
     renameSync(path, own)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error
   }
-  if (readIfExists(own) === options.text) return nameFreely(own, kept)
-  // It was replaced in between: the new one goes back, unless there is a newer one still.
+  if (readIfExists(own) === options.text) return renameToFree(own, kept)
+  // The file was replaced in between: move the new one back, unless there is an even newer one.
   if (!renameNew(own, path)) unlinkSync(own)
   return undefined
 }
 
-/** Returns the paths that {@link quarantine} has moved a file to, in no order. @throws the Node system error */
+/** Returns the paths to which {@link quarantine} has moved a file, in no order. @throws the Node.js system error */
 export async function quarantinedFiles(path: string, suffix = '.corrupt'): Promise<string[]> {
   const prefix = `${basename(path)}${suffix}`
   const names = await namesIn(dirname(path))

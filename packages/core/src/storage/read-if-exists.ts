@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs'
 import { errnoOf } from '../errors/index.ts'
 
 /**
- * Returns the text of a small file, or undefined where it does not exist. Synchronous: for files of a few lines that are read
- * on the way to something else.
- * @throws the Node system error, unless it is `ENOENT` or `ENOTDIR`
+ * Returns the text of a file, or undefined if it does not exist. It is synchronous, for files of a few lines.
+ * @throws the Node.js system error, except `ENOENT` and `ENOTDIR`
  */
 export function readIfExists(path: string): string | undefined {
   try {

@@ -12,8 +12,8 @@ function openIfThere(path: string): number | undefined {
 }
 
 /**
- * The whole text of a log, the oldest rotated file first. Files are opened from the newest to the oldest, so a rotation
- * meanwhile can show one twice (it is taken once), and never hide one.
+ * Reads the whole text of a log, the oldest rotated file first. The files are opened from the newest to the oldest, so a
+ * rotation in between can make a file appear twice, which is detected, but never hide one.
  */
 export function readLog(path: string, keep = LOG_KEEP): string {
   const files: number[] = []

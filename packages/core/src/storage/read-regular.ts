@@ -2,19 +2,19 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { errnoOf, IapeerError } from '../errors/index.ts'
 
-/** Larger than any file of ours can usefully be. */
-const MOST_BYTES = 64 * 1024 * 1024
+/** The limit of a file; the files of iapeer are much smaller. */
+const MAX_BYTES = 64 * 1024 * 1024
 
 function unusable(path: string, why: string): IapeerError {
   return new IapeerError(`${path} ${why}`, {
     code: 'unusable-file',
-    hint: 'Move it away, or put the right file in its place.',
+    hint: 'Move it away, or replace it with a valid file.',
   })
 }
 
 async function openRegular(path: string): Promise<FileHandle | undefined> {
   try {
-    // Without O_NONBLOCK a pipe in its place would be waited for.
+    // Without O_NONBLOCK, opening a pipe would wait for a writer.
     return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     const code = errnoOf(error)
@@ -25,9 +25,9 @@ async function openRegular(path: string): Promise<FileHandle | undefined> {
 }
 
 /**
- * The text of a file, if there is one. Never waits for anything but the disk.
- * @returns undefined where there is none; `utf8: false` where its bytes are no UTF-8
- * @throws IapeerError `unusable-file` for anything but a regular file of at most 64 MiB; the Node system error
+ * Reads the text of a regular file. It does not block on a pipe or a device.
+ * @returns undefined if the file does not exist; `utf8: false` if its bytes are not valid UTF-8
+ * @throws IapeerError `unusable-file` for anything but a regular file of at most 64 MiB; the Node.js system error
  */
 export async function readRegularFile(
   path: string,
@@ -36,8 +36,8 @@ export async function readRegularFile(
   if (file === undefined) return undefined
   try {
     const stats = await file.stat()
-    if (!stats.isFile()) throw unusable(path, 'is no regular file')
-    if (stats.size > MOST_BYTES) throw unusable(path, `has ${stats.size} bytes, more than ${MOST_BYTES}`)
+    if (!stats.isFile()) throw unusable(path, 'is not a regular file')
+    if (stats.size > MAX_BYTES) throw unusable(path, `has ${stats.size} bytes, more than ${MAX_BYTES}`)
     const bytes = await file.readFile()
     const text = bytes.toString('utf8')
     return { text, utf8: !text.includes('\ufffd') || Buffer.from(text).equals(bytes) }

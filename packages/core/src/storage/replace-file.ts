@@ -5,7 +5,7 @@ import { errnoOf, IapeerError } from '../errors/index.ts'
 
 let written = 0
 
-/** fsync of a directory: makes a rename in it last. */
+/** Calls fsync on a directory, so that a rename in it survives a crash of the host. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r')
   try {
@@ -27,29 +27,29 @@ async function removeIfThere(path: string): Promise<void> {
   }
 }
 
-/** `<path>.<pid>.<time and count>.tmp`: names its writer, so that what a killed one left can be swept. */
+/** Returns `<path>.<pid>.<time and count>.tmp`. The pid of the writer lets a sweep remove the file of a killed writer. */
 function temporaryName(path: string): string {
   written++
   return `${path}.${process.pid}.${Date.now().toString(36)}${written}.tmp`
 }
 
-async function lastingly(path: string): Promise<void> {
+async function syncEntry(path: string): Promise<void> {
   try {
     await syncDirectory(dirname(path))
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
-    throw new IapeerError(`${path} is written, but may not last: ${error}`, {
+    throw new IapeerError(`${path} was written, but may be lost if the host crashes: ${error}`, {
       code: 'file-not-synced',
       cause: error,
     })
   }
 }
 
-/** Writes and fsyncs a temporary file beside `path`, then lets `place` give it its name; it never stays behind. */
+/** Writes and fsyncs a temporary file beside `path`, and calls `move` to give it its name. The temporary file never stays. */
 async function writeBeside(
   path: string,
   content: string,
-  location: (temporary: string) => void,
+  move: (temporary: string) => void,
   prepare?: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
   const temporary = temporaryName(path)
@@ -63,17 +63,18 @@ async function writeBeside(
     } finally {
       await file.close()
     }
-    // At once: a process that exits leaves no rename under way, which would come after its lock was given back.
-    location(temporary)
+    // Synchronous: if this process exits, no pending rename can happen after its lock was released.
+    move(temporary)
   } finally {
     await removeIfThere(temporary)
   }
-  await lastingly(path)
+  await syncEntry(path)
 }
 
 /**
- * Replaces a file as a whole, whichever it is: for the owner of the file, and what is built on it.
- * @param prepare what the new file gets before it takes the place of the old one
+ * Replaces any file atomically, also a reserved one: for the module that owns the file.
+ * @param prepare changes the new file before it replaces the old one
+ * @throws the Node.js system error; IapeerError `file-not-synced` (the file is replaced)
  */
 export function replaceFile(
   path: string,
@@ -83,7 +84,7 @@ export function replaceFile(
   return writeBeside(path, content, (temporary) => renameSync(temporary, path), prepare)
 }
 
-/** Makes a file as a whole, unless there is one of that name (`EEXIST`). */
+/** Creates a file atomically. @throws the Node.js system error, `EEXIST` if the file exists; IapeerError `file-not-synced` */
 export function makeFile(path: string, content: string): Promise<void> {
   return writeBeside(path, content, (temporary) => linkSync(temporary, path))
 }

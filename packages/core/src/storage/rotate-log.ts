@@ -2,11 +2,11 @@ import { existsSync, renameSync, statSync } from 'node:fs'
 import { errnoOf } from '../errors/index.ts'
 import { tryLock } from './try-lock.ts'
 
-/** How much of a log is kept. */
+/** The limits of a log. */
 export interface LogLimits {
-  /** A file this long or longer is rotated, in bytes. @default 5 MiB */
+  /** The size from which a file is rotated, in bytes. @default 5 MiB */
   readonly maxBytes?: number
-  /** Rotated files beside the current one, `.1` (newest) to `.<keep>`. @default 5 */
+  /** The number of rotated files to keep, `.1` (newest) to `.<keep>`. @default 5 */
   readonly keep?: number
 }
 
@@ -22,7 +22,7 @@ function sizeOf(path: string): number {
   }
 }
 
-/** Moves `.1` to `.2` and so on, up to the first free number: a gap that a killed rotation left costs nothing. */
+/** Moves `.1` to `.2` and so on, up to the first free number, so that the gap of a killed rotation deletes no file. */
 function shift(path: string, keep: number): void {
   let free = 1
   while (free < keep && existsSync(`${path}.${free}`)) free++
@@ -31,10 +31,10 @@ function shift(path: string, keep: number): void {
 }
 
 /**
- * Rotates a log that has reached its size; the oldest file beyond `keep` goes. Whoever appends makes the next file, and
- * a line that a slow writer still appends to a rotated one stays in that one. One process at a time: false when it was
- * not needed, or another is at it.
- * @throws the Node system error (`EROFS`, ...); nothing is lost then
+ * Rotates a log that has reached its size limit, and deletes the oldest file beyond `keep`. The next append creates the
+ * new file. A slow writer may still append a line to the rotated file.
+ * @returns false if no rotation was needed, or another process is rotating the log
+ * @throws the Node.js system error (`EROFS`, ...); nothing is lost then
  */
 export async function rotateLog(path: string, limits: LogLimits = {}): Promise<boolean> {
   const { maxBytes = LOG_MAX_BYTES, keep = LOG_KEEP } = limits

@@ -17,32 +17,32 @@ async function makeDirectory(path: string): Promise<Stats> {
     })
   const me = process.geteuid?.()
   if (me !== undefined && stats.uid !== me)
-    throw new IapeerError(`${path} belongs to user ${stats.uid}, and this is user ${me}`, {
+    throw new IapeerError(`${path} belongs to user ${stats.uid}, but this process runs as user ${me}`, {
       code: 'directory-not-ours',
       hint: 'Set IAPEER_ROOT (or IAPEER_SOCK_DIR) to a directory of your own, or run as its owner.',
     })
   return stats
 }
 
-/** The person chose this one and may use it for more: its mode is theirs, but nobody else may write there. */
+/** Creates a directory that the user chose and may use for other files: its mode is checked, not changed. */
 async function makeChosen(path: string): Promise<void> {
   const stats = await makeDirectory(path)
   if ((stats.mode & OTHERS_WRITE) === 0) return
   throw new IapeerError(`other users can write to ${path}`, {
     code: 'directory-shared',
-    hint: `Choose a private directory, or close this one: chmod go-w ${path}`,
+    hint: `Choose a private directory, or run: chmod go-w ${path}`,
   })
 }
 
-/** Ours alone: closed to others if it was open. */
+/** Creates a directory that only iapeer uses, and removes the access of other users from an existing one. */
 async function makeOwn(path: string): Promise<void> {
   const stats = await makeDirectory(path)
   if ((stats.mode & OTHERS) !== 0) await chmod(path, 0o700)
 }
 
 /**
- * Makes the directories of a root, all 0700; what is there stays. Harmless to repeat.
- * @throws IapeerError `not-a-directory`, `directory-not-ours`, `directory-shared`; the Node system error
+ * Creates the missing directories of a root, all 0700.
+ * @throws IapeerError `not-a-directory`, `directory-not-ours`, `directory-shared`; the Node.js system error
  */
 export async function scaffoldRoot(layout: RootLayout): Promise<void> {
   const chosen = new Set([layout.root, layout.socketDir])

@@ -1,10 +1,10 @@
 const BLANK: ReadonlySet<string> = new Set([' ', '\t', '\n', '\r'])
-/** What a backslash takes the meaning from inside double quotes (POSIX, Shell Command Language 2.2.3). */
+/** The characters that a backslash escapes inside double quotes (POSIX, Shell Command Language 2.2.3). */
 const ESCAPED: ReadonlySet<string> = new Set(['$', '`', '"', '\\', '\n'])
 
 /**
- * Splits a text on blanks as a shell would, quotes and backslashes respected; nothing is expanded.
- * @returns undefined when a quote is never closed
+ * Splits a text into words as a shell does, with quotes and backslashes. Nothing is expanded.
+ * @returns undefined if a quote is not closed
  */
 export function splitWords(text: string): string[] | undefined {
   const words: string[] = []

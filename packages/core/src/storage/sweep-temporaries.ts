@@ -15,8 +15,8 @@ function isFreePid(pid: number): boolean {
 }
 
 /**
- * Removes the temporary files that killed writers of `path` have left. For who holds the lock of that file: a writer
- * whose pid is in use by anybody keeps its file until a later sweep.
+ * Removes the temporary files of killed writers of `path`. The caller must hold the lock of that file. A temporary file
+ * whose pid is in use, also by another process, stays until a later sweep.
  */
 export async function sweepTemporaries(path: string): Promise<void> {
   const directory = dirname(path)
@@ -27,13 +27,13 @@ export async function sweepTemporaries(path: string): Promise<void> {
   }
 }
 
-/** A writer is done with its temporary file long before. */
-const REST_MS = 10_000
+/** A writer finishes its temporary file much faster. */
+const STALE_MS = 10_000
 
-async function isResting(path: string): Promise<boolean> {
+async function isStale(path: string): Promise<boolean> {
   try {
     const stats = await lstat(path)
-    return stats.isFile() && Date.now() - stats.mtimeMs > REST_MS
+    return stats.isFile() && Date.now() - stats.mtimeMs > STALE_MS
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false
     throw error
@@ -41,14 +41,13 @@ async function isResting(path: string): Promise<boolean> {
 }
 
 /**
- * Removes what killed writers of any file of a directory have left. For anybody: a writer whose pid is in use keeps its file, and
- * so does one that may be at it in another container.
+ * Removes the temporary files of killed writers from a directory. The caller needs no lock: a file stays if its pid is in
+ * use, or if it was changed within ten seconds, because its writer may run in another container.
  */
 export async function sweepDirectoryTemporaries(directory: string): Promise<void> {
   for (const name of await namesIn(directory)) {
     const pid = TEMPORARY.exec(name)?.[1]
     const path = join(directory, name)
-    if (pid !== undefined && isFreePid(Number(pid)) && (await isResting(path)))
-      await rm(path, { force: true })
+    if (pid !== undefined && isFreePid(Number(pid)) && (await isStale(path))) await rm(path, { force: true })
   }
 }

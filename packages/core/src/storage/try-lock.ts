@@ -3,20 +3,21 @@ import { readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { errnoOf } from '../errors/index.ts'
 import { formatOwner, observeOwner, parseOwner, thisOwner } from './lock-owner.ts'
 
+/** A lock that this process holds. */
 export interface Lock {
-  /** Gives the lock back; once is enough, twice is harmless. */
+  /** Releases the lock; a second call does nothing. */
   release(): void
 }
 
-/** A lock of a lock is needed only where a process died while it took over; so many in a row is no accident. */
-const DEEPEST = 6
+/** The limit of nested locks `.take`: each level means that a process died during a takeover. */
+const MAX_DEPTH = 6
 
 const held = new Map<string, string>()
 let releasesOnExit = false
 
-// What changes a lock is done at once, never in the background: a process that exits leaves nothing of it under way.
+// Every change of a lock is synchronous, so that no change is pending when this process exits.
 
-/** The text of a lock; undefined when it is free, empty when another kind of file has its name. */
+/** Reads the text of a lock; undefined if it is free, empty if the path is not a symbolic link. */
 export function ownerText(path: string): string | undefined {
   try {
     return readlinkSync(path)
@@ -37,7 +38,7 @@ function linkIfFree(target: string, path: string): boolean {
   }
 }
 
-/** Somebody may have removed it by hand, and another may hold it since. */
+/** Removes a lock only if it is still ours: a person may have removed it, and another process may have taken it since. */
 function releaseNow(path: string, target: string): void {
   if (ownerText(path) === target) rmSync(path, { force: true })
 }
@@ -47,7 +48,7 @@ function releaseAllNow(): void {
     try {
       releaseNow(path, target)
     } catch {
-      // The process is ending; whoever wants the lock sees that its owner is gone.
+      // This process is exiting: the next process that wants the lock sees that its owner is gone.
     }
   }
 }
@@ -66,12 +67,12 @@ function keep(path: string, target: string): Lock {
 }
 
 /**
- * Replaces the lock of a dead owner. Only who holds `<path>.take` may do that, and looks once more when it does; the
- * rename leaves no moment in which the lock is free.
+ * Replaces the lock of a dead owner. Only the holder of `<path>.take` may do that, after it has checked again that the
+ * dead owner has the lock. The lock is replaced by a rename, so it is never free in between.
  */
 async function takeOver(path: string, target: string, dead: string, depth: number): Promise<boolean> {
-  const right = await tryAt(`${path}.take`, depth + 1)
-  if (right === undefined) return false
+  const takeover = await tryAt(`${path}.take`, depth + 1)
+  if (takeover === undefined) return false
   try {
     if (ownerText(path) !== dead) return false
     const next = `${path}.next`
@@ -80,7 +81,7 @@ async function takeOver(path: string, target: string, dead: string, depth: numbe
     renameSync(next, path)
     return true
   } finally {
-    right.release()
+    takeover.release()
   }
 }
 
@@ -89,13 +90,14 @@ async function tryAt(path: string, depth: number): Promise<Lock | undefined> {
   if (linkIfFree(target, path)) return keep(path, target)
   const text = ownerText(path) ?? ''
   const owner = parseOwner(text)
-  if (owner === undefined || depth === DEEPEST || (await observeOwner(owner)) !== 'gone') return undefined
+  if (owner === undefined || depth === MAX_DEPTH || (await observeOwner(owner)) !== 'gone') return undefined
   return (await takeOver(path, target, text, depth)) ? keep(path, target) : undefined
 }
 
 /**
- * Takes the lock if it is free, or its owner gone; see `acquireLock` for what a lock is.
- * @throws the Node system error where no link can be made
+ * Takes a lock if it is free or its owner is gone; `acquireLock` describes the lock.
+ * @returns undefined if another process holds it
+ * @throws the Node.js system error if the link cannot be created
  */
 export function tryLock(path: string): Promise<Lock | undefined> {
   return tryAt(path, 0)

@@ -1,11 +1,11 @@
 const COALESCE_BELOW = 4_096
 
-/** The end of a stream, in pieces: appending and dropping cost what is appended and dropped. */
+/** The last part of a stream, as pieces of text. The cost of appending and dropping depends only on the text involved. */
 export class ChunkWindow {
   #pieces: { readonly from: number; text: string }[] = []
   #end = 0
 
-  /** The offset after the last character, counted from the start of the stream in UTF-16 units. */
+  /** The offset after the last character, in UTF-16 units from the start of the stream. */
   get end(): number {
     return this.#end
   }
@@ -17,7 +17,7 @@ export class ChunkWindow {
     this.#end += text.length
   }
 
-  /** Forgets what lies before `from`; a piece stays while any of it is needed. */
+  /** Drops the pieces that end at or before `from`. */
   dropBefore(from: number): void {
     let count = 0
     for (const piece of this.#pieces) {
@@ -37,7 +37,7 @@ export class ChunkWindow {
     return low
   }
 
-  /** The text of `[from, to)`, as far as it is still held. */
+  /** Returns the text of `[from, to)` without the parts that were dropped. */
   slice(from: number, to: number): string {
     const parts: string[] = []
     for (let at = this.#pieceAt(from); at < this.#pieces.length; at++) {

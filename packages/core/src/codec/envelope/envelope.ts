@@ -1,30 +1,30 @@
 import type { Personality, Runtime } from '../../identity/identity.ts'
 import type { Intelligence } from '../../identity/intelligence.ts'
 
-/** Limits of one envelope; characters are Unicode code points. */
+/** The limits of an envelope. Characters are Unicode code points. */
 export const ENVELOPE_LIMITS = {
   messageCharacters: 16_000,
   topicCharacters: 200,
   attachments: 20,
-  /** Bytes of one path: the longest that Linux knows. */
+  /** The length of a path: PATH_MAX of Linux. */
   attachmentCharacters: 4_096,
 } as const
 
-/** Longer than any envelope that is formatted here; in UTF-16 units. */
+/** The longest text of an envelope, in UTF-16 units. */
 export const LONGEST_ENVELOPE = 512 * 1024
 
 /** A message between peers. */
 export interface Envelope {
   readonly fromPersonality: Personality
   readonly fromRuntime: Runtime
-  /** Undefined where the sender did not say, or said nothing known. */
+  /** Undefined if the envelope states none, or an unknown one. */
   readonly fromIntelligence?: Intelligence | undefined
-  /** Local ISO time with offset (`2026-06-10T17:42:07+02:00`); in a compact envelope of the same day `17:42:07`. */
+  /** Local ISO time with its offset (`2026-06-10T17:42:07+02:00`); `17:42:07` in a compact envelope of the same day. */
   readonly ts?: string | undefined
   readonly topic?: string | undefined
-  /** One line for the reader, above the message. */
+  /** One line for the recipient, above the message. */
   readonly instruction?: string | undefined
-  /** Paths, without line breaks. */
+  /** The paths of the attached files, without line breaks. */
   readonly attachments: readonly string[]
   readonly message: string
 }
@@ -35,7 +35,7 @@ const TIME_ONLY = /^\d\d:\d\d(?::\d\d)?$/
 export const isFullTime = (text: string): boolean => FULL_TIME.test(text)
 export const isEnvelopeTime = (text: string): boolean => FULL_TIME.test(text) || TIME_ONLY.test(text)
 
-/** How many code points a text has, counted up to `most` + 1. */
+/** Tests whether a text has more than `most` code points. */
 function exceeds(text: string, most: number): boolean {
   if (text.length <= most) return false
   let count = 0
@@ -43,7 +43,7 @@ function exceeds(text: string, most: number): boolean {
   return false
 }
 
-/** What of an envelope breaks the limits; undefined when nothing does. */
+/** Describes the first limit that an envelope exceeds; undefined if there is none. */
 export function limitProblem(
   envelope: Pick<Envelope, 'attachments' | 'message' | 'topic'>,
 ): string | undefined {
@@ -61,8 +61,8 @@ export function limitProblem(
 const two = (value: number): string => String(value).padStart(2, '0')
 
 /**
- * Local time with its offset, to the second.
- * @param offsetMinutes east of UTC; by default that of this host at that moment
+ * Formats a local time with its offset, to the second.
+ * @param offsetMinutes minutes east of UTC; by default the offset of this host at that time
  */
 export function localIsoTime(at: Date, offsetMinutes: number = -at.getTimezoneOffset()): string {
   const local = new Date(at.getTime() + offsetMinutes * 60_000).toISOString().slice(0, 19)

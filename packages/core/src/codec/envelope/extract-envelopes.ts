@@ -4,7 +4,7 @@ import { isStartTag } from './header.ts'
 import { parseEnvelope } from './parse-envelope.ts'
 import { StartQueue } from './start-queue.ts'
 
-/** What a stream held: an envelope, or something of the shape of one that is none. */
+/** An envelope in a stream, or a text with the tags of an envelope that is not valid. */
 export type Extracted =
   | { readonly kind: 'envelope'; readonly envelope: Envelope; readonly text: string }
   | { readonly kind: 'rejected'; readonly problem: string }
@@ -12,11 +12,11 @@ export type Extracted =
 const LONGEST_START_TAG = 8 * 1024
 const LONGEST_MARKUP = 64
 
-/** Where in an envelope a reader is. */
+/** The sections of an envelope. */
 const SECTIONS = ['prologue', 'attachments', 'afterAttachments', 'message', 'msg', 'epilogue'] as const
 type Section = (typeof SECTIONS)[number]
 
-/** Where a tag leads, from where; from anywhere else it ends the hope that this is an envelope. */
+/** The transitions of each tag between sections. In any other section the tag shows that the text is not an envelope. */
 const TAGS: Readonly<Record<string, Partial<Record<Section, Section>>>> = {
   attachments: { prologue: 'attachments' },
   '/attachments': { attachments: 'afterAttachments' },
@@ -28,12 +28,13 @@ const TAGS: Readonly<Record<string, Partial<Record<Section, Section>>>> = {
 const HOLDS_TEXT: readonly Section[] = ['attachments', 'message', 'msg']
 const CHARACTER = /^u\s+c="[0-9a-f]+"\s*\/$/
 
-// What the end of an envelope looks like in the text of another: `]]>` is split there, once for each level.
+// The end of an envelope that is quoted in another: `]]>` is split, once for each level of quoting.
 const QUOTED_END = /\]\]\]\]>(?:<!\[CDATA\[>)+\s*<\/(?:message|msg)\s*>\s*<\/iap\s*>/g
 
 /**
- * Of several starts that end together: each quoted end belongs to the nearest start before it that has none yet.
- * @param text from the first start to the end
+ * Chooses the start of an envelope from several candidates that end at the same `</iap>`: pairs each quoted end with the
+ * nearest unpaired start before it, and returns the innermost start that has no quoted end.
+ * @param text the text from the first start to the end
  */
 function innermostUnquoted(starts: readonly number[], text: string, first: number): number {
   if (starts.length === 1) return first
@@ -62,20 +63,21 @@ const [LT, GT, OPEN_BRACKET, CLOSE_BRACKET] = [60, 62, 91, 93]
 const isBlank = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13
 
 /**
- * Pulls whole envelopes out of a stream of text that holds anything else besides. Every `<iap ` may be a start; all of
- * them are followed at once, in one pass, grouped by where in an envelope each would be: those inside a CDATA section
- * see only its end, the others see markup. So a start in prose costs nothing, hides nothing, and is forgotten when what
- * follows cannot belong to it. The text that is held is bounded by twice {@link LONGEST_ENVELOPE}.
+ * Extracts whole envelopes from a stream that also contains other text. Every `<iap ` is a candidate for a start. All
+ * candidates are followed in one pass, grouped by the section in which each would be: inside a CDATA section only its
+ * end counts, outside only markup does. So a false start hides no envelope, and is dropped as soon as the text cannot
+ * continue its envelope. The text that is held is at most twice {@link LONGEST_ENVELOPE}.
  *
- * Where one start lies in the text of another and both end together, the inner one is a quotation if its end is quoted
- * with it (`]]>` split, then the end tags); else the outer one was cut off, and the inner one counts.
+ * If a candidate starts within the text of another and both end at the same `</iap>`, the inner one is a quotation if
+ * its end is quoted too (a split `]]>`, then the end tags). Else the outer one was cut off, and the inner one counts.
  */
 export class EnvelopeExtractor {
   readonly #window = new ChunkWindow()
-  /** Starts whose reader is inside a CDATA section, and those whose reader is outside. */
+  /** Candidates inside a CDATA section. */
   readonly #inCdata = newQueues()
+  /** Candidates outside of CDATA. */
   readonly #outside = newQueues()
-  /** How much of `<iap` the last characters are. */
+  /** The number of characters of `<iap` that the last characters match. */
   #matched = 0
   #brackets = 0
   #someOutside = false
@@ -85,7 +87,7 @@ export class EnvelopeExtractor {
   #held: { readonly start: number; readonly found: Extracted }[] = []
   #found: Extracted[] = []
 
-  /** Reads on. @returns what was completed, in the order of the stream */
+  /** Reads the next part of the stream. @returns the envelopes that are complete now, in the order of the stream */
   push(chunk: string): Extracted[] {
     const from = this.#window.end
     this.#window.append(chunk)
@@ -101,7 +103,7 @@ export class EnvelopeExtractor {
     return this.#take()
   }
 
-  /** The stream is over: what an unfinished start had held back counts now. */
+  /** Ends the stream. @returns the envelopes that were held back because of an unfinished candidate before them */
   end(): Extracted[] {
     this.#dropAll()
     return this.#take()
@@ -127,7 +129,7 @@ export class EnvelopeExtractor {
     this.#brackets = code === CLOSE_BRACKET ? this.#brackets + 1 : 0
   }
 
-  /** `<iap` and a blank: a new start. Outside of CDATA that ends the hope of every other. */
+  /** Begins a candidate at `<iap` and white space, and drops every candidate outside of CDATA, where it is not allowed. */
   #readStart(code: number, offset: number): void {
     if (this.#matched === 4 && isBlank(code)) {
       this.#dropOutside()
@@ -172,7 +174,7 @@ export class EnvelopeExtractor {
     this.#dropOutside()
   }
 
-  /** `]]>` ends a section for who is in one; for who is not, no text may hold it. */
+  /** Ends the CDATA sections at `]]>`, and drops the candidates outside of one, where it is not allowed. */
   #endCdata(): void {
     this.#dropOutside()
     this.#markup = undefined
@@ -199,7 +201,7 @@ export class EnvelopeExtractor {
     this.#recount()
   }
 
-  /** `</iap>`: whoever is past a message is whole; the innermost one that is not quoted counts. */
+  /** Completes the candidates behind their message at `</iap>`; the innermost one that is not a quotation counts. */
   #complete(end: number): void {
     const { first } = this.#outside.epilogue
     if (first !== undefined) {
@@ -217,7 +219,7 @@ export class EnvelopeExtractor {
     this.#dropOutside()
   }
 
-  /** Who began before it and still reads may prove to quote it; until then it is held back. */
+  /** Holds an envelope back while an unfinished candidate before it may turn out to quote it. */
   #hold(start: number, found: Extracted): void {
     while ((this.#held.at(-1)?.start ?? -1) >= start) this.#held.pop()
     this.#held.push({ start, found })
@@ -225,14 +227,14 @@ export class EnvelopeExtractor {
 
   #settle(): void {
     if (this.#held.length === 0) return
-    const reading = this.#firstReader()
+    const unfinished = this.#firstCandidate()
     let settled = 0
-    while ((this.#held[settled]?.start ?? reading) < reading) settled++
+    while ((this.#held[settled]?.start ?? unfinished) < unfinished) settled++
     if (settled === 0) return
     for (const { found } of this.#held.splice(0, settled)) this.#found.push(found)
   }
 
-  #firstReader(): number {
+  #firstCandidate(): number {
     const firsts = SECTIONS.flatMap((section) => [this.#outside[section].first, this.#inCdata[section].first])
     return Math.min(...firsts.map((first) => first ?? Number.POSITIVE_INFINITY))
   }
@@ -278,7 +280,7 @@ export class EnvelopeExtractor {
   }
 }
 
-/** All envelopes of a text; see {@link EnvelopeExtractor} for streams. */
+/** Extracts all envelopes of a text; see {@link EnvelopeExtractor} for streams. */
 export function extractEnvelopes(text: string): Envelope[] {
   const extractor = new EnvelopeExtractor()
   const found = [...extractor.push(text), ...extractor.end()]

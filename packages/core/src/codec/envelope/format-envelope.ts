@@ -3,15 +3,15 @@ import { type Envelope, isFullTime, LONGEST_ENVELOPE, limitProblem } from './env
 import { cdata, escaped, jsonText, losesWhenEscaped, oneLine, plainOrCdata } from './xml-text.ts'
 
 function refuse(problem: string): never {
-  throw new IapeerError(`this cannot be sent: ${problem}`, {
+  throw new IapeerError(`cannot write the message as an envelope: ${problem}`, {
     code: 'invalid-envelope',
-    hint: 'Put long texts into a file and attach it.',
+    hint: 'Put a long text into a file and attach it.',
   })
 }
 
-/** Only paths of many characters that XML cannot hold come so far. */
-function withinReach(text: string): string {
-  if (text.length > LONGEST_ENVELOPE) refuse('its attachments need too much room')
+/** Only attachments whose paths have very many characters that XML cannot contain exceed this limit. */
+function checkLength(text: string): string {
+  if (text.length > LONGEST_ENVELOPE) refuse('the paths of its attachments are too long')
   return text
 }
 
@@ -20,15 +20,15 @@ function check(envelope: Envelope): void {
   const problem =
     limitProblem(envelope) ??
     (attachments.some((path) => path.includes('\n'))
-      ? 'an attachment has a line break in its path'
+      ? 'the path of an attachment has a line break'
       : undefined) ??
     (ts === undefined || isFullTime(ts)
       ? undefined
-      : `ts is no ISO time with an offset: ${JSON.stringify(ts)}`)
+      : `ts is not an ISO time with an offset: ${JSON.stringify(ts)}`)
   if (problem !== undefined) refuse(problem)
 }
 
-/** A topic that XML cannot hold is written twice: readable, and as JSON. */
+/** A topic with characters that XML cannot contain is written twice: readable, and as JSON. */
 function topicAttributes(topic: string | undefined): [string, string | undefined][] {
   if (topic === undefined) return []
   return [
@@ -43,8 +43,8 @@ function startTag(attributes: readonly (readonly [string, string | undefined])[]
 }
 
 /**
- * The full form, for the wire and for files.
- * @throws IapeerError `invalid-envelope` beyond the limits
+ * Formats an envelope in its full form, for transport and for files.
+ * @throws IapeerError `invalid-envelope` if it exceeds a limit
  */
 export function formatEnvelope(envelope: Envelope): string {
   check(envelope)
@@ -62,16 +62,16 @@ export function formatEnvelope(envelope: Envelope): string {
     `<message>${cdata(envelope.message)}</message>`,
     '</iap>',
   ]
-  return withinReach(lines.join('\n'))
+  return checkLength(lines.join('\n'))
 }
 
-/** The day and the offset of an ISO time. */
+/** Returns the day and the offset of an ISO time. */
 const dayOf = (ts: string): string => `${ts.slice(0, 10)}${ts.slice(19).replace(/^\.\d+/, '')}`
 
 /**
- * The compact form, for an agent's eyes: short names, the time alone when it is of the same day and offset as `now`
- * (ISO with offset), CDATA only where the text needs it, no instruction.
- * @throws IapeerError `invalid-envelope` beyond the limits
+ * Formats an envelope in its compact form, for an agent to read: short attribute names, no instruction, CDATA only where
+ * the text needs it, and only the time if the day and the offset are those of `now` (an ISO time with its offset).
+ * @throws IapeerError `invalid-envelope` if it exceeds a limit
  */
 export function formatCompactEnvelope(envelope: Envelope, now: string): string {
   check(envelope)
@@ -91,5 +91,5 @@ export function formatCompactEnvelope(envelope: Envelope, now: string): string {
     `<msg>${plainOrCdata(envelope.message)}</msg>`,
     '</iap>',
   ]
-  return withinReach(lines.join('\n'))
+  return checkLength(lines.join('\n'))
 }

@@ -1,12 +1,12 @@
 import { isPersonality, isRuntime, type Personality, type Runtime } from '../../identity/identity.ts'
 
-/** Who an envelope says it is from; the rest of its attributes may be anything. */
+/** The sender that an envelope states. */
 export interface Sender {
   readonly personality: Personality
   readonly runtime: Runtime
 }
 
-/** The sender by the full names of the attributes, else by the compact ones. */
+/** Reads the sender from the full attribute names, else from the compact ones; undefined if it is missing or invalid. */
 export function senderOf(attributes: ReadonlyMap<string, string>): Sender | undefined {
   const personality = attributes.get('from-personality') ?? attributes.get('from')
   const runtime = attributes.get('from-runtime') ?? attributes.get('runtime')
@@ -16,8 +16,8 @@ export function senderOf(attributes: ReadonlyMap<string, string>): Sender | unde
 const ATTRIBUTE = /\s+([A-Za-z][A-Za-z0-9-]*)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')/y
 
 /**
- * Whether `<iap ...>` is the start of an envelope: attributes alone, and a sender among them. Values are looked at as
- * they stand, since neither a personality nor a runtime needs a reference.
+ * Tests whether a tag `<iap ...>` starts an envelope: it has only attributes, and they state a sender. References such as
+ * `&amp;` are not decoded, because a personality and a runtime never need one.
  */
 export function isStartTag(tag: string): boolean {
   const attributes = new Map<string, string>()

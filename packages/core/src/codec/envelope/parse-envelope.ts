@@ -4,7 +4,7 @@ import { type Envelope, isEnvelopeTime, limitProblem } from './envelope.ts'
 import { senderOf } from './header.ts'
 import { keepCarriageReturns, oneLine } from './xml-text.ts'
 
-/** An envelope, or why the text is none. */
+/** An envelope, or the reason why the text is not an envelope. */
 export type ParsedEnvelope =
   | { readonly ok: true; readonly envelope: Envelope }
   | { readonly ok: false; readonly problem: string }
@@ -17,10 +17,10 @@ const PART_OF: ReadonlyMap<string, Part> = new Map([
   ['msg', 'message'],
 ])
 
-/** Ends the parsing at the first problem: going on would cost an error for every further one. */
+/** Aborts the parser at the first problem; it would create an error object for every further one. */
 class NoEnvelope extends Error {}
 
-/** Collects what the parser tells of one envelope; the first thing that does not belong there ends it. */
+/** Collects the parts of one envelope from the events of the parser, and aborts it at the first part that is not allowed. */
 class Collector {
   readonly attributes = new Map<string, string>()
   readonly texts: Record<Part, string[]> = { instruction: [], attachments: [], message: [] }
@@ -33,7 +33,7 @@ class Collector {
     if (this.#depth === 1) this.#root(name, attributes)
     else if (this.#depth === 2 && !isEmpty && Object.keys(attributes).length === 0) this.#enter(name)
     else if (this.#depth === 3 && name === 'u' && isEmpty) this.#character(attributes['c'])
-    else this.fail(`there is a <${name}> where none belongs`)
+    else this.fail(`<${name}> is not allowed here`)
   }
 
   close(): void {
@@ -48,7 +48,7 @@ class Collector {
   }
 
   cdata(text: string): void {
-    if (this.#part === 'instruction') this.fail('there is CDATA where none belongs')
+    if (this.#part === 'instruction') this.fail('CDATA is not allowed here')
     this.texts[this.#part].push(text)
   }
 
@@ -63,9 +63,9 @@ class Collector {
 
   #enter(name: string): void {
     const part = PART_OF.get(name)
-    if (part === undefined) this.fail(`there is a <${name}> where none belongs`)
+    if (part === undefined) this.fail(`<${name}> is not allowed here`)
     else if (this.seen.has(part) || this.seen.has('message'))
-      this.fail(`there is a second <${name}>, or one too late`)
+      this.fail(`<${name}> is repeated, or follows the message`)
     else {
       this.seen.add(part)
       this.#part = part
@@ -74,7 +74,7 @@ class Collector {
 
   #character(code: string | undefined): void {
     const value = /^[0-9a-f]{1,6}$/.test(code ?? '') ? Number.parseInt(code ?? '', 16) : -1
-    if (value < 0 || value > 0x10ffff) this.fail('a <u> names no character')
+    if (value < 0 || value > 0x10ffff) this.fail('a <u> has an invalid character code')
     else this.texts[this.#part].push(String.fromCodePoint(value))
   }
 }
@@ -95,7 +95,7 @@ function envelopeOf(collected: Collector): ParsedEnvelope {
   const { attributes, texts } = collected
   const sender = senderOf(attributes)
   if (sender === undefined)
-    return { ok: false, problem: 'it does not say from which personality and runtime it is' }
+    return { ok: false, problem: 'it does not state the personality and the runtime of its sender' }
   if (!collected.seen.has('message')) return { ok: false, problem: 'it has no message' }
   const instruction = oneLine(texts.instruction.join(' '))
   const ts = attributes.get('ts')
@@ -116,7 +116,7 @@ function envelopeOf(collected: Collector): ParsedEnvelope {
   return problem === undefined ? { ok: true, envelope } : { ok: false, problem }
 }
 
-// A lone half of a surrogate pair: no text that was written by a formatter has one raw, and the parser stumbles over it.
+// A lone surrogate: the formatter never writes one as it is, and the parser cannot handle it.
 const LONE_SURROGATE = /[\ud800-\udfff]/u
 
 function collect(xml: string): Collector {
@@ -135,9 +135,9 @@ function collect(xml: string): Collector {
   return collected
 }
 
-/** Reads one whole envelope, in the full or the compact form, strictly. Total: any text gives a result. */
+/** Parses the text of one envelope, in the full or the compact form, strictly. It accepts any text and never throws. */
 export function parseEnvelope(text: string): ParsedEnvelope {
-  if (LONE_SURROGATE.test(text)) return { ok: false, problem: 'it has half of a surrogate pair' }
+  if (LONE_SURROGATE.test(text)) return { ok: false, problem: 'it has a lone surrogate' }
   try {
     return envelopeOf(collect(keepCarriageReturns(text.trim())))
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Offsets in ascending order; taken from the front in constant time. */
+/** A queue of offsets in ascending order, with removal from the front in constant time. */
 export class StartQueue {
   #starts: number[] = []
   #head = 0
@@ -19,7 +19,7 @@ export class StartQueue {
     this.#starts.push(start)
   }
 
-  /** Drops what lies before `from`. */
+  /** Removes the offsets before `from`. */
   dropBefore(from: number): void {
     while (this.#head < this.#starts.length && (this.#starts[this.#head] ?? from) < from) this.#head++
     if (this.#head > 1_024 && this.#head * 2 > this.#starts.length) {
@@ -33,7 +33,7 @@ export class StartQueue {
     this.#head = 0
   }
 
-  /** Takes over all that another one holds, and leaves it empty. Constant time where one is empty or holds one later start. */
+  /** Moves all offsets of another queue into this one. Takes constant time if one is empty or has one later offset. */
   takeAll(other: StartQueue): void {
     const [first, last] = [other.first, this.last]
     if (first === undefined) return

@@ -1,4 +1,4 @@
-// What XML 1.0 cannot hold at all, and the carriage return, which its readers fold into a newline.
+// Characters that XML 1.0 cannot contain. The next two patterns add the carriage return, which XML parsers turn into a newline.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
 const UNWRITABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\ud800-\udfff]/gu
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
@@ -18,46 +18,46 @@ const ATTRIBUTE: Readonly<Record<string, string>> = {
 
 const hex = (character: string): string => (character.codePointAt(0) ?? 0).toString(16)
 
-/** One character that CDATA cannot hold, as markup. */
+/** Formats a character that CDATA cannot contain as markup. */
 const asMarkup = (character: string): string => (character === '\r' ? '&#13;' : `<u c="${hex(character)}"/>`)
 
 function breakCdata(found: string): string {
   if (found === ']]>') return ']]]]><![CDATA[>'
-  // An envelope's start or end that is quoted must not look like one to who reads a stream.
+  // The tags of a quoted envelope must not look like an envelope to a reader of the stream.
   if (found === '<') return '<]]><![CDATA['
   return `]]>${[...found].map(asMarkup).join('')}<![CDATA[`
 }
 
-/** Any text as CDATA: `]]>` is split, and what CDATA cannot hold stands between two sections. */
+/** Formats any text as CDATA. It splits `]]>`, and writes characters that CDATA cannot contain between two sections. */
 export function cdata(text: string): string {
   return `<![CDATA[${text.replace(BREAKS_CDATA, breakCdata)}]]>`
 }
 
-/** The text as it is where that is safe, else as CDATA. */
+/** Returns the text unchanged if that is safe, else as CDATA. */
 export function plainOrCdata(text: string): string {
   return NEEDS_CDATA.test(text) ? cdata(text) : text
 }
 
-/** Escaped for an attribute or for text; characters that XML cannot hold become U+FFFD. */
+/** Escapes a text for an attribute or for element content. Characters that XML cannot contain become U+FFFD. */
 export function escaped(text: string): string {
   return text.replace(UNWRITABLE, '\ufffd').replace(/[&<>"\t\n\r]/g, (one) => ATTRIBUTE[one] ?? one)
 }
 
-/** True when {@link escaped} would lose something. */
+/** Tests whether {@link escaped} replaces any character with U+FFFD. */
 export function losesWhenEscaped(text: string): boolean {
   UNWRITABLE.lastIndex = 0
   return UNWRITABLE.test(text)
 }
 
-/** A text as a JSON string of characters that XML can hold. */
+/** Formats a text as a JSON string of characters that XML can contain. */
 export function jsonText(text: string): string {
   return JSON.stringify(text).replace(/[\ufffe\uffff]/g, (one) => `\\u${hex(one)}`)
 }
 
-/** One line: blanks and line breaks become single blanks. */
+/** Joins a text into one line: each run of white space becomes one space. */
 export const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim()
 
-/** Text outside of CDATA: a carriage return is a reference, inside a tag and outside of its quotes a blank. */
+/** Replaces carriage returns outside of CDATA: with a space between the attributes of a tag, else with a reference. */
 function keepOutside(text: string): string {
   const parts: string[] = []
   let from = 0
@@ -76,7 +76,7 @@ function keepOutside(text: string): string {
   return parts.join('') + text.slice(from)
 }
 
-/** Paths are one a line, whatever a line ends with on the way: only their own carriage returns are references. */
+/** Reduces `\r\n` between attached paths to `\n`: a transport may have added it, and `\r` of a path is a reference. */
 function unifyPathLines(xml: string): string {
   const [open, close] = [xml.indexOf('<attachments>'), xml.indexOf('</attachments>')]
   const message = /<(?:message|msg)[\s>]/.exec(xml)?.index ?? xml.length
@@ -84,7 +84,7 @@ function unifyPathLines(xml: string): string {
   return xml.slice(0, open) + xml.slice(open, close).replaceAll('\r\n', '\n') + xml.slice(close)
 }
 
-/** Raw carriage returns as references, inside CDATA and outside: an XML reader would fold them. */
+/** Replaces raw carriage returns with references, because an XML parser turns them into newlines. */
 export function keepCarriageReturns(text: string): string {
   if (!text.includes('\r')) return text
   const xml = unifyPathLines(text)

@@ -6,7 +6,7 @@ import { ERROR_KINDS } from './kinds.ts'
 import { PEER_ERRORS } from './peers.ts'
 import { TMUX_ERRORS } from './tmux.ts'
 
-/** The parts of the catalogue, each with its title. */
+/** The sections of the catalogue. */
 export const ERROR_SECTIONS: readonly {
   readonly title: string
   readonly errors: Readonly<Record<string, ErrorEntry>>
@@ -18,7 +18,7 @@ export const ERROR_SECTIONS: readonly {
   { title: 'Files, the installation and the host', errors: FILE_ERRORS },
 ]
 
-/** A code that iapeer throws. */
+/** The code of an error that iapeer throws. */
 export type ErrorCode =
   | keyof typeof INPUT_ERRORS
   | keyof typeof PEER_ERRORS
@@ -26,7 +26,7 @@ export type ErrorCode =
   | keyof typeof DAEMON_ERRORS
   | keyof typeof FILE_ERRORS
 
-/** Every code that iapeer throws. */
+/** Every error code, with its entry. */
 export const ERROR_CATALOGUE: Readonly<Record<ErrorCode, ErrorEntry>> = {
   ...INPUT_ERRORS,
   ...PEER_ERRORS,
@@ -35,12 +35,12 @@ export const ERROR_CATALOGUE: Readonly<Record<ErrorCode, ErrorEntry>> = {
   ...FILE_ERRORS,
 }
 
-/** A code of a daemon of another version. */
+/** The entry for the codes of other versions. */
 const UNKNOWN: ErrorEntry = { kind: 'failed', summary: 'This version of iapeer does not know the code.' }
 
 const isListed = (code: string): code is ErrorCode => Object.hasOwn(ERROR_CATALOGUE, code)
 
-/** Returns the entry of a code; of one that the catalogue does not have, an entry of the kind `failed`. */
+/** Returns the entry of a code, or an entry of the kind `failed` for a code that the catalogue does not have. */
 export const describeError = (code: string): ErrorEntry => (isListed(code) ? ERROR_CATALOGUE[code] : UNKNOWN)
 
 /** Returns the exit code of a command that fails with this error code. */
@@ -49,10 +49,10 @@ export function exitCodeOf(code: string): number {
   return exitCode ?? ERROR_KINDS[kind].exitCode
 }
 
-/** An HTTP status that the daemon's API answers an error with. */
+/** An HTTP status with which the daemon's API answers an error. */
 export type HttpStatus = (typeof ERROR_KINDS)[ErrorKind]['httpStatus'] | NonNullable<ErrorEntry['httpStatus']>
 
-/** Returns the HTTP status that the daemon's API answers this error code with. */
+/** Returns the HTTP status with which the daemon's API answers an error of this code. */
 export function httpStatusOf(code: string): HttpStatus {
   const { kind, httpStatus } = describeError(code)
   return httpStatus ?? ERROR_KINDS[kind].httpStatus

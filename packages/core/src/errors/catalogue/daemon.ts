@@ -4,8 +4,8 @@ import { entries } from './entry.ts'
 export const DAEMON_ERRORS = entries({
   'daemon-unreachable': {
     kind: 'unavailable',
-    summary: 'The daemon does not answer, or not in a form that this version reads.',
-    hint: '`iapeer daemon status` says more.',
+    summary: 'The daemon does not answer, or this version cannot read its answer.',
+    hint: 'See `iapeer daemon status`.',
   },
   'daemon-running': {
     kind: 'conflict',
@@ -15,7 +15,7 @@ export const DAEMON_ERRORS = entries({
   'daemon-not-up': {
     kind: 'failed',
     summary: 'The daemon did not start in time.',
-    hint: '`iapeer daemon logs` says why.',
+    hint: 'See `iapeer daemon logs`.',
   },
   'daemon-stuck': {
     kind: 'failed',
@@ -37,11 +37,13 @@ export const DAEMON_ERRORS = entries({
   },
   'service-not-ours': {
     kind: 'conflict',
-    summary: 'The file of the service was not made by iapeer, or belongs to another root.',
+    summary: 'The service file was not written by iapeer, or belongs to another root.',
   },
   'service-path-vanishes': {
     kind: 'unprocessable',
-    summary: 'A program or a directory of the service is in a place that does not last.',
+    summary:
+      'A program or a directory that the service needs is on a path that does not last, such as one below /tmp.',
+    hint: 'Move it to a permanent path.',
   },
   'invalid-request': {
     kind: 'usage',
@@ -57,13 +59,13 @@ export const DAEMON_ERRORS = entries({
   'method-not-allowed': {
     kind: 'usage',
     summary: 'The path does not accept this method.',
-    hint: 'The header `allow` lists the methods that it accepts.',
+    hint: 'The header `allow` of the answer lists the accepted methods.',
     httpStatus: 405,
     exitCode: 1,
   },
   'request-timeout': {
     kind: 'usage',
-    summary: 'The client did not send its whole request in time.',
+    summary: 'The client did not send the whole request in time.',
     httpStatus: 408,
     exitCode: 1,
   },
@@ -93,7 +95,7 @@ export const DAEMON_ERRORS = entries({
   },
   'host-refused': {
     kind: 'denied',
-    summary: 'The request names another host.',
+    summary: 'The `host` header of the request does not name this host.',
     hint: 'Use 127.0.0.1 or localhost.',
   },
   'origin-refused': {
@@ -102,11 +104,11 @@ export const DAEMON_ERRORS = entries({
   },
   'too-many-clients': {
     kind: 'unavailable',
-    summary: 'The daemon already serves as many event streams as it accepts.',
+    summary: 'The daemon already serves its maximum number of event streams.',
   },
   internal: {
     kind: 'internal',
     summary: 'The daemon failed unexpectedly.',
-    hint: '`iapeer daemon logs` says why.',
+    hint: 'See `iapeer daemon logs`.',
   },
 })

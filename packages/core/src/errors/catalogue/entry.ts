@@ -1,4 +1,4 @@
-/** What kind of error a code is: what it means to a program. */
+/** The kind of an error, which decides its exit code and its HTTP status. */
 export type ErrorKind =
   | 'usage'
   | 'configuration'
@@ -13,24 +13,23 @@ export type ErrorKind =
   | 'failed'
   | 'internal'
 
-/** HTTP statuses that no kind has, each for the codes that HTTP itself has a status for. */
+/** HTTP statuses of single codes, for which HTTP defines a status of its own. */
 type OwnStatus = 401 | 405 | 408 | 413 | 415 | 431 | 507
 
-/** What the catalogue says of one code. */
+/** The entry of one code in the catalogue. */
 export interface ErrorEntry {
-  /** Decides exit code and HTTP status. */
   readonly kind: ErrorKind
-  /** What the error means, one sentence. */
+  /** The meaning, in one sentence. */
   readonly summary: string
-  /** What to do, where one piece of advice fits every case; the hint of the error itself says more. */
+  /** What to do, where one piece of advice fits every case. The hint of the error itself can be more specific. */
   readonly hint?: string
-  /** Only where that of the kind is not right. */
+  /** Overrides the HTTP status of the kind. */
   readonly httpStatus?: OwnStatus
-  /** Only where that of the kind is not right. */
+  /** Overrides the exit code of the kind. */
   readonly exitCode?: 1 | 2
 }
 
-/** A part of the catalogue. The codes are the type, so that what is published holds them and not their texts. */
+/** Types a section of the catalogue by its codes, so that the published types contain the codes but not the texts. */
 export const entries = <Code extends string>(
   list: Readonly<Record<Code, ErrorEntry>>,
 ): Readonly<Record<Code, ErrorEntry>> => list

@@ -1,25 +1,25 @@
-/** What an exit code of the `iapeer` command means. */
+/** An exit code of the `iapeer` command. */
 export interface ExitMeaning {
   readonly code: number
   readonly meaning: string
-  /** No command exits with it yet. */
+  /** Set where no command exits with it yet. */
   readonly reserved?: true
 }
 
 /** The exit codes of the `iapeer` command. */
 export const EXIT_CODES = {
-  ok: { code: 0, meaning: 'The command did what was asked.' },
+  ok: { code: 0, meaning: 'The command succeeded.' },
   failed: { code: 1, meaning: 'The command failed, or `verify` or `doctor` found something to repair.' },
   usage: { code: 2, meaning: 'The command line, a value or a setting is invalid.' },
   notRunning: { code: 3, meaning: 'The peer, server, daemon or service is not running.' },
-  noSuchPeer: { code: 4, meaning: 'There is no such peer, or no such death.' },
+  noSuchPeer: { code: 4, meaning: 'There is no such peer or death.' },
   daemonUnreachable: {
     code: 5,
     meaning: 'The daemon does not answer, is stalled, or accepts no more clients.',
   },
   waiting: { code: 6, meaning: 'The message is waiting or held.', reserved: true },
   returned: { code: 7, meaning: 'The message was returned.', reserved: true },
-  blocked: { code: 8, meaning: 'The peer is up, and shows a dialog that only a person can answer.' },
+  blocked: { code: 8, meaning: 'The peer is running, but shows a dialog that only a person can answer.' },
   timedOut: { code: 9, meaning: 'The time limit of the command passed.', reserved: true },
   interrupted: { code: 130, meaning: 'The command was interrupted.' },
 } as const satisfies Readonly<Record<string, ExitMeaning>>

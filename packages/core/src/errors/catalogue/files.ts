@@ -15,22 +15,22 @@ export const FILE_ERRORS = entries({
   'directory-shared': {
     kind: 'failed',
     summary: 'Other users can write to a directory that must be private.',
-    hint: '`chmod go-w <directory>`, or choose another one.',
+    hint: 'Run `chmod go-w <directory>`, or choose another directory.',
   },
   'not-a-directory': {
     kind: 'unprocessable',
-    summary: 'A file is where a directory must be.',
+    summary: 'A path that must be a directory is a file.',
     hint: 'Move that file away.',
   },
   'unusable-file': {
     kind: 'unprocessable',
     summary: 'The path is not a regular file that iapeer can read.',
-    hint: 'Move it away, or put the right file in its place.',
+    hint: 'Move it away, or replace it with a valid file.',
   },
   'outside-root': {
     kind: 'unprocessable',
-    summary: 'A symbolic link leads out of the directory that the path must stay in.',
-    hint: 'Replace the link by a real directory or file.',
+    summary: 'A symbolic link leads out of the directory in which the path must stay.',
+    hint: 'Replace the link with a real directory or file.',
   },
   'lock-held': {
     kind: 'conflict',
@@ -39,8 +39,8 @@ export const FILE_ERRORS = entries({
   },
   'registry-behind': {
     kind: 'failed',
-    summary: 'A profile was changed, and the registry was not.',
-    hint: 'Remove the cause, then run `iapeer verify --fix`.',
+    summary: 'A profile was changed, but the registry was not.',
+    hint: 'Fix the cause, then run `iapeer verify --fix`.',
   },
   'registry-corrupt': {
     kind: 'failed',
@@ -49,7 +49,7 @@ export const FILE_ERRORS = entries({
   },
   'registry-lost': {
     kind: 'failed',
-    summary: 'The registry is gone, and the root shows that there were peers.',
+    summary: 'The registry is missing, but the root has directories or links of peers.',
     hint: '`iapeer verify --fix` rebuilds it from the profiles.',
   },
   'registry-newer': {
@@ -59,12 +59,12 @@ export const FILE_ERRORS = entries({
   },
   'rollback-failed': {
     kind: 'failed',
-    summary: 'The registry could not be written, and the changes before it could not be undone.',
-    hint: 'Check that the disk can be written, then run `iapeer verify --fix`.',
+    summary: 'The registry could not be written, and the changes made before could not be undone.',
+    hint: 'Check that the disk is writable, then run `iapeer verify --fix`.',
   },
   'root-unwritable': {
     kind: 'failed',
-    summary: 'The registry cannot be written, and is unchanged.',
+    summary: 'The registry cannot be written; it is unchanged.',
     hint: 'Check the free space, the mode and the owner of the root.',
   },
   'disk-full': {
@@ -75,7 +75,7 @@ export const FILE_ERRORS = entries({
   },
   'file-not-synced': {
     kind: 'failed',
-    summary: 'A file was written, but may be lost when the host fails.',
+    summary: 'A file was written, but may be lost if the host crashes now.',
   },
   'package-missing': {
     kind: 'failed',
@@ -98,7 +98,7 @@ export const FILE_ERRORS = entries({
   },
   'system-error': {
     kind: 'failed',
-    summary: 'The system refused something; the message has its words.',
+    summary: 'A system call failed; the message quotes the system.',
   },
   'process-unreadable': {
     kind: 'failed',

@@ -29,7 +29,7 @@ export const INPUT_ERRORS = entries({
   'unusable-name': {
     kind: 'usage',
     summary: "No peer's name can be derived from this name.",
-    hint: 'Pass the name of the peer yourself.',
+    hint: 'Pass a name for the peer.',
   },
   'unusable-home': {
     kind: 'usage',
@@ -54,16 +54,16 @@ export const INPUT_ERRORS = entries({
   'bad-cursor': {
     kind: 'usage',
     summary: 'The text is not a position in the event log.',
-    hint: 'Pass the cursor that came with the last event, unchanged, or start without one.',
+    hint: 'Pass the cursor of the last event unchanged, or start without a cursor.',
   },
   'invalid-envelope': {
     kind: 'usage',
     summary: 'The message cannot be written as an envelope.',
-    hint: 'Put long texts into a file and attach it.',
+    hint: 'Put a long text into a file and attach it.',
   },
   'bad-setting': {
     kind: 'configuration',
-    summary: 'An environment variable of iapeer has a value that it cannot have.',
+    summary: 'An environment variable of iapeer has an invalid value.',
     hint: 'See docs/environment.md for every variable and its values.',
   },
   'socket-path-too-long': {

@@ -1,14 +1,14 @@
 import type { ErrorKind } from './entry.ts'
 import { EXIT } from './exit-codes.ts'
 
-/** What a kind of error means to a program: how a command exits, and how the daemon's API answers. */
+/** The meaning of a kind, the exit code of a command and the HTTP status of the daemon's API. */
 interface KindEntry {
   readonly summary: string
   readonly exitCode: number
   readonly httpStatus: number
 }
 
-/** The kinds of errors. Exit code and HTTP status of an error follow from its kind, unless its entry has its own. */
+/** The kinds of errors. An error has the exit code and the HTTP status of its kind, unless its entry overrides them. */
 export const ERROR_KINDS = {
   usage: {
     summary: 'The command line, the request or a value in it is invalid. Correct it before you try again.',
@@ -26,7 +26,7 @@ export const ERROR_KINDS = {
     httpStatus: 409,
   },
   'not-found': {
-    summary: 'What the command or the request names does not exist.',
+    summary: 'The named peer, death, pane or path does not exist.',
     exitCode: EXIT.noSuchPeer,
     httpStatus: 404,
   },
@@ -61,12 +61,12 @@ export const ERROR_KINDS = {
     httpStatus: 503,
   },
   failed: {
-    summary: 'The host, the disk, a program or the installation of iapeer does not work as it must.',
+    summary: 'The host, the disk, a program or the installation of iapeer does not work as required.',
     exitCode: EXIT.failed,
     httpStatus: 500,
   },
   internal: {
-    summary: 'iapeer itself has a fault.',
+    summary: 'There is a bug in iapeer.',
     exitCode: EXIT.failed,
     httpStatus: 500,
   },

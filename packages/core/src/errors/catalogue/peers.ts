@@ -5,17 +5,17 @@ export const PEER_ERRORS = entries({
   'no-such-peer': {
     kind: 'not-found',
     summary: 'No peer has this name.',
-    hint: '`iapeer list` shows the peers.',
+    hint: 'See `iapeer list`.',
   },
   'no-such-death': {
     kind: 'not-found',
     summary: 'No death is recorded under this name or id.',
-    hint: '`iapeer deaths` shows the recorded deaths.',
+    hint: 'See `iapeer deaths`.',
   },
   'no-files': {
     kind: 'not-found',
     summary: 'The files of this death were removed, or it never had any.',
-    hint: '`iapeer autopsy` without `--raw` shows what its line in exits.log says.',
+    hint: '`iapeer autopsy` without `--raw` shows its record in exits.log.',
     exitCode: 1,
   },
   'name-taken': {
@@ -25,7 +25,8 @@ export const PEER_ERRORS = entries({
   },
   'name-remembered': {
     kind: 'conflict',
-    summary: 'The name belongs to a peer that is not registered at present.',
+    summary:
+      'The name belongs to a peer that is not registered now, for example because its home is not mounted.',
     hint: '`iapeer verify --fix` registers it again; `iapeer remove <name>` forgets it.',
   },
   'name-ambiguous': {
@@ -45,18 +46,18 @@ export const PEER_ERRORS = entries({
   },
   running: {
     kind: 'conflict',
-    summary: 'The peer is running, and this is not possible while it runs.',
+    summary: 'The command is not possible while the peer is running.',
     hint: 'Stop it first: `iapeer stop <peer>`.',
   },
   'recorder-too-old': {
     kind: 'conflict',
     summary: 'The peer was started by an earlier iapeer, whose recorder cannot follow a rename.',
-    hint: '`iapeer refresh <peer>`, then rename it.',
+    hint: 'Run `iapeer refresh <peer>`, then rename it.',
   },
   'crash-loop': {
     kind: 'conflict',
-    summary: 'The peer died too often within a short time, and is not started again.',
-    hint: '`iapeer autopsy <peer>` says why; `iapeer reset <peer>` allows it to start.',
+    summary: 'The peer died too often within a short time, and is not restarted.',
+    hint: '`iapeer autopsy <peer>` shows why; `iapeer reset <peer>` allows it to start.',
   },
   'wake-refused': {
     kind: 'conflict',
@@ -65,7 +66,7 @@ export const PEER_ERRORS = entries({
   held: {
     kind: 'conflict',
     summary: 'Another `iapeer run` supervises the peer.',
-    hint: 'End that process, or leave the peer to it.',
+    hint: 'Stop that command first.',
   },
   'not-due': {
     kind: 'conflict',
@@ -74,7 +75,7 @@ export const PEER_ERRORS = entries({
   },
   'attach-to-itself': {
     kind: 'conflict',
-    summary: 'The command runs in the terminal that it is to attach to.',
+    summary: 'The command cannot attach to the terminal in which it runs.',
     hint: 'Attach from another terminal.',
   },
   'no-terminal': {
@@ -84,12 +85,12 @@ export const PEER_ERRORS = entries({
   'not-running': {
     kind: 'not-running',
     summary: 'The peer or the daemon is not running.',
-    hint: '`iapeer start <peer>`, or `iapeer daemon start`.',
+    hint: 'Run `iapeer start <peer>`, or `iapeer daemon start`.',
   },
   'no-profile': {
     kind: 'unprocessable',
     summary: 'The home of the peer has no profile.',
-    hint: '`iapeer init <directory>` makes one.',
+    hint: '`iapeer init <directory>` creates one.',
   },
   'invalid-profile': {
     kind: 'unprocessable',
@@ -148,12 +149,12 @@ export const PEER_ERRORS = entries({
   },
   'program-ended': {
     kind: 'unprocessable',
-    summary: "The peer's program exited while it was being started.",
-    hint: '`iapeer autopsy <identity>` says how it ended.',
+    summary: "The peer's program exited while the peer was being started.",
+    hint: '`iapeer autopsy <identity>` shows how it exited.',
   },
   'launch-failed': {
     kind: 'failed',
-    summary: 'The peer was not started, because the system refused something; the message says what.',
+    summary: 'The peer was not started, because a system call failed; the message quotes the system.',
   },
   interrupted: {
     kind: 'interrupted',

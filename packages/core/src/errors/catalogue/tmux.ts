@@ -9,29 +9,29 @@ export const TMUX_ERRORS = entries({
   },
   'tmux-too-old': {
     kind: 'failed',
-    summary: 'This tmux is older than 3.2, and cannot keep a session for a peer.',
+    summary: 'This tmux is older than 3.2, which peers need.',
     hint: 'Update tmux.',
   },
   'server-refused': {
     kind: 'failed',
     summary:
-      'The tmux server refuses the tmux on the PATH, and its own program cannot be run: it is of another version.',
+      'The tmux server runs another version of tmux: it refuses the tmux on the PATH, and its own program cannot be run.',
     hint: 'Restart that tmux server.',
   },
   'tmux-version-mismatch': {
     kind: 'failed',
     summary:
-      'The tmux server runs another version, and refuses the tmux on the PATH; its own program cannot be run either.',
+      "The peer's tmux server runs another version: it refuses the tmux on the PATH, and its own program cannot be run.",
     hint: 'Restart the peer: `iapeer refresh <peer>`.',
   },
   'tmux-unusable': {
     kind: 'failed',
     summary: '`tmux -V` fails.',
-    hint: 'Run it by hand to see why.',
+    hint: 'Run `tmux -V` to see why.',
   },
   'tmux-refused': {
     kind: 'failed',
-    summary: 'tmux refused a command; the message has what tmux said.',
+    summary: 'tmux refused a command; the message quotes tmux.',
   },
   'session-refused': {
     kind: 'failed',
@@ -49,7 +49,7 @@ export const TMUX_ERRORS = entries({
   'no-such-socket': {
     kind: 'not-found',
     summary: 'The tmux socket does not exist.',
-    hint: "In that tmux, `tmux display-message -p '#{socket_path}'` prints it.",
+    hint: "Run `tmux display-message -p '#{socket_path}'` in that tmux to print its path.",
     exitCode: 2,
   },
   'no-such-pane': {
@@ -64,7 +64,7 @@ export const TMUX_ERRORS = entries({
   'pane-hidden': {
     kind: 'unprocessable',
     summary: 'The process of the pane belongs to another user, or cannot be read.',
-    hint: 'Pass its command yourself: `iapeer create <name> --cwd <directory> -- <command>`.',
+    hint: 'Pass its command: `iapeer create <name> --cwd <directory> -- <command>`.',
   },
   'server-unresponsive': {
     kind: 'timeout',
@@ -77,17 +77,17 @@ export const TMUX_ERRORS = entries({
   },
   'server-stays': {
     kind: 'failed',
-    summary: 'The process of the tmux server does not exit, not even after SIGKILL.',
-    hint: 'It waits for something in the kernel; `ps` shows its state.',
+    summary: 'The process of the tmux server does not exit, even after SIGKILL.',
+    hint: 'It is blocked in the kernel; `ps` shows its state.',
   },
   'foreign-server': {
     kind: 'conflict',
-    summary: 'The tmux server on the socket is not the one of the peer.',
-    hint: '`iapeer stop --force` stops the one of the peer, and leaves the other one alone.',
+    summary: 'Another tmux server than that of the peer is on its socket.',
+    hint: '`iapeer stop --force <peer>` stops the server of the peer, and does not touch the other server.',
   },
   'is-a-peer': {
     kind: 'conflict',
-    summary: 'The tmux server belongs to a peer, and its death is recorded already.',
+    summary: 'The tmux server belongs to a peer, which already has a recorder.',
   },
   'socket-taken': {
     kind: 'conflict',
@@ -96,7 +96,7 @@ export const TMUX_ERRORS = entries({
   },
   'socket-path-occupied': {
     kind: 'conflict',
-    summary: 'The path of the socket has a file that is not a socket.',
+    summary: 'The path of the socket is a file that is not a socket.',
     hint: 'Move that file away.',
   },
   'socket-directory-unusable': {
@@ -106,21 +106,21 @@ export const TMUX_ERRORS = entries({
   'start-timeout': {
     kind: 'timeout',
     summary: 'The tmux server did not start in time.',
-    hint: 'Raise the time limit, or see what the host is busy with.',
+    hint: 'Raise the time limit, or check the load of the host.',
   },
   'guard-failed': {
     kind: 'failed',
-    summary: 'The guard, which is the parent and the recorder of the tmux server, did not start.',
-    hint: 'Check that the directory of the records can be written.',
+    summary: 'The guard, the process that starts the tmux server and records its death, did not start.',
+    hint: 'Check that the directory of the records is writable.',
   },
   'guard-ended': {
     kind: 'failed',
     summary: 'The tmux server exited while it was being started.',
-    hint: 'Run the same tmux by hand to see why.',
+    hint: 'Run the same tmux command in a terminal to see why.',
   },
   'arming-failed': {
     kind: 'failed',
-    summary: 'The recorder of a watch did not start.',
+    summary: 'The watch (the recorder of a running tmux server) did not start.',
   },
   'record-dir-unwritable': {
     kind: 'failed',
