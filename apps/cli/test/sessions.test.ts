@@ -85,7 +85,7 @@ describe('iapeer start, stop and new', () => {
     await until('it to be up', () => run.text().includes('is up'))
     expect((await home.iapeer('list')).stdout).toMatch(/^● bob +managed /m)
     const second = await home.iapeer('run', 'bob')
-    expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('held up by process') })
+    expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('already run by process') })
     await home.iapeer('stop', 'bob')
     await until('the run to end', () => run.text().includes('is taken down'))
     expect(await run.end('SIGCONT')).toBe(0)
@@ -256,7 +256,7 @@ describe('iapeer start, stop and new', () => {
     [['start', 'bob', '--timeout', '0'], 2, /a launch takes longer/],
     [['start', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
     [['start', 'bob', '--runtime', 'codex'], 2, /iapeer runtimes add codex --peer bob/],
-    [['start', 'ann'], 1, /cannot launch the runtime pigeon\n {2}It can launch: command, claude/],
+    [['start', 'ann'], 1, /unknown runtime "pigeon"\n {2}Known runtimes: command, claude/],
     [['start', 'odd'], 1, /there is no program no-such-program\n {2}Install it, .* Looked in/],
     [['attach', 'bob'], 3, /bob is not running\n {2}iapeer start bob/],
     [['send-keys', 'bob', 'x'], 3, /bob is not running/],
@@ -278,7 +278,7 @@ describe('iapeer start, stop and new', () => {
     const done = await home.iapeer('start', 'bob')
     expect(done.exitCode).toBe(1)
     expect(done.stderr).toMatch(
-      /ended at once. It said:\nno licence found\n {2}How it ended: iapeer autopsy command-bob\n$/,
+      /exited at once. Its output:\nno licence found\n {2}See why: iapeer autopsy command-bob\n$/,
     )
   })
 })
