@@ -38,7 +38,7 @@ async function leadersOf(count) {
 }
 
 const server = spawn('tmux', ['-S', socketPath, '-f', '/dev/null', '-D'], { stdio: 'ignore' })
-const ended = new Promise((resolve) => server.once('exit', resolve))
+const exited = new Promise((resolve) => server.once('exit', resolve))
 let supervisor
 try {
   for (let tries = 100; tries > 0; tries--) {
@@ -113,6 +113,6 @@ try {
   await supervisor?.stop()
   server.kill('SIGKILL')
   shell.stdin.end()
-  await ended
+  await exited
   rmSync(directory, { recursive: true, force: true })
 }
