@@ -73,7 +73,7 @@ describe('iapeer start, stop and new', () => {
     await home.iapeer('start', 'bob')
     rmSync(join(home.path, 'here'), { recursive: true })
     const refused = await home.iapeer('new', 'bob')
-    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is gone') })
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('does not exist') })
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'running' }])
     expect((await home.iapeer('new', 'claude-bob')).stderr).toMatch(/no peer|not declared/)
   })

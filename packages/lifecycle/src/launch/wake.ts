@@ -19,7 +19,7 @@ import { type WakeMode, type Waker, wakeMode } from './wake-mode.ts'
 /** Why and how a peer is woken. */
 export interface WakeRequest {
   readonly from: Waker
-  /** The topic of the message. An agent resumes a conversation only for a topic that it already had. */
+  /** The topic of the message. The message of an agent resumes the conversation only if that already had this topic. */
   readonly topic?: string
   /** @default the runtime that runs, else the peer's default runtime */
   readonly runtime?: Runtime

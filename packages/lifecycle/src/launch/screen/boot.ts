@@ -46,7 +46,7 @@ export interface BootOptions {
   readonly isShared?: boolean
   /** Called before the message is pasted. */
   readonly onTyping?: () => Promise<void>
-  /** Called once, when an unknown screen has not changed for {@link UNKNOWN_SCREEN_MS}. */
+  /** Called once, when the program has been at an unknown screen for {@link UNKNOWN_SCREEN_MS}. */
   readonly onBlocked?: (obstacle: Obstacle) => Promise<void>
 }
 
@@ -56,7 +56,7 @@ interface Reached {
   readonly state: ScreenState
 }
 
-/** Presses the keys that dialogs need: each key once, and the next one only after the screen has changed. */
+/** Presses the keys that dialogs need: each key once, and the next one only after the dialog has changed. */
 class Keys {
   readonly #pane: Pane
   #last = { step: '', at: 0 }
