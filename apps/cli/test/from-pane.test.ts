@@ -95,9 +95,9 @@ describe('iapeer create --from-pane', () => {
   })
 
   it.each([
-    [['--from-pane', ''], 2, /not a socket and a pane/],
+    [['--from-pane', ''], 2, /invalid pane "": expected a socket and a pane/],
     [['--from-pane', '%1'], 2, /Give SOCKET:%3 or SOCKET:SESSION:WINDOW.PANE/],
-    [['--from-pane', '/nowhere:%1'], 2, /there is no tmux socket \/nowhere\n {2}In that tmux/],
+    [['--from-pane', '/nowhere:%1'], 2, /there is no tmux socket \/nowhere\n {2}To name a pane/],
     [['--from-pane', '/nowhere:%1', '--', 'ls'], 2, /--from-pane cannot be combined with a program \("ls"\)/],
   ])('%j exits with %i and creates nothing', async (args, exitCode, message) => {
     const home = newHome()
@@ -115,7 +115,7 @@ describe('iapeer create --from-pane', () => {
     const create = (pane: string) => home.iapeer('create', 'bob', '--from-pane', pane)
     expect(await create(`${server.socketPath}:%99`)).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringMatching(/has no pane %99\n {2}See which there are/),
+      stderr: expect.stringMatching(/has no pane %99\n {2}List the panes with/),
     })
     await server.tmux('set-option', '-g', 'remain-on-exit', 'on')
     await server.tmux('respawn-pane', '-k', '-t', id, 'true')
@@ -123,7 +123,7 @@ describe('iapeer create --from-pane', () => {
     await until('the exit of its program', async () => (await dead()) === '1\n')
     expect(await create(name)).toMatchObject({
       exitCode: 3,
-      stderr: expect.stringContaining('nothing runs in pane'),
+      stderr: expect.stringMatching(/the program of pane %\d+ has exited/),
     })
     await server.end()
     expect(await create(name)).toMatchObject({

@@ -90,7 +90,7 @@ describe('iapeer start, stop and new', () => {
     await home.iapeer('start', 'bob')
     rmSync(join(home.path, 'here'), { recursive: true })
     const refused = await home.iapeer('new', 'bob')
-    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('is gone') })
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('does not exist') })
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'running' }])
     expect((await home.iapeer('new', 'claude-bob')).stderr).toMatch(/no peer|not declared/)
   })
@@ -280,7 +280,7 @@ describe('iapeer start, stop and new', () => {
     [['start', 'bob', '--all'], 2, /--all cannot be combined with a peer/],
     [['start', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
     [['start', 'bob', '--runtime', 'codex'], 2, /iapeer runtimes add codex --peer bob/],
-    [['start', 'ann'], 1, /cannot launch the runtime pigeon\n {2}It can launch: command, claude/],
+    [['start', 'ann'], 1, /unknown runtime "pigeon"\n {2}Known runtimes: command, claude/],
     [['start', 'odd'], 1, /there is no program no-such-program\n {2}Install it, .* Looked in/],
     [['attach', 'bob'], 3, /bob is not running\n {2}Start it: iapeer start bob/],
     [['send-keys', 'bob', 'x'], 3, /bob is not running/],
@@ -302,7 +302,7 @@ describe('iapeer start, stop and new', () => {
     const done = await home.iapeer('start', 'bob')
     expect(done.exitCode).toBe(1)
     expect(done.stderr).toMatch(
-      /ended at once. It said:\nno licence found\n {2}How it ended: iapeer autopsy command-bob\n$/,
+      /exited at once. Its output:\nno licence found\n {2}See why: iapeer autopsy command-bob\n$/,
     )
   })
 })

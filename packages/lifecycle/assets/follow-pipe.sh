@@ -1,18 +1,18 @@
 #!/bin/sh
-# Follow pipe: copies what comes out of a file that never ends (tracefs's trace_pipe) until standard input is closed.
+# Follow pipe: copies a file without an end (trace_pipe of tracefs) to standard output until standard input is closed.
 #
 # Argument  FILE
-# Output    what comes out of it, as it comes
-# Exit      0 when standard input was closed; 1 when FILE cannot be read
+# Output    the content of FILE as it arrives
+# Exit      0 when standard input was closed; 1 if FILE cannot be read
 #
-# Standard input is closed when whoever started this ends, however that happens: the reader never outlives them.
+# Standard input is closed when the parent process exits for any reason, so the reader never outlives it.
 
 main() {
   [ -r "$1" ] || return 1
   cat "$1" &
   reader=$!
   exec >/dev/null
-  # What comes on standard input is nothing to us; its end is.
+  # Discards input and waits for its end.
   while read -r _; do :; done
   kill "$reader" 2>/dev/null
   wait "$reader" 2>/dev/null

@@ -1,5 +1,5 @@
-// What 500 recorded deaths cost: judging them, a reconcile, a young death that waits to be announced, and a supervised second.
-// Usage: node bench/deaths.mjs [deaths=500]; bytes are those that this process has read (Linux).
+// Measures the cost of 500 recorded deaths: judging them, a reconcile, a young death that waits to be notified, and a tick.
+// Usage: node bench/deaths.mjs [deaths=500]; bytes are what this process has read (Linux).
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const SUPERVISED_MS = 10_000
 const directory = mkdtempSync(join(tmpdir(), 'iapd-'))
 const root = join(directory, 'r')
 const { records } = rootLayout(root)
-const nap = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 function bytesRead() {
   if (!existsSync('/proc/self/io')) return Number.NaN
@@ -25,7 +25,7 @@ function bytesRead() {
 
 const genOf = (number) => number.toString(16).padStart(16, '0')
 
-/** A death as a recorder leaves it: a line, a claim, a whole snapshot. */
+/** Writes a death as a recorder does: a line, a claim, and a complete snapshot. */
 function recordDeath(number, at) {
   const [identity, gen, ts] = [`command-p${number % 50}`, genOf(number), at.toISOString()]
   const base = join(records.deathsDir, `${identity}-${gen}`)
@@ -77,10 +77,10 @@ try {
   await measure('judge the newest 20', () => deathViews(root, { limit: 20 }))
   await measure('reconcile', () => reconcile(location))
   await beginNotifying(root, new Date())
-  await measure('announce, nothing new', () => notifyDeaths(root, { env, log, now: new Date() }))
+  await measure('notify, nothing new', () => notifyDeaths(root, { env, log, now: new Date() }))
   const young = new Date()
   writeFileSync(records.exitsLog, [...lines, recordDeath(count, young)].join(''), { mode: 0o600 })
-  await measure('announce, one death too young', () =>
+  await measure('notify, one death too young', () =>
     notifyDeaths(root, { env, log, now: new Date(young.getTime() + 1_000) }),
   )
   writeFileSync(records.exitsLog, lines.join(''), { mode: 0o600 })
@@ -89,9 +89,9 @@ try {
     onError: (what, error) => console.error(what, error),
   })
   await supervisor.start()
-  await nap(2_000)
+  await sleep(2_000)
   const before = { bytes: bytesRead(), cpu: process.cpuUsage(), tick: supervisor.stats().tick }
-  await nap(SUPERVISED_MS)
+  await sleep(SUPERVISED_MS)
   const after = { bytes: bytesRead(), cpu: process.cpuUsage(before.cpu), tick: supervisor.stats().tick }
   const ticks = after.tick.count - before.tick.count
   report(

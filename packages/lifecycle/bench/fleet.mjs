@@ -1,5 +1,5 @@
-// A fleet of real peers under one supervisor: what starting, watching and losing them costs.
-// Usage: node bench/fleet.mjs [peers=300] [killed=30]; prints numbers, ends with 1 when a death is missing or told twice.
+// Measures a fleet of real peers under one supervisor: starting, supervising and losing them.
+// Usage: node bench/fleet.mjs [peers=300] [killed=30]; exits with code 1 if a death is missing or recorded twice.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,10 +14,10 @@ const root = join(directory, 'r')
 const name = (at) => `p${at}`
 
 async function each(list, act) {
-  const left = list.values()
+  const remaining = list.values()
   await Promise.all(
     Array.from({ length: CONCURRENCY }, async () => {
-      for (const one of left) await act(one)
+      for (const one of remaining) await act(one)
     }),
   )
 }
@@ -34,7 +34,7 @@ function lines() {
   const log = join(root, 'logs', 'iapeer', 'exits.log')
   return existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n') : []
 }
-const say = (what, value) => process.stdout.write(`${what.padEnd(52)} ${value}\n`)
+const report = (what, value) => process.stdout.write(`${what.padEnd(52)} ${value}\n`)
 const mean = ({ sum, count }) => `${((sum / Math.max(1, count)) * 1000).toFixed(2)} ms (mean of ${count})`
 
 const env = { ...process.env, IAPEER_TICK_SECS: '5' }
@@ -52,7 +52,7 @@ try {
   }
   const from = performance.now()
   await each(entries, (entry) => launchPeer(root, entry, { timeoutMs: 60_000 }))
-  say(
+  report(
     `${peers} peers started, ${CONCURRENCY} at a time`,
     `${((performance.now() - from) / 1000).toFixed(1)} s`,
   )
@@ -63,37 +63,37 @@ try {
   const sweeps = supervisor.stats().sweep.count
   await new Promise((resolve) => setTimeout(resolve, 15_000))
   const used = process.cpuUsage(cpu)
-  say(
-    'processor time of supervising them, of one core',
+  report(
+    'processor time of supervision, of one core',
     `${((used.user + used.system) / 150_000).toFixed(2)} %`,
   )
-  say('a sweep', mean(supervisor.stats().sweep))
-  say('a tick', mean(supervisor.stats().tick))
-  say('sweeps meanwhile', String(supervisor.stats().sweep.count - sweeps))
+  report('a sweep', mean(supervisor.stats().sweep))
+  report('a tick', mean(supervisor.stats().tick))
+  report('sweeps in that time', String(supervisor.stats().sweep.count - sweeps))
 
   const victims = (await listSessions(root)).filter(({ identity }) => Number(identity.slice(9)) < killed)
   const at = performance.now()
   for (const [index, { leader, server }] of victims.entries())
     process.kill(index % 2 === 0 ? leader.pid : server.pid, ['SIGKILL', 'SIGTERM', 'SIGSEGV'][index % 3])
   await until('every death to be recorded', () => lines().length >= victims.length, 60_000)
-  say(
+  report(
     `${victims.length} killed at once: all recorded after`,
     `${((performance.now() - at) / 1000).toFixed(2)} s`,
   )
   const before = new Map(victims.map(({ identity, gen }) => [identity, gen]))
   await until(
-    'all to be back',
+    'all to run again',
     async () => {
       const now = new Map((await listSessions(root)).map(({ identity, gen }) => [identity, gen]))
       return [...before].every(([identity, gen]) => now.has(identity) && now.get(identity) !== gen)
     },
     120_000,
   )
-  say('all up again after', `${((performance.now() - at) / 1000).toFixed(2)} s`)
+  report('all running again after', `${((performance.now() - at) / 1000).toFixed(2)} s`)
   const ids = lines().map((line) => /identity=(\S+) gen=(\S+)/.exec(line)?.slice(1).join('-'))
-  say('records, and how many of them are different', `${ids.length}, ${new Set(ids).size}`)
+  report('records, and different records', `${ids.length}, ${new Set(ids).size}`)
   if (ids.length !== victims.length || new Set(ids).size !== ids.length) process.exitCode = 1
-  say('from a death to its settling', mean(supervisor.stats().record))
+  report('from a death until it is settled', mean(supervisor.stats().record))
 } finally {
   await supervisor.stop()
   await each(await listSessions(root), ({ identity }) =>

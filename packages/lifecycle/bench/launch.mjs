@@ -1,4 +1,4 @@
-// Launch, teardown and list beside the same steps done with plain tmux commands, in one run.
+// Compares launch, teardown and list with the same steps in plain tmux commands, in one run.
 //   pnpm --filter @iapeer/lifecycle bench
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -49,7 +49,7 @@ try {
     return ms
   })
   const plainStops = []
-  // A socket each: the next server would meet the last one's end.
+  // One socket per round: otherwise a server might start while the previous one still exits.
   const plainLaunch = await median(ROUNDS, async (round) => {
     const socket = join(directory, `s${round}`)
     const ms = await timed(() =>
@@ -73,7 +73,7 @@ try {
     }),
   )
   const middle = (list) => list.sort((a, b) => a - b)[list.length >> 1]
-  console.log('median, ms                          ours  plain  ratio   (a launch looks on for 120 ms)')
+  console.log('median, ms                          ours  plain  ratio   (a launch includes a wait of 120 ms)')
   row('launch, inside a process', launch, plainLaunch)
   row('teardown, verified', middle(stops), middle(plainStops))
   row('iapeer start / bare node', cliStart, bare)

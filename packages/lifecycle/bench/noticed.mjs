@@ -1,5 +1,5 @@
-// How soon the daemon's supervisor notices a death: with its recorder, without one, and where tmux lost the end of the agent.
-// Usage: node bench/noticed.mjs [times=20]; the alternative in the same run is has-session for each peer, once a second.
+// Measures how soon the supervisor notices a death: with a recorder, without one, and if tmux misses the exit of the agent.
+// Usage: node bench/noticed.mjs [times=20]; for comparison, the same run calls has-session for each peer once a second.
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,12 +14,12 @@ const directory = mkdtempSync(join(tmpdir(), 'iapn-'))
 const root = join(directory, 'r')
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN
-const say = (what, list) =>
+const report = (what, list) =>
   process.stdout.write(
     `${what.padEnd(44)} median ${median(list).toFixed(0)} ms, slowest ${Math.max(...list).toFixed(0)} ms of ${list.length}\n`,
   )
 
-/** From the kill to the event that says that it was noticed. */
+/** Returns the time from a kill until the event of the supervisor, in milliseconds. */
 async function noticed(entry, env, ev) {
   const { session } = await launchPeer(root, entry, { env })
   await sleep(Math.random() * 1_000)
@@ -34,7 +34,7 @@ async function noticed(entry, env, ev) {
   }
 }
 
-/** From the kill of an agent whose end tmux does not tell, to the line in exits.log. */
+/** Returns the time from the kill of an agent, whose exit tmux does not report, until the line in exits.log, in milliseconds. */
 async function recordedByTheSweep(entry) {
   const { session } = await launchPeer(root, entry, { env: process.env })
   const tmux = ['-S', session.socketPath, 'set-hook', '-u', '-p', '-t', session.paneId, 'pane-died']
@@ -50,8 +50,8 @@ async function recordedByTheSweep(entry) {
   }
 }
 
-/** Who asks each second notices half a second late at best, and starts a process each time. */
-async function asked(entry) {
+/** Returns the time from a kill until has-session, called once a second, fails, in milliseconds. */
+async function noticedByHasSession(entry) {
   const { session } = await launchPeer(root, entry, { env: process.env })
   const startedAt = Date.now()
   const delay = Math.random() * 1_000
@@ -61,21 +61,27 @@ async function asked(entry) {
   for (let at = startedAt; ; at += 1_000) {
     await sleep(Math.max(0, at - Date.now()))
     if (at < killedAt) continue
-    const isUp = await run('tmux', ['-S', session.socketPath, 'has-session', '-t', session.identity]).then(
+    const isRunning = await run('tmux', [
+      '-S',
+      session.socketPath,
+      'has-session',
+      '-t',
+      session.identity,
+    ]).then(
       () => true,
       () => false,
     )
-    if (!isUp) return Date.now() - killedAt
+    if (!isRunning) return Date.now() - killedAt
   }
 }
 
 const supervise = async (env) => {
-  const made = new FleetSupervisor(root, {
+  const supervisor = new FleetSupervisor(root, {
     env: { ...env, IAPEER_CRASHLOOP_MAX: '1000000' },
     onError: (what, error) => console.error(what, error),
   })
-  await made.start()
-  return made
+  await supervisor.start()
+  return supervisor
 }
 const OFF = { ...process.env, IAPEER_RECORDS: 'off' }
 let supervisor
@@ -97,11 +103,11 @@ try {
   for (let at = 0; at < times; at++) without.push(await noticed(entry, OFF, 'supervise'))
   await supervisor.stop()
   const alternative = []
-  for (let at = 0; at < times; at++) alternative.push(await asked(entry))
-  say('noticed with the help of its recorder', withRecorder)
-  say('recorded where tmux lost the end', bySweep)
-  say('noticed without any', without)
-  say('noticed by has-session each second', alternative)
+  for (let at = 0; at < times; at++) alternative.push(await noticedByHasSession(entry))
+  report('noticed with a recorder', withRecorder)
+  report('recorded if tmux misses the exit', bySweep)
+  report('noticed without a recorder', without)
+  report('noticed by has-session each second', alternative)
 } finally {
   await supervisor?.stop()
   for (const { identity } of await listSessions(root)) await stopPeer(root, identity, { force: true })

@@ -1,5 +1,5 @@
-// What looking at 1,000 enrolled peers costs, beside asking tmux and pgrep about each.
-// Usage: node bench/sweep.mjs [peers=1000]; each peer's agent is a process of its own, their server one real tmux server.
+// Measures a sweep over 1,000 enrolled peers and compares it with one tmux and one pgrep call for each peer.
+// Usage: node bench/sweep.mjs [peers=1000]; each agent is a process of its own, and all share one real tmux server.
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,11 +15,11 @@ const ASKED = 10
 const directory = mkdtempSync(join(tmpdir(), 'iaps-'))
 const root = join(directory, 'r')
 const socketPath = join(directory, 's')
-const nap = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-const say = (what, value) => process.stdout.write(`${what.padEnd(52)} ${value}\n`)
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const report = (what, value) => process.stdout.write(`${what.padEnd(52)} ${value}\n`)
 const mean = ({ sum, count }) => (sum / Math.max(1, count)) * 1_000
 
-/** As many processes as there are peers; they end with the shell that has started them. */
+/** Starts one process for each peer, and kills them when the standard input of the shell is closed. */
 const LEADERS =
   'pids=; for n in $(seq "$0"); do sleep 100000 & pids="$pids $!"; echo $!; done; read -r _; kill $pids'
 const shell = spawn('sh', ['-c', LEADERS, String(peers)], { stdio: ['pipe', 'pipe', 'ignore'] })
@@ -28,7 +28,7 @@ async function leadersOf(count) {
   shell.stdout.on('data', (chunk) => {
     text += chunk
   })
-  while (text.trimEnd().split('\n').length < count) await nap(20)
+  while (text.trimEnd().split('\n').length < count) await sleep(20)
   return Promise.all(
     text
       .trimEnd()
@@ -38,16 +38,23 @@ async function leadersOf(count) {
 }
 
 const server = spawn('tmux', ['-S', socketPath, '-f', '/dev/null', '-D'], { stdio: 'ignore' })
-const ended = new Promise((resolve) => server.once('exit', resolve))
+const exited = new Promise((resolve) => server.once('exit', resolve))
 let supervisor
 try {
-  for (let left = 100; left > 0; left--) {
-    const up = await run('tmux', ['-N', '-S', socketPath, 'new-session', '-d', 'exec sleep 100000']).then(
+  for (let tries = 100; tries > 0; tries--) {
+    const isRunning = await run('tmux', [
+      '-N',
+      '-S',
+      socketPath,
+      'new-session',
+      '-d',
+      'exec sleep 100000',
+    ]).then(
       () => true,
       () => false,
     )
-    if (up) break
-    await nap(20)
+    if (isRunning) break
+    await sleep(20)
   }
   const serverId = await identifyProcess(server.pid)
   const leaders = await leadersOf(peers)
@@ -75,18 +82,18 @@ try {
     onError: (what, error) => console.error(what, error),
   })
   await supervisor.start()
-  // The first one reads every session.
-  while (supervisor.stats().tick.count < 1) await nap(50)
+  // The first tick reads every session, so it is not counted.
+  while (supervisor.stats().tick.count < 1) await sleep(50)
   const first = supervisor.stats().tick
-  while (supervisor.stats().tick.count < 3) await nap(50)
+  while (supervisor.stats().tick.count < 3) await sleep(50)
   const last = supervisor.stats().tick
   const tick = mean({ sum: last.sum - first.sum, count: last.count - first.count })
   await supervisor.stop()
   supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '100000' } })
   await supervisor.start()
-  await nap(3_000)
+  await sleep(3_000)
   const [before, from] = [supervisor.stats().sweep, process.cpuUsage()]
-  await nap(10_000)
+  await sleep(10_000)
   const [after, used] = [supervisor.stats().sweep, process.cpuUsage(from)]
   const sweeps = after.count - before.count
   const cpu = (used.user + used.system) / 1_000 / sweeps
@@ -96,16 +103,16 @@ try {
     await run('pgrep', ['-f', `no such peer ${at}`]).catch(() => undefined)
   }
   const asked = ((performance.now() - started) / ASKED) * peers
-  say(`a sweep of ${peers} peers, processor time`, `${cpu.toFixed(1)} ms (mean of ${sweeps})`)
-  say('a sweep, wall time', `${(((after.sum - before.sum) / sweeps) * 1_000).toFixed(1)} ms`)
-  say('a tick', `${tick.toFixed(0)} ms`)
-  say('has-session and pgrep -f for each', `${asked.toFixed(0)} ms (from ${ASKED})`)
-  say('ratio', `${(asked / cpu).toFixed(0)}`)
-  say('memory (RSS)', `${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`)
+  report(`a sweep of ${peers} peers, processor time`, `${cpu.toFixed(1)} ms (mean of ${sweeps})`)
+  report('a sweep, wall time', `${(((after.sum - before.sum) / sweeps) * 1_000).toFixed(1)} ms`)
+  report('a tick', `${tick.toFixed(0)} ms`)
+  report('has-session and pgrep -f for each', `${asked.toFixed(0)} ms (from ${ASKED})`)
+  report('ratio', `${(asked / cpu).toFixed(0)}`)
+  report('memory (RSS)', `${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`)
 } finally {
   await supervisor?.stop()
   server.kill('SIGKILL')
   shell.stdin.end()
-  await ended
+  await exited
   rmSync(directory, { recursive: true, force: true })
 }

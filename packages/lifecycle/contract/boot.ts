@@ -5,17 +5,18 @@ import { within } from './claims.ts'
 import type { Lab } from './lab.ts'
 
 const BOOT_MS = 60_000
-const LOOK_MS = 300
+const POLL_MS = 300
 
+/** Returns the screen reader of a runtime. @throws Error if it has none */
 export function readerOf({ name, screen }: RuntimeAdapter): ScreenReader {
-  if (screen === undefined) throw new Error(`nothing reads the screens of ${name}`)
+  if (screen === undefined) throw new Error(`the runtime ${name} has no screen reader`)
   return screen
 }
 
 /**
- * Brings a program to its input row as a launch does, a step a look.
+ * Takes a program to its input row as a launch does, one step per poll.
  * @param onDialog called before a key is pressed
- * @throws Error with its screen when it does not come there
+ * @throws Error with the screen if the input row does not appear
  */
 export async function boot(
   lab: Lab,
@@ -34,8 +35,8 @@ export async function boot(
       await lab.press(step.key)
       last = ''
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     return step.kind === 'ready' && isStable
   }, BOOT_MS)
-  if (isReady === undefined) throw new Error(`it did not come to its input row:\n${await lab.screen()}`)
+  if (isReady === undefined) throw new Error(`the input row did not appear:\n${await lab.screen()}`)
 }

@@ -1,58 +1,62 @@
-/** Claims about a real program, one line each: what iapeer relies on, and whether it holds. */
+/** Checks claims about a real program and prints one line for each. */
 export class Claims {
   #broken = 0
 
-  /** How many do not hold. */
+  /** The number of claims that do not hold. */
   get broken(): number {
     return this.#broken
   }
 
-  /** @param detail what was seen, for the line */
-  check(what: string, holds: boolean, detail = ''): void {
+  /** Prints whether a claim holds. @param detail what was observed */
+  check(claim: string, holds: boolean, detail = ''): void {
     if (!holds) this.#broken++
-    process.stdout.write(`${holds ? 'ok    ' : 'NOT OK'} ${what}${detail === '' ? '' : ` (${detail})`}\n`)
+    process.stdout.write(`${holds ? 'ok    ' : 'NOT OK'} ${claim}${detail === '' ? '' : ` (${detail})`}\n`)
   }
 
-  /** Makes checks one after the other; one that cannot be made to its end keeps no other from being made. */
+  /** Runs checks one after the other. A check that throws counts as a claim that does not hold; the others still run. */
   async each<Check extends { readonly name: string }>(
     checks: readonly Check[],
-    make: (check: Check) => Promise<void>,
+    run: (check: Check) => Promise<void>,
   ): Promise<void> {
     for (const check of checks) {
       try {
-        await make(check)
+        await run(check)
       } catch (error) {
-        this.check(`${check.name} can be made`, false, error instanceof Error ? error.message : String(error))
+        this.check(
+          `${check.name} runs to its end`,
+          false,
+          error instanceof Error ? error.message : String(error),
+        )
       }
     }
   }
 
-  /** Checks that something comes to be within a time. @returns what came */
-  async comes<T>(
-    what: string,
-    look: () => T | undefined | false | Promise<T | undefined | false>,
+  /** Checks that a value appears within a time limit. @returns the value */
+  async appears<T>(
+    claim: string,
+    read: () => T | undefined | false | Promise<T | undefined | false>,
     limitMs = 8_000,
   ): Promise<T | undefined> {
     const from = performance.now()
-    const found = await within(look, limitMs)
+    const found = await within(read, limitMs)
     const ms = Math.round(performance.now() - from)
-    this.check(what, found !== undefined, found === undefined ? `not within ${limitMs} ms` : `${ms} ms`)
+    this.check(claim, found !== undefined, found === undefined ? `not within ${limitMs} ms` : `${ms} ms`)
     return found
   }
 }
 
-const LOOK_MS = 20
+const POLL_MS = 20
 
-/** Looks until something is there; undefined when the time is over. */
+/** Polls until `read` returns a value; undefined if the time limit passes first. */
 export async function within<T>(
-  look: () => T | undefined | false | Promise<T | undefined | false>,
+  read: () => T | undefined | false | Promise<T | undefined | false>,
   limitMs: number,
 ): Promise<T | undefined> {
   const until = performance.now() + limitMs
   for (;;) {
-    const found = await look()
+    const found = await read()
     if (found !== undefined && found !== false) return found
     if (performance.now() >= until) return undefined
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
 }

@@ -14,7 +14,8 @@ const reader = readerOf(claudeRuntime)
 const EVENTS = ['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'Stop', 'StopFailure'] as const
 type HookEvent = (typeof EVENTS)[number]
 
-interface Hooked {
+/** One call of the test hook. */
+interface HookCall {
   readonly at: number
   readonly inbox: string
   readonly payload: Fields
@@ -56,7 +57,7 @@ class ClaudeSession {
     return existsSync(this.recordPath) ? fieldsOf(JSON.parse(readFileSync(this.recordPath, 'utf8'))) : {}
   }
 
-  hooked(event: HookEvent, since = 0): Hooked | undefined {
+  hooked(event: HookEvent, since = 0): HookCall | undefined {
     const found = linesOf(this.#hookLog).find(
       (line) => line['event'] === event && Number(line['at']) >= since,
     )
@@ -68,7 +69,7 @@ class ClaudeSession {
     return linesOf(String(this.hooked('SessionStart')?.payload['transcript_path']))
   }
 
-  /** Whether the transcript has a message by its id: in a record of its own, or in one that came with a tool's result. */
+  /** Returns whether the transcript contains a message: in a record of its own, or attached to the result of a tool. */
   hasTaken(id: string): boolean {
     const idIn = (value: unknown): unknown => fieldsOf(fieldsOf(value)['origin'])['msg_id']
     return this.transcript().some((line) => idIn(line) === id || idIn(line['attachment']) === id)
@@ -81,7 +82,7 @@ class ClaudeSession {
 
   isIdle = (): boolean => this.record()['status'] === 'idle'
   async becomesIdle(): Promise<void> {
-    if ((await within(this.isIdle, 10_000)) === undefined) throw new Error('it does not become idle')
+    if ((await within(this.isIdle, 10_000)) === undefined) throw new Error('the session does not become idle')
   }
 }
 
@@ -95,28 +96,31 @@ async function checkBoot(session: ClaudeSession, program: string, claims: Claims
     if (existsSync(session.recordPath)) recordsBefore++
   })
   claims.check(
-    'its boot dialogs are known, and answered',
+    'its boot dialogs are known and answered',
     dialogs.includes('bypass permissions'),
     [...new Set(dialogs)].join(', '),
   )
-  claims.check('while one of them stands it writes no sessions file', recordsBefore === 0)
-  const start = await claims.comes('SessionStart tells session id, transcript and inbox', () => {
-    const hooked = session.hooked('SessionStart')
-    if (hooked?.payload['session_id'] !== session.id || hooked.inbox === 'undefined') return undefined
-    return String(hooked.payload['transcript_path']).includes(session.id) ? hooked : undefined
-  })
-  await claims.comes('sessions/<pid>.json says idle, and names the inbox', () => {
+  claims.check('while a boot dialog is shown it writes no sessions file', recordsBefore === 0)
+  const start = await claims.appears(
+    'SessionStart passes the session id, the transcript and the inbox',
+    () => {
+      const hooked = session.hooked('SessionStart')
+      if (hooked?.payload['session_id'] !== session.id || hooked.inbox === 'undefined') return undefined
+      return String(hooked.payload['transcript_path']).includes(session.id) ? hooked : undefined
+    },
+  )
+  await claims.appears('sessions/<pid>.json says idle and names the inbox', () => {
     const { status, messagingSocketPath } = session.record()
     return status === 'idle' && messagingSocketPath === start?.inbox
   })
   const { procStart, pid, messagingSocketPath } = session.record()
   claims.check(
-    'its pid is that of the pane, procStart the start time in /proc',
+    'its pid is the pid of the pane, and procStart is the start time in /proc',
     pid === lab.leader.pid && procStart === lab.leader.token,
   )
-  claims.check('the inbox lies in CLAUDE_CODE_TMPDIR', String(messagingSocketPath).startsWith(lab.directory))
-  const none = { ...lab.env, ANTHROPIC_AUTH_TOKEN: '', HOME: lab.directory }
-  const status = await run(program, ['auth', 'status', '--json'], { env: none })
+  claims.check('the inbox is in CLAUDE_CODE_TMPDIR', String(messagingSocketPath).startsWith(lab.directory))
+  const loggedOut = { ...lab.env, ANTHROPIC_AUTH_TOKEN: '', HOME: lab.directory }
+  const status = await run(program, ['auth', 'status', '--json'], { env: loggedOut })
   claims.check(
     'without an account, auth status says loggedIn false',
     fieldsOf(JSON.parse(status.stdout))['loggedIn'] === false,
@@ -128,8 +132,10 @@ async function checkInbox(session: ClaudeSession, claims: Claims): Promise<void>
   const [first, second] = [randomUUID(), randomUUID()]
   let since = Date.now()
   await session.post('ID-1', first)
-  await claims.comes('a message by the inbox opens a turn of an idle session', () => lab.asked('ID-1', since))
-  await claims.comes('the transcript holds its msg_id', () => session.hasTaken(first), 3_000)
+  await claims.appears('a message to the inbox starts a turn of an idle session', () =>
+    lab.asked('ID-1', since),
+  )
+  await claims.appears('the transcript contains its msg_id', () => session.hasTaken(first), 3_000)
   await session.becomesIdle()
   lab.model.script(
     { tools: [{ tool: 'Bash', input: { command: 'sleep 3; echo slept', description: 's' } }] },
@@ -141,15 +147,15 @@ async function checkInbox(session: ClaudeSession, claims: Claims): Promise<void>
   await session.post('ID-2', second)
   await new Promise((resolve) => setTimeout(resolve, 700))
   claims.check(
-    'it is not taken while a tool runs',
+    'a message to the inbox is not taken while a tool runs',
     !session.hasTaken(second) && session.record()['status'] === 'busy',
   )
   const asked = await within(() => lab.asked('ID-2', since), 10_000)
   claims.check(
-    'it comes with the result of the tool, which was not cancelled',
+    'the message arrives with the result of the tool, which was not cancelled',
     asked?.news.includes('slept') === true,
   )
-  await claims.comes('the transcript holds its msg_id too', () => session.hasTaken(second), 3_000)
+  await claims.appears('the transcript contains its msg_id too', () => session.hasTaken(second), 3_000)
   await session.becomesIdle()
 }
 
@@ -159,8 +165,10 @@ async function checkWatcher(session: ClaudeSession, claims: Claims): Promise<voi
   writeFileSync(`${mail}.part`, '<iapeer id="ID-3">by the hook</iapeer>')
   const since = Date.now()
   renameSync(`${mail}.part`, mail)
-  await claims.comes('an asyncRewake hook that ends with 2 opens a turn', () => lab.asked('ID-3', since))
-  claims.check('a draft in the input row is left alone', reader.read(await lab.screen()).input === 'a draft')
+  await claims.appears('an asyncRewake hook that exits with code 2 starts a turn', () =>
+    lab.asked('ID-3', since),
+  )
+  claims.check('a draft in the input row is not changed', reader.read(await lab.screen()).input === 'a draft')
   await lab.press('C-u')
   await session.becomesIdle()
 }
@@ -171,18 +179,18 @@ async function checkWaiting(session: ClaudeSession, claims: Claims): Promise<voi
   const question = { question: 'Which?', header: 'W', multiSelect: false, options }
   lab.model.script({ tools: [{ tool: 'AskUserQuestion', input: { questions: [question] } }] })
   await lab.say('ask', reader)
-  await claims.comes(
-    'a question to the person is the status waiting',
+  await claims.appears(
+    'a question to the user sets the status waiting',
     () => session.record()['status'] === 'waiting',
   )
   claims.check(
-    'and says what it waits for',
+    'the report says what the session waits for',
     typeof session.record()['waitingFor'] === 'string',
     String(session.record()['waitingFor']),
   )
-  claims.check('which iapeer reads as such', (await readClaudeReport(lab.leader))?.status === 'waiting')
+  claims.check('iapeer reads the status waiting', (await readClaudeReport(lab.leader))?.status === 'waiting')
   const step = bootStep(reader.read(await lab.screen()), await readClaudeReport(lab.leader))
-  claims.check('and answers with no key', step.kind === 'wait')
+  claims.check('iapeer presses no key for a question', step.kind === 'wait')
   await lab.press('Escape')
   await session.becomesIdle()
 }
@@ -194,19 +202,19 @@ async function checkFailure(session: ClaudeSession, claims: Claims): Promise<voi
     body: { type: 'error', error: { type: 'rate_limit_error', message: 'slow' } },
   })
   await lab.say('fail', reader)
-  await claims.comes(
-    'an error of the model is a StopFailure with its kind',
+  await claims.appears(
+    'an error of the model calls StopFailure with the kind of error',
     () => session.hooked('StopFailure')?.payload['error'] === 'rate_limit',
     20_000,
   )
-  await claims.comes(
-    'and a record with its status',
+  await claims.appears(
+    'the transcript contains the status of the error',
     () => session.transcript().some((line) => line['apiErrorStatus'] === 429),
     3_000,
   )
 }
 
-/** What iapeer relies on in Claude Code, today or soon. */
+/** Checks what iapeer relies on, or will rely on, in Claude Code. */
 export async function checkClaude(lab: Lab, program: string, claims: Claims): Promise<void> {
   const session = new ClaudeSession(lab)
   await checkBoot(session, program, claims)

@@ -8,12 +8,13 @@ const PING = 9
 const PONG = 10
 const REQUEST_MS = 10_000
 
-interface Waiting {
+/** A request without an answer yet. */
+interface PendingRequest {
   readonly resolve: (value: Fields) => void
   readonly reject: (error: Error) => void
 }
 
-/** One frame of a client (RFC 6455): masked, never fragmented. */
+/** Encodes one client frame (RFC 6455): masked, never fragmented. */
 function frameOf(opcode: number, payload: Buffer): Buffer {
   const mask = randomBytes(4)
   const size = payload.length
@@ -25,7 +26,7 @@ function frameOf(opcode: number, payload: Buffer): Buffer {
   return Buffer.concat([head, mask, Buffer.from(payload.map((byte, at) => byte ^ (mask[at & 3] ?? 0)))])
 }
 
-/** The first whole frame of what a server has sent. */
+/** Decodes the first complete frame that a server has sent; undefined if there is none yet. */
 function readFrame(
   bytes: Buffer,
 ): { opcode: number; isLast: boolean; payload: Buffer; rest: Buffer } | undefined {
@@ -43,9 +44,9 @@ function readFrame(
 /** A client of a Codex app-server: JSON-RPC over a websocket on a unix socket. */
 export class CodexClient {
   readonly #socket: Socket
-  readonly #waiting = new Map<number, Waiting>()
-  /** What the server has told without being asked. */
-  readonly told: Fields[] = []
+  readonly #pending = new Map<number, PendingRequest>()
+  /** The notifications of the server. */
+  readonly notifications: Fields[] = []
   isClosed = false
   #bytes = Buffer.alloc(0)
   #parts: Buffer[] = []
@@ -56,7 +57,8 @@ export class CodexClient {
     socket.on('error', () => undefined)
     socket.on('close', () => {
       this.isClosed = true
-      for (const { reject } of this.#waiting.values()) reject(new Error('the app-server has closed'))
+      for (const { reject } of this.#pending.values())
+        reject(new Error('the app-server closed the connection'))
     })
   }
 
@@ -96,23 +98,23 @@ export class CodexClient {
     if (!isLast) return
     const message = fieldsOf(JSON.parse(Buffer.concat(this.#parts).toString('utf8')))
     this.#parts = []
-    const waiting = message['method'] === undefined ? this.#waiting.get(Number(message['id'])) : undefined
-    if (waiting === undefined) {
-      this.told.push(message)
+    const pending = message['method'] === undefined ? this.#pending.get(Number(message['id'])) : undefined
+    if (pending === undefined) {
+      this.notifications.push(message)
       return
     }
-    this.#waiting.delete(Number(message['id']))
-    if (message['error'] === undefined) waiting.resolve(fieldsOf(message['result']))
-    else waiting.reject(new Error(String(fieldsOf(message['error'])['message'])))
+    this.#pending.delete(Number(message['id']))
+    if (message['error'] === undefined) pending.resolve(fieldsOf(message['result']))
+    else pending.reject(new Error(String(fieldsOf(message['error'])['message'])))
   }
 
-  /** @throws Error with what the server says, or when it does not answer */
+  /** Sends a request. @throws Error with the message of the server, or if there is no answer in time */
   request(method: string, params: object = {}): Promise<Fields> {
     const id = ++this.#last
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`no answer to ${method}`)), REQUEST_MS)
       timer.unref()
-      this.#waiting.set(id, { resolve, reject })
+      this.#pending.set(id, { resolve, reject })
       this.#socket.write(frameOf(TEXT, Buffer.from(JSON.stringify({ id, method, params }))))
     })
   }

@@ -21,7 +21,7 @@ class CodexThread {
     this.id = id
   }
 
-  /** @returns the id of the turn, or what the server refused it with */
+  /** Sends a message. @returns the id of the turn, or the error of the server */
   async say(
     method: 'turn/start' | 'turn/steer',
     text: string,
@@ -50,15 +50,17 @@ class CodexThread {
     return fieldsOf((await this.#thread(false))['status'])['type']
   }
 
-  /** What the server has told of a kind, without being asked. */
-  told(method: string): readonly Fields[] {
-    return this.client.told.filter((one) => one['method'] === method).map((one) => fieldsOf(one['params']))
+  /** Returns the parameters of all notifications with a method. */
+  notified(method: string): readonly Fields[] {
+    return this.client.notifications
+      .filter((one) => one['method'] === method)
+      .map((one) => fieldsOf(one['params']))
   }
 
-  async ends(turnId: string): Promise<void> {
-    const isIt = (params: Fields): boolean => fieldsOf(params['turn'])['id'] === turnId
-    const ended = await within(() => this.told('turn/completed').some(isIt), 15_000)
-    if (ended === undefined) throw new Error('a turn does not end')
+  async turnEnds(turnId: string): Promise<void> {
+    const isThisTurn = (params: Fields): boolean => fieldsOf(params['turn'])['id'] === turnId
+    const ended = await within(() => this.notified('turn/completed').some(isThisTurn), 15_000)
+    if (ended === undefined) throw new Error('the turn does not end')
   }
 }
 
@@ -70,7 +72,7 @@ const sleepTool = (seconds: number) => ({
 async function open(lab: Lab, program: string, socket: string, claims: Claims): Promise<CodexThread> {
   await lab.start(['/bin/sh', asset('codex-pane.sh'), program, socket, join(lab.directory, 'server.log')])
   await boot(lab, codexRuntime)
-  claims.check('its input row is known', reader.read(await lab.screen()).step.kind === 'input')
+  claims.check('its input row is recognised', reader.read(await lab.screen()).step.kind === 'input')
   const client = await CodexClient.open(socket)
   await client.initialize()
   const loaded = await client.request('thread/loaded/list')
@@ -82,8 +84,10 @@ async function open(lab: Lab, program: string, socket: string, claims: Claims): 
 async function checkIdle(thread: CodexThread, claims: Claims): Promise<void> {
   const since = Date.now()
   await thread.say('turn/start', 'ID-1', 'm1')
-  await claims.comes('turn/start reaches the model of an idle thread', () => thread.lab.asked('ID-1', since))
-  await claims.comes('thread/read finds it by our id', () => thread.hasTaken('m1'), 3_000)
+  await claims.appears('turn/start on an idle thread reaches the model', () =>
+    thread.lab.asked('ID-1', since),
+  )
+  await claims.appears('thread/read finds the message by our id', () => thread.hasTaken('m1'), 3_000)
   await within(async () => (await thread.status()) === 'idle', 8_000)
 }
 
@@ -96,18 +100,18 @@ async function checkSteer(thread: CodexThread, claims: Claims): Promise<void> {
   await pause(1_200)
   await thread.say('turn/steer', 'ID-3', 'm3', turn)
   await pause(400)
-  claims.check('turn/steer is answered before it is taken', !(await thread.hasTaken('m3')))
+  claims.check('turn/steer is answered before the message is taken', !(await thread.hasTaken('m3')))
   const asked = await within(() => lab.asked('ID-3', since), 10_000)
   claims.check(
-    'it comes with the result of the tool, which was not cancelled',
+    'the message arrives with the result of the tool, which was not cancelled',
     asked?.news.includes('slept') === true,
   )
-  await claims.comes('an item with our id is told', () =>
-    thread.told('item/started').some((params) => fieldsOf(params['item'])['clientId'] === 'm3'),
+  await claims.appears('a notification names an item with our id', () =>
+    thread.notified('item/started').some((params) => fieldsOf(params['item'])['clientId'] === 'm3'),
   )
-  await thread.ends(turn)
+  await thread.turnEnds(turn)
   claims.check(
-    'turn/steer of an idle thread is refused',
+    'turn/steer on an idle thread is refused',
     /no active turn/.test(await thread.say('turn/steer', 'ID-5', 'm5', turn)),
   )
 }
@@ -118,8 +122,8 @@ async function checkDraft(thread: CodexThread, claims: Claims): Promise<void> {
   const since = Date.now()
   await thread.say('turn/start', 'ID-4', 'm4')
   await within(() => lab.asked('ID-4', since), 8_000)
-  await claims.comes('the screen shows the message', async () => (await lab.screen()).includes('ID-4'))
-  claims.check('a draft in the input row is left alone', reader.read(await lab.screen()).input === 'a draft')
+  await claims.appears('the screen shows the message', async () => (await lab.screen()).includes('ID-4'))
+  claims.check('a draft in the input row is not changed', reader.read(await lab.screen()).input === 'a draft')
   await lab.press('C-u')
   await within(async () => (await thread.status()) === 'idle', 8_000)
 }
@@ -132,10 +136,10 @@ async function checkInterrupt(thread: CodexThread, claims: Claims): Promise<void
   await thread.say('turn/steer', 'ID-7', 'm7', turn)
   await pause(300)
   await lab.press('Escape')
-  await thread.ends(turn)
+  await thread.turnEnds(turn)
   await pause(1_500)
   claims.check(
-    'what was steered and then interrupted is lost, so it must be given again',
+    'a steered message is lost when the turn is interrupted, so it must be sent again',
     !(await thread.hasTaken('m7')),
   )
 }
@@ -144,23 +148,26 @@ async function checkFailure(thread: CodexThread, claims: Claims): Promise<void> 
   const error = { message: 'slow', type: 'rate_limit_exceeded', code: 'rate_limit_exceeded' }
   thread.lab.model.always({ status: 429, body: { error } })
   await thread.say('turn/start', 'fail', 'm8')
-  const told = await within(
-    () => thread.told('error').find((params) => params['willRetry'] === false),
+  const notified = await within(
+    () => thread.notified('error').find((params) => params['willRetry'] === false),
     30_000,
   )
-  claims.check('an error of the model is told with its status', JSON.stringify(told ?? '').includes('429'))
-  claims.check('and is the status systemError', (await thread.status()) === 'systemError')
+  claims.check(
+    'a notification reports an error of the model with its status',
+    JSON.stringify(notified ?? '').includes('429'),
+  )
+  claims.check('an error of the model sets the status systemError', (await thread.status()) === 'systemError')
 }
 
-/** What iapeer relies on in Codex, today or soon. */
+/** Checks what iapeer relies on, or will rely on, in Codex. */
 export async function checkCodex(lab: Lab, program: string, claims: Claims): Promise<void> {
   const socket = join(lab.directory, 'app.sock')
   const thread = await open(lab, program, socket, claims)
   const checks = [checkIdle, checkSteer, checkDraft, checkInterrupt, checkFailure]
   await claims.each(checks, (check) => check(thread, claims))
   await lab.tmux('kill-server')
-  await claims.comes(
-    'the app-server ends with the pane',
+  await claims.appears(
+    'the app-server exits with the pane',
     () => thread.client.isClosed && !existsSync(socket),
     5_000,
   )

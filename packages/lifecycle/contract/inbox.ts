@@ -1,13 +1,14 @@
 import { connect } from 'node:net'
 
+/** A message of another session. */
 interface InboxMessage {
   readonly id: string
   readonly text: string
-  /** The socket that an answer would go to. */
+  /** The path of the socket that receives an answer. */
   readonly from: string
 }
 
-/** Gives a message to the inbox socket of a Claude Code session, as another session of it does: one JSON line. */
+/** Sends a message to the inbox socket of a Claude Code session, as another session does: one JSON line. */
 export function postToInbox(socketPath: string, { id, text, from }: InboxMessage): Promise<void> {
   const address = `uds:${from}`
   const content = `<cross-session-message from="${address}" from-name="ann">\n${text}\n</cross-session-message>`

@@ -15,16 +15,17 @@ import {
 import type { ScreenReader } from '../src/runtimes/screen/screen-reader.ts'
 import { within } from './claims.ts'
 
-const END_MS = 10_000
+/** How long to wait for the processes of a lab to exit. */
+const EXIT_MS = 10_000
 
-/** What the build has put beside this file's directory. */
+/** Returns the path of a built asset. */
 export const asset = (name: string): string => fileURLToPath(new URL(`../assets/${name}`, import.meta.url))
 
 export type Fields = Readonly<Record<string, unknown>>
 export const fieldsOf = (value: unknown): Fields =>
   typeof value === 'object' && value !== null ? { ...value } : {}
 
-/** The JSON objects of a file, one a line; a line that is still being written is passed over. */
+/** Returns the JSON objects of a file, one per line. Skips a line that is still being written. */
 export function linesOf(path: string): readonly Fields[] {
   const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []
   return lines.flatMap((line) => {
@@ -37,7 +38,7 @@ export function linesOf(path: string): readonly Fields[] {
   })
 }
 
-/** A scratch home, a model on loopback, and a tmux server of its own for one real program. */
+/** A temporary home, a model server on loopback, and a private tmux server for one real program. */
 export class Lab {
   readonly directory: string
   readonly home: string
@@ -68,9 +69,9 @@ export class Lab {
     return done.stdout
   }
 
-  /** The program of the pane. */
+  /** The process of the pane. */
   get leader(): ProcessId {
-    if (this.#leader === undefined) throw new Error('nothing was started')
+    if (this.#leader === undefined) throw new Error('the program was not started')
     return this.#leader
   }
 
@@ -99,25 +100,25 @@ export class Lab {
     return this.tmux('capture-pane', '-p', '-t', 'a')
   }
 
-  /** Keys by tmux's names. */
+  /** Presses keys, by the names that tmux has for them. */
   async press(...keys: readonly string[]): Promise<void> {
     await this.tmux('send-keys', '-t', 'a', ...keys)
   }
 
-  /** Types a text, and sees it in the input row. */
+  /** Types text and waits until it appears in the input row. */
   async type(text: string, reader: ScreenReader): Promise<void> {
     await this.tmux('send-keys', '-t', 'a', '-l', text)
     await within(async () => reader.read(await this.screen()).input?.includes(text), 3_000)
   }
 
-  /** Types a text and sends it. */
+  /** Types text and presses Enter. */
   async say(text: string, reader: ScreenReader): Promise<void> {
     await this.type(text, reader)
     await new Promise((resolve) => setTimeout(resolve, 100))
     await this.press('Enter')
   }
 
-  /** The first turn of the model since a moment that was given a text as something new. */
+  /** Returns the first model request since a time (epoch milliseconds) that contains a text as new input. */
   asked(text: string, since: number): ModelRequest | undefined {
     return this.model.requests.find(({ at, isTurn, news }) => isTurn && at >= since && news.includes(text))
   }
@@ -125,8 +126,8 @@ export class Lab {
   async close(): Promise<void> {
     await this.tmux('kill-server')
     await this.model.close()
-    // They write until they have ended.
-    await within(() => processesOf(this.directory).length === 0, END_MS)
+    // The processes write to the directory until they exit.
+    await within(() => processesOf(this.directory).length === 0, EXIT_MS)
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 })
   }
 }

@@ -6,7 +6,7 @@ import { Lab } from './lab.ts'
 
 const CHECKS = { claude: checkClaude, codex: checkCodex } as const satisfies Record<AgentName, unknown>
 
-/** @returns how many claims do not hold */
+/** Checks one program. @returns the number of claims that do not hold */
 async function check(name: AgentName): Promise<number> {
   const env = { ...process.env, IAPEER_TEST_AGENTS: process.env['IAPEER_TEST_AGENTS'] || 'pinned' }
   const { program, skipped } = await findAgent(name, env)
@@ -21,8 +21,8 @@ async function check(name: AgentName): Promise<number> {
   try {
     await CHECKS[name](lab, program, claims)
   } catch (error) {
-    // Whatever it was: nothing more can be asked of this program.
-    claims.check('it can be asked to the end', false, error instanceof Error ? error.message : String(error))
+    // After any error the rest of the checks of this program cannot run.
+    claims.check('the checks run to their end', false, error instanceof Error ? error.message : String(error))
     process.stdout.write(`${(await lab.screen()).trimEnd()}\n`)
   } finally {
     await lab.close()

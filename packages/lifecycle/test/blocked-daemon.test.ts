@@ -23,7 +23,7 @@ async function supervise(root: string, env: NodeJS.ProcessEnv = {}): Promise<str
   return errors
 }
 
-it('the daemon leaves a blocked peer running, whatever its policy, and finishes its launch when a person has answered', async () => {
+it('the daemon keeps a blocked peer running under every policy, and finishes its launch when a person has answered', async () => {
   const root = newRoot()
   const { entry, given } = await fakeAgent(root, [UNKNOWN, TRUST, READY], 'Good morning')
   await updatePeer(root.root, 'bob', { wakePolicy: 'ephemeral', idleSecs: 1 })
@@ -32,12 +32,12 @@ it('the daemon leaves a blocked peer running, whatever its policy, and finishes 
     IAPEER_EPHEMERAL_UNARMED_IDLE_SECS: '0.5',
     IAPEER_EPHEMERAL_QUIET_SECS: '60',
   })
-  // More ticks than it takes to end one that is idle, or whose launch was cut off.
-  const ticksOver = Date.now() + 4_000
-  await until('some ticks', () => Date.now() > ticksOver)
+  // More ticks than it takes to stop an idle peer, or to abort a launch that was interrupted.
+  const ticksDoneAt = Date.now() + 4_000
+  await until('some ticks', () => Date.now() > ticksDoneAt)
   expect(await statusOf(root.root, BOB)).toMatchObject({ state: 'blocked', session: { gen: session.gen } })
   await pressKeys(session, 'y')
-  const ready = await until('it to be ready', async () => {
+  const ready = await until('the peer to be ready', async () => {
     const now = (await statusOf(root.root, BOB)).session
     return now?.readyAt === undefined ? undefined : now
   })
@@ -50,7 +50,7 @@ it('the daemon leaves a blocked peer running, whatever its policy, and finishes 
   expect(root.deaths()).toEqual([])
 }, 40_000)
 
-it('a blocked peer that dies has one record and is restarted by its policy; being blocked again is not counted as a crash', async () => {
+it('a blocked peer that dies has one record and is restarted by its policy, and a second blocked launch does not count as a crash', async () => {
   const root = newRoot()
   const question: FakeStep = { unknown: { lines: ['Do you want to use this API key?', ' ❯ No'], key: 'y' } }
   const { entry } = await fakeAgent(root, [question, READY])
@@ -59,16 +59,16 @@ it('a blocked peer that dies has one record and is restarted by its policy; bein
   const { session } = await launchPeer(root.root, entry)
   expect(session.blocked?.dialog).toBe('API key')
   process.kill(session.leader.pid, 'SIGKILL')
-  await until('its record', () => root.deaths().length === 1)
+  await until('the record', () => root.deaths().length === 1)
   await until(
-    'it to be blocked again',
+    'the peer to be blocked again',
     async () => {
       const now = await statusOf(root.root, BOB)
       return now.state === 'blocked' && now.session?.gen !== session.gen
     },
     15_000,
   )
-  await until('the restart to be told', async () =>
+  await until('the restart event', async () =>
     (await readEvents(root.root)).events.some(({ action }) => action === 'restart'),
   )
   const { tally } = await statusOf(root.root, BOB)
@@ -77,12 +77,12 @@ it('a blocked peer that dies has one record and is restarted by its policy; bein
   expect(errors).toEqual([])
 }, 40_000)
 
-it('a launch that became blocked after a look at it is not taken for one that was cut off', async () => {
+it('a launch that becomes blocked after the supervisor read it is not aborted as interrupted', async () => {
   const root = newRoot()
   const { entry } = await fakeAgent(root, [UNKNOWN, READY])
   const { session } = await launchPeer(root.root, entry, SHORT)
-  const { blocked: _blocked, ...asItWas } = session
-  await abortCutOffLaunch(root.root, asItWas, createEventLog(root.root))
+  const { blocked: _blocked, ...booting } = session
+  await abortCutOffLaunch(root.root, booting, createEventLog(root.root))
   expect(await statusOf(root.root, BOB)).toMatchObject({ state: 'blocked', session: { gen: session.gen } })
   await stopPeer(root.root, BOB, { by: 'a test' })
 })

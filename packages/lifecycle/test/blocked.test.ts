@@ -29,7 +29,7 @@ const SHORT = { bootTimeoutMs: 1_500 }
 
 const sessionOf = async ({ root }: TestRoot): Promise<PeerSession> => {
   const session = await readSession(root, BOB)
-  if (session === undefined) throw new Error('it is not enrolled')
+  if (session === undefined) throw new Error('the session is not enrolled')
   return session
 }
 const launchEvents = async ({ root }: TestRoot) =>
@@ -47,7 +47,7 @@ describe('a boot dialog', () => {
       ['Down'],
     ],
     [
-      'with the cursor behind what is wanted',
+      'with the cursor after the wanted option',
       [{ menu: { title: 'Trust?', options: ['Yes, I trust this folder', 'Not now', 'No, exit'], at: 2 } }],
       ['Up', 'Up'],
     ],
@@ -64,8 +64,8 @@ describe('a boot dialog', () => {
   })
 })
 
-describe('a launch that meets an unknown dialog', () => {
-  it('is blocked, with what it shows; answered by a person it is finished, and its message given once', async () => {
+describe('a launch with an unknown dialog', () => {
+  it('is blocked with its screen; when a person has answered, the launch is finished and its message sent once', async () => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [TRUST, UNKNOWN, BYPASS, READY], 'Good morning')
     const { state, session } = await launchPeer(root.root, entry, SHORT)
@@ -78,12 +78,12 @@ describe('a launch that meets an unknown dialog', () => {
       blockedSince: session.blocked?.since,
       screen: 'The moon is full.\nHowl? (y)',
     })
-    // Nothing that can be done about it is done again.
+    // Other calls return the blocked session and change nothing.
     expect(await launchPeer(root.root, entry)).toMatchObject({ state: 'blocked', session })
     expect(await wakeOrSpawn(root.root, entry, { from: 'agent' })).toMatchObject({ state: 'live', session })
     expect(await finishLaunch(root.root, session)).toEqual(session)
     await pressKeys(session, 'y')
-    await until('it to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
+    await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
     expect((await statusOf(root.root, BOB)).state).toBe('running')
     await finishLaunches(root.root)
     expect(given().slice(2)).toEqual(['pressed y', 'Down', 'Enter on Yes, I accept', 'sent Good morning'])
@@ -96,7 +96,7 @@ describe('a launch that meets an unknown dialog', () => {
     expect(root.deaths()).toEqual([])
   })
 
-  it('is stopped in silence', async () => {
+  it('is stopped without a death record', async () => {
     const root = newRoot()
     const { entry } = await fakeAgent(root, [UNKNOWN, READY])
     const { session } = await launchPeer(root.root, entry, SHORT)
@@ -106,7 +106,7 @@ describe('a launch that meets an unknown dialog', () => {
     expect(root.deaths()).toEqual([])
   })
 
-  it('and then dies is recorded, once', async () => {
+  it('whose program then exits is recorded once', async () => {
     const root = newRoot()
     const { entry } = await fakeAgent(root, [UNKNOWN, { exit: 3 }])
     const { session } = await launchPeer(root.root, entry, SHORT)
@@ -120,7 +120,7 @@ describe('a launch that meets an unknown dialog', () => {
     expect((await statusOf(root.root, BOB)).state).toBe('not-running')
   })
 
-  it('gets no key while a person is attached', async () => {
+  it('gets no key while a client is attached', async () => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [UNKNOWN, TRUST, READY])
     const { session } = await launchPeer(root.root, entry, SHORT)
@@ -138,12 +138,12 @@ describe('a launch that meets an unknown dialog', () => {
     })
     expect(given()).toEqual(['pressed y'])
     await outer.end()
-    await until('it to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
+    await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
     expect(given()).toEqual(['pressed y', 'Down', 'Enter on Yes, I trust this folder'])
     await stopPeer(root.root, BOB, { by: 'a test' })
   })
 
-  it('keeps what a person has typed, and gives its message when that is sent', async () => {
+  it('keeps text that a person has typed, and sends its message after that text was sent', async () => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [UNKNOWN, { input: { text: 'my own' } }], 'Good morning')
     const { session } = await launchPeer(root.root, entry, SHORT)
@@ -154,31 +154,35 @@ describe('a launch that meets an unknown dialog', () => {
     )
     expect(given()).toEqual(['pressed y'])
     await pressKeys(session, 'Enter')
-    await until('it to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
+    await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
     expect(given()).toEqual(['pressed y', 'sent my own', 'sent Good morning'])
     await stopPeer(root.root, BOB, { by: 'a test' })
   })
 })
 
 describe('a launcher that waits at an unknown dialog', () => {
-  it('shows the peer as blocked; killed, it leaves it up, and the next command finishes the launch', async () => {
+  it('shows the peer as blocked; if it is killed, the peer keeps running and the next command finishes the launch', async () => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
     const script = `import('${new URL('../dist/index.js', import.meta.url).href}').then(({ launchPeer }) =>
       launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)}))`
     const launcher = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
-    const ended = new Promise((resolve) => launcher.once('exit', resolve))
+    const exited = new Promise((resolve) => launcher.once('exit', resolve))
     track(async () => {
       launcher.kill('SIGKILL')
-      await ended
+      await exited
     })
-    await until('it to be blocked', async () => (await statusOf(root.root, BOB)).state === 'blocked', 20_000)
+    await until(
+      'the peer to be blocked',
+      async () => (await statusOf(root.root, BOB)).state === 'blocked',
+      20_000,
+    )
     const { gen } = await sessionOf(root)
-    const other = { state: 'blocked', gen, screen: 'The moon is full.\nHowl? (y)' }
-    expect(await startNamed(root.root, 'bob', { timeoutMs: 100 })).toMatchObject(other)
+    const blocked = { state: 'blocked', gen, screen: 'The moon is full.\nHowl? (y)' }
+    expect(await startNamed(root.root, 'bob', { timeoutMs: 100 })).toMatchObject(blocked)
     launcher.kill('SIGKILL')
-    await ended
-    expect(await startNamed(root.root, 'bob', { timeoutMs: 600 })).toMatchObject(other)
+    await exited
+    expect(await startNamed(root.root, 'bob', { timeoutMs: 600 })).toMatchObject(blocked)
     await pressKeys(await sessionOf(root), 'y')
     expect(await startNamed(root.root, 'bob', {})).toMatchObject({ state: 'launched', gen })
     expect(given()).toEqual(['pressed y', 'sent Good morning'])
@@ -188,7 +192,7 @@ describe('a launcher that waits at an unknown dialog', () => {
 })
 
 describe('start', () => {
-  it('says that another process is at a peer, and not to remove its lock', async () => {
+  it('reports the process that holds the lock of a peer, and does not advise to remove the lock', async () => {
     const root = newRoot()
     await fakeAgent(root, [READY])
     const directory = join(root.root, 'state', 'lifecycle')
@@ -202,7 +206,7 @@ describe('start', () => {
     })
   })
 
-  it('waits for a launch that is blocked, and tells when a person has answered it', async () => {
+  it('waits for a blocked launch, and returns when a person has answered', async () => {
     const root = newRoot()
     const { given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
     const first = await startNamed(root.root, 'bob', { timeoutMs: 2_000 })
@@ -216,7 +220,7 @@ describe('start', () => {
     await stopPeer(root.root, BOB, { by: 'a test' })
   })
 
-  it('that is called off while it waits leaves the peer as it is, and is over at once when that is stopped', async () => {
+  it('that is aborted while it waits leaves the peer blocked, and fails at once if the peer is stopped', async () => {
     const root = newRoot()
     await fakeAgent(root, [UNKNOWN, READY])
     await startNamed(root.root, 'bob', { timeoutMs: 1_500 })
@@ -229,13 +233,13 @@ describe('start', () => {
     const started = performance.now()
     const other = startNamed(root.root, 'bob', {})
     const refused = expect(other).rejects.toMatchObject({ code: 'not-running' })
-    await until('it to look', () => lstatSync(lock, { throwIfNoEntry: false }) !== undefined)
+    await until('the call to take the lock', () => lstatSync(lock, { throwIfNoEntry: false }) !== undefined)
     await stopPeer(root.root, BOB, { by: 'a test' })
     await refused
     expect(performance.now() - started).toBeLessThan(10_000)
   })
 
-  it('says at once what only a person can answer, each time', async () => {
+  it('returns at once, each time, for a dialog that only a person can answer', async () => {
     const root = newRoot()
     await fakeAgent(root, [
       {
@@ -256,30 +260,30 @@ describe('start', () => {
   })
 })
 
-/** Runs what imports the built library in a process of its own, which can be killed. */
+/** Runs code that uses the built library in a process of its own, which can be killed. */
 function inProcess(code: string) {
   const library = new URL('../dist/index.js', import.meta.url).href
   const script = `import * as lifecycle from ${JSON.stringify(library)}\n${code}`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
-  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const exited = new Promise((resolve) => child.once('exit', resolve))
   track(() => child.kill('SIGKILL'))
   return {
     kill: async (): Promise<void> => {
       child.kill('SIGKILL')
-      await ended
+      await exited
     },
   }
 }
 
-describe('a process that is killed over it', () => {
-  it('when its launch is blocked leaves it blocked, for the next command to finish', async () => {
+describe('a process that is killed', () => {
+  it('while its launch is blocked leaves the launch blocked, and the next command finishes it', async () => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
     const launcher = inProcess(
       `await lifecycle.launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)}, { bootTimeoutMs: 1500 })
        await new Promise((resolve) => setTimeout(resolve, 60000))`,
     )
-    const session = await until('it to be blocked', async () => {
+    const session = await until('the peer to be blocked', async () => {
       const now = await readSession(root.root, BOB)
       return now?.blocked === undefined ? undefined : now
     })
@@ -289,81 +293,83 @@ describe('a process that is killed over it', () => {
       session: { gen: session.gen },
     })
     await pressKeys(session, 'y')
-    await until('it to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
+    await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
     expect(given()).toEqual(['pressed y', 'sent Good morning'])
     await stopPeer(root.root, BOB, { by: 'a test' })
     expect(root.deaths()).toEqual([])
   })
 
-  it('before it is blocked leaves nothing of it to the next launch', async () => {
+  it('before its launch is blocked leaves nothing behind for the next launch', async () => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
     const launcher = inProcess(
       `await lifecycle.launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)})`,
     )
-    const half = await until('the session', () => readSession(root.root, BOB))
+    const interrupted = await until('the session', () => readSession(root.root, BOB))
     await launcher.kill()
     const { state, session } = await launchPeer(root.root, entry, SHORT)
-    expect([state, session.gen === half.gen]).toEqual(['blocked', false])
+    expect([state, session.gen === interrupted.gen]).toEqual(['blocked', false])
     expect(given()).toEqual([])
     await stopPeer(root.root, BOB, { by: 'a test' })
     expect(root.deaths()).toEqual([])
   })
 
-  /** A finisher is killed as soon as it has begun to type. */
-  async function cutOff(root: TestRoot, session: PeerSession): Promise<void> {
+  /** Starts to finish a launch and kills that process as soon as it has started to type. */
+  async function killWhileTyping(root: TestRoot, session: PeerSession): Promise<void> {
     const finisher = inProcess(
       `await lifecycle.finishLaunch(${JSON.stringify(root.root)}, ${JSON.stringify(session)})`,
     )
-    await until('its note', async () => (await readSession(root.root, BOB))?.blocked?.typedAt, 20_000)
+    await until('typedAt', async () => (await readSession(root.root, BOB))?.blocked?.typedAt, 20_000)
     await until('the text', () => textIn(session, 'Good morning'), 2_000).catch(() => undefined)
     await finisher.kill()
   }
   const textIn = async ({ socketPath, server, paneId }: PeerSession, text: string): Promise<boolean> =>
     (await serverAt(socketPath, server.pid).tmux('capture-pane', '-p', '-t', paneId)).stdout.includes(text)
 
-  it('while it types the message has it sent by the next one, if it stands there', async () => {
+  it('while it types the message: the next one sends the message if it is in the input row', async () => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [UNKNOWN, { input: { eats: 1 } }], 'Good morning')
     const { session } = await launchPeer(root.root, entry, SHORT)
     await pressKeys(session, 'y')
-    await cutOff(root, session)
-    await until('it to be ready', async () => (await finishLaunch(root.root, session))?.readyAt, 20_000)
+    await killWhileTyping(root, session)
+    await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt, 20_000)
     expect(given()).toEqual(['pressed y', 'sent Good morning'])
     await stopPeer(root.root, BOB, { by: 'a test' })
   })
 
-  it('while it types the message has it not typed again where it is gone, and says that nothing is known', async () => {
+  it('while it types the message: the next one does not type a missing message again, and reports it as unknown', async () => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [UNKNOWN, { input: { drops: true } }], 'Good morning')
     const { session } = await launchPeer(root.root, entry, SHORT)
     await pressKeys(session, 'y')
-    await cutOff(root, session)
-    await until('it to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
+    await killWhileTyping(root, session)
+    await until('the peer to be ready', async () => (await finishLaunch(root.root, session))?.readyAt)
     expect(given()).toEqual(['pressed y'])
     expect(await launchEvents(root)).toMatchObject([{ ev: 'blocked' }, { ev: 'launch', message: 'unknown' }])
     await stopPeer(root.root, BOB, { by: 'a test' })
   })
 })
 
-it('iapeer run holds a blocked peer, finishes its launch, and stops it without a record', async () => {
+it('iapeer run holds a blocked peer, finishes its launch, and stops it without a death record', async () => {
   const root = newRoot()
   const { entry, given } = await fakeAgent(root, [UNKNOWN, READY], 'Good morning')
   const asked = new AbortController()
-  const seen: PeerSession[] = []
+  const sessions: PeerSession[] = []
   const running = runPeer(root.root, entry, {
     ...SHORT,
     signal: asked.signal,
-    onRunning: (session) => seen.push(session),
+    onRunning: (session) => sessions.push(session),
     stop: { by: 'a test' },
   })
-  const [session] = await until('it to be blocked', () => (seen.length === 1 ? seen : undefined))
+  const [session] = await until('the peer to be blocked', () =>
+    sessions.length === 1 ? sessions : undefined,
+  )
   if (session === undefined) throw new Error('no session')
   expect(session.blocked?.screen).toContain('Howl?')
   expect((await statusOf(root.root, BOB)).state).toBe('blocked')
   await pressKeys(session, 'y')
-  await until('it to be up', () => seen.length === 2)
-  expect(seen[1]).toMatchObject({ gen: session.gen, readyAt: expect.any(String) })
+  await until('the peer to be ready again', () => sessions.length === 2)
+  expect(sessions[1]).toMatchObject({ gen: session.gen, readyAt: expect.any(String) })
   expect((await statusOf(root.root, BOB)).state).toBe('managed')
   expect(given()).toEqual(['pressed y', 'sent Good morning'])
   asked.abort()
@@ -371,7 +377,7 @@ it('iapeer run holds a blocked peer, finishes its launch, and stops it without a
   expect(root.deaths()).toEqual([])
 })
 
-it('a session file of commit 8db4440 is read as before: ready, or cut off in its boot', async () => {
+it('a session file of commit 8db4440 is read as before: ready, or interrupted in its boot', async () => {
   const root = newRoot()
   const { entry } = await fakeAgent(root, [READY])
   const { session } = await launchPeer(root.root, entry)
@@ -385,11 +391,11 @@ it('a session file of commit 8db4440 is read as before: ready, or cut off in its
   writeFileSync(path, `${JSON.stringify(old)}\n`)
   expect(await readSession(root.root, BOB)).toEqual(session)
   expect(await launchPeer(root.root, entry)).toMatchObject({ state: 'already', session: { gen } })
-  const { readyAt: _ready, ...half } = old
-  writeFileSync(path, `${JSON.stringify(half)}\n`)
+  const { readyAt: _ready, ...booting } = old
+  writeFileSync(path, `${JSON.stringify(booting)}\n`)
   const after = await launchPeer(root.root, entry)
   expect([after.state, after.session.gen === gen]).toEqual(['launched', false])
-  // What an earlier version of iapeer does not know, it keeps to itself: the fields that it reads have not changed.
+  // Earlier versions ignore new fields; the fields that they read have not changed.
   expect(Object.keys(JSON.parse(readFileSync(path, 'utf8')))).toEqual(
     expect.arrayContaining([
       'identity',

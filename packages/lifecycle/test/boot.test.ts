@@ -12,7 +12,7 @@ const { newRoot } = roots()
 const BOB = toIdentity('claude-bob')
 const RULE = '─'.repeat(40)
 
-/** Screens and keys of an agent, in sh: what a key press of ours does is noted in `$LOG`. */
+/** Functions for an agent in sh: they show screens and write the received keys to `$LOG`. */
 const KIT = `#!/bin/sh
 LOG=$1
 stty raw -echo
@@ -48,7 +48,7 @@ async function agent(body: string, root: TestRoot): Promise<{ entry: PeerEntry; 
 
 const READY = `row ''; while k=$(key) && [ "$k" != gone ]; do echo "ready $k" >>"$LOG"; done`
 
-async function nothingLeft({ root, deaths }: TestRoot, state = 'stopped'): Promise<void> {
+async function expectNothingLeft({ root, deaths }: TestRoot, state = 'stopped'): Promise<void> {
   expect(await listSessions(root)).toEqual([])
   expect(readdirSync(join(root, 'run'))).toEqual([])
   expect(deaths()).toEqual([])
@@ -56,7 +56,7 @@ async function nothingLeft({ root, deaths }: TestRoot, state = 'stopped'): Promi
 }
 
 describe('an agent that boots', () => {
-  it('has each dialog answered once, however late the next one comes', async () => {
+  it('has each dialog answered once, even if the next dialog appears late', async () => {
     const root = newRoot()
     const { entry, keys } = await agent(`trust; sleep 1.2; bypass; sleep 0.6; ${READY}`, root)
     const { session } = await launchPeer(root.root, entry)
@@ -67,7 +67,7 @@ describe('an agent that boots', () => {
     expect(root.deaths()).toEqual([])
   })
 
-  it('gets its first message, and Enter again where the first was lost', async () => {
+  it('gets its first message, and a second Enter if the first one was lost', async () => {
     const root = newRoot()
     const { entry, keys } = await agent(
       `row ''; text=; n=0
@@ -82,12 +82,12 @@ describe('an agent that boots', () => {
     )
     await updatePeer(root.root, 'bob', { initialPrompt: '  Hi\u001b[201~!\n' })
     await launchPeer(root.root, entry)
-    // The escape and the blanks at its ends are not typed.
+    // The escape character and the surrounding whitespace are not typed.
     const text = Buffer.from('Hi[201~!').toString('hex')
     expect(keys()).toEqual([`Enter with ${text}`, `Enter with ${text}`])
   })
 
-  it("is reached though its pane is in a mode of tmux's own", async () => {
+  it('gets its keys even if its pane is in copy mode', async () => {
     const root = newRoot()
     const { entry, keys } = await agent(`trust; ${READY}`, root)
     mkdirSync(root.root, { recursive: true })
@@ -96,31 +96,31 @@ describe('an agent that boots', () => {
     expect(keys()).toEqual(['trust Enter'])
   })
 
-  it('is told apart from one that is ready, and is launched anew where its launcher was killed', async () => {
+  it('is distinguished from a ready one, and is launched again if its launcher was killed', async () => {
     const root = newRoot()
     const { entry } = await agent('trap "" INT; show booting; while :; do sleep 1; done', root)
     const script = `import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}).then(({ launchPeer }) =>
       launchPeer(${JSON.stringify(root.root)}, ${JSON.stringify(entry)}))`
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    const half = await until('the session', async () => (await statusOf(root.root, BOB)).session)
-    expect(half.readyAt).toBeUndefined()
+    const exited = new Promise((resolve) => child.once('exit', resolve))
+    const interrupted = await until('the session', async () => (await statusOf(root.root, BOB)).session)
+    expect(interrupted.readyAt).toBeUndefined()
     child.kill('SIGKILL')
-    await ended
-    agentChanges(root, READY)
+    await exited
+    changeAgent(root, READY)
     const { state, session } = await launchPeer(root.root, entry)
-    expect([state, session.server.pid === half.server.pid]).toEqual(['launched', false])
+    expect([state, session.server.pid === interrupted.server.pid]).toEqual(['launched', false])
     await stopPeer(root.root, BOB, { by: 'a test' })
     expect(root.deaths()).toEqual([])
   })
 })
 
-function agentChanges(root: TestRoot, body: string): void {
+function changeAgent(root: TestRoot, body: string): void {
   writeFileSync(join(root.path, 'agent.sh'), `${KIT}${body}\n`)
 }
 
-describe('a boot that comes to no end', () => {
-  it('because the agent is never ready is blocked, with what it shows, and stays up', async () => {
+describe('a boot that does not finish', () => {
+  it('because the agent is never ready is blocked with its screen, and the agent keeps running', async () => {
     const root = newRoot()
     const { entry, keys } = await agent(
       "trust; show 'Checking for the moon' 'Please wait'; while :; do sleep 1; done",
@@ -133,10 +133,10 @@ describe('a boot that comes to no end', () => {
     expect(keys()).toEqual(['trust Enter'])
     expect((await statusOf(root.root, BOB)).state).toBe('blocked')
     await stopPeer(root.root, BOB, { by: 'a test' })
-    await nothingLeft(root)
+    await expectNothingLeft(root)
   })
 
-  it('because it asks what only a person can answer is blocked at once, with what to do', async () => {
+  it('because of a dialog that only a person can answer is blocked at once, with a hint', async () => {
     const root = newRoot()
     const { entry, keys } = await agent(
       "show ' Do you want to use this API key?' '   1. Yes' ' ❯ 2. No (recommended)'; press key",
@@ -149,23 +149,23 @@ describe('a boot that comes to no end', () => {
     expect(session.blocked?.hint).toContain('ANTHROPIC_API_KEY')
     expect(keys()).toEqual([])
     await stopPeer(root.root, BOB, { by: 'a test' })
-    await nothingLeft(root)
+    await expectNothingLeft(root)
   })
 
-  it('because its first message is not taken is blocked, and the message is not typed again', async () => {
+  it('because the first message is not taken is blocked, and the message is not typed again', async () => {
     const root = newRoot()
     const { entry } = await agent(`row ''; while byte >/dev/null; do :; done`, root)
     await updatePeer(root.root, 'bob', { initialPrompt: 'Good morning' })
     const { state, session } = await launchPeer(root.root, entry, { bootTimeoutMs: 1_500 })
     expect([state, session.blocked?.dialog]).toEqual(['blocked', 'first message'])
     expect(session.blocked?.typedAt).toMatch(/Z$/)
-    const after = await until('the next look', () => finishLaunch(root.root, session))
+    const after = await until('the next check', () => finishLaunch(root.root, session))
     expect(after).toMatchObject({ readyAt: expect.any(String) })
     await stopPeer(root.root, BOB, { by: 'a test' })
-    await nothingLeft(root)
+    await expectNothingLeft(root)
   }, 60_000)
 
-  it('because it is called off leaves nothing behind', async () => {
+  it('because it is aborted leaves nothing behind', async () => {
     const root = newRoot()
     const { entry } = await agent("show 'Please wait'; while :; do sleep 1; done", root)
     const asked = new AbortController()
@@ -173,10 +173,10 @@ describe('a boot that comes to no end', () => {
     await until('the session', async () => (await statusOf(root.root, BOB)).session)
     asked.abort()
     await expect(launching).rejects.toMatchObject({ code: 'interrupted' })
-    await nothingLeft(root, 'not-running')
+    await expectNothingLeft(root, 'not-running')
   })
 
-  it('because its program ends says what that said, and the end is recorded', async () => {
+  it('because the program exits reports its output, and the exit is recorded', async () => {
     const root = newRoot()
     const { entry } = await agent("sleep 0.4; show 'Unable to connect'; exit 3", root)
     await expect(launchPeer(root.root, entry)).rejects.toMatchObject({
@@ -185,7 +185,7 @@ describe('a boot that comes to no end', () => {
       hint: expect.stringContaining('iapeer autopsy claude-bob'),
     })
     await until('the record', async () => {
-      // Some versions of tmux lose the signal of its end.
+      // Some versions of tmux miss the exit of the program.
       await finishSessions(root.root)
       return root.deaths().length > 0
     })
@@ -194,13 +194,13 @@ describe('a boot that comes to no end', () => {
 })
 
 describe('a router', () => {
-  it('runs the command of its profile, and needs no screen', async () => {
+  it('runs the command of its profile and needs no screen', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'], 'bell', 'notifier')
     expect((await launchPeer(root, entry)).session).toMatchObject({ readyAt: expect.any(String) })
   })
 
-  it('without a command says where it goes', async () => {
+  it('without a command is refused with a hint where to add one', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep'], 'bell', 'notifier')
     await updatePeer(root, 'bell', { command: null })
@@ -224,7 +224,7 @@ describe('a router', () => {
     const both = { ...robot, runtimes: [toRuntime('telegram'), toRuntime('command')] }
     await expect(launchPeer(root, both, { runtime: toRuntime('telegram') })).rejects.toMatchObject({
       code: 'wrong-intelligence',
-      hint: expect.stringContaining('take telegram out of its'),
+      hint: expect.stringContaining('remove telegram from "runtimes"'),
     })
   })
 })

@@ -12,26 +12,26 @@ import { readClaudeReport } from '../src/runtimes/claude-report.ts'
 const track = asyncCleanups()
 const SCRIPT = fileURLToPath(new URL('fixtures/claude-like.mjs', import.meta.url))
 
-interface Started {
+interface StartedClaude {
   readonly leader: ProcessId
   readonly directory: string
 }
 
-interface Wanted {
-  readonly says?: readonly string[]
+interface StartOptions {
+  readonly report?: readonly string[]
   readonly env?: NodeJS.ProcessEnv
   readonly isWrapped?: boolean
   readonly prepare?: (directory: string) => void
   readonly args?: readonly string[]
 }
 
-async function started({
-  says = ['idle'],
+async function startClaude({
+  report = ['idle'],
   env = {},
   isWrapped = false,
   prepare,
   args = [],
-}: Wanted): Promise<Started> {
+}: StartOptions): Promise<StartedClaude> {
   const { path, remove } = privateDirectory()
   track(remove)
   const directory = join(path, 'configuration')
@@ -39,7 +39,7 @@ async function started({
   prepare?.(directory)
   const script = join(path, 'claude.mjs')
   copyFileSync(SCRIPT, script)
-  const words = [process.execPath, script, ...says, ...args]
+  const words = [process.execPath, script, ...report, ...args]
   const argv = isWrapped ? ['sh', '-c', '"$@"; exit', 'sh', ...words] : words
   const { ANTHROPIC_API_KEY: _key, ANTHROPIC_AUTH_TOKEN: _token, ...rest } = process.env
   const child: ChildProcess = spawn(argv[0] ?? '', argv.slice(1), {
@@ -47,73 +47,73 @@ async function started({
     stdio: 'ignore',
     detached: true,
   })
-  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const exited = new Promise((resolve) => child.once('exit', resolve))
   track(async () => {
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
-    await ended
+    await exited
   })
   const sessions = join(directory, 'sessions')
   await until(
-    'its file',
+    'its sessions file',
     () => existsSync(sessions) && readdirSync(sessions).some((name) => /^\d/.test(name)),
   )
   const leader = await identifyProcess(child.pid ?? Number.NaN)
-  if (leader === undefined) throw new Error('it has ended')
-  await until('its words', async () => (await readClaudeReport(leader)) ?? env['FAKE_START'] !== undefined)
+  if (leader === undefined) throw new Error('the process has exited')
+  await until('its report', async () => (await readClaudeReport(leader)) ?? env['FAKE_START'] !== undefined)
   return { leader, directory }
 }
 
-describe.runIf(process.platform === 'linux')('what Claude Code says of itself', () => {
+describe.runIf(process.platform === 'linux')('the report of Claude Code', () => {
   it.each([
     [['idle'], { status: 'idle' }],
     [['busy'], { status: 'busy' }],
     [['waiting', 'permission prompt'], { status: 'waiting', waitingFor: 'permission prompt' }],
-  ])('%j is read', async (says, expected) => {
-    const { leader } = await started({ says })
+  ])('%j is read', async (report, expected) => {
+    const { leader } = await startClaude({ report })
     expect(await readClaudeReport(leader)).toMatchObject({ pid: leader.pid, ...expected })
   })
 
-  it('is read of the program that a wrapper has started', async () => {
-    const { leader } = await started({ isWrapped: true })
+  it('is read from a program that a wrapper has started', async () => {
+    const { leader } = await startClaude({ isWrapped: true })
     const report = await readClaudeReport(leader)
     expect(report).toMatchObject({ status: 'idle' })
     expect(report?.pid).not.toBe(leader.pid)
   })
 
-  it('does not count where the start time is that of another process, the file is torn, or it is of another program', async () => {
-    const { leader, directory } = await started({ env: { FAKE_START: '1' } })
+  it('does not count if the start time differs, the file is incomplete, or the leader is another process', async () => {
+    const { leader, directory } = await startClaude({ env: { FAKE_START: '1' } })
     expect(await readClaudeReport(leader)).toBeUndefined()
     writeFileSync(join(directory, 'sessions', `${leader.pid}.json`), '{"pid":')
     expect(await readClaudeReport(leader)).toBeUndefined()
-    const other = await started({})
+    const other = await startClaude({})
     expect(await readClaudeReport({ ...other.leader, token: '1' })).toBeUndefined()
   })
 
-  it('does not count where a process that is gone has said it', async () => {
-    const { leader, directory } = await started({})
+  it('does not count if its process is gone', async () => {
+    const { leader, directory } = await startClaude({})
     const record = { pid: 99_999_999, procStart: '1', status: 'waiting' }
     writeFileSync(join(directory, 'sessions', '99999999.json'), JSON.stringify(record))
     expect(await readClaudeReport(leader)).toMatchObject({ status: 'idle' })
   })
 })
 
-describe.runIf(process.platform === 'linux')('whether Claude Code is logged in', () => {
-  it.each<readonly [string, Wanted]>([
+describe.runIf(process.platform === 'linux')('the login of Claude Code', () => {
+  it.each<readonly [string, StartOptions]>([
     ['with an account', { env: { FAKE_ACCOUNT: 'yes' } }],
-    ['of a version that cannot say', { env: { FAKE_ACCOUNT: 'unknown' } }],
-    ['with a variable that names one', { env: { ANTHROPIC_AUTH_TOKEN: 'x' } }],
+    ['of a version without auth status', { env: { FAKE_ACCOUNT: 'unknown' } }],
+    ['with an account variable', { env: { ANTHROPIC_AUTH_TOKEN: 'x' } }],
     [
-      'with a file of credentials',
+      'with a credentials file',
       { prepare: (directory) => writeFileSync(join(directory, '.credentials.json'), '') },
     ],
-    ['with settings of its own', { args: ['', '--settings', '/x'] }],
-  ])('%s is not doubted', async (_kind, wanted) => {
-    expect(await missingClaudeLogin((await started(wanted)).leader)).toBeUndefined()
+    ['with --settings', { args: ['', '--settings', '/x'] }],
+  ])('%s is not reported as missing', async (_kind, options) => {
+    expect(await missingClaudeLogin((await startClaude(options)).leader)).toBeUndefined()
   })
 
-  it('is said by the program itself, where no account is in sight', async () => {
-    expect(await missingClaudeLogin((await started({})).leader)).toContain('/login')
-    expect(await missingClaudeLogin((await started({ isWrapped: true })).leader)).toContain('/login')
+  it('is read from claude auth status if no account is configured', async () => {
+    expect(await missingClaudeLogin((await startClaude({})).leader)).toContain('/login')
+    expect(await missingClaudeLogin((await startClaude({ isWrapped: true })).leader)).toContain('/login')
   })
 })
 
@@ -129,7 +129,7 @@ describe('the next step of a boot', () => {
     [person, { status: 'idle' } as const, person],
     [input, { status: 'idle' } as const, { kind: 'ready' }],
     [{ kind: 'unknown' } as const, { status: 'busy' } as const, { kind: 'ready' }],
-    // What looks like a boot dialog to a program that is beyond these is text, or a question of its own.
+    // After the boot dialogs, text that looks like one of them is output or a question of the agent.
     [press, { status: 'idle' } as const, { kind: 'ready' }],
     [
       press,
@@ -141,7 +141,7 @@ describe('the next step of a boot', () => {
       { status: 'waiting', waitingFor: 'dialog open' } as const,
       { kind: 'wait', dialog: 'dialog open' },
     ],
-  ])('with %j on the screen, and %j said, is %j', (step, report, expected) => {
+  ])('for the screen %j and the report %j is %j', (step, report, expected) => {
     expect(bootStep({ step, input: undefined }, report)).toEqual(expected)
   })
 })

@@ -6,36 +6,36 @@ import { backOffMs, nextStepOf } from '../src/supervise/restart-policy.ts'
 import { superviseSettings } from '../src/supervise/settings.ts'
 import { createSleepClock } from '../src/supervise/sleep-clock.ts'
 
-const at = (
+const actionFor = (
   health: Observation['health'],
   desired: Observation['desired'],
   activity: Observation['activity'] = 'busy',
 ) => decide({ health, desired, activity })
 
-describe('what is done about a session', () => {
+describe('the action for a session', () => {
   it.each([
     ['managed', 'none', 'done', 'leave'],
-    ['managed', 'stay-down', 'busy', 'leave'],
-    ['server-dead', 'stay-down', 'busy', 'settle'],
-    ['server-dead', 'come-back', 'busy', 'settle'],
+    ['managed', 'stopped', 'busy', 'leave'],
+    ['server-dead', 'stopped', 'busy', 'settle'],
+    ['server-dead', 'restart', 'busy', 'settle'],
     ['server-dead', 'none', 'idle', 'settle'],
-    ['session-gone', 'stay-down', 'busy', 'settle'],
-    ['session-gone', 'come-back', 'busy', 'settle'],
+    ['session-gone', 'stopped', 'busy', 'settle'],
+    ['session-gone', 'restart', 'busy', 'settle'],
     ['session-gone', 'none', 'busy', 'settle'],
     ['leader-lost', 'none', 'busy', 'finish'],
-    ['leader-lost', 'come-back', 'busy', 'finish'],
+    ['leader-lost', 'restart', 'busy', 'finish'],
     ['unresponsive', 'none', 'done', 'report'],
     ['running', 'none', 'busy', 'keep'],
     ['running', 'none', 'idle', 'suspend'],
     ['running', 'none', 'done', 'reap'],
-    ['running', 'stay-down', 'idle', 'keep'],
-    ['running', 'come-back', 'done', 'keep'],
+    ['running', 'stopped', 'idle', 'keep'],
+    ['running', 'restart', 'done', 'keep'],
   ] as const)('%s, %s, %s: %s', (health, desired, activity, action) => {
-    expect(at(health, desired, activity)).toBe(action)
+    expect(actionFor(health, desired, activity)).toBe(action)
   })
 })
 
-describe('what follows an end', () => {
+describe('the next step after the end of a session', () => {
   const input = { restarts: 0, inLoop: false, chance: 0.5, desired: 'none' } as const
   it.each([
     [{}, 'crash', input, { kind: 'stay-down' }],
@@ -45,18 +45,18 @@ describe('what follows an end', () => {
     [{ wakePolicy: 'keep-alive' }, 'self-close', input, { kind: 'start', mode: 'fresh', afterMs: 1_000 }],
     [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
     [{}, 'crash', { ...input, inLoop: true }, { kind: 'crash-loop' }],
-    [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, desired: 'stay-down' }, { kind: 'stay-down' }],
-    [{}, 'stopped', { ...input, desired: 'come-back' }, { kind: 'start', mode: 'fresh', afterMs: 0 }],
+    [{ wakePolicy: 'keep-alive' }, 'crash', { ...input, desired: 'stopped' }, { kind: 'stay-down' }],
+    [{}, 'stopped', { ...input, desired: 'restart' }, { kind: 'start', mode: 'fresh', afterMs: 0 }],
     [{ wakePolicy: 'keep-alive' }, 'stopped', input, { kind: 'stay-down' }],
     [{ wakePolicy: 'keep-alive' }, 'idle', input, { kind: 'stay-down' }],
     [{ wakePolicy: 'ephemeral', restart: 'on-failure' }, 'crash', input, { kind: 'stay-down' }],
     [{ afterReboot: 'resume' }, 'reboot', input, { kind: 'start', mode: 'resume', afterMs: 0 }],
     [{ restart: 'on-failure' }, 'reboot', input, { kind: 'stay-down' }],
-  ] as const)('%j after %s', (policy, end, circumstances, nextStep) => {
-    expect(nextStepOf(policy, { end, ...circumstances })).toEqual(nextStep)
+  ] as const)('%j after %s', (policy, end, context, nextStep) => {
+    expect(nextStepOf(policy, { end, ...context })).toEqual(nextStep)
   })
 
-  it('restarts wait from a second to five minutes, a quarter more or less, and never less after more of them', () => {
+  it('waits from one second to five minutes, a quarter more or less, and never less after more restarts', () => {
     fc.assert(
       fc.property(fc.nat(1_000), fc.float({ min: 0, max: 1, noNaN: true }), (restarts, chance) => {
         const ms = backOffMs(restarts, chance)
@@ -78,27 +78,27 @@ describe('a wake', () => {
   }
   it.each([
     ['idle, by a person', {}, 'resume'],
-    ['idle, by an agent about the same', { from: 'agent', topic: 'mail' }, 'resume'],
-    ['idle, by an agent about something else', { from: 'agent', topic: 'build' }, 'fresh'],
-    ['idle, by an agent about nothing', { from: 'agent' }, 'fresh'],
-    ['idle, and its session is gone', { canResume: false }, 'fresh'],
+    ['idle, by an agent about the same topic', { from: 'agent', topic: 'mail' }, 'resume'],
+    ['idle, by an agent about another topic', { from: 'agent', topic: 'build' }, 'fresh'],
+    ['idle, by an agent without a topic', { from: 'agent' }, 'fresh'],
+    ['idle, and its conversation is gone', { canResume: false }, 'fresh'],
     ['after a crash', { lastEnd: 'crash' }, 'fresh'],
-    ['after a crash, asked to go on', { lastEnd: 'crash', resumeAsked: true }, 'resume'],
+    ['after a crash, asked to resume', { lastEnd: 'crash', resumeAsked: true }, 'resume'],
     [
-      'after a crash, asked to go on with nothing',
+      'after a crash, asked to resume without a conversation',
       { lastEnd: 'crash', resumeAsked: true, canResume: false },
       'fresh',
     ],
-    ['closed by itself', { lastEnd: 'self-close' }, 'fresh'],
+    ['exited by itself', { lastEnd: 'self-close' }, 'fresh'],
     ['never ran', { lastEnd: undefined }, 'fresh'],
     ['attach', { from: 'attach', lastEnd: 'crash' }, 'resume'],
-    ['attach to nothing', { from: 'attach', canResume: false }, 'refused'],
+    ['attach without a conversation', { from: 'attach', canResume: false }, 'refused'],
   ] as const)('%s', (_what, changes, mode) => {
     expect(wakeMode({ ...facts, ...changes }).mode).toBe(mode)
   })
 })
 
-it('what the machine slept is nobody`s idleness', () => {
+it('time in which the machine is suspended does not count as idle', () => {
   const clock = createSleepClock({ wallMs: 0, monotonicMs: 0 })
   clock.note(60_000, 60_000)
   expect(clock.awakeMsSince(10_000)).toBe(50_000)
@@ -107,7 +107,7 @@ it('what the machine slept is nobody`s idleness', () => {
   expect(clock.awakeMsSince(3_660_000)).toBe(0)
 })
 
-it('a setting that cannot be is refused by its name', () => {
+it('an invalid setting is refused with its name', () => {
   expect(superviseSettings({}).tickSecs).toBe(60)
   expect(superviseSettings({ IAPEER_TICK_SECS: '0.5' }).tickSecs).toBe(0.5)
   for (const value of ['-1', 'soon', '0'])

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Durations } from '../src/index.ts'
 
 describe('durations', () => {
-  it('are counted cumulatively: each bucket holds all that took at most so long', () => {
+  it('are counted cumulatively: each bucket counts all durations up to its bound', () => {
     const durations = new Durations()
     for (const seconds of [0.0004, 0.001, 3, 100]) durations.observe(seconds)
     const { count, sum, buckets } = durations.stats()

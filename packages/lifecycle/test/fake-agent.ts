@@ -8,6 +8,7 @@ import type { TestRoot } from './support.ts'
 
 const SCRIPT = fileURLToPath(new URL('fixtures/fake-agent.mjs', import.meta.url))
 
+/** A menu that a fake agent shows. */
 export interface FakeMenu {
   readonly menu: {
     readonly title: string
@@ -17,7 +18,7 @@ export interface FakeMenu {
   }
 }
 
-/** What a fake agent shows, one after the other; see its fixture. */
+/** A screen that a fake agent shows; see `fixtures/fake-agent.mjs`. */
 export type FakeStep =
   | FakeMenu
   | { readonly unknown: { readonly lines: readonly string[]; readonly key: string } }
@@ -29,17 +30,18 @@ export const TRUST: FakeMenu = {
   menu: { title: 'Quick safety check', options: ['No, exit', 'Yes, I trust this folder'] },
 }
 export const BYPASS: FakeMenu = { menu: { title: 'WARNING', options: ['No, exit', 'Yes, I accept'] } }
-/** Any key of a person's own, `y`. */
+/** A dialog that iapeer does not know; the key `y` closes it. */
 export const UNKNOWN: FakeStep = { unknown: { lines: ['The moon is full.', 'Howl? (y)'], key: 'y' } }
 export const READY: FakeStep = { input: {} }
 
+/** A peer whose program is the fake agent. */
 export interface FakeAgent {
   readonly entry: PeerEntry
-  /** What it was given, a line each. */
+  /** Returns the keys and messages that the agent received, one per line. */
   readonly given: () => readonly string[]
 }
 
-/** A peer of the runtime `claude` whose program is the fake agent. */
+/** Creates a peer of the runtime `claude` whose program is the fake agent. */
 export async function fakeAgent(
   root: TestRoot,
   steps: readonly FakeStep[],
@@ -49,7 +51,7 @@ export async function fakeAgent(
   const script = join(root.path, 'agent.sh')
   const shown = join(root.path, 'steps.json')
   writeFileSync(shown, JSON.stringify(steps))
-  // The options that it is launched with are none of its own.
+  // The wrapper drops the options of the launch, which the fake agent does not know.
   writeFileSync(script, `exec '${process.execPath}' '${SCRIPT}' '${log}' "$(cat '${shown}')"\n`)
   const entry = await root.peer(['/bin/sh', script], 'bob', 'claude')
   await updatePeer(root.root, 'bob', { initialPrompt: message ?? null })
@@ -57,7 +59,7 @@ export async function fakeAgent(
   return { entry, given }
 }
 
-/** Presses keys as a person who is attached. */
+/** Presses keys as an attached person does. */
 export async function pressKeys(
   { socketPath, server, paneId }: PeerSession,
   ...keys: string[]

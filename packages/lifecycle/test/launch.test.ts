@@ -18,7 +18,7 @@ const logOf = (root: string, identity: Identity = BOB): string => {
 }
 
 describe('a peer', () => {
-  it('comes up as who it is, is enrolled, and goes down in silence', async () => {
+  it('starts with its identity, is enrolled, and is stopped without a death record', async () => {
     const { root, peer, deaths } = newRoot()
     const entry = await peer(['sh', '-c', 'env | sort; echo ready; exec sleep 1000'])
     const env = {
@@ -34,7 +34,7 @@ describe('a peer', () => {
       session: { identity: BOB, sessionId: '$0', paneId: '%0' },
     })
     expect(await statusOf(root, BOB)).toMatchObject({ state: 'running', session: launched.session })
-    await until('its words', () => logOf(root).includes('ready'))
+    await until('its output', () => logOf(root).includes('ready'))
     const log = logOf(root)
     for (const line of [
       'PEER_IDENTITY=command-bob',
@@ -52,16 +52,16 @@ describe('a peer', () => {
     expect(readdirSync(join(root, 'run'))).toEqual([])
   })
 
-  it('has its launch and its stop in lifecycle.log, each once, with the reasons', async () => {
+  it('has its launch and its stop in lifecycle.log, each once, with their reasons', async () => {
     const { root, peer } = newRoot()
     const { session } = await launchPeer(root, await peer(['sleep', '1000']))
     await stopPeer(root, BOB, { by: 'a test', why: 'to see it' })
     await stopPeer(root, BOB, { by: 'a test' })
-    const of = { identity: BOB, gen: session.gen }
-    const because = { ...of, by: 'a test', why: 'to see it' }
+    const facts = { identity: BOB, gen: session.gen }
+    const because = { ...facts, by: 'a test', why: 'to see it' }
     expect((await readEvents(root, { peer: 'bob' })).events).toMatchObject([
-      { ev: 'canary', ...of, state: 'spawned', origin: 'launch' },
-      { ev: 'launch', ...of, mode: 'fresh', ms: expect.any(Number) },
+      { ev: 'canary', ...facts, state: 'spawned', origin: 'launch' },
+      { ev: 'launch', ...facts, mode: 'fresh', ms: expect.any(Number) },
       { ev: 'intent', ...because, state: 'pending' },
       { ev: 'intent', ...because, state: 'done' },
       { ev: 'stop', ...because, result: 'ended' },
@@ -69,7 +69,7 @@ describe('a peer', () => {
     ])
   })
 
-  it('comes up and goes down also where lifecycle.log cannot be written, which is told', async () => {
+  it('starts and stops even if lifecycle.log cannot be written, and the calls report that', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     mkdirSync(join(root, 'logs', 'iapeer', 'lifecycle.log'), { recursive: true })
@@ -83,7 +83,7 @@ describe('a peer', () => {
     expect([stopped.state, failures]).toEqual(['ended', [expect.objectContaining({ code: 'EISDIR' })]])
   })
 
-  it('a bad setting of the log does not keep it down', async () => {
+  it('starts even if a setting of the log is invalid', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     process.env['IAPEER_LIFECYCLE_LOG_KEEP'] = 'many'
@@ -100,7 +100,7 @@ describe('a peer', () => {
     }
   })
 
-  it('gets its launch.env, and its start arguments behind the command', async () => {
+  it('gets its launch.env, and its start arguments after the command', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sh', '-c', 'echo "[$COLOUR][$1][$2]"; exec sleep 1000', 'sh'])
     const directory = join(entry.home, '.iapeer', 'runtimes', 'command')
@@ -110,10 +110,10 @@ describe('a peer', () => {
       'export COLOUR="deep blue"\nPEER_START_ARGS=one "two words"\n',
     )
     await launchPeer(root, entry)
-    await until('its words', () => logOf(root).includes('[deep blue][one][two words]'))
+    await until('its output', () => logOf(root).includes('[deep blue][one][two words]'))
   })
 
-  it('is launched once by any number of callers', async () => {
+  it('is launched once by concurrent callers', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     const all = await Promise.all(Array.from({ length: 5 }, () => launchPeer(root, entry)))
@@ -127,7 +127,7 @@ describe('a peer', () => {
     expect(new Set(all.map((one) => one.session.server.pid)).size).toBe(1)
   })
 
-  it("whose name begins another's is another", async () => {
+  it('is not confused with a peer whose name starts with its name', async () => {
     const { root, peer } = newRoot()
     await launchPeer(root, await peer(['sleep', '1000'], 'bobby'))
     await launchPeer(root, await peer(['sleep', '1000'], 'bob'))
@@ -135,19 +135,19 @@ describe('a peer', () => {
     expect((await statusOf(root, toIdentity('command-bobby'))).state).toBe('running')
   })
 
-  it('that is killed is asleep, its death recorded, and comes up again', async () => {
+  it('that is killed does not run, has its death recorded, and can be started again', async () => {
     const { root, peer, deaths } = newRoot()
     const entry = await peer(['sleep', '1000'])
     const { session } = await launchPeer(root, entry)
     process.kill(session.leader.pid, 'SIGKILL')
-    await until('its end', async () => (await statusOf(root, BOB)).state === 'not-running')
+    await until('its exit', async () => (await statusOf(root, BOB)).state === 'not-running')
     expect((await launchPeer(root, entry)).session.server.pid).not.toBe(session.server.pid)
     await until('the record', () => deaths().length > 0)
     expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGKILL' }])
   })
 
   it.each(['SIGKILL', 'SIGINT'] as const)(
-    'whose launch is cut off by %s at any moment can be started and stopped',
+    'whose launch is interrupted by %s at any moment can be started and stopped',
     async (signal) => {
       const { root, peer, deaths } = newRoot()
       const entry = await peer(['sleep', '1000'])
@@ -159,11 +159,11 @@ describe('a peer', () => {
         const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
           stdio: ['ignore', 'pipe', 'ignore'],
         })
-        const ended = new Promise((resolve) => child.once('exit', resolve))
+        const exited = new Promise((resolve) => child.once('exit', resolve))
         await new Promise((resolve) => child.stdout.once('data', resolve))
         await new Promise((resolve) => setTimeout(resolve, afterMs))
         child.kill(signal)
-        await ended
+        await exited
         const { session } = await launchPeer(root, entry)
         expect((await statusOf(root, BOB)).state).toBe('running')
         await stopPeer(root, BOB, { by: 'a test' })
@@ -176,14 +176,14 @@ describe('a peer', () => {
     60_000,
   )
 
-  it('that is removed while it is being launched is refused', async () => {
+  it('that was removed is not launched', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     await removePeer(root, 'bob', new Date())
     await expect(launchPeer(root, entry)).rejects.toMatchObject({ code: 'no-such-peer' })
   })
 
-  it('that is stopped while it is being launched ends up stopped', async () => {
+  it('that is stopped during its launch is stopped afterwards', async () => {
     const { root, peer, deaths } = newRoot()
     const entry = await peer(['sleep', '1000'])
     const launching = launchPeer(root, entry)
@@ -195,23 +195,23 @@ describe('a peer', () => {
   })
 })
 
-describe('a launch that cannot be', () => {
-  const refused = async (root: string, entry: PeerEntry, expected: object): Promise<void> => {
+describe('a launch', () => {
+  const expectRefused = async (root: string, entry: PeerEntry, expected: object): Promise<void> => {
     await expect(launchPeer(root, entry, { timeoutMs: 5_000 })).rejects.toMatchObject(expected)
     expect(existsSync(join(root, 'run')) ? readdirSync(join(root, 'run')) : []).toEqual([])
     expect(await listSessions(root)).toEqual([])
   }
 
-  it('no such program: said before anything is started', async () => {
+  it('of a missing program is refused before anything is started', async () => {
     const { root, peer, deaths } = newRoot()
-    await refused(root, await peer(['no-such-program', 'x']), {
+    await expectRefused(root, await peer(['no-such-program', 'x']), {
       code: 'command-not-found',
       hint: expect.stringContaining('Looked in'),
     })
     expect(deaths()).toEqual([])
   })
 
-  it('the directory it runs in is gone', async () => {
+  it('in a missing working directory is refused', async () => {
     const { root, path, peer } = newRoot()
     await peer(['sleep', '1000'])
     const cwd = join(path, 'repo')
@@ -220,32 +220,35 @@ describe('a launch that cannot be', () => {
     rmSync(cwd, { recursive: true })
     const [entry] = await (await import('@iapeer/core/registry')).listPeers(root)
     if (entry === undefined) throw new Error('no peer')
-    await refused(root, entry, { code: 'cwd-missing', message: expect.stringContaining(cwd) })
+    await expectRefused(root, entry, { code: 'cwd-missing', message: expect.stringContaining(cwd) })
   })
 
-  it('a launch.env that cannot be read, with its line', async () => {
+  it('with an invalid launch.env is refused with the line', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     const directory = join(entry.home, '.iapeer', 'runtimes', 'command')
     mkdirSync(directory, { recursive: true })
     writeFileSync(join(directory, 'launch.env'), 'A=1\nnonsense\n')
-    await refused(root, entry, { code: 'invalid-launch-env', message: expect.stringContaining('line 2') })
+    await expectRefused(root, entry, {
+      code: 'invalid-launch-env',
+      message: expect.stringContaining('line 2'),
+    })
   })
 
-  it('a runtime that it is not declared for, and one that nobody knows', async () => {
+  it('as an undeclared or unknown runtime is refused', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     await expect(launchPeer(root, entry, { runtime: toRuntime('codex') })).rejects.toMatchObject({
       code: 'runtime-undeclared',
     })
     await updatePeer(root, 'bob', { runtimes: [toRuntime('command'), toRuntime('pigeon')] })
-    const odd = { ...entry, runtimes: [toRuntime('command'), toRuntime('pigeon')] }
-    await expect(launchPeer(root, odd, { runtime: toRuntime('pigeon') })).rejects.toMatchObject({
+    const withUnknown = { ...entry, runtimes: [toRuntime('command'), toRuntime('pigeon')] }
+    await expect(launchPeer(root, withUnknown, { runtime: toRuntime('pigeon') })).rejects.toMatchObject({
       code: 'runtime-unknown',
     })
   })
 
-  it('a program that ends at once: what it said, and a record of how it ended', async () => {
+  it('of a program that exits at once reports its output, and the exit is recorded', async () => {
     const { root, peer, deaths } = newRoot()
     await expect(launchPeer(root, await peer(['sh', '-c', 'echo no licence; exit 9']))).rejects.toMatchObject(
       {
@@ -258,7 +261,7 @@ describe('a launch that cannot be', () => {
     expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '9' }])
   })
 
-  it('a tmux server that is killed during the launch: said, recorded once, and nothing is left', async () => {
+  it('whose tmux server is killed fails, is recorded once, and leaves nothing behind', async () => {
     const { root, peer, deaths } = newRoot()
     const entry = await peer(['sh', '-c', 'kill -KILL $PPID; exec sleep 1000'])
     await expect(launchPeer(root, entry)).rejects.toThrow(/command-bob/)
@@ -267,7 +270,7 @@ describe('a launch that cannot be', () => {
     expect((await statusOf(root, BOB)).state).toBe('not-running')
   })
 
-  it('a server of somebody else on its socket is left alone', async () => {
+  it('does not touch another server on its socket', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     mkdirSync(join(root, 'run'), { recursive: true })
@@ -277,7 +280,7 @@ describe('a launch that cannot be', () => {
     expect(other.alive()).toBe(true)
   })
 
-  it('a disk that fills up while it starts: nothing runs on', async () => {
+  it('whose session file cannot be written leaves nothing running', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     mkdirSync(join(root, 'state', 'lifecycle', 'command-bob.session'), { recursive: true })
@@ -288,7 +291,7 @@ describe('a launch that cannot be', () => {
     rmSync(join(root, 'state', 'lifecycle', 'command-bob.session'), { recursive: true })
   })
 
-  it('a stale socket file is no hindrance', async () => {
+  it('replaces a stale socket file', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     mkdirSync(join(root, 'run'), { recursive: true })
@@ -298,7 +301,7 @@ describe('a launch that cannot be', () => {
     expect((await launchPeer(root, entry)).state).toBe('launched')
   })
 
-  it('a server of its own that lives on for a session of somebody else is left alone, and it comes up beside it', async () => {
+  it('uses the next socket if its earlier server still runs for another session', async () => {
     const { root, peer, deaths } = newRoot()
     const entry = await peer(['sleep', '1000'])
     const first = (await launchPeer(root, entry)).session
@@ -306,7 +309,7 @@ describe('a launch that cannot be', () => {
     track(server.end)
     await server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
     await server.tmux('kill-session', '-t', first.sessionId)
-    await until('its record', async () => {
+    await until('the record', async () => {
       await finishSessions(root)
       return deaths().length > 0
     })
@@ -320,7 +323,7 @@ describe('a launch that cannot be', () => {
     expect(deaths()).toMatchObject([{ cause: 'leader-removed', gen: first.gen }])
   })
 
-  it('stopped while somebody has a session in its server, it comes up beside that', async () => {
+  it('uses the next socket after a stop that left another session in its server', async () => {
     const { root, peer, deaths } = newRoot()
     const entry = await peer(['sleep', '1000'])
     const first = (await launchPeer(root, entry)).session
@@ -337,7 +340,7 @@ describe('a launch that cannot be', () => {
     expect(deaths()).toEqual([])
   })
 
-  it('what an earlier program of it said is not what this one said', async () => {
+  it('that fails does not report the output of an earlier program', async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sh', '-c', 'echo disk is broken; exit 3'])
     await expect(launchPeer(root, entry)).rejects.toThrow(/disk is broken/)
@@ -345,7 +348,7 @@ describe('a launch that cannot be', () => {
     await expect(launchPeer(root, entry)).rejects.not.toThrow(/disk is broken/)
   })
 
-  it("a line of the person's tmux.conf that is wrong is told, and ends nothing", async () => {
+  it("returns a wrong line of the user's tmux.conf as a warning and succeeds", async () => {
     const { root, peer } = newRoot()
     const entry = await peer(['sleep', '1000'])
     writeFileSync(join(root, 'tmux.conf'), 'set -g status-style bg=blue\nnonsense here\n')

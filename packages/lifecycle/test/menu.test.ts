@@ -37,25 +37,25 @@ describe('a menu', () => {
       0,
     ],
     [
-      'right below a text',
+      'directly below text',
       '  files. Your decision will be\n  saved.\n› 1. Trust and continue',
       ['Trust and continue'],
       0,
     ],
     [
-      'of ten',
+      'of more than ten options',
       Array.from({ length: 11 }, (_, at) => `${at === 9 ? '❯' : ' '} ${at + 1}. o${at}`).join('\n'),
       Array.from({ length: 11 }, (_, at) => `o${at}`),
       9,
     ],
     [
-      'with boxes',
+      'with check boxes',
       '  ❯ [✔] thing\n    [✔] other\n\n Space to select · Esc to reject all',
       ['[✔] thing', '[✔] other'],
       0,
     ],
     [
-      'with more below',
+      'with more options below',
       ' ❯ 1. Yes\n ↓ 2. Yes, and always\n      for this folder\n ↑ 6 more lines\n Esc to cancel',
       ['Yes', 'Yes, and always'],
       0,
@@ -68,7 +68,7 @@ describe('a menu', () => {
     ['an input row', '────\n❯ \n────\n  bypass permissions on'],
     ['text', 'user@host:~$ ls > out'],
     ['nothing', ''],
-  ])('is not what %s is', (_kind, screen) => {
+  ])('is not read from %s', (_kind, screen) => {
     expect(menuOf(screen)).toBeUndefined()
   })
 
@@ -83,7 +83,7 @@ describe('a menu', () => {
     expect(menuOf(screen)?.isLive).toBe(false)
   })
 
-  it('that is wrapped keeps its options apart by what follows each', () => {
+  it('that is wrapped is read with the continuation lines of each option', () => {
     const menu = readMenu(
       rowsOf(' ❯ No, exit\n   Yes, I trust\n   this folder\n\n Enter to confirm ·\n Esc to cancel'),
     )
@@ -107,7 +107,7 @@ interface Shape {
   readonly hasKeys: boolean
 }
 
-/** A menu as a program draws it. */
+/** Draws a menu as a program does. */
 function draw(
   options: readonly string[],
   at: number,
@@ -133,7 +133,7 @@ const shapes = fc.record({
 })
 
 describe('a dialog', () => {
-  it('is answered with the wanted option, wherever that and the cursor stand, and no Enter falls on another one', () => {
+  it('is answered with the wanted option from every cursor position, and Enter is pressed on no other option', () => {
     fc.assert(
       fc.property(
         fc.shuffledSubarray(WORDS, { minLength: 2 }),
@@ -152,13 +152,13 @@ describe('a dialog', () => {
             }
             at += step.key === 'Down' ? 1 : -1
           }
-          throw new Error('it never came to it')
+          throw new Error('the cursor did not reach the option')
         },
       ),
     )
   })
 
-  it('whose wanted option is out of sight is scrolled, and else left alone', () => {
+  it('whose wanted option is not visible is scrolled if it can scroll, and otherwise not answered', () => {
     const update: BootDialog = { name: 'update', shows: [/Update/], answer: { choose: /^Skip$/ } }
     const step = (screen: string) => dialogStep([update], rowsOf(screen))
     expect(step(' Update\n› 1. Now\n↓\n  enter continue')).toMatchObject({ key: 'Down' })

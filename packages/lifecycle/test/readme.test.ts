@@ -7,7 +7,7 @@ import { expect, it } from 'vitest'
 const track = asyncCleanups()
 const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 
-it('the example of the event log in the README runs as it stands', async () => {
+it('the example of the event log in the README runs unchanged', async () => {
   const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
   const [, code = ''] = /^## The event log\n[\s\S]*?```js\n([\s\S]*?)```/m.exec(readme) ?? []
   const { path: location, remove } = privateDirectory()

@@ -38,7 +38,7 @@ interface Agent {
   readonly env: NodeJS.ProcessEnv
   readonly model: ModelServer
   readonly deaths: () => readonly unknown[]
-  /** Stops it, and waits until no process of it writes into its home. */
+  /** Stops the agent and waits until its processes no longer write to its home. */
   readonly stop: () => Promise<StopResult>
 }
 
@@ -50,7 +50,7 @@ async function newAgent(runtime: AgentName, command: readonly string[]): Promise
   track(model.close)
   mkdirSync(home)
   mkdirSync(cwd)
-  // Codex asks for trust in a repository only.
+  // Codex asks for trust only in a repository.
   await run('git', ['init', '-q', cwd])
   const env = prepareHome(runtime, { home, modelUrl: model.url })
   await peer(command, 'bob', runtime)
@@ -59,7 +59,7 @@ async function newAgent(runtime: AgentName, command: readonly string[]): Promise
   const identity = formatIdentity({ runtime: toRuntime(runtime), personality: toPersonality('bob') })
   const stop = async (): Promise<StopResult> => {
     const result = await stopPeer(root, identity, { by: 'a test' })
-    await until('its processes to end', () => processesOf(home).length === 0, 20_000)
+    await until('its processes to exit', () => processesOf(home).length === 0, 20_000)
     return result
   }
   return { root, home, entry, env, model, deaths, stop }
@@ -68,7 +68,7 @@ async function newAgent(runtime: AgentName, command: readonly string[]): Promise
 const handleOf = ({ socketPath, server }: PeerSession): TmuxServer =>
   new TmuxServer({ socketPath, process: server })
 
-/** How often the model was given a text as something new. */
+/** Returns in how many requests the model got a text as new input. */
 const timesAsked = ({ requests }: ModelServer, text: string): number =>
   requests.filter(({ isTurn, news }) => isTurn && news.includes(text)).length
 
@@ -85,8 +85,8 @@ for (const { runtime, found } of AGENTS) {
   const identity = formatIdentity({ runtime: toRuntime(runtime), personality: toPersonality('bob') })
   const adapter = adapterOf(toRuntime(runtime))
 
-  describe.skipIf(found.program === undefined)(`${runtime}, the real one`, { timeout: 120_000 }, () => {
-    it('boots through its dialogs, takes its first message, goes down in silence, and goes on where it was', async () => {
+  describe.skipIf(found.program === undefined)(`the real ${runtime}`, { timeout: 120_000 }, () => {
+    it('boots through its dialogs, takes its first message, is stopped without a death record, and resumes its conversation', async () => {
       const { root, entry, env, model, deaths, stop } = await newAgent(runtime, [program])
       const prompt = join(root, 'prompt.md')
       writeFileSync(prompt, 'You are bob. The word is kumquat.\n')
@@ -144,13 +144,13 @@ for (const { runtime, found } of AGENTS) {
       await stop()
     })
 
-    it('boots while its terminal is resized again and again', async () => {
+    it('boots while its terminal is resized repeatedly', async () => {
       const { root, entry, env, model, stop } = await newAgent(runtime, [program])
       await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
       const socketPath = peerSocketPath(join(root, 'run'), identity)
-      const enough = new AbortController()
+      const launched = new AbortController()
       const resizing = (async () => {
-        for (let at = 0; !enough.signal.aborted; at++) {
+        for (let at = 0; !launched.signal.aborted; at++) {
           const [width = '', height = ''] = SIZES[at % SIZES.length]?.split('x') ?? []
           await run('tmux', [
             '-S',
@@ -167,13 +167,13 @@ for (const { runtime, found } of AGENTS) {
           await new Promise((resolve) => setTimeout(resolve, 300))
         }
       })()
-      await launchPeer(root, entry, { env }).finally(() => enough.abort())
+      await launchPeer(root, entry, { env }).finally(() => launched.abort())
       await resizing
       await until('the model to be asked', () => model.asked.some((one) => one.includes('Good morning.')))
       await stop()
     })
 
-    it('is interrupted, cleared and ended by its own controls', async () => {
+    it('is interrupted, cleared and exited by its own controls', async () => {
       const { root, entry, env, model, deaths } = await newAgent(runtime, [program])
       const { session } = await launchPeer(root, entry, { env })
       const { socketPath, server, leader, paneId } = session
@@ -200,9 +200,12 @@ for (const { runtime, found } of AGENTS) {
       await shows(/esc to interrupt/)
       expect(adapter.executeControl('interrupt')).toEqual({ key: 'Escape' })
       await handle.sendKeys(paneId, [{ key: 'Escape' }])
-      await until('it to be idle', async () => !/esc to interrupt/.test(await handle.capturePane(paneId)))
+      await until(
+        'the agent to be idle',
+        async () => !/esc to interrupt/.test(await handle.capturePane(paneId)),
+      )
       release()
-      // What was interrupted before an answer may stand in the input row again.
+      // A message that is interrupted before an answer may return to the input row.
       await handle.sendKeys(paneId, [{ key: 'C-u' }])
       await type('clear')
       await until('a clear screen', async () => !/stars/.test(await handle.capturePane(paneId)))
@@ -218,12 +221,12 @@ for (const { runtime, found } of AGENTS) {
       expect(deaths()).toMatchObject([{ ev: 'session-exit', dead_status: '0' }])
     })
 
-    it('that is not logged in is blocked, says so, and leaves no death when it is stopped', async () => {
+    it('that is not logged in is blocked with a hint, and is stopped without a death record', async () => {
       const { root, home, entry, env, model, deaths, stop } = await newAgent(runtime, [program])
       if (runtime === 'codex') writeFileSync(join(home, '.codex', 'config.toml'), '')
-      const { ANTHROPIC_AUTH_TOKEN: _token, ...none } = env
+      const { ANTHROPIC_AUTH_TOKEN: _token, ...loggedOut } = env
       await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
-      const { state, session } = await launchPeer(root, entry, { env: none })
+      const { state, session } = await launchPeer(root, entry, { env: loggedOut })
       expect([state, session.readyAt]).toEqual(['blocked', undefined])
       expect(session.blocked).toMatchObject({ dialog: 'login', hint: expect.stringContaining('Log in') })
       expect(session.blocked?.typedAt).toBeUndefined()
@@ -234,7 +237,7 @@ for (const { runtime, found } of AGENTS) {
       expect(deaths()).toEqual([])
     })
 
-    it('that shows a dialog in the middle is blocked until it is gone, and then gets its message once', async () => {
+    it('that shows a dialog later is blocked until the dialog is closed, and then gets its message once', async () => {
       const { root, entry, env, model, stop } = await newAgent(runtime, [program])
       await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
       const { session } = await launchPeer(root, entry, { env, bootTimeoutMs: 1 })
@@ -242,11 +245,11 @@ for (const { runtime, found } of AGENTS) {
       const handle = handleOf(session)
       await until('its input row', async () => {
         const { screen, report } = adapter
-        const said = await report?.(session.leader)
+        const reported = await report?.(session.leader)
         const { step } = screen?.read(await handle.capturePane(session.paneId)) ?? {}
         if (step?.kind === 'press') await handle.sendKeys(session.paneId, [{ key: step.key }])
         await new Promise((resolve) => setTimeout(resolve, 400))
-        return step?.kind === 'input' && (runtime === 'codex' || said?.status === 'idle')
+        return step?.kind === 'input' && (runtime === 'codex' || reported?.status === 'idle')
       })
       await handle.sendKeys(session.paneId, [{ text: '/model' }])
       await until('the command', async () => /[❯›]\s?\/model/.test(await handle.capturePane(session.paneId)))
@@ -258,7 +261,7 @@ for (const { runtime, found } of AGENTS) {
       expect(still?.blocked?.screen).toMatch(/model/i)
       expect(still?.blocked?.typedAt).toBeUndefined()
       await handle.sendKeys(session.paneId, [{ key: 'Escape' }])
-      await until('it to be ready', async () => {
+      await until('the agent to be ready', async () => {
         const now = await finishLaunch(root, session)
         return now?.readyAt !== undefined
       })
@@ -268,7 +271,7 @@ for (const { runtime, found } of AGENTS) {
       await stop()
     })
 
-    it('that is started by a wrapper is as ready as one without', async () => {
+    it('that is started by a wrapper becomes ready too', async () => {
       const { root, entry, env, model, stop } = await newAgent(runtime, [
         '/bin/sh',
         '-c',
@@ -280,8 +283,8 @@ for (const { runtime, found } of AGENTS) {
       expect(state).toBe('launched')
       await until('the model to be asked', () => timesAsked(model, 'Good morning.') === 1)
       if (runtime === 'claude') {
-        const said = await adapter.report?.(session.leader)
-        expect(said).toMatchObject({ status: expect.stringMatching(/idle|busy/) })
+        const reported = await adapter.report?.(session.leader)
+        expect(reported).toMatchObject({ status: expect.stringMatching(/idle|busy/) })
       }
       await stop()
     })
@@ -305,12 +308,12 @@ describe.skipIf(claude === undefined)('Claude Code with an unknown dialog', { ti
   const answer = async (session: PeerSession): Promise<void> =>
     handleOf(session).sendKeys(session.paneId, [{ key: 'Escape' }])
 
-  it('is blocked; when a person has answered it, the next look goes on from there', async () => {
+  it('is blocked; when a person has answered, the next call of finishLaunch finishes the launch', async () => {
     const { root, session, model, stop } = await blocked()
     await answer(session)
-    // The dialogs behind it are answered as at any launch.
+    // The dialogs that follow are answered as in any launch.
     await until(
-      'it to be ready',
+      'the agent to be ready',
       async () => (await finishLaunch(root, session))?.readyAt !== undefined,
       20_000,
     )
@@ -323,13 +326,17 @@ describe.skipIf(claude === undefined)('Claude Code with an unknown dialog', { ti
     await stop()
   })
 
-  it('is blocked; when a person has answered it, the daemon goes on from there', async () => {
+  it('is blocked; when a person has answered, the daemon finishes the launch', async () => {
     const { root, session, model, deaths, stop } = await blocked()
     const supervisor = new FleetSupervisor(root)
     await supervisor.start()
     track(() => supervisor.stop())
     await answer(session)
-    await until('it to be ready', async () => (await statusOf(root, identity)).session?.readyAt, 30_000)
+    await until(
+      'the agent to be ready',
+      async () => (await statusOf(root, identity)).session?.readyAt,
+      30_000,
+    )
     await until('the model to be asked', () => timesAsked(model, 'Good morning.') === 1)
     expect((await statusOf(root, identity)).session?.gen).toBe(session.gen)
     await stop()

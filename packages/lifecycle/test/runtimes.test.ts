@@ -10,7 +10,7 @@ import { claudeSlug } from '../src/runtimes/claude-sessions.ts'
 import type { LaunchRequest } from '../src/runtimes/runtime.ts'
 
 const track = asyncCleanups()
-const of = (name: string) => adapterOf(toRuntime(name))
+const adapter = (name: string) => adapterOf(toRuntime(name))
 
 const PROFILE: PeerProfile = {
   personality: toPersonality('bob'),
@@ -75,29 +75,31 @@ describe('the command line of', () => {
       ],
     ],
     ['notifier', request({ profile: { ...PROFILE, command: ['bell'] } }), ['bell', '--model', 'a b']],
-  ])('%s', (name, wanted, argv) => {
-    expect(of(name).buildArgv(wanted)).toEqual(argv)
+  ])('%s', (name, launch, argv) => {
+    expect(adapter(name).buildArgv(launch)).toEqual(argv)
   })
 
-  it('codex holds no bearer: that is in its environment', () => {
-    expect(of('codex').buildArgv(request(everything)).join(' ')).not.toContain('secret')
-    expect(of('codex').environment?.(request(everything))).toEqual({ IAPEER_BEARER: 'secret' })
-    expect(of('codex').environment?.(request())).toEqual({})
+  it('codex does not contain the bearer, which is in its environment', () => {
+    expect(adapter('codex').buildArgv(request(everything)).join(' ')).not.toContain('secret')
+    expect(adapter('codex').environment?.(request(everything))).toEqual({ IAPEER_BEARER: 'secret' })
+    expect(adapter('codex').environment?.(request())).toEqual({})
   })
 
-  it.each(['command', 'telegram', 'notifier'])('%s is in the profile', (name) => {
-    expect(() => of(name).buildArgv(request())).toThrow(expect.objectContaining({ code: 'command-missing' }))
+  it.each(['command', 'telegram', 'notifier'])('%s comes from the profile', (name) => {
+    expect(() => adapter(name).buildArgv(request())).toThrow(
+      expect.objectContaining({ code: 'command-missing' }),
+    )
   })
 })
 
 describe('the sessions of a directory', () => {
   const ID = '0123abcd-0000-4000-8000-00000000000'
-  interface Place {
+  interface TestHome {
     readonly home: string
     readonly cwd: string
     readonly write: (path: string, text: string, atSecs: number) => void
   }
-  function location(): Place {
+  function newHome(): TestHome {
     const directory = privateDirectory()
     track(directory.remove)
     const path = realpathSync(directory.path)
@@ -112,31 +114,31 @@ describe('the sessions of a directory', () => {
     return { home: path, cwd, write }
   }
 
-  it('of claude: the newest that names it, and what its agents do counts', async () => {
-    const { home, cwd, write } = location()
+  it('of claude: the newest that names the directory is resumed, and the activity of its subagents counts', async () => {
+    const { home, cwd, write } = newHome()
     const lookup = { env: { HOME: home }, cwd, paneLog: '' }
-    expect(await of('claude').resolveResume(lookup)).toBeUndefined()
+    expect(await adapter('claude').resolveResume(lookup)).toBeUndefined()
     const projects = `.claude/projects/${claudeSlug(cwd)}`
-    const said = (directory: string): string =>
+    const transcript = (directory: string): string =>
       `{"type":"mode"}\n{"type":"user","cwd":${JSON.stringify(directory)}}\n`
-    write(`${projects}/${ID}1.jsonl`, said(cwd), 1_000)
-    write(`${projects}/${ID}2.jsonl`, said(cwd), 2_000)
-    // Its slug is the same.
-    write(`${projects}/${ID}3.jsonl`, said(join(home, 'my-work')), 3_000)
-    write(`${projects}/notes.jsonl`, said(cwd), 4_000)
-    expect(await of('claude').resolveResume(lookup)).toBe(`${ID}2`)
-    expect(await of('claude').newestActivity(lookup)).toBe(2_000_000)
+    write(`${projects}/${ID}1.jsonl`, transcript(cwd), 1_000)
+    write(`${projects}/${ID}2.jsonl`, transcript(cwd), 2_000)
+    // The slug of this directory is the same.
+    write(`${projects}/${ID}3.jsonl`, transcript(join(home, 'my-work')), 3_000)
+    write(`${projects}/notes.jsonl`, transcript(cwd), 4_000)
+    expect(await adapter('claude').resolveResume(lookup)).toBe(`${ID}2`)
+    expect(await adapter('claude').newestActivity(lookup)).toBe(2_000_000)
     write(`${projects}/${ID}2/subagents/agent-1.jsonl`, '', 5_000)
-    expect(await of('claude').newestActivity(lookup)).toBe(5_000_000)
+    expect(await adapter('claude').newestActivity(lookup)).toBe(5_000_000)
     const elsewhere = { ...lookup, env: { HOME: home, CLAUDE_CONFIG_DIR: join(home, 'other') } }
-    expect(await of('claude').resolveResume(elsewhere)).toBeUndefined()
-    expect(await of('claude').resolveResume({ ...lookup, cwd: join(home, 'gone') })).toBeUndefined()
+    expect(await adapter('claude').resolveResume(elsewhere)).toBeUndefined()
+    expect(await adapter('claude').resolveResume({ ...lookup, cwd: join(home, 'gone') })).toBeUndefined()
   })
 
-  it('of codex: the newest that was started in it, by a person', async () => {
-    const { home, cwd, write } = location()
+  it('of codex: the newest that was started in the directory is resumed, without those of subagents', async () => {
+    const { home, cwd, write } = newHome()
     const lookup = { env: { HOME: home }, cwd, paneLog: '' }
-    expect(await of('codex').newestActivity(lookup)).toBeUndefined()
+    expect(await adapter('codex').newestActivity(lookup)).toBeUndefined()
     const meta = (directory: string, source = '"cli"'): string =>
       `{"type":"session_meta","payload":{"cwd":${JSON.stringify(directory)},"source":${source},"base_instructions":"${'x'.repeat(99_999)}"}}\n`
     const day = '.codex/sessions/2026/01'
@@ -144,27 +146,29 @@ describe('the sessions of a directory', () => {
     write(`${day}/01/rollout-2026-01-01T03-04-05-${ID}2.jsonl`, meta(cwd), 2_000)
     write(`${day}/03/rollout-2026-01-03T03-04-05-${ID}3.jsonl`, meta('/x'), 3_000)
     write(`${day}/03/rollout-2026-01-03T03-04-05-${ID}4.jsonl`, meta(cwd, '{"subagent":"review"}'), 4_000)
-    expect(await of('codex').resolveResume(lookup)).toBe(`${ID}2`)
-    expect(await of('codex').newestActivity(lookup)).toBe(2_000_000)
+    expect(await adapter('codex').resolveResume(lookup)).toBe(`${ID}2`)
+    expect(await adapter('codex').newestActivity(lookup)).toBe(2_000_000)
   })
 
-  it('of a command: none, and what it prints is what it does', async () => {
-    const { home, cwd, write } = location()
+  it('of a command: there are none, and its output is its activity', async () => {
+    const { home, cwd, write } = newHome()
     write('pane.log', 'x', 7_000)
     const lookup = { env: {}, cwd, paneLog: join(home, 'pane.log') }
-    expect(await of('command').resolveResume(lookup)).toBeUndefined()
-    expect(await of('command').newestActivity(lookup)).toBe(7_000_000)
-    expect(await of('command').newestActivity({ ...lookup, paneLog: join(home, 'none') })).toBeUndefined()
+    expect(await adapter('command').resolveResume(lookup)).toBeUndefined()
+    expect(await adapter('command').newestActivity(lookup)).toBe(7_000_000)
+    expect(
+      await adapter('command').newestActivity({ ...lookup, paneLog: join(home, 'none') }),
+    ).toBeUndefined()
   })
 
   it.each([
     ['/home/ann/my_work.d', '-home-ann-my-work-d'],
     [
-      // By the rule that Claude Code 2.1.197 was seen to follow.
+      // As observed with Claude Code 2.1.197.
       `/home/ann/projects/${Array.from({ length: 14 }, (_, at) => `long-folder-name-${at + 1}`).join('/')}`,
       '-home-ann-projects-long-folder-name-1-long-folder-name-2-long-folder-name-3-long-folder-name-4-long-folder-name-5-long-folder-name-6-long-folder-name-7-long-folder-name-8-long-folder-name-9-long-folde-hcefhh',
     ],
-  ])('of claude are kept by the name of the directory: %s', (path, slug) => {
+  ])('of claude are stored under a name made from the directory: %s', (path, slug) => {
     expect(claudeSlug(path)).toBe(slug)
   })
 })

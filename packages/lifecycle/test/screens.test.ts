@@ -6,8 +6,8 @@ import type { RuntimeAdapter } from '../src/runtimes/runtime.ts'
 import type { ScreenReader } from '../src/runtimes/screen/screen-reader.ts'
 
 /**
- * Captured from Claude Code 2.1.197 and Codex 0.169.0, or 2.1.332 and 0.171.0 where the name has 332 or 171, in a terminal of
- * 200x50 where it says no other.
+ * Screens captured from Claude Code 2.1.197 and Codex 0.169.0, or 2.1.332 and 0.171.0 if the name contains 332 or 171. The
+ * terminal is 200x50 unless the name contains another size.
  */
 const DIRECTORY = new URL('./screens/', import.meta.url)
 const SCREENS: ReadonlyMap<string, string> = new Map(
@@ -18,7 +18,7 @@ const SCREENS: ReadonlyMap<string, string> = new Map(
 )
 const screenOf = (name: string): string => {
   const screen = SCREENS.get(name)
-  if (screen === undefined) throw new Error(`there is no screen ${name}`)
+  if (screen === undefined) throw new Error(`no screen ${name}`)
   return screen
 }
 
@@ -28,13 +28,13 @@ const ownerOf = (name: string): RuntimeAdapter => (name.startsWith('claude') ? c
 const otherThan = (one: RuntimeAdapter): RuntimeAdapter => (one === claude ? codex : claude)
 
 const readerOf = (adapter: RuntimeAdapter): ScreenReader => {
-  if (adapter.screen === undefined) throw new Error(`${adapter.name} has no screen`)
+  if (adapter.screen === undefined) throw new Error(`${adapter.name} has no screen reader`)
   return adapter.screen
 }
 const inputOf = (adapter: RuntimeAdapter, screen: string): string | undefined =>
   readerOf(adapter).read(screen).input
 
-/** What a screen asks for, in one word or two. */
+/** Returns the step of a screen as text. */
 function stepOf(adapter: RuntimeAdapter, screen: string): string {
   const { step } = readerOf(adapter).read(screen)
   if (step.kind === 'press') return `${step.dialog}: ${step.key}`
@@ -144,7 +144,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
 
 const COLUMNS = [3, 12, 25, 60]
 
-/** A screen cut at every line from above and from below, and at some columns. */
+/** Returns a screen cut before and after every line, and at some columns. */
 function cutsOf(screen: string): string[] {
   const rows = screen.split('\n')
   return [
@@ -155,7 +155,7 @@ function cutsOf(screen: string): string[] {
 }
 
 describe('a captured screen', () => {
-  it('of each kind is in the table', () => {
+  it('is listed in the table', () => {
     expect([...SCREENS.keys()].sort()).toEqual(Object.keys(EXPECTED).sort())
   })
 
@@ -163,25 +163,25 @@ describe('a captured screen', () => {
     expect(stepOf(ownerOf(name), screenOf(name))).toBe(expected)
   })
 
-  it.each([...SCREENS.keys()])('%s means nothing to another runtime', (name) => {
+  it.each([...SCREENS.keys()])('%s is unknown to the reader of another runtime', (name) => {
     expect(stepOf(otherThan(ownerOf(name)), screenOf(name))).toBe('unknown')
   })
 
   const isLoggedOutRow = /logged-out/
   it.each(Object.entries(EXPECTED).filter(([name, step]) => step !== 'input' && !isLoggedOutRow.test(name)))(
-    '%s, cut anywhere, is never taken for an input row',
+    '%s, cut anywhere, is never read as an input row',
     (name) => {
       for (const cut of cutsOf(screenOf(name))) expect(stepOf(ownerOf(name), cut), cut).not.toBe('input')
     },
   )
 
   const refusals = Object.entries(EXPECTED).filter(([, step]) => /: (?:Down|Up)$/.test(step))
-  it.each(refusals)('%s, cut anywhere, is never answered by Enter', (name) => {
+  it.each(refusals)('%s, cut anywhere, is never answered with Enter', (name) => {
     for (const cut of cutsOf(screenOf(name))) expect(stepOf(ownerOf(name), cut), cut).not.toMatch(/: Enter$/)
   })
 
   it.each(Object.entries(EXPECTED).filter(([, step]) => step === 'input'))(
-    '%s, below a dialog that is quoted, is an input row',
+    '%s, below a quoted dialog, is an input row',
     (name) => {
       for (const dialog of ['claude-332-bypass', 'claude-trust', 'codex-171-trust-80x24'])
         for (const reader of [claude, codex]) {
@@ -209,13 +209,13 @@ describe('an input row', () => {
     ['codex-pasted', '[Pasted Content 1092 chars]'],
     ['codex-busy', 'Ask Codex to do anything'],
     ['codex-171-typed-80x24', 'hello there'],
-  ])('of %s holds %j', (name, text) => {
+  ])('of %s contains %j', (name, text) => {
     expect(inputOf(ownerOf(name), screenOf(name))).toBe(text)
   })
 
   const hasNone = ([name, step]: readonly string[]): boolean =>
     step !== 'input' && !/logged-out|starting/.test(name ?? '')
-  it.each(Object.entries(EXPECTED).filter(hasNone))('is not what %s has', (name) => {
+  it.each(Object.entries(EXPECTED).filter(hasNone))('is not found in %s', (name) => {
     expect(inputOf(ownerOf(name), screenOf(name))).toBeUndefined()
   })
 
@@ -227,16 +227,19 @@ describe('an input row', () => {
     ['claude', '\u001b[39m❯ \u001b[7mT\u001b[0;2mry "fix it"\u001b[0m', 'T'],
     ['claude', '\u001b[39m❯ \u001b[2;7mT\u001b[0;2mry "fix it"\u001b[22m', ''],
     ['claude', '\u001b[39m❯ \u001b[38;2;2;2;2mred\u001b[39m \u001b[48;5;2mgreen\u001b[0m', 'red green'],
-  ] as const)('of %s, with its attributes, tells a draft from a placeholder: %j', (runtime, row, draft) => {
-    const around =
-      runtime === 'claude' ? [`${rule}\n`, `\n${rule}\n  bypass permissions on`] : ['', '\n\n  fake · /x']
-    expect(readerOf(runtime === 'claude' ? claude : codex).draft(around.join(row))).toBe(draft)
-  })
+  ] as const)(
+    'of %s, captured with attributes, distinguishes a draft from a placeholder: %j',
+    (runtime, row, draft) => {
+      const around =
+        runtime === 'claude' ? [`${rule}\n`, `\n${rule}\n  bypass permissions on`] : ['', '\n\n  fake · /x']
+      expect(readerOf(runtime === 'claude' ? claude : codex).draft(around.join(row))).toBe(draft)
+    },
+  )
 
-  const said = ' ❯ 1. Yes, I trust this folder\n   2. No, exit\n ❯ No, exit\n   Yes, I accept\n'
+  const quoted = ' ❯ 1. Yes, I trust this folder\n   2. No, exit\n ❯ No, exit\n   Yes, I accept\n'
 
-  it('below a talk about dialogs is one', () => {
-    const screen = `${said}\n${rule}\n❯\u00a0\n${rule}\n  ⏵⏵ bypass permissions on\n`
+  it('below quoted dialogs is found', () => {
+    const screen = `${quoted}\n${rule}\n❯\u00a0\n${rule}\n  ⏵⏵ bypass permissions on\n`
     expect(stepOf(claude, screen)).toBe('input')
     const other =
       '› 1. Trust and continue\n\n• That is what it asks.\n\n› Ask Codex to do anything\n\n  fake · /x\n'
@@ -248,16 +251,16 @@ describe('an input row', () => {
     `${rule}\n❯ \n${rule}\n  ⏵⏵ bypass permissions on\n          Not logged in · Run /login\n      ● high · /effort`,
     `          Not logged in · run /login\n${rule}\n❯ Once fixed, resend your message\n${rule}\n  ⏵⏵ bypass permissions on`,
     `  Not logged in · …\n${rule}\n❯ \n${rule}\n  ⏵⏵ bypass`,
-  ])('next to "Not logged in" asks for a login: %j', (screen) => {
+  ])('next to "Not logged in" needs a login: %j', (screen) => {
     expect(stepOf(claude, screen)).toBe('login: a person')
   })
 
-  it('below text about another login is one', () => {
+  it('below text about another login is found', () => {
     const talk = `● Not logged in · run /login\n${rule}\n❯ \n${rule}\n  aws: Not logged in to prod\n`
     expect(stepOf(claude, talk)).toBe('input')
   })
 
-  it('that holds a numbered list is read as a whole', () => {
+  it('that contains a numbered list is read completely', () => {
     const text = '1. one\n  2. two'
     expect(inputOf(claude, `${rule}\n❯ ${text}\n${rule}\n  ⏵⏵ bypass permissions on`)).toBe(text)
     expect(inputOf(codex, `› ${text}\n\n  fake · /x`)).toBe(text)
@@ -284,7 +287,7 @@ describe('an input row', () => {
     '  ❯ No, exit\n    Yes, I accept\n\n  That is the dialog that I mean.',
     '  No, exit\n❯ Yes, I accept\n\n  Then it goes on · and on',
     '• The dialog:\n\n  › 1. Trust and continue\n  2. Back\n\n  Worked for 2s',
-  ])('is not %j, and nothing is answered there by Enter', (screen) => {
+  ])('is not found in %j, and nothing is answered with Enter there', (screen) => {
     for (const adapter of [claude, codex]) expect(stepOf(adapter, screen)).not.toMatch(/^input$|: Enter$/)
   })
 })

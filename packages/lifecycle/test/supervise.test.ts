@@ -48,31 +48,34 @@ const leaderOf = async ({ root }: TestRoot, identity = BOB): Promise<number> => 
 const eventsOf = async (root: string, ev: string) =>
   (await readEvents(root)).events.filter((event) => event.ev === ev)
 
-/** Started by somebody else's hand, it is brought up again by the supervisor. */
-async function kept(made: TestRoot, command: readonly string[], name = 'bob'): Promise<PeerEntry> {
-  const entry = await made.peer(command, name)
-  await updatePeer(made.root, name, { wakePolicy: 'keep-alive' })
+/** Creates a peer that the supervisor restarts whenever it has ended. */
+async function keptAlive(testRoot: TestRoot, command: readonly string[], name = 'bob'): Promise<PeerEntry> {
+  const entry = await testRoot.peer(command, name)
+  await updatePeer(testRoot.root, name, { wakePolicy: 'keep-alive' })
   return entry
 }
 
 describe('a supervised peer', () => {
-  it('that dies is settled within seconds, told once, and stays asleep', async () => {
-    const made = newRoot()
-    const { root, path } = made
-    const told = join(path, 'told')
+  it('that dies is settled within seconds, notified once, and not restarted', async () => {
+    const testRoot = newRoot()
+    const { root, path } = testRoot
+    const notified = join(path, 'notified')
     mkdirSync(join(root, 'hooks'), { recursive: true })
-    writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >> '${told}'\n`, { mode: 0o700 })
+    writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >> '${notified}'\n`, { mode: 0o700 })
     const errors = await supervise(root)
-    await launchPeer(root, await made.peer(SLEEP))
-    process.kill(await leaderOf(made), 'SIGKILL')
-    await until('it to be settled', async () => (await listSessions(root)).length === 0)
+    await launchPeer(root, await testRoot.peer(SLEEP))
+    process.kill(await leaderOf(testRoot), 'SIGKILL')
+    await until('the death to be settled', async () => (await listSessions(root)).length === 0)
     const died = await until('its event', async () => {
       const events = await eventsOf(root, 'death')
       return events.length > 0 ? events : undefined
     })
     expect(died).toMatchObject([{ identity: BOB, event: 'session-exit' }])
-    await until('it to be told', () => existsSync(told) && readFileSync(told, 'utf8').endsWith('\n'))
-    const [line = '', ...more] = readFileSync(told, 'utf8').trimEnd().split('\n')
+    await until(
+      'the notification',
+      () => existsSync(notified) && readFileSync(notified, 'utf8').endsWith('\n'),
+    )
+    const [line = '', ...more] = readFileSync(notified, 'utf8').trimEnd().split('\n')
     expect(more).toEqual([])
     expect(JSON.parse(line)).toMatchObject({
       kind: 'death',
@@ -85,8 +88,8 @@ describe('a supervised peer', () => {
   })
 
   it('that dies is counted once, by its cause; the next supervisor counts from 0', async () => {
-    const made = newRoot()
-    const { root } = made
+    const testRoot = newRoot()
+    const { root } = testRoot
     const started = async () => {
       const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '0.5' } })
       await supervisor.start()
@@ -94,10 +97,10 @@ describe('a supervised peer', () => {
       return supervisor
     }
     const first = await started()
-    const { session } = await launchPeer(root, await made.peer(SLEEP))
-    await launchPeer(root, await made.peer(SLEEP, 'ann'))
+    const { session } = await launchPeer(root, await testRoot.peer(SLEEP))
+    await launchPeer(root, await testRoot.peer(SLEEP, 'ann'))
     process.kill(session.server.pid, 'SIGKILL')
-    process.kill(await leaderOf(made, toIdentity('command-ann')), 'SIGKILL')
+    process.kill(await leaderOf(testRoot, toIdentity('command-ann')), 'SIGKILL')
     await until('both to be counted', () => Object.keys(first.deathCounts()).length === 2, 15_000)
     expect(first.deathCounts()).toEqual({ killed: 1, 'session-exit': 1 })
     await first.stop()
@@ -106,14 +109,14 @@ describe('a supervised peer', () => {
     expect(next.deathCounts()).toEqual({})
   }, 30_000)
 
-  it('that is kept alive comes back, and in a crash loop is left asleep until it is reset', async () => {
-    const made = newRoot()
-    const { root } = made
+  it('that is kept alive is restarted, but not in a crash loop until it is reset', async () => {
+    const testRoot = newRoot()
+    const { root } = testRoot
     const errors = await supervise(root)
-    const entry = await kept(made, ['sh', '-c', 'sleep 0.3; exit 3'])
+    const entry = await keptAlive(testRoot, ['sh', '-c', 'sleep 0.3; exit 3'])
     await launchPeer(root, entry)
     await until('the crash loop', async () => (await statusOf(root, BOB)).state === 'crash-loop', 30_000)
-    expect(made.deaths()).toHaveLength(3)
+    expect(testRoot.deaths()).toHaveLength(3)
     await expect(launchPeer(root, entry)).rejects.toMatchObject({ code: 'crash-loop' })
     await expect(wakeOrSpawn(root, entry, { from: 'agent' })).rejects.toMatchObject({ code: 'wake-refused' })
     expect(await resetNamed(root, 'bob')).toEqual({ state: 'reset' })
@@ -122,11 +125,11 @@ describe('a supervised peer', () => {
     expect(errors).toEqual([])
   }, 60_000)
 
-  it('that waits for its restart is asleep, and says until when', async () => {
-    const made = newRoot()
-    const { root } = made
+  it('that waits for its restart does not run, and its view has the time of the restart', async () => {
+    const testRoot = newRoot()
+    const { root } = testRoot
     await supervise(root, { IAPEER_CRASHLOOP_MAX: '20' })
-    await launchPeer(root, await kept(made, ['sh', '-c', 'sleep 0.3; exit 3']))
+    await launchPeer(root, await keptAlive(testRoot, ['sh', '-c', 'sleep 0.3; exit 3']))
     const pending = await until(
       'a longer wait',
       async () => {
@@ -137,7 +140,7 @@ describe('a supervised peer', () => {
     )
     expect(pending).toMatchObject({ state: 'failed', identity: BOB })
     expect(pending.nextStartAt).toBe((await statusOf(root, BOB)).tally.startAt)
-    const back = await until('it to be up', async () => {
+    const back = await until('the peer to run', async () => {
       const view = await peerView(root, 'bob')
       return view.state === 'running' ? view : undefined
     })
@@ -148,11 +151,11 @@ describe('a supervised peer', () => {
     expect([stopped.state, stopped.nextStartAt]).toEqual(['stopped', undefined])
   }, 60_000)
 
-  it('whose recorder is killed gets another one', async () => {
-    const made = newRoot()
-    const { root } = made
+  it('whose recorder is killed gets another recorder', async () => {
+    const testRoot = newRoot()
+    const { root } = testRoot
     await supervise(root, { IAPEER_TICK_SECS: '0.5' })
-    await launchPeer(root, await made.peer(SLEEP))
+    await launchPeer(root, await testRoot.peer(SLEEP))
     const location = rootRecordLocation(root)
     const [guard] = await listCanaries(location)
     process.kill(guard?.recorderPid ?? Number.NaN, 'SIGKILL')
@@ -167,19 +170,19 @@ describe('a supervised peer', () => {
     await stopPeer(root, BOB, { by: 'a test' })
   })
 
-  it('whose recorder is gone gets another one, though another process has its pid by now', async () => {
-    const made = newRoot()
-    const { root } = made
-    await launchPeer(root, await made.peer(SLEEP))
+  it('whose recorder is gone gets another recorder, even if another process has its pid now', async () => {
+    const testRoot = newRoot()
+    const { root } = testRoot
+    await launchPeer(root, await testRoot.peer(SLEEP))
     const location = rootRecordLocation(root)
     const [guard] = await listCanaries(location)
-    if (guard === undefined) throw new Error('it has no guard')
+    if (guard === undefined) throw new Error('the peer has no guard')
     const recorder = await identifyProcess(guard.recorderPid)
     process.kill(guard.recorderPid, 'SIGKILL')
-    await until('its end', async () => (await listCanaries(location))[0]?.state === 'lost')
+    await until('the recorder to be lost', async () => (await listCanaries(location))[0]?.state === 'lost')
     const state = join(root, 'state', 'canary', `${guard.recordedAs}-${guard.gen}`)
     const text = readFileSync(state, 'utf8')
-    // This process stands in for the one that was given the pid.
+    // The test process takes the role of the process that got the pid.
     writeFileSync(state, text.replace(/^recorder=.*$/m, `recorder=${process.pid}:${recorder?.token}`))
     await supervise(root, { IAPEER_TICK_SECS: '0.5' })
     await until('a watch', async () =>
@@ -188,146 +191,156 @@ describe('a supervised peer', () => {
     await stopPeer(root, BOB, { by: 'a test' })
   })
 
-  it('is listed with who records it: its guard, nobody once that is killed, then the watch that came instead', async () => {
-    const made = newRoot()
-    const { root } = made
-    await launchPeer(root, await made.peer(SLEEP))
+  it('is listed with its recorder: its guard, none after the guard was killed, then the watch that replaces it', async () => {
+    const testRoot = newRoot()
+    const { root } = testRoot
+    await launchPeer(root, await testRoot.peer(SLEEP))
     const canary = async () => [(await fleetView(root))[0]?.canary, (await peerView(root, 'bob')).canary]
     expect(await canary()).toEqual(['guard', 'guard'])
     const [guard] = await listCanaries(rootRecordLocation(root))
     process.kill(guard?.recorderPid ?? Number.NaN, 'SIGKILL')
-    await until('nobody', async () => (await canary()).join() === 'none,none')
+    await until('no recorder', async () => (await canary()).join() === 'none,none')
     await supervise(root, { IAPEER_TICK_SECS: '0.5' })
     await until('a watch', async () => (await canary()).join() === 'watch,watch')
     await stopPeer(root, BOB, { by: 'a test' })
     expect(await canary()).toEqual([undefined, undefined])
   })
 
-  it('whose server is stopped is unresponsive, and delays nobody', async () => {
-    const made = newRoot()
-    const { root } = made
+  it('whose server is stopped is unresponsive and does not delay other peers', async () => {
+    const testRoot = newRoot()
+    const { root } = testRoot
     await supervise(root, { IAPEER_TICK_SECS: '0.5' })
-    const { session } = await launchPeer(root, await made.peer(SLEEP))
-    await launchPeer(root, await kept(made, SLEEP, 'ann'))
+    const { session } = await launchPeer(root, await testRoot.peer(SLEEP))
+    await launchPeer(root, await keptAlive(testRoot, SLEEP, 'ann'))
     process.kill(session.server.pid, 'SIGSTOP')
     try {
-      await until('it to be said', async () => (await statusOf(root, BOB)).state === 'unresponsive')
+      await until(
+        'the state to be unresponsive',
+        async () => (await statusOf(root, BOB)).state === 'unresponsive',
+      )
       const ann = toIdentity('command-ann')
-      const before = await leaderOf(made, ann)
+      const before = await leaderOf(testRoot, ann)
       process.kill(before, 'SIGKILL')
-      await until('the other to be back', async () => {
+      await until('the other peer to run again', async () => {
         const now = (await statusOf(root, ann)).session
         return now !== undefined && now.leader.pid !== before
       })
     } finally {
       process.kill(session.server.pid, 'SIGCONT')
     }
-    await until('it to answer', async () =>
+    await until('the server to respond', async () =>
       (await eventsOf(root, 'supervise')).some(({ action }) => action === 'responsive'),
     )
     for (const name of ['command-bob', 'command-ann'])
       await stopPeer(root, toIdentity(name), { by: 'a test' })
   }, 30_000)
 
-  it('that is idle is parked in silence, unless somebody is attached; an ephemeral one that is done is reaped', async () => {
-    const made = newRoot()
-    const { root, deaths } = made
-    const entry = await made.peer(SLEEP)
+  it('that is idle is suspended, and an ephemeral peer that is done is reaped, without a death record', async () => {
+    const testRoot = newRoot()
+    const { root, deaths } = testRoot
+    const entry = await testRoot.peer(SLEEP)
     await updatePeer(root, 'bob', { idleSecs: 1 })
-    const eva = await made.peer(SLEEP, 'eva')
+    const eva = await testRoot.peer(SLEEP, 'eva')
     await updatePeer(root, 'eva', { wakePolicy: 'ephemeral' })
     await supervise(root, { IAPEER_TICK_SECS: '0.5', IAPEER_EPHEMERAL_UNARMED_IDLE_SECS: '1' })
     await launchPeer(root, entry)
     await launchPeer(root, eva)
-    await until('both to sleep', async () => (await listSessions(root)).length === 0)
+    await until('both to be stopped', async () => (await listSessions(root)).length === 0)
     expect(deaths()).toEqual([])
     const wanted = ['command-bob suspend', 'command-eva reap']
-    await until('both to be told', async () => {
+    await until('both events', async () => {
       const done = (await eventsOf(root, 'supervise')).map(({ identity, action }) => `${identity} ${action}`)
       return wanted.every((one) => done.includes(one))
     })
-    // A program of which nobody knows a session to go on with begins anew.
+    // A command has no conversation to resume, so it starts fresh.
     expect(await wakeOrSpawn(root, entry, { from: 'human' })).toMatchObject({
       state: 'launched',
       mode: 'fresh',
     })
   })
 
-  it('several that one script ends are one incident, and it counts against none of them', async () => {
-    const made = newRoot()
-    const { root, path } = made
-    const told = join(path, 'told')
+  it('several that one script kills are one incident, which does not count towards a crash loop', async () => {
+    const testRoot = newRoot()
+    const { root, path } = testRoot
+    const notified = join(path, 'notified')
     mkdirSync(join(root, 'hooks'), { recursive: true })
-    writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >> '${told}'\n`, { mode: 0o700 })
+    writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >> '${notified}'\n`, { mode: 0o700 })
     await supervise(root)
     const sockets: string[] = []
     for (const name of ['bob', 'ann', 'eva'])
-      sockets.push((await launchPeer(root, await made.peer(SLEEP, name))).session.socketPath)
+      sockets.push((await launchPeer(root, await testRoot.peer(SLEEP, name))).session.socketPath)
     const script = join(path, 'cleanup.sh')
     writeFileSync(script, `#!/bin/sh\nfor s in "$@"; do tmux -S "$s" kill-server; done\n`, { mode: 0o700 })
     await run(script, sockets)
-    await until('it to be told', () => existsSync(told) && readFileSync(told, 'utf8').endsWith('\n'), 15_000)
-    const news = readFileSync(told, 'utf8').trimEnd().split('\n')
-    expect(news).toHaveLength(1)
-    expect(JSON.parse(news[0] ?? '')).toMatchObject({ kind: 'incident', verdict: 'killed-by-command' })
-    await until('it to be forgiven', async () => {
+    await until(
+      'the notification',
+      () => existsSync(notified) && readFileSync(notified, 'utf8').endsWith('\n'),
+      15_000,
+    )
+    const lines = readFileSync(notified, 'utf8').trimEnd().split('\n')
+    expect(lines).toHaveLength(1)
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ kind: 'incident', verdict: 'killed-by-command' })
+    await until('the incident to be in the tally', async () => {
       const [ending] = (await statusOf(root, BOB)).tally.endings
       return ending?.crash === true && ending.incident?.startsWith('incident-') === true
     })
   }, 30_000)
 })
 
-it('what lies in the place of a file of one peer, and a profile that cannot be read, keep no other from being looked after', async () => {
-  const made = newRoot()
-  const { root } = made
-  await launchPeer(root, await kept(made, SLEEP))
-  await launchPeer(root, await made.peer(SLEEP, 'ann'))
+it('a directory in the place of a state file and an unreadable profile of one peer do not affect the others', async () => {
+  const testRoot = newRoot()
+  const { root } = testRoot
+  await launchPeer(root, await keptAlive(testRoot, SLEEP))
+  await launchPeer(root, await testRoot.peer(SLEEP, 'ann'))
   for (const name of ['command-zz.session', 'command-yy.tally'])
     mkdirSync(join(root, 'state', 'lifecycle', name))
   writeFileSync(join(root, 'peers', 'ann', '.iapeer', 'peer-profile.json'), '{')
   await supervise(root, { IAPEER_TICK_SECS: '0.5' })
   const ann = toIdentity('command-ann')
-  process.kill(await leaderOf(made, ann), 'SIGKILL')
-  const before = await leaderOf(made)
+  process.kill(await leaderOf(testRoot, ann), 'SIGKILL')
+  const before = await leaderOf(testRoot)
   process.kill(before, 'SIGKILL')
-  await until('one to be back', async () => {
+  await until('the first peer to run again', async () => {
     const { session } = await statusOf(root, BOB)
     return session !== undefined && session.leader.pid !== before
   })
-  await until('the other to be settled', async () => (await statusOf(root, ann)).tally.endings.length === 1)
+  await until(
+    'the other death to be settled',
+    async () => (await statusOf(root, ann)).tally.endings.length === 1,
+  )
 })
 
-it('a registry that cannot be read keeps no death from being settled, and what follows it waits', async () => {
-  const made = newRoot()
-  const { root } = made
-  await launchPeer(root, await kept(made, SLEEP))
+it('a death is settled while the registry is unreadable, and the restart waits for the registry', async () => {
+  const testRoot = newRoot()
+  const { root } = testRoot
+  await launchPeer(root, await keptAlive(testRoot, SLEEP))
   const registry = join(root, 'peers-profiles.json')
   const whole = readFileSync(registry)
   writeFileSync(registry, '{')
   const supervisor = await supervise(root, { IAPEER_TICK_SECS: '0.5' })
-  process.kill(await leaderOf(made), 'SIGKILL')
-  const { tally } = await until('it to be settled', async () => {
+  process.kill(await leaderOf(testRoot), 'SIGKILL')
+  const { tally } = await until('the death to be settled', async () => {
     const status = await statusOf(root, BOB)
     return status.tally.endings.length === 1 ? status : undefined
   })
   expect(tally.startAt).toBeDefined()
-  expect(made.deaths()).toHaveLength(1)
-  await until('a second look', () => supervisor.filter((error) => error.includes('registry')).length > 2)
+  expect(testRoot.deaths()).toHaveLength(1)
+  await until('more attempts', () => supervisor.filter((error) => error.includes('registry')).length > 2)
   expect((await statusOf(root, BOB)).tally).toMatchObject({
     startAt: tally.startAt,
     endings: [{ death: true }],
   })
   writeFileSync(registry, whole)
-  await until('it to be back', async () => (await statusOf(root, BOB)).state === 'running')
+  await until('the peer to run again', async () => (await statusOf(root, BOB)).state === 'running')
 }, 20_000)
 
-it('what is planned for a peer goes on under its new name', async () => {
-  const made = newRoot()
-  const { root } = made
-  await launchPeer(root, await kept(made, SLEEP))
+it('the planned restart of a peer happens under its new name', async () => {
+  const testRoot = newRoot()
+  const { root } = testRoot
+  await launchPeer(root, await keptAlive(testRoot, SLEEP))
   const first = new FleetSupervisor(root, { random: () => 1 })
   await first.start()
-  process.kill(await leaderOf(made), 'SIGKILL')
+  process.kill(await leaderOf(testRoot), 'SIGKILL')
   const { tally } = await until('the plan', async () => {
     const status = await statusOf(root, BOB)
     return status.tally.startAt === undefined ? undefined : status
@@ -339,60 +352,60 @@ it('what is planned for a peer goes on under its new name', async () => {
   expect((await statusOf(root, eva)).tally).toEqual({ ...tally, endings })
   expect((await statusOf(root, BOB)).tally.endings).toEqual([])
   await supervise(root)
-  await until('it to be up', async () => (await statusOf(root, eva)).state === 'running')
+  await until('the peer to run', async () => (await statusOf(root, eva)).state === 'running')
   await stopPeer(root, eva, { by: 'a test' })
 }, 20_000)
 
-it('temporary files of writers that were killed are swept', async () => {
-  const made = newRoot()
-  await made.peer(SLEEP)
-  const directory = join(made.root, 'state', 'lifecycle')
+it('temporary files of killed writers are removed', async () => {
+  const testRoot = newRoot()
+  await testRoot.peer(SLEEP)
+  const directory = join(testRoot.root, 'state', 'lifecycle')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const [left, young, used] = [99_999_999, 99_999_998, process.pid].map((pid) =>
+  const [stale, young, used] = [99_999_999, 99_999_998, process.pid].map((pid) =>
     join(directory, `command-bob.tally.${pid}.x1.tmp`),
   )
-  for (const path of [left, young, used]) writeFileSync(path ?? '', '')
-  for (const path of [left, used]) utimesSync(path ?? '', 1, 1)
-  const deaths = join(made.root, 'logs', 'iapeer', 'server-deaths')
+  for (const path of [stale, young, used]) writeFileSync(path ?? '', '')
+  for (const path of [stale, used]) utimesSync(path ?? '', 1, 1)
+  const deaths = join(testRoot.root, 'logs', 'iapeer', 'server-deaths')
   mkdirSync(deaths, { recursive: true, mode: 0o700 })
   const addendum = join(deaths, 'command-bob-0123456789abcdef.addendum.99999999.x1.tmp')
   writeFileSync(addendum, '')
   utimesSync(addendum, 1, 1)
-  await supervise(made.root)
-  await until('both to be swept', () => !existsSync(left ?? '') && !existsSync(addendum))
+  await supervise(testRoot.root)
+  await until('both to be removed', () => !existsSync(stale ?? '') && !existsSync(addendum))
   expect([existsSync(young ?? ''), existsSync(used ?? '')]).toEqual([true, true])
 })
 
-it('a shutdown of the host that its recorder has seen is a reboot, and no crash', async () => {
-  const made = newRoot()
-  const { root } = made
-  const entry = await made.peer(SLEEP)
+it('a host shutdown that the recorder noticed counts as a reboot, not as a crash', async () => {
+  const testRoot = newRoot()
+  const { root } = testRoot
+  const entry = await testRoot.peer(SLEEP)
   await updatePeer(root, 'bob', { afterReboot: 'restart' })
   const { session } = await launchPeer(root, entry)
   const location = rootRecordLocation(root)
   const [guard] = await listCanaries(location)
   const recorder = await identifyProcess(guard?.recorderPid ?? Number.NaN)
-  if (recorder === undefined || guard === undefined) throw new Error('it has no guard')
-  // What a guard leaves that had seen it, and was killed before it wrote its line.
+  if (recorder === undefined || guard === undefined) throw new Error('the peer has no guard')
+  // The state that a guard leaves if it has noticed the shutdown and is killed before it writes its line.
   process.kill(recorder.pid, 'SIGKILL')
   const facts = `rc=0,ev=server,rec=${formatProcessId(recorder)},ts=${Date.now()},m=g,c=hs`
   symlinkSync(facts, generationPaths({ identity: BOB, gen: guard.gen, ...location }).claim)
   process.kill(session.server.pid, 'SIGKILL')
   await supervise(root)
-  const back = await until('it to be back', async () => {
+  const back = await until('the peer to run again', async () => {
     const { session: now, tally } = await statusOf(root, BOB)
     return now !== undefined && now.gen !== guard.gen && now.readyAt !== undefined ? tally : undefined
   })
   expect(back).toMatchObject({ lastEnd: 'reboot', endings: [{ crash: false, death: true }] })
-  await until('its line', () => made.deaths().length === 1)
-  expect(made.deaths()).toMatchObject([{ cause: 'host-shutdown' }])
+  await until('its record', () => testRoot.deaths().length === 1)
+  expect(testRoot.deaths()).toMatchObject([{ cause: 'host-shutdown' }])
   await stopPeer(root, BOB, { by: 'a test' })
 }, 30_000)
 
-it('a restart that is due is off when the peer was stopped, or planned anew, meanwhile', async () => {
-  const made = newRoot()
-  const { root } = made
-  const entry = await made.peer(SLEEP)
+it('a due restart is cancelled if the peer was stopped or its restart was replanned', async () => {
+  const testRoot = newRoot()
+  const { root } = testRoot
+  const entry = await testRoot.peer(SLEEP)
   await stopPeer(root, BOB, { by: 'a test' })
   await expect(launchPeer(root, entry, { due: new Date().toISOString() })).rejects.toMatchObject({
     code: 'not-due',
@@ -400,10 +413,10 @@ it('a restart that is due is off when the peer was stopped, or planned anew, mea
   expect((await statusOf(root, BOB)).state).toBe('stopped')
 })
 
-it('socket files of dead servers are swept, and those of living ones are not', async () => {
-  const made = newRoot()
-  const { root, path } = made
-  const { session } = await launchPeer(root, await made.peer(SLEEP))
+it('socket files of dead servers are removed, and those of running servers are not', async () => {
+  const testRoot = newRoot()
+  const { root, path } = testRoot
+  const { session } = await launchPeer(root, await testRoot.peer(SLEEP))
   const stray = join(root, 'run', 'tmux-iap-command-gone.sock')
   const dead = await startServer(stray)
   await dead.end()
@@ -411,15 +424,15 @@ it('socket files of dead servers are swept, and those of living ones are not', a
   track(foreign.end)
   expect([existsSync(stray), existsSync(path)]).toEqual([true, true])
   await supervise(root, { IAPEER_TICK_SECS: '0.5' })
-  await until('it to be swept', () => !existsSync(stray))
+  await until('the socket to be removed', () => !existsSync(stray))
   expect([existsSync(session.socketPath), existsSync(foreign.socketPath)]).toEqual([true, true])
 })
 
-it('a supervisor that is killed again and again loses no death, and counts none twice', async () => {
-  const made = newRoot()
-  const { root, deaths } = made
+it('a supervisor that is killed repeatedly misses no death and counts none twice', async () => {
+  const testRoot = newRoot()
+  const { root, deaths } = testRoot
   const names = Array.from({ length: 8 }, (_none, at) => `p${at}`)
-  const entries = await Promise.all(names.map((name) => made.peer(SLEEP, name)))
+  const entries = await Promise.all(names.map((name) => testRoot.peer(SLEEP, name)))
   await Promise.all(entries.map((entry) => launchPeer(root, entry, { runtime: toRuntime('command') })))
   const script = fileURLToPath(new URL('fixtures/supervise.mjs', import.meta.url))
   let child: ChildProcess | undefined
@@ -438,7 +451,7 @@ it('a supervisor that is killed again and again loses no death, and counts none 
       start()
     }
   }
-  await until('all to be settled', async () => (await listSessions(root)).length === 0, 40_000)
+  await until('all deaths to be settled', async () => (await listSessions(root)).length === 0, 40_000)
   expect(
     deaths()
       .map((death) => death['identity'])

@@ -6,17 +6,18 @@ import { createPeer, type PeerEntry } from '@iapeer/core/registry'
 import { asyncCleanups, privateDirectory, serverAt, until } from '@iapeer/dev/testing'
 import { listSessions } from '../src/index.ts'
 
-/** A root of its own for a test. */
+/** A private root for a test. */
 export interface TestRoot {
-  /** The directory that holds it. */
+  /** The directory that contains the root. */
   readonly path: string
   readonly root: string
+  /** Creates a peer. @param name @default bob @param runtime @default command */
   readonly peer: (command: readonly string[], name?: string, runtime?: string) => Promise<PeerEntry>
-  /** The lines of exits.log. */
+  /** Returns the fields of each line of exits.log. */
   readonly deaths: () => Readonly<Record<string, string>>[]
 }
 
-/** Call once per test file. */
+/** Returns functions that create private roots and clean up after each test. Call once per test file. */
 export function roots() {
   const track = asyncCleanups()
   function newRoot(): TestRoot {

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The program of a pane: a private app-server of Codex behind its TUI, which takes this process's place.
+# The program of a pane: starts a private app-server of Codex, then becomes its TUI.
 #   codex-pane.sh PROGRAM SOCKET LOG
-# The server ends when the TUI does: it is a child of this process, and its output is the log.
+# The server is a child of this process and exits when the TUI does. LOG gets its output.
 main() {
   program=$1 socket=$2 log=$3
   "$program" app-server --listen "unix://$socket" -c 'approval_policy="never"' -c 'sandbox_mode="danger-full-access"' \

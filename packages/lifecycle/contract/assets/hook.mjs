@@ -1,10 +1,10 @@
-// A hook of Claude Code that writes down what it was given: node hook.mjs LOG EVENT [MAIL]
-// With a third argument it waits for that file, up to a minute, and hands it over as a hook that wakes does: on standard
-// error, with exit code 2. It ends when Claude Code does.
+// A hook of Claude Code that logs its input: node hook.mjs LOG EVENT [MAIL]
+// With MAIL it waits for that file, up to a minute, and passes its text on as an asyncRewake hook does: on standard error,
+// with exit code 2. It exits when Claude Code does.
 import { appendFileSync, readFileSync, renameSync } from 'node:fs'
 
 const [log, event, mail] = process.argv.slice(2)
-const MOST_MS = 60_000
+const MAX_MS = 60_000
 
 let payload = ''
 for await (const chunk of process.stdin.setEncoding('utf8')) payload += chunk
@@ -23,7 +23,7 @@ function take() {
 
 const parent = process.ppid
 for (
-  const until = Date.now() + MOST_MS;
+  const until = Date.now() + MAX_MS;
   mail !== undefined && Date.now() < until && process.ppid === parent;
 ) {
   const text = take()

@@ -19,13 +19,14 @@ import {
 import { paneLogOf } from './plan.ts'
 import { type Boot, bootRuntime, type Obstacle } from './screen/boot.ts'
 
-/** A server that answers no sooner is looked at another time. */
+/** Time limit for one tmux command. A server that is slower is tried again at the next call. */
 const TMUX_MS = 1_000
-/** For known dialogs that follow each other. */
+/** Time limit for answering known dialogs that follow each other. */
 const DIALOGS_MS = 5_000
-const AT_ONCE = 8
+/** How many launches are finished at a time. */
+const CONCURRENCY = 8
 
-/** Returns the first message of a peer; undefined where its profile is gone. */
+/** Returns the first message of a peer, or undefined if it has none or its profile is gone. */
 async function firstMessage(root: string, personality: string): Promise<string | undefined> {
   const entry = await findPeer(root, personality)
   return entry === undefined ? undefined : (await readProfile(entry.home))?.initialPrompt
@@ -56,18 +57,18 @@ async function boot(root: string, session: PeerSession, blocked: BlockedLaunch):
       onTyping,
     })
   } catch (error) {
-    // Its end is settled by those who supervise it.
+    // The supervisor settles the end of this session.
     if (isIapeerError(error) && error.code === 'program-ended') return undefined
     throw error
   }
 }
 
-const isSame = (one: Obstacle, other: Obstacle): boolean =>
+const isSameObstacle = (one: Obstacle, other: Obstacle): boolean =>
   one.screen === other.screen && one.dialog === other.dialog && one.hint === other.hint
 
 async function noteObstacle(root: string, session: PeerSession, obstacle: Obstacle): Promise<PeerSession> {
   const { blocked } = session
-  if (blocked === undefined || isSame(blocked, obstacle)) return session
+  if (blocked === undefined || isSameObstacle(blocked, obstacle)) return session
   const { since, typedAt } = blocked
   const screen = obstacle.screen === '' ? blocked.screen : obstacle.screen
   const after = { ...session, blocked: { since, ...obstacle, screen, typedAt } }
@@ -90,30 +91,31 @@ async function noteReady(
   return ready
 }
 
-/** The session that is enrolled for the same life of a peer, if that lives and answers. */
-async function current(root: string, session: PeerSession): Promise<PeerSession | undefined> {
+/** Returns the enrolled session if it is the same one as `session`, still runs, and its server responds. */
+async function currentSession(root: string, session: PeerSession): Promise<PeerSession | undefined> {
   const { state, session: now } = await statusOf(root, session.identity)
-  const isSameLife = now?.gen === session.gen && now?.startedAt === session.startedAt
-  return isSameLife && state !== 'unresponsive' ? now : undefined
+  const isSame = now?.gen === session.gen && now?.startedAt === session.startedAt
+  return isSame && state !== 'unresponsive' ? now : undefined
 }
 
 /**
- * Looks at a peer whose launch is blocked, and finishes the launch if a person has answered what blocked it: answers the known
- * dialogs that follow, gives the first message, and enrols the peer as ready. Else updates what blocks it.
+ * Finishes a blocked launch if a person has answered the dialog that blocked it: answers the known dialogs that follow, sends
+ * the first message, and enrols the peer as ready. Otherwise updates why the launch is blocked. Never waits for a person.
  *
- * The message is given once: the attempt is on disk before it is typed. If the process that types it is killed, the next one
- * sends the message if the input row holds it; else it does not type it again, and the `launch` event says that it is not
- * known whether the peer has it. Never waits for a person.
- * @returns the session as it is now; undefined where it has ended, does not answer, or another process is at it
+ * The first message is typed at most once, because the attempt is on disk before the message is typed. If the process that
+ * types it is killed, the next process sends the message if it is still in the input row. If it is not there, that process does
+ * not type it again, and the `launch` event says that it is unknown whether the program received it.
+ * @returns the session as it is now; undefined if it has ended, its tmux server does not respond, or another process holds the
+ *   identity's lock
  * @throws IapeerError `runtime-unknown`, those of `readProfile` and `findPeer`
  */
 export function finishLaunch(root: string, session: PeerSession): Promise<PeerSession | undefined> {
   return whileUnclaimed(root, session.identity, async () => {
-    const now = await current(root, session)
+    const now = await currentSession(root, session)
     if (now?.blocked === undefined || phaseOf(now) !== 'blocked') return now
     const result = await boot(root, now, now.blocked)
-    // What was noted while it was typed into must not be lost.
-    const after = await current(root, session)
+    // Read again, so that `typedAt`, which was written during the boot, is kept.
+    const after = await currentSession(root, session)
     if (result === undefined || after === undefined) return after
     return result.kind === 'ready'
       ? noteReady(root, after, result.message)
@@ -121,8 +123,10 @@ export function finishLaunch(root: string, session: PeerSession): Promise<PeerSe
   })
 }
 
-/** {@link finishLaunch} of every peer whose launch is blocked, some at a time; what fails for one keeps no other from it. */
+/**
+ * Calls {@link finishLaunch} for every blocked peer, several at a time. Unreadable files of one peer do not affect the others.
+ */
 export async function finishLaunches(root: string): Promise<void> {
   const blocked = (await listSessions(root)).filter((session) => phaseOf(session) === 'blocked')
-  await mapLimit(blocked, AT_ONCE, (session) => finishLaunch(root, session).catch(ignoreUnreadable))
+  await mapLimit(blocked, CONCURRENCY, (session) => finishLaunch(root, session).catch(ignoreUnreadable))
 }

@@ -23,24 +23,24 @@ import {
 } from '../sessions/index.ts'
 import type { LaunchOptions } from './options.ts'
 import { paneLogOf, planLaunch } from './plan.ts'
-import { type ClearedLaunch, startSession } from './start-session.ts'
+import { type PreparedLaunch, startSession } from './start-session.ts'
 
 /**
- * `already`: it was running, or another call has just launched it. `blocked`: it runs, and its launch waits for a person:
- * `session.blocked` says why.
+ * The result of a launch. `already`: the peer was running, or another call has just launched it. `blocked`: the program runs,
+ * but its launch waits for a person; `session.blocked` says why.
  */
 export interface Launched {
   readonly state: 'launched' | 'already' | 'blocked'
   readonly session: PeerSession
-  /** The id of the session that it goes on with. */
+  /** The id of the conversation that the program resumed. */
   readonly resumed?: string
-  /** What tmux said of the person's own `tmux.conf`, and why the launch could not be written to lifecycle.log. */
+  /** Errors that tmux printed for the user's own `tmux.conf`, and why the launch event was not written to lifecycle.log. */
   readonly warnings: readonly string[]
 }
 
 const TIMEOUT_MS = 20_000
-/** So much longer a launch is waited for that began with this one and has as much time: it is over by then. */
-const LOCK_MS = 2_000
+/** Added to the wait for the lock, so that a concurrent launch with the same time limit is over before the wait is. */
+const LOCK_MARGIN_MS = 2_000
 
 /** @throws IapeerError `runtime-undeclared` */
 function assertDeclared(entry: PeerEntry, runtime: Runtime): void {
@@ -60,13 +60,13 @@ async function getProfile(home: string): Promise<PeerProfile> {
 async function assertNotInLoop(root: string, identity: Identity): Promise<void> {
   const { loopSince } = await readTally(root, identity)
   if (loopSince === undefined) return
-  throw new IapeerError(`${identity} is in a crash loop since ${loopSince}; it is left asleep`, {
+  throw new IapeerError(`${identity} is in a crash loop since ${loopSince} and is not started`, {
     code: 'crash-loop',
-    hint: `See why (iapeer autopsy ${identity}), then: iapeer reset ${identity}`,
+    hint: `See why (iapeer autopsy ${identity}), then run: iapeer reset ${identity}`,
   })
 }
 
-interface Clearing {
+interface PrepareInput {
   readonly root: string
   readonly entry: PeerEntry
   readonly identity: Identity
@@ -75,8 +75,8 @@ interface Clearing {
   readonly options: LaunchOptions
 }
 
-/** Everything that can be wrong is found before anything is started. */
-async function prepare(input: Clearing): Promise<Omit<ClearedLaunch, 'deadline' | 'bootTimeoutMs'>> {
+/** Cleans up what an earlier launch left behind and finds every error in the configuration before anything is started. */
+async function prepare(input: PrepareInput): Promise<Omit<PreparedLaunch, 'deadline' | 'bootTimeoutMs'>> {
   const { root, identity, runtime, adapter, options } = input
   const entry = getPeer(await listPeers(root), input.entry.personality)
   const canaries = await cleanUpStale(root, identity)
@@ -92,7 +92,7 @@ async function prepare(input: Clearing): Promise<Omit<ClearedLaunch, 'deadline' 
 }
 
 /**
- * Finds what would keep a peer from being launched, and changes nothing.
+ * Checks whether a peer could be launched. Changes nothing.
  * @throws IapeerError `crash-loop`, `runtime-undeclared`, `runtime-unknown`, `no-profile`, those of `planLaunch`
  */
 export async function checkLaunch(root: string, entry: PeerEntry, options: LaunchOptions): Promise<void> {
@@ -105,17 +105,17 @@ export async function checkLaunch(root: string, entry: PeerEntry, options: Launc
   await planLaunch({ root, adapter, entry, parts, profile, systemPromptFile: undefined, options })
 }
 
-/** @throws IapeerError `not-due`: it was stopped, or planned anew, while the lock was waited for */
+/** @throws IapeerError `not-due` if the peer was stopped or its restart replanned while this call waited for the lock */
 async function assertDue(root: string, identity: Identity, due: string): Promise<void> {
   const { startAt } = await readTally(root, identity)
   if (startAt === due && !hasMark(root, identity, 'stopped')) return
-  throw new IapeerError(`${identity} is not to be started any more`, {
+  throw new IapeerError(`the planned restart of ${identity} was cancelled`, {
     code: 'not-due',
-    hint: `iapeer start ${identity} starts it.`,
+    hint: `Start it with: iapeer start ${identity}`,
   })
 }
 
-/** What was asked of an earlier session of it is done with. */
+/** Clears the pending requests of the previous session. */
 async function clearRequests(root: string, identity: Identity, isResumed: boolean): Promise<void> {
   for (const mark of ['fresh', 'idle'] as const) await clearMark(root, identity, mark)
   await changeTally(root, identity, (tally) =>
@@ -125,7 +125,10 @@ async function clearRequests(root: string, identity: Identity, isResumed: boolea
   )
 }
 
-/** One line in lifecycle.log; what came in the way is a warning. (The guard's own line is written when it starts.) */
+/**
+ * Writes the launch event to lifecycle.log and returns a warning if that fails. (The event of the guard is written when the
+ * guard starts.)
+ */
 async function noteLaunch(
   root: string,
   { identity, gen, blocked }: PeerSession,
@@ -136,15 +139,15 @@ async function noteLaunch(
     onFailure: (error) =>
       failures.push(`the launch is not in lifecycle.log: ${error instanceof Error ? error.message : error}`),
   })
-  const of = { identity, gen, mode: start.mode, ms: Math.round(start.ms) } as const
+  const facts = { identity, gen, mode: start.mode, ms: Math.round(start.ms) } as const
   await log.note(
-    blocked === undefined ? { ev: 'launch', ...of } : { ev: 'blocked', ...of, dialog: blocked.dialog },
+    blocked === undefined ? { ev: 'launch', ...facts } : { ev: 'blocked', ...facts, dialog: blocked.dialog },
   )
   return failures
 }
 
-/** One that is up already is held by who asks for it, unless somebody else holds it. @throws IapeerError `held` */
-async function heldBy(
+/** Makes `holder` the holder of a running session, unless another live process holds it. @throws IapeerError `held` */
+async function assignHolder(
   root: string,
   session: PeerSession,
   holder: ProcessId | undefined,
@@ -152,9 +155,9 @@ async function heldBy(
   if (holder === undefined) return session
   const { identity } = session
   if (session.holder !== undefined && (await observeProcess(session.holder)) !== 'gone')
-    throw new IapeerError(`${identity} is held up by process ${session.holder.pid} already`, {
+    throw new IapeerError(`${identity} is already run by process ${session.holder.pid}`, {
       code: 'held',
-      hint: `That is another iapeer run: end it, or leave ${identity} to it.`,
+      hint: `That process is another iapeer run. Stop it first, or leave ${identity} to it.`,
     })
   const held = { ...session, holder }
   await writeSession(root, held)
@@ -162,10 +165,10 @@ async function heldBy(
 }
 
 /**
- * Brings a peer up: guard, tmux server, session and program. One launch for any number of callers at once; the others get
- * the live session. One whose program waits for a person is `blocked` and stays up; a failed one leaves nothing behind and
- * says which step failed.
- * @throws IapeerError `crash-loop`, `program-ended` (its end is recorded), `interrupted`, `runtime-unknown`,
+ * Starts a peer: guard, tmux server, session and program. Of concurrent callers one launches; the others get the running
+ * session. If the program waits for a person, the launch is `blocked` and the program keeps running. A failed launch leaves
+ * nothing behind, and its error names the step that failed.
+ * @throws IapeerError `crash-loop`, `program-ended` (the exit is recorded), `interrupted`, `runtime-unknown`,
  *   `runtime-undeclared`, `no-such-peer`, `lock-held`, those of `planLaunch`, `startGuardedServer` and `startLeader`
  */
 export async function launchPeer(
@@ -181,40 +184,40 @@ export async function launchPeer(
   const bootTimeoutMs =
     adapter.bootTimeoutMs === undefined ? 0 : (options.bootTimeoutMs ?? adapter.bootTimeoutMs)
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS + bootTimeoutMs
-  const called = performance.now()
-  const lock = await lockIdentity(root, identity, timeoutMs + LOCK_MS)
+  const calledAt = performance.now()
+  const lock = await lockIdentity(root, identity, timeoutMs + LOCK_MARGIN_MS)
   try {
     await rebuildSession(root, identity)
-    const { session: living } = await statusOf(root, identity)
-    const phase = living === undefined ? undefined : phaseOf(living)
-    if (living !== undefined && phase !== 'booting') {
+    const { session: running } = await statusOf(root, identity)
+    const phase = running === undefined ? undefined : phaseOf(running)
+    if (running !== undefined && phase !== 'booting') {
       const state = phase === 'blocked' ? 'blocked' : 'already'
-      return { state, session: await heldBy(root, living, options.holder), warnings: [] }
+      return { state, session: await assignHolder(root, running, options.holder), warnings: [] }
     }
-    if (living !== undefined) await abortLaunch(root, living)
+    if (running !== undefined) await abortLaunch(root, running)
     if (options.due !== undefined) await assertDue(root, identity, options.due)
-    const cleared = await prepare({ root, entry, identity, runtime, adapter, options })
+    const prepared = await prepare({ root, entry, identity, runtime, adapter, options })
     await clearMark(root, identity, 'stopped')
     await keepReserve(root)
     const started = await startSession({
-      ...cleared,
-      deadline: called + timeoutMs,
+      ...prepared,
+      deadline: calledAt + timeoutMs,
       bootTimeoutMs,
       holder: options.holder,
       signal: options.signal,
     })
-    const { resumed } = cleared
+    const { resumed } = prepared
     await clearRequests(root, identity, resumed !== undefined)
     const start = {
       mode: resumed === undefined ? ('fresh' as const) : ('resume' as const),
-      ms: performance.now() - called,
+      ms: performance.now() - calledAt,
     }
-    const unnoted = await noteLaunch(root, started.session, start)
+    const logWarnings = await noteLaunch(root, started.session, start)
     const { session, warnings } = started
     return {
       state: phaseOf(session) === 'blocked' ? 'blocked' : 'launched',
       session,
-      warnings: [...warnings, ...unnoted],
+      warnings: [...warnings, ...logWarnings],
       ...(resumed === undefined ? {} : { resumed }),
     }
   } finally {

@@ -1,25 +1,35 @@
 import type { Runtime } from '@iapeer/core/identity'
 import type { ProcessId } from '@iapeer/core/process'
 
+/** How a peer is launched. */
 export interface LaunchOptions {
-  /** @default the peer's default runtime */
+  /** The runtime to launch. @default the peer's default runtime */
   readonly runtime?: Runtime
-  /** For the whole launch, in milliseconds. @default 20000, and the time to boot */
+  /** Time limit for the whole launch, in milliseconds. @default 20000 plus `bootTimeoutMs` */
   readonly timeoutMs?: number
-  /** Until it is ready; then its launch is blocked. @default what its runtime may take: 60000 for claude and codex */
+  /**
+   * Time limit for the program to become ready, in milliseconds; after that the launch is blocked.
+   * @default that of the runtime: 60000 for claude and codex
+   */
   readonly bootTimeoutMs?: number
-  /** A file with the text that tells it who it is, for a runtime that takes one. */
+  /** The file with the system prompt, for a runtime that takes one. @default the file that iapeer composes */
   readonly systemPromptFile?: string
-  /** The session that it goes on with: by its id, or the newest of its directory if there is one. @default a fresh one */
+  /**
+   * The conversation to resume: its id, or `true` for the newest of the working directory, if there is one.
+   * @default start a new one
+   */
   readonly resume?: string | true
-  /** By which it proves to iapeer who it is. */
+  /** The token that the peer presents to iapeer to prove its identity. */
   readonly bearer?: string
-  /** Who holds it up for a service manager: while that lives, nobody else does anything about it. */
+  /**
+   * The `iapeer run` process that runs the peer for a service manager. While that process lives, the daemon leaves the peer
+   * alone.
+   */
   readonly holder?: ProcessId
-  /** Only if it is still planned for that very moment, ISO-8601, and was not stopped meanwhile. */
+  /** ISO-8601. Launch only if the restart is still planned for this time and the peer was not stopped in the meantime. */
   readonly due?: string
-  /** Calls the launch off while it boots: nothing is left of it. */
+  /** Aborts the launch while the program boots; nothing is left behind. */
   readonly signal?: AbortSignal
-  /** The environment that the peer's is made from. @default that of this process */
+  /** The environment from which the peer's environment is made. @default the environment of this process */
   readonly env?: NodeJS.ProcessEnv
 }

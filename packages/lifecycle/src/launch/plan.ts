@@ -9,8 +9,8 @@ import type { PeerEntry } from '@iapeer/core/registry'
 import { adapterOf, environmentOf, type RuntimeAdapter, readLaunchEnv } from '../runtimes/index.ts'
 import type { LaunchOptions } from './options.ts'
 
-/** What a launch is asked for. */
-interface LaunchRequest {
+/** The input of {@link planLaunch}. */
+interface PlanInput {
   readonly root: string
   readonly adapter: RuntimeAdapter
   readonly entry: PeerEntry
@@ -20,14 +20,15 @@ interface LaunchRequest {
   readonly options: LaunchOptions
 }
 
-/** What is started for it. */
+/** The command line and environment of a launch. */
 export interface LaunchPlan {
   readonly argv: readonly string[]
   readonly env: NodeJS.ProcessEnv
+  /** The id of the conversation to resume. */
   readonly resumed: string | undefined
 }
 
-/** Where what a peer's pane prints is kept. */
+/** Returns the path of the log that holds the output of a peer's pane. */
 export const paneLogOf = (root: string, parts: IdentityParts): string =>
   join(rootLayout(root).paneLogDir, `${formatIdentity(parts)}.log`)
 
@@ -38,22 +39,25 @@ async function checkCwd(cwd: string): Promise<void> {
     const code = errnoOf(error)
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error
   }
-  throw new IapeerError(`the directory that it runs in is gone: ${cwd}`, {
+  throw new IapeerError(`the working directory does not exist: ${cwd}`, {
     code: 'cwd-missing',
-    hint: 'Make it again, or change "cwd" in its peer-profile.json.',
+    hint: 'Create it, or change "cwd" in peer-profile.json.',
   })
 }
 
 function checkIntelligence(adapter: RuntimeAdapter, { personality, intelligence }: PeerProfile): void {
   const required = adapter.requiresIntelligence
   if (required === undefined || required === intelligence) return
-  throw new IapeerError(`${adapter.name} is for peers whose intelligence is ${required}`, {
-    code: 'wrong-intelligence',
-    hint: `That of ${personality} is ${intelligence}: change "intelligence" in its peer-profile.json, or take ${adapter.name} out of its "runtimes" there.`,
-  })
+  throw new IapeerError(
+    `the runtime ${adapter.name} requires "intelligence": "${required}"; ${personality} has "${intelligence}"`,
+    {
+      code: 'wrong-intelligence',
+      hint: `Change "intelligence" in peer-profile.json, or remove ${adapter.name} from "runtimes" there.`,
+    },
+  )
 }
 
-/** The session that a peer could go on with; undefined where there is none, or its runtime knows no such thing. */
+/** Returns the id of the conversation that a peer could resume; undefined if there is none or its runtime cannot resume. */
 export async function resumableSession(
   root: string,
   { home, cwd, personality }: PeerEntry,
@@ -65,10 +69,10 @@ export async function resumableSession(
 }
 
 /**
- * Says what to run, and sees that it can be, before anything is started.
+ * Returns what to run, and checks before anything is started that the program and its directory exist.
  * @throws IapeerError `wrong-intelligence`, `cwd-missing`, `command-missing`, `command-not-found`, `invalid-launch-env`
  */
-export async function planLaunch(launch: LaunchRequest): Promise<LaunchPlan> {
+export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
   const { root, adapter, entry, parts, profile, systemPromptFile, options } = launch
   const { home, cwd } = entry
   checkIntelligence(adapter, profile)

@@ -22,8 +22,8 @@ import type { LaunchPlan } from './plan.ts'
 import { bootRuntime, type Obstacle } from './screen/boot.ts'
 import { type PaneLog, watchFirstMoments } from './screen/first-moments.ts'
 
-/** A launch whose way is clear, and whose plan is made. */
-export interface ClearedLaunch extends LaunchPlan {
+/** A checked launch with its plan, socket path and deadline. */
+export interface PreparedLaunch extends LaunchPlan {
   readonly root: string
   readonly entry: PeerEntry
   readonly profile: PeerProfile
@@ -31,15 +31,15 @@ export interface ClearedLaunch extends LaunchPlan {
   readonly identity: Identity
   readonly socketPath: string
   readonly paneLog: string
-  /** By `performance.now()`. */
+  /** A time of the `performance.now()` clock, in milliseconds. */
   readonly deadline: number
   readonly holder?: ProcessId | undefined
   readonly signal?: AbortSignal | undefined
-  /** 0: it is up when it runs. */
+  /** In milliseconds. 0: the runtime has no boot; the peer is ready when its program runs. */
   readonly bootTimeoutMs: number
 }
 
-/** What was started, and what tmux said of the person's own `tmux.conf`. */
+/** A started session, and the errors that tmux printed for the user's own `tmux.conf`. */
 export interface StartedSession {
   readonly session: PeerSession
   readonly warnings: readonly string[]
@@ -49,14 +49,19 @@ interface StartedProgram extends StartedSession {
   readonly leader: Leader
 }
 
-/** What a launch that was killed has left may be so young that its guard has noted nothing of it yet. */
-const YOUNG_MS = 1_000
+/**
+ * How long a taken socket is retried: the guard of a killed launch may not have written its state file yet, so cleaning up
+ * misses it.
+ */
+const SOCKET_RETRY_MS = 1_000
 
-/** Which step it was. */
-function failed(launch: ClearedLaunch, step: string, error: unknown): never {
+/** Rethrows an error with the identity and the step that failed in its message. */
+function launchFailed(launch: PreparedLaunch, step: string, error: unknown): never {
   if (!(error instanceof Error) || (!isIapeerError(error) && errnoOf(error) === undefined)) throw error
   const code = isIapeerError(error) ? error.code : 'launch-failed'
-  const hint = isIapeerError(error) ? error.hint : 'See that the root has room and is writable.'
+  const hint = isIapeerError(error)
+    ? error.hint
+    : 'Check that the file system of the root has free space and is writable.'
   throw new IapeerError(`${launch.identity} was not launched (${step}): ${error.message}`, {
     code,
     ...(hint === undefined ? {} : { hint }),
@@ -64,7 +69,7 @@ function failed(launch: ClearedLaunch, step: string, error: unknown): never {
   })
 }
 
-const timeLeft = ({ deadline }: ClearedLaunch): number =>
+const timeLeft = ({ deadline }: PreparedLaunch): number =>
   Math.max(1, Math.round(deadline - performance.now()))
 
 async function sizeOf(path: string): Promise<number> {
@@ -76,9 +81,9 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-async function startServer(launch: ClearedLaunch): Promise<GuardedServer> {
+async function startServer(launch: PreparedLaunch): Promise<GuardedServer> {
   const { root, identity, socketPath, env } = launch
-  const until = Math.min(launch.deadline, performance.now() + YOUNG_MS)
+  const until = Math.min(launch.deadline, performance.now() + SOCKET_RETRY_MS)
   for (;;) {
     try {
       const wanted = { identity, socketPath, env, cwd: '/', timeoutMs: timeLeft(launch) }
@@ -91,7 +96,7 @@ async function startServer(launch: ClearedLaunch): Promise<GuardedServer> {
   }
 }
 
-function sessionOf(launch: ClearedLaunch, server: GuardedServer, leader: Leader): PeerSession {
+function sessionOf(launch: PreparedLaunch, server: GuardedServer, leader: Leader): PeerSession {
   const { sessionId, paneId, pid } = leader
   const startedAt = new Date().toISOString()
   return {
@@ -99,7 +104,7 @@ function sessionOf(launch: ClearedLaunch, server: GuardedServer, leader: Leader)
     gen: server.gen,
     socketPath: launch.socketPath,
     server: server.server,
-    // One that has ended already has no start time any more: its end is recorded, and nobody will find it alive.
+    // A leader that has exited already has no start time; `-` matches no process.
     leader: leader.process ?? { pid, token: '-' },
     sessionId,
     paneId,
@@ -109,7 +114,7 @@ function sessionOf(launch: ClearedLaunch, server: GuardedServer, leader: Leader)
   }
 }
 
-/** The person's own settings come last, and what is wrong with them is told and ends nothing. */
+/** Sources the user's own `tmux.conf`, after iapeer's settings. Errors in it are returned as warnings and stop nothing. */
 async function configure(root: string, handle: TmuxServer): Promise<readonly string[]> {
   const path = join(root, 'tmux.conf')
   try {
@@ -117,13 +122,13 @@ async function configure(root: string, handle: TmuxServer): Promise<readonly str
   } catch (error) {
     const code = errnoOf(error)
     if (code === undefined) throw error
-    return code === 'ENOENT' ? [] : [`${path} cannot be read: ${code}`]
+    return code === 'ENOENT' ? [] : [`cannot read ${path}: ${code}`]
   }
   return handle.sourceFile(path)
 }
 
 async function startProgram(
-  launch: ClearedLaunch,
+  launch: PreparedLaunch,
   server: GuardedServer,
   handle: TmuxServer,
 ): Promise<StartedProgram> {
@@ -135,9 +140,9 @@ async function startProgram(
   return { leader, session, warnings: await configure(root, handle) }
 }
 
-/** Its dialogs, its input row, its first message: what a person at its terminal would do. */
+/** Answers the boot dialogs, waits for the input row and sends the first message, as a person at the terminal would. */
 async function boot(
-  launch: ClearedLaunch,
+  launch: PreparedLaunch,
   paneLog: PaneLog,
   { handle, leader, session }: StartedProgram & { readonly handle: TmuxServer },
 ): Promise<PeerSession> {
@@ -145,50 +150,50 @@ async function boot(
   const deadline = Math.min(launch.deadline, performance.now() + bootTimeoutMs)
   const { paneId, process } = leader
   let typedAt: string | undefined
-  let waiting: BlockedLaunch | undefined
-  // If this process is killed while a person is asked, the next one finds a blocked launch, and ends nothing.
+  let blocked: BlockedLaunch | undefined
+  // Recorded at once: if this process is killed while a person is needed, the next one finds a blocked launch and keeps it running.
   const onBlocked = async (obstacle: Obstacle): Promise<void> => {
-    waiting = { since: new Date().toISOString(), ...obstacle }
-    await writeSession(root, { ...session, blocked: waiting })
+    blocked = { since: new Date().toISOString(), ...obstacle }
+    await writeSession(root, { ...session, blocked })
   }
   const onTyping = async (): Promise<void> => {
     typedAt = new Date().toISOString()
-    if (waiting !== undefined) await writeSession(root, { ...session, blocked: { ...waiting, typedAt } })
+    if (blocked !== undefined) await writeSession(root, { ...session, blocked: { ...blocked, typedAt } })
   }
   const pane = { identity, adapter, handle, paneId, leader: process, paneLog, deadline, signal }
   const result = await bootRuntime(pane, { message: profile.initialPrompt, onTyping, onBlocked })
   const now = new Date().toISOString()
   if (result.kind === 'ready') return { ...session, readyAt: now }
-  return { ...session, blocked: { since: waiting?.since ?? now, ...result.obstacle, typedAt } }
+  return { ...session, blocked: { since: blocked?.since ?? now, ...result.obstacle, typedAt } }
 }
 
 /**
- * Starts guard, tmux server, session and program, and waits until it is ready, or only a person can go on (`blocked`). A
- * step that fails is named, and nothing is left behind; a program that ends by itself is recorded.
+ * Starts guard, tmux server, session and program, and waits until the program is ready or needs a person (`blocked`). The
+ * error of a failed launch names the step, and nothing is left behind. The exit of a program that exits by itself is recorded.
  * @throws IapeerError `program-ended`, `interrupted`, `launch-failed`, those of `startGuardedServer` and `startLeader`
  */
-export async function startSession(launch: ClearedLaunch): Promise<StartedSession> {
+export async function startSession(launch: PreparedLaunch): Promise<StartedSession> {
   const { root, identity, socketPath } = launch
   const paneLog = { path: launch.paneLog, from: await sizeOf(launch.paneLog) }
   const server = await startServer(launch).catch((error: unknown) =>
-    failed(launch, 'starting its tmux server', error),
+    launchFailed(launch, 'starting its tmux server', error),
   )
   const handle = new TmuxServer({ socketPath, process: server.server })
-  const undo = async (): Promise<void> => {
+  const rollBack = async (): Promise<void> => {
     const gen = server.gen ?? NO_GENERATION
     await stopUnfinished(root, { identity, socketPath, gen, server: server.server, why: 'it failed' })
     await removeSession(root, identity)
   }
   const started = await startProgram(launch, server, handle).catch(async (error: unknown) => {
-    await undo()
-    return failed(launch, 'starting its program', error)
+    await rollBack()
+    return launchFailed(launch, 'starting its program', error)
   })
   const { leader, session, warnings } = started
   await watchFirstMoments(identity, leader.process, paneLog)
   if (session.readyAt !== undefined) return { session, warnings }
   const booted = await boot(launch, paneLog, { ...started, handle }).catch(async (error: unknown) => {
-    if (!isIapeerError(error) || error.code !== 'program-ended') await undo()
-    return failed(launch, 'booting', error)
+    if (!isIapeerError(error) || error.code !== 'program-ended') await rollBack()
+    return launchFailed(launch, 'booting', error)
   })
   await writeSession(root, booted)
   return { session: booted, warnings }

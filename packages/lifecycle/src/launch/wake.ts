@@ -16,25 +16,30 @@ import type { LaunchOptions } from './options.ts'
 import { resumableSession } from './plan.ts'
 import { type WakeMode, type Waker, wakeMode } from './wake-mode.ts'
 
+/** Why and how a peer is woken. */
 export interface WakeRequest {
   readonly from: Waker
+  /** The topic of the message. The message of an agent resumes the conversation only if that already had this topic. */
   readonly topic?: string
-  /** @default the one that runs, else the registry's default one */
+  /** @default the runtime that runs, else the peer's default runtime */
   readonly runtime?: Runtime
-  /** Go on where it was, after a crash too. @default false */
+  /** Resume the conversation, even after a crash. @default false */
   readonly resume?: boolean
   readonly launch?: Omit<LaunchOptions, 'runtime' | 'resume'>
 }
 
-/** `live`: it was running, or another call has just launched it. Its launch may be blocked: `session.blocked` says so. */
+/**
+ * The result of a wake. `live`: the peer was running, or another call has just launched it; its launch may be blocked
+ * (`session.blocked`).
+ */
 export interface Woken {
   readonly state: 'live' | 'launched'
   readonly session: PeerSession
-  /** How it was launched. */
+  /** Set when this call launched the peer. */
   readonly mode?: 'fresh' | 'resume'
 }
 
-/** The runtimes it may be woken as, the first that suits first. */
+/** Returns the runtimes that the peer may be woken as, the preferred one first. */
 function runtimesFor(entry: PeerEntry, asked: Runtime | undefined): readonly Runtime[] {
   if (asked !== undefined) return [asked]
   const { defaultRuntime, runtimes } = entry
@@ -42,20 +47,20 @@ function runtimesFor(entry: PeerEntry, asked: Runtime | undefined): readonly Run
 }
 
 function refused(identity: Identity, cause: string, hint: string): IapeerError {
-  return new IapeerError(`${identity} is not woken: ${cause}`, { code: 'wake-refused', hint })
+  return new IapeerError(`${identity} was not started: ${cause}`, { code: 'wake-refused', hint })
 }
 
-/** Why it is not to be woken whatever it is for. */
+/** Returns the error for a peer that no message may start: it was stopped, or is in a crash loop. */
 async function refusalOf(root: string, identity: Identity): Promise<IapeerError | undefined> {
   if (hasMark(root, identity, 'stopped'))
-    return refused(identity, 'it was stopped', `It stays so until it is started: iapeer start ${identity}`)
+    return refused(identity, 'it was stopped', `Start it with: iapeer start ${identity}`)
   const { loopSince } = await readTally(root, identity)
   return loopSince === undefined
     ? undefined
     : refused(
         identity,
         `it is in a crash loop since ${loopSince}`,
-        `See why (iapeer autopsy ${identity}), then: iapeer reset ${identity}`,
+        `See why (iapeer autopsy ${identity}), then run: iapeer reset ${identity}`,
       )
 }
 
@@ -70,7 +75,7 @@ async function modeFor(
   return wakeMode({ lastEnd, from, topic, topics, canResume, resumeAsked })
 }
 
-/** So that the next message of the same topic finds its session. */
+/** Remembers the topic, so that the next message about it resumes this conversation. */
 async function rememberTopic(root: string, identity: Identity, topic: string | undefined): Promise<void> {
   if (topic === undefined) return
   await withIdentity(root, identity, () =>
@@ -83,9 +88,9 @@ async function rememberTopic(root: string, identity: Identity, topic: string | u
 }
 
 /**
- * Brings up a peer that somebody has something for: fresh, or where it was, by how its last session ended. One launch for
- * any number of callers at once, in any process; the others get the live session.
- * @throws IapeerError `wake-refused` (stopped, in a crash loop, nothing to go on with), and those of `launchPeer`
+ * Starts a peer because something arrived for it. How its last session ended decides whether it resumes its conversation. Of
+ * concurrent callers, in any process, one launches; the others get the running session.
+ * @throws IapeerError `wake-refused` (stopped, in a crash loop, or no conversation to resume), and those of `launchPeer`
  */
 export async function wakeOrSpawn(
   root: string,
@@ -111,7 +116,8 @@ export async function wakeOrSpawn(
       : { mode: 'refused' as const, cause: refusal.message }
   await log.note({ ev: 'wake', identity, mode, cause })
   if (refusal !== undefined) throw refusal
-  if (mode === 'refused') throw refused(identity, cause, `iapeer start ${identity} begins a new one.`)
+  if (mode === 'refused')
+    throw refused(identity, cause, `Start a new conversation with: iapeer start ${identity}`)
   const resume = mode === 'resume' ? { resume: true as const } : {}
   const { state, session } = await launchPeer(root, entry, { ...request.launch, runtime, ...resume })
   await rememberTopic(root, identity, request.topic)

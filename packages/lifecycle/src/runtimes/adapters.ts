@@ -14,12 +14,12 @@ const ADAPTERS: ReadonlyMap<string, RuntimeAdapter> = new Map(
   ]),
 )
 
-/** @throws IapeerError `runtime-unknown` */
+/** Returns the adapter of a runtime. @throws IapeerError `runtime-unknown` */
 export function adapterOf(runtime: Runtime): RuntimeAdapter {
   const adapter = ADAPTERS.get(runtime)
   if (adapter !== undefined) return adapter
-  throw new IapeerError(`iapeer cannot launch the runtime ${runtime}`, {
+  throw new IapeerError(`unknown runtime ${JSON.stringify(runtime)}`, {
     code: 'runtime-unknown',
-    hint: `It can launch: ${[...ADAPTERS.keys()].join(', ')}.`,
+    hint: `Known runtimes: ${[...ADAPTERS.keys()].join(', ')}.`,
   })
 }

@@ -1,7 +1,7 @@
-/** What a program says of its own state, without a screen. */
+/** The state of a program as the program itself reports it, independent of its screen. */
 export interface AgentReport {
-  /** `waiting`: a dialog, a question or a permission prompt stands there, and a person is to answer it. */
+  /** `waiting`: a dialog, a question or a permission prompt waits for a person. */
   readonly status: 'idle' | 'busy' | 'waiting'
-  /** What it waits for, in its own words. */
+  /** What the program waits for, in its own words. */
   readonly waitingFor?: string | undefined
 }

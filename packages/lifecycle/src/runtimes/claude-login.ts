@@ -15,7 +15,7 @@ import { readRegularFile } from '@iapeer/core/storage'
 import { claudeDirectory, readClaudeReport } from './claude-report.ts'
 
 export const CLAUDE_LOGIN_HINT =
-  'Log in: attach and type /login, or run claude in a terminal, as the same user and with the same home.'
+  'Log in: attach and type /login, or run claude in a terminal as the same user with the same home directory.'
 
 const ASK_MS = 5_000
 const ACCOUNT_VARIABLE =
@@ -33,7 +33,10 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Whether an account is visible: a variable, a file of credentials, or the note of `/login`. No value of these is used. */
+/**
+ * Returns whether an account is configured: a variable, a credentials file, or the account that `/login` stores. Uses no value
+ * of these.
+ */
 async function hasAccount(env: NodeJS.ProcessEnv): Promise<boolean> {
   if (Object.entries(env).some(([name, value]) => ACCOUNT_VARIABLE.test(name) && value !== '')) return true
   if (await exists(join(claudeDirectory(env), '.credentials.json'))) return true
@@ -41,7 +44,7 @@ async function hasAccount(env: NodeJS.ProcessEnv): Promise<boolean> {
   return (await readRegularFile(settings))?.text.includes('"oauthAccount"') === true
 }
 
-/** The program of a process as it can be run again; undefined where that is not surely Claude Code. */
+/** Returns the command that runs the program of a process again; undefined unless that program is certainly Claude Code. */
 async function programOf(pid: number, argv: readonly string[]): Promise<readonly string[] | undefined> {
   const executable = await readExecutable(pid)
   if (executable === undefined) return undefined
@@ -50,7 +53,7 @@ async function programOf(pid: number, argv: readonly string[]): Promise<readonly
   return isAbsolute(script) && IS_CLAUDE.test(script) ? [executable, script] : undefined
 }
 
-/** Asks that very program, in its own directory and environment. The help of a version without the command does not name it. */
+/** Asks the same program in its own directory and environment. Versions without `auth status` do not list it in their help. */
 async function saysLoggedOut(
   program: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -58,17 +61,18 @@ async function saysLoggedOut(
 ): Promise<boolean> {
   const ask = async (...args: readonly string[]): Promise<string> => {
     const argv = ['/bin/sh', '-c', 'cd "$0" && exec "$@"', cwd, ...program, ...args] as const
-    const asked = await runProgram(argv, { env: { ...env, DISABLE_AUTOUPDATER: '1' }, timeoutMs: ASK_MS })
-    return asked.timedOut ? '' : asked.stdout
+    const result = await runProgram(argv, { env: { ...env, DISABLE_AUTOUPDATER: '1' }, timeoutMs: ASK_MS })
+    return result.timedOut ? '' : result.stdout
   }
   if (!/^\s+status\b/m.test(await ask('auth', '--help'))) return false
   return parseFields(await ask('auth', 'status', '--json'))?.['loggedIn'] === false
 }
 
 /**
- * Returns what a person has to do where the Claude Code of a pane is not logged in; undefined where it is, or that is not
- * known. Its screen says so too, 2.1.332 only 10 to 20 s after it is ready. Where no account is visible the program itself is
- * asked (`claude auth status`, half a second). Settings on its command line can name an account: then only its screen counts.
+ * Returns what a person has to do if the Claude Code of a pane is not logged in; undefined if it is logged in or that is
+ * unknown. The screen shows it too, but version 2.1.332 only 10 to 20 s after it is ready. If no account is configured, this
+ * function runs `claude auth status` (half a second). `--settings` on the command line can name an account, so then only the
+ * screen counts.
  */
 export async function missingClaudeLogin(leader: ProcessId): Promise<string | undefined> {
   const pid = (await readClaudeReport(leader))?.pid

@@ -6,20 +6,25 @@ import { observeProcess, type ProcessId, readEnvironment, readProcesses } from '
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
 import type { AgentReport } from './agent-report.ts'
 
-/** What Claude Code writes of a running session, once its boot dialogs are behind it: `<configuration>/sessions/<pid>.json`. */
+/**
+ * The file that Claude Code writes for a running session once its boot dialogs are over: `<configuration>/sessions/<pid>.json`.
+ */
 interface SessionRecord extends AgentReport {
   readonly pid: number
 }
 
 const RECORD = /^([1-9]\d*)\.json$/
-/** A wrapper, a shell and a launcher may stand between the program of a pane and Claude Code. */
-const MOST_STEPS = 8
+/** The process of the pane may be a wrapper, a shell or a launcher that started Claude Code. */
+const MAX_STEPS = 8
 
-/** Returns where Claude Code keeps its files, by the environment that it was started with. */
+/** Returns the directory of Claude Code's files, by the environment of its process. */
 export const claudeDirectory = (env: NodeJS.ProcessEnv): string =>
   env['CLAUDE_CONFIG_DIR'] || join(env['HOME'] || homedir(), '.claude')
 
-/** A file outlives its process by `kill -9`, and pids are used again: the start time (`procStart`) must fit. */
+/**
+ * Reads the record of a process. Its start time (`procStart`) must match: a killed process leaves its file behind, and pids are
+ * reused.
+ */
 async function recordOf(directory: string, { pid, token }: ProcessId): Promise<SessionRecord | undefined> {
   const fields = parseFields((await readRegularFile(join(directory, `${pid}.json`)))?.text ?? '') ?? {}
   const status = word(fields['status'], ['idle', 'busy', 'waiting'])
@@ -27,9 +32,9 @@ async function recordOf(directory: string, { pid, token }: ProcessId): Promise<S
   return { pid, status, waitingFor: text(fields['waitingFor']) }
 }
 
-/** Returns how many generations lie between a process and an ancestor; undefined where it does not descend from that. */
+/** Returns how many parent steps lead from a process to an ancestor; undefined if it is not a descendant. */
 async function stepsFrom(ancestor: number, pid: number): Promise<number | undefined> {
-  for (let at = pid, steps = 0; steps <= MOST_STEPS; steps++) {
+  for (let at = pid, steps = 0; steps <= MAX_STEPS; steps++) {
     if (at === ancestor) return steps
     const facts = (await readProcesses([at])).get(at)
     if (facts === undefined || !('ppid' in facts)) return undefined
@@ -38,7 +43,7 @@ async function stepsFrom(ancestor: number, pid: number): Promise<number | undefi
   return undefined
 }
 
-/** Returns the record of the leader itself, else of the nearest of its descendants that has one. */
+/** Returns the record of the leader, else of its nearest descendant that has one. */
 async function findRecord(directory: string, leader: ProcessId): Promise<SessionRecord | undefined> {
   if ((await observeProcess(leader)) === 'gone') return undefined
   const own = await recordOf(directory, leader)
@@ -57,18 +62,18 @@ async function findRecord(directory: string, leader: ProcessId): Promise<Session
 }
 
 /**
- * Returns what the Claude Code of a pane says of itself in its sessions file, 60 to 250 ms behind the fact, and which process
- * says it.
+ * Returns the state that the Claude Code of a pane reports in its sessions file, and the pid of that process. The file is 60 to
+ * 250 ms behind.
  * @param leader the program of the pane: Claude Code, or a wrapper that has started it
- * @returns undefined while it boots, for a version that writes no such file, and for one whose start time does not fit: where
- *   there is no /proc it is not known what `procStart` says
+ * @returns undefined while Claude Code boots, for a version that writes no such file, and if the start time does not match
+ *   (without /proc the meaning of `procStart` is unknown)
  */
 export async function readClaudeReport(leader: ProcessId): Promise<SessionRecord | undefined> {
   const env = (await readEnvironment(leader.pid)) ?? {}
   try {
     return await findRecord(join(claudeDirectory(env), 'sessions'), leader)
   } catch (error) {
-    // A file that cannot be read says nothing; the screen still does.
+    // An unreadable file counts as no report; the screen is still read.
     if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
     return undefined
   }

@@ -1,30 +1,33 @@
 import { basename, join } from 'node:path'
 import { firstField, headOf, newestFiles, realDirectory } from './session-files.ts'
 
-/** Whose sessions are looked for. */
+/** The home, environment and working directory whose stored sessions are searched. */
 export interface SessionOwner {
   readonly home: string
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
 }
 
-/** A session that a runtime has written down. */
-export interface KeptSession {
+/** A conversation that a runtime has stored. */
+export interface StoredSession {
   readonly id: string
   /** In milliseconds since the epoch. */
   readonly writtenMs: number
 }
 
-const LONGEST = 200
+const MAX_SLUG = 200
 const TRANSCRIPT = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jsonl$/
 
-/** How Claude Code 2.1 names the directory of a project: by its real path; a long one is cut, with a hash behind. */
+/**
+ * Returns the directory name that Claude Code 2.1 uses for a project: its real path, shortened and followed by a hash if it is
+ * long.
+ */
 export function claudeSlug(path: string): string {
   const slug = path.replace(/[^a-zA-Z0-9]/g, '-')
-  if (slug.length <= LONGEST) return slug
+  if (slug.length <= MAX_SLUG) return slug
   let hash = 0
   for (let at = 0; at < path.length; at++) hash = (hash * 31 + path.charCodeAt(at)) | 0
-  return `${slug.slice(0, LONGEST)}-${Math.abs(hash).toString(36)}`
+  return `${slug.slice(0, MAX_SLUG)}-${Math.abs(hash).toString(36)}`
 }
 
 async function projectDirectory({ home, env, cwd }: SessionOwner): Promise<string> {
@@ -35,21 +38,24 @@ async function projectDirectory({ home, env, cwd }: SessionOwner): Promise<strin
   )
 }
 
-/** The newest transcript of a directory; other directories may have the same slug, so it must name this one. */
-export async function newestClaudeSession(owner: SessionOwner): Promise<KeptSession | undefined> {
+/**
+ * Returns the newest transcript of a directory. Different directories can have the same slug, so a transcript that names
+ * another one is skipped.
+ */
+export async function newestClaudeSession(owner: SessionOwner): Promise<StoredSession | undefined> {
   const cwd = await realDirectory(owner.cwd)
   for (const { path, writtenMs } of await newestFiles(await projectDirectory(owner), TRANSCRIPT)) {
-    const of = firstField(await headOf(path), 'cwd')
-    if (of === undefined || of === cwd) return { id: basename(path, '.jsonl'), writtenMs }
+    const recordedCwd = firstField(await headOf(path), 'cwd')
+    if (recordedCwd === undefined || recordedCwd === cwd) return { id: basename(path, '.jsonl'), writtenMs }
   }
   return undefined
 }
 
-/** When the newest session was last written to, by itself or by an agent that it has sent out. */
+/** Returns when the newest session or one of its subagents last wrote, in milliseconds since the epoch. */
 export async function claudeActivity(owner: SessionOwner): Promise<number | undefined> {
   const session = await newestClaudeSession(owner)
   if (session === undefined) return undefined
-  const sentOut = join(await projectDirectory(owner), session.id, 'subagents')
-  const [newest] = await newestFiles(sentOut, /\.jsonl$/)
+  const subagents = join(await projectDirectory(owner), session.id, 'subagents')
+  const [newest] = await newestFiles(subagents, /\.jsonl$/)
   return Math.max(session.writtenMs, newest?.writtenMs ?? 0)
 }

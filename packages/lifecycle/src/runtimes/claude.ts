@@ -24,7 +24,7 @@ function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchReque
   ]
 }
 
-/** Claude Code 2.1. */
+/** The adapter of Claude Code 2.1. */
 export const claudeRuntime: RuntimeAdapter = {
   name: 'claude',
   kind: 'tui',
@@ -32,7 +32,7 @@ export const claudeRuntime: RuntimeAdapter = {
   bootTimeoutMs: 60_000,
   buildArgv,
   screen: claudeScreen,
-  // Elsewhere it cannot be checked whose word it is.
+  // Without /proc it cannot be verified which process wrote a report.
   ...(hasProcfs() ? { report: readClaudeReport, missingLogin: missingClaudeLogin } : {}),
   newestActivity: (location) => claudeActivity(ownerOf(location)),
   resolveResume: async (location) => (await newestClaudeSession(ownerOf(location)))?.id,

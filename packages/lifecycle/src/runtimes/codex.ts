@@ -19,9 +19,9 @@ function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchReque
   return [
     ...(profile.command ?? ['codex']),
     '--dangerously-bypass-approvals-and-sandbox',
-    // The shared background server outlives us, and would run this peer in the environment of whoever started it.
+    // The shared background server would outlive the peer and run it in the environment of the process that started the server.
     '--no-daemon',
-    // A JSON string is a TOML one.
+    // A JSON string is also a TOML string.
     ...(systemPromptFile === undefined
       ? []
       : ['-c', `model_instructions_file=${JSON.stringify(systemPromptFile)}`]),
@@ -30,7 +30,7 @@ function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchReque
   ]
 }
 
-/** Codex 0.169 to 0.171; it says nothing of its own state, so its screen is all there is. */
+/** The adapter of Codex 0.169 to 0.171, which reports no state of its own: only its screen is read. */
 export const codexRuntime: RuntimeAdapter = {
   name: 'codex',
   kind: 'tui',

@@ -1,5 +1,5 @@
 import { commandRuntime } from './command.ts'
 import type { RuntimeAdapter } from './runtime.ts'
 
-/** A program that tells peers of things that happen. */
+/** The adapter of a program that sends messages to peers when something happens. */
 export const notifierRuntime: RuntimeAdapter = { ...commandRuntime, name: 'notifier', kind: 'router' }

@@ -5,67 +5,70 @@ import type { LaunchEnv } from '@iapeer/core/storage'
 import type { AgentReport } from './agent-report.ts'
 import type { ScreenReader } from './screen/screen-reader.ts'
 
-/** What one launch is made of. */
+/** The input from which an adapter builds a command line and environment. */
 export interface LaunchRequest {
   readonly profile: PeerProfile
   readonly launchEnv: LaunchEnv
-  /** The directory it runs in. */
+  /** The working directory. */
   readonly cwd: string
-  /** What the peer's environment is, but for what its adapter adds. */
+  /** The environment of the peer, without the variables that the adapter adds. */
   readonly env: NodeJS.ProcessEnv
-  /** A file with the text that tells it who it is. */
+  /** The file with the system prompt. */
   readonly systemPromptFile?: string
-  /** The id of the session that it goes on with. */
+  /** The id of the conversation to resume. */
   readonly resume?: string
-  /** By which it proves to iapeer who it is. */
+  /** The token that the peer presents to iapeer to prove its identity. */
   readonly bearer?: string
 }
 
-/** Where the files are that a runtime writes of its sessions. */
+/** Where a runtime stores its sessions and its output. */
 export interface SessionLocation {
   /** The peer's environment: HOME, CLAUDE_CONFIG_DIR, CODEX_HOME. */
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
-  /** What its pane has printed. */
+  /** The path of the log of its pane. */
   readonly paneLog: string
 }
 
+/** A command that a running program gets by keys or text. */
 export type Control = 'interrupt' | 'compact' | 'clear' | 'exit'
 
-/** One key by tmux's name, or a text to type; Enter is a step of its own, when the text is seen in the input row. */
+/**
+ * One key, by the name that tmux has for it, or a text to type. Enter is pressed separately, once the text is in the input row.
+ */
 export type ControlInput = { readonly key: string } | { readonly text: string }
 
-/** How peers of one runtime are launched and read. Nothing here touches a terminal. */
+/** How peers of one runtime are launched and how their state is read. An adapter never touches a terminal itself. */
 export interface RuntimeAdapter {
   readonly name: string
-  /** `tui`: a person could sit at it. `router`: it carries messages of others. */
+  /** `tui`: a terminal program that a person can attach to. `router`: a program that relays messages. */
   readonly kind: 'tui' | 'router'
-  /** Whether it is told who it is by a system prompt. */
+  /** Whether the program gets a system prompt from iapeer. */
   readonly usesDoctrine: boolean
-  /** The only nature of a peer that it is for. */
+  /** The `intelligence` that a peer must have. @default any */
   readonly requiresIntelligence?: Intelligence
-  /** How long its input row may take to show, in milliseconds. Undefined: it has none, and is up when it runs. */
+  /** Time limit for the program to become ready, in milliseconds. Undefined: the program is ready as soon as it runs. */
   readonly bootTimeoutMs?: number
-  /** The program and its arguments. @throws IapeerError `command-missing` */
+  /** Returns the program and its arguments. @throws IapeerError `command-missing` */
   readonly buildArgv: (request: LaunchRequest) => readonly string[]
-  /** Variables that it needs besides the peer's own. */
+  /** Returns variables to add to the peer's environment. */
   readonly environment?: (request: LaunchRequest) => Readonly<Record<string, string>>
-  /** Reads what its program shows. Undefined where iapeer does not read its screen. */
+  /** Reads the screen of the program. Undefined if iapeer does not read it. */
   readonly screen?: ScreenReader
   /**
-   * Returns what the program says of its own state, which goes before what its screen shows. Undefined where it says nothing,
-   * or where it cannot be checked that this very process says it.
+   * Returns the state that the program itself reports; it takes precedence over the screen. Undefined if there is no report, or
+   * if it cannot be verified that this process wrote it.
    */
   readonly report?: (leader: ProcessId) => Promise<AgentReport | undefined>
   /**
-   * Returns what a person has to do where a program that is ready is not logged in and its screen does not say so. Undefined
-   * where it is logged in, or that is not known.
+   * Returns what a person has to do if a ready program is not logged in although its screen does not show that. Undefined if it
+   * is logged in or that is unknown.
    */
   readonly missingLogin?: (leader: ProcessId) => Promise<string | undefined>
-  /** When it last did anything, in milliseconds since the epoch; undefined where nothing tells. */
+  /** Returns the time of the last activity, in milliseconds since the epoch; undefined if unknown. */
   readonly newestActivity: (location: SessionLocation) => Promise<number | undefined>
-  /** The newest session of that directory that it could go on with. */
+  /** Returns the id of the newest conversation of the directory that could be resumed. */
   readonly resolveResume: (location: SessionLocation) => Promise<string | undefined>
-  /** Undefined where it has no such thing. */
+  /** Returns the input for a control; undefined if the program does not have that control. */
   readonly executeControl: (control: Control) => ControlInput | undefined
 }

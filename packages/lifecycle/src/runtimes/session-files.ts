@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { namesIn } from '@iapeer/core/storage'
 
-/** A file and when it was last written, in milliseconds since the epoch. */
+/** A file and the time of its last write, in milliseconds since the epoch. */
 interface WrittenFile {
   readonly path: string
   readonly writtenMs: number
@@ -11,7 +11,7 @@ interface WrittenFile {
 
 const isAbsent = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')
 
-/** A directory as programs in it see it; one that is gone as it is called. */
+/** Returns the real path of a directory, or the given path if the directory does not exist. */
 export async function realDirectory(path: string): Promise<string> {
   try {
     return await realpath(path)
@@ -21,7 +21,7 @@ export async function realDirectory(path: string): Promise<string> {
   }
 }
 
-/** Undefined where there is no such file. */
+/** Returns the time of the last write, in milliseconds since the epoch; undefined if there is no such file. */
 export async function writtenMs(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).mtimeMs
@@ -31,7 +31,7 @@ export async function writtenMs(path: string): Promise<number | undefined> {
   }
 }
 
-/** The files under a directory whose names fit, the newest first; none where there is no directory. */
+/** Returns the files of a directory whose names match, the newest first; none if there is no directory. */
 export async function newestFiles(
   directory: string,
   name: RegExp,
@@ -45,7 +45,7 @@ export async function newestFiles(
   return files.sort((one, other) => other.writtenMs - one.writtenMs)
 }
 
-/** The beginning of a file, as much as tells whose it is; empty where it is gone. */
+/** Returns the first bytes of a file, enough to find its fields; empty if the file does not exist. @param bytes @default 65536 */
 export async function headOf(path: string, bytes = 65_536): Promise<string> {
   try {
     const file = await open(path, 'r')
@@ -61,7 +61,7 @@ export async function headOf(path: string, bytes = 65_536): Promise<string> {
   }
 }
 
-/** The first `"name":"text"` in the beginning of a JSON file that may be cut anywhere. */
+/** Returns the text of the first `"name":"text"` in the start of a JSON file, which may be cut anywhere. */
 export function firstField(head: string, name: string): string | undefined {
   const [, quoted] = new RegExp(`"${name}":("(?:[^"\\\\]|\\\\.)*")`).exec(head) ?? []
   if (quoted === undefined) return undefined

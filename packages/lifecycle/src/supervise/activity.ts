@@ -11,11 +11,11 @@ import type { SleepClock } from './sleep-clock.ts'
 
 const ATTACHED_TIMEOUT_MS = 1_000
 
-async function hasPerson({ socketPath, server }: PeerSession): Promise<boolean> {
+async function hasAttachedClient({ socketPath, server }: PeerSession): Promise<boolean> {
   return isAttached(new TmuxServer({ socketPath, process: server, timeoutMs: ATTACHED_TIMEOUT_MS }))
 }
 
-/** When it last did anything, in milliseconds since the epoch. */
+/** Returns the time of the last activity of a session, in milliseconds since the epoch. */
 async function lastActivity(root: string, entry: PeerEntry, session: PeerSession): Promise<number> {
   const parts = parseIdentity(session.identity)
   const startedAt = Date.parse(session.readyAt ?? session.startedAt)
@@ -27,6 +27,7 @@ async function lastActivity(root: string, entry: PeerEntry, session: PeerSession
   return Math.max(newest ?? 0, startedAt)
 }
 
+/** The input of {@link activityOf}. */
 export interface ActivityInput {
   readonly root: string
   readonly entry: PeerEntry
@@ -35,24 +36,27 @@ export interface ActivityInput {
   readonly clock: SleepClock
 }
 
-/** How long it may be idle, in seconds; 0 for ever. A program of which nobody knows what idle means is never parked. */
+/**
+ * Returns how long the session may be idle, in seconds; 0: without limit, the default for `command`, whose output alone does
+ * not show that it is idle.
+ */
 function idleLimit(input: ActivityInput, idleSecs: number | undefined): number {
   if (idleSecs !== undefined) return idleSecs
   return input.session.identity.startsWith('command-') ? 0 : input.settings.idleSecs
 }
 
-/** What a session that lives is at. Only one that has been idle for too long is asked whether somebody is attached. */
+/** Returns the activity of a running session. Asks tmux for attached clients only if the session has been idle for too long. */
 export async function activityOf(input: ActivityInput): Promise<Activity> {
   const { root, entry, session, settings, clock } = input
   const profile = await readProfile(entry.home)
   const limitSecs = idleLimit(input, profile?.idleSecs)
   const isEphemeral = profile?.wakePolicy === 'ephemeral'
   if (!isEphemeral && limitSecs === 0) return 'busy'
-  const at = await lastActivity(root, entry, session)
-  const idleSecs = clock.awakeMsSince(at) / 1_000
-  const worked = at > Date.parse(session.readyAt ?? session.startedAt)
-  const quiet = worked ? settings.ephemeralQuietSecs : settings.ephemeralUnarmedSecs
+  const activeAt = await lastActivity(root, entry, session)
+  const idleSecs = clock.awakeMsSince(activeAt) / 1_000
+  const hasWorked = activeAt > Date.parse(session.readyAt ?? session.startedAt)
+  const quietSecs = hasWorked ? settings.ephemeralQuietSecs : settings.ephemeralUnarmedSecs
   const activity: Activity =
-    isEphemeral && idleSecs >= quiet ? 'done' : limitSecs > 0 && idleSecs >= limitSecs ? 'idle' : 'busy'
-  return activity === 'busy' || (await hasPerson(session)) ? 'busy' : activity
+    isEphemeral && idleSecs >= quietSecs ? 'done' : limitSecs > 0 && idleSecs >= limitSecs ? 'idle' : 'busy'
+  return activity === 'busy' || (await hasAttachedClient(session)) ? 'busy' : activity
 }

@@ -1,27 +1,27 @@
 import type { Identity } from '@iapeer/core/identity'
 import { type PeerSession, phaseOf } from '../sessions/index.ts'
 
-/** The longer a launch is blocked, the less soon it is looked at: a look is a process of tmux's. */
-const LEAST_MS = 2_000
-const MOST_MS = 10_000
+/** The interval of checks grows with the time that a launch is blocked, because each check starts a tmux process. */
+const MIN_MS = 2_000
+const MAX_MS = 10_000
 const SHARE = 1 / 20
 
-/** When the peers whose launches are blocked are looked at again. */
+/** Decides when blocked launches are checked again. */
 export class BlockedLaunches {
-  /** By identity, in milliseconds since the epoch. */
-  readonly #lookedAt = new Map<Identity, number>()
+  /** The time of the last check by identity, in milliseconds since the epoch. */
+  readonly #checkedAt = new Map<Identity, number>()
 
-  /** Whether a session is to be looked at now: its launch is blocked, and it was not looked at lately. */
+  /** Returns whether to check a session now, and then counts it as checked: its launch is blocked and the interval has passed. */
   isDue(session: PeerSession, nowMs: number): boolean {
     const { identity, blocked } = session
     if (blocked === undefined || phaseOf(session) !== 'blocked') {
-      this.#lookedAt.delete(identity)
+      this.#checkedAt.delete(identity)
       return false
     }
     const blockedMs = nowMs - Date.parse(blocked.since)
-    const waitMs = Math.min(MOST_MS, Math.max(LEAST_MS, blockedMs * SHARE))
-    if (nowMs - (this.#lookedAt.get(identity) ?? 0) < waitMs) return false
-    this.#lookedAt.set(identity, nowMs)
+    const waitMs = Math.min(MAX_MS, Math.max(MIN_MS, blockedMs * SHARE))
+    if (nowMs - (this.#checkedAt.get(identity) ?? 0) < waitMs) return false
+    this.#checkedAt.set(identity, nowMs)
     return true
   }
 }

@@ -1,27 +1,30 @@
 /**
- * What can be seen of an enrolled session without asking tmux. `managed`: somebody else holds it up. `server-dead`: its
- * server is gone. `session-gone`: its leader is, and that is recorded. `leader-lost`: its leader is, and nothing is recorded
- * of that. `unresponsive`: its server is stopped.
+ * The health of an enrolled session, as observed without asking tmux. `managed`: an `iapeer run` process supervises it.
+ * `server-dead`: its server is gone. `session-gone`: its leader is gone, and that is recorded. `leader-lost`: its leader is gone,
+ * and that is not recorded. `unresponsive`: its server is stopped (SIGSTOP).
  */
 export type Health = 'managed' | 'server-dead' | 'session-gone' | 'leader-lost' | 'unresponsive' | 'running'
 
-/** What was asked of its identity: to stay down, or to come back at once when it has ended. */
-export type DesiredState = 'stay-down' | 'come-back' | 'none'
+/**
+ * What the last command asked for. `stopped`: not to run. `restart`: to start again as soon as the session has ended. `none`:
+ * nothing.
+ */
+export type DesiredState = 'stopped' | 'restart' | 'none'
 
 /**
- * What a session that lives is at, the first that holds. `done`: an ephemeral worker that has worked and is silent, or never
- * came to work. `idle`: longer than it may be, with nobody attached.
+ * What a running session does; the first match wins. `done`: an ephemeral worker that has worked and is quiet, or never started
+ * to work. `idle`: idle for longer than its limit, with no client attached.
  */
 export type Activity = 'done' | 'idle' | 'busy'
 
 /**
- * `leave`: nothing. `finish`: have the end of its leader recorded. `settle`: count its end; `nextStepOf` says what follows.
- * `tell`: say that it does not answer. `reap`: take it down, it is done. `park`: take it down, to go on where it was. `keep`:
- * see that its recorder lives.
+ * What the supervisor does about a session. `leave`: nothing. `finish`: record the exit of its leader. `settle`: count its end;
+ * `nextStepOf` decides what follows. `report`: log that its server is unresponsive. `reap`: stop it, because its work is done.
+ * `suspend`: stop it, so that it resumes later. `keep`: check its recorder.
  */
 export type Action = 'leave' | 'finish' | 'settle' | 'report' | 'reap' | 'suspend' | 'keep'
 
-const ACTIONS_DOWN = {
+const ACTIONS_NOT_RUNNING = {
   managed: 'leave',
   'server-dead': 'settle',
   'session-gone': 'settle',
@@ -29,20 +32,21 @@ const ACTIONS_DOWN = {
   unresponsive: 'report',
 } as const satisfies Record<Exclude<Health, 'running'>, Action>
 
-/** Who asked for it takes it down themselves; until then it lives. */
+/** The command that asked for `stopped` or `restart` stops the session itself. */
 const ACTIONS_RUNNING = {
-  'stay-down': { done: 'keep', idle: 'keep', busy: 'keep' },
-  'come-back': { done: 'keep', idle: 'keep', busy: 'keep' },
+  stopped: { done: 'keep', idle: 'keep', busy: 'keep' },
+  restart: { done: 'keep', idle: 'keep', busy: 'keep' },
   none: { done: 'reap', idle: 'suspend', busy: 'keep' },
 } as const satisfies Record<DesiredState, Record<Activity, Action>>
 
+/** What was observed and what is desired of a session. */
 export interface Observation {
   readonly health: Health
   readonly desired: DesiredState
   readonly activity: Activity
 }
 
-/** What to do about one enrolled session. Pure. */
+/** Decides what to do about one enrolled session. Pure. */
 export function decide({ health, desired, activity }: Observation): Action {
-  return health === 'running' ? ACTIONS_RUNNING[desired][activity] : ACTIONS_DOWN[health]
+  return health === 'running' ? ACTIONS_RUNNING[desired][activity] : ACTIONS_NOT_RUNNING[health]
 }

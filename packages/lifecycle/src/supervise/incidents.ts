@@ -4,14 +4,17 @@ import { changeTally, type Tally, withIdentity } from '../sessions/index.ts'
 import type { SuperviseSettings } from './settings.ts'
 import { isInLoop } from './settle-and-plan.ts'
 
-function forgiven(tally: Tally, gen: string, incident: string, settings: SuperviseSettings): Tally {
+function withIncident(tally: Tally, gen: string, incident: string, settings: SuperviseSettings): Tally {
   if (!tally.endings.some((one) => one.gen === gen && one.incident === undefined)) return tally
   const endings = tally.endings.map((one) => (one.gen === gen ? { ...one, incident } : one))
   const after = { ...tally, endings }
   return isInLoop(after, settings, new Date()) ? after : { ...after, loopSince: undefined }
 }
 
-/** A death that several peers died of together is the fault of none of them: it counts against nobody. */
+/**
+ * Marks deaths that belong to an incident in the tallies of their peers. An incident has a common cause, so it does not count
+ * towards a crash loop.
+ */
 export async function forgiveIncidents(
   root: string,
   deaths: readonly JudgedDeath[],
@@ -21,7 +24,7 @@ export async function forgiveIncidents(
     const { identity, gen } = record
     if (incident === undefined || gen === undefined || !isIdentity(identity)) continue
     await withIdentity(root, identity, () =>
-      changeTally(root, identity, (tally) => forgiven(tally, gen, incident.id, settings)),
+      changeTally(root, identity, (tally) => withIncident(tally, gen, incident.id, settings)),
     )
   }
 }

@@ -1,27 +1,28 @@
-/** How many peers something is done about at a time. */
+/** How many jobs run at a time. */
 const CONCURRENCY = 8
 
+/** Runs jobs in the background, one per key. */
 export interface Jobs {
-  /** Does something about one peer, unless something is being done about it already. */
+  /** Runs a job, unless a job with this key is running or queued. */
   readonly start: (key: string, act: () => Promise<void>) => void
-  /** Begins nothing more, and waits until what runs is done, or the time is up. */
+  /** Discards queued jobs, accepts no more, and waits up to `limitMs` for the running ones. */
   readonly end: (limitMs: number) => Promise<void>
 }
 
 /**
- * One job a peer, several peers at a time: a peer that hangs delays no other.
- * @param onError hears of every job that fails
+ * Creates a job runner: one job per peer, several peers at a time, so that a peer that hangs does not delay the others.
+ * @param onError called for every job that fails
  */
 export function createJobs(onError: (key: string, error: unknown) => void): Jobs {
   const running = new Map<string, Promise<void>>()
   const pending = new Map<string, () => Promise<void>>()
-  let isOver = false
+  let isEnded = false
 
   const run = async (key: string, act: () => Promise<void>): Promise<void> => {
     try {
       await act()
     } catch (error) {
-      // Whatever it was, it is that of one peer.
+      // Any error concerns one peer only; the other jobs continue.
       onError(key, error)
     } finally {
       running.delete(key)
@@ -37,12 +38,12 @@ export function createJobs(onError: (key: string, error: unknown) => void): Jobs
   }
   return {
     start: (key, act) => {
-      if (isOver || running.has(key) || pending.has(key)) return
+      if (isEnded || running.has(key) || pending.has(key)) return
       pending.set(key, act)
       next()
     },
     end: async (limitMs) => {
-      isOver = true
+      isEnded = true
       pending.clear()
       const until = performance.now() + limitMs
       while (running.size > 0 && performance.now() < until)

@@ -3,12 +3,13 @@ import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
 import { changeTally, hasMark, type Tally, whileUnclaimed } from '../sessions/index.ts'
 
-const isDown = ({ lastEnd, loopSince, startAt }: Tally): boolean =>
+/** Returns whether a peer has ended, is not in a crash loop, and has no start planned. */
+const needsStart = ({ lastEnd, loopSince, startAt }: Tally): boolean =>
   lastEnd !== undefined && loopSince === undefined && startAt === undefined
 
 /**
- * Plans the start of a peer that is always to be up and is down; one that nobody has ever started stays as it is.
- * @returns the identity that is to be started
+ * Plans the start of a peer with the wake policy `keep-alive` that does not run. Does not start a peer that never ran.
+ * @returns the identity to start
  */
 export async function planKeepAlive(
   root: string,
@@ -21,7 +22,7 @@ export async function planKeepAlive(
   const startAt = new Date().toISOString()
   const after = await whileUnclaimed(root, identity, () =>
     changeTally(root, identity, (tally) =>
-      isDown(tally) ? { ...tally, startAt, startMode: 'fresh' } : tally,
+      needsStart(tally) ? { ...tally, startAt, startMode: 'fresh' } : tally,
     ),
   )
   return after?.startAt === startAt ? identity : undefined

@@ -15,21 +15,22 @@ import {
 } from '@iapeer/core/storage'
 import { ownerOf } from '../sessions/index.ts'
 
-/** A server that is to be watched again whenever it runs and is not. */
+/** A tmux server that is watched again whenever it runs without a watch. */
 export interface KeptWatch {
   readonly identity: string
   readonly socketPath: string
 }
 
+/** A kept watch, and the result of arming it. */
 export interface Rearmed extends KeptWatch {
   readonly result: EnsureResult
 }
 
 const SUFFIX = '.json'
-/** How many watches are armed at a time: each may take a client of tmux. */
-const AT_ONCE = 8
+/** How many watches are armed at a time. Each may start a tmux client. */
+const CONCURRENCY = 8
 
-/** One small file a watch: `<root>/state/lifecycle/watches/<identity>.json`. */
+/** Returns the directory with one file for each watch, `<identity>.json`. */
 const directoryOf = (root: string): string => join(root, 'state', 'lifecycle', 'watches')
 const fileOf = (root: string, identity: string): string =>
   join(directoryOf(root), `${toIdentity(identity)}${SUFFIX}`)
@@ -39,7 +40,7 @@ function parseKept(identity: string, json: string): KeptWatch | undefined {
   return socketPath === undefined ? undefined : { identity, socketPath }
 }
 
-/** Remembers a watch; the same identity is replaced. */
+/** Stores a watch, and replaces the stored watch of the same identity. */
 export async function keepWatch(root: string, watch: KeptWatch): Promise<void> {
   await makePrivateDirectory(directoryOf(root))
   const { identity, socketPath } = watch
@@ -49,7 +50,7 @@ export async function keepWatch(root: string, watch: KeptWatch): Promise<void> {
   )
 }
 
-/** Forgets a watch; false when none was kept under that identity. */
+/** Removes a stored watch. Returns false if there is none for that identity. */
 export async function forgetWatch(root: string, identity: string): Promise<boolean> {
   try {
     await rm(fileOf(root, identity))
@@ -60,7 +61,7 @@ export async function forgetWatch(root: string, identity: string): Promise<boole
   }
 }
 
-/** The kept watches, by identity. A file that cannot be read as one is set aside as `<name>.corrupt`. */
+/** Returns the kept watches in the order of their identities. Renames a malformed file to `<name>.corrupt`. */
 export async function listKeptWatches(root: string): Promise<KeptWatch[]> {
   const kept: KeptWatch[] = []
   for (const name of (await namesIn(directoryOf(root))).sort()) {
@@ -75,10 +76,10 @@ export async function listKeptWatches(root: string): Promise<KeptWatch[]> {
   return kept
 }
 
-/** Arms every kept watch whose server runs. One that does not run is a `failed` state of that watch alone. */
+/** Arms every kept watch whose server runs. The result of a watch whose server does not run is `failed`. */
 export async function rearmKept(root: string): Promise<Rearmed[]> {
   const kept = await listKeptWatches(root)
-  return mapLimit(kept, AT_ONCE, async (watch) => ({
+  return mapLimit(kept, CONCURRENCY, async (watch) => ({
     ...watch,
     result: await ensureCanary({ ...watch, ...rootRecordLocation(root) }),
   }))

@@ -1,15 +1,16 @@
 import { type DurationStats, Durations } from './histogram.ts'
 
+/** How long supervising takes. */
 export interface SupervisorStats {
-  /** ISO-8601 UTC, of the last sweep that has ended. */
+  /** When the last sweep finished, ISO-8601 UTC. */
   readonly lastSweepAt?: string | undefined
   readonly sweep: DurationStats
   readonly tick: DurationStats
-  /** From a death to when it was seen and settled. */
+  /** The time from a death until the supervisor has settled it. */
   readonly record: DurationStats
 }
 
-/** How long supervising takes. */
+/** Counts deaths and measures sweeps, ticks and settlements. */
 export class Measures {
   readonly #sweep = new Durations()
   readonly #tick = new Durations()
@@ -17,30 +18,32 @@ export class Measures {
   readonly #deaths = new Map<string, number>()
   #lastSweepAt: string | undefined
 
+  /** Runs and measures a sweep; a sweep that throws is not counted. */
   sweep(act: () => Promise<void>): Promise<void> {
     return timed(this.#sweep, act)
   }
 
-  /** Whatever came of it. */
-  sweepEnded(): void {
+  /** Notes that a sweep has finished, whether or not it succeeded. */
+  sweepFinished(): void {
     this.#lastSweepAt = new Date().toISOString()
   }
 
+  /** Runs and measures a tick; a tick that throws is not counted. */
   tick(act: () => Promise<void>): Promise<void> {
     return timed(this.#tick, act)
   }
 
-  /** @param diedAt ISO-8601 */
+  /** Measures the time from a death until now. @param diedAt ISO-8601 */
   settled(diedAt: string): void {
     this.#record.observe(Math.max(0, Date.now() - Date.parse(diedAt)) / 1_000)
   }
 
-  /** @param cause the `cause` in exits.log; where it has none, the `ev` */
+  /** Counts a death. @param cause the `cause` in exits.log, or the `ev` if it has none */
   death(cause: string): void {
     this.#deaths.set(cause, (this.#deaths.get(cause) ?? 0) + 1)
   }
 
-  /** How many deaths there were, by cause; never falls. */
+  /** Returns the number of deaths by cause. A count never decreases. */
   deathCounts(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#deaths)
   }

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
 
-/** A log that has grown past this is kept beside a new one. */
+/** A log of this size is rotated. */
 const MAX_BYTES = 16 * 1024 * 1024
-/** Of all logs together. */
+/** The limit of all logs together. */
 const DIRECTORY_MAX_BYTES = 512 * 1024 * 1024
-const AT_ONCE = 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
 
+/** The size limits of pane logs. */
 export interface PaneLogLimits {
   /** @default 16 MiB */
   readonly maxBytes?: number
@@ -24,20 +25,23 @@ interface LogFile {
 }
 
 async function copyRest(from: FileHandle, to: FileHandle, at: number): Promise<number> {
-  const buffer = Buffer.alloc(AT_ONCE)
+  const buffer = Buffer.alloc(CHUNK_BYTES)
   for (let done = at; ; ) {
-    const { bytesRead } = await from.read(buffer, 0, AT_ONCE, done)
+    const { bytesRead } = await from.read(buffer, 0, CHUNK_BYTES, done)
     if (bytesRead === 0) return done
     await to.writeFile(buffer.subarray(0, bytesRead))
     done += bytesRead
   }
 }
 
-/** What came meanwhile, and the emptying, without a pause between. */
-function takeRest(from: number, to: number, at: number): void {
-  const buffer = Buffer.alloc(AT_ONCE)
+/**
+ * Copies what was written in the meantime and truncates the log. Synchronous, so that as little as possible is written in
+ * between.
+ */
+function copyRestAndTruncate(from: number, to: number, at: number): void {
+  const buffer = Buffer.alloc(CHUNK_BYTES)
   for (let done = at; ; ) {
-    const read = readSync(from, buffer, 0, AT_ONCE, done)
+    const read = readSync(from, buffer, 0, CHUNK_BYTES, done)
     if (read === 0) break
     writeSync(to, buffer, 0, read)
     done += read
@@ -46,8 +50,8 @@ function takeRest(from: number, to: number, at: number): void {
 }
 
 /**
- * Copies a log to `<path>.1` and empties it. In place, because whoever writes it has it open for as long as the pane lives;
- * what comes between the last look and the emptying, microseconds later, is lost.
+ * Copies a log to `<path>.1` and truncates it. In place, because its writer keeps it open while the pane exists. Output that
+ * is written in the microseconds between the last read and the truncation is lost.
  */
 async function rotateInPlace(path: string): Promise<void> {
   const part = `${path}.1.part`
@@ -56,14 +60,14 @@ async function rotateInPlace(path: string): Promise<void> {
     const to = await open(part, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600)
     try {
       const copied = await copyRest(from, to, 0)
-      takeRest(from.fd, to.fd, copied)
+      copyRestAndTruncate(from.fd, to.fd, copied)
     } finally {
       await to.close()
     }
     await rename(part, `${path}.1`)
   } catch (error) {
     await rm(part, { force: true })
-    // No room for a copy: the older half is worth less than a full disk.
+    // There is no space for a copy: old output is worth less than free space.
     if (errnoOf(error) !== 'ENOSPC') throw error
     await rm(`${path}.1`, { force: true })
     await from.truncate(0)
@@ -76,7 +80,7 @@ async function rotateIfThere(path: string): Promise<void> {
   try {
     await rotateInPlace(path)
   } catch (error) {
-    // Gone meanwhile, or a link now: no log of ours any more.
+    // The file was removed or replaced by a symbolic link in the meantime.
     if (!['ENOENT', 'ELOOP'].includes(errnoOf(error) ?? '')) throw error
   }
 }
@@ -98,24 +102,25 @@ async function logFiles(directory: string): Promise<LogFile[]> {
   return found
 }
 
-/** The rotated ones first, then the others, each from the one that nobody has written to for the longest time. */
-async function bound(directory: string, maxBytes: number): Promise<void> {
+/** Frees space until the directory is within its limit: first the rotated logs, then the others, least recently written first. */
+async function limitDirectory(directory: string, maxBytes: number): Promise<void> {
   const files = await logFiles(directory)
   let bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-  const isOld = (file: LogFile): boolean => file.path.endsWith('.1')
-  files.sort((a, b) => Number(isOld(b)) - Number(isOld(a)) || a.changedAt - b.changedAt)
+  const isRotated = (file: LogFile): boolean => file.path.endsWith('.1')
+  files.sort((a, b) => Number(isRotated(b)) - Number(isRotated(a)) || a.changedAt - b.changedAt)
   for (const file of files) {
     if (bytes <= maxBytes) return
-    if (isOld(file)) await rm(file.path, { force: true })
+    if (isRotated(file)) await rm(file.path, { force: true })
     else await truncate(file.path, 0)
     bytes -= file.bytes
   }
 }
 
 /**
- * Keeps the pane logs within their bounds: each within 16 MiB and one older file beside it, the directory within 512 MiB.
- * @returns how many were rotated
- * @throws the Node system error of the directory
+ * Keeps the pane logs within their limits: each log within 16 MiB, with one rotated file next to it, and the directory within
+ * 512 MiB.
+ * @returns the number of rotated logs
+ * @throws the Node system error if the directory cannot be read
  */
 export async function rotatePaneLogs(root: string, limits: PaneLogLimits = {}): Promise<number> {
   const directory = rootLayout(root).paneLogDir
@@ -124,7 +129,7 @@ export async function rotatePaneLogs(root: string, limits: PaneLogLimits = {}): 
       (file) => file.path.endsWith('.log') && file.bytes >= (limits.maxBytes ?? MAX_BYTES),
     )
     for (const file of large) await rotateIfThere(file.path)
-    await bound(directory, limits.directoryMaxBytes ?? DIRECTORY_MAX_BYTES)
+    await limitDirectory(directory, limits.directoryMaxBytes ?? DIRECTORY_MAX_BYTES)
     return large.length
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return 0

@@ -7,7 +7,9 @@ import { entryWithIdentity, listPeers, type PeerEntry } from '@iapeer/core/regis
 
 type OnError = (what: string, error: unknown) => void
 
-/** The profile of a peer. One that cannot be read wants nothing; what has died is settled all the same. */
+/**
+ * Returns the profile of a peer. An unreadable profile is reported and counts as none, so that a death is settled nevertheless.
+ */
 export async function profileOf(
   entry: Pick<PeerEntry, 'home'> | undefined,
   onError: OnError,
@@ -21,13 +23,13 @@ export async function profileOf(
   }
 }
 
-/** The home of a peer as the root remembers it beside its registry. */
+/** Returns the link to the home of a peer, which the root keeps in addition to its registry. */
 function homeLinkOf(root: string, identity: Identity): string | undefined {
   const personality = parseIdentity(identity)?.personality
   return personality === undefined ? undefined : join(rootLayout(root).homesDir, personality)
 }
 
-/** How a peer wants to live on: known from its home too, where the registry cannot be read. */
+/** Returns the profile of an identity. If the registry is unreadable, finds the home by the link that the root keeps. */
 export async function policyOf(
   root: string,
   identity: Identity,

@@ -4,7 +4,7 @@ import { rootRecordLocation } from '@iapeer/core/paths'
 import type { EventLog } from '../eventlog/index.ts'
 import type { PeerSession } from '../sessions/index.ts'
 
-function lives(pid: number): boolean {
+function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
@@ -13,13 +13,13 @@ function lives(pid: number): boolean {
   }
 }
 
-/** The recorders of the sessions, so that a lost one is replaced within seconds. */
+/** Tracks the recorders of the sessions, so that a lost one is replaced within seconds. */
 export class Recorders {
   readonly #root: string
   readonly #log: EventLog
-  /** By generation. */
+  /** The pids of the recorders by generation. */
   #pids = new Map<string, number>()
-  /** Generations whose recorder was gone at the last {@link refresh}, though another process may have its pid by now. */
+  /** Generations whose recorder was gone at the last {@link refresh}, even if another process has its pid now. */
   #lost = new Set<string>()
 
   constructor(root: string, log: EventLog) {
@@ -27,7 +27,7 @@ export class Recorders {
     this.#log = log
   }
 
-  /** Reads who records what. */
+  /** Reads the recorders of all generations. */
   async refresh(): Promise<void> {
     const canaries = await listCanaries(rootRecordLocation(this.#root))
     this.#pids = new Map(canaries.map(({ gen, recorderPid }) => [gen, recorderPid]))
@@ -35,22 +35,23 @@ export class Recorders {
   }
 
   /**
-   * Whether the recorder of a session is gone. Signal 0 tells it at once, and costs nothing; where another process has the pid
-   * by now, {@link refresh} tells it, which compares start tokens.
+   * Returns whether the recorder of a session is gone. Signal 0 shows that at once and is cheap. If another process has its pid
+   * now, {@link refresh} finds out, because it compares start tokens.
    */
   isLost({ gen }: PeerSession): boolean {
     if (gen === undefined) return false
     const pid = this.#pids.get(gen)
-    return pid !== undefined && (this.#lost.has(gen) || !lives(pid))
+    return pid !== undefined && (this.#lost.has(gen) || !isRunning(pid))
   }
 
+  /** Stops tracking the recorder of a session. */
   forget({ gen }: PeerSession): void {
     if (gen === undefined) return
     this.#pids.delete(gen)
     this.#lost.delete(gen)
   }
 
-  /** Arms a new one, which can only watch; one line of it in the log, whatever comes of it. */
+  /** Starts a new recorder, which can only be a watch, and writes one event with the result. */
   async replace(session: PeerSession): Promise<void> {
     const { identity, recordedAs, socketPath } = session
     const wanted = { identity: recordedAs ?? identity, socketPath }
@@ -65,7 +66,7 @@ export class Recorders {
     } as const
     await this.#log.note({ ...event, ...why })
     await this.refresh()
-    // One that cannot be replaced is tried again at the next tick, not at every sweep.
+    // A recorder that could not be replaced is tried again at the next tick, not at every sweep.
     if (result.state === 'failed') this.forget(session)
   }
 }

@@ -16,19 +16,20 @@ export type NextStep =
   | { readonly kind: 'start'; readonly mode: 'fresh' | 'resume'; readonly afterMs: number }
 
 const FIRST_MS = 1_000
-const LONGEST_MS = 5 * 60_000
+const MAX_MS = 5 * 60_000
 
 /**
- * How long to wait before a restart: 1 s, doubled for each that came before without a healthy time between, at most five
- * minutes, and a quarter more or less.
+ * Returns how long to wait before a restart, in milliseconds: 1 s, doubled for each earlier restart since the peer was last
+ * healthy, at most five minutes, and up to a quarter more or less.
+ * @param restarts the number of restarts since the peer was last healthy
  * @param chance from 0 to 1
  */
 export function backOffMs(restarts: number, chance: number): number {
-  const ms = Math.min(FIRST_MS * 2 ** Math.min(restarts, 20), LONGEST_MS)
+  const ms = Math.min(FIRST_MS * 2 ** Math.min(restarts, 20), MAX_MS)
   return Math.round(ms * (0.75 + chance / 2))
 }
 
-/** The mode of a restart; undefined where none is wanted. */
+/** Returns the mode of the restart; undefined if the policy asks for none. */
 function restartMode(policy: Policy, end: LastEnd): 'fresh' | 'resume' | undefined {
   const { wakePolicy, restart = 'no', afterReboot } = policy
   const isKeptAlive = wakePolicy === 'keep-alive'
@@ -37,29 +38,29 @@ function restartMode(policy: Policy, end: LastEnd): 'fresh' | 'resume' | undefin
     if (wanted === 'no') return undefined
     return wanted === 'resume' ? 'resume' : 'fresh'
   }
-  // A program that exited with code 0 is done, unless it is to run always.
+  // A program that exited with code 0 is done, unless the wake policy is keep-alive.
   const isWanted = isKeptAlive || (end === 'crash' && restart !== 'no')
   if (!isWanted) return undefined
   return restart === 'resume' ? 'resume' : 'fresh'
 }
 
-/** How a session ended, and what of it bears on what follows. */
+/** How a session ended, and the state that decides what follows. */
 export interface EndOfSession {
   readonly end: LastEnd
   readonly desired: DesiredState
   readonly restarts: number
-  /** Whether so many crashes lie so close together. */
+  /** Whether the recent crashes make a crash loop. */
   readonly inLoop: boolean
-  /** From 0 to 1. */
+  /** A random number from 0 to 1, which spreads restarts. */
   readonly chance: number
 }
 
-/** What follows the end of a session. Pure. */
+/** Decides what follows the end of a session. Pure. */
 export function nextStepOf(policy: Policy, input: EndOfSession): NextStep {
   const { end, desired } = input
-  if (desired === 'stay-down') return { kind: 'stay-down' }
-  if (desired === 'come-back') return { kind: 'start', mode: 'fresh', afterMs: 0 }
-  // Whatever the policy says: from now on its start is refused until it is reset.
+  if (desired === 'stopped') return { kind: 'stay-down' }
+  if (desired === 'restart') return { kind: 'start', mode: 'fresh', afterMs: 0 }
+  // This precedes the policy: from now on a start is refused until the crash loop is reset.
   if (input.inLoop && end === 'crash') return { kind: 'crash-loop' }
   if (end === 'stopped' || end === 'idle' || policy.wakePolicy === 'ephemeral') return { kind: 'stay-down' }
   const mode = restartMode(policy, end)

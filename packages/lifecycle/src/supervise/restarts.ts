@@ -8,18 +8,18 @@ import { backOffMs, type NextStep } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
 import { isInLoop, withNextStep } from './settle-and-plan.ts'
 
-/** Whoever holds the lock of an identity that is due is asked again so much later. */
-const LOCKED_MS = 1_000
+/** How long a due start waits if another process holds the lock of the identity. */
+const LOCK_RETRY_MS = 1_000
 
 interface RestartOptions {
   readonly settings: SuperviseSettings
   readonly log: EventLog
   readonly random: () => number
-  /** The environment that peers are made from. */
+  /** The environment that peers inherit. */
   readonly env: NodeJS.ProcessEnv
 }
 
-/** A launch that fails counts like a death, so that what cannot start is not tried for ever. */
+/** Counts a failed launch as a crash, so that a peer that cannot start ends in a crash loop and is not retried forever. */
 function afterFailure(tally: Tally, options: RestartOptions): Tally {
   const { settings, random } = options
   const at = new Date()
@@ -33,8 +33,8 @@ function afterFailure(tally: Tally, options: RestartOptions): Tally {
 }
 
 /**
- * Brings up an identity whose time has come. A failure is counted and planned anew, or is the end of it: a crash loop.
- * @returns when to try again, in milliseconds since the epoch; undefined when there is nothing left to do
+ * Starts an identity that is due. A failure is counted, and another start is planned unless the peer is now in a crash loop.
+ * @returns when to try again, in milliseconds since the epoch; undefined if nothing is left to do
  */
 async function startDue(
   root: string,
@@ -60,7 +60,7 @@ async function startDue(
     const reason = isIapeerError(error) ? error.code : errnoOf(error)
     if (reason === undefined) throw error
     if (reason === 'not-due') return undefined
-    if (reason === 'lock-held') return Date.now() + LOCKED_MS
+    if (reason === 'lock-held') return Date.now() + LOCK_RETRY_MS
     const tally = await withIdentity(root, identity, () =>
       changeTally(root, identity, (before) => afterFailure(before, options)),
     )
@@ -70,11 +70,11 @@ async function startDue(
   }
 }
 
-/** What is to be brought up, and when. It is remembered on disk too: another one of the same root goes on from there. */
+/** The planned starts. They are also on disk (in the tallies), so that the next supervisor of the root continues with them. */
 export class Restarts {
   readonly #root: string
   readonly #options: RestartOptions
-  /** In milliseconds since the epoch. */
+  /** By identity, in milliseconds since the epoch. */
   readonly #dues = new Map<Identity, number>()
 
   constructor(root: string, options: RestartOptions) {
@@ -82,22 +82,23 @@ export class Restarts {
     this.#options = options
   }
 
+  /** Plans a start. */
   plan(identity: Identity, atMs: number): void {
     this.#dues.set(identity, atMs)
   }
 
-  /** Takes over what others have planned. */
+  /** Reads starts that another process has planned. */
   async recall(): Promise<void> {
     for (const [identity, { startAt }] of await listTallies(this.#root))
       if (startAt !== undefined && !this.#dues.has(identity)) this.plan(identity, Date.parse(startAt))
   }
 
-  /** Those whose time has come; each stays due until {@link start} is done with it. */
+  /** Returns the identities that are due. Each stays due until {@link start} has finished. */
   due(nowMs: number): Identity[] {
     return [...this.#dues].flatMap(([identity, atMs]) => (atMs <= nowMs ? [identity] : []))
   }
 
-  /** Brings one up; what fails is planned anew, or given up. */
+  /** Starts an identity, and plans another start if that fails and may be retried. */
   async start(identity: Identity): Promise<void> {
     const again = await startDue(this.#root, identity, this.#options)
     if (again === undefined) this.#dues.delete(identity)

@@ -14,16 +14,17 @@ interface Cached {
 }
 
 /**
- * The enrolled sessions; a file is read again only when it has changed, so that looking each second costs nearly nothing.
- * Writers replace their files, which is a change of the directory; that is all that is looked at, but by a close look.
+ * A cache of the enrolled sessions. It reads a file again only if the file has changed, so that a sweep each second is cheap.
+ * Writers replace their files, which changes the directory, so a sweep checks only the directory; a thorough one checks each file.
  */
 export interface SessionCache {
-  readonly list: (closely?: boolean) => Promise<readonly PeerSession[]>
-  /** What was asked of an identity, as of the last `list`. */
+  /** Returns the enrolled sessions. @param isThorough whether to check each file, not only the directory. @default true */
+  readonly list: (isThorough?: boolean) => Promise<readonly PeerSession[]>
+  /** Returns whether an identity had a mark at the last `list`. */
   readonly hasMark: (identity: Identity, mark: Mark) => boolean
 }
 
-/** Clocks of file systems are coarse: what has changed so lately may change again within one stamp. */
+/** File timestamps are coarse: a directory that changed more recently than this may change again with the same timestamp. */
 const SETTLED_MS = 2_000
 
 function stampOf(path: string): string | undefined {
@@ -36,13 +37,16 @@ function stampOf(path: string): string | undefined {
   }
 }
 
-/** When a directory has changed; undefined where that may not be the last change of this moment. */
+/**
+ * Returns the state of a directory for comparison; undefined if it changed so recently that another change might go unnoticed.
+ */
 function settledStamp(directory: string): string | undefined {
   const found = statSync(directory, { throwIfNoEntry: false })
   if (found === undefined || Math.abs(Date.now() - found.mtimeMs) < SETTLED_MS) return undefined
   return `${found.ino}:${found.mtimeMs}`
 }
 
+/** Creates the session cache of a root. */
 export function createSessionCache(root: string): SessionCache {
   const directory = rootLayout(root).lifecycleStateDir
   let known = new Map<string, Cached>()
@@ -51,20 +55,22 @@ export function createSessionCache(root: string): SessionCache {
   let settled: string | undefined
   return {
     hasMark: (identity, mark) => names.has(`${identity}.${mark}`),
-    list: async (closely = true) => {
+    list: async (isThorough = true) => {
       const stamp = settledStamp(directory)
-      if (!closely && stamp !== undefined && stamp === settled) return sessions
+      if (!isThorough && stamp !== undefined && stamp === settled) return sessions
       const next = new Map<string, Cached>()
       names = new Set(await namesIn(directory))
       for (const name of names) {
         const identity = ownerOf(name, SUFFIX)
         if (identity === undefined) continue
-        const own = stampOf(join(directory, name))
-        if (own === undefined) continue
+        const fileStamp = stampOf(join(directory, name))
+        if (fileStamp === undefined) continue
         const cached = known.get(name)
         const session =
-          cached?.stamp === own ? cached.session : await readSession(root, identity).catch(ignoreUnreadable)
-        if (session !== undefined) next.set(name, { stamp: own, session })
+          cached?.stamp === fileStamp
+            ? cached.session
+            : await readSession(root, identity).catch(ignoreUnreadable)
+        if (session !== undefined) next.set(name, { stamp: fileStamp, session })
       }
       known = next
       sessions = [...next.values()].map((one) => one.session)

@@ -13,24 +13,25 @@ import { type NextStep, nextStepOf } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
 import { desiredStateOf } from './sweep.ts'
 
-export interface Ended extends Settled {
+/** A settled session, and what follows. */
+export interface SettledWithPlan extends Settled {
   readonly nextStep: NextStep
 }
 
-interface Circumstances {
+interface PlanContext {
   readonly settings: SuperviseSettings
   readonly now: Date
-  /** From 0 to 1. */
+  /** A random number from 0 to 1, which spreads restarts. */
   readonly chance: number
 }
 
-/** Whether so many crashes lie so close together. */
+/** Returns whether the recent crashes of a peer make a crash loop. */
 export function isInLoop(tally: Tally, settings: SuperviseSettings, now: Date): boolean {
   const { crashloopMax, crashloopWindowSecs } = settings
   return countedCrashes(tally, now, crashloopWindowSecs) >= crashloopMax
 }
 
-/** What a sequel makes of what is remembered. */
+/** Returns the tally after a next step was decided. */
 export function withNextStep(tally: Tally, nextStep: NextStep, now: Date): Tally {
   if (nextStep.kind === 'stay-down') return { ...tally, startAt: undefined, startMode: undefined }
   if (nextStep.kind === 'crash-loop')
@@ -49,14 +50,15 @@ export function withNextStep(tally: Tally, nextStep: NextStep, now: Date): Tally
 }
 
 /**
- * Settles a session that has ended, and decides by its policy what follows; that is remembered, and outlives whoever
- * decided it. Undefined where somebody else is at it.
+ * Settles a session that has ended, and decides by the policy of the peer what follows. The plan is on disk, so it survives this
+ * process.
+ * @returns undefined if another process holds the lock of the identity, or the session is no longer enrolled
  */
 export function settleAndPlan(
   root: string,
   session: PeerSession,
-  input: Circumstances & { readonly profile: PeerProfile | undefined },
-): Promise<Ended | undefined> {
+  input: PlanContext & { readonly profile: PeerProfile | undefined },
+): Promise<SettledWithPlan | undefined> {
   const { identity, gen } = session
   return whileUnclaimed(root, identity, async () => {
     const now = await readSession(root, identity)

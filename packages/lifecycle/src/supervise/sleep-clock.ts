@@ -1,31 +1,37 @@
-/** A gap between the two clocks that is larger than this was no delay, but a suspended machine. */
+/** A larger gap between the two clocks means that the machine was suspended. */
 const SUSPEND_MS = 3_000
-const REMEMBERED = 64
+/** How many suspensions are remembered. */
+const MAX_SUSPENSIONS = 64
 
-/** Tells how long the machine was awake since a moment: what it slept is nobody's idleness. */
+/** Measures how long the machine was awake since a given time, so that a suspension does not count as idle time. */
 export interface SleepClock {
-  /** To be called about once a second; times in milliseconds, since the epoch and of a clock that stands still in suspend. */
+  /**
+   * Call this about once a second.
+   * @param wallMs milliseconds since the epoch
+   * @param monotonicMs milliseconds of a clock that stops while the machine is suspended
+   */
   readonly note: (wallMs: number, monotonicMs: number) => void
+  /** Returns how long the machine was awake since `wallMs`, in milliseconds. */
   readonly awakeMsSince: (wallMs: number) => number
 }
 
-/** @param start the two clocks now */
+/** Creates a sleep clock. @param start the current times of the two clocks */
 export function createSleepClock(start: {
   readonly wallMs: number
   readonly monotonicMs: number
 }): SleepClock {
   let last = start
-  const slept: { readonly at: number; readonly ms: number }[] = []
+  const suspensions: { readonly at: number; readonly ms: number }[] = []
   return {
     note: (wallMs, monotonicMs) => {
       const gapMs = wallMs - last.wallMs - (monotonicMs - last.monotonicMs)
-      if (gapMs > SUSPEND_MS) slept.push({ at: wallMs, ms: gapMs })
-      if (slept.length > REMEMBERED) slept.shift()
+      if (gapMs > SUSPEND_MS) suspensions.push({ at: wallMs, ms: gapMs })
+      if (suspensions.length > MAX_SUSPENSIONS) suspensions.shift()
       last = { wallMs, monotonicMs }
     },
     awakeMsSince: (wallMs) => {
-      const sleptMs = slept.reduce((sum, one) => (one.at > wallMs ? sum + one.ms : sum), 0)
-      return Math.max(0, last.wallMs - wallMs - sleptMs)
+      const suspendedMs = suspensions.reduce((sum, one) => (one.at > wallMs ? sum + one.ms : sum), 0)
+      return Math.max(0, last.wallMs - wallMs - suspendedMs)
     },
   }
 }

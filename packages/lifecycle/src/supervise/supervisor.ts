@@ -26,32 +26,38 @@ import { Recorders } from './recorders.ts'
 import { Restarts } from './restarts.ts'
 import { createSessionCache } from './session-cache.ts'
 import { type SuperviseSettings, superviseSettings } from './settings.ts'
-import { type Ended, settleAndPlan } from './settle-and-plan.ts'
+import { type SettledWithPlan, settleAndPlan } from './settle-and-plan.ts'
 import { createSleepClock } from './sleep-clock.ts'
-import { type Depth, desiredStateOf, type Look, lookAtSessions } from './sweep.ts'
+import { type Depth, desiredStateOf, type ObservedSession, observeSessions } from './sweep.ts'
 
 const SWEEP_MS = 1_000
 const GATHER_MS = 20
 const STOP_MS = 3_000
 const SEEN_EVERY_MS = 10_000
+/** Job keys start with a space, so that no identity can equal them. */
 const RECONCILE_KEY = ' reconcile'
-const NOTIFY_KEY = ' tell'
+const NOTIFY_KEY = ' notify'
 
+/** Options of {@link FleetSupervisor}. */
 export interface SupervisorOptions {
-  /** Settings, and what peers are made from. @default that of this process */
+  /** The settings, and the environment that peers inherit. @default the environment of this process */
   readonly env?: NodeJS.ProcessEnv
+  /** @default the event log of the root */
   readonly log?: EventLog
-  /** Hears of what failed and belongs to no caller; the fleet goes on. @default nobody */
+  /** Called for errors that have no caller; supervision continues. @default ignore them */
   readonly onError?: (what: string, error: unknown) => void
-  /** @default Math.random */
+  /** Returns a number from 0 to 1, which spreads restarts. @default Math.random */
   readonly random?: () => number
-  /** What each tick does first, by the name that {@link onError} gets when it fails. @default nothing */
+  /** Tasks to run at the start of each tick. The key is the name that `onError` gets if the task fails. @default none */
   readonly chores?: Readonly<Record<string, () => Promise<void>>>
 }
 
 const isReadByDaemon = ({ readBy }: Setting): boolean => readBy.includes('daemon')
 
-/** Keeps the fleet of a root as it should be. One at a time for a root: whoever makes it holds the daemon's lock. */
+/**
+ * Supervises the peers of a root: settles deaths, restarts, suspends, notifies. One per root: its creator holds the daemon's
+ * lock.
+ */
 export class FleetSupervisor {
   readonly #root: string
   readonly #env: NodeJS.ProcessEnv
@@ -71,11 +77,12 @@ export class FleetSupervisor {
   readonly #probes = new LivenessProbes()
   readonly #blocked = new BlockedLaunches()
   #tickDueAt = 0
-  /** When the last sweep was over, and when one was last noted in the root; milliseconds since the epoch. */
+  /** When the last sweep finished, in milliseconds since the epoch. */
   #seenMs = 0
+  /** When that was last written to the root, in milliseconds since the epoch. */
   #seenNotedMs = 0
   #notifyDueAt: number | undefined
-  /** Whoever records a death writes there: then it is looked at once. */
+  /** Every recorder of a death writes to this directory, so a change starts the next sweep at once. */
   readonly #deaths: DirectoryWatch
   readonly #stopping = new AbortController()
   #loop: Promise<void> = Promise.resolve()
@@ -89,7 +96,7 @@ export class FleetSupervisor {
     this.#random = options.random ?? Math.random
     this.#chores = options.chores ?? {}
     this.#settings = superviseSettings(this.#env)
-    // A wrong one is refused here: later it would cost each event or each notification.
+    // An invalid setting is refused here; later it would make every event or notification fail.
     for (const setting of Object.values(SETTINGS))
       if (isReadByDaemon(setting)) checkSetting(this.#env, setting)
     this.#cache = createSessionCache(root)
@@ -105,15 +112,15 @@ export class FleetSupervisor {
     this.#jobs = createJobs((key, error) => this.#onError(key, error))
   }
 
-  /** Takes over whatever an earlier one has left, and goes on from there until {@link stop}. */
+  /** Takes over the sessions and plans of an earlier supervisor and supervises until {@link stop}. */
   async start(): Promise<void> {
     await scaffoldRoot(rootLayout(this.#root))
-    await this.#attempt('announce', () => beginNotifying(this.#root, new Date()))
+    await this.#attempt('notify', () => beginNotifying(this.#root, new Date()))
     await this.#attempt('signal witness', async () => this.#witness?.start())
     this.#loop = this.#run()
   }
 
-  /** Ends within a few seconds; no peer is touched. */
+  /** Stops supervising within a few seconds. Does not touch any peer. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#loop
@@ -123,14 +130,15 @@ export class FleetSupervisor {
     await this.#attempt('signal witness', async () => this.#witness?.stop())
   }
 
+  /** Returns durations of sweeps, ticks and settlements, and the time of the last sweep. */
   stats(): SupervisorStats {
     return this.#measures.stats()
   }
 
   /**
-   * How many deaths were noticed since this supervisor was made, by their `cause` in exits.log (by `ev` where there is none):
-   * each once, some seconds after its record, those of watched tmux servers too. A death is noticed by one supervisor only, also
-   * one that was recorded while none ran.
+   * Returns the number of deaths that this supervisor has counted, by their `cause` in exits.log (by `ev` if there is no cause).
+   * Includes deaths of watched tmux servers. Each death is counted once, some seconds after its record, and by one supervisor
+   * only, even if no supervisor ran when it was recorded.
    */
   deathCounts(): Readonly<Record<string, number>> {
     return this.#measures.deathCounts()
@@ -141,7 +149,7 @@ export class FleetSupervisor {
     while (!signal.aborted) {
       await this.#round()
       await this.#deaths.wait(SWEEP_MS, signal)
-      // One death is several changes, and many may die at once.
+      // One death changes several files, and several peers may die at once: handle them in one sweep.
       await sleep(GATHER_MS)
     }
   }
@@ -150,7 +158,7 @@ export class FleetSupervisor {
     try {
       await act()
     } catch (error) {
-      // One thing that fails keeps nothing else from being done.
+      // A task that fails does not stop the others.
       this.#onError(what, error)
     }
   }
@@ -159,32 +167,30 @@ export class FleetSupervisor {
     const isTick = Date.now() >= this.#tickDueAt
     if (isTick) this.#tickDueAt = Date.now() + this.#settings.tickSecs * 1_000
     if (isTick) await this.#attempt('tick', () => this.#measures.tick(() => this.#tick()))
-    await this.#attempt('sweep', () =>
-      this.#measures.sweep(() => this.#sweep(isTick ? 'closely' : 'quickly')),
-    )
-    this.#measures.sweepEnded()
+    await this.#attempt('sweep', () => this.#measures.sweep(() => this.#sweep(isTick ? 'thorough' : 'quick')))
+    this.#measures.sweepFinished()
   }
 
-  /** Everything that is cheap: which sessions live, which starts are due. */
+  /** Does the cheap work of each second: checks which sessions run and which starts are due. */
   async #sweep(depth: Depth): Promise<void> {
-    const closely = depth === 'closely'
+    const isThorough = depth === 'thorough'
     this.#clock.note(Date.now(), performance.now())
-    const options = depth === 'closely' ? { depth } : { depth, probes: this.#probes }
-    for (const look of await lookAtSessions(this.#root, await this.#cache.list(closely), options)) {
-      const { session, health } = look
+    const options = depth === 'thorough' ? { depth } : { depth, probes: this.#probes }
+    for (const observed of await observeSessions(this.#root, await this.#cache.list(isThorough), options)) {
+      const { session, health } = observed
       const action = decide({ health, desired: desiredStateOf(this.#cache, session), activity: 'busy' })
-      if (action === 'keep') this.#keep(session, closely)
-      else if (action !== 'leave') this.#jobs.start(session.identity, () => this.#act(look, action))
+      if (action === 'keep') this.#keep(session, isThorough)
+      else if (action !== 'leave') this.#jobs.start(session.identity, () => this.#act(observed, action))
     }
     const now = Date.now()
     await this.#attempt('seen', () => this.#noteSeen(now))
     for (const identity of this.#restarts.due(now))
       this.#jobs.start(identity, () => this.#restarts.start(identity))
     if (this.#notifyDueAt !== undefined && this.#notifyDueAt <= now)
-      this.#jobs.start(NOTIFY_KEY, () => this.#announce())
+      this.#jobs.start(NOTIFY_KEY, () => this.#notify())
   }
 
-  /** What is not settled by now was seen to live: an end that is found later, by whatever, came after this. */
+  /** Notes that every session that is not settled ran until now: a death that is found later happened after this time. */
   async #noteSeen(now: number): Promise<void> {
     this.#seenMs = now
     if (now - this.#seenNotedMs < SEEN_EVERY_MS) return
@@ -192,21 +198,21 @@ export class FleetSupervisor {
     await noteSeen(rootRecordLocation(this.#root))
   }
 
-  /** What costs more, and what no caller waits for. */
+  /** Does the more expensive work, for which no caller waits. */
   async #tick(): Promise<void> {
     this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
     for (const [name, chore] of Object.entries(this.#chores)) await this.#attempt(name, chore)
     await this.#attempt('sessions', () => rebuildSessions(this.#root))
     await this.#restarts.recall()
     const sessions = byPersonality(await this.#cache.list())
-    const living = await this.#livingAndReady([...sessions.values()].flat())
+    const running = await this.#runningAndReady([...sessions.values()].flat())
     for (const entry of await listPeers(this.#root)) {
       const own = sessions.get(entry.personality) ?? []
       for (const session of own) {
         if (phaseOf(session) === 'booting')
           this.#jobs.start(session.identity, () => abortCutOffLaunch(this.#root, session, this.#log))
-        else if (living.has(session))
-          this.#jobs.start(session.identity, () => this.#takeDownIdle(entry, session))
+        else if (running.has(session))
+          this.#jobs.start(session.identity, () => this.#stopIdle(entry, session))
       }
       if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
     }
@@ -222,7 +228,7 @@ export class FleetSupervisor {
     const { lifecycleStateDir, records } = rootLayout(this.#root)
     for (const directory of [lifecycleStateDir, records.deathsDir]) await sweepDirectoryTemporaries(directory)
     await this.#recorders.refresh()
-    this.#jobs.start(NOTIFY_KEY, () => this.#announce())
+    this.#jobs.start(NOTIFY_KEY, () => this.#notify())
   }
 
   async #keepAlive(entry: PeerEntry): Promise<void> {
@@ -230,9 +236,9 @@ export class FleetSupervisor {
     if (identity !== undefined) this.#restarts.plan(identity, Date.now())
   }
 
-  #keep(session: PeerSession, closely: boolean): void {
+  #keep(session: PeerSession, isThorough: boolean): void {
     const { identity } = session
-    if (closely && this.#unresponsive.delete(identity))
+    if (isThorough && this.#unresponsive.delete(identity))
       void this.#log.note({ ev: 'supervise', identity, action: 'responsive' })
     if (this.#recorders.isLost(session))
       this.#jobs.start(`${identity} recorder`, () => this.#recorders.replace(session))
@@ -240,14 +246,14 @@ export class FleetSupervisor {
       this.#jobs.start(identity, async () => void (await finishLaunch(this.#root, session)))
   }
 
-  /** The sessions whose launch is over and that live: where there is no /proc, two processes for all of them. */
-  async #livingAndReady(sessions: readonly PeerSession[]): Promise<ReadonlySet<PeerSession>> {
+  /** Returns the running sessions whose launch is finished. Without /proc this starts two processes for all sessions together. */
+  async #runningAndReady(sessions: readonly PeerSession[]): Promise<ReadonlySet<PeerSession>> {
     const ready = sessions.filter((session) => phaseOf(session) === 'ready')
-    const looks = await lookAtSessions(this.#root, ready, { depth: 'closely' })
-    return new Set(looks.flatMap(({ session, health }) => (health === 'running' ? [session] : [])))
+    const observed = await observeSessions(this.#root, ready, { depth: 'thorough' })
+    return new Set(observed.flatMap(({ session, health }) => (health === 'running' ? [session] : [])))
   }
 
-  async #takeDownIdle(entry: PeerEntry, session: PeerSession): Promise<void> {
+  async #stopIdle(entry: PeerEntry, session: PeerSession): Promise<void> {
     const activity: Activity = await activityOf({
       root: this.#root,
       entry,
@@ -260,7 +266,7 @@ export class FleetSupervisor {
       await stopInactive(this.#root, session, { as: action, log: this.#log })
   }
 
-  async #act({ session }: Look, action: Action): Promise<void> {
+  async #act({ session }: ObservedSession, action: Action): Promise<void> {
     const { identity } = session
     if (action === 'report') {
       if (this.#unresponsive.has(identity)) return
@@ -276,28 +282,28 @@ export class FleetSupervisor {
     const { identity } = session
     const profile = await policyOf(this.#root, identity, this.#onError)
     const input = { settings: this.#settings, now: new Date(), chance: this.#random(), profile }
-    const ended = await settleAndPlan(this.#root, session, input)
-    if (ended === undefined) return
+    const settled = await settleAndPlan(this.#root, session, input)
+    if (settled === undefined) return
     this.#recorders.forget(session)
     this.#unresponsive.delete(identity)
-    await this.#noteEnd(ended)
-    const { startAt } = ended.tally
-    if (ended.nextStep.kind === 'start' && startAt !== undefined)
+    await this.#noteEnd(settled)
+    const { startAt } = settled.tally
+    if (settled.nextStep.kind === 'start' && startAt !== undefined)
       this.#restarts.plan(identity, Date.parse(startAt))
   }
 
-  async #noteEnd({ session, deathId, event, end, nextStep, ts }: Ended): Promise<void> {
+  async #noteEnd({ session, deathId, event, end, nextStep, ts }: SettledWithPlan): Promise<void> {
     const { identity, gen = '' } = session
     if (deathId !== undefined && event !== undefined) {
       this.#measures.settled(ts)
       await this.#log.note({ ev: 'death', identity, gen, event, cause: end, id: deathId })
       this.#notifyDueAt ??= Date.now()
     }
-    const later = nextStep.kind === 'start' ? { mode: nextStep.mode, ms: nextStep.afterMs } : {}
-    await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, ...later })
+    const plan = nextStep.kind === 'start' ? { mode: nextStep.mode, ms: nextStep.afterMs } : {}
+    await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, ...plan })
   }
 
-  async #announce(): Promise<void> {
+  async #notify(): Promise<void> {
     this.#notifyDueAt = undefined
     const options = { env: this.#env, log: this.#log, now: new Date(), signals: this.#witness }
     const { judged, pending } = await notifyDeaths(this.#root, options)
@@ -307,7 +313,7 @@ export class FleetSupervisor {
   }
 }
 
-/** A peer can be present as several runtimes at once. */
+/** Groups sessions by personality: a peer can run as several runtimes at once. */
 function byPersonality(sessions: readonly PeerSession[]): ReadonlyMap<string, readonly PeerSession[]> {
   const found = new Map<string, PeerSession[]>()
   for (const session of sessions) {

@@ -10,8 +10,8 @@ import { isClaimed, type PeerSession } from '../sessions/index.ts'
 import type { DesiredState, Health } from './decide.ts'
 import type { SessionCache } from './session-cache.ts'
 
-/** Where there is no /proc, a signal of nothing tells all that costs no process; a tick looks closer. */
-function signalled(id: ProcessId): Liveness {
+/** Checks a process by signal 0, which starts no process and works without /proc. A tick also compares start tokens. */
+function livenessBySignal(id: ProcessId): Liveness {
   try {
     process.kill(id.pid, 0)
     return 'alive'
@@ -21,7 +21,8 @@ function signalled(id: ProcessId): Liveness {
   }
 }
 
-export interface Look {
+/** A session and its health. */
+export interface ObservedSession {
   readonly session: PeerSession
   readonly health: Health
 }
@@ -29,46 +30,46 @@ export interface Look {
 async function healthOf(
   root: string,
   session: PeerSession,
-  seen: { readonly server: Liveness; readonly leader: Liveness; readonly isStopped: boolean },
+  observed: { readonly server: Liveness; readonly leader: Liveness; readonly isStopped: boolean },
 ): Promise<Health> {
-  if (seen.server === 'gone') return 'server-dead'
-  if (seen.leader === 'gone') {
+  if (observed.server === 'gone') return 'server-dead'
+  if (observed.leader === 'gone') {
     const { gen } = session
     return gen === undefined || isClaimed(root, { ...session, gen }) ? 'session-gone' : 'leader-lost'
   }
-  return seen.isStopped ? 'unresponsive' : 'running'
+  return observed.isStopped ? 'unresponsive' : 'running'
 }
 
 /**
- * How much is asked. `quickly`: whether servers are there, by a signal, and leaders, by {@link LivenessProbes}, which see a
- * zombie too: two microseconds each, and no process. Where there is no /proc a zombie counts as living. `closely`: also who is
- * stopped, and whose pid belongs to another process now, which is one process for all where there is no /proc.
+ * How much is checked. `quick`: whether servers exist, by signal 0, and whether leaders run, by {@link LivenessProbes}, which also
+ * recognise zombies: two microseconds each and no process. Without /proc a zombie counts as running. `thorough`: also which
+ * servers are stopped and which pids have been reused; without /proc that starts one process for all sessions together.
  */
-export type Depth = 'quickly' | 'closely'
+export type Depth = 'quick' | 'thorough'
 
-/** Leaders by their probes; what those cannot tell by a signal. */
-const probed = (probes: LivenessProbes, ids: readonly ProcessId[]): Liveness[] =>
+/** Checks leaders by their probes, or by signal 0 if a probe does not know. */
+const livenessByProbe = (probes: LivenessProbes, ids: readonly ProcessId[]): Liveness[] =>
   probes.look(ids).map((state, at) => {
     const id = ids[at]
-    return state === 'unknown' && id !== undefined ? signalled(id) : state
+    return state === 'unknown' && id !== undefined ? livenessBySignal(id) : state
   })
 
-/** Looks at every session. */
-export async function lookAtSessions(
+/** Returns the health of every session. */
+export async function observeSessions(
   root: string,
   sessions: readonly PeerSession[],
-  options: { readonly depth: 'closely' } | { readonly depth: 'quickly'; readonly probes: LivenessProbes },
-): Promise<Look[]> {
-  const closely = options.depth === 'closely'
+  options: { readonly depth: 'thorough' } | { readonly depth: 'quick'; readonly probes: LivenessProbes },
+): Promise<ObservedSession[]> {
+  const isThorough = options.depth === 'thorough'
   const servers = sessions.map(({ server }) => server)
   const leaders = sessions.map(({ leader }) => leader)
   const holders = sessions.map(({ holder, server }) => holder ?? server)
-  const serverStates = closely ? await observeProcesses(servers) : servers.map(signalled)
-  const leaderStates = closely ? await observeProcesses(leaders) : probed(options.probes, leaders)
-  const holderStates = holders.map(signalled)
-  const stopped = closely ? await stoppedProcesses(servers.map(({ pid }) => pid)) : new Set<number>()
+  const serverStates = isThorough ? await observeProcesses(servers) : servers.map(livenessBySignal)
+  const leaderStates = isThorough ? await observeProcesses(leaders) : livenessByProbe(options.probes, leaders)
+  const holderStates = holders.map(livenessBySignal)
+  const stopped = isThorough ? await stoppedProcesses(servers.map(({ pid }) => pid)) : new Set<number>()
   return Promise.all(
-    sessions.map(async (session, at): Promise<Look> => {
+    sessions.map(async (session, at): Promise<ObservedSession> => {
       const [server = 'unknown', leader = 'unknown'] = [serverStates[at], leaderStates[at]]
       if (session.holder !== undefined && holderStates[at] !== 'gone') return { session, health: 'managed' }
       const isStopped = stopped.has(session.server.pid)
@@ -77,10 +78,11 @@ export async function lookAtSessions(
   )
 }
 
+/** Returns the desired state of a session by the marks of its identity. */
 export function desiredStateOf(
   marks: Pick<SessionCache, 'hasMark'>,
   { identity }: PeerSession,
 ): DesiredState {
-  if (marks.hasMark(identity, 'stopped')) return 'stay-down'
-  return marks.hasMark(identity, 'fresh') ? 'come-back' : 'none'
+  if (marks.hasMark(identity, 'stopped')) return 'stopped'
+  return marks.hasMark(identity, 'fresh') ? 'restart' : 'none'
 }

@@ -2,13 +2,14 @@ import { IapeerError } from '@iapeer/core/errors'
 import { runTmux } from '@iapeer/tmux'
 import type { PaneName, PaneTarget } from './pane-target.ts'
 
+/** A pane of a tmux server. */
 export interface FoundPane {
-  /** `%3`. */
+  /** For example `%3`. */
   readonly id: string
-  /** The process that tmux started in it. */
+  /** The process that tmux started in the pane. */
   readonly pid: number
   readonly dead: boolean
-  /** How many sessions its server has. */
+  /** The number of sessions of its server. */
   readonly sessions: number
 }
 
@@ -20,30 +21,30 @@ interface Row extends Omit<FoundPane, 'sessions'> {
   readonly index: number
 }
 
-/** A session's name holds no colon (tmux makes it `_`), so what is behind the first one is the window's. */
+/** A session name contains no colon (tmux replaces it by `_`), so the window name starts after the first colon. */
 const FORMAT =
   '#{pane_id} #{session_id} #{pane_pid} #{pane_dead} #{window_index} #{pane_index} #{session_name}:#{window_name}'
 const LINE = /^(%\d+) (\$\d+) (\d+) (\d?) (\d+) (\d+) ([^:]*):(.*)$/
 const NO_SERVER = /no server running|error connecting|server exited|lost server/
 
-/** Asks a server; nothing is started where there is none. */
+/** Runs a tmux command against a running server; `-N` keeps tmux from starting one. */
 async function ask(socketPath: string, args: readonly string[]): Promise<string> {
   const result = await runTmux({ socketPath, args: ['-u', '-N', ...args] })
   if (result.exitCode === 0) return result.stdout
   if (result.timedOut)
     throw new IapeerError(`the tmux server at ${socketPath} did not answer in time`, {
       code: 'server-unresponsive',
-      hint: 'It may be stopped (kill -CONT) or very busy.',
+      hint: 'The server may be stopped (resume it with kill -CONT) or very busy.',
     })
-  const said = result.stderr.trim() || `exit code ${result.exitCode}`
-  if (NO_SERVER.test(said) && !said.includes('Permission denied'))
-    throw new IapeerError(`no tmux server answers at ${socketPath}: ${said}`, {
+  const output = result.stderr.trim() || `exit code ${result.exitCode}`
+  if (NO_SERVER.test(output) && !output.includes('Permission denied'))
+    throw new IapeerError(`no tmux server answers at ${socketPath}: ${output}`, {
       code: 'no-server',
-      hint: "It has ended. In a tmux that runs, this names a pane: tmux display-message -p '#{socket_path}:#{pane_id}'",
+      hint: "The server has exited. To name a pane of a running server, run in it: tmux display-message -p '#{socket_path}:#{pane_id}'",
     })
-  throw new IapeerError(`tmux refused ${args[0] ?? ''} at ${socketPath}: ${said}`, {
+  throw new IapeerError(`tmux refused ${args[0] ?? ''} at ${socketPath}: ${output}`, {
     code: 'tmux-refused',
-    hint: `See what runs there: tmux -S ${socketPath} list-panes -a`,
+    hint: `List its panes with: tmux -S ${socketPath} list-panes -a`,
   })
 }
 
@@ -64,7 +65,7 @@ function isNamed(row: Row, pane: PaneName): boolean {
 }
 
 /**
- * Looks for a pane, and only looks. Names are compared whole: tmux itself would take the beginning of one.
+ * Finds a pane without changing anything. Compares whole names: tmux itself would accept a prefix.
  * @throws IapeerError `no-server`, `no-such-pane`, `ambiguous-pane`, `server-unresponsive`, `tmux-refused`, `tmux-missing`
  */
 export async function findPane({ socketPath, pane }: PaneTarget): Promise<FoundPane> {
@@ -72,22 +73,22 @@ export async function findPane({ socketPath, pane }: PaneTarget): Promise<FoundP
   const found = new Map(rows.filter((row) => isNamed(row, pane)).map((row) => [row.id, row]))
   const [row] = found.values()
   const shown = pane.kind === 'id' ? pane.id : `${pane.session}:${pane.window}.${pane.index}`
-  const there = `See which there are: tmux -S ${socketPath} list-panes -a`
+  const listHint = `List the panes with: tmux -S ${socketPath} list-panes -a`
   if (row === undefined)
     throw new IapeerError(`the tmux server at ${socketPath} has no pane ${shown}`, {
       code: 'no-such-pane',
-      hint: there,
+      hint: listHint,
     })
   if (found.size > 1)
     throw new IapeerError(`${shown} names ${found.size} panes: ${[...found.keys()].join(', ')}`, {
       code: 'ambiguous-pane',
-      hint: `Name one of these. ${there}`,
+      hint: `Give one of these ids. ${listHint}`,
     })
   const { id, pid, dead } = row
   return { id, pid, dead, sessions: new Set(rows.map((one) => one.sessionId)).size }
 }
 
-/** What tmux itself says of a pane: the format's value, empty where it has none. @throws as {@link findPane} */
+/** Returns the value of a tmux format for a pane, empty if it has none. @throws the errors of {@link findPane} */
 export function askPane(socketPath: string, id: string, format: string): Promise<string> {
   return ask(socketPath, ['display-message', '-p', '-t', id, format])
 }

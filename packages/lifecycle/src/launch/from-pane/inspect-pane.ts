@@ -10,28 +10,32 @@ import { askPane, type FoundPane, findPane } from './find-pane.ts'
 import { inspectPaneCommand, type PaneCommand } from './pane-command.ts'
 import { parsePaneTarget } from './pane-target.ts'
 
-/** What a pane in somebody's tmux runs and where, as a peer could. */
+/** What a pane of any tmux server runs, where, and as which peer it could run. */
 export interface PaneReading {
   readonly socketPath: string
-  /** `%3`. */
+  /** For example `%3`. */
   readonly paneId: string
-  /** How many sessions its server has: a `kill-server` ends all of them. */
+  /** The number of sessions of its server. `kill-server` kills all of them. */
   readonly sessions: number
   readonly cwd: string
-  /** `claude` or `codex` where the program is called so, else `command`. */
+  /** `claude` or `codex` if the program has that name, else `command`. */
   readonly runtime: Runtime
-  /** Undefined where the runtime says all of it. */
+  /** Undefined if the default command of the runtime suffices. */
   readonly command: readonly string[] | undefined
-  /** What runs there, and how that is known; `start-command`: what tmux was told, since its process cannot be seen. */
+  /**
+   * What runs in the pane, and the source of that. `start-command`: the command that tmux was given, because its process is not
+   * visible.
+   */
   readonly running: Omit<PaneCommand, 'source'> & { readonly source: PaneCommand['source'] | 'start-command' }
-  /** Whether a program of that name is found: not where a process goes by a title of its own. */
+  /** Whether the program was found. False for a process that has set its own title. */
   readonly found: boolean
 }
 
+/** Options of {@link inspectPane}. */
 export interface InspectPaneOptions {
-  /** Used instead of the pane's directory. */
+  /** Used instead of the working directory of the pane. */
   readonly cwd?: string
-  /** @default that of this process */
+  /** The environment in which the program is looked up. @default the environment of this process */
   readonly env?: NodeJS.ProcessEnv
 }
 
@@ -50,23 +54,23 @@ async function cwdOf(socketPath: string, pane: FoundPane, pid: number): Promise<
   if (isAbsolute(cwd) && (await isDirectory(cwd))) return cwd
   const path = cwd.replace(/ \(deleted\)$/, '')
   throw new IapeerError(
-    `the directory that pane ${pane.id} runs in is gone${path === '' ? '' : `: ${path}`}`,
+    `the working directory of pane ${pane.id} does not exist${path === '' ? '' : `: ${path}`}`,
     {
       code: 'cwd-missing',
-      hint: 'Say where it shall run: --cwd DIRECTORY',
+      hint: 'Give the directory: --cwd DIRECTORY',
     },
   )
 }
 
-/** What tmux was told to start, as it tells it: shell words, or one that is a line for a shell. */
+/** Returns the command that tmux was given. tmux prints it as shell words; a single word is a line for a shell. */
 async function startCommand(socketPath: string, pane: FoundPane): Promise<PaneReading['running']> {
   const text = await askPane(socketPath, pane.id, '#{pane_start_command}')
   const words = splitWords(text) ?? []
   const [line] = words
   if (line === undefined)
-    throw new IapeerError(`what runs in pane ${pane.id} cannot be seen (process ${pane.pid})`, {
+    throw new IapeerError(`cannot read the command of pane ${pane.id} (process ${pane.pid})`, {
       code: 'pane-hidden',
-      hint: 'Say it yourself: iapeer create NAME --cwd DIRECTORY -- PROGRAM [ARGUMENTS]',
+      hint: 'Give the command: iapeer create NAME --cwd DIRECTORY -- PROGRAM [ARGUMENTS]',
     })
   const argv = words.length === 1 ? ['sh', '-c', line] : words
   return { argv, exact: false, source: 'start-command', pid: pane.pid }
@@ -83,8 +87,7 @@ async function isFound(argv: readonly string[], cwd: string, env: NodeJS.Process
 }
 
 /**
- * Reads what runs in a pane of any tmux server, and where. Nothing there is changed: it is asked, and its processes are
- * looked at.
+ * Returns what runs in a pane of any tmux server, and where. Queries the server and the process table; changes nothing.
  * @param target `<socket>:<pane>`: a path or a name as for `tmux -L`, then `%3` or `session:window.pane`
  * @throws IapeerError `invalid-pane`, `no-such-socket`, `no-server`, `no-such-pane`, `ambiguous-pane`, `pane-dead`,
  *   `pane-hidden`, `cwd-missing`, `server-unresponsive`, `tmux-refused`, `tmux-missing`, `ps-failed`
@@ -95,9 +98,9 @@ export async function inspectPane(target: string, options: InspectPaneOptions = 
   const { socketPath } = wanted
   const pane = await findPane(wanted)
   if (pane.dead)
-    throw new IapeerError(`nothing runs in pane ${pane.id} any more`, {
+    throw new IapeerError(`the program of pane ${pane.id} has exited`, {
       code: 'pane-dead',
-      hint: `What it was started with: tmux -S ${socketPath} display-message -p -t ${pane.id} '#{pane_start_command}'`,
+      hint: `Its start command: tmux -S ${socketPath} display-message -p -t ${pane.id} '#{pane_start_command}'`,
     })
   const running = (await inspectPaneCommand(pane.pid)) ?? (await startCommand(socketPath, pane))
   const cwd = options.cwd ?? (await cwdOf(socketPath, pane, running.pid))

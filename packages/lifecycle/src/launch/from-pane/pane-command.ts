@@ -1,34 +1,39 @@
 import { type CommandLine, type ProcessRow, readCommandLine, readProcessTable } from '@iapeer/core/process'
 import { type ShellKind, shellKind, startable } from './shell.ts'
 
-/** What runs in a pane. */
+/** The command that runs in a pane. */
 export interface PaneCommand extends CommandLine {
-  /** `program`: what tmux started. `job`: what a shell in it runs in the foreground. `shell`: a shell alone. */
+  /**
+   * `program`: the command that tmux started. `job`: the foreground job of a shell in the pane. `shell`: a shell without such a
+   * job.
+   */
   readonly source: 'program' | 'job' | 'shell'
   readonly pid: number
-  /** The `-c` line that a job was taken out of: whatever else it says is not in `argv`. */
+  /** The `sh -c` command line that contains the job; the rest of that line is not in `argv`. */
   readonly line?: readonly string[]
-  /** Of a shell: how many processes its foreground job has, none or a pipeline. */
+  /** For a shell: the number of processes in its foreground job, 0 or those of a pipeline. */
   readonly jobs?: number
 }
 
 /**
- * The children of a shell that are, or lead to, the terminal's foreground group. A shell that a person types into gives
- * its job a group of its own; at its prompt it is in the foreground itself, and its helpers are no jobs.
+ * Returns the children of a shell that belong to the terminal's foreground process group, or have a descendant in it. An
+ * interactive shell gives its job a process group of its own. At the prompt the shell itself is in the foreground, and its
+ * children are not jobs.
  */
 function jobsOf(table: readonly ProcessRow[], pid: number, kind: ShellKind): readonly ProcessRow[] {
   const shell = table.find((row) => row.pid === pid)
   if (shell === undefined || shell.foreground < 1) return []
   if (kind === 'interactive' && shell.foreground === shell.group) return []
-  const inFront = (row: ProcessRow, depth = 0): boolean =>
+  const isInForeground = (row: ProcessRow, depth = 0): boolean =>
     row.group === shell.foreground ||
-    (depth < 32 && table.some((child) => child.ppid === row.pid && inFront(child, depth + 1)))
-  return table.filter((row) => row.ppid === pid && inFront(row))
+    (depth < 32 && table.some((child) => child.ppid === row.pid && isInForeground(child, depth + 1)))
+  return table.filter((row) => row.ppid === pid && isInForeground(row))
 }
 
 /**
- * What runs in a pane whose first process this is: of a shell its one job in the foreground, through shells in shells.
- * @returns undefined when its arguments cannot be seen
+ * Returns the command that runs in a pane. For a shell that is its foreground job, also through nested shells.
+ * @param pid the first process of the pane
+ * @returns undefined if the arguments of the process are not visible
  */
 export async function inspectPaneCommand(pid: number): Promise<PaneCommand | undefined> {
   const table = await readProcessTable()

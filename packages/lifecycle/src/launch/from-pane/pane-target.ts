@@ -2,11 +2,12 @@ import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
-/** How a person names a pane: by its id, or by its place as tmux shows it. */
+/** How a user names a pane: by its id, or by session, window and index as tmux shows them. */
 export type PaneName =
   | { readonly kind: 'id'; readonly id: string }
-  | { readonly kind: 'place'; readonly session: string; readonly window: string; readonly index: number }
+  | { readonly kind: 'position'; readonly session: string; readonly window: string; readonly index: number }
 
+/** A pane of the tmux server at a socket. */
 export interface PaneTarget {
   readonly socketPath: string
   readonly pane: PaneName
@@ -14,7 +15,7 @@ export interface PaneTarget {
 
 const FORM = 'Give SOCKET:%3 or SOCKET:SESSION:WINDOW.PANE; the socket is a path, or a name as for tmux -L.'
 
-/** A word with a slash is a path; any other is a name in tmux's own directory (tmux(1), -L). */
+/** Returns the path of a socket. A word without a slash is a name in tmux's own directory (tmux(1), -L). */
 function socketPathOf(socket: string, env: NodeJS.ProcessEnv): string {
   if (socket.includes('/')) return resolve(socket)
   return join(env['TMUX_TMPDIR'] || '/tmp', `tmux-${process.getuid?.() ?? 0}`, socket)
@@ -33,12 +34,12 @@ function paneName(text: string): PaneName {
   if (/^%\d+$/.test(text)) return { kind: 'id', id: text }
   const [, session, window, index] = /^([^:]+):(.+)\.(\d+)$/s.exec(text) ?? []
   if (session !== undefined && window !== undefined && index !== undefined)
-    return { kind: 'place', session, window, index: Number(index) }
-  throw new IapeerError(`not a pane: ${JSON.stringify(text)}`, { code: 'invalid-pane', hint: FORM })
+    return { kind: 'position', session, window, index: Number(index) }
+  throw new IapeerError(`invalid pane ${JSON.stringify(text)}`, { code: 'invalid-pane', hint: FORM })
 }
 
 /**
- * Reads `<socket>:<pane>`. Both can hold colons: of all ways to split it the first counts whose socket is there.
+ * Parses `<socket>:<pane>`. Both parts may contain colons, so the first split whose socket exists is taken.
  * @throws IapeerError `invalid-pane`, `no-such-socket`
  */
 export async function parsePaneTarget(text: string, env: NodeJS.ProcessEnv): Promise<PaneTarget> {
@@ -48,7 +49,7 @@ export async function parsePaneTarget(text: string, env: NodeJS.ProcessEnv): Pro
     .filter(({ socket, pane }) => socket !== '' && pane !== '')
   const [first] = splits
   if (first === undefined)
-    throw new IapeerError(`not a socket and a pane: ${JSON.stringify(text)}`, {
+    throw new IapeerError(`invalid pane ${JSON.stringify(text)}: expected a socket and a pane`, {
       code: 'invalid-pane',
       hint: FORM,
     })
@@ -58,6 +59,6 @@ export async function parsePaneTarget(text: string, env: NodeJS.ProcessEnv): Pro
   }
   throw new IapeerError(`there is no tmux socket ${socketPathOf(first.socket, env)}`, {
     code: 'no-such-socket',
-    hint: "In that tmux, this names it: tmux display-message -p '#{socket_path}:#{pane_id}'",
+    hint: "To name a pane, run in that tmux: tmux display-message -p '#{socket_path}:#{pane_id}'",
   })
 }

@@ -6,9 +6,13 @@ const SHELLS: ReadonlySet<string> = new Set([
 /** Options whose value is the next word. */
 const WITH_VALUE: ReadonlySet<string> = new Set(['-o', '+o', '-O', '+O', '--rcfile', '--init-file'])
 
-/** `interactive`: a person types into it. `line`: it runs its `-c`. `other`: no shell, or one that runs a script. */
+/**
+ * How a shell runs. `interactive`: it reads commands from the terminal. `line`: it runs its `-c` argument. `other`: not a
+ * shell, or a shell that runs a script.
+ */
 export type ShellKind = 'interactive' | 'line' | 'other'
 
+/** Returns how a command runs a shell, by its arguments. */
 export function shellKind([program = '', ...args]: readonly string[]): ShellKind {
   if (!SHELLS.has(basename(program.replace(/^-/, '')))) return 'other'
   for (let at = 0; at < args.length; at++) {
@@ -20,7 +24,9 @@ export function shellKind([program = '', ...args]: readonly string[]): ShellKind
   return 'interactive'
 }
 
-/** A login shell is started as `-bash`; started by its own name it needs `-l` to be one. */
+/**
+ * Returns the arguments that start the same program again. The `-` in front of a login shell (`-bash`) becomes the option `-l`.
+ */
 export function startable([program = '', ...args]: readonly string[]): readonly string[] {
   return program.startsWith('-') ? [program.slice(1), '-l', ...args] : [program, ...args]
 }

@@ -1,9 +1,9 @@
 import type { AgentReport, PressStep, ScreenReading } from '../../runtimes/index.ts'
 
 /**
- * What is next for a program that boots. `ready`: it takes a message. `press`: a known dialog stands there, and this key is
- * the next towards its answer. `person`: only a person can answer what stands there. `wait`: none of these, `dialog` is its
- * name where there is one.
+ * The next step for a program that boots. `ready`: the program accepts a message. `press`: a known dialog is on the screen, and
+ * this is the next key of its answer. `person`: only a person can answer the dialog. `wait`: none of these; `dialog` is the name
+ * of the dialog, if it has one.
  */
 export type BootStep =
   | { readonly kind: 'ready' }
@@ -12,9 +12,9 @@ export type BootStep =
   | { readonly kind: 'wait'; readonly dialog?: string | undefined }
 
 /**
- * Decides what is next, by what a program reports of itself, and by its screen where it reports nothing. Dialogs are answered
- * only while it reports nothing: Claude Code reports once its boot dialogs are behind it, so what looks like one of them then
- * is text, or a question of the agent. Pure.
+ * Decides the next step by the program's own report, or by its screen if there is no report. Dialogs are answered only while
+ * there is no report: Claude Code reports once its boot dialogs are over, so text that looks like one of them after that is
+ * output or a question of the agent. Pure.
  */
 export function bootStep({ step }: ScreenReading, report: AgentReport | undefined): BootStep {
   if (step.kind === 'person') return step

@@ -3,55 +3,60 @@ import { type BootStep, bootStep } from './boot-step.ts'
 import { draftIn, isAttached, type Pane, press, type ScreenState, screenOf, watchPane } from './pane.ts'
 import { holdsMessage, sendInput, type Typed, typeMessage } from './type-message.ts'
 
-/** A key that was pressed and changed nothing for so long was lost, if it only moves; an Enter may be on its way still. */
+/**
+ * After this time without effect a cursor key counts as lost and is pressed again. Enter is never pressed again: it may still
+ * arrive.
+ */
 const PRESS_AGAIN_MS = 10_000
 
-/** A program that reports its state does so within this time after its input row shows; after that its screen counts. */
+/** How long to wait for the program's own report after its input row appears; after that its screen alone counts. */
 const REPORT_MS = 1_000
 
-/** What a program shows for so long, and what is not known, is reported while the boot goes on waiting. */
-const WAITING_MS = 5_000
+/** After this time at an unknown screen the launch is reported as blocked, while the boot keeps waiting. */
+const UNKNOWN_SCREEN_MS = 5_000
 
-/** What keeps a program from its work until a person acts. */
+/** Why a program cannot continue until a person acts. */
 export interface Obstacle {
-  /** The last lines of its screen; empty where that could not be read. */
+  /** The last lines of its screen; empty if the screen could not be read. */
   readonly screen: string
-  /** What stands there, where that is known. */
+  /** The name of the dialog, if known. */
   readonly dialog?: string | undefined
-  /** What to do about it. */
+  /** What the person has to do. */
   readonly hint?: string | undefined
 }
 
 /**
- * The result of a boot. Its first message: there was `none`, it was `given`, or it is `unknown` whether an earlier attempt gave it.
+ * The result of a boot. `message`: there was `none`, it was sent (`given`), or it is `unknown` whether an earlier attempt sent
+ * it.
  */
 export type Boot =
   | { readonly kind: 'ready'; readonly message: 'none' | 'given' | 'unknown' }
   | { readonly kind: 'blocked'; readonly obstacle: Obstacle }
 
+/** Options of {@link bootRuntime}. */
 export interface BootOptions {
-  /** Its first message. */
+  /** The first message. */
   readonly message: string | undefined
-  /** Whether an earlier attempt has begun to type it: it is not typed again. @default false */
+  /** Whether an earlier attempt has started to type the message. It is then not typed again. @default false */
   readonly wasTyped?: boolean
   /**
-   * Whether a person may use the terminal at the same time. Then the boot does not wait for that person, presses no key while
-   * they are attached, and leaves alone what they have typed. @default false
+   * Whether a person may use the terminal at the same time. The boot then does not wait for a person, presses no key while a
+   * client is attached, and does not touch typed text that was not sent. @default false
    */
   readonly isShared?: boolean
   /** Called before the message is pasted. */
   readonly onTyping?: () => Promise<void>
-  /** Called once, when the program has waited for some seconds for what may be a person. */
+  /** Called once, when the program has been at an unknown screen for {@link UNKNOWN_SCREEN_MS}. */
   readonly onBlocked?: (obstacle: Obstacle) => Promise<void>
 }
 
-/** Where it has come to, and what it showed then. */
+/** The step that ended the wait, and the screen at that moment. */
 interface Reached {
   readonly step: BootStep
   readonly state: ScreenState
 }
 
-/** Presses the keys that dialogs ask for: each once, and the next only when the dialog has gone on. */
+/** Presses the keys that dialogs need: each key once, and the next one only after the dialog has changed. */
 class Keys {
   readonly #pane: Pane
   #last = { step: '', at: 0 }
@@ -60,7 +65,7 @@ class Keys {
     this.#pane = pane
   }
 
-  /** Whether the key of a step is still to be pressed. An Enter that comes late would answer what it was not meant for. */
+  /** Returns whether the key of a step has still to be pressed. A second Enter might arrive late and answer the next dialog. */
   isDue(step: PressStep): boolean {
     if (JSON.stringify(step) !== this.#last.step) return true
     return step.key !== 'Enter' && performance.now() - this.#last.at >= PRESS_AGAIN_MS
@@ -72,7 +77,7 @@ class Keys {
   }
 }
 
-/** Answers dialogs until the program is ready, or only a person can go on. Whatever is acted on was seen twice in a row. */
+/** Answers dialogs until the program is ready or needs a person. Acts only on a step that was seen twice in a row. */
 async function reachInput(pane: Pane, options: BootOptions): Promise<Reached | Obstacle> {
   const { isShared = false } = options
   let { onBlocked } = options
@@ -90,15 +95,15 @@ async function reachInput(pane: Pane, options: BootOptions): Promise<Reached | O
     if (step.kind === 'wait') {
       if (isShared) return { step, state }
       const screen = lastRows(state.screen)
-      if (screen === '' || performance.now() - last.since < WAITING_MS) return undefined
+      if (screen === '' || performance.now() - last.since < UNKNOWN_SCREEN_MS) return undefined
       await onBlocked?.({ screen, dialog })
       onBlocked = undefined
       return undefined
     }
     if (step.kind === 'person') return { step, state }
     if (step.kind === 'ready') {
-      const isSaid = state.report !== undefined || pane.adapter.report === undefined
-      return isSaid || performance.now() - last.since >= REPORT_MS ? { step, state } : undefined
+      const isConfirmed = state.report !== undefined || pane.adapter.report === undefined
+      return isConfirmed || performance.now() - last.since >= REPORT_MS ? { step, state } : undefined
     }
     if (!keys.isDue(step)) return undefined
     if (isShared && (await isAttached(pane.handle))) return { step, state }
@@ -109,18 +114,18 @@ async function reachInput(pane: Pane, options: BootOptions): Promise<Reached | O
 }
 
 const MESSAGE = 'first message'
-/** Why a message was not given, and what to do. */
+/** For each failure to send the first message: the name and hint of the obstacle. */
 const NOT_GIVEN = {
-  'not-taken': { dialog: MESSAGE, hint: 'It stands in the input row: attach, and send it or clear it.' },
+  'not-taken': { dialog: MESSAGE, hint: 'The message is in the input row: attach, then send or clear it.' },
   'not-shown': {
     dialog: MESSAGE,
-    hint: 'It did not show in the input row: attach, and see what stands there.',
+    hint: 'The message did not appear in the input row: attach and check the screen.',
   },
   'no-input': { dialog: undefined, hint: undefined },
 } as const satisfies Record<Exclude<Typed, 'taken'>, Omit<Obstacle, 'screen'>>
 const DRAFT = {
   dialog: 'draft',
-  hint: 'Text that was not sent stands in the input row: attach, and send it or clear it.',
+  hint: 'The input row contains text that was not sent: attach, then send or clear it.',
 } as const
 
 async function blockedBy(pane: Pane, why: Omit<Obstacle, 'screen'>): Promise<Boot> {
@@ -130,24 +135,24 @@ async function blockedBy(pane: Pane, why: Omit<Obstacle, 'screen'>): Promise<Boo
 const afterTyping = (pane: Pane, typed: Typed): Boot | Promise<Boot> =>
   typed === 'taken' ? { kind: 'ready', message: 'given' } : blockedBy(pane, NOT_GIVEN[typed])
 
-/** Finishes a message whose typing was cut off: sends it if the input row holds it, and never types it again. */
-async function afterCutOff(pane: Pane, message: string, input: string | undefined): Promise<Boot> {
+/** Handles a message whose typing was interrupted: sends it if it is in the input row, and never types it again. */
+async function afterInterruptedTyping(pane: Pane, message: string, input: string | undefined): Promise<Boot> {
   if (input !== undefined && holdsMessage(input, message))
     return afterTyping(pane, (await sendInput(pane, input)) ? 'taken' : 'not-taken')
   return (await draftIn(pane)) === '' ? { kind: 'ready', message: 'unknown' } : blockedBy(pane, DRAFT)
 }
 
-async function giveMessage(pane: Pane, state: ScreenState, options: BootOptions): Promise<Boot> {
+async function sendFirstMessage(pane: Pane, state: ScreenState, options: BootOptions): Promise<Boot> {
   const { message = '', wasTyped = false, isShared = false, onTyping } = options
   if (message.trim() === '') return { kind: 'ready', message: 'none' }
-  if (wasTyped) return afterCutOff(pane, message, state.reading.input)
+  if (wasTyped) return afterInterruptedTyping(pane, message, state.reading.input)
   if (isShared && (await draftIn(pane)) !== '') return blockedBy(pane, DRAFT)
   return afterTyping(pane, await typeMessage(pane, message, onTyping))
 }
 
 /**
- * Brings a program from its start to its input row, and gives it its first message, as a person at its terminal would. What
- * only that person can answer is left on the screen.
+ * Takes a program from its start to its input row and sends the first message, as a person at the terminal would. Leaves a
+ * dialog that only a person can answer on the screen.
  * @throws IapeerError `program-ended`, `interrupted`
  */
 export async function bootRuntime(pane: Pane, options: BootOptions): Promise<Boot> {
@@ -158,7 +163,7 @@ export async function bootRuntime(pane: Pane, options: BootOptions): Promise<Boo
     const { leader, adapter } = pane
     const hint = leader === undefined ? undefined : await adapter.missingLogin?.(leader)
     return hint === undefined
-      ? giveMessage(pane, state, options)
+      ? sendFirstMessage(pane, state, options)
       : { kind: 'blocked', obstacle: { screen: lastRows(state.screen), dialog: 'login', hint } }
   }
   const { dialog } = step

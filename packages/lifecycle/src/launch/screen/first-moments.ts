@@ -5,19 +5,20 @@ import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { readRegularFile } from '@iapeer/core/storage'
 
-/** A program that cannot do its work ends within this time, mostly. */
+/** Most programs that cannot work exit within this time. */
 const WATCH_MS = 120
+/** How long to wait for the output of an exited program to reach the pane log. */
 const LOG_MS = 300
 const LAST_LINES = 15
 
 /**
- * The last lines of a pane log, as a person would have seen them.
- * @param from where to begin, in bytes; a log that is shorter was begun anew. @default 0
+ * Returns the last lines of a pane log without terminal control sequences.
+ * @param from where to start, in bytes; a shorter log was truncated and is read from its start. @default 0
  */
 export async function lastLines(paneLog: string, from = 0): Promise<string> {
   const bytes = Buffer.from((await readRegularFile(paneLog))?.text ?? '')
-  const own = bytes.subarray(from <= bytes.length ? from : 0).toString()
-  const text = stripVTControlCharacters(own).replace(/\r/g, '')
+  const output = bytes.subarray(from <= bytes.length ? from : 0).toString()
+  const text = stripVTControlCharacters(output).replace(/\r/g, '')
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')
@@ -25,21 +26,21 @@ export async function lastLines(paneLog: string, from = 0): Promise<string> {
     .join('\n')
 }
 
-/** Where what a pane prints is kept, and how much of it is of an earlier life, in bytes. */
+/** The log of a pane, and the number of bytes in it that belong to earlier sessions. */
 export interface PaneLog {
   readonly path: string
   readonly from: number
 }
 
-/** What tmux has read of it is in the log a moment later. */
-async function lastWords({ path, from }: PaneLog): Promise<string> {
-  const said = async (): Promise<string | undefined> => (await lastLines(path, from)) || undefined
-  return (await waitUntil(said, { limitMs: LOG_MS })) ?? ''
+/** Waits for output of this session in the pane log: tmux writes it shortly after the program exits. */
+async function lastOutput({ path, from }: PaneLog): Promise<string> {
+  const read = async (): Promise<string | undefined> => (await lastLines(path, from)) || undefined
+  return (await waitUntil(read, { limitMs: LOG_MS })) ?? ''
 }
 
 /**
- * Sees whether the program outlives its first moments.
- * @throws IapeerError `program-ended`, with what it said
+ * Waits {@link WATCH_MS} to see whether the program keeps running.
+ * @throws IapeerError `program-ended`, with the last output of the program
  */
 export async function watchFirstMoments(
   identity: string,
@@ -52,12 +53,12 @@ export async function watchFirstMoments(
     await sleep(10)
     if (performance.now() >= until) return
   }
-  const said = await lastWords(paneLog)
+  const output = await lastOutput(paneLog)
   throw new IapeerError(
-    `the program of ${identity} ended at once${said === '' ? '' : `. It said:\n${said}`}`,
+    `the program of ${identity} exited at once${output === '' ? '' : `. Its output:\n${output}`}`,
     {
       code: 'program-ended',
-      hint: `How it ended: iapeer autopsy ${identity}`,
+      hint: `See why: iapeer autopsy ${identity}`,
     },
   )
 }

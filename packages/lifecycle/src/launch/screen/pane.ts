@@ -6,7 +6,7 @@ import type { TmuxServer } from '@iapeer/tmux'
 import type { AgentReport, RuntimeAdapter, ScreenReader, ScreenReading } from '../../runtimes/index.ts'
 import { lastLines, type PaneLog } from './first-moments.ts'
 
-/** The pane of a program that is talked to at its terminal. */
+/** A pane whose screen is read and whose program gets keys. */
 export interface Pane {
   readonly identity: Identity
   readonly adapter: RuntimeAdapter
@@ -14,38 +14,38 @@ export interface Pane {
   readonly paneId: string
   readonly leader: ProcessId | undefined
   readonly paneLog: PaneLog
-  /** Ends the boot when it is aborted. */
+  /** Aborts the boot. */
   readonly signal?: AbortSignal | undefined
-  /** By the clock of `performance.now()`. */
+  /** A time of the `performance.now()` clock, in milliseconds. */
   readonly deadline: number
 }
 
-/** One look at a pane. */
+/** What was read of a pane at one moment. */
 export interface ScreenState {
-  /** What it shows. */
+  /** The captured text. */
   readonly screen: string
   readonly reading: ScreenReading
-  /** What its program says of itself. */
+  /** The program's own report of its state. */
   readonly report: AgentReport | undefined
 }
 
-/** What came of watching a pane. */
+/** The result of {@link watchPane}. */
 export interface Watched<T> {
-  /** Undefined: its deadline has come first. */
+  /** Undefined: the deadline passed first. */
   readonly answer: T | undefined
-  /** What it showed last; undefined where it could not be read at all. */
+  /** The last captured text; undefined if the screen could never be read. */
   readonly screen: string | undefined
 }
 
-const LOOK_MS = 120
-const NOTHING_TO_READ: ScreenReader = {
+const POLL_MS = 120
+const NO_READER: ScreenReader = {
   read: () => ({ step: { kind: 'unknown' }, input: undefined }),
   draft: () => '',
 }
 
-const readerOf = ({ adapter }: Pane): ScreenReader => adapter.screen ?? NOTHING_TO_READ
+const readerOf = ({ adapter }: Pane): ScreenReader => adapter.screen ?? NO_READER
 
-/** What it shows; undefined where its server gives no answer. */
+/** Returns the screen; undefined if the server does not respond or refuses. */
 async function capture({ handle, paneId }: Pane, escapes = false): Promise<string | undefined> {
   try {
     return await handle.capturePane(paneId, { escapes })
@@ -56,17 +56,17 @@ async function capture({ handle, paneId }: Pane, escapes = false): Promise<strin
   }
 }
 
-/** What it shows now; empty where its server gives no answer. */
+/** Returns the current screen; empty if the server does not respond. */
 export const screenOf = async (pane: Pane): Promise<string> => (await capture(pane)) ?? ''
 
-/** Undefined where its server gives no answer. @throws IapeerError `program-ended` */
-async function look(pane: Pane): Promise<ScreenState | undefined> {
+/** Reads a pane once; undefined if the server does not respond. @throws IapeerError `program-ended` */
+async function readState(pane: Pane): Promise<ScreenState | undefined> {
   const { leader, paneLog, identity, adapter } = pane
   if (leader === undefined || (await observeProcess(leader)) === 'gone') {
-    const said = await lastLines(paneLog.path, paneLog.from)
-    throw new IapeerError(`its program ended${said === '' ? '' : `. It said:\n${said}`}`, {
+    const output = await lastLines(paneLog.path, paneLog.from)
+    throw new IapeerError(`its program exited${output === '' ? '' : `. Its output:\n${output}`}`, {
       code: 'program-ended',
-      hint: `How it ended: iapeer autopsy ${identity}`,
+      hint: `See why: iapeer autopsy ${identity}`,
     })
   }
   const screen = await capture(pane)
@@ -75,8 +75,8 @@ async function look(pane: Pane): Promise<ScreenState | undefined> {
 }
 
 /**
- * Looks at a pane again and again until `judge` has an answer, or its deadline has come.
- * @throws IapeerError `program-ended`; `interrupted` when its signal is aborted
+ * Reads a pane repeatedly until `judge` returns an answer or the deadline passes.
+ * @throws IapeerError `program-ended`; `interrupted` if its signal is aborted
  */
 export async function watchPane<T>(
   pane: Pane,
@@ -84,42 +84,44 @@ export async function watchPane<T>(
 ): Promise<Watched<T>> {
   let screen: string | undefined
   for (;;) {
-    const state = await look(pane)
+    const state = await readState(pane)
     screen = state?.screen ?? screen
     const answer = state === undefined ? undefined : await judge(state)
     if (answer !== undefined) return { answer, screen }
     if (pane.signal?.aborted === true)
-      throw new IapeerError('it was called off', {
+      throw new IapeerError('the launch was interrupted', {
         code: 'interrupted',
-        hint: 'Nothing of it is left; start it again when it suits.',
+        hint: 'Nothing was left behind. To try again, start the peer.',
       })
     if (performance.now() >= pane.deadline) return { answer: undefined, screen }
-    await sleep(LOOK_MS)
+    await sleep(POLL_MS)
   }
 }
 
-/** Keys reach no program while its pane is in a mode of tmux's own (scrolling, a message). */
+/** Leaves copy mode and other modes of tmux, in which keys do not reach the program. */
 async function leaveMode({ handle, paneId }: Pane): Promise<void> {
   const pane = (await handle.panes()).find((one) => one.id === paneId)
   if (pane?.inMode === true) await handle.run(['send-keys', '-X', '-t', paneId, 'cancel'])
 }
 
+/** Presses a key, by the name that tmux has for it. */
 export async function press(pane: Pane, key: string): Promise<void> {
   await leaveMode(pane)
   await pane.handle.sendKeys(pane.paneId, [{ key }])
 }
 
+/** Pastes text as a whole (bracketed paste). */
 export async function pasteInto(pane: Pane, text: string): Promise<void> {
   await leaveMode(pane)
   await pane.handle.paste(pane.paneId, text)
 }
 
-/** The text that a person has typed into the input row and not sent; empty where there is none. */
+/** Returns the text in the input row that was typed but not sent; empty if there is none. */
 export async function draftIn(pane: Pane): Promise<string> {
   return readerOf(pane).draft((await capture(pane, true)) ?? '')
 }
 
-/** Whether a person is attached; a server that does not answer counts as that, since it cannot be told. */
+/** Returns whether a client is attached. True also if the server does not respond, because that cannot be ruled out. */
 export async function isAttached(handle: TmuxServer): Promise<boolean> {
   const answer = await handle.run(['list-clients', '-F', '#{client_pid}'])
   return answer.exitCode !== 0 || answer.stdout.trim() !== ''

@@ -1,49 +1,52 @@
 import { type Pane, pasteInto, press, watchPane } from './pane.ts'
 
-/** A program that is busy takes an Enter late; one that was lost is pressed once more. */
+/** A busy program handles Enter late. After this time Enter counts as lost and is pressed once more. */
 const ENTER_AGAIN_MS = 8_000
+/** How often Enter is pressed at most. */
 const ENTERS = 2
-/** So much of a text tells whether it still stands in the input row. */
+/** How many characters of a text are compared to find out whether it is still in the input row. */
 const HEAD = 24
-/** A message that is being typed has a time of its own: cut off in the middle, nothing tells how much of it was taken. */
+/**
+ * Time limit for typing a message. It is separate from the boot deadline, because an interrupted paste leaves an unknown state.
+ */
 const TYPE_MS = 20_000
 
 /**
- * `taken`: it left the input row. `not-taken`: it still stands there. `not-shown`: it was pasted and never showed there.
- * `no-input`: there was no input row, so it was not pasted.
+ * The result of typing a message. `taken`: it left the input row. `not-taken`: it is still there. `not-shown`: it was pasted but
+ * never appeared there. `no-input`: there was no input row, so it was not pasted.
  */
 export type Typed = 'taken' | 'not-taken' | 'not-shown' | 'no-input'
 
-/** Line breaks stay; whatever else could end the paste or move the cursor goes. */
+/** Removes control characters, which could end the paste or move the cursor, except newlines and tabs. */
 const pastable = (text: string): string =>
   text
     .replace(/\r\n?/g, '\n')
     .replace(/(?![\n\t])\p{Cc}/gu, '')
     .trim()
 
-/** Programs indent the lines behind the first one. */
+/** Returns the start of a text with its whitespace collapsed, because programs indent continuation lines. */
 const headOf = (text: string): string => text.replace(/\s+/g, ' ').slice(0, HEAD)
 
-/** Whether the text in an input row is the beginning of a message. */
+/** Returns whether the text in an input row begins like a message. */
 export const holdsMessage = (input: string, message: string): boolean =>
   headOf(input) === headOf(pastable(message))
 
-const forTyping = (pane: Pane): Pane => ({ ...pane, deadline: performance.now() + TYPE_MS })
+const withTypingDeadline = (pane: Pane): Pane => ({ ...pane, deadline: performance.now() + TYPE_MS })
 
-/** Sends what the input row holds, and sees it gone from there, before the pane's deadline. */
+/** Sends the text in the input row and waits until it is gone from there, until the pane's deadline. */
 async function send(pane: Pane, held: string): Promise<boolean> {
-  let left = ENTERS
+  let entersLeft = ENTERS
   let pressedAt = Number.NEGATIVE_INFINITY
   let wasIdle = false
   const { answer } = await watchPane(pane, async ({ reading: { input }, report }) => {
     if (input !== undefined && !input.startsWith(held.slice(0, HEAD))) return true
-    // A program that says that it works has taken it, whatever stands on its screen by then.
-    if (left < ENTERS && wasIdle && report?.status === 'busy') return true
-    if (left === ENTERS) wasIdle = report?.status === 'idle'
-    const isDue = left > 0 && performance.now() - pressedAt > ENTER_AGAIN_MS
-    // An Enter into a dialog would answer that.
+    // A program that reports itself busy after Enter has taken the message, whatever its screen shows.
+    if (entersLeft < ENTERS && wasIdle && report?.status === 'busy') return true
+    if (entersLeft === ENTERS) wasIdle = report?.status === 'idle'
+    const isDue = entersLeft > 0 && performance.now() - pressedAt > ENTER_AGAIN_MS
+    // Enter in a dialog would answer the dialog.
     if (input === undefined || report?.status === 'waiting' || !isDue) return undefined
-    left--
+    entersLeft--
     await press(pane, 'Enter')
     pressedAt = performance.now()
     return undefined
@@ -52,16 +55,17 @@ async function send(pane: Pane, held: string): Promise<boolean> {
 }
 
 /**
- * Sends what the input row holds, and sees it gone from there.
- * @returns whether it was taken
+ * Sends the text in the input row and waits until it is gone from there.
+ * @param held the text in the input row
+ * @returns whether the program took the text
  * @throws IapeerError `program-ended`, `interrupted`
  */
-export const sendInput = (pane: Pane, held: string): Promise<boolean> => send(forTyping(pane), held)
+export const sendInput = (pane: Pane, held: string): Promise<boolean> => send(withTypingDeadline(pane), held)
 
 /**
- * Gives a program a message as a person would: pasted as a whole, seen in the input row, then Enter, and seen to be gone
- * from there.
- * @param onTyping called before it is pasted
+ * Sends a message as a person would: pastes it, waits until it appears in the input row, presses Enter, and waits until it is
+ * gone from there.
+ * @param onTyping called before the message is pasted
  * @throws IapeerError `program-ended`, `interrupted`
  */
 export async function typeMessage(
@@ -71,7 +75,7 @@ export async function typeMessage(
 ): Promise<Typed> {
   const text = pastable(message)
   if (text === '') return 'taken'
-  const typing = forTyping(pane)
+  const typing = withTypingDeadline(pane)
   const { answer: before } = await watchPane(typing, ({ reading: { input }, report }) =>
     report?.status === 'waiting' ? undefined : input,
   )

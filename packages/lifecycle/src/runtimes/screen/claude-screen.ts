@@ -6,11 +6,11 @@ import type { ScreenReader, ScreenReading } from './screen-reader.ts'
 
 const RULE = /^─{8}/
 const INPUT = /^❯(?:\s|$)/
-/** A narrow terminal cuts it. */
+/** A narrow terminal truncates the message. */
 const LOGGED_OUT = /^\s*Not logged in · (?:run \/login|\S*…)$/i
 const LOGGED_OUT_AT_END = /\sNot logged in · run \/login$/i
 
-/** Enter on "No, exit", which the cursor is on at first, ends the program. */
+/** The cursor may start on "No, exit"; Enter there makes the program exit. */
 const DIALOGS: readonly BootDialog[] = [
   {
     name: 'bypass permissions',
@@ -26,7 +26,7 @@ const DIALOGS: readonly BootDialog[] = [
     name: 'API key',
     shows: [/Do you want to use this API key/],
     answer: {
-      hint: 'Decide it yourself: attach and answer, or take ANTHROPIC_API_KEY out of the environment and of launch.env.',
+      hint: 'Attach and answer, or remove ANTHROPIC_API_KEY from the environment and from launch.env.',
     },
   },
   { name: 'login', shows: [/Select login method/], answer: { hint: CLAUDE_LOGIN_HINT } },
@@ -46,12 +46,12 @@ const DIALOGS: readonly BootDialog[] = [
 
 interface Input {
   readonly text: string
-  /** The row above its upper rule: hints of the program. */
+  /** The row above the upper rule, where the program shows hints. */
   readonly above: string
   readonly footer: readonly string[]
 }
 
-/** What stands between the last two rules, if that is an input row; menus have their cursor further right. */
+/** Finds the input row between the last two rules. The cursor of a menu is further to the right. */
 function findInput(rows: readonly string[]): Input | undefined {
   const end = rows.findLastIndex((row) => RULE.test(row))
   const start = rows.findLastIndex((row, at) => at < end && INPUT.test(row))
@@ -65,10 +65,10 @@ function findInput(rows: readonly string[]): Input | undefined {
 function read(screen: string): ScreenReading {
   const rows = rowsOf(screen)
   const input = findInput(rows)
-  // Below is its footer and nothing else; what completes a command stands further left.
+  // Only the footer may be below the input row; a list of command completions is further to the left.
   if (input?.footer.every((row) => row.startsWith('  ')) !== true)
     return { step: dialogStep(DIALOGS, rows) ?? { kind: 'unknown' }, input: input?.text }
-  // A row of its own, above the input row (2.1.332) or in the footer; or the end of a row of the footer.
+  // The message is a row of its own, above the input row (2.1.332) or in the footer, or the end of a footer row.
   const isLoggedOut =
     [input.above, ...input.footer].some((row) => LOGGED_OUT.test(row)) ||
     input.footer.some((row) => LOGGED_OUT_AT_END.test(row))
@@ -78,7 +78,7 @@ function read(screen: string): ScreenReading {
   }
 }
 
-/** The screens of Claude Code, 2.1.197 to 2.1.332. */
+/** Reads the screens of Claude Code 2.1.197 to 2.1.332. */
 export const claudeScreen: ScreenReader = {
   read,
   draft: (screen) => findInput(rowsOf(withoutDim(screen)))?.text ?? '',

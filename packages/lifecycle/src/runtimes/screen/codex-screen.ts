@@ -10,7 +10,7 @@ const DIALOGS: readonly BootDialog[] = [
     name: 'login',
     options: [/^Sign in with ChatGPT\b/],
     answer: {
-      hint: 'Log in: run codex login in a terminal, as the same user and with the same home, or attach to the peer and answer.',
+      hint: 'Log in: run codex login in a terminal as the same user with the same home directory, or attach and answer.',
     },
   },
   { name: 'update', shows: [/Update available/], answer: { choose: /^Skip$/ } },
@@ -22,7 +22,7 @@ interface Input {
   readonly footer: readonly string[]
 }
 
-/** The last `›` row with what continues it, if only its footer is below: what was said before has a `›` too. */
+/** Finds the last `›` row and its continuation rows, if only the footer is below. Earlier messages start with `›` too. */
 function findInput(rows: readonly string[]): Input | undefined {
   const start = rows.findLastIndex((row) => INPUT.test(row))
   const end = rows.indexOf('', start)
@@ -37,7 +37,10 @@ function findInput(rows: readonly string[]): Input | undefined {
   return { text: rows.slice(start, end).join('\n').slice(1).trim(), footer }
 }
 
-/** A menu's cursor looks as its input row does; and it draws one with a bare hint before it asks what it has to. */
+/**
+ * Returns whether an input row accepts text. The cursor of a menu looks like an input row, and before its dialogs Codex draws
+ * an input row with a bare hint.
+ */
 const isReady = ({ text, footer }: Input): boolean =>
   !/^\d+(?:\.|\s|$)/.test(text) && footer.some((row) => !'? for shortcuts'.startsWith(row))
 
@@ -50,7 +53,7 @@ function read(screen: string): ScreenReading {
   return { step: { kind: isInput ? 'input' : 'unknown' }, input: input?.text }
 }
 
-/** The screens of Codex, 0.169 to 0.171. */
+/** Reads the screens of Codex 0.169 to 0.171. */
 export const codexScreen: ScreenReader = {
   read,
   draft: (screen) => findInput(rowsOf(withoutDim(screen)))?.text ?? '',

@@ -1,16 +1,16 @@
 import { type Menu, readMenu } from './menu.ts'
 import type { ScreenStep } from './screen-reader.ts'
 
-/** A dialog that stands between a program and its input row. It is known by what is in sight in a small terminal too. */
+/** A dialog that a program shows before its input row. It is recognised by text that a small terminal shows too. */
 export interface BootDialog {
   readonly name: string
-  /** Options that it has, each by how it begins. */
+  /** Options that the dialog must have. */
   readonly options?: readonly RegExp[]
-  /** Rows that it has. */
+  /** Rows that the dialog must have. */
   readonly shows?: readonly RegExp[]
   /** Whether text may stand below its options. @default false */
   readonly hasTextBelow?: boolean
-  /** The option to choose, or the one key that it takes, or what a person has to do. */
+  /** The option to choose, the key to press, or what a person has to do. */
   readonly answer: { readonly choose: RegExp } | { readonly press: string } | { readonly hint: string }
 }
 
@@ -25,7 +25,10 @@ function isShown(dialog: BootDialog, rows: readonly string[], menu: Menu | undef
   return options.every((option) => indexOf(menu, option) >= 0)
 }
 
-/** The key that brings the cursor nearer to an option, or takes it; undefined where it is out of sight. */
+/**
+ * Returns the key that moves the cursor towards an option or selects it; undefined if the option is not visible and the menu
+ * cannot scroll.
+ */
 function keyTowards(menu: Menu, option: RegExp): string | undefined {
   const wanted = indexOf(menu, option)
   if (wanted === menu.cursor) return 'Enter'
@@ -34,7 +37,7 @@ function keyTowards(menu: Menu, option: RegExp): string | undefined {
   return menu.more.above ? 'Up' : undefined
 }
 
-/** What the first of these dialogs that a screen shows asks for; undefined where it shows none. Pure. */
+/** Returns the step for the first of these dialogs that the screen shows; undefined if it shows none. Pure. */
 export function dialogStep(dialogs: readonly BootDialog[], rows: readonly string[]): ScreenStep | undefined {
   const menu = readMenu(rows)
   const dialog = dialogs.find((one) => isShown(one, rows, menu))

@@ -1,28 +1,28 @@
 /** One option of a menu. */
 interface MenuOption {
-  /** Its first line, without cursor and number. */
+  /** The first line, without cursor and number. */
   readonly text: string
-  /** That and the lines below it: a narrow terminal wraps an option, and nothing tells such a line from the next option. */
+  /** The first line and the lines below it: a narrow terminal wraps an option, and a wrapped line looks like the next option. */
   readonly whole: string
 }
 
-/** The options of a dialog, as far as they are in sight. */
+/** The visible options of a dialog. */
 export interface Menu {
   readonly options: readonly MenuOption[]
-  /** Which one the cursor is on. */
+  /** The index of the option under the cursor. */
   readonly cursor: number
-  /** Whether the program says that there are more, out of sight. */
+  /** Whether the program shows that there are more options above or below. */
   readonly more: { readonly above: boolean; readonly below: boolean }
-  /** Whether nothing but a list of keys stands below: else it is text about a menu, not one that waits. */
+  /** Whether only a list of keys follows. Otherwise the text quotes a menu, and no menu waits for a key. */
   readonly isLive: boolean
 }
 
 const CURSOR = /^(\s*)[❯›]\s(\S.*)$/
-/** Text quotes with this one, so another one on the screen comes first. */
+/** Text uses `>` for quotes, so the other cursors take precedence. */
 const PLAIN_CURSOR = /^(\s*)>\s(\S.*)$/
 const NUMBERED = /^(\d+)\. (.*)$/
 const SCROLL = /^[↑↓]$/
-/** What a key does: `Enter to confirm`, `esc back`, `↑ 6 more lines`. */
+/** The description of a key: `Enter to confirm`, `esc back`, `↑ 6 more lines`. */
 const KEY =
   /^(?:press )?(?:enter|return|esc(?:ape)?|tab|space|ctrl\S*|shift\S*|[↑↓←→/]+|[a-z](?= to\s))(?:\s|$)/i
 
@@ -33,21 +33,21 @@ function findCursor(rows: readonly string[]): number {
   return at >= 0 ? at : rows.findLastIndex((row) => PLAIN_CURSOR.test(row))
 }
 
-/** The text of a row at the column where options stand; undefined where something else does. */
+/** Returns the text of a row from the column of the options; undefined if no option is there. */
 function optionAt(row: string, column: number): string | undefined {
   const isMarked = /^\s*[↑↓❯›>]?\s*$/.test(row.slice(0, column))
   return isMarked && /\S/.test(row[column] ?? '') ? row.slice(column) : undefined
 }
 
-/** How far the rows of a menu reach, and which of them begin an option. */
+/** The rows of a menu, and which of them start an option. */
 interface Extent {
   /** Row numbers, the first option first. */
   readonly starts: readonly number[]
-  /** The row behind the last one. */
+  /** The row after the last one. */
   readonly end: number
 }
 
-/** Options without numbers stand together: an empty row ends them, and so does text further left. */
+/** Finds the rows of a menu without numbers. An empty row, or text further to the left, ends it. */
 function plainExtent(rows: readonly string[], cursorRow: number, column: number): Extent {
   const belongs = (row: string): boolean =>
     row !== '' && (optionAt(row, column) !== undefined || indentOf(row) > column || SCROLL.test(row.trim()))
@@ -59,11 +59,11 @@ function plainExtent(rows: readonly string[], cursorRow: number, column: number)
   return { starts: all.filter((at) => optionAt(rows[at] ?? '', column) !== undefined), end }
 }
 
-/** The number of the option that a row begins. */
+/** Returns the number of the option that a row starts; NaN if it starts none. */
 const numberAt = (row: string, column: number): number =>
   Number(NUMBERED.exec(optionAt(row, column) ?? '')?.[1] ?? Number.NaN)
 
-/** Options with numbers count on, with their descriptions and empty rows in between. */
+/** Finds the rows of a menu with consecutive numbers. Descriptions and empty rows may be between the options. */
 function numberedExtent(rows: readonly string[], cursorRow: number, column: number): Extent {
   const isBetween = (row: string): boolean => row === '' || indentOf(row) > column || SCROLL.test(row.trim())
   const number = numberAt(rows[cursorRow] ?? '', column)
@@ -102,8 +102,8 @@ function moreOf(rows: readonly string[], extent: Extent): Menu['more'] {
 }
 
 /**
- * Reads the menu whose cursor (`❯`, `›` or `>`) is the last one on a screen: `❯ 1. Yes` and `❯ No, exit`, wherever its
- * options stand. Undefined where the screen has no cursor of a menu. Pure.
+ * Reads the menu at the last cursor (`❯`, `›` or `>`) on a screen, for example `❯ 1. Yes` or `❯ No, exit`, at any column.
+ * Returns undefined if there is no cursor of a menu. Pure.
  */
 export function readMenu(rows: readonly string[]): Menu | undefined {
   const cursorRow = findCursor(rows)

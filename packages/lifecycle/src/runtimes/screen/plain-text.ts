@@ -1,12 +1,12 @@
 import { stripVTControlCharacters } from 'node:util'
 
-/** An SGR sequence, the only kind that `capture-pane -e` prints. */
+/** An SGR sequence. `capture-pane -e` prints no other escape sequences. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it begins with an escape
 const SGR = /\u001b\[([\d;:]*)m/g
-/** A colour takes the parameters behind it: `38;5;<n>` one more, `38;2;<r>;<g>;<b>` three more. */
+/** Colours, which are followed by parameters of their own: `38;5;<n>` or `38;2;<r>;<g>;<b>`. */
 const COLOURS: ReadonlySet<string> = new Set(['38', '48', '58'])
 
-/** Whether text is dim after these parameters: 2 begins it, 0 and 22 end it (ECMA-48). */
+/** Returns whether text is dim after an SGR sequence: 2 sets it, 0 and 22 reset it (ECMA-48). */
 function dimAfter(parameters: string, before: boolean): boolean {
   let isDim = before
   const words = parameters.split(';')
@@ -19,7 +19,7 @@ function dimAfter(parameters: string, before: boolean): boolean {
   return isDim
 }
 
-/** A captured screen with attributes as plain text, without what is dim: programs draw their placeholders so. */
+/** Converts a screen captured with attributes to plain text and drops dim text, which is how programs draw placeholders. */
 export function withoutDim(screen: string): string {
   let isDim = false
   let from = 0

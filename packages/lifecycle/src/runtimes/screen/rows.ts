@@ -1,8 +1,8 @@
 const LAST_ROWS = 15
-/** A row longer than this is not text for a person. */
-const LONGEST_ROW = 400
+/** Rows are cut to this many characters. */
+const MAX_ROW_LENGTH = 400
 
-/** The lines of a captured screen without blanks at their ends (U+00A0 is one) and without empty ones at its end. */
+/** Splits a captured screen into lines, without trailing whitespace (U+00A0 included) and without empty lines at the end. */
 export function rowsOf(screen: string): readonly string[] {
   return screen
     .trimEnd()
@@ -10,10 +10,10 @@ export function rowsOf(screen: string): readonly string[] {
     .map((row) => row.trimEnd())
 }
 
-/** The last lines that a screen shows, at most 15: what a person needs to see of it. */
+/** Returns the last non-empty lines of a screen, at most 15, for a person to read. */
 export const lastRows = (screen: string): string =>
   rowsOf(screen)
     .filter((row) => row !== '')
     .slice(-LAST_ROWS)
-    .map((row) => row.slice(0, LONGEST_ROW))
+    .map((row) => row.slice(0, MAX_ROW_LENGTH))
     .join('\n')

@@ -1,15 +1,15 @@
-/** A known dialog stands there, and this key is the next towards its answer. */
+/** The next key of the answer to a known dialog. */
 export interface PressStep {
   readonly kind: 'press'
   readonly dialog: string
   readonly key: string
-  /** Which option the cursor is on; a key that moves it has worked when this changes. -1 where there are no options. */
+  /** The index of the option under the cursor. A cursor key has worked when it changes. -1 if the dialog has no options. */
   readonly cursor: number
 }
 
 /**
- * What a screen asks for. `input`: its input row takes text. `press`: a known dialog stands there, and this key is the next
- * towards its answer. `person`: only a person can answer what stands there. `unknown`: none of these.
+ * What a screen waits for. `input`: text in its input row. `press`: the next key of the answer to a known dialog. `person`: an
+ * answer that only a person can give. `unknown`: none of these.
  */
 export type ScreenStep =
   | { readonly kind: 'input' }
@@ -17,21 +17,20 @@ export type ScreenStep =
   | { readonly kind: 'person'; readonly dialog: string; readonly hint: string }
   | { readonly kind: 'unknown'; readonly dialog?: string }
 
-/** What one captured screen says. */
+/** The meaning of one captured screen. */
 export interface ScreenReading {
   readonly step: ScreenStep
-  /** The text in the input row, a placeholder of the program's own too; undefined where no such row shows. */
+  /** The text in the input row, which may be the program's placeholder; undefined if there is no input row. */
   readonly input: string | undefined
 }
 
 /**
- * Reads the captured screens of one runtime. Nothing else parses captured text, so that a better source can take its place.
- * Pure.
+ * Reads the captured screens of one runtime. Only readers parse captured text, so that a better source can replace them. Pure.
  */
 export interface ScreenReader {
   readonly read: (screen: string) => ScreenReading
   /**
-   * The text in the input row that is not a placeholder: what a person has typed and not sent. Empty where there is none.
+   * Returns the text in the input row that was typed but not sent, without a placeholder. Empty if there is none.
    * @param screen captured with its attributes (`capture-pane -e`)
    */
   readonly draft: (screen: string) => string

@@ -1,18 +1,18 @@
 import type { PeerEntry } from '@iapeer/core/registry'
 import { identityBlock, type PromptIdentity } from './identity-block.ts'
 
-/** What a system prompt is made of, in its order; texts are as their files hold them. */
+/** The parts of a system prompt in their order. Texts are the unchanged contents of files. */
 export interface PromptLayers {
   readonly identity: PromptIdentity
   /** The shared `IAPEER.md`, then the personal one. */
   readonly doctrines: readonly string[]
-  /** Every peer of the root, the one whose prompt this is among them. */
+  /** Every peer of the root, including the peer whose prompt this is. */
   readonly peers: readonly PeerEntry[]
-  /** The other `*.md` beside each `IAPEER.md`, then those of `fragments/`: shared before personal, each by name. */
+  /** The other `*.md` next to each `IAPEER.md`, then `fragments/*.md`; shared before personal, in the order of their names. */
   readonly documents: readonly string[]
 }
 
-/** Without a byte order mark, carriage returns, empty lines before and blanks behind. */
+/** Removes the byte order mark, carriage returns, leading empty lines and trailing whitespace. */
 function tidy(text: string): string {
   return text
     .replace(/^\ufeff/, '')
@@ -21,21 +21,21 @@ function tidy(text: string): string {
     .trimEnd()
 }
 
-/** What another peer says of itself stays on its line. */
+/** Joins text to one line, so that the description of another peer cannot start a line of its own. */
 const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, ' ').trim()
 
 const byName = (one: PeerEntry, other: PeerEntry): number => (one.personality < other.personality ? -1 : 1)
 
 function peerSummary(peers: readonly PeerEntry[], self: string): string {
   const lines = [...peers].sort(byName).map(({ personality, runtimes, description }) => {
-    const said = oneLine(description)
+    const text = oneLine(description)
     const mark = personality === self ? ' (you)' : ''
-    return `- ${personality}${mark} [${runtimes.join(', ')}]${said === '' ? '' : `: ${said}`}`
+    return `- ${personality}${mark} [${runtimes.join(', ')}]${text === '' ? '' : `: ${text}`}`
   })
   return lines.length === 0 ? '' : ['# Peers on this host', '', ...lines].join('\n')
 }
 
-/** The layers as one text, an empty line between them; one that is empty drops out. */
+/** Joins the layers to one text with an empty line between them. Skips empty layers. */
 export function composeSystemPrompt(layers: PromptLayers): string {
   const { identity, doctrines, peers, documents } = layers
   const texts = [

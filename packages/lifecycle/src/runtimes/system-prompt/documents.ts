@@ -3,32 +3,36 @@ import { join } from 'node:path'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { containedPath, namesIn, readRegularFile } from '@iapeer/core/storage'
 
-/** The largest file that goes into a prompt. */
-const MOST_BYTES = 256 * 1024
+/** The maximum size of a file in a prompt. */
+const MAX_BYTES = 256 * 1024
 
 const DOCTRINE = 'IAPEER.md'
 
-/** What one root (the shared one, or a peer's own directory) has to say. */
+/** The documents of one root: the shared root, or a peer's own `.iapeer` directory. */
 interface RootDocuments {
-  /** Undefined where there is no `IAPEER.md`. */
+  /** The text of `IAPEER.md`; undefined if there is none. */
   readonly doctrine: string | undefined
   readonly others: readonly string[]
   readonly fragments: readonly string[]
 }
 
-/** @returns undefined where there is none @throws IapeerError `prompt-too-large`, `prompt-not-text`, `unusable-file` */
+/**
+ * Reads a file.
+ * @returns undefined if it does not exist
+ * @throws IapeerError `prompt-too-large`, `prompt-not-text`, `unusable-file`
+ */
 async function readDocument(path: string): Promise<string | undefined> {
   const size = (await statsOf(path))?.size ?? 0
-  if (size > MOST_BYTES)
-    throw new IapeerError(`${path} has ${size} bytes; a file of a prompt has at most ${MOST_BYTES}`, {
+  if (size > MAX_BYTES)
+    throw new IapeerError(`${path} is too large for a system prompt: ${size} bytes, at most ${MAX_BYTES}`, {
       code: 'prompt-too-large',
-      hint: 'Shorten it, or move it away: a peer can read a long file when it needs it.',
+      hint: 'Shorten the file or move it elsewhere; the peer can read a long file when it needs it.',
     })
   const found = await readRegularFile(path)
   if (found === undefined || found.utf8) return found?.text
-  throw new IapeerError(`${path} is no UTF-8 text`, {
+  throw new IapeerError(`${path} is not UTF-8 text`, {
     code: 'prompt-not-text',
-    hint: 'Convert it (iconv -t utf-8), or move it away.',
+    hint: 'Convert the file (iconv -t utf-8) or move it elsewhere.',
   })
 }
 
@@ -42,7 +46,7 @@ async function statsOf(path: string) {
   }
 }
 
-/** Where a listed name really lies; undefined for a link that leads out of the root, and for what is no file. */
+/** Returns the real path of a listed file; undefined for a symbolic link out of the root and for anything but a file. */
 async function fileWithin(path: string, root: string): Promise<string | undefined> {
   try {
     const real = await containedPath(path, root)
@@ -53,7 +57,7 @@ async function fileWithin(path: string, root: string): Promise<string | undefine
   }
 }
 
-/** The `*.md` of a directory by name, as a shell lists them: none that begins with a dot. */
+/** Returns the `*.md` names of a directory in order, without hidden files. */
 async function documentsIn(directory: string): Promise<string[]> {
   try {
     return (await namesIn(directory)).filter((name) => name.endsWith('.md') && !name.startsWith('.')).sort()
@@ -61,7 +65,7 @@ async function documentsIn(directory: string): Promise<string[]> {
     if (errnoOf(error) !== 'ENOTDIR') throw error
     throw new IapeerError(`${directory} is not a directory`, {
       code: 'not-a-directory',
-      hint: 'Move that file away; a directory of that name holds the fragments of prompts.',
+      hint: 'Move the file elsewhere; a directory with this name holds prompt documents.',
       cause: error,
     })
   }
@@ -77,7 +81,7 @@ async function readListed(directory: string, names: readonly string[], root: str
   return texts
 }
 
-/** The doctrine is meant to be there, so a link that leads away with it is told, not passed over. */
+/** Reads `IAPEER.md`. A symbolic link out of the root is an error here, not skipped: the user expects this file to be read. */
 async function readDoctrine(root: string): Promise<string | undefined> {
   try {
     return await readDocument(await containedPath(join(root, DOCTRINE), root))
@@ -88,7 +92,7 @@ async function readDoctrine(root: string): Promise<string | undefined> {
 }
 
 /**
- * Reads a root: its doctrine, its other `*.md` and its `fragments/*.md`, each by name.
+ * Reads the documents of a root: `IAPEER.md`, the other `*.md`, and `fragments/*.md`, each in the order of their names.
  * @throws IapeerError `prompt-too-large`, `prompt-not-text`, `unusable-file`, `not-a-directory`, `outside-root`; the Node
  *   system error (`EACCES`, ...)
  */

@@ -1,4 +1,4 @@
-/** Who a peer is and where it runs. */
+/** The identity of a peer and its host, as the system prompt states them. */
 export interface PromptIdentity {
   readonly name: string
   readonly description: string
@@ -7,14 +7,14 @@ export interface PromptIdentity {
   readonly osVersion: string
   readonly user: string
   readonly host: string
-  /** `YYYY-MM-DD`, the day where the person is. */
+  /** `YYYY-MM-DD`, in the local time zone. */
   readonly date: string
 }
 
-/** What JSON leaves as it is and YAML 1.2 (5.1, printable characters) or YAML 1.1 (line breaks) does not. */
+/** Characters that JSON leaves unescaped but YAML 1.2 (5.1, printable characters) or YAML 1.1 (line breaks) does not allow. */
 const NOT_FOR_YAML = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g
 
-/** A JSON string is a double-quoted scalar of YAML, and can end neither its line nor the block. */
+/** Quotes text for YAML. A JSON string is a double-quoted YAML scalar, so the text cannot end the line or the block. */
 function quoted(text: string): string {
   return JSON.stringify(text).replace(
     NOT_FOR_YAML,
@@ -22,7 +22,7 @@ function quoted(text: string): string {
   )
 }
 
-/** The YAML front block of a system prompt. */
+/** Returns the YAML front matter of a system prompt. */
 export function identityBlock(identity: PromptIdentity): string {
   const fields = [
     ['name', identity.name],

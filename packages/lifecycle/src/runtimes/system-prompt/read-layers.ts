@@ -6,7 +6,7 @@ import type { PromptLayers } from './compose.ts'
 import { readDocuments } from './documents.ts'
 import type { PromptIdentity } from './identity-block.ts'
 
-/** Whose prompt it is, and when. */
+/** The peer whose prompt is composed, and the time. */
 export interface PromptRequest {
   readonly root: string
   readonly entry: PeerEntry
@@ -18,7 +18,7 @@ function userName(): string {
   try {
     return userInfo().username
   } catch (error) {
-    // A user without an entry in the password database.
+    // The user has no entry in the password database.
     if (errnoOf(error) === undefined) throw error
     return process.env['USER'] || String(process.getuid?.() ?? '')
   }
@@ -43,10 +43,10 @@ function identityOf({ entry, profile, now }: PromptRequest): PromptIdentity {
 }
 
 /**
- * Reads what a peer's system prompt is made of.
- * @returns undefined for a peer without an `IAPEER.md` of its own: it starts bare
+ * Reads the parts of a peer's system prompt.
+ * @returns undefined for a peer without an `IAPEER.md` of its own, which starts without a system prompt
  * @throws those of `listPeers`; IapeerError `prompt-too-large`, `prompt-not-text`, `unusable-file`, `not-a-directory`,
- *   `outside-root` (an `IAPEER.md` that is a link to elsewhere); the Node system error
+ *   `outside-root` (an `IAPEER.md` that is a symbolic link out of its root); the Node system error
  */
 export async function readPromptLayers(request: PromptRequest): Promise<PromptLayers | undefined> {
   const { root, entry } = request

@@ -8,9 +8,9 @@ import { composeSystemPrompt } from './compose.ts'
 import { readPromptLayers } from './read-layers.ts'
 
 /**
- * Writes the system prompt of a peer, 0600, as a whole, to `<root>/state/prompts/<personality>.md`; that of a peer which
- * starts bare is removed. On any error an older one stays.
- * @returns its path; undefined for a peer without an `IAPEER.md` of its own
+ * Writes the system prompt of a peer to `<root>/state/prompts/<personality>.md` (mode 0600, replaced atomically). Removes the
+ * file of a peer that has no system prompt. On any error the older file stays.
+ * @returns the path; undefined for a peer without an `IAPEER.md` of its own
  * @throws those of {@link readPromptLayers} and `scaffoldRoot`; the Node system error
  */
 export async function writeSystemPrompt(
