@@ -228,7 +228,7 @@ describe('a person who is new', () => {
     const server = await home.server()
     const done = await home.iapeer('watch', server.socketPath)
     expect(done.exitCode).toBe(1)
-    expect(done.stderr).toMatch(/cannot keep records in/)
+    expect(done.stderr).toMatch(/cannot write records in/)
     const looked = await home.iapeer('deaths')
     expect(looked.stderr).toMatch(/^iapeer: /)
     expect(looked.exitCode).toBe(1)

@@ -338,7 +338,7 @@ describe.each([
       await expect(declareIntent({ ...target(bob), ...words, holdMs: Number.NaN })).rejects.toMatchObject({
         code: 'invalid-options',
       })
-      expect(() => generationPaths({ ...bob, gen: '../../x' })).toThrow(/not a generation/)
+      expect(() => generationPaths({ ...bob, gen: '../../x' })).toThrow(/invalid gen/)
       await expect(declareIntent({ ...target(bob), ...words, gen: '../../x' })).rejects.toMatchObject({
         code: 'invalid-options',
       })
