@@ -51,7 +51,7 @@ scenario(['guard arming tool-missing'], 'without its tools it starts nothing', a
   const bin = join(traced.root.path, 'bin')
   mkdirSync(bin)
   const guard = await startGuard({ root: traced.root, shell: DASH, prepare: traced.prepare, path: bin })
-  expect(await linesOf(guard)('failed ')).toMatch(/^failed there is no date in /)
+  expect(await linesOf(guard)('failed ')).toMatch(/^failed cannot find date in /)
   await exited(guard)
   expect(guard.exitCode).toBe(1)
 })

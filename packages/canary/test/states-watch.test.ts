@@ -97,7 +97,7 @@ scenario(['watch arming tool-missing'], 'without its tools it arms nothing', asy
   mkdirSync(bin)
   const server = await traced.root.server()
   const recorder = await startWatch({ ...options(traced), path: bin }, server)
-  expect(await linesOf(recorder)('failed ')).toMatch(/^failed there is no date in /)
+  expect(await linesOf(recorder)('failed ')).toMatch(/^failed cannot find date in /)
   await exited(recorder)
   expect(recorder.exitCode).toBe(1)
 })
