@@ -12,7 +12,7 @@ function caller(env: NodeJS.ProcessEnv) {
 }
 
 describe('iapeer-canary', () => {
-  it('watches, shows, and tells of a death, with no word of TypeScript', async () => {
+  it('watches a server, lists it, and prints its death', async () => {
     const root = newRoot()
     const server = await root.server(root.socket('Work_1'))
     const call = caller({ IAPEER_CANARY_DIR: root.recordDir, TMUX: `${server.socketPath},${server.pid},0` })
@@ -30,7 +30,7 @@ describe('iapeer-canary', () => {
     expect((await call('deaths')).stdout).toMatch(/^\S+Z {2}tmux-work-1 {2}server-vanished {2}\/.*\.txt\n$/)
   })
 
-  it('unwatch ends the watch, by identity or by socket, and is harmless again', async () => {
+  it('unwatch stops the watch, by identity or by socket, and can be repeated', async () => {
     const root = newRoot()
     const server = await root.server()
     const call = caller({ IAPEER_CANARY_DIR: root.recordDir })
@@ -56,7 +56,7 @@ describe('iapeer-canary', () => {
     [['unwatch', '--identity', 'x'], 1, /not an identity.*Use <runtime>-<personality>/],
     [['--help'], 0, /Usage/],
     [['--version'], 0, /^\d+\.\d+\.\d+\n$/],
-  ])('%j ends with %i', async (args, exitCode, says) => {
+  ])('%j exits with %i', async (args, exitCode, says) => {
     const root = newRoot()
     const done = await caller({ IAPEER_CANARY_DIR: root.recordDir })(...args)
     expect(done.exitCode).toBe(exitCode)

@@ -14,7 +14,7 @@ const { scenario, complete } = drives(['watch'])
 
 const options = (traced: TracedRoot) => ({ root: traced.root, shell: DASH, prepare: traced.prepare })
 const watched = (traced: TracedRoot): Promise<ShellRecorder> => watchedBy(options(traced))
-/** A client that exits at once and names no server: there is none to be had of a server that does not answer. */
+/** A tmux that exits at once and names no server, like the client of an unresponsive server. */
 const unwatched = (traced: TracedRoot): Promise<ShellRecorder> =>
   watchedBy({ ...options(traced), tmux: '/bin/false' })
 
@@ -42,7 +42,7 @@ scenario(
 
 scenario(
   ['watch watching client-ended', 'watch looking server-lives', 'watch replacing connected'],
-  'a killed client is replaced, and the server lives on',
+  'a killed client is replaced while the server is running',
   async (traced) => {
     const bob = await watched(traced)
     killClient(bob)
@@ -53,7 +53,7 @@ scenario(
   },
 )
 
-scenario(['watch looking dismissed'], 'a dismissed watch leaves when its client ends', async (traced) => {
+scenario(['watch looking dismissed'], 'a dismissed watch exits when its client exits', async (traced) => {
   const bob = await watched(traced)
   dismiss(bob)
   killClient(bob)
@@ -67,7 +67,7 @@ scenario(
     'watch replacing unconnected',
     'watch polling server-gone',
   ],
-  'where no client can be had the process is looked at',
+  'without a client the process is polled',
   async (traced) => {
     const bob = await unwatched(traced)
     await traced.met('watch replacing unconnected')
@@ -76,7 +76,7 @@ scenario(
   },
 )
 
-scenario(['watch polling dismissed'], 'a dismissed watch leaves without a client too', async (traced) => {
+scenario(['watch polling dismissed'], 'a dismissed watch without a client exits too', async (traced) => {
   const bob = await unwatched(traced)
   dismiss(bob)
   await expectSilence(bob)

@@ -37,30 +37,30 @@ async function configure(launch: Launch, server: ProcessId, lib: string, statePa
   if (launch.configFile === undefined) return
   const sourced = await client(launch, ['source-file', escapeSourcePath(launch.configFile)])
   if (sourced.timedOut) throwTimeout(launch, 'the server was still reading its configuration')
-  const said = `${sourced.stdout}${sourced.stderr}`.trim()
-  if (sourced.exitCode !== 0 || said !== '')
-    refuse('config-error', `tmux rejected ${launch.configFile}: ${said}`, 'Fix the line named above.')
+  const output = `${sourced.stdout}${sourced.stderr}`.trim()
+  if (sourced.exitCode !== 0 || output !== '')
+    refuse('config-error', `tmux rejected ${launch.configFile}: ${output}`, 'Fix the line named above.')
 }
 
 /** Throws why the guard's tmux exited before it was ready. */
 async function throwEarlyExit(launch: Launch, guard: Guard): Promise<never> {
-  const ended = await guard.ended
+  const exit = await guard.exited
   if (await isAnswered(launch.socketPath)) socketTaken(launch.socketPath)
-  const said = ended.message
+  const { message } = exit
   return refuse(
     'guard-ended',
-    `tmux exited while it was starting (wait status ${ended.waitStatus})${said === '' ? '' : `: ${said}`}`,
+    `tmux exited while it was starting (wait status ${exit.waitStatus})${message === '' ? '' : `: ${message}`}`,
     'Run the same tmux by hand to see more.',
   )
 }
 
 /** Waits until the server of a guard answers, then installs the witness and sources the user's configuration. */
 export async function ready(launch: Launch, guard: Guard, lib: string, statePath: string): Promise<void> {
-  const answered = await Promise.race([waitForSocket(launch), guard.ended.then(() => 'ended' as const)])
-  if (answered === 'ended') await throwEarlyExit(launch, guard)
+  const answered = await Promise.race([waitForSocket(launch), guard.exited.then(() => 'exited' as const)])
+  if (answered === 'exited') await throwEarlyExit(launch, guard)
   if (answered === undefined) throwTimeout(launch, 'its socket accepts no connection')
   await Promise.race([
     configure(launch, guard.server, lib, statePath),
-    guard.ended.then(() => throwEarlyExit(launch, guard)),
+    guard.exited.then(() => throwEarlyExit(launch, guard)),
   ])
 }

@@ -20,7 +20,7 @@ export interface Guard {
   readonly server: ProcessId
   readonly scope: 'own' | 'none'
   /** Resolves if the server exits before the launcher has released the guard. */
-  readonly ended: Promise<EarlyExit>
+  readonly exited: Promise<EarlyExit>
   readonly say: (word: 'ready' | 'failed') => void
 }
 
@@ -137,7 +137,7 @@ export async function startGuard(
     process: guard,
     server,
     scope: prefix.length > 0 ? 'own' : 'none',
-    ended: readEarlyExit(recorder),
+    exited: readEarlyExit(recorder),
     say,
   }
 }

@@ -92,10 +92,10 @@ export async function startGuardedServer(
     return (await isOldTmux(launch)) ? await startWatched(launch, ensure) : await startGuarded(launch)
   } catch (error) {
     if (error instanceof IapeerError || errnoOf(error) === undefined) throw error
-    const said = error instanceof Error ? error.message : String(error)
+    const message = error instanceof Error ? error.message : String(error)
     return refuse(
       'record-dir-unwritable',
-      `cannot write records in ${layout.recordDir}: ${said}`,
+      `cannot write records in ${layout.recordDir}: ${message}`,
       'Check that you own the directory and that its disk has space.',
       error,
     )

@@ -95,14 +95,14 @@ export async function settleGeneration(layout: RecordLayout, generation: Generat
   const how = result.timedOut
     ? `no answer within ${SETTLE_LIMIT_MS / 1_000} s`
     : `exit code ${result.exitCode ?? 'none'}`
-  const said = result.stderr.split('\n', 1)[0] ?? ''
+  const output = result.stderr.split('\n', 1)[0] ?? ''
   await logLifecycle(layout, {
     ev: 'canary',
     identity,
     gen,
     state: 'settle-failed',
     origin: 'reconcile',
-    reason: said === '' ? how : `${how}: ${said}`,
+    reason: output === '' ? how : `${how}: ${output}`,
   })
   return 'unwritable'
 }

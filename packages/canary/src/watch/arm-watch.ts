@@ -69,16 +69,16 @@ async function readAnswer(answer: ToolResult, socketPath: string): Promise<Answe
       `the tmux server at ${socketPath} did not answer within ${ANSWER_LIMIT_MS / 1000} s`,
     )
   }
-  const said = answer.stderr.trim().split('\n')[0] ?? ''
+  const output = answer.stderr.trim().split('\n')[0] ?? ''
   const [, digits = '', peerState = ''] = /^(\d+) ?(.*)$/.exec(answer.stdout.trim()) ?? []
   const pid = Number(digits)
   if (answer.exitCode !== 0 || !Number.isSafeInteger(pid) || pid <= 0) {
-    if (isRefused(said))
+    if (isRefused(output))
       refuse(
         'server-refused',
-        `the tmux server at ${socketPath} refuses this tmux (${said}): it runs another version of tmux, or it is exiting. Restart that server, or use the tmux that it runs`,
+        `the tmux server at ${socketPath} refuses this tmux (${output}): it runs another version of tmux, or it is exiting. Restart that server, or use the tmux that it runs`,
       )
-    refuse('no-server', `no tmux server answers at ${socketPath}${said === '' ? '' : ` (tmux: ${said})`}`)
+    refuse('no-server', `no tmux server answers at ${socketPath}${output === '' ? '' : ` (tmux: ${output})`}`)
   }
   const server = await identifyProcess(pid)
   if (server !== undefined) return { server, peerState }
