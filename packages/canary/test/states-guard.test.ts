@@ -47,29 +47,37 @@ scenario(
   },
 )
 
-scenario(['guard arming tool-missing'], 'without its tools it starts nothing', async (traced) => {
-  const bin = join(traced.root.path, 'bin')
-  mkdirSync(bin)
-  const guard = await startGuard({ root: traced.root, shell: DASH, prepare: traced.prepare, path: bin })
-  expect(await linesOf(guard)('failed ')).toMatch(/^failed cannot find date in /)
-  await exited(guard)
-  expect(guard.exitCode).toBe(1)
-})
+scenario(
+  ['guard arming tool-missing'],
+  'without its tools it kills the server and reports the tool',
+  async (traced) => {
+    const bin = join(traced.root.path, 'bin')
+    mkdirSync(bin)
+    const guard = await startGuard({ root: traced.root, shell: DASH, prepare: traced.prepare, path: bin })
+    expect(await linesOf(guard)('failed ')).toMatch(/^failed cannot find date in /)
+    await exited(guard)
+    expect(guard.exitCode).toBe(1)
+  },
+)
 
-scenario(['guard arming unwritable'], 'where it cannot write it starts nothing', async (traced) => {
-  const { canaryDir } = recordLayout(traced.root)
-  const prepare = (lib: string): void => {
-    traced.prepare(lib)
-    rmdirSync(canaryDir)
-    writeFileSync(canaryDir, '')
-    traced.root.track(() => rmSync(canaryDir, { force: true }))
-  }
-  const guard = await startGuard({ root: traced.root, shell: DASH, prepare })
-  expect(await linesOf(guard)('failed ')).toBe(`failed cannot write in ${canaryDir}`)
-  await exited(guard)
-  expect(guard.exitCode).toBe(1)
-  rmSync(canaryDir)
-})
+scenario(
+  ['guard arming unwritable'],
+  'without a writable directory it kills the server and reports the directory',
+  async (traced) => {
+    const { canaryDir } = recordLayout(traced.root)
+    const prepare = (lib: string): void => {
+      traced.prepare(lib)
+      rmdirSync(canaryDir)
+      writeFileSync(canaryDir, '')
+      traced.root.track(() => rmSync(canaryDir, { force: true }))
+    }
+    const guard = await startGuard({ root: traced.root, shell: DASH, prepare })
+    expect(await linesOf(guard)('failed ')).toBe(`failed cannot write in ${canaryDir}`)
+    await exited(guard)
+    expect(guard.exitCode).toBe(1)
+    rmSync(canaryDir)
+  },
+)
 
 scenario(
   ['guard waiting server-ended', 'guard deciding dismissed', 'finish leaving asked'],

@@ -119,7 +119,7 @@ scenario(
 const intent = (state: string, declarer: string): string =>
   `state=${state}\ndeclarer=${declarer}\nby=test\nwhy=stop\n`
 
-scenario(['settle claiming intent-done'], 'a stop that was done is silent', async (traced) => {
+scenario(['settle claiming intent-done'], 'a completed stop is not recorded', async (traced) => {
   const bob = await dead(traced)
   writeFileSync(bob.paths.intent, intent('done', DEAD))
   expect(await settle(bob)).toBe('silent 0')
@@ -146,15 +146,19 @@ scenario(
   },
 )
 
-scenario(['settle claiming state-gone'], 'what was settled meanwhile is settled once', async (traced) => {
-  const bob = await dead(traced)
-  const state = readFileSync(bob.paths.state)
-  rmSync(bob.paths.state)
-  expect(await settle(bob)).toBe('settled 0')
-  expect(exits(bob.recordDir)).toEqual([])
-  writeFileSync(bob.paths.state, state)
-  await finish(bob)
-})
+scenario(
+  ['settle claiming state-gone'],
+  'a generation that was settled in the meantime is not settled again',
+  async (traced) => {
+    const bob = await dead(traced)
+    const state = readFileSync(bob.paths.state)
+    rmSync(bob.paths.state)
+    expect(await settle(bob)).toBe('settled 0')
+    expect(exits(bob.recordDir)).toEqual([])
+    writeFileSync(bob.paths.state, state)
+    await finish(bob)
+  },
+)
 
 scenario(
   ['settle deciding unclaimed', 'settle claiming taken', 'settle completing completed'],
@@ -182,7 +186,7 @@ async function markElsewhere(of: Dead): Promise<void> {
   )
 }
 
-scenario(['settle claiming elsewhere'], 'one server is one death', async (traced) => {
+scenario(['settle claiming elsewhere'], 'a server with two identities has one death', async (traced) => {
   const bob = await dead(traced)
   await markElsewhere(bob)
   expect(await settle(bob)).toBe('settled 0')
@@ -190,14 +194,18 @@ scenario(['settle claiming elsewhere'], 'one server is one death', async (traced
   expect(lifecycle(bob.recordDir)).toMatchObject([{ state: 'recorded-elsewhere' }])
 })
 
-scenario(['settle claiming unwritable'], 'what cannot be claimed now is claimed later', async (traced) => {
-  const bob = await dead(traced)
-  rmdirSync(bob.paths.deaths)
-  writeFileSync(bob.paths.deaths, '')
-  expect(await settle(bob)).toBe('unwritable 1')
-  rmSync(bob.paths.deaths)
-  await finish(bob)
-})
+scenario(
+  ['settle claiming unwritable'],
+  'a death that cannot be claimed now is claimed by a later call',
+  async (traced) => {
+    const bob = await dead(traced)
+    rmdirSync(bob.paths.deaths)
+    writeFileSync(bob.paths.deaths, '')
+    expect(await settle(bob)).toBe('unwritable 1')
+    rmSync(bob.paths.deaths)
+    await finish(bob)
+  },
+)
 
 scenario(
   ['settle deciding claimed', 'settle completing session-claimed'],
@@ -212,16 +220,20 @@ scenario(
   },
 )
 
-scenario(['settle completing young'], 'facts that may be on their way are awaited', async (traced) => {
-  const bob = await dead(traced)
-  writeFileSync(bob.paths.claim, '')
-  expect(await settle(bob, { IAPEER_CLAIM_MS: String(Date.now()) })).toBe('busy 3')
-  expect(claimOf(bob)).toBe('')
-  // Once the claim is old, its mtime is the time of death.
-  expect(await settle(bob, { IAPEER_CLAIM_MS: String(TS) })).toBe('completed 0')
-  const [line] = exits(bob.recordDir)
-  expect(line).toMatchObject({ cause: 'unknown', ts: new Date(TS).toISOString() })
-})
+scenario(
+  ['settle completing young'],
+  'a young claim without facts is left to its recorder',
+  async (traced) => {
+    const bob = await dead(traced)
+    writeFileSync(bob.paths.claim, '')
+    expect(await settle(bob, { IAPEER_CLAIM_MS: String(Date.now()) })).toBe('busy 3')
+    expect(claimOf(bob)).toBe('')
+    // Once the claim is old, its mtime is the time of death.
+    expect(await settle(bob, { IAPEER_CLAIM_MS: String(TS) })).toBe('completed 0')
+    const [line] = exits(bob.recordDir)
+    expect(line).toMatchObject({ cause: 'unknown', ts: new Date(TS).toISOString() })
+  },
+)
 
 scenario(
   ['settle completing recorder-lives'],
@@ -235,7 +247,7 @@ scenario(
   },
 )
 
-scenario(['settle completing elsewhere'], 'a second claim of one server goes', async (traced) => {
+scenario(['settle completing elsewhere'], 'a second claim of one server is removed', async (traced) => {
   const bob = await dead(traced)
   await markElsewhere(bob)
   writeFileSync(bob.paths.claim, `${CLAIM}\n`)
@@ -256,7 +268,7 @@ scenario(
   },
 )
 
-scenario(['settle completing taken'], 'one process completes a claim', async (traced) => {
+scenario(['settle completing taken'], 'only one process completes a claim', async (traced) => {
   const bob = await dead(traced)
   writeFileSync(bob.paths.claim, `${CLAIM}\n`)
   symlinkSync(await thisProcess(), `${bob.paths.claim}.takeover1`)

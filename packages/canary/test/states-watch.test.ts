@@ -82,7 +82,7 @@ scenario(['watch polling dismissed'], 'a dismissed watch without a client exits 
   await expectSilence(bob)
 })
 
-scenario(['watch arming held'], 'one recorder a generation', async (traced) => {
+scenario(['watch arming held'], 'a generation has one recorder', async (traced) => {
   const bob = await watched(traced)
   const second = await startWatch(options(traced), bob.server)
   await linesOf(second)('already')
@@ -92,7 +92,7 @@ scenario(['watch arming held'], 'one recorder a generation', async (traced) => {
   await deathOf(bob)
 })
 
-scenario(['watch arming tool-missing'], 'without its tools it arms nothing', async (traced) => {
+scenario(['watch arming tool-missing'], 'without its tools it reports the tool and exits', async (traced) => {
   const bin = join(traced.root.path, 'bin')
   mkdirSync(bin)
   const server = await traced.root.server()
@@ -102,23 +102,27 @@ scenario(['watch arming tool-missing'], 'without its tools it arms nothing', asy
   expect(recorder.exitCode).toBe(1)
 })
 
-scenario(['watch arming unwritable'], 'where it cannot write it arms nothing', async (traced) => {
-  const { canaryDir } = recordLayout(traced.root)
-  const server = await traced.root.server()
-  const prepare = (lib: string): void => {
-    traced.prepare(lib)
-    rmdirSync(canaryDir)
-    writeFileSync(canaryDir, '')
-    traced.root.track(() => rmSync(canaryDir, { force: true }))
-  }
-  const recorder = await startWatch({ ...options(traced), prepare }, server)
-  expect(await linesOf(recorder)('failed ')).toBe(`failed cannot write in ${canaryDir}`)
-  await exited(recorder)
-  expect(recorder.exitCode).toBe(1)
-  rmSync(canaryDir)
-})
+scenario(
+  ['watch arming unwritable'],
+  'without a writable directory it reports the directory and exits',
+  async (traced) => {
+    const { canaryDir } = recordLayout(traced.root)
+    const server = await traced.root.server()
+    const prepare = (lib: string): void => {
+      traced.prepare(lib)
+      rmdirSync(canaryDir)
+      writeFileSync(canaryDir, '')
+      traced.root.track(() => rmSync(canaryDir, { force: true }))
+    }
+    const recorder = await startWatch({ ...options(traced), prepare }, server)
+    expect(await linesOf(recorder)('failed ')).toBe(`failed cannot write in ${canaryDir}`)
+    await exited(recorder)
+    expect(recorder.exitCode).toBe(1)
+    rmSync(canaryDir)
+  },
+)
 
-scenario(['watch arming server-gone'], 'a server that is gone is not watched', async (traced) => {
+scenario(['watch arming server-gone'], 'a dead server is not watched', async (traced) => {
   const server = await traced.root.server()
   server.kill('SIGKILL')
   await server.gone()
