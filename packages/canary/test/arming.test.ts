@@ -146,14 +146,25 @@ describe('a watch that cannot be armed reports the reason', () => {
       'record-dir-unwritable',
     ],
     ['tmux that is a directory', { tmux: '/tmp' }, 'tmux-missing'],
-    ['tmux that is not there', { tmux: '/nowhere/tmux' }, 'tmux-missing'],
-  ])('%s', async (_what, change, code) => {
+    [
+      'tmux that is not there',
+      { tmux: '/nowhere/tmux' },
+      'tmux-missing',
+      /\/nowhere\/tmux is not an executable/,
+    ],
+    [
+      'tmux that is not on the PATH',
+      { tmux: 'no-such-tmux' },
+      'tmux-missing',
+      /find no-such-tmux on the PATH/,
+    ],
+  ])('%s', async (_what, change, code, message = /.{10,}/) => {
     const root = newRoot()
     const base = { identity: 'claude-bob', socketPath: root.socket(), recordDir: root.recordDir }
     expect(await ensureCanary({ ...base, ...change })).toMatchObject({
       state: 'failed',
       code,
-      reason: expect.stringMatching(/.{10,}/),
+      reason: expect.stringMatching(message),
     })
   })
 

@@ -118,7 +118,7 @@ async function addAt(base: string, fields: Pick<Intent, 'by' | 'why' | 'until'>)
   })
 }
 
-/** The base paths of this process's intents, by generation. The state file, which names the server, may be gone when they are needed. */
+/** The base paths of this process's intents, by generation: settling removes the state file, which names the server. */
 const declaredAt = new RecentMap<readonly string[]>()
 
 /** Writes a pending intent of this process under each base path, with the first free number. */

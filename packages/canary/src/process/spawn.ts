@@ -58,7 +58,10 @@ export function findTmux(wanted = 'tmux'): string {
     isAbsolute(wanted) ? [wanted] : directories.map((directory) => join(directory, wanted))
   ).find(isExecutable)
   if (found !== undefined) return found
-  throw new IapeerError(`cannot find ${wanted} on the PATH`, {
+  const message = isAbsolute(wanted)
+    ? `${wanted} is not an executable file`
+    : `cannot find ${wanted} on the PATH`
+  throw new IapeerError(message, {
     code: 'tmux-missing',
     hint: 'Install tmux (for example: apt-get install tmux, brew install tmux).',
   })

@@ -25,7 +25,10 @@ export interface ReconcileFinding {
   readonly identity: string
   /** 16 hex digits: one run of one server. */
   readonly gen: string
-  /** `watching`, `unwatched` (the recorder is gone): the server is running. `corrupt-state`: the state file could not be parsed. Else the server is dead, or `unknown`. */
+  /**
+   * `watching`, `unwatched` (the recorder is gone): the server is running. `corrupt-state`: its state file could not be parsed.
+   * `unknown`: its processes cannot be observed. Else the server is dead.
+   */
   readonly outcome: 'watching' | 'unwatched' | 'corrupt-state' | Exclude<SettleOutcome, 'alive'>
 }
 
