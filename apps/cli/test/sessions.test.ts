@@ -236,9 +236,7 @@ describe('iapeer start, stop and new', () => {
     const socket = session?.socketPath ?? ''
     const refused = await home.iapeer('watch', socket)
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
-    expect(refused.stderr).toMatch(
-      /this tmux server runs the peer command-bob and already has a recorder/,
-    )
+    expect(refused.stderr).toMatch(/this tmux server runs the peer command-bob and already has a recorder/)
     const json = await home.iapeer('watch', socket, '--json')
     expect(jsonLines(json.stdout)).toMatchObject([{ state: 'failed', code: 'is-a-peer' }])
     const inside = await home.iapeerWith({ TMUX: `${socket},${session?.server.pid},0` }, 'watch')
