@@ -228,7 +228,7 @@ describe('a new user', () => {
     const server = await home.server()
     const done = await home.iapeer('watch', server.socketPath)
     expect(done.exitCode).toBe(1)
-    expect(done.stderr).toMatch(/cannot keep records in/)
+    expect(done.stderr).toMatch(/cannot write records in/)
     const deaths = await home.iapeer('deaths')
     expect(deaths.stderr).toMatch(/^iapeer: /)
     expect(deaths.exitCode).toBe(1)

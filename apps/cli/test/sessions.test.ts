@@ -255,15 +255,13 @@ describe('iapeer start, stop and new', () => {
     const socket = session?.socketPath ?? ''
     const refused = await home.iapeer('watch', socket)
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
-    expect(refused.stderr).toMatch(
-      /this tmux server is the peer command-bob, whose death is recorded already/,
-    )
+    expect(refused.stderr).toMatch(/this tmux server runs the peer command-bob and already has a recorder/)
     const json = await home.iapeer('watch', socket, '--json')
     expect(jsonLines(json.stdout)).toMatchObject([{ state: 'failed', code: 'is-a-peer' }])
     const inside = await home.iapeerWith({ TMUX: `${socket},${session?.server.pid},0` }, 'watch')
     expect(inside).toMatchObject({ exitCode: 1, stdout: '' })
     const elsewhere = await newHome().iapeer('watch', socket)
-    expect(elsewhere.stderr).toMatch(/is the peer command-bob of .*, whose death is recorded already/)
+    expect(elsewhere.stderr).toMatch(/runs the peer command-bob of .* and already has a recorder/)
     expect((await home.iapeer('stop', 'bob')).exitCode).toBe(0)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   })

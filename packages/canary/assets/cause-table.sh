@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2034
-# Cause table: what a wait status, an exit code or a claim says by itself. Generated from packages/canary/causes.json by
+# Cause table: the cause that follows from a wait status, an exit code or a claim. Generated from packages/canary/causes.json by
 # packages/canary/scripts/generate.mjs: edit that file. Sourced; starts no process.
 
-# cause_decide_watch WAIT_RC -> CAUSE: the exit code of the watching client only attributes
+# cause_decide_watch WAIT_RC -> CAUSE: from the exit code of the watching client
 cause_decide_watch() {
   case $1 in
     0) CAUSE=signaled-server-gone ;;
@@ -11,7 +11,7 @@ cause_decide_watch() {
   esac
 }
 
-# cause_decide_guard WAIT_RC -> CAUSE, SIGNAL: the wait status of the server itself; a signal outranks a witness
+# cause_decide_guard WAIT_RC -> CAUSE, SIGNAL: from the wait status of the server; a signal outranks a witness
 cause_decide_guard() {
   case $1 in
     0) if cause_has_witness; then CAUSE=killed-by-command; else CAUSE=exited; fi ;;
@@ -74,8 +74,8 @@ cause_decide_signal() {
   esac
 }
 
-# cause_decide RC SYSTEM -> WAIT_RC CAUSE SIGNAL MODE RECORDER: what the line in exits.log says of them, in this MODE.
-# SYSTEM (hs, ss) comes from claims of recorders of format 1, which asked systemd before they claimed.
+# cause_decide RC SYSTEM -> WAIT_RC CAUSE SIGNAL MODE RECORDER: the fields of the line in exits.log, for this MODE.
+# SYSTEM (hs, ss) comes from claims of recorders of format 1, which asked systemd before the claim.
 cause_decide() {
   WAIT_RC=$1 SIGNAL='' RECORDER=$MODE
   case $1 in

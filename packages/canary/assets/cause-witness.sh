@@ -1,13 +1,13 @@
 # shellcheck shell=sh disable=SC1091,SC2034
-# Cause: why a server or a leader ended, as far as the recorder can say it at once. Sourced; starts no process.
+# Cause: why a server or a leader died, as far as the recorder knows at that moment. Sourced; starts no process.
 . "$IAPEER_LIB/cause-table.sh"
 
-# cause_has_witness: a kill command was seen at most two seconds before NOW. Both times are compared in two parts, for
-# shells with 32 bits.
+# cause_has_witness: a kill command was seen at most two seconds before NOW. Compares seconds and milliseconds separately, for
+# shells with 32-bit arithmetic.
 cause_has_witness() {
   cause_has_witness_at=
   [ -r "$WITNESS" ] || return 1
-  # shellcheck disable=SC2034 # the words before and behind the time
+  # shellcheck disable=SC2034 # the words before and after the time
   { read -r cause_has_witness_word cause_has_witness_at cause_has_witness_rest <"$WITNESS"; } 2>/dev/null
   cause_has_witness_at=${cause_has_witness_at#ts_ms=}
   case $cause_has_witness_at in '' | *[!0-9]*) return 1 ;; esac

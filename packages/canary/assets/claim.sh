@@ -1,21 +1,20 @@
 # shellcheck shell=sh disable=SC2034
 # Claim: which recorder writes the record of a generation. Sourced; taking one starts no process.
 #
-# A claim is a file made by noclobber (one winner, whatever the shells) whose first line holds the facts:
+# A claim is a file created with noclobber, so that one recorder wins in any shell. Its first line holds the facts:
 #   rc=<status>,ev=server|session,rec=<pid>:<token>,ts=<epoch ms>[,m=g]
-# and whose second line, where systemd runs the host, what systemd said of it (see evidence.sh): c=hs | c=ss | c=no.
-# An empty claim was taken by a recorder that could not write (a full disk) or was killed before it wrote: the facts are in
-# the file that was prepared for them, or unknown, and the claim's mtime is the time of death. Recorders of format 1 made
-# symbolic links whose text is the first line; a noclobber file cannot be made over one, not even over a dangling one.
+# On a host run by systemd a second line holds the answer of systemd (see evidence.sh): c=hs | c=ss | c=no.
+# A claim is empty if its recorder could not write (a full disk) or was killed before it wrote. The facts are then in the
+# prepared file, or unknown, and the claim's mtime is the time of death. Recorders of format 1 made symbolic links whose text
+# is the first line; noclobber does not replace one, not even a dangling one.
 
-# claim_format RC -> CLAIM_LINE: the facts of this EVENT at NOW, as a claim holds them
+# claim_format RC -> CLAIM_LINE: the facts of this EVENT at NOW, as in a claim
 claim_format() {
   CLAIM_LINE="rc=$1,ev=$EVENT,rec=$SELF,ts=$NOW"
   [ "$EVENT:$MODE" != server:guard ] || CLAIM_LINE=$CLAIM_LINE,m=g
 }
 
-# claim_parse TEXT -> CLAIM_RC CLAIM_EVENT CLAIM_RECORDER CLAIM_TIME CLAIM_MODE (g, or empty) CLAIM_SYSTEM; what is not there
-# is empty
+# claim_parse TEXT -> CLAIM_RC CLAIM_EVENT CLAIM_RECORDER CLAIM_TIME CLAIM_MODE (g, or empty) CLAIM_SYSTEM; empty if missing
 claim_parse() {
   CLAIM_RC='' CLAIM_EVENT='' CLAIM_RECORDER='' CLAIM_TIME='' CLAIM_MODE='' CLAIM_SYSTEM=''
   claim_parse_rest=$1,
@@ -33,7 +32,7 @@ claim_parse() {
   done
 }
 
-# claim_make PATH TEXT: 0 made; TAKEN it is there already; UNWRITABLE. A text that cannot be written leaves it empty.
+# claim_make PATH TEXT: 0 created; TAKEN it exists; UNWRITABLE. If the text cannot be written, the file stays empty.
 claim_make() {
   set -C
   { command exec 3>"$1"; } 2>/dev/null
@@ -47,18 +46,18 @@ claim_make() {
   exec 3>&-
 }
 
-# claim_take TEXT: 0 this death is ours to record; TAKEN; UNWRITABLE
+# claim_take TEXT: 0 this recorder records the death; TAKEN; UNWRITABLE
 claim_take() {
   [ -d "$DEATHS" ] || command eval 'mkdir -p "$DEATHS"' 2>/dev/null
   claim_make "$CLAIM" "$1"
 }
 
-# claim_fill TEXT: writes the facts into an empty claim, which is ours, when there is room again
+# claim_fill TEXT: writes the facts into our empty claim, once the disk has space again
 claim_fill() { [ -s "$CLAIM" ] || { out "$1" >"$CLAIM"; } 2>/dev/null; }
 
 claim_exists() { [ -e "$CLAIM" ] || [ -h "$CLAIM" ]; }
 
-# claim_read -> CLAIM_TEXT, its lines joined by commas; empty where there is none, and of an empty one
+# claim_read -> CLAIM_TEXT: the lines of the claim joined by commas; empty if it is missing or empty
 claim_read() {
   CLAIM_TEXT=
   if [ -h "$CLAIM" ]; then
@@ -68,41 +67,41 @@ claim_read() {
   fi
 }
 
-# claim_write_facts TEXT: once, in place, into the file that is open as 8, so that neither a block nor an inode is needed
+# claim_write_facts TEXT: writes the facts once, in place, to descriptor 8: needs no new block and no inode
 claim_write_facts() {
   [ "$FACTS_OPEN" = 1 ] || return 0
   { out "$1" >&8; } 2>/dev/null
   FACTS_OPEN=written
 }
 
-# claim_write_owner: once, behind the facts: the mark of the server is ours, and could not be written into
+# claim_write_owner: notes once, after the facts, that this generation made the server mark but could not write to it
 claim_write_owner() {
   [ "$FACTS_OPEN" = written ] || return 0
   { out "owns=$SERVER" >&8; } 2>/dev/null
   FACTS_OPEN=owner
 }
 
-# claim_read_facts FILE -> FACTS_TEXT, empty where nothing was written
+# claim_read_facts FILE -> FACTS_TEXT, empty if no facts were written
 claim_read_facts() {
   FACTS_TEXT=
   { read -r FACTS_TEXT <"$1"; } 2>/dev/null
   case $FACTS_TEXT in rc=*) ;; *) FACTS_TEXT= ;; esac
 }
 
-# claim_take_server: several names can watch one server, and its end is one death. 0 this generation records it; ELSEWHERE the
-# generation OWNER has. A session's end counts for that of its server when that follows within half a minute.
+# claim_take_server: a server can be watched under several identities, but has one death. 0 this generation records it;
+# ELSEWHERE the generation OWNER does. A session's death also counts for its server, if that dies within half a minute.
 claim_take_server() {
   [ -n "$SERVER_MARK" ] || return 0
   [ -d "$DEATHS" ] || command eval 'mkdir -p "$DEATHS"' 2>/dev/null
   if claim_make "$SERVER_MARK" "$KEY $EVENT $NOW_S"; then
-    # A full disk leaves it empty; the prepared file has room for a second line.
+    # On a full disk the mark is empty; the prepared file has space for a second line.
     [ -s "$SERVER_MARK" ] || claim_write_owner
     return 0
   fi
   OWNER='' claim_take_server_event='' claim_take_server_at='' claim_take_server_looks=200
   while [ -e "$SERVER_MARK" ] && [ $claim_take_server_looks -gt 0 ]; do
     { read -r OWNER claim_take_server_event claim_take_server_at <"$SERVER_MARK"; } 2>/dev/null
-    # One that is just being made is still empty.
+    # A mark is empty until its recorder has written to it.
     [ -z "$OWNER" ] || break
     claim_take_server_looks=$((claim_take_server_looks - 1))
   done
@@ -120,8 +119,7 @@ claim_take_server() {
   esac
 }
 
-# claim_read_server_owner -> OWNER: the generation that has made a mark of this server which is empty, from what is prepared for
-# it; empty where none says so
+# claim_read_server_owner -> OWNER: the generation that made the empty mark of this server, from the prepared files; or empty
 claim_read_server_owner() {
   set +f
   for claim_read_server_owner_file in "$STATE_DIR/canary/"*.facts; do
@@ -135,7 +133,7 @@ claim_read_server_owner() {
   set -f
 }
 
-# claim_fill_server: writes into an empty mark of this server, which is ours, when there is room again
+# claim_fill_server: writes to our empty mark of this server, once the disk has space again
 claim_fill_server() {
   if [ -z "$SERVER_MARK" ] || [ -s "$SERVER_MARK" ]; then return 0; fi
   { out "$KEY server $NOW_S" >"$SERVER_MARK"; } 2>/dev/null

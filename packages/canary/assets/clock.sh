@@ -1,14 +1,14 @@
 # shellcheck shell=sh disable=SC2034,SC3045
-# Clock: tells the time without a process, and waits without one where the shell can. Sourced.
+# Clock: reads the time without a process, and waits without one if the shell can. Sourced.
 #
-# Input    IAPEER_CLOCK=<seconds>.<three digits>/<btime>: the wall clock minus /proc/uptime, and `btime` of /proc/stat, as
-#          they were when the recorder was armed. Without it (macOS) `date` is asked.
-# Outputs  NOW    epoch milliseconds, 13 digits; 10 digits (seconds) where only a `date` without fractions can tell
-#          NOW_S  its seconds   NOW_MS  its three last digits, or empty
+# Input    IAPEER_CLOCK=<seconds>.<three digits>/<btime>: the wall clock minus /proc/uptime, and `btime` of /proc/stat, when the
+#          recorder was armed. Without it (macOS) the time comes from `date`.
+# Outputs  NOW    epoch milliseconds, 13 digits; seconds, 10 digits, from a `date` without fractions
+#          NOW_S  its seconds   NOW_MS  its last three digits, or empty
 #
-# Arithmetic stays below 2^31: mksh has no more bits.
+# Arithmetic stays below 2^31: mksh has 32 bits.
 
-# clock_set VALUE: takes over a noted offset; anything else leaves `date` in charge
+# clock_set VALUE: sets the offset; with any other text `date` is used
 clock_set() {
   CLOCK_S='' CLOCK_MS='' CLOCK_BTIME='' CLOCK_STEP=0
   case $1 in
@@ -22,7 +22,7 @@ clock_set() {
   CLOCK_BTIME=${clock_set_rest#*/}
 }
 
-# clock_read_uptime -> UP_S, UP_MS: seconds and milliseconds since boot; 1 where the system does not tell
+# clock_read_uptime -> UP_S, UP_MS: seconds and milliseconds since boot; 1 if /proc/uptime cannot be read
 clock_read_uptime() {
   clock_read_uptime_text=
   { read -r clock_read_uptime_text clock_read_uptime_rest </proc/uptime; } 2>/dev/null
@@ -31,8 +31,8 @@ clock_read_uptime() {
   UP_MS=$((1${clock_read_uptime_text#*.}0 - 1000))
 }
 
-# clock_check: notices that the wall clock was set since arming. `btime` moves with it. A second more or less is the
-# rounding of the kernel.
+# clock_check -> CLOCK_STEP: how far the wall clock was set since arming, from `btime`, which moves with it. The kernel rounds
+# it, so a difference of one second does not count.
 clock_check() {
   CLOCK_STEP=0
   [ -n "$CLOCK_BTIME" ] || return 0
@@ -64,7 +64,7 @@ clock_read() {
   NOW=$NOW_S$NOW_MS
 }
 
-# clock_ask_date: the same from `date`, which is a process
+# clock_ask_date: the same from `date`; starts a process
 clock_ask_date() {
   NOW=$(date +%s%3N 2>/dev/null)
   case $NOW in '' | *[!0-9]*) NOW=$(date +%s) ;; esac
@@ -98,8 +98,8 @@ clock_format() {
 
 clock_format_part() { if [ "$2" -lt 10 ]; then ISO=$ISO${1}0$2; else ISO=$ISO$1$2; fi; }
 
-# clock_nap SECONDS: waits; a fraction where `sleep` knows fractions, else one second. Where no process can be started
-# it spins, and says so in NAP_SPUN.
+# clock_nap SECONDS -> NAP_SPUN: waits; a second if `sleep` takes no fractions. Spins if no process can be started, and sets
+# NAP_SPUN.
 clock_nap() {
   NAP_SPUN=
   if [ -n "$NAP_FD" ]; then
@@ -115,7 +115,7 @@ clock_nap() {
   clock_spin "$1"
 }
 
-# clock_spin SECONDS: waits, busy; at most half a second
+# clock_spin SECONDS: busy-waits, 50 or 500 ms
 clock_spin() {
   clock_read_uptime || return 0
   case $1 in

@@ -1,16 +1,16 @@
 # shellcheck shell=sh disable=SC2034
-# Codes: what the functions of the recorders return when they do not return 0. Sourced.
-TAKEN=1      # another process has it
-UNWRITABLE=2 # it cannot be written now
-LATER=3      # it is not decided yet, or another process is at it
-ELSEWHERE=4  # the end of this server is recorded under another name
+# Codes: return values of the recorders' functions other than 0. Sourced.
+TAKEN=1      # another process holds it
+UNWRITABLE=2 # a file cannot be written now
+LATER=3      # not decided yet, or another process is working on it
+ELSEWHERE=4  # this server's death is recorded under another identity
 NO_PROCESS=5 # no process can be started
 NO_TOOL=6    # a program that recorders need is missing
 
-DISMISSED=7  # the watch is over, and the server lives
+DISMISSED=7  # the watch is dismissed; the server is running
 
-# `: at <table> <state> <event>` in a program does nothing: it marks where the program meets an event of states.json, and a test
-# puts a line there that writes the event down.
+# `: at <table> <state> <event>` does nothing: it marks the place where a program meets an event of states.json. A test replaces
+# it with a line that logs the event.
 
 # The exit codes of the programs themselves.
 EXIT_FAILED=1

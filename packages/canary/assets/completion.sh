@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2034,SC2153,SC2154
-# Completion: what follows the line of a death, what is missing of a record whose recorder is gone, and the end of a
-# generation's files. Sourced.
+# Completion: writes what follows the line of a death, completes records whose recorder is gone, and removes a generation's
+# files. Sourced.
 
-# completion_read -> CLAIM_TEXT and its fields, NOW, MODE: from the claim, else from the facts of this EVENT; of an empty claim
-# without either only the time is known
+# completion_read -> CLAIM_TEXT and its fields, NOW, MODE: from the claim, else from the facts of this EVENT. Without facts only
+# the time is known.
 completion_read() {
   claim_read
   if [ -z "$CLAIM_TEXT" ]; then
@@ -12,15 +12,15 @@ completion_read() {
   fi
   claim_parse "$CLAIM_TEXT"
   [ "$CLAIM_MODE" != g ] || MODE=guard
-  # Those of later recorders hold it for the snapshot, which has a section of it.
+  # Only claims of format 1 decide the cause by it; later snapshots have a section instead.
   [ -h "$CLAIM" ] || CLAIM_SYSTEM=
   NOW=${CLAIM_TIME:-$CLAIM_MS}
   if [ -z "$NOW" ]; then clock_read; fi
   clock_split "$NOW"
 }
 
-# completion_wait PID:TOKEN LOOKS: 0 that recorder is gone, or not known; LATER it lives after so many looks, 50 ms apart. A
-# stopped one is continued.
+# completion_wait PID:TOKEN COUNT: 0 that recorder is gone, or unknown; LATER it still runs after COUNT checks, 50 ms apart.
+# Continues a stopped recorder.
 completion_wait() {
   [ -n "$1" ] || return 0
   completion_wait_left=$2
@@ -34,7 +34,7 @@ completion_wait() {
   done
 }
 
-# completion_has_line: the line may have been rotated since
+# completion_has_line: looks in the rotated logs too
 completion_has_line() {
   completion_has_line_log=$RECORD_DIR/exits.log completion_has_line_what=" identity=[^ ]* gen=$GEN .* forensics=."
   [ "$EVENT" != session ] || completion_has_line_what=" ev=session-exit identity=[^ ]* gen=$GEN .* recorder=hook\$"
@@ -43,14 +43,14 @@ completion_has_line() {
   [ -n "$(sed -n "/$completion_has_line_what/p" "$@" 2>/dev/null)" ]
 }
 
-# completion_needs_no_snapshot: a leader that exited with 0 has none
+# completion_needs_no_snapshot: a leader that exited with 0
 completion_needs_no_snapshot() { [ "$EVENT" = session ] && [ "$DEAD_STATUS" = 0 ]; }
 
 completion_has_snapshot() {
   completion_needs_no_snapshot || [ "$(sed -n '$p' "$SNAPSHOT" 2>/dev/null)" = '--- end' ]
 }
 
-# completion_write_snapshot: with what its recorder has read without a process, if it came so far
+# completion_write_snapshot: begins with the early sections that the recorder wrote, if it wrote them
 completion_write_snapshot() {
   completion_needs_no_snapshot && return 0
   host_await
@@ -59,14 +59,14 @@ completion_write_snapshot() {
   evidence_write_snapshot
 }
 
-# completion_heal_log: ends a torn last line of exits.log; for those who may start processes
+# completion_heal_log: completes a torn last line of exits.log; starts processes
 completion_heal_log() {
-  # The shell drops a final newline, so one byte left is text.
+  # The shell drops a final newline, so any other last byte is text.
   [ -z "$(tail -c 1 "$RECORD_DIR/exits.log" 2>/dev/null)" ] || { echo >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
-# completion_run: the claim is there, its recorder is not; writes what is missing of line and snapshot. 0 whole; UNWRITABLE; LATER
-# another process is at it
+# completion_run: writes the missing line or snapshot of a claim whose recorder is gone. 0 complete; UNWRITABLE; LATER another
+# process is doing it
 completion_run() {
   lease_take "$CLAIM.takeover" || return "$LATER"
   completion_run_code=0
@@ -83,8 +83,8 @@ completion_run() {
   return "$completion_run_code"
 }
 
-# completion_forget: it is settled. The state file goes first: a declarer who finds no state writes no intent, and a
-# recorder who finds no intent then looks whether the state is still there before it claims.
+# completion_forget: removes the files of a settled generation and its intents. The state file is removed first: a declarer
+# without a state file writes no intent, and a recorder without an intent checks the state file before it claims.
 completion_forget() {
   completion_leave
   completion_forget_n=1
@@ -95,8 +95,8 @@ completion_forget() {
   do rm -f "$INTENT.$completion_forget_n"; done
 }
 
-# completion_leave: the watch is over; what a declarer has written is not ours to remove. The lease goes last: from then on all
-# names here may belong to a successor. `rm` removes its arguments in their order.
+# completion_leave: removes the files of a generation, but no intents, which belong to declarers. The lease is removed last (`rm`
+# keeps the order of its arguments): after that a successor may own all these names.
 completion_leave() {
   set --
   completion_leave_n=1

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC1091
-# Core: what a recorder holds in memory for its whole life: all that it takes from the end of its server to the line of the
-# record. Sourced; what follows the line is in finish.sh, which recorders hold open.
+# Core: what a recorder keeps in memory: everything that it needs from the death of its server to the line of the record.
+# Sourced. What follows the line is in finish.sh, which recorders keep open.
 . "$IAPEER_LIB/codes.sh"
 . "$IAPEER_LIB/logfmt.sh"
 . "$IAPEER_LIB/process.sh"

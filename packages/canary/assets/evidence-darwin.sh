@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2153
-# Evidence of macOS: what vm_stat, sysctl and the crash reporter say. Sourced by evidence.sh.
+# Evidence of macOS: vm_stat, sysctl and crash reports. Sourced by evidence.sh.
 
-# evidence_write_reports NAME DIRECTORY: crash reports younger than the arming, with the process each names (first line of an .ips)
+# evidence_write_reports NAME DIRECTORY: crash reports since arming, each with its first line, which names the process (.ips)
 evidence_write_reports() {
   [ -d "$2" ] || { evidence_write_missing "$1" "there is no directory $2"; return 0; }
   out "--- $1"

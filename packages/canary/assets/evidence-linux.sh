@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2153,SC2154
-# Evidence of Linux: what /proc, the cgroups, systemd and the kernel say. Sourced by evidence.sh.
+# Evidence of Linux: /proc, cgroups, systemd and the kernel log. Sourced by evidence.sh.
 
 CGROUP_ROOT=${CGROUP_ROOT:-/sys/fs/cgroup}
 
@@ -28,7 +28,7 @@ evidence_write_cgroup_chain() {
   done
 }
 
-# evidence_read_cgroup: CGROUP_V2, CGROUP_V1 (memory) and CGROUP_PIDS (v1) from /proc/<server>/cgroup, while the server lives
+# evidence_read_cgroup -> CGROUP_V2, CGROUP_V1 (memory), CGROUP_PIDS (v1): from /proc/<server>/cgroup of the running server
 evidence_read_cgroup() {
   CGROUP_V2='' CGROUP_V1='' CGROUP_PIDS=
   {
@@ -42,14 +42,14 @@ evidence_read_cgroup() {
   } 2>/dev/null
 }
 
-# evidence_find_unit -> UNIT, UNIT_SCOPE: the systemd unit that holds the server, from its cgroup
+# evidence_find_unit -> UNIT, UNIT_SCOPE: the systemd unit of the server, from its cgroup
 evidence_find_unit() {
   UNIT='' UNIT_SCOPE=--system
   case $CGROUP_V2 in */user@*.service/*) UNIT_SCOPE=--user ;; esac
   case ${CGROUP_V2##*/} in *.service | *.scope) UNIT=${CGROUP_V2##*/} ;; esac
 }
 
-# evidence_write_oom_kills: how many processes the kernel has killed for memory since boot
+# evidence_write_oom_kills: the kernel's count of OOM kills since boot
 evidence_write_oom_kills() {
   {
     while read -r evidence_write_oom_kills_key evidence_write_oom_kills_value; do
@@ -62,7 +62,7 @@ evidence_write_oom_kills() {
   } 2>/dev/null
 }
 
-# evidence_write_limits: what this recorder, of the same user, may have
+# evidence_write_limits: the resource limits of this recorder, which runs as the server's user
 evidence_write_limits() {
   {
     while read -r evidence_write_limits_line; do
@@ -86,7 +86,7 @@ evidence_write_host_early_linux() {
   evidence_write_file swaps /proc/swaps
 }
 
-# evidence_write_early_linux: what belongs to this server and this recorder
+# evidence_write_early_linux: cgroup and limits of this server and this recorder
 evidence_write_early_linux() {
   out '--- cgroup'
   evidence_write_cgroup
@@ -96,8 +96,8 @@ evidence_write_early_linux() {
   evidence_write_limits
 }
 
-# evidence_write_system -> c=hs (host shutdown) | c=ss (its unit is being stopped) | c=no in the claim, and a section; asks systemd only
-# where it runs the host
+# evidence_write_system: asks systemd, if it runs the host. Appends c=hs (host shutdown), c=ss (the server's unit is being
+# stopped) or c=no to the claim, and writes a section.
 evidence_write_system() {
   [ -d "${SYSTEMD_DIR:-/run/systemd/system}" ] || return 0
   evidence_write_system_host='' evidence_write_system_unit='' evidence_write_system_said=no
@@ -129,7 +129,7 @@ evidence_write_kernel() {
   elif evidence_has_tool journalctl && evidence_write_kernel_text=$(evidence_run 0.2 journalctl -k -b -q -n 400 --no-pager -o short-monotonic) && [ -n "$evidence_write_kernel_text" ]; then
     out '--- kernel-log'
   elif evidence_write_kernel_text=$(evidence_run 0.2 cat /dev/kmsg | sed -n 's/^[0-9]*,[0-9]*,\([0-9]*\)\([0-9]\{6\}\),[^;]*;/[\1.\2] /p') && [ -n "$evidence_write_kernel_text" ]; then
-    # It never ends: what came in time is all there was.
+    # Reading /dev/kmsg never ends; what arrived before the time limit is the whole log.
     out '--- kernel-log'
   else
     evidence_write_missing kernel-log 'the kernel log may not be read by this user'

@@ -1,18 +1,18 @@
 # shellcheck shell=sh disable=SC1091,SC2016,SC2034,SC2153,SC2154
-# Evidence: a baseline when a watch is armed, a snapshot when its server is dead. Sourced.
+# Evidence: writes a baseline at arming and a snapshot at the death of the server. Sourced.
 #
-# Inputs   the names that generation.sh sets, WAIT_RC and CAUSE, and the commands of the platform
-# Outputs  $BASELINE; $SNAPSHOT (written beside itself and renamed; its last line is `--- end`), which begins with
-#          $EARLY: what can be read without a process, kept where the rest has to wait for one
-# Every command runs for at most 200 ms (ps: 1 s); what cannot be had is a section `--- <name> unavailable: <why>`.
+# Inputs   the variables of generation.sh, WAIT_RC and CAUSE, and the commands of the platform
+# Outputs  $BASELINE; $SNAPSHOT (written to a temporary file and renamed; its last line is `--- end`), which begins with
+#          $EARLY: the sections that need no process, kept until a process can be started for the rest
+# A command runs for at most 200 ms (ps: 1 s). A section without content is `--- <name> unavailable: <why>`.
 
 . "$IAPEER_LIB/evidence-linux.sh"
 . "$IAPEER_LIB/evidence-darwin.sh"
 
 evidence_has_tool() { command -v "$1" >/dev/null 2>&1; }
 
-# evidence_print_file FILE: prints a small file, without a process; a line that looks like the head of a section is moved by
-# a blank
+# evidence_print_file FILE: prints a small file without a process; puts a blank before a line that looks like the head of a
+# section
 evidence_print_file() {
   {
     while IFS= read -r evidence_print_file_line; do
@@ -22,7 +22,7 @@ evidence_print_file() {
   } 2>/dev/null
 }
 
-# evidence_print_line FILE LABEL: prints the whole small file on one line, if it is there
+# evidence_print_line FILE LABEL: prints a small file on one line, if it is readable
 evidence_print_line() {
   [ -r "$1" ] || return 0
   evidence_print_line_text=
@@ -30,8 +30,7 @@ evidence_print_line() {
   out "$2:$evidence_print_line_text"
 }
 
-# evidence_run SECONDS COMMAND...: its output, for at most so long; then it is killed, with what it started where there is
-# `setsid`
+# evidence_run SECONDS COMMAND...: runs a command and kills it at the time limit; where `setsid` exists, with its children
 evidence_run() {
   evidence_run_limit=$1
   shift
@@ -52,15 +51,15 @@ evidence_run() {
   evidence_run_dog=$!
   wait "$evidence_run_job"
   evidence_run_code=$?
-  # One that has not come to lead its group yet is killed by itself.
+  # Until it leads its group, it is killed alone.
   { kill -KILL "$evidence_run_group$evidence_run_dog" || kill -KILL "$evidence_run_dog"; } 2>/dev/null
   wait "$evidence_run_dog" 2>/dev/null
   return $evidence_run_code
 }
 
-# evidence_run_client SECONDS ARGS: a tmux client of SERVER on SOCKET: the one on disk, else the server's own program, since an
-# upgrade may have put one on disk that the server refuses. The start token is compared before and after the program is
-# opened, so that of a reused pid never runs.
+# evidence_run_client SECONDS ARGS: runs a tmux client of SERVER on SOCKET: the tmux on disk, else the server's own program,
+# because after an upgrade the server may refuse the tmux on disk. Compares the start token before and after opening the
+# program, so that the program of a reused pid never runs.
 evidence_run_client() {
   evidence_run_client_limit=$1
   shift
@@ -73,7 +72,7 @@ evidence_run_client() {
   evidence_run "$evidence_run_client_limit" /proc/self/fd/5 -S "$SOCKET" "$@"
 }
 
-# No line of a body may look like the head of a section.
+# evidence_escape: puts a blank before lines that look like the head of a section
 evidence_escape() { sed 's/^---/ &/'; }
 
 evidence_write_missing() { out "--- $1 unavailable: $2"; }
@@ -102,7 +101,7 @@ evidence_write_command() {
   fi
 }
 
-# evidence_write_baseline: what judging a later death needs to compare with
+# evidence_write_baseline: counters and limits at arming, to compare a later death with
 evidence_write_baseline() {
   evidence_read_cgroup
   clock_read
@@ -112,7 +111,7 @@ evidence_write_baseline() {
       out "boot=$ARMED_BOOT"
       out "server=$SERVER"
       out "socket=${SOCKET:-}"
-      # What else the state file holds: should that be corrupt, reconcile writes it again from here.
+      # The rest of the state file: if that is corrupt, reconcile writes it again from these lines.
       out "mode=$MODE"
       generation_out_setup
       out "cgroup_v2=$CGROUP_V2"
@@ -125,7 +124,7 @@ evidence_write_baseline() {
   } 2>/dev/null
 }
 
-# evidence_read_baseline: the cgroup paths of a generation that another recorder armed
+# evidence_read_baseline -> CGROUP_V2 CGROUP_V1 CGROUP_PIDS: of a generation that another process armed
 evidence_read_baseline() {
   CGROUP_V2='' CGROUP_V1='' CGROUP_PIDS=
   {
@@ -148,8 +147,8 @@ evidence_write_head() {
   out "$EVENT-death identity=$IDENTITY gen=$GEN ts=$ISO server_pid=$SERVER_PID $evidence_write_head_facts platform=$PLATFORM format=1"
 }
 
-# evidence_write_early: what needs no process, into $EARLY, once. Its last section says when it was taken: one without it was
-# cut.
+# evidence_write_early: writes the sections that need no process to $EARLY, once. The last section holds the time; without it
+# the file is incomplete.
 evidence_write_early() {
   [ -z "${EARLY_DONE:-}" ] || return 0
   [ -n "${CGROUP_V2+set}" ] || evidence_read_baseline
@@ -168,7 +167,7 @@ evidence_write_early() {
   EARLY_DONE=1 HOST_COPIED=${HOST_TEXT:+1}
 }
 
-# evidence_has_early -> HOST_COPIED: a recorder that is gone has left it
+# evidence_has_early -> HOST_COPIED: 0 if $EARLY of an earlier recorder is complete
 evidence_has_early() {
   evidence_has_early_whole='' evidence_has_early_taken=
   {
@@ -183,7 +182,7 @@ evidence_has_early() {
   [ -n "$evidence_has_early_whole" ]
 }
 
-# No arguments of any process: they hold secrets. When many servers die at once, ps takes longer than the rest.
+# evidence_write_processes: without arguments, which can hold secrets. When many servers die at once, ps is slow.
 evidence_write_processes() {
   evidence_write_processes_text=$(evidence_run 1 ps -A -o pid= -o ppid= -o rss= -o etime= -o comm=) ||
     evidence_write_processes_text=$(evidence_run 1 ps -o pid,ppid,rss,etime,comm)
@@ -192,7 +191,7 @@ evidence_write_processes() {
   out "$evidence_write_processes_text" | sort -k 3,3 -rn | sed 15q | evidence_escape
 }
 
-# evidence_note_fork_failed: no process could be started for the evidence; kept with what was read without one
+# evidence_note_fork_failed: notes in $EARLY, once, that no process could be started
 evidence_note_fork_failed() {
   [ -z "${FORK_FAILED:-}" ] || return 0
   FORK_FAILED=1
@@ -204,7 +203,7 @@ evidence_note_fork_failed() {
   } 2>/dev/null
 }
 
-# evidence_write_pane: the last screen of a leader, from PANE (empty: it cannot be read) of the server on SOCKET
+# evidence_write_pane: the last screen of a leader, from PANE of the server on SOCKET; an empty PANE cannot be read
 evidence_write_pane() {
   evidence_write_pane_text=
   [ "$CAUSE" != leader-removed ] || return 0
@@ -217,13 +216,13 @@ evidence_write_pane() {
   fi
 }
 
-# evidence_write_host_early: what is the same for every death of this moment on this host, and needs no process
+# evidence_write_host_early: the host sections (the same for every death of one moment) that need no process
 evidence_write_host_early() { [ "$PLATFORM" = darwin ] || evidence_write_host_early_linux; }
 
-# evidence_write_host_rest: the same, as far as it needs processes, but for the table of processes
+# evidence_write_host_rest: the host sections that need processes, except the table of processes
 evidence_write_host_rest() { case $PLATFORM in darwin) evidence_write_host_rest_darwin ;; *) evidence_write_kernel ;; esac; }
 
-# evidence_write_rest: what needs processes. What systemd says comes first: where the host goes down, there is little time.
+# evidence_write_rest: the sections that need processes. systemd is asked first: during a shutdown there is little time.
 evidence_write_rest() {
   if [ "$EVENT" = session ]; then evidence_write_pane; else evidence_write_system; fi
   if [ -z "$HOST_COPIED" ]; then
@@ -238,15 +237,15 @@ evidence_write_rest() {
 
 # evidence_write_whole PART: the whole snapshot
 evidence_write_whole() {
-  # When many die at once, every line comes before any snapshot; others wait for what this recorder writes for all.
+  # When many servers die at once, lines have priority over snapshots; but other recorders wait for a shared file.
   case $HOST_ROLE$HOST_COPIED in '') renice -n 10 -p $$ >/dev/null 2>&1 ;; esac
   { cat "$EARLY" && evidence_write_rest; } >"$1" && mv -f "$1" "$SNAPSHOT"
 }
 
 evidence_can_fork() { command eval '( : )' 2>/dev/null; }
 
-# evidence_write_snapshot: 0 written; UNWRITABLE (the temporary file is removed, and a later reconcile tries again); NO_PROCESS.
-# It is tried for half a second: the processes of a dead server end at that moment.
+# evidence_write_snapshot: 0 written; UNWRITABLE (the temporary file is removed, and a later reconcile tries again); NO_PROCESS
+# after half a second of tries: the processes of a dead server exit in that time and free their slots.
 evidence_write_snapshot() {
   evidence_write_snapshot_left=10
   while :; do

@@ -1,13 +1,13 @@
 #!/bin/sh
 # shellcheck disable=SC1091,SC2034,SC2153,SC2154,SC2317
-# Finish: the last part of a recorder, which goes on in its process (generation_hand_over in generation.sh).
+# Finish: the last part of a recorder, in the same process (generation_hand_over in generation.sh).
 #
-# Argument  record: claim and line are written; the snapshot follows, and the files of the generation go
-#           forget: its end was meant; the files go, its intents too
-#           leave: the watch is over; the files go
-#           and behind record: ours | shared, or empty (HOST_ROLE, see host-lease.sh)
+# Argument  record: claim and line are written; write the snapshot, then remove the files of the generation
+#           forget: stopped on purpose; remove the files and the intents
+#           leave: nothing to record; remove the files
+#           record has a second argument: ours | shared, or empty (HOST_ROLE, see host-lease.sh)
 # Inputs    those of generation.sh
-# Exit      0 done; 1 something is left for the next command or the daemon, who complete it from the claim
+# Exit      0 done; 1 incomplete: the next command or the daemon completes the record from the claim
 #
 # States (generated from states.json by packages/canary/scripts/generate.mjs):
 #   recording   snapshot-written  -> done       remove the files of the generation, exit 0
@@ -17,7 +17,7 @@
 #   leaving     asked             -> done       remove the files of the generation, exit 0
 # End of states.
 
-# finish_record HOST_ROLE: a directory that is full or read-only may be mended; where no process can be started, it is left
+# finish_record HOST_ROLE: tries again while the disk is full or read-only; gives up if no process can be started
 finish_record() {
   CLAIMED=1
   completion_read

@@ -1,8 +1,7 @@
 # shellcheck shell=sh disable=SC2034
-# Generation state: reads the state file of a guard, for programs of which tmux knows that file alone. Sourced.
+# Generation state: reads the state file of a guard, for programs that tmux starts with its path alone. Sourced.
 
-# generation_read_state FILE -> the inputs above, SOCKET TMUX_BIN PATH: from a state file, for a program of which tmux knows
-# that file alone
+# generation_read_state FILE -> the inputs of generation.sh, SOCKET TMUX_BIN PATH
 generation_read_state() {
   IAPEER_CLOCK=
   while IFS='=' read -r generation_read_state_key generation_read_state_value; do

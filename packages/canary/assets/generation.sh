@@ -1,13 +1,12 @@
 # shellcheck shell=sh disable=SC2034,SC2153
-# Generation: one life of one server, the files that belong to it, and what its recorder says of itself. Sourced.
+# Generation: one run of one server, its files, and the state file and log lines of its recorder. Sourced.
 #
 # Inputs   IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER=<pid>:<token> IAPEER_RECORD_DIR IAPEER_STATE_DIR
 #          IAPEER_LIB (directory of these scripts) IAPEER_PLATFORM (linux | darwin) IAPEER_BOOT (at arming) IAPEER_CLOCK
-#          IAPEER_RECORDER=<pid>:<token> (settle.sh: the recorder that is thought to be gone)
-#          IAPEER_SEEN_MS (settle.sh: epoch milliseconds at which it is known to have lived)
-# Outputs  the paths; KEY, the name of its files, which stays when its peer gets another name; IDENTITY, its name now
+#          IAPEER_RECORDER IAPEER_CLAIM_MS IAPEER_SEEN_MS (settle.sh has these)
+# Outputs  the paths; KEY, the name of its files, which a rename of the peer does not change; IDENTITY, its present name
 
-# generation_set: takes over the inputs
+# generation_set: sets the variables from the inputs
 generation_set() {
   GEN=$IAPEER_GEN SERVER=$IAPEER_SERVER LIB=$IAPEER_LIB IDENTITY=$IAPEER_IDENTITY KEY=$IAPEER_IDENTITY-$IAPEER_GEN
   RECORD_DIR=$IAPEER_RECORD_DIR STATE_DIR=$IAPEER_STATE_DIR PLATFORM=${IAPEER_PLATFORM:-linux} ARMED_BOOT=$IAPEER_BOOT
@@ -27,7 +26,7 @@ generation_set() {
   SNAPSHOT=$DEATHS/$KEY.txt
   EARLY=$DEATHS/$KEY.early
   WITNESS=$DEATHS/$KEY.witness
-  # For every name that this server is watched under.
+  # Shared by every identity that this server is watched under.
   SERVER_MARK='' SERVER_INTENT=
   case $SERVER_PID in
     '' | *[!0-9]*) ;;
@@ -43,14 +42,14 @@ generation_set() {
   SELF=$$:${P_TOKEN:--}
 }
 
-# generation_read_name -> IDENTITY: what its peer is called now. `rename` writes the note before it changes anything else.
+# generation_read_name -> IDENTITY: the present name. A rename writes this note before it changes anything else.
 generation_read_name() {
   generation_read_name_note=
   { read -r generation_read_name_note <"$STATE_DIR/names/$GEN"; } 2>/dev/null
   case $generation_read_name_note in identity=?*) IDENTITY=${generation_read_name_note#identity=} ;; esac
 }
 
-# generation_out_setup: prints what a recorder was armed with, as the state file and the baseline have it
+# generation_out_setup: prints the settings of a recorder, as the state file and the baseline hold them
 generation_out_setup() {
   out "lib=$LIB"
   out "record_dir=$RECORD_DIR"
@@ -60,7 +59,7 @@ generation_out_setup() {
   out format=2
 }
 
-# generation_write_state: the state file, as a whole. A watch has a SOCKET_ID and a CLIENT.
+# generation_write_state: replaces the state file. A watch has a SOCKET_ID and a CLIENT.
 generation_write_state() {
   {
     {
@@ -77,8 +76,8 @@ generation_write_state() {
   } 2>/dev/null
 }
 
-# generation_open: opened for the recorder's whole life: as 7 the script that goes on behind the line, so that it is there
-# when the directory is not; as 8 its file of facts; as 9 a pipe that has no writer, to wait on
+# generation_open: opens what the recorder keeps until it exits. 7: finish.sh, which then survives the removal of its directory;
+# 8: the facts file; 9: a pipe without a writer, to wait on
 generation_open() {
   { command exec 7<"$LIB/finish.sh"; } 2>/dev/null
   { command exec 8<>"$FACTS"; } 2>/dev/null && FACTS_OPEN=1
@@ -86,26 +85,26 @@ generation_open() {
   return 0
 }
 
-# generation_hand_over WORD [HOST_ROLE]: goes on in this very process with finish.sh, which needs more than a recorder holds in memory:
-# `exec` starts no process. It reads the facts from the claim.
+# generation_hand_over WORD [HOST_ROLE]: executes finish.sh in this process (`exec` starts none); it reads the facts from the
+# claim. A waiting recorder does not keep that code in memory.
 generation_hand_over() {
   IAPEER_IDENTITY=${KEY%-*} IAPEER_GEN=$GEN IAPEER_SERVER=$SERVER IAPEER_LIB=$LIB IAPEER_RECORD_DIR=$RECORD_DIR
   IAPEER_STATE_DIR=$STATE_DIR IAPEER_PLATFORM=$PLATFORM IAPEER_BOOT=$ARMED_BOOT IAPEER_CLOCK=$CLOCK
   export IAPEER_IDENTITY IAPEER_GEN IAPEER_SERVER IAPEER_LIB IAPEER_RECORD_DIR IAPEER_STATE_DIR IAPEER_PLATFORM IAPEER_BOOT \
     IAPEER_CLOCK
   export PATH
-  # ksh hands on only what is named at the command.
+  # ksh passes on only descriptors named at the command.
   if [ -r /dev/fd/7 ]; then exec /bin/sh /dev/fd/7 "$@" 7<&7; else exec /bin/sh "$LIB/finish.sh" "$@"; fi
 }
 
-# generation_log STATE ORIGIN [REASON]: one canary line in lifecycle.log; a failure to log changes nothing
+# generation_log STATE ORIGIN [REASON]: appends a canary line to lifecycle.log; ignores failures
 generation_log() {
   clock_read
   clock_format
   { out "ts=$ISO ev=canary identity=$IDENTITY gen=$GEN state=$1 origin=$2${3:+ reason=$3}" >>"$RECORD_DIR/lifecycle.log"; } 2>/dev/null
 }
 
-# generation_note_seen MS -> SEEN_ALIVE: for an end whose time is not known, the last moment that it is known to have lived
+# generation_note_seen MS -> SEEN_ALIVE: MS as ISO time, for a death whose time is not known
 generation_note_seen() {
   SEEN_ALIVE=
   case $1 in '' | *[!0-9]*) return 0 ;; esac
@@ -122,7 +121,7 @@ generation_is_gone() {
   [ "$ID_STATE" = gone ]
 }
 
-# generation_is_dismissed: the marker names the recorder it is meant for; one that was left behind dismisses no other
+# generation_is_dismissed: the marker names this very recorder; a stale one for another recorder does not count
 generation_is_dismissed() {
   generation_is_dismissed_for=
   [ -e "$STATE.dismiss" ] || return 1
@@ -130,7 +129,7 @@ generation_is_dismissed() {
   [ "$generation_is_dismissed_for" = "$SELF" ]
 }
 
-# generation_report WORDS: to the launcher, who reads one line; then standard output is let go
+# generation_report WORDS: prints one line for the launcher, then closes its pipe
 generation_report() {
   out "$*"
   exec >/dev/null

@@ -2,28 +2,28 @@
 # shellcheck disable=SC1091,SC2030,SC2031,SC2034,SC2153,SC2154
 # Guard: the recorder that is the parent of a tmux server. It starts `tmux -D` and waits for its true wait status.
 #
-# It is not a client of the server, and the server has its own session where `setsid` exists: nothing that this process does
-# or suffers reaches it. Signals are ignored, not trapped: a trap corrupts `wait` in several shells.
+# It is not a client of the server, and the server has its own session where `setsid` exists: nothing that happens to this
+# process affects the server. Signals are ignored, not trapped: a trap corrupts `wait` in several shells.
 #
 # Inputs   those of generation.sh except IAPEER_SERVER; IAPEER_SOCKET IAPEER_TMUX (absolute path) IAPEER_SCRIPT_PATH
-#          (where tools are) IAPEER_SETSID (absolute path, or empty); the rest of the environment is the server's. Standard
-#          input: the launcher writes `ready` when the server is what it should be, `failed` when the launch is given up
-# Output   `server <pid>:<token>`, then `started` | `failed <reason>`; and `ended <wait status> <message>` when the server ended before it
-#          was ready; then standard output is let go
-# Exit     0 the server's end is settled, or the launch was given up; 1 not started
+#          (the PATH of this script) IAPEER_SETSID (absolute path, or empty); the rest of the environment is the server's.
+#          Standard input: the launcher writes `ready` after it has checked the server, `failed` if it aborts the launch
+# Output   `server <pid>:<token>`, then `started` | `failed <reason>`; `ended <wait status> <message>` if the server exits before
+#          the launcher closes the pipe
+# Exit     0 the server's death is settled, or the launch was aborted; 1 not started
 #
 # States (generated from states.json by packages/canary/scripts/generate.mjs):
 #   arming    tool-missing     -> refused          kill the server, report the tool, exit 1
 #   arming    unwritable       -> refused          kill the server, report the directory, exit 1
 #   arming    armed            -> waiting          report started, write the baseline, wait for the server
-#   waiting   server-ended     -> deciding         report the wait status to a launcher that still listens
+#   waiting   server-ended     -> deciding         report the wait status to a launcher that is still reading
 #   deciding  dismissed        -> finish leaving   hand over
 #   deciding  launch-given-up  -> finish leaving   hand over
-#   deciding  server-counted   -> record settling  settle its end
+#   deciding  server-counted   -> record settling  settle its death
 # End of states.
 
-# Nothing is assigned before this: a name that came with the environment stays exported, and is the server's. So is the
-# umask of the launcher.
+# guard_start_server: must run before any assignment, because a variable that came with the environment stays exported and
+# would reach the server. So would a changed umask.
 guard_start_server() {
   (umask 077 && : >"$IAPEER_STATE_DIR/canary/$IAPEER_IDENTITY-$IAPEER_GEN.$$.out")
   (
@@ -35,7 +35,7 @@ guard_start_server() {
   ) </dev/null >"$IAPEER_STATE_DIR/canary/$IAPEER_IDENTITY-$IAPEER_GEN.$$.out" 2>&1 &
 }
 
-# guard_clear_environment: what the recorder's own functions look at before they set it
+# guard_clear_environment: unsets variables that the recorder's functions read before they set them
 guard_clear_environment() {
   unset CGROUP_V1 CGROUP_V2 CGROUP_PIDS CGROUP_ROOT SYSTEMD_DIR SYSTEM_REPORTS ARMED SIGNAL EARLY_DONE FORK_FAILED LINE_TORN \
     KNOWN_TIME SOCKET_ID
@@ -50,21 +50,21 @@ guard_name_server() {
   SERVER=$SERVER_PID:$SERVER_TOKEN
 }
 
-# guard_was_launched: what the launcher said. Its end without a word means that the launch was not given up: the server counts.
+# guard_was_launched: EOF without `failed` means that the launch was not aborted, so the death is recorded
 guard_was_launched() {
   guard_was_launched_word=
   read -r guard_was_launched_word
   [ "$guard_was_launched_word" != failed ]
 }
 
-# guard_give_up REASON: ends the server; an empty reason has been reported already
+# guard_give_up REASON: kills the server and exits; an empty reason was reported already
 guard_give_up() {
   kill -KILL "$SERVER_PID"
   [ -z "$1" ] || generation_report failed "$1"
   exit "$EXIT_FAILED"
 }
 
-# guard_wait -> RC: the wait status, 128 and the signal (ksh93 says 256 and the signal)
+# guard_wait -> RC: the wait status; for a signal 128 + its number (ksh93: 256 + its number)
 guard_wait() {
   wait "$SERVER_PID"
   RC=$?
@@ -72,7 +72,7 @@ guard_wait() {
   [ "$RC" -le 255 ] || RC=unknown
 }
 
-# guard_arm: lease, files and state, and the baseline
+# guard_arm: takes the lease, writes state file and baseline
 guard_arm() {
   (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arming_prepare)
   case $? in
@@ -96,7 +96,7 @@ guard_arm() {
   (IAPEER_LIB=$LIB && . "$LIB/evidence.sh" && evidence_write_baseline && rm -f "$NAP_PIPE")
 }
 
-# guard_settle: the server has ended with the status RC
+# guard_settle: the server exited with the wait status RC
 guard_settle() {
   : at guard waiting server-ended
   guard_settle_message=

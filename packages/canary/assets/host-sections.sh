@@ -1,12 +1,12 @@
 # shellcheck shell=sh disable=SC2034,SC2153,SC2154
-# Host sections: written once for the deaths of one moment, and read by the other recorders. Sourced.
+# Host sections: written once for the deaths of one second, and read by the other recorders. Sourced.
 #
 # The file: `host-evidence boot= second= by=<pid>:<token> platform= format=1`, the sections, `--- taken` with `at=` (ISO) and `ms=`
-# (epoch milliseconds), which is when the first of them was read, and `--- end`. It counts for a death of that boot and second
-# that was noticed before it was taken: what happened later is not in it.
+# (epoch milliseconds), the time when the first of them was read, and `--- end`. It is valid for a death of that boot and second
+# that was noticed before that time: it does not show later events.
 
-# host_await: 0 HOST_TEXT and HOST_AT are the sections for this death; 1 this recorder takes its own (and, where HOST_ROLE is ours
-# then, writes them for others)
+# host_await: 0 HOST_TEXT and HOST_AT are the sections for this death; 1 this recorder reads its own, and writes them for the
+# others if HOST_ROLE is ours
 host_await() {
   [ -z "$HOST_TEXT" ] || return 0
   while [ "$HOST_ROLE" = shared ] && [ "$HOST_N" -le 5 ]; do
@@ -15,7 +15,7 @@ host_await() {
       break
     fi
     host_is_fresh && return 0
-    # It was taken before this death was noticed.
+    # The sections were read before this death was noticed.
     HOST_N=$((HOST_N + 1))
     host_take_file
   done
@@ -23,7 +23,7 @@ host_await() {
   return 1
 }
 
-# host_await_file: 0 the file is whole. It is waited for 200 ms, and as long as its writer lives at most a second.
+# host_await_file: 0 the file is complete. Waits 200 ms, and up to a second while its writer is running.
 host_await_file() {
   host_await_file_naps=0
   for host_await_file_nap in 0 0.1 0.1 0.2 0.2 0.4; do
@@ -40,7 +40,7 @@ host_await_file() {
   return 1
 }
 
-# host_read -> HOST_TEXT HOST_AT HOST_MS HOST_WRITER: 0 the file is whole, of this boot and second, and of this platform
+# host_read -> HOST_TEXT HOST_AT HOST_MS HOST_WRITER: 0 the file is complete and of this boot, second and platform
 host_read() {
   HOST_TEXT='' HOST_AT='' HOST_MS='' HOST_WRITER=''
   [ -f "$HOST_FILE" ] || return 1
@@ -69,7 +69,7 @@ host_read() {
 HOST_NEWLINE='
 '
 
-# host_is_fresh: HOST_MS is at NOW or at most five seconds later. In two parts, for shells with 32 bits.
+# host_is_fresh: HOST_MS is 0 to 5 seconds after NOW. Compares seconds and milliseconds separately, for 32-bit arithmetic.
 host_is_fresh() {
   case $HOST_MS in '' | *[!0-9]*) return 1 ;; esac
   [ ${#HOST_MS} -eq ${#NOW} ] || return 1
@@ -84,8 +84,8 @@ host_is_fresh() {
   [ $((host_is_fresh_age * 1000 + 1$host_is_fresh_ms - 1${NOW_MS:-000})) -ge 0 ]
 }
 
-# host_take_sections -> HOST_REST HOST_PROCESSES: the sections that need processes; where HOST_ROLE is ours all of them are in the
-# file then
+# host_take_sections -> HOST_REST HOST_PROCESSES: the sections that need processes; if HOST_ROLE is ours, writes all sections to
+# the file
 host_take_sections() {
   host_take_sections_now=$NOW
   clock_check
@@ -112,7 +112,7 @@ host_take_sections() {
   return 0
 }
 
-# host_print_copy: the sections of the file, and where they are from
+# host_print_copy: prints the sections of the file, and a section that names it
 host_print_copy() {
   out "$HOST_TEXT"
   out '--- shared'

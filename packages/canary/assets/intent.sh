@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2034,SC2153
-# Intent: whether a generation was meant to end. Sourced; starts no process where there is /proc.
+# Intent: whether a generation is stopped on purpose. Sourced; starts no process where /proc exists.
 #
 # Every declarer has files of its own: $INTENT, $INTENT.2, ..., and $SERVER_INTENT, $SERVER_INTENT.2, ..., which count for every
-# name that a server is watched under (earlier versions of iapeer wrote the first kind only). One that is done outranks one
-# that is pending, and that one outranks one whose declarer is dead or too late.
+# identity of a watched server (earlier versions of iapeer wrote the first kind only). `done` outranks `pending`, and `pending`
+# outranks an intent that has expired or whose declarer is gone.
 
 # intent_read -> I_STATE none | done | pending | abandoned
 intent_read() {
@@ -12,7 +12,7 @@ intent_read() {
   [ -z "$SERVER_INTENT" ] || intent_read_all "$SERVER_INTENT"
 }
 
-# intent_read_all BASE: adds what the files BASE, BASE.2, ... say to I_STATE
+# intent_read_all BASE -> I_STATE: merges the states of the files BASE, BASE.2, ...
 intent_read_all() {
   intent_read_all_file=$1 intent_read_all_n=1
   while [ -e "$intent_read_all_file" ]; do

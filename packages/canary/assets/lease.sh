@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034
-# Lease: which process is the recorder of a generation. Links PREFIX1, PREFIX2, ... -> <pid>:<token>; the highest names the
-# holder. A dead holder is succeeded by the next number, so there is no moment with two of them. Sourced.
+# Lease: which process is the recorder of a generation. Links PREFIX1, PREFIX2, ... -> <pid>:<token>; the highest number names
+# the holder. The successor of a dead holder takes the next number, so there are never two holders. Sourced.
 
 # lease_take PREFIX: 0 taken (LEASE_N); TAKEN held (by HOLDER); UNWRITABLE
 lease_take() {
@@ -18,14 +18,14 @@ lease_take() {
   done
 }
 
-# lease_return PREFIX: gives back what this process has taken; what a lost predecessor left stays for settling
+# lease_return PREFIX: removes the lease of this process; those of lost predecessors stay for settling
 lease_return() {
   lease_return_n=1
   while [ -h "$1$((lease_return_n + 1))" ]; do lease_return_n=$((lease_return_n + 1)); done
   [ "$(readlink "$1$lease_return_n")" != "$SELF" ] || rm -f "$1$lease_return_n"
 }
 
-# lease_drop PREFIX: removes the chain; for its holder, when all is done
+# lease_drop PREFIX: removes the whole chain; called by its holder
 lease_drop() {
   lease_drop_n=1
   while [ -h "$1$lease_drop_n" ]; do

@@ -1,13 +1,13 @@
 # shellcheck shell=sh disable=SC2034,SC3006
-# Logfmt: printing by built-ins alone, and the values of a logfmt line. Sourced.
+# Logfmt: prints with built-ins alone, and quotes the values of a logfmt line. Sourced.
 
-# out TEXT: prints one line. mksh has no `printf` of its own, and would start a process for it.
+# out TEXT: prints one line. In mksh `printf` is not a built-in and would start a process.
 case ${KSH_VERSION:-} in
   *MIRBSD*) out() { print -r -- "$1"; } ;;
   *) out() { printf '%s\n' "$1"; } ;;
 esac
 
-# logfmt_quote VALUE -> QUOTED: the value as logfmt writes it (callers pass no control characters)
+# logfmt_quote VALUE -> QUOTED: the value in logfmt (callers pass no control characters)
 logfmt_quote() {
   QUOTED=$1
   case $1 in *[[:space:]\"=]*) ;; *) return 0 ;; esac

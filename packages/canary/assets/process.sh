@@ -1,6 +1,5 @@
 # shellcheck shell=sh disable=SC2034
-# Process: who a process is (pid and start token), and which boot this is. Sourced; starts a process only where /proc is
-# missing.
+# Process: the identity of a process (pid and start token) and of this boot. Sourced; starts a process only without /proc.
 #
 # Outputs  P_STATE  running | zombie | gone | unknown    (unknown is never gone)
 #          P_PPID   its parent
@@ -24,7 +23,7 @@ process_read_proc() {
   process_take_fields ${process_read_proc_text##*")"}
 }
 
-# The fields after the name: the state is the first of them, the start time the twentieth.
+# process_take_fields FIELDS: those after the name; the first is the state, the twentieth the start time
 process_take_fields() {
   [ $# -ge 20 ] || return 0
   P_TOKEN=${20} P_PPID=$2
@@ -44,7 +43,7 @@ process_read_ps() {
   fi
 }
 
-# process_check PID:TOKEN -> ID_STATE alive | gone | unknown, for this very process; a zombie is gone
+# process_check PID:TOKEN -> ID_STATE alive | gone | unknown; a zombie or another process with this pid is gone
 process_check() {
   case ${1%%:*} in
     '' | *[!0-9]*)

@@ -1,12 +1,11 @@
 # shellcheck shell=sh disable=SC2034,SC2153,SC2154
-# Record: the end of a server or of a leader: decides between silence and a record, and writes the record once. Sourced.
+# Record: decides whether the death of a server or a leader is recorded, and writes the record once. Sourced.
 #
-# From the moment the wait status is known until the line is written, nothing here starts a process (no command
-# substitution, no pipeline, no external program): where no process can be started, the death is known all the same. What
-# needs one (snapshot, clean-up) comes behind the line, in finish.sh. test/no-process.test.ts counts the processes that guard,
-# exit hook and settle.sh start up to the line: none.
+# From the wait status to the line, nothing here starts a process (no command substitution, no pipeline, no external
+# program), so that a death is recorded even if no process can be started. Snapshot and clean-up, which need processes, follow
+# in finish.sh. test/no-process.test.ts counts the processes that guard, exit hook and settle.sh start up to the line: none.
 #
-# Outputs  the facts in the prepared file, the claim, the line in exits.log; or nothing at all
+# Outputs  the facts in the prepared file, the claim, the line in exits.log; or nothing
 #
 # States (generated from states.json by packages/canary/scripts/generate.mjs):
 #   settling  session-claimed   -> handed-over          finish the record with the exit hook of this generation
@@ -19,8 +18,8 @@
 #   settling  unwritable        -> settling             wait a second, at most 300 times
 # End of states.
 
-# record_write_line: one line of exits.log. A server: WAIT_RC CAUSE SIGNAL MODE RECORDER; a session: DEAD_STATUS DEAD_SIGNAL
-# LEADER CAUSE
+# record_write_line: appends a line to exits.log, for a server from WAIT_RC CAUSE SIGNAL MODE RECORDER, for a session from
+# DEAD_STATUS DEAD_SIGNAL LEADER CAUSE
 record_write_line() {
   clock_format
   logfmt_quote "$SNAPSHOT"
@@ -31,14 +30,14 @@ record_write_line() {
   else
     record_write_line_rest="server_pid=$SERVER_PID server_start=$SERVER_TOKEN wait_rc=$WAIT_RC cause=$CAUSE${SIGNAL:+ signal=$SIGNAL} mode=$MODE recorder=$RECORDER$record_write_line_seen forensics=$QUOTED"
   fi
-  # A first try may have been torn by a full disk: what it left must not swallow this line.
+  # A full disk may have torn the first try: this line must not be appended to that one.
   record_write_line_lead=
   [ -z "${LINE_TORN:-}" ] || record_write_line_lead='
 '
   { out "${record_write_line_lead}ts=$ISO ev=$EVENT-exit identity=$IDENTITY gen=$GEN $record_write_line_rest" >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
-# record_set_time -> NOW: this moment, or the one that a recorder that is gone has noted
+# record_set_time -> NOW: the present time, or the time that a lost recorder noted (KNOWN_TIME)
 record_set_time() {
   if [ -n "${KNOWN_TIME:-}" ]; then
     NOW=$KNOWN_TIME
@@ -49,7 +48,7 @@ record_set_time() {
   fi
 }
 
-# record_claim RC -> NOW, CLAIM_LINE: notes the facts, and claims this end. 0 it is ours to record; TAKEN; UNWRITABLE; ELSEWHERE
+# record_claim RC -> NOW, CLAIM_LINE: notes the facts and claims the death. 0 claimed; TAKEN; UNWRITABLE; ELSEWHERE
 record_claim() {
   record_set_time
   generation_read_name
@@ -59,14 +58,14 @@ record_claim() {
   claim_take "$CLAIM_LINE"
 }
 
-# record_write RC -> facts, claim, line of a server's end, in this order, each once however often it is called.
+# record_write RC: writes facts, claim and line of a server's death, in this order, each once even if called again.
 # 0 written; TAKEN another recorder does it; UNWRITABLE (call again); ELSEWHERE
 record_write() {
   if [ -z "$CLAIMED" ]; then
     record_claim "$1" || return $?
     CLAIMED=1
     cause_decide "$1" ''
-    # No recorder saw it: this is the time at which it was found.
+    # No recorder saw the death: NOW is when it was found.
     case $1 in lost | boot) generation_note_seen "$SEEN_MS" ;; esac
   fi
   if [ -z "$LINED" ]; then
@@ -78,12 +77,12 @@ record_write() {
   return 0
 }
 
-# record_is_session: the exit hook has claimed this generation, for the end of its leader
+# record_is_session: the exit hook has claimed this generation, for the death of its leader
 record_is_session() {
   claim_exists || return 1
   command eval claim_read
   if [ -z "$CLAIM_TEXT" ]; then
-    # Empty: the hook has left its facts where it could.
+    # Empty: the hook could write its facts only to the prepared file.
     claim_read_facts "$LEADER_FACTS"
     CLAIM_TEXT=$FACTS_TEXT
   fi
@@ -91,11 +90,11 @@ record_is_session() {
   [ "$CLAIM_EVENT" = session ]
 }
 
-# record_run_hook: goes on in this process with the exit hook, which finishes its record
+# record_run_hook: executes the exit hook in this process; it completes its record
 record_run_hook() { exec /bin/sh "$STATE.hook" "$STATE"; }
 
-# record_await_intent: a pending intent holds the decision until it is done, withdrawn or abandoned. What was meant has no
-# record; an intent that was abandoned before the server ended does not count.
+# record_await_intent: waits until a pending intent is done, withdrawn or abandoned. A stop on purpose has no record; an intent
+# that was abandoned before the death does not count.
 record_await_intent() {
   intent_read
   record_await_intent_seen=$I_STATE
@@ -116,15 +115,15 @@ record_await_intent() {
   esac
 }
 
-# record_settle RC: the original server is gone. What follows the decision is done by finish.sh, in this very process.
+# record_settle RC: settles the death of the original server; finish.sh does the rest in this process
 record_settle() {
   if record_is_session; then
     : at record settling session-claimed
     record_run_hook
   fi
   record_await_intent
-  # A directory that is full or read-only may be mended; after that time the claim, or the state file, is completed by
-  # reconcile.
+  # A full or read-only disk may become writable again. After 300 tries, reconcile completes the record from the claim or the
+  # state file.
   record_settle_left=300
   while
     record_write "$1"

@@ -2,7 +2,8 @@
 # shellcheck disable=SC1091,SC2034,SC2153,SC2154
 # Settle: settles one dead generation whose recorder is gone.
 #
-# Inputs   those of generation.sh; IAPEER_CLAIM_MS, the mtime of its claim in epoch milliseconds, where there is one
+# Inputs   those of generation.sh; IAPEER_RECORDER=<pid>:<token>, the last known recorder, if any; IAPEER_CLAIM_MS, the mtime of
+#          the claim, if any; IAPEER_SEEN_MS, when the generation was last seen running, if known (both epoch milliseconds)
 # Output   one word: alive | unknown | busy | pending | silent | recorded | completed | settled | unwritable
 # Exit     0 settled (silent, recorded, completed, settled), 3 nothing to settle yet, 1 could not be written
 #
@@ -23,7 +24,7 @@
 #   claiming    elsewhere         -> settled      log recorded-elsewhere, remove the files, print settled
 #   claiming    unwritable        -> failed       print unwritable, exit 1
 #   completing  session-claimed   -> handed-over  finish the record with the exit hook of this generation
-#   completing  young             -> later        print busy, exit 3: the facts may be on their way
+#   completing  young             -> later        print busy, exit 3: its recorder may still write the facts
 #   completing  recorder-lives    -> later        print busy, exit 3, after two seconds
 #   completing  elsewhere         -> settled      log recorded-elsewhere, remove claim and files, print settled
 #   completing  whole             -> settled      remove the files, print settled
@@ -32,11 +33,11 @@
 #   completing  unwritable        -> failed       print unwritable, exit 1
 # End of states.
 
-# Facts of an empty claim may still be on their way from its recorder for so long.
+# How long after an empty claim its recorder may still write the facts.
 YOUNG_MS=2000
 
-# settle_say WORD: the outcome, and the exit code that belongs to it
-settle_say() {
+# settle_report WORD: prints the outcome and returns its exit code
+settle_report() {
   out "$1"
   case $1 in
     unwritable) return "$EXIT_FAILED" ;;
@@ -44,13 +45,13 @@ settle_say() {
   esac
 }
 
-# settle_elsewhere: the end of this server is recorded under another name
+# settle_elsewhere: this server's death is recorded under another identity
 settle_elsewhere() {
   generation_log recorded-elsewhere settle "as:$OWNER"
   completion_leave
 }
 
-# settle_claimed: the claim is there, its recorder is not; write what is missing of line and snapshot
+# settle_claimed: completes the record of a claim whose recorder is gone
 settle_claimed() {
   if record_is_session; then
     : at settle completing session-claimed
@@ -59,26 +60,26 @@ settle_claimed() {
   completion_read
   if [ -z "$CLAIM_RECORDER" ] && settle_is_young; then
     : at settle completing young
-    settle_say busy
+    settle_report busy
     return
   fi
   if ! completion_wait "$CLAIM_RECORDER" 40; then
     : at settle completing recorder-lives
-    settle_say busy
+    settle_report busy
     return
   fi
   if ! claim_take_server; then
     : at settle completing elsewhere
-    # Recorders of format 1 claimed a server for each name that watched it.
+    # Recorders of format 1 claimed a death once per identity of the server.
     settle_elsewhere
     rm -f "$CLAIM"
-    settle_say settled
+    settle_report settled
     return
   fi
   if completion_has_line && completion_has_snapshot; then
     : at settle completing whole
     completion_forget
-    settle_say settled
+    settle_report settled
     return
   fi
   cause_decide "$CLAIM_RC" "$CLAIM_SYSTEM"
@@ -86,20 +87,20 @@ settle_claimed() {
   case $? in
     0)
       : at settle completing completed
-      settle_say completed
+      settle_report completed
       ;;
     "$LATER")
       : at settle completing taken
-      settle_say busy
+      settle_report busy
       ;;
     *)
       : at settle completing unwritable
-      settle_say unwritable
+      settle_report unwritable
       ;;
   esac
 }
 
-# settle_is_young: the empty claim was made a moment ago
+# settle_is_young: the empty claim is younger than YOUNG_MS
 settle_is_young() {
   [ -n "$CLAIM_MS" ] || return 1
   settle_is_young_now=$NOW
@@ -110,13 +111,13 @@ settle_is_young() {
   [ $settle_is_young_age -lt $((YOUNG_MS / 1000)) ]
 }
 
-# settle_processes -> RC (lost | boot): 0 recorder and server are gone; else the outcome has been said
+# settle_processes -> RC (lost | boot): 0 recorder and server are gone; else the outcome has been printed
 settle_processes() {
   if [ -n "$KNOWN_RECORDER" ] && [ "$ARMED_BOOT" != - ]; then
     process_check "$KNOWN_RECORDER"
     if [ "$ID_STATE" != gone ]; then
       : at settle looking recorder-lives
-      settle_say busy
+      settle_report busy
       return
     fi
   fi
@@ -140,22 +141,22 @@ settle_processes() {
       : at settle looking server-unknown
       ;;
   esac
-  settle_say "$ID_STATE"
+  settle_report "$ID_STATE"
 }
 
-# settle_unclaimed: no recorder has claimed the end; the facts are what it could still note, else what arming noted
+# settle_unclaimed: no recorder has claimed the death; the facts come from the prepared file, else from arming
 settle_unclaimed() {
   intent_read
   case $I_STATE in
     done)
       : at settle claiming intent-done
       completion_forget
-      settle_say silent
+      settle_report silent
       return
       ;;
     pending)
       : at settle claiming intent-pending
-      settle_say pending
+      settle_report pending
       return
       ;;
     abandoned)
@@ -165,7 +166,7 @@ settle_unclaimed() {
   esac
   if [ ! -e "$STATE" ]; then
     : at settle claiming state-gone
-    settle_say settled
+    settle_report settled
     return
   fi
   settle_take_facts
@@ -174,12 +175,12 @@ settle_unclaimed() {
     0)
       if ! completion_write_snapshot; then
         : at settle claiming unwritable
-        settle_say unwritable
+        settle_report unwritable
         return
       fi
       : at settle claiming recorded
       completion_forget
-      settle_say recorded
+      settle_report recorded
       ;;
     "$TAKEN")
       : at settle claiming taken
@@ -188,17 +189,16 @@ settle_unclaimed() {
     "$ELSEWHERE")
       : at settle claiming elsewhere
       settle_elsewhere
-      settle_say settled
+      settle_report settled
       ;;
     *)
       : at settle claiming unwritable
-      settle_say unwritable
+      settle_report unwritable
       ;;
   esac
 }
 
-# settle_take_facts -> RC MODE KNOWN_TIME: its recorder has seen the end, and could not even claim it; what it noted is what
-# happened, and when
+# settle_take_facts -> RC MODE KNOWN_TIME: the facts of a recorder that saw the death but could not claim it
 settle_take_facts() {
   claim_read_facts "$FACTS"
   [ -n "$FACTS_TEXT" ] || return 0

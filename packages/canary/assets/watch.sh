@@ -1,35 +1,35 @@
 #!/bin/sh
 # shellcheck disable=SC1091,SC2030,SC2031,SC2034,SC2094,SC2153,SC2154,SC2317
-# Watch: the recorder of a running tmux server that we did not start. It outlives the server and records its death.
+# Watch: the recorder of a tmux server that was already running. It outlives the server and records its death.
 #
-# It holds one client, `tmux wait-for iap-canary-<identity>`. The client's end means: look at the server. Only the
+# It runs one client, `tmux wait-for iap-canary-<identity>`. When the client exits, the watch checks the server: only the
 # server's own process (pid + start token) decides whether it died.
 #
 # Inputs   those of generation.sh, and IAPEER_SOCKET IAPEER_SOCKET_ID (dev:inode) IAPEER_TMUX (absolute path)
-# Output   one line: `spawned` | `already` | `failed <reason>`; then standard output is let go
-# Exit     0 the server's end is settled, or the watch was dismissed, or another recorder holds it; 1 not armed
+# Output   one line: `spawned` | `already` | `failed <reason>`; then standard output is closed
+# Exit     0 the server's death is settled, or the watch was dismissed, or another recorder holds the lease; 1 not armed
 #
 # States (generated from states.json by packages/canary/scripts/generate.mjs):
 #   arming     tool-missing  -> refused          report the tool, exit 1
 #   arming     held          -> refused          report already, exit 0: another recorder holds the lease
 #   arming     unwritable    -> refused          report the directory, exit 1
-#   arming     server-gone   -> refused          report it, give the lease back, exit 1
+#   arming     server-gone   -> refused          report it, return the lease, exit 1
 #   arming     armed         -> watching         report spawned, write the baseline
 #   watching   client-ended  -> looking          note its exit code
-#   watching   no-client     -> polling          look at the process every 200 ms, later every second
+#   watching   no-client     -> polling          check the process every 200 ms, later every second
 #   looking    dismissed     -> finish leaving   hand over
-#   looking    server-gone   -> record settling  settle its end
-#   looking    server-lives  -> replacing        wait 200 ms where clients end at once
+#   looking    server-gone   -> record settling  settle its death
+#   looking    server-lives  -> replacing        wait 200 ms if clients exit at once
 #   polling    dismissed     -> finish leaving   hand over
-#   polling    server-gone   -> record settling  settle its end
+#   polling    server-gone   -> record settling  settle its death
 #   polling    server-lives  -> replacing        nothing
 #   replacing  connected     -> watching         log rearmed
 #   replacing  unconnected   -> watching         nothing: this client names no server, or another one
 # End of states.
 
 # watch_start_client -> CLIENT (pid or empty), ANSWER (the pid of the server it is connected to, or empty).
-# One connection both names its server and waits, so a successor on the same socket is never taken for the original.
-# The pipe is opened for reading and writing first: nothing here can block, and the client's end is an end of file.
+# One connection both reports its server and waits, so a successor on the same socket is never taken for the original.
+# The pipe is first opened for reading and writing: no open blocks, and reading ends when the client exits.
 watch_start_client() {
   CLIENT='' ANSWER='' CLIENT_PIPE=$STATE.$$.pipe
   command eval watch_open_pipe 2>/dev/null || return 0
@@ -40,7 +40,7 @@ watch_start_client() {
   exec 4<&-
 }
 
-# watch_open_pipe -> 3 and 4, the two ends
+# watch_open_pipe -> descriptors 3 (write) and 4 (read)
 watch_open_pipe() {
   mkfifo -m 600 "$CLIENT_PIPE" || return 1
   { command exec 3<>"$CLIENT_PIPE" 4<"$CLIENT_PIPE"; } || { rm -f "$CLIENT_PIPE"; return 1; }
@@ -52,8 +52,7 @@ watch_run_client() {
   CLIENT=$!
 }
 
-# watch_stop_client: KILL, because a stopped client would never hear of anything else; it is our child, and nothing is
-# concluded from its end.
+# watch_stop_client: SIGKILL, because a stopped client handles no other signal. Its exit code is not used.
 watch_stop_client() {
   [ -z "$CLIENT" ] || { kill -KILL "$CLIENT" && wait "$CLIENT"; } 2>/dev/null
   CLIENT=
@@ -67,7 +66,7 @@ watch_write_state() {
   return 1
 }
 
-# watch_look_gone TIMES SECONDS: looks at the server that often
+# watch_look_gone COUNT SECONDS: 0 the server is gone. Repeats the check COUNT times, SECONDS apart.
 watch_look_gone() {
   watch_look_gone_left=$1
   while ! generation_is_gone; do
@@ -77,7 +76,7 @@ watch_look_gone() {
   done
 }
 
-# watch_give_up REASON: nothing was armed; what a lost predecessor left stays for settling
+# watch_give_up REASON: undoes a failed arming; the files of a lost predecessor stay for settling
 watch_give_up() {
   watch_stop_client
   generation_report failed "$1"
@@ -86,7 +85,7 @@ watch_give_up() {
   exit "$EXIT_FAILED"
 }
 
-# watch_take_lease: the lease and the files; ends where this recorder is not the one
+# watch_take_lease: takes the lease and prepares the files; exits if another recorder holds the lease
 watch_take_lease() {
   (IAPEER_LIB=$LIB && . "$LIB/arming.sh" && arming_prepare)
   case $? in
@@ -108,8 +107,8 @@ watch_take_lease() {
   esac
 }
 
-# watch_arm: the launcher hears of a watch only when there is one. Where no client can be had of a server that lives
-# (an unresponsive one, a pipe that cannot be made), the watch polls the process.
+# watch_arm: reports `spawned` only once armed. If a running server accepts no client (it is unresponsive, or the pipe cannot
+# be made), the watch polls its process.
 watch_arm() {
   if generation_is_gone; then
     : at watch arming server-gone
@@ -127,7 +126,7 @@ watch_arm() {
   (IAPEER_LIB=$LIB && . "$LIB/evidence.sh" && evidence_write_baseline && rm -f "$NAP_PIPE")
 }
 
-# watch_wait -> RC, the exit code of the last client that was connected to the original server. 0 that server is gone; DISMISSED
+# watch_wait -> RC: the exit code of the last client that was connected to the original server. 0 that server is gone; DISMISSED
 watch_wait() {
   RC=unknown QUICK_ENDS=0 LAST_END=
   while :; do
@@ -155,13 +154,13 @@ watch_wait() {
   done
 }
 
-# watch_look: the client has ended. 0 the server is gone; DISMISSED; LATER it lives
+# watch_look: the client has exited. 0 the server is gone; DISMISSED; LATER the server is running
 watch_look() {
   if generation_is_dismissed; then
     : at watch looking dismissed
     return "$DISMISSED"
   fi
-  # A client that was killed says nothing of the server: look once. Any other end may come before the server's own.
+  # A killed client says nothing about the server: check once. A client that exits may do so just before its server.
   set -- 15 0.01
   [ "$RC" -lt 128 ] || set -- 0 0
   if watch_look_gone "$@" || watch_slow_down; then
@@ -172,8 +171,8 @@ watch_look() {
   return "$LATER"
 }
 
-# watch_slow_down: clients that exit at once (a latched or a hammered channel) are replaced at growing intervals. 0 the server
-# is gone
+# watch_slow_down: from the fourth client that exits within one second (a latched or often signalled channel), waits before the
+# next. 0 the server is gone
 watch_slow_down() {
   clock_read
   if [ "$NOW_S" = "$LAST_END" ]; then QUICK_ENDS=$((QUICK_ENDS + 1)); else QUICK_ENDS=0; fi
@@ -181,7 +180,7 @@ watch_slow_down() {
   [ $QUICK_ENDS -ge 3 ] && watch_look_gone 1 0.2
 }
 
-# watch_poll: no client can be had; look at the process itself, 200 ms apart and then 1 s. 0 the server is gone; DISMISSED;
+# watch_poll: without a client, checks the process every 200 ms, later every second. 0 the server is gone; DISMISSED;
 # LATER try a client again
 watch_poll() {
   watch_stop_client

@@ -1,34 +1,34 @@
 #!/bin/sh
 # shellcheck disable=SC1091,SC2015,SC2034,SC2086,SC2153,SC2317
-# Witness: who runs a tmux command that kills. Runs in the foreground before the command, while its client still lives.
+# Witness: records who runs a tmux command that kills. Runs in the foreground before the command, while its client is running.
 #
 # Arguments  STATE (path of the guard's state file) COMMAND (kill-server, kill-session, ...)
-# Output     nothing, ever (anything else would disturb a pane); server-deaths/<identity>-<gen>.witness
-# Exit       0, within a second, whatever happens
+# Output     server-deaths/<identity>-<gen>.witness; prints nothing (output would disturb a pane)
+# Exit       always 0, within a second
 #
-# Nothing is asked of the server that could change it; above all no client of ours ever attaches (hooks would run, and
-# control clients that come together crash tmux 3.3a). Who is connected to its socket is what the kernel says (`ss`); of
-# several, those whose working directory the server gave this very call. A key is named by the server's own message log,
-# which it shows where a client is attached. Never by matching the text of processes. Where it is not certain, all
-# that it could have been are listed, at low confidence. A command that leaves the server alive leaves no witness.
+# It sends the server no request that could change it, and never attaches a client (hooks would run, and control clients that
+# attach together crash tmux 3.3a). The kernel (`ss`) tells who is connected to the socket; of several clients, the killer is
+# one whose working directory is that of this call. For a key binding the server's message log names the client; it can be read
+# only while a client is attached. Processes are never matched by text. If the killer is not certain, all candidates are
+# listed at low confidence. If the server survives the command, the witness is removed.
 #
 # States (generated from states.json by packages/canary/scripts/generate.mjs):
 #   asked     no-state        -> done      nothing: this server has no guard
-#   asked     intended        -> checking  nothing: its end is declared
+#   asked     intended        -> checking  nothing: the stop is declared
 #   asked     seen            -> naming    write the witness without a name
-#   naming    by-connection   -> checking  write who is connected to the server
-#   naming    by-key          -> checking  write whose key it was
-#   naming    by-candidates   -> checking  write every client there is, at low confidence
-#   naming    time-over       -> checking  leave the witness without a name: 900 ms are over
+#   naming    by-connection   -> checking  write the client that is connected
+#   naming    by-key          -> checking  write the client whose key it was
+#   naming    by-candidates   -> checking  write every client, at low confidence
+#   naming    time-over       -> checking  keep the witness without a name: the limit of 900 ms is over
 #   checking  not-ours        -> done      nothing: no witness of this call
 #   checking  server-gone     -> done      keep the witness
 #   checking  server-lives    -> done      remove the witness
-#   checking  leader-missing  -> done      keep the witness: the command took the leader away
+#   checking  leader-missing  -> done      keep the witness: the command removed the leader from its pane
 # End of states.
 
 LIMIT=0.9
 
-# witness_find_lib FILE -> IAPEER_LIB: where the scripts of the guard are, whose state file this is
+# witness_find_lib FILE -> IAPEER_LIB: the directory of the guard's scripts, from its state file
 witness_find_lib() {
   while IFS='=' read -r witness_find_lib_key witness_find_lib_value; do
     [ "$witness_find_lib_key" != lib ] || IAPEER_LIB=$witness_find_lib_value
@@ -49,13 +49,13 @@ EOF
   return 1
 }
 
-# witness_list_connected -> PEERS: pids of the processes at the other end of the server's connections, attached ones left out.
-# ss(8) prints `<path> <inode> <peer path> <peer inode> ...` for the server's side, and the same turned round, with
-# `users:(("tmux: client",pid=...` for the client's.
+# witness_list_connected -> PEERS: pids of the clients that are connected to the server and not attached.
+# ss(8) prints `<path> <inode> <peer path> <peer inode> ...` for the server's end of a connection, and the reverse, with
+# `users:(("tmux: client",pid=...`, for the client's.
 witness_list_connected() {
   PEERS='' witness_list_connected_inodes=' '
   evidence_has_tool ss || return 1
-  # It looks at every process there is.
+  # ss is slow: it reads every process of the host.
   witness_list_connected_all=$(evidence_run 0.4 ss -xpH state established) || witness_list_connected_inodes=
   [ -n "$witness_list_connected_inodes" ] || return 1
   while read -r witness_list_connected_line; do
@@ -79,8 +79,7 @@ $witness_list_connected_all
 EOF
 }
 
-# witness_pick_by_directory PIDS -> KILLERS: those that work where the server started this witness, which is where its caller
-# works
+# witness_pick_by_directory PIDS -> KILLERS: those with the working directory of this witness, which tmux took from the caller
 witness_pick_by_directory() {
   KILLERS=
   for witness_pick_by_directory_pid in $1; do
@@ -89,7 +88,7 @@ witness_pick_by_directory() {
   [ -n "$KILLERS" ] || KILLERS=$1
 }
 
-# witness_find_key -> KILLERS: the attached client whose key the newest call of this witness was, by the server's message log
+# witness_find_key -> KILLERS: the attached client whose key binding called this witness, by the server's message log
 witness_find_key() {
   KILLERS=''
   read -r witness_find_key_pid witness_find_key_viewer <<EOF
@@ -108,8 +107,7 @@ $ATTACHED
 EOF
 }
 
-# witness_list_candidates -> KILLERS: where the kernel cannot be asked, every process of the server's own executable that is not a
-# server
+# witness_list_candidates -> KILLERS: without `ss`, every process with the server's executable that is not a server
 witness_list_candidates() {
   KILLERS='' witness_list_candidates_exe=$(readlink "/proc/${SERVER%%:*}/exe")
   while read -r witness_list_candidates_pid witness_list_candidates_ppid witness_list_candidates_comm; do
@@ -155,7 +153,7 @@ witness_list_ancestors() {
   done
 }
 
-# witness_clean_command WORDS... -> COMMAND_TEXT: long words, and what looks like a secret, are cut
+# witness_clean_command WORDS... -> COMMAND_TEXT: cuts long words and words that look like a secret
 witness_clean_command() {
   COMMAND_TEXT='' witness_clean_command_hide=
   for witness_clean_command_word in "$@"; do
@@ -180,7 +178,7 @@ witness_clean_command() {
   done
 }
 
-# witness_describe PID DEPTH: one line `process ...` from ps, or from /proc where ps gives nothing in time
+# witness_describe PID DEPTH: prints a line `process ...`, from ps, or from /proc if ps is too slow
 witness_describe() {
   set -- "$1" "$2" "$(out "$DETAILS" | sed -n "s/^ *$1  *//p" | sed 1q)"
   witness_describe_pid=$1 witness_describe_depth=$2
@@ -201,7 +199,7 @@ witness_describe() {
   out "process pid=$witness_describe_pid depth=$witness_describe_depth $witness_describe_head command=$QUOTED"
 }
 
-# witness_read_earlier -> EARLIER: what another witness of the last two seconds has written, and which was not taken back
+# witness_read_earlier -> EARLIER: the processes in a witness of the last two seconds that was not removed
 witness_read_earlier() {
   EARLIER=
   cause_has_witness || return 0
@@ -209,7 +207,7 @@ witness_read_earlier() {
   [ -z "$EARLIER" ] || CONFIDENCE=low
 }
 
-# witness_write [LINES]: the witness as it is known now
+# witness_write [LINES]: replaces the witness file
 witness_write() {
   {
     out "witness ts_ms=$SEEN by=$$ command=$COMMAND confidence=$CONFIDENCE via=$VIA"
@@ -230,7 +228,7 @@ witness_testify() {
   SEEN=$NOW
   [ ${#SEEN} -gt 11 ] || SEEN=${SEEN}000
   : at witness asked seen
-  # On a busy host there may be no time for more.
+  # Written first without a name: on a busy host the time limit may come before the rest.
   CONFIDENCE=low VIA=none
   cause_has_witness || witness_write
   witness_find_killer
@@ -268,19 +266,19 @@ witness_testify() {
 $EARLIER"
 }
 
-# witness_misses_leader: no pane of the living server has the leader of its session any more
+# witness_misses_leader: no pane of the running server contains the leader of its session any more
 witness_misses_leader() {
   read -r witness_misses_leader_line <"$STATE.leader" && [ -z "$(evidence_run 0.2 "$TMUX_BIN" -S "$SOCKET" list-panes -af "#{==:#{pane_pid},$witness_misses_leader_line}")" ]
 }
 
-# witness_is_ours: what stands there is of this witness
+# witness_is_ours: this process wrote the present witness file
 witness_is_ours() {
   witness_is_ours_line=
   read -r witness_is_ours_line <"$WITNESS"
   case $witness_is_ours_line in *" by=$$ "*) ;; *) return 1 ;; esac
 }
 
-# witness_retract: the checker. A server that answers a moment later, or lives on, has not died of it.
+# witness_retract: removes the witness if the server still answers, or still runs, a moment after the command
 witness_retract() {
   witness_retract_left=25
   while [ $witness_retract_left -gt 0 ]; do
@@ -303,7 +301,7 @@ witness_retract() {
   fi
 }
 
-# witness_run_within SECONDS COMMAND...: a function of ours, ended when the time is over
+# witness_run_within SECONDS FUNCTION...: runs a function of this script, and kills it at the time limit
 witness_run_within() {
   witness_run_within_limit=$1
   shift

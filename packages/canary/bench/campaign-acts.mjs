@@ -1,210 +1,220 @@
-// What a campaign does to a server, and what must be found on disk afterwards. Each act gets one life of one server and
-// says what is true of it: how many records, and the causes that are true (acts that race each other have several).
+// What a campaign does to a server, and what must be on disk afterwards. Each act gets one generation and returns what is
+// correct for it: the number of records, and the causes (several, if its steps race).
 import { readFileSync } from 'node:fs'
 import { completeIntent, declareIntent, dismissCanary, ensureCanary, withdrawIntent } from '../dist/index.js'
 import { childProcess, signal, sleep, stateOf } from './support.mjs'
 
-const WATCH = { killed: 'server-vanished', ended: 'signaled-server-gone', swept: 'client-killed-server-gone' }
-const target = (life) => ({ identity: life.identity, gen: life.gen, recordDir: life.recordDir })
+const WATCH = {
+  killed: 'server-vanished',
+  exited: 'signaled-server-gone',
+  swept: 'client-killed-server-gone',
+}
+const target = (generation) => ({
+  identity: generation.identity,
+  gen: generation.gen,
+  recordDir: generation.recordDir,
+})
 const words = { by: 'campaign', why: 'teardown' }
 
 const once = (...causes) => ({ records: [1], causes: new Set(causes) })
 const silent = { records: [0], causes: new Set() }
 const either = (...causes) => ({ records: [0, 1], causes: new Set(causes) })
 
-/** The cause of a signal death as this life's recorder can know it. */
-const bySignal = (life, guardCause) => (life.mode === 'guard' ? guardCause : WATCH.killed)
-const byEnd = (life, ...guardCauses) => (life.mode === 'guard' ? guardCauses : [WATCH.ended])
+/** The cause of a death by signal, as the recorder of this mode sees it. */
+const bySignal = (generation, guardCause) => (generation.mode === 'guard' ? guardCause : WATCH.killed)
+const byExit = (generation, ...guardCauses) => (generation.mode === 'guard' ? guardCauses : [WATCH.exited])
 
-/** When a recorder or its client is disturbed, what the client saw may be any of these. */
+/** If the recorder or its client is disturbed, the client may see any of these. */
 const anyWatch = Object.values(WATCH)
 
-async function killWith(life, name, cause) {
-  signal(life.server, name)
-  return once(bySignal(life, cause))
+async function killWith(generation, name, cause) {
+  signal(generation.server, name)
+  return once(bySignal(generation, cause))
 }
 
-/** Watches the same server under another name too. */
-async function secondName(life) {
-  const identity = `second-n${life.number}`
-  const armed = await ensureCanary({ ...target(life), socketPath: life.socketPath, identity })
+/** Watches the same server under a second identity. */
+async function secondName(generation) {
+  const identity = `second-n${generation.number}`
+  const armed = await ensureCanary({ ...target(generation), socketPath: generation.socketPath, identity })
   const { state, gen } = armed
   if (state !== 'spawned') throw new Error(`not armed: ${JSON.stringify(armed)}`)
-  return { ...life, identity, gen }
+  return { ...generation, identity, gen }
 }
 
-/** Runs a declarer in a process of its own, which can be killed. */
-async function declarer(life) {
-  const child = childProcess('declare.mjs', target(life))
+/** Declares an intent in another process, which can be killed. */
+async function declarer(generation) {
+  const child = childProcess('declare.mjs', target(generation))
   await child.line('declared')
   return child
 }
 
 export const ACTS = {
-  sigkill: (life) => killWith(life, 'SIGKILL', 'killed'),
-  sigsegv: (life) => killWith(life, 'SIGSEGV', 'crashed'),
-  sigabrt: (life) => killWith(life, 'SIGABRT', 'crashed'),
-  async sigterm(life) {
-    signal(life.server, 'SIGTERM')
-    return once(...byEnd(life, 'exited'))
+  sigkill: (generation) => killWith(generation, 'SIGKILL', 'killed'),
+  sigsegv: (generation) => killWith(generation, 'SIGSEGV', 'crashed'),
+  sigabrt: (generation) => killWith(generation, 'SIGABRT', 'crashed'),
+  async sigterm(generation) {
+    signal(generation.server, 'SIGTERM')
+    return once(...byExit(generation, 'exited'))
   },
-  async killServer(life) {
-    await life.tmux('kill-server')
-    return once(...byEnd(life, 'killed-by-command'))
+  async killServer(generation) {
+    await generation.tmux('kill-server')
+    return once(...byExit(generation, 'killed-by-command'))
   },
-  async lastSession(life) {
-    await life.tmux('kill-session', '-t', 'main')
-    return once(...byEnd(life, 'killed-by-command'))
+  async lastSession(generation) {
+    await generation.tmux('kill-session', '-t', 'main')
+    return once(...byExit(generation, 'killed-by-command'))
   },
-  async twoKillers(life, random) {
-    const other = sleep(random(10)).then(() => signal(life.server, 'SIGKILL'))
-    await Promise.all([life.tmux('kill-server'), other])
-    return once(...(life.mode === 'guard' ? ['killed', 'killed-by-command'] : [WATCH.killed, WATCH.ended]))
+  async twoKillers(generation, random) {
+    const other = sleep(random(10)).then(() => signal(generation.server, 'SIGKILL'))
+    await Promise.all([generation.tmux('kill-server'), other])
+    return once(
+      ...(generation.mode === 'guard' ? ['killed', 'killed-by-command'] : [WATCH.killed, WATCH.exited]),
+    )
   },
-  async innocentKill(life, random) {
-    await life.tmux('new-window', '-d', 'exec sleep 1000')
-    await life.tmux('kill-window', '-t', 'main:1')
+  async innocentKill(generation, random) {
+    await generation.tmux('new-window', '-d', 'exec sleep 1000')
+    await generation.tmux('kill-window', '-t', 'main:1')
     await sleep(1_000 + random(100))
-    signal(life.server, 'SIGTERM')
-    return once(...byEnd(life, 'exited'))
+    signal(generation.server, 'SIGTERM')
+    return once(...byExit(generation, 'exited'))
   },
-  async stoppedServer(life, random) {
-    signal(life.server, 'SIGSTOP')
+  async stoppedServer(generation, random) {
+    signal(generation.server, 'SIGSTOP')
     await sleep(random(100))
-    signal(life.server, 'SIGKILL')
-    return once(bySignal(life, 'killed'))
+    signal(generation.server, 'SIGKILL')
+    return once(bySignal(generation, 'killed'))
   },
-  async sweep(life) {
-    const state = stateOf(life)
+  async sweep(generation) {
+    const state = stateOf(generation)
     if (state.client !== undefined) signal(state.client, 'SIGKILL')
-    signal(life.server, 'SIGKILL')
-    return once(...(life.mode === 'guard' ? ['killed'] : anyWatch))
+    signal(generation.server, 'SIGKILL')
+    return once(...(generation.mode === 'guard' ? ['killed'] : anyWatch))
   },
-  async clientFirst(life, random) {
-    const state = stateOf(life)
+  async clientFirst(generation, random) {
+    const state = stateOf(generation)
     if (state.client !== undefined) signal(state.client, random(2) === 0 ? 'SIGKILL' : 'SIGTERM')
     await sleep(random(60))
-    signal(life.server, 'SIGKILL')
-    return once(...(life.mode === 'guard' ? ['killed'] : anyWatch))
+    signal(generation.server, 'SIGKILL')
+    return once(...(generation.mode === 'guard' ? ['killed'] : anyWatch))
   },
-  async recorderAndServer(life, random) {
-    signal(stateOf(life).recorder, 'SIGKILL')
+  async recorderAndServer(generation, random) {
+    signal(stateOf(generation).recorder, 'SIGKILL')
     await sleep(random(4))
-    signal(life.server, 'SIGKILL')
+    signal(generation.server, 'SIGKILL')
     return once('recorder-lost', ...anyWatch)
   },
-  async serverThenRecorder(life, random) {
-    const { recorder } = stateOf(life)
-    signal(life.server, 'SIGKILL')
+  async serverThenRecorder(generation, random) {
+    const { recorder } = stateOf(generation)
+    signal(generation.server, 'SIGKILL')
     await sleep(random(8))
     signal(recorder, 'SIGKILL')
-    return once('recorder-lost', bySignal(life, 'killed'), ...anyWatch)
+    return once('recorder-lost', bySignal(generation, 'killed'), ...anyWatch)
   },
-  async recorderReplaced(life, random) {
-    signal(stateOf(life).recorder, 'SIGKILL')
+  async recorderReplaced(generation, random) {
+    signal(stateOf(generation).recorder, 'SIGKILL')
     await sleep(random(30))
-    await Promise.all([ensureCanary(life), ensureCanary(life)])
-    signal(life.server, 'SIGKILL')
+    await Promise.all([ensureCanary(generation), ensureCanary(generation)])
+    signal(generation.server, 'SIGKILL')
     return once('recorder-lost', ...anyWatch)
   },
-  async stoppedRecorder(life, random) {
-    const { recorder } = stateOf(life)
+  async stoppedRecorder(generation, random) {
+    const { recorder } = stateOf(generation)
     signal(recorder, 'SIGSTOP')
-    signal(life.server, 'SIGKILL')
+    signal(generation.server, 'SIGKILL')
     await sleep(random(200))
     signal(recorder, 'SIGCONT')
-    return once(bySignal(life, 'killed'))
+    return once(bySignal(generation, 'killed'))
   },
-  async teardown(life) {
-    await declareIntent({ ...target(life), ...words })
-    await life.end()
-    await completeIntent(target(life))
+  async teardown(generation) {
+    await declareIntent({ ...target(generation), ...words })
+    await generation.stop()
+    await completeIntent(target(generation))
     return silent
   },
-  async teardownWithStoppedRecorder(life, random) {
-    const { recorder } = stateOf(life)
+  async teardownWithStoppedRecorder(generation, random) {
+    const { recorder } = stateOf(generation)
     signal(recorder, 'SIGSTOP')
-    await declareIntent({ ...target(life), ...words })
-    await life.end()
-    await completeIntent(target(life))
+    await declareIntent({ ...target(generation), ...words })
+    await generation.stop()
+    await completeIntent(target(generation))
     await sleep(random(300))
     signal(recorder, 'SIGCONT')
     return silent
   },
-  async teardownWithDeadRecorder(life) {
-    const { recorder } = stateOf(life)
-    await declareIntent({ ...target(life), ...words })
+  async teardownWithDeadRecorder(generation) {
+    const { recorder } = stateOf(generation)
+    await declareIntent({ ...target(generation), ...words })
     signal(recorder, 'SIGKILL')
-    await life.end()
-    await completeIntent(target(life))
+    await generation.stop()
+    await completeIntent(target(generation))
     return silent
   },
-  async teardownByTwo(life) {
-    const first = await declarer(life)
-    await declareIntent({ ...target(life), ...words })
-    await life.end()
-    await Promise.all([completeIntent(target(life)), first.ask('done', 'done')])
+  async teardownByTwo(generation) {
+    const first = await declarer(generation)
+    await declareIntent({ ...target(generation), ...words })
+    await generation.stop()
+    await Promise.all([completeIntent(target(generation)), first.ask('done', 'done')])
     first.kill()
     return silent
   },
-  async teardownThatFails(life, random) {
-    await declareIntent({ ...target(life), ...words })
+  async teardownThatFails(generation, random) {
+    await declareIntent({ ...target(generation), ...words })
     await sleep(random(30))
-    await withdrawIntent(target(life))
-    signal(life.server, 'SIGKILL')
-    return once(bySignal(life, 'killed'))
+    await withdrawIntent(target(generation))
+    signal(generation.server, 'SIGKILL')
+    return once(bySignal(generation, 'killed'))
   },
-  async deadDeclarer(life, random) {
-    const child = await declarer(life)
+  async deadDeclarer(generation, random) {
+    const child = await declarer(generation)
     await child.killed()
     await sleep(random(50))
-    signal(life.server, 'SIGKILL')
-    return once(bySignal(life, 'killed'))
+    signal(generation.server, 'SIGKILL')
+    return once(bySignal(generation, 'killed'))
   },
-  async declarerDiesAfterKill(life, random) {
-    const child = await declarer(life)
-    await life.end()
+  async declarerDiesAfterKill(generation, random) {
+    const child = await declarer(generation)
+    await generation.stop()
     await sleep(random(150))
     await child.killed()
-    // It depends on whether its recorder has looked while the declarer lived.
-    return either('recorder-lost', bySignal(life, 'killed'), ...anyWatch)
+    // It depends on whether the recorder read the intent while the declarer was running.
+    return either('recorder-lost', bySignal(generation, 'killed'), ...anyWatch)
   },
-  async lateIntent(life) {
-    signal(life.server, 'SIGKILL')
-    await life.gone()
-    const { state } = await declareIntent({ ...target(life), ...words })
-    if (state === 'declared') await withdrawIntent(target(life))
-    return once('recorder-lost', bySignal(life, 'killed'), ...anyWatch)
+  async lateIntent(generation) {
+    signal(generation.server, 'SIGKILL')
+    await generation.gone()
+    const { state } = await declareIntent({ ...target(generation), ...words })
+    if (state === 'declared') await withdrawIntent(target(generation))
+    return once('recorder-lost', bySignal(generation, 'killed'), ...anyWatch)
   },
-  async twoNames(life, random) {
-    life.alsoAs = await secondName(life)
+  async twoNames(generation, random) {
+    generation.alsoAs = await secondName(generation)
     await sleep(random(30))
-    signal(life.server, 'SIGKILL')
-    return once(bySignal(life, 'killed'), ...anyWatch)
+    signal(generation.server, 'SIGKILL')
+    return once(bySignal(generation, 'killed'), ...anyWatch)
   },
-  async twoNamesStopped(life) {
-    life.alsoAs = await secondName(life)
-    await declareIntent({ ...target(life), ...words })
-    await life.end()
-    await completeIntent(target(life))
+  async twoNamesStopped(generation) {
+    generation.alsoAs = await secondName(generation)
+    await declareIntent({ ...target(generation), ...words })
+    await generation.stop()
+    await completeIntent(target(generation))
     return silent
   },
-  async dismissed(life) {
-    const { state } = await dismissCanary(life)
+  async dismissed(generation) {
+    const { state } = await dismissCanary(generation)
     if (state !== 'dismissed') throw new Error(`not dismissed: ${JSON.stringify(state)}`)
-    signal(life.server, 'SIGKILL')
+    signal(generation.server, 'SIGKILL')
     return silent
   },
 }
 
-/** Whether a process of this pid and start time is there and no zombie. */
+/** Returns whether a process with this pid and start time exists and is not a zombie. */
 export function isAlive(pid, token) {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const words = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return words[0] !== 'Z' && words[0] !== 'X' && words[19] === token
   } catch {
-    // Gone, between the look and the read.
+    // The process exited between the open and the read.
     return false
   }
 }

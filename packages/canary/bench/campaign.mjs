@@ -1,5 +1,5 @@
-// A campaign: random accidents and deliberate acts on many servers at once, in both modes, with reconcilers that are
-// killed in between, and an oracle that knows what it did and checks the files afterwards.
+// A campaign: random accidents and deliberate stops of many servers at once, in both modes, while reconcilers run and are
+// killed. It knows what it did to each server and checks the records afterwards.
 //   node bench/campaign.mjs [acts] [servers] [seed]
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
@@ -7,7 +7,7 @@ import { ensureCanary, reconcile, startGuardedServer } from '../dist/index.js'
 import { ACTS, isAlive } from './campaign-acts.mjs'
 import { childProcess, exec, join, scratch, sleep, startServer, tokenOf } from './support.mjs'
 
-/** A small generator with a seed (mulberry32): the same seed draws the same acts. */
+/** A random number generator with a seed (mulberry32): the same seed gives the same acts. */
 function generator(seed) {
   let state = seed >>> 0
   return (below) => {
@@ -27,7 +27,7 @@ async function until(_what, look, limitMs = 40_000) {
   }
 }
 
-async function startLife(location, number, mode) {
+async function startGeneration(location, number, mode) {
   const identity = `${mode === 'guard' ? 'guarded' : 'watched'}-n${number}`
   const socketPath = join(location.path, `s${number}`)
   const recordDir = join(location.path, 'rec')
@@ -64,12 +64,12 @@ async function startLife(location, number, mode) {
     gen = armed.gen
   }
   const server = { pid, token: tokenOf(pid) }
-  const gone = () => until('the end of the server', () => !isAlive(server.pid, server.token))
-  const end = async () => {
+  const gone = () => until('the exit of the server', () => !isAlive(server.pid, server.token))
+  const stop = async () => {
     await tmux('kill-server')
     await gone()
   }
-  return { ...request, mode, gen, server, tmux, gone, end, number }
+  return { ...request, mode, gen, server, tmux, gone, stop, number }
 }
 
 function readDeaths(recordDir) {
@@ -81,17 +81,18 @@ function readDeaths(recordDir) {
     .map((line) => Object.fromEntries(line.split(' ').map((word) => word.split(/=(.*)/s).slice(0, 2))))
 }
 
-const statePath = (life) => join(life.recordDir, 'state', 'canary', `${life.identity}-${life.gen}`)
+const statePath = (generation) =>
+  join(generation.recordDir, 'state', 'canary', `${generation.identity}-${generation.gen}`)
 
-/** Looked at as soon as a generation is settled: only the newest 500 records are kept. */
-function snapshotIsWhole(life) {
-  const path = join(life.recordDir, 'server-deaths', `${life.identity}-${life.gen}.txt`)
+/** Must be checked as soon as a generation is settled: only the newest 500 records are kept. */
+function snapshotIsWhole(generation) {
+  const path = join(generation.recordDir, 'server-deaths', `${generation.identity}-${generation.gen}.txt`)
   return existsSync(path) && readFileSync(path, 'utf8').endsWith('\n--- end\n')
 }
 
-function judge({ life, act, expected, whole, settled }, deaths) {
-  // One server is one death, under whichever of its names.
-  const names = [life, ...(life.alsoAs ? [life.alsoAs] : [])]
+function judge({ generation, act, expected, whole, settled }, deaths) {
+  // A server has one death, recorded under one of its identities.
+  const names = [generation, ...(generation.alsoAs ? [generation.alsoAs] : [])]
   const mine = deaths.filter((line) =>
     names.some((one) => line.gen === one.gen && line.identity === one.identity),
   )
@@ -100,10 +101,10 @@ function judge({ life, act, expected, whole, settled }, deaths) {
     faults.push({
       kind,
       act,
-      mode: life.mode,
-      number: life.number,
+      mode: generation.mode,
+      number: generation.number,
       cause: mine.map((line) => line.cause).join(),
-      gen: life.gen,
+      gen: generation.gen,
     })
   if (mine.length > 1) say('twice')
   else if (!expected.records.includes(mine.length)) say(mine.length === 0 ? 'missed' : 'false')
@@ -113,19 +114,19 @@ function judge({ life, act, expected, whole, settled }, deaths) {
   return faults
 }
 
-/** Reconcilers run all the time, and some are killed in the middle. */
-async function harass(location, random, running) {
+/** Runs reconcilers one after another and kills some of them. */
+async function reconcileRepeatedly(location, random, running) {
   while (running.on) {
     const child = childProcess('reconcile.mjs', { recordDir: join(location.path, 'rec') })
     if (random(2) === 0) {
       await sleep(60 + random(120))
       await child.killed()
-    } else await child.ended
+    } else await child.exited
     await sleep(50 + random(200))
   }
 }
 
-/** Runs `acts` acts over `servers` servers at a time; gives what was found wrong, and how much of what was done. */
+/** Runs `acts` acts on `servers` servers at a time; returns the faults and the number of each act. */
 export async function runCampaign({ acts, servers, seed, only }) {
   const random = generator(seed)
   const location = scratch()
@@ -137,41 +138,47 @@ export async function runCampaign({ acts, servers, seed, only }) {
     delay: random(50),
     seed: random(2 ** 31),
   }))
-  const lives = []
+  const results = []
   const running = { on: true }
-  const harasser = harass(location, generator(seed + 1), running)
+  const reconcilers = reconcileRepeatedly(location, generator(seed + 1), running)
   const queue = plan.values()
   const worker = async () => {
     for (const step of queue) {
-      const life = await startLife(location, step.number, step.mode)
+      const generation = await startGeneration(location, step.number, step.mode)
       await sleep(step.delay)
-      const expected = await ACTS[step.name](life, generator(step.seed))
-      await life.gone()
-      const names = [life, ...(life.alsoAs ? [life.alsoAs] : [])]
+      const expected = await ACTS[step.name](generation, generator(step.seed))
+      await generation.gone()
+      const names = [generation, ...(generation.alsoAs ? [generation.alsoAs] : [])]
       const settled = await until('settling', () => names.every((one) => !existsSync(statePath(one))))
-      lives.push({ life, act: step.name, expected, settled, whole: names.some(snapshotIsWhole) })
+      results.push({ generation, act: step.name, expected, settled, whole: names.some(snapshotIsWhole) })
     }
   }
   await Promise.all(Array.from({ length: servers }, worker))
   running.on = false
-  await harasser
+  await reconcilers
   const recordDir = join(location.path, 'rec')
   for (let round = 0; round < 3; round++) await reconcile({ recordDir })
   const deaths = readDeaths(recordDir)
-  const faults = lives.flatMap((one) => judge(one, deaths))
+  const faults = results.flatMap((one) => judge(one, deaths))
   await sleep(2_000)
   faults.push(...leftovers(location, recordDir))
   if (faults.length === 0) await location.remove()
-  return { faults, deaths: deaths.length, done: lives.length, directory: location.path, counts: count(lives) }
+  return {
+    faults,
+    deaths: deaths.length,
+    done: results.length,
+    directory: location.path,
+    counts: count(results),
+  }
 }
 
-function count(lives) {
+function count(results) {
   const counts = {}
-  for (const { act } of lives) counts[act] = (counts[act] ?? 0) + 1
+  for (const { act } of results) counts[act] = (counts[act] ?? 0) + 1
   return counts
 }
 
-/** Processes that name the campaign's private directory, and files of recorders. Both are nobody else's. */
+/** Returns processes that name the campaign's private directory, and files of recorders that were not removed. */
 function leftovers(location, recordDir) {
   const faults = []
   for (const pid of readdirSync('/proc').filter(
@@ -181,7 +188,7 @@ function leftovers(location, recordDir) {
       const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
       if (words.includes(location.path)) faults.push({ kind: 'leftover process', pid, words })
     } catch {
-      // Ended meanwhile.
+      // The process has exited.
     }
   }
   for (const name of readdirSync(join(recordDir, 'state', 'canary')))
@@ -203,7 +210,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   console.log(
     faults.length === 0
       ? 'missed 0, false 0, twice 0, wrong cause 0, leftovers 0'
-      : `${faults.length} faults; everything is kept in ${directory}`,
+      : `${faults.length} faults; the files are kept in ${directory}`,
   )
   process.exitCode = faults.length === 0 ? 0 : 1
 }

@@ -1,4 +1,4 @@
-// The guard beside the plain v2 protocol, in one run, on this machine. Linux.
+// Compares the guard with the plain v2 protocol, in one run on this machine. Linux only.
 //   pnpm --filter @iapeer/canary bench
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,7 @@ import {
   summary,
 } from './support.mjs'
 
-// `node bench/guard.mjs burst [rounds]` measures deaths at once alone.
+// `node bench/guard.mjs burst [rounds]` measures simultaneous deaths only.
 const burstAlone = process.argv[2] === 'burst'
 const [deaths = 30, servers = 300, idleSecs = 60] = burstAlone ? [] : process.argv.slice(2).map(Number)
 const reference = fileURLToPath(new URL('./v2-reference.sh', import.meta.url))
@@ -69,8 +69,8 @@ async function alone(count) {
 }
 
 /**
- * Servers of one root that die at once. A claim is made right before its line, and nothing else is appended to exits.log: its
- * last change is the last line.
+ * Kills servers of one root at once. A claim is made right before its line, and nothing else is appended to exits.log, so the
+ * last change of that file is the last line.
  */
 async function atOnce(count) {
   const location = scratch()
@@ -88,7 +88,7 @@ async function atOnce(count) {
   await sleep(200)
   const killed = clock()
   for (const { server } of started) process.kill(server.pid, 'SIGKILL')
-  // Nothing is polled meanwhile: the files keep their times, and the processors are the recorders'.
+  // No polling here: the files keep their times, and the recorders need the processors.
   await sleep(2_500)
   const found = []
   for (const { identity, gen } of started) {
@@ -105,7 +105,7 @@ async function atOnce(count) {
   return { line: { p50: claims.p50, p99: last }, snapshot: summary(found.map((one) => one.snapshot)) }
 }
 
-/** Time from starting a plain server to its answer: what the guard's launch is measured against. */
+/** Measures the start of a plain server until it answers, to compare with the guard's launch. */
 async function plainLaunch(count) {
   const times = []
   for (let round = 0; round < count; round++) {
@@ -137,7 +137,7 @@ async function v2(count) {
   return { line: summary(found.map((one) => one.line)), snapshot: summary(found.map((one) => one.snapshot)) }
 }
 
-/** User and system time of processes, in clock ticks of 10 ms (proc_pid_stat(5), fields 14 and 15). */
+/** Returns user and system time of processes, in clock ticks of 10 ms (proc_pid_stat(5), fields 14 and 15). */
 function ticks(pids) {
   return pids.reduce((sum, pid) => {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -194,4 +194,4 @@ const fleet = await many(servers)
 for (const [count, kb] of Object.entries(fleet.memory))
   row(`memory a guard, at ${count} (PSS)`, kb, undefined, 'kB')
 row(`CPU of ${servers} idle guards in ${idleSecs} s`, fleet.cpuMs, undefined, 'ms')
-console.log('(launch is beside `tmux new-session -d`; v2 has no launch of its own)')
+console.log('(launch is compared with `tmux new-session -d`, because v2 has no launch of its own)')

@@ -1,4 +1,4 @@
-// What the benches share: private servers, times by the file system, proportional set sizes, percentiles.
+// Shared by the benches: private servers, times from the file system, proportional set sizes, percentiles.
 import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -38,7 +38,7 @@ export function startDetached(file, args) {
   return child.pid
 }
 
-/** Waits for a file and gives its time of change (ms): by the file system's clock, not the recorder's. */
+/** Waits for a file and returns its ctime (ms), which is the file system's clock, not the recorder's. */
 export async function changedAt(path, whole = () => true, limitMs = 10_000) {
   const end = performance.now() + limitMs
   for (;;) {
@@ -56,7 +56,7 @@ export function percentile(values, share) {
 
 export const summary = (values) => ({ p50: percentile(values, 0.5), p99: percentile(values, 0.99) })
 
-/** Proportional set size of processes, kB (proc_pid_smaps_rollup(5)). */
+/** Returns the proportional set size of processes, kB (proc_pid_smaps_rollup(5)). */
 export function pssKb(pids) {
   let total = 0
   for (const pid of pids)
@@ -64,7 +64,7 @@ export function pssKb(pids) {
   return total
 }
 
-/** Direct children of a process. */
+/** Returns the direct children of a process. */
 export function childrenOf(pid) {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
     .trim()
@@ -80,13 +80,13 @@ export const row = (name, ours, reference, unit) =>
 
 export { join }
 
-/** The start time of a process (field 22 of /proc/<pid>/stat). */
+/** Returns the start time of a process (field 22 of /proc/<pid>/stat). */
 export function tokenOf(pid) {
   const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
 }
 
-/** Sends a signal to this very process; nothing happens when it is gone. */
+/** Sends a signal to the process with this pid and start time; does nothing if it is gone. */
 export function signal({ pid, token }, name) {
   try {
     if (tokenOf(pid) === token) process.kill(pid, name)
@@ -95,7 +95,7 @@ export function signal({ pid, token }, name) {
   }
 }
 
-/** Recorder and client of a generation, from its state file. */
+/** Reads the recorder and the client of a generation from its state file. */
 export function stateOf({ recordDir, identity, gen }) {
   const text = readFileSync(join(recordDir, 'state', 'canary', `${identity}-${gen}`), 'utf8')
   const id = (key) => {
@@ -105,7 +105,7 @@ export function stateOf({ recordDir, identity, gen }) {
   return { recorder: id('recorder'), client: id('client') }
 }
 
-/** One of test/fixtures in a process of its own. */
+/** Starts one of test/fixtures as a process. */
 export function childProcess(name, argument) {
   const path = fileURLToPath(new URL(`../test/fixtures/${name}`, import.meta.url))
   const child = spawn(process.execPath, [path, JSON.stringify(argument)], {
@@ -115,10 +115,10 @@ export function childProcess(name, argument) {
   child.stdout.setEncoding('utf8').on('data', (chunk) => {
     text += chunk
   })
-  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const exited = new Promise((resolve) => child.once('exit', resolve))
   const line = async (wanted) => {
     const end = performance.now() + 20_000
-    while (!text.split('\n').some((said) => said.startsWith(wanted))) {
+    while (!text.split('\n').some((one) => one.startsWith(wanted))) {
       if (performance.now() > end) throw new Error(`no ${wanted} from ${name}: ${text}`)
       await sleep(5)
     }
@@ -126,11 +126,11 @@ export function childProcess(name, argument) {
   const kill = () => child.kill('SIGKILL')
   const killed = () => {
     kill()
-    return ended
+    return exited
   }
   const ask = (word, wanted) => {
     child.stdin.write(`${word}\n`)
     return line(wanted)
   }
-  return { line, ask, kill, killed, ended }
+  return { line, ask, kill, killed, exited }
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The plain protocol that the watch is measured against: a client, a pause of two seconds, a probe, a line, a snapshot.
+# The plain protocol to compare with: a client, a pause of two seconds, a probe, a line, a snapshot.
 # Usage: v2-reference.sh SOCKET CHANNEL DIRECTORY
 main() {
   tmux -S "$1" wait-for "$2" </dev/null >/dev/null 2>&1

@@ -1,4 +1,4 @@
-// The watch beside the plain v2 protocol, in one run, on this machine. Linux.
+// Compares the watch with the plain v2 protocol, in one run on this machine. Linux only.
 //   pnpm --filter @iapeer/canary bench [deaths] [servers]
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -89,7 +89,7 @@ async function memory(count) {
   return result
 }
 
-/** ensureCanary among many recorded canaries; the reference asks `pgrep -f` for its recorder, as v2 did. */
+/** Measures ensureCanary among many recorded canaries; the reference finds its recorder with `pgrep -f`, as v2 did. */
 async function alreadyArmed(count) {
   const location = scratch()
   const server = await startServer(join(location.path, 's'))
@@ -105,7 +105,7 @@ async function alreadyArmed(count) {
   const ours = []
   for (let round = 0; round < 300; round++) {
     const from = performance.now()
-    // A tmux that does not exist: an answer without a process is the only one possible.
+    // Without a tmux, ensureCanary can answer only from its files.
     const { state } = await ensureCanary({ ...request, tmux: '/nowhere' })
     if (state !== 'already') throw new Error(state)
     ours.push(performance.now() - from)

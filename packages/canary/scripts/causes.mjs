@@ -1,8 +1,8 @@
-// What is generated from causes.json: the table of the recorders, that of forensics, and that of the documentation.
+// Generates the cause tables of the recorders, of forensics and of the documentation from causes.json.
 
 const SOURCE = 'packages/canary/causes.json'
 
-/** `0`, `1..127`, `128 + signal`, ...: the pattern of a shell's `case` for a range of decimal numbers. */
+/** The shell pattern (`case`) for a status of causes.json. */
 const RANGES = {
   0: '0',
   '1..127': '*',
@@ -15,7 +15,7 @@ const modeOf = (table, mode, event = 'server') =>
 
 const statusesOf = (one) => one.status.split(', ')
 
-/** The one cause with this status, or the one that a property picks among several. */
+/** Returns the one cause with this status that `pick` accepts; throws if there is not exactly one. */
 function causeWith(causes, status, pick = () => true) {
   const found = causes.filter((one) => statusesOf(one).includes(status) && pick(one))
   if (found.length !== 1) throw new Error(`${found.length} causes for the status ${status}, expected one`)
@@ -26,7 +26,7 @@ function shellWatch(table) {
   const watch = modeOf(table, 'watch')
   const arm = (status) => `    ${RANGES[status]}) CAUSE=${causeWith(watch, status)} ;;`
   return [
-    '# cause_decide_watch WAIT_RC -> CAUSE: the exit code of the watching client only attributes',
+    '# cause_decide_watch WAIT_RC -> CAUSE: from the exit code of the watching client',
     'cause_decide_watch() {',
     '  case $1 in',
     ...['0', '128..255', '1..127'].map(arm),
@@ -39,7 +39,7 @@ function shellGuard(table) {
   const guard = modeOf(table, 'guard')
   const zero = (witnessed) => causeWith(guard, '0', (one) => (one.witnessed ?? false) === witnessed)
   return [
-    '# cause_decide_guard WAIT_RC -> CAUSE, SIGNAL: the wait status of the server itself; a signal outranks a witness',
+    '# cause_decide_guard WAIT_RC -> CAUSE, SIGNAL: from the wait status of the server; a signal outranks a witness',
     'cause_decide_guard() {',
     '  case $1 in',
     `    0) if cause_has_witness; then CAUSE=${zero(true)}; else CAUSE=${zero(false)}; fi ;;`,
@@ -85,8 +85,8 @@ function shellClaim(table) {
     return `    ${one.claim === '' ? "''" : one.claim}) WAIT_RC=unknown${unseen} CAUSE=${one.cause} ;;`
   }
   return [
-    '# cause_decide RC SYSTEM -> WAIT_RC CAUSE SIGNAL MODE RECORDER: what the line in exits.log says of them, in this MODE.',
-    `# SYSTEM (${table.formerCauses.map((one) => one.system).join(', ')}) comes from claims of recorders of format 1, which asked systemd before they claimed.`,
+    '# cause_decide RC SYSTEM -> WAIT_RC CAUSE SIGNAL MODE RECORDER: the fields of the line in exits.log, for this MODE.',
+    `# SYSTEM (${table.formerCauses.map((one) => one.system).join(', ')}) comes from claims of recorders of format 1, which asked systemd before the claim.`,
     'cause_decide() {',
     "  WAIT_RC=$1 SIGNAL='' RECORDER=$MODE",
     '  case $1 in',
@@ -101,11 +101,11 @@ function shellClaim(table) {
   ]
 }
 
-/** assets/cause-table.sh */
+/** Returns assets/cause-table.sh. */
 export function causeShell(table) {
   return `${[
     '# shellcheck shell=sh disable=SC2034',
-    `# Cause table: what a wait status, an exit code or a claim says by itself. Generated from ${SOURCE} by`,
+    `# Cause table: the cause that follows from a wait status, an exit code or a claim. Generated from ${SOURCE} by`,
     '# packages/canary/scripts/generate.mjs: edit that file. Sourced; starts no process.',
     '',
     ...shellWatch(table),
@@ -120,13 +120,13 @@ export function causeShell(table) {
 
 const quoted = (text) => `'${text}'`
 
-/** A declaration in the form that the formatter of the repository gives it. */
+/** Returns a declaration, formatted as Biome formats it. */
 function listOf(head, items, tail) {
   const line = `${head}[${items.join(', ')}]${tail}`
   return line.length <= 110 ? line : `${head}[\n${items.map((item) => `  ${item},\n`).join('')}]${tail}`
 }
 
-/** packages/forensics/src/cause-table.ts */
+/** Returns packages/forensics/src/cause-table.ts. */
 export function causeTypeScript(table) {
   const names = (causes) => causes.map((one) => quoted(one.cause))
   const declare = (doc, name, items) => [
@@ -135,7 +135,7 @@ export function causeTypeScript(table) {
     '',
   ]
   const field = ([key, value]) => `${key}: ${typeof value === 'string' ? quoted(value) : value}`
-  const telling = [
+  const conclusive = [
     ...table.causes.filter((one) => one.witnessed || one.mode === 'none'),
     ...table.formerCauses,
   ]
@@ -146,15 +146,15 @@ export function causeTypeScript(table) {
     ...declare('Causes that a guard records.', 'GUARD_CAUSES', names(modeOf(table, 'guard'))),
     ...declare('Causes that a watch records.', 'WATCH_CAUSES', names(modeOf(table, 'watch'))),
     ...declare(
-      'Causes of a server whose end no recorder saw.',
+      'Causes of a server death that no recorder saw.',
       'UNSEEN_CAUSES',
       names(modeOf(table, 'none')),
     ),
-    '/** A cause in exits.log that says more than the wait status beside it. */',
-    'export type TellingCause =',
-    ...telling.map((one) => `  | ${quoted(one.cause)}`),
+    '/** A cause in exits.log that holds more than its wait status does. */',
+    'export type ConclusiveCause =',
+    ...conclusive.map((one) => `  | ${quoted(one.cause)}`),
     '',
-    '/** A signal: its numbers, what tmux, shells and ps print for it, and whether it reports a fault of the program. */',
+    '/** A signal: its numbers, its text in tmux, shells and ps, and whether it reports a fault of the program. */',
     'export interface SignalRow {',
     '  readonly name: string',
     '  readonly linux?: number',
@@ -169,7 +169,7 @@ export function causeTypeScript(table) {
   ].join('\n')
 }
 
-/** The tables of docs/records.md. */
+/** Returns the table of docs/records.md. */
 export function causeDocs(table) {
   const rows = table.causes.map((one) => {
     const mode = one.mode === 'any' ? 'any' : `\`${one.mode}\``

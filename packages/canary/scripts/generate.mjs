@@ -1,4 +1,4 @@
-// Writes what is generated from causes.json and states.json; with --check it writes nothing, and exits with 1 where a file is stale.
+// Writes the files generated from causes.json and states.json. With --check it writes nothing and exits with 1 if a file is stale.
 //   node packages/canary/scripts/generate.mjs [--check]
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -24,7 +24,7 @@ for (const owner of ['canary', 'tmux'])
     generated.set(path, withStates(read(path), states, path))
   }
 
-/** The text of a file, or nothing where there is none yet. */
+/** Returns the text of a file; undefined if it does not exist yet. */
 function present(path) {
   try {
     return read(path)

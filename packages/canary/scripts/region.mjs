@@ -1,4 +1,4 @@
-/** Replaces what stands between `<!-- generated: NAME -->` and `<!-- end: NAME -->` in a Markdown text. */
+/** Replaces the text between `<!-- generated: NAME -->` and `<!-- end: NAME -->` in a Markdown text. */
 export function between(text, name, content) {
   const [start, end] = [`<!-- generated: ${name} -->`, `<!-- end: ${name} -->`]
   const [from, to] = [text.indexOf(start), text.indexOf(end)]

@@ -1,9 +1,9 @@
-// The table of states at the head of each shell program, from states.json.
+// Writes the state table in the header of each shell program, from states.json.
 
 const START = '# States (generated from states.json by packages/canary/scripts/generate.mjs):'
 const END = '# End of states.'
 
-/** The table of one program as comment lines: state, event, next state, what the program does. */
+/** Returns the table of one program as comment lines: state, event, next state, action. */
 function stateComment(table) {
   const rows = Object.entries(table).flatMap(([state, events]) =>
     Object.entries(events).map(([event, { next, does }]) => [state, event, `-> ${next}`, does]),
@@ -13,7 +13,7 @@ function stateComment(table) {
   return [START, ...rows.map(line), END].join('\n')
 }
 
-/** Puts the table into the text of a script, in the place of the one that is there. */
+/** Replaces the state table in the text of a script. */
 export function withStates(text, table, name) {
   const [from, to] = [text.indexOf(START), text.indexOf(END)]
   if (from < 0 || to < from) throw new Error(`${name} has no region between "${START}" and "${END}"`)

@@ -1,4 +1,4 @@
-/** Why `ensureCanary` has not armed a watch. */
+/** Every {@link EnsureFailureCode}. */
 export const ENSURE_FAILURES = [
   'no-server',
   'server-unresponsive',
@@ -19,8 +19,8 @@ export const ENSURE_FAILURES = [
 ] as const
 
 /**
- * Why `ensureCanary` has not armed a watch. `server-refused`: the server runs another version of tmux, or is exiting.
- * `is-a-peer`: its death is recorded already. `system-error`: any other error of the system.
+ * Why `ensureCanary` armed no watch. `server-refused`: the server runs another version of tmux, or is exiting.
+ * `is-a-peer`: the server already has a recorder. `system-error`: any other system error.
  */
 export type EnsureFailureCode = (typeof ENSURE_FAILURES)[number]
 

@@ -1,7 +1,7 @@
-/** More than the peers of any host, and no burden for a process that runs for months. */
-const MOST = 1_000
+/** More than any host has peers, and small enough for a process that runs for months. */
+const MAX_ENTRIES = 1_000
 
-/** What a process remembers by name, the newest of it: more than {@link MOST} names forget the one that was set first. */
+/** A map that holds at most {@link MAX_ENTRIES} entries: one more drops the entry that was set first. */
 export class RecentMap<V> {
   readonly #values = new Map<string, V>()
 
@@ -13,7 +13,7 @@ export class RecentMap<V> {
     this.#values.delete(key)
     this.#values.set(key, value)
     const [oldest] = this.#values.keys()
-    if (oldest !== undefined && this.#values.size > MOST) this.#values.delete(oldest)
+    if (oldest !== undefined && this.#values.size > MAX_ENTRIES) this.#values.delete(oldest)
   }
 
   delete(key: string): void {

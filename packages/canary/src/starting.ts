@@ -1,3 +1,3 @@
-/** All that begins a watch or starts a server: loaded together, and only when something is to be begun. */
+/** Everything that arms a watch or starts a server. Loaded as one chunk, on first use. */
 export { startGuardedServer } from './guard/start-guarded.ts'
 export { armWatch } from './watch/arm-watch.ts'

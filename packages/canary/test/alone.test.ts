@@ -10,7 +10,7 @@ import { exits, roots } from './support.ts'
 const newRoot = roots()
 const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 
-/** The program in the README between ```ts and ```: what people copy. */
+/** Returns the program in the README between ```ts and ```, which users copy. */
 function readmeProgram(): string {
   const [, program] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(packageRoot, 'README.md'), 'utf8')) ?? []
   if (program === undefined) throw new Error('the README has no ```ts program')
@@ -23,7 +23,7 @@ async function must(file: string, args: string[], cwd: string, env: NodeJS.Proce
   return done
 }
 
-it('alone means alone: packed, installed in an empty directory with npm, type-checked, and it records a killed server', async () => {
+it('the packed package works alone: installed with npm in an empty directory, it type-checks and records a killed server', async () => {
   const root = newRoot()
   const app = join(root.path, 'app')
   mkdirSync(app)
@@ -48,7 +48,7 @@ it('alone means alone: packed, installed in an empty directory with npm, type-ch
   await tsc('--noEmit', ...options, '--module', 'esnext', '--moduleResolution', 'bundler')
   await tsc('--noEmit', ...options, '--module', 'nodenext')
 
-  // Type stripping came with Node 22; compiling it works everywhere.
+  // Node 20 has no type stripping, so the program is compiled.
   await tsc(...options, '--module', 'nodenext', '--outDir', '.')
   const server = await root.server()
   const running = must(process.execPath, ['watch.js', server.socketPath, root.recordDir], app)
@@ -64,7 +64,7 @@ it('alone means alone: packed, installed in an empty directory with npm, type-ch
     expect.objectContaining({ cause: 'server-vanished', server_pid: String(server.pid) }),
   ])
   await until(
-    'the end of the recorder',
+    'the exit of the recorder',
     () => readdirSync(join(root.recordDir, 'state', 'canary')).length === 0,
   )
 

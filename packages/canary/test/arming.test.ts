@@ -55,7 +55,7 @@ describe('arming a running server', () => {
       serverPid: bob.server.pid,
     })
     const before = recordOf(bob)
-    // No tmux is to be found: only an answer from the files is possible.
+    // Without a tmux, the answer can come only from the files.
     const again = await ensureCanary({ ...bob, socketPath: bob.server.socketPath, tmux: '/nowhere/tmux' })
     expect(again).toEqual({ state: 'already', gen: bob.gen, serverPid: bob.server.pid })
     expect(recordOf(bob)).toEqual(before)
@@ -92,7 +92,7 @@ describe('arming a running server', () => {
     }
   })
 
-  it('a server that dies while it is being armed is recorded or failed, never left blind', async () => {
+  it('if a server dies during arming, the result is a record or a failure', async () => {
     const outcomes = new Set<string>()
     const from = performance.now()
     await watched(newRoot())
@@ -117,7 +117,7 @@ describe('arming a running server', () => {
     expect([...outcomes].sort()).toEqual(['failed', 'spawned'])
   })
 
-  it('a stopped server that is not watched yet is a clear failure within a few seconds', async () => {
+  it('a stopped server that is not watched yet fails with a clear error within a few seconds', async () => {
     const root = newRoot()
     const server = await root.server()
     await server.stop()
@@ -132,7 +132,7 @@ describe('arming a running server', () => {
   })
 })
 
-describe('what cannot be watched says why', () => {
+describe('a watch that cannot be armed reports the reason', () => {
   it.each([
     ['an identity without a dash', { identity: 'bob' }, 'invalid-identity'],
     ['an identity with a slash', { identity: 'claude-../x' }, 'invalid-identity'],
@@ -146,14 +146,25 @@ describe('what cannot be watched says why', () => {
       'record-dir-unwritable',
     ],
     ['tmux that is a directory', { tmux: '/tmp' }, 'tmux-missing'],
-    ['tmux that is not there', { tmux: '/nowhere/tmux' }, 'tmux-missing'],
-  ])('%s', async (_what, change, code) => {
+    [
+      'tmux that is not there',
+      { tmux: '/nowhere/tmux' },
+      'tmux-missing',
+      /\/nowhere\/tmux is not an executable/,
+    ],
+    [
+      'tmux that is not on the PATH',
+      { tmux: 'no-such-tmux' },
+      'tmux-missing',
+      /find no-such-tmux on the PATH/,
+    ],
+  ])('%s', async (_what, change, code, message = /.{10,}/) => {
     const root = newRoot()
     const base = { identity: 'claude-bob', socketPath: root.socket(), recordDir: root.recordDir }
     expect(await ensureCanary({ ...base, ...change })).toMatchObject({
       state: 'failed',
       code,
-      reason: expect.stringMatching(/.{10,}/),
+      reason: expect.stringMatching(message),
     })
   })
 
@@ -165,12 +176,12 @@ describe('what cannot be watched says why', () => {
     { identity: 7 },
     { identity: 'claude-bob' },
     { identity: 'claude-bob', recordDir: '/tmp/x' },
-  ])('no TypeScript and %j', async (options) => {
+  ])('plain JavaScript that passes %j gets a failure', async (options) => {
     const called: unknown = await Reflect.apply(ensureCanary, undefined, [options])
     expect(called).toMatchObject({ state: 'failed', code: expect.stringMatching(/^invalid-/) })
   })
 
-  it('no server on the socket, a stale socket, or a file that is none', async () => {
+  it('no server on the socket, a stale socket, or a file that is not a socket', async () => {
     const root = newRoot()
     const request = { identity: 'claude-bob', socketPath: root.socket(), recordDir: root.recordDir }
     expect(await ensureCanary(request)).toMatchObject({ state: 'failed', code: 'no-server' })
@@ -187,7 +198,7 @@ describe('what cannot be watched says why', () => {
     })
   })
 
-  it('a failure that repeats is logged once, and again after it was mended', async () => {
+  it('a repeated failure is logged once, and again after a success', async () => {
     const root = newRoot()
     const request = { identity: 'claude-bob', socketPath: root.socket(), recordDir: root.recordDir }
     for (let round = 0; round < 3; round++) await ensureCanary(request)
@@ -216,12 +227,12 @@ describe('what cannot be watched says why', () => {
   })
 })
 
-describe('the switch', () => {
+describe('IAPEER_RECORDS', () => {
   afterEach(() => {
     delete process.env['IAPEER_RECORDS']
   })
 
-  it.each(['off', '0', 'False', 'no'])('IAPEER_RECORDS=%s skips, and nothing is written', async (text) => {
+  it.each(['off', '0', 'False', 'no'])('%s skips arming and writes nothing', async (text) => {
     const root = newRoot()
     const server = await root.server()
     process.env['IAPEER_RECORDS'] = text
@@ -254,26 +265,26 @@ describe('paths', () => {
   )
 })
 
-describe('living on', () => {
-  it('scripts that are removed under a running canary disarm nothing', async () => {
+describe('damage while a recorder runs', () => {
+  it('a running canary records a death after its scripts were removed', async () => {
     const bob = await watched(newRoot())
     rmSync(recordOf(bob)?.lib ?? '', { recursive: true })
     bob.server.kill('SIGKILL')
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
   })
 
-  it('scripts that are overwritten in place keep the snapshot back until the next look, and no death', async () => {
+  it('if its scripts are overwritten in place, the death is recorded at once and the snapshot by the next reconcile', async () => {
     const bob = await watched(newRoot())
     const lib = recordOf(bob)?.lib ?? ''
     for (const name of readdirSync(lib)) writeFileSync(join(lib, name), 'exit 42\n')
     bob.server.kill('SIGKILL')
     await until('the line', () => exits(bob.recordDir).length > 0)
-    await until('the recorder to leave', async () => (await statusOf(bob)).state === 'ended')
+    await until('the recorder to exit', async () => (await statusOf(bob)).state === 'ended')
     await until('the rest', async () => (await reconcile(bob)).some(({ outcome }) => outcome === 'completed'))
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
   })
 
-  it('a damaged copy of the scripts is mended at the next arming', async () => {
+  it('the next arming repairs a damaged copy of the scripts', async () => {
     const root = newRoot()
     const bob = await watched(root)
     const lib = recordOf(bob)?.lib ?? ''
@@ -284,11 +295,11 @@ describe('living on', () => {
     await deathOf(eve)
   })
 
-  it('dismissing ends the watch and its processes; a later end is not recorded', async () => {
+  it('dismissing stops the watch and its processes; a later death is not recorded', async () => {
     const bob = await watched(newRoot())
     const record = recordOf(bob)
     expect(await dismissCanary(bob)).toEqual({ state: 'dismissed', gens: [bob.gen] })
-    await until('recorder and client to go', () =>
+    await until('recorder and client to exit', () =>
       [record?.recorder.pid, record?.client?.pid].every(
         (pid) => statSync(`/proc/${pid}`, { throwIfNoEntry: false }) === undefined,
       ),
@@ -301,7 +312,7 @@ describe('living on', () => {
     expect(await dismissCanary(bob)).toEqual({ state: 'none', gens: [] })
   })
 
-  it('dismissing a stopped recorder works too, and the server can be armed again', async () => {
+  it('a stopped recorder can be dismissed, and the server armed again', async () => {
     const bob = await watched(newRoot())
     process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGSTOP')
     expect((await dismissCanary(bob)).state).toBe('dismissed')
@@ -311,7 +322,7 @@ describe('living on', () => {
     await deathOf(bob)
   })
 
-  it('a dismissal in the middle of arming and dismissing leaves no recorder that nobody knows of', async () => {
+  it('concurrent arming and dismissing leave no recorder without a state file', async () => {
     const bob = await watched(newRoot())
     const request = { ...bob, socketPath: bob.server.socketPath }
     for (let round = 0; round < 10; round++) {
@@ -345,7 +356,7 @@ describe('living on', () => {
     await deathOf(two)
   })
 
-  it('a socket that its server has made anew, or that is gone, is still a watched one', async () => {
+  it('a server is still watched after its socket was recreated or removed', async () => {
     const bob = await watched(newRoot())
     const request = { ...bob, socketPath: bob.server.socketPath }
     rmSync(bob.server.socketPath)
@@ -356,7 +367,7 @@ describe('living on', () => {
     expect(await ensureCanary({ ...request, tmux: '/nowhere' })).toMatchObject({ state: 'already' })
   })
 
-  it('a recorder inherits no file that somebody left open', async () => {
+  it('a recorder inherits no open file', async () => {
     const root = newRoot()
     const server = await root.server()
     const lock = join(root.path, 'lock')

@@ -12,11 +12,11 @@ function caller(env: NodeJS.ProcessEnv) {
 }
 
 describe('iapeer-canary', () => {
-  it('watches, shows, and tells of a death, with no word of TypeScript', async () => {
+  it('watches a server, lists it, and prints its death', async () => {
     const root = newRoot()
     const server = await root.server(root.socket('Work_1'))
     const call = caller({ IAPEER_CANARY_DIR: root.recordDir, TMUX: `${server.socketPath},${server.pid},0` })
-    expect(await call('status')).toMatchObject({ exitCode: 0, stdout: 'nothing is watched\n' })
+    expect(await call('status')).toMatchObject({ exitCode: 0, stdout: 'no watched servers\n' })
     expect(await call('deaths')).toMatchObject({ exitCode: 0, stdout: 'no deaths recorded\n' })
     expect((await call('watch')).stdout).toBe(
       `spawned: tmux-work-1 (tmux server ${server.pid}, ${server.socketPath})\n`,
@@ -30,7 +30,7 @@ describe('iapeer-canary', () => {
     expect((await call('deaths')).stdout).toMatch(/^\S+Z {2}tmux-work-1 {2}server-vanished {2}\/.*\.txt\n$/)
   })
 
-  it('unwatch ends the watch, by identity or by socket, and is harmless again', async () => {
+  it('unwatch stops the watch, by identity or by socket, and can be repeated', async () => {
     const root = newRoot()
     const server = await root.server()
     const call = caller({ IAPEER_CANARY_DIR: root.recordDir })
@@ -38,7 +38,7 @@ describe('iapeer-canary', () => {
     expect((await call('unwatch', 'claude-bob')).stdout).toBe('no longer watched: claude-bob\n')
     expect(await call('unwatch', 'claude-bob')).toMatchObject({
       exitCode: 0,
-      stdout: 'nothing watches claude-bob\n',
+      stdout: 'not watched: claude-bob\n',
     })
     await call('watch', server.socketPath)
     expect((await call('unwatch', server.socketPath)).stdout).toBe('no longer watched: tmux-s\n')
@@ -47,16 +47,16 @@ describe('iapeer-canary', () => {
 
   it.each([
     [[], 2, /Usage/],
-    [['nonsense'], 2, /no such command: nonsense/],
-    [['watch', 'a', 'b'], 2, /too many words/],
-    [['status', 'x'], 2, /too many words/],
+    [['nonsense'], 2, /unknown command "nonsense"/],
+    [['watch', 'a', 'b'], 2, /too many arguments/],
+    [['status', 'x'], 2, /too many arguments/],
     [['watch', '--nope'], 2, /--nope/],
     [['watch', '/nowhere/socket'], 1, /no tmux server answers at \/nowhere\/socket/],
     [['watch', 'x\ny'], 1, /control characters/],
     [['unwatch', '--identity', 'x'], 1, /not an identity.*Use <runtime>-<personality>/],
     [['--help'], 0, /Usage/],
     [['--version'], 0, /^\d+\.\d+\.\d+\n$/],
-  ])('%j ends with %i', async (args, exitCode, says) => {
+  ])('%j exits with %i', async (args, exitCode, says) => {
     const root = newRoot()
     const done = await caller({ IAPEER_CANARY_DIR: root.recordDir })(...args)
     expect(done.exitCode).toBe(exitCode)

@@ -23,13 +23,13 @@ const SHELLS: readonly Shell[] = [
   ['/bin/ksh93'],
 ]
 
-/** The shells that recorders must run under, as far as they are installed here. */
+/** The installed ones of the shells that recorders must run under. */
 export const presentShells = SHELLS.filter(([file]) => existsSync(file))
 const absent = SHELLS.filter(([file]) => !existsSync(file))
 if (absent.length > 0)
   process.stderr.write(`skipped: not installed here: ${absent.map((shell) => shell.join(' ')).join(', ')}\n`)
 
-/** A recorder that was started by a given shell, and what it watches. */
+/** A recorder that runs under a given shell, and its server. */
 export interface ShellRecorder extends Watched {
   readonly recorderPid: number
   readonly uid: number | undefined
@@ -38,24 +38,24 @@ export interface ShellRecorder extends Watched {
 export interface ShellOptions {
   readonly root: Root
   readonly shell: Shell
-  /** The recorder, its server and all that they make belong to this user. @default the user of this process */
+  /** The user of the recorder, its server and their files. @default the user of this process */
   readonly uid?: number | undefined
-  /** Where it finds tools. @default that of scripts */
+  /** Its PATH. @default the PATH of the scripts */
   readonly path?: string
-  /** Changes the copy of the scripts that it runs from. */
+  /** Changes the copy of the scripts that it runs. */
   readonly prepare?: (lib: string) => void
-  /** The program that it takes for tmux. */
+  /** The program that it uses as tmux. */
   readonly tmux?: string
 }
 
 export const GEN = '0123456789abcdef'
 export const IDENTITY = 'claude-bob'
 
-/** What runs a command as this user. */
+/** Returns the command prefix that runs a command as this user. */
 export const asUser = (uid: number | undefined): string[] =>
   uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
 
-/** Gives all that a directory holds by now to a user. */
+/** Changes the owner of everything in a directory. */
 export function own(path: string, uid: number | undefined): void {
   if (uid === undefined) return
   lchownSync(path, uid, uid)
@@ -63,13 +63,13 @@ export function own(path: string, uid: number | undefined): void {
     try {
       lchownSync(join(path, String(name)), uid, uid)
     } catch (error) {
-      // Its owner has removed it meanwhile.
+      // It has been removed in the meantime.
       if (errnoOf(error) !== 'ENOENT') throw error
     }
   }
 }
 
-/** What a recorder of this generation gets, in the directories that are made for it. */
+/** Creates the directories of a generation and returns the inputs of its recorder. */
 async function inputsOf({ root, uid, prepare, tmux }: ShellOptions, server: ProcessId | undefined) {
   const layout = recordLayout(root)
   for (const directory of [layout.deathsDir, layout.canaryDir, layout.intentDir])
@@ -95,7 +95,7 @@ function start(options: ShellOptions, script: string, env: NodeJS.ProcessEnv) {
   })
 }
 
-/** Arming ends with the baseline; until then a recorder starts processes. */
+/** Waits for the baseline, the last step of arming; until then a recorder starts processes. */
 async function armed(of: ShellRecorder): Promise<ShellRecorder> {
   const baseline = join(recordLayout(of).canaryDir, `${IDENTITY}-${GEN}.baseline`)
   await until(
@@ -105,7 +105,7 @@ async function armed(of: ShellRecorder): Promise<ShellRecorder> {
   return of
 }
 
-/** Starts a guard; what it comes to is for the caller to see. */
+/** Starts a guard without waiting for its report. */
 export async function startGuard(options: ShellOptions) {
   const inputs = {
     ...(await inputsOf(options, undefined)),
@@ -116,7 +116,7 @@ export async function startGuard(options: ShellOptions) {
   return start(options, 'guard.sh', { ...process.env, TMUX: '', ...inputs })
 }
 
-/** A server whose guard is run by a given shell. */
+/** Starts a server whose guard runs under a given shell. */
 export async function guardedBy(options: ShellOptions & { word?: string }): Promise<ShellRecorder> {
   const { root, uid } = options
   const guard = await startGuard(options)
@@ -126,7 +126,7 @@ export async function guardedBy(options: ShellOptions & { word?: string }): Prom
   if (server === undefined || guard.pid === undefined) throw new Error('no server')
   const handle = serverAt(root.socket(), server.pid)
   root.track(handle.end)
-  // -N: a client that is too early must not start a server of its own.
+  // -N: an early client must not start another server.
   const args = ['-N', '-S', root.socket(), 'new-session', '-d', '-s', 'main', 'exec sleep 1000']
   const [file = '', ...rest] = [...asUser(uid), findTmux(), ...args]
   for (let tries = 0; (await run(file, rest, { env: { ...process.env, TMUX: '' } })).exitCode !== 0; tries++)
@@ -143,7 +143,7 @@ export async function guardedBy(options: ShellOptions & { word?: string }): Prom
   })
 }
 
-/** Starts a watch over a server; what it comes to is for the caller to see. */
+/** Starts a watch of a server without waiting for its report. */
 export async function startWatch(options: ShellOptions, server: TestServer) {
   const inputs = {
     ...(await inputsOf(options, server.id)),
@@ -153,7 +153,7 @@ export async function startWatch(options: ShellOptions, server: TestServer) {
   return start(options, 'watch.sh', scriptEnv(inputs))
 }
 
-/** A running server whose watch is run by a given shell. */
+/** Starts a server with a watch that runs under a given shell. */
 export async function watchedBy(options: ShellOptions): Promise<ShellRecorder> {
   const { root, uid } = options
   own(root.path, uid)

@@ -33,7 +33,7 @@ const STATUSES = [
   '',
 ]
 
-/** What the shell says of every status: `<cause> <signal> <mode>`. */
+/** Returns the result of the shell for every status: `<cause> <signal> <mode>`. */
 async function decided(
   shell: readonly string[],
   mode: string,
@@ -60,7 +60,7 @@ const holds = (range: string, status: number): boolean => {
   return from !== undefined && status >= from && status <= (to ?? from)
 }
 
-/** The same, straight from the table. */
+/** Returns the same from causes.json. */
 function expected(mode: string, platform: string, status: string): string {
   const of = (test: (one: Cause) => boolean): Cause | undefined =>
     table.causes.find((one) => one.event === undefined && test(one))
@@ -95,12 +95,12 @@ describe.each(presentShells.map((shell): [string, readonly string[]] => [shell.j
   },
 )
 
-it('what systemd had said in a claim of a recorder of format 1 outranks all but a crash', async () => {
+it('the answer of systemd in a claim of format 1 outranks every cause but a crash', async () => {
   for (const { cause, system } of table.formerCauses) {
-    const said = await decided(['/bin/sh'], 'guard', 'linux', system)
+    const results = await decided(['/bin/sh'], 'guard', 'linux', system)
     const crashed = STATUSES.filter((status) => expected('guard', 'linux', status).startsWith('crashed '))
     expect(crashed.length).toBeGreaterThan(0)
-    said.forEach((line, at) => {
+    results.forEach((line, at) => {
       const status = STATUSES[at] ?? ''
       expect([status, line.split(' ')[0]]).toEqual([status, crashed.includes(status) ? 'crashed' : cause])
     })

@@ -17,7 +17,7 @@ import {
 
 const newRoot = roots()
 
-describe('a watched server that dies is recorded once, with the cause its client saw', () => {
+describe('a watched server that dies is recorded once, with the cause that its client saw', () => {
   it.each(['SIGKILL', 'SIGSEGV', 'SIGABRT'] as const)('%s to the server', async (signal) => {
     const bob = await watched(newRoot())
     bob.server.kill(signal)
@@ -30,17 +30,17 @@ describe('a watched server that dies is recorded once, with the cause its client
     expect(await deathOf(bob)).toMatchObject({ cause: 'signaled-server-gone', wait_rc: '0' })
   })
 
-  it("a stranger's kill-server", async () => {
+  it('kill-server by another process', async () => {
     const bob = await watched(newRoot())
     await bob.server.tmux('kill-server')
     expect(await deathOf(bob)).toMatchObject({ cause: 'signaled-server-gone', wait_rc: '0' })
   })
 
-  it('the last session ends by itself', async () => {
+  it('the last session closes by itself', async () => {
     const bob = await watched(newRoot())
     const { stdout } = await bob.server.tmux('list-panes', '-F', '#{pane_pid}')
     process.kill(Number(stdout), 'SIGTERM')
-    // Some builds of tmux miss the signal of a child's end; sent again, it is heard.
+    // Some builds of tmux miss a SIGCHLD; a second one makes them look again.
     await until('the end of the server', () => {
       bob.server.kill('SIGCHLD')
       return !bob.server.alive()
@@ -48,7 +48,7 @@ describe('a watched server that dies is recorded once, with the cause its client
     expect(await deathOf(bob)).toMatchObject({ cause: 'signaled-server-gone', wait_rc: '0' })
   })
 
-  it('server and client swept together by one killer', async () => {
+  it('server and client killed together', async () => {
     const bob = await watched(newRoot())
     const client = recordOf(bob)?.client?.pid ?? 0
     process.kill(client, 'SIGKILL')
@@ -56,7 +56,7 @@ describe('a watched server that dies is recorded once, with the cause its client
     expect(await deathOf(bob)).toMatchObject({ cause: 'client-killed-server-gone', wait_rc: '137' })
   })
 
-  it('a server that was stopped (SIGSTOP) is not recorded while it lives, and is when it is killed', async () => {
+  it('a stopped server (SIGSTOP) is recorded only when it is killed', async () => {
     const bob = await watched(newRoot())
     await bob.server.stop()
     await new Promise((resolve) => setTimeout(resolve, 500))
@@ -71,9 +71,9 @@ describe('a watched server that dies is recorded once, with the cause its client
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
   })
 
-  it('a deaf server is recorded when it dies 6 s later, and not before', async () => {
+  it('an unresponsive server is recorded when it dies 6 s later, and not before', async () => {
     const bob = await watched(newRoot())
-    // A foreground job holds the exiting server: every client is turned away while its process lives on.
+    // A foreground job delays the exiting server: it closes every connection while its process is still running.
     void bob.server.tmux('run-shell', 'sleep 6')
     await new Promise((resolve) => setTimeout(resolve, 200))
     await bob.server.tmux('kill-server')
@@ -89,7 +89,7 @@ describe('a watched server that dies is recorded once, with the cause its client
 })
 
 describe('only the original server counts', () => {
-  it('a successor on the same socket is not blamed, and the predecessor is recorded', async () => {
+  it('the death of a predecessor is recorded although its successor uses the same socket', async () => {
     const root = newRoot()
     const bob = await watched(root)
     bob.server.kill('SIGKILL')
@@ -106,9 +106,9 @@ describe('only the original server counts', () => {
     expect(successor.alive()).toBe(true)
   })
 
-  it('a dead server that nobody has reaped yet (a zombie) is dead', async () => {
+  it('a zombie server is dead', async () => {
     const root = newRoot()
-    // Its parent here is this test process's child `sh`, which never waits: the dead server stays a zombie.
+    // Its parent here is a `sh` that never waits, so the dead server stays a zombie.
     const { spawn } = await import('node:child_process')
     const socketPath = root.socket('z')
     const script = 'tmux -D -S "$1" -f /dev/null </dev/null & exec sleep 1000'
@@ -128,7 +128,7 @@ describe('only the original server counts', () => {
     expect(readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z /)
   })
 
-  it('an identity that is a prefix of another keeps to itself', async () => {
+  it('an identity that is a prefix of another is not mixed up with it', async () => {
     const root = newRoot()
     const short = await watched(root, { identity: 'claude-bob', socketPath: root.socket('a') })
     const long = await watched(root, { identity: 'claude-bob-2', socketPath: root.socket('b') })
@@ -141,7 +141,7 @@ describe('only the original server counts', () => {
     expect(exits(root.recordDir).map((line) => line['identity'])).toEqual(['claude-bob', 'claude-bob-2'])
   })
 
-  it('the same identity under two roots at once: each root records its own', async () => {
+  it('two roots with the same identity each record their own server', async () => {
     const [one, two] = [await watched(newRoot()), await watched(newRoot())]
     one.server.kill('SIGKILL')
     await deathOf(one)
@@ -164,8 +164,8 @@ describe('only the original server counts', () => {
   })
 })
 
-describe('while the original server lives the recorder never gives up', () => {
-  it('a killed client is replaced by the recorder itself, silently, and a real death right after is recorded', async () => {
+describe('while the original server runs, the recorder keeps watching', () => {
+  it('the recorder replaces a killed client without a record, and records a real death right after', async () => {
     const bob = await watched(newRoot())
     const before = recordOf(bob)?.client?.pid ?? 0
     process.kill(before, 'SIGKILL')
@@ -193,7 +193,7 @@ describe('while the original server lives the recorder never gives up', () => {
     },
   )
 
-  it('a client that was stopped delays a record no longer than until the next reconcile', async () => {
+  it('a stopped client delays a record at most until the next reconcile', async () => {
     const bob = await watched(newRoot())
     process.kill(recordOf(bob)?.client?.pid ?? 0, 'SIGSTOP')
     bob.server.kill('SIGKILL')
@@ -202,10 +202,10 @@ describe('while the original server lives the recorder never gives up', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
   })
 
-  it('a recorder that was lost on a server gone deaf is replaced by one that polls, and the death is recorded', async () => {
+  it('the lost recorder of an unresponsive server is replaced by one that polls, and the death is recorded', async () => {
     const bob = await watched(newRoot())
     await killRecorder(bob)
-    // The server turns deaf between its answer and the new client: this tmux makes it so.
+    // This tmux makes the server unresponsive between its answer and the new client.
     const tmux = join(bob.root.path, 'tmux')
     const script =
       '#!/bin/sh\ncase "$*" in *wait-for*) exec tmux -S /nowhere/s list-sessions ;; *) exec tmux "$@" ;; esac\n'
@@ -216,7 +216,7 @@ describe('while the original server lives the recorder never gives up', () => {
     await deathOf(bob)
   })
 
-  it('TERM, HUP and INT do not move the recorder', async () => {
+  it('the recorder ignores TERM, HUP and INT', async () => {
     const bob = await watched(newRoot())
     const recorder = recordOf(bob)?.recorder.pid ?? 0
     for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.kill(recorder, signal)
@@ -224,10 +224,10 @@ describe('while the original server lives the recorder never gives up', () => {
     await deathOf(bob)
   })
 
-  it('a latched channel is consumed: the watch is real afterwards and does not spin', async () => {
+  it('a latched signal of the channel is consumed: afterwards the watch works and does not spin', async () => {
     const bob = await watched(newRoot())
     const channel = 'iap-canary-claude-bob'
-    // The first wakes the client; one more latches while nobody waits, and the next client meets it.
+    // The first wakes the client; the second latches while no client waits, and the next client gets it.
     for (let round = 0; round < 3; round++) await bob.server.tmux('wait-for', '-S', channel)
     await until('the log to say so', () =>
       lifecycle(bob.recordDir).some((line) => line['state'] === 'rearmed'),
@@ -240,7 +240,7 @@ describe('while the original server lives the recorder never gives up', () => {
     await deathOf(bob)
   })
 
-  it('a hammered channel costs a bounded number of clients, and the death is still recorded', async () => {
+  it('a channel that is signalled all the time costs a bounded number of clients, and the death is still recorded', async () => {
     const bob = await watched(newRoot())
     const end = performance.now() + 2_000
     while (performance.now() < end) await bob.server.tmux('wait-for', '-S', 'iap-canary-claude-bob')

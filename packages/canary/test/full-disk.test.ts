@@ -12,7 +12,7 @@ import {
   recordOf,
   roots,
   settled,
-  tearDown,
+  stopOnPurpose,
   type Watched,
 } from './support.ts'
 
@@ -22,7 +22,7 @@ if (!mayMount)
     'skipped: full and read-only directories need root on Linux (they mount a small tmpfs)\n',
   )
 
-/** A root whose record directory is on a file system of 1 MiB of its own. */
+/** A root with the record directory on its own file system of 1 MiB. */
 async function smallRoot(): Promise<Root & Pick<SmallDisk, 'remount' | 'fill'>> {
   const root = newRoot()
   const disk = await smallDisk(join(root.path, 'disk'))
@@ -42,7 +42,7 @@ async function watchedOn(root: Root): Promise<Watched> {
 }
 
 describe.skipIf(!mayMount)('a directory that cannot be written', () => {
-  it('read-only at arming is a failed state with a reason, and the server is untouched', async () => {
+  it('read-only at arming: the state is failed with a reason, and the server is unchanged', async () => {
     const root = await smallRoot()
     await root.remount('ro')
     const server = await root.server()
@@ -59,7 +59,7 @@ describe.skipIf(!mayMount)('a directory that cannot be written', () => {
     expect((await server.tmux('list-sessions')).exitCode).toBe(0)
   })
 
-  it('full at arming is a failed state, and nothing half-written is left', async () => {
+  it('full at arming: the state is failed, and no partial file remains', async () => {
     const root = await smallRoot()
     mkdirSync(root.recordDir)
     root.fill()
@@ -74,7 +74,7 @@ describe.skipIf(!mayMount)('a directory that cannot be written', () => {
     expect(server.alive()).toBe(true)
   })
 
-  it('full at death: the prepared file holds the facts, and claim and line follow when there is room', async () => {
+  it('full at death: the prepared file holds the facts, and claim and line follow once there is space', async () => {
     const root = await smallRoot()
     const bob = await watchedOn(root)
     const makeRoom = root.fill()
@@ -87,7 +87,7 @@ describe.skipIf(!mayMount)('a directory that cannot be written', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished', mode: 'watch', wait_rc: '1' })
   })
 
-  it('full at death and the recorder killed over it: reconcile completes from the claim', async () => {
+  it('full at death, recorder killed: reconcile completes the record from the claim', async () => {
     const root = await smallRoot()
     const bob = await watchedOn(root)
     const makeRoom = root.fill()
@@ -101,7 +101,7 @@ describe.skipIf(!mayMount)('a directory that cannot be written', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'signaled-server-gone', mode: 'watch', wait_rc: '0' })
   })
 
-  it('full at the death of a server that is watched under two names: it is one death', async () => {
+  it('full at the death of a server with two identities: one death is recorded', async () => {
     const root = await smallRoot()
     const bob = await watchedOn(root)
     const { recordDir, server } = bob
@@ -118,7 +118,7 @@ describe.skipIf(!mayMount)('a directory that cannot be written', () => {
     expect(exits(recordDir)).toHaveLength(1)
   })
 
-  it('read-only at death: recorded with its true cause as soon as it can be', async () => {
+  it('read-only at death: recorded with the true cause once it is writable', async () => {
     const root = await smallRoot()
     const bob = await watchedOn(root)
     await root.remount('ro')
@@ -129,7 +129,7 @@ describe.skipIf(!mayMount)('a directory that cannot be written', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
   })
 
-  it('removed while armed: it is made again, and the death recorded', async () => {
+  it('removed while armed: it is created again, and the death recorded', async () => {
     const root = newRoot()
     const bob = await watchedOn(root)
     rmSync(root.recordDir, { recursive: true })
@@ -140,10 +140,10 @@ describe.skipIf(!mayMount)('a directory that cannot be written', () => {
     expect(exits(bob.recordDir)).toHaveLength(1)
   })
 
-  it('a full directory cannot make a deliberate teardown loud', async () => {
+  it('a stop on purpose leaves no record on a full disk', async () => {
     const root = await smallRoot()
     const bob = await watchedOn(root)
-    await tearDown(bob)
+    await stopOnPurpose(bob)
     await expectSilence(bob)
   })
 })

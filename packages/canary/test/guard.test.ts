@@ -5,18 +5,18 @@ import { describe, expect, it } from 'vitest'
 import { canaryStatus, dismissCanary, ensureCanary, reconcile, startGuardedServer } from '../src/index.ts'
 import {
   claimOf,
+  continueProcess,
   deathOf,
   exited,
   exits,
   expectSilence,
-  goOn,
   guarded,
   killRecorder,
   linesOf,
   recordOf,
   roots,
   startFixture,
-  tearDown,
+  stopOnPurpose,
 } from './support.ts'
 
 const newRoot = roots()
@@ -38,7 +38,7 @@ describe('a guarded server that dies is recorded once, with its true wait status
     })
   })
 
-  it('SIGTERM: exited, and nobody is accused', async () => {
+  it('SIGTERM: exited, without a witness', async () => {
     const bob = await guarded(newRoot())
     bob.server.kill('SIGTERM')
     const line = await deathOf(bob)
@@ -46,7 +46,7 @@ describe('a guarded server that dies is recorded once, with its true wait status
     expect(line).not.toHaveProperty('signal')
   })
 
-  it('the line is on disk before the snapshot is begun, and each death has a gen of its own', async () => {
+  it('the line is on disk before the snapshot begins, and each death has its own gen', async () => {
     const root = newRoot()
     const [bob, eve] = [
       await guarded(root),
@@ -60,10 +60,10 @@ describe('a guarded server that dies is recorded once, with its true wait status
     }
   })
 
-  it('tmux that gives up is failed', async () => {
+  it('a tmux that exits with an error is failed', async () => {
     const root = newRoot()
     const fake = join(root.path, 'tmux')
-    // A server that exits with 3 after it was ready: what tmux does in fatal(), with another number.
+    // A server that exits with 3 after it was ready, as tmux exits with 1 in fatal().
     writeFileSync(
       fake,
       '#!/bin/sh\ncase "$*" in *" -D") tmux "$@" & trap "kill $!; exit 3" USR2; while :; do wait; done ;; *) exec tmux "$@" ;; esac\n',
@@ -75,14 +75,14 @@ describe('a guarded server that dies is recorded once, with its true wait status
       recordDir: root.recordDir,
       tmux: fake,
     }).catch((error: unknown) => error)
-    // The answering server is not the guard's child here, and that is refused: nothing else could be told of it truly.
+    // The server that answers is not the guard's child here, which must be refused: its wait status would be unknown.
     expect(started).toMatchObject({ code: 'socket-taken' })
     await run('tmux', ['-S', root.socket(), 'kill-server'])
   })
 })
 
-describe('the guard stands apart from its server', () => {
-  it('one shell is all there is; TERM, HUP and INT do not move it, and the server answers while it is stopped', async () => {
+describe('guard and server are independent', () => {
+  it('the guard is one shell that ignores TERM, HUP and INT, and the server answers while the guard is stopped', async () => {
     const bob = await guarded(newRoot())
     const guard = recordOf(bob)?.recorder.pid ?? 0
     for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const) process.kill(guard, signal)
@@ -91,14 +91,14 @@ describe('the guard stands apart from its server', () => {
     process.kill(guard, 'SIGSTOP')
     expect((await bob.server.tmux('list-sessions')).exitCode).toBe(0)
     bob.server.kill('SIGKILL')
-    await until('the end of the server', () =>
+    await until('the exit of the server', () =>
       /\) Z /.test(readFileSync(`/proc/${bob.server.pid}/stat`, 'latin1')),
     )
-    goOn(guard)
+    continueProcess(guard)
     expect(await deathOf(bob)).toMatchObject({ cause: 'killed' })
   })
 
-  it('killing it leaves the server running, and the next ensureCanary arms a watch of the same generation', async () => {
+  it('the server outlives a killed guard, and the next ensureCanary arms a watch of the same generation', async () => {
     const bob = await guarded(newRoot())
     await killRecorder(bob)
     expect((await bob.server.tmux('list-sessions')).exitCode).toBe(0)
@@ -110,14 +110,14 @@ describe('the guard stands apart from its server', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished', mode: 'watch' })
   })
 
-  it('a group kill of the guard does not take the server', async () => {
+  it("the server outlives a kill of the guard's process group", async () => {
     const bob = await guarded(newRoot())
     process.kill(-(recordOf(bob)?.recorder.pid ?? 0), 'SIGKILL')
-    await until('the guard to go', async () => (await canaryStatus(bob)).state === 'lost')
+    await until('the guard to exit', async () => (await canaryStatus(bob)).state === 'lost')
     expect((await bob.server.tmux('list-sessions')).exitCode).toBe(0)
   })
 
-  it('what takes both is recorded by reconcile', async () => {
+  it('reconcile records the death if guard and server are killed together', async () => {
     const bob = await guarded(newRoot())
     await killRecorder(bob)
     bob.server.kill('SIGKILL')
@@ -126,7 +126,7 @@ describe('the guard stands apart from its server', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost' })
   })
 
-  it('panes have the signal dispositions and the environment that plain tmux gives them', async () => {
+  it('panes have the same signal dispositions and environment as under plain tmux', async () => {
     const root = newRoot()
     const plain = await root.server(root.socket('plain'))
     const bob = await guarded(root)
@@ -143,7 +143,7 @@ describe('the guard stands apart from its server', () => {
     expect(await look(bob.server, 'guarded')).toBe(await look(plain, 'plain.out'))
   })
 
-  it('names that the scripts use for themselves reach the panes as the caller has set them', async () => {
+  it('variables that the scripts also use reach the panes as the caller set them', async () => {
     const root = newRoot()
     const names = {
       MODE: 'production',
@@ -166,7 +166,7 @@ describe('the guard stands apart from its server', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'killed', wait_rc: '137', recorder: 'guard' })
   })
 
-  it('Ctrl-C, Ctrl-\\ and a hangup end what runs in a pane', async () => {
+  it('Ctrl-C, Ctrl-\\ and a hangup kill the program in a pane', async () => {
     const bob = await guarded(newRoot())
     for (const key of ['C-c', 'C-\\']) {
       const { stdout } = await bob.server.tmux(
@@ -180,21 +180,21 @@ describe('the guard stands apart from its server', () => {
       const [pane = '', pid = ''] = stdout.trim().split(' ')
       await until(`the end by ${key}`, async () => {
         await bob.server.tmux('send-keys', '-t', pane, key)
-        // A server that missed the signal of its child's end (some builds of tmux do) leaves it a zombie: it has ended.
+        // A zombie has exited too: some builds of tmux miss a SIGCHLD.
         return !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
       })
     }
   })
 })
 
-describe('deliberate ends of guarded servers', () => {
-  it('a declared teardown is silent', async () => {
+describe('guarded servers that are stopped on purpose', () => {
+  it('a declared stop leaves no record', async () => {
     const bob = await guarded(newRoot())
-    await tearDown(bob)
+    await stopOnPurpose(bob)
     await expectSilence(bob)
   })
 
-  it('a dismissed guard says nothing, and one that is wanted again does', async () => {
+  it('a dismissed guard records nothing, and one that was armed again does', async () => {
     const root = newRoot()
     const bob = await guarded(root)
     expect(await dismissCanary(bob)).toMatchObject({ state: 'dismissed' })
@@ -222,7 +222,7 @@ describe('deliberate ends of guarded servers', () => {
   })
 })
 
-describe('what cannot be started leaves nothing behind', () => {
+describe('a failed start leaves nothing behind', () => {
   async function refused(change: Partial<Parameters<typeof startGuardedServer>[0]>, code: string) {
     const root = newRoot()
     const request = {
@@ -236,7 +236,7 @@ describe('what cannot be started leaves nothing behind', () => {
       hint: expect.stringMatching(/.{8,}/),
     })
     const states = join(root.recordDir, 'state', 'canary')
-    if (existsSync(states)) await until('the guard to leave', () => readdirSync(states).length === 0)
+    if (existsSync(states)) await until('the guard to exit', () => readdirSync(states).length === 0)
     expect(exits(root.recordDir)).toEqual([])
     return root
   }
@@ -245,12 +245,12 @@ describe('what cannot be started leaves nothing behind', () => {
     ['a path that is too long', { socketPath: `/tmp/${'x'.repeat(120)}` }, 'socket-path-too-long'],
     ['a directory that is missing', { socketPath: '/tmp/iapt-nowhere/s' }, 'start-timeout'],
     ['tmux that is missing', { tmux: '/nowhere/tmux' }, 'tmux-missing'],
-    ['an identity that is none', { identity: 'x' }, 'invalid-identity'],
+    ['an invalid identity', { identity: 'x' }, 'invalid-identity'],
   ])('%s', async (what, change, code) => {
     await refused(change, what.includes('missing') && code === 'start-timeout' ? 'guard-ended' : code)
   })
 
-  it('a configuration with a bad line, with the message of tmux', async () => {
+  it('a configuration with a bad line fails with the message of tmux', async () => {
     const root = newRoot()
     const configFile = join(root.path, 'bad.conf')
     writeFileSync(configFile, 'set -g status off\nno-such-command\n')
@@ -264,7 +264,10 @@ describe('what cannot be started leaves nothing behind', () => {
       code: 'config-error',
       message: expect.stringContaining('bad.conf:2: unknown command: no-such-command'),
     })
-    await until('nothing to be left', () => readdirSync(join(root.recordDir, 'state', 'canary')).length === 0)
+    await until(
+      'the state files to be removed',
+      () => readdirSync(join(root.recordDir, 'state', 'canary')).length === 0,
+    )
     expect(exits(root.recordDir)).toEqual([])
     writeFileSync(configFile, 'set -g status off\n')
     const bob = await guarded(root, { configFile })
@@ -274,7 +277,7 @@ describe('what cannot be started leaves nothing behind', () => {
   it.each([
     ['a guard that hangs before it has started', 'ln', 'guard-failed'],
     ['tmux that starts its server under another process', 'tmux', 'socket-taken'],
-  ])('%s: in time, and nothing is left', async (_what, tool, code) => {
+  ])('%s: fails in time, and leaves nothing', async (_what, tool, code) => {
     const root = newRoot()
     const bin = join(root.path, 'bin')
     mkdirSync(bin)
@@ -304,7 +307,7 @@ describe('what cannot be started leaves nothing behind', () => {
     expect(exits(root.recordDir)).toEqual([])
   })
 
-  it('a configuration that starts jobs and hangs: its jobs end with the start', async () => {
+  it('a configuration that starts jobs and hangs: its jobs are killed with the start', async () => {
     const root = newRoot()
     const configFile = join(root.path, 'c[1];')
     writeFileSync(configFile, "run-shell -b 'exec sleep 77'\nrun-shell 'exec sleep 79'\n")
@@ -324,7 +327,7 @@ describe('what cannot be started leaves nothing behind', () => {
     ['cwd', { cwd: '/nowhere/at/all' }, 'cwd-missing'],
     ['timeoutMs', { timeoutMs: Number.NaN }, 'invalid-options'],
     ['recordDir', { recordDir: '/dev/null/x' }, 'record-dir-unwritable'],
-  ])('a %s that cannot be', async (_what, change, code) => {
+  ])('an unusable %s', async (_what, change, code) => {
     const root = newRoot()
     const request = {
       identity: 'claude-bob',
@@ -335,7 +338,7 @@ describe('what cannot be started leaves nothing behind', () => {
     await expect(startGuardedServer(request)).rejects.toMatchObject({ code, hint: expect.any(String) })
   })
 
-  it("somebody else's living server on the socket: refused, and nothing is created in it", async () => {
+  it('another running server on the socket: refused, and nothing is created in it', async () => {
     const root = newRoot()
     const other = await startServer(root.socket())
     root.track(other.end)
@@ -348,7 +351,7 @@ describe('what cannot be started leaves nothing behind', () => {
     expect((await other.tmux('list-sessions', '-F', '#{session_name}')).stdout).toBe('main\n')
   })
 
-  it('a file that is no socket is left as it is', async () => {
+  it('a file that is not a socket is not changed', async () => {
     const root = newRoot()
     writeFileSync(root.socket(), 'mine')
     const request = { identity: 'claude-bob', socketPath: root.socket(), recordDir: root.recordDir }
@@ -356,7 +359,7 @@ describe('what cannot be started leaves nothing behind', () => {
     expect(readFileSync(root.socket(), 'utf8')).toBe('mine')
   })
 
-  it('a dead socket is taken over, and two starts at once are one server', async () => {
+  it('a stale socket is replaced, and of two simultaneous starts one succeeds', async () => {
     const root = newRoot()
     const dead = await startServer(root.socket())
     await dead.end()
@@ -392,7 +395,7 @@ describe('what cannot be started leaves nothing behind', () => {
     expect(exits(root.recordDir)[0]).toMatchObject({ cause: 'server-vanished', mode: 'watch' })
   })
 
-  it('under a systemd user manager the pair gets a scope of its own (a stand-in for systemd-run)', async () => {
+  it('under a systemd user manager guard and server get their own scope (with a substitute for systemd-run)', async () => {
     const root = newRoot()
     const bin = join(root.path, 'bin')
     mkdirSync(join(bin, 'systemd'), { recursive: true })
@@ -412,7 +415,7 @@ describe('what cannot be started leaves nothing behind', () => {
     expect(claimOf(bob)).toMatch(/,m=g/)
   })
 
-  it('a guard killed between claim and line is completed in its own mode', async () => {
+  it('the record of a guard killed between claim and line is completed in mode guard', async () => {
     const bob = await guarded(newRoot())
     const guard = recordOf(bob)?.recorder
     await killRecorder(bob)

@@ -20,21 +20,21 @@ async function snapshotOf(of: Watched): Promise<string> {
   return readFileSync(line['forensics'] ?? '', 'utf8')
 }
 
-/** The sections of a snapshot by name, in their order. */
+/** Returns the sections of a snapshot by name, in order. */
 const sectionsOf = (text: string): string[] =>
   [...text.matchAll(/^--- (\S+)/gm)].map(([, name]) => name ?? '')
 
 const section = (text: string, name: string): string =>
   new RegExp(`^--- ${name}\\n([\\s\\S]*?)^--- `, 'm').exec(text)?.[1] ?? ''
 
-describe('deaths of one moment', () => {
-  it('share what is the same for all of them, and every snapshot holds all of it', async () => {
+describe('deaths of one second', () => {
+  it('share the host sections, and every snapshot contains them all', async () => {
     const root = newRoot()
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
     const peers: Watched[] = []
     for (const name of names)
       peers.push(await guarded(root, { identity: `claude-${name}`, socketPath: root.socket(name) }))
-    // Not across the border of two seconds.
+    // All of them within one second of the clock.
     await until('the beginning of a second', () => Date.now() % 1_000 < 300)
     for (const peer of peers) peer.server.kill('SIGKILL')
     const snapshots = await Promise.all(peers.map(snapshotOf))
@@ -55,12 +55,12 @@ describe('deaths of one moment', () => {
       expect(section(text, 'meminfo')).toBe(section(host, 'meminfo'))
       expect(section(text, 'ps-top-rss')).toBe(section(host, 'ps-top-rss'))
       const [, died = ''] = / ts=(\S+) /.exec(text) ?? []
-      // What was read before this death says nothing of it.
+      // Sections that were read before this death do not count for it.
       expect(Date.parse(at)).toBeGreaterThanOrEqual(Date.parse(died))
     }
   })
 
-  it('are those of one second: deaths further apart share nothing', async () => {
+  it('share nothing with deaths of another second', async () => {
     const root = newRoot()
     const first = await guarded(root, { identity: 'claude-a', socketPath: root.socket('a') })
     const second = await guarded(root, { identity: 'claude-b', socketPath: root.socket('b') })
@@ -72,14 +72,14 @@ describe('deaths of one moment', () => {
     for (const text of [one, await snapshotOf(second)]) expect(text).not.toContain('\n--- shared\n')
   })
 
-  it('their files go after a day', async () => {
+  it('their shared files are removed after a day', async () => {
     const root = newRoot()
     mkdirSync(deathsIn(root), { recursive: true })
     const names = [
       'host-1a2b3c4d-1781106127.txt',
       'host-1a2b3c4d-1781106127-2.txt',
       'host-1a2b3c4d-1781106128.txt',
-      // A snapshot of a peer called so.
+      // The snapshot of a peer whose identity looks like such a file.
       'host-ann-1781106127000000.txt',
     ]
     for (const name of names) writeFileSync(join(deathsIn(root), name), 'x\n')
@@ -96,7 +96,7 @@ const BODY = '--- meminfo\nMemTotal: 1 kB\n--- ps-top-rss\n 1 0 1 00:01 init'
 const taken = (ms: number): string => `--- taken\nat=2026-06-10T15:42:07.200Z\nms=${ms}`
 const whole = (ms = NOW_S * 1_000 + 200): string => `${HEAD}\n${BODY}\n${taken(ms)}\n--- end\n`
 
-/** What a recorder with this shell makes of a file of its second, for a death at .113: `<copied> <role> <file>`. */
+/** Returns what a recorder does with a shared file of its second, for a death at .113: `<copied> <role> <file>`. */
 async function awaited(shell: Shell, root: Root, text: string | undefined): Promise<string> {
   const deaths = deathsIn(root)
   mkdirSync(deaths, { recursive: true })
@@ -126,11 +126,11 @@ async function awaited(shell: Shell, root: Root, text: string | undefined): Prom
 describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), shell]))(
   'the sections of another recorder, under %s',
   (_name, shell) => {
-    it('are copied as they are, with the time at which they were taken', async () => {
+    it('are copied unchanged, with the time at which they were read', async () => {
       expect(await awaited(shell, newRoot(), whole())).toBe(`copied 2026-06-10T15:42:07.200Z\n${BODY}`)
     })
 
-    it('are awaited while they are written', async () => {
+    it('are awaited while their writer is running', async () => {
       const root = newRoot()
       const waiting = awaited(shell, root, `${HEAD}\n`)
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -146,16 +146,19 @@ describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), sh
       ['of another second', whole().replace(`second=${NOW_S}`, `second=${NOW_S - 1}`)],
       ['of another platform', whole().replace('platform=linux', 'platform=darwin')],
       ['that is something else', 'not a file of a recorder\n--- taken\n--- end\n'],
-    ])('are not believed in a file %s: the recorder takes its own', async (_what, text) => {
+    ])('are ignored in a file %s: the recorder reads its own', async (_what, text) => {
       expect(await awaited(shell, newRoot(), text)).toBe(`own  host-0a1b2c3d-${NOW_S}.txt`)
     })
 
     it.each([
       ['before the death was noticed', NOW_S * 1_000 + 112],
       ['more than five seconds later', NOW_S * 1_000 + 6_000],
-    ])('do not count when they were taken %s: it takes them anew, for others too', async (_what, ms) => {
-      expect(await awaited(shell, newRoot(), whole(ms))).toBe(`own ours host-0a1b2c3d-${NOW_S}-2.txt`)
-    })
+    ])(
+      'do not count if they were read %s: the recorder reads new ones, also for others',
+      async (_what, ms) => {
+        expect(await awaited(shell, newRoot(), whole(ms))).toBe(`own ours host-0a1b2c3d-${NOW_S}-2.txt`)
+      },
+    )
 
     it('are not read through a symbolic link', async () => {
       const root = newRoot()

@@ -13,12 +13,12 @@ import {
 } from '../src/index.ts'
 import {
   claimOf,
+  continueProcess,
   deathOf,
   exited,
   exits,
   expectSilence,
   fixturePath,
-  goOn,
   guarded,
   lifecycle,
   linesOf,
@@ -26,7 +26,7 @@ import {
   roots,
   startFixture,
   statusOf,
-  tearDown,
+  stopOnPurpose,
   type Watched,
   watched,
 } from './support.ts'
@@ -40,13 +40,13 @@ describe.each([
   { mode: 'watch', arm: watched, killed: 'server-vanished' },
   { mode: 'guard', arm: guarded, killed: 'killed' },
 ])('in mode $mode', ({ arm, killed }) => {
-  describe('a deliberate teardown is silent', () => {
+  describe('a server stopped on purpose leaves no record', () => {
     it('and leaves no process and no state behind', async () => {
       const bob = await arm(newRoot())
       const recorder = recordOf(bob)?.recorder.pid
-      await tearDown(bob)
+      await stopOnPurpose(bob)
       await expectSilence(bob)
-      await until('the recorder to go', () => !existsSync(`/proc/${recorder}`))
+      await until('the recorder to exit', () => !existsSync(`/proc/${recorder}`))
     })
 
     it('under heavy load', async () => {
@@ -60,7 +60,7 @@ describe.each([
           arm(root, { identity: `claude-${name}`, socketPath: root.socket(name) }),
         ),
       )
-      await Promise.all(peers.map(tearDown))
+      await Promise.all(peers.map(stopOnPurpose))
       for (const peer of peers) await expectSilence(peer)
     })
 
@@ -68,9 +68,9 @@ describe.each([
       const bob = await arm(newRoot())
       const recorder = recordOf(bob)?.recorder.pid ?? 0
       process.kill(recorder, 'SIGSTOP')
-      await tearDown(bob)
+      await stopOnPurpose(bob)
       await new Promise((resolve) => setTimeout(resolve, 5_000))
-      goOn(recorder)
+      continueProcess(recorder)
       await expectSilence(bob)
     })
 
@@ -80,7 +80,7 @@ describe.each([
       await linesOf(declarer)('declared')
       await bob.server.tmux('kill-server')
       await bob.server.gone()
-      // The recorder has looked by now: the declarer lived when the server ended.
+      // The recorder has read the intent by now: the declarer was running when the server exited.
       await new Promise((resolve) => setTimeout(resolve, 150))
       declarer.kill('SIGKILL')
       await expectSilence(bob)
@@ -91,14 +91,14 @@ describe.each([
     it('when the recorder was killed before the teardown', async () => {
       const bob = await arm(newRoot())
       process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGKILL')
-      await tearDown(bob)
+      await stopOnPurpose(bob)
       await reconcile(bob)
       await expectSilence(bob)
     })
   })
 
-  describe('a teardown that does not happen leaves the watch as it was', () => {
-    it('one that fails withdraws its intent; a later death is recorded', async () => {
+  describe('a stop that does not happen leaves the watch unchanged', () => {
+    it('a failed stop withdraws its intent; a later death is recorded', async () => {
       const bob = await arm(newRoot())
       expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
       expect(await withdrawIntent(target(bob))).toEqual({ state: 'withdrawn' })
@@ -108,7 +108,7 @@ describe.each([
       expect(await withdrawIntent(target(bob))).toEqual({ state: 'none' })
     })
 
-    it('a declarer that died before it tore anything down is withdrawn; a later real death is recorded', async () => {
+    it('the intent of a declarer that died before the stop is withdrawn; a later death is recorded', async () => {
       const bob = await arm(newRoot())
       const declarer = startFixture('declare.mjs', target(bob))
       await linesOf(declarer)('declared')
@@ -119,10 +119,10 @@ describe.each([
       expect(lifecycle(bob.recordDir)).toContainEqual(
         expect.objectContaining({ state: 'intent-withdrawn', reason: 'abandoned' }),
       )
-      await until('the intent to be forgotten', () => !existsSync(intentPath(bob)))
+      await until('the intent to be removed', () => !existsSync(intentPath(bob)))
     })
 
-    it('reconcile withdraws an abandoned intent while the server lives', async () => {
+    it('reconcile withdraws an abandoned intent while the server is running', async () => {
       const bob = await arm(newRoot())
       const declarer = startFixture('declare.mjs', target(bob))
       await linesOf(declarer)('declared')
@@ -135,7 +135,7 @@ describe.each([
       )
     })
 
-    it('an intent whose time is over is not believed', async () => {
+    it('an expired intent does not count', async () => {
       const bob = await arm(newRoot())
       await declareIntent({ ...target(bob), ...words, holdMs: 0 })
       await new Promise((resolve) => setTimeout(resolve, 2_100))
@@ -143,7 +143,7 @@ describe.each([
       await deathOf(bob)
     })
 
-    it('withdrawing after the server has died all the same records that death', async () => {
+    it('withdrawing an intent after the server died records that death', async () => {
       const bob = await arm(newRoot())
       await declareIntent({ ...target(bob), ...words })
       bob.server.kill('SIGKILL')
@@ -155,8 +155,8 @@ describe.each([
     })
   })
 
-  describe('an intent comes too late or names another life', () => {
-    it('for a server that is dead already it is withdrawn, and the death recorded', async () => {
+  describe('an intent is too late or names another generation', () => {
+    it('for a dead server it is withdrawn, and the death recorded', async () => {
       const bob = await arm(newRoot())
       const recorder = recordOf(bob)?.recorder.pid ?? 0
       process.kill(recorder, 'SIGSTOP')
@@ -164,7 +164,7 @@ describe.each([
       await bob.server.gone()
       expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
       expect(await deathOf(bob)).toMatchObject({ cause: killed })
-      await until('the intent to be forgotten', () => !existsSync(intentPath(bob)))
+      await until('the intent to be removed', () => !existsSync(intentPath(bob)))
     })
 
     it('for a server that died with its recorder it is withdrawn, and the death recorded here', async () => {
@@ -176,19 +176,19 @@ describe.each([
       expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost', mode: 'none' })
     })
 
-    it('for a death that is recorded already it says so', async () => {
+    it('for a recorded death the result is already-dead', async () => {
       const bob = await arm(newRoot())
       bob.server.kill('SIGKILL')
       await deathOf(bob)
       expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'already-dead' })
       expect(exits(bob.recordDir)).toHaveLength(1)
-      await until('the intent to be forgotten', () => !existsSync(intentPath(bob)))
+      await until('the intent to be removed', () => !existsSync(intentPath(bob)))
     })
 
     it('one of an earlier generation does not silence the next', async () => {
       const root = newRoot()
       const first = await arm(root)
-      await tearDown(first)
+      await stopOnPurpose(first)
       await expectSilence(first)
       await declareIntent({ ...target(first), ...words })
       await completeIntent(target(first))
@@ -200,7 +200,7 @@ describe.each([
   })
 
   describe('several declarers of one generation', () => {
-    it('a second one that comes when the first has ended the server does not undo its silence', async () => {
+    it('a second one after the first has stopped the server changes nothing', async () => {
       const bob = await arm(newRoot())
       const recorder = recordOf(bob)?.recorder.pid ?? 0
       process.kill(recorder, 'SIGSTOP')
@@ -210,49 +210,49 @@ describe.each([
       await bob.server.end()
       expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
       expect(await withdrawIntent(target(bob))).toEqual({ state: 'withdrawn' })
-      const said = linesOf(first)
+      const line = linesOf(first)
       first.stdin?.write('done\n')
-      await said('done')
-      goOn(recorder)
+      await line('done')
+      continueProcess(recorder)
       await expectSilence(bob)
     })
 
-    it.each(['the recorder lives', 'the recorder is dead'])(
+    it.each(['the recorder is running', 'the recorder is dead'])(
       'a second one after `done` changes nothing (%s)',
       async (which) => {
         const bob = await arm(newRoot())
         const recorder = recordOf(bob)?.recorder.pid ?? 0
-        process.kill(recorder, which === 'the recorder lives' ? 'SIGSTOP' : 'SIGKILL')
+        process.kill(recorder, which === 'the recorder is running' ? 'SIGSTOP' : 'SIGKILL')
         const first = startFixture('declare.mjs', target(bob))
         bob.root.track(() => first.kill('SIGKILL'))
-        const said = linesOf(first)
-        await said('declared')
+        const line = linesOf(first)
+        await line('declared')
         await bob.server.end()
         first.stdin?.write('done\n')
-        await said('done')
+        await line('done')
         expect(await declareIntent({ ...target(bob), ...words })).toEqual({ state: 'declared' })
-        if (which === 'the recorder lives') goOn(recorder)
+        if (which === 'the recorder is running') continueProcess(recorder)
         await completeIntent(target(bob))
         await reconcile(bob)
         await expectSilence(bob)
       },
     )
 
-    it('one that withdraws leaves the other its intent', async () => {
+    it('a withdrawn intent does not affect the other one', async () => {
       const bob = await arm(newRoot())
       const first = startFixture('declare.mjs', target(bob))
       bob.root.track(() => first.kill('SIGKILL'))
-      const said = linesOf(first)
-      await said('declared')
+      const line = linesOf(first)
+      await line('declared')
       await declareIntent({ ...target(bob), ...words })
       first.stdin?.write('withdraw\n')
-      await said('withdrawn')
+      await line('withdrawn')
       await bob.server.end()
       expect(await completeIntent(target(bob))).toEqual({ state: 'done' })
       await expectSilence(bob)
     })
 
-    it('a reconcile beside a teardown whose declarer dies does not make it loud', async () => {
+    it('reconcile records no death when the declarer dies after it stopped the server', async () => {
       for (let round = 0; round < 3; round++) {
         const bob = await arm(newRoot())
         const declarer = startFixture('declare.mjs', target(bob))
@@ -271,7 +271,7 @@ describe.each([
       }
     })
 
-    it('sweeping abandoned intents never takes a fresh one away', async () => {
+    it('sweeping abandoned intents never removes a new one', async () => {
       const bob = await arm(newRoot())
       const declarer = startFixture('declare.mjs', target(bob))
       await linesOf(declarer)('declared')
@@ -284,7 +284,7 @@ describe.each([
       }
     })
 
-    it('nothing can be completed while the server lives', async () => {
+    it('no intent can be completed while the server is running', async () => {
       const bob = await arm(newRoot())
       await declareIntent({ ...target(bob), ...words })
       expect(await completeIntent(target(bob))).toEqual({ state: 'server-alive' })
@@ -293,7 +293,7 @@ describe.each([
       await deathOf(bob)
     })
 
-    it('a program that tears down the very server it runs in is silent, though its pane hangs up', async () => {
+    it('a program can stop the server that it runs in without a record, although its pane hangs up', async () => {
       const root = newRoot()
       for (let round = 0; round < 5; round++) {
         const bob = await arm(root, { identity: `claude-b${round}`, socketPath: root.socket(`s${round}`) })
@@ -302,7 +302,7 @@ describe.each([
           'new-window',
           '-d',
           process.execPath,
-          fixturePath('end-own-server.mjs'),
+          fixturePath('stop-own-server.mjs'),
           request,
         )
         await bob.server.gone()
@@ -312,7 +312,7 @@ describe.each([
   })
 
   describe('what is written', () => {
-    it('is one KEY=VALUE a line with the words of the contract; texts cannot add a line', async () => {
+    it('is KEY=VALUE lines with the keys of the contract; a text cannot add a line', async () => {
       const bob = await arm(newRoot())
       await declareIntent({ ...target(bob), by: 'a\nstate=done', why: 'b\r\n=' })
       const lines = readFileSync(intentPath(bob), 'utf8').trimEnd().split('\n')
@@ -329,16 +329,16 @@ describe.each([
       await bob.server.end()
       await completeIntent(target(bob))
       expect(readFileSync(intentPath(bob), 'utf8')).toMatch(/^state=done\n/)
-      goOn(recordOf(bob)?.recorder.pid ?? 1)
+      continueProcess(recordOf(bob)?.recorder.pid ?? 1)
       await expectSilence(bob)
     })
 
-    it('refuses a generation that is none', async () => {
+    it('rejects an invalid generation', async () => {
       const bob = await arm(newRoot())
       await expect(declareIntent({ ...target(bob), ...words, holdMs: Number.NaN })).rejects.toMatchObject({
         code: 'invalid-options',
       })
-      expect(() => generationPaths({ ...bob, gen: '../../x' })).toThrow(/not a generation/)
+      expect(() => generationPaths({ ...bob, gen: '../../x' })).toThrow(/invalid gen/)
       await expect(declareIntent({ ...target(bob), ...words, gen: '../../x' })).rejects.toMatchObject({
         code: 'invalid-options',
       })

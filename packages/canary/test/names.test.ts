@@ -18,7 +18,7 @@ import {
 const newRoot = roots()
 const stop = { by: 'test', why: 'stop' }
 
-/** The same server, watched under another name too. */
+/** Watches the same server under a second identity. */
 async function alsoAs(of: Watched, identity: string): Promise<Watched> {
   const { recordDir, server } = of
   const armed = await ensureCanary({ identity, recordDir, socketPath: server.socketPath })
@@ -35,7 +35,7 @@ describe.each([
   ['a guarded server', guarded],
   ['a watched server', watched],
 ] as const)('%s that is watched under a second name', (_what, start) => {
-  it.each(['SIGKILL', 'SIGTERM'] as const)('is one death when it is killed by %s', async (signal) => {
+  it.each(['SIGKILL', 'SIGTERM'] as const)('has one death when it is killed by %s', async (signal) => {
     const bob = await start(newRoot())
     const eve = await alsoAs(bob, 'tmux-eve')
     bob.server.kill(signal)
@@ -47,7 +47,7 @@ describe.each([
     expect(lifecycle(bob.recordDir)).toContainEqual(expect.objectContaining({ state: 'recorded-elsewhere' }))
   })
 
-  it('is silent under both names when it is stopped on purpose', async () => {
+  it('has no record under either identity when it is stopped on purpose', async () => {
     const bob = await start(newRoot())
     const eve = await alsoAs(bob, 'tmux-eve')
     await declareIntent({ ...bob, ...stop })
@@ -60,7 +60,7 @@ describe.each([
     expect(readdirSync(join(bob.recordDir, 'server-deaths'))).toEqual([])
   })
 
-  it('is silent too when the second recorder looks long after the stop was completed', async () => {
+  it('has no record either when the second recorder checks long after the stop was completed', async () => {
     const bob = await start(newRoot())
     const eve = await alsoAs(bob, 'tmux-eve')
     const { recorder, client } = recordOf(eve) ?? {}
@@ -76,7 +76,7 @@ describe.each([
     expect(exits(bob.recordDir)).toEqual([])
   })
 
-  it('is a death when the stop was withdrawn', async () => {
+  it('is recorded when the stop was withdrawn', async () => {
     const bob = await start(newRoot())
     const eve = await alsoAs(bob, 'tmux-eve')
     await declareIntent({ ...bob, ...stop })
@@ -86,7 +86,7 @@ describe.each([
     expect(exits(bob.recordDir)).toHaveLength(1)
   })
 
-  it('is one death when the recorder that was first is killed over its record', async () => {
+  it('has one death when the first recorder is killed while it records', async () => {
     const bob = await start(newRoot())
     const eve = await alsoAs(bob, 'tmux-eve')
     for (const one of [bob, eve]) process.kill(recordOf(one)?.recorder.pid ?? 0, 'SIGSTOP')
@@ -103,8 +103,8 @@ describe.each([
   })
 })
 
-describe('intents of servers long gone', () => {
-  it('are swept, and those of living servers are not', async () => {
+describe('intents of dead servers', () => {
+  it('are swept, and those of running servers are not', async () => {
     const bob = await watched(newRoot())
     await declareIntent({ ...bob, ...stop })
     const directory = join(bob.recordDir, 'state', 'intent')
@@ -118,7 +118,7 @@ describe('intents of servers long gone', () => {
     await bob.server.gone()
     await completeIntent(bob)
     await settled(bob)
-    await until('its own intent to go', () => readdirSync(directory).length === 1)
+    await until('its own intent to be removed', () => readdirSync(directory).length === 1)
     expect(readdirSync(directory)).toEqual([expect.stringMatching(/\.server$/)])
     old()
     await reconcile(bob)
@@ -127,7 +127,7 @@ describe('intents of servers long gone', () => {
 })
 
 describe('the server of a peer', () => {
-  /** As the launch of a peer leaves it in its server. */
+  /** Sets what the launch of a peer sets in its server. */
   async function peer(root: Root): Promise<Watched> {
     const bob = await guarded(root, { identity: 'command-bob' })
     const state = join(bob.recordDir, 'state', 'canary', `command-bob-${bob.gen}`)
@@ -135,7 +135,7 @@ describe('the server of a peer', () => {
     return bob
   }
 
-  it('is not watched under another name, and its stop is silent', async () => {
+  it('is not watched under another identity, and its stop leaves no record', async () => {
     const bob = await peer(newRoot())
     const request = { recordDir: bob.recordDir, socketPath: bob.server.socketPath }
     const refused = await ensureCanary({ ...request, identity: 'tmux-default' })
@@ -150,7 +150,7 @@ describe('the server of a peer', () => {
     )
   })
 
-  it('is not watched by another root, which it is not of', async () => {
+  it('is not watched from another root', async () => {
     const bob = await peer(newRoot())
     const recordDir = newRoot().recordDir
     const request = { recordDir, socketPath: bob.server.socketPath }
@@ -162,7 +162,7 @@ describe('the server of a peer', () => {
       })
   })
 
-  it('has its lost recorder replaced under its own name', async () => {
+  it('gets a new recorder under its own identity', async () => {
     const bob = await peer(newRoot())
     process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGKILL')
     await until(

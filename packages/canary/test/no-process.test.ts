@@ -24,7 +24,7 @@ const newRoot = roots()
 const missing = await noProcessLimit()
 if (missing !== undefined) process.stderr.write(`skipped: ${missing}\n`)
 
-/** The line, before anything else of the record. */
+/** Waits for the line, which comes before the rest of the record. */
 const lineOf = (of: ShellRecorder) =>
   until('the line', () => exits(of.recordDir).find((line) => line['gen'] === of.gen), 3_000)
 
@@ -48,9 +48,9 @@ describe
       expect(line).toMatchObject({ cause: 'killed', signal: 'SIGKILL', wait_rc: '137', mode: 'guard' })
       expect(claimOf(bob)).toMatch(/^rc=137,ev=server,rec=\d+:\d+,ts=\d{13},m=g\n/)
       expect(Math.abs(Date.parse(line['ts'] ?? '') - killedAt)).toBeLessThan(2_000)
-      // dash and ash leave the rest to the next command, the others wait in their own retries.
+      // dash and ash exit and leave the rest to the next command; the others retry.
       await until(
-        'the recorder to leave, or to wait',
+        'the recorder to exit or to wait',
         () => gone(bob.recorderPid) || Date.now() - killedAt > 1_500,
       )
       await freeProcesses(bob.recorderPid, bob.uid)
@@ -71,12 +71,12 @@ describe
       bob.server.kill('SIGKILL')
       expect(await lineOf(bob)).toMatchObject({ cause: 'server-vanished', wait_rc: '1', mode: 'watch' })
       await freeProcesses(bob.recorderPid, bob.uid)
-      await until('the recorder to leave', () => gone(bob.recorderPid), 30_000)
+      await until('the recorder to exit', () => gone(bob.recorderPid), 30_000)
       await reconcile(bob)
       await deathOf(bob, 30_000)
     })
 
-    it('an intent is honoured: a stop stays silent, a withdrawn one does not', {
+    it('an intent counts: a stop leaves no record, a withdrawn stop does', {
       timeout: 60_000,
     }, async () => {
       const silent = await guardedBy({ root: newRoot(), shell, uid: lonelyUser() })
@@ -91,7 +91,7 @@ describe
       own(silent.root.path, silent.uid)
       expect(await lineOf(silent)).toMatchObject({ cause: 'killed', signal: 'SIGKILL' })
       await freeProcesses(silent.recorderPid, silent.uid)
-      await until('the recorder to leave', () => gone(silent.recorderPid), 30_000)
+      await until('the recorder to exit', () => gone(silent.recorderPid), 30_000)
       await reconcile(silent)
       await settled(silent)
     })
@@ -100,13 +100,13 @@ describe
 
 const EXIT_HOOK = fileURLToPath(new URL('../../tmux/assets/exit-hook.sh', import.meta.url))
 
-/** A program of a recorder that is gone, or of a leader: `/bin/sh` runs it, with these arguments and inputs. */
+/** A script that `/bin/sh` runs for a lost recorder or a dead leader, with its arguments and inputs. */
 interface Program {
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
 }
 
-/** What tmux runs when the leader of a server exits with 3. */
+/** Returns the exit hook, as tmux runs it when a leader exits with 3. */
 function hookOf(of: ShellRecorder): Program {
   const { canaryDir, libDir } = recordLayout(of)
   const statePath = join(canaryDir, `${of.identity}-${of.gen}`)
@@ -118,7 +118,7 @@ function hookOf(of: ShellRecorder): Program {
   return { args: [hook, statePath, '%0', '4194300', '3', '', '$0', '%0:4194300'], env: scriptEnv({}) }
 }
 
-/** What settles a generation whose recorder and server were killed. */
+/** Returns settle.sh for a generation whose recorder and server were killed. */
 async function settleOf(of: ShellRecorder): Promise<Program> {
   const record = recordOf(of)
   if (record === undefined) throw new Error('no record')
@@ -146,7 +146,7 @@ describe.skipIf(missing !== undefined)('where no process can be started', () => 
     return run(file, rest, { env, cwd: '/' })
   }
 
-  it('the exit hook records the end of a leader; snapshot and end of the session follow', async () => {
+  it('the exit hook records the exit of a leader; snapshot and end of the session follow', async () => {
     const bob = await guardedBySh(lonelyUser())
     await alone(bob, hookOf(bob))
     expect(await lineOf(bob)).toMatchObject({ ev: 'session-exit', dead_status: '3', recorder: 'hook' })
@@ -156,7 +156,7 @@ describe.skipIf(missing !== undefined)('where no process can be started', () => 
     expect(snapshotOf(bob)).toMatch(/^session-death [\s\S]*\n--- meminfo\nMemTotal:[\s\S]*\n--- end\n$/)
   })
 
-  it('a death that no recorder saw is recorded by what settles it', async () => {
+  it('settling records a death that no recorder saw', async () => {
     const bob = await guardedBySh(lonelyUser())
     const settling = await alone(bob, await settleOf(bob))
     expect(settling.stdout).toBe('unwritable\n')
@@ -175,7 +175,7 @@ describe.skipIf(strace === undefined || process.getuid?.() !== 0)(
     const STARTS = /\b(?:clone3?|fork|vfork|execve|posix_spawn)\(/
     const traceOf = (of: ShellRecorder): string => join(of.root.path, 'strace')
 
-    /** What a trace shows until the line of exits.log. */
+    /** Returns the trace up to the line of exits.log. */
     function untilLine(of: ShellRecorder): string[] {
       const lines = readFileSync(traceOf(of), 'utf8').split('\n')
       const at = lines.findIndex((line) => /write\(.*ev=(?:server|session)-exit /.test(line))
@@ -198,14 +198,14 @@ describe.skipIf(strace === undefined || process.getuid?.() !== 0)(
       const tracer = spawn(strace ?? '', [...args(bob), '-p', String(bob.recorderPid)], {
         stdio: ['ignore', 'ignore', 'pipe'],
       })
-      let said = ''
+      let output = ''
       tracer.stderr.setEncoding('utf8').on('data', (text: string) => {
-        said += text
+        output += text
       })
-      await until('strace to attach', () => said.includes('attached'))
+      await until('strace to attach', () => output.includes('attached'))
       bob.server.kill('SIGKILL')
       await deathOf(bob)
-      await until('strace to end', () => tracer.exitCode !== null || tracer.signalCode !== null)
+      await until('strace to exit', () => tracer.exitCode !== null || tracer.signalCode !== null)
       expect(untilLine(bob).filter((line) => STARTS.test(line))).toEqual([])
       expect(readFileSync(traceOf(bob), 'utf8')).toMatch(STARTS)
     })

@@ -8,11 +8,11 @@ import { deathOf, roots, watched } from './support.ts'
 
 const newRoot = roots()
 
-/** A line as a recorder writes it. */
+/** Returns a line in the form that recorders write. */
 const lineOf = (at: number, ts = `2026-06-10T15:42:07.${String(at % 1000).padStart(3, '0')}Z`): string =>
   `ts=${ts} ev=server-exit identity=claude-bob gen=${String(at).padStart(16, '0')} server_pid=801 server_start=1 wait_rc=137 cause=killed signal=SIGKILL mode=guard recorder=guard forensics=/d/claude-bob-${at}.txt\n`
 
-/** A record directory with a log, and followers of it. */
+/** A record directory with a log and followers. */
 function newLog() {
   const root = newRoot()
   mkdirSync(root.recordDir, { recursive: true })
@@ -20,15 +20,15 @@ function newLog() {
   const follow = (options: Partial<OnDeathOptions> = {}, fail?: (death: Death) => unknown) => {
     const abort = new AbortController()
     const ids: string[] = []
-    const ended = onDeath({ recordDir: root.recordDir, signal: abort.signal, ...options }, (death) => {
+    const done = onDeath({ recordDir: root.recordDir, signal: abort.signal, ...options }, (death) => {
       ids.push(death.gen.replace(/^0+(?=\d)/, ''))
       return fail?.(death)
     })
     root.track(async () => {
       abort.abort()
-      await ended
+      await done
     })
-    return { ids, abort, ended }
+    return { ids, abort, done }
   }
   const add = (...ats: number[]): void => appendFileSync(log, ats.map((at) => lineOf(at)).join(''))
   return { root, log, follow, add }
@@ -38,7 +38,7 @@ const range = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_none, at) => String(from + at))
 
 describe('readDeaths', () => {
-  it('returns what is recorded of a real death', async () => {
+  it('returns the record of a real death', async () => {
     const bob = await watched(newRoot())
     expect(readDeaths(bob)).toEqual([])
     const before = new Date()
@@ -64,7 +64,7 @@ describe('readDeaths', () => {
     expect(readDeaths({ ...bob, since: new Date() })).toEqual([])
   })
 
-  it('reads rotated files, the newest death last, and passes over what is torn, half written or foreign', () => {
+  it('reads rotated files, the newest death last, and skips torn, partial and unknown lines', () => {
     const { root, log } = newLog()
     const session =
       'ts=2026-06-10T15:42:09.000Z ev=session-exit identity=command-bob gen=000000000000000f dead_status=0 dead_signal= leader_pid=7 forensics= recorder=hook\n'
@@ -87,23 +87,23 @@ describe('readDeaths', () => {
 })
 
 describe('onDeath', () => {
-  it('tells of a real death within moments, and ends with the signal', async () => {
+  it('reports a real death within moments, and stops with the signal', async () => {
     const bob = await watched(newRoot())
     const abort = new AbortController()
-    const told: Death[] = []
-    const ended = onDeath({ recordDir: bob.recordDir, signal: abort.signal }, (death) => told.push(death))
+    const deaths: Death[] = []
+    const done = onDeath({ recordDir: bob.recordDir, signal: abort.signal }, (death) => deaths.push(death))
     bob.server.kill('SIGKILL')
-    await until('the death', () => told.length > 0)
-    expect(told).toMatchObject([{ identity: 'claude-bob', pid: bob.server.pid, cause: 'server-vanished' }])
+    await until('the death', () => deaths.length > 0)
+    expect(deaths).toMatchObject([{ identity: 'claude-bob', pid: bob.server.pid, cause: 'server-vanished' }])
     abort.abort()
-    await ended
+    await done
     await deathOf(bob)
     await onDeath({ recordDir: bob.recordDir, signal: AbortSignal.abort(), since: new Date(0) }, () => {
       throw new Error('it was aborted before')
     })
   })
 
-  it('tells each of 50 deaths in a burst once, to two followers, with a rotation in the middle', async () => {
+  it('reports each of 50 simultaneous deaths once to two followers, with a rotation in between', async () => {
     const { log, follow, add } = newLog()
     add(1, 2)
     const [one, two] = [follow(), follow({ since: new Date(0) })]
@@ -116,13 +116,13 @@ describe('onDeath', () => {
     expect(one.ids).toEqual(range(3, 53))
     expect(two.ids).toEqual(range(1, 53))
     one.abort.abort()
-    await one.ended
+    await one.done
     add(60)
     await until('the next one', () => two.ids.length === 53)
     expect(one.ids).toHaveLength(50)
   })
 
-  it('tells of real servers that are killed at once, each once', async () => {
+  it('reports each of several real servers that are killed at once, once', async () => {
     const { root, follow } = newLog()
     const { ids } = follow()
     const many = await Promise.all(
@@ -136,7 +136,7 @@ describe('onDeath', () => {
     await Promise.all(many.map((one) => deathOf(one)))
   })
 
-  it('sees a line that is completed later, one that a slow writer adds to a rotated file, and a directory that is made later', async () => {
+  it('sees a line that is completed later, a line that is appended to a rotated file, and a directory that is created later', async () => {
     const { root, log, follow, add } = newLog()
     renameSync(root.recordDir, `${root.recordDir}-later`)
     const { ids } = follow()
@@ -153,7 +153,7 @@ describe('onDeath', () => {
     expect(ids).toEqual(['9', '2', '3'])
   })
 
-  it('goes on when a listener throws or rejects, and says so', async () => {
+  it('goes on when a listener throws or rejects, and reports the error', async () => {
     const { follow, add } = newLog()
     const errors: string[] = []
     const onError = (error: unknown, death: Death): void => {

@@ -23,18 +23,18 @@ const newRoot = roots()
 const PROCESSES = 8
 const ROUNDS = 50
 const KEPT = 500
-/** No process has this pid: it is above the highest one of Linux and macOS. */
+/** No process has this pid: it is above the maximum of Linux and macOS. */
 const DEAD = '5000001:1'
 const genOf = (number: number): string => number.toString(16).padStart(16, '0')
 const OLD = new Date(Date.now() - 86_400_000 * 2)
 
-/** A process that reconciles whenever it is told to. */
+/** Starts a process that reconciles on request. */
 async function reconciler(recordDir: string) {
   const fixture = fileURLToPath(new URL('fixtures/reconcile-often.mjs', import.meta.url))
   const child = spawn(process.execPath, [fixture, JSON.stringify({ recordDir })], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
-  const ended = once(child, 'exit')
+  const exited = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   await lines.next()
   return {
@@ -44,7 +44,7 @@ async function reconciler(recordDir: string) {
     },
     end: async (): Promise<void> => {
       child.stdin.end()
-      await ended
+      await exited
     },
   }
 }
@@ -56,7 +56,7 @@ function recordDeath(deathsDir: string, number: number, at: Date): void {
   for (const path of [`${base}.txt`, `${base}.claim`]) utimesSync(path, at, at)
 }
 
-it('from many processes at once does every step, and throws in none', async () => {
+it('from many processes at once, every step is done and no process throws', async () => {
   const root = newRoot()
   const { recordDir } = root
   const { canaryDir, deathsDir, intentDir, libDir, namesDir } = recordLayout({ recordDir })
@@ -69,14 +69,14 @@ it('from many processes at once does every step, and throws in none', async () =
   for (let round = 0; round < ROUNDS; round++) {
     const gen = genOf(0x1000 + round)
     const [lost, blank] = [`claude-lost-${gen}`, `claude-blank-${gen}`]
-    // A state file that the baseline and the lease can mend, of a server that is dead, and one that nothing can mend.
+    // A corrupt state file of a dead server that baseline and lease can restore, and one without either.
     for (const key of [lost, blank]) writeFileSync(join(canaryDir, key), 'not a state file\n')
     writeFileSync(
       join(canaryDir, `${lost}.baseline`),
       `server=${5_000_100 + round}:1\nsocket=/none\nboot=${boot}\n`,
     )
     symlinkSync(DEAD, join(canaryDir, `${lost}.lease1`))
-    // What killed processes have left.
+    // Files of killed processes.
     const gone = `claude-gone-${gen}`
     symlinkSync(DEAD, join(canaryDir, `${gone}.lease1`))
     lutimesSync(join(canaryDir, `${gone}.lease1`), OLD, OLD)
@@ -93,10 +93,11 @@ it('from many processes at once does every step, and throws in none', async () =
     }
     for (let count = 0; count < 5; count++)
       recordDeath(deathsDir, 0x10_0000 + round * 5 + count, new Date(OLD.getTime() + round))
-    for (const said of await Promise.all(all.map((one) => one.round()))) if (said !== 'ok') failures.add(said)
+    for (const answer of await Promise.all(all.map((one) => one.round())))
+      if (answer !== 'ok') failures.add(answer)
   }
   expect([...failures]).toEqual([])
-  // One that none interrupts comes last: every step is done then.
+  // The last reconcile runs alone, so every step is done after it.
   await reconcile({ recordDir })
   const names = readdirSync(canaryDir)
   expect(names.filter((name) => !/-[0-9a-f]{16}-corrupt$/.test(name))).toEqual([])
@@ -113,7 +114,7 @@ it('from many processes at once does every step, and throws in none', async () =
   )
 }, 180_000)
 
-it('goes on when a step fails, and tells the first failure', async () => {
+it('goes on when a step fails, and throws the first error', async () => {
   const { recordDir } = newRoot()
   const { canaryDir, intentDir, deathsDir } = recordLayout({ recordDir })
   for (const path of [canaryDir, deathsDir]) mkdirSync(path, { recursive: true })

@@ -50,7 +50,7 @@ describe('a recorder that is killed', () => {
     await deathOf(bob)
   })
 
-  it('with its server: exactly one recorder-lost at the next ensureCanary, also when a successor is there', async () => {
+  it('with its server: exactly one recorder-lost at the next ensureCanary, even if a successor is running', async () => {
     const root = newRoot()
     const bob = await watched(root)
     await killRecorder(bob)
@@ -63,7 +63,7 @@ describe('a recorder that is killed', () => {
     expect(exits(root.recordDir)).toHaveLength(1)
   })
 
-  it('without its server: the next ensureCanary says so once and arms the same generation again', async () => {
+  it('without its server: the next ensureCanary logs it once and arms the same generation again', async () => {
     const bob = await watched(newRoot())
     const orphan = recordOf(bob)?.client?.pid
     await killRecorder(bob)
@@ -73,14 +73,14 @@ describe('a recorder that is killed', () => {
       state: 'spawned',
       gen: bob.gen,
     })
-    await until('the orphaned client to go', () => !existsSync(`/proc/${orphan}`))
+    await until('the orphaned client to exit', () => !existsSync(`/proc/${orphan}`))
     expect(lifecycle(bob.recordDir).filter((line) => line['state'] === 'recorder-lost')).toHaveLength(1)
     expect(exits(bob.recordDir)).toEqual([])
     bob.server.kill('SIGKILL')
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
   })
 
-  it('in another boot it is a host-reboot, once', async () => {
+  it('before a reboot: exactly one host-reboot', async () => {
     const bob = await watched(newRoot())
     await killRecorder(bob)
     bob.server.kill('SIGKILL')
@@ -95,7 +95,7 @@ describe('a recorder that is killed', () => {
   })
 })
 
-/** Brings a generation to the point where its recorder has claimed the death and was killed before the line. */
+/** Kills a recorder between its claim and its line. */
 async function claimedOnly(of: Watched): Promise<void> {
   const recorder = recordOf(of)?.recorder
   await killRecorder(of)
@@ -136,7 +136,7 @@ describe('a recorder killed between claim and line', () => {
     ).toBeUndefined()
   })
 
-  it('is completed even when its state file is gone, and when a completer died over it', async () => {
+  it('is completed without its state file, and after another completer was killed', async () => {
     const bob = await watched(newRoot())
     await claimedOnly(bob)
     rmSync(join(bob.recordDir, 'state', 'canary', `${bob.identity}-${bob.gen}`))
@@ -148,7 +148,7 @@ describe('a recorder killed between claim and line', () => {
     ])
   })
 
-  it('a torn last line does not swallow the completed one', async () => {
+  it('the completed line is not appended to a torn last line', async () => {
     const bob = await watched(newRoot())
     await claimedOnly(bob)
     appendFileSync(
@@ -160,7 +160,7 @@ describe('a recorder killed between claim and line', () => {
     expect(lines).toEqual([expect.objectContaining({ gen: bob.gen, server_pid: String(bob.server.pid) })])
   })
 
-  it('eight reconcilers at once make one recorder-lost of an unclaimed death', async () => {
+  it('eight reconcilers at once record one recorder-lost for an unclaimed death', async () => {
     const bob = await watched(newRoot())
     await killRecorder(bob)
     bob.server.kill('SIGKILL')
@@ -174,7 +174,7 @@ describe('a recorder killed between claim and line', () => {
 })
 
 describe('a stopped recorder', () => {
-  it('of a dead server is continued by reconcile and writes its own record', async () => {
+  it('of a dead server: reconcile continues it, and it writes its own record', async () => {
     const bob = await watched(newRoot())
     process.kill(recordOf(bob)?.recorder.pid ?? 0, 'SIGSTOP')
     bob.server.kill('SIGKILL')
@@ -195,7 +195,7 @@ describe('damaged files', () => {
         readFileSync(`${statePath(of)}.baseline`, 'utf8').includes('cgroup_v1='),
     )
 
-  it('a corrupt state file is kept beside and made again, said, and stops nothing else', async () => {
+  it('a corrupt state file is renamed, written again and logged, and does not affect other generations', async () => {
     const root = newRoot()
     const bob = await watched(root)
     const eve = await watched(root, { identity: 'claude-eve', socketPath: root.socket('e') })
@@ -215,7 +215,7 @@ describe('damaged files', () => {
     await deathOf(bob)
   })
 
-  it('the corrupt state file of a guard is made again with all that its hook, its witness and a rename need', async () => {
+  it('the corrupt state file of a guard is written again with all that its hook, its witness and a rename need', async () => {
     const bob = await guarded(newRoot())
     await baselineOf(bob)
     const before = readFileSync(statePath(bob), 'utf8')
@@ -228,7 +228,7 @@ describe('damaged files', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'killed', mode: 'guard' })
   })
 
-  it('a corrupt state file of a dead recorder and a dead server still becomes one recorder-lost', async () => {
+  it('a corrupt state file of a dead recorder and a dead server becomes one recorder-lost', async () => {
     const bob = await watched(newRoot())
     await baselineOf(bob)
     await killRecorder(bob)
@@ -241,7 +241,7 @@ describe('damaged files', () => {
 })
 
 describe('records that were moved or shared', () => {
-  it('a log that was moved away does not bring old deaths back', async () => {
+  it('old deaths are not recorded again after the log was moved', async () => {
     const bob = await watched(newRoot())
     bob.server.kill('SIGKILL')
     await deathOf(bob)
@@ -250,7 +250,7 @@ describe('records that were moved or shared', () => {
     expect(exits(bob.recordDir)).toEqual([])
   })
 
-  it('two names of one server are one record, also when the claim of an older recorder must be completed', async () => {
+  it('a server with two identities has one record, also if the claim of a recorder of format 1 must be completed', async () => {
     const bob = await watched(newRoot())
     const eve = { ...bob, identity: 'claude-eve' }
     await ensureCanary({ ...eve, socketPath: bob.server.socketPath })
@@ -264,7 +264,7 @@ describe('records that were moved or shared', () => {
     expect(exits(bob.recordDir).map((line) => line['identity'])).toEqual(['claude-bob'])
   })
 
-  it('what killed recorders leave behind is swept once it is old', async () => {
+  it('old files of killed recorders are swept', async () => {
     const bob = await watched(newRoot())
     const recorder = recordOf(bob)?.recorder.pid
     bob.server.kill('SIGKILL')
@@ -289,13 +289,13 @@ describe('records that were moved or shared', () => {
   })
 })
 
-describe('an end whose time is not known', () => {
+describe('a death whose time is not known', () => {
   const times = (line: Readonly<Record<string, string>>) => ({
     alive: Date.parse(line['seen_alive'] ?? ''),
     found: Date.parse(line['ts'] ?? ''),
   })
 
-  it('is recorded between the arming and the moment it was found', async () => {
+  it('is recorded as between the arming and the time at which it was found', async () => {
     const bob = await watched(newRoot())
     const armedMs = Date.now()
     await killRecorder(bob)
@@ -310,7 +310,7 @@ describe('an end whose time is not known', () => {
     expect(found).toBeGreaterThan(lookedMs - 20)
   })
 
-  it('came after the last time that all were seen to live', async () => {
+  it('happened after the last time at which all generations were seen running', async () => {
     const bob = await watched(newRoot())
     await new Promise((resolve) => setTimeout(resolve, 200))
     const seenMs = Date.now()
@@ -324,7 +324,7 @@ describe('an end whose time is not known', () => {
     expect(alive).toBeLessThan(seenMs + 1_000)
   })
 
-  it('is not said of an end that its recorder saw', async () => {
+  it('has a `seen_alive` only if no recorder saw it', async () => {
     const bob = await watched(newRoot())
     bob.server.kill('SIGKILL')
     expect(await deathOf(bob)).not.toHaveProperty('seen_alive')

@@ -9,14 +9,14 @@ import { roots } from './support.ts'
 const newRoot = roots()
 const FULL = 5 * 1024 * 1024
 
-/** Fills a log with lines of an older version, up to the size at which it is rotated. */
+/** Fills a log with old lines up to the size at which it is rotated. */
 function fill(path: string): void {
   const line = `ts=2026-06-10T15:42:07Z ev=server-exit identity=tmux-old server_pid=1 wait_rc=0 cause=server-vanished forensics= note=${'x'.repeat(900)}\n`
   appendFileSync(path, line.repeat(Math.ceil(FULL / line.length)))
 }
 
 describe('the log of deaths', () => {
-  it('is rotated when it has grown, and a death whose line has gone that way is not recorded again', async () => {
+  it('is rotated when it is large, and a death in a rotated file is not recorded again', async () => {
     const root = newRoot()
     const server = await root.server()
     const options = { identity: 'claude-bob', recordDir: root.recordDir }
@@ -36,14 +36,14 @@ describe('the log of deaths', () => {
     await reconcile({ recordDir: root.recordDir })
     expect(existsSync(log)).toBe(false)
     expect(statSync(`${log}.1`).size).toBeGreaterThan(FULL)
-    // As if the recorder had been killed before the snapshot: whoever completes the claim finds the line, in the rotated file.
+    // As if the recorder had been killed before the snapshot: completing the claim must find the line in the rotated file.
     rmSync(snapshot)
     await reconcile({ recordDir: root.recordDir })
     await until('the snapshot to be made again', () => existsSync(snapshot))
     expect(readLog(log).match(new RegExp(` gen=${key.slice(-16)} `, 'g'))).toHaveLength(1)
   })
 
-  it('the log of states is rotated at the size that the environment gives', async () => {
+  it('lifecycle.log is rotated at the size that the environment sets', async () => {
     const root = newRoot()
     mkdirSync(root.recordDir, { recursive: true })
     const log = join(root.recordDir, 'lifecycle.log')

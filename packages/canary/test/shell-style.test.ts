@@ -17,7 +17,7 @@ const scripts = [...inDirectory(path('../assets')), ...inDirectory(path('../../t
   }),
 )
 
-/** What stands for `echo`, and the entry of a program: the only functions without the noun of their file. */
+/** The only functions whose names do not begin with the noun of their file. */
 const PLAIN = new Set(['out', 'main'])
 
 interface ShellFunction {
@@ -32,14 +32,14 @@ const functions: readonly ShellFunction[] = scripts.flatMap(({ name: file, text 
   ),
 )
 
-/** Code without comments, quoted text and here-documents' marks. */
+/** Removes comments and quoted text. */
 const bare = (body: string): string =>
   body
     .replace(/^\s*#.*$/gm, '')
     .replace(/'[^']*'/g, "''")
     .replace(/"(?:[^"\\]|\\.)*"/g, '""')
 
-/** Lower-case names that a function assigns, reads into or loops over. */
+/** Returns the lower-case names that a function assigns, reads into or loops over. */
 function temporaries(body: string): Set<string> {
   const code = bare(body)
   // A statement that begins with assignments; `rc=*)` is a pattern of `case`.
@@ -54,7 +54,7 @@ function temporaries(body: string): Set<string> {
   return new Set([...assigned, ...loops, ...read])
 }
 
-it('a function is a verb behind the noun of its file', () => {
+it('a function name is the noun of its file and a verb', () => {
   expect(functions.length).toBeGreaterThan(100)
   const noun = (file: string): string =>
     file === 'exit-hook.sh' ? 'hook' : (/^[a-z]+/.exec(file)?.[0] ?? '')
@@ -71,12 +71,12 @@ it('a temporary begins with the name of its function', () => {
   expect(wrong.map(({ file, name, temporary }) => `${file}: ${name}: ${temporary}`)).toEqual([])
 })
 
-it('what is called like a function is one, and every function is called', () => {
+it('every called name is a function, and every function is called', () => {
   const names = new Set(functions.map(({ name }) => name))
   const files = new Set(
     scripts.flatMap(({ text }) => [...text.matchAll(/^(\w+)\(\) /gm)].map(([, name]) => name)),
   )
-  // Those that the pattern above does not see, such as two forms of one function, are seen here.
+  // Includes functions that the pattern above misses, such as two definitions of one function.
   const all = new Set([...names, ...files])
   const called = new Set<string>()
   for (const { text } of scripts) {
@@ -111,7 +111,7 @@ it('a claim is parsed and written in one place', () => {
   expect(holds(/rec=\*\)/)).toEqual(['claim.sh'])
 })
 
-it('what is generated from causes.json and states.json is up to date', async () => {
+it('the files generated from causes.json and states.json are up to date', async () => {
   const { exitCode, stderr } = await run(process.execPath, [path('../scripts/generate.mjs'), '--check'])
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
 })

@@ -29,7 +29,7 @@ describe.each(presentShells.map((shell): [string, Shell] => [shell.join(' '), sh
 )
 
 describe.skipIf(!existsSync('/bin/busybox'))('with no tools but those of busybox', () => {
-  it('a killed server is recorded; the time has no milliseconds where `date` knows none', async () => {
+  it('a killed server is recorded; without milliseconds in `date`, its time has none', async () => {
     const root = newRoot()
     const bin = join(root.path, 'bin')
     mkdirSync(bin)

@@ -8,7 +8,7 @@ import { roots } from './support.ts'
 const newRoot = roots()
 const assets = fileURLToPath(new URL('../assets', import.meta.url))
 
-/** Runs the snapshot functions of the shell assets alone, with a PATH and a platform of the test's choosing. */
+/** Runs the snapshot functions of the shell assets with a given PATH and platform. */
 async function snapshot(
   directory: string,
   options: { platform: string; env?: NodeJS.ProcessEnv; tools?: Record<string, string> },
@@ -68,14 +68,14 @@ describe('a snapshot', () => {
     )
   })
 
-  it('holds no argument of any process', async () => {
+  it('contains no arguments of processes', async () => {
     const secret = 's3cr3t-in-argv'
     const holder = run('/bin/sh', ['-c', 'sleep 1.5', secret])
     expect(await snapshot(newRoot().path, { platform: 'linux' })).not.toContain(secret)
     await holder
   })
 
-  it('says why when tools hang, fail or are missing, and is whole all the same, in bounded time', async () => {
+  it('is complete in bounded time and gives reasons if tools hang, fail or are missing', async () => {
     const started = performance.now()
     const cat = 'case $1 in /dev/kmsg) exit 1 ;; *) exec /bin/cat "$@" ;; esac'
     const tools = { dmesg: 'sleep 30', journalctl: 'exit 1', ps: 'sleep 30', coredumpctl: 'sleep 30', cat }
@@ -86,7 +86,7 @@ describe('a snapshot', () => {
     expect(text.endsWith('\n--- end\n')).toBe(true)
   })
 
-  it('without dmesg and a journal reads the kernel itself, whose log never ends', async () => {
+  it('without dmesg and journal it reads /dev/kmsg, which never ends', async () => {
     const line = '6,1234,98765432109,-;Out of memory: Killed process 801 (tmux: server)'
     const cat = `case $1 in /dev/kmsg) echo '${line}'; echo ' SUBSYSTEM=x'; exec sleep 30 ;; *) exec /bin/cat "$@" ;; esac`
     const tools = { dmesg: 'exit 1', journalctl: 'exit 1', cat }
@@ -105,7 +105,7 @@ describe('a snapshot', () => {
     },
   )
 
-  it('no line of what tools print can pass for a section', async () => {
+  it('no output of a tool can look like a section', async () => {
     const tools = {
       dmesg: "echo '[ 1.0] Killed process 7'; echo '--- end Killed process'",
       ps: "echo '--- baseline'; echo '    1     0  9232       31:55 --- end'",
@@ -178,7 +178,7 @@ describe('time in the shell', () => {
   it.each([
     1_000_000_000_000, 1_781_106_127_113, 1_709_210_096_001, 1_735_689_599_999, 4_107_542_400_000,
     9_999_999_999_999,
-  ])('%i is the date that JavaScript gives', async (ms) => {
+  ])('%i is formatted as in JavaScript', async (ms) => {
     const script = '. "$IAPEER_LIB/library.sh"; clock_split "$1"; clock_format; echo "$ISO"'
     const done = await run('/bin/sh', ['-c', script, 'sh', String(ms)], {
       env: { IAPEER_LIB: assets, PATH: '/usr/bin:/bin' },
@@ -193,7 +193,7 @@ describe('time in the shell', () => {
     expect(done.stdout).toBe('2026-06-10T15:42:07Z\n')
   })
 
-  it('a token comes from `ps` where there is no /proc', async () => {
+  it('without /proc a token comes from `ps`', async () => {
     const directory = newRoot().path
     writeFileSync(
       join(directory, 'ps'),

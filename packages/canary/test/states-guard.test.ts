@@ -47,33 +47,41 @@ scenario(
   },
 )
 
-scenario(['guard arming tool-missing'], 'without its tools it starts nothing', async (traced) => {
-  const bin = join(traced.root.path, 'bin')
-  mkdirSync(bin)
-  const guard = await startGuard({ root: traced.root, shell: DASH, prepare: traced.prepare, path: bin })
-  expect(await linesOf(guard)('failed ')).toMatch(/^failed there is no date in /)
-  await exited(guard)
-  expect(guard.exitCode).toBe(1)
-})
+scenario(
+  ['guard arming tool-missing'],
+  'without its tools it kills the server and reports the tool',
+  async (traced) => {
+    const bin = join(traced.root.path, 'bin')
+    mkdirSync(bin)
+    const guard = await startGuard({ root: traced.root, shell: DASH, prepare: traced.prepare, path: bin })
+    expect(await linesOf(guard)('failed ')).toMatch(/^failed cannot find date in /)
+    await exited(guard)
+    expect(guard.exitCode).toBe(1)
+  },
+)
 
-scenario(['guard arming unwritable'], 'where it cannot write it starts nothing', async (traced) => {
-  const { canaryDir } = recordLayout(traced.root)
-  const prepare = (lib: string): void => {
-    traced.prepare(lib)
-    rmdirSync(canaryDir)
-    writeFileSync(canaryDir, '')
-    traced.root.track(() => rmSync(canaryDir, { force: true }))
-  }
-  const guard = await startGuard({ root: traced.root, shell: DASH, prepare })
-  expect(await linesOf(guard)('failed ')).toBe(`failed cannot write in ${canaryDir}`)
-  await exited(guard)
-  expect(guard.exitCode).toBe(1)
-  rmSync(canaryDir)
-})
+scenario(
+  ['guard arming unwritable'],
+  'without a writable directory it kills the server and reports the directory',
+  async (traced) => {
+    const { canaryDir } = recordLayout(traced.root)
+    const prepare = (lib: string): void => {
+      traced.prepare(lib)
+      rmdirSync(canaryDir)
+      writeFileSync(canaryDir, '')
+      traced.root.track(() => rmSync(canaryDir, { force: true }))
+    }
+    const guard = await startGuard({ root: traced.root, shell: DASH, prepare })
+    expect(await linesOf(guard)('failed ')).toBe(`failed cannot write in ${canaryDir}`)
+    await exited(guard)
+    expect(guard.exitCode).toBe(1)
+    rmSync(canaryDir)
+  },
+)
 
 scenario(
   ['guard waiting server-ended', 'guard deciding dismissed', 'finish leaving asked'],
-  'dismissed: the end of the server is not recorded',
+  'after a dismissal the exit of the server is not recorded',
   async (traced) => {
     const bob = await guarded(traced)
     const recorder = recordOf(bob)?.recorder
@@ -86,7 +94,7 @@ scenario(
 
 scenario(
   ['guard deciding launch-given-up', 'finish leaving asked'],
-  'a launch that was given up is not a death',
+  'an aborted launch is not a death',
   async (traced) => {
     const bob = await guarded(traced, 'failed')
     bob.server.kill('SIGKILL')
@@ -96,7 +104,7 @@ scenario(
 
 scenario(
   ['record settling intent-pending', 'record settling intent-done', 'finish forgetting asked'],
-  'a declared stop is awaited, and silent',
+  'a declared stop is awaited and not recorded',
   async (traced) => {
     const bob = await guarded(traced)
     await declareIntent({ ...bob, by: 'test', why: 'stop' })
@@ -109,7 +117,7 @@ scenario(
 
 scenario(
   ['record settling intent-abandoned', 'record settling written'],
-  'the intent of a declarer that died before does not count',
+  'the intent of a declarer that died earlier does not count',
   async (traced) => {
     const bob = await guarded(traced)
     writeFileSync(
@@ -141,7 +149,7 @@ scenario(
 
 scenario(
   ['record settling taken'],
-  'a generation that another recorder has claimed is left to it',
+  'a generation that another recorder has claimed is not recorded again',
   async (traced) => {
     const bob = await guarded(traced)
     const claim = 'rc=9,ev=server,rec=4194300:1,ts=1781106127113,m=g\n'
@@ -149,7 +157,7 @@ scenario(
     bob.server.kill('SIGKILL')
     await traced.met('record settling taken')
     expect(claimOf(bob)).toBe(claim)
-    await until('the guard to leave', () => !existsSync(`/proc/${bob.recorderPid}/exe`))
+    await until('the guard to exit', () => !existsSync(`/proc/${bob.recorderPid}/exe`))
     expect(exits(bob.recordDir)).toEqual([])
     expect(await reconcile(bob)).toMatchObject([{ outcome: 'completed' }])
   },
@@ -157,7 +165,7 @@ scenario(
 
 scenario(
   ['record settling elsewhere', 'finish leaving asked'],
-  'one server is one death, whatever names watch it',
+  'a server with two identities has one death',
   async (traced) => {
     const bob = await guarded(traced)
     const [boot = ''] = (await readBoot()).split(/[-/]/)
@@ -205,7 +213,7 @@ scenario(
 if (missing === undefined)
   scenario(
     ['record settling written', 'finish recording no-process'],
-    'where no process can be started the snapshot is left to the next command',
+    'if no process can be started, the next command writes the snapshot',
     async (traced) => {
       const uid = lonelyUser()
       const bob = await guardedBy({ root: traced.root, shell: ['/bin/dash'], prepare: traced.prepare, uid })
@@ -213,7 +221,7 @@ if (missing === undefined)
       bob.server.kill('SIGKILL')
       await traced.met('finish recording no-process')
       await freeProcesses(bob.recorderPid, uid)
-      await until('the guard to leave', () => !existsSync(`/proc/${bob.recorderPid}/exe`))
+      await until('the guard to exit', () => !existsSync(`/proc/${bob.recorderPid}/exe`))
       await reconcile(bob)
       expect(await deathOf(bob)).toMatchObject({ cause: 'killed' })
       own(traced.root.path, process.getuid?.())

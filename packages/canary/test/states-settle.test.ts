@@ -28,7 +28,7 @@ interface Dead extends ShellRecorder {
   }
 }
 
-/** A generation whose recorder was killed, and then its server. */
+/** Kills the recorder of a generation, then its server. */
 async function dead(traced: TracedRoot, { serverToo = true } = {}): Promise<Dead> {
   const bob = await guardedBy({ root: traced.root, shell: ['/bin/sh'], prepare: traced.prepare })
   const record = recordOf(bob)
@@ -48,13 +48,13 @@ async function dead(traced: TracedRoot, { serverToo = true } = {}): Promise<Dead
   return { ...bob, serverId: record.server, recorderId: record.recorder, paths }
 }
 
-/** This very process, which lives. */
-async function living(): Promise<string> {
+/** This process, which is running. */
+async function thisProcess(): Promise<string> {
   const stat = readFileSync('/proc/self/stat', 'latin1')
   return `${process.pid}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`
 }
 
-/** What settle.sh says, and its exit code. */
+/** Returns the output and the exit code of settle.sh. */
 async function settle(of: Dead, env: Readonly<Record<string, string>> = {}): Promise<string> {
   const layout = recordLayout(of)
   const lib = join(layout.libDir, 'scripts')
@@ -70,19 +70,19 @@ async function settle(of: Dead, env: Readonly<Record<string, string>> = {}): Pro
   return `${result.stdout.trim()} ${result.exitCode}`
 }
 
-/** Finishes with a generation that a scenario has left open. */
+/** Settles a generation that a scenario did not settle. */
 async function finish(of: Dead): Promise<void> {
   expect(await settle(of)).toMatch(/^(recorded|completed|settled) 0$/)
   await deathOf(of)
 }
 
-scenario(['settle looking recorder-lives'], 'a recorder that lives is left at it', async (traced) => {
+scenario(['settle looking recorder-lives'], 'a running recorder is not disturbed', async (traced) => {
   const bob = await dead(traced)
-  expect(await settle(bob, { IAPEER_RECORDER: await living() })).toBe('busy 3')
+  expect(await settle(bob, { IAPEER_RECORDER: await thisProcess() })).toBe('busy 3')
   await finish(bob)
 })
 
-scenario(['settle looking server-lives'], 'a server that lives has no death', async (traced) => {
+scenario(['settle looking server-lives'], 'a running server has no death', async (traced) => {
   const bob = await dead(traced, { serverToo: false })
   expect(await settle(bob)).toBe('alive 3')
   bob.server.kill('SIGKILL')
@@ -98,7 +98,7 @@ scenario(['settle looking server-unknown'], 'unknown is not gone', async (traced
 
 scenario(
   ['settle looking gone', 'settle deciding unclaimed', 'settle claiming recorded'],
-  'a death that nothing recorded is recorder-lost',
+  'a death that no recorder noted is recorder-lost',
   async (traced) => {
     const bob = await dead(traced)
     expect(await settle(bob)).toBe('recorded 0')
@@ -108,7 +108,7 @@ scenario(
 
 scenario(
   ['settle looking other-boot', 'settle claiming recorded'],
-  'in another boot it is host-reboot',
+  'after a reboot it is host-reboot',
   async (traced) => {
     const bob = await dead(traced)
     expect(await settle(bob, { IAPEER_BOOT: '00000000-0000-0000-0000-000000000000/1' })).toBe('recorded 0')
@@ -119,24 +119,20 @@ scenario(
 const intent = (state: string, declarer: string): string =>
   `state=${state}\ndeclarer=${declarer}\nby=test\nwhy=stop\n`
 
-scenario(['settle claiming intent-done'], 'a stop that was done is silent', async (traced) => {
+scenario(['settle claiming intent-done'], 'a completed stop is not recorded', async (traced) => {
   const bob = await dead(traced)
   writeFileSync(bob.paths.intent, intent('done', DEAD))
   expect(await settle(bob)).toBe('silent 0')
   await expectSilence(bob)
 })
 
-scenario(
-  ['settle claiming intent-pending'],
-  'a stop under way is awaited by its declarer',
-  async (traced) => {
-    const bob = await dead(traced)
-    writeFileSync(bob.paths.intent, intent('pending', await living()))
-    expect(await settle(bob)).toBe('pending 3')
-    rmSync(bob.paths.intent)
-    await finish(bob)
-  },
-)
+scenario(['settle claiming intent-pending'], 'a pending stop is left to its declarer', async (traced) => {
+  const bob = await dead(traced)
+  writeFileSync(bob.paths.intent, intent('pending', await thisProcess()))
+  expect(await settle(bob)).toBe('pending 3')
+  rmSync(bob.paths.intent)
+  await finish(bob)
+})
 
 scenario(
   ['settle claiming intent-abandoned', 'settle claiming recorded'],
@@ -150,22 +146,26 @@ scenario(
   },
 )
 
-scenario(['settle claiming state-gone'], 'what was settled meanwhile is settled once', async (traced) => {
-  const bob = await dead(traced)
-  const state = readFileSync(bob.paths.state)
-  rmSync(bob.paths.state)
-  expect(await settle(bob)).toBe('settled 0')
-  expect(exits(bob.recordDir)).toEqual([])
-  writeFileSync(bob.paths.state, state)
-  await finish(bob)
-})
+scenario(
+  ['settle claiming state-gone'],
+  'a generation that was settled in the meantime is not settled again',
+  async (traced) => {
+    const bob = await dead(traced)
+    const state = readFileSync(bob.paths.state)
+    rmSync(bob.paths.state)
+    expect(await settle(bob)).toBe('settled 0')
+    expect(exits(bob.recordDir)).toEqual([])
+    writeFileSync(bob.paths.state, state)
+    await finish(bob)
+  },
+)
 
 scenario(
   ['settle deciding unclaimed', 'settle claiming taken', 'settle completing completed'],
-  'a claim that is made at that moment is completed',
+  'a claim that is created during settling is completed',
   async (traced) => {
     const bob = await dead(traced)
-    // Reading the intent blocks until this test has made the claim.
+    // Reading the intent blocks until this test has created the claim.
     expect((await run('mkfifo', [bob.paths.intent])).exitCode).toBe(0)
     const settling = settle(bob)
     const writer = await open(bob.paths.intent, 'w')
@@ -186,7 +186,7 @@ async function markElsewhere(of: Dead): Promise<void> {
   )
 }
 
-scenario(['settle claiming elsewhere'], 'one server is one death', async (traced) => {
+scenario(['settle claiming elsewhere'], 'a server with two identities has one death', async (traced) => {
   const bob = await dead(traced)
   await markElsewhere(bob)
   expect(await settle(bob)).toBe('settled 0')
@@ -194,14 +194,18 @@ scenario(['settle claiming elsewhere'], 'one server is one death', async (traced
   expect(lifecycle(bob.recordDir)).toMatchObject([{ state: 'recorded-elsewhere' }])
 })
 
-scenario(['settle claiming unwritable'], 'what cannot be claimed now is claimed later', async (traced) => {
-  const bob = await dead(traced)
-  rmdirSync(bob.paths.deaths)
-  writeFileSync(bob.paths.deaths, '')
-  expect(await settle(bob)).toBe('unwritable 1')
-  rmSync(bob.paths.deaths)
-  await finish(bob)
-})
+scenario(
+  ['settle claiming unwritable'],
+  'a death that cannot be claimed now is claimed by a later call',
+  async (traced) => {
+    const bob = await dead(traced)
+    rmdirSync(bob.paths.deaths)
+    writeFileSync(bob.paths.deaths, '')
+    expect(await settle(bob)).toBe('unwritable 1')
+    rmSync(bob.paths.deaths)
+    await finish(bob)
+  },
+)
 
 scenario(
   ['settle deciding claimed', 'settle completing session-claimed'],
@@ -216,30 +220,34 @@ scenario(
   },
 )
 
-scenario(['settle completing young'], 'facts that may be on their way are awaited', async (traced) => {
-  const bob = await dead(traced)
-  writeFileSync(bob.paths.claim, '')
-  expect(await settle(bob, { IAPEER_CLAIM_MS: String(Date.now()) })).toBe('busy 3')
-  expect(claimOf(bob)).toBe('')
-  // Later the time of the claim is the time of death.
-  expect(await settle(bob, { IAPEER_CLAIM_MS: String(TS) })).toBe('completed 0')
-  const [line] = exits(bob.recordDir)
-  expect(line).toMatchObject({ cause: 'unknown', ts: new Date(TS).toISOString() })
-})
+scenario(
+  ['settle completing young'],
+  'a young claim without facts is left to its recorder',
+  async (traced) => {
+    const bob = await dead(traced)
+    writeFileSync(bob.paths.claim, '')
+    expect(await settle(bob, { IAPEER_CLAIM_MS: String(Date.now()) })).toBe('busy 3')
+    expect(claimOf(bob)).toBe('')
+    // Once the claim is old, its mtime is the time of death.
+    expect(await settle(bob, { IAPEER_CLAIM_MS: String(TS) })).toBe('completed 0')
+    const [line] = exits(bob.recordDir)
+    expect(line).toMatchObject({ cause: 'unknown', ts: new Date(TS).toISOString() })
+  },
+)
 
 scenario(
   ['settle completing recorder-lives'],
-  'a recorder that lives completes its claim itself',
+  'a running recorder completes its claim itself',
   async (traced) => {
     const bob = await dead(traced)
-    writeFileSync(bob.paths.claim, `${CLAIM.replace(DEAD, await living())}\n`)
+    writeFileSync(bob.paths.claim, `${CLAIM.replace(DEAD, await thisProcess())}\n`)
     expect(await settle(bob)).toBe('busy 3')
     writeFileSync(bob.paths.claim, `${CLAIM}\n`)
     await finish(bob)
   },
 )
 
-scenario(['settle completing elsewhere'], 'a second claim of one server goes', async (traced) => {
+scenario(['settle completing elsewhere'], 'a second claim of one server is removed', async (traced) => {
   const bob = await dead(traced)
   await markElsewhere(bob)
   writeFileSync(bob.paths.claim, `${CLAIM}\n`)
@@ -260,10 +268,10 @@ scenario(
   },
 )
 
-scenario(['settle completing taken'], 'one process completes a claim', async (traced) => {
+scenario(['settle completing taken'], 'only one process completes a claim', async (traced) => {
   const bob = await dead(traced)
   writeFileSync(bob.paths.claim, `${CLAIM}\n`)
-  symlinkSync(await living(), `${bob.paths.claim}.takeover1`)
+  symlinkSync(await thisProcess(), `${bob.paths.claim}.takeover1`)
   expect(await settle(bob)).toBe('busy 3')
   rmSync(`${bob.paths.claim}.takeover1`)
   await finish(bob)
@@ -271,7 +279,7 @@ scenario(['settle completing taken'], 'one process completes a claim', async (tr
 
 scenario(
   ['settle completing unwritable'],
-  'a line that cannot be written is written later',
+  'a line that cannot be written is written by a later call',
   async (traced) => {
     const bob = await dead(traced)
     writeFileSync(bob.paths.claim, `${CLAIM}\n`)

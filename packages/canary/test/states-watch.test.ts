@@ -14,7 +14,7 @@ const { scenario, complete } = drives(['watch'])
 
 const options = (traced: TracedRoot) => ({ root: traced.root, shell: DASH, prepare: traced.prepare })
 const watched = (traced: TracedRoot): Promise<ShellRecorder> => watchedBy(options(traced))
-/** A client that exits at once and names no server: there is none to be had of a server that does not answer. */
+/** A tmux that exits at once and names no server, like the client of an unresponsive server. */
 const unwatched = (traced: TracedRoot): Promise<ShellRecorder> =>
   watchedBy({ ...options(traced), tmux: '/bin/false' })
 
@@ -42,7 +42,7 @@ scenario(
 
 scenario(
   ['watch watching client-ended', 'watch looking server-lives', 'watch replacing connected'],
-  'a killed client is replaced, and the server lives on',
+  'a killed client is replaced while the server is running',
   async (traced) => {
     const bob = await watched(traced)
     killClient(bob)
@@ -53,7 +53,7 @@ scenario(
   },
 )
 
-scenario(['watch looking dismissed'], 'a dismissed watch leaves when its client ends', async (traced) => {
+scenario(['watch looking dismissed'], 'a dismissed watch exits when its client exits', async (traced) => {
   const bob = await watched(traced)
   dismiss(bob)
   killClient(bob)
@@ -67,7 +67,7 @@ scenario(
     'watch replacing unconnected',
     'watch polling server-gone',
   ],
-  'where no client can be had the process is looked at',
+  'without a client the process is polled',
   async (traced) => {
     const bob = await unwatched(traced)
     await traced.met('watch replacing unconnected')
@@ -76,13 +76,13 @@ scenario(
   },
 )
 
-scenario(['watch polling dismissed'], 'a dismissed watch leaves without a client too', async (traced) => {
+scenario(['watch polling dismissed'], 'a dismissed watch without a client exits too', async (traced) => {
   const bob = await unwatched(traced)
   dismiss(bob)
   await expectSilence(bob)
 })
 
-scenario(['watch arming held'], 'one recorder a generation', async (traced) => {
+scenario(['watch arming held'], 'a generation has one recorder', async (traced) => {
   const bob = await watched(traced)
   const second = await startWatch(options(traced), bob.server)
   await linesOf(second)('already')
@@ -92,33 +92,37 @@ scenario(['watch arming held'], 'one recorder a generation', async (traced) => {
   await deathOf(bob)
 })
 
-scenario(['watch arming tool-missing'], 'without its tools it arms nothing', async (traced) => {
+scenario(['watch arming tool-missing'], 'without its tools it reports the tool and exits', async (traced) => {
   const bin = join(traced.root.path, 'bin')
   mkdirSync(bin)
   const server = await traced.root.server()
   const recorder = await startWatch({ ...options(traced), path: bin }, server)
-  expect(await linesOf(recorder)('failed ')).toMatch(/^failed there is no date in /)
+  expect(await linesOf(recorder)('failed ')).toMatch(/^failed cannot find date in /)
   await exited(recorder)
   expect(recorder.exitCode).toBe(1)
 })
 
-scenario(['watch arming unwritable'], 'where it cannot write it arms nothing', async (traced) => {
-  const { canaryDir } = recordLayout(traced.root)
-  const server = await traced.root.server()
-  const prepare = (lib: string): void => {
-    traced.prepare(lib)
-    rmdirSync(canaryDir)
-    writeFileSync(canaryDir, '')
-    traced.root.track(() => rmSync(canaryDir, { force: true }))
-  }
-  const recorder = await startWatch({ ...options(traced), prepare }, server)
-  expect(await linesOf(recorder)('failed ')).toBe(`failed cannot write in ${canaryDir}`)
-  await exited(recorder)
-  expect(recorder.exitCode).toBe(1)
-  rmSync(canaryDir)
-})
+scenario(
+  ['watch arming unwritable'],
+  'without a writable directory it reports the directory and exits',
+  async (traced) => {
+    const { canaryDir } = recordLayout(traced.root)
+    const server = await traced.root.server()
+    const prepare = (lib: string): void => {
+      traced.prepare(lib)
+      rmdirSync(canaryDir)
+      writeFileSync(canaryDir, '')
+      traced.root.track(() => rmSync(canaryDir, { force: true }))
+    }
+    const recorder = await startWatch({ ...options(traced), prepare }, server)
+    expect(await linesOf(recorder)('failed ')).toBe(`failed cannot write in ${canaryDir}`)
+    await exited(recorder)
+    expect(recorder.exitCode).toBe(1)
+    rmSync(canaryDir)
+  },
+)
 
-scenario(['watch arming server-gone'], 'a server that is gone is not watched', async (traced) => {
+scenario(['watch arming server-gone'], 'a dead server is not watched', async (traced) => {
   const server = await traced.root.server()
   server.kill('SIGKILL')
   await server.gone()

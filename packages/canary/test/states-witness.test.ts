@@ -14,11 +14,11 @@ const { scenario, complete } = drives(['witness'])
 
 interface Watched extends ShellRecorder {
   readonly statePath: string
-  /** Runs the witness of a kill command, which returns before its checker. */
+  /** Runs the witness of a kill command; returns before its checker. */
   readonly witness: () => Promise<void>
-  /** Connects a client that is not attached, as that of a kill command is. */
+  /** Connects a client that is not attached, like the client of a kill command. */
   readonly connect: () => Promise<void>
-  readonly said: () => string | undefined
+  readonly witnessText: () => string | undefined
 }
 
 async function server(traced: TracedRoot): Promise<Watched> {
@@ -26,7 +26,7 @@ async function server(traced: TracedRoot): Promise<Watched> {
   const { canaryDir, libDir, deathsDir } = recordLayout(bob)
   const statePath = join(canaryDir, KEY)
   const path = join(deathsDir, `${KEY}.witness`)
-  // The commands end the server, and with it the client.
+  // The commands kill the server, and the client exits with it.
   traced.root.track(bob.server.end)
   return {
     ...bob,
@@ -49,11 +49,11 @@ async function server(traced: TracedRoot): Promise<Watched> {
         (await run('ss', ['-xpH', 'state', 'established'])).stdout.includes(`pid=${client.pid},`)
       await until('the client to connect', connected)
     },
-    said: () => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
+    witnessText: () => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
   }
 }
 
-/** Gives the witness other tools: those of this system without some, or with one that hangs. */
+/** Makes a PATH for the witness without some of this system's tools, or with one that hangs. */
 function withTools(of: Watched, { without = '', hanging = '' }): void {
   const bin = join(of.root.path, 'bin')
   mkdirSync(bin)
@@ -66,15 +66,15 @@ function withTools(of: Watched, { without = '', hanging = '' }): void {
   writeFileSync(of.statePath, readFileSync(of.statePath, 'utf8').replace(/^path=.*$/m, `path=${bin}`))
 }
 
-/** On a busy host the time of a witness can be over before it has a name: then the command is run again. */
+/** Runs the command again if the witness reached its time limit before it found a name, as on a busy host. */
 async function named(of: Watched, witness: RegExp): Promise<void> {
-  let said: string | undefined
+  let witnessText: string | undefined
   for (let tries = 0; tries < 8; tries++) {
     await of.witness()
-    said = of.said()
-    if (said !== undefined && witness.test(said)) return
+    witnessText = of.witnessText()
+    if (witnessText !== undefined && witness.test(witnessText)) return
   }
-  expect(said).toMatch(witness)
+  expect(witnessText).toMatch(witness)
 }
 
 const kill = async (of: Watched): Promise<void> => {
@@ -88,7 +88,7 @@ scenario(['witness asked no-state'], 'a server without a guard has no witness', 
   const path = join(traced.root.path, 'none')
   const lib = join(recordLayout(bob).libDir, 'scripts')
   expect((await run('/bin/sh', [join(lib, 'witness.sh'), path, 'kill-server'])).exitCode).toBe(0)
-  expect(bob.said()).toBeUndefined()
+  expect(bob.witnessText()).toBeUndefined()
   expect(readFileSync(bob.statePath)).toEqual(state)
 })
 
@@ -100,13 +100,13 @@ scenario(
     const intent = join(recordLayout(bob).intentDir, KEY)
     writeFileSync(intent, 'state=done\ndeclarer=4194300:1\nby=test\nwhy=stop\n')
     await bob.witness()
-    expect(bob.said()).toBeUndefined()
+    expect(bob.witnessText()).toBeUndefined()
   },
 )
 
 scenario(
   ['witness asked seen', 'witness naming by-connection', 'witness checking server-gone'],
-  'the client of the command is named, and stays named when the server dies of it',
+  'the client of the command is named, and the witness stays if the server dies',
   async (traced) => {
     const bob = await server(traced)
     await bob.connect()
@@ -119,18 +119,18 @@ scenario(
 
 scenario(
   ['witness naming by-key', 'witness checking server-lives'],
-  'a command without a client was a key; a server that lives on leaves no witness',
+  'a command without a client comes from a key; if the server survives, the witness is removed',
   async (traced) => {
     const bob = await server(traced)
     await named(bob, / confidence=low via=key\n/)
     await traced.met('witness checking server-lives')
-    await until('the witness to go', () => bob.said() === undefined)
+    await until('the witness to be removed', () => bob.witnessText() === undefined)
   },
 )
 
 scenario(
   ['witness naming by-candidates'],
-  'where the kernel cannot be asked every client is listed, at low confidence',
+  'without `ss` every client is listed at low confidence',
   async (traced) => {
     const bob = await server(traced)
     await bob.connect()
@@ -140,24 +140,28 @@ scenario(
   },
 )
 
-scenario(['witness naming time-over'], 'the command is not held longer than a second', async (traced) => {
-  const bob = await server(traced)
-  await bob.connect()
-  withTools(bob, { hanging: 'readlink' })
-  await bob.witness()
-  expect(bob.said()).toMatch(/ confidence=low via=none\n$/)
-  await traced.met('witness checking server-lives')
-})
+scenario(
+  ['witness naming time-over'],
+  'the command is not delayed for more than a second',
+  async (traced) => {
+    const bob = await server(traced)
+    await bob.connect()
+    withTools(bob, { hanging: 'readlink' })
+    await bob.witness()
+    expect(bob.witnessText()).toMatch(/ confidence=low via=none\n$/)
+    await traced.met('witness checking server-lives')
+  },
+)
 
 scenario(
   ['witness checking leader-missing'],
-  'a command that took the leader away keeps its witness while the server lives',
+  'the witness stays if the command removed the leader and the server survives',
   async (traced) => {
     const bob = await server(traced)
     writeFileSync(`${bob.statePath}.leader`, '4194300\n')
     await bob.witness()
     await traced.met('witness checking leader-missing')
-    expect(bob.said()).toMatch(/^witness ts_ms=/)
+    expect(bob.witnessText()).toMatch(/^witness ts_ms=/)
   },
 )
 

@@ -7,23 +7,23 @@ import { type Root, roots } from './support.ts'
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
-/** All rows of states.json, those of every program. */
+/** The rows of states.json for all programs. */
 const rows = readStates(path('../states.json'))
 const ofProgram = (program: string): string[] =>
   [...rows.keys()].filter((row) => row.startsWith(`${program} `))
 
-/** A root whose recorders write down what they meet. */
+/** A root whose recorders log the events that they meet. */
 export interface TracedRoot {
   readonly root: Root
   readonly prepare: (lib: string) => void
   readonly trace: () => string[]
-  /** Waits until a row was met. */
+  /** Waits for a row in the trace. */
   readonly met: (row: string, limitMs?: number) => Promise<unknown>
 }
 
 /**
- * Drives programs through their tables: each scenario names the rows that it must meet, and the last test
- * of the file is that every row of these programs was met.
+ * Drives programs through their tables. Each scenario names the rows that it must meet. The last test of a file checks that
+ * every row of these programs was met.
  */
 export function drives(programs: readonly string[], { skipped = [] as readonly string[] } = {}) {
   const newRoot = roots()
@@ -57,7 +57,7 @@ export function drives(programs: readonly string[], { skipped = [] as readonly s
 
   const complete = (): void => {
     it.each(programs)(
-      '%s: every state and event of states.json was driven, and no other is marked',
+      '%s: every state and event of states.json was met, and no other is marked',
       (program) => {
         expect(ofProgram(program).filter((row) => !driven.has(row))).toEqual([])
         const scripts = readdirSync(path('../assets')).map((name) => join(path('../assets'), name))

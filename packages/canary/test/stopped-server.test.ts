@@ -10,7 +10,7 @@ import { roots } from './support.ts'
 
 const newRoot = roots()
 
-/** Opens connections until the queue of the server that listens is full. */
+/** Opens connections until the queue of the listening server is full. */
 async function fillQueue(socketPath: string): Promise<Socket[]> {
   const open: Socket[] = []
   for (let count = 0; count < 5_000; count++) {
@@ -26,7 +26,7 @@ async function fillQueue(socketPath: string): Promise<Socket[]> {
   throw new Error('the queue is never full')
 }
 
-// macOS refuses a connection to a full queue, as it does where no process listens.
+// macOS refuses a connection to a full queue, as if no process were listening.
 it.skipIf(process.platform !== 'linux')(
   'a stopped server whose queue of connections is full keeps its socket',
   async () => {
@@ -53,20 +53,20 @@ it.skipIf(process.platform !== 'linux')(
   20_000,
 )
 
-it('what a socket says of its process', async () => {
+it('the process of a socket', async () => {
   const root = newRoot()
   const server = await root.server()
   expect(await observeSocket(server.socketPath)).toBe('listening')
   server.kill('SIGKILL')
   await server.gone()
-  // A child of the server that has not begun its program yet holds the socket too.
+  // A child of the server that has not executed its program yet holds the socket too.
   await until('a refusal', async () => (await observeSocket(server.socketPath)) === 'refused')
   expect(await observeSocket(root.socket('none'))).toBe('absent')
   writeFileSync(root.socket('file'), '')
   expect(await observeSocket(root.socket('file/below'))).toBe('unknown')
 })
 
-it('a recorder that is told twice does no harm to the program that started it', async () => {
+it('a second line to a recorder does not harm the program that started it', async () => {
   const recorder = await startDetached(['/bin/cat'], { env: {}, cwd: '/', input: true })
   recorder.say('once')
   recorder.say('twice')

@@ -23,7 +23,7 @@ import {
 } from '../src/index.ts'
 import { type CanaryRecord, parseGenerationName, readCanaryRecord } from '../src/records/state-file.ts'
 
-/** One root with at most a few servers; everything in it is ended and removed after the test. */
+/** A root with at most a few servers; after the test, its processes are stopped and its files removed. */
 export interface Root {
   readonly recordDir: string
   readonly path: string
@@ -41,14 +41,14 @@ export interface Watched {
   readonly recordDir: string
 }
 
-/** Call once per test file, at the top: gives roots that clean up after each test. */
+/** Returns a function that makes roots, which are cleaned up after each test. Call once at the top of a test file. */
 export function roots(): () => Root {
   const track = asyncCleanups()
   return () => {
     const directory = privateDirectory()
     const recordDir = join(directory.path, 'rec')
     track(directory.remove)
-    track(() => endCanaries(recordDir))
+    track(() => dismissAll(recordDir))
     const socket = (name = 's'): string => join(directory.path, name)
     const server = async (socketPath = socket(), command?: string): Promise<TestServer> => {
       const started = await startServer(socketPath, command)
@@ -59,8 +59,8 @@ export function roots(): () => Root {
   }
 }
 
-/** Lets recorders finish and ends whatever watches are left under a directory. */
-async function endCanaries(recordDir: string): Promise<void> {
+/** Dismisses the watches under a directory and waits until its recorders have finished. */
+async function dismissAll(recordDir: string): Promise<void> {
   const directory = join(recordDir, 'state', 'canary')
   const names = (): string[] => (existsSync(directory) ? readdirSync(directory) : [])
   for (const name of names()) {
@@ -70,7 +70,7 @@ async function endCanaries(recordDir: string): Promise<void> {
   await until('recorders to finish', () => names().every((name) => parseGenerationName(name) === undefined))
 }
 
-/** A server with an armed watch. */
+/** Starts a server and arms a watch. */
 export async function watched(
   root: Root,
   options: { identity?: string; socketPath?: string; command?: string } = {},
@@ -83,7 +83,7 @@ export async function watched(
   return { root, identity, server, gen: result.gen, recordDir }
 }
 
-/** A guarded server with one session `main`. */
+/** Starts a guarded server with one session `main`. */
 export async function guarded(
   root: Root,
   options: {
@@ -149,11 +149,11 @@ export function recordOf(of: { recordDir: string; identity: string; gen: string 
   return record === 'corrupt' ? undefined : record
 }
 
-/** Waits until the recorder has finished with a generation: its state file is gone. */
+/** Waits until a generation is settled: its state file is gone. */
 export const settled = (of: Watched, limitMs?: number) =>
   until(`settling of ${key(of)}`, () => !existsSync(join(of.recordDir, 'state', 'canary', key(of))), limitMs)
 
-/** The one line of a death, once it is settled; checks claim, line and snapshot together. */
+/** Waits until a death is settled, checks its claim, line and snapshot, and returns the one line. */
 export async function deathOf(of: Watched, limitMs?: number): Promise<Readonly<Record<string, string>>> {
   await settled(of, limitMs)
   const lines = exits(of.recordDir).filter((line) => line['gen'] === of.gen)
@@ -167,19 +167,17 @@ export async function deathOf(of: Watched, limitMs?: number): Promise<Readonly<R
   return line
 }
 
-/** The generation is settled and left nothing that says death. */
+/** Waits until a generation is settled and checks that no death was recorded. */
 export async function expectSilence(of: Watched, limitMs?: number): Promise<void> {
   await settled(of, limitMs)
   expect(claimOf(of)).toBeUndefined()
   expect(exits(of.recordDir).filter((line) => line['gen'] === of.gen)).toEqual([])
   const intents = join(of.recordDir, 'state', 'intent')
-  await until('intents to be forgotten', () =>
-    readdirSync(intents).every((name) => !name.startsWith(key(of))),
-  )
+  await until('intents to be removed', () => readdirSync(intents).every((name) => !name.startsWith(key(of))))
 }
 
-/** A deliberate teardown the way a program does it. */
-export async function tearDown(of: Watched): Promise<void> {
+/** Stops a server on purpose, as a program does. */
+export async function stopOnPurpose(of: Watched): Promise<void> {
   const { identity, gen, recordDir } = of
   const declared = await declareIntent({ identity, gen, recordDir, by: 'test', why: 'teardown' })
   expect(declared.state).toBe('declared')
@@ -195,7 +193,7 @@ export async function statusOf(of: Watched) {
 export const fixturePath = (name: string): string =>
   fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
 
-/** Runs one of test/fixtures in a process of its own (against the built package) with a JSON argument. */
+/** Starts one of test/fixtures as a process, which uses the built package, with a JSON argument. */
 export function startFixture(
   name: string,
   argument: unknown,
@@ -207,7 +205,7 @@ export function startFixture(
   })
 }
 
-/** What a fixture prints, line by line. */
+/** Returns a function that waits for a line of a fixture's output. */
 export function linesOf(child: ChildProcess): (wanted: string) => Promise<string> {
   let text = ''
   child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -227,13 +225,13 @@ export async function killRecorder(of: Watched): Promise<void> {
   const pid = recordOf(of)?.recorder.pid ?? 0
   process.kill(pid, 'SIGKILL')
   await until(
-    'the recorder to go',
+    'the recorder to exit',
     () => !existsSync(`/proc/${pid}`) || /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1')),
   )
 }
 
-/** Lets a stopped process go on; it may have been continued, and have ended, already. */
-export function goOn(pid: number): void {
+/** Sends SIGCONT; does nothing if the process has exited. */
+export function continueProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGCONT')
   } catch (error) {

@@ -24,7 +24,7 @@ async function locationIn(root: Root, gen: string) {
   }
 }
 
-/** A server of a recorder of the earlier commit, with a session. */
+/** Starts a server with a recorder of the earlier commit, and a session. */
 async function oldGuard(root = newRoot()): Promise<Old> {
   const old = await startOldGuard(await locationIn(root, '00000000000000a1'))
   root.track(old.server.end)
@@ -39,10 +39,10 @@ async function oldWatch(root = newRoot()): Promise<Old> {
 
 const killOldRecorder = async (of: Old): Promise<void> => {
   process.kill(of.recorderPid, 'SIGKILL')
-  await until('the old recorder to go', () => !existsSync(`/proc/${of.recorderPid}/cwd`))
+  await until('the old recorder to exit', () => !existsSync(`/proc/${of.recorderPid}/cwd`))
 }
 
-describe('recorders of an earlier commit that still run', () => {
+describe('running recorders of an earlier commit', () => {
   it.each([
     ['guard', oldGuard, { cause: 'killed', signal: 'SIGKILL', mode: 'guard' }],
     ['watch', oldWatch, { cause: 'server-vanished', mode: 'watch' }],
@@ -79,7 +79,7 @@ describe('recorders of an earlier commit that still run', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'recorder-lost', mode: 'none' })
   })
 
-  it('a guard that was killed over its claim is completed with the facts of the claim', async () => {
+  it('the record of a guard that was killed after its claim is completed from the claim', async () => {
     const bob = await oldGuard()
     const { recorderPid, recordDir } = bob
     await killOldRecorder(bob)
@@ -97,7 +97,7 @@ describe('recorders of an earlier commit that still run', () => {
     expect(claimOf(bob)).toMatch(/^rc=139,/)
   })
 
-  it('what systemd had said of an end stands in its claim, and becomes the cause', async () => {
+  it('the answer of systemd in the claim becomes the cause', async () => {
     const bob = await oldGuard()
     await killOldRecorder(bob)
     bob.server.kill('SIGTERM')
@@ -109,7 +109,7 @@ describe('recorders of an earlier commit that still run', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'host-shutdown', mode: 'guard' })
   })
 
-  it('a watch that was killed is replaced by one of today', async () => {
+  it('a killed watch is replaced by one of the present version', async () => {
     const bob = await oldWatch()
     await killOldRecorder(bob)
     const { identity, recordDir, gen } = bob

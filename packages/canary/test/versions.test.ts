@@ -9,7 +9,7 @@ const newRoot = roots()
 const isLinux = process.platform === 'linux'
 
 describe.runIf(isLinux)('a watch over a server that refuses the tmux on the PATH', () => {
-  it('waits with the program of the server, which was deleted, and records its death', async () => {
+  it('waits with the deleted program of the server, and records its death', async () => {
     const root = newRoot()
     const pair = await refusingPair(root.path)
     const copy = copyProgram(pair.server, join(root.path, 'tmux'))
@@ -41,7 +41,7 @@ describe.runIf(isLinux)('a watch over a server that refuses the tmux on the PATH
     expect(await deathOf(of)).toMatchObject({ cause: 'server-vanished' })
   })
 
-  it('is refused with a code of its own where the program of the server cannot be found', async () => {
+  it('fails with `server-refused` if the program of the server cannot be found', async () => {
     const root = newRoot()
     const pair = await refusingPair(root.path)
     const copy = copyProgram(pair.server, join(root.path, 'tmux'))
@@ -60,7 +60,7 @@ describe.runIf(isLinux)('a watch over a server that refuses the tmux on the PATH
     const started = await run(copy, args, { env: { ...process.env, TMUX: '' } })
     const server = serverAt(root.socket(), Number(started.stdout))
     root.track(server.end)
-    // A link: the kernel knows the socket by the path that it was bound to.
+    // Through a link, because the kernel knows a socket only by the path that it was bound to.
     const socketPath = root.socket('link')
     await run('ln', ['-s', root.socket(), socketPath])
     const request = { identity: 'claude-bob', socketPath, recordDir: root.recordDir, tmux: pair.client }

@@ -17,7 +17,7 @@ function witnessOf(of: Watched) {
   return { head: parseLogfmt(head).fields, processes: rest.map((line) => parseLogfmt(line).fields) }
 }
 
-/** A script of somebody's that runs a tmux command on the server. */
+/** A script that runs a tmux command on the server. */
 function script(of: Watched, body: string): string {
   const path = join(of.root.path, 'cleanup.sh')
   writeFileSync(path, `tmux() { command tmux -S "${of.server.socketPath}" "$@"; }\n${body}\n`)
@@ -45,13 +45,13 @@ const COMMANDS = [
   'respawn-p -k -t main:0.0 true',
 ]
 
-describe('whoever runs a command that ends the server is named', () => {
+describe('the process that runs a command that kills the server is named', () => {
   it.each(COMMANDS)('%s', async (command) => {
     const bob = await guarded(newRoot())
     const path = script(bob, `tmux ${command}`)
     await run('sh', [path])
     const { cause } = await deathOf(bob)
-    // What a respawned pane runs ends the server a moment later, perhaps after the witness was retracted.
+    // The program of a respawned pane exits a moment later, perhaps after the witness was removed.
     if (command.startsWith('respawn') && cause === 'exited') return
     expect(cause).toBe('killed-by-command')
     const { head, processes } = witnessOf(bob)
@@ -62,7 +62,7 @@ describe('whoever runs a command that ends the server is named', () => {
     expect(statSync(witnessPath(bob)).mode & 0o777).toBe(0o600)
   })
 
-  it('a killer that exits at once is still named, with what there is of its ancestors', async () => {
+  it('a killer that exits at once is still named, with the ancestors that are left', async () => {
     const bob = await guarded(newRoot())
     await run('sh', [script(bob, 'tmux kill-server &')])
     await deathOf(bob)
@@ -77,7 +77,7 @@ describe('whoever runs a command that ends the server is named', () => {
     expect(witnessOf(bob).processes[0]?.['command']).toBe('tmux kill-server')
   })
 
-  it('of two killers one is named, and the death is one', async () => {
+  it('one of two killers is named, and there is one death', async () => {
     const bob = await guarded(newRoot())
     const path = script(bob, 'tmux kill-server & tmux kill-server & wait')
     await run('sh', [path])
@@ -85,7 +85,7 @@ describe('whoever runs a command that ends the server is named', () => {
     expect(witnessOf(bob).processes.map((one) => one['command'])).toContain(`sh ${path}`)
   })
 
-  it('under load, and the command is never held longer than a second', async () => {
+  it('under load, without delaying the command for more than a second', async () => {
     const bob = await guarded(newRoot())
     for (let job = 0; job < 8; job++) {
       const busy = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' })
@@ -98,8 +98,8 @@ describe('whoever runs a command that ends the server is named', () => {
   })
 })
 
-describe('somebody attached', () => {
-  /** A viewer of bob's server, in a terminal that another server gives it. */
+describe('an attached client', () => {
+  /** Attaches a client to bob's server in a terminal of another server. */
   async function viewer(bob: Watched) {
     const outer = await startServer(
       bob.root.socket('outer'),
@@ -113,7 +113,7 @@ describe('somebody attached', () => {
     return { outer, pid }
   }
 
-  it('is never accused of what a script does', async () => {
+  it('is never named for the command of a script', async () => {
     const bob = await guarded(newRoot())
     const { pid } = await viewer(bob)
     const path = script(bob, 'tmux kill-server')
@@ -127,7 +127,7 @@ describe('somebody attached', () => {
   it.each([
     ['x', 'kill-pane'],
     ['&', 'kill-window'],
-  ])('who presses prefix %s and confirms it is named', async (key, command) => {
+  ])('that presses prefix %s and confirms is named', async (key, command) => {
     const bob = await guarded(newRoot())
     const { outer, pid } = await viewer(bob)
     await outer.tmux('send-keys', 'C-b', key)
@@ -139,7 +139,7 @@ describe('somebody attached', () => {
     expect(processes[0]?.['pid']).toBe(String(pid))
   })
 
-  it('is not accused of a command that comes later, of itself', async () => {
+  it('is not named for a later command', async () => {
     const bob = await guarded(newRoot())
     const { pid } = await viewer(bob)
     await bob.server.tmux('run-shell', '-b', '-d', '0.2', '-C', 'kill-server')
@@ -147,7 +147,7 @@ describe('somebody attached', () => {
     expect(witnessOf(bob).processes.map((one) => one['pid'])).not.toContain(String(pid))
   })
 
-  it('who closes one of two panes is not blamed for a SIGTERM after it', async () => {
+  it('that closes one of two panes is not named for a later SIGTERM', async () => {
     const bob = await guarded(newRoot())
     const { outer } = await viewer(bob)
     await bob.server.tmux('split-window', '-d', 'exec sleep 1000')
@@ -163,7 +163,7 @@ describe('somebody attached', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'exited' })
   })
 
-  it('sees nothing of a witness: no message, no view mode', async () => {
+  it('sees no message and no view mode from a witness', async () => {
     const bob = await guarded(newRoot())
     const { outer } = await viewer(bob)
     await bob.server.tmux('new-window', '-d', 'exec sleep 1000')
@@ -178,8 +178,8 @@ describe('somebody attached', () => {
   })
 })
 
-describe('the witness never influences the server', () => {
-  it('many kill commands at once leave the server alive, and its hooks of attaching unrun', async () => {
+describe('the witness never affects the server', () => {
+  it('many simultaneous kill commands neither crash the server nor run its attach hooks', async () => {
     const bob = await guarded(newRoot())
     await bob.server.tmux('set-hook', '-g', 'client-attached', 'set-option -g @attached yes')
     await bob.server.tmux('set-hook', '-g', 'client-detached', 'kill-server')
@@ -193,7 +193,7 @@ describe('the witness never influences the server', () => {
     expect((await bob.server.tmux('show-options', '-gqv', '@attached')).stdout).toBe('')
   })
 
-  it('a long message log holds nothing up', async () => {
+  it('a long message log delays nothing', async () => {
     const bob = await guarded(newRoot())
     const big = 'x'.repeat(8_000)
     for (let round = 0; round < 20; round++)
@@ -209,7 +209,7 @@ describe('the witness never influences the server', () => {
   })
 })
 
-describe('nobody is blamed for what they did not do', () => {
+describe('no process is named for a death that it did not cause', () => {
   it.each([
     ['another session', ['new-session', '-d', '-s', 'other', 'exec sleep 1000'], 'kill-session -t other'],
     ['a second window', ['new-window', '-d', 'exec sleep 1000'], 'kill-window -t main:1'],
@@ -228,7 +228,7 @@ describe('nobody is blamed for what they did not do', () => {
     },
   )
 
-  it('a signal outranks a witness', async () => {
+  it('the cause of a death by signal ignores a witness', async () => {
     const bob = await guarded(newRoot())
     writeFileSync(
       witnessPath(bob),
@@ -238,7 +238,7 @@ describe('nobody is blamed for what they did not do', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'killed', signal: 'SIGKILL' })
   })
 
-  it('a witness older than two seconds is no evidence', async () => {
+  it('a witness older than two seconds does not count', async () => {
     const bob = await guarded(newRoot())
     writeFileSync(
       witnessPath(bob),
@@ -248,7 +248,7 @@ describe('nobody is blamed for what they did not do', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'exited' })
   })
 
-  it('with an intent nobody is written down', async () => {
+  it('with an intent there is no witness', async () => {
     const bob = await guarded(newRoot())
     const target = { identity: bob.identity, gen: bob.gen, recordDir: bob.recordDir }
     await declareIntent({ ...target, by: 'test', why: 'teardown' })
@@ -260,8 +260,8 @@ describe('nobody is blamed for what they did not do', () => {
   })
 })
 
-describe('what goes wrong for the witness is not felt by the command', () => {
-  it('a record directory that cannot be written: the kill works, at once', async () => {
+describe('a failing witness does not affect the command', () => {
+  it('a record directory that cannot be written: the kill works at once', async () => {
     const bob = await guarded(newRoot())
     mkdirSync(`${witnessPath(bob)}`)
     const from = performance.now()
@@ -287,7 +287,7 @@ describe('what goes wrong for the witness is not felt by the command', () => {
     expect(witnessOf(bob).processes[0]?.['command']).toMatch(/kill-server$/)
   })
 
-  /** Programs of these names that take their time, in front of the real ones. */
+  /** Puts slow programs of these names before the real ones on the PATH. */
   function slowTools(root: ReturnType<typeof newRoot>, tools: Readonly<Record<string, string>>): void {
     const bin = join(root.path, 'bin')
     mkdirSync(bin)
@@ -299,7 +299,7 @@ describe('what goes wrong for the witness is not felt by the command', () => {
     root.track(() => delete process.env['IAPEER_SCRIPT_PATH'])
   }
 
-  it('ss is cut off, as on a busy host: whoever it could have been is listed', async () => {
+  it('ss reaches its time limit, as on a busy host: all candidates are listed', async () => {
     const root = newRoot()
     slowTools(root, { ss: 'exec sleep 20' })
     const bob = await guarded(root)
@@ -310,7 +310,7 @@ describe('what goes wrong for the witness is not felt by the command', () => {
     expect(processes.map((one) => one['command'])).toContainEqual(expect.stringMatching(/kill-server$/))
   })
 
-  it('there is no time to see anybody: that it was a command is told all the same, unless the server lives on', async () => {
+  it('the time limit comes before any name: the cause is still a command, unless the server survives', async () => {
     const root = newRoot()
     const real = '/usr/bin/readlink "$@"'
     slowTools(root, { ss: 'exec sleep 20', readlink: `sleep 1\nexec ${real}` })
@@ -326,7 +326,7 @@ describe('what goes wrong for the witness is not felt by the command', () => {
     expect(witnessOf(bob)).toMatchObject({ head: { command: 'kill-server', via: 'none' }, processes: [] })
   })
 
-  it('scripts that were removed: the command works as under plain tmux', async () => {
+  it('after the scripts were removed, the command works as under plain tmux', async () => {
     const bob = await guarded(newRoot())
     const { rmSync } = await import('node:fs')
     rmSync(join(bob.recordDir, 'lib'), { recursive: true })
@@ -340,7 +340,7 @@ describe('what goes wrong for the witness is not felt by the command', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'exited' })
   })
 
-  it('long words and secrets of a command line are cut', async () => {
+  it('long words and secrets of a command line are cut off', async () => {
     const bob = await guarded(newRoot())
     const secret = 'abcdef0123456789abcdef0123456789'
     await run('sh', [

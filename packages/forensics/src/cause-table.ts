@@ -6,10 +6,10 @@ export const GUARD_CAUSES = ['exited', 'killed-by-command', 'failed', 'crashed',
 /** Causes that a watch records. */
 export const WATCH_CAUSES = ['signaled-server-gone', 'client-killed-server-gone', 'server-vanished'] as const
 
-/** Causes of a server whose end no recorder saw. */
+/** Causes of a server death that no recorder saw. */
 export const UNSEEN_CAUSES = ['recorder-lost', 'host-reboot'] as const
 
-/** A cause in exits.log that says more than the wait status beside it. */
+/** A cause in exits.log that holds more than its wait status does. */
 export type ConclusiveCause =
   | 'killed-by-command'
   | 'recorder-lost'
@@ -18,7 +18,7 @@ export type ConclusiveCause =
   | 'host-shutdown'
   | 'service-stop'
 
-/** A signal: its numbers, what tmux, shells and ps print for it, and whether it reports a fault of the program. */
+/** A signal: its numbers, its text in tmux, shells and ps, and whether it reports a fault of the program. */
 export interface SignalRow {
   readonly name: string
   readonly linux?: number

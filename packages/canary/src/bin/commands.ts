@@ -46,22 +46,22 @@ async function watch(call: Call): Promise<number> {
 }
 
 async function unwatch(call: Call): Promise<number> {
-  if (call.operand === '') throw new UsageError('unwatch what? Name an identity or a socket.')
+  if (call.operand === '') throw new UsageError('unwatch "": expected an identity or a socket path')
   const operand = call.operand ?? defaultSocketPath()
   const named = call.identity ?? (isIdentity(operand) ? operand : undefined)
-  // A socket means that server alone, whatever else has the same name.
+  // A socket path selects that one server, even if other servers share its identity.
   const which =
     named === undefined
       ? { identity: identityForSocket(operand), socketPath: resolve(operand) }
       : { identity: named }
   const { state } = await dismissCanary({ ...which, recordDir: call.recordDir })
-  print(state === 'dismissed' ? `no longer watched: ${which.identity}` : `nothing watches ${which.identity}`)
+  print(state === 'dismissed' ? `no longer watched: ${which.identity}` : `not watched: ${which.identity}`)
   return 0
 }
 
 async function status(call: Call): Promise<number> {
   const found = await listCanaries({ recordDir: call.recordDir })
-  if (found.length === 0) print('nothing is watched')
+  if (found.length === 0) print('no watched servers')
   for (const canary of found) {
     print(`${canary.identity}  ${canary.state}  tmux server ${canary.serverPid}  ${canary.socketPath}`)
   }
@@ -103,7 +103,7 @@ function parse(argv: readonly string[]) {
   }
 }
 
-/** Runs one command line and gives its exit code. */
+/** Runs one command line and returns its exit code. */
 export async function runCommand(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv)
   const [name, operand, ...more] = positionals
@@ -115,10 +115,10 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     print(version())
     return 0
   }
-  if (!isCommand(name)) throw new UsageError(`no such command: ${name}`)
+  if (!isCommand(name)) throw new UsageError(`unknown command "${name}"`)
   const operands = name === 'watch' || name === 'unwatch' ? 1 : 0
   if (more.length > 0 || (operands === 0 && operand !== undefined))
-    throw new UsageError(`too many words for ${name}`)
+    throw new UsageError(`too many arguments for ${name}`)
   const recordDir = values['record-dir'] ?? defaultRecordDir(process.env)
   try {
     return await COMMANDS[name]({ recordDir, identity: values.identity, operand })

@@ -3,9 +3,9 @@ import { runCommand } from './commands.ts'
 import { USAGE, UsageError } from './usage.ts'
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader left (head, a closed pager): nothing more can be said to it.
+  // The reader (head, a pager) closed the pipe.
   if (error.code === 'EPIPE') process.exit(0)
-  process.stderr.write(`iapeer-canary: cannot write what was asked for: ${error.message}\n`)
+  process.stderr.write(`iapeer-canary: cannot write to standard output: ${error.message}\n`)
   process.exit(1)
 })
 

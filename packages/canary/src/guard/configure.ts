@@ -4,12 +4,12 @@ import { waitUntil } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import type { ProcessId } from '@iapeer/core/process'
 import type { Guard } from './guard.ts'
-import { client, type Launch, left, refuse, timedOut } from './launch.ts'
+import { client, type Launch, refuse, remainingMs, throwTimeout } from './launch.ts'
 import { isAnswered, socketTaken } from './socket.ts'
 import { witnessCommands } from './witness-aliases.ts'
 
-async function socketIsThere(launch: Launch): Promise<true | undefined> {
-  const there = async (): Promise<boolean> => {
+async function waitForSocket(launch: Launch): Promise<true | undefined> {
+  const isReady = async (): Promise<boolean> => {
     try {
       return (await lstat(launch.socketPath)).isSocket() && (await isAnswered(launch.socketPath))
     } catch (error) {
@@ -17,50 +17,50 @@ async function socketIsThere(launch: Launch): Promise<true | undefined> {
       throw error
     }
   }
-  return waitUntil<true>(there, { limitMs: left(launch), everyMs: 1 })
+  return waitUntil<true>(isReady, { limitMs: remainingMs(launch), everyMs: 1 })
 }
 
-/** A path as an argument of source-file: it globs, and an argument that ends in `;` ends the command. */
-const literally = (path: string): string => path.replace(/[[\]*?\\]/g, '\\$&').replace(/;$/, '\\;')
+/** Escapes a path for source-file, which expands globs; and a final `;` would end the tmux command. */
+const escapeSourcePath = (path: string): string => path.replace(/[[\]*?\\]/g, '\\$&').replace(/;$/, '\\;')
 
 async function configure(launch: Launch, server: ProcessId, lib: string, statePath: string): Promise<void> {
   const witness = witnessCommands(join(lib, 'witness.sh'), statePath)
   const answer = await client(launch, ['display-message', '-p', '#{pid}', ';', ...witness])
-  if (answer.timedOut) timedOut(launch, 'it does not answer')
+  if (answer.timedOut) throwTimeout(launch, 'the server does not answer')
   if (answer.stdout.trim() !== String(server.pid)) socketTaken(launch.socketPath)
   if (answer.exitCode !== 0)
     refuse(
       'tmux-refused',
-      `tmux did not take its settings: ${answer.stderr.trim()}`,
-      'See which tmux this is (tmux -V).',
+      `tmux rejected the settings of the guard: ${answer.stderr.trim()}`,
+      'Check the version of tmux (tmux -V).',
     )
   if (launch.configFile === undefined) return
-  const sourced = await client(launch, ['source-file', literally(launch.configFile)])
-  if (sourced.timedOut) timedOut(launch, 'it is still reading its configuration')
-  const said = `${sourced.stdout}${sourced.stderr}`.trim()
-  if (sourced.exitCode !== 0 || said !== '')
-    refuse('config-error', `tmux does not take ${launch.configFile}: ${said}`, 'Mend the line that it names.')
+  const sourced = await client(launch, ['source-file', escapeSourcePath(launch.configFile)])
+  if (sourced.timedOut) throwTimeout(launch, 'the server was still reading its configuration')
+  const output = `${sourced.stdout}${sourced.stderr}`.trim()
+  if (sourced.exitCode !== 0 || output !== '')
+    refuse('config-error', `tmux rejected ${launch.configFile}: ${output}`, 'Fix the line named above.')
 }
 
-/** The guard's tmux has ended before it was ready: tell why. */
-async function whyEnded(launch: Launch, guard: Guard): Promise<never> {
-  const ended = await guard.ended
+/** Throws why the guard's tmux exited before it was ready. */
+async function throwEarlyExit(launch: Launch, guard: Guard): Promise<never> {
+  const exit = await guard.exited
   if (await isAnswered(launch.socketPath)) socketTaken(launch.socketPath)
-  const said = ended.message
+  const { message } = exit
   return refuse(
     'guard-ended',
-    `tmux ended while it was being started (wait status ${ended.waitStatus})${said === '' ? '' : `: ${said}`}`,
+    `tmux exited while it was starting (wait status ${exit.waitStatus})${message === '' ? '' : `: ${message}`}`,
     'Run the same tmux by hand to see more.',
   )
 }
 
-/** Waits until the server of a guard answers, and configures it: the witness, and the person's configuration. */
+/** Waits until the server of a guard answers, then installs the witness and sources the user's configuration. */
 export async function ready(launch: Launch, guard: Guard, lib: string, statePath: string): Promise<void> {
-  const answered = await Promise.race([socketIsThere(launch), guard.ended.then(() => 'ended' as const)])
-  if (answered === 'ended') await whyEnded(launch, guard)
-  if (answered === undefined) timedOut(launch, 'its socket does not answer')
+  const answered = await Promise.race([waitForSocket(launch), guard.exited.then(() => 'exited' as const)])
+  if (answered === 'exited') await throwEarlyExit(launch, guard)
+  if (answered === undefined) throwTimeout(launch, 'its socket accepts no connection')
   await Promise.race([
     configure(launch, guard.server, lib, statePath),
-    guard.ended.then(() => whyEnded(launch, guard)),
+    guard.exited.then(() => throwEarlyExit(launch, guard)),
   ])
 }

@@ -5,10 +5,10 @@ import { identifyProcess, type ProcessId, parseProcessId } from '@iapeer/core/pr
 import { findTool, runTool, type StartedRecorder, scriptPath, startDetached } from '../process/spawn.ts'
 import { generationInputs } from '../records/settle.ts'
 import type { Launch } from './launch.ts'
-import { endServer, removeGeneration } from './roll-back.ts'
+import { removeGeneration, stopServer } from './roll-back.ts'
 
-/** How a server ended before it was ready. */
-interface EarlyEnd {
+/** How a server exited before it was ready. */
+interface EarlyExit {
   readonly waitStatus: string
   /** The first line that tmux printed. */
   readonly message: string
@@ -19,16 +19,17 @@ export interface Guard {
   readonly process: ProcessId
   readonly server: ProcessId
   readonly scope: 'own' | 'none'
-  /** Resolves when the server ends before the guard was let go. */
-  readonly ended: Promise<EarlyEnd>
+  /** Resolves if the server exits before the launcher has released the guard. */
+  readonly exited: Promise<EarlyExit>
   readonly say: (word: 'ready' | 'failed') => void
 }
 
 const SCOPE_LIMIT_MS = 2_000
 
 /**
- * Guard and server share a fate with their cgroup: an oomd kill, a unit stop, a logout. Under systemd they get a scope of
- * their own, which keeps the parentage; empty where there is no user manager to make one (systemd-run(1)).
+ * Returns the command prefix that gives guard and server a systemd scope of their own, so that an oomd kill, a unit stop or
+ * a logout does not kill them with their cgroup. The server stays the guard's child. Empty without a user manager
+ * (systemd-run(1)).
  */
 async function scopePrefix(env: NodeJS.ProcessEnv): Promise<string[]> {
   const runtime = env['XDG_RUNTIME_DIR']
@@ -56,31 +57,31 @@ async function scopePrefix(env: NodeJS.ProcessEnv): Promise<string[]> {
 function guardFailed(reason: string): never {
   throw new IapeerError(`the guard did not start: ${reason}`, {
     code: 'guard-failed',
-    hint: 'See that the record directory can be written.',
+    hint: 'Check that the record directory is writable.',
   })
 }
 
-/** What a guard has said so far. */
-interface Said {
+/** What a guard has reported so far. */
+interface Reported {
   server: ProcessId | undefined
 }
 
-/** Reads `server <pid>:<token>` and then `started`; what it has learned is in `said` even when it fails. */
-async function readStart(recorder: StartedRecorder, limitMs: number, said: Said): Promise<ProcessId> {
+/** Reads `server <pid>:<token>`, then `started`. Fills in `reported` even when it throws. */
+async function readStart(recorder: StartedRecorder, limitMs: number, reported: Reported): Promise<ProcessId> {
   const late = new Promise<'late'>((resolve) => setTimeout(resolve, limitMs, 'late').unref())
   for (;;) {
     const next = await Promise.race([recorder.lines.next(), late])
     if (next === 'late') return guardFailed('it did not report in time')
     const line = next.done === true ? '' : next.value
-    if (line.startsWith('server ')) said.server = parseProcessId(line.slice('server '.length))
-    else if (line === 'started' && said.server !== undefined) return said.server
-    else return guardFailed(line.replace(/^failed /, '') || 'it ended without a word')
+    if (line.startsWith('server ')) reported.server = parseProcessId(line.slice('server '.length))
+    else if (line === 'started' && reported.server !== undefined) return reported.server
+    else return guardFailed(line.replace(/^failed /, '') || 'it exited without a report')
   }
 }
 
-async function readEnd(recorder: StartedRecorder): Promise<EarlyEnd> {
+async function readEarlyExit(recorder: StartedRecorder): Promise<EarlyExit> {
   const next = await recorder.lines.next().catch((error: unknown) => {
-    // Let go while it was being waited for: the server is ready, and its end is the guard's business alone.
+    // The launcher released the guard during this wait: the server is ready.
     if (errnoOf(error) !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
     return { done: true } as const
   })
@@ -89,11 +90,11 @@ async function readEnd(recorder: StartedRecorder): Promise<EarlyEnd> {
   return { waitStatus: waitStatus ?? 'unknown', message: message ?? '' }
 }
 
-/** Undoes what a guard has begun that never said that it has started. */
-async function endUnfinished(recorder: StartedRecorder, said: Said): Promise<void> {
+/** Kills a guard that has not reported `started`, and its server. */
+async function abortStart(recorder: StartedRecorder, reported: Reported): Promise<void> {
   recorder.say('failed')
-  recorder.endGroup()
-  if (said.server !== undefined) await endServer(said.server)
+  recorder.killGroup()
+  if (reported.server !== undefined) await stopServer(reported.server)
   recorder.release()
 }
 
@@ -120,17 +121,23 @@ export async function startGuard(
     input: true,
   })
   const guard = await identifyProcess(recorder.pid)
-  const said: Said = { server: undefined }
+  const reported: Reported = { server: undefined }
   const limitMs = Math.max(1, launch.deadline - performance.now())
-  const server = await readStart(recorder, limitMs, said).catch(async (error: unknown) => {
-    await endUnfinished(recorder, said)
+  const server = await readStart(recorder, limitMs, reported).catch(async (error: unknown) => {
+    await abortStart(recorder, reported)
     await removeGeneration(layout, { identity, gen: made.gen })
     throw error
   })
-  if (guard === undefined) return guardFailed('it ended at once')
+  if (guard === undefined) return guardFailed('it exited immediately')
   const say = (word: 'ready' | 'failed'): void => {
     recorder.say(word)
     recorder.release()
   }
-  return { process: guard, server, scope: prefix.length > 0 ? 'own' : 'none', ended: readEnd(recorder), say }
+  return {
+    process: guard,
+    server,
+    scope: prefix.length > 0 ? 'own' : 'none',
+    exited: readEarlyExit(recorder),
+    say,
+  }
 }

@@ -3,9 +3,9 @@ import type { CanaryOptions } from '../records/options.ts'
 
 /** How `startGuardedServer` starts a server. */
 export interface GuardedServerOptions extends CanaryOptions {
-  /** Path of the server's socket; it must not be in use. Its directory exists and belongs to this user. */
+  /** Path of the server's socket; it must not be in use. Its directory must exist and belong to this user. */
   readonly socketPath: string
-  /** A tmux configuration, sourced by a client so that its errors are told. @default none, not even the person's own */
+  /** A tmux configuration. A client sources it, so that its errors are reported. @default none, not even the user's own */
   readonly configFile?: string
   /** The server's environment, which its panes inherit. @default that of this process, without TMUX and TMUX_PANE */
   readonly env?: NodeJS.ProcessEnv
@@ -23,7 +23,7 @@ export interface GuardedServer {
   readonly mode: 'guard' | 'watch' | 'none'
   /** The process of the tmux server. */
   readonly server: ProcessId
-  /** The server's generation, 16 hex digits: one life of one server. Undefined in mode `none`. */
+  /** The server's generation, 16 hex digits: one run of one server. Undefined in mode `none`. */
   readonly gen: string | undefined
   /** The process id of the recorder whose child the server is. Undefined unless the mode is `guard`. */
   readonly guardPid: number | undefined

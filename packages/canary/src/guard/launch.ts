@@ -2,7 +2,7 @@ import { IapeerError, type IapeerErrorDetails } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { runTool, type ToolResult } from '../process/spawn.ts'
 
-/** One start of a guarded server: what was asked for, checked. */
+/** The checked options of one start. */
 export interface Launch {
   readonly identity: string
   readonly layout: RecordLayout
@@ -11,7 +11,7 @@ export interface Launch {
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
   readonly configFile: string | undefined
-  /** When the start is given up, by performance.now(). */
+  /** When the start fails with `start-timeout`, as a time of performance.now(). */
   readonly deadline: number
 }
 
@@ -24,18 +24,21 @@ export function refuse(
   throw new IapeerError(message, { code, hint, cause })
 }
 
-/** How much of the time for the whole start is left, in milliseconds; at least 1. */
-export const left = (launch: Launch): number => Math.max(1, launch.deadline - performance.now())
+/** Returns the time left for the whole start, in milliseconds, at least 1. */
+export const remainingMs = (launch: Launch): number => Math.max(1, launch.deadline - performance.now())
 
-export function timedOut(launch: Launch, step: string): never {
+export function throwTimeout(launch: Launch, step: string): never {
   return refuse(
     'start-timeout',
     `the tmux server at ${launch.socketPath} did not start in time (${step})`,
-    'Give it more timeoutMs, or see what the host is busy with.',
+    'Raise timeoutMs, or check the load of this host.',
   )
 }
 
 /** Runs a tmux client on the socket of a launch. */
 export async function client(launch: Launch, args: readonly string[]): Promise<ToolResult> {
-  return runTool(launch.tmux, ['-S', launch.socketPath, ...args], { env: launch.env, limitMs: left(launch) })
+  return runTool(launch.tmux, ['-S', launch.socketPath, ...args], {
+    env: launch.env,
+    limitMs: remainingMs(launch),
+  })
 }

@@ -6,29 +6,29 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcess, type ProcessId, signalProcess } from '@iapeer/core/process'
 import { type GenerationName, namesIn } from '../records/state-file.ts'
 
-const ORDERLY_MS = 300
-const FORCED_MS = 2_000
+const TERM_LIMIT_MS = 300
+const KILL_LIMIT_MS = 2_000
 
 /**
- * Ends a server that we have just started: in order first, so that tmux ends its jobs; then by force, with all of its
- * session, which it leads where there is `setsid`.
+ * Stops a server that was just started: SIGTERM first, so that tmux stops its jobs; then SIGKILL to its process group, which
+ * it leads where there is `setsid`.
  */
-export async function endServer(server: ProcessId): Promise<void> {
+export async function stopServer(server: ProcessId): Promise<void> {
   const gone = async (): Promise<boolean> => (await observeProcess(server)) === 'gone'
   await signalProcess(server, 'SIGTERM')
   await signalProcess(server, 'SIGCONT')
-  const orderly = await waitUntil(gone, { limitMs: ORDERLY_MS })
-  if (orderly === undefined) await signalProcess(server, 'SIGKILL')
+  const terminated = await waitUntil(gone, { limitMs: TERM_LIMIT_MS })
+  if (terminated === undefined) await signalProcess(server, 'SIGKILL')
   try {
     process.kill(-server.pid, 'SIGKILL')
   } catch (error) {
-    // ESRCH: it led no session of its own, or nobody is left in it.
+    // ESRCH: the server led no process group, or the group is empty.
     if (errnoOf(error) !== 'ESRCH') throw error
   }
-  if (orderly === undefined) await waitUntil(gone, { limitMs: FORCED_MS })
+  if (terminated === undefined) await waitUntil(gone, { limitMs: KILL_LIMIT_MS })
 }
 
-/** Removes every file of a generation that never came to be. */
+/** Removes every state file of a generation whose start failed. */
 export async function removeGeneration(layout: RecordLayout, name: GenerationName): Promise<void> {
   const key = `${name.identity}-${name.gen}`
   await rm(join(layout.canaryDir, key), { force: true })

@@ -3,19 +3,19 @@ import { errnoOf } from '@iapeer/core/errors'
 import { observeSocket } from '@iapeer/core/process'
 import { refuse } from './launch.ts'
 
-/** Whether a process listens on a socket: a stopped server does too. */
+/** Returns whether a process listens on a socket; a server stopped by SIGSTOP still does. */
 export const isAnswered = async (path: string): Promise<boolean> =>
   (await observeSocket(path)) === 'listening'
 
-/** Nothing of anybody else's may be on the path: a living server is left alone, and so is a file that is no socket. */
+/** Throws if a running server or a file that is not a socket occupies the path. */
 export async function checkSocketIsFree(socketPath: string): Promise<void> {
   try {
     const found = await lstat(socketPath)
     if (!found.isSocket()) {
       refuse(
         'socket-path-occupied',
-        `there is something at ${socketPath} that is no socket`,
-        'Move it away, or use another path.',
+        `${socketPath} exists and is not a socket`,
+        'Move that file, or use another socket path.',
       )
     }
   } catch (error) {
@@ -23,8 +23,8 @@ export async function checkSocketIsFree(socketPath: string): Promise<void> {
     if (errnoOf(error) === undefined) throw error
     refuse(
       'socket-directory-unusable',
-      `${socketPath} cannot be used`,
-      'See that its directory exists and is yours.',
+      `cannot use the socket path ${socketPath}`,
+      'Check that its directory exists and that you own it.',
       error,
     )
   }
@@ -33,15 +33,15 @@ export async function checkSocketIsFree(socketPath: string): Promise<void> {
   if (state === 'unknown')
     refuse(
       'socket-taken',
-      `it cannot be told whether a tmux server lives at ${socketPath}; it is left alone`,
-      'Use another socket path, or see that you may connect to this one.',
+      `cannot tell whether a tmux server is running at ${socketPath}; nothing was changed`,
+      'Use another socket path, or check that you may connect to this one.',
     )
 }
 
 export function socketTaken(socketPath: string): never {
   return refuse(
     'socket-taken',
-    `a tmux server lives at ${socketPath}; it is left alone`,
-    'Use another socket path, or end that server yourself.',
+    `a tmux server is already running at ${socketPath}; it was not changed`,
+    'Use another socket path, or stop that server.',
   )
 }

@@ -21,9 +21,9 @@ import { undoStart } from './undo-start.ts'
 const DEFAULT_TIMEOUT_MS = 5_000
 const LONGEST_TIMEOUT_MS = 3_600_000
 
-/** The environment that tmux clients and the server get. */
+/** Returns the environment of the server and of the tmux clients that configure it. */
 function serverEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  // The recorders know mksh by KSH_VERSION, which every ksh sets itself.
+  // The recorders recognise mksh by KSH_VERSION, which every ksh sets itself.
   const { TMUX: _inside, TMUX_PANE: _pane, KSH_VERSION: _ksh, ...rest } = env
   return rest
 }
@@ -55,8 +55,8 @@ async function startGuarded(launch: Launch): Promise<GuardedServer> {
 }
 
 /**
- * Implements {@link startGuardedServer} of `start-guarded-server.ts`, which documents it.
- * @param ensure watches the server where tmux cannot be guarded
+ * Implements {@link startGuardedServer} of `start-guarded-server.ts`, documented there.
+ * @param ensure watches the server if this tmux cannot run under a guard
  */
 export async function startGuardedServer(
   options: GuardedServerOptions,
@@ -67,8 +67,8 @@ export async function startGuardedServer(
   if (!(Number.isFinite(timeoutMs) && timeoutMs > 0 && timeoutMs <= LONGEST_TIMEOUT_MS)) {
     refuse(
       'invalid-options',
-      `not a time limit: ${String(timeoutMs)}`,
-      `Give milliseconds, up to ${LONGEST_TIMEOUT_MS}.`,
+      `invalid timeoutMs: ${String(timeoutMs)}`,
+      `Pass milliseconds above 0, at most ${LONGEST_TIMEOUT_MS}.`,
     )
   }
   const launch: Launch = {
@@ -87,16 +87,16 @@ export async function startGuardedServer(
       return undefined
     })
     if (directory?.isDirectory() !== true)
-      refuse('cwd-missing', `${launch.cwd} is no directory that can be used`, 'Make it, or name another cwd.')
+      refuse('cwd-missing', `${launch.cwd} is not a usable directory`, 'Create it, or pass another cwd.')
     if (recordsAreOff()) return await startWatched(launch, ensure)
     return (await isOldTmux(launch)) ? await startWatched(launch, ensure) : await startGuarded(launch)
   } catch (error) {
     if (error instanceof IapeerError || errnoOf(error) === undefined) throw error
-    const said = error instanceof Error ? error.message : String(error)
+    const message = error instanceof Error ? error.message : String(error)
     return refuse(
       'record-dir-unwritable',
-      `cannot keep records in ${layout.recordDir}: ${said}`,
-      'See that the directory is yours and has room.',
+      `cannot write records in ${layout.recordDir}: ${message}`,
+      'Check that you own the directory and that its disk has space.',
       error,
     )
   }

@@ -5,7 +5,7 @@ import type { GuardedServer } from './guarded-server.ts'
 import { client, type Launch, refuse } from './launch.ts'
 import { checkSocketIsFree } from './socket.ts'
 
-/** An ordinary server: it daemonises, so nobody here can be its parent. */
+/** Starts an ordinary server: it daemonises, so a guard cannot be its parent. */
 async function startOrdinary(launch: Launch): Promise<ProcessId> {
   await checkSocketIsFree(launch.socketPath)
   const config = launch.configFile ?? '/dev/null'
@@ -35,7 +35,7 @@ async function startOrdinary(launch: Launch): Promise<ProcessId> {
   )
 }
 
-/** Starts a server that no guard can be the parent of, and has it watched. */
+/** Starts an ordinary server and watches it. */
 export async function startWatched(launch: Launch, ensure: Ensure): Promise<GuardedServer> {
   const { identity, layout, socketPath } = launch
   const server = await startOrdinary(launch)
@@ -46,5 +46,5 @@ export async function startWatched(launch: Launch, ensure: Ensure): Promise<Guar
     return { mode: 'watch', gen: result.gen, ...base }
   if (result.state !== 'failed') return { mode: 'none', gen: undefined, ...base }
   await signalProcess(server, 'SIGKILL')
-  return refuse(receivedCode(result.code), result.reason, 'The server was ended again.')
+  return refuse(receivedCode(result.code), result.reason, 'The server was killed again.')
 }

@@ -1,4 +1,4 @@
-/** What ends panes, windows, sessions or the server: its name, its short name, and the first abbreviation that is unambiguous. */
+/** Commands that kill a pane, window, session or server: name, short name, shortest unambiguous abbreviation. */
 const KILLING = [
   { command: 'kill-server', short: undefined, from: 'kill-ser' },
   { command: 'kill-session', short: undefined, from: 'kill-ses' },
@@ -8,7 +8,7 @@ const KILLING = [
   { command: 'respawn-pane', short: 'respawnp', from: 'respawn-p' },
 ] as const
 
-/** Where our aliases begin in the array option, well beyond tmux's own six. */
+/** The index of our first alias in the array option, well beyond tmux's own six. */
 const FIRST = 7_000
 
 function namesOf({ command, short, from }: (typeof KILLING)[number]): string[] {
@@ -18,7 +18,7 @@ function namesOf({ command, short, from }: (typeof KILLING)[number]): string[] {
   return short === undefined ? names : [...names, short]
 }
 
-/** tmux commands (argv, `;` between them) that let the witness see every command that kills, before it runs. */
+/** Returns the tmux commands (argv, separated by `;`) that run the witness before every command that kills. */
 export function witnessCommands(witness: string, statePath: string): string[] {
   // Paths travel in hidden variables: a `#` in a command string would be a format. Panes do not inherit those.
   const args = [
@@ -34,9 +34,15 @@ export function witnessCommands(witness: string, statePath: string): string[] {
   ]
   let index = FIRST
   for (const killing of KILLING) {
-    const look = `run-shell "test -r #{q:IAPEER_WITNESS} || exit 0; exec /bin/sh #{q:IAPEER_WITNESS} #{q:IAPEER_WITNESS_STATE} ${killing.command}"`
+    const witnessed = `run-shell "test -r #{q:IAPEER_WITNESS} || exit 0; exec /bin/sh #{q:IAPEER_WITNESS} #{q:IAPEER_WITNESS_STATE} ${killing.command}"`
     for (const name of namesOf(killing)) {
-      args.push(';', 'set-option', '-s', `command-alias[${index}]`, `${name}=${look} ; ${killing.command}`)
+      args.push(
+        ';',
+        'set-option',
+        '-s',
+        `command-alias[${index}]`,
+        `${name}=${witnessed} ; ${killing.command}`,
+      )
       index++
     }
   }

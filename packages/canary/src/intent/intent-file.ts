@@ -14,10 +14,10 @@ import { serverKey } from '../records/server-key.ts'
 import { type GenerationName, parseKeyValues, readCanaryRecord } from '../records/state-file.ts'
 
 /**
- * One declarer's note that a generation ends on purpose. Each declarer has files of its own: `<identity>-<gen>`, then `.2`,
- * `.3`, ..., and the same under the key of the server (`<boot>-<pid>-<start>.server`, `.server.2`, ...), which count for every
- * name that the server is watched under. So none can overwrite or withdraw another's. The first kind is removed when the
- * generation is settled, the second some time after the end of its server.
+ * One declarer's note that a generation is stopped on purpose. Each declarer has files of its own, so that none can overwrite
+ * or withdraw another's: `<identity>-<gen>`, then `.2`, `.3`, ..., and the same under the key of the server
+ * (`<boot>-<pid>-<start>.server`, `.server.2`, ...), which count for every identity that the server is watched under. The
+ * first kind is removed when the generation is settled, the second some minutes after the server's death.
  */
 export interface Intent {
   readonly path: string
@@ -25,22 +25,22 @@ export interface Intent {
   readonly declarer: ProcessId | undefined
   readonly by: string
   readonly why: string
-  /** Seconds since the epoch; a pending intent is not believed after it. */
+  /** When a pending intent expires, in seconds since the epoch. */
   readonly until: number
 }
 
-/** A line end would start a field of its own (Cc: control characters, Zl and Zp: the Unicode line ends). */
+/** Replaces line ends, which would start another field (Cc: control characters, Zl and Zp: Unicode line ends). */
 export const oneLine = (text: string): string =>
   String(text)
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
     .slice(0, 200)
 
-/** Whether an intent counts for every name of its server. */
+/** Returns whether an intent counts for every identity of its server. */
 export const isServerIntent = (path: string): boolean => /\.server(?:\.\d+)?$/.test(path)
 
 const numbered = (base: string, number: number): string => (number === 1 ? base : `${base}.${number}`)
 
-/** Where the intents about a generation are: under its own name, and under that of its server, while its state tells it. */
+/** Returns the base paths of the intents about a generation: its own and, while its state file exists, its server's. */
 function intentBases(layout: RecordLayout, name: GenerationName): readonly [string, ...string[]] {
   const record = readCanaryRecord(layout, name)
   const own = join(layout.intentDir, `${name.identity}-${name.gen}`)
@@ -62,11 +62,11 @@ function parseIntent(path: string, text: string): Intent {
 }
 
 /** More declarers than one generation ever has. */
-const MOST_INTENTS = 32
+const MAX_INTENTS = 32
 
 function readAt(base: string): Intent[] {
   const found: Intent[] = []
-  for (let number = 1; number <= MOST_INTENTS; number++) {
+  for (let number = 1; number <= MAX_INTENTS; number++) {
     const path = numbered(base, number)
     const text = readIfExists(path)
     if (text !== undefined) found.push(parseIntent(path, text))
@@ -74,14 +74,14 @@ function readAt(base: string): Intent[] {
   return found
 }
 
-/** Every intent about a generation, those under its own name first, the oldest first; one that was removed leaves a gap. */
+/** Returns every intent about a generation, those under its own name first, the oldest first. Skips gaps in the numbers. */
 export const readIntents = (layout: RecordLayout, name: GenerationName): Intent[] =>
   intentBases(layout, name).flatMap(readAt)
 
 async function thisProcess(): Promise<ProcessId> {
   const self = await identifyProcess(process.pid)
   if (self !== undefined) return self
-  const hint = 'See that /proc is mounted (Linux) or that ps runs.'
+  const hint = 'Check that /proc is mounted (Linux) or that ps works.'
   throw new IapeerError('cannot read the start time of this process', { code: 'process-unreadable', hint })
 }
 
@@ -103,7 +103,7 @@ function intentText(
 
 async function addAt(base: string, fields: Pick<Intent, 'by' | 'why' | 'until'>): Promise<Intent> {
   const declarer = await thisProcess()
-  for (let number = 1; number <= MOST_INTENTS; number++) {
+  for (let number = 1; number <= MAX_INTENTS; number++) {
     const path = numbered(base, number)
     try {
       await makeFile(path, intentText('pending', declarer, fields))
@@ -112,16 +112,16 @@ async function addAt(base: string, fields: Pick<Intent, 'by' | 'why' | 'until'>)
       if (errnoOf(error) !== 'EEXIST') throw error
     }
   }
-  throw new IapeerError(`${MOST_INTENTS} processes have declared the end of this server`, {
+  throw new IapeerError(`this server has ${MAX_INTENTS} intents already, the limit`, {
     code: 'system-error',
-    hint: `Remove ${base} and what is numbered after it, once that server has ended.`,
+    hint: `When that server has exited, remove ${base} and the numbered files beside it.`,
   })
 }
 
-/** Where this process has declared, by generation: the state that tells the server goes when its end is settled. */
+/** The base paths of this process's intents, by generation: settling removes the state file, which names the server. */
 const declaredAt = new RecentMap<readonly string[]>()
 
-/** Writes a pending intent of this process, each under the first free name. */
+/** Writes a pending intent of this process under each base path, with the first free number. */
 export async function addIntents(
   layout: RecordLayout,
   name: GenerationName,
@@ -142,8 +142,8 @@ export async function setIntentState(intent: Intent, state: 'done' | 'withdrawn'
 }
 
 /**
- * The pending intents of this very process, one of each place.
- * @param which of several of one place
+ * Returns the pending intents of this process, one per base path.
+ * @param which of several under one base path
  */
 export async function ownPending(
   layout: RecordLayout,
@@ -161,7 +161,7 @@ export async function ownPending(
   })
 }
 
-/** Whether a process is stopping this generation on purpose right now, or has. */
+/** Returns whether a process is stopping this generation on purpose, or has stopped it. */
 export async function isDeclared(layout: RecordLayout, name: GenerationName): Promise<boolean> {
   for (const { state, declarer, until } of readIntents(layout, name)) {
     if (state === 'done') return true

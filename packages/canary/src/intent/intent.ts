@@ -5,7 +5,7 @@ import { type Liveness, observeProcess } from '@iapeer/core/process'
 import { claimedAtMs } from '../records/claim-file.ts'
 import { logLifecycle } from '../records/log.ts'
 import { type CanaryOptions, checkedLocation, checkGen, recordsAreOff } from '../records/options.ts'
-import { seeSettled } from '../records/recorder.ts'
+import { ensureSettled } from '../records/recorder.ts'
 import { type GenerationName, readCanaryRecord } from '../records/state-file.ts'
 import { makeDirectories } from '../scripts/assets.ts'
 import { holdHangups } from './hangup.ts'
@@ -19,31 +19,31 @@ import {
   setIntentState,
 } from './intent-file.ts'
 
-/** Which life of which server a teardown is about. */
+/** The generation that a stop is about. */
 export interface IntentTarget extends CanaryOptions {
   /** 16 hex digits, from `ensureCanary` or `canaryStatus`. */
   readonly gen: string
 }
 
-/** What a teardown says of itself before it begins. */
+/** What {@link declareIntent} writes down. */
 export interface DeclareOptions extends IntentTarget {
-  /** Who tears down, one line, e.g. `iapeer stop`. */
+  /** Who stops the server, one line, for example `iapeer stop`. */
   readonly by: string
   /** Why, one line. */
   readonly why: string
-  /** How long a pending intent is believed, in milliseconds, at most a day. @default 600000 */
+  /** How long a pending intent is valid, in milliseconds, at most a day. @default 600000 */
   readonly holdMs?: number
 }
 
 /** What {@link declareIntent} found. */
 export type DeclareResult = {
-  /** `already-dead`: the server had died before; the intent was withdrawn and that death is recorded. */
+  /** `already-dead`: the server died before the call; the intent is withdrawn and the death recorded. */
   readonly state: 'declared' | 'already-dead'
 }
 
 /** What {@link completeIntent} or {@link withdrawIntent} did. */
 export type IntentResult = {
-  /** `server-alive`: nothing was completed, because the server lives. `none`: this process has no pending intent here. */
+  /** `server-alive`: nothing was completed, because the server is running. `none`: this process has no pending intent. */
   readonly state: 'done' | 'withdrawn' | 'none' | 'server-alive'
 }
 
@@ -62,8 +62,8 @@ function intentPathsOf(target: IntentTarget): IntentPaths {
 
 function checkHold(holdMs: number): number {
   if (Number.isFinite(holdMs) && holdMs >= 0 && holdMs <= LONGEST_HOLD_MS) return holdMs
-  const hint = `Give milliseconds, 0 to ${LONGEST_HOLD_MS}.`
-  throw new IapeerError(`not a time to hold an intent: ${String(holdMs)}`, { code: 'invalid-options', hint })
+  const hint = `Pass milliseconds, 0 to ${LONGEST_HOLD_MS}.`
+  throw new IapeerError(`invalid holdMs: ${String(holdMs)}`, { code: 'invalid-options', hint })
 }
 
 function isClaimed({ layout, name }: IntentPaths): boolean {
@@ -88,7 +88,7 @@ function logIntent(paths: IntentPaths, intent: Intent, state: string, reason?: s
   })
 }
 
-/** Removes an intent that nothing reads any more; what is under the key of a server stays for its other names. */
+/** Removes intents that no process reads any more. Those under a server's key stay, for its other identities. */
 async function removeOwn(intents: readonly Intent[]): Promise<void> {
   for (const { path } of intents) if (!isServerIntent(path)) await rm(path, { force: true })
 }
@@ -99,22 +99,22 @@ async function withdraw(paths: IntentPaths, intents: readonly Intent[], reason: 
   const record = readCanaryRecord(paths.layout, paths.name)
   for (const one of intents) await setIntentState(one, 'withdrawn')
   await logIntent(paths, intent, 'withdrawn', reason)
-  // Without a recorder there is none that would read the file, or remove it.
+  // Without a recorder no process would read or remove the file.
   if (record === undefined || record === 'corrupt') await removeOwn(intents)
   else if ((await observeProcess(record.server)) === 'gone') {
-    await seeSettled(paths.layout, record)
-    // While a recorder still reads the files one after another, it must not meet a gap.
+    await ensureSettled(paths.layout, record)
+    // A recorder that is still reading the numbered files would stop at a gap.
     if (readCanaryRecord(paths.layout, paths.name) === undefined) await removeOwn(intents)
   }
 }
 
 /**
- * Notes, on disk and before anything is torn down, that this generation ends on purpose. Then looks again: if the
- * server was dead already and nobody else had declared it, the intent is withdrawn and that death recorded.
- * Call {@link completeIntent} when the end is verified, {@link withdrawIntent} when the teardown failed. Until then a
- * hangup (SIGHUP) does not end this process: it may live in the very server that it ends.
- * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-options`; Node system errors when it
- * cannot be written
+ * Writes an intent: this generation is about to be stopped on purpose. Call it before you stop anything. If the server turns
+ * out to be dead already, and no other process had declared an intent, the intent is withdrawn and that death is recorded.
+ * Call {@link completeIntent} when you have verified that the server exited, {@link withdrawIntent} when the stop failed.
+ * Until then SIGHUP does not kill this process, which may run in the server that it stops.
+ * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-options`; Node system errors when the intent cannot be
+ * written
  */
 export async function declareIntent(options: DeclareOptions): Promise<DeclareResult> {
   const paths = intentPathsOf(options)
@@ -137,7 +137,7 @@ export async function declareIntent(options: DeclareOptions): Promise<DeclareRes
 }
 
 /**
- * The teardown has verified the end: the generation stays silent even if this process dies now.
+ * Marks the intent done: the server was verified to have exited. No death is recorded, even if this process dies now.
  * @throws IapeerError `invalid-identity`, `invalid-options`, `invalid-path`; Node system errors when it cannot be written
  */
 export async function completeIntent(target: IntentTarget): Promise<IntentResult> {
@@ -148,7 +148,7 @@ export async function completeIntent(target: IntentTarget): Promise<IntentResult
   if ((await serverLiveness(paths)) === 'alive') return { state: 'server-alive' }
   const settled = (): boolean => readCanaryRecord(paths.layout, paths.name) === undefined
   for (const one of intents) if (isServerIntent(one.path) || !settled()) await setIntentState(one, 'done')
-  // Settling removes the state before the intents: what was written after that would stay behind.
+  // Settling removes the state file, then the intents: an intent written in between would never be removed.
   if (settled()) await removeOwn(intents)
   await logIntent(paths, intent, 'done')
   holdHangups.release()
@@ -156,7 +156,7 @@ export async function completeIntent(target: IntentTarget): Promise<IntentResult
 }
 
 /**
- * The teardown failed or was given up: from here on a death of this generation is recorded again.
+ * Withdraws the intent because the stop failed or was cancelled: from now on a death of this generation is recorded.
  * @throws as {@link completeIntent}
  */
 export async function withdrawIntent(target: IntentTarget): Promise<IntentResult> {

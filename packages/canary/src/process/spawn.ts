@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { LineSplitter } from '@iapeer/core/async'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
-/** Where scripts look for `date`, `ps` and the rest; NixOS and Homebrew included. */
+/** The PATH of the scripts, with the directories of NixOS and Homebrew. */
 const SCRIPT_PATH =
   '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin:/opt/homebrew/bin:/opt/local/bin'
 const OUTPUT_LIMIT = 64 * 1024
@@ -19,7 +19,7 @@ export interface ToolResult {
 
 export const scriptPath = (): string => process.env['IAPEER_SCRIPT_PATH'] || SCRIPT_PATH
 
-/** Environment that scripts get: their inputs, a path of their own, the locale and home, and nothing else. */
+/** Returns the environment of a script: its inputs, PATH, locale, HOME and XDG_RUNTIME_DIR, nothing else. */
 export function scriptEnv(inputs: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...inputs, PATH: scriptPath() }
   for (const name of ['HOME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'XDG_RUNTIME_DIR']) {
@@ -34,14 +34,14 @@ function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK)
     return statSync(path).isFile()
   } catch {
-    // Whatever the reason, this candidate cannot be run.
+    // The reason does not matter: this candidate cannot be run.
     return false
   }
 }
 
 const directoriesOf = (path: string): string[] => path.split(delimiter).filter(isAbsolute)
 
-/** The absolute path of a tool that scripts use; undefined when there is none. */
+/** Returns the absolute path of a tool that scripts use; undefined if it is not installed. */
 export function findTool(name: string): string | undefined {
   return directoriesOf(scriptPath())
     .map((directory) => join(directory, name))
@@ -49,7 +49,7 @@ export function findTool(name: string): string | undefined {
 }
 
 /**
- * The absolute path of tmux, so that a later change of PATH or of the working directory disarms nothing.
+ * Returns the absolute path of tmux: a recorder must not depend on a PATH or working directory that may change.
  * @throws IapeerError `tmux-missing`
  */
 export function findTmux(wanted = 'tmux'): string {
@@ -58,7 +58,10 @@ export function findTmux(wanted = 'tmux'): string {
     isAbsolute(wanted) ? [wanted] : directories.map((directory) => join(directory, wanted))
   ).find(isExecutable)
   if (found !== undefined) return found
-  throw new IapeerError(`no ${wanted} on the PATH`, {
+  const message = isAbsolute(wanted)
+    ? `${wanted} is not an executable file`
+    : `cannot find ${wanted} on the PATH`
+  throw new IapeerError(message, {
     code: 'tmux-missing',
     hint: 'Install tmux (for example: apt-get install tmux, brew install tmux).',
   })
@@ -74,7 +77,7 @@ function collect(child: ChildProcess): { stdout: () => string; stderr: () => str
   return { stdout: () => text.stdout, stderr: () => text.stderr }
 }
 
-/** Runs a command to its end or to the time limit, when it is killed. */
+/** Runs a command until it exits; kills it at the time limit. */
 export function runTool(
   file: string,
   args: readonly string[],
@@ -97,14 +100,14 @@ export function runTool(
     }, options.limitMs)
     child.once('error', (error) => {
       clearTimeout(timer)
-      reject(new IapeerError(`${file} cannot be run: ${error.message}`, { code: 'cannot-run', cause: error }))
+      reject(new IapeerError(`cannot run ${file}: ${error.message}`, { code: 'cannot-run', cause: error }))
     })
     child.once('close', (code) => finish(code ?? undefined))
   })
 }
 
-/** A recorder leads a session and so a group of its own: its client goes with it. It is an unreaped child of ours. */
-function endGroup(pid: number): void {
+/** Kills a recorder with its client: it leads a process group. Its pid cannot be reused, because it is our unreaped child. */
+function killGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL')
   } catch (error) {
@@ -112,7 +115,7 @@ function endGroup(pid: number): void {
   }
 }
 
-/** Whether this process would hand an open file on to a child (fdinfo: flag 02000000 is O_CLOEXEC, proc(5)). */
+/** Returns whether a child would inherit an open file (fdinfo: flag 02000000 is O_CLOEXEC, proc(5)). */
 function isInherited(descriptor: string): boolean {
   try {
     const flags = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'))?.[1]
@@ -124,11 +127,11 @@ function isInherited(descriptor: string): boolean {
 }
 
 /**
- * Files that an earlier program left open across exec, a lock perhaps: a recorder would hold them for the server's
- * whole life. Node closes only those up to the first gap. Gives what a child is to have from descriptor 3 on: the
- * empty file in their place, nothing where there is none. On macOS nothing is handed on.
+ * Returns the stdio entries of a child from descriptor 3 on, with `empty` in place of every inherited file. An earlier program
+ * may have left files open across exec, a lock for example, and a recorder would hold them until the server exits. Node
+ * closes inherited files only up to the first gap. Empty on macOS, where a child inherits none.
  */
-function insteadOfStrays(empty: number, program?: number): ('ignore' | number)[] {
+function replaceInherited(empty: number, program?: number): ('ignore' | number)[] {
   if (process.platform !== 'linux') return []
   const inherited = new Set(readdirSync('/proc/self/fd').filter(isInherited).map(Number))
   const count = Math.max(program === undefined ? 2 : OWN_PROGRAM, ...inherited) - 2
@@ -138,23 +141,23 @@ function insteadOfStrays(empty: number, program?: number): ('ignore' | number)[]
   })
 }
 
-/** The descriptor at which a recorder gets the program of its server; its scripts use 3, 4, 7, 8 and 9 themselves. */
+/** The descriptor of the server's program in a recorder; the scripts use 3, 4, 7, 8 and 9 themselves. */
 const OWN_PROGRAM = 5
 
-/** Runs that program, for a recorder and what it starts. */
+/** The path that runs that program, in a recorder and its children. */
 export const OWN_PROGRAM_PATH = `/proc/self/fd/${OWN_PROGRAM}`
 
-/** A recorder that was started, as its starter sees it. */
+/** A started recorder. */
 export interface StartedRecorder {
   readonly pid: number
-  /** Each line that it prints, then undefined at the end of its output. */
+  /** The lines that it prints. */
   readonly lines: AsyncGenerator<string, void>
-  /** Writes a line to it, if it was started with an input; a recorder that is gone does not hear it. */
+  /** Writes the last line of its standard input, if it has one. Does nothing if it has exited. */
   readonly say: (line: string) => void
-  /** Lets it go: nothing of it is read or waited for any more. */
+  /** Stops reading its output. */
   readonly release: () => void
-  /** Ends it with all that it started. */
-  readonly endGroup: () => void
+  /** Kills it and every process of its group. */
+  readonly killGroup: () => void
 }
 
 async function* linesOf(output: Readable): AsyncGenerator<string, void> {
@@ -163,12 +166,12 @@ async function* linesOf(output: Readable): AsyncGenerator<string, void> {
   for await (const chunk of output) yield* splitter.push(String(chunk))
 }
 
-/** How a recorder is started. */
+/** Options of {@link startDetached}. */
 export interface DetachedOptions {
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
   readonly input: boolean
-  /** An open file that it gets as {@link OWN_PROGRAM_PATH}. */
+  /** An open file that the recorder runs as {@link OWN_PROGRAM_PATH}. */
   readonly program?: number
 }
 
@@ -185,20 +188,20 @@ export function startDetached(
       input,
       'pipe',
       'ignore',
-      ...insteadOfStrays(empty, options.program),
+      ...replaceInherited(empty, options.program),
     ]
     const child = spawn(file, args, { env: options.env, cwd: options.cwd, detached: true, stdio })
     closeSync(empty)
     child.unref()
     child.once('error', (error) => {
       reject(
-        new IapeerError(`${file} cannot be run in ${options.cwd}: ${error.message}`, {
+        new IapeerError(`cannot run ${file} in ${options.cwd}: ${error.message}`, {
           code: 'cannot-run',
           cause: error,
         }),
       )
     })
-    // A recorder that could not be told shows it by what it prints, or by its exit: an error here has no caller.
+    // No caller waits for this write. A recorder that did not get the line shows it by its output or its exit.
     child.stdin?.on('error', () => undefined)
     const { pid, stdout } = child
     if (pid === undefined || stdout === null) return
@@ -207,7 +210,7 @@ export function startDetached(
       lines: linesOf(stdout),
       say: (line) => child.stdin?.end(`${line}\n`),
       release: () => stdout.destroy(),
-      endGroup: () => endGroup(pid),
+      killGroup: () => killGroup(pid),
     })
   })
 }

@@ -7,17 +7,17 @@ import { readIfExists } from '@iapeer/core/storage'
 import { type CanaryOptions, checkedLocation, checkGen } from './options.ts'
 import type { GenerationName } from './state-file.ts'
 
-/** What the claim of a generation says: how it ended, and which recorder writes the record. */
+/** The claim of a death: its facts, and the recorder that writes the record. */
 export interface Claim {
-  /** A wait status or exit code, `k<signal>`, `boot`, `lost`, `removed` or `unknown`; empty while the facts are not there. */
+  /** A wait status or exit code, `k<signal>`, `boot`, `lost`, `removed` or `unknown`; empty while the facts are missing. */
   readonly rc: string
-  /** `server-exit`: the tmux server ended. `session-exit`: the leader of its session did. */
+  /** `server-exit`: the tmux server exited. `session-exit`: the leader of its session exited. */
   readonly event: 'server-exit' | 'session-exit'
-  /** Pid and start token of the recorder; undefined while the facts are not there. */
+  /** Pid and start token of the recorder; undefined while the facts are missing. */
   readonly recorder: ProcessId | undefined
-  /** What systemd said of the end; undefined where it was not asked, or not yet. */
+  /** What systemd reported at the death; undefined if it was not asked, or has not answered yet. */
   readonly system: 'host-shutdown' | 'service-stop' | 'none' | undefined
-  /** ISO-8601 UTC; the claim's own time where its facts are not there. */
+  /** The time of death, ISO-8601 UTC; without facts, the time of the claim. */
   readonly ts: string
 }
 
@@ -28,7 +28,7 @@ interface Found {
   readonly modifiedMs: number
 }
 
-/** A claim is a file; recorders of format 1 made symbolic links whose text is the same. */
+/** Reads a claim: a file, or a symbolic link with the same text (recorders of format 1). */
 function find(path: string): Found | undefined {
   try {
     const found = lstatSync(path)
@@ -36,7 +36,7 @@ function find(path: string): Found | undefined {
     return { text, modifiedMs: found.mtimeMs }
   } catch (error) {
     const code = errnoOf(error)
-    // It was pruned in between, or something else stands in its place.
+    // It has just been pruned, or the path holds something else.
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL' || code === 'EISDIR') return undefined
     throw error
   }
@@ -45,7 +45,7 @@ function find(path: string): Found | undefined {
 const claimPath = (layout: RecordLayout, { identity, gen }: GenerationName): string =>
   join(layout.deathsDir, `${identity}-${gen}.claim`)
 
-/** When a claim was made, in milliseconds since the epoch; undefined where there is none. */
+/** Returns when a claim was made, in milliseconds since the epoch; undefined if there is no claim. */
 export function claimedAtMs(layout: RecordLayout, name: GenerationName): number | undefined {
   return lstatSync(claimPath(layout, name), { throwIfNoEntry: false })?.mtimeMs
 }
@@ -60,7 +60,7 @@ const parseFields = (text: string): Fields =>
     }),
   )
 
-/** What recorders have noted in the files that were prepared for it: the earliest of the two came first. */
+/** Reads the facts from the two prepared files; if both hold facts, the earlier death counts. */
 function preparedFields(layout: RecordLayout, { identity, gen }: GenerationName): Fields {
   const state = join(layout.canaryDir, `${identity}-${gen}`)
   const noted = [`${state}.leader-facts`, `${state}.facts`]
@@ -69,18 +69,18 @@ function preparedFields(layout: RecordLayout, { identity, gen }: GenerationName)
   return noted.sort((a, b) => (timeOf(a.get('ts')) ?? 0) - (timeOf(b.get('ts')) ?? 0))[0] ?? new Map()
 }
 
-/** Epoch seconds where the system has no milliseconds. */
+/** Parses a time in epoch milliseconds, or in seconds from a system without milliseconds. */
 function timeOf(stamp: string | undefined): number | undefined {
   const ms = Number(stamp) * ((stamp ?? '').length > 11 ? 1 : 1_000)
   return ms > 0 && ms < 8.64e15 ? ms : undefined
 }
 
-/** Reads the claim of a generation; undefined while its end is not claimed. */
+/** Reads the claim of a generation; undefined while its death is not claimed. */
 export function findClaim(layout: RecordLayout, name: GenerationName): Claim | undefined {
   const found = find(claimPath(layout, name))
   if (found === undefined) return undefined
   const own = parseFields(found.text)
-  // A full disk has kept the facts out of the claim.
+  // On a full disk the claim is empty.
   const fields = own.has('rc') ? own : preparedFields(layout, name)
   const system = own.get('c')
   return {
@@ -93,7 +93,8 @@ export function findClaim(layout: RecordLayout, name: GenerationName): Claim | u
 }
 
 /**
- * Reads the claim of a generation: how it ended, before its record is written. Undefined while its end is not claimed.
+ * Reads the claim of a generation: the facts of its death, also before the record is written. Undefined while its death is
+ * not claimed.
  * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-options`
  */
 export function readClaim(

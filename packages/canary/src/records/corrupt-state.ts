@@ -6,7 +6,7 @@ import { quarantine, readIfExists, replaceFile } from '@iapeer/core/storage'
 import { logLifecycle } from './log.ts'
 import { type GenerationName, namesIn, parseKeyValues, readCanaryRecord } from './state-file.ts'
 
-/** The target of a symbolic link; undefined where it is gone, or is not a link. */
+/** Returns the target of a symbolic link; undefined if the path does not exist or is not a link. */
 function readLinkIfThere(path: string): string | undefined {
   try {
     return readlinkSync(path)
@@ -17,7 +17,7 @@ function readLinkIfThere(path: string): string | undefined {
   }
 }
 
-/** The recorder that holds the newest lease of a generation, `<pid>:<token>`. */
+/** Returns the recorder that holds the newest lease of a generation, `<pid>:<token>`. */
 function leaseHolder(layout: RecordLayout, key: string): string | undefined {
   const numbers = namesIn(layout.canaryDir)
     .map((name) => (name.startsWith(`${key}.lease`) ? Number(name.slice(`${key}.lease`.length)) : Number.NaN))
@@ -26,16 +26,16 @@ function leaseHolder(layout: RecordLayout, key: string): string | undefined {
   return readLinkIfThere(join(layout.canaryDir, `${key}.lease${Math.max(...numbers)}`))
 }
 
-/** What a baseline repeats of the state file; the first recorders noted none of it. */
-const NOTED = ['lib', 'record_dir', 'tmux', 'path', 'clock', 'format'] as const
+/** Lines of the state file that the baseline repeats, except in baselines of early recorders. */
+const REPEATED = ['lib', 'record_dir', 'tmux', 'path', 'clock', 'format'] as const
 
 /**
- * Moves a state file that cannot be parsed aside (`<name>-corrupt`) and writes it again from the baseline and the lease, which
- * hold the same facts but for the client of a watch; where those are gone too, its recorder alone can settle that generation. Of several processes one does
- * it.
- * @returns whether this process has moved it
+ * Renames a state file that cannot be parsed to `<name>-corrupt` and writes it again from the baseline and the lease. They hold
+ * the same facts, except the client of a watch. Without them only the recorder itself can settle that generation. Safe to
+ * call from several processes: one of them does it.
+ * @returns whether this process renamed the file
  */
-export async function mendState(layout: RecordLayout, name: GenerationName): Promise<boolean> {
+export async function repairState(layout: RecordLayout, name: GenerationName): Promise<boolean> {
   const key = `${name.identity}-${name.gen}`
   const path = join(layout.canaryDir, key)
   const baseline = parseKeyValues(readIfExists(`${path}.baseline`) ?? '')
@@ -45,9 +45,10 @@ export async function mendState(layout: RecordLayout, name: GenerationName): Pro
   if (text === undefined || readCanaryRecord(layout, name) !== 'corrupt') return false
   const kept = quarantine(path, { text, suffix: '-corrupt' })
   if (kept === undefined) return false
-  const mended = server !== undefined && socket !== undefined && boot !== undefined && recorder !== undefined
-  if (mended) {
-    const noted = NOTED.flatMap((key) => {
+  const repaired =
+    server !== undefined && socket !== undefined && boot !== undefined && recorder !== undefined
+  if (repaired) {
+    const repeated = REPEATED.flatMap((key) => {
       const value = baseline.get(key)
       return value === undefined ? [] : [`${key}=${value}`]
     })
@@ -59,7 +60,7 @@ export async function mendState(layout: RecordLayout, name: GenerationName): Pro
       'socket_id=-',
       `boot=${boot}`,
       `baseline=${path}.baseline`,
-      ...noted,
+      ...repeated,
     ]
     await replaceFile(path, `${lines.join('\n')}\n`)
   }
@@ -69,7 +70,7 @@ export async function mendState(layout: RecordLayout, name: GenerationName): Pro
     state: 'corrupt-state',
     origin: 'reconcile',
     kept,
-    mended: String(mended),
+    mended: String(repaired),
   })
   return true
 }

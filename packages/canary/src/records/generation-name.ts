@@ -12,19 +12,19 @@ import {
 import { parseKeyValues } from './state-file.ts'
 
 /**
- * What a generation is called now, `state/names/<gen>`: its recorder reads it at the moment of death, and names the death by
- * it. The names of its files stay those that it was started with.
+ * Returns the path of the note with the present identity of a generation. Its recorder reads the note at the moment of death
+ * and records the death under that identity. The generation's files keep the identity that it was started with.
  */
 const notePath = (layout: RecordLayout, gen: string): string => join(layout.namesDir, gen)
 
-/** The name that a generation was given since it was started; undefined where it has that of its files. */
+/** Returns the identity that a rename gave a generation; undefined if it was not renamed. */
 export function currentName(layout: RecordLayout, gen: string): string | undefined {
   const name = parseKeyValues(readIfExists(notePath(layout, gen)) ?? '').get('identity')
   return name !== undefined && isIdentity(name) ? name : undefined
 }
 
 /**
- * Returns the name that a generation was given since it was started; undefined where it has that of its files.
+ * Returns the identity that {@link nameGeneration} gave a generation; undefined if it still has that of its files.
  * @throws IapeerError `invalid-path`, `invalid-options`
  */
 export function readGenerationName(
@@ -37,8 +37,8 @@ export function readGenerationName(
 }
 
 /**
- * Gives a generation another name, for the record of its death.
- * @param options `identity`: the new one
+ * Renames a generation: its death will be recorded under the new identity.
+ * @param options `identity`: the new identity
  * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-options`; Node system errors when it cannot be written
  */
 export async function nameGeneration(

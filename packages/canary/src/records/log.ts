@@ -4,8 +4,8 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { appendLog, LOG_KEEP, LOG_MAX_BYTES, type LogLimits, rotateLog } from '@iapeer/core/storage'
 
 /**
- * A whole number above 0 from the environment; anything else counts as unset: a recorder must not fail over a setting, and the
- * table of settings, which refuses it, would be most of this package.
+ * Reads a whole number above 0 from the environment; any other text counts as unset. A recorder must not fail because of a
+ * setting, and the settings table, which rejects wrong ones, would be larger than the rest of this package.
  */
 function limitOf(variable: string, otherwise: number): number {
   const text = process.env[variable] ?? ''
@@ -17,23 +17,23 @@ const lifecycleLimits = (): LogLimits => ({
   keep: limitOf('IAPEER_LIFECYCLE_LOG_KEEP', LOG_KEEP),
 })
 
-/** A log that cannot be written changes nothing: the caller's result carries the state. */
+/** Runs a write to a log and ignores system errors: the caller's result carries the state anyway. */
 async function ignoreUnwritable(write: () => Promise<unknown>): Promise<void> {
   try {
     await write()
   } catch (error) {
-    // Full, read-only, not ours, a directory in its place: whatever the system says, there is nothing to be done about it.
+    // Any errno (full, read-only, not permitted, a directory): a log that cannot be written must not stop the caller.
     if (errnoOf(error) === undefined) throw error
   }
 }
 
-/** One line in lifecycle.log. */
+/** Appends one line to lifecycle.log. */
 export function logLifecycle(layout: RecordLayout, fields: LogfmtInput): Promise<void> {
   const line = `${formatLogfmt({ ts: new Date().toISOString(), ...fields })}\n`
   return ignoreUnwritable(() => appendLog(layout.lifecycleLog, line, lifecycleLimits()))
 }
 
-/** The recorders append to both logs and rotate neither; this does, when one has grown. */
+/** Rotates both logs if they are large: the recorders only append. */
 export async function rotateLogs(layout: RecordLayout): Promise<void> {
   await ignoreUnwritable(() => rotateLog(layout.exitsLog))
   await ignoreUnwritable(() => rotateLog(layout.lifecycleLog, lifecycleLimits()))

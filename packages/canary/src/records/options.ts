@@ -4,17 +4,17 @@ import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { toIdentity } from '@iapeer/core/identity'
 import { type RecordLayout, recordLayout, SOCKET_PATH_LIMIT } from '@iapeer/core/paths'
 
-/** Where the records of a watch are kept. */
+/** The directories of the records. */
 export interface RecordOptions {
-  /** Directory for `exits.log`, `lifecycle.log` and `server-deaths/`; made (0700) when missing. */
+  /** Directory of `exits.log`, `lifecycle.log` and `server-deaths/`; created (0700) if missing. */
   readonly recordDir: string
-  /** Directory for the state of recorders and for declared teardowns. @default `<recordDir>/state` */
+  /** Directory of the recorders' state and of intents. @default `<recordDir>/state` */
   readonly stateDir?: string
-  /** Where recorders keep the copies of the scripts they run from. @default `<recordDir>/lib` */
+  /** Directory of the copies of the scripts that recorders run. @default `<recordDir>/lib` */
   readonly libDir?: string
 }
 
-/** One watched thing and where it is recorded. */
+/** An identity and the directories of its records. */
 export interface CanaryOptions extends RecordOptions {
   /** `<runtime>-<personality>`, for example `claude-bob`. */
   readonly identity: string
@@ -23,15 +23,18 @@ export interface CanaryOptions extends RecordOptions {
 const CONTROL = /\p{Cc}/u
 
 /**
- * A path that scripts and logs can carry.
+ * Returns a path as an absolute one, if scripts and logs can hold it.
  * @throws IapeerError `invalid-path`
  */
 function checkPath(what: string, path: string): string {
   if (typeof path === 'string' && path !== '' && !CONTROL.test(path)) return resolve(path)
-  throw new IapeerError(`${what} is ${path === '' ? 'empty' : `no usable path: ${JSON.stringify(path)}`}`, {
-    code: 'invalid-path',
-    hint: 'Use a path without newlines or other control characters.',
-  })
+  throw new IapeerError(
+    `${what} is ${path === '' ? 'empty' : `not a usable path: ${JSON.stringify(path)}`}`,
+    {
+      code: 'invalid-path',
+      hint: 'Use a path without newlines or other control characters.',
+    },
+  )
 }
 
 /** @throws IapeerError `invalid-path`, `socket-path-too-long` */
@@ -40,7 +43,7 @@ export function checkSocketPath(path: string): string {
   const bytes = Buffer.byteLength(absolute)
   if (bytes <= SOCKET_PATH_LIMIT) return absolute
   throw new IapeerError(
-    `the socket path has ${bytes} bytes; this system allows ${SOCKET_PATH_LIMIT}: ${absolute}`,
+    `the socket path is ${bytes} bytes long, this system allows ${SOCKET_PATH_LIMIT}: ${absolute}`,
     {
       code: 'socket-path-too-long',
       hint: 'Use a shorter directory for the socket.',
@@ -61,7 +64,7 @@ export function checkedLocation(options: CanaryOptions): { identity: string; lay
   return { identity: toIdentity(options.identity), layout: checkedLayout(options) }
 }
 
-/** `<dev>:<inode>` of a socket, to notice that the path belongs to another server now; `-` when there is none. */
+/** Returns `<dev>:<inode>` of a socket, which shows whether another server owns the path now; `-` if there is no socket. */
 export async function socketIdOf(path: string): Promise<string> {
   try {
     const found = await stat(path)
@@ -73,11 +76,11 @@ export async function socketIdOf(path: string): Promise<string> {
   }
 }
 
-/** One life of one server: 16 hex digits. */
+/** Returns a generation (16 hex digits) or throws `invalid-options`. */
 export function checkGen(gen: string): string {
   if (typeof gen === 'string' && /^[0-9a-f]{16}$/.test(gen)) return gen
-  const hint = 'Take it from ensureCanary or canaryStatus.'
-  throw new IapeerError(`not a generation: ${JSON.stringify(gen)}`, { code: 'invalid-options', hint })
+  const hint = 'Pass the gen that ensureCanary or canaryStatus returned, 16 hex digits.'
+  throw new IapeerError(`invalid gen: ${JSON.stringify(gen)}`, { code: 'invalid-options', hint })
 }
 
 /**
@@ -88,7 +91,7 @@ export function canaryChannel(identity: string): string {
   return `iap-canary-${toIdentity(identity)}`
 }
 
-/** `IAPEER_RECORDS=off` is the one switch for every recorder; any text that does not switch it off leaves it on. */
+/** Returns whether `IAPEER_RECORDS` turns every recorder off (`off`, `0`, `false`, `no`); any other text leaves them on. */
 export function recordsAreOff(env: NodeJS.ProcessEnv = process.env): boolean {
   return /^(off|0|false|no)$/i.test(env['IAPEER_RECORDS'] ?? '')
 }

@@ -5,7 +5,7 @@ import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { namesIn, readCanaryRecords } from './state-file.ts'
 
-/** How many deaths keep their claim, witness and snapshot. */
+/** The number of deaths that keep their claim, witness and snapshot. */
 const KEPT_DEATHS = 500
 const RECORD_NAME =
   /^(.+-[0-9a-f]{16})\.(?:claim|txt|early|witness|addendum|claim\.takeover\d+|txt\.\d+\.part)$/
@@ -19,7 +19,7 @@ function modifiedMs(path: string): number {
   }
 }
 
-/** Keeps the newest 500 deaths' files; a generation that is still being settled is never touched. */
+/** Removes the files of all but the newest 500 deaths. Keeps those of a generation that is not settled yet. */
 export async function pruneDeaths(layout: RecordLayout): Promise<void> {
   const files = new Map<string, string[]>()
   for (const name of namesIn(layout.deathsDir)) {

@@ -6,30 +6,33 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
 import { collectAssets } from '../scripts/assets.ts'
 import { findClaim } from './claim-file.ts'
-import { mendState } from './corrupt-state.ts'
+import { repairState } from './corrupt-state.ts'
 import { rotateLogs } from './log.ts'
 import { checkedLayout, type RecordOptions, recordsAreOff } from './options.ts'
 import { pruneDeaths } from './prune.ts'
-import { seeSettled } from './recorder.ts'
+import { ensureSettled } from './recorder.ts'
 import { noteSeenAt } from './seen.ts'
 import { type SettleOutcome, settleGeneration } from './settle.ts'
 import { type CanaryRecord, namesIn, parseGenerationName, readCanaryRecords } from './state-file.ts'
 import { sweepIntents, sweepNames, sweepParts, sweepRecorderFiles } from './sweep.ts'
 
-/** How many generations are settled at a time. */
+/** The number of generations that are settled at a time. */
 const CONCURRENCY = 8
 
-/** What reconcile found of one generation and did about it. */
+/** What reconcile found and did for one generation. */
 export interface ReconcileFinding {
   /** `<runtime>-<personality>`, for example `claude-bob`. */
   readonly identity: string
-  /** 16 hex digits: one life of one server. */
+  /** 16 hex digits: one run of one server. */
   readonly gen: string
-  /** `watching` and `unwatched` (its recorder is gone) mean that the server lives; the others that it does not. */
+  /**
+   * `watching`, `unwatched` (the recorder is gone): the server is running. `corrupt-state`: its state file could not be parsed.
+   * `unknown`: its processes cannot be observed. Else the server is dead.
+   */
   readonly outcome: 'watching' | 'unwatched' | 'corrupt-state' | Exclude<SettleOutcome, 'alive'>
 }
 
-/** Outcomes of a generation that was looked at: what is not alive by now is settled, or being settled. */
+/** Outcomes that are certain: the generation is running or settled. Only if all are, `seen` is updated. */
 const SEEN: ReadonlySet<ReconcileFinding['outcome']> = new Set([
   'watching',
   'unwatched',
@@ -53,14 +56,14 @@ async function reconcileOne(
   const [server, recorder] = await observeProcesses([record.server, record.recorder])
   if (server === 'unknown') return { identity, gen, outcome: 'unknown' }
   if (server === 'alive') return { identity, gen, outcome: recorder === 'gone' ? 'unwatched' : 'watching' }
-  return { identity, gen, outcome: settledAs(await seeSettled(layout, record)) }
+  return { identity, gen, outcome: settledAs(await ensureSettled(layout, record)) }
 }
 
-/** Settles what has died of one identity, or of all. */
+/** Settles the dead generations of one identity, or of all, after repairing their state files. */
 export async function reconcileRecords(layout: RecordLayout, identity?: string): Promise<ReconcileFinding[]> {
   const findings: ReconcileFinding[] = []
   for (const name of readCanaryRecords(layout, identity).corrupt) {
-    if (await mendState(layout, name)) findings.push({ ...name, outcome: 'corrupt-state' })
+    if (await repairState(layout, name)) findings.push({ ...name, outcome: 'corrupt-state' })
   }
   const { records } = readCanaryRecords(layout, identity)
   if (records.length === 0) return findings
@@ -69,10 +72,10 @@ export async function reconcileRecords(layout: RecordLayout, identity?: string):
   return [...findings, ...settled]
 }
 
-/** How a snapshot ends that was written to its end. */
+/** The last line of a complete snapshot. */
 const WHOLE = '\n--- end\n'
 
-/** Whether a file is there and ends as a whole snapshot does; only its end is read. */
+/** Returns whether a file exists and ends as a complete snapshot does; reads only its last bytes. */
 function isWhole(path: string): boolean {
   const end = Buffer.alloc(WHOLE.length)
   let file: number | undefined
@@ -90,8 +93,8 @@ function isWhole(path: string): boolean {
 }
 
 /**
- * Claims whose recorder was killed over them and whose state file is gone. The snapshot comes last, so a whole one says
- * that all was written, wherever its line may have been moved since.
+ * Completes claims that have no state file, after their recorder was killed. The snapshot is written last, so a complete one
+ * means that the line was written too, even if it has been rotated away since.
  */
 async function completeClaims(layout: RecordLayout): Promise<ReconcileFinding[]> {
   const open = new Set(namesIn(layout.canaryDir))
@@ -100,7 +103,7 @@ async function completeClaims(layout: RecordLayout): Promise<ReconcileFinding[]>
     const key = entry.endsWith('.claim') ? entry.slice(0, -'.claim'.length) : ''
     const name = parseGenerationName(key)
     if (name === undefined || open.has(key) || isWhole(join(layout.deathsDir, `${key}.txt`))) continue
-    // The state of a session's end goes only when its record is whole.
+    // The state file of a session is removed only after its record is complete.
     if (findClaim(layout, name)?.event === 'session-exit') continue
     const outcome = await settleGeneration(layout, {
       ...name,
@@ -113,7 +116,7 @@ async function completeClaims(layout: RecordLayout): Promise<ReconcileFinding[]>
   return findings
 }
 
-/** What a reconcile does when the dead generations are settled; each step needs no other one. */
+/** What reconcile does after settling; the steps are independent of each other. */
 const SWEEPS: readonly ((layout: RecordLayout) => Promise<void>)[] = [
   sweepIntents,
   sweepRecorderFiles,
@@ -132,10 +135,9 @@ async function settleAll(layout: RecordLayout): Promise<ReconcileFinding[]> {
 }
 
 /**
- * Makes the records whole: deaths that nobody saw become `recorder-lost` or `host-reboot`, claims without a line are
- * completed, abandoned intents are withdrawn, old records (all but the newest 500) and what killed processes have left
- * go. Safe to run from many processes at once. Nothing is armed and no server is touched. A step that fails keeps no other
- * from being done.
+ * Completes the records. Records deaths that no recorder saw as `recorder-lost` or `host-reboot`, completes claims without a
+ * line, withdraws abandoned intents, removes old records (all but the newest 500) and files of killed processes. Safe to
+ * run from many processes at once. Arms nothing and touches no server. If a step fails, the others still run.
  * @throws IapeerError `invalid-path`; the Node system error of the first step that failed (`EACCES`, `EROFS`, ...)
  */
 export async function reconcile(options: RecordOptions): Promise<ReconcileFinding[]> {

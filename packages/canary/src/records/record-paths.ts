@@ -7,22 +7,22 @@ import {
   type RecordOptions,
 } from './options.ts'
 
-/** Where to look for what was recorded; absolute paths. */
+/** The files and directories of the records; absolute paths. */
 export interface RecordPaths {
   /** One logfmt line per death. */
   readonly exitsLog: string
   /** One logfmt line per change of a watch's state. */
   readonly lifecycleLog: string
-  /** Claims and snapshots. */
+  /** Directory of claims and snapshots. */
   readonly deathsDir: string
-  /** State files of recorders. */
+  /** Directory of the recorders' state files. */
   readonly canaryDir: string
-  /** Declared teardowns. */
+  /** Directory of intents. */
   readonly intentDir: string
 }
 
 /**
- * Returns where the records of a record directory are. Pure.
+ * Returns the paths of the records in a record directory. Pure.
  * @throws IapeerError `invalid-path`
  */
 export function recordPaths(options: RecordOptions): RecordPaths {
@@ -31,7 +31,7 @@ export function recordPaths(options: RecordOptions): RecordPaths {
 }
 
 /**
- * Returns the files of one generation, absolute paths; each is there only while or after it was needed. Pure.
+ * Returns the paths of one generation's files, absolute; not every file exists at every time. Pure.
  * @throws IapeerError `invalid-identity`, `invalid-path`, `invalid-options`
  */
 export function generationPaths(
@@ -40,15 +40,15 @@ export function generationPaths(
     readonly gen: string
   },
 ): {
-  /** Says that the death is claimed: its maker records it. */
+  /** The claim of its death: the recorder that made it writes the record. */
   claim: string
-  /** The state of the system at the death, text. */
+  /** The snapshot of the system at its death, text. */
   snapshot: string
-  /** Who ran a command that kills servers, text. */
+  /** Who ran a command that kills the server, text. */
   witness: string
-  /** What is watched, and by which recorder. */
+  /** The server and its recorder, `KEY=VALUE` lines. */
   state: string
-  /** A declared teardown. */
+  /** The intent of its first declarer. */
   intent: string
 } {
   const { identity, layout } = checkedLocation(options)

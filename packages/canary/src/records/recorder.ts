@@ -2,7 +2,7 @@ import { waitUntil } from '@iapeer/core/async'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcess, signalProcess } from '@iapeer/core/process'
 import { isDeclared } from '../intent/intent-file.ts'
-import { endProcess } from '../process/end-process.ts'
+import { terminateProcess } from '../process/terminate-process.ts'
 import { type SettleOutcome, settleGeneration } from './settle.ts'
 import { type CanaryRecord, readCanaryRecord } from './state-file.ts'
 
@@ -10,14 +10,14 @@ const AT_ONCE_MS = 100
 const AWAKE_MS = 1_000
 const LIMIT_MS = 2_500
 
-/** Whether a recorder of a dead server has finished, was lost over it, or is still at it. */
+/** Whether the recorder of a dead server finished, died while recording (`lost`), waits for an intent, or is still recording. */
 type Finish = 'settled' | 'lost' | 'pending' | 'busy'
 
 /**
- * The server is dead and its recorder lives: let it finish. A stopped recorder or client is continued (the end of its
- * connection then ends the client by itself); one that still holds on after a second is ended.
+ * Waits until the living recorder of a dead server has finished. Continues a stopped recorder or client (its closed connection
+ * then makes the client exit), and terminates a client that still runs after a second.
  */
-async function letFinish(layout: RecordLayout, record: CanaryRecord): Promise<Finish> {
+async function awaitFinish(layout: RecordLayout, record: CanaryRecord): Promise<Finish> {
   const over = async (): Promise<'settled' | 'lost' | false> => {
     const now = readCanaryRecord(layout, record)
     if (now === undefined) return 'settled'
@@ -30,12 +30,13 @@ async function letFinish(layout: RecordLayout, record: CanaryRecord): Promise<Fi
   if (await isDeclared(layout, record)) return (await waitUntil(over, { limitMs: AT_ONCE_MS })) ?? 'pending'
   const awake = await waitUntil(over, { limitMs: AWAKE_MS })
   if (awake !== undefined) return awake
-  if (record.client !== undefined) await endProcess(record.client)
+  if (record.client !== undefined) await terminateProcess(record.client)
   return (await waitUntil(over, { limitMs: LIMIT_MS })) ?? 'busy'
 }
 
-/** Sees to it that the death of a dead server is settled: by its recorder while that lives, else here. */
-export async function seeSettled(layout: RecordLayout, record: CanaryRecord): Promise<SettleOutcome> {
-  const finish = (await observeProcess(record.recorder)) === 'gone' ? 'lost' : await letFinish(layout, record)
+/** Settles the death of a dead server: waits for its recorder if that is running, else settles it here. */
+export async function ensureSettled(layout: RecordLayout, record: CanaryRecord): Promise<SettleOutcome> {
+  const finish =
+    (await observeProcess(record.recorder)) === 'gone' ? 'lost' : await awaitFinish(layout, record)
   return finish === 'lost' ? settleGeneration(layout, record) : finish
 }

@@ -6,17 +6,17 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { checkedLayout, type RecordOptions } from './options.ts'
 
 /**
- * `<stateDir>/seen`: its modification time is when every generation that is not settled was last seen to live. An end that is
- * found later came after it.
+ * Returns the path of `<stateDir>/seen`. Its modification time is when every generation without a settled death was last seen
+ * running; a death that is found later happened after it.
  */
 const pathOf = (layout: RecordLayout): string => join(layout.stateDir, 'seen')
 
-/** Milliseconds since the epoch; undefined where nothing was noted. */
+/** Returns that time in milliseconds since the epoch; undefined if none was noted. */
 export function lastSeenMs(layout: RecordLayout): number | undefined {
   return statSync(pathOf(layout), { throwIfNoEntry: false })?.mtimeMs
 }
 
-/** Where nothing was recorded yet, or nothing can be written, nothing is noted: what is said of an end is then less exact, and true. */
+/** Errors of a state directory that is missing or not writable: without the note, `seen_alive` is earlier, and still true. */
 const UNNOTED: ReadonlySet<string | undefined> = new Set([
   'ENOENT',
   'EACCES',
@@ -38,12 +38,12 @@ export async function noteSeenAt(layout: RecordLayout, now: Date): Promise<void>
 }
 
 /**
- * Notes that every generation which is not settled was just seen to live: for a supervisor that looks at all of them. The
- * record of an end that is found only later then says between which times it was (`seen_alive`).
+ * Notes that every generation without a settled death was just seen running. For a supervisor that observes all of them. The
+ * record of a death that is found later then tells since when it may have happened (`seen_alive`).
  * @throws IapeerError `invalid-path`
  */
 export const noteSeen = (options: RecordOptions, now = new Date()): Promise<void> =>
   noteSeenAt(checkedLayout(options), now)
 
-/** When every generation that is not settled was last seen to live, in milliseconds since the epoch. */
+/** Returns the time of the last {@link noteSeen} in milliseconds since the epoch; undefined if there was none. */
 export const readSeen = (options: RecordOptions): number | undefined => lastSeenMs(checkedLayout(options))

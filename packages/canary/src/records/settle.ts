@@ -10,10 +10,10 @@ import { lastSeenMs } from './seen.ts'
 const SETTLE_LIMIT_MS = 20_000
 
 /**
- * What settling one dead generation came to (assets/settle.sh). Settled: `recorded` (its death is recorded now), `completed`
- * (a claim without line or snapshot has both now), `settled` (nothing was missing), `silent` (a declared teardown). Later:
- * `alive`, `busy` (another process is at it), `pending` (a declared teardown is under way), `unknown` (its processes cannot be
- * looked at), `unwritable` (what is missing cannot be written).
+ * The outcome of settling one generation (assets/settle.sh). Settled: `recorded` (the death is recorded now), `completed` (the
+ * missing line or snapshot of a claim is written now), `settled` (nothing was missing), `silent` (stopped on purpose). Later:
+ * `alive`, `busy` (another process is settling it), `pending` (a declared stop is under way), `unknown` (its processes cannot
+ * be observed), `unwritable` (a file cannot be written).
  */
 export type SettleOutcome =
   | 'alive'
@@ -43,14 +43,14 @@ const isOutcome = (word: string): word is SettleOutcome => OUTCOMES.has(word)
 export interface Generation {
   readonly identity: string
   readonly gen: string
-  /** Undefined when no state file is left to tell. */
+  /** Undefined if there is no state file. */
   readonly server: ProcessId | undefined
-  /** The recorder that was at it; undefined when there is none to ask about. */
+  /** Its last known recorder; undefined if there is none. */
   readonly recorder: ProcessId | undefined
   readonly boot: string
 }
 
-/** The inputs that every script shares. */
+/** Returns the inputs that every script shares (generation.sh). */
 export function generationInputs(
   layout: RecordLayout,
   generation: Generation,
@@ -70,15 +70,15 @@ export function generationInputs(
   }
 }
 
-/** The last moment that a generation is known to have lived: when it was armed, or when all were seen. */
+/** Returns the last time that a generation is known to have run: when it was armed, or the time of `seen`. */
 function seenAliveMs(layout: RecordLayout, { identity, gen }: Generation): number | undefined {
   const armed = statSync(join(layout.canaryDir, `${identity}-${gen}`), { throwIfNoEntry: false })?.mtimeMs
   return armed === undefined ? undefined : Math.max(armed, lastSeenMs(layout) ?? 0)
 }
 
-/** Settles a generation whose recorder is gone: records it, completes its record, or leaves it silent. */
+/** Settles a generation whose recorder is gone: records its death, completes the record, or finds a declared stop. */
 export async function settleGeneration(layout: RecordLayout, generation: Generation): Promise<SettleOutcome> {
-  // Loaded here: most programs that import this package never come to settle anything.
+  // Loaded here, because most programs that import this package never settle a death.
   const { runTool, scriptEnv } = await import('../process/spawn.ts')
   const lib = await installAssets(layout)
   const claimedMs = claimedAtMs(layout, generation)
@@ -95,14 +95,14 @@ export async function settleGeneration(layout: RecordLayout, generation: Generat
   const how = result.timedOut
     ? `no answer within ${SETTLE_LIMIT_MS / 1_000} s`
     : `exit code ${result.exitCode ?? 'none'}`
-  const said = result.stderr.split('\n', 1)[0] ?? ''
+  const output = result.stderr.split('\n', 1)[0] ?? ''
   await logLifecycle(layout, {
     ev: 'canary',
     identity,
     gen,
     state: 'settle-failed',
     origin: 'reconcile',
-    reason: said === '' ? how : `${how}: ${said}`,
+    reason: output === '' ? how : `${how}: ${output}`,
   })
   return 'unwritable'
 }

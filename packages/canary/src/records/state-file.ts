@@ -5,10 +5,10 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { readIfExists } from '@iapeer/core/storage'
 
-/** What a recorder wrote of itself in `state/canary/<identity>-<gen>`. */
+/** The parsed state file of a recorder, `state/canary/<identity>-<gen>`. */
 export interface CanaryRecord {
   readonly identity: string
-  /** One life of one server, 16 hex digits. */
+  /** One run of one server, 16 hex digits. */
   readonly gen: string
   readonly mode: 'watch' | 'guard'
   readonly recorder: ProcessId
@@ -20,11 +20,11 @@ export interface CanaryRecord {
   readonly boot: string
   /** Directory of the scripts it runs from. */
   readonly lib: string
-  /** 1 where the file states none: that recorder does not learn that its peer was renamed. */
+  /** 1 if the file does not state it: that recorder does not learn that its peer was renamed. */
   readonly format: number
 }
 
-/** A generation's name in a directory: the last 16 hex digits are the gen, whatever the identity looks like. */
+/** The file name of a generation: its last 16 hex digits are the gen, and the identity may contain hyphens. */
 const GENERATION_NAME = /^(.+)-([0-9a-f]{16})$/
 
 export interface GenerationName {
@@ -37,7 +37,7 @@ export function parseGenerationName(name: string): GenerationName | undefined {
   return identity === undefined || gen === undefined ? undefined : { identity, gen }
 }
 
-/** Reads `KEY=VALUE` lines; the first `=` ends the key, lines without one are passed over. */
+/** Parses `KEY=VALUE` lines. The first `=` ends the key; lines without one are skipped. */
 export function parseKeyValues(text: string): Map<string, string> {
   const values = new Map<string, string>()
   for (const line of text.split('\n')) {
@@ -47,7 +47,7 @@ export function parseKeyValues(text: string): Map<string, string> {
   return values
 }
 
-/** The names in a directory, none when it is not there. */
+/** Returns the names in a directory; empty if it does not exist. */
 export function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory)
@@ -79,7 +79,7 @@ function parseCanaryRecord(name: GenerationName, text: string): CanaryRecord | u
   }
 }
 
-/** One generation's state file: its record, `corrupt`, or undefined when there is none. */
+/** Reads the state file of one generation; undefined if there is none. */
 export function readCanaryRecord(
   layout: RecordLayout,
   name: GenerationName,
@@ -93,7 +93,7 @@ export interface CanaryRecords {
   readonly corrupt: GenerationName[]
 }
 
-/** Every state file, or those of one identity. */
+/** Reads every state file, or those of one identity. */
 export function readCanaryRecords(layout: RecordLayout, identity?: string): CanaryRecords {
   const records: CanaryRecord[] = []
   const corrupt: GenerationName[] = []
@@ -108,20 +108,20 @@ export function readCanaryRecords(layout: RecordLayout, identity?: string): Cana
   return { records, corrupt }
 }
 
-/** The note that its recorder is to leave without a word. */
+/** Returns the path of the marker that dismisses the recorder of a generation. */
 export const dismissalOf = (layout: RecordLayout, { identity, gen }: GenerationName): string =>
   join(layout.canaryDir, `${identity}-${gen}.dismiss`)
 
-/** Whether this recorder has been told to leave; a note to a predecessor does not count. */
+/** Returns whether this very recorder is dismissed; a marker for its predecessor does not count. */
 export function isDismissed(layout: RecordLayout, record: CanaryRecord): boolean {
   return readIfExists(dismissalOf(layout, record))?.trim() === formatProcessId(record.recorder)
 }
 
-/** Where the launcher of a guarded server notes its socket, which was not there when the guard wrote its state. */
+/** Returns the path of the launcher's note about the socket of a guarded server, made after the guard's state file. */
 export const socketNoteOf = (layout: RecordLayout, { identity, gen }: GenerationName): string =>
   join(layout.canaryDir, `${identity}-${gen}.socket`)
 
-/** `<dev>:<inode>` of the socket as it was when the server was armed; `-` when nobody noted it. */
+/** Returns `<dev>:<inode>` of the socket when the server was armed; `-` if it was not noted. */
 export function notedSocketId(layout: RecordLayout, record: CanaryRecord): string {
   if (record.socketId !== '-') return record.socketId
   return readIfExists(socketNoteOf(layout, record))?.trim() || '-'

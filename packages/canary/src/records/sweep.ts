@@ -9,13 +9,13 @@ import { logLifecycle } from './log.ts'
 import { parseServerKey } from './server-key.ts'
 import { type GenerationName, namesIn, parseGenerationName, readCanaryRecord } from './state-file.ts'
 
-/** Nothing younger is swept: it may belong to something that is just being written. */
+/** Younger files are kept: a process may still be writing them. */
 const REST_MS = 60_000
 
-/** What recorders of one death or of one moment leave for each other is of no use once all of them have settled. */
+/** How long the files stay that recorders of one death or one second share: until all of these have settled. */
 const SHARED_MS = 86_400_000
 
-/** `<identity>-<gen>` and what may follow it: `.lease1`, `.123.part`, `.2`, `.<pid>.<time>.tmp`. */
+/** `<identity>-<gen>` with a suffix: `.lease1`, `.123.part`, `.2`, `.<pid>.<time>.tmp`. */
 const OF_GENERATION = /^(.+-[0-9a-f]{16})(?:\.(.+))?$/
 
 function ageMs(path: string): number {
@@ -29,7 +29,7 @@ function generationOf(entry: string): { name: GenerationName; rest: string | und
   return name === undefined ? undefined : { name, rest }
 }
 
-/** Whether a file is the lease of a recorder that lives: it is being started, or is finishing. */
+/** Returns whether a file is the lease of a running recorder, which is starting or finishing. */
 export async function isHeld(path: string): Promise<boolean> {
   try {
     const holder = parseProcessId(readlinkSync(path))
@@ -40,7 +40,7 @@ export async function isHeld(path: string): Promise<boolean> {
   }
 }
 
-/** Removes what recorders that were killed have left beside a state file that is gone. */
+/** Removes files of killed recorders whose state file is gone. */
 export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
   for (const entry of namesIn(layout.canaryDir)) {
     const found = generationOf(entry)
@@ -51,12 +51,12 @@ export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
   }
 }
 
-/** The sections of the host that deaths of one second share (assets/host-lease.sh): each of their snapshots has a copy. */
+/** The files with the host sections that deaths of one second share (assets/host-lease.sh); every snapshot has a copy. */
 const HOST_FILE = /^host-[0-9a-z]*-\d{10}(?:-\d)?\.txt$/
 
 /**
- * Removes half-written records of recorders and witnesses that were killed over them; after a day marks of servers long
- * dead, and what deaths of one second have shared.
+ * Removes partial files of killed recorders and witnesses; after a day also the marks of dead servers and the files that
+ * deaths of one second share.
  */
 export async function sweepParts(layout: RecordLayout): Promise<void> {
   for (const entry of namesIn(layout.deathsDir)) {
@@ -87,7 +87,7 @@ async function withdrawAbandoned(layout: RecordLayout, name: GenerationName): Pr
   }
 }
 
-/** Removes the notes of other names whose generation has neither a recorder nor a record any more. */
+/** Removes notes about renamed generations that have neither a recorder nor a record any more. */
 export async function sweepNames(layout: RecordLayout): Promise<void> {
   const notes = namesIn(layout.namesDir)
   if (notes.length === 0) return
@@ -99,10 +99,10 @@ export async function sweepNames(layout: RecordLayout): Promise<void> {
   }
 }
 
-/** So long after its last change the intent of a server that is gone may still be read by one of its recorders. */
+/** How long after its last change a recorder may still read the intent of a dead server. */
 const SERVER_INTENT_MS = 600_000
 
-/** Removes the intents about servers long gone, all about one server together: a reader stops at a gap in their numbers. */
+/** Removes the intents of dead servers, all of one server together: a reader stops at a gap in their numbers. */
 async function sweepServerIntents(layout: RecordLayout): Promise<void> {
   const byKey = new Map<string, string[]>()
   for (const entry of namesIn(layout.intentDir)) {
@@ -117,8 +117,8 @@ async function sweepServerIntents(layout: RecordLayout): Promise<void> {
 }
 
 /**
- * Withdraws pending intents whose declarer is dead, while their server lives (once it is dead, settling decides), and
- * removes the intents of generations that have no recorder, and of servers long gone.
+ * Withdraws pending intents whose declarer is gone, while their server is running (after its death, settling decides). Removes
+ * the intents of generations without a recorder and of dead servers.
  */
 export async function sweepIntents(layout: RecordLayout): Promise<void> {
   await sweepServerIntents(layout)
@@ -136,7 +136,7 @@ export async function sweepIntents(layout: RecordLayout): Promise<void> {
   }
 }
 
-/** A living declarer still counts on its file, watched or not. */
+/** Returns whether a running declarer still needs its intent, even if no recorder is armed. */
 async function isOpen(layout: RecordLayout, name: GenerationName): Promise<boolean> {
   for (const { state, declarer } of readIntents(layout, name)) {
     if (state === 'pending' && declarer !== undefined && (await observeProcess(declarer)) !== 'gone')

@@ -8,10 +8,10 @@ import { makePrivateDirectory, readIfExists, replaceFile } from '@iapeer/core/st
 import { readCanaryRecords } from '../records/state-file.ts'
 
 const COPY_NAME = /^[0-9a-f]{16}(?:\.\w{6})?$/
-/** A copy younger than this may belong to a recorder that is just being started. */
+/** A younger copy may belong to a recorder that is starting. */
 const COPY_REST_MS = 3_600_000
 
-/** Makes the directories of a layout, 0700. Idempotent. */
+/** Creates the directories of a layout, 0700. Idempotent. */
 export async function makeDirectories(layout: RecordLayout): Promise<void> {
   for (const directory of [
     layout.recordDir,
@@ -27,22 +27,22 @@ export async function makeDirectories(layout: RecordLayout): Promise<void> {
 
 /** A line that sources a script of the same directory: `. "$IAPEER_LIB/clock.sh"`. */
 const INCLUDE = /^ *\. "\$IAPEER_LIB\/([a-z-]+\.sh)"$/gm
-/** What the installed scripts source by themselves. */
+/** The libraries that installed scripts source at run time. */
 const SOURCED: ReadonlySet<string> = new Set(['library.sh', 'arming.sh', 'evidence.sh'])
 
 interface InstalledScripts {
-  /** By file name. */
+  /** The text of each script by file name. */
   readonly scripts: ReadonlyMap<string, string>
-  /** Of their content, 16 hex digits. */
+  /** Hash of their content, 16 hex digits. */
   readonly hash: string
 }
 
-/** What was made of the scripts that this process has loaded. */
+/** The composed scripts, by the set of sources that this process has loaded. */
 const composed = new WeakMap<ReadonlyMap<string, string>, InstalledScripts>()
 
 /**
- * The scripts as they are installed: each holds what it sources, so that one file is all that a recorder needs to keep
- * open, and few files have to be written.
+ * Composes the scripts as they are installed: each contains what it sources, so that a recorder keeps one file open and few
+ * files are written.
  */
 async function installedScripts(): Promise<InstalledScripts> {
   const texts = await loadScripts('canary', import.meta.url)
@@ -62,7 +62,7 @@ async function installedScripts(): Promise<InstalledScripts> {
   return made
 }
 
-/** Makes a directory with these files appear as a whole; false when it is there already. */
+/** Creates a directory with these files atomically; false if it exists already. */
 async function makeDirectory(path: string, files: ReadonlyMap<string, string>): Promise<boolean> {
   if (existsSync(path)) return false
   const made = await mkdtemp(`${path}.`)
@@ -72,15 +72,15 @@ async function makeDirectory(path: string, files: ReadonlyMap<string, string>): 
     return true
   } catch (error) {
     await rm(made, { recursive: true, force: true })
-    // Another process was quicker.
+    // Another process created it in the meantime.
     if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') return false
     throw error
   }
 }
 
 /**
- * Copies the scripts to `<libDir>/<hash of their content>/` and returns that directory: an upgrade or a removed package never
- * changes what a living recorder runs. A copy that was damaged is repaired.
+ * Copies the scripts to `<libDir>/<hash of their content>/` and returns that directory, so that an upgrade or a removed package
+ * never changes a running recorder. Repairs a damaged copy.
  */
 export async function installAssets(layout: RecordLayout): Promise<string> {
   const { scripts, hash } = await installedScripts()

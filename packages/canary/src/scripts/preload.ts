@@ -1,8 +1,8 @@
 import { loadScripts } from '@iapeer/core/locate'
 
 /**
- * Loads what this package otherwise loads when it is first needed, its shell scripts included: for a process that goes on
- * while the package is replaced or removed.
+ * Loads everything that this package otherwise loads on first use, including its shell scripts. For a process that must go on
+ * working while the package is replaced or removed.
  * @throws IapeerError `scripts-missing`, `package-missing`
  */
 export async function preloadCanary(): Promise<void> {

@@ -11,7 +11,6 @@ import {
   type ProcessId,
   readBoot,
 } from '@iapeer/core/process'
-import { endProcess } from '../process/end-process.ts'
 import { isRefused, withServerPrograms } from '../process/server-program.ts'
 import {
   findTmux,
@@ -22,6 +21,7 @@ import {
   startDetached,
   type ToolResult,
 } from '../process/spawn.ts'
+import { terminateProcess } from '../process/terminate-process.ts'
 import { logLifecycle } from '../records/log.ts'
 import { checkSocketPath, socketIdOf } from '../records/options.ts'
 import { reconcileRecords } from '../records/reconcile.ts'
@@ -48,10 +48,10 @@ function refuse(code: ErrorCode, message: string): never {
   throw new IapeerError(message, { code })
 }
 
-/** What the server on a socket says of itself: the one question that needs a process. */
+/** What the server on a socket answers. Asking it is the one step that needs a process. */
 interface Answered {
   readonly server: ProcessId
-  /** The state file of the guard that has started it for a peer; empty for any other server. */
+  /** The state file of the guard that started the server for a peer; empty for any other server. */
   readonly peerState: string
 }
 
@@ -69,16 +69,16 @@ async function readAnswer(answer: ToolResult, socketPath: string): Promise<Answe
       `the tmux server at ${socketPath} did not answer within ${ANSWER_LIMIT_MS / 1000} s`,
     )
   }
-  const said = answer.stderr.trim().split('\n')[0] ?? ''
+  const output = answer.stderr.trim().split('\n')[0] ?? ''
   const [, digits = '', peerState = ''] = /^(\d+) ?(.*)$/.exec(answer.stdout.trim()) ?? []
   const pid = Number(digits)
   if (answer.exitCode !== 0 || !Number.isSafeInteger(pid) || pid <= 0) {
-    if (isRefused(said))
+    if (isRefused(output))
       refuse(
         'server-refused',
-        `the tmux server at ${socketPath} refuses this tmux (${said}): it runs another version, or it is exiting. Restart that server, or name the tmux that it runs`,
+        `the tmux server at ${socketPath} refuses this tmux (${output}): it runs another version of tmux, or it is exiting. Restart that server, or use the tmux that it runs`,
       )
-    refuse('no-server', `no tmux server answers at ${socketPath}${said === '' ? '' : ` (tmux: ${said})`}`)
+    refuse('no-server', `no tmux server answers at ${socketPath}${output === '' ? '' : ` (tmux: ${output})`}`)
   }
   const server = await identifyProcess(pid)
   if (server !== undefined) return { server, peerState }
@@ -88,14 +88,14 @@ async function readAnswer(answer: ToolResult, socketPath: string): Promise<Answe
   )
 }
 
-/** A server, and the tmux that speaks to it. */
+/** A server, and the tmux that can talk to it. */
 interface Reached extends Answered {
   readonly client: Client
 }
 
 /**
- * Asks the server who it is, and gives what it answers to `use`. A server that refuses this tmux is asked with its own
- * program, which is open for as long as `use` runs.
+ * Asks the server for its identity and passes the answer to `use`. If the server refuses this tmux, asks it with the server's
+ * own program, which stays open while `use` runs.
  */
 async function reachServer<T>(
   tmux: string,
@@ -116,8 +116,8 @@ async function reachServer<T>(
 }
 
 /**
- * The server of a peer has its recorder, whatever root the peer is of: a second one under another name would tell a stop of
- * the peer as a death.
+ * Throws if the server belongs to a peer of any root under another identity. It has a recorder, and a second one would record
+ * a stop of the peer as a death.
  * @throws IapeerError `is-a-peer`
  */
 function assertNotAPeer(layout: RecordLayout, identity: string, peerState: string): void {
@@ -127,13 +127,10 @@ function assertNotAPeer(layout: RecordLayout, identity: string, peerState: strin
   if (isOwn && found !== undefined && found.identity === identity) return
   const name = found === undefined ? 'a peer' : `the peer ${found.identity}`
   const where = isOwn ? '' : ` of ${dirname(dirname(dirname(peerState)))}`
-  refuse(
-    'is-a-peer',
-    `this tmux server is ${name}${where}, whose death is recorded already; nothing was armed`,
-  )
+  refuse('is-a-peer', `this tmux server runs ${name}${where} and already has a recorder; nothing was armed`)
 }
 
-/** The same server has the same generation for whoever arms it, so a second recorder can never record it twice. */
+/** Returns the generation of a server: a hash of its process, so that two recorders never record one death twice. */
 function generationOf(boot: string, server: ProcessId): string {
   return createHash('sha256')
     .update(`${boot} ${formatProcessId(server)}`)
@@ -141,7 +138,7 @@ function generationOf(boot: string, server: ProcessId): string {
     .slice(0, 16)
 }
 
-/** Another arming is under way: wait until its recorder has written its state file and lives. */
+/** Waits until the recorder that another process is starting has written its state file and is running. */
 async function confirmArmed(layout: RecordLayout, name: { identity: string; gen: string }): Promise<boolean> {
   const isArmed = async (): Promise<boolean> => {
     const record = readCanaryRecord(layout, name)
@@ -153,9 +150,9 @@ async function confirmArmed(layout: RecordLayout, name: { identity: string; gen:
 
 /** The tmux that a recorder runs as its client. */
 interface Client {
-  /** On disk. */
+  /** Path of the tmux on disk. */
   readonly tmux: string
-  /** The program of the server, an open descriptor, if the server refuses the one on disk. */
+  /** Open descriptor of the server's own program, if the server refuses the tmux on disk. */
   readonly own: number | undefined
 }
 
@@ -167,11 +164,11 @@ interface Target {
   readonly gen: string
 }
 
-/** The first line of a recorder, undefined when there was none in time; then it is let go. */
+/** Returns the first line of a recorder, then stops reading; undefined if it exited without one, or was killed for being late. */
 async function firstLine(recorder: StartedRecorder): Promise<string | undefined> {
   const late = new Promise<'late'>((resolve) => setTimeout(resolve, HANDSHAKE_LIMIT_MS, 'late').unref())
   const first = await Promise.race([recorder.lines.next(), late])
-  if (first === 'late') recorder.endGroup()
+  if (first === 'late') recorder.killGroup()
   recorder.release()
   return first === 'late' || first.done === true ? undefined : first.value
 }
@@ -198,14 +195,14 @@ async function startWatch(layout: RecordLayout, client: Client, target: Target):
   if (line?.startsWith('failed ')) return refuse('arming-failed', line.slice('failed '.length))
   return refuse(
     'arming-failed',
-    line === 'already' ? 'another arming of this server did not finish' : 'the recorder did not report',
+    line === 'already' ? 'another process did not finish arming this server' : 'the recorder did not report',
   )
 }
 
 async function reportLoss(layout: RecordLayout, lost: CanaryRecord): Promise<void> {
   const { identity, gen } = lost
   await logLifecycle(layout, { ev: 'canary', identity, gen, state: 'recorder-lost', origin: 'ensure' })
-  if (lost.client !== undefined) await endProcess(lost.client)
+  if (lost.client !== undefined) await terminateProcess(lost.client)
 }
 
 async function armReached(
@@ -227,8 +224,8 @@ async function armReached(
 }
 
 /**
- * The slow way of ensureCanary: settles what died unseen, asks the server who it is, and arms a watch.
- * @throws IapeerError for every reason that leaves the server unwatched; Node system errors of the directory
+ * Implements `ensureCanary` when no watch is armed: settles unrecorded deaths, asks the server for its identity, arms a watch.
+ * @throws IapeerError for every reason that leaves the server unwatched; Node system errors of the directories
  */
 export async function armWatch(
   layout: RecordLayout,

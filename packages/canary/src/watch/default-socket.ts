@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 
 /**
- * Returns the socket of the tmux that a person is in (`$TMUX`), else tmux's default:
+ * Returns the socket of the tmux that the process runs in (`$TMUX`), else tmux's default:
  * `<TMUX_TMPDIR or /tmp>/tmux-<uid>/default`.
  */
 export function defaultSocketPath(env: NodeJS.ProcessEnv = process.env): string {
@@ -11,7 +11,7 @@ export function defaultSocketPath(env: NodeJS.ProcessEnv = process.env): string 
   return join(env['TMUX_TMPDIR'] || '/tmp', `tmux-${uid}`, 'default')
 }
 
-/** Returns the identity of a server without a name: `tmux-<socket name>`, the name made to fit the rule for personalities. */
+/** Returns a default identity: `tmux-<socket name>`, with the socket name adapted to the rules for personalities. */
 export function identityForSocket(socketPath: string): string {
   const slug = basename(socketPath)
     .toLowerCase()

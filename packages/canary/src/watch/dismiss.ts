@@ -10,11 +10,11 @@ import {
   signalProcess,
 } from '@iapeer/core/process'
 import { replaceFile } from '@iapeer/core/storage'
-import { endProcess } from '../process/end-process.ts'
+import { terminateProcess } from '../process/terminate-process.ts'
 import { currentName } from '../records/generation-name.ts'
 import { logLifecycle } from '../records/log.ts'
 import { type CanaryOptions, checkedLocation, checkSocketPath } from '../records/options.ts'
-import { seeSettled } from '../records/recorder.ts'
+import { ensureSettled } from '../records/recorder.ts'
 import {
   type CanaryRecord,
   dismissalOf,
@@ -27,9 +27,9 @@ import { isHeld } from '../records/sweep.ts'
 
 /** Which watches {@link dismissCanary} ends. */
 export interface DismissOptions extends CanaryOptions {
-  /** Only this generation. @default every one of the identity */
+  /** Only this generation. @default every generation of the identity */
   readonly gen?: string
-  /** Only servers on this socket. @default every one of the identity */
+  /** Only servers on this socket. @default every server of the identity */
   readonly socketPath?: string
 }
 
@@ -41,9 +41,9 @@ export interface DismissResult {
   readonly gens: readonly string[]
 }
 
-const LEAVE = { limitMs: 2_000 }
+const EXIT_LIMIT = { limitMs: 2_000 }
 
-/** The state file while it still names this recorder; a successor's is none of our business. */
+/** Reads the state file of a generation; undefined if it names another recorder now. */
 function stateOf(layout: RecordLayout, record: CanaryRecord): CanaryRecord | undefined {
   const now = readCanaryRecord(layout, record)
   return now === undefined || now === 'corrupt' || !isSameProcess(now.recorder, record.recorder)
@@ -51,7 +51,7 @@ function stateOf(layout: RecordLayout, record: CanaryRecord): CanaryRecord | und
     : now
 }
 
-/** Removes what a recorder that is gone has left of itself, its state file first. */
+/** Removes the files of a recorder that is gone, its state file first. */
 async function removeState(layout: RecordLayout, record: CanaryRecord): Promise<void> {
   if (stateOf(layout, record) === undefined) return
   const key = `${record.identity}-${record.gen}`
@@ -63,25 +63,25 @@ async function removeState(layout: RecordLayout, record: CanaryRecord): Promise<
 }
 
 /**
- * The marker says which recorder is meant; the client's end is what makes that recorder look. A guard never leaves while
- * its server lives: it looks at the end, and says nothing.
+ * Dismisses a recorder: writes a marker that names it, then terminates its client, which makes it read the marker and exit. A
+ * guard keeps waiting for its server and reads the marker when that exits: it then records nothing.
  */
-async function askToLeave(layout: RecordLayout, record: CanaryRecord): Promise<void> {
+async function dismissRecorder(layout: RecordLayout, record: CanaryRecord): Promise<void> {
   const marker = dismissalOf(layout, record)
   await replaceFile(marker, `${formatProcessId(record.recorder)}\n`)
   if (record.mode === 'guard') return
   await signalProcess(record.recorder, 'SIGCONT')
   const gone = async (): Promise<boolean> => (await observeProcess(record.recorder)) === 'gone'
-  const left = await waitUntil(async () => {
+  const exited = await waitUntil(async () => {
     const now = stateOf(layout, record)
-    if (now?.client !== undefined) await endProcess(now.client)
+    if (now?.client !== undefined) await terminateProcess(now.client)
     return now === undefined || (await gone())
-  }, LEAVE)
-  if (left === undefined) {
+  }, EXIT_LIMIT)
+  if (exited === undefined) {
     const client = stateOf(layout, record)?.client
     await signalProcess(record.recorder, 'SIGKILL')
     if (client !== undefined) await signalProcess(client, 'SIGKILL')
-    await waitUntil(gone, LEAVE)
+    await waitUntil(gone, EXIT_LIMIT)
   }
   if (await gone()) await removeState(layout, record)
   if (readCanaryRecord(layout, record) === undefined) await rm(marker, { force: true })
@@ -90,22 +90,22 @@ async function askToLeave(layout: RecordLayout, record: CanaryRecord): Promise<v
 async function dismissOne(layout: RecordLayout, record: CanaryRecord): Promise<boolean> {
   const [server, recorder] = await observeProcesses([record.server, record.recorder])
   if (server === 'gone') {
-    await seeSettled(layout, record)
+    await ensureSettled(layout, record)
     return false
   }
   if (isDismissed(layout, record)) return false
   if (recorder === 'gone') {
     await removeState(layout, record)
-    if (record.client !== undefined) await endProcess(record.client)
-  } else await askToLeave(layout, record)
+    if (record.client !== undefined) await terminateProcess(record.client)
+  } else await dismissRecorder(layout, record)
   const { identity, gen } = record
   await logLifecycle(layout, { ev: 'canary', identity, gen, state: 'dismissed', origin: 'dismiss' })
   return true
 }
 
 /**
- * Ends the watch over a living server; its later end is not recorded. Harmless when none runs. A server that is dead
- * already is not dismissed: its death is recorded.
+ * Stops watching a running server: its later death is not recorded. Does nothing if no watch matches. The death of a server
+ * that is dead already is recorded.
  * @throws IapeerError `invalid-identity`, `invalid-path`; Node system errors when the directory cannot be written
  */
 export async function dismissCanary(options: DismissOptions): Promise<DismissResult> {

@@ -9,13 +9,13 @@ import { checkedLocation, checkSocketPath, recordsAreOff, socketIdOf } from '../
 import { type CanaryRecord, dismissalOf, notedSocketId, readCanaryRecords } from '../records/state-file.ts'
 import type { EnsureOptions, EnsureResult } from './ensured.ts'
 
-/** Identities whose last result here was a failure: each loss is logged once, not at every call. */
+/** The last failure of each identity, so that the same failure is logged once and not on every call. */
 const failing = new RecentMap<string>()
 
-/** Sockets that a server has made anew (SIGUSR1), as they were when it was asked: its recorder noted the old one. */
+/** Ids of sockets that a server recreated (SIGUSR1) after its recorder noted the old one, by generation. */
 const confirmed = new RecentMap<string>()
 
-/** A living recorder of the living server that owns this socket, found without starting a process. */
+/** Returns the running recorder of the running server that owns this socket. Starts no process. */
 async function findArmed(
   layout: RecordLayout,
   identity: string,
@@ -27,7 +27,7 @@ async function findArmed(
   if (candidates.length === 0) return undefined
   const socketId = await socketIdOf(socketPath)
   for (const record of candidates) {
-    // Where there is no socket at all, nobody else can be at it.
+    // Without a socket, no other server can be listening on it.
     if (
       socketId !== '-' &&
       notedSocketId(layout, record) !== socketId &&
@@ -36,7 +36,7 @@ async function findArmed(
       continue
     const [server, recorder] = await observeProcesses([record.server, record.recorder])
     if (server !== 'alive' || recorder !== 'alive') continue
-    // A guard that was dismissed and is wanted again has only to be told so.
+    // A dismissed guard records again once its marker is gone.
     if (record.mode === 'guard') await rm(dismissalOf(layout, record), { force: true })
     return record
   }
@@ -63,7 +63,7 @@ async function ensure(layout: RecordLayout, identity: string, options: EnsureOpt
   return result
 }
 
-/** A system error is a state too; one about a path of the record directory names the directory. */
+/** Converts an error to the state `failed`. A system error about a path names the record directory. */
 function failure(error: unknown, recordDir: string): EnsureResult & { state: 'failed' } {
   if (error instanceof IapeerError) {
     const reason = error.hint === undefined ? error.message : `${error.message}. ${error.hint}`
@@ -77,21 +77,21 @@ function failure(error: unknown, recordDir: string): EnsureResult & { state: 'fa
   return {
     state: 'failed',
     code: 'record-dir-unwritable',
-    reason: `cannot keep records in ${recordDir}: ${error.message}`,
+    reason: `cannot write records in ${recordDir}: ${error.message}`,
   }
 }
 
 /**
- * Arms a watch on a running tmux server, unless one is armed. Idempotent, also for many processes at once; when the
- * watch is there, it starts no process. Nothing on the server is changed. Never throws: a program goes on without a watch,
- * so whatever goes wrong is the state `failed` with its code.
+ * Arms a watch on a running tmux server, unless one is armed. Idempotent, also from many processes at once; starts no process
+ * if a watch is armed. Changes nothing on the server. Never throws, because a program must go on without a watch: every
+ * failure is the state `failed` with a code.
  */
 export async function ensureCanary(options: EnsureOptions): Promise<EnsureResult> {
   if (typeof options !== 'object' || options === null) {
     return {
       state: 'failed',
       code: 'invalid-options',
-      reason: 'ensureCanary takes {identity, socketPath, recordDir}',
+      reason: 'ensureCanary expects an object {identity, socketPath, recordDir}',
     }
   }
   if (recordsAreOff()) return { state: 'skipped', reason: 'IAPEER_RECORDS=off' }

@@ -9,26 +9,26 @@ export interface EnsureOptions extends CanaryOptions {
   readonly tmux?: string
 }
 
-/** How a watch stands after `ensureCanary`. */
+/** The state of a watch after `ensureCanary`. */
 export type EnsureResult =
   | {
-      /** `spawned`: a recorder was started. `already`: one was at work. */
+      /** `spawned`: a recorder was started. `already`: a recorder was running. */
       readonly state: 'spawned' | 'already'
-      /** The server's generation, 16 hex digits: one life of one server. Records of its death carry it. */
+      /** The server's generation, 16 hex digits: one run of one server. The record of its death contains it. */
       readonly gen: string
       /** The process id of the tmux server. */
       readonly serverPid: number
     }
   | {
-      /** Nothing is watched, because that was asked for. */
+      /** No watch was armed, on request. */
       readonly state: 'skipped'
       /** For a person: `IAPEER_RECORDS=off`. */
       readonly reason: string
     }
   | {
-      /** Nothing is watched, because that failed. */
+      /** No watch could be armed. */
       readonly state: 'failed'
-      /** Stable word to match on. */
+      /** A stable code to match on. */
       readonly code: EnsureFailureCode
       /** For a person: what is wrong and where. */
       readonly reason: string

@@ -4,19 +4,19 @@ import { currentName } from '../records/generation-name.ts'
 import { type CanaryOptions, checkedLayout, checkedLocation, type RecordOptions } from '../records/options.ts'
 import { type CanaryRecord, isDismissed, readCanaryRecords } from '../records/state-file.ts'
 
-/** One watched generation, as it is now. */
+/** The present state of one watched generation. */
 export interface CanaryInfo {
-  /** What it is called now: `<runtime>-<personality>`, for example `claude-bob`. */
+  /** Its present identity: `<runtime>-<personality>`, for example `claude-bob`. */
   readonly identity: string
-  /** What its files are named after: the identity that it was started with. */
+  /** The identity that it was started with, which its files are named after. */
   readonly recordedAs: string
-  /** 16 hex digits: one life of one server. */
+  /** 16 hex digits: one run of one server. */
   readonly gen: string
-  /** `guard`: the server is the child of its recorder. `watch`: the recorder watches a server that ran already. */
+  /** `guard`: the recorder started the server as its child. `watch`: the recorder watches a server that was already running. */
   readonly mode: 'watch' | 'guard'
   /**
-   * `armed`: a recorder is at work. `dismissed`: a guard that will record nothing. `lost`: the server lives and its recorder
-   * does not. `ended`: the server is dead and its end is not settled yet. `unknown`: its processes cannot be looked at.
+   * `armed`: its recorder is running. `dismissed`: a guard that will record nothing. `lost`: the server is running, its
+   * recorder is not. `ended`: the server is dead and its death is not settled yet. `unknown`: its processes cannot be observed.
    */
   readonly state: 'armed' | 'dismissed' | 'lost' | 'ended' | 'unknown'
   /** Path of the server's socket. */
@@ -25,7 +25,7 @@ export interface CanaryInfo {
   readonly serverPid: number
   /** The process id of the recorder. */
   readonly recorderPid: number
-  /** The version of its recorder's files; one of 1 cannot follow a rename. */
+  /** The format of its recorder's files; a recorder of format 1 does not notice a rename. */
   readonly format: number
 }
 
@@ -39,7 +39,7 @@ export type CanaryStatus =
 
 const ORDER = { armed: 0, dismissed: 1, lost: 2, unknown: 3, ended: 4 } as const
 
-async function inform(layout: RecordLayout, boot: string, record: CanaryRecord): Promise<CanaryInfo> {
+async function describe(layout: RecordLayout, boot: string, record: CanaryRecord): Promise<CanaryInfo> {
   const [server, recorder] = await observeProcesses([record.server, record.recorder])
   let state: CanaryInfo['state'] = 'armed'
   if (record.boot !== boot || server === 'gone') state = 'ended'
@@ -64,11 +64,11 @@ async function inspect(layout: RecordLayout): Promise<CanaryInfo[]> {
   const { records } = readCanaryRecords(layout)
   if (records.length === 0) return []
   const boot = await readBoot()
-  return Promise.all(records.map((record) => inform(layout, boot, record)))
+  return Promise.all(records.map((record) => describe(layout, boot, record)))
 }
 
 /**
- * Returns every watched generation under one record directory, sorted by identity. Reads only.
+ * Returns every watched generation under one record directory, sorted by identity. Read-only.
  * @throws IapeerError `invalid-path`; Node system errors when the directory cannot be read
  */
 export async function listCanaries(options: RecordOptions): Promise<CanaryInfo[]> {
@@ -77,7 +77,7 @@ export async function listCanaries(options: RecordOptions): Promise<CanaryInfo[]
 }
 
 /**
- * Returns the watch of an identity as it is called now; of several generations, the one that lives. Reads only.
+ * Returns the watch of an identity, by its present name; of several generations, a running one first. Read-only.
  * @throws IapeerError `invalid-identity`, `invalid-path`; Node system errors when the directory cannot be read
  */
 export async function canaryStatus(options: CanaryOptions): Promise<CanaryStatus> {
