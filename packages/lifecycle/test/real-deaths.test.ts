@@ -173,7 +173,7 @@ describe('a real death by memory', () => {
     expect(await verdictOf(made)).toMatchObject({
       verdict: 'cgroup-oom',
       confidence: 'medium',
-      summary: expect.stringMatching(/the kernel had killed (?:sh|head|tr) for memory: cgroup iapeer-test-/),
+      summary: expect.stringMatching(/the kernel OOM killer killed (?:sh|head|tr): cgroup iapeer-test-/),
     })
   })
 
@@ -189,7 +189,7 @@ describe('a real death by memory', () => {
     expect(await verdictOf(made)).toMatchObject({
       verdict: 'cgroup-oom',
       confidence: 'high',
-      summary: expect.stringContaining('the kernel killed the tmux server for memory'),
+      summary: expect.stringContaining('the kernel OOM killer killed the tmux server'),
     })
   })
 
@@ -225,7 +225,7 @@ describe('a real death by a signal', () => {
     const verdict = await verdictOf(made)
     expect(verdict).toMatchObject({
       verdict: 'killed-by-signal',
-      summary: 'the tmux server was killed by SIGKILL; who sent it is not known',
+      summary: 'the tmux server was killed by SIGKILL; the sender is not known',
     })
     expect(verdict.killer).toBeUndefined()
   })
@@ -285,14 +285,14 @@ describe('a real death of another kind', () => {
     expect(verdict.killer?.ancestors[0]?.command).toContain('cleanup.sh')
   })
 
-  it('of an agent that fails has its last words', async () => {
+  it('of an agent that fails includes the last line of its output', async () => {
     const made = newRoot()
     await up(made, ['sh', '-c', 'sleep 0.3; echo "error: no such model"; exit 1'])
     const verdict = await verdictOf(made)
     expect(verdict).toMatchObject({ verdict: 'agent-failed', confidence: 'high' })
     expect(verdict.evidence).toContainEqual({
       section: 'pane-tail',
-      fact: 'its last words: error: no such model',
+      fact: 'its last output: error: no such model',
     })
   })
 
