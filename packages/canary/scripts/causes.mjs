@@ -151,7 +151,7 @@ export function causeTypeScript(table) {
       names(modeOf(table, 'none')),
     ),
     '/** A cause in exits.log that says more than the wait status beside it. */',
-    'export type TellingCause =',
+    'export type ConclusiveCause =',
     ...telling.map((one) => `  | ${quoted(one.cause)}`),
     '',
     '/** A signal: its numbers, what tmux, shells and ps print for it, and whether it reports a fault of the program. */',
