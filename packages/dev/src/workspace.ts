@@ -21,7 +21,7 @@ export interface WorkspacePackage {
   readonly manifest: Manifest
 }
 
-/** Every package of this repository, its root included. */
+/** Lists every package of this repository, including its root. */
 export function workspacePackages(): WorkspacePackage[] {
   const directories = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(REPOSITORY, parent)).map((name) => join(parent, name)),
@@ -34,16 +34,17 @@ export function workspacePackages(): WorkspacePackage[] {
     }))
 }
 
-/** The packages that people install. */
+/** Lists the packages that are published. */
 export const publishedPackages = (): WorkspacePackage[] =>
   workspacePackages().filter(({ manifest }) => manifest.private !== true)
 
-/** The daemon's program is shipped in the command's package, so its version is that of the command. */
-const ONE_VERSION = ['@iapeer/cli', '@iapeer/daemon']
+/** The package of the command contains the daemon, so both have the same version. */
+const SAME_VERSION = ['@iapeer/cli', '@iapeer/daemon']
 
 /**
- * Returns what is wrong with the dependencies of a workspace, one line each: npm packs them as they stand, so each is an
- * exact version, one of this repository is the version that it has, and a published package needs no private one. Pure.
+ * Returns the faults in the dependencies of a workspace, one line each. npm packs dependencies unchanged, so each must be an
+ * exact version, a package of this repository must be required in its current version, and a published package must not
+ * depend on a private one. Pure.
  */
 export function dependencyFaults(manifests: readonly Manifest[]): string[] {
   const own = new Map(manifests.map((manifest) => [manifest.name, manifest]))
@@ -66,12 +67,12 @@ export function dependencyFaults(manifests: readonly Manifest[]): string[] {
       }
     }
   }
-  const versions = new Set(ONE_VERSION.flatMap((name) => own.get(name)?.version ?? []))
-  if (versions.size > 1) faults.push(`${ONE_VERSION.join(' and ')} have different versions`)
+  const versions = new Set(SAME_VERSION.flatMap((name) => own.get(name)?.version ?? []))
+  if (versions.size > 1) faults.push(`${SAME_VERSION.join(' and ')} have different versions`)
   return faults
 }
 
-/** Returns the packages that built JavaScript or declarations import, without those of Node.js. Pure. */
+/** Returns the packages that built JavaScript or declarations import, except modules of Node.js. Pure. */
 export function importedPackages(text: string): string[] {
   const names = ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName)
   return [

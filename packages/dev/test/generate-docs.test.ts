@@ -14,7 +14,7 @@ const SCRIPT = join(REPOSITORY, 'packages', 'dev', 'scripts', 'generate-docs.mjs
 const generate = (...args: string[]) => run(process.execPath, [SCRIPT, ...args])
 
 describe('the generated pages', () => {
-  it('are written where there are none, and are then current', async () => {
+  it('are written if they are missing, and are then up to date', async () => {
     const docs = made.path
     expect(await generate('--docs', docs)).toMatchObject({ exitCode: 0, stderr: '' })
     expect(await generate('--check', '--docs', docs)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' })
@@ -26,14 +26,17 @@ describe('the generated pages', () => {
     )
   })
 
-  it.each(['errors.md', 'environment.md'])('a %s that differs is named, and not changed', async (name) => {
-    const docs = made.path
-    await generate('--docs', docs)
-    appendFileSync(join(docs, name), 'by hand\n')
-    expect(await generate('--check', '--docs', docs)).toMatchObject({
-      exitCode: 1,
-      stdout: `${join(docs, name)} is out of date: run pnpm generate\n`,
-    })
-    expect(readFileSync(join(docs, name), 'utf8')).toMatch(/by hand\n$/)
-  })
+  it.each(['errors.md', 'environment.md'])(
+    '--check reports a %s that differs and does not change it',
+    async (name) => {
+      const docs = made.path
+      await generate('--docs', docs)
+      appendFileSync(join(docs, name), 'by hand\n')
+      expect(await generate('--check', '--docs', docs)).toMatchObject({
+        exitCode: 1,
+        stdout: `${join(docs, name)} is out of date: run pnpm generate\n`,
+      })
+      expect(readFileSync(join(docs, name), 'utf8')).toMatch(/by hand\n$/)
+    },
+  )
 })
