@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
 import { EXIT, exitCodeOf, explain } from './exit-code.ts'
+import { exitOnInterrupt, isInterrupted } from './interrupt.ts'
 import { buildProgram } from './program.ts'
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -12,7 +13,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') process.exitCode = EXIT.failed
 })
-process.once('SIGINT', () => process.exit(EXIT.interrupted))
+exitOnInterrupt()
 
 // `pnpm --filter cli start` runs in this package's directory; relative paths mean the person's.
 const { npm_package_name: owner, npm_lifecycle_event: script, INIT_CWD: startedIn } = process.env
@@ -31,3 +32,5 @@ try {
   if (!(error instanceof CommanderError)) process.stderr.write(explain(error))
   process.exitCode = exitCodeOf(error)
 }
+// A request that the daemon is still working on would keep this process running.
+if (isInterrupted()) process.exit()

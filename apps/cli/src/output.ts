@@ -16,6 +16,11 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
+/** Calls `act` when a write finds that the reader of the standard output has exited: Node.js reports it by an error alone. */
+export function onReaderGone(act: () => void): void {
+  process.stdout.once('error', act)
+}
+
 /** A command as words; one that a shell would not take as it stands is quoted. */
 export const commandText = (words: readonly string[]): string =>
   words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' ')

@@ -20,7 +20,7 @@ Examples:
 
 Files are kept under $IAPEER_ROOT, else ~/.iapeer.
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
-5 daemon unreachable, 8 up but blocked by a dialog, 130 interrupted.
+5 daemon unreachable or stalled, 8 up but blocked by a dialog, 130 interrupted.
 `
 
 /** Beside its longest usage the root's help has 30 columns left in a terminal of 80; commander would not wrap there. */
@@ -38,13 +38,9 @@ function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): 
   }
 }
 
-/** The command of the first of two words. Alone it prints its help. */
-function addParent(program: Command, name: string): Command {
-  const parent = program.command(name).description(PARENTS[name] ?? '')
-  return name === 'daemon'
-    ? parent.action((_options, command: Command) => command.help({ error: true }))
-    : parent
-}
+/** Adds the command of the first of two words; alone it prints its help, and is a wrong usage. */
+const addParent = (program: Command, name: string): Command =>
+  program.command(name).description(PARENTS[name] ?? '')
 
 /** An option may be given several times; its command decides what the earlier ones mean. */
 const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]

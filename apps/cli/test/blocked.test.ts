@@ -4,24 +4,13 @@ import { updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { answeringDaemon, stopDaemon } from '@iapeer/host'
 import { afterEach, describe, expect, it } from 'vitest'
-import { besides, type Home, homes, jsonLines } from './support.ts'
+import { ASKS, besides, type Home, homes, jsonLines } from './support.ts'
 
 const newHome = homes()
 const roots: string[] = []
 afterEach(async () => {
   for (const root of roots.splice(0)) await stopDaemon(root)
 })
-
-/** Asks what nothing but a person can know (`y`), then shows its input row, and notes what it is sent. */
-const ASKS = `stty raw -echo
-show() { printf '\\033[2J\\033[H'; for line in "$@"; do printf '%s\\r\\n' "$line"; done; }
-byte() { dd bs=1 count=1 2>/dev/null; }
-show 'The moon is full.' 'Howl? (y)'
-while [ "$(byte)" != y ]; do :; done
-rule=────────────────────────────────
-show Welcome $rule '❯ ' $rule '  bypass permissions on'
-exec sleep 1000
-`
 
 /** The same with a question that is known to be a person's. */
 const ASKS_KEY = ASKS.replace("'The moon is full.' 'Howl? (y)'", "'Do you want to use this API key?' '❯ No'")

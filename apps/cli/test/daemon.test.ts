@@ -1,5 +1,6 @@
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { toIdentity } from '@iapeer/core/identity'
 import { daemonPaths } from '@iapeer/core/paths'
 import { updatePeer } from '@iapeer/core/registry'
@@ -78,6 +79,59 @@ describe('iapeer daemon', () => {
       expect((await newHome().iapeer(...args)).exitCode).toBe(2)
     },
   )
+
+  it.each(['daemon', 'service'])('an unknown command of %s is named as such', async (parent) => {
+    expect((await newHome().iapeer(parent, 'statsu')).stderr).toMatch(
+      /^error: unknown command 'statsu'\n\(Did you mean status\?\)/,
+    )
+  })
+})
+
+describe.runIf(process.platform === 'linux')('iapeer daemon start with an installed service', () => {
+  /** The service manager runs `onStart` in the background when it starts the service. */
+  function homeWithService(onStart: string) {
+    const home = homeWithDaemon()
+    const at = (...parts: string[]): string => join(home.path, ...parts)
+    for (const path of [at('bin'), at('config', 'systemd', 'user')]) mkdirSync(path, { recursive: true })
+    writeFileSync(
+      at('config', 'systemd', 'user', 'iapeerd.service'),
+      `# made by iapeer: ${home.root}\n[Service]\n`,
+    )
+    const systemctl = `#!/bin/sh
+case "$*" in
+*--property=Version) echo Version=252 ;;
+*start*) { ${onStart}; } </dev/null >/dev/null 2>&1 & echo $! >'${at('pid')}' ;;
+esac
+`
+    writeFileSync(at('bin', 'systemctl'), systemctl, { mode: 0o755 })
+    const env = {
+      HOME: at('home'),
+      XDG_CONFIG_HOME: at('config'),
+      PATH: `${at('bin')}:${process.env['PATH']}`,
+    }
+    return { ...home, at, start: () => home.iapeerWith(env, 'daemon', 'start', '--json') }
+  }
+
+  it('waits for the daemon of the service, which needs a moment, and starts no other one', async () => {
+    const iapeerd = fileURLToPath(new URL('../dist/iapeerd.js', import.meta.url))
+    const home = homeWithService(
+      `sleep 1; exec '${process.execPath}' '${iapeerd}' --foreground --root "$IAPEER_ROOT"`,
+    )
+    const started = await home.start()
+    expect(started).toMatchObject({ exitCode: 0, stderr: '' })
+    const pid = Number(readFileSync(home.at('pid'), 'utf8'))
+    expect(jsonLines(started.stdout)).toMatchObject([{ state: 'started', pid }])
+  })
+
+  it('fails when the daemon of the service does not answer, and starts no other one', async () => {
+    const home = homeWithService('exit 1')
+    expect(await home.start()).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/the daemon did not come up .*\n {2}iapeer service status says why/),
+    })
+    expect(await answeringDaemon(home.root)).toBe(undefined)
+  })
 })
 
 describe('starting a peer', () => {
@@ -113,6 +167,24 @@ describe('starting a peer', () => {
     expect((await iapeer('list')).stdout.match(/alive/g)).toHaveLength(names.length)
     const log = (await iapeer('daemon', 'logs', '--json')).stdout
     expect(jsonLines(log).filter(({ msg }) => msg === 'iapeerd is up')).toHaveLength(1)
+  }, 60_000)
+
+  it('Ctrl-C does not wait for a launch that the daemon does, and aborts those that the command does', async () => {
+    const home = homeWithDaemon()
+    const slow = ['bob', 'cid', 'dan', 'eve']
+    await home.iapeer('create', 'ann', '--', 'sleep', '1000')
+    for (const name of slow) {
+      await home.iapeer('create', name, '--runtime', 'claude')
+      await updatePeer(home.root, name, { command: ['/bin/sh', '-c', 'exec sleep 1000'] })
+    }
+    const starting = home.startWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', '--all')
+    const up = async () => (await listSessions(home.root)).map(({ identity }) => String(identity)).sort()
+    // The daemon runs when ann is up, so it gets the fifth peer.
+    await until('all launches', async () => (await up()).length === 5, 20_000)
+    const begun = performance.now()
+    expect(await starting.end('SIGINT')).toBe(130)
+    expect(performance.now() - begun).toBeLessThan(15_000)
+    expect(await up()).toEqual(['claude-eve', 'command-ann'])
   }, 60_000)
 
   it.each([

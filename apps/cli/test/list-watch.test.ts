@@ -1,8 +1,11 @@
 import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
-import { asyncCleanups, until } from '@iapeer/dev/testing'
+import { updatePeer } from '@iapeer/core/registry'
+import { asyncCleanups, run, until } from '@iapeer/dev/testing'
+import { listSessions } from '@iapeer/lifecycle/sessions'
 import { describe, expect, it } from 'vitest'
-import { type Home, homes, MAIN } from './support.ts'
+import { ASKS, type Home, homes, MAIN } from './support.ts'
 
 const newHome = homes()
 const track = asyncCleanups()
@@ -75,27 +78,61 @@ async function shows(screen: Screen, wanted: readonly string[]): Promise<void> {
   await until('the rows', same, 6_000).catch(() => expect(now).toEqual(wanted))
 }
 
+/** Waits until a row of the screen is as this pattern says. */
+async function showsRow(screen: Screen, row: RegExp): Promise<void> {
+  const text = async (): Promise<string> => (await screen.lines()).join('\n')
+  const shown = async () => row.test(await text())
+  await until(`${row}`, shown, 6_000).catch(async () => expect(await text()).toMatch(row))
+}
+
 describe('iapeer list --watch', () => {
   it('shows every row, as iapeer list does, after each change of a state, a new peer and a removed one', async () => {
     const home = newHome()
     await makePeers(home, ['ann', 'bob', 'cid', 'eve'])
     const screen = await watching(home)
     const changes = [
-      ['show', 'ann'],
-      ['start', 'bob'],
-      ['start', 'ann'],
-      ['stop', 'bob'],
-      ['create', 'dan', '--', 'sleep', '1000'],
-      ['start', 'dan'],
-      ['stop', 'dan'],
-      ['remove', 'cid'],
-      ['stop', 'ann'],
-    ]
-    for (const change of changes) {
+      [['show', 'ann'], /^○ ann +asleep /m],
+      [['start', 'bob'], /^● bob +alive /m],
+      [['start', 'ann'], /^● ann +alive /m],
+      [['stop', 'bob'], /^✕ bob +stopped /m],
+      [['create', 'dan', '--', 'sleep', '1000'], /^○ dan +asleep /m],
+      [['start', 'dan'], /^● dan +alive /m],
+      [['stop', 'dan'], /^✕ dan +stopped /m],
+      [['remove', 'cid'], /bob [^\n]*\n[^\n]* dan /],
+      [['stop', 'ann'], /^✕ ann +stopped /m],
+    ] as const
+    for (const [change, row] of changes) {
       expect(await home.iapeer(...change)).toMatchObject({ exitCode: 0 })
+      await showsRow(screen, row)
       await shows(screen, [...(await listed(home)), 'Ctrl-C leaves'])
     }
   }, 60_000)
+
+  it('settles a peer that has died, with no other command', async () => {
+    const home = newHome()
+    await makePeers(home, ['ann', 'bob'])
+    await home.iapeer('start', '--all')
+    const screen = await watching(home, { env: { IAPEER_CRASHLOOP_MAX: '1' } })
+    await showsRow(screen, /^● bob +alive /m)
+    const bob = (await listSessions(home.root)).find(({ identity }) => identity === 'command-bob')
+    process.kill(bob?.server.pid ?? Number.NaN, 'SIGKILL')
+    await showsRow(screen, /^! bob +crash-loop /m)
+    await showsRow(screen, /^● ann +alive /m)
+  })
+
+  it('finishes a launch that a person has unblocked, with no other command', async () => {
+    const home = newHome()
+    const script = join(home.path, 'asks.sh')
+    writeFileSync(script, ASKS)
+    await home.iapeer('create', 'bob', '--runtime', 'claude')
+    await updatePeer(home.root, 'bob', { command: ['/bin/sh', script] })
+    expect(await home.iapeer('start', 'bob', '--timeout', '2')).toMatchObject({ exitCode: 8 })
+    const screen = await watching(home)
+    await showsRow(screen, /^! bob +blocked /m)
+    const [bob] = await listSessions(home.root)
+    await run('tmux', ['-S', bob?.socketPath ?? '', 'send-keys', '-t', bob?.paneId ?? '', 'y'])
+    await showsRow(screen, /^● bob +alive /m)
+  })
 
   it('a resize is followed at once, and rows that do not fit are counted', async () => {
     const home = newHome()

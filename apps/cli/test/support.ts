@@ -30,6 +30,23 @@ export const jsonLines = (text: string): Record<string, unknown>[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
 
+/** Asks what nothing but a person can know (`y`), then shows its input row, and notes what it is sent. */
+export const ASKS = `stty raw -echo
+show() { printf '\\033[2J\\033[H'; for line in "$@"; do printf '%s\\r\\n' "$line"; done; }
+byte() { dd bs=1 count=1 2>/dev/null; }
+show 'The moon is full.' 'Howl? (y)'
+while [ "$(byte)" != y ]; do :; done
+rule=────────────────────────────────
+show Welcome $rule '❯ ' $rule '  bypass permissions on'
+exec sleep 1000
+`
+
+interface Running {
+  readonly text: () => string
+  /** Sends a signal; resolves with the exit code. */
+  readonly end: (signal: NodeJS.Signals) => Promise<number | null>
+}
+
 export interface Home {
   readonly path: string
   readonly root: string
@@ -38,10 +55,8 @@ export interface Home {
   /** With other variables in its environment. */
   readonly iapeerWith: (variables: Readonly<Record<string, string>>, ...args: string[]) => Promise<Finished>
   /** Runs it and keeps it running; `text` is what it has printed. */
-  readonly start: (...args: string[]) => {
-    text: () => string
-    end: (signal: NodeJS.Signals) => Promise<number | null>
-  }
+  readonly start: (...args: string[]) => Running
+  readonly startWith: (variables: Readonly<Record<string, string>>, ...args: string[]) => Running
   readonly server: (name?: string) => ReturnType<typeof startServer>
 }
 
@@ -73,8 +88,11 @@ export function homes(): () => Home {
       track(started.end)
       return started
     }
-    const start: Home['start'] = (...args) => {
-      const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const startWith: Home['startWith'] = (variables, ...args) => {
+      const child = spawn(process.execPath, [MAIN, ...args], {
+        env: { ...env, ...variables },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
       track(() => child.kill('SIGKILL'))
       let text = ''
       child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -87,6 +105,7 @@ export function homes(): () => Home {
       }
       return { text: () => text, end }
     }
-    return { path: directory.path, root, env, iapeer, iapeerWith, start, server }
+    const start: Home['start'] = (...args) => startWith({}, ...args)
+    return { path: directory.path, root, env, iapeer, iapeerWith, start, startWith, server }
   }
 }

@@ -87,8 +87,7 @@ function buildApi(
   startedAt: Date,
 ): Api {
   const clients = new SseClients(log, sse)
-  const deaths = (): Readonly<Record<string, number>> => supervisor.deathCounts()
-  const metrics = createMetrics({ fleet, log, clients, deaths })
+  const metrics = createMetrics({ fleet, log, clients, supervisor })
   const routes: BoundRoutes = {
     ...fleetRoutes(fleet),
     ...actionRoutes(fleet),

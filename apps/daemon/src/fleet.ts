@@ -54,5 +54,7 @@ export interface Fleet {
   death(id: string): Promise<DeathReport>
   readonly events: EventSource
   act<A extends Action>(action: A, name: string, body: Received<A, 'body'>): Promise<Answer<A>>
+  /** Returns how many recorders are in which state. */
+  canaries(): Promise<FleetHealth['canaries']>
   health(): Promise<FleetHealth>
 }

@@ -26,10 +26,15 @@ export interface LocalFleetOptions {
   readonly supervisor: Supervisor
 }
 
-async function healthOf(root: string, supervisor: Supervisor): Promise<FleetHealth> {
+async function canariesOf(root: string): Promise<FleetHealth['canaries']> {
   const canaries: Record<string, number> = {}
   for (const { state } of await listCanaries(rootRecordLocation(root)))
     canaries[state] = (canaries[state] ?? 0) + 1
+  return canaries
+}
+
+async function healthOf(root: string, supervisor: Supervisor): Promise<FleetHealth> {
+  const canaries = await canariesOf(root)
   const problems = (await examineRoom(root))
     .filter(({ level }) => level === 'error')
     .map(({ id, what, where }) => ({ id, what, ...(where === undefined ? {} : { where }) }))
@@ -95,6 +100,7 @@ export function createLocalFleet(root: string, { events, supervisor }: LocalFlee
     death: (id) => deathView(root, id),
     events,
     act: async (action, name, body) => ACTIONS[action](root, await peerNamed(root, name), body),
+    canaries: () => canariesOf(root),
     health: () => healthOf(root, supervisor),
   }
 }

@@ -17,7 +17,7 @@ export function showAsDaemon(root: string): void {
   try {
     writeFileSync('/proc/self/comm', NAME)
   } catch (error) {
-    // No /proc, or a read-only one.
-    if (errnoOf(error) === undefined) throw error
+    // No /proc, or one that this process may not write.
+    if (!['ENOENT', 'EACCES', 'EPERM', 'EROFS'].includes(errnoOf(error) ?? '')) throw error
   }
 }

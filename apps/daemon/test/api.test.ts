@@ -1,6 +1,7 @@
-import { statSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toPersonality, toRuntime } from '@iapeer/core/identity'
+import { rootLayout } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
 import { serverAt, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle/sessions'
@@ -138,6 +139,30 @@ describe('the API, over the unix socket', () => {
     expect(metrics.headers['content-type']).toMatch(/^text\/plain/)
     expect(metrics.text).toMatch(/^iapeer_peers\{state="stopped"\} 1$/m)
     expect(metrics.text).toMatch(/^process_resident_memory_bytes /m)
+  })
+
+  it('scrapes what can be counted where other parts cannot, and logs which', async () => {
+    const { root, up } = newRoot()
+    await peer(root, 'bob')
+    const { where } = await up()
+    const canaries = join(root, 'state', 'canary')
+    rmSync(canaries, { recursive: true, force: true })
+    symlinkSync('canary', canaries)
+    const scraped = await ask(where, '/metrics')
+    expect(scraped.status).toBe(200)
+    expect(scraped.text).toMatch(/^iapeer_peers\{state="asleep"\} 1$/m)
+    expect(scraped.text).toMatch(/^iapeer_sweep_seconds_count \d+$/m)
+    expect(scraped.text).not.toMatch(/^iapeer_canaries\{/m)
+    const log = () => readFileSync(join(root, 'logs', 'iapeer', 'daemon.log'), 'utf8')
+    expect(log()).toContain('iapeer_canaries cannot be counted')
+    rmSync(canaries)
+    const { registry } = rootLayout(root)
+    const whole = readFileSync(registry)
+    writeFileSync(registry, 'not JSON')
+    const without = await ask(where, '/metrics')
+    expect(without.text).not.toMatch(/^iapeer_peers\{/m)
+    expect(without.text).toMatch(/^iapeerd_event_clients\{state="open"\} 0$/m)
+    writeFileSync(registry, whole)
   })
 
   it('says what was wrong with a request, by code and status', async () => {

@@ -170,11 +170,12 @@ describe('many who follow one log', () => {
       return first.numbers().length > 0
     })
     const leaving = new AbortController()
-    const items = broadcast.follow({ filter: {}, signal: leaving.signal })
-    await add(log, 2)
+    const items = broadcast.follow({ filter: { ev: ['stop'] }, signal: leaving.signal })
+    const stop = { ev: 'stop', identity: 'command-p0', by: 'test', why: 'test', result: 'ended' } as const
+    await log.append({ ...stop, number: 2 })
     await until('the first one', () => first.numbers().at(-1) === 2)
     const late = items.next()
-    await add(log, 3)
+    await log.append({ ...stop, number: 3 })
     expect((await late).value?.event?.['number']).toBe('2')
     leaving.abort()
     first.leave()

@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { LOG_MAX_BYTES } from '@iapeer/core/storage'
 import { asyncCleanups, mayMount, privateDirectory, smallDisk, until } from '@iapeer/dev/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { openLogs } from '../src/logs.ts'
 
 const track = asyncCleanups()
@@ -10,6 +11,20 @@ function directory(): string {
   const made = privateDirectory()
   track(made.remove)
   return made.path
+}
+
+const RETRY_MS = 50
+const ENOSPC = 'ENOSPC: no space left on device, write'
+
+/** Returns what gives the lines that this process writes to standard error from now on. */
+function reports(): () => string[] {
+  let text = ''
+  const spy = vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
+    text += String(chunk)
+    return true
+  })
+  track(() => spy.mockRestore())
+  return () => text.split('\n').filter((line) => line !== '')
 }
 
 describe('the log', () => {
@@ -35,29 +50,69 @@ describe('the log', () => {
     expect(counts.size).toBe(12_000)
   })
 
-  it.skipIf(!mayMount)('a full disk loses lines, and harms nobody', async () => {
-    const disk = await smallDisk(join(directory(), 'disk'))
-    track(disk.remove)
-    const path = join(disk.path, 'daemon.log')
-    const { log, close } = openLogs(path, { human: false })
-    log.info('before')
-    await until(
-      'the first line',
-      () => readdirSync(disk.path).includes('daemon.log') && readFileSync(path, 'utf8'),
-    )
-    const room = disk.fill()
-    for (let count = 0; count < 2_000; count++) log.info({ filler: 'x'.repeat(1_000) }, 'lost')
+  it.skipIf(!mayMount)(
+    'a full disk loses lines, which is said once, and logging resumes when there is room',
+    async () => {
+      const disk = await smallDisk(join(directory(), 'disk'))
+      track(disk.remove)
+      const path = join(disk.path, 'daemon.log')
+      const stderr = reports()
+      const { log, close } = openLogs(path, { human: false, retryMs: RETRY_MS })
+      log.info('before')
+      const room = disk.fill()
+      for (let count = 0; count < 2_000; count++) log.info({ filler: 'x'.repeat(1_000) }, 'lost')
+      await until('the report', () => stderr().length > 0)
+      expect(stderr()).toEqual([`iapeerd: ${path} cannot be written, and what is logged is lost: ${ENOSPC}`])
+      room()
+      await until('a line', () => {
+        log.info('after')
+        return readFileSync(path, 'utf8').includes('"msg":"after"')
+      })
+      await close()
+      expect(stderr().slice(1)).toEqual([
+        expect.stringMatching(/daemon\.log is written again; lines lost: \d+$/),
+      ])
+      log.info('after the end')
+      expect(readFileSync(path, 'utf8')).not.toContain('after the end')
+    },
+  )
+
+  it('a directory that cannot be made is reported once, and logging resumes when it can', async () => {
+    const inTheWay = join(directory(), 'file-in-the-way')
+    writeFileSync(inTheWay, '')
+    const path = join(inTheWay, 'daemon.log')
+    const stderr = reports()
+    const { log, close } = openLogs(path, { human: false, retryMs: RETRY_MS })
+    for (let count = 0; count < 100; count++) log.info({ count }, 'lost')
+    await until('the report', () => stderr().length > 0)
+    // A second failure after the time to try again, and that time once more.
+    await new Promise((resolve) => setTimeout(resolve, 2 * RETRY_MS))
+    log.info('lost too')
+    await new Promise((resolve) => setTimeout(resolve, 2 * RETRY_MS))
+    expect(stderr()).toEqual([expect.stringMatching(/^iapeerd: .*daemon\.log cannot be written.*ENOTDIR/)])
+    rmSync(inTheWay)
+    log.info('after')
     await close()
-    log.info('after the end')
-    room()
+    expect(readFileSync(path, 'utf8')).toMatch(/^[^\n]*"msg":"after"\}\n$/)
+    expect(stderr().slice(1)).toEqual([`iapeerd: ${path} is written again; lines lost: 101`])
   })
 
-  it('a directory that cannot be written to harms nobody', async () => {
-    const inside = join(directory(), 'file-in-the-way')
-    mkdirSync(inside)
-    chmodSync(inside, 0o500)
-    const { log, close } = openLogs(join(inside, 'none', 'daemon.log', 'x'), { human: false })
-    log.info('lost')
+  it('a rotation that fails loses no line, is reported once, and is made up for', async () => {
+    const path = join(directory(), 'daemon.log')
+    for (const number of [1, 2, 3, 4]) writeFileSync(`${path}.${number}`, '')
+    mkdirSync(`${path}.5`)
+    writeFileSync(path, `${'x'.repeat(LOG_MAX_BYTES)}\n`)
+    const stderr = reports()
+    const { log, close } = openLogs(path, { human: false, retryMs: 60_000 })
+    for (const line of ['one', 'two']) {
+      log.info(line)
+      await until('the line', () => readFileSync(path, 'utf8').includes(`"msg":"${line}"`))
+    }
+    await until('the report', () => stderr().length > 0)
+    rmdirSync(`${path}.5`)
+    log.info('three')
     await close()
+    expect(stderr()).toEqual([expect.stringMatching(/daemon\.log cannot be rotated.*EISDIR/)])
+    expect(readFileSync(`${path}.1`, 'utf8')).toMatch(/"one"\}\n.*"two"\}\n.*"three"\}\n$/)
   })
 })

@@ -54,6 +54,26 @@ describe('a log', () => {
     expect(existsSync(path)).toBe(false)
   })
 
+  it('has its directory made where that is wanted', async () => {
+    const path = join(directory(), 'not', 'there', 'a.log')
+    await expect(appendLog(path, 'x\n')).rejects.toMatchObject({ code: 'ENOENT' })
+    await appendLog(path, 'x\n', { makeDirectory: true })
+    expect(readFileSync(path, 'utf8')).toBe('x\n')
+    expect(statSync(join(path, '..', '..')).mode & 0o777).toBe(0o700)
+  })
+
+  it('has each line once where the rotation fails, which is thrown or reported', async () => {
+    const path = log()
+    writeFileSync(`${path}.1`, '')
+    mkdirSync(`${path}.2`)
+    const limits = { maxBytes: 1, keep: 2, makeDirectory: true }
+    await expect(appendLog(path, 'one\n', limits)).rejects.toMatchObject({ code: 'EISDIR' })
+    const failures: unknown[] = []
+    await appendLog(path, 'two\n', { ...limits, onRotationFailure: (error) => failures.push(error) })
+    expect(failures).toMatchObject([{ code: 'EISDIR' }])
+    expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n')
+  })
+
   it('text without its newline, and a link in its place, are refused', async () => {
     const path = log()
     await expect(appendLog(path, 'half')).rejects.toMatchObject({ code: 'not-a-line' })

@@ -115,7 +115,11 @@ describe('a profile is read', () => {
       'invalid-profile',
       'restart: must be no, on-failure, resume',
     ],
-    ['{"personality":"bob","runtime":"claude","after_death":"die"}', 'invalid-profile', 'after_death: must be'],
+    [
+      '{"personality":"bob","runtime":"claude","after_death":"die"}',
+      'invalid-profile',
+      'after_death: must be',
+    ],
     ['{"personality":"bob","runtime":"claude","idle_secs":-1}', 'invalid-profile', 'not below 0'],
     ['{"personality":"bob","runtime":"claude","cwd":"work"}', 'invalid-profile', 'an absolute path'],
     ['{"personality":"bob","runtime":"command","command":[]}', 'invalid-profile', 'command: must be'],
@@ -241,15 +245,18 @@ describe('a profile is written', () => {
   it.each([
     ['on-failure', '"restart":"on-failure"'],
     [null, undefined],
-  ] as const)('a key of an earlier version gives way to the new one when it is written (%s)', async (restart, written) => {
-    const home = homeWith('{"personality":"bob","runtime":"claude","after_death":"resume","x":1}')
-    const { profile } = await updateProfile(home, { restart })
-    expect(profile.restart).toBe(restart ?? undefined)
-    const text = readFileSync(profilePath(home), 'utf8')
-    expect(text).not.toContain('after_death')
-    expect(text).toContain('"x":1')
-    if (written !== undefined) expect(text).toContain(written)
-  })
+  ] as const)(
+    'a key of an earlier version gives way to the new one when it is written (%s)',
+    async (restart, written) => {
+      const home = homeWith('{"personality":"bob","runtime":"claude","after_death":"resume","x":1}')
+      const { profile } = await updateProfile(home, { restart })
+      expect(profile.restart).toBe(restart ?? undefined)
+      const text = readFileSync(profilePath(home), 'utf8')
+      expect(text).not.toContain('after_death')
+      expect(text).toContain('"x":1')
+      if (written !== undefined) expect(text).toContain(written)
+    },
+  )
 
   it('unknown fields survive any change, whatever they are', async () => {
     const changes: fc.Arbitrary<ProfileChanges> = fc.record(

@@ -1,4 +1,5 @@
-// Writes docs/errors.md and docs/environment.md from the tables in packages/core, which must be built.
+// Writes docs/errors.md and docs/environment.md from the tables in packages/core, and docs/commands.md from the help that the
+// command prints. Both must be built.
 // --check writes nothing and exits 1 if a page differs; --docs <directory> sets another directory than docs.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,6 +20,7 @@ import {
   PEER_VARIABLES,
   SETTINGS,
 } from '../../core/dist/settings.js'
+import { commandsPage } from './commands-page.mjs'
 
 const { values } = parseArgs({ options: { check: { type: 'boolean' }, docs: { type: 'string' } } })
 const docs = values.docs ?? fileURLToPath(new URL('../../../docs', import.meta.url))
@@ -161,6 +163,7 @@ function readOrEmpty(path) {
 for (const [name, text] of [
   ['errors.md', errorsPage],
   ['environment.md', environmentPage],
+  ['commands.md', await commandsPage()],
 ]) {
   const path = join(docs, name)
   const isCurrent = readOrEmpty(path) === text

@@ -73,7 +73,9 @@ function reportPaths() {
   const directories = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
   )
-  return directories.map((directory) => join(directory, 'node_modules', '.cache', 'test-report.json'))
+  return [...directories, join(root, 'examples')].map((directory) =>
+    join(directory, 'node_modules', '.cache', 'test-report.json'),
+  )
 }
 
 async function test() {

@@ -13,6 +13,10 @@ export interface Manifest extends Partial<Record<(typeof KINDS)[number], Readonl
   readonly name: string
   readonly version: string
   readonly private?: boolean
+  readonly homepage?: string
+  readonly bugs?: { readonly url?: string }
+  readonly repository?: { readonly type?: string; readonly url?: string; readonly directory?: string }
+  readonly keywords?: readonly string[]
 }
 
 export interface WorkspacePackage {
@@ -26,7 +30,7 @@ export function workspacePackages(): WorkspacePackage[] {
   const directories = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(REPOSITORY, parent)).map((name) => join(parent, name)),
   )
-  return ['.', ...directories]
+  return ['.', ...directories, 'examples']
     .filter((directory) => existsSync(join(REPOSITORY, directory, 'package.json')))
     .map((directory) => ({
       directory,
@@ -70,6 +74,24 @@ export function dependencyFaults(manifests: readonly Manifest[]): string[] {
   const versions = new Set(SAME_VERSION.flatMap((name) => own.get(name)?.version ?? []))
   if (versions.size > 1) faults.push(`${SAME_VERSION.join(' and ')} have different versions`)
   return faults
+}
+
+const PAGE = 'https://github.com/iapeer/iapeer'
+
+/** Returns the fields of a published package that do not lead from its registry page to the repository. Pure. */
+export function metadataFaults({ directory, manifest }: WorkspacePackage): string[] {
+  const { homepage, bugs, repository, keywords } = manifest
+  const wanted = {
+    homepage: [homepage, `${PAGE}/tree/main/${directory}#readme`],
+    'bugs.url': [bugs?.url, `${PAGE}/issues`],
+    'repository.type': [repository?.type, 'git'],
+    'repository.url': [repository?.url, `git+${PAGE}.git`],
+    'repository.directory': [repository?.directory, directory],
+  }
+  const faults = Object.entries(wanted)
+    .filter(([, [found, expected]]) => found !== expected)
+    .map(([field, [found, expected]]) => `${field} is ${JSON.stringify(found)}, expected "${expected}"`)
+  return new Set(keywords).size >= 3 ? faults : [...faults, 'keywords has fewer than 3 words']
 }
 
 /** Returns the packages that built JavaScript or declarations import, except modules of Node.js. Pure. */

@@ -8,6 +8,7 @@ import {
   dependencyFaults,
   importedPackages,
   type Manifest,
+  metadataFaults,
   publishedPackages,
   REPOSITORY,
   workspacePackages,
@@ -78,6 +79,26 @@ describe('dependencies', () => {
       "export type { G } from 'five'",
     ]
     expect(importedPackages(text.join('\n'))).toEqual(['@two/x', 'five', 'four', 'one', 'three'])
+  })
+})
+
+describe('metadata', () => {
+  it.each(published.map((one) => [one.manifest.name, one] as const))(
+    'of %s leads to the repository',
+    (_name, one) => {
+      expect(metadataFaults(one)).toEqual([])
+    },
+  )
+
+  it('that is missing, or of another package, is reported', () => {
+    const [one] = published
+    if (one === undefined) throw new Error('no package is published')
+    const { keywords: _gone, ...others } = one.manifest
+    expect(metadataFaults({ directory: 'packages/other', manifest: others })).toEqual([
+      expect.stringMatching(/^homepage is ".*", expected ".*\/packages\/other#readme"$/),
+      expect.stringMatching(/^repository\.directory is ".*", expected "packages\/other"$/),
+      'keywords has fewer than 3 words',
+    ])
   })
 })
 

@@ -18,7 +18,7 @@ const ADVICE = {
     'If a script ran the command above, change it to kill one session (tmux kill-session -t =NAME) instead of the server.',
   ],
   'killed-by-signal': [
-    'If the sender is not known: look for a clean-up script, a job with a time limit, or another user who may kill your processes.',
+    'If the sender is unknown: look for a clean-up script, a job with a time limit, or another user who may kill your processes.',
     'To record the sender next time, run the daemon with IAPEER_SIGNAL_WITNESS=1 and the right to trace signals (root on Linux).',
   ],
   terminated: [

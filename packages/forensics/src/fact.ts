@@ -56,7 +56,7 @@ export interface Fact {
   /** A section of the snapshot, `witness` or `exits.log`. */
   readonly section: string
   readonly text: string
-  /** The fact fits but is no proof: the line has no time, or does not name the process. Lowers the confidence by one step. */
+  /** The fact fits but does not prove the cause: the line has no time, or does not name the process. Lowers the confidence by one step. */
   readonly weak?: boolean
   /** Values for the placeholders of the rule's summary. */
   readonly values?: Readonly<Record<string, string>>

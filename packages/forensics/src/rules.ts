@@ -276,7 +276,7 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['died-by-sigkill'],
     refinable: true,
-    summary: '{who} was killed by SIGKILL; the sender is not known',
+    summary: '{who} was killed by SIGKILL; the sender is unknown',
   },
   {
     name: 'signal',
@@ -285,7 +285,7 @@ export const RULES: readonly Rule[] = [
     needs: ['died-by-signal'],
     against: NAMED_BY_KERNEL,
     refinable: true,
-    summary: '{who} was killed by {signal}; the sender is not known',
+    summary: '{who} was killed by {signal}; the sender is unknown',
   },
   {
     name: 'swept',

@@ -1,6 +1,7 @@
 export {
   type AnsweringDaemon,
   answeringDaemon,
+  awaitServiceDaemon,
   type DaemonStart,
   type DaemonStatus,
   daemonStatus,

@@ -242,6 +242,20 @@ describe('the daemon', () => {
     expect(await newPatient().look('daemon')).toMatchObject([{ id: 'daemon-none', level: 'note' }])
   })
 
+  it.each(['stalled', 'unresponsive'] as const)(
+    'a %s one is an error that says what to do',
+    async (fault) => {
+      expect(await newPatient().look('daemon', { daemon: { pid: 4711, fault } })).toMatchObject([
+        {
+          id: `daemon-${fault}`,
+          level: 'error',
+          where: 'pid 4711',
+          fix: expect.stringContaining('daemon stop'),
+        },
+      ])
+    },
+  )
+
   it.each([
     [USER, 'process', 'daemon', 'ok'],
     [USER, 'control-group', 'daemon-kill-mode', 'warning'],

@@ -225,7 +225,7 @@ describe('a real death by a signal', () => {
     const verdict = await verdictOf(made)
     expect(verdict).toMatchObject({
       verdict: 'killed-by-signal',
-      summary: 'the tmux server was killed by SIGKILL; the sender is not known',
+      summary: 'the tmux server was killed by SIGKILL; the sender is unknown',
     })
     expect(verdict.killer).toBeUndefined()
   })

@@ -1,5 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs'
-import { IapeerError } from '../errors/index.ts'
+import { dirname } from 'node:path'
+import { errnoOf, IapeerError } from '../errors/index.ts'
+import { makePrivateDirectory } from './private-directory.ts'
 import { LOG_MAX_BYTES, type LogLimits, rotateLog } from './rotate-log.ts'
 
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW
@@ -29,17 +31,48 @@ function appendOnce(path: string, lines: string): number | undefined {
   }
 }
 
+/** How {@link appendLog} appends. */
+export interface AppendOptions extends LogLimits {
+  /** Makes the directory of the log, 0700, where it is missing. @default false */
+  readonly makeDirectory?: boolean
+  /** Gets the Node system error of a failed rotation; the lines are written then. @default it is thrown */
+  readonly onRotationFailure?: (error: unknown) => void
+}
+
+function append(path: string, lines: string): number {
+  let size: number | undefined
+  while (size === undefined) size = appendOnce(path, lines)
+  return size
+}
+
+async function appendMakingDirectory(path: string, lines: string): Promise<number> {
+  try {
+    return append(path, lines)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+    await makePrivateDirectory(dirname(path))
+    return append(path, lines)
+  }
+}
+
 /**
  * Appends whole lines to a log in one write; any number of processes may do so. The file is made 0600; one that has
- * grown past the limit is rotated. A symbolic link at `path` is refused.
+ * grown past the limit is rotated. A symbolic link at `path` is refused. Where the directory exists, the lines are in the
+ * file before the returned promise settles, at once.
  * @param lines one or more lines, each with its newline
  * @throws IapeerError `not-a-line`; the Node system error (`ENOSPC`, `ELOOP`, ...), of the rotation too: then the lines
  *   are written, and the file goes on growing
  */
-export async function appendLog(path: string, lines: string, limits: LogLimits = {}): Promise<void> {
+export async function appendLog(path: string, lines: string, options: AppendOptions = {}): Promise<void> {
   if (!lines.endsWith('\n'))
     throw new IapeerError('a log entry must end with a newline', { code: 'not-a-line' })
-  let size: number | undefined
-  while (size === undefined) size = appendOnce(path, lines)
-  if (size >= (limits.maxBytes ?? LOG_MAX_BYTES)) await rotateLog(path, limits)
+  const { makeDirectory, onRotationFailure, ...limits } = options
+  const size = makeDirectory === true ? await appendMakingDirectory(path, lines) : append(path, lines)
+  if (size < (limits.maxBytes ?? LOG_MAX_BYTES)) return
+  try {
+    await rotateLog(path, limits)
+  } catch (error) {
+    if (onRotationFailure === undefined || errnoOf(error) === undefined) throw error
+    onRotationFailure(error)
+  }
 }

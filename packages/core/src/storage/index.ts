@@ -1,4 +1,4 @@
-export { appendLog } from './append-log.ts'
+export { type AppendOptions, appendLog } from './append-log.ts'
 export { type WriteOptions, writeFileAtomic, writeFileNew } from './atomic-write.ts'
 export { containedPath } from './contained-path.ts'
 export { type DisallowedTools, type LaunchEnv, parseLaunchEnv } from './launch-env.ts'

@@ -22,6 +22,10 @@ export type DaemonStatus =
       readonly since: string
       readonly version: string
       readonly socketPath: string
+      /** `stalled`: it answers, and has not looked at the peers for 30 seconds; `degraded`: it has `problems`. */
+      readonly health: DaemonHealth['status']
+      /** When it last looked at all peers: ISO-8601 UTC; absent before the first time. */
+      readonly lastSweepAt?: string
       /** What keeps deaths from being written down, one line each. */
       readonly problems: readonly string[]
     }
@@ -66,11 +70,21 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
   const found = await askDaemon(root)
   if (found === 'silent') return { state: 'unresponsive', pid, since }
   if (found === undefined) return { state: 'starting', pid, since }
-  const { version } = found.health
+  const { version, status, supervisor } = found.health
+  const { lastSweepAt } = supervisor ?? {}
   const problems = found.health.problems.map(({ what, where }) =>
     where === undefined ? what : `${what} ${where}`,
   )
-  return { state: 'running', pid, since, version, socketPath: found.socketPath, problems }
+  return {
+    state: 'running',
+    pid,
+    since,
+    version,
+    socketPath: found.socketPath,
+    health: status,
+    ...(lastSweepAt === undefined ? {} : { lastSweepAt }),
+    problems,
+  }
 }
 
 /** What `iapeerd --report` prints: one line of JSON when it is up, or why it is not. */
@@ -122,11 +136,21 @@ export async function startDaemon(root: string, options: DaemonStart): Promise<S
   }
 }
 
-function notUp(root: string, limitMs: number): IapeerError {
+function notUp(root: string, limitMs: number, hint = `See ${daemonPaths(root).log}.`): IapeerError {
   return new IapeerError(`the daemon did not come up (within ${limitMs / 1_000} s)`, {
     code: 'daemon-not-up',
-    hint: `See ${daemonPaths(root).log}.`,
+    hint,
   })
+}
+
+/**
+ * Waits until the daemon that a service manager starts answers.
+ * @throws IapeerError `daemon-not-up`
+ */
+export async function awaitServiceDaemon(root: string, limitMs = START_MS): Promise<AnsweringDaemon> {
+  const found = await waitUntil(() => answeringDaemon(root), { limitMs, everyMs: LOOK_MS })
+  if (found !== undefined) return found
+  throw notUp(root, limitMs, `iapeer service status says why; its log is ${daemonPaths(root).log}.`)
 }
 
 /**

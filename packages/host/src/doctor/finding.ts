@@ -40,6 +40,8 @@ export interface KnownDaemon {
   readonly pid: number
   /** Undefined: it did not tell. */
   readonly version?: string
+  /** Why peers are not supervised although the daemon runs. @default it supervises them */
+  readonly fault?: 'stalled' | 'unresponsive'
 }
 
 /** All that checks look at. */

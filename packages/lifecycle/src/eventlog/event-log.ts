@@ -1,7 +1,5 @@
-import { dirname } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
-import { appendLog, makePrivateDirectory } from '@iapeer/core/storage'
+import { appendLog } from '@iapeer/core/storage'
 import type { LifecycleEvent } from './event.ts'
 import { formatEventLine } from './event-line.ts'
 import { eventLogLimits } from './settings.ts'
@@ -29,14 +27,7 @@ export function createEventLog(root: string, options: EventLogOptions = {}): Eve
   const path = rootLayout(root).records.lifecycleLog
   const append = async (event: LifecycleEvent): Promise<void> => {
     const limits = eventLogLimits(env)
-    const line = formatEventLine(event, clock())
-    try {
-      await appendLog(path, line, limits)
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error
-      await makePrivateDirectory(dirname(path))
-      await appendLog(path, line, limits)
-    }
+    await appendLog(path, formatEventLine(event, clock()), { ...limits, makeDirectory: true })
   }
   const note = async (event: LifecycleEvent): Promise<void> => {
     try {

@@ -22,14 +22,20 @@ export interface DaemonResponse {
   readonly delivered: boolean
 }
 
+/** What remains of a request when its head is written. */
+interface SentRequest extends Pick<DaemonRequest, 'takenMs' | 'answerMs'> {
+  /** JSON; undefined where the request has none. */
+  readonly body: string | undefined
+}
+
 /** One request, from its head to the last byte of the answer. */
 class Exchange {
   readonly #sent: ClientRequest
-  readonly #request: DaemonRequest
+  readonly #request: SentRequest
   #timer: NodeJS.Timeout | undefined
   #delivered = false
 
-  constructor(sent: ClientRequest, request: DaemonRequest) {
+  constructor(sent: ClientRequest, request: SentRequest) {
     this.#sent = sent
     this.#request = request
   }
@@ -52,7 +58,7 @@ class Exchange {
         setImmediate(() => {
           if (this.#sent.destroyed || isAnswered) return
           this.#delivered = body !== undefined
-          this.#sent.end(body === undefined ? undefined : JSON.stringify(body))
+          this.#sent.end(body)
         })
       })
       this.#sent.once('response', (response) => {
@@ -115,7 +121,8 @@ class Exchange {
  * @throws DaemonUnreachable
  */
 export async function exchange(socket: Socket, request: DaemonRequest): Promise<DaemonResponse> {
-  const { method, path, body } = request
+  const { method, path, takenMs, answerMs } = request
+  const body = request.body === undefined ? undefined : JSON.stringify(request.body)
   const { request: httpRequest } = await import('node:http')
   const headers = {
     host: 'localhost',
@@ -126,8 +133,9 @@ export async function exchange(socket: Socket, request: DaemonRequest): Promise<
       ? {}
       : {
           'content-type': 'application/json',
-          'content-length': Buffer.byteLength(JSON.stringify(body)),
+          'content-length': Buffer.byteLength(body),
         }),
   }
-  return new Exchange(httpRequest({ method, path, headers, createConnection: () => socket }), request).run()
+  const sent = httpRequest({ method, path, headers, createConnection: () => socket })
+  return new Exchange(sent, { body, takenMs, answerMs }).run()
 }

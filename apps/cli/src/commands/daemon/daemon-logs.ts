@@ -2,17 +2,19 @@ import { IapeerError } from '@iapeer/core/errors'
 import { daemonPaths, iapeerRoot } from '@iapeer/core/paths'
 import { DAEMON_LOG_FORMAT } from '@iapeer/host'
 import { defineCommand } from '../../define-command.ts'
-import { printFile } from '../../follow-file.ts'
+import { type PrintOptions, printFile } from '../../follow-file.ts'
 import { hasColours, plain } from '../../output.ts'
 
-/** Whole lines alone can be put in words; the end of one that is being written comes with the next piece. */
-async function inWords(): Promise<(text: string) => string> {
+/** Whole lines alone can be put in words: the beginning of one waits for the next piece, or for the end of the file. */
+async function inWords(): Promise<PrintOptions['shown']> {
   const { prettyFactory } = await import('pino-pretty')
   const words = prettyFactory({ ...DAEMON_LOG_FORMAT, colorize: hasColours })
   let begun = ''
-  return (text) => {
+  return (text, isLast) => {
     const lines = `${begun}${text}`.split('\n')
     begun = lines.pop() ?? ''
+    if (isLast && begun !== '') lines.push(begun)
+    if (isLast) begun = ''
     // What is no line of the log is printed as it is.
     return lines.map((line) => words(plain(line))).join('')
   }

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../define-command.ts'
+import { EXIT } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { startDaemonNow } from './reach-daemon.ts'
@@ -10,6 +11,10 @@ export default defineCommand({
   run: async ({ options }) => {
     const { state, health, socketPath } = await startDaemonNow()
     const { pid, version } = health
+    if (health.status === 'stalled') {
+      process.stderr.write('iapeer: the daemon is stalled\n  iapeer daemon status says what to do.\n')
+      process.exitCode = EXIT.daemonUnreachable
+    }
     if (options.json) printJson({ state, pid, version, socketPath })
     else print(`${paint('green', '●')} the daemon is up${state === 'already' ? ' already' : ''}: pid ${pid}`)
   },

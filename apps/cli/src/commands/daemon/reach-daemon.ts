@@ -4,6 +4,7 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { readSwitch, SETTINGS } from '@iapeer/core/settings'
 import {
   answeringDaemon,
+  awaitServiceDaemon,
   daemonStatus,
   type StartedDaemon,
   startDaemon,
@@ -37,10 +38,9 @@ export async function startDaemonNow(): Promise<StartedDaemon> {
   const root = iapeerRoot()
   const running = await answeringDaemon(root)
   if (running !== undefined) return { state: 'already', ...running }
-  if (await startService(root, thisServiceSystem())) {
-    const started = await answeringDaemon(root)
-    if (started !== undefined) return { state: 'started', ...started }
-  }
+  // A daemon beside the one of the service would keep the service from its root.
+  if (await startService(root, thisServiceSystem()))
+    return { state: 'started', ...(await awaitServiceDaemon(root)) }
   return startDaemon(root, { argv: [process.execPath, locateDaemon(import.meta.url)] })
 }
 

@@ -8,6 +8,12 @@ const FILE = 'death-reminder'
 /** Its name in earlier versions: read where the new one is absent. */
 const FORMER_FILE = 'looked'
 
+/** System errors of a root that cannot be read or written, of a full disk, or of another kind of file in its place. */
+const EXPECTED: ReadonlySet<string | undefined> = new Set([
+  ...['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'],
+  ...['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG'],
+])
+
 async function changedAt(path: string): Promise<number> {
   try {
     return (await stat(path)).mtimeMs
@@ -43,6 +49,6 @@ export async function printNewDeaths(): Promise<void> {
     if (died > 0)
       process.stderr.write(`${died} death${died === 1 ? '' : 's'} since your last command: iapeer deaths\n`)
   } catch (error) {
-    if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+    if (!EXPECTED.has(errnoOf(error)) && !isIapeerError(error)) throw error
   }
 }

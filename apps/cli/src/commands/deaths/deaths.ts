@@ -7,7 +7,7 @@ import type { OptionValues } from '../../command-spec.ts'
 import { cut, fit } from '../../cut.ts'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
-import { localTime, paint, print, printJson, textWidth } from '../../output.ts'
+import { localTime, onReaderGone, paint, print, printJson, textWidth } from '../../output.ts'
 import { table } from '../../table.ts'
 import { oneOf, parsePeerFilter, SINCE } from '../options.ts'
 import { readDeaths, settleDeaths } from './bring-up-to-date.ts'
@@ -85,8 +85,7 @@ async function follow(
   const { exitsLog } = rootLayout(iapeerRoot()).records
   let upToDate = performance.now()
   let stamp: string | undefined
-  // Node.js never leaves the standard output destroyed: only the error reports that its reader has exited.
-  process.stdout.once('error', () => process.exit(EXIT.ok))
+  onReaderGone(() => process.exit(EXIT.ok))
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     if (performance.now() - upToDate > UP_TO_DATE_MS) {

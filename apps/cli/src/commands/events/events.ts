@@ -3,7 +3,7 @@ import { type EventFilter, followEvents, type RecordedEvent, readEvents } from '
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
-import { localTime, paint, plain, print, printJson } from '../../output.ts'
+import { localTime, onReaderGone, paint, plain, print, printJson } from '../../output.ts'
 import { wrap } from '../../wrap.ts'
 import { settleDeaths } from '../deaths/bring-up-to-date.ts'
 import { parsePeerFilter, SINCE } from '../options.ts'
@@ -80,8 +80,7 @@ async function follow(
   show: (event: RecordedEvent) => void,
 ): Promise<void> {
   const abort = new AbortController()
-  process.stdout.once('close', () => abort.abort())
-  process.stdout.once('error', () => abort.abort())
+  onReaderGone(() => abort.abort())
   for await (const { event, gap } of followEvents(iapeerRoot(), { cursor, filter, signal: abort.signal })) {
     if (gap === true) process.stderr.write('iapeer: some events may be missing here: their file is gone\n')
     else show(event)

@@ -17,6 +17,7 @@ import { EXIT } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 import { version } from '../../version.ts'
 import { wrap } from '../../wrap.ts'
+import { daemonFault } from '../daemon/daemon-status-text.ts'
 
 const WIDTH = 80
 
@@ -73,7 +74,14 @@ function summary(examined: readonly Examined[]): string {
 async function knownDaemon(): Promise<Pick<DoctorContext, 'daemon'>> {
   const found = await daemonStatus(iapeerRoot())
   if (found.state === 'stopped') return {}
-  return { daemon: { pid: found.pid, ...('version' in found ? { version: found.version } : {}) } }
+  const fault = daemonFault(found)
+  return {
+    daemon: {
+      pid: found.pid,
+      ...('version' in found ? { version: found.version } : {}),
+      ...(fault === undefined ? {} : { fault }),
+    },
+  }
 }
 
 async function context(fix: boolean): Promise<DoctorContext> {

@@ -41,6 +41,16 @@ const shown = (peers: readonly PeerView[]): string =>
 
 /** Most changes are events; a change without one is seen this soon, in milliseconds. */
 const LOOK_MS = 1_000
+/** Events that follow each other within this time are shown at once, in milliseconds. */
+const GATHER_MS = 30
+
+/** Settles peers that have ended, finishes launches that a person has unblocked, and returns the state of every peer. */
+async function currentPeers(): Promise<PeerView[]> {
+  const root = iapeerRoot()
+  await settleFleet(root)
+  await finishLaunches(root)
+  return fleetView(root)
+}
 
 /** As many rows as the terminal has; where peers are cut off, a row says how many. */
 function frame(peers: readonly PeerView[], rows: number, fit: (text: string) => string): string[] {
@@ -50,6 +60,21 @@ function frame(peers: readonly PeerView[], rows: number, fit: (text: string) => 
   const kept = lines.slice(0, Math.max(0, rows - 2))
   const more = fit(`… and ${lines.length - kept.length} more: iapeer list prints all`)
   return [...kept, paint('dim', more), last]
+}
+
+/** Returns what waits for the next change: for an event and those that follow it at once, at most for {@link LOOK_MS}. */
+function changesOf(events: AsyncIterator<unknown>): () => Promise<void> {
+  let next = events.next()
+  const comesWithin = (limitMs: number): Promise<boolean> =>
+    Promise.race([next.then(() => true), sleep(limitMs, false)])
+  return async () => {
+    const end = performance.now() + LOOK_MS
+    let isMore = await comesWithin(LOOK_MS)
+    while (isMore) {
+      next = events.next()
+      isMore = (await comesWithin(GATHER_MS)) && performance.now() < end
+    }
+  }
 }
 
 /** Until it is interrupted: shown again whenever something has happened. */
@@ -63,16 +88,15 @@ async function watchList(): Promise<void> {
   const events = followEvents(root, { cursor: await endCursor(root), signal: ended.signal })[
     Symbol.asyncIterator
   ]()
-  let peers = await fleetView(root)
+  let peers = await currentPeers()
   const draw = (): void => screen.draw(frame(peers, screen.rows(), fit))
   const screen = openFullScreen(draw)
   try {
-    let next = events.next()
+    const changed = changesOf(events)
     for (;;) {
       draw()
-      const came = await Promise.race([next, sleep(LOOK_MS)])
-      if (came !== undefined) next = events.next()
-      peers = await fleetView(root)
+      await changed()
+      peers = await currentPeers()
     }
   } finally {
     screen.close()
@@ -89,9 +113,7 @@ export default defineCommand({
   },
   run: async ({ options }) => {
     if (options.watch) return watchList()
-    await settleFleet(iapeerRoot())
-    await finishLaunches(iapeerRoot())
-    const peers = await fleetView(iapeerRoot())
+    const peers = await currentPeers()
     if (options.json) {
       for (const peer of peers) printJson(peer)
       return

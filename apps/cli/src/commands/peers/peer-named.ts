@@ -12,7 +12,7 @@ function parsePeer(text: string): string {
 /** The argument `<peer>`. */
 export const PEER = { parse: parsePeer } as const
 
-/** A peer by its name, or by an identity it can have (`claude-bob`). @throws IapeerError `no-such-peer` */
-export async function peerNamed(text: string): Promise<PeerEntry> {
+/** Returns the registry entry of a peer, by its name or an identity that it can have (`claude-bob`). @throws IapeerError `no-such-peer` */
+export async function peerEntry(text: string): Promise<PeerEntry> {
   return peerEntryNamed(iapeerRoot(), text)
 }

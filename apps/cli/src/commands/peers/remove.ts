@@ -4,12 +4,12 @@ import { removeNamed } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { PEER, peerNamed } from './peer-named.ts'
+import { PEER, peerEntry } from './peer-named.ts'
 
 /** A peer that is remembered and not registered can be removed too, by its name. */
 async function nameOf(text: string): Promise<string> {
   try {
-    return (await peerNamed(text)).personality
+    return (await peerEntry(text)).personality
   } catch (error) {
     if (isIapeerError(error) && error.code === 'no-such-peer') return text
     throw error

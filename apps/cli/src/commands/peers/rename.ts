@@ -4,7 +4,7 @@ import { peerFields, renameNamed } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { PEER, peerNamed } from './peer-named.ts'
+import { PEER, peerEntry } from './peer-named.ts'
 
 export default defineCommand({
   name: 'rename',
@@ -12,7 +12,7 @@ export default defineCommand({
   args: { peer: PEER, name: { help: 'the new name', parse: toPersonality } },
   options: { json: JSON_OUTPUT },
   run: async ({ args: { peer, name }, options }) => {
-    const { personality } = await peerNamed(peer)
+    const { personality } = await peerEntry(peer)
     const { entry, formerly, running } = await renameNamed(iapeerRoot(), personality, name)
     if (options.json) {
       const went = running.map(({ identity, leader }) => ({ identity, leaderPid: leader.pid }))

@@ -7,7 +7,7 @@ import { defineCommand } from '../../define-command.ts'
 import { EXIT, explain, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { oneOf } from '../options.ts'
-import { PEER, peerNamed } from './peer-named.ts'
+import { PEER, peerEntry } from './peer-named.ts'
 
 const withRuntime = (profile: PeerProfile, runtime: Runtime): readonly Runtime[] =>
   profile.runtimes.includes(runtime) ? profile.runtimes : [...profile.runtimes, runtime]
@@ -77,6 +77,6 @@ export default defineCommand({
       throw usageError('whose runtimes?', 'Give either --peer NAME or --all.')
     const edit = EDITS[what](runtime)
     if (peer === undefined) return changeAll(edit, json)
-    await change((await peerNamed(peer)).personality, edit, json)
+    await change((await peerEntry(peer)).personality, edit, json)
   },
 })

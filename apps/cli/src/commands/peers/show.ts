@@ -7,7 +7,7 @@ import { commandText, paint, plain, print, printJson } from '../../output.ts'
 import { table } from '../../table.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { blockedText } from '../sessions/blocked-text.ts'
-import { PEER, peerNamed } from './peer-named.ts'
+import { PEER, peerEntry } from './peer-named.ts'
 import { stateWords } from './state-words.ts'
 
 /** Profile and entry as one; what the profile says is shown, since it is the truth. */
@@ -18,7 +18,7 @@ export default defineCommand({
   options: { json: JSON_OUTPUT },
   run: async ({ args: { peer }, options }) => {
     await settleFleet(iapeerRoot())
-    const entry = await peerNamed(peer)
+    const entry = await peerEntry(peer)
     await finishLaunches(iapeerRoot())
     const view = await peerView(iapeerRoot(), peer)
     const profile = await readProfile(entry.home)

@@ -1,12 +1,11 @@
 import { toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { runPeer } from '@iapeer/lifecycle/fleet'
+import { peerNamed, runPeer } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { print } from '../../output.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { blockedText } from './blocked-text.ts'
-import { identitiesNamed } from './running-session.ts'
 
 /** In the foreground for as long as the peer lives; its end is this one's. */
 export default defineCommand({
@@ -15,7 +14,7 @@ export default defineCommand({
     'for a service manager: bring a peer up and stay until it ends (exit code 1), or until TERM or INT takes it down (0)',
   args: { peer: PEER, runtime: { optional: true, help: 'as which runtime (default: its default one)' } },
   run: async ({ args: { peer, runtime } }) => {
-    const { entry, runtime: named } = await identitiesNamed(peer)
+    const { entry, runtime: named } = await peerNamed(iapeerRoot(), peer)
     const as = runtime === undefined ? named : toRuntime(runtime)
     const asked = new AbortController()
     process.removeAllListeners('SIGINT')

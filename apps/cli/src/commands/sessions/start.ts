@@ -1,9 +1,11 @@
+import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { peerNamed, startNamed } from '@iapeer/lifecycle/fleet'
 import { isIdleState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
-import { EXIT, usageError } from '../../exit-code.ts'
+import { usageError } from '../../exit-code.ts'
+import { launchSignal, unlessInterrupted } from '../../interrupt.ts'
 import { askDaemon, launchBesideDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, NO_DAEMON, parseTimeout } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
@@ -30,25 +32,21 @@ const OPTIONS = {
 } as const
 type StartOptions = OptionValues<typeof OPTIONS>
 
-/** Ctrl-C ends a boot and leaves nothing of it; a second one ends this command at once. */
-function callOff(): AbortSignal {
-  const asked = new AbortController()
-  process.removeAllListeners('SIGINT')
-  process.once('SIGINT', () => {
-    asked.abort()
-    process.once('SIGINT', () => process.exit(EXIT.interrupted))
+const interrupted = (peer: string): IapeerError =>
+  new IapeerError(`the command was interrupted; the daemon goes on starting ${peer}`, {
+    code: 'interrupted',
+    hint: `iapeer stop ${peer} stops it.`,
   })
-  return asked.signal
-}
 
 async function start(peer: string, options: StartOptions): Promise<void> {
   const request = { timeoutMs: options.timeout, runtime: options.runtime }
   const root = iapeerRoot()
-  const done = await askDaemon((daemon) => daemon.start(peer, request))
+  const asked = askDaemon((daemon) => daemon.start(peer, request))
+  const done = await unlessInterrupted(asked, () => interrupted(peer))
   if (done !== undefined) return printLaunch(done, options.json)
   await peerNamed(root, peer)
   const launched = await launchBesideDaemon(!options.noDaemon, () =>
-    startNamed(root, peer, { ...request, signal: callOff() }),
+    startNamed(root, peer, { ...request, signal: launchSignal() }),
   )
   printLaunch(launched, options.json)
 }

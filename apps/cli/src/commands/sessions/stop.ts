@@ -33,9 +33,9 @@ function said(result: StopView): string {
   return `is stopped${how}`
 }
 
+/** Stops a peer of a fleet that is settled. */
 async function stop(peer: string, options: StopOptions): Promise<void> {
   const request = { timeoutMs: options.timeout, force: options.force }
-  await settleFleet(iapeerRoot())
   const stopped =
     (await askDaemon((daemon) => daemon.stop(peer, request))) ??
     (await stopNamed(iapeerRoot(), peer, { by: 'iapeer stop', onLogFailure, ...request }))
@@ -51,7 +51,6 @@ async function stop(peer: string, options: StopOptions): Promise<void> {
  */
 async function stopAll(options: StopOptions): Promise<void> {
   const root = iapeerRoot()
-  await settleFleet(root)
   const active: ReadonlySet<string> = await activeIdentities(root)
   const wanted = (one: PeerView): boolean =>
     isRunningState(one.state) || one.runtimes.some((runtime) => active.has(`${runtime}-${one.personality}`))
@@ -72,6 +71,7 @@ export default defineCommand({
   options: OPTIONS,
   run: async ({ args, options }) => {
     const peer = oneOrAll(args.peer, options.all)
+    await settleFleet(iapeerRoot())
     await (peer === undefined ? stopAll(options) : stop(peer, options))
   },
 })

@@ -13,7 +13,10 @@ export const EXIT_CODES = {
   usage: { code: 2, meaning: 'The command line, a value or a setting is invalid.' },
   notRunning: { code: 3, meaning: 'The peer, server, daemon or service is not running.' },
   noSuchPeer: { code: 4, meaning: 'There is no such peer, or no such death.' },
-  daemonUnreachable: { code: 5, meaning: 'The daemon does not answer, or accepts no more clients.' },
+  daemonUnreachable: {
+    code: 5,
+    meaning: 'The daemon does not answer, is stalled, or accepts no more clients.',
+  },
   waiting: { code: 6, meaning: 'The message is waiting or held.', reserved: true },
   returned: { code: 7, meaning: 'The message was returned.', reserved: true },
   blocked: { code: 8, meaning: 'The peer is up, and shows a dialog that only a person can answer.' },

@@ -2,7 +2,7 @@ import { listCanaries } from '@iapeer/canary'
 import { runProgram } from '@iapeer/core/exec'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { cgroupOf, runsSystemd } from '../cgroup.ts'
-import type { Check, DoctorContext, Finding } from '../finding.ts'
+import type { Check, DoctorContext, Finding, KnownDaemon } from '../finding.ts'
 import { livingSessions } from './tmux.ts'
 
 const ASK_MS = 3_000
@@ -26,6 +26,11 @@ async function killMode(context: DoctorContext, unit: string, user: boolean): Pr
   return answer.exitCode === 0 ? /^KillMode=(.+)$/m.exec(answer.stdout)?.[1] : undefined
 }
 
+const FAULTS = {
+  stalled: 'the daemon has not looked at the peers for 30 s: no death is noticed and no peer is restarted',
+  unresponsive: 'the daemon does not answer: no death is noticed and no peer is restarted',
+} satisfies Record<NonNullable<KnownDaemon['fault']>, string>
+
 async function runDaemon(context: DoctorContext): Promise<Finding[]> {
   const { daemon } = context
   if (daemon === undefined)
@@ -35,6 +40,16 @@ async function runDaemon(context: DoctorContext): Promise<Finding[]> {
         level: 'note',
         what: 'no daemon runs: peers are looked after only when a command is run',
         fix: 'iapeer service install, or iapeer daemon start',
+      },
+    ]
+  if (daemon.fault !== undefined)
+    return [
+      {
+        id: `daemon-${daemon.fault}`,
+        level: 'error',
+        what: FAULTS[daemon.fault],
+        where: `pid ${daemon.pid}`,
+        fix: 'iapeer daemon logs can show why; iapeer daemon stop, then iapeer daemon start, restarts it. The peers go on running.',
       },
     ]
   const cgroup = await cgroupOf(context, daemon.pid)

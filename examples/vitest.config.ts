@@ -1,0 +1,3 @@
+import { packageTests } from '../packages/dev/src/test-config.ts'
+
+export default packageTests('examples')
