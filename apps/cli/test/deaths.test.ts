@@ -202,7 +202,9 @@ describe('iapeer autopsy', () => {
     const home = newHome()
     put(home, 'starved-machine-agent-failed')
     const plain = (await home.iapeer('autopsy', 'bob', '--markdown')).stdout
-    expect(plain).toMatch(/^### claude-bob: the agent failed with exit code 1\n\n- verdict: \*\*agent-failed\*\*/)
+    expect(plain).toMatch(
+      /^### claude-bob: the agent failed with exit code 1\n\n- verdict: \*\*agent-failed\*\*/,
+    )
     expect(plain).toMatch(/^\| exits.log \| exit code 1 of its process \|$/m)
     expect(plain).not.toMatch(/heap out of memory/)
     const whole = (await home.iapeer('autopsy', 'bob', '--markdown', '--with-screen')).stdout
