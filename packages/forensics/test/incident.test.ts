@@ -75,11 +75,11 @@ describe('deaths of one cause', () => {
     expect(groupIncidents([...deaths, byScript('d', 5_500, 4270)])[0]?.id).toBe(incident?.id)
   })
 
-  it('are no incident when two scripts killed them, even under one service manager', () => {
+  it('are not an incident when two scripts killed them, even under one service manager', () => {
     expect(groupIncidents([byScript('a', 0, 4242), byScript('b', 300, 4252, 4250)])).toEqual([])
   })
 
-  it('are no incident when they are more than five seconds apart', () => {
+  it('are not an incident when they are more than five seconds apart', () => {
     expect(groupIncidents([byScript('a', 0, 4242), byScript('b', 5_100, 4250)])).toEqual([])
   })
 
@@ -96,7 +96,7 @@ describe('deaths of one cause', () => {
     ])
   })
 
-  it('are no incident when each peer reached a limit of its own', () => {
+  it('are not an incident when each peer reached a limit of its own', () => {
     const own = (name: string, offsetMs: number) => {
       const death = variant('counters-v2-own-limit', { offsetMs, name, pid: 812 })
       const { snapshotText = '' } = loadCase('counters-v2-own-limit')
@@ -121,7 +121,7 @@ describe('deaths of one cause', () => {
     expect(groupIncidents([stop('a'), stop('b')])).toMatchObject([{ cause: 'shutdown' }])
   })
 
-  it('are no incident when unrelated peers die at the same time', () => {
+  it('are not an incident when unrelated peers die at the same time', () => {
     const at = (from: string, name: string, offsetMs: number) => variant(from, { offsetMs, name })
     expect(
       groupIncidents([
