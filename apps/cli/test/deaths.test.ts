@@ -137,11 +137,11 @@ describe('iapeer autopsy', () => {
     put(home, 'oom-cgroup-5.15-dmesg')
     const { stdout } = await home.iapeer('autopsy', 'bob')
     expect(stdout).toMatch(
-      /^claude-bob: the kernel killed the agent for memory: cgroup\n {2}iapeer-claude-bob.scope was at its limit\n/,
+      /^claude-bob: the kernel OOM killer killed the agent: cgroup\n {2}iapeer-claude-bob.scope was at its memory limit\n/,
     )
     expect(stdout).toMatch(/^verdict +cgroup-oom \(confidence high\)$/m)
     expect(stdout).toMatch(/^evidence\n {2}kernel-log +Memory cgroup out of memory: Killed process 812/m)
-    expect(stdout).toMatch(/^what to do\n {2}Raise the limit of the cgroup/m)
+    expect(stdout).toMatch(/^what to do\n {2}Raise the memory limit of the cgroup/m)
     expect(stdout.split('\n').length).toBeLessThan(45)
     expectToFit(stdout)
   })
@@ -166,7 +166,7 @@ describe('iapeer autopsy', () => {
     put(home, 'oom-line-contradicted-by-counters')
     const { stdout } = await home.iapeer('autopsy', 'bob')
     expect(stdout).toMatch(/confidence medium/)
-    expect(stdout).toMatch(/^! baseline +against this verdict: the kernel killed nothing for memory/m)
+    expect(stdout).toMatch(/^! baseline +against this verdict: the kernel OOM killer killed no process/m)
     const json = objects((await home.iapeer('autopsy', 'bob', '--json')).stdout)
     expect(json).toMatchObject([
       { evidence: expect.arrayContaining([expect.objectContaining({ contradicts: true })]) },
@@ -203,7 +203,7 @@ describe('iapeer autopsy', () => {
     put(home, 'starved-machine-agent-failed')
     const plain = (await home.iapeer('autopsy', 'bob', '--markdown')).stdout
     expect(plain).toMatch(
-      /^### claude-bob: the agent ended with exit code 1\n\n- verdict: \*\*agent-failed\*\*/,
+      /^### claude-bob: the agent failed with exit code 1\n\n- verdict: \*\*agent-failed\*\*/,
     )
     expect(plain).toMatch(/^\| exits.log \| exit code 1 of its process \|$/m)
     expect(plain).not.toMatch(/heap out of memory/)

@@ -1,4 +1,4 @@
-// Builds a package and what it needs; says nothing unless that fails, so that a command's output stays its own.
+// Builds a package and its dependencies. Prints nothing unless the build fails, so that only the command that follows prints.
 import { spawnSync } from 'node:child_process'
 
 const [name] = process.argv.slice(2)

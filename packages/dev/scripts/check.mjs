@@ -1,4 +1,4 @@
-// All that a reviewer would run: format and lint, types, layers, unused code, shell scripts, published shape.
+// Runs all checks: format and lint, types, published packages, generated files, layers, unused code, shell scripts.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'

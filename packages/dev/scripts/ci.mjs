@@ -1,18 +1,18 @@
-// One run of continuous integration: the README's test command, then all that a reviewer would run. It prints everything;
-// its last line is `N passed, N failed`, where what failed without a failed test counts as one.
+// Runs continuous integration: the README's test command, then `pnpm check`. Prints all output; the last line is
+// `N passed, N failed`, in which a failure without a failed test counts as one.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
-/** Runs a command to its end and passes its output on. */
+/** Runs a command until it exits, and prints its output. */
 function run(file, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
     let last = ''
     child.stdout.setEncoding('utf8').on('data', (chunk) => {
       process.stdout.write(chunk)
-      // The line that counts is the last one, and short.
+      // Only the last line is needed, which is short.
       last = (last + chunk).slice(-1_000)
     })
     child.once('error', reject)

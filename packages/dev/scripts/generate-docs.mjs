@@ -1,6 +1,6 @@
 // Writes docs/errors.md and docs/environment.md from the tables in packages/core, and docs/commands.md from the help that the
 // command prints. Both must be built.
-// --check writes nothing and exits 1 where a page differs; --docs <directory> takes another directory than docs.
+// --check writes nothing and exits 1 if a page differs; --docs <directory> sets another directory than docs.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,7 +27,7 @@ const docs = values.docs ?? fileURLToPath(new URL('../../../docs', import.meta.u
 
 const NOTE = 'This page is generated from the tables in `packages/core/src` by `pnpm generate`.'
 
-/** A table of Markdown with aligned columns. */
+/** Returns a Markdown table with aligned columns. */
 function table(head, rows) {
   const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
   const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column].length)))
@@ -56,7 +56,7 @@ const kinds = table(
   ]),
 )
 
-/** Exit code and status only where they are not those of the kind. */
+/** Returns the exit code and the HTTP status of an error, as far as they differ from those of its kind. */
 function differs(name, { kind }) {
   const [exitCode, httpStatus] = [exitCodeOf(name), httpStatusOf(name)]
   const exits = exitCode === ERROR_KINDS[kind].exitCode ? [] : [`exit code ${exitCode}`]

@@ -1,10 +1,10 @@
-// What `npm start`, `npm test` and .ci/run run, on a machine that has only Node and git. Plain Node, no dependency: it sees
-// to tmux, fetches the pinned pnpm through npx, installs from the frozen lockfile, builds, and then does the job.
+// Runs `npm start`, `npm test` and .ci/run on a machine that has only Node and git. Plain Node without dependencies: it installs
+// tmux, fetches the pinned pnpm through npx, installs the dependencies from the frozen lockfile, builds, and then runs the job.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { seeTo } from './system-tools.mjs'
+import { ensureTool } from './system-tools.mjs'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -21,7 +21,7 @@ function fail(message) {
   process.exit(1)
 }
 
-/** Runs a command; its output is shown, or kept back and shown when it fails. */
+/** Runs a command. Its output is printed; with `quiet`, only if the command fails. */
 function run(file, args, { quiet = false, mayFail = false, extraEnv = {} } = {}) {
   return new Promise((resolve) => {
     const child = spawn(file, args, {
@@ -47,29 +47,29 @@ function checkNode() {
     fail(`Node ${process.versions.node} is too old: 20.19 or newer is needed (https://nodejs.org).`)
 }
 
-/** Installs a program of the system where that needs no question. @returns what to do about it, where that failed */
-const seeToTool = (tool) =>
-  seeTo(tool, ([file, ...args]) =>
+/** Installs a system program if that needs no prompt. @returns what the user must do, if that failed */
+const ensureSystemTool = (tool) =>
+  ensureTool(tool, ([file, ...args]) =>
     run(file, args, { quiet: true, mayFail: true, extraEnv: { DEBIAN_FRONTEND: 'noninteractive' } }),
   )
 
 const pnpm = (args, options) => run('npx', ['-y', packageManager, ...args], options)
 
-/** Nothing else is said for up to a minute. */
-const say = (doing) => process.stderr.write(`${doing} ...\n`)
+/** Prints the current step, because it can take up to a minute. */
+const printStep = (step) => process.stderr.write(`${step} ...\n`)
 
 async function prepare() {
   checkNode()
-  const missing = await seeToTool('tmux')
+  const missing = await ensureSystemTool('tmux')
   if (missing !== undefined) fail(missing)
-  say('fetching what is needed')
+  printStep('installing dependencies')
   await pnpm(['install', '--frozen-lockfile'], { quiet: true })
-  say('building')
+  printStep('building')
   await pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only'], { quiet: true })
 }
 
-/** The reports that the packages' test runs have written, summed up. */
-function reports() {
+/** Returns the paths of the packages' test reports. */
+function reportPaths() {
   const directories = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(root, parent, name)),
   )
@@ -79,27 +79,27 @@ function reports() {
 }
 
 async function test() {
-  for (const path of reports()) rmSync(path, { force: true })
+  for (const path of reportPaths()) rmSync(path, { force: true })
   const code = await pnpm(
     ['exec', 'turbo', 'run', 'test', '--concurrency=1', '--continue', '--output-logs=full'],
     { mayFail: true },
   )
   let [passed, failed, ran] = [0, 0, 0]
-  for (const path of reports().filter((report) => existsSync(report))) {
+  for (const path of reportPaths().filter((report) => existsSync(report))) {
     const report = JSON.parse(readFileSync(path, 'utf8'))
     passed += report.numPassedTests
     failed += report.numFailedTests
     ran++
   }
-  // A run that failed without a failed test (a leftover, a file that did not load) counts as one failure.
+  // A run that failed without a failed test (a process left behind, a file that did not load) counts as one failure.
   if (code !== 0 && failed === 0) failed = 1
   process.stdout.write(`\n${ran} packages\n${passed} passed, ${failed} failed\n`)
   process.exitCode = code === 0 && failed === 0 && passed > 0 ? 0 : 1
 }
 
-/** All that a reviewer would run. Without shellcheck that check fails, and the others are made. */
+/** Runs all checks. If shellcheck cannot be installed, its check fails and the others run. */
 async function check() {
-  const missing = await seeToTool('shellcheck')
+  const missing = await ensureSystemTool('shellcheck')
   if (missing !== undefined) process.stderr.write(`${missing}\n`)
   process.exitCode = await pnpm(['check'], { mayFail: true })
 }

@@ -1,8 +1,8 @@
-// Programs of the system that this repository needs: installed by its package manager where that needs no question.
+// Installs system programs that this repository needs, with the system's package manager, if that needs no prompt.
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** How each package manager installs one, and what it does before; brew never runs as root. */
+/** Each package manager with its arguments to install a package, and to prepare that; brew never runs as root. */
 const INSTALLERS = [
   ['apt-get', ['install', '-y', '-qq'], ['update', '-qq']],
   ['dnf', ['install', '-y', '-q']],
@@ -11,29 +11,29 @@ const INSTALLERS = [
   ['brew', ['install', '--quiet']],
 ]
 
-/** Where a package manager has another name for it. */
+/** The names of packages that differ from the name of the program. */
 const PACKAGES = { dnf: { shellcheck: 'ShellCheck' } }
 
 const onPath = (name) =>
   (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)))
 
 /**
- * Sees to it that a program is installed.
- * @param run runs a command quietly and gives its exit code
- * @returns what to do about it, where it could not be installed; undefined when it is there
+ * Installs a program unless it is on the PATH.
+ * @param run runs a command quietly and returns its exit code
+ * @returns what the user must do, if the program cannot be installed; undefined if it is installed
  */
-export async function seeTo(tool, run) {
+export async function ensureTool(tool, run) {
   if (onPath(tool)) return undefined
   const found = INSTALLERS.find(([name]) => onPath(name))
   if (found === undefined)
-    return `${tool} is needed and is not installed: install it with the package manager of this system.`
+    return `${tool} is required and is not installed. Install it with the package manager of this system.`
   const [name, install, prepare] = found
   const needsSudo = name !== 'brew' && process.getuid?.() !== 0
   const prefix = needsSudo ? ['sudo', '-n'] : []
   const words = [name, ...install, PACKAGES[name]?.[tool] ?? tool]
   const command = `${needsSudo ? 'sudo ' : ''}${words.join(' ')}`
   if (needsSudo && (!onPath('sudo') || (await run(['sudo', '-n', 'true'])) !== 0))
-    return `${tool} is needed and is not installed. Install it with: ${command}`
+    return `${tool} is required and is not installed. Install it with: ${command}`
   process.stderr.write(`installing ${tool}: ${command}\n`)
   if (prepare !== undefined) await run([...prefix, name, ...prepare])
   if ((await run([...prefix, ...words])) === 0) return undefined

@@ -7,15 +7,15 @@ import { writeLineMaps } from './line-maps.ts'
 const PACKAGES = fileURLToPath(new URL('../../', import.meta.url))
 
 interface Extra extends Omit<Options, 'onSuccess'> {
-  /** Completes `dist`. */
+  /** Runs after the build, for example to add files to `dist`. */
   readonly afterBuild?: () => void
-  /** Which sources the maps hold; the others are only named. @default all */
+  /** Returns whether the source maps contain a source; other sources are only named. @default every source */
   readonly mapHolds?: (source: string) => boolean
-  /** Whether the sources in the maps keep their doc comments, which the types have too. @default true */
+  /** Whether the sources in the maps keep their doc comments, which the declarations contain too. @default true */
   readonly mapComments?: boolean
 }
 
-/** The one place that says how a package is built; a package's tsup.config.ts adds its entries. */
+/** Returns the build options of a package; its tsup.config.ts passes its entries. */
 export function packageBuild(
   entry: Record<string, string>,
   { afterBuild, mapHolds = () => true, mapComments = true, ...extra }: Extra = {},
@@ -32,7 +32,7 @@ export function packageBuild(
     removeNodeProtocol: false,
     dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
     esbuildOptions: (options) => {
-      // Bundled code imports its own chunks for their side effects, of which package.json says that there are none.
+      // Bundled code imports its own chunks for side effects, although package.json declares that there are none.
       options.logOverride = { 'ignored-bare-import': 'silent' }
     },
     onSuccess: async () => {
@@ -51,7 +51,7 @@ function shipScripts(): void {
   }
 }
 
-/** How an application is built: with all code of this repository, and its shell scripts; other libraries stay dependencies. */
+/** Returns the build options of an application: it bundles all code and shell scripts of this repository; other libraries stay dependencies. */
 export function appBuild(entry: Record<string, string>, { afterBuild, ...extra }: Extra = {}): Options {
   return packageBuild(entry, {
     dts: false,

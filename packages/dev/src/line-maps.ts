@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec'
 
-/** What the build writes, of the format's fields (https://tc39.es/ecma426/). */
+/** The fields of a source map (https://tc39.es/ecma426/) that the build writes. */
 export interface SourceMap {
   readonly version: 3
   readonly sources: readonly string[]
@@ -13,8 +13,8 @@ export interface SourceMap {
 }
 
 /**
- * Returns a map of lines: the first place of each line, without columns, and only the sources that code is from. It is a
- * fifth smaller once packed.
+ * Returns a source map with only the first position of each line, without columns, and only the sources that the code comes
+ * from. The packed package is a fifth smaller.
  */
 function lineMap(map: SourceMap): SourceMap {
   const used: number[] = []
@@ -30,14 +30,14 @@ function lineMap(map: SourceMap): SourceMap {
   return { version: 3, sources, sourcesContent, mappings, names: [] }
 }
 
-/** Every line stays where it is. */
+/** Removes doc comments but keeps their line breaks, so that line numbers stay the same. */
 const withoutDocComments = (text: string): string =>
   text.replace(/^[ \t]*\/\*\*[\s\S]*?\*\//gm, (comment) => comment.replace(/[^\n]+/g, ''))
 
 /**
- * Replaces every source map of a directory by its map of lines.
- * @param holds which sources a map holds; the others are only named
- * @param comments false: doc comments become empty lines
+ * Replaces every source map of a directory by a line map.
+ * @param holds returns whether a map contains a source; other sources are only named
+ * @param comments false replaces doc comments by empty lines
  */
 export function writeLineMaps(directory: string, holds: (source: string) => boolean, comments = true): void {
   for (const name of readdirSync(directory).filter((one) => one.endsWith('.js.map'))) {
@@ -46,7 +46,7 @@ export function writeLineMaps(directory: string, holds: (source: string) => bool
     const contentOf = (source: string, at: number): string | null => {
       const file = resolve(directory, source)
       if (!holds(source)) return null
-      // Code that comes from a package whose map only names it.
+      // The map of another package may only name a source: then its file is read.
       const text = map.sourcesContent[at] || (existsSync(file) ? readFileSync(file, 'utf8') : null)
       return comments || text === null ? text : withoutDocComments(text)
     }

@@ -6,12 +6,12 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'latin1')
   } catch {
-    // The process ended meanwhile, or is somebody else's.
+    // The process exited meanwhile, or belongs to another user.
     return ''
   }
 }
 
-/** Processes that name this run's private directory in their arguments or environment: nobody else's can. Linux only. */
+/** Lists the processes with this run's private directory in their arguments or environment: only processes of the run. Linux only. */
 export function processesOf(directory: string): string[] {
   if (process.platform !== 'linux') return []
   return readdirSync('/proc')
@@ -23,12 +23,12 @@ export function processesOf(directory: string): string[] {
 }
 
 /**
- * Gives a test run one private directory (`IAPEER_TEST_DIR`) and fails the run when a process or a file of it is left
- * at the end. The run's own workers are told apart by leaving before this is called.
+ * Makes a private directory for a test run (`IAPEER_TEST_DIR`) and fails the run if it leaves a process or a file behind. The
+ * workers of the run do not count: they have exited when the check runs.
  */
 export default function setup(): () => Promise<void> {
   const directory = mkdtempSync('/tmp/iapt-')
-  // Tests run recorders as other users too, in directories of their own below.
+  // Tests also run recorders as other users, in directories below this one.
   chmodSync(directory, 0o711)
   process.env['IAPEER_TEST_DIR'] = directory
   return async () => {

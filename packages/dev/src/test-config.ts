@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 /**
- * The one place that says how a package's tests run. The JSON report is what `npm test` counts.
- * @param fileParallelism false where files that run at once would starve what another one times
+ * Returns the vitest configuration of a package. `npm test` counts the tests in the JSON report.
+ * @param fileParallelism false if test files that run in parallel would disturb time measurements
  */
 export function packageTests(name: string, { fileParallelism = true } = {}) {
   return defineConfig({
@@ -14,11 +14,11 @@ export function packageTests(name: string, { fileParallelism = true } = {}) {
       hookTimeout: 30_000,
       teardownTimeout: 20_000,
       pool: 'forks',
-      // Shared build machines stall for seconds; a second failure is one. The report names what needed it.
+      // Shared build machines stall for seconds, so a test fails only if it fails twice. The report names retried tests.
       retry: process.env['CI'] === undefined ? 0 : 1,
       maxWorkers: 3,
       fileParallelism,
-      // A daemon outlives what started it: tests that want one say so.
+      // A daemon outlives the process that started it, so tests start one explicitly.
       env: { IAPEER_DAEMON_AUTOSTART: 'off' },
       reporters: ['default', 'json'],
       outputFile: { json: 'node_modules/.cache/test-report.json' },

@@ -25,7 +25,7 @@ export interface WorkspacePackage {
   readonly manifest: Manifest
 }
 
-/** Every package of this repository, its root included. */
+/** Lists every package of this repository, including its root. */
 export function workspacePackages(): WorkspacePackage[] {
   const directories = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(REPOSITORY, parent)).map((name) => join(parent, name)),
@@ -38,16 +38,17 @@ export function workspacePackages(): WorkspacePackage[] {
     }))
 }
 
-/** The packages that people install. */
+/** Lists the packages that are published. */
 export const publishedPackages = (): WorkspacePackage[] =>
   workspacePackages().filter(({ manifest }) => manifest.private !== true)
 
-/** The daemon's program is shipped in the command's package, so its version is that of the command. */
-const ONE_VERSION = ['@iapeer/cli', '@iapeer/daemon']
+/** The package of the command contains the daemon, so both have the same version. */
+const SAME_VERSION = ['@iapeer/cli', '@iapeer/daemon']
 
 /**
- * Returns what is wrong with the dependencies of a workspace, one line each: npm packs them as they stand, so each is an
- * exact version, one of this repository is the version that it has, and a published package needs no private one. Pure.
+ * Returns the faults in the dependencies of a workspace, one line each. npm packs dependencies unchanged, so each must be an
+ * exact version, a package of this repository must be required in its current version, and a published package must not
+ * depend on a private one. Pure.
  */
 export function dependencyFaults(manifests: readonly Manifest[]): string[] {
   const own = new Map(manifests.map((manifest) => [manifest.name, manifest]))
@@ -70,14 +71,14 @@ export function dependencyFaults(manifests: readonly Manifest[]): string[] {
       }
     }
   }
-  const versions = new Set(ONE_VERSION.flatMap((name) => own.get(name)?.version ?? []))
-  if (versions.size > 1) faults.push(`${ONE_VERSION.join(' and ')} have different versions`)
+  const versions = new Set(SAME_VERSION.flatMap((name) => own.get(name)?.version ?? []))
+  if (versions.size > 1) faults.push(`${SAME_VERSION.join(' and ')} have different versions`)
   return faults
 }
 
 const PAGE = 'https://github.com/iapeer/iapeer'
 
-/** Returns which fields of a published package do not lead a reader of its registry page to the repository. Pure. */
+/** Returns the fields of a published package that do not lead from its registry page to the repository. Pure. */
 export function metadataFaults({ directory, manifest }: WorkspacePackage): string[] {
   const { homepage, bugs, repository, keywords } = manifest
   const wanted = {
@@ -93,7 +94,7 @@ export function metadataFaults({ directory, manifest }: WorkspacePackage): strin
   return new Set(keywords).size >= 3 ? faults : [...faults, 'keywords has fewer than 3 words']
 }
 
-/** Returns the packages that built JavaScript or declarations import, without those of Node.js. Pure. */
+/** Returns the packages that built JavaScript or declarations import, except modules of Node.js. Pure. */
 export function importedPackages(text: string): string[] {
   const names = ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName)
   return [

@@ -7,16 +7,16 @@ import { REPOSITORY } from '../src/workspace.ts'
 const track = asyncCleanups()
 
 interface Programs {
-  /** What `npm test` prints last, and its exit code. */
+  /** The last output of `npm test`, and its exit code. */
   readonly npm: readonly [string, number]
   /** The exit code of `pnpm check`. */
   readonly check: number
   readonly shellcheck?: boolean
-  /** Whether the package manager of the system can install one. @default true */
+  /** Whether the system's package manager can install a program. @default true */
   readonly installs?: boolean
 }
 
-/** Runs .ci/run with nothing on the PATH but stand-ins for what it starts; each writes down how it was called. */
+/** Runs .ci/run with only stand-ins on the PATH, which write down how they were called. */
 async function ci({ npm: [last, code], check, shellcheck = true, installs = true }: Programs) {
   const made = privateDirectory()
   track(made.remove)
@@ -50,7 +50,7 @@ async function ci({ npm: [last, code], check, shellcheck = true, installs = true
 }
 
 describe.skipIf(!existsSync('/usr/bin/dirname'))('.ci/run', () => {
-  it('runs the tests and the checks, and ends with their sum', async () => {
+  it('runs the tests and the checks, and prints their sum last', async () => {
     const done = await ci({ npm: ['\\n12 passed, 0 failed\\n', 0], check: 0 })
     expect(done).toMatchObject({ exitCode: 0, last: '12 passed, 0 failed' })
     expect(done.lines).toContain('checked')
@@ -72,7 +72,7 @@ describe.skipIf(!existsSync('/usr/bin/dirname'))('.ci/run', () => {
     expect(await ci(programs)).toMatchObject({ exitCode: 1, last })
   })
 
-  it('installs shellcheck where that needs no question, else says how', async () => {
+  it('installs shellcheck if that needs no prompt, else prints the command', async () => {
     const programs: Programs = { npm: ['\\n12 passed, 0 failed\\n', 0], check: 0, shellcheck: false }
     const done = await ci(programs)
     expect(done).toMatchObject({ exitCode: 0, hasShellcheck: true })

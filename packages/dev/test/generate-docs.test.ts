@@ -22,11 +22,11 @@ afterAll(() => made.remove())
 const page = (name: string): string => readFileSync(join(docs, name), 'utf8')
 
 describe('the generated pages', () => {
-  it('are current once they are written', async () => {
+  it('are up to date after they are written', async () => {
     expect(await generate('--check', '--docs', docs)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' })
   })
 
-  it('hold what the tables and the help say', () => {
+  it('contain the tables and the help', () => {
     expect(page('errors.md')).toMatch(/^\| `lock-held` +\| `conflict` +\| Another /m)
     expect(page('environment.md')).toMatch(
       /^\| `IAPEER_TICK_SECS` .* a number of seconds >= 0\.1 +\| 60 +\| daemon +\| yes +\|$/m,
@@ -36,7 +36,7 @@ describe('the generated pages', () => {
     )
   })
 
-  it('have a section of every command that the help lists', () => {
+  it('have a section for each command that the help lists', () => {
     const [, help = ''] = /^## iapeer\n\n```text\n([\s\S]*?)\nExamples:/m.exec(page('commands.md')) ?? []
     const listed = [...help.matchAll(/^ {2}([a-z][a-z-]*)(?= )/gm)].map(([, name]) => `iapeer ${name}`)
     const sections = [...page('commands.md').matchAll(/^## (.+)$/gm)].map(([, name]) => name)
@@ -45,7 +45,7 @@ describe('the generated pages', () => {
     expect(new Set(sections).size).toBe(sections.length)
   })
 
-  it('that differ are named, and not changed', async () => {
+  it('--check reports pages that differ and does not change them', async () => {
     const edited = join(made.path, 'edited')
     cpSync(docs, edited, { recursive: true })
     for (const name of PAGES) appendFileSync(join(edited, name), 'by hand\n')

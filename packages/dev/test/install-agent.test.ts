@@ -8,7 +8,7 @@ import { asyncCleanups, privateDirectory } from '../src/testing/index.ts'
 
 const track = asyncCleanups()
 
-/** An npm that takes its time, and makes a program that says its version; each call is noted. */
+/** A stand-in for npm: installs a program that prints its version, takes `NPM_TAKES` seconds, and logs each call. */
 const NPM = `#!/bin/sh
 echo "$*" >>"$NPM_LOG"
 [ -z "$NPM_FAILS" ] || { echo "npm error code ENOTFOUND" >&2; echo "npm error network $NPM_FAILS" >&2; exit 1; }
@@ -49,8 +49,8 @@ function newCache() {
   return { env, cache, installs }
 }
 
-describe('a real program of tests', () => {
-  it('is installed once, into a directory that is named after its version', async () => {
+describe('an agent program for tests', () => {
+  it('is installed once, into a directory named after its version', async () => {
     const { env, cache, installs } = newCache()
     const program = await installAgent('claude', '1.2.3', env)
     expect(program).toBe(join(cache, 'claude@1.2.3', 'node_modules', '.bin', 'claude'))
@@ -58,7 +58,7 @@ describe('a real program of tests', () => {
     expect([installs(), readdirSync(cache)]).toEqual([1, ['claude@1.2.3']])
   })
 
-  it('is whole when two runs install it at once, and one of them is kept', async () => {
+  it('is complete if two runs install it at once, and one copy is kept', async () => {
     const { env, cache } = newCache()
     const slow = { ...env, NPM_TAKES: '0.3' }
     const both = await Promise.all([
@@ -69,19 +69,19 @@ describe('a real program of tests', () => {
     expect(readdirSync(cache)).toEqual(['codex@1.2.3'])
   })
 
-  it('is not taken for installed when that was cut off, and what that has left is removed by the next', async () => {
+  it('is installed again after an interrupted installation, whose files are removed', async () => {
     const { env, cache, installs } = newCache()
     const gone = spawn('true', { stdio: 'ignore' })
     await new Promise((resolve) => gone.once('exit', resolve))
-    const left = join(cache, `.claude@1.2.3-${gone.pid}-aBc1x2`)
+    const stale = join(cache, `.claude@1.2.3-${gone.pid}-aBc1x2`)
     const running = join(cache, `.claude@1.2.3-${process.ppid}-aBc1x2`)
-    for (const path of [left, running]) mkdirSync(join(path, 'node_modules'), { recursive: true })
+    for (const path of [stale, running]) mkdirSync(join(path, 'node_modules'), { recursive: true })
     await installAgent('claude', '1.2.3', env)
     expect(installs()).toBe(1)
     expect(readdirSync(cache).sort()).toEqual([running.slice(cache.length + 1), 'claude@1.2.3'].sort())
   })
 
-  it('that npm cannot install is skipped, with what npm said, and leaves nothing', async () => {
+  it("is skipped with npm's message if npm cannot install it, and leaves no file", async () => {
     const { env, cache } = newCache()
     const offline = { ...env, NPM_FAILS: 'request to https://registry.npmjs.org failed' }
     for (const wanted of ['pinned', 'newest']) {
@@ -92,7 +92,7 @@ describe('a real program of tests', () => {
     expect(readdirSync(cache)).toEqual([])
   })
 
-  it('that says another version than it was installed as is not used', async () => {
+  it('is not used if it prints another version than the one that was installed', async () => {
     const { env, cache } = newCache()
     const npm = join(cache, '..', 'bin', 'npm')
     writeFileSync(npm, NPM.replace('echo %s', 'echo 0.0.0'))
@@ -100,7 +100,7 @@ describe('a real program of tests', () => {
     expect(readdirSync(cache)).toEqual([])
   })
 
-  it('is found by IAPEER_TEST_AGENTS: the pinned one, the newest, or that of a directory', async () => {
+  it('is selected by IAPEER_TEST_AGENTS: pinned, newest, or a directory', async () => {
     const { env, cache } = newCache()
     const find = (wanted: string) => findAgent('codex', { ...env, IAPEER_TEST_AGENTS: wanted })
     const programOf = (version: string) => join(cache, `codex@${version}`, 'node_modules', '.bin', 'codex')

@@ -23,15 +23,15 @@ beforeAll(async () => {
   for (const [name, one] of published) tarballs.set(name, await packPackage(one.directory, directory.path))
 }, 120_000)
 
-/** A package and those of this repository that it needs. */
-function needed(name: string): string[] {
+/** Returns a package and the packages of this repository that it depends on. */
+function withDependencies(name: string): string[] {
   const own = Object.keys(published.get(name)?.manifest.dependencies ?? {}).filter((one) =>
     published.has(one),
   )
-  return [...new Set([name, ...own.flatMap(needed)])].sort()
+  return [...new Set([name, ...own.flatMap(withDependencies)])].sort()
 }
 
-/** An empty project in which these packages are installed from their tarballs. */
+/** Makes an empty project and installs packages from their tarballs. @returns its path */
 async function project(names: readonly string[], skip: (why: string) => void): Promise<string> {
   const made = privateDirectory()
   track(made.remove)
@@ -44,7 +44,7 @@ async function project(names: readonly string[], skip: (why: string) => void): P
   return made.path
 }
 
-/** Runs a program of the project; its last line is JSON. */
+/** Runs a program in the project. @returns its last line, which is JSON */
 async function runProgram(path: string, text: string): Promise<Readonly<Record<string, unknown>>> {
   writeFileSync(join(path, 'program.js'), text)
   const env = { ...process.env, TMUX: '', IAPEER_ROOT: join(path, 'root'), HOME: join(path, 'home') }
@@ -58,20 +58,20 @@ const require = createRequire(import.meta.url)
 const TSC = require.resolve('typescript/bin/tsc')
 const TYPES = dirname(dirname(require.resolve('@types/node/package.json')))
 
-/** What a package can be imported by: `@iapeer/core`, `@iapeer/core/errors`, ... */
-function entrances(path: string, name: string): string[] {
+/** Returns the entry points of a package: `@iapeer/core`, `@iapeer/core/errors`, ... */
+function entryPoints(path: string, name: string): string[] {
   const manifest = readFileSync(join(path, 'node_modules', name, 'package.json'), 'utf8')
   return Object.keys(JSON.parse(manifest).exports).map((one) => join(name, one))
 }
 
-/** Waits for the record of a death in the project’s root, and for its recorder. */
+/** Waits until the recorder in the project's root has finished. @returns the log of deaths */
 async function recorded(path: string, log: string): Promise<string> {
   const state = join(path, 'root', 'state', 'canary')
   await until('the end of the recorder', () => readdirSync(state).length === 0)
   return readFileSync(join(path, log), 'utf8')
 }
 
-/** From here on a program has only what it has loaded. */
+/** Removes the packages: from then on, the program has only the code that it has loaded. */
 const REMOVE = `
 const { rmSync } = await import('node:fs')
 rmSync(process.argv[2] + '/node_modules', { recursive: true })`
@@ -82,8 +82,8 @@ console.log(JSON.stringify({ pid: server.server.pid, mode: server.mode }))
 `
 
 /**
- * A program for each library that needs what the library ships, those with scripts after the libraries were removed. Their
- * servers are ended by the test.
+ * A program for each library that uses the files that the library ships; libraries with scripts are used after their files were
+ * removed. The test kills their servers.
  */
 const PROGRAMS: Readonly<Record<string, string>> = {
   '@iapeer/canary': `import { preloadCanary, startGuardedServer } from '@iapeer/canary'
@@ -118,7 +118,7 @@ console.log(JSON.stringify({ pid: session.server.pid, leader: session.leader.pid
 
 const libraries = [...published.keys()].filter((name) => name !== '@iapeer/cli' && name !== '@iapeer/daemon')
 
-/** The types of all of them, as a compiler sees them that checks what it imports. */
+/** Checks the declarations of all libraries with the compiler, including those that they import. */
 async function checkTypes(path: string, module: string, moduleResolution: string): Promise<void> {
   const options = ['--noEmit', '--strict', '--target', 'es2022', '--typeRoots', TYPES, '--types', 'node']
   const args = [TSC, ...options, '--module', module, '--moduleResolution', moduleResolution, 'all.ts']
@@ -130,28 +130,28 @@ async function checkTypes(path: string, module: string, moduleResolution: string
 
 describe('libraries, installed from their tarballs', () => {
   for (const name of libraries)
-    it(`${name} does its work, installed with those that it needs`, async ({ skip }) => {
-      const path = await project(needed(name), skip)
+    it(`${name} works, installed with its dependencies`, async ({ skip }) => {
+      const path = await project(withDependencies(name), skip)
       const scope = join(path, 'node_modules', '@iapeer')
-      expect(readdirSync(scope).map((one) => `@iapeer/${one}`)).toEqual(needed(name))
-      const said = await runProgram(path, PROGRAMS[name] ?? '')
-      if (typeof said['pid'] === 'number') {
-        const socketPath = typeof said['socketPath'] === 'string' ? said['socketPath'] : join(path, 's')
-        await serverAt(socketPath, said['pid']).end()
+      expect(readdirSync(scope).map((one) => `@iapeer/${one}`)).toEqual(withDependencies(name))
+      const output = await runProgram(path, PROGRAMS[name] ?? '')
+      if (typeof output['pid'] === 'number') {
+        const socketPath = typeof output['socketPath'] === 'string' ? output['socketPath'] : join(path, 's')
+        await serverAt(socketPath, output['pid']).end()
         const log = name === '@iapeer/lifecycle' ? 'root/logs/iapeer/exits.log' : 'root/exits.log'
         expect(await recorded(path, log)).toMatch(
           /cause=killed .*identity=command-bob|identity=command-bob .*cause=killed/,
         )
-      } else if (name === '@iapeer/core') expect(said).toEqual({ names: ['bob'] })
-      else if (name === '@iapeer/protocol') expect(said).toEqual({ daemon: 'undefined', title: 'iapeerd' })
-      else if (name === '@iapeer/host') expect(said).toEqual({ state: 'stopped' })
-      else expect(said).toEqual({ verdict: 'killed-by-signal' })
+      } else if (name === '@iapeer/core') expect(output).toEqual({ names: ['bob'] })
+      else if (name === '@iapeer/protocol') expect(output).toEqual({ daemon: 'undefined', title: 'iapeerd' })
+      else if (name === '@iapeer/host') expect(output).toEqual({ state: 'stopped' })
+      else expect(output).toEqual({ verdict: 'killed-by-signal' })
     }, 180_000)
 
-  it('their types hold for nodenext and for bundlers', async ({ skip }) => {
+  it('have types that are valid for nodenext and for bundlers', async ({ skip }) => {
     const path = await project(libraries, skip)
     const imports = libraries
-      .flatMap((name) => entrances(path, name))
+      .flatMap((name) => entryPoints(path, name))
       .map((one, at) => `export * as _${at} from '${one}'`)
     expect(imports.length).toBeGreaterThan(15)
     writeFileSync(join(path, 'all.ts'), `${imports.join('\n')}\n`)
@@ -160,7 +160,7 @@ describe('libraries, installed from their tarballs', () => {
   }, 240_000)
 })
 
-it('the daemon’s package alone: iapeerd starts, and ps shows it by its name', async ({ skip }) => {
+it("iapeerd starts from the daemon's package alone, and ps shows its name", async ({ skip }) => {
   const path = await project(['@iapeer/daemon'], skip)
   expect(readdirSync(join(path, 'node_modules', '@iapeer'))).toEqual(['daemon'])
   const env = { ...process.env, IAPEER_ROOT: join(path, 'root') }

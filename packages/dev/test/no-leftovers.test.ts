@@ -27,12 +27,12 @@ async function runTests(body: string) {
   })
 }
 
-it('a run that leaves nothing passes', async () => {
+it('a run that leaves nothing behind passes', async () => {
   const done = await runTests("import { test, expect } from 'vitest'\ntest('a', () => expect(1).toBe(1))\n")
   expect(done).toMatchObject({ exitCode: 0 })
 })
 
-it('a run that leaves a file fails and names it', async () => {
+it('a run that leaves a file behind fails and reports it', async () => {
   const done = await runTests(
     "import { test } from 'vitest'\nimport { writeFileSync } from 'node:fs'\ntest('a', () => writeFileSync(process.env.IAPEER_TEST_DIR + '/forgotten', ''))\n",
   )
@@ -40,7 +40,7 @@ it('a run that leaves a file fails and names it', async () => {
   expect(done.stdout + done.stderr).toMatch(/the tests left behind:\s+file \/tmp\/iapt-\w+\/forgotten/)
 })
 
-it('a run that leaves a process fails and names it', async () => {
+it('a run that leaves a process behind fails and reports it', async () => {
   const done = await runTests(
     "import { test } from 'vitest'\nimport { spawn } from 'node:child_process'\ntest('a', () => { spawn('sleep', ['12'], { detached: true, stdio: 'ignore' }).unref() })\n",
   )
@@ -48,7 +48,7 @@ it('a run that leaves a process fails and names it', async () => {
   expect(done.stdout + done.stderr).toMatch(/the tests left behind:\s+process \d+ sleep 12/)
 })
 
-it('a process of the run is found by its arguments too', async () => {
+it('a process of the run is also found by its arguments', async () => {
   const made = privateDirectory()
   track(made.remove)
   const child = spawn('sleep', ['5'], { argv0: `sleep ${made.path}`, env: {}, stdio: 'ignore' })

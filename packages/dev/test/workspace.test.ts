@@ -25,7 +25,7 @@ function newDirectory(): string {
 }
 
 describe('dependencies', () => {
-  it('are exact versions, those of this repository as they are', () => {
+  it('are exact versions, and the current ones for packages of this repository', () => {
     expect(dependencyFaults(workspacePackages().map(({ manifest }) => manifest))).toEqual([])
     expect(published.length).toBeGreaterThan(6)
   })
@@ -49,7 +49,7 @@ describe('dependencies', () => {
     expect(found).toEqual(faults.map((fault) => expect.stringMatching(fault)))
   })
 
-  it('the command and the daemon that it ships have one version', () => {
+  it('the command and the daemon have the same version', () => {
     const pair = ['0.1.0', '0.2.0'].map((version, at) => ({
       name: `@iapeer/${['cli', 'daemon'][at]}`,
       version,
@@ -58,7 +58,7 @@ describe('dependencies', () => {
   })
 
   it.each(cases)(
-    '%s declares what its built code imports, and nothing else',
+    '%s declares exactly the packages that its built code imports',
     (_name, directory, manifest) => {
       const built = join(REPOSITORY, directory, 'dist')
       const files = readdirSync(built).filter((file) => /\.(?:js|d\.ts)$/.test(file))
@@ -67,7 +67,7 @@ describe('dependencies', () => {
     },
   )
 
-  it('an import is found however it is written', () => {
+  it('an import is found in every syntax', () => {
     const text = [
       "import a, { b } from 'one/sub'",
       "export * from '@two/x/y'",
@@ -90,7 +90,7 @@ describe('metadata', () => {
     },
   )
 
-  it('that is missing, or of another package, is named', () => {
+  it('that is missing, or of another package, is reported', () => {
     const [one] = published
     if (one === undefined) throw new Error('no package is published')
     const { keywords: _gone, ...others } = one.manifest
@@ -102,7 +102,7 @@ describe('metadata', () => {
   })
 })
 
-describe('what is packed', () => {
+describe('a packed package', () => {
   async function contents(tarball: string): Promise<{ files: Map<string, string>; manifest: Manifest }> {
     const into = newDirectory()
     const done = await run('tar', ['xzf', tarball, '-C', into])
@@ -116,22 +116,26 @@ describe('what is packed', () => {
     return { files: new Map(texts.filter(([name]) => name !== 'package.json').sort()), manifest }
   }
 
-  it.each(cases)('npm and pnpm pack the same of %s, its license included', async (_name, directory) => {
-    const [npm, pnpm] = await Promise.all([
-      contents(await packPackage(directory, newDirectory(), 'npm')),
-      contents(await packPackage(directory, newDirectory(), 'pnpm')),
-    ])
-    expect([...pnpm.files.keys()]).toEqual([...npm.files.keys()])
-    for (const [name, text] of npm.files) expect([name, pnpm.files.get(name) === text]).toEqual([name, true])
-    const { scripts: _npm, ...fields } = { scripts: undefined, ...npm.manifest }
-    expect(pnpm.manifest).toMatchObject(fields)
-    expect(npm.files.get('LICENSE')).toBe(readFileSync(join(REPOSITORY, 'LICENSE'), 'latin1'))
-    expect(JSON.stringify([npm.manifest, pnpm.manifest])).not.toMatch(/workspace:|@iapeer\/dev/)
-  })
+  it.each(cases)(
+    'of %s has the same files from npm and pnpm, including the license',
+    async (_name, directory) => {
+      const [npm, pnpm] = await Promise.all([
+        contents(await packPackage(directory, newDirectory(), 'npm')),
+        contents(await packPackage(directory, newDirectory(), 'pnpm')),
+      ])
+      expect([...pnpm.files.keys()]).toEqual([...npm.files.keys()])
+      for (const [name, text] of npm.files)
+        expect([name, pnpm.files.get(name) === text]).toEqual([name, true])
+      const { scripts: _npm, ...fields } = { scripts: undefined, ...npm.manifest }
+      expect(pnpm.manifest).toMatchObject(fields)
+      expect(npm.files.get('LICENSE')).toBe(readFileSync(join(REPOSITORY, 'LICENSE'), 'latin1'))
+      expect(JSON.stringify([npm.manifest, pnpm.manifest])).not.toMatch(/workspace:|@iapeer\/dev/)
+    },
+  )
 })
 
 describe('source maps', () => {
-  /** The lines of a map: for each generated line the file and the line that it is from. */
+  /** Yields each generated line of a map with its source and the line there. */
   function* linesOf(map: SourceMap): Generator<[number, string, number]> {
     for (const [at, segments] of decode(map.mappings).entries())
       for (const [, source, line] of segments)
@@ -141,7 +145,7 @@ describe('source maps', () => {
         }
   }
 
-  it.each(cases)('those of %s hold its sources, and lead to the line', (name, directory) => {
+  it.each(cases)('of %s contain its sources and lead to the right line', (name, directory) => {
     const built = join(REPOSITORY, directory, 'dist')
     const maps = readdirSync(built).filter((file) => file.endsWith('.js.map'))
     expect(maps.length).toBeGreaterThan(0)
@@ -149,7 +153,7 @@ describe('source maps', () => {
     for (const file of maps) {
       const map: SourceMap = JSON.parse(readFileSync(join(built, file), 'utf8'))
       const missing = map.sources.filter((_source, at) => !map.sourcesContent[at])
-      // Room: the package of core holds those.
+      // The maps of the canary leave out the sources of core to save space; the package of core contains them.
       const named =
         name === '@iapeer/canary' ? missing.filter((source) => !source.includes('/core/src/')) : missing
       expect([file, named]).toEqual([file, []])

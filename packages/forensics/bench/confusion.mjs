@@ -1,5 +1,5 @@
-// The confusion matrix over the recorded deaths in test/cases (rows: what it was, columns: what was judged), and what
-// judging costs. Fails when a verdict is wrong other than `unknown`, a confidence is higher than it should be, or judging is slow.
+// Prints the confusion matrix over the deaths in test/cases (rows: expected verdict, columns: actual verdict) and the time
+// that judging takes. Fails if a verdict is wrong and not `unknown`, a confidence is too high, or judging is slow.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { judge, parseExitsLog, parseSnapshot, parseWitness } from '../dist/index.js'
@@ -56,7 +56,7 @@ for (const [index, was] of words.entries()) {
   console.log(`${letter(index)} ${was.padEnd(20)}${cells.join('')}`)
 }
 
-// As large as a snapshot gets: a kernel log and a journal full of lines about others.
+// As large as a snapshot gets: a journal full of lines about other processes.
 const noise = Array.from(
   { length: 200 },
   (_none, index) =>
@@ -68,7 +68,7 @@ const heavy = cases
     ...one,
     snapshot: one.snapshot.replace('--- core', () => `--- journal-noise\n${noise}\n--- core`),
   }))
-/** The best of several rounds for each, sorted: what others do on this machine is not counted. */
+/** Returns the best time of several rounds for each case, sorted; the best round is the least disturbed by other processes. */
 function bestTimes(work) {
   const times = heavy.map((one) => {
     let best = Number.POSITIVE_INFINITY
@@ -81,7 +81,7 @@ function bestTimes(work) {
   })
   return times.sort((a, b) => a - b)
 }
-// Once without counting: a first run compiles.
+// A first run without measuring: it compiles the code.
 for (const one of heavy) decide(one)
 const asJson = new Map(heavy.map((one) => [one, JSON.stringify(one.snapshot.split('\n'))]))
 const plain = bestTimes((one) => JSON.parse(asJson.get(one)))

@@ -1,53 +1,60 @@
 import type { VerdictWord } from './verdict-word.ts'
 
-/** What a person can do next, for each verdict. */
+/** What the user can do next, for each verdict. */
 const ADVICE = {
   'kernel-oom': [
     'Give the machine more memory or swap, or run fewer peers at once.',
-    'The section ps-top-rss of the snapshot shows who held the memory (iapeer autopsy --raw).',
+    'iapeer autopsy --raw prints the snapshot; its section ps-top-rss lists the processes that used the most memory.',
   ],
   'cgroup-oom': [
-    'Raise the limit of the cgroup that is named above: MemoryMax= of its unit, or the memory limit of the container.',
-    'Or let the agent start fewer processes: all of them count against that limit.',
+    'Raise the memory limit of the cgroup named above: MemoryMax= of its unit, or the memory limit of the container.',
+    'Or have the agent start fewer processes: all of them count towards that limit.',
   ],
   oomd: [
-    'systemd-oomd ends a whole cgroup under memory pressure. ManagedOOMPreference=avoid on the unit protects it; oomctl shows what is watched.',
-    'Less pressure helps more: fewer peers at once, or more swap.',
+    'systemd-oomd kills all processes of a cgroup under memory pressure. ManagedOOMPreference=avoid on the unit protects it; oomctl lists the cgroups that systemd-oomd monitors.',
+    'Reducing memory pressure helps more: run fewer peers at once, or add swap.',
   ],
   'killed-by-command': [
-    'Ask whoever runs the command above to name one session (kill-session -t =NAME) instead of the server.',
+    'If a script ran the command above, change it to kill one session (tmux kill-session -t =NAME) instead of the server.',
   ],
   'killed-by-signal': [
-    'If nobody owns up: look for a clean-up script, a job with a time limit, or another user with kill rights.',
-    'IAPEER_SIGNAL_WITNESS=1 has a daemon that may trace (root on Linux) see who sends the next one.',
+    'If the sender is unknown: look for a clean-up script, a job with a time limit, or another user who may kill your processes.',
+    'To record the sender next time, run the daemon with IAPEER_SIGNAL_WITNESS=1 and the right to trace signals (root on Linux).',
   ],
   terminated: [
-    'It was asked to end. To let peers survive a logout: loginctl enable-linger; a unit: KillMode=process.',
+    'It was asked to exit. To keep peers running after a logout, run loginctl enable-linger; to keep them running when a unit stops, set KillMode=process in it.',
   ],
   crashed: [
-    'A bug in the program. Keep the core (coredumpctl, or ulimit -c unlimited before the next start), try its newest version, and report it with iapeer autopsy --markdown.',
+    'This is a bug in the program. Keep the core dump (coredumpctl, or ulimit -c unlimited before the next start), try the newest version of the program, and report the crash with the output of iapeer autopsy --markdown.',
   ],
   'tmux-failed': [
-    "tmux refused to go on: its version, its configuration and the socket's directory are the suspects.",
+    'tmux exited with an error. Check its version, its configuration and the directory of its socket.',
   ],
   'agent-exited': [
-    'Its program finished. To have it restarted each time, set "wake_policy": "keep-alive" in its profile.',
+    'Its program finished. To restart it each time, set "wake_policy": "keep-alive" in its profile.',
   ],
-  'agent-failed': ['Its own words above say why. iapeer start brings it up again.'],
+  'agent-failed': ['Its last output usually shows the reason. iapeer start starts it again.'],
   exited: [
-    'A SIGTERM, the end of its last session, or a kill command that nobody saw. Of a server that iapeer start has launched more is seen than of a watched one.',
+    'The cause is SIGTERM, the end of its last session, or a kill command that was not observed. iapeer observes more of a server that iapeer start launched than of a watched one.',
   ],
-  'host-reboot': ['after_reboot=restart or resume in its profile brings it up again.'],
+  'host-reboot': [
+    'To start it again after a reboot, set "after_reboot" to "restart" or "resume" in its profile.',
+  ],
   'recorder-lost': [
-    'Something ended the server and what watched it: a logout, a unit stop, or memory. The journal of that time may tell.',
+    'Something killed the server and its recorder: a logout, a stopped unit, or a lack of memory. Check the system journal of that time.',
   ],
-  unknown: ['A watched server says little. One that iapeer start has launched leaves its wait status.'],
+  unknown: [
+    'Little can be observed of a watched server. Of a server that iapeer start launched, the wait status is recorded.',
+  ],
 } as const satisfies Readonly<Record<VerdictWord, readonly string[]>>
 
 const KILLER_KNOWN = [
-  'Whoever wrote the command above can say why; a pid file, or a pattern that fits less, spares the wrong ones.',
+  'Check why the process above sent the signal. If it selects processes by a pattern, use a pid file or a narrower pattern.',
 ] as const
 
-/** What a person can do about such a death, a line each. @param killer whether it is known who did it */
+/**
+ * Returns what the user can do about a death, one line for each piece of advice.
+ * @param killer whether the process that killed it is known
+ */
 export const adviceFor = (verdict: VerdictWord, killer = false): readonly string[] =>
   killer && verdict === 'killed-by-signal' ? KILLER_KNOWN : ADVICE[verdict]

@@ -1,13 +1,13 @@
 import { parseLogfmt } from '@iapeer/core/logfmt'
 import { canonicalSignal, signalOfWaitStatus } from './signal-name.ts'
 
-/** What is not known is undefined, and absent in JSON. */
+/** The fields of both kinds of death. An unknown value is undefined, and absent in JSON. */
 interface DeathCommon {
   /** `<identity>-<gen>`; lines of older versions have no gen: `<identity>-<epoch seconds>`. */
   readonly id: string
-  /** ISO-8601 UTC: the time of death, or with `seenAlive` the time at which it was found. */
+  /** The time of death, ISO-8601 UTC; with `seenAlive` the time at which the death was found. */
   readonly ts: string
-  /** Where the time of death is not known: the last moment at which it was seen alive, ISO-8601 UTC. */
+  /** If the time of death is not known: the last time at which the process was seen alive, ISO-8601 UTC. */
   readonly seenAlive?: string | undefined
   readonly identity: string
   readonly gen?: string | undefined
@@ -18,18 +18,18 @@ interface DeathCommon {
   readonly recorder?: string | undefined
 }
 
-/** A whole tmux server ended. */
+/** The death of a tmux server. */
 export interface ServerExit extends DeathCommon {
   readonly event: 'server-exit'
   readonly cause: string
   readonly serverPid?: number | undefined
-  /** Mode guard: the server's wait status. Mode watch: the exit code of the watching client. 0..255. */
+  /** In mode guard the server's wait status, in mode watch the exit code of the watching client. 0..255. */
   readonly waitStatus?: number | undefined
-  /** Known in mode guard only; canonical (`SIGKILL`). */
+  /** The canonical name (`SIGKILL`); known in mode guard only. */
   readonly signal?: string | undefined
 }
 
-/** The process of a session (the agent) ended. */
+/** The death of the leader of a session (the agent). */
 export interface SessionExit extends DeathCommon {
   readonly event: 'session-exit'
   readonly exitCode?: number | undefined
@@ -39,15 +39,16 @@ export interface SessionExit extends DeathCommon {
 
 export type ExitRecord = ServerExit | SessionExit
 
+/** The content of exits.log. */
 export interface ExitsLog {
-  /** In the order of the file; of several lines with one id the first complete one. */
+  /** In the order of the file. Of several lines with the same id, the first complete one. */
   readonly records: readonly ExitRecord[]
-  /** Pieces that are no complete record: torn writes, foreign lines. */
+  /** The number of pieces that are not a complete record: torn writes, foreign lines. */
   readonly unreadable: number
 }
 
-/** Where a record begins: a full disk tears lines and merges them, so a beginning may stand inside a line. */
-const BEGINNING = /(?=ts=\d{4}-\d\d-\d\dT[\d:.]+Z ev=(?:server|session)-exit )/
+/** The start of a record. A full disk tears and merges lines, so a record can start in the middle of a line. */
+const RECORD_START = /(?=ts=\d{4}-\d\d-\d\dT[\d:.]+Z ev=(?:server|session)-exit )/
 
 type Fields = Readonly<Record<string, string>>
 
@@ -66,9 +67,10 @@ function serverExit(common: DeathCommon, fields: Fields): ServerExit | undefined
   const cause = present(fields['cause'])
   if (cause === undefined) return undefined
   const waitStatus = waitStatusOf(fields['wait_rc'])
-  const told = canonicalSignal(fields['signal'] ?? '')
+  const named = canonicalSignal(fields['signal'] ?? '')
   const signal =
-    told ?? (common.mode === 'guard' && waitStatus !== undefined ? signalOfWaitStatus(waitStatus) : undefined)
+    named ??
+    (common.mode === 'guard' && waitStatus !== undefined ? signalOfWaitStatus(waitStatus) : undefined)
   const serverPid = wholeNumber(fields['server_pid'])
   return { ...common, event: 'server-exit', cause, serverPid, waitStatus, signal }
 }
@@ -80,7 +82,7 @@ function sessionExit(common: DeathCommon, fields: Fields): SessionExit {
   return { ...common, event: 'session-exit', exitCode, signal, leaderPid }
 }
 
-/** Reads one line of exits.log. Total: undefined for anything that is not one complete record. */
+/** Parses one line of exits.log. Never throws; returns undefined for anything that is not exactly one complete record. */
 export function parseExitLine(line: string): ExitRecord | undefined {
   const { fields, torn } = parseLogfmt(line)
   const { ts, ev, identity } = fields
@@ -106,12 +108,12 @@ export function parseExitLine(line: string): ExitRecord | undefined {
   return ev === 'session-exit' ? sessionExit(common, fields) : undefined
 }
 
-/** Reads a whole exits.log, or several joined oldest first. Total over any text. */
+/** Parses an exits.log, or several that are concatenated, the oldest first. Accepts any text and never throws. */
 export function parseExitsLog(text: string): ExitsLog {
   const records = new Map<string, ExitRecord>()
   let unreadable = 0
   for (const line of text.split('\n')) {
-    for (const piece of line.split(BEGINNING)) {
+    for (const piece of line.split(RECORD_START)) {
       if (piece.trim() === '') continue
       const record = parseExitLine(piece)
       if (record === undefined) unreadable++

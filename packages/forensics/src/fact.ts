@@ -1,19 +1,19 @@
 import type { Killer } from './witness.ts'
 
-/** What the rules ask for. */
+/** The names of facts that the rules use. */
 export type FactName =
-  // What ended, and how its line says it ended.
+  // What died, and how, according to its line in exits.log.
   | 'server'
   | 'agent'
-  | 'ended-zero'
-  | 'ended-nonzero'
-  | 'ended-as-killed'
-  | 'ended-sigkill'
-  | 'ended-signal'
-  | 'ended-fault'
-  | 'ended-in-order'
-  | 'ended-swept'
-  | 'ended-unseen'
+  | 'exited-zero'
+  | 'exited-nonzero'
+  | 'exited-as-killed'
+  | 'died-by-sigkill'
+  | 'died-by-signal'
+  | 'died-by-fault'
+  | 'exited-normally'
+  | 'died-with-client'
+  | 'died-unseen'
   | 'may-be-sigkill'
   | 'may-be-terminated'
   | 'recorder-lost'
@@ -22,7 +22,7 @@ export type FactName =
   | 'unit-stopping'
   | 'leader-removed'
   | 'command-recorded'
-  // What was seen beside it.
+  // Other evidence of the cause.
   | 'command-witness'
   | 'command-witness-unsure'
   | 'signal-sent'
@@ -43,23 +43,24 @@ export type FactName =
   | 'shutdown'
   | 'cgroup-oom-kill'
   | 'cgroup-limit-reached'
-  // What speaks against a verdict.
+  // Evidence against a verdict.
   | 'kernel-killed-another'
   | 'cgroup-killed-another'
   | 'no-oom-kill-counted'
-  // What a person wants to see beside a verdict; no rule needs it.
+  // Shown to the user next to the verdict; no rule uses it.
   | 'context'
 
-/** Something that was read, and where. */
+/** A piece of evidence and where it was read. */
 export interface Fact {
   readonly names: readonly FactName[]
+  /** A section of the snapshot, `witness` or `exits.log`. */
   readonly section: string
   readonly text: string
-  /** It fits, but does not prove: the line has no time, or names less than the process. */
+  /** The fact fits but does not prove the cause: the line has no time, or does not name the process. Lowers the confidence by one step. */
   readonly weak?: boolean
-  /** For the sentence of the rule. */
+  /** Values for the placeholders of the rule's summary. */
   readonly values?: Readonly<Record<string, string>>
   readonly killer?: Killer | undefined
-  /** What other deaths may have had as their cause too. */
+  /** Causes that other deaths can share, as `Incident.cause` prints them. */
   readonly shared?: readonly string[]
 }

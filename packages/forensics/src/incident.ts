@@ -3,23 +3,23 @@ import { UNITS_STOP } from './facts/systemd.ts'
 import { examine, type Findings, type Verdict } from './verdict.ts'
 import type { Confidence } from './verdict-word.ts'
 
-/** A death with what was found beside its line. */
+/** A death and the evidence about it. */
 export interface Death {
   readonly record: ExitRecord
   readonly findings: Findings
 }
 
-/** Several deaths that had one cause. */
+/** Several deaths with one cause. */
 export interface Incident {
-  /** `incident-<id of its first death>`. */
+  /** `incident-<id of the first death>`. */
   readonly id: string
-  /** Of its first death. */
+  /** The time of the first death, ISO-8601 UTC. */
   readonly ts: string
-  /** Ids of the deaths, the first one first. */
+  /** The ids of the deaths, in the order of their times. */
   readonly deaths: readonly string[]
-  /** What they share, in words: `killer 4240`, `limit of /agents`, `shutdown`, `stop of their units`. */
+  /** The shared cause: `killer 4240`, `limit of /agents`, `shutdown`, `stop of their units`. */
   readonly cause: string
-  /** The surest verdict among theirs: it is that of all. */
+  /** The verdict with the highest confidence among the deaths; it applies to all of them. */
   readonly verdict: Verdict
 }
 
@@ -33,20 +33,20 @@ interface Examined {
   readonly shared: readonly string[]
 }
 
-/** What {@link judgeTogether} says of some deaths. */
+/** The result of {@link judgeTogether}. */
 export interface Judgement {
-  /** The verdict of each death by itself, in the order of the deaths. */
+  /** The verdict of each single death, in the order of the input. */
   readonly verdicts: readonly Verdict[]
   readonly incidents: readonly Incident[]
 }
 
-/** A reboot is noticed when somebody looks: its deaths belong together whenever that was. */
+/** Returns whether deaths share the cause at any distance in time: a reboot is noticed at the next check of each peer. */
 const isTimeless = (cause: string): boolean => cause.startsWith('end of boot ')
 
-/** So many at once by a signal that nobody was seen sending are no chance; two may be. */
 const UNSEEN = 'unseen sender of '
+/** Two deaths by the same signal from an unknown sender can be a coincidence; from three on they count as one incident. */
 const UNSEEN_MIN = 3
-/** Signals that somebody else sends; a crash is a peer's own. */
+/** Signals that another process sends; a fault signal (a crash) comes from the peer itself. */
 const SENT: ReadonlySet<string | undefined> = new Set(['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'])
 
 function unseenCause({ record, verdict, shared }: Examined): readonly string[] {
@@ -57,7 +57,7 @@ function unseenCause({ record, verdict, shared }: Examined): readonly string[] {
     : []
 }
 
-/** Splits deaths of one cause where more than five seconds lie between two of them. */
+/** Splits deaths of one cause into groups: a gap of more than five seconds starts a new group. */
 function bursts(deaths: readonly Examined[], cause: string): Examined[][] {
   const groups: Examined[][] = []
   let lastMs = Number.NEGATIVE_INFINITY
@@ -81,15 +81,15 @@ function incidentOf(group: readonly Examined[], cause: string): Incident | undef
 }
 
 /**
- * Finds the incidents among deaths: at most five seconds apart, and one cause that the evidence shows (the same hand,
- * the same limit, machine, unit or boot), units that were stopped together, or three peers and more by one signal of an
- * unseen sender. Deaths that only happened at one time are no incident.
+ * Finds the incidents among deaths. The deaths of an incident are at most five seconds apart and share a cause: the same
+ * killer, memory limit, machine, unit or boot in the evidence, units that were stopped together, or the same signal from an
+ * unknown sender to three or more peers. Deaths at the same time without a shared cause are not an incident.
  */
 export function groupIncidents(deaths: readonly Death[]): Incident[] {
   return incidentsOf(deaths.map(examined))
 }
 
-/** Judges each death by itself and finds the incidents among them, as {@link groupIncidents} does; each is examined once. */
+/** Judges each death and finds the incidents among them like {@link groupIncidents}, but examines each death only once. */
 export function judgeTogether(deaths: readonly Death[]): Judgement {
   const all = deaths.map(examined)
   return { verdicts: all.map(({ verdict }) => verdict), incidents: incidentsOf(all) }
@@ -116,7 +116,7 @@ function incidentsOf(deaths: readonly Examined[]): Incident[] {
   const found = [...byCause].flatMap(([cause, sharing]) =>
     bursts(sharing, cause).map((group) => ({ group, cause })),
   )
-  // The cause that takes the most deaths explains them; a death belongs to one incident.
+  // A death belongs to one incident: that of the cause with the most deaths.
   found.sort((one, other) => other.group.length - one.group.length)
   const taken = new Set<string>()
   const incidents: Incident[] = []

@@ -2,23 +2,24 @@ import type { ExitRecord } from './exit-record.ts'
 import type { LineTime } from './log-line.ts'
 import { type Snapshot, sectionLines } from './snapshot.ts'
 
-/** One life of what died: who it was, where it lived, and from when to when it was watched. */
+/** What died (its pid and cgroups), and the time from the arming of its recorder to its death. */
 export interface Lifetime {
   readonly subject: 'server' | 'agent'
   readonly pid: number | undefined
   readonly deathMs: number
   readonly armedMs: number | undefined
   readonly armedUptime: number | undefined
-  /** When the snapshot was taken, by the kernel's clock. */
+  /** The time of the snapshot, in seconds since boot. */
   readonly endUptime: number | undefined
   readonly boot: string | undefined
   readonly cgroups: { readonly v2: string | undefined; readonly v1: string | undefined }
 }
 
 /**
- * `near`: within seconds of the death. `during`: while it was watched. `unknown`: the line does not say enough.
- * `before`: before it was watched, if the machine has never slept.
- * `agoMs` is how long before the death, where that can be told.
+ * The time of a log line relative to a lifetime.
+ * `near`: within seconds of the death. `during`: between arming and death. `unknown`: the line does not state enough.
+ * `before`: before arming, unless the machine was suspended. `outside`: at another time.
+ * `agoMs` is the time from the line to the death, if it is known.
  */
 export interface Position {
   readonly where: 'near' | 'during' | 'unknown' | 'before' | 'outside'
@@ -40,12 +41,13 @@ const firstMatch = (lines: readonly string[], pattern: RegExp): string | undefin
 
 const numberOf = (text: string | undefined): number | undefined => (text ? Number(text) : undefined)
 
-/** Epoch milliseconds, or seconds where `date` had no fractions. */
+/** Returns epoch milliseconds; the text has seconds if `date` has no fractions. */
 function epochMs(text: string | undefined): number | undefined {
   const value = numberOf(text)
   return value !== undefined && text !== undefined && text.length <= 11 ? value * 1000 : value
 }
 
+/** Returns the lifetime of what died, from the line and the baseline in the snapshot. */
 export function lifetimeOf(record: ExitRecord, snapshot: Snapshot | undefined): Lifetime {
   const baseline = snapshot === undefined ? [] : sectionLines(snapshot, 'baseline')
   const after = snapshot === undefined ? [] : sectionLines(snapshot, 'cgroup')
@@ -65,7 +67,7 @@ export function lifetimeOf(record: ExitRecord, snapshot: Snapshot | undefined): 
 
 const isNear = (agoMs: number): boolean => agoMs <= NEAR_BEFORE_MS && agoMs >= -NEAR_AFTER_MS
 
-/** The kernel's clock stands still while a machine sleeps, so a line may be younger than it looks, never older. */
+/** The kernel's log clock stops while the machine is suspended, so a line can be later than its time shows, never earlier. */
 function positionOfUptime(lifetime: Lifetime, seconds: number): Position {
   const { armedUptime, armedMs, endUptime } = lifetime
   if (armedUptime === undefined) return { where: 'unknown' }
@@ -85,7 +87,7 @@ function positionOfUtc(lifetime: Lifetime, ms: number): Position {
   return { where: ms >= lifetime.armedMs - 1000 ? 'during' : 'outside', agoMs }
 }
 
-/** Zones differ by quarters of an hour: a wall clock is near a death when it is so in one of them. */
+/** Time zones differ by multiples of 15 minutes: a local time is near a death if it is near in one of the zones. */
 function positionOfLocal(lifetime: Lifetime, ms: number, hasYear: boolean): Position {
   const year = new Date(lifetime.deathMs).getUTCFullYear()
   const shifted = (to: number): number =>
@@ -103,7 +105,7 @@ function positionOfLocal(lifetime: Lifetime, ms: number, hasYear: boolean): Posi
   return { where: candidates.some((at) => at >= earliest && at <= latest) ? 'unknown' : 'outside' }
 }
 
-/** Where in a life a line of a log stands. */
+/** Returns the position of a log line's time relative to a lifetime. */
 export function positionIn(lifetime: Lifetime, time: LineTime): Position {
   if (time.kind === 'uptime') return positionOfUptime(lifetime, time.seconds)
   if (time.kind === 'utc') return positionOfUtc(lifetime, time.ms)

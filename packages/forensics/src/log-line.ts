@@ -1,16 +1,16 @@
-/** When a line was written, as far as its text says. */
+/** The time of a log line, as far as its text states it. */
 export type LineTime =
   /** Seconds since boot, as the kernel counts them. */
   | { readonly kind: 'uptime'; readonly seconds: number }
   | { readonly kind: 'utc'; readonly ms: number }
-  /** A wall clock without a zone, in milliseconds as if it were UTC. */
+  /** Local time without a zone, in milliseconds as if it were UTC. */
   | { readonly kind: 'local'; readonly ms: number; readonly hasYear: boolean }
   | { readonly kind: 'none' }
 
-/** One line of a kernel log or a journal, of whatever form. */
+/** One line of a kernel log or a journal, in any format. */
 export interface LogLine {
   readonly time: LineTime
-  /** `kernel`, `systemd`, `systemd-oomd`: who wrote it; undefined in a plain kernel log. */
+  /** The program that wrote the line (`kernel`, `systemd`, `systemd-oomd`); undefined in a plain kernel log. */
   readonly source: string | undefined
   readonly message: string
 }
@@ -19,7 +19,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 
 /** `<4>` (dmesg -r), `kern  :err   : ` (dmesg -x). */
 const LEVEL = /^(?:<\d{1,3}>|[a-z0-9]{3,8}\s*:[a-z]{3,7}\s*: )/
-/** `[ 2000.000000]`, with `[  T812]` or `[    C1]` where the kernel names its caller. */
+/** `[ 2000.000000]`, followed by `[  T812]` or `[    C1]` if the kernel names its caller. */
 const UPTIME = /^\[\s*(\d{1,10}\.\d{1,9})\](?:\[\s*[TC]\d+\])? ?/
 /** dmesg -T. */
 const CTIME = /^\[\w{3} (\w{3})\s+(\d{1,2}) (\d\d):(\d\d):(\d\d) (\d{4})\] ?/
@@ -29,7 +29,7 @@ const SHORT = /^(\w{3})\s+(\d{1,2}) (\d\d):(\d\d):(\d\d)(?:\.\d{1,9})? /
 const ISO =
   /^(?:\w{3} )?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))? ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?(?=[ \t]) ?/
 const UNIX = /^(\d{9,11}\.\d{3,9}) /
-/** `host kernel: `, `host systemd-oomd[812]: `; macOS puts thread, type and more between. */
+/** `host kernel: `, `host systemd-oomd[812]: `; macOS puts the thread, the type and more before the source. */
 const SOURCE = /^(?:\S+ +)?([A-Za-z_][\w.@/-]{0,63})(?:\[[\d:a-fx]{1,20}\])?:\s/
 const DARWIN_SOURCE =
   /^(?:0x[0-9a-f]+ |\S+ )?.{0,60}?\b(kernel|launchd|runningboardd|ReportCrash)(?:\[[\d:a-fx]+\])?:? /
@@ -67,17 +67,17 @@ function wallTime(text: string): { time: LineTime; length: number } | undefined 
   return { time: { kind: 'utc', ms: Math.round(Number(seconds) * 1000) }, length: unix.length }
 }
 
-/** What stands before the message, when a journal wrote the line. */
+/** Returns the source before the message, in a line of a journal. */
 function sourceOf(text: string): { source: string; length: number } | undefined {
   const found = SOURCE.exec(text) ?? DARWIN_SOURCE.exec(text)
   return found === null ? undefined : { source: found[1] ?? '', length: found[0].length }
 }
 
-/** Only a name that a log can have been written by; `Out of memory: ` is part of a message. */
+/** The names that count as a source: in `Out of memory: …` the part before the colon belongs to the message. */
 const KNOWN_SOURCES =
   /^(?:kernel|systemd(?:-[a-z]+)?|launchd|runningboardd|ReportCrash|earlyoom|(?:\/\S*\/)?systemd-shutdown)$/
 
-/** Reads the time, the writer and the message of a line. Total over any text. */
+/** Parses the time, the source and the message of a line. Accepts any text and never throws. */
 export function parseLogLine(line: string): LogLine {
   let rest = line.replace(LEVEL, '')
   let time: LineTime = { kind: 'none' }
@@ -94,7 +94,7 @@ export function parseLogLine(line: string): LogLine {
   const by = sourceOf(rest)
   const source = by !== undefined && KNOWN_SOURCES.test(by.source) ? by.source : undefined
   if (by !== undefined && source !== undefined) rest = rest.slice(by.length)
-  // rsyslog writes the kernel's own time after its own.
+  // rsyslog writes its own time, then the kernel's.
   const inner = source === 'kernel' ? UPTIME.exec(rest) : null
   if (inner === null) return { time, source, message: rest.trimStart() }
   const seconds = Number(inner[1])

@@ -5,17 +5,17 @@ interface JetsamProcess {
   readonly pid: number
   readonly name: string
   readonly bytes: number | undefined
-  /** Why it was killed; undefined for those that were only there. */
+  /** Why it was killed; undefined for processes that the report only lists. */
   readonly reason: string | undefined
 }
 
-/** What macOS wrote about a crash or a lack of memory. */
+/** A crash report or a jetsam report of macOS. */
 export type Report =
   | {
       readonly kind: 'crash'
       readonly file: string
       readonly app: string
-      /** Known once the body is there. */
+      /** Undefined if the body of the report is missing. */
       readonly pid: number | undefined
       readonly signal: string | undefined
       readonly exception: string | undefined
@@ -52,7 +52,7 @@ const numberOf = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isFinite(value) ? value : undefined
 const recordOf = (value: unknown): Json => (isRecord(value) ? value : {})
 
-/** The bug types of Apple's reports: 298 jetsam, 109 and 309 crash, 385 and others an exit that was no crash. */
+/** The bug type of jetsam reports. Apple's other types: 109 and 309 crash, 385 and others an exit without a crash. */
 const JETSAM = '298'
 
 function jetsam(file: string, head: Json, body: Json): Report {
@@ -86,7 +86,7 @@ function crash(file: string, head: Json, body: Json): Report {
   }
 }
 
-/** The older text form (`.crash`, before macOS 12). */
+/** Parses the older text format (`.crash`, before macOS 12). */
 function oldCrash(file: string, text: string): Report | undefined {
   const value = (name: string): string | undefined =>
     new RegExp(`^${name}:[ \\t]+(\\S.*)$`, 'm').exec(text)?.[1]?.trim()
@@ -106,8 +106,8 @@ function oldCrash(file: string, text: string): Report | undefined {
 }
 
 /**
- * Reads one report of macOS: JetsamEvent or crash `.ips` (a line of JSON, then JSON), or the older `.crash` text.
- * Only the first line is enough for a name. Total: undefined for anything else.
+ * Parses one report of macOS: JetsamEvent or crash `.ips` (a line of JSON, then JSON), or the older `.crash` text.
+ * The first line alone is enough for the name of the program. Never throws; returns undefined for anything else.
  */
 export function parseReport(file: string, text: string): Report | undefined {
   const end = text.indexOf('\n')

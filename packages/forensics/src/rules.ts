@@ -1,22 +1,22 @@
 import type { FactName } from './fact.ts'
 import type { Confidence, VerdictWord } from './verdict-word.ts'
 
-/** One way to a verdict. */
+/** One row of the verdict table: the facts that lead to a verdict. */
 export interface Rule {
   readonly name: string
   readonly verdict: VerdictWord
-  /** With every fact certain and nothing against it. */
+  /** The confidence when every fact is certain and no fact contradicts the verdict. */
   readonly confidence: Confidence
-  /** All of these. */
+  /** The rule applies only if all of these facts are present. */
   readonly needs: readonly FactName[]
-  /** None of these. */
+  /** The rule does not apply if one of these facts is present. */
   readonly unless?: readonly FactName[]
-  /** Each of these that is there costs one step of confidence, and is shown. */
+  /** Facts that contradict the verdict: each one lowers the confidence by one step and is shown. */
   readonly against?: readonly FactName[]
-  /** A cut snapshot may have held what would have made it another verdict; that costs a step. */
+  /** More evidence could lead to another verdict, so a truncated snapshot lowers the confidence by one step. */
   readonly refinable?: boolean
-  /** For a person; `{who}` is what died, other words come from the facts. */
-  readonly says: string
+  /** The sentence that the user reads. `{who}` is what died; the facts supply the other values. */
+  readonly summary: string
 }
 
 const NAMED_BY_KERNEL: readonly FactName[] = [
@@ -27,9 +27,9 @@ const NAMED_BY_KERNEL: readonly FactName[] = [
 ]
 
 /**
- * How facts become a verdict. The first rule that has what it needs decides, so direct evidence stands before what
- * only follows from a status. A verdict is `high` only by a line or a counter that names the process or its cgroup,
- * by a witness, or by a wait status.
+ * The rules that turn facts into a verdict. The first rule that applies decides, so rules on direct evidence come before
+ * rules on an exit status. A verdict has confidence `high` only if a log line or a counter names the process or its cgroup,
+ * if a witness saw the cause, or if a wait status shows it.
  */
 export const RULES: readonly Rule[] = [
   {
@@ -37,7 +37,7 @@ export const RULES: readonly Rule[] = [
     verdict: 'host-reboot',
     confidence: 'high',
     needs: ['host-reboot'],
-    says: 'this host (or container) was restarted while {who} ran',
+    summary: 'this host (or container) restarted while {who} was running',
   },
   {
     name: 'command-seen',
@@ -45,7 +45,7 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['command-recorded', 'command-witness'],
     against: NAMED_BY_KERNEL,
-    says: '{command} ended {who}, run by pid {pid}{starter}',
+    summary: '{who} was killed by the tmux command {command}, run by pid {pid}{starter}',
   },
   {
     name: 'command-seen-by-several',
@@ -53,7 +53,7 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['command-recorded', 'command-witness-unsure'],
     against: NAMED_BY_KERNEL,
-    says: '{command} ended {who}; who ran it is not certain',
+    summary: '{who} was killed by the tmux command {command}; which process ran it is not certain',
   },
   {
     name: 'command-recorded',
@@ -61,9 +61,9 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['command-recorded'],
     against: NAMED_BY_KERNEL,
-    says: 'a tmux command ended the server',
+    summary: '{who} was killed by a tmux command',
   },
-  ...(['ended-zero', 'ended-in-order', 'leader-removed'] as const).map(
+  ...(['exited-zero', 'exited-normally', 'leader-removed'] as const).map(
     (ended): Rule => ({
       name: `command-witnessed-${ended}`,
       verdict: 'killed-by-command',
@@ -71,7 +71,7 @@ export const RULES: readonly Rule[] = [
       needs: [ended, 'command-witness'],
       unless: ended === 'leader-removed' ? [] : ['agent'],
       against: ['termination-sent'],
-      says: '{command} ended {who}, run by pid {pid}{starter}',
+      summary: '{who} was killed by the tmux command {command}, run by pid {pid}{starter}',
     }),
   ),
   {
@@ -80,7 +80,7 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['kernel-killed-in-cgroup', 'may-be-sigkill'],
     against: ['no-oom-kill-counted', 'sigkill-sent'],
-    says: 'the kernel killed {who} for memory: {cgroup} was at its limit',
+    summary: 'the kernel OOM killer killed {who}: {cgroup} was at its memory limit',
   },
   {
     name: 'kernel-names-it',
@@ -88,7 +88,7 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['kernel-killed-for-memory', 'may-be-sigkill'],
     against: ['no-oom-kill-counted', 'sigkill-sent'],
-    says: 'the kernel killed {who}: the machine was out of memory',
+    summary: 'the kernel OOM killer killed {who}: the machine was out of memory',
   },
   {
     name: 'jetsam-names-it',
@@ -96,7 +96,7 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['jetsam-kill', 'may-be-sigkill'],
     against: ['sigkill-sent'],
-    says: 'macOS killed {who}: memory ran out (jetsam)',
+    summary: 'macOS killed {who} to free memory (jetsam)',
   },
   {
     name: 'kernel-names-it-limit-reached',
@@ -104,7 +104,7 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['kernel-killed', 'cgroup-oom-kill', 'cgroup-limit-reached', 'may-be-sigkill'],
     against: ['sigkill-sent'],
-    says: 'the kernel killed {who} for memory: {cgroup} was at its limit',
+    summary: 'the kernel OOM killer killed {who}: {cgroup} was at its memory limit',
   },
   {
     name: 'kernel-names-it-for-some-memory',
@@ -112,7 +112,8 @@ export const RULES: readonly Rule[] = [
     confidence: 'medium',
     needs: ['kernel-killed', 'may-be-sigkill'],
     against: ['no-oom-kill-counted', 'sigkill-sent', 'cgroup-limit-reached'],
-    says: 'the kernel killed {who} for memory; the line that says for whose is gone',
+    summary:
+      'the kernel OOM killer killed {who}; whether a cgroup or the machine was out of memory is not known',
   },
   {
     name: 'oomd-journal',
@@ -120,46 +121,46 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['oomd-kill', 'may-be-sigkill'],
     against: ['sigkill-sent'],
-    says: 'systemd-oomd killed {who} with everything in {cgroup}: {why}',
+    summary: 'systemd-oomd killed {who} and all other processes in {cgroup}: {why}',
   },
   {
     name: 'oomd-signal',
     verdict: 'oomd',
     confidence: 'high',
     needs: ['oomd-sent'],
-    unless: ['ended-fault'],
-    says: 'an out-of-memory daemon killed {who}: {killer}',
+    unless: ['died-by-fault'],
+    summary: 'an out-of-memory daemon killed {who}: {killer}',
   },
   {
     name: 'earlyoom',
     verdict: 'oomd',
     confidence: 'high',
     needs: ['earlyoom-kill'],
-    unless: ['ended-fault'],
-    says: 'earlyoom killed {who}: memory was running out',
+    unless: ['died-by-fault'],
+    summary: 'earlyoom killed {who}: the machine was running out of memory',
   },
   {
     name: 'signal-seen',
     verdict: 'killed-by-signal',
     confidence: 'high',
-    needs: ['signal-sent', 'ended-signal'],
-    says: '{who} was killed by {sent} from {killer}{starter}',
+    needs: ['signal-sent', 'died-by-signal'],
+    summary: '{who} was killed by {sent} from {killer}{starter}',
   },
   {
     name: 'fault-signal-seen',
     verdict: 'killed-by-signal',
     confidence: 'high',
-    needs: ['signal-sent', 'ended-fault'],
+    needs: ['signal-sent', 'died-by-fault'],
     against: ['kernel-fault'],
-    says: '{who} was killed by {sent} from {killer}{starter}; it did not crash by itself',
+    summary: '{who} was killed by {sent} from {killer}{starter}; it did not crash on its own',
   },
-  ...(['ended-unseen', 'ended-swept', 'recorder-lost'] as const).map(
+  ...(['died-unseen', 'died-with-client', 'recorder-lost'] as const).map(
     (ended): Rule => ({
       name: `kill-seen-${ended}`,
       verdict: 'killed-by-signal',
       confidence: 'high',
       needs: ['sigkill-sent', ended],
-      says: '{who} was killed by {sent} from {killer}{starter}',
+      summary: '{who} was killed by {sent} from {killer}{starter}',
     }),
   ),
   {
@@ -167,27 +168,27 @@ export const RULES: readonly Rule[] = [
     verdict: 'terminated',
     confidence: 'high',
     needs: ['termination-sent', 'may-be-terminated'],
-    unless: ['ended-signal'],
+    unless: ['died-by-signal'],
     against: NAMED_BY_KERNEL,
-    says: '{who} was told to end by {sent} from {killer}{starter}',
+    summary: '{who} was asked to exit by {sent} from {killer}{starter}',
   },
   {
     name: 'crash-by-status',
     verdict: 'crashed',
     confidence: 'high',
-    needs: ['ended-fault'],
+    needs: ['died-by-fault'],
     against: NAMED_BY_KERNEL,
     refinable: true,
-    says: '{who} crashed ({signal})',
+    summary: '{who} crashed ({signal})',
   },
   ...(['kernel-fault', 'core-dump', 'crash-report'] as const).flatMap((seen) =>
-    (['ended-unseen', 'recorder-lost'] as const).map(
+    (['died-unseen', 'recorder-lost'] as const).map(
       (ended): Rule => ({
         name: `crash-by-${seen}-${ended}`,
         verdict: 'crashed',
         confidence: 'high',
         needs: [seen, ended],
-        says: '{who} crashed',
+        summary: '{who} crashed',
       }),
     ),
   ),
@@ -195,9 +196,9 @@ export const RULES: readonly Rule[] = [
     name: 'crash-report-of-a-tmux',
     verdict: 'crashed',
     confidence: 'medium',
-    needs: ['crash-report-of-app', 'ended-unseen'],
+    needs: ['crash-report-of-app', 'died-unseen'],
     refinable: true,
-    says: '{who} crashed, by a report about a tmux of that moment',
+    summary: '{who} crashed: macOS wrote a crash report for a tmux process at that moment',
   },
   {
     name: 'shutdown-seen',
@@ -205,7 +206,7 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['shutdown', 'may-be-terminated'],
     against: NAMED_BY_KERNEL,
-    says: '{who} was ended by the shutdown of this host',
+    summary: '{who} was terminated because this host was shutting down',
   },
   {
     name: 'shutdown-recorded',
@@ -213,7 +214,7 @@ export const RULES: readonly Rule[] = [
     confidence: 'medium',
     needs: ['host-stopping'],
     against: NAMED_BY_KERNEL,
-    says: '{who} was ended by the shutdown of this host',
+    summary: '{who} was terminated because this host was shutting down',
   },
   {
     name: 'unit-stop-seen',
@@ -221,14 +222,14 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['unit-stop', 'may-be-terminated'],
     against: NAMED_BY_KERNEL,
-    says: '{who} was ended with {unit}, which was being stopped',
+    summary: '{who} was terminated because systemd was stopping {unit}',
   },
   {
     name: 'unit-stop-unseen',
     verdict: 'terminated',
     confidence: 'medium',
     needs: ['unit-stop', 'recorder-lost'],
-    says: '{who} and its recorder were ended with {unit}, which was being stopped',
+    summary: '{who} and its recorder were terminated because systemd was stopping {unit}',
   },
   {
     name: 'unit-stop-recorded',
@@ -236,18 +237,18 @@ export const RULES: readonly Rule[] = [
     confidence: 'medium',
     needs: ['unit-stopping'],
     against: NAMED_BY_KERNEL,
-    says: '{who} was ended with the service it ran in',
+    summary: '{who} was terminated because systemd was stopping its unit',
   },
   {
     name: 'counters-of-its-cgroup',
     verdict: 'cgroup-oom',
     confidence: 'high',
-    needs: ['ended-sigkill', 'cgroup-oom-kill', 'cgroup-limit-reached'],
+    needs: ['died-by-sigkill', 'cgroup-oom-kill', 'cgroup-limit-reached'],
     against: ['kernel-killed-another'],
     refinable: true,
-    says: 'the kernel killed {who} for memory: {cgroup} was at its limit',
+    summary: 'the kernel OOM killer killed {who}: {cgroup} was at its memory limit',
   },
-  ...(['ended-unseen', 'ended-swept', 'recorder-lost'] as const).map(
+  ...(['died-unseen', 'died-with-client', 'recorder-lost'] as const).map(
     (ended): Rule => ({
       name: `counters-of-its-cgroup-${ended}`,
       verdict: 'cgroup-oom',
@@ -255,94 +256,96 @@ export const RULES: readonly Rule[] = [
       needs: [ended, 'cgroup-oom-kill', 'cgroup-limit-reached'],
       against: ['kernel-killed-another'],
       refinable: true,
-      says: 'the kernel killed in the cgroup of {who}, which was at its memory limit',
+      summary:
+        'the kernel OOM killer killed a process in the cgroup of {who}: {cgroup} was at its memory limit',
     }),
   ),
   {
     name: 'kills-in-its-cgroup',
     verdict: 'kernel-oom',
     confidence: 'medium',
-    needs: ['ended-sigkill', 'cgroup-oom-kill'],
+    needs: ['died-by-sigkill', 'cgroup-oom-kill'],
     against: ['kernel-killed-another'],
     refinable: true,
-    says: 'the kernel killed for memory in the cgroup of {who}, and no limit of its own was reached',
+    summary:
+      'the kernel OOM killer killed a process in the cgroup of {who}; no cgroup is known to have reached its memory limit',
   },
   {
     name: 'sigkill',
     verdict: 'killed-by-signal',
     confidence: 'high',
-    needs: ['ended-sigkill'],
+    needs: ['died-by-sigkill'],
     refinable: true,
-    says: '{who} was killed by SIGKILL; who sent it is not known',
+    summary: '{who} was killed by SIGKILL; the sender is unknown',
   },
   {
     name: 'signal',
     verdict: 'killed-by-signal',
     confidence: 'high',
-    needs: ['ended-signal'],
+    needs: ['died-by-signal'],
     against: NAMED_BY_KERNEL,
     refinable: true,
-    says: '{who} was killed by {signal}; who sent it is not known',
+    summary: '{who} was killed by {signal}; the sender is unknown',
   },
   {
     name: 'swept',
     verdict: 'killed-by-signal',
     confidence: 'medium',
-    needs: ['ended-swept'],
+    needs: ['died-with-client'],
     refinable: true,
-    says: 'something killed {who} and the client that watched it in one sweep',
+    summary: '{who} and the client that watched it were killed together',
   },
   {
     name: 'agent-exited',
     verdict: 'agent-exited',
     confidence: 'high',
-    needs: ['agent', 'ended-zero'],
+    needs: ['agent', 'exited-zero'],
     against: NAMED_BY_KERNEL,
     refinable: true,
-    says: '{who} ended by itself (exit code 0)',
+    summary: '{who} exited normally (exit code 0)',
   },
   {
     name: 'child-killed-in-its-cgroup',
     verdict: 'cgroup-oom',
     confidence: 'medium',
-    needs: ['agent', 'ended-as-killed', 'cgroup-killed-another'],
+    needs: ['agent', 'exited-as-killed', 'cgroup-killed-another'],
     refinable: true,
-    says: '{who} ended when the kernel had killed {child} for memory: {cgroup} was at its limit',
+    summary: '{who} exited after the kernel OOM killer killed {child}: {cgroup} was at its memory limit',
   },
   {
     name: 'agent-failed',
     verdict: 'agent-failed',
     confidence: 'high',
-    needs: ['agent', 'ended-nonzero'],
+    needs: ['agent', 'exited-nonzero'],
     against: NAMED_BY_KERNEL,
     refinable: true,
-    says: '{who} ended with exit code {status}',
+    summary: '{who} failed with exit code {status}',
   },
   {
     name: 'tmux-exited',
     verdict: 'exited',
     confidence: 'high',
-    needs: ['server', 'ended-zero'],
+    needs: ['server', 'exited-zero'],
     against: NAMED_BY_KERNEL,
     refinable: true,
-    says: '{who} ended in order: SIGTERM, or its last session closed',
+    summary: '{who} exited normally: on SIGTERM, or because its last session closed',
   },
   {
     name: 'tmux-exited-as-the-client-saw',
     verdict: 'exited',
     confidence: 'medium',
-    needs: ['ended-in-order'],
+    needs: ['exited-normally'],
     against: NAMED_BY_KERNEL,
     refinable: true,
-    says: '{who} ended in order: kill-server, SIGTERM, or its last session closed',
+    summary: '{who} exited normally: on kill-server, on SIGTERM, or because its last session closed',
   },
   {
     name: 'tmux-failed',
     verdict: 'tmux-failed',
     confidence: 'high',
-    needs: ['server', 'ended-nonzero'],
+    needs: ['server', 'exited-nonzero'],
     against: NAMED_BY_KERNEL,
-    says: 'tmux gave up with exit code {status}',
+    summary: '{who} failed with exit code {status}',
   },
   {
     name: 'recorder-lost',
@@ -350,34 +353,35 @@ export const RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['recorder-lost'],
     refinable: true,
-    says: '{who} and its recorder both ended unseen; something took both',
+    summary: '{who} and its recorder were found dead; the cause was not observed',
   },
   {
     name: 'agent-status-unknown',
     verdict: 'unknown',
     confidence: 'low',
-    needs: ['agent', 'ended-unseen'],
-    says: '{who} ended; by what signal or with what code is not known',
+    needs: ['agent', 'died-unseen'],
+    summary: '{who} died; its exit code or signal is not known',
   },
   {
     name: 'vanished',
     verdict: 'unknown',
     confidence: 'low',
-    needs: ['ended-unseen'],
-    says: '{who} vanished without a goodbye: it was killed (SIGKILL, out of memory) or it crashed',
+    needs: ['died-unseen'],
+    summary:
+      '{who} disappeared without an exit message: it was killed (SIGKILL, out of memory) or it crashed',
   },
   {
     name: 'removed',
     verdict: 'unknown',
     confidence: 'low',
     needs: ['leader-removed'],
-    says: 'the pane of {who} was removed; who did it was not seen',
+    summary: 'the pane of {who} was removed; what removed it was not observed',
   },
   {
     name: 'nothing-known',
     verdict: 'unknown',
     confidence: 'low',
     needs: [],
-    says: '{who} ended; what is recorded does not say how',
+    summary: '{who} died; the record does not say how',
   },
 ]

@@ -1,5 +1,6 @@
 import { parseLogfmt } from '@iapeer/core/logfmt'
 
+/** A section of a snapshot: its lines, or why the recorder could not read it. */
 export type SnapshotSection =
   | { readonly kind: 'text'; readonly lines: readonly string[] }
   | { readonly kind: 'unavailable'; readonly why: string }
@@ -7,13 +8,13 @@ export type SnapshotSection =
 /** A parsed `server-deaths/<identity>-<gen>.txt`, or the `.addendum` beside it. */
 export interface Snapshot {
   readonly kind: 'server-death' | 'session-death' | 'death-addendum'
-  /** 1, or 0 for the older form without `format`. */
+  /** 1, or 0 for the older format, which has no field `format`. */
   readonly format: number
   /** Every field of the first line, as written. */
   readonly header: Readonly<Record<string, string>>
   readonly platform: 'linux' | 'darwin'
   readonly sections: ReadonlyMap<string, SnapshotSection>
-  /** Whether the last section was finished; the older form cannot tell, and is taken as whole. */
+  /** Whether the snapshot has its last line, `--- end`. The older format has no such line and counts as complete. */
   readonly complete: boolean
 }
 
@@ -44,7 +45,7 @@ function readSections(lines: readonly string[]): Sections {
   return { sections, ended: false }
 }
 
-/** Reads a snapshot of either form. Total: undefined when the first line is not one of a snapshot. */
+/** Parses a snapshot of either format. Never throws; returns undefined if the first line is not that of a snapshot. */
 export function parseSnapshot(text: string): Snapshot | undefined {
   const lines = text.split(/\r?\n/)
   const last = lines.pop() ?? ''
@@ -53,7 +54,7 @@ export function parseSnapshot(text: string): Snapshot | undefined {
   if (kind === undefined) return undefined
   const header = parseLogfmt(first).fields
   const format = /^\d{1,3}$/.test(header['format'] ?? '') ? Number(header['format']) : 0
-  // A last line without its end was cut while it was written: half a number is a wrong number.
+  // A last line without a line feed is incomplete and is dropped: half a number is a wrong number.
   if (last !== '' && lines.length > 0 && (format === 0 || last === '--- end')) rest.push(last)
   const { sections, ended } = readSections(rest)
   const platform =
@@ -61,20 +62,20 @@ export function parseSnapshot(text: string): Snapshot | undefined {
   return { kind, format, header, platform, sections, complete: ended || (format === 0 && sections.size > 0) }
 }
 
-/** The lines of a section, none when it is missing or unavailable. */
+/** Returns the lines of a section; none if it is missing or unavailable. */
 export function sectionLines(snapshot: Snapshot, name: string): readonly string[] {
   const section = snapshot.sections.get(name)
   return section?.kind === 'text' ? section.lines : []
 }
 
-function joined(before: SnapshotSection | undefined, later: SnapshotSection): SnapshotSection {
-  if (before?.kind !== 'text') return later
-  return later.kind === 'text' ? { kind: 'text', lines: [...before.lines, ...later.lines] } : before
+function concatenated(earlier: SnapshotSection | undefined, later: SnapshotSection): SnapshotSection {
+  if (earlier?.kind !== 'text') return later
+  return later.kind === 'text' ? { kind: 'text', lines: [...earlier.lines, ...later.lines] } : earlier
 }
 
 /**
- * A snapshot with what was only known some time after it: the lines of a section of both stand behind each other. Either
- * may be missing.
+ * Merges a snapshot and its addendum: in a section of both, the lines of the addendum follow those of the snapshot. Either
+ * may be undefined.
  */
 export function withAddendum(
   snapshot: Snapshot | undefined,
@@ -82,6 +83,6 @@ export function withAddendum(
 ): Snapshot | undefined {
   if (snapshot === undefined || addendum === undefined) return snapshot ?? addendum
   const sections = new Map(snapshot.sections)
-  for (const [name, later] of addendum.sections) sections.set(name, joined(sections.get(name), later))
+  for (const [name, later] of addendum.sections) sections.set(name, concatenated(sections.get(name), later))
   return { ...snapshot, sections }
 }

@@ -1,4 +1,4 @@
-/** What a death can be called. */
+/** The verdicts: why something died, in one word. */
 export const VERDICT_WORDS = [
   'kernel-oom',
   'cgroup-oom',
@@ -18,5 +18,5 @@ export const VERDICT_WORDS = [
 
 export type VerdictWord = (typeof VERDICT_WORDS)[number]
 
-/** `high` only by direct evidence. */
+/** How certain a verdict is; `high` requires direct evidence. */
 export type Confidence = 'high' | 'medium' | 'low'

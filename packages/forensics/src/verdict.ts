@@ -14,42 +14,43 @@ import type { Snapshot } from './snapshot.ts'
 import type { Confidence, VerdictWord } from './verdict-word.ts'
 import type { Killer, Witness } from './witness.ts'
 
-/** One fact and where it was read: a section of the snapshot, `witness`, or `exits.log`. */
+/** A fact and where it was read: a section of the snapshot, `witness`, or `exits.log`. */
 export interface Evidence {
   readonly section: string
   readonly fact: string
-  /** It speaks against the verdict, and has cost it confidence. */
+  /** The fact contradicts the verdict and has lowered its confidence. */
   readonly contradicts?: true
 }
 
+/** Why something died, and the evidence for it. */
 export interface Verdict {
   readonly verdict: VerdictWord
   readonly confidence: Confidence
-  /** One sentence for a person. */
+  /** One sentence for the user. */
   readonly summary: string
-  /** What decided, then what speaks against it, then what else was seen. */
+  /** The facts that decided, then those that contradict the verdict, then all others. */
   readonly evidence: readonly Evidence[]
-  /** Who did it, where that is known for sure. */
+  /** The process that killed it, if it is known for certain. */
   readonly killer?: Killer
 }
 
-/** What was found beside the line of a death. */
+/** The evidence about a death besides its line in exits.log. */
 export interface Findings {
   readonly snapshot?: Snapshot | undefined
   readonly witness?: Witness | undefined
-  /** macOS: whole report files by name, where they could still be read (`reportFiles` says which). */
+  /** macOS: the complete report files that could be read, by file name (`reportFiles` returns the names). */
   readonly reports?: ReadonlyMap<string, string> | undefined
 }
 
 function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): Fact[] {
   const lifetime = lifetimeOf(record, snapshot)
   const facts = recordFacts(record, lifetime.boot)
-  // A removal is noticed some time after it; the witness of a command that removed nothing is not kept.
-  const meant = ['command-recorded', 'leader-removed'] as const
-  const recorded = facts.some((fact) => meant.some((name) => fact.names.includes(name)))
+  // A removal is noticed later, so its witness may be older. A witness of a command that removed nothing is not kept.
+  const byCommand = ['command-recorded', 'leader-removed'] as const
+  const recorded = facts.some((fact) => byCommand.some((name) => fact.names.includes(name)))
   if (witness !== undefined) facts.push(...witnessFacts(witness, lifetime, recorded))
   if (snapshot === undefined) return facts
-  // What the kernel says after a reboot is of another life.
+  // After a reboot, the kernel log and the counters are those of another boot.
   if (!facts.some((fact) => fact.names.includes('host-reboot'))) {
     const all = logLines(snapshot, lifetime)
     const lines = all.filter(({ position }) => position.where !== 'before')
@@ -79,7 +80,7 @@ function fits(rule: Rule, facts: readonly Fact[]): boolean {
   return rule.needs.every(has) && !(rule.unless ?? []).some(has)
 }
 
-/** The facts that a rule rests on: of several with one name a certain one is enough. */
+/** Returns the facts that a rule rests on. Among facts of the same name, the weak ones count only if all are weak. */
 function restsOn(rule: Rule, facts: readonly Fact[]): Fact[] {
   const used = rule.needs.flatMap((name) => {
     const all = named(facts, name)
@@ -94,13 +95,13 @@ function sentence(rule: Rule, facts: readonly Fact[]): string {
     who: facts.some((one) => one.names.includes('server')) ? 'the tmux server' : 'the agent',
   }
   for (const fact of facts) Object.assign(values, fact.values)
-  // A command may hold anything, of several lines too.
-  return rule.says.replace(/\{(\w+)\}/g, (_all, word: string) =>
+  // A command can contain anything, even several lines.
+  return rule.summary.replace(/\{(\w+)\}/g, (_all, word: string) =>
     (values[word] ?? '?').replace(/\p{Cc}+/gu, ' '),
   )
 }
 
-/** What decided, the line itself, what speaks against it, then the rest; each once. */
+/** Lists each fact once: those that decided, the line of exits.log, those that contradict the verdict, then all others. */
 function evidenceOf(used: readonly Fact[], against: readonly Fact[], facts: readonly Fact[]): Evidence[] {
   const isLine = (fact: Fact): boolean => fact.section === 'exits.log'
   const inOrder = [...used.filter((fact) => !isLine(fact)), ...facts.filter(isLine), ...against, ...facts]
@@ -113,25 +114,26 @@ function evidenceOf(used: readonly Fact[], against: readonly Fact[], facts: read
   return [...evidence.values()]
 }
 
-/** How many steps of confidence are lost: to what speaks against it, to weak facts, and to a cut snapshot. */
+/** Returns how many steps the confidence loses to contradicting facts, weak facts, and a truncated snapshot. */
 function stepsLost(
   rule: Rule,
   facts: { used: readonly Fact[]; against: readonly Fact[] },
-  cut: boolean,
+  isTruncated: boolean,
 ): number {
   const weak = facts.used.some((fact) => fact.weak === true)
-  const said = (rule.against ?? []).filter((name) => named(facts.against, name).length > 0)
-  // What a cut has taken may have said that a line without a place in time is an old one.
-  return said.length + (weak ? 1 : 0) + (cut && (rule.refinable === true || weak) ? 1 : 0)
+  const contradicting = (rule.against ?? []).filter((name) => named(facts.against, name).length > 0)
+  // The missing part can hold what shows that a line without a time is old.
+  const missing = isTruncated && (rule.refinable === true || weak)
+  return contradicting.length + (weak ? 1 : 0) + (missing ? 1 : 0)
 }
 
 interface Examined {
   readonly verdict: Verdict
-  /** What its cause may have in common with that of other deaths. */
+  /** Causes that other deaths can share. */
   readonly shared: readonly string[]
 }
 
-/** Judges, and says what the cause of this death could share with others. */
+/** Judges one death, and returns the causes that other deaths can share. */
 export function examine(record: ExitRecord, findings: Findings = {}): Examined {
   const facts = gather(record, findings)
   const rule = RULES.find((one) => fits(one, facts))
@@ -141,10 +143,10 @@ export function examine(record: ExitRecord, findings: Findings = {}): Examined {
     .flatMap((name) => named(facts, name))
     .filter((fact) => !used.includes(fact))
   const killer = used.find((fact) => fact.killer !== undefined)?.killer
-  const cut = findings.snapshot?.complete === false
+  const isTruncated = findings.snapshot?.complete === false
   const verdict: Verdict = {
     verdict: rule.verdict,
-    confidence: lowered(rule.confidence, stepsLost(rule, { used, against }, cut)),
+    confidence: lowered(rule.confidence, stepsLost(rule, { used, against }, isTruncated)),
     summary: sentence(rule, [...named(facts, 'server'), ...used]),
     evidence: evidenceOf(used, against, facts),
     ...(killer === undefined ? {} : { killer }),
@@ -153,7 +155,7 @@ export function examine(record: ExitRecord, findings: Findings = {}): Examined {
   return { verdict, shared: [...used.flatMap((fact) => fact.shared ?? []), ...machine] }
 }
 
-/** Judges one death from its line and what else was found. Pure and total. */
+/** Judges one death from its line and the other evidence. Pure; accepts any input and never throws. */
 export function judge(record: ExitRecord, findings: Findings = {}): Verdict {
   return examine(record, findings).verdict
 }

@@ -1,12 +1,12 @@
 import { parseLogfmt } from '@iapeer/core/logfmt'
 
-/** A process as it was when it was seen; long and secret-looking words of its command are cut. */
+/** A process at the time it was seen. In its command, long words and words that look like secrets are cut. */
 export interface SeenProcess {
   readonly pid: number
   readonly command: string
 }
 
-/** Who ran a command that kills, and who started them, nearest first. */
+/** The process that killed, and its ancestors, the nearest first. */
 export interface Killer extends SeenProcess {
   readonly ancestors: readonly SeenProcess[]
 }
@@ -15,12 +15,12 @@ export interface Killer extends SeenProcess {
 export interface Witness {
   /** The tmux command, `kill-server` or another that kills. */
   readonly command: string
-  /** `high`: the server itself named the client. `low`: every client is listed that could have been it. */
+  /** `high`: the server itself named the client. `low`: the file lists every client that can have run the command. */
   readonly confidence: 'high' | 'low'
   readonly killers: readonly Killer[]
-  /** Whose the first one was, and at what terminal: `user ada, terminal pts/3`. */
-  readonly whose: string | undefined
-  /** When it was seen, epoch milliseconds. */
+  /** The user and the terminal of the first killer: `user ada, terminal pts/3`. */
+  readonly owner: string | undefined
+  /** When the witness saw the command, epoch milliseconds. */
   readonly atMs: number | undefined
 }
 
@@ -32,13 +32,13 @@ function seen(line: string): (SeenProcess & { depth: number }) | undefined {
   return { pid: Number(pid), depth: Number(depth), command: command ?? '' }
 }
 
-function whoseOf(line: string | undefined): string | undefined {
+function ownerOf(line: string | undefined): string | undefined {
   const { user = '', tty = '' } = parseLogfmt(line ?? '').fields
   if (user === '') return undefined
   return tty === '' || tty === '?' ? `user ${user}` : `user ${user}, terminal ${tty}`
 }
 
-/** Reads a witness file. Total: undefined when its first line is not one of a witness. */
+/** Parses a witness file. Never throws; returns undefined if the first line is not that of a witness. */
 export function parseWitness(text: string): Witness | undefined {
   const [head = '', ...lines] = text.split('\n')
   const { command, confidence, ts_ms: seenMs } = parseLogfmt(head).fields
@@ -51,12 +51,12 @@ export function parseWitness(text: string): Witness | undefined {
     if (process.depth === 0) killers.push({ ...one, ancestors: [] })
     else killers.at(-1)?.ancestors.push(one)
   }
-  const whose = whoseOf(lines.find((line) => seen(line)?.depth === 0))
+  const owner = ownerOf(lines.find((line) => seen(line)?.depth === 0))
   const atMs = seenMs !== undefined && /^\d{9,15}$/.test(seenMs) ? Number(seenMs) : undefined
-  return { command, confidence: confidence === 'high' ? 'high' : 'low', killers, whose, atMs }
+  return { command, confidence: confidence === 'high' ? 'high' : 'low', killers, owner, atMs }
 }
 
-/** The one killer that a witness is sure of. */
+/** Returns the killer if the witness has confidence `high` and names exactly one; else undefined. */
 export function killerOf(witness: Witness | undefined): Killer | undefined {
   return witness?.confidence === 'high' && witness.killers.length === 1 ? witness.killers[0] : undefined
 }

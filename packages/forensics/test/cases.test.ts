@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { judge, parseSnapshot } from '../src/index.ts'
 import { cases } from './support.ts'
 
-it.each(cases)('$name is judged as it was', ({ record, findings, expected }) => {
+it.each(cases)('$name gets the expected verdict', ({ record, findings, expected }) => {
   const judged = judge(record, findings)
   const { verdict, confidence, killer, summary, evidence } = judged
   expect({ verdict, confidence, pid: killer?.pid }).toEqual({
@@ -14,7 +14,7 @@ it.each(cases)('$name is judged as it was', ({ record, findings, expected }) => 
   expect(evidence.length).toBeGreaterThan(0)
 })
 
-it('is told in one sentence on one line, whatever a command held', () => {
+it('the summary is a single line, whatever the command contains', () => {
   const one = cases.find(({ name }) => name === 'signal-seen-sigkill-agent')
   if (one?.snapshotText === undefined) throw new Error('no such case')
   const text = one.snapshotText.replace(/sender_command="[^"]*"/, 'sender_command="python3 -c x\\ny\\033[2J"')

@@ -57,7 +57,7 @@ describe('a line of exits.log', () => {
     ])
   })
 
-  it('the exit code of a watching client is no signal of the server', () => {
+  it('the exit code of a watching client is not taken for a signal of the server', () => {
     const line = SERVER.replace('mode=guard', 'mode=watch').replace(' signal=SIGKILL', '')
     expect(parseExitLine(line)).toMatchObject({ waitStatus: 137, signal: undefined })
   })
@@ -70,14 +70,14 @@ describe('a line of exits.log', () => {
   )
 
   it.each(['{', '"\\033[2J"', '"SIG\\nKILL"', 'x'.repeat(100)])(
-    'what cannot name a signal is none: %s',
+    'a text that cannot be the name of a signal is ignored: %s',
     (signal) => {
       const record = parseExitLine(SESSION.replace('dead_signal=', `dead_signal=${signal}`))
       expect(record).toMatchObject({ event: 'session-exit', signal: undefined })
     },
   )
 
-  it('is refused without time, identity, event or its end', () => {
+  it('is rejected without time, identity, event or its last field', () => {
     for (const cut of [
       'ts=2026-06-10T15:42:07.113Z ',
       'ev=session-exit ',
@@ -91,7 +91,7 @@ describe('a line of exits.log', () => {
 })
 
 describe('a whole exits.log', () => {
-  it('gives a torn line up and keeps the record it was merged with', () => {
+  it('drops a torn line and keeps the record that it was merged with', () => {
     const torn = SERVER.slice(0, 90)
     const log = parseExitsLog(`${SESSION}\n${torn}${SERVER}\n${torn}`)
     expect(log.records.map((record) => record.id)).toEqual([
@@ -101,18 +101,18 @@ describe('a whole exits.log', () => {
     expect(log.unreadable).toBe(2)
   })
 
-  it('gives one record for a death that stands twice', () => {
+  it('returns one record for a death that is written twice', () => {
     expect(parseExitsLog(`${SERVER}\n${SERVER}\n`).records).toHaveLength(1)
   })
 
-  it('is total: any text, and any cut of a real log, gives a result', () => {
+  it('is parsed without an exception, whatever its text and wherever it is cut', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => parseExitsLog(text).unreadable >= 0))
     const log = `${SESSION}\n${SERVER}\n`
     for (let cut = 0; cut <= log.length; cut++)
       expect(parseExitsLog(log.slice(0, cut)).records.length).toBeLessThanOrEqual(2)
   })
 
-  it('is total over arbitrary bytes', () => {
+  it('is parsed without an exception for any bytes', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 400 }),
@@ -122,7 +122,7 @@ describe('a whole exits.log', () => {
   })
 })
 
-it('a death whose time is not known says when it was seen alive, and a bad time is none', () => {
+it('a death without a known time has the time it was last seen alive; an invalid time is ignored', () => {
   const line = (more: string) =>
     parseExitLine(
       `ts=2026-06-10T15:42:07Z ev=server-exit identity=claude-bob gen=9f2c41d0aa37be10 server_pid=8 wait_rc=unknown cause=recorder-lost mode=none recorder=none${more} forensics=`,

@@ -19,7 +19,7 @@ interface Variant {
   readonly witness?: string
 }
 
-/** A case again, as the death of another peer at another time. */
+/** Returns a case as the death of another peer at another time. */
 function variant(from: string, { offsetMs, name, pid = 801, witness }: Variant): Death {
   const { record, snapshotText, findings } = loadCase(from)
   const ts = new Date(START + offsetMs).toISOString()
@@ -30,9 +30,10 @@ function variant(from: string, { offsetMs, name, pid = 801, witness }: Variant):
   const id = `claude-${name}-9f2c41d0aa37be10`
   const self = { id, identity: `claude-${name}`, ts }
   const common = { ...record, ...self }
-  const said = common.event === 'server-exit' ? { ...common, serverPid: pid } : { ...common, leaderPid: pid }
+  const changed =
+    common.event === 'server-exit' ? { ...common, serverPid: pid } : { ...common, leaderPid: pid }
   return {
-    record: said,
+    record: changed,
     findings: {
       ...findings,
       snapshot: parseSnapshot(moved),
@@ -74,15 +75,15 @@ describe('deaths of one cause', () => {
     expect(groupIncidents([...deaths, byScript('d', 5_500, 4270)])[0]?.id).toBe(incident?.id)
   })
 
-  it('are none when two scripts did it, though both run under one service manager', () => {
+  it('are not an incident when two scripts killed them, even under one service manager', () => {
     expect(groupIncidents([byScript('a', 0, 4242), byScript('b', 300, 4252, 4250)])).toEqual([])
   })
 
-  it('are none when more than five seconds lie between them', () => {
+  it('are not an incident when they are more than five seconds apart', () => {
     expect(groupIncidents([byScript('a', 0, 4242), byScript('b', 5_100, 4250)])).toEqual([])
   })
 
-  it('are one incident when the machine ran out of memory, or one limit was reached', () => {
+  it('are one incident when the machine was out of memory, or one limit was reached', () => {
     const global = (name: string, pid: number) =>
       variant('oom-global-journal-short', { offsetMs: 200, name, pid })
     expect(groupIncidents([global('a', 801), global('b', 901)])).toMatchObject([
@@ -95,7 +96,7 @@ describe('deaths of one cause', () => {
     ])
   })
 
-  it('are none when each reached a limit of its own', () => {
+  it('are not an incident when each peer reached a limit of its own', () => {
     const own = (name: string, offsetMs: number) => {
       const death = variant('counters-v2-own-limit', { offsetMs, name, pid: 812 })
       const { snapshotText = '' } = loadCase('counters-v2-own-limit')
@@ -105,13 +106,13 @@ describe('deaths of one cause', () => {
     expect(groupIncidents([own('a', 0), own('b', 0)])).toEqual([])
   })
 
-  it('share the surest verdict', () => {
+  it('have the verdict with the highest confidence', () => {
     const sure = variant('oom-cgroup-watch-vanished', { offsetMs: 100, name: 'b' })
     const unsure = variant('counters-v2-watch-vanished', { offsetMs: 0, name: 'a' })
     expect(groupIncidents([unsure, sure])).toMatchObject([{ verdict: { confidence: 'high' } }])
   })
 
-  it('are one incident when the host went down, whenever that was noticed', () => {
+  it('are one incident when the host rebooted, whenever that was noticed', () => {
     const reboot = (name: string, offsetMs: number) => variant('host-reboot', { offsetMs, name })
     expect(groupIncidents([reboot('a', 0), reboot('b', 90_000)])).toMatchObject([
       { verdict: { verdict: 'host-reboot' }, deaths: { length: 2 } },
@@ -120,7 +121,7 @@ describe('deaths of one cause', () => {
     expect(groupIncidents([stop('a'), stop('b')])).toMatchObject([{ cause: 'shutdown' }])
   })
 
-  it('are none when unrelated peers die at one time', () => {
+  it('are not an incident when unrelated peers die at the same time', () => {
     const at = (from: string, name: string, offsetMs: number) => variant(from, { offsetMs, name })
     expect(
       groupIncidents([
@@ -133,7 +134,7 @@ describe('deaths of one cause', () => {
     ).toEqual([])
   })
 
-  it('are one incident when three peers and more go by one signal that nobody was seen sending', () => {
+  it('are one incident when the same signal of an unknown sender killed three peers or more', () => {
     const at = (name: string, offsetMs: number) => variant('sigkill-nothing-else', { offsetMs, name })
     expect(groupIncidents([at('a', 0), at('b', 100)])).toEqual([])
     expect(groupIncidents([at('a', 0), at('b', 100), at('c', 200)])).toMatchObject([
@@ -142,7 +143,7 @@ describe('deaths of one cause', () => {
     expect(groupIncidents([at('a', 0), at('b', 100), at('c', 9_000)])).toEqual([])
   })
 
-  it('are one incident when their units are stopped together: a logout', () => {
+  it('are one incident when their units were stopped together (a logout)', () => {
     const at = (name: string, offsetMs: number) => variant('service-stop-recorded', { offsetMs, name })
     expect(groupIncidents([at('a', 0), at('b', 100)])).toMatchObject([
       { deaths: { length: 2 }, cause: 'stop of their units', verdict: { verdict: 'terminated' } },
@@ -150,7 +151,7 @@ describe('deaths of one cause', () => {
     expect(groupIncidents([at('a', 0), at('b', 9_000)])).toEqual([])
   })
 
-  it('that only share a moment stay out of an incident of others', () => {
+  it('at the same time without the shared cause are not part of the incident', () => {
     const found = groupIncidents([
       byScript('a', 0, 4242),
       variant('sigkill-nothing-else', { offsetMs: 100, name: 'x' }),
@@ -160,7 +161,7 @@ describe('deaths of one cause', () => {
   })
 })
 
-it('a death without files is in no incident', () => {
+it('a death without files is not part of an incident', () => {
   const record = parseExitLine(
     'ts=2026-06-10T15:42:07Z ev=server-exit identity=claude-bob gen=9f2c41d0aa37be10 server_pid=8 wait_rc=137 cause=killed mode=guard forensics=',
   )

@@ -21,7 +21,7 @@ oom_kill 4
 --- end
 `
 
-// The older macOS form: no gen, platform, format or end.
+// The older macOS format: no gen, platform, format or end.
 const DARWIN = `server-death identity=claude-bob ts=2026-06-10T15:42:07Z server_pid=801 wait_rc=1 cause=server-vanished
 --- vm_stat
 Mach Virtual Memory Statistics: (page size of 16384 bytes)
@@ -41,7 +41,7 @@ const VANISHED = parseExitLine(
 const judged = (text: string) => VANISHED && judge(VANISHED, { snapshot: parseSnapshot(text) })
 
 describe('a snapshot', () => {
-  it('of this version is read with its sections', () => {
+  it('of this version is parsed with its sections', () => {
     const snapshot = parseSnapshot(LINUX)
     expect(snapshot).toMatchObject({ kind: 'server-death', format: 1, platform: 'linux', complete: true })
     expect(snapshot?.header['identity']).toBe('claude-bob')
@@ -59,7 +59,7 @@ describe('a snapshot', () => {
     })
   })
 
-  it('with sections that deaths of one second share is judged as one with its own', () => {
+  it('with sections copied from a shared file is judged like one with its own sections', () => {
     const kernel = /--- kernel-log\n[\s\S]*?(?=--- baseline)/.exec(LINUX)?.[0] ?? ''
     const copied = LINUX.replace(kernel, '').replace(
       '--- cgroup\n',
@@ -70,7 +70,7 @@ describe('a snapshot', () => {
     expect(judged(copied)?.verdict).toBe('kernel-oom')
   })
 
-  it('of the older macOS form is read too', () => {
+  it('of the older macOS format is parsed too', () => {
     const snapshot = parseSnapshot(DARWIN)
     expect(snapshot).toMatchObject({ format: 0, platform: 'darwin', complete: true })
     expect(snapshot && sectionLines(snapshot, 'swapusage')).toHaveLength(1)
@@ -84,30 +84,33 @@ describe('a snapshot', () => {
     })
   })
 
-  it('that was cut off says that it is not complete', () => {
+  it('without its last line is not complete', () => {
     expect(parseSnapshot(LINUX.replace('--- end\n', ''))?.complete).toBe(false)
   })
 
-  it('whose last line was cut gives that line up: half a number is a wrong number', () => {
+  it('drops an incomplete last line: half a number is a wrong number', () => {
     const cut = parseSnapshot(LINUX.slice(0, LINUX.indexOf('oom_kill 5') + 'oom_kill'.length))
     expect(cut && sectionLines(cut, 'cgroup')).toEqual(['/ memory.failcnt: 0'])
   })
 
-  it('shows what is new since arming, and nothing older', () => {
+  it('shows log lines since arming, and no older ones', () => {
     expect(judged(LINUX)?.evidence).toEqual([
       { section: 'kernel-log', fact: 'Out of memory: Killed process 801 (tmux: server)' },
       {
         section: 'exits.log',
         fact: 'the watching client lost its server without being told to exit, and the server process was gone',
       },
-      { section: 'baseline', fact: 'the kernel killed 1 process(es) for memory while this was watched' },
+      {
+        section: 'baseline',
+        fact: 'the kernel OOM killer killed 1 process on this machine while the server was watched',
+      },
       { section: 'meminfo', fact: '0.2 GiB of 23.5 GiB memory was available' },
       { section: 'loadavg', fact: 'load average 7.69 over the last minute' },
     ])
   })
 })
 
-describe('the verdict from the cause alone', () => {
+describe('the verdict from a line alone', () => {
   const line = (cause: string, more = '') =>
     parseExitLine(
       `ts=2026-06-10T15:42:07Z ev=server-exit identity=claude-bob gen=9f2c41d0aa37be10 server_pid=8 ${more} cause=${cause} forensics=`,
@@ -165,26 +168,26 @@ describe('a process limit', () => {
       .filter((fact) => fact.includes('process limit'))
   }
 
-  it('is named with its cgroup when it was full', () => {
+  it('is reported with its cgroup when it was reached', () => {
     expect(factsOf('/a/b pids.max: 64\n/a/b pids.current: 64\n')).toEqual([
       'the process limit of cgroup /a/b was reached: it held 64 of 64',
     ])
   })
 
-  it('is named when new processes were refused since arming, in the form of v1 and of v2', () => {
+  it('is reported when new processes were refused since arming, in the form of v1 and of v2', () => {
     expect(factsOf('/a pids.events: max 7\n', '/a pids.events: max 2\n')).toEqual([
-      'the process limit of cgroup /a was reached, and a new process was refused 5 time(s)',
+      'the process limit of cgroup /a was reached, and a new process was refused 5 times',
     ])
     expect(factsOf('/a pids.events: max 7\n')).toEqual([])
   })
 
-  it('is named when the recorder itself could start none', () => {
+  it('is reported when the recorder could not start a process', () => {
     expect(factsOf('', '', '--- recorder\nfork_failed=1\n')).toEqual([
-      'no process could be started at that moment: a process limit was reached, or memory was short',
+      'the recorder could not start a process at that moment: a process limit was reached, or memory was low',
     ])
   })
 
-  it('is not named where there was room, or no limit', () => {
+  it('is not reported if it was not reached or does not exist', () => {
     expect(factsOf('/a pids.max: 64\n/a pids.current: 63\n/b pids.max: max\n/b pids.current: 900\n')).toEqual(
       [],
     )

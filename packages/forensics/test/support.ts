@@ -12,7 +12,7 @@ import {
 
 const CASES = fileURLToPath(new URL('cases', import.meta.url))
 
-/** One recorded or composed death, as its files say it. */
+/** A recorded or composed death, read from its files. */
 export interface Case {
   readonly name: string
   readonly record: ExitRecord

@@ -7,7 +7,7 @@ const WORDS: ReadonlySet<string> = new Set(VERDICT_WORDS)
 const CONFIDENCES = ['low', 'medium', 'high']
 const RUNS = 300
 
-/** Plain comparisons: this runs some ten thousand times. */
+/** Uses plain comparisons because it runs about ten thousand times. */
 function expectValid({ verdict, confidence, summary, evidence }: Verdict): void {
   const isKnown = WORDS.has(verdict) && CONFIDENCES.includes(confidence)
   if (!isKnown || summary === '' || evidence.length === 0)
@@ -20,7 +20,7 @@ const judgeText = (one: Case, text: string): Verdict =>
 const withSnapshot = cases.filter((one) => one.snapshotText !== undefined)
 const anyCase = fc.constantFrom(...withSnapshot)
 
-/** A cut never makes another verdict surer than the whole is. Without any snapshot the status speaks alone. */
+/** Checks that a truncated snapshot does not lead to another verdict with a higher confidence than the complete one. */
 function expectNoSurer(one: Case, text: string): void {
   const judged = judgeText(one, text)
   expectValid(judged)
@@ -30,8 +30,8 @@ function expectNoSurer(one: Case, text: string): void {
     expect.fail(`${one.name} cut after ${text.length} characters: ${verdict} ${confidence}`)
 }
 
-describe('judging is total', () => {
-  it('over a snapshot cut after any of its lines, and a cut is never wrong with high confidence', () => {
+describe('judging never throws', () => {
+  it('for a snapshot cut after any of its lines, and is never wrong with a higher confidence', () => {
     for (const one of withSnapshot) {
       const lines = (one.snapshotText ?? '').split('\n')
       for (let kept = 1; kept < lines.length; kept++)
@@ -39,7 +39,7 @@ describe('judging is total', () => {
     }
   })
 
-  it('over a snapshot cut at any character', () => {
+  it('for a snapshot cut at any character', () => {
     fc.assert(
       fc.property(anyCase, fc.double({ min: 0, max: 1, noNaN: true }), (one, part) => {
         const text = one.snapshotText ?? ''
@@ -50,7 +50,7 @@ describe('judging is total', () => {
     )
   })
 
-  it('over a snapshot with lines left out, doubled, exchanged or overwritten', () => {
+  it('for a snapshot with lines that are missing, doubled, swapped or overwritten', () => {
     const damage = fc.tuple(fc.nat(), fc.nat(), fc.constantFrom('drop', 'double', 'swap', 'garbage'))
     fc.assert(
       fc.property(
@@ -75,7 +75,7 @@ describe('judging is total', () => {
     )
   })
 
-  it('over any bytes in any section', () => {
+  it('for any bytes in any section', () => {
     const section = fc.constantFrom(
       ...['kernel-log', 'journal', 'cgroup', 'baseline', 'core', 'signal-witness', 'memorystatus'],
       ...['diagnosticreports-user', 'meminfo', 'pane-tail', 'x'],
@@ -90,7 +90,7 @@ describe('judging is total', () => {
     )
   })
 
-  it('over any bytes as a report of macOS', () => {
+  it('for any bytes as a report of macOS', () => {
     const mac = cases.filter((one) => (one.findings.reports?.size ?? 0) > 0)
     fc.assert(
       fc.property(
@@ -109,7 +109,7 @@ describe('judging is total', () => {
   })
 })
 
-it('what the screen of an agent shows is never evidence of a cause', () => {
+it('the screen of an agent is never evidence of a cause', () => {
   const logs = withSnapshot.flatMap(({ snapshotText = '' }) =>
     [...snapshotText.matchAll(/^--- (?:kernel-log|journal|signal-witness)\n((?:(?!---).*\n)*)/gm)].map(
       ([, body = '']) => body,

@@ -22,35 +22,35 @@ describe('a witness', () => {
     })
   })
 
-  it('that is not sure, or has two candidates, names nobody', () => {
+  it('with low confidence or two candidates names no killer', () => {
     expect(killerOf(parseWitness(WITNESS.replace('high', 'low')))).toBeUndefined()
     expect(killerOf(parseWitness(WITNESS + WITNESS.split('\n')[1]))).toBeUndefined()
     expect(killerOf(undefined)).toBeUndefined()
   })
 
-  it('goes into the verdict: who ran it, and who started that', () => {
+  it('adds the killer and its parent to the verdict', () => {
     const record = parseExitLine(LINE)
     if (record === undefined) throw new Error('not parsed')
     const sure = judge(record, { witness: parseWitness(WITNESS) })
     expect(sure).toMatchObject({ verdict: 'killed-by-command', confidence: 'high', killer: { pid: 4242 } })
     expect(sure.summary).toBe(
-      'kill-server ended the tmux server, run by pid 4242, started by pid 4240 (bash cleanup.sh)',
+      'the tmux server was killed by the tmux command kill-server, run by pid 4242, started by pid 4240 (bash cleanup.sh)',
     )
     expect(sure.evidence[0]).toEqual({ section: 'witness', fact: 'pid 4242: tmux -S /s kill-server' })
     const unsure = judge(record, { witness: parseWitness(WITNESS.replace('high', 'low')) })
     expect(unsure).not.toHaveProperty('killer')
-    expect(unsure.summary).toContain('who ran it is not certain')
-    expect(judge(record).summary).toBe('a tmux command ended the server')
+    expect(unsure.summary).toContain('which process ran it is not certain')
+    expect(judge(record).summary).toBe('the tmux server was killed by a tmux command')
   })
 
-  it('of another kind of death accuses nobody', () => {
+  it('names no killer for a death that no command caused', () => {
     const record = parseExitLine(
       LINE.replace('killed-by-command', 'killed').replace('wait_rc=0', 'wait_rc=137'),
     )
     expect(record && judge(record, { witness: parseWitness(WITNESS) })).not.toHaveProperty('killer')
   })
 
-  it('is total over any text and every cut', () => {
+  it('is parsed without an exception, whatever its text and wherever it is cut', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary' }),

@@ -15,7 +15,7 @@ const NOTIFICATION: Notification = {
   schemaVersion: 1,
   id: 'command-bob-0011223344556677',
   kind: 'death',
-  summary: 'command-bob: the agent ended with exit code 3 "$(touch PWNED)"',
+  summary: 'command-bob: the agent failed with exit code 3 "$(touch PWNED)"',
   verdict: 'agent-failed',
   confidence: 'high',
   deaths: [],

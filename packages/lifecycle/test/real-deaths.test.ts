@@ -180,7 +180,7 @@ describe('a real death by lack of memory', () => {
     expect(await verdictOf(made)).toMatchObject({
       verdict: 'cgroup-oom',
       confidence: 'medium',
-      summary: expect.stringMatching(/the kernel had killed (?:sh|head|tr) for memory: cgroup iapeer-test-/),
+      summary: expect.stringMatching(/the kernel OOM killer killed (?:sh|head|tr): cgroup iapeer-test-/),
     })
   })
 
@@ -196,7 +196,7 @@ describe('a real death by lack of memory', () => {
     expect(await verdictOf(made)).toMatchObject({
       verdict: 'cgroup-oom',
       confidence: 'high',
-      summary: expect.stringContaining('the kernel killed the tmux server for memory'),
+      summary: expect.stringContaining('the kernel OOM killer killed the tmux server'),
     })
   })
 
@@ -236,7 +236,7 @@ describe('a real death by a signal', () => {
     const verdict = await verdictOf(made)
     expect(verdict).toMatchObject({
       verdict: 'killed-by-signal',
-      summary: 'the tmux server was killed by SIGKILL; who sent it is not known',
+      summary: 'the tmux server was killed by SIGKILL; the sender is unknown',
     })
     expect(verdict.killer).toBeUndefined()
   })
@@ -303,7 +303,7 @@ describe('a real death of another kind', () => {
     expect(verdict).toMatchObject({ verdict: 'agent-failed', confidence: 'high' })
     expect(verdict.evidence).toContainEqual({
       section: 'pane-tail',
-      fact: 'its last words: error: no such model',
+      fact: 'its last output: error: no such model',
     })
   })
 

@@ -3,31 +3,31 @@
 # Exit hook: records why the process of the leader pane exited, then ends the session. tmux runs it from `pane-died`.
 #
 # Arguments  STATE (path of the guard's state file) PANE (%0) LEADER (pid) STATUS SIGNAL SESSION ($0) NOTED (%0:<pid>, from the
-#            launch). Any but STATE may be empty, by the version of tmux
-#            or STATE alone: finishes the record of a hook that was killed over it (settle.sh and the guard call it so)
-#            or STATE and one word: no hook fired. The leader was taken out of its pane: `gone`, the pane with it, so the
-#            session is ended; `replaced`, another program runs there, which is left alone. `held`: tmux keeps its
-#            pane for a log that takes nothing more, and tells no status; the session is ended
+#            launch). All but STATE can be empty, depending on the version of tmux
+#            or STATE alone: complete the record of a hook that was killed while it recorded (for settle.sh and the guard)
+#            or STATE and one word: no hook ran. `gone`: the pane of the leader was removed; the session is killed.
+#            `replaced`: another program runs in the pane; it is not touched. `held`: tmux keeps the pane because the writer of
+#            its log reads no more, and reports no status; the session is killed
 # Output     nothing (it would disturb a pane); with STATE alone one word: busy | completed | unwritable
-# Exit       0; with STATE alone 1 not written, 3 its hook is still at it
+# Exit       0; with STATE alone 1 not written, 3 the hook is still recording
 #
-# A stop that was declared leaves no record. The claim is taken before the line, so that of the hook and the guard one
-# records this generation, whatever ends first. Up to the line no process is started. An end other than exit code 0 has a
-# snapshot, with the pane's last screen.
+# A stop with a declared intent leaves no record. The claim is taken before the line is written, so that either the hook or the
+# guard records this generation, whichever is first. No process is started before the line is written. Unless the exit code is
+# 0, a snapshot with the last screen of the pane follows.
 #
 # States (generated from states.json by packages/canary/scripts/generate.mjs):
 #   asked       no-state          -> done        nothing: the generation is settled
 #   asked       pane-died         -> deciding    decode status and signal
 #   asked       leader-removed    -> deciding    nothing: no status is known
 #   asked       finish            -> completing  read the claim
-#   deciding    intended          -> ending      nothing: its end is declared, and no record is made
+#   deciding    intended          -> ending      nothing: the stop is intended, so there is no record
 #   deciding    claimed           -> writing     write the line
-#   deciding    taken             -> ending      nothing: another recorder has this end
+#   deciding    taken             -> ending      nothing: another recorder has the claim
 #   deciding    unwritable        -> deciding    wait a second, at most 300 times
-#   deciding    removal-intended  -> done        nothing: its end is declared, and its session with it
+#   deciding    removal-intended  -> done        nothing: the stop is intended, with its session
 #   writing     exited-zero       -> ending      nothing: no snapshot
 #   writing     abnormal          -> ending      write the snapshot, with the last screen
-#   ending      session           -> done        end the session and the pane by their ids
+#   ending      session           -> done        kill the session and the pane by their ids
 #   ending      replaced          -> done        nothing: another program runs in the pane
 #   completing  hook-lives        -> later       print busy, exit 3, after five seconds
 #   completing  taken             -> later       print busy, exit 3: another process completes it
@@ -35,15 +35,15 @@
 #   completing  unwritable        -> failed      print unwritable, exit 1
 # End of states.
 
-# hook_find_lib FILE -> IAPEER_LIB: where the scripts of the guard are, whose state file this is
+# hook_find_lib FILE -> IAPEER_LIB: the directory with the scripts of the guard, from its state file
 hook_find_lib() {
   while IFS='=' read -r hook_find_lib_key hook_find_lib_value; do
     [ "$hook_find_lib_key" != lib ] || IAPEER_LIB=$hook_find_lib_value
   done <"$1"
 }
 
-# hook_decode STATUS SIGNAL -> DEAD_STATUS or DEAD_SIGNAL (canonical), ENDED (how a claim says it), CAUSE. tmux before 3.3 does
-# not tell of signals: then both are empty, which is not exit code 0.
+# hook_decode STATUS SIGNAL -> DEAD_STATUS or DEAD_SIGNAL (canonical), ENDED (the form in a claim), CAUSE. tmux before 3.3 does
+# not report signals: then both are empty, which does not mean exit code 0.
 hook_decode() {
   DEAD_STATUS=$1 DEAD_SIGNAL='' ENDED=${1:-unknown} CAUSE=''
   case $2 in
@@ -57,7 +57,7 @@ hook_decode() {
   esac
 }
 
-# hook_decode_claim RC -> the same, from what a claim says
+# hook_decode_claim RC -> the same variables, from the status in a claim
 hook_decode_claim() {
   case $1 in
     '' | unknown) hook_decode '' '' ;;
@@ -67,7 +67,7 @@ hook_decode_claim() {
   esac
 }
 
-# hook_name_leader [FORMAT NOTED] -> LEADER: its pid, as it was noted at the launch; tmux 3.8 tells none of a dead pane
+# hook_name_leader [FORMAT NOTED] -> LEADER: its pid, as noted at the launch; tmux 3.8 does not report the pid of a dead pane
 hook_name_leader() {
   LEADER=
   { read -r LEADER <"$STATE.leader"; } 2>/dev/null
@@ -75,22 +75,22 @@ hook_name_leader() {
   case $LEADER in '' | *[!0-9]*) LEADER=${1:-} ;; esac
 }
 
-# hook_open_facts: as 8, where the recorder of the server has prepared a file
+# hook_open_facts: opens the facts file as descriptor 8, if the recorder of the server has prepared one
 hook_open_facts() {
   [ -e "$LEADER_FACTS" ] || return 0
   { command exec 8<>"$LEADER_FACTS"; } 2>/dev/null && FACTS_OPEN=1
 }
 
-# hook_read_seen -> SEEN_ALIVE: what has looked and found the leader gone, unrecorded, has noted when it was seen alive; tmux
-# hears of the end only now
+# hook_read_seen -> SEEN_ALIVE: the time at which the leader was last seen alive. It is noted by a check that found the leader
+# gone without a record, when tmux notices the exit only later
 hook_read_seen() {
   hook_read_seen_ms=
   { read -r hook_read_seen_ms <"$STATE.seen"; } 2>/dev/null
   generation_note_seen "$hook_read_seen_ms"
 }
 
-# hook_record: intent, claim, line, snapshot. A claim that cannot be written is tried again: until it is known who records,
-# the session is not ended. 0 recorded, or nothing is to be recorded; UNWRITABLE it could not be claimed
+# hook_record: checks the intent, then writes claim, line and snapshot. A claim that cannot be written is tried again: the session
+# is not killed before one recorder has the claim. Returns 0 recorded or nothing to record, UNWRITABLE the claim cannot be written
 hook_record() {
   hook_open_facts
   hook_record_left=300
@@ -130,9 +130,9 @@ hook_record() {
   return 0
 }
 
-# hook_end_session: by their ids, since names can be changed. The witness need not look: the claim says who did it.
-# The pane is killed too, where a person has moved it to a session of their own.
-# Where the server can start no process, a kill command waits for its witness for ever: whoever looks next sends TERM.
+# hook_end_session: kills session and pane by their ids, because names can be changed. It turns the witness off meanwhile: the
+# claim already names the cause. The pane is killed too, because a user may have moved it to another session. If the server
+# cannot start a process, a kill command waits for its witness forever; then the next check sends TERM.
 hook_end_session() {
   evidence_run_client 2 -N set-environment -gh IAPEER_WITNESS /- \; kill-session -t "$SESSION" >/dev/null
   [ $? -lt 128 ] || return 1
@@ -140,7 +140,7 @@ hook_end_session() {
   evidence_run_client 2 -N set-environment -gh IAPEER_WITNESS "$LIB/witness.sh" >/dev/null
 }
 
-# hook_run: tmux has seen the end of the leader
+# hook_run: records the exit that tmux reported, then kills the session
 hook_run() {
   PANE=${2:-%0} SESSION=${6:-"\$0"}
   hook_name_leader "$3" "${7:-}"
@@ -150,7 +150,7 @@ hook_run() {
   command eval hook_end_session
 }
 
-# hook_run_removed WORD: what the hook would have recorded, had tmux told of it
+# hook_run_removed WORD: records an exit that tmux did not report; WORD as above
 hook_run_removed() {
   PANE='' SESSION="\$0"
   hook_name_leader
@@ -171,7 +171,7 @@ hook_run_removed() {
   command eval hook_end_session
 }
 
-# hook_finish: the claim is there, who took it may be gone
+# hook_finish: completes the record if the hook that took the claim is gone
 hook_finish() {
   PANE=''
   hook_name_leader
@@ -203,7 +203,7 @@ hook_finish() {
   esac
 }
 
-# hook_clear_environment: what the peer has set of these names is not ours
+# hook_clear_environment: the environment of the peer may contain variables of these names
 hook_clear_environment() {
   unset CGROUP_V1 CGROUP_V2 CGROUP_PIDS CGROUP_ROOT SYSTEMD_DIR SYSTEM_REPORTS ARMED SIGNAL EARLY_DONE FORK_FAILED LINE_TORN KNOWN_TIME
   LC_ALL=C

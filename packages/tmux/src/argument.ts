@@ -1,2 +1,2 @@
-/** tmux takes an argument that ends in `;` for the end of a command, unless a backslash stands before it (tmux(1)). */
+/** Escapes an argument that ends in `;`, which tmux would take for the end of the command (tmux(1)). */
 export const literalArgument = (text: string): string => text.replace(/;$/, '\\;')

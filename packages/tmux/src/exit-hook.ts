@@ -8,7 +8,8 @@ import { makePrivateDirectory, replaceFile } from '@iapeer/core/storage'
 import { literalArgument } from './argument.ts'
 
 /**
- * Copies the script to `<libDir>/hook-<hash of its content>/`: an upgrade or a removed package changes no live hook.
+ * Copies the script to `<libDir>/hook-<hash of its content>/`, so that upgrading or removing the package does not change the
+ * hooks of running sessions.
  * @returns the absolute path of the copy
  */
 export async function installExitHook(libDir: string): Promise<string> {
@@ -22,7 +23,7 @@ export async function installExitHook(libDir: string): Promise<string> {
   return path
 }
 
-/** Quoted so that a format that is empty in this version of tmux stays an argument: `q:` alone would leave nothing. */
+/** Adds an empty string, so that a format that is empty in this version of tmux still is an argument; `q:` alone expands to nothing. */
 const quoted = (format: string): string => `''#{q:${format}}`
 
 const HOOK_ARGUMENTS = [
@@ -36,15 +37,15 @@ const HOOK_ARGUMENTS = [
   'IAPEER_LEADER',
 ]
 
-/** What tmux runs when the leader's pane has died: every value is a format, which it quotes for the shell. */
+/** The command that tmux runs when the leader's pane is dead. Every value is a format, which tmux quotes for the shell. */
 export const RUN_HOOK = `exec /bin/sh ${HOOK_ARGUMENTS.map(quoted).join(' ')}`
 
 /**
- * tmux commands (argv, `;` between them) that belong right behind the `new-session` whose pane is the leader, in the same
- * call: as calls of their own they come too late for a program that ends at once. The text is constant; every value
- * reaches the script by the server's hidden environment or as a tmux format.
- * @param statePath of the guard, `<stateDir>/canary/<identity>-<gen>`
- * @param session the id of the leader's session; `$0` on a server of its own
+ * Returns the tmux commands (argv, separated by `;`) that set the exit hook. They must follow the `new-session` of the leader
+ * in the same call: separate calls come too late for a program that exits at once. The text is constant; every value reaches
+ * the script in the server's hidden environment or as a tmux format.
+ * @param statePath path of the guard's state file, `<stateDir>/canary/<identity>-<gen>`
+ * @param session id of the leader's session; `$0` if it is the first session of its server
  */
 export function exitHookCommands(hook: string, statePath: string, session: string): string[] {
   const run = `run-shell "${RUN_HOOK}"`
@@ -53,7 +54,7 @@ export function exitHookCommands(hook: string, statePath: string, session: strin
     ...Object.entries(values).flatMap(([name, value]) => [
       ...['set-environment', '-gh', name, literalArgument(value), ';'],
     ]),
-    // tmux 3.8 does not tell the pid of a pane that is dead.
+    // tmux 3.8 does not report the pid of a dead pane.
     ...['set-environment', '-ghF', 'IAPEER_LEADER', '#{pane_id}:#{pane_pid}', ';'],
     ...['set-option', '-p', 'remain-on-exit', 'on', ';'],
     ...['set-hook', '-p', 'pane-died', run],
@@ -61,42 +62,42 @@ export function exitHookCommands(hook: string, statePath: string, session: strin
 }
 
 /**
- * Leaves with the guard's state what finishes a record of the leader's end, should the hook be killed over it. Before the
- * leader is started: it may end at once.
+ * Links the exit hook next to the guard's state file. If the hook is killed while it records, the link is run to complete the
+ * record. Call it before the leader is started, because the leader can exit at once.
  */
 export async function linkExitHook(statePath: string, hook: string): Promise<void> {
   await symlink(hook, `${statePath}.hook`)
 }
 
-/** The pid that a record of the leader's end names, where it is not the hook that writes it. */
+/** Writes down the leader's pid, for a record of its exit that the hook does not write. */
 export async function noteLeader(statePath: string, leaderPid: number): Promise<void> {
-  // A generation that has been settled meanwhile has no files any more, and gets none.
+  // A generation without a state file is settled already: no file may be left behind.
   if (existsSync(statePath)) await writeFile(`${statePath}.leader`, `${leaderPid}\n`, { mode: 0o600 })
 }
 
-/** What tmux tells of a pane whose program has exited; empty where this version of tmux does not tell it. */
+/** What tmux reports about a pane whose program has exited; a field is empty if this version of tmux does not report it. */
 export interface DeadPane {
   readonly paneId: string
   readonly status: string
   readonly signal: string
 }
 
-/** How long a record of the hook may take, in milliseconds; one that is cut off is finished by the next look. */
+/** Time limit of the hook, in milliseconds. A record that it did not finish is completed by the next check. */
 const HOOK_RUN_MS = 10_000
 
 /**
- * Runs the exit hook of a session as tmux would, from this process: tmux may be unable to start one.
- * @param how the dead pane; or why there is none: exit-hook.sh says what the words mean
+ * Runs the exit hook of a session from this process, with the arguments that tmux would pass: tmux may be unable to start it.
+ * @param pane the dead pane, or the reason why there is none (see exit-hook.sh)
  */
 export async function runExitHook(
   statePath: string,
   leaderPid: number,
-  how: DeadPane | 'gone' | 'replaced' | 'held',
+  pane: DeadPane | 'gone' | 'replaced' | 'held',
 ): Promise<void> {
   const args =
-    typeof how === 'string'
-      ? [how]
-      : [how.paneId, String(leaderPid), how.status, how.signal, '$0', `${how.paneId}:${leaderPid}`]
+    typeof pane === 'string'
+      ? [pane]
+      : [pane.paneId, String(leaderPid), pane.status, pane.signal, '$0', `${pane.paneId}:${leaderPid}`]
   const { HOME = '/', PATH = '/usr/bin:/bin' } = process.env
   await runProgram(['/bin/sh', `${statePath}.hook`, statePath, ...args], {
     timeoutMs: HOOK_RUN_MS,

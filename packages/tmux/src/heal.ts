@@ -2,9 +2,9 @@ import { errnoOf } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId, readProcesses } from '@iapeer/core/process'
 
 /**
- * tmux 3.2 to 3.5 built with utempter loses some deaths of its children: the leader is a zombie, and no hook fires. Sends
- * SIGCHLD to the server then, which makes it look again; anything else of it is left alone.
- * @returns whether it was needed
+ * Sends SIGCHLD to a server that missed the exit of its leader, so that it checks its children again. tmux 3.2 to 3.5 built
+ * with utempter misses some exits: the leader stays a zombie, and no hook runs. In any other case nothing is done.
+ * @returns whether the leader was such a zombie
  */
 export async function healLostChild(server: ProcessId, leaderPid: number): Promise<boolean> {
   const leader = (await readProcesses([leaderPid])).get(leaderPid)

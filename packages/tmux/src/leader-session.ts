@@ -9,32 +9,37 @@ import { exitHookCommands, installExitHook, linkExitHook, noteLeader } from './e
 import { managedCommands } from './managed-config.ts'
 import { TmuxServer } from './tmux-server.ts'
 
+/** How to start a leader. */
 export interface LeaderOptions extends RecordOptions {
   readonly identity: Identity
   readonly socketPath: string
-  /** A server that was just started, without a session. */
+  /** A server that was just started and has no session. */
   readonly server: GuardedServer
+  /** The working directory of the leader. */
   readonly cwd: string
-  /** The program and its arguments; run as they are, by no shell. */
+  /** The program and its arguments; run without a shell. */
   readonly command: readonly string[]
-  /** What the pane prints is appended to this file, which is made 0600. @default nowhere */
+  /** The file that the output of the pane is appended to; it is created with mode 0600. @default no file */
   readonly paneLog?: string
-  /** @default 5000 */
+  /** Time limit of each tmux call, in milliseconds. @default 5000 */
   readonly timeoutMs?: number
   /** @default `tmux`, from the PATH */
   readonly tmux?: string
 }
 
-/** The session of a peer, and the process that it is there for. */
+/** The session of a peer and its leader process. */
 export interface Leader {
   readonly sessionId: string
   readonly paneId: string
   readonly pid: number
-  /** Undefined when it has ended already. */
+  /** Undefined if it has exited already. */
   readonly process: ProcessId | undefined
 }
 
-/** In the same call too, or what a program says that ends at once is lost. The path travels as a format, not as text. */
+/**
+ * Returns the commands that log the output of the pane. They belong in the call that makes the session, else the output of a
+ * program that exits at once is lost. The path travels as a format, not as text.
+ */
 function paneLogCommands(paneLog: string | undefined): string[] {
   if (paneLog === undefined) return []
   const append = 'umask 077; exec cat >>#{q:IAPEER_PANE_LOG}'
@@ -51,22 +56,22 @@ function paneLogCommands(paneLog: string | undefined): string[] {
   ]
 }
 
-/** Two words at least, which tmux runs as they are; a single one it would give to a shell as a text. */
-const asIs = (command: readonly string[]): string[] => {
+/** Returns the command as at least two words, which tmux runs without a shell; a single word it would pass to a shell. */
+const withoutShell = (command: readonly string[]): string[] => {
   const words = command.length === 1 ? ['sh', '-c', 'exec "$0"', ...command] : command
   return words.map(literalArgument)
 }
 
 /**
- * Starts the leader: one call to tmux makes the session, keeps the pane of a program that ends at once, and hooks its end.
- * @throws IapeerError `session-refused` (with what tmux said), `tmux-too-old`, `tmux-missing`
+ * Starts the leader. One call of tmux makes the session, keeps the pane of a program that exits at once, and sets its exit hook.
+ * @throws IapeerError `session-refused` (with tmux's message), `tmux-too-old`, `tmux-missing`
  */
 export async function startLeader(options: LeaderOptions): Promise<Leader> {
   const { identity, server, socketPath, cwd } = options
   if (server.mode === 'watch')
-    throw new IapeerError('this tmux is older than 3.2, and cannot keep a session for a peer', {
+    throw new IapeerError('this tmux is older than 3.2 and cannot run a peer', {
       code: 'tmux-too-old',
-      hint: 'Update tmux. iapeer watch works with this one.',
+      hint: 'Install tmux 3.2 or later. With this version, only iapeer watch works.',
     })
   const layout = recordLayout(options)
   const timeoutMs = options.timeoutMs ?? 5_000
@@ -84,7 +89,7 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
   const answer = await handle.run([
     ...managedCommands(),
     ';',
-    // The directory is a format to new-session: as a value of one, nothing in it is expanded.
+    // new-session expands formats in the directory: the value of a variable is not expanded again.
     ...['set-environment', '-gh', 'IAPEER_CWD', literalArgument(cwd), ';'],
     ...[
       'new-session',
@@ -98,7 +103,7 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
       '#{IAPEER_CWD}',
       '--',
     ],
-    ...asIs(options.command),
+    ...withoutShell(options.command),
     ...hooked,
     ...paneLogCommands(options.paneLog),
     ';',
@@ -108,7 +113,10 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
   if (answer.exitCode !== 0 || sessionId === undefined || paneId === undefined || pid === undefined)
     throw new IapeerError(
       `tmux did not start the session: ${answer.timedOut ? 'no answer in time' : answer.stderr.trim() || answer.stdout.trim()}`,
-      { code: 'session-refused', hint: `See what runs there: tmux -S ${socketPath} list-sessions` },
+      {
+        code: 'session-refused',
+        hint: `To see what runs on that server: tmux -S ${socketPath} list-sessions`,
+      },
     )
   if (statePath !== undefined) await noteLeader(statePath, Number(pid))
   return { sessionId, paneId, pid: Number(pid), process: await identifyProcess(Number(pid)) }

@@ -2,25 +2,26 @@ import { delimiter } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
 import { letGoSoon, loadExeca } from '@iapeer/core/exec'
 
+/** A call of tmux. */
 export interface TmuxCall {
-  /** Undefined for what needs no server, as `-V`. */
+  /** Undefined for a call that needs no server, such as `-V`. */
   readonly socketPath: string | undefined
-  /** Arguments after `-S <socket>`; a `;` of its own separates commands. */
+  /** The arguments after `-S <socket>`; an argument `;` separates commands. */
   readonly args: readonly string[]
-  /** @default 5000 */
+  /** Time limit, in milliseconds. @default 5000 */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
   /** @default the environment of this process, without TMUX and TMUX_PANE */
   readonly env?: NodeJS.ProcessEnv
-  /** What the client reads. @default nothing */
+  /** Standard input of the client. @default empty */
   readonly input?: string
   /** @default `tmux`, from the PATH */
   readonly tmux?: string
 }
 
-/** How one tmux client ended: independent facts. */
+/** The result of a tmux client, as independent facts. */
 export interface TmuxResult {
-  /** Undefined when it was ended by a signal or by the time limit. */
+  /** Undefined if a signal killed the client or the time limit passed. */
   readonly exitCode: number | undefined
   readonly signal: string | undefined
   readonly timedOut: boolean
@@ -36,14 +37,14 @@ function tmuxMissing(tmux: string, cause: unknown): IapeerError {
   return new IapeerError(`${tmux} cannot be run`, { code: 'tmux-missing', hint, cause })
 }
 
-/** A stray TMUX would make a client of the person's own server out of ours. */
+/** Removes TMUX and TMUX_PANE: with them, tmux would connect to the user's own server. */
 function outsideTmux(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { TMUX: _inside, TMUX_PANE: _pane, ...rest } = env
   return { ...rest, PATH: rest['PATH'] || ['/usr/local/bin', '/usr/bin', '/bin'].join(delimiter) }
 }
 
 /**
- * Runs one tmux client to its end, or to its time limit. Whatever tmux answers is data.
+ * Runs a tmux client until it exits or its time limit passes. A failure of tmux is returned, not thrown.
  * @throws IapeerError `tmux-missing`
  */
 export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
@@ -75,23 +76,23 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
   }
 }
 
-/** A call of a client that takes over the terminal. */
+/** A call of a tmux client that uses the terminal of this process. */
 export interface TmuxTerminalCall extends Pick<TmuxCall, 'args' | 'tmux'> {
   readonly socketPath: string
 }
 
-/** How a client that had the terminal has ended. */
+/** The result of a client that used the terminal. */
 export interface TmuxTerminalResult {
-  /** Undefined when a signal ended it. */
+  /** Undefined if a signal killed the client. */
   readonly exitCode: number | undefined
-  /** What it printed besides what it drew. */
+  /** What it printed to standard error. */
   readonly stderr: string
 }
 
 /**
- * Gives the terminal of this process to a tmux client until it leaves; nothing is limited, and only what it prints to
- * standard error is read: tmux draws on the terminal itself, and says there why it was refused.
- * @returns exit code (undefined when a signal ended it) and standard error
+ * Runs a tmux client in the terminal of this process until it exits, without a time limit. tmux draws on the terminal itself;
+ * only standard error is captured, where tmux prints why a server refused it.
+ * @returns the exit code (undefined if a signal killed the client) and standard error
  * @throws IapeerError `tmux-missing`
  */
 export async function runTmuxInTerminal(call: TmuxTerminalCall): Promise<TmuxTerminalResult> {

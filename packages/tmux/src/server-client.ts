@@ -12,7 +12,7 @@ import {
   type TmuxTerminalResult,
 } from './run-tmux.ts'
 
-/** Servers that are known to need their own program, `<pid>:<token>`: they are not asked with the other one first. */
+/** Servers that refused the tmux on the PATH, as `<pid>:<token>`: the next call uses their own program at once. */
 const needOwn = new Set<string>()
 const MOST_NOTED = 1_000
 
@@ -21,7 +21,7 @@ function noteOwn(server: ProcessId): void {
   needOwn.add(formatProcessId(server))
 }
 
-/** `<dev>:<inode>` of the tmux that a call runs, undefined where there is none. */
+/** Returns `<dev>:<inode>` of the tmux that a call runs; undefined if there is none. */
 async function fileIdOf(tmux: string): Promise<string | undefined> {
   const path = await findProgram(tmux, process.env['PATH'] ?? '', '/')
   if (path === undefined) return undefined
@@ -35,9 +35,9 @@ async function fileIdOf(tmux: string): Promise<string | undefined> {
 }
 
 /**
- * Calls `use` with the path of the program that the server runs, if that is another file than the client's: its file was
- * replaced or deleted, or there are two tmux on this host. The one place that decides which program speaks
- * to a server whose process is known; `arm-watch.ts` decides for a socket, `evidence_run_client` (evidence.sh) in a recorder.
+ * Calls `use` with the path of the program that the server runs, if that is not the file that `tmux` names: the file was
+ * replaced or deleted, or two versions of tmux are installed. This function alone decides which program is the client of a
+ * server whose process is known; `arm-watch.ts` decides for a socket, `evidence_run_client` (evidence.sh) in a recorder.
  */
 async function withOwnProgram<T>(
   server: ProcessId,
@@ -53,17 +53,17 @@ async function withOwnProgram<T>(
   }
 }
 
-/** Returns whether a server runs another file than `tmux`; false where that cannot be seen (macOS). */
+/** Returns whether a server runs a file other than `tmux`; false where the system does not show it (macOS). */
 export async function runsAnotherFile(server: ProcessId, tmux = 'tmux'): Promise<boolean> {
   return (await withOwnProgram(server, tmux, () => Promise.resolve(true))) ?? false
 }
 
-/** Libraries of the replaced program may be gone: then the dynamic linker ends it with 127. */
+/** The dynamic linker's exit code if libraries of the replaced program are missing. */
 const NOT_LOADED = 127
 
 /**
- * Runs tmux on a server whose process is known: the tmux of the call while the server accepts it, else the program that
- * the server itself runs (Linux), which always speaks to it. Whatever tmux answers is data.
+ * Runs tmux on a server whose process is known. It uses the tmux of the call if the server accepts it, else the program that
+ * the server itself runs (Linux), which the server always accepts. A failure of tmux is returned, not thrown.
  * @throws IapeerError `tmux-missing`
  */
 export async function runOnServer(server: ProcessId, call: TmuxCall): Promise<TmuxResult> {
@@ -93,22 +93,22 @@ function serverGoneError(error: unknown): IapeerError {
   throw error
 }
 
-/** What a server of another version (3.5 and 3.6) prints, and also one that cannot use the terminal as it is. */
+/** tmux prints this if the server has another version (3.5 and 3.6), and also if the terminal cannot be used. */
 const NO_TERMINAL = /open terminal failed/
 
-function versionMismatch(said: string): IapeerError {
-  return new IapeerError(`the server does not accept this tmux: ${said}`, {
+function versionMismatch(reason: string): IapeerError {
+  return new IapeerError(`the tmux server does not accept this tmux: ${reason}`, {
     code: 'tmux-version-mismatch',
     hint: 'It runs another version of tmux, and its own program cannot be used. Restart the peer: iapeer refresh <peer>.',
   })
 }
 
 /**
- * Gives the terminal of this process to a tmux client of a server whose process is known, until it leaves. As
- * {@link runOnServer}: the tmux of the call, or the server's own program if the server does not accept that. What the client
- * prints of the terminal itself, or of a server that is exiting, is passed on.
- * @returns the client's exit code; undefined when a signal ended it
- * @throws IapeerError `tmux-missing`, `tmux-version-mismatch`; `no-server` when the server has exited
+ * Runs a tmux client in the terminal of this process, on a server whose process is known, until the client exits. Like
+ * {@link runOnServer} it uses the tmux of the call, or the server's own program if the server does not accept that. Messages
+ * about the terminal, or of a server that is exiting, are printed to standard error.
+ * @returns the client's exit code; undefined if a signal killed it
+ * @throws IapeerError `tmux-missing`, `tmux-version-mismatch`; `no-server` if the server has exited
  */
 export async function runInTerminalOnServer(
   server: ProcessId,
@@ -129,7 +129,7 @@ export async function runInTerminalOnServer(
   if (own !== undefined && own.exitCode !== NOT_LOADED && !isRefused(own.stderr)) return passOn(own)
   if (first instanceof IapeerError) throw first
   const isMismatch = result === undefined || isRefused(result.stderr)
-  // A server that is exiting refuses clients in the same words.
+  // A server that is exiting refuses clients with the same message.
   if (isMismatch && (await observeSocket(call.socketPath)) === 'listening')
     throw versionMismatch(result?.stderr.trim() ?? 'its own program cannot be run')
   if (result !== undefined) return passOn(result)

@@ -5,10 +5,10 @@ import type { Identity } from '@iapeer/core/identity'
 import { SOCKET_PATH_LIMIT } from '@iapeer/core/paths'
 
 /**
- * The socket of an identity: `<directory>/tmux-iap-<identity>.sock`, or `tmux-iap-<hash>.sock` where that would be too long.
- * The same identity always gets the same one.
- * @param nth for one whose earlier server lives on with sessions of others: `tmux-iap-<identity>.2.sock`. @default 1
- * @throws IapeerError `socket-path-too-long` when the directory leaves no room for either
+ * Returns the socket path of an identity: `<directory>/tmux-iap-<identity>.sock`, or `tmux-iap-<hash>.sock` if that is too
+ * long. An identity always gets the same path.
+ * @param nth 2 and up if an earlier server still runs with other sessions: `tmux-iap-<identity>.2.sock`. @default 1
+ * @throws IapeerError `socket-path-too-long` if both are too long
  */
 export function peerSocketPath(socketDir: string, identity: Identity, nth = 1): string {
   const suffix = nth === 1 ? '.sock' : `.${nth}.sock`

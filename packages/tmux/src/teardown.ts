@@ -5,41 +5,44 @@ import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId, signalProcess } from '@iapeer/core/process'
 import { TmuxServer } from './tmux-server.ts'
 
+/** The session that is to be stopped, and how. */
 export interface TeardownOptions extends IntentTarget {
   readonly socketPath: string
   readonly server: ProcessId
   readonly sessionId: string
-  /** The process that the session is there for; undefined when it is not known. */
+  /** The leader process of the session; undefined if it is not known. */
   readonly leader: ProcessId | undefined
-  /** Who tears down, one line, e.g. `iapeer stop`. */
+  /** What stops the session, in one line, for example `iapeer stop`. */
   readonly by: string
-  /** Why, one line. */
+  /** Why, in one line. */
   readonly why: string
-  /** How long the leader may take to end when it is asked to, in milliseconds; then it is killed. @default 3000 */
+  /** How long the leader may take to exit after SIGTERM, in milliseconds; then it is killed. @default 3000 */
   readonly graceMs?: number
-  /** Also where another server answers on the socket: it is left alone, and ours is ended by its process. @default false */
+  /** Proceed if another server answers on the socket: that server is not touched, ours is killed by its pid. @default false */
   readonly force?: boolean
   /** @default `tmux`, from the PATH */
   readonly tmux?: string
 }
 
 /**
- * `ended`: the server is gone, and nothing of it is left. `session-ended`: sessions that are not ours live on in it, and it
- * stays watched. `already-dead`: it had died before, and that death is recorded.
+ * The result of a teardown.
+ * - `ended`: the server is gone, with its socket and its files.
+ * - `session-ended`: the session is gone; the server runs other sessions and is still watched.
+ * - `already-dead`: the server had died before; that death is recorded.
  */
 export interface TeardownResult {
   readonly state: 'ended' | 'session-ended' | 'already-dead'
-  /** How the leader ended: by itself when asked, only when killed, or before. */
+  /** The leader exited when it was asked, was killed, or was gone before. */
   readonly leader: 'asked' | 'killed' | 'gone'
   readonly ms: number
 }
 
 const GRACE_MS = 3_000
-/** A program that takes no notice of TERM may of a hangup: interactive shells do. */
+/** After this time, SIGHUP follows SIGTERM: interactive shells ignore SIGTERM but exit on SIGHUP. */
 const HANGUP_AFTER_MS = 250
 const ORDERLY_MS = 2_000
 const FORCED_MS = 3_000
-const LOOKS = 3
+const ATTEMPTS = 3
 
 const isGone = async (process: ProcessId): Promise<boolean> => (await observeProcess(process)) === 'gone'
 
@@ -52,7 +55,7 @@ async function goneWithin(process: ProcessId, limitMs: number): Promise<boolean>
   }
 }
 
-async function endLeader(leader: ProcessId | undefined, graceMs: number): Promise<TeardownResult['leader']> {
+async function stopLeader(leader: ProcessId | undefined, graceMs: number): Promise<TeardownResult['leader']> {
   if (leader === undefined || (await isGone(leader))) return 'gone'
   await signalProcess(leader, 'SIGTERM')
   await signalProcess(leader, 'SIGCONT')
@@ -63,82 +66,84 @@ async function endLeader(leader: ProcessId | undefined, graceMs: number): Promis
   return 'killed'
 }
 
-/** Whether sessions that are not ours are left; a server that does not answer has none that could be asked about. */
-async function endSession(handle: TmuxServer, sessionId: string): Promise<boolean> {
+/** Kills the session. @returns whether the server still has other sessions; false if it does not answer */
+async function killSession(handle: TmuxServer, sessionId: string): Promise<boolean> {
   const killed = await handle.run(['kill-session', '-t', sessionId], { timeoutMs: ORDERLY_MS })
   if (killed.timedOut) return false
-  for (let look = 1; ; look++) {
-    const left = await handle.run(['list-sessions', '-F', '#{session_id}'], { timeoutMs: ORDERLY_MS })
-    // A server without a session ends: no answer at all is one that got lost, mostly.
-    if (left.exitCode === 0 && left.stdout.trim() === '' && look < LOOKS) continue
-    return left.exitCode === 0 && left.stdout.split('\n').some((id) => id !== '' && id !== sessionId)
+  for (let attempt = 1; ; attempt++) {
+    const sessions = await handle.run(['list-sessions', '-F', '#{session_id}'], { timeoutMs: ORDERLY_MS })
+    // A server without sessions exits, so an empty list usually means that the output was lost.
+    if (sessions.exitCode === 0 && sessions.stdout.trim() === '' && attempt < ATTEMPTS) continue
+    return sessions.exitCode === 0 && sessions.stdout.split('\n').some((id) => id !== '' && id !== sessionId)
   }
 }
 
-/** By its own command where it answers; at last by KILL, to that very process. */
-async function endServer(handle: TmuxServer, answers: boolean): Promise<void> {
+/** Stops the server: with kill-server if it answers, in the end with SIGKILL to its process. */
+async function stopServer(handle: TmuxServer, answers: boolean): Promise<void> {
   if (await isGone(handle.process)) return
   if (answers) {
     const asked = await handle.run(['kill-server'], { timeoutMs: ORDERLY_MS })
-    // It starts a process first, the witness, which may be impossible; TERM is what it would have sent.
+    // kill-server first starts the witness, so it fails if no process can be started. TERM has the same effect.
     if (asked.exitCode !== 0) await signalProcess(handle.process, 'SIGTERM')
   }
   if (await goneWithin(handle.process, ORDERLY_MS)) return
   await signalProcess(handle.process, 'SIGKILL')
   if (await goneWithin(handle.process, FORCED_MS)) return
-  throw new IapeerError(`tmux server ${handle.process.pid} does not end, not even when it is killed`, {
+  throw new IapeerError(`the tmux server (pid ${handle.process.pid}) still runs after SIGKILL`, {
     code: 'server-stays',
-    hint: 'It waits for something in the kernel: see its state with ps.',
+    hint: 'It is blocked in the kernel: check its state with ps.',
   })
 }
 
-/** The pid of whoever answers on our socket; undefined where nobody does. */
-async function whoAnswers(handle: TmuxServer): Promise<number | 'late' | undefined> {
-  for (let look = 1; ; look++) {
+/** Returns the pid of the server that answers on our socket; `late` if the answer did not come, undefined if there is no server. */
+async function answeringPid(handle: TmuxServer): Promise<number | 'late' | undefined> {
+  for (let attempt = 1; ; attempt++) {
     const answer = await handle.run(['display-message', '-p', '#{pid}'], { timeoutMs: 1_000 })
     if (answer.timedOut) return 'late'
     if (answer.exitCode !== 0) return undefined
     const pid = Number(answer.stdout)
     if (pid > 0) return pid
-    // A client whose output got lost says nothing of who answers.
-    if (look === LOOKS) return 'late'
+    // The output of the client was lost.
+    if (attempt === ATTEMPTS) return 'late'
   }
 }
 
-/** Another server on our socket is somebody else's business. */
 function throwForeignServer(handle: TmuxServer, pid: number): never {
-  throw new IapeerError(`the tmux server at ${handle.socketPath} (pid ${pid}) is not the one that is meant`, {
-    code: 'foreign-server',
-    hint: 'It is left alone. --force ends ours, whatever is on the socket.',
-  })
+  throw new IapeerError(
+    `another tmux server (pid ${pid}) uses the socket ${handle.socketPath}; the server of the peer is pid ${handle.process.pid}`,
+    {
+      code: 'foreign-server',
+      hint: 'Nothing was stopped. --force stops the server of the peer and does not touch the other one.',
+    },
+  )
 }
 
 async function tearDown(options: TeardownOptions, handle: TmuxServer): Promise<Omit<TeardownResult, 'ms'>> {
-  const first = await whoAnswers(handle)
+  const first = await answeringPid(handle)
   const isForeign = typeof first === 'number' && first !== handle.process.pid
   if (isForeign && options.force !== true) throwForeignServer(handle, first)
-  const leader = await endLeader(options.leader, options.graceMs ?? GRACE_MS)
-  const answers = (await whoAnswers(handle)) === handle.process.pid
-  if (answers && (await endSession(handle, options.sessionId))) {
+  const leader = await stopLeader(options.leader, options.graceMs ?? GRACE_MS)
+  const answers = (await answeringPid(handle)) === handle.process.pid
+  if (answers && (await killSession(handle, options.sessionId))) {
     await withdrawIntent(options)
     return { state: 'session-ended', leader }
   }
-  await endServer(handle, answers)
+  await stopServer(handle, answers)
   await completeIntent(options)
-  if ((await whoAnswers(handle)) === undefined) await rm(handle.socketPath, { force: true })
+  if ((await answeringPid(handle)) === undefined) await rm(handle.socketPath, { force: true })
   return { state: 'ended', leader }
 }
 
 /**
- * Ends a session on purpose, and with it the server when no other session is left: the one way to do so. The intent comes
- * first, so it leaves no record; then the leader is asked to end, then killed; then the session, by its id. Harmless to
- * repeat, and bounded: about eight seconds and the grace at most.
- * @throws IapeerError `foreign-server`, `server-stays`, and those of `declareIntent`; the intent is withdrawn then
+ * Stops a session on purpose, and its server if it has no other session. This is the only way to do so. It declares the intent
+ * first, so that no death is recorded; then it asks the leader to exit, kills it after the grace, and kills the session by its
+ * id. Safe to repeat; takes at most about eight seconds and the grace.
+ * @throws IapeerError `foreign-server`, `server-stays`, and those of `declareIntent`; then the intent is withdrawn
  */
 export async function teardown(options: TeardownOptions): Promise<TeardownResult> {
   const started = performance.now()
   const { socketPath, server: process, tmux } = options
-  // The intent is believed for longer than the leader may take.
+  // The intent must be valid for longer than the leader may take.
   const holdMs = Math.max(600_000, (options.graceMs ?? GRACE_MS) + 60_000)
   const { state } = await declareIntent({ ...options, holdMs })
   const ms = (): number => performance.now() - started

@@ -6,24 +6,28 @@ import type { TmuxResult } from './run-tmux.ts'
 import { runInTerminalOnServer, runOnServer, runsAnotherFile } from './server-client.ts'
 
 /**
- * `dead`: the process is gone. `stuck`: it lives and refuses or closes connections, as one that is exiting does.
- * `unresponsive`: it takes connections and does not answer in time, as a stopped one does. `incompatible`: it refuses this
- * tmux, which is another file than its own, and its own program cannot be used either.
+ * The state of a tmux server.
+ * - `dead`: its process is gone.
+ * - `unreachable`: its process exists but refuses or closes connections (it may be exiting), or another server uses its socket.
+ * - `unresponsive`: it accepts connections but does not answer in time (it may be stopped).
+ * - `incompatible`: it refuses this tmux, which is not the program that the server runs, and that program cannot be used either.
  */
-export type ServerState = 'alive' | 'dead' | 'deaf' | 'unresponsive' | 'incompatible'
+export type ServerState = 'alive' | 'dead' | 'unreachable' | 'unresponsive' | 'incompatible'
 
+/** How to reach a running tmux server. */
 export interface TmuxServerOptions {
   readonly socketPath: string
   /** The server's own process. */
   readonly process: ProcessId
-  /** For every call, in milliseconds. @default 5000 */
+  /** Time limit of each call, in milliseconds. @default 5000 */
   readonly timeoutMs?: number
   /** @default `tmux`, from the PATH */
   readonly tmux?: string
 }
 
+/** A session of a tmux server. */
 export interface TmuxSession {
-  /** `$0`: names one session for its whole life, whatever it is called. */
+  /** `$0`; stays the same when the session is renamed. */
   readonly id: string
   readonly name: string
   readonly attached: number
@@ -32,28 +36,29 @@ export interface TmuxSession {
   readonly windows: number
 }
 
+/** A pane of a tmux server. */
 export interface TmuxPane {
   /** `%0`. */
   readonly id: string
   readonly sessionId: string
   readonly pid: number
   readonly dead: boolean
-  /** In a mode of tmux's own (copy mode, a view): keys do not reach the program. */
+  /** Whether the pane is in a mode of tmux (copy mode, a view), in which keys do not reach the program. */
   readonly inMode: boolean
 }
 
 /** How much of a pane to capture. */
 export interface CaptureOptions {
-  /** Lines of history above the screen. @default 0 */
+  /** Lines of history above the screen to include. @default 0 */
   readonly historyLines?: number
-  /** Colours and attributes as escape sequences. @default false */
+  /** Include colours and attributes as escape sequences. @default false */
   readonly escapes?: boolean
 }
 
 const ALIVE_TIMEOUT_MS = 1_000
-const UNRESPONSIVE = /error connecting|no server running|lost server|server exited/
+const UNREACHABLE = /error connecting|no server running|lost server|server exited/
 
-/** Fields without blanks, and at most one text, the last. (tmux prints control characters as `_` where the locale is C.) */
+/** Separates fields by blanks; only the last one may contain blanks. (In the C locale, tmux prints control characters as `_`.) */
 const formatOf = (...fields: string[]): string => fields.map((field) => `#{${field}}`).join(' ')
 
 function split(line: string, count: number): string[] {
@@ -61,7 +66,7 @@ function split(line: string, count: number): string[] {
   return [...words.slice(0, count - 1), words.slice(count - 1).join(' ')]
 }
 
-/** One running tmux server. Every call has a time limit; what tmux refuses is an error that says what it said. */
+/** A running tmux server. Every call has a time limit. If tmux refuses a call, the error contains tmux's message. */
 export class TmuxServer {
   readonly socketPath: string
   readonly process: ProcessId
@@ -75,14 +80,14 @@ export class TmuxServer {
     this.#tmux = options.tmux
   }
 
-  /** Runs tmux commands on this server; whatever it answers is data. @throws IapeerError `tmux-missing` */
+  /** Runs tmux commands on this server. A failure of the commands is returned, not thrown. @throws IapeerError `tmux-missing` */
   run(
     args: readonly string[],
     options: { readonly input?: string; readonly timeoutMs?: number } = {},
   ): Promise<TmuxResult> {
     return runOnServer(this.process, {
       socketPath: this.socketPath,
-      // UTF-8 whatever the locale; and never starts a server of its own where this one has gone.
+      // -u: UTF-8 in any locale. -N: do not start a new server if this one is gone.
       args: ['-u', '-N', ...args],
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(options.input === undefined ? {} : { input: options.input }),
@@ -91,8 +96,8 @@ export class TmuxServer {
   }
 
   /**
-   * Gives the terminal of this process to a client of this server until it leaves.
-   * @returns the client's exit code; undefined when a signal ended it
+   * Runs a client of this server in the terminal of this process until the client exits.
+   * @returns the client's exit code; undefined if a signal killed it
    * @throws IapeerError `tmux-missing`, `tmux-version-mismatch`
    */
   runInTerminal(args: readonly string[]): Promise<number | undefined> {
@@ -107,30 +112,33 @@ export class TmuxServer {
   async #ask(args: readonly string[], input?: string): Promise<string> {
     const result = await this.run(args, input === undefined ? {} : { input })
     if (result.exitCode === 0) return result.stdout
-    const [what = ''] = args
+    const [command = ''] = args
     if (result.timedOut)
-      throw new IapeerError(`the tmux server at ${this.socketPath} did not answer ${what} in time`, {
+      throw new IapeerError(`the tmux server at ${this.socketPath} did not answer ${command} in time`, {
         code: 'server-unresponsive',
-        hint: 'It may be stopped (kill -CONT) or very busy.',
+        hint: 'It may be stopped (resume it with kill -CONT) or very busy.',
       })
-    throw new IapeerError(`tmux refused ${what}: ${result.stderr.trim() || `exit code ${result.exitCode}`}`, {
-      code: 'tmux-refused',
-      hint: `See what runs there: tmux -S ${this.socketPath} list-panes -a`,
-    })
+    throw new IapeerError(
+      `tmux refused ${command}: ${result.stderr.trim() || `exit code ${result.exitCode}`}`,
+      {
+        code: 'tmux-refused',
+        hint: `To see what runs on that server: tmux -S ${this.socketPath} list-panes -a`,
+      },
+    )
   }
 
-  /** The server's own process first: only that can be dead. Then whether it answers, within a second. */
+  /** Checks the server's process first: only that shows whether the server is dead. Then checks that it answers within a second. */
   async alive(): Promise<ServerState> {
     if ((await observeProcess(this.process)) === 'gone') return 'dead'
     const answer = await this.run(['display-message', '-p', '#{pid}'], { timeoutMs: ALIVE_TIMEOUT_MS })
     if ((await observeProcess(this.process)) === 'gone') return 'dead'
     if (answer.timedOut) return 'unresponsive'
-    if (answer.exitCode === 0) return Number(answer.stdout) === this.process.pid ? 'alive' : 'deaf'
+    if (answer.exitCode === 0) return Number(answer.stdout) === this.process.pid ? 'alive' : 'unreachable'
     if (isRefused(answer.stderr) && (await runsAnotherFile(this.process, this.#tmux))) return 'incompatible'
-    return UNRESPONSIVE.test(answer.stderr) ? 'deaf' : 'unresponsive'
+    return UNREACHABLE.test(answer.stderr) ? 'unreachable' : 'unresponsive'
   }
 
-  /** @throws IapeerError `tmux-refused`, `server-unresponsive` */
+  /** Lists the sessions of the server. @throws IapeerError `tmux-refused`, `server-unresponsive` */
   async sessions(): Promise<TmuxSession[]> {
     const format = formatOf(
       'session_id',
@@ -149,7 +157,7 @@ export class TmuxServer {
     })
   }
 
-  /** Every pane of every session; one that several sessions show is listed once. @throws as {@link sessions} */
+  /** Lists the panes of all sessions; a pane that several sessions show is listed once. @throws as {@link sessions} */
   async panes(): Promise<TmuxPane[]> {
     const format = formatOf('pane_id', 'session_id', 'pane_pid', 'pane_dead', 'pane_in_mode')
     const text = await this.#ask(['list-panes', '-a', '-F', format])
@@ -169,8 +177,8 @@ export class TmuxServer {
   }
 
   /**
-   * What a pane shows, as lines without trailing blanks.
-   * @param pane its id (`%0`)
+   * Returns the text that a pane shows, as lines without trailing blanks.
+   * @param pane the id of the pane (`%0`)
    * @throws as {@link sessions}
    */
   async capturePane(pane: string, options: CaptureOptions = {}): Promise<string> {
@@ -180,7 +188,7 @@ export class TmuxServer {
   }
 
   /**
-   * Presses keys by tmux's names (`Enter`, `C-c`, `Down`); a text among them is a key of its own, not a name.
+   * Sends keys to a pane, each by its tmux name (`Enter`, `C-c`, `Down`) or as literal text.
    * @throws as {@link sessions}
    */
   async sendKeys(
@@ -197,7 +205,7 @@ export class TmuxServer {
   }
 
   /**
-   * Pastes a text of any length, bracketed where the program asked for that, so that line breaks in it send nothing.
+   * Pastes text of any length. It is bracketed if the program enabled bracketed paste, so that line breaks submit nothing.
    * @throws as {@link sessions}
    */
   async paste(pane: string, text: string): Promise<void> {
@@ -208,18 +216,16 @@ export class TmuxServer {
     )
   }
 
-  /**
-   * Reads a configuration. @returns what tmux said of it, a line each: none when it took all of it
-   */
+  /** Loads a tmux configuration file. @returns the messages of tmux, one for each line; empty if it accepted the whole file */
   async sourceFile(path: string): Promise<readonly string[]> {
-    // source-file globs.
+    // source-file expands glob patterns.
     const literal = literalArgument(path.replace(/[[\]*?\\]/g, '\\$&'))
     const { stdout, stderr, timedOut } = await this.run(['source-file', literal])
-    if (timedOut) return [`${path} is still being read`]
+    if (timedOut) return [`${path}: tmux did not finish loading it in time`]
     return `${stdout}\n${stderr}`.split('\n').filter((line) => line !== '')
   }
 
-  /** The value of an option; empty where it has none. @throws as {@link sessions} */
+  /** Returns the value of an option; empty if it has none. @throws as {@link sessions} */
   async option(name: string, scope: 'server' | 'global' = 'global'): Promise<string> {
     return this.#ask(['show-options', scope === 'server' ? '-sv' : '-gv', name])
   }

@@ -1,17 +1,21 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { runTmux } from './run-tmux.ts'
 
-/** What a tmux cannot do for us, by its version. */
+/** A feature that a version of tmux lacks. */
 export type Degraded = 'no-guard' | 'no-dead-signal'
 
+/** A version of tmux and the features that it lacks. */
 export interface TmuxVersion {
-  /** As it says of itself, without `tmux `: `3.3a`, `next-3.6`, `master`. */
+  /** As tmux prints it, without `tmux `: `3.3a`, `next-3.6`, `master`. */
   readonly text: string
-  /** `no-guard` before 3.2 (no `-D`): an ordinary server with a watch. `no-dead-signal` before 3.3: of a leader that a signal killed, neither signal nor status is told. */
+  /**
+   * `no-guard` before 3.2, which has no `-D`: the server runs with a watch instead. `no-dead-signal` before 3.3: tmux reports
+   * neither signal nor status of a leader that a signal killed.
+   */
   readonly degraded: readonly Degraded[]
 }
 
-/** Reads the output of `tmux -V`. A version without a number (`master`) is taken for a new one. */
+/** Parses the output of `tmux -V`. A version without a number (`master`) counts as new. */
 export function parseTmuxVersion(output: string): TmuxVersion {
   const text = output.trim().replace(/^tmux /, '')
   const [, major, minor] = /(\d+)\.(\d+)/.exec(text) ?? []
@@ -34,6 +38,6 @@ export async function tmuxVersion(tmux = 'tmux'): Promise<TmuxVersion> {
   if (answer.exitCode === 0) return parseTmuxVersion(answer.stdout)
   throw new IapeerError(`${tmux} -V failed: ${answer.stderr.trim() || `exit code ${answer.exitCode}`}`, {
     code: 'tmux-unusable',
-    hint: 'Run it by hand to see what is wrong with it.',
+    hint: 'Run it in a shell to see why it fails.',
   })
 }

@@ -14,7 +14,7 @@ async function server() {
   return started
 }
 
-it('what tmux answers is data', async () => {
+it('a failure of a tmux command is returned, not thrown', async () => {
   const { socketPath, pid } = await server()
   expect(await runTmux({ socketPath, args: ['display-message', '-p', '#{pid}'] })).toEqual({
     exitCode: 0,
@@ -28,7 +28,7 @@ it('what tmux answers is data', async () => {
   expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('unknown command') })
 })
 
-it('programs run also when the last file that was looked at is a socket', async () => {
+it('programs run even if the last file that was examined is a socket', async () => {
   const { socketPath } = await server()
   const module = new URL('../../core/dist/exec.js', import.meta.url).pathname
   const script = `
@@ -40,14 +40,14 @@ it('programs run also when the last file that was looked at is a socket', async 
   expect(done).toMatchObject({ stdout: '0\n', stderr: '' })
 })
 
-it('arguments reach tmux as they are, never through a shell', async () => {
+it('arguments reach tmux unchanged, without a shell', async () => {
   const { socketPath } = await server()
   const odd = 'a b "c" \'d\' $HOME `id` \\ ü'
   await runTmux({ socketPath, args: ['set-buffer', odd] })
   expect((await runTmux({ socketPath, args: ['show-buffer'] })).stdout).toBe(odd)
 })
 
-it('a stopped server is a time-out, not a hang', async () => {
+it('a call to a stopped server times out', async () => {
   const { socketPath, stop } = await server()
   await stop()
   expect(await runTmux({ socketPath, args: ['list-sessions'], timeoutMs: 200 })).toMatchObject({
@@ -56,7 +56,7 @@ it('a stopped server is a time-out, not a hang', async () => {
   })
 })
 
-it('a call can be called off', async () => {
+it('a call can be cancelled', async () => {
   const { socketPath, stop } = await server()
   await stop()
   expect(
@@ -64,18 +64,18 @@ it('a call can be called off', async () => {
   ).toMatchObject({ canceled: true })
 })
 
-it('tmux that is missing is an error with a code and what to do', async () => {
+it('a missing tmux is an error with a code and a hint', async () => {
   await expect(runTmux({ socketPath: '/tmp/none', args: [], tmux: '/nowhere/tmux' })).rejects.toMatchObject({
     code: 'tmux-missing',
     hint: expect.stringContaining('Install tmux'),
   })
 })
 
-it('the canary is one import with it', () => {
+it('the canary can be imported beside it', () => {
   expect(ensureCanary).toBeTypeOf('function')
 })
 
-it('any program: how it ended is data, and a time limit ends it', async () => {
+it('any program: its exit code is returned, and the time limit kills it', async () => {
   const env = { PATH: '/usr/bin:/bin', WORD: 'a "b" $c' }
   expect(await runProgram(['sh', '-c', 'echo "$WORD"; echo no >&2; exit 7'], { env })).toEqual({
     exitCode: 7,

@@ -8,14 +8,14 @@ import { pidsCgroup, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { RUN_HOOK } from '../src/exit-hook.ts'
 import { healLostChild, startLeader } from '../src/index.ts'
-import { exitLines, type Launched, launches, told } from './support.ts'
+import { exitLines, type Launched, launches, reportedSignal } from './support.ts'
 
 const { launch, newDirectory, track } = launches()
 const SLEEP = ['sleep', '1000']
 const NO_USER = { pid: 0, token: '-' }
 const sh = (script: string): string[] => ['sh', '-c', script]
 
-/** Waits for the record of a leader's end, healing what tmux loses. */
+/** Waits for the record of a leader's exit; wakes tmux if it missed the SIGCHLD. */
 async function recorded(peer: Launched) {
   await until("the leader's end to be recorded", async () => {
     await healLostChild(peer.handle.process, peer.leader.pid)
@@ -24,36 +24,39 @@ async function recorded(peer: Launched) {
   return peer.settled()
 }
 
-describe('the end of a leader is recorded', () => {
+describe('the exit of a leader is recorded', () => {
   it.each([
     ['exit 0', 'exit 0', { dead_status: '0', dead_signal: '' }],
     ['exit 3', 'echo last words; exit 3', { dead_status: '3', dead_signal: '' }],
-    ['SIGTERM', 'kill -TERM $$', { dead_status: '', dead_signal: told('SIGTERM') }],
-    ['SIGKILL', 'kill -KILL $$', { dead_status: '', dead_signal: told('SIGKILL') }],
-    ['SIGSEGV', 'kill -SEGV $$', { dead_status: '', dead_signal: told('SIGSEGV') }],
-  ])('%s: once, with its status or signal; what is abnormal has a snapshot', async (_how, script, ending) => {
-    const peer = await launch(sh(script))
-    const deaths = await recorded(peer)
-    expect(deaths).toEqual([
-      expect.objectContaining({
-        ev: 'session-exit',
-        identity: 'command-bob',
-        leader_pid: String(peer.leader.pid),
-        recorder: 'hook',
-        ...ending,
-      }),
-    ])
-    await peer.server.gone()
-    const snapshot = deaths[0]?.['forensics'] ?? ''
-    expect(snapshot === '').toBe(ending.dead_status === '0')
-    if (snapshot === '') return
-    const text = readFileSync(snapshot, 'utf8')
-    expect(text).toMatch(/^session-death identity=command-bob gen=[0-9a-f]{16} /)
-    expect(text).toMatch(/\n--- meminfo\n[\s\S]*\n--- pane-tail\n[\s\S]*\n--- end\n$/)
-    if (ending.dead_status === '3') expect(text).toContain('\nlast words\n')
-  })
+    ['SIGTERM', 'kill -TERM $$', { dead_status: '', dead_signal: reportedSignal('SIGTERM') }],
+    ['SIGKILL', 'kill -KILL $$', { dead_status: '', dead_signal: reportedSignal('SIGKILL') }],
+    ['SIGSEGV', 'kill -SEGV $$', { dead_status: '', dead_signal: reportedSignal('SIGSEGV') }],
+  ])(
+    '%s: once, with its status or signal, and with a snapshot unless the exit code is 0',
+    async (_how, script, ending) => {
+      const peer = await launch(sh(script))
+      const deaths = await recorded(peer)
+      expect(deaths).toEqual([
+        expect.objectContaining({
+          ev: 'session-exit',
+          identity: 'command-bob',
+          leader_pid: String(peer.leader.pid),
+          recorder: 'hook',
+          ...ending,
+        }),
+      ])
+      await peer.server.gone()
+      const snapshot = deaths[0]?.['forensics'] ?? ''
+      expect(snapshot === '').toBe(ending.dead_status === '0')
+      if (snapshot === '') return
+      const text = readFileSync(snapshot, 'utf8')
+      expect(text).toMatch(/^session-death identity=command-bob gen=[0-9a-f]{16} /)
+      expect(text).toMatch(/\n--- meminfo\n[\s\S]*\n--- pane-tail\n[\s\S]*\n--- end\n$/)
+      if (ending.dead_status === '3') expect(text).toContain('\nlast words\n')
+    },
+  )
 
-  it('of `true`, 100 times, every one', async () => {
+  it('each time that `true` is run, 100 times', async () => {
     const directory = newDirectory()
     for (let round = 0; round < 100; round++) {
       const peer = await launch(['true'], { directory })
@@ -62,20 +65,22 @@ describe('the end of a leader is recorded', () => {
     expect(exitLines(join(directory, 'rec'))).toHaveLength(100)
   }, 120_000)
 
-  it('of 200 in a row that are killed, every one, those included whose SIGCHLD tmux loses', async () => {
+  it('for each of 200 leaders that are killed, even if tmux misses a SIGCHLD', async () => {
     const directory = newDirectory()
     const lane = async (name: string): Promise<void> => {
       for (let round = 0; round < 50; round++) {
         const peer = await launch(SLEEP, { directory, identity: `command-${name}` })
         process.kill(peer.leader.pid, 'SIGKILL')
-        expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_signal: told('SIGKILL') }])
+        expect(await recorded(peer)).toMatchObject([
+          { ev: 'session-exit', dead_signal: reportedSignal('SIGKILL') },
+        ])
       }
     }
     await Promise.all(['a', 'b', 'c', 'd'].map(lane))
     expect(exitLines(join(directory, 'rec'))).toHaveLength(200)
   }, 180_000)
 
-  it('once, when leader and server are killed within 30 ms of each other, whichever is first', async () => {
+  it('once if leader and server are killed within 30 ms of each other', async () => {
     const directory = newDirectory()
     for (let round = 0; round < 30; round++) {
       const peer = await launch(SLEEP, { directory })
@@ -91,7 +96,7 @@ describe('the end of a leader is recorded', () => {
     expect(exitLines(join(directory, 'rec'))).toHaveLength(30)
   }, 120_000)
 
-  it('in directories whose names hold `#`, quotes and blanks', async () => {
+  it('in directories whose names contain `#`, quotes and blanks', async () => {
     const directory = join(newDirectory(), `a #{pid} 'b' "c" $d \`e\` ;`)
     mkdirSync(directory)
     const peer = await launch(sh('pwd; exit 7'), { directory, cwd: directory })
@@ -100,7 +105,7 @@ describe('the end of a leader is recorded', () => {
     expect(readFileSync(death?.['forensics'] ?? '', 'utf8').replaceAll('\n', '')).toContain('#{pid}')
   })
 
-  it('and nothing in the name of the directory it runs in is expanded or run', async () => {
+  it('and nothing in the name of its working directory is expanded or run', async () => {
     const directory = newDirectory()
     const cwd = join(directory, '#(touch PWNED) #S #{pid};')
     mkdirSync(cwd)
@@ -110,7 +115,7 @@ describe('the end of a leader is recorded', () => {
     expect([...readdirSync(directory), ...readdirSync(cwd)]).not.toContain('PWNED')
   })
 
-  it('and a single word is a program, whatever it looks like', async () => {
+  it('and a command of a single word is run as a program, not by a shell', async () => {
     const directory = newDirectory()
     const program = join(directory, 'd=x; echo')
     writeFileSync(program, '#!/bin/sh\necho ran > out\n', { mode: 0o700 })
@@ -118,7 +123,7 @@ describe('the end of a leader is recorded', () => {
     expect(readFileSync(join(directory, 'out'), 'utf8')).toBe('ran\n')
   })
 
-  it('and the program has the umask of who launches it', async () => {
+  it('and the program has the umask of the process that launches it', async () => {
     const directory = newDirectory()
     const before = process.umask(0o027)
     try {
@@ -129,7 +134,7 @@ describe('the end of a leader is recorded', () => {
     expect(readFileSync(join(directory, 'out'), 'utf8')).toBe('0027\n')
   })
 
-  it('and arguments reach the program as they are', async () => {
+  it('and arguments reach the program unchanged', async () => {
     const directory = newDirectory()
     const odd = ['a b', '#{pid}', '$HOME', ';', 'x;', '', "'", '"', '\\', '-t', 'ü\n2']
     const peer = await launch([...sh('printf "%s\\0" "$@" > out'), 'sh', ...odd], { directory })
@@ -138,8 +143,8 @@ describe('the end of a leader is recorded', () => {
   })
 })
 
-describe('what a person does in the session of a peer', () => {
-  it('a second pane that is opened and closed does not end it', async () => {
+describe('in the session of a peer, a user can', () => {
+  it('open and close a second pane without stopping the peer', async () => {
     const peer = await launch(SLEEP)
     await peer.server.tmux('split-window', '-t', 'command-bob', 'true')
     await until('the second pane to close', async () => (await peer.handle.panes()).length === 1)
@@ -148,11 +153,11 @@ describe('what a person does in the session of a peer', () => {
     expect(await peer.handle.alive()).toBe('alive')
     expect(peer.deaths()).toEqual([])
     process.kill(peer.leader.pid, 'SIGTERM')
-    expect(await recorded(peer)).toMatchObject([{ dead_signal: told('SIGTERM') }])
+    expect(await recorded(peer)).toMatchObject([{ dead_signal: reportedSignal('SIGTERM') }])
     await peer.server.gone()
   })
 
-  it('renaming it changes nothing', async () => {
+  it('rename the session without losing the record', async () => {
     const peer = await launch(SLEEP)
     await peer.server.tmux('rename-session', '-t', 'command-bob', 'mine')
     process.kill(peer.leader.pid, 'SIGTERM')
@@ -162,31 +167,28 @@ describe('what a person does in the session of a peer', () => {
 
   it.each([
     ['a second session', ['new-session', '-d', '-s', 'mine', 'exec sleep 1000']],
-    ['a session grouped with it', ['new-session', '-d', '-s', 'mine', '-t', 'command-bob']],
-  ])(
-    '%s lives on where it has a pane of its own; the end of the peer is recorded once',
-    async (_what, args) => {
-      const peer = await launch(SLEEP)
-      await peer.server.tmux(...args)
-      await peer.server.tmux('new-window', '-d', '-t', 'mine:', 'exec sleep 1000')
-      process.kill(peer.leader.pid, 'SIGKILL')
-      await until('the record', async () => {
-        await healLostChild(peer.handle.process, peer.leader.pid)
-        return peer.deaths().length > 0
-      })
-      await until('the session of the peer to be gone', async () => {
-        const sessions = await peer.handle.sessions()
-        return sessions.length === 1 && sessions[0]?.name === 'mine'
-      })
-      await until('its pane to go', async () =>
-        (await peer.handle.panes()).every((pane) => pane.id !== peer.leader.paneId),
-      )
-      peer.server.kill('SIGKILL')
-      expect(await peer.settled()).toHaveLength(1)
-    },
-  )
+    ['a grouped session', ['new-session', '-d', '-s', 'mine', '-t', 'command-bob']],
+  ])('keep %s with its own pane after the exit of the peer, which is recorded once', async (_what, args) => {
+    const peer = await launch(SLEEP)
+    await peer.server.tmux(...args)
+    await peer.server.tmux('new-window', '-d', '-t', 'mine:', 'exec sleep 1000')
+    process.kill(peer.leader.pid, 'SIGKILL')
+    await until('the record', async () => {
+      await healLostChild(peer.handle.process, peer.leader.pid)
+      return peer.deaths().length > 0
+    })
+    await until('the session of the peer to be gone', async () => {
+      const sessions = await peer.handle.sessions()
+      return sessions.length === 1 && sessions[0]?.name === 'mine'
+    })
+    await until('its pane to go', async () =>
+      (await peer.handle.panes()).every((pane) => pane.id !== peer.leader.paneId),
+    )
+    peer.server.kill('SIGKILL')
+    expect(await peer.settled()).toHaveLength(1)
+  })
 
-  it('a pane that was moved to another session ends there, and nothing else does', async () => {
+  it('move its pane to another session, of which only that pane is closed', async () => {
     const peer = await launch(SLEEP)
     await peer.server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
     await peer.server.tmux('join-pane', '-d', '-s', peer.leader.paneId, '-t', 'mine:')
@@ -196,11 +198,11 @@ describe('what a person does in the session of a peer', () => {
       return (await peer.handle.panes()).length === 1
     })
     expect((await peer.handle.sessions()).map((one) => one.name)).toEqual(['mine'])
-    expect(peer.deaths()).toMatchObject([{ dead_signal: told('SIGTERM') }])
+    expect(peer.deaths()).toMatchObject([{ dead_signal: reportedSignal('SIGTERM') }])
   })
 })
 
-it('an end that tmux tells nothing of is no exit code 0', async () => {
+it('an exit without a status is not recorded as exit code 0', async () => {
   const peer = await launch(SLEEP)
   const deaths = join(peer.recordDir, 'server-deaths')
   mkdirSync(deaths, { recursive: true })
@@ -212,7 +214,7 @@ it('an end that tmux tells nothing of is no exit code 0', async () => {
   expect(await peer.settled()).toMatchObject([{ ev: 'session-exit', dead_status: '', dead_signal: '' }])
 })
 
-it('where tmux is too old for the hook, no leader is started', async () => {
+it('a leader is not started if tmux is too old for the hook', async () => {
   const identity = toIdentity('command-bob')
   const server = {
     mode: 'watch',
@@ -231,16 +233,16 @@ it('where tmux is too old for the hook, no leader is started', async () => {
   }
   await expect(startLeader(options)).rejects.toMatchObject({
     code: 'tmux-too-old',
-    hint: expect.stringContaining('Update'),
+    hint: expect.stringContaining('Install tmux 3.2'),
   })
 })
 
-it('a record whose hook was killed over it is finished, once', async () => {
+it('the record of a hook that was killed is completed, once', async () => {
   const peer = await launch(sh('exit 4'))
   await recorded(peer)
   const directory = join(peer.recordDir, 'server-deaths')
   expect(readdirSync(directory).filter((name) => name.endsWith('.witness'))).toEqual([])
-  // The hook writes within milliseconds: what a kill in between leaves is made by hand, from a real state.
+  // The hook writes within milliseconds, so the state after a kill in between is made by hand, from a real state.
   const next = await launch(SLEEP, { directory: peer.directory })
   const key = `command-bob-${next.gen}`
   expect(existsSync(join(peer.recordDir, 'state', 'canary', `${key}.hook`))).toBe(true)
@@ -260,14 +262,14 @@ it('a record whose hook was killed over it is finished, once', async () => {
   expect(exitLines(peer.recordDir)).toHaveLength(2)
 })
 
-describe('whatever format is empty in this tmux, the end is recorded', () => {
+describe('the exit is recorded even if this tmux leaves a format empty', () => {
   it.each([
-    ['pane_id', { dead_signal: told('SIGTERM') }],
-    ['pane_pid', { dead_signal: told('SIGTERM') }],
-    ['pane_dead_status', { dead_signal: told('SIGTERM') }],
+    ['pane_id', { dead_signal: reportedSignal('SIGTERM') }],
+    ['pane_pid', { dead_signal: reportedSignal('SIGTERM') }],
+    ['pane_dead_status', { dead_signal: reportedSignal('SIGTERM') }],
     ['pane_dead_signal', { dead_signal: '', dead_status: '' }],
-    ['IAPEER_HOOK_SESSION', { dead_signal: told('SIGTERM') }],
-    ['IAPEER_LEADER', { dead_signal: told('SIGTERM') }],
+    ['IAPEER_HOOK_SESSION', { dead_signal: reportedSignal('SIGTERM') }],
+    ['IAPEER_LEADER', { dead_signal: reportedSignal('SIGTERM') }],
   ] as const)('without %s', async (format, ending) => {
     const peer = await launch(SLEEP)
     const shown = await peer.server.tmux('show-hooks', '-p', '-t', peer.leader.paneId, 'pane-died')
@@ -282,7 +284,7 @@ describe('whatever format is empty in this tmux, the end is recorded', () => {
     await peer.server.gone()
   })
 
-  it('without the leader noted by the launch, nor its pid', async () => {
+  it('without the pid of the leader and its note of the launch', async () => {
     const peer = await launch(SLEEP)
     rmSync(join(peer.recordDir, 'state', 'canary', `command-bob-${peer.gen}.leader`))
     const command = RUN_HOOK.replace('#{q:pane_pid}', '#{q:iapeer_no_such_format}')
@@ -291,12 +293,12 @@ describe('whatever format is empty in this tmux, the end is recorded', () => {
     )
     process.kill(peer.leader.pid, 'SIGKILL')
     expect(await recorded(peer)).toMatchObject([
-      { dead_signal: told('SIGKILL'), leader_pid: String(peer.leader.pid), dead_status: '' },
+      { dead_signal: reportedSignal('SIGKILL'), leader_pid: String(peer.leader.pid), dead_status: '' },
     ])
   })
 })
 
-it('a leader whose hook tmux cannot start, since no process can be started, is recorded by the next look', async (test) => {
+it('if tmux cannot start a process for the hook, the next check records the exit', async (test) => {
   const cgroup = pidsCgroup()
   if (typeof cgroup === 'string') return test.skip(cgroup)
   track(cgroup.remove)
@@ -311,22 +313,22 @@ it('a leader whose hook tmux cannot start, since no process can be started, is r
   expect(peer.deaths()).toEqual([])
   expect(await peer.finish(100)).toBe(true)
   expect(await peer.settled()).toMatchObject([
-    { ev: 'session-exit', dead_signal: told('SIGKILL'), leader_pid: String(peer.leader.pid) },
+    { ev: 'session-exit', dead_signal: reportedSignal('SIGKILL'), leader_pid: String(peer.leader.pid) },
   ])
 })
 
-it('a hook that was killed before it wrote anything is run again, and what it began is ended', async () => {
+it('a hook that was killed before it wrote anything is run again', async () => {
   const peer = await launch(sh('exit 4'), {})
   await recorded(peer)
   const next = await launch(SLEEP, { directory: peer.directory })
-  // Its hook never runs: as if it had been killed at once.
+  // Without a hook, as if it was killed at once.
   await next.server.tmux('set-hook', '-u', '-p', '-t', next.leader.paneId, 'pane-died')
   process.kill(next.leader.pid, 'SIGTERM')
   expect(await next.finish()).toBe(true)
-  expect(await next.settled()).toMatchObject([{ ev: 'session-exit', dead_signal: told('SIGTERM') }])
+  expect(await next.settled()).toMatchObject([{ ev: 'session-exit', dead_signal: reportedSignal('SIGTERM') }])
 })
 
-describe('a leader that is taken out of its pane fires no hook, and is recorded all the same', () => {
+describe('a leader that is removed from its pane is recorded although no hook runs', () => {
   const MINE = ['new-session', '-d', '-s', 'mine', 'exec sleep 1000']
   const removed = {
     ev: 'session-exit',
@@ -337,9 +339,9 @@ describe('a leader that is taken out of its pane fires no hook, and is recorded 
   }
 
   it.each([
-    ['by kill-pane while a second window lives', ['new-window', '-d', 'exec sleep 1000'], 'kill-pane', true],
-    ['by kill-session while another session lives', MINE, 'kill-session', false],
-  ])('%s', async (_how, beside, kill, ends) => {
+    ['by kill-pane while a second window exists', ['new-window', '-d', 'exec sleep 1000'], 'kill-pane', true],
+    ['by kill-session while another session exists', MINE, 'kill-session', false],
+  ])('%s', async (_how, beside, kill, isServerGone) => {
     const peer = await launch(SLEEP)
     await peer.server.tmux(...beside)
     await peer.server.tmux(kill, '-t', peer.leader.paneId)
@@ -347,19 +349,19 @@ describe('a leader that is taken out of its pane fires no hook, and is recorded 
       'the leader to go',
       async () => (await observeProcess(peer.target.leader ?? NO_USER)) === 'gone',
     )
-    expect(await peer.finish(100)).toBe(ends)
-    expect(await peer.finish(0)).toBe(ends)
+    expect(await peer.finish(100)).toBe(isServerGone)
+    expect(await peer.finish(0)).toBe(isServerGone)
     const [death, ...more] = peer.deaths()
     expect(more).toEqual([])
     expect(death).toMatchObject({ ...removed, leader_pid: String(peer.leader.pid) })
     expect(readFileSync(death?.['forensics'] ?? '', 'utf8')).toMatch(/^session-death [\s\S]*--- end\n$/)
     const names = readdirSync(join(peer.recordDir, 'server-deaths'))
     expect(names).toContain(`command-bob-${peer.gen}.witness`)
-    if (!ends) peer.server.kill('SIGKILL')
+    if (!isServerGone) peer.server.kill('SIGKILL')
     expect(await peer.settled()).toHaveLength(1)
   })
 
-  it('by respawn-pane -k, and what runs there instead is left alone', async () => {
+  it('by respawn-pane -k, and the new program keeps running', async () => {
     const peer = await launch(SLEEP)
     await peer.server.tmux('respawn-pane', '-k', '-t', peer.leader.paneId, 'exec sleep 1000')
     expect(await peer.finish(100)).toBe(false)
@@ -369,7 +371,7 @@ describe('a leader that is taken out of its pane fires no hook, and is recorded 
     expect(await peer.settled()).toHaveLength(1)
   })
 
-  it('and a teardown that ends it leaves no record', async () => {
+  it('unless a teardown removed it', async () => {
     const peer = await launch(SLEEP)
     await declareIntent(peer.target)
     await peer.server.tmux(...MINE)
@@ -381,7 +383,7 @@ describe('a leader that is taken out of its pane fires no hook, and is recorded 
   })
 })
 
-it('a pane log that takes nothing more does not hide the end of its leader', async () => {
+it('a blocked pane log does not hide the exit of its leader', async () => {
   const directory = newDirectory()
   const peer = await launch(sh('while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done'), { directory })
   const fifo = join(directory, 'full')
@@ -399,7 +401,7 @@ it('a pane log that takes nothing more does not hide the end of its leader', asy
     )
     process.kill(peer.leader.pid, 'SIGKILL')
     expect(await peer.finish(300)).toBe(true)
-    // Whether tmux still told how it ended depends on what it had read by then.
+    // Whether tmux reports the signal depends on how much output it had read before.
     expect(await peer.settled()).toMatchObject([{ ev: 'session-exit', dead_status: '' }])
   } finally {
     await reader.close()

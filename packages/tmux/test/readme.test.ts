@@ -9,7 +9,7 @@ import { exitLines, launches } from './support.ts'
 const { newDirectory, track } = launches()
 const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 
-it('the example in the README runs as it stands', async () => {
+it('the example in the README runs', async () => {
   const [, code = ''] =
     /```js\n([\s\S]*?)```/.exec(readFileSync(join(packageRoot, 'README.md'), 'utf8')) ?? []
   const location = newDirectory()
@@ -19,7 +19,7 @@ it('the example in the README runs as it stands', async () => {
   writeFileSync(join(location, 'example.mjs'), code)
   mkdirSync(join(location, 'd'))
   track(async () => {
-    // An example that fails has not come to its teardown.
+    // An example that fails does not reach its teardown.
     const where = { recordDir: join(location, 'd', 'records') }
     for (const { socketPath, serverPid } of await listCanaries(where))
       await serverAt(socketPath, serverPid).end()

@@ -32,12 +32,12 @@ interface Peer extends Launched {
   readonly deathsDir: string
   readonly claim: string
   readonly tracePath: string
-  /** Runs the hook as tmux would, or as `settle.sh` does; its words and exit code. */
+  /** Runs the hook like tmux or `settle.sh`. @returns its output and exit code */
   readonly hook: (...args: string[]) => Promise<string>
   readonly met: (row: string) => Promise<unknown>
 }
 
-/** A peer whose hook writes down what it meets, and is run by the test: tmux does not run it. */
+/** Launches a peer whose hook traces the states it passes; the test runs the hook instead of tmux. */
 async function peer(script: string): Promise<Peer> {
   const bob = await launch(['sh', '-c', script])
   await bob.server.tmux('set-hook', '-pu', '-t', '%0', 'pane-died')
@@ -63,7 +63,7 @@ async function peer(script: string): Promise<Peer> {
   }
 }
 
-/** The arguments of a dead pane. */
+/** The arguments of the hook for a dead pane. */
 const died = (of: Peer, status: string, signal = ''): string[] => [
   '%0',
   String(of.leader.pid),
@@ -86,7 +86,7 @@ function scenario(expected: readonly string[], what: string, act: () => Promise<
     const { tracePath } = await act()
     const traces = readTraces(tracePath)
     expect(expected.filter((row) => !traces.flat().includes(row))).toEqual([])
-    // What the guard goes on with is in its own tables.
+    // The rows of the guard are in tables of its own.
     const own = traces.map((trace) => trace.filter((row) => row.startsWith('hook ')))
     for (const trace of own) expect(contradictions(trace, rows)).toEqual([])
     for (const row of expected) driven.add(row)
@@ -95,7 +95,7 @@ function scenario(expected: readonly string[], what: string, act: () => Promise<
 
 scenario(
   ['hook asked pane-died', 'hook deciding claimed', 'hook writing abnormal', 'hook ending session'],
-  'an abnormal end is recorded with the last screen, and the session ends',
+  'a failure is recorded with the last screen, and the session is killed',
   async () => {
     const bob = await peer(WAIT)
     await end(bob)
@@ -124,7 +124,7 @@ const declare = (of: Peer): void =>
 
 scenario(
   ['hook deciding intended', 'hook ending session'],
-  'a declared stop is silent, and ends the session',
+  'an intended stop is not recorded, and the session is killed',
   async () => {
     const bob = await peer(WAIT)
     declare(bob)
@@ -137,7 +137,7 @@ scenario(
 
 scenario(
   ['hook deciding taken', 'hook ending session'],
-  'an end that is claimed is not recorded twice',
+  'an exit that is claimed is not recorded twice',
   async () => {
     const bob = await peer(WAIT)
     writeFileSync(bob.claim, 'rc=137,ev=server,rec=4194300:1,ts=1781106127113,m=g\n')
@@ -155,7 +155,7 @@ scenario(
 
 scenario(
   ['hook deciding unwritable', 'hook deciding claimed'],
-  'a claim that cannot be made is tried again, and the session waits for it',
+  'a claim that cannot be made is tried again, and the session is kept until then',
   async () => {
     const bob = await peer(WAIT)
     rmdirSync(bob.deathsDir)
@@ -173,7 +173,7 @@ scenario(
 
 scenario(
   ['hook asked leader-removed', 'hook deciding claimed', 'hook ending replaced'],
-  'a leader whose pane runs another program is recorded, and the session lives on',
+  'a leader whose pane runs another program is recorded, and the session keeps running',
   async () => {
     const bob = await peer(WAIT)
     await bob.hook('replaced')
@@ -185,17 +185,21 @@ scenario(
   },
 )
 
-scenario(['hook deciding removal-intended'], 'a leader that was removed on purpose is silent', async () => {
-  const bob = await peer(WAIT)
-  declare(bob)
-  await bob.hook('gone')
-  expect(await bob.handle.alive()).toBe('alive')
-  bob.server.kill('SIGKILL')
-  expect(await bob.settled()).toEqual([])
-  return bob
-})
+scenario(
+  ['hook deciding removal-intended'],
+  'a leader that was removed on purpose is not recorded',
+  async () => {
+    const bob = await peer(WAIT)
+    declare(bob)
+    await bob.hook('gone')
+    expect(await bob.handle.alive()).toBe('alive')
+    bob.server.kill('SIGKILL')
+    expect(await bob.settled()).toEqual([])
+    return bob
+  },
+)
 
-scenario(['hook asked no-state'], 'a generation that is settled has no end any more', async () => {
+scenario(['hook asked no-state'], 'the exit of a settled generation is not recorded', async () => {
   const bob = await peer(WAIT)
   const state = readFileSync(bob.statePath)
   rmSync(bob.statePath)
@@ -206,11 +210,11 @@ scenario(['hook asked no-state'], 'a generation that is settled has no end any m
   return bob
 })
 
-/** A hook was killed between claim and line; the server is gone. */
+/** Returns a peer whose hook was killed between claim and line, and whose server is gone. */
 async function claimed(recorder = '4194300:1'): Promise<Peer> {
   const bob = await peer(WAIT)
   const claim = `rc=k9,ev=session,rec=${recorder},ts=1781106127113\n`
-  // The guard would finish it, with the hook of the launch.
+  // Otherwise the guard would complete the record with the hook of the launch.
   rmSync(`${bob.statePath}.hook`)
   writeFileSync(join(bob.directory, 'later.sh'), 'exit 0\n')
   symlinkSync(join(bob.directory, 'later.sh'), `${bob.statePath}.hook`)
@@ -222,7 +226,7 @@ async function claimed(recorder = '4194300:1'): Promise<Peer> {
 
 scenario(
   ['hook asked finish', 'hook completing completed'],
-  'a record that was cut off is completed with the facts of its claim',
+  'an incomplete record is completed with the facts of its claim',
   async () => {
     const bob = await claimed()
     expect(await bob.hook()).toBe('completed 0')
@@ -231,7 +235,7 @@ scenario(
   },
 )
 
-scenario(['hook completing hook-lives'], 'a hook that lives completes its record itself', async () => {
+scenario(['hook completing hook-lives'], 'a running hook completes its record itself', async () => {
   const bob = await claimed(living())
   expect(await bob.hook()).toBe('busy 3')
   writeFileSync(bob.claim, readFileSync(bob.claim, 'utf8').replace(living(), '4194300:1'))
@@ -239,7 +243,7 @@ scenario(['hook completing hook-lives'], 'a hook that lives completes its record
   return bob
 })
 
-scenario(['hook completing taken'], 'one process completes a record', async () => {
+scenario(['hook completing taken'], 'only one process completes a record', async () => {
   const bob = await claimed()
   symlinkSync(living(), `${bob.claim}.takeover1`)
   expect(await bob.hook()).toBe('busy 3')
@@ -259,7 +263,7 @@ scenario(['hook completing unwritable'], 'a line that cannot be written is writt
   return bob
 })
 
-it('every state and event of states.json was driven, and no other is marked', () => {
+it('the tests reach every state and event of states.json, and the script marks no others', () => {
   expect([...rows.keys()].filter((row) => !driven.has(row))).toEqual([])
   const marked = marksIn(readFileSync(path('../assets/exit-hook.sh'), 'utf8'))
   expect([...new Set(marked)].sort()).toEqual([...rows.keys()].sort())

@@ -17,8 +17,8 @@ export type Fields = Readonly<Record<string, string>>
 
 const { degraded } = await tmuxVersion()
 
-/** The signal of a leader in its record: tmux before 3.3 does not tell it. */
-export const told = (signal: string): string => (degraded.includes('no-dead-signal') ? '' : signal)
+/** Returns the signal of a leader as its record has it: empty before tmux 3.3, which does not report signals. */
+export const reportedSignal = (signal: string): string => (degraded.includes('no-dead-signal') ? '' : signal)
 
 /** A peer that was launched for a test. */
 export interface Launched {
@@ -29,15 +29,15 @@ export interface Launched {
   readonly leader: Leader
   readonly server: TestServer
   readonly handle: TmuxServer
-  /** What a teardown of it is called with. */
+  /** The options for its teardown. */
   readonly target: TeardownOptions
   /** The lines of exits.log about this generation. */
   readonly deaths: () => Fields[]
-  /** Sees to the end of its leader, as what looks at the sessions does. */
+  /** Finishes its leader, as the regular check of a session does. */
   readonly finish: (hookMs?: number) => Promise<boolean>
   /** The names of its state files. */
   readonly states: () => string[]
-  /** Waits until its end is on disk and settled. */
+  /** Waits until the generation is settled. @returns its deaths */
   readonly settled: () => Promise<Fields[]>
 }
 

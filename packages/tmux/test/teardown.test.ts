@@ -3,45 +3,45 @@ import { join } from 'node:path'
 import { startServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { healLostChild, teardown } from '../src/index.ts'
-import { type Launched, launches, told } from './support.ts'
+import { type Launched, launches, reportedSignal } from './support.ts'
 
 const { launch, track } = launches()
 const sh = (script: string): string[] => ['sh', '-c', script]
 const SLEEP = ['sleep', '1000']
 
-async function expectSilence(peer: Launched): Promise<void> {
+async function expectNoRecord(peer: Launched): Promise<void> {
   await peer.server.gone()
   expect(await peer.settled()).toEqual([])
   const deaths = join(peer.recordDir, 'server-deaths')
   expect(existsSync(deaths) ? readdirSync(deaths) : []).toEqual([])
-  // The intents go after the state: whoever looks between the two sees that nothing is to be recorded.
-  await until('the intents to go', () => ownIntents(peer).length === 0)
+  // The intents are removed after the state, so that a check between the two records nothing.
+  await until('the intents to be removed', () => ownIntents(peer).length === 0)
 }
 
-/** The intents of this generation; what is said of the server for whoever else records it goes later. */
+/** Returns the intents of this generation; the intent of the server, for other recorders of it, is removed later. */
 function ownIntents(peer: Launched): string[] {
   const all = readdirSync(join(peer.recordDir, 'state', 'intent'))
   return all.filter((name) => name.includes(peer.gen))
 }
 
 describe('a teardown', () => {
-  it('asks the leader, ends session and server, leaves no record and no socket', async () => {
+  it('asks the leader to exit, stops session and server, and leaves no record and no socket', async () => {
     const peer = await launch(sh('trap "echo bye > done; exit 5" TERM; while :; do sleep 0.01; done'))
     expect(await teardown(peer.target)).toMatchObject({ state: 'ended', leader: 'asked' })
-    await expectSilence(peer)
+    await expectNoRecord(peer)
     expect(readFileSync(join(peer.directory, 'done'), 'utf8')).toBe('bye\n')
     expect(existsSync(peer.server.socketPath)).toBe(false)
   })
 
-  it('kills a leader that does not care, after the grace', async () => {
+  it('kills a leader that ignores signals, after the grace', async () => {
     const peer = await launch(sh('trap "" TERM HUP INT; while :; do sleep 0.01; done'))
     const result = await teardown({ ...peer.target, graceMs: 400 })
     expect(result).toMatchObject({ state: 'ended', leader: 'killed' })
     expect(result.ms).toBeGreaterThan(399)
-    await expectSilence(peer)
+    await expectNoRecord(peer)
   })
 
-  it('is silent 40 times in a row, whatever the leader does meanwhile', async () => {
+  it('leaves no record 40 times in a row, whatever the leader does meanwhile', async () => {
     const commands = [
       SLEEP,
       sh('trap "" TERM; sleep 0.1'),
@@ -54,7 +54,7 @@ describe('a teardown', () => {
       const { state } = await teardown({ ...peer.target, graceMs: 600 })
       await peer.server.gone()
       const deaths = await peer.settled()
-      // A leader that had ended by itself before was no teardown of ours.
+      // A leader that had exited on its own before is recorded.
       if (state === 'already-dead') recorded++
       else expect(deaths.filter((death) => death['ev'] === 'server-exit')).toEqual([])
       expect(deaths.length).toBeLessThanOrEqual(1)
@@ -62,14 +62,14 @@ describe('a teardown', () => {
     expect(recorded).toBeLessThan(20)
   }, 120_000)
 
-  it('harms nobody a second time', async () => {
+  it('has no effect a second time', async () => {
     const peer = await launch(SLEEP)
     await teardown(peer.target)
     expect(await teardown(peer.target)).toMatchObject({ leader: 'gone' })
-    await expectSilence(peer)
+    await expectNoRecord(peer)
   })
 
-  it('takes an answer that got lost for none, and asks again', async () => {
+  it('asks again if an answer was lost', async () => {
     const peer = await launch(SLEEP)
     const lossy = join(peer.directory, 'lossy-tmux')
     const script = `#!/bin/sh
@@ -88,16 +88,16 @@ exec tmux "$@"
     await peer.server.end()
   })
 
-  it('of a stopped server ends it all the same, in time', async () => {
+  it('stops a server that is held by SIGSTOP, within the time limit', async () => {
     const peer = await launch(SLEEP)
     await peer.server.stop()
     const result = await teardown({ ...peer.target, graceMs: 300 })
     expect(result.state).toBe('ended')
     expect(result.ms).toBeLessThan(9_000)
-    await expectSilence(peer)
+    await expectNoRecord(peer)
   })
 
-  it('leaves a session of a person alone, and its server watched', async () => {
+  it('does not touch a session of the user, and its server stays watched', async () => {
     const peer = await launch(SLEEP)
     await peer.server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
     expect(await teardown(peer.target)).toMatchObject({ state: 'session-ended' })
@@ -107,7 +107,7 @@ exec tmux "$@"
     expect(await peer.settled()).toMatchObject([{ ev: 'server-exit', cause: 'killed' }])
   })
 
-  it('of a server that is dead already leaves its death recorded', async () => {
+  it('of a server that is already dead does not remove the record of its death', async () => {
     const peer = await launch(SLEEP)
     peer.server.kill('SIGKILL')
     await peer.server.gone()
@@ -115,7 +115,7 @@ exec tmux "$@"
     expect(await peer.settled()).toMatchObject([{ ev: 'server-exit', cause: 'killed' }])
   })
 
-  it('refuses another server on the socket, and touches it not even by force', async () => {
+  it('fails if another server uses the socket, and does not touch it even with force', async () => {
     const peer = await launch(SLEEP)
     const other = await startServer(join(peer.directory, 'other'))
     track(other.end)
@@ -130,10 +130,10 @@ exec tmux "$@"
     expect(await teardown({ ...target, force: true, graceMs: 300 })).toMatchObject({ state: 'ended' })
     expect(other.alive()).toBe(true)
     expect(existsSync(other.socketPath)).toBe(true)
-    await expectSilence(peer)
+    await expectNoRecord(peer)
   })
 
-  it('that was refused leaves a later death to be recorded', async () => {
+  it('that failed does not keep a later death from being recorded', async () => {
     const peer = await launch(SLEEP)
     const other = await startServer(join(peer.directory, 'other'))
     track(other.end)
@@ -143,6 +143,8 @@ exec tmux "$@"
       await healLostChild(peer.handle.process, peer.leader.pid)
       return peer.deaths().length > 0
     })
-    expect(await peer.settled()).toMatchObject([{ ev: 'session-exit', dead_signal: told('SIGKILL') }])
+    expect(await peer.settled()).toMatchObject([
+      { ev: 'session-exit', dead_signal: reportedSignal('SIGKILL') },
+    ])
   })
 })

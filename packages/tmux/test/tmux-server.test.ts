@@ -22,7 +22,7 @@ async function server(command?: string) {
 }
 
 describe('a tmux server', () => {
-  it('tells its sessions and panes, whatever they are called', async () => {
+  it('lists its sessions and panes, whatever their names', async () => {
     const { handle, tmux, pane } = await server()
     await tmux('new-session', '-d', '-s', 'two words "and" quotes\\', 'exec sleep 100')
     await tmux('rename-session', '-t', 'main', 'ünï\\037x')
@@ -40,7 +40,7 @@ describe('a tmux server', () => {
     )
   })
 
-  it('and shows what is beyond ASCII where the locale knows nothing of it', async () => {
+  it('shows non-ASCII text even in the C locale', async () => {
     const before = { ...process.env }
     for (const name of ['LANG', 'LC_ALL', 'LC_CTYPE']) delete process.env[name]
     try {
@@ -53,7 +53,7 @@ describe('a tmux server', () => {
     }
   })
 
-  it('shows what a pane shows, takes keys and text, and pastes lines without sending them', async () => {
+  it('captures a pane, sends keys and text, and pastes lines without submitting them', async () => {
     const { handle, pane, directory } = await server(`exec bash --norc --noprofile`)
     await handle.sendKeys(pane, [
       { text: `bind 'set enable-bracketed-paste on'; PS1='$ '` },
@@ -75,7 +75,7 @@ describe('a tmux server', () => {
     await until('both lines to have run', () => contentOf(`${directory}/f`) === 'one\n#{pid} ; two\n')
   })
 
-  it('pastes a megabyte as it is', async () => {
+  it('pastes a megabyte unchanged', async () => {
     const { handle, pane, directory } = await server(
       `exec sh -c 'stty raw -echo; exec head -c 1048576 > "\${TMUX%/s,*}/big"'`,
     )
@@ -87,7 +87,7 @@ describe('a tmux server', () => {
     expect(readFileSync(out, 'latin1')).toBe(`${text}\n`)
   })
 
-  it('tells its options, and refuses what is not there with what tmux said', async () => {
+  it("returns its options, and fails with tmux's message for a pane that does not exist", async () => {
     const { handle, socketPath } = await server()
     expect(await handle.option('exit-empty', 'server')).toBe('on')
     expect(await handle.option('history-limit')).toBe('2000')
@@ -98,7 +98,7 @@ describe('a tmux server', () => {
     })
   })
 
-  it('is alive, unresponsive while it is stopped, dead when it has gone', async () => {
+  it('is alive, unresponsive while it is stopped, and dead when its process is gone', async () => {
     const { handle, stop, kill, end, pane } = await server()
     expect(await handle.alive()).toBe('alive')
     await stop()
@@ -110,17 +110,19 @@ describe('a tmux server', () => {
     await expect(handle.capturePane(pane)).rejects.toMatchObject({ code: 'tmux-refused' })
   })
 
-  it('is deaf where another server has taken its socket', async () => {
+  it('is unreachable if another server uses its socket or the socket is gone', async () => {
     const [one, two] = [await server(), await server()]
     const id = await identifyProcess(one.pid)
     if (id === undefined) throw new Error('gone')
-    expect(await new TmuxServer({ socketPath: two.socketPath, process: id }).alive()).toBe('deaf')
-    expect(await new TmuxServer({ socketPath: `${one.directory}/none`, process: id }).alive()).toBe('deaf')
+    expect(await new TmuxServer({ socketPath: two.socketPath, process: id }).alive()).toBe('unreachable')
+    expect(await new TmuxServer({ socketPath: `${one.directory}/none`, process: id }).alive()).toBe(
+      'unreachable',
+    )
   })
 })
 
 describe('a socket path', () => {
-  it('has the identity in its name, or a hash of it where that is too long', () => {
+  it('contains the identity, or a hash of it if that is too long', () => {
     expect(peerSocketPath('/r/run', toIdentity('claude-bob'))).toBe('/r/run/tmux-iap-claude-bob.sock')
     const long = peerSocketPath(`/${'d'.repeat(70)}`, toIdentity(`claude-${'b'.repeat(32)}`))
     expect(long).toMatch(/\/tmux-iap-[0-9a-f]{12}\.sock$/)
@@ -146,7 +148,7 @@ describe('the version of tmux', () => {
     expect(parseTmuxVersion(`${output}\n`)).toEqual({ text, degraded })
   })
 
-  it('is asked of the real one; a missing or broken one is said', async () => {
+  it('is read from tmux -V; a missing or broken tmux is an error', async () => {
     expect((await tmuxVersion()).text).toMatch(/\d/)
     await expect(tmuxVersion('/nowhere/tmux')).rejects.toMatchObject({ code: 'tmux-missing' })
     await expect(tmuxVersion('false')).rejects.toMatchObject({ code: 'tmux-unusable' })

@@ -13,14 +13,14 @@ const { launch, newDirectory, track } = launches()
 const isLinux = process.platform === 'linux'
 const fixture = fileURLToPath(new URL('./fixtures/attach.mjs', import.meta.url))
 
-/** A peer whose tmux was started from a file of its own. */
+/** Launches a peer whose tmux server runs a copy of the program. */
 async function launchCopy(command: readonly string[], program: string, directory = newDirectory()) {
   const copy = copyProgram(program, join(directory, 'tmux'))
   return { copy, peer: await launch(command, { directory, tmux: copy }) }
 }
 
 describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
-  it('is spoken to with its own program, which was deleted', async () => {
+  it('is reached with its own program after that was deleted', async () => {
     const directory = newDirectory()
     const pair = await refusingPair(directory)
     const { copy, peer } = await launchCopy(['cat'], pair.server, directory)
@@ -38,7 +38,7 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     expect(await peer.settled()).toEqual([])
   })
 
-  it('is spoken to with its own program, whose file another version has replaced', async () => {
+  it('is reached with its own program after another version replaced the file', async () => {
     const directory = newDirectory()
     const pair = await refusingPair(directory)
     const { copy, peer } = await launchCopy(['cat'], pair.server, directory)
@@ -50,14 +50,14 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     expect(await teardown({ ...peer.target, tmux: copy })).toMatchObject({ state: 'ended' })
   })
 
-  it('is spoken to although there is no tmux on the PATH any more', async () => {
+  it('is reached although tmux was removed from the PATH', async () => {
     const { copy, peer } = await launchCopy(['cat'], (await refusingPair(newDirectory())).server)
     rmSync(copy)
     const handle = new TmuxServer({ ...peer.target, process: peer.target.server, tmux: copy })
     expect(await handle.alive()).toBe('alive')
   })
 
-  it('has the end of its leader recorded by the hook, with the last screen, and its session ended', async () => {
+  it('has the exit of its leader recorded by the hook, with the last screen, and its session killed', async () => {
     const directory = newDirectory()
     const pair = await refusingPair(directory)
     const command = ['sh', '-c', 'echo last words; read line; exit 7']
@@ -66,7 +66,7 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     copyProgram(pair.client, copy)
     const handle = new TmuxServer({ ...peer.target, process: peer.target.server, tmux: pair.client })
     await handle.sendKeys(peer.leader.paneId, [{ key: 'Enter' }])
-    // tmux 3.2 to 3.5 may miss that it has exited.
+    // tmux 3.2 to 3.5 may miss its exit.
     await until('the end to be settled', async () => {
       await healLostChild(peer.target.server, peer.leader.pid)
       return peer.states().length === 0
@@ -77,7 +77,7 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     expect(peer.server.alive()).toBe(false)
   })
 
-  it('is attached with its own program, in the terminal of the caller', async () => {
+  it("is attached to with its own program, in the caller's terminal", async () => {
     const directory = newDirectory()
     const pair = await terminalRefusingPair(directory)
     const { copy, peer } = await launchCopy(['cat'], pair.server, directory)
@@ -107,7 +107,7 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     expect(await peer.handle.alive()).toBe('alive')
   })
 
-  it('whose program cannot be used is an error that names the reason', async () => {
+  it('is an error with the reason if its own program cannot be used', async () => {
     const directory = newDirectory()
     const pair = await refusingPair(directory)
     const server = await startServer(join(directory, 's'))
@@ -120,14 +120,14 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
       hint: expect.stringContaining('iapeer refresh'),
     })
     await server.end()
-    // One that is exiting refuses in the same words, and nothing else is wrong.
+    // A server that is exiting refuses clients with the same message, which is not a mismatch.
     expect(await handle.runInTerminal(['attach-session'])).toBe(1)
   })
 
   it('is reported when it has exited before a client attaches to it', async () => {
-    const folder = newFolder()
-    const pair = await refusingPair(folder)
-    const { peer } = await launchCopy(['cat'], pair.server, folder)
+    const directory = newDirectory()
+    const pair = await refusingPair(directory)
+    const { peer } = await launchCopy(['cat'], pair.server, directory)
     const { target } = peer
     const handle = new TmuxServer({ ...target, process: target.server, tmux: pair.client })
     // From now on the server's own program is used.
@@ -136,19 +136,19 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     await expect(handle.runInTerminal(['attach-session'])).rejects.toMatchObject({ code: 'no-server' })
   })
 
-  it('a terminal that tmux cannot use is no other version: what tmux says of it is passed on', async () => {
+  it("a terminal that tmux cannot use is not taken for another version: tmux's message is printed", async () => {
     const server = await startServer(join(newDirectory(), 's'))
     track(server.end)
     const id = await identifyProcess(server.pid)
-    if (id === undefined) throw new Error('it has ended')
+    if (id === undefined) throw new Error('the server is gone')
     const handle = new TmuxServer({ socketPath: server.socketPath, process: id })
-    // There is no terminal here.
+    // The test has no terminal.
     expect(await handle.runInTerminal(['attach-session'])).toBe(1)
   })
 })
 
 describe.runIf(isLinux)('the program of a server', () => {
-  it('is opened of that very process alone: another start token, another program and a dead process give none', async () => {
+  it('is opened only for a running tmux with the same start token', async () => {
     const server = await startServer(join(newDirectory(), 's'))
     track(server.end)
     const opened = openServerProgram(server.id)
@@ -165,7 +165,7 @@ describe.runIf(isLinux)('the program of a server', () => {
     expect(openServerProgram(server.id)).toBeUndefined()
   })
 
-  it.runIf(process.getuid?.() === 0)('of another user is not opened', async () => {
+  it.runIf(process.getuid?.() === 0)('is not opened if it belongs to another user', async () => {
     const directory = newDirectory()
     await run('chmod', ['777', directory])
     const prefix = ['setpriv', '--reuid', '65534', '--clear-groups']
@@ -174,7 +174,7 @@ describe.runIf(isLinux)('the program of a server', () => {
     expect(openServerProgram(server.id)).toBeUndefined()
   })
 
-  it('is not run twice where it is the one on the PATH: what it answers is data', async () => {
+  it('is not run a second time if it is the tmux on the PATH', async () => {
     const server = await startServer(join(newDirectory(), 's'))
     track(server.end)
     const call = { socketPath: server.socketPath, args: ['no-such-command'] }

@@ -3,14 +3,14 @@ import { delimiter, join } from 'node:path'
 import { type AgentName, installAgent, newestVersion } from './install-agent.ts'
 import pinned from './versions.json' with { type: 'json' }
 
-/** A real program to test with, or why there is none. */
+/** An agent program to test with, or the reason why there is none. */
 export type FoundAgent =
   | { readonly program: string; readonly skipped?: undefined }
   | { readonly program?: undefined; readonly skipped: string }
 
 function onPath(name: AgentName, directories: readonly string[], wanted: string): FoundAgent {
   const program = directories.map((directory) => join(directory, name)).find((path) => existsSync(path))
-  return program === undefined ? { skipped: `there is no ${name} ${wanted}` } : { program }
+  return program === undefined ? { skipped: `${name} not found ${wanted}` } : { program }
 }
 
 async function installed(
@@ -21,14 +21,14 @@ async function installed(
   try {
     return { program: await installAgent(name, await version(), env) }
   } catch (error) {
-    // No registry, no room, no such platform: what cannot be installed here is not tested here.
+    // Without a registry, disk space or a supported platform, the tests of the program are skipped.
     return { skipped: error instanceof Error ? error.message : String(error) }
   }
 }
 
 /**
- * Finds a real program by `IAPEER_TEST_AGENTS`: `pinned` (the version in versions.json) and `newest` are installed once;
- * anything else is the directory that npm has installed it into. Unset: the one on the PATH.
+ * Finds an agent program by `IAPEER_TEST_AGENTS`: `pinned` (the version in versions.json) and `newest` install that version
+ * once; any other value is a directory into which npm installed the program. If unset, the program on the PATH is used.
  */
 export async function findAgent(name: AgentName, env: NodeJS.ProcessEnv = process.env): Promise<FoundAgent> {
   const wanted = env['IAPEER_TEST_AGENTS']

@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** What a model answers once: a text, calls of tools, an error, or nothing for ever. */
+/** One answer of the model: a text, tool calls or an error. */
 export interface ModelStep {
   readonly text?: string
   readonly tools?: readonly { readonly tool: string; readonly input: object }[]
-  /** An HTTP status in the place of an answer, with its body. */
+  /** An HTTP status instead of an answer, with `body`. */
   readonly status?: number
   readonly body?: object
-  /** Until the first byte, in milliseconds. */
+  /** Delay before the first byte, in milliseconds. */
   readonly delayMs?: number
 }
 
@@ -16,9 +16,10 @@ type Event = Readonly<Record<string, unknown>> & { readonly type: string }
 
 const PIECE = /[\s\S]{1,12}/g
 const partsOf = (text: string): readonly string[] => text.match(PIECE) ?? ['']
-const textOf = ({ text, tools }: ModelStep, otherwise: string): string =>
-  text ?? (tools === undefined ? otherwise : 'I use a tool.')
+const textOf = ({ text, tools }: ModelStep, defaultText: string): string =>
+  text ?? (tools === undefined ? defaultText : 'I use a tool.')
 
+/** Sends a response with a JSON body. */
 export function json(response: ServerResponse, value: object, status = 200): void {
   response.writeHead(status, { 'content-type': 'application/json' })
   response.end(JSON.stringify(value))
@@ -30,16 +31,16 @@ function sse(response: ServerResponse, events: readonly Event[]): void {
   response.end()
 }
 
-interface Answering {
+interface AnswerOptions {
   readonly step: ModelStep
   /** The number of the request, for the ids. */
   readonly nth: number
-  /** What it says where the step says nothing. */
-  readonly otherwise: string
+  /** The text of the answer if the step has none. */
+  readonly defaultText: string
 }
 
-/** The Messages API, streamed or whole. */
-function answerMessages(response: ServerResponse, options: Answering, isStreamed: boolean): void {
+/** Answers in the form of the Messages API, streamed or whole. */
+function answerMessages(response: ServerResponse, options: AnswerOptions, isStreamed: boolean): void {
   const { step, nth } = options
   const usage = { input_tokens: 7, output_tokens: 5 }
   const message = {
@@ -57,7 +58,7 @@ function answerMessages(response: ServerResponse, options: Answering, isStreamed
     input,
   }))
   const stop_reason = calls.length > 0 ? 'tool_use' : 'end_turn'
-  const text = textOf(step, options.otherwise)
+  const text = textOf(step, options.defaultText)
   if (!isStreamed) {
     json(response, { ...message, stop_reason, content: [{ type: 'text', text }, ...calls] })
     return
@@ -85,10 +86,10 @@ function answerMessages(response: ServerResponse, options: Answering, isStreamed
   ])
 }
 
-/** The Responses API, which is always streamed. */
-function answerResponses(response: ServerResponse, { step, nth, otherwise }: Answering): void {
-  const text = textOf(step, otherwise)
-  const said = {
+/** Answers in the form of the Responses API, which is always streamed. */
+function answerResponses(response: ServerResponse, { step, nth, defaultText }: AnswerOptions): void {
+  const text = textOf(step, defaultText)
+  const message = {
     type: 'message',
     id: `item_${nth}`,
     role: 'assistant',
@@ -111,13 +112,13 @@ function answerResponses(response: ServerResponse, { step, nth, otherwise }: Ans
     total_tokens: 12,
   }
   const id = `resp_${nth}`
-  const items = [said, ...calls]
+  const items = [message, ...calls]
   sse(response, [
     { type: 'response.created', response: { id, status: 'in_progress', output: [] } },
-    { type: 'response.output_item.added', output_index: 0, item: { ...said, content: [] } },
+    { type: 'response.output_item.added', output_index: 0, item: { ...message, content: [] } },
     ...partsOf(text).map((delta) => ({
       type: 'response.output_text.delta',
-      item_id: said.id,
+      item_id: message.id,
       output_index: 0,
       content_index: 0,
       delta,
@@ -130,11 +131,11 @@ function answerResponses(response: ServerResponse, { step, nth, otherwise }: Ans
   ])
 }
 
-/** Answers a request to a path of either API as a step says. */
+/** Answers a request to a path of either API with a step. */
 export async function answer(
   response: ServerResponse,
   request: { readonly path: string; readonly isStreamed: boolean },
-  options: Answering,
+  options: AnswerOptions,
 ): Promise<void> {
   const { status, body, delayMs = 0 } = options.step
   if (delayMs > 0) await sleep(delayMs)

@@ -3,27 +3,27 @@ import { answer, json, type ModelStep } from './model-answers.ts'
 
 export type { ModelStep } from './model-answers.ts'
 
-/** One request of a program to its model. */
+/** A request of a program to its model. */
 export interface ModelRequest {
-  /** In milliseconds since the epoch. */
+  /** Milliseconds since the epoch. */
   readonly at: number
-  /** Whether it is one of a turn: those that offer no tools (titles, probes) take no step. */
+  /** Whether the request belongs to a turn. A request without tools (a title, a probe) does not, and uses no step. */
   readonly isTurn: boolean
-  /** The text of the messages behind the model's last answer: what this request adds. */
+  /** The messages after the model's last answer, as JSON: what this request adds. */
   readonly news: string
 }
 
-/** A model on loopback for Claude Code (Messages API) and Codex (Responses API). */
+/** A fake model on loopback for Claude Code (Messages API) and Codex (Responses API). */
 export interface ModelServer {
   readonly url: string
-  /** The whole bodies of what it was asked, the newest last. */
+  /** The bodies of all requests, the newest last. */
   readonly asked: readonly string[]
   readonly requests: readonly ModelRequest[]
-  /** What it answers next, one step a turn; what is asked beyond these is answered with a text. */
+  /** Sets the next answers, one step for each turn. Further turns are answered with a text. */
   readonly script: (...steps: readonly ModelStep[]) => void
-  /** What it answers to everything from now on; undefined ends that. */
+  /** Sets the answer to every request from now on; undefined removes it. */
   readonly always: (step: ModelStep | undefined) => void
-  /** Until what it returns is called, answers stay away: the program is busy. */
+  /** Delays all answers, so that the program is busy. @returns a function that releases them */
   readonly hold: () => () => void
   readonly close: () => Promise<void>
 }
@@ -54,8 +54,8 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 const isAnswer = ({ role, type }: Fields): boolean =>
   role === 'assistant' || type === 'function_call' || type === 'reasoning'
 
-/** What a request says that was not said before. */
-function notificationOf(body: Fields): string {
+/** Returns the messages that a request adds to the conversation. */
+function addedMessages(body: Fields): string {
   const items = [...listOf(body['messages']), ...listOf(body['input'])]
   return JSON.stringify(items.slice(items.findLastIndex(isAnswer) + 1))
 }
@@ -74,13 +74,14 @@ class Model {
       return json(response, { error: { type: 'not_found_error', message: path } }, 404)
     const body = parse(raw)
     const isTurn = listOf(body['tools']).length > 0
-    const nth = this.requests.push({ at: Date.now(), isTurn, news: notificationOf(body) })
+    const nth = this.requests.push({ at: Date.now(), isTurn, news: addedMessages(body) })
     const step = isTurn ? (this.steps.shift() ?? this.always ?? {}) : (this.always ?? {})
     await this.held
-    await answer(response, { path, isStreamed: body['stream'] === true }, { step, nth, otherwise: ANSWER })
+    await answer(response, { path, isStreamed: body['stream'] === true }, { step, nth, defaultText: ANSWER })
   }
 }
 
+/** Starts a fake model on a free port of loopback. */
 export async function startModelServer(): Promise<ModelServer> {
   const model = new Model()
   const server = createServer((request, response) => {
@@ -91,7 +92,7 @@ export async function startModelServer(): Promise<ModelServer> {
     }
     bodyOf(request).then(
       (body) => model.answer(path, body, response),
-      // The program has ended in the middle of it.
+      // The program closed the connection before the body was complete.
       () => response.destroy(),
     )
   })

@@ -2,15 +2,15 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentName } from './install-agent.ts'
 
-/** What names an account, a configuration or a session of the person who runs the tests. */
-const OF_THE_PERSON = /^(?:ANTHROPIC_|CLAUDE|CODEX_|OPENAI_)/
+/** Variables that refer to an account, a configuration or a session of the user who runs the tests. */
+const USER_VARIABLES = /^(?:ANTHROPIC_|CLAUDE|CODEX_|OPENAI_)/
 
 interface ScratchHome {
   /** An empty directory. */
   readonly home: string
-  /** Where its model is: `http://127.0.0.1:<port>`. */
+  /** The URL of the model: `http://127.0.0.1:<port>`. */
   readonly modelUrl: string
-  /** A directory whose trust dialog is answered. @default none */
+  /** A directory that the program trusts without a dialog. @default none */
   readonly trusted?: string
 }
 
@@ -20,7 +20,7 @@ function prepareClaude({ home, modelUrl, trusted }: ScratchHome): NodeJS.Process
   writeFileSync(join(home, '.claude.json'), JSON.stringify(state))
   return {
     ANTHROPIC_BASE_URL: modelUrl,
-    // Not an account: the model on loopback accepts anything.
+    // The fake model accepts any token.
     ANTHROPIC_AUTH_TOKEN: 'none',
     DISABLE_AUTOUPDATER: '1',
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
@@ -48,11 +48,11 @@ function prepareCodex({ home, modelUrl, trusted }: ScratchHome): NodeJS.ProcessE
 }
 
 /**
- * Makes an empty directory the home of a program that asks the model on loopback and needs no account.
- * @returns the environment to start it with: that of this process without what is the person's own
+ * Writes the configuration of a program into an empty home, so that it uses the fake model and needs no account.
+ * @returns the environment to start it with: this process's environment without the user's variables
  */
 export function prepareHome(name: AgentName, where: ScratchHome): NodeJS.ProcessEnv {
   const own = name === 'claude' ? prepareClaude(where) : prepareCodex(where)
-  const inherited = Object.entries(process.env).filter(([variable]) => !OF_THE_PERSON.test(variable))
+  const inherited = Object.entries(process.env).filter(([variable]) => !USER_VARIABLES.test(variable))
   return { ...Object.fromEntries(inherited), HOME: where.home, ...own }
 }

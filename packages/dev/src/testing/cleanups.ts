@@ -1,6 +1,6 @@
 import { afterEach } from 'vitest'
 
-/** Collects what a test must undo; run after each test, the last first, all of it whatever fails. */
+/** Collects clean-up functions. After each test they run in reverse order, all of them even if some fail. */
 export function asyncCleanups(): (undo: () => unknown) => void {
   const undos: (() => unknown)[] = []
   afterEach(async () => {

@@ -6,11 +6,11 @@ import { run } from './run.ts'
 import { serverAt, type TestServer } from './tmux-server.ts'
 import { until } from './until.ts'
 
-/** The recorders of commit 8db4440: they may still run when a newer iapeer deals with what they record. */
+/** The recorders of commit 8db4440. They may still run when a newer iapeer reads or completes their records. */
 const SCRIPTS = fileURLToPath(new URL('../../fixtures/scripts-8db4440', import.meta.url))
 const TOOLS = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
 
-/** Where an old recorder keeps its files. */
+/** The identity of an old recorder and the paths of its files. */
 export interface OldLocation {
   readonly identity: string
   /** 16 hex digits. */
@@ -19,7 +19,7 @@ export interface OldLocation {
   readonly stateDir: string
   readonly libDir: string
   readonly socketPath: string
-  /** `readBoot()` */
+  /** The result of `readBoot()`. */
   readonly boot: string
 }
 
@@ -33,7 +33,7 @@ function prepare(location: OldLocation): { lib: string; inputs: Record<string, s
   const { recordDir, stateDir, libDir } = location
   for (const path of [join(recordDir, 'server-deaths'), join(stateDir, 'canary'), join(stateDir, 'intent')])
     mkdirSync(path, { recursive: true, mode: 0o700 })
-  // Named as installed copies are: 16 hex digits.
+  // The name of an installed copy has 16 hex digits.
   const lib = join(libDir, '8db4440000000000')
   cpSync(SCRIPTS, lib, { recursive: true })
   const inputs = {
@@ -108,7 +108,7 @@ export async function startOldWatch(location: OldLocation, server: TestServer): 
   return { ...location, recorderPid: child.pid ?? 0, server, statePath }
 }
 
-/** The session of a peer as commit 8db4440 made it. */
+/** The session of a peer, made like commit 8db4440 makes it. */
 export interface OldLeader {
   readonly sessionId: string
   readonly paneId: string

@@ -6,13 +6,13 @@ import { run } from './run.ts'
 const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url))
 const LIMIT_MS = 120_000
 
-/** What npm says where the registry cannot be reached, or may not be asked. */
+/** npm's messages if the registry cannot be reached or npm is offline. */
 const UNREACHABLE =
   /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|E?TIMEDOUT|ENOTCACHED)\b/
 
 /**
- * Packs a package as it would be published.
- * @param directory of the package, from the root of the repository: `packages/core`
+ * Packs a package in the form in which it is published.
+ * @param directory directory of the package, relative to the root of the repository: `packages/core`
  * @returns the path of the tarball
  */
 export async function packPackage(
@@ -32,22 +32,22 @@ export async function packPackage(
 
 const SETTINGS = [
   ...['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error', '--prefer-offline'],
-  // By default npm waits ten seconds and more before it tries again.
+  // By default npm waits ten seconds or more before it retries.
   ...['--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'],
 ]
 
 let unreachable: string | undefined
 
 /**
- * Runs `npm install`; what is in npm's cache is not asked for again.
- * @returns why it could not be tried, where the registry cannot be reached; undefined when it is installed
+ * Runs `npm install`; packages in npm's cache are not downloaded again.
+ * @returns the reason if the registry cannot be reached; undefined if the packages are installed
  */
 export async function npmInstall(args: readonly string[], cwd: string): Promise<string | undefined> {
   if (unreachable !== undefined) return unreachable
   const done = await run('npm', ['install', ...SETTINGS, ...args], { cwd, limitMs: LIMIT_MS })
   if (done.exitCode === 0) return undefined
-  const said = done.stderr.trim()
-  if (UNREACHABLE.test(said)) unreachable = `the npm registry cannot be reached: ${said.split('\n')[0]}`
+  const stderr = done.stderr.trim()
+  if (UNREACHABLE.test(stderr)) unreachable = `the npm registry cannot be reached: ${stderr.split('\n')[0]}`
   if (unreachable !== undefined) return unreachable
-  throw new Error(`npm install ${args.join(' ')}: ${done.stdout}${said}`)
+  throw new Error(`npm install ${args.join(' ')}: ${done.stdout}${stderr}`)
 }

@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { until } from './until.ts'
 
-/** A cgroup of its own whose processes can be kept from starting others. */
+/** A cgroup that can keep its processes from starting others. */
 export interface PidsCgroup {
   readonly add: (pid: number) => void
-  /** From now on none of its processes can start another. */
+  /** Keeps its processes from starting others, until `allow`. */
   readonly deny: () => void
   readonly allow: () => void
-  /** The processes in it go back to where they may be. */
+  /** Moves its processes to the root cgroup and removes it. */
   readonly remove: () => Promise<unknown>
 }
 
@@ -16,7 +16,7 @@ let made = 0
 
 const MOUNTS = ['/sys/fs/cgroup/pids', '/sys/fs/cgroup']
 
-/** Makes one, with cgroup v1 or v2. @returns why not, where it cannot be made */
+/** Makes a cgroup, with cgroup v1 or v2. @returns the reason if it cannot be made */
 export function pidsCgroup(): PidsCgroup | string {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root on Linux makes cgroups'
   const mount = MOUNTS.find((path) => existsSync(join(path, 'cgroup.procs')))
@@ -40,7 +40,7 @@ export function pidsCgroup(): PidsCgroup | string {
         try {
           writeFileSync(join(mount, 'cgroup.procs'), pid)
         } catch {
-          // It has exited meanwhile.
+          // The process exited meanwhile.
         }
       }
       try {

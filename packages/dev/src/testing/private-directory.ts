@@ -6,8 +6,8 @@ const LIMIT_MS = 5_000
 const POLL_MS = 25
 
 /**
- * Makes a short private directory inside the run's own. `remove` deletes it once no process names it any more, or after 5 s: a
- * recorder that is still writing its record would make the directory again.
+ * Makes a private directory with a short path inside the directory of the run. `remove` deletes it as soon as no process has it in
+ * its arguments or environment, or after 5 s: a recorder that is still writing would make the directory again.
  */
 export function privateDirectory(prefix = 'r'): { path: string; remove: () => Promise<void> } {
   const parent = process.env['IAPEER_TEST_DIR']

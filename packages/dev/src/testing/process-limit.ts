@@ -1,8 +1,8 @@
 import { run } from './run.ts'
 
 /**
- * Why the process limit of a process cannot be taken away for a test here; undefined where it can. The limit does not bind
- * root, which needs another user for it.
+ * Returns why a test cannot lower the process limit of a process here; undefined if it can. The limit does not apply to root, so
+ * root needs setpriv to run the process as another user.
  */
 export async function noProcessLimit(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'prlimit is a tool of Linux'
@@ -16,14 +16,14 @@ export async function noProcessLimit(): Promise<string | undefined> {
 
 let users = 0
 
-/** A user whom no other test process is; undefined where this process is not root, and its own user will do. */
+/** Returns the id of a user that no other test process has; undefined if this process is not root, whose own user suffices. */
 export function lonelyUser(): number | undefined {
   if (process.getuid?.() !== 0) return undefined
   users++
   return 300_000 + (process.pid % 100_000) * 100 + users
 }
 
-/** As the owner of the process: root may be without the right to change the limits of others. */
+/** Sets the limit as the owner of the process: root may lack the capability to change the limits of other users. */
 async function limit(pid: number, uid: number | undefined, nproc: string): Promise<void> {
   const user = uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
   const [file = '', ...args] = [...user, 'prlimit', `--pid=${pid}`, `--nproc=${nproc}:`]
@@ -31,10 +31,10 @@ async function limit(pid: number, uid: number | undefined, nproc: string): Promi
   if (done.exitCode !== 0) throw new Error(done.stderr)
 }
 
-/** From now on this process of a user can start no other; undone by {@link freeProcesses}. */
+/** Keeps a process of a user from starting others, until {@link freeProcesses}. */
 export const denyProcesses = (pid: number, uid: number | undefined): Promise<void> => limit(pid, uid, '1')
 
-/** A process that is gone needs nothing. */
+/** Allows a process to start others again; does nothing if the process is gone. */
 export async function freeProcesses(pid: number, uid: number | undefined): Promise<void> {
   await limit(pid, uid, '10000').catch((error: unknown) => {
     if (!(error instanceof Error) || !error.message.includes('No such process')) throw error

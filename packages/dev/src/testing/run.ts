@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 
+/** The result of a command. */
 export interface Finished {
   readonly exitCode: number | undefined
   readonly signal: NodeJS.Signals | undefined
@@ -7,7 +8,7 @@ export interface Finished {
   readonly stderr: string
 }
 
-/** Runs a command to its end; a failure is data. */
+/** Runs a command until it exits, at most `limitMs` (20,000 by default). A failure of the command is returned, not thrown. */
 export function run(
   file: string,
   args: readonly string[],

@@ -1,18 +1,18 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-/** A line of states.json: what follows an event, and what the program does. */
+/** A row of states.json: the state after an event, and what the program does. */
 export interface StateRow {
   readonly next: string
   readonly does: string
 }
 
-/** The tables of a states.json: program, state, event. */
+/** The tables of a states.json, by program, state and event. */
 type StateTables = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, StateRow>>>>>>
 
 const MARK = /^( *): at (\w+) ([\w-]+) ([\w-]+)$/gm
 
-/** Reads a states.json as `<program> <state> <event>` and what follows. */
+/** Reads a states.json. @returns the rows, by `<program> <state> <event>` */
 export function readStates(path: string): ReadonlyMap<string, StateRow> {
   const tables: StateTables = JSON.parse(readFileSync(path, 'utf8'))
   return new Map(
@@ -27,11 +27,11 @@ export function readStates(path: string): ReadonlyMap<string, StateRow> {
   )
 }
 
-/** The states and events that the text of a script marks. */
+/** Returns the states and events that the text of a script marks. */
 export const marksIn = (text: string): string[] =>
   [...text.matchAll(MARK)].map(([, , program, state, event]) => `${program} ${state} ${event}`)
 
-/** Makes a copy of shell programs write down each state and event that it meets: a process into `<tracePath>.<pid>`. */
+/** Changes copies of shell scripts so that each process writes the states and events that it passes to `<tracePath>.<pid>`. */
 export function traceScripts(directory: string, tracePath: string): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name)
@@ -41,7 +41,7 @@ export function traceScripts(directory: string, tracePath: string): void {
   }
 }
 
-/** What traced programs have met, in order: one list a process. */
+/** Returns the states and events that traced processes passed, in order, one list for each process. */
 export function readTraces(tracePath: string): string[][] {
   const [directory, base] = [dirname(tracePath), `${basename(tracePath)}.`]
   if (!existsSync(directory)) return []
@@ -51,8 +51,8 @@ export function readTraces(tracePath: string): string[][] {
 }
 
 /**
- * What in a trace contradicts the tables: a row that does not follow from the one before it.
- * @returns one sentence each
+ * Finds the rows of a trace that the tables do not allow after the row before.
+ * @returns one sentence for each
  */
 export function contradictions(trace: readonly string[], rows: ReadonlyMap<string, StateRow>): string[] {
   return trace.slice(1).flatMap((row, at) => {

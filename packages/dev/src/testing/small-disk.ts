@@ -2,25 +2,25 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './run.ts'
 
-/** Whether this process may mount a file system of its own; where not, tests of full disks are skipped. */
+/** Whether this process may mount a file system. If not, tests of full disks are skipped. */
 export const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 
 /** A file system of 1 MiB. */
 export interface SmallDisk {
   readonly path: string
-  /** Read-only, and writable again. */
+  /** Makes it read-only, or writable again. */
   readonly remount: (mode: 'ro' | 'rw') => Promise<void>
-  /** Fills it to the last block. @returns what makes room again */
+  /** Fills it to the last block. @returns a function that frees the space */
   readonly fill: () => () => void
   readonly remove: () => Promise<unknown>
 }
 
-/** Mounts a tmpfs of 1 MiB at `path`, which is made. */
+/** Makes the directory `path` and mounts a tmpfs of 1 MiB there. */
 export async function smallDisk(path: string): Promise<SmallDisk> {
   mkdirSync(path)
   const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'iapeer-test', path])
   if (mounted.exitCode !== 0) throw new Error(`mount failed: ${mounted.stderr}`)
-  // A second mount over the first: files that are held open for writing would keep that one from being read-only.
+  // Mounts a second time over the first mount, which cannot become read-only while a process has a file open for writing.
   const remount = async (mode: 'ro' | 'rw'): Promise<void> => {
     const steps =
       mode === 'rw'

@@ -2,25 +2,25 @@ import { readFileSync } from 'node:fs'
 import { run } from './run.ts'
 import { until } from './until.ts'
 
-/** A real tmux server on a private socket, with no configuration of anybody's. */
+/** A real tmux server on a private socket, without any configuration file. */
 export interface TestServer {
   readonly pid: number
-  /** Pid and start token, where /proc tells it. */
+  /** The pid and the start token; the token is the start time on Linux. */
   readonly id: { readonly pid: number; readonly token: string }
   readonly socketPath: string
   readonly tmux: (...args: string[]) => ReturnType<typeof run>
   /** Sends a signal to the server process. */
   readonly kill: (signal: NodeJS.Signals) => void
-  /** Stops it (SIGSTOP) and waits until it is stopped: a signal on its way may still let it answer. */
+  /** Stops it (SIGSTOP) and waits until it is stopped: until then it may still answer. */
   readonly stop: () => Promise<unknown>
-  /** Whether the process is there and no zombie. */
+  /** Returns whether the process exists and is not a zombie. */
   readonly alive: () => boolean
   readonly gone: () => Promise<unknown>
-  /** Ends it, whatever state it is in. */
+  /** Kills it, whatever its state. */
   readonly end: () => Promise<void>
 }
 
-/** The start time of a living process, undefined when it is gone or a zombie. Linux: /proc; elsewhere signal 0. */
+/** Returns the start time of a process; undefined if it is gone or a zombie. Linux: from /proc; elsewhere by signal 0. */
 function startTime(pid: number): string | undefined {
   try {
     if (process.platform !== 'linux') return process.kill(pid, 0) ? 'alive' : undefined
@@ -28,17 +28,17 @@ function startTime(pid: number): string | undefined {
     const words = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return words[0] === 'Z' || words[0] === 'X' ? undefined : words[19]
   } catch {
-    // Gone, between the look and the read.
+    // The process exited before the file was read.
     return undefined
   }
 }
 
-/** A handle on a server that runs already. */
+/** Returns a handle for a running server. */
 export function serverAt(socketPath: string, pid: number): TestServer {
   const env = { ...process.env, TMUX: '' }
   const tmux = (...args: string[]) => run('tmux', ['-S', socketPath, ...args], { env })
-  const born = startTime(pid)
-  const alive = (): boolean => born !== undefined && startTime(pid) === born
+  const startedAt = startTime(pid)
+  const alive = (): boolean => startedAt !== undefined && startTime(pid) === startedAt
   const kill = (signal: NodeJS.Signals): void => {
     if (alive()) process.kill(pid, signal)
   }
@@ -53,12 +53,12 @@ export function serverAt(socketPath: string, pid: number): TestServer {
     kill('SIGKILL')
     await gone()
   }
-  return { pid, id: { pid, token: born ?? '-' }, socketPath, tmux, kill, stop, alive, gone, end }
+  return { pid, id: { pid, token: startedAt ?? '-' }, socketPath, tmux, kill, stop, alive, gone, end }
 }
 
 /**
  * Starts a server with one session `main` that runs `command`.
- * @param prefix a program and its arguments that runs tmux (`setpriv ...`). @default none
+ * @param prefix a program, with arguments, that runs tmux (`setpriv ...`). @default none
  */
 export async function startServer(
   socketPath: string,

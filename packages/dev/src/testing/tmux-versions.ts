@@ -2,17 +2,17 @@ import { chmodSync, copyFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { run } from './run.ts'
 
-/** A server and a client of tmux that do not understand each other. */
+/** The programs of a tmux server and of a client that the server refuses. */
 export interface TmuxPair {
   /** The program to start a server with; a test runs a copy of it. */
   readonly server: string
   /** The program that this server refuses. */
   readonly client: string
-  /** False: there is only one tmux here, and `client` is a script that answers as one that is refused. */
+  /** False if only one tmux is installed and `client` is a script that answers like a refused client. */
   readonly isReal: boolean
 }
 
-/** Absolute paths of the tmux on the PATH and of those in IAPEER_TEST_TMUX (a list like PATH, of programs). */
+/** Returns the absolute paths of the tmux on the PATH and of those in IAPEER_TEST_TMUX (programs, separated as in PATH). */
 async function programs(): Promise<string[]> {
   const found = (await run('sh', ['-c', 'command -v tmux'])).stdout.trim()
   return [found, ...(process.env['IAPEER_TEST_TMUX'] ?? '').split(delimiter)].filter((path) => path !== '')
@@ -23,7 +23,7 @@ async function versionOf(program: string): Promise<number> {
   return Number(major) * 100 + Number(minor)
 }
 
-/** tmux 3.6 changed how messages carry descriptors. */
+/** The version (3.6) that changed how messages carry descriptors. */
 const NEW_MESSAGES = 306
 
 async function realPair(server: 'old' | 'new'): Promise<TmuxPair | undefined> {
@@ -44,22 +44,26 @@ function script(directory: string, name: string, text: string): string {
   return path
 }
 
-/** A server that refuses every command of the client: 3.6 and later refuses 3.5 and earlier. */
+/** Returns a server that refuses every command of the client: 3.6 and later refuses 3.5 and earlier. */
 export async function refusingPair(directory: string): Promise<TmuxPair> {
   const [server = 'tmux'] = await programs()
-  const said = 'echo "server exited unexpectedly" >&2; exit 1'
-  return (await realPair('new')) ?? { server, client: script(directory, 'refused-tmux', said), isReal: false }
+  const refusal = 'echo "server exited unexpectedly" >&2; exit 1'
+  return (
+    (await realPair('new')) ?? { server, client: script(directory, 'refused-tmux', refusal), isReal: false }
+  )
 }
 
-/** A server that runs commands of the client and refuses to attach it: 3.5 and earlier with a client of 3.6. */
+/** Returns a server that runs commands of the client but refuses to attach it: 3.5 and earlier with a client of 3.6. */
 export async function terminalRefusingPair(directory: string): Promise<TmuxPair> {
   const [server = 'tmux'] = await programs()
-  const said = `case " $* " in *" attach-session "*) echo "open terminal failed: not a terminal" >&2; exit 1 ;; esac
+  const refusal = `case " $* " in *" attach-session "*) echo "open terminal failed: not a terminal" >&2; exit 1 ;; esac
 exec ${server} "$@"`
-  return (await realPair('old')) ?? { server, client: script(directory, 'refused-tmux', said), isReal: false }
+  return (
+    (await realPair('old')) ?? { server, client: script(directory, 'refused-tmux', refusal), isReal: false }
+  )
 }
 
-/** Copies a program to a path of its own, to be replaced or deleted under a running server. */
+/** Copies a program, so that a test can replace or delete the file of a running server. */
 export function copyProgram(program: string, path: string): string {
   copyFileSync(program, path)
   chmodSync(path, 0o700)

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from './run.ts'
 
-/** The kernel's tracing, mounted where only tests look. */
+/** The kernel's tracing file system, mounted for a test. */
 export interface TestTracefs {
   readonly path: string
   readonly remove: () => Promise<void>
 }
 
-/** Mounts it. @returns why not, where it cannot be */
+/** Mounts tracefs in a temporary directory. @returns the reason if it cannot be mounted */
 export async function mountTracefs(): Promise<TestTracefs | string> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root on Linux may trace'
   const directory = await mkdtemp(join(tmpdir(), 'iapt-'))

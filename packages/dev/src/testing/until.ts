@@ -1,4 +1,4 @@
-/** Polls until a value is there (not undefined, not false); fails with `what` when the time is over. */
+/** Polls `look` until it returns a value other than undefined and false. @throws Error with `what` after `limitMs` milliseconds */
 export async function until<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,

@@ -2,7 +2,7 @@ import type { Fact } from '../fact.ts'
 import type { Lifetime } from '../lifetime.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 
-/** `<path> <file>` -> the text of the file on one line. */
+/** Maps `<path> <file>` to the text of the file on one line. */
 type Files = ReadonlyMap<string, string>
 
 const LINE = /^(\/.*) (memory\.[a-z_.]+): (.*)$/
@@ -22,7 +22,7 @@ function wordNumber(text: string | undefined, word: string): number | undefined 
   return count === undefined ? undefined : Number(count)
 }
 
-/** From a cgroup up to the mount. */
+/** Returns the paths of a cgroup and its ancestors, up to the mount. */
 export function withAncestors(path: string): string[] {
   const paths = [path]
   for (let at = path; at !== '/' && at !== '' && paths.length < 32; ) {
@@ -32,15 +32,15 @@ export function withAncestors(path: string): string[] {
   return paths
 }
 
-/** A cgroup in a sentence: its path is long, and its end tells. */
-export const spoken = (path: string): string => `cgroup ${path.slice(path.lastIndexOf('/') + 1) || path}`
+/** Returns a short name of a cgroup for a sentence: the last part of its path. */
+export const cgroupLabel = (path: string): string => `cgroup ${path.slice(path.lastIndexOf('/') + 1) || path}`
 
 interface Counters {
   readonly before: Files
   readonly after: Files
 }
 
-/** How far a counter has risen since arming; undefined when either end is not known. */
+/** Returns by how much a counter rose between arming and death; undefined if one of the two values is missing. */
 function rise({ before, after }: Counters, key: string, word?: string): number | undefined {
   const read = (files: Files) =>
     word === undefined ? wordNumber(`n ${files.get(key) ?? ''}`, 'n') : wordNumber(files.get(key), word)
@@ -53,7 +53,7 @@ interface Found {
   readonly limited: { readonly path: string; readonly text: string; readonly weak: boolean } | undefined
 }
 
-/** Where it stands, counts of this cgroup alone (`events.local`) outrank those that include its descendants. */
+/** Reads cgroup v2. If `events.local` (this cgroup alone) is present, it outranks `events`, which includes descendants. */
 function v2(counters: Counters, path: string): Found {
   const local = (at: string, word: string) => rise(counters, `${at} memory.events.local`, word)
   const kills = local(path, 'oom_kill') ?? rise(counters, `${path} memory.events`, 'oom_kill')
@@ -62,7 +62,7 @@ function v2(counters: Counters, path: string): Found {
     const reached = own ?? rise(counters, `${at} memory.events`, 'oom')
     if (reached === undefined || reached <= 0) continue
     const limit = counters.after.get(`${at} memory.max`)
-    const text = `cgroup ${at} reached its limit${limit === undefined || limit === ' max' ? '' : ` of${bytes(limit)}`}: memory.events oom rose by ${reached}`
+    const text = `cgroup ${at} reached its memory limit${limit === undefined || limit === ' max' ? '' : ` of${bytes(limit)}`}: memory.events oom rose by ${reached}`
     return { kills, limited: { path: at, text, weak: at !== path && own === undefined } }
   }
   return { kills, limited: undefined }
@@ -76,7 +76,7 @@ function v1(counters: Counters, path: string): Found {
     const reached = rise(counters, `${at} memory.failcnt`)
     const limit = Number(counters.after.get(`${at} memory.limit_in_bytes`) ?? 0)
     if (reached === undefined || reached <= 0 || limit >= NO_LIMIT) continue
-    const text = `cgroup ${at} reached its limit${limit > 0 ? ` of${bytes(String(limit))}` : ''}: memory.failcnt rose by ${reached}`
+    const text = `cgroup ${at} reached its memory limit${limit > 0 ? ` of${bytes(String(limit))}` : ''}: memory.failcnt rose by ${reached}`
     return { kills, limited: { path: at, text, weak: false } }
   }
   return { kills, limited: undefined }
@@ -88,7 +88,7 @@ function bytes(text: string): string {
   return count >= 2 ** 30 ? ` ${(count / 2 ** 30).toFixed(1)} GiB` : ` ${Math.round(count / 2 ** 20)} MiB`
 }
 
-/** /proc/vmstat counts the kills of the whole machine. */
+/** Returns how many processes the OOM killer killed on the whole machine since arming (/proc/vmstat). */
 function machineKills(snapshot: Snapshot): number | undefined {
   const read = (section: string) => {
     for (const line of sectionLines(snapshot, section)) {
@@ -101,7 +101,7 @@ function machineKills(snapshot: Snapshot): number | undefined {
   return from === undefined || to === undefined ? undefined : to - from
 }
 
-/** Whether the kernel has killed anything for memory, on this machine, while this was watched. */
+/** Returns whether the OOM killer killed any process on this machine between arming and death. */
 export const killsWereCounted = (snapshot: Snapshot): boolean => (machineKills(snapshot) ?? 0) > 0
 
 function machineFact(snapshot: Snapshot): Fact[] {
@@ -109,66 +109,66 @@ function machineFact(snapshot: Snapshot): Fact[] {
   if (kills === undefined || kills < 0) return []
   const text =
     kills > 0
-      ? `the kernel killed ${kills} process(es) for memory while this was watched`
-      : 'the kernel killed nothing for memory while this was watched'
+      ? `the kernel OOM killer killed ${kills} ${kills === 1 ? 'process' : 'processes'} on this machine while the server was watched`
+      : 'the kernel OOM killer killed no process on this machine while the server was watched'
   return [{ names: [kills > 0 ? 'context' : 'no-oom-kill-counted'], section: 'baseline', text }]
 }
 
-/** Kills that the counters of our cgroup have counted, and that were not of ours. */
+/** OOM kills that the counters of the cgroup include, but that killed a process other than the one that is judged. */
 export interface OtherKills {
-  /** Of others in our own cgroup. */
+  /** Kills of other processes in the same cgroup. */
   readonly certain: number
-  /** Of others that may have been in it: the line does not say, or names are those of a container. */
+  /** Kills of processes that may have been in it: the line names no cgroup, or the names may be those of a container. */
   readonly possible: number
-  /** The kernel says that it killed somebody at the time of the death. */
+  /** Whether the kernel logged a kill at the time of the death. */
   readonly isNear: boolean
-  /** Ours was killed in another cgroup than the one it was armed in, which has counters of its own. */
+  /** Whether the process was killed in another cgroup than the one of the baseline, whose counters miss that kill. */
   readonly isElsewhere: boolean
 }
 
-/** A counter does not say when it rose: of a life that was longer, it may have been any time. */
-const LONG_LIFE_MS = 3_600_000
+/** A counter does not show when it rose. After a longer run, the kill may have happened long before the death. */
+const LONG_RUN_MS = 3_600_000
 
 function killsFact(path: string, kills: number, lifetime: Lifetime, others: OtherKills): Fact {
   const section = 'cgroup'
   const text = `cgroup ${path}: oom_kill rose by ${kills}`
   if (kills <= others.certain)
-    return { names: ['context'], section, text: `${text}, none of them this death` }
-  const lifeMs = lifetime.armedMs === undefined ? 0 : lifetime.deathMs - lifetime.armedMs
-  const isUndated = lifeMs > LONG_LIFE_MS && !others.isNear
-  const isTakenUp = kills <= others.certain + others.possible && !others.isNear
-  const hours = Math.round(lifeMs / LONG_LIFE_MS)
+    return { names: ['context'], section, text: `${text}, but no such kill is this death` }
+  const watchedMs = lifetime.armedMs === undefined ? 0 : lifetime.deathMs - lifetime.armedMs
+  const isUndated = watchedMs > LONG_RUN_MS && !others.isNear
+  const isExplained = kills <= others.certain + others.possible && !others.isNear
+  const hours = Math.round(watchedMs / LONG_RUN_MS)
   return {
     names: ['cgroup-oom-kill'],
     section,
-    text: isUndated ? `${text}, some time in ${hours} h` : text,
-    weak: isUndated || isTakenUp,
+    text: isUndated ? `${text}, at an unknown time in the last ${hours} h` : text,
+    weak: isUndated || isExplained,
   }
 }
 
 /**
- * What the memory counters say, from arming to death.
- * @param others kills that the kernel log accounts for
+ * Returns the facts that follow from the change of the memory counters between arming and death.
+ * @param others kills of other processes that the kernel log names
  */
 export function cgroupFacts(snapshot: Snapshot, lifetime: Lifetime, others: OtherKills): Fact[] {
   const before = filesOf(sectionLines(snapshot, 'baseline'))
   const counters = { before, after: filesOf(sectionLines(snapshot, 'cgroup')) }
   const facts = machineFact(snapshot)
   const { v2: path2, v1: path1 } = lifetime.cgroups
-  for (const [path, look] of [[path2, v2] as const, [path1, v1] as const]) {
+  for (const [path, read] of [[path2, v2] as const, [path1, v1] as const]) {
     if (path === undefined) continue
-    const { kills, limited } = look(counters, path)
+    const { kills, limited } = read(counters, path)
     if (kills !== undefined && kills > 0) facts.push(killsFact(path, kills, lifetime, others))
     else if (kills === 0 && !facts.some((fact) => fact.names.includes('no-oom-kill-counted')))
       facts.push({
         names: [others.isElsewhere ? 'context' : 'no-oom-kill-counted'],
         section: 'cgroup',
-        text: `cgroup ${path}: the kernel killed nothing in it for memory`,
+        text: `cgroup ${path}: the kernel OOM killer killed no process in it`,
       })
     if (limited !== undefined) {
       const { text, weak } = limited
       const shared = [`limit of ${limited.path}`]
-      const values = { cgroup: spoken(limited.path) }
+      const values = { cgroup: cgroupLabel(limited.path) }
       facts.push({ names: ['cgroup-limit-reached'], section: 'cgroup', text, weak, values, shared })
     }
   }

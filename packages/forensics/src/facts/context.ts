@@ -28,7 +28,9 @@ function pressure(snapshot: Snapshot): Fact[] {
   const line = sectionLines(snapshot, 'pressure').find((one) => one.startsWith('memory:')) ?? ''
   const [, full] = /full avg10=(\d+\.\d+)/.exec(line) ?? []
   if (full === undefined || Number(full) < 1) return []
-  return [{ names, section: 'pressure', text: `everything waited for memory ${full}% of the last 10 s` }]
+  return [
+    { names, section: 'pressure', text: `all processes waited for memory during ${full}% of the last 10 s` },
+  ]
 }
 
 function load(snapshot: Snapshot): Fact[] {
@@ -38,26 +40,26 @@ function load(snapshot: Snapshot): Fact[] {
     : [{ names, section: 'loadavg', text: `load average ${one} over the last minute` }]
 }
 
-/** The last screen of the agent, without what tmux wrote into it. */
+/** Returns the last screen of the agent, without empty lines and the line that tmux adds. */
 export function lastScreen(snapshot: Snapshot): string[] {
   const lines = sectionLines(snapshot, 'pane-tail').map((line) => line.trimEnd())
   return lines.filter((line) => line.trim() !== '' && !/^Pane is dead \(/.test(line))
 }
 
-const MOST_WORDS = 200
+const LONGEST_OUTPUT = 200
 
-/** What it said last: a failed program says why at the end. */
-function lastWords(snapshot: Snapshot): Fact[] {
-  const words = lastScreen(snapshot).at(-1)?.trim()
-  if (words === undefined) return []
-  const cut = words.length > MOST_WORDS ? `${words.slice(0, MOST_WORDS)}…` : words
-  return [{ names, section: 'pane-tail', text: `its last words: ${cut}` }]
+/** Returns the last line of the screen: a program that fails prints the reason last. */
+function lastOutput(snapshot: Snapshot): Fact[] {
+  const line = lastScreen(snapshot).at(-1)?.trim()
+  if (line === undefined) return []
+  const cut = line.length > LONGEST_OUTPUT ? `${line.slice(0, LONGEST_OUTPUT)}…` : line
+  return [{ names, section: 'pane-tail', text: `its last output: ${cut}` }]
 }
 
-/** What a person wants to see beside a verdict, the most telling first. */
+/** Returns facts that no rule needs but that help the user, the most useful first. */
 export function contextFacts(snapshot: Snapshot): Fact[] {
   return [
-    ...lastWords(snapshot),
+    ...lastOutput(snapshot),
     ...limitFacts(snapshot),
     ...memory(snapshot),
     ...swap(snapshot),

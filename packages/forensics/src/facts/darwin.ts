@@ -4,9 +4,9 @@ import { parseLogLine } from '../log-line.ts'
 import { parseReport, type Report } from '../report.ts'
 import { isFault } from '../signal-name.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
-import { ofKernel, type PositionedLine } from './logs.ts'
+import { isFromKernel, type PositionedLine } from './logs.ts'
 
-/** A report stands in a snapshot as `<file> <first line>`, with its body on the lines after it where that was taken. */
+/** A report in a snapshot: `<file> <first line>`, then the lines of its body if the recorder read it. */
 const HEAD = /^([^\s/]{1,200}\.(?:ips|crash)) (.*)$/
 const SECTIONS = ['diagnosticreports-user', 'diagnosticreports-system']
 
@@ -28,7 +28,7 @@ function sectionReports(snapshot: Snapshot, section: string): Found[] {
   })
 }
 
-/** The reports that a snapshot names: their file names, to be read where they still are. */
+/** Returns the file names of the reports that a snapshot names; the caller reads those that still exist. */
 export function reportFiles(snapshot: Snapshot): string[] {
   return SECTIONS.flatMap((section) =>
     sectionLines(snapshot, section).flatMap((line) => HEAD.exec(line)?.[1] ?? []),
@@ -39,38 +39,38 @@ function mebibytes(bytes: number | undefined): string {
   return bytes === undefined ? '' : `, ${Math.round(bytes / 2 ** 20)} MiB`
 }
 
-/** Whether a report may be about this death: written while it was watched, or soon after. */
-function mayBe(lifetime: Lifetime, at: string | undefined): 'yes' | 'no' | 'unknown' {
+/** Returns whether a report can be about this death: it was written between arming and shortly after the death. */
+function canConcern(lifetime: Lifetime, at: string | undefined): 'yes' | 'no' | 'unknown' {
   if (at === undefined) return 'unknown'
   const { where } = positionIn(lifetime, parseLogLine(`${at} `).time)
   return where === 'near' || where === 'during' ? 'yes' : where === 'outside' ? 'no' : 'unknown'
 }
 
-/** What jetsam kills for that is no lack of memory. */
+/** Reasons of jetsam other than a lack of memory. */
 const OTHER_REASON = /vnode|disk-space/
 
 function jetsamFacts({ section, report }: Found, lifetime: Lifetime): Fact[] {
   if (report.kind !== 'jetsam') return []
-  const when = mayBe(lifetime, report.at)
-  const ours = report.killed.find((one) => one.pid === lifetime.pid)
+  const when = canConcern(lifetime, report.at)
+  const victim = report.killed.find((one) => one.pid === lifetime.pid)
   const largest = report.largest === undefined ? '' : `; the largest process was ${report.largest}`
-  if (ours === undefined || when === 'no' || OTHER_REASON.test(ours.reason ?? ''))
+  if (victim === undefined || when === 'no' || OTHER_REASON.test(victim.reason ?? ''))
     return when === 'no'
       ? []
-      : [{ names: ['context'], section, text: `memory ran out (${report.file})${largest}` }]
-  const text = `macOS killed pid ${ours.pid} (${ours.name}${mebibytes(ours.bytes)}): ${ours.reason}${largest}`
+      : [{ names: ['context'], section, text: `macOS wrote a jetsam report (${report.file})${largest}` }]
+  const text = `macOS killed pid ${victim.pid} (${victim.name}${mebibytes(victim.bytes)}): ${victim.reason}${largest}`
   return [{ names: ['jetsam-kill'], section, text, weak: when === 'unknown' }]
 }
 
 function crashFacts({ section, report }: Found, lifetime: Lifetime): Fact[] {
   if (report.kind !== 'crash') return []
-  const when = mayBe(lifetime, report.at)
+  const when = canConcern(lifetime, report.at)
   if (when === 'no') return []
-  const how = [report.exception, report.signal, report.termination].filter((word) => word !== undefined)
-  const text = `crash report ${report.file}${how.length === 0 ? '' : `: ${how.join(', ')}`}`
+  const details = [report.exception, report.signal, report.termination].filter((word) => word !== undefined)
+  const text = `crash report ${report.file}${details.length === 0 ? '' : `: ${details.join(', ')}`}`
   const jetsammed = /^JETSAM\b/.test(report.termination ?? '')
   if (report.pid === lifetime.pid && report.pid !== undefined) {
-    // A report of an end by SIGKILL (a broken signature) is of no crash.
+    // macOS also writes a report for a SIGKILL (a broken code signature), which is not a crash.
     const crashed = report.signal === undefined || isFault(report.signal)
     const name = jetsammed ? 'jetsam-kill' : crashed ? 'crash-report' : 'context'
     return [{ names: [name], section, text, weak: when === 'unknown' }]
@@ -87,7 +87,7 @@ const KILLING =
 const LOW_SWAP = /^low swap: killing .*?\bpid (\d{1,10}) \((.*?)\)/
 
 function memorystatus(line: PositionedLine, lifetime: Lifetime): Fact[] {
-  if (!ofKernel(line)) return []
+  if (!isFromKernel(line)) return []
   const { section, message: text, position } = line
   const [, pid, , reason = ''] = KILLING.exec(text) ?? LOW_SWAP.exec(text) ?? []
   if (pid === undefined) return []
@@ -96,7 +96,10 @@ function memorystatus(line: PositionedLine, lifetime: Lifetime): Fact[] {
   return [{ names: ['jetsam-kill'], section, text, weak: position.where === 'unknown' }]
 }
 
-/** What macOS's reports and its kernel say. @param bodies whole report files, by name, where they could be read */
+/**
+ * Returns the facts in the reports and the kernel log of macOS.
+ * @param more `bodies`: the complete report files that could be read, by file name
+ */
 export function darwinFacts(
   snapshot: Snapshot,
   lifetime: Lifetime,

@@ -1,16 +1,17 @@
 import type { Fact } from '../fact.ts'
 import type { Lifetime, Position } from '../lifetime.ts'
-import { type OtherKills, spoken } from './cgroup.ts'
-import { ofKernel, type PositionedLine } from './logs.ts'
+import { cgroupLabel, type OtherKills } from './cgroup.ts'
+import { isFromKernel, type PositionedLine } from './logs.ts'
 
-/** A process that the kernel says it killed for memory. */
+/** A process that the kernel logged as killed by its OOM killer. */
 interface Victim {
   readonly pid: number
   readonly command: string
-  /** `cgroup`: a limit was reached. `machine`: the memory of all. */
+  /** `cgroup`: a cgroup was at its memory limit. `machine`: the machine was out of memory. */
   readonly scope: 'cgroup' | 'machine' | 'unknown'
-  /** The cgroup whose limit was reached, and the one that the process was in. */
+  /** The cgroup whose limit was reached. */
   readonly limited?: string | undefined
+  /** The cgroup that the process was in. */
   readonly home?: string | undefined
   readonly position: Position
   readonly section: string
@@ -19,16 +20,16 @@ interface Victim {
 
 type Scope = Pick<Victim, 'scope' | 'limited' | 'home'>
 
-/** 5.0 and later: one line says it all. What a process calls itself may look like the fields behind it: the last ones count. */
+/** Linux 5.0 and later: one line with all fields. The task name can imitate the fields after it, so the last match counts. */
 const OOM_KILL =
   /^oom-kill:constraint=(CONSTRAINT_[A-Z_]+),.*?(?:oom_memcg=([^,]*),)?task_memcg=([^,]*),task=(.*),pid=(\d{1,10}),uid=/
-/** Before: the choice (`Kill process`, it may still be a child that dies), and then who was killed. */
+/** Earlier kernels log the choice (`Kill process`; the kernel may then kill a child of it) before the killed process. */
 const CHOICE = /^(Memory cgroup out of memory|Out of memory)[^:]{0,40}: Kill process \d+ /
 const LIMIT_OF = /^Task in (\S+) killed as a result of limit of (\S+)/
 const KILLED =
   /^(?:(Memory cgroup out of memory|Out of memory)[^:]{0,40}: )?Killed process (\d{1,10})(?:, UID \d+,)? \((.*?)\)(?:,? |$)/
 const REAPED = /^oom_reaper: reaped process (\d{1,10}) \((.*?)\)/
-/** x86, arm64, powerpc, riscv; the kernel says it only of signals that nobody handled. */
+/** A fault on x86, arm64, powerpc or riscv; the kernel logs it only for signals without a handler. */
 const FAULT =
   /^(?:traps: )?(.{1,16})\[(\d{1,10})\]:? ((?:segfault (?:\(\d+\) )?at|trap |general protection|unhandled ).*)/
 
@@ -55,26 +56,26 @@ function ofKilled(line: PositionedLine, before: Scope | undefined): Victim | und
   return { pid: Number(reaped), command: name, scope: 'unknown', position, section, text }
 }
 
-/** What a line says of the kill that comes next. */
-function announced(message: string, before: Scope | undefined): Scope | undefined {
+/** Returns the scope of the next kill, if the line states it, else the scope that is known so far. */
+function scopeAfter(message: string, before: Scope | undefined): Scope | undefined {
   const [, home, limited] = LIMIT_OF.exec(message) ?? []
   if (limited !== undefined) return { scope: 'cgroup', limited, home }
   const [, words] = CHOICE.exec(message) ?? []
   return words === undefined ? before : { ...before, scope: scopeOf(words) }
 }
 
-/** Whom the kernel killed for memory in this life, each once, with all that is said of it. */
+/** Returns each process that the OOM killer killed, once, with what all lines together say about it. */
 function victims(lines: readonly PositionedLine[]): Victim[] {
   const found = new Map<number, Victim>()
   let before: Scope | undefined
   for (const line of lines) {
-    if (!ofKernel(line)) continue
-    before = announced(line.message, before)
+    if (!isFromKernel(line)) continue
+    before = scopeAfter(line.message, before)
     const victim = ofOomKill(line) ?? ofKilled(line, before)
     if (victim === undefined) continue
     const known = found.get(victim.pid)
     const best = known !== undefined && known.scope !== 'unknown' ? known.scope : victim.scope
-    // The later line is the plainer one, and says that it has happened.
+    // The later line confirms the kill and is easier to read, but oom_reaper's line says less.
     const text = REAPED.test(victim.text) && known !== undefined ? known.text : victim.text
     const limited = known?.limited ?? victim.limited
     const home = known?.home ?? victim.home
@@ -84,27 +85,27 @@ function victims(lines: readonly PositionedLine[]): Victim[] {
   return [...found.values()]
 }
 
-/** A pid may have been somebody else's in a container's own numbering: a tmux server is called tmux. */
-const fits = (lifetime: Lifetime, pid: number, command: string): boolean =>
+/** Returns whether the line is about this process. In a container the pid can be another process's, so a server must be called tmux. */
+const isSameProcess = (lifetime: Lifetime, pid: number, command: string): boolean =>
   pid === lifetime.pid && (lifetime.subject === 'agent' || /^tmux/i.test(command))
 
-/** With a pid of another numbering: that of a server is told by its name, an agent may be called anything. */
-const mayBeOurs = (lifetime: Lifetime, { command }: Victim): boolean =>
+/** Returns whether the victim can be this process under another pid (of the host): a server is called tmux, an agent can have any name. */
+const mayBeSameProcess = (lifetime: Lifetime, { command }: Victim): boolean =>
   lifetime.subject === 'agent' || /^tmux/i.test(command)
 
 const within = (path: string | undefined, home: string | undefined): boolean =>
   path !== undefined && home !== undefined && (path === '/' || home === path || home.startsWith(`${path}/`))
 
-/** Some builds of tmux give each pane a scope of its own, beside that of the server. */
+/** Some builds of tmux start each pane in a systemd scope of its own, next to the server's. */
 const PANE_SCOPE = /\/tmux-spawn-[\w-]+\.scope$/
 
-/** Whether it was in another cgroup than ours: it has moved, or is a process of another numbering with the same pid. */
+/** Returns whether the victim was in another cgroup: the process moved, or it is another process with the same pid (a container). */
 function isElsewhere({ home }: Victim, homes: readonly (string | undefined)[]): boolean {
   const known = homes.filter((path) => path !== undefined)
   return home !== undefined && known.length > 0 && !known.some((path) => within(path, home))
 }
 
-function killedFact(victim: Victim, isCounted: boolean, isStranger: boolean): Fact {
+function killedFact(victim: Victim, isCounted: boolean, isDoubtful: boolean): Fact {
   const { where } = victim.position
   const names = {
     cgroup: ['kernel-killed-in-cgroup'],
@@ -115,33 +116,33 @@ function killedFact(victim: Victim, isCounted: boolean, isStranger: boolean): Fa
     names: names[victim.scope],
     section: victim.section,
     text: victim.text,
-    weak: isStranger || where === 'before' || (where === 'unknown' && !isCounted),
-    values: { cgroup: victim.limited === undefined ? 'its cgroup' : spoken(victim.limited) },
+    weak: isDoubtful || where === 'before' || (where === 'unknown' && !isCounted),
+    values: { cgroup: victim.limited === undefined ? 'its cgroup' : cgroupLabel(victim.limited) },
     shared: victim.limited === undefined ? [] : [`limit of ${victim.limited}`],
   }
 }
 
 function outsideFacts({ section, home, pid }: Victim, isOutside: boolean): Fact[] {
-  const text = `pid ${pid} was killed in the cgroup ${home}, and its server was armed in another`
+  const text = `pid ${pid} was killed in the cgroup ${home}, but its server was in another one when its recorder was armed`
   return isOutside ? [{ names: ['context'], section, text }] : []
 }
 
-/** A process of the same cgroup, which may have been a child of ours. */
+/** Returns the fact about another process of the same cgroup, which can have been a child of this process. */
 function anotherFact(victim: Victim, homes: readonly (string | undefined)[]): Fact {
   const { section, text, limited, command, position } = victim
-  // A limit on what holds us too; one of a part of the machine that only holds others is none of ours.
-  const isOurLimit = limited !== '/' && homes.some((home) => within(limited, home))
-  const isNamed = isOurLimit && position.where === 'near'
+  // The limit must apply to the process that is judged too: the limit of a cgroup without it does not concern it.
+  const limitApplies = limited !== '/' && homes.some((home) => within(limited, home))
+  const isNamed = limitApplies && position.where === 'near'
   return {
     names: ['kernel-killed-another', ...(isNamed ? (['cgroup-killed-another'] as const) : [])],
     section,
     text,
-    values: { child: command, cgroup: limited === undefined ? 'its cgroup' : spoken(limited) },
+    values: { child: command, cgroup: limited === undefined ? 'its cgroup' : cgroupLabel(limited) },
     shared: limited === undefined ? [] : [`limit of ${limited}`],
   }
 }
 
-/** The kernel's line is written while the process dies. */
+/** The kernel logs the kill while the process dies. */
 const AT_ONCE_MS = 2_000
 
 export interface KernelFacts {
@@ -150,9 +151,9 @@ export interface KernelFacts {
 }
 
 /**
- * What the kernel says of the process, and of others of its cgroup.
- * @param isCounted whether the counters say that the kernel has killed for memory in this life: then a line that names the
- * process holds, though it has no time, or one that a sleep of the machine has put back
+ * Returns the facts in the kernel log about the process and about other processes of its cgroup.
+ * @param isCounted whether the counters show an OOM kill between arming and death: then a line that names the process is
+ * believed even if it has no time, or if its time is too early because the machine was suspended
  */
 export function kernelFacts(
   all: readonly PositionedLine[],
@@ -165,7 +166,7 @@ export function kernelFacts(
   const homes = [lifetime.cgroups.v2, lifetime.cgroups.v1]
   for (const victim of victims(isCounted ? all : lines)) {
     others.isNear ||= victim.position.where === 'near'
-    if (fits(lifetime, victim.pid, victim.command)) {
+    if (isSameProcess(lifetime, victim.pid, victim.command)) {
       const inPaneScope = lifetime.subject === 'agent' && PANE_SCOPE.test(victim.home ?? '')
       const isOutside = isElsewhere(victim, homes)
       others.isElsewhere ||= isOutside
@@ -173,26 +174,26 @@ export function kernelFacts(
       continue
     }
     if (victim.position.where === 'before') continue
-    const inOurs = victim.home === undefined || homes.some((home) => within(home, victim.home))
+    const isSameCgroup = victim.home === undefined || homes.some((home) => within(home, victim.home))
     const { section, text, position } = victim
     const atOnce = Math.abs(position.agoMs ?? 0) <= AT_ONCE_MS
     facts.push(
-      inOurs && atOnce
+      isSameCgroup && atOnce
         ? anotherFact(victim, homes)
-        : { names: ['context'], section, text: `of another process: ${text}` },
+        : { names: ['context'], section, text: `about another process: ${text}` },
     )
-    if (!inOurs || (atOnce && mayBeOurs(lifetime, victim))) continue
+    if (!isSameCgroup || (atOnce && mayBeSameProcess(lifetime, victim))) continue
     const isCertain = homes.some((home) => home !== '/' && within(home, victim.home))
     others[isCertain ? 'certain' : 'possible']++
   }
-  for (const line of lines.filter(ofKernel)) {
+  for (const line of lines.filter(isFromKernel)) {
     const [, command = '', pid] = FAULT.exec(line.message) ?? []
     if (pid === undefined) continue
     const { section, message: text, position } = line
-    if (fits(lifetime, Number(pid), command))
+    if (isSameProcess(lifetime, Number(pid), command))
       facts.push({ names: ['kernel-fault'], section, text, weak: position.where === 'unknown' })
     else if (position.where === 'near')
-      facts.push({ names: ['context'], section, text: `of another process: ${text}` })
+      facts.push({ names: ['context'], section, text: `about another process: ${text}` })
   }
   return { facts, others }
 }

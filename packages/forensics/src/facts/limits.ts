@@ -3,13 +3,13 @@ import { type Snapshot, sectionLines } from '../snapshot.ts'
 
 const names = ['context'] as const
 
-/** `<cgroup path> pids.<file>: <text>`, as the sections cgroup and baseline have it. */
+/** A line of the sections cgroup and baseline: `<cgroup path> pids.<file>: <text>`. */
 const LINE = /^(\/.*) pids\.(max|current|events): (.*)$/
 
 interface Pids {
   readonly max?: number
   readonly current?: number
-  /** How often a new process was refused (pids.events). */
+  /** How many times the limit refused a new process (pids.events). */
   readonly refused?: number
 }
 
@@ -25,7 +25,7 @@ function pidsOf(lines: readonly string[]): ReadonlyMap<string, Pids> {
   return found
 }
 
-/** A limit of processes, by the counters of the cgroups that held the server. */
+/** Returns the process limits that were reached in the server's cgroup or its ancestors. */
 function cgroupLimits(snapshot: Snapshot): Fact[] {
   const before = pidsOf(sectionLines(snapshot, 'baseline'))
   return [...pidsOf(sectionLines(snapshot, 'cgroup'))].flatMap(([path, { max, current, refused = 0 }]) => {
@@ -33,14 +33,15 @@ function cgroupLimits(snapshot: Snapshot): Fact[] {
     const isFull = max !== undefined && current !== undefined && current >= max
     if (!isFull && rise <= 0) return []
     const full = isFull ? `: it held ${current} of ${max}` : ''
-    const refusals = rise > 0 ? `, and a new process was refused ${rise} time(s)` : ''
+    const refusals =
+      rise > 0 ? `, and a new process was refused ${rise} ${rise === 1 ? 'time' : 'times'}` : ''
     return [
       { names, section: 'cgroup', text: `the process limit of cgroup ${path} was reached${full}${refusals}` },
     ]
   })
 }
 
-/** What had run out at that moment, besides memory. */
+/** Returns the limits, other than of memory, that were reached at the moment of death. */
 export function limitFacts(snapshot: Snapshot): Fact[] {
   const failed = sectionLines(snapshot, 'recorder').includes('fork_failed=1')
   const own: Fact[] = failed
@@ -48,7 +49,7 @@ export function limitFacts(snapshot: Snapshot): Fact[] {
         {
           names,
           section: 'recorder',
-          text: 'no process could be started at that moment: a process limit was reached, or memory was short',
+          text: 'the recorder could not start a process at that moment: a process limit was reached, or memory was low',
         },
       ]
     : []

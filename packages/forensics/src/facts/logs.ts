@@ -2,9 +2,9 @@ import { type Lifetime, type Position, positionIn } from '../lifetime.ts'
 import { type LogLine, parseLogLine } from '../log-line.ts'
 import type { Snapshot } from '../snapshot.ts'
 
-/** Sections that a system's own log fills. What a screen shows (`pane-tail`) is never a log. */
+/** Sections with lines of a system log. What a screen shows (`pane-tail`) is never a log. */
 const LOGS = /^(?:kernel-log|journal|system-log|unified-log|memorystatus|oomd)(?:-|$)/
-/** A section cannot be made to cost more than this. */
+/** The last lines of a section that are read, which bounds the cost of a huge section. */
 const MOST_LINES = 2_000
 const LONGEST = 1_000
 
@@ -13,7 +13,7 @@ export interface PositionedLine extends LogLine {
   readonly position: Position
 }
 
-/** Every line of the snapshot's logs, placed in the life. Lines that are surely of another time are left out. */
+/** Returns each line of the snapshot's logs with its position in time. Lines from outside the lifetime are left out. */
 export function logLines(snapshot: Snapshot, lifetime: Lifetime): PositionedLine[] {
   const lines: PositionedLine[] = []
   for (const [section, content] of snapshot.sections) {
@@ -27,6 +27,6 @@ export function logLines(snapshot: Snapshot, lifetime: Lifetime): PositionedLine
   return lines
 }
 
-/** Whether the kernel said it: its own log has no writer, a journal names it. */
-export const ofKernel = (line: PositionedLine): boolean =>
+/** Returns whether the kernel wrote the line: the lines of a plain kernel log have no source, a journal names it. */
+export const isFromKernel = (line: PositionedLine): boolean =>
   line.source === 'kernel' || (line.source === undefined && line.section.startsWith('kernel-log'))

@@ -6,45 +6,46 @@ import { STOPPING_HOST } from './systemd.ts'
 
 const SECTION = 'exits.log'
 
-interface How {
+/** How the death happened, as the line in exits.log describes it. */
+interface Manner {
   readonly names: readonly FactName[]
   readonly text: string
   readonly values?: Readonly<Record<string, string>>
 }
 
-function bySignal(signal: string, text: string): How {
+function bySignal(signal: string, text: string): Manner {
   const values = { signal }
-  if (isFault(signal)) return { names: ['ended-fault'], text, values }
-  const kill: FactName[] = signal === 'SIGKILL' ? ['ended-sigkill', 'may-be-sigkill'] : []
-  return { names: ['ended-signal', 'may-be-terminated', ...kill], text, values }
+  if (isFault(signal)) return { names: ['died-by-fault'], text, values }
+  const kill: FactName[] = signal === 'SIGKILL' ? ['died-by-sigkill', 'may-be-sigkill'] : []
+  return { names: ['died-by-signal', 'may-be-terminated', ...kill], text, values }
 }
 
-/** A client that watched: its exit code only says how it lost the server. */
-function byClient(status: number | undefined): How {
+/** How a watched server died. The exit code is the client's and only shows how the client lost the server. */
+function byClient(status: number | undefined): Manner {
   if (status === 0)
     return {
-      names: ['ended-in-order', 'may-be-terminated'],
-      text: 'the watching client was told to exit (0) before the server process ended',
+      names: ['exited-normally', 'may-be-terminated'],
+      text: 'the server told the watching client to exit (exit code 0), and the server process was gone',
     }
   if (status !== undefined && status >= 128)
     return {
-      names: ['ended-swept', 'may-be-sigkill', 'may-be-terminated'],
+      names: ['died-with-client', 'may-be-sigkill', 'may-be-terminated'],
       text: `the watching client itself was killed (exit code ${status}), and the server process was gone`,
     }
   return {
-    names: ['ended-unseen', 'may-be-sigkill'],
+    names: ['died-unseen', 'may-be-sigkill'],
     text: 'the watching client lost its server without being told to exit, and the server process was gone',
   }
 }
 
-function byGuard({ waitStatus, signal }: ServerExit): How {
+function byGuard({ waitStatus, signal }: ServerExit): Manner {
   const text = `wait status ${waitStatus ?? 'unknown'} of the server process`
   if (signal !== undefined) return bySignal(signal, text)
-  if (waitStatus === undefined) return { names: ['ended-unseen', 'may-be-sigkill'], text }
+  if (waitStatus === undefined) return { names: ['died-unseen', 'may-be-sigkill'], text }
   const values = { status: String(waitStatus) }
   return waitStatus === 0
-    ? { names: ['ended-zero', 'may-be-terminated'], text, values }
-    : { names: ['ended-nonzero'], text, values }
+    ? { names: ['exited-zero', 'may-be-terminated'], text, values }
+    : { names: ['exited-nonzero'], text, values }
 }
 
 interface CauseText {
@@ -53,23 +54,26 @@ interface CauseText {
   readonly shared?: string
 }
 
-/** Causes that say more than the wait status. */
+/** The facts of the causes that say more than the wait status. */
 const CAUSES: Readonly<Record<ConclusiveCause, CauseText>> = {
   'host-shutdown': {
     names: ['host-stopping'],
     text: STOPPING_HOST,
     shared: 'shutdown',
   },
-  'service-stop': { names: ['unit-stopping'], text: 'its unit was being stopped at that moment' },
-  'killed-by-command': { names: ['command-recorded'], text: 'the command was witnessed while it ran' },
+  'service-stop': { names: ['unit-stopping'], text: 'systemd was stopping its unit at that moment' },
+  'killed-by-command': { names: ['command-recorded'], text: 'a witness saw the tmux command' },
   'recorder-lost': {
     names: ['recorder-lost', 'may-be-sigkill'],
-    text: 'both processes were gone and nobody had recorded a death',
+    text: 'the server and its recorder were gone, and no death was recorded',
   },
-  'host-reboot': { names: ['host-reboot'], text: 'the server was armed in another boot' },
+  'host-reboot': {
+    names: ['host-reboot'],
+    text: 'the server was recorded as running in another boot of this host',
+  },
   'leader-removed': {
     names: ['leader-removed'],
-    text: 'the pane of the agent was removed while the server lived on',
+    text: 'the pane of the agent was removed while the server kept running',
   },
 }
 
@@ -80,7 +84,7 @@ const causeTextOf = (cause: string | undefined): CauseText | undefined =>
 
 const includes = (causes: readonly string[], cause: string): boolean => causes.includes(cause)
 
-function howServer(record: ServerExit): How | undefined {
+function serverManner(record: ServerExit): Manner | undefined {
   if (includes(UNSEEN_CAUSES, record.cause)) return { names: [], text: '' }
   if (record.mode === 'guard' || includes(GUARD_CAUSES, record.cause)) return byGuard(record)
   if (record.mode === 'watch' || includes(WATCH_CAUSES, record.cause)) {
@@ -90,33 +94,33 @@ function howServer(record: ServerExit): How | undefined {
   return undefined
 }
 
-function howSession({ signal, exitCode, cause }: SessionExit): How {
-  if (signal !== undefined) return bySignal(signal, `its process ended by ${signal}`)
+function sessionManner({ signal, exitCode, cause }: SessionExit): Manner {
+  if (signal !== undefined) return bySignal(signal, `its process was killed by ${signal}`)
   if (cause === 'leader-removed') return { names: [], text: '' }
   if (exitCode === undefined)
     return {
-      names: ['ended-unseen', 'may-be-sigkill'],
-      text: 'the status of its process is not known; tmux before 3.3 does not tell of signals',
+      names: ['died-unseen', 'may-be-sigkill'],
+      text: 'the exit status of its process is not known; tmux before 3.3 does not report signals',
     }
   const text = `exit code ${exitCode} of its process`
-  const told: FactName[] = [0, 129, 130, 143].includes(exitCode) ? ['may-be-terminated'] : []
-  // What shells and runners say of a child of theirs that was killed: 128 and SIGKILL.
-  const killed: FactName[] = exitCode === 137 ? ['ended-as-killed'] : []
+  const terminated: FactName[] = [0, 129, 130, 143].includes(exitCode) ? ['may-be-terminated'] : []
+  // Shells and runners exit with 137 (128 + SIGKILL) when their child was killed.
+  const killed: FactName[] = exitCode === 137 ? ['exited-as-killed'] : []
   return {
-    names: [exitCode === 0 ? 'ended-zero' : 'ended-nonzero', ...told, ...killed],
+    names: [exitCode === 0 ? 'exited-zero' : 'exited-nonzero', ...terminated, ...killed],
     text,
     values: { status: String(exitCode) },
   }
 }
 
-/** What the line in exits.log says. */
+/** Returns the facts in the line of exits.log. */
 export function recordFacts(record: ExitRecord, boot: string | undefined): Fact[] {
   const subject: FactName = record.event === 'server-exit' ? 'server' : 'agent'
   const facts: Fact[] = []
-  const how = record.event === 'server-exit' ? howServer(record) : howSession(record)
+  const manner = record.event === 'server-exit' ? serverManner(record) : sessionManner(record)
   const cause = causeTextOf(record.cause)
-  if (how !== undefined && how.text !== '')
-    facts.push({ ...how, names: [subject, ...how.names], section: SECTION })
+  if (manner !== undefined && manner.text !== '')
+    facts.push({ ...manner, names: [subject, ...manner.names], section: SECTION })
   if (cause !== undefined) {
     const shared = record.cause === 'host-reboot' && boot !== undefined ? `end of boot ${boot}` : cause.shared
     facts.push({

@@ -6,7 +6,7 @@ import { canonicalSignal, isFault } from '../signal-name.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 import { type Killer, killerOf, type SeenProcess, type Witness } from '../witness.ts'
 
-/** A signal that was seen on its way: a line of the section `signal-witness`. */
+/** A signal that the signal witness observed: a line of the section `signal-witness`. */
 interface SentSignal {
   readonly signal: string
   readonly target: number
@@ -16,7 +16,7 @@ interface SentSignal {
   readonly sender: Killer
 }
 
-/** A process may take its time after SIGTERM; SIGKILL does not wait. */
+/** How long before the death a signal can be its cause: a process may take its time after SIGTERM. */
 const BEFORE_MS = 30_000
 const AT_ONCE_MS = 5_000
 const MOST_OTHERS = 3
@@ -28,7 +28,7 @@ const OOM_DAEMONS: ReadonlySet<string> = new Set(['systemd-oomd', 'earlyoom', 'n
 const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined
 
-/** ISO, or epoch seconds or milliseconds. */
+/** Returns epoch milliseconds for a time in ISO form, epoch seconds or epoch milliseconds. */
 function timeOf(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined
   if (/^\d{9,11}(?:\.\d+)?$/.test(text)) return Number(text) * 1000
@@ -71,18 +71,18 @@ function namesOf(sent: SentSignal): FactName[] {
   return TERMINATIONS.has(sent.signal) ? ['signal-sent', 'termination-sent'] : ['signal-sent']
 }
 
-/** Long-lived parents that unrelated commands have in common. */
+/** Long-lived parents that unrelated commands share, so that they prove no common cause. */
 const COMMON_PARENT =
   /(?:^|\/)(?:systemd|init|launchd|sshd|login|tmux|screen|zellij|cron|crond|containerd-shim\S*|dockerd|gnome-\S+|Terminal|iTerm2?)(?::| |$)/
 
-/** What several deaths by one hand have in common: whoever did it, and what it was started by. */
-function handsOf(killer: Killer): string[] {
-  const hands = [`killer ${killer.pid}`]
+/** Returns the causes that this death can share with others: the killer, and the processes that started it. */
+function sharedKillers(killer: Killer): string[] {
+  const shared = [`killer ${killer.pid}`]
   for (const { pid, command } of killer.ancestors) {
     if (pid <= 1 || COMMON_PARENT.test(command)) break
-    hands.push(`killer ${pid}`)
+    shared.push(`killer ${pid}`)
   }
-  return hands
+  return shared
 }
 
 const describe = ({ pid, command }: SeenProcess): string => `pid ${pid} (${command})`
@@ -102,59 +102,60 @@ function signalFact(sent: SentSignal, weak: boolean): Fact {
       starter: starter === undefined ? '' : `, started by ${describe(starter)}`,
     },
     killer: sender,
-    shared: handsOf(sender),
+    shared: sharedKillers(sender),
   }
 }
 
-/** What a shell and many a program exit with when a signal has told them to end. */
+/** The exit codes of shells and many programs that exit on a signal: 128 + its number. */
 const EXIT_OF: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
 
-/** Whether a process may have ended in this way because of the signal. */
-function mayEndBy({ signal }: SentSignal, record: ExitRecord): 'yes' | 'perhaps' | 'no' {
+/** Returns whether the signal can explain how the process died. */
+function canExplain({ signal }: SentSignal, record: ExitRecord): 'yes' | 'perhaps' | 'no' {
   if (record.signal !== undefined) return record.signal === signal ? 'yes' : 'no'
   if (!isDeadly(signal)) return 'no'
   if (!TERMINATIONS.has(signal)) return 'yes'
-  // tmux goes on after all others.
+  // Of the signals that ask it to exit, the tmux server obeys only SIGTERM.
   if (record.event === 'server-exit') return signal === 'SIGTERM' ? 'yes' : 'no'
   if (record.exitCode === undefined) return 'yes'
   if (record.exitCode !== 0) return EXIT_OF[signal] === record.exitCode ? 'yes' : 'no'
-  // Programs take the others to mean other things too: read the settings again, leave what you are at.
+  // The other signals have further meanings: reload the settings, interrupt the current work.
   return signal === 'SIGTERM' ? 'yes' : 'perhaps'
 }
 
-/** The kernel's own, and one that came to nothing: nobody's, but worth knowing. */
-function seenFact({ signal, target, sender }: SentSignal): Fact {
-  const by = sender.pid === 0 ? 'the kernel itself' : describe(sender)
+/** Returns the fact for a signal that is not the cause (of the kernel, or without effect) but helps the user. */
+function otherSignalFact({ signal, target, sender }: SentSignal): Fact {
+  const by = sender.pid === 0 ? 'the kernel' : describe(sender)
   return { names: ['context'], section: 'signal-witness', text: `${signal} to pid ${target} from ${by}` }
 }
 
-/** The last signal that was seen on its way to the process before it ended, and was not its own. */
+/** Returns facts about the signals sent to the process before its death, except by itself; the last one that explains it is the cause. */
 export function signalFacts(snapshot: Snapshot, lifetime: Lifetime, record: ExitRecord): Fact[] {
   const sent = sentSignals(snapshot).filter(({ target, sender, atMs, signal }) => {
     if (target !== lifetime.pid || sender.pid === target) return false
     if (record.signal !== signal && !isDeadly(signal)) return false
     const agoMs = atMs === undefined ? 0 : lifetime.deathMs - atMs
-    // Whoever had its pid before it was armed is somebody else.
-    const isOurs = atMs === undefined || lifetime.armedMs === undefined || atMs >= lifetime.armedMs - 1_000
-    return isOurs && agoMs >= -2_000 && agoMs <= BEFORE_MS
+    // Before arming, another process can have had this pid.
+    const isSameProcess =
+      atMs === undefined || lifetime.armedMs === undefined || atMs >= lifetime.armedMs - 1_000
+    return isSameProcess && agoMs >= -2_000 && agoMs <= BEFORE_MS
   })
-  const last = sent.findLast((one) => one.sender.pid !== 0 && mayEndBy(one, record) !== 'no')
+  const last = sent.findLast((one) => one.sender.pid !== 0 && canExplain(one, record) !== 'no')
   const others = sent.filter((one) => one !== last).slice(-MOST_OTHERS)
-  if (last === undefined) return others.map(seenFact)
+  if (last === undefined) return others.map(otherSignalFact)
   const late = last.atMs === undefined || lifetime.deathMs - last.atMs > AT_ONCE_MS
   const started = last.sender.ancestors.map((one) => ({
     names: ['context'] as const,
     section: 'signal-witness',
     text: `started by pid ${one.pid}: ${one.command}`,
   }))
-  const weak = late || mayEndBy(last, record) === 'perhaps'
-  return [signalFact(last, weak), ...started, ...others.map(seenFact)]
+  const weak = late || canExplain(last, record) === 'perhaps'
+  return [signalFact(last, weak), ...started, ...others.map(otherSignalFact)]
 }
 
-/** A witness speaks of an end within two seconds of it. */
+/** A witness is evidence for a death within two seconds of it. */
 const WITNESS_MS = 2_000
 
-/** Who was seen running a tmux command that kills. */
+/** Returns the facts about the process that ran a tmux command that kills. */
 export function witnessFacts(witness: Witness, lifetime: Lifetime, recorded: boolean): Fact[] {
   const agoMs = witness.atMs === undefined ? Number.NaN : lifetime.deathMs - witness.atMs
   const close = agoMs >= -WITNESS_MS && agoMs <= WITNESS_MS
@@ -163,12 +164,13 @@ export function witnessFacts(witness: Witness, lifetime: Lifetime, recorded: boo
   const values = { command: witness.command }
   if (killer === undefined) {
     const seen = witness.killers.map(describe)
-    const text = seen.length === 0 ? 'nobody could be seen' : `one of: ${seen.join('; ')}`
+    const text = seen.length === 0 ? 'no process could be identified' : `one of: ${seen.join('; ')}`
     return [{ names: ['command-witness-unsure'], section: 'witness', text, values }]
   }
-  const { whose } = witness
   const owner: Fact[] =
-    whose === undefined ? [] : [{ names: ['context'], section: 'witness', text: `run by ${whose}` }]
+    witness.owner === undefined
+      ? []
+      : [{ names: ['context'], section: 'witness', text: `run by ${witness.owner}` }]
   const [starter] = killer.ancestors
   const by = starter === undefined ? '' : `, started by ${describe(starter)}`
   const fact: Fact = {
@@ -177,7 +179,7 @@ export function witnessFacts(witness: Witness, lifetime: Lifetime, recorded: boo
     text: `pid ${killer.pid}: ${killer.command}`,
     values: { ...values, pid: String(killer.pid), starter: by },
     killer,
-    shared: handsOf(killer),
+    shared: sharedKillers(killer),
   }
   const started = killer.ancestors.map((one) => ({
     names: ['context'] as const,

@@ -2,17 +2,17 @@ import type { Fact } from '../fact.ts'
 import { type Lifetime, positionIn } from '../lifetime.ts'
 import { parseLogLine } from '../log-line.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
-import { spoken, withAncestors } from './cgroup.ts'
+import { cgroupLabel, withAncestors } from './cgroup.ts'
 import type { PositionedLine } from './logs.ts'
 
-/** A stop may take as long as a unit is given for it (TimeoutStopSec, by default 90 s). */
+/** The longest time that a stop of a unit takes: TimeoutStopSec is 90 s by default. */
 const STOP_MS = 100_000
 
-/** A logout, or the end of a service manager: each peer has a unit of its own, and none stops by itself. */
+/** The shared cause of units that stop together (a logout, or the exit of a service manager): no unit stops by itself. */
 export const UNITS_STOP = 'stop of their units'
 
-/** What a recorder was told, or has written as the cause. */
-export const STOPPING_HOST = 'the system was stopping at that moment'
+/** The text of the fact that systemd was shutting the host down. */
+export const STOPPING_HOST = 'the host was shutting down at that moment'
 
 const OOMD = /^(?:Killed|Marked) (\/\S*)(?: for killing)? due to (.*)/
 const EARLYOOM = /sending (SIG[A-Z]+) to process (\d{1,10})\b/
@@ -25,14 +25,14 @@ const GOING_DOWN =
   /^(?:System is (?:powering down|rebooting|halting)|The system will (?:power off|reboot|halt) now|Reached target (?:shutdown\.target|System Shutdown|Shutdown)|Shutting down\.|Starting System (?:Power Off|Reboot))/
 const DUMPED = /^Process (\d{1,10}) \(.*\) of user \d+ (?:dumped core|terminated abnormally)/
 
-/** The units that hold it: its cgroup's path spells them. */
+/** Returns the units that contain the process; they are parts of the path of its cgroup. */
 function unitsOf(lifetime: Lifetime): string[] {
   const parts = [lifetime.cgroups.v2, lifetime.cgroups.v1].flatMap((path) => path?.split('/') ?? [])
   return parts.filter((part) => /\.(?:service|scope|slice)$/.test(part))
 }
 
-/** A person's words for a unit, where a journal has no other. */
-function namedUnit(text: string): string {
+/** Returns the name of a unit for which the journal prints a description instead. */
+function unitOfDescription(text: string): string {
   const manager = /^User Manager for UID (\d+)/.exec(text)?.[1]
   if (manager !== undefined) return `user@${manager}.service`
   const session = /^Session (\S+) of [Uu]ser/.exec(text)?.[1]
@@ -50,10 +50,10 @@ function ofOomd(line: PositionedLine, lifetime: Lifetime): Fact[] {
   const { section, message: text } = line
   const [, path, why] = OOMD.exec(text) ?? []
   if (path === undefined || !isNear(line)) return []
-  const ours =
+  const isOwn =
     lifetime.cgroups.v2 !== undefined && withAncestors(lifetime.cgroups.v2).includes(path) && path !== '/'
-  if (!ours) return [{ names: ['context'], section, text }]
-  const values = { cgroup: spoken(path), why: why ?? '' }
+  if (!isOwn) return [{ names: ['context'], section, text }]
+  const values = { cgroup: cgroupLabel(path), why: why ?? '' }
   return [{ names: ['oomd-kill'], section, text, weak: weakAt(line), values, shared: [`oomd ${path}`] }]
 }
 
@@ -68,12 +68,12 @@ function ofManager(line: PositionedLine, lifetime: Lifetime): Fact[] {
   const { section, message: text } = line
   const units = unitsOf(lifetime)
   const weak = weakAt(line)
-  const mine = (unit: string | undefined): unit is string => unit !== undefined && units.includes(unit)
+  const isOwn = (unit: string | undefined): unit is string => unit !== undefined && units.includes(unit)
   if (GOING_DOWN.test(text))
     return isStopTime(line) ? [{ names: ['shutdown'], section, text, weak, shared: ['shutdown'] }] : []
   const stopping = STOPPING.exec(text)?.[1]
-  const unit = stopping === undefined ? undefined : namedUnit(stopping)
-  if (mine(unit) && isStopTime(line))
+  const unit = stopping === undefined ? undefined : unitOfDescription(stopping)
+  if (isOwn(unit) && isStopTime(line))
     return [{ names: ['unit-stop'], section, text, weak, values: { unit }, shared: [`stop of ${unit}`] }]
   const [, killer, pid] = KILLING.exec(text) ?? []
   if (killer !== undefined && Number(pid) === lifetime.pid) {
@@ -81,12 +81,12 @@ function ofManager(line: PositionedLine, lifetime: Lifetime): Fact[] {
     return [{ names: ['unit-stop'], section, text, weak, values, shared: [`stop of ${killer}`] }]
   }
   const oomd = OOMD_UNIT.exec(text)?.[1]
-  if (mine(oomd) && isNear(line)) {
-    const values = { cgroup: spoken(oomd), why: 'memory pressure' }
+  if (isOwn(oomd) && isNear(line)) {
+    const values = { cgroup: cgroupLabel(oomd), why: 'memory pressure' }
     return [{ names: ['oomd-kill'], section, text, weak, values, shared: [`oomd ${oomd}`] }]
   }
   const oom = OOM_UNIT.exec(text)?.[1]
-  if (mine(oom) && isNear(line)) return [{ names: ['cgroup-oom-kill'], section, text, weak: true }]
+  if (isOwn(oom) && isNear(line)) return [{ names: ['cgroup-oom-kill'], section, text, weak: true }]
   return []
 }
 
@@ -106,7 +106,7 @@ const READERS: Readonly<Record<string, (line: PositionedLine, lifetime: Lifetime
   earlyoom: ofEarlyoom,
 }
 
-/** What systemd, its helpers and earlyoom wrote about the process or its units. */
+/** Returns the facts in what systemd, its helpers and earlyoom logged about the process or its units. */
 export function systemdFacts(lines: readonly PositionedLine[], lifetime: Lifetime): Fact[] {
   return lines.flatMap((line) =>
     line.source !== undefined && Object.hasOwn(READERS, line.source)
@@ -116,8 +116,8 @@ export function systemdFacts(lines: readonly PositionedLine[], lifetime: Lifetim
 }
 
 /**
- * What systemd answered the recorder right behind the end: `host=stopping`, `unit=<name> state=deactivating`. The lines of
- * recorders of format 1 have it as their cause.
+ * Returns the facts in what systemd answered the recorder right after the death: `host=stopping`,
+ * `unit=<name> state=deactivating`. Recorders of format 1 wrote the same as the cause of the line.
  */
 export function systemdAnswerFacts(snapshot: Snapshot): Fact[] {
   const section = 'systemd'
@@ -126,17 +126,17 @@ export function systemdAnswerFacts(snapshot: Snapshot): Fact[] {
     return [{ names: ['host-stopping'], section, text: STOPPING_HOST, shared: ['shutdown'] }]
   const [, unit] = lines.map((line) => /^unit=(\S+) state=deactivating$/.exec(line)).find((one) => one) ?? []
   if (unit === undefined) return []
-  const text = `${unit} was being stopped at that moment`
+  const text = `systemd was stopping ${unit} at that moment`
   return [{ names: ['unit-stopping'], section, text, shared: [UNITS_STOP] }]
 }
 
-/** `coredumpctl list`: time pid uid gid signal corefile exe [size]. */
+/** A line of `coredumpctl list`: time pid uid gid signal corefile exe [size]. */
 const COREDUMPCTL =
   /^\w{3} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+\s+(\d{1,10})\s+\d+\s+\d+\s+(\S+)\s+(?:present|missing|none|journal|truncated|inaccessible|error|\*|-)/
 /** A core file that is named after its process: core.801, core-tmux.801, core.tmux.1000.801.1781106127. */
 const CORE_FILE = /^(?:new )?(\/\S*\/)?(core[.-]\S+)(?: .*)?$/
 
-/** New core files, and what coredumpctl lists of this pid. */
+/** Returns the facts about core dumps: new core files, and the entries of coredumpctl for this pid. */
 export function coreFacts(snapshot: Snapshot, lifetime: Lifetime): Fact[] {
   const names = ['core-dump'] as const
   return sectionLines(snapshot, 'core').flatMap((line): Fact[] => {
