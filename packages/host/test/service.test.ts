@@ -19,6 +19,7 @@ import {
   type ServiceSystem,
   serviceStatus,
   startService,
+  thisServiceSystem,
   uninstallService,
 } from '../src/index.ts'
 
@@ -294,6 +295,12 @@ describe('what a service names must stay', () => {
       message: expect.stringMatching(why),
       hint: expect.any(String),
     })
+  })
+
+  it('the temporary directories of Linux and macOS are known', async () => {
+    const { temporaryDirectories } = thisServiceSystem()
+    for (const directory of ['/tmp', '/var/tmp', '/var/folders', '/private/var/folders'])
+      expect(temporaryDirectories).toContain(directory)
   })
 
   it('a root or a link that leads into a temporary directory is refused', async () => {

@@ -49,14 +49,8 @@ export function thisServiceSystem(env: NodeJS.ProcessEnv = process.env): Service
     uid: process.getuid?.() ?? 0,
     user: userName(env),
     temporaryDirectories: [
-      ...new Set([
-        '/tmp',
-        '/var/tmp',
-        '/dev/shm',
-        '/private/tmp',
-        '/var/directories',
-        '/private/var/directories',
-      ]),
+      // macOS keeps $TMPDIR of every user below /var/folders.
+      ...new Set(['/tmp', '/var/tmp', '/dev/shm', '/private/tmp', '/var/folders', '/private/var/folders']),
       resolve(tmpdir()),
     ],
     lingerDir: '/var/lib/systemd/linger',
