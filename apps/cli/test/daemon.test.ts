@@ -128,7 +128,7 @@ esac
     expect(await home.start()).toMatchObject({
       exitCode: 1,
       stdout: '',
-      stderr: expect.stringMatching(/the daemon did not come up .*\n {2}iapeer service status says why/),
+      stderr: expect.stringMatching(/the daemon did not start within .*\n {2}iapeer service status prints the reason/),
     })
     expect(await answeringDaemon(home.root)).toBe(undefined)
   })

@@ -98,7 +98,7 @@ describe('iapeer service', () => {
     const refused = await service('install')
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
     expect(refused.stderr).toMatch(
-      /^iapeer: (the root lies in the temporary directory|the daemon is not installed)/,
+      /^iapeer: (the root is in the temporary directory|the daemon is not installed)/,
     )
     expect(existsSync(at('config'))).toBe(false)
     expect(told()).toBe('')

@@ -1,7 +1,7 @@
 import { listCanaries } from '@iapeer/canary'
 import { toRuntime } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
-import { examineRoom } from '@iapeer/host'
+import { examineRecordDirectories } from '@iapeer/host'
 import { deathView, deathViews } from '@iapeer/lifecycle/deaths'
 import {
   fleetView,
@@ -35,7 +35,7 @@ async function canariesOf(root: string): Promise<FleetHealth['canaries']> {
 
 async function healthOf(root: string, supervisor: Supervisor): Promise<FleetHealth> {
   const canaries = await canariesOf(root)
-  const problems = (await examineRoom(root))
+  const problems = (await examineRecordDirectories(root))
     .filter(({ level }) => level === 'error')
     .map(({ id, what, where }) => ({ id, what, ...(where === undefined ? {} : { where }) }))
   return { canaries, problems, supervisor: supervisor.stats() }
