@@ -20,9 +20,8 @@ import { type Action, type Answer, type Received, versioned } from '@iapeer/prot
 import type { EventSource, Fleet, FleetHealth, Supervisor } from './fleet.ts'
 
 export interface LocalFleetOptions {
-  /** What follows the event log. */
   readonly events: EventSource
-  /** What supervises, for its numbers. */
+  /** The source of the statistics in the health. */
   readonly supervisor: Supervisor
 }
 
@@ -57,7 +56,7 @@ type Actions = {
   readonly [A in Action]: (root: string, peer: NamedPeer, body: Received<A, 'body'>) => Promise<Answer<A>>
 }
 
-/** What does each action; TypeScript checks what the library returns against the schema of the answer. */
+/** The implementation of each action. TypeScript checks the result of the library against the schema of the answer. */
 const ACTIONS: Actions = {
   start: async (root, peer, body) => ({
     ...done(peer),
@@ -91,7 +90,7 @@ const ACTIONS: Actions = {
   }),
 }
 
-/** The fleet of a root on this host. */
+/** Creates the operations on the fleet of a root on this host. */
 export function createLocalFleet(root: string, { events, supervisor }: LocalFleetOptions): Fleet {
   return {
     list: () => fleetView(root),
