@@ -180,9 +180,9 @@ describe('the API, over the unix socket', () => {
     const table: [string, number, Promise<Answer>][] = [
       ['not-found', 404, ask(where, '/v1/nothing')],
       ['not-found', 404, ask(where, '/')],
-      ['no-such-peer', 404, ask(where, '/v1/peers/nobody')],
-      ['no-such-peer', 404, post(where, '/v1/peers/nobody/start')],
-      ['no-such-peer', 404, post(where, '/v1/peers/nobody/wake')],
+      ['no-such-peer', 404, ask(where, '/v1/peers/unknown')],
+      ['no-such-peer', 404, post(where, '/v1/peers/unknown/start')],
+      ['no-such-peer', 404, post(where, '/v1/peers/unknown/wake')],
       ['no-such-death', 404, ask(where, '/v1/deaths/command-bob-1')],
       ['invalid-request', 400, ask(where, '/v1/deaths?limit=many')],
       ['invalid-request', 400, ask(where, '/v1/deaths?since=yesterday')],
@@ -245,7 +245,7 @@ describe('the API, over the unix socket', () => {
       for (const method of Object.keys(methods)) {
         const headers = { accept: 'application/json' }
         const wanted = { method: method.toUpperCase(), headers }
-        const answer = await ask(where, path.replace(/\{\w+\}/, 'nobody'), wanted)
+        const answer = await ask(where, path.replace(/\{\w+\}/, 'unknown'), wanted)
         expect(answer.text).not.toMatch(/"(not-found|method-not-allowed)"/)
       }
   })

@@ -180,7 +180,7 @@ describe('a supervisor', () => {
     const supervisor = new NotingSupervisor()
     const { socketPath, stop } = await newDaemon({ supervisor: () => supervisor })
     const where = { socketPath }
-    expect((await post(where, '/v1/peers/nobody/wake')).status).toBe(404)
+    expect((await post(where, '/v1/peers/unknown/wake')).status).toBe(404)
     const { createPeer } = await import('@iapeer/core/registry')
     const { toPersonality, toRuntime } = await import('@iapeer/core/identity')
     const root = join(socketPath, '..', '..')

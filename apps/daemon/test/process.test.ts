@@ -46,7 +46,7 @@ describe('one daemon for each root', () => {
     expect(all.filter((one) => 'pid' in one)).toHaveLength(1)
   })
 
-  it('kill -9 leaves what the next one takes over at once', async () => {
+  it('after kill -9 the next daemon can start immediately', async () => {
     const { root, up } = newRoot()
     const first = await up()
     expect(await first.end('SIGKILL')).toBe(null)
@@ -63,7 +63,7 @@ describe('one daemon for each root', () => {
     expect((await ask((await other.up()).where, '/healthz')).status).toBe(200)
   })
 
-  it('what is no socket is not removed from where the socket would be', async () => {
+  it('a file at the path of the socket is not removed', async () => {
     const { root, launch } = newRoot()
     mkdirSync(join(root, 'run'), { recursive: true, mode: 0o700 })
     writeFileSync(join(root, 'run', 'iapeerd.sock'), 'mine')
