@@ -52,10 +52,10 @@ describe('iapeer daemon', () => {
       `✕ the daemon (pid ${pid}) is stopped; the peers keep running\n`,
     )
     expect((await iapeer('daemon', 'logs')).stdout).toMatch(
-      /^\[[\d-]{10} [\d:]{8}\] INFO: iapeerd is up \{"version":.*\}\n.*INFO: iapeerd ends; peers live on \{"why":"SIGTERM"\}\n$/,
+      /^\[[\d-]{10} [\d:]{8}\] INFO: iapeerd started \{"version":.*\}\n.*INFO: iapeerd stops; peers keep running \{"why":"SIGTERM"\}\n$/,
     )
     const [first = ''] = (await iapeer('daemon', 'logs', '--json')).stdout.split('\n')
-    expect(JSON.parse(first)).toMatchObject({ msg: 'iapeerd is up', pid })
+    expect(JSON.parse(first)).toMatchObject({ msg: 'iapeerd started', pid })
     expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
   })
 
@@ -128,7 +128,9 @@ esac
     expect(await home.start()).toMatchObject({
       exitCode: 1,
       stdout: '',
-      stderr: expect.stringMatching(/the daemon did not come up .*\n {2}iapeer service status says why/),
+      stderr: expect.stringMatching(
+        /the daemon did not start within .*\n {2}iapeer service status prints the reason/,
+      ),
     })
     expect(await answeringDaemon(home.root)).toBe(undefined)
   })
@@ -166,7 +168,7 @@ describe('starting a peer', () => {
     expect(new Set(pids)).toEqual(new Set([`${client?.health.pid}`]))
     expect((await iapeer('list')).stdout.match(/ running /g)).toHaveLength(names.length)
     const log = (await iapeer('daemon', 'logs', '--json')).stdout
-    expect(jsonLines(log).filter(({ msg }) => msg === 'iapeerd is up')).toHaveLength(1)
+    expect(jsonLines(log).filter(({ msg }) => msg === 'iapeerd started')).toHaveLength(1)
   }, 60_000)
 
   it('Ctrl-C does not wait for a launch by the daemon, and aborts the launches by the command', async () => {

@@ -45,11 +45,11 @@ describe('iapeer doctor', () => {
       check: 'modes',
       id: 'open-files',
       level: 'warning',
-      what: 'one file or directory of the root is open to other users',
+      what: 'other users can access one file or directory in the root',
       where: registry,
-      fix: 'iapeer doctor --fix closes those that are yours.',
+      fix: 'iapeer doctor --fix removes the access to files that you own.',
     })
-    expect((await home.iapeer('doctor', '--fix')).stdout).toContain('done: Closed to others.')
+    expect((await home.iapeer('doctor', '--fix')).stdout).toContain('done: Access removed.')
     expect(statSync(registry).mode & 0o777).toBe(0o600)
   })
 })
@@ -99,7 +99,7 @@ describe('iapeer service', () => {
     const refused = await service('install')
     expect(refused).toMatchObject({ exitCode: 1, stdout: '' })
     expect(refused.stderr).toMatch(
-      /^iapeer: (the root lies in the temporary directory|the daemon is not installed)/,
+      /^iapeer: (the root is in the temporary directory|the daemon is not installed)/,
     )
     expect(existsSync(at('config'))).toBe(false)
     expect(calls()).toBe('')

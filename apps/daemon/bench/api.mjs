@@ -1,5 +1,5 @@
-// What a scrape of /metrics costs beside 500 recorded deaths, and 100 clients that follow an event log of 25 MiB.
-// Usage: node bench/api.mjs [deaths=500] [clients=100]; processor time and bytes read are those of the daemon (Linux).
+// Measures a scrape of /metrics with 500 recorded deaths, and 100 clients that follow an event log of 25 MiB.
+// Usage: node bench/api.mjs [deaths=500] [clients=100]; prints the processor time and the bytes read of the daemon (Linux).
 import { spawn } from 'node:child_process'
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -63,7 +63,7 @@ function ask(path, onText = () => {}) {
   })
 }
 
-/** Processor time in ms, bytes read, and the largest resident size in MB, of a process. */
+/** Returns the processor time in ms, the bytes read, and the peak resident size in MB of a process. */
 function usage(pid) {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -98,12 +98,12 @@ async function scrapes(pid) {
 async function followers(pid) {
   const [before, begun] = [usage(pid), performance.now()]
   const latencies = []
-  const heard = new Set()
+  const received = new Set()
   const all = await Promise.all(
     Array.from({ length: clients }, (_none, at) =>
       ask('/v1/events', (text) => {
         for (const [, sentAt] of text.matchAll(/"at":"?(\d+)/g)) {
-          heard.add(at)
+          received.add(at)
           latencies.push(Date.now() - Number(sentAt))
         }
       }),
@@ -114,8 +114,8 @@ async function followers(pid) {
       records.lifecycleLog,
       `ts=${new Date().toISOString()} ev=bench at=${Date.now()} filler=${'x'.repeat(400)}\n`,
     )
-  // Events from now on: a client that is being brought to the end of the log may miss those before it is there.
-  while (heard.size < clients) {
+  // Write events until every client has received one: a client that is still connecting may miss an event.
+  while (received.size < clients) {
     event()
     await nap(20)
   }
@@ -153,7 +153,7 @@ try {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   await new Promise((resolve) => daemon.stdout.once('data', resolve))
-  // The first tick is over.
+  // Wait until the first tick is over.
   await nap(3_000)
   await scrapes(daemon.pid)
   process.exitCode = (await followers(daemon.pid)) ? 0 : 1

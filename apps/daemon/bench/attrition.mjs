@@ -1,5 +1,5 @@
-// A daemon that is killed -9 again and again while its peers are started, stopped and killed in every way there is.
-// Usage: node bench/attrition.mjs [kills=50] [peers=30] [seed]; prints numbers, ends with 1 when anything is lost, doubled or left.
+// Kills the daemon repeatedly with SIGKILL while its peers are started, stopped and killed in many ways.
+// Usage: node bench/attrition.mjs [kills=50] [peers=30] [seed]; exits with 1 if a death is lost or recorded twice, or anything is left behind.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -18,7 +18,7 @@ const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const WORKERS = 6
 const directory = mkdtempSync(join(tmpdir(), 'iapa-'))
 const root = join(directory, 'r')
-const news = join(directory, 'news')
+const notifications = join(directory, 'notifications')
 const location = {
   recordDir: join(root, 'logs', 'iapeer'),
   stateDir: join(root, 'state'),
@@ -33,7 +33,7 @@ const env = {
 }
 
 let state = seed
-/** A number from 0 to 1 that the seed decides (mulberry32). */
+/** Returns a pseudo-random number between 0 and 1, determined by the seed (mulberry32). */
 function random() {
   state = (state + 0x6d2b79f5) | 0
   let t = Math.imul(state ^ (state >>> 15), 1 | state)
@@ -62,7 +62,7 @@ function signal(pid, name) {
   }
 }
 
-/** The process whose environment names this root, but for this one. */
+/** Returns the processes whose environment or command line names this directory, except this process. */
 function processesOfRoot() {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
@@ -89,14 +89,14 @@ function startDaemon() {
   child.once('exit', (code, why) => {
     if (!child.killed9) {
       crashed++
-      console.error(`the daemon ended by itself: ${code ?? why}`)
+      console.error(`the daemon exited by itself: ${code ?? why}`)
       startDaemon()
     }
   })
   daemon = child
 }
 
-/** Generations by what has been done to them. */
+/** The generations that were killed, and those that were stopped; and the number of faults by kind. */
 const doomed = new Set()
 const silent = new Set()
 const faults = new Map()
@@ -176,7 +176,7 @@ async function start(entry) {
   try {
     await launchPeer(root, entry, { timeoutMs: 60_000 })
   } catch (error) {
-    // What the harness or the daemon has killed over its start is one of the deaths, if it was enrolled.
+    // A session that was killed during its start counts as a death, if it was enrolled.
     faults.set(`start: ${error.code}`, (faults.get(`start: ${error.code}`) ?? 0) + 1)
   }
 }
@@ -204,7 +204,7 @@ async function act(entry) {
   const identity = `command-${entry.personality}`
   const { session } = await statusOf(root, identity)
   if (session?.readyAt === undefined) {
-    // Those that are kept are for the daemon to bring back, mostly.
+    // The daemon restarts the keep-alive peers; the bench starts them only sometimes.
     if (!entry.kept || random() < 0.1) await start(entry)
     return
   }
@@ -219,7 +219,7 @@ async function act(entry) {
   if (late !== undefined) problems.push(late)
 }
 
-/** Teardowns whose declarer was killed over them were never done: what ends then counts as a death (docs/records.md). */
+/** Returns the sessions whose stop was declared and not completed, because its declarer was killed: they count as deaths (docs/records.md). */
 function withdrawn() {
   const lines = readFileSync(join(root, 'logs', 'iapeer', 'lifecycle.log'), 'utf8').split('\n')
   const inState = (state) =>
@@ -238,12 +238,12 @@ function records() {
     .filter(Boolean)
     .map((line) => /identity=(\S+) gen=(\S+)/.exec(line)?.slice(1).join('-') ?? line)
 }
-function told() {
-  return readdirSync(news)
+function notified() {
+  return readdirSync(notifications)
     .filter((name) => name.endsWith('.json'))
-    .flatMap((name) => JSON.parse(readFileSync(join(news, name), 'utf8')).deaths.map(({ id }) => id))
+    .flatMap((name) => JSON.parse(readFileSync(join(notifications, name), 'utf8')).deaths.map(({ id }) => id))
 }
-const doubles = (list) => [...new Set(list.filter((one, at) => list.indexOf(one) !== at))]
+const duplicates = (list) => [...new Set(list.filter((one, at) => list.indexOf(one) !== at))]
 
 function leftovers() {
   const found = []
@@ -268,10 +268,10 @@ function report(what, list) {
 }
 
 mkdirSync(join(root, 'hooks'), { recursive: true, mode: 0o700 })
-mkdirSync(news)
+mkdirSync(notifications)
 writeFileSync(
   join(root, 'hooks', 'on-death'),
-  `#!/bin/sh\ncat >'${news}'/$$.new && mv '${news}'/$$.new '${news}'/$$-$(date +%s%N).json\n`,
+  `#!/bin/sh\ncat >'${notifications}'/$$.new && mv '${notifications}'/$$.new '${notifications}'/$$-$(date +%s%N).json\n`,
   { mode: 0o700 },
 )
 say('seed', String(seed))
@@ -304,46 +304,46 @@ const lastAt = performance.now()
 isOver = true
 await Promise.all(all)
 say(
-  `${kills} kills of the daemon among ${peers} peers, ${WORKERS} hands at them`,
+  `${kills} kills of the daemon, ${peers} peers, ${WORKERS} workers`,
   `${((lastAt - from) / 1000).toFixed(1)} s`,
 )
 for (const [kind, count] of [...faults].sort()) say(`  ${kind}`, String(count))
 
 const kept = entries.filter((one) => one.kept).map(({ personality }) => `command-${personality}`)
-const isUp = async (identity) => (await statusOf(root, identity)).state === 'running'
+const isRunning = async (identity) => (await statusOf(root, identity)).state === 'running'
 const back = await until(
-  'every peer that is kept alive to be back',
-  async () => (await Promise.all(kept.map(isUp))).every(Boolean),
+  'every keep-alive peer to run again',
+  async () => (await Promise.all(kept.map(isRunning))).every(Boolean),
   300_000,
 )
 if (back !== undefined) {
   problems.push(back)
   for (const identity of kept)
-    if (!(await isUp(identity)))
+    if (!(await isRunning(identity)))
       problems.push(`${identity}: ${JSON.stringify(await statusOf(root, identity))}`)
 }
-say('all that are kept alive are up after', `${((performance.now() - lastAt) / 1000).toFixed(1)} s`)
-const want = () => [...doomed].filter((id) => !records().includes(id))
-await until('records', () => want().length === 0, 30_000)
-await until('news', () => records().every((id) => told().includes(id)), 60_000)
+say('all keep-alive peers run again after', `${((performance.now() - lastAt) / 1000).toFixed(1)} s`)
+const unrecorded = () => [...doomed].filter((id) => !records().includes(id))
+await until('records', () => unrecorded().length === 0, 30_000)
+await until('notifications', () => records().every((id) => notified().includes(id)), 60_000)
 const found = records()
-const heard = told()
-const given = withdrawn()
-say('deaths dealt, deaths recorded, deaths told', `${doomed.size}, ${found.length}, ${heard.length}`)
-report('deaths without a record', want())
-report('deaths with two records', doubles(found))
+const sent = notified()
+const incomplete = withdrawn()
+say('kills, recorded deaths, notified deaths', `${doomed.size}, ${found.length}, ${sent.length}`)
+report('deaths without a record', unrecorded())
+report('deaths with two records', duplicates(found))
 report(
-  'records of what was stopped, or of what nobody killed',
-  found.filter((id) => !doomed.has(id) && !given.has(id)),
+  'records of sessions that were stopped or not killed',
+  found.filter((id) => !doomed.has(id) && !incomplete.has(id)),
 )
 say(
-  'teardowns whose declarer was killed, hence recorded',
-  String(found.filter((id) => given.has(id) && !doomed.has(id)).length),
+  'stops whose declarer was killed, and which are recorded',
+  String(found.filter((id) => incomplete.has(id) && !doomed.has(id)).length),
 )
-report('deaths told twice', doubles(heard))
+report('deaths with two notifications', duplicates(sent))
 report(
-  'deaths that nobody was told',
-  found.filter((id) => !heard.includes(id)),
+  'deaths without a notification',
+  found.filter((id) => !sent.includes(id)),
 )
 daemon.killed9 = true
 const ended = new Promise((resolve) => daemon.once('exit', resolve))
@@ -352,23 +352,23 @@ await Promise.all(
     stopPeer(root, `command-${personality}`, { by: 'the bench', graceMs: 500 }),
   ),
 )
-// What killed writers have left is swept when it is ten seconds old.
-await until('the sweep', () => leftovers().length === 0, 20_000)
+// Files of killed writers are removed when they are ten seconds old.
+await until('the removal of stale files', () => leftovers().length === 0, 20_000)
 report(
-  'sessions that are left',
+  'sessions left behind',
   (await listSessions(root)).map(({ identity }) => identity),
 )
-report('files that are left', leftovers())
+report('files left behind', leftovers())
 daemon.kill('SIGTERM')
 await ended
 await until('processes', () => processesOfRoot().length === 0, 5_000)
-report('processes that are left', processesOfRoot())
+report('processes left behind', processesOfRoot())
 report(
-  'records at the end that were none before',
+  'records written after the count',
   records().filter((id) => !found.includes(id)),
 )
 report(
-  'daemons that ended by themselves',
+  'daemons that exited by themselves',
   Array.from({ length: crashed }, () => 'see above'),
 )
 report('other problems', problems)
@@ -384,5 +384,5 @@ for (const line of [
   ),
 ].slice(0, 12))
   console.log(`    ${line}`)
-if (process.exitCode === 1) console.log(`kept for a look: ${directory}`)
+if (process.exitCode === 1) console.log(`the files are kept in ${directory}`)
 else rmSync(directory, { recursive: true, force: true, maxRetries: 5 })

@@ -1,4 +1,4 @@
-// How soon an event is at each of 500 clients, beside 20 that never read and 100 that come and go.
+// Measures the latency of events at 500 clients, beside 20 clients that never read and 100 that connect and disconnect.
 import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
@@ -6,8 +6,8 @@ import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 const CLIENTS = 500
-const UNRESPONSIVE = 20
-const COMING = 100
+const NOT_READING = 20
+const RECONNECTING = 100
 const EVENTS = 100
 const EVERY_MS = 50
 
@@ -79,14 +79,15 @@ async function measure() {
   const { socketPath } = await next()
   const latencies = []
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => client(socketPath, latencies)))
-  const stuck = Array.from({ length: UNRESPONSIVE }, () => {
+  const stuck = Array.from({ length: NOT_READING }, () => {
     const socket = connect(socketPath).on('error', () => {})
     socket.write('GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n')
     return socket.pause()
   })
   for (let count = 0; count < EVENTS; count++) {
     child.send('event')
-    if (count < COMING) client(socketPath, []).then((sent) => setTimeout(() => sent.destroy(), EVERY_MS))
+    if (count < RECONNECTING)
+      client(socketPath, []).then((sent) => setTimeout(() => sent.destroy(), EVERY_MS))
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS))
   }
   await new Promise((resolve) => setTimeout(resolve, 500))

@@ -27,37 +27,37 @@ import { createNotifier, type Notifier, type RunProgram } from './sd-notify.ts'
 import { VERSION } from './version.ts'
 import { watchOwnership } from './watch-ownership.ts'
 
-/** How long what is under way may take at the end; the whole is over within 5 s. */
+/** The time limit for running requests and jobs when the daemon stops. The whole stop takes at most 5 s. */
 const STOP_MS = 4_000
 
 export interface DaemonOptions {
   readonly root: string
-  /** What this process was started with: port, token, and the service manager's. */
+  /** The environment with which this process was started: port, token, and the variables of the service manager. */
   readonly env: NodeJS.ProcessEnv
-  /** Words for a person on standard error. */
+  /** Whether to also print the log as text on standard error. */
   readonly human: boolean
-  /** What follows the event log. */
   readonly events: EventSource
-  /** What supervises; it is started and stopped with the daemon. */
+  /** Creates the supervisor. It is started and stopped with the daemon. */
   readonly supervisor: (log: Logger) => Supervisor
-  /** What notifies the service manager. */
+  /** Runs the program that notifies the service manager. */
   readonly runProgram: RunProgram
-  /** For the clients that follow the events. */
+  /** The limits of the event streams. */
   readonly sse?: SseLimits | undefined
 }
 
+/** A running daemon. */
 export interface Daemon {
   readonly log: Logger
   readonly socketPath: string
   /** Undefined without TCP. */
   readonly port: number | undefined
-  /** Why it is not the daemon of its root any more: then it is to be ended. */
+  /** Resolves with the reason when the daemon does not own its root any more. The caller must then stop it. */
   readonly lost: Promise<string>
-  /** Ends it, within 5 s; no peer is touched. Once is enough, twice is harmless. */
+  /** Stops the daemon within 5 s. The peers keep running. It can be called more than once. */
   readonly stop: (why: string) => Promise<void>
 }
 
-/** @throws IapeerError `daemon-running`, which says who holds the root */
+/** Acquires the lock of the root. @throws IapeerError `daemon-running`, which names the process that holds it */
 async function lockRoot(root: string): Promise<Lock> {
   const { lock } = daemonPaths(root)
   await makePrivateDirectory(dirname(lock))
@@ -67,11 +67,14 @@ async function lockRoot(root: string): Promise<Lock> {
     if (!isIapeerError(error) || error.code !== 'lock-held') throw error
     const holder = await readLockHolder(lock)
     if (holder === undefined) throw error
-    throw new IapeerError(`the daemon of ${root} runs already: pid ${holder.pid}, since ${holder.since}`, {
-      code: 'daemon-running',
-      hint: 'iapeer daemon status; iapeer daemon stop ends it.',
-      cause: error,
-    })
+    throw new IapeerError(
+      `a daemon of ${root} is already running: pid ${holder.pid}, since ${holder.since}`,
+      {
+        code: 'daemon-running',
+        hint: 'iapeer daemon status prints its state; iapeer daemon stop stops it.',
+        cause: error,
+      },
+    )
   }
 }
 
@@ -97,8 +100,8 @@ function buildApi(
   return { routes: Object.values(routes), clients }
 }
 
-/** What is to be undone at the end, all at once and each within its own limit; what fails is logged, and keeps nothing else. */
-class Undo {
+/** The steps that stop the daemon. They run in parallel, each with its own time limit; a failure is logged and does not affect the others. */
+class Cleanup {
   readonly #steps: { readonly what: string; readonly run: () => unknown }[] = []
 
   add(what: string, run: () => unknown): void {
@@ -130,7 +133,7 @@ function within(limitMs: number, work: Promise<void>): Promise<void> {
   })
 }
 
-/** The service manager hears of us for as long as the sweeps go on. */
+/** Notifies the watchdog of the service manager only while the supervisor sweeps. */
 function keepWatchdog(notifier: Notifier, supervisor: Supervisor, startedAt: Date): () => void {
   if (notifier.watchdogMs === undefined) return () => {}
   const timer = setInterval(() => {
@@ -140,9 +143,9 @@ function keepWatchdog(notifier: Notifier, supervisor: Supervisor, startedAt: Dat
 }
 
 /**
- * Runs the daemon of a root in this process: one at a time.
+ * Runs the daemon of a root in this process. A root has at most one daemon at a time.
  * @throws IapeerError `daemon-running`, `bad-setting`, `port-taken`, `socket-path-too-long`, `socket-path-occupied`,
- *   those of `scaffoldRoot`; the Node system error
+ *   the errors of `scaffoldRoot`; the Node system error
  */
 export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
   const { root, env } = options
@@ -151,9 +154,9 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
   await scaffoldRoot(rootLayout(root))
   const lock = await lockRoot(root)
   const { log, close } = openLogs(daemonPaths(root).log, { human: options.human })
-  const undo = new Undo()
-  const end = async (): Promise<void> => {
-    await undo.run(log)
+  const cleanup = new Cleanup()
+  const shutDown = async (): Promise<void> => {
+    await cleanup.run(log)
     await close()
     lock.release()
   }
@@ -163,39 +166,42 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
     const { routes, clients } = buildApi({ fleet, supervisor }, log, options, startedAt)
     const open = (token?: string): Server => {
       const { server, close } = createApiServer(createApp(routes, { log, token }))
-      undo.add('closing a server', () => close(STOP_MS))
+      cleanup.add('closing a server', () => close(STOP_MS))
       return server
     }
     const notifier = createNotifier({ env, run: options.runProgram, log })
     let unix = open()
     const socketPath = await listenUnix(unix, root)
     const port = tcp === undefined ? undefined : await listenTcp(open(tcp.token), tcp.port)
-    undo.add('ending the event streams', () => clients.close())
+    cleanup.add('closing the event streams', () => clients.close())
     await supervisor.start()
-    undo.add('stopping the supervisor', () => within(STOP_MS, supervisor.stop()))
+    cleanup.add('stopping the supervisor', () => within(STOP_MS, supervisor.stop()))
     const listen = async (): Promise<void> => {
-      // Its connections live on; the name goes with it, so this comes first.
+      // close() deletes the socket, so it must come first. Its open connections continue.
       unix.close()
       unix = open()
       await listenUnix(unix, root)
     }
     const lost = new Promise<string>((resolve) => {
       const paths = { lock: daemonPaths(root).lock, socketPath, listen, onLost: resolve, log }
-      undo.add('letting go of its place', watchOwnership(paths))
+      cleanup.add('stopping the ownership checks', watchOwnership(paths))
     })
-    undo.add('ending the watchdog', keepWatchdog(notifier, supervisor, startedAt))
+    cleanup.add('stopping the watchdog messages', keepWatchdog(notifier, supervisor, startedAt))
     await notifier.notify('READY=1')
-    log.info({ version: VERSION, root, socketPath, ...(port === undefined ? {} : { port }) }, 'iapeerd is up')
+    log.info(
+      { version: VERSION, root, socketPath, ...(port === undefined ? {} : { port }) },
+      'iapeerd started',
+    )
     let stopping: Promise<void> | undefined
     const stop = (why: string): Promise<void> => {
-      log.info({ why }, 'iapeerd ends; peers live on')
-      stopping ??= Promise.all([notifier.notify('STOPPING=1'), end()]).then(() => {})
+      log.info({ why }, 'iapeerd stops; peers keep running')
+      stopping ??= Promise.all([notifier.notify('STOPPING=1'), shutDown()]).then(() => {})
       return stopping
     }
     return { log, socketPath, port, lost, stop }
   } catch (error) {
     log.fatal({ err: error }, 'iapeerd cannot start')
-    await end()
+    await shutDown()
     throw error
   }
 }

@@ -6,7 +6,7 @@ import {
   passes,
 } from '@iapeer/lifecycle/eventlog'
 
-/** How much of the newest events is kept for clients that are behind, or come again. */
+/** The limits of the buffer of newest events, for clients that are slow or reconnect. */
 const MOST_EVENTS = 2_000
 const MOST_BYTES = 4 * 1024 * 1024
 
@@ -16,7 +16,7 @@ interface Kept {
 }
 
 export interface BroadcastOptions {
-  /** Go on behind the event that had this one. @default what comes from now on */
+  /** Resume after the event with this cursor. @default only new events */
   readonly cursor?: string | undefined
   readonly filter: EventFilter
   readonly signal: AbortSignal
@@ -28,7 +28,7 @@ function bytesOf({ cursor, event }: FollowedEvent): number {
   return bytes
 }
 
-/** The newest events, numbered in the order of the log. */
+/** A ring buffer of the newest events, numbered in the order of the log. */
 class Ring {
   readonly #kept: Kept[] = []
   readonly #numbers = new Map<string, number>()
@@ -41,14 +41,14 @@ class Ring {
     this.#before = cursor
   }
 
-  /** The number of the next event that comes. */
+  /** The number that the next event will get. */
   get next(): number {
     return this.#first + this.#kept.length
   }
 
   push(item: FollowedEvent): void {
     const bytes = bytesOf(item)
-    // A gap has the cursor of the event before it: who resumes behind that one hears of the gap.
+    // A gap has the cursor of the event before it, so a client that resumes after that event also gets the gap.
     if (!this.#numbers.has(item.cursor)) this.#numbers.set(item.cursor, this.next)
     this.#kept.push({ item, bytes })
     this.#bytes += bytes
@@ -56,19 +56,19 @@ class Ring {
       this.#drop()
   }
 
-  /** Undefined where it is not kept any more. */
+  /** Returns the event with a number; undefined if the buffer does not hold it any more. */
   at(number: number): FollowedEvent | undefined {
     return this.#kept[number - this.#first]?.item
   }
 
-  /** The number of the event behind a cursor; undefined where that is not known. */
+  /** Returns the number of the event after a cursor; undefined if the cursor is unknown. */
   after(cursor: string): number | undefined {
     if (cursor === this.#before) return this.#first
     const number = this.#numbers.get(cursor)
     return number === undefined ? undefined : number + 1
   }
 
-  /** The cursor before an event that is kept, or the next one. */
+  /** Returns the cursor before an event in the buffer, or before the next event. */
   cursorBefore(number: number): string {
     return this.at(number - 1)?.cursor ?? this.#before
   }
@@ -83,7 +83,7 @@ class Ring {
   }
 }
 
-/** The shared reading of the log, for as long as a client follows it. */
+/** The reader of the log that all followers share. It runs as long as there is a follower. */
 class Reading {
   readonly ring: Promise<Ring>
   readonly #stop = new AbortController()
@@ -95,7 +95,7 @@ class Reading {
     void this.#run(root)
   }
 
-  /** Whether it has failed or was stopped: no further event arrives. */
+  /** Whether the reader has failed or was stopped. No further event arrives then. */
   get hasEnded(): boolean {
     return this.#end !== undefined
   }
@@ -104,7 +104,7 @@ class Reading {
     this.#stop.abort()
   }
 
-  /** Waits for the event of a number. @throws the error that ended the reading */
+  /** Waits for the event with a number. @throws the error that stopped the reader */
   async reach(ring: Ring, number: number, signal: AbortSignal): Promise<void> {
     while (ring.next <= number && !signal.aborted) {
       if (this.#end !== undefined) throw this.#end.error
@@ -130,7 +130,7 @@ class Reading {
         this.#wakeAll()
       }
     } catch (failure) {
-      // Any error: every follower throws it.
+      // Every follower throws the error.
       error = failure
     }
     this.#end = { error }
@@ -142,7 +142,7 @@ class Reading {
   }
 }
 
-/** Where a follower without a cursor begins: behind `last`, with the event of number `next`. */
+/** The position at which a follower without a cursor starts: after the cursor `last`, with the event number `next`. */
 interface Start {
   readonly reading: Reading
   readonly ring: Ring
@@ -151,8 +151,8 @@ interface Start {
 }
 
 /**
- * Gives the event log of a root to any number of followers, reading and parsing it once. A follower whose cursor is older than
- * what is kept reads the log by itself until it has caught up.
+ * Distributes the event log of a root to any number of followers; it reads and parses the log once. A follower whose cursor is older than
+ * the buffer reads the log by itself until it has caught up.
  */
 export class EventBroadcast {
   readonly #root: string
@@ -164,8 +164,8 @@ export class EventBroadcast {
   }
 
   /**
-   * Follows the log until `signal` is aborted. Without a cursor the items start at the end that the log has at this call, however late
-   * they are asked for; the first follower finds that end a moment later. Items are as those of `followEvents`.
+   * Follows the log until `signal` is aborted. Without a cursor, the items start at the end of the log at the time of this call, however
+   * late the caller reads them; for the first follower, the end is determined a moment later. The items are those of `followEvents`.
    */
   follow(options: BroadcastOptions): AsyncGenerator<FollowedEvent, void> {
     const { signal } = options
@@ -192,7 +192,10 @@ export class EventBroadcast {
     this.#reading = undefined
   }
 
-  /** What fails for one follower (its cursor, its own reading) ends that follower alone; the next one replaces a shared reading that failed. */
+  /**
+   * An error of one follower (its cursor, its own reading) ends only that follower. After an error of the shared reader, the next follower
+   * starts a new one.
+   */
   async *#items(
     start: Promise<Start> | undefined,
     { cursor, filter, signal }: BroadcastOptions,
@@ -215,7 +218,7 @@ export class EventBroadcast {
       if (signal.aborted) return
       const item = ring.at(number)
       if (item === undefined) {
-        // It was slower than what is kept.
+        // The follower is so slow that the buffer does not hold its next event any more.
         number = undefined
         continue
       }

@@ -13,10 +13,10 @@ const filterOf = ({
   ...(ev === undefined ? {} : { ev: [ev] }),
 })
 
-/** The newest events that are told at once. */
+/** The number of newest events that one read returns. */
 const READ_LIMIT = 1_000
 
-/** The event log of a root. What was read has one cursor: behind the last of it. */
+/** Creates the event source of a root. All events of one read have the same cursor: the position after the last of them. */
 export function eventLogSource(root: string): EventSource {
   const broadcast = new EventBroadcast(root)
   async function* positioned(items: AsyncIterable<FollowedEvent>): AsyncGenerator<PositionedEvent> {
@@ -29,7 +29,7 @@ export function eventLogSource(root: string): EventSource {
       return events.map((event) => ({ cursor, event }))
     },
     follow: ({ cursor, filter = {}, signal }) => {
-      // Before the first byte of the stream: a client that hears of it afterwards comes again and again.
+      // Checked before the stream starts: after an error within the stream the client would reconnect forever.
       if (cursor !== undefined) checkCursor(cursor)
       return positioned(broadcast.follow({ cursor, filter: filterOf(filter), signal }))
     },

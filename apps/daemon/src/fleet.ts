@@ -3,50 +3,52 @@ import type { PeerView } from '@iapeer/lifecycle/fleet'
 import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
 import type { Action, Answer, Received } from '@iapeer/protocol/routes'
 
-/** What happened, and where one goes on after it. */
+/** An event, and the cursor with which a client resumes after it. */
 export interface PositionedEvent {
   readonly cursor: string
   readonly event: object
 }
 
 interface EventFilter {
-  /** A peer's name, or one identity. */
+  /** The name of a peer, or one identity. */
   readonly peer?: string | undefined
-  /** One kind of event, as `ev` says it. */
+  /** The value of `ev`. */
   readonly ev?: string | undefined
 }
 
 export interface FollowOptions {
-  /** Go on after this one. @default what comes from now on */
+  /** Resume after this cursor. @default only new events */
   readonly cursor?: string | undefined
   readonly filter?: EventFilter | undefined
   readonly signal: AbortSignal
 }
 
+/** The event log, as the API reads it. */
 export interface EventSource {
   read(filter: EventFilter): Promise<readonly PositionedEvent[]>
-  /** @throws IapeerError `bad-cursor`, at once */
+  /** Follows the log. @throws IapeerError `bad-cursor`, when it is called */
   follow(options: FollowOptions): AsyncIterable<PositionedEvent>
 }
 
-/** What keeps the fleet as it should be, and owns what only it can decide. */
+/** Supervises the fleet: restarts and suspends peers, settles deaths and sends notifications. */
 export interface Supervisor {
   start(): Promise<void>
   stop(): Promise<void>
   stats(): SupervisorStats
-  /** How many deaths it has noticed, by cause; never falls. */
+  /** Returns the number of deaths that it has noticed, by cause. A number never decreases. */
   deathCounts(): Readonly<Record<string, number>>
 }
 
+/** The facts from which the health of the daemon is derived. */
 export interface FleetHealth {
-  /** How many recorders are in which state. */
+  /** The number of recorders by state. */
   readonly canaries: Readonly<Record<string, number>>
-  /** What keeps deaths from being written down: a disk that is full, a directory that is none. */
+  /** The reasons why deaths cannot be recorded: a full disk, a directory that cannot be used. */
   readonly problems: readonly { readonly id: string; readonly what: string; readonly where?: string }[]
   readonly supervisor?: SupervisorStats | undefined
 }
 
-/** The fleet as the API sees it. Errors are `IapeerError`s; the code decides the status. */
+/** The operations that the API offers on a fleet. They throw `IapeerError`s; the code decides the HTTP status. */
 export interface Fleet {
   list(): Promise<readonly PeerView[]>
   peer(name: string): Promise<PeerView>
@@ -54,7 +56,7 @@ export interface Fleet {
   death(id: string): Promise<DeathReport>
   readonly events: EventSource
   act<A extends Action>(action: A, name: string, body: Received<A, 'body'>): Promise<Answer<A>>
-  /** Returns how many recorders are in which state. */
+  /** Returns the number of recorders by state. */
   canaries(): Promise<FleetHealth['canaries']>
   health(): Promise<FleetHealth>
 }

@@ -6,11 +6,11 @@ import { chooseDaemonSocket, daemonPaths } from '@iapeer/core/paths'
 import { makePrivateDirectory, replaceFile } from '@iapeer/core/storage'
 import { listening } from './http/server.ts'
 
-/** A socket that is there belongs to a daemon that is gone: who calls this holds the lock. */
-async function clearSocket(path: string): Promise<void> {
+/** Removes a stale socket. The caller holds the lock, so the daemon that created the socket is gone. */
+async function removeStaleSocket(path: string): Promise<void> {
   try {
     if (!(await lstat(path)).isSocket())
-      throw new IapeerError(`${path} is no socket`, {
+      throw new IapeerError(`${path} is not a socket`, {
         code: 'socket-path-occupied',
         hint: 'Move that file away.',
       })
@@ -21,17 +21,18 @@ async function clearSocket(path: string): Promise<void> {
 }
 
 /**
- * Listens on the unix socket of a root, which only its owner may use, and notes where it is if it is not where one looks.
- * @returns its path
+ * Listens on the unix socket of a root, which only its owner can use. If the socket is not at the default path, its path is written to
+ * the socket file.
+ * @returns the path of the socket
  * @throws IapeerError `socket-path-too-long`, `socket-path-occupied`; the Node system error
  */
 export async function listenUnix(server: Server, root: string): Promise<string> {
   const { defaultSocket, socketFile } = daemonPaths(root)
   const path = chooseDaemonSocket(root)
   await makePrivateDirectory(dirname(path))
-  await clearSocket(path)
+  await removeStaleSocket(path)
   await listening(server, () => {
-    // The socket is made within this call; until its mode is right nobody else may come in.
+    // The call creates the socket. The umask keeps other users out until its mode is set.
     const before = process.umask(0o177)
     try {
       server.listen(path)
@@ -45,7 +46,7 @@ export async function listenUnix(server: Server, root: string): Promise<string> 
   return path
 }
 
-/** @returns the port @throws IapeerError `port-taken`; the Node system error */
+/** Listens on a TCP port of 127.0.0.1. @returns the port @throws IapeerError `port-taken`; the Node system error */
 export async function listenTcp(server: Server, port: number): Promise<number> {
   try {
     await listening(server, () => server.listen(port, '127.0.0.1'))
@@ -54,7 +55,7 @@ export async function listenTcp(server: Server, port: number): Promise<number> {
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error
     throw new IapeerError(`port ${port} cannot be used: ${code}`, {
       code: 'port-taken',
-      hint: 'Set IAPEER_PORT to another port, or leave it out.',
+      hint: 'Set IAPEER_PORT to another port, or unset it to serve only the unix socket.',
       cause: error,
     })
   }

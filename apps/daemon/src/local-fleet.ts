@@ -1,7 +1,7 @@
 import { listCanaries } from '@iapeer/canary'
 import { toRuntime } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
-import { examineRoom } from '@iapeer/host'
+import { examineRecordDirectories } from '@iapeer/host'
 import { deathView, deathViews } from '@iapeer/lifecycle/deaths'
 import {
   fleetView,
@@ -20,9 +20,8 @@ import { type Action, type Answer, type Received, versioned } from '@iapeer/prot
 import type { EventSource, Fleet, FleetHealth, Supervisor } from './fleet.ts'
 
 export interface LocalFleetOptions {
-  /** What follows the event log. */
   readonly events: EventSource
-  /** What supervises, for its numbers. */
+  /** The source of the statistics in the health. */
   readonly supervisor: Supervisor
 }
 
@@ -35,7 +34,7 @@ async function canariesOf(root: string): Promise<FleetHealth['canaries']> {
 
 async function healthOf(root: string, supervisor: Supervisor): Promise<FleetHealth> {
   const canaries = await canariesOf(root)
-  const problems = (await examineRoom(root))
+  const problems = (await examineRecordDirectories(root))
     .filter(({ level }) => level === 'error')
     .map(({ id, what, where }) => ({ id, what, ...(where === undefined ? {} : { where }) }))
   return { canaries, problems, supervisor: supervisor.stats() }
@@ -57,7 +56,7 @@ type Actions = {
   readonly [A in Action]: (root: string, peer: NamedPeer, body: Received<A, 'body'>) => Promise<Answer<A>>
 }
 
-/** What does each action; TypeScript checks what the library returns against the schema of the answer. */
+/** The implementation of each action. TypeScript checks the result of the library against the schema of the answer. */
 const ACTIONS: Actions = {
   start: async (root, peer, body) => ({
     ...done(peer),
@@ -91,7 +90,7 @@ const ACTIONS: Actions = {
   }),
 }
 
-/** The fleet of a root on this host. */
+/** Creates the operations on the fleet of a root on this host. */
 export function createLocalFleet(root: string, { events, supervisor }: LocalFleetOptions): Fleet {
   return {
     list: () => fleetView(root),

@@ -6,22 +6,22 @@ import pretty from 'pino-pretty'
 
 export interface Logs {
   readonly log: Logger
-  /** Writes what is left. */
+  /** Waits until all lines are written. */
   readonly close: () => Promise<void>
 }
 
-const said = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /**
- * A log file that outlives a full disk. When it cannot be written, standard error says so once, the lines are lost until it can
- * be written again, and then standard error says how many.
+ * A log file that survives a full disk. If it cannot be written, it reports that once on standard error and drops lines. When it can be
+ * written again, it reports the number of dropped lines.
  */
 class LogFile {
   readonly #path: string
   readonly #retryMs: number
   readonly #writes = new Set<Promise<void>>()
   #retryAt = Number.NEGATIVE_INFINITY
-  /** Lines, since the file could last be written. */
+  /** The number of lines that were dropped since the last successful write. */
   #lost = 0
   #isRotated = true
   #isClosed = false
@@ -31,7 +31,7 @@ class LogFile {
     this.#retryMs = retryMs
   }
 
-  /** A line is in the file when this returns: one that a process writes before it exits is not lost. */
+  /** Appends a line. The line is in the file when this returns, so the last line before an exit is not lost. */
   write(line: string): void {
     if (this.#isClosed) return
     if (performance.now() < this.#retryAt) {
@@ -43,7 +43,7 @@ class LogFile {
     void write.finally(() => this.#writes.delete(write))
   }
 
-  /** Waits for what is under way. */
+  /** Waits until all lines are written. */
   async close(): Promise<void> {
     this.#isClosed = true
     await Promise.all(this.#writes)
@@ -59,14 +59,14 @@ class LogFile {
     } catch (error) {
       if (errnoOf(error) === undefined) throw error
       this.#retryAt = performance.now() + this.#retryMs
-      if (this.#lost++ === 0) this.#report(`cannot be written, and what is logged is lost: ${said(error)}`)
+      if (this.#lost++ === 0) this.#report(`cannot be written, log lines are lost: ${messageOf(error)}`)
       return
     }
-    if (this.#lost > 0) this.#report(`is written again; lines lost: ${this.#lost}`)
+    if (this.#lost > 0) this.#report(`can be written again; lines lost: ${this.#lost}`)
     this.#lost = 0
     const isRotated = rotationFailure === undefined
     if (this.#isRotated && !isRotated)
-      this.#report(`cannot be rotated, and grows beyond its limit: ${said(rotationFailure)}`)
+      this.#report(`cannot be rotated and grows beyond its limit: ${messageOf(rotationFailure)}`)
     this.#isRotated = isRotated
   }
 
@@ -76,9 +76,9 @@ class LogFile {
 }
 
 export interface LogOptions {
-  /** Prints words for a person on standard error too. */
+  /** Whether to also print the log as text on standard error. */
   readonly human: boolean
-  /** How soon a file that could not be written is tried again, in milliseconds. @default 10000 */
+  /** The time after which a failed write is tried again, in milliseconds. @default 10000 */
   readonly retryMs?: number
 }
 
@@ -86,12 +86,10 @@ export interface LogOptions {
 export function openLogs(path: string, options: LogOptions): Logs {
   const file = new LogFile(path, options.retryMs ?? 10_000)
   const streams = [{ stream: file }]
-  const words = options.human
-    ? [{ stream: pretty({ destination: 2, sync: true, ...DAEMON_LOG_FORMAT }) }]
-    : []
+  const text = options.human ? [{ stream: pretty({ destination: 2, sync: true, ...DAEMON_LOG_FORMAT }) }] : []
   const log = pino(
     { base: { pid: process.pid }, timestamp: stdTimeFunctions.isoTime },
-    multistream([...streams, ...words]),
+    multistream([...streams, ...text]),
   )
   return { log, close: () => file.close() }
 }

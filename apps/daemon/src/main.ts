@@ -15,16 +15,18 @@ import { showAsDaemon } from './process-name.ts'
 import { stripDaemonEnv } from './strip-daemon-env.ts'
 import { VERSION } from './version.ts'
 
-const HELP = `iapeerd ${VERSION}: the daemon that keeps a fleet of peers.
+const HELP = `iapeerd ${VERSION}: the daemon that supervises the peers of a root and serves the API.
 
-  iapeerd [--root <directory>]                start it in the background, and wait until it answers
-  iapeerd [--root <directory>] --foreground   stay: for a service manager, or to look at
+  iapeerd [--root <directory>]                start in the background, and wait until the daemon answers
+  iapeerd [--root <directory>] --foreground   run in the foreground, for a service manager or for debugging
 
   --root <directory>   the root (default: $IAPEER_ROOT, else ~/.iapeer)
-  --report          one line of JSON on standard output when it is up, or why it is not
+  --report             print one line of JSON when the daemon has started, or the error if it has not
+  -h, --help           print this help
+  -V, --version        print the version
 
-IAPEER_PORT serves the API on 127.0.0.1 too; that needs IAPEER_BEARER_TOKEN (16 characters or more).
-Exit codes: 0 ok, 1 failed, 2 usage or a setting that is invalid.
+Set IAPEER_PORT to also serve the API on 127.0.0.1; this needs IAPEER_BEARER_TOKEN (16 characters or more).
+Exit codes: 0 ok, 1 failed, 2 invalid option or setting.
 `
 
 interface Failure {
@@ -53,42 +55,44 @@ function fail(error: unknown, report: boolean): void {
   process.exitCode = exitCodeOf(failure.code)
 }
 
-/** Nothing that nobody expected is survived; peers are not touched by that. */
-function endOnTheUnexpected(daemon: Daemon): void {
+/** Stops the daemon after an unexpected error. The peers keep running. */
+function stopOnUnexpectedError(daemon: Daemon): void {
   for (const event of ['unhandledRejection', 'uncaughtException'] as const)
     process.on(event, (error: unknown) => {
-      daemon.log.fatal({ err: error }, `${event}: iapeerd ends`)
+      daemon.log.fatal({ err: error }, `${event}: iapeerd exits`)
       process.exitCode = 1
       setTimeout(() => process.exit(1), 5_000).unref()
       void daemon.stop(event).finally(() => process.exit(1))
     })
 }
 
-/** Two daemons of one root would both bring its peers up. */
-async function endWhenLost(daemon: Daemon): Promise<void> {
+/** Stops the daemon when it does not own its root any more: two daemons of one root would both start its peers. */
+async function stopWhenLost(daemon: Daemon): Promise<void> {
   const why = await daemon.lost
   setTimeout(() => process.exit(1), 5_000).unref()
   await daemon.stop(why)
   process.exit(1)
 }
 
-function endWhenAsked(daemon: Daemon): void {
-  let asked = false
+/** Stops the daemon after TERM, INT or HUP; a second signal exits immediately. */
+function stopOnSignal(daemon: Daemon): void {
+  let isStopping = false
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     process.on(signal, () => {
-      if (asked) process.exit(1)
-      asked = true
-      // Whatever hangs, it is over by then: what it owes to others is on disk.
+      if (isStopping) process.exit(1)
+      isStopping = true
+      // The limit holds even if a step hangs. Nothing is lost: all state is on disk.
       setTimeout(() => process.exit(1), 5_000).unref()
       void daemon.stop(signal).then(() => process.exit(0))
     })
 }
 
 /**
- * Files that whoever started us in the background had open, a lock perhaps, are not to be held for our whole life. Node's
- * own are all closed on exec, so what is not was handed on (fdinfo: flag 02000000 is O_CLOEXEC, proc(5)).
+ * Closes the descriptors that this process inherited from the process that started it in the background: a lock, for example, must not be
+ * held as long as the daemon runs. Node.js opens its own descriptors with O_CLOEXEC, so those without it were inherited (fdinfo: flag
+ * 02000000 is O_CLOEXEC, proc(5)).
  */
-function closeStrays(): void {
+function closeInherited(): void {
   if (process.platform !== 'linux') return
   for (const descriptor of readdirSync('/proc/self/fd').map(Number)) {
     if (descriptor <= 2) continue
@@ -98,17 +102,17 @@ function closeStrays(): void {
       )?.[1]
       if (flags !== undefined && (Number.parseInt(flags, 8) & 0o2000000) === 0) closeSync(descriptor)
     } catch (error) {
-      // The directory that was listed is closed by now.
+      // The descriptor of the listed directory is closed by now.
       if (errnoOf(error) !== 'ENOENT') throw error
     }
   }
 }
 
-async function stay(root: string, report: boolean): Promise<void> {
+async function runInForeground(root: string, report: boolean): Promise<void> {
   showAsDaemon(root)
-  if (report) closeStrays()
+  if (report) closeInherited()
   const env = stripDaemonEnv(process.env)
-  // What peers run finds the same root.
+  // Programs of the peers use the same root.
   process.env['IAPEER_ROOT'] = root
   await preloadLifecycle()
   const daemon = await runDaemon({
@@ -122,9 +126,9 @@ async function stay(root: string, report: boolean): Promise<void> {
       }),
     runProgram,
   })
-  endOnTheUnexpected(daemon)
-  endWhenAsked(daemon)
-  void endWhenLost(daemon)
+  stopOnUnexpectedError(daemon)
+  stopOnSignal(daemon)
+  void stopWhenLost(daemon)
   const { socketPath, port } = daemon
   if (report)
     process.stdout.write(
@@ -132,11 +136,13 @@ async function stay(root: string, report: boolean): Promise<void> {
     )
 }
 
-async function goToBackground(root: string): Promise<void> {
+async function runInBackground(root: string): Promise<void> {
   const { state, health } = await startDaemon(root, {
     argv: [process.execPath, locateDaemon(import.meta.url)],
   })
-  process.stdout.write(`iapeerd is up${state === 'already' ? ' already' : ''}: pid ${health.pid}\n`)
+  process.stdout.write(
+    `iapeerd ${state === 'already' ? 'is already running' : 'started'}: pid ${health.pid}\n`,
+  )
 }
 
 function readOptions() {
@@ -159,7 +165,7 @@ function readOptions() {
   }
 }
 
-// Who reads may leave: that ends nothing.
+// A reader that closes the pipe does not stop the daemon.
 for (const output of [process.stdout, process.stderr])
   output.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') process.exitCode = 1
@@ -172,8 +178,8 @@ try {
   const root = iapeerRoot(options.root === undefined ? process.env : { IAPEER_ROOT: options.root })
   if (options.help) process.stdout.write(HELP)
   else if (options.version) process.stdout.write(`${VERSION}\n`)
-  else if (options.foreground) await stay(root, report)
-  else await goToBackground(root)
+  else if (options.foreground) await runInForeground(root, report)
+  else await runInBackground(root)
 } catch (error) {
   fail(error, report)
 }

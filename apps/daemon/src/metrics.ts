@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Fleet, Supervisor } from './fleet.ts'
 
+/** The answer of `/metrics`. */
 export interface Metrics {
   readonly contentType: string
   readonly text: () => Promise<string>
@@ -12,12 +13,12 @@ export interface Metrics {
 export interface MetricsParts {
   readonly fleet: Pick<Fleet, 'list' | 'canaries'>
   readonly log: Logger
-  /** How many follow the events, and how many were dropped. */
+  /** The number of clients that follow the events, and of those that were dropped. */
   readonly clients: { readonly size: number; readonly dropped: number }
   readonly supervisor: Pick<Supervisor, 'stats' | 'deathCounts'>
 }
 
-/** One histogram as Prometheus reads it (text format 0.0.4), of counts that are kept elsewhere. */
+/** Returns a histogram in the text format of Prometheus (0.0.4), from counts that the supervisor keeps. */
 function histogramText(
   { name, help }: { readonly name: string; readonly help: string },
   { count, sum, buckets }: DurationStats,
@@ -42,7 +43,7 @@ function tally<T>(all: Iterable<T>, wordOf: (one: T) => string): Map<string, num
 interface Counted {
   readonly name: string
   readonly help: string
-  /** What tells the counts of one name apart. */
+  /** The name of the label. */
   readonly label: string
   readonly count: () => Promise<Iterable<readonly [string, number]>> | Iterable<readonly [string, number]>
 }
@@ -52,7 +53,7 @@ interface Output {
   readonly log: Logger
 }
 
-/** Counts what a metric shows; what cannot be counted is left out, and logged. */
+/** Returns the values of a metric by label. If they cannot be determined, the error is logged and the metric is left out. */
 async function countOf({ name, count }: Counted, log: Logger): Promise<Iterable<readonly [string, number]>> {
   try {
     return await count()
@@ -63,7 +64,7 @@ async function countOf({ name, count }: Counted, log: Logger): Promise<Iterable<
   }
 }
 
-/** Adds a gauge that is counted at each scrape. */
+/** Adds a gauge whose values are determined at each scrape. */
 function addGauge({ registry, log }: Output, counted: Counted): void {
   const { name, help, label } = counted
   new Gauge({
@@ -78,7 +79,7 @@ function addGauge({ registry, log }: Output, counted: Counted): void {
   })
 }
 
-/** Adds a counter whose value is kept elsewhere. */
+/** Adds a counter whose values the supervisor keeps. */
 function addCounter({ registry, log }: Output, counted: Counted): void {
   const { name, help, label } = counted
   new Counter({
@@ -94,9 +95,9 @@ function addCounter({ registry, log }: Output, counted: Counted): void {
 }
 
 const DURATIONS = {
-  sweep: 'How long a sweep takes.',
-  tick: 'How long a tick takes.',
-  record: 'From a death to its record.',
+  sweep: 'Duration of a sweep (the check of all sessions each second), in seconds.',
+  tick: 'Duration of a tick (the slower check, each minute by default), in seconds.',
+  record: 'Time from a death to its record, in seconds.',
 } as const
 
 function durationsText(stats: SupervisorStats): string[] {
@@ -105,32 +106,32 @@ function durationsText(stats: SupervisorStats): string[] {
   )
 }
 
-/** What is counted, in a registry of its own. */
+/** Creates the metrics of the daemon, in a registry of their own. */
 export function createMetrics({ fleet, log, clients, supervisor }: MetricsParts): Metrics {
   const registry = new Registry()
   const output = { registry, log }
   collectDefaultMetrics({ register: registry })
   addGauge(output, {
     name: 'iapeer_peers',
-    help: 'Peers by state.',
+    help: 'Number of peers by state.',
     label: 'state',
     count: async () => tally(await fleet.list(), ({ state }) => state),
   })
   addCounter(output, {
     name: 'iapeer_deaths_total',
-    help: 'Deaths since this daemon started, by cause.',
+    help: 'Number of deaths that the daemon has noticed since it started, by cause.',
     label: 'cause',
     count: () => Object.entries(supervisor.deathCounts()),
   })
   addGauge(output, {
     name: 'iapeer_canaries',
-    help: 'Recorders by state.',
+    help: 'Number of recorders by state.',
     label: 'state',
     count: async () => Object.entries(await fleet.canaries()),
   })
   addGauge(output, {
     name: 'iapeerd_event_clients',
-    help: 'Who follows the events.',
+    help: 'Event-stream clients: open ones, and those dropped because they did not read.',
     label: 'state',
     count: () => [
       ['open', clients.size],

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 
-/** Runs a program to its end; `runProgram` of @iapeer/core/exec is one. */
+/** Runs a program and waits until it exits. `runProgram` of @iapeer/core/exec has this type. */
 export type RunProgram = (
   argv: readonly [string, ...string[]],
   options: { readonly timeoutMs: number; readonly env: NodeJS.ProcessEnv },
@@ -8,33 +8,34 @@ export type RunProgram = (
 
 type NotifyState = keyof typeof TIMEOUT_MS
 
-/** Tells the service manager that started us how we are (sd_notify(3)); harmless where there is none. */
+/** Reports the state of this process to the service manager that started it (sd_notify(3)); does nothing without one. */
 export interface Notifier {
   notify(state: NotifyState): Promise<void>
-  /** How often the watchdog is to hear of us; undefined where there is none. */
+  /** The interval of the messages to the watchdog, in milliseconds; undefined if there is no watchdog. */
   readonly watchdogMs: number | undefined
 }
 
 export interface NotifyOptions {
-  /** NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID. */
+  /** The variables NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID and PATH are used. */
   readonly env: NodeJS.ProcessEnv
-  /** Node has no unix datagrams: the program `systemd-notify` sends them. */
+  /** Runs `systemd-notify`, which sends the messages: Node.js cannot send unix datagrams. */
   readonly run: RunProgram
   readonly log: Logger
 }
 
-/** What is not told READY ends us after a time: on a busy system that may take long. */
+/** The time limits. READY=1 has a long one, for busy systems: without it systemd stops the daemon. */
 const TIMEOUT_MS = { 'READY=1': 20_000, 'WATCHDOG=1': 10_000, 'STOPPING=1': 2_000 } as const
 
+/** Creates the notifier for the service manager that `env` names. */
 export function createNotifier({ env, run, log }: NotifyOptions): Notifier {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec, WATCHDOG_PID: pid, PATH } = env
   if (socket === undefined || socket === '') return { notify: async () => {}, watchdogMs: undefined }
-  const meant = pid === undefined || pid === String(process.pid)
-  const everyMs = meant && /^[1-9]\d{3,12}$/.test(usec ?? '') ? Number(usec) / 2_000 : undefined
-  let told = false
+  const isForUs = pid === undefined || pid === String(process.pid)
+  const everyMs = isForUs && /^[1-9]\d{3,12}$/.test(usec ?? '') ? Number(usec) / 2_000 : undefined
+  let logged = false
   const fail = (why: string): void => {
-    if (!told) log.warn(`the service manager is not told how this is: ${why}`)
-    told = true
+    if (!logged) log.warn(`the service manager cannot be notified: ${why}`)
+    logged = true
   }
   const notify = async (state: NotifyState): Promise<void> => {
     try {
@@ -42,7 +43,12 @@ export function createNotifier({ env, run, log }: NotifyOptions): Notifier {
         timeoutMs: TIMEOUT_MS[state],
         env: { NOTIFY_SOCKET: socket, PATH },
       })
-      if (exitCode !== 0) fail(`systemd-notify ended with ${exitCode ?? 'a signal'}`)
+      if (exitCode !== 0)
+        fail(
+          exitCode === undefined
+            ? 'systemd-notify was killed'
+            : `systemd-notify exited with code ${exitCode}`,
+        )
     } catch (error) {
       fail(error instanceof Error ? error.message : String(error))
     }

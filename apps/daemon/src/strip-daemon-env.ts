@@ -1,10 +1,10 @@
-/** What is for this process alone: a peer that is launched must not get it. */
-const OWN =
+/** The variables that are meant only for the daemon: its peers must not inherit them. */
+const DAEMON_ONLY =
   /^(?:IAPEER_PORT|IAPEER_BEARER_TOKEN|NOTIFY_SOCKET|WATCHDOG_USEC|WATCHDOG_PID|LISTEN_PID|LISTEN_FDS|LISTEN_FDNAMES|INVOCATION_ID|JOURNAL_STREAM|MAINPID|MANAGERPID|SYSTEMD_EXEC_PID)$/
 
-/** Takes what is this process's own out of its environment. */
+/** Removes the variables that are meant only for the daemon from `env`. @returns a copy of `env` as it was before */
 export function stripDaemonEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const own: NodeJS.ProcessEnv = { ...env }
-  for (const name of Object.keys(env)) if (OWN.test(name)) delete env[name]
-  return own
+  const full: NodeJS.ProcessEnv = { ...env }
+  for (const name of Object.keys(env)) if (DAEMON_ONLY.test(name)) delete env[name]
+  return full
 }

@@ -1,4 +1,4 @@
 import manifest from '../package.json' with { type: 'json' }
 
-/** Of this package, fixed when it is built. */
+/** The version of this package, set when it is built. */
 export const VERSION: string = manifest.version

@@ -3,29 +3,29 @@ import { errnoOf } from '@iapeer/core/errors'
 import { readLockHolder } from '@iapeer/core/storage'
 import type { Logger } from 'pino'
 
-const LOOK_MS = 2_000
+const POLL_MS = 2_000
 
 export interface Ownership {
   readonly lock: string
   readonly socketPath: string
-  /** Listens there again. */
+  /** Creates the socket again and listens on it. */
   readonly listen: () => Promise<void>
-  /** The root is not ours any more. */
+  /** Called when this process does not own the root any more. */
   readonly onLost: (why: string) => void
   readonly log: Logger
 }
 
-type SocketNow = 'ours' | 'gone' | 'foreign'
+type SocketState = 'ours' | 'gone' | 'foreign'
 
 function inodeOf(path: string): bigint | undefined {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino
 }
 
-function socketNow(path: string, ours: bigint | undefined): SocketNow {
+function socketState(path: string, ours: bigint | undefined): SocketState {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   if (found === undefined) return 'gone'
   if (found.ino === ours) return 'ours'
-  // Who holds the lock is the only one who listens here.
+  // Only the process that holds the lock listens here, so another socket is stale.
   return found.isSocket() ? 'gone' : 'foreign'
 }
 
@@ -34,35 +34,35 @@ async function isOurs(lock: string): Promise<boolean> {
 }
 
 /**
- * Sees to it that the daemon can be reached: a socket that a cleaner took away is made again. And that it is the one of its
- * root: where the lock is gone or another's (the root was removed, or made anew), it is told to end.
- * @returns what ends this
+ * Checks periodically that this daemon owns its root and can be reached. It creates the socket again if it was deleted. If the lock is
+ * gone or another process holds it (the root was deleted or replaced), it calls `onLost`.
+ * @returns a function that stops the checks
  */
 export function watchOwnership(paths: Ownership): () => void {
   const { lock, socketPath, listen, onLost, log } = paths
   let ours = inodeOf(socketPath)
-  let said: SocketNow = 'ours'
-  const look = async (): Promise<void> => {
-    if (!(await isOurs(lock))) return onLost(`${lock} is not held by this process any more`)
-    const now = socketNow(socketPath, ours)
-    if (now !== said && now !== 'ours') log.warn({ socketPath, now }, 'the socket is not where it was')
-    said = now
+  let logged: SocketState = 'ours'
+  const check = async (): Promise<void> => {
+    if (!(await isOurs(lock))) return onLost(`this process does not hold ${lock} any more`)
+    const now = socketState(socketPath, ours)
+    if (now !== logged && now !== 'ours') log.warn({ socketPath, now }, 'the socket was deleted or replaced')
+    logged = now
     if (now !== 'gone') return
     await listen()
     ours = inodeOf(socketPath)
   }
-  let looking = false
+  let checking = false
   const timer = setInterval(() => {
-    if (looking) return
-    looking = true
-    look()
+    if (checking) return
+    checking = true
+    check()
       .catch((error: unknown) => {
         if (errnoOf(error) === undefined) throw error
-        log.error({ err: error }, 'the place of the daemon cannot be looked at')
+        log.error({ err: error }, 'the lock and the socket of the daemon cannot be checked')
       })
       .finally(() => {
-        looking = false
+        checking = false
       })
-  }, LOOK_MS)
+  }, POLL_MS)
   return () => clearInterval(timer)
 }

@@ -14,7 +14,7 @@ const newRoot = roots()
 const peer = (root: string, name: string, command: readonly string[] = ['sleep', '1000']) =>
   createPeer(root, { personality: toPersonality(name), defaultRuntime: toRuntime('command'), command })
 
-/** What the schema of an answer describes is exactly what came: nothing missing, nothing unsaid. */
+/** Checks an answer against its schema: no field is missing and none is undescribed. */
 function checked<T>(answer: Answer, schema: Parameters<typeof parseAs<T>>[0], status = 200): T {
   expect(answer.status, answer.text).toBe(status)
   const value = parseAs(schema, answer.json(), 'the answer')
@@ -25,7 +25,7 @@ function checked<T>(answer: Answer, schema: Parameters<typeof parseAs<T>>[0], st
 const codeOf = (answer: Answer, status: number) => checked(answer, ANSWERS.Error, status).error.code
 
 describe('the API, over the unix socket', () => {
-  it('tells of a peer that waits for a person: at its start, in the fleet, in the metrics, and when it is finished', async () => {
+  it('reports a blocked peer: at its start, in the fleet and in the metrics, and then that it is running', async () => {
     const { root, directory, up } = newRoot()
     const script = join(directory, 'asks.sh')
     const rule = '─'.repeat(40)
@@ -41,30 +41,30 @@ describe('the API, over the unix socket', () => {
       command: ['/bin/sh', script],
     })
     const { where } = await up({ IAPEER_TICK_SECS: '0.5' })
-    const said = { dialog: 'API key', hint: expect.any(String), screen: expect.stringContaining('❯ No') }
+    const obstacle = { dialog: 'API key', hint: expect.any(String), screen: expect.stringContaining('❯ No') }
     expect(checked(await post(where, '/v1/peers/bob/start'), ANSWERS.Result)).toMatchObject({
-      session: { state: 'blocked', identity: 'claude-bob', ...said },
+      session: { state: 'blocked', identity: 'claude-bob', ...obstacle },
     })
     expect(checked(await ask(where, '/v1/fleet'), ANSWERS.Fleet).peers).toMatchObject([
-      { state: 'blocked', blockedSince: expect.any(String), ...said },
+      { state: 'blocked', blockedSince: expect.any(String), ...obstacle },
     ])
     expect((await ask(where, '/metrics')).text).toContain('iapeer_peers{state="blocked"} 1')
     expect(checked(await post(where, '/v1/peers/bob/wake', {}), ANSWERS.Result)).toMatchObject({
       outcome: { state: 'live', session: { state: 'blocked' } },
     })
     const [session] = await listSessions(root)
-    if (session === undefined) throw new Error('it does not run')
+    if (session === undefined) throw new Error('the peer is not running')
     await serverAt(session.socketPath, session.server.pid).tmux('send-keys', '-t', session.paneId, 'y')
-    const alive = await until('the daemon to finish its launch', async () => {
+    const running = await until('the daemon to finish its launch', async () => {
       const now = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
       return now.state === 'running' ? now : undefined
     })
-    expect([alive.gen, alive.dialog, alive.screen]).toEqual([session.gen, undefined, undefined])
+    expect([running.gen, running.dialog, running.screen]).toEqual([session.gen, undefined, undefined])
     expect((await post(where, '/v1/peers/bob/stop')).status).toBe(200)
     expect(checked(await ask(where, '/v1/deaths'), ANSWERS.Deaths).deaths).toEqual([])
   })
 
-  it('answers everything about a fleet as its schemas say, while a peer comes up, dies and goes down', async () => {
+  it('answers every route as its schema describes, while a peer starts, dies and is stopped', async () => {
     const { root, up } = newRoot()
     await peer(root, 'bob')
     const { where, socketPath, pid } = await up()
@@ -80,13 +80,13 @@ describe('the API, over the unix socket', () => {
       version: '0.1.0',
     })
     expect(checked(await ask(where, '/v1/fleet'), ANSWERS.Fleet).peers).toMatchObject([
-      { identity: 'command-bob', state: 'asleep' },
+      { identity: 'command-bob', state: 'not-running' },
     ])
     const startAt = new Date(Date.now() + 60_000).toISOString()
     const tally = join(root, 'state', 'lifecycle', 'command-bob.tally')
     writeFileSync(tally, JSON.stringify({ endings: [], restarts: 1, startAt }))
     expect(checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)).toMatchObject({
-      state: 'asleep',
+      state: 'not-running',
       nextStartAt: startAt,
     })
     const started = checked(await post(where, '/v1/peers/bob/start'), ANSWERS.Result)
@@ -97,8 +97,8 @@ describe('the API, over the unix socket', () => {
     })
     const again = await post(where, '/v1/peers/command-bob/start', { runtime: 'command', timeoutMs: 5_000 })
     expect(checked(again, ANSWERS.Result)).toMatchObject({ session: { state: 'already' } })
-    const alive = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
-    expect(alive).toMatchObject({ state: 'running', canary: 'guard', personality: 'bob' })
+    const running = checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)
+    expect(running).toMatchObject({ state: 'running', canary: 'guard', personality: 'bob' })
     expect(checked(await ask(where, '/healthz'), ANSWERS.Health).canaries).toEqual({ armed: 1 })
     const renewed = checked(await post(where, '/v1/peers/bob/new', { timeoutMs: 100 }), ANSWERS.Result)
     expect(renewed).toMatchObject({ action: 'new', session: { state: 'launched' } })
@@ -124,7 +124,11 @@ describe('the API, over the unix socket', () => {
       autopsy: { verdict: 'killed-by-signal', confidence: 'high' },
     })
     expect(checked(await ask(where, '/v1/deaths?peer=ann'), ANSWERS.Deaths).deaths).toEqual([])
-    expect(checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer).state).toBe('asleep')
+    // Until the daemon has settled the death, the state is not-running.
+    await until(
+      'the death to be settled',
+      async () => checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer).state === 'failed',
+    )
     await post(where, '/v1/peers/bob/start')
     const stopped = await post(where, '/v1/peers/bob/stop', { force: false, timeoutMs: 2_000 })
     expect(checked(stopped, ANSWERS.Result)).toMatchObject({
@@ -141,7 +145,7 @@ describe('the API, over the unix socket', () => {
     expect(metrics.text).toMatch(/^process_resident_memory_bytes /m)
   })
 
-  it('scrapes what can be counted where other parts cannot, and logs which', async () => {
+  it('leaves a metric that cannot be determined out of a scrape, and logs its name', async () => {
     const { root, up } = newRoot()
     await peer(root, 'bob')
     const { where } = await up()
@@ -150,7 +154,7 @@ describe('the API, over the unix socket', () => {
     symlinkSync('canary', canaries)
     const scraped = await ask(where, '/metrics')
     expect(scraped.status).toBe(200)
-    expect(scraped.text).toMatch(/^iapeer_peers\{state="asleep"\} 1$/m)
+    expect(scraped.text).toMatch(/^iapeer_peers\{state="not-running"\} 1$/m)
     expect(scraped.text).toMatch(/^iapeer_sweep_seconds_count \d+$/m)
     expect(scraped.text).not.toMatch(/^iapeer_canaries\{/m)
     const log = () => readFileSync(join(root, 'logs', 'iapeer', 'daemon.log'), 'utf8')
@@ -165,7 +169,7 @@ describe('the API, over the unix socket', () => {
     writeFileSync(registry, whole)
   })
 
-  it('says what was wrong with a request, by code and status', async () => {
+  it('answers an invalid request with the code and the status of the error', async () => {
     const { root, up } = newRoot()
     await peer(root, 'bob')
     await peer(root, 'odd', ['no-such-program'])
@@ -176,9 +180,9 @@ describe('the API, over the unix socket', () => {
     const table: [string, number, Promise<Answer>][] = [
       ['not-found', 404, ask(where, '/v1/nothing')],
       ['not-found', 404, ask(where, '/')],
-      ['no-such-peer', 404, ask(where, '/v1/peers/nobody')],
-      ['no-such-peer', 404, post(where, '/v1/peers/nobody/start')],
-      ['no-such-peer', 404, post(where, '/v1/peers/nobody/wake')],
+      ['no-such-peer', 404, ask(where, '/v1/peers/unknown')],
+      ['no-such-peer', 404, post(where, '/v1/peers/unknown/start')],
+      ['no-such-peer', 404, post(where, '/v1/peers/unknown/wake')],
       ['no-such-death', 404, ask(where, '/v1/deaths/command-bob-1')],
       ['invalid-request', 400, ask(where, '/v1/deaths?limit=many')],
       ['invalid-request', 400, ask(where, '/v1/deaths?since=yesterday')],
@@ -213,7 +217,7 @@ describe('the API, over the unix socket', () => {
     expect((await ask(where, '/v1/peers/bob/stop', { method: 'POST' })).status).toBe(200)
   })
 
-  it('describes in its OpenAPI document every path, with the schemas it answers by', async () => {
+  it('describes every path and the schema of its answer in the OpenAPI document', async () => {
     const { up } = newRoot()
     const { where } = await up()
     const { text } = await ask(where, '/openapi.json')
@@ -236,12 +240,12 @@ describe('the API, over the unix socket', () => {
       'resume',
       'timeoutMs',
     ])
-    // Each path that it names is there: none answers that there is nothing.
+    // The daemon serves each path of the document.
     for (const [path, methods] of Object.entries<object>(document.paths))
       for (const method of Object.keys(methods)) {
         const headers = { accept: 'application/json' }
         const wanted = { method: method.toUpperCase(), headers }
-        const answer = await ask(where, path.replace(/\{\w+\}/, 'nobody'), wanted)
+        const answer = await ask(where, path.replace(/\{\w+\}/, 'unknown'), wanted)
         expect(answer.text).not.toMatch(/"(not-found|method-not-allowed)"/)
       }
   })
@@ -252,7 +256,7 @@ const TOKEN = 'a-token-of-23-characters'
 describe('the API, over TCP', () => {
   const bearer = { authorization: `Bearer ${TOKEN}` }
 
-  it('is for who knows the token, and says the same as the socket', async () => {
+  it('requires the token, and gives the same answers as the socket', async () => {
     const { root, up } = newRoot()
     await peer(root, 'bob')
     const { port, where } = await up({ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: TOKEN })
@@ -308,10 +312,10 @@ describe('the API, over TCP', () => {
 
   it.each([
     [{ IAPEER_PORT: '0' }, /IAPEER_BEARER_TOKEN/],
-    [{ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: 'fifteen-letters' }, /no usable token/],
+    [{ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: 'fifteen-letters' }, /not a valid token/],
     [{ IAPEER_PORT: '65536', IAPEER_BEARER_TOKEN: TOKEN }, /65536/],
     [{ IAPEER_PORT: 'http', IAPEER_BEARER_TOKEN: TOKEN }, /"http"/],
-  ])('is not begun with %j', async (env, message) => {
+  ])('does not start with %j', async (env, message) => {
     const { launch, up } = newRoot()
     const refused = await launch(env)
     expect(refused).toMatchObject({
@@ -321,7 +325,7 @@ describe('the API, over TCP', () => {
     expect((await up()).port).toBe(0)
   })
 
-  it('a port that is taken is said, and leaves nothing behind', async () => {
+  it('reports a port that is in use, and leaves nothing behind', async () => {
     const [first, second] = [newRoot(), newRoot()]
     const { port } = await first.up({ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: TOKEN })
     const refused = await second.launch({ IAPEER_PORT: String(port), IAPEER_BEARER_TOKEN: TOKEN })

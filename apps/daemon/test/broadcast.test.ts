@@ -51,8 +51,8 @@ function follow(
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_none, at) => from + at)
 
-describe('many who follow one log', () => {
-  it('each get every event once and in order, from now on or from a cursor, across rotations', async () => {
+describe('followers of one log', () => {
+  it('each get every new event, or every event after a cursor, once and in order, across rotations', async () => {
     // A file holds some thirty events.
     const { root, log } = newLog(3_000)
     await add(log, 0)
@@ -71,7 +71,7 @@ describe('many who follow one log', () => {
     }))
     const filtered = follow(broadcast, { cursor: from(1), peer: 'p0' })
     const slow = follow(broadcast, { cursor: from(1), pauseMs: 1 })
-    // One that reads by itself at first: this broadcast has read nothing yet.
+    // This follower first reads the log by itself, because its broadcast has read nothing yet.
     const other = new EventBroadcast(root)
     const old = follow(other, { cursor: from(20) })
     for (const number of range(101, 300)) await add(log, number)
@@ -91,7 +91,7 @@ describe('many who follow one log', () => {
     }
   }, 30_000)
 
-  it('one that is slower than what is kept misses nothing, and the others do not wait for it', async () => {
+  it('get every event even if they are slower than the buffer, and do not slow down the others', async () => {
     const { root, log } = newLog()
     await add(log, 0)
     const broadcast = new EventBroadcast(root)
@@ -100,9 +100,9 @@ describe('many who follow one log', () => {
       await add(log, -1)
       return fast.numbers().length > 0
     })
-    let goOn = (): void => {}
+    let resume = (): void => {}
     const held = new Promise<void>((resolve) => {
-      goOn = resolve
+      resume = resolve
     })
     const leaving = new AbortController()
     const seen: number[] = []
@@ -115,7 +115,7 @@ describe('many who follow one log', () => {
     })()
     for (const number of range(1, 3_000)) await add(log, number)
     await until('the fast one', () => fast.numbers().at(-1) === 3_000)
-    goOn()
+    resume()
     await until('the slow one', () => seen.at(-1) === 3_000)
     expect(seen.filter((number) => number !== -1)).toEqual(range(1, 3_000))
     leaving.abort()
@@ -123,7 +123,7 @@ describe('many who follow one log', () => {
     await Promise.all([slow, fast.ended])
   }, 60_000)
 
-  it('leave no reading behind, and one who comes later starts another', async () => {
+  it('stop the reader when the last one leaves, and a later follower starts a new one', async () => {
     const { root, log } = newLog()
     await add(log, 0)
     const broadcast = new EventBroadcast(root)
@@ -142,7 +142,7 @@ describe('many who follow one log', () => {
     }
   })
 
-  it('one that cannot catch up fails alone, and the others go on', async () => {
+  it('with an invalid cursor fail alone, and the others continue', async () => {
     const { root, log } = newLog()
     await add(log, 0)
     const broadcast = new EventBroadcast(root)
@@ -160,7 +160,7 @@ describe('many who follow one log', () => {
     await healthy.ended
   })
 
-  it('one that asks late for its items gets all since it began to follow', async () => {
+  it('that read late get every event since they began to follow', async () => {
     const { root, log } = newLog()
     await add(log, 0)
     const broadcast = new EventBroadcast(root)
@@ -182,14 +182,14 @@ describe('many who follow one log', () => {
     await first.ended
   })
 
-  it('one whose signal is aborted already reads nothing', async () => {
+  it('whose signal is already aborted read nothing', async () => {
     const { root } = newLog()
     // A reading would fail on this root.
     const items = new EventBroadcast(`${root}\0`).follow({ filter: {}, signal: AbortSignal.abort() })
     expect(await items.next()).toEqual({ done: true, value: undefined })
   })
 
-  it('all hear of a log that cannot be read, and the next who comes tries again', async () => {
+  it('all fail if the log cannot be read, and the next follower tries again', async () => {
     const { root, log } = newLog()
     const broken = new EventBroadcast(`${root}\0`)
     await expect(follow(broken).ended).rejects.toThrow()

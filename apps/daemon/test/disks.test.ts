@@ -13,14 +13,14 @@ const track = asyncCleanups()
 const statusOf = async (where: Parameters<typeof ask>[0]) => (await ask(where, '/healthz')).json()
 
 it.runIf(mayMount)(
-  'with its logs on a full disk it stays up, says so, and deaths are written when there is room',
+  'with its logs on a full disk the daemon keeps running as degraded, and records deaths when there is space',
   async () => {
     const { root, up } = newRoot()
     const logs = join(root, 'logs', 'iapeer')
     mkdirSync(dirname(logs), { recursive: true, mode: 0o700 })
     const disk = await smallDisk(logs)
     track(disk.remove)
-    // Before its disk is gone.
+    // Runs before the disk is removed.
     const states = join(root, 'state', 'canary')
     track(() => until('the guard to finish', () => !existsSync(states) || readdirSync(states).length === 0))
     await createPeer(root, {
@@ -30,7 +30,7 @@ it.runIf(mayMount)(
     })
     const { where, end } = await up({ IAPEER_TICK_SECS: '1' })
     expect((await post(where, '/v1/peers/bob/start')).status).toBe(200)
-    const makeRoom = disk.fill()
+    const freeSpace = disk.fill()
     const [session] = await listSessions(root)
     process.kill(session?.server.pid ?? Number.NaN, 'SIGKILL')
     expect(await statusOf(where)).toMatchObject({
@@ -40,16 +40,16 @@ it.runIf(mayMount)(
     expect(await daemonStatus(root)).toMatchObject({
       problems: [expect.stringContaining(logs)],
     })
-    await until('it to be settled', async () => (await listSessions(root)).length === 0)
+    await until('the session to be settled', async () => (await listSessions(root)).length === 0)
     expect((await ask(where, '/v1/deaths')).json()).toMatchObject({ deaths: [] })
-    makeRoom()
+    freeSpace()
     await until('the record', async () => (await ask(where, '/v1/deaths')).text.includes(session?.gen ?? '?'))
     expect(await end()).toBe(0)
   },
   30_000,
 )
 
-it('with a file in the place of its logs it stays up, says so, and records the death when that is gone', async () => {
+it('with a file at the path of its log directory the daemon keeps running as degraded, and records the death when the file is gone', async () => {
   const { root, up } = newRoot()
   const logs = join(root, 'logs', 'iapeer')
   await createPeer(root, {

@@ -56,7 +56,7 @@ function follow(socketPath: string, headers: Record<string, string> = {}, query 
   })
 }
 
-/** A client that asks and never reads. */
+/** Connects a client that requests the events and never reads them. */
 function stuckClient(socketPath: string): Promise<{ destroyed: () => boolean }> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath, () => {
@@ -70,7 +70,7 @@ function stuckClient(socketPath: string): Promise<{ destroyed: () => boolean }> 
 }
 
 describe('the events', () => {
-  it('come as they happen, and one goes on after the last that was seen', async () => {
+  it('arrive as they happen, and a client resumes after the last event it has seen', async () => {
     const { socketPath, events } = await newDaemon()
     const first = await follow(socketPath)
     expect(first.response.headers['content-type']).toBe('text/event-stream')
@@ -80,7 +80,7 @@ describe('the events', () => {
     await until('two events', () => first.ids().length === 2)
     expect(first.text()).toContain('id: 1\ndata: {"ev":"wake","text":"one\\ntwo"}\n\nid: 2\n')
     first.request.destroy()
-    await until('it to be let go', () => events.following === 0)
+    await until('the client to be removed', () => events.following === 0)
     events.push({ ev: 'verdict' })
     const resumed = await follow(socketPath, { 'last-event-id': '1' })
     await until('what it missed', () => resumed.ids().length === 2)
@@ -99,7 +99,7 @@ describe('the events', () => {
     ])
   })
 
-  it('a stream that fails says why and ends, and the daemon goes on', async () => {
+  it('end with an error event if the stream fails, and the daemon keeps running', async () => {
     const events = new MemoryEvents()
     events.follow = () => {
       throw new Error('a secret of ours')
@@ -118,20 +118,20 @@ describe('the events', () => {
     expect((await ask({ socketPath }, '/healthz')).status).toBe(200)
   })
 
-  it('heartbeats keep a quiet stream alive', async () => {
+  it('include heartbeats while nothing happens', async () => {
     const { socketPath } = await newDaemon({ sse: { heartbeatMs: 20 } })
     const follower = await follow(socketPath)
     await until('two heartbeats', () => follower.text().split(': heartbeat\n\n').length > 2)
   })
 
-  it('reach 100 clients while others do not read and others vanish; those are dropped and freed', async () => {
+  it('reach 100 clients while other clients do not read or disconnect; those are dropped and removed', async () => {
     const { socketPath, events } = await newDaemon({ sse: { stuckMs: 3_000 } })
     const good = await Promise.all(Array.from({ length: 100 }, () => follow(socketPath)))
     const stuck = await Promise.all(Array.from({ length: 10 }, () => stuckClient(socketPath)))
     const vanishing = await Promise.all(Array.from({ length: 20 }, () => follow(socketPath)))
     await until('all to follow', () => events.following === 130)
     for (const { request: sent } of vanishing) sent.destroy()
-    await until('those who vanished to be freed', () => events.following === 110)
+    await until('the disconnected clients to be removed', () => events.following === 110)
     const filler = 'x'.repeat(10_000)
     for (let count = 0; count < 80; count++) events.push({ filler })
     const all = Array.from({ length: 80 }, (_none, at) => String(at + 1))
@@ -141,7 +141,7 @@ describe('the events', () => {
       20_000,
     )
     for (const { ids } of good) expect(ids()).toEqual(all)
-    await until('the deaf to be dropped', () => events.following === 100)
+    await until('the clients that do not read to be dropped', () => events.following === 100)
     expect(stuck).toHaveLength(10)
     const health = ANSWERS.Health.parse((await ask({ socketPath }, '/healthz')).json())
     expect(health.eventClients).toBe(100)
@@ -150,7 +150,7 @@ describe('the events', () => {
     )
   })
 
-  it('are for so many clients and no more', async () => {
+  it('are sent to a limited number of clients', async () => {
     const { socketPath, events } = await newDaemon({ sse: { clients: 3 } })
     const [first] = await Promise.all([1, 2, 3].map(() => follow(socketPath)))
     const refused = await ask({ socketPath }, '/v1/events')
@@ -162,7 +162,7 @@ describe('the events', () => {
     await until('the third', () => events.following === 3)
   })
 
-  it('a stop of the daemon ends every stream, in time', async () => {
+  it('end in time when the daemon stops', async () => {
     const { socketPath, events, stop } = await newDaemon()
     const followers = await Promise.all(Array.from({ length: 20 }, () => follow(socketPath)))
     await stuckClient(socketPath)
@@ -176,11 +176,11 @@ describe('the events', () => {
 })
 
 describe('a supervisor', () => {
-  it('is started and stopped with the daemon, and its numbers are told', async () => {
+  it('is started and stopped with the daemon, and its statistics are in the metrics and the health', async () => {
     const supervisor = new NotingSupervisor()
     const { socketPath, stop } = await newDaemon({ supervisor: () => supervisor })
     const where = { socketPath }
-    expect((await post(where, '/v1/peers/nobody/wake')).status).toBe(404)
+    expect((await post(where, '/v1/peers/unknown/wake')).status).toBe(404)
     const { createPeer } = await import('@iapeer/core/registry')
     const { toPersonality, toRuntime } = await import('@iapeer/core/identity')
     const root = join(socketPath, '..', '..')

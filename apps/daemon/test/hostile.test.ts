@@ -7,7 +7,7 @@ import { ask, roots } from './support.ts'
 const track = asyncCleanups()
 const newRoot = roots()
 
-/** A client that goes on sending a byte at a time, and never leaves. */
+/** Connects a client that keeps sending single bytes and never disconnects. */
 function dripping(socketPath: string, head: string): Promise<string> {
   return new Promise((resolve) => {
     let text = ''
@@ -18,7 +18,7 @@ function dripping(socketPath: string, head: string): Promise<string> {
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1')
     })
-    // Only when nothing can be written any more the other side has let go.
+    // Only a failed write shows that the server has closed the connection.
     socket
       .once('error', () => undefined)
       .once('close', () => {
@@ -28,7 +28,7 @@ function dripping(socketPath: string, head: string): Promise<string> {
   })
 }
 
-it('a head that never ends is cut off, also where the client keeps its own end open', async () => {
+it('a request whose head never ends is disconnected, also if the client keeps its end open', async () => {
   const { up } = newRoot()
   const { socketPath, where } = await up()
   const slow = Array.from({ length: 50 }, () => dripping(socketPath, 'GET /healthz HTTP/1.1\r\nx: '))
@@ -39,7 +39,7 @@ it('a head that never ends is cut off, also where the client keeps its own end o
   expect(performance.now() - begun).toBeLessThan(14_000)
 }, 20_000)
 
-it('a Last-Event-ID that is none is refused before the stream begins', async () => {
+it('an invalid Last-Event-ID is rejected before the stream starts', async () => {
   const { up } = newRoot()
   const { where } = await up()
   for (const id of ['-1', '99999999999999999999', ',', '1:-1:aaaaaaaaaaaa', '1:1:aaaaaaaaaaaa,'])
@@ -49,7 +49,7 @@ it('a Last-Event-ID that is none is refused before the stream begins', async () 
     })
 })
 
-it('a socket that was taken away is made again, and what somebody has put there is left alone', async () => {
+it('a deleted socket is created again, and a file at its path is not touched', async () => {
   const { up } = newRoot()
   const { socketPath, where, end } = await up()
   rmSync(socketPath)
@@ -64,13 +64,13 @@ it('a socket that was taken away is made again, and what somebody has put there 
   expect(await end()).toBe(0)
 }, 20_000)
 
-it('a daemon whose root is taken away ends, so that there are never two', async () => {
+it('a daemon whose root is moved away exits, so that a root never has two daemons', async () => {
   const { root, up } = newRoot()
   const first = await up()
   renameSync(root, `${root}.away`)
   const second = await up()
   expect(await first.end('SIGCONT')).toBe(1)
-  // The end of the first takes the name of the socket with it.
+  // The first daemon deletes the socket when it exits.
   await until('the second one', async () => {
     const there = lstatSync(second.socketPath, { throwIfNoEntry: false })?.isSocket()
     return there && (await ask(second.where, '/healthz')).status === 200

@@ -16,7 +16,7 @@ function directory(): string {
 const RETRY_MS = 50
 const ENOSPC = 'ENOSPC: no space left on device, write'
 
-/** Returns what gives the lines that this process writes to standard error from now on. */
+/** Captures standard error. Returns a function that returns the lines written so far. */
 function reports(): () => string[] {
   let text = ''
   const spy = vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
@@ -28,7 +28,7 @@ function reports(): () => string[] {
 }
 
 describe('the log', () => {
-  it('rotates, is for its owner alone, and holds every line', async () => {
+  it('rotates, is readable only by its owner, and contains every line', async () => {
     const path = join(directory(), 'daemon.log')
     const { log, close } = openLogs(path, { human: false })
     const filler = 'x'.repeat(1_000)
@@ -51,7 +51,7 @@ describe('the log', () => {
   })
 
   it.skipIf(!mayMount)(
-    'a full disk loses lines, which is said once, and logging resumes when there is room',
+    'drops lines while the disk is full, reports that once, and resumes when there is space',
     async () => {
       const disk = await smallDisk(join(directory(), 'disk'))
       track(disk.remove)
@@ -59,25 +59,25 @@ describe('the log', () => {
       const stderr = reports()
       const { log, close } = openLogs(path, { human: false, retryMs: RETRY_MS })
       log.info('before')
-      const room = disk.fill()
+      const freeSpace = disk.fill()
       for (let count = 0; count < 2_000; count++) log.info({ filler: 'x'.repeat(1_000) }, 'lost')
       await until('the report', () => stderr().length > 0)
-      expect(stderr()).toEqual([`iapeerd: ${path} cannot be written, and what is logged is lost: ${ENOSPC}`])
-      room()
+      expect(stderr()).toEqual([`iapeerd: ${path} cannot be written, log lines are lost: ${ENOSPC}`])
+      freeSpace()
       await until('a line', () => {
         log.info('after')
         return readFileSync(path, 'utf8').includes('"msg":"after"')
       })
       await close()
       expect(stderr().slice(1)).toEqual([
-        expect.stringMatching(/daemon\.log is written again; lines lost: \d+$/),
+        expect.stringMatching(/daemon\.log can be written again; lines lost: \d+$/),
       ])
       log.info('after the end')
       expect(readFileSync(path, 'utf8')).not.toContain('after the end')
     },
   )
 
-  it('a directory that cannot be made is reported once, and logging resumes when it can', async () => {
+  it('reports once that its directory cannot be created, and resumes when it can', async () => {
     const inTheWay = join(directory(), 'file-in-the-way')
     writeFileSync(inTheWay, '')
     const path = join(inTheWay, 'daemon.log')
@@ -85,7 +85,7 @@ describe('the log', () => {
     const { log, close } = openLogs(path, { human: false, retryMs: RETRY_MS })
     for (let count = 0; count < 100; count++) log.info({ count }, 'lost')
     await until('the report', () => stderr().length > 0)
-    // A second failure after the time to try again, and that time once more.
+    // Wait until the second attempt has failed too.
     await new Promise((resolve) => setTimeout(resolve, 2 * RETRY_MS))
     log.info('lost too')
     await new Promise((resolve) => setTimeout(resolve, 2 * RETRY_MS))
@@ -94,10 +94,10 @@ describe('the log', () => {
     log.info('after')
     await close()
     expect(readFileSync(path, 'utf8')).toMatch(/^[^\n]*"msg":"after"\}\n$/)
-    expect(stderr().slice(1)).toEqual([`iapeerd: ${path} is written again; lines lost: 101`])
+    expect(stderr().slice(1)).toEqual([`iapeerd: ${path} can be written again; lines lost: 101`])
   })
 
-  it('a rotation that fails loses no line, is reported once, and is made up for', async () => {
+  it('loses no line if a rotation fails, reports that once, and rotates later', async () => {
     const path = join(directory(), 'daemon.log')
     for (const number of [1, 2, 3, 4]) writeFileSync(`${path}.${number}`, '')
     mkdirSync(`${path}.5`)

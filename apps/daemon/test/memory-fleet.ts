@@ -2,11 +2,11 @@ import { Durations } from '@iapeer/lifecycle/supervise'
 import type { DaemonOptions } from '../src/daemon.ts'
 import type { EventSource, FollowOptions, PositionedEvent, Supervisor } from '../src/fleet.ts'
 
-/** Events that live in this process; the cursor of one is its number. */
+/** An event source in memory. The cursor of an event is its number. */
 export class MemoryEvents implements EventSource {
   readonly #all: PositionedEvent[] = []
   readonly #waiting = new Set<() => void>()
-  /** How many follow at the moment. */
+  /** The number of current followers. */
   following = 0
 
   push(event: object): string {
@@ -44,7 +44,7 @@ export class MemoryEvents implements EventSource {
   }
 }
 
-/** A supervisor that notes what it was asked. */
+/** A supervisor that records its calls. */
 export class NotingSupervisor implements Supervisor {
   readonly asked: unknown[] = []
   readonly sweep = new Durations()
@@ -66,7 +66,7 @@ export class NotingSupervisor implements Supervisor {
   }
 }
 
-/** A daemon that supervises nothing and has no service manager. */
+/** Returns the options of a daemon that supervises nothing and has no service manager. */
 export const testOptions = (root: string): DaemonOptions => ({
   root,
   env: {},

@@ -13,7 +13,7 @@ function newRoot(): string {
   return join(directory.path, 'root')
 }
 
-/** Stands for `systemd-notify`: what it was called with. */
+/** Returns a replacement for `systemd-notify` and the calls that it received. */
 function notingRunner(exitCode = 0): { readonly calls: unknown[]; readonly run: RunProgram } {
   const calls: unknown[] = []
   const run: RunProgram = async (argv, { env }) => {
@@ -24,7 +24,7 @@ function notingRunner(exitCode = 0): { readonly calls: unknown[]; readonly run: 
 }
 
 describe('the service manager', () => {
-  it('is told when the daemon is up, while it sweeps, and when it ends', async () => {
+  it('is notified when the daemon has started, while it sweeps, and when it stops', async () => {
     const { calls, run } = notingRunner()
     const supervisor = new NotingSupervisor()
     const env = { NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '40000' }
@@ -35,13 +35,13 @@ describe('the service manager', () => {
       supervisor: () => supervisor,
     })
     expect(calls).toEqual([['systemd-notify', 'READY=1', '/s']])
-    await until('two signs of life', () => calls.length >= 3)
+    await until('two watchdog messages', () => calls.length >= 3)
     expect(calls.slice(1, 3)).toEqual(Array(2).fill(['systemd-notify', 'WATCHDOG=1', '/s']))
     await daemon.stop('a test')
     expect(calls.at(-1)).toEqual(['systemd-notify', 'STOPPING=1', '/s'])
   })
 
-  it('that is not there, or cannot be told, keeps nothing up', async () => {
+  it('that does not exist or cannot be notified does not delay the daemon', async () => {
     const { calls, run } = notingRunner(1)
     const quiet = await runDaemon({ ...testOptions(newRoot()), runProgram: run })
     await quiet.stop('a test')
@@ -59,7 +59,7 @@ describe('the service manager', () => {
     }
   })
 
-  it('a watchdog that is meant for another process is left alone', async () => {
+  it('gets no watchdog message if the watchdog is meant for another process', async () => {
     const { calls, run } = notingRunner()
     const env = { NOTIFY_SOCKET: '/s', WATCHDOG_USEC: '20000', WATCHDOG_PID: '1' }
     const daemon = await runDaemon({ ...testOptions(newRoot()), env, runProgram: run })

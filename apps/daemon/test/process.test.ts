@@ -25,28 +25,28 @@ const newRoot = roots()
 const peer = (root: string, name: string, command: readonly string[] = ['sleep', '1000']) =>
   createPeer(root, { personality: toPersonality(name), defaultRuntime: toRuntime('command'), command })
 
-describe('one daemon a root', () => {
-  it('a second one says who holds it, by pid and time, and ends with 1', async () => {
+describe('one daemon for each root', () => {
+  it('a second daemon reports the pid and start time of the first, and exits with code 1', async () => {
     const { root, up, launch } = newRoot()
     const { pid, where } = await up()
     const holder = await readLockHolder(daemonPaths(root).lock)
     expect(holder).toMatchObject({ pid, liveness: 'alive' })
     const second = await launch()
     expect(second).toMatchObject({ exitCode: 1, failure: { code: 'daemon-running' } })
-    if (!('failure' in second)) throw new Error('it came up')
+    if (!('failure' in second)) throw new Error('the second daemon started')
     expect(second.failure.message).toBe(
-      `the daemon of ${root} runs already: pid ${pid}, since ${holder?.since}`,
+      `a daemon of ${root} is already running: pid ${pid}, since ${holder?.since}`,
     )
     expect((await ask(where, '/healthz')).status).toBe(200)
   })
 
-  it('of ten that are started at once one comes up', async () => {
+  it('of ten daemons that are started at once, exactly one keeps running', async () => {
     const { launch } = newRoot()
     const all = await Promise.all(Array.from({ length: 10 }, () => launch()))
     expect(all.filter((one) => 'pid' in one)).toHaveLength(1)
   })
 
-  it('kill -9 leaves what the next one takes over at once', async () => {
+  it('after kill -9 the next daemon can start immediately', async () => {
     const { root, up } = newRoot()
     const first = await up()
     expect(await first.end('SIGKILL')).toBe(null)
@@ -63,7 +63,7 @@ describe('one daemon a root', () => {
     expect((await ask((await other.up()).where, '/healthz')).status).toBe(200)
   })
 
-  it('what is no socket is not removed from where the socket would be', async () => {
+  it('a file at the path of the socket is not removed', async () => {
     const { root, launch } = newRoot()
     mkdirSync(join(root, 'run'), { recursive: true, mode: 0o700 })
     writeFileSync(join(root, 'run', 'iapeerd.sock'), 'mine')
@@ -71,7 +71,7 @@ describe('one daemon a root', () => {
     expect(readFileSync(join(root, 'run', 'iapeerd.sock'), 'utf8')).toBe('mine')
   })
 
-  it('where the path of a socket is too long it is elsewhere, and found', async () => {
+  it('if the path of its socket is too long, the socket is in another directory, and clients find it', async () => {
     const { directory, root, up } = newRoot('r'.repeat(100))
     await peer(root, 'bob')
     const sockets = join(directory, 's')
@@ -82,9 +82,9 @@ describe('one daemon a root', () => {
   })
 })
 
-describe('the end of a daemon', () => {
+describe('the exit of a daemon', () => {
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as const)(
-    'by %s leaves every peer alive',
+    'by %s leaves every peer running',
     async (signal) => {
       const { root, up } = newRoot()
       await peer(root, 'bob')
@@ -108,7 +108,7 @@ describe('the end of a daemon', () => {
     },
   )
 
-  it('waits for a request that is under way, and not for one that never ends', async () => {
+  it('waits for a running request, but not for one that never ends', async () => {
     const { root, up } = newRoot()
     await peer(root, 'bob')
     const { where, socketPath, end } = await up()
@@ -129,7 +129,7 @@ describe('the end of a daemon', () => {
     idle.destroy()
   })
 
-  it('by an error that nobody expected is logged, ends with 1, and leaves every peer alive', async () => {
+  it('after an unexpected error is logged, has code 1, and leaves every peer running', async () => {
     const { root, up } = newRoot()
     await peer(root, 'bob')
     const flaw = "process.on('SIGUSR2', () => void Promise.reject(new Error('a flaw')))"
@@ -140,10 +140,10 @@ describe('the end of a daemon', () => {
     const [session] = await listSessions(root)
     expect(await end('SIGUSR2')).toBe(1)
     expect(session !== undefined && serverAt(session.socketPath, session.server.pid).alive()).toBe(true)
-    expect(readFileSync(daemonPaths(root).log, 'utf8')).toMatch(/"msg":"unhandledRejection: iapeerd ends"/)
+    expect(readFileSync(daemonPaths(root).log, 'utf8')).toMatch(/"msg":"unhandledRejection: iapeerd exits"/)
   })
 
-  it('what is for the daemon alone is not handed on to its peers', async () => {
+  it('variables that are meant only for the daemon are not passed to its peers', async () => {
     const { directory, root, up } = newRoot()
     const seen = join(directory, 'env')
     await peer(root, 'bob', ['sh', '-c', `env > ${seen}.new; mv ${seen}.new ${seen}; exec sleep 1000`])
@@ -167,7 +167,7 @@ describe('the end of a daemon', () => {
 describe('in the background', () => {
   const program = { argv: [process.execPath, MAIN] as const }
 
-  it('it is up when its start returns; start and stop can be repeated', async () => {
+  it('the daemon answers when its start returns; start and stop can be repeated', async () => {
     const { root } = newRoot()
     const started = await startDaemon(root, { argv: [...program.argv] })
     expect(started.state).toBe('started')
@@ -182,7 +182,7 @@ describe('in the background', () => {
     expect(lstatSync(daemonPaths(root).defaultSocket, { throwIfNoEntry: false })).toBe(undefined)
   })
 
-  it.runIf(process.platform === 'linux')('ps shows it as iapeerd, with its root', async () => {
+  it.runIf(process.platform === 'linux')('ps shows the daemon as iapeerd, with its root', async () => {
     const { root } = newRoot()
     const { health } = await startDaemon(root, { argv: [...program.argv] })
     const { pid } = health
@@ -193,15 +193,18 @@ describe('in the background', () => {
     await stopDaemon(root)
   })
 
-  it.runIf(process.platform === 'linux')('a root that does not fit is left out, not cut short', async () => {
-    const { directory, root, up } = newRoot('r'.repeat(200))
-    const { pid } = await up({ IAPEER_SOCK_DIR: join(directory, 's') })
-    const { stdout } = await run('ps', ['-o', 'comm=,args=', '-p', String(pid)])
-    expect(stdout.trim().split(/\s+/)).toEqual(['iapeerd', 'iapeerd'])
-    expect((await readLockHolder(daemonPaths(root).lock))?.pid).toBe(pid)
-  })
+  it.runIf(process.platform === 'linux')(
+    'ps shows a root that does not fit not at all, instead of truncated',
+    async () => {
+      const { directory, root, up } = newRoot('r'.repeat(200))
+      const { pid } = await up({ IAPEER_SOCK_DIR: join(directory, 's') })
+      const { stdout } = await run('ps', ['-o', 'comm=,args=', '-p', String(pid)])
+      expect(stdout.trim().split(/\s+/)).toEqual(['iapeerd', 'iapeerd'])
+      expect((await readLockHolder(daemonPaths(root).lock))?.pid).toBe(pid)
+    },
+  )
 
-  it('of many starts at once all end with the same one', async () => {
+  it('several starts at once all return the same daemon', async () => {
     const { root } = newRoot()
     const all = await Promise.all(
       Array.from({ length: 5 }, () => startDaemon(root, { argv: [...program.argv] })),
@@ -211,7 +214,7 @@ describe('in the background', () => {
     await stopDaemon(root)
   })
 
-  it('why it did not come up is told', async () => {
+  it('a start that fails reports the reason', async () => {
     const { root } = newRoot()
     const env = { ...process.env, IAPEER_PORT: '1', IAPEER_BEARER_TOKEN: 'short' }
     await expect(startDaemon(root, { argv: [...program.argv], env })).rejects.toMatchObject({
@@ -230,7 +233,7 @@ describe('in the background', () => {
     ['IAPEER_WEBHOOK_URL', 'hooks.example/secret'],
     ['IAPEER_NOTIFY', 'perhaps'],
     ['IAPEER_RECORDS', 'never'],
-  ])('with %s=%s it does not start, and says so', async (variable, value) => {
+  ])('the daemon does not start with %s=%s, and reports the variable', async (variable, value) => {
     const { root } = newRoot()
     const env = { ...process.env, [variable]: value }
     const started = startDaemon(root, { argv: [...program.argv], env })
@@ -240,7 +243,7 @@ describe('in the background', () => {
     })
   })
 
-  it.runIf(process.platform === 'linux')('it holds no file that who started it had open', async () => {
+  it.runIf(process.platform === 'linux')('the daemon keeps no file open that it inherited', async () => {
     const { directory, root } = newRoot()
     const held = join(directory, 'held')
     const env = { ...process.env, IAPEER_ROOT: root }
@@ -256,17 +259,17 @@ describe('in the background', () => {
     await stopDaemon(root)
   })
 
-  it('iapeerd without --foreground goes there', async () => {
+  it('iapeerd without --foreground starts the daemon there', async () => {
     const { root } = newRoot()
     const env = { ...process.env, IAPEER_ROOT: root }
     const iapeerd = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env })
     expect(await iapeerd()).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringMatching(/^iapeerd is up: pid \d+\n$/),
+      stdout: expect.stringMatching(/^iapeerd started: pid \d+\n$/),
     })
     expect(await iapeerd('--foreground')).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(/runs already: pid \d+, since /),
+      stderr: expect.stringMatching(/is already running: pid \d+, since /),
     })
     expect(await iapeerd('--nonsense')).toMatchObject({
       exitCode: 2,
@@ -277,7 +280,7 @@ describe('in the background', () => {
     await stopDaemon(root)
   })
 
-  it('what one that hangs was asked for is found out within two seconds, and not done when it goes on', async () => {
+  it('an action on a daemon that hangs fails within two seconds, and is not carried out when the daemon continues', async () => {
     const { root, up } = newRoot()
     await peer(root, 'bob')
     const { pid, where } = await up()
@@ -296,14 +299,14 @@ describe('in the background', () => {
     expect((await ask(where, '/healthz')).status).toBe(200)
     // A launch writes its first line within a second.
     await new Promise((resolve) => setTimeout(resolve, 1_500))
-    expect((await ask(where, '/v1/peers/bob')).json()).toMatchObject({ state: 'asleep' })
+    expect((await ask(where, '/v1/peers/bob')).json()).toMatchObject({ state: 'not-running' })
     expect(existsSync(join(root, 'state', 'lifecycle', 'command-bob.session'))).toBe(false)
     expect(readFileSync(daemonPaths(root).log, 'utf8')).not.toContain('"level":50')
     const client = await connectDaemon(root)
     expect(await client?.start('bob', {})).toMatchObject({ state: 'launched' })
   })
 
-  it('one that is asked what it knows while it hangs is found out as soon', async () => {
+  it('a read from a daemon that hangs fails as fast', async () => {
     const { root, up } = newRoot()
     const { pid, end } = await up()
     for (const route of ['fleet', 'deaths', 'version', 'events'] as const)
@@ -316,7 +319,7 @@ describe('in the background', () => {
     await end('SIGKILL')
   })
 
-  it('one that is connected to and not asked stops as soon as any', async () => {
+  it('an idle connection does not delay the stop of the daemon', async () => {
     const { root, up } = newRoot()
     await up()
     const client = await connectDaemon(root)
@@ -326,7 +329,7 @@ describe('in the background', () => {
     client?.close()
   })
 
-  it('one that hangs is told from one that is not there, and is ended by a kill', async () => {
+  it('a daemon that hangs is reported as unresponsive, and SIGKILL stops it', async () => {
     const { root, up } = newRoot()
     const { pid, end } = await up()
     process.kill(pid, 'SIGSTOP')
@@ -378,7 +381,7 @@ describe('malformed requests', () => {
       socket.once('error', done).once('close', done).end(text, 'latin1')
     })
 
-  it('10,000 of them are answered or cut off, and harm nobody', async () => {
+  it('10,000 of them are answered or disconnected, and the daemon keeps working', async () => {
     const { up } = newRoot()
     const { socketPath, where, end } = await up()
     const begun = performance.now()

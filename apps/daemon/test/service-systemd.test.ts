@@ -36,7 +36,7 @@ import { startUserManager, type UserManager, whyNoUserManager } from './user-man
 const UNIT = 'iapeerd.service'
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url))
 const why = await whyNoUserManager()
-if (why !== undefined) process.stderr.write(`no test under a real systemd: ${why}\n`)
+if (why !== undefined) process.stderr.write(`tests under a real systemd are skipped: ${why}\n`)
 
 const track = asyncCleanups()
 let manager: UserManager
@@ -49,14 +49,14 @@ interface Host {
   readonly unitFile: string
   readonly where: { readonly socketPath: string }
   readonly daemonPid: () => Promise<number | undefined>
-  /** Has the daemon launch a peer. */
+  /** Creates a peer and starts it through the daemon. */
   readonly peer: (name: string, command?: readonly string[]) => Promise<PeerSession>
-  readonly lives: (name: string) => Promise<boolean>
-  /** Identity, cause and verdict of every death. */
+  readonly isRunning: (name: string) => Promise<boolean>
+  /** Returns identity, cause and verdict of every death. */
   readonly deaths: () => Promise<string[]>
 }
 
-/** A root whose service is removed after the test, with all that it has started. */
+/** Creates a root. Its service and everything that the service started are removed after the test. */
 function newHost(): Host {
   const directory = privateDirectory()
   const root = join(directory.path, 'root')
@@ -103,7 +103,7 @@ function newHost(): Host {
     where,
     daemonPid: async () => (await serviceStatus(root, system)).pid,
     peer,
-    lives: async (name) => {
+    isRunning: async (name) => {
       const session = await sessionOf(name)
       return session !== undefined && serverAt(session.socketPath, session.server.pid).alive()
     },
@@ -115,7 +115,7 @@ function newHost(): Host {
   }
 }
 
-/** Waits until the daemon runs as another process, and has said so: before that nobody watches it. */
+/** Waits until the daemon runs as another process and has sent READY=1: before that, its watchdog is not active. */
 const another = (host: Host, pid: number | undefined) =>
   until(
     'another daemon',
@@ -145,11 +145,11 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
   })
   afterAll(() => manager?.end())
 
-  it('the service answers when it is installed, comes back from a kill and from a hang, and no peer notices, to its removal', async () => {
+  it('the service answers after its installation, and is restarted after a kill and a hang; peers keep running until after its removal', async () => {
     const host = newHost()
     const { root, spec, system } = host
     expect(await installService(spec, system)).toMatchObject({ state: 'installed' })
-    // No waiting: systemd has said that it is up.
+    // No wait is needed: the daemon has sent READY=1 to systemd.
     expect((await ask(host.where, '/healthz')).status).toBe(200)
     const first = await host.daemonPid()
     expect(await serviceStatus(root, system)).toMatchObject({ installed: true, enabled: true, active: true })
@@ -166,7 +166,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     const second = await host.daemonPid()
     signal(second, 'SIGSTOP')
     await another(host, second)
-    expect(await host.lives('bob')).toBe(true)
+    expect(await host.isRunning('bob')).toBe(true)
 
     await manager.systemctl('stop', UNIT)
     expect(await serviceStatus(root, system)).toMatchObject({
@@ -174,7 +174,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
       said: 'inactive',
       why: undefined,
     })
-    expect(await host.lives('bob')).toBe(true)
+    expect(await host.isRunning('bob')).toBe(true)
     expect(await startService(root, system)).toBe(true)
     await manager.systemctl('restart', UNIT)
     expect((await ask(host.where, '/healthz')).status).toBe(200)
@@ -182,11 +182,11 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     expect(await manager.property(UNIT, 'ActiveState')).toBe('inactive')
     expect(existsSync(host.unitFile)).toBe(false)
     expect(await manager.property('default.target', 'Wants')).not.toContain(UNIT)
-    expect(await host.lives('bob')).toBe(true)
+    expect(await host.isRunning('bob')).toBe(true)
     expect(await host.deaths()).toEqual([])
   })
 
-  it('a scope that is stopped was stopped, and one that reaches its limit was out of memory', async () => {
+  it('the verdict on a peer whose scope is stopped is terminated, and cgroup-oom if its scope reaches the memory limit', async () => {
     const host = newHost()
     await installService(host.spec, host.system)
     const { server } = await host.peer('bob')
@@ -202,13 +202,13 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     ])
     await manager.systemctl('set-property', '--runtime', manager.unitOf(hog.server.pid), 'MemoryMax=32M')
     writeFileSync(go, '')
-    // The snapshot comes after the line, and with it the evidence.
+    // The recorder writes the snapshot, with the evidence, after the line.
     await until('its verdict', async () =>
       /^command-hog \S+ cgroup-oom$/.test((await host.deaths())[1] ?? ''),
     )
   })
 
-  it('a daemon in the background gives way to the service, and its peers go over to it', async () => {
+  it('an installation stops a daemon in the background, and the daemon of the service supervises its peers', async () => {
     const host = newHost()
     const { root, spec, system } = host
     const { health } = await startDaemon(root, { argv: [process.execPath, MAIN], env: manager.env })
@@ -220,7 +220,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     })
     const { active, pid } = await serviceStatus(root, system)
     expect([active, pid === health.pid]).toEqual([true, false])
-    expect(await host.lives('bob')).toBe(true)
+    expect(await host.isRunning('bob')).toBe(true)
     await manager.systemctl('stop', UNIT)
     const other = await startDaemon(root, { argv: [process.execPath, MAIN], env: manager.env })
     await manager.systemctl('start', UNIT)
@@ -231,7 +231,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     expect(await serviceStatus(root, system)).toMatchObject({ active: true, otherDaemon: undefined })
   })
 
-  it('a Node.js that is gone is named, and so is a unit of somebody else, which is left as it is', async () => {
+  it('the status names a Node.js that does not exist any more, and a foreign unit, which is not changed', async () => {
     const host = newHost()
     const { root, spec, system, unitFile, directory } = host
     const node = join(directory, '100% node')
@@ -242,11 +242,11 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     expect(await serviceStatus(root, system)).toMatchObject({ active: true, gone: node })
     signal(await host.daemonPid(), 'SIGKILL')
     await until(
-      'systemd to say so',
+      'the state of systemd',
       async () => (await serviceStatus(root, system)).why === 'its program cannot be run',
     )
     expect(await findings(host)).toContain('service-program-gone')
-    expect(await host.lives('bob')).toBe(true)
+    expect(await host.isRunning('bob')).toBe(true)
     expect(await installService(spec, system)).toMatchObject({ state: 'updated' })
     await uninstallService(root, system)
 
@@ -268,7 +268,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     }
   })
 
-  it('an upgrade below a running daemon disarms no peer, and what dies after it is recorded', async () => {
+  it('an upgrade while the daemon is running disarms no recorder, and later deaths are recorded', async () => {
     const host = newHost()
     const { root, system } = host
     const installed = join(host.directory, 'installed')
@@ -300,7 +300,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     )
   })
 
-  it('a logout ends all, each is recorded as stopped, and together they are one incident', async () => {
+  it('a logout kills all peers; each death has the verdict terminated, and together they are one incident', async () => {
     const host = newHost()
     await installService(host.spec, host.system)
     const names = ['ann', 'bob', 'eva', 'kim']
@@ -331,7 +331,7 @@ const PACKAGES = [
   ...['core', 'canary', 'tmux', 'forensics', 'lifecycle'].map((name) => `packages/${name}`),
 ]
 
-/** What an installation has of ours, in the order of this repository; what is others' is linked. */
+/** Copies the built packages in the layout of this repository, and links the dependencies. */
 function copyInstall(directory: string): void {
   for (const name of PACKAGES) {
     const wanted = ['dist', 'package.json', 'node_modules'].map((part) => join(REPOSITORY, name, part))
@@ -347,7 +347,7 @@ function copyInstall(directory: string): void {
   symlinkSync(join(REPOSITORY, 'node_modules'), join(directory, 'node_modules'))
 }
 
-/** The version is fixed when it is built. */
+/** Replaces the version in the built files. */
 function setVersion(directory: string, version: string): void {
   const dist = join(directory, 'apps', 'daemon', 'dist')
   for (const name of readdirSync(dist).filter((one) => one.endsWith('.js'))) {

@@ -11,7 +11,7 @@ import { ask, post, roots } from './support.ts'
 const newRoot = roots()
 const BOB = toIdentity('command-bob')
 
-/** What a stream has told so far. */
+/** Follows the events. `text` returns what has arrived so far. */
 function follow(socketPath: string): { readonly text: () => string; readonly end: () => void } {
   let text = ''
   const sent = request({ socketPath, path: '/v1/events', headers: { host: 'localhost' } }, (answer) => {
@@ -25,7 +25,7 @@ function follow(socketPath: string): { readonly text: () => string; readonly end
   return { text: () => text, end: () => sent.destroy() }
 }
 
-it('the daemon brings back a peer that is kept alive, tells it as it happens, and its kill -9 ends no peer', async () => {
+it('the daemon restarts a keep-alive peer and streams the events of it, and kill -9 of the daemon stops no peer', async () => {
   const { root, up } = newRoot()
   const command = ['sleep', '1000']
   await createPeer(root, {
@@ -40,14 +40,11 @@ it('the daemon brings back a peer that is kept alive, tells it as it happens, an
   expect((await post(first.where, '/v1/peers/bob/start')).status).toBe(200)
   const before = (await statusOf(root, BOB)).session
   process.kill(before?.leader.pid ?? Number.NaN, 'SIGKILL')
-  const after = await until('it to be back', async () => {
+  const after = await until('the restart', async () => {
     const { session } = await statusOf(root, BOB)
     return session?.gen === before?.gen ? undefined : session
   })
-  await until(
-    'the stream to say so',
-    () => /"ev":"death"/.test(stream.text()) && /"restart"/.test(stream.text()),
-  )
+  await until('the events', () => /"ev":"death"/.test(stream.text()) && /"restart"/.test(stream.text()))
   stream.end()
   await first.end('SIGKILL')
   expect((await statusOf(root, BOB)).session?.gen).toBe(after.gen)

@@ -25,10 +25,10 @@ export interface Ask {
   readonly body?: string
 }
 
-/** A unix socket, or a port of 127.0.0.1. */
+/** The address of a daemon: a unix socket, or a port of 127.0.0.1. */
 export type Where = { readonly socketPath: string } | { readonly port: number }
 
-/** One request, and the whole answer. */
+/** Sends one request and reads the whole answer. */
 export function ask(
   where: Where,
   path: string,
@@ -69,7 +69,7 @@ interface RunningDaemon {
   readonly socketPath: string
   readonly port: number
   readonly where: Where
-  /** @returns its exit code; null when the signal ended it */
+  /** @returns the exit code; null if the signal killed it */
   readonly end: (signal?: NodeJS.Signals) => Promise<number | null>
 }
 
@@ -81,12 +81,12 @@ interface FailedDaemon {
 export interface TestRoot {
   readonly directory: string
   readonly root: string
-  /** Starts `iapeerd --foreground` and waits until it is up, or has said why not. */
+  /** Starts `iapeerd --foreground` and waits until it has started or reported an error. */
   readonly launch: (env?: NodeJS.ProcessEnv) => Promise<RunningDaemon | FailedDaemon>
   readonly up: (env?: NodeJS.ProcessEnv) => Promise<RunningDaemon>
 }
 
-/** Call once per test file: gives private roots in which whatever is started ends after the test. */
+/** Returns a function that creates private roots. Everything started in them is stopped after the test. Call it once per test file. */
 export function roots(): (name?: string) => TestRoot {
   const track = asyncCleanups()
   return (name = 'root') => {
@@ -96,7 +96,7 @@ export function roots(): (name?: string) => TestRoot {
     track(directory.remove)
     track(async () => {
       const location = rootRecordLocation(root)
-      // A guard ends by itself, with the record of its server; to dismiss it over that would cut it short.
+      // A guard exits by itself after it has recorded the end of its server; dismissing it would interrupt that.
       for (const { identity, mode } of await listCanaries(location))
         if (mode === 'watch') await dismissCanary({ identity, ...location })
       const states = join(root, 'state', 'canary')
@@ -106,7 +106,7 @@ export function roots(): (name?: string) => TestRoot {
       for (const { socketPath, server } of await listSessions(root))
         await serverAt(socketPath, server.pid).end()
     })
-    // One that a test has started in the background and not ended.
+    // A test may have started a daemon in the background and not stopped it.
     track(() => stopDaemon(root))
     const launch: TestRoot['launch'] = async (more = {}) => {
       const child = spawn(process.execPath, [MAIN, '--foreground', '--report'], {
@@ -134,16 +134,16 @@ async function reported(
   exited: Promise<number | null>,
 ): Promise<RunningDaemon | FailedDaemon> {
   const { stdout, pid } = child
-  if (stdout === null || pid === undefined) throw new Error('it was not started')
+  if (stdout === null || pid === undefined) throw new Error('the daemon was not started')
   for await (const line of createInterface(stdout)) {
-    const said = JSON.parse(line)
-    if (said.state !== 'up') return { failure: said, exitCode: await exited }
-    const { socketPath, port = 0 } = said
+    const report = JSON.parse(line)
+    if (report.state !== 'up') return { failure: report, exitCode: await exited }
+    const { socketPath, port = 0 } = report
     const end = (signal: NodeJS.Signals = 'SIGTERM') => {
       child.kill(signal)
       return exited
     }
     return { pid, socketPath, port, where: { socketPath }, end }
   }
-  throw new Error(`it ended with ${await exited} and said nothing`)
+  throw new Error(`the daemon exited with ${await exited} and reported nothing`)
 }

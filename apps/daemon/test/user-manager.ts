@@ -8,28 +8,28 @@ const CGROUPS = '/sys/fs/cgroup'
 const SCRIPT = fileURLToPath(new URL('fixtures/user-manager.sh', import.meta.url))
 const OLDEST = 250
 
-/** Why no user manager of systemd can be started beside whatever runs here; undefined when one can. */
+/** Returns why no systemd user manager can be started on this host; undefined if one can. */
 export async function whyNoUserManager(): Promise<string | undefined> {
-  if (process.platform !== 'linux') return 'this is no Linux'
+  if (process.platform !== 'linux') return 'this is not Linux'
   if (process.getuid?.() !== 0) return 'this is not root'
-  if (existsSync('/run/systemd/system')) return 'systemd runs this host, and the cgroups are its own'
-  const said = await run('systemctl', ['--version']).catch(() => undefined)
-  const version = Number(/^systemd (\d+)/.exec(said?.stdout ?? '')?.[1])
-  if (!(version >= OLDEST)) return `there is no systemd of version ${OLDEST} or later`
+  if (existsSync('/run/systemd/system')) return 'systemd is the init of this host and manages the cgroups'
+  const shown = await run('systemctl', ['--version']).catch(() => undefined)
+  const version = Number(/^systemd (\d+)/.exec(shown?.stdout ?? '')?.[1])
+  if (!(version >= OLDEST)) return `systemd ${OLDEST} or later is not installed`
   const unshared = await run('unshare', ['--mount', 'true']).catch(() => undefined)
-  if (unshared?.exitCode !== 0) return 'no mount namespace can be made'
+  if (unshared?.exitCode !== 0) return 'a mount namespace cannot be created'
   try {
     const probe = join(hierarchies()[0] ?? CGROUPS, `iapeer-probe-${process.pid}`)
     mkdirSync(probe)
     rmdirSync(probe)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error
-    return `no cgroup can be made (${error.code})`
+    return `a cgroup cannot be created (${error.code})`
   }
   return undefined
 }
 
-/** Where cgroups are: one unified hierarchy, or one for each controller (cgroups(7)). */
+/** Returns the cgroup hierarchies: one unified hierarchy, or one for each controller (cgroups(7)). */
 function hierarchies(): string[] {
   if (existsSync(join(CGROUPS, 'cgroup.controllers'))) return [CGROUPS]
   return readdirSync(CGROUPS)
@@ -37,7 +37,7 @@ function hierarchies(): string[] {
     .filter((path) => existsSync(join(path, 'cgroup.procs')))
 }
 
-/** Everything below a cgroup, the deepest first, and itself. */
+/** Returns a cgroup and all cgroups below it, the deepest first. */
 function treeOf(path: string): string[] {
   if (!existsSync(path)) return []
   const directories = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory())
@@ -46,18 +46,18 @@ function treeOf(path: string): string[] {
 
 export interface UserManager {
   readonly home: string
-  /** What a login of its user has. */
+  /** The environment of a login of its user. */
   readonly env: NodeJS.ProcessEnv
   readonly systemctl: (...args: string[]) => ReturnType<typeof run>
-  /** What `systemctl show` says of it. */
+  /** Returns a property of a unit (`systemctl show`). */
   readonly property: (unit: string, name: string) => Promise<string>
-  /** The unit that a process is in. */
+  /** Returns the unit of a process. */
   readonly unitOf: (pid: number) => string
-  /** Whether units can be given a limit of memory. */
+  /** Whether a memory limit can be set on units. */
   readonly limitsMemory: boolean
-  /** As a logout does: TERM to the manager, which ends all its units, and then itself. */
+  /** Does what a logout does: sends TERM to the manager, which stops all its units and exits. */
   readonly exit: () => Promise<void>
-  /** Ends it, whatever is left in its cgroups, and these. */
+  /** Kills the manager and all processes in its cgroups, and removes the cgroups. */
   readonly end: () => Promise<void>
 }
 
@@ -66,7 +66,7 @@ export async function startUserManager(): Promise<UserManager> {
   const home = join(directory.path, 'home')
   const runtime = join(directory.path, 'run')
   for (const path of [home, runtime]) mkdirSync(path, { mode: 0o700 })
-  // As that of a login is called: recorders tell a unit of the user by it.
+  // Named like the cgroup of a login: recorders recognise units of a user by this name.
   const cgroup = `iapeer-test-${process.pid}/user@0.service`
   const env = { PATH: process.env['PATH'], HOME: home, XDG_RUNTIME_DIR: runtime, LC_ALL: 'C' }
   const log = openSync(join(directory.path, 'log'), 'a')
@@ -87,7 +87,7 @@ export async function startUserManager(): Promise<UserManager> {
   const end = async (): Promise<void> => {
     child.kill('SIGKILL')
     await exited
-    await until('the processes of its cgroups to end', () => {
+    await until('the processes of its cgroups to exit', () => {
       const left = ours().flatMap((path) =>
         readFileSync(join(path, 'cgroup.procs'), 'latin1').split('\n').filter(Boolean),
       )
@@ -104,9 +104,9 @@ export async function startUserManager(): Promise<UserManager> {
     return stdout === 'active\n' || child.exitCode !== null
   })
   if (child.exitCode !== null) {
-    const said = readFileSync(join(directory.path, 'log'), 'utf8')
+    const log = readFileSync(join(directory.path, 'log'), 'utf8')
     await end()
-    throw new Error(`the user manager has ended: ${said}`)
+    throw new Error(`the user manager exited: ${log}`)
   }
   return {
     home,

@@ -166,7 +166,7 @@ it("iapeerd starts from the daemon's package alone, and ps shows its name", asyn
   const env = { ...process.env, IAPEER_ROOT: join(path, 'root') }
   const iapeerd = join(path, 'node_modules', '.bin', 'iapeerd')
   const done = await run(iapeerd, [], { cwd: path, env })
-  const [, pid = ''] = /^iapeerd is up: pid (\d+)\n$/.exec(done.stdout) ?? []
+  const [, pid = ''] = /^iapeerd started: pid (\d+)\n$/.exec(done.stdout) ?? []
   expect({ ...done, pid }).toMatchObject({ exitCode: 0, pid: expect.stringMatching(/./) })
   const args = await run('ps', ['-o', 'args=', '-p', pid])
   expect(args.stdout.trim()).toBe(`iapeerd --root ${env.IAPEER_ROOT}`)

@@ -5,21 +5,21 @@ import { parseCgroup } from '../src/doctor/cgroup.ts'
 import { unitOf } from '../src/doctor/checks/fate.ts'
 import { judgeDisk } from '../src/doctor/checks/host.ts'
 import { type Check, needsAttention, runDoctor } from '../src/index.ts'
-import { patients } from './doctor-support.ts'
+import { testHosts } from './doctor-support.ts'
 
-const newPatient = patients()
+const newHost = testHosts()
 
 describe('doctor', () => {
-  it('on an empty healthy system finds nothing to see to', async () => {
-    const { context } = newPatient()
+  it('finds no problem on an empty healthy system', async () => {
+    const { context } = newHost()
     const examined = await runDoctor(context)
     expect(needsAttention(examined)).toBe(false)
     const levels = new Set(examined.flatMap(({ findings }) => findings.map(({ level }) => level)))
     expect([...levels].filter((level) => level !== 'ok' && level !== 'note')).toEqual([])
   })
 
-  it('a check that fails or hangs is a finding, and the others are told', async () => {
-    const { context } = newPatient()
+  it('reports a check that fails or hangs as a finding, and the findings of the other checks', async () => {
+    const { context } = newHost()
     const check = (id: string, run: Check['run']): Check => ({ id, title: `The ${id}`, group: 'host', run })
     const examined = await runDoctor({ ...context, limitMs: 50 }, [
       check('broken', () => Promise.reject(new Error('EIO: i/o error'))),
@@ -27,35 +27,35 @@ describe('doctor', () => {
       check('well', () => Promise.resolve([{ id: 'well', level: 'ok', what: 'fine' }])),
     ])
     expect(examined.flatMap(({ findings }) => findings)).toEqual([
-      { id: 'broken-unknown', level: 'warning', what: 'The broken could not be looked at: EIO: i/o error' },
+      { id: 'broken-unknown', level: 'warning', what: 'The broken could not be checked: EIO: i/o error' },
       {
         id: 'stuck-unknown',
         level: 'warning',
-        what: 'The stuck could not be looked at: no answer within 0.05 s',
+        what: 'The stuck could not be checked: no answer within 0.05 s',
       },
       { id: 'well', level: 'ok', what: 'fine' },
     ])
     expect(needsAttention(examined)).toBe(true)
   })
 
-  it('what it cannot read of the system is one finding', async () => {
-    const { at, look } = newPatient()
+  it('reports a system file that it cannot read as one finding', async () => {
+    const { at, runCheck } = newHost()
     mkdirSync(at('usr-lib', 'tmpfiles.d', 'directory.conf'), { recursive: true })
-    expect(await look('tmpfiles')).toMatchObject([{ level: 'ok' }])
+    expect(await runCheck('tmpfiles')).toMatchObject([{ level: 'ok' }])
     mkdirSync(at('run', 'systemd', 'system'), { recursive: true })
     mkdirSync(at('etc', 'systemd', 'logind.conf'), { recursive: true })
-    expect(await look('logout')).toMatchObject([{ id: 'logout-unknown', level: 'warning' }])
+    expect(await runCheck('logout')).toMatchObject([{ id: 'logout-unknown', level: 'warning' }])
   })
 })
 
-describe('of the host', () => {
+describe('the checks of the host', () => {
   it.each([
     ['18.20.0', 'error'],
     ['20.18.3', 'error'],
     ['20.19.0', 'ok'],
     ['24.0.0', 'ok'],
   ])('Node.js %s is %s', async (nodeVersion, level) => {
-    expect(await newPatient().look('node', { nodeVersion })).toMatchObject([{ level }])
+    expect(await newHost().runCheck('node', { nodeVersion })).toMatchObject([{ level }])
   })
 
   it.each([
@@ -64,15 +64,15 @@ describe('of the host', () => {
     [{ bavail: 2_000, bsize: 4096, files: 1e6, ffree: 5e5 }, ['error']],
     [{ bavail: 1_000_000, bsize: 4096, files: 1e6, ffree: 999 }, ['ok', 'warning']],
     [{ bavail: 0, bsize: 4096, files: 1e6, ffree: 0 }, ['error', 'error']],
-  ])('a disk with %o left is judged %o', (space, levels) => {
+  ])('of a disk with %o return %o', (space, levels) => {
     expect(judgeDisk(space, '/root').map(({ level }) => level)).toEqual(levels)
   })
 
-  it.runIf(mayMount)('a real small disk is an error', async () => {
-    const { at, look } = newPatient()
+  it.runIf(mayMount)('report a small real disk as an error', async () => {
+    const { at, runCheck } = newHost()
     const disk = await smallDisk(at('disk'))
     try {
-      const found = await look('disk', { root: at('disk', 'root') })
+      const found = await runCheck('disk', { root: at('disk', 'root') })
       expect(found).toMatchObject(
         [{ id: 'disk-space', level: 'error', where: at('disk') }, {}].slice(0, found.length),
       )
@@ -81,53 +81,53 @@ describe('of the host', () => {
     }
   })
 
-  it('a clock behind the newest record, or behind the build, is a warning', async () => {
-    const { look, write } = newPatient()
+  it('warn about a clock behind the newest record or behind the build', async () => {
+    const { runCheck, write } = newHost()
     const now = new Date('2026-06-10T12:00:00Z')
-    expect(await look('clock', { now })).toMatchObject([{ level: 'ok' }])
-    expect(await look('clock', { now, builtAt: new Date('2026-06-11T00:00:00Z') })).toMatchObject([
+    expect(await runCheck('clock', { now })).toMatchObject([{ level: 'ok' }])
+    expect(await runCheck('clock', { now, builtAt: new Date('2026-06-11T00:00:00Z') })).toMatchObject([
       { id: 'clock-behind', level: 'warning' },
     ])
     const line = (ts: string) => `ts=${ts} ev=server-exit identity=claude-bob\n`
     write('root/logs/iapeer/exits.log', line('2026-06-09T00:00:00Z') + line('2026-06-10T12:00:03.500Z'))
-    expect(await look('clock', { now })).toMatchObject([{ level: 'ok' }])
+    expect(await runCheck('clock', { now })).toMatchObject([{ level: 'ok' }])
     write('root/logs/iapeer/lifecycle.log', line('2026-06-10T13:00:00.000Z'))
-    expect(await look('clock', { now })).toMatchObject([
-      { what: expect.stringContaining('newest record is of 2026-06-10T13:00:00.000Z') },
+    expect(await runCheck('clock', { now })).toMatchObject([
+      { what: expect.stringContaining('newest record is from 2026-06-10T13:00:00.000Z') },
     ])
     write('root/logs/iapeer/lifecycle.log', 'ts=never\n')
-    expect(await look('clock', { now })).toMatchObject([{ level: 'ok' }])
+    expect(await runCheck('clock', { now })).toMatchObject([{ level: 'ok' }])
   })
 
-  it('IAPEER_RECORDS=off and a daemon of another version are warnings', async () => {
-    const { context, look } = newPatient()
+  it('warn about IAPEER_RECORDS=off and a daemon of another version', async () => {
+    const { context, runCheck } = newHost()
     const system = { ...context.system, env: { ...context.system.env, IAPEER_RECORDS: 'off' } }
-    expect(await look('records-switch', { system })).toMatchObject([{ level: 'warning' }])
+    expect(await runCheck('records-switch', { system })).toMatchObject([{ level: 'warning' }])
     const daemon = { pid: 4711, version: '0.1.0' }
-    expect(await look('versions', { version: '0.1.0', daemon })).toMatchObject([{ level: 'ok' }])
-    expect(await look('versions', { version: '0.2.0', daemon })).toMatchObject([
+    expect(await runCheck('versions', { version: '0.1.0', daemon })).toMatchObject([{ level: 'ok' }])
+    expect(await runCheck('versions', { version: '0.2.0', daemon })).toMatchObject([
       { id: 'version-skew', level: 'warning', where: 'pid 4711' },
     ])
   })
 })
 
 describe('a logout', () => {
-  const systemd = (patient: ReturnType<typeof newPatient>) =>
-    mkdirSync(patient.at('run', 'systemd', 'system'), { recursive: true })
+  const systemd = (host: ReturnType<typeof newHost>) =>
+    mkdirSync(host.at('run', 'systemd', 'system'), { recursive: true })
 
-  it('is no subject where systemd does not run', async () => {
-    expect(await newPatient().look('logout')).toEqual([])
+  it('is not checked where systemd is not running', async () => {
+    expect(await newHost().runCheck('logout')).toEqual([])
   })
 
   it('without linger is a note, and a warning where the service is installed', async () => {
-    const patient = newPatient()
-    systemd(patient)
+    const host = newHost()
+    systemd(host)
     const fix = 'loginctl enable-linger me'
-    expect(await patient.look('logout')).toMatchObject([{ id: 'linger-off', level: 'note', fix }])
-    patient.write('home/.config/systemd/user/iapeerd.service', '')
-    expect(await patient.look('logout')).toMatchObject([{ id: 'linger-off', level: 'warning', fix }])
-    patient.write('var-lib/systemd/linger/me', '')
-    expect(await patient.look('logout')).toMatchObject([{ id: 'linger', level: 'ok' }])
+    expect(await host.runCheck('logout')).toMatchObject([{ id: 'linger-off', level: 'note', fix }])
+    host.write('home/.config/systemd/user/iapeerd.service', '')
+    expect(await host.runCheck('logout')).toMatchObject([{ id: 'linger-off', level: 'warning', fix }])
+    host.write('var-lib/systemd/linger/me', '')
+    expect(await host.runCheck('logout')).toMatchObject([{ id: 'linger', level: 'ok' }])
   })
 
   it.each([
@@ -136,7 +136,7 @@ describe('a logout', () => {
     ['#KillUserProcesses=yes', [], 'linger-off'],
     ['KillUserProcesses=no', [['etc', '50.conf', 'yes']], 'logout-kills'],
     ['KillUserProcesses=yes', [['usr-lib', '50.conf', 'no']], 'linger-off'],
-    // Of one name that of /etc alone counts; of several the last by name.
+    // Of files with the same name only the one in /etc counts; of files with different names the last one.
     [
       '',
       [
@@ -158,27 +158,27 @@ describe('a logout', () => {
     ['KillUserProcesses=yes\nKillOnlyUsers=you me', [], 'logout-kills'],
     ['[Other]\nKillUserProcesses=yes', [], 'linger-off'],
   ])('with %j and the drop-ins %j is %s', async (main, dropIns, id) => {
-    const patient = newPatient()
-    systemd(patient)
-    patient.write('etc/systemd/logind.conf', `[Login]\n${main}\n`)
+    const host = newHost()
+    systemd(host)
+    host.write('etc/systemd/logind.conf', `[Login]\n${main}\n`)
     for (const [directory = '', name = '', value = ''] of dropIns)
-      patient.write(`${directory}/systemd/logind.conf.d/${name}`, `[Login]\nKillUserProcesses=${value}\n`)
-    expect(await patient.look('logout')).toMatchObject([{ id }])
+      host.write(`${directory}/systemd/logind.conf.d/${name}`, `[Login]\nKillUserProcesses=${value}\n`)
+    expect(await host.runCheck('logout')).toMatchObject([{ id }])
   })
 
-  it('that kills is a note where services linger, and a masked drop-in counts for nothing', async () => {
-    const patient = newPatient()
-    systemd(patient)
-    patient.write('usr-lib/systemd/logind.conf.d/50.conf', '[Login]\nKillUserProcesses=yes\n')
-    patient.write('var-lib/systemd/linger/me', '')
-    expect(await patient.look('logout')).toMatchObject([{ id: 'logout-kills', level: 'note' }])
-    mkdirSync(patient.at('etc', 'systemd', 'logind.conf.d'), { recursive: true })
-    symlinkSync('/dev/null', patient.at('etc', 'systemd', 'logind.conf.d', '50.conf'))
-    expect(await patient.look('logout')).toMatchObject([{ id: 'linger', level: 'ok' }])
+  it('that kills processes is a note where services linger, and a masked drop-in has no effect', async () => {
+    const host = newHost()
+    systemd(host)
+    host.write('usr-lib/systemd/logind.conf.d/50.conf', '[Login]\nKillUserProcesses=yes\n')
+    host.write('var-lib/systemd/linger/me', '')
+    expect(await host.runCheck('logout')).toMatchObject([{ id: 'logout-kills', level: 'note' }])
+    mkdirSync(host.at('etc', 'systemd', 'logind.conf.d'), { recursive: true })
+    symlinkSync('/dev/null', host.at('etc', 'systemd', 'logind.conf.d', '50.conf'))
+    expect(await host.runCheck('logout')).toMatchObject([{ id: 'linger', level: 'ok' }])
   })
 })
 
-describe('cleaners', () => {
+describe('temporary-file cleaners', () => {
   it.each([
     ['D /scratch 1777 root root 10d', 'cleaned-directory'],
     ['q /scratch 1777 root root 10d', 'cleaned-directory'],
@@ -194,22 +194,22 @@ describe('cleaners', () => {
     ['D! /scratch 1777 root root 10d', 'cleaned-directory'],
     ['d /scratch2 - - - 1d\n\nnonsense', 'directories-stay'],
   ])('%j is %s for a root in /scratch', async (rule, id) => {
-    const { look, write } = newPatient()
+    const { runCheck, write } = newHost()
     write('usr-lib/tmpfiles.d/tmp.conf', `${rule}\n`)
-    expect(await look('tmpfiles', { root: '/scratch/root' })).toMatchObject([{ id }])
+    expect(await runCheck('tmpfiles', { root: '/scratch/root' })).toMatchObject([{ id }])
   })
 
-  it('of the sockets are told too, and a file in /etc hides that of the system', async () => {
-    const { context, look, write } = newPatient()
+  it('of the socket directory are reported too, and a file in /etc masks the system file of the same name', async () => {
+    const { context, runCheck, write } = newHost()
     write('usr-lib/tmpfiles.d/tmp.conf', 'q /scratch - - - 10d\n')
     const system = { ...context.system, env: { IAPEER_SOCK_DIR: '/scratch/s' } }
-    expect(await look('tmpfiles', { system })).toMatchObject([
+    expect(await runCheck('tmpfiles', { system })).toMatchObject([
       { id: 'cleaned-directory', level: 'warning', where: expect.stringContaining('/scratch/s') },
     ])
     write('etc/tmpfiles.d/tmp.conf', '')
-    expect(await look('tmpfiles', { system })).toMatchObject([{ level: 'ok' }])
+    expect(await runCheck('tmpfiles', { system })).toMatchObject([{ level: 'ok' }])
     const temporary = { ...system, temporaryDirectories: ['/scratch'] }
-    expect(await look('tmpfiles', { system: temporary })).toMatchObject([
+    expect(await runCheck('tmpfiles', { system: temporary })).toMatchObject([
       { id: 'temporary-directory', level: 'note' },
     ])
   })
@@ -238,23 +238,20 @@ describe('the daemon', () => {
     expect(unitOf(cgroup)).toEqual(unit)
   })
 
-  it('none is a note', async () => {
-    expect(await newPatient().look('daemon')).toMatchObject([{ id: 'daemon-none', level: 'note' }])
+  it('that is not running is a note', async () => {
+    expect(await newHost().runCheck('daemon')).toMatchObject([{ id: 'daemon-none', level: 'note' }])
   })
 
-  it.each(['stalled', 'unresponsive'] as const)(
-    'a %s one is an error that says what to do',
-    async (fault) => {
-      expect(await newPatient().look('daemon', { daemon: { pid: 4711, fault } })).toMatchObject([
-        {
-          id: `daemon-${fault}`,
-          level: 'error',
-          where: 'pid 4711',
-          fix: expect.stringContaining('daemon stop'),
-        },
-      ])
-    },
-  )
+  it.each(['stalled', 'unresponsive'] as const)('that is %s is an error, with a fix', async (fault) => {
+    expect(await newHost().runCheck('daemon', { daemon: { pid: 4711, fault } })).toMatchObject([
+      {
+        id: `daemon-${fault}`,
+        level: 'error',
+        where: 'pid 4711',
+        fix: expect.stringContaining('daemon stop'),
+      },
+    ])
+  })
 
   it.each([
     [USER, 'process', 'daemon', 'ok'],
@@ -262,9 +259,9 @@ describe('the daemon', () => {
     ['/user.slice/session-3.scope', 'none', 'daemon-in-login', 'note'],
     ['/', 'none', 'daemon', 'ok'],
   ])('in %s with KillMode=%s is %s, %s', async (cgroup, mode, id, level) => {
-    const { look, write, program } = newPatient()
+    const { runCheck, write, program } = newHost()
     write('proc/4711/cgroup', `0::${cgroup}\n`)
     program('systemctl', `[ "$1" = --user ] && [ "$3" = iapeerd.service ] && echo KillMode=${mode}`)
-    expect(await look('daemon', { daemon: { pid: 4711 } })).toMatchObject([{ id, level }])
+    expect(await runCheck('daemon', { daemon: { pid: 4711 } })).toMatchObject([{ id, level }])
   })
 })

@@ -8,20 +8,20 @@ import { listSessions } from '@iapeer/lifecycle/sessions'
 import { CHECKS } from '../src/doctor/checks.ts'
 import { type DoctorContext, type Finding, runDoctor } from '../src/index.ts'
 
-export interface Patient {
+export interface TestHost {
   readonly at: (...parts: string[]) => string
   readonly root: string
   readonly context: DoctorContext
   readonly write: (path: string, text: string, mode?: number) => string
-  /** A program of that name, first on the PATH. */
+  /** Writes a shell script to a directory that is first in PATH. */
   readonly program: (name: string, script: string) => string
   readonly peer: (name: string) => Promise<Launched['session']>
-  /** What the check of that name finds. */
-  readonly look: (check: string, more?: Partial<DoctorContext>) => Promise<readonly Finding[]>
+  /** Runs one check and returns its findings. */
+  readonly runCheck: (check: string, more?: Partial<DoctorContext>) => Promise<readonly Finding[]>
 }
 
-/** Call once per test file: gives roots on systems that are nothing but directories. */
-export function patients(): () => Patient {
+/** Returns a function that creates a root and the system directories that doctor reads. Call it once per test file. */
+export function testHosts(): () => TestHost {
   const track = asyncCleanups()
   return () => {
     const directory = privateDirectory()
@@ -68,18 +68,18 @@ export function patients(): () => Patient {
       nodeVersion: '20.19.0',
       fix: false,
     }
-    const look = async (check: string, more: Partial<DoctorContext> = {}) => {
+    const runCheck = async (check: string, more: Partial<DoctorContext> = {}) => {
       const checks = CHECKS.filter(({ id }) => id === check)
       const [found] = await runDoctor({ ...context, ...more }, checks)
-      if (found === undefined) throw new Error(`there is no check ${check}`)
+      if (found === undefined) throw new Error(`no check has the id ${check}`)
       return found.findings
     }
     const peer = async (name: string) => {
       const command = ['sleep', '1000']
-      const who = { personality: toPersonality(name), defaultRuntime: toRuntime('command'), command }
-      return (await launchPeer(root, await createPeer(root, who))).session
+      const profile = { personality: toPersonality(name), defaultRuntime: toRuntime('command'), command }
+      return (await launchPeer(root, await createPeer(root, profile))).session
     }
     const program = (name: string, script: string) => write(`bin/${name}`, `#!/bin/sh\n${script}\n`, 0o755)
-    return { at, root, context, write, program, peer, look }
+    return { at, root, context, write, program, peer, runCheck }
   }
 }

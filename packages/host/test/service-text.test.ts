@@ -25,21 +25,21 @@ async function verify(text: string): Promise<string | undefined> {
   return done === undefined ? undefined : `${done.exitCode} ${done.stderr}`
 }
 
-/** The texts of a property list by their path, read by an XML parser that forgives nothing. */
+/** Returns the values and comments of a property list in order, read by a strict XML parser. */
 function readPlist(text: string): { values: string[]; comments: string[] } {
   const [values, comments]: [string[], string[]] = [[], []]
   const parser = new SaxesParser()
-  let inside = ''
+  let content = ''
   parser.on('opentag', (tag) => {
-    inside = ''
+    content = ''
     if (tag.name === 'true' || tag.name === 'false') values.push(tag.name)
   })
   parser.on('text', (more) => {
-    inside += more
+    content += more
   })
   parser.on('closetag', (tag) => {
-    if (['key', 'string', 'integer'].includes(tag.name)) values.push(inside)
-    inside = ''
+    if (['key', 'string', 'integer'].includes(tag.name)) values.push(content)
+    content = ''
   })
   parser.on('comment', (comment) => {
     comments.push(comment.trim())
@@ -52,7 +52,7 @@ function readPlist(text: string): { values: string[]; comments: string[] } {
 }
 
 describe('the systemd unit', () => {
-  it('says all that keeps the daemon up and the peers out of its fate', () => {
+  it('restarts the daemon, and stops no peer with it', () => {
     expect(renderSystemdUnit(PLAIN)).toMatchSnapshot()
   })
 
@@ -64,19 +64,19 @@ describe('the systemd unit', () => {
     ['a backslash', '/a\\n', '"/a\\\\n"'],
     ['a newline', '/a\nExecStop=/bin/rm', '"/a\\nExecStop=/bin/rm"'],
     ['control characters', '/\u0001\u0085', '"/\\x01\\u0085"'],
-  ])('%s in a path stays that', (_what, root, written) => {
+  ])('escapes %s in a path', (_what, root, written) => {
     const text = renderSystemdUnit({ ...PLAIN, root, entry: root })
     const start = text.split('\n').filter((line) => line.startsWith('ExecStart='))
     expect(start).toEqual([`ExecStart="/usr/bin/node" ${written} "--foreground" "--root" ${written}`])
     expect(text.split('\n').filter((line) => line.startsWith('ExecStop'))).toEqual([])
   })
 
-  it('variables are written as one assignment each, a dollar as it is', () => {
+  it('has one assignment for each variable, in which a dollar is not escaped', () => {
     const text = renderSystemdUnit({ ...PLAIN, path: '/a b:/%h:/$x', env: { IAPEER_SOCK_DIR: '/s "t"' } })
     expect(text).toContain('Environment="IAPEER_SOCK_DIR=/s \\"t\\""\nEnvironment="PATH=/a b:/%%h:/$x"\n')
   })
 
-  it('systemd itself finds nothing to say about it, hostile paths included', async () => {
+  it('passes systemd-analyze verify, also with hostile paths', async () => {
     const directory = privateDirectory()
     track(directory.remove)
     const odd = join(directory.path, "100%h $HOME's é;")
@@ -90,23 +90,23 @@ describe('the systemd unit', () => {
       { ...PLAIN, node, root: '/a\nb', path: 'c\td' },
     ])
       expect([undefined, '0 ']).toContain(await verify(renderSystemdUnit(spec)))
-    // The same check does find a program that is not there, so it has understood the path.
+    // The same check reports a program that does not exist, which shows that it has read the path.
     const wrong = await verify(renderSystemdUnit({ ...PLAIN, node: `${node}x` }))
     if (wrong !== undefined) expect(wrong).toContain(`${node}x`)
   })
 
-  it('a program that systemd cannot run is refused', () => {
+  it('is refused for a program that systemd cannot run', () => {
     for (const node of ['/a"b/node', "/it's/node", '/a\\b/node', '/a\nb/node'])
-      expect(() => renderSystemdUnit({ ...PLAIN, node })).toThrow(/systemd runs no program/)
+      expect(() => renderSystemdUnit({ ...PLAIN, node })).toThrow(/systemd cannot run a program/)
   })
 })
 
 describe('the launchd agent', () => {
-  it('says the same in its own words', () => {
+  it('has the same settings in the format of launchd', () => {
     expect(renderLaunchdPlist(PLAIN)).toMatchSnapshot()
   })
 
-  it('is XML, with every path as it is', () => {
+  it('is valid XML that preserves every path', () => {
     const spec = { root: HOSTILE, node: HOSTILE, entry: HOSTILE, path: HOSTILE, env: { 'A<&>': 'x]]>' } }
     const { values, comments } = readPlist(renderLaunchdPlist(spec))
     const at = values.indexOf('ProgramArguments')
@@ -124,8 +124,8 @@ describe('the launchd agent', () => {
     expect(decodeURIComponent(comments[0] ?? '')).toBe(`made by iapeer: ${HOSTILE}`)
   })
 
-  it('refuses what XML cannot hold', () => {
+  it('is refused for characters that XML cannot contain', () => {
     for (const root of ['/a\u0001', '/a\u0000', '/a\ud800', '/a\ufffe', '/a\r'])
-      expect(() => renderLaunchdPlist({ ...PLAIN, root })).toThrow(/cannot hold/)
+      expect(() => renderLaunchdPlist({ ...PLAIN, root })).toThrow(/cannot contain/)
   })
 })

@@ -19,12 +19,13 @@ import {
   type ServiceSystem,
   serviceStatus,
   startService,
+  thisServiceSystem,
   uninstallService,
 } from '../src/index.ts'
 
 const track = asyncCleanups()
 
-/** Keeps what it was told in a log, and whether the unit is enabled and runs in two files. */
+/** Logs its arguments, and keeps in two files whether the unit is enabled and running. */
 const SYSTEMCTL = `#!/bin/sh
 shift
 echo "$*" >> "$FAKE/log"
@@ -71,20 +72,20 @@ function setup(
     lingerDir: at('linger'),
   }
   const spec = { root: at('root'), node: '/usr/bin/node', entry: at('main.js'), path: '/usr/bin:/bin' }
-  /** What was told the manager since the last look, questions left out. */
-  const told = (): string[] => {
+  /** Returns the commands that the manager received since the last call, without queries. */
+  const managerCalls = (): string[] => {
     const log = at('fake', 'log')
     if (!existsSync(log)) return []
     const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
     rmSync(log)
     return lines.filter((line) => !/^(show|print|version)/.test(line))
   }
-  return { at, system, spec, told, path: planService(spec, system).path }
+  return { at, system, spec, managerCalls, path: planService(spec, system).path }
 }
 
 describe('a systemd service', () => {
-  it('is installed, known, left as it is by a second install, and removed twice without harm', async () => {
-    const { system, spec, told, path, at } = setup('linux')
+  it('is installed, reported, not changed by a second installation, and removed; a second removal does nothing', async () => {
+    const { system, spec, managerCalls, path, at } = setup('linux')
     expect(path).toBe(at('home', '.config', 'systemd', 'user', 'iapeerd.service'))
     expect(await serviceStatus(spec.root, system)).toMatchObject({
       installed: false,
@@ -93,7 +94,7 @@ describe('a systemd service', () => {
     })
 
     expect(await installService(spec, system)).toMatchObject({ state: 'installed', path, lingers: false })
-    expect(told()).toEqual(['daemon-reload', 'enable iapeerd.service', 'restart iapeerd.service'])
+    expect(managerCalls()).toEqual(['daemon-reload', 'enable iapeerd.service', 'restart iapeerd.service'])
     expect(readFileSync(path, 'utf8')).toBe(planService(spec, system).text)
     const status = {
       manager: 'systemd',
@@ -107,51 +108,54 @@ describe('a systemd service', () => {
 
     const { mtimeMs, ino } = statSync(path)
     expect(await installService(spec, system)).toMatchObject({ state: 'already' })
-    expect(told()).toEqual(['daemon-reload', 'enable iapeerd.service', 'start iapeerd.service'])
+    expect(managerCalls()).toEqual(['daemon-reload', 'enable iapeerd.service', 'start iapeerd.service'])
     expect(statSync(path)).toMatchObject({ mtimeMs, ino })
 
     expect(await uninstallService(spec.root, system)).toEqual({ state: 'uninstalled', path })
-    expect(told()).toEqual(['disable --now iapeerd.service', 'daemon-reload'])
+    expect(managerCalls()).toEqual(['disable --now iapeerd.service', 'daemon-reload'])
     expect(existsSync(path)).toBe(false)
     expect(await uninstallService(spec.root, system)).toEqual({ state: 'none', path })
-    expect(told()).toEqual([])
+    expect(managerCalls()).toEqual([])
   })
 
-  it('is updated and restarted when something of it has changed, in $XDG_CONFIG_HOME too', async () => {
-    const { system, spec, told, at } = setup('linux')
+  it('is updated and restarted when its text has changed, in $XDG_CONFIG_HOME too', async () => {
+    const { system, spec, managerCalls, at } = setup('linux')
     const elsewhere = { ...system, env: { ...system.env, XDG_CONFIG_HOME: at('config') } }
     writeFileSync(at('linger', 'me'), '')
     await installService(spec, elsewhere)
-    told()
+    managerCalls()
     const updated = await installService({ ...spec, path: '/opt/bin' }, elsewhere)
     expect(updated).toMatchObject({ state: 'updated', lingers: true })
     expect(updated.path).toBe(at('config', 'systemd', 'user', 'iapeerd.service'))
-    expect(told()).toContain('restart iapeerd.service')
+    expect(managerCalls()).toContain('restart iapeerd.service')
   })
 
   it.each([
-    ['a file of somebody else', (path: string) => writeFileSync(path, '[Service]\nExecStart=/bin/true\n')],
+    [
+      'a file that iapeer did not write',
+      (path: string) => writeFileSync(path, '[Service]\nExecStart=/bin/true\n'),
+    ],
     ['a masked unit', (path: string) => symlinkSync('/dev/null', path)],
     ['a link to nowhere', (path: string) => symlinkSync('/nowhere/at-all', path)],
     ['a directory', (path: string) => mkdirSync(path)],
-  ])('%s is left alone by install and uninstall', async (_what, make) => {
-    const { system, spec, told, path } = setup('linux')
+  ])('%s is not changed by install and uninstall', async (_what, make) => {
+    const { system, spec, managerCalls, path } = setup('linux')
     mkdirSync(dirname(path), { recursive: true })
     make(path)
     await expect(installService(spec, system)).rejects.toMatchObject({ code: 'service-not-ours' })
     await expect(uninstallService(spec.root, system)).rejects.toMatchObject({ code: 'service-not-ours' })
-    expect(told()).toEqual([])
+    expect(managerCalls()).toEqual([])
     expect(await serviceStatus(spec.root, system)).toMatchObject({ installed: false, foreign: true })
   })
 
-  it('that of another root is left alone, and named', async () => {
-    const { system, spec, told, at, path } = setup('linux')
+  it('of another root is not changed, and its root is reported', async () => {
+    const { system, spec, managerCalls, at, path } = setup('linux')
     await installService(spec, system)
-    told()
+    managerCalls()
     const other = { ...spec, root: at('50% --other') }
     await expect(installService(other, system)).rejects.toMatchObject({ code: 'service-not-ours' })
     await expect(uninstallService(other.root, system)).rejects.toMatchObject({ code: 'service-not-ours' })
-    expect(told()).toEqual([])
+    expect(managerCalls()).toEqual([])
     expect(await serviceStatus(other.root, system)).toMatchObject({ installed: false, otherRoot: spec.root })
     await uninstallService(spec.root, system)
     await installService(other, system)
@@ -159,7 +163,7 @@ describe('a systemd service', () => {
     expect(readFileSync(path, 'utf8')).not.toContain('50% --other\n')
   })
 
-  it('without a service manager nothing is written, and what was is still removed', async () => {
+  it('is not written without a service manager, but an existing one is removed', async () => {
     const { system, spec, path, at } = setup('linux')
     const failing = '#!/bin/sh\necho "Failed to connect to bus: No medium found" >&2\nexit 1\n'
     const without = setup('linux', { systemctl: failing })
@@ -178,13 +182,13 @@ describe('a systemd service', () => {
     expect(await serviceStatus(spec.root, bare)).toMatchObject({
       installed: true,
       active: false,
-      noManager: 'there is no systemctl',
+      noManager: 'systemctl was not found in PATH',
     })
     expect(await uninstallService(spec.root, bare)).toMatchObject({ state: 'uninstalled' })
     expect(existsSync(join(dirname(path), 'default.target.wants', 'iapeerd.service'))).toBe(false)
   })
 
-  it('that does not run says why, and what of it is gone', async () => {
+  it('that is not running has the reason and the missing program in its status', async () => {
     const { system, spec, at } = setup('linux')
     writeFileSync(at('main.js'), '')
     const odd = at(`50% "$x" it's \\.js`)
@@ -194,19 +198,19 @@ describe('a systemd service', () => {
     rmSync(odd)
     expect(await serviceStatus(spec.root, system)).toMatchObject({ active: true, gone: odd })
     rmSync(at('fake', 'active'))
-    const said = async (facts: string) => {
+    const reasonOf = async (facts: string) => {
       writeFileSync(at('fake', 'result'), facts)
       return (await serviceStatus(spec.root, system)).why
     }
-    expect(await said('Result=exit-code\nExecMainStatus=203\n')).toBe('its program cannot be run')
-    expect(await said('Result=exit-code\nExecMainStatus=1\n')).toBe('it ended with exit code 1')
-    expect(await said('Result=signal\nExecMainStatus=9\n')).toBe('it was ended by SIGKILL')
-    expect(await said('Result=watchdog\nExecMainStatus=6\n')).toBe('it was silent for too long')
-    expect(await said('Result=of-a-later-version\n')).toBe('of-a-later-version')
-    expect(await said('Result=success\nExecMainStatus=0\n')).toBeUndefined()
+    expect(await reasonOf('Result=exit-code\nExecMainStatus=203\n')).toBe('its program cannot be run')
+    expect(await reasonOf('Result=exit-code\nExecMainStatus=1\n')).toBe('it exited with code 1')
+    expect(await reasonOf('Result=signal\nExecMainStatus=9\n')).toBe('it was killed by SIGKILL')
+    expect(await reasonOf('Result=watchdog\nExecMainStatus=6\n')).toBe('it sent no watchdog message in time')
+    expect(await reasonOf('Result=of-a-later-version\n')).toBe('of-a-later-version')
+    expect(await reasonOf('Result=success\nExecMainStatus=0\n')).toBeUndefined()
   })
 
-  it('a start that fails says what systemd said, and can be repeated', async () => {
+  it('that cannot be started fails with the message of systemd, and the installation can be repeated', async () => {
     const { system, spec, at } = setup('linux')
     writeFileSync(at('fake', 'broken'), '')
     await expect(installService(spec, system)).rejects.toMatchObject({
@@ -219,22 +223,93 @@ describe('a systemd service', () => {
   })
 })
 
+/** The files that earlier versions wrote, as far as iapeer reads them. */
+const EARLIER = {
+  linux: (root: string) => `# made by iapeer: ${root}
+# Written by: iapeer service install. It would be replaced; iapeer service uninstall removes it.
+
+[Unit]
+Description=iapeer, which explains every death of your agents
+
+[Service]
+Type=notify
+NotifyAccess=all
+ExecStart="/usr/bin/node" "/opt/iapeer/main.js" "--foreground" "--root" "${root}"
+Environment="PATH=/usr/bin:/bin"
+WatchdogSec=60
+Restart=on-failure
+RestartSec=3
+# It ends within 5 s by itself.
+TimeoutStopSec=10
+# The peers outlive the daemon: only its own process is ended, and no loss of one of theirs ends it.
+KillMode=process
+OOMPolicy=continue
+
+[Install]
+WantedBy=default.target
+`,
+  darwin: (root: string) => `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<!-- made by iapeer: ${root} -->
+<plist version="1.0">
+<dict>
+  <key>Label</key>
+  <string>com.iapeer.daemon</string>
+  <key>ProgramArguments</key>
+  <array>
+    <string>/usr/bin/node</string>
+    <string>/opt/iapeer/main.js</string>
+    <string>--foreground</string>
+    <string>--root</string>
+    <string>${root}</string>
+  </array>
+  <!-- The peers outlive the daemon. -->
+  <key>AbandonProcessGroup</key>
+  <true/>
+  <!-- Else macOS slows down the daemon, and the peers that it starts. -->
+  <key>ProcessType</key>
+  <string>Interactive</string>
+</dict>
+</plist>
+`,
+}
+
+describe('a service that an earlier version installed', () => {
+  it.each(['linux', 'darwin'] as const)('is recognised, updated and removed on %s', async (platform) => {
+    const { system, spec, at, path } = setup(platform)
+    const write = () => {
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, EARLIER[platform](spec.root))
+    }
+    write()
+    const status = await serviceStatus(spec.root, system)
+    expect(status).toMatchObject({ installed: true, foreign: false, otherRoot: undefined })
+    expect(['/usr/bin/node', '/opt/iapeer/main.js']).toContain(status.gone)
+    expect(await serviceStatus(at('other'), system)).toMatchObject({ installed: false, otherRoot: spec.root })
+    expect(await installService(spec, system)).toMatchObject({ state: 'updated' })
+    expect(readFileSync(path, 'utf8')).toBe(planService(spec, system).text)
+    write()
+    expect(await uninstallService(spec.root, system)).toEqual({ state: 'uninstalled', path })
+    expect(existsSync(path)).toBe(false)
+  })
+})
+
 describe('starting the installed service', () => {
-  it('starts that of this root alone, and leaves it enabled or disabled as it is', async () => {
-    const { system, spec, told, at } = setup('linux')
+  it('starts only the service of this root, and does not enable or disable it', async () => {
+    const { system, spec, managerCalls, at } = setup('linux')
     expect(await startService(spec.root, system)).toBe(false)
     await installService(spec, system)
     rmSync(at('fake', 'active'))
-    told()
+    managerCalls()
     expect(await startService(spec.root, system)).toBe(true)
-    expect(told()).toEqual(['start iapeerd.service'])
+    expect(managerCalls()).toEqual(['start iapeerd.service'])
     expect(await startService(at('other'), system)).toBe(false)
-    expect(told()).toEqual([])
+    expect(managerCalls()).toEqual([])
     writeFileSync(at('fake', 'broken'), '')
     await expect(startService(spec.root, system)).rejects.toMatchObject({ code: 'service-manager-failed' })
   })
 
-  it('is not tried where no manager answers', async () => {
+  it('does nothing if no service manager answers', async () => {
     const { system, spec, at } = setup('linux')
     await installService(spec, system)
     rmSync(at('bin', 'systemctl'))
@@ -242,24 +317,24 @@ describe('starting the installed service', () => {
     expect(await startService(spec.root, bare)).toBe(false)
   })
 
-  it('of launchd starts one that is loaded, and loads one that is not', async () => {
-    const { system, spec, told, at, path } = setup('darwin')
+  it('with launchd starts a loaded service, and loads a service that is not loaded', async () => {
+    const { system, spec, managerCalls, at, path } = setup('darwin')
     await installService(spec, system)
-    told()
+    managerCalls()
     expect(await startService(spec.root, system)).toBe(true)
-    expect(told()).toEqual(['kickstart gui/501/com.iapeer.daemon'])
+    expect(managerCalls()).toEqual(['kickstart gui/501/com.iapeer.daemon'])
     rmSync(at('fake', 'active'))
     expect(await startService(spec.root, system)).toBe(true)
-    expect(told()).toEqual([`bootstrap gui/501 ${path}`])
+    expect(managerCalls()).toEqual([`bootstrap gui/501 ${path}`])
   })
 })
 
-it('a launchd agent is installed, known, replaced and removed', async () => {
-  const { system, spec, told, path, at } = setup('darwin')
+it('a launchd agent is installed, reported, replaced and removed', async () => {
+  const { system, spec, managerCalls, path, at } = setup('darwin')
   expect(path).toBe(at('home', 'Library', 'LaunchAgents', 'com.iapeer.daemon.plist'))
   expect(await installService(spec, system)).toMatchObject({ state: 'installed' })
   const enable = 'enable gui/501/com.iapeer.daemon'
-  expect(told()).toEqual([enable, `bootstrap gui/501 ${path}`])
+  expect(managerCalls()).toEqual([enable, `bootstrap gui/501 ${path}`])
   expect(await serviceStatus(spec.root, system)).toMatchObject({
     manager: 'launchd',
     installed: true,
@@ -268,25 +343,25 @@ it('a launchd agent is installed, known, replaced and removed', async () => {
     pid: 4711,
   })
   expect(await installService(spec, system)).toMatchObject({ state: 'already' })
-  expect(told()).toEqual(['kickstart gui/501/com.iapeer.daemon'])
-  // launchd refuses a service that it has let go of just now.
+  expect(managerCalls()).toEqual(['kickstart gui/501/com.iapeer.daemon'])
+  // For some seconds launchd refuses a service that it has just unloaded.
   writeFileSync(at('fake', 'draining'), '')
   expect(await installService({ ...spec, path: '/opt/bin' }, system)).toMatchObject({ state: 'updated' })
   const again = `bootstrap gui/501 ${path}`
-  expect(told()).toEqual(['bootout gui/501/com.iapeer.daemon', enable, again, again])
+  expect(managerCalls()).toEqual(['bootout gui/501/com.iapeer.daemon', enable, again, again])
   expect(await uninstallService(spec.root, system)).toMatchObject({ state: 'uninstalled' })
-  expect(told()).toEqual(['bootout gui/501/com.iapeer.daemon'])
+  expect(managerCalls()).toEqual(['bootout gui/501/com.iapeer.daemon'])
   expect(await uninstallService(spec.root, system)).toMatchObject({ state: 'none' })
 })
 
-describe('what a service names must stay', () => {
+describe('the paths of a service', () => {
   it.each([
     ['/home/me/.npm/_npx/0ab1/node_modules/@iapeer/daemon/dist/main.js', /cache of npx/],
     ['/home/me/.cache/pnpm/dlx/0ab1/node_modules/.pnpm/x/main.js', /pnpm dlx/],
     ['/home/me/.local/share/pnpm/store/v3/tmp/dlx-4711/node_modules/x/main.js', /pnpm dlx/],
     ['/run/user/1000/fnm_multishells/4711_1/bin/node', /belongs to one shell/],
     ['/scratch/deep/main.js', /temporary directory \/scratch/],
-  ])('%s is refused', async (entry, why) => {
+  ])('must not include %s', async (entry, why) => {
     const { system, spec } = setup('linux')
     const there = { ...system, temporaryDirectories: ['/scratch'] }
     await expect(installService({ ...spec, entry }, there)).rejects.toMatchObject({
@@ -296,7 +371,13 @@ describe('what a service names must stay', () => {
     })
   })
 
-  it('a root or a link that leads into a temporary directory is refused', async () => {
+  it('must not be in a temporary directory of Linux or macOS', async () => {
+    const { temporaryDirectories } = thisServiceSystem()
+    for (const directory of ['/tmp', '/var/tmp', '/var/folders', '/private/var/folders'])
+      expect(temporaryDirectories).toContain(directory)
+  })
+
+  it('must not lead into a temporary directory through a link', async () => {
     const { system, spec, at } = setup('linux')
     mkdirSync(at('scratch'))
     symlinkSync(at('scratch'), at('link'))
@@ -321,7 +402,7 @@ describe('what a service names must stay', () => {
     ['v18.1.0', 'v18.1.0'],
     ['node', 'v22.2.0'],
     ['lts/*', 'v20.19.0'],
-  ])('with nvm the default one alone is taken: default %s is %s', async (alias, expected) => {
+  ])('must be of the default version with nvm: default %s is %s', async (alias, expected) => {
     const { system, spec, at } = setup('linux')
     mkdirSync(at('nvm', 'alias', 'lts'), { recursive: true })
     writeFileSync(at('nvm', 'alias', 'default'), `${alias}\n`)
@@ -345,7 +426,7 @@ describe('what a service names must stay', () => {
     })
   })
 
-  it('with fnm and volta too', async () => {
+  it('must be of the default version with fnm and volta', async () => {
     const { system, spec, at } = setup('linux')
     const fnm = (version: string): string =>
       nodeAt(at, 'fnm', 'node-versions', version, 'installation', 'bin', 'node')
@@ -366,7 +447,7 @@ describe('what a service names must stay', () => {
     )
   })
 
-  it('the PATH that is kept has nothing that goes', () => {
+  it('include a PATH without temporary directories', () => {
     const { system } = setup('linux')
     const there = { ...system, temporaryDirectories: ['/tmp'] }
     const path =

@@ -8,7 +8,7 @@ import { thisServiceSystem } from '../src/index.ts'
 
 const tracefs = await mountTracefs()
 if (typeof tracefs === 'string')
-  process.stderr.write(`the signal witness is not tried for real: ${tracefs}\n`)
+  process.stderr.write(`tests of the real signal witness are skipped: ${tracefs}\n`)
 const track = asyncCleanups()
 afterAll(async () => {
   if (typeof tracefs !== 'string') await tracefs.remove()

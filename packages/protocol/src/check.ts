@@ -6,8 +6,8 @@ import en from 'zod/v4/locales/en.js'
 z.config(en())
 
 /**
- * Returns a value from outside as its schema says, with the defaults filled in.
- * @param where what the value is, for the message: `the body`
+ * Checks a value against its schema and returns it with the defaults filled in.
+ * @param where the name of the value in the error message: `the body`
  * @throws IapeerError `invalid-request`
  */
 export function parseAs<T>(schema: z.ZodMiniType<T>, value: unknown, where: string): T {
@@ -17,6 +17,6 @@ export function parseAs<T>(schema: z.ZodMiniType<T>, value: unknown, where: stri
   const field = issue?.path.join('.')
   throw new IapeerError(`${where}${field ? `: ${field}` : ''}: ${issue?.message ?? 'invalid'}`, {
     code: 'invalid-request',
-    hint: '/openapi.json says what is taken.',
+    hint: 'GET /openapi.json describes every request.',
   })
 }

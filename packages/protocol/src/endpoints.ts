@@ -2,8 +2,8 @@ const actionAt = <A extends string>(action: A) =>
   ({ method: 'post', path: `/v1/peers/:name/${action}` }) as const
 
 /**
- * The method and the path of each route, parameters as `:name`. Apart from the schemas: a client sends with these, and loads the
- * schemas while the daemon is at work.
+ * The method and the path of each route; parameters are written `:name`. The schemas are in another file: the client sends a request
+ * without them, and loads them while it waits for the answer.
  */
 export const ENDPOINTS = {
   fleet: { method: 'get', path: '/v1/fleet' },
@@ -25,7 +25,7 @@ export const ENDPOINTS = {
 
 export type RouteName = keyof typeof ENDPOINTS
 
-/** What can be asked for of a peer. */
+/** An action on a peer. Each one is a POST route. */
 export type Action = {
   [N in RouteName]: (typeof ENDPOINTS)[N]['method'] extends 'post' ? N : never
 }[RouteName]

@@ -5,7 +5,7 @@ type Json = Readonly<Record<string, unknown>>
 
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` })
 
-/** A schema as it stands in the document, without what says that it is one of its own. */
+/** Returns a schema without the fields that only a schema document of its own has. */
 function embedded(schema: Json): Json {
   const { $schema: _dialect, $id: _id, ...rest } = schema
   return rest
@@ -47,9 +47,9 @@ function operation({ method, path, summary, params, query, body, answers }: Rout
     ...(all.length === 0 ? {} : { parameters: all }),
     ...(method === 'get' ? {} : { requestBody: requestBody(body) }),
     responses: {
-      200: { description: 'done', content },
+      200: { description: 'success', content },
       default: {
-        description: 'what went wrong; the code is stable',
+        description: 'an error; its code does not change between versions',
         content: { 'application/json': { schema: ref('Error') } },
       },
     },
@@ -57,8 +57,8 @@ function operation({ method, path, summary, params, query, body, answers }: Rout
 }
 
 /**
- * Returns the OpenAPI 3.1 document of the routes, made from the schemas that they check with.
- * @param version of the daemon that serves it
+ * Returns the OpenAPI 3.1 document of the API, made from the schemas that check requests and answers.
+ * @param version the version of the daemon that serves the document
  */
 export function openApi(version: string): Json {
   const paths: Record<string, Record<string, Json>> = {}
@@ -71,7 +71,8 @@ export function openApi(version: string): Json {
     info: {
       title: 'iapeerd',
       version,
-      description: 'The local API of the daemon. Over its unix socket no token is needed.',
+      description:
+        'The local API of the iapeer daemon. The unix socket needs no token; TCP needs the bearer token.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: 'http://localhost' }],

@@ -10,25 +10,25 @@ export { ANSWERS }
 
 export type AnswerName = keyof typeof ANSWERS
 
-/** One path with one method: the daemon serves it, the client asks it, and the OpenAPI document says it. */
+/** One path with one method. The daemon, the client and the OpenAPI document are made from it. */
 export interface Route {
   readonly method: 'get' | 'post'
-  /** With its parameters as `:name`. */
+  /** Parameters are written `:name`. */
   readonly path: string
   readonly summary: string
   readonly params: z.ZodMiniObject
   readonly query: z.ZodMiniObject
   readonly body: z.ZodMiniObject
-  /** By media type: the name of the answer's schema; undefined for a text, which has none. */
+  /** The name of the schema of the answer, by media type; undefined where the answer has no schema. */
   readonly answers: Readonly<Record<string, AnswerName | undefined>>
-  /** What the JSON that it answers with is; undefined where it does not answer with JSON of ours. */
+  /** The schema of the JSON answer; undefined where the route has none. */
   readonly answer: z.ZodMiniType | undefined
 }
 
 const nothing = z.strictObject({})
 const NOTHING = { params: nothing, query: nothing, body: nothing } as const
 
-/** A route that answers with one of the schemas. */
+/** Returns the part of a route that says which schema its JSON answer has. */
 const json = <N extends AnswerName>(name: N) =>
   ({ answers: { 'application/json': name }, answer: ANSWERS[name] }) as const
 
@@ -48,40 +48,41 @@ export const ROUTES = {
   fleet: {
     ...ENDPOINTS.fleet,
     ...NOTHING,
-    summary: 'Every peer, and what it is doing.',
+    summary: 'List all peers and their state.',
     ...json('Fleet'),
   },
   peer: {
     ...ENDPOINTS.peer,
     ...NOTHING,
-    summary: 'One peer.',
+    summary: 'Get one peer and its state.',
     params: PARAMS.name,
     ...json('Peer'),
   },
   deaths: {
     ...ENDPOINTS.deaths,
     ...NOTHING,
-    summary: 'What died, oldest first.',
+    summary: 'List recorded deaths, oldest first.',
     query: QUERIES.deaths,
     ...json('Deaths'),
   },
   death: {
     ...ENDPOINTS.death,
     ...NOTHING,
-    summary: 'One death, and why: verdict, confidence and evidence.',
+    summary: 'Get one death with its verdict, confidence and evidence.',
     params: PARAMS.id,
     ...json('Death'),
   },
-  start: action('start', 'Bring a peer up; harmless when it is up.'),
-  stop: action('stop', 'Take a peer down, in silence; it stays down until it is started.'),
-  new: action('new', 'Take a peer down and bring it up afresh.'),
-  refresh: action('refresh', 'Bring a peer up afresh as soon as it can be.'),
-  wake: action('wake', 'Bring a peer up because something is there for it.'),
-  reset: action('reset', 'Forget the crashes of a peer, so that it may be woken again.'),
+  start: action('start', 'Start a peer; does nothing if it is running.'),
+  stop: action('stop', 'Stop a peer; it stays stopped until it is started, and no death is recorded.'),
+  new: action('new', 'Restart a peer with a new session; starts it if it is not running.'),
+  refresh: action('refresh', 'Restart a running peer and resume its session if its runtime can.'),
+  wake: action('wake', 'Start a peer because of a message for it; does nothing if it is running.'),
+  reset: action('reset', 'Clear the crash loop of a peer, so that it can be started again.'),
   events: {
     ...ENDPOINTS.events,
     ...NOTHING,
-    summary: 'What happens, as it happens; the id of an event is where one goes on after it.',
+    summary:
+      'Follow the event log, or read its newest events as JSON; pass the id of an event to resume after it.',
     query: QUERIES.events,
     answers: { 'text/event-stream': undefined, 'application/json': 'Events' },
     answer: ANSWERS.Events,
@@ -90,26 +91,26 @@ export const ROUTES = {
     ...ENDPOINTS.health,
     ...NOTHING,
     summary:
-      'Whether the daemon does its work; 503 when its supervisor has stalled; `degraded` says that deaths cannot be written down.',
+      'Get the health of the daemon; 503 when its supervisor is stalled, `degraded` when deaths cannot be recorded.',
     ...json('Health'),
   },
   version: {
     ...ENDPOINTS.version,
     ...NOTHING,
-    summary: 'Which version this is.',
+    summary: 'Get the versions of the daemon and of Node.js.',
     ...json('Version'),
   },
   metrics: {
     ...ENDPOINTS.metrics,
     ...NOTHING,
-    summary: 'Counts and durations, for Prometheus.',
+    summary: 'Get the metrics in the text format of Prometheus.',
     answers: { 'text/plain': undefined },
     answer: undefined,
   },
   openapi: {
     ...ENDPOINTS.openapi,
     ...NOTHING,
-    summary: 'This document.',
+    summary: 'Get this OpenAPI document.',
     answers: { 'application/json': undefined },
     answer: undefined,
   },
@@ -120,7 +121,7 @@ export type JsonRouteName = {
   [N in RouteName]: (typeof ROUTES)[N]['answer'] extends z.ZodMiniType ? N : never
 }[RouteName]
 
-/** What went wrong, as each route answers it. */
+/** The body of an answer that reports an error. */
 export type ErrorBody = z.output<typeof ANSWERS.Error>
 
 /** The parts of a request that have schemas. */
@@ -132,10 +133,10 @@ export type Sent<N extends RouteName, P extends Part> = z.input<(typeof ROUTES)[
 /** The values of one part of a request, checked, with their defaults. */
 export type Received<N extends RouteName, P extends Part> = z.output<(typeof ROUTES)[N][P]>
 
-/** What a route answers with. */
+/** The JSON that a route answers with. */
 export type Answer<N extends JsonRouteName> = z.output<(typeof ROUTES)[N]['answer']>
 
-/** The routes that answer with JSON, as a table in which each name leads to the types of its own route. */
+/** A table of the routes that answer with JSON; each name maps to the types of its own route. */
 export type JsonRoutes = {
   readonly [N in JsonRouteName]: Pick<Route, 'method' | 'path'> & {
     readonly [P in Part]: z.ZodMiniType<Received<N, P>>

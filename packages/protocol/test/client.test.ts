@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { asyncCleanups, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { connectDaemon, type DaemonClient } from '../src/index.ts'
-import { socketOf, stands } from './support.ts'
+import { fakeDaemons, socketOf } from './support.ts'
 
-const { newRoot, http, plain } = stands()
+const { newRoot, http, plain } = fakeDaemons()
 const track = asyncCleanups()
 
 const SESSION = {
@@ -22,7 +22,7 @@ const SESSION = {
 }
 const STARTED = { schemaVersion: 2, action: 'start', peer: 'bob', session: SESSION }
 
-/** Answers every request with the same, when it has all of it. */
+/** Returns a listener that answers every request with `value`, after it has read the whole request. */
 const always =
   (value: unknown, status = 200): RequestListener =>
   (request, response) => {
@@ -34,12 +34,12 @@ const always =
 
 async function clientOf(root: string): Promise<DaemonClient> {
   const client = await connectDaemon(root)
-  if (client === undefined) throw new Error('nothing listens')
+  if (client === undefined) throw new Error('no process listens')
   track(() => client.close())
   return client
 }
 
-// @ts-expect-error a path with a parameter needs it
+// @ts-expect-error a route with a path parameter needs its value
 export const withoutName = (client: DaemonClient) => client.get('peer')
 
 async function timed(work: Promise<unknown>): Promise<number> {
@@ -49,11 +49,11 @@ async function timed(work: Promise<unknown>): Promise<number> {
 }
 
 describe('connecting', () => {
-  it('says at once that no daemon runs: no socket, one that no process listens on, no directory', async () => {
+  it('reports immediately that no daemon is running: no socket, a stale socket, no directory', async () => {
     const [none, stale, file] = [newRoot(), newRoot(), newRoot()]
     const server = createServer().listen(socketOf(stale))
     await once(server, 'listening')
-    // A server removes its socket when it closes; one that was killed leaves it.
+    // A server removes its socket when it closes. A killed server leaves it behind.
     renameSync(socketOf(stale), join(stale, 'kept'))
     server.close()
     await once(server, 'close')
@@ -66,7 +66,7 @@ describe('connecting', () => {
     }
   })
 
-  it('asks nothing, and keeps no process alive', async () => {
+  it('sends no request, and does not keep the process running', async () => {
     const requests: string[] = []
     const { root, connections } = await http((request) => requests.push(request.url ?? ''))
     const index = new URL('../dist/index.js', import.meta.url)
@@ -79,7 +79,7 @@ describe('connecting', () => {
     expect([connections(), requests]).toEqual([1, []])
   })
 
-  it('the request goes over the connection by which the daemon was found, the next one over another', async () => {
+  it('sends the first request over the connection that found the daemon, and the next one over a new connection', async () => {
     const { root, connections } = await http(always(STARTED))
     const client = await clientOf(root)
     await until('the connection', () => connections() === 1)
@@ -89,7 +89,7 @@ describe('connecting', () => {
     expect(connections()).toBe(2)
   })
 
-  it('a connection that the daemon has ended meanwhile is replaced', async () => {
+  it('replaces a connection that the daemon has closed meanwhile', async () => {
     let seen = 0
     const { root } = await plain((socket) => {
       if (++seen === 1) socket.end('HTTP/1.1 408 Request Timeout\r\ncontent-length: 2\r\n\r\n{}')
@@ -109,7 +109,7 @@ describe('connecting', () => {
 })
 
 describe('a request', () => {
-  it('is sent as its route says: path, query, body', async () => {
+  it('has the method, path, query and body of its route', async () => {
     const seen: unknown[] = []
     const { root } = await http((request, response) => {
       let body = ''
@@ -135,7 +135,7 @@ describe('a request', () => {
   })
 
   it.each(['', '.', '..', 'a/b', '../x', 'Bob', 'bob?x', 'a b'])(
-    'for %j, which cannot be a name, is not sent',
+    'for %j, which cannot be the name of a peer, is not sent',
     async (name) => {
       const { root, connections } = await http(always(STARTED))
       const client = await clientOf(root)
@@ -148,7 +148,7 @@ describe('a request', () => {
     },
   )
 
-  it('has its body sent only when the daemon has taken its head', async () => {
+  it('sends its body only after the daemon has accepted its head', async () => {
     let text = ''
     const { root } = await plain((socket) => {
       socket.setEncoding('utf8').on('data', (chunk: string) => {
@@ -164,7 +164,7 @@ describe('a request', () => {
     await until('the body', () => text.endsWith('\r\n\r\n{"force":true}'))
   })
 
-  it('that is not taken within two seconds is given up, and its body never sent', async () => {
+  it('that is not accepted within two seconds fails, and its body is never sent', async () => {
     let text = ''
     let closed = false
     const { root } = await plain((socket) => {
@@ -185,7 +185,7 @@ describe('a request', () => {
     await expect(client.health()).rejects.toMatchObject(failure)
   })
 
-  it('is known to be delivered when the daemon vanishes with it', async () => {
+  it('is reported as delivered when the daemon disappears after it received the body', async () => {
     const { root } = await http((request) => {
       request.on('data', () => undefined).once('end', () => request.socket.destroy())
     })
@@ -205,7 +205,7 @@ describe('a request', () => {
 })
 
 describe('an answer', () => {
-  it('that refuses carries code, message and hint', async () => {
+  it('that reports an error has its code, message and hint', async () => {
     const error = { code: 'crash-loop', message: 'bob is in a crash loop', hint: 'iapeer reset bob' }
     const { root } = await http(always({ error }, 409))
     await expect((await clientOf(root)).start('bob', {})).rejects.toMatchObject({
@@ -216,14 +216,14 @@ describe('an answer', () => {
     await expect((await clientOf(bare.root)).start('bob', {})).rejects.toMatchObject({ hint: undefined })
   })
 
-  it('of a newer daemon may have fields that are not known yet', async () => {
+  it('of a newer daemon may have fields that this version does not know', async () => {
     const { root } = await http(
       always({ ...STARTED, newer: 1, session: { ...SESSION, newer: { deep: true } } }),
     )
     expect(await (await clientOf(root)).start('bob', {})).toEqual(SESSION)
   })
 
-  it('of a daemon that was started by the previous version are read', async () => {
+  it('of a daemon that the previous version started is converted to this version', async () => {
     const peer = {
       ...{ identity: 'command-bob', personality: 'bob', runtime: 'command', runtimes: ['command'] },
       ...{ intelligence: 'artificial', home: '/h', cwd: '/h' },
@@ -251,7 +251,7 @@ describe('an answer', () => {
     })
   })
 
-  it('says how the daemon is, also with 503', async () => {
+  it('contains the health of the daemon, also with status 503', async () => {
     const health = {
       schemaVersion: 2,
       status: 'stalled',
@@ -269,26 +269,34 @@ describe('an answer', () => {
 
   const { serverPid: _pid, ...incomplete } = SESSION
   it.each([
-    ['no JSON', '<html>hello</html>', 'its answer is no JSON'],
-    ['nothing', '', 'its answer is no JSON'],
-    ['another object', { hello: 'world' }, 'its answer is not one of this version'],
-    ['no object', '7', 'its answer is not one of this version'],
-    ['a missing field', { ...STARTED, session: incomplete }, 'its answer is not one of this version'],
-    ['another action', { ...STARTED, action: 'stop' }, 'its answer is not one of this version'],
-    ['an error without its code', { error: { message: 'x' } }, 'its answer is not one of this version'],
-  ])('of %s is none of the daemon', async (_what, value, why) => {
+    ['HTML', '<html>hello</html>', 'its answer is not JSON'],
+    ['nothing', '', 'its answer is not JSON'],
+    ['another object', { hello: 'world' }, 'its answer does not match the API of this version'],
+    ['a number', '7', 'its answer does not match the API of this version'],
+    [
+      'a missing field',
+      { ...STARTED, session: incomplete },
+      'its answer does not match the API of this version',
+    ],
+    ['another action', { ...STARTED, action: 'stop' }, 'its answer does not match the API of this version'],
+    [
+      'an error without its code',
+      { error: { message: 'x' } },
+      'its answer does not match the API of this version',
+    ],
+  ])('with %s is reported as an unreachable daemon', async (_what, value, why) => {
     for (const status of [200, 500]) {
       const { root } = await http(always(value, status))
       await expect((await clientOf(root)).start('bob', {})).rejects.toMatchObject({
         code: 'daemon-unreachable',
-        message: `the daemon got the request and may have carried it out; the outcome is not known: ${why}`,
+        message: `the daemon received the request and may have carried it out; the outcome is not known: ${why}`,
         hint: expect.stringContaining('iapeer list'),
         delivered: true,
       })
     }
   })
 
-  it('that is no HTTP, or comes before the request was taken, delivers nothing', async () => {
+  it('that is not HTTP, or arrives before the request was accepted, counts as not delivered', async () => {
     const nonsense = await plain((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'))
     await expect((await clientOf(nonsense.root)).start('bob', {})).rejects.toMatchObject({
       code: 'daemon-unreachable',
@@ -303,7 +311,7 @@ describe('an answer', () => {
     })
   })
 
-  it('that comes without the body having been read is that answer, or delivers nothing', async () => {
+  it('that arrives before the daemon has read the body is returned, or counts as not delivered', async () => {
     const refusal = JSON.stringify({ error: { code: 'not-found', message: 'there is nothing' } })
     const { root } = await http((_request, response) => response.writeHead(404).end(refusal))
     for (let count = 0; count < 50; count++) {
@@ -317,7 +325,7 @@ describe('an answer', () => {
     }
   })
 
-  it('that never ends is cut off, and so is one that is cut short', async () => {
+  it('that is too long, or ends early, is reported as an unreachable daemon', async () => {
     const chunk = ' '.repeat(1024 * 1024)
     const { root } = await http((request, response) => {
       request.resume()

@@ -7,7 +7,7 @@ import { expect, it } from 'vitest'
 const track = asyncCleanups()
 const packageRoot = fileURLToPath(new URL('..', import.meta.url))
 
-it('the example in the README runs as it stands', async () => {
+it('the example in the README runs as written', async () => {
   const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
   const [, code = ''] = /```js\n([\s\S]*?)```/.exec(readme) ?? []
   const { path: location, remove } = privateDirectory()

@@ -21,7 +21,7 @@ import { ANSWERS, parseAs, ROUTES, versioned } from '../src/routes.ts'
 
 const track = asyncCleanups()
 
-/** A root with one peer; what was launched ends after the test. */
+/** Creates a root with one peer. Everything that was launched is stopped after the test. */
 async function rootWithBob(): Promise<string> {
   const directory = privateDirectory()
   const root = join(directory.path, 'root')
@@ -39,32 +39,32 @@ async function rootWithBob(): Promise<string> {
 
 type Schema = Parameters<typeof parseAs>[0]
 
-/** A schema takes what is answered as it is: nothing is missing, and nothing is left out. */
-function takes(schema: Schema, fields: object): void {
+/** Asserts that a schema accepts an answer and keeps every field of it. */
+function accepts(schema: Schema, fields: object): void {
   const value: unknown = JSON.parse(JSON.stringify({ ...versioned, ...fields }))
   expect(parseAs(schema, value, 'the answer')).toEqual(value)
 }
 
-it('what the library says of a peer, its launches and its deaths is what the schemas say', async () => {
+it('the schemas match what the library returns for a peer, its launches and its deaths', async () => {
   const root = await rootWithBob()
   const by = 'a test'
   const peers = async (): Promise<void> => {
-    takes(ANSWERS.Fleet, { peers: await fleetView(root) })
-    takes(ANSWERS.Peer, await peerView(root, 'bob'))
+    accepts(ANSWERS.Fleet, { peers: await fleetView(root) })
+    accepts(ANSWERS.Peer, await peerView(root, 'bob'))
   }
   const launched = (session: object): void =>
-    takes(ROUTES.start.answer, { action: 'start', peer: 'bob', session })
-  const came = (action: 'refresh' | 'wake' | 'reset', outcome: object): void =>
-    takes(ROUTES[action].answer, { action, peer: 'bob', outcome })
+    accepts(ROUTES.start.answer, { action: 'start', peer: 'bob', session })
+  const settled = (action: 'refresh' | 'wake' | 'reset', outcome: object): void =>
+    accepts(ROUTES[action].answer, { action, peer: 'bob', outcome })
   const stopped = async (): Promise<void> =>
-    takes(ROUTES.stop.answer, {
+    accepts(ROUTES.stop.answer, {
       action: 'stop',
       peer: 'bob',
       sessions: await stopNamed(root, 'bob', { by }),
     })
 
   await peers()
-  came('refresh', await refreshNamed(root, 'bob', { by }))
+  settled('refresh', await refreshNamed(root, 'bob', { by }))
   const { leaderPid, ...session } = await startNamed(root, 'bob', {})
   launched({ leaderPid, ...session })
   launched(await startNamed(root, 'bob', {}))
@@ -74,25 +74,25 @@ it('what the library says of a peer, its launches and its deaths is what the sch
     const deaths = await deathViews(root)
     return deaths.length > 0 && deaths
   })
-  takes(ANSWERS.Deaths, { deaths: [death] })
-  takes(ANSWERS.Death, await deathView(root, death?.id ?? ''))
+  accepts(ANSWERS.Deaths, { deaths: [death] })
+  accepts(ANSWERS.Death, await deathView(root, death?.id ?? ''))
   await peers()
-  came('reset', await resetNamed(root, 'bob'))
-  came('wake', await wakeNamed(root, 'bob', { from: 'human' }))
-  came('wake', await wakeNamed(root, 'bob', { from: 'agent' }))
-  came('refresh', await refreshNamed(root, 'bob', { by }))
+  settled('reset', await resetNamed(root, 'bob'))
+  settled('wake', await wakeNamed(root, 'bob', { from: 'human' }))
+  settled('wake', await wakeNamed(root, 'bob', { from: 'agent' }))
+  settled('refresh', await refreshNamed(root, 'bob', { by }))
   launched(await renewNamed(root, 'bob', { by }))
   await stopped()
   await stopped()
   await peers()
 }, 60_000)
 
-it('what a supervisor counts is what the schema of the health says', () => {
+it('the schema of the health matches the statistics of a supervisor', () => {
   const durations = new Durations()
   durations.observe(0.2)
   const lastSweepAt = new Date().toISOString()
   const stats = durations.stats()
-  takes(ANSWERS.Health, {
+  accepts(ANSWERS.Health, {
     status: 'ok',
     pid: process.pid,
     version: '0.1.0',
@@ -111,18 +111,21 @@ it.each([
   ['stop', { force: 'yes' }, 'the body: force: Invalid input: expected boolean, received string'],
   ['wake', { from: 'fate' }, 'the body: from: Invalid option: expected one of "human"|"agent"|"attach"'],
   ['reset', [], 'the body: Invalid input: expected object, received array'],
-] as const)('a body of %s that is wrong is refused in words: %j', (action, body, message) => {
-  expect(() => parseAs<unknown>(ROUTES[action].body, body, 'the body')).toThrow(message)
-})
+] as const)(
+  'an invalid body of %s is rejected with a message that names the field: %j',
+  (action, body, message) => {
+    expect(() => parseAs<unknown>(ROUTES[action].body, body, 'the body')).toThrow(message)
+  },
+)
 
-it('the OpenAPI document is made from the routes, and no part of it changes unseen', async () => {
+it('the OpenAPI document describes every route, and a change of it changes the snapshot', async () => {
   const text = `${JSON.stringify(openApi('0.0.0'), undefined, 2)}\n`
   await expect(text).toMatchFileSnapshot('__snapshots__/openapi.json.snap')
   const { paths } = JSON.parse(text)
-  const said = Object.entries<object>(paths).flatMap(([path, methods]) =>
+  const described = Object.entries<object>(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`),
   )
-  expect(said).toEqual(
+  expect(described).toEqual(
     Object.values(ROUTES).map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`),
   )
 })

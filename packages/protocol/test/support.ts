@@ -5,25 +5,25 @@ import { createServer as createPlainServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 
-interface Stand {
+interface FakeDaemon {
   readonly root: string
-  /** How many connections have come. */
+  /** Returns the number of connections so far. */
   readonly connections: () => number
 }
 
-export interface Stands {
-  /** A root without anything. */
+export interface FakeDaemons {
+  /** Creates a root without a daemon. */
   readonly newRoot: () => string
-  /** A root on whose socket an HTTP server of Node.js answers. */
-  readonly http: (listener: RequestListener) => Promise<Stand>
-  /** A root on whose socket a server gets what is sent as it is. */
-  readonly plain: (onSocket: (socket: Socket) => void) => Promise<Stand>
+  /** Creates a root with an HTTP server of Node.js on the daemon's socket. */
+  readonly http: (listener: RequestListener) => Promise<FakeDaemon>
+  /** Creates a root with a server on the daemon's socket that passes on the bytes as they are sent. */
+  readonly plain: (onSocket: (socket: Socket) => void) => Promise<FakeDaemon>
 }
 
 export const socketOf = (root: string): string => join(root, 'run', 'iapeerd.sock')
 
-/** Call once per test file: gives private roots, and servers in the place of the daemon that end after the test. */
-export function stands(): Stands {
+/** Returns functions that create private roots, with servers that replace the daemon and close after the test. Call it once per test file. */
+export function fakeDaemons(): FakeDaemons {
   const track = asyncCleanups()
   const newRoot = (): string => {
     const directory = privateDirectory()
@@ -32,7 +32,7 @@ export function stands(): Stands {
     mkdirSync(join(root, 'run'), { recursive: true })
     return root
   }
-  const listen = async (server: ReturnType<typeof createPlainServer>): Promise<Stand> => {
+  const listen = async (server: ReturnType<typeof createPlainServer>): Promise<FakeDaemon> => {
     const root = newRoot()
     const open = new Set<Socket>()
     let count = 0

@@ -135,6 +135,6 @@ export async function runInTerminalOnServer(
   if (result !== undefined) return passOn(result)
   throw new IapeerError(`the tmux server ${server.pid} has exited`, {
     code: 'no-server',
-    hint: 'iapeer deaths says why, unless it was stopped on purpose.',
+    hint: 'iapeer deaths prints why, unless it was stopped on purpose.',
   })
 }

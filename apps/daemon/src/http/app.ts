@@ -8,7 +8,7 @@ import type { BoundRoute } from './route.ts'
 
 export interface AppOptions {
   readonly log: Logger
-  /** Who comes must know it; without one everybody is let in who reached the socket. */
+  /** The bearer token that clients must send. Undefined: no authentication, because the mode of the socket keeps other users out. */
   readonly token?: string | undefined
 }
 
@@ -20,23 +20,23 @@ const matches = (path: string, template: string): boolean => {
   )
 }
 
-/** The path is there and the method is not, or the path is not there. */
+/** Rejects a request with a path, or a method for the path, that no route has. */
 function refuse(context: ApiContext, routes: readonly BoundRoute[]): never {
   const methods = routes.filter(({ path }) => matches(context.req.path, path)).map(({ method }) => method)
   if (methods.length === 0)
-    throw new IapeerError(`there is nothing at ${context.req.path}`, {
+    throw new IapeerError(`the API has no path ${context.req.path}`, {
       code: 'not-found',
-      hint: '/openapi.json says what there is.',
+      hint: 'GET /openapi.json lists all paths.',
     })
   const allow = methods.flatMap((method) => (method === 'get' ? ['GET', 'HEAD'] : ['POST'])).join(', ')
   context.header('allow', allow)
-  throw new IapeerError(`${context.req.method} is not for ${context.req.path}`, {
+  throw new IapeerError(`${context.req.path} does not support the method ${context.req.method}`, {
     code: 'method-not-allowed',
     hint: `Use ${allow}.`,
   })
 }
 
-/** The API, for one transport. */
+/** Creates the API for one transport. */
 export function createApp(routes: readonly BoundRoute[], { log, token }: AppOptions): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>()
   app.onError((error, context) => errorResponse(context, error, log))

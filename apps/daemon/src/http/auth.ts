@@ -7,15 +7,15 @@ import type { ApiEnv } from './context.ts'
 const SHORTEST_TOKEN = 16
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-/** Where the API is reached over TCP, on 127.0.0.1 alone. */
+/** The settings of the API over TCP. It listens on 127.0.0.1 only. */
 export interface TcpSettings {
-  /** 0 takes any free one. */
+  /** 0 selects any free port. */
   readonly port: number
   readonly token: string
 }
 
 /**
- * What `IAPEER_PORT` and `IAPEER_BEARER_TOKEN` say; undefined without a port.
+ * Reads `IAPEER_PORT` and `IAPEER_BEARER_TOKEN`; returns undefined if no port is set.
  * @throws IapeerError `bad-setting`
  */
 export function tcpSettings(env: NodeJS.ProcessEnv): TcpSettings | undefined {
@@ -23,15 +23,15 @@ export function tcpSettings(env: NodeJS.ProcessEnv): TcpSettings | undefined {
   if (port === undefined) return undefined
   const token = readText(env, SETTINGS.bearerToken) ?? ''
   if (token.length >= SHORTEST_TOKEN && /^[\x21-\x7e]+$/.test(token)) return { port, token }
-  throw new IapeerError('IAPEER_PORT is set, and IAPEER_BEARER_TOKEN is no usable token', {
+  throw new IapeerError('IAPEER_PORT is set, but IAPEER_BEARER_TOKEN is missing or not a valid token', {
     code: 'bad-setting',
-    hint: `Set IAPEER_BEARER_TOKEN to ${SHORTEST_TOKEN} or more printable characters without blanks (openssl rand -hex 32).`,
+    hint: `Set IAPEER_BEARER_TOKEN to ${SHORTEST_TOKEN} or more printable ASCII characters without spaces, for example the output of: openssl rand -hex 32`,
   })
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** The name in `name:port`, `[::1]:port` or a URL. */
+/** Returns the host name in `name:port` or `[::1]:port`. */
 function hostName(authority: string): string {
   return authority.replace(/:\d*$/, '').toLowerCase()
 }
@@ -41,20 +41,20 @@ function originName(origin: string): string {
 }
 
 /**
- * Who comes over TCP must know the token, and must mean this host: a page of the web can make a browser send requests
- * to a loopback address under a name of its own (DNS rebinding).
+ * Rejects requests over TCP without the token, and requests whose `Host` or `Origin` is not this host: with DNS rebinding a web page can
+ * make a browser send requests to a loopback address under the page's own host name.
  */
 export function tcpGuard(token: string): MiddlewareHandler<ApiEnv> {
   const expected = digest(token)
   return async (context, next) => {
     const origin = context.req.header('origin')
     if (!LOOPBACK.has(hostName(context.req.header('host') ?? '')))
-      throw new IapeerError('this host goes by another name', {
+      throw new IapeerError('the Host header does not name this host', {
         code: 'host-refused',
         hint: 'Use 127.0.0.1 or localhost.',
       })
     if (origin !== undefined && !LOOPBACK.has(hostName(originName(origin))))
-      throw new IapeerError('requests from that origin are refused', { code: 'origin-refused' })
+      throw new IapeerError('requests from this origin are refused', { code: 'origin-refused' })
     const given = /^Bearer +(\S+) *$/i.exec(context.req.header('authorization') ?? '')?.[1] ?? ''
     if (!timingSafeEqual(digest(given), expected)) {
       context.header('www-authenticate', 'Bearer')

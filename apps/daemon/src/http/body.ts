@@ -22,7 +22,7 @@ async function readText(context: ApiContext): Promise<string> {
 }
 
 /**
- * The JSON of a request; nothing at all is an empty object.
+ * Returns the parsed JSON body of a request; an empty object if there is no body.
  * @throws IapeerError `body-too-large`, `unsupported-media-type`, `invalid-request`
  */
 export async function readJsonBody(context: ApiContext): Promise<unknown> {
@@ -41,7 +41,7 @@ export async function readJsonBody(context: ApiContext): Promise<unknown> {
     return text.trim() === '' ? {} : JSON.parse(text)
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError)
-      throw new IapeerError('the body is no JSON', { code: 'invalid-request', cause: error })
+      throw new IapeerError('the body is not valid JSON', { code: 'invalid-request', cause: error })
     throw error
   }
 }

@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 
-/** A request comes with Node's own request and response. */
+/** The environment of a Hono handler: the context has the request and response of Node.js. */
 export interface ApiEnv {
   readonly Bindings: HttpBindings
 }

@@ -10,15 +10,15 @@ import {
 import { readJsonBody } from './body.ts'
 import type { ApiContext } from './context.ts'
 
-/** A route of the API with what serves it. */
+/** A route of the API with its handler. */
 export interface BoundRoute {
   readonly method: 'get' | 'post'
-  /** As Hono writes it, `/v1/peers/:name`. */
+  /** In the syntax of Hono: `/v1/peers/:name`. */
   readonly path: string
   readonly respond: (context: ApiContext) => Promise<Response>
 }
 
-/** The routes of the API, each with what serves it. */
+/** The routes of the API with their handlers. */
 export type BoundRoutes<Names extends RouteName = RouteName> = Readonly<Record<Names, BoundRoute>>
 
 interface Input<N extends JsonRouteName> {
@@ -28,13 +28,13 @@ interface Input<N extends JsonRouteName> {
   readonly context: ApiContext
 }
 
-/** Binds a route to what makes the whole response. */
+/** Binds a route to a handler that creates the whole response. */
 export function rawRoute(name: RouteName, respond: BoundRoute['respond']): BoundRoute {
   const { method, path } = ROUTES[name]
   return { method, path, respond }
 }
 
-/** Binds a route to a handler whose input is checked, and whose answer is typed, by the schemas of the route. */
+/** Binds a route to a handler. The schemas of the route check the input and give the answer its type. */
 export function jsonRoute<N extends JsonRouteName>(
   name: N,
   handle: (input: Input<N>) => Promise<Answer<N>>,

@@ -5,20 +5,22 @@ import type { ApiContext } from './context.ts'
 import { type BoundRoutes, rawRoute } from './route.ts'
 import type { SseClients } from './sse.ts'
 
-/** Server-sent events, unless JSON alone is asked for. */
+/** Whether a client accepts server-sent events: yes, unless it accepts only JSON. */
 function wantsStream(context: ApiContext): boolean {
   const accept = context.req.header('accept') ?? '*/*'
   return !accept.includes('application/json') || accept.includes('text/event-stream')
 }
 
-/** What happens, as it happens. */
+/** Returns the route of the event log. */
 export function eventRoutes(events: EventSource, clients: SseClients): BoundRoutes<'events'> {
   const { query } = ROUTES.events
   const respond = async (context: ApiContext): Promise<Response> => {
-    const { cursor: asked, ...filter } = parseAs(query, context.req.query(), 'the query')
+    const { cursor: queried, ...filter } = parseAs(query, context.req.query(), 'the query')
     const resumed = context.req.header('last-event-id')
     const cursor =
-      resumed === undefined || resumed === '' ? asked : parseAs(query.shape.cursor, resumed, 'Last-Event-ID')
+      resumed === undefined || resumed === ''
+        ? queried
+        : parseAs(query.shape.cursor, resumed, 'Last-Event-ID')
     if (!wantsStream(context)) {
       const found = await events.read(filter)
       return context.json({
@@ -26,7 +28,7 @@ export function eventRoutes(events: EventSource, clients: SseClients): BoundRout
         events: found.map((one) => ({ cursor: one.cursor, event: { ...one.event } })),
       })
     }
-    // Only its head: there is nothing to wait for.
+    // HEAD: answer without a stream.
     if (context.req.method === 'HEAD') return context.body(null, 200, { 'content-type': 'text/event-stream' })
     clients.serve(context.env.outgoing, (signal) => events.follow({ signal, cursor, filter }))
     return RESPONSE_ALREADY_SENT

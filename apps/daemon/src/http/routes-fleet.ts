@@ -2,7 +2,7 @@ import { type Action, versioned } from '@iapeer/protocol/routes'
 import type { Fleet } from '../fleet.ts'
 import { type BoundRoute, type BoundRoutes, jsonRoute } from './route.ts'
 
-/** What there is of peers, and what died. */
+/** Returns the routes that read peers and deaths. */
 export function fleetRoutes(fleet: Fleet): BoundRoutes<'fleet' | 'peer' | 'deaths' | 'death'> {
   return {
     fleet: jsonRoute('fleet', async () => ({ ...versioned, peers: await fleet.list() })),
@@ -12,7 +12,7 @@ export function fleetRoutes(fleet: Fleet): BoundRoutes<'fleet' | 'peer' | 'death
   }
 }
 
-/** What can be done with a peer. */
+/** Returns the routes of the actions on a peer. */
 export function actionRoutes(fleet: Fleet): BoundRoutes<Action> {
   const route = <A extends Action>(action: A): BoundRoute =>
     jsonRoute(action, ({ params, body }) => fleet.act(action, params.name, body))

@@ -13,15 +13,15 @@ export interface SystemParts {
   readonly startedAt: Date
 }
 
-/** A supervisor that has not swept for so long is stalled. */
+/** The time without a sweep after which the supervisor counts as stalled. */
 const STALLED_MS = 30_000
 
-/** Whether what is supervised is no longer swept. */
+/** Whether the supervisor is stalled: its last sweep, or the start of the daemon, is too long ago. */
 export function isStalled(lastSweepAt: string | undefined, startedAt: Date, now: number): boolean {
   return now - Math.max(Date.parse(lastSweepAt ?? '') || 0, startedAt.getTime()) > STALLED_MS
 }
 
-/** About the daemon itself. */
+/** Returns the routes about the daemon itself. */
 export function systemRoutes({
   fleet,
   metrics,

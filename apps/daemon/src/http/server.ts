@@ -7,9 +7,9 @@ import type { Hono } from 'hono'
 import type { ApiEnv } from './context.ts'
 import { errorBody } from './errors.ts'
 
-/** For the whole head of a request. */
+/** The time limit for the head of a request. */
 const HEAD_MS = 10_000
-/** For a whole request. */
+/** The time limit for a whole request. */
 const REQUEST_MS = 30_000
 const HEAD_BYTES = 16 * 1_024
 const MOST_CONNECTIONS = 4_096
@@ -19,9 +19,12 @@ const PARSE_ERRORS: Readonly<Record<string, readonly [code: ErrorCode, message: 
   ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'the request took too long'],
 }
 
-/** What cannot even be read as a request is answered by hand. */
+/** Answers a request that Node.js could not parse. */
 function onClientError(error: Error, socket: Socket): void {
-  const [code, message] = PARSE_ERRORS[errnoOf(error) ?? ''] ?? ['invalid-request', 'this is no HTTP request']
+  const [code, message] = PARSE_ERRORS[errnoOf(error) ?? ''] ?? [
+    'invalid-request',
+    'the request is not valid HTTP',
+  ]
   if (!socket.writable || errnoOf(error) === 'ECONNRESET') {
     socket.destroy()
     return
@@ -30,24 +33,24 @@ function onClientError(error: Error, socket: Socket): void {
   const body = JSON.stringify(errorBody(new IapeerError(message, { code })))
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    // Whoever keeps its own end open, or does not read, holds nothing of ours.
+    // A client that keeps its end open or does not read must not hold the socket.
     () => socket.destroy(),
   )
 }
 
 function badRequest(error: unknown): Response {
-  const told = new IapeerError('this request cannot be read', { code: 'invalid-request', cause: error })
-  return Response.json(errorBody(told), { status: httpStatusOf(told.code) })
+  const invalid = new IapeerError('the request cannot be parsed', { code: 'invalid-request', cause: error })
+  return Response.json(errorBody(invalid), { status: httpStatusOf(invalid.code) })
 }
 
-/** A server of the API, and its end. */
+/** A server of the API. */
 export interface ApiServer {
   readonly server: Server
-  /** Takes nothing new, lets what is under way finish, and cuts off what has not by then. */
+  /** Accepts no new connections, waits for running requests, and closes their connections after `limitMs`. */
   readonly close: (limitMs: number) => Promise<void>
 }
 
-/** Closes a server, and at once each connection that has sent no request. */
+/** Closes a server. Connections that have sent no request are closed immediately. */
 async function closeServer(server: Server, silent: Iterable<Socket>, limitMs: number): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), limitMs)
   await new Promise<void>((resolve) => {
@@ -58,13 +61,13 @@ async function closeServer(server: Server, silent: Iterable<Socket>, limitMs: nu
   clearTimeout(cut)
 }
 
-/** A server for the API that nothing malformed can bring down; it does not listen yet. */
+/** Creates a server for the API that answers or closes malformed requests. It does not listen yet. */
 export function createApiServer(app: Hono<ApiEnv>): ApiServer {
   const listener = getRequestListener(
     (request, { incoming, outgoing }) => {
       if (incoming instanceof IncomingMessage && outgoing instanceof ServerResponse)
         return app.fetch(request, { incoming, outgoing })
-      throw new IapeerError('only HTTP/1.1 is spoken', { code: 'invalid-request' })
+      throw new IapeerError('the daemon supports only HTTP/1.1', { code: 'invalid-request' })
     },
     { overrideGlobalObjects: false, errorHandler: badRequest },
   )
@@ -87,7 +90,7 @@ export function createApiServer(app: Hono<ApiEnv>): ApiServer {
   return { server, close: (limitMs) => closeServer(server, silent, limitMs) }
 }
 
-/** @throws the Node system error */
+/** Calls `start` and waits until the server listens. @throws the Node system error */
 export function listening(server: Server, start: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)

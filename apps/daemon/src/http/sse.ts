@@ -4,24 +4,25 @@ import type { Logger } from 'pino'
 import type { PositionedEvent } from '../fleet.ts'
 import { errorBody } from './errors.ts'
 
+/** The limits of the event streams. */
 export interface SseLimits {
-  /** @default 1000 */
+  /** The maximum number of clients. @default 1000 */
   readonly clients?: number
-  /** Of what a client has not taken yet, in bytes. @default 262144 */
+  /** The size of the output buffer of a client, in bytes. @default 262144 */
   readonly buffer?: number
-  /** How long a full buffer may stay full, in milliseconds. @default 5000 */
+  /** The time after which a client whose buffer stays full is dropped, in milliseconds. @default 5000 */
   readonly stuckMs?: number
-  /** @default 15000 */
+  /** The interval of the heartbeats, in milliseconds. @default 15000 */
   readonly heartbeatMs?: number
 }
 
-const one = (text: string): string => text.replace(/[\r\n\0]/g, '')
+const singleLine = (text: string): string => text.replace(/[\r\n\0]/g, '')
 
 function frame({ cursor, event }: PositionedEvent): string {
-  return `id: ${one(cursor)}\ndata: ${JSON.stringify(event)}\n\n`
+  return `id: ${singleLine(cursor)}\ndata: ${JSON.stringify(event)}\n\n`
 }
 
-/** Everybody who follows the events. */
+/** The clients that follow the events. */
 export class SseClients {
   readonly #open = new Set<ServerResponse>()
   readonly #limits: Required<SseLimits>
@@ -39,18 +40,18 @@ export class SseClients {
     return this.#open.size
   }
 
-  /** How many were dropped because they did not read. */
+  /** The number of clients that were dropped because they did not read. */
   get dropped(): number {
     return this.#dropped
   }
 
   /**
-   * Gives a client its events until it leaves, the stream ends, or {@link close}.
+   * Sends a client its events until it disconnects, the stream ends, or {@link close} is called.
    * @throws IapeerError `too-many-clients`, before anything is sent
    */
   serve(response: ServerResponse, follow: (signal: AbortSignal) => AsyncIterable<PositionedEvent>): void {
     if (this.#open.size >= this.#limits.clients)
-      throw new IapeerError(`${this.#limits.clients} clients follow the events already`, {
+      throw new IapeerError(`the limit of ${this.#limits.clients} event clients is reached`, {
         code: 'too-many-clients',
       })
     const gone = new AbortController()
@@ -60,7 +61,7 @@ export class SseClients {
       this.#open.delete(response)
       gone.abort()
     })
-    // What cannot be written any more is told by 'close'.
+    // A 'close' follows each error.
     response.on('error', () => gone.abort())
     response.writeHead(200, {
       'content-type': 'text/event-stream',
@@ -71,7 +72,7 @@ export class SseClients {
     void this.#pump(response, events, gone.signal)
   }
 
-  /** Ends every stream; who follows comes again. */
+  /** Ends every stream. Clients reconnect by themselves. */
   close(): void {
     clearInterval(this.#heartbeat)
     for (const response of this.#open) response.end()
@@ -85,7 +86,7 @@ export class SseClients {
     const iterator = events[Symbol.asyncIterator]()
     let leave = (): void => {}
     gone.addEventListener('abort', () => leave(), { once: true })
-    // Not a race with one promise that lives as long as the client: it would keep something of every event.
+    // Not Promise.race with one promise for the whole connection: it would retain memory for every event.
     const nextOrGone = (): Promise<IteratorResult<PositionedEvent> | undefined> =>
       new Promise((resolve, reject) => {
         leave = () => resolve(undefined)
@@ -99,7 +100,7 @@ export class SseClients {
         response.write(frame(next.value))
         if (response.writableLength > this.#limits.buffer && !(await this.#drained(response))) break
       }
-      // One that waits for its next event ends by the signal; nobody waits for that here.
+      // The signal ends an iterator that waits for its next event; this code does not wait for it.
       iterator.return?.().catch((error: unknown) => this.#log.debug({ err: error }, 'an event stream ended'))
     } catch (error) {
       this.#fail(response, error, gone)
@@ -110,13 +111,13 @@ export class SseClients {
   #fail(response: ServerResponse, error: unknown, gone: AbortSignal): void {
     if (gone.aborted) return
     this.#log.error({ err: error }, 'an event stream failed')
-    const told = isIapeerError(error)
+    const reported = isIapeerError(error)
       ? error
       : new IapeerError('the events cannot be read', { code: 'internal' })
-    response.write(`event: error\ndata: ${JSON.stringify(errorBody(told))}\n\n`)
+    response.write(`event: error\ndata: ${JSON.stringify(errorBody(reported))}\n\n`)
   }
 
-  /** Waits until a client has taken what it was sent; one that does not is dropped. */
+  /** Waits until a client has read its buffer; drops a client that does not. */
   #drained(response: ServerResponse): Promise<boolean> {
     return new Promise((resolve) => {
       const done = (drained: boolean) => (): void => {
@@ -129,13 +130,10 @@ export class SseClients {
       const drop = (): void => {
         if (!response.writableNeedDrain || response.destroyed) return
         this.#dropped++
-        this.#log.warn(
-          { bytes: response.writableLength },
-          'a client that does not read its events is dropped',
-        )
+        this.#log.warn({ bytes: response.writableLength }, 'dropped a client that does not read its events')
         response.destroy()
       }
-      // Where this process was held up, what has come in meanwhile is seen to first.
+      // If this process was suspended, handle the events that arrived meanwhile first.
       const timer = setTimeout(() => setImmediate(drop), this.#limits.stuckMs)
       response.once('drain', onDrain).once('close', onClose)
       if (response.destroyed) onClose()

@@ -10,11 +10,12 @@ import { connectDaemon, type DaemonHealth } from '@iapeer/protocol'
 
 const START_MS = 10_000
 const STOP_MS = 10_000
-const LOOK_MS = 20
+const POLL_MS = 20
 
+/** The state of the daemon of a root. */
 export type DaemonStatus =
   | { readonly state: 'stopped' }
-  /** `unresponsive`: it holds the root and does not answer. */
+  /** `unresponsive`: the process holds the lock of the root but does not answer. */
   | { readonly state: 'starting' | 'unresponsive'; readonly pid: number; readonly since: string }
   | {
       readonly state: 'running'
@@ -22,11 +23,11 @@ export type DaemonStatus =
       readonly since: string
       readonly version: string
       readonly socketPath: string
-      /** `stalled`: it answers, and has not looked at the peers for 30 seconds; `degraded`: it has `problems`. */
+      /** `stalled`: it answers, but has not checked the peers for 30 seconds; `degraded`: it has `problems`. */
       readonly health: DaemonHealth['status']
-      /** When it last looked at all peers: ISO-8601 UTC; absent before the first time. */
+      /** When it last checked all peers: ISO-8601 UTC; absent before the first sweep. */
       readonly lastSweepAt?: string
-      /** What keeps deaths from being written down, one line each. */
+      /** The reasons why deaths cannot be recorded, one line each. */
       readonly problems: readonly string[]
     }
 
@@ -35,40 +36,40 @@ async function holderOf(root: string): Promise<LockHolder | undefined> {
   return holder === undefined || holder.liveness === 'gone' ? undefined : holder
 }
 
-/** The process that is the daemon of a root, whether it answers or not. */
+/** Returns the pid of the daemon of a root, whether it answers or not; undefined if none is running. */
 export const daemonPid = async (root: string): Promise<number | undefined> => (await holderOf(root))?.pid
 
-/** A daemon that answers, and what it says of itself. */
+/** A daemon that answers, with its health. */
 export interface AnsweringDaemon {
   readonly health: DaemonHealth
   readonly socketPath: string
 }
 
-/** `silent`: there is one, and it does not answer. */
-async function askDaemon(root: string): Promise<AnsweringDaemon | 'silent' | undefined> {
+/** Asks the daemon for its health. Returns undefined if no process listens, `unresponsive` if one listens and does not answer. */
+async function askDaemon(root: string): Promise<AnsweringDaemon | 'unresponsive' | undefined> {
   try {
     const client = await connectDaemon(root)
     if (client === undefined) return undefined
     return { health: await client.health(), socketPath: client.socketPath }
   } catch (error) {
-    if (isIapeerError(error) && error.code === 'daemon-unreachable') return 'silent'
+    if (isIapeerError(error) && error.code === 'daemon-unreachable') return 'unresponsive'
     throw error
   }
 }
 
-/** Returns the daemon of a root, if one runs and answers. */
+/** Returns the daemon of a root; undefined if none is running or it does not answer. */
 export async function answeringDaemon(root: string): Promise<AnsweringDaemon | undefined> {
   const found = await askDaemon(root)
-  return found === 'silent' ? undefined : found
+  return found === 'unresponsive' ? undefined : found
 }
 
-/** Whether the daemon of a root runs. */
+/** Returns whether the daemon of a root is running and answers. */
 export async function daemonStatus(root: string): Promise<DaemonStatus> {
   const holder = await holderOf(root)
   if (holder === undefined) return { state: 'stopped' }
   const { pid, since } = holder
   const found = await askDaemon(root)
-  if (found === 'silent') return { state: 'unresponsive', pid, since }
+  if (found === 'unresponsive') return { state: 'unresponsive', pid, since }
   if (found === undefined) return { state: 'starting', pid, since }
   const { version, status, supervisor } = found.health
   const { lastSweepAt } = supervisor ?? {}
@@ -89,9 +90,9 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
 
 /** What to do about a daemon that does not answer, or that is stalled. */
 export const DAEMON_RESTART_HINT =
-  'iapeer daemon logs may show why; iapeer daemon stop, then iapeer daemon start, restarts it. The peers keep running.'
+  'Look for the reason in iapeer daemon logs. Restart the daemon: iapeer daemon stop, then iapeer daemon start. The peers keep running.'
 
-/** What `iapeerd --report` prints: one line of JSON when it is up, or why it is not. */
+/** Returns the error in the line of JSON that `iapeerd --report` prints; undefined if it reports that it has started. */
 function reportOf(line: string): IapeerError | undefined {
   const { code, message, hint } = fieldsOf(parseJson(line))
   if (typeof code !== 'string' || typeof message !== 'string') return undefined
@@ -99,66 +100,67 @@ function reportOf(line: string): IapeerError | undefined {
 }
 
 export interface DaemonStart {
-  /** The program with its arguments; it gets `--foreground --report --root <root>` too. */
+  /** The program with its arguments; `--foreground --report --root <root>` is appended. */
   readonly argv: readonly [string, ...string[]]
-  /** @default that of this process: peers that it launches get theirs from it */
+  /** The environment of the daemon and of the peers that it starts. @default that of this process */
   readonly env?: NodeJS.ProcessEnv
-  /** @default 10000 */
+  /** The time limit for the daemon to answer. @default 10000 */
   readonly limitMs?: number
 }
 
 export interface StartedDaemon extends AnsweringDaemon {
-  /** `already`: it ran before. */
+  /** `already`: it was running before. */
   readonly state: 'started' | 'already'
 }
 
 /**
- * Starts the daemon of a root in the background and waits until it answers; harmless when it runs.
- * @throws IapeerError what the daemon itself says, `daemon-not-up`
+ * Starts the daemon of a root in the background and waits until it answers; does nothing if it is running.
+ * @throws IapeerError the error that the daemon reports, `daemon-not-up`
  */
 export async function startDaemon(root: string, options: DaemonStart): Promise<StartedDaemon> {
   const running = await answeringDaemon(root)
   if (running !== undefined) return { state: 'already', ...running }
   const { argv, env = process.env, limitMs = START_MS } = options
-  const until = performance.now() + limitMs
+  const deadline = performance.now() + limitMs
   const args = ['--foreground', '--report', '--root', root]
   const started = await startInBackground([...argv, ...args], { env, cwd: '/' })
   try {
-    const said = await started.firstLine(limitMs)
-    const failure = said === undefined ? undefined : reportOf(said)
+    const line = await started.firstLine(limitMs)
+    const failure = line === undefined ? undefined : reportOf(line)
     for (;;) {
       const found = await answeringDaemon(root)
-      // Another one may have been quicker: then ours has ended, and that one is as good.
+      // Another process may have started the daemon first: ours has then exited, and theirs is used.
       if (found !== undefined)
         return { state: found.health.pid === started.pid ? 'started' : 'already', ...found }
       if (failure !== undefined && failure.code !== 'daemon-running') throw failure
-      if (said === undefined || performance.now() > until) throw failure ?? notUp(root, limitMs)
-      await sleep(LOOK_MS)
+      if (line === undefined || performance.now() > deadline) throw failure ?? notUp(root, limitMs)
+      await sleep(POLL_MS)
     }
   } finally {
     started.release()
   }
 }
 
-function notUp(root: string, limitMs: number, hint = `See ${daemonPaths(root).log}.`): IapeerError {
-  return new IapeerError(`the daemon did not come up (within ${limitMs / 1_000} s)`, {
+function notUp(root: string, limitMs: number, hint = `Its log is ${daemonPaths(root).log}.`): IapeerError {
+  return new IapeerError(`the daemon did not start within ${limitMs / 1_000} s`, {
     code: 'daemon-not-up',
     hint,
   })
 }
 
 /**
- * Waits until the daemon that a service manager starts answers.
+ * Waits until the daemon answers that a service manager starts.
  * @throws IapeerError `daemon-not-up`
  */
 export async function awaitServiceDaemon(root: string, limitMs = START_MS): Promise<AnsweringDaemon> {
-  const found = await waitUntil(() => answeringDaemon(root), { limitMs, everyMs: LOOK_MS })
+  const found = await waitUntil(() => answeringDaemon(root), { limitMs, everyMs: POLL_MS })
   if (found !== undefined) return found
-  throw notUp(root, limitMs, `iapeer service status says why; its log is ${daemonPaths(root).log}.`)
+  throw notUp(root, limitMs, `iapeer service status prints the reason. Its log is ${daemonPaths(root).log}.`)
 }
 
 /**
- * Ends the daemon of a root, that very process, and waits until it is gone; peers live on. Harmless when none runs.
+ * Sends SIGTERM to the daemon of a root and waits until that process is gone. The peers keep running. Does nothing if no daemon is
+ * running.
  * @throws IapeerError `daemon-stuck`
  */
 export async function stopDaemon(
@@ -171,16 +173,17 @@ export async function stopDaemon(
   const stuck = (why: string): IapeerError =>
     new IapeerError(`the daemon (pid ${pid}) ${why}`, {
       code: 'daemon-stuck',
-      hint: `See ${daemonPaths(root).log}; kill -9 ${pid} ends it, and no peer.`,
+      hint: `Its log is ${daemonPaths(root).log}. kill -9 ${pid} stops it; the peers keep running.`,
     })
-  if (holder.liveness === 'unknown') throw stuck('cannot be looked at from here (another host or container)')
+  if (holder.liveness === 'unknown')
+    throw stuck('cannot be observed from here: it runs on another host or in another container')
   try {
     process.kill(pid, 'SIGTERM')
   } catch (error) {
     if (errnoOf(error) !== 'ESRCH') throw error
   }
   const isGone = async (): Promise<boolean> => (await observeProcess(holder)) === 'gone'
-  if ((await waitUntil(isGone, { limitMs, everyMs: LOOK_MS })) === undefined)
-    throw stuck(`did not end within ${limitMs / 1_000} s`)
+  if ((await waitUntil(isGone, { limitMs, everyMs: POLL_MS })) === undefined)
+    throw stuck(`did not exit within ${limitMs / 1_000} s`)
   return { state: 'ended', pid }
 }

@@ -4,7 +4,7 @@ import { errnoOf } from '@iapeer/core/errors'
 import type { DoctorContext } from './finding.ts'
 import { textIfThere } from './read.ts'
 
-/** The part of `/proc/<pid>/cgroup` that systemd manages (cgroups(7)): the unified one, else `name=systemd`. */
+/** Returns the cgroup that systemd manages from the text of `/proc/<pid>/cgroup` (cgroups(7)): the unified one, else `name=systemd`. */
 export function parseCgroup(text: string): string | undefined {
   const lines = text.split('\n')
   const unified = lines.find((line) => line.startsWith('0::'))?.slice('0::'.length)
@@ -13,7 +13,7 @@ export function parseCgroup(text: string): string | undefined {
   return named ?? unified
 }
 
-/** The cgroup of a process; undefined where it is gone, or the system has none. */
+/** Returns the cgroup of a process; undefined if the process is gone or the system has no cgroups. */
 export async function cgroupOf({ paths }: DoctorContext, pid: number): Promise<string | undefined> {
   try {
     return parseCgroup((await textIfThere(join(paths.proc, String(pid), 'cgroup'))) ?? '')
@@ -23,7 +23,7 @@ export async function cgroupOf({ paths }: DoctorContext, pid: number): Promise<s
   }
 }
 
-/** Whether systemd runs this system (sd_booted(3)). */
+/** Whether systemd is the init of this system (sd_booted(3)). */
 export function runsSystemd({ paths }: DoctorContext): boolean {
   return existsSync(join(paths.run, 'systemd', 'system'))
 }

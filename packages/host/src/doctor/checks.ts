@@ -3,7 +3,7 @@ import { daemonFate, sharedFate } from './checks/fate.ts'
 import { modes, registry, setAside, temporaries } from './checks/files.ts'
 import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
 import { logout } from './checks/login.ts'
-import { room } from './checks/room.ts'
+import { recordDirectories } from './checks/record-directories.ts'
 import { service } from './checks/service.ts'
 import { signals } from './checks/signals.ts'
 import { sockets } from './checks/sockets.ts'
@@ -11,7 +11,7 @@ import { tmpfiles } from './checks/tmpfiles.ts'
 import { tmux, tmuxServers } from './checks/tmux.ts'
 import type { Check } from './finding.ts'
 
-/** Every check, in the order in which it is told. */
+/** All checks, in the order in which their findings are reported. */
 export const CHECKS: readonly Check[] = [
   node,
   disk,
@@ -28,7 +28,7 @@ export const CHECKS: readonly Check[] = [
   service,
   sharedFate,
   canaries,
-  room,
+  recordDirectories,
   modes,
   temporaries,
   registry,

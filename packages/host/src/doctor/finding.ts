@@ -1,24 +1,24 @@
 import type { ServiceSystem } from '../service/spec.ts'
 
-/** `note` is worth knowing and nothing to act on; only `warning` and `error` make doctor fail. */
+/** The severity of a finding. A `note` needs no action; only `warning` and `error` make doctor fail. */
 export type Level = 'ok' | 'note' | 'warning' | 'error'
 
-/** One thing that a check has found, good or bad. */
+/** One result of a check, good or bad. */
 export interface Finding {
   /** A stable word, e.g. `tmux-missing`. */
   readonly id: string
   readonly level: Level
-  /** What is so, one sentence. */
+  /** The finding in one sentence. */
   readonly what: string
-  /** The file, directory or process that it is about. */
+  /** The file, directory or process that the finding is about. */
   readonly where?: string
-  /** What a person can do: a sentence, or a command. */
+  /** What the user can do: a sentence or a command. */
   readonly fix?: string
-  /** Set where `--fix` was asked for and could do something about it. */
+  /** Whether `--fix` repaired it; undefined if `--fix` was not requested or does not apply. */
   readonly fixed?: boolean
 }
 
-/** Where the checks read the system; a test gives a tree of its own. */
+/** The system directories that the checks read. A test passes directories of its own. */
 export interface DoctorPaths {
   readonly proc: string
   readonly etc: string
@@ -35,38 +35,38 @@ export const SYSTEM_PATHS: DoctorPaths = {
   usrLocalLib: '/usr/local/lib',
 }
 
-/** The daemon of this root, as far as the caller knows it. */
+/** What the caller knows about the daemon of this root. */
 export interface KnownDaemon {
   readonly pid: number
-  /** Undefined: it did not tell. */
+  /** Undefined if the daemon did not report it. */
   readonly version?: string
-  /** Why peers are not supervised although the daemon runs. @default it supervises them */
+  /** Why the running daemon does not supervise the peers. @default it supervises them */
   readonly fault?: 'stalled' | 'unresponsive'
 }
 
-/** All that checks look at. */
+/** The input of every check. */
 export interface DoctorContext {
   readonly root: string
   readonly paths: DoctorPaths
   readonly system: ServiceSystem
   readonly now: Date
-  /** As `process.versions.node` has it. */
+  /** In the format of `process.versions.node`: `20.20.0`. */
   readonly nodeVersion: string
-  /** Undefined: none runs. */
+  /** Undefined if no daemon is running. */
   readonly daemon?: KnownDaemon
-  /** The version of who asks. */
+  /** The version of the program that runs the checks. */
   readonly version?: string
-  /** When who asks was built. */
+  /** The build time of the program that runs the checks. */
   readonly builtAt?: Date
-  /** Whether to mend what is safe to mend, and ours. */
+  /** Whether to repair problems that are safe to repair and belong to iapeer. */
   readonly fix: boolean
-  /** For each check, in milliseconds. @default 15000 */
+  /** The time limit of each check, in milliseconds. @default 15000 */
   readonly limitMs?: number
 }
 
 export type CheckGroup = 'host' | 'tmux' | 'sessions' | 'files'
 
-/** One check: it only looks, unless `context.fix` is set. */
+/** One check. It changes nothing unless `context.fix` is set. */
 export interface Check {
   readonly id: string
   readonly title: string

@@ -1,4 +1,4 @@
-export { examineRoom } from './checks/room.ts'
+export { examineRecordDirectories } from './checks/record-directories.ts'
 export {
   type Check,
   type CheckGroup,

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
 
-/** The text of a file of the system; undefined where there is none. @throws Node system errors (`EACCES`) */
+/** Returns the text of a file; undefined if it does not exist. @throws Node system errors (`EACCES`) */
 export async function textIfThere(path: string): Promise<string | undefined> {
   return (await readRegularFile(path))?.text
 }
 
-/** The names in a directory, sorted; none where there is none. */
+/** Returns the names in a directory, sorted; an empty list if the directory does not exist. */
 export async function namesIfThere(directory: string): Promise<string[]> {
   return (await namesIn(directory, { ignoreMissingDirectory: true })).sort()
 }
@@ -17,8 +17,8 @@ export interface ConfigFile {
 }
 
 /**
- * Configuration files as systemd reads them: by name, and of one name the first directory's alone, so that an empty file (or
- * a link to /dev/null) hides that of a later directory.
+ * Reads configuration files as systemd does: sorted by name, and of each name only the file in the first directory that has it. An
+ * empty file or a link to /dev/null therefore masks the file of the same name in a later directory.
  */
 export async function readDropIns(directories: readonly string[], suffix: string): Promise<ConfigFile[]> {
   const byName = new Map<string, string>()
@@ -37,7 +37,7 @@ async function maskedText(path: string): Promise<string | undefined> {
   try {
     return await textIfThere(path)
   } catch (error) {
-    // A link to /dev/null is how an administrator switches one off.
+    // An administrator disables a file with a link to /dev/null.
     if (error instanceof Error && 'code' in error && error.code === 'unusable-file') return undefined
     throw error
   }

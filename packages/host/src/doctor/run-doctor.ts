@@ -4,15 +4,15 @@ import type { Check, DoctorContext, Finding } from './finding.ts'
 
 const LIMIT_MS = 15_000
 
-/** What one check found. */
+/** One check and its findings. */
 export interface Examined {
   readonly check: Check
   readonly findings: readonly Finding[]
 }
 
-function unexamined(check: Check, why: string): Finding[] {
+function failedCheck(check: Check, why: string): Finding[] {
   return [
-    { id: `${check.id}-unknown`, level: 'warning', what: `${check.title} could not be looked at: ${why}` },
+    { id: `${check.id}-unknown`, level: 'warning', what: `${check.title} could not be checked: ${why}` },
   ]
 }
 
@@ -20,21 +20,24 @@ async function examine(check: Check, context: DoctorContext): Promise<Examined> 
   const limitMs = context.limitMs ?? LIMIT_MS
   const over = new AbortController()
   const late = sleep(limitMs, undefined, { signal: over.signal }).then(
-    () => unexamined(check, `no answer within ${limitMs / 1_000} s`),
-    // The check was quicker.
+    () => failedCheck(check, `no answer within ${limitMs / 1_000} s`),
+    // The check finished first.
     () => [],
   )
   try {
     return { check, findings: await Promise.race([check.run(context), late]) }
   } catch (error) {
-    // Whatever one check meets, the others are still told.
-    return { check, findings: unexamined(check, error instanceof Error ? error.message : String(error)) }
+    // Any error: a check that fails must not hide the findings of the others.
+    return { check, findings: failedCheck(check, error instanceof Error ? error.message : String(error)) }
   } finally {
     over.abort()
   }
 }
 
-/** Runs every check, at once and each within its time limit; one that fails is a finding. In the order of the checks. */
+/**
+ * Runs all checks in parallel, each with a time limit. A check that fails or times out becomes a finding.
+ * @returns the findings in the order of the checks
+ */
 export async function runDoctor(
   context: DoctorContext,
   checks: readonly Check[] = CHECKS,
@@ -42,7 +45,7 @@ export async function runDoctor(
   return Promise.all(checks.map((check) => examine(check, context)))
 }
 
-/** Whether something is left that ought to be seen to. */
+/** Whether a warning or an error remains that was not fixed. */
 export function needsAttention(examined: readonly Examined[]): boolean {
   return examined.some(({ findings }) =>
     findings.some(({ level, fixed }) => (level === 'warning' || level === 'error') && fixed !== true),

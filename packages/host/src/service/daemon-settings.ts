@@ -3,8 +3,8 @@ import { checkSetting, SETTINGS, type Setting } from '@iapeer/core/settings'
 const ALL: readonly Setting[] = Object.values(SETTINGS)
 
 /**
- * The settings that an installed service takes over from the environment of the command, and those that it does not,
- * because they are secrets or need one.
+ * Returns the settings in the environment of the command: `recorded` are written into the service, `withheld` are not, because they
+ * are secrets or need one.
  * @throws IapeerError `bad-setting`
  */
 export function daemonSettings(env: NodeJS.ProcessEnv): {

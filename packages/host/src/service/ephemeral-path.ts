@@ -9,21 +9,21 @@ interface EphemeralPath {
   readonly hint: string
 }
 
-const INSTALL_FOR_GOOD =
-  'Install iapeer for good first (npm install --global @iapeer/cli), then run this again.'
+const INSTALL_PERMANENTLY =
+  'Install iapeer permanently first (npm install --global @iapeer/cli), then run this again.'
 
-/** Directories of tools that run a package once, and of shells that end. */
-const PASSING: readonly (readonly [RegExp, EphemeralPath])[] = [
-  [/\/_npx\//, { why: 'lies in the cache of npx', hint: INSTALL_FOR_GOOD }],
+/** Directories of tools that run a package once, and of shells. */
+const KNOWN: readonly (readonly [RegExp, EphemeralPath])[] = [
+  [/\/_npx\//, { why: 'is in the cache of npx', hint: INSTALL_PERMANENTLY }],
   [
     /\/pnpm\/dlx(?:-[^/]*)?\/|\/dlx-[^/]+\//,
-    { why: 'lies in a temporary directory of pnpm dlx', hint: INSTALL_FOR_GOOD },
+    { why: 'is in a temporary directory of pnpm dlx', hint: INSTALL_PERMANENTLY },
   ],
-  [/\/bunx-[^/]+\//, { why: 'lies in a temporary directory of bunx', hint: INSTALL_FOR_GOOD }],
+  [/\/bunx-[^/]+\//, { why: 'is in a temporary directory of bunx', hint: INSTALL_PERMANENTLY }],
   [
     /\/fnm_multishells\//,
     {
-      why: 'belongs to one shell and goes with it',
+      why: 'belongs to one shell and is removed when that shell exits',
       hint: 'Run this with the node of an installed version (fnm exec --using default).',
     },
   ],
@@ -41,23 +41,26 @@ async function realOf(path: string): Promise<string> {
   }
 }
 
-function passing(path: string, system: ServiceSystem): EphemeralPath | undefined {
-  const known = PASSING.find(([pattern]) => pattern.test(`${path}/`))
+function temporaryPath(path: string, system: ServiceSystem): EphemeralPath | undefined {
+  const known = KNOWN.find(([pattern]) => pattern.test(`${path}/`))
   if (known !== undefined) return known[1]
   const directory = system.temporaryDirectories.find((one) => isInside(path, one))
   if (directory === undefined) return undefined
-  return { why: `lies in the temporary directory ${directory}`, hint: 'Use a directory that stays.' }
+  return {
+    why: `is in the temporary directory ${directory}`,
+    hint: 'Use a permanent directory, for example in your home.',
+  }
 }
 
-/** A version that nobody promised to keep: the next upgrade of the default one is followed by its removal. */
-async function passingVersion(path: string): Promise<EphemeralPath | undefined> {
+/** Checks for a Node.js of a version manager that is not the default version: users remove such versions after an upgrade. */
+async function unstableVersion(path: string): Promise<EphemeralPath | undefined> {
   const nvm = /^(.*)\/versions\/node\/(v\d[^/]*)\//.exec(path)
   if (nvm !== null) {
     const [, directory = '', version = ''] = nvm
     const current = await defaultNvmVersion(directory)
     if (current === version) return undefined
     return {
-      why: `is Node.js ${version}, and the default of nvm is ${current ?? 'not set'}`,
+      why: `is Node.js ${version}, but the default of nvm is ${current ?? 'not set'}`,
       hint: `nvm alias default ${version}, or run this with the default version.`,
     }
   }
@@ -77,19 +80,19 @@ async function passingVersion(path: string): Promise<EphemeralPath | undefined> 
   const current = await defaultVoltaVersion(directory)
   if (current === version) return undefined
   return {
-    why: `is Node.js ${version}, and the default of volta is ${current ?? 'not set'}`,
+    why: `is Node.js ${version}, but the default of volta is ${current ?? 'not set'}`,
     hint: `volta install node@${version}, or run this with the default version.`,
   }
 }
 
-/** Why a path will not be there tomorrow, as it is written or where its links lead; undefined when it looks lasting. */
+/** Returns why a path, or the path that its links resolve to, will probably be removed; undefined if it looks permanent. */
 async function ephemeralPathOf(path: string, system: ServiceSystem): Promise<EphemeralPath | undefined> {
   const real = await realOf(path)
-  return passing(path, system) ?? passing(real, system) ?? passingVersion(real)
+  return temporaryPath(path, system) ?? temporaryPath(real, system) ?? unstableVersion(real)
 }
 
 /**
- * A service outlives the shell that installs it, and so must all that it names.
+ * Checks that the paths of a service are permanent: the service keeps running after the shell that installs it has exited.
  * @throws IapeerError `service-path-vanishes`, `invalid-path`
  */
 export async function assertStablePaths(spec: ServiceSpec, system: ServiceSystem): Promise<void> {
@@ -105,13 +108,14 @@ export async function assertStablePaths(spec: ServiceSpec, system: ServiceSystem
   }
 }
 
-/** A PATH to be kept: without what is relative, passing or named twice. */
+/** Returns a PATH without its relative, temporary and duplicate directories. */
 export function lastingPath(path: string, system: ServiceSystem): string {
   const directories = path
     .split(delimiter)
     .filter((directory) => isAbsolute(directory) && !/\p{Cc}/u.test(directory))
     .filter(
-      (directory) => passing(directory, system) === undefined && !/\/node_modules\/\.bin\/?$/.test(directory),
+      (directory) =>
+        temporaryPath(directory, system) === undefined && !/\/node_modules\/\.bin\/?$/.test(directory),
     )
   return [...new Set(directories)].join(delimiter) || '/usr/local/bin:/usr/bin:/bin'
 }

@@ -1,18 +1,18 @@
 import { join } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
-import { markOf } from './ownership.ts'
+import { markerOf } from './ownership.ts'
 import { LAUNCHD_LABEL, type ServiceSpec } from './spec.ts'
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
 
-/** What no XML 1.0 text can hold (https://www.w3.org/TR/xml/#charsets), and CR, which readers turn into LF. */
-const UNSAYABLE = /[^\t\n\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u
+/** The characters that XML 1.0 text cannot contain (https://www.w3.org/TR/xml/#charsets), and CR, which parsers convert to LF. */
+const NOT_XML = /[^\t\n\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u
 
 function element(tag: 'string' | 'key', text: string): string {
-  if (!UNSAYABLE.test(text))
+  if (!NOT_XML.test(text))
     return `<${tag}>${text.replace(/[&<>]/g, (char) => ESCAPES[char] ?? char)}</${tag}>`
-  throw new IapeerError(`a property list cannot hold ${JSON.stringify(text)}`, {
+  throw new IapeerError(`a property list cannot contain ${JSON.stringify(text)}`, {
     code: 'invalid-path',
     hint: 'Use a path without control characters.',
   })
@@ -27,17 +27,17 @@ function dictionary(values: Readonly<Record<string, string>>): string {
   return `<dict>\n${pairs.join('\n')}\n  </dict>`
 }
 
-/** What the daemon prints before it has a log of its own. */
+/** Returns the file that receives the standard output and error of the daemon, which it uses before it opens its log. */
 export const launchdOutput = (root: string): string =>
   join(rootLayout(root, {}).records.recordDir, 'daemon-output.log')
 
-/** The launchd agent of the daemon (launchd.plist(5)). Pure. @throws IapeerError `invalid-path` */
+/** Returns the launchd agent of the daemon (launchd.plist(5)). Pure. @throws IapeerError `invalid-path` */
 export function renderLaunchdPlist(spec: ServiceSpec): string {
   const argv = [spec.node, spec.entry, '--foreground', '--root', spec.root]
   const output = string(launchdOutput(spec.root))
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<!-- ${markOf(spec.root)} -->
+<!-- ${markerOf(spec.root)} -->
 <plist version="1.0">
 <dict>
   <key>Label</key>
@@ -57,10 +57,10 @@ ${argv.map((word) => `    ${string(word)}`).join('\n')}
     <key>SuccessfulExit</key>
     <false/>
   </dict>
-  <!-- The peers outlive the daemon. -->
+  <!-- Peers keep running when the daemon stops. -->
   <key>AbandonProcessGroup</key>
   <true/>
-  <!-- Else macOS slows down the daemon, and the peers that it starts. -->
+  <!-- Prevents macOS from slowing down the daemon and the peers that it starts. -->
   <key>ProcessType</key>
   <string>Interactive</string>
   <key>ThrottleInterval</key>

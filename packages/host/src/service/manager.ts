@@ -4,11 +4,11 @@ import { IapeerError } from '@iapeer/core/errors'
 import { type ProgramResult, runProgram } from '@iapeer/core/exec'
 import { LAUNCHD_LABEL, managerOf, type ServiceSystem, SYSTEMD_UNIT } from './spec.ts'
 
-/** A unit that stops waits for its daemon, at most 90 s by default. */
+/** Longer than systemd waits for a unit to stop (90 s by default). */
 const CHANGE_MS = 100_000
 const ASK_MS = 5_000
 
-/** The environment in which a user's service manager can be found, also after `su` and in a plain ssh. */
+/** Returns an environment in which the user's service manager can be reached, even after `su` or in a plain ssh session. */
 function managerEnv(system: ServiceSystem): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...system.env, LC_ALL: 'C', SYSTEMD_COLORS: '0', SYSTEMD_PAGER: '' }
   const runtime = `/run/user/${system.uid}`
@@ -23,17 +23,17 @@ function call(system: ServiceSystem, args: readonly string[], timeoutMs: number)
   return runProgram(argv, { env: managerEnv(system), timeoutMs })
 }
 
-/** Asks the manager; whatever it answers is data. */
+/** Runs a query of the manager and returns its result, also if it failed. */
 export const askManager = (system: ServiceSystem, args: readonly string[]): Promise<ProgramResult> =>
   call(system, args, ASK_MS)
 
 function describe(result: ProgramResult): string {
-  if (result.missing) return 'there is no such program'
-  if (result.timedOut) return 'it did not answer in time'
+  if (result.missing) return 'the program was not found'
+  if (result.timedOut) return 'no answer in time'
   return result.stderr.trim().split('\n')[0] || `exit code ${result.exitCode ?? result.signal}`
 }
 
-/** Has the manager do something. @throws IapeerError `service-manager-failed` */
+/** Runs a command of the manager. @throws IapeerError `service-manager-failed` */
 export async function runManager(system: ServiceSystem, args: readonly string[]): Promise<void> {
   const result = await call(system, args, CHANGE_MS)
   if (result.exitCode === 0) return
@@ -42,46 +42,46 @@ export async function runManager(system: ServiceSystem, args: readonly string[])
     code: 'service-manager-failed',
     hint:
       managerOf(system) === 'launchd'
-        ? 'Run it by hand to see more; log show --predicate \'process == "launchd"\' --last 5m says why.'
-        : `Run it by hand to see more; journalctl --user -u ${SYSTEMD_UNIT} says what the daemon said.`,
+        ? 'Run it yourself to see its output, and look at: log show --predicate \'process == "launchd"\' --last 5m'
+        : `Run it yourself to see its output, and look at: journalctl --user -u ${SYSTEMD_UNIT}`,
   })
 }
 
-/** Why no service manager answers; undefined when one does. */
+/** Returns why no service manager answers; undefined if one does. */
 export async function managerMissing(system: ServiceSystem): Promise<string | undefined> {
   const args = managerOf(system) === 'launchd' ? ['version'] : ['show', '--property=Version']
   const answer = await askManager(system, args)
   if (answer.exitCode === 0) return undefined
   if (answer.missing)
-    return managerOf(system) === 'launchd' ? 'there is no launchctl' : 'there is no systemctl'
+    return `${managerOf(system) === 'launchd' ? 'launchctl' : 'systemctl'} was not found in PATH`
   return `the service manager of user ${system.user || system.uid} does not answer: ${describe(answer)}`
 }
 
 export const launchdDomain = (system: ServiceSystem): string => `gui/${system.uid}`
 export const launchdService = (system: ServiceSystem): string => `${launchdDomain(system)}/${LAUNCHD_LABEL}`
 
-/** What the manager knows of the service now. */
+/** The state of the service as the manager reports it. */
 export interface ManagerState {
-  /** Started at every login, or boot. */
+  /** Whether the service is started at login or boot. */
   readonly enabled: boolean
   readonly active: boolean
   readonly pid: number | undefined
-  /** The word of the manager itself: `active`, `activating`, `failed`, ... */
+  /** The state in the manager's own word: `active`, `activating`, `failed`, ... */
   readonly said: string
-  /** Why it does not run, where the manager tells. */
+  /** Why it is not running, if the manager reports it. */
   readonly why: string | undefined
 }
 
-/** What systemd's `Result` means (systemd.exec(5)); of an exit code and a signal the number says more. */
+/** The meaning of systemd's `Result` (systemd.exec(5)), except for exit codes and signals. */
 const RESULTS: Readonly<Record<string, string>> = {
-  watchdog: 'it was silent for too long',
-  timeout: 'it took too long',
-  protocol: 'it ended before it was up',
-  'oom-kill': 'memory ran out',
-  'start-limit-hit': 'it was started too often',
+  watchdog: 'it sent no watchdog message in time',
+  timeout: 'it did not start or stop in time',
+  protocol: 'it exited before it reported that it had started',
+  'oom-kill': 'it was killed because memory ran out',
+  'start-limit-hit': 'it was started too often in a short time',
 }
 
-/** systemd's own exit code for a program that it cannot run. */
+/** The exit code that systemd reports for a program that it cannot run. */
 const EXEC_FAILED = 203
 
 function whyOf(values: ReadonlyMap<string, string>): string | undefined {
@@ -91,11 +91,11 @@ function whyOf(values: ReadonlyMap<string, string>): string | undefined {
   if (result === 'exit-code')
     return status === EXEC_FAILED
       ? 'its program cannot be run'
-      : `it ended with exit code ${values.get('ExecMainStatus')}`
+      : `it exited with code ${values.get('ExecMainStatus')}`
   if (result !== 'signal' && result !== 'core-dump') return RESULTS[result] ?? result
   const [name = `signal ${status}`] =
     Object.entries(constants.signals).find(([, number]) => number === status) ?? []
-  return `it was ended by ${name}`
+  return `it was killed by ${name}`
 }
 
 function parseSystemd(text: string): ManagerState {
@@ -115,7 +115,7 @@ function parseSystemd(text: string): ManagerState {
   }
 }
 
-/** Reads what `launchctl print` says; it is meant for people, so only its plainest lines are used. */
+/** Parses the output of `launchctl print`. Its format is for people and may change, so only its simplest lines are used. */
 function parseLaunchd(answer: ProgramResult): ManagerState {
   if (answer.exitCode !== 0)
     return { enabled: false, active: false, pid: undefined, said: 'not loaded', why: undefined }
@@ -123,24 +123,24 @@ function parseLaunchd(answer: ProgramResult): ManagerState {
   const pid = Number(/^\s*pid = (\d+)$/m.exec(answer.stdout)?.[1]) || undefined
   const code = Number(/^\s*last exit code = (\d+)/m.exec(answer.stdout)?.[1]) || undefined
   const active = said === 'running'
-  const why = active || code === undefined ? undefined : `it ended with exit code ${code}`
+  const why = active || code === undefined ? undefined : `it exited with code ${code}`
   return { enabled: true, active, pid, said, why }
 }
 
-/** The file that systemd reads for the unit, wherever that lies; undefined where it knows none. */
+/** Returns the path from which systemd reads the unit; undefined if systemd does not know the unit, and for launchd. */
 export async function knownUnitFile(system: ServiceSystem): Promise<string | undefined> {
   if (managerOf(system) === 'launchd') return undefined
   const answer = await askManager(system, ['show', SYSTEMD_UNIT, '--property=FragmentPath'])
   return /^FragmentPath=(\/.+)$/m.exec(answer.stdout)?.[1]
 }
 
-/** Undefined where the manager did not answer. */
+/** Returns the state of the service; undefined if the manager did not answer. */
 export async function managerState(system: ServiceSystem): Promise<ManagerState | undefined> {
   if (managerOf(system) === 'launchd') {
     const answer = await askManager(system, ['print', launchdService(system)])
     return answer.missing || answer.timedOut ? undefined : parseLaunchd(answer)
   }
-  const wanted = '--property=UnitFileState,ActiveState,MainPID,Result,ExecMainStatus'
-  const answer = await askManager(system, ['show', SYSTEMD_UNIT, wanted])
+  const properties = '--property=UnitFileState,ActiveState,MainPID,Result,ExecMainStatus'
+  const answer = await askManager(system, ['show', SYSTEMD_UNIT, properties])
   return answer.exitCode === 0 ? parseSystemd(answer.stdout) : undefined
 }

@@ -3,18 +3,21 @@ import { resolve } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { readRegularFile } from '@iapeer/core/storage'
 
-const MARK = 'made by iapeer: '
+const MARKER = 'made by iapeer: '
 
-/** Percent-encoded where a comment of a unit or of XML could not hold it. */
+/** Percent-encodes the characters that a comment of a unit or of XML cannot contain. */
 const encoded = (root: string): string =>
   root.replace(/[%\\<>&\p{Cc}]|-(?=-)|^ | $/gu, (text) =>
     [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, '0').toUpperCase()}`).join(''),
   )
 
-/** The line by which a generated file is known as ours, and whose it is. */
-export const markOf = (root: string): string => `${MARK}${encoded(resolve(root))}`
+/** Returns the text that marks a generated file as written by iapeer for `root`. It never changes: installed files have it. */
+export const markerOf = (root: string): string => `${MARKER}${encoded(resolve(root))}`
 
-/** What lies where the service's file goes. `other`: ours, for another root. */
+/**
+ * The owner of the file at the path of the service. `ours`: iapeer wrote it for this root. `other`: iapeer wrote it for another root.
+ * `foreign`: iapeer did not write it.
+ */
 export type ServiceFileState =
   | { readonly state: 'none' }
   | { readonly state: 'ours'; readonly text: string }
@@ -31,8 +34,8 @@ function rootMarked(text: string): string | undefined {
   }
 }
 
-/** Looks at the file of a service: one without the mark is somebody else's, and so is any link. */
-export async function lookAtServiceFile(path: string, root: string): Promise<ServiceFileState> {
+/** Returns who owns the file of a service. A file without the marker is foreign, and so is any link. */
+export async function inspectServiceFile(path: string, root: string): Promise<ServiceFileState> {
   try {
     if (!(await lstat(path)).isFile()) return { state: 'foreign' }
   } catch (error) {
@@ -47,16 +50,16 @@ export async function lookAtServiceFile(path: string, root: string): Promise<Ser
   return marked === resolve(root) ? { state: 'ours', text } : { state: 'other', root: marked }
 }
 
-/** @throws IapeerError `service-not-ours` */
+/** Checks that iapeer may write or remove the file of a service. @throws IapeerError `service-not-ours` */
 export function assertOwnFile(path: string, found: ServiceFileState): void {
   if (found.state === 'foreign')
     throw new IapeerError(`${path} was not made by iapeer`, {
       code: 'service-not-ours',
-      hint: 'It is left alone. Move it away to install or remove the service of iapeer.',
+      hint: 'iapeer did not change it. Move it away, then run the command again.',
     })
   if (found.state === 'other')
     throw new IapeerError(`${path} is the service of another root: ${found.root}`, {
       code: 'service-not-ours',
-      hint: `Remove that one first: IAPEER_ROOT=${found.root} iapeer service uninstall`,
+      hint: `Remove that service first: IAPEER_ROOT=${found.root} iapeer service uninstall`,
     })
 }

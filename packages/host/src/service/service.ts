@@ -16,7 +16,7 @@ import {
   managerState,
   runManager,
 } from './manager.ts'
-import { assertOwnFile, lookAtServiceFile } from './ownership.ts'
+import { assertOwnFile, inspectServiceFile } from './ownership.ts'
 import {
   managerOf,
   type ServiceManager,
@@ -28,37 +28,38 @@ import {
 import { lingers } from './status.ts'
 import { renderSystemdUnit } from './systemd-unit.ts'
 
-/** What an install writes, and where. */
+/** The file that an installation writes. */
 export interface ServicePlan {
   readonly manager: ServiceManager
   readonly path: string
   readonly text: string
 }
 
-/** Pure. @throws IapeerError `invalid-path` */
+/** Returns the file that an installation would write. Pure. @throws IapeerError `invalid-path` */
 export function planService(spec: ServiceSpec, system: ServiceSystem): ServicePlan {
   const manager = managerOf(system)
   const text = manager === 'launchd' ? renderLaunchdPlist(spec) : renderSystemdUnit(spec)
   return { manager, path: serviceFile(system), text }
 }
 
+/** The result of an installation. The daemon is running in every case. */
 export interface Installed extends ServicePlan {
-  /** `already`: the file was there as it is to be, and its daemon of this version. The daemon runs in every case. */
+  /** `already`: the file was up to date, and so was the version of its daemon. */
   readonly state: 'installed' | 'updated' | 'already'
-  /** False: the daemon ends at the last logout until `loginctl enable-linger` was run. */
+  /** False: the last logout stops the daemon unless `loginctl enable-linger` is run. */
   readonly lingers: boolean | undefined
-  /** The daemon of the root that was ended for it: one that no service had started. */
+  /** The pid of a daemon of the root that no service had started; it was stopped to make way for the service. */
   readonly tookOverFrom: number | undefined
 }
 
-async function startSystemd(system: ServiceSystem, anew: boolean): Promise<void> {
+async function startSystemd(system: ServiceSystem, restart: boolean): Promise<void> {
   await runManager(system, ['daemon-reload'])
   await runManager(system, ['enable', SYSTEMD_UNIT])
-  // A restart ends the daemon alone (KillMode=process).
-  await runManager(system, [anew ? 'restart' : 'start', SYSTEMD_UNIT])
+  // A restart stops only the daemon (KillMode=process).
+  await runManager(system, [restart ? 'restart' : 'start', SYSTEMD_UNIT])
 }
 
-/** How long launchd may take to let go of a service. */
+/** The time limit for launchd to unload a service. */
 const BOOTOUT_MS = 10_000
 
 async function unloadLaunchd(system: ServiceSystem): Promise<void> {
@@ -68,28 +69,28 @@ async function unloadLaunchd(system: ServiceSystem): Promise<void> {
   const answer = await askManager(system, ['bootout', launchdService(system)])
   const isUnloaded = async (): Promise<boolean> => !(await loaded())
   if ((await waitUntil(isUnloaded, { limitMs: BOOTOUT_MS, everyMs: 100 })) === undefined)
-    throw new IapeerError(`launchd keeps ${launchdService(system)}: ${answer.stderr.trim()}`, {
+    throw new IapeerError(`launchd did not unload ${launchdService(system)}: ${answer.stderr.trim()}`, {
       code: 'service-manager-failed',
       hint: `launchctl bootout ${launchdService(system)}`,
     })
 }
 
-/** One that was disabled once is not loaded; one that was let go just now may be refused for some seconds. */
+/** Loads the service. launchd refuses a disabled service, and for some seconds one that was unloaded just before. */
 async function bootstrap(system: ServiceSystem, path: string): Promise<void> {
   await runManager(system, ['enable', launchdService(system)])
-  const end = performance.now() + BOOTOUT_MS
+  const deadline = performance.now() + BOOTOUT_MS
   for (;;) {
     try {
       return await runManager(system, ['bootstrap', launchdDomain(system), path])
     } catch (error) {
-      if (!isIapeerError(error) || performance.now() > end) throw error
+      if (!isIapeerError(error) || performance.now() > deadline) throw error
       await sleep(500)
     }
   }
 }
 
-async function startLaunchd(system: ServiceSystem, path: string, anew: boolean): Promise<void> {
-  if (anew) await unloadLaunchd(system)
+async function startLaunchd(system: ServiceSystem, path: string, restart: boolean): Promise<void> {
+  if (restart) await unloadLaunchd(system)
   const loaded = await askManager(system, ['print', launchdService(system)])
   if (loaded.exitCode !== 0) await bootstrap(system, path)
   else await runManager(system, ['kickstart', launchdService(system)])
@@ -98,30 +99,33 @@ async function startLaunchd(system: ServiceSystem, path: string, anew: boolean):
 async function start(
   { manager, path }: ServicePlan,
   system: ServiceSystem,
-  { root, anew }: { readonly root: string; readonly anew: boolean },
+  { root, restart }: { readonly root: string; readonly restart: boolean },
 ): Promise<void> {
-  if (manager === 'systemd') return startSystemd(system, anew)
+  if (manager === 'systemd') return startSystemd(system, restart)
   const output = launchdOutput(root)
   await makePrivateDirectory(dirname(output))
-  // launchd would make it readable to everybody.
+  // Created here, because launchd would make it readable to every user.
   await (await open(output, 'a', 0o600)).close()
-  await startLaunchd(system, path, anew)
+  await startLaunchd(system, path, restart)
 }
 
-/** A unit of that name that somebody else has put where the manager looks too is left as it is: ours would hide it. */
-async function assertNotElsewhere(root: string, system: ServiceSystem): Promise<void> {
+/** Checks that the manager does not read a foreign unit of the same name from another path: our file would hide it. */
+async function assertNoForeignUnit(root: string, system: ServiceSystem): Promise<void> {
   const known = await knownUnitFile(system)
-  if (known !== undefined) assertOwnFile(known, await lookAtServiceFile(known, root))
+  if (known !== undefined) assertOwnFile(known, await inspectServiceFile(known, root))
 }
 
-interface Running {
-  /** A daemon of the root that the service has not started; while it runs the service's cannot. */
+interface RunningDaemon {
+  /** The pid of a daemon of the root that the service did not start. While it is running, the service cannot start. */
   readonly other: number | undefined
-  /** Started before the last upgrade. */
+  /** Whether the daemon of the service has another version than the one to be installed. */
   readonly isOutdated: boolean
 }
 
-async function lookAtRunning({ root, version }: ServiceSpec, system: ServiceSystem): Promise<Running> {
+async function findRunningDaemon(
+  { root, version }: ServiceSpec,
+  system: ServiceSystem,
+): Promise<RunningDaemon> {
   const daemon = await daemonStatus(root)
   if (daemon.state === 'stopped') return { other: undefined, isOutdated: false }
   if (daemon.pid !== (await managerState(system))?.pid) return { other: daemon.pid, isOutdated: false }
@@ -130,44 +134,43 @@ async function lookAtRunning({ root, version }: ServiceSpec, system: ServiceSyst
 }
 
 /**
- * Has the service manager of this user run the daemon, now and at every start. Harmless to repeat: what is as it should
- * be stays, and the sessions of peers are never touched. A daemon of the root that was started otherwise gives way.
+ * Installs the daemon as a service of this user, and starts it now and at every login or boot. It can be repeated: an up-to-date service
+ * is not changed, and the sessions of peers keep running. A daemon of the root that no service started is stopped first.
  * @throws IapeerError `service-path-vanishes`, `service-not-ours`, `no-service-manager`, `service-manager-failed`,
  *   `daemon-stuck`, `invalid-path`
  */
 export async function installService(spec: ServiceSpec, system: ServiceSystem): Promise<Installed> {
   await assertStablePaths(spec, system)
   const plan = planService(spec, system)
-  const found = await lookAtServiceFile(plan.path, spec.root)
+  const found = await inspectServiceFile(plan.path, spec.root)
   assertOwnFile(plan.path, found)
   const missing = await managerMissing(system)
   if (missing !== undefined)
     throw new IapeerError(`no service was installed: ${missing}`, {
       code: 'no-service-manager',
-      hint: '`iapeer daemon start` works without one.',
+      hint: 'iapeer daemon start works without a service manager.',
     })
-  await assertNotElsewhere(spec.root, system)
+  await assertNoForeignUnit(spec.root, system)
   const written = found.state !== 'ours' || found.text !== plan.text
   if (written) {
     await mkdir(dirname(plan.path), { recursive: true })
     await replaceFile(plan.path, plan.text)
   }
-  const { other, isOutdated } = await lookAtRunning(spec, system)
+  const { other, isOutdated } = await findRunningDaemon(spec, system)
   if (other !== undefined) await stopDaemon(spec.root)
-  await start(plan, system, { root: spec.root, anew: written || isOutdated })
+  await start(plan, system, { root: spec.root, restart: written || isOutdated })
   const state = !written && !isOutdated ? 'already' : found.state === 'ours' ? 'updated' : 'installed'
   return { ...plan, state, lingers: lingers(system), tookOverFrom: other }
 }
 
 /**
- * Has the service manager start the installed service of a root, which stays enabled or disabled as it is; harmless when
- * it runs.
- * @returns false where no service of this root is installed, or no manager answers
+ * Starts the installed service of a root through the service manager, without enabling or disabling it; does nothing if it is running.
+ * @returns false if no service of this root is installed, or no service manager answers
  * @throws IapeerError `service-manager-failed`
  */
 export async function startService(root: string, system: ServiceSystem): Promise<boolean> {
   const path = serviceFile(system)
-  if ((await lookAtServiceFile(path, root)).state !== 'ours') return false
+  if ((await inspectServiceFile(path, root)).state !== 'ours') return false
   if ((await managerMissing(system)) !== undefined) return false
   if (managerOf(system) === 'systemd') await runManager(system, ['start', SYSTEMD_UNIT])
   else {
@@ -180,7 +183,7 @@ export async function startService(root: string, system: ServiceSystem): Promise
   return true
 }
 
-/** The link by which systemd starts a unit, where no manager runs that would remove it. */
+/** Removes the link by which systemd starts the unit. Needed if no manager is running that would remove it. */
 async function removeWantedBy(path: string): Promise<void> {
   const link = join(dirname(path), 'default.target.wants', SYSTEMD_UNIT)
   try {
@@ -191,18 +194,19 @@ async function removeWantedBy(path: string): Promise<void> {
   }
 }
 
+/** The result of an uninstallation. `none`: no service of this root was installed. */
 export interface Uninstalled {
   readonly state: 'uninstalled' | 'none'
   readonly path: string
 }
 
 /**
- * Ends the daemon and removes its service; the sessions of peers go on. Harmless to repeat.
+ * Stops the daemon and removes its service. The sessions of peers keep running. It can be repeated.
  * @throws IapeerError `service-not-ours`, `service-manager-failed`
  */
 export async function uninstallService(root: string, system: ServiceSystem): Promise<Uninstalled> {
   const path = serviceFile(system)
-  const found = await lookAtServiceFile(path, root)
+  const found = await inspectServiceFile(path, root)
   assertOwnFile(path, found)
   if (found.state !== 'ours') return { state: 'none', path }
   const runs = (await managerMissing(system)) === undefined

@@ -2,31 +2,31 @@ import { homedir, tmpdir, userInfo } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 
-/** What the service runs, and with what. */
+/** The program, arguments and environment of the service. */
 export interface ServiceSpec {
-  /** Absolute, as are `node` and `entry`. */
+  /** An absolute path, as `node` and `entry`. */
   readonly root: string
   readonly node: string
   /** The daemon's script. */
   readonly entry: string
-  /** What the daemon finds programs by, and so the peers. */
+  /** The PATH of the daemon, and so of the peers. */
   readonly path: string
-  /** Which version of the daemon is to run; one of another version is started anew. @default whichever runs */
+  /** The version of the daemon that must run; a running daemon of another version is restarted. @default any version */
   readonly version?: string
-  /** Further variables of the daemon. */
+  /** Further environment variables of the daemon. */
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** The system that a service is installed on, as far as that looks at it. */
+/** The facts about the system that the installation of a service uses. */
 export interface ServiceSystem {
   readonly platform: NodeJS.Platform
   readonly env: NodeJS.ProcessEnv
   readonly home: string
   readonly uid: number
   readonly user: string
-  /** Directories whose content goes by itself. */
+  /** Directories whose files the system removes after a time. */
   readonly temporaryDirectories: readonly string[]
-  /** Holds one file for each user whose services outlive their logins. */
+  /** The directory with one file for each user whose services keep running after logout. */
   readonly lingerDir: string
 }
 
@@ -34,13 +34,13 @@ function userName(env: NodeJS.ProcessEnv): string {
   try {
     return userInfo().username
   } catch (error) {
-    // A user without an entry in the password database.
+    // The user has no entry in the password database.
     if (errnoOf(error) === undefined) throw error
     return env['USER'] ?? ''
   }
 }
 
-/** This very system. */
+/** Returns the facts about this system. */
 export function thisServiceSystem(env: NodeJS.ProcessEnv = process.env): ServiceSystem {
   return {
     platform: process.platform,
@@ -49,14 +49,8 @@ export function thisServiceSystem(env: NodeJS.ProcessEnv = process.env): Service
     uid: process.getuid?.() ?? 0,
     user: userName(env),
     temporaryDirectories: [
-      ...new Set([
-        '/tmp',
-        '/var/tmp',
-        '/dev/shm',
-        '/private/tmp',
-        '/var/directories',
-        '/private/var/directories',
-      ]),
+      // macOS keeps $TMPDIR of every user below /var/folders.
+      ...new Set(['/tmp', '/var/tmp', '/dev/shm', '/private/tmp', '/var/folders', '/private/var/folders']),
       resolve(tmpdir()),
     ],
     lingerDir: '/var/lib/systemd/linger',
@@ -68,28 +62,28 @@ export type ServiceManager = 'systemd' | 'launchd'
 export const SYSTEMD_UNIT = 'iapeerd.service'
 export const LAUNCHD_LABEL = 'com.iapeer.daemon'
 
-/** Which manager a platform has, whether it runs or not. */
+/** Returns the service manager of a platform, whether it is running or not. */
 export function managerOf(system: ServiceSystem): ServiceManager {
   return system.platform === 'darwin' ? 'launchd' : 'systemd'
 }
 
-/** The file of the service: what the manager reads. */
+/** Returns the path of the file from which the manager reads the service. */
 export function serviceFile(system: ServiceSystem): string {
   if (managerOf(system) === 'launchd')
     return join(system.home, 'Library', 'LaunchAgents', `${LAUNCHD_LABEL}.plist`)
   const set = system.env['XDG_CONFIG_HOME'] ?? ''
-  // A relative one is to be ignored (XDG base directory specification).
+  // The XDG base directory specification says to ignore a relative path.
   const config = isAbsolute(set) ? set : join(system.home, '.config')
   return join(config, 'systemd', 'user', SYSTEMD_UNIT)
 }
 
 const CONTROL = /\p{Cc}/u
 
-/** @throws IapeerError `invalid-path` for what records, units and plists cannot carry */
+/** Checks the paths of a service. @throws IapeerError `invalid-path` if records, units or plists cannot contain a path */
 export function checkSpec(spec: ServiceSpec): void {
   for (const [what, path] of Object.entries({ root: spec.root, node: spec.node, entry: spec.entry })) {
     if (isAbsolute(path) && !CONTROL.test(path)) continue
-    throw new IapeerError(`the ${what} is no usable path: ${JSON.stringify(path)}`, {
+    throw new IapeerError(`invalid path of the ${what}: ${JSON.stringify(path)}`, {
       code: 'invalid-path',
       hint: 'Use an absolute path without newlines or other control characters.',
     })

@@ -2,36 +2,37 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { daemonPid } from '../daemon/control.ts'
 import { knownUnitFile, managerMissing, managerState } from './manager.ts'
-import { lookAtServiceFile, type ServiceFileState } from './ownership.ts'
+import { inspectServiceFile, type ServiceFileState } from './ownership.ts'
 import { managerOf, type ServiceManager, type ServiceSystem, serviceFile } from './spec.ts'
 
-/** Whether the user's services live on without a login; undefined where the manager knows no such thing. */
+/** Whether the user's services keep running without a login; undefined for launchd, which has no such setting. */
 export function lingers(system: ServiceSystem): boolean | undefined {
   if (managerOf(system) === 'launchd') return undefined
   return existsSync(join(system.lingerDir, system.user))
 }
 
+/** The state of the service of a root. */
 export interface ServiceStatus {
   readonly manager: ServiceManager
-  /** Why the manager does not answer; undefined when it does. */
+  /** Why the manager does not answer; undefined if it does. */
   readonly noManager: string | undefined
   readonly path: string
-  /** Our file, for this root. */
+  /** Whether the file exists and iapeer wrote it for this root. */
   readonly installed: boolean
-  /** A file of somebody else's is in its place; iapeer leaves it alone. */
+  /** Whether the file exists and iapeer did not write it; iapeer does not change such a file. */
   readonly foreign: boolean
-  /** The root that the installed service is for, where that is another one. */
+  /** The root of the installed service, if that is another root. */
   readonly otherRoot: string | undefined
   readonly enabled: boolean
   readonly active: boolean
   readonly pid: number | undefined
-  /** The manager's own word: `active`, `failed`, ... */
+  /** The state in the manager's own word: `active`, `failed`, ... */
   readonly said: string | undefined
-  /** Why it does not run, where the manager tells. */
+  /** Why it is not running, if the manager reports it. */
   readonly why: string | undefined
-  /** What the service is to run and is not there any more: it cannot start, or not again. */
+  /** The program of the service that does not exist any more: without it the service cannot start or restart. */
   readonly gone: string | undefined
-  /** The daemon of the root, where that is not the service's: the service cannot start while it runs. */
+  /** The pid of a daemon of the root that the service did not start. While it is running, the service cannot start. */
   readonly otherDaemon: number | undefined
   readonly lingers: boolean | undefined
 }
@@ -40,7 +41,7 @@ const unescaped = (text: string): string => text.replace(/\\(.)|%(%)|\$(\$)/g, '
 
 const ENTITIES: Readonly<Record<string, string>> = { '&amp;': '&', '&lt;': '<', '&gt;': '>' }
 
-/** The programs that a file of ours names: Node.js, and the script of the daemon. Pure. */
+/** Returns the programs in a generated file: Node.js and the script of the daemon. Pure. */
 function namedPrograms(text: string): string[] {
   const [, node, entry] = /^ExecStart="([^"]+)" "((?:[^"\\]|\\.)+)"/m.exec(text) ?? []
   if (node !== undefined && entry !== undefined) return [node.replaceAll('%%', '%'), unescaped(entry)]
@@ -50,15 +51,15 @@ function namedPrograms(text: string): string[] {
     .map(([, word = '']) => word.replace(/&(?:amp|lt|gt);/g, (one) => ENTITIES[one] ?? one))
 }
 
-/** Ours, or that of somebody else, in its place or wherever the manager has found it. */
+/** Finds the file of the service: at its path, or a foreign file at another path from which the manager reads the unit. */
 async function findService(
   root: string,
   system: ServiceSystem,
 ): Promise<{ readonly path: string; readonly found: ServiceFileState }> {
   const path = serviceFile(system)
-  const found = await lookAtServiceFile(path, root)
+  const found = await inspectServiceFile(path, root)
   const known = found.state === 'none' ? await knownUnitFile(system) : undefined
-  const elsewhere = known === undefined ? undefined : await lookAtServiceFile(known, root)
+  const elsewhere = known === undefined ? undefined : await inspectServiceFile(known, root)
   return known !== undefined && elsewhere?.state === 'foreign'
     ? { path: known, found: elsewhere }
     : { path, found }
@@ -69,7 +70,7 @@ async function otherDaemonOf(root: string, servicePid: number | undefined): Prom
   return pid === servicePid ? undefined : pid
 }
 
-/** How the service of a root is. Reads only. */
+/** Returns the state of the service of a root. It changes nothing. */
 export async function serviceStatus(root: string, system: ServiceSystem): Promise<ServiceStatus> {
   const noManager = await managerMissing(system)
   const { path, found } = await findService(root, system)

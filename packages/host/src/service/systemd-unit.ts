@@ -1,8 +1,8 @@
 import { IapeerError } from '@iapeer/core/errors'
-import { markOf } from './ownership.ts'
+import { markerOf } from './ownership.ts'
 import type { ServiceSpec } from './spec.ts'
 
-/** How long the daemon may be silent before it is started again, in seconds. */
+/** The time without a watchdog message after which systemd restarts the daemon, in seconds. */
 const WATCHDOG_SECS = 60
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -17,31 +17,32 @@ const ESCAPES: Readonly<Record<string, string>> = {
 const hex = (code: number): string =>
   code < 0x80 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
 
-/** One word between quotes; `%` begins a specifier, `\` an escape (systemd.syntax(7), systemd.unit(5)). */
+/** Quotes one word. `%` begins a specifier, `\` an escape (systemd.syntax(7), systemd.unit(5)). */
 function quoted(text: string): string {
   return `"${text.replace(/[\\"%\p{Cc}]/gu, (char) => ESCAPES[char] ?? hex(char.charCodeAt(0)))}"`
 }
 
-/** Arguments have variables put in; `$$` is a dollar (systemd.service(5)). The program itself has none. */
+/** Quotes an argument. systemd expands variables in arguments, and `$$` is a dollar; it expands none in the program (systemd.service(5)). */
 const argument = (text: string): string => quoted(text.replaceAll('$', '$$$$'))
 
-/** @throws IapeerError `invalid-path`: systemd takes no such program, however it is written */
+/** Quotes the program. @throws IapeerError `invalid-path` if systemd cannot run it, however the path is quoted */
 function program(path: string): string {
   if (!/["'\\\p{Cc}]/u.test(path)) return quoted(path)
-  throw new IapeerError(`systemd runs no program with quotes or backslashes in its path: ${path}`, {
+  throw new IapeerError(`systemd cannot run a program whose path has quotes or backslashes: ${path}`, {
     code: 'invalid-path',
-    hint: 'Use a Node.js in another directory.',
+    hint: 'Use a Node.js installation in another directory.',
   })
 }
 
-/** The systemd user unit of the daemon. Pure. @throws IapeerError `invalid-path` */
+/** Returns the systemd user unit of the daemon. Pure. @throws IapeerError `invalid-path` */
 export function renderSystemdUnit(spec: ServiceSpec): string {
   const env = Object.entries({ ...spec.env, PATH: spec.path })
-  return `# ${markOf(spec.root)}
-# Written by: iapeer service install. It would be replaced; iapeer service uninstall removes it.
+  return `# ${markerOf(spec.root)}
+# "iapeer service install" writes this file and overwrites your changes. "iapeer service uninstall" removes it.
+# Put your own settings into a drop-in file: systemctl --user edit iapeerd
 
 [Unit]
-Description=iapeer, which explains every death of your agents
+Description=iapeer daemon: supervises command-line agents and records why they died
 
 [Service]
 Type=notify
@@ -51,9 +52,9 @@ ${env.map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`).join('
 WatchdogSec=${WATCHDOG_SECS}
 Restart=on-failure
 RestartSec=3
-# It ends within 5 s by itself.
+# The daemon exits within 5 s.
 TimeoutStopSec=10
-# The peers outlive the daemon: only its own process is ended, and no loss of one of theirs ends it.
+# Peers keep running when the daemon stops: systemd stops only the daemon, and an out-of-memory kill of a peer does not stop this unit.
 KillMode=process
 OOMPolicy=continue
 

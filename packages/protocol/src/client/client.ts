@@ -10,18 +10,18 @@ import { fromFormerVersion } from './former-version.ts'
 import { type DaemonResponse, exchange } from './request.ts'
 import { DaemonUnreachable } from './unreachable.ts'
 
-/** How soon a daemon must take a request, and report its health. */
+/** The time limit for the daemon to accept a request, and for it to report its health. */
 const TAKEN_MS = 2_000
-/** A launch or a stop may wait for another one of the same peer. */
+/** A launch or a stop may wait until another command has finished with the same peer. */
 const ACTION_MS = 120_000
 
 /** The health of a daemon. */
 export type DaemonHealth = Answer<'health'>
 
-/** The routes that change nothing. */
+/** The routes that only read. */
 type ReadRouteName = Exclude<JsonRouteName, Action>
 
-/** The parameters of the path, where it has any, and the query. */
+/** The parameters of the path, if it has any, and the query. */
 type Input<N extends ReadRouteName> = (typeof ENDPOINTS)[N]['path'] extends `${string}/:${string}`
   ? [input: { readonly params: Sent<N, 'params'>; readonly query?: Sent<N, 'query'> }]
   : [input?: { readonly query?: Sent<N, 'query'> }]
@@ -29,50 +29,50 @@ type Input<N extends ReadRouteName> = (typeof ENDPOINTS)[N]['path'] extends `${s
 type Body<A extends Action> = Sent<A, 'body'>
 
 /**
- * The daemon of a root. Each method is one request. Errors carry the code and the hint that the library's own would;
+ * A client of the daemon of one root. Each method sends one request. Errors have the same codes and hints as those of the library;
  * `daemon-unreachable` is a {@link DaemonUnreachable}.
  */
 export interface DaemonClient {
   readonly socketPath: string
-  /** Asks the daemon how it is. */
+  /** Returns the health of the daemon. */
   health(): Promise<DaemonHealth>
-  /** Starts a peer, by its name or an identity of it; harmless when it runs. */
+  /** Starts a peer, given by its name or an identity; does nothing if it is running. */
   start(name: string, body: Body<'start'>): Promise<Answer<'start'>['session']>
   /** Stops a peer; it stays stopped until it is started. */
   stop(name: string, body: Body<'stop'>): Promise<Answer<'stop'>['sessions']>
-  /** Stops a peer and starts it afresh. */
+  /** Restarts a peer with a new session. */
   renew(name: string, body: Body<'new'>): Promise<Answer<'new'>['session']>
-  /** Stops what runs of a peer and starts it again, with its session where the runtime can. */
+  /** Restarts a running peer and resumes its session if its runtime can. */
   refresh(name: string, body: Body<'refresh'>): Promise<Answer<'refresh'>['outcome']>
-  /** Forgets the crashes of a peer. */
+  /** Clears the crash loop of a peer. */
   reset(name: string): Promise<Answer<'reset'>['outcome']>
-  /** Returns the answer of a route that changes nothing; of `events` those so far. */
+  /** Returns the answer of a route that only reads; for `events`, the newest events in the log. */
   get<N extends ReadRouteName>(route: N, ...input: Input<N>): Promise<Answer<N>>
-  /** Closes a connection that no request has used. A client that is not closed keeps no process alive. */
+  /** Closes the connection, if no request has used it. A client that is not closed does not keep the process running. */
   close(): void
 }
 
 type Values = Readonly<Record<string, unknown>>
 
-interface Asked {
+interface RequestInput {
   readonly params: Values
   readonly query: Values
   readonly body?: object
-  /** From when the daemon has taken the request to the last byte of the answer. */
+  /** The time limit from the acceptance of the request to the last byte of the answer. */
   readonly answerMs: number
 }
 
-/** @throws IapeerError `no-such-peer`: a text that cannot be a name would make another path */
+/** Checks that a text can be a peer's name: any other text could address another path. @throws IapeerError `no-such-peer` */
 function assertName(name: string): void {
   if (!isPersonality(name) && !isIdentity(name)) getPeer([], name)
 }
 
-/** A path with its parameters put in. @throws IapeerError `no-such-peer`, `invalid-request` */
-function pathOf(path: string, { params, query }: Asked): string {
+/** Returns a path with its parameters filled in. @throws IapeerError `no-such-peer`, `invalid-request` */
+function pathOf(path: string, { params, query }: RequestInput): string {
   const filled = path.replace(/:(\w+)/g, (_all, key: string) => {
     const value = String(params[key])
     if (key === 'name') assertName(value)
-    // A dot segment is resolved by the server, also one that is encoded.
+    // The server resolves dot segments, even encoded ones.
     if (/^\.{0,2}$/.test(value))
       throw new IapeerError(`invalid ${key} ${JSON.stringify(value)}`, { code: 'invalid-request' })
     return encodeURIComponent(value)
@@ -137,17 +137,17 @@ class Client implements DaemonClient {
     return this.#ask(action, { params: { name }, query: {}, body, answerMs })
   }
 
-  async #ask<N extends JsonRouteName>(name: N, asked: Asked): Promise<Answer<N>> {
+  async #ask<N extends JsonRouteName>(name: N, input: RequestInput): Promise<Answer<N>> {
     const { method } = ENDPOINTS[name]
-    const path = pathOf(ENDPOINTS[name].path, asked)
+    const path = pathOf(ENDPOINTS[name].path, input)
     const sent = exchange(await this.#connections.next(), {
       method: method === 'get' ? 'GET' : 'POST',
       path,
-      body: asked.body,
+      body: input.body,
       takenMs: TAKEN_MS,
-      answerMs: asked.answerMs,
+      answerMs: input.answerMs,
     })
-    // Loaded here, while the daemon is at work: the schemas are no part of the start of a command.
+    // Loaded while the daemon works on the request, so that the schemas do not slow down the start of a command.
     const [response, { ROUTES, ANSWERS }] = await Promise.all([sent, import('../routes.ts')])
     const routes: JsonRoutes = ROUTES
     return answerOf(routes[name].answer, response, ANSWERS.Error)
@@ -155,7 +155,7 @@ class Client implements DaemonClient {
 }
 
 /**
- * Returns an answer as its schema says; fields that it does not know, of a newer daemon, are left out.
+ * Checks an answer against its schema and returns it without the fields that only a newer daemon knows.
  * @throws IapeerError the error that the daemon reports; DaemonUnreachable for any other answer
  */
 function answerOf<T>(
@@ -163,19 +163,20 @@ function answerOf<T>(
   { value, delivered }: DaemonResponse,
   errorSchema: typeof import('../routes.ts')['ANSWERS']['Error'],
 ): T {
-  // Not by the status: a daemon whose supervisor has stalled reports its health with 503.
+  // The status does not decide: a daemon whose supervisor is stalled reports its health with 503.
   const answer = schema.safeParse(fromFormerVersion(value))
   if (answer.success) return answer.data
   const failure = errorSchema.safeParse(value)
-  if (!failure.success) throw new DaemonUnreachable('its answer is not one of this version', { delivered })
+  if (!failure.success)
+    throw new DaemonUnreachable('its answer does not match the API of this version', { delivered })
   const { code, message, hint } = failure.data.error
   throw new IapeerError(message, { code: receivedCode(code), ...(hint === undefined ? {} : { hint }) })
 }
 
 /**
- * Connects to the daemon of a root; resolves with undefined, at once, when none runs. Nothing is asked yet: a daemon that hangs is
- * found out by the first request, within two seconds, and never carries that request out.
- * @throws DaemonUnreachable when there is one that cannot be connected to
+ * Connects to the daemon of a root; resolves with undefined, immediately, if no daemon is running. It sends no request: the first
+ * request detects an unresponsive daemon, within two seconds, and such a daemon never carries that request out.
+ * @throws DaemonUnreachable if a daemon exists but does not accept the connection
  */
 export async function connectDaemon(root: string): Promise<DaemonClient | undefined> {
   const connections = await Connections.open(await daemonSocket(root), TAKEN_MS)

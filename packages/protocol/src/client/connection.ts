@@ -2,16 +2,16 @@ import type { Socket } from 'node:net'
 import { errnoOf } from '@iapeer/core/errors'
 import { DaemonUnreachable } from './unreachable.ts'
 
-/** No socket, one that no process listens on, or no directory for one. */
+/** The socket does not exist, no process listens on it, or its directory does not exist. */
 const NOTHING_LISTENS: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR'])
 
 /**
- * Connects to a unix socket; resolves with undefined, at once, where nothing listens.
- * @param limitMs how long it may take; a daemon that is stopped accepts connections all the same
+ * Connects to a unix socket; resolves with undefined, immediately, if no process listens.
+ * @param limitMs the time limit; a daemon held by SIGSTOP still accepts connections until its backlog is full
  * @throws DaemonUnreachable
  */
 async function connectTo(path: string, limitMs: number): Promise<Socket | undefined> {
-  // Loaded here: most commands of the CLI never need it.
+  // Loaded lazily: most commands never need it.
   const { connect } = await import('node:net')
   return new Promise((resolve, reject) => {
     const socket = connect(path)
@@ -23,7 +23,7 @@ async function connectTo(path: string, limitMs: number): Promise<Socket | undefi
       clearTimeout(timer)
       resolve(socket)
     })
-    // Stays for the life of the socket: an error after the request must not end this process.
+    // Never removed: an error after the request must not crash this process.
     socket.on('error', (error) => {
       clearTimeout(timer)
       if (NOTHING_LISTENS.has(errnoOf(error))) resolve(undefined)
@@ -35,7 +35,7 @@ async function connectTo(path: string, limitMs: number): Promise<Socket | undefi
   })
 }
 
-/** A connection that waits for its first request. It keeps no process alive. */
+/** A connection that has not been used for a request yet. It does not keep the process running. */
 class IdleConnection {
   readonly #socket: Socket
   readonly #spoil = (): void => {
@@ -44,11 +44,11 @@ class IdleConnection {
 
   constructor(socket: Socket) {
     this.#socket = socket.unref()
-    // The daemon ends a connection that stays silent, with a 408 that answers no request.
+    // The daemon closes a connection that sends nothing, with a 408 that answers no request.
     socket.once('data', this.#spoil).once('end', this.#spoil)
   }
 
-  /** Returns the socket; undefined when the daemon has ended the connection. */
+  /** Returns the socket, or undefined if the daemon has closed the connection. */
   take(): Socket | undefined {
     if (this.#socket.destroyed) return undefined
     return this.#socket.off('data', this.#spoil).off('end', this.#spoil).ref()
@@ -59,7 +59,7 @@ class IdleConnection {
   }
 }
 
-/** Connections to the socket of a daemon, one a request; the first is the one by which it was found. */
+/** The connections to the socket of a daemon: one for each request, the first of them made when the daemon was found. */
 export class Connections {
   readonly path: string
   readonly #limitMs: number
@@ -71,18 +71,18 @@ export class Connections {
     this.#idle = new IdleConnection(first)
   }
 
-  /** Resolves with undefined, at once, where nothing listens. @throws DaemonUnreachable */
+  /** Connects for the first time; resolves with undefined, immediately, if no process listens. @throws DaemonUnreachable */
   static async open(path: string, limitMs: number): Promise<Connections | undefined> {
     const first = await connectTo(path, limitMs)
     return first === undefined ? undefined : new Connections(path, limitMs, first)
   }
 
-  /** @throws DaemonUnreachable, also where nothing listens any more */
+  /** Returns a socket for the next request. @throws DaemonUnreachable, also if no process listens any more */
   async next(): Promise<Socket> {
     const idle = this.#idle?.take()
     this.#idle = undefined
     const socket = idle ?? (await connectTo(this.path, this.#limitMs))
-    if (socket === undefined) throw new DaemonUnreachable(`nothing listens on ${this.path} any more`)
+    if (socket === undefined) throw new DaemonUnreachable(`no process listens on ${this.path} any more`)
     return socket
   }
 

@@ -1,7 +1,7 @@
 const FORMER_VERSION = 1
 const VERSION = 2
 
-/** What the states of a peer were called in schema version 1. */
+/** The states of a peer that have another name in schema version 1, and their names in version 2. */
 const STATES: ReadonlyMap<unknown, string> = new Map([
   ['alive', 'running'],
   ['asleep', 'not-running'],
@@ -17,8 +17,8 @@ function withState(value: unknown): unknown {
 }
 
 /**
- * Returns an answer of a daemon of schema version 1 as version 2 says it, and every other value as it is. A daemon keeps running
- * through an upgrade, and the commands of the new version use it until it is restarted.
+ * Converts an answer of schema version 1 to version 2, and returns any other value unchanged. A daemon keeps running during an
+ * upgrade, and the commands of the new version use it until it is restarted.
  */
 export function fromFormerVersion(value: unknown): unknown {
   if (!isObject(value) || value['schemaVersion'] !== FORMER_VERSION) return value

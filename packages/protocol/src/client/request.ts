@@ -9,22 +9,22 @@ export interface DaemonRequest {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: object | undefined
-  /** From the connection until the daemon has taken the request. */
+  /** The time limit for the daemon to accept the request. */
   readonly takenMs: number
-  /** From then to the last byte of the answer. */
+  /** The time limit from there to the last byte of the answer. */
   readonly answerMs: number
 }
 
 export interface DaemonResponse {
   /** The parsed JSON. */
   readonly value: unknown
-  /** Whether the daemon was given the whole of an action before it answered. */
+  /** Whether the daemon had received the whole action before it answered. */
   readonly delivered: boolean
 }
 
-/** What remains of a request when its head is written. */
+/** The part of a request that is still needed after its head is written. */
 interface SentRequest extends Pick<DaemonRequest, 'takenMs' | 'answerMs'> {
-  /** JSON; undefined where the request has none. */
+  /** JSON; undefined if the request has no body. */
   readonly body: string | undefined
 }
 
@@ -54,7 +54,7 @@ class Exchange {
       this.#sent.on('error', fail)
       this.#sent.once('continue', () => {
         this.#giveUpAfter(answerMs)
-        // The answer may have come with it: then the daemon does not want the body.
+        // The answer may arrive together with the 100: then the daemon does not want the body.
         setImmediate(() => {
           if (this.#sent.destroyed || isAnswered) return
           this.#delivered = body !== undefined
@@ -93,7 +93,7 @@ class Exchange {
     const giveUp = (): void => {
       if (this.#timer === timer) this.#sent.destroy(this.#unreachable(`no answer within ${limitMs} ms`))
     }
-    // After this process was held up, input that has arrived meanwhile is handled first.
+    // If this process was suspended, handle the input that arrived meanwhile before giving up.
     const timer = setTimeout(() => setImmediate(giveUp), limitMs)
     this.#timer = timer
   }
@@ -102,7 +102,7 @@ class Exchange {
     try {
       return JSON.parse(text)
     } catch (error) {
-      if (error instanceof SyntaxError) throw this.#unreachable('its answer is no JSON', error)
+      if (error instanceof SyntaxError) throw this.#unreachable('its answer is not JSON', error)
       throw error
     }
   }
@@ -115,9 +115,9 @@ class Exchange {
 /**
  * Sends one request over a connection and reads the whole answer.
  *
- * The head goes first, with `Expect: 100-continue` (RFC 9110, 10.1.1); the body follows when the daemon has answered 100. A daemon that
- * hangs is found out soon, and when it continues it gets a request without its body, which it does not carry out. A request without a
- * body expects 100 too: RFC 9110 does not provide for that, but the HTTP server of Node.js answers it.
+ * It sends the head first, with `Expect: 100-continue` (RFC 9110, 10.1.1), and the body after the daemon has answered 100. An
+ * unresponsive daemon is detected soon; when it continues it finds a request without a body, which it does not carry out. A request
+ * without a body expects 100 too: RFC 9110 does not provide for that, but the HTTP server of Node.js answers it.
  * @throws DaemonUnreachable
  */
 export async function exchange(socket: Socket, request: DaemonRequest): Promise<DaemonResponse> {

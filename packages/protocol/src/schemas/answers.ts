@@ -13,7 +13,7 @@ const stopResult = z.object({
 })
 const outcomeResult = z.object({ action: z.enum(['refresh', 'wake', 'reset']), ...done, outcome })
 
-/** What an action answers, by action. */
+/** The schema of the answer to each action. */
 export const RESULTS = {
   start: launchResult,
   stop: stopResult,
@@ -23,7 +23,7 @@ export const RESULTS = {
   reset: outcomeResult,
 } as const
 
-/** What the API answers, under the names that the OpenAPI document gives it. */
+/** The schemas of all answers, by their names in the OpenAPI document. */
 export const ANSWERS = {
   Fleet: z.object({ ...version, peers: z.readonly(z.array(peer)) }),
   Peer: z.extend(peer, version),

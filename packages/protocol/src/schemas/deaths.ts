@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
 import { pid, text, time } from './fields.ts'
 
-const seen = { pid, command: z.string() }
-const killer = z.object({ ...seen, ancestors: z.readonly(z.array(z.object(seen))) })
+const observedProcess = { pid, command: z.string() }
+const killer = z.object({ ...observedProcess, ancestors: z.readonly(z.array(z.object(observedProcess))) })
 const confidence = z.enum(['high', 'medium', 'low'])
 const status = z.optional(z.int().check(z.minimum(0), z.maximum(255)))
 
-/** A death of a server or of a session; fields that its kind does not have are absent. */
+/** The death of a server or of a session. Fields that do not apply to the kind of death are absent. */
 export const death = z.object({
   id: z.string(),
   ts: time,

@@ -1,14 +1,14 @@
 import * as z from 'zod/mini'
 import { describedText, pid, text, texts, time } from './fields.ts'
 
-/** Why a launch is blocked. */
+/** Why a launch is blocked: the dialog that only a person can answer. */
 const obstacle = {
-  dialog: describedText('what waits for a person, where that is known'),
-  hint: describedText('what that person has to do'),
-  screen: describedText('the last lines of its screen'),
+  dialog: describedText('the dialog that waits for an answer, if iapeer recognises it'),
+  hint: describedText('how to answer the dialog'),
+  screen: describedText("the last lines of the peer's screen"),
 }
 
-/** A peer, and what it is doing. */
+/** A peer and its state. */
 export const peer = z.object({
   identity: z.string(),
   personality: z.string(),
@@ -39,12 +39,12 @@ export const peer = z.object({
   ...obstacle,
   nextStartAt: z
     .optional(time)
-    .check(z.describe('of a peer that does not run: when the daemon plans to start it')),
+    .check(z.describe('when the daemon will start the peer; only for a peer that is not running')),
   restarts: z.optional(z.int()),
   lastDeath: text,
 })
 
-/** The session of a peer that was started, or was running already. */
+/** The session of a peer that was started, or that was already running. */
 export const launched = z.object({
   state: z.enum(['launched', 'already', 'blocked']),
   identity: z.string(),
@@ -56,7 +56,7 @@ export const launched = z.object({
   warnings: texts,
 })
 
-/** One session that was stopped. */
+/** One identity that was asked to stop, and what happened to its session. */
 export const stopped = z.object({
   identity: z.string(),
   state: z.enum(['ended', 'session-ended', 'already-dead', 'stopped']),
@@ -64,7 +64,7 @@ export const stopped = z.object({
   ms: z.optional(z.int()),
 })
 
-/** The result of a wake, a refresh or a reset. */
+/** The result of waking, refreshing or resetting a peer. */
 export const outcome = z.object({
   state: z.string(),
   mode: z.optional(z.enum(['fresh', 'resume'])),

@@ -14,7 +14,7 @@ const supervisor = z.object({
   record: durations,
 })
 
-/** The health of the daemon. */
+/** The answer of `GET /healthz`: whether the daemon works, and what keeps it from working. */
 export const health = z.object({
   ...version,
   status: z.enum(['ok', 'degraded', 'stalled']),

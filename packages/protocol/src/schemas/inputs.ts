@@ -4,28 +4,32 @@ const LONGEST_MS = 3_600_000
 
 const name = z
   .string()
-  .check(z.minLength(1), z.maxLength(64), z.describe("a peer's name, or an identity of it"))
+  .check(z.minLength(1), z.maxLength(64), z.describe('the name or an identity of a peer: bob, claude-bob'))
 const upTo = (length: number) => z.string().check(z.minLength(1), z.maxLength(length))
 
-/** What comes in the path. */
+/** The parameters of the path, by kind of path. */
 export const PARAMS = {
   name: z.strictObject({ name }),
   id: z.strictObject({ id: upTo(200).check(z.describe('the id of a death')) }),
 } as const
 
-/** What comes after the question mark. */
+/** The parameters of the query, by route. */
 export const QUERIES = {
   deaths: z.strictObject({
-    since: z.optional(z.iso.datetime({ offset: true })).check(z.describe('the earliest time')),
+    since: z
+      .optional(z.iso.datetime({ offset: true }))
+      .check(z.describe('only deaths at or after this time')),
     peer: z.optional(name),
     limit: z
       ._default(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1_000)
-      .check(z.describe('at most so many, the newest')),
+      .check(z.describe('the maximum number of deaths; the newest are returned')),
   }),
   events: z.strictObject({
     peer: z.optional(name),
-    ev: z.optional(upTo(64)).check(z.describe('one kind of event')),
-    cursor: z.optional(upTo(256)).check(z.describe('go on after it; Last-Event-ID says the same')),
+    ev: z.optional(upTo(64)).check(z.describe('only events of this kind, for example death')),
+    cursor: z
+      .optional(upTo(256))
+      .check(z.describe('resume after the event with this id; the header Last-Event-ID takes precedence')),
   }),
 } as const
 
@@ -33,7 +37,7 @@ const runtime = z.optional(z.string()).check(z.describe('^[a-z][a-z0-9]{0,31}$')
 const timeoutMs = z.optional(z.int().check(z.minimum(1), z.maximum(LONGEST_MS)))
 const graceMs = z.optional(z.int().check(z.minimum(0), z.maximum(LONGEST_MS)))
 
-/** What an action can be told, by action. */
+/** The schema of the body of each action. */
 export const BODIES = {
   start: z.strictObject({ runtime, timeoutMs }),
   stop: z.strictObject({ timeoutMs: graceMs, force: z.optional(z.boolean()) }),

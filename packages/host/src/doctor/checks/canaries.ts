@@ -3,12 +3,12 @@ import { waitUntil } from '@iapeer/core/async'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 
-/** How long a recorder may be at the record of a death that has just been. */
+/** The time that a recorder may need to record a death that has just happened. */
 const SETTLE_MS = 2_000
 
 const keyOf = ({ identity, gen }: CanaryInfo): string => `${identity}-${gen}`
 
-/** The generations whose server is dead, and which nobody has settled meanwhile either. */
+/** Returns the canaries whose server is dead and whose recorder has not settled the death within {@link SETTLE_MS}. */
 async function unsettled(root: string): Promise<CanaryInfo[]> {
   const ended = async (): Promise<CanaryInfo[]> =>
     (await listCanaries(rootRecordLocation(root))).filter(({ state }) => state === 'ended')
@@ -23,17 +23,17 @@ async function unsettled(root: string): Promise<CanaryInfo[]> {
   return now.filter((canary) => known.has(keyOf(canary)))
 }
 
-function orphans(left: readonly CanaryInfo[], fixed: readonly CanaryInfo[], fix: boolean): Finding[] {
-  return [...left, ...fixed].map((canary) => {
+function orphans(remaining: readonly CanaryInfo[], fixed: readonly CanaryInfo[], fix: boolean): Finding[] {
+  return [...remaining, ...fixed].map((canary) => {
     const done = fixed.includes(canary)
     return {
       id: 'orphaned-canary',
       level: 'warning',
-      what: `the server of ${canary.identity} is dead, and its end is not settled`,
-      where: `${canary.mode} ${canary.recorderPid} of server ${canary.serverPid}`,
+      what: `the tmux server of ${canary.identity} is dead, but its end is not settled`,
+      where: `tmux server pid ${canary.serverPid}, ${canary.mode} pid ${canary.recorderPid}`,
       fix: done
         ? 'Recorded now: iapeer deaths'
-        : 'iapeer doctor --fix, or any command that shows deaths, records it.',
+        : 'iapeer doctor --fix records it, and so does any command that lists deaths.',
       ...(fix ? { fixed: done } : {}),
     }
   })
@@ -43,15 +43,15 @@ function lost({ identity, serverPid, recorderPid }: CanaryInfo): Finding {
   return {
     id: 'lost-canary',
     level: 'warning',
-    what: `${identity} runs, and its recorder is gone: how its server ends will not be known exactly`,
-    where: `server ${serverPid}, recorder ${recorderPid}`,
-    fix: 'The daemon gives it a new one; or iapeer watch --identity with its socket.',
+    what: `the recorder of ${identity} died: the cause of a death of its tmux server will not be known exactly`,
+    where: `tmux server pid ${serverPid}, recorder pid ${recorderPid}`,
+    fix: `The daemon starts a new recorder. Without the daemon: iapeer watch <socket> --identity ${identity}`,
   }
 }
 
-function unseen({ identity, serverPid }: CanaryInfo): Finding {
-  const what = `whether ${identity} is watched cannot be seen`
-  return { id: 'unseen-canary', level: 'note', what, where: `server ${serverPid}` }
+function unknown({ identity, serverPid }: CanaryInfo): Finding {
+  const what = `iapeer could not determine whether ${identity} is watched`
+  return { id: 'unseen-canary', level: 'note', what, where: `tmux server pid ${serverPid}` }
 }
 
 async function runCanaries({ root, fix }: DoctorContext): Promise<Finding[]> {
@@ -59,16 +59,18 @@ async function runCanaries({ root, fix }: DoctorContext): Promise<Finding[]> {
   if (fix && dead.length > 0) await reconcile(rootRecordLocation(root))
   const now = await listCanaries(rootRecordLocation(root))
   const still = new Set(now.filter(({ state }) => state === 'ended').map(keyOf))
-  const left = dead.filter((canary) => still.has(keyOf(canary)))
+  const remaining = dead.filter((canary) => still.has(keyOf(canary)))
   const fixed = fix ? dead.filter((canary) => !still.has(keyOf(canary))) : []
   const findings = [
-    ...orphans(left, fixed, fix),
+    ...orphans(remaining, fixed, fix),
     ...now.filter(({ state }) => state === 'lost').map(lost),
-    ...now.filter(({ state }) => state === 'unknown').map(unseen),
+    ...now.filter(({ state }) => state === 'unknown').map(unknown),
   ]
   if (findings.length > 0 || now.length === 0) return findings
   const armed = now.filter(({ state }) => state === 'armed').length
-  return [{ id: 'canaries', level: 'ok', what: `${armed} server${armed === 1 ? ' is' : 's are'} watched` }]
+  return [
+    { id: 'canaries', level: 'ok', what: `${armed} tmux server${armed === 1 ? ' is' : 's are'} watched` },
+  ]
 }
 
 export const canaries: Check = { id: 'canaries', title: 'Recorders', group: 'sessions', run: runCanaries }

@@ -4,11 +4,11 @@ import { rootRecordLocation } from '@iapeer/core/paths'
 import { DAEMON_RESTART_HINT } from '../../daemon/control.ts'
 import { cgroupOf, runsSystemd } from '../cgroup.ts'
 import type { Check, DoctorContext, Finding, KnownDaemon } from '../finding.ts'
-import { livingSessions } from './tmux.ts'
+import { runningSessions } from './tmux.ts'
 
 const ASK_MS = 3_000
 
-/** The service or scope that a cgroup belongs to, and whether the manager of a user made it. Pure. */
+/** Returns the service or scope that a cgroup belongs to, and whether a user's service manager created it. Pure. */
 export function unitOf(cgroup: string): { readonly unit: string; readonly user: boolean } | undefined {
   const parts = cgroup.split('/').filter(Boolean)
   const unit = parts.findLast((part) => /\.(service|scope)$/.test(part))
@@ -19,7 +19,7 @@ export function unitOf(cgroup: string): { readonly unit: string; readonly user: 
   }
 }
 
-/** How a stop of a unit treats its processes; undefined where nobody tells. */
+/** Returns the `KillMode` of a unit; undefined if systemd does not report it. */
 async function killMode(context: DoctorContext, unit: string, user: boolean): Promise<string | undefined> {
   const { env } = context.system
   const argv: [string, ...string[]] = ['systemctl', ...(user ? ['--user'] : [])]
@@ -28,8 +28,9 @@ async function killMode(context: DoctorContext, unit: string, user: boolean): Pr
 }
 
 const FAULTS = {
-  stalled: 'the daemon has not looked at the peers for 30 s: no death is noticed and no peer is restarted',
-  unresponsive: 'the daemon does not answer: no death is noticed and no peer is restarted',
+  stalled:
+    'the daemon has not checked the peers for 30 s: it does not notice deaths and does not restart peers',
+  unresponsive: 'the daemon does not answer: it does not notice deaths and does not restart peers',
 } satisfies Record<NonNullable<KnownDaemon['fault']>, string>
 
 async function runDaemon(context: DoctorContext): Promise<Finding[]> {
@@ -39,7 +40,7 @@ async function runDaemon(context: DoctorContext): Promise<Finding[]> {
       {
         id: 'daemon-none',
         level: 'note',
-        what: 'no daemon runs: peers are looked after only when a command is run',
+        what: 'no daemon is running: peers are not restarted and notifications are not sent',
         fix: 'iapeer service install, or iapeer daemon start',
       },
     ]
@@ -56,32 +57,32 @@ async function runDaemon(context: DoctorContext): Promise<Finding[]> {
   const cgroup = await cgroupOf(context, daemon.pid)
   const found = cgroup === undefined ? undefined : unitOf(cgroup)
   const where = `pid ${daemon.pid}`
-  if (found === undefined) return [{ id: 'daemon', level: 'ok', what: `the daemon runs (${where})` }]
+  if (found === undefined) return [{ id: 'daemon', level: 'ok', what: `the daemon is running (${where})` }]
   if (found.unit.startsWith('session-'))
     return [
       {
         id: 'daemon-in-login',
         level: 'note',
-        what: `the daemon belongs to a login (${found.unit}), and may end with it`,
+        what: `the daemon belongs to a login (${found.unit}) and may be killed at logout`,
         where,
         fix: 'iapeer service install',
       },
     ]
   const mode = found.unit.endsWith('.service') ? await killMode(context, found.unit, found.user) : undefined
   if (mode === undefined || mode === 'process' || mode === 'none')
-    return [{ id: 'daemon', level: 'ok', what: `the daemon runs in ${found.unit} (${where})` }]
+    return [{ id: 'daemon', level: 'ok', what: `the daemon is running in ${found.unit} (${where})` }]
   return [
     {
       id: 'daemon-kill-mode',
       level: 'warning',
-      what: `a stop of ${found.unit} ends every peer that it has started (KillMode=${mode})`,
+      what: `stopping ${found.unit} kills every peer that the daemon started (KillMode=${mode})`,
       where,
-      fix: 'Set KillMode=process in it; iapeer service install writes such a unit.',
+      fix: 'Set KillMode=process in the unit. iapeer service install writes such a unit.',
     },
   ]
 }
 
-export const daemonFate: Check = { id: 'daemon', title: 'The daemon', group: 'sessions', run: runDaemon }
+export const daemonFate: Check = { id: 'daemon', title: 'Daemon', group: 'sessions', run: runDaemon }
 
 interface Pair {
   readonly identity: string
@@ -91,7 +92,7 @@ interface Pair {
 
 async function pairs(context: DoctorContext): Promise<Pair[]> {
   const canaries = await listCanaries(rootRecordLocation(context.root))
-  const sessions = await livingSessions(context.root)
+  const sessions = await runningSessions(context.root)
   return Promise.all(
     sessions.map(async ({ identity, gen, server }) => {
       const canary = canaries.find((one) => one.identity === identity && one.gen === gen)
@@ -104,8 +105,8 @@ async function pairs(context: DoctorContext): Promise<Pair[]> {
   )
 }
 
-/** A transient scope that no other session is in: what the launch makes where systemd lets it. */
-function isOwn(cgroup: string, all: readonly Pair[]): boolean {
+/** Whether a cgroup is a transient scope of one session alone. The launch creates one if systemd allows it. */
+function isOwnScope(cgroup: string, all: readonly Pair[]): boolean {
   const unit = unitOf(cgroup)?.unit ?? ''
   if (!unit.endsWith('.scope') || unit.startsWith('session-') || unit === 'init.scope') return false
   return all.filter(({ server }) => server === cgroup).length === 1
@@ -118,24 +119,32 @@ async function runSharedFate(context: DoctorContext): Promise<Finding[]> {
   for (const pair of shared) groups.set(pair.server ?? '', [...(groups.get(pair.server ?? '') ?? []), pair])
   const findings: Finding[] = []
   for (const [cgroup, members] of groups) {
-    if (isOwn(cgroup, all)) continue
+    if (isOwnScope(cgroup, all)) continue
     const names = members.map(({ identity }) => identity)
     const manager = runsSystemd(context)
     findings.push({
       id: 'shared-fate',
       level: manager && cgroup !== '/' ? 'warning' : 'note',
-      what: `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}: one cgroup holds server and recorder, and what ends it whole leaves no line at once (the daemon or the next iapeer deaths records it)`,
+      what: `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}: the tmux server and its recorder share a cgroup; if the whole cgroup is killed, the death is recorded later, by the daemon or the next iapeer deaths`,
       where: cgroup,
-      ...(manager ? { fix: 'Start them where systemd-run --user works: each gets a scope of its own.' } : {}),
+      ...(manager
+        ? { fix: 'Start the peers where systemd-run --user works: each one then gets its own scope.' }
+        : {}),
     })
   }
   if (findings.length > 0 || all.length === 0) return findings
-  return [{ id: 'fate', level: 'ok', what: 'no session shares its fate with others' }]
+  return [
+    {
+      id: 'fate',
+      level: 'ok',
+      what: 'no tmux server shares the cgroup of a login or service with its recorder',
+    },
+  ]
 }
 
 export const sharedFate: Check = {
   id: 'shared-fate',
-  title: 'Shared fate',
+  title: 'Shared cgroups',
   group: 'sessions',
   run: runSharedFate,
 }

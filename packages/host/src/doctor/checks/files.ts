@@ -8,11 +8,11 @@ import { verifyRegistry } from '@iapeer/core/registry'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 import { namesIfThere } from '../read.ts'
 
-/** A root with more than that is looked at in part. */
+/** In a root with more files, the check covers only this many. */
 const MOST_FILES = 20_000
 const OTHERS = 0o077
-/** Directories of the person's own programs are not ours to close. */
-const OF_THE_PERSON = new Set(['hooks', 'plugins', 'runtimes'])
+/** These directories hold the user's own programs; iapeer does not change their modes. */
+const USER_DIRECTORIES = new Set(['hooks', 'plugins', 'runtimes'])
 
 interface Open {
   readonly path: string
@@ -29,7 +29,7 @@ async function statOf(path: string): Promise<Stats | undefined> {
   }
 }
 
-/** Directories and files under a root that others may enter or read; links and sockets are left out, and homes of peers. */
+/** Returns the directories and files of a root that other users can access. It skips links, sockets and the homes of peers. */
 async function findOpen(root: string): Promise<Open[]> {
   const found: Open[] = []
   const directories = [root]
@@ -40,9 +40,9 @@ async function findOpen(root: string): Promise<Open[]> {
       const stats = await statOf(path)
       seen++
       if (stats === undefined || !(stats.isFile() || stats.isDirectory())) continue
-      if (at === root && OF_THE_PERSON.has(name)) continue
+      if (at === root && USER_DIRECTORIES.has(name)) continue
       if ((stats.mode & OTHERS) !== 0) found.push({ path, stats })
-      // What a peer keeps in its home is its own, but for its profile's directory.
+      // The files in a home belong to the peer, except for the directory with its profile.
       const isHome = at === join(root, 'peers')
       if (stats.isDirectory()) directories.push(isHome ? join(path, '.iapeer') : path)
     }
@@ -50,8 +50,8 @@ async function findOpen(root: string): Promise<Open[]> {
   return found
 }
 
-/** Closes one of ours to others; never through a link. */
-async function close({ path, stats }: Open, uid: number): Promise<boolean> {
+/** Removes other users' access to a file or directory of `uid`. It never follows a link. */
+async function removeAccess({ path, stats }: Open, uid: number): Promise<boolean> {
   if (stats.uid !== uid) return false
   try {
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
@@ -67,7 +67,7 @@ async function close({ path, stats }: Open, uid: number): Promise<boolean> {
   }
 }
 
-/** The root is a directory of the person's choice: others may look at it, if they must, but never write there. */
+/** Checks the root itself. The user chose it, so read access for others is only a note, but write access is an error. */
 function judgeRoot(root: string, stats: Stats, uid: number): Finding[] {
   if (stats.uid !== uid)
     return [
@@ -85,7 +85,7 @@ function judgeRoot(root: string, stats: Stats, uid: number): Finding[] {
     {
       id: 'root-open',
       level: writable ? 'error' : 'note',
-      what: `other users can ${writable ? 'write to' : 'look into'} the root`,
+      what: `other users can ${writable ? 'write to' : 'access'} the root`,
       where: root,
       fix: `chmod 700 ${root}`,
     },
@@ -94,34 +94,34 @@ function judgeRoot(root: string, stats: Stats, uid: number): Finding[] {
 
 async function runModes({ root, system, fix }: DoctorContext): Promise<Finding[]> {
   const stats = await statOf(root)
-  if (stats === undefined) return [{ id: 'root-none', level: 'ok', what: 'there is no root yet' }]
+  if (stats === undefined) return [{ id: 'root-none', level: 'ok', what: 'the root does not exist yet' }]
   const findings = judgeRoot(root, stats, system.uid)
   const found = await findOpen(root)
-  const closed = fix ? await Promise.all(found.map((one) => close(one, system.uid))) : []
-  const left = found.filter((_one, at) => closed[at] !== true)
-  const [first] = left.length > 0 ? left : found
+  const fixed = fix ? await Promise.all(found.map((one) => removeAccess(one, system.uid))) : []
+  const remaining = found.filter((_one, at) => fixed[at] !== true)
+  const [first] = remaining.length > 0 ? remaining : found
   if (first !== undefined) {
     const count = found.length === 1 ? 'one file or directory' : `${found.length} files and directories`
-    const done = fix && left.length === 0
+    const done = fix && remaining.length === 0
     findings.push({
       id: 'open-files',
       level: 'warning',
-      what: `${count} of the root ${found.length === 1 ? 'is' : 'are'} open to other users${fix && !done ? `, ${left.length} still` : ''}`,
+      what: `other users ${done ? 'could' : 'can'} access ${count} in the root${fix && !done ? ` (${remaining.length} not repaired)` : ''}`,
       where: first.path,
-      fix: done ? 'Closed to others.' : 'iapeer doctor --fix closes those that are yours.',
+      fix: done ? 'Access removed.' : 'iapeer doctor --fix removes the access to files that you own.',
       ...(fix ? { fixed: done } : {}),
     })
   }
   if (findings.length > 0) return findings
-  return [{ id: 'modes', level: 'ok', what: 'nothing in the root is open to other users' }]
+  return [{ id: 'modes', level: 'ok', what: 'other users cannot access the files of the root' }]
 }
 
-export const modes: Check = { id: 'modes', title: 'Modes', group: 'files', run: runModes }
+export const modes: Check = { id: 'modes', title: 'File modes', group: 'files', run: runModes }
 
-/** `<name>.<pid>.<time>.tmp`: what a writer leaves that is killed at work. */
+/** `<name>.<pid>.<time>.tmp`: the file that a killed writer leaves behind. */
 const TEMPORARY = /\.(\d+)\.[0-9a-z]+\.tmp$/
-/** Nothing younger is called left over. */
-const REST_MS = 3_600_000
+/** Younger files may still be in use. */
+const MIN_AGE_MS = 3_600_000
 
 async function temporariesIn(directories: readonly string[], now: number): Promise<string[]> {
   const found: string[] = []
@@ -129,12 +129,12 @@ async function temporariesIn(directories: readonly string[], now: number): Promi
     for (const name of await namesIfThere(directory)) {
       const path = join(directory, name)
       const stats = TEMPORARY.test(name) ? await statOf(path) : undefined
-      if (stats?.isFile() && now - stats.mtimeMs > REST_MS) found.push(path)
+      if (stats?.isFile() && now - stats.mtimeMs > MIN_AGE_MS) found.push(path)
     }
   return found
 }
 
-async function isAbandoned(path: string): Promise<boolean> {
+async function isStale(path: string): Promise<boolean> {
   const writer = Number(TEMPORARY.exec(path)?.[1])
   return (await readProcesses([writer])).get(writer)?.kind === 'gone'
 }
@@ -144,16 +144,17 @@ async function runTemporaries({ root, now, fix }: DoctorContext): Promise<Findin
   const found = await temporariesIn(directories, now.getTime())
   const [first] = found
   if (first === undefined) return []
-  if (fix) for (const path of found) if (await isAbandoned(path)) await rm(path, { force: true })
-  const left = fix ? await temporariesIn(directories, now.getTime()) : found
+  if (fix) for (const path of found) if (await isStale(path)) await rm(path, { force: true })
+  const remaining = fix ? await temporariesIn(directories, now.getTime()) : found
   return [
     {
       id: 'temporaries',
       level: 'note',
-      what: `${found.length} temporary file${found.length === 1 ? '' : 's'} of writers that were killed`,
-      where: left[0] ?? first,
-      fix: left.length === 0 ? 'Removed.' : 'iapeer doctor --fix removes those whose writer is gone.',
-      ...(fix ? { fixed: left.length === 0 } : {}),
+      what: `${found.length} temporary file${found.length === 1 ? '' : 's'} left behind by killed processes`,
+      where: remaining[0] ?? first,
+      fix:
+        remaining.length === 0 ? 'Removed.' : 'iapeer doctor --fix removes the files whose process is gone.',
+      ...(fix ? { fixed: remaining.length === 0 } : {}),
     },
   ]
 }
@@ -167,7 +168,7 @@ export const temporaries: Check = {
 
 async function runRegistry({ root }: DoctorContext): Promise<Finding[]> {
   const found = await verifyRegistry(root)
-  if (found.length === 0) return [{ id: 'registry', level: 'ok', what: 'registry and profiles agree' }]
+  if (found.length === 0) return [{ id: 'registry', level: 'ok', what: 'the registry matches the profiles' }]
   return found.map(({ kind, personality, home, detail, fixable }) => ({
     id: kind,
     level: kind === 'registry-corrupt' || kind === 'registry-missing' ? 'error' : 'warning',
@@ -177,7 +178,7 @@ async function runRegistry({ root }: DoctorContext): Promise<Finding[]> {
   }))
 }
 
-export const registry: Check = { id: 'registry', title: 'The registry', group: 'files', run: runRegistry }
+export const registry: Check = { id: 'registry', title: 'Registry', group: 'files', run: runRegistry }
 
 async function runSetAside({ root }: DoctorContext): Promise<Finding[]> {
   const directory = join(root, 'state', 'lifecycle')
@@ -190,15 +191,15 @@ async function runSetAside({ root }: DoctorContext): Promise<Finding[]> {
   return found.map((where) => ({
     id: 'state-set-aside',
     level: 'note',
-    what: 'a state file could not be read and was set aside',
+    what: 'iapeer renamed a state file that it could not read',
     where,
-    fix: 'Look at it, then remove it.',
+    fix: 'Inspect the file, then delete it.',
   }))
 }
 
 export const setAside: Check = {
   id: 'set-aside',
-  title: 'State files set aside',
+  title: 'Unreadable state files',
   group: 'files',
   run: runSetAside,
 }

@@ -25,7 +25,7 @@ async function runNode({ nodeVersion }: DoctorContext): Promise<Finding[]> {
 
 export const node: Check = { id: 'node', title: 'Node.js', group: 'host', run: runNode }
 
-/** The part of statfs(2) that is judged; `files` 0 means that the file system has no fixed number of them. */
+/** The fields of statfs(2) that the check uses. `files` is 0 if the file system has no fixed number of files. */
 export interface DiskSpace {
   readonly bavail: number
   readonly bsize: number
@@ -40,21 +40,25 @@ function judge(free: number, low: number, lowest: number): 'ok' | 'warning' | 'e
   return free < low ? 'warning' : 'ok'
 }
 
-/** Records and logs need room: below 100 MB is a warning, below 10 MB an error; below 1000 and 100 files likewise. Pure. */
+/**
+ * Returns the findings about the free space for records and logs. Below 100 MB or 1000 files is a warning, below 10 MB or 100 files an
+ * error. Pure.
+ */
 export function judgeDisk(space: DiskSpace, where: string): Finding[] {
   const bytes = space.bavail * space.bsize
-  const fix = 'Make room there, or move the root (IAPEER_ROOT): without room no death can be written down.'
+  const fix =
+    'Free some space there, or move the root (IAPEER_ROOT). Deaths cannot be recorded on a full disk.'
   const shown = bytes < 10_000 * MB ? `${Math.floor(bytes / MB)} MB` : `${Math.floor(bytes / MB / 1000)} GB`
   const findings: Finding[] = []
-  const room = judge(bytes, 100 * MB, 10 * MB)
-  const what = room === 'ok' ? `${shown} free` : `only ${shown} free on the disk of the root`
-  findings.push({ id: 'disk-space', level: room, what, ...(room === 'ok' ? {} : { where, fix }) })
+  const level = judge(bytes, 100 * MB, 10 * MB)
+  const what = level === 'ok' ? `${shown} free` : `only ${shown} free on the disk of the root`
+  findings.push({ id: 'disk-space', level, what, ...(level === 'ok' ? {} : { where, fix }) })
   const files = space.files === 0 ? 'ok' : judge(space.ffree, 1_000, 100)
   if (files !== 'ok')
     findings.push({
       id: 'disk-files',
       level: files,
-      what: `only ${space.ffree} files can still be made on the disk of the root`,
+      what: `only ${space.ffree} more files can be created on the disk of the root`,
       where,
       fix,
     })
@@ -69,7 +73,7 @@ async function runDisk({ root }: DoctorContext): Promise<Finding[]> {
 
 export const disk: Check = { id: 'disk', title: 'Disk space', group: 'host', run: runDisk }
 
-/** What clocks that agree may still differ by. */
+/** The difference up to which two clocks count as equal. */
 const TOLERANCE_MS = 5_000
 
 async function newestRecord(root: string): Promise<number> {
@@ -85,16 +89,16 @@ async function newestRecord(root: string): Promise<number> {
 }
 
 async function runClock({ root, now, builtAt }: DoctorContext): Promise<Finding[]> {
-  const fix = 'Set the clock (timedatectl set-ntp true): records are ordered and explained by time.'
+  const fix = 'Set the clock (timedatectl set-ntp true). Records are ordered and explained by their times.'
   const behind = (than: number): boolean => than - now.getTime() > TOLERANCE_MS
   const record = await newestRecord(root)
-  const said = now.toISOString()
+  const time = now.toISOString()
   if (behind(record))
     return [
       {
         id: 'clock-behind',
         level: 'warning',
-        what: `the clock says ${said}, and the newest record is of ${new Date(record).toISOString()}`,
+        what: `the clock is behind: it shows ${time}, but the newest record is from ${new Date(record).toISOString()}`,
         fix,
       },
     ]
@@ -103,14 +107,14 @@ async function runClock({ root, now, builtAt }: DoctorContext): Promise<Finding[
       {
         id: 'clock-behind',
         level: 'warning',
-        what: `the clock says ${said}, and this iapeer was built at ${builtAt.toISOString()}`,
+        what: `the clock is behind: it shows ${time}, but this iapeer was built at ${builtAt.toISOString()}`,
         fix,
       },
     ]
-  return [{ id: 'clock', level: 'ok', what: 'the clock is not behind the records' }]
+  return [{ id: 'clock', level: 'ok', what: 'the clock is not behind the newest record' }]
 }
 
-export const clock: Check = { id: 'clock', title: 'The clock', group: 'host', run: runClock }
+export const clock: Check = { id: 'clock', title: 'Clock', group: 'host', run: runClock }
 
 async function runRecordsSwitch({ system }: DoctorContext): Promise<Finding[]> {
   if (readSwitch(system.env, SETTINGS.records)) return []
@@ -119,14 +123,14 @@ async function runRecordsSwitch({ system }: DoctorContext): Promise<Finding[]> {
       id: 'records-off',
       level: 'warning',
       what: 'IAPEER_RECORDS=off: no death is recorded',
-      fix: 'Take it out of the environment.',
+      fix: 'Remove IAPEER_RECORDS from the environment.',
     },
   ]
 }
 
 export const recordsSwitch: Check = {
   id: 'records-switch',
-  title: 'The switch of the records',
+  title: 'IAPEER_RECORDS',
   group: 'host',
   run: runRecordsSwitch,
 }
@@ -139,9 +143,9 @@ async function runSkew({ version, daemon }: DoctorContext): Promise<Finding[]> {
     {
       id: 'version-skew',
       level: 'warning',
-      what: `this is iapeer ${version}, and the daemon that runs is ${daemon.version}`,
+      what: `this is iapeer ${version}, but the running daemon is ${daemon.version}`,
       where: `pid ${daemon.pid}`,
-      fix: 'iapeer service install, or iapeer daemon stop and start; the peers stay up meanwhile.',
+      fix: 'Restart the daemon: iapeer service install, or iapeer daemon stop and iapeer daemon start. The peers keep running.',
     },
   ]
 }

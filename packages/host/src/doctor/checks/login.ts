@@ -6,11 +6,11 @@ import { runsSystemd } from '../cgroup.ts'
 import type { Check, DoctorContext, DoctorPaths, Finding } from '../finding.ts'
 import { type ConfigFile, readDropIns, textIfThere } from '../read.ts'
 
-/** systemd's directories for configuration, the strongest first (logind.conf(5)). */
+/** systemd's configuration directories, in order of precedence (logind.conf(5)). */
 const systemdDirectories = (paths: DoctorPaths): string[] =>
   [paths.etc, paths.run, paths.usrLocalLib, paths.usrLib].map((directory) => join(directory, 'systemd'))
 
-/** The main file, of which the first there is counts, then the drop-ins; what comes later wins. */
+/** Reads the first main file that exists, then the drop-ins. A later setting overrides an earlier one. */
 async function logindFiles(paths: DoctorPaths): Promise<ConfigFile[]> {
   const directories = systemdDirectories(paths)
   const files: ConfigFile[] = []
@@ -28,7 +28,7 @@ interface Setting {
   readonly path: string
 }
 
-/** The settings of the section `[Login]`, the last of each name. Pure. */
+/** Returns the settings of the section `[Login]`; the last one of each name counts. Pure. */
 function loginSettings(files: readonly ConfigFile[]): Map<string, Setting> {
   const settings = new Map<string, Setting>()
   for (const { path, text } of files) {
@@ -43,7 +43,7 @@ function loginSettings(files: readonly ConfigFile[]): Map<string, Setting> {
   return settings
 }
 
-/** Which file makes a logout kill this user's processes; undefined when none does. */
+/** Returns the setting that makes a logout kill this user's processes; undefined if there is none. */
 function killedBy(settings: Map<string, Setting>, user: string): Setting | undefined {
   const kill = settings.get('KillUserProcesses')
   if (kill === undefined || !/^(1|yes|y|true|t|on)$/i.test(kill.value)) return undefined
@@ -67,24 +67,25 @@ async function runLogout(context: DoctorContext): Promise<Finding[]> {
         id: 'logout-kills',
         level: stays ? 'note' : 'warning',
         what: stays
-          ? 'a logout kills what was started in that login (KillUserProcesses=yes); what the service starts stays'
+          ? 'a logout kills the processes of that login (KillUserProcesses=yes); peers that the service started keep running'
           : 'a logout kills every peer of this user (KillUserProcesses=yes)',
         where: kill.path,
-        fix: stays ? 'Let the service start the peers: iapeer service install' : fix,
+        fix: stays ? 'Start the peers through the service: iapeer service install' : fix,
       },
     ]
-  if (stays) return [{ id: 'linger', level: 'ok', what: `services of ${system.user} outlive a logout` }]
+  if (stays)
+    return [{ id: 'linger', level: 'ok', what: `services of ${system.user} keep running after a logout` }]
   const installed = existsSync(serviceFile(system))
   return [
     {
       id: 'linger-off',
       level: installed ? 'warning' : 'note',
       what: installed
-        ? `the last logout of ${system.user} ends the daemon, and the scopes that peers run in`
-        : `the last logout of ${system.user} ends this user's service manager, and the scopes that it made`,
+        ? `the last logout of ${system.user} stops the daemon and the scopes in which peers run`
+        : `the last logout of ${system.user} stops this user's service manager and the scopes that it created`,
       fix,
     },
   ]
 }
 
-export const logout: Check = { id: 'logout', title: 'What a logout ends', group: 'host', run: runLogout }
+export const logout: Check = { id: 'logout', title: 'Logout', group: 'host', run: runLogout }

@@ -1,9 +1,9 @@
 import { serviceStatus } from '../../service/status.ts'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 
-const AGAIN = 'iapeer service install'
+const INSTALL = 'iapeer service install'
 
-/** What is wrong with the service that is installed; what runs is told by the check of the daemon. */
+/** Checks the installed service. The check of the daemon reports what is running. */
 async function runService({ root, system }: DoctorContext): Promise<Finding[]> {
   const status = await serviceStatus(root, system)
   const { installed, active, gone, path: where, otherDaemon } = status
@@ -13,9 +13,9 @@ async function runService({ root, system }: DoctorContext): Promise<Finding[]> {
       {
         id: 'service-program-gone',
         level: 'warning',
-        what: `the service cannot start${active ? ' again' : ''}: ${gone} is gone`,
+        what: `the service cannot ${active ? 'restart' : 'start'}: ${gone} does not exist any more`,
         where,
-        fix: AGAIN,
+        fix: INSTALL,
       },
     ]
   if (active || status.noManager !== undefined) return []
@@ -24,9 +24,9 @@ async function runService({ root, system }: DoctorContext): Promise<Finding[]> {
       {
         id: 'service-kept-out',
         level: 'warning',
-        what: `the service cannot start: a daemon in the background holds the root (pid ${otherDaemon})`,
+        what: `the service cannot start: another daemon of this root runs in the background (pid ${otherDaemon})`,
         where,
-        fix: AGAIN,
+        fix: INSTALL,
       },
     ]
   const { why, said = 'unknown' } = status
@@ -34,11 +34,11 @@ async function runService({ root, system }: DoctorContext): Promise<Finding[]> {
     {
       id: 'service-down',
       level: why === undefined ? 'note' : 'warning',
-      what: `the service is installed, and does not run (${said})${why === undefined ? '' : `: ${why}`}`,
+      what: `the service is installed but not running (${said})${why === undefined ? '' : `: ${why}`}`,
       where,
-      fix: AGAIN,
+      fix: INSTALL,
     },
   ]
 }
 
-export const service: Check = { id: 'service', title: 'The service', group: 'sessions', run: runService }
+export const service: Check = { id: 'service', title: 'Service', group: 'sessions', run: runService }

@@ -3,8 +3,8 @@ import { readSwitch, SETTINGS } from '@iapeer/core/settings'
 import { assertTracefs, staleTraceInstance } from '@iapeer/lifecycle/deaths'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 
-/** What a daemon that was killed goes on recording in the kernel, though nobody reads it. */
-async function left({ root, daemon, fix }: DoctorContext): Promise<Finding[]> {
+/** Finds the trace that the kernel keeps recording for a killed daemon, although no process reads it. */
+async function findStale({ root, daemon, fix }: DoctorContext): Promise<Finding[]> {
   const instance = daemon === undefined ? await staleTraceInstance(root) : undefined
   if (instance === undefined) return []
   if (fix) await instance.remove()
@@ -12,7 +12,7 @@ async function left({ root, daemon, fix }: DoctorContext): Promise<Finding[]> {
     {
       id: 'left-signal-witness',
       level: 'warning',
-      what: 'the signal witness of a daemon that was killed is still in the kernel',
+      what: 'a killed daemon left its signal witness in the kernel',
       where: instance.path,
       fix: fix ? 'Removed.' : 'iapeer daemon start takes it over; iapeer doctor --fix removes it.',
       ...(fix ? { fixed: true } : {}),
@@ -20,11 +20,11 @@ async function left({ root, daemon, fix }: DoctorContext): Promise<Finding[]> {
   ]
 }
 
-async function wanted({ system }: DoctorContext): Promise<Finding[]> {
+async function checkRequested({ system }: DoctorContext): Promise<Finding[]> {
   if (!readSwitch(system.env, SETTINGS.signalWitness)) return []
   try {
     await assertTracefs()
-    return [{ id: 'signal-witness', level: 'ok', what: 'who sends a fatal signal can be seen' }]
+    return [{ id: 'signal-witness', level: 'ok', what: 'the sender of a fatal signal can be recorded' }]
   } catch (error) {
     if (!isIapeerError(error)) throw error
     const { message: what, hint } = error
@@ -33,7 +33,9 @@ async function wanted({ system }: DoctorContext): Promise<Finding[]> {
 }
 
 async function runSignals(context: DoctorContext): Promise<Finding[]> {
-  return context.system.platform === 'linux' ? [...(await left(context)), ...(await wanted(context))] : []
+  return context.system.platform === 'linux'
+    ? [...(await findStale(context)), ...(await checkRequested(context))]
+    : []
 }
 
 export const signals: Check = { id: 'signals', title: 'Signal witness', group: 'host', run: runSignals }

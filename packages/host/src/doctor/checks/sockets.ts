@@ -19,7 +19,7 @@ function statIfThere(path: string): Stats | undefined {
 
 const octal = (mode: number): string => `0${(mode & 0o777).toString(8)}`
 
-/** The directory is all that keeps other users from the sockets. */
+/** Checks the socket directory: only its mode keeps other users away from the sockets. */
 async function judgeDirectory({ root, system, fix }: DoctorContext): Promise<Finding> {
   const { socketDir } = rootLayout(root, system.env)
   const stats = statIfThere(socketDir)
@@ -27,33 +27,33 @@ async function judgeDirectory({ root, system, fix }: DoctorContext): Promise<Fin
     return {
       id: 'socket-directory',
       level: 'ok',
-      what: 'the directory of the sockets is made when it is needed',
+      what: 'the socket directory is created when it is needed',
     }
   if (!stats.isDirectory())
     return {
       id: 'socket-directory-kind',
       level: 'error',
-      what: 'where the directory of the sockets must be is a file',
+      what: 'the path of the socket directory is not a directory',
       where: socketDir,
-      fix: 'Move it away.',
+      fix: 'Move the file away.',
     }
   if (stats.uid !== system.uid)
     return {
       id: 'socket-directory-owner',
       level: 'error',
-      what: `the directory of the sockets belongs to user ${stats.uid}`,
+      what: `the socket directory belongs to user ${stats.uid}`,
       where: socketDir,
       fix: 'Set IAPEER_SOCK_DIR to a directory of your own, or run as its owner.',
     }
   if ((stats.mode & 0o077) === 0)
-    return { id: 'socket-directory', level: 'ok', what: 'the directory of the sockets is closed to others' }
-  // One that a person chose may serve others too.
+    return { id: 'socket-directory', level: 'ok', what: 'other users cannot access the socket directory' }
+  // A directory from IAPEER_SOCK_DIR may serve other purposes too; its mode is not changed.
   const ours = socketDir === rootLayout(root, {}).socketDir
   if (fix && ours) await chmod(socketDir, 0o700)
   return {
     id: 'socket-directory-open',
     level: (stats.mode & 0o022) === 0 ? 'warning' : 'error',
-    what: `the directory of the sockets is open to others: ${octal(stats.mode)}`,
+    what: `other users can access the socket directory (mode ${octal(stats.mode)})`,
     where: socketDir,
     fix: `chmod 700 ${socketDir}`,
     ...(fix ? { fixed: ours } : {}),
@@ -66,7 +66,7 @@ async function identities(root: string) {
       runtimes.map((runtime) => formatIdentity({ runtime, personality })),
     )
   } catch (error) {
-    // The check of the registry tells.
+    // The check of the registry reports it.
     if (isIapeerError(error)) return []
     throw error
   }
@@ -79,18 +79,22 @@ async function judgeLengths({ root, system }: DoctorContext): Promise<Finding[]>
   if (longest === undefined) return []
   try {
     const path = peerSocketPath(socketDir, longest)
-    const left = SOCKET_PATH_LIMIT - Buffer.byteLength(path)
+    const spare = SOCKET_PATH_LIMIT - Buffer.byteLength(path)
     if (path.endsWith(`${longest}.sock`))
       return [
-        { id: 'socket-length', level: 'ok', what: `the longest socket path has ${left} bytes to spare` },
+        {
+          id: 'socket-length',
+          level: 'ok',
+          what: `the longest socket path is ${spare} bytes below the limit`,
+        },
       ]
     return [
       {
         id: 'socket-length',
         level: 'note',
-        what: `the path of the sockets is long: that of ${longest} has a short name made from its own`,
+        what: `the path of the socket directory is long: the socket of ${longest} has a shortened name`,
         where: path,
-        fix: 'Nothing must be done; a shorter IAPEER_SOCK_DIR gives it its name back.',
+        fix: 'No action is needed. With a shorter IAPEER_SOCK_DIR the socket has its full name.',
       },
     ]
   } catch (error) {
@@ -99,7 +103,7 @@ async function judgeLengths({ root, system }: DoctorContext): Promise<Finding[]>
       {
         id: 'socket-path-too-long',
         level: 'error',
-        what: 'the path of the sockets is too long for any peer',
+        what: `the path of the socket directory is too long for the socket of ${longest}`,
         where: socketDir,
         fix: 'Set IAPEER_SOCK_DIR to a private directory with a shorter path.',
       },

@@ -10,10 +10,10 @@ interface Rule {
   readonly file: string
 }
 
-/** One field, quoted or not (tmpfiles.d(5)). */
+/** Matches one field, quoted or not (tmpfiles.d(5)). */
 const FIELD = /"((?:[^"\\]|\\.)*)"|(\S+)/g
 
-/** Pure. */
+/** Parses the rules of a tmpfiles.d file. Pure. */
 function parseTmpfiles({ path: file, text }: ConfigFile): Rule[] {
   return text.split('\n').flatMap((line) => {
     if (/^\s*(#|$)/.test(line)) return []
@@ -22,11 +22,11 @@ function parseTmpfiles({ path: file, text }: ConfigFile): Rule[] {
   })
 }
 
-/** Lines that clean when they have an age; `D` empties its directory at each boot besides. */
+/** The types of rules that clean if they have an age. `D` also empties its directory at each boot. */
 const CLEANING = 'qQdDveCxXrR'
 const KEEPING = 'xX'
 
-/** A shell pattern in which `*` and `?` stop at slashes (glob(7)). */
+/** Converts a shell pattern, in which `*` and `?` stop at slashes (glob(7)), to a regular expression. */
 function patternOf(glob: string): RegExp {
   const text = glob
     .replace(/[.+^${}()|\\]/g, '\\$&')
@@ -40,7 +40,7 @@ function patternOf(glob: string): RegExp {
   }
 }
 
-/** Whether a path, or a directory above it, is what a rule names. */
+/** Whether a rule names a path or a directory above it. */
 function covers(rule: Rule, path: string): boolean {
   const pattern = patternOf(rule.path)
   for (let at = path; ; at = dirname(at)) {
@@ -49,7 +49,7 @@ function covers(rule: Rule, path: string): boolean {
   }
 }
 
-/** The rule by which a path is cleaned, if any: the deepest one that covers it. Pure. */
+/** Returns the rule that cleans a path, if any: the deepest rule that covers it. Pure. */
 function cleaningRule(rules: readonly Rule[], path: string): Rule | undefined {
   const covering = rules.filter((rule) => CLEANING.includes(rule.type) && covers(rule, path))
   if (covering.some((rule) => KEEPING.includes(rule.type))) return undefined
@@ -58,8 +58,8 @@ function cleaningRule(rules: readonly Rule[], path: string): Rule | undefined {
   return deepest.age !== '-' || 'DrR'.includes(deepest.type) ? deepest : undefined
 }
 
-const said = ({ age }: Rule): string =>
-  age === '-' ? 'empties at a boot' : `cleans of what is older than ${age}`
+const effectOf = ({ age }: Rule): string =>
+  age === '-' ? 'empties at boot' : `cleans of files older than ${age}`
 
 async function runTmpfiles({ root, paths, system }: DoctorContext): Promise<Finding[]> {
   const directories = [paths.etc, paths.run, paths.usrLocalLib, paths.usrLib]
@@ -72,18 +72,18 @@ async function runTmpfiles({ root, paths, system }: DoctorContext): Promise<Find
   const findings: Finding[] = []
   for (const [what, path] of [
     ['the root', root],
-    ['the directory of the sockets', socketDir],
+    ['the socket directory', socketDir],
   ] as const) {
-    // Said once, of the directory above.
+    // The finding about the root covers this directory.
     if (path === socketDir && dirname(socketDir) === root && findings.length > 0) continue
-    const fix = `Set ${path === root ? 'IAPEER_ROOT' : 'IAPEER_SOCK_DIR'} to a directory that stays, in your home for example.`
+    const fix = `Set ${path === root ? 'IAPEER_ROOT' : 'IAPEER_SOCK_DIR'} to a permanent directory, for example in your home.`
     const rule = cleaningRule(rules, path)
     const temporary = system.temporaryDirectories.find((directory) => path.startsWith(`${directory}/`))
     if (rule !== undefined)
       findings.push({
         id: 'cleaned-directory',
         level: 'warning',
-        what: `${what} lies in ${rule.path}, which systemd-tmpfiles ${said(rule)}`,
+        what: `${what} is in ${rule.path}, which systemd-tmpfiles ${effectOf(rule)}`,
         where: `${path} (${rule.file})`,
         fix,
       })
@@ -91,14 +91,25 @@ async function runTmpfiles({ root, paths, system }: DoctorContext): Promise<Find
       findings.push({
         id: 'temporary-directory',
         level: 'note',
-        what: `${what} lies in ${temporary}, whose content goes by itself`,
+        what: `${what} is in the temporary directory ${temporary}, whose files may be removed`,
         where: path,
         fix,
       })
   }
   return findings.length > 0
     ? findings
-    : [{ id: 'directories-stay', level: 'ok', what: 'nothing cleans the root or its sockets' }]
+    : [
+        {
+          id: 'directories-stay',
+          level: 'ok',
+          what: 'no temporary-file cleaner covers the root or its sockets',
+        },
+      ]
 }
 
-export const tmpfiles: Check = { id: 'tmpfiles', title: 'Cleaners', group: 'host', run: runTmpfiles }
+export const tmpfiles: Check = {
+  id: 'tmpfiles',
+  title: 'Temporary-file cleaners',
+  group: 'host',
+  run: runTmpfiles,
+}

@@ -17,7 +17,7 @@ const number = (version: string): number => {
     : Number(major) * 100 + Number(minor)
 }
 
-/** tmux 3.2 to 3.5 with utempter misses deaths of its own children. */
+/** Whether a tmux misses exits of its own children: versions 3.2 to 3.5 with utempter do. */
 async function losesDeaths(tmux: string, version: string): Promise<boolean> {
   const at = number(version)
   return at >= 302 && at < 306 && (await readFile(tmux)).includes('libutempter')
@@ -26,7 +26,7 @@ async function losesDeaths(tmux: string, version: string): Promise<boolean> {
 const MISSING: Finding = {
   id: 'tmux-missing',
   level: 'error',
-  what: 'there is no tmux on the PATH',
+  what: 'tmux was not found in PATH',
   fix: 'Install tmux 3.3 or newer (apt-get install tmux, brew install tmux).',
 }
 
@@ -39,7 +39,7 @@ async function runTmuxVersion(context: DoctorContext): Promise<Finding[]> {
       {
         id: 'tmux-no-guard',
         level: 'warning',
-        what: `tmux ${text} cannot run in the foreground: how a server ended is not known exactly`,
+        what: `tmux ${text} cannot run in the foreground: the cause of a server's death is not known exactly`,
         where: tmux,
         fix: 'Install tmux 3.3 or newer.',
       },
@@ -49,7 +49,7 @@ async function runTmuxVersion(context: DoctorContext): Promise<Finding[]> {
       {
         id: 'tmux-no-dead-signal',
         level: 'warning',
-        what: `tmux ${text} does not tell of signals: a program that was killed looks as if it had ended well`,
+        what: `tmux ${text} does not report signals: a killed program looks as if it had exited normally`,
         where: tmux,
         fix: 'Install tmux 3.3 or newer.',
       },
@@ -59,7 +59,7 @@ async function runTmuxVersion(context: DoctorContext): Promise<Finding[]> {
     findings.push({
       id: 'tmux-lost-sigchld',
       level: 'note',
-      what: `tmux ${text} with utempter misses some ends of its programs; iapeer notices and tells it again`,
+      what: `tmux ${text} with utempter sometimes misses that a program exited; iapeer works around it, no action is needed`,
       where: tmux,
     })
   return findings
@@ -70,41 +70,41 @@ export const tmux: Check = { id: 'tmux', title: 'tmux', group: 'tmux', run: runT
 const ASK_MS = 2_000
 const AT_ONCE = 8
 
-/** The sessions whose servers live. */
-export async function livingSessions(root: string): Promise<PeerSession[]> {
+/** Returns the sessions whose tmux server is running. */
+export async function runningSessions(root: string): Promise<PeerSession[]> {
   const sessions = await listSessions(root)
-  const alive = await Promise.all(sessions.map((session) => observeProcess(session.server)))
-  return sessions.filter((_session, at) => alive[at] === 'alive')
+  const liveness = await Promise.all(sessions.map((session) => observeProcess(session.server)))
+  return sessions.filter((_session, at) => liveness[at] === 'alive')
 }
 
-/** How one server stands with the tmux on the PATH. */
+/** The versions of one server and of the tmux on the PATH, and whether they work together. */
 export interface ServerVersion {
   readonly identity: string
   readonly socketPath: string
   /** The version on the PATH, for example `3.3a`. */
   readonly client: string
-  /** The version that the server runs; undefined where only its own program could tell, and cannot be run. */
+  /** The version of the server; undefined if only the server's own program could report it and iapeer cannot run that program. */
   readonly server: string | undefined
-  /** Whether the server runs commands of the tmux on the PATH. */
+  /** Whether the server accepts commands of the tmux on the PATH. */
   readonly isAccepted: boolean
-  /** Whether iapeer can run the server's own program: on Linux, while its libraries are there. */
+  /** Whether iapeer can run the server's own program: on Linux, as long as its libraries exist. */
   readonly hasOwnProgram: boolean
 }
 
-/** Returns what a difference of versions means and what to do; undefined where the versions are equal. */
+/** Returns the finding about a difference of versions; undefined if the versions are equal. */
 export function describeVersions(found: ServerVersion): Finding | undefined {
   const { identity, client, server, isAccepted, hasOwnProgram, socketPath } = found
   if (isAccepted && server === client) return undefined
-  const runs = `the server of ${identity} runs ${server === undefined ? 'another version of tmux' : `tmux ${server}`}`
+  const runs = `the tmux server of ${identity} runs ${server === undefined ? 'another version' : `version ${server}`}`
   const works = hasOwnProgram
-    ? "iapeer works: it runs the server's own program where this one is refused"
-    : 'the peer goes on and its end is recorded'
-  const rest = { where: socketPath, fix: `At a good moment: iapeer refresh ${identity}` }
+    ? "iapeer works, because it uses the server's own program if needed"
+    : 'the peer keeps running and its death will be recorded'
+  const rest = { where: socketPath, fix: `Restart the peer when convenient: iapeer refresh ${identity}` }
   if (isAccepted)
     return {
       id: 'tmux-server-version',
       level: 'warning',
-      what: `${runs}, and tmux is ${client} now: commands work, attaching with tmux itself may be refused; ${works}`,
+      what: `${runs}, but the installed tmux is ${client}: commands work, but attaching with tmux itself may fail; ${works}`,
       ...rest,
     }
   return {
@@ -133,7 +133,7 @@ async function askServer(
   return {
     id: 'tmux-server-silent',
     level: 'warning',
-    what: `the server of ${identity} does not answer: ${answer.timedOut ? `nothing within ${ASK_MS / 1_000} s` : answer.stderr.trim()}`,
+    what: `the tmux server of ${identity} is unresponsive: ${answer.timedOut ? `no answer within ${ASK_MS / 1_000} s` : answer.stderr.trim()}`,
     where: socketPath,
     fix: `iapeer new ${identity}`,
   }
@@ -141,15 +141,15 @@ async function askServer(
 
 async function runServerVersions(context: DoctorContext): Promise<Finding[]> {
   const tmux = await tmuxOf(context)
-  const sessions = tmux === undefined ? [] : await livingSessions(context.root)
+  const sessions = tmux === undefined ? [] : await runningSessions(context.root)
   if (tmux === undefined || sessions.length === 0) return []
   const { text } = await tmuxVersion(tmux)
   const answers = await mapLimit(sessions, AT_ONCE, (session) => askServer(tmux, text, session))
   const findings = answers.filter((finding) => finding !== undefined)
   const what =
     sessions.length === 1
-      ? `1 server answers, tmux ${text}`
-      : `${sessions.length} servers answer, all tmux ${text}`
+      ? `1 tmux server answers, version ${text}`
+      : `${sessions.length} tmux servers answer, all version ${text}`
   return findings.length > 0
     ? findings.toSorted((a, b) => a.what.localeCompare(b.what))
     : [{ id: 'tmux-servers', level: 'ok', what }]
@@ -157,7 +157,7 @@ async function runServerVersions(context: DoctorContext): Promise<Finding[]> {
 
 export const tmuxServers: Check = {
   id: 'tmux-servers',
-  title: 'The servers of peers',
+  title: 'tmux servers of peers',
   group: 'tmux',
   run: runServerVersions,
 }

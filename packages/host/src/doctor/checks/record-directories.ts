@@ -8,16 +8,16 @@ import { judgeDisk } from './host.ts'
 const unusable = (where: string, why: string): Finding => ({
   id: 'directory-unusable',
   level: 'error',
-  what: `nothing can be kept in a directory of the root: ${why}`,
+  what: `a directory of the root cannot be used: ${why}`,
   where,
-  fix: 'Until that is mended deaths are not written down, and peers are not started.',
+  fix: 'Repair the directory. Until then deaths are not recorded and peers cannot be started.',
 })
 
-/** Undefined: it is not there, and will be made. */
+/** Returns the device of a directory, or a finding if it cannot be used; undefined if it does not exist yet. */
 async function deviceOf(directory: string): Promise<number | Finding | undefined> {
   try {
     const stats = await stat(directory)
-    if (!stats.isDirectory()) return unusable(directory, 'it is no directory')
+    if (!stats.isDirectory()) return unusable(directory, 'it is not a directory')
     await access(directory, constants.W_OK)
     return stats.dev
   } catch (error) {
@@ -27,8 +27,11 @@ async function deviceOf(directory: string): Promise<number | Finding | undefined
   }
 }
 
-/** Whether what is recorded and remembered has a place, each disk once. */
-export async function examineRoom(root: string): Promise<Finding[]> {
+/**
+ * Checks that the directories for records and state can be written and that their disks have free space; each disk once.
+ * @returns the problems; an empty list if there are none
+ */
+export async function examineRecordDirectories(root: string): Promise<Finding[]> {
   const { records, lifecycleStateDir } = rootLayout(root)
   const { recordDir, deathsDir, canaryDir, intentDir } = records
   const findings: Finding[] = []
@@ -43,9 +46,16 @@ export async function examineRoom(root: string): Promise<Finding[]> {
   return findings.filter(({ level }) => level !== 'ok')
 }
 
-async function runRoom({ root }: DoctorContext): Promise<Finding[]> {
-  const found = await examineRoom(root)
-  return found.length > 0 ? found : [{ id: 'room', level: 'ok', what: 'records and state have their place' }]
+async function runRecordDirectories({ root }: DoctorContext): Promise<Finding[]> {
+  const found = await examineRecordDirectories(root)
+  return found.length > 0
+    ? found
+    : [{ id: 'room', level: 'ok', what: 'the directories for records and state can be written' }]
 }
 
-export const room: Check = { id: 'room', title: 'Room for records', group: 'files', run: runRoom }
+export const recordDirectories: Check = {
+  id: 'room',
+  title: 'Directories for records',
+  group: 'files',
+  run: runRecordDirectories,
+}
