@@ -197,9 +197,7 @@ describe('start', () => {
     const refused = startNamed(root.root, 'bob', { timeoutMs: 10 })
     await expect(refused.finally(() => lock.release())).rejects.toMatchObject({
       code: 'lock-held',
-      message: expect.stringMatching(
-        /^claude-bob is being started or stopped by process \d+; waited 2.01 s$/,
-      ),
+      message: expect.stringMatching(/^process \d+ is starting or stopping claude-bob \(waited 2.01 s\)$/),
       hint: expect.not.stringContaining('remove'),
     })
   })
@@ -356,7 +354,7 @@ it('iapeer run holds a blocked peer, finishes its launch, and stops it without a
   const running = runPeer(root.root, entry, {
     ...SHORT,
     signal: asked.signal,
-    onUp: (session) => seen.push(session),
+    onRunning: (session) => seen.push(session),
     stop: { by: 'a test' },
   })
   const [session] = await until('it to be blocked', () => (seen.length === 1 ? seen : undefined))

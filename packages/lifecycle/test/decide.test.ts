@@ -7,9 +7,9 @@ import { superviseSettings } from '../src/supervise/settings.ts'
 import { createSleepClock } from '../src/supervise/sleep-clock.ts'
 
 const at = (
-  health: Observation['sight'],
-  desired: Observation['wish'],
-  activity: Observation['work'] = 'busy',
+  health: Observation['health'],
+  desired: Observation['desired'],
+  activity: Observation['activity'] = 'busy',
 ) => decide({ health, desired, activity })
 
 describe('what is done about a session', () => {

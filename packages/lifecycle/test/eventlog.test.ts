@@ -12,7 +12,12 @@ import { asyncCleanups, mayMount, privateDirectory, smallDisk } from '@iapeer/de
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LifecycleEvent } from '../src/eventlog/event.ts'
-import { formatEventLine, glanceAtLine, LONGEST_LINE, parseEventLine } from '../src/eventlog/event-line.ts'
+import {
+  formatEventLine,
+  LONGEST_LINE,
+  parseEventLine,
+  readFilterFields,
+} from '../src/eventlog/event-line.ts'
 import { createEventLog, readEvents } from '../src/index.ts'
 
 const track = asyncCleanups()
@@ -53,7 +58,7 @@ describe('an event as a line', () => {
     fc.record({ ev: fc.constant('incident'), id: text, deaths: fc.nat(), cause: text }),
   )
 
-  it('comes back as it was, with fields that nobody knows, and is one line', () => {
+  it('is one line, and is read back unchanged, with unknown fields too', () => {
     fc.assert(
       fc.property(extra, known, (unknown, event) => {
         const fields = { ...unknown, ...event }
@@ -65,7 +70,7 @@ describe('an event as a line', () => {
     )
   })
 
-  it('reading is total, and a line that was cut is none or has a cut last value', () => {
+  it('reading never throws, and a truncated line is not an event or has only its last value truncated', () => {
     const whole = formatEventLine(wake(1), AT).trimEnd()
     fc.assert(fc.property(text, (line) => typeof parseEventLine(line) !== 'string'))
     fc.assert(
@@ -78,7 +83,7 @@ describe('an event as a line', () => {
       expect(parseEventLine(line)).toBeUndefined()
   })
 
-  it('a glance says of any line what all of it says', () => {
+  it('the fields for a filter are the same as those of the whole line', () => {
     const word = fc.constantFrom(
       ' ',
       '  ',
@@ -102,14 +107,14 @@ describe('an event as a line', () => {
     )
     fc.assert(
       fc.property(lines, (line) => {
-        const [seen, event] = [glanceAtLine(line), parseEventLine(line)]
+        const [seen, event] = [readFilterFields(line), parseEventLine(line)]
         expect([seen?.ts, seen?.ev, seen?.identity]).toEqual([event?.ts, event?.ev, event?.identity])
       }),
       { numRuns: 2_000 },
     )
   })
 
-  it('is never too long for its readers', () => {
+  it('is never longer than readers accept', () => {
     const line = formatEventLine({ ...wake(1), why: '\u0001'.repeat(100_000) }, AT)
     expect(line.length).toBeLessThan(10_000)
     const many = Object.fromEntries(Array.from({ length: 40 }, (_none, at) => [`f${at}`, 'x'.repeat(5_000)]))
@@ -120,7 +125,7 @@ describe('an event as a line', () => {
 })
 
 describe('the event log', () => {
-  it('writes with the time of its clock, 0600, and reads what it wrote, and what others did', async () => {
+  it('writes with the time of its clock, and reads its own events and those of other versions', async () => {
     const { root, path } = newRoot()
     const log = createEventLog(root, { clock: () => AT })
     await log.append({ ev: 'daemon', state: 'started', pid: 7, why: 'two\nlines' })
@@ -137,11 +142,11 @@ describe('the event log', () => {
     })
   })
 
-  it('that nobody has written has no events', async () => {
+  it('that was never written has no events', async () => {
     expect(await readEvents(newRoot().root)).toEqual({ events: [], skipped: 0, cursor: '' })
   })
 
-  it('keeps what its settings say, and reads all of it, oldest first', async () => {
+  it('keeps as many files as its settings say, and reads all of them, oldest first', async () => {
     const { root, path } = newRoot()
     const log = createEventLog(root, { env: small(200, 3) })
     for (let number = 0; number < 20; number++) await log.append(wake(number))
@@ -167,7 +172,7 @@ describe('the event log', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  it('is filtered by time, peer, kind and number', async () => {
+  it('is filtered by time, peer, kind and limit', async () => {
     const { root } = newRoot()
     let second = 0
     const log = createEventLog(root, { clock: () => new Date(AT.getTime() + 1_000 * second++) })
@@ -183,10 +188,10 @@ describe('the event log', () => {
     expect(await found({ since: new Date(AT.getTime() + 5_000) })).toEqual(['stop claude-ann', 'daemon '])
     expect(await found({ limit: 2 })).toEqual(['stop claude-ann', 'daemon '])
     expect(await found({ limit: 0 })).toEqual([])
-    expect(await found({ peer: 'nobody' })).toEqual([])
+    expect(await found({ peer: 'eve' })).toEqual([])
   })
 
-  it('torn lines, garbage and lines that are too long are passed over and counted', async () => {
+  it('torn lines, garbage and lines that are too long are skipped and counted', async () => {
     const { root, path } = newRoot()
     const log = createEventLog(root)
     await log.append(wake(0))
@@ -200,7 +205,7 @@ describe('the event log', () => {
     expect(skipped).toBe(5)
   })
 
-  it('a directory that was deleted is made again', async () => {
+  it('a directory that was deleted is created again', async () => {
     const { root, path } = newRoot()
     const log = createEventLog(root)
     await log.append(wake(0))
@@ -219,7 +224,7 @@ describe('the event log', () => {
   })
 
   it.skipIf(!mayMount)(
-    'on a full or read-only disk append throws, note tells, and nothing is lost after it',
+    'on a full or read-only disk append throws, note calls onFailure, and later events are not lost',
     async () => {
       const { root } = newRoot()
       const disk = await smallDisk(join(root, 'logs'))

@@ -29,7 +29,7 @@ function newRoot(): { root: string; bin: string; env: NodeJS.ProcessEnv } {
   return { root, bin, env: { PATH: `${bin}:/usr/bin:/bin` } }
 }
 
-/** A program of that name, which does what a shell is told. */
+/** Writes a program with that name, which runs a shell script. */
 function standIn(bin: string, name: string, script: string): void {
   writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
 }
@@ -46,7 +46,7 @@ const LOST = 'wait_rc=unknown cause=recorder-lost mode=none'
 const KILLED = 'wait_rc=137 cause=killed signal=SIGKILL mode=guard'
 const EXITED = 'wait_rc=0 cause=exited mode=guard'
 
-/** What a recorder has noted when it was armed. */
+/** Writes a snapshot with the baseline that a recorder notes when it is armed. */
 function baseline(record: ExitRecord, cgroup: string): void {
   const armed = AT.getTime() - 600_000
   writeFileSync(
@@ -62,8 +62,8 @@ uptime: 100.00 200.00
   )
 }
 
-describe('what is only known some time after a death', () => {
-  it('is asked for once, and makes the verdict that the snapshot could not', async () => {
+describe('evidence that appears some time after a death', () => {
+  it('is collected once, and gives the verdict that the snapshot alone does not', async () => {
     const { root, bin, env } = newRoot()
     standIn(
       bin,
@@ -89,7 +89,7 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     expect(judged).toMatchObject({ verdict: 'oomd', confidence: 'high' })
   })
 
-  it('is asked for once for all that died in one moment', async () => {
+  it('is read from the log once for all deaths of one moment', async () => {
     const { root, bin, env } = newRoot()
     standIn(bin, 'journalctl', `echo x >> '${bin}/asked'`)
     const records = ['0', '1', '2', '3'].map((digit) => death(root, KILLED, digit.repeat(16)))
@@ -98,7 +98,7 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     for (const { id } of records) expect(existsSync(addendumPath(root, id))).toBe(true)
   })
 
-  it('that cannot be written of one death is written of the others, and no verdict fails by it', async () => {
+  it('that cannot be saved for one death is saved for the others, and no verdict fails', async () => {
     const { root, bin, env } = newRoot()
     standIn(bin, 'journalctl', ':')
     const [first, second] = ['0', '1'].map((digit) => death(root, KILLED, digit.repeat(16)))
@@ -111,7 +111,7 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     expect(judged).toMatchObject({ verdict: 'killed-by-signal', confidence: 'high' })
   })
 
-  it('is not asked for while the system still writes it, nor years later', async () => {
+  it('is not collected while the system may still write it, nor days later', async () => {
     const { root, bin, env } = newRoot()
     standIn(bin, 'journalctl', `echo x >> '${bin}/asked'`)
     const record = death(root, KILLED)
@@ -121,7 +121,7 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     expect(existsSync(addendumPath(root, record.id))).toBe(false)
   })
 
-  it('names why there is nothing: no such program, one that fails, one that hangs', async () => {
+  it('says why it is missing: no such program, a program that fails, one that hangs', async () => {
     const { bin, env } = newRoot()
     const span = { fromMs: AT.getTime(), toMs: LATER.getTime() }
     const without = { PATH: bin }
@@ -134,7 +134,7 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     })
   })
 
-  it('has who sent a signal, though somebody else asked the system before', async () => {
+  it('has the sender of a signal, even when a process without a signal witness wrote it before', async () => {
     const { root, bin, env } = newRoot()
     standIn(bin, 'journalctl', '')
     const record = death(root, EXITED)
@@ -166,7 +166,7 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     })
   })
 
-  it('blames nobody for a signal that the kernel sent', () => {
+  it('names no process for a signal that the kernel sent', () => {
     const lines = signalLines({
       signal: 'SIGKILL',
       atMs: AT.getTime(),
@@ -178,7 +178,7 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     ])
   })
 
-  it('cannot be taken for the head of a section, act on a terminal, or grow without end', () => {
+  it('cannot look like the head of a section, control a terminal, or grow without limit', () => {
     const text = formatSection({
       name: 'journal',
       found: [...Array.from({ length: 1_000 }, () => 'x'.repeat(5_000)), '--- end', 'a\u001b[2Jb'],
@@ -190,7 +190,7 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     expect(text.length).toBeLessThan(450_000)
   })
 
-  it.skipIf(!mayMount)('is read from a journal in the form that a verdict reads', async () => {
+  it.skipIf(!mayMount)('is read from a real journal in the form that verdicts are read from', async () => {
     const span = { fromMs: Date.now() - 60_000, toMs: Date.now() + 60_000 }
     const script = fileURLToPath(new URL('fixtures/with-journald.sh', import.meta.url))
     const argv = ['-m', 'sh', script, 'journalctl', ...journalArguments(span)]
@@ -200,7 +200,7 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
       )
       child.stdin?.end('Stopping User Manager for UID 1000...\n')
     })
-    if (ran.code === 3) return process.stderr.write('no journald: its real form is not tried\n')
+    if (ran.code === 3) return process.stderr.write('no journald: not tested with a real journal\n')
     const line = ran.lines.find((one) => one.includes('Stopping User Manager')) ?? ''
     expect(line).toMatch(/^\d+\.\d{6} \S+ systemd\[\d+\]: Stopping User Manager for UID 1000\.\.\.$/)
     expect(Math.abs(Number(line.split(' ')[0]) * 1_000 - Date.now())).toBeLessThan(20_000)
@@ -217,11 +217,11 @@ describe('a core file', () => {
     ['core', 'core.801', true],
     ['core(%p)', 'core(801)', true],
     ['core.%p', 'xcore.801', false],
-  ])('of pattern %s and name %s: %s', (pattern, name, is) => {
-    expect(coreNames(pattern, 801).test(name)).toBe(is)
+  ])('of pattern %s and name %s: %s', (pattern, name, matches) => {
+    expect(coreNames(pattern, 801).test(name)).toBe(matches)
   })
 
-  it('is found where the pattern says, if it is of that time', async () => {
+  it('is found where the pattern says, if it was written at that time', async () => {
     const { root, bin, env } = newRoot()
     const patternFile = join(bin, 'core_pattern')
     writeFileSync(patternFile, `${root}/core.%e.%p\n`)
@@ -233,7 +233,7 @@ describe('a core file', () => {
     expect(found).toEqual({ name: 'core', found: [`new ${root}/core.tmux.801`] })
   })
 
-  it('that systemd keeps is asked of coredumpctl', async () => {
+  it('that systemd keeps is listed by coredumpctl', async () => {
     const { bin, env } = newRoot()
     const patternFile = join(bin, 'core_pattern')
     writeFileSync(patternFile, '|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h\n')
@@ -247,7 +247,7 @@ describe('a core file', () => {
 })
 
 describe('on macOS', () => {
-  it('the log is asked for what the kernel says of memory', () => {
+  it('the log is searched for messages of the kernel about memory', () => {
     const args = logArguments({ fromMs: AT.getTime(), toMs: LATER.getTime() })
     expect(args.slice(0, 7)).toEqual([
       'show',
@@ -261,7 +261,7 @@ describe('on macOS', () => {
     expect(args.at(-1)).toContain('memorystatus')
   })
 
-  it('reports that were written after the death are named, with their first line', async () => {
+  it('reports written after the death are listed with their first line', async () => {
     const { root } = newRoot()
     const directory = join(root, 'Library/Logs/DiagnosticReports')
     mkdirSync(directory, { recursive: true })

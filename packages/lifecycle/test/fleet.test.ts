@@ -11,16 +11,16 @@ const { track, newRoot } = roots()
 const PEERS = 30
 const CONCURRENCY = 4
 
-/** Some at a time: so many launches at once would only wait for each other. */
+/** Acts on a few at a time: more launches at once would only wait for each other. */
 async function each<T>(list: readonly T[], act: (one: T) => Promise<unknown>): Promise<void> {
-  const left = list.values()
+  const remaining = list.values()
   const work = async (): Promise<void> => {
-    for (const one of left) await act(one)
+    for (const one of remaining) await act(one)
   }
   await Promise.all(Array.from({ length: CONCURRENCY }, work))
 }
 
-it('thirty peers are supervised, die in every way at once, are each explained once and come back as they want', {
+it('thirty peers die in every way at once; each gets one verdict and is restarted as its profile says', {
   timeout: 120_000,
 }, async () => {
   const made = newRoot()
@@ -57,15 +57,15 @@ it('thirty peers are supervised, die in every way at once, are each explained on
       return number % 3 !== 0
     })
     await until(
-      'all that are kept alive to be back',
+      'every keep-alive peer to be restarted',
       async () => {
         const now = new Map((await listSessions(root)).map((session) => [session.identity, session.gen]))
         return wanted.every(({ identity, gen }) => now.has(identity) && now.get(identity) !== gen)
       },
       60_000,
     )
-    const down = victims.filter((session) => !wanted.includes(session))
-    for (const { identity } of down)
+    const notRestarted = victims.filter((session) => !wanted.includes(session))
+    for (const { identity } of notRestarted)
       await until(
         `${identity} to count as failed`,
         async () => (await statusOf(root, identity)).state === 'failed',

@@ -21,7 +21,7 @@ interface Log {
   readonly root: string
   readonly path: string
   readonly add: (...numbers: number[]) => Promise<void>
-  /** What the system sets where a rotation is due: the current file becomes `.1`, and so on. */
+  /** Rotates as the writer does: the current file becomes `.1`, and so on. */
   readonly rotate: () => void
 }
 
@@ -45,9 +45,9 @@ function newLog(): Log {
 
 interface Follower {
   readonly items: FollowedEvent[]
-  /** What has come, by number; a gap is `gap`. */
+  /** The numbers of the events so far; a gap is `gap`. */
   readonly seen: () => (number | 'gap')[]
-  /** Ends it, and says how long that took, in milliseconds. */
+  /** Stops following. @returns how long that took, in milliseconds */
   readonly end: () => Promise<number>
 }
 
@@ -58,10 +58,10 @@ function follow(root: string, cursor?: string): Follower {
     for await (const item of followEvents(root, { cursor, signal: abort.signal })) items.push(item)
   })()
   const end = async () => {
-    const asked = performance.now()
+    const startedAt = performance.now()
     abort.abort()
     await ended
-    return performance.now() - asked
+    return performance.now() - startedAt
   }
   track(end)
   const seen = () => items.map(({ gap, event }) => (gap === true ? 'gap' : Number(event?.['number'])))
@@ -73,7 +73,7 @@ const upTo = (follower: Follower, count: number) =>
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_none, at) => from + at)
 
 describe('a follower', () => {
-  it('sees what there is and what comes, at once, and ends promptly without a watcher left', async () => {
+  it('sees past and new events at once, stops promptly and leaves no watcher', async () => {
     const { root, add } = newLog()
     await add(0, 1)
     const follower = follow(root)
@@ -84,10 +84,10 @@ describe('a follower', () => {
     expect(performance.now() - before).toBeLessThan(900)
     expect(await follower.end()).toBeLessThan(500)
     expect(follower.seen()).toEqual([0, 1, 2])
-    await until('its watcher to be gone', () => !process.getActiveResourcesInfo().includes('FSEventWrap'))
+    await until('the watcher to be gone', () => !process.getActiveResourcesInfo().includes('FSEventWrap'))
   })
 
-  it('waits for a log that is not there yet, and for a deleted directory to come again', async () => {
+  it('waits for a log that does not exist yet, and for a deleted directory to be created again', async () => {
     const { root, path, add } = newLog()
     const follower = follow(root)
     await add(0)
@@ -98,7 +98,7 @@ describe('a follower', () => {
     expect(follower.seen()).toEqual([0, 'gap', 1, 2])
   })
 
-  it('loses nothing to three rotations between two reads', async () => {
+  it('loses no event in three rotations between two reads', async () => {
     const { root, add, rotate } = newLog()
     await add(0)
     const events = followEvents(root, { signal: new AbortController().signal })
@@ -127,7 +127,7 @@ describe('a follower', () => {
     expect(follower.seen()).toEqual([0, 1, 'gap', 2])
   })
 
-  it('tells of a gap once when it was too slow for what is kept', async () => {
+  it('reports one gap when it is too slow for the files that are kept', async () => {
     const { root, path } = newLog()
     const limits = { IAPEER_LIFECYCLE_LOG_MAX_BYTES: '100', IAPEER_LIFECYCLE_LOG_KEEP: '1' }
     const log = createEventLog(root, { env: limits })
@@ -150,7 +150,7 @@ describe('a follower', () => {
     )
   })
 
-  it('hands out the late line of a slow writer before what came after it', async () => {
+  it('yields the late line of a slow writer before newer lines', async () => {
     const { root, path, add, rotate } = newLog()
     await add(0)
     const follower = follow(root)
@@ -164,7 +164,7 @@ describe('a follower', () => {
     expect(follower.seen()).toEqual([0, 2, 1, 3])
   })
 
-  it('goes on behind any cursor, across rotation, and says when it cannot', async () => {
+  it('continues after any cursor, across rotation, and reports a gap when it cannot', async () => {
     const { root, path, add, rotate } = newLog()
     await add(0, 1, 2)
     rotate()
@@ -187,7 +187,7 @@ describe('a follower', () => {
     expect(lost.seen()).toEqual(['gap', 0, 1, 2, 5])
   })
 
-  it('takes a file that was written anew for another one', async () => {
+  it('treats a file that was rewritten as another file', async () => {
     const { root, path, add } = newLog()
     await add(0, 1)
     const { cursor } = await readEvents(root)
@@ -200,7 +200,7 @@ describe('a follower', () => {
     expect(follower.seen()).toEqual(['gap', 7, 8, 9])
   })
 
-  it('begins again where the file was emptied under it', async () => {
+  it('starts again when the file is emptied while it reads', async () => {
     const { root, path, add } = newLog()
     await add(0, 1, 2)
     const follower = follow(root)
@@ -211,7 +211,7 @@ describe('a follower', () => {
     expect(follower.seen()).toEqual([0, 1, 2, 'gap', 3])
   })
 
-  it('goes on where a reading has ended, and passes over garbage and lines too long, also unfinished ones', async () => {
+  it('continues where a read ended, and skips garbage and lines that are too long, even unfinished ones', async () => {
     const { root, path, add } = newLog()
     await add(0, 1)
     const { cursor } = await readEvents(root)
@@ -224,7 +224,7 @@ describe('a follower', () => {
     expect(follower.seen()).toEqual([2, 3])
   })
 
-  it('goes on behind a line that is too long, also when it is the first', async () => {
+  it('continues behind a line that is too long, even if it is the first', async () => {
     const { root, path, add } = newLog()
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, `${'y'.repeat(200_000)}\n`)
@@ -236,7 +236,7 @@ describe('a follower', () => {
     expect(follower.seen()).toEqual([0])
   })
 
-  it('narrows to what was asked for', async () => {
+  it('yields only the events that its filter selects', async () => {
     const { root, add } = newLog()
     await add(0)
     await createEventLog(root).append({ ev: 'daemon', state: 'started', pid: 1 })
@@ -247,7 +247,7 @@ describe('a follower', () => {
     }
   })
 
-  it('refuses what is no cursor, and ends at once when it was aborted before', async () => {
+  it('refuses an invalid cursor, and returns at once when it was aborted before', async () => {
     const { root } = newLog()
     mkdirSync(root, { recursive: true })
     const signal = AbortSignal.abort()
@@ -286,17 +286,17 @@ describe('8 writers of 500 lines each, rotated about every 40 lines', () => {
     expect((await readEvents(root)).events).toHaveLength(4_000)
   }, 90_000)
 
-  it('so do followers that come one after another, each with the cursor of the last', async () => {
+  it('so do followers one after another, each with the last cursor of the one before', async () => {
     const { root } = newLog()
     const items: FollowedEvent[] = []
     const writing = write(root)
     while (items.length < 4_000) {
       const cursor = items.at(-1)?.cursor
       const signal = AbortSignal.timeout(30_000)
-      let left = 40
+      let remaining = 40
       for await (const item of followEvents(root, { cursor, signal })) {
         items.push(item)
-        if (--left === 0 || items.length === 4_000) break
+        if (--remaining === 0 || items.length === 4_000) break
       }
       if (signal.aborted) break
     }
@@ -306,7 +306,7 @@ describe('8 writers of 500 lines each, rotated about every 40 lines', () => {
 })
 
 describe('the cursor behind the last event', () => {
-  it('is that of a log that was read to its end, and what follows it is what comes', async () => {
+  it('is the cursor of a log that was read to its end, and is followed by the later events', async () => {
     const log = newLog()
     expect(await endCursor(log.root)).toBe('')
     await log.add(1, 2, 3)
@@ -315,7 +315,7 @@ describe('the cursor behind the last event', () => {
     expect(await endCursor(log.root)).toBe((await readEvents(log.root)).cursor)
     await log.add(4)
     expect(await endCursor(log.root)).toBe((await readEvents(log.root)).cursor)
-    // A line that is not whole yet, after one that is longer than what is read at a time.
+    // An unfinished line, after a line that is longer than one read.
     appendFileSync(log.path, `${'x'.repeat(200_000)}\nts=2026-06-10T15:42:07.113Z ev=half`)
     const cursor = await endCursor(log.root)
     const follower = follow(log.root, cursor)
@@ -326,7 +326,7 @@ describe('the cursor behind the last event', () => {
     await follower.end()
   })
 
-  it.skipIf(process.platform !== 'linux')('costs the same however long the log is', async () => {
+  it.skipIf(process.platform !== 'linux')('costs the same for a log of any length', async () => {
     const log = newLog()
     await log.add(1)
     appendFileSync(log.path, 'ts=2026-06-10T15:42:07.113Z ev=bench\n'.repeat(500_000))

@@ -9,8 +9,8 @@ import { roots } from './support.ts'
 const { track, newRoot } = roots()
 const NAMES = ['ann', 'bob', 'eva', 'kim', 'lee']
 
-describe.runIf(mayMount)('on a disk that is full', () => {
-  it('peers can be stopped one after the other, in silence', async () => {
+describe.runIf(mayMount)('on a full disk', () => {
+  it('peers can be stopped one after the other, and no death is recorded', async () => {
     const { root, peer, deaths } = newRoot()
     const disk = await smallDisk(root)
     chmodSync(root, 0o700)

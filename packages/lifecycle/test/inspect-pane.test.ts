@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { inspectPane } from '../src/index.ts'
 
 const track = asyncCleanups()
-/** Linux tells arguments to the byte; elsewhere they are guesses, and say so. */
+/** Linux has exact arguments; on other systems `exact` is false. */
 const onLinux = process.platform === 'linux'
 const WAIT = ['-e', 'setInterval(() => {}, 1e6)']
 
-/** A person's own tmux server, `main` with one window of `sleep 1000`. */
+/** Starts a tmux server of a user, with a session `main` that runs `sleep 1000`. */
 async function newServer(socket = 's') {
   const directory = privateDirectory()
   track(directory.remove)
@@ -18,9 +18,9 @@ async function newServer(socket = 's') {
   mkdirSync(join(path, 'w'))
   const server = await startServer(join(path, socket))
   track(server.end)
-  /** Runs a command in a window of its own. */
+  /** Runs a command in a new window. @returns the id of its pane */
   const pane = async (args: readonly string[], options: readonly string[] = []): Promise<string> => {
-    const made = [
+    const command = [
       'new-window',
       '-d',
       '-P',
@@ -31,10 +31,10 @@ async function newServer(socket = 's') {
       '-c',
       join(path, 'w'),
     ]
-    const { stdout, stderr } = await server.tmux(...made, ...options, ...args)
+    const { stdout, stderr } = await server.tmux(...command, ...options, ...args)
     if (stdout === '') throw new Error(stderr)
     const [id = '', pid] = stdout.trim().split(' ')
-    // Until it runs its program it is a copy of the server.
+    // Until the child has called exec it is a copy of the server.
     await until('its program', async () => (await readCommandLine(Number(pid)))?.argv[0] !== 'tmux')
     return id
   }
@@ -47,7 +47,7 @@ async function newServer(socket = 's') {
   return { path, server, pane, shell, read, type }
 }
 
-/** All that a person could see of a server. */
+/** Returns everything that a user can see of a server. */
 async function stateOf({ tmux }: TestServer, id: string): Promise<unknown> {
   const facts = ['pid', 'dead', 'width', 'height', 'in_mode', 'active', 'title', 'current_command', 'pipe']
   const format = facts.map((one) => `#{pane_${one}}`).join('|')
@@ -65,8 +65,8 @@ async function stateOf({ tmux }: TestServer, id: string): Promise<unknown> {
   )
 }
 
-describe('what a pane runs', () => {
-  it('is told by its id and by its place, and the pane is as it was', async () => {
+describe('the command of a pane', () => {
+  it('is found by the id of the pane and by its position, and the pane is not changed', async () => {
     const { path, server, read, pane } = await newServer()
     const id = await pane(['sleep', '1001'], ['-n', 'a b:c.d'])
     const before = await stateOf(server, id)
@@ -86,7 +86,7 @@ describe('what a pane runs', () => {
     expect(await stateOf(server, id)).toEqual(before)
   })
 
-  it.runIf(onLinux)('keeps quotes, blanks, newlines and empty arguments', async () => {
+  it.runIf(onLinux)('keeps quotes, spaces, newlines and empty arguments', async () => {
     const { read, pane } = await newServer()
     const command = [
       process.execPath,
@@ -107,7 +107,7 @@ describe('what a pane runs', () => {
     expect(await read(id)).toMatchObject({ command, running: { exact: true } })
   })
 
-  it('is the job of the shell that a person types into, wherever that job is', async () => {
+  it('is the job of an interactive shell, with the directory of that job', async () => {
     const { path, read, shell, type } = await newServer()
     const id = await shell()
     await type(id, `cd ${path}; sleep 1002`)
@@ -118,7 +118,7 @@ describe('what a pane runs', () => {
     expect(job).toMatchObject({ command: ['sleep', '1002'], cwd: onLinux ? path : expect.any(String) })
   })
 
-  it('is the job of a shell in a shell', async () => {
+  it('is the job of a nested shell', async () => {
     const { read, shell, type } = await newServer()
     const id = await shell()
     await type(id, 'bash --norc --noprofile -i')
@@ -127,7 +127,7 @@ describe('what a pane runs', () => {
     await until('the job', async () => (await read(id)).command?.join(' ') === 'sleep 1003')
   })
 
-  it('is the shell itself where nothing or a pipeline runs in it; what runs behind is no job', async () => {
+  it('is the shell itself at the prompt or for a pipeline, and a background process does not count as a job', async () => {
     const { read, shell, type } = await newServer()
     const id = await shell()
     await until('its prompt', async () => (await read(id)).running.source === 'shell')
@@ -139,26 +139,29 @@ describe('what a pane runs', () => {
     expect(await read(id)).toMatchObject({ command, running: { source: 'shell' } })
   })
 
-  it.runIf(onLinux)('of a login shell is one again', async () => {
+  it.runIf(onLinux)('of a login shell starts a login shell', async () => {
     const { read, pane } = await newServer()
     const id = await pane(['env', 'HISTFILE=', 'ENV=', 'bash', '-c', 'exec -a -sh sh'])
     await until('its prompt', async () => (await read(id)).command?.join(' ') === 'sh -l')
   })
 
-  it.runIf(onLinux)('is the one process of a line, which is told, and else the line', async () => {
-    const { read, pane } = await newServer()
-    const one = await pane(['sh', '-c', 'sleep 1006; true'])
-    const { running } = await until('the job', async () => {
-      const found = await read(one)
-      // Before it becomes what it runs, a child is a copy of its shell.
-      return found.running.source === 'job' && found.running.argv[0] === 'sleep' && found
-    })
-    expect(running).toMatchObject({ argv: ['sleep', '1006'], line: ['sh', '-c', 'sleep 1006; true'] })
-    const two = await pane(['sh', '-c', 'sleep 1007 | cat'])
-    expect((await read(two)).command).toEqual(['sh', '-c', 'sleep 1007 | cat'])
-  })
+  it.runIf(onLinux)(
+    'is the only process of a sh -c line, with that line, and otherwise the line',
+    async () => {
+      const { read, pane } = await newServer()
+      const one = await pane(['sh', '-c', 'sleep 1006; true'])
+      const { running } = await until('the job', async () => {
+        const found = await read(one)
+        // Until the child has called exec it is a copy of its shell.
+        return found.running.source === 'job' && found.running.argv[0] === 'sleep' && found
+      })
+      expect(running).toMatchObject({ argv: ['sleep', '1006'], line: ['sh', '-c', 'sleep 1006; true'] })
+      const two = await pane(['sh', '-c', 'sleep 1007 | cat'])
+      expect((await read(two)).command).toEqual(['sh', '-c', 'sleep 1007 | cat'])
+    },
+  )
 
-  it('of a script is the script, whatever it does at the moment', async () => {
+  it('of a script is the script, not the command that the script runs', async () => {
     const { path, read, pane } = await newServer()
     writeFileSync(join(path, 'run.sh'), 'sleep 1008\ntrue\n')
     expect((await read(await pane(['sh', join(path, 'run.sh')]))).command).toEqual([
@@ -167,7 +170,7 @@ describe('what a pane runs', () => {
     ])
   })
 
-  it('is a runtime of its own where the program is called claude or codex', async () => {
+  it('is the runtime claude or codex if the program has that name', async () => {
     const { path, read, pane } = await newServer()
     const cat = join(path, 'claude')
     symlinkSync('/bin/cat', cat)
@@ -189,7 +192,7 @@ describe('what a pane runs', () => {
     })
   })
 
-  it.runIf(onLinux)('that goes by a title of its own is told as not found', async () => {
+  it.runIf(onLinux)('of a process that has set its own title is reported as not found', async () => {
     const { read, pane } = await newServer()
     const id = await pane([process.execPath, '-e', 'process.title = "my agent"; setInterval(() => {}, 1e6)'])
     await until('its title', async () => !(await read(id)).found)
@@ -197,14 +200,14 @@ describe('what a pane runs', () => {
 })
 
 describe('the server of a pane', () => {
-  it('may be shared: every session of it counts', async () => {
+  it('may be shared, and all its sessions are counted', async () => {
     const { server, read } = await newServer()
     await server.tmux('new-session', '-d', '-s', 'other', 'sleep 1000')
     await server.tmux('new-session', '-d', '-s', 'third', '-t', 'main')
     expect(await read('%0')).toMatchObject({ sessions: 3 })
   })
 
-  it('is found by a path with colons, and by its name as for tmux -L', async () => {
+  it('is found by a path with colons, and by a name as for tmux -L', async () => {
     const { server, path, read } = await newServer('a:b:c')
     expect((await read('%0')).socketPath).toBe(server.socketPath)
     const directory = join(path, `tmux-${process.getuid?.()}`)
@@ -225,7 +228,7 @@ describe('a pane that cannot be read', () => {
     ['/nowhere:', 'invalid-pane'],
     ['/nowhere:%0', 'no-such-socket'],
     ['no-such-name:%0', 'no-such-socket'],
-  ])('%j is an error by its code, with a hint', async (target, code) => {
+  ])('%j is an error with a code and a hint', async (target, code) => {
     await expect(inspectPane(target)).rejects.toMatchObject({ code, hint: expect.any(String) })
   })
 
@@ -235,19 +238,19 @@ describe('a pane that cannot be read', () => {
     ['main:9.0', 'no-such-pane'],
     ['main:0', 'invalid-pane'],
     ['main', 'invalid-pane'],
-  ])('%s of a server that runs is an error by its code', async (name, code) => {
+  ])('%s of a running server is an error with a code', async (name, code) => {
     const { read } = await newServer()
     await expect(read(name)).rejects.toMatchObject({ code, hint: expect.any(String) })
   })
 
-  it('is one of several of that name, dead, or of a directory that is gone', async () => {
+  it('is ambiguous, dead, or in a directory that does not exist', async () => {
     const { path, server, read, pane } = await newServer()
     for (const seconds of ['1009', '1010']) await pane(['sleep', seconds], ['-n', 'same'])
     await expect(read('main:same.0')).rejects.toMatchObject({ code: 'ambiguous-pane' })
     await server.tmux('set-option', '-g', 'remain-on-exit', 'on')
     const dead = await pane(['true'])
     await until(
-      'its end',
+      'its exit',
       async () => (await server.tmux('display-message', '-p', '-t', dead, '#{pane_dead}')).stdout === '1\n',
     )
     await expect(read(dead)).rejects.toMatchObject({ code: 'pane-dead' })
@@ -260,7 +263,7 @@ describe('a pane that cannot be read', () => {
     expect(await read(gone, path)).toMatchObject({ cwd: path, command: ['sleep', '1011'] })
   })
 
-  it('is of a server that has ended, or that does not answer', async () => {
+  it('is on a server that has exited or does not respond', async () => {
     const { server, read } = await newServer()
     await server.stop()
     await expect(read('%0')).rejects.toMatchObject({ code: 'server-unresponsive' })

@@ -16,7 +16,7 @@ function newRoot(): string {
   return join(directory.path, 'root')
 }
 
-it('a kept watch is remembered, replaced and forgotten', async () => {
+it('a kept watch is stored, replaced and removed', async () => {
   const root = newRoot()
   expect(await listKeptWatches(root)).toEqual([])
   await keepWatch(root, { identity: 'tmux-a', socketPath: '/s/a' })
@@ -32,7 +32,7 @@ it('a kept watch is remembered, replaced and forgotten', async () => {
 })
 
 it.each(['', '{', '[]', '{"socketPath":1}', 'null'])(
-  'a file that holds %j is set aside, not lost and not obeyed',
+  'a file that contains %j is renamed, not deleted and not used',
   async (text) => {
     const root = newRoot()
     await keepWatch(root, { identity: 'tmux-a', socketPath: '/s/a' })
@@ -44,7 +44,7 @@ it.each(['', '{', '[]', '{"socketPath":1}', 'null'])(
   },
 )
 
-it('many readers at once set broken files aside once, and keep each of them', async () => {
+it('concurrent readers rename each malformed file once, and all of them are kept', async () => {
   const root = newRoot()
   const tally = join(root, 'state', 'lifecycle', 'command-bob.tally')
   const watch = join(root, 'state', 'lifecycle', 'watches', 'tmux-a.json')
@@ -64,7 +64,7 @@ it('many readers at once set broken files aside once, and keep each of them', as
     ])
 })
 
-it('refuses an identity that would leave the directory', async () => {
+it('an identity that leads out of the directory is refused', async () => {
   await expect(keepWatch(newRoot(), { identity: '../x', socketPath: '/s' })).rejects.toMatchObject({
     code: 'invalid-identity',
   })

@@ -28,17 +28,17 @@ const deliverAll = async (
 ): Promise<string[]> =>
   (await deliverPending(root, await enqueueNotification(root, notification, env), env)).map(({ why }) => why)
 
-/** A server on loopback that answers with a status, and what it was sent. */
+/** Starts a server on loopback that answers with a status and keeps the bodies that it is sent. */
 async function webhook(status: number): Promise<{ readonly url: string; readonly bodies: string[] }> {
   const bodies: string[] = []
-  const server = createServer((asked, answer) => {
+  const server = createServer((request, response) => {
     let body = ''
-    asked.setEncoding('utf8').on('data', (chunk: string) => {
+    request.setEncoding('utf8').on('data', (chunk: string) => {
       body += chunk
     })
-    asked.on('end', () => {
+    request.on('end', () => {
       bodies.push(body)
-      answer.writeHead(status).end()
+      response.writeHead(status).end()
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -47,7 +47,7 @@ async function webhook(status: number): Promise<{ readonly url: string; readonly
   return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/`, bodies }
 }
 
-/** A zombie that nobody has waited for does not run. */
+/** Whether a process runs; a zombie that was not waited for does not. */
 const isRunning = (pid: number): boolean => {
   const stat = `/proc/${pid}/stat`
   if (process.platform === 'linux') return existsSync(stat) && !/\) Z /.test(readFileSync(stat, 'latin1'))
@@ -58,11 +58,11 @@ const isRunning = (pid: number): boolean => {
   }
 }
 
-it('hook, desktop and webhook hear of it, each as it is', async () => {
+it('hook, desktop and webhook each get the whole notification', async () => {
   const { root, path } = newRoot()
   mkdirSync(join(root, 'hooks'), { recursive: true })
   writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\nexec cat > '${path}/hook'\n`, { mode: 0o700 })
-  // Stands in for the desktop's own program.
+  // Stands in for the notification program of the desktop.
   for (const name of ['notify-send', 'osascript'])
     writeFileSync(join(path, name), `#!/bin/sh\nprintf '%s\\n' "$@" > '${path}/desktop'\n`, { mode: 0o700 })
   const { url, bodies } = await webhook(204)
@@ -77,18 +77,18 @@ it('hook, desktop and webhook hear of it, each as it is', async () => {
   expect(bodies.map((body) => JSON.parse(body))).toEqual([NOTIFICATION])
 })
 
-it('what fails is told a line each, and keeps no other from it', async () => {
+it('each failure is reported in one line, and does not stop the other channels', async () => {
   const { root, path } = newRoot()
   mkdirSync(join(root, 'hooks'), { recursive: true })
   writeFileSync(join(root, 'hooks', 'on-death'), '#!/bin/sh\nexit 3\n', { mode: 0o700 })
   const { url } = await webhook(500)
   const env = { PATH: path, IAPEER_NOTIFY: '1', IAPEER_WEBHOOK_URL: url }
   expect((await deliverAll(root, NOTIFICATION, env)).join('\n')).toMatch(
-    /^hooks\/on-death ended with 3\nthere is no \S+\nthe webhook answered 500$/,
+    /^hooks\/on-death exited with code 3\n\S+ is not installed\nthe webhook answered 500$/,
   )
 })
 
-it('a webhook that cannot be reached is told without its address', async () => {
+it('the failure of an unreachable webhook is reported without its URL', async () => {
   const { root, path } = newRoot()
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -99,37 +99,37 @@ it('a webhook that cannot be reached is told without its address', async () => {
   expect(await deliverAll(root, NOTIFICATION, env)).toEqual(['the webhook failed: ECONNREFUSED'])
 })
 
-it('a hook that is not executable is told of, once, and what to do', async () => {
+it('a hook that is not executable is reported once, with what to do', async () => {
   const { root } = newRoot()
   mkdirSync(join(root, 'hooks'), { recursive: true })
   writeFileSync(join(root, 'hooks', 'on-death'), '#!/bin/sh\nexit 0\n', { mode: 0o600 })
   const pending = await enqueueNotification(root, NOTIFICATION, {})
-  const notified = await Promise.all([1, 2].map(() => deliverPending(root, pending, {})))
-  expect(notified.flat().map(({ why }) => why)).toEqual(['hooks/on-death cannot be run: chmod +x it'])
+  const failures = await Promise.all([1, 2].map(() => deliverPending(root, pending, {})))
+  expect(failures.flat().map(({ why }) => why)).toEqual(['hooks/on-death is not executable: chmod +x it'])
   expect(await listPending(root)).toEqual([])
 })
 
-it('where nobody wants to hear, nothing is done', async () => {
+it('without a channel nothing is delivered', async () => {
   expect(await deliverAll(newRoot().root, NOTIFICATION, {})).toEqual([])
 })
 
-it('what a killed teller has laid out and not told is told by the next ones, once', async () => {
+it('notifications that a killed process left in the outbox are delivered once by the next processes', async () => {
   const { root, path } = newRoot()
   mkdirSync(join(root, 'hooks'), { recursive: true })
   writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >> '${path}/hook'\n`, { mode: 0o700 })
   const env = { PATH: process.env['PATH'] }
   await enqueueNotification(root, { ...NOTIFICATION, deaths: [{ id: NOTIFICATION.id }] }, env)
-  const left = await listPending(root)
-  expect(left).toHaveLength(1)
+  const stale = await listPending(root)
+  expect(stale).toHaveLength(1)
   await notifyDeaths(root, { env, log: createEventLog(root), now: new Date() })
   await enqueueNotification(root, { ...NOTIFICATION, deaths: [{ id: NOTIFICATION.id }] }, env)
-  await Promise.all([1, 2, 3].map(() => deliverPending(root, left, env)))
+  await Promise.all([1, 2, 3].map(() => deliverPending(root, stale, env)))
   expect(readFileSync(join(path, 'hook'), 'utf8').match(/\n/g)).toHaveLength(2)
   expect(readFileSync(join(root, 'state', 'lifecycle', 'notified.json'), 'utf8')).toContain(NOTIFICATION.id)
   expect(readdirSync(join(root, 'state', 'lifecycle', 'outbox'))).toEqual([])
 })
 
-it('a hook that hangs is ended with all that it has started', async () => {
+it('a hook that hangs is killed with every process that it started', async () => {
   const { root, path } = newRoot()
   mkdirSync(join(root, 'hooks'), { recursive: true })
   const script = `#!/bin/sh\nsleep 1000 &\necho "$$ $!" > '${path}/pids'\nsleep 1000\n`
@@ -140,10 +140,10 @@ it('a hook that hangs is ended with all that it has started', async () => {
   const [hook = Number.NaN, child = Number.NaN] = readFileSync(join(path, 'pids'), 'utf8')
     .split(' ')
     .map(Number)
-  for (const pid of [hook, child]) await until(`the end of ${pid}`, () => !isRunning(pid))
+  for (const pid of [hook, child]) await until(`the exit of ${pid}`, () => !isRunning(pid))
 }, 20_000)
 
-/** Records a death as a recorder does, with a snapshot of so many bytes. */
+/** Records a death as a recorder does, with a snapshot of about `snapshotBytes`. */
 function recordDeath(root: string, identity: string, at: Date, snapshotBytes = 100): string {
   const deaths = join(root, 'logs', 'iapeer', 'server-deaths')
   mkdirSync(deaths, { recursive: true })
@@ -161,7 +161,7 @@ function recordDeath(root: string, identity: string, at: Date, snapshotBytes = 1
   return id
 }
 
-function beginAnnouncing(root: string): void {
+function enableNotifications(root: string): void {
   mkdirSync(join(root, 'state', 'lifecycle'), { recursive: true })
   writeFileSync(join(root, 'state', 'lifecycle', 'notified.json'), '[]\n')
 }
@@ -169,10 +169,10 @@ function beginAnnouncing(root: string): void {
 const bytesRead = (): number => Number(/^rchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
 
 it.skipIf(process.platform !== 'linux')(
-  'a death that is too young to be announced is not judged yet',
+  'a death that is too young to be notified is not judged yet',
   async () => {
     const { root } = newRoot()
-    beginAnnouncing(root)
+    enableNotifications(root)
     const at = new Date()
     recordDeath(root, 'command-bob', at, 16 * 1024 * 1024)
     const options = { env: {}, log: createEventLog(root) }
@@ -185,9 +185,9 @@ it.skipIf(process.platform !== 'linux')(
   },
 )
 
-it('what fails is logged under the peer that it is about', async () => {
+it('a failure is logged under the peer that it is about', async () => {
   const { root } = newRoot()
-  beginAnnouncing(root)
+  enableNotifications(root)
   mkdirSync(join(root, 'hooks'), { recursive: true })
   writeFileSync(join(root, 'hooks', 'on-death'), '#!/bin/sh\n! grep -q command-carol-2\n', { mode: 0o700 })
   const at = new Date()
@@ -204,9 +204,9 @@ it('what fails is logged under the peer that it is about', async () => {
   ])
 })
 
-it('a hook that hangs delays few others: some are run at a time', async () => {
+it('a hook that hangs delays few others: several run at a time', async () => {
   const { root, path } = newRoot()
-  beginAnnouncing(root)
+  enableNotifications(root)
   mkdirSync(join(root, 'hooks'), { recursive: true })
   const script = `#!/bin/sh\necho + >> '${path}/runs'\nsleep 0.5\necho - >> '${path}/runs'\n`
   writeFileSync(join(root, 'hooks', 'on-death'), script, { mode: 0o700 })
@@ -224,14 +224,14 @@ it('a hook that hangs delays few others: some are run at a time', async () => {
   expect(most).toBeLessThanOrEqual(4)
 })
 
-it('a notification that cannot be taken keeps no other from being delivered', async () => {
+it('a notification that cannot be claimed does not stop the others', async () => {
   const { root, path } = newRoot()
   mkdirSync(join(root, 'hooks'), { recursive: true })
   const hook = join(root, 'hooks', 'on-death')
   writeFileSync(hook, `#!/bin/sh\ncat >> '${path}/hook'\n`, { mode: 0o700 })
   const env = { PATH: process.env['PATH'], IAPEER_NOTIFY: '1' }
   const pending = await enqueueNotification(root, NOTIFICATION, env)
-  // A directory that is not empty where the file is to be renamed to.
+  // A directory that is not empty, at the path that the file is to be renamed to.
   for (const { path: file, channel } of pending)
     if (channel === 'desktop') mkdirSync(join(file.replace(/\.json$/, '.taken'), 'x'), { recursive: true })
   const failures = await deliverPending(root, pending, env)

@@ -16,13 +16,13 @@ import { roots } from './support.ts'
 const { track, newRoot } = roots()
 
 function newLogs() {
-  const made = newRoot()
-  const logs = join(made.root, 'logs', 'lifecycle')
+  const testRoot = newRoot()
+  const logs = join(testRoot.root, 'logs', 'lifecycle')
   mkdirSync(logs, { recursive: true })
-  return { ...made, logs }
+  return { ...testRoot, logs }
 }
 
-it('a pane log that has grown is kept beside a new one, while its program goes on writing', async () => {
+it('a large pane log is rotated while its program keeps writing', async () => {
   const { root, logs, peer } = newLogs()
   const counting = 'i=0; while :; do i=$((i+1)); echo "line $i."; sleep 0.002; done'
   const entry = await peer(['sh', '-c', counting])
@@ -32,20 +32,20 @@ it('a pane log that has grown is kept beside a new one, while its program goes o
   })
   const path = join(logs, 'command-bob.log')
   const limits = { maxBytes: 1_000 }
-  await until('it to grow', () => statSync(path).size > 1_000)
+  await until('the log to grow', () => statSync(path).size > 1_000)
   expect(await rotatePaneLogs(root, limits)).toBe(1)
   await until('more to be written', () => statSync(path).size > 100)
   const numbers = [`${path}.1`, path]
     .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/line (\d+)\./g)])
     .map((match) => Number(match[1]))
   expect(numbers[0]).toBe(1)
-  // Nothing twice; at most what came between the last look and the emptying is missing.
+  // No line is there twice; only lines written between the last read and the truncation may be missing.
   expect(numbers.every((number, at) => at === 0 || number > (numbers[at - 1] ?? 0))).toBe(true)
   expect((numbers.at(-1) ?? 0) - numbers.length).toBeLessThanOrEqual(3)
   expect(statSync(`${path}.1`).mode & 0o777).toBe(0o600)
 })
 
-it('the directory is kept within its bound: older files go first, and those longest unused', async () => {
+it('the directory is kept within its limit: rotated files are removed first, then the least recently written', async () => {
   const { root, logs } = newLogs()
   const write = (name: string, bytes: number, ageSecs: number): void => {
     writeFileSync(join(logs, name), 'x'.repeat(bytes))
@@ -66,7 +66,7 @@ it('the directory is kept within its bound: older files go first, and those long
   expect(statSync(join(logs, 'notes.txt')).size).toBe(5_000)
 })
 
-it('a link or a directory among the logs is nobody`s log', async () => {
+it('a symbolic link or a directory among the logs is not touched', async () => {
   const { root, path, logs } = newLogs()
   const mine = join(path, 'mine')
   writeFileSync(mine, 'x'.repeat(5_000))
@@ -77,6 +77,6 @@ it('a link or a directory among the logs is nobody`s log', async () => {
   expect(statSync(mine).size).toBe(5_000)
 })
 
-it('where nothing has been logged, there is nothing to do', async () => {
+it('a root without logs has nothing to rotate', async () => {
   expect(await rotatePaneLogs(newRoot().root)).toBe(0)
 })

@@ -19,7 +19,7 @@ const V2 = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find((path) =>
   existsSync(join(path, 'cgroup.controllers')),
 )
 
-/** A cgroup of a test's own; undefined where none can be made. */
+/** Creates a cgroup; undefined where that is not possible. */
 function newCgroup(mount: string | undefined): string | undefined {
   if (mount === undefined) return undefined
   const path = join(mount, `iapeer-test-${process.pid}-${Math.random().toString(36).slice(2, 8)}`)
@@ -32,55 +32,55 @@ function newCgroup(mount: string | undefined): string | undefined {
   }
 }
 
-/** For a test, before its root: what runs in it is ended first. */
+/** Creates a cgroup for a test. Call it before `newRoot`: clean-up stops the peers of the root first. */
 function testCgroup(mount: string | undefined): string {
   const directory = newCgroup(mount)
-  if (directory === undefined) throw new Error('no cgroup can be made any more')
+  if (directory === undefined) throw new Error('cannot create another cgroup')
   track(async () => {
-    await until('its cgroup to be empty', () => readFileSync(join(directory, 'cgroup.procs'), 'utf8') === '')
+    await until('the cgroup to be empty', () => readFileSync(join(directory, 'cgroup.procs'), 'utf8') === '')
     rmdirSync(directory)
   })
   return directory
 }
 
-function possible(mount: string | undefined, needs: string): boolean {
+function hasFeature(mount: string | undefined, file: string): boolean {
   const path = newCgroup(mount)
   if (path === undefined) return false
-  const has = existsSync(join(path, needs))
+  const has = existsSync(join(path, file))
   rmdirSync(path)
   return has
 }
 
-const hasV1 = possible(MEMORY_V1, 'memory.limit_in_bytes')
-const hasV2Memory = V2 !== undefined && possible(V2, 'memory.max')
-const hasV2Kill = V2 !== undefined && possible(V2, 'cgroup.kill')
+const hasV1 = hasFeature(MEMORY_V1, 'memory.limit_in_bytes')
+const hasV2Memory = V2 !== undefined && hasFeature(V2, 'memory.max')
+const hasV2Kill = V2 !== undefined && hasFeature(V2, 'cgroup.kill')
 for (const [has, what] of [
   [hasV1, 'memory limits of cgroup v1'],
   [hasV2Memory, 'memory limits of cgroup v2'],
   [hasV2Kill, 'cgroup.kill of cgroup v2'],
 ] as const)
-  if (!has) process.stderr.write(`deaths by ${what} are not tried for real: this machine has none to give\n`)
+  if (!has) process.stderr.write(`deaths by ${what} are not tested: this machine does not have them\n`)
 
-async function up(made: TestRoot, command: readonly string[] = ['sleep', '1000']): Promise<PeerSession> {
+async function start(made: TestRoot, command: readonly string[] = ['sleep', '1000']): Promise<PeerSession> {
   await launchPeer(made.root, await made.peer(command))
   return sessionOf(made)
 }
 
 async function sessionOf({ root }: TestRoot): Promise<PeerSession> {
   const [session] = await listSessions(root)
-  if (session === undefined) throw new Error('nothing runs')
+  if (session === undefined) throw new Error('no session runs')
   return session
 }
 
-/** The pid of its guard. */
+/** Returns the pid of the guard of a session. */
 function guardOf({ root }: TestRoot, { identity, gen }: PeerSession): number {
   const state = readFileSync(join(root, 'state', 'canary', `${identity}-${gen}`), 'utf8')
   const [, pid] = /^recorder=(\d+):/m.exec(state) ?? []
-  if (pid === undefined) throw new Error('it has no guard')
+  if (pid === undefined) throw new Error('the session has no guard')
   return Number(pid)
 }
 
-/** Ends the server with the guard that would have told. */
+/** Kills the server and the guard that would have recorded that. */
 function killBoth(made: TestRoot, session: PeerSession): void {
   const guard = guardOf(made, session)
   process.kill(guard, 'SIGSTOP')
@@ -88,36 +88,36 @@ function killBoth(made: TestRoot, session: PeerSession): void {
   process.kill(guard, 'SIGKILL')
 }
 
-async function noticed(made: TestRoot): Promise<void> {
-  await until('it to be noticed', async () => {
+async function reconcileUntilRecorded(made: TestRoot): Promise<void> {
+  await until('the death to be recorded', async () => {
     await reconcile(rootRecordLocation(made.root))
     return made.deaths().length > 0
   })
 }
 
-/** What is found of the one death of a root; nothing else may have been recorded. */
+/** Waits for the death of a root, which must be the only one. @returns its verdict */
 async function verdictOf({ root }: TestRoot): Promise<Verdict> {
   const sessions = await listSessions(root)
-  const records = await until('its death to be recorded', async () => {
-    // As the sweep does: some versions of tmux lose the end of a child.
+  const records = await until('the death to be recorded', async () => {
+    // As the sweep does: some versions of tmux miss the exit of a child.
     for (const { server, leader } of sessions) await healLostChild(server, leader.pid)
     const found = await readDeathRecords(root)
     return found.length > 0 ? found : undefined
   })
   const [record] = records
-  if (record === undefined) throw new Error('nobody died')
+  if (record === undefined) throw new Error('no death was recorded')
   const snapshot = record.forensics
   if (snapshot !== undefined)
     await until(
-      'its snapshot',
+      'the snapshot',
       () => existsSync(snapshot) && readFileSync(snapshot, 'utf8').endsWith('--- end\n'),
     )
   expect(await readDeathRecords(root)).toHaveLength(1)
   return (await judgeDeath(root, record, records)).judged
 }
 
-/** A peer whose server, guard and agent are born in a cgroup: what launched it is gone by then. */
-async function upInCgroup(
+/** Starts a peer whose server, guard and agent run in a cgroup; the process that launches it exits. */
+async function startInCgroup(
   made: TestRoot,
   directory: string,
   command: readonly string[],
@@ -130,44 +130,51 @@ async function upInCgroup(
   await made.peer(command)
   const argv = [JOIN, directory, process.execPath, '--input-type=module', '-e', program]
   const ran = await run('sh', argv)
-  if (ran.exitCode !== 0) throw new Error(`it was not launched: ${ran.stderr}`)
+  if (ran.exitCode !== 0) throw new Error(`the peer was not launched: ${ran.stderr}`)
   return sessionOf(made)
 }
 
-/** Takes 1 MiB more every few milliseconds, in itself or (`child`) in a process of its own. */
-const EAT = 'x=; while :; do x="$x$(head -c 1048576 /dev/zero | tr "\\0" x)"; done'
+/** Shell code that allocates 1 MiB more every few milliseconds. */
+const ALLOCATE = 'x=; while :; do x="$x$(head -c 1048576 /dev/zero | tr "\\0" x)"; done'
 
-describe('a real death by memory', () => {
-  it.skipIf(!hasV1)('of an agent at the limit of its cgroup (v1) is one', async () => {
+describe('a real death by lack of memory', () => {
+  it.skipIf(!hasV1)('of an agent at the limit of its cgroup (v1) is cgroup-oom', async () => {
     const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
     const go = join(made.path, 'go')
-    await upInCgroup(made, directory, ['sh', '-c', `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`])
+    await startInCgroup(made, directory, [
+      'sh',
+      '-c',
+      `until [ -e '${go}' ]; do sleep 0.05; done; ${ALLOCATE}`,
+    ])
     writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
     writeFileSync(go, '')
-    // Its server may be next, before the first one has given its memory back.
+    // The kernel may kill its server too, before the memory of the first process is free.
     expect(await verdictOf(made)).toMatchObject({ verdict: 'cgroup-oom', confidence: 'high' })
   })
 
-  it.skipIf(!hasV1)('of an agent that was chosen when a child of it took the memory is one', async () => {
-    const directory = testCgroup(MEMORY_V1)
-    const made = newRoot()
-    const go = join(made.path, 'go')
-    const child = `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`
-    const agent = `sh -c "$0" & echo 1000 > /proc/$$/oom_score_adj; wait; sleep 1000`
-    await upInCgroup(made, directory, ['sh', '-c', agent, child])
-    writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
-    writeFileSync(go, '')
-    expect(await verdictOf(made)).toMatchObject({ verdict: 'cgroup-oom', confidence: 'high' })
-    // The child goes on until it is hung up, or killed too.
-  })
+  it.skipIf(!hasV1)(
+    'of an agent that the kernel chose although its child took the memory is cgroup-oom',
+    async () => {
+      const directory = testCgroup(MEMORY_V1)
+      const made = newRoot()
+      const go = join(made.path, 'go')
+      const child = `until [ -e '${go}' ]; do sleep 0.05; done; ${ALLOCATE}`
+      const agent = `sh -c "$0" & echo 1000 > /proc/$$/oom_score_adj; wait; sleep 1000`
+      await startInCgroup(made, directory, ['sh', '-c', agent, child])
+      writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
+      writeFileSync(go, '')
+      expect(await verdictOf(made)).toMatchObject({ verdict: 'cgroup-oom', confidence: 'high' })
+      // The child goes on until SIGHUP, or until the kernel kills it too.
+    },
+  )
 
-  it.skipIf(!hasV1)('of a child, by which its agent ended too, is told with the child', async () => {
+  it.skipIf(!hasV1)('of a child whose agent then exited names the child', async () => {
     const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
     const go = join(made.path, 'go')
-    const child = `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`
-    await upInCgroup(made, directory, ['sh', '-c', 'sh -c "$0"; exit $?', child])
+    const child = `until [ -e '${go}' ]; do sleep 0.05; done; ${ALLOCATE}`
+    await startInCgroup(made, directory, ['sh', '-c', 'sh -c "$0"; exit $?', child])
     writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
     writeFileSync(go, '')
     expect(await verdictOf(made)).toMatchObject({
@@ -177,12 +184,12 @@ describe('a real death by memory', () => {
     })
   })
 
-  it.skipIf(!hasV1)('of a server that the kernel chose is one', async () => {
+  it.skipIf(!hasV1)('of a server that the kernel chose is cgroup-oom', async () => {
     const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
     const go = join(made.path, 'go')
-    const eat = `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`
-    const session = await upInCgroup(made, directory, ['sh', '-c', eat])
+    const allocate = `until [ -e '${go}' ]; do sleep 0.05; done; ${ALLOCATE}`
+    const session = await startInCgroup(made, directory, ['sh', '-c', allocate])
     writeFileSync(`/proc/${session.server.pid}/oom_score_adj`, '1000')
     writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
     writeFileSync(go, '')
@@ -193,23 +200,27 @@ describe('a real death by memory', () => {
     })
   })
 
-  it.skipIf(!hasV2Memory)('of an agent at the limit of its cgroup (v2) is one', async () => {
+  it.skipIf(!hasV2Memory)('of an agent at the limit of its cgroup (v2) is cgroup-oom', async () => {
     const directory = testCgroup(V2)
     const made = newRoot()
     const go = join(made.path, 'go')
-    await upInCgroup(made, directory, ['sh', '-c', `until [ -e '${go}' ]; do sleep 0.05; done; ${EAT}`])
+    await startInCgroup(made, directory, [
+      'sh',
+      '-c',
+      `until [ -e '${go}' ]; do sleep 0.05; done; ${ALLOCATE}`,
+    ])
     writeFileSync(join(directory, 'memory.max'), String(40 * 2 ** 20))
     writeFileSync(go, '')
     expect(await verdictOf(made)).toMatchObject({ verdict: 'cgroup-oom', confidence: 'high' })
   })
 
-  it.skipIf(!hasV1)('is none where a limit was reached, and somebody else killed it', async () => {
+  it.skipIf(!hasV1)('is not cgroup-oom where a limit was reached but a signal killed it', async () => {
     const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
-    const { server } = await upInCgroup(made, directory, ['sleep', '1000'])
+    const { server } = await startInCgroup(made, directory, ['sleep', '1000'])
     const limit = 8 * 2 ** 20
     writeFileSync(join(directory, 'memory.limit_in_bytes'), String(limit))
-    // Written pages count, and are given back at the limit: nobody is killed for them.
+    // Written pages count, and are reclaimed at the limit: no process is killed for them.
     await run('sh', [JOIN, directory, 'sh', '-c', `head -c ${4 * limit} /dev/zero > '${made.path}/big'`])
     expect(Number(readFileSync(join(directory, 'memory.failcnt'), 'utf8'))).toBeGreaterThan(0)
     process.kill(server.pid, 'SIGKILL')
@@ -218,9 +229,9 @@ describe('a real death by memory', () => {
 })
 
 describe('a real death by a signal', () => {
-  it('of unknown sender is no lack of memory', async () => {
+  it('of an unknown sender is not taken for lack of memory', async () => {
     const made = newRoot()
-    const { server } = await up(made)
+    const { server } = await start(made)
     process.kill(server.pid, 'SIGKILL')
     const verdict = await verdictOf(made)
     expect(verdict).toMatchObject({
@@ -237,42 +248,42 @@ describe('a real death by a signal', () => {
     ['the agent', 'SIGABRT'],
   ] as const)('that is a fault, %s by %s, is a crash', async (who, signal) => {
     const made = newRoot()
-    const { server, leader } = await up(made)
+    const { server, leader } = await start(made)
     process.kill(who === 'the server' ? server.pid : leader.pid, signal)
     expect(await verdictOf(made)).toMatchObject({ verdict: 'crashed', confidence: 'high' })
   })
 
-  it('to all at once, as at a logout, is one death, told as far as it is known', async () => {
+  it('to all at once, as at a logout, is one death', async () => {
     const made = newRoot()
-    const session = await up(made)
+    const session = await start(made)
     for (const pid of [session.server.pid, session.leader.pid, guardOf(made, session)])
       process.kill(pid, 'SIGTERM')
     const { verdict } = await verdictOf(made)
-    // Whichever of the two ends first: the guard outlives a SIGTERM, and tells.
+    // Server or agent may die first; the guard survives SIGTERM and records the death.
     expect(['exited', 'killed-by-signal']).toContain(verdict)
   })
 
-  it('that takes server and recorder together is told when somebody looks', async () => {
+  it('that kills server and recorder together is recorded by the next reconcile', async () => {
     const made = newRoot()
-    killBoth(made, await up(made))
-    await noticed(made)
+    killBoth(made, await start(made))
+    await reconcileUntilRecorded(made)
     expect(await verdictOf(made)).toMatchObject({ verdict: 'recorder-lost' })
   })
 
-  it.skipIf(!hasV2Kill)('that takes its whole cgroup (v2) is one true record', async () => {
+  it.skipIf(!hasV2Kill)('that kills its whole cgroup (v2) is one record', async () => {
     const directory = testCgroup(V2)
     const made = newRoot()
-    await upInCgroup(made, directory, ['sleep', '1000'])
+    await startInCgroup(made, directory, ['sleep', '1000'])
     writeFileSync(join(directory, 'cgroup.kill'), '1')
-    await noticed(made)
+    await reconcileUntilRecorded(made)
     expect(await verdictOf(made)).toMatchObject({ verdict: 'recorder-lost' })
   })
 })
 
 describe('a real death of another kind', () => {
-  it('by a tmux command of a script names the script, and who started it', async () => {
+  it('by a tmux command of a script names the command and the script', async () => {
     const made = newRoot()
-    const { socketPath } = await up(made)
+    const { socketPath } = await start(made)
     const script = join(made.path, 'cleanup.sh')
     writeFileSync(script, `tmux -S '${socketPath}' kill-server\nexit 0\n`)
     await run('sh', ['-c', `sh '${script}'; :`])
@@ -285,9 +296,9 @@ describe('a real death of another kind', () => {
     expect(verdict.killer?.ancestors[0]?.command).toContain('cleanup.sh')
   })
 
-  it('of an agent that fails has its last words', async () => {
+  it('of an agent that fails includes the last line of its output', async () => {
     const made = newRoot()
-    await up(made, ['sh', '-c', 'sleep 0.3; echo "error: no such model"; exit 1'])
+    await start(made, ['sh', '-c', 'sleep 0.3; echo "error: no such model"; exit 1'])
     const verdict = await verdictOf(made)
     expect(verdict).toMatchObject({ verdict: 'agent-failed', confidence: 'high' })
     expect(verdict.evidence).toContainEqual({
@@ -296,21 +307,21 @@ describe('a real death of another kind', () => {
     })
   })
 
-  it('of an agent that is done is that', async () => {
+  it('of an agent that exits with code 0 is agent-exited', async () => {
     const made = newRoot()
-    await up(made, ['sh', '-c', 'sleep 0.3; exit 0'])
+    await start(made, ['sh', '-c', 'sleep 0.3; exit 0'])
     expect(await verdictOf(made)).toMatchObject({ verdict: 'agent-exited', confidence: 'high' })
   })
 
-  it('by tmux giving up is told as that', async () => {
+  it('of a tmux server that aborts itself is tmux-failed', async () => {
     const made = newRoot()
     const go = join(made.path, 'go')
-    const { server } = await up(made, [
+    const { server } = await start(made, [
       'sh',
       '-c',
       `until [ -e '${go}' ]; do sleep 0.05; done; seq 1 9999999`,
     ])
-    // A server that can have no more memory ends itself (xmalloc in tmux is fatal).
+    // A tmux server that cannot allocate memory exits (xmalloc calls fatal).
     const [, kib = '0'] =
       /^VmSize:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8')) ?? []
     const limit = (Number(kib) + 200) * 1_024
@@ -319,14 +330,14 @@ describe('a real death of another kind', () => {
     expect(await verdictOf(made)).toMatchObject({ verdict: 'tmux-failed', confidence: 'high' })
   })
 
-  it('by a restart of the host is that', async () => {
+  it('by a reboot of the host is host-reboot', async () => {
     const made = newRoot()
-    const session = await up(made)
+    const session = await start(made)
     killBoth(made, session)
     const state = join(made.root, 'state', 'canary', `${session.identity}-${session.gen}`)
     const text = readFileSync(state, 'utf8')
     writeFileSync(state, text.replace(/^boot=.*$/m, 'boot=11111111-2222-3333-4444-555555555555/24'))
-    await noticed(made)
+    await reconcileUntilRecorded(made)
     expect(await verdictOf(made)).toMatchObject({ verdict: 'host-reboot', confidence: 'high' })
   })
 })

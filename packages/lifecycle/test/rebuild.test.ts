@@ -10,8 +10,8 @@ import { roots, type TestRoot } from './support.ts'
 const { track, newRoot } = roots()
 const BOB = toIdentity('command-bob')
 
-/** A peer that lives, and whose session file is broken. */
-async function broken({ root, peer }: TestRoot) {
+/** Starts a peer and corrupts its session file. */
+async function startCorrupt({ root, peer }: TestRoot) {
   const entry = await peer(['sleep', '1000'])
   const { session: before } = await launchPeer(root, entry)
   const path = join(root, 'state', 'lifecycle', 'command-bob.session')
@@ -19,15 +19,15 @@ async function broken({ root, peer }: TestRoot) {
   return { path, before, entry }
 }
 
-it('a peer whose session file is broken lives on under the supervisor, and is enrolled again', async () => {
+it('a peer whose session file is corrupt goes on under the supervisor, and is enrolled again', async () => {
   const made = newRoot()
   const { root } = made
-  const { path, before } = await broken(made)
+  const { path, before } = await startCorrupt(made)
   await updatePeer(root, 'bob', { wakePolicy: 'keep-alive' })
   const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '0.3' } })
   await supervisor.start()
   track(() => supervisor.stop())
-  await until('it to be enrolled', async () => (await listSessions(root)).length === 1)
+  await until('the session to be enrolled', async () => (await listSessions(root)).length === 1)
   const { session } = await statusOf(root, BOB)
   const { startedAt: _at, readyAt: _ready, ...same } = before
   expect(session).toMatchObject({ ...same, holder: undefined })
@@ -35,9 +35,9 @@ it('a peer whose session file is broken lives on under the supervisor, and is en
   expect((await readEvents(root)).events).toContainEqual(
     expect.objectContaining({ action: 'session-rebuilt', kept: `${path}.corrupt` }),
   )
-  // It is what it was: its death is a death, and its stop is silent.
+  // As before, its death is recorded and its stop is not.
   process.kill(before.leader.pid, 'SIGKILL')
-  await until('it to be back', async () => {
+  await until('the restart', async () => {
     const now = (await statusOf(root, BOB)).session
     return now !== undefined && now.gen !== before.gen
   })
@@ -46,10 +46,10 @@ it('a peer whose session file is broken lives on under the supervisor, and is en
   expect(made.deaths()).toHaveLength(1)
 }, 20_000)
 
-it('a start finds it running, and a stop takes it down in silence', async () => {
+it('a start finds it running, and a stop records no death', async () => {
   const made = newRoot()
   const { root } = made
-  const { before, entry, path } = await broken(made)
+  const { before, entry, path } = await startCorrupt(made)
   expect(await launchPeer(root, entry)).toMatchObject({ state: 'already', session: { gen: before.gen } })
   writeFileSync(path, '')
   expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'ended' })
@@ -57,10 +57,10 @@ it('a start finds it running, and a stop takes it down in silence', async () => 
   expect(made.deaths()).toEqual([])
 })
 
-it('a session file that breaks again, of a later session, is enrolled again too, and both files are kept', async () => {
+it('a later session whose file is corrupt is enrolled again too, and both corrupt files are kept', async () => {
   const made = newRoot()
   const { root } = made
-  const first = await broken(made)
+  const first = await startCorrupt(made)
   expect(await launchPeer(root, first.entry)).toMatchObject({ session: { gen: first.before.gen } })
   await stopPeer(root, BOB, { by: 'a test' })
   const { session } = await launchPeer(root, first.entry)

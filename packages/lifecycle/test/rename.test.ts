@@ -37,12 +37,12 @@ const ann = toPersonality('ann')
 const SLEEP = ['sleep', '1000']
 const by = { by: 'a test' }
 
-/** A peer `bob` that runs. */
-async function running(made: TestRoot): Promise<PeerSession> {
+/** Creates and starts the peer `bob`. */
+async function startBob(made: TestRoot): Promise<PeerSession> {
   return (await launchPeer(made.root, await made.peer(SLEEP))).session
 }
 
-/** Every record, when all is settled. */
+/** Waits until every recorder has finished. @returns every record */
 async function records({ root }: TestRoot) {
   await until('the recorders to finish', async () => {
     await finishSessions(root)
@@ -53,10 +53,10 @@ async function records({ root }: TestRoot) {
 }
 
 describe('a running peer that is renamed', () => {
-  it('goes on: process, server, socket and generation stay, and its new name is that of every command', async () => {
+  it('goes on: process, server, socket and generation stay, and every command uses its new name', async () => {
     const made = newRoot()
     const { root } = made
-    const before = await running(made)
+    const before = await startBob(made)
     const renamed = await renameNamed(root, 'bob', ann)
     expect(renamed).toMatchObject({
       formerly: 'bob',
@@ -84,7 +84,7 @@ describe('a running peer that is renamed', () => {
     ['its server', 'server', 'server-exit'],
   ] as const)('is recorded once, under its new name, when %s is killed', async (_what, which, event) => {
     const made = newRoot()
-    const session = await running(made)
+    const session = await startBob(made)
     await renameNamed(made.root, 'bob', ann)
     process.kill(session[which].pid, 'SIGKILL')
     expect(await until('the record', async () => (await records(made))[0])).toMatchObject({
@@ -97,7 +97,7 @@ describe('a running peer that is renamed', () => {
 
   it('is recorded under its new name by a recorder that replaced a lost one', async () => {
     const made = newRoot()
-    const session = await running(made)
+    const session = await startBob(made)
     await renameNamed(made.root, 'bob', ann)
     const supervisor = superviseFleet(made.root, { env: { ...process.env, IAPEER_TICK_SECS: '0.2' } })
     track(() => supervisor.stop())
@@ -112,12 +112,12 @@ describe('a running peer that is renamed', () => {
     expect(made.deaths()).toHaveLength(1)
   })
 
-  it('keeps its deaths so far, and the ids of their records', async () => {
+  it('keeps its earlier deaths, and the ids of their records', async () => {
     const made = newRoot()
-    const first = await running(made)
+    const first = await startBob(made)
     process.kill(first.leader.pid, 'SIGKILL')
     await until('the record', async () => (await records(made))[0])
-    await running2(made)
+    await restart(made)
     await renameNamed(made.root, 'bob', ann)
     expect(await readDeathRecords(made.root)).toMatchObject([
       { identity: ANN, id: `command-bob-${first.gen}` },
@@ -126,10 +126,10 @@ describe('a running peer that is renamed', () => {
     await stopPeer(made.root, ANN, by)
   })
 
-  it('leaves its old name to a new peer at once, and each dies under its own', async () => {
+  it('frees its old name for a new peer at once, and each death is recorded under its own name', async () => {
     const made = newRoot()
     const { root } = made
-    const old = await running(made)
+    const old = await startBob(made)
     await renameNamed(root, 'bob', ann)
     const fresh = (await launchPeer(root, await made.peer(SLEEP, 'bob'))).session
     expect(fresh.socketPath).not.toBe(old.socketPath)
@@ -154,7 +154,7 @@ describe('a running peer that is renamed', () => {
   it('can be renamed again, and back', async () => {
     const made = newRoot()
     const { root } = made
-    const session = await running(made)
+    const session = await startBob(made)
     await renameNamed(root, 'bob', ann)
     await renameNamed(root, 'ann', toPersonality('eve'))
     await renameNamed(root, 'eve', toPersonality('bob'))
@@ -164,30 +164,30 @@ describe('a running peer that is renamed', () => {
     expect(made.deaths()).toHaveLength(1)
   })
 
-  it('is still held up by iapeer run', async () => {
+  it('is still managed by iapeer run', async () => {
     const made = newRoot()
     const { root } = made
     const entry = await made.peer(SLEEP)
     const stopping = new AbortController()
-    const isUp = deferred()
-    const held = runPeer(root, entry, {
+    const started = deferred()
+    const result = runPeer(root, entry, {
       signal: stopping.signal,
-      onUp: () => isUp.resolve(undefined),
+      onRunning: () => started.resolve(undefined),
       stop: by,
     })
-    await isUp.promise
+    await started.promise
     await renameNamed(root, 'bob', ann)
     await new Promise((resolve) => setTimeout(resolve, 600))
     expect((await statusOf(root, ANN)).state).toBe('managed')
     stopping.abort()
-    expect(await held).toBe('stopped')
+    expect(await result).toBe('stopped')
     expect(await records(made)).toEqual([])
   })
 
-  it('of which a session file cannot be read is found again under its new name', async () => {
+  it('whose session file is corrupt is found again under its new name', async () => {
     const made = newRoot()
     const { root } = made
-    const session = await running(made)
+    const session = await startBob(made)
     await renameNamed(root, 'bob', ann)
     writeFileSync(join(root, 'state', 'lifecycle', 'command-ann.session'), 'not json')
     expect(await stopPeer(root, ANN, by)).toMatchObject({ state: 'ended' })
@@ -204,20 +204,20 @@ function deferred() {
   return { promise, resolve }
 }
 
-/** The peer `bob` that exists already, running again. */
-async function running2({ root }: TestRoot): Promise<PeerSession> {
+/** Starts the only peer of a root again. */
+async function restart({ root }: TestRoot): Promise<PeerSession> {
   const [entry] = await listPeers(root)
   if (entry === undefined) throw new Error('no peer')
   return (await launchPeer(root, entry)).session
 }
 
-describe('a death at the moment of a rename', () => {
+describe('a death during a rename', () => {
   it.each(['leader', 'server'] as const)(
-    'is one record under the new name, whichever is first (%s killed)',
+    'is one record under the new name, whichever comes first (%s killed)',
     async (which) => {
       for (let round = 0; round < 12; round++) {
         const made = newRoot()
-        const session = await running(made)
+        const session = await startBob(made)
         const renaming = renameNamed(made.root, 'bob', ann)
         await new Promise((resolve) => setTimeout(resolve, round * 3))
         process.kill(session[which].pid, 'SIGKILL')
@@ -234,10 +234,10 @@ describe('a death at the moment of a rename', () => {
     60_000,
   )
 
-  it('is silent when it is a stop', async () => {
+  it('is not recorded when it is a stop', async () => {
     for (let round = 0; round < 6; round++) {
       const made = newRoot()
-      await running(made)
+      await startBob(made)
       const renaming = renameNamed(made.root, 'bob', ann)
       await new Promise((resolve) => setTimeout(resolve, round * 4))
       await Promise.all([renaming, stopPeer(made.root, BOB, by)])
@@ -247,11 +247,11 @@ describe('a death at the moment of a rename', () => {
   }, 60_000)
 })
 
-describe('a rename that is cut off', () => {
-  it('by kill -9 at any moment is finished, and the peer runs on under one name', async () => {
+describe('an interrupted rename', () => {
+  it('is finished after kill -9 at any moment, and the peer goes on under one name', async () => {
     const made = newRoot()
     const { root } = made
-    const session = await running(made)
+    const session = await startBob(made)
     for (let round = 0; round < 25; round++) {
       const fixture = fileURLToPath(new URL('./fixtures/rename.mjs', import.meta.url))
       const child = spawn(process.execPath, [fixture, JSON.stringify({ root, names: ['bob', 'ann'] })], {
@@ -270,28 +270,28 @@ describe('a rename that is cut off', () => {
       expect((await verifyRegistry(root)).filter(({ kind }) => kind !== 'link-missing')).toEqual([])
       expect((await statusOf(root, identity)).session?.server).toEqual(session.server)
       expect(await readSession(root, other)).toBeUndefined()
-      const noted = readGenerationName({ gen: session.gen ?? '', ...rootRecordLocation(root) })
-      expect(noted ?? BOB).toBe(identity)
+      const generationName = readGenerationName({ gen: session.gen ?? '', ...rootRecordLocation(root) })
+      expect(generationName ?? BOB).toBe(identity)
     }
     const [entry] = await listPeers(root)
     await stopPeer(root, toIdentity(`command-${entry?.personality}`), by)
     expect(await records(made)).toEqual([])
   }, 60_000)
 
-  it('before its profile was changed is undone; a note that was cut off itself is removed', async () => {
+  it('is undone when the profile was not changed yet; an incomplete pending file is removed', async () => {
     const made = newRoot()
     const { root } = made
-    const session = await running(made)
+    const session = await startBob(made)
     const pending = join(root, 'state', 'rename.pending')
     const [entry] = await listPeers(root)
-    const note = {
+    const content = {
       ts: new Date().toISOString(),
       from: 'bob',
       to: 'ann',
       home: entry?.home,
       runtimes: ['command'],
     }
-    writeFileSync(pending, JSON.stringify({ ...note, generations: [{ gen: session.gen, identity: BOB }] }))
+    writeFileSync(pending, JSON.stringify({ ...content, generations: [{ gen: session.gen, identity: BOB }] }))
     expect(unfinishedRename(root)).toMatchObject({ from: 'bob', to: 'ann' })
     expect(await finishRename(root)).toBe(true)
     expect((await statusOf(root, BOB)).state).toBe('running')
@@ -301,13 +301,13 @@ describe('a rename that is cut off', () => {
     await stopPeer(root, BOB, by)
   })
 
-  it('waits, and keeps no command waiting, while a lock of it is held or its profile cannot be read', async () => {
+  it('stays pending, and delays no command, while one of its locks is held or its profile cannot be read', async () => {
     const made = newRoot()
     const { root } = made
     const entry = await made.peer(SLEEP)
     const pending = join(root, 'state', 'rename.pending')
-    const note = { ts: new Date().toISOString(), from: 'bob', to: 'ann', home: entry.home }
-    writeFileSync(pending, JSON.stringify({ ...note, runtimes: ['command'], generations: [] }))
+    const content = { ts: new Date().toISOString(), from: 'bob', to: 'ann', home: entry.home }
+    writeFileSync(pending, JSON.stringify({ ...content, runtimes: ['command'], generations: [] }))
     const lock = await lockIdentity(root, ANN, 0)
     expect(await finishRename(root)).toBe(false)
     lock.release()
@@ -317,7 +317,7 @@ describe('a rename that is cut off', () => {
     expect(await finishRename(root)).toBe(false)
     expect(unfinishedRename(root)).toMatchObject({ to: 'ann' })
     writeFileSync(profile, text.replace('"bob"', '"ann"'))
-    // A rename settles what it finds before it begins.
+    // A rename finishes an interrupted one first.
     const named = await renameNamed(root, 'ann', toPersonality('eve'))
     expect(named).toMatchObject({ formerly: 'ann', entry: { personality: 'eve' } })
     expect(existsSync(pending)).toBe(false)
@@ -328,7 +328,7 @@ describe('a rename that is cut off', () => {
 describe('a rename is refused, and nothing changes', () => {
   it('where the name is taken', async () => {
     const made = newRoot()
-    const session = await running(made)
+    const session = await startBob(made)
     await made.peer(SLEEP, 'ann')
     await expect(renameNamed(made.root, 'bob', ann)).rejects.toMatchObject({ code: 'name-taken' })
     expect((await statusOf(made.root, BOB)).session).toEqual(session)
@@ -338,7 +338,7 @@ describe('a rename is refused, and nothing changes', () => {
     expect(await until('the record', async () => (await records(made))[0])).toMatchObject({ identity: BOB })
   })
 
-  it('where its recorder is of an earlier version, which cannot follow', async () => {
+  it('where its recorder is of an earlier version, which cannot follow a rename', async () => {
     const made = newRoot()
     const { root } = made
     await made.peer(SLEEP)
@@ -377,10 +377,10 @@ describe('a rename is refused, and nothing changes', () => {
   })
 })
 
-describe('removing', () => {
-  it('refuses a running peer, which goes on', async () => {
+describe('removing a peer', () => {
+  it('is refused while it runs, and it goes on', async () => {
     const made = newRoot()
-    const session = await running(made)
+    const session = await startBob(made)
     await expect(removeNamed(made.root, 'bob', by)).rejects.toMatchObject({
       code: 'running',
       hint: expect.stringContaining('iapeer remove --force bob'),
@@ -390,9 +390,9 @@ describe('removing', () => {
     await stopPeer(made.root, BOB, by)
   })
 
-  it('with force stops it first, says so, and forgets it', async () => {
+  it('with force stops the peer first, reports that, and removes its state', async () => {
     const made = newRoot()
-    const session = await running(made)
+    const session = await startBob(made)
     expect(await removeNamed(made.root, 'bob', { ...by, force: true })).toMatchObject({
       personality: 'bob',
       stopped: [{ identity: BOB, leader: session.leader }],
@@ -403,10 +403,10 @@ describe('removing', () => {
     expect(await records(made)).toEqual([])
   })
 
-  it('keeps the peer where it cannot be stopped', async () => {
+  it('keeps the peer when it cannot be stopped', async () => {
     const made = newRoot()
-    const session = await running(made)
-    // Another server on its socket is left alone, and so the stop fails.
+    const session = await startBob(made)
+    // The stop fails: another server on its socket must not be stopped.
     const { rmSync } = await import('node:fs')
     rmSync(session.socketPath)
     const other = await startServer(session.socketPath)

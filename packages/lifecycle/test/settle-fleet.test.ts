@@ -28,8 +28,8 @@ async function running(made: TestRoot): Promise<PeerSession> {
   return (await launchPeer(made.root, await made.peer(SLEEP))).session
 }
 
-/** A leader whose end tmux does not record: its hook is gone, as where no process could be started for it. */
-async function withoutHook(session: PeerSession): Promise<void> {
+/** Removes the exit hook of a leader, so that tmux does not record its exit, as where no process could be started. */
+async function removeHook(session: PeerSession): Promise<void> {
   const server = serverAt(session.socketPath, session.server.pid)
   await server.tmux('set-hook', '-u', '-p', '-t', session.paneId, 'pane-died')
 }
@@ -37,21 +37,21 @@ async function withoutHook(session: PeerSession): Promise<void> {
 const filesOf = (root: string, directory: string): string[] => readdirSync(join(root, directory))
 
 describe('a fleet without a daemon', () => {
-  it('has an end that tmux has lost recorded by whatever looks, which says when it was seen alive', async () => {
+  it('has an exit that tmux missed recorded by the next command, with the time when it was last seen running', async () => {
     const made = newRoot()
     const session = await running(made)
-    await withoutHook(session)
+    await removeHook(session)
     await new Promise((resolve) => setTimeout(resolve, 3_200))
     process.kill(session.leader.pid, 'SIGKILL')
-    await until('it to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
+    await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
     expect(made.deaths()).toEqual([])
     await settleFleet(made.root)
     const [death, ...more] = made.deaths()
     expect(more).toEqual([])
     expect(death).toMatchObject({ ev: 'session-exit', dead_signal: 'SIGKILL' })
-    const alive = Date.parse(death?.['seen_alive'] ?? '')
-    expect(Math.abs(alive - Date.parse(session.startedAt))).toBeLessThan(1_000)
-    expect(Date.parse(death?.['ts'] ?? '')).toBeGreaterThan(alive + 3_000)
+    const seenAlive = Date.parse(death?.['seen_alive'] ?? '')
+    expect(Math.abs(seenAlive - Date.parse(session.startedAt))).toBeLessThan(1_000)
+    expect(Date.parse(death?.['ts'] ?? '')).toBeGreaterThan(seenAlive + 3_000)
     expect((await statusOf(made.root, BOB)).tally).toMatchObject({
       lastEnd: 'crash',
       endings: [{ death: true }],
@@ -59,10 +59,10 @@ describe('a fleet without a daemon', () => {
     expect(await fleetView(made.root)).toMatchObject([
       { state: 'failed', lastDeath: `command-bob-${session.gen}` },
     ])
-    await until('the server to go', async () => (await identifyProcess(session.server.pid)) === undefined)
+    await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
   })
 
-  it('that is stopped while it waits for its restart stays down', async () => {
+  it('whose peer is stopped while it waits for its restart does not start it', async () => {
     const made = newRoot()
     const session = await running(made)
     await updatePeer(made.root, 'bob', { restart: 'on-failure' })
@@ -76,7 +76,7 @@ describe('a fleet without a daemon', () => {
     expect([tally.startAt, tally.startMode, tally.lastEnd]).toEqual([undefined, undefined, 'crash'])
   })
 
-  it('has what follows an end planned, and a daemon that comes later carries it out', async () => {
+  it('plans the restart after a death, and a daemon that is started later carries it out', async () => {
     const made = newRoot()
     const session = await running(made)
     await updatePeer(made.root, 'bob', { restart: 'on-failure' })
@@ -88,7 +88,7 @@ describe('a fleet without a daemon', () => {
     const supervisor = new FleetSupervisor(made.root)
     track(() => supervisor.stop())
     await supervisor.start()
-    await until('it to be back', async () => (await statusOf(made.root, BOB)).state === 'running')
+    await until('the restart', async () => (await statusOf(made.root, BOB)).state === 'running')
     await supervisor.stop()
     await stopPeer(made.root, BOB, by)
   })
@@ -103,11 +103,11 @@ describe('a fleet without a daemon', () => {
   })
 })
 
-describe('stopping what no peer has any more', () => {
-  it('leaves no server, guard or socket, whatever died before', async () => {
+describe('stopping servers that belong to no session', () => {
+  it('leaves no server, guard or socket of a lost session file', async () => {
     const made = newRoot()
     const session = await running(made)
-    // A session file that is lost: the server runs on, and no command knows it.
+    // The session file is lost: the server still runs, but no command knows it.
     rmSync(join(made.root, 'state', 'lifecycle', 'command-bob.session'))
     expect(await stopStrays(made.root)).toEqual([{ identity: BOB, serverPid: session.server.pid }])
     expect(serverAt(session.socketPath, session.server.pid).alive()).toBe(false)
@@ -116,7 +116,7 @@ describe('stopping what no peer has any more', () => {
     expect(made.deaths()).toEqual([])
   })
 
-  it('leaves no socket of a dead server whose guard is still busy with its end', async () => {
+  it('removes the socket of a dead server whose guard is still recording', async () => {
     const made = newRoot()
     const session = await running(made)
     const [guard] = await listCanaries(rootRecordLocation(made.root))
@@ -125,7 +125,7 @@ describe('stopping what no peer has any more', () => {
     process.kill(guardPid, 'SIGSTOP')
     try {
       process.kill(session.server.pid, 'SIGKILL')
-      await until('its end', async () => (await identifyProcess(session.server.pid)) === undefined)
+      await until('its exit', async () => (await identifyProcess(session.server.pid)) === undefined)
       rmSync(join(made.root, 'state', 'lifecycle', 'command-bob.session'))
       expect(await stopStrays(made.root)).toEqual([])
       expect(filesOf(made.root, 'run')).toEqual([])
@@ -136,7 +136,7 @@ describe('stopping what no peer has any more', () => {
     expect(made.deaths()).toHaveLength(1)
   })
 
-  it('stops a server whose leader has died and whose hook could not end it', async (test) => {
+  it('stops a server whose leader has exited and whose hook could not stop it', async (test) => {
     const cgroup = pidsCgroup()
     if (typeof cgroup === 'string') return test.skip(cgroup)
     track(cgroup.remove)
@@ -145,7 +145,7 @@ describe('stopping what no peer has any more', () => {
     cgroup.add(session.server.pid)
     cgroup.deny()
     process.kill(session.leader.pid, 'SIGKILL')
-    await until('it to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
+    await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
     await settleFleet(made.root)
     await stopStrays(made.root)
     expect(serverAt(session.socketPath, session.server.pid).alive()).toBe(false)
@@ -153,7 +153,7 @@ describe('stopping what no peer has any more', () => {
     expect(existsSync(session.socketPath)).toBe(false)
   })
 
-  it('leaves the server of a running peer, and one in which a person has a session', async () => {
+  it('does not stop the server of a running peer, or one in which a person has a session', async () => {
     const made = newRoot()
     const bob = await running(made)
     const ann = (await launchPeer(made.root, await made.peer(SLEEP, 'ann'))).session

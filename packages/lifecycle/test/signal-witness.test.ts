@@ -6,7 +6,7 @@ import { mountTracefs, privateDirectory, run, until } from '@iapeer/dev/testing'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { cleanCommand } from '../src/deaths/signals/clean-command.ts'
-import { seeSender } from '../src/deaths/signals/describe-sender.ts'
+import { describeSender } from '../src/deaths/signals/describe-sender.ts'
 import { KeptWitness } from '../src/deaths/signals/keep-witness.ts'
 import { SignalMemory } from '../src/deaths/signals/signal-memory.ts'
 import { type SignalWitness, witnessSignals } from '../src/deaths/signals/signal-witness.ts'
@@ -25,7 +25,7 @@ import { roots } from './support.ts'
 
 const tracefs = await mountTracefs()
 const why = typeof tracefs === 'string' ? tracefs : undefined
-if (why !== undefined) process.stderr.write(`the signal witness is not tried for real: ${why}\n`)
+if (why !== undefined) process.stderr.write(`the signal witness is not tested with a real trace: ${why}\n`)
 const instances = typeof tracefs === 'string' ? '' : join(tracefs.path, 'instances')
 afterAll(async () => {
   if (typeof tracefs !== 'string') await tracefs.remove()
@@ -34,10 +34,10 @@ afterAll(async () => {
 const { track, newRoot } = roots()
 const MINUTE = 60_000
 const around = () => ({ fromMs: Date.now() - MINUTE, toMs: Date.now() + MINUTE })
-const ours = (): string[] => readdirSync(instances).filter((name) => name.startsWith('iapeer-'))
+const ownInstances = (): string[] => readdirSync(instances).filter((name) => name.startsWith('iapeer-'))
 
 describe('a line of the trace', () => {
-  it('says who sent what to whom, whatever they are called', () => {
+  it('names sender, signal and target, for any process name', () => {
     const line =
       '            kill-2756    (   2756) [000] d..1. 33499.034369: signal_generate: sig=9 errno=0 code=0 comm=sleep pid=2755 grp=1 res=0'
     expect(parseTraceLine(line)).toEqual({
@@ -69,20 +69,20 @@ describe('a line of the trace', () => {
   })
 
   it.each([
-    ['of a timer that ran out (SI_TIMER)', 'd..1.', -2],
-    ['out of an interrupt', 'dNh2.', 0],
-    ['out of a soft interrupt', 'd.s2.', 0],
-  ])('%s blames nobody who was running then', (_of, flags, code) => {
+    ['of an expired timer (SI_TIMER)', 'd..1.', -2],
+    ['from an interrupt', 'dNh2.', 0],
+    ['from a soft interrupt', 'd.s2.', 0],
+  ])('%s does not name the task that was running', (_of, flags, code) => {
     const line = `node-27320   (  27320) [001] ${flags} 35765.861579: signal_generate: sig=9 errno=0 code=${code} comm=sh pid=27319 grp=1 res=0`
     expect(parseTraceLine(line)).toMatchObject({ byKernel: true })
   })
 
-  it.each([0, -1, -6])('of a process (code %d) does blame it', (code) => {
+  it.each([0, -1, -6])('of a process (code %d) names it', (code) => {
     const line = `node-27320   (  27320) [001] dN.2. 35765.861579: signal_generate: sig=9 errno=0 code=${code} comm=sh pid=27319 grp=1 res=0`
     expect(parseTraceLine(line)).toMatchObject({ byKernel: false })
   })
 
-  it('that is anything else is none', () => {
+  it('of any other kind is not parsed', () => {
     expect(parseTraceLine('CPU:1 [LOST 12 EVENTS]')).toBeUndefined()
     fc.assert(fc.property(fc.string(), (text) => parseTraceLine(text) === undefined))
   })
@@ -93,29 +93,28 @@ describe('a sender', () => {
   const self = { pid: process.pid, task: process.pid, comm }
   const now = (): number => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0])
 
-  it.skipIf(!existsSync('/proc/self/comm'))('is not the process that has its pid by now', () => {
-    expect(seeSender({ ...self, sentAt: now() })).toMatchObject({ command: expect.stringContaining('node') })
+  it.skipIf(!existsSync('/proc/self/comm'))('is not the process that has the same pid later', () => {
+    expect(describeSender({ ...self, sentAt: now() })).toMatchObject({
+      command: expect.stringContaining('node'),
+    })
     const startedLater = { ...self, sentAt: now() - performance.now() / 1_000 - 3_600 }
-    expect(seeSender(startedLater)).toEqual({ pid: process.pid, comm, ancestors: [] })
+    expect(describeSender(startedLater)).toEqual({ pid: process.pid, comm, ancestors: [] })
   })
 
-  it.skipIf(!existsSync('/proc/self/comm'))(
-    'was started by nobody who is known, once whoever did has ended',
-    () => {
-      const { ancestors } = seeSender({ ...self, sentAt: now() })
-      expect(ancestors[0]?.pid).toBe(process.ppid)
-      expect(ancestors.map(({ pid }) => pid)).not.toContain(1)
-    },
-  )
+  it.skipIf(!existsSync('/proc/self/comm'))('has its parents as ancestors, but not pid 1', () => {
+    const { ancestors } = describeSender({ ...self, sentAt: now() })
+    expect(ancestors[0]?.pid).toBe(process.ppid)
+    expect(ancestors.map(({ pid }) => pid)).not.toContain(1)
+  })
 
-  it.skipIf(!existsSync('/proc/self/comm'))('that has become another program since has no command', () => {
-    const seen = seeSender({ ...self, comm: 'cleanup', sentAt: now() })
+  it.skipIf(!existsSync('/proc/self/comm'))('that has executed another program since has no command', () => {
+    const seen = describeSender({ ...self, comm: 'cleanup', sentAt: now() })
     expect(seen.command).toBeUndefined()
     expect(seen.ancestors[0]?.pid).toBe(process.ppid)
   })
 
   it.skipIf(!existsSync('/proc/self/comm'))(
-    'that shows a title in place of its arguments has that command',
+    'that has a title in place of its arguments has that title as its command',
     async () => {
       const script = "process.title = 'a daemon'; setInterval(() => {}, 1000); console.log('titled')"
       const child = spawn(process.execPath, ['-e', script, 'an argument'], {
@@ -123,20 +122,25 @@ describe('a sender', () => {
       })
       track(() => child.kill('SIGKILL'))
       await new Promise((resolve) => child.stdout.once('data', resolve))
-      const seen = seeSender({ pid: child.pid ?? 0, task: child.pid ?? 0, comm: 'a daemon', sentAt: now() })
+      const seen = describeSender({
+        pid: child.pid ?? 0,
+        task: child.pid ?? 0,
+        comm: 'a daemon',
+        sentAt: now(),
+      })
       expect(seen.command).toBe('a daemon')
     },
   )
 
-  it.skipIf(!existsSync('/proc/self/comm'))('whose name the kernel has not kept is found by its pid', () => {
-    expect(seeSender({ ...self, comm: '<...>', sentAt: now() })).toMatchObject({
+  it.skipIf(!existsSync('/proc/self/comm'))('whose name the kernel did not keep is read by its pid', () => {
+    expect(describeSender({ ...self, comm: '<...>', sentAt: now() })).toMatchObject({
       comm,
       command: expect.any(String),
     })
   })
 })
 
-it('a storm of signals to one process takes no place of what others were sent', () => {
+it('a flood of signals to one process does not push out those to others', () => {
   const memory = new SignalMemory('boot')
   const seconds = Number.MAX_SAFE_INTEGER
   const line = { senderTask: 0, senderPid: 0, senderComm: 'x', targetComm: 'y', seconds, byKernel: true }
@@ -158,16 +162,16 @@ describe('a command as it is recorded', () => {
     [['git', 'clone', 'https://ada:pw@host/x'], 'git clone https://...'],
     [['x', 'sk-1234567890abcdefghijklmnop'], 'x ...'],
     [['x', 'w'.repeat(130)], `x ${'w'.repeat(40)}...`],
-  ])('keeps no secret: %j', (argv, text) => {
+  ])('hides secrets: %j', (argv, text) => {
     expect(cleanCommand(argv)).toBe(text)
   })
 
-  it('is bounded, whatever it is', () => {
+  it('has a limited length for any arguments', () => {
     fc.assert(fc.property(fc.array(fc.string()), (argv) => cleanCommand(argv).length < 400))
   })
 })
 
-it('tracefs is found where it is mounted, the usual place first', () => {
+it('tracefs is found where it is mounted, paths in /sys first', () => {
   const mounts = [
     'proc /proc proc rw 0 0',
     'nodev /mnt/a\\040b tracefs rw 0 0',
@@ -184,7 +188,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     return made
   }
 
-  /** A process that is killed by a script with `command`; both have ended. @returns the pid of who was killed */
+  /** Kills a process by a script with `command`, and waits until both have exited. @returns the pid of the killed process */
   async function killBy(command: string): Promise<number> {
     const directory = privateDirectory()
     track(directory.remove)
@@ -197,7 +201,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     return victim.pid ?? 0
   }
 
-  it('names who killed a process, and the script that started them', async () => {
+  it('names the process that killed another, and the script that started it', async () => {
     const root = privateDirectory()
     track(root.remove)
     const seen = await witness(root.path)
@@ -216,20 +220,20 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     expect(Math.abs((signal?.atMs ?? 0) - Date.now())).toBeLessThan(20_000)
   })
 
-  it('leaves nothing in the kernel when it stops, and no other instance is touched', async () => {
+  it('removes its trace instance when it stops, and changes no other', async () => {
     const root = privateDirectory()
     track(root.remove)
     const before = readdirSync(instances)
     const seen = await witnessSignals(root.path)
-    expect(ours().length).toBe(before.filter((name) => name.startsWith('iapeer-')).length + 1)
+    expect(ownInstances().length).toBe(before.filter((name) => name.startsWith('iapeer-')).length + 1)
     await seen.stop()
     expect(readdirSync(instances)).toEqual(before)
   })
 
-  it('whose daemon was killed goes on in the kernel, and the next one reads what it saw', async () => {
+  it('goes on in the kernel when its daemon is killed, and the next daemon reads the signals since', async () => {
     const root = privateDirectory()
     track(root.remove)
-    const before = ours()
+    const before = ownInstances()
     const module = new URL('../dist/index.js', import.meta.url).href
     const program = `
       const { FleetSupervisor } = await import(${JSON.stringify(module)})
@@ -244,7 +248,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     await new Promise((resolve) => daemon.stdout.once('data', resolve))
     daemon.kill('SIGKILL')
     await ended
-    expect(ours()).toHaveLength(before.length + 1)
+    expect(ownInstances()).toHaveLength(before.length + 1)
     expect(await staleTraceInstance(root.path)).toBeDefined()
     const pid = await killBy('kill -9 "$1"')
     const seen = await witness(root.path)
@@ -256,7 +260,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     expect(signal).toMatchObject({ signal: 'SIGKILL', sender: { comm: 'sh' } })
   })
 
-  it('of a reader that was killed says that it sees nothing any more', async () => {
+  it('reports that it is lost when its reader is killed', async () => {
     const root = privateDirectory()
     track(root.remove)
     const seen = await witness(root.path)
@@ -265,7 +269,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     await seen.lost
   })
 
-  it('knows a process by a thread of it that has another name', async () => {
+  it('names the process of a thread that has another name', async () => {
     const root = privateDirectory()
     track(root.remove)
     const seen = await witness(root.path)
@@ -289,7 +293,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     })
   })
 
-  it.each(['чистка', '  blanks'])('knows a process that is called %j', async (name) => {
+  it.each(['чистка', '  blanks'])('names a process that is called %j', async (name) => {
     const root = privateDirectory()
     track(root.remove)
     const seen = await witness(root.path)
@@ -301,41 +305,41 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     expect(signal?.sender).toMatchObject({ command: expect.stringContaining('cleanup.sh') })
   })
 
-  it('whose script was killed ends all the same, and leaves nothing', async () => {
+  it('stops and removes its instance also when its script was killed', async () => {
     const root = privateDirectory()
     track(root.remove)
     const seen = await witness(root.path)
-    const shell = await until('its script', () => scriptsOf(process.pid)[0])
-    const reader = await until('its reader', () => readersOf(process.pid)[0])
+    const shell = await until('the script', () => scriptsOf(process.pid)[0])
+    const reader = await until('the reader', () => readersOf(process.pid)[0])
     process.kill(shell, 'SIGKILL')
     await seen.lost
-    const before = ours().length
+    const before = ownInstances().length
     await seen.stop()
-    expect(ours()).toHaveLength(before - 1)
-    await until('the reader to end', () => !isAlive(reader))
+    expect(ownInstances()).toHaveLength(before - 1)
+    await until('the reader to exit', () => !isRunning(reader))
   })
 
-  it('goes on when tracefs is unmounted under it, and leaves nothing', async () => {
+  it('removes its instance also when tracefs was unmounted', async () => {
     const mount = await mountTracefs()
     if (typeof mount === 'string') throw new Error(mount)
     const root = privateDirectory()
     track(root.remove)
-    const before = ours()
+    const before = ownInstances()
     const kept = new KeptWitness(root.path, createEventLog(root.path))
     await kept.start()
     await mount.remove()
-    const reader = await until('its reader', () => readersOf(process.pid)[0])
+    const reader = await until('the reader', () => readersOf(process.pid)[0])
     process.kill(reader, 'SIGKILL')
-    await until('it to be lost', async () =>
+    await until('the witness to be lost', async () =>
       (await readEvents(root.path)).events.some(
         ({ ev, state }) => ev === 'signal-witness' && state === 'lost',
       ),
     )
     await kept.stop()
-    await until('it to be removed', () => ours().length === before.length)
+    await until('the instance to be removed', () => ownInstances().length === before.length)
   })
 
-  it('is none in a container that has pids of its own: the kernel tells of others', async () => {
+  it('does not start in a pid namespace of its own: the trace has the pids of the host', async () => {
     const root = privateDirectory()
     track(root.remove)
     const module = new URL('../dist/index.js', import.meta.url).href
@@ -350,11 +354,11 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     ])
     expect(ran.stderr).toBe('')
     expect((await readEvents(root.path)).events.filter(({ ev }) => ev === 'signal-witness')).toMatchObject([
-      { state: 'off', why: expect.stringContaining('a numbering of processes of its own') },
+      { state: 'off', why: expect.stringContaining('a pid namespace of its own') },
     ])
   })
 
-  it('makes a verdict that names who killed a peer, by script and starter', async () => {
+  it('gives a verdict that names the script that killed a peer, and its parent', async () => {
     const made = newRoot()
     const { root } = made
     const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_SIGNAL_WITNESS: '1' } })
@@ -384,7 +388,7 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     ])
   })
 
-  it('tells a server that ended by somebody’s SIGTERM as terminated', async () => {
+  it('gives the verdict terminated for a server that exited on SIGTERM', async () => {
     const made = newRoot()
     const { root } = made
     const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_SIGNAL_WITNESS: '1' } })
@@ -405,14 +409,14 @@ const childrenOf = (of: number): number[] => {
   return existsSync(path) ? readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number) : []
 }
 
-const isAlive = (pid: number): boolean =>
+const isRunning = (pid: number): boolean =>
   existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
 
-/** The shells that a process has started for its readers. */
+/** Returns the shells that a process started for its readers. */
 const scriptsOf = (pid: number): number[] =>
   childrenOf(pid).filter((child) =>
     readFileSync(`/proc/${child}/cmdline`, 'latin1').includes('follow-pipe.sh'),
   )
 
-/** The children of the shell that a process has started for its reader. */
+/** Returns the children of those shells: the readers. */
 const readersOf = (pid: number): number[] => scriptsOf(pid).flatMap(childrenOf)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,7 +20,7 @@ const SESSION = {
   startedAt: '2026-06-10T15:42:07.113Z',
   warnings: [],
 }
-const STARTED = { schemaVersion: 1, action: 'start', peer: 'bob', session: SESSION }
+const STARTED = { schemaVersion: 2, action: 'start', peer: 'bob', session: SESSION }
 
 /** Answers every request with the same, when it has all of it. */
 const always =
@@ -119,13 +119,13 @@ describe('a request', () => {
       request.once('end', () =>
         seen.push([request.method, request.url, request.headers['content-type'], body]),
       )
-      const answer = request.method === 'POST' ? STARTED : { schemaVersion: 1, deaths: [] }
+      const answer = request.method === 'POST' ? STARTED : { schemaVersion: 2, deaths: [] }
       always(answer)(request, response)
     })
     const client = await clientOf(root)
     expect(await client.start('claude-bob', { timeoutMs: 5, runtime: undefined })).toEqual(SESSION)
     expect(await client.get('deaths', { query: { peer: 'bob', limit: 3 } })).toEqual({
-      schemaVersion: 1,
+      schemaVersion: 2,
       deaths: [],
     })
     expect(seen).toEqual([
@@ -223,9 +223,37 @@ describe('an answer', () => {
     expect(await (await clientOf(root)).start('bob', {})).toEqual(SESSION)
   })
 
+  it('of a daemon that was started by the previous version are read', async () => {
+    const peer = {
+      ...{ identity: 'command-bob', personality: 'bob', runtime: 'command', runtimes: ['command'] },
+      ...{ intelligence: 'artificial', home: '/h', cwd: '/h' },
+    }
+    const former = (request: IncomingMessage): unknown => {
+      if (request.method === 'POST') return { ...STARTED, schemaVersion: 1 }
+      return request.url === '/v1/fleet'
+        ? {
+            schemaVersion: 1,
+            peers: [
+              { ...peer, state: 'asleep' },
+              { ...peer, state: 'blocked' },
+            ],
+          }
+        : { schemaVersion: 1, ...peer, state: 'alive' }
+    }
+    const { root } = await http((request, response) => always(former(request))(request, response))
+    const client = await clientOf(root)
+    expect(await client.start('bob', {})).toEqual(SESSION)
+    const { peers } = await client.get('fleet')
+    expect(peers.map(({ state }) => state)).toEqual(['not-running', 'blocked'])
+    expect(await client.get('peer', { params: { name: 'bob' } })).toMatchObject({
+      schemaVersion: 2,
+      state: 'running',
+    })
+  })
+
   it('says how the daemon is, also with 503', async () => {
     const health = {
-      schemaVersion: 1,
+      schemaVersion: 2,
       status: 'stalled',
       pid: 7,
       version: '0.1.0',

@@ -24,7 +24,7 @@ import {
 import { identityNow, readRenames } from '../sessions/index.ts'
 import { addendumPath } from './evidence/addendum.ts'
 
-/** What a file holds; nothing where there is none, or what is there cannot be read: one bad file hides no other death. */
+/** Returns the text of a file; empty where it is absent or cannot be read: one bad file does not hide the other deaths. */
 export async function textOf(path: string): Promise<string> {
   try {
     return (await readRegularFile(path))?.text ?? ''
@@ -34,13 +34,15 @@ export async function textOf(path: string): Promise<string> {
   }
 }
 
-/** Every recorded death, in the order of recording, under the name that its peer has now; ids stay as they were recorded. */
+/**
+ * Reads every recorded death, in the order of recording, under the present name of its peer; ids stay as they were recorded.
+ */
 export async function readDeathRecords(root: string): Promise<readonly ExitRecord[]> {
   const { records } = parseExitsLog(readLog(rootLayout(root).records.exitsLog))
   const renames = readRenames(root)
   if (renames.length === 0) return records
   return records.map((record) => {
-    // A recorder may have read the old name at the moment of the rename.
+    // A recorder may have read the old name during the rename.
     const { gen, ts } = record
     const noted = gen === undefined ? undefined : readGenerationName({ gen, ...rootRecordLocation(root) })
     const identity = identityNow(renames, noted ?? record.identity, ts)
@@ -53,7 +55,7 @@ const REPORT_DIRECTORIES = [
   '/Library/Logs/DiagnosticReports',
 ]
 
-/** macOS keeps its reports itself: a snapshot names them, and holds their first line. */
+/** Reads the crash reports of macOS: a snapshot has only their names and first lines. */
 async function readReports(snapshot: Snapshot | undefined): Promise<ReadonlyMap<string, string>> {
   const reports = new Map<string, string>()
   if (snapshot?.platform !== 'darwin' || process.platform !== 'darwin') return reports
@@ -67,8 +69,8 @@ async function readReports(snapshot: Snapshot | undefined): Promise<ReadonlyMap<
 }
 
 /**
- * The files of a death, as far as there are any: its snapshot, when somebody was seen the witness beside it, and what was
- * only known later.
+ * Returns the paths that the files of a death can have: its snapshot, the witness file beside it (written when the caller
+ * of a kill command was seen) and its addendum.
  */
 export function filesOf(root: string, record: ExitRecord): string[] {
   const addendum = addendumPath(root, record.id)
@@ -76,7 +78,10 @@ export function filesOf(root: string, record: ExitRecord): string[] {
   return [...(forensics === undefined ? [] : [forensics, forensics.replace(/\.txt$/, '.witness')]), addendum]
 }
 
-/** Snapshot, witness and reports of a death, as far as they can be read; only files that are in `present` are looked for. */
+/**
+ * Reads snapshot, witness and reports of a death, as far as they can be read.
+ * @param present the files that exist: only these are read
+ */
 async function readFindings(
   root: string,
   record: ExitRecord,
@@ -92,8 +97,8 @@ async function readFindings(
   return { snapshot, witness: parseWitness(witnessText), reports: await readReports(snapshot) }
 }
 
-/** Old lines outlive their snapshots; which are still there is read once for all. */
-async function withFiles(root: string, records: readonly ExitRecord[]): Promise<ReadonlySet<string>> {
+/** Returns which files of these deaths exist, with one listing per directory: records are kept longer than their snapshots. */
+async function presentFiles(root: string, records: readonly ExitRecord[]): Promise<ReadonlySet<string>> {
   const directories = new Set(records.flatMap((record) => filesOf(root, record).map((path) => dirname(path))))
   const found = new Set<string>()
   for (const directory of directories) {
@@ -111,7 +116,7 @@ async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
-/** A death with its verdict; deaths of one incident share the surest one of theirs. */
+/** A death with its verdict; the deaths of an incident share the verdict with the highest confidence. */
 export interface JudgedDeath extends Death {
   readonly judged: Verdict
   readonly incident?: Incident
@@ -122,9 +127,9 @@ const RANK = { low: 0, medium: 1, high: 2 } as const satisfies Readonly<Record<C
 /** How many deaths' files are read at a time. */
 const READ_AT_ONCE = 8
 
-/** Judges from the files as they are now; every death is examined once. */
+/** Judges deaths from the files as they are now. Incidents are looked for among these deaths only. */
 export async function judgeDeaths(root: string, records: readonly ExitRecord[]): Promise<JudgedDeath[]> {
-  const files = await withFiles(root, records)
+  const files = await presentFiles(root, records)
   const deaths: Death[] = await mapLimit(records, READ_AT_ONCE, async (record) => ({
     record,
     findings: await readFindings(root, record, files),
@@ -145,7 +150,7 @@ export async function judgeDeaths(root: string, records: readonly ExitRecord[]):
 /** Twice the time within which the deaths of one incident follow each other, in milliseconds. */
 const NEIGHBOUR_MS = 10_000
 
-/** The wanted deaths with all that may share a cause with one of them, in the order of `records`. */
+/** Returns the wanted deaths and all that may share a cause with one of them, in the order of `records`. */
 function withNeighbours(records: readonly ExitRecord[], wanted: ReadonlySet<ExitRecord>): ExitRecord[] {
   const inOrder = records
     .map((record) => ({ record, atMs: Date.parse(record.ts) }))
@@ -163,16 +168,16 @@ function withNeighbours(records: readonly ExitRecord[], wanted: ReadonlySet<Exit
     lastMs = atMs
   }
   take()
-  // The deaths of one boot belong together whenever each of them was noticed.
+  // Deaths by a reboot belong together, however far apart they were noticed.
   const isReboot = ({ cause }: ExitRecord): boolean => cause === 'host-reboot'
   const withReboots = [...wanted].some(isReboot)
   return records.filter((one) => near.has(one) || (withReboots && isReboot(one)))
 }
 
 /**
- * Judges some of the recorded deaths, each among those that may share its cause: of its time and of its boot.
- * @param records all that are recorded
- * @returns the wanted ones, in the order of `records`
+ * Judges some of the recorded deaths, each together with those that may share its cause: near in time, or of the same reboot.
+ * @param records all recorded deaths
+ * @returns the wanted deaths, in the order of `records`
  */
 export async function judgeAmong(
   root: string,

@@ -4,24 +4,24 @@ import type { Confidence, ExitRecord, Killer, Verdict, VerdictWord } from '@iape
 import { collectAddenda } from './evidence/addendum.ts'
 import { type JudgedDeath, judgeAmong, readDeathRecords } from './judge.ts'
 
-/** A death, and in a word why: what `iapeer deaths --json` prints. */
+/** A death and its verdict: what `iapeer deaths --json` prints. */
 export type DeathView = ExitRecord & {
   readonly verdict: VerdictWord
   readonly confidence: Confidence
   readonly killer?: Killer | undefined
-  /** The id of the incident it is a part of. */
+  /** The id of the incident that the death is part of. */
   readonly incident?: string | undefined
 }
 
-/** A death, and what follows from all that was found of it. */
+/** A death with its full autopsy: verdict, evidence and advice. */
 export type DeathReport = DeathView & { readonly autopsy: Verdict }
 
 export interface DeathQuery {
-  /** The earliest time, ISO-8601. */
+  /** The earliest time, ISO-8601. @default all */
   readonly since?: string | undefined
-  /** A peer's name, or one identity. */
+  /** The name of a peer, or one identity. */
   readonly peer?: string | undefined
-  /** At most so many, the newest ones. */
+  /** Only the newest deaths, at most this many. @default all */
   readonly limit?: number | undefined
 }
 
@@ -36,7 +36,7 @@ export function deathViewOf({ record, judged, incident }: JudgedDeath): DeathVie
   }
 }
 
-/** Deaths, oldest first. */
+/** Judges the deaths that match a query, in the order of recording. */
 export async function deathViews(root: string, query: DeathQuery = {}): Promise<DeathView[]> {
   const { since, peer, limit } = query
   const from = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since)
@@ -48,27 +48,26 @@ export async function deathViews(root: string, query: DeathQuery = {}): Promise<
   return (await judgeAmong(root, records, (record) => newest.has(record))).map(deathViewOf)
 }
 
-/** What cannot be written down, on a full disk or by a user who may only read, is judged without. */
-const askSystem = (root: string, record: ExitRecord): Promise<unknown> =>
+/** Saves late evidence; a failure (full disk, read-only user) is ignored: the death is judged without it. */
+const saveEvidence = (root: string, record: ExitRecord): Promise<unknown> =>
   collectAddenda(root, [record], { env: process.env, now: new Date() })
 
 /**
- * Judges one of the recorded deaths among those that may share its cause: of its time, and of its boot. What the system
- * knows of it by now is asked for first, unless that was done.
+ * Judges one recorded death together with those that may share its cause: near in time, or of the same reboot. Saves the late
+ * evidence of the system first, unless that was done.
  */
 export async function judgeDeath(
   root: string,
   record: ExitRecord,
   records: readonly ExitRecord[],
 ): Promise<JudgedDeath> {
-  await askSystem(root, record)
+  await saveEvidence(root, record)
   const [death] = await judgeAmong(root, records, ({ id }) => id === record.id)
-  if (death === undefined)
-    throw new RangeError(`${record.id} is none of the deaths it was to be judged among`)
+  if (death === undefined) throw new RangeError(`${record.id} is not among the given records`)
   return death
 }
 
-/** An id says which generation; the name in it may be an earlier one of its peer. */
+/** Finds a death by its id. The generation decides: the id may have an earlier name of the peer. */
 export function recordOfId(records: readonly ExitRecord[], id: string): ExitRecord | undefined {
   const [, gen] = /-([0-9a-f]{16})$/.exec(id) ?? []
   return (
@@ -77,14 +76,14 @@ export function recordOfId(records: readonly ExitRecord[], id: string): ExitReco
   )
 }
 
-/** One death by its id, judged. @throws IapeerError `no-such-death` */
+/** Judges the death with an id. @throws IapeerError `no-such-death` */
 export async function deathView(root: string, id: string): Promise<DeathReport> {
   const records = await readDeathRecords(root)
   const record = recordOfId(records, id)
   if (record === undefined)
-    throw new IapeerError(`no death is recorded of the id ${JSON.stringify(id)}`, {
+    throw new IapeerError(`no death has the id ${JSON.stringify(id)}`, {
       code: 'no-such-death',
-      hint: 'iapeer deaths shows what is recorded.',
+      hint: 'List the recorded deaths: iapeer deaths',
     })
   const death = await judgeDeath(root, record, records)
   return { ...deathViewOf(death), autopsy: death.judged }

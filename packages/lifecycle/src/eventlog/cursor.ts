@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import { IapeerError } from '@iapeer/core/errors'
 
-/** How much of a file's beginning tells it from a later file that was given the same inode number, in bytes. */
+/** How many bytes at the beginning of a file distinguish it from a later file with the same inode number. */
 export const HEAD_BYTES = 256
 
-/** A place in one file. */
+/** A position in one file of the log. */
 export interface CursorPosition {
   readonly ino: bigint
-  /** The beginning of a line. */
+  /** In bytes; the beginning of a line. */
   readonly offset: number
-  /** A hash of what the file begins with, up to the offset. */
+  /** A hash of the first {@link HEAD_BYTES} of the file, at most up to the offset. */
   readonly head: string
 }
 
@@ -24,21 +24,21 @@ export function formatCursor(positions: readonly CursorPosition[]): string {
   return positions.map(({ ino, offset, head }) => `${ino}:${offset}:${head}`).join(',')
 }
 
-/** The oldest place first; none: from the beginning. @throws IapeerError `bad-cursor` */
+/** Parses a cursor: the oldest position first; none means the beginning of the log. @throws IapeerError `bad-cursor` */
 export function parseCursor(text: string): CursorPosition[] {
   if (text === '') return []
   return text.split(',').map((part) => {
     const [, ino, offset, head] = POSITION.exec(part) ?? []
     if (ino !== undefined && offset !== undefined && head !== undefined)
       return { ino: BigInt(ino), offset: Number(offset), head }
-    throw new IapeerError(`not a cursor: ${JSON.stringify(text.slice(0, 80))}`, {
+    throw new IapeerError(`invalid cursor ${JSON.stringify(text.slice(0, 80))}`, {
       code: 'bad-cursor',
-      hint: 'Use the cursor of an event exactly as it was given, or none.',
+      hint: 'Pass the cursor of an event unchanged, or leave it out to start at the oldest event.',
     })
   })
 }
 
-/** @throws IapeerError `bad-cursor` for what is none; whether its file is still there is not looked at */
+/** Checks the form of a cursor, not whether its file still exists. @throws IapeerError `bad-cursor` */
 export function checkCursor(text: string): void {
   parseCursor(text)
 }

@@ -3,8 +3,8 @@ import { basename } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 
 /**
- * Says when something may have changed in a directory, which need not exist: at once where the system tells, else when the time
- * is over. A watch of the system can be lost without a word, so nobody should rely on it alone.
+ * Waits for changes in a directory, which need not exist: returns at once when the system reports a change, else at the time
+ * limit. A watch of the system can be lost without an error, so callers look again at each time limit.
  */
 export class DirectoryWatch {
   readonly #directory: string
@@ -17,9 +17,9 @@ export class DirectoryWatch {
     this.#directory = directory
   }
 
-  /** Returns when there was a change since the last call, when the time is over, or when it is aborted. */
+  /** Returns when there was a change since the last call, after `limitMs`, or when the signal is aborted. */
   async wait(limitMs: number, signal: AbortSignal): Promise<void> {
-    this.#renew()
+    this.#rewatch()
     if (!this.#changed && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => wake(), limitMs)
@@ -50,14 +50,14 @@ export class DirectoryWatch {
     }
   }
 
-  /** The directory may have been removed and made again. */
-  #renew(): void {
+  /** Watches again where the directory was removed and created again. */
+  #rewatch(): void {
     const ino = this.#inode()
     if (this.#watcher !== undefined && ino === this.#ino) return
     this.close()
     this.#ino = ino
     if (ino === undefined) return
-    // What came before the watch is seen by whoever looks after this.
+    // Counts as a change, so that the caller sees what happened before the watch began.
     this.#changed = true
     try {
       this.#watcher = watch(this.#directory, (_kind, name) => {
@@ -66,7 +66,7 @@ export class DirectoryWatch {
         this.#wake?.()
       }).on('error', () => this.close())
     } catch (error) {
-      // No watch to be had (`ENOSPC`: too many on this system): the time limit is what is left.
+      // The system grants no watch (`ENOSPC`: too many): only the time limit remains.
       if (errnoOf(error) === undefined) throw error
       this.#changed = false
     }

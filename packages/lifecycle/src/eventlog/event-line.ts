@@ -2,9 +2,9 @@ import { IapeerError } from '@iapeer/core/errors'
 import { formatLogfmt, type LogfmtInput, parseLogfmt } from '@iapeer/core/logfmt'
 import type { RecordedEvent } from './event.ts'
 
-/** A longer line is passed over by readers, in bytes, its newline included. */
+/** Readers skip longer lines. In bytes, including the newline. */
 export const LONGEST_LINE = 64 * 1024
-/** What a reason may need; whole outputs of programs belong elsewhere. */
+/** Enough for a reason; the output of a program is cut. In characters. */
 const LONGEST_VALUE = 2_048
 
 const NUMBERS: ReadonlySet<string> = new Set(['ms', 'pid', 'deaths'])
@@ -15,7 +15,7 @@ const clipped = (value: string | number | undefined): string | number | undefine
   typeof value === 'string' && value.length > LONGEST_VALUE ? `${value.slice(0, LONGEST_VALUE)}…` : value
 
 /**
- * One event as a line with its newline; values over 2,048 characters are cut.
+ * Formats an event as a line with its newline; values over 2,048 characters are cut.
  * @throws RangeError for a field whose name logfmt cannot hold; IapeerError `event-too-long`
  */
 export function formatEventLine(event: LogfmtInput & { readonly ev: string }, at: Date): string {
@@ -28,7 +28,7 @@ export function formatEventLine(event: LogfmtInput & { readonly ev: string }, at
   })
 }
 
-/** Reads one line; undefined for one that is torn, or no event at all. */
+/** Parses one line; undefined for a line that is torn or not an event. */
 export function parseEventLine(line: string): RecordedEvent | undefined {
   const { fields, torn } = parseLogfmt(line)
   const { ts = '', ev = '' } = fields
@@ -36,7 +36,7 @@ export function parseEventLine(line: string): RecordedEvent | undefined {
   const event: { ts: string; ev: string; [name: string]: string | number } = { ts, ev }
   for (const name in fields) {
     const value = fields[name] ?? ''
-    // Any other way of setting it would change what the object inherits.
+    // Assigning it would change the prototype of the object.
     if (name === '__proto__') continue
     event[name] = NUMBERS.has(name) && /^\d{1,15}$/.test(value) ? Number(value) : value
   }
@@ -47,10 +47,10 @@ const PLAIN =
   /^ts=(\d{4}-\d\d-\d\dT[\d:.]+Z) ev=([a-z][a-z0-9-]*)(?: identity=([a-z][a-z0-9-]*))?(?: [A-Za-z_][\w.-]*=(?:"(?:[^"\\]|\\.)*"|[^\s"=]*))*$/
 
 /**
- * What a filter asks for of a line, which is cheaper than all of it: most lines are as {@link formatEventLine} and the
- * recorders write them, any other is read in whole.
+ * Reads the fields that a filter needs, without parsing the whole line where it has the form that {@link formatEventLine} and
+ * the recorders write. Any other line is parsed whole.
  */
-export function glanceAtLine(line: string): Pick<RecordedEvent, 'ts' | 'ev' | 'identity'> | undefined {
+export function readFilterFields(line: string): Pick<RecordedEvent, 'ts' | 'ev' | 'identity'> | undefined {
   const [, ts, ev, identity] = PLAIN.exec(line) ?? []
   if (ts === undefined || ev === undefined || (identity === undefined && line.includes('identity=')))
     return parseEventLine(line)

@@ -5,23 +5,27 @@ import { formatEventLine } from './event-line.ts'
 import { eventLogLimits } from './settings.ts'
 
 export interface EventLogOptions {
-  /** What `ts` is. @default the clock of the system */
+  /** Returns the time for `ts`. @default the system clock */
   readonly clock?: () => Date
-  /** Hears of every event that `note` could not write. @default nobody */
+  /** Called for every event that `note` could not write. @default does nothing */
   readonly onFailure?: (error: unknown, event: LifecycleEvent) => void
-  /** Holds the limits. @default that of this process */
+  /** The environment that the limits are read from. @default that of this process */
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** Writes lifecycle.log; any number of processes may at once. */
+/** Writes lifecycle.log; any number of processes can write at the same time. */
 export interface EventLog {
-  /** @throws RangeError for a field whose name logfmt cannot hold; IapeerError `event-too-long`, `bad-setting`; the Node system error */
+  /**
+   * Appends an event.
+   * @throws RangeError for a field whose name logfmt cannot hold; IapeerError `event-too-long`, `bad-setting`; the Node
+   * system error
+   */
   readonly append: (event: LifecycleEvent) => Promise<void>
-  /** The same for whoever must go on whatever becomes of the log: never throws, tells `onFailure`. */
+  /** Appends an event; never throws, but calls `onFailure`: for callers that must not fail because of the log. */
   readonly note: (event: LifecycleEvent) => Promise<void>
 }
 
-/** The event log of a root; its directory is made when the first event is written. */
+/** Creates the event log of a root; its directory is created with the first event. */
 export function createEventLog(root: string, options: EventLogOptions = {}): EventLog {
   const { clock = () => new Date(), onFailure, env } = options
   const path = rootLayout(root).records.lifecycleLog
@@ -33,7 +37,7 @@ export function createEventLog(root: string, options: EventLogOptions = {}): Eve
     try {
       await append(event)
     } catch (error) {
-      // Whatever it was: a log that fails must not end what it reports on.
+      // Any error: a failing log must not stop the work that it reports on.
       onFailure?.(error, event)
     }
   }

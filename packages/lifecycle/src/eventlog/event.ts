@@ -1,4 +1,4 @@
-/** Fields beyond those of a kind; written as they are named, and kept by readers that do not know them. */
+/** Further fields of any event; written under their names, and kept by readers that do not know them. */
 export type ExtraFields = Readonly<Record<string, string | number | undefined>> & { readonly ts?: never }
 
 interface OfIdentity {
@@ -11,11 +11,11 @@ interface OfGeneration extends OfIdentity {
 }
 
 /**
- * What the daemon, or a command in its place, did about a peer. After a session ended: `stay-down`, `start` (planned),
- * `crash-loop`. A planned start: `restart`, `restart-failed`. A stop: `reap` (its task is done, or its launch was cut off),
- * `suspend` (idle). Its server: `unresponsive`, `responsive`. `canary`: its recorder was lost. `notify-failed`: a notification
- * could not be delivered. `evidence-failed`: the system's evidence could not be saved. `session-rebuilt`: its session file was
- * unreadable and was written again.
+ * What the daemon, or a command in place of it, did about a peer. After the end of a session: `stay-down` (not restarted),
+ * `start` (planned), `crash-loop`. A planned start: `restart`, `restart-failed`. A stop: `reap` (its task is done, or its launch
+ * was interrupted), `suspend` (idle). Its server: `unresponsive`, `responsive`. `canary`: its recorder died. `notify-failed`: a
+ * notification could not be delivered. `evidence-failed`: the evidence of the system could not be saved. `session-rebuilt`: its
+ * session file was unreadable and was written again.
  */
 export const SUPERVISE_ACTIONS = [
   'stay-down',
@@ -34,58 +34,59 @@ export const SUPERVISE_ACTIONS = [
 ] as const
 export type SuperviseAction = (typeof SUPERVISE_ACTIONS)[number]
 
-/** What each kind of event says, by its `ev`. */
+/** The fields of each kind of event, by its `ev`. */
 interface EventFields {
-  /** A recorder's state has changed. */
+  /** The state of a recorder changed. */
   readonly canary: OfGeneration & {
     readonly state: string
     readonly origin: 'launch' | 'retrofit' | 'self'
     readonly why?: string
   }
-  /** What was done about a peer; the fields beside `action` are its reason. */
+  /** An action on a peer; the other fields give the reason. */
   readonly supervise: OfIdentity & { readonly action: SuperviseAction }
   /**
-   * A peer is up; `ms` from the call to that. Of a launch that was blocked: since it was started, and `message` is `unknown`
-   * where it is not known whether its first message was given.
+   * A peer is ready; `ms` is the time since the launch was requested. For a launch that was blocked, it is the time since the
+   * session started, and `message` is `unknown` where the first message may or may not have been delivered.
    */
   readonly launch: OfGeneration & {
     readonly mode?: 'fresh' | 'resume'
     readonly ms: number
     readonly message?: 'none' | 'given' | 'unknown'
   }
-  /** A peer runs, and its launch waits for a person; `dialog` is what stands there, where that is known. */
+  /** A peer runs, and its launch waits for a person; `dialog` names the dialog on its screen, where it is known. */
   readonly blocked: OfGeneration & {
     readonly mode: 'fresh' | 'resume'
     readonly ms: number
     readonly dialog?: string | undefined
   }
-  /** A peer was taken down on purpose, or was to be: `result` is the state of that, or `failed`. */
+  /** A peer was stopped on purpose: `result` is the outcome of the teardown, or `failed`. */
   readonly stop: OfGeneration & { readonly by: string; readonly why: string; readonly result: string }
-  /** A peer has another name; what runs of it goes on. `identity` is its new one. */
+  /** A peer was renamed; its sessions go on. `identity` is the new one. */
   readonly rename: OfIdentity & { readonly from: string; readonly to: string }
-  /** A message came for a peer that was down. */
+  /** A message arrived for a peer that was not running. */
   readonly wake: OfIdentity & { readonly mode: 'fresh' | 'resume' | 'refused'; readonly cause: string }
-  /** A generation is about to be torn down. */
+  /** A generation is about to be stopped on purpose. */
   readonly intent: OfIdentity & { readonly gen: string; readonly by: string; readonly why: string }
-  /** Why one has died. */
+  /** The verdict on a death. */
   readonly verdict: OfIdentity & {
     readonly gen: string
     readonly verdict: string
     readonly confidence: string
   }
-  /** A recorded death, as it was noticed; `id` is that of the record. */
+  /** A death was recorded; `id` is the id of its record. */
   readonly death: OfIdentity & {
     readonly gen: string
     readonly event: string
     readonly cause: string
     readonly id: string
-    /** The id of the incident it is a part of. */
+    /** The id of the incident that it is part of. */
     readonly incident?: string
   }
-  /** Several deaths of one cause; `deaths` is how many. */
+  /** Several deaths of one cause; `deaths` is their number. */
   readonly incident: { readonly id: string; readonly deaths: number; readonly cause: string }
-  /** Whether it is seen who sends a fatal signal. */
+  /** The state of the signal witness changed. */
   readonly 'signal-witness': { readonly state: 'on' | 'off' | 'lost'; readonly why?: string }
+  /** The daemon started or stopped. */
   readonly daemon: {
     readonly state: 'started' | 'stopped'
     readonly pid: number
@@ -96,14 +97,14 @@ interface EventFields {
 
 type EventKind = keyof EventFields
 
-/** One decision of the fleet with its reason, as it is written. */
+/** An event of a peer or of the daemon, as it is written. */
 export type LifecycleEvent = {
   [Kind in EventKind]: { readonly ev: Kind } & EventFields[Kind] & ExtraFields
 }[EventKind]
 
 /**
- * One event as it is read. Its kind and fields can be those of another version: whoever reads takes what it knows, and hands
- * the rest on. `ms`, `pid` and `deaths` are numbers; everything else is text.
+ * An event, as it is read. Its kind and fields can be those of another version: a reader uses those that it knows and passes on
+ * the rest. `ms`, `pid` and `deaths` are numbers; every other field is text.
  */
 export type RecordedEvent = Readonly<Record<string, string | number | undefined>> & {
   /** ISO-8601 UTC. */

@@ -1,7 +1,7 @@
 import { matchesPeer } from '@iapeer/core/identity'
 import type { RecordedEvent } from './event.ts'
 
-/** Which events are meant; what is left out does not narrow. */
+/** Selects events; a field that is absent selects all. */
 export interface EventFilter {
   readonly since?: Date | undefined
   /** A personality (`bob`) or an identity (`claude-bob`). */
@@ -9,7 +9,7 @@ export interface EventFilter {
   readonly ev?: readonly string[] | undefined
 }
 
-/** Whether an event is meant by a filter. */
+/** Whether an event matches a filter. */
 export function passes(
   { since, peer, ev }: EventFilter,
   event: Pick<RecordedEvent, 'ts' | 'ev' | 'identity'>,

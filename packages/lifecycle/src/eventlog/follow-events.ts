@@ -2,21 +2,21 @@ import { dirname } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import { DirectoryWatch } from './directory-watch.ts'
 import type { RecordedEvent } from './event.ts'
-import { glanceAtLine, parseEventLine } from './event-line.ts'
+import { parseEventLine, readFilterFields } from './event-line.ts'
 import { type EventFilter, passes } from './filter.ts'
 import { LogReader } from './log-reader.ts'
 
 const POLL_MS = 1_000
 
 export interface FollowOptions {
-  /** Goes on behind the event that had this one. @default the beginning of the oldest file */
+  /** Starts after the event with this cursor. @default the beginning of the oldest file */
   readonly cursor?: string | undefined
-  /** Ends it. */
+  /** Ends the iteration, without an error. */
   readonly signal: AbortSignal
   readonly filter?: EventFilter | undefined
 }
 
-/** An event; or `gap`: before what follows, some may be missing. */
+/** An event; or `gap`: events before the next one may be missing. */
 export type FollowedEvent =
   | { readonly cursor: string; readonly event: RecordedEvent; readonly gap?: undefined }
   | { readonly cursor: string; readonly event?: undefined; readonly gap: true }
@@ -27,7 +27,7 @@ async function* takeEvents(reader: LogReader, filter: EventFilter): AsyncGenerat
   for (const { position, lines } of batches) {
     for (const { text, end } of lines) {
       position.offset = end
-      const seen = glanceAtLine(text)
+      const seen = readFilterFields(text)
       if (seen === undefined || !passes(filter, seen)) continue
       const event = parseEventLine(text)
       if (event !== undefined) yield { cursor: reader.cursor, event }
@@ -37,12 +37,12 @@ async function* takeEvents(reader: LogReader, filter: EventFilter): AsyncGenerat
 }
 
 /**
- * The events of a root and whatever comes, across rotation, until `signal` is aborted: then it ends, without an error. Every
- * line once, those of one writer in their order; nothing is lost while its file is among the kept ones. It reads when it is
- * asked to, at most 64 KiB a file ahead.
+ * Yields the events of a root and then each new event, across rotation, until `signal` is aborted; then it returns without an
+ * error. Yields every line once, and those of one writer in their order. No line is lost while its file is kept. Reads on
+ * demand, at most 64 KiB ahead in each file.
  *
- * A cursor names files by their inode and their first bytes. Where that file is gone (rotated away, removed, restored from a
- * backup), the first item is `gap: true`, and all that is kept follows; so it is when a file was emptied.
+ * A cursor names files by their inode and their first bytes. When that file is gone (rotated away, removed, restored from a
+ * backup), the first item is `gap: true`, and all events that are kept follow. The same happens when a file was emptied.
  * @throws IapeerError `bad-cursor`; the Node system error (`EACCES`, ...)
  */
 export async function* followEvents(

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { namesIn } from '@iapeer/core/storage'
 
-/** One file of a rotated log: number 0 is the current one, 1 the newest of the others. */
+/** One file of a rotated log: number 0 is the current file, 1 the newest rotated one. */
 export interface LogFile {
   readonly number: number
   readonly ino: bigint
@@ -13,7 +13,7 @@ export const fileName = (path: string, number: number): string => (number === 0 
 
 export const isGone = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')
 
-/** The inode of a regular file; undefined where there is none. */
+/** Returns the inode of a regular file; undefined where there is none. */
 export async function inodeOf(path: string): Promise<bigint | undefined> {
   try {
     const stats = await lstat(path, { bigint: true })
@@ -33,8 +33,8 @@ async function highestNumber(path: string): Promise<number> {
 }
 
 /**
- * The files of a log, newest first. They are looked at from the newest to the oldest, as a rotation moves them: one meanwhile
- * shows a file twice (it is taken once), and hides none.
+ * Lists the files of a log, newest first. It looks from the newest to the oldest, in the direction in which a rotation moves
+ * them: a rotation at the same time can show a file twice (it is listed once), but cannot hide one.
  */
 export async function listLogFiles(path: string): Promise<LogFile[]> {
   const highest = await highestNumber(path)

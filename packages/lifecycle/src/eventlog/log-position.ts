@@ -5,31 +5,31 @@ import { type CursorPosition, HEAD_BYTES, headHash } from './cursor.ts'
 import { LONGEST_LINE } from './event-line.ts'
 import { fileName, isGone, type LogFile } from './log-files.ts'
 
-// A pipe or a link that was put in its place is not waited for, and not followed.
+// Does not wait for a pipe, or follow a link, that was put in place of the file.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const NEWLINE = 10
 
-/** Whole lines of one file; each is done with when its place has moved to its `end`. */
+/** Whole lines of one file. The caller sets `position.offset` to the `end` of each line that it has used. */
 export interface Batch {
   readonly position: LogPosition
   readonly lines: readonly { readonly text: string; readonly end: number }[]
-  /** Perhaps there is more. */
+  /** Whether there may be more lines. */
   readonly full: boolean
 }
 
-/** An open file of a log and how far it was read. It stays readable when it is renamed or removed. */
+/** An open file of a log, and the position up to which it was read. It stays readable when it is renamed or removed. */
 export class LogPosition {
   readonly ino: bigint
-  /** Where the first line begins that is not done with. */
+  /** Where the first unused line begins, in bytes. */
   offset = 0
-  /** Lines that were too long, or stood in a file that was emptied. */
+  /** Lines that were too long. */
   skipped = 0
-  /** The file was emptied or written anew meanwhile. */
+  /** Whether the file was emptied or rewritten since the last read. */
   restarted = false
   readonly #file: FileHandle
   #head: Buffer = Buffer.alloc(0)
   #headHash: string | undefined
-  /** How far a line that is too long was looked through for its end. */
+  /** Up to where the end of a line that is too long was searched for; 0 outside of such a line. */
   #searched = 0
 
   private constructor(ino: bigint, file: FileHandle) {
@@ -37,7 +37,7 @@ export class LogPosition {
     this.#file = file
   }
 
-  /** Undefined when another file has that name by now. */
+  /** Opens a file of a log; undefined when another file has its name by now. */
   static async open(path: string, { number, ino }: LogFile): Promise<LogPosition | undefined> {
     let file: FileHandle
     try {
@@ -51,7 +51,7 @@ export class LogPosition {
     return undefined
   }
 
-  /** Goes to where a cursor was; false when this is another file. */
+  /** Moves to the position of a cursor; false when the cursor is of another file. */
   async seek(to: CursorPosition): Promise<boolean> {
     this.#head = await this.#bytes(HEAD_BYTES, 0)
     if (headHash(this.#head, to.offset) !== to.head) return false
@@ -59,7 +59,7 @@ export class LogPosition {
     return true
   }
 
-  /** Goes behind the last whole line; only the end of the file and its beginning are read. */
+  /** Moves behind the last whole line; reads only the end of the file and its beginning. */
   async seekEnd(): Promise<void> {
     this.#head = await this.#bytes(HEAD_BYTES, 0)
     let to = (await this.#file.stat()).size
@@ -77,12 +77,12 @@ export class LogPosition {
   get cursor(): CursorPosition {
     const { ino, offset } = this
     if (offset < HEAD_BYTES) return { ino, offset, head: headHash(this.#head, offset) }
-    // With the whole beginning behind, it stays what it is.
+    // Behind the first HEAD_BYTES the hash does not change any more.
     this.#headHash ??= headHash(this.#head, offset)
     return { ino, offset, head: this.#headHash }
   }
 
-  /** The lines that have come since, as many as fit in 64 KiB; the place does not move. */
+  /** Reads the next lines, as many as fit in 64 KiB; does not move the offset. */
   async read(): Promise<Batch> {
     const bytes = await this.#fromOffset()
     const lines: { text: string; end: number }[] = []
@@ -92,16 +92,16 @@ export class LogPosition {
       from = to + 1
     }
     if (lines.length === 0 && bytes.length === LONGEST_LINE && (await this.#skipLine())) return this.read()
-    if (lines.length > 0) await this.#knowHead()
+    if (lines.length > 0) await this.#readHead()
     return { position: this, lines, full: bytes.length === LONGEST_LINE }
   }
 
-  /** Whether something stands behind the last whole line. */
+  /** Whether the file has bytes behind the offset. */
   async hasRest(): Promise<boolean> {
     return (await this.#file.stat()).size > this.offset
   }
 
-  /** When it was last written, in milliseconds since the epoch, and whether it still has a name. */
+  /** When the file was last written, in milliseconds since the epoch, and whether it still has a name. */
   async state(): Promise<{ readonly writtenMs: number; readonly named: boolean }> {
     const { mtimeMs, nlink } = await this.#file.stat()
     return { writtenMs: mtimeMs, named: nlink > 0 }
@@ -111,7 +111,7 @@ export class LogPosition {
     return this.#file.close()
   }
 
-  async #knowHead(): Promise<void> {
+  async #readHead(): Promise<void> {
     if (this.#head.length < HEAD_BYTES) this.#head = await this.#bytes(HEAD_BYTES, 0)
   }
 
@@ -121,7 +121,7 @@ export class LogPosition {
     return buffer.subarray(0, bytesRead)
   }
 
-  /** What follows the offset. A line begins behind a newline: where there is none now, the file was emptied. */
+  /** Reads from the offset on. A newline comes before it: where there is none now, the file was emptied. */
   async #fromOffset(): Promise<Buffer> {
     if (this.#searched > 0 && !(await this.#skipLine())) return Buffer.alloc(0)
     if (this.offset === 0) return this.#bytes(LONGEST_LINE, 0)
@@ -135,13 +135,13 @@ export class LogPosition {
     return this.#bytes(LONGEST_LINE, 0)
   }
 
-  /** Moves behind a line that is too long; false while its end is not written. */
+  /** Moves behind a line that is too long; false while its end is not written yet. */
   async #skipLine(): Promise<boolean> {
     this.#searched = Math.max(this.#searched, this.offset)
     for (;;) {
       const bytes = await this.#bytes(LONGEST_LINE, this.#searched)
       if (bytes.length === 0) {
-        // Emptied while its end was awaited: what is there now is looked at afresh.
+        // The file was emptied while the end of the line was awaited: read its new content.
         if ((await this.#file.stat()).size >= this.#searched) return false
         this.#searched = 0
         return true
@@ -152,7 +152,7 @@ export class LogPosition {
       this.offset = this.#searched
       this.#searched = 0
       this.skipped++
-      await this.#knowHead()
+      await this.#readHead()
       return true
     }
   }

@@ -2,12 +2,12 @@ import { formatCursor, parseCursor } from './cursor.ts'
 import { inodeOf, type LogFile, listLogFiles } from './log-files.ts'
 import { type Batch, LogPosition } from './log-position.ts'
 
-/** So long after its last write a rotated file may still get the line of a slow writer, in milliseconds. */
+/** How long after its last write a rotated file may still get a line of a slow writer, in milliseconds. */
 const SETTLE_MS = 2_000
 const MOST_SETTLING = 32
 const LOOKS = 3
 
-/** A file of the log by its inode, under whatever name a rotation gives it meanwhile. */
+/** Opens the file of the log with an inode, also when a rotation renames it meanwhile. */
 async function openInode(path: string, wanted: bigint): Promise<LogPosition | undefined> {
   for (;;) {
     const file = (await listLogFiles(path)).find(({ ino }) => ino === wanted)
@@ -18,15 +18,15 @@ async function openInode(path: string, wanted: bigint): Promise<LogPosition | un
 }
 
 /**
- * Reads a log from its oldest file on, across rotation, on demand. A writer may have opened a file before its rotation and
- * write after it, so the files that were just read to their end are looked at again before anything newer is handed out:
- * the lines of one writer stay in their order.
+ * Reads a log from its oldest file on, across rotation, on demand. A writer that opened a file before its rotation may write to
+ * it afterwards. So the files that were just read to their end are read again before newer lines are returned: the lines of one
+ * writer stay in their order.
  */
 export class LogReader {
-  /** Lines that were torn, or too long. */
+  /** The number of lines that were torn or too long. */
   skipped = 0
   readonly #path: string
-  /** Oldest first; the last one is being read, those before it may get a late line. */
+  /** Oldest first; the last one is being read, the ones before it may still get a late line. */
   #positions: LogPosition[] = []
   #gap = false
 
@@ -34,7 +34,7 @@ export class LogReader {
     this.#path = path
   }
 
-  /** @throws IapeerError `bad-cursor`; the Node system error */
+  /** Opens a log at a cursor, or at its beginning. @throws IapeerError `bad-cursor`; the Node system error */
   static async open(path: string, cursor = ''): Promise<LogReader> {
     const wanted = parseCursor(cursor)
     const reader = new LogReader(path)
@@ -50,13 +50,13 @@ export class LogReader {
     return reader
   }
 
-  /** Opens a log behind its last whole line: what it reads is what is written from now on. @throws the Node system error */
+  /** Opens a log behind its last whole line, to read only lines that are written later. @throws the Node system error */
   static async openAtEnd(path: string): Promise<LogReader> {
     const reader = new LogReader(path)
     for (const file of await listLogFiles(path)) {
       const position = await LogPosition.open(path, file)
       if (position === undefined) {
-        // It was moved meanwhile: all of them are looked for again.
+        // It was renamed meanwhile: list the files again.
         await reader.close()
         return LogReader.openAtEnd(path)
       }
@@ -75,14 +75,14 @@ export class LogReader {
     return formatCursor(this.#positions.map((position) => position.cursor))
   }
 
-  /** Whether lines may have been lost since the last call of this. */
+  /** Whether lines may have been lost since the last call of this method. */
   takeGap(): boolean {
     const gap = this.#gap
     this.#gap = false
     return gap
   }
 
-  /** The next lines, in the order in which they are to be taken; none when all is read. */
+  /** Reads the next lines, in the order to use them in; none when all are read. */
   async pull(): Promise<Batch[]> {
     for (;;) {
       const batches = await this.#read()
@@ -91,21 +91,21 @@ export class LogReader {
     }
   }
 
-  /** Counts what stands unfinished at the ends of the files as skipped. */
+  /** Counts the unfinished lines at the ends of the files as skipped. */
   async countTorn(): Promise<void> {
     for (const position of this.#positions) if (await position.hasRest()) this.skipped++
   }
 
   async close(): Promise<void> {
-    for (const position of this.#positions.splice(0)) await this.#leave(position)
+    for (const position of this.#positions.splice(0)) await this.#closePosition(position)
   }
 
-  async #leave(position: LogPosition): Promise<void> {
+  async #closePosition(position: LogPosition): Promise<void> {
     this.skipped += position.skipped
     await position.close()
   }
 
-  /** Read from the newest to the oldest, handed out the other way round: a late line was written before the newer ones. */
+  /** Reads from the newest file to the oldest, and returns oldest first: a late line was written before the newer ones. */
   async #read(): Promise<Batch[]> {
     const batches: Batch[] = []
     for (const position of this.#positions.toReversed()) {
@@ -125,18 +125,18 @@ export class LogReader {
       if ((await position.read()).lines.length > 0) return
       if (await position.hasRest()) this.skipped++
       this.#positions.shift()
-      await this.#leave(position)
+      await this.#closePosition(position)
     }
   }
 
-  /** Goes on to the next file; false when there is none yet. */
+  /** Opens the next file; false when there is none yet. */
   async #advance(): Promise<boolean> {
     const last = this.#positions.at(-1)
     if (last !== undefined && (await inodeOf(this.#path)) === last.ino) return false
     for (let look = 1; ; look++) {
       const files = await listLogFiles(this.#path)
       const seen = last === undefined || files.some(({ ino }) => ino === last.ino)
-      // It has a name and was not seen: it was moved while the others were looked at.
+      // It has a name but was not listed: it was renamed while the others were listed.
       if (!seen && look < LOOKS && (await last.state()).named) continue
       const known = files.findIndex(({ ino }) => this.#positions.some((position) => position.ino === ino))
       const next = files.slice(0, known < 0 ? files.length : known).at(-1)
@@ -146,7 +146,7 @@ export class LogReader {
     }
   }
 
-  /** True also when the file was moved meanwhile: then it is looked for again. */
+  /** Opens a file. Returns true also when it was renamed meanwhile: then the caller looks for it again. */
   async #enter(file: LogFile): Promise<boolean> {
     const position = await LogPosition.open(this.#path, file)
     if (position !== undefined) this.#positions.push(position)

@@ -1,24 +1,24 @@
 import { rootLayout } from '@iapeer/core/paths'
 import type { RecordedEvent } from './event.ts'
-import { glanceAtLine, parseEventLine } from './event-line.ts'
+import { parseEventLine, readFilterFields } from './event-line.ts'
 import { type EventFilter, passes } from './filter.ts'
 import { LogReader } from './log-reader.ts'
 
 export interface ReadEventsFilter extends EventFilter {
-  /** Only the newest so many. @default all */
+  /** Only the newest events, at most this many. @default all */
   readonly limit?: number | undefined
 }
 
 export interface EventsRead {
-  /** In the order of the log: the oldest first. */
+  /** In the order of the log, oldest first. */
   readonly events: readonly RecordedEvent[]
-  /** Lines that were torn, too long, or no events. */
+  /** The number of lines that were torn, too long, or not events. */
   readonly skipped: number
-  /** Where this has read to; `followEvents` goes on there. */
+  /** The end of what was read; `followEvents` continues there. */
   readonly cursor: string
 }
 
-/** The newest `limit` of what is pushed. */
+/** Keeps the newest `limit` of the pushed values. */
 function newest<T>(limit: number): { readonly push: (value: T) => void; readonly all: () => T[] } {
   let kept: T[] = []
   const trim = (): void => {
@@ -38,8 +38,8 @@ function newest<T>(limit: number): { readonly push: (value: T) => void; readonly
 }
 
 /**
- * Returns the cursor behind the last event of a root: `followEvents` with it gives what is written from now on. Costs the same
- * however long the log is.
+ * Returns the cursor behind the last event of a root: `followEvents` with it yields only later events. Its cost does not depend
+ * on the length of the log.
  * @throws the Node system error (`EACCES`, ...)
  */
 export async function endCursor(root: string): Promise<string> {
@@ -49,7 +49,10 @@ export async function endCursor(root: string): Promise<string> {
   return cursor
 }
 
-/** The events of a root, over all rotated files; none where there is no log. @throws the Node system error (`EACCES`, ...) */
+/**
+ * Reads the events of a root from all rotated files; none where there is no log.
+ * @throws the Node system error (`EACCES`, ...)
+ */
 export async function readEvents(root: string, filter: ReadEventsFilter = {}): Promise<EventsRead> {
   const reader = await LogReader.open(rootLayout(root).records.lifecycleLog)
   const found = newest<string>(filter.limit ?? Number.POSITIVE_INFINITY)
@@ -58,7 +61,7 @@ export async function readEvents(root: string, filter: ReadEventsFilter = {}): P
       for (const { position, lines } of batches) {
         for (const { text, end } of lines) {
           position.offset = end
-          const seen = glanceAtLine(text)
+          const seen = readFilterFields(text)
           if (seen === undefined) reader.skipped++
           else if (passes(filter, seen)) found.push(text)
         }

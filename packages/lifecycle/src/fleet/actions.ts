@@ -6,34 +6,36 @@ import { changeTally, readSession, withIdentity } from '../sessions/index.ts'
 import { type LaunchView, launchViewOf } from './launch-view.ts'
 import { asIdentity, type NamedPeer, peerNamed, presentIdentity, runningOf } from './named.ts'
 
-/** One session that has been taken down. `stopped`: it was not running. */
+/** The result of a stop of one identity. `stopped`: it was not running. */
 export interface StopView {
   readonly identity: string
   readonly state: 'ended' | 'session-ended' | 'already-dead' | 'stopped'
-  /** How its program ended: by itself when asked, only when killed, or before. */
+  /** How its program ended: it exited when asked, was killed, or was gone before. */
   readonly leader?: 'asked' | 'killed' | 'gone' | undefined
   readonly ms?: number | undefined
 }
 
+/** Who asks for a stop, and how it is carried out. */
 export interface StopRequest {
   /** Who asks, for the intent, e.g. `iapeer stop`. */
   readonly by: string
-  /** How long its program may take; then it is killed. @default 3000 */
+  /** How long its program may take to exit before it is killed, in milliseconds. @default 3000 */
   readonly timeoutMs?: number | undefined
+  /** Stop it also where another tmux server has taken its socket. @default false */
   readonly force?: boolean | undefined
-  /** Hears why it could not be written to lifecycle.log. @default nobody */
+  /** Called when the stop could not be written to lifecycle.log. @default does nothing */
   readonly onLogFailure?: ((error: unknown) => void) | undefined
 }
 
-/** What a peer is to be brought up afresh as, and how long what runs may take to end. */
+/** The runtime to start a peer as, and the time limit of the stop before it. */
 export interface RenewRequest {
-  /** @default the one that was named with the peer, else the one it runs as */
+  /** @default the runtime of the named identity, else the one that it runs as */
   readonly runtime?: string | undefined
-  /** How long its program may take; then it is killed. @default 3000 */
+  /** How long its program may take to exit before it is killed, in milliseconds. @default 3000 */
   readonly timeoutMs?: number | undefined
 }
 
-/** What came of a wake, a refresh or a reset: `{state: 'woken', mode: 'fresh', session}`. */
+/** The result of a wake, a refresh or a reset: `{state: 'woken', mode: 'fresh', session}`. */
 export interface Outcome {
   readonly state: string
   readonly mode?: 'fresh' | 'resume' | undefined
@@ -48,7 +50,7 @@ async function stopAll(
   const { by, timeoutMs, ...rest } = request
   const stopped: StopView[] = []
   for (const [at, identity] of identities.entries()) {
-    // Of none that was launched, the first one is noted as stopped.
+    // The first identity is marked as stopped even without a session; any other is stopped only if it has one.
     if (at > 0 && (await readSession(root, identity)) === undefined) continue
     const { force, onLogFailure, afterwards } = rest
     const result = await stopPeer(root, identity, {
@@ -63,7 +65,7 @@ async function stopAll(
   return stopped
 }
 
-/** Takes down whatever of a peer was launched, in silence; it stays down. @throws those of `stopPeer` */
+/** Stops every session of a peer on purpose: no death is recorded, and it stays stopped. @throws those of `stopPeer` */
 export async function stopNamed(
   root: string,
   peer: string | NamedPeer,
@@ -73,8 +75,8 @@ export async function stopNamed(
 }
 
 /**
- * Takes a peer down, in silence, and brings it up afresh: as the runtime that is asked for or named, else as the one it runs
- * as. What keeps it from coming back is found before it is taken down.
+ * Stops a peer on purpose and starts it again, with a new session unless `resume` is set: as the requested or named runtime,
+ * else as the one that it runs as. What would prevent the start is checked before the stop.
  * @throws those of `stopPeer` and `launchPeer`
  */
 export async function renewNamed(
@@ -97,11 +99,11 @@ export async function renewNamed(
   for (const identity of others)
     if ((await readSession(root, identity)) !== undefined)
       await stopAll(root, [identity], { ...stop, afterwards: 'exit' })
-  await stopAll(root, [target], { ...stop, afterwards: 'come-back' })
+  await stopAll(root, [target], { ...stop, afterwards: 'restart' })
   return launchViewOf(await launchPeer(root, entry, options))
 }
 
-/** Brings what runs of a peer up again, with its session where the runtime can; nothing where it does not run. */
+/** Restarts a peer, resuming its session where the runtime can; does nothing when it does not run. */
 export async function refreshNamed(
   root: string,
   peer: string | NamedPeer,
@@ -114,7 +116,7 @@ export async function refreshNamed(
   return { state: 'refreshed', session }
 }
 
-/** Brings a peer up because something is there for it. */
+/** Starts a peer because a message or task waits for it; does nothing when it runs. */
 export async function wakeNamed(
   root: string,
   peer: string | NamedPeer,
@@ -128,7 +130,7 @@ export async function wakeNamed(
   return { state: state === 'live' ? 'live' : 'woken', mode, session: launched }
 }
 
-/** Forgets the crashes of a peer, so that it may be woken again. */
+/** Clears the crashes of a peer, so that it can be started again after a crash loop. */
 export async function resetNamed(root: string, peer: string | NamedPeer): Promise<Outcome> {
   const { identities } = await peerNamed(root, peer)
   let wasInLoop = false

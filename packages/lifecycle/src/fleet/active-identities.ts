@@ -9,8 +9,8 @@ async function isLocked(root: string, identity: Identity): Promise<boolean> {
 }
 
 /**
- * Returns every identity of a root that runs, that is being launched or stopped, or whose start is planned, however long ago it was
- * due: what a stop of everything has to stop.
+ * Returns the identities that a stop of the whole fleet has to stop: those that run, that are being launched or stopped, or whose
+ * start is planned, even if it is overdue.
  */
 export async function activeIdentities(root: string): Promise<ReadonlySet<Identity>> {
   const active = new Set((await listSessions(root)).map(({ identity }) => identity))

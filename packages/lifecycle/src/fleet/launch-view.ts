@@ -1,6 +1,6 @@
 import type { Launched } from '../launch/index.ts'
 
-/** A peer that was started, or ran already. */
+/** A peer that was started or ran already. */
 export interface LaunchView {
   /** `blocked`: it runs, and its launch waits for a person. */
   readonly state: 'launched' | 'already' | 'blocked'
@@ -10,17 +10,17 @@ export interface LaunchView {
   readonly leaderPid: number
   /** ISO-8601 UTC. */
   readonly startedAt: string
-  /** Of one that is blocked: what stands there, where that is known. */
+  /** When blocked: the name of the dialog, where it is known. */
   readonly dialog?: string | undefined
-  /** Of one that is blocked: what to do about it. */
+  /** When blocked: what to do about it. */
   readonly hint?: string | undefined
-  /** Of one that is blocked: the last lines of its screen. */
+  /** When blocked: the last lines of its screen. */
   readonly screen?: string | undefined
-  /** What tmux said of the person's own `tmux.conf`. */
+  /** What tmux reported about the user's own `tmux.conf`. */
   readonly warnings: readonly string[]
 }
 
-/** Returns what a caller is told about a launch. */
+/** Returns the public fields of a launch. */
 export function launchViewOf({
   state,
   session,

@@ -5,16 +5,16 @@ import { finishRename } from './rename.ts'
 
 type Identities = readonly [Identity, ...Identity[]]
 
-/** What a person's word for a peer means. */
+/** A peer as a user named it: by its name or by one of its identities. */
 export interface NamedPeer {
   readonly entry: PeerEntry
-  /** The identity that was named, else every one that the peer can have, its default one first. */
+  /** The named identity, else all identities of the peer, the default one first. */
   readonly identities: Identities
-  /** Of the identity that was named; undefined where only a peer was. */
+  /** The runtime of the named identity; undefined where only the peer was named. */
   readonly runtime: Runtime | undefined
 }
 
-/** A peer by its name, or by an identity it can have (`claude-bob`). @throws IapeerError `no-such-peer` */
+/** Finds a peer by its name (`bob`) or by one of its identities (`claude-bob`). @throws IapeerError `no-such-peer` */
 export async function peerEntryNamed(root: string, text: string): Promise<PeerEntry> {
   await finishRename(root)
   const entries = await listPeers(root)
@@ -28,7 +28,7 @@ function asNamed(entry: PeerEntry, text: string): NamedPeer {
   return { entry, identities, runtime: named?.runtime }
 }
 
-/** Returns what a word for a peer means; what was resolved before is returned as it is. @throws IapeerError `no-such-peer` */
+/** Resolves the name of a peer or of an identity; a resolved peer is returned unchanged. @throws IapeerError `no-such-peer` */
 export async function peerNamed(root: string, peer: string | NamedPeer): Promise<NamedPeer> {
   return typeof peer === 'string' ? asNamed(await peerEntryNamed(root, peer), peer) : peer
 }
@@ -36,7 +36,7 @@ export async function peerNamed(root: string, peer: string | NamedPeer): Promise
 /** Narrows a peer to one of its identities. */
 export const asIdentity = ({ entry }: NamedPeer, identity: Identity): NamedPeer => asNamed(entry, identity)
 
-/** The session of the first of these identities that runs. */
+/** Returns the session of the first of these identities that runs. */
 export async function runningOf(
   root: string,
   identities: readonly Identity[],
@@ -48,7 +48,7 @@ export async function runningOf(
   return undefined
 }
 
-/** The identity of a peer that runs, else its default one. */
+/** Returns the running identity of a peer, else its default one. */
 export const presentIdentity = async (
   root: string,
   { identities }: Pick<NamedPeer, 'identities'>,

@@ -10,9 +10,9 @@ import {
 import { peerNamed } from './named.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
 
-/** A peer and what it is doing, as `iapeer list --json` prints it. What is not known is absent. */
+/** A peer and its state, as `iapeer list --json` prints it. Unknown fields are absent. */
 export interface PeerView {
-  /** The identity that runs, else the one that is planned to start, else the default one. */
+  /** The identity that runs, else one with a planned start, else the default one. */
   readonly identity: string
   readonly personality: string
   readonly runtime: string
@@ -25,21 +25,21 @@ export interface PeerView {
   readonly serverPid?: number | undefined
   readonly leaderPid?: number | undefined
   readonly gen?: string | undefined
-  /** Who records its end; `none` too where its recorder is gone. */
+  /** The recorder of its server; also `none` where the recorder is gone. */
   readonly canary?: 'guard' | 'watch' | 'none' | undefined
   /** ISO-8601 UTC. */
   readonly startedAt?: string | undefined
-  /** Of one that is blocked: since when, ISO-8601 UTC. */
+  /** When blocked: since when, ISO-8601 UTC. */
   readonly blockedSince?: string | undefined
-  /** Of one that is blocked: what stands there, where that is known. */
+  /** When blocked: the name of the dialog, where it is known. */
   readonly dialog?: string | undefined
-  /** Of one that is blocked: what to do about it. */
+  /** When blocked: what to do about it. */
   readonly hint?: string | undefined
-  /** Of one that is blocked: the last lines of its screen. */
+  /** When blocked: the last lines of its screen. */
   readonly screen?: string | undefined
-  /** Of a peer that does not run: when the daemon plans to start it, ISO-8601 UTC, later than now. */
+  /** When not running: the time of its planned start, ISO-8601 UTC; absent once that time has passed. */
   readonly nextStartAt?: string | undefined
-  /** How many restarts have followed each other without a healthy time between. */
+  /** The number of restarts in a row without a healthy session in between; absent for 0. */
   readonly restarts?: number | undefined
   /** The id of its last recorded death. */
   readonly lastDeath?: string | undefined
@@ -50,18 +50,18 @@ interface Current extends PeerStatus {
   readonly nextStartAt: string | undefined
 }
 
-/** A start that was due and did not come is no plan any more. */
+/** Returns when a peer is planned to start; undefined once that time has passed. */
 function nextStartOf({ state, tally }: PeerStatus): string | undefined {
   const at = tally.startAt === undefined ? Number.NaN : Date.parse(tally.startAt)
   return isIdleState(state) && at > Date.now() ? new Date(at).toISOString() : undefined
 }
 
-/** The status of the identity that runs, else of one that is planned to start, else of the default one. */
+/** Returns the status of the identity that runs, else of one with a planned start, else of the default one. */
 function currentOf(statuses: readonly [Current, ...Current[]]): Current {
   return statuses.find((one) => one.session) ?? statuses.find((one) => one.nextStartAt) ?? statuses[0]
 }
 
-/** What some peers are doing, in their order; the process table is read once for all of them. */
+/** Returns the status of each peer, in the given order; reads the process table once for all. */
 async function currentStatuses(root: string, entries: readonly PeerEntry[]): Promise<Current[]> {
   const identities = entries.map((entry) => identitiesOf(entry))
   const statuses = (await statusesOf(root, identities.flat())).values()
@@ -73,7 +73,7 @@ async function currentStatuses(root: string, entries: readonly PeerEntry[]): Pro
   return identities.map(([own, ...others]) => currentOf([nextOf(own), ...others.map(nextOf)]))
 }
 
-/** The fields of its profile; the sections of interfaces are left out, they can hold secrets. */
+/** Returns the fields from the profile of a peer, without the sections of interfaces: they can hold secrets. */
 export function peerFields(entry: PeerEntry): Omit<PeerView, 'state'> {
   return {
     identity: `${entry.defaultRuntime}-${entry.personality}`,
@@ -87,7 +87,7 @@ export function peerFields(entry: PeerEntry): Omit<PeerView, 'state'> {
   }
 }
 
-function memoryFields({ tally, identity, nextStartAt }: Current): Partial<PeerView> {
+function tallyFields({ tally, identity, nextStartAt }: Current): Partial<PeerView> {
   const last = tally.endings.findLast((one) => one.death)
   return {
     ...(nextStartAt === undefined ? {} : { nextStartAt }),
@@ -126,10 +126,10 @@ function sessionFields(
 
 function viewOf(entry: PeerEntry, current: Current, recording: Recording | undefined): PeerView {
   const { identity } = current
-  return { ...peerFields(entry), identity, ...sessionFields(current, recording), ...memoryFields(current) }
+  return { ...peerFields(entry), identity, ...sessionFields(current, recording), ...tallyFields(current) }
 }
 
-/** All peers, by name. @throws as `listPeers` */
+/** Returns a view of every peer, in the order of `listPeers`. @throws as `listPeers` */
 export async function fleetView(root: string): Promise<PeerView[]> {
   const [entries, recording] = await Promise.all([listPeers(root), readRecording(root)])
   const statuses = await currentStatuses(root, entries)
@@ -139,7 +139,7 @@ export async function fleetView(root: string): Promise<PeerView[]> {
   })
 }
 
-/** One peer, by its name or an identity of it. @throws IapeerError `no-such-peer` */
+/** Returns a view of one peer, by its name or one of its identities. @throws IapeerError `no-such-peer` */
 export async function peerView(root: string, name: string): Promise<PeerView> {
   const { entry } = await peerNamed(root, name)
   const [current] = await currentStatuses(root, [entry])

@@ -6,14 +6,14 @@ import { forgetIdentity, type PeerSession, readSession, statusOf, withIdentity }
 import { settleFleet } from './settle-fleet.ts'
 
 export interface RemoveOptions {
-  /** Stop what runs of it first. @default false: then a running peer is not removed */
+  /** Stop the peer first if it runs. @default false: a running peer is not removed */
   readonly force?: boolean | undefined
   /** Who asks, for the intent, e.g. `iapeer remove`. */
   readonly by: string
 }
 
 export interface RemovedPeer extends Removed {
-  /** What was running, and was stopped. */
+  /** The sessions that ran and were stopped. */
   readonly stopped: readonly PeerSession[]
 }
 
@@ -36,8 +36,8 @@ function assertStopped(name: string, running: readonly PeerSession[]): void {
 }
 
 /**
- * Removes a peer, also one that is remembered and not registered. Its home stays. One that runs is removed only with
- * `force`, which stops it first; where that fails it stays registered.
+ * Removes a peer, also one that is remembered but not registered. Its home stays. A running peer is removed only with `force`,
+ * which stops it first; where the stop fails, the peer stays registered.
  * @throws IapeerError `running`, `no-such-peer`, and those of `stopPeer` and `removePeer`
  */
 export async function removeNamed(root: string, name: string, options: RemoveOptions): Promise<RemovedPeer> {

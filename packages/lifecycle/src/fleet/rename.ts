@@ -33,35 +33,36 @@ import {
 
 const TITLE_MS = 1_000
 
-/** A rename that has begun: `state/rename.pending`. What is found of one was cut off, and is finished by the next command. */
+/** A rename in progress: `state/rename.pending`. An interrupted one is finished by the next command. */
 interface Pending {
   readonly ts: string
   readonly from: Personality
   readonly to: Personality
   readonly home: string
   readonly runtimes: readonly Runtime[]
-  /** The generations that run, and the identity of each before. */
+  /** The running generations, each with its identity before the rename. */
   readonly generations: readonly { readonly gen: string; readonly identity: Identity }[]
 }
 
+/** The result of a rename. */
 export interface Renamed {
   readonly entry: PeerEntry
   readonly formerly: Personality
-  /** What went on running, under its new name. */
+  /** The sessions that go on, under their new identities. */
   readonly running: readonly PeerSession[]
 }
 
 const pendingPath = (root: string): string => join(rootLayout(root).records.stateDir, 'rename.pending')
 const lockPath = (root: string): string => join(rootLayout(root).records.stateDir, 'rename.lock')
 
-/** The identities of a peer before and after. */
+/** Returns the identities of a peer before and after a rename, in pairs. */
 const pairsOf = ({ from, to, runtimes }: Pick<Pending, 'from' | 'to' | 'runtimes'>): [Identity, Identity][] =>
   runtimes.map((runtime) => {
     const as = (personality: Personality): Identity => formatIdentity({ runtime, personality })
     return [as(from), as(to)]
   })
 
-/** A rename that was cut off; undefined where there is none. */
+/** Returns an interrupted rename; undefined where there is none. */
 export function unfinishedRename(root: string): Pick<Pending, 'from' | 'to' | 'home'> | undefined {
   return readPending(root)
 }
@@ -81,34 +82,35 @@ function readPending(root: string): Pending | undefined {
   return { ts, from, to, home, runtimes: runtimes.filter(isRuntime), generations }
 }
 
-/** Every identity that a rename touches, in one order for all processes: two renames cannot wait for each other. */
-const touched = (pairs: readonly [Identity, Identity][]): Identity[] => [...new Set(pairs.flat())].sort()
+/** Returns every identity of a rename, sorted: all processes lock in one order, so two renames cannot wait for each other. */
+const identitiesToLock = (pairs: readonly [Identity, Identity][]): Identity[] =>
+  [...new Set(pairs.flat())].sort()
 
-/** Acts while holding the locks of all identities that are touched. @throws IapeerError `lock-held` */
+/** Runs `act` while holding the locks of all identities of a rename. @throws IapeerError `lock-held` */
 function withLocks<T>(
   root: string,
   pairs: readonly [Identity, Identity][],
   act: () => Promise<T>,
 ): Promise<T> {
-  return touched(pairs).reduceRight<() => Promise<T>>(
+  return identitiesToLock(pairs).reduceRight<() => Promise<T>>(
     (inner, identity) => () => withIdentity(root, identity, inner, LONGEST_LAUNCH_MS),
     act,
   )()
 }
 
-/** As {@link withLocks}, without waiting: undefined where another process holds one of them. */
+/** Like {@link withLocks}, without waiting: returns undefined when another process holds one of the locks. */
 function withFreeLocks<T>(
   root: string,
   pairs: readonly [Identity, Identity][],
   act: () => Promise<T>,
 ): Promise<T | undefined> {
-  return touched(pairs).reduceRight<() => Promise<T | undefined>>(
+  return identitiesToLock(pairs).reduceRight<() => Promise<T | undefined>>(
     (inner, identity) => () => whileUnclaimed(root, identity, inner),
     act,
   )()
 }
 
-/** What runs of a peer; what has died is settled under its old name. */
+/** Returns the running sessions of a peer; a session that has ended is settled under the old name. */
 async function runningSessions(root: string, identities: readonly Identity[]): Promise<PeerSession[]> {
   const running: PeerSession[] = []
   for (const identity of identities) {
@@ -120,7 +122,7 @@ async function runningSessions(root: string, identities: readonly Identity[]): P
   return running
 }
 
-/** @throws IapeerError `recorder-too-old` */
+/** Checks that the recorders of these sessions can follow a rename. @throws IapeerError `recorder-too-old` */
 async function assertRecordersFollow(root: string, sessions: readonly PeerSession[]): Promise<void> {
   const canaries = await listCanaries(rootRecordLocation(root))
   for (const { identity, gen } of sessions) {
@@ -133,23 +135,23 @@ async function assertRecordersFollow(root: string, sessions: readonly PeerSessio
   }
 }
 
-/** Everything behind the change of the profile; may be begun again at any point. */
+/** Does the steps of a rename that follow the change of the profile; can be repeated from any point. */
 async function carryOut(root: string, pending: Pending): Promise<void> {
   for (const [before, after] of pairsOf(pending)) await moveIdentity(root, before, after)
   await noteRename(root, { ts: pending.ts, from: pending.from, to: pending.to })
   await rm(pendingPath(root), { force: true })
 }
 
-/** The recorders call each generation by its old name again. */
+/** Gives each generation its old name again, for its recorder. */
 async function undo(root: string, pending: Pending): Promise<void> {
   for (const one of pending.generations) await nameGeneration({ ...one, ...rootRecordLocation(root) })
   await rm(pendingPath(root), { force: true })
 }
 
 /**
- * Finishes a rename that did not reach its end: forward where the profile has the new name, else back. The caller holds the lock
- * of renames and those of all identities.
- * @throws IapeerError `corrupt-profile`, `invalid-profile`: the profile does not say which; nothing is changed
+ * Finishes an interrupted rename: completes it where the profile has the new name, else undoes it. The caller holds the lock of
+ * renames and those of all identities.
+ * @throws IapeerError `corrupt-profile`, `invalid-profile`: the profile cannot be read; nothing is changed
  */
 async function settlePending(root: string, pending: Pending): Promise<void> {
   const profile = await readProfile(pending.home)
@@ -158,22 +160,23 @@ async function settlePending(root: string, pending: Pending): Promise<void> {
   return carryOut(root, pending)
 }
 
-/** What its terminal shows at the bottom; that it cannot be changed is no failure. */
+/** Renames the tmux session, whose name is in the status line of the terminal; a failure is ignored. */
 async function changeTitle({ socketPath, server, sessionId }: PeerSession, name: Identity): Promise<void> {
   const handle = new TmuxServer({ socketPath, process: server, timeoutMs: TITLE_MS })
   await handle.run(['rename-session', '-t', sessionId, name])
 }
 
 /**
- * Gives a peer another name. What runs of it goes on: session, socket and generation stay, and its recorder calls it by the
- * new name. A refused rename changes nothing; one that is cut off is finished by the next command.
+ * Gives a peer another name. Its sessions go on: session, socket and generation stay, and their recorders use the new name. A
+ * refused rename changes nothing; an interrupted one is finished by the next command.
  * @throws IapeerError `no-such-peer`, `name-taken`, `recorder-too-old`, `lock-held`, and those of `renamePeer`
  */
 export async function renameNamed(root: string, name: string, to: Personality): Promise<Renamed> {
   const lock = await acquireLock(lockPath(root), { limitMs: LONGEST_LAUNCH_MS })
   try {
-    const cutOff = readPending(root)
-    if (cutOff !== undefined) await withLocks(root, pairsOf(cutOff), () => settlePending(root, cutOff))
+    const unfinished = readPending(root)
+    if (unfinished !== undefined)
+      await withLocks(root, pairsOf(unfinished), () => settlePending(root, unfinished))
     const old = getPeer(await listPeers(root), name)
     const { personality: from, home, runtimes } = old
     if (from === to) return { entry: old, formerly: from, running: [] }
@@ -206,7 +209,7 @@ export async function renameNamed(root: string, name: string, to: Personality): 
   }
 }
 
-/** The notes for the recorders first, then profile and registry; all of it or nothing. */
+/** Changes the names that the recorders read, then profile and registry: all of them or, on an error, none. */
 async function changeNames(
   root: string,
   pending: Pending,
@@ -217,7 +220,7 @@ async function changeNames(
       await nameGeneration({ identity: after.get(identity) ?? identity, gen, ...rootRecordLocation(root) })
     return await renamePeer(root, pending.from, pending.to)
   } catch (error) {
-    // Where this fails too, the file stays, and the next command goes on from it.
+    // When this fails too, the pending file stays, and the next command continues from it.
     await settlePending(root, pending).catch(() => undefined)
     throw error
   }
@@ -226,9 +229,9 @@ async function changeNames(
 const UNREADABLE = new Set(['corrupt-profile', 'invalid-profile', 'unusable-file'])
 
 /**
- * Finishes a rename that was cut off: forward where its profile has the new name, else back. Never waits: does nothing where there
- * is none, another process holds one of its locks, or its profile cannot be read.
- * @returns whether one was finished
+ * Finishes an interrupted rename: completes it where the profile has the new name, else undoes it. Does not wait: does nothing
+ * where there is none, another process holds one of its locks, or its profile cannot be read.
+ * @returns whether a rename was finished
  */
 export async function finishRename(root: string): Promise<boolean> {
   if (!existsSync(pendingPath(root))) return false
@@ -237,7 +240,7 @@ export async function finishRename(root: string): Promise<boolean> {
   try {
     const pending = readPending(root)
     if (pending === undefined) {
-      // A file that was cut off itself: nothing was changed before it was whole.
+      // The file is incomplete: nothing is changed before it is written whole.
       await rm(pendingPath(root), { force: true })
       return false
     }

@@ -14,32 +14,32 @@ import {
 } from '../sessions/index.ts'
 
 const LOOK_MS = 200
-/** Of a launch that is blocked, in looks: the daemon leaves it to the process that holds it up. */
+/** A blocked launch is checked at every tenth look: the daemon leaves that to the process that runs the peer. */
 const FINISH_EVERY = 10
 
 export interface RunOptions extends LaunchOptions {
-  /** Ends the peer on purpose. */
+  /** Stops the peer on purpose. */
   readonly signal: AbortSignal
-  /** Called when it is up, and before that where its launch is blocked (`session.blocked`). */
-  readonly onUp?: (session: PeerSession) => void
+  /** Called when the peer is ready, and before that when its launch is blocked (`session.blocked`). */
+  readonly onRunning?: (session: PeerSession) => void
   readonly stop: StopOptions
 }
 
 /**
- * `stopped`: the signal came, and it was taken down in silence. `taken-down`: somebody else did that on purpose. `died`: it
- * ended by itself, and that is recorded.
+ * `stopped`: the signal was aborted, and the peer was stopped on purpose. `stopped-by-other`: another process stopped it on
+ * purpose. `died`: its program or server ended, and that is recorded.
  */
-export type RunResult = 'stopped' | 'taken-down' | 'died'
+export type RunResult = 'stopped' | 'stopped-by-other' | 'died'
 
-/** Whoever takes it down says first what is to become of it; or has started it anew already. */
-async function wasMeant(root: string, session: PeerSession): Promise<boolean> {
+/** Whether another process stopped the peer on purpose: a stop sets a mark first, or has started the peer again by now. */
+async function wasStoppedOnPurpose(root: string, session: PeerSession): Promise<boolean> {
   const { identity, gen } = session
   if (gen !== undefined && isClaimed(root, { ...session, gen })) return false
   const now = await statusOf(root, identity)
   return now.session !== undefined || hasMark(root, identity, 'stopped') || hasMark(root, identity, 'fresh')
 }
 
-/** The session under the name that its peer has now. */
+/** Returns the session under the present identity of its peer, which may have been renamed. */
 async function asNamedNow(root: string, session: PeerSession): Promise<PeerSession> {
   if ((await readSession(root, session.identity)) !== undefined) return session
   const isSame = ({ server }: PeerSession): boolean =>
@@ -47,7 +47,7 @@ async function asNamedNow(root: string, session: PeerSession): Promise<PeerSessi
   return (await listSessions(root)).find(isSame) ?? session
 }
 
-async function nap(signal: AbortSignal): Promise<void> {
+async function pause(signal: AbortSignal): Promise<void> {
   try {
     await sleep(LOOK_MS, undefined, { signal })
   } catch (error) {
@@ -56,31 +56,31 @@ async function nap(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Holds one peer up for as long as it lives: brings it up (or takes over one that is up), and returns when it has ended.
+ * Runs one peer in the foreground: starts it, or takes over the running one, and returns when it has ended.
  * @throws those of `launchPeer` and `stopPeer`
  */
 export async function runPeer(root: string, entry: PeerEntry, options: RunOptions): Promise<RunResult> {
-  const { signal, onUp, stop, ...launch } = options
+  const { signal, onRunning, stop, ...launch } = options
   const holder = await identifyProcess(process.pid)
   const { session } = await launchPeer(root, entry, { ...launch, signal, ...(holder ? { holder } : {}) })
-  onUp?.(session)
-  let held = session
-  const lives = async (): Promise<boolean> => {
-    held = await asNamedNow(root, held)
-    const now = (await statusOf(root, held.identity)).session
+  onRunning?.(session)
+  let current = session
+  const isRunning = async (): Promise<boolean> => {
+    current = await asNamedNow(root, current)
+    const now = (await statusOf(root, current.identity)).session
     return now !== undefined && now.gen === session.gen && now.server.pid === session.server.pid
   }
   let phase = phaseOf(session)
-  for (let count = 1; !signal.aborted && (await lives()); count++) {
-    await nap(signal)
+  for (let count = 1; !signal.aborted && (await isRunning()); count++) {
+    await pause(signal)
     await finishSessions(root)
     if (phase !== 'blocked' || count % FINISH_EVERY !== 0) continue
-    const now = await finishLaunch(root, held)
+    const now = await finishLaunch(root, current)
     if (now === undefined) continue
     phase = phaseOf(now)
-    if (phase === 'ready') onUp?.(now)
+    if (phase === 'ready') onRunning?.(now)
   }
-  if (!signal.aborted) return (await wasMeant(root, held)) ? 'taken-down' : 'died'
-  await stopPeer(root, (await asNamedNow(root, held)).identity, stop)
+  if (!signal.aborted) return (await wasStoppedOnPurpose(root, current)) ? 'stopped-by-other' : 'died'
+  await stopPeer(root, (await asNamedNow(root, current)).identity, stop)
   return 'stopped'
 }

@@ -7,7 +7,7 @@ import { listSessions, type PeerSession } from '../sessions/index.ts'
 import { policyOf, type SuperviseSettings, settleAndPlan, superviseSettings } from '../supervise/index.ts'
 import { finishRename } from './rename.ts'
 
-/** A setting of the daemon that this environment has wrong is the daemon's to refuse. */
+/** Reads the settings of the daemon; defaults where one is invalid: only the daemon refuses to start then. */
 function settingsOf(env: NodeJS.ProcessEnv): SuperviseSettings {
   try {
     return superviseSettings(env)
@@ -32,9 +32,9 @@ async function endedSessions(root: string): Promise<PeerSession[]> {
 }
 
 /**
- * Sees to whatever of a fleet has ended and is not settled: for commands that show or stop peers, so that what they say is
- * true. An end that tmux has lost is recorded, and where no daemon runs it is counted, and what follows it is planned as the
- * daemon would. Costs a few milliseconds where nothing has ended.
+ * Settles every session that has ended: for commands that show or stop peers, so that what they print is true. Records an exit
+ * that tmux has missed. Where no daemon runs, it also counts the end and plans a restart as the daemon would. Takes a few
+ * milliseconds where no session has ended.
  */
 export async function settleFleet(root: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
   await finishRename(root)

@@ -9,12 +9,13 @@ import { type NamedPeer, peerNamed } from './named.ts'
 const TIMEOUT_MS = 60_000
 const LOOK_MS = 500
 
+/** How to start a peer, and how long to wait for it. */
 export interface StartRequest {
-  /** @default the one that was named with the peer, else its default one */
+  /** @default the runtime of the named identity, else the default one of the peer */
   readonly runtime?: string | undefined
-  /** How long it may take until the peer is ready, in milliseconds; one that is not ready by then is `blocked`. @default 60000 */
+  /** How long to wait until the peer is ready, in milliseconds; then a running one is reported as `blocked`. @default 60000 */
   readonly timeoutMs?: number | undefined
-  /** Calls a launch off while it boots, and ends the wait for one that is blocked. */
+  /** Aborts a launch that still boots, and ends the wait for a blocked one. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -24,27 +25,27 @@ interface Wait {
   readonly signal: AbortSignal | undefined
 }
 
-/** Whether something stands there of which it is known that only a person can answer it. */
+/** Whether its screen shows a dialog that is known to need a person. */
 const needsPerson = ({ blocked }: PeerSession): boolean => blocked?.hint !== undefined
 
-/** @throws IapeerError `program-ended`, `not-running` (it was stopped): it is not that session any more */
-async function assertLives(root: string, { identity, gen, startedAt }: PeerSession): Promise<void> {
+/** Checks that a session still runs. @throws IapeerError `program-ended`, or `not-running` when it was stopped */
+async function assertRuns(root: string, { identity, gen, startedAt }: PeerSession): Promise<void> {
   const { session } = await statusOf(root, identity)
   if (session?.gen === gen && session?.startedAt === startedAt) return
   if (hasMark(root, identity, 'stopped'))
     throw new IapeerError(`${identity} was stopped while its launch was blocked`, {
       code: 'not-running',
-      hint: `iapeer start ${identity} starts it again.`,
+      hint: `Start it again: iapeer start ${identity}`,
     })
-  throw new IapeerError(`the program of ${identity} ended while its launch was blocked`, {
+  throw new IapeerError(`the program of ${identity} exited while its launch was blocked`, {
     code: 'program-ended',
-    hint: `How it ended: iapeer autopsy ${identity}`,
+    hint: `Find out why: iapeer autopsy ${identity}`,
   })
 }
 
 /**
- * Waits until a launch that was blocked is finished. Between two looks another command can stop the peer.
- * @throws those of `assertLives`; IapeerError `interrupted` when the signal is aborted: it is left as it is
+ * Waits until a blocked launch is finished. Holds no lock between two looks, so another command can stop the peer.
+ * @throws those of `assertRuns`; IapeerError `interrupted` when the signal is aborted: the peer goes on
  */
 async function awaitUnblocked(
   root: string,
@@ -54,20 +55,20 @@ async function awaitUnblocked(
   let session = blocked
   for (;;) {
     const now = await finishLaunch(root, session)
-    if (now === undefined) await assertLives(root, session)
+    if (now === undefined) await assertRuns(root, session)
     else session = now
     if (phaseOf(session) !== 'blocked' || needsPerson(session) || performance.now() >= deadline)
       return session
     if (signal?.aborted === true)
-      throw new IapeerError('the wait was called off', {
+      throw new IapeerError('the wait was interrupted', {
         code: 'interrupted',
-        hint: `It is left as it is: iapeer attach ${session.identity}`,
+        hint: `${session.identity} still runs, blocked. Answer its dialog: iapeer attach ${session.identity}`,
       })
     await sleep(LOOK_MS)
   }
 }
 
-/** Another process may be waiting for the same dialog, for longer than this one has time. */
+/** Reports the launch as blocked when the lock could not be had because another process waits for the same dialog. */
 async function blockedMeanwhile(root: string, identity: Identity, error: unknown): Promise<Launched> {
   if (!isIapeerError(error) || error.code !== 'lock-held') throw error
   const { session } = await statusOf(root, identity)
@@ -76,7 +77,7 @@ async function blockedMeanwhile(root: string, identity: Identity, error: unknown
 }
 
 /**
- * Starts a peer by its name or an identity of it. Waits for one whose launch was blocked until it is ready, or the time is over.
+ * Starts a peer by its name or one of its identities. Waits for a blocked launch until the peer is ready, at most `timeoutMs`.
  * @throws those of `launchPeer`; IapeerError `interrupted`
  */
 export async function startNamed(

@@ -2,10 +2,10 @@ import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
-import { endUnfinished, sweepSockets } from '../reap/index.ts'
+import { stopUnfinished, sweepSockets } from '../reap/index.ts'
 import { isClaimed, isDetached, readSession, withIdentity } from '../sessions/index.ts'
 
-/** A tmux server that was started for a peer and that no session has any more. */
+/** A tmux server that was started for a peer and that does not belong to a session any more. */
 export interface Stray {
   readonly identity: Identity
   readonly serverPid: number
@@ -18,19 +18,19 @@ async function stopStray(root: string, canary: CanaryInfo): Promise<Stray | unde
     if ((await readSession(root, identity))?.gen === gen) return undefined
     const server = await identifyProcess(serverPid)
     if (server === undefined) return undefined
-    // One that lives on for the sessions of a person was said to, when its peer was stopped.
+    // The stop of its peer marked a server that goes on because a person has sessions in it.
     if (isDetached(root, recordedAs, gen) || isDetached(root, identity, gen)) return undefined
     const why = isClaimed(root, { identity, recordedAs, gen })
-      ? 'its peer has ended'
-      : 'its launch was cut off'
-    await endUnfinished(root, { identity, recordedAs, gen, socketPath, server, why })
+      ? 'its peer does not run any more'
+      : 'its launch was interrupted'
+    await stopUnfinished(root, { identity, recordedAs, gen, socketPath, server, why })
     return { identity, serverPid }
   })
 }
 
 /**
- * Stops, in silence, every tmux server of a root that was started for a peer and that no peer has any more, and removes the
- * sockets of dead ones. A server in which a person has a session is left.
+ * Stops, on purpose, every tmux server that was started for a peer of a root and does not belong to a session any more, and
+ * removes the sockets of dead servers. A server in which a person has sessions is not stopped.
  * @throws those of `teardown`
  */
 export async function stopStrays(root: string): Promise<Stray[]> {

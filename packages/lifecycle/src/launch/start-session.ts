@@ -9,7 +9,7 @@ import type { ProcessId } from '@iapeer/core/process'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
 import { type Leader, startLeader, TmuxServer } from '@iapeer/tmux'
-import { cleanUpStale, endUnfinished } from '../reap/index.ts'
+import { cleanUpStale, stopUnfinished } from '../reap/index.ts'
 import type { RuntimeAdapter } from '../runtimes/index.ts'
 import {
   type BlockedLaunch,
@@ -176,7 +176,7 @@ export async function startSession(launch: ClearedLaunch): Promise<StartedSessio
   const handle = new TmuxServer({ socketPath, process: server.server })
   const undo = async (): Promise<void> => {
     const gen = server.gen ?? NO_GENERATION
-    await endUnfinished(root, { identity, socketPath, gen, server: server.server, why: 'it failed' })
+    await stopUnfinished(root, { identity, socketPath, gen, server: server.server, why: 'it failed' })
     await removeSession(root, identity)
   }
   const started = await startProgram(launch, server, handle).catch(async (error: unknown) => {

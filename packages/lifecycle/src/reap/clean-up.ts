@@ -17,40 +17,41 @@ import {
 } from '../sessions/index.ts'
 import { settleEnded } from './settle.ts'
 
-/** A server that was started for an identity and has not become a session of its. */
+/** A server that was started for an identity and did not become a session. */
 export interface UnfinishedLaunch extends RecordedSession {
   readonly socketPath: string
   readonly server: ProcessId
   readonly why: string
 }
 
-/** Ends it in silence, with its program if there is one: the first pane of a fresh server is `%0` of `$0`. */
-export async function endUnfinished(root: string, launch: UnfinishedLaunch): Promise<void> {
+/** Stops the server of an unfinished launch, and its program if there is one: no death is recorded. */
+export async function stopUnfinished(root: string, launch: UnfinishedLaunch): Promise<void> {
   const { socketPath, server } = launch
   const handle = new TmuxServer({ socketPath, process: server, timeoutMs: 1_000 })
+  // The first pane of a new server is `%0`, in the session `$0`.
   const pane = await handle.run(['display-message', '-p', '-t', '%0', '#{pid} #{pane_pid}'])
   const [pid, leaderPid] = pane.stdout.split(' ').map(Number)
   const leader = pid === server.pid && leaderPid ? await identifyProcess(leaderPid) : undefined
-  const how = { sessionId: '$0', leader, by: 'launch', graceMs: 500 }
-  await teardown({ ...launch, ...recordedAs(root, launch), ...how })
+  const target = { sessionId: '$0', leader, by: 'launch', graceMs: 500 }
+  await teardown({ ...launch, ...recordedAs(root, launch), ...target })
 }
 
-/** Ends a session whose launcher was killed before it was ready. For who holds the identity's lock. */
+/** Stops a session whose launcher was killed before the session was ready. The caller holds the lock of the identity. */
 export async function abortLaunch(root: string, session: PeerSession): Promise<void> {
   const { gen = NO_GENERATION } = session
-  await endUnfinished(root, { ...session, gen, why: 'its launch was cut off' })
+  await stopUnfinished(root, { ...session, gen, why: 'its launch was interrupted' })
   await removeSession(root, session.identity)
 }
 
-/** Whether the peer of a generation has ended, on purpose or not. */
-const isOver = (root: string, { recordedAs: identity, gen }: CanaryInfo): boolean =>
+/** Whether the session of a generation has ended, on purpose or not, although its server may still run. */
+const hasEnded = (root: string, { recordedAs: identity, gen }: CanaryInfo): boolean =>
   isIdentity(identity) && (isDetached(root, identity, gen) || isClaimed(root, { identity, gen }))
 
 /**
- * Ends guarded servers of an identity that no session knows of: what a launch that was killed has left.
- * @returns what is guarded and watched in the root, as it is after that
+ * Stops guarded servers of an identity that have no session: a launch that was killed left them.
+ * @returns the canaries of the root after that
  */
-async function endUnrecordedServer(
+async function stopUnenrolledServers(
   root: string,
   identity: Identity,
   session: PeerSession | undefined,
@@ -59,27 +60,27 @@ async function endUnrecordedServer(
   let isChanged = false
   for (const canary of canaries) {
     const { gen, mode, socketPath } = canary
-    // A watch is of a server that was started by someone else; a peer that was renamed has the name it has now.
+    // A watched server was not started by iapeer. `canary.identity` is the present name of a renamed peer.
     if (mode !== 'guard' || canary.identity !== identity || !isIdentity(canary.recordedAs)) continue
     const server = gen === session?.gen ? undefined : await identifyProcess(canary.serverPid)
-    // One that was a peer once lives on for what others run in it.
-    if (server === undefined || isOver(root, canary)) continue
+    // A server whose session has ended goes on because a person has sessions in it.
+    if (server === undefined || hasEnded(root, canary)) continue
     const launched = { identity, recordedAs: canary.recordedAs, gen }
-    await endUnfinished(root, { ...launched, socketPath, server, why: 'its launch was cut off' })
+    await stopUnfinished(root, { ...launched, socketPath, server, why: 'its launch was interrupted' })
     isChanged = true
   }
   return isChanged ? listCanaries(rootRecordLocation(root)) : canaries
 }
 
 /**
- * Sees to it that nothing of an earlier life of an identity is in the way; what has died is recorded first. For who holds
- * the identity's lock.
- * @returns what is guarded and watched in the root, as it is after that
+ * Settles and removes what an earlier session or launch of an identity left behind; a death is recorded first. The caller holds
+ * the lock of the identity.
+ * @returns the canaries of the root after that
  */
 export async function cleanUpStale(root: string, identity: Identity): Promise<readonly CanaryInfo[]> {
   const old = await readSession(root, identity)
   if (old !== undefined) await settleEnded(root, old)
-  return endUnrecordedServer(
+  return stopUnenrolledServers(
     root,
     identity,
     old === undefined ? undefined : await readSession(root, identity),
@@ -87,9 +88,9 @@ export async function cleanUpStale(root: string, identity: Identity): Promise<re
 }
 
 /**
- * The socket for a new life of an identity: its own, or the next one where an earlier server of its lives on for the
- * sessions of others, or a peer that had this name once uses it.
- * @param canaries those of the root, from {@link cleanUpStale}
+ * Returns the path of a free socket for a new session of an identity: its usual one, or a numbered one where that is used by a
+ * detached server of the identity, or by a peer that had this name before it was renamed.
+ * @param canaries the canaries of the root, from {@link cleanUpStale}
  */
 export async function freeSocket(
   root: string,
@@ -101,10 +102,10 @@ export async function freeSocket(
   await sweepDetached(root, identity, new Set(canaries.map(({ gen }) => gen)))
   for (const canary of canaries) {
     const { socketPath, serverPid } = canary
-    if (canary.identity === identity && !isOver(root, canary)) continue
+    if (canary.identity === identity && !hasEnded(root, canary)) continue
     if ((await identifyProcess(serverPid)) !== undefined) taken.add(socketPath)
   }
-  // Where nothing is recorded: a peer that was renamed keeps its socket.
+  // A renamed peer keeps its socket; where nothing is recorded, only its session file has the path.
   for (const session of await listSessions(root))
     if (session.identity !== identity && (await observeProcess(session.server)) !== 'gone')
       taken.add(session.socketPath)

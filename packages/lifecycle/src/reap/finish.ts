@@ -15,15 +15,15 @@ import {
   recordedAs,
 } from '../sessions/index.ts'
 
-/** A hook that has not claimed the end of its leader within this time has been lost, mostly; the claim decides. */
+/** An exit hook claims the exit of its leader within this time, or was probably lost; the claim file decides. */
 const CLAIM_MS = 400
-/** One that has claimed it is at its record, which takes its time where many die at once. */
+/** A hook that has the claim is writing the record, which can take this long where many leaders exit at once. */
 const RECORD_MS = 3_000
-/** tmux reaps its children within a millisecond; a zombie that is still there after this was lost. */
+/** tmux reaps its children within a millisecond; it has missed the exit of a zombie that is still there after this. */
 const REAPED_MS = 40
-/** An end that is found so soon was at the time of its record, as near as anyone needs it. */
+/** When an exit is found within this time, the time of its record is exact enough. */
 const PROMPT_MS = 3_000
-/** How many sessions are finished at a time: each takes a client of tmux. */
+/** How many sessions are finished at a time: each needs a tmux client. */
 const AT_ONCE = 8
 
 function isUnrecorded(root: string, session: PeerSession): boolean {
@@ -31,7 +31,7 @@ function isUnrecorded(root: string, session: PeerSession): boolean {
   return gen !== undefined && !isClaimed(root, { ...session, gen })
 }
 
-/** The enrolled sessions whose leader has ended, of which nothing is recorded, and whose server lives on. */
+/** Returns the enrolled sessions whose server runs, and whose leader has exited without a record of that. */
 async function unfinishedSessions(root: string): Promise<PeerSession[]> {
   const sessions = await listSessions(root)
   const [servers, leaders] = await Promise.all([
@@ -45,8 +45,8 @@ async function unfinishedSessions(root: string): Promise<PeerSession[]> {
 const isZombie = async (pid: number): Promise<boolean> =>
   (await readProcesses([pid])).get(pid)?.kind === 'zombie'
 
-/** Notes for the record when the leader was last seen alive, where that is long before it is found gone. */
-async function noteSeenAlive(root: string, session: PeerSession, seenMs: number): Promise<void> {
+/** Writes for the record when the leader was last seen running, where that is long before its exit was found. */
+async function noteLastSeen(root: string, session: PeerSession, seenMs: number): Promise<void> {
   const { gen } = session
   if (gen === undefined || Date.now() - seenMs < PROMPT_MS) return
   const { state } = filesOfGen(root, { ...session, gen })
@@ -54,9 +54,9 @@ async function noteSeenAlive(root: string, session: PeerSession, seenMs: number)
 }
 
 /**
- * Sees to it that the end of a leader is recorded while its server lives on: heals what tmux has lost, and records a leader
- * of which tmux tells no hook.
- * @param seenMs when all sessions were last seen to live, in milliseconds since the epoch. @default what is noted in the root
+ * Makes sure that the exit of a leader is recorded while its server still runs: makes tmux reap a leader whose exit it has
+ * missed, and records the exit where tmux runs no hook for it.
+ * @param seenMs when all sessions were last seen running, in milliseconds since the epoch. @default the time noted in the root
  */
 export async function finishSession(
   root: string,
@@ -67,7 +67,7 @@ export async function finishSession(
   const unrecorded = isUnrecorded(root, session)
   if (unrecorded && (await isZombie(leader.pid))) await sleep(REAPED_MS)
   if (unrecorded && isUnrecorded(root, session))
-    await noteSeenAlive(root, session, Math.max(seenMs, Date.parse(session.startedAt)))
+    await noteLastSeen(root, session, Math.max(seenMs, Date.parse(session.startedAt)))
   await healLostChild(server, leader.pid)
   const limitMs = isUnrecorded(root, session) ? CLAIM_MS : RECORD_MS
   const generation = recordedAs(root, { ...session, gen })
@@ -75,7 +75,7 @@ export async function finishSession(
   await finishLeader(handle, { ...generation, pid: leader.pid, paneId }, limitMs)
 }
 
-/** {@link finishSession} of every session that needs it. */
+/** Runs {@link finishSession} for every session that needs it. */
 export async function finishSessions(root: string): Promise<void> {
   await mapLimit(await unfinishedSessions(root), AT_ONCE, (session) => finishSession(root, session))
 }

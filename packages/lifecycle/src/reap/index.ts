@@ -1,6 +1,6 @@
-export { abortLaunch, cleanUpStale, endUnfinished, freeSocket } from './clean-up.ts'
+export { abortLaunch, cleanUpStale, freeSocket, stopUnfinished } from './clean-up.ts'
 export { finishSession, finishSessions } from './finish.ts'
 export { type Settled, settleEnded } from './settle.ts'
 export { type Afterwards, type StopOptions, type StopResult, stopPeer } from './stop.ts'
-export { abortCutOffLaunch, takeDown } from './suspend.ts'
+export { abortCutOffLaunch, stopInactive } from './suspend.ts'
 export { sweepSockets } from './sweep-sockets.ts'

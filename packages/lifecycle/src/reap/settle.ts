@@ -15,53 +15,54 @@ import {
 } from '../sessions/index.ts'
 import { finishSession } from './finish.ts'
 
-/** A recorder that lives has written its claim long before. */
+/** A running recorder writes its claim well within this time. */
 const CLAIM_MS = 1_000
-/** So long its recorder may ask systemd, and what comes before that. */
+/** How long the recorder may take until it has asked systemd. */
 const SYSTEM_MS = 2_000
-/** A session that has lived for so long was healthy: its restarts before are forgotten, in milliseconds. */
+/** A session that ran this long was healthy: the count of restarts starts again. In milliseconds. */
 const HEALTHY_MS = 10 * 60_000
 
-/** How an enrolled session ended, by what was recorded of it. */
+/** How an enrolled session ended, according to its record. */
 export interface Settled {
   readonly session: PeerSession
   readonly end: LastEnd
-  /** `<identity>-<gen>` of its record; undefined where it was ended on purpose, or nothing is recorded. */
+  /** `<identity>-<gen>`, from the present identity; undefined where it was stopped on purpose, or nothing is recorded. */
   readonly deathId: string | undefined
   readonly event: 'server-exit' | 'session-exit' | undefined
-  /** When, ISO-8601. */
+  /** When it ended, ISO-8601. */
   readonly ts: string
   readonly tally: Tally
 }
 
-const underWay = new Map<string, Promise<unknown>>()
+const inProgress = new Map<string, Promise<unknown>>()
 
-/** One at a time for a root, however many sessions ended at once. */
+/** Reconciles a root; concurrent calls share one run. */
 function reconcileOnce(root: string): Promise<unknown> {
-  const running = underWay.get(root)
+  const running = inProgress.get(root)
   if (running !== undefined) return running
-  const started = reconcile(rootRecordLocation(root)).finally(() => underWay.delete(root))
-  underWay.set(root, started)
+  const started = reconcile(rootRecordLocation(root)).finally(() => inProgress.delete(root))
+  inProgress.set(root, started)
   return started
 }
 
 const SYSTEMD = '/run/systemd/system'
 
 /**
- * What systemd says of the end of a server stands in its claim some moments after the facts, where systemd runs the host.
+ * Waits, at most {@link SYSTEM_MS}, until the claim of a server has the view of systemd, which is added shortly after the facts
+ * where systemd runs the host.
  */
-async function withSystem(root: string, session: PeerSession, claim: Claim): Promise<Claim> {
+async function awaitSystem(root: string, session: PeerSession, claim: Claim): Promise<Claim> {
   const { gen } = session
   if (gen === undefined || claim.event !== 'server-exit' || !existsSync(SYSTEMD)) return claim
   const until = performance.now() + SYSTEM_MS
   for (let now = claim; ; now = readClaim(root, { ...session, gen }) ?? now) {
-    const isOver = now.recorder !== undefined && (await observeProcess(now.recorder)) === 'gone'
-    if (now.system !== undefined || isOver || performance.now() >= until) return now
+    const isRecorderGone = now.recorder !== undefined && (await observeProcess(now.recorder)) === 'gone'
+    if (now.system !== undefined || isRecorderGone || performance.now() >= until) return now
     await sleep(20)
   }
 }
 
-/** Waits for whoever records it; has it recorded where nobody does. */
+/** Waits for the recorder of a session to claim its end; where it has none, records it by reconciling. */
 async function claimOf(root: string, session: PeerSession): Promise<Claim | undefined> {
   const { gen } = session
   if (gen === undefined) return undefined
@@ -70,8 +71,8 @@ async function claimOf(root: string, session: PeerSession): Promise<Claim | unde
   const until = performance.now() + CLAIM_MS
   while (performance.now() < until) {
     const claim = readClaim(root, generation)
-    if (claim !== undefined) return withSystem(root, session, claim)
-    // The recorder of a teardown leaves no claim, and no state.
+    if (claim !== undefined) return awaitSystem(root, session, claim)
+    // After a teardown the recorder removes its state without a claim.
     if (!existsSync(filesOfGen(root, generation).state)) break
     await sleep(20)
   }
@@ -80,15 +81,15 @@ async function claimOf(root: string, session: PeerSession): Promise<Claim | unde
 }
 
 function lastEndOf(claim: Claim | undefined, session: PeerSession, wasSuspended: boolean): LastEnd {
-  // A death that came before the teardown is one, whatever was meant.
+  // A claim means a death, even if a stop was requested after it.
   if (claim === undefined && session.gen === undefined) return 'crash'
   if (claim === undefined) return wasSuspended ? 'idle' : 'stopped'
-  // Its recorder has seen the host go down, or nobody was left to see it.
+  // `host-shutdown`: its recorder saw the host shut down. `boot`: it was found after the next boot.
   if (claim.rc === 'boot' || claim.system === 'host-shutdown') return 'reboot'
   return claim.event === 'session-exit' && claim.rc === '0' ? 'self-close' : 'crash'
 }
 
-function counted(
+function withEnding(
   tally: Tally,
   session: PeerSession,
   ended: { readonly end: LastEnd; readonly ts: string; readonly isRecorded: boolean },
@@ -106,9 +107,9 @@ function counted(
 }
 
 /**
- * Sees a session that has ended to its end: its death is recorded, counted once, and it is enrolled no more. For who holds
- * the lock of its identity.
- * @param plan what is to follow, remembered with the count: whoever is killed in between has done neither
+ * Settles a session that has ended: waits for its record, counts the end once in the tally, and removes the session file. The
+ * caller holds the lock of its identity.
+ * @param plan adds to the tally what follows; written together with the count, so that a kill in between loses both or neither
  */
 export async function settleEnded(
   root: string,
@@ -120,7 +121,7 @@ export async function settleEnded(
   const end = lastEndOf(claim, session, hasMark(root, identity, 'idle'))
   const ts = claim?.ts ?? new Date().toISOString()
   const ended = { end, ts, isRecorded: claim !== undefined }
-  const tally = await changeTally(root, identity, (before) => plan(counted(before, session, ended), end))
+  const tally = await changeTally(root, identity, (before) => plan(withEnding(before, session, ended), end))
   await removeSession(root, identity)
   const deathId = claim === undefined ? undefined : `${identity}-${gen}`
   return { session, end, deathId, event: claim?.event, ts, tally }

@@ -25,36 +25,47 @@ import {
 } from '../sessions/index.ts'
 import { cleanUpStale } from './clean-up.ts'
 
+/** Who stops a peer, why, and what follows. */
 export interface StopOptions {
+  /** Who asks, for the intent, e.g. `iapeer stop`. */
   readonly by: string
   /** @default `asked` */
   readonly why?: string
-  /** How long its program may take, in milliseconds; then it is killed. @default 3000 */
+  /** How long its program may take to exit before it is killed, in milliseconds. @default 3000 */
   readonly graceMs?: number
+  /** Stop it also where another tmux server has taken its socket. @default false */
   readonly force?: boolean
   /**
-   * What follows. `stay-down`: nothing until it is started; `come-back`: the daemon restarts it unless the caller does;
-   * `suspend`: the next message resumes its session; `exit`: the next message starts a new session. @default stay-down
+   * What follows. `stay-stopped`: nothing until it is started. `restart`: the caller starts it again, or else the daemon does.
+   * `suspend`: the next message resumes its session. `exit`: the next message starts a new session. @default stay-stopped
    */
   readonly afterwards?: Afterwards
-  /** Hears why the stop could not be written to lifecycle.log. @default nobody */
+  /** Called when the stop could not be written to lifecycle.log. @default does nothing */
   readonly onLogFailure?: (error: unknown) => void
 }
 
-export type Afterwards = 'stay-down' | 'come-back' | 'suspend' | 'exit'
+/** What follows a stop: see `StopOptions.afterwards`. */
+export type Afterwards = 'stay-stopped' | 'restart' | 'suspend' | 'exit'
 
 const WHY = 'asked'
-const COME_BACK_MS = 10_000
-const LEAVES = {
-  'stay-down': { mark: 'stopped', end: 'stopped' },
-  'come-back': { mark: 'fresh', end: 'stopped' },
+/** How long the caller has to start a peer again before the daemon does. */
+const RESTART_MS = 10_000
+/** The mark that a stop sets, and how it counts in the tally. */
+const EFFECTS = {
+  'stay-stopped': { mark: 'stopped', end: 'stopped' },
+  restart: { mark: 'fresh', end: 'stopped' },
   suspend: { mark: 'idle', end: 'idle' },
   exit: { mark: undefined, end: 'self-close' },
 } as const satisfies Record<Afterwards, { readonly mark: Mark | undefined; readonly end: LastEnd }>
-/** `stopped`: it was not running. */
+
+/** The outcome of a stop. `stopped`: it was not running. */
 export type StopResult = TeardownResult | { readonly state: 'stopped' }
 
-async function takeDown(root: string, session: PeerSession, options: StopOptions): Promise<TeardownResult> {
+async function stopSession(
+  root: string,
+  session: PeerSession,
+  options: StopOptions,
+): Promise<TeardownResult> {
   const { identity, gen = NO_GENERATION, socketPath, server, leader, sessionId } = session
   const { graceMs, force } = options
   const result = await teardown({
@@ -74,8 +85,8 @@ async function takeDown(root: string, session: PeerSession, options: StopOptions
   return result
 }
 
-/** One line in lifecycle.log, also of a teardown that fails. (The intent's lines are written where it is declared.) */
-async function noted(
+/** Runs a stop and logs its outcome, also a failure. (The lines of the intent are logged where it is declared.) */
+async function withLog(
   root: string,
   { identity, gen }: Pick<PeerSession, 'identity' | 'gen'>,
   options: StopOptions & { readonly act: () => Promise<StopResult> },
@@ -94,28 +105,28 @@ async function noted(
   }
 }
 
-/** Whoever took it down to come back does so before that; else whoever supervises does. */
-const soon = (): string => new Date(Date.now() + COME_BACK_MS).toISOString()
+/** When the daemon starts the peer, if the caller has not done so by then. */
+const restartAt = (): string => new Date(Date.now() + RESTART_MS).toISOString()
 
-/** What becomes of a planned start: what is to stay down has none, whether it ran or not. */
+/** Returns the change of the planned start: a peer that stays stopped has none, whether it ran or not. */
 function planAfter(
   afterwards: Afterwards,
   hasStopped: boolean,
 ): Pick<Tally, 'startAt' | 'startMode'> | undefined {
-  if (afterwards === 'stay-down') return { startAt: undefined, startMode: undefined }
-  return afterwards === 'come-back' && hasStopped ? { startAt: soon(), startMode: 'fresh' } : undefined
+  if (afterwards === 'stay-stopped') return { startAt: undefined, startMode: undefined }
+  return afterwards === 'restart' && hasStopped ? { startAt: restartAt(), startMode: 'fresh' } : undefined
 }
 
-async function endIt(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
+async function stopIdentity(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await rebuildSession(root, identity)
-  const { session: living } = await statusOf(root, identity)
-  if (living === undefined) await cleanUpStale(root, identity)
-  const session = living ?? (await readSession(root, identity))
-  const { end } = LEAVES[options.afterwards ?? 'stay-down']
+  const { session: running } = await statusOf(root, identity)
+  if (running === undefined) await cleanUpStale(root, identity)
+  const session = running ?? (await readSession(root, identity))
+  const { end } = EFFECTS[options.afterwards ?? 'stay-stopped']
   const act = async (): Promise<StopResult> => {
-    const result = session === undefined ? undefined : await takeDown(root, session, options)
+    const result = session === undefined ? undefined : await stopSession(root, session, options)
     const hasStopped = result !== undefined && result.state !== 'already-dead'
-    const plan = planAfter(options.afterwards ?? 'stay-down', hasStopped)
+    const plan = planAfter(options.afterwards ?? 'stay-stopped', hasStopped)
     await changeTally(root, identity, (tally) =>
       hasStopped || (plan !== undefined && tally.startAt !== undefined)
         ? { ...tally, ...(hasStopped ? { lastEnd: end } : {}), ...plan }
@@ -123,23 +134,22 @@ async function endIt(root: string, identity: Identity, options: StopOptions): Pr
     )
     return hasStopped ? result : { state: 'stopped' }
   }
-  return noted(root, { identity, gen: session?.gen }, { ...options, act })
+  return withLog(root, { identity, gen: session?.gen }, { ...options, act })
 }
 
 /**
- * Takes a peer down on purpose, in silence, and notes what is to become of it. Harmless to repeat; a launch that is under
- * way is waited for.
+ * Stops a peer on purpose: no death is recorded. Notes what follows. Can be repeated; waits for a launch in progress.
  * @throws those of `teardown`, IapeerError `lock-held`, `disk-full`
  */
 export async function stopPeer(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await scaffoldRoot(rootLayout(root))
   const lock = await lockIdentity(root, identity, LONGEST_LAUNCH_MS)
-  const { mark } = LEAVES[options.afterwards ?? 'stay-down']
+  const { mark } = EFFECTS[options.afterwards ?? 'stay-stopped']
   try {
     return await withReserve(root, async () => {
-      // First: whoever sees it end in between knows why.
+      // Set first: a process that sees it stop meanwhile then knows what follows.
       if (mark !== undefined) await setMark(root, identity, mark)
-      return endIt(root, identity, options)
+      return stopIdentity(root, identity, options)
     })
   } catch (error) {
     if (mark !== undefined && mark !== 'stopped') await clearMark(root, identity, mark)

@@ -6,25 +6,28 @@ import { identifyProcess, observeSocket } from '@iapeer/core/process'
 import { namesIn } from '@iapeer/core/storage'
 import { listSessions } from '../sessions/index.ts'
 
-const OURS = /^tmux-iap-.+\.sock$/
+const PEER_SOCKET = /^tmux-iap-.+\.sock$/
 
-/** Removes the socket files that dead servers have left; one of a server that is known to us and runs is never touched. */
+/**
+ * Removes the socket files of dead servers, but none that an enrolled session or a watched running server uses.
+ * @returns how many
+ */
 export async function sweepSockets(root: string): Promise<number> {
   const { socketDir } = rootLayout(root)
-  const left = (await namesIn(socketDir))
-    .filter((name) => OURS.test(name))
+  const sockets = (await namesIn(socketDir))
+    .filter((name) => PEER_SOCKET.test(name))
     .map((name) => join(socketDir, name))
-  if (left.length === 0) return 0
+  if (sockets.length === 0) return 0
   const [canaries, sessions] = await Promise.all([listCanaries(rootRecordLocation(root)), listSessions(root)])
   const servers = await Promise.all(canaries.map(({ serverPid }) => identifyProcess(serverPid)))
-  // A recorder may still be busy with the end of its server.
+  // A recorder may still be recording the end of its server: that does not count as running.
   const watched = canaries.filter((_canary, at) => servers[at] !== undefined)
   const known = new Set([...watched, ...sessions].map(({ socketPath }) => socketPath))
-  let swept = 0
-  for (const path of left) {
+  let removed = 0
+  for (const path of sockets) {
     if (known.has(path) || (await observeSocket(path)) !== 'refused') continue
     await rm(path, { force: true })
-    swept++
+    removed++
   }
-  return swept
+  return removed
 }

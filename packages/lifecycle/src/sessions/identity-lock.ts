@@ -4,12 +4,12 @@ import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { acquireLock, type Lock, readLockHolder, tryLock } from '@iapeer/core/storage'
 
-/** What is launched, taken down or settled holds this: one at a time for an identity, across processes. */
+/** Returns the path of the lock that a process holds while it launches, stops or settles an identity. */
 export const identityLockPath = (root: string, identity: Identity): string =>
   join(rootLayout(root).lifecycleStateDir, `${identity}.lock`)
 
 /**
- * Takes the lock of an identity, for a launch or a stop, which may have to wait for another one.
+ * Takes the lock of an identity for a launch or a stop; waits while another process holds it, at most `limitMs`.
  * @throws IapeerError `lock-held`
  */
 export async function lockIdentity(root: string, identity: Identity, limitMs: number): Promise<Lock> {
@@ -21,20 +21,20 @@ export async function lockIdentity(root: string, identity: Identity, limitMs: nu
     const holder = await readLockHolder(path)
     if (holder?.liveness !== 'alive') throw error
     const waited = `waited ${limitMs / 1_000} s`
-    throw new IapeerError(`${identity} is being started or stopped by process ${holder.pid}; ${waited}`, {
+    throw new IapeerError(`process ${holder.pid} is starting or stopping ${identity} (${waited})`, {
       code: 'lock-held',
-      hint: `Nothing was changed. Try again later; its state: iapeer show ${identity}`,
+      hint: `Nothing was changed. Try again later. To see its state: iapeer show ${identity}`,
       cause: error,
     })
   }
 }
 
-/** As long as a launch with its boot and its first message may take, in milliseconds. */
+/** How long a launch may take, with its boot and its first message, in milliseconds. */
 export const LONGEST_LAUNCH_MS = 110_000
 
 const LIMIT_MS = 10_000
 
-/** Acts while holding the lock of an identity. @throws as {@link lockIdentity} */
+/** Runs `act` while holding the lock of an identity. @throws as {@link lockIdentity} */
 export async function withIdentity<T>(
   root: string,
   identity: Identity,
@@ -49,7 +49,9 @@ export async function withIdentity<T>(
   }
 }
 
-/** Acts while holding the lock of an identity; undefined where another process holds it, which does what is due. */
+/**
+ * Runs `act` while holding the lock of an identity, without waiting for it: returns undefined when another process holds it.
+ */
 export async function whileUnclaimed<T>(
   root: string,
   identity: Identity,

@@ -6,7 +6,7 @@ import { readTally, type Tally } from './tally.ts'
 
 const SUFFIX = '.tally'
 
-/** What is remembered of every identity. */
+/** Reads the tallies of all identities that have one; skips unreadable files. */
 export async function listTallies(root: string): Promise<ReadonlyMap<Identity, Tally>> {
   const tallies = new Map<Identity, Tally>()
   for (const name of await namesIn(rootLayout(root).lifecycleStateDir)) {

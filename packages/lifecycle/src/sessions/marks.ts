@@ -8,9 +8,9 @@ import { replaceFile } from '@iapeer/core/storage'
 export const MARKS = ['stopped', 'fresh', 'idle'] as const
 
 /**
- * What was asked of an identity and outlives its session, a file each: `state/lifecycle/<identity>.<mark>`. `stopped`: it
- * stays down until it is started. `fresh`: when it has ended it is brought up again at once. `idle`: it was parked, so that
- * the next message finds its session again.
+ * A request about an identity that outlives its session, one file each: `state/lifecycle/<identity>.<mark>`. `stopped`: it is
+ * not started until `iapeer start`. `fresh`: once it has stopped, it is started again at once. `idle`: it was suspended, and the
+ * next message resumes its session.
  */
 export type Mark = (typeof MARKS)[number]
 

@@ -11,22 +11,22 @@ async function moveFile(from: string, to: string): Promise<void> {
   try {
     await rename(from, to)
   } catch (error) {
-    // There is none, or it was moved already.
+    // The file never existed, or was moved already.
     if (errnoOf(error) !== 'ENOENT') throw error
   }
 }
 
 /**
- * Gives everything that is remembered of an identity, and its session, to another one. Each step is one rename, so that a
- * move that was cut off can be begun again. For the holder of both locks.
+ * Moves the session, tally, marks and pane logs of an identity to another identity. Each step can be repeated, so an
+ * interrupted move can start again. The caller holds the locks of both identities.
  */
 export async function moveIdentity(root: string, from: Identity, to: Identity): Promise<void> {
   const { lifecycleStateDir, paneLogDir } = rootLayout(root)
   const session = await readSession(root, from)
-  // Said before the move: its recorder's files keep their name.
+  // Written before the move: the files of its recorder keep their names.
   if (session !== undefined && session.recordedAs === undefined)
     await writeSession(root, { ...session, recordedAs: from })
-  // So are the records of its deaths so far.
+  // The records of its deaths keep their ids too.
   await changeTally(root, from, (tally) =>
     tally.endings.every((one) => one.recordedAs !== undefined)
       ? tally

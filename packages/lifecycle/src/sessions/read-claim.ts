@@ -2,7 +2,7 @@ import { type Claim, readClaim as claimOf, generationPaths, type IntentTarget } 
 import type { Identity } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 
-/** What tells the files of a generation: those of a peer that was renamed keep the name that they were made with. */
+/** Identifies the files of a generation. When a peer is renamed, the files of its running generation keep the old name. */
 export interface RecordedSession {
   readonly identity: Identity
   readonly gen: string
@@ -10,21 +10,21 @@ export interface RecordedSession {
   readonly recordedAs?: Identity | undefined
 }
 
-/** The generation of a session, as its recorder knows it. */
+/** Returns the generation of a session under the identity that its recorder uses. */
 export const recordedAs = (root: string, session: RecordedSession): Required<IntentTarget> => ({
   identity: session.recordedAs ?? session.identity,
   gen: session.gen,
   ...rootRecordLocation(root),
 })
 
-/** The files of one generation under a root. */
+/** Returns the paths of the files of a generation. */
 export const filesOfGen = (root: string, session: RecordedSession): ReturnType<typeof generationPaths> =>
   generationPaths(recordedAs(root, session))
 
-/** Undefined while the end of that generation is not claimed. */
+/** Reads the claim on the end of a generation; undefined while there is none. */
 export const readClaim = (root: string, session: RecordedSession): Claim | undefined =>
   claimOf(recordedAs(root, session))
 
-/** Whether the end of a generation is recorded, or is being recorded. */
+/** Whether the end of a generation was recorded or is being recorded. */
 export const isClaimed = (root: string, session: RecordedSession): boolean =>
   readClaim(root, session) !== undefined

@@ -19,7 +19,7 @@ interface SetAside {
   readonly atMs: number
 }
 
-/** The session file of an identity that was set aside last. */
+/** Returns the corrupt session file of an identity that was set aside last. */
 async function lastSetAside(root: string, identity: Identity): Promise<SetAside | undefined> {
   const kept = (await corruptSessions(root, identity)).flatMap((path): SetAside[] => {
     const found = lstatSync(path, { throwIfNoEntry: false })
@@ -28,12 +28,15 @@ async function lastSetAside(root: string, identity: Identity): Promise<SetAside 
   return kept.sort((a, b) => b.atMs - a.atMs)[0]
 }
 
-/** When its guard began, ISO-8601; undefined when it is settled meanwhile. */
-function begunAt(statePath: string): Date | undefined {
+/** Returns when the guard started; undefined when its generation was settled meanwhile. */
+function guardStartedAt(statePath: string): Date | undefined {
   return statSync(statePath, { throwIfNoEntry: false })?.mtime
 }
 
-/** The leader as the launch has noted it; one that is no child of the server any more has ended. */
+/**
+ * Returns the leader that the launch noted. When it is not a child of the server any more, it has exited: its token is then
+ * `-`.
+ */
 async function leaderOf(statePath: string, server: ProcessId): Promise<ProcessId | undefined> {
   const pid = Number((await readRegularFile(`${statePath}.leader`))?.text)
   if (!(pid > 0)) return undefined
@@ -50,24 +53,24 @@ async function sessionOf(
   const { gen, mode, state, socketPath, serverPid, recordedAs } = canary
   if (!isIdentity(recordedAs)) return undefined
   const launched = { identity, gen, ...(recordedAs === identity ? {} : { recordedAs }) }
-  const isOver = isDetached(root, identity, gen) || isClaimed(root, launched)
-  if (mode !== 'guard' || state === 'ended' || isOver) return undefined
+  const hasEnded = isDetached(root, identity, gen) || isClaimed(root, launched)
+  if (mode !== 'guard' || state === 'ended' || hasEnded) return undefined
   const statePath = filesOfGen(root, launched).state
-  const [server, begun] = [await identifyProcess(serverPid), begunAt(statePath)]
-  // One that was begun later is the launch of somebody who was killed, or is at it.
-  if (server === undefined || begun === undefined || begun.getTime() > setAside.atMs) return undefined
+  const [server, startedOn] = [await identifyProcess(serverPid), guardStartedAt(statePath)]
+  // A guard that started later belongs to another launch, which was killed or still runs.
+  if (server === undefined || startedOn === undefined || startedOn.getTime() > setAside.atMs) return undefined
   const leader = await leaderOf(statePath, server)
   if (leader === undefined) return undefined
-  const startedAt = begun.toISOString()
-  // The first pane of a fresh server is `%0` of `$0`.
+  const startedAt = startedOn.toISOString()
+  // The first pane of a new server is `%0`, in the session `$0`.
   const first = { sessionId: '$0', paneId: '%0' }
   return { ...launched, socketPath, server, leader, ...first, startedAt, readyAt: startedAt }
 }
 
 /**
- * Enrols again a peer that lives and whose session file could not be read: what it said is known from its guard too. The
- * file that was set aside stays beside it. For who holds the lock of the identity.
- * @returns the session that was made again
+ * Writes the session file of a running peer again when it was corrupt and was set aside, from the files of its guard. The corrupt
+ * file is kept. The caller holds the lock of the identity.
+ * @returns the rebuilt session; undefined where there was none to rebuild
  */
 export async function rebuildSession(root: string, identity: Identity): Promise<PeerSession | undefined> {
   if ((await readSession(root, identity)) !== undefined) return undefined
@@ -91,7 +94,7 @@ export async function rebuildSession(root: string, identity: Identity): Promise<
   return undefined
 }
 
-/** Enrols again whoever lives and whose session file was set aside, unless somebody is at it. */
+/** Runs {@link rebuildSession} for every identity with a corrupt session file; skips those whose lock another process holds. */
 export async function rebuildSessions(root: string): Promise<void> {
   const names = await namesIn(rootLayout(root).lifecycleStateDir)
   for (const identity of new Set(names.map((name) => CORRUPT.exec(name)?.[1]))) {

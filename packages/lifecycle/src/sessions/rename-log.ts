@@ -15,7 +15,7 @@ export interface Rename {
 }
 
 const pathOf = (root: string): string => join(rootLayout(root).records.stateDir, 'renames.log')
-/** Longer than the names of a fleet ever change; it is never rotated. */
+/** More than a fleet ever needs: the file is never rotated. */
 const MAX_BYTES = 64 * 1024 * 1024
 
 function parseRename(line: string): Rename[] {
@@ -25,7 +25,7 @@ function parseRename(line: string): Rename[] {
   return isPersonality(from) && isPersonality(to) ? [{ ts, from, to }] : []
 }
 
-/** Every rename of a root; a line that is torn is passed over. */
+/** Reads every rename of a root, oldest first; skips torn lines. */
 export function readRenames(root: string): readonly Rename[] {
   try {
     return readFileSync(pathOf(root), 'utf8').split('\n').flatMap(parseRename)
@@ -36,19 +36,19 @@ export function readRenames(root: string): readonly Rename[] {
   }
 }
 
-/** Notes a rename, once. */
+/** Appends a rename; does nothing when it is in the log already. */
 export async function noteRename(root: string, rename: Rename): Promise<void> {
   const isNoted = readRenames(root).some((one) => one.ts === rename.ts && one.from === rename.from)
   if (!isNoted) await appendLog(pathOf(root), `${JSON.stringify(rename)}\n`, { maxBytes: MAX_BYTES })
 }
 
-/** What a peer that had a name at some time is called now. */
+/** Returns the present name of the peer that had a name at a time. */
 function nameNow(renames: readonly Rename[], name: string, ts: string): string {
   const at = Date.parse(ts)
   return renames.reduce((now, one) => (one.from === now && Date.parse(one.ts) >= at ? one.to : now), name)
 }
 
-/** The identity that a record of some time is of now; one of another form stays. */
+/** Returns the present identity of the peer that had an identity at a time; any other text is returned unchanged. */
 export function identityNow(renames: readonly Rename[], identity: string, ts: string): string {
   const parts = parseIdentity(identity)
   if (parts === undefined) return identity
@@ -56,6 +56,6 @@ export function identityNow(renames: readonly Rename[], identity: string, ts: st
   return isPersonality(name) ? formatIdentity({ runtime: parts.runtime, personality: name }) : identity
 }
 
-/** The last rename of a peer that had this name; undefined where none had it. */
+/** Returns the last rename from a name; undefined where there is none. */
 export const lastRenameOf = (renames: readonly Rename[], name: string): Rename | undefined =>
   renames.findLast((one) => one.from === name)

@@ -6,20 +6,20 @@ import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
 import { replaceFile } from '@iapeer/core/storage'
 
-/** Mark, intent and tally of one stop, each with its temporary file, a block of 4 KiB each, and some to spare. */
+/** Room for the mark, intent and tally of one stop, each with its temporary file: six blocks of 4 KiB, and some to spare. */
 const RESERVE_BYTES = 32 * 1024
 
-/** `state/reserve`: room for a stop on a disk that is full. */
+/** Returns the path of `state/reserve`: the file that is removed to make room for a stop on a full disk. */
 const pathOf = (root: string): string => join(rootLayout(root).records.stateDir, 'reserve')
 
 const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '')
 
-/** Keeps some room for a stop; where there is none, or no place for it, that is no failure. */
+/** Creates the reserve where it is missing; a file system error is ignored. */
 export async function keepReserve(root: string): Promise<void> {
   const path = pathOf(root)
   if (existsSync(path)) return
   try {
-    // What no file system can compress to nothing.
+    // Random, so that a file system that compresses still allocates the blocks.
     await replaceFile(path, randomBytes((RESERVE_BYTES / 4) * 3).toString('base64'))
   } catch (error) {
     if (errnoOf(error) === undefined && !(error instanceof IapeerError)) throw error
@@ -27,7 +27,7 @@ export async function keepReserve(root: string): Promise<void> {
 }
 
 /**
- * Acts; where the disk is full, once more with the room that was kept for it.
+ * Runs `act`; when the disk is full, removes the reserve and runs it once more.
  * @throws IapeerError `disk-full` where that was not enough
  */
 export async function withReserve<T>(root: string, act: () => Promise<T>): Promise<T> {
@@ -41,13 +41,13 @@ export async function withReserve<T>(root: string, act: () => Promise<T>): Promi
     return await act()
   } catch (error) {
     if (!isFull(error)) throw error
-    throw new IapeerError(`the disk of ${root} is full, and nothing can be noted`, {
+    throw new IapeerError(`the disk of ${root} is full: cannot save the state of the stop`, {
       code: 'disk-full',
-      hint: 'Make room there; without the note that it is meant, the stop would be recorded as a death.',
+      hint: 'Free some space there and try again. Without that state the stop would be recorded as a death.',
       cause: error,
     })
   } finally {
-    // What was taken down has left some room.
+    // The stop may have freed some space.
     await keepReserve(root)
   }
 }

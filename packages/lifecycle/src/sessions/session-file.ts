@@ -7,17 +7,17 @@ import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/pr
 import { namesIn, quarantine, quarantinedFiles, readRegularFile, replaceFile } from '@iapeer/core/storage'
 import { ignoreUnreadable, ownerOf } from './state-files.ts'
 
-/** Why the launch of a program that runs is not finished: only a person can answer what its screen shows. */
+/** A launch that is not finished although its program runs: only a person can answer the dialog on its screen. */
 export interface BlockedLaunch {
   /** ISO-8601 UTC. */
   readonly since: string
-  /** The last lines of its screen; empty where that could not be read. */
+  /** The last lines of its screen; empty where the screen could not be read. */
   readonly screen: string
-  /** What stands there, where that is known. */
+  /** The name of the dialog, where it is known. */
   readonly dialog?: string | undefined
   /** What to do about it. */
   readonly hint?: string | undefined
-  /** When its first message began to be typed, ISO-8601: it is not typed again, whatever came of that. */
+  /** When iapeer began to type its first message, ISO-8601: it is not typed again, whether or not that succeeded. */
   readonly typedAt?: string | undefined
 }
 
@@ -26,7 +26,7 @@ export interface PeerSession {
   readonly identity: Identity
   /** Undefined where nothing is recorded (`IAPEER_RECORDS=off`). */
   readonly gen: string | undefined
-  /** The identity that it was launched with, and that its recorder's files are named after, where it was renamed since. */
+  /** Set where the peer was renamed since: the identity at its launch, which the files of its recorder are named after. */
   readonly recordedAs?: Identity | undefined
   readonly socketPath: string
   readonly server: ProcessId
@@ -35,15 +35,15 @@ export interface PeerSession {
   readonly paneId: string
   /** ISO-8601 UTC. */
   readonly startedAt: string
-  /** Who holds it up for a service manager (`iapeer run`): while that lives, nobody else does anything about it. */
+  /** The process that runs it for a service manager (`iapeer run`): while it runs, the daemon does not act on the session. */
   readonly holder?: ProcessId | undefined
-  /** ISO-8601 UTC. Undefined while it boots, when only its launcher types into it, and while its launch is blocked. */
+  /** ISO-8601 UTC. Undefined while it boots (only its launcher types into it then) and while its launch is blocked. */
   readonly readyAt: string | undefined
-  /** Undefined once it is ready, and in the first seconds of its boot. Its launcher may still hold its identity's lock. */
+  /** Undefined once it is ready, and in the first seconds of its boot. Its launcher may still hold the lock of its identity. */
   readonly blocked?: BlockedLaunch | undefined
 }
 
-/** `booting`: its launcher holds its identity's lock, unless that launcher was killed. */
+/** How far the launch of a session is. `booting`: its launcher holds the lock of its identity, unless it was killed. */
 export type LaunchPhase = 'ready' | 'blocked' | 'booting'
 
 export function phaseOf({ readyAt, blocked }: PeerSession): LaunchPhase {
@@ -51,7 +51,7 @@ export function phaseOf({ readyAt, blocked }: PeerSession): LaunchPhase {
   return blocked === undefined ? 'booting' : 'blocked'
 }
 
-/** Stands for a generation where nothing is recorded. */
+/** Takes the place of a generation where nothing is recorded. */
 export const NO_GENERATION = '0'.repeat(16)
 
 const SUFFIX = '.session'
@@ -74,29 +74,29 @@ function parseBlocked(value: unknown): BlockedLaunch | undefined {
 function parseSession(identity: Identity, json: string): PeerSession | undefined {
   const fields = parseFields(json)
   if (fields === undefined) return undefined
-  const said = (name: string): string => text(fields[name]) ?? ''
-  const server = parseProcessId(said('server'))
-  const leader = parseProcessId(said('leader'))
-  const socketPath = said('socketPath')
-  const launchedAs = said('recordedAs')
+  const field = (name: string): string => text(fields[name]) ?? ''
+  const server = parseProcessId(field('server'))
+  const leader = parseProcessId(field('leader'))
+  const socketPath = field('socketPath')
+  const launchedAs = field('recordedAs')
   if (server === undefined || leader === undefined || socketPath === '') return undefined
   return {
     identity,
-    gen: said('gen') || undefined,
+    gen: field('gen') || undefined,
     ...(isIdentity(launchedAs) ? { recordedAs: launchedAs } : {}),
     socketPath,
     server,
     leader,
-    sessionId: said('sessionId'),
-    paneId: said('paneId'),
-    startedAt: said('startedAt'),
-    readyAt: said('readyAt') || undefined,
-    holder: parseProcessId(said('holder')),
+    sessionId: field('sessionId'),
+    paneId: field('paneId'),
+    startedAt: field('startedAt'),
+    readyAt: field('readyAt') || undefined,
+    holder: parseProcessId(field('holder')),
     blocked: parseBlocked(fields['blocked']),
   }
 }
 
-/** Enrols a session; an older one of the same identity is replaced. */
+/** Enrols a session: writes its file, in place of an older one of the same identity. */
 export async function writeSession(root: string, session: PeerSession): Promise<void> {
   const { server, leader, holder, ...rest } = session
   const fields = {
@@ -109,11 +109,11 @@ export async function writeSession(root: string, session: PeerSession): Promise<
   await replaceFile(pathOf(root, session.identity), `${JSON.stringify(fields)}\n`)
 }
 
-/** The files of an identity that {@link readSession} could not parse. */
+/** Returns the session files of an identity that {@link readSession} set aside. */
 export const corruptSessions = (root: string, identity: Identity): Promise<string[]> =>
   quarantinedFiles(pathOf(root, identity))
 
-/** The enrolled session of an identity. A file that cannot be read as one is set aside as `<name>.corrupt`. */
+/** Reads the enrolled session of an identity. A corrupt file is set aside as `<name>.corrupt`. */
 export async function readSession(root: string, identity: Identity): Promise<PeerSession | undefined> {
   const path = pathOf(root, identity)
   const found = await readRegularFile(path)
@@ -127,7 +127,7 @@ export async function removeSession(root: string, identity: Identity): Promise<v
   await rm(pathOf(root, identity), { force: true })
 }
 
-/** Every enrolled session, by identity; what cannot be read is passed over. */
+/** Reads every enrolled session, sorted by identity; skips unreadable files. */
 export async function listSessions(root: string): Promise<PeerSession[]> {
   const identities = (await namesIn(directoryOf(root))).sort().flatMap((name) => ownerOf(name, SUFFIX) ?? [])
   const sessions = await Promise.all(

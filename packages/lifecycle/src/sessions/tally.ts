@@ -5,43 +5,43 @@ import { fieldsOf, list, number, parseFields, text, word } from '@iapeer/core/js
 import { rootLayout } from '@iapeer/core/paths'
 import { quarantine, readRegularFile, replaceFile } from '@iapeer/core/storage'
 
-/** How many endings are remembered. */
+/** How many endings are kept. */
 const ENDINGS_MAX = 16
-/** How many topics a session remembers. */
+/** How many topics are kept. */
 const TOPICS_MAX = 16
 
-/** One end of a session of a peer. */
+/** The end of one session. */
 interface Ending {
   readonly gen: string
   /** ISO-8601 UTC. */
   readonly ts: string
-  /** One that ended with exit code 0, or by a reboot, is none. */
+  /** False where it exited with code 0, was stopped, or ended with a reboot. */
   readonly crash: boolean
-  /** Whether it is recorded. */
+  /** Whether a death was recorded. */
   readonly death: boolean
-  /** The incident it is a part of: it counts against no peer then. */
+  /** The incident that it is part of: then it does not count towards a crash loop. */
   readonly incident?: string | undefined
-  /** The identity in the id of its record, where its peer was renamed since. */
+  /** Set where the peer was renamed since: the identity in the id of its record. */
   readonly recordedAs?: string | undefined
 }
 
 const LAST_ENDS = ['crash', 'self-close', 'idle', 'stopped', 'reboot'] as const
-/** How a session ended: by itself with exit code 0 (`self-close`), parked (`idle`), taken down (`stopped`), else `crash`. */
+/** How a session ended: exited with code 0 (`self-close`), suspended (`idle`), `stopped`, ended by a `reboot`, else `crash`. */
 export type LastEnd = (typeof LAST_ENDS)[number]
 
-/** What is remembered of an identity beyond one session: `state/lifecycle/<identity>.tally`. */
+/** The recent history of an identity and its planned start: `state/lifecycle/<identity>.tally`. */
 export interface Tally {
-  /** The newest last, at most 16. */
+  /** Oldest first, at most 16. */
   readonly endings: readonly Ending[]
-  /** Since when it is in a crash loop, ISO-8601. */
+  /** When it entered a crash loop, ISO-8601; undefined while it is not in one. */
   readonly loopSince?: string | undefined
-  /** How many restarts have followed each other without a healthy time between. */
+  /** The number of restarts in a row without a healthy session in between. */
   readonly restarts: number
-  /** When it is to be brought up again, ISO-8601. */
+  /** When it is to be started again, ISO-8601. */
   readonly startAt?: string | undefined
   readonly startMode?: 'fresh' | 'resume' | undefined
   readonly lastEnd?: LastEnd | undefined
-  /** What its sessions were about, the newest last, at most 16. */
+  /** What its sessions were about, oldest first, at most 16. */
   readonly topics: readonly string[]
 }
 
@@ -81,7 +81,7 @@ function parseTally(json: string): Tally | undefined {
   }
 }
 
-/** A file that cannot be read as one is set aside as `<name>.corrupt`, and counting begins anew. */
+/** Reads the tally of an identity; empty where there is none. A corrupt file is set aside as `<name>.corrupt`. */
 export async function readTally(root: string, identity: Identity): Promise<Tally> {
   const path = pathOf(root, identity)
   const found = await readRegularFile(path)
@@ -91,7 +91,7 @@ export async function readTally(root: string, identity: Identity): Promise<Tally
   return tally ?? EMPTY_TALLY
 }
 
-/** For who holds the identity's lock. @returns what it was changed to */
+/** Changes the tally of an identity. The caller holds the lock of the identity. @returns the new tally */
 export async function changeTally(
   root: string,
   identity: Identity,
@@ -113,7 +113,7 @@ export async function removeTally(root: string, identity: Identity): Promise<voi
   await rm(pathOf(root, identity), { force: true })
 }
 
-/** The crashes that count at a moment: within the window, and part of no incident. */
+/** Counts the crashes within the last `windowSecs` that are not part of an incident. */
 export function countedCrashes(tally: Tally, now: Date, windowSecs: number): number {
   const since = now.getTime() - windowSecs * 1_000
   return tally.endings.filter((one) => one.crash && one.incident === undefined && Date.parse(one.ts) >= since)

@@ -10,7 +10,7 @@ import { scaffoldRoot, sweepDirectoryTemporaries } from '@iapeer/core/storage'
 import { beginNotifying, type KeptWitness, notifyDeaths, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
-import { abortCutOffLaunch, finishSession, sweepSockets, takeDown } from '../reap/index.ts'
+import { abortCutOffLaunch, finishSession, stopInactive, sweepSockets } from '../reap/index.ts'
 import { keepReserve, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
 import { activityOf } from './activity.ts'
 import { BlockedLaunches } from './blocked-launches.ts'
@@ -257,7 +257,7 @@ export class FleetSupervisor {
     })
     const action = decide({ health: 'running', desired: desiredStateOf(this.#cache, session), activity })
     if (action === 'reap' || action === 'suspend')
-      await takeDown(this.#root, session, { as: action, log: this.#log })
+      await stopInactive(this.#root, session, { as: action, log: this.#log })
   }
 
   async #act({ session }: Look, action: Action): Promise<void> {

@@ -6,6 +6,7 @@ import type * as z from 'zod/mini'
 import { type Action, ENDPOINTS } from '../endpoints.ts'
 import type { Answer, JsonRouteName, JsonRoutes, Sent } from '../routes.ts'
 import { Connections } from './connection.ts'
+import { fromFormerVersion } from './former-version.ts'
 import { type DaemonResponse, exchange } from './request.ts'
 import { DaemonUnreachable } from './unreachable.ts'
 
@@ -163,7 +164,7 @@ function answerOf<T>(
   errorSchema: typeof import('../routes.ts')['ANSWERS']['Error'],
 ): T {
   // Not by the status: a daemon whose supervisor has stalled reports its health with 503.
-  const answer = schema.safeParse(value)
+  const answer = schema.safeParse(fromFormerVersion(value))
   if (answer.success) return answer.data
   const failure = errorSchema.safeParse(value)
   if (!failure.success) throw new DaemonUnreachable('its answer is not one of this version', { delivered })

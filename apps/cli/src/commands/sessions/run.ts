@@ -22,7 +22,7 @@ export default defineCommand({
     const result = await runPeer(iapeerRoot(), entry, {
       ...(as === undefined ? {} : { runtime: as }),
       signal: asked.signal,
-      onUp: ({ identity, leader, blocked }) =>
+      onRunning: ({ identity, leader, blocked }) =>
         print(
           blocked === undefined
             ? `${identity} is up: pid ${leader.pid}`

@@ -14,33 +14,33 @@ import { journalSection } from './journal.ts'
 import { formatSection, type Section } from './section.ts'
 import type { Span } from './span.ts'
 
-/** What the system writes of a death is rarely there sooner. */
+/** The system rarely writes about a death sooner than this. */
 export const YOUNGEST_MS = 5_000
-/** Logs of the system do not go back for ever. */
+/** The logs of the system are rotated: older deaths are not looked up. */
 const OLDEST_MS = 24 * 60 * 60_000
 /** A unit may be given 90 s to stop (TimeoutStopSec of systemd.service(5)). */
 const LOG_BEFORE_MS = 120_000
-/** What writes about a death is often some seconds behind it. */
+/** The programs that log a death often do so some seconds later. */
 const LOG_AFTER_MS = 15_000
-/** Deaths this close are looked up in the logs together. */
+/** One reading of the log serves all deaths within this time. */
 const SHARED_MS = 5_000
-/** A process may take its time after SIGTERM. */
+/** A process may exit some time after SIGTERM. */
 const SIGNAL_BEFORE_MS = 30_000
 const SIGNAL_AFTER_MS = 2_000
 
 export interface EvidenceOptions {
   readonly env: NodeJS.ProcessEnv
   readonly now: Date
-  /** Who has seen signals. @default nobody */
+  /** Knows which signals were sent, and by which process. @default none */
   readonly signals?: SignalSource | undefined
 }
 
-/** `server-deaths/<identity>-<gen>.addendum`: what was only known some time after a death. */
+/** Returns the path of `server-deaths/<identity>-<gen>.addendum`: the evidence that appears some time after a death. */
 export const addendumPath = (root: string, id: string): string =>
   join(rootLayout(root).records.deathsDir, `${id}.addendum`)
 
-/** One that ended with exit code 0 has no evidence but whoever may have told it to. */
-const isInOrder = (record: ExitRecord): boolean => record.event === 'session-exit' && record.exitCode === 0
+/** Whether the program exited with code 0: the only evidence of that is the sender of a signal. */
+const isCleanExit = (record: ExitRecord): boolean => record.event === 'session-exit' && record.exitCode === 0
 
 function signalSection({ atMs, pid }: DeathAt, signals: SignalSource | undefined): Section[] {
   if (signals === undefined || pid === undefined) return []
@@ -48,7 +48,7 @@ function signalSection({ atMs, pid }: DeathAt, signals: SignalSource | undefined
   return [{ name: 'signal-witness', found: signals.signalsTo(pid, span).flatMap(signalLines) }]
 }
 
-/** Reads the system's log once for all deaths of a few seconds. */
+/** Reads the log of the system once for all deaths of an interval of {@link SHARED_MS}. */
 class SharedLog {
   readonly #env: NodeJS.ProcessEnv
   readonly #read = new Map<number, Promise<Section>>()
@@ -79,11 +79,11 @@ async function systemSections(death: DeathAt, log: SharedLog, env: NodeJS.Proces
 const END = '--- end\n'
 
 function headOf({ identity, gen }: ExitRecord, now: Date): string {
-  const said = { identity, gen, ts: now.toISOString(), platform: process.platform, format: 1 }
-  return `death-addendum ${formatLogfmt(said)}\n`
+  const fields = { identity, gen, ts: now.toISOString(), platform: process.platform, format: 1 }
+  return `death-addendum ${formatLogfmt(fields)}\n`
 }
 
-/** What is to be written of a death; undefined when that is there already, or there is nothing to say. */
+/** Returns the text of the addendum; undefined when the file has it already, or there is no evidence. */
 async function addendumOf(
   record: ExitRecord,
   known: string | undefined,
@@ -94,17 +94,17 @@ async function addendumOf(
   const seen = signalSection(death, signals)
   const isSeen = seen.some(({ found }) => !('unavailable' in found) && found.length > 0)
   if (known !== undefined) {
-    // Whoever asked the system first need not have been the one who watches signals.
+    // The process that wrote the addendum may have had no signal witness.
     const isNew = isSeen && !known.includes('\n--- signal-witness\n') && known.endsWith(END)
     return isNew ? known.slice(0, -END.length) + seen.map(formatSection).join('') + END : undefined
   }
-  if (isInOrder(record) && !isSeen) return undefined
-  const system = isInOrder(record) ? [] : await systemSections(death, log, env)
+  if (isCleanExit(record) && !isSeen) return undefined
+  const system = isCleanExit(record) ? [] : await systemSections(death, log, env)
   const sections = [...system, ...(isSeen ? seen : [])]
   return headOf(record, now) + sections.map(formatSection).join('') + END
 }
 
-/** A death whose evidence could not be written down, and why. */
+/** A death whose evidence could not be saved, and why. */
 export interface EvidenceFailure {
   readonly record: ExitRecord
   /** The Node system error, or IapeerError `unusable-file`. */
@@ -126,14 +126,14 @@ async function collectOne(
   }
 }
 
-/** How many deaths the system is asked about at a time. */
+/** How many deaths are looked up at a time. */
 const AT_ONCE = 4
 
 /**
- * Asks the system, once for each death, for what it writes some seconds after one: its journal and core files, on macOS its
- * log and crash reports; and who sent it a signal. One that is too young or too old for that, or of a version without
- * generations, is left as it is. What fails for one keeps it from no other.
- * @returns the deaths whose evidence could not be written down
+ * Saves, once for each death, the evidence that the system writes some seconds later: journal and core files, on macOS log and
+ * crash reports; and the sender of a signal. Skips deaths that are too young or too old, and records of versions without
+ * generations. A failure for one death does not affect the others.
+ * @returns the deaths whose evidence could not be saved
  */
 export async function collectAddenda(
   root: string,

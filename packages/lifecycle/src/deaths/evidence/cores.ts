@@ -9,7 +9,10 @@ import type { Section } from './section.ts'
 const LIMIT_MS = 3_000
 const NEAR_MS = 60_000
 
-/** The names that a pattern of core(5) can give the core of a process; other words of it may be anything. */
+/**
+ * Returns an expression for the names that a pattern of core(5) gives the core of a process; specifiers other than the pid
+ * match any text.
+ */
 export function coreNames(pattern: string, pid: number): RegExp {
   const parts = pattern.split(/(%[a-zA-Z%])/).map((part) => {
     if (/^%[pPiI]$/.test(part)) return String(pid)
@@ -37,7 +40,7 @@ async function changedAt(path: string): Promise<number> {
   }
 }
 
-/** Files that are named after the process, and were written about when it died. */
+/** Returns the files that are named after the process and were written near the time of its death. */
 async function coreFiles(pattern: string, { atMs, pid }: DeathAt): Promise<string[]> {
   if (pid === undefined) return []
   const directory = dirname(pattern)
@@ -62,13 +65,13 @@ async function corePattern(path: string): Promise<string> {
 
 export interface CoreLocations {
   readonly env: NodeJS.ProcessEnv
-  /** The directory that the process ran in: a pattern without a directory means that one. */
+  /** The working directory of the process: a relative pattern is resolved against it. */
   readonly cwd?: string | undefined
   /** @default /proc/sys/kernel/core_pattern */
   readonly patternFile?: string
 }
 
-/** Core files, and what `coredumpctl` lists of the process: they are written some time after its end. */
+/** Returns the core files of a process, or the lines of `coredumpctl`: both appear some time after the process has died. */
 export async function coreSection(death: DeathAt, locations: CoreLocations): Promise<Section> {
   const pattern = await corePattern(locations.patternFile ?? '/proc/sys/kernel/core_pattern')
   if (pattern.startsWith('|')) {
@@ -81,7 +84,7 @@ export async function coreSection(death: DeathAt, locations: CoreLocations): Pro
       `COREDUMP_PID=${death.pid}`,
     ] as const
     const result = await runProgram(argv, { timeoutMs: LIMIT_MS, env: locations.env })
-    // It ends with 1 when it lists none.
+    // It exits with 1 when it lists none.
     const none = !result.missing && !result.timedOut && result.stdout === ''
     return { name: 'core', found: none ? [] : printed('coredumpctl', result) }
   }

@@ -9,15 +9,18 @@ import type { Section } from './section.ts'
 import type { Span } from './span.ts'
 
 const LIMIT_MS = 10_000
-/** ReportCrash takes its time. */
+/** Reports that were written up to this long before the recorded time count too. */
 const REPORT_BEFORE_MS = 60_000
 const MOST_REPORTS = 20
 const FIRST_LINE_BYTES = 4_096
 
-/** `log show` takes local times without a zone, or with one (log(1)). */
+/** `log show` accepts a time with a zone (log(1)). */
 const logTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}+0000`
 
-/** What the kernel says of lack of memory, and whoever reports ends (log(1), memorystatus in xnu). */
+/**
+ * Selects what the kernel logs about memory pressure, and what crash and service managers log about tmux (log(1),
+ * memorystatus in xnu).
+ */
 export function logArguments({ fromMs, toMs }: Span): string[] {
   return [
     'show',
@@ -47,7 +50,7 @@ async function firstLine(path: string): Promise<string> {
   }
 }
 
-/** Crash and jetsam reports of the time since a death: each name, and its first line, which names the process. */
+/** Returns the crash and jetsam reports written since a death: the name and first line of each; the line names the process. */
 async function reportsIn(directory: string, { atMs }: DeathAt): Promise<Section['found']> {
   try {
     const names = (await readdir(directory)).filter((name) => /\.(?:ips|crash)$/.test(name))
@@ -69,7 +72,7 @@ async function reportsIn(directory: string, { atMs }: DeathAt): Promise<Section[
   }
 }
 
-/** @param home of this user */
+/** Returns the reports of this user and of the system. @param home the home directory of this user */
 export async function reportSections(death: DeathAt, home = homedir()): Promise<Section[]> {
   return [
     {

@@ -1,10 +1,10 @@
 import type { ExitRecord } from '@iapeer/forensics'
 
-/** What a collector needs to know of a death. */
+/** When a process died, and its pid: what a collector of evidence needs. */
 export interface DeathAt {
   /** Epoch milliseconds. */
   readonly atMs: number
-  /** Of what ended; undefined where the record does not say. */
+  /** Of the server or the leader; undefined where the record has none. */
   readonly pid: number | undefined
 }
 

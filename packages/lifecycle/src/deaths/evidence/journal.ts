@@ -3,10 +3,13 @@ import type { Section } from './section.ts'
 import type { Span } from './span.ts'
 
 const LIMIT_MS = 3_000
-/** Each kill for memory is a hundred lines of the kernel's, of which two count: the others' lines must not be lost behind them. */
+/**
+ * The kernel logs about a hundred lines for each OOM kill, of which two count: they must not push out the lines of other
+ * programs.
+ */
 const MOST_LINES = 20_000
 
-/** Who writes about the ends of others. */
+/** Programs that log when they stop or kill others, or see others crash. */
 const WRITERS = [
   'systemd',
   'systemd-oomd',
@@ -15,13 +18,13 @@ const WRITERS = [
   'systemd-coredump',
   'earlyoom',
 ]
-/** Of the kernel only what it says of ends. */
-const KERNEL_ENDS =
+/** Lines of the kernel about processes that it killed or that crashed. */
+const KERNEL_DEATHS =
   /[Oo]ut of memory|oom[-_]|Killed process|killed as a result of limit|segfault|general protection|unhandled|traps:/
 
 const seconds = (ms: number): string => `@${Math.floor(ms / 1_000)}`
 
-/** journalctl(1): one field's values are any of them, `+` is or. */
+/** Several values of one field match any of them; `+` means or (journalctl(1)). */
 export function journalArguments({ fromMs, toMs }: Span): string[] {
   return [
     '--quiet',
@@ -36,19 +39,23 @@ export function journalArguments({ fromMs, toMs }: Span): string[] {
   ]
 }
 
-/** What a program of the system printed; or why there is nothing. */
+/** Returns the lines that a program of the system printed, or why there are none. */
 export function printed(program: string, result: ProgramResult): Section['found'] {
   const { missing, timedOut, exitCode, stdout, stderr } = result
   if (missing) return { unavailable: `no ${program}` }
   if (timedOut) return { unavailable: `${program} gave nothing in time` }
   const lines = stdout.split('\n').filter((line) => line !== '')
   if (lines.length > 0 || exitCode === 0) return lines
-  return { unavailable: stderr.split('\n')[0]?.slice(0, 200) || `${program} ended with ${exitCode}` }
+  return {
+    unavailable:
+      stderr.split('\n')[0]?.slice(0, 200) ||
+      `${program} ${exitCode === undefined ? 'was killed' : `exited with ${exitCode}`}`,
+  }
 }
 
-const isOfInterest = (line: string): boolean => !/ kernel: /.test(line) || KERNEL_ENDS.test(line)
+const isOfInterest = (line: string): boolean => !/ kernel: /.test(line) || KERNEL_DEATHS.test(line)
 
-/** What systemd's journal holds of the time around a death: units that were stopped, oomd, cores, the kernel. */
+/** Reads systemd's journal around a death: stopped units, systemd-oomd, core dumps, the kernel. */
 export async function journalSection(span: Span, env: NodeJS.ProcessEnv): Promise<Section> {
   const argv = ['journalctl', ...journalArguments(span)] as const
   const found = printed('journalctl', await runProgram(argv, { timeoutMs: LIMIT_MS, env }))

@@ -1,4 +1,4 @@
-/** One section of an addendum: what was found, or why there is nothing. */
+/** One section of an addendum: the lines that were found, or why there are none. */
 export interface Section {
   readonly name: string
   readonly found: readonly string[] | { readonly unavailable: string }
@@ -7,14 +7,14 @@ export interface Section {
 const MOST_LINES = 400
 const LONGEST_LINE = 1_000
 
-/** No line of a body may look like the head of a section, or act on a terminal. */
+/** Escapes a line so that it cannot look like the head of a section or control a terminal. */
 function bodyLine(line: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
   const text = line.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '?').slice(0, LONGEST_LINE)
   return text.startsWith('---') ? ` ${text}` : text
 }
 
-/** As a snapshot has it: `--- <name>` and its lines, the newest 400 of them. */
+/** Formats a section as in a snapshot: `--- <name>`, then its newest 400 lines. */
 export function formatSection({ name, found }: Section): string {
   if ('unavailable' in found) return `--- ${name} unavailable: ${bodyLine(found.unavailable)}\n`
   return [`--- ${name}`, ...found.slice(-MOST_LINES).map(bodyLine), ''].join('\n')

@@ -1,4 +1,4 @@
-/** From one moment to another, in epoch milliseconds. */
+/** A time range, in epoch milliseconds. */
 export interface Span {
   readonly fromMs: number
   readonly toMs: number

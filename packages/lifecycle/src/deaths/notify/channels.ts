@@ -16,10 +16,10 @@ import {
   writePending,
 } from './outbox.ts'
 
-/** How long whoever is told may take. */
+/** Time limit of one delivery. */
 const LIMIT_MS = 10_000
 
-/** News that waits to be told: a file that whoever tells it takes first. */
+/** A notification to deliver, and where. */
 interface Delivery {
   readonly root: string
   readonly pending: PendingNotification
@@ -28,8 +28,8 @@ interface Delivery {
 
 interface Channel {
   readonly isWanted: (root: string, env: NodeJS.ProcessEnv) => Promise<boolean>
-  /** Undefined: told, or somebody else does. Else why it failed, one line. */
-  readonly deliver: (notified: Delivery) => Promise<string | undefined>
+  /** Returns undefined when it was delivered or another process delivers it, else one line that says why it failed. */
+  readonly deliver: (delivery: Delivery) => Promise<string | undefined>
 }
 
 const hookOf = (root: string): string => join(rootLayout(root).hooksDir, 'on-death')
@@ -46,19 +46,22 @@ async function hasHook(root: string): Promise<boolean> {
 }
 
 /**
- * Takes the news, then becomes the hook, which reads it: whoever is killed over starting this, the hook runs once. One that
- * somebody else has taken is told by them.
+ * Claims the notification by renaming it, then executes the hook with it on standard input: the hook runs at most once, even
+ * when a process is killed in between. Exits with 0 when another process has claimed it.
  */
 const CLAIM_AND_RUN =
   'PATH=$PATH:/usr/bin:/bin mv "$0" "$1" 2>/dev/null || { [ ! -e "$0" ]; exit; }; exec "$2" <"$1"'
 
-/** `<root>/hooks/on-death`: the news as JSON on its standard input, ten seconds, then it is ended with all it has started. */
+/**
+ * Runs `<root>/hooks/on-death` with the notification as JSON on its standard input; after ten seconds its process group is
+ * killed.
+ */
 const hook: Channel = {
   isWanted: hasHook,
   deliver: async ({ root, pending, env }) => {
     const { path } = pending
     if (!(await isProgram(hookOf(root))))
-      return (await claimNotification(pending)) ? 'hooks/on-death cannot be run: chmod +x it' : undefined
+      return (await claimNotification(pending)) ? 'hooks/on-death is not executable: chmod +x it' : undefined
     const argv = ['/bin/sh', '-c', CLAIM_AND_RUN, path, takenPath(path), hookOf(root)] as const
     const { exitCode, timedOut, signal } = await runProgram(argv, {
       timeoutMs: LIMIT_MS,
@@ -68,11 +71,14 @@ const hook: Channel = {
     if (exitCode === 0) return undefined
     return timedOut
       ? `hooks/on-death took longer than ${LIMIT_MS / 1_000} s`
-      : `hooks/on-death ended with ${exitCode ?? signal}`
+      : `hooks/on-death ${exitText(exitCode, signal)}`
   },
 }
 
-/** The desktop's own notification. */
+const exitText = (exitCode: number | undefined, signal: string | undefined): string =>
+  exitCode === undefined ? `was killed by ${signal ?? 'a signal'}` : `exited with code ${exitCode}`
+
+/** Shows a notification on the desktop. */
 async function notifyDesktop(
   notification: Notification,
   env: NodeJS.ProcessEnv,
@@ -90,12 +96,12 @@ async function notifyDesktop(
           notification.summary,
         ]
       : ['notify-send', '--app-name=iapeer', '--', 'iapeer', notification.summary]
-  const { exitCode, missing } = await runProgram(argv, { timeoutMs: LIMIT_MS, env })
+  const { exitCode, signal, missing } = await runProgram(argv, { timeoutMs: LIMIT_MS, env })
   if (exitCode === 0) return undefined
-  return missing ? `there is no ${argv[0]}` : `${argv[0]} ended with ${exitCode}`
+  return missing ? `${argv[0]} is not installed` : `${argv[0]} ${exitText(exitCode, signal)}`
 }
 
-/** Posts the news as JSON. What it answers never has the address, which may hold a secret. */
+/** Posts a notification as JSON. The returned text never has the URL, which can contain a secret. */
 async function postNotification(notification: Notification, url: URL): Promise<string | undefined> {
   try {
     const answer = await fetch(url, {
@@ -107,20 +113,20 @@ async function postNotification(notification: Notification, url: URL): Promise<s
     await answer.body?.cancel()
     return answer.ok ? undefined : `the webhook answered ${answer.status}`
   } catch (error) {
-    // The network or the time limit. A message of fetch can contain the address.
+    // The network or the time limit. A message of fetch can contain the URL.
     if (!(error instanceof Error)) return 'the webhook failed'
     return `the webhook failed: ${errnoOf(error.cause) ?? error.name}`
   }
 }
 
-/** `IAPEER_NOTIFY=1` */
+/** Wanted with `IAPEER_NOTIFY=1`. */
 const desktop: Channel = {
   isWanted: async (_root, env) => readSwitch(env, SETTINGS.desktopNotifications),
   deliver: async ({ pending, env }) =>
     (await claimNotification(pending)) ? notifyDesktop(pending.notification, env) : undefined,
 }
 
-/** `IAPEER_WEBHOOK_URL` */
+/** Wanted with `IAPEER_WEBHOOK_URL`. */
 const webhook: Channel = {
   isWanted: async (_root, env) => readUrl(env, SETTINGS.webhookUrl) !== undefined,
   deliver: async ({ pending, env }) => {
@@ -133,7 +139,7 @@ const webhook: Channel = {
 
 const CHANNELS = { hook, desktop, webhook } as const satisfies Record<ChannelName, Channel>
 
-/** Lays the news out for everybody who wants to hear. */
+/** Writes a notification to the outbox, once for each channel that is set up. */
 export async function enqueueNotification(
   root: string,
   notification: Notification,
@@ -146,7 +152,7 @@ export async function enqueueNotification(
   return pending
 }
 
-/** How many notifications are delivered at a time: one that hangs delays few others. */
+/** How many notifications are delivered at a time: a delivery that hangs delays few others. */
 const AT_ONCE = 4
 
 /** A notification that could not be delivered, and why: one line. */
@@ -155,20 +161,20 @@ export interface DeliveryFailure {
   readonly why: string
 }
 
-async function deliverOne(notified: Delivery): Promise<string | undefined> {
-  const { isWanted, deliver } = CHANNELS[notified.pending.channel]
+async function deliverOne(delivery: Delivery): Promise<string | undefined> {
+  const { isWanted, deliver } = CHANNELS[delivery.pending.channel]
   try {
-    const why = (await isWanted(notified.root, notified.env)) ? await deliver(notified) : undefined
-    await removePending(notified.pending)
+    const why = (await isWanted(delivery.root, delivery.env)) ? await deliver(delivery) : undefined
+    await removePending(delivery.pending)
     return why
   } catch (error) {
-    // The disk, or a file of this notification: the others are delivered.
+    // A file system error of this notification: the others are still delivered.
     if (errnoOf(error) === undefined || !(error instanceof Error)) throw error
     return error.message
   }
 }
 
-/** Delivers notifications, each to its channel, some at a time. @returns those that failed */
+/** Delivers notifications, each to its channel. @returns those that failed */
 export async function deliverPending(
   root: string,
   all: readonly PendingNotification[],

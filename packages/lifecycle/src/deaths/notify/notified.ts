@@ -6,10 +6,13 @@ import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 const REMEMBERED = 2_000
 
 const FILE = 'notified.json'
-/** Its name in earlier versions: read where the new one is absent. */
+/** The name of that file in earlier versions: read where the new one is absent. */
 const FORMER_FILE = 'told.json'
 
-/** Reads the ids of the deaths that were notified: `state/lifecycle/notified.json`. Undefined where none ever was. */
+/**
+ * Reads the ids of the deaths that were notified: `state/lifecycle/notified.json`. Undefined where that file was never
+ * written.
+ */
 export async function readNotified(root: string): Promise<ReadonlySet<string> | undefined> {
   const { lifecycleStateDir } = rootLayout(root)
   const found =
@@ -17,10 +20,11 @@ export async function readNotified(root: string): Promise<ReadonlySet<string> | 
     (await readRegularFile(join(lifecycleStateDir, FORMER_FILE)))
   if (found === undefined) return undefined
   const value = parseJson(found.text)
-  // A file that cannot be read counts as none: deaths before now are not notified.
+  // A file that cannot be parsed counts as absent: the deaths so far are not notified again.
   return value === undefined ? undefined : new Set(list(value).filter((one) => typeof one === 'string'))
 }
 
+/** Writes the ids of the notified deaths, the newest 2,000. */
 export async function writeNotified(root: string, notified: Iterable<string>): Promise<void> {
   const newest = [...notified].slice(-REMEMBERED)
   await replaceFile(join(rootLayout(root).lifecycleStateDir, FILE), `${JSON.stringify(newest)}\n`)

@@ -8,12 +8,15 @@ import { deliverPending, enqueueNotification } from './channels.ts'
 import { readNotified, writeNotified } from './notified.ts'
 import { listPending, type Notification, type PendingNotification } from './outbox.ts'
 
-/** Deaths of one cause follow each other within this time; they are told together. */
+/** Deaths of one cause follow each other within this time: a death waits this long for its incident to be complete. */
 const GATHER_MS = YOUNGEST_MS
-/** What was not told for so long is no news any more. */
+/** Older deaths are not notified. */
 const STALE_MS = 24 * 60 * 60_000
 
-/** What the system writes of a death is looked for until then; one that was told with its incident may be younger than that. */
+/**
+ * The evidence of the system is collected up to this age: a death that was notified with its incident can still be too young
+ * for it.
+ */
 const EVIDENCE_MS = 5 * 60_000
 
 export interface NotifyOptions extends EvidenceOptions {
@@ -22,8 +25,8 @@ export interface NotifyOptions extends EvidenceOptions {
 
 const ageMs = ({ ts }: ExitRecord, now: Date): number => now.getTime() - Date.parse(ts)
 
-/** Deaths of one incident together, the others each for itself. */
-function together(deaths: readonly JudgedDeath[]): JudgedDeath[][] {
+/** Groups the deaths of each incident; any other death is a group of its own. */
+function groupByIncident(deaths: readonly JudgedDeath[]): JudgedDeath[][] {
   const groups = new Map<string, JudgedDeath[]>()
   for (const death of deaths) {
     const key = death.incident?.id ?? death.record.id
@@ -47,7 +50,7 @@ function notificationOf(group: readonly JudgedDeath[]): Notification | undefined
   return { ...common, id: incident.id, kind: 'incident', summary }
 }
 
-/** The verdict of each, and the incident they are a part of, in lifecycle.log. */
+/** Logs the verdict of each death, and the incident that they are part of. */
 async function noteVerdicts(log: EventLog, group: readonly JudgedDeath[]): Promise<void> {
   for (const { record, judged } of group) {
     const { verdict, confidence } = judged
@@ -61,7 +64,7 @@ async function noteVerdicts(log: EventLog, group: readonly JudgedDeath[]): Promi
 const recentDeaths = async (root: string, now: Date): Promise<readonly ExitRecord[]> =>
   (await readDeathRecords(root)).filter((record) => ageMs(record, now) < STALE_MS)
 
-/** What cannot be written down is told without. */
+/** Saves late evidence; what cannot be saved is logged. */
 async function collectEvidence(
   root: string,
   recent: readonly ExitRecord[],
@@ -75,8 +78,8 @@ async function collectEvidence(
 }
 
 /**
- * Reads which deaths were announced. In a root where none ever was, all that are recorded by now count as announced: only what
- * dies from now on is news.
+ * Returns the ids of the deaths that were notified. In a root where none ever was, the deaths recorded so far count as notified:
+ * only later ones are reported.
  */
 export async function beginNotifying(root: string, now: Date): Promise<ReadonlySet<string>> {
   const known = await readNotified(root)
@@ -86,14 +89,14 @@ export async function beginNotifying(root: string, now: Date): Promise<ReadonlyS
   return notified
 }
 
-/** The peer that a notification is about, for the log; the first one of an incident. */
+/** Returns the identity that a notification is about, for the log; of an incident, its first. */
 function identityOf({ notification }: PendingNotification): string {
   const [death] = notification.deaths
-  // A notification of an earlier version may have the id alone, which begins with the identity.
+  // A notification of an earlier version may have only the id, which begins with the identity.
   return death?.identity ?? death?.id.replace(/-[^-]*$/, '') ?? ''
 }
 
-/** Delivers what is in the outbox; each failure is logged under the peer it is about. */
+/** Delivers notifications, and logs each failure under the peer that it is about. */
 async function deliver(
   root: string,
   outbox: readonly PendingNotification[],
@@ -103,26 +106,26 @@ async function deliver(
     await log.note({ ev: 'supervise', identity: identityOf(pending), action: 'notify-failed', why })
 }
 
-/** Delivers what a killed process has left in the outbox. @returns all that were announced by now */
+/** Delivers notifications that a killed process left in the outbox. @returns the ids of all deaths that were notified so far */
 async function deliverStale(
   root: string,
   notified: ReadonlySet<string>,
   options: NotifyOptions,
 ): Promise<ReadonlySet<string>> {
-  const left = await listPending(root)
-  if (left.length === 0) return notified
+  const stale = await listPending(root)
+  if (stale.length === 0) return notified
   const all = new Set([
     ...notified,
-    ...left.flatMap(({ notification }) => notification.deaths.map(({ id }) => id)),
+    ...stale.flatMap(({ notification }) => notification.deaths.map(({ id }) => id)),
   ])
   await writeNotified(root, all)
-  await deliver(root, left, options)
+  await deliver(root, stale, options)
   return all
 }
 
 /**
- * Judges the deaths that were not announced yet, an incident once for all of its deaths; those whose incident may not be whole
- * wait. While all are too young, none is judged.
+ * Judges the deaths that were not notified yet. A death whose incident may be incomplete is not due; while all are that young,
+ * none is judged.
  */
 async function collectDue(
   root: string,
@@ -135,12 +138,12 @@ async function collectDue(
   const pendingDeaths = new Set(recent.filter(({ id }) => !notified.has(id)))
   const isDue = (record: ExitRecord): boolean => ageMs(record, now) >= GATHER_MS
   if (![...pendingDeaths].some(isDue)) return { due: [], pending: pendingDeaths.size > 0 }
-  const groups = together(await judgeAmong(root, recent, (record) => pendingDeaths.has(record)))
+  const groups = groupByIncident(await judgeAmong(root, recent, (record) => pendingDeaths.has(record)))
   const due = groups.filter((group) => group.some(({ record }) => isDue(record)))
   return { due, pending: due.length < groups.length }
 }
 
-/** Puts notifications into the outbox, and notes their deaths as announced. @returns what is to be delivered */
+/** Writes notifications to the outbox, and notes their deaths as notified. @returns the notifications to deliver */
 async function enqueue(
   root: string,
   due: readonly JudgedDeath[][],
@@ -159,10 +162,10 @@ async function enqueue(
 }
 
 /**
- * Judges and announces the deaths that were not announced yet, an incident once for all of its deaths; what is too young for
- * its incident to be whole waits. What is to be delivered is written to the outbox, then noted as announced, then taken by the
- * process that delivers it: when a process is killed in between, nothing is delivered twice, and the next one delivers the rest.
- * @returns the deaths that were judged, and whether some wait
+ * Judges and notifies the deaths that were not notified yet, with one notification for an incident. A death whose incident may
+ * be incomplete waits. A notification is written to the outbox, its deaths are noted as notified, then the process that delivers
+ * it claims it: when a process is killed in between, nothing is delivered twice, and the next process delivers the rest.
+ * @returns the deaths that were judged, and whether others wait
  */
 export async function notifyDeaths(
   root: string,

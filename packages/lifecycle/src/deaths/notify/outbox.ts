@@ -5,10 +5,10 @@ import { parseJson } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { makePrivateDirectory, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
 
-/** The message about one death, or about several of one incident. */
+/** The message about one death, or about the deaths of one incident. */
 export interface Notification {
   readonly schemaVersion: 1
-  /** Of the incident, or of the death. */
+  /** The id of the incident or of the death. */
   readonly id: string
   readonly kind: 'death' | 'incident'
   /** One sentence. */
@@ -22,8 +22,8 @@ export const CHANNEL_NAMES = ['hook', 'desktop', 'webhook'] as const
 export type ChannelName = (typeof CHANNEL_NAMES)[number]
 
 /**
- * A notification for one channel: `state/lifecycle/outbox/<id>.<channel>.json`. The process that delivers it first renames it to
- * `.taken`, so it is delivered once; what a killed process has not taken is delivered by the next one.
+ * A notification for one channel: `state/lifecycle/outbox/<id>.<channel>.json`. A process claims it by renaming it to `.taken`
+ * before it delivers it, so it is delivered once; a notification that a killed process did not claim is delivered by the next.
  */
 export interface PendingNotification {
   readonly path: string
@@ -31,11 +31,11 @@ export interface PendingNotification {
   readonly notification: Notification
 }
 
-/** A file that was taken longer ago than this is removed. */
+/** A `.taken` file older than this is removed. */
 const TAKEN_MS = 60_000
 
 const directoryOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'outbox')
-/** Its name in earlier versions: its files are delivered, nothing is added. */
+/** The name of the outbox in earlier versions: its files are delivered, none are added. */
 const formerDirectoryOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'news')
 
 export const takenPath = (path: string): string => path.replace(/\.json$/, '.taken')
@@ -51,7 +51,7 @@ export async function writePending(
   return { path, channel, notification }
 }
 
-/** Takes a notification. @returns whether this process is the one that delivers it */
+/** Claims a notification. @returns whether this process is to deliver it */
 export async function claimNotification({ path }: PendingNotification): Promise<boolean> {
   try {
     await rename(path, takenPath(path))
@@ -98,7 +98,7 @@ async function pendingIn(directory: string): Promise<PendingNotification[]> {
   return found
 }
 
-/** Lists what a killed process left in the outbox. */
+/** Lists the notifications in the outbox. Removes invalid ones, and old `.taken` files. */
 export async function listPending(root: string): Promise<PendingNotification[]> {
   return [...(await pendingIn(formerDirectoryOf(root))), ...(await pendingIn(directoryOf(root)))]
 }

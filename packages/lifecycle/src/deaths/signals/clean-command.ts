@@ -1,9 +1,9 @@
 const MOST = 200
 const LONGEST_WORD = 120
-/** `API_KEY=…`, `{"token":"…`, `Authorization: …`: what follows is the secret. */
+/** `API_KEY=…`, `{"token":"…`, `Authorization: …`: the secret follows. */
 const SECRET_VALUE = /^.*?(?:token|secret|pass|key|auth)[^=:]*[=:]/i
 const SECRET_OPTION = /^-.*(?:token|secret|pass|auth)|^-.*key$/i
-/** Long, with a digit and no path: an identifier or a secret, and nothing for a person. */
+/** Long, with a digit, and not a path: an identifier or a secret, of no use to a reader. */
 const OPAQUE = /^(?=.*\d)[^/]{24,}$/
 
 function cleanWord(word: string): string {
@@ -14,7 +14,7 @@ function cleanWord(word: string): string {
   return word.length > LONGEST_WORD ? `${word.slice(0, 40)}...` : word
 }
 
-/** A command as it may be recorded: long words, and what looks like a secret, are cut. */
+/** Returns a command line that is safe to record: long words, and words that look like secrets, are cut. */
 export function cleanCommand(argv: readonly string[]): string {
   let text = ''
   let hide = false

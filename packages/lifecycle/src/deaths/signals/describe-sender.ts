@@ -3,23 +3,23 @@ import { errnoOf } from '@iapeer/core/errors'
 import { parseProcCmdline, parseProcStat } from '@iapeer/core/process'
 import { cleanCommand } from './clean-command.ts'
 
-/** A process as it was when it was seen. */
+/** A process as it was when it was read. */
 interface SeenTask {
   readonly pid: number
   readonly comm: string
-  /** Long and secret-looking words are cut. Undefined when it was gone before it could be read. */
+  /** As `cleanCommand` returns it. Undefined when the process was gone before it could be read. */
   readonly command?: string | undefined
   readonly user?: string | undefined
 }
 
 export interface SeenSender extends SeenTask {
-  /** Who started it, nearest first, at most eight. */
+  /** Its parent, the parent of that, and so on: at most eight. */
   readonly ancestors: readonly SeenTask[]
 }
 
 const MOST_ANCESTORS = 8
 
-/** Undefined where it is gone, or hidden. */
+/** Returns undefined where the process is gone or hidden. */
 function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
@@ -31,7 +31,7 @@ function textOf(path: string): string | undefined {
 
 function readCommand(pid: number): string | undefined {
   const text = textOf(`/proc/${pid}/cmdline`)
-  // A title is followed by NULs, up to where the arguments ended.
+  // A process that changed its title has NULs behind the title, up to the end of its arguments.
   const bytes = text === undefined ? undefined : Buffer.from(text.replace(/\0+$/, '\0'))
   const argv = bytes === undefined ? [] : (parseProcCmdline(bytes)?.argv ?? [])
   return argv.length === 0 ? undefined : cleanCommand(argv)
@@ -47,13 +47,13 @@ function readUser(pid: number): string | undefined {
   return uid === undefined ? undefined : userName(uid)
 }
 
-/** The process of a thread; itself where it is gone, or is no thread. */
+/** Returns the pid of the process that a thread belongs to; the same number where the thread is gone. */
 export function processOf(task: number): number {
   const [, pid] = /^Tgid:\s+(\d+)/m.exec(textOf(`/proc/${task}/status`) ?? '') ?? []
   return pid === undefined ? task : Number(pid)
 }
 
-/** In USER_HZ, by which /proc counts on every architecture of today (proc_pid_stat(5)). */
+/** USER_HZ, the unit of times in /proc/pid/stat: 100 on all present architectures (proc_pid_stat(5)). */
 const TICKS_PER_SECOND = 100
 
 interface ProcessFacts {
@@ -73,7 +73,7 @@ function readProcessFacts(pid: number): ProcessFacts | undefined {
 
 function ancestorsOf(facts: ProcessFacts): SeenTask[] {
   const ancestors: SeenTask[] = []
-  // Whose parent has ended is a child of pid 1, and was not started by it.
+  // A process whose parent has exited is a child of pid 1, which did not start it.
   for (let at = facts.ppid; at > 1 && ancestors.length < MOST_ANCESTORS; ) {
     const parent = readProcessFacts(at)
     if (parent === undefined) break
@@ -83,34 +83,34 @@ function ancestorsOf(facts: ProcessFacts): SeenTask[] {
   return ancestors
 }
 
-/** What a trace has of a sender. */
+/** A sender as the trace names it. */
 export interface TracedSender {
   readonly pid: number
   readonly task: number
-  /** Of the task; not always known. */
+  /** The name of the task; `<...>` where the kernel did not keep it. */
   readonly comm: string
-  /** When it sent, in seconds since boot. */
+  /** When the signal was sent, in seconds since boot. */
   readonly sentAt: number
 }
 
-/** The kernel's word for a name that it has not kept. */
+/** What the kernel prints for a name that it did not keep. */
 const UNKNOWN_COMM = '<...>'
-/** Clocks are compared that count in hundredths. */
+/** The start time of a process has a resolution of 0.01 s. */
 const CLOCK_STEP_S = 0.03
 
-/** Whether it is still called what the task was: one that is not has become another program since. */
-function isSame({ pid, task, comm }: TracedSender, facts: ProcessFacts): boolean {
+/** Whether the task still has the name that the trace has: if not, the process has executed another program since. */
+function isSameProgram({ pid, task, comm }: TracedSender, facts: ProcessFacts): boolean {
   if (comm === UNKNOWN_COMM) return true
   const name = task === pid ? facts.comm : textOf(`/proc/${pid}/task/${task}/comm`)?.replace(/\n$/, '')
-  // A thread may have ended; no program takes the place of another without all of its threads ending.
+  // A thread may have exited since; a process that executes another program ends all of its other threads.
   return name === undefined || name.trimStart() === comm.trimStart()
 }
 
 /**
- * Who a process is, and who started it, from /proc. Read at once and without waiting: who sends a signal often ends within
- * a millisecond, and its pid may be somebody else's then, which started later than the signal.
+ * Reads from /proc what the sender of a signal is and which processes started it. Synchronous: a sender often exits within a
+ * millisecond. A process with the same pid that started after the signal is another one: then only pid and name are returned.
  */
-export function seeSender(traced: TracedSender): SeenSender {
+export function describeSender(traced: TracedSender): SeenSender {
   const { pid, sentAt } = traced
   const facts = readProcessFacts(pid)
   const command = readCommand(pid)
@@ -118,7 +118,7 @@ export function seeSender(traced: TracedSender): SeenSender {
   if (facts === undefined || facts.startedAt > sentAt + CLOCK_STEP_S)
     return { pid, comm: traced.comm, ancestors: [] }
   const comm = traced.comm === UNKNOWN_COMM ? facts.comm : traced.comm
-  return isSame(traced, facts)
+  return isSameProgram(traced, facts)
     ? { pid, comm, command, user, ancestors: ancestorsOf(facts) }
     : { pid, comm, user, ancestors: ancestorsOf(facts) }
 }

@@ -25,9 +25,9 @@ export async function installFollowScript(root: string): Promise<string> {
     return path
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
-    throw new IapeerError(`signals cannot be witnessed: ${path} cannot be written`, {
+    throw new IapeerError(`the signal witness cannot start: cannot write ${path}`, {
       code: 'no-signal-witness',
-      hint: 'See that there is room on that disk, and whose that directory is.',
+      hint: 'Check the free space on that disk, and the owner and permissions of that directory.',
       cause: error,
     })
   }

@@ -5,33 +5,33 @@ import type { Span } from '../evidence/span.ts'
 import type { SeenSignal, SignalSource } from './signal-memory.ts'
 import { type SignalWitness, witnessSignals } from './signal-witness.ts'
 
-const AGAIN_MS = 60_000
+const RETRY_MS = 60_000
 
-/** The signal witness of a daemon: started again when it is lost, and its state is an event when it changes. */
+/** The signal witness of a daemon: restarts when its reader exits, and logs each change of its state. */
 export class KeptWitness implements SignalSource {
   readonly #root: string
   readonly #log: EventLog
   #witness: SignalWitness | undefined
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
-  #said = ''
+  #state = ''
 
   constructor(root: string, log: EventLog) {
     this.#root = root
     this.#log = log
   }
 
-  /** What cannot be had is an event, and nothing that fails. */
+  /** Starts the witness. When that is not possible, it logs why and tries again later; it does not throw. */
   async start(): Promise<void> {
     try {
       const witness = await witnessSignals(this.#root)
       this.#witness = witness
-      await this.#say('on', witness.takenOver ? 'what a killed daemon had left was taken over' : undefined)
-      void witness.lost.then(() => this.#lose(witness))
+      await this.#report('on', witness.takenOver ? 'took over the trace of a killed daemon' : undefined)
+      void witness.lost.then(() => this.#onLost(witness))
     } catch (error) {
       if (!isIapeerError(error)) throw error
-      await this.#say('off', `${error.message}. ${error.hint ?? ''}`)
-      this.#again()
+      await this.#report('off', `${error.message}. ${error.hint ?? ''}`)
+      this.#scheduleStart()
     }
   }
 
@@ -42,39 +42,43 @@ export class KeptWitness implements SignalSource {
   async stop(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)
-    await this.#end(this.#witness)
+    await this.#stopWitness(this.#witness)
   }
 
-  /** What cannot be taken out of the kernel is an event: the next one takes it over. */
-  async #end(witness: SignalWitness | undefined): Promise<void> {
+  /** Stops a witness. A trace instance that cannot be removed is logged: the next witness takes it over. */
+  async #stopWitness(witness: SignalWitness | undefined): Promise<void> {
     try {
       await witness?.stop()
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
-      await this.#log.note({ ev: 'signal-witness', state: 'off', why: `it is left in the kernel: ${code}` })
+      await this.#log.note({
+        ev: 'signal-witness',
+        state: 'off',
+        why: `its trace instance could not be removed: ${code}`,
+      })
     }
   }
 
-  async #lose(witness: SignalWitness): Promise<void> {
+  async #onLost(witness: SignalWitness): Promise<void> {
     if (this.#isStopped) return
-    await this.#say('lost', 'its reader has ended')
-    await this.#end(witness)
-    this.#again()
+    await this.#report('lost', 'its reader exited')
+    await this.#stopWitness(witness)
+    this.#scheduleStart()
   }
 
-  #again(): void {
-    if (!this.#isStopped) this.#timer = setTimeout(() => void this.start(), AGAIN_MS).unref()
+  #scheduleStart(): void {
+    if (!this.#isStopped) this.#timer = setTimeout(() => void this.start(), RETRY_MS).unref()
   }
 
-  async #say(state: 'on' | 'off' | 'lost', why: string | undefined): Promise<void> {
-    if (this.#said === state) return
-    this.#said = state
+  async #report(state: 'on' | 'off' | 'lost', why: string | undefined): Promise<void> {
+    if (this.#state === state) return
+    this.#state = state
     await this.#log.note({ ev: 'signal-witness', state, ...(why === undefined ? {} : { why }) })
   }
 }
 
-/** The one of a daemon that was asked for one: `IAPEER_SIGNAL_WITNESS=1`. */
+/** Returns the signal witness of a daemon; undefined unless `IAPEER_SIGNAL_WITNESS` is on. */
 export const wantedWitness = (
   root: string,
   env: NodeJS.ProcessEnv,

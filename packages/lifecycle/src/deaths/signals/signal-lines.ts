@@ -1,7 +1,7 @@
 import { formatLogfmt } from '@iapeer/core/logfmt'
 import type { SeenSignal } from './signal-memory.ts'
 
-/** How a section `signal-witness` says who sent a signal, and who started them. */
+/** Formats a signal for a section `signal-witness`: its sender, then one line for each ancestor of the sender. */
 export function signalLines({ signal, atMs, target, sender }: SeenSignal): string[] {
   const common = {
     signal,

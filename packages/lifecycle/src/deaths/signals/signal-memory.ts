@@ -1,72 +1,72 @@
 import { readFileSync } from 'node:fs'
 import type { Span } from '../evidence/span.ts'
-import { processOf, type SeenSender, seeSender } from './describe-sender.ts'
+import { describeSender, processOf, type SeenSender } from './describe-sender.ts'
 import type { TraceLine } from './trace-line.ts'
 
-/** A signal that ends processes, seen on its way. */
+/** A fatal signal, as it was seen when it was sent. */
 export interface SeenSignal {
-  /** Canonical, as `SIGKILL`. */
+  /** The name, as `SIGKILL`. */
   readonly signal: string
-  /** Epoch milliseconds, to about ten of them. */
+  /** Epoch milliseconds, exact to about ten. */
   readonly atMs: number
   readonly target: { readonly pid: number; readonly comm: string }
-  /** `kernel`: nobody's. */
+  /** `kernel`: no process sent it. */
   readonly sender: SeenSender | 'kernel'
 }
 
-/** Who can say which signals a process was sent. */
+/** Knows which signals a process was sent. */
 export interface SignalSource {
-  /** The signals to a process from one moment to another (epoch milliseconds), oldest first. */
+  /** Returns the signals that were sent to a process within a time range, oldest first. */
   readonly signalsTo: (pid: number, span: Span) => SeenSignal[]
 }
 
 const MOST_TARGETS = 4_096
-/** One that is sent more keeps the newest, and takes no place of another's. */
-const MOST_OF_ONE = 32
-/** Looking who sent one costs some tenths of a millisecond; a machine that is full of them is not to be slowed down. */
-const LOOKS_PER_SECOND = 200
+/** A process that is sent more keeps the newest, and does not push out those of another. */
+const MOST_PER_TARGET = 32
+/** Reading a sender takes some tenths of a millisecond: a flood of signals must not slow the daemon down. */
+const READS_PER_SECOND = 200
 
 function bootSeconds(): number {
   return Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0])
 }
 
-/** Keeps the newest signals, and who sent them. */
+/** Keeps the newest signals and their senders. */
 export class SignalMemory implements SignalSource {
   readonly #clock: 'boot' | 'mono'
   readonly #seen = new Map<number, SeenSignal[]>()
-  /** Of this second alone. */
+  /** Of the current second only: a pid may be reused later. */
   readonly #senders = new Map<string, SeenSender>()
   readonly #processes = new Map<number, number>()
-  #looks = LOOKS_PER_SECOND
+  #readsLeft = READS_PER_SECOND
   #second = -1
   #bootOffset = 0
 
-  /** @param clock of the trace: `mono` stands still while the machine sleeps */
+  /** @param clock the clock of the trace; `mono` does not count while the machine sleeps */
   constructor(clock: 'boot' | 'mono') {
     this.#clock = clock
   }
 
   note(line: TraceLine): void {
     const mono = Number(process.hrtime.bigint()) / 1e9
-    this.#turn(mono)
+    this.#startSecond(mono)
     const boot = mono + this.#bootOffset
     const ago = Math.max(0, (this.#clock === 'boot' ? boot : mono) - line.seconds)
     const sender = line.senderPid ?? this.#processOf(line.senderTask)
     const target = sender === line.targetPid ? sender : this.#processOf(line.targetPid)
-    // A fault is a process's own.
+    // A process that signals itself crashed or aborted: there is no other sender.
     if (sender === target) return
     this.#keep(target, {
       signal: line.signal,
       atMs: Math.round(Date.now() - ago * 1_000),
       target: { pid: target, comm: line.targetComm },
-      sender: line.byKernel ? 'kernel' : this.#look(sender, line, boot - ago),
+      sender: line.byKernel ? 'kernel' : this.#readSender(sender, line, boot - ago),
     })
   }
 
-  #turn(mono: number): void {
+  #startSecond(mono: number): void {
     if (Math.floor(mono) === this.#second) return
     this.#second = Math.floor(mono)
-    this.#looks = LOOKS_PER_SECOND
+    this.#readsLeft = READS_PER_SECOND
     this.#senders.clear()
     this.#processes.clear()
     this.#bootOffset = bootSeconds() - mono
@@ -74,7 +74,7 @@ export class SignalMemory implements SignalSource {
 
   #processOf(task: number): number {
     const known = this.#processes.get(task)
-    if (known !== undefined || this.#processes.size >= LOOKS_PER_SECOND) return known ?? task
+    if (known !== undefined || this.#processes.size >= READS_PER_SECOND) return known ?? task
     const pid = processOf(task)
     this.#processes.set(task, pid)
     return pid
@@ -82,21 +82,21 @@ export class SignalMemory implements SignalSource {
 
   #keep(target: number, signal: SeenSignal): void {
     const own = this.#seen.get(target) ?? []
-    // The oldest target is the first one of the map.
+    // Inserted again, so that the first key of the map is the target whose last signal is the oldest.
     this.#seen.delete(target)
-    this.#seen.set(target, [...own.slice(1 - MOST_OF_ONE), signal])
+    this.#seen.set(target, [...own.slice(1 - MOST_PER_TARGET), signal])
     if (this.#seen.size <= MOST_TARGETS) return
     const [oldest] = this.#seen.keys()
     if (oldest !== undefined) this.#seen.delete(oldest)
   }
 
-  #look(pid: number, { senderTask: task, senderComm: comm }: TraceLine, sentAt: number): SeenSender {
+  #readSender(pid: number, { senderTask: task, senderComm: comm }: TraceLine, sentAt: number): SeenSender {
     const key = `${task} ${comm}`
     const known = this.#senders.get(key)
     if (known !== undefined) return known
-    this.#looks--
-    if (this.#looks < 0) return { pid, comm, ancestors: [] }
-    const seen = seeSender({ pid, task, comm, sentAt })
+    this.#readsLeft--
+    if (this.#readsLeft < 0) return { pid, comm, ancestors: [] }
+    const seen = describeSender({ pid, task, comm, sentAt })
     this.#senders.set(key, seen)
     return seen
   }

@@ -4,12 +4,13 @@ import { SignalMemory, type SignalSource } from './signal-memory.ts'
 import { parseTraceLine } from './trace-line.ts'
 import { openTraceInstance, type TraceInstance } from './tracefs.ts'
 
+/** A running trace of fatal signals. */
 export interface SignalWitness extends SignalSource {
-  /** What a killed daemon had left was taken over: signals of the time between are known. */
+  /** Whether the trace of a killed daemon was taken over: then the signals since are known too. */
   readonly takenOver: boolean
-  /** Resolves when it sees nothing any more: it was stopped, or its reader has ended. */
+  /** Resolves when it does not see signals any more: it was stopped, or its reader exited. */
   readonly lost: Promise<void>
-  /** Leaves nothing of it in the kernel. */
+  /** Stops the reader and removes the trace instance from the kernel. */
   readonly stop: () => Promise<void>
 }
 
@@ -23,8 +24,8 @@ async function follow(root: string, instance: TraceInstance, memory: SignalMemor
 }
 
 /**
- * Watches which process sends a fatal signal to which, by a tracing instance of this root's own. Linux, as root or with a
- * tracefs that this user may write.
+ * Traces which process sends a fatal signal to which process, in a trace instance for this root. Needs Linux, and root or a
+ * tracefs that this user can write.
  * @throws IapeerError `no-signal-witness`, `cannot-run`, those of `installFollowScript`
  */
 export async function witnessSignals(root: string): Promise<SignalWitness> {

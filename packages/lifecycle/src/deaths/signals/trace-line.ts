@@ -1,33 +1,33 @@
 import { canonicalSignal } from '@iapeer/forensics'
 
-/** One line that the kernel writes about `signal:signal_generate` (Documentation/trace/events.rst). */
+/** One line of the kernel about the event `signal:signal_generate` (Documentation/trace/events.rst). */
 export interface TraceLine {
-  /** The process of the task that sent it; undefined where the kernel has not noted it. */
+  /** The pid of the sender; undefined where the kernel did not keep it. */
   readonly senderPid: number | undefined
-  /** The task: a process's first thread has its pid. */
+  /** The thread that sent it; the first thread of a process has its pid. */
   readonly senderTask: number
   /** At most 15 characters. */
   readonly senderComm: string
-  /** A process, or one of its threads. */
+  /** The pid of a process, or the id of one of its threads. */
   readonly targetPid: number
   readonly targetComm: string
-  /** Canonical, as `SIGKILL`. */
+  /** The name, as `SIGKILL`. */
   readonly signal: string
-  /** Nobody's: whoever was running then has nothing to do with it. */
+  /** The kernel sent it: the task of the line only happened to be running. */
   readonly byKernel: boolean
-  /** By the trace's own clock. */
+  /** By the clock of the trace. */
   readonly seconds: number
 }
 
-/** Above 0 the kernel sent it (siginfo.h); a timer is one that runs out, whoever runs then. */
+/** A code above 0 is the kernel's (siginfo.h); a timer can expire while any task runs. */
 const SI_TIMER = -2
-/** In an interrupt (`h`, `H`, `s`; `Z`, `z` one that cannot be masked), the third of the flags of a line. */
+/** The third flag of a line: sent within an interrupt (`h`, `H`, `s`; `Z`, `z`: non-maskable). */
 const IN_INTERRUPT = /^..[hHsZz]/
 
 const LINE =
   /^\s*(.{1,16})-(\d{1,10})\s+(?:\(\s*(\d{1,10}|-+)\)\s+)?\[\d+\]\s+(\S+)\s+(\d{1,12}\.\d{1,9}): signal_generate: sig=(\d{1,3}) errno=-?\d+ code=(-?\d{1,10}) comm=(.{0,16}) pid=(\d{1,10}) grp=\d+ res=\d+\s*$/s
 
-/** Reads one line of `trace_pipe`. Total: undefined for anything else (`CPU:0 [LOST 12 EVENTS]`). */
+/** Parses one line of `trace_pipe`. Never throws: returns undefined for any other line (`CPU:0 [LOST 12 EVENTS]`). */
 export function parseTraceLine(line: string): TraceLine | undefined {
   const [, comm, task, group, flags = '', seconds, number, code, targetComm = '', target] =
     LINE.exec(line) ?? []

@@ -6,33 +6,37 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { readRegularFile } from '@iapeer/core/storage'
 
-/** SIGHUP INT QUIT ILL TRAP ABRT BUS FPE KILL SEGV TERM SYS on Linux (signal(7)); other signals end no peer of ours. */
+/** SIGHUP INT QUIT ILL TRAP ABRT BUS FPE KILL SEGV TERM SYS on Linux (signal(7)); other signals are not traced. */
 const FATAL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 15, 31]
-/** Sent, and not ignored or already on its way. */
+/** `result==0`: delivered, neither ignored nor already pending. */
 const FILTER = `(${FATAL.map((number) => `sig==${number}`).join('||')})&&result==0`
 const BUFFER_KIB = '128'
 const REMOVE_TRIES = 20
 
-/** One tracing instance of ours, with one event on. */
+/** A trace instance of iapeer, with one event enabled. */
 export interface TraceInstance {
   readonly pipe: string
   /** `boot`: seconds since boot, sleep included, as /proc/uptime counts them. `mono`: without sleep. */
   readonly clock: 'boot' | 'mono'
-  /** It was there already: what a daemon that was killed has left is still in it. */
+  /** Whether it existed already: it still holds the events since a daemon was killed. */
   readonly takenOver: boolean
-  /** Once nobody reads its pipe any more. */
+  /** Removes the instance. Call it when no process reads its pipe any more. */
   readonly remove: () => Promise<void>
 }
 
 function unavailable(why: string, hint: string, cause?: unknown): IapeerError {
-  return new IapeerError(`signals cannot be witnessed: ${why}`, { code: 'no-signal-witness', hint, cause })
+  return new IapeerError(`the signal witness cannot start: ${why}`, {
+    code: 'no-signal-witness',
+    hint,
+    cause,
+  })
 }
 
-/** The octal escapes of /proc/mounts (fstab(5)). */
+/** Decodes the octal escapes of /proc/mounts (fstab(5)). */
 const unescaped = (path: string): string =>
   path.replace(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 
-/** Where tracefs is mounted, the usual place first; it is in a debugfs too. */
+/** Returns where tracefs is mounted, paths in /sys first; a debugfs contains one too. */
 export function tracefsMounts(mounts: string): string[] {
   const found = mounts.split('\n').flatMap((line) => {
     const [, path, type] = line.split(' ')
@@ -61,27 +65,33 @@ async function findTracefs(): Promise<string | undefined> {
   return undefined
 }
 
-/** The numbering of processes that the kernel itself uses: what it traces is told in it, whoever reads (pid_namespaces(7)). */
-const INITIAL_PIDS = 'pid:[4026531836]'
+/**
+ * The initial pid namespace: a trace has the pids of this namespace, whichever namespace its reader is in
+ * (pid_namespaces(7)).
+ */
+const INITIAL_PID_NAMESPACE = 'pid:[4026531836]'
 
-const numberingOfPids = (): Promise<string> => readlink('/proc/self/ns/pid')
+const pidNamespace = (): Promise<string> => readlink('/proc/self/ns/pid')
 
-/** The tracefs that this user may write, and understands. @throws IapeerError `no-signal-witness` */
+/**
+ * Returns the path of a tracefs that this user can write and whose pids are those of this process.
+ * @throws IapeerError `no-signal-witness`
+ */
 export async function assertTracefs(): Promise<string> {
-  if (process.platform === 'linux' && (await numberingOfPids()) !== INITIAL_PIDS)
+  if (process.platform === 'linux' && (await pidNamespace()) !== INITIAL_PID_NAMESPACE)
     throw unavailable(
-      'this container has a numbering of processes of its own, and the kernel tells of others',
-      'Run the daemon on the host, or the container with the pids of the host.',
+      'this process runs in a pid namespace of its own, and the kernel traces the pids of the host',
+      'Run the daemon on the host, or the container in the pid namespace of the host (docker run --pid=host).',
     )
   const mount = await findTracefs()
   if (mount !== undefined) return mount
   throw unavailable(
-    'there is no tracefs that this user may use',
-    'It needs Linux, and root (or a tracefs that your group may write): mount -t tracefs nodev /sys/kernel/tracing',
+    'there is no tracefs that this user can write',
+    'It needs Linux, and root or a tracefs that your group can write. To mount one: mount -t tracefs nodev /sys/kernel/tracing',
   )
 }
 
-/** What a killed daemon of this root has left in the kernel, where this user can see it. For when none runs. */
+/** Finds the trace instance that a killed daemon of this root left in the kernel. The caller makes sure that no daemon runs. */
 export async function staleTraceInstance(
   root: string,
 ): Promise<{ readonly path: string; readonly remove: () => Promise<void> } | undefined> {
@@ -91,27 +101,27 @@ export async function staleTraceInstance(
   return existsSync(path) ? { path, remove: () => removeInstance(path) } : undefined
 }
 
-/** One for a root, and for the numbering of processes that it is seen in: two containers may have roots of one path. */
+/** Returns the name of the instance of a root in this pid namespace: two containers can have roots of the same path. */
 async function instanceName(root: string): Promise<string> {
-  const space = await numberingOfPids()
+  const space = await pidNamespace()
   return `iapeer-${createHash('sha256').update(`${space}\n${root}`).digest('hex').slice(0, 16)}`
 }
 
-async function makeDirectory(path: string): Promise<'made' | 'there'> {
+async function makeDirectory(path: string): Promise<'created' | 'existed'> {
   try {
     await mkdir(path)
-    return 'made'
+    return 'created'
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return 'there'
+    if (errnoOf(error) === 'EEXIST') return 'existed'
     throw unavailable(
-      `${path} cannot be made`,
-      'It needs root, or a tracefs that your group may write.',
+      `cannot create ${path}`,
+      'It needs root, or a tracefs that your group can write.',
       error,
     )
   }
 }
 
-/** A clock that counts sleep first; kernels before 4.14 have none. */
+/** Selects the clock `boot`, else `mono`: kernels before 4.14 have no clock that counts sleep. */
 async function setClock(directory: string, clocks: string): Promise<'boot' | 'mono'> {
   const clock = clocks.includes('boot') ? 'boot' : 'mono'
   await writeFile(join(directory, 'trace_clock'), clock)
@@ -128,20 +138,20 @@ async function ignoreGone(act: Promise<unknown>): Promise<void> {
 
 async function removeInstance(directory: string): Promise<void> {
   await ignoreGone(writeFile(join(directory, 'events/signal/signal_generate/enable'), '0'))
-  for (let left = REMOVE_TRIES; ; left--) {
+  for (let triesLeft = REMOVE_TRIES; ; triesLeft--) {
     try {
       return await ignoreGone(rmdir(directory))
     } catch (error) {
-      // Whoever read its pipe may be a moment in going; one that nobody listens to goes when it has something to say.
-      if (errnoOf(error) !== 'EBUSY' || left === 0) throw error
+      // A reader of its pipe may still be exiting; an orphaned one exits at the next event that it cannot pass on.
+      if (errnoOf(error) !== 'EBUSY' || triesLeft === 0) throw error
       await ignoreGone(writeFile(join(directory, 'trace_marker'), 'end\n'))
       await sleep(50)
     }
   }
 }
 
-/** Where it is seen now: what it was made in may have been unmounted since. */
-async function removeWherever(directory: string): Promise<void> {
+/** Removes an instance by its present path: the tracefs that it was created in may have been unmounted since. */
+async function removeAnywhere(directory: string): Promise<void> {
   const mount = existsSync(directory) ? undefined : await findTracefs()
   await removeInstance(mount === undefined ? directory : join(mount, 'instances', basename(directory)))
 }
@@ -149,9 +159,9 @@ async function removeWherever(directory: string): Promise<void> {
 async function configure(directory: string): Promise<void> {
   const set = (name: string, value: string): Promise<void> => writeFile(join(directory, name), value)
   await set('buffer_size_kb', BUFFER_KIB)
-  // Readers are woken by the first event, not by a half-full buffer; kernels before 5.0 always do so.
-  await set('buffer_percent', '0').catch(serverGoneError)
-  await set('options/record-tgid', '1').catch(serverGoneError)
+  // Wakes readers at the first event instead of a half-full buffer; kernels before 5.0 always do so.
+  await set('buffer_percent', '0').catch(ignoreUnsupported)
+  await set('options/record-tgid', '1').catch(ignoreUnsupported)
   await set('events/signal/signal_generate/filter', FILTER)
   await set('events/signal/signal_generate/enable', '1')
 }
@@ -160,19 +170,19 @@ function rethrowUnlessSystemError(error: unknown): void {
   if (errnoOf(error) === undefined) throw error
 }
 
-/** An option that this kernel does not have. */
-function serverGoneError(error: unknown): void {
+/** Ignores that this kernel does not have an option. */
+function ignoreUnsupported(error: unknown): void {
   if (!['ENOENT', 'EINVAL', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error
 }
 
 /**
- * Makes the tracing instance of a root, or takes over the one that a killed daemon of this root has left. For whoever holds
- * the daemon's lock. No other tracer's instance, nor what they share, is touched.
+ * Creates the trace instance of a root, or takes over the one that a killed daemon of this root left. The caller holds the
+ * lock of the daemon. Instances of other tracers, and settings that they share, are not changed.
  * @throws IapeerError `no-signal-witness`
  */
 export async function openTraceInstance(root: string): Promise<TraceInstance> {
   const directory = join(await assertTracefs(), 'instances', await instanceName(root))
-  const takenOver = (await makeDirectory(directory)) === 'there'
+  const takenOver = (await makeDirectory(directory)) === 'existed'
   try {
     const clocks = await readFile(join(directory, 'trace_clock'), 'utf8')
     // Setting a clock empties the buffer.
@@ -183,11 +193,11 @@ export async function openTraceInstance(root: string): Promise<TraceInstance> {
       pipe: join(directory, 'trace_pipe'),
       clock,
       takenOver,
-      remove: () => removeWherever(directory),
+      remove: () => removeAnywhere(directory),
     }
   } catch (error) {
     await rmdir(directory).catch(rethrowUnlessSystemError)
-    const hint = 'See that its kernel has tracepoints (CONFIG_TRACEPOINTS).'
-    throw unavailable('the tracing instance cannot be set up', hint, error)
+    const hint = 'Check that the kernel has tracepoints (CONFIG_TRACEPOINTS).'
+    throw unavailable('the trace instance cannot be configured', hint, error)
   }
 }
