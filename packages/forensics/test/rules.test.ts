@@ -70,7 +70,7 @@ const WORDS = [
 const cases = RULES.map((rule, at) => [rule.name, at, rule] as const)
 
 describe('a rule', () => {
-  it.each(cases)('%s asks for facts that there are, each once', (_name, _at, rule) => {
+  it.each(cases)('%s asks for facts that exist, each once', (_name, at, rule) => {
     const asked = [...rule.needs, ...(rule.unless ?? []), ...(rule.against ?? [])]
     expect(asked.filter((name) => !Object.hasOwn(FACTS, name))).toEqual([])
     expect(new Set(asked).size).toBe(asked.length)
