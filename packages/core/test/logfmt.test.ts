@@ -41,6 +41,7 @@ describe('logfmt', () => {
     ['back\\slash', 'back\\slash'],
     ['back\\slash and blank', '"back\\\\slash and blank"'],
     ['line\nend\t', '"line\\nend\\t"'],
+    ['carriage\r', '"carriage\\r"'],
     ['\u001b[0m', '"\\033[0m"'],
     ['é日', 'é日'],
   ])('writes %j as %s', (value, written) => {
@@ -51,6 +52,7 @@ describe('logfmt', () => {
     ['a="\\101\\x41\\u0041"', { a: 'AAA' }],
     ['a="\\n\\r\\t\\q\\\\\\""', { a: '\n\r\tq\\"' }],
     ['\ta=1\t b=2', { a: '1', b: '2' }],
+    ['a="\\ b"', { a: ' b' }],
     ['a= b=', { a: '', b: '' }],
     ['a="1"b=2', { a: '1', b: '2' }],
     ['word a=1 word', { a: '1' }],
