@@ -2,19 +2,19 @@ import { describe, expect, it } from 'vitest'
 import type { FactName } from '../src/fact.ts'
 import { RULES } from '../src/rules.ts'
 
-/** The compiler completes this list; that it also holds at run time is what a rule relies on. */
+/** The compiler checks that this list is complete. */
 const FACTS = {
   server: true,
   agent: true,
-  'ended-zero': true,
-  'ended-nonzero': true,
-  'ended-as-killed': true,
-  'ended-sigkill': true,
-  'ended-signal': true,
-  'ended-fault': true,
-  'ended-in-order': true,
-  'ended-swept': true,
-  'ended-unseen': true,
+  'exited-zero': true,
+  'exited-nonzero': true,
+  'exited-as-killed': true,
+  'died-by-sigkill': true,
+  'died-by-signal': true,
+  'died-by-fault': true,
+  'exited-normally': true,
+  'died-with-client': true,
+  'died-unseen': true,
   'may-be-sigkill': true,
   'may-be-terminated': true,
   'recorder-lost': true,
@@ -49,7 +49,7 @@ const FACTS = {
   context: true,
 } as const satisfies Record<FactName, true>
 
-/** What the facts give to a sentence. */
+/** The values that facts supply to a summary. */
 const WORDS = [
   'cgroup',
   'child',
@@ -70,11 +70,11 @@ const WORDS = [
 const cases = RULES.map((rule, at) => [rule.name, at, rule] as const)
 
 describe('a rule', () => {
-  it.each(cases)('%s asks for facts that exist, each once', (_name, at, rule) => {
+  it.each(cases)('%s needs facts that exist, each once', (_name, at, rule) => {
     const asked = [...rule.needs, ...(rule.unless ?? []), ...(rule.against ?? [])]
     expect(asked.filter((name) => !Object.hasOwn(FACTS, name))).toEqual([])
     expect(new Set(asked).size).toBe(asked.length)
-    // The last rule takes what no other one explains.
+    // The last rule applies where no other one does.
     expect(rule.needs.length === 0).toBe(at === RULES.length - 1)
   })
 
@@ -83,9 +83,9 @@ describe('a rule', () => {
     expect(RULES.findIndex((rule) => rule.name === name)).toBe(at)
   })
 
-  it.each(cases)('%s has a sentence, with words that the facts give', (_name, _at, { says }) => {
-    expect(says.length).toBeGreaterThan(10)
-    const words = [...says.matchAll(/\{(\w+)\}/g)].map(([, word]) => word)
+  it.each(cases)('%s has a summary with values that facts supply', (_name, _at, { summary }) => {
+    expect(summary.length).toBeGreaterThan(10)
+    const words = [...summary.matchAll(/\{(\w+)\}/g)].map(([, word]) => word)
     expect(words.filter((word) => !WORDS.includes(word ?? ''))).toEqual([])
   })
 })
