@@ -17,7 +17,7 @@ if (socketPath === undefined) fail('usage: node stop.mjs <socket> [record direct
 
 const identity = 'work-main'
 const guard = await canaryStatus({ identity, recordDir })
-if (guard.state !== 'armed') fail(`there is no guarded server to stop: ${guard.state}`)
+if (guard.state !== 'armed') fail(`no guarded server to stop: ${guard.state}`)
 
 // The intent is on disk before anything is stopped. If this program is killed in between, the death is recorded after all.
 const target = { identity, gen: guard.gen, recordDir }

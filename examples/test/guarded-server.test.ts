@@ -48,7 +48,7 @@ it('stop.mjs stops the server, and nothing is recorded', async () => {
   expect(server.alive()).toBe(false)
   expect(await deaths()).not.toContain('work-main')
   const again = await example('stop.mjs', socketPath, recordDir)
-  expect(again).toMatchObject({ exitCode: 1, stderr: 'there is no guarded server to stop: none\n' })
+  expect(again).toMatchObject({ exitCode: 1, stderr: 'no guarded server to stop: none\n' })
 })
 
 it.each(['start.mjs', 'stop.mjs'])('%s without a socket is a wrong usage', async (name) => {

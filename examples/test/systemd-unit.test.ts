@@ -50,7 +50,7 @@ async function service() {
     text += chunk
   })
   const exited = once(child, 'exit')
-  await until('the peer', () => text.includes('command-bob'), 20_000)
+  await until('the peer', () => text.includes('bob is running'), 20_000)
   const peer = JSON.parse((await iapeer('list', '--json')).stdout.split('\n')[0] ?? '')
   const server = serverAt(peer.socketPath, peer.serverPid)
   track(server.end)

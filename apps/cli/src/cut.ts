@@ -1,7 +1,7 @@
 import truncate from 'cli-truncate'
 import { isPrintableAscii, widthOf } from './table.ts'
 
-/** Cuts each line to the width of the terminal on standard output; returns the text unchanged if there is no terminal. */
+/** Cuts each line to the width of the terminal on standard output; returns the text unchanged if it is not a terminal. */
 export function fit(text: string): string {
   const { columns } = process.stdout
   if (process.stdout.isTTY !== true || !columns) return text

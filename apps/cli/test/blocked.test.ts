@@ -123,7 +123,7 @@ it('new and refresh exit with 8 too if the peer waits for a person', async () =>
   const home = await homeWithBob(ASKS_KEY)
   expect(await home.iapeer('new', 'bob')).toMatchObject({
     exitCode: 8,
-    stdout: expect.stringMatching(/blocked by a dialog \(API key\): pid[\s\S]*Decide it yourself/),
+    stdout: expect.stringMatching(/blocked by a dialog \(API key\): pid[\s\S]*Attach and answer/),
   })
   expect(await home.iapeer('refresh', 'bob')).toMatchObject({ exitCode: 8 })
   const [outcome] = jsonLines((await home.iapeer('refresh', 'bob', '--json')).stdout)

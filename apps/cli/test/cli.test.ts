@@ -51,12 +51,12 @@ describe('iapeer watch, deaths and autopsy', () => {
         id: expect.stringMatching(/^claude-bob-/),
         verdict: 'unknown',
         confidence: 'low',
-        summary: expect.stringContaining('vanished'),
+        summary: expect.stringContaining('disappeared'),
         evidence: expect.arrayContaining([{ section: 'exits.log', fact: expect.any(String) }]),
       },
     ])
     const shown = await home.iapeer('autopsy', 'claude-bob')
-    expect(shown.stdout).toMatch(/^claude-bob: the tmux server vanished/)
+    expect(shown.stdout).toMatch(/^claude-bob: the tmux server disappeared/)
     expect(shown.stdout).toMatch(/^evidence$/m)
     expect((await home.iapeer('deaths')).stdout).toMatch(
       /^WHEN .*\n.* claude-bob +unknown +low +[0-9a-f]{8}\n$/,
@@ -96,7 +96,7 @@ describe('iapeer watch, deaths and autopsy', () => {
     const home = newHome()
     const server = await home.server()
     await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--keep')
-    expect((await home.iapeer('unwatch', server.socketPath)).stdout).toBe('claude-bob is no longer watched\n')
+    expect((await home.iapeer('unwatch', server.socketPath)).stdout).toBe('stopped watching claude-bob\n')
     expect(await home.iapeer('unwatch', 'claude-bob')).toMatchObject({
       exitCode: 0,
       stdout: 'claude-bob was not being watched\n',
@@ -201,7 +201,7 @@ describe('a new user', () => {
     [['watch', 'a', 'b'], 2, /too many arguments/],
     [['watch', ''], 2, /the socket path is empty/],
     [['unwatch'], 2, /missing required argument/],
-    [['watch', '/s', '--identity', 'x'], 1, /not an identity.*Use <runtime>-<personality>/],
+    [['watch', '/s', '--identity', 'x'], 1, /not an identity.*Use <runtime>-<name>/],
     [['watch', `/${'x'.repeat(200)}`], 1, /this system allows 10[37]/],
     [['deaths', '--since', 'yesterday'], 2, /invalid --since "yesterday": expected .*\n {2}Use 90s, 10m/],
     [['deaths', '--identity', 'x'], 2, /not an identity/],

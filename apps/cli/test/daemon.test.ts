@@ -27,11 +27,11 @@ describe('iapeer daemon', () => {
     const { iapeer, root } = homeWithDaemon()
     expect(await iapeer('daemon', 'status')).toMatchObject({
       exitCode: 3,
-      stdout: '✕ the daemon is not running\n  iapeer daemon start\n',
+      stdout: '○ the daemon is not running\n  iapeer daemon start\n',
     })
     expect(await iapeer('daemon', 'stop')).toMatchObject({
       exitCode: 0,
-      stdout: '✕ the daemon was not running\n',
+      stdout: '○ the daemon was not running\n',
     })
     expect((await iapeer('daemon', 'logs')).exitCode).toBe(3)
     const started = await iapeer('daemon', 'start', '--json')
@@ -49,7 +49,7 @@ describe('iapeer daemon', () => {
       new RegExp(`^● the daemon is running: pid ${pid}, since `),
     )
     expect((await iapeer('daemon', 'stop')).stdout).toBe(
-      `✕ the daemon (pid ${pid}) is stopped; the peers keep running\n`,
+      `○ the daemon (pid ${pid}) is stopped; the peers keep running\n`,
     )
     expect((await iapeer('daemon', 'logs')).stdout).toMatch(
       /^\[[\d-]{10} [\d:]{8}\] INFO: iapeerd started \{"version":.*\}\n.*INFO: iapeerd stops; peers keep running \{"why":"SIGTERM"\}\n$/,

@@ -193,7 +193,7 @@ describe('iapeer autopsy', () => {
     )
     const { stdout } = await home.iapeer('autopsy', 'bob')
     expect(stdout).toMatch(
-      /^in the same minute\n {2}\d\d:41:50 {2}claude-eve {2}agent: exit code 1\n {2}\d\d:42:01 {2}claude-bob {2}started by a message: message\n✕ \d\d:42:07 {2}claude-bob {2}tmux server: killed \(SIGKILL\)\n\n/m,
+      /^in the same minute\n {2}\d\d:41:50 {2}claude-eve {2}agent: exit code 1\n {2}\d\d:42:01 {2}claude-bob {2}started on demand: message\n✕ \d\d:42:07 {2}claude-bob {2}tmux server: killed \(SIGKILL\)\n\n/m,
     )
     expect(stdout).not.toContain('claude-old')
   })

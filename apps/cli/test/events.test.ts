@@ -80,8 +80,8 @@ describe('iapeer events', () => {
       ],
       restart: [{ mode: 'resume' }, 'restarted with its session resumed'],
       'restart-failed': [
-        { reason: 'command-not-found', why: 'there is no program x' },
-        'could not be restarted: there is no program x',
+        { reason: 'command-not-found', why: 'program not found: x' },
+        'could not be restarted: program not found: x',
       ],
       reap: [{ why: 'its task is done', state: 'ended' }, 'stopped: its task is done'],
       suspend: [{ why: 'it is idle', state: 'ended' }, 'suspended: it is idle'],

@@ -97,7 +97,7 @@ describe('iapeer create --from-pane', () => {
   it.each([
     [['--from-pane', ''], 2, /invalid pane "": expected a socket and a pane/],
     [['--from-pane', '%1'], 2, /Give SOCKET:%3 or SOCKET:SESSION:WINDOW.PANE/],
-    [['--from-pane', '/nowhere:%1'], 2, /there is no tmux socket \/nowhere\n {2}To name a pane/],
+    [['--from-pane', '/nowhere:%1'], 2, /no such tmux socket: \/nowhere\n {2}To name a pane/],
     [['--from-pane', '/nowhere:%1', '--', 'ls'], 2, /--from-pane cannot be combined with a program \("ls"\)/],
   ])('%j exits with %i and creates nothing', async (args, exitCode, message) => {
     const home = newHome()

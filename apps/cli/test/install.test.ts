@@ -134,7 +134,7 @@ describe('the packed command, installed alone', () => {
     }
     await ok('start', 'bob')
     await ok('stop', 'bob')
-    expect(await ok('daemon', 'stop')).toBe(`✕ the daemon (pid ${pid}) is stopped; the peers keep running\n`)
+    expect(await ok('daemon', 'stop')).toBe(`○ the daemon (pid ${pid}) is stopped; the peers keep running\n`)
     const { stdout: unit } = await iapeer('service', 'install', '--print')
     expect(unit).toContain(join(directory, 'dist', 'iapeerd.js'))
     expect(await ok('demo')).toMatch(/All processes and files of the demo are removed/)
@@ -191,8 +191,8 @@ describe('the packed command, installed alone', () => {
     ])
     for (const name of ['ann', 'bob', 'cid']) expect(await ok('autopsy', name)).toContain(`command-${name}`)
     expect(await ok('daemon', 'stop')).toContain(`(pid ${pid}) is stopped`)
-    expect(await ok('stop', 'dan')).toBe('✕ dan is stopped\n')
-    expect(await ok('stop', 'eve')).toBe('✕ eve is stopped\n')
+    expect(await ok('stop', 'dan')).toBe('○ dan is stopped\n')
+    expect(await ok('stop', 'eve')).toBe('○ eve is stopped\n')
   }, 180_000)
 
   it('can be removed while no daemon is running: the next install records the deaths that no recorder has recorded', async ({

@@ -37,7 +37,7 @@ describe('iapeer start, stop and new', () => {
     expect(jsonLines((await home.iapeer('stop', 'bob', '--json')).stdout)).toMatchObject([
       { identity: 'command-bob', state: 'ended', leader: 'asked', ms: PID },
     ])
-    expect((await home.iapeer('stop', 'bob')).stdout).toBe('✕ bob was not running, and stays stopped\n')
+    expect((await home.iapeer('stop', 'bob')).stdout).toBe('○ bob was not running, and stays stopped\n')
     expect((await home.iapeer('list')).stdout).toMatch(/^○ bob +stopped /m)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
     expect(readdirSync(join(home.root, 'run'))).toEqual([])
@@ -57,7 +57,7 @@ describe('iapeer start, stop and new', () => {
     expect((await home.iapeer('rename', 'bob', 'rob')).stdout).toMatch(
       / {2}rob \(command\) keeps running: pid \d+\n.*iapeer refresh command-rob\n$/,
     )
-    expect((await home.iapeer('stop', 'rob')).stdout).toBe('✕ rob (command) is stopped\n')
+    expect((await home.iapeer('stop', 'rob')).stdout).toBe('○ rob (command) is stopped\n')
     await home.iapeer('start', 'rob')
     expect((await home.iapeer('remove', '-f', 'rob')).stdout).toMatch(/^stopped rob \(command\): pid \d+\n/)
   })
@@ -92,7 +92,7 @@ describe('iapeer start, stop and new', () => {
     const refused = await home.iapeer('new', 'bob')
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('does not exist') })
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([{ state: 'running' }])
-    expect((await home.iapeer('new', 'claude-bob')).stderr).toMatch(/no peer|not declared/)
+    expect((await home.iapeer('new', 'claude-bob')).stderr).toMatch(/no such peer|does not have the runtime/)
   })
 
   it('run exits with 0 if the peer is stopped by another command, and refuses a peer that another run supervises', async () => {
@@ -267,8 +267,8 @@ describe('iapeer start, stop and new', () => {
   })
 
   it.each([
-    [['start', 'eve'], 4, /no peer eve/],
-    [['stop', 'eve'], 4, /no peer eve/],
+    [['start', 'eve'], 4, /no such peer: eve/],
+    [['stop', 'eve'], 4, /no such peer: eve/],
     [
       ['start', 'bob', '--timeout', 'soon'],
       2,
@@ -279,7 +279,7 @@ describe('iapeer start, stop and new', () => {
     [['start', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
     [['start', 'bob', '--runtime', 'codex'], 2, /iapeer runtimes add codex --peer bob/],
     [['start', 'ann'], 1, /unknown runtime "pigeon"\n {2}Known runtimes: command, claude/],
-    [['start', 'odd'], 1, /there is no program no-such-program\n {2}Install it, .* Looked in/],
+    [['start', 'odd'], 1, /program not found: no-such-program\n {2}Install it, .* Looked in/],
     [['attach', 'bob'], 3, /bob is not running\n {2}Start it: iapeer start bob/],
     [['send-keys', 'bob', 'x'], 3, /bob is not running/],
     [['logs', 'bob'], 3, /iapeer: bob has no output yet/],
@@ -386,7 +386,7 @@ describe('iapeer run', () => {
     expect(await home.iapeer('run', 'bob')).toMatchObject({
       exitCode: 1,
       stderr: expect.stringMatching(
-        /bob is no longer running, and was not stopped on purpose\n.*autopsy bob/,
+        /bob has exited, and was not stopped on purpose\n.*autopsy bob/,
       ),
     })
     const { stdout } = await until('the record', async () => {

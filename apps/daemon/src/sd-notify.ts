@@ -11,7 +11,7 @@ type NotifyState = keyof typeof TIMEOUT_MS
 /** Reports the state of this process to the service manager that started it (sd_notify(3)); does nothing without one. */
 export interface Notifier {
   notify(state: NotifyState): Promise<void>
-  /** The interval of the messages to the watchdog, in milliseconds; undefined if there is no watchdog. */
+  /** The interval of the messages to the watchdog, in milliseconds; undefined without a watchdog. */
   readonly watchdogMs: number | undefined
 }
 

@@ -171,7 +171,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     await manager.systemctl('stop', UNIT)
     expect(await serviceStatus(root, system)).toMatchObject({
       active: false,
-      said: 'inactive',
+      managerState: 'inactive',
       why: undefined,
     })
     expect(await host.isRunning('bob')).toBe(true)
@@ -239,7 +239,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     await installService({ ...spec, node }, system)
     await host.peer('bob')
     rmSync(node)
-    expect(await serviceStatus(root, system)).toMatchObject({ active: true, gone: node })
+    expect(await serviceStatus(root, system)).toMatchObject({ active: true, missingProgram: node })
     signal(await host.daemonPid(), 'SIGKILL')
     await until(
       'the state of systemd',

@@ -3,7 +3,7 @@
 
 # evidence_write_reports NAME DIRECTORY: crash reports since arming, each with its first line, which names the process (.ips)
 evidence_write_reports() {
-  [ -d "$2" ] || { evidence_write_missing "$1" "there is no directory $2"; return 0; }
+  [ -d "$2" ] || { evidence_write_missing "$1" "no such directory: $2"; return 0; }
   out "--- $1"
   find "$2" -type f \( -name '*.ips' -o -name '*.crash' \) -newer "$BASELINE" 2>/dev/null | sed 20q | while read -r evidence_write_reports_path; do
     evidence_write_reports_line=

@@ -53,7 +53,7 @@ describe('iapeer-canary', () => {
     [['watch', '--nope'], 2, /--nope/],
     [['watch', '/nowhere/socket'], 1, /no tmux server answers at \/nowhere\/socket/],
     [['watch', 'x\ny'], 1, /control characters/],
-    [['unwatch', '--identity', 'x'], 1, /not an identity.*Use <runtime>-<personality>/],
+    [['unwatch', '--identity', 'x'], 1, /not an identity.*Use <runtime>-<name>/],
     [['--help'], 0, /Usage/],
     [['--version'], 0, /^\d+\.\d+\.\d+\n$/],
   ])('%j exits with %i', async (args, exitCode, says) => {

@@ -248,7 +248,7 @@ describe('no process is named for a death that it did not cause', () => {
     expect(await deathOf(bob)).toMatchObject({ cause: 'exited' })
   })
 
-  it('with an intent there is no witness', async () => {
+  it('no witness starts if there is an intent', async () => {
     const bob = await guarded(newRoot())
     const target = { identity: bob.identity, gen: bob.gen, recordDir: bob.recordDir }
     await declareIntent({ ...target, by: 'test', why: 'teardown' })

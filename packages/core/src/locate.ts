@@ -32,7 +32,7 @@ function packageOf(moduleUrl: string): InstalledPackage {
     const name = nameIn(directory)
     if (name !== undefined) return { directory, name }
     if (directory === dirname(directory))
-      throw new IapeerError(`the package of ${file} is no longer installed`, {
+      throw new IapeerError(`the package of ${file} has been uninstalled`, {
         code: 'package-missing',
         hint: INSTALL_AGAIN,
       })

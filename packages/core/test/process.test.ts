@@ -137,7 +137,7 @@ describe.skipIf(process.platform !== 'linux')('probes of processes', () => {
     probes.close()
   })
 
-  it('close the file of a process that is no longer checked', async () => {
+  it('close the file of a process that is not checked any more', async () => {
     const probes = new LivenessProbes()
     const self = await identify(process.pid)
     const open = () => readdirSync('/proc/self/fd').length

@@ -1,4 +1,4 @@
-// Runs all checks: format and lint, types, published packages, generated files, layers, unused code, shell scripts.
+// Runs all checks: format and lint, types, published packages, generated pages, terms, layers, unused code, shell scripts.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,6 +22,10 @@ const CHECKS = [
   [
     'generated pages',
     [process.execPath, join(root, 'packages', 'dev', 'scripts', 'generate-docs.mjs'), '--check'],
+  ],
+  [
+    'terms that texts avoid',
+    [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-prose.mjs')],
   ],
   ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
   ['unused files, exports and dependencies', ['knip']],

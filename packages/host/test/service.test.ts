@@ -14,7 +14,7 @@ import { describe, expect, it } from 'vitest'
 import {
   assertStablePaths,
   installService,
-  lastingPath,
+  withoutEphemeralPaths,
   planService,
   type ServiceSystem,
   serviceStatus,
@@ -194,9 +194,9 @@ describe('a systemd service', () => {
     const odd = at(`50% "$x" it's \\.js`)
     writeFileSync(odd, '')
     await installService({ ...spec, node: process.execPath, entry: odd }, system)
-    expect(await serviceStatus(spec.root, system)).toMatchObject({ gone: undefined, why: undefined })
+    expect(await serviceStatus(spec.root, system)).toMatchObject({ missingProgram: undefined, why: undefined })
     rmSync(odd)
-    expect(await serviceStatus(spec.root, system)).toMatchObject({ active: true, gone: odd })
+    expect(await serviceStatus(spec.root, system)).toMatchObject({ active: true, missingProgram: odd })
     rmSync(at('fake', 'active'))
     const reasonOf = async (facts: string) => {
       writeFileSync(at('fake', 'result'), facts)
@@ -284,7 +284,7 @@ describe('a service that an earlier version installed', () => {
     write()
     const status = await serviceStatus(spec.root, system)
     expect(status).toMatchObject({ installed: true, foreign: false, otherRoot: undefined })
-    expect(['/usr/bin/node', '/opt/iapeer/main.js']).toContain(status.gone)
+    expect(['/usr/bin/node', '/opt/iapeer/main.js']).toContain(status.missingProgram)
     expect(await serviceStatus(at('other'), system)).toMatchObject({ installed: false, otherRoot: spec.root })
     expect(await installService(spec, system)).toMatchObject({ state: 'updated' })
     expect(readFileSync(path, 'utf8')).toBe(planService(spec, system).text)
@@ -452,7 +452,7 @@ describe('the paths of a service', () => {
     const there = { ...system, temporaryDirectories: ['/tmp'] }
     const path =
       './x:/usr/bin::/tmp/y:/home/me/w/node_modules/.bin:/run/user/1/fnm_multishells/1_2/bin:/bin:/usr/bin'
-    expect(lastingPath(path, there)).toBe('/usr/bin:/bin')
-    expect(lastingPath('', there)).toBe('/usr/local/bin:/usr/bin:/bin')
+    expect(withoutEphemeralPaths(path, there)).toBe('/usr/bin:/bin')
+    expect(withoutEphemeralPaths('', there)).toBe('/usr/local/bin:/usr/bin:/bin')
   })
 })

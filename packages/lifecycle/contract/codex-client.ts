@@ -108,7 +108,7 @@ export class CodexClient {
     else pending.reject(new Error(String(fieldsOf(message['error'])['message'])))
   }
 
-  /** Sends a request. @throws Error with the message of the server, or if there is no answer in time */
+  /** Sends a request. @throws Error with the message of the server, or if no answer arrives in time */
   request(method: string, params: object = {}): Promise<Fields> {
     const id = ++this.#last
     return new Promise((resolve, reject) => {

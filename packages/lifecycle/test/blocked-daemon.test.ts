@@ -3,7 +3,7 @@ import { updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { createEventLog, FleetSupervisor, launchPeer, readEvents, statusOf, stopPeer } from '../src/index.ts'
-import { abortCutOffLaunch } from '../src/reap/suspend.ts'
+import { abortInterruptedLaunch } from '../src/reap/suspend.ts'
 import { type FakeStep, fakeAgent, pressKeys, READY, TRUST, UNKNOWN } from './fake-agent.ts'
 import { roots } from './support.ts'
 
@@ -82,7 +82,7 @@ it('a launch that becomes blocked after the supervisor read it is not aborted as
   const { entry } = await fakeAgent(root, [UNKNOWN, READY])
   const { session } = await launchPeer(root.root, entry, SHORT)
   const { blocked: _blocked, ...booting } = session
-  await abortCutOffLaunch(root.root, booting, createEventLog(root.root))
+  await abortInterruptedLaunch(root.root, booting, createEventLog(root.root))
   expect(await statusOf(root.root, BOB)).toMatchObject({ state: 'blocked', session: { gen: session.gen } })
   await stopPeer(root.root, BOB, { by: 'a test' })
 })

@@ -90,7 +90,7 @@ for (const { runtime, found } of AGENTS) {
       const { root, entry, env, model, deaths, stop } = await newAgent(runtime, [program])
       const prompt = join(root, 'prompt.md')
       writeFileSync(prompt, 'You are bob. The word is kumquat.\n')
-      const message = 'Say hello.\n1. To Ann\n2. To "Ben" & <Cleo>\nand to nobody else.'
+      const message = 'Say hello.\n1. To Ann\n2. To "Ben" & <Cleo>\nand to no one else.'
       await updatePeer(root, 'bob', { initialPrompt: message })
       const location = { env, cwd: entry.cwd, paneLog: '' }
       expect(await adapter.resolveResume(location)).toBeUndefined()

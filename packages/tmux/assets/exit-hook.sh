@@ -20,7 +20,7 @@
 #   asked       pane-died         -> deciding    decode status and signal
 #   asked       leader-removed    -> deciding    nothing: no status is known
 #   asked       finish            -> completing  read the claim
-#   deciding    intended          -> ending      nothing: the stop is intended, so there is no record
+#   deciding    intended          -> ending      nothing: the stop is intended, so nothing is recorded
 #   deciding    claimed           -> writing     write the line
 #   deciding    taken             -> ending      nothing: another recorder has the claim
 #   deciding    unwritable        -> deciding    wait a second, at most 300 times

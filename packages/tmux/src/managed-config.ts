@@ -19,7 +19,7 @@ export const MANAGED_SETTINGS: readonly (readonly [
     'the name of the peer, and how to leave without stopping it',
   ],
   ['-g', 'status-left-length', '80', 'the name is not truncated'],
-  ['-g', 'window-status-current-format', '', 'a peer has one window, so there is no list of windows'],
+  ['-g', 'window-status-current-format', '', 'a peer has one window, so windows are not listed'],
   ['-g', 'update-environment', '', 'an attaching client does not change the environment of the session'],
   ['-g', 'allow-rename', 'off', 'a program cannot rename its window'],
   ['-g', 'destroy-unattached', 'off', 'the session keeps running when no client is attached'],

@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
-import { letGoSoon, loadExeca } from '@iapeer/core/exec'
+import { releaseOutputs, loadExeca } from '@iapeer/core/exec'
 
 /** A call of tmux. */
 export interface TmuxCall {
@@ -63,7 +63,7 @@ export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
       ...(call.signal === undefined ? {} : { cancelSignal: call.signal }),
     },
   )
-  client.once('exit', () => letGoSoon([client.stdout, client.stderr]))
+  client.once('exit', () => releaseOutputs([client.stdout, client.stderr]))
   const result = await client
   if (result.code === 'ENOENT' || result.code === 'EACCES') throw tmuxMissing(tmux, result)
   return {

@@ -95,7 +95,7 @@ async function stopServer(handle: TmuxServer, answers: boolean): Promise<void> {
   })
 }
 
-/** Returns the pid of the server that answers on our socket; `late` if the answer did not come, undefined if there is no server. */
+/** Returns the pid of the server that answers on our socket; `late` if the answer did not come, undefined if no server runs. */
 async function answeringPid(handle: TmuxServer): Promise<number | 'late' | undefined> {
   for (let attempt = 1; ; attempt++) {
     const answer = await handle.run(['display-message', '-p', '#{pid}'], { timeoutMs: 1_000 })

@@ -22,7 +22,7 @@ async function readText(context: ApiContext): Promise<string> {
 }
 
 /**
- * Returns the parsed JSON body of a request; an empty object if there is no body.
+ * Returns the parsed JSON body of a request; an empty object if the body is empty.
  * @throws IapeerError `body-too-large`, `unsupported-media-type`, `invalid-request`
  */
 export async function readJsonBody(context: ApiContext): Promise<unknown> {

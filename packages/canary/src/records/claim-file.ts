@@ -45,7 +45,7 @@ function find(path: string): Found | undefined {
 const claimPath = (layout: RecordLayout, { identity, gen }: GenerationName): string =>
   join(layout.deathsDir, `${identity}-${gen}.claim`)
 
-/** Returns when a claim was made, in milliseconds since the epoch; undefined if there is no claim. */
+/** Returns when a claim was made, in milliseconds since the epoch; undefined without a claim. */
 export function claimedAtMs(layout: RecordLayout, name: GenerationName): number | undefined {
   return lstatSync(claimPath(layout, name), { throwIfNoEntry: false })?.mtimeMs
 }

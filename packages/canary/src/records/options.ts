@@ -64,7 +64,7 @@ export function checkedLocation(options: CanaryOptions): { identity: string; lay
   return { identity: toIdentity(options.identity), layout: checkedLayout(options) }
 }
 
-/** Returns `<dev>:<inode>` of a socket, which shows whether another server owns the path now; `-` if there is no socket. */
+/** Returns `<dev>:<inode>` of a socket, which shows whether another server owns the path now; `-` if the socket is missing. */
 export async function socketIdOf(path: string): Promise<string> {
   try {
     const found = await stat(path)

@@ -43,7 +43,7 @@ const isOutcome = (word: string): word is SettleOutcome => OUTCOMES.has(word)
 export interface Generation {
   readonly identity: string
   readonly gen: string
-  /** Undefined if there is no state file. */
+  /** Undefined if the state file is missing. */
   readonly server: ProcessId | undefined
   /** Its last known recorder; undefined if there is none. */
   readonly recorder: ProcessId | undefined

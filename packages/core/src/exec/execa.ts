@@ -27,7 +27,7 @@ export function loadExeca(): Promise<Execa> {
  * Closes the outputs of a child process that has exited, after a short time to read the rest. Another process may keep
  * them open without an end: a tmux client passes its output to the server, which keeps it if it is stopped.
  */
-export function letGoSoon(outputs: readonly Readable[]): void {
+export function releaseOutputs(outputs: readonly Readable[]): void {
   const letGo = (): void => {
     for (const output of outputs) output.destroy()
   }

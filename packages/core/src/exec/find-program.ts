@@ -21,7 +21,7 @@ function candidatesOf(program: string, path: string, cwd: string): string[] {
     .map((directory) => join(isAbsolute(directory) ? directory : resolve(cwd, directory), program))
 }
 
-/** Finds the file of a program as execvp(3) does; undefined if there is no executable file. */
+/** Finds the file of a program as execvp(3) does; undefined if no file is executable. */
 export async function findProgram(program: string, path: string, cwd: string): Promise<string | undefined> {
   for (const candidate of candidatesOf(program, path, cwd)) if (await isProgram(candidate)) return candidate
   return undefined
@@ -33,7 +33,7 @@ export async function findProgram(program: string, path: string, cwd: string): P
  */
 export async function checkProgram(program: string, path: string, cwd: string): Promise<void> {
   if ((await findProgram(program, path, cwd)) !== undefined) return
-  throw new IapeerError(`there is no program ${program}`, {
+  throw new IapeerError(`program not found: ${program}`, {
     code: 'command-not-found',
     hint: program.includes('/')
       ? `Expected an executable file: ${resolve(cwd, program)}.`

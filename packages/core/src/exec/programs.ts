@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { LineSplitter } from '../async/line-splitter.ts'
 import { errnoOf, IapeerError } from '../errors/index.ts'
-import { letGoSoon, loadExeca } from './execa.ts'
+import { releaseOutputs, loadExeca } from './execa.ts'
 
 const DEFAULT_TIMEOUT_MS = 5_000
 
@@ -64,7 +64,7 @@ export async function runProgram(
   }
   const timer = ownGroup ? setTimeout(killLate, timeoutMs) : undefined
   // A child of the program may keep its output open.
-  program.once('exit', () => letGoSoon([program.stdout, program.stderr]))
+  program.once('exit', () => releaseOutputs([program.stdout, program.stderr]))
   const { exitCode, signal, timedOut, stdout, stderr, code } = await program
   clearTimeout(timer)
   const missing = code === 'ENOENT' || code === 'EACCES'
@@ -171,7 +171,7 @@ export async function followProgram(
   // The input of a program that has exited can fail with EPIPE; `ended` reports the exit.
   stdin.on('error', () => undefined)
   // A child of the program may keep its output open.
-  child.once('exit', () => letGoSoon([stdout]))
+  child.once('exit', () => releaseOutputs([stdout]))
   const splitter = new LineSplitter()
   stdout.setEncoding('utf8').on('data', (chunk: string) => {
     for (const line of splitter.push(chunk)) options.onLine(line)

@@ -6,6 +6,7 @@ import { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts
 
 /** The identity of a process: its pid, which can be reused, and its start time. Written as `<pid>:<token>`. */
 export interface ProcessId {
+  /** The process id. */
   readonly pid: number
   /** The start time: clock ticks since boot (Linux), or the output of `ps -o lstart` with `_` for spaces (macOS). */
   readonly token: string

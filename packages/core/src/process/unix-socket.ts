@@ -2,7 +2,7 @@ import { errnoOf } from '../errors/index.ts'
 
 /**
  * The state of a Unix socket. `listening`: a process listens on it; it may be stopped, or its queue of connections full.
- * `refused`: no process listens. `absent`: there is no such file. `unknown`: none of these could be determined.
+ * `refused`: no process listens. `absent`: the file does not exist. `unknown`: none of these could be determined.
  */
 export type SocketState = 'listening' | 'refused' | 'absent' | 'unknown'
 

@@ -28,7 +28,7 @@ export function getPeer(entries: readonly PeerEntry[], name: string): PeerEntry 
       hint: 'Run iapeer verify to see their homes, change the name in one of the profiles, then run iapeer verify --fix.',
     })
   if (found !== undefined) return found
-  throw new IapeerError(`there is no peer ${name}`, {
+  throw new IapeerError(`no such peer: ${name}`, {
     code: 'no-such-peer',
     hint: 'iapeer list shows the peers.',
   })

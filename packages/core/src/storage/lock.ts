@@ -36,7 +36,7 @@ async function heldError(path: string, limitMs: number): Promise<IapeerError> {
 /**
  * Takes an exclusive lock: a symbolic link whose text names its owner (pid, start time, boot, pid namespace, host), so
  * that it is created atomically together with its owner. The lock of a dead owner is taken over; a running owner is
- * waited for, up to the limit. There is no heartbeat, so a suspended machine does not lose its locks. The lock is
+ * waited for, up to the limit. It has no heartbeat, so a suspended machine does not lose its locks. The lock is
  * released at the latest when this process exits. It is not re-entrant.
  * @throws IapeerError `lock-held`, which names the holder; the Node.js system error if the link cannot be created
  */

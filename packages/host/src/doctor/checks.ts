@@ -1,5 +1,5 @@
 import { canaries } from './checks/canaries.ts'
-import { daemonFate, sharedFate } from './checks/fate.ts'
+import { daemon, sharedUnit } from './checks/daemon.ts'
 import { modes, registry, setAside, temporaries } from './checks/files.ts'
 import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
 import { logout } from './checks/login.ts'
@@ -24,9 +24,9 @@ export const CHECKS: readonly Check[] = [
   tmux,
   tmuxServers,
   sockets,
-  daemonFate,
+  daemon,
   service,
-  sharedFate,
+  sharedUnit,
   canaries,
   recordDirectories,
   modes,

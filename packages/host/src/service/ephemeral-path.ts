@@ -109,7 +109,7 @@ export async function assertStablePaths(spec: ServiceSpec, system: ServiceSystem
 }
 
 /** Returns a PATH without its relative, temporary and duplicate directories. */
-export function lastingPath(path: string, system: ServiceSystem): string {
+export function withoutEphemeralPaths(path: string, system: ServiceSystem): string {
   const directories = path
     .split(delimiter)
     .filter((directory) => isAbsolute(directory) && !/\p{Cc}/u.test(directory))

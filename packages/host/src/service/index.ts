@@ -1,5 +1,5 @@
 export { daemonSettings } from './daemon-settings.ts'
-export { assertStablePaths, lastingPath } from './ephemeral-path.ts'
+export { assertStablePaths, withoutEphemeralPaths } from './ephemeral-path.ts'
 export { renderLaunchdPlist } from './launchd-plist.ts'
 export {
   type Installed,

@@ -67,7 +67,7 @@ export interface ManagerState {
   readonly active: boolean
   readonly pid: number | undefined
   /** The state in the manager's own word: `active`, `activating`, `failed`, ... */
-  readonly said: string
+  readonly managerState: string
   /** Why it is not running, if the manager reports it. */
   readonly why: string | undefined
 }
@@ -105,26 +105,26 @@ function parseSystemd(text: string): ManagerState {
       return [line.slice(0, at), line.slice(at + 1)] as const
     }),
   )
-  const said = values.get('ActiveState') ?? 'unknown'
+  const managerState = values.get('ActiveState') ?? 'unknown'
   return {
     enabled: (values.get('UnitFileState') ?? '').startsWith('enabled'),
-    active: said === 'active' || said === 'reloading',
+    active: managerState === 'active' || managerState === 'reloading',
     pid: Number(values.get('MainPID')) || undefined,
-    said,
-    why: said === 'active' ? undefined : whyOf(values),
+    managerState,
+    why: managerState === 'active' ? undefined : whyOf(values),
   }
 }
 
 /** Parses the output of `launchctl print`. Its format is for people and may change, so only its simplest lines are used. */
 function parseLaunchd(answer: ProgramResult): ManagerState {
   if (answer.exitCode !== 0)
-    return { enabled: false, active: false, pid: undefined, said: 'not loaded', why: undefined }
-  const said = /^\s*state = (.+)$/m.exec(answer.stdout)?.[1] ?? 'unknown'
+    return { enabled: false, active: false, pid: undefined, managerState: 'not loaded', why: undefined }
+  const managerState = /^\s*state = (.+)$/m.exec(answer.stdout)?.[1] ?? 'unknown'
   const pid = Number(/^\s*pid = (\d+)$/m.exec(answer.stdout)?.[1]) || undefined
   const code = Number(/^\s*last exit code = (\d+)/m.exec(answer.stdout)?.[1]) || undefined
-  const active = said === 'running'
+  const active = managerState === 'running'
   const why = active || code === undefined ? undefined : `it exited with code ${code}`
-  return { enabled: true, active, pid, said, why }
+  return { enabled: true, active, pid, managerState, why }
 }
 
 /** Returns the path from which systemd reads the unit; undefined if systemd does not know the unit, and for launchd. */

@@ -27,11 +27,11 @@ export interface ServiceStatus {
   readonly active: boolean
   readonly pid: number | undefined
   /** The state in the manager's own word: `active`, `failed`, ... */
-  readonly said: string | undefined
+  readonly managerState: string | undefined
   /** Why it is not running, if the manager reports it. */
   readonly why: string | undefined
   /** The program of the service that does not exist any more: without it the service cannot start or restart. */
-  readonly gone: string | undefined
+  readonly missingProgram: string | undefined
   /** The pid of a daemon of the root that the service did not start. While it is running, the service cannot start. */
   readonly otherDaemon: number | undefined
   readonly lingers: boolean | undefined
@@ -86,9 +86,9 @@ export async function serviceStatus(root: string, system: ServiceSystem): Promis
     enabled: now?.enabled ?? false,
     active: now?.active ?? false,
     pid: now?.pid,
-    said: now?.said,
+    managerState: now?.managerState,
     why: now?.why,
-    gone: installed ? namedPrograms(found.text).find((program) => !existsSync(program)) : undefined,
+    missingProgram: installed ? namedPrograms(found.text).find((program) => !existsSync(program)) : undefined,
     otherDaemon: installed ? await otherDaemonOf(root, now?.pid) : undefined,
     lingers: lingers(system),
   }

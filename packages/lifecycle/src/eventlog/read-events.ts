@@ -50,7 +50,7 @@ export async function endCursor(root: string): Promise<string> {
 }
 
 /**
- * Reads the events of a root from all rotated files; none where there is no log.
+ * Reads the events of a root from all rotated files; none if the log is missing.
  * @throws the Node system error (`EACCES`, ...)
  */
 export async function readEvents(root: string, filter: ReadEventsFilter = {}): Promise<EventsRead> {

@@ -2,5 +2,5 @@ export { abortLaunch, cleanUpStale, freeSocket, stopUnfinished } from './clean-u
 export { finishSession, finishSessions } from './finish.ts'
 export { type Settled, settleEnded } from './settle.ts'
 export { type Afterwards, type StopOptions, type StopResult, stopPeer } from './stop.ts'
-export { abortCutOffLaunch, stopInactive } from './suspend.ts'
+export { abortInterruptedLaunch, stopInactive } from './suspend.ts'
 export { sweepSockets } from './sweep-sockets.ts'

@@ -56,7 +56,7 @@ export interface RuntimeAdapter {
   /** Reads the screen of the program. Undefined if iapeer does not read it. */
   readonly screen?: ScreenReader
   /**
-   * Returns the state that the program itself reports; it takes precedence over the screen. Undefined if there is no report, or
+   * Returns the state that the program itself reports; it takes precedence over the screen. Undefined without a report, or
    * if it cannot be verified that this process wrote it.
    */
   readonly report?: (leader: ProcessId) => Promise<AgentReport | undefined>

@@ -21,7 +21,7 @@ export async function realDirectory(path: string): Promise<string> {
   }
 }
 
-/** Returns the time of the last write, in milliseconds since the epoch; undefined if there is no such file. */
+/** Returns the time of the last write, in milliseconds since the epoch; undefined if the file does not exist. */
 export async function writtenMs(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).mtimeMs
@@ -31,7 +31,7 @@ export async function writtenMs(path: string): Promise<number | undefined> {
   }
 }
 
-/** Returns the files of a directory whose names match, the newest first; none if there is no directory. */
+/** Returns the files of a directory whose names match, the newest first; none if the directory does not exist. */
 export async function newestFiles(
   directory: string,
   name: RegExp,

@@ -67,7 +67,7 @@ async function rotateInPlace(path: string): Promise<void> {
     await rename(part, `${path}.1`)
   } catch (error) {
     await rm(part, { force: true })
-    // There is no space for a copy: old output is worth less than free space.
+    // The disk has no space for a copy: old output is worth less than free space.
     if (errnoOf(error) !== 'ENOSPC') throw error
     await rm(`${path}.1`, { force: true })
     await from.truncate(0)

@@ -52,7 +52,7 @@ export function withNextStep(tally: Tally, nextStep: NextStep, now: Date): Tally
 /**
  * Settles a session that has ended, and decides by the policy of the peer what follows. The plan is on disk, so it survives this
  * process.
- * @returns undefined if another process holds the lock of the identity, or the session is no longer enrolled
+ * @returns undefined if another process holds the lock of the identity, or the session is not enrolled any more
  */
 export function settleAndPlan(
   root: string,

@@ -10,7 +10,7 @@ import { scaffoldRoot, sweepDirectoryTemporaries } from '@iapeer/core/storage'
 import { beginNotifying, type KeptWitness, notifyDeaths, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
-import { abortCutOffLaunch, finishSession, stopInactive, sweepSockets } from '../reap/index.ts'
+import { abortInterruptedLaunch, finishSession, stopInactive, sweepSockets } from '../reap/index.ts'
 import { keepReserve, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
 import { activityOf } from './activity.ts'
 import { BlockedLaunches } from './blocked-launches.ts'
@@ -136,7 +136,7 @@ export class FleetSupervisor {
   }
 
   /**
-   * Returns the number of deaths that this supervisor has counted, by their `cause` in exits.log (by `ev` if there is no cause).
+   * Returns the number of deaths that this supervisor has counted, by their `cause` in exits.log (by `ev` without a cause).
    * Includes deaths of watched tmux servers. Each death is counted once, some seconds after its record, and by one supervisor
    * only, even if no supervisor ran when it was recorded.
    */
@@ -210,7 +210,7 @@ export class FleetSupervisor {
       const own = sessions.get(entry.personality) ?? []
       for (const session of own) {
         if (phaseOf(session) === 'booting')
-          this.#jobs.start(session.identity, () => abortCutOffLaunch(this.#root, session, this.#log))
+          this.#jobs.start(session.identity, () => abortInterruptedLaunch(this.#root, session, this.#log))
         else if (running.has(session))
           this.#jobs.start(session.identity, () => this.#stopIdle(entry, session))
       }

@@ -31,7 +31,7 @@ function runningText(status: Extract<DaemonStatus, { state: 'running' }>, since:
 /** Returns the state of the daemon as text, with what to do if it does not work. */
 export function daemonStatusText(status: DaemonStatus): string {
   if (status.state === 'stopped')
-    return `${paint('dim', '✕')} the daemon is not running\n  iapeer daemon start`
+    return `${paint('dim', '○')} the daemon is not running\n  iapeer daemon start`
   const since = `pid ${status.pid}, since ${localTime(status.since)}`
   if (status.state === 'running') return runningText(status, since)
   if (status.state === 'starting') return `${paint('yellow', '●')} the daemon is starting: ${since}`

@@ -11,7 +11,7 @@ export default defineCommand({
   run: async ({ options }) => {
     const result = await stopDaemon(iapeerRoot())
     if (options.json) printJson(result)
-    else if (result.state === 'stopped') print(`${paint('dim', '✕')} the daemon was not running`)
-    else print(`${paint('dim', '✕')} the daemon (pid ${result.pid}) is stopped; the peers keep running`)
+    else if (result.state === 'stopped') print(`${paint('dim', '○')} the daemon was not running`)
+    else print(`${paint('dim', '○')} the daemon (pid ${result.pid}) is stopped; the peers keep running`)
   },
 })

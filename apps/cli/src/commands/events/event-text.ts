@@ -15,8 +15,8 @@ const RESULTS: Readonly<Record<string, string>> = {
   failed: 'could not be stopped',
 }
 const WAKES: Readonly<Record<string, string>> = {
-  fresh: 'started by a message',
-  resume: 'resumed by a message',
+  fresh: 'started on demand',
+  resume: 'resumed on demand',
   refused: 'not started',
 }
 

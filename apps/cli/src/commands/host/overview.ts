@@ -24,7 +24,7 @@ const RECORDER_STATES = {
   armed: [paint('green', '●'), 'watched'],
   dismissed: [paint('dim', '○'), 'no longer watched'],
   lost: [paint('red', '!'), 'not watched: its recorder died'],
-  ended: [paint('dim', '✕'), 'exited'],
+  ended: [paint('dim', '○'), 'exited'],
   unknown: [paint('yellow', '?'), 'unknown'],
 } as const satisfies Record<CanaryInfo['state'], readonly [glyph: string, words: string]>
 

@@ -5,7 +5,7 @@ import {
   assertStablePaths,
   daemonSettings,
   installService,
-  lastingPath,
+  withoutEphemeralPaths,
   planService,
   type ServiceSpec,
   type ServiceSystem,
@@ -23,7 +23,7 @@ function specFor(system: ServiceSystem): ServiceSpec {
     root: iapeerRoot(),
     node: process.execPath,
     entry: locateDaemon(import.meta.url),
-    path: lastingPath(system.env['PATH'] ?? '', system),
+    path: withoutEphemeralPaths(system.env['PATH'] ?? '', system),
     version: version(),
     env: daemonSettings(system.env).recorded,
   }

@@ -7,21 +7,21 @@ import { JSON_OUTPUT } from '../options.ts'
 import { lingerHint } from './linger-hint.ts'
 
 function headline(status: ServiceStatus): string {
-  const { installed, foreign, otherRoot, active, path, pid, said = 'unknown', why } = status
+  const { installed, foreign, otherRoot, active, path, pid, managerState = 'unknown', why } = status
   if (foreign) return `${paint('yellow', '!')} iapeer did not write ${path}, and does not touch it`
   if (otherRoot !== undefined)
     return `${paint('yellow', '!')} the service belongs to another root: ${otherRoot}`
   if (!installed) return `${paint('dim', '○')} no service is installed`
   if (active) return `${paint('green', '●')} the daemon is running${pid === undefined ? '' : `: pid ${pid}`}`
   const reason = why === undefined ? '' : `: ${why}`
-  return `${paint('red', '!')} the service is installed but not running (${said})${reason}`
+  return `${paint('red', '!')} the service is installed but not running (${managerState})${reason}`
 }
 
 /** Returns what prevents the service from running, now or after a restart, and how to fix it. */
-function obstacles({ active, gone, otherDaemon, why, manager }: ServiceStatus): string[] {
-  if (gone !== undefined) {
+function obstacles({ active, missingProgram, otherDaemon, why, manager }: ServiceStatus): string[] {
+  if (missingProgram !== undefined) {
     const effect = active ? 'the service cannot be restarted' : 'the service cannot be started'
-    return [`${gone} no longer exists, so ${effect}: run iapeer service install again`]
+    return [`${missingProgram} no longer exists, so ${effect}: run iapeer service install again`]
   }
   if (otherDaemon !== undefined)
     return [

@@ -11,7 +11,7 @@ import { PEER, peerEntry } from './peer-named.ts'
 import { sessionName } from './session-name.ts'
 import { stateText } from './state-text.ts'
 
-/** Prints the fields of the profile; the registry's copy of a field is printed only if there is no profile. */
+/** Prints the fields of the profile; the registry's copy of a field is printed only if the profile is missing. */
 export default defineCommand({
   name: 'show',
   summary: 'print everything about a peer',

@@ -35,7 +35,7 @@ export default defineCommand({
     })
     if (result !== 'died') return print(`${entry.personality} is stopped`)
     process.stderr.write(
-      `iapeer: ${entry.personality} is no longer running, and was not stopped on purpose\n  Find out why: iapeer autopsy ${peer}\n`,
+      `iapeer: ${entry.personality} has exited, and was not stopped on purpose\n  Find out why: iapeer autopsy ${peer}\n`,
     )
     process.exitCode = EXIT.failed
   },

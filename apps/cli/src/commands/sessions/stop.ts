@@ -44,7 +44,7 @@ async function stop(peer: string, options: StopOptions): Promise<void> {
     if (options.json) printJson(result)
     else {
       const { shown } = await registeredName(result.identity)
-      print(`${paint('dim', '✕')} ${paint('bold', shown)} ${resultText(result)}`)
+      print(`${paint('dim', '○')} ${paint('bold', shown)} ${resultText(result)}`)
     }
   }
 }
@@ -64,7 +64,7 @@ async function stopAll(options: StopOptions): Promise<void> {
     else {
       const { shown } = await registeredName(identity)
       print(
-        `${paint('dim', '✕')} a tmux server that ${paint('bold', shown)} no longer used is stopped: pid ${serverPid}`,
+        `${paint('dim', '○')} a tmux server that ${paint('bold', shown)} no longer used is stopped: pid ${serverPid}`,
       )
     }
   }

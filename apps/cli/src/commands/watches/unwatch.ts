@@ -21,7 +21,7 @@ async function identitiesOf(name: string): Promise<string[]> {
 
 export default defineCommand({
   name: 'unwatch',
-  summary: "stop watching a tmux server; the server's end is no longer recorded",
+  summary: "stop watching a tmux server; its death will not be recorded",
   args: { name: { label: 'identity|socket', help: 'the identity or the socket of the server' } },
   options: { json: JSON_OUTPUT },
   run: async ({ args: { name }, options }) => {
@@ -31,7 +31,7 @@ export default defineCommand({
       const forgotten = await forgetWatch(iapeerRoot(), identity)
       const { state } = await dismissCanary({ identity, ...recordLocation() })
       if (options.json) printJson({ state, identity, forgotten })
-      else if (state === 'dismissed') print(`${identity} is no longer watched`)
+      else if (state === 'dismissed') print(`stopped watching ${identity}`)
       else
         print(
           forgotten

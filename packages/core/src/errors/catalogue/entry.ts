@@ -18,6 +18,7 @@ type OwnStatus = 401 | 405 | 408 | 413 | 415 | 431 | 507
 
 /** The entry of one code in the catalogue. */
 export interface ErrorEntry {
+  /** The kind; it determines the exit code and the HTTP status unless the entry overrides them. */
   readonly kind: ErrorKind
   /** The meaning, in one sentence. */
   readonly summary: string

@@ -12,7 +12,7 @@ export const EXIT_CODES = {
   failed: { code: 1, meaning: 'The command failed, or `verify` or `doctor` found something to repair.' },
   usage: { code: 2, meaning: 'The command line, a value or a setting is invalid.' },
   notRunning: { code: 3, meaning: 'The peer, server, daemon or service is not running.' },
-  noSuchPeer: { code: 4, meaning: 'There is no such peer or death.' },
+  noSuchPeer: { code: 4, meaning: 'The peer or death does not exist.' },
   daemonUnreachable: {
     code: 5,
     meaning: 'The daemon does not answer, is stalled, or accepts no more clients.',

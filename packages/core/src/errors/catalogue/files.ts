@@ -79,7 +79,7 @@ export const FILE_ERRORS = entries({
   },
   'package-missing': {
     kind: 'failed',
-    summary: 'The package of the running program is no longer installed.',
+    summary: 'The package of the running program has been uninstalled.',
     hint: 'Install iapeer again.',
   },
   'daemon-missing': {

@@ -6,14 +6,14 @@ const INSTALL = 'iapeer service install'
 /** Checks the installed service. The check of the daemon reports what is running. */
 async function runService({ root, system }: DoctorContext): Promise<Finding[]> {
   const status = await serviceStatus(root, system)
-  const { installed, active, gone, path: where, otherDaemon } = status
+  const { installed, active, missingProgram, path: where, otherDaemon } = status
   if (!installed) return []
-  if (gone !== undefined)
+  if (missingProgram !== undefined)
     return [
       {
         id: 'service-program-gone',
         level: 'warning',
-        what: `the service cannot ${active ? 'restart' : 'start'}: ${gone} does not exist any more`,
+        what: `the service cannot ${active ? 'restart' : 'start'}: ${missingProgram} does not exist any more`,
         where,
         fix: INSTALL,
       },
@@ -29,12 +29,12 @@ async function runService({ root, system }: DoctorContext): Promise<Finding[]> {
         fix: INSTALL,
       },
     ]
-  const { why, said = 'unknown' } = status
+  const { why, managerState = 'unknown' } = status
   return [
     {
       id: 'service-down',
       level: why === undefined ? 'note' : 'warning',
-      what: `the service is installed but not running (${said})${why === undefined ? '' : `: ${why}`}`,
+      what: `the service is installed but not running (${managerState})${why === undefined ? '' : `: ${why}`}`,
       where,
       fix: INSTALL,
     },

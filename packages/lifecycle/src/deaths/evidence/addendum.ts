@@ -83,7 +83,7 @@ function headOf({ identity, gen }: ExitRecord, now: Date): string {
   return `death-addendum ${formatLogfmt(fields)}\n`
 }
 
-/** Returns the text of the addendum; undefined when the file has it already, or there is no evidence. */
+/** Returns the text of the addendum; undefined when the file has it already, or without evidence. */
 async function addendumOf(
   record: ExitRecord,
   known: string | undefined,

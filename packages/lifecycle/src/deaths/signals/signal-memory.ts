@@ -53,7 +53,7 @@ export class SignalMemory implements SignalSource {
     const ago = Math.max(0, (this.#clock === 'boot' ? boot : mono) - line.seconds)
     const sender = line.senderPid ?? this.#processOf(line.senderTask)
     const target = sender === line.targetPid ? sender : this.#processOf(line.targetPid)
-    // A process that signals itself crashed or aborted: there is no other sender.
+    // A process that signals itself crashed or aborted: no other process sent it.
     if (sender === target) return
     this.#keep(target, {
       signal: line.signal,

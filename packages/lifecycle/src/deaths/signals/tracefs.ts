@@ -86,7 +86,7 @@ export async function assertTracefs(): Promise<string> {
   const mount = await findTracefs()
   if (mount !== undefined) return mount
   throw unavailable(
-    'there is no tracefs that this user can write',
+    'this user cannot write a tracefs here',
     'It needs Linux, and root or a tracefs that your group can write. To mount one: mount -t tracefs nodev /sys/kernel/tracing',
   )
 }

@@ -57,7 +57,7 @@ export async function parsePaneTarget(text: string, env: NodeJS.ProcessEnv): Pro
     const socketPath = socketPathOf(socket, env)
     if (await isSocket(socketPath)) return { socketPath, pane: paneName(pane) }
   }
-  throw new IapeerError(`there is no tmux socket ${socketPathOf(first.socket, env)}`, {
+  throw new IapeerError(`no such tmux socket: ${socketPathOf(first.socket, env)}`, {
     code: 'no-such-socket',
     hint: "To name a pane, run in that tmux: tmux display-message -p '#{socket_path}:#{pane_id}'",
   })

@@ -12,9 +12,9 @@ export type BootStep =
   | { readonly kind: 'wait'; readonly dialog?: string | undefined }
 
 /**
- * Decides the next step by the program's own report, or by its screen if there is no report. Dialogs are answered only while
- * there is no report: Claude Code reports once its boot dialogs are over, so text that looks like one of them after that is
- * output or a question of the agent. Pure.
+ * Decides the next step by the program's own report, or by its screen without a report. Dialogs are answered only before the
+ * first report: Claude Code reports once its boot dialogs are over, so text that looks like one of them after that is output
+ * or a question of the agent. Pure.
  */
 export function bootStep({ step }: ScreenReading, report: AgentReport | undefined): BootStep {
   if (step.kind === 'person') return step

@@ -103,7 +103,7 @@ function moreOf(rows: readonly string[], extent: Extent): Menu['more'] {
 
 /**
  * Reads the menu at the last cursor (`❯`, `›` or `>`) on a screen, for example `❯ 1. Yes` or `❯ No, exit`, at any column.
- * Returns undefined if there is no cursor of a menu. Pure.
+ * Returns undefined without the cursor of a menu. Pure.
  */
 export function readMenu(rows: readonly string[]): Menu | undefined {
   const cursorRow = findCursor(rows)

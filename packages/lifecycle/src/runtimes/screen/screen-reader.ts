@@ -20,7 +20,7 @@ export type ScreenStep =
 /** The meaning of one captured screen. */
 export interface ScreenReading {
   readonly step: ScreenStep
-  /** The text in the input row, which may be the program's placeholder; undefined if there is no input row. */
+  /** The text in the input row, which may be the program's placeholder; undefined without an input row. */
   readonly input: string | undefined
 }
 

@@ -82,7 +82,7 @@ async function runDaemon(context: DoctorContext): Promise<Finding[]> {
   ]
 }
 
-export const daemonFate: Check = { id: 'daemon', title: 'Daemon', group: 'sessions', run: runDaemon }
+export const daemon: Check = { id: 'daemon', title: 'Daemon', group: 'sessions', run: runDaemon }
 
 interface Pair {
   readonly identity: string
@@ -142,7 +142,7 @@ async function runSharedFate(context: DoctorContext): Promise<Finding[]> {
   ]
 }
 
-export const sharedFate: Check = {
+export const sharedUnit: Check = {
   id: 'shared-fate',
   title: 'Shared cgroups',
   group: 'sessions',
