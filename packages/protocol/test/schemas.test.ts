@@ -10,6 +10,7 @@ import {
   refreshNamed,
   renewNamed,
   resetNamed,
+  settleFleet,
   startNamed,
   stopNamed,
   wakeNamed,
@@ -71,6 +72,8 @@ it('the schemas match what the library returns for a peer, its launches and its 
   await peers()
   process.kill(leaderPid, 'SIGKILL')
   const [death] = await until('its death', async () => {
+    // tmux can miss the exit of a process: then settling records it.
+    await settleFleet(root)
     const deaths = await deathViews(root)
     return deaths.length > 0 && deaths
   })
