@@ -385,9 +385,7 @@ describe('iapeer run', () => {
     await home.iapeer('create', 'bob', '--', 'sh', '-c', 'sleep 0.5; exit 7')
     expect(await home.iapeer('run', 'bob')).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringMatching(
-        /bob has exited, and was not stopped on purpose\n.*autopsy bob/,
-      ),
+      stderr: expect.stringMatching(/bob has exited, and was not stopped on purpose\n.*autopsy bob/),
     })
     const { stdout } = await until('the record', async () => {
       const deaths = await home.iapeer('deaths', '--json')

@@ -23,10 +23,7 @@ const CHECKS = [
     'generated pages',
     [process.execPath, join(root, 'packages', 'dev', 'scripts', 'generate-docs.mjs'), '--check'],
   ],
-  [
-    'terms that texts avoid',
-    [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-prose.mjs')],
-  ],
+  ['terms that texts avoid', [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-prose.mjs')]],
   ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
   ['unused files, exports and dependencies', ['knip']],
   [

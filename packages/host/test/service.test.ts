@@ -14,13 +14,13 @@ import { describe, expect, it } from 'vitest'
 import {
   assertStablePaths,
   installService,
-  withoutEphemeralPaths,
   planService,
   type ServiceSystem,
   serviceStatus,
   startService,
   thisServiceSystem,
   uninstallService,
+  withoutEphemeralPaths,
 } from '../src/index.ts'
 
 const track = asyncCleanups()
@@ -194,7 +194,10 @@ describe('a systemd service', () => {
     const odd = at(`50% "$x" it's \\.js`)
     writeFileSync(odd, '')
     await installService({ ...spec, node: process.execPath, entry: odd }, system)
-    expect(await serviceStatus(spec.root, system)).toMatchObject({ missingProgram: undefined, why: undefined })
+    expect(await serviceStatus(spec.root, system)).toMatchObject({
+      missingProgram: undefined,
+      why: undefined,
+    })
     rmSync(odd)
     expect(await serviceStatus(spec.root, system)).toMatchObject({ active: true, missingProgram: odd })
     rmSync(at('fake', 'active'))

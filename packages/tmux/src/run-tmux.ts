@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
-import { releaseOutputs, loadExeca } from '@iapeer/core/exec'
+import { loadExeca, releaseOutputs } from '@iapeer/core/exec'
 
 /** A call of tmux. */
 export interface TmuxCall {

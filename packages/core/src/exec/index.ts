@@ -1,4 +1,4 @@
-export { releaseOutputs, loadExeca } from './execa.ts'
+export { loadExeca, releaseOutputs } from './execa.ts'
 export { checkProgram, findProgram, isProgram } from './find-program.ts'
 export {
   type BackgroundProgram,

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { LineSplitter } from '../async/line-splitter.ts'
 import { errnoOf, IapeerError } from '../errors/index.ts'
-import { releaseOutputs, loadExeca } from './execa.ts'
+import { loadExeca, releaseOutputs } from './execa.ts'
 
 const DEFAULT_TIMEOUT_MS = 5_000
 

@@ -4,7 +4,11 @@ import { abortLaunch } from './clean-up.ts'
 import { stopPeer } from './stop.ts'
 
 /** Stops a session that is still booting and whose launcher was killed: a launcher holds the lock of its identity. */
-export async function abortInterruptedLaunch(root: string, session: PeerSession, log: EventLog): Promise<void> {
+export async function abortInterruptedLaunch(
+  root: string,
+  session: PeerSession,
+  log: EventLog,
+): Promise<void> {
   const { identity, gen } = session
   await whileUnclaimed(root, identity, async () => {
     const now = await readSession(root, identity)

@@ -5,11 +5,11 @@ import {
   assertStablePaths,
   daemonSettings,
   installService,
-  withoutEphemeralPaths,
   planService,
   type ServiceSpec,
   type ServiceSystem,
   thisServiceSystem,
+  withoutEphemeralPaths,
 } from '@iapeer/host'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, explain } from '../../exit-code.ts'

@@ -21,7 +21,7 @@ async function identitiesOf(name: string): Promise<string[]> {
 
 export default defineCommand({
   name: 'unwatch',
-  summary: "stop watching a tmux server; its death will not be recorded",
+  summary: 'stop watching a tmux server; its death will not be recorded',
   args: { name: { label: 'identity|socket', help: 'the identity or the socket of the server' } },
   options: { json: JSON_OUTPUT },
   run: async ({ args: { name }, options }) => {
