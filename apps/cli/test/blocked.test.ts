@@ -89,7 +89,7 @@ describe('a peer that waits for a person', () => {
     expect(await state('show bob')).toBe('running')
     expect((await home.iapeer('events', '--ev', 'launch')).stdout).toMatch(/ started in \d+ ms/)
     expect((await home.iapeer('events', '--ev', 'blocked')).stdout).toMatch(
-      / started in \d+ ms, and is blocked until a person answers it\n/,
+      / started in \d+ ms, and is blocked until a person answers its dialog\n/,
     )
     expect((await home.iapeer('stop', '--all')).exitCode).toBe(0)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')

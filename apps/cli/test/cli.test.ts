@@ -247,10 +247,10 @@ describe('iapeer demo', () => {
     expect(performance.now() - started).toBeLessThan(5_000)
     expect(done).toMatchObject({ exitCode: 0, stderr: '' })
     expect(done.stdout).toMatch(
-      /command-ada {2}ended by kill -9[\s\S]*killed[\s\S]*recorded {2}within \d+ ms/,
+      /command-ada {2}killed by kill -9[\s\S]*killed[\s\S]*recorded {2}within \d+ ms/,
     )
     expect(done.stdout).toMatch(
-      /command-ben {2}ended by a script: tmux kill-server[\s\S]*killed-by-command[\s\S]*started by pid \d+ \(.*cleanup\.sh/,
+      /command-ben {2}killed by a script: tmux kill-server[\s\S]*killed-by-command[\s\S]*started by pid \d+ \(.*cleanup\.sh/,
     )
     expect(done.stdout).toMatch(/command-cid {2}stopped on purpose: no record, as intended\n/)
     expect(done.stdout).toMatch(

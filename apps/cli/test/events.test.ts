@@ -78,7 +78,7 @@ describe('iapeer events', () => {
         { after: 'crash' },
         'not restarted, it is in a crash loop: it died (iapeer reset allows it to start again)',
       ],
-      restart: [{ mode: 'resume' }, 'restarted with its session resumed'],
+      restart: [{ mode: 'resume' }, 'restarted with its conversation resumed'],
       'restart-failed': [
         { reason: 'command-not-found', why: 'program not found: x' },
         'could not be restarted: program not found: x',

@@ -240,7 +240,7 @@ describe('iapeer verify', () => {
     expect(jsonLines(left.stdout)).toMatchObject([
       { kind: 'home-missing', personality: 'disk', fixed: false },
     ])
-    expect((await home.iapeer('verify')).stdout).toMatch(/mount it, or iapeer remove disk/)
+    expect((await home.iapeer('verify')).stdout).toMatch(/mount or restore it, or iapeer remove disk/)
   })
 })
 

@@ -17,7 +17,7 @@ import { listSessions } from '@iapeer/lifecycle/sessions'
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
-const WITHOUT_DAEMON = /^iapeer: without the daemon .* \(iapeer daemon start\)\n/m
+const WITHOUT_DAEMON = /^iapeer: without the daemon .*; iapeer daemon start starts it\n/m
 
 /** Returns standard error without the line that every start without a daemon prints. */
 export const besides = (stderr: string): string => stderr.replace(WITHOUT_DAEMON, '')

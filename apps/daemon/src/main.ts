@@ -160,7 +160,7 @@ function readOptions() {
     if (!errnoOf(error)?.startsWith('ERR_PARSE_ARGS')) throw error
     throw new IapeerError(error instanceof Error ? error.message : String(error), {
       code: 'usage',
-      hint: 'iapeerd --help',
+      hint: 'iapeerd --help lists the options.',
     })
   }
 }
@@ -174,7 +174,8 @@ for (const output of [process.stdout, process.stderr])
 const report = process.argv.includes('--report')
 try {
   const options = readOptions()
-  if (options.root === '') throw new IapeerError('--root is empty', { code: 'usage', hint: 'iapeerd --help' })
+  if (options.root === '')
+    throw new IapeerError('--root is empty', { code: 'usage', hint: 'iapeerd --help lists the options.' })
   const root = iapeerRoot(options.root === undefined ? process.env : { IAPEER_ROOT: options.root })
   if (options.help) process.stdout.write(HELP)
   else if (options.version) process.stdout.write(`${VERSION}\n`)

@@ -138,7 +138,7 @@ ${settings}
 
 ${variables(PEER_VARIABLES)}
 
-The program of a peer gets no setting of this page that is a secret, nor \`IAPEER_PORT\`.
+iapeer does not pass the secrets of this page, or \`IAPEER_PORT\`, to the program of a peer.
 
 ## Variables of other programs
 

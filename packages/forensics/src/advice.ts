@@ -33,9 +33,11 @@ const ADVICE = {
   'agent-exited': [
     'Its program finished. To restart it each time, set "wake_policy": "keep-alive" in its profile.',
   ],
-  'agent-failed': ['Its last output usually shows the reason. iapeer start starts it again.'],
+  'agent-failed': [
+    'Its last output (iapeer logs) usually shows the reason. iapeer start starts it again; after a crash loop, run iapeer reset first.',
+  ],
   exited: [
-    'The cause is SIGTERM, the end of its last session, or a kill command that was not observed. iapeer observes more of a server that iapeer start launched than of a watched one.',
+    'It exited on SIGTERM, because its last session closed, or on a kill command that was not observed. iapeer observes more of a server that iapeer start launched than of one that it only watches.',
   ],
   'host-reboot': [
     'To start it again after a reboot, set "after_reboot" to "restart" or "resume" in its profile.',
@@ -44,7 +46,7 @@ const ADVICE = {
     'Something killed the server and its recorder: a logout, a stopped unit, or a lack of memory. Check the system journal of that time.',
   ],
   unknown: [
-    'Little can be observed of a watched server. Of a server that iapeer start launched, the wait status is recorded.',
+    'iapeer observes little of a server that it only watches. Of a server that iapeer start launched, it records the wait status.',
   ],
 } as const satisfies Readonly<Record<VerdictWord, readonly string[]>>
 

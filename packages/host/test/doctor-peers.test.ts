@@ -289,7 +289,7 @@ describe('files', () => {
     writeFileSync(profile, readFileSync(profile, 'utf8').replace('"bob"', '"rob"'))
     const before = readFileSync(join(root, 'peers-profiles.json'), 'utf8')
     expect(await runCheck('registry', { fix: true })).toMatchObject([
-      { id: 'field-differs', level: 'warning', fix: 'iapeer verify --fix' },
+      { id: 'field-differs', level: 'warning', fix: 'Repair it: iapeer verify --fix' },
       { id: 'link-missing' },
     ])
     expect(readFileSync(join(root, 'peers-profiles.json'), 'utf8')).toBe(before)

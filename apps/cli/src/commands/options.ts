@@ -48,7 +48,7 @@ export function parsePeerFilter(text: string): string {
 /** `--since <time>`: milliseconds since the epoch. */
 export const SINCE = {
   value: 'time',
-  help: 'only since this time: 90s, 10m, 2h, 3d ago, or a date (2026-06-10T15:00Z)',
+  help: 'only since this time: 90s, 10m, 2h or 3d ago, or a date (2026-06-10T15:00Z)',
   parse: (text: string) => parseSince(text, Date.now()),
 } as const
 

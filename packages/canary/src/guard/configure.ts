@@ -50,7 +50,7 @@ async function throwEarlyExit(launch: Launch, guard: Guard): Promise<never> {
   return refuse(
     'guard-ended',
     `tmux exited while it was starting (wait status ${exit.waitStatus})${message === '' ? '' : `: ${message}`}`,
-    'Run the same tmux by hand to see more.',
+    'Run the same tmux command in a terminal to see why.',
   )
 }
 

@@ -30,7 +30,7 @@ async function startOrdinary(launch: Launch): Promise<ProcessId> {
     refuse(
       'tmux-refused',
       `tmux did not start: ${answer.stderr.trim()}`,
-      'Run the same tmux by hand to see more.',
+      'Run the same tmux command in a terminal to see why.',
     )
   )
 }
@@ -46,5 +46,5 @@ export async function startWatched(launch: Launch, ensure: Ensure): Promise<Guar
     return { mode: 'watch', gen: result.gen, ...base }
   if (result.state !== 'failed') return { mode: 'none', gen: undefined, ...base }
   await signalProcess(server, 'SIGKILL')
-  return refuse(receivedCode(result.code), result.reason, 'The server was killed again.')
+  return refuse(receivedCode(result.code), result.reason, 'The server that this call had started was killed.')
 }

@@ -119,7 +119,7 @@ class Findings {
   /** Reports a problem with the home of a registered peer. */
   reportHome({ entry, finding }: Registered): void {
     if (finding.kind === 'gone') {
-      const detail = `its home ${entry.home} does not exist: mount it, or iapeer remove ${entry.personality}`
+      const detail = `its home ${entry.home} is missing or has no .iapeer directory: mount or restore it, or iapeer remove ${entry.personality}`
       this.report('home-missing', entry, detail, false)
     } else if (finding.kind === 'unreadable') {
       this.report('profile-unreadable', entry, finding.problem, false)
@@ -188,7 +188,12 @@ export function compare(registered: readonly Registered[], unregistered: readonl
     if (homes.has(finding.home)) {
       findings.report('home-shared', entry, `another peer already has the home ${finding.home}`, true)
     } else if (finding.kind === 'no-profile' && finding.retired) {
-      findings.report('profile-retired', entry, 'its profile was retired: the peer was being removed', true)
+      findings.report(
+        'profile-retired',
+        entry,
+        'the removal of the peer was interrupted: its profile is already renamed',
+        true,
+      )
     } else {
       const wanted = finding.kind === 'profile' ? projectProfile(finding.profile, finding.home) : entry
       located.push({ ...one, wanted })

@@ -86,7 +86,7 @@ function linkDivergences(
   }
   for (const { personality, target, real } of links) {
     if (real !== undefined || entries.some((entry) => entry.personality === personality)) continue
-    const detail = `it is not in the registry, and its home ${target} does not exist: mount it, then run iapeer verify --fix`
+    const detail = `it is not in the registry, and its home ${target} is missing or has no .iapeer directory: mount or restore it, then run iapeer verify --fix`
     found.push({ kind: 'home-missing', personality, home: target, detail, fixable: false })
   }
   return found

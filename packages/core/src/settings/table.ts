@@ -37,7 +37,7 @@ export const SETTINGS = {
     variable: 'IAPEER_DAEMON_AUTOSTART',
     type: 'switch',
     default: true,
-    description: 'Whether starting a peer also starts the daemon if it is not running.',
+    description: 'Whether starting a peer also starts the daemon if none is running.',
     readBy: ['commands'],
   },
   tickSecs: {
@@ -95,7 +95,8 @@ export const SETTINGS = {
     default: 60,
     min: 0.1,
     fractional: true,
-    description: 'The idle time after which an ephemeral peer that has worked is done, and is stopped.',
+    description:
+      'The idle time after which an ephemeral peer (`wake_policy`) that has done some work is stopped.',
     readBy: ['daemon'],
     service: 'recorded',
   },
@@ -107,7 +108,7 @@ export const SETTINGS = {
     default: 600,
     min: 0.1,
     fractional: true,
-    description: 'The idle time after which an ephemeral peer that has not started to work is stopped.',
+    description: 'The idle time after which an ephemeral peer that has done no work yet is stopped.',
     readBy: ['daemon'],
     service: 'recorded',
   },

@@ -55,7 +55,10 @@ export const FOREIGN_VARIABLES: readonly Variable[] = [
 /** Variables that only iapeer sets, for its own scripts, for tmux and for the programs of peers. */
 export const INTERNAL_VARIABLES: readonly Variable[] = [
   { variable: 'IAPEER_IDENTITY', description: 'The identity that a recorder records for.' },
-  { variable: 'IAPEER_GEN', description: 'The generation that a recorder records.' },
+  {
+    variable: 'IAPEER_GEN',
+    description: 'The generation (the run of a tmux server) that a recorder records.',
+  },
   { variable: 'IAPEER_SERVER', description: 'The tmux server: process id and start token.' },
   { variable: 'IAPEER_RECORD_DIR', description: 'The directory of the records.' },
   { variable: 'IAPEER_STATE_DIR', description: 'The directory of the state of recorders.' },

@@ -133,7 +133,7 @@ function killsFact(path: string, kills: number, lifetime: Lifetime, others: Othe
   const section = 'cgroup'
   const text = `cgroup ${path}: oom_kill rose by ${kills}`
   if (kills <= others.certain)
-    return { names: ['context'], section, text: `${text}, but no such kill is this death` }
+    return { names: ['context'], section, text: `${text}, but none of these kills is this death` }
   const watchedMs = lifetime.armedMs === undefined ? 0 : lifetime.deathMs - lifetime.armedMs
   const isUndated = watchedMs > LONG_RUN_MS && !others.isNear
   const isExplained = kills <= others.certain + others.possible && !others.isNear

@@ -170,13 +170,16 @@ export async function stopDaemon(
   const holder = await holderOf(root)
   if (holder === undefined) return { state: 'stopped' }
   const { pid } = holder
-  const stuck = (why: string): IapeerError =>
+  const stuck = (why: string, hint: string): IapeerError =>
     new IapeerError(`the daemon (pid ${pid}) ${why}`, {
       code: 'daemon-stuck',
-      hint: `Its log is ${daemonPaths(root).log}. kill -9 ${pid} stops it; the peers keep running.`,
+      hint: `${hint} Its log is ${daemonPaths(root).log}.`,
     })
   if (holder.liveness === 'unknown')
-    throw stuck('cannot be observed from here: it runs on another host or in another container')
+    throw stuck(
+      'cannot be observed from here: it runs on another host or in another container',
+      'Run iapeer daemon stop there.',
+    )
   try {
     process.kill(pid, 'SIGTERM')
   } catch (error) {
@@ -184,6 +187,9 @@ export async function stopDaemon(
   }
   const isGone = async (): Promise<boolean> => (await observeProcess(holder)) === 'gone'
   if ((await waitUntil(isGone, { limitMs, everyMs: POLL_MS })) === undefined)
-    throw stuck(`did not exit within ${limitMs / 1_000} s`)
+    throw stuck(
+      `did not exit within ${limitMs / 1_000} s`,
+      `kill -9 ${pid} stops it; the peers keep running.`,
+    )
   return { state: 'ended', pid }
 }

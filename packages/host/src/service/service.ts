@@ -71,7 +71,7 @@ async function unloadLaunchd(system: ServiceSystem): Promise<void> {
   if ((await waitUntil(isUnloaded, { limitMs: BOOTOUT_MS, everyMs: 100 })) === undefined)
     throw new IapeerError(`launchd did not unload ${launchdService(system)}: ${answer.stderr.trim()}`, {
       code: 'service-manager-failed',
-      hint: `launchctl bootout ${launchdService(system)}`,
+      hint: `Unload it yourself: launchctl bootout ${launchdService(system)}`,
     })
 }
 

@@ -45,22 +45,25 @@ const LOCK_MARGIN_MS = 2_000
 /** @throws IapeerError `runtime-undeclared` */
 function assertDeclared(entry: PeerEntry, runtime: Runtime): void {
   if (entry.runtimes.includes(runtime)) return
-  throw new IapeerError(`${entry.personality} is not declared for the runtime ${runtime}`, {
+  throw new IapeerError(`the profile of ${entry.personality} does not list the runtime ${runtime}`, {
     code: 'runtime-undeclared',
-    hint: `iapeer runtimes add ${runtime} --peer ${entry.personality}`,
+    hint: `Add it: iapeer runtimes add ${runtime} --peer ${entry.personality}`,
   })
 }
 
 async function getProfile(home: string): Promise<PeerProfile> {
   const profile = await readProfile(home)
   if (profile !== undefined) return profile
-  throw new IapeerError(`${home} has no profile`, { code: 'no-profile', hint: 'iapeer verify --fix' })
+  throw new IapeerError(`${home} has no profile`, {
+    code: 'no-profile',
+    hint: 'Restore it from the registry: iapeer verify --fix',
+  })
 }
 
 async function assertNotInLoop(root: string, identity: Identity): Promise<void> {
   const { loopSince } = await readTally(root, identity)
   if (loopSince === undefined) return
-  throw new IapeerError(`${identity} is in a crash loop since ${loopSince} and is not started`, {
+  throw new IapeerError(`${identity} has been in a crash loop since ${loopSince} and is not started`, {
     code: 'crash-loop',
     hint: `See why (iapeer autopsy ${identity}), then run: iapeer reset ${identity}`,
   })
@@ -155,9 +158,9 @@ async function assignHolder(
   if (holder === undefined) return session
   const { identity } = session
   if (session.holder !== undefined && (await observeProcess(session.holder)) !== 'gone')
-    throw new IapeerError(`${identity} is already run by process ${session.holder.pid}`, {
+    throw new IapeerError(`process ${session.holder.pid} already supervises ${identity}`, {
       code: 'held',
-      hint: `That process is another iapeer run. Stop it first, or leave ${identity} to it.`,
+      hint: `That process is another iapeer run. Stop it first.`,
     })
   const held = { ...session, holder }
   await writeSession(root, held)

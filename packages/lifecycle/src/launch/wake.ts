@@ -59,7 +59,7 @@ async function refusalOf(root: string, identity: Identity): Promise<IapeerError 
     ? undefined
     : refused(
         identity,
-        `it is in a crash loop since ${loopSince}`,
+        `it has been in a crash loop since ${loopSince}`,
         `See why (iapeer autopsy ${identity}), then run: iapeer reset ${identity}`,
       )
 }

@@ -23,7 +23,7 @@ export class DaemonUnreachable extends IapeerError {
       code: 'daemon-unreachable',
       hint: delivered
         ? 'iapeer list prints the state of every peer now; iapeer daemon status prints the state of the daemon.'
-        : 'iapeer daemon status',
+        : 'Print the state of the daemon: iapeer daemon status',
       cause,
     })
     this.delivered = delivered

@@ -82,7 +82,7 @@ export async function launchAndStartDaemon<T>(
   }
   daemonStart ??= isWanted
     ? tryStartDaemon().then(print)
-    : Promise.resolve(print(`${NOT_COVERED} (iapeer daemon start)`))
+    : Promise.resolve(print(`${NOT_COVERED}; iapeer daemon start starts it`))
   // The `await` below throws it once the launch is over; until then it must not count as unhandled.
   daemonStart.catch(() => undefined)
   try {

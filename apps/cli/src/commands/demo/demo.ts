@@ -115,7 +115,7 @@ const lines = (label: string, text: string): string[][] =>
 
 function show(deaths: readonly JudgedDeath[], stopped: DemoServer): void {
   for (const { server, how, death, verdict, tookMs } of deaths) {
-    print(`${paint('red', '✕')} ${paint('bold', server.identity)}  ended by ${how}`)
+    print(`${paint('red', '✕')} ${paint('bold', server.identity)}  killed by ${how}`)
     print(
       table([
         ['  cause', death.record.cause ?? 'unknown'],
@@ -148,7 +148,7 @@ async function runDemo(sandbox: Sandbox): Promise<void> {
 /** Shows on real servers that deaths are recorded and deliberate stops are not; fails if the result differs from what it prints. */
 export default defineCommand({
   name: 'demo',
-  summary: 'start real tmux servers, end them in three ways, and print what was recorded',
+  summary: 'start three tmux servers, kill two, stop one, and print what was recorded',
   options: { keep: { help: 'keep the files of the demo and print their path' } },
   run: async ({ options: { keep } }) => {
     const sandbox = await openSandbox()

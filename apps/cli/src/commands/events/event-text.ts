@@ -30,7 +30,7 @@ const ENDS: Readonly<Record<string, string>> = {
 }
 const MODES: Readonly<Record<string, string>> = {
   fresh: ' with a new session',
-  resume: ' with its session resumed',
+  resume: ' with its conversation resumed',
 }
 /** What replaced a recorder that died. */
 const REPLACEMENTS: Readonly<Record<string, string>> = {
@@ -105,7 +105,7 @@ const TEXTS: Readonly<Record<string, Describe>> = {
     return `${of('mode') === 'resume' ? 'resumed' : 'started'} in ${of('ms')} ms${note}`
   },
   blocked: (of) =>
-    `started in ${of('ms')} ms, and is blocked until a person answers it${because(of('dialog'))}`,
+    `started in ${of('ms')} ms, and is blocked until a person answers its dialog${because(of('dialog'))}`,
   stop: (of) => {
     const reason = [statedReason(of('why')), of('reason')].filter((text) => text !== '').join('; ')
     return `${RESULTS[of('result')] ?? of('result')}${by(of('by'))}${because(reason)}`

@@ -28,7 +28,7 @@ const OPTIONS = {
   number: {
     short: 'n',
     value: 'count',
-    help: 'number of past events to print, the newest (default: 50)',
+    help: 'how many of the newest past events to print (default: 50)',
     parse: parseNumber,
   },
   since: SINCE,

@@ -38,14 +38,15 @@ function report(status: ServiceStatus, system: ServiceSystem): void {
   if (!installed) return
   print(`  ${path}`)
   for (const line of obstacles(status)) print(`  ${line}`)
-  if (noManager === undefined && !enabled) print('  It is not started at login: run iapeer service install')
+  if (noManager === undefined && !enabled)
+    print('  The service does not start at login: run iapeer service install')
   lingerHint(status.lingers, system.user)
 }
 
 /** Exits with 3 if the service of this root is not running. */
 export default defineCommand({
   name: 'service status',
-  summary: 'print whether the service is installed and running (exit code 3: it is not)',
+  summary: 'print whether the service is installed and running (exit code 3: not installed, or not running)',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
     const system = thisServiceSystem()

@@ -41,7 +41,7 @@ export const PROFILE_OPTIONS = {
   description: { value: 'text', help: 'what the peer does, for other peers; at most 450 characters' },
   intelligence: {
     value: 'kind',
-    help: 'natural, artificial or absent: a person, an agent or a script (default: by the runtime)',
+    help: 'natural, artificial or absent: a person, an agent or a script (default: depends on the runtime)',
     parse: parseIntelligence,
   },
 } as const

@@ -62,7 +62,7 @@ export default defineCommand({
   args: {
     action: {
       label: 'add|default',
-      help: 'add: let the peer run as this too; default: add it, and start it as this by default',
+      help: 'add: let the peer also run as this runtime; default: also make this the runtime that start uses',
       parse: parseChange,
     },
     runtime: { help: 'claude, codex, command, ...', parse: toRuntime },

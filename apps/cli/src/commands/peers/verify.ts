@@ -57,7 +57,7 @@ function interruptedRename(): Divergence[] {
 /** Exits with 1 if registry and profiles differ. */
 export default defineCommand({
   name: 'verify',
-  summary: 'compare the registry with the profiles',
+  summary: 'compare the registry (the list of peers) with the profiles in the homes of the peers',
   options: OPTIONS,
   run: async ({ options }) => {
     const interrupted = interruptedRename()

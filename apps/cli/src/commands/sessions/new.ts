@@ -5,7 +5,7 @@ import { renewPeer } from './renew-peer.ts'
 
 export default defineCommand({
   name: 'new',
-  summary: 'restart a peer with a new session',
+  summary: 'restart a peer with a new session; starts it if it is not running',
   args: { peer: PEER },
   options: { timeout: STOP_TIMEOUT, noDaemon: NO_DAEMON, json: JSON_OUTPUT },
   run: ({ args, options }) => renewPeer(args.peer, options),

@@ -12,7 +12,7 @@ import { blockedText } from './blocked-text.ts'
 /** Does nothing, with exit code 3, if the peer is not running. */
 export default defineCommand({
   name: 'refresh',
-  summary: 'restart a peer and resume its session if possible',
+  summary: 'restart a peer and resume its conversation if possible',
   args: { peer: PEER },
   options: { timeout: STOP_TIMEOUT, json: JSON_OUTPUT },
   run: async ({ args: { peer }, options: { timeout: timeoutMs, json } }) => {

@@ -18,7 +18,7 @@ export default defineCommand({
     if (options.json) return printJson({ peer, ...outcome })
     print(
       outcome.state === 'reset'
-        ? `the crash loop of ${paint('bold', peer)} is cleared; it is not started yet\n  iapeer start ${peer}`
+        ? `the crash loop of ${paint('bold', peer)} is cleared; the peer is not started yet\n  iapeer start ${peer}`
         : `${paint('bold', peer)} was not in a crash loop; its crash count is cleared`,
     )
   },

@@ -8,11 +8,11 @@ import { PEER } from '../peers/peer-named.ts'
 import { sessionName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
 
-/** Stays in the foreground until the peer ends or a signal stops it. */
+/** Stays in the foreground until the peer exits, dies or is stopped. */
 export default defineCommand({
   name: 'run',
   summary:
-    'run a peer in the foreground for a service manager: exits with 1 when the peer ends, with 0 on SIGTERM or SIGINT',
+    'run a peer in the foreground for a service manager: exits with 1 when the peer exits or dies, with 0 when it is stopped (SIGTERM, SIGINT, iapeer stop)',
   args: { peer: PEER, runtime: { optional: true, help: "runtime to start (default: the peer's default)" } },
   run: async ({ args: { peer, runtime } }) => {
     const { entry, runtime: named } = await peerNamed(iapeerRoot(), peer)

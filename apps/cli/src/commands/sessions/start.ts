@@ -20,7 +20,9 @@ function parseLaunchTimeout(text: string): number {
 }
 
 const OPTIONS = {
-  all: { help: 'start every peer that is not running, except stopped peers and crash loops' },
+  all: {
+    help: 'start every peer that is not running, except those that were stopped on purpose or are in a crash loop',
+  },
   runtime: { value: 'runtime', help: "runtime to start (default: the peer's default)" },
   timeout: {
     value: 'seconds',

@@ -35,7 +35,7 @@ export default defineCommand({
       else
         print(
           forgotten
-            ? `${identity} was not being watched; its kept watch is removed`
+            ? `${identity} was not being watched; later commands will not watch it again`
             : `${identity} was not being watched`,
         )
     }

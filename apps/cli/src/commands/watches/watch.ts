@@ -22,7 +22,7 @@ export default defineCommand({
       value: 'identity',
       help: 'name in the records, <kind>-<name> (default: tmux-<socket name>)',
     },
-    keep: { help: 'let later commands watch the server again after it was restarted' },
+    keep: { help: 'let the daemon and later commands watch the server again after it was restarted' },
     json: JSON_OUTPUT,
   },
   run: async ({ args: { socket }, options }) => {

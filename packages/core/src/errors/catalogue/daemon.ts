@@ -20,6 +20,7 @@ export const DAEMON_ERRORS = entries({
   'daemon-stuck': {
     kind: 'failed',
     summary: 'The daemon does not stop, or runs on another host or in another container.',
+    hint: 'The hint of the message says how to stop it.',
   },
   'port-taken': {
     kind: 'conflict',
@@ -34,10 +35,12 @@ export const DAEMON_ERRORS = entries({
   'service-manager-failed': {
     kind: 'failed',
     summary: 'The service manager refused a command.',
+    hint: 'The message quotes it; `journalctl --user -u iapeerd.service` prints the log of the service.',
   },
   'service-not-ours': {
     kind: 'conflict',
     summary: 'The service file was not written by iapeer, or belongs to another root.',
+    hint: 'Move the file away, or run `iapeer service uninstall` with the IAPEER_ROOT of the other root.',
   },
   'service-path-vanishes': {
     kind: 'unprocessable',
@@ -101,10 +104,12 @@ export const DAEMON_ERRORS = entries({
   'origin-refused': {
     kind: 'denied',
     summary: 'The request comes from a web page of another host.',
+    hint: 'Send the request from a program or from a page of this host.',
   },
   'too-many-clients': {
     kind: 'unavailable',
     summary: 'The daemon already serves its maximum number of event streams.',
+    hint: 'Close event streams that are not used, then try again.',
   },
   internal: {
     kind: 'internal',

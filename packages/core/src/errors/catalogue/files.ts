@@ -76,6 +76,7 @@ export const FILE_ERRORS = entries({
   'file-not-synced': {
     kind: 'failed',
     summary: 'A file was written, but may be lost if the host crashes now.',
+    hint: 'Check the disk: it reported an error when the file was flushed.',
   },
   'package-missing': {
     kind: 'failed',
@@ -95,6 +96,7 @@ export const FILE_ERRORS = entries({
   'cannot-run': {
     kind: 'failed',
     summary: 'The system cannot start a program that iapeer needs.',
+    hint: 'Check that the program named in the message exists and is executable.',
   },
   'system-error': {
     kind: 'failed',
@@ -108,6 +110,7 @@ export const FILE_ERRORS = entries({
   'ps-failed': {
     kind: 'failed',
     summary: '`ps` did not answer.',
+    hint: 'Check that `ps` works in a terminal.',
   },
   'demo-failed': {
     kind: 'failed',

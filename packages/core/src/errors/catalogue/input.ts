@@ -58,7 +58,7 @@ export const INPUT_ERRORS = entries({
   },
   'invalid-envelope': {
     kind: 'usage',
-    summary: 'The message cannot be written as an envelope.',
+    summary: 'The message cannot be written as an envelope, the XML form of a message between peers.',
     hint: 'Put a long text into a file and attach it.',
   },
   'bad-setting': {

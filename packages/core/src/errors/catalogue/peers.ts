@@ -61,7 +61,7 @@ export const PEER_ERRORS = entries({
   },
   'wake-refused': {
     kind: 'conflict',
-    summary: 'The peer is not started for this message; the message says why.',
+    summary: 'The daemon does not start the peer for this message; the error says why.',
   },
   held: {
     kind: 'conflict',
@@ -81,6 +81,7 @@ export const PEER_ERRORS = entries({
   'no-terminal': {
     kind: 'unprocessable',
     summary: 'The command needs a terminal, and its input or output is not one.',
+    hint: 'Run it in a terminal; `iapeer logs <peer>` prints the output without one.',
   },
   'not-running': {
     kind: 'not-running',
@@ -90,7 +91,7 @@ export const PEER_ERRORS = entries({
   'no-profile': {
     kind: 'unprocessable',
     summary: 'The home of the peer has no profile.',
-    hint: '`iapeer init <directory>` creates one.',
+    hint: '`iapeer init <directory>` creates one. For a registered peer, `iapeer verify --fix` restores it from the registry.',
   },
   'invalid-profile': {
     kind: 'unprocessable',
@@ -126,6 +127,7 @@ export const PEER_ERRORS = entries({
   'runtime-unknown': {
     kind: 'unprocessable',
     summary: 'iapeer cannot start this runtime.',
+    hint: 'The hint of the message lists the runtimes.',
   },
   'wrong-intelligence': {
     kind: 'unprocessable',
@@ -155,9 +157,11 @@ export const PEER_ERRORS = entries({
   'launch-failed': {
     kind: 'failed',
     summary: 'The peer was not started, because a system call failed; the message quotes the system.',
+    hint: 'Check that the file system of the root has free space and is writable.',
   },
   interrupted: {
     kind: 'interrupted',
     summary: 'The start of the peer was interrupted.',
+    hint: '`iapeer show <peer>` prints its state: the daemon may still be starting it.',
   },
 })

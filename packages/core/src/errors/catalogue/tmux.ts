@@ -32,10 +32,12 @@ export const TMUX_ERRORS = entries({
   'tmux-refused': {
     kind: 'failed',
     summary: 'tmux refused a command; the message quotes tmux.',
+    hint: 'Correct what that message names.',
   },
   'session-refused': {
     kind: 'failed',
     summary: 'tmux did not create the session of the peer.',
+    hint: 'The message quotes tmux; `tmux -S <socket> list-sessions` lists the sessions of that server.',
   },
   'config-error': {
     kind: 'unprocessable',
@@ -45,6 +47,7 @@ export const TMUX_ERRORS = entries({
   'no-server': {
     kind: 'not-running',
     summary: 'No tmux server answers on the socket.',
+    hint: "Check the path: `tmux display-message -p '#{socket_path}'` prints it inside that tmux. Or start the server.",
   },
   'no-such-socket': {
     kind: 'not-found',
@@ -55,11 +58,13 @@ export const TMUX_ERRORS = entries({
   'no-such-pane': {
     kind: 'not-found',
     summary: 'The tmux server has no such pane.',
+    hint: 'List the panes: `tmux -S <socket> list-panes -a`.',
     exitCode: 2,
   },
   'pane-dead': {
     kind: 'not-running',
     summary: 'The program of the pane has exited.',
+    hint: 'Start the program again in a pane, or pass its command: `iapeer create <name> -- <command>`.',
   },
   'pane-hidden': {
     kind: 'unprocessable',
@@ -74,6 +79,7 @@ export const TMUX_ERRORS = entries({
   'server-unreadable': {
     kind: 'failed',
     summary: 'The tmux server exited, or the start time of its process cannot be read.',
+    hint: 'Check that the server is running. On Linux, /proc must be mounted; on macOS, `ps` must work.',
   },
   'server-stays': {
     kind: 'failed',
@@ -82,12 +88,13 @@ export const TMUX_ERRORS = entries({
   },
   'foreign-server': {
     kind: 'conflict',
-    summary: 'Another tmux server than that of the peer is on its socket.',
+    summary: 'Another tmux server uses the socket of the peer.',
     hint: '`iapeer stop --force <peer>` stops the server of the peer, and does not touch the other server.',
   },
   'is-a-peer': {
     kind: 'conflict',
     summary: 'The tmux server belongs to a peer, which already has a recorder.',
+    hint: 'No action is needed: its death is recorded.',
   },
   'socket-taken': {
     kind: 'conflict',
@@ -102,6 +109,7 @@ export const TMUX_ERRORS = entries({
   'socket-directory-unusable': {
     kind: 'failed',
     summary: 'The directory of the socket does not exist, or this user cannot use it.',
+    hint: 'Create the directory, or use a directory of your own.',
   },
   'start-timeout': {
     kind: 'timeout',
@@ -121,6 +129,7 @@ export const TMUX_ERRORS = entries({
   'arming-failed': {
     kind: 'failed',
     summary: 'The watch (the recorder of a running tmux server) did not start.',
+    hint: 'Try again. If it fails again, check the free space of the disk and the load of the host.',
   },
   'record-dir-unwritable': {
     kind: 'failed',
@@ -130,5 +139,6 @@ export const TMUX_ERRORS = entries({
   'no-signal-witness': {
     kind: 'failed',
     summary: 'The senders of signals cannot be recorded on this host.',
+    hint: 'It needs Linux, and root or a writable tracefs; unset IAPEER_SIGNAL_WITNESS to run without it.',
   },
 })

@@ -29,7 +29,7 @@ function orphans(remaining: readonly CanaryInfo[], fixed: readonly CanaryInfo[],
     return {
       id: 'orphaned-canary',
       level: 'warning',
-      what: `the tmux server of ${canary.identity} is dead, but its end is not settled`,
+      what: `the tmux server of ${canary.identity} is dead, but its death is not recorded yet`,
       where: `tmux server pid ${canary.serverPid}, ${canary.mode} pid ${canary.recorderPid}`,
       fix: done
         ? 'Recorded now: iapeer deaths'
@@ -43,7 +43,7 @@ function lost({ identity, serverPid, recorderPid }: CanaryInfo): Finding {
   return {
     id: 'lost-canary',
     level: 'warning',
-    what: `the recorder of ${identity} died: the cause of a death of its tmux server will not be known exactly`,
+    what: `the recorder of ${identity} died: if its tmux server dies now, the cause will not be known exactly`,
     where: `tmux server pid ${serverPid}, recorder pid ${recorderPid}`,
     fix: `The daemon starts a new recorder. Without the daemon: iapeer watch <socket> --identity ${identity}`,
   }

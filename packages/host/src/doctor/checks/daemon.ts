@@ -41,7 +41,7 @@ async function runDaemon(context: DoctorContext): Promise<Finding[]> {
         id: 'daemon-none',
         level: 'note',
         what: 'no daemon is running: peers are not restarted and notifications are not sent',
-        fix: 'iapeer service install, or iapeer daemon start',
+        fix: 'Start it: iapeer service install (also after each login), or iapeer daemon start.',
       },
     ]
   if (daemon.fault !== undefined)
@@ -65,7 +65,7 @@ async function runDaemon(context: DoctorContext): Promise<Finding[]> {
         level: 'note',
         what: `the daemon belongs to a login (${found.unit}) and may be killed at logout`,
         where,
-        fix: 'iapeer service install',
+        fix: 'Run it as a service: iapeer service install',
       },
     ]
   const mode = found.unit.endsWith('.service') ? await killMode(context, found.unit, found.user) : undefined

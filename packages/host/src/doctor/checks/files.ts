@@ -174,7 +174,7 @@ async function runRegistry({ root }: DoctorContext): Promise<Finding[]> {
     level: kind === 'registry-corrupt' || kind === 'registry-missing' ? 'error' : 'warning',
     what: personality === undefined ? detail : `${personality}: ${detail}`,
     ...(home === undefined ? {} : { where: home }),
-    ...(fixable ? { fix: 'iapeer verify --fix' } : {}),
+    ...(fixable ? { fix: 'Repair it: iapeer verify --fix' } : {}),
   }))
 }
 

@@ -89,7 +89,7 @@ async function newestRecord(root: string): Promise<number> {
 }
 
 async function runClock({ root, now, builtAt }: DoctorContext): Promise<Finding[]> {
-  const fix = 'Set the clock (timedatectl set-ntp true). Records are ordered and explained by their times.'
+  const fix = 'Set the clock (timedatectl set-ntp true). Records are ordered and matched by their times.'
   const behind = (than: number): boolean => than - now.getTime() > TOLERANCE_MS
   const record = await newestRecord(root)
   const time = now.toISOString()

@@ -1,7 +1,7 @@
 import { serviceStatus } from '../../service/status.ts'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 
-const INSTALL = 'iapeer service install'
+const INSTALL = 'Run this again: iapeer service install'
 
 /** Checks the installed service. The check of the daemon reports what is running. */
 async function runService({ root, system }: DoctorContext): Promise<Finding[]> {

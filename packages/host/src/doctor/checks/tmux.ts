@@ -135,7 +135,7 @@ async function askServer(
     level: 'warning',
     what: `the tmux server of ${identity} is unresponsive: ${answer.timedOut ? `no answer within ${ASK_MS / 1_000} s` : answer.stderr.trim()}`,
     where: socketPath,
-    fix: `iapeer new ${identity}`,
+    fix: `Restart the peer: iapeer new ${identity}`,
   }
 }
 
