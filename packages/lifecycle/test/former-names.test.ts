@@ -34,6 +34,15 @@ it('deaths that told.json names count as notified, and notified.json is written 
   expect(await readNotified(root)).toEqual(new Set(['command-bob-1', 'command-bob-2']))
 })
 
+it('deaths that an earlier version notified after the first start of this one are not notified again', async () => {
+  const { root, path } = formerRoot({ 'told.json': '["command-bob-1"]\n' })
+  await writeNotified(root, ['command-bob-1', 'command-bob-2'])
+  writeFileSync(path('told.json'), '["command-bob-1","command-bob-3"]\n')
+  expect(await readNotified(root)).toEqual(new Set(['command-bob-1', 'command-bob-2', 'command-bob-3']))
+  writeFileSync(path('told.json'), '[')
+  expect(await readNotified(root)).toEqual(new Set(['command-bob-1', 'command-bob-2']))
+})
+
 it('a notification that an earlier version left in news/ is delivered once', async () => {
   const notification = {
     ...{ schemaVersion: 1, id: 'command-bob-1', kind: 'death', summary: 'it died' },

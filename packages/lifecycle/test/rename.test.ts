@@ -164,6 +164,27 @@ describe('a running peer that is renamed', () => {
     expect(made.deaths()).toHaveLength(1)
   })
 
+  it('is stopped once: its server with a session of a person is not taken for an interrupted launch', async () => {
+    const made = newRoot()
+    const { root } = made
+    const { server, socketPath, gen } = await startBob(made)
+    const { session } = await renameNamed(root, 'bob', ann).then(() => statusOf(root, ANN))
+    const person = serverAt(socketPath, server.pid)
+    track(async () => person.kill('SIGKILL'))
+    await person.tmux('new-session', '-d', '-s', 'person', 'sleep 1000')
+    expect(await stopPeer(root, ANN, by)).toMatchObject({ state: 'session-ended' })
+    const marks = (): string[] =>
+      readdirSync(join(root, 'state', 'lifecycle')).filter((name) => name.endsWith('.detached'))
+    expect(marks()).toEqual([`${ANN}-${gen}.detached`])
+    await stopPeer(root, ANN, by)
+    expect(readFileSync(join(root, 'logs', 'iapeer', 'lifecycle.log'), 'utf8')).not.toContain('interrupted')
+    expect(session?.server).toEqual(server)
+    person.kill('SIGKILL')
+    expect(await records(made)).toHaveLength(1)
+    await removeNamed(root, 'ann', by)
+    expect(marks()).toEqual([])
+  })
+
   it('is still managed by iapeer run', async () => {
     const made = newRoot()
     const { root } = made

@@ -1,8 +1,17 @@
+import { listCanaries } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
+import { rootRecordLocation } from '@iapeer/core/paths'
 import { findPeer, identitiesOf, type Removed, removePeer } from '@iapeer/core/registry'
 import { stopPeer } from '../reap/index.ts'
-import { forgetIdentity, type PeerSession, readSession, statusOf, withIdentity } from '../sessions/index.ts'
+import {
+  forgetIdentity,
+  type PeerSession,
+  readSession,
+  statusOf,
+  sweepDetached,
+  withIdentity,
+} from '../sessions/index.ts'
 import { settleFleet } from './settle-fleet.ts'
 
 export interface RemoveOptions {
@@ -51,6 +60,11 @@ export async function removeNamed(root: string, name: string, options: RemoveOpt
     if (force || (await readSession(root, identity)) !== undefined)
       await stopPeer(root, identity, { by, why: 'it is removed' })
   const removed = await removePeer(root, name, new Date())
-  for (const identity of identities) await withIdentity(root, identity, () => forgetIdentity(root, identity))
+  const watched = new Set((await listCanaries(rootRecordLocation(root))).map(({ gen }) => gen))
+  for (const identity of identities)
+    await withIdentity(root, identity, async () => {
+      await forgetIdentity(root, identity)
+      await sweepDetached(root, identity, watched)
+    })
   return { ...removed, stopped: running }
 }

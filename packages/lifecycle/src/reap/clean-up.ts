@@ -44,8 +44,11 @@ export async function abortLaunch(root: string, session: PeerSession): Promise<v
 }
 
 /** Whether the session of a generation has ended, on purpose or not, although its server may still run. */
-const hasEnded = (root: string, { recordedAs: identity, gen }: CanaryInfo): boolean =>
-  isIdentity(identity) && (isDetached(root, identity, gen) || isClaimed(root, { identity, gen }))
+const hasEnded = (root: string, { identity: present, recordedAs: identity, gen }: CanaryInfo): boolean =>
+  isIdentity(identity) &&
+  // The stop of a renamed peer marks its server under the present name.
+  ([identity, present].some((name) => isIdentity(name) && isDetached(root, name, gen)) ||
+    isClaimed(root, { identity, gen }))
 
 /**
  * Stops guarded servers of an identity that have no session: a launch that was killed left them.

@@ -53,7 +53,8 @@ async function sessionOf(
   const { gen, mode, state, socketPath, serverPid, recordedAs } = canary
   if (!isIdentity(recordedAs)) return undefined
   const launched = { identity, gen, ...(recordedAs === identity ? {} : { recordedAs }) }
-  const hasEnded = isDetached(root, identity, gen) || isClaimed(root, launched)
+  const hasEnded =
+    [identity, recordedAs].some((name) => isDetached(root, name, gen)) || isClaimed(root, launched)
   if (mode !== 'guard' || state === 'ended' || hasEnded) return undefined
   const statePath = filesOfGen(root, launched).state
   const [server, startedOn] = [await identifyProcess(serverPid), guardStartedAt(statePath)]

@@ -6,22 +6,24 @@ import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 const REMEMBERED = 2_000
 
 const FILE = 'notified.json'
-/** The name of that file in earlier versions: read where the new one is absent. */
+/** The name of that file in earlier versions. A daemon of such a version may write it again after a downgrade. */
 const FORMER_FILE = 'told.json'
 
+/** Returns the ids in one of the two files; undefined if it is absent or cannot be parsed. */
+async function readIds(root: string, file: string): Promise<string[] | undefined> {
+  const found = await readRegularFile(join(rootLayout(root).lifecycleStateDir, file))
+  const value = found === undefined ? undefined : parseJson(found.text)
+  return value === undefined ? undefined : list(value).filter((one) => typeof one === 'string')
+}
+
 /**
- * Reads the ids of the deaths that were notified: `state/lifecycle/notified.json`. Undefined where that file was never
- * written.
+ * Reads the ids of the deaths that were notified: `state/lifecycle/notified.json`, and those that an earlier version notified.
+ * Undefined where no file can be read: the deaths so far are then not notified again.
  */
 export async function readNotified(root: string): Promise<ReadonlySet<string> | undefined> {
-  const { lifecycleStateDir } = rootLayout(root)
-  const found =
-    (await readRegularFile(join(lifecycleStateDir, FILE))) ??
-    (await readRegularFile(join(lifecycleStateDir, FORMER_FILE)))
-  if (found === undefined) return undefined
-  const value = parseJson(found.text)
-  // A file that cannot be parsed counts as absent: the deaths so far are not notified again.
-  return value === undefined ? undefined : new Set(list(value).filter((one) => typeof one === 'string'))
+  const [former, present] = [await readIds(root, FORMER_FILE), await readIds(root, FILE)]
+  if (former === undefined && present === undefined) return undefined
+  return new Set([...(former ?? []), ...(present ?? [])])
 }
 
 /** Writes the ids of the notified deaths, the newest 2,000. */
