@@ -10,7 +10,7 @@ export interface ModelRequest {
   /** Whether the request belongs to a turn. A request without tools (a title, a probe) does not, and uses no step. */
   readonly isTurn: boolean
   /** The messages after the model's last answer, as JSON: what this request adds. */
-  readonly news: string
+  readonly added: string
 }
 
 /** A fake model on loopback for Claude Code (Messages API) and Codex (Responses API). */
@@ -74,7 +74,7 @@ class Model {
       return json(response, { error: { type: 'not_found_error', message: path } }, 404)
     const body = parse(raw)
     const isTurn = listOf(body['tools']).length > 0
-    const nth = this.requests.push({ at: Date.now(), isTurn, news: addedMessages(body) })
+    const nth = this.requests.push({ at: Date.now(), isTurn, added: addedMessages(body) })
     const step = isTurn ? (this.steps.shift() ?? this.always ?? {}) : (this.always ?? {})
     await this.held
     await answer(response, { path, isStreamed: body['stream'] === true }, { step, nth, defaultText: ANSWER })
