@@ -153,7 +153,7 @@ async function checkInbox(session: ClaudeSession, claims: Claims): Promise<void>
   const asked = await within(() => lab.asked('ID-2', since), 10_000)
   claims.check(
     'the message arrives with the result of the tool, which was not cancelled',
-    asked?.news.includes('slept') === true,
+    asked?.added.includes('slept') === true,
   )
   await claims.appears('the transcript contains its msg_id too', () => session.hasTaken(second), 3_000)
   await session.becomesIdle()

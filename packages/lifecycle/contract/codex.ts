@@ -104,7 +104,7 @@ async function checkSteer(thread: CodexThread, claims: Claims): Promise<void> {
   const asked = await within(() => lab.asked('ID-3', since), 10_000)
   claims.check(
     'the message arrives with the result of the tool, which was not cancelled',
-    asked?.news.includes('slept') === true,
+    asked?.added.includes('slept') === true,
   )
   await claims.appears('a notification names an item with our id', () =>
     thread.notified('item/started').some((params) => fieldsOf(params['item'])['clientId'] === 'm3'),
