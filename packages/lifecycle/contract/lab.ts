@@ -120,7 +120,7 @@ export class Lab {
 
   /** Returns the first model request since a time (epoch milliseconds) that contains a text as new input. */
   asked(text: string, since: number): ModelRequest | undefined {
-    return this.model.requests.find(({ at, isTurn, news }) => isTurn && at >= since && news.includes(text))
+    return this.model.requests.find(({ at, isTurn, added }) => isTurn && at >= since && added.includes(text))
   }
 
   async close(): Promise<void> {

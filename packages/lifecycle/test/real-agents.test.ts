@@ -70,7 +70,7 @@ const handleOf = ({ socketPath, server }: PeerSession): TmuxServer =>
 
 /** Returns in how many requests the model got a text as new input. */
 const timesAsked = ({ requests }: ModelServer, text: string): number =>
-  requests.filter(({ isTurn, news }) => isTurn && news.includes(text)).length
+  requests.filter(({ isTurn, added }) => isTurn && added.includes(text)).length
 
 const AGENTS = await Promise.all(
   AGENT_NAMES.map(async (runtime) => ({ runtime, found: await findAgent(runtime) })),
