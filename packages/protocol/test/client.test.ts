@@ -176,7 +176,7 @@ describe('a request', () => {
       })
     })
     const client = await clientOf(root)
-    const failure = { code: 'daemon-unreachable', hint: 'iapeer daemon status', delivered: false }
+    const failure = { code: 'daemon-unreachable', hint: 'Print the state of the daemon: iapeer daemon status', delivered: false }
     const ms = await timed(expect(client.start('bob', { runtime: 'secret' })).rejects.toMatchObject(failure))
     expect(ms).toBeGreaterThan(1_900)
     expect(ms).toBeLessThan(3_500)
@@ -198,7 +198,7 @@ describe('a request', () => {
     })
     await expect(client.health()).rejects.toMatchObject({
       message: expect.stringContaining('cannot be reached'),
-      hint: 'iapeer daemon status',
+      hint: 'Print the state of the daemon: iapeer daemon status',
       delivered: false,
     })
   })
