@@ -238,6 +238,7 @@ export class FleetSupervisor {
     const location = rootRecordLocation(this.#root)
     await reconcile(location)
     await rearmKept(this.#root)
+    await this.#recorders.replaceWatches(await this.#cache.list())
     await rotatePaneLogs(this.#root)
     await sweepSockets(this.#root)
     await keepReserve(this.#root)
