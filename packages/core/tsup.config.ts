@@ -21,6 +21,7 @@ export default defineConfig(
       profile: 'src/profile/index.ts',
       registry: 'src/registry/index.ts',
       settings: 'src/settings/index.ts',
+      spool: 'src/spool/index.ts',
       storage: 'src/storage/index.ts',
     },
     { noExternal: ['zod'] },

@@ -162,7 +162,7 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
   }
   try {
     const supervisor = options.supervisor(log)
-    const fleet = createLocalFleet(root, { events: options.events, supervisor })
+    const fleet = createLocalFleet(root, { events: options.events, supervisor, env })
     const { routes, clients } = buildApi({ fleet, supervisor }, log, options, startedAt)
     const open = (token?: string): Server => {
       const { server, close } = createApiServer(createApp(routes, { log, token }))

@@ -45,6 +45,8 @@ export interface FleetHealth {
   readonly canaries: Readonly<Record<string, number>>
   /** The reasons why deaths cannot be recorded: a full disk, a directory that cannot be used. */
   readonly problems: readonly { readonly id: string; readonly what: string; readonly where?: string }[]
+  /** Where notifications go, without secrets. */
+  readonly notifications: readonly { readonly name: string; readonly where: string }[]
   readonly supervisor?: SupervisorStats | undefined
 }
 

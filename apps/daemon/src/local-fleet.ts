@@ -2,7 +2,7 @@ import { listCanaries } from '@iapeer/canary'
 import { toRuntime } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { examineRecordDirectories } from '@iapeer/host'
-import { deathView, deathViews } from '@iapeer/lifecycle/deaths'
+import { channelsOf, deathView, deathViews } from '@iapeer/lifecycle/deaths'
 import {
   fleetView,
   type NamedPeer,
@@ -23,6 +23,8 @@ export interface LocalFleetOptions {
   readonly events: EventSource
   /** The source of the statistics in the health. */
   readonly supervisor: Supervisor
+  /** The environment of the daemon, which says where notifications go. */
+  readonly env: NodeJS.ProcessEnv
 }
 
 async function canariesOf(root: string): Promise<FleetHealth['canaries']> {
@@ -32,12 +34,23 @@ async function canariesOf(root: string): Promise<FleetHealth['canaries']> {
   return canaries
 }
 
-async function healthOf(root: string, supervisor: Supervisor): Promise<FleetHealth> {
-  const canaries = await canariesOf(root)
-  const problems = (await examineRecordDirectories(root))
+/** Returns the reasons why deaths cannot be recorded. */
+export const problemsOf = async (root: string): Promise<FleetHealth['problems']> =>
+  (await examineRecordDirectories(root))
     .filter(({ level }) => level === 'error')
     .map(({ id, what, where }) => ({ id, what, ...(where === undefined ? {} : { where }) }))
-  return { canaries, problems, supervisor: supervisor.stats() }
+
+async function healthOf(
+  root: string,
+  { supervisor, env }: Pick<LocalFleetOptions, 'supervisor' | 'env'>,
+): Promise<FleetHealth> {
+  const [canaries, problems, channels] = await Promise.all([
+    canariesOf(root),
+    problemsOf(root),
+    channelsOf(root, env),
+  ])
+  const notifications = channels.map(({ name, where }) => ({ name, where }))
+  return { canaries, problems, notifications, supervisor: supervisor.stats() }
 }
 
 function wakeRequest({ from, topic, runtime, resume, timeoutMs }: Received<'wake', 'body'>): WakeRequest {
@@ -91,7 +104,7 @@ const ACTIONS: Actions = {
 }
 
 /** Creates the operations on the fleet of a root on this host. */
-export function createLocalFleet(root: string, { events, supervisor }: LocalFleetOptions): Fleet {
+export function createLocalFleet(root: string, { events, supervisor, env }: LocalFleetOptions): Fleet {
   return {
     list: () => fleetView(root),
     peer: (name) => peerView(root, name),
@@ -100,6 +113,6 @@ export function createLocalFleet(root: string, { events, supervisor }: LocalFlee
     events,
     act: async (action, name, body) => ACTIONS[action](root, await peerNamed(root, name), body),
     canaries: () => canariesOf(root),
-    health: () => healthOf(root, supervisor),
+    health: () => healthOf(root, { supervisor, env }),
   }
 }

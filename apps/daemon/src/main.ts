@@ -11,6 +11,7 @@ import { superviseFleet } from '@iapeer/lifecycle/fleet'
 import { preloadLifecycle } from '@iapeer/lifecycle/launch'
 import { type Daemon, runDaemon } from './daemon.ts'
 import { eventLogSource } from './event-source.ts'
+import { problemsOf } from './local-fleet.ts'
 import { showAsDaemon } from './process-name.ts'
 import { stripDaemonEnv } from './strip-daemon-env.ts'
 import { VERSION } from './version.ts'
@@ -122,6 +123,7 @@ async function runInForeground(root: string, report: boolean): Promise<void> {
     events: eventLogSource(root),
     supervisor: (log) =>
       superviseFleet(root, {
+        problems: () => problemsOf(root),
         onError: (what, error) => log.error({ err: error, what }, 'supervision'),
       }),
     runProgram,

@@ -3,6 +3,7 @@ import {
   checkSetting,
   INTERNAL_VARIABLES,
   type NumberSetting,
+  parseNotifyUrl,
   readNumber,
   readSwitch,
   readText,
@@ -152,4 +153,59 @@ describe('a URL', () => {
 it('an empty text is unset', () => {
   expect(readText({ IAPEER_BEARER_TOKEN: '' }, SETTINGS.bearerToken)).toBe(undefined)
   expect(readText({ IAPEER_BEARER_TOKEN: 'x' }, SETTINGS.bearerToken)).toBe('x')
+})
+
+describe('an address of notifications', () => {
+  it.each([
+    ['https://example.com/hook', 'json'],
+    ['https://ntfy.sh/my-topic', 'ntfy'],
+    ['ntfy+https://push.example.com/t', 'ntfy'],
+    ['https://hooks.slack.com/services/T/B/x', 'slack'],
+    ['slack+http://127.0.0.1:8080/', 'slack'],
+    ['https://discord.com/api/webhooks/1/x', 'discord'],
+    ['https://api.telegram.org/bot1:x/sendMessage?chat_id=-42', 'telegram'],
+    ['json+https://hooks.slack.com/x', 'json'],
+  ])('%s has the format %s', (text, format) => {
+    expect(parseNotifyUrl(text)?.format).toBe(format)
+  })
+
+  it.each([
+    'notaurl',
+    'ftp://example.com/',
+    'https://',
+    'https://me:secret@example.com/',
+    'pager+https://example.com/',
+    'https://ntfy.sh/',
+    'https://api.telegram.org/bot1:x/sendMessage',
+    'https://api.telegram.org/bot1:x/getMe?chat_id=1',
+  ])('%s is refused, and a secret in it is not shown', (text) => {
+    expect(parseNotifyUrl(text)).toBeUndefined()
+    const set = (): void =>
+      checkSetting({ IAPEER_NOTIFY_URLS: `https://a.example/x ${text}` }, SETTINGS.notifyUrls)
+    expect(set).toThrow(/^invalid IAPEER_NOTIFY_URLS: expected http or https URLs/)
+  })
+})
+
+describe('a text with a form', () => {
+  it.each(['22:00-07:00', '00:00-23:59'])('accepts the quiet hours %s', (text) => {
+    expect(readText({ IAPEER_QUIET_HOURS: text }, SETTINGS.quietHours)).toBe(text)
+  })
+
+  it.each(['22-7', '24:00-07:00', '22:00', '22:00-07:60', '2:00-7:00'])(
+    'refuses the quiet hours %s',
+    (text) => {
+      expect(() => checkSetting({ IAPEER_QUIET_HOURS: text }, SETTINGS.quietHours)).toThrow(
+        `invalid IAPEER_QUIET_HOURS ${JSON.stringify(text)}: expected two times of day`,
+      )
+    },
+  )
+
+  it('refuses an unknown kind of notification, and accepts every documented one', () => {
+    const check = (text: string): void => checkSetting({ IAPEER_NOTIFY_KINDS: text }, SETTINGS.notifyKinds)
+    check(SETTINGS.notifyKinds.default)
+    check('death, restarted recovered')
+    expect(() => check('gave-up,deaths')).toThrow(
+      'invalid IAPEER_NOTIFY_KINDS "gave-up,deaths": expected words',
+    )
+  })
 })

@@ -15,9 +15,14 @@ export interface Incident {
   readonly id: string
   /** The time of the first death, ISO-8601 UTC. */
   readonly ts: string
+  /** If `ts` is the time at which the first was found dead: when all of them were last seen running, ISO-8601 UTC. */
+  readonly seenAlive?: string
   /** The ids of the deaths, in the order of their times. */
   readonly deaths: readonly string[]
-  /** The shared cause: `killer 4240`, `limit of /agents`, `shutdown`, `stop of their units`. */
+  /**
+   * The shared cause: `killer 4240`, `limit of /agents`, `shutdown`, `stop of their units`,
+   * `loss of servers and recorders`.
+   */
   readonly cause: string
   /** The verdict with the highest confidence among the deaths; it applies to all of them. */
   readonly verdict: Verdict
@@ -49,16 +54,43 @@ const UNSEEN_MIN = 3
 /** Signals that another process sends; a fault signal (a crash) comes from the peer itself. */
 const SENT: ReadonlySet<string | undefined> = new Set(['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'])
 
+/** Something that killed servers together with their recorders: nothing was observed, so the bracket of each death decides. */
+const LOST = 'loss of servers and recorders'
+
 function unseenCause({ record, verdict, shared }: Examined): readonly string[] {
   if (shared.length > 0) return []
+  if (verdict.verdict === 'recorder-lost') return [LOST]
   if (record.cause === 'service-stop' && verdict.verdict === 'terminated') return [UNITS_STOP]
   return verdict.verdict === 'killed-by-signal' && SENT.has(record.signal)
     ? [`${UNSEEN}${record.signal}`]
     : []
 }
 
+/** Returns the time at which a death was last known not to have happened; without a bracket, five seconds before it was found. */
+const earliestMs = ({ record, atMs }: Examined): number =>
+  record.seenAlive === undefined ? atMs - WITHIN_MS : Math.min(Date.parse(record.seenAlive), atMs)
+
+/**
+ * Splits deaths whose time is a bracket (last seen running, found dead) into groups that can have died at one moment: the
+ * brackets of a group overlap.
+ */
+function overlapping(deaths: readonly Examined[]): Examined[][] {
+  const groups: Examined[][] = []
+  let endMs = Number.NEGATIVE_INFINITY
+  for (const death of deaths.toSorted((one, other) => one.atMs - other.atMs)) {
+    // In this order the first of a group was found dead first, so it ends the common bracket.
+    if (earliestMs(death) > endMs) {
+      groups.push([])
+      endMs = death.atMs
+    }
+    groups.at(-1)?.push(death)
+  }
+  return groups.filter((group) => new Set(group.map(({ record }) => record.identity)).size >= 2)
+}
+
 /** Splits deaths of one cause into groups: a gap of more than five seconds starts a new group. */
 function bursts(deaths: readonly Examined[], cause: string): Examined[][] {
+  if (cause === LOST) return overlapping(deaths)
   const groups: Examined[][] = []
   let lastMs = Number.NEGATIVE_INFINITY
   for (const death of deaths) {
@@ -77,13 +109,25 @@ function incidentOf(group: readonly Examined[], cause: string): Incident | undef
     RANK[one.verdict.confidence] > RANK[best.verdict.confidence] ? one : best,
   ).verdict
   const deaths = group.map(({ record }) => record.id)
-  return { id: `incident-${first.record.id}`, ts: first.record.ts, deaths, cause, verdict }
+  const { id, ts } = first.record
+  // The deaths of one moment: each was seen running until its own time, so the moment is after the latest of these.
+  const seen = cause === LOST ? group.flatMap(({ record }) => record.seenAlive ?? []).sort() : []
+  const seenAlive = seen.at(-1)
+  return {
+    id: `incident-${id}`,
+    ts,
+    deaths,
+    cause,
+    verdict,
+    ...(seenAlive === undefined ? {} : { seenAlive }),
+  }
 }
 
 /**
  * Finds the incidents among deaths. The deaths of an incident are at most five seconds apart and share a cause: the same
  * killer, memory limit, machine, unit or boot in the evidence, units that were stopped together, or the same signal from an
- * unknown sender to three or more peers. Deaths at the same time without a shared cause are not an incident.
+ * unknown sender to three or more peers. Servers that were found dead with their recorders are an incident if they can have died
+ * at one moment. Deaths at the same time without a shared cause are not an incident.
  */
 export function groupIncidents(deaths: readonly Death[]): Incident[] {
   return incidentsOf(deaths.map(examined))

@@ -151,6 +151,30 @@ describe('deaths of one cause', () => {
     expect(groupIncidents([at('a', 0), at('b', 9_000)])).toEqual([])
   })
 
+  it('are one incident when servers and recorders were found dead together, between last seen running and found dead', () => {
+    const at = (name: string, foundMs: number, seenMs?: number): Death => {
+      const { record, findings } = variant('recorded-recorder-lost', { offsetMs: foundMs, name })
+      const seenAlive = seenMs === undefined ? undefined : new Date(START + seenMs).toISOString()
+      return { record: { ...record, seenAlive }, findings }
+    }
+    const night = 8 * 3_600_000
+    const found = groupIncidents([at('a', night, -5_000), at('b', night + 5, 0), at('c', night + 30, -900)])
+    expect(found).toMatchObject([
+      {
+        deaths: { length: 3 },
+        cause: 'loss of servers and recorders',
+        ts: new Date(START + night).toISOString(),
+        seenAlive: new Date(START).toISOString(),
+        verdict: { verdict: 'recorder-lost' },
+      },
+    ])
+    // The second was seen running after the first had been found dead.
+    expect(groupIncidents([at('a', 0, -5_000), at('b', 2_000, 1_000)])).toEqual([])
+    expect(groupIncidents([at('a', 0), at('b', 9_000)])).toEqual([])
+    expect(groupIncidents([at('a', 0), at('b', 40)])).toMatchObject([{ deaths: { length: 2 } }])
+    expect(groupIncidents([at('a', 0), at('a', 40)])).toEqual([])
+  })
+
   it('at the same time without the shared cause are not part of the incident', () => {
     const found = groupIncidents([
       byScript('a', 0, 4242),

@@ -3,9 +3,8 @@ import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { deliverPending } from '../src/deaths/notify/channels.ts'
 import { readNotified, writeNotified } from '../src/deaths/notify/notified.ts'
-import { listPending } from '../src/deaths/notify/outbox.ts'
+import { deliverPending, listPending } from '../src/deaths/notify/outbox.ts'
 import { isDetached, noteDetached, sweepDetached } from '../src/sessions/index.ts'
 
 const track = asyncCleanups()
@@ -53,11 +52,22 @@ it('a notification that an earlier version left in news/ is delivered once', asy
   mkdirSync(join(root, 'hooks'))
   writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >>'${heard}'\n`, { mode: 0o700 })
   const env = { PATH: process.env['PATH'] }
-  const pending = await listPending(root)
-  expect(await deliverPending(root, pending, env)).toEqual([])
-  expect(await deliverPending(root, pending, env)).toEqual([])
-  expect(JSON.parse(readFileSync(heard, 'utf8'))).toEqual(notification)
-  expect(readdirSync(path('news'))).toEqual([])
+  mkdirSync(path('outbox'))
+  writeFileSync(
+    path('outbox/command-bob-2.hook.json'),
+    `${JSON.stringify({ ...notification, id: 'command-bob-2' })}\n`,
+  )
+  writeFileSync(path('outbox/command-bob-0.hook.taken'), 'x')
+  expect((await listPending(root)).map(({ channel, notification: { id } }) => [channel, id])).toEqual([
+    ['hook', 'command-bob-1'],
+    ['hook', 'command-bob-2'],
+  ])
+  for (let count = 0; count < 2; count++)
+    expect(await deliverPending(root, env)).toEqual({ failures: [], nextMs: undefined })
+  const all = readFileSync(heard, 'utf8').trim().split('\n')
+  expect(all.map((line) => JSON.parse(line).id).sort()).toEqual(['command-bob-1', 'command-bob-2'])
+  expect(all.map((line) => JSON.parse(line))).toContainEqual(notification)
+  expect([readdirSync(path('news')), readdirSync(path('outbox'))]).toEqual([[], []])
 })
 
 it('a server that a .left file names is detached, and that file is removed with the server', async () => {

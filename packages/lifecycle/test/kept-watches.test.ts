@@ -1,11 +1,18 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { canaryStatus, dismissCanary } from '@iapeer/canary'
+import { canaryStatus, dismissCanary, ensureCanary } from '@iapeer/canary'
 import { toIdentity } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { asyncCleanups, privateDirectory, startServer, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { forgetWatch, keepWatch, listKeptWatches, rearmKept } from '../src/index.ts'
+import {
+  FleetSupervisor,
+  forgetWatch,
+  keepWatch,
+  listKeptWatches,
+  readEvents,
+  rearmKept,
+} from '../src/index.ts'
 import { readTally } from '../src/sessions/index.ts'
 
 const track = asyncCleanups()
@@ -90,3 +97,37 @@ it('a server that was restarted is watched again', async () => {
   expect(await rearmKept(root)).toMatchObject([{ result: { state: 'spawned', serverPid: second.pid } }])
   expect(await rearmKept(root)).toMatchObject([{ result: { state: 'already' } }])
 })
+
+it('a watch that is not kept gets a new recorder when it has lost its own, but not after unwatch', async () => {
+  const root = newRoot()
+  const directory = privateDirectory()
+  track(directory.remove)
+  const server = await startServer(join(directory.path, 's'))
+  track(server.end)
+  const watch = { identity: 'tmux-own', socketPath: server.socketPath, ...rootRecordLocation(root) }
+  expect(await ensureCanary(watch)).toMatchObject({ state: 'spawned' })
+  const recorder = async (): Promise<number | undefined> => {
+    const status = await canaryStatus(watch)
+    return status.state === 'armed' ? status.recorderPid : undefined
+  }
+  const first = await recorder()
+  if (first === undefined) throw new Error('the watch is not armed')
+  process.kill(first, 'SIGKILL')
+  await until('the loss', async () => (await canaryStatus(watch)).state === 'lost')
+  const supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '0.3' } })
+  await supervisor.start()
+  track(() => supervisor.stop())
+  const second = await until('a new recorder', recorder)
+  expect(second).not.toBe(first)
+  const written = async () => {
+    const { events } = await readEvents(root, { ev: ['supervise'] })
+    return events.length > 0 ? events : undefined
+  }
+  expect(await until('the event', written)).toMatchObject([
+    { identity: 'tmux-own', action: 'canary', state: 'spawned' },
+  ])
+  await dismissCanary(watch)
+  const { count } = supervisor.stats().tick
+  await until('two more ticks', () => supervisor.stats().tick.count >= count + 2)
+  expect(await recorder()).toBeUndefined()
+}, 30_000)

@@ -22,6 +22,7 @@ import {
   stopPeer,
   wakeOrSpawn,
 } from '../src/index.ts'
+import { readTally } from '../src/sessions/index.ts'
 import { roots, type TestRoot } from './support.ts'
 
 const { track, newRoot } = roots()
@@ -108,6 +109,42 @@ describe('a supervised peer', () => {
     await until('some ticks', () => next.stats().tick.count > 2)
     expect(next.deathCounts()).toEqual({})
   }, 30_000)
+
+  it('that fails again and again is notified once, as given up, with the reason on its screen', async () => {
+    const testRoot = newRoot()
+    const { root, path } = testRoot
+    const notified = join(path, 'notified')
+    mkdirSync(join(root, 'hooks'), { recursive: true })
+    writeFileSync(join(root, 'hooks', 'on-death'), `#!/bin/sh\ncat >> '${notified}'\n`, { mode: 0o700 })
+    const entry = await keptAlive(testRoot, [
+      'sh',
+      '-c',
+      'sleep 0.3; echo "Error: API key expired (401)"; sleep 0.7; exit 1',
+    ])
+    const errors = await supervise(root)
+    await launchPeer(root, entry)
+    await until(
+      'the notification',
+      () => existsSync(notified) && readFileSync(notified, 'utf8').endsWith('\n'),
+      40_000,
+    )
+    const [line = '', ...more] = readFileSync(notified, 'utf8').trimEnd().split('\n')
+    expect(more).toEqual([])
+    expect(JSON.parse(line)).toMatchObject({
+      kind: 'gave-up',
+      identity: BOB,
+      next: 'not restarted: 3 deaths in 5 min',
+      lastLine: 'Error: API key expired (401)',
+      verdict: 'agent-failed',
+    })
+    const { endings } = await readTally(root, BOB)
+    expect(endings.map(({ next, attempt, attempts }) => [next, attempt, attempts])).toEqual([
+      ['start', 1, 2],
+      ['start', 2, 2],
+      ['crash-loop', undefined, undefined],
+    ])
+    expect(errors).toEqual([])
+  }, 60_000)
 
   it('that is kept alive is restarted, but not in a crash loop until it is reset', async () => {
     const testRoot = newRoot()

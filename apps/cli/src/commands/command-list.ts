@@ -49,6 +49,8 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     'daemon stop': () => import('./daemon/daemon-stop.ts'),
     'daemon status': () => import('./daemon/daemon-status.ts'),
     'daemon logs': () => import('./daemon/daemon-logs.ts'),
+    'notify list': () => import('./notify/notify-list.ts'),
+    'notify test': () => import('./notify/notify-test.ts'),
     'service install': () => import('./host/service-install.ts'),
     'service uninstall': () => import('./host/service-uninstall.ts'),
     'service status': () => import('./host/service-status.ts'),
@@ -59,6 +61,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
 /** The first words of commands of two words, with their summaries. */
 export const PARENTS: Readonly<Record<string, string>> = {
   daemon: 'control the daemon, which restarts peers and sends notifications',
+  notify: 'print where notifications go, and send a sample',
   service: 'run the daemon under systemd or launchd, as your user',
 }
 

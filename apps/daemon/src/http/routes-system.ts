@@ -30,7 +30,7 @@ export function systemRoutes({
 }: SystemParts): BoundRoutes<'health' | 'version' | 'metrics' | 'openapi'> {
   return {
     health: jsonRoute('health', async ({ context }) => {
-      const { canaries, problems, supervisor } = await fleet.health()
+      const { canaries, problems, notifications, supervisor } = await fleet.health()
       const stalled = isStalled(supervisor?.lastSweepAt, startedAt, Date.now())
       if (stalled) context.status(503)
       return {
@@ -43,6 +43,7 @@ export function systemRoutes({
         eventClients: clients.size,
         canaries,
         problems,
+        notifications,
         ...(supervisor === undefined ? {} : { supervisor }),
       }
     }),

@@ -1,4 +1,12 @@
 export {
+  NOTIFY_FORMATS,
+  type NotifyFormat,
+  type NotifyTarget,
+  parseNotifyUrl,
+  wordsOf,
+} from './notify-url.ts'
+export { DEFAULT_NOTIFY_WORDS, NOTIFY_WORDS, type NotifyWord, QUIET_HOURS } from './notify-words.ts'
+export {
   checkSetting,
   describeDefault,
   describeNumber,

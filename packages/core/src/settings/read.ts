@@ -62,9 +62,12 @@ export function readSwitch(env: Env, setting: SwitchSetting): boolean {
   throw invalid(setting, text, 'on or off')
 }
 
-/** Reads a text. An empty text counts as unset. */
-export const readText = (env: Env, setting: TextSetting): string | undefined =>
-  env[setting.variable] || undefined
+/** Reads a text. An empty text counts as unset. @throws IapeerError `bad-setting` if the setting does not accept it */
+export function readText(env: Env, setting: TextSetting): string | undefined {
+  const text = env[setting.variable] || undefined
+  if (text === undefined || setting.accepts === undefined || setting.accepts.test(text)) return text
+  throw invalid(setting, text, setting.accepts.expected)
+}
 
 /**
  * Reads the address of a service: an http or https URL without a user name or password. An empty text counts as unset.
@@ -85,4 +88,5 @@ export function checkSetting(env: Env, setting: Setting): void {
   if (setting.type === 'number') readNumber(env, setting)
   if (setting.type === 'switch') readSwitch(env, setting)
   if (setting.type === 'URL') readUrl(env, setting)
+  if (setting.type === 'text') readText(env, setting)
 }

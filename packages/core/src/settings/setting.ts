@@ -42,6 +42,12 @@ export interface TextSetting extends SettingBase {
   readonly type: 'path' | 'search path' | 'text'
   /** The default, in words. */
   readonly default: string | undefined
+  /** What the setting accepts. @default any text */
+  readonly accepts?: {
+    readonly test: (text: string) => boolean
+    /** What is expected, for the error: `HH:MM-HH:MM`. */
+    readonly expected: string
+  }
 }
 
 /** The address of a service that iapeer sends to. */

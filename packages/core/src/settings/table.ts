@@ -1,9 +1,13 @@
 import { LOG_KEEP, LOG_MAX_BYTES } from '../storage/rotate-log.ts'
+import { parseNotifyUrl, wordsOf } from './notify-url.ts'
+import { DEFAULT_NOTIFY_WORDS, NOTIFY_WORDS, QUIET_HOURS } from './notify-words.ts'
 import type { Setting } from './setting.ts'
 
 /** Readers of a log look for rotated files up to this number. */
 const MAX_KEEP = 999
 const MAX_BYTES = 1024 ** 4
+
+const isNotifyWord = (word: string): boolean => NOTIFY_WORDS.some((one) => one === word)
 
 /** Every setting of iapeer, in the order of the documentation. */
 export const SETTINGS = {
@@ -150,8 +154,8 @@ export const SETTINGS = {
     variable: 'IAPEER_NOTIFY',
     type: 'switch',
     default: false,
-    description: 'Whether the daemon shows a desktop notification for each death or incident.',
-    readBy: ['daemon'],
+    description: 'Whether the daemon shows notifications on the desktop.',
+    readBy: ['commands', 'daemon'],
     service: 'recorded',
   },
   webhookUrl: {
@@ -159,10 +163,55 @@ export const SETTINGS = {
     variable: 'IAPEER_WEBHOOK_URL',
     type: 'URL',
     default: undefined,
-    description: 'The address that the daemon posts each death or incident to, as JSON.',
-    readBy: ['daemon'],
+    description:
+      'The address that the daemon posts notifications to: in the format of Slack, Discord, Telegram or ntfy.sh for their hosts, else as JSON.',
+    readBy: ['commands', 'daemon'],
     secret: true,
     service: 'withheld',
+  },
+  notifyUrls: {
+    key: 'notify.urls',
+    variable: 'IAPEER_NOTIFY_URLS',
+    type: 'text',
+    default: undefined,
+    description:
+      'Further addresses that the daemon posts notifications to, separated by spaces, each with its format if the host does not show it: `ntfy+https://host/topic`.',
+    accepts: {
+      test: (text) => wordsOf(text).every((one) => parseNotifyUrl(one) !== undefined),
+      expected:
+        'http or https URLs without a user name or password, with json+, ntfy+, slack+, discord+ or telegram+ before them if the host does not show the format; ntfy needs a topic, Telegram /bot<token>/sendMessage?chat_id=<id>',
+    },
+    readBy: ['commands', 'daemon'],
+    secret: true,
+    service: 'withheld',
+  },
+  notifyKinds: {
+    key: 'notify.kinds',
+    variable: 'IAPEER_NOTIFY_KINDS',
+    type: 'text',
+    default: DEFAULT_NOTIFY_WORDS,
+    description:
+      'What is notified: `death`, `death-not-restarted`, `restarted`, `recovered`, `gave-up`, `incident`, `blocked`, `daemon-problem`, separated by commas, or `all`.',
+    accepts: {
+      test: (text) => wordsOf(text).every(isNotifyWord),
+      expected: `words out of ${NOTIFY_WORDS.join(', ')}, separated by commas`,
+    },
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
+  },
+  quietHours: {
+    key: 'notify.quiet_hours',
+    variable: 'IAPEER_QUIET_HOURS',
+    type: 'text',
+    default: undefined,
+    description:
+      'The local time, for example `22:00-07:00`, in which notifications other than `gave-up`, `incident` and `daemon-problem` wait until its end.',
+    accepts: {
+      test: (text) => QUIET_HOURS.test(text),
+      expected: 'two times of day, for example 22:00-07:00',
+    },
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
   },
   port: {
     key: 'api.port',

@@ -29,6 +29,8 @@ export type DaemonStatus =
       readonly lastSweepAt?: string
       /** The reasons why deaths cannot be recorded, one line each. */
       readonly problems: readonly string[]
+      /** Where it sends notifications, without secrets; absent where an earlier daemon does not say. */
+      readonly notifications?: readonly { readonly name: string; readonly where: string }[]
     }
 
 async function holderOf(root: string): Promise<LockHolder | undefined> {
@@ -85,6 +87,7 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
     health: status,
     ...(lastSweepAt === undefined ? {} : { lastSweepAt }),
     problems,
+    ...(found.health.notifications === undefined ? {} : { notifications: found.health.notifications }),
   }
 }
 

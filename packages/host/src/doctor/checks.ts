@@ -3,6 +3,7 @@ import { daemon, sharedUnit } from './checks/daemon.ts'
 import { modes, registry, setAside, temporaries } from './checks/files.ts'
 import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
 import { logout } from './checks/login.ts'
+import { notifications } from './checks/notifications.ts'
 import { recordDirectories } from './checks/record-directories.ts'
 import { service } from './checks/service.ts'
 import { signals } from './checks/signals.ts'
@@ -25,6 +26,7 @@ export const CHECKS: readonly Check[] = [
   tmuxServers,
   sockets,
   daemon,
+  notifications,
   service,
   sharedUnit,
   canaries,

@@ -42,6 +42,8 @@ export interface KnownDaemon {
   readonly version?: string
   /** Why the running daemon does not supervise the peers. @default it supervises them */
   readonly fault?: 'stalled' | 'unresponsive'
+  /** Where it sends notifications, without secrets. Undefined if the daemon did not report it. */
+  readonly notifications?: readonly { readonly name: string; readonly where: string }[]
 }
 
 /** The input of every check. */

@@ -33,4 +33,11 @@ export {
   statusesOf,
   statusOf,
 } from './status.ts'
-export { changeTally, countedCrashes, type LastEnd, readTally, type Tally } from './tally.ts'
+export {
+  changeTally,
+  countedCrashes,
+  type LastEnd,
+  readTally,
+  type SessionEnding,
+  type Tally,
+} from './tally.ts'

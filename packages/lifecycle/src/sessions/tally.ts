@@ -10,8 +10,10 @@ const ENDINGS_MAX = 16
 /** How many topics are kept. */
 const TOPICS_MAX = 16
 
+const NEXT_STEPS = ['stay-down', 'crash-loop', 'start'] as const
+
 /** The end of one session. */
-interface Ending {
+export interface SessionEnding {
   readonly gen: string
   /** ISO-8601 UTC. */
   readonly ts: string
@@ -23,6 +25,17 @@ interface Ending {
   readonly incident?: string | undefined
   /** Set where the peer was renamed since: the identity in the id of its record. */
   readonly recordedAs?: string | undefined
+  /** What was decided to follow it; undefined where no daemon decided. */
+  readonly next?: (typeof NEXT_STEPS)[number] | undefined
+  /** When the restart that follows it is due, ISO-8601 UTC. */
+  readonly startAt?: string | undefined
+  /** Which of the restarts before it counts as a crash loop that restart is, from 1, and how many these are. */
+  readonly attempt?: number | undefined
+  readonly attempts?: number | undefined
+  /** For a crash loop: the number of crashes within its window. */
+  readonly crashes?: number | undefined
+  /** The window of a crash loop, in seconds. */
+  readonly window?: number | undefined
 }
 
 const LAST_ENDS = ['crash', 'self-close', 'idle', 'stopped', 'reboot'] as const
@@ -32,7 +45,7 @@ export type LastEnd = (typeof LAST_ENDS)[number]
 /** The recent history of an identity and its planned start: `state/lifecycle/<identity>.tally`. */
 export interface Tally {
   /** Oldest first, at most 16. */
-  readonly endings: readonly Ending[]
+  readonly endings: readonly SessionEnding[]
   /** When it entered a crash loop, ISO-8601; undefined while it is not in one. */
   readonly loopSince?: string | undefined
   /** The number of restarts in a row without a healthy session in between. */
@@ -50,11 +63,20 @@ const EMPTY_TALLY: Tally = { endings: [], restarts: 0, topics: [] }
 const pathOf = (root: string, identity: Identity): string =>
   join(rootLayout(root).lifecycleStateDir, `${identity}.tally`)
 
-function parseEnding(value: unknown): Ending[] {
+function parseEnding(value: unknown): SessionEnding[] {
   const { gen, ts, crash, death, incident, recordedAs } = fieldsOf(value)
   const [ofGen, at] = [text(gen), text(ts)]
   if (ofGen === undefined || at === undefined) return []
   const named = text(recordedAs)
+  const known = fieldsOf(value)
+  const plan = {
+    next: word(known['next'], NEXT_STEPS),
+    startAt: text(known['startAt']),
+    attempt: number(known['attempt']),
+    attempts: number(known['attempts']),
+    crashes: number(known['crashes']),
+    window: number(known['window']),
+  }
   return [
     {
       gen: ofGen,
@@ -63,6 +85,7 @@ function parseEnding(value: unknown): Ending[] {
       death: death === true,
       incident: text(incident),
       ...(named === undefined ? {} : { recordedAs: named }),
+      ...Object.fromEntries(Object.entries(plan).filter(([, one]) => one !== undefined)),
     },
   ]
 }

@@ -1,4 +1,4 @@
-import { ensureCanary, listCanaries } from '@iapeer/canary'
+import { type EnsureResult, ensureCanary, listCanaries } from '@iapeer/canary'
 import { errnoOf } from '@iapeer/core/errors'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import type { EventLog } from '../eventlog/index.ts'
@@ -35,6 +35,19 @@ export class Recorders {
   }
 
   /**
+   * Starts a new recorder for each running server that has lost it and is not the server of a session, such as that of
+   * `iapeer watch`.
+   */
+  async replaceWatches(sessions: readonly PeerSession[]): Promise<void> {
+    const ofPeers = new Set(sessions.map(({ socketPath }) => socketPath))
+    for (const { state, identity, recordedAs, socketPath } of await listCanaries(
+      rootRecordLocation(this.#root),
+    ))
+      if (state === 'lost' && !ofPeers.has(socketPath))
+        await this.#arm(identity, { identity: recordedAs, socketPath })
+  }
+
+  /**
    * Returns whether the recorder of a session is gone. Signal 0 shows that at once and is cheap. If another process has its pid
    * now, {@link refresh} finds out, because it compares start tokens.
    */
@@ -55,6 +68,17 @@ export class Recorders {
   async replace(session: PeerSession): Promise<void> {
     const { identity, recordedAs, socketPath } = session
     const wanted = { identity: recordedAs ?? identity, socketPath }
+    const result = await this.#arm(identity, wanted)
+    await this.refresh()
+    // A recorder that could not be replaced is tried again at the next tick, not at every sweep.
+    if (result.state === 'failed') this.forget(session)
+  }
+
+  /** Arms a watch, and writes one event with the result. */
+  async #arm(
+    identity: string,
+    wanted: { readonly identity: string; readonly socketPath: string },
+  ): Promise<EnsureResult> {
     const result = await ensureCanary({ ...wanted, ...rootRecordLocation(this.#root) })
     const why = 'reason' in result ? { why: result.reason } : {}
     const event = {
@@ -65,8 +89,6 @@ export class Recorders {
       origin: 'retrofit',
     } as const
     await this.#log.note({ ...event, ...why })
-    await this.refresh()
-    // A recorder that could not be replaced is tried again at the next tick, not at every sweep.
-    if (result.state === 'failed') this.forget(session)
+    return result
   }
 }

@@ -4,6 +4,7 @@ import { entryWithIdentity, listPeers } from '@iapeer/core/registry'
 import type { EventLog } from '../eventlog/index.ts'
 import { launchPeer } from '../launch/index.ts'
 import { changeTally, hasMark, listTallies, readTally, type Tally, withIdentity } from '../sessions/index.ts'
+import type { Notices } from './notices.ts'
 import { backOffMs, type NextStep } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
 import { isInLoop, withNextStep } from './settle-and-plan.ts'
@@ -17,6 +18,7 @@ interface RestartOptions {
   readonly random: () => number
   /** The environment that peers inherit. */
   readonly env: NodeJS.ProcessEnv
+  readonly notices: Pick<Notices, 'restarted' | 'gaveUp'>
 }
 
 /** Counts a failed launch as a crash, so that a peer that cannot start ends in a crash loop and is not retried forever. */
@@ -55,6 +57,7 @@ async function startDue(
     const resume = startMode === 'resume' ? { resume: true as const } : {}
     await launchPeer(root, entry, { runtime, env: options.env, due: startAt, ...resume })
     await options.log.note({ ev: 'supervise', identity, action: 'restart', mode: startMode ?? 'fresh' })
+    await options.notices.restarted(identity, Date.parse(startAt))
     return undefined
   } catch (error) {
     const reason = isIapeerError(error) ? error.code : errnoOf(error)
@@ -66,6 +69,7 @@ async function startDue(
     )
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
     await options.log.note({ ev: 'supervise', identity, action: 'restart-failed', reason, why })
+    if (tally.loopSince !== undefined) await options.notices.gaveUp(identity, tally.loopSince, why)
     return tally.startAt === undefined ? undefined : Date.parse(tally.startAt)
   }
 }

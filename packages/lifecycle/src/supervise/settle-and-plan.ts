@@ -49,6 +49,24 @@ export function withNextStep(tally: Tally, nextStep: NextStep, now: Date): Tally
   }
 }
 
+/** Returns a tally whose last ending tells what follows it, for notifications. */
+export function withPlan(
+  tally: Tally,
+  nextStep: NextStep,
+  { settings, now }: Pick<PlanContext, 'settings' | 'now'>,
+): Tally {
+  const last = tally.endings.at(-1)
+  if (last === undefined) return tally
+  const crashes = countedCrashes(tally, now, settings.crashloopWindowSecs)
+  const attempts = settings.crashloopMax - 1
+  const isCounted = crashes > 0 && crashes <= attempts
+  const plan =
+    nextStep.kind === 'start'
+      ? { startAt: tally.startAt, ...(isCounted ? { attempt: crashes, attempts } : {}) }
+      : { crashes, window: settings.crashloopWindowSecs }
+  return { ...tally, endings: [...tally.endings.slice(0, -1), { ...last, next: nextStep.kind, ...plan }] }
+}
+
 /**
  * Settles a session that has ended, and decides by the policy of the peer what follows. The plan is on disk, so it survives this
  * process.
@@ -69,7 +87,7 @@ export function settleAndPlan(
       const { restarts } = tally
       const desired = desiredStateOf({ hasMark: (of, mark) => hasMark(root, of, mark) }, now)
       nextStep = nextStepOf(input.profile ?? {}, { end, desired, restarts, inLoop, chance: input.chance })
-      return withNextStep(tally, nextStep, input.now)
+      return withPlan(withNextStep(tally, nextStep, input.now), nextStep, input)
     })
     await clearMark(root, identity, 'fresh')
     return { ...settled, nextStep }

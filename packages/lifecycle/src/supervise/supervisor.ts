@@ -20,6 +20,7 @@ import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
 import { rearmKept } from './kept-watches.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
+import { type DaemonProblem, Notices } from './notices.ts'
 import { rotatePaneLogs } from './pane-logs.ts'
 import { policyOf, profileOf } from './policies.ts'
 import { Recorders } from './recorders.ts'
@@ -37,6 +38,7 @@ const SEEN_EVERY_MS = 10_000
 /** Job keys start with a space, so that no identity can equal them. */
 const RECONCILE_KEY = ' reconcile'
 const NOTIFY_KEY = ' notify'
+const NOTICE_KEY = ' notices'
 
 /** Options of {@link FleetSupervisor}. */
 export interface SupervisorOptions {
@@ -50,6 +52,8 @@ export interface SupervisorOptions {
   readonly random?: () => number
   /** Tasks to run at the start of each tick. The key is the name that `onError` gets if the task fails. @default none */
   readonly chores?: Readonly<Record<string, () => Promise<void>>>
+  /** Returns what keeps the daemon from its work, at each tick: it is notified. @default nothing */
+  readonly problems?: () => Promise<readonly DaemonProblem[]>
 }
 
 const isReadByDaemon = ({ readBy }: Setting): boolean => readBy.includes('daemon')
@@ -65,6 +69,8 @@ export class FleetSupervisor {
   readonly #onError: (what: string, error: unknown) => void
   readonly #random: () => number
   readonly #chores: Readonly<Record<string, () => Promise<void>>>
+  readonly #problems: () => Promise<readonly DaemonProblem[]>
+  readonly #notices: Notices
   readonly #settings: SuperviseSettings
   readonly #cache
   readonly #jobs
@@ -95,7 +101,14 @@ export class FleetSupervisor {
     this.#onError = options.onError ?? (() => undefined)
     this.#random = options.random ?? Math.random
     this.#chores = options.chores ?? {}
+    this.#problems = options.problems ?? (async () => [])
     this.#settings = superviseSettings(this.#env)
+    this.#notices = new Notices(root, {
+      env: this.#env,
+      log: this.#log,
+      settings: this.#settings,
+      onWritten: () => this.#notifyBy(Date.now()),
+    })
     // An invalid setting is refused here; later it would make every event or notification fail.
     for (const setting of Object.values(SETTINGS))
       if (isReadByDaemon(setting)) checkSetting(this.#env, setting)
@@ -108,6 +121,7 @@ export class FleetSupervisor {
       log: this.#log,
       random: this.#random,
       env: this.#env,
+      notices: this.#notices,
     })
     this.#jobs = createJobs((key, error) => this.#onError(key, error))
   }
@@ -205,7 +219,9 @@ export class FleetSupervisor {
     await this.#attempt('sessions', () => rebuildSessions(this.#root))
     await this.#restarts.recall()
     const sessions = byPersonality(await this.#cache.list())
-    const running = await this.#runningAndReady([...sessions.values()].flat())
+    const all = [...sessions.values()].flat()
+    const running = await this.#runningAndReady(all)
+    this.#jobs.start(NOTICE_KEY, () => this.#notice(all, running))
     for (const entry of await listPeers(this.#root)) {
       const own = sessions.get(entry.personality) ?? []
       for (const session of own) {
@@ -222,6 +238,7 @@ export class FleetSupervisor {
     const location = rootRecordLocation(this.#root)
     await reconcile(location)
     await rearmKept(this.#root)
+    await this.#recorders.replaceWatches(await this.#cache.list())
     await rotatePaneLogs(this.#root)
     await sweepSockets(this.#root)
     await keepReserve(this.#root)
@@ -297,19 +314,33 @@ export class FleetSupervisor {
     if (deathId !== undefined && event !== undefined) {
       this.#measures.settled(ts)
       await this.#log.note({ ev: 'death', identity, gen, event, cause: end, id: deathId })
-      this.#notifyDueAt ??= Date.now()
+      this.#notifyBy(Date.now())
     }
     const plan = nextStep.kind === 'start' ? { mode: nextStep.mode, ms: nextStep.afterMs } : {}
     await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, ...plan })
   }
 
+  /** Writes the notifications that no death causes to the outbox. */
+  async #notice(sessions: readonly PeerSession[], running: ReadonlySet<PeerSession>): Promise<void> {
+    const now = new Date()
+    await this.#notices.problems(await this.#problems(), now)
+    await this.#notices.blocked(sessions, now.getTime())
+    await this.#notices.recovered(running, now.getTime())
+  }
+
+  /** Makes the next round of notifications due at a time, unless an earlier one is due. */
+  #notifyBy(atMs: number): void {
+    this.#notifyDueAt = Math.min(this.#notifyDueAt ?? atMs, atMs)
+  }
+
   async #notify(): Promise<void> {
     this.#notifyDueAt = undefined
     const options = { env: this.#env, log: this.#log, now: new Date(), signals: this.#witness }
-    const { judged, pending } = await notifyDeaths(this.#root, options)
+    const { judged, pending, nextMs } = await notifyDeaths(this.#root, options)
     for (const { record } of judged) this.#measures.death(record.cause ?? record.event)
     await forgiveIncidents(this.#root, judged, this.#settings)
-    if (pending) this.#notifyDueAt = Date.now() + SWEEP_MS
+    if (nextMs !== undefined) this.#notifyBy(nextMs)
+    if (pending) this.#notifyBy(Date.now() + SWEEP_MS)
   }
 }
 

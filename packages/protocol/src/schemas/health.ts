@@ -25,5 +25,7 @@ export const health = z.object({
   eventClients: z.int(),
   canaries: z.record(z.string(), z.int()),
   problems: z.readonly(z.array(z.object({ id: z.string(), what: z.string(), where: text }))),
+  /** Where notifications go, without secrets. Absent in the answer of an earlier daemon. */
+  notifications: z.optional(z.readonly(z.array(z.object({ name: z.string(), where: z.string() })))),
   supervisor: z.optional(supervisor),
 })

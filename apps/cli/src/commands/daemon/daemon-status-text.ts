@@ -1,5 +1,5 @@
 import { DAEMON_RESTART_HINT, type DaemonStatus } from '@iapeer/host'
-import { localTime, paint } from '../../output.ts'
+import { localTime, paint, plain } from '../../output.ts'
 
 /** Returns why a running daemon does not supervise the peers; undefined if it does, is starting or is not running. */
 export function daemonFault(status: DaemonStatus): 'stalled' | 'unresponsive' | undefined {
@@ -7,9 +7,19 @@ export function daemonFault(status: DaemonStatus): 'stalled' | 'unresponsive' | 
   return status.state === 'running' && status.health === 'stalled' ? 'stalled' : undefined
 }
 
+/** Returns where the daemon sends notifications, as one line; none where an earlier daemon does not say. */
+function notificationLines({ notifications }: Extract<DaemonStatus, { state: 'running' }>): string[] {
+  if (notifications === undefined) return []
+  if (notifications.length === 0)
+    return ['  no notification is sent: no channel is set up (iapeer notify list)']
+  const all = notifications.map(({ name, where }) => `${name}: ${plain(where)}`)
+  return [`  notifications go to ${all.join('; ')}`]
+}
+
 function runningText(status: Extract<DaemonStatus, { state: 'running' }>, since: string): string {
   const { health, lastSweepAt, version, socketPath, problems } = status
   const lines = [`  ${socketPath}`, ...problems.map((one) => `  ${paint('red', '!')} ${one}`)]
+  lines.push(...notificationLines(status))
   if (problems.length > 0) lines.push('  iapeer doctor explains what to do')
   if (health !== 'stalled')
     return [

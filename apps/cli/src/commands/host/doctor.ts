@@ -79,6 +79,7 @@ async function knownDaemon(): Promise<Pick<DoctorContext, 'daemon'>> {
     daemon: {
       pid: found.pid,
       ...('version' in found ? { version: found.version } : {}),
+      ...('notifications' in found ? { notifications: found.notifications } : {}),
       ...(fault === undefined ? {} : { fault }),
     },
   }

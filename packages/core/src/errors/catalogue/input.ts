@@ -61,6 +61,11 @@ export const INPUT_ERRORS = entries({
     summary: 'The message cannot be written as an envelope, the XML form of a message between peers.',
     hint: 'Put a long text into a file and attach it.',
   },
+  'no-such-channel': {
+    kind: 'usage',
+    summary: 'No channel of notifications has this name, or none is set up.',
+    hint: '`iapeer notify list` lists the channels and says how to set one up.',
+  },
   'bad-setting': {
     kind: 'configuration',
     summary: 'An environment variable of iapeer has an invalid value.',

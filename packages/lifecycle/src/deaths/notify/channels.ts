@@ -1,35 +1,29 @@
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { mapLimit } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import { isProgram, runProgram } from '@iapeer/core/exec'
 import { rootLayout } from '@iapeer/core/paths'
-import { readSwitch, readUrl, SETTINGS } from '@iapeer/core/settings'
 import {
-  CHANNEL_NAMES,
-  type ChannelName,
-  claimNotification,
-  type Notification,
-  type PendingNotification,
-  removePending,
-  takenPath,
-  writePending,
-} from './outbox.ts'
+  type NotifyTarget,
+  parseNotifyUrl,
+  readSwitch,
+  readText,
+  readUrl,
+  SETTINGS,
+  wordsOf,
+} from '@iapeer/core/settings'
+import { maskedUrl } from './formats.ts'
+import type { Notification } from './notification.ts'
+import { type Delivered, LIMIT_MS, postNotification } from './post.ts'
 
-/** Time limit of one delivery. */
-const LIMIT_MS = 10_000
-
-/** A notification to deliver, and where. */
-interface Delivery {
-  readonly root: string
-  readonly pending: PendingNotification
-  readonly env: NodeJS.ProcessEnv
-}
-
-interface Channel {
-  readonly isWanted: (root: string, env: NodeJS.ProcessEnv) => Promise<boolean>
-  /** Returns undefined when it was delivered or another process delivers it, else one line that says why it failed. */
-  readonly deliver: (delivery: Delivery) => Promise<string | undefined>
+/** Where notifications go. */
+export interface Channel {
+  /** `hook`, `desktop`, `webhook`, or the format of an address, with a number from the second on: `ntfy`, `ntfy-2`. */
+  readonly name: string
+  /** Where it leads, without secrets. */
+  readonly where: string
+  /** Delivers a notification, within ten seconds. */
+  readonly deliver: (notification: Notification) => Promise<Delivered>
 }
 
 const hookOf = (root: string): string => join(rootLayout(root).hooksDir, 'on-death')
@@ -45,44 +39,27 @@ async function hasHook(root: string): Promise<boolean> {
   }
 }
 
-/**
- * Claims the notification by renaming it, then executes the hook with it on standard input: the hook runs at most once, even
- * when a process is killed in between. Exits with 0 when another process has claimed it.
- */
-const CLAIM_AND_RUN =
-  'PATH=$PATH:/usr/bin:/bin mv "$0" "$1" 2>/dev/null || { [ ! -e "$0" ]; exit; }; exec "$2" <"$1"'
-
-/**
- * Runs `<root>/hooks/on-death` with the notification as JSON on its standard input; after ten seconds its process group is
- * killed.
- */
-const hook: Channel = {
-  isWanted: hasHook,
-  deliver: async ({ root, pending, env }) => {
-    const { path } = pending
-    if (!(await isProgram(hookOf(root))))
-      return (await claimNotification(pending)) ? 'hooks/on-death is not executable: chmod +x it' : undefined
-    const argv = ['/bin/sh', '-c', CLAIM_AND_RUN, path, takenPath(path), hookOf(root)] as const
-    const { exitCode, timedOut, signal } = await runProgram(argv, {
-      timeoutMs: LIMIT_MS,
-      env,
-      ownGroup: true,
-    })
-    if (exitCode === 0) return undefined
-    return timedOut
-      ? `hooks/on-death took longer than ${LIMIT_MS / 1_000} s`
-      : `hooks/on-death ${exitText(exitCode, signal)}`
-  },
-}
-
 const exitText = (exitCode: number | undefined, signal: string | undefined): string =>
   exitCode === undefined ? `was killed by ${signal ?? 'a signal'}` : `exited with code ${exitCode}`
 
+/**
+ * Runs `<root>/hooks/on-death` with the notification as JSON on its standard input; after ten seconds its process group is
+ * killed. A hook that fails is not run again: it may have acted before it failed.
+ */
+async function runHook(root: string, notification: Notification, env: NodeJS.ProcessEnv): Promise<Delivered> {
+  const failed = (why: string): Delivered => ({ ok: false, answer: `hooks/on-death ${why}` })
+  if (!(await isProgram(hookOf(root)))) return failed('is not executable: chmod +x it')
+  const input = `${JSON.stringify(notification)}\n`
+  const options = { timeoutMs: LIMIT_MS, env, ownGroup: true, input }
+  const { exitCode, timedOut, signal } = await runProgram([hookOf(root)], options)
+  if (exitCode === 0) return { ok: true, answer: 'hooks/on-death exited with code 0' }
+  return failed(timedOut ? `took longer than ${LIMIT_MS / 1_000} s` : exitText(exitCode, signal))
+}
+
 /** Shows a notification on the desktop. */
-async function notifyDesktop(
-  notification: Notification,
-  env: NodeJS.ProcessEnv,
-): Promise<string | undefined> {
+async function notifyDesktop(notification: Notification, env: NodeJS.ProcessEnv): Promise<Delivered> {
+  const { summary, next } = notification
+  const text = next === undefined ? summary : `${summary} (${next})`
   const argv: readonly [string, ...string[]] =
     process.platform === 'darwin'
       ? [
@@ -93,96 +70,53 @@ async function notifyDesktop(
           'display notification (item 1 of argv) with title "iapeer"',
           '-e',
           'end run',
-          notification.summary,
+          text,
         ]
-      : ['notify-send', '--app-name=iapeer', '--', 'iapeer', notification.summary]
+      : ['notify-send', '--app-name=iapeer', '--', 'iapeer', text]
   const { exitCode, signal, missing } = await runProgram(argv, { timeoutMs: LIMIT_MS, env })
-  if (exitCode === 0) return undefined
-  return missing ? `${argv[0]} is not installed` : `${argv[0]} ${exitText(exitCode, signal)}`
-}
-
-/** Posts a notification as JSON. The returned text never has the URL, which can contain a secret. */
-async function postNotification(notification: Notification, url: URL): Promise<string | undefined> {
-  try {
-    const answer = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(notification),
-      signal: AbortSignal.timeout(LIMIT_MS),
-    })
-    await answer.body?.cancel()
-    return answer.ok ? undefined : `the webhook answered ${answer.status}`
-  } catch (error) {
-    // The network or the time limit. A message of fetch can contain the URL.
-    if (!(error instanceof Error)) return 'the webhook failed'
-    return `the webhook failed: ${errnoOf(error.cause) ?? error.name}`
+  if (exitCode === 0) return { ok: true, answer: `${argv[0]} exited with code 0` }
+  return {
+    ok: false,
+    answer: missing ? `${argv[0]} is not installed` : `${argv[0]} ${exitText(exitCode, signal)}`,
   }
 }
 
-/** Wanted with `IAPEER_NOTIFY=1`. */
-const desktop: Channel = {
-  isWanted: async (_root, env) => readSwitch(env, SETTINGS.desktopNotifications),
-  deliver: async ({ pending, env }) =>
-    (await claimNotification(pending)) ? notifyDesktop(pending.notification, env) : undefined,
-}
+const postTo = (name: string, target: NotifyTarget): Channel => ({
+  name,
+  where: `${maskedUrl(target.url)} (${target.format})`,
+  deliver: (notification) =>
+    postNotification(notification, target, name === 'webhook' ? 'the webhook' : name),
+})
 
-/** Wanted with `IAPEER_WEBHOOK_URL`. */
-const webhook: Channel = {
-  isWanted: async (_root, env) => readUrl(env, SETTINGS.webhookUrl) !== undefined,
-  deliver: async ({ pending, env }) => {
-    const url = readUrl(env, SETTINGS.webhookUrl)
-    return url !== undefined && (await claimNotification(pending))
-      ? postNotification(pending.notification, url)
-      : undefined
-  },
-}
-
-const CHANNELS = { hook, desktop, webhook } as const satisfies Record<ChannelName, Channel>
-
-/** Writes a notification to the outbox, once for each channel that is set up. */
-export async function enqueueNotification(
-  root: string,
-  notification: Notification,
-  env: NodeJS.ProcessEnv,
-): Promise<PendingNotification[]> {
-  const pending: PendingNotification[] = []
-  for (const channel of CHANNEL_NAMES)
-    if (await CHANNELS[channel].isWanted(root, env))
-      pending.push(await writePending(root, channel, notification))
-  return pending
-}
-
-/** How many notifications are delivered at a time: a delivery that hangs delays few others. */
-const AT_ONCE = 4
-
-/** A notification that could not be delivered, and why: one line. */
-export interface DeliveryFailure {
-  readonly pending: PendingNotification
-  readonly why: string
-}
-
-async function deliverOne(delivery: Delivery): Promise<string | undefined> {
-  const { isWanted, deliver } = CHANNELS[delivery.pending.channel]
-  try {
-    const why = (await isWanted(delivery.root, delivery.env)) ? await deliver(delivery) : undefined
-    await removePending(delivery.pending)
-    return why
-  } catch (error) {
-    // A file system error of this notification: the others are still delivered.
-    if (errnoOf(error) === undefined || !(error instanceof Error)) throw error
-    return error.message
-  }
-}
-
-/** Delivers notifications, each to its channel. @returns those that failed */
-export async function deliverPending(
-  root: string,
-  all: readonly PendingNotification[],
-  env: NodeJS.ProcessEnv,
-): Promise<readonly DeliveryFailure[]> {
-  const failures = await mapLimit(all, AT_ONCE, async (pending) => {
-    const why = await deliverOne({ root, pending, env })
-    return why === undefined ? undefined : { pending, why }
+/** Returns the channels of `IAPEER_NOTIFY_URLS`, named after their formats. */
+function addressed(env: NodeJS.ProcessEnv): Channel[] {
+  const counts = new Map<string, number>()
+  return wordsOf(readText(env, SETTINGS.notifyUrls) ?? '').flatMap((text) => {
+    const target = parseNotifyUrl(text)
+    if (target === undefined) return []
+    const count = (counts.get(target.format) ?? 0) + 1
+    counts.set(target.format, count)
+    return postTo(count === 1 ? target.format : `${target.format}-${count}`, target)
   })
-  return failures.filter((one) => one !== undefined)
+}
+
+/** Returns the channels that are set up, by the root and the environment. @throws IapeerError `bad-setting` */
+export async function channelsOf(root: string, env: NodeJS.ProcessEnv): Promise<readonly Channel[]> {
+  const channels: Channel[] = []
+  if (await hasHook(root))
+    channels.push({
+      name: 'hook',
+      where: hookOf(root),
+      deliver: (notification) => runHook(root, notification, env),
+    })
+  if (readSwitch(env, SETTINGS.desktopNotifications))
+    channels.push({
+      name: 'desktop',
+      where: process.platform === 'darwin' ? 'osascript' : 'notify-send',
+      deliver: (notification) => notifyDesktop(notification, env),
+    })
+  const webhook = readUrl(env, SETTINGS.webhookUrl)
+  const target = webhook && (parseNotifyUrl(webhook.href) ?? { format: 'json' as const, url: webhook })
+  if (target !== undefined) channels.push(postTo('webhook', target))
+  return [...channels, ...addressed(env)]
 }

@@ -31,3 +31,22 @@ export async function writeNotified(root: string, notified: Iterable<string>): P
   const newest = [...notified].slice(-REMEMBERED)
   await replaceFile(join(rootLayout(root).lifecycleStateDir, FILE), `${JSON.stringify(newest)}\n`)
 }
+
+/** The last change of each root: changes of one process follow each other, so that none is lost. */
+const lastChange = new Map<string, Promise<unknown>>()
+
+/** Adds the ids of what was notified. This process is the only one that notifies: it holds the lock of the daemon. */
+export async function addNotified(root: string, ids: Iterable<string>): Promise<void> {
+  const before = lastChange.get(root) ?? Promise.resolve()
+  const change = before.then(async () => {
+    const known = (await readNotified(root)) ?? new Set<string>()
+    const added = [...ids].filter((id) => !known.has(id))
+    if (added.length > 0) await writeNotified(root, [...known, ...added])
+  })
+  // The caller gets the failure; the next change starts anyway.
+  lastChange.set(
+    root,
+    change.catch(() => undefined),
+  )
+  await change
+}

@@ -3,10 +3,11 @@ import type { ExitRecord } from '@iapeer/forensics'
 import type { EventLog } from '../../eventlog/index.ts'
 import { collectAddenda, type EvidenceOptions, YOUNGEST_MS } from '../evidence/addendum.ts'
 import { type JudgedDeath, judgeAmong, readDeathRecords } from '../judge.ts'
-import { deathViewOf } from '../report.ts'
-import { deliverPending, enqueueNotification } from './channels.ts'
-import { readNotified, writeNotified } from './notified.ts'
-import { listPending, type Notification, type PendingNotification } from './outbox.ts'
+import { compose } from './compose.ts'
+import type { Notification } from './notification.ts'
+import { addNotified, readNotified, writeNotified } from './notified.ts'
+import { type DeliveryFailure, deliverPending, enqueueNotification, listPending } from './outbox.ts'
+import { isExpected, isNotified, notifiedWords } from './policy.ts'
 
 /** Deaths of one cause follow each other within this time: a death waits this long for its incident to be complete. */
 const GATHER_MS = YOUNGEST_MS
@@ -35,19 +36,6 @@ function groupByIncident(deaths: readonly JudgedDeath[]): JudgedDeath[][] {
     else group.push(death)
   }
   return [...groups.values()]
-}
-
-function notificationOf(group: readonly JudgedDeath[]): Notification | undefined {
-  const [first] = group
-  if (first === undefined) return undefined
-  const { record, judged, incident } = first
-  const { verdict, confidence } = judged
-  const deaths = group.map(deathViewOf)
-  const common = { schemaVersion: 1, verdict, confidence, deaths } as const
-  if (incident === undefined || group.length === 1)
-    return { ...common, id: record.id, kind: 'death', summary: `${record.identity}: ${judged.summary}` }
-  const summary = `${group.length} peers died of one cause (${incident.cause}): ${judged.summary}`
-  return { ...common, id: incident.id, kind: 'incident', summary }
 }
 
 /** Logs the verdict of each death, and the incident that they are part of. */
@@ -90,37 +78,41 @@ export async function beginNotifying(root: string, now: Date): Promise<ReadonlyS
 }
 
 /** Returns the identity that a notification is about, for the log; of an incident, its first. */
-function identityOf({ notification }: PendingNotification): string {
-  const [death] = notification.deaths
+function identityOf({ identity, deaths }: Notification): string {
+  const [death] = deaths
   // A notification of an earlier version may have only the id, which begins with the identity.
-  return death?.identity ?? death?.id.replace(/-[^-]*$/, '') ?? ''
+  return identity ?? death?.identity ?? death?.id.replace(/-[^-]*$/, '') ?? ''
 }
 
-/** Delivers notifications, and logs each failure under the peer that it is about. */
-async function deliver(
-  root: string,
-  outbox: readonly PendingNotification[],
-  { env, log }: NotifyOptions,
+async function noteFailure(
+  log: EventLog,
+  { notification, why, retryMs, attempts }: DeliveryFailure,
 ): Promise<void> {
-  for (const { pending, why } of await deliverPending(root, outbox, env))
-    await log.note({ ev: 'supervise', identity: identityOf(pending), action: 'notify-failed', why })
+  // One event for a channel that fails all day, and one when the notification is dropped.
+  if (retryMs !== undefined && attempts > 1) return
+  const text = retryMs === undefined ? why : `${why}; it is tried again for a day`
+  await log.note({ ev: 'supervise', identity: identityOf(notification), action: 'notify-failed', why: text })
 }
 
-/** Delivers notifications that a killed process left in the outbox. @returns the ids of all deaths that were notified so far */
-async function deliverStale(
-  root: string,
-  notified: ReadonlySet<string>,
-  options: NotifyOptions,
-): Promise<ReadonlySet<string>> {
-  const stale = await listPending(root)
-  if (stale.length === 0) return notified
-  const all = new Set([
-    ...notified,
-    ...stale.flatMap(({ notification }) => notification.deaths.map(({ id }) => id)),
+/** Delivers what is due, and logs each failure under the peer that it is about. @returns when the next is due */
+async function deliver(root: string, { env, log, now }: NotifyOptions): Promise<number | undefined> {
+  const { failures, nextMs } = await deliverPending(root, env, now)
+  for (const failure of failures) await noteFailure(log, failure)
+  return nextMs
+}
+
+/**
+ * Notes the deaths in the outbox as notified: a process that was killed may have written them there only.
+ * @returns the ids of everything that was notified so far
+ */
+async function withPending(root: string, notified: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  const found = (await listPending(root)).flatMap(({ notification: { id, deaths } }) => [
+    id,
+    ...deaths.map((death) => death.id),
   ])
-  await writeNotified(root, all)
-  await deliver(root, stale, options)
-  return all
+  if (found.every((id) => notified.has(id))) return notified
+  await addNotified(root, found)
+  return new Set([...notified, ...found])
 }
 
 /**
@@ -143,36 +135,71 @@ async function collectDue(
   return { due, pending: due.length < groups.length }
 }
 
-/** Writes notifications to the outbox, and notes their deaths as notified. @returns the notifications to deliver */
-async function enqueue(
+async function put(
   root: string,
-  due: readonly JudgedDeath[][],
-  { notified, env, log }: NotifyOptions & { readonly notified: ReadonlySet<string> },
-): Promise<PendingNotification[]> {
-  const outbox: PendingNotification[] = []
-  const known = new Set(notified)
-  for (const group of due) {
-    for (const { record } of group) known.add(record.id)
-    const notification = notificationOf(group)
-    if (notification !== undefined) outbox.push(...(await enqueueNotification(root, notification, env)))
-    await writeNotified(root, known)
-    await noteVerdicts(log, group)
+  notification: Notification,
+  { env, log, now }: NotifyOptions,
+): Promise<void> {
+  for (const channel of await enqueueNotification(root, notification, env, now)) {
+    const why = `the outbox is full: the notification for ${channel} is dropped`
+    await log.note({ ev: 'supervise', identity: identityOf(notification), action: 'notify-failed', why })
   }
-  return outbox
+}
+
+/** Writes the notifications that the settings ask for to the outbox, and notes their deaths as notified. */
+async function enqueue(root: string, due: readonly JudgedDeath[][], options: NotifyOptions): Promise<void> {
+  const words = notifiedWords(options.env)
+  for (const group of due) {
+    const composed = await compose(root, group, options.now)
+    const isWanted =
+      composed !== undefined &&
+      isNotified(words, composed.notification.kind, composed.isRestarted) &&
+      (composed.notification.kind !== 'death' || words.has('all') || !group.every(isExpected))
+    if (isWanted) await put(root, composed.notification, options)
+    await addNotified(
+      root,
+      group.map(({ record }) => record.id),
+    )
+    await noteVerdicts(options.log, group)
+  }
 }
 
 /**
- * Judges and notifies the deaths that were not notified yet, with one notification for an incident. A death whose incident may
- * be incomplete waits. A notification is written to the outbox, its deaths are noted as notified, then the process that delivers
- * it claims it: when a process is killed in between, nothing is delivered twice, and the next process delivers the rest.
- * @returns the deaths that were judged, and whether others wait
+ * Writes a notification that is not about a recorded death to the outbox, once for each id, if the settings ask for it.
+ * @returns whether it was written now
  */
-export async function notifyDeaths(
+export async function notifyOnce(
   root: string,
+  notification: Notification,
   options: NotifyOptions,
-): Promise<{ readonly judged: readonly JudgedDeath[]; readonly pending: boolean }> {
-  const notified = await deliverStale(root, await beginNotifying(root, options.now), options)
+): Promise<boolean> {
+  if (!isNotified(notifiedWords(options.env), notification.kind, false)) return false
+  const notified = await beginNotifying(root, options.now)
+  if (notified.has(notification.id)) return false
+  await put(root, notification, options)
+  await addNotified(root, [notification.id])
+  return true
+}
+
+/** The result of {@link notifyDeaths}. */
+export interface NotifyResult {
+  /** The deaths that were judged. */
+  readonly judged: readonly JudgedDeath[]
+  /** Whether other deaths wait for their incident to be complete. */
+  readonly pending: boolean
+  /** When the next notification in the outbox is due, in milliseconds since the epoch. */
+  readonly nextMs: number | undefined
+}
+
+/**
+ * Judges the deaths that were not notified yet, writes the notifications that the settings ask for to the outbox, with one for an
+ * incident, and delivers what is due. A death whose incident may be incomplete waits. A notification is in the outbox before its
+ * deaths are noted as notified, and stays there until it is delivered: a kill in between loses nothing, and a notification that
+ * was being delivered then is delivered again.
+ */
+export async function notifyDeaths(root: string, options: NotifyOptions): Promise<NotifyResult> {
+  const notified = await withPending(root, await beginNotifying(root, options.now))
   const { due, pending } = await collectDue(root, notified, options)
-  await deliver(root, await enqueue(root, due, { ...options, notified }), options)
-  return { judged: due.flat(), pending }
+  await enqueue(root, due, options)
+  return { judged: due.flat(), pending, nextMs: await deliver(root, options) }
 }

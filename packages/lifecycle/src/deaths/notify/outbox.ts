@@ -1,104 +1,200 @@
-import { rename, rm, stat } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { mapLimit } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
-import { parseJson } from '@iapeer/core/json'
+import { fieldsOf, list, parseJson } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
-import { makePrivateDirectory, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { Spool, type SpoolFile } from '@iapeer/core/spool'
+import { namesIn, readRegularFile } from '@iapeer/core/storage'
+import { type Channel, channelsOf } from './channels.ts'
+import { NOTIFICATION_KINDS, type Notification } from './notification.ts'
+import { sendAtMs } from './policy.ts'
 
-/** The message about one death, or about the deaths of one incident. */
-export interface Notification {
-  readonly schemaVersion: 1
-  /** The id of the incident or of the death. */
-  readonly id: string
-  readonly kind: 'death' | 'incident'
-  /** One sentence. */
-  readonly summary: string
-  readonly verdict: string
-  readonly confidence: string
-  readonly deaths: readonly { readonly id: string; readonly identity?: string }[]
-}
-
-export const CHANNEL_NAMES = ['hook', 'desktop', 'webhook'] as const
-export type ChannelName = (typeof CHANNEL_NAMES)[number]
-
-/**
- * A notification for one channel: `state/lifecycle/outbox/<id>.<channel>.json`. A process claims it by renaming it to `.taken`
- * before it delivers it, so it is delivered once; a notification that a killed process did not claim is delivered by the next.
- */
-export interface PendingNotification {
-  readonly path: string
-  readonly channel: ChannelName
-  readonly notification: Notification
-}
-
-/** A `.taken` file older than this is removed. */
-const TAKEN_MS = 60_000
-
+/** Notifications wait here until they are delivered: `state/lifecycle/outbox`, one entry for each channel. */
 const directoryOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'outbox')
 /** The name of the outbox in earlier versions: its files are delivered, none are added. */
 const formerDirectoryOf = (root: string): string => join(rootLayout(root).lifecycleStateDir, 'news')
 
-export const takenPath = (path: string): string => path.replace(/\.json$/, '.taken')
+const outboxOf = (root: string): Spool => new Spool(directoryOf(root))
 
-export async function writePending(
-  root: string,
-  channel: ChannelName,
-  notification: Notification,
-): Promise<PendingNotification> {
-  await makePrivateDirectory(directoryOf(root))
-  const path = join(directoryOf(root), `${notification.id.replace(/[^\w-]/g, '_')}.${channel}.json`)
-  await replaceFile(path, `${JSON.stringify(notification)}\n`)
-  return { path, channel, notification }
-}
+/** The channels of earlier versions, whose files are named `<id>.<channel>.json`. */
+const FORMER_NAME = /^([\w-]+)\.(hook|desktop|webhook)\.json$/
 
-/** Claims a notification. @returns whether this process is to deliver it */
-export async function claimNotification({ path }: PendingNotification): Promise<boolean> {
-  try {
-    await rename(path, takenPath(path))
-    return true
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false
-    throw error
+const keyOf = (channel: string, id: string): string => `${channel}_${id.replace(/[^\w-]/g, '_').slice(-110)}`
+const channelOf = ({ key }: { readonly key: string }): string => key.slice(0, key.indexOf('_'))
+
+function parseNotification(text: string): Notification | undefined {
+  const { id, kind, summary, verdict, confidence, next, lastLine, identity, deaths } = fieldsOf(
+    parseJson(text),
+  )
+  const known = NOTIFICATION_KINDS.find((one) => one === kind)
+  if (typeof id !== 'string' || known === undefined || !Array.isArray(deaths)) return undefined
+  const optional = { verdict, confidence, next, lastLine, identity }
+  const texts = Object.entries(optional).filter(([, value]) => typeof value === 'string')
+  return {
+    schemaVersion: 1,
+    id,
+    kind: known,
+    summary: typeof summary === 'string' ? summary : id,
+    ...Object.fromEntries(texts),
+    deaths: list(deaths).flatMap((one) => {
+      const fields = fieldsOf(one)
+      return typeof fields['id'] === 'string' ? [{ ...fields, id: fields['id'] }] : []
+    }),
   }
 }
 
-export async function removePending({ path }: PendingNotification): Promise<void> {
-  for (const one of [path, takenPath(path)]) await rm(one, { force: true })
+/** Moves the files that earlier versions left into the outbox of this one. Removes those that are invalid. */
+async function takeFormer(root: string): Promise<void> {
+  for (const directory of [formerDirectoryOf(root), directoryOf(root)])
+    for (const name of (await namesIn(directory)).sort()) {
+      const path = join(directory, name)
+      // An earlier version claimed a notification by this name: it has delivered it, or was killed while it did.
+      if (/^[\w-]+\.(?:hook|desktop|webhook)\.taken$/.test(name)) await rm(path, { force: true })
+      const [, id, channel] = FORMER_NAME.exec(name) ?? []
+      const text = channel === undefined ? undefined : (await readRegularFile(path))?.text
+      if (id === undefined || channel === undefined || text === undefined) continue
+      const wasPut =
+        parseNotification(text) === undefined ||
+        (await outboxOf(root).put(keyOf(channel, id), text)) !== 'full'
+      if (wasPut) await rm(path, { force: true })
+    }
 }
 
-const isNotification = (value: unknown): value is Notification =>
-  typeof value === 'object' &&
-  value !== null &&
-  'id' in value &&
-  typeof value.id === 'string' &&
-  'deaths' in value &&
-  Array.isArray(value.deaths) &&
-  value.deaths.every((one) => typeof one?.id === 'string')
-
-async function sweepTaken(path: string): Promise<void> {
-  const found = await stat(path).catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  })
-  if (found !== undefined && Date.now() - found.ctimeMs > TAKEN_MS) await rm(path, { force: true })
+/**
+ * Writes a notification to the outbox, once for each channel that is set up. In quiet hours it is due at their end.
+ * @returns the channels whose part of the outbox is full
+ * @throws IapeerError `bad-setting`; the Node.js system error
+ */
+export async function enqueueNotification(
+  root: string,
+  notification: Notification,
+  env: NodeJS.ProcessEnv,
+  now: Date = new Date(),
+): Promise<readonly string[]> {
+  const dueMs = sendAtMs(env, notification.kind, now)
+  const full: string[] = []
+  for (const { name } of await channelsOf(root, env)) {
+    const text = `${JSON.stringify(notification)}\n`
+    const options = { nowMs: now.getTime(), dueMs }
+    if ((await outboxOf(root).put(keyOf(name, notification.id), text, options)) === 'full') full.push(name)
+  }
+  return full
 }
 
-async function pendingIn(directory: string): Promise<PendingNotification[]> {
+/** A notification that waits, for one channel. */
+export interface PendingNotification {
+  readonly channel: string
+  readonly notification: Notification
+  readonly attempts: number
+  /** When it is sent, in milliseconds since the epoch. */
+  readonly dueMs: number
+}
+
+/** Lists the notifications in the outbox, the oldest first, including those of earlier versions. */
+export async function listPending(root: string): Promise<readonly PendingNotification[]> {
+  await takeFormer(root)
+  const outbox = outboxOf(root)
   const found: PendingNotification[] = []
-  for (const name of (await namesIn(directory)).sort()) {
-    const path = join(directory, name)
-    if (!name.endsWith('.json')) await sweepTaken(path)
-    const channel = CHANNEL_NAMES.find((one) => name.endsWith(`.${one}.json`))
-    const text = channel === undefined ? undefined : (await readRegularFile(path))?.text
-    if (channel === undefined || text === undefined) continue
-    const notification = parseJson(text)
-    if (!isNotification(notification)) await rm(path, { force: true })
-    else found.push({ path, channel, notification })
+  for (const file of await outbox.list()) {
+    const text = await outbox.read(file)
+    const notification = text === undefined ? undefined : parseNotification(text)
+    const { attempts, dueMs } = file
+    if (notification !== undefined) found.push({ channel: channelOf(file), notification, attempts, dueMs })
   }
   return found
 }
 
-/** Lists the notifications in the outbox. Removes invalid ones, and old `.taken` files. */
-export async function listPending(root: string): Promise<PendingNotification[]> {
-  return [...(await pendingIn(formerDirectoryOf(root))), ...(await pendingIn(directoryOf(root)))]
+/** A notification that was not delivered. */
+export interface DeliveryFailure {
+  readonly notification: Notification
+  readonly channel: string
+  /** One line. */
+  readonly why: string
+  /** Whether and when it is tried again, in milliseconds since the epoch. */
+  readonly retryMs?: number
+  /** How often it was tried. */
+  readonly attempts: number
+}
+
+/** How many notifications are delivered at a time: a delivery that hangs delays few others. */
+const AT_ONCE = 4
+
+interface Delivery {
+  readonly outbox: Spool
+  readonly channels: readonly Channel[]
+  readonly nowMs: number
+}
+
+async function deliverOne(
+  file: SpoolFile,
+  { outbox, channels, nowMs }: Delivery,
+): Promise<DeliveryFailure | undefined> {
+  const claimed = await outbox.claim(file)
+  if (claimed === undefined) return undefined
+  const notification = parseNotification(claimed.text)
+  const channel = channels.find(({ name }) => name === channelOf(file))
+  if (notification === undefined || channel === undefined) {
+    await outbox.done(claimed)
+    return undefined
+  }
+  const { ok, answer, retry } = await channel.deliver(notification)
+  const failure = { notification, channel: channel.name, why: answer, attempts: claimed.attempts }
+  if (ok || retry !== true) {
+    await outbox.done(claimed)
+    return ok ? undefined : failure
+  }
+  return { ...failure, retryMs: await outbox.retry(claimed, nowMs) }
+}
+
+/** Delivers a notification; a file system error of it does not stop the others. */
+async function attemptOne(file: SpoolFile, delivery: Delivery): Promise<DeliveryFailure | undefined> {
+  try {
+    return await deliverOne(file, delivery)
+  } catch (error) {
+    if (errnoOf(error) === undefined || !(error instanceof Error)) throw error
+    const notification: Notification = {
+      schemaVersion: 1,
+      id: file.key,
+      kind: 'death',
+      summary: '',
+      deaths: [],
+    }
+    return { notification, channel: channelOf(file), why: error.message, attempts: file.attempts }
+  }
+}
+
+async function expired(delivery: Delivery): Promise<DeliveryFailure[]> {
+  const { outbox, nowMs } = delivery
+  const old = await Promise.all(
+    (await outbox.list()).map(async (file) => ({ file, text: await outbox.read(file) })),
+  )
+  const removed = new Set((await outbox.expire(nowMs)).map(({ name }) => name))
+  return old.flatMap(({ file, text }) => {
+    const notification = text === undefined ? undefined : parseNotification(text)
+    if (!removed.has(file.name) || notification === undefined) return []
+    const why = 'was not delivered within a day and is dropped'
+    return [{ notification, channel: channelOf(file), why, attempts: file.attempts }]
+  })
+}
+
+/**
+ * Delivers the notifications that are due, each to its channel. One that fails is tried again later with growing waits, for a
+ * day, unless its channel says that another attempt cannot succeed.
+ * @returns those that failed, and when the next one is due, in milliseconds since the epoch
+ * @throws IapeerError `bad-setting`; the Node.js system error
+ */
+export async function deliverPending(
+  root: string,
+  env: NodeJS.ProcessEnv,
+  now: Date = new Date(),
+): Promise<{ readonly failures: readonly DeliveryFailure[]; readonly nextMs: number | undefined }> {
+  await takeFormer(root)
+  const nowMs = now.getTime()
+  const delivery = { outbox: outboxOf(root), channels: await channelsOf(root, env), nowMs }
+  const dropped = await expired(delivery)
+  const due = (await delivery.outbox.list()).filter(({ dueMs }) => dueMs <= nowMs)
+  const failed = await mapLimit(due, AT_ONCE, (file) => attemptOne(file, delivery))
+  const nextMs = (await delivery.outbox.list()).map(({ dueMs }) => dueMs).sort((one, other) => one - other)[0]
+  return { failures: [...dropped, ...failed.filter((one) => one !== undefined)], nextMs }
 }
