@@ -1,7 +1,7 @@
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IapeerError, isIapeerError } from '@iapeer/core/errors'
-import { checkProgram } from '@iapeer/core/exec'
+import { checkProgram, loadExeca } from '@iapeer/core/exec'
 import { iapeerRoot } from '@iapeer/core/paths'
 import {
   parseProfile,
@@ -12,7 +12,6 @@ import {
 } from '@iapeer/core/profile'
 import { type PeerEntry, upsertPeer } from '@iapeer/core/registry'
 import { readRegularFile, splitWords, writeFileAtomic } from '@iapeer/core/storage'
-import { execa } from 'execa'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { commandText, print } from '../../output.ts'
@@ -32,6 +31,7 @@ function editorCommand(): readonly [string, ...string[]] {
 async function runEditor(path: string): Promise<void> {
   const [program, ...words] = editorCommand()
   await checkProgram(program, process.env['PATH'] ?? '', process.cwd())
+  const { execa } = await loadExeca()
   const { failed, exitCode, signal } = await execa(program, [...words, path], {
     stdio: 'inherit',
     reject: false,

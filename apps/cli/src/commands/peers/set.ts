@@ -49,7 +49,7 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
 }
 
 /** Returns the value as the file has it; null removes the field. @throws IapeerError `usage` */
-async function valueOf({ key, text }: Assignment): Promise<unknown> {
+async function readValue({ key, text }: Assignment): Promise<unknown> {
   if (text !== '') return READERS[key] === undefined ? text : READERS[key](text)
   if (key === 'description') return ''
   if (CLEARABLE_FIELDS.has(key)) return null
@@ -72,7 +72,7 @@ export default defineCommand({
   options: { json: JSON_OUTPUT },
   run: async ({ args: { peer, changes: assignments }, options: { json } }) => {
     const values = new Map<string, unknown>()
-    for (const one of assignments) values.set(one.key, await valueOf(one))
+    for (const one of assignments) values.set(one.key, await readValue(one))
     const changes = profileChanges(values)
     const { personality, home } = await peerEntry(peer)
     const before = await readProfile(home)
