@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 const MAX_LINE = 80
 
 /**
- * Describes why a text is not JSON: `<where>:<line>:<column> is not JSON: PropertyNameExpected: <that line>`. Columns count
+ * Describes why a text is not JSON: `<where> is not JSON (line 2, column 3): close brace expected: <that line>`. Columns count
  * characters from 1.
  */
 export function jsonErrorText(text: string, where: string): string {
@@ -20,5 +20,5 @@ export function jsonErrorText(text: string, where: string): string {
     .printParseErrorCode(first.error)
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase()
-  return `${where}:${before.length}:${column} is not JSON: ${what}: ${line.trim().slice(0, MAX_LINE)}`
+  return `${where} is not JSON (line ${before.length}, column ${column}): ${what}: ${line.trim().slice(0, MAX_LINE)}`
 }

@@ -7,7 +7,7 @@ import { KEY } from './setting-key.ts'
 
 const LOCAL = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
-/** Rejects `http:` addresses of other hosts: whoever is on the way could read what is sent. @throws IapeerError `usage` */
+/** Rejects `http:` addresses of other hosts, as every network on the way could read what is sent. @throws IapeerError `usage` */
 function assertEncrypted(key: string, value: string): void {
   for (const [address] of value.matchAll(/http:\/\/[^\s,]+/gi)) {
     const host = URL.canParse(address) ? new URL(address).hostname : ''
