@@ -7,6 +7,7 @@ export default defineConfig(
     {
       index: 'src/index.ts',
       async: 'src/async/index.ts',
+      config: 'src/config/index.ts',
       envelope: 'src/codec/envelope/index.ts',
       errors: 'src/errors/index.ts',
       'errors/catalogue': 'src/errors/catalogue/index.ts',

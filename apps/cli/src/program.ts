@@ -98,8 +98,9 @@ export function buildProgram(peers: readonly string[] = []): Command {
     })
 
   program.hook('preAction', async (_program, command) => {
-    if (command.name() !== 'complete')
-      await (await import('./commands/deaths/death-reminder.ts')).printNewDeaths()
+    if (command.name() === 'complete') return
+    await (await import('./config-file.ts')).applyConfigFile(command.parent?.name() !== 'config')
+    await (await import('./commands/deaths/death-reminder.ts')).printNewDeaths()
   })
   addCommands(program)
   program.commandsGroup('Other:')

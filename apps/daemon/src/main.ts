@@ -9,6 +9,7 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { startDaemon } from '@iapeer/host'
 import { superviseFleet } from '@iapeer/lifecycle/fleet'
 import { preloadLifecycle } from '@iapeer/lifecycle/launch'
+import { ConfigReload } from './config-reload.ts'
 import { type Daemon, runDaemon } from './daemon.ts'
 import { eventLogSource } from './event-source.ts'
 import { problemsOf } from './local-fleet.ts'
@@ -115,19 +116,24 @@ async function runInForeground(root: string, report: boolean): Promise<void> {
   const env = stripDaemonEnv(process.env)
   // Programs of the peers use the same root.
   process.env['IAPEER_ROOT'] = root
+  const config = new ConfigReload(root, env)
   await preloadLifecycle()
+  let supervisor: ReturnType<typeof superviseFleet> | undefined
   const daemon = await runDaemon({
     root,
     env,
     human: process.stderr.isTTY === true,
     events: eventLogSource(root),
-    supervisor: (log) =>
-      superviseFleet(root, {
+    supervisor: (log) => {
+      supervisor = superviseFleet(root, {
         problems: () => problemsOf(root),
         onError: (what, error) => log.error({ err: error, what }, 'supervision'),
-      }),
+      })
+      return supervisor
+    },
     runProgram,
   })
+  void config.follow(daemon.log, async () => supervisor?.reload())
   stopOnUnexpectedError(daemon)
   stopOnSignal(daemon)
   void stopWhenLost(daemon)

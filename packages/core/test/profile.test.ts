@@ -113,7 +113,7 @@ describe('reading a profile', () => {
     [
       '{"personality":"bob","runtime":"claude","restart":"restart"}',
       'invalid-profile',
-      'restart: must be no, on-failure, resume',
+      'restart: must be no, on-failure, always, resume',
     ],
     [
       '{"personality":"bob","runtime":"claude","after_death":"die"}',

@@ -14,6 +14,8 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     init: () => import('./peers/init.ts'),
     list: () => import('./peers/list.ts'),
     show: () => import('./peers/show.ts'),
+    set: () => import('./peers/set.ts'),
+    edit: () => import('./peers/edit.ts'),
     rename: () => import('./peers/rename.ts'),
     remove: () => import('./peers/remove.ts'),
     runtimes: () => import('./peers/runtimes.ts'),
@@ -51,6 +53,11 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     'daemon logs': () => import('./daemon/daemon-logs.ts'),
     'notify list': () => import('./notify/notify-list.ts'),
     'notify test': () => import('./notify/notify-test.ts'),
+    'config list': () => import('./config/config-list.ts'),
+    'config get': () => import('./config/config-get.ts'),
+    'config set': () => import('./config/config-set.ts'),
+    'config unset': () => import('./config/config-unset.ts'),
+    'config path': () => import('./config/config-path.ts'),
     'service install': () => import('./host/service-install.ts'),
     'service uninstall': () => import('./host/service-uninstall.ts'),
     'service status': () => import('./host/service-status.ts'),
@@ -62,6 +69,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
 export const PARENTS: Readonly<Record<string, string>> = {
   daemon: 'control the daemon, which restarts peers and sends notifications',
   notify: 'print where notifications go, and send a sample',
+  config: 'print and change the settings in config.toml',
   service: 'run the daemon under systemd or launchd, as your user',
 }
 

@@ -1,6 +1,7 @@
 import { errnoOf } from '@iapeer/core/errors'
 import { formatLogfmt, type LogfmtInput } from '@iapeer/core/logfmt'
 import type { RecordLayout } from '@iapeer/core/paths'
+import { settingText } from '@iapeer/core/settings'
 import { appendLog, LOG_KEEP, LOG_MAX_BYTES, type LogLimits, rotateLog } from '@iapeer/core/storage'
 
 /**
@@ -8,7 +9,7 @@ import { appendLog, LOG_KEEP, LOG_MAX_BYTES, type LogLimits, rotateLog } from '@
  * setting, and the settings table, which rejects wrong ones, would be larger than the rest of this package.
  */
 function limitOf(variable: string, otherwise: number): number {
-  const text = process.env[variable] ?? ''
+  const text = settingText(process.env, variable)
   return /^[1-9]\d{0,11}$/.test(text) ? Number(text) : otherwise
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { toIdentity } from '@iapeer/core/identity'
 import { type RecordLayout, recordLayout, SOCKET_PATH_LIMIT } from '@iapeer/core/paths'
+import { settingText } from '@iapeer/core/settings'
 
 /** The directories of the records. */
 export interface RecordOptions {
@@ -93,5 +94,5 @@ export function canaryChannel(identity: string): string {
 
 /** Returns whether `IAPEER_RECORDS` turns every recorder off (`off`, `0`, `false`, `no`); any other text leaves them on. */
 export function recordsAreOff(env: NodeJS.ProcessEnv = process.env): boolean {
-  return /^(off|0|false|no)$/i.test(env['IAPEER_RECORDS'] ?? '')
+  return /^(off|0|false|no)$/i.test(settingText(env, 'IAPEER_RECORDS'))
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { IapeerError } from '../errors/index.ts'
+import { settingText } from '../settings/configured.ts'
 import { readRegularFile } from '../storage/read-regular.ts'
 import { SOCKET_PATH_LIMIT } from './socket-limit.ts'
 
@@ -33,7 +34,9 @@ export function daemonPaths(root: string): DaemonPaths {
 export function chooseDaemonSocket(root: string, env: NodeJS.ProcessEnv = process.env): string {
   const { defaultSocket } = daemonPaths(root)
   const hash = createHash('sha256').update(resolve(root)).digest('hex').slice(0, 12)
-  const directories = [env['IAPEER_SOCK_DIR'], env['XDG_RUNTIME_DIR']].filter((directory) => directory)
+  const directories = [settingText(env, 'IAPEER_SOCK_DIR'), env['XDG_RUNTIME_DIR']].filter(
+    (directory) => directory,
+  )
   const candidates = [
     defaultSocket,
     ...directories.map((directory) => resolve(directory ?? '', `iapeerd-${hash}.sock`)),

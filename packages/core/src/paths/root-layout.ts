@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { errnoOf, IapeerError } from '../errors/index.ts'
+import { settingText } from '../settings/configured.ts'
 import { type RecordLayout, type RecordLocation, recordLayout } from './record-layout.ts'
 
 /** The absolute paths under a root. Directories are 0700, files 0600. */
@@ -56,8 +57,8 @@ export function rootLayout(root: string, env: NodeJS.ProcessEnv = process.env): 
   const base = resolve(root)
   const at = (...parts: string[]): string => join(base, ...parts)
   const records = recordLayout(rootRecordLocation(base))
-  const sockets = env['IAPEER_SOCK_DIR']
-  const socketDir = sockets === undefined || sockets === '' ? at('run') : resolve(sockets)
+  const sockets = settingText(env, 'IAPEER_SOCK_DIR')
+  const socketDir = sockets === '' ? at('run') : resolve(sockets)
   const named = {
     peersDir: at('peers'),
     homesDir: at('state', 'homes'),

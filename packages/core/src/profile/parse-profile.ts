@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path'
 import * as z from 'zod/mini'
+import { jsonErrorText } from '../codec/json-error.ts'
 import { IapeerError } from '../errors/index.ts'
 import { isPersonality, isRuntime, type Personality, type Runtime } from '../identity/identity.ts'
 import { defaultIntelligence, type Intelligence, readIntelligence } from '../identity/intelligence.ts'
@@ -105,7 +106,7 @@ function parseJson(text: string, where: string): unknown {
     return value
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw new IapeerError(`${where} is not JSON: ${error.message}`, {
+    throw new IapeerError(jsonErrorText(text, where), {
       code: 'corrupt-profile',
       hint: 'Correct that file, or restore a copy; iapeer did not change it.',
       cause: error,

@@ -28,7 +28,7 @@ export function profilePath(home: string): string {
 }
 
 /** Reads the text of a home's profile; undefined if it has none. @throws IapeerError `unusable-file`, `corrupt-profile` */
-async function readProfileText(home: string): Promise<string | undefined> {
+export async function readProfileText(home: string): Promise<string | undefined> {
   const path = profilePath(home)
   const found = await readRegularFile(path)
   if (found === undefined || found.utf8) return found?.text
@@ -159,6 +159,29 @@ export async function updateProfile(
     await sweepTemporaries(path)
     await writeFileAtomic(path, edited.text, { within: home })
     return edited
+  })
+}
+
+/**
+ * Replaces the text of a profile, under its lock.
+ * @param texts `from` is the text that was edited: a profile that another process has changed since is not replaced
+ * @throws IapeerError `profile-changed`, `corrupt-profile`, `invalid-profile`, `lock-held`, `outside-root`; the Node.js system
+ *   error. The profile is unchanged then.
+ */
+export async function replaceProfileText(
+  home: string,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<PeerProfile> {
+  const path = profilePath(home)
+  const profile = parseProfile(to, path)
+  return withLock(`${path}.lock`, async () => {
+    if ((await readProfileText(home)) !== from)
+      throw new IapeerError(`another program has changed ${path} in the meantime`, {
+        code: 'profile-changed',
+        hint: 'Compare both files, then try again.',
+      })
+    await writeFileAtomic(path, to, { within: home })
+    return profile
   })
 }
 

@@ -8,8 +8,11 @@ export const WAKE_POLICIES = ['ephemeral', 'keep-alive'] as const
 /** `ephemeral`: a session lasts for one task. `keep-alive`: the daemon restarts the peer whenever it exits. */
 export type WakePolicy = (typeof WAKE_POLICIES)[number]
 
-export const RESTART_POLICIES = ['no', 'on-failure', 'resume'] as const
-/** The reaction to a death: none, a restart with a new conversation, or a restart that resumes the conversation. */
+export const RESTART_POLICIES = ['no', 'on-failure', 'always', 'resume'] as const
+/**
+ * When the daemon restarts a peer: never, after a death, also after an exit with code 0, or after a death with the former
+ * conversation. All but `resume` begin a new conversation.
+ */
 export type RestartPolicy = (typeof RESTART_POLICIES)[number]
 
 export const REBOOT_POLICIES = ['no', 'restart', 'resume'] as const

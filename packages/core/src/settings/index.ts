@@ -1,3 +1,4 @@
+export { configuredValues, settingText, useConfigured } from './configured.ts'
 export {
   NOTIFY_FORMATS,
   type NotifyFormat,

@@ -1,4 +1,5 @@
 import { IapeerError } from '../errors/index.ts'
+import { settingText } from './configured.ts'
 import type { NumberSetting, Setting, SwitchSetting, TextSetting, UrlSetting } from './setting.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -42,7 +43,7 @@ export function describeDefault(setting: Setting): string {
  * @throws IapeerError `bad-setting`
  */
 export function readNumber<S extends NumberSetting>(env: Env, setting: S): number | S['default'] {
-  const text = env[setting.variable] ?? ''
+  const text = settingText(env, setting.variable)
   if (text === '') return setting.default
   const form = setting.fractional === true ? /^\d{1,15}(\.\d{1,9})?$/ : /^\d{1,15}$/
   const value = form.test(text) ? Number(text) : Number.NaN
@@ -55,7 +56,7 @@ export function readNumber<S extends NumberSetting>(env: Env, setting: S): numbe
  * @throws IapeerError `bad-setting`
  */
 export function readSwitch(env: Env, setting: SwitchSetting): boolean {
-  const text = env[setting.variable] ?? ''
+  const text = settingText(env, setting.variable)
   if (text === '') return setting.default
   const value = WORDS.get(text.toLowerCase())
   if (value !== undefined) return value
@@ -64,7 +65,7 @@ export function readSwitch(env: Env, setting: SwitchSetting): boolean {
 
 /** Reads a text. An empty text counts as unset. @throws IapeerError `bad-setting` if the setting does not accept it */
 export function readText(env: Env, setting: TextSetting): string | undefined {
-  const text = env[setting.variable] || undefined
+  const text = settingText(env, setting.variable) || undefined
   if (text === undefined || setting.accepts === undefined || setting.accepts.test(text)) return text
   throw invalid(setting, text, setting.accepts.expected)
 }
@@ -74,7 +75,7 @@ export function readText(env: Env, setting: TextSetting): string | undefined {
  * @throws IapeerError `bad-setting`
  */
 export function readUrl(env: Env, setting: UrlSetting): URL | undefined {
-  const text = env[setting.variable] ?? ''
+  const text = settingText(env, setting.variable)
   if (text === '') return undefined
   const url = URL.canParse(text) ? new URL(text) : undefined
   const isUsable =

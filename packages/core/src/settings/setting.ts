@@ -9,6 +9,8 @@ interface SettingBase {
   /** One sentence for the documentation. */
   readonly description: string
   readonly readBy: readonly SettingReader[]
+  /** The daemon reads the setting only when it starts; it reads every other one again when `config.toml` changes. */
+  readonly appliesAt?: 'daemon-start'
   /** The value is a secret: no file, message or log may show it. */
   readonly secret?: true
   /**

@@ -26,6 +26,7 @@ export const SETTINGS = {
     description: 'The private directory of the tmux sockets, for a root whose path is too long for a socket.',
     readBy: ['commands', 'daemon'],
     service: 'recorded',
+    appliesAt: 'daemon-start',
   },
   records: {
     key: 'records.enabled',
@@ -225,6 +226,7 @@ export const SETTINGS = {
       'The TCP port on 127.0.0.1 on which the daemon also serves its API; 0 picks a free port, unset disables TCP.',
     readBy: ['daemon'],
     service: 'withheld',
+    appliesAt: 'daemon-start',
   },
   bearerToken: {
     key: 'api.token',
@@ -236,6 +238,7 @@ export const SETTINGS = {
     readBy: ['daemon'],
     secret: true,
     service: 'withheld',
+    appliesAt: 'daemon-start',
   },
   canaryDir: {
     variable: 'IAPEER_CANARY_DIR',

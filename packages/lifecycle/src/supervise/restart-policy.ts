@@ -38,8 +38,8 @@ function restartMode(policy: Policy, end: LastEnd): 'fresh' | 'resume' | undefin
     if (wanted === 'no') return undefined
     return wanted === 'resume' ? 'resume' : 'fresh'
   }
-  // A program that exited with code 0 is done, unless the wake policy is keep-alive.
-  const isWanted = isKeptAlive || (end === 'crash' && restart !== 'no')
+  // A program that exited with code 0 is done, unless the profile asks for a restart after every exit.
+  const isWanted = isKeptAlive || restart === 'always' || (end === 'crash' && restart !== 'no')
   if (!isWanted) return undefined
   return restart === 'resume' ? 'resume' : 'fresh'
 }

@@ -13,7 +13,7 @@ import { isInLoop, withNextStep } from './settle-and-plan.ts'
 const LOCK_RETRY_MS = 1_000
 
 interface RestartOptions {
-  readonly settings: SuperviseSettings
+  readonly settings: () => SuperviseSettings
   readonly log: EventLog
   readonly random: () => number
   /** The environment that peers inherit. */
@@ -23,12 +23,12 @@ interface RestartOptions {
 
 /** Counts a failed launch as a crash, so that a peer that cannot start ends in a crash loop and is not retried forever. */
 function afterFailure(tally: Tally, options: RestartOptions): Tally {
-  const { settings, random } = options
+  const { random } = options
   const at = new Date()
   const gen = `launch-${at.getTime()}`
   const ending = { gen, ts: at.toISOString(), crash: true, death: false }
   const counted = { ...tally, endings: [...tally.endings, ending] }
-  const nextStep: NextStep = isInLoop(counted, settings, at)
+  const nextStep: NextStep = isInLoop(counted, options.settings(), at)
     ? { kind: 'crash-loop' }
     : { kind: 'start', mode: tally.startMode ?? 'fresh', afterMs: backOffMs(tally.restarts, random()) }
   return withNextStep(counted, nextStep, at)

@@ -71,14 +71,14 @@ export class FleetSupervisor {
   readonly #chores: Readonly<Record<string, () => Promise<void>>>
   readonly #problems: () => Promise<readonly DaemonProblem[]>
   readonly #notices: Notices
-  readonly #settings: SuperviseSettings
+  #settings: SuperviseSettings
   readonly #cache
   readonly #jobs
   readonly #clock = createSleepClock({ wallMs: Date.now(), monotonicMs: performance.now() })
   readonly #measures = new Measures()
   readonly #restarts: Restarts
   readonly #recorders: Recorders
-  readonly #witness: KeptWitness | undefined
+  #witness: KeptWitness | undefined
   readonly #unresponsive = new Set<Identity>()
   readonly #probes = new LivenessProbes()
   readonly #blocked = new BlockedLaunches()
@@ -117,7 +117,7 @@ export class FleetSupervisor {
     this.#deaths = new DirectoryWatch(rootLayout(root).records.deathsDir)
     this.#witness = wantedWitness(root, this.#env, this.#log)
     this.#restarts = new Restarts(root, {
-      settings: this.#settings,
+      settings: () => this.#settings,
       log: this.#log,
       random: this.#random,
       env: this.#env,
@@ -142,6 +142,17 @@ export class FleetSupervisor {
     this.#probes.close()
     await this.#jobs.end(STOP_MS)
     await this.#attempt('signal witness', async () => this.#witness?.stop())
+  }
+
+  /** Reads the settings again, and ticks at once with them. @throws IapeerError `bad-setting`; the settings stay as they were */
+  async reload(): Promise<void> {
+    this.#settings = superviseSettings(this.#env)
+    this.#tickDueAt = 0
+    const [former, wanted] = [this.#witness, wantedWitness(this.#root, this.#env, this.#log)]
+    if ((former === undefined) === (wanted === undefined)) return
+    this.#witness = wanted
+    await this.#attempt('signal witness', async () => former?.stop())
+    await this.#attempt('signal witness', async () => wanted?.start())
   }
 
   /** Returns durations of sweeps, ticks and settlements, and the time of the last sweep. */

@@ -6,6 +6,7 @@ import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { existingDirectory, PROFILE_OPTIONS, printPeer, profileFields, runtimeFields } from './new-peer.ts'
+import { warnAboutNewPeer } from './new-peer-warnings.ts'
 
 function parseHome(text: string): string {
   if (text === '') throw usageError('--home is empty', 'Pass a directory, or omit --home.')
@@ -51,12 +52,14 @@ export default defineCommand({
     if (fromPane === undefined) {
       const fields = { ...profile, ...runtimeFields(runtime, command), ...cwd }
       const entry = await createPeer(iapeerRoot(), fields)
-      return printPeer(entry, { done: 'created', json })
+      printPeer(entry, { done: 'created', json })
+      return warnAboutNewPeer(entry, { ...fields, env: process.env })
     }
     const { readFromPane, importedFromPane } = await import('./from-pane.ts')
     const wanted = { fromPane, ...cwd, ...(runtime === undefined ? {} : { runtime }) }
     const { reading, fields } = await readFromPane(wanted, command)
     const entry = await createPeer(iapeerRoot(), { ...profile, ...fields })
     printPeer(entry, { done: 'created', json, imported: importedFromPane(reading, fields) })
+    await warnAboutNewPeer(entry, { ...profile, ...fields, env: process.env })
   },
 })

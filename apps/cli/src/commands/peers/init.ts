@@ -8,6 +8,8 @@ import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { existingDirectory, PROFILE_OPTIONS, printPeer, profileFields, runtimeFields } from './new-peer.ts'
+import { warnAboutNewPeer } from './new-peer-warnings.ts'
+import { assertPrivateHome } from './private-home.ts'
 
 /** An existing profile is registered unchanged; the options apply only to a new one. */
 export default defineCommand({
@@ -25,10 +27,12 @@ export default defineCommand({
     const root = iapeerRoot()
     const profile = await readProfile(home)
     if (profile === undefined) {
+      await assertPrivateHome(home)
       const personality = name === undefined ? personalityFromName(basename(home)) : toPersonality(name)
       const fields = { personality, home, ...runtimeFields(runtime, []), ...profileFields(options) }
       const entry = await createPeer(root, fields)
-      return printPeer(entry, { done: 'created', json })
+      printPeer(entry, { done: 'created', json })
+      return warnAboutNewPeer(entry, { ...fields, env: process.env })
     }
     if (name !== undefined && name !== profile.personality)
       throw usageError(

@@ -2,12 +2,14 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { type Intelligence, readIntelligence, toRuntime } from '@iapeer/core/identity'
+import { RESTART_POLICIES } from '@iapeer/core/profile'
 import type { NewPeer, PeerEntry } from '@iapeer/core/registry'
 import { peerFields } from '@iapeer/lifecycle/fleet'
 import type { OptionValues } from '../../command-spec.ts'
 import { usageError } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 import { table } from '../../table.ts'
+import { oneOf } from '../options.ts'
 import type { ImportedPane } from './from-pane.ts'
 
 /** Returns the absolute path of an existing directory. @throws IapeerError `usage`, which calls the path `what` */
@@ -35,6 +37,14 @@ function parseIntelligence(text: string): Intelligence {
   )
 }
 
+/** @throws IapeerError `usage` */
+const parseRestart = oneOf(RESTART_POLICIES, (text) =>
+  usageError(
+    `invalid --restart ${JSON.stringify(text)}: expected ${RESTART_POLICIES.join(', ')}`,
+    'no: never; on-failure: after a death; always: also after exit code 0; resume: with the former conversation.',
+  ),
+)
+
 /** The options of commands that create a peer. */
 export const PROFILE_OPTIONS = {
   runtime: { value: 'runtime', help: 'kind of program: claude, codex, command, ... (default: claude)' },
@@ -43,6 +53,11 @@ export const PROFILE_OPTIONS = {
     value: 'kind',
     help: 'natural, artificial or absent: a person, an agent or a script (default: depends on the runtime)',
     parse: parseIntelligence,
+  },
+  restart: {
+    value: 'policy',
+    help: 'when the daemon restarts it: no, on-failure, always, or resume (with its conversation) (default: no)',
+    parse: parseRestart,
   },
 } as const
 
@@ -71,9 +86,11 @@ export function runtimeFields(
 export function profileFields({
   description,
   intelligence,
-}: OptionValues<typeof PROFILE_OPTIONS>): Pick<NewPeer, 'description' | 'intelligence'> {
+  restart,
+}: OptionValues<typeof PROFILE_OPTIONS>): Pick<NewPeer, 'description' | 'intelligence' | 'restart'> {
   return {
     ...(intelligence === undefined ? {} : { intelligence }),
+    ...(restart === undefined ? {} : { restart }),
     ...(description === undefined ? {} : { description }),
   }
 }

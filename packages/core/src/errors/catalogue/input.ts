@@ -68,8 +68,23 @@ export const INPUT_ERRORS = entries({
   },
   'bad-setting': {
     kind: 'configuration',
-    summary: 'An environment variable of iapeer has an invalid value.',
+    summary: 'A setting has an invalid value, in the environment or in config.toml.',
     hint: 'See docs/environment.md for every variable and its values.',
+  },
+  'unknown-setting': {
+    kind: 'usage',
+    summary: 'No setting has this key.',
+    hint: '`iapeer config list` lists the settings.',
+  },
+  'corrupt-config': {
+    kind: 'configuration',
+    summary: 'The file config.toml is not TOML; the message has the line.',
+    hint: 'Correct that line; iapeer changed nothing in the file.',
+  },
+  'config-not-edited': {
+    kind: 'configuration',
+    summary: 'iapeer cannot change this setting in config.toml without changing other lines.',
+    hint: 'Edit config.toml.',
   },
   'socket-path-too-long': {
     kind: 'configuration',

@@ -98,6 +98,16 @@ export const PEER_ERRORS = entries({
     summary: 'A field of a peer-profile.json is invalid or occurs twice.',
     hint: 'Correct that file; iapeer changed nothing in it.',
   },
+  'edit-failed': {
+    kind: 'unprocessable',
+    summary: 'The edit of a profile was not saved; the message says why, and where the edit is kept.',
+    hint: 'Run `iapeer edit` again to continue.',
+  },
+  'profile-changed': {
+    kind: 'conflict',
+    summary: 'Another program has changed the profile while it was edited.',
+    hint: 'Compare both files, then try again.',
+  },
   'corrupt-profile': {
     kind: 'unprocessable',
     summary: 'A peer-profile.json is not JSON, or not UTF-8 text.',

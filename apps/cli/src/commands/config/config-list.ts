@@ -1,0 +1,42 @@
+import { FILE_SETTINGS, readConfig } from '@iapeer/core/config'
+import { iapeerRoot } from '@iapeer/core/paths'
+import { defineCommand } from '../../define-command.ts'
+import { EXIT } from '../../exit-code.ts'
+import { paint, plain, print, printJson } from '../../output.ts'
+import { table } from '../../table.ts'
+import { type Effective, effectiveValue } from './effective.ts'
+
+function fromText({ from, at }: Effective): string {
+  if (at === undefined) return from
+  return from === 'environment' ? `environment (${at})` : `${from}:${at}`
+}
+
+export default defineCommand({
+  name: 'config list',
+  summary: 'list the settings, their values and where each value comes from. Exit code 1 if one is invalid',
+  options: { json: { help: 'print one JSON object per setting' } },
+  run: ({ options: { json } }) => {
+    const config = readConfig(iapeerRoot())
+    const rows = FILE_SETTINGS.map((setting) => ({ setting, found: effectiveValue(setting, config) }))
+    if (json)
+      for (const { setting, found } of rows)
+        printJson({ key: setting.key, variable: setting.variable, ...found })
+    else
+      print(
+        table([
+          ['SETTING', 'VALUE', 'FROM'],
+          ...rows.map(({ setting, found }) => [
+            setting.key,
+            found.value === undefined ? paint('dim', 'unset') : plain(found.value),
+            fromText(found),
+          ]),
+        ]),
+      )
+    const problems = new Set([
+      ...config.problems.map(({ message }) => message),
+      ...rows.flatMap(({ found }) => found.problem ?? []),
+    ])
+    for (const problem of problems) process.stderr.write(`iapeer: ${problem}\n`)
+    if (problems.size > 0) process.exitCode = EXIT.failed
+  },
+})

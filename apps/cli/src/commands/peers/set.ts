@@ -1,0 +1,94 @@
+import { iapeerRoot } from '@iapeer/core/paths'
+import { CLEARABLE_FIELDS, FILE_FIELDS, fieldValues, profileChanges, readProfile } from '@iapeer/core/profile'
+import { updatePeer } from '@iapeer/core/registry'
+import { splitWords } from '@iapeer/core/storage'
+import { defineCommand } from '../../define-command.ts'
+import { didYouMean } from '../../did-you-mean.ts'
+import { usageError } from '../../exit-code.ts'
+import { commandText, plain, print, printJson } from '../../output.ts'
+import { JSON_OUTPUT } from '../options.ts'
+import { existingDirectory } from './new-peer.ts'
+import { PEER, peerEntry } from './peer-named.ts'
+import { reportMissingDaemon } from './without-daemon.ts'
+
+const KEYS: readonly string[] = FILE_FIELDS.map(([, name]) => name).filter((name) => name !== 'personality')
+
+/** The fields that apply to a running peer; the others apply from its next start. */
+const APPLY_NOW: ReadonlySet<string> = new Set([
+  ...['description', 'runtimes', 'wake_policy', 'restart', 'after_reboot', 'idle_secs'],
+])
+
+interface Assignment {
+  readonly key: string
+  readonly text: string
+}
+
+/** Reads `key=value`. A key may have dashes for its underscores. @throws IapeerError `usage` */
+function parseAssignment(word: string): Assignment {
+  const at = word.indexOf('=')
+  if (at < 1)
+    throw usageError(
+      `expected key=value, but got ${JSON.stringify(word)}`,
+      `Keys: ${KEYS.join(', ')}. An empty value removes a key.`,
+    )
+  const key = word.slice(0, at).replaceAll('-', '_')
+  if (KEYS.includes(key)) return { key, text: word.slice(at + 1) }
+  if (key === 'personality' || key === 'name')
+    throw usageError('set cannot change the name of a peer', 'Use iapeer rename PEER NAME.')
+  throw usageError(
+    `unknown key ${JSON.stringify(key)}`,
+    `${didYouMean(key, KEYS)} Keys: ${KEYS.join(', ')}.`.trim(),
+  )
+}
+
+const READERS: Readonly<Record<string, (text: string) => unknown>> = {
+  idle_secs: (text) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : text),
+  runtimes: (text) => text.split(',').map((one) => one.trim()),
+  command: (text) => splitWords(text) ?? text,
+  cwd: (text) => existingDirectory('cwd', text),
+}
+
+/** Returns the value as the file has it; null removes the field. @throws IapeerError `usage` */
+async function readValue({ key, text }: Assignment): Promise<unknown> {
+  if (text !== '') return READERS[key] === undefined ? text : READERS[key](text)
+  if (key === 'description') return ''
+  if (CLEARABLE_FIELDS.has(key)) return null
+  throw usageError(`${key} cannot be removed`, `Use ${key}=VALUE.`)
+}
+
+function shown(value: unknown): string {
+  if (value === undefined || value === '') return 'unset'
+  if (Array.isArray(value)) return commandText(value.map(String))
+  return String(value)
+}
+
+export default defineCommand({
+  name: 'set',
+  summary: 'change the profile of a peer, for example restart=on-failure; an empty value removes a key',
+  args: {
+    peer: PEER,
+    changes: { label: 'key=value', variadic: true, help: KEYS.join(', '), parse: parseAssignment },
+  },
+  options: { json: JSON_OUTPUT },
+  run: async ({ args: { peer, changes: assignments }, options: { json } }) => {
+    const values = new Map<string, unknown>()
+    for (const one of assignments) values.set(one.key, await readValue(one))
+    const changes = profileChanges(values)
+    const { personality, home } = await peerEntry(peer)
+    const before = await readProfile(home)
+    const permits = { lowerIntelligence: true, emptyDescription: true }
+    const { profile } = await updatePeer(iapeerRoot(), personality, changes, permits)
+    const former = before === undefined ? new Map<string, unknown>() : fieldValues(before)
+    const present = fieldValues(profile)
+    if (json)
+      return printJson({
+        personality,
+        ...Object.fromEntries([...values.keys()].map((key) => [key, present.get(key) ?? null])),
+      })
+    for (const key of values.keys()) {
+      const when = APPLY_NOW.has(key) ? 'applies now' : 'applies from the next start'
+      print(plain(`${key}: ${shown(former.get(key))} -> ${shown(present.get(key))} (${when})`))
+    }
+    await reportMissingDaemon(profile)
+  },
+})
