@@ -113,7 +113,7 @@ describe('a peer that waits for a person', () => {
     expect((await home.iapeer('list')).stdout).toMatch(/^! bob +blocked \(API key\) /m)
     await home.iapeer('send-keys', 'bob', 'y')
     await until('it to be running', () => running.text().includes('bob is running: pid'), 20_000)
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +managed/m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running \(by a service manager\)/m)
     expect(await running.end('SIGTERM')).toBe(0)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   }, 60_000)

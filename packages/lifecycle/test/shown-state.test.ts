@@ -21,10 +21,7 @@ const CASES: readonly (readonly [StateEvidence, string])[] = [
   [{ state: 'not-running', startsInMs: -5 }, 'restarting in 0 s'],
   [{ state: 'exited', lastEnd: 'self-close', lastExit: { exitCode: 0 } }, 'exited'],
   [{ state: 'failed', lastEnd: 'crash', lastExit: { exitCode: 1 } }, 'failed (exit 1)'],
-  [
-    { state: 'failed', lastEnd: 'crash', lastExit: { exitCode: 137, verdict: 'cgroup-oom' } },
-    'dead (OOM)',
-  ],
+  [{ state: 'failed', lastEnd: 'crash', lastExit: { exitCode: 137, verdict: 'cgroup-oom' } }, 'dead (OOM)'],
   [{ state: 'failed', lastEnd: 'crash', lastExit: { signal: 'SIGKILL' } }, 'dead (SIGKILL)'],
   [
     { state: 'failed', lastEnd: 'crash', lastExit: { signal: 'SIGKILL', verdict: 'kernel-oom' } },

@@ -98,7 +98,10 @@ export function peerFields(entry: PeerEntry): Omit<PeerView, 'state'> {
 }
 
 /** Returns since when a peer is in its present state. It is not known when a server became unresponsive. */
-async function sinceOf(root: string, { state, session, tally, identity }: Current): Promise<string | undefined> {
+async function sinceOf(
+  root: string,
+  { state, session, tally, identity }: Current,
+): Promise<string | undefined> {
   if (state === 'unresponsive') return undefined
   if (session !== undefined) return session.blocked?.since ?? session.startedAt
   if (state === 'stopped') return (await markedAt(root, identity, 'stopped')) ?? tally.endings.at(-1)?.ts

@@ -80,7 +80,9 @@ function notRunning({ lastEnd }: StateEvidence): WordAndDetail {
 
 const gaveUp = ({ loop }: StateEvidence): WordAndDetail => [
   'gave up',
-  loop === undefined ? undefined : `${loop.deaths} deaths in ${windowText(loop.withinSecs)}`,
+  loop === undefined
+    ? undefined
+    : `${loop.deaths} ${loop.deaths === 1 ? 'death' : 'deaths'} in ${windowText(loop.withinSecs)}`,
 ]
 
 const WORDS = {
