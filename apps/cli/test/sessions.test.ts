@@ -100,7 +100,7 @@ describe('iapeer start, stop and new', () => {
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const run = home.start('run', 'command-bob')
     await until('it to be running', () => run.text().includes('bob is running: pid'))
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +managed /m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running \(by a service manager\) /m)
     const second = await home.iapeer('run', 'bob')
     expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/by process \d+/) })
     await home.iapeer('stop', 'bob')
@@ -175,7 +175,7 @@ describe('iapeer start, stop and new', () => {
         .sort(),
     ).toEqual(['command-ann', 'command-bob'])
     expect((await home.iapeer('list')).stdout).toMatch(
-      /✕ ann +failed[\s\S]*✕ bob +failed[\s\S]*○ eva +stopped/,
+      /✕ ann +dead \(SIGKILL\)[\s\S]*✕ bob +dead \(SIGKILL\)[\s\S]*○ eva +stopped/,
     )
   })
 
