@@ -78,7 +78,9 @@ describe('a peer that waits for a person', () => {
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
       { state: 'blocked', screen: SCREEN, blockedSince: expect.stringMatching(/Z$/) },
     ])
-    expect((await home.iapeer('show', 'bob')).stdout).toMatch(/state +blocked, since \d+ s ago\n[\s\S]*│ Howl\? \(y\)\n/)
+    expect((await home.iapeer('show', 'bob')).stdout).toMatch(
+      /state +blocked, since \d+ s ago\n[\s\S]*│ Howl\? \(y\)\n/,
+    )
     expect(jsonLines((await home.iapeer('show', 'bob', '--json')).stdout)).toMatchObject([
       { state: 'blocked', screen: SCREEN, personality: 'bob', interfaces: [] },
     ])

@@ -1,6 +1,5 @@
 export { filesOf, type JudgedDeath, judgeAmong, judgeDeaths, readDeathRecords, textOf } from './judge.ts'
 export { beginNotifying, notifyDeaths } from './notify/notify.ts'
-export { recordingProblem } from './recording-problem.ts'
 export {
   type DeathQuery,
   type DeathReport,

@@ -1,3 +1,4 @@
+export { recordingProblem } from '../deaths/recording-problem.ts'
 export {
   type Outcome,
   type RenewRequest,

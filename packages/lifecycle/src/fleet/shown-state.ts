@@ -17,7 +17,7 @@ export const SHOWN_STATES = [
 export type ShownWord = (typeof SHOWN_STATES)[number]
 
 /** What is known of the last recorded death of a peer. */
-export interface LastExit {
+interface LastExit {
   readonly exitCode?: number | undefined
   /** The canonical name: `SIGKILL`. */
   readonly signal?: string | undefined

@@ -92,7 +92,7 @@ const EMPTY =
   'no peers yet\n  iapeer create NAME       create a peer\n  iapeer init [DIRECTORY]  make a directory the home of a peer'
 
 /** Sorts peers by how urgent their states are, then by name. */
-export const byTrouble = (peers: readonly PeerStatusView[]): PeerStatusView[] =>
+const byTrouble = (peers: readonly PeerStatusView[]): PeerStatusView[] =>
   [...peers].sort(
     (one, other) =>
       compareShown(one.shown, other.shown) ||
