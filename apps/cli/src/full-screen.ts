@@ -1,4 +1,5 @@
 import ansi from 'ansi-escapes'
+import { inLocale } from './output.ts'
 
 /** A view that fills the terminal. */
 export interface FullScreen {
@@ -64,8 +65,8 @@ export function openFullScreen(redraw: () => void): FullScreen {
   return {
     rows,
     draw: (lines) => {
-      last = lines
-      if (isOpen) stdout.write(frameOf(lines, rows()))
+      last = lines.map(inLocale)
+      if (isOpen) stdout.write(frameOf(last, rows()))
     },
     close,
   }

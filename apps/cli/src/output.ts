@@ -2,9 +2,28 @@ import { styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
 
-/** Whether output is coloured: only on a terminal, and never if NO_COLOR is set (https://no-color.org). */
+/** Whether output is coloured: only on a terminal that TERM names, and never if NO_COLOR is set (https://no-color.org). */
 export const hasColours =
-  process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb'
+  process.stdout.isTTY === true &&
+  !process.env['NO_COLOR'] &&
+  !['', 'dumb'].includes(process.env['TERM'] ?? '')
+
+/** Whether the locale can show characters beyond ASCII: the first variable that is set decides (POSIX, chapter 8). */
+const isUtf8 = /utf-?8/i.test(process.env['LC_ALL'] || process.env['LC_CTYPE'] || process.env['LANG'] || '')
+
+/** What replaces each glyph of this program where the locale is not UTF-8, one column each. */
+const ASCII: Readonly<Record<string, string>> = {
+  '●': '*',
+  '○': 'o',
+  '✕': 'x',
+  '✓': '+',
+  '…': '~',
+  '└': '`',
+}
+
+/** Returns a text with glyphs that the locale can show. */
+export const inLocale = (text: string): string =>
+  isUtf8 ? text : text.replace(/[●○✕✓…└]/g, (glyph) => ASCII[glyph] ?? glyph)
 
 export const paint = (style: Style, text: string): string => (hasColours ? styleText(style, text) : text)
 
@@ -13,6 +32,11 @@ export const plain = (text: string): string =>
   text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ')
 
 export function print(text: string): void {
+  process.stdout.write(`${inLocale(text)}\n`)
+}
+
+/** Prints a text that is data, such as JSON or a file: without replacing any glyph. */
+export function printExact(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
@@ -27,7 +51,7 @@ export const commandText = (words: readonly string[]): string =>
 
 /** Prints a JSON object on one line, the schema version first. */
 export function printJson(value: object): void {
-  print(JSON.stringify({ schemaVersion: 2, ...value }))
+  printExact(JSON.stringify({ schemaVersion: 2, ...value }))
 }
 
 /** Returns a time in the local time zone: `2026-06-10 15:42:07`. */

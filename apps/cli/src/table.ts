@@ -22,9 +22,3 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join('\n')
 }
-
-/** Whether a line is wider than the terminal on standard output; false if it is not a terminal. */
-export function isTooWide(text: string): boolean {
-  const { isTTY, columns } = process.stdout
-  return isTTY === true && columns > 0 && text.split('\n').some((line) => widthOf(line) > columns)
-}

@@ -78,7 +78,9 @@ describe('a peer that waits for a person', () => {
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
       { state: 'blocked', screen: SCREEN, blockedSince: expect.stringMatching(/Z$/) },
     ])
-    expect((await home.iapeer('show', 'bob')).stdout).toMatch(/state +blocked\n[\s\S]*│ Howl\? \(y\)\n/)
+    expect((await home.iapeer('show', 'bob')).stdout).toMatch(
+      /state +blocked, since \d+ s ago\n[\s\S]*│ Howl\? \(y\)\n/,
+    )
     expect(jsonLines((await home.iapeer('show', 'bob', '--json')).stdout)).toMatchObject([
       { state: 'blocked', screen: SCREEN, personality: 'bob', interfaces: [] },
     ])
@@ -113,7 +115,7 @@ describe('a peer that waits for a person', () => {
     expect((await home.iapeer('list')).stdout).toMatch(/^! bob +blocked \(API key\) /m)
     await home.iapeer('send-keys', 'bob', 'y')
     await until('it to be running', () => running.text().includes('bob is running: pid'), 20_000)
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +managed/m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running \(by a service manager\)/m)
     expect(await running.end('SIGTERM')).toBe(0)
     expect((await home.iapeer('deaths')).stdout).toBe('no deaths recorded\n')
   }, 60_000)

@@ -228,7 +228,7 @@ describe('starting a peer', () => {
       exitCode: 2,
       stderr: expect.stringContaining('expected on or off'),
     })
-    expect((await iapeer('list')).stdout).toMatch(/bob +not-running/)
+    expect((await iapeer('list')).stdout).toMatch(/bob +new/)
     expect((await iapeerWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', 'ann')).exitCode).toBe(4)
     expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
   })

@@ -31,7 +31,7 @@ describe('iapeer start, stop and new', () => {
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
       { ...session, state: 'running', canary: 'guard', personality: 'bob' },
     ])
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running +command /m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running +\d+ s +- +- /m)
     const renewed = jsonLines((await home.iapeer('new', 'bob', '--json')).stdout)
     expect(renewed).toMatchObject([{ state: 'launched' }])
     expect(jsonLines((await home.iapeer('stop', 'bob', '--json')).stdout)).toMatchObject([
@@ -100,7 +100,7 @@ describe('iapeer start, stop and new', () => {
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const run = home.start('run', 'command-bob')
     await until('it to be running', () => run.text().includes('bob is running: pid'))
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +managed /m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running \(by a service manager\) /m)
     const second = await home.iapeer('run', 'bob')
     expect(second).toMatchObject({
       exitCode: 1,
@@ -178,7 +178,7 @@ describe('iapeer start, stop and new', () => {
         .sort(),
     ).toEqual(['command-ann', 'command-bob'])
     expect((await home.iapeer('list')).stdout).toMatch(
-      /✕ ann +failed[\s\S]*✕ bob +failed[\s\S]*○ eva +stopped/,
+      /✕ ann +dead \(SIGKILL\)[\s\S]*✕ bob +dead \(SIGKILL\)[\s\S]*○ eva +stopped/,
     )
   })
 

@@ -67,7 +67,7 @@ export function homes(): () => Home {
   return () => {
     const directory = privateDirectory()
     const root = join(directory.path, 'root')
-    const env = { ...process.env, IAPEER_ROOT: root, TMUX: '', NO_COLOR: '1' }
+    const env = { ...process.env, IAPEER_ROOT: root, TMUX: '', NO_COLOR: '1', LC_ALL: 'C.UTF-8' }
     track(directory.remove)
     track(async () => {
       const location = rootRecordLocation(root)

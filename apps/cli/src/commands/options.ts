@@ -62,6 +62,9 @@ export const STOP_TIMEOUT = {
 /** `--no-daemon` of commands that start a peer. */
 export const NO_DAEMON = { help: 'do not start the daemon if none is running' } as const
 
+/** `--utc` of commands that print times. */
+export const UTC = { help: 'print absolute times, in UTC' } as const
+
 /** `--json` of commands that print one object. */
 export const JSON_OUTPUT = { help: 'print one JSON object' } as const
 

@@ -27,4 +27,5 @@ export { type ProcessRow, parsePsTable, readProcessTable } from './process-table
 export { signalProcess } from './signal.ts'
 export { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts'
 export { stoppedProcesses } from './stopped.ts'
+export { parsePsUsage, readTreeUsage, type TreeUsage } from './tree-usage.ts'
 export { observeSocket, type SocketState } from './unix-socket.ts'

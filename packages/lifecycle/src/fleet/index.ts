@@ -1,3 +1,4 @@
+export { recordingProblem } from '../deaths/recording-problem.ts'
 export {
   type Outcome,
   type RenewRequest,
@@ -10,6 +11,7 @@ export {
   wakeNamed,
 } from './actions.ts'
 export { activeIdentities } from './active-identities.ts'
+export { fleetStatus, type LastDeath, type PeerStatusView, peerStatus } from './fleet-status.ts'
 export type { LaunchView } from './launch-view.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './named.ts'
 export { fleetView, type PeerView, peerFields, peerView } from './peer-view.ts'
@@ -17,6 +19,15 @@ export { type RemovedPeer, type RemoveOptions, removeNamed } from './remove.ts'
 export { finishRename, type Renamed, renameNamed, unfinishedRename } from './rename.ts'
 export { type RunOptions, type RunResult, runPeer } from './run-peer.ts'
 export { settleFleet } from './settle-fleet.ts'
+export {
+  compareShown,
+  exitText,
+  SHOWN_STATES,
+  type ShownState,
+  type ShownWord,
+  shownState,
+  shownText,
+} from './shown-state.ts'
 export { type StartRequest, startNamed } from './start.ts'
 export { type Stray, stopStrays } from './stop-strays.ts'
 export { superviseFleet } from './supervise-fleet.ts'

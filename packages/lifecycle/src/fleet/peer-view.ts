@@ -1,12 +1,16 @@
 import type { Identity } from '@iapeer/core/identity'
 import { identitiesOf, listPeers, type PeerEntry } from '@iapeer/core/registry'
 import {
+  countedCrashes,
   isIdleState,
+  type LastEnd,
+  markedAt,
   type PeerSession,
   type PeerState,
   type PeerStatus,
   statusesOf,
 } from '../sessions/index.ts'
+import { usableSettings } from '../supervise/index.ts'
 import { peerNamed } from './named.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
 
@@ -43,6 +47,12 @@ export interface PeerView {
   readonly restarts?: number | undefined
   /** The id of its last recorded death. */
   readonly lastDeath?: string | undefined
+  /** How its last session ended; absent where none has ended. */
+  readonly lastEnd?: LastEnd | undefined
+  /** Since when it is in its present state, ISO-8601 UTC, where that is known. */
+  readonly since?: string | undefined
+  /** In a crash loop: the deaths that made it. */
+  readonly loop?: { readonly deaths: number; readonly withinSecs: number } | undefined
 }
 
 interface Current extends PeerStatus {
@@ -87,9 +97,31 @@ export function peerFields(entry: PeerEntry): Omit<PeerView, 'state'> {
   }
 }
 
-function tallyFields({ tally, identity, nextStartAt }: Current): Partial<PeerView> {
+/** Returns since when a peer is in its present state. It is not known when a server became unresponsive. */
+async function sinceOf(
+  root: string,
+  { state, session, tally, identity }: Current,
+): Promise<string | undefined> {
+  if (state === 'unresponsive') return undefined
+  if (session !== undefined) return session.blocked?.since ?? session.startedAt
+  if (state === 'stopped') return (await markedAt(root, identity, 'stopped')) ?? tally.endings.at(-1)?.ts
+  return state === 'crash-loop' ? tally.loopSince : tally.endings.at(-1)?.ts
+}
+
+function loopOf({ state, tally }: Current): PeerView['loop'] {
+  if (state !== 'crash-loop' || tally.loopSince === undefined) return undefined
+  const withinSecs = usableSettings(process.env).crashloopWindowSecs
+  const deaths = countedCrashes(tally, new Date(tally.loopSince), withinSecs)
+  return deaths === 0 ? undefined : { deaths, withinSecs }
+}
+
+function tallyFields(current: Current): Partial<PeerView> {
+  const { tally, identity, nextStartAt } = current
   const last = tally.endings.findLast((one) => one.death)
+  const loop = loopOf(current)
   return {
+    ...(tally.lastEnd === undefined ? {} : { lastEnd: tally.lastEnd }),
+    ...(loop === undefined ? {} : { loop }),
     ...(nextStartAt === undefined ? {} : { nextStartAt }),
     ...(tally.restarts === 0 ? {} : { restarts: tally.restarts }),
     ...(last === undefined ? {} : { lastDeath: `${last.recordedAs ?? identity}-${last.gen}` }),
@@ -124,19 +156,32 @@ function sessionFields(
   }
 }
 
-function viewOf(entry: PeerEntry, current: Current, recording: Recording | undefined): PeerView {
+async function viewOf(
+  root: string,
+  entry: PeerEntry,
+  { current, recording }: { readonly current: Current; readonly recording: Recording | undefined },
+): Promise<PeerView> {
   const { identity } = current
-  return { ...peerFields(entry), identity, ...sessionFields(current, recording), ...tallyFields(current) }
+  const since = await sinceOf(root, current)
+  return {
+    ...peerFields(entry),
+    identity,
+    ...sessionFields(current, recording),
+    ...tallyFields(current),
+    ...(since === undefined ? {} : { since }),
+  }
 }
 
 /** Returns a view of every peer, in the order of `listPeers`. @throws as `listPeers` */
 export async function fleetView(root: string): Promise<PeerView[]> {
   const [entries, recording] = await Promise.all([listPeers(root), readRecording(root)])
   const statuses = await currentStatuses(root, entries)
-  return entries.flatMap((entry, at) => {
-    const current = statuses[at]
-    return current === undefined ? [] : [viewOf(entry, current, recording)]
-  })
+  return Promise.all(
+    entries.flatMap((entry, at) => {
+      const current = statuses[at]
+      return current === undefined ? [] : [viewOf(root, entry, { current, recording })]
+    }),
+  )
 }
 
 /** Returns a view of one peer, by its name or one of its identities. @throws IapeerError `no-such-peer` */
@@ -144,5 +189,5 @@ export async function peerView(root: string, name: string): Promise<PeerView> {
   const { entry } = await peerNamed(root, name)
   const [current] = await currentStatuses(root, [entry])
   if (current === undefined) throw new RangeError(`no status of ${name}`)
-  return viewOf(entry, current, await readRecording(root))
+  return viewOf(root, entry, { current, recording: await readRecording(root) })
 }

@@ -1,21 +1,10 @@
-import { isIapeerError } from '@iapeer/core/errors'
 import { daemonPaths } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
 import { readLockHolder } from '@iapeer/core/storage'
 import { finishSessions } from '../reap/index.ts'
 import { listSessions, type PeerSession } from '../sessions/index.ts'
-import { policyOf, type SuperviseSettings, settleAndPlan, superviseSettings } from '../supervise/index.ts'
+import { policyOf, settleAndPlan, usableSettings } from '../supervise/index.ts'
 import { finishRename } from './rename.ts'
-
-/** Reads the settings of the daemon; defaults where one is invalid: only the daemon refuses to start then. */
-function settingsOf(env: NodeJS.ProcessEnv): SuperviseSettings {
-  try {
-    return superviseSettings(env)
-  } catch (error) {
-    if (!isIapeerError(error) || error.code !== 'bad-setting') throw error
-    return superviseSettings({})
-  }
-}
 
 async function isSupervised(root: string): Promise<boolean> {
   const holder = await readLockHolder(daemonPaths(root).lock)
@@ -42,7 +31,7 @@ export async function settleFleet(root: string, env: NodeJS.ProcessEnv = process
   for (const session of await endedSessions(root)) {
     const profile = await policyOf(root, session.identity, () => undefined)
     await settleAndPlan(root, session, {
-      settings: settingsOf(env),
+      settings: usableSettings(env),
       now: new Date(),
       chance: Math.random(),
       profile,

@@ -8,7 +8,7 @@ export {
   withIdentity,
 } from './identity-lock.ts'
 export { listTallies } from './list-tallies.ts'
-export { clearMark, hasMark, type Mark, setMark } from './marks.ts'
+export { clearMark, hasMark, type Mark, markedAt, setMark } from './marks.ts'
 export { moveIdentity } from './move.ts'
 export { filesOfGen, isClaimed, type RecordedSession, readClaim, recordedAs } from './read-claim.ts'
 export { rebuildSession, rebuildSessions } from './rebuild-session.ts'

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
-import { replaceFile } from '@iapeer/core/storage'
+import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 
 export const MARKS = ['stopped', 'fresh', 'idle'] as const
 
@@ -27,4 +27,10 @@ export async function clearMark(root: string, identity: Identity, mark: Mark): P
 
 export function hasMark(root: string, identity: Identity, mark: Mark): boolean {
   return existsSync(pathOf(root, identity, mark))
+}
+
+/** Returns when a mark was set, ISO-8601 UTC; undefined without the mark, or where its file has no time. */
+export async function markedAt(root: string, identity: Identity, mark: Mark): Promise<string | undefined> {
+  const at = (await readRegularFile(pathOf(root, identity, mark)))?.text.trim() ?? ''
+  return Number.isNaN(Date.parse(at)) ? undefined : at
 }

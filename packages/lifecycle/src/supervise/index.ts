@@ -10,6 +10,6 @@ export {
 export type { SupervisorStats } from './measures.ts'
 export { rotatePaneLogs } from './pane-logs.ts'
 export { policyOf } from './policies.ts'
-export { type SuperviseSettings, superviseSettings } from './settings.ts'
+export { type SuperviseSettings, superviseSettings, usableSettings } from './settings.ts'
 export { settleAndPlan } from './settle-and-plan.ts'
 export { FleetSupervisor, type SupervisorOptions } from './supervisor.ts'

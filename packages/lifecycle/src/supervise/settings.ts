@@ -1,3 +1,4 @@
+import { isIapeerError } from '@iapeer/core/errors'
 import { readNumber, SETTINGS } from '@iapeer/core/settings'
 
 /** The settings that the supervisor reads from its environment. All times are in seconds. */
@@ -28,5 +29,15 @@ export function superviseSettings(env: NodeJS.ProcessEnv): SuperviseSettings {
     idleSecs: readNumber(env, SETTINGS.idleSecs),
     ephemeralQuietSecs: readNumber(env, SETTINGS.ephemeralQuietSecs),
     ephemeralUnarmedSecs: readNumber(env, SETTINGS.ephemeralUnarmedSecs),
+  }
+}
+
+/** Reads the settings for a command; defaults where one is invalid, because only the daemon refuses to start then. */
+export function usableSettings(env: NodeJS.ProcessEnv): SuperviseSettings {
+  try {
+    return superviseSettings(env)
+  } catch (error) {
+    if (!isIapeerError(error) || error.code !== 'bad-setting') throw error
+    return superviseSettings({})
   }
 }

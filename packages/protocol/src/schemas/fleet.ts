@@ -42,6 +42,13 @@ export const peer = z.object({
     .check(z.describe('when the daemon will start the peer; only for a peer that is not running')),
   restarts: z.optional(z.int()),
   lastDeath: text,
+  lastEnd: z
+    .optional(z.enum(['crash', 'self-close', 'idle', 'stopped', 'reboot']))
+    .check(z.describe('how its last session ended')),
+  since: z.optional(time).check(z.describe('when its present state began')),
+  loop: z
+    .optional(z.object({ deaths: z.int(), withinSecs: z.number() }))
+    .check(z.describe('the deaths that made a crash loop')),
 })
 
 /** The session of a peer that was started, or that was already running. */

@@ -2,6 +2,7 @@ import { adviceFor, type Evidence, type ExitRecord, type Killer, lastScreen } fr
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
 import { cut } from '../../cut.ts'
 import { localTime, paint, plain, textWidth } from '../../output.ts'
+import { timeText, utcTime } from '../../times.ts'
 import { fill, wrap } from '../../wrap.ts'
 import type { Moment } from './timeline.ts'
 
@@ -9,6 +10,8 @@ import type { Moment } from './timeline.ts'
 export interface AutopsyView {
   readonly death: JudgedDeath
   readonly moments: readonly Moment[]
+  /** Whether times are printed in UTC. */
+  readonly utc?: boolean
 }
 
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
@@ -25,9 +28,10 @@ function breakLines(text: string, width: number): string[] {
 }
 
 /** Returns the time of a death, or, if that is not known, the two times between which it died. */
-function whenText({ ts, seenAlive }: ExitRecord): string {
-  if (seenAlive === undefined) return `${localTime(ts)} (${ts})`
-  return `between ${localTime(seenAlive)} (last seen running) and ${localTime(ts)} (found dead)`
+function whenText({ ts, seenAlive }: ExitRecord, utc: boolean): string {
+  const time = (iso: string): string => (utc ? utcTime(iso) : `${timeText(iso)}, ${localTime(iso)}`)
+  if (seenAlive === undefined) return time(ts)
+  return `between ${time(seenAlive)} (last seen running) and ${time(ts)} (found dead)`
 }
 
 function recorderText({ recorder }: ExitRecord): string {
@@ -35,13 +39,16 @@ function recorderText({ recorder }: ExitRecord): string {
   return recorder === 'hook' ? 'its exit hook' : `its ${recorder}`
 }
 
-function facts({ death: { record, judged, incident, findings } }: AutopsyView, width: number): string {
+function facts(
+  { death: { record, judged, incident, findings }, utc = false }: AutopsyView,
+  width: number,
+): string {
   const rows: [label: string, text: string][] = [
     [
       'verdict',
       `${paint('bold', judged.verdict)} (confidence ${paint(CONFIDENCE[judged.confidence], judged.confidence)})`,
     ],
-    ['when', whenText(record)],
+    ['when', whenText(record, utc)],
     ['recorded by', recorderText(record)],
     ['id', record.id],
   ]

@@ -6,11 +6,12 @@ import { type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
-import { plain, print, printJson } from '../../output.ts'
-import { JSON_OUTPUT } from '../options.ts'
+import { plain, print, printExact, printJson } from '../../output.ts'
+import { JSON_OUTPUT, UTC } from '../options.ts'
 import { autopsyMarkdown, autopsyScreen } from './autopsy-screen.ts'
 import { readDeaths, settleDeaths } from './death-records.ts'
 import { findDeath } from './find-death.ts'
+import { reportRecordingProblem } from './recording-problem.ts'
 import { AROUND_MS, timeline } from './timeline.ts'
 
 const OPTIONS = {
@@ -18,6 +19,7 @@ const OPTIONS = {
   markdown: { help: 'print Markdown for an issue, without the last screen' },
   withScreen: { help: 'with --markdown: include the last screen, which may contain secrets' },
   raw: { help: 'print the recorded files unchanged' },
+  utc: UTC,
 } as const
 type AutopsyOptions = OptionValues<typeof OPTIONS>
 
@@ -49,7 +51,7 @@ async function printRaw(record: ExitRecord): Promise<void> {
   // The recorded screen can contain control sequences, which must not act on this terminal.
   const shown = (text: string): string =>
     process.stdout.isTTY === true ? text.split('\n').map(plain).join('\n') : text
-  for (const { path, text } of found) print(`==> ${path} <==\n${shown(text.trimEnd())}`)
+  for (const { path, text } of found) printExact(`==> ${path} <==\n${shown(text.trimEnd())}`)
 }
 
 export default defineCommand({
@@ -64,6 +66,7 @@ export default defineCommand({
   options: OPTIONS,
   run: async ({ args: { name }, options }) => {
     checkOptions(options)
+    await reportRecordingProblem()
     await settleDeaths()
     const records = await readDeaths()
     const it = findDeath(records, name)
@@ -76,7 +79,9 @@ export default defineCommand({
         ...judged,
         ...(incident === undefined ? {} : { incident: incident.id }),
       })
-    if (options.markdown) return print(autopsyMarkdown({ death, moments: [] }, options.withScreen))
-    print(autopsyScreen({ death, moments: timeline(it, records, await eventsAround(it.ts)) }))
+    if (options.markdown) return printExact(autopsyMarkdown({ death, moments: [] }, options.withScreen))
+    print(
+      autopsyScreen({ death, moments: timeline(it, records, await eventsAround(it.ts)), utc: options.utc }),
+    )
   },
 })

@@ -7,11 +7,13 @@ import type { OptionValues } from '../../command-spec.ts'
 import { cut, fit } from '../../cut.ts'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
-import { localTime, onReaderGone, paint, print, printJson, textWidth } from '../../output.ts'
+import { onReaderGone, paint, print, printJson, textWidth } from '../../output.ts'
 import { table } from '../../table.ts'
-import { oneOf, parsePeerFilter, SINCE } from '../options.ts'
+import { type TimeOptions, timeText } from '../../times.ts'
+import { oneOf, parsePeerFilter, SINCE, UTC } from '../options.ts'
 import { readDeaths, settleDeaths } from './death-records.ts'
 import { renamedHint, shortId } from './find-death.ts'
+import { reportRecordingProblem } from './recording-problem.ts'
 import { printSummary, summarise } from './summary.ts'
 
 const OPTIONS = {
@@ -28,6 +30,7 @@ const OPTIONS = {
   follow: { short: 'f', help: 'keep printing new deaths' },
   summary: { help: 'print counts by verdict, by peer and by time' },
   json: { help: 'print one JSON object per line' },
+  utc: UTC,
 } as const
 type DeathsOptions = OptionValues<typeof OPTIONS>
 
@@ -36,12 +39,6 @@ const SETTLE_INTERVAL_MS = 5_000
 /** How many of the last rows set the column widths of a new row. */
 const ROWS_KEPT = 100
 
-/** Returns the time of a death, without the year if it is the present one. */
-function when(ts: string): string {
-  const text = localTime(ts)
-  return text.startsWith(`${new Date().getFullYear()}-`) ? text.slice(5) : text
-}
-
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
 
 /** The width of the other columns. On a narrow terminal long names are cut, so that the ids stay whole. */
@@ -49,8 +46,8 @@ const OTHER_COLUMNS = 63
 const nameWidth = (): number =>
   process.stdout.isTTY === true ? Math.max(12, textWidth() - OTHER_COLUMNS) : Number.POSITIVE_INFINITY
 
-const row = ({ record, judged }: JudgedDeath): string[] => [
-  when(record.ts),
+const row = ({ record, judged }: JudgedDeath, options: TimeOptions): string[] => [
+  timeText(record.ts, options),
   cut(record.identity, nameWidth()),
   judged.verdict,
   paint(CONFIDENCE[judged.confidence], judged.confidence),
@@ -64,7 +61,7 @@ function show(found: readonly JudgedDeath[], options: DeathsOptions, above = 0):
   const fresh = found.slice(above)
   if (options.json) for (const death of fresh) printJson(deathViewOf(death))
   else if (fresh.length > 0) {
-    const lines = fit(table([HEAD, ...found.map(row)])).split('\n')
+    const lines = fit(table([HEAD, ...found.map((death) => row(death, options))])).split('\n')
     print(lines.slice(above === 0 ? 0 : above + 1).join('\n'))
   }
 }
@@ -129,6 +126,7 @@ export default defineCommand({
     if (options.summary && options.follow)
       throw usageError('--summary cannot be combined with --follow', 'Use one of them.')
     const select = selection(options)
+    await reportRecordingProblem()
     await settleDeaths()
     const found = await select(new Set())
     const moved = options.peer === undefined ? undefined : renamedHint(options.peer)

@@ -4,9 +4,10 @@ import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { localTime, onReaderGone, paint, plain, print, printJson } from '../../output.ts'
+import { timeText } from '../../times.ts'
 import { wrap } from '../../wrap.ts'
 import { settleDeaths } from '../deaths/death-records.ts'
-import { parsePeerFilter, SINCE } from '../options.ts'
+import { parsePeerFilter, SINCE, UTC } from '../options.ts'
 import { eventText } from './event-text.ts'
 
 const DEFAULT_NUMBER = 50
@@ -44,6 +45,7 @@ const OPTIONS = {
     parse: (text: string) => text.split(','),
   },
   json: { help: 'print one JSON object per line' },
+  utc: UTC,
 } as const
 
 const filterOf = ({ since, peer, ev }: OptionValues<typeof OPTIONS>): EventFilter => ({
@@ -61,11 +63,18 @@ function jsonOf(event: RecordedEvent): object {
   return Object.fromEntries(fields.map(([name, value]) => [camelCase(name), value]))
 }
 
+type LineOptions = Pick<OptionValues<typeof OPTIONS>, 'utc' | 'follow'>
+
 const nameOf = (event: RecordedEvent): string => plain(String(event['identity'] ?? '-'))
 
-function line(event: RecordedEvent, width: number): string {
+/** The least width of the column of relative times. */
+const WHEN_WIDTH = 10
+
+function line(event: RecordedEvent, width: number, { utc, follow: isFollowing }: LineOptions): string {
   const text = plain(eventText(event))
-  const when = localTime(event.ts)
+  // A relative time would become wrong on the screen while new events are awaited.
+  const isLocal = isFollowing && !utc
+  const when = isLocal ? localTime(event.ts) : timeText(event.ts, { utc }).padEnd(WHEN_WIDTH)
   const head = `${paint('dim', when)}  ${nameOf(event).padEnd(width)}  `
   const { columns } = process.stdout
   if (process.stdout.isTTY !== true || !columns) return head + text
@@ -100,7 +109,7 @@ export default defineCommand({
     const past = await readEvents(iapeerRoot(), { ...filter, limit })
     const width = Math.max(MIN_NAME_WIDTH, ...past.events.map((event) => nameOf(event).length))
     const show = (event: RecordedEvent): void =>
-      options.json ? printJson(jsonOf(event)) : print(line(event, width))
+      options.json ? printJson(jsonOf(event)) : print(line(event, width, options))
     for (const event of past.events) show(event)
     if (options.follow) return follow(past.cursor, filter, show)
     if (past.events.length === 0 && !options.json) print('no events recorded')

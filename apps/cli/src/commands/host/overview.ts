@@ -7,7 +7,7 @@ import { EXIT, explain } from '../../exit-code.ts'
 import { localTime, paint, print } from '../../output.ts'
 import { table } from '../../table.ts'
 import { readDeaths, recordLocation, settleDeaths } from '../deaths/death-records.ts'
-import { stateText } from '../peers/state-text.ts'
+import { restartText } from '../peers/state-text.ts'
 
 const GUIDE = `There are no peers yet, and nothing is watched. iapeer starts agents in tmux, and records why they died.
 
@@ -51,7 +51,7 @@ async function readPeers(): Promise<readonly PeerView[]> {
 function printPeers(peers: readonly PeerView[]): void {
   print(`${peers.length} peer${peers.length === 1 ? '' : 's'}: iapeer list`)
   for (const peer of peers)
-    if (peer.nextStartAt !== undefined) print(`  ${peer.personality} is ${stateText(peer)}`)
+    if (peer.nextStartAt !== undefined) print(`  ${peer.personality} is ${restartText(peer.nextStartAt)}`)
 }
 
 /** Prints the peers, the watched servers and the last death; a short guide if there are none. */

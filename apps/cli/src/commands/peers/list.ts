@@ -1,45 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { endCursor, followEvents } from '@iapeer/lifecycle/eventlog'
-import { fleetView, type PeerView, settleFleet } from '@iapeer/lifecycle/fleet'
+import { fleetStatus, type PeerStatusView, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
-import type { PeerState } from '@iapeer/lifecycle/sessions'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
-import { paint, plain, print, printJson } from '../../output.ts'
-import { isTooWide, table } from '../../table.ts'
-import { stateText } from './state-text.ts'
-
-const HEAD = ['PEER', 'STATE', 'RUNTIMES', 'KIND', 'DIRECTORY', 'DESCRIPTION'].map((word) =>
-  paint('dim', word),
-)
-
-const GLYPH: Readonly<Record<PeerState, string>> = {
-  running: paint('green', '●'),
-  'not-running': paint('dim', '○'),
-  exited: paint('dim', '○'),
-  failed: paint('red', '✕'),
-  suspended: paint('dim', '○'),
-  stopped: paint('dim', '○'),
-  'crash-loop': paint('red', '!'),
-  unresponsive: paint('red', '!'),
-  blocked: paint('yellow', '!'),
-  managed: paint('green', '●'),
-}
-
-const row = (peer: PeerView): string[] => [
-  `${GLYPH[peer.state]} ${paint('bold', peer.personality)}`,
-  stateText(peer),
-  peer.runtimes.join(','),
-  peer.intelligence,
-  plain(peer.cwd),
-  plain(peer.description ?? ''),
-]
-
-const NONE =
-  'no peers yet\n  iapeer create NAME       create a peer\n  iapeer init [DIRECTORY]  make a directory the home of a peer'
-const shown = (peers: readonly PeerView[]): string =>
-  peers.length === 0 ? NONE : table([HEAD, ...peers.map(row)])
+import { paint, print, printJson } from '../../output.ts'
+import { reportRecordingProblem } from '../deaths/recording-problem.ts'
+import { UTC } from '../options.ts'
+import { peerTable, type TableOptions } from './peer-table.ts'
 
 /** Most changes are events; a change without an event is shown after at most this time, in milliseconds. */
 const REFRESH_MS = 1_000
@@ -47,20 +16,24 @@ const REFRESH_MS = 1_000
 const GATHER_MS = 30
 
 /** Settles ended sessions, finishes launches that a person has unblocked, and returns the state of every peer. */
-async function currentPeers(): Promise<PeerView[]> {
+async function currentPeers(): Promise<PeerStatusView[]> {
   const root = iapeerRoot()
   await settleFleet(root)
   await finishLaunches(root)
-  return fleetView(root)
+  return fleetStatus(root)
 }
 
 /** Returns the lines of the view, at most `rows`; if peers do not fit, a line says how many. */
-function frame(peers: readonly PeerView[], rows: number, fit: (text: string) => string): string[] {
-  const lines = fit(shown(peers)).split('\n')
+function frame(
+  peers: readonly PeerStatusView[],
+  rows: number,
+  { fit, ...options }: TableOptions & { readonly fit: (text: string) => string },
+): string[] {
+  const lines = fit(peerTable(peers, options)).split('\n')
   const last = paint('dim', 'Press Ctrl-C to quit')
   if (lines.length < rows) return [...lines, last]
   const kept = lines.slice(0, Math.max(0, rows - 2))
-  const more = fit(`… and ${lines.length - kept.length} more: iapeer list prints all`)
+  const more = fit(`+ ${lines.length - kept.length} more: iapeer list prints all`)
   return [...kept, paint('dim', more), last]
 }
 
@@ -80,7 +53,7 @@ function changesOf(events: AsyncIterator<unknown>): () => Promise<void> {
 }
 
 /** Shows the list, and updates it after each change, until it is interrupted. */
-async function watchList(): Promise<void> {
+async function watchList(utc: boolean): Promise<void> {
   if (process.stdout.isTTY !== true)
     throw usageError('--watch needs a terminal', 'In a script, use iapeer events -f --json.')
   const { openFullScreen } = await import('../../full-screen.ts')
@@ -91,7 +64,8 @@ async function watchList(): Promise<void> {
     Symbol.asyncIterator
   ]()
   let peers = await currentPeers()
-  const draw = (): void => screen.draw(frame(peers, screen.rows(), fit))
+  const draw = (): void =>
+    screen.draw(frame(peers, screen.rows(), { fit, utc, columns: process.stdout.columns }))
   const screen = openFullScreen(draw)
   try {
     const changed = changesOf(events)
@@ -111,16 +85,18 @@ export default defineCommand({
   summary: 'list peers and their state',
   options: {
     json: { help: 'print one JSON object per line' },
+    utc: UTC,
     watch: { short: 'w', help: 'keep the list on the screen and update it after each change' },
   },
   run: async ({ options }) => {
-    if (options.watch) return watchList()
+    if (options.watch) return watchList(options.utc)
     const peers = await currentPeers()
     if (options.json) {
       for (const peer of peers) printJson(peer)
-      return
+    } else {
+      const { isTTY, columns } = process.stdout
+      print(peerTable(peers, { utc: options.utc, columns: isTTY === true ? columns : undefined }))
     }
-    const text = shown(peers)
-    print(isTooWide(text) ? (await import('../../cut.ts')).fit(text) : text)
+    await reportRecordingProblem()
   },
 })

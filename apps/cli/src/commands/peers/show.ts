@@ -1,63 +1,83 @@
 import { iapeerRoot } from '@iapeer/core/paths'
 import { profilePath, readProfile } from '@iapeer/core/profile'
-import { peerFields, peerView, settleFleet } from '@iapeer/lifecycle/fleet'
+import { exitText, type LastDeath, peerFields, peerStatus, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
 import { defineCommand } from '../../define-command.ts'
 import { commandText, paint, plain, print, printJson } from '../../output.ts'
 import { table } from '../../table.ts'
-import { JSON_OUTPUT } from '../options.ts'
+import { timeText } from '../../times.ts'
+import { reportRecordingProblem } from '../deaths/recording-problem.ts'
+import { JSON_OUTPUT, UTC } from '../options.ts'
 import { blockedText } from '../sessions/blocked-text.ts'
 import { PEER, peerEntry } from './peer-named.ts'
+import { glyphOf, homeShort, paintedState } from './peer-table.ts'
 import { sessionName } from './session-name.ts'
-import { stateText } from './state-text.ts'
+import { liveFacts, screenTail, serviceFacts } from './show-live.ts'
+
+/** Returns the last death in one line: `SIGKILL, 3 min ago (iapeer autopsy bob)`. */
+function deathText(death: LastDeath, options: { readonly utc: boolean }): string {
+  const verdict = death.verdict === undefined ? '' : ` (${death.verdict})`
+  return `${exitText(death) ?? 'cause unknown'}${verdict}, ${timeText(death.ts, options)}: iapeer autopsy ${death.id}`
+}
 
 /** Prints the fields of the profile; the registry's copy of a field is printed only if the profile is missing. */
 export default defineCommand({
   name: 'show',
   summary: 'print everything about a peer',
   args: { peer: PEER },
-  options: { json: JSON_OUTPUT },
+  options: { json: JSON_OUTPUT, utc: UTC },
   run: async ({ args: { peer }, options }) => {
     await settleFleet(iapeerRoot())
     const entry = await peerEntry(peer)
     await finishLaunches(iapeerRoot())
-    const view = await peerView(iapeerRoot(), peer)
+    const view = await peerStatus(iapeerRoot(), peer)
     const profile = await readProfile(entry.home)
     const { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
     const settings = { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command }
     const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
     const current = profile === undefined ? entry : { ...entry, ...profile, cwd: profile.cwd ?? entry.home }
     if (options.json) {
+      await reportRecordingProblem()
       printJson({ ...view, ...peerFields(current), identity: view.identity, ...settings, interfaces })
       return
     }
+    const { shown, since, restarts, death } = view
     const rows: [string, string | undefined][] = [
       [
         'runtimes',
         current.runtimes.map((one) => (one === current.defaultRuntime ? `${one} (default)` : one)).join(', '),
       ],
-      ['state', stateText(view)],
+      ['state', `${paintedState(shown)}${since === undefined ? '' : `, since ${timeText(since, options)}`}`],
+      ...(await liveFacts(view)),
+      ['restarts', restarts === undefined ? undefined : `${restarts} in a row`],
+      ['last death', death === undefined ? undefined : deathText(death, options)],
       ['kind', current.intelligence],
-      ['home', current.home],
-      ['cwd', current.cwd === current.home ? undefined : current.cwd],
+      ['home', homeShort(current.home)],
+      ['cwd', current.cwd === current.home ? undefined : homeShort(current.cwd)],
       ['wake policy', wakePolicy],
-      ['restart', restart],
+      ['restart policy', restart ?? 'no'],
       ['after reboot', afterReboot],
       ['suspend after', idleSecs === undefined ? undefined : `${idleSecs} s idle`],
       ['command', command === undefined ? undefined : commandText(command)],
       ['interfaces', interfaces.length === 0 ? undefined : interfaces.join(', ')],
       ['first prompt', initialPrompt],
-      ['profile', profile === undefined ? 'missing: iapeer verify' : profilePath(entry.home)],
+      ['profile', profile === undefined ? 'missing: iapeer verify' : homeShort(profilePath(entry.home))],
+      ...(await serviceFacts()),
     ]
     print(
-      `${paint('bold', current.personality)}${current.description === '' ? '' : `  ${plain(current.description)}`}`,
+      `${glyphOf(shown)} ${paint('bold', current.personality)}${current.description === '' ? '' : `  ${plain(current.description)}`}`,
     )
     const known = rows.flatMap(([key, value]) =>
-      value === undefined ? [] : [[`  ${paint('dim', key)}`, plain(value)]],
+      value === undefined ? [] : [[`  ${paint('dim', key)}`, key === 'state' ? value : plain(value)]],
     )
     print(table(known))
     const { state, identity, leaderPid, dialog, hint, screen } = view
     if (state === 'blocked' && leaderPid !== undefined)
       print(blockedText(sessionName(identity, view.runtimes), { leaderPid, dialog, hint, screen }))
+    else {
+      const tail = await screenTail(view)
+      if (tail.length > 0) print(`\n${tail.map((line) => `  ${plain(line)}`).join('\n')}`)
+    }
+    await reportRecordingProblem()
   },
 })

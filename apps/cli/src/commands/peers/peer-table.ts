@@ -1,0 +1,114 @@
+import { homedir } from 'node:os'
+import {
+  compareShown,
+  exitText,
+  type PeerStatusView,
+  type ShownState,
+  type ShownWord,
+  shownText,
+} from '@iapeer/lifecycle/fleet'
+import { paint, plain } from '../../output.ts'
+import { table, widthOf } from '../../table.ts'
+import { ageText, type TimeOptions, timeText } from '../../times.ts'
+
+/** How the table of peers is printed. */
+export interface TableOptions extends TimeOptions {
+  /** The width of the terminal; undefined: no limit. */
+  readonly columns?: number | undefined
+}
+
+const GLYPHS = {
+  'gave up': paint('red', '✕'),
+  unresponsive: paint('red', '!'),
+  blocked: paint('yellow', '!'),
+  dead: paint('red', '✕'),
+  failed: paint('red', '✕'),
+  restarting: paint('yellow', '○'),
+  running: paint('green', '●'),
+  exited: paint('dim', '○'),
+  suspended: paint('dim', '○'),
+  stopped: paint('dim', '○'),
+  new: paint('dim', '○'),
+} as const satisfies Record<ShownWord, string>
+
+/** Returns the state in its colour: `failed (exit 1)`. */
+export function paintedState(shown: ShownState, text = shownText(shown)): string {
+  if (!shown.isTrouble) return text
+  return paint(shown.word === 'blocked' ? 'yellow' : 'red', text)
+}
+
+/** Returns the glyph of a state. */
+export const glyphOf = ({ word }: ShownState): string => GLYPHS[word]
+
+/** Returns a path with `~` for the home directory. */
+export function homeShort(path: string, home = homedir()): string {
+  if (path === home) return '~'
+  return home !== '' && home !== '/' && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path
+}
+
+const NONE = paint('dim', '-')
+
+interface Column {
+  readonly head: string
+  readonly cell: (peer: PeerStatusView, options: TableOptions) => string
+}
+
+/** The name, and the runtimes where there are several. */
+const nameCell = ({ personality, runtimes }: PeerStatusView): string =>
+  `${paint('bold', personality)}${runtimes.length > 1 ? paint('dim', ` (${runtimes.join(', ')})`) : ''}`
+
+function deathCell({ death }: PeerStatusView, options: TableOptions): string {
+  if (death === undefined) return NONE
+  return `${plain(exitText(death) ?? 'cause unknown')}, ${timeText(death.ts, options)}`
+}
+
+/** The first columns are the most important: a narrow terminal drops the last ones. */
+const COLUMNS: readonly [Column, Column, ...Column[]] = [
+  { head: 'PEER', cell: (peer) => `${glyphOf(peer.shown)} ${nameCell(peer)}` },
+  { head: 'STATE', cell: ({ shown }) => paintedState(shown) },
+  {
+    head: 'SINCE',
+    cell: ({ since }, options) => (since === undefined ? NONE : ageText(since, options)),
+  },
+  { head: 'RESTARTS', cell: ({ restarts }) => (restarts === undefined ? NONE : String(restarts)) },
+  { head: 'LAST DEATH', cell: deathCell },
+  { head: 'DIRECTORY', cell: ({ cwd }) => homeShort(plain(cwd)) },
+]
+
+/** The columns in the order in which a narrow terminal drops them. */
+const DROPPED = ['DIRECTORY', 'RESTARTS', 'SINCE', 'LAST DEATH'] as const
+
+/** The narrow form of the last resort: the word of the state alone. */
+const SHORT_STATE: Column = { head: 'STATE', cell: ({ shown }) => paintedState(shown, shown.word) }
+
+/** Returns the sets of columns to try, from all of them to the narrowest. */
+function layouts(): readonly (readonly Column[])[] {
+  const all: (readonly Column[])[] = [COLUMNS]
+  for (const dropped of DROPPED) all.push((all.at(-1) ?? []).filter(({ head }) => head !== dropped))
+  return [...all, [COLUMNS[0], SHORT_STATE]]
+}
+
+const EMPTY =
+  'no peers yet\n  iapeer create NAME       create a peer\n  iapeer init [DIRECTORY]  make a directory the home of a peer'
+
+/** Sorts peers by how urgent their states are, then by name. */
+const byTrouble = (peers: readonly PeerStatusView[]): PeerStatusView[] =>
+  [...peers].sort(
+    (one, other) =>
+      compareShown(one.shown, other.shown) ||
+      (one.personality < other.personality ? -1 : Number(one.personality > other.personality)),
+  )
+
+/** Formats peers as a table, trouble first. Where it is too wide, whole columns are dropped and no cell is cut. */
+export function peerTable(peers: readonly PeerStatusView[], options: TableOptions = {}): string {
+  if (peers.length === 0) return EMPTY
+  const { columns: room = Number.POSITIVE_INFINITY } = options
+  const sorted = byTrouble(peers)
+  let text = ''
+  for (const columns of layouts()) {
+    const head = columns.map((column) => paint('dim', column.head))
+    text = table([head, ...sorted.map((peer) => columns.map(({ cell }) => cell(peer, options)))])
+    if (text.split('\n').every((line) => widthOf(line) <= room)) return text
+  }
+  return text
+}
