@@ -45,6 +45,7 @@ function report(status: ServiceStatus, system: ServiceSystem): void {
 /** Exits with 3 if the service of this root is not running. */
 export default defineCommand({
   name: 'service status',
+  exitCodes: { 3: 'not running' },
   summary: 'print whether the service is installed and running (exit code 3: it is not)',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {

@@ -108,6 +108,7 @@ async function watchList(): Promise<void> {
 
 export default defineCommand({
   name: 'list',
+  aliases: ['ls', 'ps'],
   summary: 'list peers and their state',
   options: {
     json: { help: 'print one JSON object per line' },

@@ -11,6 +11,7 @@ import { blockedText } from './blocked-text.ts'
 /** Stays in the foreground until the peer ends or a signal stops it. */
 export default defineCommand({
   name: 'run',
+  exitCodes: { 4: 'no such peer' },
   summary:
     'run a peer in the foreground for a service manager: exits with 1 when the peer ends, with 0 on SIGTERM or SIGINT',
   args: { peer: PEER, runtime: { optional: true, help: "runtime to start (default: the peer's default)" } },
