@@ -5,7 +5,7 @@ import { usageError } from './exit-code.ts'
 import { commandText } from './output.ts'
 
 /** Returns the words that call a command: `iapeer daemon start`. */
-export function pathOf(command: Command): string {
+function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
 }
 
