@@ -63,6 +63,10 @@ export interface CommandSpec<A, O> {
   readonly summary: string
   /** Omits the command from the help. */
   readonly hidden?: true
+  /** Other names of the command. */
+  readonly aliases?: readonly string[]
+  /** The meaning of each exit code from 3 on. */
+  readonly exitCodes?: Readonly<Record<number, string>>
   readonly args?: A
   readonly options?: O
   readonly run: (input: Input<A, O>) => void | Promise<void>

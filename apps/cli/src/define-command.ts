@@ -14,6 +14,9 @@ interface AnyCommandSpec extends Omit<CommandSpec<Specs<ArgumentSpec>, Specs<Opt
 export interface Usage {
   readonly summary: string
   readonly hidden?: boolean
+  /** Other names of the command, separated by blanks. */
+  readonly aliases?: string
+  readonly exitCodes?: Readonly<Record<string, string>>
   readonly arguments: Readonly<Record<string, string>>
   readonly options: Readonly<Record<string, string>>
 }
@@ -71,6 +74,8 @@ export function defineCommand({
   name,
   summary,
   hidden,
+  aliases,
+  exitCodes,
   args: argumentSpecs = {},
   options: optionSpecs = {},
   run,
@@ -82,6 +87,8 @@ export function defineCommand({
     usage: {
       summary,
       ...(hidden === true ? { hidden } : {}),
+      ...(aliases === undefined ? {} : { aliases: aliases.join(' ') }),
+      ...(exitCodes === undefined ? {} : { exitCodes }),
       arguments: Object.fromEntries(args.map(([key, spec]) => [argumentLabel(key, spec), spec.help ?? ''])),
       options: Object.fromEntries(options.map(([key, spec]) => [optionFlags(key, spec), spec.help])),
     },

@@ -1,9 +1,11 @@
 import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
+import { commandLineError, noSuchCommand } from './command-errors.ts'
 import { COMMAND_GROUPS, PARENTS, USAGES } from './commands/command-list.ts'
 import type { Usage } from './define-command.ts'
-import { usageError } from './exit-code.ts'
+import { print } from './output.ts'
 import { version } from './version.ts'
+import { wrap } from './wrap.ts'
 
 /** Printed after the list of commands. */
 const EXAMPLES_AND_EXIT_CODES = `
@@ -26,6 +28,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
 
 /** The longest usage leaves 30 of 80 columns for the summaries; by default commander does not wrap in so few. */
 const MIN_WRAP_COLUMNS = 20
+const HELP_COLUMNS = 80
 
 /** Completes the names of peers for every argument and option that takes one. */
 function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): void {
@@ -40,11 +43,25 @@ function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): 
 }
 
 /** Adds the command of the first of two words; without a second word it prints its help and exits with 2. */
-const addParent = (program: Command, name: string): Command =>
-  program.command(name).description(PARENTS[name] ?? '')
+function addParent(program: Command, name: string): Command {
+  const parent = program.command(name).description(PARENTS[name] ?? '')
+  return parent
+    .usage('[options] [command]')
+    .allowExcessArguments()
+    .action((_options, { args: [word] }: Command) => {
+      if (word === undefined) parent.help({ error: true })
+      else throw noSuchCommand(parent, word)
+    })
+}
 
 /** Collects every value of an option; the command decides whether earlier values count. */
 const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text]
+
+/** Returns what a command's exit codes mean, as the last part of its help. */
+function exitCodesText(exitCodes: Readonly<Record<string, string>>): string {
+  const codes = Object.entries(exitCodes).map(([code, meaning]) => `${code} ${meaning}`)
+  return `\n${wrap(`Exit codes: 0 ok, 1 failed, 2 usage, ${codes.join(', ')}.`, HELP_COLUMNS).join('\n')}`
+}
 
 function addCommand(program: Command, name: string, { summary, hidden, ...usage }: Usage): Command {
   const [last = '', first] = name.split(' ').reverse()
@@ -58,6 +75,8 @@ function addCommand(program: Command, name: string, { summary, hidden, ...usage 
     if (flags.endsWith('>')) command.option(flags, help, collect)
     else command.option(flags, help)
   }
+  for (const alias of usage.aliases?.split(' ') ?? []) command.alias(alias)
+  if (usage.exitCodes !== undefined) command.addHelpText('after', exitCodesText(usage.exitCodes))
   return command.allowExcessArguments(false)
 }
 
@@ -76,24 +95,54 @@ function addCommands(program: Command): void {
   }
 }
 
+/** Adds `help [command...]` and `version`. */
+function addHelpAndVersion(program: Command): void {
+  program
+    .command('help')
+    .argument('[command...]', 'the command, for example: daemon start')
+    .description('print the help of a command')
+    .action((words: readonly string[]) => {
+      let at = program
+      for (const word of words) {
+        const next = at.commands.find((one) => one.name() === word || one.aliases().includes(word))
+        if (next === undefined) throw noSuchCommand(at, word)
+        at = next
+      }
+      at.outputHelp()
+    })
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => print(version()))
+}
+
+/** Gives the errors of a command and of those below it the form of all errors. */
+function unifyErrors(command: Command, words: readonly string[]): void {
+  command.configureOutput({ outputError: () => undefined }).exitOverride((error) => {
+    throw error.exitCode === 0 || error.code === 'commander.help'
+      ? error
+      : commandLineError(command, error, words)
+  })
+  for (const one of command.commands) unifyErrors(one, words)
+}
+
 /**
  * Builds the command line of iapeer.
  * @param peers the names that completion offers; only completion needs them
+ * @param words the command line as it was typed, for error messages
  */
-export function buildProgram(peers: readonly string[] = []): Command {
+export function buildProgram(peers: readonly string[] = [], words: readonly string[] = []): Command {
   const program = new Command('iapeer')
   program
     .description('Start and supervise agents in tmux, and learn why they died.')
-    .version(version(), '-V, --version', 'print the version')
-    .exitOverride()
+    .version(version(), '-v, --version', 'print the version')
+    .helpCommand(false)
     .configureHelp({ minWidthToWrap: MIN_WRAP_COLUMNS })
-    .showHelpAfterError('(iapeer --help lists the commands)')
     .addHelpText('after', EXAMPLES_AND_EXIT_CODES)
     .allowExcessArguments()
     .action(async (_options, command: Command) => {
       const [word] = command.args
-      if (word !== undefined)
-        throw usageError(`no such command: ${word}`, 'iapeer --help lists the commands.')
+      if (word !== undefined) throw noSuchCommand(program, word)
       await (await import('./commands/host/overview.ts')).overview()
     })
 
@@ -104,12 +153,14 @@ export function buildProgram(peers: readonly string[] = []): Command {
   })
   addCommands(program)
   program.commandsGroup('Other:')
+  addHelpAndVersion(program)
 
   completePeers(tab(program, { completionCommandName: 'completion' }), peers)
   program.commands
     .find((command) => command.name() === 'completion')
     ?.description('print the completion script for your shell')
   for (const command of program.commands)
-    command.exitOverride().allowExcessArguments(command.name() === 'complete')
+    if (command.name() === 'completion') command.allowExcessArguments(false)
+  unifyErrors(program, words)
   return program
 }

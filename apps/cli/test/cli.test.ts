@@ -92,18 +92,14 @@ describe('iapeer watch, deaths and autopsy', () => {
     expect(done.stdout).toContain(`tmux-mine is now watched: tmux server ${server.pid}`)
   })
 
-  it('unwatch takes an identity or a socket, removes a kept watch, and can be repeated', async () => {
+  it('unwatch takes an identity or a socket, removes a kept watch, and exits with 4 for a name that is not watched', async () => {
     const home = newHome()
     const server = await home.server()
     await home.iapeer('watch', server.socketPath, '--identity', 'claude-bob', '--keep')
     expect((await home.iapeer('unwatch', server.socketPath)).stdout).toBe('stopped watching claude-bob\n')
-    expect(await home.iapeer('unwatch', 'claude-bob')).toMatchObject({
-      exitCode: 0,
-      stdout: 'claude-bob was not being watched\n',
-    })
-    expect(jsonLines((await home.iapeer('unwatch', 'claude-bob', '--json')).stdout)).toEqual([
-      { schemaVersion: 2, state: 'none', identity: 'claude-bob', forgotten: false },
-    ])
+    const again = await home.iapeer('unwatch', 'claude-bob')
+    expect(again).toMatchObject({ exitCode: 4, stdout: '' })
+    expect(again.stderr).toMatch(/^iapeer: no tmux server is or was watched as claude-bob\n {2}iapeer status/)
   })
 
   it('the next command watches a kept server again after it was restarted', async () => {

@@ -55,7 +55,7 @@ describe('iapeer start, stop and new', () => {
       /^● bob \(command\) is already running: pid \d+\n {2}iapeer attach command-bob /,
     )
     expect((await home.iapeer('rename', 'bob', 'rob')).stdout).toMatch(
-      / {2}rob \(command\) keeps running: pid \d+\n.*iapeer refresh command-rob\n$/,
+      / {2}rob \(command\) keeps running: pid \d+\n.*iapeer restart command-rob\n$/,
     )
     expect((await home.iapeer('stop', 'rob')).stdout).toBe('○ rob (command) is stopped\n')
     await home.iapeer('start', 'rob')
@@ -217,7 +217,7 @@ describe('iapeer start, stop and new', () => {
     const renamed = await home.iapeer('rename', 'bob', 'rob')
     expect(renamed).toMatchObject({ exitCode: 0, stderr: '' })
     expect(renamed.stdout).toMatch(
-      /^bob is now rob; its home stays .*\n {2}rob keeps running: pid \d+\n {2}The agent learns its new name when it is restarted: iapeer refresh rob\n$/,
+      /^bob is now rob; its home stays .*\n {2}rob keeps running: pid \d+\n {2}The agent learns its new name when it is restarted: iapeer restart rob\n$/,
     )
     expect((await home.iapeer('list')).stdout).toMatch(/^● rob +running/m)
     expect((await home.iapeer('logs', 'rob')).exitCode).toBe(0)

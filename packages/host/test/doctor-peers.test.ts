@@ -77,7 +77,7 @@ describe('the servers of peers', () => {
         what: expect.stringMatching(
           /^the tmux server of command-bob runs version \S+, but the installed tmux is 9\.9: commands work/,
         ),
-        fix: expect.stringContaining('iapeer refresh command-bob'),
+        fix: expect.stringContaining('iapeer restart command-bob'),
       },
     ])
     program(
@@ -90,7 +90,7 @@ describe('the servers of peers', () => {
           id: 'tmux-server-refuses',
           level: 'warning',
           what: expect.stringMatching(/runs version \S+ and refuses tmux 9\.9: iapeer works/),
-          fix: expect.stringContaining('iapeer refresh command-bob'),
+          fix: expect.stringContaining('iapeer restart command-bob'),
         },
       ])
     program('tmux', `[ "$1" = -V ] && { echo tmux 9.9; exit; }; exec ${real} "$@"`)
@@ -111,7 +111,7 @@ describe('the servers of peers', () => {
       id: 'tmux-server-version',
       level: 'warning',
       what: 'the tmux server of command-bob runs version 3.5a, but the installed tmux is 3.6a: commands work, but attaching with tmux itself may fail; the peer keeps running and its death will be recorded',
-      fix: 'Restart the peer when convenient: iapeer refresh command-bob',
+      fix: 'Restart the peer when convenient: iapeer restart command-bob',
     })
     expect(describeVersions({ ...found, server: undefined, isAccepted: false })).toMatchObject({
       id: 'tmux-server-refuses',

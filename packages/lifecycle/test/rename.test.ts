@@ -390,7 +390,7 @@ describe('a rename is refused, and nothing changes', () => {
     writeFileSync(join(root, 'state', 'lifecycle', 'command-bob.session'), JSON.stringify(session))
     await expect(renameNamed(root, 'bob', ann)).rejects.toMatchObject({
       code: 'recorder-too-old',
-      hint: 'Restart it first: iapeer refresh command-bob',
+      hint: 'Restart it first: iapeer restart command-bob',
     })
     expect((await statusOf(root, BOB)).state).toBe('running')
     expect(await stopPeer(root, BOB, by)).toMatchObject({ state: 'ended' })

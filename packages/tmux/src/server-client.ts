@@ -99,7 +99,7 @@ const NO_TERMINAL = /open terminal failed/
 function versionMismatch(reason: string): IapeerError {
   return new IapeerError(`the tmux server does not accept this tmux: ${reason}`, {
     code: 'tmux-version-mismatch',
-    hint: 'It runs another version of tmux, and its own program cannot be used. Restart the peer: iapeer refresh <peer>.',
+    hint: 'It runs another version of tmux, and its own program cannot be used. Restart the peer: iapeer restart <peer>.',
   })
 }
 

@@ -117,7 +117,7 @@ describe.runIf(isLinux)('a server that refuses the tmux on the PATH', () => {
     await expect(handle.runInTerminal(['attach-session'])).rejects.toMatchObject({
       code: 'tmux-version-mismatch',
       message: expect.stringContaining('server exited'),
-      hint: expect.stringContaining('iapeer refresh'),
+      hint: expect.stringContaining('iapeer restart'),
     })
     await server.end()
     // A server that is exiting refuses clients with the same message, which is not a mismatch.

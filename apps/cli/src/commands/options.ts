@@ -64,6 +64,11 @@ export const NO_DAEMON = { help: 'do not start the daemon if none is running' } 
 
 /** `--utc` of commands that print times. */
 export const UTC = { help: 'print absolute times, in UTC' } as const
+/** The exit codes of every command that takes a peer. */
+export const PEER_EXIT_CODES = { 4: 'no such peer', 5: 'the daemon does not answer' } as const
+
+/** The exit codes of commands that start a peer. */
+export const LAUNCH_EXIT_CODES = { ...PEER_EXIT_CODES, 8: 'running, but blocked by a dialog' } as const
 
 /** `--json` of commands that print one object. */
 export const JSON_OUTPUT = { help: 'print one JSON object' } as const

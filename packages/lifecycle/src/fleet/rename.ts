@@ -130,7 +130,7 @@ async function assertRecordersFollow(root: string, sessions: readonly PeerSessio
     if (gen === undefined || canary === undefined || canary.format >= 2) continue
     throw new IapeerError(
       `${identity} was started by an earlier iapeer, whose recorder cannot follow a rename; nothing was changed`,
-      { code: 'recorder-too-old', hint: `Restart it first: iapeer refresh ${identity}` },
+      { code: 'recorder-too-old', hint: `Restart it first: iapeer restart ${identity}` },
     )
   }
 }

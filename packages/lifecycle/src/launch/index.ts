@@ -1,5 +1,6 @@
 export { finishLaunch, finishLaunches } from './finish-launch.ts'
 export { type InspectPaneOptions, inspectPane, type PaneReading } from './from-pane/inspect-pane.ts'
+export { socketPathOf } from './from-pane/pane-target.ts'
 export { checkLaunch, type Launched, launchPeer } from './launch.ts'
 export type { LaunchOptions } from './options.ts'
 export { paneLogOf } from './plan.ts'

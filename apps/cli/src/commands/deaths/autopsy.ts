@@ -56,11 +56,13 @@ async function printRaw(record: ExitRecord): Promise<void> {
 
 export default defineCommand({
   name: 'autopsy',
+  exitCodes: { 4: 'no such death' },
   summary: 'explain a death: verdict, confidence, evidence, what to do',
   args: {
     name: {
       label: 'peer|identity|id',
-      help: 'a peer or an identity, for its last death, or the id of a death',
+      optional: true,
+      help: 'a peer or an identity, for its last death, or the first characters of the id of a death (default: the last death)',
     },
   },
   options: OPTIONS,

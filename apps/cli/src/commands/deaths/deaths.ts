@@ -120,6 +120,7 @@ function selection(options: DeathsOptions): (seen: ReadonlySet<string>) => Promi
 
 export default defineCommand({
   name: 'deaths',
+  exitCodes: { 4: 'no such peer' },
   summary: 'list recorded deaths, oldest first',
   options: OPTIONS,
   run: async ({ options }) => {

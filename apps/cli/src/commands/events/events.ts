@@ -100,6 +100,7 @@ async function follow(
 
 export default defineCommand({
   name: 'events',
+  exitCodes: { 4: 'no such peer' },
   summary: 'print the event log: starts, stops, restarts, deaths, each with its reason',
   options: OPTIONS,
   run: async ({ options }) => {

@@ -46,7 +46,8 @@ function report(status: ServiceStatus, system: ServiceSystem): void {
 /** Exits with 3 if the service of this root is not running. */
 export default defineCommand({
   name: 'service status',
-  summary: 'print whether the service is installed and running (exit code 3: not installed, or not running)',
+  exitCodes: { 3: 'not installed, or not running' },
+  summary: 'print whether the service is installed and running',
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
     const system = thisServiceSystem()

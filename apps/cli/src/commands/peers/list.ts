@@ -82,6 +82,7 @@ async function watchList(utc: boolean): Promise<void> {
 
 export default defineCommand({
   name: 'list',
+  aliases: ['ls', 'ps'],
   summary: 'list peers and their state',
   options: {
     json: { help: 'print one JSON object per line' },

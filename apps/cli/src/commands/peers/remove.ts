@@ -20,6 +20,8 @@ async function registeredPeer(text: string): Promise<PeerEntry | undefined> {
 
 export default defineCommand({
   name: 'remove',
+  exitCodes: { 4: 'no such peer' },
+  aliases: ['rm'],
   summary: 'unregister a peer that is not running; its home and files stay',
   args: { peer: PEER },
   options: { force: { short: 'f', help: 'stop the peer first if it is running' }, json: JSON_OUTPUT },

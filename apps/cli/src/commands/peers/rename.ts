@@ -9,6 +9,7 @@ import { sessionName } from './session-name.ts'
 
 export default defineCommand({
   name: 'rename',
+  exitCodes: { 4: 'no such peer' },
   summary: 'rename a peer; a running agent keeps running, and its home keeps its path',
   args: { peer: PEER, name: { help: 'the new name', parse: toPersonality } },
   options: { json: JSON_OUTPUT },
@@ -23,7 +24,7 @@ export default defineCommand({
     for (const { identity, leader } of running) {
       const { shown, argument } = sessionName(identity, entry.runtimes)
       print(`  ${shown} keeps running: pid ${leader.pid}`)
-      print(`  The agent learns its new name when it is restarted: iapeer refresh ${argument}`)
+      print(`  The agent learns its new name when it is restarted: iapeer restart ${argument}`)
     }
   },
 })

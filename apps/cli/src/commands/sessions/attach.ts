@@ -25,6 +25,7 @@ async function finish(session: PeerSession, name: SessionName): Promise<void> {
 /** Starts a tmux client of its own. Inside another tmux that client is nested: the inner one gets the prefix when it is pressed twice. */
 export default defineCommand({
   name: 'attach',
+  exitCodes: { 3: 'not running', 4: 'no such peer' },
   summary: 'attach to the terminal of a peer; detaching (prefix d) never stops it',
   args: { peer: PEER },
   options: { readOnly: { short: 'r', help: 'attach read-only' } },
@@ -47,7 +48,7 @@ export default defineCommand({
     if (state === 'incompatible')
       throw new IapeerError(`the tmux server of ${name.shown} runs another version, and refuses this tmux`, {
         code: 'tmux-version-mismatch',
-        hint: `The tmux program of that version cannot be run either. Restart the peer: iapeer refresh ${name.argument}`,
+        hint: `The tmux program of that version cannot be run either. Restart the peer: iapeer restart ${name.argument}`,
       })
     if (state !== 'alive')
       throw new IapeerError(`the tmux server of ${name.shown} is ${state}`, {

@@ -14,6 +14,7 @@ const format = (text: string): string =>
 
 export default defineCommand({
   name: 'logs',
+  exitCodes: { 3: 'no output yet', 4: 'no such peer' },
   summary: 'print the terminal output of a peer',
   args: { peer: PEER },
   options: { follow: { short: 'f', help: 'keep printing new output' } },

@@ -32,7 +32,7 @@ export async function peerHere(): Promise<PeerEntry> {
   if (one !== undefined)
     throw usageError(
       `several peers run in ${here}: ${[one, ...more].map((entry) => entry.personality).join(', ')}`,
-      `Name one of them: iapeer new ${one.personality}`,
+      `Name one of them: iapeer restart --fresh ${one.personality}`,
     )
   throw new IapeerError(`no peer has its home in ${here} or runs there`, {
     code: 'no-such-peer',

@@ -20,7 +20,7 @@ export async function renewPeer(peer: string, options: RenewOptions): Promise<vo
   if (done !== undefined) return printLaunch(done, options.json)
   await peerNamed(root, peer)
   const launched = await launchAndStartDaemon(!options.noDaemon, () =>
-    renewNamed(root, peer, { by: 'iapeer new', onLogFailure, ...request }),
+    renewNamed(root, peer, { by: 'iapeer restart --fresh', onLogFailure, ...request }),
   )
   await printLaunch(launched, options.json)
 }

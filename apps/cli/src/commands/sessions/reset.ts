@@ -3,12 +3,13 @@ import { resetNamed } from '@iapeer/lifecycle/fleet'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { askDaemon } from '../daemon/reach-daemon.ts'
-import { JSON_OUTPUT } from '../options.ts'
+import { JSON_OUTPUT, PEER_EXIT_CODES } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 
 /** Clears the tally of a peer. */
 export default defineCommand({
   name: 'reset',
+  exitCodes: PEER_EXIT_CODES,
   summary: 'clear the crash loop of a peer, so that it can start again',
   args: { peer: PEER },
   options: { json: JSON_OUTPUT },

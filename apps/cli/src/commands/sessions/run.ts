@@ -11,6 +11,7 @@ import { blockedText } from './blocked-text.ts'
 /** Stays in the foreground until the peer exits, dies or is stopped. */
 export default defineCommand({
   name: 'run',
+  exitCodes: { 4: 'no such peer' },
   summary:
     'run a peer in the foreground for a service manager: exits with 1 when the peer exits or dies, with 0 when it is stopped (SIGTERM, SIGINT, iapeer stop)',
   args: { peer: PEER, runtime: { optional: true, help: "runtime to start (default: the peer's default)" } },

@@ -9,6 +9,7 @@ const KEY =
 
 export default defineCommand({
   name: 'send-keys',
+  exitCodes: { 3: 'not running', 4: 'no such peer' },
   summary: 'send keys to the terminal of a peer',
   args: { peer: PEER, keys: { variadic: true, help: "tmux's names of keys (Enter, C-c, Down), or text" } },
   run: async ({ args: { peer, keys } }) => {

@@ -7,7 +7,7 @@ import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { launchSignal, rejectOnInterrupt } from '../../interrupt.ts'
 import { askDaemon, launchAndStartDaemon } from '../daemon/reach-daemon.ts'
-import { JSON_OUTPUT, NO_DAEMON, parseTimeout } from '../options.ts'
+import { JSON_OUTPUT, LAUNCH_EXIT_CODES, NO_DAEMON, parseTimeout } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { forAll, oneOrAll } from './every-peer.ts'
 import { printLaunch } from './launch-output.ts'
@@ -55,6 +55,7 @@ async function start(peer: string, options: StartOptions): Promise<void> {
 
 export default defineCommand({
   name: 'start',
+  exitCodes: LAUNCH_EXIT_CODES,
   summary:
     'start a peer; does nothing if it is running. A peer that shows a dialog only you can answer keeps running as blocked (exit code 8)',
   args: { peer: { ...PEER, optional: true } },

@@ -12,7 +12,7 @@ import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { askDaemon } from '../daemon/reach-daemon.ts'
-import { STOP_TIMEOUT } from '../options.ts'
+import { PEER_EXIT_CODES, STOP_TIMEOUT } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { registeredName } from '../peers/session-name.ts'
 import { forAll, oneOrAll } from './every-peer.ts'
@@ -72,6 +72,7 @@ async function stopAll(options: StopOptions): Promise<void> {
 
 export default defineCommand({
   name: 'stop',
+  exitCodes: PEER_EXIT_CODES,
   summary: 'stop a peer; it stays stopped, and no death is recorded',
   args: { peer: { ...PEER, optional: true } },
   options: OPTIONS,

@@ -1,6 +1,6 @@
-import { resolve } from 'node:path'
 import { defaultSocketPath, ensureCanary, identityForSocket } from '@iapeer/canary'
 import { iapeerRoot } from '@iapeer/core/paths'
+import { socketPathOf } from '@iapeer/lifecycle/launch'
 import { keepWatch } from '@iapeer/lifecycle/supervise'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
@@ -8,13 +8,26 @@ import { paint, print, printJson } from '../../output.ts'
 import { recordLocation } from '../deaths/death-records.ts'
 import { JSON_OUTPUT } from '../options.ts'
 
+/** What a watch records, compared with a server that iapeer starts. docs/watch-or-start.md explains it. */
+const WATCH_OR_START = `
+                                        this watch       iapeer start
+  the server died, and when             yes              yes
+  its exit status and signal            no               yes
+  who ran kill-server                   no               yes
+  an agent in it died, and why          no               yes
+  the last screen of the agent          no               yes
+  a restart after a death               no               yes, by a policy
+
+  To learn more about the program in a pane, make it a peer:
+  iapeer create NAME --from-pane SOCKET:%PANE`
+
 export default defineCommand({
   name: 'watch',
   summary: 'watch a running tmux server; it is not changed',
   args: {
     socket: {
       optional: true,
-      help: "path of the server's socket (default: $TMUX, else tmux's default socket)",
+      help: "the server's socket: a path, or a name as for tmux -L (default: $TMUX, else tmux's default socket)",
     },
   },
   options: {
@@ -28,7 +41,7 @@ export default defineCommand({
   run: async ({ args: { socket }, options }) => {
     if (socket === '')
       throw usageError('the socket path is empty', 'Omit it for the tmux that you are in, or pass a path.')
-    const socketPath = resolve(socket ?? defaultSocketPath())
+    const socketPath = socketPathOf(socket ?? defaultSocketPath(), process.env)
     const identity = options.identity ?? identityForSocket(socketPath)
     const result = await ensureCanary({ identity, socketPath, ...recordLocation() })
     if (result.state === 'failed') process.exitCode = EXIT.failed
@@ -46,6 +59,9 @@ export default defineCommand({
     print(
       `${paint('green', '●')} ${paint('bold', identity)} is ${how}: tmux server ${result.serverPid} at ${socketPath}`,
     )
+    if (options.keep)
+      print('  Kept: it is watched again after it was restarted, by the daemon or the next command.')
     print(`  After it has died: iapeer autopsy ${identity}`)
+    if (result.state === 'spawned') print(WATCH_OR_START)
   },
 })

@@ -7,6 +7,11 @@ export const PEER_ERRORS = entries({
     summary: 'No peer has this name.',
     hint: 'See `iapeer list`.',
   },
+  'no-such-watch': {
+    kind: 'not-found',
+    summary: 'No tmux server is or was watched under this name.',
+    hint: 'See `iapeer status`.',
+  },
   'no-such-death': {
     kind: 'not-found',
     summary: 'No death is recorded under this name or id.',
@@ -52,7 +57,7 @@ export const PEER_ERRORS = entries({
   'recorder-too-old': {
     kind: 'conflict',
     summary: 'The peer was started by an earlier iapeer, whose recorder cannot follow a rename.',
-    hint: 'Run `iapeer refresh <peer>`, then rename it.',
+    hint: 'Run `iapeer restart <peer>`, then rename it.',
   },
   'crash-loop': {
     kind: 'conflict',

@@ -22,7 +22,7 @@ export const TMUX_ERRORS = entries({
     kind: 'failed',
     summary:
       "The peer's tmux server runs another version: it refuses the tmux on the PATH, and its own program cannot be run.",
-    hint: 'Restart the peer: `iapeer refresh <peer>`.',
+    hint: 'Restart the peer: `iapeer restart <peer>`.',
   },
   'tmux-unusable': {
     kind: 'failed',

@@ -99,7 +99,7 @@ export function describeVersions(found: ServerVersion): Finding | undefined {
   const works = hasOwnProgram
     ? "iapeer works, because it uses the server's own program if needed"
     : 'the peer keeps running and its death will be recorded'
-  const rest = { where: socketPath, fix: `Restart the peer when convenient: iapeer refresh ${identity}` }
+  const rest = { where: socketPath, fix: `Restart the peer when convenient: iapeer restart ${identity}` }
   if (isAccepted)
     return {
       id: 'tmux-server-version',
@@ -135,7 +135,7 @@ async function askServer(
     level: 'warning',
     what: `the tmux server of ${identity} is unresponsive: ${answer.timedOut ? `no answer within ${ASK_MS / 1_000} s` : answer.stderr.trim()}`,
     where: socketPath,
-    fix: `Restart the peer: iapeer new ${identity}`,
+    fix: `Restart the peer: iapeer restart --fresh ${identity}`,
   }
 }
 

@@ -13,10 +13,11 @@ export interface PaneTarget {
   readonly pane: PaneName
 }
 
-const FORM = 'Give SOCKET:%3 or SOCKET:SESSION:WINDOW.PANE; the socket is a path, or a name as for tmux -L.'
+const FORM =
+  'Give SOCKET:%3 or SOCKET:SESSION:WINDOW.PANE; the socket is a path, or a name as for tmux -L. Inside tmux, %3 alone is a pane of that tmux.'
 
 /** Returns the path of a socket. A word without a slash is a name in tmux's own directory (tmux(1), -L). */
-function socketPathOf(socket: string, env: NodeJS.ProcessEnv): string {
+export function socketPathOf(socket: string, env: NodeJS.ProcessEnv): string {
   if (socket.includes('/')) return resolve(socket)
   return join(env['TMUX_TMPDIR'] || '/tmp', `tmux-${process.getuid?.() ?? 0}`, socket)
 }
@@ -38,11 +39,16 @@ function paneName(text: string): PaneName {
   throw new IapeerError(`invalid pane ${JSON.stringify(text)}`, { code: 'invalid-pane', hint: FORM })
 }
 
+/** Returns the socket of the tmux that this process runs in, which $TMUX holds as `socket,pid,session`. */
+const ownSocket = (env: NodeJS.ProcessEnv): string => (env['TMUX'] ?? '').split(',')[0] ?? ''
+
 /**
- * Parses `<socket>:<pane>`. Both parts may contain colons, so the first split whose socket exists is taken.
+ * Parses `<socket>:<pane>`, or the id of a pane of the tmux that this process runs in. Both parts may contain colons, so the first split whose socket exists is taken.
  * @throws IapeerError `invalid-pane`, `no-such-socket`
  */
 export async function parsePaneTarget(text: string, env: NodeJS.ProcessEnv): Promise<PaneTarget> {
+  const own = ownSocket(env)
+  if (/^%\d+$/.test(text) && own !== '') return { socketPath: own, pane: { kind: 'id', id: text } }
   const colons = [...text.matchAll(/:/g)].map((match) => match.index)
   const splits = colons
     .map((at) => ({ socket: text.slice(0, at), pane: text.slice(at + 1) }))

@@ -1,0 +1,55 @@
+import { iapeerRoot } from '@iapeer/core/paths'
+import { refreshNamed } from '@iapeer/lifecycle/fleet'
+import { isRunningState } from '@iapeer/lifecycle/sessions'
+import type { OptionValues } from '../../command-spec.ts'
+import { defineCommand } from '../../define-command.ts'
+import { EXIT } from '../../exit-code.ts'
+import { paint, print, printJson } from '../../output.ts'
+import { askDaemon } from '../daemon/reach-daemon.ts'
+import { LAUNCH_EXIT_CODES, NO_DAEMON, STOP_TIMEOUT } from '../options.ts'
+import { PEER } from '../peers/peer-named.ts'
+import { registeredName } from '../peers/session-name.ts'
+import { blockedText } from './blocked-text.ts'
+import { forAll, oneOrAll } from './every-peer.ts'
+import { renewPeer } from './renew-peer.ts'
+
+const OPTIONS = {
+  all: { help: 'restart every peer that is running' },
+  fresh: { help: 'begin a new session instead of resuming; starts the peer if it is not running' },
+  timeout: STOP_TIMEOUT,
+  noDaemon: NO_DAEMON,
+  json: { help: 'print one JSON object per peer' },
+} as const
+
+/** Restarts a running peer and resumes its session. Does nothing, with exit code 3, if the peer is not running. */
+export async function resumePeer(
+  peer: string,
+  { timeout: timeoutMs, json }: Pick<OptionValues<typeof OPTIONS>, 'timeout' | 'json'>,
+): Promise<void> {
+  const outcome =
+    (await askDaemon((daemon) => daemon.refresh(peer, { timeoutMs }))) ??
+    (await refreshNamed(iapeerRoot(), peer, { by: 'iapeer restart', timeoutMs }))
+  const { session } = outcome
+  if (outcome.state === 'not-running') process.exitCode = EXIT.notRunning
+  if (session?.state === 'blocked') process.exitCode = EXIT.blocked
+  if (json) return printJson({ peer, ...outcome })
+  if (session === undefined) return print(`${paint('bold', peer)} is not running\n  iapeer start ${peer}`)
+  const name = await registeredName(session.identity)
+  if (session.state === 'blocked') return print(blockedText(name, session))
+  print(`${paint('green', '●')} ${paint('bold', name.shown)} is restarted: pid ${session.leaderPid}`)
+}
+
+export default defineCommand({
+  name: 'restart',
+  summary: 'restart a running peer and resume its session if possible',
+  exitCodes: { 3: 'not running', ...LAUNCH_EXIT_CODES },
+  args: { peer: { ...PEER, optional: true } },
+  options: OPTIONS,
+  run: async ({ args, options }) => {
+    const restart = (peer: string): Promise<void> =>
+      options.fresh ? renewPeer(peer, options) : resumePeer(peer, options)
+    const peer = oneOrAll(args.peer, options.all)
+    if (peer !== undefined) return restart(peer)
+    await forAll(({ state }) => isRunningState(state), restart)
+  },
+})
