@@ -54,6 +54,7 @@ describe('a boot dialog', () => {
   ])('%s is answered with Yes', async (_kind, dialogs, moves) => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [...dialogs, READY])
+    await updatePeer(root.root, 'bob', { permissions: 'skip' })
     const { state, session } = await launchPeer(root.root, entry)
     expect([state, session.readyAt]).toEqual(['launched', expect.any(String)])
     expect(given().filter((line) => !line.startsWith('Enter'))).toEqual(moves)
@@ -68,6 +69,7 @@ describe('a launch with an unknown dialog', () => {
   it('is blocked with its screen; when a person has answered, the launch is finished and its message sent once', async () => {
     const root = newRoot()
     const { entry, given } = await fakeAgent(root, [TRUST, UNKNOWN, BYPASS, READY], 'Good morning')
+    await updatePeer(root.root, 'bob', { permissions: 'skip' })
     const { state, session } = await launchPeer(root.root, entry, SHORT)
     expect(state).toBe('blocked')
     expect(session.readyAt).toBeUndefined()

@@ -1,6 +1,9 @@
 import type { Identity } from '@iapeer/core/identity'
+import { type Permissions, readProfile } from '@iapeer/core/profile'
 import { identitiesOf, listPeers, type PeerEntry } from '@iapeer/core/registry'
+import { hasPermissions, permissionsOf, readLaunchEnv } from '../runtimes/index.ts'
 import {
+  ignoreUnreadable,
   isIdleState,
   type PeerSession,
   type PeerState,
@@ -21,6 +24,8 @@ export interface PeerView {
   readonly description?: string | undefined
   readonly home: string
   readonly cwd: string
+  /** For claude and codex: how the agent gets permission to act, from its next start on. */
+  readonly permissions?: Permissions | undefined
   readonly state: PeerState
   readonly serverPid?: number | undefined
   readonly leaderPid?: number | undefined
@@ -124,19 +129,41 @@ function sessionFields(
   }
 }
 
-function viewOf(entry: PeerEntry, current: Current, recording: Recording | undefined): PeerView {
+/** Reads the permissions of a peer; none for a runtime without permissions, or if the files of its home cannot be read. */
+async function permissionFields({ home, defaultRuntime }: PeerEntry): Promise<Partial<PeerView>> {
+  if (!hasPermissions(defaultRuntime)) return {}
+  const read = async (): Promise<Partial<PeerView>> => {
+    const [profile, launchEnv] = await Promise.all([readProfile(home), readLaunchEnv(home, defaultRuntime)])
+    return profile === undefined ? {} : { permissions: permissionsOf(defaultRuntime, { profile, launchEnv }) }
+  }
+  return read().catch((error: unknown) => ignoreUnreadable(error) ?? {})
+}
+
+async function viewOf(
+  entry: PeerEntry,
+  current: Current,
+  recording: Recording | undefined,
+): Promise<PeerView> {
   const { identity } = current
-  return { ...peerFields(entry), identity, ...sessionFields(current, recording), ...tallyFields(current) }
+  const permissions = await permissionFields(entry)
+  return {
+    ...peerFields(entry),
+    ...permissions,
+    identity,
+    ...sessionFields(current, recording),
+    ...tallyFields(current),
+  }
 }
 
 /** Returns a view of every peer, in the order of `listPeers`. @throws as `listPeers` */
 export async function fleetView(root: string): Promise<PeerView[]> {
   const [entries, recording] = await Promise.all([listPeers(root), readRecording(root)])
   const statuses = await currentStatuses(root, entries)
-  return entries.flatMap((entry, at) => {
+  const views = entries.map((entry, at) => {
     const current = statuses[at]
-    return current === undefined ? [] : [viewOf(entry, current, recording)]
+    return current === undefined ? undefined : viewOf(entry, current, recording)
   })
+  return (await Promise.all(views)).filter((view) => view !== undefined)
 }
 
 /** Returns a view of one peer, by its name or one of its identities. @throws IapeerError `no-such-peer` */

@@ -5,7 +5,15 @@ import { createPeer } from '@iapeer/core/registry'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { existingDirectory, PROFILE_OPTIONS, printPeer, profileFields, runtimeFields } from './new-peer.ts'
+import {
+  existingDirectory,
+  PROFILE_OPTIONS,
+  permissionFields,
+  printPeer,
+  profileFields,
+  runtimeFields,
+  trustDirectory,
+} from './new-peer.ts'
 
 function parseHome(text: string): string {
   if (text === '') throw usageError('--home is empty', 'Pass a directory, or omit --home.')
@@ -46,17 +54,23 @@ export default defineCommand({
   },
   run: async ({ args: { name, command }, options }) => {
     const { home, fromPane, runtime, json } = options
+    const { permissions, trust } = options
     const profile = { personality: name, ...profileFields(options), ...(home === undefined ? {} : { home }) }
     const cwd = options.cwd === undefined ? {} : { cwd: await existingDirectory('--cwd', options.cwd) }
     if (fromPane === undefined) {
-      const fields = { ...profile, ...runtimeFields(runtime, command), ...cwd }
-      const entry = await createPeer(iapeerRoot(), fields)
-      return printPeer(entry, { done: 'created', json })
+      const program = runtimeFields(runtime, command)
+      const rights = permissionFields(program.defaultRuntime, permissions)
+      const entry = await createPeer(iapeerRoot(), { ...profile, ...program, ...rights, ...cwd })
+      if (trust) await trustDirectory(entry)
+      return printPeer(entry, { done: 'created', json, ...rights })
     }
     const { readFromPane, importedFromPane } = await import('./from-pane.ts')
     const wanted = { fromPane, ...cwd, ...(runtime === undefined ? {} : { runtime }) }
-    const { reading, fields } = await readFromPane(wanted, command)
+    const { reading, fields } = await readFromPane({ ...wanted, permissions }, command)
     const entry = await createPeer(iapeerRoot(), { ...profile, ...fields })
-    printPeer(entry, { done: 'created', json, imported: importedFromPane(reading, fields) })
+    if (trust) await trustDirectory(entry)
+    const { permissions: kept } = fields
+    const imported = importedFromPane(reading, fields)
+    printPeer(entry, { done: 'created', json, permissions: kept ?? undefined, imported })
   },
 })

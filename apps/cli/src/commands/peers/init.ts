@@ -3,13 +3,22 @@ import { toPersonality } from '@iapeer/core/identity'
 import { personalityFromName } from '@iapeer/core/names'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { readProfile } from '@iapeer/core/profile'
-import { createPeer, upsertPeer } from '@iapeer/core/registry'
+import { createPeer, updatePeer, upsertPeer } from '@iapeer/core/registry'
+import { hasPermissions, permissionsOf } from '@iapeer/lifecycle/runtimes'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { existingDirectory, PROFILE_OPTIONS, printPeer, profileFields, runtimeFields } from './new-peer.ts'
+import {
+  existingDirectory,
+  PROFILE_OPTIONS,
+  permissionFields,
+  printPeer,
+  profileFields,
+  runtimeFields,
+  trustDirectory,
+} from './new-peer.ts'
 
-/** An existing profile is registered unchanged; the options apply only to a new one. */
+/** An existing profile is registered unchanged, except that `--trust` and `--permissions` apply to it too. */
 export default defineCommand({
   name: 'init',
   summary: 'make a directory the home of a peer, or register the peer whose home it is',
@@ -20,21 +29,33 @@ export default defineCommand({
     ...PROFILE_OPTIONS,
   },
   run: async ({ args, options }) => {
-    const { name, runtime, json } = options
+    const { name, runtime, json, permissions, trust } = options
     const home = await existingDirectory('the home', args.directory ?? '.')
     const root = iapeerRoot()
     const profile = await readProfile(home)
     if (profile === undefined) {
       const personality = name === undefined ? personalityFromName(basename(home)) : toPersonality(name)
-      const fields = { personality, home, ...runtimeFields(runtime, []), ...profileFields(options) }
-      const entry = await createPeer(root, fields)
-      return printPeer(entry, { done: 'created', json })
+      const program = runtimeFields(runtime, [])
+      const rights = permissionFields(program.defaultRuntime, permissions)
+      const entry = await createPeer(root, {
+        ...{ personality, home, ...program, ...rights },
+        ...profileFields(options),
+      })
+      if (trust) await trustDirectory(entry)
+      return printPeer(entry, { done: 'created', json, ...rights })
     }
     if (name !== undefined && name !== profile.personality)
       throw usageError(
         `${home} is the home of ${profile.personality}, not of ${name}`,
         `Register it without --name, then rename it: iapeer rename ${profile.personality} ${name}`,
       )
-    printPeer(await upsertPeer(root, home), { done: 'registered', json })
+    if (permissions !== undefined) permissionFields(profile.defaultRuntime, permissions)
+    const entry = await upsertPeer(root, home)
+    if (trust) await trustDirectory(entry)
+    if (permissions !== undefined) await updatePeer(root, entry.personality, { permissions })
+    const shown = hasPermissions(entry.defaultRuntime)
+      ? { permissions: permissions ?? permissionsOf(entry.defaultRuntime, { profile }) }
+      : {}
+    printPeer(entry, { done: 'registered', json, ...shown })
   },
 })

@@ -7,6 +7,7 @@ import { commandText, paint, plain, print, printJson } from '../../output.ts'
 import { table } from '../../table.ts'
 import { JSON_OUTPUT } from '../options.ts'
 import { blockedText } from '../sessions/blocked-text.ts'
+import { PERMISSIONS_TEXT } from './new-peer.ts'
 import { PEER, peerEntry } from './peer-named.ts'
 import { sessionName } from './session-name.ts'
 import { stateText } from './state-text.ts'
@@ -23,6 +24,7 @@ export default defineCommand({
     await finishLaunches(iapeerRoot())
     const view = await peerView(iapeerRoot(), peer)
     const profile = await readProfile(entry.home)
+    const { permissions } = view
     const { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
     const settings = { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command }
     const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
@@ -40,6 +42,7 @@ export default defineCommand({
       ['kind', current.intelligence],
       ['home', current.home],
       ['cwd', current.cwd === current.home ? undefined : current.cwd],
+      ['permissions', permissions === undefined ? undefined : PERMISSIONS_TEXT[permissions]],
       ['wake policy', wakePolicy],
       ['restart', restart],
       ['after reboot', afterReboot],
