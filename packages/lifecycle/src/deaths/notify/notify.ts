@@ -1,9 +1,9 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
-import type { ExitRecord } from '@iapeer/forensics'
+import { type ExitRecord, publishedKiller } from '@iapeer/forensics'
 import type { EventLog } from '../../eventlog/index.ts'
 import { collectAddenda, type EvidenceOptions, YOUNGEST_MS } from '../evidence/addendum.ts'
 import { type JudgedDeath, judgeAmong, readDeathRecords } from '../judge.ts'
-import { deathViewOf } from '../report.ts'
+import { type DeathView, deathViewOf } from '../report.ts'
 import { deliverPending, enqueueNotification } from './channels.ts'
 import { readNotified, writeNotified } from './notified.ts'
 import { listPending, type Notification, type PendingNotification } from './outbox.ts'
@@ -37,12 +37,18 @@ function groupByIncident(deaths: readonly JudgedDeath[]): JudgedDeath[][] {
   return [...groups.values()]
 }
 
+/** Returns a death as a notification has it: what is recorded about the killer's ancestors does not leave the machine whole. */
+function publishedView(death: JudgedDeath): DeathView {
+  const view = deathViewOf(death)
+  return view.killer === undefined ? view : { ...view, killer: publishedKiller(view.killer) }
+}
+
 function notificationOf(group: readonly JudgedDeath[]): Notification | undefined {
   const [first] = group
   if (first === undefined) return undefined
   const { record, judged, incident } = first
   const { verdict, confidence } = judged
-  const deaths = group.map(deathViewOf)
+  const deaths = group.map(publishedView)
   const common = { schemaVersion: 1, verdict, confidence, deaths } as const
   if (incident === undefined || group.length === 1)
     return { ...common, id: record.id, kind: 'death', summary: `${record.identity}: ${judged.summary}` }
