@@ -211,6 +211,21 @@ describe('iapeer autopsy', () => {
     expect(withScreen).toMatch(/^ {4}FATAL ERROR: JavaScript heap out of memory$/m)
   })
 
+  it('--markdown prints arguments of the killer and its parent only, and the autopsy those of all', async () => {
+    const home = newHome()
+    const path = put(home, 'signal-seen-sigkill-agent')
+    const secret = 'ancestor pid=4100 comm=make command="make secret-target"'
+    const text = readFileSync(path, 'utf8').replace(/^ancestor pid=4100 .*$/m, secret)
+    expect(text).toContain(secret)
+    writeFileSync(path, text)
+    expect((await home.iapeer('autopsy', 'bob')).stdout).toContain('secret-target')
+    const { stdout } = await home.iapeer('autopsy', 'bob', '--markdown')
+    expect(stdout).toMatch(
+      /^- pid 4242: `pkill -9 -f claude`\n- pid 4240: `bash cleanup.sh`\n- pid 4100: `make`$/m,
+    )
+    expect(stdout).not.toContain('secret-target')
+  })
+
   it('--raw prints the files unchanged', async () => {
     const home = newHome()
     const path = put(home, 'starved-machine-kill-server')

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs'
+import { realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readCommandLine } from '@iapeer/core/process'
 import { readProfile } from '@iapeer/core/profile'
@@ -81,6 +81,22 @@ describe('iapeer create --from-pane', () => {
       return false
     })
     expect(made.stdout).toContain('Only a shell is running in the pane, so the peer runs that shell.')
+  })
+
+  it.each([
+    [['--model', 'x', '--dangerously-skip-permissions'], [], 'skip', ['--model', 'x']],
+    [['--dangerously-skip-permissions'], ['--permissions', 'ask'], 'ask', undefined],
+    [['--permission-mode', 'plan'], [], 'own', ['--permission-mode', 'plan']],
+    [['-c'], [], 'own', ['-c']],
+  ])('of claude %j with %j has the permissions %s', async (args, options, permissions, kept) => {
+    const home = newHome()
+    const script = join(home.path, 'claude')
+    writeFileSync(script, '#!/bin/sh\nwhile :; do sleep 1; done\n', { mode: 0o700 })
+    const { name } = await paneOf(home, script, ...args)
+    await home.iapeer('create', 'bob', '--from-pane', name, ...options)
+    const profile = await readProfile(join(home.root, 'peers', 'bob'))
+    expect(profile).toMatchObject({ defaultRuntime: 'claude', permissions })
+    expect(profile?.command).toEqual(kept === undefined ? undefined : [script, ...kept])
   })
 
   it('accepts another directory, home or runtime', async () => {

@@ -20,6 +20,7 @@ describe('iapeer create, init, list and show', () => {
       description: 'Builds.',
       home: join(home.root, 'peers', 'bob'),
       cwd: join(home.root, 'peers', 'bob'),
+      permissions: 'ask',
     }
     expect(made).toMatchObject({ exitCode: 0, stderr: '' })
     expect(jsonLines(made.stdout)).toEqual([bob])
@@ -37,6 +38,51 @@ describe('iapeer create, init, list and show', () => {
     )
     expect((await home.iapeer()).stdout).toBe('2 peers: iapeer list\n')
     expect(statSync(join(home.root, 'peers-profiles.json')).mode & 0o777).toBe(0o600)
+  })
+
+  it('print the permissions of an agent, which are ask unless chosen otherwise, and store them in its profile', async () => {
+    const home = newHome()
+    const profileOf = (peer: string): object =>
+      JSON.parse(readFileSync(join(home.root, 'peers', peer, '.iapeer', 'peer-profile.json'), 'utf8'))
+    expect((await home.iapeer('create', 'ann')).stdout).toMatch(/^ {2}permissions +ask: the agent asks/m)
+    const codex = ['create', 'ben', '--runtime', 'codex', '--permissions', 'skip']
+    expect((await home.iapeer(...codex)).stdout).toMatch(/^ {2}permissions +skip: the agent acts without/m)
+    await home.iapeer('create', 'cat', '--', 'cat')
+    expect(['ann', 'ben', 'cat'].map(profileOf)).toMatchObject([
+      { permissions: 'ask' },
+      { permissions: 'skip' },
+      expect.not.objectContaining({ permissions: expect.anything() }),
+    ])
+    expect((await home.iapeer('show', 'ben')).stdout).toMatch(/^ {2}permissions +skip: /m)
+    expect((await home.iapeer('show', 'cat')).stdout).not.toContain('permissions')
+    expect(
+      jsonLines((await home.iapeer('list', '--json')).stdout).map((one) => ({ ...Object(one) }).permissions),
+    ).toEqual(['ask', 'skip', undefined])
+    for (const [args, message] of [
+      [['--permissions', 'all'], /invalid --permissions "all": expected ask, own, skip/],
+      [['--permissions', 'ask', '--', 'cat'], /--permissions does not apply to the runtime command/],
+    ] as const)
+      expect(await home.iapeer('create', 'dan', ...args)).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringMatching(message),
+      })
+  })
+
+  it('init --trust and --permissions also change a peer that exists', async () => {
+    const home = newHome()
+    const own = join(home.path, 'own')
+    mkdirSync(own)
+    const profile = (): object => JSON.parse(readFileSync(join(own, '.iapeer', 'peer-profile.json'), 'utf8'))
+    await home.iapeer('init', own, '--name', 'ann')
+    expect(profile()).not.toHaveProperty('trusted_cwd')
+    await home.iapeer('init', own, '--trust', '--permissions', 'own')
+    expect(profile()).toMatchObject({ permissions: 'own', trusted_cwd: expect.stringMatching(/\/own$/) })
+    const work = join(home.path, 'work')
+    mkdirSync(work)
+    await home.iapeer('create', 'bob', '--cwd', work, '--trust', '--json')
+    expect(
+      JSON.parse(readFileSync(join(home.root, 'peers', 'bob', '.iapeer', 'peer-profile.json'), 'utf8')),
+    ).toMatchObject({ cwd: work, trusted_cwd: work })
   })
 
   it('list and status print when a planned start is due, and ignore a start that is overdue', async () => {

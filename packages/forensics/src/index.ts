@@ -10,6 +10,7 @@ export {
 export { lastScreen } from './facts/context.ts'
 export { reportFiles } from './facts/darwin.ts'
 export { type Death, groupIncidents, type Incident, type Judgement, judgeTogether } from './incident.ts'
+export { publishedKiller, STARTED_BY } from './published-killer.ts'
 export { canonicalSignal, isFault, signalOfWaitStatus } from './signal-name.ts'
 export {
   parseSnapshot,

@@ -4,6 +4,10 @@ import { parseLogfmt } from '@iapeer/core/logfmt'
 export interface SeenProcess {
   readonly pid: number
   readonly command: string
+  /** Its user, if recorded. */
+  readonly user?: string
+  /** Its terminal; `?` for a process without one. Undefined if not recorded. */
+  readonly tty?: string
 }
 
 /** The process that killed, and its ancestors, the nearest first. */
@@ -26,10 +30,14 @@ export interface Witness {
 
 function seen(line: string): (SeenProcess & { depth: number }) | undefined {
   const { fields } = parseLogfmt(line)
-  const { pid, depth, command } = fields
+  const { pid, depth, command, user, tty } = fields
   if (!line.startsWith('process ') || !/^\d{1,10}$/.test(pid ?? '') || !/^\d{1,3}$/.test(depth ?? ''))
     return undefined
-  return { pid: Number(pid), depth: Number(depth), command: command ?? '' }
+  return {
+    ...{ pid: Number(pid), depth: Number(depth), command: command ?? '' },
+    ...(user === undefined ? {} : { user }),
+    ...(tty === undefined ? {} : { tty }),
+  }
 }
 
 function ownerOf(line: string | undefined): string | undefined {
@@ -47,8 +55,8 @@ export function parseWitness(text: string): Witness | undefined {
   for (const line of lines) {
     const process = seen(line)
     if (process === undefined) continue
-    const one = { pid: process.pid, command: process.command }
-    if (process.depth === 0) killers.push({ ...one, ancestors: [] })
+    const { depth, ...one } = process
+    if (depth === 0) killers.push({ ...one, ancestors: [] })
     else killers.at(-1)?.ancestors.push(one)
   }
   const owner = ownerOf(lines.find((line) => seen(line)?.depth === 0))

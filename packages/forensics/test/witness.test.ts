@@ -15,9 +15,10 @@ describe('a witness', () => {
     expect(killerOf(parseWitness(WITNESS))).toEqual({
       pid: 4242,
       command: 'tmux -S /s kill-server',
+      ...{ user: 'root', tty: '?' },
       ancestors: [
-        { pid: 4240, command: 'bash cleanup.sh' },
-        { pid: 1, command: 'init' },
+        { pid: 4240, command: 'bash cleanup.sh', user: 'root', tty: '?' },
+        { pid: 1, command: 'init', user: 'root', tty: '?' },
       ],
     })
   })

@@ -59,6 +59,7 @@ describe('an agent that boots', () => {
   it('has each dialog answered once, even if the next dialog appears late', async () => {
     const root = newRoot()
     const { entry, keys } = await agent(`trust; sleep 1.2; bypass; sleep 0.6; ${READY}`, root)
+    await updatePeer(root.root, 'bob', { permissions: 'skip' })
     const { session } = await launchPeer(root.root, entry)
     expect(session.readyAt).toMatch(/^\d{4}-/)
     expect((await statusOf(root.root, BOB)).session).toEqual(session)

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
+import { PERMISSIONS, type Permissions } from '@iapeer/core/profile'
 import { getPeer, listPeers, type PeerEntry, updatePeer } from '@iapeer/core/registry'
 import {
   AGENT_NAMES,
@@ -42,7 +43,12 @@ interface Agent {
   readonly stop: () => Promise<StopResult>
 }
 
-async function newAgent(runtime: AgentName, command: readonly string[]): Promise<Agent> {
+/** Creates a peer that runs a real agent in a trusted repository. */
+async function newAgent(
+  runtime: AgentName,
+  command: readonly string[],
+  permissions: Permissions = 'ask',
+): Promise<Agent> {
   const { path, root, peer, deaths } = newRoot()
   const home = join(path, 'home')
   const cwd = join(path, 'work')
@@ -54,7 +60,7 @@ async function newAgent(runtime: AgentName, command: readonly string[]): Promise
   await run('git', ['init', '-q', cwd])
   const env = prepareHome(runtime, { home, modelUrl: model.url })
   await peer(command, 'bob', runtime)
-  await updatePeer(root, 'bob', { cwd })
+  await updatePeer(root, 'bob', { cwd, trustedCwd: cwd, permissions })
   const entry = getPeer(await listPeers(root), toPersonality('bob'))
   const identity = formatIdentity({ runtime: toRuntime(runtime), personality: toPersonality('bob') })
   const stop = async (): Promise<StopResult> => {
@@ -86,48 +92,51 @@ for (const { runtime, found } of AGENTS) {
   const adapter = adapterOf(toRuntime(runtime))
 
   describe.skipIf(found.program === undefined)(`the real ${runtime}`, { timeout: 120_000 }, () => {
-    it('boots through its dialogs, takes its first message, is stopped without a death record, and resumes its conversation', async () => {
-      const { root, entry, env, model, deaths, stop } = await newAgent(runtime, [program])
-      const prompt = join(root, 'prompt.md')
-      writeFileSync(prompt, 'You are bob. The word is kumquat.\n')
-      const message = 'Say hello.\n1. To Ann\n2. To "Ben" & <Cleo>\nand to no one else.'
-      await updatePeer(root, 'bob', { initialPrompt: message })
-      const location = { env, cwd: entry.cwd, paneLog: '' }
-      expect(await adapter.resolveResume(location)).toBeUndefined()
+    it.each(PERMISSIONS)(
+      'with permissions %s boots through its dialogs, takes its first message, is stopped without a death record, and resumes its conversation',
+      async (permissions) => {
+        const { root, entry, env, model, deaths, stop } = await newAgent(runtime, [program], permissions)
+        const prompt = join(root, 'prompt.md')
+        writeFileSync(prompt, 'You are bob. The word is kumquat.\n')
+        const message = 'Say hello.\n1. To Ann\n2. To "Ben" & <Cleo>\nand to no one else.'
+        await updatePeer(root, 'bob', { initialPrompt: message })
+        const location = { env, cwd: entry.cwd, paneLog: '' }
+        expect(await adapter.resolveResume(location)).toBeUndefined()
 
-      const before = Date.now()
-      const launched = await launchPeer(root, entry, { env, systemPromptFile: prompt, resume: true })
-      expect(launched).toMatchObject({ state: 'launched', session: { readyAt: expect.any(String) } })
-      expect(launched.resumed).toBeUndefined()
-      const request = await until('the model to be asked', () =>
-        model.asked.find((one) => one.includes('kumquat')),
-      )
-      expect(request).toContain(JSON.stringify(message).slice(1, -1))
-      const { socketPath, server, paneId } = launched.session
-      const handle = new TmuxServer({ socketPath, process: server })
-      await until('the answer', async () =>
-        (await handle.capturePane(paneId)).includes('The model has read that.'),
-      )
-      const id = await until('its session', () => adapter.resolveResume(location))
-      expect(id).toMatch(/^[0-9a-f-]{36}$/)
-      expect(await adapter.newestActivity(location)).toBeGreaterThanOrEqual(before - 1_000)
+        const before = Date.now()
+        const launched = await launchPeer(root, entry, { env, systemPromptFile: prompt, resume: true })
+        expect(launched).toMatchObject({ state: 'launched', session: { readyAt: expect.any(String) } })
+        expect(launched.resumed).toBeUndefined()
+        const request = await until('the model to be asked', () =>
+          model.asked.find((one) => one.includes('kumquat')),
+        )
+        expect(request).toContain(JSON.stringify(message).slice(1, -1))
+        const { socketPath, server, paneId } = launched.session
+        const handle = new TmuxServer({ socketPath, process: server })
+        await until('the answer', async () =>
+          (await handle.capturePane(paneId)).includes('The model has read that.'),
+        )
+        const id = await until('its session', () => adapter.resolveResume(location))
+        expect(id).toMatch(/^[0-9a-f-]{36}$/)
+        expect(await adapter.newestActivity(location)).toBeGreaterThanOrEqual(before - 1_000)
 
-      expect(await stop()).toMatchObject({ state: 'ended' })
-      expect(deaths()).toEqual([])
+        expect(await stop()).toMatchObject({ state: 'ended' })
+        expect(deaths()).toEqual([])
 
-      await updatePeer(root, 'bob', { initialPrompt: 'And goodbye.' })
-      const again = await launchPeer(root, entry, {
-        env,
-        resume: true,
-      })
-      expect(again.resumed).toBe(id)
-      const second = await until('the model to be asked', () =>
-        model.asked.find((one) => one.includes('And goodbye.')),
-      )
-      expect(second).toContain('To Ann')
-      await stop()
-      expect(deaths()).toEqual([])
-    })
+        await updatePeer(root, 'bob', { initialPrompt: 'And goodbye.' })
+        const again = await launchPeer(root, entry, {
+          env,
+          resume: true,
+        })
+        expect(again.resumed).toBe(id)
+        const second = await until('the model to be asked', () =>
+          model.asked.find((one) => one.includes('And goodbye.')),
+        )
+        expect(second).toContain('To Ann')
+        await stop()
+        expect(deaths()).toEqual([])
+      },
+    )
 
     it.each(SIZES)('boots in a terminal of %s', async (size) => {
       const { root, entry, env, model, stop } = await newAgent(runtime, [program])

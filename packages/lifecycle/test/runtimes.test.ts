@@ -7,6 +7,7 @@ import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { adapterOf } from '../src/runtimes/adapters.ts'
 import { claudeSlug } from '../src/runtimes/claude-sessions.ts'
+import { readPermissionArgs } from '../src/runtimes/permission-args.ts'
 import type { LaunchRequest } from '../src/runtimes/runtime.ts'
 
 const track = asyncCleanups()
@@ -29,17 +30,19 @@ const request = (more: Partial<LaunchRequest> = {}): LaunchRequest => ({
   ...more,
 })
 
+const CODEX_ASKS = ['--sandbox', 'workspace-write', '--ask-for-approval', 'on-request']
 const everything = { systemPromptFile: '/p/a "b".md', resume: 'id-1', bearer: 'secret' }
 
 describe('the command line of', () => {
   it.each([
-    ['claude', request(), ['claude', '--dangerously-skip-permissions', '--model', 'a b']],
+    ['claude', request(), ['claude', '--permission-mode', 'default', '--model', 'a b']],
     [
       'claude',
       request(everything),
       [
         'claude',
-        '--dangerously-skip-permissions',
+        '--permission-mode',
+        'default',
         '--system-prompt-file',
         '/p/a "b".md',
         '--resume',
@@ -51,20 +54,16 @@ describe('the command line of', () => {
     [
       'claude',
       request({ launchEnv: parseLaunchEnv('PEER_DISALLOWED_TOOLS=Bash,Edit') }),
-      ['claude', '--dangerously-skip-permissions', '--disallowedTools=Bash,Edit'],
+      ['claude', '--permission-mode', 'default', '--disallowedTools=Bash,Edit'],
     ],
-    [
-      'codex',
-      request(),
-      ['codex', '--dangerously-bypass-approvals-and-sandbox', '--no-daemon', '--model', 'a b'],
-    ],
+    ['codex', request(), ['codex', ...CODEX_ASKS, '--no-daemon', '--model', 'a b']],
     [
       'codex',
       request({ ...everything, profile: { ...PROFILE, command: ['npx', 'codex'] } }),
       [
         'npx',
         'codex',
-        '--dangerously-bypass-approvals-and-sandbox',
+        ...CODEX_ASKS,
         '--no-daemon',
         '-c',
         'model_instructions_file="/p/a \\"b\\".md"',
@@ -77,6 +76,45 @@ describe('the command line of', () => {
     ['notifier', request({ profile: { ...PROFILE, command: ['bell'] } }), ['bell', '--model', 'a b']],
   ])('%s', (name, launch, argv) => {
     expect(adapter(name).buildArgv(launch)).toEqual(argv)
+  })
+
+  it.each([
+    ['claude', 'own', {}, ['claude']],
+    ['claude', 'skip', {}, ['claude', '--dangerously-skip-permissions']],
+    ['codex', 'own', {}, ['codex', '--no-daemon']],
+    ['codex', 'skip', {}, ['codex', '--dangerously-bypass-approvals-and-sandbox', '--no-daemon']],
+    [
+      'claude',
+      undefined,
+      { command: ['claude', '--permission-mode=plan'] },
+      ['claude', '--permission-mode=plan'],
+    ],
+    [
+      'claude',
+      'ask',
+      { args: '--dangerously-skip-permissions' },
+      ['claude', '--dangerously-skip-permissions'],
+    ],
+    ['codex', 'skip', { args: '-s read-only' }, ['codex', '--no-daemon', '-s', 'read-only']],
+  ] as const)(
+    '%s with permissions %s and %j states its permissions once',
+    (name, permissions, own: { readonly command?: readonly string[]; readonly args?: string }, argv) => {
+      const profile = { ...PROFILE, permissions, command: own.command }
+      const launchEnv = parseLaunchEnv(own.args === undefined ? '' : `PEER_START_ARGS=${own.args}`)
+      expect(adapter(name).buildArgv(request({ profile, launchEnv }))).toEqual(argv)
+    },
+  )
+
+  it.each([
+    ['claude', ['--model', 'x'], undefined, ['--model', 'x']],
+    ['claude', ['--permission-mode', 'bypassPermissions', '-c'], 'skip', ['-c']],
+    ['claude', ['--permission-mode', 'acceptEdits'], 'own', []],
+    ['claude', ['--allow-dangerously-skip-permissions'], undefined, ['--allow-dangerously-skip-permissions']],
+    ['codex', ['--yolo', 'resume', 'id'], 'skip', ['resume', 'id']],
+    ['codex', ['--sandbox', 'read-only', '-a', 'never', 'Hi'], 'own', ['Hi']],
+    ['command', ['--yolo'], undefined, ['--yolo']],
+  ] as const)('of %s: %j states %s', (name, args, stated, rest) => {
+    expect(readPermissionArgs(name, args)).toEqual({ stated, rest })
   })
 
   it('codex does not contain the bearer, which is in its environment', () => {

@@ -1,6 +1,7 @@
 export { type CurrentIdentity, currentIdentity } from './current-identity.ts'
 export type { EditPermits, KeptField } from './edit-profile.ts'
 export { parseProfile } from './parse-profile.ts'
+export * from './permissions.ts'
 export * from './profile.ts'
 export { CLEARABLE_FIELDS, fieldValues, profileChanges } from './profile-changes.ts'
 export {

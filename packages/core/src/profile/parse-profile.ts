@@ -5,6 +5,7 @@ import { IapeerError } from '../errors/index.ts'
 import { isPersonality, isRuntime, type Personality, type Runtime } from '../identity/identity.ts'
 import { defaultIntelligence, type Intelligence, readIntelligence } from '../identity/intelligence.ts'
 import { interfacesSchema } from './interfaces.ts'
+import { PERMISSIONS } from './permissions.ts'
 import {
   DESCRIPTION_MAX,
   type PeerProfile,
@@ -50,6 +51,8 @@ const schema = z.object({
     z.custom<string>((value) => readIntelligence(value) !== undefined, 'natural, artificial or absent'),
   ),
   cwd: z.optional(line('a path').check(z.refine(isAbsolute, 'an absolute path'))),
+  trusted_cwd: z.optional(line('a path').check(z.refine(isAbsolute, 'an absolute path'))),
+  permissions: z.optional(z.enum(PERMISSIONS, PERMISSIONS.join(', '))),
   wake_policy: z.optional(z.enum(WAKE_POLICIES, WAKE_POLICIES.join(' or '))),
   restart: z.optional(z.enum(RESTART_POLICIES, RESTART_POLICIES.join(', '))),
   after_death: z.optional(z.enum(FORMER_POLICIES, FORMER_POLICIES.join(', '))),
@@ -82,6 +85,8 @@ function profileOf(raw: Raw, defaultRuntime: Runtime): PeerProfile {
     description: raw.description ?? '',
     intelligence: intelligenceOf(raw, defaultRuntime),
     cwd: raw.cwd,
+    trustedCwd: raw.trusted_cwd,
+    permissions: raw.permissions,
     wakePolicy: raw.wake_policy,
     restart: restartOf(raw),
     afterReboot: afterRebootOf(raw),

@@ -1,5 +1,6 @@
 import type { Personality, Runtime } from '../identity/identity.ts'
 import type { Intelligence } from '../identity/intelligence.ts'
+import type { Permissions } from './permissions.ts'
 
 /** The maximum length of a description, in characters (Unicode code points). */
 export const DESCRIPTION_MAX = 450
@@ -30,6 +31,13 @@ export interface PeerProfile {
   readonly intelligence: Intelligence
   /** The working directory of the peer, absolute. @default the home */
   readonly cwd?: string | undefined
+  /**
+   * The working directory that iapeer may trust for the person, when the agent asks. It counts only while it is the working
+   * directory of the peer. @default the home, if iapeer created it
+   */
+  readonly trustedCwd?: string | undefined
+  /** For the runtimes claude and codex. @default ask */
+  readonly permissions?: Permissions | undefined
   readonly wakePolicy?: WakePolicy | undefined
   /** @default no */
   readonly restart?: RestartPolicy | undefined
@@ -52,6 +60,8 @@ export interface ProfileChanges {
   readonly description?: string
   readonly intelligence?: Intelligence
   readonly cwd?: string | null
+  readonly trustedCwd?: string | null
+  readonly permissions?: Permissions | null
   readonly wakePolicy?: WakePolicy | null
   readonly restart?: RestartPolicy | null
   readonly afterReboot?: RebootPolicy | null
@@ -68,6 +78,8 @@ export const FILE_FIELDS = [
   ['description', 'description'],
   ['intelligence', 'intelligence'],
   ['cwd', 'cwd'],
+  ['trustedCwd', 'trusted_cwd'],
+  ['permissions', 'permissions'],
   ['wakePolicy', 'wake_policy'],
   ['restart', 'restart'],
   ['afterReboot', 'after_reboot'],

@@ -105,7 +105,9 @@ export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
     let profile: PeerProfile
     try {
       await assertNotRemembered(layout, fields.personality, real)
-      profile = await createProfile(real, fields)
+      // A directory that this call created holds nothing that an agent could be made to run.
+      const isOwn = isNew && home !== undefined && (fields.cwd ?? real) === real
+      profile = await createProfile(real, isOwn ? { trustedCwd: real, ...fields } : fields)
     } catch (error) {
       await undoDirectories()
       throw error

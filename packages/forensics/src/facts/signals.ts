@@ -2,6 +2,7 @@ import { parseLogfmt } from '@iapeer/core/logfmt'
 import type { ExitRecord } from '../exit-record.ts'
 import type { Fact, FactName } from '../fact.ts'
 import type { Lifetime } from '../lifetime.ts'
+import { isCommonParent, STARTED_BY } from '../published-killer.ts'
 import { canonicalSignal, isFault } from '../signal-name.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 import { type Killer, killerOf, type SeenProcess, type Witness } from '../witness.ts'
@@ -71,15 +72,11 @@ function namesOf(sent: SentSignal): FactName[] {
   return TERMINATIONS.has(sent.signal) ? ['signal-sent', 'termination-sent'] : ['signal-sent']
 }
 
-/** Long-lived parents that unrelated commands share, so that they prove no common cause. */
-const COMMON_PARENT =
-  /(?:^|\/)(?:systemd|init|launchd|sshd|login|tmux|screen|zellij|cron|crond|containerd-shim\S*|dockerd|gnome-\S+|Terminal|iTerm2?)(?::| |$)/
-
 /** Returns the causes that this death can share with others: the killer, and the processes that started it. */
 function sharedKillers(killer: Killer): string[] {
   const shared = [`killer ${killer.pid}`]
   for (const { pid, command } of killer.ancestors) {
-    if (pid <= 1 || COMMON_PARENT.test(command)) break
+    if (pid <= 1 || isCommonParent(command)) break
     shared.push(`killer ${pid}`)
   }
   return shared
@@ -146,7 +143,7 @@ export function signalFacts(snapshot: Snapshot, lifetime: Lifetime, record: Exit
   const started = last.sender.ancestors.map((one) => ({
     names: ['context'] as const,
     section: 'signal-witness',
-    text: `started by pid ${one.pid}: ${one.command}`,
+    text: `${STARTED_BY}${one.pid}: ${one.command}`,
   }))
   const weak = late || canExplain(last, record) === 'perhaps'
   return [signalFact(last, weak), ...started, ...others.map(otherSignalFact)]
@@ -184,7 +181,7 @@ export function witnessFacts(witness: Witness, lifetime: Lifetime, recorded: boo
   const started = killer.ancestors.map((one) => ({
     names: ['context'] as const,
     section: 'witness',
-    text: `started by pid ${one.pid}: ${one.command}`,
+    text: `${STARTED_BY}${one.pid}: ${one.command}`,
   }))
   return [fact, ...owner, ...started]
 }

@@ -5,6 +5,7 @@ import { type Afterwards, stopPeer } from '../reap/index.ts'
 import { changeTally, readSession, withIdentity } from '../sessions/index.ts'
 import { type LaunchView, launchViewOf } from './launch-view.ts'
 import { asIdentity, type NamedPeer, peerNamed, presentIdentity, runningOf } from './named.ts'
+import { notePermissions } from './permissions-notice.ts'
 
 /** The result of a stop of one identity. `stopped`: it was not running. */
 export interface StopView {
@@ -100,7 +101,7 @@ export async function renewNamed(
     if ((await readSession(root, identity)) !== undefined)
       await stopAll(root, [identity], { ...stop, afterwards: 'exit' })
   await stopAll(root, [target], { ...stop, afterwards: 'restart' })
-  return launchViewOf(await launchPeer(root, entry, options))
+  return launchViewOf(await notePermissions(root, entry.personality, await launchPeer(root, entry, options)))
 }
 
 /** Restarts a peer, resuming its session where the runtime can; does nothing when it does not run. */

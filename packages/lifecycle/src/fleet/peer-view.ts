@@ -1,7 +1,10 @@
 import type { Identity } from '@iapeer/core/identity'
+import { type Permissions, readProfile } from '@iapeer/core/profile'
 import { identitiesOf, listPeers, type PeerEntry } from '@iapeer/core/registry'
+import { hasPermissions, permissionsOf, readLaunchEnv } from '../runtimes/index.ts'
 import {
   countedCrashes,
+  ignoreUnreadable,
   isIdleState,
   type LastEnd,
   markedAt,
@@ -25,6 +28,8 @@ export interface PeerView {
   readonly description?: string | undefined
   readonly home: string
   readonly cwd: string
+  /** For claude and codex: how the agent gets permission to act, from its next start on. */
+  readonly permissions?: Permissions | undefined
   readonly state: PeerState
   readonly serverPid?: number | undefined
   readonly leaderPid?: number | undefined
@@ -156,15 +161,26 @@ function sessionFields(
   }
 }
 
+/** Reads the permissions of a peer; none for a runtime without permissions, or if the files of its home cannot be read. */
+async function permissionFields({ home, defaultRuntime }: PeerEntry): Promise<Partial<PeerView>> {
+  if (!hasPermissions(defaultRuntime)) return {}
+  const read = async (): Promise<Partial<PeerView>> => {
+    const [profile, launchEnv] = await Promise.all([readProfile(home), readLaunchEnv(home, defaultRuntime)])
+    return profile === undefined ? {} : { permissions: permissionsOf(defaultRuntime, { profile, launchEnv }) }
+  }
+  return read().catch((error: unknown) => ignoreUnreadable(error) ?? {})
+}
+
 async function viewOf(
   root: string,
   entry: PeerEntry,
   { current, recording }: { readonly current: Current; readonly recording: Recording | undefined },
 ): Promise<PeerView> {
   const { identity } = current
-  const since = await sinceOf(root, current)
+  const [since, permissions] = await Promise.all([sinceOf(root, current), permissionFields(entry)])
   return {
     ...peerFields(entry),
+    ...permissions,
     identity,
     ...sessionFields(current, recording),
     ...tallyFields(current),

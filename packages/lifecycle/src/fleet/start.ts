@@ -5,6 +5,7 @@ import { finishLaunch, type Launched, launchPeer } from '../launch/index.ts'
 import { hasMark, type PeerSession, phaseOf, statusOf } from '../sessions/index.ts'
 import { type LaunchView, launchViewOf } from './launch-view.ts'
 import { type NamedPeer, peerNamed } from './named.ts'
+import { notePermissions } from './permissions-notice.ts'
 
 const TIMEOUT_MS = 60_000
 const LOOK_MS = 500
@@ -89,7 +90,7 @@ export async function startNamed(
   const deadline = performance.now() + timeoutMs
   const named = await peerNamed(root, peer)
   const runtime = request.runtime === undefined ? named.runtime : toRuntime(request.runtime)
-  const launched = await launchPeer(root, named.entry, {
+  const started = await launchPeer(root, named.entry, {
     ...(signal === undefined ? {} : { signal }),
     ...(runtime === undefined ? {} : { runtime }),
     timeoutMs,
@@ -97,6 +98,7 @@ export async function startNamed(
     const { personality, defaultRuntime } = named.entry
     return blockedMeanwhile(root, formatIdentity({ runtime: runtime ?? defaultRuntime, personality }), error)
   })
+  const launched = await notePermissions(root, named.entry.personality, started)
   if (launched.state !== 'blocked') return launchViewOf(launched)
   const session = await awaitUnblocked(root, launched.session, { deadline, signal })
   return launchViewOf({ ...launched, state: 'launched', session })

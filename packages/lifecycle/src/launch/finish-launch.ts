@@ -1,6 +1,6 @@
 import { mapLimit } from '@iapeer/core/async'
 import { isIapeerError } from '@iapeer/core/errors'
-import { parseIdentity } from '@iapeer/core/identity'
+import { type IdentityParts, parseIdentity } from '@iapeer/core/identity'
 import { readProfile } from '@iapeer/core/profile'
 import { findPeer } from '@iapeer/core/registry'
 import { TmuxServer } from '@iapeer/tmux'
@@ -18,6 +18,7 @@ import {
 } from '../sessions/index.ts'
 import { paneLogOf } from './plan.ts'
 import { type Boot, bootRuntime, type Obstacle } from './screen/boot.ts'
+import { dialogsLeft, type LeftDialogs } from './screen/dialog-answers.ts'
 
 /** Time limit for one tmux command. A server that is slower is tried again at the next call. */
 const TMUX_MS = 1_000
@@ -26,10 +27,21 @@ const DIALOGS_MS = 5_000
 /** How many launches are finished at a time. */
 const CONCURRENCY = 8
 
-/** Returns the first message of a peer, or undefined if it has none or its profile is gone. */
-async function firstMessage(root: string, personality: string): Promise<string | undefined> {
+/** The dialogs that are not answered for a peer whose profile is gone. */
+const UNKNOWN_PROFILE: LeftDialogs = {
+  'folder trust': 'The profile of the peer cannot be found. Attach and answer.',
+  'bypass permissions': 'The profile of the peer cannot be found. Attach and answer.',
+}
+
+/** Returns the first message of a peer, and the dialogs that iapeer must not answer for it. */
+async function bootSettings(
+  root: string,
+  { personality, runtime }: IdentityParts,
+): Promise<{ readonly message: string | undefined; readonly left: LeftDialogs }> {
   const entry = await findPeer(root, personality)
-  return entry === undefined ? undefined : (await readProfile(entry.home))?.initialPrompt
+  const profile = entry === undefined ? undefined : await readProfile(entry.home)
+  if (entry === undefined || profile === undefined) return { message: undefined, left: UNKNOWN_PROFILE }
+  return { message: profile.initialPrompt, left: await dialogsLeft(root, entry, { profile, runtime }) }
 }
 
 async function boot(root: string, session: PeerSession, blocked: BlockedLaunch): Promise<Boot | undefined> {
@@ -51,7 +63,7 @@ async function boot(root: string, session: PeerSession, blocked: BlockedLaunch):
   }
   try {
     return await bootRuntime(pane, {
-      message: await firstMessage(root, parts.personality),
+      ...(await bootSettings(root, parts)),
       wasTyped: blocked.typedAt !== undefined,
       isShared: true,
       onTyping,

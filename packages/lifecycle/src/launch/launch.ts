@@ -2,7 +2,7 @@ import { IapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
-import { type PeerProfile, readProfile } from '@iapeer/core/profile'
+import { DEFAULT_PERMISSIONS, type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { getPeer, listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { createEventLog } from '../eventlog/index.ts'
@@ -36,6 +36,8 @@ export interface Launched {
   readonly resumed?: string
   /** Errors that tmux printed for the user's own `tmux.conf`, and why the launch event was not written to lifecycle.log. */
   readonly warnings: readonly string[]
+  /** Whether this call started an agent with the default permissions because its profile states none. */
+  readonly defaultPermissions?: boolean
 }
 
 const TIMEOUT_MS = 20_000
@@ -209,7 +211,8 @@ export async function launchPeer(
       holder: options.holder,
       signal: options.signal,
     })
-    const { resumed } = prepared
+    const { resumed, profile } = prepared
+    const isDefault = profile.permissions === undefined && prepared.permissions === DEFAULT_PERMISSIONS
     await clearRequests(root, identity, resumed !== undefined)
     const start = {
       mode: resumed === undefined ? ('fresh' as const) : ('resume' as const),
@@ -222,6 +225,7 @@ export async function launchPeer(
       session,
       warnings: [...warnings, ...logWarnings],
       ...(resumed === undefined ? {} : { resumed }),
+      ...(isDefault ? { defaultPermissions: true } : {}),
     }
   } finally {
     lock.release()

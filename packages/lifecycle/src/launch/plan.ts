@@ -4,9 +4,16 @@ import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { checkProgram } from '@iapeer/core/exec'
 import { formatIdentity, type IdentityParts, type Runtime } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
-import type { PeerProfile } from '@iapeer/core/profile'
+import type { PeerProfile, Permissions } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
-import { adapterOf, environmentOf, type RuntimeAdapter, readLaunchEnv } from '../runtimes/index.ts'
+import {
+  adapterOf,
+  environmentOf,
+  hasPermissions,
+  permissionsOf,
+  type RuntimeAdapter,
+  readLaunchEnv,
+} from '../runtimes/index.ts'
 import type { LaunchOptions } from './options.ts'
 
 /** The input of {@link planLaunch}. */
@@ -26,6 +33,8 @@ export interface LaunchPlan {
   readonly env: NodeJS.ProcessEnv
   /** The id of the conversation to resume. */
   readonly resumed: string | undefined
+  /** Undefined for a runtime without permissions. */
+  readonly permissions: Permissions | undefined
 }
 
 /** Returns the path of the log that holds the output of a peer's pane. */
@@ -91,5 +100,8 @@ export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
   }
   const argv = adapter.buildArgv(request)
   await checkProgram(argv[0] ?? '', env['PATH'] ?? '', cwd)
-  return { argv, env: { ...env, ...adapter.environment?.(request) }, resumed }
+  const permissions = hasPermissions(adapter.name)
+    ? permissionsOf(adapter.name, { profile, launchEnv })
+    : undefined
+  return { argv, env: { ...env, ...adapter.environment?.(request) }, resumed, permissions }
 }

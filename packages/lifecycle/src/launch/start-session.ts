@@ -20,6 +20,7 @@ import {
 } from '../sessions/index.ts'
 import type { LaunchPlan } from './plan.ts'
 import { bootRuntime, type Obstacle } from './screen/boot.ts'
+import { dialogsLeft } from './screen/dialog-answers.ts'
 import { type PaneLog, watchFirstMoments } from './screen/first-moments.ts'
 
 /** A checked launch with its plan, socket path and deadline. */
@@ -146,7 +147,7 @@ async function boot(
   paneLog: PaneLog,
   { handle, leader, session }: StartedProgram & { readonly handle: TmuxServer },
 ): Promise<PeerSession> {
-  const { root, identity, adapter, profile, bootTimeoutMs, signal } = launch
+  const { root, identity, entry, adapter, profile, bootTimeoutMs, signal } = launch
   const deadline = Math.min(launch.deadline, performance.now() + bootTimeoutMs)
   const { paneId, process } = leader
   let typedAt: string | undefined
@@ -161,7 +162,8 @@ async function boot(
     if (blocked !== undefined) await writeSession(root, { ...session, blocked: { ...blocked, typedAt } })
   }
   const pane = { identity, adapter, handle, paneId, leader: process, paneLog, deadline, signal }
-  const result = await bootRuntime(pane, { message: profile.initialPrompt, onTyping, onBlocked })
+  const left = await dialogsLeft(root, entry, { profile, runtime: adapter.name })
+  const result = await bootRuntime(pane, { message: profile.initialPrompt, left, onTyping, onBlocked })
   const now = new Date().toISOString()
   if (result.kind === 'ready') return { ...session, readyAt: now }
   return { ...session, blocked: { since: blocked?.since ?? now, ...result.obstacle, typedAt } }

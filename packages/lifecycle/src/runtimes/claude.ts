@@ -1,8 +1,10 @@
 import { homedir } from 'node:os'
 import { hasProcfs } from '@iapeer/core/process'
+import type { Permissions } from '@iapeer/core/profile'
 import { missingClaudeLogin } from './claude-login.ts'
 import { readClaudeReport } from './claude-report.ts'
 import { claudeActivity, newestClaudeSession, type SessionOwner } from './claude-sessions.ts'
+import { permissionArgs } from './permission-args.ts'
 import type { LaunchRequest, RuntimeAdapter, SessionLocation } from './runtime.ts'
 import { claudeScreen } from './screen/claude-screen.ts'
 
@@ -12,11 +14,18 @@ const ownerOf = ({ env, cwd }: SessionLocation): SessionOwner => ({
   cwd,
 })
 
+/** Without an option, the newest versions start in a mode that does not ask. */
+const PERMISSION_ARGS = {
+  ask: ['--permission-mode', 'default'],
+  own: [],
+  skip: ['--dangerously-skip-permissions'],
+} as const satisfies Record<Permissions, readonly string[]>
+
 function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchRequest): readonly string[] {
   const { disallowedTools } = launchEnv
   return [
     ...(profile.command ?? ['claude']),
-    '--dangerously-skip-permissions',
+    ...permissionArgs('claude', { profile, launchEnv }, PERMISSION_ARGS),
     ...(systemPromptFile === undefined ? [] : ['--system-prompt-file', systemPromptFile]),
     ...(resume === undefined ? [] : ['--resume', resume]),
     ...(disallowedTools.kind === 'set' ? [`--disallowedTools=${disallowedTools.tools}`] : []),

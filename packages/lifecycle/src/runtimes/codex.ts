@@ -1,6 +1,8 @@
 import { homedir } from 'node:os'
+import type { Permissions } from '@iapeer/core/profile'
 import type { SessionOwner } from './claude-sessions.ts'
 import { newestCodexSession } from './codex-sessions.ts'
+import { permissionArgs } from './permission-args.ts'
 import type { Control, LaunchRequest, RuntimeAdapter, SessionLocation } from './runtime.ts'
 import { codexScreen } from './screen/codex-screen.ts'
 
@@ -15,10 +17,16 @@ const ownerOf = ({ env, cwd }: SessionLocation): SessionOwner => ({
   cwd,
 })
 
+const PERMISSION_ARGS = {
+  ask: ['--sandbox', 'workspace-write', '--ask-for-approval', 'on-request'],
+  own: [],
+  skip: ['--dangerously-bypass-approvals-and-sandbox'],
+} as const satisfies Record<Permissions, readonly string[]>
+
 function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchRequest): readonly string[] {
   return [
     ...(profile.command ?? ['codex']),
-    '--dangerously-bypass-approvals-and-sandbox',
+    ...permissionArgs('codex', { profile, launchEnv }, PERMISSION_ARGS),
     // The shared background server would outlive the peer and run it in the environment of the process that started the server.
     '--no-daemon',
     // A JSON string is also a TOML string.

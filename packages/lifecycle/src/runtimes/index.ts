@@ -1,6 +1,7 @@
 export { adapterOf } from './adapters.ts'
 export type { AgentReport } from './agent-report.ts'
 export { environmentOf, readLaunchEnv } from './launch-env.ts'
+export { hasPermissions, permissionsOf, readPermissionArgs } from './permission-args.ts'
 export type { Control, ControlInput, RuntimeAdapter, SessionLocation } from './runtime.ts'
 export { lastRows } from './screen/rows.ts'
 export type { PressStep, ScreenReader, ScreenReading } from './screen/screen-reader.ts'

@@ -1,7 +1,12 @@
 import * as z from 'zod/mini'
-import { pid, text, time } from './fields.ts'
+import { describedText, pid, text, time } from './fields.ts'
 
-const observedProcess = { pid, command: z.string() }
+const observedProcess = {
+  pid,
+  command: z.string(),
+  user: text,
+  tty: describedText('the terminal of the process; ? for a process without one'),
+}
 const killer = z.object({ ...observedProcess, ancestors: z.readonly(z.array(z.object(observedProcess))) })
 const confidence = z.enum(['high', 'medium', 'low'])
 const status = z.optional(z.int().check(z.minimum(0), z.maximum(255)))

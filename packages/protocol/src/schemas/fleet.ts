@@ -18,6 +18,9 @@ export const peer = z.object({
   description: text,
   home: z.string(),
   cwd: z.string(),
+  permissions: z
+    .optional(z.enum(['ask', 'own', 'skip']))
+    .check(z.describe('for claude and codex: how the agent gets permission to act, from its next start on')),
   state: z.enum([
     'running',
     'blocked',

@@ -1,4 +1,12 @@
-import { adviceFor, type Evidence, type ExitRecord, type Killer, lastScreen } from '@iapeer/forensics'
+import {
+  adviceFor,
+  type Evidence,
+  type ExitRecord,
+  type Killer,
+  lastScreen,
+  publishedKiller,
+  STARTED_BY,
+} from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
 import { cut } from '../../cut.ts'
 import { localTime, paint, plain, textWidth } from '../../output.ts'
@@ -64,7 +72,7 @@ function facts(
 /** Omits the screen and the killer, which have sections of their own. */
 const shownEvidence = (evidence: readonly Evidence[]): Evidence[] =>
   evidence
-    .filter(({ section, fact }) => section !== 'pane-tail' && !fact.startsWith('started by pid '))
+    .filter(({ section, fact }) => section !== 'pane-tail' && !fact.startsWith(STARTED_BY))
     .slice(0, MAX_EVIDENCE)
 
 function evidenceLines(evidence: readonly Evidence[], width: number): string[] {
@@ -145,12 +153,12 @@ export function autopsyMarkdown({ death }: AutopsyView, withScreen: boolean): st
   if (findings.snapshot !== undefined) parts.push(`- platform: ${findings.snapshot.platform}`)
   parts.push('', '| section | evidence |', '| --- | --- |')
   for (const { section, fact, contradicts } of judged.evidence)
-    if (section !== 'pane-tail')
+    if (section !== 'pane-tail' && !fact.startsWith(STARTED_BY))
       parts.push(
         `| ${escaped(section)} | ${contradicts === true ? '**against this verdict:** ' : ''}${escaped(fact)} |`,
       )
   if (judged.killer !== undefined) {
-    const { killer } = judged
+    const killer = publishedKiller(judged.killer)
     const chain = [killer, ...killer.ancestors].map(({ pid, command }) => `- pid ${pid}: ${code(command)}`)
     parts.push('', 'Killer, and the processes that started it:', '', ...chain)
   }

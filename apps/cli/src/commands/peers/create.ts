@@ -5,7 +5,15 @@ import { createPeer } from '@iapeer/core/registry'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { existingDirectory, PROFILE_OPTIONS, printPeer, profileFields, runtimeFields } from './new-peer.ts'
+import {
+  existingDirectory,
+  PROFILE_OPTIONS,
+  permissionFields,
+  printPeer,
+  profileFields,
+  runtimeFields,
+  trustDirectory,
+} from './new-peer.ts'
 import { warnAboutNewPeer } from './new-peer-warnings.ts'
 
 function parseHome(text: string): string {
@@ -47,19 +55,26 @@ export default defineCommand({
   },
   run: async ({ args: { name, command }, options }) => {
     const { home, fromPane, runtime, json } = options
+    const { permissions, trust } = options
     const profile = { personality: name, ...profileFields(options), ...(home === undefined ? {} : { home }) }
     const cwd = options.cwd === undefined ? {} : { cwd: await existingDirectory('--cwd', options.cwd) }
     if (fromPane === undefined) {
-      const fields = { ...profile, ...runtimeFields(runtime, command), ...cwd }
+      const program = runtimeFields(runtime, command)
+      const rights = permissionFields(program.defaultRuntime, permissions)
+      const fields = { ...profile, ...program, ...rights, ...cwd }
       const entry = await createPeer(iapeerRoot(), fields)
-      printPeer(entry, { done: 'created', json })
+      if (trust) await trustDirectory(entry)
+      printPeer(entry, { done: 'created', json, ...rights })
       return warnAboutNewPeer(entry, { ...fields, env: process.env })
     }
     const { readFromPane, importedFromPane } = await import('./from-pane.ts')
     const wanted = { fromPane, ...cwd, ...(runtime === undefined ? {} : { runtime }) }
-    const { reading, fields } = await readFromPane(wanted, command)
+    const { reading, fields } = await readFromPane({ ...wanted, permissions }, command)
     const entry = await createPeer(iapeerRoot(), { ...profile, ...fields })
-    printPeer(entry, { done: 'created', json, imported: importedFromPane(reading, fields) })
+    if (trust) await trustDirectory(entry)
+    const { permissions: kept } = fields
+    const imported = importedFromPane(reading, fields)
+    printPeer(entry, { done: 'created', json, permissions: kept ?? undefined, imported })
     await warnAboutNewPeer(entry, { ...profile, ...fields, env: process.env })
   },
 })

@@ -1,24 +1,52 @@
 import { toRuntime } from '@iapeer/core/identity'
+import type { Permissions } from '@iapeer/core/profile'
 import type { NewPeer } from '@iapeer/core/registry'
 import { inspectPane, type PaneReading } from '@iapeer/lifecycle/launch'
+import { hasPermissions, readPermissionArgs } from '@iapeer/lifecycle/runtimes'
 import { usageError } from '../../exit-code.ts'
 import { commandText } from '../../output.ts'
 
 interface PaneOptions {
   readonly fromPane: string
   readonly runtime?: string
+  /** @default those of the process in the pane */
+  readonly permissions?: Permissions | undefined
   /** Absolute. */
   readonly cwd?: string
 }
 
 /** The fields of a peer that runs the program of a pane. */
-type PaneFields = Pick<NewPeer, 'defaultRuntime' | 'cwd' | 'command'>
+type PaneFields = Pick<NewPeer, 'defaultRuntime' | 'cwd' | 'command' | 'permissions'>
 
-function fieldsOf({ runtime, command, running, cwd }: PaneReading, wanted: string | undefined): PaneFields {
+/**
+ * Returns the command of an agent and its permissions. Arguments that state permissions stay in the command as `own`, except
+ * that `skip` becomes the setting, and a chosen setting replaces them.
+ */
+function agentFields(
+  runtime: string,
+  command: readonly string[] | undefined,
+  chosen: Permissions | undefined,
+): Pick<PaneFields, 'command' | 'permissions'> {
+  const { stated, rest } = readPermissionArgs(runtime, command ?? [])
+  const permissions = chosen ?? stated ?? 'own'
+  const isReplaced = stated !== undefined && (permissions === 'skip' || chosen === 'ask')
+  const kept = isReplaced ? (rest.length > 1 ? rest : undefined) : command
+  return { permissions, ...(kept === undefined ? {} : { command: kept }) }
+}
+
+function fieldsOf(
+  { runtime, command, running, cwd }: PaneReading,
+  { runtime: wanted, permissions }: PaneOptions,
+): PaneFields {
   const defaultRuntime = toRuntime(wanted ?? runtime)
+  if (permissions !== undefined && !hasPermissions(defaultRuntime))
+    throw usageError(
+      `--permissions does not apply to the runtime ${defaultRuntime}`,
+      'Omit it: iapeer knows the permissions of claude and codex only.',
+    )
   if (defaultRuntime === 'command') return { defaultRuntime, cwd, command: command ?? running.argv }
   if (defaultRuntime === runtime)
-    return { defaultRuntime, cwd, ...(command === undefined ? {} : { command }) }
+    return { defaultRuntime, cwd, ...agentFields(runtime, command, permissions) }
   throw usageError(
     `the pane runs ${commandText(running.argv)}, which is not the runtime ${defaultRuntime}`,
     'Omit --runtime, or omit --from-pane to create a peer of that runtime.',
@@ -37,7 +65,7 @@ export async function readFromPane(
     )
   const { cwd } = options
   const reading = await inspectPane(options.fromPane, cwd === undefined ? {} : { cwd })
-  return { reading, fields: fieldsOf(reading, options.runtime) }
+  return { reading, fields: fieldsOf(reading, options) }
 }
 
 /** Returns the pane, and where the command was read. */

@@ -2,9 +2,11 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { type Intelligence, readIntelligence, toRuntime } from '@iapeer/core/identity'
-import { RESTART_POLICIES } from '@iapeer/core/profile'
-import type { NewPeer, PeerEntry } from '@iapeer/core/registry'
+import { iapeerRoot } from '@iapeer/core/paths'
+import { DEFAULT_PERMISSIONS, PERMISSIONS, type Permissions, RESTART_POLICIES } from '@iapeer/core/profile'
+import { type NewPeer, type PeerEntry, updatePeer } from '@iapeer/core/registry'
 import { peerFields } from '@iapeer/lifecycle/fleet'
+import { hasPermissions } from '@iapeer/lifecycle/runtimes'
 import type { OptionValues } from '../../command-spec.ts'
 import { usageError } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
@@ -45,6 +47,14 @@ const parseRestart = oneOf(RESTART_POLICIES, (text) =>
   ),
 )
 
+/** @throws IapeerError `usage` */
+const parsePermissions = oneOf(PERMISSIONS, (text) =>
+  usageError(
+    `invalid --permissions ${JSON.stringify(text)}: expected ${PERMISSIONS.join(', ')}`,
+    'ask: the agent asks before it acts; own: its own settings decide; skip: it never asks.',
+  ),
+)
+
 /** The options of commands that create a peer. */
 export const PROFILE_OPTIONS = {
   runtime: { value: 'runtime', help: 'kind of program: claude, codex, command, ... (default: claude)' },
@@ -58,6 +68,14 @@ export const PROFILE_OPTIONS = {
     value: 'policy',
     help: 'when the daemon restarts it: no, on-failure, always, or resume (with its conversation) (default: no)',
     parse: parseRestart,
+  },
+  permissions: {
+    value: 'mode',
+    help: 'for claude and codex: ask (before it acts), own (its own settings decide) or skip (never ask) (default: ask)',
+    parse: parsePermissions,
+  },
+  trust: {
+    help: 'let iapeer tell claude or codex to trust the working directory; for a directory that iapeer creates, that is the default',
   },
 } as const
 
@@ -82,12 +100,31 @@ export function runtimeFields(
   return { defaultRuntime, command }
 }
 
+/**
+ * Returns the permissions of a new peer: for an agent, the chosen ones or the default; for any other runtime, none.
+ * @throws IapeerError `usage`
+ */
+export function permissionFields(
+  runtime: string,
+  permissions: Permissions | undefined,
+): { readonly permissions?: Permissions } {
+  if (hasPermissions(runtime)) return { permissions: permissions ?? DEFAULT_PERMISSIONS }
+  if (permissions === undefined) return {}
+  throw usageError(
+    `--permissions does not apply to the runtime ${runtime}`,
+    'Omit it: iapeer knows the permissions of claude and codex only.',
+  )
+}
+
 /** Returns the fields of the profile that the options set. */
 export function profileFields({
   description,
   intelligence,
   restart,
-}: OptionValues<typeof PROFILE_OPTIONS>): Pick<NewPeer, 'description' | 'intelligence' | 'restart'> {
+}: Pick<OptionValues<typeof PROFILE_OPTIONS>, 'description' | 'intelligence' | 'restart'>): Pick<
+  NewPeer,
+  'description' | 'intelligence' | 'restart'
+> {
   return {
     ...(intelligence === undefined ? {} : { intelligence }),
     ...(restart === undefined ? {} : { restart }),
@@ -95,20 +132,41 @@ export function profileFields({
   }
 }
 
+/** What the permissions of a peer mean, in a few words. */
+export const PERMISSIONS_TEXT = {
+  ask: 'ask: the agent asks before it acts',
+  own: "own: the agent's own settings and arguments decide",
+  skip: 'skip: the agent acts without asking',
+} as const satisfies Record<Permissions, string>
+
+/** Records in the profile of a peer that iapeer may trust its working directory. */
+export async function trustDirectory({ personality, cwd }: PeerEntry): Promise<void> {
+  await updatePeer(iapeerRoot(), personality, { trustedCwd: cwd })
+}
+
 interface PrintPeerOptions {
+  readonly permissions?: Permissions | undefined
   readonly done: 'created' | 'registered'
   readonly json: boolean
   readonly imported?: ImportedPane
 }
 
 /** Prints a peer that was created or registered. */
-export function printPeer(entry: PeerEntry, { done, json, imported }: PrintPeerOptions): void {
+export function printPeer(entry: PeerEntry, { done, json, imported, permissions }: PrintPeerOptions): void {
   if (json) {
-    printJson({ ...peerFields(entry), ...imported?.json })
+    printJson({
+      ...peerFields(entry),
+      ...(permissions === undefined ? {} : { permissions }),
+      ...imported?.json,
+    })
     return
   }
   print(`${paint('green', '●')} ${done} ${paint('bold', entry.personality)} (${entry.defaultRuntime})`)
-  const rows = [['home', entry.home], ...(entry.cwd === entry.home ? [] : [['cwd', entry.cwd]])]
+  const rows = [
+    ['home', entry.home],
+    ...(entry.cwd === entry.home ? [] : [['cwd', entry.cwd]]),
+    ...(permissions === undefined ? [] : [['permissions', PERMISSIONS_TEXT[permissions]]]),
+  ]
   print(table([...rows, ...(imported?.rows ?? [])].map(([key, value]) => [`  ${key}`, plain(value ?? '')])))
   for (const hint of imported?.hints ?? []) print(`  ${plain(hint)}`)
 }

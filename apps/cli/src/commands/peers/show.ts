@@ -9,6 +9,7 @@ import { timeText } from '../../times.ts'
 import { reportRecordingProblem } from '../deaths/recording-problem.ts'
 import { JSON_OUTPUT, UTC } from '../options.ts'
 import { blockedText } from '../sessions/blocked-text.ts'
+import { PERMISSIONS_TEXT } from './new-peer.ts'
 import { PEER, peerEntry } from './peer-named.ts'
 import { glyphOf, homeShort, paintedState } from './peer-table.ts'
 import { sessionName } from './session-name.ts'
@@ -32,6 +33,7 @@ export default defineCommand({
     await finishLaunches(iapeerRoot())
     const view = await peerStatus(iapeerRoot(), peer)
     const profile = await readProfile(entry.home)
+    const { permissions } = view
     const { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
     const settings = { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command }
     const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
@@ -54,6 +56,7 @@ export default defineCommand({
       ['kind', current.intelligence],
       ['home', homeShort(current.home)],
       ['cwd', current.cwd === current.home ? undefined : homeShort(current.cwd)],
+      ['permissions', permissions === undefined ? undefined : PERMISSIONS_TEXT[permissions]],
       ['wake policy', wakePolicy],
       ['restart policy', restart ?? 'no'],
       ['after reboot', afterReboot],

@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from 'node:util'
 import { isIdentity } from '@iapeer/core/identity'
-import { lastScreen } from '@iapeer/forensics'
+import { lastScreen, publishedKiller } from '@iapeer/forensics'
 import { readTally, type SessionEnding } from '../../sessions/index.ts'
 import type { JudgedDeath } from '../judge.ts'
-import { deathViewOf } from '../report.ts'
+import { type DeathView, deathViewOf } from '../report.ts'
 import type { Notification } from './notification.ts'
 
 const LINE_MAX = 200
@@ -26,6 +26,12 @@ export function cleanLine(line: string): string {
     .replace(LONG_WORD, '***')
     .trim()
   return text.length > LINE_MAX ? `${text.slice(0, LINE_MAX).replace(/[\ud800-\udbff]$/, '')}…` : text
+}
+
+/** Returns a death as a notification has it: the record's details about the killer's ancestors do not all leave the machine. */
+function publishedView(death: JudgedDeath): DeathView {
+  const view = deathViewOf(death)
+  return view.killer === undefined ? view : { ...view, killer: publishedKiller(view.killer) }
 }
 
 function lastLineOf({ findings }: JudgedDeath): string | undefined {
@@ -98,7 +104,7 @@ export async function compose(
   const { record, judged, incident } = first
   const { verdict, confidence } = judged
   const endings = await Promise.all(group.map((death) => endingOf(root, death)))
-  const deaths = group.map(deathViewOf)
+  const deaths = group.map(publishedView)
   const common = { schemaVersion: 1, verdict, confidence, deaths } as const
   const isRestarted = endings.every((one) => one?.next === 'start')
   if (incident !== undefined && group.length > 1) {

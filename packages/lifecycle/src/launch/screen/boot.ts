@@ -1,5 +1,6 @@
 import { lastRows, type PressStep } from '../../runtimes/index.ts'
 import { type BootStep, bootStep } from './boot-step.ts'
+import { type LeftDialogs, withoutLeft } from './dialog-answers.ts'
 import { draftIn, isAttached, type Pane, press, type ScreenState, screenOf, watchPane } from './pane.ts'
 import { holdsMessage, sendInput, type Typed, typeMessage } from './type-message.ts'
 
@@ -37,6 +38,8 @@ export type Boot =
 export interface BootOptions {
   /** The first message. */
   readonly message: string | undefined
+  /** The dialogs that iapeer must not answer. */
+  readonly left: LeftDialogs
   /** Whether an earlier attempt has started to type the message. It is then not typed again. @default false */
   readonly wasTyped?: boolean
   /**
@@ -85,7 +88,7 @@ async function reachInput(pane: Pane, options: BootOptions): Promise<Reached | O
   let last: { readonly name: string; readonly since: number } | undefined
   let dialog: string | undefined
   const { answer, screen } = await watchPane(pane, async (state): Promise<Reached | undefined> => {
-    const step = bootStep(state.reading, state.report)
+    const step = withoutLeft(bootStep(state.reading, state.report), options.left)
     dialog = 'dialog' in step ? step.dialog : undefined
     const name = JSON.stringify(step)
     if (last?.name !== name) {

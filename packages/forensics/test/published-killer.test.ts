@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+import { publishedKiller } from '../src/index.ts'
+
+const one = (pid: number, command: string, tty = 'pts/3', user = 'ada') => ({ pid, command, tty, user })
+const killer = one(50, 'tmux -L x kill-server')
+
+describe('a killer that leaves the machine', () => {
+  it('has ancestors up to the end of its session, with arguments only for the nearest', () => {
+    const ancestors = [
+      one(40, 'bash cleanup.sh --all'),
+      one(30, 'make -C /home/ada clean'),
+      one(20, '"/opt/My Shell/zsh" -l'),
+      one(10, 'sandbox --env {"TOKEN":"1"}', '?'),
+      one(5, 'other --env 2', '?', 'root'),
+    ]
+    expect(publishedKiller({ ...killer, ancestors }).ancestors.map(({ command }) => command)).toEqual([
+      'bash cleanup.sh --all',
+      'make',
+      '"/opt/My Shell/zsh"',
+    ])
+  })
+
+  it.each([
+    ['/usr/lib/systemd/systemd --user --token 1', '/usr/lib/systemd/systemd'],
+    ['sshd: ada@pts/3', 'sshd:'],
+    ['tmux -L private new -s secret', 'tmux'],
+    ['/usr/sbin/cron -f', '/usr/sbin/cron'],
+  ])('has %j as the last ancestor, without arguments', (command, shown) => {
+    const ancestors = [one(40, command, '?', 'root'), one(30, 'container --env 1')]
+    expect(publishedKiller({ ...killer, ancestors }).ancestors.map((it) => it.command)).toEqual([shown])
+  })
+
+  it('of another user or pid 1 has no ancestors', () => {
+    for (const next of [one(40, 'sudo --secret', 'pts/3', 'root'), one(1, 'init')])
+      expect(publishedKiller({ ...killer, ancestors: [next] }).ancestors).toEqual([])
+  })
+
+  it('keeps its chain if neither users nor terminals were recorded', () => {
+    const ancestors = [
+      { pid: 40, command: 'bash a b' },
+      { pid: 30, command: 'make c' },
+    ]
+    expect(publishedKiller({ pid: 50, command: 'kill 1 2', ancestors })).toEqual({
+      ...{ pid: 50, command: 'kill 1 2' },
+      ancestors: [ancestors[0], { pid: 30, command: 'make' }],
+    })
+  })
+})
