@@ -18,7 +18,7 @@ const LIFECYCLE = {
   reap: ['eventlog', 'sessions'],
   launch: ['eventlog', 'runtimes', 'sessions', 'reap'],
   supervise: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch'],
-  fleet: ['eventlog', 'sessions', 'deaths', 'reap', 'launch', 'supervise'],
+  fleet: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch', 'supervise'],
 }
 
 /** Between packages only the built public exports are seen, so a rule about a package is a rule about its directory. */

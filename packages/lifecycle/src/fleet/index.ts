@@ -1,4 +1,3 @@
-export { recordingProblem } from '../deaths/recording-problem.ts'
 export {
   type Outcome,
   type RenewRequest,
@@ -15,6 +14,7 @@ export { fleetStatus, type LastDeath, type PeerStatusView, peerStatus } from './
 export type { LaunchView } from './launch-view.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './named.ts'
 export { fleetView, type PeerView, peerFields, peerView } from './peer-view.ts'
+export { recordingProblem } from './recording-problem.ts'
 export { type RemovedPeer, type RemoveOptions, removeNamed } from './remove.ts'
 export { finishRename, type Renamed, renameNamed, unfinishedRename } from './rename.ts'
 export { type RunOptions, type RunResult, runPeer } from './run-peer.ts'
