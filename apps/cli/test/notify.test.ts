@@ -59,7 +59,7 @@ it('notify test sends a sample to each channel and prints the answer, without th
 it('notify list says where notifications go, what is sent, and that none is sent without a channel', async () => {
   const home = newHome()
   expect((await home.iapeer('notify', 'list')).stdout).toMatch(
-    /^No daemon is running, so no notification is sent.*\n○ none is set up\n[^]*IAPEER_NOTIFY_URLS[^]*Notified: death-not-restarted, gave-up, incident, blocked, daemon-problem\n$/,
+    /^No daemon is running, so no notification is sent.*\n○ none is set up\n[\s\S]*IAPEER_NOTIFY_URLS[\s\S]*Notified: death-not-restarted, gave-up, incident, blocked, daemon-problem\n$/,
   )
   expect((await home.iapeer('notify', 'test')).exitCode).toBe(2)
   mkdirSync(join(home.root, 'hooks'), { recursive: true })

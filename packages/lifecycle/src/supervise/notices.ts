@@ -25,7 +25,7 @@ interface NoticesOptions {
 const withoutDeath = { schemaVersion: 1, deaths: [] } as const
 
 /** Returns the notification about a launch that has waited for a person for five minutes; undefined for any other session. Pure. */
-export function blockedNotification(session: PeerSession, nowMs: number): Notification | undefined {
+function blockedNotification(session: PeerSession, nowMs: number): Notification | undefined {
   const { identity, gen, startedAt, blocked } = session
   if (blocked === undefined || phaseOf(session) !== 'blocked') return undefined
   const forMs = nowMs - Date.parse(blocked.since)

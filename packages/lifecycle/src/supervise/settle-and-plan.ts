@@ -50,7 +50,7 @@ export function withNextStep(tally: Tally, nextStep: NextStep, now: Date): Tally
 }
 
 /** Returns a tally whose last ending tells what follows it, for notifications. */
-export function withPlan(
+function withPlan(
   tally: Tally,
   nextStep: NextStep,
   { settings, now }: Pick<PlanContext, 'settings' | 'now'>,

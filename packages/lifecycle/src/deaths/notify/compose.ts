@@ -48,7 +48,7 @@ async function endingOf(root: string, { record }: JudgedDeath): Promise<SessionE
 }
 
 /** What follows a death, as text. Pure. */
-export function nextText(
+function nextText(
   { crashes, window, next, startAt, attempt, attempts }: SessionEnding,
   now: Date,
 ): string | undefined {

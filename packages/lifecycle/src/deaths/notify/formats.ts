@@ -25,7 +25,7 @@ const TITLES = {
 } as const satisfies Record<NotificationKind, string>
 
 /** Returns a notification as plain text, at most four lines. */
-export function textOf({ summary, next, lastLine }: Notification): string {
+function textOf({ summary, next, lastLine }: Notification): string {
   return [summary, next, lastLine === undefined ? undefined : `last line: ${lastLine}`]
     .filter((line) => line !== undefined)
     .join('\n')

@@ -59,7 +59,7 @@ function isAttached(command: string): boolean {
  * Returns whether a person ended a peer in its own terminal: the process that ran the kill command is a client that was attached
  * to the server (prefix x, prefix &).
  */
-export const isByOwnTerminal = ({ judged }: JudgedDeath): boolean =>
+const isByOwnTerminal = ({ judged }: JudgedDeath): boolean =>
   judged.verdict === 'killed-by-command' && judged.killer !== undefined && isAttached(judged.killer.command)
 
 /** Returns whether a death needs no person: its program was done, or a person ended it in its own terminal. */
