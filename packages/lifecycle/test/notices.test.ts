@@ -1,0 +1,85 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { toIdentity } from '@iapeer/core/identity'
+import { expect, it } from 'vitest'
+import { listPending } from '../src/deaths/notify/outbox.ts'
+import { createEventLog } from '../src/index.ts'
+import type { PeerSession } from '../src/sessions/index.ts'
+import { changeTally } from '../src/sessions/index.ts'
+import { Notices } from '../src/supervise/notices.ts'
+import { superviseSettings } from '../src/supervise/settings.ts'
+import { roots } from './support.ts'
+
+const { newRoot } = roots()
+const BOB = toIdentity('command-bob')
+const NOW = Date.now()
+const ago = (secs: number): string => new Date(NOW - secs * 1_000).toISOString()
+
+const session = (fields: Partial<PeerSession>): PeerSession => ({
+  identity: BOB,
+  gen: '0011223344556677',
+  socketPath: '/s',
+  server: { pid: 1, token: '1' },
+  leader: { pid: 1, token: '1' },
+  sessionId: '$0',
+  paneId: '%0',
+  startedAt: ago(3_600),
+  readyAt: undefined,
+  ...fields,
+})
+
+/** Returns the notices of a root whose notifications stay in the outbox: no server listens at their address. */
+function noticesOf(root: string, kinds = 'all') {
+  mkdirSync(join(root, 'state', 'lifecycle'), { recursive: true })
+  const env = { IAPEER_NOTIFY_KINDS: kinds, IAPEER_WEBHOOK_URL: 'http://127.0.0.1:1/' }
+  const options = { env, log: createEventLog(root), settings: superviseSettings({}), onWritten: () => {} }
+  const written = async () => (await listPending(root)).map(({ notification }) => notification)
+  return { notices: new Notices(root, options), written }
+}
+
+it('a launch that waits for a person is notified after five minutes, once', async () => {
+  const { notices, written } = noticesOf(newRoot().root, 'blocked')
+  const blocked = (secs: number) => session({ blocked: { since: ago(secs), screen: '', dialog: 'trust' } })
+  await notices.blocked([blocked(299), session({ readyAt: ago(400) })], NOW)
+  expect(await written()).toEqual([])
+  for (let count = 0; count < 2; count++) await notices.blocked([blocked(301)], NOW)
+  expect(await written()).toMatchObject([
+    {
+      kind: 'blocked',
+      identity: BOB,
+      summary: 'command-bob has waited for a person for 5 min (trust)',
+      deaths: [],
+    },
+  ])
+})
+
+it('a peer has recovered when it has run for the window of a crash loop after a restart, and is notified once', async () => {
+  const { root } = newRoot()
+  const { notices, written } = noticesOf(root)
+  const ran = (secs: number) => session({ startedAt: ago(secs), readyAt: ago(secs) })
+  await notices.recovered([ran(400)], NOW)
+  await changeTally(root, BOB, (tally) => ({ ...tally, restarts: 1, lastEnd: 'crash' }))
+  await notices.recovered([ran(200)], NOW)
+  expect(await written()).toEqual([])
+  for (let count = 0; count < 2; count++) await notices.recovered([ran(400)], NOW)
+  expect(await written()).toMatchObject([{ kind: 'recovered', identity: BOB }])
+})
+
+it('a problem of the daemon is notified once a day, and launches that fail are notified as given up', async () => {
+  const { notices, written } = noticesOf(newRoot().root)
+  const full = { id: 'disk-full', what: 'only 0 MB free', where: '/r' }
+  for (const day of [10, 10, 11]) await notices.problems([full], new Date(Date.UTC(2026, 5, day)))
+  await notices.gaveUp(BOB, ago(0), 'claude is not installed')
+  expect((await written()).map(({ kind, summary }) => [kind, summary])).toEqual([
+    ['daemon-problem', 'the daemon: only 0 MB free (/r)'],
+    ['daemon-problem', 'the daemon: only 0 MB free (/r)'],
+    ['gave-up', 'command-bob could not be restarted: claude is not installed'],
+  ])
+})
+
+it('a kind that the settings do not name is not written', async () => {
+  const { notices, written } = noticesOf(newRoot().root, 'gave-up')
+  await notices.restarted(BOB, NOW)
+  await notices.problems([{ id: 'x', what: 'y' }], new Date())
+  expect(await written()).toEqual([])
+})
