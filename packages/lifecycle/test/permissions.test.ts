@@ -80,14 +80,14 @@ describe('the folder trust dialog', () => {
 })
 
 describe('a profile without permissions', () => {
-  it('leads to a warning at the first start, which names the command for skip; the default is then stated', async () => {
+  it('leads to a warning at the first start, which names the command for skip', async () => {
     const root = newRoot()
     const { entry } = await fakeAgent(root, [READY])
     expect((await readProfile(entry.home))?.permissions).toBeUndefined()
     expect((await fleetView(root.root))[0]?.permissions).toBe('ask')
     const { warnings } = await startNamed(root.root, 'bob', {})
     expect(warnings).toEqual([expect.stringContaining('iapeer set bob permissions=skip')])
-    expect((await readProfile(entry.home))?.permissions).toBe('ask')
+    expect((await readProfile(entry.home))?.permissions).toBeUndefined()
     expect((await startNamed(root.root, 'bob', {})).warnings).toEqual([])
     expect((await renewNamed(root.root, 'bob', { by: 'a test' })).warnings).toEqual([])
     await stopPeer(root.root, BOB, { by: 'a test' })

@@ -5,12 +5,12 @@ import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 
-export const MARKS = ['stopped', 'fresh', 'idle'] as const
+export const MARKS = ['stopped', 'fresh', 'idle', 'asks'] as const
 
 /**
- * A request about an identity that outlives its session, one file each: `state/lifecycle/<identity>.<mark>`. `stopped`: it is
+ * A request or a note about an identity that outlives its session, one file each: `state/lifecycle/<identity>.<mark>`. `stopped`: it is
  * not started until `iapeer start`. `fresh`: once it has stopped, it is started again at once. `idle`: it was suspended, and the
- * next message resumes its session.
+ * next message resumes its session. `asks`: the person was told that it has the default permissions.
  */
 export type Mark = (typeof MARKS)[number]
 
