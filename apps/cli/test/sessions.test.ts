@@ -102,7 +102,10 @@ describe('iapeer start, stop and new', () => {
     await until('it to be running', () => run.text().includes('bob is running: pid'))
     expect((await home.iapeer('list')).stdout).toMatch(/^● bob +managed /m)
     const second = await home.iapeer('run', 'bob')
-    expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/process \d+ already supervises/) })
+    expect(second).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/process \d+ already supervises/),
+    })
     await home.iapeer('stop', 'bob')
     await until('the run to end', () => run.text().includes('bob is stopped\n'))
     expect(await run.end('SIGCONT')).toBe(0)

@@ -176,7 +176,11 @@ describe('a request', () => {
       })
     })
     const client = await clientOf(root)
-    const failure = { code: 'daemon-unreachable', hint: 'Print the state of the daemon: iapeer daemon status', delivered: false }
+    const failure = {
+      code: 'daemon-unreachable',
+      hint: 'Print the state of the daemon: iapeer daemon status',
+      delivered: false,
+    }
     const ms = await timed(expect(client.start('bob', { runtime: 'secret' })).rejects.toMatchObject(failure))
     expect(ms).toBeGreaterThan(1_900)
     expect(ms).toBeLessThan(3_500)
