@@ -1,7 +1,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { StringDecoder } from 'node:string_decoder'
-import { errnoOf } from '@iapeer/core/errors'
 import { EXIT } from './exit-code.ts'
+import { ifExists } from './if-exists.ts'
 import { onReaderGone } from './output.ts'
 
 const POLL_MS = 100
@@ -12,16 +12,6 @@ interface OpenedFile {
   readonly inode: bigint
   /** The position of the next read, in bytes. */
   position: number
-}
-
-/** Resolves with undefined if the file does not exist. */
-async function ifExists<T>(access: Promise<T>): Promise<T | undefined> {
-  try {
-    return await access
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 async function openFile(path: string): Promise<OpenedFile | undefined> {

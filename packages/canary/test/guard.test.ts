@@ -1,8 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { recordLayout } from '@iapeer/core/paths'
+import { identifyProcess, observeProcess, readBoot } from '@iapeer/core/process'
 import { run, startServer, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
+import { startGuard } from '../src/guard/guard.ts'
 import { canaryStatus, dismissCanary, ensureCanary, reconcile, startGuardedServer } from '../src/index.ts'
+import { findTmux } from '../src/process/spawn.ts'
+import { installAssets, makeDirectories } from '../src/scripts/assets.ts'
 import {
   claimOf,
   continueProcess,
@@ -305,6 +310,36 @@ describe('a failed start leaves nothing behind', () => {
     )
     await reconcile(root)
     expect(exits(root.recordDir)).toEqual([])
+  })
+
+  it('a guard that is too slow to report its server: the server is stopped with it', async () => {
+    const root = newRoot()
+    const layout = recordLayout({ recordDir: root.recordDir })
+    await makeDirectories(layout)
+    const lib = join(root.path, 'slow-lib')
+    cpSync(await installAssets(layout), lib, { recursive: true })
+    const script = join(lib, 'guard.sh')
+    const text = readFileSync(script, 'utf8')
+    const report = '\n  guard_name_server $!\n'
+    expect(text.split(report)).toHaveLength(2)
+    writeFileSync(
+      script,
+      text.replace(report, () => `\n  sleep 30${report}`),
+    )
+    const launch = {
+      ...{ identity: 'claude-bob', layout, socketPath: root.socket(), tmux: findTmux(), cwd: '/' },
+      ...{ env: process.env, configFile: undefined, deadline: performance.now() + 2_000 },
+    }
+    const made = { gen: '0123456789abcdef', boot: await readBoot(), lib }
+    const start = expect(startGuard(launch, made)).rejects.toMatchObject({ code: 'guard-failed' })
+    const pid = await until('the server to answer', async () => {
+      const answer = await run('tmux', ['-N', '-S', root.socket(), 'display-message', '-p', '#{pid}'])
+      return answer.exitCode === 0 ? Number(answer.stdout) : undefined
+    })
+    const server = await identifyProcess(pid)
+    if (server === undefined) throw new Error('the server has exited too early')
+    await start
+    expect(await observeProcess(server)).toBe('gone')
   })
 
   it('a configuration that starts jobs and hangs: its jobs are killed with the start', async () => {

@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
-import { identifyProcess, type ProcessId, parseProcessId } from '@iapeer/core/process'
+import {
+  identifyProcess,
+  type ProcessId,
+  parseProcessId,
+  readProcessTable,
+  signalProcess,
+} from '@iapeer/core/process'
 import { findTool, runTool, type StartedRecorder, scriptPath, startDetached } from '../process/spawn.ts'
 import { generationInputs } from '../records/settle.ts'
 import type { Launch } from './launch.ts'
@@ -90,11 +96,28 @@ async function readEarlyExit(recorder: StartedRecorder): Promise<EarlyExit> {
   return { waitStatus: waitStatus ?? 'unknown', message: message ?? '' }
 }
 
+/**
+ * Finds the processes that a guard has started: its server, if the guard was too slow to report it. The server leaves the process
+ * group of the guard at once, so that killing the group does not stop it. The guard is stopped first: a stopped process
+ * starts no other one.
+ */
+async function childrenOf(guard: ProcessId): Promise<ProcessId[]> {
+  await signalProcess(guard, 'SIGSTOP')
+  const children = (await readProcessTable()).filter(({ ppid }) => ppid === guard.pid)
+  const identified = await Promise.all(children.map(({ pid }) => identifyProcess(pid)))
+  return identified.filter((child) => child !== undefined)
+}
+
 /** Kills a guard that has not reported `started`, and its server. */
-async function abortStart(recorder: StartedRecorder, reported: Reported): Promise<void> {
+async function abortStart(
+  recorder: StartedRecorder,
+  guard: ProcessId | undefined,
+  { server }: Reported,
+): Promise<void> {
   recorder.say('failed')
+  const children = server !== undefined ? [server] : guard === undefined ? [] : await childrenOf(guard)
   recorder.killGroup()
-  if (reported.server !== undefined) await stopServer(reported.server)
+  await Promise.all(children.map(stopServer))
   recorder.release()
 }
 
@@ -124,7 +147,7 @@ export async function startGuard(
   const reported: Reported = { server: undefined }
   const limitMs = Math.max(1, launch.deadline - performance.now())
   const server = await readStart(recorder, limitMs, reported).catch(async (error: unknown) => {
-    await abortStart(recorder, reported)
+    await abortStart(recorder, guard, reported)
     await removeGeneration(layout, { identity, gen: made.gen })
     throw error
   })

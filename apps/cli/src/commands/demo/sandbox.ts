@@ -2,10 +2,11 @@ import { lstat, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { canaryStatus, dismissCanary, generationPaths, recordPaths, startGuardedServer } from '@iapeer/canary'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
 import { runTmux } from '@iapeer/tmux'
+import { ifExists } from '../../if-exists.ts'
 
 /** A guarded tmux server of the demo. */
 export interface DemoServer {
@@ -65,16 +66,6 @@ export async function waitFor<T>(what: string, look: () => Promise<T | undefined
     if (found !== undefined) return found
     if (performance.now() > end) throw failed(`waited ${LIMIT_MS / 1000} s for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 2))
-  }
-}
-
-/** Resolves with undefined if the file does not exist. */
-async function ifExists<T>(access: Promise<T>): Promise<T | undefined> {
-  try {
-    return await access
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
   }
 }
 
