@@ -22,7 +22,11 @@ describe('iapeer create, init, list and show', () => {
       cwd: join(home.root, 'peers', 'bob'),
       permissions: 'ask',
     }
-    expect(made).toMatchObject({ exitCode: 0, stderr: '' })
+    // Where claude is not installed, a warning says so.
+    expect(made).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringMatching(/^(iapeer: warning: program not found: claude; .*\n)?$/),
+    })
     expect(jsonLines(made.stdout)).toEqual([bob])
     await home.iapeer('create', 'top', '--cwd', home.path, '--', 'sh', '-c', 'exec sleep "$1"', 'x')
     const listed = jsonLines((await home.iapeer('list', '--json')).stdout)
