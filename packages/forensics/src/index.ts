@@ -7,8 +7,8 @@ export {
   type ServerExit,
   type SessionExit,
 } from './exit-record.ts'
-export { lastScreen } from './facts/context.ts'
 export { reportFiles } from './facts/darwin.ts'
+export { lastScreen, lastWords } from './facts/screen.ts'
 export { type Death, groupIncidents, type Incident, type Judgement, judgeTogether } from './incident.ts'
 export { publishedKiller, STARTED_BY } from './published-killer.ts'
 export { canonicalSignal, isFault, signalOfWaitStatus } from './signal-name.ts'

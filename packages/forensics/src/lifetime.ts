@@ -7,12 +7,18 @@ export interface Lifetime {
   readonly subject: 'server' | 'agent'
   readonly pid: number | undefined
   readonly deathMs: number
+  /** When the recorder was armed, by the wall clock of the death: `stepMs` is already taken into account. */
   readonly armedMs: number | undefined
+  /** By how much the wall clock was set between arming and death (forward is positive), if it was. Milliseconds. */
+  readonly stepMs: number | undefined
   readonly armedUptime: number | undefined
   /** The time of the snapshot, in seconds since boot. */
   readonly endUptime: number | undefined
   readonly boot: string | undefined
+  /** Where it ran: for an agent the cgroup of its process if the recorder noted it, else the server's. */
   readonly cgroups: { readonly v2: string | undefined; readonly v1: string | undefined }
+  /** Whether `cgroups` is that of the process itself. */
+  readonly isCgroupNoted: boolean
 }
 
 /**
@@ -53,16 +59,45 @@ export function lifetimeOf(record: ExitRecord, snapshot: Snapshot | undefined): 
   const after = snapshot === undefined ? [] : sectionLines(snapshot, 'cgroup')
   const path = (name: string) => firstMatch(baseline, new RegExp(`^${name}=(/.*)$`))
   const uptime = /^uptime: (\d{1,10}(?:\.\d{1,9})?) /
+  const subject = record.event === 'server-exit' ? 'server' : 'agent'
+  const deathMs = Date.parse(record.ts)
+  const armedUptime = numberOf(firstMatch(baseline, uptime))
+  const endUptime = numberOf(firstMatch(after, uptime))
+  const noted = epochMs(firstMatch(baseline, /^ts_ms=(\d{9,15})$/))
+  const isSeen = record.seenAlive === undefined
+  const stepMs = isSeen ? clockStep({ deathMs, noted, armedUptime, endUptime }) : undefined
+  const own = (name: string) => (subject === 'agent' ? path(`leader_${name}`) : undefined) ?? path(name)
   return {
-    subject: record.event === 'server-exit' ? 'server' : 'agent',
+    subject,
     pid: record.event === 'server-exit' ? record.serverPid : record.leaderPid,
-    deathMs: Date.parse(record.ts),
-    armedMs: epochMs(firstMatch(baseline, /^ts_ms=(\d{9,15})$/)),
-    armedUptime: numberOf(firstMatch(baseline, uptime)),
-    endUptime: numberOf(firstMatch(after, uptime)),
+    deathMs,
+    armedMs: noted === undefined ? undefined : noted + (stepMs ?? 0),
+    stepMs,
+    armedUptime,
+    endUptime,
     boot: firstMatch(baseline, /^boot=(\S{1,100})$/),
-    cgroups: { v2: path('cgroup_v2'), v1: path('cgroup_v1') },
+    cgroups: { v2: own('cgroup_v2'), v1: own('cgroup_v1') },
+    isCgroupNoted: subject === 'server' || path('leader_cgroup_v2') !== undefined,
   }
+}
+
+/** A smaller difference between the two clocks is slewing, rounding, or the time that the snapshot took. */
+const STEP_MS = 30_000
+
+interface Clocks {
+  readonly deathMs: number
+  readonly noted: number | undefined
+  readonly armedUptime: number | undefined
+  readonly endUptime: number | undefined
+}
+
+/** Returns by how much the wall clock was set: the time since boot goes on evenly, also while the machine sleeps. */
+function clockStep({ deathMs, noted, armedUptime, endUptime }: Clocks): number | undefined {
+  if (noted === undefined || armedUptime === undefined || endUptime === undefined) return undefined
+  if (endUptime < armedUptime) return undefined
+  const stepMs = Math.round(deathMs - noted - (endUptime - armedUptime) * 1000)
+  // The snapshot of a death that was noticed late has a later uptime than the death: only a step forward is certain then.
+  return Math.abs(stepMs) > STEP_MS ? stepMs : undefined
 }
 
 const isNear = (agoMs: number): boolean => agoMs <= NEAR_BEFORE_MS && agoMs >= -NEAR_AFTER_MS

@@ -12,6 +12,10 @@ export interface LogLine {
   readonly time: LineTime
   /** The program that wrote the line (`kernel`, `systemd`, `systemd-oomd`); undefined in a plain kernel log. */
   readonly source: string | undefined
+  /** The pid of that program, if the line states it. */
+  readonly pid: number | undefined
+  /** The unit that a systemd manager wrote the line about, if the recorder noted it (`unit=` before the message). */
+  readonly unit: string | undefined
   readonly message: string
 }
 
@@ -30,9 +34,9 @@ const ISO =
   /^(?:\w{3} )?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))? ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?(?=[ \t]) ?/
 const UNIX = /^(\d{9,11}\.\d{3,9}) /
 /** `host kernel: `, `host systemd-oomd[812]: `; macOS puts the thread, the type and more before the source. */
-const SOURCE = /^(?:\S+ +)?([A-Za-z_][\w.@/-]{0,63})(?:\[[\d:a-fx]{1,20}\])?:\s/
+const SOURCE = /^(?:\S+ +)?([A-Za-z_][\w.@/-]{0,63})(?:\[([\d:a-fx]{1,20})\])?:\s/
 const DARWIN_SOURCE =
-  /^(?:0x[0-9a-f]+ |\S+ )?.{0,60}?\b(kernel|launchd|runningboardd|ReportCrash)(?:\[[\d:a-fx]+\])?:? /
+  /^(?:0x[0-9a-f]+ |\S+ )?.{0,60}?\b(kernel|launchd|runningboardd|ReportCrash)(?:\[([\d:a-fx]+)\])?:? /
 
 function localMs(month: string, rest: readonly (string | undefined)[]): number {
   const [day, hour, minute, second, year] = rest.map(Number)
@@ -68,14 +72,19 @@ function wallTime(text: string): { time: LineTime; length: number } | undefined 
 }
 
 /** Returns the source before the message, in a line of a journal. */
-function sourceOf(text: string): { source: string; length: number } | undefined {
+function sourceOf(text: string): { source: string; pid: number | undefined; length: number } | undefined {
   const found = SOURCE.exec(text) ?? DARWIN_SOURCE.exec(text)
-  return found === null ? undefined : { source: found[1] ?? '', length: found[0].length }
+  if (found === null) return undefined
+  const [whole, source = '', pid] = found
+  return { source, pid: /^\d{1,10}$/.test(pid ?? '') ? Number(pid) : undefined, length: whole.length }
 }
+
+/** The unit of a line, which the collector of the journal notes before the message. */
+const UNIT = /^unit=(\S{1,300}) /
 
 /** The names that count as a source: in `Out of memory: …` the part before the colon belongs to the message. */
 const KNOWN_SOURCES =
-  /^(?:kernel|systemd(?:-[a-z]+)?|launchd|runningboardd|ReportCrash|earlyoom|(?:\/\S*\/)?systemd-shutdown)$/
+  /^(?:kernel|systemd(?:-[a-z]+)?|launchd|runningboardd|ReportCrash|earlyoom|nohang(?:-desktop)?|audit|abrt[\w-]*|(?:\/\S*\/)?systemd-shutdown)$/
 
 /** Parses the time, the source and the message of a line. Accepts any text and never throws. */
 export function parseLogLine(line: string): LogLine {
@@ -96,7 +105,12 @@ export function parseLogLine(line: string): LogLine {
   if (by !== undefined && source !== undefined) rest = rest.slice(by.length)
   // rsyslog writes its own time, then the kernel's.
   const inner = source === 'kernel' ? UPTIME.exec(rest) : null
-  if (inner === null) return { time, source, message: rest.trimStart() }
-  const seconds = Number(inner[1])
-  return { time: { kind: 'uptime', seconds }, source, message: rest.slice(inner[0].length) }
+  if (inner !== null) {
+    time = { kind: 'uptime', seconds: Number(inner[1]) }
+    rest = rest.slice(inner[0].length)
+  }
+  // No message of systemd starts like this, and no name of a unit contains an equals sign.
+  const [noted, unit] = source === 'systemd' ? (UNIT.exec(rest) ?? []) : []
+  const pid = source === undefined ? undefined : by?.pid
+  return { time, source, pid, unit, message: rest.slice(noted?.length ?? 0).trimStart() }
 }

@@ -68,6 +68,9 @@ function jetsam(file: string, head: Json, body: Json): Report {
   return { kind: 'jetsam', file, largest: textOf(body['largestProcess']), killed, at }
 }
 
+/** A report adds the reason in brackets: `SIGKILL (Code Signature Invalid)`. */
+const signalWord = (text = ''): string => text.replace(/ \(.*\)$/, '')
+
 function crash(file: string, head: Json, body: Json): Report {
   const exception = recordOf(body['exception'])
   const end = recordOf(body['termination'])
@@ -79,7 +82,7 @@ function crash(file: string, head: Json, body: Json): Report {
     file,
     app: textOf(body['procName']) ?? textOf(head['app_name']) ?? textOf(head['name']) ?? '?',
     pid: numberOf(body['pid']),
-    signal: canonicalSignal(textOf(exception['signal']) ?? '', 'darwin'),
+    signal: canonicalSignal(signalWord(textOf(exception['signal'])), 'darwin'),
     exception: textOf(exception['type']),
     termination: termination.length === 0 ? undefined : termination.join(', '),
     at: textOf(body['captureTime']) ?? textOf(head['timestamp']),
@@ -92,13 +95,13 @@ function oldCrash(file: string, text: string): Report | undefined {
     new RegExp(`^${name}:[ \\t]+(\\S.*)$`, 'm').exec(text)?.[1]?.trim()
   const [, app, pid] = /^(.{1,64}) \[(\d{1,10})\]$/.exec(value('Process') ?? '') ?? []
   if (app === undefined) return undefined
-  const [, type, signal] = /^(\S+)(?: \((\w+)\))?/.exec(value('Exception Type') ?? '') ?? []
+  const [, type, signal] = /^(\S+)(?: \((\w+)(?: \(.*?\))?\))?/.exec(value('Exception Type') ?? '') ?? []
   return {
     kind: 'crash',
     file,
     app,
     pid: Number(pid),
-    signal: canonicalSignal(signal ?? '', 'darwin'),
+    signal: canonicalSignal(signalWord(signal), 'darwin'),
     exception: type,
     termination: value('Termination Reason') ?? value('Termination Signal'),
     at: value('Date/Time'),

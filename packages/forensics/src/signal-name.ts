@@ -30,6 +30,21 @@ export function signalOfWaitStatus(status: number, platform = 'linux'): string |
   return status > 128 && status < 256 ? ofNumber(status - 128, platform) : undefined
 }
 
+/**
+ * Returns the signal that an exit code above 128 stands for by the convention of shells; undefined for other codes and for
+ * signals that do not end a process or have no name.
+ */
+export function codedSignal(exitCode: number, platform = 'linux'): string | undefined {
+  const name = signalOfWaitStatus(exitCode, platform)
+  const row = SIGNALS.find((one) => one.name === name)
+  return row?.text === undefined ? undefined : row.name
+}
+
 /** Returns whether a signal reports a fault of the program itself. */
 export const isFault = (signal: string): boolean =>
   SIGNALS.some(({ name, fault }) => name === signal && fault === true)
+
+const TERMINATIONS: ReadonlySet<string> = new Set(['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'])
+
+/** Returns whether a signal asks a process to exit. */
+export const isTermination = (signal: string): boolean => TERMINATIONS.has(signal)

@@ -2,14 +2,17 @@ import type { ExitRecord } from './exit-record.ts'
 import type { Fact, FactName } from './fact.ts'
 import { cgroupFacts, killsWereCounted } from './facts/cgroup.ts'
 import { contextFacts } from './facts/context.ts'
+import { coreFacts, crashFacts } from './facts/crashes.ts'
 import { darwinFacts } from './facts/darwin.ts'
 import { kernelFacts } from './facts/kernel.ts'
 import { logLines } from './facts/logs.ts'
+import { memoryDaemonFacts } from './facts/memory-daemons.ts'
 import { recordFacts } from './facts/record.ts'
 import { signalFacts, witnessFacts } from './facts/signals.ts'
-import { coreFacts, systemdAnswerFacts, systemdFacts } from './facts/systemd.ts'
+import { systemdAnswerFacts, systemdFacts } from './facts/systemd.ts'
 import { lifetimeOf } from './lifetime.ts'
-import { RULES, type Rule } from './rules.ts'
+import { RULES } from './rules/index.ts'
+import type { Rule } from './rules/rule.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Confidence, VerdictWord } from './verdict-word.ts'
 import type { Killer, Witness } from './witness.ts'
@@ -44,7 +47,8 @@ export interface Findings {
 
 function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): Fact[] {
   const lifetime = lifetimeOf(record, snapshot)
-  const facts = recordFacts(record, lifetime.boot)
+  const platform = snapshot?.platform ?? 'linux'
+  const facts = recordFacts(record, { boot: lifetime.boot, platform })
   // A removal is noticed later, so its witness may be older. A witness of a command that removed nothing is not kept.
   const byCommand = ['command-recorded', 'leader-removed'] as const
   const recorded = facts.some((fact) => byCommand.some((name) => fact.names.includes(name)))
@@ -58,14 +62,16 @@ function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): F
     facts.push(
       ...kernel.facts,
       ...signalFacts(snapshot, lifetime, record),
+      ...memoryDaemonFacts(lines, lifetime, record),
       ...systemdFacts(lines, lifetime),
       ...systemdAnswerFacts(snapshot),
+      ...crashFacts(lines, lifetime),
       ...coreFacts(snapshot, lifetime),
       ...darwinFacts(snapshot, lifetime, { lines, bodies: reports ?? new Map() }),
       ...cgroupFacts(snapshot, lifetime, kernel.others),
     )
   }
-  return [...facts, ...contextFacts(snapshot)]
+  return [...facts, ...contextFacts(snapshot, lifetime)]
 }
 
 const STEPS: readonly Confidence[] = ['low', 'medium', 'high']

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FactName } from '../src/fact.ts'
-import { RULES } from '../src/rules.ts'
+import { RULES } from '../src/rules/index.ts'
 
 /** The compiler checks that this list is complete. */
 const FACTS = {
@@ -9,6 +9,10 @@ const FACTS = {
   'exited-zero': true,
   'exited-nonzero': true,
   'exited-as-killed': true,
+  'exited-as-terminated': true,
+  'exited-as-crashed': true,
+  'exited-as-limited': true,
+  'died-by-limit': true,
   'died-by-sigkill': true,
   'died-by-signal': true,
   'died-by-fault': true,
@@ -33,24 +37,42 @@ const FACTS = {
   'kernel-killed-for-memory': true,
   'kernel-killed': true,
   'kernel-fault': true,
+  'fault-of-another': true,
+  'broken-signature': true,
+  'allocation-refused': true,
   'core-dump': true,
   'crash-report': true,
   'crash-report-of-app': true,
   'jetsam-kill': true,
   'oomd-kill': true,
-  'earlyoom-kill': true,
+  'daemon-kill': true,
+  'daemon-killed-another': true,
   'unit-stop': true,
+  'unit-oom': true,
+  'unit-oom-stop': true,
+  'manager-exit': true,
   shutdown: true,
   'cgroup-oom-kill': true,
   'cgroup-limit-reached': true,
   'kernel-killed-another': true,
+  'child-killed-for-memory': true,
   'cgroup-killed-another': true,
   'no-oom-kill-counted': true,
+  'machine-oom-kill': true,
+  'screen-heap-full': true,
+  'screen-no-memory': true,
+  'screen-crash': true,
   context: true,
 } as const satisfies Record<FactName, true>
 
 /** The values that facts supply to a summary. */
 const WORDS = [
+  'coded',
+  'daemon',
+  'fault',
+  'likely',
+  'limit',
+  'report',
   'cgroup',
   'child',
   'command',

@@ -104,14 +104,29 @@ function machineKills(snapshot: Snapshot): number | undefined {
 /** Returns whether the OOM killer killed any process on this machine between arming and death. */
 export const killsWereCounted = (snapshot: Snapshot): boolean => (machineKills(snapshot) ?? 0) > 0
 
-function machineFact(snapshot: Snapshot): Fact[] {
+/** Returns whether the recorder could read the kernel log, which names each process that the kernel kills. */
+const isLogRead = (snapshot: Snapshot): boolean => snapshot.sections.get('kernel-log')?.kind === 'text'
+
+function machineFact(snapshot: Snapshot, lifetime: Lifetime, isElsewhere: boolean): Fact[] {
   const kills = machineKills(snapshot)
   if (kills === undefined || kills < 0) return []
-  const text =
-    kills > 0
-      ? `the kernel OOM killer killed ${kills} ${kills === 1 ? 'process' : 'processes'} on this machine while the server was watched`
-      : 'the kernel OOM killer killed no process on this machine while the server was watched'
-  return [{ names: [kills > 0 ? 'context' : 'no-oom-kill-counted'], section: 'baseline', text }]
+  const section = 'baseline'
+  const since = 'on this machine while the server was watched'
+  if (kills === 0)
+    return [
+      { names: ['no-oom-kill-counted'], section, text: `the kernel OOM killer killed no process ${since}` },
+    ]
+  const text = `the kernel OOM killer killed ${kills} ${kills === 1 ? 'process' : 'processes'} ${since}`
+  if (isLogRead(snapshot) || isElsewhere) return [{ names: ['context'], section, text }]
+  const values = { likely: isLongRun(lifetime) ? 'perhaps' : 'probably' }
+  return [
+    {
+      names: ['machine-oom-kill'],
+      section,
+      text: `${text}; which ones is not known, as the kernel log could not be read`,
+      values,
+    },
+  ]
 }
 
 /** OOM kills that the counters of the cgroup include, but that killed a process other than the one that is judged. */
@@ -129,15 +144,20 @@ export interface OtherKills {
 /** A counter does not show when it rose. After a longer run, the kill may have happened long before the death. */
 const LONG_RUN_MS = 3_600_000
 
+/** The longer of the two spans, if the wall clock was set between arming and death. */
+function watchedMs({ armedMs, deathMs, stepMs = 0 }: Lifetime): number {
+  return armedMs === undefined ? 0 : deathMs - armedMs + Math.max(0, stepMs)
+}
+const isLongRun = (lifetime: Lifetime): boolean => watchedMs(lifetime) > LONG_RUN_MS
+
 function killsFact(path: string, kills: number, lifetime: Lifetime, others: OtherKills): Fact {
   const section = 'cgroup'
   const text = `cgroup ${path}: oom_kill rose by ${kills}`
   if (kills <= others.certain)
     return { names: ['context'], section, text: `${text}, but none of these kills is this death` }
-  const watchedMs = lifetime.armedMs === undefined ? 0 : lifetime.deathMs - lifetime.armedMs
-  const isUndated = watchedMs > LONG_RUN_MS && !others.isNear
+  const isUndated = isLongRun(lifetime) && !others.isNear
   const isExplained = kills <= others.certain + others.possible && !others.isNear
-  const hours = Math.round(watchedMs / LONG_RUN_MS)
+  const hours = Math.round(watchedMs(lifetime) / LONG_RUN_MS)
   return {
     names: ['cgroup-oom-kill'],
     section,
@@ -153,13 +173,16 @@ function killsFact(path: string, kills: number, lifetime: Lifetime, others: Othe
 export function cgroupFacts(snapshot: Snapshot, lifetime: Lifetime, others: OtherKills): Fact[] {
   const before = filesOf(sectionLines(snapshot, 'baseline'))
   const counters = { before, after: filesOf(sectionLines(snapshot, 'cgroup')) }
-  const facts = machineFact(snapshot)
+  const facts: Fact[] = []
+  let isElsewhere = false
   const { v2: path2, v1: path1 } = lifetime.cgroups
   for (const [path, read] of [[path2, v2] as const, [path1, v1] as const]) {
     if (path === undefined) continue
     const { kills, limited } = read(counters, path)
+    // The counter of its own cgroup, if that is known, says that the kills of the machine were others.
+    if (kills === 0 && lifetime.isCgroupNoted) isElsewhere = true
     if (kills !== undefined && kills > 0) facts.push(killsFact(path, kills, lifetime, others))
-    else if (kills === 0 && !facts.some((fact) => fact.names.includes('no-oom-kill-counted')))
+    else if (kills === 0 && machineKills(snapshot) !== 0)
       facts.push({
         names: [others.isElsewhere ? 'context' : 'no-oom-kill-counted'],
         section: 'cgroup',
@@ -172,5 +195,5 @@ export function cgroupFacts(snapshot: Snapshot, lifetime: Lifetime, others: Othe
       facts.push({ names: ['cgroup-limit-reached'], section: 'cgroup', text, weak, values, shared })
     }
   }
-  return facts
+  return [...machineFact(snapshot, lifetime, isElsewhere), ...facts]
 }

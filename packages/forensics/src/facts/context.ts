@@ -1,6 +1,8 @@
 import type { Fact } from '../fact.ts'
+import type { Lifetime } from '../lifetime.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 import { limitFacts } from './limits.ts'
+import { screenFacts } from './screen.ts'
 
 const names = ['context'] as const
 const gib = (kib: number): string => `${(kib / 1_048_576).toFixed(1)} GiB`
@@ -40,26 +42,42 @@ function load(snapshot: Snapshot): Fact[] {
     : [{ names, section: 'loadavg', text: `load average ${one} over the last minute` }]
 }
 
-/** Returns the last screen of the agent, without empty lines and the line that tmux adds. */
-export function lastScreen(snapshot: Snapshot): string[] {
-  const lines = sectionLines(snapshot, 'pane-tail').map((line) => line.trimEnd())
-  return lines.filter((line) => line.trim() !== '' && !/^Pane is dead \(/.test(line))
+/** What a user may not read, and the command that grants it. */
+const UNREAD: Readonly<Record<string, string>> = {
+  'kernel-log': 'the kernel log was not read',
+  journal: 'the journal was not read',
+  'signal-witness': 'the signal witness was not read',
 }
 
-const LONGEST_OUTPUT = 200
+/** Returns what could not be read: a missing line is evidence only if somebody looked for it. */
+function unread(snapshot: Snapshot): Fact[] {
+  return [...snapshot.sections].flatMap(([section, content]) => {
+    const what = UNREAD[section]
+    return what === undefined || content.kind === 'text'
+      ? []
+      : [{ names, section, text: `${what}: ${content.why}` }]
+  })
+}
 
-/** Returns the last line of the screen: a program that fails prints the reason last. */
-function lastOutput(snapshot: Snapshot): Fact[] {
-  const line = lastScreen(snapshot).at(-1)?.trim()
-  if (line === undefined) return []
-  const cut = line.length > LONGEST_OUTPUT ? `${line.slice(0, LONGEST_OUTPUT)}…` : line
-  return [{ names, section: 'pane-tail', text: `its last output: ${cut}` }]
+/** A smaller step is not worth a line. */
+const WORTH_MS = 60_000
+
+function clockStep({ stepMs }: Lifetime): Fact[] {
+  if (stepMs === undefined || Math.abs(stepMs) < WORTH_MS) return []
+  const minutes = Math.round(Math.abs(stepMs) / 60_000)
+  const text =
+    stepMs > 0
+      ? `the clock of this host was set forward by about ${minutes} min between the start and the death`
+      : `the clock of this host was set back by about ${minutes} min between the start and the death, or the snapshot was taken that much later`
+  return [{ names, section: 'baseline', text }]
 }
 
 /** Returns facts that no rule needs but that help the user, the most useful first. */
-export function contextFacts(snapshot: Snapshot): Fact[] {
+export function contextFacts(snapshot: Snapshot, lifetime: Lifetime): Fact[] {
   return [
-    ...lastOutput(snapshot),
+    ...screenFacts(snapshot),
+    ...unread(snapshot),
+    ...clockStep(lifetime),
     ...limitFacts(snapshot),
     ...memory(snapshot),
     ...swap(snapshot),

@@ -1,4 +1,4 @@
-import type { Fact } from '../fact.ts'
+import type { Fact, FactName } from '../fact.ts'
 import { type Lifetime, positionIn } from '../lifetime.ts'
 import { parseLogLine } from '../log-line.ts'
 import { parseReport, type Report } from '../report.ts'
@@ -62,6 +62,14 @@ function jetsamFacts({ section, report }: Found, lifetime: Lifetime): Fact[] {
   return [{ names: ['jetsam-kill'], section, text, weak: when === 'unknown' }]
 }
 
+/** macOS also writes a report about a process that it killed with SIGKILL, which is not a crash. */
+function nameOf({ signal, exception, termination }: Report & { kind: 'crash' }): FactName {
+  const isSignature = /\b(?:CODESIGNING|Code Signature Invalid)\b/i.test(`${termination} ${exception}`)
+  if (isSignature && !(signal !== undefined && isFault(signal))) return 'broken-signature'
+  const isCrash = signal === undefined ? exception === undefined || /^EXC_/.test(exception) : isFault(signal)
+  return isCrash ? 'crash-report' : 'context'
+}
+
 function crashFacts({ section, report }: Found, lifetime: Lifetime): Fact[] {
   if (report.kind !== 'crash') return []
   const when = canConcern(lifetime, report.at)
@@ -70,9 +78,7 @@ function crashFacts({ section, report }: Found, lifetime: Lifetime): Fact[] {
   const text = `crash report ${report.file}${details.length === 0 ? '' : `: ${details.join(', ')}`}`
   const jetsammed = /^JETSAM\b/.test(report.termination ?? '')
   if (report.pid === lifetime.pid && report.pid !== undefined) {
-    // macOS also writes a report for a SIGKILL (a broken code signature), which is not a crash.
-    const crashed = report.signal === undefined || isFault(report.signal)
-    const name = jetsammed ? 'jetsam-kill' : crashed ? 'crash-report' : 'context'
+    const name = jetsammed ? 'jetsam-kill' : nameOf(report)
     return [{ names: [name], section, text, weak: when === 'unknown' }]
   }
   // Without its body a report names only the program.

@@ -1,7 +1,8 @@
-import type { Fact } from '../fact.ts'
+import type { Fact, FactName } from '../fact.ts'
 import type { Lifetime, Position } from '../lifetime.ts'
 import { cgroupLabel, type OtherKills } from './cgroup.ts'
 import { isFromKernel, type PositionedLine } from './logs.ts'
+import { mayBePaneScope } from './units.ts'
 
 /** A process that the kernel logged as killed by its OOM killer. */
 interface Victim {
@@ -29,10 +30,6 @@ const LIMIT_OF = /^Task in (\S+) killed as a result of limit of (\S+)/
 const KILLED =
   /^(?:(Memory cgroup out of memory|Out of memory)[^:]{0,40}: )?Killed process (\d{1,10})(?:, UID \d+,)? \((.*?)\)(?:,? |$)/
 const REAPED = /^oom_reaper: reaped process (\d{1,10}) \((.*?)\)/
-/** A fault on x86, arm64, powerpc or riscv; the kernel logs it only for signals without a handler. */
-const FAULT =
-  /^(?:traps: )?(.{1,16})\[(\d{1,10})\]:? ((?:segfault (?:\(\d+\) )?at|trap |general protection|unhandled ).*)/
-
 const scopeOf = (words: string | undefined): Victim['scope'] =>
   words === undefined ? 'unknown' : words.startsWith('Memory cgroup') ? 'cgroup' : 'machine'
 
@@ -79,7 +76,9 @@ function victims(lines: readonly PositionedLine[]): Victim[] {
     const text = REAPED.test(victim.text) && known !== undefined ? known.text : victim.text
     const limited = known?.limited ?? victim.limited
     const home = known?.home ?? victim.home
-    found.set(victim.pid, { ...victim, scope: best, limited, home, text })
+    // The clock of the kernel log stops while the machine sleeps, so the time of a journal is the better one.
+    const position = known?.position.where === 'near' ? known.position : victim.position
+    found.set(victim.pid, { ...victim, scope: best, limited, home, text, position })
     if (!OOM_KILL.test(line.message)) before = undefined
   }
   return [...found.values()]
@@ -93,11 +92,10 @@ const isSameProcess = (lifetime: Lifetime, pid: number, command: string): boolea
 const mayBeSameProcess = (lifetime: Lifetime, { command }: Victim): boolean =>
   lifetime.subject === 'agent' || /^tmux/i.test(command)
 
+const lastPart = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
 const within = (path: string | undefined, home: string | undefined): boolean =>
   path !== undefined && home !== undefined && (path === '/' || home === path || home.startsWith(`${path}/`))
-
-/** Some builds of tmux start each pane in a systemd scope of its own, next to the server's. */
-const PANE_SCOPE = /\/tmux-spawn-[\w-]+\.scope$/
 
 /** Returns whether the victim was in another cgroup: the process moved, or it is another process with the same pid (a container). */
 function isElsewhere({ home }: Victim, homes: readonly (string | undefined)[]): boolean {
@@ -128,18 +126,37 @@ function outsideFacts({ section, home, pid }: Victim, isOutside: boolean): Fact[
 }
 
 /** Returns the fact about another process of the same cgroup, which can have been a child of this process. */
-function anotherFact(victim: Victim, homes: readonly (string | undefined)[]): Fact {
-  const { section, text, limited, command, position } = victim
+function anotherFact(victim: Victim, homes: readonly (string | undefined)[], isPane: boolean): Fact {
+  const { section, text, limited, command, position, home, scope } = victim
   // The limit must apply to the process that is judged too: the limit of a cgroup without it does not concern it.
   const limitApplies = limited !== '/' && homes.some((home) => within(limited, home))
-  const isNamed = limitApplies && position.where === 'near'
+  const isNear = position.where === 'near'
+  const names: FactName[] = ['kernel-killed-another']
+  const isNamed = limitApplies && isNear
+  if (isNamed) names.push('cgroup-killed-another')
+  else if (scope !== 'cgroup' && isNear) names.push('child-killed-for-memory')
+  // Without cgroups of their own, all processes of the host are in the same one.
+  const isAnywhere = home === undefined || home === '/'
   return {
-    names: ['kernel-killed-another', ...(isNamed ? (['cgroup-killed-another'] as const) : [])],
+    names,
+    weak: isPane || (!isNamed && isAnywhere),
     section,
     text,
     values: { child: command, cgroup: limited === undefined ? 'its cgroup' : cgroupLabel(limited) },
     shared: limited === undefined ? [] : [`limit of ${limited}`],
   }
+}
+
+/** With vm.overcommit_memory=2 the kernel refuses the allocation, and logs which process asked. */
+const REFUSED = /^__vm_enough_memory: pid: (\d{1,10}), comm: (.*?), (?:bytes: \d+ )?(?:no|not) enough memory/
+
+function refusedFacts(line: PositionedLine, lifetime: Lifetime): Fact[] {
+  const { section, message: text, position } = line
+  const pid = REFUSED.exec(text)?.[1]
+  if (pid === undefined || position.where !== 'near') return []
+  return Number(pid) === lifetime.pid
+    ? [{ names: ['allocation-refused'], section, text }]
+    : [{ names: ['context'], section, text: `about another process: ${text}` }]
 }
 
 /** The kernel logs the kill while the process dies. */
@@ -167,33 +184,27 @@ export function kernelFacts(
   for (const victim of victims(isCounted ? all : lines)) {
     others.isNear ||= victim.position.where === 'near'
     if (isSameProcess(lifetime, victim.pid, victim.command)) {
-      const inPaneScope = lifetime.subject === 'agent' && PANE_SCOPE.test(victim.home ?? '')
+      const inPaneScope = mayBePaneScope(lifetime, lastPart(victim.home ?? ''))
       const isOutside = isElsewhere(victim, homes)
       others.isElsewhere ||= isOutside
       facts.push(killedFact(victim, isCounted, isOutside && !inPaneScope), ...outsideFacts(victim, isOutside))
       continue
     }
     if (victim.position.where === 'before') continue
-    const isSameCgroup = victim.home === undefined || homes.some((home) => within(home, victim.home))
+    const isPane = mayBePaneScope(lifetime, lastPart(victim.home ?? ''))
+    const isSameCgroup =
+      victim.home === undefined || isPane || homes.some((home) => within(home, victim.home))
     const { section, text, position } = victim
     const atOnce = Math.abs(position.agoMs ?? 0) <= AT_ONCE_MS
     facts.push(
       isSameCgroup && atOnce
-        ? anotherFact(victim, homes)
+        ? anotherFact(victim, homes, isPane)
         : { names: ['context'], section, text: `about another process: ${text}` },
     )
     if (!isSameCgroup || (atOnce && mayBeSameProcess(lifetime, victim))) continue
     const isCertain = homes.some((home) => home !== '/' && within(home, victim.home))
     others[isCertain ? 'certain' : 'possible']++
   }
-  for (const line of lines.filter(isFromKernel)) {
-    const [, command = '', pid] = FAULT.exec(line.message) ?? []
-    if (pid === undefined) continue
-    const { section, message: text, position } = line
-    if (isSameProcess(lifetime, Number(pid), command))
-      facts.push({ names: ['kernel-fault'], section, text, weak: position.where === 'unknown' })
-    else if (position.where === 'near')
-      facts.push({ names: ['context'], section, text: `about another process: ${text}` })
-  }
+  for (const line of lines.filter(isFromKernel)) facts.push(...refusedFacts(line, lifetime))
   return { facts, others }
 }

@@ -1,7 +1,7 @@
 import { type ConclusiveCause, GUARD_CAUSES, UNSEEN_CAUSES, WATCH_CAUSES } from '../cause-table.ts'
 import type { ExitRecord, ServerExit, SessionExit } from '../exit-record.ts'
 import type { Fact, FactName } from '../fact.ts'
-import { isFault } from '../signal-name.ts'
+import { codedSignal, isFault, isTermination } from '../signal-name.ts'
 import { STOPPING_HOST } from './systemd.ts'
 
 const SECTION = 'exits.log'
@@ -13,7 +13,17 @@ interface Manner {
   readonly values?: Readonly<Record<string, string>>
 }
 
+/** Signals that the kernel sends when the process itself reached a limit or lost its reader. */
+const LIMIT_SIGNALS: Readonly<Record<string, string>> = {
+  SIGXCPU: 'it used up its limit of CPU time (ulimit -t)',
+  SIGXFSZ: 'it wrote a file larger than its limit (ulimit -f)',
+  SIGPIPE: 'it wrote to a pipe or socket that nothing reads any more',
+}
+
 function bySignal(signal: string, text: string): Manner {
+  const limit = LIMIT_SIGNALS[signal]
+  if (limit !== undefined)
+    return { names: ['died-by-signal', 'died-by-limit'], text, values: { signal, limit } }
   const values = { signal }
   if (isFault(signal)) return { names: ['died-by-fault'], text, values }
   const kill: FactName[] = signal === 'SIGKILL' ? ['died-by-sigkill', 'may-be-sigkill'] : []
@@ -94,7 +104,7 @@ function serverManner(record: ServerExit): Manner | undefined {
   return undefined
 }
 
-function sessionManner({ signal, exitCode, cause }: SessionExit): Manner {
+function sessionManner({ signal, exitCode, cause }: SessionExit, platform: string): Manner {
   if (signal !== undefined) return bySignal(signal, `its process was killed by ${signal}`)
   if (cause === 'leader-removed') return { names: [], text: '' }
   if (exitCode === undefined)
@@ -103,21 +113,33 @@ function sessionManner({ signal, exitCode, cause }: SessionExit): Manner {
       text: 'the exit status of its process is not known; tmux before 3.3 does not report signals',
     }
   const text = `exit code ${exitCode} of its process`
-  const terminated: FactName[] = [0, 129, 130, 143].includes(exitCode) ? ['may-be-terminated'] : []
-  // Shells and runners exit with 137 (128 + SIGKILL) when their child was killed.
-  const killed: FactName[] = exitCode === 137 ? ['exited-as-killed'] : []
+  const values = { status: String(exitCode) }
+  if (exitCode === 0) return { names: ['exited-zero', 'may-be-terminated'], text, values }
+  const coded = codedSignal(exitCode, platform)
+  if (coded === undefined) return { names: ['exited-nonzero'], text, values }
   return {
-    names: [exitCode === 0 ? 'exited-zero' : 'exited-nonzero', ...terminated, ...killed],
-    text,
-    values: { status: String(exitCode) },
+    names: ['exited-nonzero', ...codedNames(coded)],
+    text: `${text}: 128 + ${exitCode - 128}, as shells and runners exit when ${coded} ended their child, and many programs on that signal`,
+    values: { ...values, coded, limit: LIMIT_SIGNALS[coded] ?? '' },
   }
 }
 
+/** The names of a death with exit code 128 + the number of a signal. */
+function codedNames(signal: string): FactName[] {
+  if (signal === 'SIGKILL') return ['exited-as-killed']
+  if (isFault(signal)) return ['exited-as-crashed']
+  if (signal in LIMIT_SIGNALS) return ['exited-as-limited']
+  return isTermination(signal) ? ['exited-as-terminated', 'may-be-terminated'] : []
+}
+
 /** Returns the facts in the line of exits.log. */
-export function recordFacts(record: ExitRecord, boot: string | undefined): Fact[] {
+export function recordFacts(
+  record: ExitRecord,
+  { boot, platform }: { readonly boot: string | undefined; readonly platform: string },
+): Fact[] {
   const subject: FactName = record.event === 'server-exit' ? 'server' : 'agent'
   const facts: Fact[] = []
-  const manner = record.event === 'server-exit' ? serverManner(record) : sessionManner(record)
+  const manner = record.event === 'server-exit' ? serverManner(record) : sessionManner(record, platform)
   const cause = causeTextOf(record.cause)
   if (manner !== undefined && manner.text !== '')
     facts.push({ ...manner, names: [subject, ...manner.names], section: SECTION })

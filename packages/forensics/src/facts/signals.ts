@@ -3,7 +3,7 @@ import type { ExitRecord } from '../exit-record.ts'
 import type { Fact, FactName } from '../fact.ts'
 import type { Lifetime } from '../lifetime.ts'
 import { isCommonParent, STARTED_BY } from '../published-killer.ts'
-import { canonicalSignal, isFault } from '../signal-name.ts'
+import { canonicalSignal, codedSignal, isFault, isTermination } from '../signal-name.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 import { type Killer, killerOf, type SeenProcess, type Witness } from '../witness.ts'
 
@@ -21,10 +21,14 @@ interface SentSignal {
 const BEFORE_MS = 30_000
 const AT_ONCE_MS = 5_000
 const MOST_OTHERS = 3
-const TERMINATIONS: ReadonlySet<string> = new Set(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'])
-const isDeadly = (signal: string): boolean =>
-  signal === 'SIGKILL' || TERMINATIONS.has(signal) || isFault(signal)
-const OOM_DAEMONS: ReadonlySet<string> = new Set(['systemd-oomd', 'earlyoom', 'nohang', 'oomd'])
+const isDeadly = (signal: string): boolean => signal === 'SIGKILL' || isTermination(signal) || isFault(signal)
+const OOM_DAEMONS: ReadonlySet<string> = new Set([
+  'systemd-oomd',
+  'earlyoom',
+  'nohang',
+  'nohang-desktop',
+  'oomd',
+])
 
 const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined
@@ -69,7 +73,7 @@ function sentSignals(snapshot: Snapshot): SentSignal[] {
 function namesOf(sent: SentSignal): FactName[] {
   if (OOM_DAEMONS.has(sent.comm)) return ['oomd-sent']
   if (sent.signal === 'SIGKILL') return ['signal-sent', 'sigkill-sent']
-  return TERMINATIONS.has(sent.signal) ? ['signal-sent', 'termination-sent'] : ['signal-sent']
+  return isTermination(sent.signal) ? ['signal-sent', 'termination-sent'] : ['signal-sent']
 }
 
 /** Returns the causes that this death can share with others: the killer, and the processes that started it. */
@@ -103,18 +107,20 @@ function signalFact(sent: SentSignal, weak: boolean): Fact {
   }
 }
 
-/** The exit codes of shells and many programs that exit on a signal: 128 + its number. */
-const EXIT_OF: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 }
-
 /** Returns whether the signal can explain how the process died. */
-function canExplain({ signal }: SentSignal, record: ExitRecord): 'yes' | 'perhaps' | 'no' {
+export function canExplain(signal: string, record: ExitRecord): 'yes' | 'perhaps' | 'no' {
   if (record.signal !== undefined) return record.signal === signal ? 'yes' : 'no'
   if (!isDeadly(signal)) return 'no'
-  if (!TERMINATIONS.has(signal)) return 'yes'
+  if (!isTermination(signal))
+    return record.event === 'server-exit' ||
+      record.exitCode === undefined ||
+      codedSignal(record.exitCode) === signal
+      ? 'yes'
+      : 'no'
   // Of the signals that ask it to exit, the tmux server obeys only SIGTERM.
   if (record.event === 'server-exit') return signal === 'SIGTERM' ? 'yes' : 'no'
   if (record.exitCode === undefined) return 'yes'
-  if (record.exitCode !== 0) return EXIT_OF[signal] === record.exitCode ? 'yes' : 'no'
+  if (record.exitCode !== 0) return codedSignal(record.exitCode) === signal ? 'yes' : 'no'
   // The other signals have further meanings: reload the settings, interrupt the current work.
   return signal === 'SIGTERM' ? 'yes' : 'perhaps'
 }
@@ -136,7 +142,7 @@ export function signalFacts(snapshot: Snapshot, lifetime: Lifetime, record: Exit
       atMs === undefined || lifetime.armedMs === undefined || atMs >= lifetime.armedMs - 1_000
     return isSameProcess && agoMs >= -2_000 && agoMs <= BEFORE_MS
   })
-  const last = sent.findLast((one) => one.sender.pid !== 0 && canExplain(one, record) !== 'no')
+  const last = sent.findLast((one) => one.sender.pid !== 0 && canExplain(one.signal, record) !== 'no')
   const others = sent.filter((one) => one !== last).slice(-MOST_OTHERS)
   if (last === undefined) return others.map(otherSignalFact)
   const late = last.atMs === undefined || lifetime.deathMs - last.atMs > AT_ONCE_MS
@@ -145,7 +151,7 @@ export function signalFacts(snapshot: Snapshot, lifetime: Lifetime, record: Exit
     section: 'signal-witness',
     text: `${STARTED_BY}${one.pid}: ${one.command}`,
   }))
-  const weak = late || canExplain(last, record) === 'perhaps'
+  const weak = late || canExplain(last.signal, record) === 'perhaps'
   return [signalFact(last, weak), ...started, ...others.map(otherSignalFact)]
 }
 

@@ -1,12 +1,8 @@
 import type { Fact } from '../fact.ts'
-import { type Lifetime, positionIn } from '../lifetime.ts'
-import { parseLogLine } from '../log-line.ts'
+import type { Lifetime } from '../lifetime.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
-import { cgroupLabel, withAncestors } from './cgroup.ts'
 import type { PositionedLine } from './logs.ts'
-
-/** The longest time that a stop of a unit takes: TimeoutStopSec is 90 s by default. */
-const STOP_MS = 100_000
+import { isNearDeath, isStopTime, isUndated, mayBePaneScope, ownUnitsOf, unitsOf } from './units.ts'
 
 /** The shared cause of units that stop together (a logout, or the exit of a service manager): no unit stops by itself. */
 export const UNITS_STOP = 'stop of their units'
@@ -14,22 +10,22 @@ export const UNITS_STOP = 'stop of their units'
 /** The text of the fact that systemd was shutting the host down. */
 export const STOPPING_HOST = 'the host was shutting down at that moment'
 
-const OOMD = /^(?:Killed|Marked) (\/\S*)(?: for killing)? due to (.*)/
-const EARLYOOM = /sending (SIG[A-Z]+) to process (\d{1,10})\b/
 const STOPPING = /^Stopping (.*?)(?: - .*?)?\.{0,3}$/
 const KILLING = /^(\S+): Killing process (\d{1,10}) \(.*\) with signal (SIG[A-Z]+)/
-const OOMD_UNIT = /^(\S+): systemd-oomd killed \d+ process/
-const OOM_UNIT =
-  /^(\S+): (?:A process of this unit has been killed by the OOM killer|The kernel OOM killer killed some processes in this unit|Failed with result 'oom-kill')/
+/** systemd writes this for each process that the kernel killed, whether or not it then stops the unit (OOMPolicy=). */
+const OOM_KILLED =
+  /^(\S+): (?:A process of this unit has been killed by the OOM killer|The kernel OOM killer killed some processes in this unit)/
+/** The result of a unit that was stopped for such a kill, or that systemd-oomd killed. */
+const OOM_RESULT = /^(\S+): Failed with result 'oom-kill'/
+/** Only the manager of the host, logind and systemd-shutdown can say that the host goes down. */
 const GOING_DOWN =
   /^(?:System is (?:powering down|rebooting|halting)|The system will (?:power off|reboot|halt) now|Reached target (?:shutdown\.target|System Shutdown|Shutdown)|Shutting down\.|Starting System (?:Power Off|Reboot))/
-const DUMPED = /^Process (\d{1,10}) \(.*\) of user \d+ (?:dumped core|terminated abnormally)/
-
-/** Returns the units that contain the process; they are parts of the path of its cgroup. */
-function unitsOf(lifetime: Lifetime): string[] {
-  const parts = [lifetime.cgroups.v2, lifetime.cgroups.v1].flatMap((path) => path?.split('/') ?? [])
-  return parts.filter((part) => /\.(?:service|scope|slice)$/.test(part))
-}
+/** What the service manager of a user logs when it exits. */
+const MANAGER_EXIT =
+  /^(?:Activating special unit exit\.target|Reached target (?:exit\.target|Exit the Session|shutdown\.target|Shutdown)|(?:Finished|Starting) (?:systemd-exit\.service|Exit the Session))/
+/** A unit that has stopped, under its name; the lines with its description stand around it. */
+const ENDED = /^(\S+): (?:Succeeded|Deactivated successfully|Failed with result '[\w-]+')\.$/
+const STOPPED = /^Stopped (.*?)(?: - .*?)?\.$/
 
 /** Returns the name of a unit for which the journal prints a description instead. */
 function unitOfDescription(text: string): string {
@@ -39,78 +35,142 @@ function unitOfDescription(text: string): string {
   return session === undefined ? text : `session-${session}.scope`
 }
 
-const weakAt = (line: PositionedLine): boolean => line.position.where === 'unknown'
-const isNear = (line: PositionedLine): boolean => line.position.where === 'near' || weakAt(line)
-const isStopTime = ({ position }: PositionedLine): boolean =>
-  position.where === 'near' ||
-  position.where === 'unknown' ||
-  (position.agoMs !== undefined && position.agoMs >= 0 && position.agoMs <= STOP_MS)
+/** A unit, for a sentence: the scope of a login says so. */
+const unitLabel = (unit: string): string =>
+  /^session-\S+\.scope$/.test(unit) ? `the login session ${unit}` : unit
 
-function ofOomd(line: PositionedLine, lifetime: Lifetime): Fact[] {
-  const { section, message: text } = line
-  const [, path, why] = OOMD.exec(text) ?? []
-  if (path === undefined || !isNear(line)) return []
-  const isOwn =
-    lifetime.cgroups.v2 !== undefined && withAncestors(lifetime.cgroups.v2).includes(path) && path !== '/'
-  if (!isOwn) return [{ names: ['context'], section, text }]
-  const values = { cgroup: cgroupLabel(path), why: why ?? '' }
-  return [{ names: ['oomd-kill'], section, text, weak: weakAt(line), values, shared: [`oomd ${path}`] }]
+/** The manager that wrote a line: pid 1 is the one of the host. */
+const managerOf = ({ pid }: PositionedLine): number => pid ?? 1
+
+/**
+ * Returns the names of the units that the lines give only by their description (StatusUnitFormat=description, or systemd before
+ * 250): the line with the name of a unit that has stopped stands right before `Stopped <description>`.
+ */
+function describedUnits(lines: readonly PositionedLine[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  const ended = new Map<number, string>()
+  for (const line of lines) {
+    if (line.source !== 'systemd') continue
+    const manager = managerOf(line)
+    const unit = ENDED.exec(line.message)?.[1]
+    const description = STOPPED.exec(line.message)?.[1]
+    const before = ended.get(manager)
+    if (description !== undefined && before !== undefined && !/\.(?:service|scope)$/.test(description))
+      found.set(`${manager} ${description}`, before)
+    if (unit !== undefined) ended.set(manager, unit)
+    else ended.delete(manager)
+  }
+  return found
 }
 
-function ofEarlyoom(line: PositionedLine, lifetime: Lifetime): Fact[] {
-  const { section, message: text } = line
-  const [, , pid] = EARLYOOM.exec(text) ?? []
-  if (pid === undefined || Number(pid) !== lifetime.pid) return []
-  return [{ names: ['earlyoom-kill'], section, text, weak: weakAt(line), shared: ['memory of the machine'] }]
+/** What the lines of a journal say together. */
+interface Told {
+  readonly lifetime: Lifetime
+  readonly described: ReadonlyMap<string, string>
+  /** The pids of the managers of users that wrote about a unit of the process. */
+  readonly managers: ReadonlySet<number>
 }
 
-function ofManager(line: PositionedLine, lifetime: Lifetime): Fact[] {
+/** Returns the unit that a line `Stopping ...` is about, and whether its name is only inferred. */
+function stoppingUnit(
+  line: PositionedLine,
+  { described }: Told,
+): { unit: string; isInferred: boolean } | undefined {
+  const stopping = STOPPING.exec(line.message)?.[1]
+  if (stopping === undefined) return undefined
+  if (line.unit !== undefined) return { unit: line.unit, isInferred: false }
+  const inferred = described.get(`${managerOf(line)} ${stopping}`)
+  if (inferred !== undefined) return { unit: inferred, isInferred: true }
+  return { unit: unitOfDescription(stopping), isInferred: false }
+}
+
+function unitFacts(line: PositionedLine, told: Told): Fact[] {
   const { section, message: text } = line
-  const units = unitsOf(lifetime)
-  const weak = weakAt(line)
-  const isOwn = (unit: string | undefined): unit is string => unit !== undefined && units.includes(unit)
-  if (GOING_DOWN.test(text))
-    return isStopTime(line) ? [{ names: ['shutdown'], section, text, weak, shared: ['shutdown'] }] : []
-  const stopping = STOPPING.exec(text)?.[1]
-  const unit = stopping === undefined ? undefined : unitOfDescription(stopping)
-  if (isOwn(unit) && isStopTime(line))
-    return [{ names: ['unit-stop'], section, text, weak, values: { unit }, shared: [`stop of ${unit}`] }]
+  const { lifetime } = told
+  const weak = isUndated(line)
+  const stopping = stoppingUnit(line, told)
+  if (stopping !== undefined && unitsOf(lifetime).includes(stopping.unit) && isStopTime(line)) {
+    const { unit, isInferred } = stopping
+    const shown = text.includes(unit) ? text : `${unit}: ${text}`
+    const fact = { section, text: shown, weak: weak || isInferred, shared: [`stop of ${unit}`] }
+    return [{ names: ['unit-stop'], values: { unit: unitLabel(unit) }, ...fact }]
+  }
   const [, killer, pid] = KILLING.exec(text) ?? []
-  if (killer !== undefined && Number(pid) === lifetime.pid) {
-    const values = { unit: killer }
-    return [{ names: ['unit-stop'], section, text, weak, values, shared: [`stop of ${killer}`] }]
-  }
-  const oomd = OOMD_UNIT.exec(text)?.[1]
-  if (isOwn(oomd) && isNear(line)) {
-    const values = { cgroup: cgroupLabel(oomd), why: 'memory pressure' }
-    return [{ names: ['oomd-kill'], section, text, weak, values, shared: [`oomd ${oomd}`] }]
-  }
-  const oom = OOM_UNIT.exec(text)?.[1]
-  if (isOwn(oom) && isNear(line)) return [{ names: ['cgroup-oom-kill'], section, text, weak: true }]
-  return []
+  if (killer === undefined || Number(pid) !== lifetime.pid) return []
+  return [
+    { names: ['unit-stop'], section, text, weak, values: { unit: killer }, shared: [`stop of ${killer}`] },
+  ]
 }
 
-function ofCoredump(line: PositionedLine, lifetime: Lifetime): Fact[] {
+function oomFacts(line: PositionedLine, { lifetime }: Told): Fact[] {
   const { section, message: text } = line
-  const pid = DUMPED.exec(text)?.[1]
-  if (pid === undefined || Number(pid) !== lifetime.pid) return []
-  return [{ names: ['core-dump'], section, text, weak: weakAt(line) }]
+  const killed = OOM_KILLED.exec(text)?.[1]
+  const unit = killed ?? OOM_RESULT.exec(text)?.[1]
+  if (unit === undefined || !isNearDeath(line)) return []
+  const isPane = mayBePaneScope(lifetime, unit)
+  if (!ownUnitsOf(lifetime).includes(unit) && !isPane) return []
+  const weak = isUndated(line) || isPane
+  const values = { unit: unitLabel(unit), child: 'a process in it' }
+  const facts: Fact[] = [
+    { names: [killed === undefined ? 'unit-oom-stop' : 'unit-oom'], section, text, weak, values },
+  ]
+  // The line does not say which process was killed.
+  if (killed !== undefined && !isPane) facts.push({ names: ['cgroup-oom-kill'], section, text, weak: true })
+  return facts
 }
 
-const READERS: Readonly<Record<string, (line: PositionedLine, lifetime: Lifetime) => Fact[]>> = {
+/** Returns the facts about the exit of the user's service manager, which ends all units of the user. */
+function managerExitFacts(line: PositionedLine, { lifetime, managers }: Told): Fact[] {
+  const { section, message, pid = 1 } = line
+  const unit = unitsOf(lifetime).find((one) => /^user@\d+\.service$/.test(one))
+  if (unit === undefined || pid === 1 || !MANAGER_EXIT.test(message) || !isStopTime(line)) return []
+  const isOther = managers.size > 0 && !managers.has(pid)
+  if (isOther) return []
+  const text = `the service manager ${unit} (pid ${pid}): ${message}`
+  const weak = isUndated(line) || managers.size === 0
+  return [{ names: ['manager-exit'], section, text, weak, values: { unit }, shared: [`exit of ${unit}`] }]
+}
+
+function shutdownFacts(line: PositionedLine): Fact[] {
+  const { section, message: text } = line
+  if (!GOING_DOWN.test(text) || !isStopTime(line)) return []
+  return [{ names: ['shutdown'], section, text, weak: isUndated(line), shared: ['shutdown'] }]
+}
+
+function ofManager(line: PositionedLine, told: Told): Fact[] {
+  const isHost = managerOf(line) === 1
+  return [
+    ...(isHost ? shutdownFacts(line) : managerExitFacts(line, told)),
+    ...unitFacts(line, told),
+    ...oomFacts(line, told),
+  ]
+}
+
+const READERS: Readonly<Record<string, (line: PositionedLine, told: Told) => Fact[]>> = {
   systemd: ofManager,
-  'systemd-logind': ofManager,
-  'systemd-shutdown': ofManager,
-  'systemd-oomd': ofOomd,
-  'systemd-coredump': ofCoredump,
-  earlyoom: ofEarlyoom,
+  'systemd-logind': (line, told) => [...shutdownFacts(line), ...unitFacts(line, told)],
+  'systemd-shutdown': shutdownFacts,
 }
 
-/** Returns the facts in what systemd, its helpers and earlyoom logged about the process or its units. */
+const wordsOf = (message: string): string[] => message.split(/[\s:]+|\.+(?=\s|$)/)
+
+/** Returns the managers that wrote about a unit that holds the process. */
+function managersOf(lines: readonly PositionedLine[], lifetime: Lifetime): Set<number> {
+  const own = ownUnitsOf(lifetime)
+  return new Set(
+    lines
+      .filter(({ source, pid }) => source === 'systemd' && pid !== undefined && pid !== 1)
+      .filter(({ message, unit }) => own.some((one) => unit === one || wordsOf(message).includes(one)))
+      .map(managerOf),
+  )
+}
+
+/** Returns the facts in what the managers of systemd, logind and systemd-shutdown logged about the units of the process. */
 export function systemdFacts(lines: readonly PositionedLine[], lifetime: Lifetime): Fact[] {
+  const told = { lifetime, described: describedUnits(lines), managers: managersOf(lines, lifetime) }
   return lines.flatMap((line) =>
     line.source !== undefined && Object.hasOwn(READERS, line.source)
-      ? (READERS[line.source]?.(line, lifetime) ?? [])
+      ? (READERS[line.source]?.(line, told) ?? [])
       : [],
   )
 }
@@ -128,29 +188,4 @@ export function systemdAnswerFacts(snapshot: Snapshot): Fact[] {
   if (unit === undefined) return []
   const text = `systemd was stopping ${unit} at that moment`
   return [{ names: ['unit-stopping'], section, text, shared: [UNITS_STOP] }]
-}
-
-/** A line of `coredumpctl list`: time pid uid gid signal corefile exe [size]. */
-const COREDUMPCTL =
-  /^\w{3} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+\s+(\d{1,10})\s+\d+\s+\d+\s+(\S+)\s+(?:present|missing|none|journal|truncated|inaccessible|error|\*|-)/
-/** A core file that is named after its process: core.801, core-tmux.801, core.tmux.1000.801.1781106127. */
-const CORE_FILE = /^(?:new )?(\/\S*\/)?(core[.-]\S+)(?: .*)?$/
-
-/** Returns the facts about core dumps: new core files, and the entries of coredumpctl for this pid. */
-export function coreFacts(snapshot: Snapshot, lifetime: Lifetime): Fact[] {
-  const names = ['core-dump'] as const
-  return sectionLines(snapshot, 'core').flatMap((line): Fact[] => {
-    const [, pid, signal] = COREDUMPCTL.exec(line) ?? []
-    if (pid !== undefined) {
-      const { where } = positionIn(lifetime, parseLogLine(line).time)
-      if (Number(pid) !== lifetime.pid || where === 'outside') return []
-      const text = `coredumpctl lists pid ${pid}: ${signal}`
-      return [{ names, section: 'core', text, weak: where === 'unknown' }]
-    }
-    const [, , file] = CORE_FILE.exec(line) ?? []
-    if (file === undefined || lifetime.pid === undefined) return []
-    return file.split(/[.-]/).includes(String(lifetime.pid))
-      ? [{ names, section: 'core', text: `core file ${file}` }]
-      : []
-  })
 }

@@ -1,0 +1,175 @@
+import type { ExitRecord } from '../exit-record.ts'
+import type { Fact } from '../fact.ts'
+import type { Lifetime } from '../lifetime.ts'
+import { canonicalSignal, codedSignal } from '../signal-name.ts'
+import { cgroupLabel, withAncestors } from './cgroup.ts'
+import type { PositionedLine } from './logs.ts'
+import { canExplain } from './signals.ts'
+import { isNearDeath, isUndated, mayBePaneScope, unitsOf } from './units.ts'
+
+/** What a memory daemon logged about one process. */
+interface Shot {
+  readonly daemon: string
+  readonly signal: string
+  readonly pid: number
+  readonly line: PositionedLine
+}
+
+/** systemd-oomd's own line. */
+const OOMD = /^(?:Killed|Marked) (\/\S*)(?: for killing)? due to (.*)/
+/** The line of the manager of the unit; systemd writes `some` if it does not know the number. */
+const OOMD_UNIT = /^(\S+): systemd-oomd killed (?:\d+|some) process/
+
+/**
+ * earlyoom from 1.3, 1.3-rc1 (`killing process 812 "node" with signal 15`), 1.2 (`Killing process 'node' with signal 15, pid:
+ * 812`), 1.1 (`Killing process: node, pid: 812`, always SIGKILL) and before (`Killing process 812 node`).
+ */
+const EARLYOOM: readonly RegExp[] = [
+  /^sending (?<signal>SIG[A-Z]+) to process (?<pid>\d{1,10})\b/,
+  /^killing process (?<pid>\d{1,10}) ".*" with signal (?<signal>\d{1,2}):/,
+  /^Killing process '.*' with signal (?<signal>\d{1,2}), pid: (?<pid>\d{1,10})\b/,
+  /^Killing process: .*, pid: (?<pid>\d{1,10}), badness: /,
+  /^Killing process (?<pid>\d{1,10}) /,
+]
+
+/** nohang names its victim and, some lines later, the signal that it sends to it. */
+const NOHANG_VICTIM = /^\s*PID:\s+(\d{1,10}), name: /
+const NOHANG_SENDING = /^\s*Sending (SIG[A-Z]+) to the victim/
+
+function ofEarlyoom(line: PositionedLine): Shot[] {
+  for (const form of EARLYOOM) {
+    const { pid, signal } = form.exec(line.message)?.groups ?? {}
+    const name = canonicalSignal(signal ?? 'SIGKILL')
+    if (pid !== undefined && name !== undefined)
+      return [{ daemon: 'earlyoom', signal: name, pid: Number(pid), line }]
+  }
+  return []
+}
+
+/** With -g, earlyoom then names the process group, and with it the process that leads it. */
+const EARLYOOM_GROUP = /^killing whole process group (\d{1,10}) \(-g flag/
+
+function shots(lines: readonly PositionedLine[]): Shot[] {
+  let victim: number | undefined
+  let sent = 'SIGTERM'
+  return lines.flatMap((line): Shot[] => {
+    if (line.source === 'earlyoom') {
+      const group = EARLYOOM_GROUP.exec(line.message)?.[1]
+      const found =
+        group === undefined
+          ? ofEarlyoom(line)
+          : [{ daemon: 'earlyoom', signal: sent, pid: Number(group), line }]
+      sent = found[0]?.signal ?? sent
+      return found
+    }
+    if (line.source?.startsWith('nohang') !== true) return []
+    const named = NOHANG_VICTIM.exec(line.message)?.[1]
+    if (named !== undefined) victim = Number(named)
+    const signal = NOHANG_SENDING.exec(line.message)?.[1]
+    return signal === undefined || victim === undefined
+      ? []
+      : [{ daemon: 'nohang', signal, pid: victim, line }]
+  })
+}
+
+const shotText = ({ line, daemon, signal, pid }: Shot): string =>
+  daemon === 'nohang' ? `${line.message.trim()} (pid ${pid}, ${signal})` : line.message
+
+/** A wrapper exits at once when its child ended. */
+const AT_ONCE_MS = 5_000
+
+/** Returns whether the signal to another process can be why the process exited with the code of that signal. */
+const mayBeChild = ({ line, signal }: Shot, record: ExitRecord): boolean =>
+  record.event === 'session-exit' &&
+  record.exitCode !== undefined &&
+  codedSignal(record.exitCode) === signal &&
+  line.position.agoMs !== undefined &&
+  Math.abs(line.position.agoMs) <= AT_ONCE_MS
+
+function childFact(shot: Shot): Fact {
+  const { line, daemon, signal, pid } = shot
+  return {
+    names: ['daemon-killed-another'],
+    section: line.section,
+    text: `${daemon}: ${shotText(shot)}`,
+    values: { daemon, sent: signal, child: `pid ${pid}` },
+    shared: ['memory of the machine'],
+  }
+}
+
+/** A process that obeys a request to exit may take this long. */
+const OBEYS_MS = 10_000
+
+/**
+ * Returns the facts in what earlyoom and nohang logged. A signal explains the death only if the process died at that time and
+ * as that signal ends a process: a program can survive a SIGTERM.
+ */
+function shotFacts(all: readonly Shot[], lifetime: Lifetime, record: ExitRecord): Fact[] {
+  const own = all.filter(({ pid }) => pid === lifetime.pid)
+  const explains = ({ line, signal }: Shot): boolean =>
+    isNearDeath(line) && (line.position.agoMs ?? 0) <= OBEYS_MS && canExplain(signal, record) !== 'no'
+  const last = own.findLast(explains)
+  return all
+    .filter((shot) => shot.pid === lifetime.pid || isNearDeath(shot.line))
+    .map((shot) => {
+      const { line, daemon, signal } = shot
+      const { section } = line
+      const text = shotText(shot)
+      if (shot !== last) {
+        if (last === undefined && mayBeChild(shot, record)) return childFact(shot)
+        const about = shot.pid === lifetime.pid ? 'earlier' : 'about another process'
+        return { names: ['context'], section, text: `${about}, ${daemon}: ${text}` }
+      }
+      const weak = isUndated(line) || canExplain(signal, record) === 'perhaps'
+      return {
+        names: ['daemon-kill'],
+        section,
+        text: `${daemon}: ${text}`,
+        weak,
+        values: { daemon, sent: signal },
+        shared: ['memory of the machine'],
+      }
+    })
+}
+
+/** Returns the fact about a cgroup or unit that systemd-oomd killed. */
+function oomdFact(line: PositionedLine, lifetime: Lifetime, killed: { path: string; why: string }): Fact {
+  const { section, message: text } = line
+  const name = killed.path.slice(killed.path.lastIndexOf('/') + 1)
+  const home = lifetime.cgroups.v2
+  const isOwn = killed.path.startsWith('/')
+    ? home !== undefined && killed.path !== '/' && withAncestors(home).includes(killed.path)
+    : unitsOf(lifetime).includes(killed.path)
+  const isPane = mayBePaneScope(lifetime, name)
+  if (!isOwn && !isPane) return { names: ['context'], section, text }
+  const values = { cgroup: cgroupLabel(killed.path), why: killed.why }
+  return {
+    names: ['oomd-kill'],
+    section,
+    text,
+    weak: isUndated(line) || isPane,
+    values,
+    shared: [`oomd ${killed.path}`],
+  }
+}
+
+function ofOomd(line: PositionedLine, lifetime: Lifetime): Fact[] {
+  if (!isNearDeath(line)) return []
+  if (line.source === 'systemd-oomd') {
+    const [, path, why = ''] = OOMD.exec(line.message) ?? []
+    return path === undefined ? [] : [oomdFact(line, lifetime, { path, why })]
+  }
+  const unit = line.source === 'systemd' ? OOMD_UNIT.exec(line.message)?.[1] : undefined
+  if (unit === undefined) return []
+  const fact = oomdFact(line, lifetime, { path: unit, why: 'memory pressure' })
+  return fact.names.includes('oomd-kill') ? [fact] : []
+}
+
+/** Returns the facts in what systemd-oomd, earlyoom and nohang logged: daemons that kill before the kernel has to. */
+export function memoryDaemonFacts(
+  lines: readonly PositionedLine[],
+  lifetime: Lifetime,
+  record: ExitRecord,
+): Fact[] {
+  return [...lines.flatMap((line) => ofOomd(line, lifetime)), ...shotFacts(shots(lines), lifetime, record)]
+}

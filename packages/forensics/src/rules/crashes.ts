@@ -1,0 +1,68 @@
+import { NAMED_BY_KERNEL, type Rule } from './rule.ts'
+
+/** Rules on faults of the program itself. */
+export const CRASH_RULES: readonly Rule[] = [
+  ...(['screen-heap-full', 'screen-no-memory', 'screen-crash'] as const).flatMap((shown) =>
+    (['died-by-fault', 'exited-as-crashed'] as const).map(
+      (ended): Rule => ({
+        name: `crash-${ended}-${shown}`,
+        verdict: 'crashed',
+        confidence: ended === 'died-by-fault' ? 'high' : 'medium',
+        needs: [ended, shown],
+        against: NAMED_BY_KERNEL,
+        refinable: true,
+        summary:
+          ended === 'died-by-fault'
+            ? '{who} crashed ({signal}); its last output reports {report}'
+            : '{who} exited with code {status} (128 + {coded}: a crash); its last output reports {report}',
+      }),
+    ),
+  ),
+  {
+    name: 'crash-by-status',
+    verdict: 'crashed',
+    confidence: 'high',
+    needs: ['died-by-fault'],
+    against: NAMED_BY_KERNEL,
+    refinable: true,
+    summary: '{who} crashed ({signal})',
+  },
+  {
+    name: 'crash-of-a-child',
+    verdict: 'crashed',
+    confidence: 'medium',
+    needs: ['exited-as-crashed', 'fault-of-another'],
+    refinable: true,
+    summary:
+      '{who} exited with code {status} when {child} crashed ({fault}), which fits a process that it ran',
+  },
+  {
+    name: 'crash-by-exit-code',
+    verdict: 'crashed',
+    confidence: 'medium',
+    needs: ['exited-as-crashed'],
+    against: NAMED_BY_KERNEL,
+    refinable: true,
+    summary:
+      '{who} exited with code {status} (128 + {coded}), as shells and runners do when their child crashed',
+  },
+  ...(['kernel-fault', 'core-dump', 'crash-report'] as const).flatMap((seen) =>
+    (['died-unseen', 'recorder-lost'] as const).map(
+      (ended): Rule => ({
+        name: `crash-by-${seen}-${ended}`,
+        verdict: 'crashed',
+        confidence: 'high',
+        needs: [seen, ended],
+        summary: '{who} crashed',
+      }),
+    ),
+  ),
+  {
+    name: 'crash-report-of-a-tmux',
+    verdict: 'crashed',
+    confidence: 'medium',
+    needs: ['crash-report-of-app', 'died-unseen'],
+    refinable: true,
+    summary: '{who} crashed: macOS wrote a crash report for a tmux process at that moment',
+  },
+]

@@ -1,0 +1,90 @@
+import { NAMED_BY_KERNEL, type Rule } from './rule.ts'
+
+/** Rules on the shutdown of the host and on units that systemd stopped. */
+export const SYSTEMD_RULES: readonly Rule[] = [
+  {
+    name: 'shutdown-seen',
+    verdict: 'terminated',
+    confidence: 'high',
+    needs: ['shutdown', 'may-be-terminated'],
+    against: NAMED_BY_KERNEL,
+    summary: '{who} was terminated because this host was shutting down',
+  },
+  {
+    name: 'shutdown-recorded',
+    verdict: 'terminated',
+    confidence: 'medium',
+    needs: ['host-stopping'],
+    against: NAMED_BY_KERNEL,
+    summary: '{who} was terminated because this host was shutting down',
+  },
+  {
+    name: 'manager-exit-seen',
+    verdict: 'terminated',
+    confidence: 'high',
+    needs: ['manager-exit', 'may-be-terminated'],
+    against: NAMED_BY_KERNEL,
+    summary:
+      "{who} was terminated because its user's service manager ({unit}) exited: the last logout, or a stop of that unit",
+  },
+  {
+    name: 'manager-exit-unseen',
+    verdict: 'terminated',
+    confidence: 'medium',
+    needs: ['manager-exit', 'recorder-lost'],
+    summary:
+      "{who} and its recorder were terminated because their user's service manager ({unit}) exited: the last logout, or a stop of that unit",
+  },
+  ...(
+    [
+      ['cgroup-oom', ['cgroup-limit-reached']],
+      ['kernel-oom', []],
+    ] as const
+  ).map(
+    ([verdict, also]): Rule => ({
+      name: `unit-stopped-after-${verdict}`,
+      verdict,
+      confidence: 'high',
+      needs: ['unit-oom-stop', 'may-be-terminated', ...also],
+      unless: ['died-by-sigkill'],
+      against: ['sigkill-sent'],
+      refinable: true,
+      summary:
+        'systemd stopped {unit}, and {who} with it, after the kernel OOM killer killed a process in it',
+    }),
+  ),
+  {
+    name: 'unit-stop-seen',
+    verdict: 'terminated',
+    confidence: 'high',
+    needs: ['unit-stop', 'may-be-terminated'],
+    against: NAMED_BY_KERNEL,
+    summary: '{who} was terminated because systemd was stopping {unit}',
+  },
+  {
+    name: 'unit-stop-unseen',
+    verdict: 'terminated',
+    confidence: 'medium',
+    needs: ['unit-stop', 'recorder-lost'],
+    summary: '{who} and its recorder were terminated because systemd was stopping {unit}',
+  },
+  ...(['died-by-signal', 'exited-as-terminated', 'exited-as-killed'] as const).map(
+    (ended): Rule => ({
+      name: `ended-after-oom-kill-${ended}`,
+      verdict: 'kernel-oom',
+      confidence: 'medium',
+      needs: ['unit-oom', ended],
+      unless: ['died-by-sigkill', 'died-by-limit', 'signal-sent', 'cgroup-limit-reached'],
+      refinable: true,
+      summary: '{who} died just after the kernel OOM killer killed a process in {unit}',
+    }),
+  ),
+  {
+    name: 'unit-stop-recorded',
+    verdict: 'terminated',
+    confidence: 'medium',
+    needs: ['unit-stopping'],
+    against: NAMED_BY_KERNEL,
+    summary: '{who} was terminated because systemd was stopping its unit',
+  },
+]
