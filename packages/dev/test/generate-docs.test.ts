@@ -39,9 +39,11 @@ describe('the generated pages', () => {
   it('have a section for each command that the help lists', () => {
     const [, help = ''] = /^## iapeer\n\n```text\n([\s\S]*?)\nExamples:/m.exec(page('commands.md')) ?? []
     const listed = [...help.matchAll(/^ {2}([a-z][a-z-]*)(?= )/gm)].map(([, name]) => `iapeer ${name}`)
+    // They print what the other sections contain.
+    const listing = ['iapeer help', 'iapeer version']
     const sections = [...page('commands.md').matchAll(/^## (.+)$/gm)].map(([, name]) => name)
     expect(listed.length).toBeGreaterThan(25)
-    expect(listed.filter((name) => !sections.includes(name))).toEqual([])
+    expect(listed.filter((name) => !sections.includes(name))).toEqual(listing)
     expect(new Set(sections).size).toBe(sections.length)
   })
 
