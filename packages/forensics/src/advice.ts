@@ -1,11 +1,39 @@
+import type { Verdict } from './verdict.ts'
 import type { VerdictWord } from './verdict-word.ts'
+
+/** What a verdict is about, where the word alone leads to advice that does not fit. */
+export type Topic =
+  | 'heap-full'
+  | 'no-memory'
+  | 'limit'
+  | 'memory-daemon'
+  | 'child'
+  | 'signature'
+  | 'shutdown'
+  | 'manager-exit'
+  | 'unit-stop'
+  | 'unit-oom'
+  | 'asked-to-exit'
+
+const SEND_A_REPORT =
+  'This is a bug in the program. Keep the core dump (coredumpctl, or ulimit -c unlimited before the next start), try the newest version of the program, and report the crash with the output of iapeer autopsy --markdown.'
+const MORE_MEMORY = 'Give the machine more memory or swap, or run fewer peers at once.'
+const PROCESSES =
+  'iapeer autopsy --raw prints the snapshot; its section ps-top-rss lists the processes that used the most memory.'
+const FIND_THE_SENDER =
+  'If the sender is unknown: look for a clean-up script, a job with a time limit, or another user who may kill your processes.'
+const SIGNAL_WITNESS =
+  'To record the sender next time, run the daemon with IAPEER_SIGNAL_WITNESS=1 and the right to trace signals (root on Linux). If it runs already, iapeer doctor says whether it works.'
+const LINGER =
+  'To keep peers running after a logout, run loginctl enable-linger. iapeer service install starts them again after a reboot.'
+const OBSERVES_LITTLE =
+  'iapeer observes little of a server that it only watches. Of a server that iapeer start launched, it records the wait status.'
+const LAST_OUTPUT =
+  'Its last output (iapeer logs) usually shows the reason. iapeer start starts it again; after a crash loop, run iapeer reset first.'
 
 /** What the user can do next, for each verdict. */
 const ADVICE = {
-  'kernel-oom': [
-    'Give the machine more memory or swap, or run fewer peers at once.',
-    'iapeer autopsy --raw prints the snapshot; its section ps-top-rss lists the processes that used the most memory.',
-  ],
+  'kernel-oom': [MORE_MEMORY, PROCESSES],
   'cgroup-oom': [
     'Raise the memory limit of the cgroup named above: MemoryMax= of its unit, or the memory limit of the container.',
     'Or have the agent start fewer processes: all of them count towards that limit.',
@@ -17,25 +45,18 @@ const ADVICE = {
   'killed-by-command': [
     'If a script ran the command above, change it to kill one session (tmux kill-session -t =NAME) instead of the server.',
   ],
-  'killed-by-signal': [
-    'If the sender is unknown: look for a clean-up script, a job with a time limit, or another user who may kill your processes.',
-    'To record the sender next time, run the daemon with IAPEER_SIGNAL_WITNESS=1 and the right to trace signals (root on Linux).',
-  ],
+  'killed-by-signal': [FIND_THE_SENDER, SIGNAL_WITNESS],
   terminated: [
     'It was asked to exit. To keep peers running after a logout, run loginctl enable-linger; to keep them running when a unit stops, set KillMode=process in it.',
   ],
-  crashed: [
-    'This is a bug in the program. Keep the core dump (coredumpctl, or ulimit -c unlimited before the next start), try the newest version of the program, and report the crash with the output of iapeer autopsy --markdown.',
-  ],
+  crashed: [SEND_A_REPORT],
   'tmux-failed': [
     'tmux exited with an error. Check its version, its configuration and the directory of its socket.',
   ],
   'agent-exited': [
-    'Its program finished. To restart it each time, set "wake_policy": "keep-alive" in its profile.',
+    'Exit code 0 does not say why the program ended: it may have finished, or have been asked to exit. Its last output (iapeer logs) can tell. To restart it each time, run iapeer set <peer> restart=always.',
   ],
-  'agent-failed': [
-    'Its last output (iapeer logs) usually shows the reason. iapeer start starts it again; after a crash loop, run iapeer reset first.',
-  ],
+  'agent-failed': [LAST_OUTPUT],
   exited: [
     'It exited on SIGTERM, because its last session closed, or on a kill command that was not observed. iapeer observes more of a server that iapeer start launched than of one that it only watches.',
   ],
@@ -45,18 +66,70 @@ const ADVICE = {
   'recorder-lost': [
     'Something killed the server and its recorder: a logout, a stopped unit, or a lack of memory. Check the system journal of that time.',
   ],
-  unknown: [
-    'iapeer observes little of a server that it only watches. Of a server that iapeer start launched, it records the wait status.',
-  ],
+  unknown: [OBSERVES_LITTLE],
 } as const satisfies Readonly<Record<VerdictWord, readonly string[]>>
+
+const ON: Readonly<Record<Topic, readonly string[]>> = {
+  'heap-full': [
+    'Its JavaScript heap was full: give it a larger one (NODE_OPTIONS=--max-old-space-size=8192 in the launch.env of its runtime; the number is MiB), or let it do less at once.',
+  ],
+  'no-memory': [
+    'It asked for memory and got none: look for a limit of address space (ulimit -v), for vm.overcommit_memory=2, and for a machine or container without free memory.',
+    PROCESSES,
+  ],
+  limit: [
+    'Raise the limit that is named above in the shell, service or container that starts iapeer (ulimit -a prints the limits), or let the program do less.',
+  ],
+  'memory-daemon': [
+    'A daemon kills the largest process before the machine runs out of memory. Its --avoid option (earlyoom) or its configuration (nohang) spares programs.',
+    MORE_MEMORY,
+  ],
+  child: [
+    'The process that died first was probably one that it started (a wrapper, npx or a shell passes on the exit code of its child). Start the program without the wrapper to record the child itself.',
+  ],
+  signature: [
+    'macOS ends a program whose file was replaced under it. Restart the peer after each update of its program; if it happens without an update, install the program again.',
+  ],
+  shutdown: [
+    'To start it again after a reboot, set "after_reboot" to "restart" or "resume" in its profile, and run iapeer service install.',
+  ],
+  'manager-exit': [LINGER],
+  'unit-stop': [
+    'Something stopped or restarted that unit: journalctl -u (or --user -u) with its name shows what. To keep peers running when it stops, start them outside it, or set KillMode=process in it.',
+    LINGER,
+  ],
+  'unit-oom': [
+    'By default systemd stops a unit of which the kernel killed a process for memory. OOMPolicy=continue in the unit keeps the other processes running.',
+    MORE_MEMORY,
+  ],
+  'asked-to-exit': [
+    'Something asked it to exit: a key (Ctrl-C), a script, or a tool of the agent itself that selects processes by a pattern which it matches.',
+    SIGNAL_WITNESS,
+  ],
+}
 
 const KILLER_KNOWN = [
   'Check why the process above sent the signal. If it selects processes by a pattern, use a pid file or a narrower pattern.',
 ] as const
 
+const UNREAD =
+  'This user may not read the kernel log or the journal, which name the processes that the system killed: sudo dmesg -T shows the first. iapeer doctor prints the command that grants it.'
+
+/** Verdicts about which a log that could not be read may say more. */
+const NEED_LOGS: ReadonlySet<VerdictWord> = new Set(['killed-by-signal', 'recorder-lost', 'unknown'])
+
 /**
  * Returns what the user can do about a death, one line for each piece of advice.
- * @param killer whether the process that killed it is known
+ * @param verdict the verdict; its word alone gives the general advice
+ * @param killer with a word: whether the process that killed it is known
  */
-export const adviceFor = (verdict: VerdictWord, killer = false): readonly string[] =>
-  killer && verdict === 'killed-by-signal' ? KILLER_KNOWN : ADVICE[verdict]
+export function adviceFor(verdict: VerdictWord | Verdict, killer = false): readonly string[] {
+  if (typeof verdict === 'string')
+    return killer && verdict === 'killed-by-signal' ? KILLER_KNOWN : ADVICE[verdict]
+  if (verdict.killer !== undefined && verdict.verdict === 'killed-by-signal') return KILLER_KNOWN
+  const lines = verdict.topic === undefined ? ADVICE[verdict.verdict] : ON[verdict.topic]
+  const isUnread = verdict.evidence.some(({ fact }) => /^the (?:kernel log|journal) was not read/.test(fact))
+  return isUnread && NEED_LOGS.has(verdict.verdict) && verdict.topic === undefined
+    ? [...lines, UNREAD]
+    : lines
+}

@@ -1,3 +1,4 @@
+import type { Topic } from './advice.ts'
 import type { ExitRecord } from './exit-record.ts'
 import type { Fact, FactName } from './fact.ts'
 import { cgroupFacts, killsWereCounted } from './facts/cgroup.ts'
@@ -31,6 +32,8 @@ export interface Verdict {
   readonly confidence: Confidence
   /** One sentence for the user. */
   readonly summary: string
+  /** What `adviceFor` gives advice about, where the verdict alone does not say it. */
+  readonly topic?: Topic
   /** The facts that decided, then those that contradict the verdict, then all others. */
   readonly evidence: readonly Evidence[]
   /** The process that killed it, if it is known for certain. */
@@ -155,6 +158,7 @@ export function examine(record: ExitRecord, findings: Findings = {}): Examined {
     confidence: lowered(rule.confidence, stepsLost(rule, { used, against }, isTruncated)),
     summary: sentence(rule, [...named(facts, 'server'), ...used]),
     evidence: evidenceOf(used, against, facts),
+    ...(rule.topic === undefined ? {} : { topic: rule.topic }),
     ...(killer === undefined ? {} : { killer }),
   }
   const machine = rule.verdict === 'kernel-oom' ? ['memory of the machine'] : []

@@ -2,10 +2,17 @@ import { NAMED_BY_KERNEL, type Rule } from './rule.ts'
 
 /** Rules on faults of the program itself. */
 export const CRASH_RULES: readonly Rule[] = [
-  ...(['screen-heap-full', 'screen-no-memory', 'screen-crash'] as const).flatMap((shown) =>
+  ...(
+    [
+      ['screen-heap-full', 'heap-full'],
+      ['screen-no-memory', 'no-memory'],
+      ['screen-crash', undefined],
+    ] as const
+  ).flatMap(([shown, topic]) =>
     (['died-by-fault', 'exited-as-crashed'] as const).map(
       (ended): Rule => ({
         name: `crash-${ended}-${shown}`,
+        ...(topic === undefined ? {} : { topic }),
         verdict: 'crashed',
         confidence: ended === 'died-by-fault' ? 'high' : 'medium',
         needs: [ended, shown],
@@ -29,6 +36,7 @@ export const CRASH_RULES: readonly Rule[] = [
   },
   {
     name: 'crash-of-a-child',
+    topic: 'child',
     verdict: 'crashed',
     confidence: 'medium',
     needs: ['exited-as-crashed', 'fault-of-another'],
@@ -38,6 +46,7 @@ export const CRASH_RULES: readonly Rule[] = [
   },
   {
     name: 'crash-by-exit-code',
+    topic: 'child',
     verdict: 'crashed',
     confidence: 'medium',
     needs: ['exited-as-crashed'],

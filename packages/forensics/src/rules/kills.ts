@@ -29,6 +29,7 @@ export const KILL_RULES: readonly Rule[] = [
   ...(['died-by-sigkill', 'died-unseen', 'recorder-lost'] as const).map(
     (ended): Rule => ({
       name: `broken-signature-${ended}`,
+      topic: 'signature',
       verdict: 'killed-by-signal',
       confidence: 'high',
       needs: ['broken-signature', ended],
@@ -105,6 +106,7 @@ export const KILL_RULES: readonly Rule[] = [
   },
   {
     name: 'memory-daemon',
+    topic: 'memory-daemon',
     verdict: 'oomd',
     confidence: 'high',
     needs: ['daemon-kill'],
@@ -114,6 +116,7 @@ export const KILL_RULES: readonly Rule[] = [
   ...(['exited-as-killed', 'exited-as-terminated'] as const).map(
     (ended): Rule => ({
       name: `memory-daemon-killed-a-child-${ended}`,
+      topic: 'memory-daemon',
       verdict: 'oomd',
       confidence: 'medium',
       needs: ['daemon-killed-another', ended],

@@ -1,3 +1,4 @@
+import type { Topic } from '../advice.ts'
 import type { FactName } from '../fact.ts'
 import type { Confidence, VerdictWord } from '../verdict-word.ts'
 
@@ -15,6 +16,8 @@ export interface Rule {
   readonly against?: readonly FactName[]
   /** More evidence could lead to another verdict, so a truncated snapshot lowers the confidence by one step. */
   readonly refinable?: boolean
+  /** What the advice is about, if the verdict alone does not say it. */
+  readonly topic?: Topic
   /** The sentence that the user reads. `{who}` is what died; the facts supply the other values. */
   readonly summary: string
 }

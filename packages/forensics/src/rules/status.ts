@@ -20,6 +20,7 @@ export const STATUS_RULES: readonly Rule[] = [
   },
   {
     name: 'signal-of-a-limit',
+    topic: 'limit',
     verdict: 'killed-by-signal',
     confidence: 'high',
     needs: ['died-by-limit'],
@@ -54,6 +55,7 @@ export const STATUS_RULES: readonly Rule[] = [
   },
   {
     name: 'exit-code-of-sigkill',
+    topic: 'child',
     verdict: 'killed-by-signal',
     confidence: 'medium',
     needs: ['agent', 'exited-as-killed'],
@@ -64,6 +66,7 @@ export const STATUS_RULES: readonly Rule[] = [
   },
   {
     name: 'exit-code-of-a-limit',
+    topic: 'limit',
     verdict: 'killed-by-signal',
     confidence: 'medium',
     needs: ['agent', 'exited-as-limited'],
@@ -73,6 +76,7 @@ export const STATUS_RULES: readonly Rule[] = [
   },
   {
     name: 'exit-code-of-a-termination',
+    topic: 'asked-to-exit',
     verdict: 'terminated',
     confidence: 'medium',
     needs: ['agent', 'exited-as-terminated'],

@@ -4,6 +4,7 @@ import { NAMED_BY_KERNEL, type Rule } from './rule.ts'
 export const SYSTEMD_RULES: readonly Rule[] = [
   {
     name: 'shutdown-seen',
+    topic: 'shutdown',
     verdict: 'terminated',
     confidence: 'high',
     needs: ['shutdown', 'may-be-terminated'],
@@ -12,6 +13,7 @@ export const SYSTEMD_RULES: readonly Rule[] = [
   },
   {
     name: 'shutdown-recorded',
+    topic: 'shutdown',
     verdict: 'terminated',
     confidence: 'medium',
     needs: ['host-stopping'],
@@ -20,6 +22,7 @@ export const SYSTEMD_RULES: readonly Rule[] = [
   },
   {
     name: 'manager-exit-seen',
+    topic: 'manager-exit',
     verdict: 'terminated',
     confidence: 'high',
     needs: ['manager-exit', 'may-be-terminated'],
@@ -29,6 +32,7 @@ export const SYSTEMD_RULES: readonly Rule[] = [
   },
   {
     name: 'manager-exit-unseen',
+    topic: 'manager-exit',
     verdict: 'terminated',
     confidence: 'medium',
     needs: ['manager-exit', 'recorder-lost'],
@@ -43,6 +47,7 @@ export const SYSTEMD_RULES: readonly Rule[] = [
   ).map(
     ([verdict, also]): Rule => ({
       name: `unit-stopped-after-${verdict}`,
+      topic: 'unit-oom',
       verdict,
       confidence: 'high',
       needs: ['unit-oom-stop', 'may-be-terminated', ...also],
@@ -55,6 +60,7 @@ export const SYSTEMD_RULES: readonly Rule[] = [
   ),
   {
     name: 'unit-stop-seen',
+    topic: 'unit-stop',
     verdict: 'terminated',
     confidence: 'high',
     needs: ['unit-stop', 'may-be-terminated'],
@@ -63,6 +69,7 @@ export const SYSTEMD_RULES: readonly Rule[] = [
   },
   {
     name: 'unit-stop-unseen',
+    topic: 'unit-stop',
     verdict: 'terminated',
     confidence: 'medium',
     needs: ['unit-stop', 'recorder-lost'],
@@ -71,6 +78,7 @@ export const SYSTEMD_RULES: readonly Rule[] = [
   ...(['died-by-signal', 'exited-as-terminated', 'exited-as-killed'] as const).map(
     (ended): Rule => ({
       name: `ended-after-oom-kill-${ended}`,
+      topic: 'unit-oom',
       verdict: 'kernel-oom',
       confidence: 'medium',
       needs: ['unit-oom', ended],
@@ -81,6 +89,7 @@ export const SYSTEMD_RULES: readonly Rule[] = [
   ),
   {
     name: 'unit-stop-recorded',
+    topic: 'unit-stop',
     verdict: 'terminated',
     confidence: 'medium',
     needs: ['unit-stopping'],

@@ -116,7 +116,7 @@ export function autopsyScreen(view: AutopsyView): string {
   const screen = findings.snapshot === undefined ? [] : lastScreen(findings.snapshot).slice(-MAX_SCREEN_LINES)
   if (screen.length > 0)
     parts.push(heading('last screen'), ...screen.map((line) => cut(`  │ ${plain(line)}`, width)))
-  const advice = adviceFor(judged.verdict, judged.killer !== undefined).map(
+  const advice = adviceFor(judged).map(
     (line) => `  ${wrap(line, width - 2).join('\n  ')}`,
   )
   parts.push(heading('what to do'), ...advice)
