@@ -128,7 +128,9 @@ export function adviceFor(verdict: VerdictWord | Verdict, killer = false): reado
     return killer && verdict === 'killed-by-signal' ? KILLER_KNOWN : ADVICE[verdict]
   if (verdict.killer !== undefined && verdict.verdict === 'killed-by-signal') return KILLER_KNOWN
   const lines = verdict.topic === undefined ? ADVICE[verdict.verdict] : ON[verdict.topic]
-  const isUnread = verdict.evidence.some(({ fact }) => /^the (?:kernel log|journal) was not read/.test(fact))
+  const isUnread = verdict.evidence.some(({ fact }) =>
+    /^the (?:kernel log|journal) was not read\b/.test(fact),
+  )
   return isUnread && NEED_LOGS.has(verdict.verdict) && verdict.topic === undefined
     ? [...lines, UNREAD]
     : lines

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { addendumPath, collectAddenda } from '../src/deaths/evidence/addendum.ts'
 import { coreNames, coreSection } from '../src/deaths/evidence/cores.ts'
 import { logArguments, reportSections } from '../src/deaths/evidence/darwin.ts'
-import { journalArguments, journalSection } from '../src/deaths/evidence/journal.ts'
+import { journalArguments, journalLine, journalSection } from '../src/deaths/evidence/journal.ts'
 import { formatSection } from '../src/deaths/evidence/section.ts'
 import { signalLines } from '../src/deaths/signals/signal-lines.ts'
 import type { SignalSource } from '../src/deaths/signals/signal-memory.ts'
@@ -18,7 +18,17 @@ const track = asyncCleanups()
 
 const AT = new Date('2026-06-10T15:42:07.113Z')
 const LATER = new Date(AT.getTime() + 10_000)
-const UNIX = (AT.getTime() / 1_000).toFixed(6)
+
+/** An entry of the journal at the time of the death, as journalctl prints it. */
+const entry = (program: string, message: unknown, more: Record<string, unknown> = {}): string =>
+  JSON.stringify({
+    __REALTIME_TIMESTAMP: `${AT.getTime()}000`,
+    _HOSTNAME: 'host',
+    SYSLOG_IDENTIFIER: program,
+    _PID: '412',
+    MESSAGE: message,
+    ...more,
+  })
 
 function newRoot(): { root: string; bin: string; env: NodeJS.ProcessEnv } {
   const directory = privateDirectory()
@@ -69,15 +79,15 @@ describe('evidence that appears some time after a death', () => {
       bin,
       'journalctl',
       `echo "$@" >> '${bin}/asked'
-echo '${UNIX} host systemd-oomd[412]: Killed /user.slice/u.scope due to memory pressure for /user.slice being 61.00% > 50.00% for > 20s with reclaim activity'
-echo '${UNIX} host kernel: usb 1-1: new device'`,
+echo '${entry('systemd-oomd', 'Killed /user.slice/u.scope due to memory pressure for /user.slice being 61.00% > 50.00% for > 20s with reclaim activity')}'
+echo '${entry('kernel', 'usb 1-1: new device', { _TRANSPORT: 'kernel' })}'`,
     )
     const record = death(root, LOST)
     baseline(record, '/user.slice/u.scope')
     await collectAddenda(root, [record], { env, now: LATER })
     await collectAddenda(root, [record], { env, now: LATER })
     expect(readFileSync(join(bin, 'asked'), 'utf8').trim().split('\n')).toEqual([
-      expect.stringMatching(/^--quiet --no-pager --output=short-unix --since=@\d+ --until=@\d+ /),
+      expect.stringMatching(/^--no-pager --output=json --output-fields=\S+ --since=@\d+ --until=@\d+ /),
     ])
     const path = addendumPath(root, record.id)
     const text = readFileSync(path, 'utf8')
@@ -134,6 +144,54 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     })
   })
 
+  it('names the unit of a line whose message has only its description, and joins a message of several lines', async () => {
+    const { bin, env } = newRoot()
+    const lines = [
+      entry('systemd', 'Stopping The night shift...', { USER_UNIT: 'night.service', _PID: '900' }),
+      entry('systemd', 'Stopping Mail...', { UNIT: 'mail.service', _PID: '1' }),
+      entry('systemd', 'Stopping unit=a b', { _PID: '1' }),
+      entry('systemd-logind', 'Session 4 logged out.', { UNIT: 'x.service' }),
+      entry('earlyoom', [...Buffer.from('sending SIGTERM to \xe9\n process 7', 'latin1')]),
+      entry('audit', 'USER_LOGIN pid=1'),
+      entry('audit', 'ANOM_ABEND auid=1 pid=801 comm="tmux" sig=6'),
+      entry('kernel', 'node[801]: segfault at 0 ip 1', { _TRANSPORT: 'kernel', _PID: undefined }),
+      '-- No entries --',
+      '{"MESSAGE":"cut',
+    ]
+    writeFileSync(join(bin, 'lines'), lines.join('\n'))
+    standIn(
+      bin,
+      'journalctl',
+      `cat '${bin}/lines'; echo 'Hint: You are currently not seeing messages from other users and the system.' >&2`,
+    )
+    const { found } = await journalSection({ fromMs: AT.getTime(), toMs: LATER.getTime() }, env)
+    const shown = 'unavailable' in found ? [] : found.map((line) => line.replace(/^\d+\.\d{6} host /, ''))
+    expect(shown).toEqual([
+      'journal-access: only the lines of this user could be read',
+      'systemd[900]: unit=night.service Stopping The night shift...',
+      'systemd[1]: unit=mail.service Stopping Mail...',
+      'systemd[1]: Stopping unit=a b',
+      'systemd-logind[412]: Session 4 logged out.',
+      'earlyoom[412]: sending SIGTERM to \ufffd process 7',
+      'audit[412]: ANOM_ABEND auid=1 pid=801 comm="tmux" sig=6',
+      'kernel: node[801]: segfault at 0 ip 1',
+    ])
+  })
+
+  it('says how much of a long journal was left out', async () => {
+    const { bin, env } = newRoot()
+    writeFileSync(
+      join(bin, 'lines'),
+      Array.from({ length: 2_010 }, (_none, at) => entry('systemd', `line ${at}`)).join('\n'),
+    )
+    standIn(bin, 'journalctl', `exec cat '${bin}/lines'`)
+    const { found } = await journalSection({ fromMs: AT.getTime(), toMs: LATER.getTime() }, env)
+    expect('unavailable' in found ? [] : found.slice(0, 2)).toEqual([
+      'journal-cut: 10 earlier lines were left out',
+      expect.stringContaining('line 10'),
+    ])
+  })
+
   it('has the sender of a signal, even when a process without a signal witness wrote it before', async () => {
     const { root, bin, env } = newRoot()
     standIn(bin, 'journalctl', '')
@@ -181,13 +239,13 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
   it('cannot look like the head of a section, control a terminal, or grow without limit', () => {
     const text = formatSection({
       name: 'journal',
-      found: [...Array.from({ length: 1_000 }, () => 'x'.repeat(5_000)), '--- end', 'a\u001b[2Jb'],
+      found: [...Array.from({ length: 3_000 }, () => 'x'.repeat(5_000)), '--- end', 'a\u001b[2Jb'],
     })
     const lines = text.split('\n')
-    expect(lines).toHaveLength(402)
+    expect(lines).toHaveLength(2_102)
     expect(lines).toContain(' --- end')
     expect(lines).toContain('a?[2Jb')
-    expect(text.length).toBeLessThan(450_000)
+    expect(text.length).toBeLessThan(2_200_000)
   })
 
   it.skipIf(!mayMount)('is read from a real journal in the form that verdicts are read from', async () => {
@@ -201,7 +259,8 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
       child.stdin?.end('Stopping User Manager for UID 1000...\n')
     })
     if (ran.code === 3) return process.stderr.write('no journald: not tested with a real journal\n')
-    const line = ran.lines.find((one) => one.includes('Stopping User Manager')) ?? ''
+    const line =
+      ran.lines.flatMap((one) => journalLine(one) ?? []).find((one) => one.includes('Stopping User')) ?? ''
     expect(line).toMatch(/^\d+\.\d{6} \S+ systemd\[\d+\]: Stopping User Manager for UID 1000\.\.\.$/)
     expect(Math.abs(Number(line.split(' ')[0]) * 1_000 - Date.now())).toBeLessThan(20_000)
     return undefined

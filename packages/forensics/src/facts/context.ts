@@ -49,14 +49,23 @@ const UNREAD: Readonly<Record<string, string>> = {
   'signal-witness': 'the signal witness was not read',
 }
 
+/** What the collector notes about the journal itself. */
+const NOTE = /^journal-(access|cut): (.*)$/
+
 /** Returns what could not be read: a missing line is evidence only if somebody looked for it. */
 function unread(snapshot: Snapshot): Fact[] {
-  return [...snapshot.sections].flatMap(([section, content]) => {
-    const what = UNREAD[section]
-    return what === undefined || content.kind === 'text'
-      ? []
-      : [{ names, section, text: `${what}: ${content.why}` }]
+  const notes = sectionLines(snapshot, 'journal').flatMap((line): Fact[] => {
+    const [, about, text] = NOTE.exec(line) ?? []
+    const fact =
+      about === 'access' ? `the journal was not read completely: ${text}` : `of the journal, ${text}`
+    return about === undefined ? [] : [{ names, section: 'journal', text: fact }]
   })
+  const missing = [...snapshot.sections].flatMap(([section, content]): Fact[] => {
+    const what = UNREAD[section]
+    if (what === undefined || content.kind === 'text') return []
+    return [{ names, section, text: `${what}: ${content.why}` }]
+  })
+  return [...notes, ...missing]
 }
 
 /** A smaller step is not worth a line. */

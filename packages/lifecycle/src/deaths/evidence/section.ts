@@ -4,7 +4,8 @@ export interface Section {
   readonly found: readonly string[] | { readonly unavailable: string }
 }
 
-const MOST_LINES = 400
+/** Above what any collector returns, with its notes. */
+const MOST_LINES = 2_100
 const LONGEST_LINE = 1_000
 
 /** Escapes a line so that it cannot look like the head of a section or control a terminal. */
@@ -14,7 +15,7 @@ function bodyLine(line: string): string {
   return text.startsWith('---') ? ` ${text}` : text
 }
 
-/** Formats a section as in a snapshot: `--- <name>`, then its newest 400 lines. */
+/** Formats a section as in a snapshot: `--- <name>`, then its lines, of which the newest 2,100 are kept. */
 export function formatSection({ name, found }: Section): string {
   if ('unavailable' in found) return `--- ${name} unavailable: ${bodyLine(found.unavailable)}\n`
   return [`--- ${name}`, ...found.slice(-MOST_LINES).map(bodyLine), ''].join('\n')
