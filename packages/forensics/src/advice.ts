@@ -1,19 +1,23 @@
 import type { Verdict } from './verdict.ts'
 import type { VerdictWord } from './verdict-word.ts'
 
-/** What a verdict is about, where the word alone leads to advice that does not fit. */
-export type Topic =
-  | 'heap-full'
-  | 'no-memory'
-  | 'limit'
-  | 'memory-daemon'
-  | 'child'
-  | 'signature'
-  | 'shutdown'
-  | 'manager-exit'
-  | 'unit-stop'
-  | 'unit-oom'
-  | 'asked-to-exit'
+/** What a verdict can be about, where the word alone leads to advice that does not fit. */
+export const TOPICS = [
+  'heap-full',
+  'no-memory',
+  'limit',
+  'memory-daemon',
+  'child',
+  'signature',
+  'shutdown',
+  'manager-exit',
+  'unit-stop',
+  'unit-oom',
+  'asked-to-exit',
+] as const
+
+/** One of {@link TOPICS}. */
+export type Topic = (typeof TOPICS)[number]
 
 const SEND_A_REPORT =
   'This is a bug in the program. Keep the core dump (coredumpctl, or ulimit -c unlimited before the next start), try the newest version of the program, and report the crash with the output of iapeer autopsy --markdown.'

@@ -1,4 +1,4 @@
-export { adviceFor, type Topic } from './advice.ts'
+export { adviceFor, TOPICS, type Topic } from './advice.ts'
 export {
   type ExitRecord,
   type ExitsLog,
@@ -11,6 +11,7 @@ export { reportFiles } from './facts/darwin.ts'
 export { lastScreen, lastWords } from './facts/screen.ts'
 export { type Death, groupIncidents, type Incident, type Judgement, judgeTogether } from './incident.ts'
 export { publishedKiller, STARTED_BY } from './published-killer.ts'
+export { RULES_VERSION } from './rules/index.ts'
 export { canonicalSignal, isFault, signalOfWaitStatus } from './signal-name.ts'
 export {
   parseSnapshot,

@@ -15,6 +15,7 @@ export {
   deathViews,
   judgeDeath,
   recordOfId,
+  saveEvidence,
 } from './report.ts'
 export { KeptWitness, wantedWitness } from './signals/keep-witness.ts'
 export { assertTracefs, openTraceInstance, staleTraceInstance } from './signals/tracefs.ts'

@@ -1,10 +1,13 @@
+import { statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { readGenerationName } from '@iapeer/canary'
 import { mapLimit } from '@iapeer/core/async'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
+import { readSwitch, SETTINGS } from '@iapeer/core/settings'
 import { readLog, readRegularFile } from '@iapeer/core/storage'
 import {
   type Confidence,
@@ -23,6 +26,7 @@ import {
 } from '@iapeer/forensics'
 import { identityNow, readRenames } from '../sessions/index.ts'
 import { addendumPath } from './evidence/addendum.ts'
+import { type KeptVerdict, keepVerdict, parseVerdictFile, verdictPath } from './verdict-file.ts'
 
 /** Returns the text of a file; empty where it is absent or cannot be read: one bad file does not hide the other deaths. */
 export async function textOf(path: string): Promise<string> {
@@ -120,31 +124,124 @@ async function namesIn(directory: string): Promise<string[]> {
 export interface JudgedDeath extends Death {
   readonly judged: Verdict
   readonly incident?: Incident
+  /** Evidence that the system writes some seconds after a death was not collected yet: the confidence is at most medium. */
+  readonly isProvisional?: true
+  /** The verdict that was kept when the death was judged first; `judged` is that one. */
+  readonly kept?: KeptVerdict
 }
 
 const RANK = { low: 0, medium: 1, high: 2 } as const satisfies Readonly<Record<Confidence, number>>
 
+/** Within this time after a death, the evidence of the system is collected; a death that old is final without it. */
+const FINAL_MS = 30_000
+
+/**
+ * Returns whether the late evidence of a death is still to come. The signal witness belongs to the daemon: if another process
+ * collected the evidence first, the daemon adds the lines of the witness.
+ */
+function isProvisional({ record, findings }: Death, isCollected: boolean, now: Date): boolean {
+  if (record.gen === undefined || now.getTime() - Date.parse(record.ts) >= FINAL_MS) return false
+  if (!isCollected) return true
+  const isWitnessed = findings.snapshot?.sections.has('signal-witness') === true
+  return readSwitch(process.env, SETTINGS.signalWitness) && !isWitnessed
+}
+
+/** Returns a verdict with a confidence that later evidence can still raise. */
+const asProvisional = (verdict: Verdict): Verdict =>
+  verdict.confidence === 'high' ? { ...verdict, confidence: 'medium' } : verdict
+
+/** A verdict file is written at most this often in one command: the others follow with the next one. */
+const KEPT_AT_ONCE = 20
+
 /** How many deaths' files are read at a time. */
 const READ_AT_ONCE = 8
 
-/** Judges deaths from the files as they are now. Incidents are looked for among these deaths only. */
-export async function judgeDeaths(root: string, records: readonly ExitRecord[]): Promise<JudgedDeath[]> {
+/** How deaths are judged. */
+export interface JudgeOptions {
+  /** Judges anew also where a verdict was kept. @default false */
+  readonly anew?: boolean
+  readonly now?: Date
+}
+
+interface Read extends Death {
+  readonly kept: KeptVerdict | undefined
+  /** The sizes of the files that it is judged from. */
+  readonly sizes: Readonly<Record<string, number>>
+}
+
+/** The kept verdict of a death if it was `high` or its evidence has not changed, else that of the rules. */
+function ownVerdict({ kept, sizes }: Read, judged: Verdict, isOpen: boolean): Verdict {
+  if (kept !== undefined && (kept.verdict.confidence === 'high' || isEqual(kept.inputs, sizes)))
+    return kept.verdict
+  return isOpen ? asProvisional(judged) : judged
+}
+
+const isEqual = (one: Readonly<Record<string, number>>, other: Readonly<Record<string, number>>): boolean =>
+  isDeepStrictEqual({ ...one }, { ...other })
+
+/**
+ * Judges deaths from the files as they are now, and keeps each final verdict: what was shown once stays. Incidents are looked for
+ * among these deaths only.
+ */
+export async function judgeDeaths(
+  root: string,
+  records: readonly ExitRecord[],
+  { anew = false, now = new Date() }: JudgeOptions = {},
+): Promise<JudgedDeath[]> {
   const files = await presentFiles(root, records)
-  const deaths: Death[] = await mapLimit(records, READ_AT_ONCE, async (record) => ({
+  const deaths: Read[] = await mapLimit(records, READ_AT_ONCE, async (record) => ({
     record,
     findings: await readFindings(root, record, files),
+    kept: anew ? undefined : await keptVerdict(root, record, files),
+    sizes: sizesOf(root, record, files),
   }))
   const { verdicts, incidents: found } = judgeTogether(deaths)
   const incidents = new Map(found.flatMap((incident) => incident.deaths.map((id) => [id, incident] as const)))
-  return deaths.flatMap((death, at) => {
-    const own = verdicts[at]
-    if (own === undefined) return []
-    const incident = incidents.get(death.record.id)
-    if (incident === undefined) return [{ ...death, judged: own }]
-    const { verdict, confidence, summary } = incident.verdict
-    const isSurer = RANK[confidence] > RANK[own.confidence]
-    return [{ ...death, judged: isSurer ? { ...own, verdict, confidence, summary } : own, incident }]
+  const judged = deaths.flatMap((death, at) => {
+    const verdict = verdicts[at]
+    if (verdict === undefined) return []
+    const isOpen = isProvisional(death, files.has(addendumPath(root, death.record.id)), now)
+    return [{ ...death, own: ownVerdict(death, verdict, isOpen), isOpen }]
   })
+  const fresh = judged.filter(
+    ({ kept, isOpen, record }) => kept === undefined && !isOpen && record.gen !== undefined,
+  )
+  for (const { record, own } of fresh.slice(-KEPT_AT_ONCE))
+    await keepVerdict(verdictPath(root, record.id), own, { inputs: sizesOf(root, record, files), now })
+  return judged.map(({ own, isOpen, kept, record, findings }) => {
+    const death = {
+      record,
+      findings,
+      ...(isOpen ? { isProvisional: true as const } : {}),
+      ...(kept === undefined ? {} : { kept }),
+    }
+    const incident = incidents.get(record.id)
+    if (incident === undefined) return { ...death, judged: own }
+    const { verdict, confidence, summary } = incident.verdict
+    const isSurer = RANK[confidence] > RANK[own.confidence] && !isOpen
+    return { ...death, judged: isSurer ? { ...own, verdict, confidence, summary } : own, incident }
+  })
+}
+
+async function keptVerdict(
+  root: string,
+  record: ExitRecord,
+  present: ReadonlySet<string>,
+): Promise<KeptVerdict | undefined> {
+  const path = verdictPath(root, record.id)
+  return present.has(path) ? parseVerdictFile(await textOf(path)) : undefined
+}
+
+/** Returns the sizes of the files that a death is judged from, by their extensions. */
+function sizesOf(
+  root: string,
+  record: ExitRecord,
+  present: ReadonlySet<string>,
+): Readonly<Record<string, number>> {
+  const paths = filesOf(root, record).filter((path) => present.has(path))
+  return Object.fromEntries(
+    paths.map((path) => [extname(path).slice(1), statSync(path, { throwIfNoEntry: false })?.size ?? 0]),
+  )
 }
 
 /** Twice the time within which the deaths of one incident follow each other, in milliseconds. */
@@ -183,9 +280,10 @@ export async function judgeAmong(
   root: string,
   records: readonly ExitRecord[],
   isWanted: (record: ExitRecord) => boolean,
+  options: JudgeOptions = {},
 ): Promise<JudgedDeath[]> {
   const wanted = new Set(records.filter(isWanted))
   if (wanted.size === 0) return []
-  const judged = await judgeDeaths(root, withNeighbours(records, wanted))
+  const judged = await judgeDeaths(root, withNeighbours(records, wanted), options)
   return judged.filter(({ record }) => wanted.has(record))
 }

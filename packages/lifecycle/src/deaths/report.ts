@@ -2,7 +2,7 @@ import { IapeerError } from '@iapeer/core/errors'
 import { matchesPeer } from '@iapeer/core/identity'
 import type { Confidence, ExitRecord, Killer, Verdict, VerdictWord } from '@iapeer/forensics'
 import { collectAddenda } from './evidence/addendum.ts'
-import { type JudgedDeath, judgeAmong, readDeathRecords } from './judge.ts'
+import { type JudgedDeath, type JudgeOptions, judgeAmong, readDeathRecords } from './judge.ts'
 
 /** A death and its verdict: what `iapeer deaths --json` prints. */
 export type DeathView = ExitRecord & {
@@ -11,6 +11,8 @@ export type DeathView = ExitRecord & {
   readonly killer?: Killer | undefined
   /** The id of the incident that the death is part of. */
   readonly incident?: string | undefined
+  /** The late evidence of the system was not collected yet: the confidence is at most medium, and may rise. */
+  readonly provisional?: true
 }
 
 /** A death with its full autopsy: verdict, evidence and advice. */
@@ -25,7 +27,7 @@ export interface DeathQuery {
   readonly limit?: number | undefined
 }
 
-export function deathViewOf({ record, judged, incident }: JudgedDeath): DeathView {
+export function deathViewOf({ record, judged, incident, isProvisional }: JudgedDeath): DeathView {
   const { verdict, confidence, killer } = judged
   return {
     ...record,
@@ -33,6 +35,7 @@ export function deathViewOf({ record, judged, incident }: JudgedDeath): DeathVie
     confidence,
     ...(killer === undefined ? {} : { killer }),
     ...(incident === undefined ? {} : { incident: incident.id }),
+    ...(isProvisional === true ? { provisional: true } : {}),
   }
 }
 
@@ -45,12 +48,20 @@ export async function deathViews(root: string, query: DeathQuery = {}): Promise<
     ({ ts, identity }) => Date.parse(ts) >= from && (peer === undefined || matchesPeer(identity, peer)),
   )
   const newest = new Set(limit === undefined ? wanted : wanted.slice(Math.max(0, wanted.length - limit)))
+  await saveEvidence(root, [...newest])
   return (await judgeAmong(root, records, (record) => newest.has(record))).map(deathViewOf)
 }
 
-/** Saves late evidence; a failure (full disk, read-only user) is ignored: the death is judged without it. */
-const saveEvidence = (root: string, record: ExitRecord): Promise<unknown> =>
-  collectAddenda(root, [record], { env: process.env, now: new Date() })
+/** A command does not wait longer for the logs of the system; deaths without their lines stay provisional. */
+const EVIDENCE_MS = 5_000
+
+/**
+ * Saves the late evidence of deaths, unless that was done. A failure (full disk, read-only user) is ignored: the death is judged
+ * without it.
+ */
+export async function saveEvidence(root: string, records: readonly ExitRecord[]): Promise<void> {
+  await collectAddenda(root, records, { env: process.env, now: new Date(), withinMs: EVIDENCE_MS })
+}
 
 /**
  * Judges one recorded death together with those that may share its cause: near in time, or of the same reboot. Saves the late
@@ -60,9 +71,10 @@ export async function judgeDeath(
   root: string,
   record: ExitRecord,
   records: readonly ExitRecord[],
+  options: JudgeOptions = {},
 ): Promise<JudgedDeath> {
-  await saveEvidence(root, record)
-  const [death] = await judgeAmong(root, records, ({ id }) => id === record.id)
+  await saveEvidence(root, [record])
+  const [death] = await judgeAmong(root, records, ({ id }) => id === record.id, options)
   if (death === undefined) throw new RangeError(`${record.id} is not among the given records`)
   return death
 }

@@ -32,6 +32,7 @@ export const death = z.object({
   confidence,
   killer: z.optional(killer),
   incident: text,
+  provisional: z.optional(z.literal(true)),
 })
 
 /** The verdict on a death, and its evidence. */
@@ -39,6 +40,7 @@ export const autopsy = z.object({
   verdict: z.string(),
   confidence,
   summary: z.string(),
+  topic: text,
   killer: z.optional(killer),
   evidence: z.readonly(
     z.array(z.object({ section: z.string(), fact: z.string(), contradicts: z.optional(z.boolean()) })),

@@ -17,7 +17,7 @@ import type { Span } from './span.ts'
 /** The system rarely writes about a death sooner than this. */
 export const YOUNGEST_MS = 5_000
 /** The logs of the system are rotated: older deaths are not looked up. */
-const OLDEST_MS = 24 * 60 * 60_000
+export const OLDEST_MS = 24 * 60 * 60_000
 /** A unit may be given 90 s to stop (TimeoutStopSec of systemd.service(5)). */
 const LOG_BEFORE_MS = 120_000
 /** The programs that log a death often do so some seconds later. */
@@ -33,14 +33,13 @@ export interface EvidenceOptions {
   readonly now: Date
   /** Knows which signals were sent, and by which process. @default none */
   readonly signals?: SignalSource | undefined
+  /** After this time no further death is looked up, so that a command does not wait for long. @default no limit */
+  readonly withinMs?: number | undefined
 }
 
 /** Returns the path of `server-deaths/<identity>-<gen>.addendum`: the evidence that appears some time after a death. */
 export const addendumPath = (root: string, id: string): string =>
   join(rootLayout(root).records.deathsDir, `${id}.addendum`)
-
-/** Whether the program exited with code 0: the only evidence of that is the sender of a signal. */
-const isCleanExit = (record: ExitRecord): boolean => record.event === 'session-exit' && record.exitCode === 0
 
 function signalSection({ atMs, pid }: DeathAt, signals: SignalSource | undefined): Section[] {
   if (signals === undefined || pid === undefined) return []
@@ -98,8 +97,7 @@ async function addendumOf(
     const isNew = isSeen && !known.includes('\n--- signal-witness\n') && known.endsWith(END)
     return isNew ? known.slice(0, -END.length) + seen.map(formatSection).join('') + END : undefined
   }
-  if (isCleanExit(record) && !isSeen) return undefined
-  const system = isCleanExit(record) ? [] : await systemSections(death, log, env)
+  const system = await systemSections(death, log, env)
   const sections = [...system, ...(isSeen ? seen : [])]
   return headOf(record, now) + sections.map(formatSection).join('') + END
 }
@@ -145,8 +143,9 @@ export async function collectAddenda(
     const ageMs = options.now.getTime() - Date.parse(ts)
     return gen !== undefined && ageMs >= YOUNGEST_MS && ageMs <= OLDEST_MS
   })
-  const failures = await mapLimit(due, AT_ONCE, (record) =>
-    collectOne(addendumPath(root, record.id), record, sources),
+  const untilMs = performance.now() + (options.withinMs ?? Number.POSITIVE_INFINITY)
+  const failures = await mapLimit(due, AT_ONCE, async (record) =>
+    performance.now() > untilMs ? undefined : collectOne(addendumPath(root, record.id), record, sources),
   )
   return failures.filter((one) => one !== undefined)
 }
