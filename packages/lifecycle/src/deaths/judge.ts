@@ -204,10 +204,10 @@ export async function judgeDeaths(
     return [{ ...death, own: ownVerdict(death, verdict, isOpen), isOpen }]
   })
   const fresh = judged.filter(
-    ({ kept, isOpen, record }) => kept === undefined && !isOpen && record.gen !== undefined,
+    ({ kept, own, isOpen, record }) => kept?.verdict !== own && !isOpen && record.gen !== undefined,
   )
-  for (const { record, own } of fresh.slice(-KEPT_AT_ONCE))
-    await keepVerdict(verdictPath(root, record.id), own, { inputs: sizesOf(root, record, files), now })
+  for (const { record, own, sizes } of fresh.slice(-KEPT_AT_ONCE))
+    await keepVerdict(verdictPath(root, record.id), own, { inputs: sizes, now })
   return judged.map(({ own, isOpen, kept, record, findings }) => {
     const death = {
       record,
