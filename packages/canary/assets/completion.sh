@@ -106,6 +106,6 @@ completion_leave() {
   done
   set +f
   rm -f "$STATE" "$EARLY" "$STATE.baseline" "$STATE.dismiss" "$STATE.socket" "$STATE.hook" "$STATE.leader" "$STATE.facts" \
-    "$STATE.leader-facts" "$STATE.seen" "$STATE".*.part "$STATE".*.pipe "$STATE".*.nap "$STATE".*.out "$@"
+    "$STATE.leader-facts" "$STATE.leader-cgroup" "$STATE.seen" "$STATE".*.part "$STATE".*.pipe "$STATE".*.nap "$STATE".*.out "$@"
   set -f
 }

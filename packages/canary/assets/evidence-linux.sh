@@ -13,6 +13,27 @@ evidence_write_cgroup() {
   evidence_write_cgroup_chain "$CGROUP_ROOT/pids" "$CGROUP_PIDS" 'pids.max pids.current pids.events'
 }
 
+# evidence_write_cgroup_of_leader: the same of the leader's cgroup, if it was noted and is another one
+evidence_write_cgroup_of_leader() {
+  evidence_write_cgroup_of_leader_v2='' evidence_write_cgroup_of_leader_v1=
+  {
+    while IFS='=' read -r evidence_write_cgroup_of_leader_key evidence_write_cgroup_of_leader_path; do
+      case $evidence_write_cgroup_of_leader_key in
+        leader_cgroup_v2) evidence_write_cgroup_of_leader_v2=$evidence_write_cgroup_of_leader_path ;;
+        leader_cgroup_v1) evidence_write_cgroup_of_leader_v1=$evidence_write_cgroup_of_leader_path ;;
+      esac
+    done <"$STATE.leader-cgroup"
+  } 2>/dev/null
+  evidence_write_cgroup_of_leader_mount=$CGROUP_ROOT
+  [ -e "$CGROUP_ROOT/cgroup.controllers" ] || evidence_write_cgroup_of_leader_mount=$CGROUP_ROOT/unified
+  [ "$evidence_write_cgroup_of_leader_v2" = "$CGROUP_V2" ] ||
+    evidence_write_cgroup_chain "$evidence_write_cgroup_of_leader_mount" "$evidence_write_cgroup_of_leader_v2" \
+      'memory.max memory.current memory.peak memory.events memory.events.local pids.max pids.current pids.events'
+  [ "$evidence_write_cgroup_of_leader_v1" = "$CGROUP_V1" ] ||
+    evidence_write_cgroup_chain "$CGROUP_ROOT/memory" "$evidence_write_cgroup_of_leader_v1" \
+      'memory.limit_in_bytes memory.max_usage_in_bytes memory.failcnt memory.oom_control'
+}
+
 # evidence_write_cgroup_chain MOUNT PATH FILES: from PATH up to the mount, at most eight levels
 evidence_write_cgroup_chain() {
   [ -n "$2" ] && [ -d "$1" ] || return 0
@@ -90,6 +111,7 @@ evidence_write_host_early_linux() {
 evidence_write_early_linux() {
   out '--- cgroup'
   evidence_write_cgroup
+  [ ! -r "$STATE.leader-cgroup" ] || evidence_write_cgroup_of_leader
   evidence_print_line /proc/uptime uptime
   evidence_write_oom_kills
   out '--- limits'
@@ -110,7 +132,12 @@ evidence_write_system() {
         evidence_write_system_said=hs
       elif [ -n "$UNIT" ]; then
         evidence_write_system_unit=$(evidence_run 0.2 systemctl "$UNIT_SCOPE" show -p ActiveState --value -- "$UNIT")
-        [ "$evidence_write_system_unit" != deactivating ] || evidence_write_system_said=ss
+        if [ "$evidence_write_system_unit" = deactivating ]; then
+          evidence_write_system_said=ss
+          # A host that shuts down is busy. Its manager stops this unit, too, and leaves the recorder the time of a stop.
+          [ -n "$evidence_write_system_host" ] || evidence_write_system_host=$(evidence_run 3 systemctl is-system-running)
+          [ "$evidence_write_system_host" != stopping ] || evidence_write_system_said=hs
+        fi
       fi
       out '--- systemd'
       out "host=$evidence_write_system_host"
@@ -120,7 +147,7 @@ evidence_write_system() {
   if [ -n "$CLAIMED" ] && [ -s "$CLAIM" ] && [ ! -h "$CLAIM" ]; then { out "c=$evidence_write_system_said" >>"$CLAIM"; } 2>/dev/null; fi
 }
 
-evidence_filter_kernel() { sed -n '/[Oo]ut of memory\|oom[-_]\|[Kk]ill.* process\|of limit\|segfault\|protection\|unhandled\|traps:\|fork rejected/p' | tail -n 40; }
+evidence_filter_kernel() { sed -n '/[Oo]ut of memory\|oom[-_]\|[Kk]ill.* process\|of limit\|segfault\|protection\|unhandled\|traps:\|fork rejected\|fatal signal\|type=1701\|Capturing crash\|__vm_enough_memory\|CPU: [0-9]* .*PID: /p' | tail -n 40; }
 
 evidence_write_kernel() {
   evidence_write_kernel_text=

@@ -232,6 +232,7 @@ evidence_write_rest() {
   case $PLATFORM in darwin) evidence_write_rest_darwin ;; *) evidence_write_cores ;; esac
   [ -n "$HOST_COPIED" ] || out "$HOST_PROCESSES"
   evidence_write_file baseline "$BASELINE"
+  [ ! -r "$STATE.leader-cgroup" ] || evidence_print_file "$STATE.leader-cgroup"
   out '--- end'
 }
 

@@ -1,4 +1,5 @@
 export { healLostChild } from './heal.ts'
+export { noteLeaderCgroup } from './leader-cgroup.ts'
 export { type Leader, type LeaderOptions, startLeader } from './leader-session.ts'
 export { MANAGED_SETTINGS } from './managed-config.ts'
 export { preloadTmux } from './preload.ts'

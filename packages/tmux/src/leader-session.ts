@@ -6,6 +6,7 @@ import { recordLayout } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { literalArgument } from './argument.ts'
 import { exitHookCommands, installExitHook, linkExitHook, noteLeader } from './exit-hook.ts'
+import { noteLeaderCgroup } from './leader-cgroup.ts'
 import { managedCommands } from './managed-config.ts'
 import { TmuxServer } from './tmux-server.ts'
 
@@ -118,6 +119,9 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
         hint: `To see what runs on that server: tmux -S ${socketPath} list-sessions`,
       },
     )
-  if (statePath !== undefined) await noteLeader(statePath, Number(pid))
+  if (statePath !== undefined) {
+    await noteLeader(statePath, Number(pid))
+    await noteLeaderCgroup(statePath, Number(pid))
+  }
   return { sessionId, paneId, pid: Number(pid), process: await identifyProcess(Number(pid)) }
 }

@@ -37,23 +37,19 @@ const SCOPE_LIMIT_MS = 2_000
  * a logout does not kill them with their cgroup. The server stays the guard's child. Empty without a user manager
  * (systemd-run(1)).
  */
-async function scopePrefix(env: NodeJS.ProcessEnv): Promise<string[]> {
+async function scopePrefix(
+  env: NodeJS.ProcessEnv,
+  { identity, gen }: { readonly identity: string; readonly gen: string },
+): Promise<string[]> {
   const runtime = env['XDG_RUNTIME_DIR']
   if (runtime === undefined || !existsSync(join(runtime, 'systemd', 'private'))) return []
-  const prefix = [
-    'systemd-run',
-    '--user',
-    '--scope',
-    '--quiet',
-    '--collect',
-    '-p',
-    'OOMPolicy=continue',
-    '--',
-  ]
-  const [file = '', ...args] = [...prefix, 'true']
+  const file = 'systemd-run'
+  const common = ['--user', '--scope', '--quiet', '--collect', '-p', 'OOMPolicy=continue']
+  // A name that a person recognises in systemd-cgls and oomctl.
+  const named = [`--unit=iapeer-${identity}-${gen}`, `--description=iapeer: ${identity}`]
   try {
-    const tried = await runTool(file, args, { env, limitMs: SCOPE_LIMIT_MS })
-    return tried.exitCode === 0 ? prefix : []
+    const tried = await runTool(file, [...common, '--', 'true'], { env, limitMs: SCOPE_LIMIT_MS })
+    return tried.exitCode === 0 ? [file, ...common, ...named, '--'] : []
   } catch (error) {
     if (error instanceof IapeerError && error.code === 'cannot-run') return []
     throw error
@@ -135,7 +131,7 @@ export async function startGuard(
     IAPEER_SCRIPT_PATH: scriptPath(),
     IAPEER_SETSID: findTool('setsid') ?? '',
   }
-  const prefix = await scopePrefix(launch.env)
+  const prefix = await scopePrefix(launch.env, { identity, gen: made.gen })
   const argv = [...prefix, '/bin/sh', join(made.lib, 'guard.sh')]
   const [file = '/bin/sh', ...args] = argv
   const recorder = await startDetached([file, ...args], {

@@ -18,7 +18,7 @@ function readLinkIfThere(path: string): string | undefined {
 }
 
 /** Returns the recorder that holds the newest lease of a generation, `<pid>:<token>`. */
-function leaseHolder(layout: RecordLayout, key: string): string | undefined {
+export function leaseHolder(layout: RecordLayout, key: string): string | undefined {
   const numbers = namesIn(layout.canaryDir)
     .map((name) => (name.startsWith(`${key}.lease`) ? Number(name.slice(`${key}.lease`.length)) : Number.NaN))
     .filter(Number.isInteger)

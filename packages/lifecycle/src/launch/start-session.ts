@@ -1,20 +1,22 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type GuardedServer, startGuardedServer } from '@iapeer/canary'
+import { type GuardedServer, startGuardedServer, syncGeneration } from '@iapeer/canary'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import type { ProcessId } from '@iapeer/core/process'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
-import { type Leader, startLeader, TmuxServer } from '@iapeer/tmux'
+import { type Leader, noteLeaderCgroup, startLeader, TmuxServer } from '@iapeer/tmux'
 import { cleanUpStale, stopUnfinished } from '../reap/index.ts'
 import type { RuntimeAdapter } from '../runtimes/index.ts'
 import {
   type BlockedLaunch,
+  filesOfGen,
   NO_GENERATION,
   type PeerSession,
+  recordedAs,
   removeSession,
   writeSession,
 } from '../sessions/index.ts'
@@ -141,6 +143,14 @@ async function startProgram(
   return { leader, session, warnings: await configure(root, handle) }
 }
 
+/** Makes what the recorder needs survive a power cut, and notes the cgroup of the program, which can have moved by now. */
+async function keepEvidence({ root }: PreparedLaunch, session: PeerSession): Promise<void> {
+  const { gen } = session
+  if (gen === undefined) return
+  await noteLeaderCgroup(filesOfGen(root, { ...session, gen }).state, session.leader.pid)
+  await syncGeneration(recordedAs(root, { ...session, gen }))
+}
+
 /** Answers the boot dialogs, waits for the input row and sends the first message, as a person at the terminal would. */
 async function boot(
   launch: PreparedLaunch,
@@ -192,6 +202,7 @@ export async function startSession(launch: PreparedLaunch): Promise<StartedSessi
   })
   const { leader, session, warnings } = started
   await watchFirstMoments(identity, leader.process, paneLog)
+  await keepEvidence(launch, session)
   if (session.readyAt !== undefined) return { session, warnings }
   const booted = await boot(launch, paneLog, { ...started, handle }).catch(async (error: unknown) => {
     if (!isIapeerError(error) || error.code !== 'program-ended') await rollBack()

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
+import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Claim, reconcile } from '@iapeer/canary'
+import { type Claim, reconcile, restoreState } from '@iapeer/canary'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcess } from '@iapeer/core/process'
 import {
@@ -10,6 +11,7 @@ import {
   type LastEnd,
   type PeerSession,
   readClaim,
+  recordedAs,
   removeSession,
   type Tally,
 } from '../sessions/index.ts'
@@ -77,30 +79,55 @@ async function claimOf(root: string, session: PeerSession): Promise<Claim | unde
     await sleep(20)
   }
   await reconcileOnce(root)
+  const claim = readClaim(root, generation)
+  if (claim !== undefined) return claim
+  // A power cut can empty the state of a recorder that was armed just before; the session file was synced.
+  const { server, socketPath, startedAt } = session
+  const place = { server, socketPath, isOfEarlierBoot: isBeforeBoot(startedAt) }
+  if (!(await restoreState({ ...recordedAs(root, generation), ...place }))) return undefined
+  await reconcileOnce(root)
   return readClaim(root, generation)
 }
 
+/** Returns whether the recorded end is an orderly one of the server: it exited with code 0, or its unit was being stopped. */
+const isOrderly = ({ event, rc, system }: Claim): boolean =>
+  event === 'server-exit' && (rc === '0' || system === 'service-stop' || system === 'host-shutdown')
+
+/** Returns whether a time is before the start of this host. */
+const isBeforeBoot = (ts: string): boolean => Date.parse(ts) < Date.now() - uptime() * 1_000
+
+/**
+ * Returns how a session ended. A recorder that systemd did not answer in time during a shutdown records an orderly exit of the
+ * server; if the host was started since, that was the shutdown.
+ */
 function lastEndOf(claim: Claim | undefined, session: PeerSession, wasSuspended: boolean): LastEnd {
   // A claim means a death, even if a stop was requested after it.
   if (claim === undefined && session.gen === undefined) return 'crash'
   if (claim === undefined) return wasSuspended ? 'idle' : 'stopped'
   // `host-shutdown`: its recorder saw the host shut down. `boot`: it was found after the next boot.
   if (claim.rc === 'boot' || claim.system === 'host-shutdown') return 'reboot'
+  if (isOrderly(claim) && isBeforeBoot(claim.ts)) return 'reboot'
   return claim.event === 'session-exit' && claim.rc === '0' ? 'self-close' : 'crash'
 }
 
 function withEnding(
   tally: Tally,
   session: PeerSession,
-  ended: { readonly end: LastEnd; readonly ts: string; readonly isRecorded: boolean },
+  ended: {
+    readonly end: LastEnd
+    readonly ts: string
+    readonly isRecorded: boolean
+    /** The unit of the server was stopped: a death, but not the fault of the peer, so no part of a crash loop. */
+    readonly isUnitStop: boolean
+  },
 ): Tally {
   const gen = session.gen ?? session.startedAt
   if (tally.endings.some((one) => one.gen === gen)) return tally
-  const { end, ts } = ended
+  const { end, ts, isUnitStop } = ended
   const wasHealthy = Date.parse(ts) - Date.parse(session.startedAt) >= HEALTHY_MS
   return {
     ...tally,
-    endings: [...tally.endings, { gen, ts, crash: end === 'crash', death: ended.isRecorded }],
+    endings: [...tally.endings, { gen, ts, crash: end === 'crash' && !isUnitStop, death: ended.isRecorded }],
     restarts: wasHealthy ? 0 : tally.restarts,
     lastEnd: end,
   }
@@ -120,7 +147,8 @@ export async function settleEnded(
   const { identity, gen } = session
   const end = lastEndOf(claim, session, hasMark(root, identity, 'idle'))
   const ts = claim?.ts ?? new Date().toISOString()
-  const ended = { end, ts, isRecorded: claim !== undefined }
+  const isUnitStop = claim?.system === 'service-stop'
+  const ended = { end, ts, isRecorded: claim !== undefined, isUnitStop }
   const tally = await changeTally(root, identity, (before) => plan(withEnding(before, session, ended), end))
   await removeSession(root, identity)
   const deathId = claim === undefined ? undefined : `${identity}-${gen}`

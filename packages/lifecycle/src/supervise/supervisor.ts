@@ -7,11 +7,12 @@ import { LivenessProbes } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { checkSetting, SETTINGS, type Setting } from '@iapeer/core/settings'
 import { scaffoldRoot, sweepDirectoryTemporaries } from '@iapeer/core/storage'
+import { noteLeaderCgroup } from '@iapeer/tmux'
 import { beginNotifying, type KeptWitness, notifyDeaths, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
 import { abortInterruptedLaunch, finishSession, stopInactive, sweepSockets } from '../reap/index.ts'
-import { keepReserve, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
+import { filesOfGen, keepReserve, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
 import { activityOf } from './activity.ts'
 import { BlockedLaunches } from './blocked-launches.ts'
 import { type Action, type Activity, decide } from './decide.ts'
@@ -268,10 +269,18 @@ export class FleetSupervisor {
     const { identity } = session
     if (isThorough && this.#unresponsive.delete(identity))
       void this.#log.note({ ev: 'supervise', identity, action: 'responsive' })
+    if (isThorough) this.#jobs.start(`${identity} cgroup`, () => this.#noteCgroup(session))
     if (this.#recorders.isLost(session))
       this.#jobs.start(`${identity} recorder`, () => this.#recorders.replace(session))
     if (this.#blocked.isDue(session, Date.now()))
       this.#jobs.start(identity, async () => void (await finishLaunch(this.#root, session)))
+  }
+
+  /** A program can move to another cgroup after its launch. */
+  async #noteCgroup(session: PeerSession): Promise<void> {
+    const { gen, leader } = session
+    if (gen !== undefined)
+      await noteLeaderCgroup(filesOfGen(this.#root, { ...session, gen }).state, leader.pid)
   }
 
   /** Returns the running sessions whose launch is finished. Without /proc this starts two processes for all sessions together. */
