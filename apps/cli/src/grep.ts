@@ -5,12 +5,14 @@ import { usageError } from './exit-code.ts'
 const BATCH_MS = 2_000
 /** How many characters are tested together. */
 const BATCH_LENGTH = 256 * 1024
+const TIMEOUT_CODE = 'ERR_SCRIPT_EXECUTION_TIMEOUT'
 
 /** Tests texts against a regular expression. @returns those that match, in their order */
 export type Grep = <T>(items: readonly T[], textOf: (item: T) => string) => T[]
 
 /** Whether a pattern ignores case: it has no upper-case letter, except in an escape such as `\S`. */
-const ignoresCase = (pattern: string): boolean => !/\p{Lu}/u.test(pattern.replace(/\\(?:[pP]\{[^}]*\}|.)/gs, ''))
+const ignoresCase = (pattern: string): boolean =>
+  !/\p{Lu}/u.test(pattern.replace(/\\(?:[pP]\{[^}]*\}|.)/gs, ''))
 
 /** Compiles with Unicode properties where the pattern allows it: `\-`, which grep allows, is an error with them. */
 function compile(pattern: string): RegExp {
@@ -29,7 +31,10 @@ function runWithinLimit(work: () => void): boolean {
     runInContext('work()', createContext({ work }), { timeout: BATCH_MS })
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return false
+    // It is an error of the other context: not an `Error` of this one.
+    const isLate =
+      typeof error === 'object' && error !== null && 'code' in error && error.code === TIMEOUT_CODE
+    if (isLate) return false
     throw error
   }
 }

@@ -18,7 +18,9 @@ export function wrapLines(text: string): string {
     .split('\n')
     .flatMap((line) => {
       const indent = /^ */.exec(line)?.[0] ?? ''
-      return wrap(line.slice(indent.length), Math.max(MIN_COLUMNS, columns - indent.length)).map((one) => indent + one)
+      return wrap(line.slice(indent.length), Math.max(MIN_COLUMNS, columns - indent.length)).map(
+        (one) => indent + one,
+      )
     })
     .join('\n')
 }

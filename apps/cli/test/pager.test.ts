@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { asyncCleanups, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
@@ -24,16 +24,24 @@ async function inPane(
   await tmux('set-option', '-g', 'status', 'off')
   for (const name of ['NO_COLOR', 'PAGER', 'LESS', 'IAPEER_PAGER', 'LC_ALL', 'LANG'])
     await tmux('set-environment', '-gr', name)
-  const bin = join(home.path, 'bin')
-  mkdirSync(bin, { recursive: true })
-  writeFileSync(join(bin, 'iapeer'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
-  chmodSync(join(bin, 'iapeer'), 0o755)
-  const all = { IAPEER_ROOT: home.root, LC_ALL: 'C.UTF-8', PATH: `${bin}:${process.env['PATH']}`, ...env }
+  const all = { IAPEER_ROOT: home.root, LC_ALL: 'C.UTF-8', ...env }
+  // tmux sets TERM itself.
+  const term = `export TERM='${env['TERM'] ?? 'tmux-256color'}'`
+  const iapeer = `${term}; iapeer() { '${process.execPath}' '${MAIN}' "$@"; }`
   const words = Object.entries(all).flatMap(([name, value]) => ['-e', `${name}=${value}`])
   const size = ['-x', String(columns), '-y', String(rows)]
-  await tmux('new-session', '-d', '-s', 'w', ...size, ...words, `${command}; echo "exit $?"; exec cat`)
+  await tmux(
+    'new-session',
+    '-d',
+    '-s',
+    'w',
+    ...size,
+    ...words,
+    `${iapeer}; ${command}; echo "exit $?"; exec cat`,
+  )
   track(() => tmux('kill-session', '-t', '=w'))
-  const capture = async (...args: string[]) => (await tmux('capture-pane', '-p', ...args, '-t', 'w:')).stdout.trimEnd()
+  const capture = async (...args: string[]) =>
+    (await tmux('capture-pane', '-p', ...args, '-t', 'w:')).stdout.trimEnd()
   return {
     screen: () => capture(),
     escapes: () => capture('-e'),
@@ -80,7 +88,10 @@ describe('the pager', () => {
   it('is not started for output that fits the screen', async () => {
     const home = newHome()
     await withLines(home, 9)
-    const shell = await inPane(home, 'iapeer logs bob', { PAGER: 'touch "$HOME/started"; cat', HOME: home.path })
+    const shell = await inPane(home, 'iapeer logs bob', {
+      PAGER: 'touch "$HOME/started"; cat',
+      HOME: home.path,
+    })
     await shows(shell, /line 9\nexit 0$/)
     expect(existsSync(join(home.path, 'started'))).toBe(false)
   })
@@ -109,12 +120,15 @@ describe('the pager', () => {
     expect(readFileSync(log, 'utf8')).toBe('FRX -c\n50\n')
   })
 
-  it.each(['no-such-pager', 'FOO=1 no-such-pager --x'])('that cannot be run (%s) loses no output', async (pager) => {
-    const home = newHome()
-    await withLines(home, 50)
-    const shell = await inPane(home, 'iapeer logs bob', { PAGER: pager })
-    await shows(shell, /line 49\nline 50\nexit 0$/)
-  })
+  it.each(['no-such-pager', 'FOO=1 no-such-pager --x'])(
+    'that cannot be run (%s) loses no output',
+    async (pager) => {
+      const home = newHome()
+      await withLines(home, 50)
+      const shell = await inPane(home, 'iapeer logs bob', { PAGER: pager })
+      await shows(shell, /line 49\nline 50\nexit 0$/)
+    },
+  )
 
   it('shows deaths and events too, and the error of a wrong option without it', async () => {
     const home = newHome()
@@ -127,7 +141,7 @@ describe('the pager', () => {
     const shell = await inPane(home, 'iapeer deaths; iapeer deaths --peer none')
     await shows(shell, /^WHEN [\s\S]*\n:$/)
     await shell.keys('q')
-    await shows(shell, /no peer[\s\S]*\nexit 4$/)
+    await shows(shell, /no such peer: none[\s\S]*\nexit 4$/)
   })
 })
 
@@ -191,7 +205,10 @@ describe('a narrow terminal', () => {
     await home.iapeer('create', 'bob', '--', 'sleep', '1000')
     const path = join(home.root, 'logs', 'lifecycle', 'command-bob.log')
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, `one\n\u001b]8973;iapeer-run;${new Date().toISOString()}\u0007\n\u001b[31mred\u001b[0m\n`)
+    writeFileSync(
+      path,
+      `one\n\u001b]8973;iapeer-run;${new Date().toISOString()}\u0007\n\u001b[31mred\u001b[0m\n`,
+    )
     const command = `iapeer deaths --summary; iapeer autopsy ${CLAUDE} --no-pager; iapeer logs bob`
     const shell = await inPane(home, command, { LC_ALL: 'C', TERM: 'dumb' }, [60, 70])
     await shows(shell, /exit 0$/)

@@ -29,14 +29,23 @@ describe('--since', () => {
     expect(parseSince(text, NOW)).toBe(ms)
   })
 
-  it.each(['', 'yesterday', '10', '10x', '-5m', '1.5h', '2026', '2026-02-31', '2026-06-10T25:00', '2026-06-10 noon', '10m ago ago'])(
-    '%j is refused, and the error names what is allowed',
-    (text) => {
-      expect(() => parseSince(text, NOW)).toThrow(
-        expect.objectContaining({ code: 'usage', hint: expect.stringMatching(/10m, 2h, 3d .*2026-06-10/) }),
-      )
-    },
-  )
+  it.each([
+    '',
+    'yesterday',
+    '10',
+    '10x',
+    '-5m',
+    '1.5h',
+    '2026',
+    '2026-02-31',
+    '2026-06-10T25:00',
+    '2026-06-10 noon',
+    '10m ago ago',
+  ])('%j is refused, and the error names what is allowed', (text) => {
+    expect(() => parseSince(text, NOW)).toThrow(
+      expect.objectContaining({ code: 'usage', hint: expect.stringMatching(/10m, 2h, 3d .*2026-06-10/) }),
+    )
+  })
 })
 
 it.each(['few', '-1', '1.5', ''])('a count of %j is refused', (text) => {
@@ -99,7 +108,9 @@ describe('the output of a terminal', () => {
 
   const linesOf = (...pieces: string[]) => {
     const lines = logLines()
-    return [...pieces.flatMap((piece) => lines.push(piece)), ...lines.end()].map((line) => cleanLine(line, false))
+    return [...pieces.flatMap((piece) => lines.push(piece)), ...lines.end()].map((line) =>
+      cleanLine(line, false),
+    )
   }
 
   it('has lines that end at newlines and where the cursor moves to another row', () => {

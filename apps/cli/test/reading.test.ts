@@ -40,7 +40,9 @@ describe('iapeer logs', () => {
     await withLog(home, THREE_RUNS)
     const logs = async (...args: string[]) => (await home.iapeer('logs', 'bob', ...args)).stdout
     expect(await logs('--last-run')).toBe('── started 2 min ago ──\nthree\n$ \n')
-    expect(await logs('-n', '3')).toBe('── started 1 h ago ──\ntwo more\n── started 2 min ago ──\nthree\n$ \n')
+    expect(await logs('-n', '3')).toBe(
+      '── started 1 h ago ──\ntwo more\n── started 2 min ago ──\nthree\n$ \n',
+    )
     expect(await logs('--tail', '1', '--last-run')).toBe('── started 2 min ago ──\n$ \n')
     expect(await logs('-n', '0')).toBe('')
   })
@@ -49,16 +51,38 @@ describe('iapeer logs', () => {
     const home = newHome()
     const path = await withLog(home, THREE_RUNS)
     const logs = async (since: string) => (await home.iapeer('logs', 'bob', '--since', since)).stdout
-    expect(await logs('10m')).toBe('── started 1 h ago ──\ntwo\ntwo more\n── started 2 min ago ──\nthree\n$ \n')
+    expect(await logs('10m')).toBe(
+      '── started 1 h ago ──\ntwo\ntwo more\n── started 2 min ago ──\nthree\n$ \n',
+    )
     expect(await logs('1m')).toBe('── started 2 min ago ──\nthree\n$ \n')
     const hourAgo = Date.now() / 1_000 - 3_600
     utimesSync(path, hourAgo, hourAgo)
     expect(await logs('30m')).toBe('')
   })
 
+  it('--since cuts a run where the daemon has noted how long the log was', async () => {
+    const home = newHome()
+    const begin = `${mark(ago(180))}one\ntwo\nthr`
+    const path = await withLog(home, `${begin}ee\nfour\n`)
+    const bytes = Buffer.byteLength(begin)
+    const note = (text: string) => writeFileSync(`${path}.times`, text)
+    const logs = async (since: string) => (await home.iapeer('logs', 'bob', '--since', since)).stdout
+    note(`${ago(70)} 999999\n${ago(60)} 3\ntorn\n${ago(20)} ${bytes}\n${ago(10)} ${bytes}`)
+    // The line that was incomplete then is printed whole.
+    expect(await logs('15m')).toBe('three\nfour\n')
+    expect(await logs('30m')).toBe('one\ntwo\nthree\nfour\n')
+    expect(await logs('2h')).toBe('one\ntwo\nthree\nfour\n')
+    // The log was truncated since: nothing is known about it.
+    note(`${ago(20)} 999999\n`)
+    expect(await logs('15m')).toBe('one\ntwo\nthree\nfour\n')
+  })
+
   it('--grep prints the lines that match, without the colours, under the headings of their runs', async () => {
     const home = newHome()
-    await withLog(home, `${mark(ago(180))}ok\nan \u001b[31mERR\u001b[0mOR\n${mark(ago(2))}no error here\nok\n`)
+    await withLog(
+      home,
+      `${mark(ago(180))}ok\nan \u001b[31mERR\u001b[0mOR\n${mark(ago(2))}no error here\nok\n`,
+    )
     expect((await home.iapeer('logs', 'bob', '--grep', 'error')).stdout).toBe(
       '── started 3 h ago ──\nan ERROR\n── started 2 min ago ──\nno error here\n',
     )
@@ -105,7 +129,9 @@ describe('iapeer logs', () => {
     appendFileSync(path, first)
     appendFileSync(path, `${second}four\nfive\n`)
     await until('the new run', () => following.text().endsWith('four\nfive\n'))
-    expect(following.text()).toMatch(/^two\nthree\n\n── started (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ──\nfour\nfive\n$/)
+    expect(following.text()).toMatch(
+      /^two\nthree\n\n── started (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d ──\nfour\nfive\n$/,
+    )
     await until('the match', () => matching.text().includes('four\n'))
     expect(matching.text()).not.toContain('five')
     truncateSync(path)
@@ -120,8 +146,9 @@ describe('iapeer logs', () => {
     await home.iapeer('create', 'bob', '--', 'sh', '-c', 'echo run of $$; exec sleep 1000')
     for (let run = 0; run < 2; run++) {
       expect((await home.iapeer('start', 'bob', '--no-daemon')).exitCode).toBe(0)
-      await until('its output', async () =>
-        ((await home.iapeer('logs', 'bob')).stdout.match(/^run of /gm) ?? []).length > run,
+      await until(
+        'its output',
+        async () => ((await home.iapeer('logs', 'bob')).stdout.match(/^run of /gm) ?? []).length > run,
       )
       await home.iapeer('stop', 'bob')
     }
@@ -169,7 +196,9 @@ describe('iapeer deaths', () => {
     const home = newHome()
     withDeaths(home)
     const gens = async (...args: string[]) =>
-      jsonLines((await home.iapeer('deaths', '--json', ...args)).stdout).map(({ gen }) => String(gen).slice(0, 1))
+      jsonLines((await home.iapeer('deaths', '--json', ...args)).stdout).map(({ gen }) =>
+        String(gen).slice(0, 1),
+      )
     expect(await gens('-n', '2')).toEqual(['1', '2'])
     expect(await gens('--tail', '0')).toEqual([])
     expect(await gens('--grep', 'crashed')).toEqual(['1'])
@@ -203,7 +232,8 @@ describe('iapeer events', () => {
   it('--grep selects by what is printed, and --tail is the same as --number', async () => {
     const home = newHome()
     const log = createEventLog(home.root)
-    for (let at = 0; at < 60; at++) await log.append({ ev: 'daemon', state: at % 30 === 0 ? 'stopped' : 'started', pid: at })
+    for (let at = 0; at < 60; at++)
+      await log.append({ ev: 'daemon', state: at % 30 === 0 ? 'stopped' : 'started', pid: at })
     const pids = async (...args: string[]) =>
       jsonLines((await home.iapeer('events', '--json', ...args)).stdout).map(({ pid }) => pid)
     // The newest 50 are chosen among those that match.
@@ -223,7 +253,10 @@ describe('iapeer events', () => {
     expect(done.stderr).toMatch(/unknown kind of event "foo"\n {2}Use one of blocked, canary, .*launch.*stop/)
     expect((await home.iapeer('events', '--ev', 'of-tomorrow')).stdout).toMatch(/ of-tomorrow a=b\n$/)
     expect(await home.iapeer('events', '--ev', 'of-tomorrow', '--since', '1m')).toMatchObject({ exitCode: 0 })
-    expect(await home.iapeer('events', '--ev', 'stop')).toMatchObject({ exitCode: 0, stdout: 'no events recorded\n' })
+    expect(await home.iapeer('events', '--ev', 'stop')).toMatchObject({
+      exitCode: 0,
+      stdout: 'no events recorded\n',
+    })
   })
 
   it('exits with 4 for a peer that never existed', async () => {
@@ -245,7 +278,10 @@ describe('iapeer events', () => {
     const lines = (await home.iapeer('events', '--ev', 'death')).stdout.trimEnd().split('\n')
     expect(lines[0]).toMatch(new RegExp(` died: ${verdict}, ${id}$`))
     expect(lines[1]).toMatch(/ died: verdict unknown, claude-bob-ffffffffffffffff$/)
-    expect(jsonLines((await home.iapeer('events', '--json')).stdout)).toMatchObject([{ verdict, cause: 'crash' }, {}])
+    expect(jsonLines((await home.iapeer('events', '--json')).stdout)).toMatchObject([
+      { verdict, cause: 'crash' },
+      {},
+    ])
   })
 })
 
@@ -266,7 +302,9 @@ it('status --json prints the daemon, the watches and the last death', async () =
   ])
   const text = (await home.iapeer('status')).stdout
   expect(text).toMatch(/\n3 deaths recorded; the last: claude-bob, 1 min ago\n/)
-  expect((await home.iapeer('status', '--utc')).stdout).toMatch(/claude-bob, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/)
+  expect((await home.iapeer('status', '--utc')).stdout).toMatch(
+    /claude-bob, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/,
+  )
 })
 
 it.each([

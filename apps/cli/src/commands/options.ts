@@ -87,7 +87,9 @@ export const STOP_TIMEOUT = {
 export const NO_DAEMON = { help: 'do not start the daemon if none is running' } as const
 
 /** `--no-pager` of commands whose output can be longer than the screen. */
-export const NO_PAGER = { help: 'print long output directly, not through $IAPEER_PAGER, $PAGER or less' } as const
+export const NO_PAGER = {
+  help: 'print long output directly, not through $IAPEER_PAGER, $PAGER or less',
+} as const
 
 /** `--utc` of commands that print times. */
 export const UTC = { help: 'print absolute times, in UTC' } as const

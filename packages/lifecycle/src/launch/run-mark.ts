@@ -6,6 +6,7 @@ import { errnoOf } from '@iapeer/core/errors'
  * Marks the beginning of a run in a pane log, as a control sequence that terminals ignore and that readers of earlier versions
  * remove: OSC 8973, the time, BEL, newline. The group is the time.
  */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence begins and ends with one
 export const RUN_MARK = /\u001b\]8973;iapeer-run;(\d{4}-\d\d-\d\dT[\d:.]{8,15}Z)\u0007\n/
 
 const runMark = (at: Date): string => `\u001b]8973;iapeer-run;${at.toISOString()}\u0007\n`

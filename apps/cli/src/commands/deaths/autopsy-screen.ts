@@ -98,7 +98,7 @@ function killerLines(killer: Killer, width: number): string[] {
 /** Returns when a moment was, relative to the death: `17 s before`. */
 function momentTime(ts: string, deathTs: string): string {
   const ms = Date.parse(ts) - Date.parse(deathTs)
-  if (Math.abs(ms) < 1_000) return 'at once'
+  if (Math.abs(ms) < 1_000) return 'same second'
   return ms < 0 ? `${durationText(-ms)} before` : `${durationText(ms)} after`
 }
 

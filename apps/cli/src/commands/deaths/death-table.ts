@@ -34,10 +34,15 @@ const ID: Column = { head: 'ID', cell: ({ record }) => shortId(record) }
 const MIN_NAME = 12
 const GAP = 2
 
-const widest = (cells: readonly string[]): number => cells.reduce((most, cell) => Math.max(most, widthOf(cell)), 0)
+const widest = (cells: readonly string[]): number =>
+  cells.reduce((most, cell) => Math.max(most, widthOf(cell)), 0)
 
 /** Yields the forms of the table, the widest first: CONFIDENCE is left out first, then names are cut, then WHEN is left out. */
-function* forms(deaths: readonly JudgedDeath[], options: DeathTableOptions, width: number): Generator<string> {
+function* forms(
+  deaths: readonly JudgedDeath[],
+  options: DeathTableOptions,
+  width: number,
+): Generator<string> {
   const form = (columns: readonly Column[], most = Number.POSITIVE_INFINITY): string => {
     const cellOf = (column: Column, death: JudgedDeath): string => {
       const text = column.cell(death, options)
@@ -47,7 +52,11 @@ function* forms(deaths: readonly JudgedDeath[], options: DeathTableOptions, widt
     return table([head, ...deaths.map((death) => columns.map((column) => cellOf(column, death)))])
   }
   const roomFor = (others: readonly Column[]): number =>
-    width - others.reduce((sum, { head, cell }) => sum + GAP + widest([head, ...deaths.map((one) => cell(one, options))]), 0)
+    width -
+    others.reduce(
+      (sum, { head, cell }) => sum + GAP + widest([head, ...deaths.map((one) => cell(one, options))]),
+      0,
+    )
   yield form([WHEN, IDENTITY, VERDICT, CERTAINTY, ID])
   yield form([WHEN, IDENTITY, VERDICT, ID])
   yield form([WHEN, IDENTITY, VERDICT, ID], Math.max(MIN_NAME, roomFor([WHEN, VERDICT, ID])))

@@ -8,7 +8,9 @@ const genOf = (id: string): string => id.slice(-16)
 
 /** Returns the events, those of a death with its verdict, so that they have the word that `iapeer deaths` prints. */
 export async function withVerdicts(events: readonly RecordedEvent[]): Promise<readonly RecordedEvent[]> {
-  const gens = new Set(events.flatMap(({ ev, ...of }) => (ev === 'death' ? [genOf(String(of['id'] ?? ''))] : [])))
+  const gens = new Set(
+    events.flatMap(({ ev, ...of }) => (ev === 'death' ? [genOf(String(of['id'] ?? ''))] : [])),
+  )
   if (gens.size === 0) return events
   const judged = await judgeAmong(iapeerRoot(), await readDeaths(), ({ id }) => gens.has(genOf(id)))
   const verdicts = new Map(judged.map((death) => [genOf(death.record.id), death.judged.verdict]))

@@ -100,7 +100,10 @@ function line(event: RecordedEvent, layout: Layout, options: EventsOptions): str
   // On a narrow terminal the text has lines of its own.
   const indent = layout.when + layout.name + 4
   if (isTerminal && columns < indent + MIN_TEXT_WIDTH)
-    return [`${paint('dim', when.trimEnd())}  ${nameOf(event)}`, ...wrap(text, columns - 2).map((one) => `  ${one}`)].join('\n')
+    return [
+      `${paint('dim', when.trimEnd())}  ${nameOf(event)}`,
+      ...wrap(text, columns - 2).map((one) => `  ${one}`),
+    ].join('\n')
   const head = `${paint('dim', when)}  ${nameOf(event).padEnd(layout.name)}  `
   if (!isTerminal) return head + text
   // The reason is at the end of the text, so the text is wrapped, not cut.
@@ -108,7 +111,10 @@ function line(event: RecordedEvent, layout: Layout, options: EventsOptions): str
 }
 
 /** Returns the events that match `--grep`, deaths with their verdicts. */
-async function selected(events: readonly RecordedEvent[], { grep }: EventsOptions): Promise<readonly RecordedEvent[]> {
+async function selected(
+  events: readonly RecordedEvent[],
+  { grep }: EventsOptions,
+): Promise<readonly RecordedEvent[]> {
   const judged = await withVerdicts(events)
   return grep === undefined ? judged : grep(judged, grepText)
 }

@@ -50,10 +50,12 @@ function* watchTables(watches: readonly WatchView[]): Generator<string> {
     table(
       watches.map((watch) => {
         const [glyph, words] = watch.state === 'not-running' ? NOT_RUNNING : RECORDER_STATES[watch.state]
-        return [`${glyph} ${watch.identity}`, words, ...more.map((cell) => cell(watch))]
+        const state = more.length === 0 && watch.kept ? `${words} (kept)` : words
+        return [`${glyph} ${watch.identity}`, state, ...more.map((cell) => cell(watch))]
       }),
     )
-  const server = ({ serverPid }: WatchView): string => (serverPid === undefined ? '' : `tmux server ${serverPid}`)
+  const server = ({ serverPid }: WatchView): string =>
+    serverPid === undefined ? '' : `tmux server ${serverPid}`
   const kept = (watch: WatchView): string => (watch.kept ? '  (kept)' : '')
   yield rows(server, (watch) => homeShort(watch.socketPath) + kept(watch))
   yield rows((watch) => homeShort(watch.socketPath) + kept(watch))
@@ -69,7 +71,9 @@ async function readWatches(): Promise<WatchView[]> {
       const kept = keptNames.has(identity)
       return { identity, state, serverPid, socketPath, kept }
     }),
-    ...unwatched.map(({ identity, socketPath }) => ({ identity, state: 'not-running', socketPath, kept: true }) as const),
+    ...unwatched.map(
+      ({ identity, socketPath }) => ({ identity, state: 'not-running', socketPath, kept: true }) as const,
+    ),
   ]
 }
 
@@ -116,10 +120,11 @@ export function printOverview({ peers, watches, deaths }: Overview, times: TimeO
   }
   if (watches.length > 0) print(firstFitting(watchTables(watches), tableWidth()))
   const last = deaths.at(-1)
-  if (last === undefined) return print('no deaths recorded')
-  const count = `${deaths.length} death${deaths.length === 1 ? '' : 's'} recorded`
-  print(
-    wrapLines(`${watches.length > 0 ? '\n' : ''}${count}; the last: ${last.identity}, ${timeText(last.ts, times)}`),
-  )
-  print(`  iapeer autopsy ${last.identity}`)
+  if (last === undefined) print('no deaths recorded')
+  else {
+    const count = `${deaths.length} death${deaths.length === 1 ? '' : 's'} recorded`
+    const text = `${count}; the last: ${last.identity}, ${timeText(last.ts, times)}`
+    print(wrapLines(`${watches.length > 0 ? '\n' : ''}${text}`))
+    print(`  iapeer autopsy ${last.identity}`)
+  }
 }

@@ -17,7 +17,10 @@ export async function assertKnownName(name: string): Promise<void> {
     typeof identity === 'string' && matchesPeer(identity, name)
   if (renamedHint(name) !== undefined || (await readDeaths()).some(isNamed)) return
   if ((await readEvents(iapeerRoot(), { peer: name, limit: 1 })).events.length > 0) return
-  if ((await listCanaries(recordLocation())).some(isNamed) || (await listKeptWatches(iapeerRoot())).some(isNamed))
+  if (
+    (await listCanaries(recordLocation())).some(isNamed) ||
+    (await listKeptWatches(iapeerRoot())).some(isNamed)
+  )
     return
   await peerEntry(name)
 }

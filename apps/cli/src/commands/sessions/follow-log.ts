@@ -27,9 +27,7 @@ function withHeadings(times: TimeOptions): PrintOptions['format'] {
     // The group of the mark, the time, is between the texts.
     return parts
       .map((part, index) =>
-        index % 2 === 0
-          ? shown(part)
-          : `\n${inLocale(runHeading(part, (iso) => clockText(iso, times)))}\n`,
+        index % 2 === 0 ? shown(part) : `\n${inLocale(runHeading(part, (iso) => clockText(iso, times)))}\n`,
       )
       .join('')
   }
@@ -39,7 +37,9 @@ function withHeadings(times: TimeOptions): PrintOptions['format'] {
 function matchingLines(grep: Grep): PrintOptions['format'] {
   const lines = logLines()
   return (piece, isLast) => {
-    const found = grep([...lines.push(piece), ...(isLast ? lines.end() : [])], (line) => cleanLine(line, false))
+    const found = grep([...lines.push(piece), ...(isLast ? lines.end() : [])], (line) =>
+      cleanLine(line, false),
+    )
     return found.map((line) => `${cleanLine(line, hasColours)}\n`).join('')
   }
 }

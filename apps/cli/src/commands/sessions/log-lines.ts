@@ -10,6 +10,9 @@ const COLOUR = /(\u001b\[[\d;:]*m)/
 /** The end of a line: a newline, or a sequence that moves the cursor to another row. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
 const LINE_END = /(\n|\u001b\[[\d;]*[HfdABEF])/
+/** A title, a link and the like: node:util removes only those without blanks. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
+const TITLES = /\u001b(?:\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?)/g
 // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence without its end
 const UNFINISHED = /\u001b(?:\[[^@-~]*|[\]PX^_][^\u0007\u001b]*\u001b?|)$/
 const RESET = '\u001b[0m'
@@ -17,8 +20,7 @@ const RESET = '\u001b[0m'
 /** Returns what a line of a terminal shows: what a carriage return overwrites and control sequences are left out. */
 export function cleanLine(line: string, keepColours: boolean): string {
   const visible = (text: string): string =>
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-    stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, '')
+    stripVTControlCharacters(text.replace(TITLES, '')).replace(/(?!\t)\p{Cc}/gu, '')
   const shown = line.split('\r').findLast((part) => visible(part) !== '') ?? ''
   if (!keepColours) return visible(shown)
   const pieces = shown.split(COLOUR).map((piece) => (COLOUR.test(piece) ? piece : visible(piece)))

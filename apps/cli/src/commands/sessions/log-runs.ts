@@ -32,7 +32,11 @@ async function marksIn(file: FileHandle, size: number): Promise<Mark[]> {
     // Reads a mark that crosses the end of this chunk as a whole.
     const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, size - start), start)
     const bytes = buffer.subarray(0, bytesRead)
-    for (let at = bytes.indexOf(MARK_BEGIN); at >= 0 && at < CHUNK_BYTES; at = bytes.indexOf(MARK_BEGIN, at + 1)) {
+    for (
+      let at = bytes.indexOf(MARK_BEGIN);
+      at >= 0 && at < CHUNK_BYTES;
+      at = bytes.indexOf(MARK_BEGIN, at + 1)
+    ) {
       const [text, startedAt] = RUN_MARK.exec(bytes.toString('latin1', at, at + MARK_BYTES)) ?? []
       if (text !== undefined && startedAt !== undefined && !Number.isNaN(Date.parse(startedAt)))
         marks.push({ at: start + at, end: start + at + text.length, startedAt })
@@ -65,28 +69,51 @@ export async function partsOf(
   return parts
 }
 
-/** Which runs to print. */
+/** Which part of a log to print. */
 export interface RunSelection {
   readonly lastRun: boolean
   /** Milliseconds since the epoch. */
   readonly since: number | undefined
 }
 
+/** What is known about the times of a log. */
+export interface LogTimes {
+  /** When the log was written last, in milliseconds since the epoch. */
+  readonly writtenAt: number
+  /** The newest file, and the sizes that it had at earlier times, the oldest first. */
+  readonly file: FileHandle
+  readonly sizes: readonly { readonly atMs: number; readonly bytes: number }[]
+}
+
+/** Returns the parts that can be newer than a time, from the last size that the log had before. */
+function cutBefore(parts: readonly LogPart[], since: number, { file, sizes }: LogTimes): LogPart[] {
+  const known = sizes.findLast(({ atMs }) => atMs < since)
+  if (known === undefined) return [...parts]
+  return parts.flatMap((part) => {
+    if (part.file !== file || part.to <= known.bytes) return []
+    return [{ ...part, from: Math.max(part.from, known.bytes) }]
+  })
+}
+
 /**
- * Selects the runs that went on after a time. The log has no times within a run: a run went on until the next one began, and the
- * last one until its log was written last.
+ * Selects the runs, and of them what can be newer than `since`. A run went on until the next one began, and the last one until its
+ * log was written last. Within a run, the daemon notes each minute how long the log is; before the first note it is not cut.
  */
 export function selectRuns(
   parts: readonly LogPart[],
   { lastRun, since }: RunSelection,
-  writtenAt: number,
+  times: LogTimes,
 ): readonly LogPart[] {
   const last = parts.at(-1)?.run
+  const chosen = parts.filter(({ run }) => !lastRun || run === last)
+  if (since === undefined) return chosen
   const endOf = ({ run }: LogPart): number => {
     const next = parts.find((part) => part.run > run)?.startedAt
-    return next === undefined ? writtenAt : Date.parse(next)
+    return Math.min(times.writtenAt, next === undefined ? Number.POSITIVE_INFINITY : Date.parse(next))
   }
-  return parts.filter(
-    (part) => (!lastRun || part.run === last) && (since === undefined || endOf(part) >= since),
+  return cutBefore(
+    chosen.filter((part) => endOf(part) >= since),
+    since,
+    times,
   )
 }

@@ -4,11 +4,14 @@ import { join } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
 import { peerNamed, presentIdentity } from '@iapeer/lifecycle/fleet'
+import { readPaneLogTimes } from '@iapeer/lifecycle/supervise'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
+import { EXIT } from '../../exit-code.ts'
 import { GREP } from '../../grep.ts'
 import { ifExists } from '../../if-exists.ts'
 import { withLongOutput } from '../../long-output.ts'
+import { onReaderGone } from '../../output.ts'
 import { clockText, timeText } from '../../times.ts'
 import { NO_PAGER, parseCount, SINCE, UTC } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
@@ -28,7 +31,7 @@ const OPTIONS = {
   lastRun: { help: 'only the output since the peer was started last' },
   since: {
     ...SINCE,
-    help: 'only runs that went on after this time: 10m, 2h or 3d ago, or a date (2026-06-10T15:00Z)',
+    help: 'only output since this time, to the minute, if the daemon was running then; else the runs since then (10m, 2h, 3d, or a date)',
   },
   grep: GREP,
   noPager: NO_PAGER,
@@ -51,11 +54,23 @@ async function openLog(path: string): Promise<LogFile | undefined> {
 
 const TAIL_BYTES = 64 * 1024
 
-/** Returns the position behind the last newline of a file, at most {@link TAIL_BYTES} before its end. */
-async function endOfLines({ file, size }: LogFile): Promise<number> {
-  const start = Math.max(0, size - TAIL_BYTES)
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(size - start), 0, size - start, start)
+/** Returns the position behind the last newline before a position, at most {@link TAIL_BYTES} before it. */
+async function lineStart(file: FileHandle, position: number): Promise<number> {
+  const start = Math.max(0, position - TAIL_BYTES)
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(position - start), 0, position - start, start)
   return start + buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1
+}
+
+/** Returns the selected parts; the first one begins with a whole line. */
+async function withWholeLines(
+  selected: readonly LogPart[],
+  parts: readonly LogPart[],
+): Promise<readonly LogPart[]> {
+  const [first, ...more] = selected
+  if (first === undefined) return []
+  const whole = parts.find(({ file, run }) => file === first.file && run === first.run)
+  const from = Math.max(whole?.from ?? 0, await lineStart(first.file, first.from))
+  return [{ ...first, from }, ...more]
 }
 
 /** Reports that `--last-run` prints everything, if the log has no mark of a run. */
@@ -64,24 +79,40 @@ function reportUnmarked(parts: readonly LogPart[]): void {
     process.stderr.write('iapeer: this log has no mark where a run began: all of it is printed\n')
 }
 
-/** Prints the kept log, and then, with `--follow`, what is appended. @returns false if there is no log */
-async function printLogs(path: string, options: LogsOptions): Promise<boolean> {
+/** Prints the selected part of a log. */
+async function printPast(files: readonly LogFile[], path: string, options: LogsOptions): Promise<void> {
   const { follow, grep, lastRun, since, tail, utc } = options
-  const rotated = await openLog(`${path}.1`)
-  const log = await openLog(path)
-  if (log === undefined && !follow) return false
-  // The rest of an incomplete line cannot be tested yet.
-  const end = log !== undefined && follow && grep !== undefined ? await endOfLines(log) : (log?.size ?? 0)
-  const files = [...(rotated === undefined ? [] : [rotated]), ...(log === undefined ? [] : [{ ...log, size: end }])]
+  const newest = files.at(-1)
+  if (newest === undefined) return
   const parts = await partsOf(files)
   if (lastRun) reportUnmarked(parts)
+  const sizes = since === undefined ? [] : await readPaneLogTimes(path)
+  const { file, size, writtenAt } = newest
+  // Sizes of a log that was truncated since do not count.
+  const times = { file, writtenAt, sizes: (sizes.at(-1)?.bytes ?? 0) > size ? [] : sizes }
+  const selected = await withWholeLines(selectRuns(parts, { lastRun, since }, times), parts)
   const hasHeadings = new Set(parts.map(({ run }) => run)).size > 1
   const time = (iso: string): string => (follow ? clockText : timeText)(iso, { utc })
   await withLongOutput(!follow && !options.noPager, async (output) => {
-    const selected = selectRuns(parts, { lastRun, since }, log?.writtenAt ?? 0)
     await printLog(selected, { tail, grep, time, isOpen: follow, hasHeadings }, output)
   })
-  for (const { file } of [rotated, log].filter((one) => one !== undefined)) await file.close()
+}
+
+/** Prints the kept log, and then, with `--follow`, what is appended. @returns false if there is no log */
+async function printLogs(path: string, options: LogsOptions): Promise<boolean> {
+  const { follow, grep, utc } = options
+  const rotated = await openLog(`${path}.1`)
+  const log = await openLog(path)
+  if (log === undefined && !follow) return false
+  if (follow) onReaderGone(() => process.exit(EXIT.ok))
+  // The rest of an incomplete line cannot be tested yet.
+  const end =
+    log !== undefined && follow && grep !== undefined ? await lineStart(log.file, log.size) : (log?.size ?? 0)
+  const files = [rotated, log === undefined ? undefined : { ...log, size: end }].filter(
+    (one) => one !== undefined,
+  )
+  await printPast(files, path, options)
+  for (const { file } of files) await file.close()
   if (follow) await followLog(path, { from: end, grep, utc })
   return true
 }
