@@ -216,10 +216,10 @@ describe('iapeer deaths', () => {
     expect(await of('--peer', 'bob', '--verdict', 'cgroup-oom')).toBe(0)
     expect(await of('--identity', 'claude-ann')).toBe(0)
     expect(await of('--peer', 'eve')).toBe(0)
-    expect(await of('--identity', 'claude-nobody')).toBe(4)
-    const done = await home.iapeer('deaths', '--peer', 'nobody')
+    expect(await of('--identity', 'claude-zoe')).toBe(4)
+    const done = await home.iapeer('deaths', '--peer', 'zoe')
     expect(done).toMatchObject({ exitCode: 4, stdout: '' })
-    expect(done.stderr).toMatch(/nobody/)
+    expect(done.stderr).toMatch(/no such peer: zoe/)
     expect((await home.iapeer('deaths', '--peer', 'ev')).stderr).toMatch(/Did you mean eve\?/)
     // Only an event is left of this peer.
     await home.iapeer('remove', 'eve')
@@ -262,7 +262,7 @@ describe('iapeer events', () => {
   it('exits with 4 for a peer that never existed', async () => {
     const home = newHome()
     withDeaths(home)
-    expect((await home.iapeer('events', '--peer', 'nobody')).exitCode).toBe(4)
+    expect((await home.iapeer('events', '--peer', 'zoe')).exitCode).toBe(4)
     expect((await home.iapeer('events', '--peer', 'ann')).exitCode).toBe(0)
   })
 

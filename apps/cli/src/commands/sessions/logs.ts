@@ -31,7 +31,7 @@ const OPTIONS = {
   lastRun: { help: 'only the output since the peer was started last' },
   since: {
     ...SINCE,
-    help: 'only output since this time, to the minute, if the daemon was running then; else the runs since then (10m, 2h, 3d, or a date)',
+    help: 'only output since this time: 10m, 2h or 3d ago, or a date; exact to a minute while the daemon runs',
   },
   grep: GREP,
   noPager: NO_PAGER,
