@@ -28,7 +28,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
 
 /** The longest usage leaves 30 of 80 columns for the summaries; by default commander does not wrap in so few. */
 const MIN_WRAP_COLUMNS = 20
-const HELP_COLUMNS = 80
+const HELP_COLUMNS = Math.min(80, process.stdout.columns || 80)
 
 /** Completes the names of peers for every argument and option that takes one. */
 function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): void {
