@@ -65,7 +65,7 @@ export interface CommandSpec<A, O> {
   readonly hidden?: true
   /** Other names of the command. */
   readonly aliases?: readonly string[]
-  /** The meaning of each exit code from 3 on. */
+  /** The meaning of each exit code from 3 on, and of a lower one that has another meaning than `ok`, `failed` or `usage`. */
   readonly exitCodes?: Readonly<Record<number, string>>
   readonly args?: A
   readonly options?: O

@@ -28,7 +28,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
 
 /** The longest usage leaves 30 of 80 columns for the summaries; by default commander does not wrap in so few. */
 const MIN_WRAP_COLUMNS = 20
-const HELP_COLUMNS = 80
+const HELP_COLUMNS = Math.min(80, process.stdout.columns || 80)
 
 /** Completes the names of peers for every argument and option that takes one. */
 function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): void {
@@ -59,8 +59,9 @@ const collect = (text: string, before: readonly string[] = []): readonly string[
 
 /** Returns what a command's exit codes mean, as the last part of its help. */
 function exitCodesText(exitCodes: Readonly<Record<string, string>>): string {
-  const codes = Object.entries(exitCodes).map(([code, meaning]) => `${code} ${meaning}`)
-  return `\n${wrap(`Exit codes: 0 ok, 1 failed, 2 usage, ${codes.join(', ')}.`, HELP_COLUMNS).join('\n')}`
+  const all = { 0: 'ok', 1: 'failed', 2: 'usage', ...exitCodes }
+  const codes = Object.entries(all).map(([code, meaning]) => `${code} ${meaning}`)
+  return `\n${wrap(`Exit codes: ${codes.join(', ')}.`, HELP_COLUMNS).join('\n')}`
 }
 
 function addCommand(program: Command, name: string, { summary, hidden, ...usage }: Usage): Command {
@@ -143,7 +144,8 @@ export function buildProgram(peers: readonly string[] = [], words: readonly stri
     .action(async (_options, command: Command) => {
       const [word] = command.args
       if (word !== undefined) throw noSuchCommand(program, word)
-      await (await import('./commands/host/overview.ts')).overview()
+      const { printOverview, readOverview } = await import('./commands/host/overview.ts')
+      printOverview(await readOverview())
     })
 
   program.hook('preAction', async (_program, command) => {

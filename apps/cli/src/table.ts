@@ -22,3 +22,17 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join('\n')
 }
+
+/** Returns the first of several forms of a text, the widest first, that fits a width; the last one if none fits. */
+export function firstFitting(forms: Iterable<string>, columns: number): string {
+  let text = ''
+  for (const form of forms) {
+    text = form
+    if (text.split('\n').every((line) => widthOf(line) <= columns)) break
+  }
+  return text
+}
+
+/** Returns the width of the terminal on standard output; unlimited if it is not a terminal. */
+export const tableWidth = (): number =>
+  process.stdout.isTTY === true ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY

@@ -193,9 +193,12 @@ describe('iapeer autopsy', () => {
     )
     const { stdout } = await home.iapeer('autopsy', 'bob')
     expect(stdout).toMatch(
-      /^in the same minute\n {2}\d\d:41:50 {2}claude-eve {2}agent: exit code 1\n {2}\d\d:42:01 {2}claude-bob {2}started on demand: message\n✕ \d\d:42:07 {2}claude-bob {2}tmux server: killed \(SIGKILL\)\n\n/m,
+      /^in the same minute\n {2}17 s before {2}claude-eve {2}agent: exit code 1\n {2}6 s before {3}claude-bob {2}started on demand: message\n✕ this death {3}claude-bob {2}tmux server: killed \(SIGKILL\)\n\n/m,
     )
     expect(stdout).not.toContain('claude-old')
+    expect((await home.iapeer('autopsy', 'bob', '--utc')).stdout).toMatch(
+      /^in the same minute\n {2}2026-06-10 15:41:50 UTC {2}claude-eve /m,
+    )
   })
 
   it('--markdown prints Markdown for an issue, with the screen only on request', async () => {
@@ -287,6 +290,11 @@ describe('iapeer deaths', () => {
     const { stdout } = await home.iapeer('deaths', '--summary')
     expectToFit(stdout)
     expect(stdout).toMatch(/^3 deaths, from /)
+    expect(stdout).toMatch(/^3 deaths, from \d+ \w+ ago to \d+ \w+ ago\n/)
+    expect(stdout).toMatch(/^by time, from\n {2}\d+ days ago +\d/m)
+    expect((await home.iapeer('deaths', '--summary', '--utc')).stdout).toMatch(
+      /^3 deaths, from 2026-06-01 12:00:00 UTC to 2026-\d\d-\d\d [\d:]+ UTC\n/,
+    )
     expect(stdout).toMatch(/^by peer\n {2}bob {2}2 {2}█{40}\n {2}eve {2}1 {2}█{20}$/m)
     expect(objects((await home.iapeer('deaths', '--summary', '--json')).stdout)).toMatchObject([
       {

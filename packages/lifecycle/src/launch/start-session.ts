@@ -19,6 +19,7 @@ import {
   writeSession,
 } from '../sessions/index.ts'
 import type { LaunchPlan } from './plan.ts'
+import { markRun } from './run-mark.ts'
 import { bootRuntime, type Obstacle } from './screen/boot.ts'
 import { dialogsLeft } from './screen/dialog-answers.ts'
 import { type PaneLog, watchFirstMoments } from './screen/first-moments.ts'
@@ -176,6 +177,7 @@ async function boot(
  */
 export async function startSession(launch: PreparedLaunch): Promise<StartedSession> {
   const { root, identity, socketPath } = launch
+  await markRun(launch.paneLog)
   const paneLog = { path: launch.paneLog, from: await sizeOf(launch.paneLog) }
   const server = await startServer(launch).catch((error: unknown) =>
     launchFailed(launch, 'starting its tmux server', error),

@@ -21,6 +21,7 @@ import { planKeepAlive } from './keep-alive.ts'
 import { rearmKept } from './kept-watches.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
 import { type DaemonProblem, Notices } from './notices.ts'
+import { notePaneLogTimes } from './pane-log-times.ts'
 import { rotatePaneLogs } from './pane-logs.ts'
 import { policyOf, profileOf } from './policies.ts'
 import { Recorders } from './recorders.ts'
@@ -251,6 +252,7 @@ export class FleetSupervisor {
     await rearmKept(this.#root)
     await this.#recorders.replaceWatches(await this.#cache.list())
     await rotatePaneLogs(this.#root)
+    await notePaneLogTimes(this.#root, new Date())
     await sweepSockets(this.#root)
     await keepReserve(this.#root)
     const { lifecycleStateDir, records } = rootLayout(this.#root)

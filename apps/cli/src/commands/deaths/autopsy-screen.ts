@@ -10,7 +10,7 @@ import {
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
 import { cut } from '../../cut.ts'
 import { localTime, paint, plain, textWidth } from '../../output.ts'
-import { timeText, utcTime } from '../../times.ts'
+import { durationText, timeText, utcTime } from '../../times.ts'
 import { fill, wrap } from '../../wrap.ts'
 import type { Moment } from './timeline.ts'
 
@@ -25,6 +25,8 @@ export interface AutopsyView {
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
 const MAX_EVIDENCE = 10
 const MAX_SCREEN_LINES = 8
+/** The least width of the texts of a timeline. */
+const MIN_MOMENT_TEXT = 24
 
 const heading = (text: string): string => `\n${paint('bold', text)}`
 
@@ -93,11 +95,31 @@ function killerLines(killer: Killer, width: number): string[] {
   })
 }
 
-function momentLines(moments: readonly Moment[], width: number): string[] {
-  const column = Math.max(...moments.map(({ identity }) => identity.length)) + 2
-  return moments.map(({ ts, identity, text, isThisDeath }) => {
-    const line = cut(`${localTime(ts).slice(11)}  ${identity.padEnd(column)}${text}`, width - 2)
-    return isThisDeath ? `${paint('red', '✕')} ${paint('bold', line)}` : `  ${line}`
+/** Returns when a moment was, relative to the death: `17 s before`. */
+function momentTime(ts: string, deathTs: string): string {
+  const ms = Date.parse(ts) - Date.parse(deathTs)
+  if (Math.abs(ms) < 1_000) return 'same second'
+  return ms < 0 ? `${durationText(-ms)} before` : `${durationText(ms)} after`
+}
+
+function momentLines({ moments, utc, death }: AutopsyView, width: number): string[] {
+  const timeOf = ({ ts, isThisDeath }: Moment): string => {
+    if (utc === true) return utcTime(ts)
+    return isThisDeath ? 'this death' : momentTime(ts, death.record.ts)
+  }
+  const times = Math.max(...moments.map((moment) => timeOf(moment).length)) + 2
+  const names = Math.max(...moments.map(({ identity }) => identity.length)) + 2
+  // On a narrow terminal the text has lines of its own.
+  const indent = width - times - names - 2 < MIN_MOMENT_TEXT ? times : times + names
+  return moments.flatMap((moment) => {
+    const paintLine = (line: string): string => (moment.isThisDeath ? paint('bold', line) : line)
+    const [first = '', ...more] = wrap(moment.text, width - 2 - indent)
+    const head = timeOf(moment).padEnd(times) + moment.identity.padEnd(names)
+    const rest = indent === times ? [first, ...more] : more
+    return [
+      `${moment.isThisDeath ? paint('red', '✕') : ' '} ${paintLine(cut(indent === times ? head.trimEnd() : head + first, width - 2))}`,
+      ...rest.map((line) => `  ${' '.repeat(indent)}${paintLine(line)}`),
+    ]
   })
 }
 
@@ -112,7 +134,7 @@ export function autopsyScreen(view: AutopsyView): string {
   ]
   parts.push(heading('evidence'), ...evidenceLines(judged.evidence, width))
   if (judged.killer !== undefined) parts.push(heading('killer'), ...killerLines(judged.killer, width))
-  if (view.moments.length > 1) parts.push(heading('in the same minute'), ...momentLines(view.moments, width))
+  if (view.moments.length > 1) parts.push(heading('in the same minute'), ...momentLines(view, width))
   const screen = findings.snapshot === undefined ? [] : lastScreen(findings.snapshot).slice(-MAX_SCREEN_LINES)
   if (screen.length > 0)
     parts.push(heading('last screen'), ...screen.map((line) => cut(`  │ ${plain(line)}`, width)))

@@ -6,8 +6,9 @@ import { type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
-import { plain, print, printExact, printJson } from '../../output.ts'
-import { JSON_OUTPUT, UTC } from '../options.ts'
+import { withLongOutput } from '../../long-output.ts'
+import { plain, printExact, printJson } from '../../output.ts'
+import { JSON_OUTPUT, NO_PAGER, UTC } from '../options.ts'
 import { autopsyMarkdown, autopsyScreen } from './autopsy-screen.ts'
 import { readDeaths, settleDeaths } from './death-records.ts'
 import { findDeath } from './find-death.ts'
@@ -19,6 +20,7 @@ const OPTIONS = {
   markdown: { help: 'print Markdown for an issue, without the last screen' },
   withScreen: { help: 'with --markdown: include the last screen, which may contain secrets' },
   raw: { help: 'print the recorded files unchanged' },
+  noPager: NO_PAGER,
   utc: UTC,
 } as const
 type AutopsyOptions = OptionValues<typeof OPTIONS>
@@ -82,8 +84,9 @@ export default defineCommand({
         ...(incident === undefined ? {} : { incident: incident.id }),
       })
     if (options.markdown) return printExact(autopsyMarkdown({ death, moments: [] }, options.withScreen))
-    print(
-      autopsyScreen({ death, moments: timeline(it, records, await eventsAround(it.ts)), utc: options.utc }),
-    )
+    const moments = timeline(it, records, await eventsAround(it.ts))
+    await withLongOutput(!options.noPager, async (output) => {
+      await output.print(autopsyScreen({ death, moments, utc: options.utc }))
+    })
   },
 })

@@ -7,7 +7,7 @@ import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { reportRecordingProblem } from '../deaths/recording-problem.ts'
-import { UTC } from '../options.ts'
+import { JSON_LINES, UTC } from '../options.ts'
 import { peerTable, type TableOptions } from './peer-table.ts'
 
 /** Most changes are events; a change without an event is shown after at most this time, in milliseconds. */
@@ -85,7 +85,7 @@ export default defineCommand({
   aliases: ['ls', 'ps'],
   summary: 'list peers and their state',
   options: {
-    json: { help: 'print one JSON object per line' },
+    json: JSON_LINES,
     utc: UTC,
     watch: { short: 'w', help: 'keep the list on the screen and update it after each change' },
   },

@@ -24,6 +24,7 @@ function deathText(death: LastDeath, options: { readonly utc: boolean }): string
 /** Prints the fields of the profile; the registry's copy of a field is printed only if the profile is missing. */
 export default defineCommand({
   name: 'show',
+  exitCodes: { 4: 'no such peer' },
   summary: 'print everything about a peer',
   args: { peer: PEER },
   options: { json: JSON_OUTPUT, utc: UTC },

@@ -18,7 +18,7 @@ const OPTIONS = {
   fresh: { help: 'begin a new session instead of resuming; starts the peer if it is not running' },
   timeout: STOP_TIMEOUT,
   noDaemon: NO_DAEMON,
-  json: { help: 'print one JSON object per peer' },
+  json: { help: 'print NDJSON: a line with one JSON object per peer' },
 } as const
 
 /** Restarts a running peer and resumes its session. Does nothing, with exit code 3, if the peer is not running. */

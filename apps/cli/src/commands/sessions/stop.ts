@@ -22,7 +22,7 @@ const OPTIONS = {
   all: { help: 'stop every peer, cancel planned starts, and stop servers that no peer uses any more' },
   timeout: STOP_TIMEOUT,
   force: { help: 'stop the peer even if another tmux server has taken its socket' },
-  json: { help: 'print one JSON object per session' },
+  json: { help: 'print NDJSON: a line with one JSON object per session' },
 } as const
 type StopOptions = OptionValues<typeof OPTIONS>
 
