@@ -8,6 +8,7 @@ import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { plain, print, printExact, printJson } from '../../output.ts'
 import { JSON_OUTPUT, UTC } from '../options.ts'
+import { afterDeath } from './after-death.ts'
 import { autopsyMarkdown, autopsyScreen } from './autopsy-screen.ts'
 import { readDeaths, settleDeaths } from './death-records.ts'
 import { findDeath } from './find-death.ts'
@@ -33,8 +34,12 @@ function checkOptions({ json, markdown, raw, withScreen }: AutopsyOptions): void
     )
 }
 
-async function eventsAround(ts: string): Promise<readonly RecordedEvent[]> {
-  const since = new Date(Date.parse(ts) - AROUND_MS)
+/** How long before a death the launch that it ended may have begun, in milliseconds. */
+const LAUNCH_MS = 10 * 60_000
+
+/** Returns the events from shortly before a death on. */
+async function eventsBefore(ts: string): Promise<readonly RecordedEvent[]> {
+  const since = new Date(Date.parse(ts) - Math.max(AROUND_MS, LAUNCH_MS))
   return (await readEvents(iapeerRoot(), { since })).events
 }
 
@@ -82,8 +87,8 @@ export default defineCommand({
         ...(incident === undefined ? {} : { incident: incident.id }),
       })
     if (options.markdown) return printExact(autopsyMarkdown({ death, moments: [] }, options.withScreen))
-    print(
-      autopsyScreen({ death, moments: timeline(it, records, await eventsAround(it.ts)), utc: options.utc }),
-    )
+    const events = await eventsBefore(it.ts)
+    const after = await afterDeath(it, { verdict: judged.verdict, records, events })
+    print(autopsyScreen({ death, moments: timeline(it, records, events), utc: options.utc, after }))
   },
 })

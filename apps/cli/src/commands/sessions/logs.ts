@@ -7,6 +7,8 @@ import { defineCommand } from '../../define-command.ts'
 import { printFile } from '../../follow-file.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { sessionName } from '../peers/session-name.ts'
+import { advisedPeer } from './advised-peer.ts'
+import { startAdvice } from './start-advice.ts'
 
 /** Removes control sequences, unless the standard output is a terminal. */
 const format = (text: string): string =>
@@ -26,7 +28,7 @@ export default defineCommand({
     if (await printFile(path, { follow: options.follow, format })) return
     throw new IapeerError(`${sessionName(identity, named.entry.runtimes).shown} has no output yet`, {
       code: 'not-running',
-      hint: `Start it: iapeer start ${peer}`,
+      hint: startAdvice(peer, await advisedPeer(root, peer)),
     })
   },
 })
