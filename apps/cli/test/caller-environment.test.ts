@@ -56,9 +56,7 @@ describe('a peer whose program is on the PATH of the shell alone, and not on tha
     await iapeerWith(shell, 'set', 'bob', 'restart=always')
     const refused = await iapeerWith(SHORT, 'start', 'bob')
     expect(refused.exitCode).toBe(1)
-    expect(refused.stderr).toContain(
-      `program not found: agent-x; searched in the PATH of the caller: ${USUAL}`,
-    )
+    expect(refused.stderr).toContain('program not found: agent-x, in the PATH of the caller\n')
     expect(await iapeerWith(shell, 'start', 'bob')).toMatchObject({ exitCode: 0, stderr: '' })
     const expected = `${bin}:${USUAL}|de_DE.UTF-8|`
     expect(await seen()).toBe(expected)

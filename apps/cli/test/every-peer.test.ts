@@ -49,7 +49,7 @@ describe('start --all', () => {
     await giveUp(home, 'cid')
     const all = await home.iapeer('start', '--all', '--timeout', '2')
     expect(all.exitCode).toBe(1)
-    expect(all.stderr).toMatch(/^iapeer: eve: program not found: no-such-program; searched in /m)
+    expect(all.stderr).toMatch(/^iapeer: eve: program not found: no-such-program, in the PATH of /m)
     const text = all.stdout
     expect(text).toMatch(/^● ann is skipped: already running, pid \d+$/m)
     expect(text).toMatch(/^○ bob is skipped: it was stopped on purpose; iapeer start bob starts it$/m)

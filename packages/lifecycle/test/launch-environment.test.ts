@@ -54,7 +54,8 @@ describe('a launch', () => {
     const entry = await at.peer(['agent-x'])
     await expect(launchPeer(root, entry, { env: daemonEnv })).rejects.toMatchObject({
       code: 'command-not-found',
-      message: `program not found: agent-x; searched in the PATH of process ${process.pid}, which starts it: ${USUAL}`,
+      message: `program not found: agent-x, in the PATH of process ${process.pid}, which starts it`,
+      hint: expect.stringMatching(new RegExp(`^Install it, .* Looked in ${USUAL}\\.$`)),
     })
     expect((await readTally(root, BOB)).environment).toBe(undefined)
     const caller = { PATH: `${bin}:${USUAL}`, LANG: 'C.UTF-8', LC_TIME: 'POSIX' }
@@ -87,13 +88,13 @@ describe('a launch', () => {
     const at = newRoot()
     const entry = await at.peer(['agent-x'])
     await expect(launchPeer(at.root, entry, { caller: { PATH: '/bin' } })).rejects.toThrow(
-      'program not found: agent-x; searched in the PATH of the caller: /bin',
+      'program not found: agent-x, in the PATH of the caller',
     )
     const directory = join(entry.home, '.iapeer', 'runtimes', 'command')
     mkdirSync(directory, { recursive: true })
     writeFileSync(join(directory, 'launch.env'), 'PATH=/usr/bin\n')
     await expect(launchPeer(at.root, entry, { caller: { PATH: '/bin' } })).rejects.toThrow(
-      `searched in the PATH of ${join(directory, 'launch.env')}: /usr/bin`,
+      `, in the PATH of ${join(directory, 'launch.env')}`,
     )
     expect((await readTally(at.root, BOB)).environment).toBe(undefined)
   })

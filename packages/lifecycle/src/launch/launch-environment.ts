@@ -14,7 +14,7 @@ import { changeTally, type RecordedEnvironment, readTally } from '../sessions/in
 /** The environment of a launch, and where its PATH comes from. */
 export interface LaunchEnvironment {
   readonly env: NodeJS.ProcessEnv
-  /** Completes "searched in the PATH of ..." */
+  /** Completes "in the PATH of ..." */
   readonly pathSource: string
 }
 

@@ -78,9 +78,9 @@ async function assertProgram(
     await checkProgram(program, path, cwd)
   } catch (error) {
     if (!isIapeerError(error) || error.code !== 'command-not-found' || program.includes('/')) throw error
-    throw new IapeerError(`program not found: ${program}; searched in the PATH of ${pathSource}: ${path}`, {
+    throw new IapeerError(`program not found: ${program}, in the PATH of ${pathSource}`, {
       code: 'command-not-found',
-      hint: 'Install it, start the peer from a shell whose PATH contains its directory, or set PATH in the launch.env of the runtime.',
+      hint: `Install it, start the peer from a shell whose PATH contains its directory, or set PATH in the launch.env of the runtime. Looked in ${path}.`,
       cause: error,
     })
   }
