@@ -126,8 +126,13 @@ describe('a request', () => {
         request.once('end', () => {
           bodies.push(body)
           const isRefused = body.includes('environment')
+          const missing = {
+            schemaVersion: 2,
+            error: { code: 'command-not-found', message: 'no', hint: 'Install.' },
+          }
+          const reply = body.includes('6') ? missing : answer
           response.writeHead(isRefused ? 400 : 200, { 'content-type': 'application/json' })
-          response.end(JSON.stringify(isRefused ? refusal : answer))
+          response.end(JSON.stringify(isRefused ? refusal : reply))
         })
       })
       const client = await clientOf(root)
@@ -138,6 +143,10 @@ describe('a request', () => {
       })
       expect(bodies).toEqual([JSON.stringify({ timeoutMs: 5, environment }), '{"timeoutMs":5}'])
       expect(await client[action]('bob', { timeoutMs: 5 })).toEqual(SESSION)
+      await expect(client[action]('bob', { timeoutMs: 6, environment })).rejects.toMatchObject({
+        code: 'command-not-found',
+        hint: expect.stringMatching(/^Install\.\n {2}the running daemon .*iapeer daemon restart$/),
+      })
     },
   )
 

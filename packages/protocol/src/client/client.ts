@@ -16,7 +16,18 @@ const TAKEN_MS = 2_000
 const ACTION_MS = 120_000
 
 const FORMER_DAEMON =
-  'the running daemon is of an earlier version and started the peer with its own PATH and locale, not yours; iapeer daemon restart'
+  'the running daemon is of an earlier version and uses its own PATH and locale, not yours; iapeer daemon restart'
+
+/** Adds to the error of a launch that the daemon did not use the environment of the caller. */
+function noteFormerDaemon(error: unknown): never {
+  if (!(error instanceof IapeerError) || error instanceof DaemonUnreachable) throw error
+  const { message, code, hint } = error
+  throw new IapeerError(message, {
+    code,
+    hint: `${hint === undefined ? '' : `${hint}\n  `}${FORMER_DAEMON}`,
+    cause: error,
+  })
+}
 
 /** The health of a daemon. */
 export type DaemonHealth = Answer<'health'>
@@ -143,7 +154,7 @@ class Client implements DaemonClient {
       const { environment, ...former } = body
       const isRefused = error instanceof IapeerError && error.code === 'invalid-request'
       if (!isRefused || environment === undefined) throw error
-      const { session } = await this.#act(action, name, former)
+      const { session } = await this.#act(action, name, former).catch(noteFormerDaemon)
       return { ...session, warnings: [...session.warnings, FORMER_DAEMON] }
     }
   }
