@@ -28,11 +28,15 @@ const SYSTEM_HINTS: Readonly<Record<string, string>> = {
   ENOENT: 'Check that this directory still exists.',
 }
 
-/** Returns the text that is printed for an error: what is wrong, and what to do. */
-export function explain(error: unknown): string {
+/**
+ * Returns the text that is printed for an error: what is wrong, and what to do.
+ * @param peer the peer that it concerns, where the command handles several
+ */
+export function explain(error: unknown, peer?: string): string {
+  const subject = peer === undefined ? 'iapeer' : `iapeer: ${peer}`
   if (isIapeerError(error))
-    return `iapeer: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`
+    return `${subject}: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`
   const hint = SYSTEM_HINTS[errnoOf(error) ?? '']
   const message = error instanceof Error ? error.message : String(error)
-  return `iapeer: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`
+  return `${subject}: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`
 }

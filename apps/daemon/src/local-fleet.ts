@@ -18,6 +18,7 @@ import {
 import type { WakeRequest } from '@iapeer/lifecycle/launch'
 import { type Action, type Answer, type Received, versioned } from '@iapeer/protocol/routes'
 import type { EventSource, Fleet, FleetHealth, Supervisor } from './fleet.ts'
+import { Launches } from './launches.ts'
 
 export interface LocalFleetOptions {
   readonly events: EventSource
@@ -65,38 +66,55 @@ function wakeRequest({ from, topic, runtime, resume, timeoutMs }: Received<'wake
 
 const done = ({ entry }: NamedPeer) => ({ ...versioned, peer: entry.personality })
 
+/** What every action uses. */
+interface ActionContext {
+  readonly root: string
+  readonly launches: Launches
+}
+
 type Actions = {
-  readonly [A in Action]: (root: string, peer: NamedPeer, body: Received<A, 'body'>) => Promise<Answer<A>>
+  readonly [A in Action]: (
+    context: ActionContext,
+    peer: NamedPeer,
+    body: Received<A, 'body'>,
+  ) => Promise<Answer<A>>
 }
 
 /** The implementation of each action. TypeScript checks the result of the library against the schema of the answer. */
 const ACTIONS: Actions = {
-  start: async (root, peer, body) => ({
+  start: async ({ root, launches }, peer, body) => ({
     ...done(peer),
     action: 'start',
-    session: await startNamed(root, peer, body),
+    session: await launches.run(peer, body.runtime, (signal) => startNamed(root, peer, { ...body, signal })),
   }),
-  stop: async (root, peer, body) => ({
-    ...done(peer),
-    action: 'stop',
-    sessions: await stopNamed(root, peer, { ...body, by: 'iapeerd stop' }),
-  }),
-  new: async (root, peer, body) => ({
+  stop: async ({ root, launches }, peer, body) => {
+    launches.abort(peer)
+    return {
+      ...done(peer),
+      action: 'stop',
+      sessions: await stopNamed(root, peer, { ...body, by: 'iapeerd stop' }),
+    }
+  },
+  new: async ({ root, launches }, peer, body) => ({
     ...done(peer),
     action: 'new',
-    session: await renewNamed(root, peer, { ...body, by: 'iapeerd new' }),
+    session: await launches.run(peer, body.runtime, (signal) =>
+      renewNamed(root, peer, { ...body, signal, by: 'iapeerd new' }),
+    ),
   }),
-  refresh: async (root, peer, body) => ({
+  refresh: async ({ root, launches }, peer, body) => ({
     ...done(peer),
     action: 'refresh',
-    outcome: await refreshNamed(root, peer, { ...body, by: 'iapeerd refresh' }),
+    outcome: await launches.run(peer, undefined, (signal) =>
+      refreshNamed(root, peer, { ...body, signal, by: 'iapeerd refresh' }),
+    ),
   }),
-  wake: async (root, peer, body) => ({
+  wake: async ({ root }, peer, body) => ({
     ...done(peer),
     action: 'wake',
     outcome: await wakeNamed(root, peer, wakeRequest(body)),
   }),
-  reset: async (root, peer) => ({
+  reset: async ({ root }, peer) => ({
     ...done(peer),
     action: 'reset',
     outcome: await resetNamed(root, peer),
@@ -105,13 +123,14 @@ const ACTIONS: Actions = {
 
 /** Creates the operations on the fleet of a root on this host. */
 export function createLocalFleet(root: string, { events, supervisor, env }: LocalFleetOptions): Fleet {
+  const context = { root, launches: new Launches() }
   return {
     list: () => fleetView(root),
     peer: (name) => peerView(root, name),
     deaths: (query) => deathViews(root, query),
     death: (id) => deathView(root, id),
     events,
-    act: async (action, name, body) => ACTIONS[action](root, await peerNamed(root, name), body),
+    act: async (action, name, body) => ACTIONS[action](context, await peerNamed(root, name), body),
     canaries: () => canariesOf(root),
     health: () => healthOf(root, { supervisor, env }),
   }

@@ -191,6 +191,13 @@ describe('the API, over the unix socket', () => {
       ['invalid-runtime', 400, post(where, '/v1/peers/bob/start', { runtime: 'a-b' })],
       ['invalid-request', 400, post(where, '/v1/peers/bob/start', { timeoutMs: 0 })],
       ['invalid-request', 400, post(where, '/v1/peers/bob/start', { topic: 'x' })],
+      ...[{ LD_PRELOAD: '/x.so' }, { PATH: 'bin' }, { PATH: '/bin:' }, { LANG: 'a\n' }, { PATH: 7 }].map(
+        (environment): [string, number, Promise<Answer>] => [
+          'invalid-request',
+          400,
+          post(where, '/v1/peers/bob/start', { environment }),
+        ],
+      ),
       ['invalid-request', 400, raw('/v1/peers/bob/start', '[]')],
       ['invalid-request', 400, raw('/v1/peers/bob/start', '{')],
       ['invalid-request', 400, raw('/v1/peers/bob/start', '"\ud800"'.slice(0, 2))],

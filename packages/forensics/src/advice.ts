@@ -31,17 +31,13 @@ const ADVICE = {
     'tmux exited with an error. Check its version, its configuration and the directory of its socket.',
   ],
   'agent-exited': [
-    'Its program finished. To restart it each time, set "wake_policy": "keep-alive" in its profile.',
+    'Its program finished. iapeer set <peer> restart=always lets the daemon restart it each time.',
   ],
-  'agent-failed': [
-    'Its last output (iapeer logs) usually shows the reason. iapeer start starts it again; after a crash loop, run iapeer reset first.',
-  ],
+  'agent-failed': ['Its last output (iapeer logs <peer>) usually shows the reason.'],
   exited: [
     'It exited on SIGTERM, because its last session closed, or on a kill command that was not observed. iapeer observes more of a server that iapeer start launched than of one that it only watches.',
   ],
-  'host-reboot': [
-    'To start it again after a reboot, set "after_reboot" to "restart" or "resume" in its profile.',
-  ],
+  'host-reboot': ['To start it again after a reboot: iapeer set <peer> after_reboot=restart (or resume).'],
   'recorder-lost': [
     'Something killed the server and its recorder: a logout, a stopped unit, or a lack of memory. Check the system journal of that time.',
   ],
@@ -54,9 +50,26 @@ const KILLER_KNOWN = [
   'Check why the process above sent the signal. If it selects processes by a pattern, use a pid file or a narrower pattern.',
 ] as const
 
-/**
- * Returns what the user can do about a death, one line for each piece of advice.
- * @param killer whether the process that killed it is known
- */
-export const adviceFor = (verdict: VerdictWord, killer = false): readonly string[] =>
-  killer && verdict === 'killed-by-signal' ? KILLER_KNOWN : ADVICE[verdict]
+const AT_LAUNCH = [
+  'The launch failed: the program exited before it was ready. Its last output (iapeer logs <peer>) usually shows the reason.',
+] as const
+/** The verdicts that say how a program exited, and not what killed it. */
+const EXITS: ReadonlySet<VerdictWord> = new Set(['agent-exited', 'agent-failed', 'exited'])
+
+/** What is known of a death besides its verdict. */
+export interface AdviceContext {
+  /** Whether the process that killed it is known. @default false */
+  readonly killer?: boolean
+  /** Whether it died while iapeer was launching it. @default false */
+  readonly atLaunch?: boolean
+  /** Whether its restart policy already restarts it after such a death. @default false */
+  readonly isRestarted?: boolean
+}
+
+/** Returns what the user can do about a death, one line for each piece of advice. `<peer>` stands for the name of the peer. */
+export function adviceFor(verdict: VerdictWord, context: AdviceContext = {}): readonly string[] {
+  const { killer = false, atLaunch = false, isRestarted = false } = context
+  if (killer && verdict === 'killed-by-signal') return KILLER_KNOWN
+  if (atLaunch && EXITS.has(verdict)) return AT_LAUNCH
+  return isRestarted && (verdict === 'agent-exited' || verdict === 'host-reboot') ? [] : ADVICE[verdict]
+}

@@ -1,4 +1,4 @@
-export { adviceFor } from './advice.ts'
+export { type AdviceContext, adviceFor } from './advice.ts'
 export {
   type ExitRecord,
   type ExitsLog,

@@ -78,11 +78,13 @@ function notRunning({ lastEnd }: StateEvidence): WordAndDetail {
   return lastEnd === 'reboot' ? ['dead', 'host reboot'] : ['stopped']
 }
 
+/** Returns the deaths that made a crash loop: `3 deaths in 5 min`. */
+export const deathsText = ({ deaths, withinSecs }: NonNullable<StateEvidence['loop']>): string =>
+  `${deaths} ${deaths === 1 ? 'death' : 'deaths'} in ${windowText(withinSecs)}`
+
 const gaveUp = ({ loop }: StateEvidence): WordAndDetail => [
   'gave up',
-  loop === undefined
-    ? undefined
-    : `${loop.deaths} ${loop.deaths === 1 ? 'death' : 'deaths'} in ${windowText(loop.withinSecs)}`,
+  loop === undefined ? undefined : deathsText(loop),
 ]
 
 const WORDS = {

@@ -135,7 +135,9 @@ async function startProgram(
   handle: TmuxServer,
 ): Promise<StartedProgram> {
   const { root, identity, socketPath, entry, argv, paneLog } = launch
-  const wanted = { identity, socketPath, server, cwd: entry.cwd, command: argv, paneLog }
+  const { PATH } = launch.env
+  const path = PATH === undefined ? {} : { path: PATH }
+  const wanted = { identity, socketPath, server, cwd: entry.cwd, command: argv, paneLog, ...path }
   const leader = await startLeader({ ...wanted, timeoutMs: timeLeft(launch), ...rootRecordLocation(root) })
   const session = sessionOf(launch, server, leader)
   await writeSession(root, session)

@@ -12,6 +12,7 @@ import { cut } from '../../cut.ts'
 import { localTime, paint, plain, textWidth } from '../../output.ts'
 import { durationText, timeText, utcTime } from '../../times.ts'
 import { fill, wrap } from '../../wrap.ts'
+import type { AfterDeath } from './after-death.ts'
 import type { Moment } from './timeline.ts'
 
 /** The content of an autopsy. */
@@ -20,6 +21,8 @@ export interface AutopsyView {
   readonly moments: readonly Moment[]
   /** Whether times are printed in UTC. */
   readonly utc?: boolean
+  /** What the advice depends on. */
+  readonly after?: AfterDeath
 }
 
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
@@ -123,12 +126,21 @@ function momentLines({ moments, utc, death }: AutopsyView, width: number): strin
   })
 }
 
+function adviceLines({ death: { record, judged }, after }: AutopsyView): string[] {
+  const advice = adviceFor(judged.verdict, { ...after, killer: judged.killer !== undefined })
+  const lines = advice.map((line) => line.replaceAll('<peer>', record.identity))
+  return after?.next === undefined ? lines : [...lines, after.next]
+}
+
 /** Returns an autopsy as text for a terminal: about one screen, no line wider than the terminal. */
 export function autopsyScreen(view: AutopsyView): string {
   const { record, judged, findings } = view.death
   const width = textWidth()
   const parts = [
-    wrap(`${record.identity}: ${plain(judged.summary)}`, width - 2).join('\n  '),
+    wrap(
+      `${record.identity}: ${plain(judged.summary)}${view.after?.atLaunch === true ? ', while it was being launched' : ''}`,
+      width - 2,
+    ).join('\n  '),
     '',
     facts(view, width),
   ]
@@ -138,10 +150,10 @@ export function autopsyScreen(view: AutopsyView): string {
   const screen = findings.snapshot === undefined ? [] : lastScreen(findings.snapshot).slice(-MAX_SCREEN_LINES)
   if (screen.length > 0)
     parts.push(heading('last screen'), ...screen.map((line) => cut(`  │ ${plain(line)}`, width)))
-  const advice = adviceFor(judged.verdict, judged.killer !== undefined).map(
-    (line) => `  ${wrap(line, width - 2).join('\n  ')}`,
+  parts.push(
+    heading('what to do'),
+    ...adviceLines(view).map((line) => `  ${wrap(line, width - 2).join('\n  ')}`),
   )
-  parts.push(heading('what to do'), ...advice)
   if (findings.snapshot?.complete === false)
     parts.push('', 'The snapshot is incomplete: evidence may be missing.')
   return parts.join('\n')

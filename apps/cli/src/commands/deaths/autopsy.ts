@@ -9,6 +9,7 @@ import { usageError } from '../../exit-code.ts'
 import { withLongOutput } from '../../long-output.ts'
 import { plain, printExact, printJson } from '../../output.ts'
 import { JSON_OUTPUT, NO_PAGER, UTC } from '../options.ts'
+import { afterDeath } from './after-death.ts'
 import { autopsyMarkdown, autopsyScreen } from './autopsy-screen.ts'
 import { readDeaths, settleDeaths } from './death-records.ts'
 import { findDeath } from './find-death.ts'
@@ -35,8 +36,12 @@ function checkOptions({ json, markdown, raw, withScreen }: AutopsyOptions): void
     )
 }
 
-async function eventsAround(ts: string): Promise<readonly RecordedEvent[]> {
-  const since = new Date(Date.parse(ts) - AROUND_MS)
+/** How long before a death the launch that it ended may have begun, in milliseconds. */
+const LAUNCH_MS = 10 * 60_000
+
+/** Returns the events from shortly before a death on. */
+async function eventsBefore(ts: string): Promise<readonly RecordedEvent[]> {
+  const since = new Date(Date.parse(ts) - Math.max(AROUND_MS, LAUNCH_MS))
   return (await readEvents(iapeerRoot(), { since })).events
 }
 
@@ -84,9 +89,11 @@ export default defineCommand({
         ...(incident === undefined ? {} : { incident: incident.id }),
       })
     if (options.markdown) return printExact(autopsyMarkdown({ death, moments: [] }, options.withScreen))
-    const moments = timeline(it, records, await eventsAround(it.ts))
+    const events = await eventsBefore(it.ts)
+    const after = await afterDeath(it, { verdict: judged.verdict, records, events })
+    const moments = timeline(it, records, events)
     await withLongOutput(!options.noPager, async (output) => {
-      await output.print(autopsyScreen({ death, moments, utc: options.utc }))
+      await output.print(autopsyScreen({ death, moments, utc: options.utc, after }))
     })
   },
 })

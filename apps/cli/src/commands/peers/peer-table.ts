@@ -53,9 +53,13 @@ interface Column {
   readonly cell: (peer: PeerStatusView, options: TableOptions) => string
 }
 
-/** The name, and the runtimes where there are several. */
-const nameCell = ({ personality, runtimes }: PeerStatusView): string =>
-  `${paint('bold', personality)}${runtimes.length > 1 ? paint('dim', ` (${runtimes.join(', ')})`) : ''}`
+/** The name, the runtimes where there are several, and a mark if its agent acts without asking for permission. */
+const nameCell = ({ personality, runtimes, permissions }: PeerStatusView): string =>
+  [
+    paint('bold', personality),
+    runtimes.length > 1 ? paint('dim', ` (${runtimes.join(', ')})`) : '',
+    permissions === 'skip' ? paint('yellow', ' !skip') : '',
+  ].join('')
 
 function deathCell({ death }: PeerStatusView, options: TableOptions): string {
   if (death === undefined) return NONE

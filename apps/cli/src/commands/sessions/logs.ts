@@ -16,9 +16,11 @@ import { clockText, timeText } from '../../times.ts'
 import { NO_PAGER, parseCount, SINCE, UTC } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { sessionName } from '../peers/session-name.ts'
+import { advisedPeer } from './advised-peer.ts'
 import { followLog } from './follow-log.ts'
 import { type LogPart, partsOf, selectRuns } from './log-runs.ts'
 import { printLog } from './print-log.ts'
+import { startAdvice } from './start-advice.ts'
 
 const OPTIONS = {
   follow: { short: 'f', help: 'keep printing new output' },
@@ -130,7 +132,7 @@ export default defineCommand({
     if (await printLogs(join(rootLayout(root).paneLogDir, `${identity}.log`), options)) return
     throw new IapeerError(`${sessionName(identity, named.entry.runtimes).shown} has no output yet`, {
       code: 'not-running',
-      hint: `Start it: iapeer start ${peer}`,
+      hint: startAdvice(peer, await advisedPeer(root, peer)),
     })
   },
 })
