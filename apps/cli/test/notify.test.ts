@@ -38,15 +38,15 @@ it('notify test sends a sample to each channel and prints the answer, without th
   const all = await home.iapeerWith(urls, 'notify', 'test')
   expect(all.exitCode).toBe(1)
   expect(all.stdout).toBe(
-    `✓ ntfy  ${good.url}/… (ntfy)\n  delivered: ntfy answered 200\n` +
-      `✕ slack  ${bad.url}/… (slack)\n  not delivered: slack answered 403: invalid_token ***\n`,
+    `✓ ntfy  ${good.url}/… (ntfy)\n  delivered: ntfy at ${new URL(good.url).host} answered 200\n` +
+      `✕ slack  ${bad.url}/… (slack)\n  not delivered: slack at ${new URL(bad.url).host} answered 403: invalid_token ***\n`,
   )
   expect(good.got).toHaveLength(1)
   expect(good.got[0]).toMatch(/^\/ .*"topic":"topic".*nothing has died/)
   const one = await home.iapeerWith(urls, 'notify', 'test', 'ntfy', '--json')
   expect([one.exitCode, jsonLines(one.stdout)[0]]).toMatchObject([
     0,
-    { results: [{ name: 'ntfy', ok: true, answer: 'ntfy answered 200' }] },
+    { results: [{ name: 'ntfy', ok: true, answer: `ntfy at ${new URL(good.url).host} answered 200` }] },
   ])
   expect(bad.got).toHaveLength(1)
   const unknown = await home.iapeerWith(urls, 'notify', 'test', 'pager')
@@ -59,8 +59,11 @@ it('notify test sends a sample to each channel and prints the answer, without th
 it('notify list says where notifications go, what is sent, and that none is sent without a channel', async () => {
   const home = newHome()
   expect((await home.iapeer('notify', 'list')).stdout).toMatch(
-    /^No daemon is running, so no notification is sent.*\n○ none is set up\n[\s\S]*IAPEER_NOTIFY_URLS[\s\S]*Notified: death-not-restarted, gave-up, incident, blocked, daemon-problem\n$/,
+    /^No daemon is running, so no notification is sent.*\n○ none is set up\n[\s\S]*notify\.urls[\s\S]*Notified: death-not-restarted, gave-up, incident, blocked, daemon-problem\nNot notified: death, restarted, recovered [^\n]*\nNever notified: [^\n]*\n$/,
   )
+  const alone = await home.iapeer('notify')
+  expect([alone.exitCode, alone.stdout]).toEqual([0, (await home.iapeer('notify', 'list')).stdout])
+  expect((await home.iapeer('notify', 'tset')).stderr).toContain('notify test')
   expect((await home.iapeer('notify', 'test')).exitCode).toBe(2)
   mkdirSync(join(home.root, 'hooks'), { recursive: true })
   writeFileSync(join(home.root, 'hooks', 'on-death'), '#!/bin/sh\nexit 0\n', { mode: 0o700 })

@@ -9,7 +9,7 @@ import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { onReaderGone, paint, print, printJson, textWidth } from '../../output.ts'
 import { table } from '../../table.ts'
-import { type TimeOptions, timeText } from '../../times.ts'
+import { bracketText, type TimeOptions, timeText } from '../../times.ts'
 import { oneOf, parsePeerFilter, SINCE, UTC } from '../options.ts'
 import { readDeaths, settleDeaths } from './death-records.ts'
 import { renamedHint, shortId } from './find-death.ts'
@@ -46,8 +46,12 @@ const OTHER_COLUMNS = 63
 const nameWidth = (): number =>
   process.stdout.isTTY === true ? Math.max(12, textWidth() - OTHER_COLUMNS) : Number.POSITIVE_INFINITY
 
+/** Returns the time of a death; if no recorder saw it, the two times between which the peer died. */
+const whenText = ({ ts, seenAlive }: JudgedDeath['record'], options: TimeOptions): string =>
+  seenAlive === undefined ? timeText(ts, options) : bracketText(seenAlive, ts, options)
+
 const row = ({ record, judged }: JudgedDeath, options: TimeOptions): string[] => [
-  timeText(record.ts, options),
+  whenText(record, options),
   cut(record.identity, nameWidth()),
   judged.verdict,
   paint(CONFIDENCE[judged.confidence], judged.confidence),
