@@ -1,9 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { asyncCleanups } from '@iapeer/dev/testing'
+import { asyncCleanups, run, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { homes, jsonLines } from './support.ts'
+import { type Home, homes, jsonLines } from './support.ts'
 
 const newHome = homes()
 const track = asyncCleanups()
@@ -74,6 +74,88 @@ it('notify list says where notifications go, what is sent, and that none is sent
   expect((await home.iapeer('notify', 'list')).stdout).toContain('the channels of the running daemon')
   await home.iapeer('daemon', 'stop')
 })
+
+it('a bad address is refused by config set, and without showing it', async () => {
+  const home = newHome()
+  for (const [key, value] of [
+    ['notify.urls', 'notaurl-hunter2'],
+    ['notify.urls', 'https://ntfy.sh/'],
+    ['notify.webhook_url', 'hunter2.example.com/x'],
+    ['notify.webhook_url', 'https://api.telegram.org/hunter2'],
+    ['notify.webhook_url', 'ftp://example.com/hunter2'],
+  ] as const) {
+    const { exitCode, stdout, stderr } = await home.iapeer('config', 'set', key, value)
+    expect([key, exitCode, stderr]).toEqual([key, 2, expect.stringContaining(`invalid ${key}: expected `)])
+    expect(stdout + stderr).not.toContain('hunter2')
+  }
+  expect(existsSync(join(home.root, 'config.toml'))).toBe(false)
+  const incomplete = { IAPEER_WEBHOOK_URL: 'https://ntfy.sh/' }
+  expect(await home.iapeerWith(incomplete, 'daemon', 'start')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('invalid IAPEER_WEBHOOK_URL: expected a topic'),
+  })
+})
+
+/** Kills the tmux server of a peer by a script that a pane of another tmux server runs. */
+async function killByScript(home: Home, socketPath: string): Promise<void> {
+  const script = join(home.path, 'cleanup.sh')
+  writeFileSync(script, `tmux -S '${socketPath}' kill-server\nsleep 1\n`)
+  // The arguments of that server are above the leader of the killer's session, which is the shell in its pane.
+  const started = await run(
+    'tmux',
+    [
+      '-S',
+      join(home.path, 'o'),
+      '-f',
+      '/dev/null',
+      'new-session',
+      '-d',
+      '-s',
+      'hunter2-session',
+      `sh '${script}' argument-of-script; sleep 1`,
+    ],
+    { env: { ...process.env, TMUX: '' } },
+  )
+  expect(started).toMatchObject({ exitCode: 0 })
+}
+
+it('what sends a death has the killer up to the leader of its session; autopsy has all, and the failure of a channel is shown', async () => {
+  const home = newHome()
+  const failing = await service(500, '')
+  const hook = join(home.path, 'hook')
+  mkdirSync(join(home.root, 'hooks'), { recursive: true })
+  writeFileSync(join(home.root, 'hooks', 'on-death'), `#!/bin/sh\ncat > '${hook}'\n`, { mode: 0o700 })
+  const env = { IAPEER_WEBHOOK_URL: `${failing.url}/hunter2-token`, IAPEER_TICK_SECS: '1' }
+  track(() => home.iapeer('daemon', 'stop'))
+  expect((await home.iapeerWith(env, 'daemon', 'start')).exitCode).toBe(0)
+  await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+  const started = JSON.parse((await home.iapeer('start', 'bob', '--json')).stdout)
+  await killByScript(home, started.socketPath)
+  await until('the hook', () => existsSync(hook) && readFileSync(hook, 'utf8').endsWith('\n'), 25_000)
+  await until('the webhook', () => failing.got.length > 0)
+  const markdown = (await home.iapeer('autopsy', 'bob', '--markdown')).stdout
+  for (const text of [readFileSync(hook, 'utf8'), failing.got[0] ?? '', markdown]) {
+    expect(text).toContain('kill-server')
+    expect(text).toContain('cleanup.sh argument-of-script')
+    expect(text).not.toContain('hunter2')
+  }
+  const autopsy = JSON.parse((await home.iapeer('autopsy', 'bob', '--json')).stdout)
+  expect(JSON.stringify(autopsy.killer)).toContain('hunter2-session')
+
+  const host = new URL(failing.url).host
+  const why = `the webhook at ${host} answered 500`
+  for (const words of [['daemon', 'status'], ['notify']]) {
+    const { stdout } = await home.iapeer(...words)
+    expect([words, stdout]).toEqual([words, expect.stringContaining(why)])
+    expect(stdout).not.toContain('hunter2')
+  }
+  const doctor = await home.iapeer('doctor', '--json')
+  const finding = jsonLines(doctor.stdout).find(({ id }) => id === 'notifications-failing')
+  expect(finding).toMatchObject({ level: 'warning', what: expect.stringContaining(why) })
+  const events = (await home.iapeer('events')).stdout
+  expect(events).toContain(why)
+  expect(events).not.toContain('hunter2')
+}, 90_000)
 
 it('a bad address is refused, by the command and by the daemon, without showing it', async () => {
   const home = newHome()

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -233,7 +242,10 @@ describe('a watch that cannot be armed reports the reason', () => {
     expect(readdirSync(notes)).toEqual([])
     rmSync(notes, { recursive: true })
     writeFileSync(notes, '')
-    expect(await ensureCanary({ ...request, identity: 'tmux-other' })).toMatchObject({ state: 'failed', code: 'no-server' })
+    expect(await ensureCanary({ ...request, identity: 'tmux-other' })).toMatchObject({
+      state: 'failed',
+      code: 'no-server',
+    })
   })
 
   it('a repeated failure is logged once, and again after a success', async () => {

@@ -30,6 +30,20 @@ describe('a killer that leaves the machine', () => {
     expect(publishedKiller({ ...killer, ancestors }).ancestors.map((it) => it.command)).toEqual([shown])
   })
 
+  it('has ancestors up to the leader of its session, also without a terminal', () => {
+    const at = (session: number, pid: number, command: string) => ({ ...one(pid, command, '?'), session })
+    const leader = at(40, 40, 'bash cleanup.sh --all')
+    const above = [at(20, 30, 'sandbox --env {"A":"hunter2"}'), at(20, 20, 'other --env 2')]
+    const ofSession = { ...killer, tty: '?', session: 40 }
+    expect(publishedKiller({ ...ofSession, ancestors: [leader, ...above] }).ancestors).toEqual([leader])
+    expect(publishedKiller({ ...ofSession, session: 50, ancestors: above }).ancestors).toEqual([])
+    const manager = at(5, 5, '/usr/lib/systemd/systemd --user')
+    expect(publishedKiller({ ...ofSession, ancestors: [leader, manager] }).ancestors).toEqual([
+      leader,
+      { ...manager, command: '/usr/lib/systemd/systemd' },
+    ])
+  })
+
   it('of another user or pid 1 has no ancestors', () => {
     for (const next of [one(40, 'sudo --secret', 'pts/3', 'root'), one(1, 'init')])
       expect(publishedKiller({ ...killer, ancestors: [next] }).ancestors).toEqual([])
