@@ -1,10 +1,11 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { asyncCleanups, run, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { expect, it } from 'vitest'
-import { type Home, homes, jsonLines } from './support.ts'
+import { type Home, homes, jsonLines, MAIN } from './support.ts'
 
 const newHome = homes()
 const track = asyncCleanups()
@@ -75,6 +76,43 @@ it('notify list says where notifications go, what is sent, and that none is sent
   expect((await home.iapeer('notify', 'list')).stdout).toContain('the channels of the running daemon')
   await home.iapeer('daemon', 'stop')
 })
+
+const RECIPES = [
+  ...readFileSync(new URL('../../../docs/notifications.md', import.meta.url), 'utf8').matchAll(
+    /^```sh\n([\s\S]*?)^```$/gm,
+  ),
+].map(([, text = '']) => text)
+
+it('the commands of docs/notifications.md are accepted, and their channels have the stated formats', async () => {
+  const home = newHome()
+  const commands = RECIPES.flatMap((text) => text.split('\n')).filter((line) => line.startsWith('iapeer '))
+  expect(commands.length).toBeGreaterThanOrEqual(6)
+  const formats: string[] = []
+  for (const command of commands) {
+    const own = `${process.execPath} ${MAIN} ${command.slice('iapeer '.length)}`
+    const { exitCode, stderr } = await run('sh', ['-c', own], { env: home.env })
+    expect([command, exitCode, stderr]).toEqual([command, 0, ''])
+    if (!command.includes('notify.urls')) continue
+    const listed = jsonLines((await home.iapeer('notify', 'list', '--json')).stdout)[0]
+    formats.push(/\((\w+)\)/.exec(JSON.stringify(listed?.['channels']))?.[1] ?? '')
+  }
+  expect(formats).toEqual(['ntfy', 'ntfy', 'slack', 'discord', 'telegram'])
+}, 60_000)
+
+it.skipIf(spawnSync('jq', ['--version']).status !== 0)(
+  'the hook of docs/notifications.md writes a line',
+  async () => {
+    const home = newHome()
+    const script = RECIPES.find((text) => text.startsWith('#!/bin/sh'))
+    mkdirSync(join(home.root, 'hooks'), { recursive: true })
+    writeFileSync(join(home.root, 'hooks', 'on-death'), script ?? '', { mode: 0o700 })
+    const tested = await home.iapeerWith({ HOME: home.path }, 'notify', 'test', 'hook')
+    expect([tested.exitCode, tested.stderr]).toEqual([0, ''])
+    expect(readFileSync(join(home.path, 'iapeer-notifications.log'), 'utf8')).toBe(
+      'death: command-sample: this is a test of iapeer notify; nothing has died nothing to do\n',
+    )
+  },
+)
 
 it('a bad address is refused by config set, and without showing it', async () => {
   const home = newHome()
