@@ -106,8 +106,8 @@ export class Notices {
   }
 
   /**
-   * Notifies the running peers that an earlier notification was about, and that have run for the window of a crash loop since,
-   * whoever started them.
+   * Notifies the running peers that an earlier notification was about, and that have run for the window of a crash loop since (a restart of the daemon,
+   * or a start by a person).
    */
   async recovered(running: Iterable<PeerSession>, nowMs: number): Promise<void> {
     const { settings, troubles } = this.#options
