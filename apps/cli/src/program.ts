@@ -1,7 +1,7 @@
 import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
 import { commandLineError, noSuchCommand } from './command-errors.ts'
-import { COMMAND_GROUPS, PARENTS, USAGES } from './commands/command-list.ts'
+import { ALONE, COMMAND_GROUPS, PARENTS, USAGES } from './commands/command-list.ts'
 import type { Usage } from './define-command.ts'
 import { print } from './output.ts'
 import { version } from './version.ts'
@@ -42,15 +42,17 @@ function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): 
   }
 }
 
-/** Adds the command of the first of two words; without a second word it prints its help and exits with 2. */
+/** Adds the command of the first of two words; without a second word it runs what {@link ALONE} has, or prints its help and exits with 2. */
 function addParent(program: Command, name: string): Command {
   const parent = program.command(name).description(PARENTS[name] ?? '')
   return parent
     .usage('[options] [command]')
     .allowExcessArguments()
-    .action((_options, { args: [word] }: Command) => {
-      if (word === undefined) parent.help({ error: true })
-      else throw noSuchCommand(parent, word)
+    .action(async (_options, { args: [word] }: Command) => {
+      if (word !== undefined) throw noSuchCommand(parent, word)
+      const alone = ALONE[name]
+      if (alone === undefined) parent.help({ error: true })
+      else await (await alone()).default.run({ args: [], options: {} })
     })
 }
 

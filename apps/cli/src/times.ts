@@ -39,3 +39,14 @@ export function clockText(iso: string, { utc, nowMs = Date.now() }: TimeOptions 
   const text = localTime(iso)
   return text.slice(0, 10) === localTime(new Date(nowMs).toISOString()).slice(0, 10) ? text.slice(11) : text
 }
+
+/**
+ * Returns a time of which only the earliest and the latest possible moment are known: `5 h to 3 min ago`, or
+ * `2026-06-10 15:42:07 to 15:50:01 UTC` with `utc`.
+ */
+export function bracketText(fromIso: string, toIso: string, options: TimeOptions = {}): string {
+  const [from, to] = [ageText(fromIso, options), ageText(toIso, options)]
+  if (options.utc !== true) return from === to ? `${to} ago` : `${from} to ${to} ago`
+  const isSameDay = from.slice(0, 10) === to.slice(0, 10)
+  return `${from.replace(/ UTC$/, '')} to ${isSameDay ? to.slice(11) : to}`
+}

@@ -269,6 +269,32 @@ describe('iapeer deaths', () => {
     expect((await home.iapeer('autopsy', id ?? '')).stdout).toMatch(/^command-bob: .*exit code 3/)
   })
 
+  it('a death that no recorder saw has the two times between which it happened, and any other one has one', async () => {
+    const home = newHome()
+    const ago = (minutes: number) => new Date(Date.now() - minutes * 60_500).toISOString()
+    const lost = (name: string, seenAlive: string, ts: string) =>
+      `ts=${ts} ev=server-exit identity=claude-${name} gen=${'0'.repeat(15)}${name.length} server_pid=801 wait_rc=unknown cause=recorder-lost mode=none seen_alive=${seenAlive} recorder=none forensics=/r/x.txt\n`
+    const lines = [lost('a', ago(300), ago(3)), lost('bb', ago(3), ago(3)), lost('ccc', ago(200), ago(190))]
+    put(home, 'sigkill-nothing-else', { ts: ago(2) })
+    appendFileSync(join(home.root, 'logs', 'iapeer', 'exits.log'), lines.join(''))
+    const { stdout } = await home.iapeer('deaths')
+    expect(stdout).toMatch(/^5 h to 3 min ago +claude-a +recorder-lost /m)
+    expect(stdout).toMatch(/^3 min ago +claude-bb +recorder-lost /m)
+    expect(stdout).toMatch(/^3 h ago +claude-ccc +recorder-lost /m)
+    expect(stdout).toMatch(/^2 min ago +claude-bob +killed-by-signal /m)
+    expectToFit(stdout)
+    const utc = (await home.iapeer('deaths', '--utc')).stdout
+    expect(utc).toMatch(
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d to (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC +claude-a /m,
+    )
+    const found = objects((await home.iapeer('deaths', '--json')).stdout)
+    expect(found).toHaveLength(4)
+    expect(found).toContainEqual(
+      expect.objectContaining({ identity: 'claude-a', seenAlive: lines[0]?.match(/seen_alive=(\S+)/)?.[1] }),
+    )
+    expect(found).toContainEqual(expect.not.objectContaining({ seenAlive: expect.anything() }))
+  })
+
   it('selects by verdict, by peer and by time', async () => {
     const home = threeDeaths()
     const found = async (...args: string[]) =>

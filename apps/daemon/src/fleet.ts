@@ -1,4 +1,4 @@
-import type { DeathQuery, DeathReport, DeathView } from '@iapeer/lifecycle/deaths'
+import type { DeathQuery, DeathReport, DeathView, LastDeliveries } from '@iapeer/lifecycle/deaths'
 import type { PeerView } from '@iapeer/lifecycle/fleet'
 import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
 import type { Action, Answer, Received } from '@iapeer/protocol/routes'
@@ -43,10 +43,10 @@ export interface Supervisor {
 export interface FleetHealth {
   /** The number of recorders by state. */
   readonly canaries: Readonly<Record<string, number>>
-  /** The reasons why deaths cannot be recorded: a full disk, a directory that cannot be used. */
+  /** What keeps the daemon from its work: a full disk, a directory that cannot be used, an invalid `config.toml`. */
   readonly problems: readonly { readonly id: string; readonly what: string; readonly where?: string }[]
-  /** Where notifications go, without secrets. */
-  readonly notifications: readonly { readonly name: string; readonly where: string }[]
+  /** Where notifications go, without secrets, and the last deliveries there. */
+  readonly notifications: readonly (LastDeliveries & { readonly name: string; readonly where: string })[]
   readonly supervisor?: SupervisorStats | undefined
 }
 

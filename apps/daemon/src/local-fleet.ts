@@ -2,7 +2,7 @@ import { listCanaries } from '@iapeer/canary'
 import { toRuntime } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { examineRecordDirectories } from '@iapeer/host'
-import { channelsOf, deathView, deathViews } from '@iapeer/lifecycle/deaths'
+import { channelsOf, deathView, deathViews, lastDeliveries } from '@iapeer/lifecycle/deaths'
 import {
   fleetView,
   type NamedPeer,
@@ -26,6 +26,8 @@ export interface LocalFleetOptions {
   readonly supervisor: Supervisor
   /** The environment of the daemon, which says where notifications go. */
   readonly env: NodeJS.ProcessEnv
+  /** Further problems of the daemon. @default none */
+  readonly problems?: (() => FleetHealth['problems']) | undefined
 }
 
 async function canariesOf(root: string): Promise<FleetHealth['canaries']> {
@@ -43,14 +45,16 @@ export const problemsOf = async (root: string): Promise<FleetHealth['problems']>
 
 async function healthOf(
   root: string,
-  { supervisor, env }: Pick<LocalFleetOptions, 'supervisor' | 'env'>,
+  { supervisor, env, problems: further }: Omit<LocalFleetOptions, 'events'>,
 ): Promise<FleetHealth> {
-  const [canaries, problems, channels] = await Promise.all([
+  const [canaries, ofRecords, channels, last] = await Promise.all([
     canariesOf(root),
     problemsOf(root),
     channelsOf(root, env),
+    lastDeliveries(root),
   ])
-  const notifications = channels.map(({ name, where }) => ({ name, where }))
+  const problems = [...ofRecords, ...(further?.() ?? [])]
+  const notifications = channels.map(({ name, where }) => ({ name, where, ...last.get(name) }))
   return { canaries, problems, notifications, supervisor: supervisor.stats() }
 }
 
@@ -122,7 +126,8 @@ const ACTIONS: Actions = {
 }
 
 /** Creates the operations on the fleet of a root on this host. */
-export function createLocalFleet(root: string, { events, supervisor, env }: LocalFleetOptions): Fleet {
+export function createLocalFleet(root: string, options: LocalFleetOptions): Fleet {
+  const { events } = options
   const context = { root, launches: new Launches() }
   return {
     list: () => fleetView(root),
@@ -132,6 +137,6 @@ export function createLocalFleet(root: string, { events, supervisor, env }: Loca
     events,
     act: async (action, name, body) => ACTIONS[action](context, await peerNamed(root, name), body),
     canaries: () => canariesOf(root),
-    health: () => healthOf(root, { supervisor, env }),
+    health: () => healthOf(root, options),
   }
 }

@@ -75,6 +75,11 @@ export const PARENTS: Readonly<Record<string, string>> = {
   service: 'run the daemon under systemd or launchd, as your user',
 }
 
+/** What a first word does without a second. @default print its help */
+export const ALONE: Readonly<Record<string, Load>> = {
+  notify: () => import('./notify/notify-list.ts'),
+}
+
 /**
  * The texts and option names of every command, so that help and completion load no command. Generated from the command files by
  * `npx vitest run test/commands.test.ts -u` in this package; a test checks that it is current.

@@ -27,10 +27,10 @@ export type DaemonStatus =
       readonly health: DaemonHealth['status']
       /** When it last checked all peers: ISO-8601 UTC; absent before the first sweep. */
       readonly lastSweepAt?: string
-      /** The reasons why deaths cannot be recorded, one line each. */
+      /** What keeps it from its work, one line each. */
       readonly problems: readonly string[]
-      /** Where it sends notifications, without secrets; absent where an earlier daemon does not say. */
-      readonly notifications?: readonly { readonly name: string; readonly where: string }[]
+      /** Where it sends notifications, without secrets, and the last deliveries; absent where an earlier daemon does not say. */
+      readonly notifications?: NonNullable<DaemonHealth['notifications']>
     }
 
 async function holderOf(root: string): Promise<LockHolder | undefined> {

@@ -15,7 +15,13 @@ function notificationLines({ notifications }: Extract<DaemonStatus, { state: 'ru
   if (notifications.length === 0)
     return ['  no notification is sent: no channel is set up (iapeer notify list)']
   const all = notifications.map(({ name, where }) => `${name}: ${plain(where)}`)
-  return [`  notifications go to ${all.join('; ')}`]
+  const failed = notifications.flatMap(({ name, deliveredAt, failure }) => {
+    if (failure === undefined) return []
+    const isOver = deliveredAt !== undefined && deliveredAt >= failure.at
+    const text = `the last failure of ${name} was at ${localTime(failure.at)}: ${plain(failure.why)}`
+    return [isOver ? `  ${text}; it works again` : `  ${paint('red', '!')} ${text}`]
+  })
+  return [`  notifications go to ${all.join('; ')}`, ...failed]
 }
 
 interface RunningOptions extends TimeOptions {

@@ -2,7 +2,7 @@ import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
 import { cut } from '../../cut.ts'
 import { paint } from '../../output.ts'
 import { firstFitting, table, tableWidth, widthOf } from '../../table.ts'
-import { clockText, type TimeOptions, timeText } from '../../times.ts'
+import { bracketText, clockText, type TimeOptions, timeText } from '../../times.ts'
 import { shortId } from './find-death.ts'
 
 /** How deaths are printed. */
@@ -18,10 +18,13 @@ interface Column {
 
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
 
-const WHEN: Column = {
-  head: 'WHEN',
-  cell: ({ record }, options) => (options.follow === true ? clockText : timeText)(record.ts, options),
+/** Returns the time of a death; if no recorder saw it, the two times between which the peer died. */
+function whenText({ ts, seenAlive }: JudgedDeath['record'], options: DeathTableOptions): string {
+  if (seenAlive !== undefined) return bracketText(seenAlive, ts, options)
+  return (options.follow === true ? clockText : timeText)(ts, options)
 }
+
+const WHEN: Column = { head: 'WHEN', cell: ({ record }, options) => whenText(record, options) }
 const IDENTITY: Column = { head: 'IDENTITY', cell: ({ record }) => record.identity }
 const VERDICT: Column = { head: 'VERDICT', cell: ({ judged }) => judged.verdict }
 const CERTAINTY: Column = {
