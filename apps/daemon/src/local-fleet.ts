@@ -4,10 +4,10 @@ import { rootRecordLocation } from '@iapeer/core/paths'
 import { examineRecordDirectories } from '@iapeer/host'
 import { channelsOf, deathView, deathViews } from '@iapeer/lifecycle/deaths'
 import {
-  fleetView,
+  fleetStatus,
   type NamedPeer,
   peerNamed,
-  peerView,
+  peerStatus,
   refreshNamed,
   renewNamed,
   resetNamed,
@@ -106,8 +106,8 @@ const ACTIONS: Actions = {
 /** Creates the operations on the fleet of a root on this host. */
 export function createLocalFleet(root: string, { events, supervisor, env }: LocalFleetOptions): Fleet {
   return {
-    list: () => fleetView(root),
-    peer: (name) => peerView(root, name),
+    list: () => fleetStatus(root),
+    peer: (name) => peerStatus(root, name),
     deaths: (query) => deathViews(root, query),
     death: (id) => deathView(root, id),
     events,

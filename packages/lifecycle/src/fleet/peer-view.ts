@@ -14,6 +14,7 @@ import {
   statusesOf,
 } from '../sessions/index.ts'
 import { usableSettings } from '../supervise/index.ts'
+import { isSupervised } from './is-supervised.ts'
 import { peerNamed } from './named.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
 
@@ -48,6 +49,8 @@ export interface PeerView {
   readonly screen?: string | undefined
   /** When not running: the time of its planned start, ISO-8601 UTC; absent once that time has passed. */
   readonly nextStartAt?: string | undefined
+  /** Whether its start is planned or overdue, and no daemon is running that would start it; absent otherwise. */
+  readonly awaitsDaemon?: true | undefined
   /** The number of restarts in a row without a healthy session in between; absent for 0. */
   readonly restarts?: number | undefined
   /** The id of its last recorded death. */
@@ -63,7 +66,11 @@ export interface PeerView {
 interface Current extends PeerStatus {
   readonly identity: Identity
   readonly nextStartAt: string | undefined
+  /** Whether a daemon would start it now or later. */
+  readonly isPlanned: boolean
 }
+
+const isPlanned = ({ state, tally }: PeerStatus): boolean => isIdleState(state) && tally.startAt !== undefined
 
 /** Returns when a peer is planned to start; undefined once that time has passed. */
 function nextStartOf({ state, tally }: PeerStatus): string | undefined {
@@ -83,7 +90,7 @@ async function currentStatuses(root: string, entries: readonly PeerEntry[]): Pro
   const nextOf = (identity: Identity): Current => {
     const { value: status } = statuses.next()
     if (status === undefined) throw new RangeError(`no status of ${identity}`)
-    return { ...status, identity, nextStartAt: nextStartOf(status) }
+    return { ...status, identity, nextStartAt: nextStartOf(status), isPlanned: isPlanned(status) }
   }
   return identities.map(([own, ...others]) => currentOf([nextOf(own), ...others.map(nextOf)]))
 }
@@ -171,10 +178,25 @@ async function permissionFields({ home, defaultRuntime }: PeerEntry): Promise<Pa
   return read().catch((error: unknown) => ignoreUnreadable(error) ?? {})
 }
 
+/** What is read once for all peers. */
+interface Circumstances {
+  readonly recording: Recording | undefined
+  readonly supervised: boolean
+}
+
+/** Reads what all views need. Whether a daemon is running matters only to a planned start. */
+async function circumstancesOf(root: string, currents: readonly Current[]): Promise<Circumstances> {
+  const [recording, supervised] = await Promise.all([
+    readRecording(root),
+    currents.some((one) => one.isPlanned) ? isSupervised(root) : true,
+  ])
+  return { recording, supervised }
+}
+
 async function viewOf(
   root: string,
   entry: PeerEntry,
-  { current, recording }: { readonly current: Current; readonly recording: Recording | undefined },
+  { current, recording, supervised }: Circumstances & { readonly current: Current },
 ): Promise<PeerView> {
   const { identity } = current
   const [since, permissions] = await Promise.all([sinceOf(root, current), permissionFields(entry)])
@@ -184,18 +206,20 @@ async function viewOf(
     identity,
     ...sessionFields(current, recording),
     ...tallyFields(current),
+    ...(current.isPlanned && !supervised ? { awaitsDaemon: true } : {}),
     ...(since === undefined ? {} : { since }),
   }
 }
 
 /** Returns a view of every peer, in the order of `listPeers`. @throws as `listPeers` */
 export async function fleetView(root: string): Promise<PeerView[]> {
-  const [entries, recording] = await Promise.all([listPeers(root), readRecording(root)])
+  const entries = await listPeers(root)
   const statuses = await currentStatuses(root, entries)
+  const circumstances = await circumstancesOf(root, statuses)
   return Promise.all(
     entries.flatMap((entry, at) => {
       const current = statuses[at]
-      return current === undefined ? [] : [viewOf(root, entry, { current, recording })]
+      return current === undefined ? [] : [viewOf(root, entry, { current, ...circumstances })]
     }),
   )
 }
@@ -205,5 +229,5 @@ export async function peerView(root: string, name: string): Promise<PeerView> {
   const { entry } = await peerNamed(root, name)
   const [current] = await currentStatuses(root, [entry])
   if (current === undefined) throw new RangeError(`no status of ${name}`)
-  return viewOf(root, entry, { current, recording: await readRecording(root) })
+  return viewOf(root, entry, { current, ...(await circumstancesOf(root, [current])) })
 }

@@ -1,15 +1,9 @@
-import { daemonPaths } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
-import { readLockHolder } from '@iapeer/core/storage'
 import { finishSessions } from '../reap/index.ts'
 import { listSessions, type PeerSession } from '../sessions/index.ts'
 import { policyOf, settleAndPlan, usableSettings } from '../supervise/index.ts'
+import { isSupervised } from './is-supervised.ts'
 import { finishRename } from './rename.ts'
-
-async function isSupervised(root: string): Promise<boolean> {
-  const holder = await readLockHolder(daemonPaths(root).lock)
-  return holder !== undefined && holder.liveness !== 'gone'
-}
 
 async function endedSessions(root: string): Promise<PeerSession[]> {
   const sessions = await listSessions(root)
