@@ -13,9 +13,7 @@ import {
   type PeerStatus,
   statusesOf,
 } from '../sessions/index.ts'
-import { usableSettings } from '../supervise/index.ts'
 import { isSupervised } from './is-supervised.ts'
-import { peerNamed } from './named.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
 
 /** A peer and its state, as `iapeer list --json` prints it. Unknown fields are absent. */
@@ -120,17 +118,19 @@ async function sinceOf(
   return state === 'crash-loop' ? tally.loopSince : tally.endings.at(-1)?.ts
 }
 
-function loopOf({ state, tally }: Current): PeerView['loop'] {
+async function loopOf({ state, tally }: Current): Promise<PeerView['loop']> {
   if (state !== 'crash-loop' || tally.loopSince === undefined) return undefined
+  // The supervisor is a lot of code, and few peers are in a crash loop.
+  const { usableSettings } = await import('../supervise/index.ts')
   const withinSecs = usableSettings(process.env).crashloopWindowSecs
   const deaths = countedCrashes(tally, new Date(tally.loopSince), withinSecs)
   return deaths === 0 ? undefined : { deaths, withinSecs }
 }
 
-function tallyFields(current: Current): Partial<PeerView> {
+async function tallyFields(current: Current): Promise<Partial<PeerView>> {
   const { tally, identity, nextStartAt } = current
   const last = tally.endings.findLast((one) => one.death)
-  const loop = loopOf(current)
+  const loop = await loopOf(current)
   return {
     ...(tally.lastEnd === undefined ? {} : { lastEnd: tally.lastEnd }),
     ...(loop === undefined ? {} : { loop }),
@@ -205,7 +205,7 @@ async function viewOf(
     ...permissions,
     identity,
     ...sessionFields(current, recording),
-    ...tallyFields(current),
+    ...(await tallyFields(current)),
     ...(current.isPlanned && !supervised ? { awaitsDaemon: true } : {}),
     ...(since === undefined ? {} : { since }),
   }
@@ -226,6 +226,8 @@ export async function fleetView(root: string): Promise<PeerView[]> {
 
 /** Returns a view of one peer, by its name or one of its identities. @throws IapeerError `no-such-peer` */
 export async function peerView(root: string, name: string): Promise<PeerView> {
+  // A list needs no names, and the code that finds one can finish a rename.
+  const { peerNamed } = await import('./named.ts')
   const { entry } = await peerNamed(root, name)
   const [current] = await currentStatuses(root, [entry])
   if (current === undefined) throw new RangeError(`no status of ${name}`)

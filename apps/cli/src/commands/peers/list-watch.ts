@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { endCursor, followEvents } from '@iapeer/lifecycle/eventlog'
-import { type PeerStatusView, recordingProblem } from '@iapeer/lifecycle/fleet'
+import { type PeerStatusView, recordingProblem } from '@iapeer/lifecycle/fleet/status'
 import { usageError } from '../../exit-code.ts'
 import { itemColumns } from '../../live-view/frame.ts'
 import { pageLines, resultText, runCommand, runCommandInTerminal } from '../../live-view/key-program.ts'

@@ -6,7 +6,7 @@ import {
   type ShownState,
   type ShownWord,
   shownText,
-} from '@iapeer/lifecycle/fleet'
+} from '@iapeer/lifecycle/fleet/status'
 import { paint, plain } from '../../output.ts'
 import { table, widthOf } from '../../table.ts'
 import { ageText, type TimeOptions, timeText } from '../../times.ts'
