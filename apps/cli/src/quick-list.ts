@@ -5,7 +5,11 @@ import { prepareProcess } from './command-process.ts'
 import list from './commands/peers/list.ts'
 import { exitCodeOf, explain } from './exit-code.ts'
 
-const OPTIONS = { json: { type: 'boolean' }, utc: { type: 'boolean' } } as const
+const OPTIONS = {
+  json: { type: 'boolean' },
+  utc: { type: 'boolean' },
+  watch: { type: 'boolean', short: 'w' },
+} as const
 
 /** Returns the options; undefined for any other command line, also a wrong one. */
 function optionsOf(words: readonly string[]): Readonly<Record<string, boolean>> | undefined {
@@ -20,7 +24,7 @@ function optionsOf(words: readonly string[]): Readonly<Record<string, boolean>> 
 /**
  * Runs `iapeer list` without the code that other commands and the help need.
  * @param words the words after the name of the command
- * @returns false if nothing was done, because the words need the whole command line: help, an error, `--watch`
+ * @returns false if nothing was done, because the words need the whole command line: help, or an error
  */
 export async function runList(words: readonly string[]): Promise<boolean> {
   const options = optionsOf(words)
