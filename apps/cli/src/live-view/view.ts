@@ -1,5 +1,5 @@
 /** An item of a live view: one row. */
-export interface Item {
+interface Item {
   /** What the selection and the commands refer to. */
   readonly id: string
   readonly line: string
