@@ -1,6 +1,5 @@
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { EXIT, exitCodeOf as exitCodeOfCode } from '@iapeer/core/errors/catalogue'
-import { CommanderError } from 'commander'
 
 export { EXIT }
 
@@ -11,7 +10,6 @@ export function usageError(message: string, hint: string): IapeerError {
 
 /** Returns the exit code of a command that fails with this error. */
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   return isIapeerError(error) ? exitCodeOfCode(error.code) : EXIT.failed
 }
 

@@ -152,8 +152,7 @@ export function buildProgram(peers: readonly string[] = [], words: readonly stri
 
   program.hook('preAction', async (_program, command) => {
     if (command.name() === 'complete') return
-    await (await import('./config-file.ts')).applyConfigFile(command.parent?.name() !== 'config')
-    await (await import('./commands/deaths/death-reminder.ts')).printNewDeaths()
+    await (await import('./before-command.ts')).beforeCommand(command.parent?.name() !== 'config')
   })
   addCommands(program)
   program.commandsGroup('Other:')

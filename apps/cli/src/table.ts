@@ -1,12 +1,28 @@
+import { createRequire } from 'node:module'
 import { stripVTControlCharacters } from 'node:util'
-import stringWidth from 'string-width'
+
+type StringWidth = (text: string) => number
+
+/** Text of characters that have one column each: ASCII, and the glyphs of this program. */
+const SIMPLE = /^[ -~●○✕✓…└]*$/
+
+let loaded: StringWidth | undefined
+
+/** Loads the library that measures other characters; most commands do not need it, and loading it takes 10 ms. */
+function stringWidth(text: string): number {
+  if (loaded === undefined) {
+    const library: { readonly default: StringWidth } = createRequire(import.meta.url)('string-width')
+    loaded = library.default
+  }
+  return loaded(text)
+}
 
 export const isPrintableAscii = (text: string): boolean => /^[ -~]*$/.test(text)
 
-/** Returns the width of a text in columns. Plain ASCII is counted directly, because measuring other characters is slow. */
+/** Returns the width of a text in columns. Simple text is counted directly, because measuring other characters is slow. */
 export function widthOf(text: string): number {
   const bare = stripVTControlCharacters(text)
-  return isPrintableAscii(bare) ? bare.length : stringWidth(bare)
+  return SIMPLE.test(bare) ? bare.length : stringWidth(bare)
 }
 
 /** Formats rows as columns, each as wide as its widest cell and two blanks apart; the last column is not padded. */

@@ -1,5 +1,5 @@
 import type { DeathQuery, DeathReport, DeathView, LastDeliveries } from '@iapeer/lifecycle/deaths'
-import type { PeerView } from '@iapeer/lifecycle/fleet'
+import type { PeerStatusView } from '@iapeer/lifecycle/fleet'
 import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
 import type { Action, Answer, Received } from '@iapeer/protocol/routes'
 
@@ -52,8 +52,8 @@ export interface FleetHealth {
 
 /** The operations that the API offers on a fleet. They throw `IapeerError`s; the code decides the HTTP status. */
 export interface Fleet {
-  list(): Promise<readonly PeerView[]>
-  peer(name: string): Promise<PeerView>
+  list(): Promise<readonly PeerStatusView[]>
+  peer(name: string): Promise<PeerStatusView>
   deaths(query: DeathQuery): Promise<readonly DeathView[]>
   death(id: string): Promise<DeathReport>
   readonly events: EventSource

@@ -4,10 +4,10 @@ import { rootRecordLocation } from '@iapeer/core/paths'
 import { examineRecordDirectories } from '@iapeer/host'
 import { channelsOf, deathView, deathViews, lastDeliveries } from '@iapeer/lifecycle/deaths'
 import {
-  fleetView,
+  fleetStatus,
   type NamedPeer,
   peerNamed,
-  peerView,
+  peerStatus,
   refreshNamed,
   renewNamed,
   resetNamed,
@@ -130,8 +130,8 @@ export function createLocalFleet(root: string, options: LocalFleetOptions): Flee
   const { events } = options
   const context = { root, launches: new Launches() }
   return {
-    list: () => fleetView(root),
-    peer: (name) => peerView(root, name),
+    list: () => fleetStatus(root),
+    peer: (name) => peerStatus(root, name),
     deaths: (query) => deathViews(root, query),
     death: (id) => deathView(root, id),
     events,

@@ -80,7 +80,7 @@ describe('the API, over the unix socket', () => {
       version: '0.1.0',
     })
     expect(checked(await ask(where, '/v1/fleet'), ANSWERS.Fleet).peers).toMatchObject([
-      { identity: 'command-bob', state: 'not-running' },
+      { identity: 'command-bob', state: 'not-running', shown: { word: 'new', isTrouble: false } },
     ])
     const startAt = new Date(Date.now() + 60_000).toISOString()
     const tally = join(root, 'state', 'lifecycle', 'command-bob.tally')
@@ -88,6 +88,7 @@ describe('the API, over the unix socket', () => {
     expect(checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)).toMatchObject({
       state: 'not-running',
       nextStartAt: startAt,
+      shown: { word: 'restarting' },
     })
     const started = checked(await post(where, '/v1/peers/bob/start'), ANSWERS.Result)
     expect(started).toMatchObject({

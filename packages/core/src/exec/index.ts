@@ -16,6 +16,7 @@ export {
   followProgram,
   type ProgramOptions,
   type ProgramResult,
+  runInTerminal,
   runProgram,
   startInBackground,
 } from './programs.ts'

@@ -36,6 +36,8 @@ export interface StateEvidence {
   readonly lastExit?: LastExit | undefined
   /** In how many milliseconds it is started again; undefined where no start is planned. */
   readonly startsInMs?: number | undefined
+  /** Whether it is to be started, and no daemon is running that would do it. */
+  readonly awaitsDaemon?: boolean | undefined
   /** The deaths that made the crash loop. */
   readonly loop?: { readonly deaths: number; readonly withinSecs: number } | undefined
   /** The name of the dialog that its launch waits at. */
@@ -63,6 +65,9 @@ export function exitText({ exitCode, signal, verdict, cause }: LastExit): string
 /** Returns a duration in seconds or, where it has no remainder, in minutes: `5 min`, `90 s`. */
 const windowText = (secs: number): string =>
   secs >= 60 && secs % 60 === 0 ? `${secs / 60} min` : `${secs} s`
+
+/** Why a peer is not restarted although its restart policy says so. */
+const NO_DAEMON = 'not restarted: no daemon'
 
 type WordAndDetail = readonly [word: ShownWord, detail?: string | undefined]
 
@@ -102,12 +107,17 @@ const WORDS = {
 
 /** Returns the state that a person sees. Pure: docs/states.md is the table of it. */
 export function shownState(evidence: StateEvidence): ShownState {
-  const { startsInMs, state } = evidence
-  const [word, detail]: WordAndDetail =
-    startsInMs === undefined
+  const { startsInMs, state, awaitsDaemon = false } = evidence
+  const [word, facts]: WordAndDetail =
+    startsInMs === undefined || awaitsDaemon
       ? WORDS[state](evidence)
       : ['restarting', `in ${Math.max(0, Math.ceil(startsInMs / 1_000))} s`]
-  return { word, ...(detail === undefined ? {} : { detail }), isTrouble: TROUBLE.has(word) }
+  const detail = awaitsDaemon ? [facts, NO_DAEMON].filter((one) => one !== undefined).join('; ') : facts
+  return {
+    word,
+    ...(detail === undefined ? {} : { detail }),
+    isTrouble: awaitsDaemon || TROUBLE.has(word),
+  }
 }
 
 /** Returns the state as one text: `restarting in 4 s`, `failed (exit 1)`. */

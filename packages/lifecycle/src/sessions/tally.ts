@@ -70,10 +70,11 @@ export interface Tally {
   readonly environment?: RecordedEnvironment | undefined
 }
 
-const EMPTY_TALLY: Tally = { endings: [], restarts: 0, topics: [] }
+export const EMPTY_TALLY: Tally = { endings: [], restarts: 0, topics: [] }
 
+export const tallyFileName = (identity: Identity): string => `${identity}.tally`
 const pathOf = (root: string, identity: Identity): string =>
-  join(rootLayout(root).lifecycleStateDir, `${identity}.tally`)
+  join(rootLayout(root).lifecycleStateDir, tallyFileName(identity))
 
 function parseEnding(value: unknown): SessionEnding[] {
   const { gen, ts, crash, death, incident, recordedAs } = fieldsOf(value)

@@ -92,8 +92,10 @@ async function readPeers(): Promise<readonly PeerView[]> {
 /** Prints the number of peers, and each peer whose start is planned. */
 function printPeers(peers: readonly PeerView[]): void {
   print(`${peers.length} peer${peers.length === 1 ? '' : 's'}: iapeer list`)
-  for (const peer of peers)
-    if (peer.nextStartAt !== undefined) print(`  ${peer.personality} is ${restartText(peer.nextStartAt)}`)
+  for (const { personality, awaitsDaemon, nextStartAt } of peers)
+    if (awaitsDaemon === true)
+      print(`  ${personality} is not restarted, because no daemon is running: iapeer daemon start`)
+    else if (nextStartAt !== undefined) print(`  ${personality} is ${restartText(nextStartAt)}`)
 }
 
 /** What a fleet has: its peers, the watched servers, and the deaths. */
