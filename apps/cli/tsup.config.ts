@@ -3,8 +3,9 @@ import { createRequire } from 'node:module'
 import { defineConfig } from 'tsup'
 import { appBuild } from '../../packages/dev/src/build.ts'
 
-/** Copies the daemon's program into this package: `dist/iapeerd.js`. */
-function copyDaemon(): void {
+/** Copies the completion script and the daemon's program into this package: `dist/completion.bash`, `dist/iapeerd.js`. */
+function copyPrograms(): void {
+  copyFileSync('assets/completion.bash', 'dist/completion.bash')
   const program = createRequire(import.meta.url).resolve('@iapeer/daemon/main')
   const text = readFileSync(program, 'utf8')
   writeFileSync(
@@ -14,4 +15,4 @@ function copyDaemon(): void {
   copyFileSync(`${program}.map`, 'dist/iapeerd.js.map')
 }
 
-export default defineConfig(appBuild({ main: 'src/main.ts' }, { afterBuild: copyDaemon }))
+export default defineConfig(appBuild({ main: 'src/main.ts' }, { afterBuild: copyPrograms }))

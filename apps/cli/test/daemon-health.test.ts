@@ -57,7 +57,7 @@ describe('a stalled daemon', () => {
     const status = await iapeer('daemon', 'status')
     expect(status).toMatchObject({ exitCode: 5, stderr: '' })
     expect(status.stdout).toMatch(
-      /^! the daemon is stalled: pid \d+, [\s\S]*last checked the peers at 2026-06-1[\s\S]*iapeer daemon stop, then iapeer daemon start/,
+      /^! the daemon is stalled: pid \d+, [\s\S]*last checked the peers at 2026-06-1[\s\S]*iapeer daemon restart/,
     )
     const json = await iapeer('daemon', 'status', '--json')
     expect(json.exitCode).toBe(5)

@@ -1,0 +1,40 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { readRegularFile } from '@iapeer/core/storage'
+
+/** Returns where `iapeer completion --help` tells a person to put the script of each shell. */
+export function completionPaths(env: NodeJS.ProcessEnv = process.env): Readonly<Record<string, string>> {
+  const home = homedir()
+  const data = env['XDG_DATA_HOME'] || join(home, '.local', 'share')
+  const config = env['XDG_CONFIG_HOME'] || join(home, '.config')
+  return {
+    bash: join(data, 'bash-completion', 'completions', 'iapeer'),
+    zsh: join(home, '.zfunc', '_iapeer'),
+    fish: join(config, 'fish', 'completions', 'iapeer.fish'),
+  }
+}
+
+/** The line by which each script says whose it is. */
+const MARK = /^# (bash|zsh|fish) completion for iapeer\b/m
+
+/** Returns the completion scripts of iapeer that are installed at those paths. */
+export async function completionFiles(env: NodeJS.ProcessEnv = process.env): Promise<string[]> {
+  const found: string[] = []
+  for (const path of Object.values(completionPaths(env)))
+    if (MARK.test((await readRegularFile(path))?.text ?? '')) found.push(path)
+  return found
+}
+
+const SHELL_FILES = ['.bashrc', '.bash_profile', '.profile', '.zshrc', join('.config', 'fish', 'config.fish')]
+
+/** Returns the lines of the person's shell files that load the completion: `<path>:<line>`. iapeer does not edit these files. */
+export async function completionLines(): Promise<string[]> {
+  const found: string[] = []
+  for (const name of SHELL_FILES) {
+    const path = join(homedir(), name)
+    const lines = ((await readRegularFile(path))?.text ?? '').split('\n')
+    for (const [at, line] of lines.entries())
+      if (/iapeer completion|completions\/iapeer|alias iapeer=/.test(line)) found.push(`${path}:${at + 1}`)
+  }
+  return found
+}
