@@ -33,7 +33,8 @@ __iapeer_complete() {
     done <<<"$(iapeer complete -- "${words[@]:1}" 2>/dev/null)"
     type compopt >/dev/null 2>&1 || return 0
     ((directive & 2)) && compopt -o nospace
-    ((directive & 4)) && compopt +o default
+    # Files are completed only for what looks like a path.
+    [[ $cur == */* || $cur == [.~]* ]] || { ((directive & 4)) && compopt +o default; }
     return 0
 }
 complete -o default -F __iapeer_complete iapeer

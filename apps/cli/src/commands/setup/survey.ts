@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { listPeers } from '@iapeer/core/registry'
 import { daemonStatus, serviceStatus, thisServiceSystem } from '@iapeer/host'
-import { activeIdentities, fleetView } from '@iapeer/lifecycle/fleet'
+import { activeIdentities, fleetView, settleFleet } from '@iapeer/lifecycle/fleet'
 import { isRunningState, listSessions, type PeerSession } from '@iapeer/lifecycle/sessions'
 import { type KeptWatch, listKeptWatches } from '@iapeer/lifecycle/supervise'
 import { recordLocation } from '../deaths/death-records.ts'
@@ -28,6 +28,8 @@ export interface Survey {
 
 async function surveyPeers(root: string) {
   if (!existsSync(root)) return { peers: [], sessions: [], watches: [], keptWatches: [], homes: [] }
+  // A session that has ended and is not settled yet would count as running.
+  await settleFleet(root)
   const active: ReadonlySet<string> = await activeIdentities(root)
   const fleet = await fleetView(root)
   const peers = fleet
@@ -45,7 +47,7 @@ async function surveyPeers(root: string) {
   }
 }
 
-/** Returns what iapeer runs and has installed. It changes nothing. */
+/** Returns what iapeer runs and has installed. Settles sessions that have ended, as reporting commands do. */
 export async function survey(root: string): Promise<Survey> {
   const { installed, foreign, otherRoot, path } = await serviceStatus(root, thisServiceSystem())
   const daemon = await daemonStatus(root)

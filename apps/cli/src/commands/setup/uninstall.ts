@@ -3,7 +3,7 @@ import { dismissCanary } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { stopDaemon, thisServiceSystem, uninstallService } from '@iapeer/host'
-import { settleFleet, stopNamed, stopStrays } from '@iapeer/lifecycle/fleet'
+import { stopNamed, stopStrays } from '@iapeer/lifecycle/fleet'
 import { forgetWatch } from '@iapeer/lifecycle/supervise'
 import { ask, canAsk, confirm } from '../../ask.ts'
 import type { OptionValues } from '../../command-spec.ts'
@@ -73,7 +73,6 @@ async function stopDaemonAndService(root: string, { service }: Survey): Promise<
 /** Stops peers, servers that no peer uses any more, and watches. @returns whether all are stopped; errors are printed */
 async function stopPeers(root: string, { peers, watches, keptWatches }: Survey): Promise<boolean> {
   let isDone = true
-  await settleFleet(root)
   for (const peer of peers)
     try {
       await stopNamed(root, peer, { by: 'iapeer uninstall', onLogFailure })

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import { relative } from 'node:path'
 import { isIapeerError } from '@iapeer/core/errors'
 import { canAsk, confirm } from '../../ask.ts'
 import { defineCommand } from '../../define-command.ts'
@@ -10,16 +11,15 @@ import {
   commandOnPath,
   inspectLauncher,
   installLauncher,
-  isOnPath,
   launcherPath,
   MAIN,
   shellQuoted,
 } from './launcher.ts'
 
 const NEXT = [
-  ['create bob -- top', 'create a peer: a name, a home directory, a program'],
-  ['start bob', 'start it in a tmux server of its own, and start the daemon'],
-  ['attach bob', 'attach to its terminal; detach with prefix d (C-b d)'],
+  ['create bob -- top', 'create a peer that runs top'],
+  ['start bob', 'start it, and the daemon'],
+  ['attach bob', 'attach to it; detach with prefix d (C-b d)'],
 ] as const
 
 /** Installs the launcher. @returns whether it is there; an error is printed, because everything else is done */
@@ -35,12 +35,12 @@ async function install(): Promise<boolean> {
   }
 }
 
-/** Returns how a person starts this program now: `iapeer`, the path of the launcher, or the program itself. */
+/** Returns how a person starts this program in the directory of `npm start`: `iapeer`, or the program itself. */
 function programName(isInstalled: boolean): string {
   const first = commandOnPath()
-  if (first !== undefined && [launcherPath(), MAIN].includes(realpathSync(first))) return 'iapeer'
-  if (!isInstalled) return `node ${shellQuoted(MAIN)}`
-  return isOnPath(launcherPath()) ? 'iapeer' : shellQuoted(launcherPath())
+  if (isInstalled || (first !== undefined && realpathSync(first) === realpathSync(MAIN))) return 'iapeer'
+  const path = relative(process.env['INIT_CWD'] ?? process.cwd(), MAIN)
+  return `node ${shellQuoted(path.startsWith('..') ? MAIN : path)}`
 }
 
 /** The end of `npm start`. Asks before it installs the launcher, and only on a terminal. */
