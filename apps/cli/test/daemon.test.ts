@@ -73,16 +73,18 @@ describe('iapeer daemon', () => {
     expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
   })
 
-  it.each([[['daemon']], [['daemon', 'restart']], [['daemon', 'start', 'now']], [['daemon', 'start', '-x']]])(
-    '%j exits with 2',
-    async (args) => {
-      expect((await newHome().iapeer(...args)).exitCode).toBe(2)
-    },
-  )
+  it.each([
+    [['daemon']],
+    [['daemon', 'restart', 'now']],
+    [['daemon', 'start', 'now']],
+    [['daemon', 'start', '-x']],
+  ])('%j exits with 2', async (args) => {
+    expect((await newHome().iapeer(...args)).exitCode).toBe(2)
+  })
 
   it.each(['daemon', 'service'])('an unknown command of %s is reported with a suggestion', async (parent) => {
     expect((await newHome().iapeer(parent, 'statsu')).stderr).toMatch(
-      /^error: unknown command 'statsu'\n\(Did you mean status\?\)/,
+      /^iapeer: no such command: (daemon|service) statsu\n {2}Did you mean status\?/,
     )
   })
 })
