@@ -83,8 +83,8 @@ describe('iapeer daemon', () => {
   })
 
   it.each(['daemon', 'service'])('an unknown command of %s is reported with a suggestion', async (parent) => {
-    expect((await newHome().iapeer(parent, 'statsu')).stderr).toMatch(
-      /^iapeer: no such command: (daemon|service) statsu\n {2}Did you mean status\?/,
+    expect((await newHome().iapeer(parent, 'statsu')).stderr).toBe(
+      `iapeer: no such command: ${parent} statsu\n  Did you mean status?\n  iapeer ${parent} --help lists the commands.\n`,
     )
   })
 })

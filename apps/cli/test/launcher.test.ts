@@ -51,7 +51,7 @@ describe('iapeer install', () => {
     })
     expect(statSync(path).mode & 0o777).toBe(0o755)
     expect(await launcher('version')).toMatchObject({ exitCode: 0, stdout: '0.1.0\n', stderr: '' })
-    const [ours, direct] = [await launcher('start', 'nobody'), await iapeer('start', 'nobody')]
+    const [ours, direct] = [await launcher('start', 'eve'), await iapeer('start', 'eve')]
     expect(ours).toEqual(direct)
     expect(ours.exitCode).toBe(4)
     expect((await launcher('daemon', 'status')).exitCode).toBe(3)

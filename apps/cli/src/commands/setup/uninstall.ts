@@ -26,15 +26,16 @@ const OPTIONS = {
 } as const
 type Options = OptionValues<typeof OPTIONS>
 
-const DETAILS = `Stops the daemon and, with --stop-peers, every peer and every watch; a tmux server
-that is only watched keeps running. Removes the service, ~/.local/bin/iapeer and
-the completion scripts, if iapeer made them. Keeps the profiles and homes of
-peers, config.toml, hooks, this program, and the records unless --delete-records
-is given. Prints what stays and how to remove it.
+const DETAILS = `Stops the daemon and, with --stop-peers, every peer and every watch; a tmux
+server that is only watched keeps running. Removes the service,
+~/.local/bin/iapeer and the completion scripts, if iapeer made them. Keeps the
+profiles and homes of peers, config.toml, hooks, this program, and the records
+unless --delete-records is given. Prints what stays and how to remove it.
 
 With --keep-peers the peers stay reachable (it prints how), and their deaths are
-still recorded. They are not restarted or suspended, no notification is sent, and
-a death that tmux misses is recorded by the next iapeer command only.
+still recorded. They are not restarted or suspended, no notification is sent,
+and a death that tmux misses is recorded by the next iapeer command only.
+
 Asks at a terminal. Without one, --stop-peers or --keep-peers is required.`
 
 /** Whether peers are stopped or kept; undefined if the person cancels. */
