@@ -49,7 +49,7 @@ export function addCompletion(program: Command, peers: readonly string[]): void 
   if (command === undefined) throw new Error('the completion library added no command')
   command.description('print the completion script for your shell').allowExcessArguments(false)
   const [shell] = command.registeredArguments
-  if (shell !== undefined) shell.description = 'bash, zsh or fish'
+  if (shell !== undefined) shell.description = 'the shell'
   shell?.choices(SHELLS)
   command.addHelpText('after', PLACES)
   command.action((name: (typeof SHELLS)[number]) => {

@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import { readRegularFile } from '@iapeer/core/storage'
 
 /** Returns where `iapeer completion --help` tells a person to put the script of each shell. */
-export function completionPaths(env: NodeJS.ProcessEnv = process.env): Readonly<Record<string, string>> {
+function completionPaths(env: NodeJS.ProcessEnv): readonly string[] {
   const home = homedir()
   const data = env['XDG_DATA_HOME'] || join(home, '.local', 'share')
   const config = env['XDG_CONFIG_HOME'] || join(home, '.config')
-  return {
-    bash: join(data, 'bash-completion', 'completions', 'iapeer'),
-    zsh: join(home, '.zfunc', '_iapeer'),
-    fish: join(config, 'fish', 'completions', 'iapeer.fish'),
-  }
+  return [
+    join(data, 'bash-completion', 'completions', 'iapeer'),
+    join(home, '.zfunc', '_iapeer'),
+    join(config, 'fish', 'completions', 'iapeer.fish'),
+  ]
 }
 
 /** The line by which each script says whose it is. */
@@ -20,7 +20,7 @@ const MARK = /^# (bash|zsh|fish) completion for iapeer\b/m
 /** Returns the completion scripts of iapeer that are installed at those paths. */
 export async function completionFiles(env: NodeJS.ProcessEnv = process.env): Promise<string[]> {
   const found: string[] = []
-  for (const path of Object.values(completionPaths(env)))
+  for (const path of completionPaths(env))
     if (MARK.test((await readRegularFile(path))?.text ?? '')) found.push(path)
   return found
 }
