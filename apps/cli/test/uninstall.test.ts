@@ -175,6 +175,16 @@ describe('iapeer uninstall', () => {
     expect(existsSync(at('.local', 'bin', 'iapeer'))).toBe(true)
   })
 
+  it('leaves files of other programs at the paths of the completion scripts', async () => {
+    const { ok, at } = newUser()
+    mkdirSync(at('.zfunc', '_iapeer'), { recursive: true })
+    mkdirSync(at('.config', 'fish', 'completions'), { recursive: true })
+    const file = at('.config', 'fish', 'completions', 'iapeer.fish')
+    writeFileSync(file, 'complete -c iapeer -a mine # fish completion for iapeer\n')
+    expect(await ok('uninstall', '--stop-peers')).not.toContain('removed')
+    expect([existsSync(file), existsSync(at('.zfunc', '_iapeer'))]).toEqual([true, true])
+  })
+
   it('can be repeated, also where iapeer was never used, and then writes nothing', async () => {
     const { ok, user, root } = newUser()
     for (const _time of [1, 2]) expect(await ok('uninstall', '--stop-peers')).toMatch(/^\nWhat stays:\n/)
