@@ -4,8 +4,9 @@ import { basename, extname } from 'node:path'
 import { build, defineConfig, type Options } from 'tsup'
 import { appBuild } from '../../packages/dev/src/build.ts'
 
-/** Copies the daemon's program into this package: `dist/iapeerd.js`. */
-function copyDaemon(): void {
+/** Copies the completion script and the daemon's program into this package: `dist/completion.bash`, `dist/iapeerd.js`. */
+function copyPrograms(): void {
+  copyFileSync('assets/completion.bash', 'dist/completion.bash')
   const program = createRequire(import.meta.url).resolve('@iapeer/daemon/main')
   const text = readFileSync(program, 'utf8')
   writeFileSync(
@@ -69,7 +70,7 @@ export default defineConfig(
     {
       external: ['./quick-list.js'],
       afterBuild: async () => {
-        copyDaemon()
+        copyPrograms()
         await buildQuickList()
       },
     },

@@ -1,7 +1,7 @@
-import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
 import { commandLineError, noSuchCommand } from './command-errors.ts'
 import { ALONE, COMMAND_GROUPS, PARENTS, USAGES } from './commands/command-list.ts'
+import { addCompletion } from './completion.ts'
 import type { Usage } from './define-command.ts'
 import { print } from './output.ts'
 import { version } from './version.ts'
@@ -29,18 +29,6 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
 /** The longest usage leaves 30 of 80 columns for the summaries; by default commander does not wrap in so few. */
 const MIN_WRAP_COLUMNS = 20
 const HELP_COLUMNS = Math.min(80, process.stdout.columns || 80)
-
-/** Completes the names of peers for every argument and option that takes one. */
-function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): void {
-  const offer = (complete: (value: string, description: string) => void): void => {
-    for (const name of peers) complete(name, 'peer')
-  }
-  for (const command of root.commands.values()) {
-    for (const argument of command.arguments.values()) if (argument.name === 'peer') argument.handler = offer
-    const option = command.options.get('peer')
-    if (option !== undefined) option.handler = offer
-  }
-}
 
 /** Adds the command of the first of two words; without a second word it runs what {@link ALONE} has, or prints its help and exits with 2. */
 function addParent(program: Command, name: string): Command {
@@ -79,6 +67,7 @@ function addCommand(program: Command, name: string, { summary, hidden, ...usage 
     else command.option(flags, help)
   }
   for (const alias of usage.aliases?.split(' ') ?? []) command.alias(alias)
+  if (usage.details !== undefined) command.addHelpText('after', `\n${usage.details}`)
   if (usage.exitCodes !== undefined) command.addHelpText('after', exitCodesText(usage.exitCodes))
   return command.allowExcessArguments(false)
 }
@@ -158,12 +147,7 @@ export function buildProgram(peers: readonly string[] = [], words: readonly stri
   program.commandsGroup('Other:')
   addHelpAndVersion(program)
 
-  completePeers(tab(program, { completionCommandName: 'completion' }), peers)
-  program.commands
-    .find((command) => command.name() === 'completion')
-    ?.description('print the completion script for your shell')
-  for (const command of program.commands)
-    if (command.name() === 'completion') command.allowExcessArguments(false)
+  addCompletion(program, peers)
   unifyErrors(program, words)
   return program
 }

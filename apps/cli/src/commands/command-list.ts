@@ -65,6 +65,11 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     'service status': () => import('./host/service-status.ts'),
     doctor: () => import('./host/doctor.ts'),
   },
+  'This program:': {
+    install: () => import('./setup/install.ts'),
+    uninstall: () => import('./setup/uninstall.ts'),
+    welcome: () => import('./setup/welcome.ts'),
+  },
 }
 
 /** The first words of commands of two words, with their summaries. */

@@ -93,7 +93,7 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
 
 /** What to do about a daemon that does not answer, or that is stalled. */
 export const DAEMON_RESTART_HINT =
-  'Look for the reason in iapeer daemon logs. Restart the daemon: iapeer daemon stop, then iapeer daemon start. The peers keep running.'
+  'Look for the reason in iapeer daemon logs. Restart the daemon: iapeer daemon restart. The peers keep running.'
 
 /** Returns the error in the line of JSON that `iapeerd --report` prints; undefined if it reports that it has started. */
 function reportOf(line: string): IapeerError | undefined {
