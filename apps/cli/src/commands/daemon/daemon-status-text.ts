@@ -10,7 +10,10 @@ export function daemonFault(status: DaemonStatus): 'stalled' | 'unresponsive' | 
 }
 
 /** Returns where the daemon sends notifications, as one line; none where an earlier daemon does not say. */
-function notificationLines({ notifications }: Extract<DaemonStatus, { state: 'running' }>): string[] {
+function notificationLines(
+  { notifications }: Extract<DaemonStatus, { state: 'running' }>,
+  times: TimeOptions,
+): string[] {
   if (notifications === undefined) return []
   if (notifications.length === 0)
     return ['  no notification is sent: no channel is set up (iapeer notify list)']
@@ -18,7 +21,7 @@ function notificationLines({ notifications }: Extract<DaemonStatus, { state: 'ru
   const failed = notifications.flatMap(({ name, deliveredAt, failure }) => {
     if (failure === undefined) return []
     const isOver = deliveredAt !== undefined && deliveredAt >= failure.at
-    const text = `the last failure of ${name} was at ${localTime(failure.at)}: ${plain(failure.why)}`
+    const text = `the last failure of ${name} was ${timeText(failure.at, times)}: ${plain(failure.why)}`
     return [isOver ? `  ${text}; it works again` : `  ${paint('red', '!')} ${text}`]
   })
   return [`  notifications go to ${all.join('; ')}`, ...failed]
@@ -34,7 +37,7 @@ function runningText(
 ): string {
   const { health, lastSweepAt, version, socketPath, problems } = status
   const lines = [`  ${homeShort(socketPath)}`, ...problems.map((one) => `  ${paint('red', '!')} ${one}`)]
-  lines.push(...notificationLines(status))
+  lines.push(...notificationLines(status, times))
   if (problems.length > 0) lines.push('  iapeer doctor explains what to do')
   if (health !== 'stalled')
     return [
