@@ -51,10 +51,22 @@ it('the hook posts the sample notification as a text', async () => {
     {
       text: [
         'claude-bob: the tmux server was killed by SIGKILL; who sent it is not known (confidence high)',
+        'restarting in 2 s, attempt 1 of 2',
+        'last line: Reading 12 files...',
         '• claude-bob: killed-by-signal, 2026-06-10T15:42:07.113Z (iapeer autopsy claude-bob)',
       ].join('\n'),
     },
   ])
+})
+
+it('the hook posts a notification that is about no death', async () => {
+  const { received, url } = await chat()
+  const summary = 'claude-bob has waited for a person for 5 min (trust)'
+  const blocked = { schemaVersion: 1, id: 'blocked-claude-bob-1', kind: 'blocked', summary, deaths: [] }
+  const next = 'it waits until you answer: iapeer attach'
+  for (const input of [blocked, { ...blocked, next }])
+    expect(await hook(JSON.stringify(input), { CHAT_WEBHOOK_URL: url })).toEqual({ exitCode: 0, stderr: '' })
+  expect(received.map((text) => JSON.parse(text).text)).toEqual([summary, `${summary}\n${next}`])
 })
 
 it('the hook fails where the chat refuses, where none is set, and where the input is not JSON; no address is printed', async () => {
@@ -84,6 +96,6 @@ it('a daemon runs the hook for a real death, and what it sends has the fields of
   server.kill('SIGKILL')
   await until('the notification', () => received.length > 0, 25_000)
   expect(JSON.parse(received[0] ?? '').text).toMatch(
-    /^command-bob: the tmux server was killed .*\(confidence high\)\n• command-bob: killed-by-signal, \S+Z \(iapeer autopsy command-bob\)$/,
+    /^command-bob: the tmux server was killed .*\(confidence high\)\nnot restarted: [^\n]*\n• command-bob: killed-by-signal, \S+Z \(iapeer autopsy command-bob\)$/,
   )
 }, 60_000)

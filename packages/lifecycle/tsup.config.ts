@@ -6,6 +6,7 @@ const DIRECTORIES = ['deaths', 'eventlog', 'fleet', 'launch', 'reap', 'runtimes'
 export default defineConfig(
   packageBuild({
     index: 'src/index.ts',
+    'fleet/status': 'src/fleet/status.ts',
     ...Object.fromEntries(DIRECTORIES.map((name) => [name, `src/${name}/index.ts`])),
   }),
 )

@@ -65,7 +65,9 @@ export interface CommandSpec<A, O> {
   readonly hidden?: true
   /** Other names of the command. */
   readonly aliases?: readonly string[]
-  /** The meaning of each exit code from 3 on. */
+  /** Printed in the help after the options; at most 80 columns wide. */
+  readonly details?: string
+  /** The meaning of each exit code from 3 on, and of a lower one that has another meaning than `ok`, `failed` or `usage`. */
   readonly exitCodes?: Readonly<Record<number, string>>
   readonly args?: A
   readonly options?: O

@@ -16,6 +16,8 @@ export interface Usage {
   readonly hidden?: boolean
   /** Other names of the command, separated by blanks. */
   readonly aliases?: string
+  /** Printed in the help after the options. */
+  readonly details?: string
   readonly exitCodes?: Readonly<Record<string, string>>
   readonly arguments: Readonly<Record<string, string>>
   readonly options: Readonly<Record<string, string>>
@@ -75,6 +77,7 @@ export function defineCommand({
   summary,
   hidden,
   aliases,
+  details,
   exitCodes,
   args: argumentSpecs = {},
   options: optionSpecs = {},
@@ -88,6 +91,7 @@ export function defineCommand({
       summary,
       ...(hidden === true ? { hidden } : {}),
       ...(aliases === undefined ? {} : { aliases: aliases.join(' ') }),
+      ...(details === undefined ? {} : { details }),
       ...(exitCodes === undefined ? {} : { exitCodes }),
       arguments: Object.fromEntries(args.map(([key, spec]) => [argumentLabel(key, spec), spec.help ?? ''])),
       options: Object.fromEntries(options.map(([key, spec]) => [optionFlags(key, spec), spec.help])),

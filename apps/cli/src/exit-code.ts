@@ -1,6 +1,5 @@
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { EXIT, exitCodeOf as exitCodeOfCode } from '@iapeer/core/errors/catalogue'
-import { CommanderError } from 'commander'
 
 export { EXIT }
 
@@ -11,7 +10,6 @@ export function usageError(message: string, hint: string): IapeerError {
 
 /** Returns the exit code of a command that fails with this error. */
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   return isIapeerError(error) ? exitCodeOfCode(error.code) : EXIT.failed
 }
 
@@ -28,11 +26,15 @@ const SYSTEM_HINTS: Readonly<Record<string, string>> = {
   ENOENT: 'Check that this directory still exists.',
 }
 
-/** Returns the text that is printed for an error: what is wrong, and what to do. */
-export function explain(error: unknown): string {
+/**
+ * Returns the text that is printed for an error: what is wrong, and what to do.
+ * @param peer the peer that it concerns, where the command handles several
+ */
+export function explain(error: unknown, peer?: string): string {
+  const subject = peer === undefined ? 'iapeer' : `iapeer: ${peer}`
   if (isIapeerError(error))
-    return `iapeer: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`
+    return `${subject}: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`
   const hint = SYSTEM_HINTS[errnoOf(error) ?? '']
   const message = error instanceof Error ? error.message : String(error)
-  return `iapeer: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`
+  return `${subject}: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`
 }

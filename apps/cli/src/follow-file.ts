@@ -37,6 +37,8 @@ async function isReplaced(path: string, { inode }: OpenedFile): Promise<boolean>
 }
 
 export interface PrintOptions {
+  /** Where to start, in bytes; a shorter file is printed from its start. @default 0 */
+  readonly from?: number
   /** Keeps printing, across rotations, until the reader of the standard output exits. */
   readonly follow: boolean
   /** Converts the next piece of the file for printing; `isLast` marks the last piece. */
@@ -70,6 +72,7 @@ export async function printFile(path: string, options: PrintOptions): Promise<bo
   const decoder = new StringDecoder('utf8')
   onReaderGone(() => process.exit(EXIT.ok))
   let opened = await openFile(path)
+  if (opened !== undefined) opened.position = options.from ?? 0
   if (!options.follow) {
     if (opened === undefined) return false
     await printToEnd(opened, decoder, options)

@@ -1,13 +1,23 @@
 import { EXIT } from './exit-code.ts'
 
 let launches: AbortController | undefined
+let isHeld = false
 
 /** Makes Ctrl-C exit this command. While the command starts peers, the first Ctrl-C aborts the launches, and the second one exits. */
 export function exitOnInterrupt(): void {
   process.on('SIGINT', () => {
+    if (isHeld) return
     if (launches === undefined || launches.signal.aborted) process.exit(EXIT.interrupted)
     launches.abort()
   })
+}
+
+/** Makes Ctrl-C act only on the other programs of the terminal, such as a pager. @returns a function that ends this */
+export function holdInterrupts(): () => void {
+  isHeld = true
+  return () => {
+    isHeld = false
+  }
 }
 
 /** Returns the signal of all launches of this command: Ctrl-C aborts it, and each launch then stops and removes what it started. */

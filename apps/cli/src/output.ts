@@ -2,11 +2,11 @@ import { styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
 
+/** Whether TERM names a terminal without control sequences, or none. */
+export const isDumbTerminal = ['', 'dumb'].includes(process.env['TERM'] ?? '')
+
 /** Whether output is coloured: only on a terminal that TERM names, and never if NO_COLOR is set (https://no-color.org). */
-export const hasColours =
-  process.stdout.isTTY === true &&
-  !process.env['NO_COLOR'] &&
-  !['', 'dumb'].includes(process.env['TERM'] ?? '')
+export const hasColours = process.stdout.isTTY === true && !process.env['NO_COLOR'] && !isDumbTerminal
 
 /** Whether the locale can show characters beyond ASCII: the first variable that is set decides (POSIX, chapter 8). */
 const isUtf8 = /utf-?8/i.test(process.env['LC_ALL'] || process.env['LC_CTYPE'] || process.env['LANG'] || '')
@@ -19,11 +19,16 @@ const ASCII: Readonly<Record<string, string>> = {
   '✓': '+',
   '…': '~',
   '└': '`',
+  '│': '|',
+  '─': '-',
+  '█': '#',
+  '·': '-',
 }
+const GLYPHS = new RegExp(`[${Object.keys(ASCII).join('')}]`, 'g')
 
 /** Returns a text with glyphs that the locale can show. */
 export const inLocale = (text: string): string =>
-  isUtf8 ? text : text.replace(/[●○✕✓…└]/g, (glyph) => ASCII[glyph] ?? glyph)
+  isUtf8 ? text : text.replace(GLYPHS, (glyph) => ASCII[glyph] ?? glyph)
 
 export const paint = (style: Style, text: string): string => (hasColours ? styleText(style, text) : text)
 
@@ -49,9 +54,12 @@ export function onReaderGone(act: () => void): void {
 export const commandText = (words: readonly string[]): string =>
   words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(' ')
 
+/** Returns a JSON object as one line with its newline, the schema version first. */
+export const jsonText = (value: object): string => `${JSON.stringify({ schemaVersion: 2, ...value })}\n`
+
 /** Prints a JSON object on one line, the schema version first. */
 export function printJson(value: object): void {
-  printExact(JSON.stringify({ schemaVersion: 2, ...value }))
+  process.stdout.write(jsonText(value))
 }
 
 /** Returns a time in the local time zone: `2026-06-10 15:42:07`. */

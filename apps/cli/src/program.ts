@@ -1,7 +1,7 @@
-import tab from '@bomb.sh/tab/commander'
 import { Command } from 'commander'
 import { commandLineError, noSuchCommand } from './command-errors.ts'
-import { COMMAND_GROUPS, PARENTS, USAGES } from './commands/command-list.ts'
+import { ALONE, COMMAND_GROUPS, PARENTS, USAGES } from './commands/command-list.ts'
+import { addCompletion } from './completion.ts'
 import type { Usage } from './define-command.ts'
 import { print } from './output.ts'
 import { version } from './version.ts'
@@ -28,29 +28,19 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
 
 /** The longest usage leaves 30 of 80 columns for the summaries; by default commander does not wrap in so few. */
 const MIN_WRAP_COLUMNS = 20
-const HELP_COLUMNS = 80
+const HELP_COLUMNS = Math.min(80, process.stdout.columns || 80)
 
-/** Completes the names of peers for every argument and option that takes one. */
-function completePeers(root: ReturnType<typeof tab>, peers: readonly string[]): void {
-  const offer = (complete: (value: string, description: string) => void): void => {
-    for (const name of peers) complete(name, 'peer')
-  }
-  for (const command of root.commands.values()) {
-    for (const argument of command.arguments.values()) if (argument.name === 'peer') argument.handler = offer
-    const option = command.options.get('peer')
-    if (option !== undefined) option.handler = offer
-  }
-}
-
-/** Adds the command of the first of two words; without a second word it prints its help and exits with 2. */
+/** Adds the command of the first of two words; without a second word it runs what {@link ALONE} has, or prints its help and exits with 2. */
 function addParent(program: Command, name: string): Command {
   const parent = program.command(name).description(PARENTS[name] ?? '')
   return parent
     .usage('[options] [command]')
     .allowExcessArguments()
-    .action((_options, { args: [word] }: Command) => {
-      if (word === undefined) parent.help({ error: true })
-      else throw noSuchCommand(parent, word)
+    .action(async (_options, { args: [word] }: Command) => {
+      if (word !== undefined) throw noSuchCommand(parent, word)
+      const alone = ALONE[name]
+      if (alone === undefined) parent.help({ error: true })
+      else await (await alone()).default.run({ args: [], options: {} })
     })
 }
 
@@ -59,8 +49,9 @@ const collect = (text: string, before: readonly string[] = []): readonly string[
 
 /** Returns what a command's exit codes mean, as the last part of its help. */
 function exitCodesText(exitCodes: Readonly<Record<string, string>>): string {
-  const codes = Object.entries(exitCodes).map(([code, meaning]) => `${code} ${meaning}`)
-  return `\n${wrap(`Exit codes: 0 ok, 1 failed, 2 usage, ${codes.join(', ')}.`, HELP_COLUMNS).join('\n')}`
+  const all = { 0: 'ok', 1: 'failed', 2: 'usage', ...exitCodes }
+  const codes = Object.entries(all).map(([code, meaning]) => `${code} ${meaning}`)
+  return `\n${wrap(`Exit codes: ${codes.join(', ')}.`, HELP_COLUMNS).join('\n')}`
 }
 
 function addCommand(program: Command, name: string, { summary, hidden, ...usage }: Usage): Command {
@@ -76,6 +67,7 @@ function addCommand(program: Command, name: string, { summary, hidden, ...usage 
     else command.option(flags, help)
   }
   for (const alias of usage.aliases?.split(' ') ?? []) command.alias(alias)
+  if (usage.details !== undefined) command.addHelpText('after', `\n${usage.details}`)
   if (usage.exitCodes !== undefined) command.addHelpText('after', exitCodesText(usage.exitCodes))
   return command.allowExcessArguments(false)
 }
@@ -143,24 +135,19 @@ export function buildProgram(peers: readonly string[] = [], words: readonly stri
     .action(async (_options, command: Command) => {
       const [word] = command.args
       if (word !== undefined) throw noSuchCommand(program, word)
-      await (await import('./commands/host/overview.ts')).overview()
+      const { printOverview, readOverview } = await import('./commands/host/overview.ts')
+      printOverview(await readOverview())
     })
 
   program.hook('preAction', async (_program, command) => {
     if (command.name() === 'complete') return
-    await (await import('./config-file.ts')).applyConfigFile(command.parent?.name() !== 'config')
-    await (await import('./commands/deaths/death-reminder.ts')).printNewDeaths()
+    await (await import('./before-command.ts')).beforeCommand(command.parent?.name() !== 'config')
   })
   addCommands(program)
   program.commandsGroup('Other:')
   addHelpAndVersion(program)
 
-  completePeers(tab(program, { completionCommandName: 'completion' }), peers)
-  program.commands
-    .find((command) => command.name() === 'completion')
-    ?.description('print the completion script for your shell')
-  for (const command of program.commands)
-    if (command.name() === 'completion') command.allowExcessArguments(false)
+  addCompletion(program, peers)
   unifyErrors(program, words)
   return program
 }

@@ -1,12 +1,28 @@
+import { createRequire } from 'node:module'
 import { stripVTControlCharacters } from 'node:util'
-import stringWidth from 'string-width'
+
+type StringWidth = (text: string) => number
+
+/** Text of characters that have one column each: ASCII, and the glyphs of this program. */
+const SIMPLE = /^[ -~●○✕✓…└]*$/
+
+let loaded: StringWidth | undefined
+
+/** Loads the library that measures other characters; most commands do not need it, and loading it takes 10 ms. */
+function stringWidth(text: string): number {
+  if (loaded === undefined) {
+    const library: { readonly default: StringWidth } = createRequire(import.meta.url)('string-width')
+    loaded = library.default
+  }
+  return loaded(text)
+}
 
 export const isPrintableAscii = (text: string): boolean => /^[ -~]*$/.test(text)
 
-/** Returns the width of a text in columns. Plain ASCII is counted directly, because measuring other characters is slow. */
+/** Returns the width of a text in columns. Simple text is counted directly, because measuring other characters is slow. */
 export function widthOf(text: string): number {
   const bare = stripVTControlCharacters(text)
-  return isPrintableAscii(bare) ? bare.length : stringWidth(bare)
+  return SIMPLE.test(bare) ? bare.length : stringWidth(bare)
 }
 
 /** Formats rows as columns, each as wide as its widest cell and two blanks apart; the last column is not padded. */
@@ -22,3 +38,17 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join('\n')
 }
+
+/** Returns the first of several forms of a text, the widest first, that fits a width; the last one if none fits. */
+export function firstFitting(forms: Iterable<string>, columns: number): string {
+  let text = ''
+  for (const form of forms) {
+    text = form
+    if (text.split('\n').every((line) => widthOf(line) <= columns)) break
+  }
+  return text
+}
+
+/** Returns the width of the terminal on standard output; unlimited if it is not a terminal. */
+export const tableWidth = (): number =>
+  process.stdout.isTTY === true ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY

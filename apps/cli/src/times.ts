@@ -1,3 +1,5 @@
+import { localTime } from './output.ts'
+
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
@@ -30,3 +32,21 @@ export const ageText = (iso: string, { utc, nowMs = Date.now() }: TimeOptions = 
 /** Returns a past time: `3 min ago`, or `2026-06-10 15:42:07 UTC` with `utc`. */
 export const timeText = (iso: string, options: TimeOptions = {}): string =>
   options.utc === true ? utcTime(iso) : `${ageText(iso, options)} ago`
+
+/** Returns the time of a clock, in the local time zone: `15:42:07` for a time of today, else `2026-06-10 15:42:07`. */
+export function clockText(iso: string, { utc, nowMs = Date.now() }: TimeOptions = {}): string {
+  if (utc === true) return utcTime(iso)
+  const text = localTime(iso)
+  return text.slice(0, 10) === localTime(new Date(nowMs).toISOString()).slice(0, 10) ? text.slice(11) : text
+}
+
+/**
+ * Returns a time of which only the earliest and the latest possible moment are known: `5 h to 3 min ago`, or
+ * `2026-06-10 15:42:07 to 15:50:01 UTC` with `utc`.
+ */
+export function bracketText(fromIso: string, toIso: string, options: TimeOptions = {}): string {
+  const [from, to] = [ageText(fromIso, options), ageText(toIso, options)]
+  if (options.utc !== true) return from === to ? `${to} ago` : `${from} to ${to} ago`
+  const isSameDay = from.slice(0, 10) === to.slice(0, 10)
+  return `${from.replace(/ UTC$/, '')} to ${isSameDay ? to.slice(11) : to}`
+}

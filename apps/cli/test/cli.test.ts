@@ -266,9 +266,16 @@ describe('iapeer demo', () => {
     expect(readdirSync(tmp)).toHaveLength(1)
   })
 
-  it('prints what to do if tmux is missing', async () => {
-    const done = await run(process.execPath, [MAIN, 'demo'], { env: { ...newHome().env, PATH: '/nowhere' } })
-    expect(done.exitCode).toBe(1)
-    expect(done.stderr).toMatch(/tmux cannot be run\n {2}Install tmux/)
+  it('prints what to do if tmux is missing, and leaves nothing', async () => {
+    const home = newHome()
+    const tmp = join(home.path, 't')
+    mkdirSync(tmp)
+    const env = { ...home.env, TMPDIR: tmp, PATH: '/nowhere' }
+    const runs = Array.from({ length: 8 }, () => run(process.execPath, [MAIN, 'demo'], { env }))
+    for (const done of await Promise.all(runs)) {
+      expect(done.exitCode).toBe(1)
+      expect(done.stderr).toMatch(/^iapeer: .*tmux cannot be run\n {2}Install tmux/)
+    }
+    expect(readdirSync(tmp)).toEqual([])
   })
 })

@@ -84,6 +84,7 @@ describe('the command line', () => {
     expect(await home.iapeerWith(env, 'start', 'ann')).toMatchObject({ exitCode: 0 })
     const all = await home.iapeerWith(env, 'restart', '--all')
     expect(all.stdout.trimEnd().split('\n').sort()).toEqual([
+      '2 restarted; skipped: 1 not running',
       expect.stringMatching(/^● ann is restarted: pid \d+$/),
       expect.stringMatching(/^● bob is restarted: pid \d+$/),
     ])

@@ -57,7 +57,10 @@ describe('a stalled daemon', () => {
     const status = await iapeer('daemon', 'status')
     expect(status).toMatchObject({ exitCode: 5, stderr: '' })
     expect(status.stdout).toMatch(
-      /^! the daemon is stalled: pid \d+, [\s\S]*last checked the peers at 2026-06-1[\s\S]*iapeer daemon stop, then iapeer daemon start/,
+      /^! the daemon is stalled: pid \d+, [\s\S]*last checked the peers \d+ \w+ ago[\s\S]*iapeer daemon restart/,
+    )
+    expect((await iapeer('daemon', 'status', '--utc')).stdout).toMatch(
+      /^! the daemon is stalled: pid \d+, since 20\d\d-[\s\S]*last checked the peers 2026-06-1.* UTC:/,
     )
     const json = await iapeer('daemon', 'status', '--json')
     expect(json.exitCode).toBe(5)

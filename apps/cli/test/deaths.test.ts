@@ -193,9 +193,12 @@ describe('iapeer autopsy', () => {
     )
     const { stdout } = await home.iapeer('autopsy', 'bob')
     expect(stdout).toMatch(
-      /^in the same minute\n {2}\d\d:41:50 {2}claude-eve {2}agent: exit code 1\n {2}\d\d:42:01 {2}claude-bob {2}started on demand: message\n✕ \d\d:42:07 {2}claude-bob {2}tmux server: killed \(SIGKILL\)\n\n/m,
+      /^in the same minute\n {2}17 s before {2}claude-eve {2}agent: exit code 1\n {2}6 s before {3}claude-bob {2}started on demand: message\n✕ this death {3}claude-bob {2}tmux server: killed \(SIGKILL\)\n\n/m,
     )
     expect(stdout).not.toContain('claude-old')
+    expect((await home.iapeer('autopsy', 'bob', '--utc')).stdout).toMatch(
+      /^in the same minute\n {2}2026-06-10 15:41:50 UTC {2}claude-eve /m,
+    )
   })
 
   it('--markdown prints Markdown for an issue, with the screen only on request', async () => {
@@ -266,6 +269,32 @@ describe('iapeer deaths', () => {
     expect((await home.iapeer('autopsy', id ?? '')).stdout).toMatch(/^command-bob: .*exit code 3/)
   })
 
+  it('a death that no recorder saw has the two times between which it happened, and any other one has one', async () => {
+    const home = newHome()
+    const ago = (minutes: number) => new Date(Date.now() - minutes * 60_500).toISOString()
+    const lost = (name: string, seenAlive: string, ts: string) =>
+      `ts=${ts} ev=server-exit identity=claude-${name} gen=${'0'.repeat(15)}${name.length} server_pid=801 wait_rc=unknown cause=recorder-lost mode=none seen_alive=${seenAlive} recorder=none forensics=/r/x.txt\n`
+    const lines = [lost('a', ago(300), ago(3)), lost('bb', ago(3), ago(3)), lost('ccc', ago(200), ago(190))]
+    put(home, 'sigkill-nothing-else', { ts: ago(2) })
+    appendFileSync(join(home.root, 'logs', 'iapeer', 'exits.log'), lines.join(''))
+    const { stdout } = await home.iapeer('deaths')
+    expect(stdout).toMatch(/^5 h to 3 min ago +claude-a +recorder-lost /m)
+    expect(stdout).toMatch(/^3 min ago +claude-bb +recorder-lost /m)
+    expect(stdout).toMatch(/^3 h ago +claude-ccc +recorder-lost /m)
+    expect(stdout).toMatch(/^2 min ago +claude-bob +killed-by-signal /m)
+    expectToFit(stdout)
+    const utc = (await home.iapeer('deaths', '--utc')).stdout
+    expect(utc).toMatch(
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d to (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC +claude-a /m,
+    )
+    const found = objects((await home.iapeer('deaths', '--json')).stdout)
+    expect(found).toHaveLength(4)
+    expect(found).toContainEqual(
+      expect.objectContaining({ identity: 'claude-a', seenAlive: lines[0]?.match(/seen_alive=(\S+)/)?.[1] }),
+    )
+    expect(found).toContainEqual(expect.not.objectContaining({ seenAlive: expect.anything() }))
+  })
+
   it('selects by verdict, by peer and by time', async () => {
     const home = threeDeaths()
     const found = async (...args: string[]) =>
@@ -287,6 +316,11 @@ describe('iapeer deaths', () => {
     const { stdout } = await home.iapeer('deaths', '--summary')
     expectToFit(stdout)
     expect(stdout).toMatch(/^3 deaths, from /)
+    expect(stdout).toMatch(/^3 deaths, from \d+ \w+ ago to \d+ \w+ ago\n/)
+    expect(stdout).toMatch(/^by time, from\n {2}\d+ days ago +\d/m)
+    expect((await home.iapeer('deaths', '--summary', '--utc')).stdout).toMatch(
+      /^3 deaths, from 2026-06-01 12:00:00 UTC to 2026-\d\d-\d\d [\d:]+ UTC\n/,
+    )
     expect(stdout).toMatch(/^by peer\n {2}bob {2}2 {2}█{40}\n {2}eve {2}1 {2}█{20}$/m)
     expect(objects((await home.iapeer('deaths', '--summary', '--json')).stdout)).toMatchObject([
       {

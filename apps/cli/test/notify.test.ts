@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { asyncCleanups } from '@iapeer/dev/testing'
+import { asyncCleanups, run, until } from '@iapeer/dev/testing'
+import { listSessions } from '@iapeer/lifecycle/sessions'
 import { expect, it } from 'vitest'
-import { homes, jsonLines } from './support.ts'
+import { type Home, homes, jsonLines, MAIN } from './support.ts'
 
 const newHome = homes()
 const track = asyncCleanups()
@@ -38,15 +39,15 @@ it('notify test sends a sample to each channel and prints the answer, without th
   const all = await home.iapeerWith(urls, 'notify', 'test')
   expect(all.exitCode).toBe(1)
   expect(all.stdout).toBe(
-    `✓ ntfy  ${good.url}/… (ntfy)\n  delivered: ntfy answered 200\n` +
-      `✕ slack  ${bad.url}/… (slack)\n  not delivered: slack answered 403: invalid_token ***\n`,
+    `✓ ntfy  ${good.url}/… (ntfy)\n  delivered: ntfy at ${new URL(good.url).host} answered 200\n` +
+      `✕ slack  ${bad.url}/… (slack)\n  not delivered: slack at ${new URL(bad.url).host} answered 403: invalid_token ***\n`,
   )
   expect(good.got).toHaveLength(1)
   expect(good.got[0]).toMatch(/^\/ .*"topic":"topic".*nothing has died/)
   const one = await home.iapeerWith(urls, 'notify', 'test', 'ntfy', '--json')
   expect([one.exitCode, jsonLines(one.stdout)[0]]).toMatchObject([
     0,
-    { results: [{ name: 'ntfy', ok: true, answer: 'ntfy answered 200' }] },
+    { results: [{ name: 'ntfy', ok: true, answer: `ntfy at ${new URL(good.url).host} answered 200` }] },
   ])
   expect(bad.got).toHaveLength(1)
   const unknown = await home.iapeerWith(urls, 'notify', 'test', 'pager')
@@ -59,8 +60,11 @@ it('notify test sends a sample to each channel and prints the answer, without th
 it('notify list says where notifications go, what is sent, and that none is sent without a channel', async () => {
   const home = newHome()
   expect((await home.iapeer('notify', 'list')).stdout).toMatch(
-    /^No daemon is running, so no notification is sent.*\n○ none is set up\n[\s\S]*IAPEER_NOTIFY_URLS[\s\S]*Notified: death-not-restarted, gave-up, incident, blocked, daemon-problem\n$/,
+    /^No daemon is running, so no notification is sent.*\n○ none is set up\n[\s\S]*notify\.urls[\s\S]*Notified: death-not-restarted, gave-up, incident, blocked, daemon-problem\nNot notified: death, restarted, recovered [^\n]*\nNever notified: [^\n]*\n$/,
   )
+  const alone = await home.iapeer('notify')
+  expect([alone.exitCode, alone.stdout]).toEqual([0, (await home.iapeer('notify', 'list')).stdout])
+  expect((await home.iapeer('notify', 'tset')).stderr).toContain('Did you mean test?')
   expect((await home.iapeer('notify', 'test')).exitCode).toBe(2)
   mkdirSync(join(home.root, 'hooks'), { recursive: true })
   writeFileSync(join(home.root, 'hooks', 'on-death'), '#!/bin/sh\nexit 0\n', { mode: 0o700 })
@@ -71,6 +75,126 @@ it('notify list says where notifications go, what is sent, and that none is sent
   expect((await home.iapeer('notify', 'list')).stdout).toContain('the channels of the running daemon')
   await home.iapeer('daemon', 'stop')
 })
+
+const RECIPES = [
+  ...readFileSync(new URL('../../../docs/notifications.md', import.meta.url), 'utf8').matchAll(
+    /^```sh\n([\s\S]*?)^```$/gm,
+  ),
+].map(([, text = '']) => text)
+
+it('the commands of docs/notifications.md are accepted, and their channels have the stated formats', async () => {
+  const home = newHome()
+  const commands = RECIPES.flatMap((text) => text.split('\n')).filter((line) => line.startsWith('iapeer '))
+  expect(commands.length).toBeGreaterThanOrEqual(6)
+  const formats: string[] = []
+  for (const command of commands) {
+    const own = `${process.execPath} ${MAIN} ${command.slice('iapeer '.length)}`
+    const { exitCode, stderr } = await run('sh', ['-c', own], { env: home.env })
+    expect([command, exitCode, stderr]).toEqual([command, 0, ''])
+    if (!command.includes('notify.urls')) continue
+    const listed = jsonLines((await home.iapeer('notify', 'list', '--json')).stdout)[0]
+    formats.push(/\((\w+)\)/.exec(JSON.stringify(listed?.['channels']))?.[1] ?? '')
+  }
+  expect(formats).toEqual(['ntfy', 'ntfy', 'slack', 'discord', 'telegram'])
+}, 60_000)
+
+const hasJq = (process.env['PATH'] ?? '').split(':').some((directory) => existsSync(join(directory, 'jq')))
+
+it.runIf(hasJq)('the hook of docs/notifications.md writes a line', async () => {
+  const home = newHome()
+  const script = RECIPES.find((text) => text.startsWith('#!/bin/sh'))
+  mkdirSync(join(home.root, 'hooks'), { recursive: true })
+  writeFileSync(join(home.root, 'hooks', 'on-death'), script ?? '', { mode: 0o700 })
+  const tested = await home.iapeerWith({ HOME: home.path }, 'notify', 'test', 'hook')
+  expect([tested.exitCode, tested.stderr]).toEqual([0, ''])
+  expect(readFileSync(join(home.path, 'iapeer-notifications.log'), 'utf8')).toBe(
+    'death: command-sample: this is a test of iapeer notify; nothing has died nothing to do\n',
+  )
+})
+
+it('a bad address is refused by config set, and without showing it', async () => {
+  const home = newHome()
+  for (const [key, value] of [
+    ['notify.urls', 'notaurl-hunter2'],
+    ['notify.urls', 'https://ntfy.sh/'],
+    ['notify.webhook_url', 'hunter2.example.com/x'],
+    ['notify.webhook_url', 'https://api.telegram.org/hunter2'],
+    ['notify.webhook_url', 'ftp://example.com/hunter2'],
+  ] as const) {
+    const { exitCode, stdout, stderr } = await home.iapeer('config', 'set', key, value)
+    expect([key, exitCode, stderr]).toEqual([key, 2, expect.stringContaining(`invalid ${key}: expected `)])
+    expect(stdout + stderr).not.toContain('hunter2')
+  }
+  expect(existsSync(join(home.root, 'config.toml'))).toBe(false)
+  const incomplete = { IAPEER_WEBHOOK_URL: 'https://ntfy.sh/' }
+  expect(await home.iapeerWith(incomplete, 'daemon', 'start')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('invalid IAPEER_WEBHOOK_URL: expected a topic'),
+  })
+})
+
+/** Kills the tmux server of a peer by a script that a pane of another tmux server runs. */
+async function killByScript(home: Home, socketPath: string): Promise<void> {
+  const script = join(home.path, 'cleanup.sh')
+  writeFileSync(script, `tmux -S '${socketPath}' kill-server\nsleep 1\n`)
+  // The arguments of that server are above the leader of the killer's session, which is the shell in its pane.
+  const started = await run(
+    'tmux',
+    [
+      '-S',
+      join(home.path, 'o'),
+      '-f',
+      '/dev/null',
+      'new-session',
+      '-d',
+      '-s',
+      'hunter2-session',
+      `sh '${script}' argument-of-script; sleep 1`,
+    ],
+    { env: { ...process.env, TMUX: '' } },
+  )
+  expect(started).toMatchObject({ exitCode: 0 })
+}
+
+it('what sends a death has the killer up to the leader of its session; autopsy has all, and the failure of a channel is shown', async () => {
+  const home = newHome()
+  const failing = await service(500, '')
+  const hook = join(home.path, 'hook')
+  mkdirSync(join(home.root, 'hooks'), { recursive: true })
+  writeFileSync(join(home.root, 'hooks', 'on-death'), `#!/bin/sh\ncat > '${hook}'\n`, { mode: 0o700 })
+  const env = { IAPEER_WEBHOOK_URL: `${failing.url}/secret-token`, IAPEER_TICK_SECS: '1' }
+  track(() => home.iapeer('daemon', 'stop'))
+  expect((await home.iapeerWith(env, 'daemon', 'start')).exitCode).toBe(0)
+  await home.iapeer('create', 'bob', '--', 'sleep', '1000')
+  await home.iapeer('start', 'bob')
+  const [session] = await listSessions(home.root)
+  if (session === undefined) throw new Error('bob does not run')
+  await killByScript(home, session.socketPath)
+  await until('the hook', () => existsSync(hook) && readFileSync(hook, 'utf8').endsWith('\n'), 25_000)
+  await until('the webhook', () => failing.got.length > 0)
+  const markdown = (await home.iapeer('autopsy', 'bob', '--markdown')).stdout
+  for (const text of [readFileSync(hook, 'utf8'), failing.got[0] ?? '', markdown]) {
+    expect(text).toContain('kill-server')
+    expect(text).toContain('cleanup.sh argument-of-script')
+    expect(text).not.toContain('hunter2')
+  }
+  const autopsy = JSON.parse((await home.iapeer('autopsy', 'bob', '--json')).stdout)
+  expect(JSON.stringify(autopsy.killer)).toContain('hunter2-session')
+
+  const host = new URL(failing.url).host
+  const why = `the webhook at ${host} answered 500`
+  for (const words of [['daemon', 'status'], ['notify']]) {
+    const { stdout } = await home.iapeer(...words)
+    expect([words, stdout]).toEqual([words, expect.stringContaining(why)])
+    expect(stdout).not.toMatch(/hunter2|secret-token/)
+  }
+  const doctor = await home.iapeer('doctor', '--json')
+  const finding = jsonLines(doctor.stdout).find(({ id }) => id === 'notifications-failing')
+  expect(finding).toMatchObject({ level: 'warning', what: expect.stringContaining(why) })
+  const events = (await home.iapeer('events')).stdout
+  expect(events).toContain(why)
+  expect(events).not.toContain('secret-token')
+}, 90_000)
 
 it('a bad address is refused, by the command and by the daemon, without showing it', async () => {
   const home = newHome()

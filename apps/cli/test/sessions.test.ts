@@ -228,7 +228,7 @@ describe('iapeer start, stop and new', () => {
     )
     const old = await home.iapeer('deaths', '--peer', 'bob')
     expect(old.stdout).toBe('no deaths recorded\n')
-    expect(old.stderr).toMatch(/^bob was renamed to rob on .*: iapeer deaths --peer rob\n/)
+    expect(old.stderr).toMatch(/^bob was renamed to rob \d+ \w+ ago: iapeer deaths --peer rob\n/)
     expect((await home.iapeer('autopsy', 'rob')).stdout).toMatch(/^command-rob: /)
     expect((await home.iapeer('autopsy', 'bob')).stderr).toMatch(/bob was renamed to rob/)
   })
@@ -282,7 +282,11 @@ describe('iapeer start, stop and new', () => {
     [['start', 'bob', '--runtime', 'a-b'], 2, /not a runtime/],
     [['start', 'bob', '--runtime', 'codex'], 2, /iapeer runtimes add codex --peer bob/],
     [['start', 'ann'], 1, /unknown runtime "pigeon"\n {2}Known runtimes: command, claude/],
-    [['start', 'odd'], 1, /program not found: no-such-program\n {2}Install it, .* Looked in/],
+    [
+      ['start', 'odd'],
+      1,
+      /program not found: no-such-program, in the PATH of .*\n {2}Install it, .* Looked in/,
+    ],
     [['attach', 'bob'], 3, /bob is not running\n {2}Start it: iapeer start bob/],
     [['send-keys', 'bob', 'x'], 3, /bob is not running/],
     [['logs', 'bob'], 3, /iapeer: bob has no output yet/],

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import { mayMount, smallDisk, until } from '@iapeer/dev/testing'
 import { shownState } from '@iapeer/lifecycle/fleet'
@@ -91,7 +92,9 @@ it('list and show say how a peer died', async () => {
       `^● bob[\\s\\S]*state +running, since \\d+ s ago\n {2}pid +${leader}\n[\\s\\S]*memory +\\d+\\.\\d MiB \\(1 process\\)`,
     ),
   )
-  expect(await show()).toMatch(/daemon +not running: no restarts, no notifications\n {2}notifications +none/)
+  expect(await show()).toMatch(
+    /daemon +not running: no restarts, no notifications\n {2}notifications +unknown: daemon not reachable$/m,
+  )
   process.kill(leader, 'SIGKILL')
   await until('its death', async () =>
     /^✕ bob +dead \(SIGKILL\) +\d+ s +- +SIGKILL, \d+ s ago/m.test((await home.iapeer('list')).stdout),
@@ -109,6 +112,62 @@ it('list and show say how a peer died', async () => {
   const ascii = await home.iapeerWith({ LC_ALL: 'C' }, 'list')
   expect(ascii.stdout).toMatch(/^x bob /m)
   expect(ascii.stdout).toMatch(/^[ -~\n]*$/)
+})
+
+it('list does not show the death of a removed peer that had the same name', async () => {
+  const home = newHome()
+  const makeBob = () => home.iapeer('create', 'bob', '--', 'sleep', '1000')
+  const killBob = async () => {
+    await home.iapeer('start', 'bob')
+    process.kill((await listSessions(home.root))[0]?.leader.pid ?? Number.NaN, 'SIGKILL')
+    await until('its death', async () => /^✕ bob +dead/m.test((await home.iapeer('list')).stdout))
+  }
+  await makeBob()
+  await home.iapeer('create', 'ann', '--', 'sleep', '1000')
+  await killBob()
+  await home.iapeer('remove', 'bob')
+  await makeBob()
+  // Another peer that has ended makes list read the deaths.
+  await home.iapeer('start', 'ann')
+  await home.iapeer('stop', 'ann')
+  const [ann, bob] = jsonLines((await home.iapeer('list', '--json')).stdout)
+  expect(ann).toMatchObject({ personality: 'ann', shown: { word: 'stopped' } })
+  expect(bob).toMatchObject({ personality: 'bob', shown: { word: 'new' } })
+  expect(bob).not.toHaveProperty('death')
+  expect((await home.iapeer('autopsy', 'bob')).exitCode).toBe(0)
+  await killBob()
+  const [, now] = jsonLines((await home.iapeer('list', '--json')).stdout)
+  expect(now).toMatchObject({ death: { signal: 'SIGKILL' } })
+  // A tally that was lost does not hide a death of this peer.
+  rmSync(join(home.root, 'state', 'lifecycle', 'command-bob.tally'))
+  const [, lost] = jsonLines((await home.iapeer('list', '--json')).stdout)
+  expect(lost).toMatchObject({ death: { signal: 'SIGKILL' } })
+})
+
+it('show prints where the daemon sends notifications, whatever the environment of the caller', async () => {
+  const home = newHome()
+  await home.iapeer('create', 'bob')
+  const url = 'http://127.0.0.1:9/a-secret-path'
+  const notifications = async (variables = {}) =>
+    /^ {2}notifications +(.*)$/m.exec((await home.iapeerWith(variables, 'show', 'bob')).stdout)?.[1]
+  const unknown = 'unknown: daemon not reachable'
+  expect(await notifications({ IAPEER_WEBHOOK_URL: url })).toBe(unknown)
+  expect(await home.iapeerWith({ IAPEER_WEBHOOK_URL: url }, 'daemon', 'start')).toMatchObject({ exitCode: 0 })
+  try {
+    expect(await notifications()).toMatch(/^[a-z]+: http:\/\/127\.0\.0\.1:9/)
+    expect(await notifications()).not.toContain('secret')
+    expect(await notifications({ IAPEER_NOTIFY: '1' })).not.toContain('desktop')
+  } finally {
+    await home.iapeer('daemon', 'stop')
+  }
+  expect(await home.iapeerWith({ IAPEER_WEBHOOK_URL: '' }, 'daemon', 'start')).toMatchObject({ exitCode: 0 })
+  try {
+    expect(await notifications({ IAPEER_WEBHOOK_URL: url })).toBe(
+      'none: no channel is set up (iapeer notify list)',
+    )
+  } finally {
+    await home.iapeer('daemon', 'stop')
+  }
 })
 
 it('list, deaths and autopsy say so when the log of deaths cannot be read', async () => {

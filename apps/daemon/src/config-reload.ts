@@ -21,6 +21,8 @@ export class ConfigReload {
   readonly #atStart: ReadonlyMap<string, string>
   #config: Config
   #problems: readonly ConfigProblem[] = []
+  /** Why the last reload failed. */
+  #failure: string | undefined
 
   /** Reads the file and applies its valid values. @param env the environment of secrets stated as `env:NAME` */
   constructor(root: string, env: NodeJS.ProcessEnv) {
@@ -29,6 +31,20 @@ export class ConfigReload {
     this.#config = readConfig(root, env)
     this.#atStart = valuesOf(this.#config)
     useConfigured(this.#atStart)
+  }
+
+  /** Returns what is wrong with the file, without its content, which can have secrets. */
+  problems(): { readonly id: string; readonly what: string }[] {
+    const found = this.#problems.map(({ withoutContent }) => withoutContent)
+    const [first, ...more] = this.#failure === undefined ? found : [this.#failure, ...found]
+    if (first === undefined) return []
+    const others = more.length === 0 ? '' : ` (and ${more.length} more)`
+    return [
+      {
+        id: 'config',
+        what: `config.toml is not applied, the last good settings stay in force: ${first}${others}`,
+      },
+    ]
   }
 
   /** Applies each change of the file until this process exits. A file with a problem is logged and changes nothing. */
@@ -40,9 +56,11 @@ export class ConfigReload {
       await watch.wait(EVERY_MS, signal)
       try {
         await this.#reload(log, apply)
+        this.#failure = undefined
       } catch (error) {
         // The file cannot be read now, or a setting of the environment is invalid: the former values stay.
         if (!isIapeerError(error) && errnoOf(error) === undefined) throw error
+        this.#failure = errnoOf(error) ?? (error instanceof Error ? error.message : undefined)
         log.error({ err: error }, 'config.toml was not applied')
       }
     }

@@ -10,7 +10,7 @@ import {
   scaffoldRoot,
 } from '@iapeer/core/storage'
 import type { Logger } from 'pino'
-import type { EventSource, Fleet, Supervisor } from './fleet.ts'
+import type { EventSource, Fleet, FleetHealth, Supervisor } from './fleet.ts'
 import { createApp } from './http/app.ts'
 import { tcpSettings } from './http/auth.ts'
 import type { BoundRoute, BoundRoutes } from './http/route.ts'
@@ -39,6 +39,8 @@ export interface DaemonOptions {
   readonly events: EventSource
   /** Creates the supervisor. It is started and stopped with the daemon. */
   readonly supervisor: (log: Logger) => Supervisor
+  /** Further problems that the health of the daemon reports. @default none */
+  readonly problems?: (() => FleetHealth['problems']) | undefined
   /** Runs the program that notifies the service manager. */
   readonly runProgram: RunProgram
   /** The limits of the event streams. */
@@ -162,7 +164,12 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
   }
   try {
     const supervisor = options.supervisor(log)
-    const fleet = createLocalFleet(root, { events: options.events, supervisor, env })
+    const fleet = createLocalFleet(root, {
+      events: options.events,
+      supervisor,
+      env,
+      problems: options.problems,
+    })
     const { routes, clients } = buildApi({ fleet, supervisor }, log, options, startedAt)
     const open = (token?: string): Server => {
       const { server, close } = createApiServer(createApp(routes, { log, token }))

@@ -1,5 +1,5 @@
-import type { DeathQuery, DeathReport, DeathView } from '@iapeer/lifecycle/deaths'
-import type { PeerView } from '@iapeer/lifecycle/fleet'
+import type { DeathQuery, DeathReport, DeathView, LastDeliveries } from '@iapeer/lifecycle/deaths'
+import type { PeerStatusView } from '@iapeer/lifecycle/fleet'
 import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
 import type { Action, Answer, Received } from '@iapeer/protocol/routes'
 
@@ -43,17 +43,17 @@ export interface Supervisor {
 export interface FleetHealth {
   /** The number of recorders by state. */
   readonly canaries: Readonly<Record<string, number>>
-  /** The reasons why deaths cannot be recorded: a full disk, a directory that cannot be used. */
+  /** What keeps the daemon from its work: a full disk, a directory that cannot be used, an invalid `config.toml`. */
   readonly problems: readonly { readonly id: string; readonly what: string; readonly where?: string }[]
-  /** Where notifications go, without secrets. */
-  readonly notifications: readonly { readonly name: string; readonly where: string }[]
+  /** Where notifications go, without secrets, and the last deliveries there. */
+  readonly notifications: readonly (LastDeliveries & { readonly name: string; readonly where: string })[]
   readonly supervisor?: SupervisorStats | undefined
 }
 
 /** The operations that the API offers on a fleet. They throw `IapeerError`s; the code decides the HTTP status. */
 export interface Fleet {
-  list(): Promise<readonly PeerView[]>
-  peer(name: string): Promise<PeerView>
+  list(): Promise<readonly PeerStatusView[]>
+  peer(name: string): Promise<PeerStatusView>
   deaths(query: DeathQuery): Promise<readonly DeathView[]>
   death(id: string): Promise<DeathReport>
   readonly events: EventSource

@@ -2,12 +2,12 @@ import { listCanaries } from '@iapeer/canary'
 import { toRuntime } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { examineRecordDirectories } from '@iapeer/host'
-import { channelsOf, deathView, deathViews } from '@iapeer/lifecycle/deaths'
+import { channelsOf, deathView, deathViews, lastDeliveries } from '@iapeer/lifecycle/deaths'
 import {
-  fleetView,
+  fleetStatus,
   type NamedPeer,
   peerNamed,
-  peerView,
+  peerStatus,
   refreshNamed,
   renewNamed,
   resetNamed,
@@ -18,6 +18,7 @@ import {
 import type { WakeRequest } from '@iapeer/lifecycle/launch'
 import { type Action, type Answer, type Received, versioned } from '@iapeer/protocol/routes'
 import type { EventSource, Fleet, FleetHealth, Supervisor } from './fleet.ts'
+import { Launches } from './launches.ts'
 
 export interface LocalFleetOptions {
   readonly events: EventSource
@@ -25,6 +26,8 @@ export interface LocalFleetOptions {
   readonly supervisor: Supervisor
   /** The environment of the daemon, which says where notifications go. */
   readonly env: NodeJS.ProcessEnv
+  /** Further problems of the daemon. @default none */
+  readonly problems?: (() => FleetHealth['problems']) | undefined
 }
 
 async function canariesOf(root: string): Promise<FleetHealth['canaries']> {
@@ -42,14 +45,16 @@ export const problemsOf = async (root: string): Promise<FleetHealth['problems']>
 
 async function healthOf(
   root: string,
-  { supervisor, env }: Pick<LocalFleetOptions, 'supervisor' | 'env'>,
+  { supervisor, env, problems: further }: Omit<LocalFleetOptions, 'events'>,
 ): Promise<FleetHealth> {
-  const [canaries, problems, channels] = await Promise.all([
+  const [canaries, ofRecords, channels, last] = await Promise.all([
     canariesOf(root),
     problemsOf(root),
     channelsOf(root, env),
+    lastDeliveries(root),
   ])
-  const notifications = channels.map(({ name, where }) => ({ name, where }))
+  const problems = [...ofRecords, ...(further?.() ?? [])]
+  const notifications = channels.map(({ name, where }) => ({ name, where, ...last.get(name) }))
   return { canaries, problems, notifications, supervisor: supervisor.stats() }
 }
 
@@ -65,38 +70,55 @@ function wakeRequest({ from, topic, runtime, resume, timeoutMs }: Received<'wake
 
 const done = ({ entry }: NamedPeer) => ({ ...versioned, peer: entry.personality })
 
+/** What every action uses. */
+interface ActionContext {
+  readonly root: string
+  readonly launches: Launches
+}
+
 type Actions = {
-  readonly [A in Action]: (root: string, peer: NamedPeer, body: Received<A, 'body'>) => Promise<Answer<A>>
+  readonly [A in Action]: (
+    context: ActionContext,
+    peer: NamedPeer,
+    body: Received<A, 'body'>,
+  ) => Promise<Answer<A>>
 }
 
 /** The implementation of each action. TypeScript checks the result of the library against the schema of the answer. */
 const ACTIONS: Actions = {
-  start: async (root, peer, body) => ({
+  start: async ({ root, launches }, peer, body) => ({
     ...done(peer),
     action: 'start',
-    session: await startNamed(root, peer, body),
+    session: await launches.run(peer, body.runtime, (signal) => startNamed(root, peer, { ...body, signal })),
   }),
-  stop: async (root, peer, body) => ({
-    ...done(peer),
-    action: 'stop',
-    sessions: await stopNamed(root, peer, { ...body, by: 'iapeerd stop' }),
-  }),
-  new: async (root, peer, body) => ({
+  stop: async ({ root, launches }, peer, body) => {
+    launches.abort(peer)
+    return {
+      ...done(peer),
+      action: 'stop',
+      sessions: await stopNamed(root, peer, { ...body, by: 'iapeerd stop' }),
+    }
+  },
+  new: async ({ root, launches }, peer, body) => ({
     ...done(peer),
     action: 'new',
-    session: await renewNamed(root, peer, { ...body, by: 'iapeerd new' }),
+    session: await launches.run(peer, body.runtime, (signal) =>
+      renewNamed(root, peer, { ...body, signal, by: 'iapeerd new' }),
+    ),
   }),
-  refresh: async (root, peer, body) => ({
+  refresh: async ({ root, launches }, peer, body) => ({
     ...done(peer),
     action: 'refresh',
-    outcome: await refreshNamed(root, peer, { ...body, by: 'iapeerd refresh' }),
+    outcome: await launches.run(peer, undefined, (signal) =>
+      refreshNamed(root, peer, { ...body, signal, by: 'iapeerd refresh' }),
+    ),
   }),
-  wake: async (root, peer, body) => ({
+  wake: async ({ root }, peer, body) => ({
     ...done(peer),
     action: 'wake',
     outcome: await wakeNamed(root, peer, wakeRequest(body)),
   }),
-  reset: async (root, peer) => ({
+  reset: async ({ root }, peer) => ({
     ...done(peer),
     action: 'reset',
     outcome: await resetNamed(root, peer),
@@ -104,15 +126,17 @@ const ACTIONS: Actions = {
 }
 
 /** Creates the operations on the fleet of a root on this host. */
-export function createLocalFleet(root: string, { events, supervisor, env }: LocalFleetOptions): Fleet {
+export function createLocalFleet(root: string, options: LocalFleetOptions): Fleet {
+  const { events } = options
+  const context = { root, launches: new Launches() }
   return {
-    list: () => fleetView(root),
-    peer: (name) => peerView(root, name),
+    list: () => fleetStatus(root),
+    peer: (name) => peerStatus(root, name),
     deaths: (query) => deathViews(root, query),
     death: (id) => deathView(root, id),
     events,
-    act: async (action, name, body) => ACTIONS[action](root, await peerNamed(root, name), body),
+    act: async (action, name, body) => ACTIONS[action](context, await peerNamed(root, name), body),
     canaries: () => canariesOf(root),
-    health: () => healthOf(root, { supervisor, env }),
+    health: () => healthOf(root, options),
   }
 }

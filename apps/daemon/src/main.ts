@@ -124,9 +124,10 @@ async function runInForeground(root: string, report: boolean): Promise<void> {
     env,
     human: process.stderr.isTTY === true,
     events: eventLogSource(root),
+    problems: () => config.problems(),
     supervisor: (log) => {
       supervisor = superviseFleet(root, {
-        problems: () => problemsOf(root),
+        problems: async () => [...(await problemsOf(root)), ...config.problems()],
         onError: (what, error) => log.error({ err: error, what }, 'supervision'),
       })
       return supervisor

@@ -80,7 +80,7 @@ describe('the API, over the unix socket', () => {
       version: '0.1.0',
     })
     expect(checked(await ask(where, '/v1/fleet'), ANSWERS.Fleet).peers).toMatchObject([
-      { identity: 'command-bob', state: 'not-running' },
+      { identity: 'command-bob', state: 'not-running', shown: { word: 'new', isTrouble: false } },
     ])
     const startAt = new Date(Date.now() + 60_000).toISOString()
     const tally = join(root, 'state', 'lifecycle', 'command-bob.tally')
@@ -88,6 +88,7 @@ describe('the API, over the unix socket', () => {
     expect(checked(await ask(where, '/v1/peers/bob'), ANSWERS.Peer)).toMatchObject({
       state: 'not-running',
       nextStartAt: startAt,
+      shown: { word: 'restarting' },
     })
     const started = checked(await post(where, '/v1/peers/bob/start'), ANSWERS.Result)
     expect(started).toMatchObject({
@@ -191,6 +192,13 @@ describe('the API, over the unix socket', () => {
       ['invalid-runtime', 400, post(where, '/v1/peers/bob/start', { runtime: 'a-b' })],
       ['invalid-request', 400, post(where, '/v1/peers/bob/start', { timeoutMs: 0 })],
       ['invalid-request', 400, post(where, '/v1/peers/bob/start', { topic: 'x' })],
+      ...[{ LD_PRELOAD: '/x.so' }, { PATH: 'bin' }, { PATH: '/bin:' }, { LANG: 'a\n' }, { PATH: 7 }].map(
+        (environment): [string, number, Promise<Answer>] => [
+          'invalid-request',
+          400,
+          post(where, '/v1/peers/bob/start', { environment }),
+        ],
+      ),
       ['invalid-request', 400, raw('/v1/peers/bob/start', '[]')],
       ['invalid-request', 400, raw('/v1/peers/bob/start', '{')],
       ['invalid-request', 400, raw('/v1/peers/bob/start', '"\ud800"'.slice(0, 2))],

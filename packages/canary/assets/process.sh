@@ -3,12 +3,13 @@
 #
 # Outputs  P_STATE  running | zombie | gone | unknown    (unknown is never gone)
 #          P_PPID   its parent
+#          P_SESSION  the pid of the leader of its session; empty without /proc
 #          P_TOKEN  its start time: field 22 of /proc/<pid>/stat, or `ps` lstart with `_` for blanks
 #          BOOT     <boot id>/<start token of pid 1>, `-` for a part that cannot be read
 
 # process_read PID
 process_read() {
-  P_STATE=unknown P_TOKEN='' P_PPID=
+  P_STATE=unknown P_TOKEN='' P_PPID='' P_SESSION=
   if [ -r /proc/self/stat ]; then process_read_proc "$1"; else process_read_ps "$1"; fi
 }
 
@@ -26,7 +27,7 @@ process_read_proc() {
 # process_take_fields FIELDS: those after the name; the first is the state, the twentieth the start time
 process_take_fields() {
   [ $# -ge 20 ] || return 0
-  P_TOKEN=${20} P_PPID=$2
+  P_TOKEN=${20} P_PPID=$2 P_SESSION=$4
   case $1 in Z | X) P_STATE=zombie ;; *) P_STATE=running ;; esac
 }
 

@@ -196,7 +196,8 @@ witness_describe() {
   fi
   witness_clean_command "$@"
   logfmt_quote "$COMMAND_TEXT"
-  out "process pid=$witness_describe_pid depth=$witness_describe_depth $witness_describe_head command=$QUOTED"
+  process_read "$witness_describe_pid"
+  out "process pid=$witness_describe_pid depth=$witness_describe_depth $witness_describe_head${P_SESSION:+ session=$P_SESSION} command=$QUOTED"
 }
 
 # witness_read_earlier -> EARLIER: the processes in a witness of the last two seconds that was not removed

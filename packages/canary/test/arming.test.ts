@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { run, until } from '@iapeer/dev/testing'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -195,6 +204,47 @@ describe('a watch that cannot be armed reports the reason', () => {
     })
     expect(await canaryStatus({ identity: 'claude-bob', recordDir: root.recordDir })).toEqual({
       state: 'none',
+    })
+  })
+
+  it('a failure that many processes repeat is logged once, and again after a success', async () => {
+    const root = newRoot()
+    const { recordDir } = root
+    const request = { identity: 'tmux-own', socketPath: root.socket(), recordDir }
+    const failures = () => lifecycle(recordDir).filter((line) => line['state'] === 'failed').length
+    const ensureInAnother = async (): Promise<void> => {
+      await exited(startFixture('ensure.mjs', request))
+    }
+    for (let count = 0; count < 3; count++) await ensureInAnother()
+    expect(failures()).toBe(1)
+    const server = await root.server()
+    await ensureInAnother()
+    await server.end()
+    await until('the record', async () => (await canaryStatus(request)).state === 'none')
+    for (let count = 0; count < 2; count++) await ensureInAnother()
+    expect(failures()).toBe(2)
+    // An identity of the same server is another watch.
+    await exited(startFixture('ensure.mjs', { ...request, identity: 'tmux-other' }))
+    expect(failures()).toBe(3)
+  })
+
+  it('a note about a failure is removed after a week, and one that cannot be written stops nothing', async () => {
+    const root = newRoot()
+    const { recordDir } = root
+    const request = { identity: 'tmux-own', socketPath: root.socket(), recordDir }
+    await ensureCanary(request)
+    const notes = join(recordDir, 'state', 'failures')
+    expect(readdirSync(notes)).toEqual(['tmux-own'])
+    await reconcile(request)
+    expect(readdirSync(notes)).toEqual(['tmux-own'])
+    utimesSync(join(notes, 'tmux-own'), 1e9, 1e9)
+    await reconcile(request)
+    expect(readdirSync(notes)).toEqual([])
+    rmSync(notes, { recursive: true })
+    writeFileSync(notes, '')
+    expect(await ensureCanary({ ...request, identity: 'tmux-other' })).toMatchObject({
+      state: 'failed',
+      code: 'no-server',
     })
   })
 

@@ -12,9 +12,11 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { observeProcess } from '@iapeer/core/process'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { ensureCanary, reconcile } from '../src/index.ts'
+import { terminateProcess } from '../src/process/terminate-process.ts'
 import {
   deathOf,
   exited,
@@ -78,6 +80,35 @@ describe('a recorder that is killed', () => {
     expect(exits(bob.recordDir)).toEqual([])
     bob.server.kill('SIGKILL')
     expect(await deathOf(bob)).toMatchObject({ cause: 'server-vanished' })
+  })
+
+  it('without its server: the next reconcile stops its client, and no other process', async () => {
+    const root = newRoot()
+    const bob = await watched(root)
+    const eva = await watched(root, { identity: 'claude-eva', socketPath: root.socket('e') })
+    const [orphan, other] = [bob, eva].map((one) => recordOf(one)?.client)
+    if (orphan === undefined || other === undefined) throw new Error('a watch has no client')
+    await killRecorder(bob)
+    expect(await observeProcess(orphan)).toBe('alive')
+    expect(await reconcile(bob)).toMatchObject([{ outcome: 'unwatched' }, { outcome: 'watching' }])
+    await until('the exit of the client', async () => (await observeProcess(orphan)) === 'gone')
+    expect(await observeProcess(other)).toBe('alive')
+    expect(bob.server.alive()).toBe(true)
+    expect(await statusOf(bob)).toMatchObject({ state: 'lost' })
+  })
+
+  it('without its server: a process that has the pid of its client now is not stopped', async () => {
+    const bob = await watched(newRoot())
+    const client = recordOf(bob)?.client
+    if (client === undefined) throw new Error('the watch has no client')
+    await killRecorder(bob)
+    const path = join(bob.recordDir, 'state', 'canary', `${bob.identity}-${bob.gen}`)
+    const stated = /^client=.*$/m
+    expect(readFileSync(path, 'utf8')).toMatch(stated)
+    writeFileSync(path, readFileSync(path, 'utf8').replace(stated, `client=${client.pid}:1`))
+    await reconcile(bob)
+    expect(await observeProcess(client)).toBe('alive')
+    await terminateProcess(client)
   })
 
   it('before a reboot: exactly one host-reboot', async () => {

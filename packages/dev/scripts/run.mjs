@@ -3,7 +3,9 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { buildOutput, installOutput, lockedPackages, startProgress } from './progress.mjs'
 import { ensureTool } from './system-tools.mjs'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -21,13 +23,13 @@ function fail(message) {
   process.exit(1)
 }
 
-/** Runs a command. Its output is printed; with `quiet`, only if the command fails. */
-function run(file, args, { quiet = false, mayFail = false, extraEnv = {} } = {}) {
+/** Runs a command. Its output is printed; with `quiet`, only if the command fails. With `asks`, it can read the terminal. */
+function run(file, args, { quiet = false, mayFail = false, asks = false, extraEnv = {} } = {}) {
   return new Promise((resolve) => {
     const child = spawn(file, args, {
       cwd: root,
       env: { ...env, ...extraEnv },
-      stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
+      stdio: [asks ? 'inherit' : 'ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
     })
     let text = ''
     child.stdout?.on('data', (chunk) => (text += chunk))
@@ -55,17 +57,54 @@ const ensureSystemTool = (tool) =>
 
 const pnpm = (args, options) => run('npx', ['-y', packageManager, ...args], options)
 
-/** Prints the current step, because it can take up to a minute. */
-const printStep = (step) => process.stderr.write(`${step} ...\n`)
+/** Runs a step with pnpm, which can take minutes, and shows that it goes on. @param output reads its lines: see progress.mjs */
+function runStep(step, args, output) {
+  const progress = startProgress(step.now)
+  return new Promise((resolve) => {
+    const child = spawn('npx', ['-y', packageManager, ...args], {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [child.stdout, child.stderr])
+      createInterface({ input: stream }).on('line', (line) => {
+        const text = output.read(line)
+        if (text !== undefined) progress.count(text)
+      })
+    child.once('error', (error) => {
+      progress.stop()
+      fail(`npx cannot be run: ${error.message}`)
+    })
+    child.once('close', (code) => {
+      progress.stop(code === 0 ? step.done : undefined)
+      if (code === 0) return resolve()
+      process.stderr.write(`${output.failure()}\n`)
+      return fail(`failed: pnpm ${args.join(' ')}`)
+    })
+  })
+}
+
+/** Returns how many packages of this repository are built. */
+const builtPackages = () =>
+  ['packages', 'apps'].flatMap((parent) =>
+    readdirSync(join(root, parent)).filter((name) => existsSync(join(root, parent, name, 'tsup.config.ts'))),
+  ).length
 
 async function prepare() {
   checkNode()
   const missing = await ensureSystemTool('tmux')
   if (missing !== undefined) fail(missing)
-  printStep('installing dependencies')
-  await pnpm(['install', '--frozen-lockfile'], { quiet: true })
-  printStep('building')
-  await pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only'], { quiet: true })
+  const lockfile = readFileSync(join(root, 'pnpm-lock.yaml'), 'utf8')
+  await runStep(
+    { now: 'installing dependencies', done: 'dependencies are installed' },
+    ['install', '--frozen-lockfile', '--reporter=ndjson'],
+    installOutput(lockedPackages(lockfile)),
+  )
+  await runStep(
+    { now: 'building', done: 'iapeer is built' },
+    ['exec', 'turbo', 'run', 'build', '--output-logs=full'],
+    buildOutput(builtPackages()),
+  )
 }
 
 /** Returns the paths of the packages' test reports. */
@@ -104,14 +143,20 @@ async function check() {
   process.exitCode = await pnpm(['check'], { mayFail: true })
 }
 
+/** Runs the demo; then prints the first commands, and offers to make iapeer a command of the person's shell. */
+async function start(words) {
+  const main = join(root, 'apps', 'cli', 'dist', 'main.js')
+  const installs = words.includes('--install')
+  const options = words.filter((word) => word !== '--install')
+  const cli = (args, asks) => run(process.execPath, [main, ...args], { mayFail: true, asks })
+  process.exitCode = await cli(['demo', ...options], false)
+  if (process.exitCode !== 0 || options.includes('--help')) return
+  process.exitCode = await cli(['welcome', ...(installs ? ['--install'] : [])], true)
+}
+
 const [job, ...rest] = process.argv.slice(2)
 if (job !== 'start' && job !== 'test' && job !== 'check') fail('usage: run.mjs start|test|check')
 await prepare()
 if (job === 'test') await test()
 else if (job === 'check') await check()
-else
-  process.exitCode = await run(
-    process.execPath,
-    [join(root, 'apps', 'cli', 'dist', 'main.js'), 'demo', ...rest],
-    { mayFail: true },
-  )
+else await start(rest)

@@ -8,7 +8,7 @@ const PACKAGES = fileURLToPath(new URL('../../', import.meta.url))
 
 interface Extra extends Omit<Options, 'onSuccess'> {
   /** Runs after the build, for example to add files to `dist`. */
-  readonly afterBuild?: () => void
+  readonly afterBuild?: () => void | Promise<void>
   /** Returns whether the source maps contain a source; other sources are only named. @default every source */
   readonly mapHolds?: (source: string) => boolean
   /** Whether the sources in the maps keep their doc comments, which the declarations contain too. @default true */
@@ -37,7 +37,7 @@ export function packageBuild(
     },
     onSuccess: async () => {
       writeLineMaps('dist', mapHolds, mapComments)
-      afterBuild?.()
+      await afterBuild?.()
     },
     ...extra,
   }
@@ -56,9 +56,9 @@ export function appBuild(entry: Record<string, string>, { afterBuild, ...extra }
   return packageBuild(entry, {
     dts: false,
     noExternal: [/^@iapeer\//],
-    afterBuild: () => {
+    afterBuild: async () => {
       shipScripts()
-      afterBuild?.()
+      await afterBuild?.()
     },
     ...extra,
   })

@@ -32,8 +32,8 @@ const LINGER =
   'To keep peers running after a logout, run loginctl enable-linger. iapeer service install starts them again after a reboot.'
 const OBSERVES_LITTLE =
   'iapeer observes little of a server that it only watches. Of a server that iapeer start launched, it records the wait status.'
-const LAST_OUTPUT =
-  'Its last output (iapeer logs) usually shows the reason. iapeer start starts it again; after a crash loop, run iapeer reset first.'
+const LAST_OUTPUT = 'Its last output (iapeer logs <peer>) usually shows the reason.'
+const AFTER_REBOOT = 'To start it again after a reboot: iapeer set <peer> after_reboot=restart (or resume).'
 
 /** What the user can do next, for each verdict. */
 const ADVICE = {
@@ -58,15 +58,14 @@ const ADVICE = {
     'tmux exited with an error. Check its version, its configuration and the directory of its socket.',
   ],
   'agent-exited': [
-    'Exit code 0 does not say why the program ended: it may have finished, or have been asked to exit. Its last output (iapeer logs) can tell. To restart it each time, run iapeer set <peer> restart=always.',
+    'Exit code 0 does not say why the program ended: it may have finished, or have been asked to exit. Its last output (iapeer logs <peer>) can tell.',
+    'iapeer set <peer> restart=always lets the daemon restart it each time.',
   ],
   'agent-failed': [LAST_OUTPUT],
   exited: [
     'It exited on SIGTERM, because its last session closed, or on a kill command that was not observed. iapeer observes more of a server that iapeer start launched than of one that it only watches.',
   ],
-  'host-reboot': [
-    'To start it again after a reboot, set "after_reboot" to "restart" or "resume" in its profile.',
-  ],
+  'host-reboot': [AFTER_REBOOT],
   'recorder-lost': [
     'Something killed the server and its recorder: a logout, a stopped unit, or a lack of memory. Check the system journal of that time.',
   ],
@@ -94,9 +93,7 @@ const ON: Readonly<Record<Topic, readonly string[]>> = {
   signature: [
     'macOS ends a program whose file was replaced under it. Restart the peer after each update of its program; if it happens without an update, install the program again.',
   ],
-  shutdown: [
-    'To start it again after a reboot, set "after_reboot" to "restart" or "resume" in its profile, and run iapeer service install.',
-  ],
+  shutdown: [AFTER_REBOOT, 'iapeer service install starts the daemon after a reboot.'],
   'manager-exit': [LINGER],
   'unit-stop': [
     'Something stopped or restarted that unit: journalctl -u (or --user -u) with its name shows what. To keep peers running when it stops, start them outside it, or set KillMode=process in it.',
@@ -116,26 +113,44 @@ const KILLER_KNOWN = [
   'Check why the process above sent the signal. If it selects processes by a pattern, use a pid file or a narrower pattern.',
 ] as const
 
+const AT_LAUNCH = [
+  'The launch failed: the program exited before it was ready. Its last output (iapeer logs <peer>) usually shows the reason.',
+] as const
+/** The verdicts that say how a program exited, and not what killed it. */
+const EXITS: ReadonlySet<VerdictWord> = new Set(['agent-exited', 'agent-failed', 'exited'])
+
 const UNREAD =
   'This user may not read the kernel log or the journal, which name the processes that the system killed: sudo dmesg -T shows the first. iapeer doctor prints the command that grants it.'
-
 /** Verdicts about which a log that could not be read may say more. */
 const NEED_LOGS: ReadonlySet<VerdictWord> = new Set(['killed-by-signal', 'recorder-lost', 'unknown'])
 
+/** What is known of a death besides its verdict. */
+export interface AdviceContext {
+  /** Whether the process that killed it is known; a verdict itself says it. @default false */
+  readonly killer?: boolean
+  /** Whether it died while iapeer was launching it. @default false */
+  readonly atLaunch?: boolean
+  /** Whether its restart policy already restarts it after such a death. @default false */
+  readonly isRestarted?: boolean
+}
+
+/** Returns the lines that the evidence of a verdict asks for. */
+function linesOf(judged: Verdict): readonly string[] {
+  const { verdict, topic, evidence } = judged
+  if (topic !== undefined) return ON[topic]
+  const isUnread = evidence.some(({ fact }) => /^the (?:kernel log|journal) was not read\b/.test(fact))
+  return isUnread && NEED_LOGS.has(verdict) ? [...ADVICE[verdict], UNREAD] : ADVICE[verdict]
+}
+
 /**
- * Returns what the user can do about a death, one line for each piece of advice.
- * @param verdict the verdict; its word alone gives the general advice
- * @param killer with a word: whether the process that killed it is known
+ * Returns what the user can do about a death, one line for each piece of advice. `<peer>` stands for the name of the peer.
+ * @param judged the verdict; its word alone gives general advice
  */
-export function adviceFor(verdict: VerdictWord | Verdict, killer = false): readonly string[] {
-  if (typeof verdict === 'string')
-    return killer && verdict === 'killed-by-signal' ? KILLER_KNOWN : ADVICE[verdict]
-  if (verdict.killer !== undefined && verdict.verdict === 'killed-by-signal') return KILLER_KNOWN
-  const lines = verdict.topic === undefined ? ADVICE[verdict.verdict] : ON[verdict.topic]
-  const isUnread = verdict.evidence.some(({ fact }) =>
-    /^the (?:kernel log|journal) was not read\b/.test(fact),
-  )
-  return isUnread && NEED_LOGS.has(verdict.verdict) && verdict.topic === undefined
-    ? [...lines, UNREAD]
-    : lines
+export function adviceFor(judged: VerdictWord | Verdict, context: AdviceContext = {}): readonly string[] {
+  const verdict = typeof judged === 'string' ? judged : judged.verdict
+  const isKillerKnown = typeof judged === 'string' ? context.killer === true : judged.killer !== undefined
+  if (isKillerKnown && verdict === 'killed-by-signal') return KILLER_KNOWN
+  if (context.atLaunch === true && EXITS.has(verdict)) return AT_LAUNCH
+  if (context.isRestarted === true && (verdict === 'agent-exited' || verdict === 'host-reboot')) return []
+  return typeof judged === 'string' ? ADVICE[verdict] : linesOf(judged)
 }

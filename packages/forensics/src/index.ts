@@ -1,4 +1,4 @@
-export { adviceFor, TOPICS, type Topic } from './advice.ts'
+export { type AdviceContext, adviceFor, TOPICS, type Topic } from './advice.ts'
 export {
   type ExitRecord,
   type ExitsLog,

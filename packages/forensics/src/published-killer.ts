@@ -22,11 +22,12 @@ function withoutArguments(one: SeenProcess): SeenProcess {
 /** Returns whether two processes belong to one session, as far as that was recorded. */
 const isSameSession = (one: SeenProcess, other: SeenProcess): boolean =>
   (one.user === undefined || other.user === undefined || one.user === other.user) &&
-  (one.tty === undefined || other.tty === undefined || one.tty === other.tty)
+  (one.tty === undefined || other.tty === undefined || one.tty === other.tty) &&
+  (one.session === undefined || other.session === undefined || one.session === other.session)
 
 /**
  * Returns a killer as it may leave the machine, in a notification or in an issue: its ancestors up to the start of its session
- * (the user and the terminal stay the same) or to the service manager that started it, and arguments only for the killer and its
+ * (its leader, the user and the terminal stay the same) or to the service manager that started it, and arguments only for the killer and its
  * parent. The arguments of the others can belong to unrelated programs.
  */
 export function publishedKiller(killer: Killer): Killer {

@@ -8,6 +8,8 @@ export interface SeenProcess {
   readonly user?: string
   /** Its terminal; `?` for a process without one. Undefined if not recorded. */
   readonly tty?: string
+  /** The pid of the leader of its session (Linux). Undefined if not recorded. */
+  readonly session?: number
 }
 
 /** The process that killed, and its ancestors, the nearest first. */
@@ -30,13 +32,14 @@ export interface Witness {
 
 function seen(line: string): (SeenProcess & { depth: number }) | undefined {
   const { fields } = parseLogfmt(line)
-  const { pid, depth, command, user, tty } = fields
+  const { pid, depth, command, user, tty, session = '' } = fields
   if (!line.startsWith('process ') || !/^\d{1,10}$/.test(pid ?? '') || !/^\d{1,3}$/.test(depth ?? ''))
     return undefined
   return {
     ...{ pid: Number(pid), depth: Number(depth), command: command ?? '' },
     ...(user === undefined ? {} : { user }),
     ...(tty === undefined ? {} : { tty }),
+    ...(/^\d{1,10}$/.test(session) ? { session: Number(session) } : {}),
   }
 }
 

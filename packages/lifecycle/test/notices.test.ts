@@ -1,8 +1,9 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
 import { expect, it } from 'vitest'
 import { listPending } from '../src/deaths/notify/outbox.ts'
+import { Troubles } from '../src/deaths/notify/troubles.ts'
 import { createEventLog } from '../src/index.ts'
 import type { PeerSession } from '../src/sessions/index.ts'
 import { changeTally } from '../src/sessions/index.ts'
@@ -32,9 +33,11 @@ const session = (fields: Partial<PeerSession>): PeerSession => ({
 function noticesOf(root: string, kinds = 'all') {
   mkdirSync(join(root, 'state', 'lifecycle'), { recursive: true })
   const env = { IAPEER_NOTIFY_KINDS: kinds, IAPEER_WEBHOOK_URL: 'http://127.0.0.1:1/' }
-  const options = { env, log: createEventLog(root), settings: superviseSettings({}), onWritten: () => {} }
+  const troubles = new Troubles(root)
+  const settings = () => superviseSettings({})
+  const options = { env, log: createEventLog(root), settings, troubles, onWritten: () => {} }
   const written = async () => (await listPending(root)).map(({ notification }) => notification)
-  return { notices: new Notices(root, options), written }
+  return { notices: new Notices(root, options), written, troubles }
 }
 
 it('a launch that waits for a person is notified after five minutes, once', async () => {
@@ -53,16 +56,23 @@ it('a launch that waits for a person is notified after five minutes, once', asyn
   ])
 })
 
-it('a peer has recovered when it has run for the window of a crash loop after a restart, and is notified once', async () => {
+it('a peer has recovered when a notification was about it and it has run for the window of a crash loop since', async () => {
   const { root } = newRoot()
-  const { notices, written } = noticesOf(root)
+  const { notices, written, troubles } = noticesOf(root)
   const ran = (secs: number) => session({ startedAt: ago(secs), readyAt: ago(secs) })
-  await notices.recovered([ran(400)], NOW)
   await changeTally(root, BOB, (tally) => ({ ...tally, restarts: 1, lastEnd: 'crash' }))
-  await notices.recovered([ran(200)], NOW)
+  await notices.recovered([ran(400)], NOW)
   expect(await written()).toEqual([])
-  for (let count = 0; count < 2; count++) await notices.recovered([ran(400)], NOW)
-  expect(await written()).toMatchObject([{ kind: 'recovered', identity: BOB }])
+  await troubles.note({ about: BOB, kind: 'peer', since: ago(500), what: 'it died' })
+  // Another supervisor of the root goes on.
+  const next = noticesOf(root).notices
+  await next.recovered([ran(200)], NOW)
+  expect(await written()).toEqual([])
+  for (let count = 0; count < 2; count++) await next.recovered([ran(400)], NOW)
+  expect(await written()).toMatchObject([
+    { kind: 'recovered', identity: BOB, summary: 'command-bob has recovered: it has run for 7 min' },
+  ])
+  expect(await new Troubles(root).list()).toEqual([])
 })
 
 it('a problem of the daemon is notified once a day, and launches that fail are notified as given up', async () => {
@@ -75,6 +85,25 @@ it('a problem of the daemon is notified once a day, and launches that fail are n
     ['daemon-problem', 'the daemon: only 0 MB free (/r)'],
     ['gave-up', 'command-bob could not be restarted: claude is not installed'],
   ])
+})
+
+it('a problem that is over is notified, once', async () => {
+  const { notices, written } = noticesOf(newRoot().root)
+  const day = new Date(Date.UTC(2026, 5, 10))
+  await notices.problems([], day)
+  await notices.problems([{ id: 'disk-full', what: 'only 0 MB free', where: '/r' }], day)
+  for (let count = 0; count < 2; count++) await notices.problems([], day)
+  expect((await written()).map(({ kind, summary }) => [kind, summary])).toEqual([
+    ['daemon-problem', 'the daemon: only 0 MB free (/r)'],
+    ['recovered', 'over: the daemon: only 0 MB free (/r)'],
+  ])
+})
+
+it('a corrupt list of troubles is an empty one', async () => {
+  const { root } = newRoot()
+  const { troubles } = noticesOf(root)
+  writeFileSync(join(root, 'state', 'lifecycle', 'troubles.json'), '{"peer x":{"about":"x"},"y":[')
+  expect(await troubles.list()).toEqual([])
 })
 
 it('a kind that the settings do not name is not written', async () => {

@@ -107,11 +107,11 @@ it('each failure is reported in one line, and does not stop the other channels',
   const { url } = await webhook(500)
   const env = { PATH: path, IAPEER_NOTIFY: '1', IAPEER_WEBHOOK_URL: url }
   expect((await deliverAll(root, NOTIFICATION, env)).join('\n')).toMatch(
-    /^\S+ is not installed\nhooks\/on-death exited with code 3\nthe webhook answered 500$/,
+    /^\S+ is not installed\nhooks\/on-death exited with code 3\nthe webhook at 127\.0\.0\.1:\d+ answered 500$/,
   )
 })
 
-it('the failure of an unreachable webhook is reported without its URL', async () => {
+it('the failure of an unreachable webhook is reported with the host of its URL alone', async () => {
   const { root, path } = newRoot()
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -119,7 +119,9 @@ it('the failure of an unreachable webhook is reported without its URL', async ()
   await new Promise((resolve) => server.close(resolve))
   const port = typeof address === 'object' ? address?.port : 0
   const env = { PATH: path, IAPEER_WEBHOOK_URL: `http://127.0.0.1:${port}/hunter2` }
-  expect(await deliverAll(root, NOTIFICATION, env)).toEqual(['the webhook failed: ECONNREFUSED'])
+  expect(await deliverAll(root, NOTIFICATION, env)).toEqual([
+    `the webhook at 127.0.0.1:${port} failed: ECONNREFUSED`,
+  ])
 })
 
 it('a hook that is not executable is reported once, with what to do', async () => {
@@ -161,7 +163,7 @@ it('a notification that could not be delivered is tried again later, and dropped
   await enqueueNotification(root, NOTIFICATION, env, at(0))
   const first = await deliverPending(root, env, at(0))
   expect(first).toMatchObject({
-    failures: [{ why: 'the webhook answered 503', retryMs: start + 5_000 }],
+    failures: [{ why: `the webhook at ${new URL(url).host} answered 503`, retryMs: start + 5_000 }],
     nextMs: start + 5_000,
   })
   expect(await deliverPending(root, env, at(4_000))).toMatchObject({ failures: [] })
@@ -179,7 +181,9 @@ it('a notification that could not be delivered is tried again later, and dropped
   })
   expect(bodies).toHaveLength(3)
   answerWith(404)
-  expect(await deliverAll(root, NOTIFICATION, env)).toEqual(['the webhook answered 404'])
+  expect(await deliverAll(root, NOTIFICATION, env)).toEqual([
+    `the webhook at ${new URL(url).host} answered 404`,
+  ])
   expect(await listPending(root)).toEqual([])
 })
 
@@ -220,8 +224,8 @@ it('each address is a channel of its own, and an answer that repeats a token is 
   ])
   const why = await deliverAll(root, NOTIFICATION, env)
   expect(why).toEqual([
-    'json-2 answered 401: {"error":"invalid token *** "}',
-    'json answered 401: {"error":"invalid token *** "}',
+    `json-2 at ${new URL(url).host} answered 401: {"error":"invalid token *** "}`,
+    `json at ${new URL(url).host} answered 401: {"error":"invalid token *** "}`,
   ])
 })
 
@@ -264,6 +268,7 @@ it('a death in the own terminal and an exit with code 0 need no person; a script
     '/usr/bin/tmux -S /r/s attach-session -t $0',
     'tmux',
     'tmux new -s x',
+    'tmux -CC attach',
   ])
     expect([command, isExpected(by(command))]).toEqual([command, true])
   for (const command of [
@@ -271,6 +276,10 @@ it('a death in the own terminal and an exit with code 0 need no person; a script
     'tmux -S /attach kill-server',
     'sh attach',
     'tmux -L attach kill-pane',
+    'tmux -C attach',
+    'tmux -S /r/s -C attach -t $0',
+    'tmux attach ; killp',
+    'tmux attach -t kill-bill',
   ])
     expect([command, isExpected(by(command))]).toEqual([command, false])
   expect(isExpected(by('tmux attach', 'killed-by-signal'))).toBe(false)

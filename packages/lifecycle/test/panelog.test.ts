@@ -10,7 +10,8 @@ import {
 import { join } from 'node:path'
 import { until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
-import { launchPeer, rotatePaneLogs, stopPeer } from '../src/index.ts'
+import { launchPeer, notePaneLogTimes, readPaneLogTimes, rotatePaneLogs, stopPeer } from '../src/index.ts'
+import { RUN_MARK } from '../src/launch/index.ts'
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()
@@ -79,4 +80,69 @@ it('a symbolic link or a directory among the logs is not touched', async () => {
 
 it('a root without logs has nothing to rotate', async () => {
   expect(await rotatePaneLogs(newRoot().root)).toBe(0)
+})
+
+it('the size of each log is noted when it has changed, and forgotten when the log was truncated', async () => {
+  const { root, logs } = newLogs()
+  const path = join(logs, 'a.log')
+  const at = (secs: number) => new Date(Date.UTC(2026, 5, 10, 0, 0, secs))
+  await notePaneLogTimes(newRoot().root, at(0))
+  mkdirSync(join(logs, 'b.log'))
+  symlinkSync('/dev/zero', join(logs, 'c.log'))
+  for (const [secs, size] of [
+    [1, 10],
+    [2, 10],
+    [3, 20],
+  ] as const) {
+    writeFileSync(path, 'x'.repeat(size))
+    await notePaneLogTimes(root, at(secs))
+  }
+  expect(await readPaneLogTimes(path)).toEqual([
+    { atMs: at(1).getTime(), bytes: 10 },
+    { atMs: at(3).getTime(), bytes: 20 },
+  ])
+  expect(statSync(`${path}.times`).mode & 0o777).toBe(0o600)
+  expect(existsSync(join(logs, 'b.log.times')) || existsSync(join(logs, 'c.log.times'))).toBe(false)
+  writeFileSync(path, 'xxxxx')
+  await notePaneLogTimes(root, at(4))
+  expect(await readPaneLogTimes(path)).toEqual([{ atMs: at(4).getTime(), bytes: 5 }])
+})
+
+it('a long file of sizes keeps its newer half', async () => {
+  const { root, logs } = newLogs()
+  const path = join(logs, 'a.log')
+  const lines = Array.from({ length: 10_000 }, (_none, size) => `2026-06-10T00:00:00.000Z ${size}\n`).join('')
+  writeFileSync(`${path}.times`, lines)
+  writeFileSync(path, 'x'.repeat(20_000))
+  await notePaneLogTimes(root, new Date())
+  const times = await readPaneLogTimes(path)
+  expect(times.length).toBeGreaterThan(4_000)
+  expect(times.length).toBeLessThan(6_000)
+  expect(times.at(-1)?.bytes).toBe(20_000)
+})
+
+it('a launch marks its run in the pane log, behind what earlier runs printed', async () => {
+  const { root, logs, peer } = newLogs()
+  const path = join(logs, 'command-bob.log')
+  writeFileSync(path, 'of an earlier run')
+  const { session } = await launchPeer(root, await peer(['sh', '-c', 'echo ready; exec sleep 1000']))
+  track(async () => {
+    await stopPeer(root, session.identity, { by: 'a test' })
+  })
+  await until('its output', () => readFileSync(path, 'utf8').includes('ready'))
+  const [before, ts, after] = readFileSync(path, 'utf8').split(RUN_MARK)
+  expect(before).toBe('of an earlier run')
+  expect(Math.abs(Date.now() - Date.parse(ts ?? ''))).toBeLessThan(60_000)
+  expect(after).toBe('ready\r\n')
+})
+
+it('a pane log that cannot be marked does not prevent a launch', async () => {
+  const { root, logs, peer } = newLogs()
+  const path = join(logs, 'command-bob.log')
+  symlinkSync(join(root, 'elsewhere'), path)
+  const { session } = await launchPeer(root, await peer(['sleep', '1000']))
+  track(async () => {
+    await stopPeer(root, session.identity, { by: 'a test' })
+  })
+  expect(session.identity).toBe('command-bob')
 })

@@ -44,9 +44,27 @@ const CASES: readonly (readonly [StateEvidence, string])[] = [
   [{ state: 'stopped', lastEnd: 'crash', lastExit: { signal: 'SIGSEGV' } }, 'stopped'],
 ]
 
+/** Peers whose planned start does not happen, because no daemon is running. */
+const WITHOUT_DAEMON: readonly (readonly [StateEvidence, string])[] = [
+  [
+    { state: 'failed', lastEnd: 'crash', lastExit: { exitCode: 1 }, startsInMs: 3_200 },
+    'failed (exit 1; not restarted: no daemon)',
+  ],
+  [
+    { state: 'failed', lastEnd: 'crash', lastExit: { signal: 'SIGKILL' } },
+    'dead (SIGKILL; not restarted: no daemon)',
+  ],
+  [{ state: 'exited', lastEnd: 'self-close', startsInMs: 10 }, 'exited (not restarted: no daemon)'],
+]
+
 describe('the state that a person sees', () => {
   it.each(CASES)('%j is shown as %s', (evidence, text) => {
     expect(shownText(shownState(evidence))).toBe(text)
+  })
+
+  it.each(WITHOUT_DAEMON)('%j without a daemon is shown as %s, and is trouble', (evidence, text) => {
+    const shown = shownState({ ...evidence, awaitsDaemon: true })
+    expect([shownText(shown), shown.isTrouble]).toEqual([text, true])
   })
 
   it('is trouble exactly where a person should look', () => {

@@ -109,6 +109,47 @@ describe('connecting', () => {
 })
 
 describe('a request', () => {
+  it.each(['start', 'renew'] as const)(
+    'of %s is sent again without the environment, and warns, where an earlier daemon refuses that field',
+    async (action) => {
+      const bodies: string[] = []
+      const answer = { ...STARTED, action: action === 'renew' ? 'new' : action }
+      const refusal = {
+        schemaVersion: 2,
+        error: { code: 'invalid-request', message: 'the body: Unrecognized key: "environment"' },
+      }
+      const { root } = await http((request, response) => {
+        let body = ''
+        request.setEncoding('utf8').on('data', (chunk: string) => {
+          body += chunk
+        })
+        request.once('end', () => {
+          bodies.push(body)
+          const isRefused = body.includes('environment')
+          const missing = {
+            schemaVersion: 2,
+            error: { code: 'command-not-found', message: 'no', hint: 'Install.' },
+          }
+          const reply = body.includes('6') ? missing : answer
+          response.writeHead(isRefused ? 400 : 200, { 'content-type': 'application/json' })
+          response.end(JSON.stringify(isRefused ? refusal : reply))
+        })
+      })
+      const client = await clientOf(root)
+      const environment = { PATH: '/bin', LANG: 'C' }
+      expect(await client[action]('bob', { timeoutMs: 5, environment })).toEqual({
+        ...SESSION,
+        warnings: [expect.stringContaining('iapeer daemon restart')],
+      })
+      expect(bodies).toEqual([JSON.stringify({ timeoutMs: 5, environment }), '{"timeoutMs":5}'])
+      expect(await client[action]('bob', { timeoutMs: 5 })).toEqual(SESSION)
+      await expect(client[action]('bob', { timeoutMs: 6, environment })).rejects.toMatchObject({
+        code: 'command-not-found',
+        hint: expect.stringMatching(/^Install\.\n {2}the running daemon .*iapeer daemon restart$/),
+      })
+    },
+  )
+
   it('has the method, path, query and body of its route', async () => {
     const seen: unknown[] = []
     const { root } = await http((request, response) => {

@@ -5,8 +5,8 @@ import { createPeer } from '@iapeer/core/registry'
 import { asyncCleanups, privateDirectory, until } from '@iapeer/dev/testing'
 import { deathView, deathViews } from '@iapeer/lifecycle/deaths'
 import {
-  fleetView,
-  peerView,
+  fleetStatus,
+  peerStatus,
   refreshNamed,
   renewNamed,
   resetNamed,
@@ -50,8 +50,8 @@ it('the schemas match what the library returns for a peer, its launches and its 
   const root = await rootWithBob()
   const by = 'a test'
   const peers = async (): Promise<void> => {
-    accepts(ANSWERS.Fleet, { peers: await fleetView(root) })
-    accepts(ANSWERS.Peer, await peerView(root, 'bob'))
+    accepts(ANSWERS.Fleet, { peers: await fleetStatus(root) })
+    accepts(ANSWERS.Peer, await peerStatus(root, 'bob'))
   }
   const launched = (session: object): void =>
     accepts(ROUTES.start.answer, { action: 'start', peer: 'bob', session })
@@ -79,6 +79,7 @@ it('the schemas match what the library returns for a peer, its launches and its 
   })
   accepts(ANSWERS.Deaths, { deaths: [death] })
   accepts(ANSWERS.Death, await deathView(root, death?.id ?? ''))
+  expect(await peerStatus(root, 'bob')).toMatchObject({ shown: { word: 'dead' }, death: { id: death?.id } })
   await peers()
   settled('reset', await resetNamed(root, 'bob'))
   settled('wake', await wakeNamed(root, 'bob', { from: 'human' }))

@@ -20,6 +20,8 @@ export interface LeaderOptions extends RecordOptions {
   readonly cwd: string
   /** The program and its arguments; run without a shell. */
   readonly command: readonly string[]
+  /** The PATH of the leader. @default the PATH of this process */
+  readonly path?: string
   /** The file that the output of the pane is appended to; it is created with mode 0600. @default no file */
   readonly paneLog?: string
   /** Time limit of each tmux call, in milliseconds. @default 5000 */
@@ -87,29 +89,32 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
   const hooked =
     hook === undefined || statePath === undefined ? [] : [';', ...exitHookCommands(hook, statePath, '$0')]
   if (hook !== undefined && statePath !== undefined) await linkExitHook(statePath, hook)
-  const answer = await handle.run([
-    ...managedCommands(),
-    ';',
-    // new-session expands formats in the directory: the value of a variable is not expanded again.
-    ...['set-environment', '-gh', 'IAPEER_CWD', literalArgument(cwd), ';'],
-    ...[
-      'new-session',
-      '-d',
-      '-P',
-      '-F',
-      '#{session_id} #{pane_id} #{pane_pid}',
-      '-s',
-      identity,
-      '-c',
-      '#{IAPEER_CWD}',
-      '--',
+  const answer = await handle.run(
+    [
+      ...managedCommands(),
+      ';',
+      // new-session expands formats in the directory: the value of a variable is not expanded again.
+      ...['set-environment', '-gh', 'IAPEER_CWD', literalArgument(cwd), ';'],
+      ...[
+        'new-session',
+        '-d',
+        '-P',
+        '-F',
+        '#{session_id} #{pane_id} #{pane_pid}',
+        '-s',
+        identity,
+        '-c',
+        '#{IAPEER_CWD}',
+        '--',
+      ],
+      ...withoutShell(options.command),
+      ...hooked,
+      ...paneLogCommands(options.paneLog),
+      ';',
+      ...['set-option', '-s', 'exit-empty', 'on'],
     ],
-    ...withoutShell(options.command),
-    ...hooked,
-    ...paneLogCommands(options.paneLog),
-    ';',
-    ...['set-option', '-s', 'exit-empty', 'on'],
-  ])
+    options.path === undefined ? {} : { path: options.path },
+  )
   const [sessionId, paneId, pid] = answer.stdout.trim().split(' ')
   if (answer.exitCode !== 0 || sessionId === undefined || paneId === undefined || pid === undefined)
     throw new IapeerError(

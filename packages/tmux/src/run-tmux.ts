@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
-import { loadExeca, releaseOutputs } from '@iapeer/core/exec'
+import { findProgram, loadExeca, releaseOutputs } from '@iapeer/core/exec'
 
 /** A call of tmux. */
 export interface TmuxCall {
@@ -13,6 +13,11 @@ export interface TmuxCall {
   readonly signal?: AbortSignal
   /** @default the environment of this process, without TMUX and TMUX_PANE */
   readonly env?: NodeJS.ProcessEnv
+  /**
+   * The PATH of the client. tmux gives it to the program of a session that the call makes, in place of the server's own PATH.
+   * @default the PATH of `env`
+   */
+  readonly path?: string
   /** Standard input of the client. @default empty */
   readonly input?: string
   /** @default `tmux`, from the PATH */
@@ -50,11 +55,13 @@ function outsideTmux(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 export async function runTmux(call: TmuxCall): Promise<TmuxResult> {
   const { execa } = await loadExeca()
   const tmux = call.tmux ?? 'tmux'
+  const env = call.env ?? outsideTmux(process.env)
   const client = execa(
-    tmux,
+    // It is found on the PATH of this process, also if the client gets another one.
+    call.path === undefined ? tmux : ((await findProgram(tmux, env['PATH'] ?? '', '/')) ?? tmux),
     [...(call.socketPath === undefined ? [] : ['-S', call.socketPath]), ...call.args],
     {
-      env: call.env ?? outsideTmux(process.env),
+      env: call.path === undefined ? env : { ...env, PATH: call.path },
       extendEnv: false,
       ...(call.input === undefined ? { stdin: 'ignore' as const } : { input: call.input }),
       reject: false,

@@ -2,7 +2,7 @@ import { isRefused } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { literalArgument } from './argument.ts'
-import type { TmuxResult } from './run-tmux.ts'
+import type { TmuxCall, TmuxResult } from './run-tmux.ts'
 import { runInTerminalOnServer, runOnServer, runsAnotherFile } from './server-client.ts'
 
 /**
@@ -83,7 +83,7 @@ export class TmuxServer {
   /** Runs tmux commands on this server. A failure of the commands is returned, not thrown. @throws IapeerError `tmux-missing` */
   run(
     args: readonly string[],
-    options: { readonly input?: string; readonly timeoutMs?: number } = {},
+    options: Pick<TmuxCall, 'input' | 'timeoutMs' | 'path'> = {},
   ): Promise<TmuxResult> {
     return runOnServer(this.process, {
       socketPath: this.socketPath,
@@ -91,6 +91,7 @@ export class TmuxServer {
       args: ['-u', '-N', ...args],
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(options.input === undefined ? {} : { input: options.input }),
+      ...(options.path === undefined ? {} : { path: options.path }),
       ...(this.#tmux === undefined ? {} : { tmux: this.#tmux }),
     })
   }

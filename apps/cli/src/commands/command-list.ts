@@ -65,6 +65,11 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     'service status': () => import('./host/service-status.ts'),
     doctor: () => import('./host/doctor.ts'),
   },
+  'This program:': {
+    install: () => import('./setup/install.ts'),
+    uninstall: () => import('./setup/uninstall.ts'),
+    welcome: () => import('./setup/welcome.ts'),
+  },
 }
 
 /** The first words of commands of two words, with their summaries. */
@@ -73,6 +78,11 @@ export const PARENTS: Readonly<Record<string, string>> = {
   notify: 'print where notifications go, and send a sample',
   config: 'print and change the settings in config.toml',
   service: 'run the daemon under systemd or launchd, as your user',
+}
+
+/** What a first word does without a second. @default print its help */
+export const ALONE: Readonly<Record<string, Load>> = {
+  notify: () => import('./notify/notify-list.ts'),
 }
 
 /**

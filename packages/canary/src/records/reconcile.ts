@@ -4,6 +4,7 @@ import { mapLimit } from '@iapeer/core/async'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
+import { terminateProcess } from '../process/terminate-process.ts'
 import { collectAssets } from '../scripts/assets.ts'
 import { findClaim } from './claim-file.ts'
 import { repairState } from './corrupt-state.ts'
@@ -14,7 +15,7 @@ import { ensureSettled } from './recorder.ts'
 import { noteSeenAt } from './seen.ts'
 import { type SettleOutcome, settleGeneration } from './settle.ts'
 import { type CanaryRecord, namesIn, parseGenerationName, readCanaryRecords } from './state-file.ts'
-import { sweepIntents, sweepNames, sweepParts, sweepRecorderFiles } from './sweep.ts'
+import { sweepIntents, sweepNames, sweepNotes, sweepParts, sweepRecorderFiles } from './sweep.ts'
 
 /** The number of generations that are settled at a time. */
 const CONCURRENCY = 8
@@ -55,7 +56,12 @@ async function reconcileOne(
     return { identity, gen, outcome: settledAs(await settleGeneration(layout, record)) }
   const [server, recorder] = await observeProcesses([record.server, record.recorder])
   if (server === 'unknown') return { identity, gen, outcome: 'unknown' }
-  if (server === 'alive') return { identity, gen, outcome: recorder === 'gone' ? 'unwatched' : 'watching' }
+  if (server === 'alive') {
+    if (recorder !== 'gone') return { identity, gen, outcome: 'watching' }
+    // The client of a killed watch: it would wait until its server exits. Its pid and its start time were noted.
+    if (record.client !== undefined) await terminateProcess(record.client)
+    return { identity, gen, outcome: 'unwatched' }
+  }
   return { identity, gen, outcome: settledAs(await ensureSettled(layout, record)) }
 }
 
@@ -120,6 +126,7 @@ async function completeClaims(layout: RecordLayout): Promise<ReconcileFinding[]>
 const SWEEPS: readonly ((layout: RecordLayout) => Promise<void>)[] = [
   sweepIntents,
   sweepRecorderFiles,
+  sweepNotes,
   sweepParts,
   pruneDeaths,
   sweepNames,
@@ -136,8 +143,8 @@ async function settleAll(layout: RecordLayout): Promise<ReconcileFinding[]> {
 
 /**
  * Completes the records. Records deaths that no recorder saw as `recorder-lost` or `host-reboot`, completes claims without a
- * line, withdraws abandoned intents, removes old records (all but the newest 500) and files of killed processes. Safe to
- * run from many processes at once. Arms nothing and touches no server. If a step fails, the others still run.
+ * line, withdraws abandoned intents, removes old records (all but the newest 500), files of killed processes and the clients
+ * of killed watches. Safe to run from many processes at once. Arms nothing and touches no server. If a step fails, the others still run.
  * @throws IapeerError `invalid-path`; the Node system error of the first step that failed (`EACCES`, `EROFS`, ...)
  */
 export async function reconcile(options: RecordOptions): Promise<ReconcileFinding[]> {

@@ -108,6 +108,9 @@ export function readCanaryRecords(layout: RecordLayout, identity?: string): Cana
   return { records, corrupt }
 }
 
+/** Returns the directory of the notes about watches that could not be armed, one file each, named after the identity. */
+export const failuresDirOf = (layout: RecordLayout): string => join(layout.stateDir, 'failures')
+
 /** Returns the path of the marker that dismisses the recorder of a generation. */
 export const dismissalOf = (layout: RecordLayout, { identity, gen }: GenerationName): string =>
   join(layout.canaryDir, `${identity}-${gen}.dismiss`)

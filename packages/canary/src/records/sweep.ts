@@ -7,7 +7,13 @@ import { observeProcess, parseProcessId } from '@iapeer/core/process'
 import { isServerIntent, readIntents, setIntentState } from '../intent/intent-file.ts'
 import { logLifecycle } from './log.ts'
 import { parseServerKey } from './server-key.ts'
-import { type GenerationName, namesIn, parseGenerationName, readCanaryRecord } from './state-file.ts'
+import {
+  failuresDirOf,
+  type GenerationName,
+  namesIn,
+  parseGenerationName,
+  readCanaryRecord,
+} from './state-file.ts'
 
 /** Younger files are kept: a process may still be writing them. */
 const REST_MS = 60_000
@@ -48,6 +54,17 @@ export async function sweepRecorderFiles(layout: RecordLayout): Promise<void> {
     if (found?.rest === undefined || ageMs(path) < REST_MS) continue
     if (readCanaryRecord(layout, found.name) !== undefined || (await isHeld(path))) continue
     await rm(path, { force: true })
+  }
+}
+
+/** How long the note about a failed watch stays (`src/watch/failure-note.ts`): after that, the failure is logged again. */
+const NOTE_MS = 7 * 86_400_000
+
+/** Removes old notes about failures: their watches may not be wanted any more. */
+export async function sweepNotes(layout: RecordLayout): Promise<void> {
+  for (const entry of namesIn(failuresDirOf(layout))) {
+    const path = join(failuresDirOf(layout), entry)
+    if (ageMs(path) > NOTE_MS) await rm(path, { force: true })
   }
 }
 

@@ -8,9 +8,7 @@ import { logLifecycle } from '../records/log.ts'
 import { checkedLocation, checkSocketPath, recordsAreOff, socketIdOf } from '../records/options.ts'
 import { type CanaryRecord, dismissalOf, notedSocketId, readCanaryRecords } from '../records/state-file.ts'
 import type { EnsureOptions, EnsureResult } from './ensured.ts'
-
-/** The last failure of each identity, so that the same failure is logged once and not on every call. */
-const failing = new RecentMap<string>()
+import { forgetFailure, isKnownFailure } from './failure-note.ts'
 
 /** Ids of sockets that a server recreated (SIGUSR1) after its recorder noted the old one, by generation. */
 const confirmed = new RecentMap<string>()
@@ -97,15 +95,13 @@ export async function ensureCanary(options: EnsureOptions): Promise<EnsureResult
   if (recordsAreOff()) return { state: 'skipped', reason: 'IAPEER_RECORDS=off' }
   try {
     const { identity, layout } = checkedLocation(options)
-    const key = `${layout.canaryDir}/${identity}`
     try {
       const result = await ensure(layout, identity, options)
-      failing.delete(key)
+      await forgetFailure(layout, identity)
       return result
     } catch (error) {
       const failed = failure(error, layout.recordDir)
-      if (failing.get(key) !== failed.code) {
-        failing.set(key, failed.code)
+      if (!(await isKnownFailure(layout, identity, failed.code))) {
         await logLifecycle(layout, {
           ev: 'canary',
           identity,

@@ -25,6 +25,8 @@ export interface ConfigEntry {
 export interface ConfigProblem {
   /** One line, with the path and the line in the file. */
   readonly message: string
+  /** The same without a line of the file, which could have a secret. */
+  readonly withoutContent: string
   /** Undefined if it concerns the whole file, or a key that no setting has. */
   readonly setting: FileSetting | undefined
 }
@@ -86,7 +88,10 @@ export function readConfig(root: string, env: NodeJS.ProcessEnv = process.env): 
     values = flatten(text === undefined ? {} : parseToml(text, path))
   } catch (error) {
     if (!(error instanceof IapeerError)) throw error
-    return { path, entries, problems: [{ message: error.message, setting: undefined }] }
+    const { message } = error
+    const withoutContent = /^(.*?:\d+:\d+): /s.exec(message)?.[1]
+    const problem = { message, withoutContent: `${withoutContent ?? path}: invalid TOML`, setting: undefined }
+    return { path, entries, problems: [problem] }
   }
   for (const [key, value] of values) {
     const line = lineOf(text ?? '', key)
@@ -98,7 +103,8 @@ export function readConfig(root: string, env: NodeJS.ProcessEnv = process.env): 
       entries.push({ setting, stated, text: checkedText(setting, stated, env), line })
     } catch (error) {
       if (!(error instanceof IapeerError)) throw error
-      problems.push({ message: `${where}: ${error.message}`, setting })
+      const message = `${where}: ${error.message}`
+      problems.push({ message, withoutContent: message, setting })
     }
   }
   return { path, entries, problems }

@@ -71,6 +71,26 @@ export async function runProgram(
   return { exitCode, signal, timedOut: timedOut || isLate, missing, stdout, stderr }
 }
 
+/**
+ * Runs a program in the terminal of this process until it exits, without a time limit. Only its standard error is captured.
+ * @throws IapeerError `cannot-run`
+ */
+export async function runInTerminal(
+  argv: readonly [string, ...string[]],
+): Promise<Pick<ProgramResult, 'exitCode' | 'stderr'>> {
+  const { execa } = await loadExeca()
+  const [file, ...args] = argv
+  const result = await execa(file, args, { stdio: ['inherit', 'inherit', 'pipe'], reject: false })
+  const { exitCode, stderr, code } = result
+  if (code === 'ENOENT' || code === 'EACCES')
+    throw new IapeerError(`${file} cannot be run`, {
+      code: 'cannot-run',
+      hint: 'Check that it exists and is executable.',
+      cause: result,
+    })
+  return { exitCode, stderr }
+}
+
 /** A program that runs in the background. */
 export interface BackgroundProgram {
   readonly pid: number

@@ -52,12 +52,23 @@ export function rootRecordLocation(root: string): Required<RecordLocation> {
   return { recordDir: join(root, 'logs', 'iapeer'), stateDir: join(root, 'state'), libDir: join(root, 'lib') }
 }
 
+/** The last layout: a command asks for the same one hundreds of times. */
+let last: { readonly key: string; readonly layout: RootLayout } | undefined
+
 /** Returns the layout of a root, from its path and the environment. It does not access the file system. */
 export function rootLayout(root: string, env: NodeJS.ProcessEnv = process.env): RootLayout {
+  const sockets = settingText(env, 'IAPEER_SOCK_DIR')
+  // A relative path depends on the working directory.
+  if (!isAbsolute(root) || (sockets !== '' && !isAbsolute(sockets))) return layoutOf(root, sockets)
+  const key = `${root}\0${sockets}`
+  if (last?.key !== key) last = { key, layout: layoutOf(root, sockets) }
+  return last.layout
+}
+
+function layoutOf(root: string, sockets: string): RootLayout {
   const base = resolve(root)
   const at = (...parts: string[]): string => join(base, ...parts)
   const records = recordLayout(rootRecordLocation(base))
-  const sockets = settingText(env, 'IAPEER_SOCK_DIR')
   const socketDir = sockets === '' ? at('run') : resolve(sockets)
   const named = {
     peersDir: at('peers'),

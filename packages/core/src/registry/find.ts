@@ -1,8 +1,8 @@
 import { IapeerError } from '../errors/index.ts'
-import type { Personality } from '../identity/identity.ts'
+import { isPersonality, type Personality } from '../identity/identity.ts'
 import { type RootLayout, rootLayout } from '../paths/root-layout.ts'
 import type { PeerEntry } from './entry.ts'
-import { homeOfName } from './peer-homes.ts'
+import { homeOfName, linkTime } from './peer-homes.ts'
 import { readRegistryFile, usableEntries } from './registry-file.ts'
 
 /**
@@ -32,6 +32,11 @@ export function getPeer(entries: readonly PeerEntry[], name: string): PeerEntry 
     code: 'no-such-peer',
     hint: 'iapeer list shows the peers.',
   })
+}
+
+/** Returns when a name was registered, or got its present home; undefined for a name without a home. */
+export async function registrationTime(root: string, name: string): Promise<Date | undefined> {
+  return isPersonality(name) ? linkTime(rootLayout(root), name) : undefined
 }
 
 /** Checks that no peer has a name. @throws IapeerError `name-taken` */

@@ -1,5 +1,5 @@
 import { renameSync } from 'node:fs'
-import { readlink, realpath, rm, stat, symlink } from 'node:fs/promises'
+import { lstat, readlink, realpath, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import { errnoOf, IapeerError } from '../errors/index.ts'
 import { isPersonality, type Personality } from '../identity/identity.ts'
@@ -71,6 +71,16 @@ export async function linkHome(layout: RootLayout, name: Personality, home: stri
 /** Returns the home that is remembered for a name; undefined if the name is free. */
 export function homeOfName(layout: RootLayout, name: Personality): Promise<string | undefined> {
   return linkText(join(layout.homesDir, name))
+}
+
+/** Returns when the link to the home of a name was made; undefined if there is none. */
+export async function linkTime(layout: RootLayout, name: Personality): Promise<Date | undefined> {
+  try {
+    return (await lstat(join(layout.homesDir, name))).mtime
+  } catch (error) {
+    if (GONE.has(errnoOf(error) ?? '')) return undefined
+    throw error
+  }
 }
 
 /** Forgets the home of a name. */

@@ -1,5 +1,6 @@
 import { IapeerError } from '../errors/index.ts'
 import { settingText } from './configured.ts'
+import { parseNotifyUrl } from './notify-url.ts'
 import type { NumberSetting, Setting, SwitchSetting, TextSetting, UrlSetting } from './setting.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -80,6 +81,8 @@ export function readUrl(env: Env, setting: UrlSetting): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const isUsable =
     url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+  if (isUsable && parseNotifyUrl(text) === undefined)
+    throw invalid(setting, text, 'a topic for ntfy.sh, and /bot<token>/sendMessage?chat_id=<id> for Telegram')
   if (isUsable) return url
   throw invalid(setting, text, 'an http or https URL without a user name or password')
 }

@@ -254,6 +254,14 @@ export const SETTINGS = {
     description: 'The directories in which the recorders look for system tools.',
     readBy: ['commands', 'daemon', 'recorders', 'iapeer-canary'],
   },
+  pager: {
+    variable: 'IAPEER_PAGER',
+    type: 'text',
+    default: '$PAGER, else less',
+    description:
+      'The command that shows long output of `logs`, `deaths`, `events` and `autopsy` on a terminal; empty or `cat` for none.',
+    readBy: ['commands'],
+  },
   testAgents: {
     variable: 'IAPEER_TEST_AGENTS',
     type: 'text',

@@ -26,7 +26,13 @@ export const FOREIGN_VARIABLES: readonly Variable[] = [
   { variable: 'HOME', description: 'The directory of the default root and of the files of the agents.' },
   {
     variable: 'PATH',
-    description: 'The directories in which iapeer looks for tmux and the programs of peers.',
+    description:
+      'The directories in which iapeer looks for tmux and the programs of peers. A start records it for restarts.',
+  },
+  {
+    variable: 'LANG, LANGUAGE, LC_*',
+    description:
+      'The locale of output, and of the peers that a command starts. A start records it for restarts.',
   },
   {
     variable: 'TMUX, TMUX_TMPDIR',

@@ -5,7 +5,7 @@ import { run } from './run.ts'
 /** Whether this process may mount a file system. If not, tests of full disks are skipped. */
 export const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 
-/** A file system of 1 MiB. */
+/** A small file system, by default of 1 MiB. */
 export interface SmallDisk {
   readonly path: string
   /** Makes it read-only, or writable again. */
@@ -15,10 +15,10 @@ export interface SmallDisk {
   readonly remove: () => Promise<unknown>
 }
 
-/** Makes the directory `path` and mounts a tmpfs of 1 MiB there. */
-export async function smallDisk(path: string): Promise<SmallDisk> {
+/** Makes the directory `path` and mounts a tmpfs there. */
+export async function smallDisk(path: string, mebibytes = 1): Promise<SmallDisk> {
   mkdirSync(path)
-  const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'iapeer-test', path])
+  const mounted = await run('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'iapeer-test', path])
   if (mounted.exitCode !== 0) throw new Error(`mount failed: ${mounted.stderr}`)
   // Mounts a second time over the first mount, which cannot become read-only while a process has a file open for writing.
   const remount = async (mode: 'ro' | 'rw'): Promise<void> => {

@@ -2,7 +2,7 @@ import { parseLogfmt } from '@iapeer/core/logfmt'
 import type { ExitRecord } from '../exit-record.ts'
 import type { Fact, FactName } from '../fact.ts'
 import type { Lifetime } from '../lifetime.ts'
-import { isCommonParent, STARTED_BY } from '../published-killer.ts'
+import { isCommonParent, publishedKiller, STARTED_BY } from '../published-killer.ts'
 import { canonicalSignal, codedSignal, isFault, isTermination } from '../signal-name.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 import { type Killer, killerOf, type SeenProcess, type Witness } from '../witness.ts'
@@ -88,10 +88,15 @@ function sharedKillers(killer: Killer): string[] {
 
 const describe = ({ pid, command }: SeenProcess): string => `pid ${pid} (${command})`
 
+/** Returns the process that started a killer, for a summary: notifications have it, so it may not name more than they may. */
+function starterText(killer: Killer): string {
+  const [starter] = publishedKiller(killer).ancestors
+  return starter === undefined ? '' : `, started by ${describe(starter)}`
+}
+
 function signalFact(sent: SentSignal, weak: boolean): Fact {
   const { sender, signal, user, target } = sent
   const by = `${describe(sender)}${user === '' ? '' : ` of user ${user}`}`
-  const [starter] = sender.ancestors
   return {
     names: namesOf(sent),
     section: 'signal-witness',
@@ -100,7 +105,7 @@ function signalFact(sent: SentSignal, weak: boolean): Fact {
     values: {
       sent: signal,
       killer: describe(sender),
-      starter: starter === undefined ? '' : `, started by ${describe(starter)}`,
+      starter: starterText(sender),
     },
     killer: sender,
     shared: sharedKillers(sender),
@@ -174,13 +179,11 @@ export function witnessFacts(witness: Witness, lifetime: Lifetime, recorded: boo
     witness.owner === undefined
       ? []
       : [{ names: ['context'], section: 'witness', text: `run by ${witness.owner}` }]
-  const [starter] = killer.ancestors
-  const by = starter === undefined ? '' : `, started by ${describe(starter)}`
   const fact: Fact = {
     names: ['command-witness'],
     section: 'witness',
     text: `pid ${killer.pid}: ${killer.command}`,
-    values: { ...values, pid: String(killer.pid), starter: by },
+    values: { ...values, pid: String(killer.pid), starter: starterText(killer) },
     killer,
     shared: sharedKillers(killer),
   }

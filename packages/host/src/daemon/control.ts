@@ -27,10 +27,10 @@ export type DaemonStatus =
       readonly health: DaemonHealth['status']
       /** When it last checked all peers: ISO-8601 UTC; absent before the first sweep. */
       readonly lastSweepAt?: string
-      /** The reasons why deaths cannot be recorded, one line each. */
+      /** What keeps it from its work, one line each. */
       readonly problems: readonly string[]
-      /** Where it sends notifications, without secrets; absent where an earlier daemon does not say. */
-      readonly notifications?: readonly { readonly name: string; readonly where: string }[]
+      /** Where it sends notifications, without secrets, and the last deliveries; absent where an earlier daemon does not say. */
+      readonly notifications?: NonNullable<DaemonHealth['notifications']>
     }
 
 async function holderOf(root: string): Promise<LockHolder | undefined> {
@@ -93,7 +93,7 @@ export async function daemonStatus(root: string): Promise<DaemonStatus> {
 
 /** What to do about a daemon that does not answer, or that is stalled. */
 export const DAEMON_RESTART_HINT =
-  'Look for the reason in iapeer daemon logs. Restart the daemon: iapeer daemon stop, then iapeer daemon start. The peers keep running.'
+  'Look for the reason in iapeer daemon logs. Restart the daemon: iapeer daemon restart. The peers keep running.'
 
 /** Returns the error in the line of JSON that `iapeerd --report` prints; undefined if it reports that it has started. */
 function reportOf(line: string): IapeerError | undefined {

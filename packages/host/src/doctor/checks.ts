@@ -1,4 +1,5 @@
 import { canaries } from './checks/canaries.ts'
+import { config } from './checks/config.ts'
 import { daemon, sharedUnit } from './checks/daemon.ts'
 import { modes, registry, setAside, temporaries } from './checks/files.ts'
 import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
@@ -30,6 +31,7 @@ export const CHECKS: readonly Check[] = [
   service,
   sharedUnit,
   canaries,
+  config,
   recordDirectories,
   modes,
   temporaries,

@@ -35,6 +35,14 @@ export const SYSTEM_PATHS: DoctorPaths = {
   usrLocalLib: '/usr/local/lib',
 }
 
+/** A channel of notifications. Times are ISO-8601 UTC. */
+export interface KnownChannel {
+  readonly name: string
+  readonly where: string
+  readonly deliveredAt?: string | undefined
+  readonly failure?: { readonly at: string; readonly why: string } | undefined
+}
+
 /** What the caller knows about the daemon of this root. */
 export interface KnownDaemon {
   readonly pid: number
@@ -42,8 +50,8 @@ export interface KnownDaemon {
   readonly version?: string
   /** Why the running daemon does not supervise the peers. @default it supervises them */
   readonly fault?: 'stalled' | 'unresponsive'
-  /** Where it sends notifications, without secrets. Undefined if the daemon did not report it. */
-  readonly notifications?: readonly { readonly name: string; readonly where: string }[]
+  /** Where it sends notifications, without secrets, and the last failure there. Undefined if the daemon did not report it. */
+  readonly notifications?: readonly KnownChannel[]
 }
 
 /** The input of every check. */

@@ -1,11 +1,21 @@
 export { filesOf, type JudgedDeath, judgeAmong, judgeDeaths, readDeathRecords, textOf } from './judge.ts'
 export { type Channel, channelsOf } from './notify/channels.ts'
 export { cleanLine, durationText } from './notify/compose.ts'
+export { isFailing, type LastDeliveries, lastDeliveries } from './notify/deliveries.ts'
 export { NOTIFICATION_KINDS, type Notification, type NotificationKind } from './notify/notification.ts'
-export { beginNotifying, type NotifyOptions, notifyDeaths, notifyOnce } from './notify/notify.ts'
+export {
+  beginNotifying,
+  type NotifyOptions,
+  type NotifyResult,
+  notifyDeaths,
+  notifyFromMemory,
+  notifyInNeed,
+  notifyOnce,
+} from './notify/notify.ts'
 export { listPending, type PendingNotification } from './notify/outbox.ts'
 export { notifiedWords } from './notify/policy.ts'
 export type { Delivered } from './notify/post.ts'
+export { type Trouble, Troubles } from './notify/troubles.ts'
 export {
   type DeathQuery,
   type DeathReport,

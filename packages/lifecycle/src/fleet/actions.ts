@@ -1,3 +1,4 @@
+import type { CallerEnvironment } from '@iapeer/core/exec'
 import { formatIdentity, type Identity, parseIdentity, toRuntime } from '@iapeer/core/identity'
 import type { EventLog } from '../eventlog/index.ts'
 import { checkLaunch, launchPeer, type WakeRequest, wakeOrSpawn } from '../launch/index.ts'
@@ -34,6 +35,10 @@ export interface RenewRequest {
   readonly runtime?: string | undefined
   /** How long its program may take to exit before it is killed, in milliseconds. @default 3000 */
   readonly timeoutMs?: number | undefined
+  /** The PATH and locale of the caller; recorded for restarts. @default the recorded ones, else those of this process */
+  readonly environment?: CallerEnvironment | undefined
+  /** Aborts the launch while the program boots; the peer is then stopped. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The result of a wake, a refresh or a reset: `{state: 'woken', mode: 'fresh', session}`. */
@@ -87,13 +92,18 @@ export async function renewNamed(
 ): Promise<LaunchView> {
   const named = await peerNamed(root, peer)
   const { entry, identities } = named
-  const { runtime: asked, resume, ...stop } = request
+  const { runtime: asked, resume, environment, signal, ...stop } = request
   const present = await presentIdentity(root, named)
   const runtime =
     asked === undefined
       ? (named.runtime ?? parseIdentity(present)?.runtime ?? entry.defaultRuntime)
       : toRuntime(asked)
-  const options = { runtime, ...(resume === true ? { resume: true as const } : {}) }
+  const options = {
+    runtime,
+    ...(resume === true ? { resume: true as const } : {}),
+    ...(environment === undefined ? {} : { caller: environment }),
+    ...(signal === undefined ? {} : { signal }),
+  }
   await checkLaunch(root, entry, options)
   const target = formatIdentity({ runtime, personality: entry.personality })
   const others = identities.filter((identity) => identity !== target)
@@ -108,7 +118,7 @@ export async function renewNamed(
 export async function refreshNamed(
   root: string,
   peer: string | NamedPeer,
-  request: StopRequest,
+  request: StopRequest & Pick<RenewRequest, 'signal'>,
 ): Promise<Outcome> {
   const named = await peerNamed(root, peer)
   const running = await runningOf(root, named.identities)

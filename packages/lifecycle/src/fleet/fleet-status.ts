@@ -1,5 +1,6 @@
 import { errnoOf } from '@iapeer/core/errors'
 import { matchesPeer } from '@iapeer/core/identity'
+import { registrationTime } from '@iapeer/core/registry'
 import type { ExitRecord } from '@iapeer/forensics'
 import type { JudgedDeath } from '../deaths/index.ts'
 import { fleetView, type PeerView, peerView } from './peer-view.ts'
@@ -24,14 +25,24 @@ export interface PeerStatusView extends PeerView {
   readonly death?: LastDeath | undefined
 }
 
-/** Returns the last death of a peer: by its id, else the newest with its name. */
-function recordOf(
+/**
+ * Returns the last death of a peer: by its id, else the newest with its name since that name was registered. An earlier death is
+ * one of a removed peer that had the name before.
+ */
+async function recordOf(
+  root: string,
   view: PeerView,
-  records: readonly ExitRecord[],
-  byId: ReadonlyMap<string, ExitRecord>,
-): ExitRecord | undefined {
+  {
+    records,
+    byId,
+  }: { readonly records: readonly ExitRecord[]; readonly byId: ReadonlyMap<string, ExitRecord> },
+): Promise<ExitRecord | undefined> {
   const named = view.lastDeath === undefined ? undefined : byId.get(view.lastDeath)
-  return named ?? records.findLast(({ identity }) => matchesPeer(identity, view.personality))
+  if (named !== undefined) return named
+  const newest = records.findLast(({ identity }) => matchesPeer(identity, view.personality))
+  if (newest === undefined) return undefined
+  const registeredAt = await registrationTime(root, view.personality)
+  return registeredAt === undefined || Date.parse(newest.ts) >= registeredAt.getTime() ? newest : undefined
 }
 
 /** Whether only a verdict can name the cause: an exit code speaks for itself. */
@@ -63,12 +74,13 @@ function endedBy({ since }: PeerView, death: LastDeath | undefined): LastDeath |
 }
 
 function shownOf(view: PeerView, death: LastDeath | undefined): ShownState {
-  const { state, lastEnd, loop, dialog, nextStartAt } = view
+  const { state, lastEnd, loop, dialog, nextStartAt, awaitsDaemon } = view
   return shownState({
     state,
     lastEnd,
     loop,
     dialog,
+    awaitsDaemon,
     lastExit: endedBy(view, death),
     startsInMs: nextStartAt === undefined ? undefined : Date.parse(nextStartAt) - Date.now(),
   })
@@ -92,7 +104,7 @@ async function withDeaths(root: string, views: readonly PeerView[]): Promise<Pee
   const { judgeAmong } = await import('../deaths/index.ts')
   const records = await recordsOf(root)
   const byId = new Map(records.map((record) => [record.id, record]))
-  const found = views.map((view) => recordOf(view, records, byId))
+  const found = await Promise.all(views.map((view) => recordOf(root, view, { records, byId })))
   const wanted = new Set(found.filter((record) => record !== undefined && needsVerdict(record)))
   const judged = new Map(
     (await judgeAmong(root, records, (record) => wanted.has(record))).map((one) => [one.record.id, one]),

@@ -21,6 +21,7 @@ export { type RunOptions, type RunResult, runPeer } from './run-peer.ts'
 export { settleFleet } from './settle-fleet.ts'
 export {
   compareShown,
+  deathsText,
   exitText,
   SHOWN_STATES,
   type ShownState,

@@ -13,8 +13,7 @@ import {
   type PeerStatus,
   statusesOf,
 } from '../sessions/index.ts'
-import { usableSettings } from '../supervise/index.ts'
-import { peerNamed } from './named.ts'
+import { isSupervised } from './is-supervised.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
 
 /** A peer and its state, as `iapeer list --json` prints it. Unknown fields are absent. */
@@ -48,6 +47,8 @@ export interface PeerView {
   readonly screen?: string | undefined
   /** When not running: the time of its planned start, ISO-8601 UTC; absent once that time has passed. */
   readonly nextStartAt?: string | undefined
+  /** Whether its start is planned or overdue, and no daemon is running that would start it; absent otherwise. */
+  readonly awaitsDaemon?: true | undefined
   /** The number of restarts in a row without a healthy session in between; absent for 0. */
   readonly restarts?: number | undefined
   /** The id of its last recorded death. */
@@ -63,7 +64,11 @@ export interface PeerView {
 interface Current extends PeerStatus {
   readonly identity: Identity
   readonly nextStartAt: string | undefined
+  /** Whether a daemon would start it now or later. */
+  readonly isPlanned: boolean
 }
+
+const isPlanned = ({ state, tally }: PeerStatus): boolean => isIdleState(state) && tally.startAt !== undefined
 
 /** Returns when a peer is planned to start; undefined once that time has passed. */
 function nextStartOf({ state, tally }: PeerStatus): string | undefined {
@@ -83,7 +88,7 @@ async function currentStatuses(root: string, entries: readonly PeerEntry[]): Pro
   const nextOf = (identity: Identity): Current => {
     const { value: status } = statuses.next()
     if (status === undefined) throw new RangeError(`no status of ${identity}`)
-    return { ...status, identity, nextStartAt: nextStartOf(status) }
+    return { ...status, identity, nextStartAt: nextStartOf(status), isPlanned: isPlanned(status) }
   }
   return identities.map(([own, ...others]) => currentOf([nextOf(own), ...others.map(nextOf)]))
 }
@@ -113,17 +118,19 @@ async function sinceOf(
   return state === 'crash-loop' ? tally.loopSince : tally.endings.at(-1)?.ts
 }
 
-function loopOf({ state, tally }: Current): PeerView['loop'] {
+async function loopOf({ state, tally }: Current): Promise<PeerView['loop']> {
   if (state !== 'crash-loop' || tally.loopSince === undefined) return undefined
+  // The supervisor is a lot of code, and few peers are in a crash loop.
+  const { usableSettings } = await import('../supervise/index.ts')
   const withinSecs = usableSettings(process.env).crashloopWindowSecs
   const deaths = countedCrashes(tally, new Date(tally.loopSince), withinSecs)
   return deaths === 0 ? undefined : { deaths, withinSecs }
 }
 
-function tallyFields(current: Current): Partial<PeerView> {
+async function tallyFields(current: Current): Promise<Partial<PeerView>> {
   const { tally, identity, nextStartAt } = current
   const last = tally.endings.findLast((one) => one.death)
-  const loop = loopOf(current)
+  const loop = await loopOf(current)
   return {
     ...(tally.lastEnd === undefined ? {} : { lastEnd: tally.lastEnd }),
     ...(loop === undefined ? {} : { loop }),
@@ -171,10 +178,25 @@ async function permissionFields({ home, defaultRuntime }: PeerEntry): Promise<Pa
   return read().catch((error: unknown) => ignoreUnreadable(error) ?? {})
 }
 
+/** What is read once for all peers. */
+interface Circumstances {
+  readonly recording: Recording | undefined
+  readonly supervised: boolean
+}
+
+/** Reads what all views need. Whether a daemon is running matters only to a planned start. */
+async function circumstancesOf(root: string, currents: readonly Current[]): Promise<Circumstances> {
+  const [recording, supervised] = await Promise.all([
+    readRecording(root),
+    currents.some((one) => one.isPlanned) ? isSupervised(root) : true,
+  ])
+  return { recording, supervised }
+}
+
 async function viewOf(
   root: string,
   entry: PeerEntry,
-  { current, recording }: { readonly current: Current; readonly recording: Recording | undefined },
+  { current, recording, supervised }: Circumstances & { readonly current: Current },
 ): Promise<PeerView> {
   const { identity } = current
   const [since, permissions] = await Promise.all([sinceOf(root, current), permissionFields(entry)])
@@ -183,27 +205,31 @@ async function viewOf(
     ...permissions,
     identity,
     ...sessionFields(current, recording),
-    ...tallyFields(current),
+    ...(await tallyFields(current)),
+    ...(current.isPlanned && !supervised ? { awaitsDaemon: true } : {}),
     ...(since === undefined ? {} : { since }),
   }
 }
 
 /** Returns a view of every peer, in the order of `listPeers`. @throws as `listPeers` */
 export async function fleetView(root: string): Promise<PeerView[]> {
-  const [entries, recording] = await Promise.all([listPeers(root), readRecording(root)])
+  const entries = await listPeers(root)
   const statuses = await currentStatuses(root, entries)
+  const circumstances = await circumstancesOf(root, statuses)
   return Promise.all(
     entries.flatMap((entry, at) => {
       const current = statuses[at]
-      return current === undefined ? [] : [viewOf(root, entry, { current, recording })]
+      return current === undefined ? [] : [viewOf(root, entry, { current, ...circumstances })]
     }),
   )
 }
 
 /** Returns a view of one peer, by its name or one of its identities. @throws IapeerError `no-such-peer` */
 export async function peerView(root: string, name: string): Promise<PeerView> {
+  // A list needs no names, and the code that finds one can finish a rename.
+  const { peerNamed } = await import('./named.ts')
   const { entry } = await peerNamed(root, name)
   const [current] = await currentStatuses(root, [entry])
   if (current === undefined) throw new RangeError(`no status of ${name}`)
-  return viewOf(root, entry, { current, recording: await readRecording(root) })
+  return viewOf(root, entry, { current, ...(await circumstancesOf(root, [current])) })
 }

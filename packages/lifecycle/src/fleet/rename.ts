@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listCanaries, nameGeneration } from '@iapeer/canary'
@@ -30,6 +29,7 @@ import {
   whileUnclaimed,
   withIdentity,
 } from '../sessions/index.ts'
+import { isRenamePending, renamePendingPath } from './rename-pending.ts'
 
 const TITLE_MS = 1_000
 
@@ -52,7 +52,6 @@ export interface Renamed {
   readonly running: readonly PeerSession[]
 }
 
-const pendingPath = (root: string): string => join(rootLayout(root).records.stateDir, 'rename.pending')
 const lockPath = (root: string): string => join(rootLayout(root).records.stateDir, 'rename.lock')
 
 /** Returns the identities of a peer before and after a rename, in pairs. */
@@ -68,7 +67,7 @@ export function unfinishedRename(root: string): Pick<Pending, 'from' | 'to' | 'h
 }
 
 function readPending(root: string): Pending | undefined {
-  const json = readIfExists(pendingPath(root))
+  const json = readIfExists(renamePendingPath(root))
   if (json === undefined) return undefined
   const fields = parseFields(json) ?? {}
   const [ts, from, to, home] = ['ts', 'from', 'to', 'home'].map((name) => text(fields[name]) ?? '')
@@ -139,13 +138,13 @@ async function assertRecordersFollow(root: string, sessions: readonly PeerSessio
 async function carryOut(root: string, pending: Pending): Promise<void> {
   for (const [before, after] of pairsOf(pending)) await moveIdentity(root, before, after)
   await noteRename(root, { ts: pending.ts, from: pending.from, to: pending.to })
-  await rm(pendingPath(root), { force: true })
+  await rm(renamePendingPath(root), { force: true })
 }
 
 /** Gives each generation its old name again, for its recorder. */
 async function undo(root: string, pending: Pending): Promise<void> {
   for (const one of pending.generations) await nameGeneration({ ...one, ...rootRecordLocation(root) })
-  await rm(pendingPath(root), { force: true })
+  await rm(renamePendingPath(root), { force: true })
 }
 
 /**
@@ -191,7 +190,7 @@ export async function renameNamed(root: string, name: string, to: Personality): 
         gen === undefined ? [] : [{ gen, identity }],
       )
       const pending: Pending = { ts: new Date().toISOString(), from, to, home, runtimes, generations }
-      await replaceFile(pendingPath(root), `${JSON.stringify(pending)}\n`)
+      await replaceFile(renamePendingPath(root), `${JSON.stringify(pending)}\n`)
       const after = new Map(pairs)
       const entry = await changeNames(root, pending, after)
       await carryOut(root, pending)
@@ -238,14 +237,14 @@ const UNREADABLE = new Set(['corrupt-profile', 'invalid-profile', 'unusable-file
  * @returns whether a rename was finished
  */
 export async function finishRename(root: string): Promise<boolean> {
-  if (!existsSync(pendingPath(root))) return false
+  if (!isRenamePending(root)) return false
   const lock = await tryLock(lockPath(root))
   if (lock === undefined) return false
   try {
     const pending = readPending(root)
     if (pending === undefined) {
       // The file is incomplete: nothing is changed before it is written whole.
-      await rm(pendingPath(root), { force: true })
+      await rm(renamePendingPath(root), { force: true })
       return false
     }
     const settled = await withFreeLocks(root, pairsOf(pending), async () => {

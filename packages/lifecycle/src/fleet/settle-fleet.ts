@@ -1,15 +1,7 @@
-import { daemonPaths } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
-import { readLockHolder } from '@iapeer/core/storage'
-import { finishSessions } from '../reap/index.ts'
 import { listSessions, type PeerSession } from '../sessions/index.ts'
-import { policyOf, settleAndPlan, usableSettings } from '../supervise/index.ts'
-import { finishRename } from './rename.ts'
-
-async function isSupervised(root: string): Promise<boolean> {
-  const holder = await readLockHolder(daemonPaths(root).lock)
-  return holder !== undefined && holder.liveness !== 'gone'
-}
+import { isSupervised } from './is-supervised.ts'
+import { isRenamePending } from './rename-pending.ts'
 
 async function endedSessions(root: string): Promise<PeerSession[]> {
   const sessions = await listSessions(root)
@@ -25,9 +17,12 @@ async function endedSessions(root: string): Promise<PeerSession[]> {
  * that tmux has missed. Where no daemon runs, it also counts the end and plans a restart as the daemon would.
  */
 export async function settleFleet(root: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
-  await finishRename(root)
-  await finishSessions(root)
+  // What finishes and settles is a lot of code, and most commands have nothing to settle: it is loaded when it is needed.
+  if (isRenamePending(root)) await (await import('./rename.ts')).finishRename(root)
+  if ((await endedSessions(root)).length === 0) return
+  await (await import('../reap/index.ts')).finishSessions(root)
   if (await isSupervised(root)) return
+  const { policyOf, settleAndPlan, usableSettings } = await import('../supervise/index.ts')
   for (const session of await endedSessions(root)) {
     const profile = await policyOf(root, session.identity, () => undefined)
     await settleAndPlan(root, session, {

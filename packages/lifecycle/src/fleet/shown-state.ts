@@ -36,6 +36,8 @@ export interface StateEvidence {
   readonly lastExit?: LastExit | undefined
   /** In how many milliseconds it is started again; undefined where no start is planned. */
   readonly startsInMs?: number | undefined
+  /** Whether it is to be started, and no daemon is running that would do it. */
+  readonly awaitsDaemon?: boolean | undefined
   /** The deaths that made the crash loop. */
   readonly loop?: { readonly deaths: number; readonly withinSecs: number } | undefined
   /** The name of the dialog that its launch waits at. */
@@ -64,6 +66,9 @@ export function exitText({ exitCode, signal, verdict, cause }: LastExit): string
 const windowText = (secs: number): string =>
   secs >= 60 && secs % 60 === 0 ? `${secs / 60} min` : `${secs} s`
 
+/** Why a peer is not restarted although its restart policy says so. */
+const NO_DAEMON = 'not restarted: no daemon'
+
 type WordAndDetail = readonly [word: ShownWord, detail?: string | undefined]
 
 function afterCrash({ lastExit }: StateEvidence): WordAndDetail {
@@ -78,11 +83,13 @@ function notRunning({ lastEnd }: StateEvidence): WordAndDetail {
   return lastEnd === 'reboot' ? ['dead', 'host reboot'] : ['stopped']
 }
 
+/** Returns the deaths that made a crash loop: `3 deaths in 5 min`. */
+export const deathsText = ({ deaths, withinSecs }: NonNullable<StateEvidence['loop']>): string =>
+  `${deaths} ${deaths === 1 ? 'death' : 'deaths'} in ${windowText(withinSecs)}`
+
 const gaveUp = ({ loop }: StateEvidence): WordAndDetail => [
   'gave up',
-  loop === undefined
-    ? undefined
-    : `${loop.deaths} ${loop.deaths === 1 ? 'death' : 'deaths'} in ${windowText(loop.withinSecs)}`,
+  loop === undefined ? undefined : deathsText(loop),
 ]
 
 const WORDS = {
@@ -100,12 +107,17 @@ const WORDS = {
 
 /** Returns the state that a person sees. Pure: docs/states.md is the table of it. */
 export function shownState(evidence: StateEvidence): ShownState {
-  const { startsInMs, state } = evidence
-  const [word, detail]: WordAndDetail =
-    startsInMs === undefined
+  const { startsInMs, state, awaitsDaemon = false } = evidence
+  const [word, facts]: WordAndDetail =
+    startsInMs === undefined || awaitsDaemon
       ? WORDS[state](evidence)
       : ['restarting', `in ${Math.max(0, Math.ceil(startsInMs / 1_000))} s`]
-  return { word, ...(detail === undefined ? {} : { detail }), isTrouble: TROUBLE.has(word) }
+  const detail = awaitsDaemon ? [facts, NO_DAEMON].filter((one) => one !== undefined).join('; ') : facts
+  return {
+    word,
+    ...(detail === undefined ? {} : { detail }),
+    isTrouble: awaitsDaemon || TROUBLE.has(word),
+  }
 }
 
 /** Returns the state as one text: `restarting in 4 s`, `failed (exit 1)`. */

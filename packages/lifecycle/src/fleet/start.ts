@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { IapeerError, isIapeerError } from '@iapeer/core/errors'
+import type { CallerEnvironment } from '@iapeer/core/exec'
 import { formatIdentity, type Identity, toRuntime } from '@iapeer/core/identity'
 import { finishLaunch, type Launched, launchPeer } from '../launch/index.ts'
 import { hasMark, type PeerSession, phaseOf, statusOf } from '../sessions/index.ts'
@@ -16,6 +17,8 @@ export interface StartRequest {
   readonly runtime?: string | undefined
   /** How long to wait until the peer is ready, in milliseconds; then a running one is reported as `blocked`. @default 60000 */
   readonly timeoutMs?: number | undefined
+  /** The PATH and locale of the caller; recorded for restarts. @default the recorded ones, else those of this process */
+  readonly environment?: CallerEnvironment | undefined
   /** Aborts a launch that still boots, and ends the wait for a blocked one. */
   readonly signal?: AbortSignal | undefined
 }
@@ -86,13 +89,14 @@ export async function startNamed(
   peer: string | NamedPeer,
   request: StartRequest,
 ): Promise<LaunchView> {
-  const { timeoutMs = TIMEOUT_MS, signal } = request
+  const { timeoutMs = TIMEOUT_MS, signal, environment } = request
   const deadline = performance.now() + timeoutMs
   const named = await peerNamed(root, peer)
   const runtime = request.runtime === undefined ? named.runtime : toRuntime(request.runtime)
   const started = await launchPeer(root, named.entry, {
     ...(signal === undefined ? {} : { signal }),
     ...(runtime === undefined ? {} : { runtime }),
+    ...(environment === undefined ? {} : { caller: environment }),
     timeoutMs,
   }).catch((error: unknown) => {
     const { personality, defaultRuntime } = named.entry

@@ -21,6 +21,7 @@ import {
   statusOf,
   writeSession,
 } from '../sessions/index.ts'
+import { recordEnvironment } from './launch-environment.ts'
 import type { LaunchOptions } from './options.ts'
 import { paneLogOf, planLaunch } from './plan.ts'
 import { type PreparedLaunch, startSession } from './start-session.ts'
@@ -67,7 +68,7 @@ async function assertNotInLoop(root: string, identity: Identity): Promise<void> 
   if (loopSince === undefined) return
   throw new IapeerError(`${identity} has been in a crash loop since ${loopSince} and is not started`, {
     code: 'crash-loop',
-    hint: `See why (iapeer autopsy ${identity}), then run: iapeer reset ${identity}`,
+    hint: `When the cause is corrected (iapeer autopsy ${identity}): iapeer reset ${identity}, then iapeer start ${identity}`,
   })
 }
 
@@ -202,6 +203,7 @@ export async function launchPeer(
     if (running !== undefined) await abortLaunch(root, running)
     if (options.due !== undefined) await assertDue(root, identity, options.due)
     const prepared = await prepare({ root, entry, identity, runtime, adapter, options })
+    await recordEnvironment(root, identity, options.caller)
     await clearMark(root, identity, 'stopped')
     await keepReserve(root)
     const started = await startSession({

@@ -1,3 +1,4 @@
+import type { CallerEnvironment } from '@iapeer/core/exec'
 import type { Runtime } from '@iapeer/core/identity'
 import type { ProcessId } from '@iapeer/core/process'
 
@@ -30,6 +31,11 @@ export interface LaunchOptions {
   readonly due?: string
   /** Aborts the launch while the program boots; nothing is left behind. */
   readonly signal?: AbortSignal
+  /**
+   * The PATH and locale of the process that asks for the launch; recorded for restarts.
+   * @default the recorded ones, else those of `env`
+   */
+  readonly caller?: CallerEnvironment
   /** The environment from which the peer's environment is made. @default the environment of this process */
   readonly env?: NodeJS.ProcessEnv
 }

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { checkProgram } from '@iapeer/core/exec'
 import { formatIdentity, type IdentityParts, type Runtime } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
@@ -14,6 +14,7 @@ import {
   type RuntimeAdapter,
   readLaunchEnv,
 } from '../runtimes/index.ts'
+import { type LaunchEnvironment, launchEnvironment } from './launch-environment.ts'
 import type { LaunchOptions } from './options.ts'
 
 /** The input of {@link planLaunch}. */
@@ -66,6 +67,25 @@ function checkIntelligence(adapter: RuntimeAdapter, { personality, intelligence 
   )
 }
 
+/** Checks that a program can be run. The error says which PATH was searched. @throws IapeerError `command-not-found` */
+async function assertProgram(
+  program: string,
+  cwd: string,
+  { env, pathSource }: LaunchEnvironment,
+): Promise<void> {
+  const path = env['PATH'] ?? ''
+  try {
+    await checkProgram(program, path, cwd)
+  } catch (error) {
+    if (!isIapeerError(error) || error.code !== 'command-not-found' || program.includes('/')) throw error
+    throw new IapeerError(`program not found: ${program}, in the PATH of ${pathSource}`, {
+      code: 'command-not-found',
+      hint: `Install it, start the peer from a shell whose PATH contains its directory, or set PATH in the launch.env of the runtime. Looked in ${path}.`,
+      cause: error,
+    })
+  }
+}
+
 /** Returns the id of the conversation that a peer could resume; undefined if there is none or its runtime cannot resume. */
 export async function resumableSession(
   root: string,
@@ -79,14 +99,16 @@ export async function resumableSession(
 
 /**
  * Returns what to run, and checks before anything is started that the program and its directory exist.
- * @throws IapeerError `wrong-intelligence`, `cwd-missing`, `command-missing`, `command-not-found`, `invalid-launch-env`
+ * @throws IapeerError `wrong-intelligence`, `cwd-missing`, `command-missing`, `command-not-found`, `invalid-launch-env`,
+ *   `path-directory-missing`
  */
 export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
   const { root, adapter, entry, parts, profile, systemPromptFile, options } = launch
   const { home, cwd } = entry
   checkIntelligence(adapter, profile)
   const launchEnv = await readLaunchEnv(home, parts.runtime)
-  const env = environmentOf(options.env ?? process.env, launchEnv, parts, home)
+  const environment = await launchEnvironment(root, parts, { home, launchEnv, ...options })
+  const { env } = environment
   await checkCwd(cwd)
   const resumed =
     options.resume === true
@@ -99,7 +121,7 @@ export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
     ...(options.bearer === undefined ? {} : { bearer: options.bearer }),
   }
   const argv = adapter.buildArgv(request)
-  await checkProgram(argv[0] ?? '', env['PATH'] ?? '', cwd)
+  await assertProgram(argv[0] ?? '', cwd, environment)
   const permissions = hasPermissions(adapter.name)
     ? permissionsOf(adapter.name, { profile, launchEnv })
     : undefined

@@ -21,6 +21,7 @@ import {
   writeSession,
 } from '../sessions/index.ts'
 import type { LaunchPlan } from './plan.ts'
+import { markRun } from './run-mark.ts'
 import { bootRuntime, type Obstacle } from './screen/boot.ts'
 import { dialogsLeft } from './screen/dialog-answers.ts'
 import { type PaneLog, watchFirstMoments } from './screen/first-moments.ts'
@@ -136,7 +137,9 @@ async function startProgram(
   handle: TmuxServer,
 ): Promise<StartedProgram> {
   const { root, identity, socketPath, entry, argv, paneLog } = launch
-  const wanted = { identity, socketPath, server, cwd: entry.cwd, command: argv, paneLog }
+  const { PATH } = launch.env
+  const path = PATH === undefined ? {} : { path: PATH }
+  const wanted = { identity, socketPath, server, cwd: entry.cwd, command: argv, paneLog, ...path }
   const leader = await startLeader({ ...wanted, timeoutMs: timeLeft(launch), ...rootRecordLocation(root) })
   const session = sessionOf(launch, server, leader)
   await writeSession(root, session)
@@ -186,6 +189,7 @@ async function boot(
  */
 export async function startSession(launch: PreparedLaunch): Promise<StartedSession> {
   const { root, identity, socketPath } = launch
+  await markRun(launch.paneLog)
   const paneLog = { path: launch.paneLog, from: await sizeOf(launch.paneLog) }
   const server = await startServer(launch).catch((error: unknown) =>
     launchFailed(launch, 'starting its tmux server', error),

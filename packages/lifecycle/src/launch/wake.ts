@@ -60,7 +60,7 @@ async function refusalOf(root: string, identity: Identity): Promise<IapeerError 
     : refused(
         identity,
         `it has been in a crash loop since ${loopSince}`,
-        `See why (iapeer autopsy ${identity}), then run: iapeer reset ${identity}`,
+        `When the cause is corrected (iapeer autopsy ${identity}): iapeer reset ${identity}, then iapeer start ${identity}`,
       )
 }
 

@@ -37,6 +37,7 @@ export {
   changeTally,
   countedCrashes,
   type LastEnd,
+  type RecordedEnvironment,
   readTally,
   type SessionEnding,
   type Tally,

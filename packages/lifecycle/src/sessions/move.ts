@@ -34,6 +34,6 @@ export async function moveIdentity(root: string, from: Identity, to: Identity): 
   )
   for (const suffix of ['tally', ...MARKS, 'session'])
     await moveFile(join(lifecycleStateDir, `${from}.${suffix}`), join(lifecycleStateDir, `${to}.${suffix}`))
-  for (const suffix of ['log.1', 'log'])
+  for (const suffix of ['log.1', 'log.times', 'log'])
     await moveFile(join(paneLogDir, `${from}.${suffix}`), join(paneLogDir, `${to}.${suffix}`))
 }

@@ -56,7 +56,9 @@ export const NO_GENERATION = '0'.repeat(16)
 
 const SUFFIX = '.session'
 const directoryOf = (root: string): string => rootLayout(root).lifecycleStateDir
-const pathOf = (root: string, identity: Identity): string => join(directoryOf(root), `${identity}${SUFFIX}`)
+export const sessionFileName = (identity: Identity): string => `${identity}${SUFFIX}`
+const pathOf = (root: string, identity: Identity): string =>
+  join(directoryOf(root), sessionFileName(identity))
 
 function parseBlocked(value: unknown): BlockedLaunch | undefined {
   const fields = fieldsOf(value)

@@ -1,9 +1,11 @@
 import { mapLimit } from '@iapeer/core/async'
 import type { Identity } from '@iapeer/core/identity'
+import { rootLayout } from '@iapeer/core/paths'
 import { observeProcesses, stoppedProcesses } from '@iapeer/core/process'
+import { namesIn } from '@iapeer/core/storage'
 import { hasMark } from './marks.ts'
-import { type PeerSession, phaseOf, readSession } from './session-file.ts'
-import { type LastEnd, readTally, type Tally } from './tally.ts'
+import { type PeerSession, phaseOf, readSession, sessionFileName } from './session-file.ts'
+import { EMPTY_TALLY, type LastEnd, readTally, type Tally, tallyFileName } from './tally.ts'
 
 /** States of a peer that has a session. */
 const RUNNING_STATES = ['running', 'blocked', 'managed', 'unresponsive'] as const
@@ -75,8 +77,13 @@ function endedState(root: string, identity: Identity, { loopSince, lastEnd }: Ta
  * cannot be observed counts as running. Without /proc this starts two processes for all identities together.
  */
 export async function statusesOf(root: string, identities: readonly Identity[]): Promise<PeerStatus[]> {
+  // Most peers of a large fleet have neither file, and one list of names costs less than trying to open each.
+  const names = new Set(await namesIn(rootLayout(root).lifecycleStateDir))
   const found = await mapLimit(identities, READ_AT_ONCE, async (identity) => {
-    const [session, tally] = await Promise.all([readSession(root, identity), readTally(root, identity)])
+    const [session, tally] = await Promise.all([
+      names.has(sessionFileName(identity)) ? readSession(root, identity) : undefined,
+      names.has(tallyFileName(identity)) ? readTally(root, identity) : EMPTY_TALLY,
+    ])
     return { identity, session, tally }
   })
   const states = await runningStates(found.flatMap(({ session }) => session ?? []))

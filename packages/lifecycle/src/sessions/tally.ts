@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type CallerEnvironment, isCallerVariable } from '@iapeer/core/exec'
 import type { Identity } from '@iapeer/core/identity'
 import { fieldsOf, list, number, parseFields, text, word } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
@@ -42,6 +43,15 @@ const LAST_ENDS = ['crash', 'self-close', 'idle', 'stopped', 'reboot'] as const
 /** How a session ended: exited with code 0 (`self-close`), suspended (`idle`), `stopped`, ended by a `reboot`, else `crash`. */
 export type LastEnd = (typeof LAST_ENDS)[number]
 
+/** The PATH and locale with which an identity was last started on request; its restarts use them again. */
+export interface RecordedEnvironment {
+  /** When it was recorded, ISO-8601 UTC. */
+  readonly at: string
+  readonly variables: CallerEnvironment
+  /** The directories of its PATH that did not exist then. */
+  readonly missing: readonly string[]
+}
+
 /** The recent history of an identity and its planned start: `state/lifecycle/<identity>.tally`. */
 export interface Tally {
   /** Oldest first, at most 16. */
@@ -56,12 +66,15 @@ export interface Tally {
   readonly lastEnd?: LastEnd | undefined
   /** What its sessions were about, oldest first, at most 16. */
   readonly topics: readonly string[]
+  /** Undefined until a request with a PATH or locale has started it. */
+  readonly environment?: RecordedEnvironment | undefined
 }
 
-const EMPTY_TALLY: Tally = { endings: [], restarts: 0, topics: [] }
+export const EMPTY_TALLY: Tally = { endings: [], restarts: 0, topics: [] }
 
+export const tallyFileName = (identity: Identity): string => `${identity}.tally`
 const pathOf = (root: string, identity: Identity): string =>
-  join(rootLayout(root).lifecycleStateDir, `${identity}.tally`)
+  join(rootLayout(root).lifecycleStateDir, tallyFileName(identity))
 
 function parseEnding(value: unknown): SessionEnding[] {
   const { gen, ts, crash, death, incident, recordedAs } = fieldsOf(value)
@@ -90,6 +103,21 @@ function parseEnding(value: unknown): SessionEnding[] {
   ]
 }
 
+function parseEnvironment(value: unknown): RecordedEnvironment | undefined {
+  const { at, variables, missing } = fieldsOf(value)
+  const recordedAt = text(at)
+  if (recordedAt === undefined) return undefined
+  const known = Object.entries(fieldsOf(variables)).flatMap(([name, one]) => {
+    const set = text(one)
+    return set !== undefined && isCallerVariable(name, set) ? [[name, set] as const] : []
+  })
+  return {
+    at: recordedAt,
+    variables: Object.fromEntries(known),
+    missing: list(missing).flatMap((one) => text(one) ?? []),
+  }
+}
+
 function parseTally(json: string): Tally | undefined {
   const fields = parseFields(json)
   if (fields === undefined) return undefined
@@ -101,6 +129,7 @@ function parseTally(json: string): Tally | undefined {
     startMode: word(fields['startMode'], ['fresh', 'resume']),
     lastEnd: word(fields['lastEnd'], LAST_ENDS),
     topics: list(fields['topics']).flatMap((one) => text(one) ?? []),
+    environment: parseEnvironment(fields['environment']),
   }
 }
 

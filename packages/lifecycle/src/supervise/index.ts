@@ -8,6 +8,7 @@ export {
   rearmKept,
 } from './kept-watches.ts'
 export type { SupervisorStats } from './measures.ts'
+export { notePaneLogTimes, type PaneLogTime, readPaneLogTimes } from './pane-log-times.ts'
 export { rotatePaneLogs } from './pane-logs.ts'
 export { policyOf } from './policies.ts'
 export { type SuperviseSettings, superviseSettings, usableSettings } from './settings.ts'

@@ -1,6 +1,13 @@
-import { durationText, type Notification, notifyOnce } from '../deaths/index.ts'
+import {
+  durationText,
+  type Notification,
+  notifyFromMemory,
+  notifyInNeed,
+  notifyOnce,
+  type Troubles,
+} from '../deaths/index.ts'
 import type { EventLog } from '../eventlog/index.ts'
-import { type PeerSession, phaseOf, readTally } from '../sessions/index.ts'
+import { type PeerSession, phaseOf } from '../sessions/index.ts'
 import type { SuperviseSettings } from './settings.ts'
 
 /** A launch that waits for a person is notified after this time, in milliseconds. */
@@ -17,7 +24,8 @@ export interface DaemonProblem {
 interface NoticesOptions {
   readonly env: NodeJS.ProcessEnv
   readonly log: EventLog
-  readonly settings: SuperviseSettings
+  readonly settings: () => SuperviseSettings
+  readonly troubles: Troubles
   /** Called when a notification was written to the outbox. */
   readonly onWritten: () => void
 }
@@ -41,10 +49,20 @@ function blockedNotification(session: PeerSession, nowMs: number): Notification 
   }
 }
 
+const dayOf = (now: Date): string => now.toISOString().slice(0, 10)
+
+/** A notification that the outbox could not be written for, and the channels that do not have it yet. */
+interface Unsaved {
+  readonly notification: Notification
+  readonly wanted: ReadonlySet<string>
+}
+
 /** Writes the notifications that are not about a recorded death to the outbox, each once. */
 export class Notices {
   readonly #root: string
   readonly #options: NoticesOptions
+  /** By id. */
+  readonly #unsaved = new Map<string, Unsaved>()
 
   constructor(root: string, options: NoticesOptions) {
     this.#root = root
@@ -65,16 +83,18 @@ export class Notices {
 
   /** Notifies that a peer is not started any more, because its launches failed. */
   async gaveUp(identity: string, since: string, why: string): Promise<void> {
-    const { crashloopMax, crashloopWindowSecs } = this.#options.settings
+    const { crashloopMax, crashloopWindowSecs } = this.#options.settings()
     const window = durationText(crashloopWindowSecs * 1_000)
-    await this.#send({
+    const summary = `${identity} could not be restarted: ${why}`
+    const isNew = await this.#send({
       ...withoutDeath,
       id: `gave-up-${identity}-${Date.parse(since)}`,
       kind: 'gave-up',
       identity,
-      summary: `${identity} could not be restarted: ${why}`,
+      summary,
       next: `not restarted: ${crashloopMax} failed starts or deaths in ${window}`,
     })
+    if (isNew) await this.#options.troubles.note({ about: identity, kind: 'peer', since, what: summary })
   }
 
   /** Notifies the launches that have waited for a person for five minutes. */
@@ -85,38 +105,100 @@ export class Notices {
     }
   }
 
-  /** Notifies the running peers that were restarted and have run for the window of a crash loop since. */
+  /**
+   * Notifies the running peers that an earlier notification was about, and that have run for the window of a crash loop since (a restart of the daemon,
+   * or a start by a person).
+   */
   async recovered(running: Iterable<PeerSession>, nowMs: number): Promise<void> {
-    const windowMs = this.#options.settings.crashloopWindowSecs * 1_000
+    const { settings, troubles } = this.#options
+    const windowMs = settings().crashloopWindowSecs * 1_000
+    const open = (await troubles.list()).filter(({ kind }) => kind === 'peer')
+    if (open.length === 0) return
     for (const { identity, startedAt, gen } of running) {
-      const ranMs = nowMs - Date.parse(startedAt)
-      if (!(ranMs >= windowMs)) continue
-      const { restarts, lastEnd } = await readTally(this.#root, identity)
-      if (restarts === 0 || lastEnd !== 'crash') continue
+      const trouble = open.find(({ about }) => about === identity)
+      const startedMs = Date.parse(startedAt)
+      if (trouble === undefined || !(nowMs - startedMs >= windowMs)) continue
       await this.#send({
         ...withoutDeath,
-        id: `recovered-${identity}-${gen ?? Date.parse(startedAt)}`,
+        id: `recovered-${identity}-${gen ?? startedMs}`,
         kind: 'recovered',
         identity,
-        summary: `${identity} has recovered: it runs since ${startedAt}`,
+        summary: `${identity} has recovered: it has run for ${durationText(nowMs - startedMs)}`,
       })
+      await troubles.end(trouble, nowMs)
     }
   }
 
-  /** Notifies what keeps the daemon from its work, once a day for each problem. */
+  /**
+   * Notifies what keeps the daemon from its work, once a day for each problem, and that a notified problem is over. Where the
+   * outbox cannot be written, each channel gets the notification from memory; one that cannot be reached is tried again with the
+   * next call.
+   */
   async problems(problems: readonly DaemonProblem[], now: Date): Promise<void> {
-    for (const { id, what, where } of problems)
-      await this.#send({
+    for (const { id, what, where } of problems) {
+      const summary = `the daemon: ${what}${where === undefined ? '' : ` (${where})`}`
+      const notification: Notification = {
         ...withoutDeath,
-        id: `daemon-problem-${id}-${now.toISOString().slice(0, 10)}`,
+        id: `daemon-problem-${id}-${dayOf(now)}`,
         kind: 'daemon-problem',
-        summary: `the daemon: ${what}${where === undefined ? '' : ` (${where})`}`,
+        summary,
         next: 'iapeer doctor says what to do',
-      })
+      }
+      const isNew = await this.#sendInNeed(notification, now)
+      if (isNew)
+        await this.#options.troubles.note({
+          about: id,
+          kind: 'daemon',
+          since: now.toISOString(),
+          what: summary,
+        })
+    }
+    await this.#problemsOver(problems, now)
+    await this.#retryUnsaved(problems, now)
   }
 
-  async #send(notification: Notification): Promise<void> {
+  async #problemsOver(problems: readonly DaemonProblem[], now: Date): Promise<void> {
+    const { troubles } = this.#options
+    for (const trouble of await troubles.list()) {
+      if (trouble.kind !== 'daemon' || problems.some(({ id }) => id === trouble.about)) continue
+      await this.#sendInNeed(
+        {
+          ...withoutDeath,
+          id: `recovered-${trouble.about}-${dayOf(now)}`,
+          kind: 'recovered',
+          summary: `over: ${trouble.what}`,
+        },
+        now,
+      )
+      await troubles.end(trouble, now.getTime())
+    }
+  }
+
+  async #send(notification: Notification): Promise<boolean> {
     const { env, log, onWritten } = this.#options
-    if (await notifyOnce(this.#root, notification, { env, log, now: new Date() })) onWritten()
+    const isNew = await notifyOnce(this.#root, notification, { env, log, now: new Date() })
+    if (isNew) onWritten()
+    return isNew
+  }
+
+  /** Sends a notification that does not wait for the disk. @returns whether it is new */
+  async #sendInNeed(notification: Notification, now: Date): Promise<boolean> {
+    const { env, log, onWritten } = this.#options
+    const wanted = await notifyInNeed(this.#root, notification, { env, log, now })
+    if (wanted === undefined) return false
+    onWritten()
+    if (wanted.size > 0) this.#unsaved.set(notification.id, { notification, wanted })
+    return true
+  }
+
+  /** Delivers what could not be saved to the channels that do not have it; a problem that is over is not tried again. */
+  async #retryUnsaved(problems: readonly DaemonProblem[], now: Date): Promise<void> {
+    const { env, log } = this.#options
+    for (const [id, { notification, wanted }] of this.#unsaved) {
+      const again = await notifyFromMemory(this.#root, notification, { env, log, now, wanted })
+      const isOver = !problems.some((one) => id.startsWith(`daemon-problem-${one.id}-`))
+      if (again.size === 0 || isOver) this.#unsaved.delete(id)
+      else this.#unsaved.set(id, { notification, wanted: again })
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { noteSeen, reconcile } from '@iapeer/canary'
+import { errnoOf } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
@@ -8,7 +9,14 @@ import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { checkSetting, SETTINGS, type Setting } from '@iapeer/core/settings'
 import { scaffoldRoot, sweepDirectoryTemporaries } from '@iapeer/core/storage'
 import { noteLeaderCgroup } from '@iapeer/tmux'
-import { beginNotifying, type KeptWitness, notifyDeaths, wantedWitness } from '../deaths/index.ts'
+import {
+  beginNotifying,
+  type KeptWitness,
+  type NotifyResult,
+  notifyDeaths,
+  Troubles,
+  wantedWitness,
+} from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
 import { abortInterruptedLaunch, finishSession, stopInactive, sweepSockets } from '../reap/index.ts'
@@ -22,6 +30,7 @@ import { planKeepAlive } from './keep-alive.ts'
 import { rearmKept } from './kept-watches.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
 import { type DaemonProblem, Notices } from './notices.ts'
+import { notePaneLogTimes } from './pane-log-times.ts'
 import { rotatePaneLogs } from './pane-logs.ts'
 import { policyOf, profileOf } from './policies.ts'
 import { Recorders } from './recorders.ts'
@@ -40,6 +49,7 @@ const SEEN_EVERY_MS = 10_000
 const RECONCILE_KEY = ' reconcile'
 const NOTIFY_KEY = ' notify'
 const NOTICE_KEY = ' notices'
+const PROBLEM_KEY = ' problems'
 
 /** Options of {@link FleetSupervisor}. */
 export interface SupervisorOptions {
@@ -72,6 +82,9 @@ export class FleetSupervisor {
   readonly #chores: Readonly<Record<string, () => Promise<void>>>
   readonly #problems: () => Promise<readonly DaemonProblem[]>
   readonly #notices: Notices
+  readonly #troubles: Troubles
+  /** Why deaths are not notified at the moment. */
+  #notifyProblem: DaemonProblem | undefined
   #settings: SuperviseSettings
   readonly #cache
   readonly #jobs
@@ -104,10 +117,12 @@ export class FleetSupervisor {
     this.#chores = options.chores ?? {}
     this.#problems = options.problems ?? (async () => [])
     this.#settings = superviseSettings(this.#env)
+    this.#troubles = new Troubles(root)
     this.#notices = new Notices(root, {
       env: this.#env,
       log: this.#log,
-      settings: this.#settings,
+      settings: () => this.#settings,
+      troubles: this.#troubles,
       onWritten: () => this.#notifyBy(Date.now()),
     })
     // An invalid setting is refused here; later it would make every event or notification fail.
@@ -226,6 +241,8 @@ export class FleetSupervisor {
 
   /** Does the more expensive work, for which no caller waits. */
   async #tick(): Promise<void> {
+    // First: what follows can fail because of the same problem.
+    this.#jobs.start(PROBLEM_KEY, () => this.#noticeProblems())
     this.#jobs.start(RECONCILE_KEY, () => this.#reconcile())
     for (const [name, chore] of Object.entries(this.#chores)) await this.#attempt(name, chore)
     await this.#attempt('sessions', () => rebuildSessions(this.#root))
@@ -247,16 +264,21 @@ export class FleetSupervisor {
   }
 
   async #reconcile(): Promise<void> {
-    const location = rootRecordLocation(this.#root)
-    await reconcile(location)
-    await rearmKept(this.#root)
-    await this.#recorders.replaceWatches(await this.#cache.list())
-    await rotatePaneLogs(this.#root)
-    await sweepSockets(this.#root)
-    await keepReserve(this.#root)
     const { lifecycleStateDir, records } = rootLayout(this.#root)
-    for (const directory of [lifecycleStateDir, records.deathsDir]) await sweepDirectoryTemporaries(directory)
-    await this.#recorders.refresh()
+    const steps: Readonly<Record<string, () => Promise<unknown>>> = {
+      reconcile: () => reconcile(rootRecordLocation(this.#root)),
+      'kept watches': () => rearmKept(this.#root),
+      recorders: async () => this.#recorders.replaceWatches(await this.#cache.list()),
+      'pane logs': () => rotatePaneLogs(this.#root),
+      'times of pane logs': () => notePaneLogTimes(this.#root, new Date()),
+      sockets: () => sweepSockets(this.#root),
+      reserve: () => keepReserve(this.#root),
+      state: () => sweepDirectoryTemporaries(lifecycleStateDir),
+      deaths: () => sweepDirectoryTemporaries(records.deathsDir),
+      'state of recorders': () => this.#recorders.refresh(),
+    }
+    // On a full disk some of them fail; the others, and the notifications, go on.
+    for (const [name, step] of Object.entries(steps)) await this.#attempt(name, step)
     this.#jobs.start(NOTIFY_KEY, () => this.#notify())
   }
 
@@ -342,10 +364,15 @@ export class FleetSupervisor {
 
   /** Writes the notifications that no death causes to the outbox. */
   async #notice(sessions: readonly PeerSession[], running: ReadonlySet<PeerSession>): Promise<void> {
-    const now = new Date()
-    await this.#notices.problems(await this.#problems(), now)
-    await this.#notices.blocked(sessions, now.getTime())
-    await this.#notices.recovered(running, now.getTime())
+    const nowMs = Date.now()
+    await this.#notices.blocked(sessions, nowMs)
+    await this.#notices.recovered(running, nowMs)
+  }
+
+  /** Notifies what keeps the daemon from its work; also if the disk cannot be written. */
+  async #noticeProblems(): Promise<void> {
+    const own = this.#notifyProblem === undefined ? [] : [this.#notifyProblem]
+    await this.#notices.problems([...(await this.#problems()), ...own], new Date())
   }
 
   /** Makes the next round of notifications due at a time, unless an earlier one is due. */
@@ -355,12 +382,26 @@ export class FleetSupervisor {
 
   async #notify(): Promise<void> {
     this.#notifyDueAt = undefined
-    const options = { env: this.#env, log: this.#log, now: new Date(), signals: this.#witness }
-    const { judged, pending, nextMs } = await notifyDeaths(this.#root, options)
+    const { judged, pending, nextMs } = await this.#notifyDeaths()
     for (const { record } of judged) this.#measures.death(record.cause ?? record.event)
     await forgiveIncidents(this.#root, judged, this.#settings)
     if (nextMs !== undefined) this.#notifyBy(nextMs)
     if (pending) this.#notifyBy(Date.now() + SWEEP_MS)
+  }
+
+  /** Notifies deaths; a system error becomes a problem that is notified, and ends with the next success. */
+  async #notifyDeaths(): Promise<NotifyResult> {
+    const [env, log, troubles, signals] = [this.#env, this.#log, this.#troubles, this.#witness]
+    try {
+      const result = await notifyDeaths(this.#root, { env, log, troubles, signals, now: new Date() })
+      this.#notifyProblem = undefined
+      return result
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code !== undefined)
+        this.#notifyProblem = { id: 'notify', what: `deaths cannot be notified: ${code}`, where: this.#root }
+      throw error
+    }
   }
 }
 

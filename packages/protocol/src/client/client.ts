@@ -15,6 +15,20 @@ const TAKEN_MS = 2_000
 /** A launch or a stop may wait until another command has finished with the same peer. */
 const ACTION_MS = 120_000
 
+const FORMER_DAEMON =
+  'the running daemon is of an earlier version and uses its own PATH and locale, not yours; iapeer daemon restart'
+
+/** Adds to the error of a launch that the daemon did not use the environment of the caller. */
+function noteFormerDaemon(error: unknown): never {
+  if (!(error instanceof IapeerError) || error instanceof DaemonUnreachable) throw error
+  const { message, code, hint } = error
+  throw new IapeerError(message, {
+    code,
+    hint: `${hint === undefined ? '' : `${hint}\n  `}${FORMER_DAEMON}`,
+    cause: error,
+  })
+}
+
 /** The health of a daemon. */
 export type DaemonHealth = Answer<'health'>
 
@@ -98,7 +112,7 @@ class Client implements DaemonClient {
   }
 
   async start(name: string, body: Body<'start'>): Promise<Answer<'start'>['session']> {
-    return (await this.#act('start', name, body)).session
+    return this.#launch('start', name, body)
   }
 
   async stop(name: string, body: Body<'stop'>): Promise<Answer<'stop'>['sessions']> {
@@ -106,7 +120,7 @@ class Client implements DaemonClient {
   }
 
   async renew(name: string, body: Body<'new'>): Promise<Answer<'new'>['session']> {
-    return (await this.#act('new', name, body)).session
+    return this.#launch('new', name, body)
   }
 
   async refresh(name: string, body: Body<'refresh'>): Promise<Answer<'refresh'>['outcome']> {
@@ -126,6 +140,23 @@ class Client implements DaemonClient {
 
   close(): void {
     this.#connections.close()
+  }
+
+  /** Launches a peer. A daemon of an earlier version refuses the environment; it is then asked again, without it. */
+  async #launch(
+    action: 'start' | 'new',
+    name: string,
+    body: Body<'start'>,
+  ): Promise<Answer<'start'>['session']> {
+    try {
+      return (await this.#act(action, name, body)).session
+    } catch (error) {
+      const { environment, ...former } = body
+      const isRefused = error instanceof IapeerError && error.code === 'invalid-request'
+      if (!isRefused || environment === undefined) throw error
+      const { session } = await this.#act(action, name, former).catch(noteFormerDaemon)
+      return { ...session, warnings: [...session.warnings, FORMER_DAEMON] }
+    }
   }
 
   #act<A extends Action>(

@@ -6,6 +6,8 @@ const observedProcess = {
   command: z.string(),
   user: text,
   tty: describedText('the terminal of the process; ? for a process without one'),
+  /** The pid of the leader of its session. */
+  session: z.optional(z.int()),
 }
 const killer = z.object({ ...observedProcess, ancestors: z.readonly(z.array(z.object(observedProcess))) })
 const confidence = z.enum(['high', 'medium', 'low'])

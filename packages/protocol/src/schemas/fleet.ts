@@ -8,6 +8,36 @@ const obstacle = {
   screen: describedText("the last lines of the peer's screen"),
 }
 
+/** The state that a person sees. */
+const shown = z.object({
+  word: z.enum([
+    'gave up',
+    'unresponsive',
+    'blocked',
+    'dead',
+    'failed',
+    'restarting',
+    'running',
+    'exited',
+    'suspended',
+    'stopped',
+    'new',
+  ]),
+  detail: describedText('what belongs to the word: exit 1, SIGKILL, in 4 s'),
+  isTrouble: z.boolean().check(z.describe('whether a person should look')),
+})
+
+/** The last recorded death of a peer. */
+const lastDeath = z.object({
+  id: z.string(),
+  ts: time,
+  seenAlive: z.optional(time),
+  exitCode: z.optional(z.int().check(z.minimum(0), z.maximum(255))),
+  signal: text,
+  cause: text,
+  verdict: describedText('the word of its verdict; absent where an exit code says enough'),
+})
+
 /** A peer and its state. */
 export const peer = z.object({
   identity: z.string(),
@@ -52,6 +82,13 @@ export const peer = z.object({
   loop: z
     .optional(z.object({ deaths: z.int(), withinSecs: z.number() }))
     .check(z.describe('the deaths that made a crash loop')),
+  awaitsDaemon: z
+    .optional(z.boolean())
+    .check(z.describe('whether its start is planned and no daemon is running that would start it')),
+  shown: z
+    .optional(shown)
+    .check(z.describe('the state as iapeer list prints it; absent in the answer of an earlier daemon')),
+  death: z.optional(lastDeath).check(z.describe('its last recorded death')),
 })
 
 /** The session of a peer that was started, or that was already running. */

@@ -14,6 +14,14 @@ const supervisor = z.object({
   record: durations,
 })
 
+/** Where notifications go, without secrets, and the last deliveries there. */
+const notificationChannel = z.object({
+  name: z.string(),
+  where: z.string(),
+  deliveredAt: z.optional(time),
+  failure: z.optional(z.object({ at: time, why: z.string() })),
+})
+
 /** The answer of `GET /healthz`: whether the daemon works, and what keeps it from working. */
 export const health = z.object({
   ...version,
@@ -26,6 +34,6 @@ export const health = z.object({
   canaries: z.record(z.string(), z.int()),
   problems: z.readonly(z.array(z.object({ id: z.string(), what: z.string(), where: text }))),
   /** Where notifications go, without secrets. Absent in the answer of an earlier daemon. */
-  notifications: z.optional(z.readonly(z.array(z.object({ name: z.string(), where: z.string() })))),
+  notifications: z.optional(z.readonly(z.array(notificationChannel))),
   supervisor: z.optional(supervisor),
 })

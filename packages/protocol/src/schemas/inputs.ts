@@ -1,3 +1,4 @@
+import { CALLER_VALUE_MAX, CALLER_VARIABLE, isCallerVariable } from '@iapeer/core/exec'
 import * as z from 'zod/mini'
 
 const LONGEST_MS = 3_600_000
@@ -37,11 +38,31 @@ const runtime = z.optional(z.string()).check(z.describe('^[a-z][a-z0-9]{0,31}$')
 const timeoutMs = z.optional(z.int().check(z.minimum(1), z.maximum(LONGEST_MS)))
 const graceMs = z.optional(z.int().check(z.minimum(0), z.maximum(LONGEST_MS)))
 
+/** Only the PATH and locale: any other variable could change what a program does in ways that no person sees. */
+const environment = z
+  .optional(
+    z
+      .record(z.string().check(z.regex(CALLER_VARIABLE)), z.string().check(z.maxLength(CALLER_VALUE_MAX)))
+      .check(
+        z.refine(
+          (variables) => Object.entries(variables).every(([name, value]) => isCallerVariable(name, value)),
+          {
+            message: 'expected a PATH of absolute directories, and locales without control characters',
+          },
+        ),
+      ),
+  )
+  .check(
+    z.describe(
+      'the PATH (absolute directories) and locale (LANG, LANGUAGE, LC_*) that the program gets; recorded for its restarts',
+    ),
+  )
+
 /** The schema of the body of each action. */
 export const BODIES = {
-  start: z.strictObject({ runtime, timeoutMs }),
+  start: z.strictObject({ runtime, timeoutMs, environment }),
   stop: z.strictObject({ timeoutMs: graceMs, force: z.optional(z.boolean()) }),
-  new: z.strictObject({ runtime, timeoutMs: graceMs }),
+  new: z.strictObject({ runtime, timeoutMs: graceMs, environment }),
   refresh: z.strictObject({ timeoutMs }),
   wake: z.strictObject({
     runtime,

@@ -14,7 +14,7 @@ function fromText({ from, at }: Effective): string {
 export default defineCommand({
   name: 'config list',
   summary: 'list the settings, their values and where each value comes from. Exit code 1 if one is invalid',
-  options: { json: { help: 'print one JSON object per setting' } },
+  options: { json: { help: 'print NDJSON: a line with one JSON object per setting' } },
   run: ({ options: { json } }) => {
     const config = readConfig(iapeerRoot())
     const rows = FILE_SETTINGS.map((setting) => ({ setting, found: effectiveValue(setting, config) }))

@@ -23,8 +23,7 @@ function assertEncrypted(key: string, value: string): void {
 export function printWhenApplied({ key, variable, appliesAt, readBy }: FileSetting): void {
   if (process.env[variable])
     process.stderr.write(`iapeer: ${variable} is set in this environment and wins over ${key}\n`)
-  if (appliesAt === 'daemon-start')
-    print('  applies when the daemon starts: iapeer daemon stop, then iapeer daemon start')
+  if (appliesAt === 'daemon-start') print('  applies when the daemon starts: iapeer daemon restart')
   else if (readBy.includes('daemon')) print('  applies now; a running daemon reads it within seconds')
   else print('  applies now')
 }

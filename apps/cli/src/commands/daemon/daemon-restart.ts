@@ -11,10 +11,12 @@ export default defineCommand({
   exitCodes: { 5: 'the daemon does not answer' },
   options: { json: JSON_OUTPUT },
   run: async ({ options }) => {
-    await stopDaemon(iapeerRoot())
+    const before = await stopDaemon(iapeerRoot())
     const { health, socketPath } = await startDaemonNow()
     const { pid, version } = health
-    if (options.json) printJson({ state: 'restarted', pid, version, socketPath })
-    else print(`${paint('green', '●')} the daemon is restarted: pid ${pid}; the peers keep running`)
+    const state = before.state === 'stopped' ? 'started' : 'restarted'
+    if (options.json) return printJson({ state, pid, version, socketPath })
+    const was = state === 'started' ? 'was not running, and is started' : 'is restarted'
+    print(`${paint('green', '●')} the daemon ${was}: pid ${pid}; the peers keep running`)
   },
 })

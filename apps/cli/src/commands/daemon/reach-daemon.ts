@@ -1,4 +1,4 @@
-import { errnoOf, isIapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { locateDaemon } from '@iapeer/core/locate'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { readSwitch, SETTINGS } from '@iapeer/core/settings'
@@ -12,6 +12,7 @@ import {
   thisServiceSystem,
 } from '@iapeer/host'
 import { connectDaemon, type DaemonClient, DaemonUnreachable } from '@iapeer/protocol'
+import { rejectOnInterrupt } from '../../interrupt.ts'
 
 /**
  * Sends a request to the daemon.
@@ -29,6 +30,24 @@ export async function askDaemon<T extends object>(
     if (error instanceof DaemonUnreachable && !error.delivered) return undefined
     throw error
   }
+}
+
+/**
+ * Sends a request as {@link askDaemon} does. Ctrl-C ends the wait, not the work of the daemon.
+ * @param work what the daemon does: `starting bob`
+ * @throws IapeerError `interrupted`, and those of {@link askDaemon}
+ */
+export function askDaemonUnlessInterrupted<T extends object>(
+  work: string,
+  peer: string,
+  ask: (daemon: DaemonClient) => Promise<T>,
+): Promise<T | undefined> {
+  const interrupted = (): IapeerError =>
+    new IapeerError(`this command was interrupted, but the daemon goes on ${work}`, {
+      code: 'interrupted',
+      hint: `Stop the peer: iapeer stop ${peer}`,
+    })
+  return rejectOnInterrupt(askDaemon(ask), interrupted)
 }
 
 /**

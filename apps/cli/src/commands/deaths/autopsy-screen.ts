@@ -4,14 +4,17 @@ import {
   type ExitRecord,
   type Killer,
   lastScreen,
+  RULES_VERSION,
   publishedKiller,
   STARTED_BY,
+  type Verdict,
 } from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
 import { cut } from '../../cut.ts'
 import { localTime, paint, plain, textWidth } from '../../output.ts'
-import { timeText, utcTime } from '../../times.ts'
+import { durationText, timeText, utcTime } from '../../times.ts'
 import { fill, wrap } from '../../wrap.ts'
+import type { AfterDeath } from './after-death.ts'
 import type { Moment } from './timeline.ts'
 
 /** The content of an autopsy. */
@@ -20,11 +23,17 @@ export interface AutopsyView {
   readonly moments: readonly Moment[]
   /** Whether times are printed in UTC. */
   readonly utc?: boolean
+  /** What the advice depends on. */
+  readonly after?: AfterDeath
+  /** With `--rejudge`: the verdict that was shown until now, and the version of its rules. */
+  readonly before?: Pick<Verdict, 'verdict' | 'confidence' | 'summary'> & { readonly rules: number }
 }
 
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
 const MAX_EVIDENCE = 10
 const MAX_SCREEN_LINES = 8
+/** The least width of the texts of a timeline. */
+const MIN_MOMENT_TEXT = 24
 
 const heading = (text: string): string => `\n${paint('bold', text)}`
 
@@ -47,15 +56,30 @@ function recorderText({ recorder }: ExitRecord): string {
   return recorder === 'hook' ? 'its exit hook' : `its ${recorder}`
 }
 
-function facts(
-  { death: { record, judged, incident, findings }, utc = false }: AutopsyView,
-  width: number,
-): string {
+/** Returns the lines about the verdict: how sure it is, whether it can still change, and what was shown until now. */
+function verdictRows({ death: { judged, isProvisional, kept }, before }: AutopsyView): [string, string][] {
+  const confidence = paint(CONFIDENCE[judged.confidence], judged.confidence)
+  const open = isProvisional === true ? ', provisional: the system may still log why' : ''
+  const rows: [string, string][] = [
+    ['verdict', `${paint('bold', judged.verdict)} (confidence ${confidence}${open})`],
+  ]
+  if (before !== undefined)
+    rows.push([
+      'before',
+      `${before.verdict} (confidence ${before.confidence}, rules ${before.rules}): ${plain(before.summary)}`,
+    ])
+  else if (kept !== undefined && kept.rules !== RULES_VERSION)
+    rows.push(['rules', `judged by rules ${kept.rules}; iapeer autopsy --rejudge applies rules ${RULES_VERSION}`])
+  return rows
+}
+
+function facts(view: AutopsyView, width: number): string {
+  const {
+    death: { record, incident, findings },
+    utc = false,
+  } = view
   const rows: [label: string, text: string][] = [
-    [
-      'verdict',
-      `${paint('bold', judged.verdict)} (confidence ${paint(CONFIDENCE[judged.confidence], judged.confidence)})`,
-    ],
+    ...verdictRows(view),
     ['when', whenText(record, utc)],
     ['recorded by', recorderText(record)],
     ['id', record.id],
@@ -93,12 +117,38 @@ function killerLines(killer: Killer, width: number): string[] {
   })
 }
 
-function momentLines(moments: readonly Moment[], width: number): string[] {
-  const column = Math.max(...moments.map(({ identity }) => identity.length)) + 2
-  return moments.map(({ ts, identity, text, isThisDeath }) => {
-    const line = cut(`${localTime(ts).slice(11)}  ${identity.padEnd(column)}${text}`, width - 2)
-    return isThisDeath ? `${paint('red', '✕')} ${paint('bold', line)}` : `  ${line}`
+/** Returns when a moment was, relative to the death: `17 s before`. */
+function momentTime(ts: string, deathTs: string): string {
+  const ms = Date.parse(ts) - Date.parse(deathTs)
+  if (Math.abs(ms) < 1_000) return 'same second'
+  return ms < 0 ? `${durationText(-ms)} before` : `${durationText(ms)} after`
+}
+
+function momentLines({ moments, utc, death }: AutopsyView, width: number): string[] {
+  const timeOf = ({ ts, isThisDeath }: Moment): string => {
+    if (utc === true) return utcTime(ts)
+    return isThisDeath ? 'this death' : momentTime(ts, death.record.ts)
+  }
+  const times = Math.max(...moments.map((moment) => timeOf(moment).length)) + 2
+  const names = Math.max(...moments.map(({ identity }) => identity.length)) + 2
+  // On a narrow terminal the text has lines of its own.
+  const indent = width - times - names - 2 < MIN_MOMENT_TEXT ? times : times + names
+  return moments.flatMap((moment) => {
+    const paintLine = (line: string): string => (moment.isThisDeath ? paint('bold', line) : line)
+    const [first = '', ...more] = wrap(moment.text, width - 2 - indent)
+    const head = timeOf(moment).padEnd(times) + moment.identity.padEnd(names)
+    const rest = indent === times ? [first, ...more] : more
+    return [
+      `${moment.isThisDeath ? paint('red', '✕') : ' '} ${paintLine(cut(indent === times ? head.trimEnd() : head + first, width - 2))}`,
+      ...rest.map((line) => `  ${' '.repeat(indent)}${paintLine(line)}`),
+    ]
   })
+}
+
+function adviceLines({ death: { record, judged }, after }: AutopsyView): string[] {
+  const advice = adviceFor(judged, after)
+  const lines = advice.map((line) => line.replaceAll('<peer>', record.identity))
+  return after?.next === undefined ? lines : [...lines, after.next]
 }
 
 /** Returns an autopsy as text for a terminal: about one screen, no line wider than the terminal. */
@@ -106,20 +156,23 @@ export function autopsyScreen(view: AutopsyView): string {
   const { record, judged, findings } = view.death
   const width = textWidth()
   const parts = [
-    wrap(`${record.identity}: ${plain(judged.summary)}`, width - 2).join('\n  '),
+    wrap(
+      `${record.identity}: ${plain(judged.summary)}${view.after?.atLaunch === true ? ', while it was being launched' : ''}`,
+      width - 2,
+    ).join('\n  '),
     '',
     facts(view, width),
   ]
   parts.push(heading('evidence'), ...evidenceLines(judged.evidence, width))
   if (judged.killer !== undefined) parts.push(heading('killer'), ...killerLines(judged.killer, width))
-  if (view.moments.length > 1) parts.push(heading('in the same minute'), ...momentLines(view.moments, width))
+  if (view.moments.length > 1) parts.push(heading('in the same minute'), ...momentLines(view, width))
   const screen = findings.snapshot === undefined ? [] : lastScreen(findings.snapshot).slice(-MAX_SCREEN_LINES)
   if (screen.length > 0)
     parts.push(heading('last screen'), ...screen.map((line) => cut(`  │ ${plain(line)}`, width)))
-  const advice = adviceFor(judged).map(
-    (line) => `  ${wrap(line, width - 2).join('\n  ')}`,
+  parts.push(
+    heading('what to do'),
+    ...adviceLines(view).map((line) => `  ${wrap(line, width - 2).join('\n  ')}`),
   )
-  parts.push(heading('what to do'), ...advice)
   if (findings.snapshot?.complete === false)
     parts.push('', 'The snapshot is incomplete: evidence may be missing.')
   return parts.join('\n')

@@ -1,14 +1,16 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
-import type { ExitRecord } from '@iapeer/forensics'
-import { filesOf, judgeDeath, textOf } from '@iapeer/lifecycle/deaths'
+import { type ExitRecord, RULES_VERSION } from '@iapeer/forensics'
+import { filesOf, type JudgedDeath, judgeDeath, textOf } from '@iapeer/lifecycle/deaths'
 import { type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
-import { plain, print, printExact, printJson } from '../../output.ts'
-import { JSON_OUTPUT, UTC } from '../options.ts'
-import { autopsyMarkdown, autopsyScreen } from './autopsy-screen.ts'
+import { withLongOutput } from '../../long-output.ts'
+import { plain, printExact, printJson } from '../../output.ts'
+import { JSON_OUTPUT, NO_PAGER, UTC } from '../options.ts'
+import { afterDeath } from './after-death.ts'
+import { type AutopsyView, autopsyMarkdown, autopsyScreen } from './autopsy-screen.ts'
 import { readDeaths, settleDeaths } from './death-records.ts'
 import { findDeath } from './find-death.ts'
 import { reportRecordingProblem } from './recording-problem.ts'
@@ -19,13 +21,16 @@ const OPTIONS = {
   markdown: { help: 'print Markdown for an issue, without the last screen' },
   withScreen: { help: 'with --markdown: include the last screen, which may contain secrets' },
   raw: { help: 'print the recorded files unchanged' },
+  rejudge: { help: 'judge anew by the present rules, show the kept verdict too, and keep the new one' },
+  noPager: NO_PAGER,
   utc: UTC,
 } as const
 type AutopsyOptions = OptionValues<typeof OPTIONS>
 
-function checkOptions({ json, markdown, raw, withScreen }: AutopsyOptions): void {
+function checkOptions({ json, markdown, raw, withScreen, rejudge }: AutopsyOptions): void {
   if ([json, markdown, raw].filter((one) => one).length > 1)
     throw usageError('--json, --markdown and --raw cannot be combined', 'Use one of them.')
+  if (raw && rejudge) throw usageError('--raw and --rejudge cannot be combined', 'Use one of them.')
   if (withScreen && !markdown)
     throw usageError(
       '--with-screen needs --markdown',
@@ -33,8 +38,12 @@ function checkOptions({ json, markdown, raw, withScreen }: AutopsyOptions): void
     )
 }
 
-async function eventsAround(ts: string): Promise<readonly RecordedEvent[]> {
-  const since = new Date(Date.parse(ts) - AROUND_MS)
+/** How long before a death the launch that it ended may have begun, in milliseconds. */
+const LAUNCH_MS = 10 * 60_000
+
+/** Returns the events from shortly before a death on. */
+async function eventsBefore(ts: string): Promise<readonly RecordedEvent[]> {
+  const since = new Date(Date.parse(ts) - Math.max(AROUND_MS, LAUNCH_MS))
   return (await readEvents(iapeerRoot(), { since })).events
 }
 
@@ -52,6 +61,12 @@ async function printRaw(record: ExitRecord): Promise<void> {
   const shown = (text: string): string =>
     process.stdout.isTTY === true ? text.split('\n').map(plain).join('\n') : text
   for (const { path, text } of found) printExact(`==> ${path} <==\n${shown(text.trimEnd())}`)
+}
+
+/** Returns the verdict that was shown until now, and the version of the rules that gave it. */
+function keptOf({ kept, judged }: JudgedDeath): NonNullable<AutopsyView['before']> {
+  const { verdict, confidence, summary } = kept?.verdict ?? judged
+  return { verdict, confidence, summary, rules: kept?.rules ?? RULES_VERSION }
 }
 
 export default defineCommand({
@@ -73,17 +88,24 @@ export default defineCommand({
     const records = await readDeaths()
     const it = findDeath(records, name)
     if (options.raw) return printRaw(it)
-    const death = await judgeDeath(iapeerRoot(), it, records)
-    const { judged, incident } = death
+    const first = await judgeDeath(iapeerRoot(), it, records)
+    const death = options.rejudge ? await judgeDeath(iapeerRoot(), it, records, { anew: true }) : first
+    const before = options.rejudge ? keptOf(first) : undefined
+    const { judged, incident, isProvisional } = death
     if (options.json)
       return printJson({
         id: it.id,
         ...judged,
         ...(incident === undefined ? {} : { incident: incident.id }),
+        ...(isProvisional === true ? { provisional: true } : {}),
+        ...(before === undefined ? {} : { kept: before }),
       })
     if (options.markdown) return printExact(autopsyMarkdown({ death, moments: [] }, options.withScreen))
-    print(
-      autopsyScreen({ death, moments: timeline(it, records, await eventsAround(it.ts)), utc: options.utc }),
-    )
+    const events = await eventsBefore(it.ts)
+    const after = await afterDeath(it, { verdict: judged.verdict, records, events })
+    const moments = timeline(it, records, events)
+    await withLongOutput(!options.noPager, async (output) => {
+      await output.print(autopsyScreen({ death, moments, utc: options.utc, after, before }))
+    })
   },
 })

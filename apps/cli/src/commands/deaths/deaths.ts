@@ -2,19 +2,20 @@ import { statSync } from 'node:fs'
 import { matchesPeer, toIdentity } from '@iapeer/core/identity'
 import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
 import { VERDICT_WORDS } from '@iapeer/forensics'
-import { deathViewOf, type JudgedDeath, judgeDeaths } from '@iapeer/lifecycle/deaths'
+import { deathViewOf, type JudgedDeath, judgeDeaths, saveEvidence } from '@iapeer/lifecycle/deaths'
 import type { OptionValues } from '../../command-spec.ts'
-import { cut, fit } from '../../cut.ts'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
-import { onReaderGone, paint, print, printJson, textWidth } from '../../output.ts'
-import { table } from '../../table.ts'
-import { type TimeOptions, timeText } from '../../times.ts'
-import { oneOf, parsePeerFilter, SINCE, UTC } from '../options.ts'
+import { GREP } from '../../grep.ts'
+import { withLongOutput } from '../../long-output.ts'
+import { jsonText, onReaderGone, plain, print, printJson } from '../../output.ts'
+import { JSON_LINES, NO_PAGER, oneOf, parseCount, parsePeerFilter, SINCE, UTC } from '../options.ts'
+import { assertKnownName } from '../peers/known-name.ts'
 import { readDeaths, settleDeaths } from './death-records.ts'
-import { renamedHint, shortId } from './find-death.ts'
+import { deathTable } from './death-table.ts'
+import { renamedHint } from './find-death.ts'
 import { reportRecordingProblem } from './recording-problem.ts'
-import { printSummary, summarise } from './summary.ts'
+import { summarise, summaryText } from './summary.ts'
 
 const OPTIONS = {
   peer: { value: 'peer', help: 'only deaths of this peer', parse: parsePeerFilter },
@@ -27,9 +28,17 @@ const OPTIONS = {
     ),
   },
   since: SINCE,
+  tail: {
+    short: 'n',
+    value: 'count',
+    help: 'only the newest past deaths, this many (default: all)',
+    parse: parseCount('--tail', 'deaths'),
+  },
+  grep: GREP,
   follow: { short: 'f', help: 'keep printing new deaths' },
   summary: { help: 'print counts by verdict, by peer and by time' },
-  json: { help: 'print one JSON object per line' },
+  json: JSON_LINES,
+  noPager: NO_PAGER,
   utc: UTC,
 } as const
 type DeathsOptions = OptionValues<typeof OPTIONS>
@@ -39,33 +48,6 @@ const SETTLE_INTERVAL_MS = 5_000
 /** How many of the last rows set the column widths of a new row. */
 const ROWS_KEPT = 100
 
-const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
-
-/** The width of the other columns. On a narrow terminal long names are cut, so that the ids stay whole. */
-const OTHER_COLUMNS = 63
-const nameWidth = (): number =>
-  process.stdout.isTTY === true ? Math.max(12, textWidth() - OTHER_COLUMNS) : Number.POSITIVE_INFINITY
-
-const row = ({ record, judged }: JudgedDeath, options: TimeOptions): string[] => [
-  timeText(record.ts, options),
-  cut(record.identity, nameWidth()),
-  judged.verdict,
-  paint(CONFIDENCE[judged.confidence], judged.confidence),
-  shortId(record),
-]
-
-const HEAD = ['WHEN', 'IDENTITY', 'VERDICT', 'CONFIDENCE', 'ID'].map((word) => paint('dim', word))
-
-/** Prints the deaths of `found` from index `above` on, in columns that fit all of `found`. */
-function show(found: readonly JudgedDeath[], options: DeathsOptions, above = 0): void {
-  const fresh = found.slice(above)
-  if (options.json) for (const death of fresh) printJson(deathViewOf(death))
-  else if (fresh.length > 0) {
-    const lines = fit(table([HEAD, ...found.map((death) => row(death, options))])).split('\n')
-    print(lines.slice(above === 0 ? 0 : above + 1).join('\n'))
-  }
-}
-
 /** Returns a text that changes whenever a line is appended to exits.log, or the file is replaced. */
 function stampOf(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false })
@@ -74,11 +56,12 @@ function stampOf(path: string): string {
 
 /** Prints new deaths until it is interrupted. Polling works on every file system, and when the file is replaced. */
 async function follow(
-  shown: JudgedDeath[],
+  { all, found }: { readonly all: readonly JudgedDeath[]; readonly found: readonly JudgedDeath[] },
   select: (seen: ReadonlySet<string>) => Promise<JudgedDeath[]>,
   options: DeathsOptions,
 ): Promise<never> {
-  const seen = new Set(shown.map(({ record }) => record.id))
+  const shown = [...found]
+  const seen = new Set(all.map(({ record }) => record.id))
   const { exitsLog } = rootLayout(iapeerRoot()).records
   let settledAt = performance.now()
   let stamp: string | undefined
@@ -94,28 +77,61 @@ async function follow(
     stamp = now
     const fresh = await select(seen)
     for (const { record } of fresh) seen.add(record.id)
+    const hadRows = shown.length > 0
     shown.push(...fresh)
-    show(shown, options, shown.length - fresh.length)
+    if (options.json) for (const death of fresh) printJson(deathViewOf(death))
+    else if (fresh.length > 0) {
+      const rows = deathTable(shown, options).split('\n')
+      print(rows.slice(hadRows ? -fresh.length : 0).join('\n'))
+    }
     shown.splice(0, shown.length - ROWS_KEPT)
   }
 }
 
+/** Returns the text that `--grep` is tested against. */
+const grepText = ({ record, judged }: JudgedDeath): string =>
+  [record.identity, judged.verdict, judged.confidence, record.id, plain(judged.summary)].join(' ')
+
 /** Returns a function that reads the deaths that match the options and are not in `seen`. */
 function selection(options: DeathsOptions): (seen: ReadonlySet<string>) => Promise<JudgedDeath[]> {
-  const { identity, peer, verdict, since: from = Number.NEGATIVE_INFINITY } = options
+  const { identity, peer, verdict, grep, since: from = Number.NEGATIVE_INFINITY } = options
   return async (seen) => {
     // All deaths of that time are judged, so that an incident has all its deaths.
     const records = (await readDeaths()).filter((record) => Date.parse(record.ts) >= from)
     if (records.every((record) => seen.has(record.id))) return []
+    await saveEvidence(
+      iapeerRoot(),
+      records.filter((record) => !seen.has(record.id)),
+    )
     const judged = await judgeDeaths(iapeerRoot(), records)
-    return judged.filter(
+    const found = judged.filter(
       (death) =>
         !seen.has(death.record.id) &&
         (identity === undefined || death.record.identity === identity) &&
         (peer === undefined || matchesPeer(death.record.identity, peer)) &&
         (verdict === undefined || death.judged.verdict === verdict),
     )
+    return grep === undefined ? found : grep(found, grepText)
   }
+}
+
+/** Reports a name that no peer has or had, and the new name of a renamed peer. @throws IapeerError `no-such-peer` */
+async function checkNames({ peer, identity }: DeathsOptions, found: readonly JudgedDeath[]): Promise<void> {
+  const moved = peer === undefined ? undefined : renamedHint(peer)
+  if (moved !== undefined) process.stderr.write(`${moved}\n`)
+  const name = identity ?? peer
+  if (found.length === 0 && name !== undefined) await assertKnownName(name)
+}
+
+/** Prints the deaths that match, or their counts. */
+async function printDeaths(found: readonly JudgedDeath[], options: DeathsOptions): Promise<void> {
+  if (options.summary && options.json) return printJson(summarise(found))
+  await withLongOutput(!options.follow && !options.noPager && !options.json, async (output) => {
+    if (options.summary) await output.print(summaryText(summarise(found), options))
+    else if (options.json) for (const death of found) await output.write(jsonText(deathViewOf(death)))
+    else if (found.length > 0) await output.print(deathTable(found, options))
+    else await output.print(options.follow ? 'no deaths so far' : 'no deaths recorded')
+  })
 }
 
 export default defineCommand({
@@ -129,15 +145,10 @@ export default defineCommand({
     const select = selection(options)
     await reportRecordingProblem()
     await settleDeaths()
-    const found = await select(new Set())
-    const moved = options.peer === undefined ? undefined : renamedHint(options.peer)
-    if (moved !== undefined) process.stderr.write(`${moved}\n`)
-    if (options.summary) {
-      const summary = summarise(found)
-      return options.json ? printJson(summary) : printSummary(summary)
-    }
-    show(found, options)
-    if (found.length === 0 && !options.json) print(options.follow ? 'no deaths so far' : 'no deaths recorded')
-    if (options.follow) await follow(found, select, options)
+    const all = await select(new Set())
+    await checkNames(options, all)
+    const found = options.tail === undefined ? all : all.slice(Math.max(0, all.length - options.tail))
+    await printDeaths(found, options)
+    if (options.follow) await follow({ all, found }, select, options)
   },
 })

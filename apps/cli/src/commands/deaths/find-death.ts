@@ -5,7 +5,7 @@ import type { ExitRecord } from '@iapeer/forensics'
 import { recordOfId } from '@iapeer/lifecycle/deaths'
 import { lastRenameOf, readRenames } from '@iapeer/lifecycle/sessions'
 import { usageError } from '../../exit-code.ts'
-import { localTime } from '../../output.ts'
+import { timeText } from '../../times.ts'
 
 /** Returns the id that `deaths` prints: the first digits of the generation, which distinguish it from others. */
 export function shortId(record: ExitRecord): string {
@@ -68,6 +68,6 @@ export function renamedHint(name: string): string | undefined {
   const personality = isIdentity(name) ? parseIdentity(name)?.personality : name
   const last = personality === undefined ? undefined : lastRenameOf(readRenames(iapeerRoot()), personality)
   return (
-    last && `${last.from} was renamed to ${last.to} on ${localTime(last.ts)}: iapeer deaths --peer ${last.to}`
+    last && `${last.from} was renamed to ${last.to} ${timeText(last.ts)}: iapeer deaths --peer ${last.to}`
   )
 }

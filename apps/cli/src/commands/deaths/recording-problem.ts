@@ -1,5 +1,5 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { recordingProblem } from '@iapeer/lifecycle/fleet'
+import { recordingProblem } from '@iapeer/lifecycle/fleet/status'
 import { EXIT } from '../../exit-code.ts'
 
 /** Prints on standard error that deaths may be missing from the output, if so, and sets exit code 1. */

@@ -1,8 +1,9 @@
 import { parseIdentity } from '@iapeer/core/identity'
 import type { VerdictWord } from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
-import { localTime, paint, print, textWidth } from '../../output.ts'
+import { paint, textWidth } from '../../output.ts'
 import { table } from '../../table.ts'
+import { type TimeOptions, timeText, utcTime } from '../../times.ts'
 
 interface Bucket {
   readonly from: string
@@ -110,24 +111,31 @@ function bars(rows: readonly (readonly [label: string, count: number])[], width:
   )
 }
 
-export function printSummary(summary: Summary): void {
-  const { from, to } = summary
-  if (from === undefined || to === undefined) {
-    print('no deaths recorded')
-    return
-  }
+/** Returns when a bucket begins: `165 min ago`, in a unit that distinguishes it from the next one. */
+function bucketText({ from }: Bucket, bucketSecs: number, { utc, nowMs = Date.now() }: TimeOptions): string {
+  if (utc === true) return utcTime(from)
+  const [unitSecs, unit] =
+    bucketSecs < HOUR_S ? [MINUTE_S, 'min'] : bucketSecs < DAY_S ? [HOUR_S, 'h'] : [DAY_S, 'days']
+  const count = Math.max(0, Math.floor((nowMs - Date.parse(from)) / 1_000 / unitSecs))
+  return `${count} ${count === 1 && unit === 'days' ? 'day' : unit} ago`
+}
+
+/** Returns counts of deaths as text, with bars. */
+export function summaryText(summary: Summary, times: TimeOptions = {}): string {
+  const { from, to, bucketSecs = DAY_S } = summary
+  if (from === undefined || to === undefined) return 'no deaths recorded'
   const width = textWidth()
-  print(
-    `${summary.deaths} death${summary.deaths === 1 ? '' : 's'}, from ${localTime(from)} to ${localTime(to)}`,
-  )
-  print(`\n${paint('bold', 'by verdict')}\n${bars(Object.entries(summary.verdicts), width)}`)
   const peers = Object.entries(summary.peers)
   const others = peers.slice(MOST_PEERS).reduce((sum, [, count]) => sum + count, 0)
   const shown =
     others === 0
       ? peers
       : [...peers.slice(0, MOST_PEERS), [`${peers.length - MOST_PEERS} others`, others] as const]
-  print(`\n${paint('bold', 'by peer')}\n${bars(shown, width)}`)
-  const times = summary.buckets.map((one) => [localTime(one.from).slice(0, 16), one.deaths] as const)
-  print(`\n${paint('bold', 'by time')}\n${bars(times, width)}`)
+  const buckets = summary.buckets.map((one) => [bucketText(one, bucketSecs, times), one.deaths] as const)
+  return [
+    `${summary.deaths} death${summary.deaths === 1 ? '' : 's'}, from ${timeText(from, times)} to ${timeText(to, times)}`,
+    `\n${paint('bold', 'by verdict')}\n${bars(Object.entries(summary.verdicts), width)}`,
+    `\n${paint('bold', 'by peer')}\n${bars(shown, width)}`,
+    `\n${paint('bold', 'by time, from')}\n${bars(buckets, width)}`,
+  ].join('\n')
 }

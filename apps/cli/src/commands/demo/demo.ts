@@ -130,12 +130,20 @@ function show(deaths: readonly JudgedDeath[], stopped: DemoServer): void {
   )
 }
 
-async function runDemo(sandbox: Sandbox): Promise<void> {
-  const [ada, ben, cid] = await Promise.all(
-    ['command-ada', 'command-ben', 'command-cid'].map((identity) =>
-      startDemoServer(sandbox, identity, PROGRAM),
-    ),
+/** Starts the servers. Waits for all of them, even if one fails: the clean-up must not run while another one is being started. */
+async function startServers(sandbox: Sandbox): Promise<readonly DemoServer[]> {
+  const identities = ['command-ada', 'command-ben', 'command-cid']
+  const started = await Promise.allSettled(
+    identities.map((identity) => startDemoServer(sandbox, identity, PROGRAM)),
   )
+  return started.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
+}
+
+async function runDemo(sandbox: Sandbox): Promise<void> {
+  const [ada, ben, cid] = await startServers(sandbox)
   if (ada === undefined || ben === undefined || cid === undefined) throw failed('not all servers started')
   const pids = sandbox.servers.map((server) => server.process.pid)
   print(`Three tmux servers are running, each under a guard (pids ${pids.join(', ')}).\n`)

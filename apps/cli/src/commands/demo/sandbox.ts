@@ -2,7 +2,7 @@ import { lstat, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { canaryStatus, dismissCanary, generationPaths, recordPaths, startGuardedServer } from '@iapeer/canary'
-import { IapeerError } from '@iapeer/core/errors'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
 import { runTmux } from '@iapeer/tmux'
@@ -110,6 +110,23 @@ export async function waitForRecorder({ recordDir }: Sandbox, { identity }: Demo
   )
 }
 
+/** How long recorders and programs of the demo may go on writing into its directory after they were stopped. */
+const REMOVE_MS = 5_000
+
+/** Removes the directory. A process that is about to exit can create a file while it is emptied, so it is emptied again until it is gone. */
+async function removeDirectory(directory: string): Promise<void> {
+  const deadline = performance.now() + REMOVE_MS
+  for (;;) {
+    try {
+      await rm(directory, { recursive: true, force: true })
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOTEMPTY' || performance.now() > deadline) throw error
+    }
+    if ((await ifExists(lstat(directory))) === undefined) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
 /** Kills the servers that are still running, and removes the directory unless `keep` is set. */
 export async function closeSandbox(sandbox: Sandbox, keep: boolean): Promise<void> {
   for (const server of sandbox.servers) {
@@ -118,5 +135,5 @@ export async function closeSandbox(sandbox: Sandbox, keep: boolean): Promise<voi
     await waitForExit(server)
     await waitForRecorder(sandbox, server)
   }
-  if (!keep) await rm(sandbox.directory, { recursive: true, force: true })
+  if (!keep) await removeDirectory(sandbox.directory)
 }

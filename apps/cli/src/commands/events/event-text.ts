@@ -116,18 +116,21 @@ const TEXTS: Readonly<Record<string, Describe>> = {
     `${INTENTS[of('state')] ?? `stop ${of('state') || 'requested'}`}${by(of('by'))}${because(statedReason(of('why')))}`,
   verdict: (of) => `verdict: ${of('verdict')} (confidence: ${of('confidence')})`,
   death: (of) =>
-    `died: ${of('event')}, ${of('cause')}, ${of('id')}${of('incident') && ` (part of ${of('incident')})`}`,
+    `died: ${of('verdict') || 'verdict unknown'}, ${of('id')}${of('incident') && ` (part of ${of('incident')})`}`,
   incident: (of) => `${of('deaths')} deaths with one cause: ${of('cause')}, ${of('id')}`,
   'signal-witness': (of) => `signal witness ${of('state')}${because(of('why'))}`,
   daemon: (of) => `daemon ${of('state')}, pid ${of('pid')}${because(of('why'))}`,
 }
+
+/** The kinds of events that this version writes, in alphabetical order. */
+export const EVENT_KINDS: readonly string[] = Object.keys(TEXTS).sort()
 
 /** Returns the fields of an event whose kind this version does not know. */
 function raw({ ts: _ts, ev, identity: _identity, ...fields }: RecordedEvent): string {
   return [ev, ...Object.entries(fields).map(([name, value]) => `${name}=${value}`)].join(' ')
 }
 
-/** Returns an event as a text for a person. */
+/** Returns an event as a text for a person. A death has the field `verdict` if it was judged. */
 export function eventText(event: RecordedEvent): string {
   const describe = Object.hasOwn(TEXTS, event.ev) ? TEXTS[event.ev] : undefined
   return describe === undefined ? raw(event) : describe((name) => String(event[name] ?? ''))

@@ -102,11 +102,11 @@ async function context(fix: boolean): Promise<DoctorContext> {
 /** Exits with 1 if a warning or an error remains. */
 export default defineCommand({
   name: 'doctor',
-  summary:
-    'check this host for what could kill peers or hide their deaths (exit code 1: a warning or an error)',
+  exitCodes: { 1: 'a warning or an error remains, or failed' },
+  summary: 'check this host for what could kill peers or hide their deaths',
   options: {
     fix: { help: 'fix file modes, remove stale files and record missed deaths; prints what was done' },
-    json: { help: 'print one JSON object per finding' },
+    json: { help: 'print NDJSON: a line with one JSON object per finding' },
   },
   run: async ({ options }) => {
     const examined = await runDoctor(await context(options.fix))

@@ -1,12 +1,16 @@
 import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
+import type { ExitRecord } from '@iapeer/forensics'
 import { fleetView, type PeerView } from '@iapeer/lifecycle/fleet'
 import { listKeptWatches } from '@iapeer/lifecycle/supervise'
 import { EXIT, explain } from '../../exit-code.ts'
-import { localTime, paint, print } from '../../output.ts'
-import { table } from '../../table.ts'
+import { paint, print } from '../../output.ts'
+import { firstFitting, table, tableWidth } from '../../table.ts'
+import { type TimeOptions, timeText } from '../../times.ts'
+import { wrapLines } from '../../wrap.ts'
 import { readDeaths, recordLocation, settleDeaths } from '../deaths/death-records.ts'
+import { homeShort } from '../peers/peer-table.ts'
 import { restartText } from '../peers/state-text.ts'
 
 const GUIDE = `There are no peers yet, and nothing is watched. iapeer starts agents in tmux, and records why they died.
@@ -28,12 +32,50 @@ const RECORDER_STATES = {
   unknown: [paint('yellow', '?'), 'unknown'],
 } as const satisfies Record<CanaryInfo['state'], readonly [glyph: string, words: string]>
 
-const row = (canary: CanaryInfo, kept: boolean): string[] => [
-  `${RECORDER_STATES[canary.state][0]} ${canary.identity}`,
-  RECORDER_STATES[canary.state][1],
-  `tmux server ${canary.serverPid}`,
-  `${canary.socketPath}${kept ? '  (kept)' : ''}`,
-]
+/** A tmux server that is watched, or that is to be watched whenever it runs. */
+interface WatchView {
+  readonly identity: string
+  /** `not-running`: it is kept, and its server does not run. */
+  readonly state: CanaryInfo['state'] | 'not-running'
+  readonly serverPid?: number
+  readonly socketPath: string
+  readonly kept: boolean
+}
+
+const NOT_RUNNING = [paint('dim', '○'), 'not running'] as const
+
+/** Yields the forms of the table of watches, the widest first. */
+function* watchTables(watches: readonly WatchView[]): Generator<string> {
+  const rows = (...more: readonly ((watch: WatchView) => string)[]): string =>
+    table(
+      watches.map((watch) => {
+        const [glyph, words] = watch.state === 'not-running' ? NOT_RUNNING : RECORDER_STATES[watch.state]
+        const state = more.length === 0 && watch.kept ? `${words} (kept)` : words
+        return [`${glyph} ${watch.identity}`, state, ...more.map((cell) => cell(watch))]
+      }),
+    )
+  const server = ({ serverPid }: WatchView): string =>
+    serverPid === undefined ? '' : `tmux server ${serverPid}`
+  const kept = (watch: WatchView): string => (watch.kept ? '  (kept)' : '')
+  yield rows(server, (watch) => homeShort(watch.socketPath) + kept(watch))
+  yield rows((watch) => homeShort(watch.socketPath) + kept(watch))
+  yield rows()
+}
+
+async function readWatches(): Promise<WatchView[]> {
+  const [canaries, kept] = await Promise.all([listCanaries(recordLocation()), listKeptWatches(iapeerRoot())])
+  const keptNames = new Set<string>(kept.map(({ identity }) => identity))
+  const unwatched = kept.filter((watch) => !canaries.some(({ identity }) => identity === watch.identity))
+  return [
+    ...canaries.map(({ identity, state, serverPid, socketPath }) => {
+      const kept = keptNames.has(identity)
+      return { identity, state, serverPid, socketPath, kept }
+    }),
+    ...unwatched.map(
+      ({ identity, socketPath }) => ({ identity, state: 'not-running', socketPath, kept: true }) as const,
+    ),
+  ]
+}
 
 /** Reads the peers; if the registry cannot be read, prints the error and goes on, so that deaths are printed anyway. */
 async function readPeers(): Promise<readonly PeerView[]> {
@@ -50,40 +92,41 @@ async function readPeers(): Promise<readonly PeerView[]> {
 /** Prints the number of peers, and each peer whose start is planned. */
 function printPeers(peers: readonly PeerView[]): void {
   print(`${peers.length} peer${peers.length === 1 ? '' : 's'}: iapeer list`)
-  for (const peer of peers)
-    if (peer.nextStartAt !== undefined) print(`  ${peer.personality} is ${restartText(peer.nextStartAt)}`)
+  for (const { personality, awaitsDaemon, nextStartAt } of peers)
+    if (awaitsDaemon === true)
+      print(`  ${personality} is not restarted, because no daemon is running: iapeer daemon start`)
+    else if (nextStartAt !== undefined) print(`  ${personality} is ${restartText(nextStartAt)}`)
+}
+
+/** What a fleet has: its peers, the watched servers, and the deaths. */
+export interface Overview {
+  readonly peers: readonly PeerView[]
+  readonly watches: readonly WatchView[]
+  readonly deaths: readonly ExitRecord[]
+}
+
+/** Settles what has ended, and reads the overview. */
+export async function readOverview(): Promise<Overview> {
+  await settleDeaths()
+  const peers = await readPeers()
+  const [watches, deaths] = await Promise.all([readWatches(), readDeaths()])
+  return { peers, watches, deaths }
 }
 
 /** Prints the peers, the watched servers and the last death; a short guide if there are none. */
-export async function overview(): Promise<void> {
-  await settleDeaths()
-  const peers = await readPeers()
-  const [canaries, kept, deaths] = await Promise.all([
-    listCanaries(recordLocation()),
-    listKeptWatches(iapeerRoot()),
-    readDeaths(),
-  ])
-  const keptNames = new Set(kept.map((watch) => watch.identity))
-  const unwatched = kept.filter((watch) => !canaries.some((canary) => canary.identity === watch.identity))
+export function printOverview({ peers, watches, deaths }: Overview, times: TimeOptions = {}): void {
   if (peers.length > 0) printPeers(peers)
-  if (canaries.length === 0 && kept.length === 0 && deaths.length === 0) {
-    if (peers.length === 0) print(GUIDE)
+  if (watches.length === 0 && deaths.length === 0) {
+    if (peers.length === 0) print(wrapLines(GUIDE))
     return
   }
-  const rows = canaries.map((canary) => row(canary, keptNames.has(canary.identity)))
-  rows.push(
-    ...unwatched.map((watch) => [
-      `${paint('dim', '○')} ${watch.identity}`,
-      'not running',
-      '',
-      `${watch.socketPath}  (kept)`,
-    ]),
-  )
-  if (rows.length > 0) print(table(rows))
+  if (watches.length > 0) print(firstFitting(watchTables(watches), tableWidth()))
   const last = deaths.at(-1)
-  if (last === undefined) return print('no deaths recorded')
-  print(
-    `${rows.length > 0 ? '\n' : ''}${deaths.length} death${deaths.length === 1 ? '' : 's'} recorded; the last: ${last.identity} at ${localTime(last.ts)}`,
-  )
-  print(`  iapeer autopsy ${last.identity}`)
+  if (last === undefined) print('no deaths recorded')
+  else {
+    const count = `${deaths.length} death${deaths.length === 1 ? '' : 's'} recorded`
+    const text = `${count}; the last: ${last.identity}, ${timeText(last.ts, times)}`
+    print(wrapLines(`${watches.length > 0 ? '\n' : ''}${text}`))
+    print(`  iapeer autopsy ${last.identity}`)
+  }
 }

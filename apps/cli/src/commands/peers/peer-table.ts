@@ -6,7 +6,7 @@ import {
   type ShownState,
   type ShownWord,
   shownText,
-} from '@iapeer/lifecycle/fleet'
+} from '@iapeer/lifecycle/fleet/status'
 import { paint, plain } from '../../output.ts'
 import { table, widthOf } from '../../table.ts'
 import { ageText, type TimeOptions, timeText } from '../../times.ts'
@@ -53,9 +53,13 @@ interface Column {
   readonly cell: (peer: PeerStatusView, options: TableOptions) => string
 }
 
-/** The name, and the runtimes where there are several. */
-const nameCell = ({ personality, runtimes }: PeerStatusView): string =>
-  `${paint('bold', personality)}${runtimes.length > 1 ? paint('dim', ` (${runtimes.join(', ')})`) : ''}`
+/** The name, the runtimes where there are several, and a mark if its agent acts without asking for permission. */
+const nameCell = ({ personality, runtimes, permissions }: PeerStatusView): string =>
+  [
+    paint('bold', personality),
+    runtimes.length > 1 ? paint('dim', ` (${runtimes.join(', ')})`) : '',
+    permissions === 'skip' ? paint('yellow', ' !skip') : '',
+  ].join('')
 
 function deathCell({ death }: PeerStatusView, options: TableOptions): string {
   if (death === undefined) return NONE
@@ -88,7 +92,8 @@ function layouts(): readonly (readonly Column[])[] {
   return [...all, [COLUMNS[0], SHORT_STATE]]
 }
 
-const EMPTY =
+/** What is printed where there are no peers. */
+export const NO_PEERS =
   'no peers yet\n  iapeer create NAME       create a peer\n  iapeer init [DIRECTORY]  make a directory the home of a peer'
 
 /** Sorts peers by how urgent their states are, then by name. */
@@ -99,16 +104,31 @@ const byTrouble = (peers: readonly PeerStatusView[]): PeerStatusView[] =>
       (one.personality < other.personality ? -1 : Number(one.personality > other.personality)),
   )
 
-/** Formats peers as a table, trouble first. Where it is too wide, whole columns are dropped and no cell is cut. */
-export function peerTable(peers: readonly PeerStatusView[], options: TableOptions = {}): string {
-  if (peers.length === 0) return EMPTY
+/** The rows of the table of peers. */
+export interface PeerRows {
+  readonly head: string
+  /** Trouble first. */
+  readonly rows: readonly { readonly peer: PeerStatusView; readonly line: string }[]
+}
+
+/** Returns the rows of a table of peers. Where it is too wide, whole columns are dropped and no cell is cut. */
+export function peerRows(peers: readonly PeerStatusView[], options: TableOptions = {}): PeerRows {
   const { columns: room = Number.POSITIVE_INFINITY } = options
   const sorted = byTrouble(peers)
-  let text = ''
+  let lines: string[] = []
   for (const columns of layouts()) {
     const head = columns.map((column) => paint('dim', column.head))
-    text = table([head, ...sorted.map((peer) => columns.map(({ cell }) => cell(peer, options)))])
-    if (text.split('\n').every((line) => widthOf(line) <= room)) return text
+    const text = table([head, ...sorted.map((peer) => columns.map(({ cell }) => cell(peer, options)))])
+    lines = text.split('\n')
+    if (lines.every((line) => widthOf(line) <= room)) break
   }
-  return text
+  const [head = '', ...rest] = lines
+  return { head, rows: sorted.map((peer, at) => ({ peer, line: rest[at] ?? '' })) }
+}
+
+/** Formats peers as a table: {@link peerRows}. */
+export function peerTable(peers: readonly PeerStatusView[], options: TableOptions = {}): string {
+  if (peers.length === 0) return NO_PEERS
+  const { head, rows } = peerRows(peers, options)
+  return [head, ...rows.map(({ line }) => line)].join('\n')
 }

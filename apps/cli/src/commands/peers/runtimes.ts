@@ -70,7 +70,7 @@ export default defineCommand({
   options: {
     peer: { ...PEER, value: 'peer', help: 'change this peer' },
     all: { help: 'change every peer' },
-    json: { help: 'print one JSON object per peer' },
+    json: { help: 'print NDJSON: a line with one JSON object per peer' },
   },
   run: async ({ args: { action, runtime }, options: { peer, all, json } }) => {
     if ((peer === undefined) === !all)

@@ -1,11 +1,8 @@
-import { access, constants } from 'node:fs/promises'
-import { join } from 'node:path'
-import { errnoOf, isIapeerError } from '@iapeer/core/errors'
+import { isIapeerError } from '@iapeer/core/errors'
 import { toIdentity } from '@iapeer/core/identity'
-import { iapeerRoot, rootLayout } from '@iapeer/core/paths'
+import { iapeerRoot } from '@iapeer/core/paths'
 import { readTreeUsage } from '@iapeer/core/process'
-import { SETTINGS } from '@iapeer/core/settings'
-import { daemonStatus } from '@iapeer/host'
+import { type DaemonStatus, daemonStatus } from '@iapeer/host'
 import type { PeerView } from '@iapeer/lifecycle/fleet'
 import { readSession } from '@iapeer/lifecycle/sessions'
 import { TmuxServer } from '@iapeer/tmux'
@@ -33,33 +30,22 @@ export async function liveFacts({ leaderPid, startedAt }: PeerView): Promise<Row
   ]
 }
 
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK)
-    return true
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error
-    return false
-  }
+/** Returns where the daemon sends notifications, as it says itself: the environment of this process is not that of the daemon. */
+function notificationsText(daemon: DaemonStatus): string {
+  if (daemon.state !== 'running') return 'unknown: daemon not reachable'
+  if (daemon.notifications === undefined)
+    return 'unknown: the daemon is of an earlier version and does not say'
+  if (daemon.notifications.length === 0) return 'none: no channel is set up (iapeer notify list)'
+  return daemon.notifications.map(({ name, where }) => `${name}: ${where}`).join('; ')
 }
 
-const isSet = (variable: string): boolean => (process.env[variable] ?? '') !== ''
-
-/** Returns whether the daemon runs, and where notifications go. */
+/** Returns whether the daemon runs, and where it sends notifications. */
 export async function serviceFacts(): Promise<Row[]> {
-  const root = iapeerRoot()
-  const daemon = await daemonStatus(root)
+  const daemon = await daemonStatus(iapeerRoot())
   const running = daemon.state === 'running' ? `running, pid ${daemon.pid}` : daemon.state
-  const channels = [
-    ...((await isExecutable(join(rootLayout(root).hooksDir, 'on-death'))) ? ['hooks/on-death'] : []),
-    ...(isSet(SETTINGS.webhookUrl.variable) ? ['webhook (set in this environment)'] : []),
-    ...(process.env[SETTINGS.desktopNotifications.variable] === '1'
-      ? ['desktop (set in this environment)']
-      : []),
-  ]
   return [
     ['daemon', daemon.state === 'stopped' ? 'not running: no restarts, no notifications' : running],
-    ['notifications', channels.length === 0 ? 'none are set up' : channels.join(', ')],
+    ['notifications', notificationsText(daemon)],
   ]
 }
 

@@ -13,6 +13,7 @@ import { PERMISSIONS_TEXT } from './new-peer.ts'
 import { PEER, peerEntry } from './peer-named.ts'
 import { glyphOf, homeShort, paintedState } from './peer-table.ts'
 import { sessionName } from './session-name.ts'
+import { environmentRows, recordedEnvironment } from './show-environment.ts'
 import { liveFacts, screenTail, serviceFacts } from './show-live.ts'
 
 /** Returns the last death in one line: `SIGKILL, 3 min ago (iapeer autopsy bob)`. */
@@ -24,6 +25,7 @@ function deathText(death: LastDeath, options: { readonly utc: boolean }): string
 /** Prints the fields of the profile; the registry's copy of a field is printed only if the profile is missing. */
 export default defineCommand({
   name: 'show',
+  exitCodes: { 4: 'no such peer' },
   summary: 'print everything about a peer',
   args: { peer: PEER },
   options: { json: JSON_OUTPUT, utc: UTC },
@@ -34,13 +36,15 @@ export default defineCommand({
     const view = await peerStatus(iapeerRoot(), peer)
     const profile = await readProfile(entry.home)
     const { permissions } = view
+    const environment = await recordedEnvironment(view)
     const { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
     const settings = { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command }
     const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
     const current = profile === undefined ? entry : { ...entry, ...profile, cwd: profile.cwd ?? entry.home }
     if (options.json) {
       await reportRecordingProblem()
-      printJson({ ...view, ...peerFields(current), identity: view.identity, ...settings, interfaces })
+      const fields = { ...view, ...peerFields(current), identity: view.identity, ...settings, interfaces }
+      printJson({ ...fields, ...(environment === undefined ? {} : { environment }) })
       return
     }
     const { shown, since, restarts, death } = view
@@ -57,6 +61,7 @@ export default defineCommand({
       ['home', homeShort(current.home)],
       ['cwd', current.cwd === current.home ? undefined : homeShort(current.cwd)],
       ['permissions', permissions === undefined ? undefined : PERMISSIONS_TEXT[permissions]],
+      ...environmentRows(environment, options),
       ['wake policy', wakePolicy],
       ['restart policy', restart ?? 'no'],
       ['after reboot', afterReboot],

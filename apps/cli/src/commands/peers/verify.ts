@@ -8,7 +8,7 @@ import { paint, plain, print, printJson } from '../../output.ts'
 
 const OPTIONS = {
   fix: { help: 'correct the registry from the profiles; rebuild it if it is lost or corrupt' },
-  json: { help: 'print one JSON object per finding' },
+  json: { help: 'print NDJSON: a line with one JSON object per finding' },
 } as const
 type VerifyOptions = OptionValues<typeof OPTIONS>
 

@@ -10,5 +10,7 @@ export default defineCommand({
   hidden: true,
   args: { peer: PEER },
   options: { timeout: STOP_TIMEOUT, noDaemon: NO_DAEMON, json: JSON_OUTPUT },
-  run: ({ args, options }) => renewPeer(args.peer, options),
+  run: async ({ args, options }) => {
+    await renewPeer(args.peer, options)
+  },
 })

@@ -10,5 +10,7 @@ export default defineCommand({
   hidden: true,
   args: { peer: PEER },
   options: { timeout: STOP_TIMEOUT, json: JSON_OUTPUT },
-  run: ({ args, options }) => resumePeer(args.peer, options),
+  run: async ({ args, options }) => {
+    await resumePeer(args.peer, options)
+  },
 })

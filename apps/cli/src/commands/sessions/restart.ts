@@ -4,39 +4,55 @@ import { isRunningState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
+import { launchSignal } from '../../interrupt.ts'
 import { paint, print, printJson } from '../../output.ts'
-import { askDaemon } from '../daemon/reach-daemon.ts'
+import { askDaemonUnlessInterrupted } from '../daemon/reach-daemon.ts'
 import { LAUNCH_EXIT_CODES, NO_DAEMON, STOP_TIMEOUT } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { registeredName } from '../peers/session-name.ts'
+import { advisedPeer } from './advised-peer.ts'
 import { blockedText } from './blocked-text.ts'
 import { forAll, oneOrAll } from './every-peer.ts'
 import { renewPeer } from './renew-peer.ts'
+import { startAdvice } from './start-advice.ts'
 
 const OPTIONS = {
   all: { help: 'restart every peer that is running' },
   fresh: { help: 'begin a new session instead of resuming; starts the peer if it is not running' },
   timeout: STOP_TIMEOUT,
   noDaemon: NO_DAEMON,
-  json: { help: 'print one JSON object per peer' },
+  json: { help: 'print NDJSON: a line with one JSON object per peer' },
 } as const
 
-/** Restarts a running peer and resumes its session. Does nothing, with exit code 3, if the peer is not running. */
+/**
+ * Restarts a running peer and resumes its session. Does nothing, with exit code 3, if the peer is not running.
+ * @returns what was done, for a summary
+ */
 export async function resumePeer(
   peer: string,
   { timeout: timeoutMs, json }: Pick<OptionValues<typeof OPTIONS>, 'timeout' | 'json'>,
-): Promise<void> {
+): Promise<string> {
+  const root = iapeerRoot()
   const outcome =
-    (await askDaemon((daemon) => daemon.refresh(peer, { timeoutMs }))) ??
-    (await refreshNamed(iapeerRoot(), peer, { by: 'iapeer restart', timeoutMs }))
+    (await askDaemonUnlessInterrupted(`restarting ${peer}`, peer, (daemon) =>
+      daemon.refresh(peer, { timeoutMs }),
+    )) ?? (await refreshNamed(root, peer, { by: 'iapeer restart', timeoutMs, signal: launchSignal() }))
   const { session } = outcome
   if (outcome.state === 'not-running') process.exitCode = EXIT.notRunning
   if (session?.state === 'blocked') process.exitCode = EXIT.blocked
-  if (json) return printJson({ peer, ...outcome })
-  if (session === undefined) return print(`${paint('bold', peer)} is not running\n  iapeer start ${peer}`)
-  const name = await registeredName(session.identity)
-  if (session.state === 'blocked') return print(blockedText(name, session))
-  print(`${paint('green', '●')} ${paint('bold', name.shown)} is restarted: pid ${session.leaderPid}`)
+  if (json) printJson({ peer, ...outcome })
+  else if (session === undefined)
+    print(`${paint('bold', peer)} is not running\n  ${startAdvice(peer, await advisedPeer(root, peer))}`)
+  else {
+    const name = await registeredName(session.identity)
+    print(
+      session.state === 'blocked'
+        ? blockedText(name, session)
+        : `${paint('green', '●')} ${paint('bold', name.shown)} is restarted: pid ${session.leaderPid}`,
+    )
+  }
+  if (session === undefined) return 'not running'
+  return session.state === 'blocked' ? 'blocked' : 'restarted'
 }
 
 export default defineCommand({
@@ -46,10 +62,16 @@ export default defineCommand({
   args: { peer: { ...PEER, optional: true } },
   options: OPTIONS,
   run: async ({ args, options }) => {
-    const restart = (peer: string): Promise<void> =>
+    const restart = (peer: string): Promise<string> =>
       options.fresh ? renewPeer(peer, options) : resumePeer(peer, options)
     const peer = oneOrAll(args.peer, options.all)
-    if (peer !== undefined) return restart(peer)
-    await forAll(({ state }) => isRunningState(state), restart)
+    if (peer === undefined)
+      await forAll({
+        skip: ({ state }) => (isRunningState(state) ? undefined : { reason: 'not running' }),
+        act: restart,
+        verb: 'restarting',
+        json: options.json,
+      })
+    else await restart(peer)
   },
 })

@@ -1,3 +1,4 @@
+import { callerEnvironment } from '@iapeer/core/exec'
 import { toRuntime } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { peerNamed, runPeer } from '@iapeer/lifecycle/fleet'
@@ -24,6 +25,7 @@ export default defineCommand({
     const result = await runPeer(iapeerRoot(), entry, {
       ...(as === undefined ? {} : { runtime: as }),
       signal: stopping.signal,
+      caller: callerEnvironment(process.env),
       onRunning: ({ identity, leader, blocked }) => {
         const name = sessionName(identity, entry.runtimes)
         print(

@@ -3,6 +3,8 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { peerNamed, runningOf, settleFleet } from '@iapeer/lifecycle/fleet'
 import type { PeerSession } from '@iapeer/lifecycle/sessions'
 import { type SessionName, sessionName } from '../peers/session-name.ts'
+import { advisedPeer } from './advised-peer.ts'
+import { startAdvice } from './start-advice.ts'
 
 /** Returns the session of a running peer, and how printed lines refer to it. @throws IapeerError `no-such-peer`, `not-running` */
 export async function runningSession(
@@ -14,6 +16,6 @@ export async function runningSession(
   if (session !== undefined) return { session, name: sessionName(session.identity, entry.runtimes) }
   throw new IapeerError(`${text} is not running`, {
     code: 'not-running',
-    hint: `Start it: iapeer start ${text}`,
+    hint: startAdvice(text, await advisedPeer(iapeerRoot(), text)),
   })
 }

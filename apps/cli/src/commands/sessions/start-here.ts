@@ -19,5 +19,7 @@ export const startHere = (runtime: string): DefinedCommand =>
       noDaemon: NO_DAEMON,
       json: JSON_OUTPUT,
     },
-    run: async ({ options }) => renewPeer((await peerHere()).personality, { ...options, runtime }),
+    run: async ({ options }) => {
+      await renewPeer((await peerHere()).personality, { ...options, runtime })
+    },
   })

@@ -1,16 +1,18 @@
-import { IapeerError } from '@iapeer/core/errors'
+import { callerEnvironment } from '@iapeer/core/exec'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { peerNamed, startNamed } from '@iapeer/lifecycle/fleet'
-import { isIdleState } from '@iapeer/lifecycle/sessions'
+import { deathsText, type LaunchView, type PeerView, peerNamed, startNamed } from '@iapeer/lifecycle/fleet'
+import { isRunningState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
-import { launchSignal, rejectOnInterrupt } from '../../interrupt.ts'
-import { askDaemon, launchAndStartDaemon } from '../daemon/reach-daemon.ts'
+import { launchSignal } from '../../interrupt.ts'
+import { paint } from '../../output.ts'
+import { askDaemonUnlessInterrupted, launchAndStartDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, LAUNCH_EXIT_CODES, NO_DAEMON, parseTimeout } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
-import { forAll, oneOrAll } from './every-peer.ts'
+import { forAll, oneOrAll, type Skip } from './every-peer.ts'
 import { printLaunch } from './launch-output.ts'
+import { startAdvice } from './start-advice.ts'
 
 /** Reads seconds, more than 0. @returns milliseconds @throws IapeerError `usage` */
 function parseLaunchTimeout(text: string): number {
@@ -21,7 +23,7 @@ function parseLaunchTimeout(text: string): number {
 
 const OPTIONS = {
   all: {
-    help: 'start every peer that is not running, except those that were stopped on purpose or are in a crash loop',
+    help: 'start every peer that is not running, four at a time, except those that were stopped on purpose or gave up',
   },
   runtime: { value: 'runtime', help: "runtime to start (default: the peer's default)" },
   timeout: {
@@ -34,38 +36,70 @@ const OPTIONS = {
 } as const
 type StartOptions = OptionValues<typeof OPTIONS>
 
-const interrupted = (peer: string): IapeerError =>
-  new IapeerError(`the command was interrupted; the daemon is still starting ${peer}`, {
-    code: 'interrupted',
-    hint: `Stop it: iapeer stop ${peer}`,
-  })
-
-async function start(peer: string, options: StartOptions): Promise<void> {
-  const request = { timeoutMs: options.timeout, runtime: options.runtime }
+async function launch(peer: string, options: StartOptions): Promise<LaunchView> {
+  const environment = callerEnvironment(process.env)
+  const request = { timeoutMs: options.timeout, runtime: options.runtime, environment }
   const root = iapeerRoot()
-  const response = askDaemon((daemon) => daemon.start(peer, request))
-  const done = await rejectOnInterrupt(response, () => interrupted(peer))
-  if (done !== undefined) return printLaunch(done, options.json)
+  const done = await askDaemonUnlessInterrupted(`starting ${peer}`, peer, (daemon) =>
+    daemon.start(peer, request),
+  )
+  if (done !== undefined) return done
   await peerNamed(root, peer)
-  const launched = await launchAndStartDaemon(!options.noDaemon, () =>
+  return launchAndStartDaemon(!options.noDaemon, () =>
     startNamed(root, peer, { ...request, signal: launchSignal() }),
   )
+}
+
+/** Starts a peer and prints the result. @returns what was done, for the summary */
+async function start(peer: string, options: StartOptions): Promise<string> {
+  const launched = await launch(peer, options)
   await printLaunch(launched, options.json)
+  return { launched: 'started', already: 'already running', blocked: 'blocked' }[launched.state]
+}
+
+/** Returns why `start --all` leaves out a peer. */
+function skipOf({ personality, state, leaderPid, loop }: PeerView): Skip | undefined {
+  const name = paint('bold', personality)
+  if (isRunningState(state)) {
+    const [glyph, word] =
+      state === 'blocked' || state === 'unresponsive'
+        ? [paint('yellow', '!'), `running, but ${state}`]
+        : [paint('green', '●'), 'already running']
+    return { reason: word, line: `${glyph} ${name} is skipped: ${word}, pid ${leaderPid}` }
+  }
+  if (state === 'stopped')
+    return {
+      reason: 'stopped on purpose',
+      line: `${paint('dim', '○')} ${name} is skipped: it was stopped on purpose; iapeer start ${personality} starts it`,
+    }
+  if (state !== 'crash-loop') return undefined
+  const deaths = loop === undefined ? '' : ` after ${deathsText(loop)}`
+  return {
+    reason: 'gave up',
+    line: `${paint('red', '✕')} ${name} is skipped: it gave up${deaths}\n  ${startAdvice(personality, { state })}`,
+  }
 }
 
 export default defineCommand({
   name: 'start',
-  exitCodes: LAUNCH_EXIT_CODES,
+  exitCodes: {
+    1: 'not started; with --all: at least one peer was not started (if all failed alike: the code of that error)',
+    ...LAUNCH_EXIT_CODES,
+  },
   summary:
     'start a peer; does nothing if it is running. A peer that shows a dialog only you can answer keeps running as blocked (exit code 8)',
   args: { peer: { ...PEER, optional: true } },
   options: OPTIONS,
   run: async ({ args, options }) => {
     const peer = oneOrAll(args.peer, options.all)
-    if (peer !== undefined) return start(peer, options)
-    await forAll(
-      ({ state }) => isIdleState(state),
-      (name) => start(name, options),
-    )
+    if (peer === undefined)
+      await forAll({
+        skip: skipOf,
+        act: (name) => start(name, options),
+        verb: 'starting',
+        announces: true,
+        json: options.json,
+      })
+    else await start(peer, options)
   },
 })

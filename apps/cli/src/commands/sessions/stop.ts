@@ -22,7 +22,7 @@ const OPTIONS = {
   all: { help: 'stop every peer, cancel planned starts, and stop servers that no peer uses any more' },
   timeout: STOP_TIMEOUT,
   force: { help: 'stop the peer even if another tmux server has taken its socket' },
-  json: { help: 'print one JSON object per session' },
+  json: { help: 'print NDJSON: a line with one JSON object per session' },
 } as const
 type StopOptions = OptionValues<typeof OPTIONS>
 
@@ -34,8 +34,8 @@ function resultText(result: StopView): string {
   return `is stopped${killed}`
 }
 
-/** Stops a peer. The caller has settled the fleet. */
-async function stop(peer: string, options: StopOptions): Promise<void> {
+/** Stops a peer and prints the result. The caller has settled the fleet. @returns what was done, for a summary */
+async function stop(peer: string, options: StopOptions): Promise<string> {
   const request = { timeoutMs: options.timeout, force: options.force }
   const stopped =
     (await askDaemon((daemon) => daemon.stop(peer, request))) ??
@@ -47,6 +47,7 @@ async function stop(peer: string, options: StopOptions): Promise<void> {
       print(`${paint('dim', '○')} ${paint('bold', shown)} ${resultText(result)}`)
     }
   }
+  return 'stopped'
 }
 
 /**
@@ -58,7 +59,12 @@ async function stopAll(options: StopOptions): Promise<void> {
   const active: ReadonlySet<string> = await activeIdentities(root)
   const wanted = (one: PeerView): boolean =>
     isRunningState(one.state) || one.runtimes.some((runtime) => active.has(`${runtime}-${one.personality}`))
-  await forAll(wanted, (name) => stop(name, options))
+  await forAll({
+    skip: (one) => (wanted(one) ? undefined : { reason: 'not running' }),
+    act: (name) => stop(name, options),
+    verb: 'stopping',
+    json: options.json,
+  })
   for (const { identity, serverPid } of await stopStrays(root)) {
     if (options.json) printJson({ identity, state: 'ended', serverPid, stray: true })
     else {
@@ -79,6 +85,7 @@ export default defineCommand({
   run: async ({ args, options }) => {
     const peer = oneOrAll(args.peer, options.all)
     await settleFleet(iapeerRoot())
-    await (peer === undefined ? stopAll(options) : stop(peer, options))
+    if (peer === undefined) await stopAll(options)
+    else await stop(peer, options)
   },
 })

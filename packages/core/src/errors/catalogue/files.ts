@@ -83,6 +83,27 @@ export const FILE_ERRORS = entries({
     summary: 'The package of the running program has been uninstalled.',
     hint: 'Install iapeer again.',
   },
+  'launcher-not-ours': {
+    kind: 'conflict',
+    summary: 'The file at the path of the launcher was not made by iapeer, or is a symbolic link.',
+    hint: 'Move it away, then run `iapeer install` again.',
+  },
+  'home-not-ours': {
+    kind: 'conflict',
+    summary:
+      'iapeer did not make the home of the peer, or another peer uses it, so iapeer does not delete it.',
+    hint: 'Remove the peer without `--purge`, and delete the directory yourself.',
+  },
+  'records-in-use': {
+    kind: 'conflict',
+    summary: 'A recorder is still running, so the records are not deleted.',
+    hint: 'Run `iapeer uninstall --stop-peers --delete-records` again.',
+  },
+  'needs-answer': {
+    kind: 'usage',
+    summary: 'The command asks a question, and no terminal is there to ask it.',
+    hint: 'Pass the option that the message names.',
+  },
   'daemon-missing': {
     kind: 'failed',
     summary: 'The program of the daemon is missing from the installation.',

@@ -16,7 +16,8 @@ export const ERROR_KINDS = {
     httpStatus: 400,
   },
   configuration: {
-    summary: 'A setting of iapeer is invalid. Correct the environment of the command or of the daemon.',
+    summary:
+      'A setting of iapeer is invalid. Correct it in config.toml (iapeer config), or in the environment of the command or of the daemon.',
     exitCode: EXIT.usage,
     httpStatus: 500,
   },

@@ -118,6 +118,12 @@ export const PEER_ERRORS = entries({
     summary: 'A peer-profile.json is not JSON, or not UTF-8 text.',
     hint: 'Correct that file, or restore a copy; iapeer changed nothing in it.',
   },
+  'path-directory-missing': {
+    kind: 'unprocessable',
+    summary:
+      'A directory of the PATH that is recorded for the peer does not exist any more; the message names it.',
+    hint: 'Stop the peer, then start it in a shell whose PATH is right: `iapeer stop <peer>`, `iapeer start <peer>`.',
+  },
   'invalid-launch-env': {
     kind: 'unprocessable',
     summary: 'A line of a launch.env cannot be read.',

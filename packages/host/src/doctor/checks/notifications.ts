@@ -1,4 +1,18 @@
-import type { Check, DoctorContext, Finding } from '../finding.ts'
+import type { Check, DoctorContext, Finding, KnownChannel } from '../finding.ts'
+
+/** Returns a finding for a channel whose last delivery failed; a later delivery ends it. */
+function failed({ name, where, deliveredAt, failure }: KnownChannel): Finding[] {
+  if (failure === undefined || (deliveredAt !== undefined && deliveredAt >= failure.at)) return []
+  return [
+    {
+      id: 'notifications-failing',
+      level: 'warning',
+      what: `the last notification was not delivered: ${failure.why} (at ${failure.at})`,
+      where: `${name}: ${where}`,
+      fix: `Check the address or the hook; iapeer notify test ${name} sends a sample.`,
+    },
+  ]
+}
 
 async function runNotifications({ daemon }: DoctorContext): Promise<Finding[]> {
   // Without a daemon, the check of the daemon says that no notification is sent.
@@ -14,6 +28,7 @@ async function runNotifications({ daemon }: DoctorContext): Promise<Finding[]> {
     ]
   const all = daemon.notifications.map(({ name, where }) => `${name}: ${where}`)
   return [
+    ...daemon.notifications.flatMap(failed),
     {
       id: 'notifications',
       level: 'ok',

@@ -16,6 +16,9 @@ async function readIds(root: string, file: string): Promise<string[] | undefined
   return value === undefined ? undefined : list(value).filter((one) => typeof one === 'string')
 }
 
+/** By root, the ids that this process could not write yet: on a full disk nothing is notified twice. */
+const unwritten = new Map<string, Set<string>>()
+
 /**
  * Reads the ids of the deaths that were notified: `state/lifecycle/notified.json`, and those that an earlier version notified.
  * Undefined where no file can be read: the deaths so far are then not notified again.
@@ -23,7 +26,7 @@ async function readIds(root: string, file: string): Promise<string[] | undefined
 export async function readNotified(root: string): Promise<ReadonlySet<string> | undefined> {
   const [former, present] = [await readIds(root, FORMER_FILE), await readIds(root, FILE)]
   if (former === undefined && present === undefined) return undefined
-  return new Set([...(former ?? []), ...(present ?? [])])
+  return new Set([...(former ?? []), ...(present ?? []), ...(unwritten.get(root) ?? [])])
 }
 
 /** Writes the ids of the notified deaths, the newest 2,000. */
@@ -35,13 +38,21 @@ export async function writeNotified(root: string, notified: Iterable<string>): P
 /** The last change of each root: changes of one process follow each other, so that none is lost. */
 const lastChange = new Map<string, Promise<unknown>>()
 
-/** Adds the ids of what was notified. This process is the only one that notifies: it holds the lock of the daemon. */
+/**
+ * Adds the ids of what was notified. This process is the only one that notifies: it holds the lock of the daemon.
+ * @throws the Node.js system error; this process remembers the ids nevertheless, and writes them with the next ones
+ */
 export async function addNotified(root: string, ids: Iterable<string>): Promise<void> {
+  const kept = unwritten.get(root) ?? new Set<string>()
+  unwritten.set(root, kept)
+  for (const id of ids) kept.add(id)
   const before = lastChange.get(root) ?? Promise.resolve()
   const change = before.then(async () => {
-    const known = (await readNotified(root)) ?? new Set<string>()
-    const added = [...ids].filter((id) => !known.has(id))
-    if (added.length > 0) await writeNotified(root, [...known, ...added])
+    const added = [...kept]
+    const known = [await readIds(root, FORMER_FILE), await readIds(root, FILE)].flatMap((one) => one ?? [])
+    const all = new Set([...known, ...added])
+    if (all.size > new Set(known).size) await writeNotified(root, all)
+    for (const id of added) kept.delete(id)
   })
   // The caller gets the failure; the next change starts anyway.
   lastChange.set(

@@ -6,8 +6,16 @@ import { type JudgedDeath, judgeAmong, readDeathRecords } from '../judge.ts'
 import { compose } from './compose.ts'
 import type { Notification } from './notification.ts'
 import { addNotified, readNotified, writeNotified } from './notified.ts'
-import { type DeliveryFailure, deliverPending, enqueueNotification, listPending } from './outbox.ts'
+import {
+  type DeliveryFailure,
+  deliverFromMemory,
+  deliverPending,
+  enqueueNotification,
+  listPending,
+  putNotification,
+} from './outbox.ts'
 import { isExpected, isNotified, notifiedWords } from './policy.ts'
+import type { Troubles } from './troubles.ts'
 
 /** Deaths of one cause follow each other within this time: a death waits this long for its incident to be complete. */
 const GATHER_MS = YOUNGEST_MS
@@ -22,6 +30,8 @@ const EVIDENCE_MS = 5 * 60_000
 
 export interface NotifyOptions extends EvidenceOptions {
   readonly log: EventLog
+  /** Where to note the peers that a notification says are in trouble. @default nowhere */
+  readonly troubles?: Troubles | undefined
 }
 
 const ageMs = ({ ts }: ExitRecord, now: Date): number => now.getTime() - Date.parse(ts)
@@ -146,6 +156,16 @@ async function put(
   }
 }
 
+/** Notes the peers that died, so that a later notification can say that they have recovered. */
+async function noteTroubles(
+  { summary }: Notification,
+  group: readonly JudgedDeath[],
+  { troubles, now }: NotifyOptions,
+): Promise<void> {
+  for (const { record } of group)
+    await troubles?.note({ about: record.identity, kind: 'peer', since: now.toISOString(), what: summary })
+}
+
 /** Writes the notifications that the settings ask for to the outbox, and notes their deaths as notified. */
 async function enqueue(root: string, due: readonly JudgedDeath[][], options: NotifyOptions): Promise<void> {
   const words = notifiedWords(options.env)
@@ -155,7 +175,10 @@ async function enqueue(root: string, due: readonly JudgedDeath[][], options: Not
       composed !== undefined &&
       isNotified(words, composed.notification.kind, composed.isRestarted) &&
       (composed.notification.kind !== 'death' || words.has('all') || !group.every(isExpected))
-    if (isWanted) await put(root, composed.notification, options)
+    if (isWanted) {
+      await put(root, composed.notification, options)
+      await noteTroubles(composed.notification, group, options)
+    }
     await addNotified(
       root,
       group.map(({ record }) => record.id),
@@ -181,6 +204,54 @@ export async function notifyOnce(
   return true
 }
 
+/** Runs a change of the disk. @returns false if the disk cannot be written */
+async function wasWritten(change: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await change()
+    return true
+  } catch (error) {
+    if (errnoOf(error) === undefined && !(isIapeerError(error) && error.code === 'file-not-synced'))
+      throw error
+    return false
+  }
+}
+
+/**
+ * Writes a notification as {@link notifyOnce} does, also if the disk cannot be written. The caller must remember the id: it may not
+ * be noted as notified.
+ * @returns the channels that the outbox could not be written for; undefined if it was notified before or is not wanted
+ */
+export async function notifyInNeed(
+  root: string,
+  notification: Notification,
+  options: NotifyOptions,
+): Promise<ReadonlySet<string> | undefined> {
+  const { env, now } = options
+  if (!isNotified(notifiedWords(env), notification.kind, false)) return undefined
+  let notified: ReadonlySet<string> = new Set()
+  await wasWritten(async () => {
+    notified = await beginNotifying(root, now)
+  })
+  if (notified.has(notification.id)) return undefined
+  const { full, unwritten } = await putNotification(root, notification, env, now)
+  await wasWritten(() => addNotified(root, [notification.id]))
+  return new Set([...full, ...unwritten])
+}
+
+/**
+ * Delivers a notification to some channels without the outbox, and logs each failure.
+ * @returns the channels that it may be tried again for
+ */
+export async function notifyFromMemory(
+  root: string,
+  notification: Notification,
+  options: NotifyOptions & { readonly wanted: ReadonlySet<string> },
+): Promise<ReadonlySet<string>> {
+  const { failures, again } = await deliverFromMemory(root, notification, options)
+  for (const failure of failures) await noteFailure(options.log, failure)
+  return again
+}
+
 /** The result of {@link notifyDeaths}. */
 export interface NotifyResult {
   /** The deaths that were judged. */
@@ -198,8 +269,18 @@ export interface NotifyResult {
  * was being delivered then is delivered again.
  */
 export async function notifyDeaths(root: string, options: NotifyOptions): Promise<NotifyResult> {
-  const notified = await withPending(root, await beginNotifying(root, options.now))
-  const { due, pending } = await collectDue(root, notified, options)
-  await enqueue(root, due, options)
-  return { judged: due.flat(), pending, nextMs: await deliver(root, options) }
+  let nextMs: number | undefined
+  let due: readonly JudgedDeath[][] = []
+  let pending = false
+  try {
+    const notified = await withPending(root, await beginNotifying(root, options.now))
+    const found = await collectDue(root, notified, options)
+    due = found.due
+    pending = found.pending
+    await enqueue(root, due, options)
+  } finally {
+    // What is in the outbox is delivered even if nothing can be added to it, for example because the disk is full.
+    nextMs = await deliver(root, options)
+  }
+  return { judged: due.flat(), pending, nextMs }
 }

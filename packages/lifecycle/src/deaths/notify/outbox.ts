@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mapLimit } from '@iapeer/core/async'
-import { errnoOf } from '@iapeer/core/errors'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { fieldsOf, list, parseJson } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { Spool, type SpoolFile } from '@iapeer/core/spool'
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
 import { type Channel, channelsOf } from './channels.ts'
+import { type DeliveryNote, noteDeliveries } from './deliveries.ts'
 import { NOTIFICATION_KINDS, type Notification } from './notification.ts'
 import { sendAtMs } from './policy.ts'
 
@@ -61,8 +62,51 @@ async function takeFormer(root: string): Promise<void> {
     }
 }
 
+/** The entries of a notification, by the names of their channels. */
+export interface PutResult {
+  /** Where the outbox is full: nothing was written. */
+  readonly full: readonly string[]
+  /** Where the outbox could not be written. */
+  readonly unwritten: readonly string[]
+  /** Why; the Node.js system error. */
+  readonly error?: Error | undefined
+}
+
 /**
- * Writes a notification to the outbox, once for each channel that is set up. In quiet hours it is due at their end.
+ * Writes a notification to the outbox, once for each channel that is set up. In quiet hours it is due at their end. An entry that
+ * cannot be written does not stop the others.
+ * @throws IapeerError `bad-setting`; the Node.js system error if the channels cannot be read
+ */
+export async function putNotification(
+  root: string,
+  notification: Notification,
+  env: NodeJS.ProcessEnv,
+  now: Date = new Date(),
+): Promise<PutResult> {
+  const dueMs = sendAtMs(env, notification.kind, now)
+  const [full, unwritten]: [string[], string[]] = [[], []]
+  let error: Error | undefined
+  for (const { name } of await channelsOf(root, env)) {
+    const text = `${JSON.stringify(notification)}\n`
+    try {
+      const put = await outboxOf(root).put(keyOf(name, notification.id), text, {
+        nowMs: now.getTime(),
+        dueMs,
+      })
+      if (put === 'full') full.push(name)
+    } catch (caught) {
+      // `file-not-synced`: the entry is written, and a crash of the host may lose it.
+      if (isIapeerError(caught) && caught.code === 'file-not-synced') continue
+      if (errnoOf(caught) === undefined || !(caught instanceof Error)) throw caught
+      unwritten.push(name)
+      error ??= caught
+    }
+  }
+  return { full, unwritten, error }
+}
+
+/**
+ * Writes a notification to the outbox, as {@link putNotification} does.
  * @returns the channels whose part of the outbox is full
  * @throws IapeerError `bad-setting`; the Node.js system error
  */
@@ -72,13 +116,8 @@ export async function enqueueNotification(
   env: NodeJS.ProcessEnv,
   now: Date = new Date(),
 ): Promise<readonly string[]> {
-  const dueMs = sendAtMs(env, notification.kind, now)
-  const full: string[] = []
-  for (const { name } of await channelsOf(root, env)) {
-    const text = `${JSON.stringify(notification)}\n`
-    const options = { nowMs: now.getTime(), dueMs }
-    if ((await outboxOf(root).put(keyOf(name, notification.id), text, options)) === 'full') full.push(name)
-  }
+  const { full, error } = await putNotification(root, notification, env, now)
+  if (error !== undefined) throw error
   return full
 }
 
@@ -124,11 +163,13 @@ interface Delivery {
   readonly outbox: Spool
   readonly channels: readonly Channel[]
   readonly nowMs: number
+  /** The results, to which each delivery adds its own. */
+  readonly notes: DeliveryNote[]
 }
 
 async function deliverOne(
   file: SpoolFile,
-  { outbox, channels, nowMs }: Delivery,
+  { outbox, channels, nowMs, notes }: Delivery,
 ): Promise<DeliveryFailure | undefined> {
   const claimed = await outbox.claim(file)
   if (claimed === undefined) return undefined
@@ -139,6 +180,7 @@ async function deliverOne(
     return undefined
   }
   const { ok, answer, retry } = await channel.deliver(notification)
+  notes.push({ channel: channel.name, ok, answer })
   const failure = { notification, channel: channel.name, why: answer, attempts: claimed.attempts }
   if (ok || retry !== true) {
     await outbox.done(claimed)
@@ -191,10 +233,48 @@ export async function deliverPending(
 ): Promise<{ readonly failures: readonly DeliveryFailure[]; readonly nextMs: number | undefined }> {
   await takeFormer(root)
   const nowMs = now.getTime()
-  const delivery = { outbox: outboxOf(root), channels: await channelsOf(root, env), nowMs }
+  const delivery: Delivery = {
+    outbox: outboxOf(root),
+    channels: await channelsOf(root, env),
+    nowMs,
+    notes: [],
+  }
   const dropped = await expired(delivery)
   const due = (await delivery.outbox.list()).filter(({ dueMs }) => dueMs <= nowMs)
   const failed = await mapLimit(due, AT_ONCE, (file) => attemptOne(file, delivery))
+  await noteDeliveries(root, delivery.notes, now)
   const nextMs = (await delivery.outbox.list()).map(({ dueMs }) => dueMs).sort((one, other) => one - other)[0]
   return { failures: [...dropped, ...failed.filter((one) => one !== undefined)], nextMs }
+}
+
+/**
+ * Delivers a notification without the outbox: for a notice that the outbox could not be written for.
+ * @param wanted the names of the channels
+ * @returns the channels that it may be tried again for
+ * @throws IapeerError `bad-setting`; the Node.js system error if the channels cannot be read
+ */
+export async function deliverFromMemory(
+  root: string,
+  notification: Notification,
+  {
+    wanted,
+    env,
+    now,
+  }: { readonly wanted: ReadonlySet<string>; readonly env: NodeJS.ProcessEnv; readonly now: Date },
+): Promise<{ readonly failures: readonly DeliveryFailure[]; readonly again: ReadonlySet<string> }> {
+  const channels = (await channelsOf(root, env)).filter(({ name }) => wanted.has(name))
+  const results = await mapLimit(channels, AT_ONCE, async ({ name, deliver }) => ({
+    name,
+    ...(await deliver(notification)),
+  }))
+  await noteDeliveries(
+    root,
+    results.map(({ name, ok, answer }) => ({ channel: name, ok, answer })),
+    now,
+  )
+  const failed = results.filter(({ ok }) => !ok)
+  return {
+    failures: failed.map(({ name, answer }) => ({ notification, channel: name, why: answer, attempts: 1 })),
+    again: new Set(failed.flatMap(({ name, retry }) => (retry === true ? [name] : []))),
+  }
 }

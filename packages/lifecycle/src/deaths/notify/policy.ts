@@ -42,13 +42,17 @@ function isNormalExit({ record, judged }: JudgedDeath): boolean {
 const WITH_VALUE: ReadonlySet<string> = new Set(['-c', '-f', '-L', '-S', '-T'])
 const ATTACHING: ReadonlySet<string> = new Set(['a', 'at', 'attach', 'attach-session', 'new', 'new-session'])
 
-/** Returns whether a command line is a tmux client that attaches to a session, not one that runs another tmux command. */
+/**
+ * Returns whether a command line is a tmux client that attaches to a session, and runs no other tmux command. A client in control
+ * mode (`-C`) is a program, not a terminal; `-CC` is the control mode of a terminal program.
+ */
 function isAttached(command: string): boolean {
   const [program = '', ...words] = command.split(' ').filter((word) => word !== '')
-  if (!/(?:^|\/)tmux$/.test(program)) return false
+  if (!/(?:^|\/)tmux$/.test(program) || /;|\bkill/.test(command)) return false
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? ''
-    if (!word.startsWith('-')) return ATTACHING.has(word) && !/\bkill-/.test(command)
+    if (!word.startsWith('-')) return ATTACHING.has(word)
+    if (word === '-C') return false
     if (WITH_VALUE.has(word)) at++
   }
   // Without a command, tmux creates a session and attaches to it.

@@ -41,13 +41,14 @@ async function startOf(answer: Response): Promise<string> {
 
 const mayWorkLater = (status: number): boolean => status >= 500 || status === 408 || status === 429
 
-/** Posts a notification. The result never has the address, which can contain a secret. */
+/** Posts a notification. The result has only the host of the address, as the rest can contain a secret. */
 export async function postNotification(
   notification: Notification,
   target: NotifyTarget,
   name: string,
 ): Promise<Delivered> {
   const { url, body } = postOf(notification, target)
+  const service = `${name} at ${target.url.host}`
   try {
     const answer = await fetch(url, {
       method: 'POST',
@@ -59,13 +60,13 @@ export async function postNotification(
     })
     const { ok, status } = answer
     const said = readable(await startOf(answer), target.url)
-    const text = `${name} answered ${status}${said === '' || ok ? '' : `: ${said}`}`
+    const text = `${service} answered ${status}${said === '' || ok ? '' : `: ${said}`}`
     return { ok, answer: text, retry: mayWorkLater(status) }
   } catch (error) {
     // The network or the time limit. A message of fetch can contain the URL.
     const why =
       error instanceof Error ? (errnoOf(error.cause) ?? errnoOf(error) ?? error.name) : 'unknown error'
     const text = why === 'TimeoutError' ? `did not answer within ${LIMIT_MS / 1_000} s` : `failed: ${why}`
-    return { ok: false, answer: `${name} ${text}`, retry: true }
+    return { ok: false, answer: `${service} ${text}`, retry: true }
   }
 }

@@ -1,0 +1,84 @@
+import { readdir } from 'node:fs/promises'
+import { dirname, join, resolve, sep } from 'node:path'
+import { ifExists } from '../../if-exists.ts'
+import { table } from '../../table.ts'
+import { completionLines } from './completion-files.ts'
+import { MAIN, shellQuoted } from './launcher.ts'
+import type { Survey } from './survey.ts'
+
+const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
+
+/** Returns what an uninstallation would stop, remove and keep. */
+export function planText(root: string, found: Survey, deletesRecords: boolean): string {
+  const { peers, watches, daemonPid, service, launcher, completions } = found
+  const removed = [
+    ...(service?.isOurs === true ? [service.path] : []),
+    ...(launcher.state === 'ours' ? [launcher.path] : []),
+    ...completions,
+    ...(deletesRecords ? [`records, logs and state in ${root}`] : []),
+  ]
+  const rows = [
+    ['  running peers', listed(peers)],
+    ['  watches', listed(watches.map(({ identity }) => identity))],
+    ['  daemon', daemonPid === undefined ? 'not running' : `pid ${daemonPid}: is stopped`],
+    ...(removed.length === 0 ? ['nothing'] : removed).map((path, at) => [at === 0 ? '  removes' : '', path]),
+    ['  keeps', `profiles and homes of peers, settings${deletesRecords ? '' : ', records'} in ${root}`],
+  ]
+  return `iapeer uninstall\n${table(rows)}\n`
+}
+
+/** Returns where this program is, and the command that removes it: a package of npm, or a clone. */
+function program(): readonly [path: string, command: string] {
+  const app = dirname(dirname(MAIN))
+  if (app.includes(`${sep}node_modules${sep}`)) return [app, 'npm uninstall --global @iapeer/cli']
+  const clone = app.endsWith(join(sep, 'apps', 'cli')) ? dirname(dirname(app)) : app
+  return [clone, `rm -rf ${shellQuoted(clone)}`]
+}
+
+/** Returns how to reach the peers that keep running, and what no longer works. */
+export function keptText(root: string, { sessions, watches }: Survey): string {
+  const rows = sessions.map(({ identity, socketPath }) => [
+    `  ${identity}`,
+    `tmux -S ${shellQuoted(socketPath)} attach`,
+  ])
+  const watched = watches.map(({ identity, socketPath }) => [`  ${identity}`, `watched: ${socketPath}`])
+  return `
+These keep running, and their recorders write their deaths to ${join(root, 'logs', 'iapeer', 'exits.log')}:
+${table([...rows, ...watched])}
+No peer is restarted, suspended or started for a message, and no notification is sent. A death that tmux
+misses is not recorded before the next iapeer command. Do not delete ${root} while they run:
+their sockets and recorders are in it. To stop them: node ${shellQuoted(MAIN)} uninstall --stop-peers`
+}
+
+/** Names an entry of the root. */
+const named = (entry: string): string => (entry === 'peers' ? 'peers (homes)' : entry)
+
+interface Staying {
+  readonly linked: readonly string[]
+  /** Whether peers keep running, which need the root. */
+  readonly isKept: boolean
+}
+
+/** Returns what stays, each with the way to remove it. */
+export async function staysText(root: string, found: Survey, { linked, isKept }: Staying): Promise<string> {
+  const entries = (await ifExists(readdir(root))) ?? []
+  const foreignHomes = found.homes.filter((home) => !home.startsWith(`${resolve(root)}${sep}`))
+  const { launcher, service } = found
+  const [path, command] = program()
+  const deletion = `to delete it${isKept ? ', once no peer runs' : ''}: rm -rf ${shellQuoted(root)}`
+  const rows = [
+    ...(entries.length === 0 ? [] : [[`  ${root}`, `${entries.sort().map(named).join(', ')}; ${deletion}`]]),
+    ...foreignHomes.map((home) => [`  ${home}`, 'the home of a peer; iapeer did not put it into its root']),
+    ...linked.map((target) => [`  ${target}`, 'was linked from the root; delete it yourself']),
+    ...(await completionLines()).map((line) => [`  ${line}`, 'names iapeer; delete that line']),
+    ...(service?.isOurs === false
+      ? [[`  ${service.path}`, 'the service of another root, or not made by iapeer']]
+      : []),
+    ...(launcher.state === 'foreign' ? [[`  ${launcher.path}`, 'was not made by iapeer']] : []),
+    ...(launcher.state === 'other'
+      ? [[`  ${launcher.path}`, `starts ${launcher.main}, another iapeer`]]
+      : []),
+    [`  ${path}`, `this program; to delete it: ${command}`],
+  ]
+  return `\nWhat stays:\n${table(rows)}`
+}

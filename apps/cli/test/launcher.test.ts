@@ -1,0 +1,206 @@
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { asyncCleanups, privateDirectory, run } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { launcherText } from '../src/commands/setup/launcher.ts'
+import { MAIN } from './support.ts'
+
+const track = asyncCleanups()
+
+/** A private HOME; `iapeer` runs this program in it, `launcher` what `install` has written. */
+function newHome(name = 'home') {
+  const made = privateDirectory()
+  track(made.remove)
+  const home = join(made.path, name)
+  mkdirSync(home)
+  const bin = join(home, '.local', 'bin')
+  const path = join(bin, 'iapeer')
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    HOME: home,
+    IAPEER_ROOT: join(home, 'root'),
+    PATH: `${bin}${delimiter}/usr/bin${delimiter}/bin`,
+    SHELL: '/bin/bash',
+    INIT_CWD: home,
+    LC_ALL: 'C.UTF-8',
+    NO_COLOR: '1',
+  }
+  const iapeer = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env, cwd: home })
+  const launcher = (...args: string[]) => run(path, args, { env, cwd: '/' })
+  return { home, bin, path, env, iapeer, launcher }
+}
+
+describe('iapeer install', () => {
+  it('writes a launcher that runs in any directory, keeps exit codes and adds no output', async () => {
+    const { path, iapeer, launcher, home } = newHome()
+    expect(await iapeer('install')).toEqual({
+      exitCode: 0,
+      signal: undefined,
+      stderr: '',
+      stdout: `● iapeer is now a command: ${path}\n  iapeer uninstall removes it.\n  ~/.local/bin is on your PATH.\n`,
+    })
+    expect(statSync(path).mode & 0o777).toBe(0o755)
+    expect(await launcher('version')).toMatchObject({ exitCode: 0, stdout: '0.1.0\n', stderr: '' })
+    const [ours, direct] = [await launcher('start', 'eve'), await iapeer('start', 'eve')]
+    expect(ours).toEqual(direct)
+    expect(ours.exitCode).toBe(4)
+    expect((await launcher('daemon', 'status')).exitCode).toBe(3)
+    expect((await launcher('nonsense')).exitCode).toBe(2)
+    expect((await iapeer('install')).stdout).toMatch(/^● iapeer is already a command: /)
+    expect(existsSync(join(home, 'root'))).toBe(false)
+  })
+
+  it('passes every argument unchanged, from a path with spaces and quotes', async () => {
+    const { home } = newHome(`it's a "home"`)
+    const main = join(home, 'main.mjs')
+    writeFileSync(main, 'console.log(JSON.stringify(process.argv.slice(2))); process.exitCode = 77')
+    const launcher = join(home, 'launcher')
+    writeFileSync(launcher, launcherText(main, process.execPath), { mode: 0o755 })
+    const words = ['a b', '', "it's", '$HOME', '*', '--', '-x']
+    const done = await run(launcher, words)
+    expect([JSON.parse(done.stdout), done.exitCode, done.stderr]).toEqual([words, 77, ''])
+  })
+
+  it('a signal that kills the program reaches the caller of the launcher', async () => {
+    const { home } = newHome()
+    const main = join(home, 'main.mjs')
+    writeFileSync(main, `process.kill(process.pid, 'SIGTERM'); setTimeout(() => {}, 10_000)`)
+    const launcher = join(home, 'launcher')
+    writeFileSync(launcher, launcherText(main, process.execPath), { mode: 0o755 })
+    expect(await run(launcher, [])).toMatchObject({ signal: 'SIGTERM' })
+  })
+
+  it('the launcher uses node of the PATH after the one of the installation was removed', async () => {
+    const { home } = newHome()
+    const main = join(home, 'main.mjs')
+    writeFileSync(main, 'console.log("ran")')
+    const launcher = join(home, 'launcher')
+    writeFileSync(launcher, launcherText(main, join(home, 'gone', 'node')), { mode: 0o755 })
+    expect(await run(launcher, [])).toMatchObject({ exitCode: 0, stdout: 'ran\n' })
+  })
+
+  it('the launcher of a clone that was moved says what to do', async () => {
+    const { home } = newHome()
+    const launcher = join(home, 'launcher')
+    writeFileSync(launcher, launcherText(join(home, 'gone.js'), process.execPath), { mode: 0o755 })
+    expect(await run(launcher, [])).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr: `iapeer: ${join(home, 'gone.js')} does not exist\n  Run npm start -- --install in the clone of iapeer.\n`,
+    })
+  })
+
+  it.each([
+    ['/bin/zsh', /echo 'export PATH=.*' >> ~\/\.zshrc/],
+    ['/bin/bash', /echo 'export PATH=.*' >> ~\/\.bashrc/],
+    ['/usr/bin/fish', /fish_add_path ~\/\.local\/bin/],
+    ['/bin/dash', /echo 'export PATH=.*' >> ~\/\.profile/],
+  ])('says how %s finds it if ~/.local/bin is not on the PATH', async (shell, advice) => {
+    const { env, home } = newHome()
+    const done = await run(process.execPath, [MAIN, 'install'], {
+      env: { ...env, PATH: '/usr/bin:/bin', SHELL: shell },
+      cwd: home,
+    })
+    expect(done.stdout).toContain('~/.local/bin is not on your PATH. Add it, then open a new terminal:')
+    expect(done.stdout).toMatch(advice)
+  })
+
+  it('names another program of that name that comes first on the PATH', async () => {
+    const { env, home } = newHome()
+    const other = join(home, 'other')
+    mkdirSync(other)
+    writeFileSync(join(other, 'iapeer'), '', { mode: 0o755 })
+    const done = await run(process.execPath, [MAIN, 'install'], {
+      env: { ...env, PATH: `${other}:${env['PATH']}` },
+      cwd: home,
+    })
+    expect(done.stdout).toContain(`${join(other, 'iapeer')} comes first on your PATH`)
+  })
+
+  it.each(['a script', 'a file that quotes the mark', 'a symbolic link', 'a dangling link', 'a directory'])(
+    'does not replace %s, and uninstall does not remove it',
+    async (kind) => {
+      const { bin, path, iapeer } = newHome()
+      mkdirSync(bin, { recursive: true })
+      if (kind === 'a script') writeFileSync(path, '#!/bin/sh\necho mine\n')
+      else if (kind === 'a file that quotes the mark')
+        writeFileSync(path, `#!/bin/sh\n\n# made by iapeer: ${JSON.stringify(MAIN)}\n`)
+      else if (kind === 'a directory') mkdirSync(path)
+      else symlinkSync(kind === 'a symbolic link' ? MAIN : '/nowhere', path)
+      const before = lstatSync(path)
+      const done = await iapeer('install')
+      expect(done).toMatchObject({
+        exitCode: 1,
+        stdout: '',
+        stderr: `iapeer: ${path} was not made by iapeer\n  iapeer did not change it. Move it away, or start iapeer with: node ${MAIN}\n`,
+      })
+      const removed = await iapeer('uninstall', '--stop-peers')
+      expect(removed.exitCode).toBe(0)
+      expect(removed.stdout).toMatch(new RegExp(`${path} +was not made by iapeer`))
+      expect(lstatSync(path)).toMatchObject({ ino: before.ino, mtimeMs: before.mtimeMs })
+    },
+  )
+
+  it('replaces the launcher of another clone, and says so; uninstall leaves that one alone', async () => {
+    const { bin, path, iapeer } = newHome()
+    mkdirSync(bin, { recursive: true })
+    writeFileSync(path, launcherText('/opt/other/apps/cli/dist/main.js', process.execPath))
+    const kept = await iapeer('uninstall', '--stop-peers')
+    expect(kept.stdout).toMatch(/starts \/opt\/other\/apps\/cli\/dist\/main\.js, another iapeer/)
+    expect(existsSync(path)).toBe(true)
+    expect((await iapeer('install')).stdout).toContain(
+      'It started /opt/other/apps/cli/dist/main.js until now.',
+    )
+    expect(readFileSync(path, 'utf8')).toBe(launcherText(MAIN, process.execPath))
+  })
+
+  it('makes a launcher executable again', async () => {
+    const { path, iapeer, launcher } = newHome()
+    await iapeer('install')
+    chmodSync(path, 0o600)
+    await iapeer('install')
+    expect((await launcher('version')).exitCode).toBe(0)
+  })
+
+  it('reports a directory that cannot be written', async () => {
+    const { home, iapeer } = newHome()
+    writeFileSync(join(home, '.local'), '')
+    const done = await iapeer('install')
+    expect(done.exitCode).toBe(1)
+    expect(done.stderr).toMatch(/^iapeer: (ENOTDIR|EEXIST)/)
+    rmSync(join(home, '.local'))
+  })
+})
+
+describe('the end of npm start', () => {
+  it('without a terminal asks nothing, writes nothing, and prints three commands that work', async () => {
+    const { home, path, env } = newHome()
+    const done = await run(process.execPath, [MAIN, 'welcome'], { env, cwd: home })
+    expect(done).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(existsSync(path)).toBe(false)
+    const commands = done.stdout.match(/^ {2}node \S+ (create|start|attach) bob/gm) ?? []
+    expect(commands).toHaveLength(3)
+    expect(done.stdout).toContain('To type iapeer instead: npm start -- --install')
+    const [create = ''] = done.stdout.match(/node \S+ create bob -- top/) ?? []
+    expect((await run('/bin/sh', ['-c', create], { env, cwd: home })).exitCode).toBe(0)
+  })
+
+  it('--install writes the launcher, and the commands are those of iapeer', async () => {
+    const { home, path, env, launcher } = newHome()
+    const done = await run(process.execPath, [MAIN, 'welcome', '--install'], { env, cwd: home })
+    expect(done).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(done.stdout).toMatch(/\nNext:\n {2}iapeer create bob -- top /)
+    expect(done.stdout).toContain(path)
+    expect((await launcher('version')).exitCode).toBe(0)
+  })
+})

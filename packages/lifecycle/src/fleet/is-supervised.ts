@@ -1,0 +1,8 @@
+import { daemonPaths } from '@iapeer/core/paths'
+import { readLockHolder } from '@iapeer/core/storage'
+
+/** Returns whether a daemon supervises the peers of a root; also true where its process cannot be observed. */
+export async function isSupervised(root: string): Promise<boolean> {
+  const holder = await readLockHolder(daemonPaths(root).lock)
+  return holder !== undefined && holder.liveness !== 'gone'
+}
