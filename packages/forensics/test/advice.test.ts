@@ -44,7 +44,8 @@ describe.each(TOPICS)('the advice about %s', (topic) => {
   it('replaces the general advice, and names no peer but <peer>', () => {
     expect(adviceFor(about)).not.toEqual(adviceFor('terminated'))
     expect(text(about)).toMatch(/\w{4}.*\.$/)
-    for (const [, rest = ''] of text(about).matchAll(/iapeer (?:logs|set) (\S+)/g)) expect(rest).toMatch(/^<peer>/)
+    for (const [, rest = ''] of text(about).matchAll(/iapeer (?:logs|set) (\S+)/g))
+      expect(rest).toMatch(/^<peer>/)
   })
 })
 

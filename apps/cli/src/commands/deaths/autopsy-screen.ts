@@ -4,8 +4,8 @@ import {
   type ExitRecord,
   type Killer,
   lastScreen,
-  RULES_VERSION,
   publishedKiller,
+  RULES_VERSION,
   STARTED_BY,
   type Verdict,
 } from '@iapeer/forensics'
@@ -26,7 +26,9 @@ export interface AutopsyView {
   /** What the advice depends on. */
   readonly after?: AfterDeath
   /** With `--rejudge`: the verdict that was shown until now, and the version of its rules. */
-  readonly before?: Pick<Verdict, 'verdict' | 'confidence' | 'summary'> & { readonly rules: number }
+  readonly before?:
+    | (Pick<Verdict, 'verdict' | 'confidence' | 'summary'> & { readonly rules: number })
+    | undefined
 }
 
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
@@ -69,7 +71,10 @@ function verdictRows({ death: { judged, isProvisional, kept }, before }: Autopsy
       `${before.verdict} (confidence ${before.confidence}, rules ${before.rules}): ${plain(before.summary)}`,
     ])
   else if (kept !== undefined && kept.rules !== RULES_VERSION)
-    rows.push(['rules', `judged by rules ${kept.rules}; iapeer autopsy --rejudge applies rules ${RULES_VERSION}`])
+    rows.push([
+      'rules',
+      `judged by rules ${kept.rules}; iapeer autopsy --rejudge applies rules ${RULES_VERSION}`,
+    ])
   return rows
 }
 
