@@ -66,7 +66,7 @@ function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): F
       ...kernel.facts,
       ...signalFacts(snapshot, lifetime, record),
       ...memoryDaemonFacts(lines, lifetime, record),
-      ...systemdFacts(lines, lifetime),
+      ...systemdFacts(lines, lifetime, snapshot),
       ...systemdAnswerFacts(snapshot),
       ...crashFacts(lines, lifetime),
       ...coreFacts(snapshot, lifetime),

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { bySignal, exitCode, judged, UNIT, wordOf } from './compose.ts'
 
-const SERVER_EXIT = { who: 'server', exit: 'wait_rc=0 cause=exited' } as const
+const SERVER_EXIT = {
+  who: 'server',
+  exit: 'wait_rc=0 cause=exited',
+  sections: { systemd: ['host=running'] },
+} as const
 const HOST = 'systemd[1]'
 const MANAGER = 'systemd[900]'
 const STOPPING_OWN = `Stopping ${UNIT} - The agents...`
@@ -17,8 +21,17 @@ describe('the exit of the service manager of the user', () => {
   it('is named, and is not the shutdown of the host', () => {
     const { verdict, confidence, summary } = judged({ ...SERVER_EXIT, journal: manager })
     expect(`${verdict}/${confidence}`).toBe('terminated/high')
-    expect(summary).toMatch(/service manager \(user@1001\.service\) exited/)
+    expect(summary).toMatch(
+      /service manager \(user@1001\.service\) exited: the last logout, or a stop of that unit/,
+    )
     expect(summary).not.toMatch(/shutting down/)
+  })
+  it('can be the shutdown of the host if the manager of the host did not answer', () => {
+    for (const systemd of [['host='], ['host=maintenance'], []]) {
+      const { confidence, summary } = judged({ ...SERVER_EXIT, sections: { systemd }, journal: manager })
+      expect(confidence).toBe('medium')
+      expect(summary).toMatch(/or the shutdown of this host$/)
+    }
   })
   it('of another user is no explanation', () => {
     const other = manager

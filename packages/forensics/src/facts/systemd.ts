@@ -69,6 +69,8 @@ interface Told {
   readonly described: ReadonlyMap<string, string>
   /** The pids of the managers of users that wrote about a unit of the process. */
   readonly managers: ReadonlySet<number>
+  /** Whether the manager of the host answered, at the death, that it runs: then the host was not shutting down. */
+  readonly isHostUp: boolean
 }
 
 /** Returns the unit that a line `Stopping ...` is about, and whether its name is only inferred. */
@@ -120,15 +122,18 @@ function oomFacts(line: PositionedLine, { lifetime }: Told): Fact[] {
 }
 
 /** Returns the facts about the exit of the user's service manager, which ends all units of the user. */
-function managerExitFacts(line: PositionedLine, { lifetime, managers }: Told): Fact[] {
+function managerExitFacts(line: PositionedLine, { lifetime, managers, isHostUp }: Told): Fact[] {
   const { section, message, pid = 1 } = line
   const unit = unitsOf(lifetime).find((one) => /^user@\d+\.service$/.test(one))
   if (unit === undefined || pid === 1 || !MANAGER_EXIT.test(message) || !isStopTime(line)) return []
   const isOther = managers.size > 0 && !managers.has(pid)
   if (isOther) return []
   const text = `the service manager ${unit} (pid ${pid}): ${message}`
-  const weak = isUndated(line) || managers.size === 0
-  return [{ names: ['manager-exit'], section, text, weak, values: { unit }, shared: [`exit of ${unit}`] }]
+  const weak = isUndated(line) || managers.size === 0 || !isHostUp
+  const why = `the last logout, ${isHostUp ? 'or a stop of that unit' : 'a stop of that unit, or the shutdown of this host'}`
+  return [
+    { names: ['manager-exit'], section, text, weak, values: { unit, why }, shared: [`exit of ${unit}`] },
+  ]
 }
 
 function shutdownFacts(line: PositionedLine): Fact[] {
@@ -166,8 +171,13 @@ function managersOf(lines: readonly PositionedLine[], lifetime: Lifetime): Set<n
 }
 
 /** Returns the facts in what the managers of systemd, logind and systemd-shutdown logged about the units of the process. */
-export function systemdFacts(lines: readonly PositionedLine[], lifetime: Lifetime): Fact[] {
-  const told = { lifetime, described: describedUnits(lines), managers: managersOf(lines, lifetime) }
+export function systemdFacts(
+  lines: readonly PositionedLine[],
+  lifetime: Lifetime,
+  snapshot: Snapshot,
+): Fact[] {
+  const isHostUp = sectionLines(snapshot, 'systemd').some((line) => /^host=(?:running|degraded)$/.test(line))
+  const told = { lifetime, described: describedUnits(lines), managers: managersOf(lines, lifetime), isHostUp }
   return lines.flatMap((line) =>
     line.source !== undefined && Object.hasOwn(READERS, line.source)
       ? (READERS[line.source]?.(line, told) ?? [])

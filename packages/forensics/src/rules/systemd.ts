@@ -27,8 +27,7 @@ export const SYSTEMD_RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['manager-exit', 'may-be-terminated'],
     against: NAMED_BY_KERNEL,
-    summary:
-      "{who} was terminated because its user's service manager ({unit}) exited: the last logout, or a stop of that unit",
+    summary: "{who} was terminated because its user's service manager ({unit}) exited: {why}",
   },
   {
     name: 'manager-exit-unseen',
@@ -37,7 +36,7 @@ export const SYSTEMD_RULES: readonly Rule[] = [
     confidence: 'medium',
     needs: ['manager-exit', 'recorder-lost'],
     summary:
-      "{who} and its recorder were terminated because their user's service manager ({unit}) exited: the last logout, or a stop of that unit",
+      "{who} and its recorder were terminated because their user's service manager ({unit}) exited: {why}",
   },
   ...(
     [
