@@ -113,7 +113,9 @@ async function verdictOf({ root }: TestRoot): Promise<Verdict> {
       () => existsSync(snapshot) && readFileSync(snapshot, 'utf8').endsWith('--- end\n'),
     )
   expect(await readDeathRecords(root)).toHaveLength(1)
-  return (await judgeDeath(root, record, records)).judged
+  // As if it were asked when the time for late evidence is over; until then the verdict is provisional.
+  const now = new Date(Date.parse(record.ts) + 60_000)
+  return (await judgeDeath(root, record, records, { now })).judged
 }
 
 /** Starts a peer whose server, guard and agent run in a cgroup; the process that launches it exits. */
@@ -183,6 +185,34 @@ describe('a real death by lack of memory', () => {
       summary: expect.stringMatching(/the kernel OOM killer killed (?:sh|head|tr): cgroup iapeer-test-/),
     })
   })
+
+  it.skipIf(!hasV1)(
+    'in another cgroup than the server: its limit and counters are recorded too',
+    async () => {
+      const directory = testCgroup(MEMORY_V1)
+      const made = newRoot()
+      const go = join(made.path, 'go')
+      const move = `echo $$ > '${directory}/cgroup.procs'`
+      const session = await start(made, [
+        'sh',
+        '-c',
+        `${move}; until [ -e '${go}' ]; do sleep 0.05; done; ${ALLOCATE}`,
+      ])
+      const path = directory.slice(MEMORY_V1.length)
+      const file = join(made.root, 'state/canary', `${session.identity}-${session.gen}.leader-cgroup`)
+      expect(readFileSync(file, 'utf8')).toContain(`\nleader_cgroup_v1=${path}\n`)
+      writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
+      writeFileSync(go, '')
+      expect(await verdictOf(made)).toMatchObject({ verdict: 'cgroup-oom', confidence: 'high' })
+      const [record] = await readDeathRecords(made.root)
+      const snapshot = readFileSync(record?.forensics ?? '', 'utf8')
+      const [, cgroup = '', baseline = ''] =
+        /\n--- cgroup\n([\s\S]*)\n--- baseline\n([\s\S]*)\n--- end\n/.exec(snapshot) ?? []
+      for (const part of [cgroup, baseline]) expect(part).toContain(`${path} memory.oom_control: `)
+      expect(baseline).toContain(`leader_cgroup_v1=${path}`)
+      await until('the files of the run to be removed', () => !existsSync(file))
+    },
+  )
 
   it.skipIf(!hasV1)('of a server that the kernel chose is cgroup-oom', async () => {
     const directory = testCgroup(MEMORY_V1)
