@@ -4,6 +4,7 @@ import { daemon, sharedUnit } from './checks/daemon.ts'
 import { modes, registry, setAside, temporaries } from './checks/files.ts'
 import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
 import { logout } from './checks/login.ts'
+import { logs } from './checks/logs.ts'
 import { notifications } from './checks/notifications.ts'
 import { recordDirectories } from './checks/record-directories.ts'
 import { service } from './checks/service.ts'
@@ -20,6 +21,7 @@ export const CHECKS: readonly Check[] = [
   clock,
   recordsSwitch,
   signals,
+  logs,
   logout,
   tmpfiles,
   skew,
