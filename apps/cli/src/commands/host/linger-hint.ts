@@ -1,7 +1,26 @@
+import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
 import { print } from '../../output.ts'
 
 /** Prints how to keep the service running after a logout, if it would be stopped. */
 export function lingerHint(lingers: boolean | undefined, user: string): void {
   if (lingers !== false) return
   print(`  The last logout of ${user} stops the daemon. To keep it running: loginctl enable-linger ${user}`)
+}
+
+/** Where systemd-logind notes the users whose services keep running after a logout (loginctl(1)). */
+const LINGERING = '/var/lib/systemd/linger'
+
+/**
+ * Returns what a logout does to a peer that was started by this user's service manager; undefined where there is none, or where
+ * it keeps running. Starts no process.
+ */
+export function logoutText(env: NodeJS.ProcessEnv = process.env, lingering = LINGERING): string | undefined {
+  const runtime = env['XDG_RUNTIME_DIR']
+  if (process.platform !== 'linux' || runtime === undefined) return undefined
+  if (!existsSync(join(runtime, 'systemd', 'private'))) return undefined
+  const user = userInfo().username
+  if (existsSync(join(lingering, user))) return undefined
+  return `The last logout of ${user} stops it; loginctl enable-linger ${user} keeps it running.`
 }

@@ -1,6 +1,7 @@
 import type { LaunchView } from '@iapeer/lifecycle/fleet'
 import { EXIT } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
+import { logoutText } from '../host/linger-hint.ts'
 import { registeredName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
 
@@ -20,5 +21,7 @@ export async function printLaunch({ warnings, ...launched }: LaunchView, json: b
   }
   const running = state === 'already' ? 'is already running' : 'is running'
   print(`${paint('green', '●')} ${paint('bold', name.shown)} ${running}: pid ${leaderPid}`)
+  const logout = state === 'already' ? undefined : logoutText()
+  if (logout !== undefined) print(`  ${logout}`)
   print(`  iapeer attach ${name.argument}   attach to its terminal; detach with prefix d`)
 }
