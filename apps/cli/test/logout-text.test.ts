@@ -1,12 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { logoutText } from '../src/commands/host/linger-hint.ts'
 
 const track = asyncCleanups()
-const { username } = userInfo()
+const username = 'ada'
 
 it.runIf(process.platform === 'linux')(
   'a start says that a logout stops the peer, unless the user lingers',
@@ -14,7 +13,7 @@ it.runIf(process.platform === 'linux')(
     const directory = privateDirectory()
     track(directory.remove)
     const [run, lingering] = [join(directory.path, 'run'), join(directory.path, 'linger')]
-    const env = { XDG_RUNTIME_DIR: run }
+    const env = { XDG_RUNTIME_DIR: run, USER: username }
     expect(logoutText(env, lingering)).toBeUndefined()
     mkdirSync(join(run, 'systemd', 'private'), { recursive: true })
     mkdirSync(lingering)

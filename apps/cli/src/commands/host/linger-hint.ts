@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { print } from '../../output.ts'
 
@@ -17,10 +16,9 @@ const LINGERING = '/var/lib/systemd/linger'
  * it keeps running. Starts no process.
  */
 export function logoutText(env: NodeJS.ProcessEnv = process.env, lingering = LINGERING): string | undefined {
-  const runtime = env['XDG_RUNTIME_DIR']
-  if (process.platform !== 'linux' || runtime === undefined) return undefined
+  const { XDG_RUNTIME_DIR: runtime, USER: user } = env
+  if (process.platform !== 'linux' || runtime === undefined || !user) return undefined
   if (!existsSync(join(runtime, 'systemd', 'private'))) return undefined
-  const user = userInfo().username
   if (existsSync(join(lingering, user))) return undefined
   return `The last logout of ${user} stops it; loginctl enable-linger ${user} keeps it running.`
 }
