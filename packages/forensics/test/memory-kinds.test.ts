@@ -52,7 +52,7 @@ describe('a unit that systemd stops after the kernel killed one of its processes
         [299, MANAGER, OWN_RESULT],
       ] as const,
     ],
-  ])('is no explanation if it is %s', (_what, lines) => {
+  ])('does not explain the death if it is %s', (_what, lines) => {
     expect(wordOf({ exit: bySignal('SIGTERM'), journal: lines })).toBe('killed-by-signal/high')
     expect(wordOf({ exit: bySignal('SIGKILL'), journal: lines })).toBe('killed-by-signal/high')
     expect(wordOf({ exit: exitCode(0), journal: lines })).toBe('agent-exited/high')

@@ -33,7 +33,7 @@ describe('the exit of the service manager of the user', () => {
       expect(summary).toMatch(/or the shutdown of this host$/)
     }
   })
-  it('of another user is no explanation', () => {
+  it('of another user does not explain the death', () => {
     const other = manager
       .filter((_line, at) => at !== 1)
       .map(([ago, , text]) => [ago, 'systemd[777]', text] as const)
@@ -44,7 +44,7 @@ describe('the exit of the service manager of the user', () => {
   it('that cannot be told from that of another user lowers the confidence', () => {
     expect(wordOf({ ...SERVER_EXIT, journal: [manager[0], manager[2]] })).toBe('terminated/medium')
   })
-  it('long before the death is no explanation', () => {
+  it('long before the death does not explain the death', () => {
     const old = manager.map(([ago, source, text]) => [ago + 400, source, text] as const)
     expect(wordOf({ ...SERVER_EXIT, journal: old })).toBe(UNCAUGHT)
   })

@@ -52,7 +52,7 @@ const UNREAD: Readonly<Record<string, string>> = {
 /** What the collector notes about the journal itself. */
 const NOTE = /^journal-(access|cut): (.*)$/
 
-/** Returns what could not be read: a missing line is evidence only if somebody looked for it. */
+/** Returns what could not be read: a missing line is evidence only if the log was read. */
 function unread(snapshot: Snapshot): Fact[] {
   const notes = sectionLines(snapshot, 'journal').flatMap((line): Fact[] => {
     const [, about, text] = NOTE.exec(line) ?? []

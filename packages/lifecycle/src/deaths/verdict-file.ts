@@ -90,7 +90,7 @@ export function parseVerdictFile(content: string): KeptVerdict | undefined {
 }
 
 /**
- * Keeps a verdict, so that what was shown once stays. A failure (full disk, a user who may only read) is no error: the same
+ * Keeps a verdict, so that what was shown once stays. A failure (full disk, a user who may only read) is not an error: the same
  * rules give the same verdict from the same files.
  */
 export async function keepVerdict(
