@@ -113,7 +113,7 @@ export function printed(program: string, result: ProgramResult): Section['found'
 const PARTIAL = /not seeing messages from other users|insufficient permissions/
 
 /** The line of a section about what it lacks; it has no time, so it is not evidence of a cause. */
-export const PARTIAL_LINE = 'journal-access: only the lines of this user could be read'
+const PARTIAL_LINE = 'journal-access: only the lines of this user could be read'
 
 /** Reads systemd's journal around a death: stopped units, memory daemons, core dumps, the kernel. */
 export async function journalSection(span: Span, env: NodeJS.ProcessEnv): Promise<Section> {
