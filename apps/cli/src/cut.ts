@@ -1,16 +1,6 @@
 import truncate from 'cli-truncate'
 import { isPrintableAscii, widthOf } from './table.ts'
 
-/** Cuts each line to the width of the terminal on standard output; returns the text unchanged if it is not a terminal. */
-export function fit(text: string): string {
-  const { columns } = process.stdout
-  if (process.stdout.isTTY !== true || !columns) return text
-  return text
-    .split('\n')
-    .map((line) => cut(line, columns))
-    .join('\n')
-}
-
 /** Cuts one line to a width, in columns; a line that is cut ends with `…`. */
 export function cut(line: string, columns: number): string {
   if (!isPrintableAscii(line)) {
