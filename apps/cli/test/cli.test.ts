@@ -42,6 +42,7 @@ describe('iapeer watch, deaths and autopsy', () => {
         forensics: expect.stringMatching(/\.txt$/),
         verdict: 'unknown',
         confidence: 'low',
+        provisional: true,
       },
     ])
     const autopsy = await home.iapeer('autopsy', 'claude-bob', '--json')
@@ -53,13 +54,14 @@ describe('iapeer watch, deaths and autopsy', () => {
         confidence: 'low',
         summary: expect.stringContaining('disappeared'),
         evidence: expect.arrayContaining([{ section: 'exits.log', fact: expect.any(String) }]),
+        provisional: true,
       },
     ])
     const shown = await home.iapeer('autopsy', 'claude-bob')
     expect(shown.stdout).toMatch(/^claude-bob: the tmux server disappeared/)
     expect(shown.stdout).toMatch(/^evidence$/m)
     expect((await home.iapeer('deaths')).stdout).toMatch(
-      /^WHEN .*\n.* claude-bob +unknown +low +[0-9a-f]{8}\n$/,
+      /^WHEN .*\n.* claude-bob +unknown +provisional +[0-9a-f]{8}\n$/,
     )
   })
 

@@ -173,13 +173,36 @@ describe('iapeer autopsy', () => {
     ])
   })
 
-  it('judges again when the files have changed', async () => {
+  it('keeps a verdict that was high when the files have changed, and judges again with --rejudge', async () => {
     const home = newHome()
     put(home, 'oom-global-5.4-dmesg')
-    const verdict = async () => objects((await home.iapeer('autopsy', 'bob', '--json')).stdout)
+    const verdict = async (...options: string[]) =>
+      objects((await home.iapeer('autopsy', 'bob', '--json', ...options)).stdout)
     expect(await verdict()).toMatchObject([{ verdict: 'kernel-oom', confidence: 'high' }])
     put(home, 'sigkill-nothing-else')
+    expect(await verdict()).toMatchObject([{ verdict: 'kernel-oom', confidence: 'high' }])
+    expect((await home.iapeer('autopsy', 'bob', '--rejudge')).stdout).toMatch(
+      /^verdict +killed-by-signal .*\nbefore +kernel-oom \(confidence high, rules \d+\): the kernel OOM killer/m,
+    )
     expect(await verdict()).toMatchObject([{ verdict: 'killed-by-signal' }])
+    expect(await verdict('--rejudge')).toMatchObject([
+      { verdict: 'killed-by-signal', kept: { verdict: 'killed-by-signal', rules: expect.any(Number) } },
+    ])
+  })
+
+  it('judges again without --rejudge when the files of a less certain verdict have changed', async () => {
+    const home = newHome()
+    put(home, 'recorded-agent-exit-143')
+    const verdict = async () => objects((await home.iapeer('autopsy', 'bob', '--json')).stdout)
+    expect(await verdict()).toMatchObject([{ confidence: 'medium' }])
+    put(home, 'oom-global-5.4-dmesg')
+    expect(await verdict()).toMatchObject([{ verdict: 'kernel-oom', confidence: 'high' }])
+  })
+
+  it('refuses --rejudge with --raw', async () => {
+    const home = newHome()
+    put(home, 'oom-global-5.4-dmesg')
+    expect(await home.iapeer('autopsy', 'bob', '--raw', '--rejudge')).toMatchObject({ exitCode: 2 })
   })
 
   it('prints the other deaths and the events of the same minute', async () => {

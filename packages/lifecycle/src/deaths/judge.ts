@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
@@ -240,7 +240,7 @@ function sizesOf(
 ): Readonly<Record<string, number>> {
   const paths = filesOf(root, record).filter((path) => present.has(path))
   return Object.fromEntries(
-    paths.map((path) => [extname(path).slice(1), statSync(path, { throwIfNoEntry: false })?.size ?? 0]),
+    paths.map((path) => [extname(path).slice(1), lstatSync(path, { throwIfNoEntry: false })?.size ?? 0]),
   )
 }
 
