@@ -199,6 +199,22 @@ describe('iapeer autopsy', () => {
     expect(await verdict()).toMatchObject([{ verdict: 'kernel-oom', confidence: 'high' }])
   })
 
+  it('shows the line of the last screen that explains most, also above the last lines', async () => {
+    const home = newHome()
+    const path = put(home, 'starved-machine-agent-failed')
+    const frames = Array.from({ length: 20 }, (_none, at) => `    at frame${at} (file:${at})`)
+    const screen = ['Error: ENOSPC: no space left on device', ...frames, 'Node.js v24.7.0'].join('\n')
+    writeFileSync(
+      path,
+      readFileSync(path, 'utf8').replace(/\n--- pane-tail\n[\s\S]*?\n---/, `\n--- pane-tail\n${screen}\n---`),
+    )
+    const { stdout } = await home.iapeer('autopsy', 'bob')
+    expect(stdout).toMatch(
+      /^last screen\n {2}│ Error: ENOSPC: no space left on device\n {2}│ …\n {2}│ +at frame15/m,
+    )
+    expect(stdout).toMatch(/│ Node\.js v24\.7\.0\n/)
+  })
+
   it('refuses --rejudge with --raw', async () => {
     const home = newHome()
     put(home, 'oom-global-5.4-dmesg')

@@ -4,8 +4,10 @@ import {
   type ExitRecord,
   type Killer,
   lastScreen,
+  lastWords,
   publishedKiller,
   RULES_VERSION,
+  type Snapshot,
   STARTED_BY,
   type Verdict,
 } from '@iapeer/forensics'
@@ -156,6 +158,17 @@ function adviceLines({ death: { record, judged }, after }: AutopsyView): string[
   return after?.next === undefined ? lines : [...lines, after.next]
 }
 
+/** Returns the end of the last screen, with the line that explains most if that stands further up. */
+function shownScreen(snapshot: Snapshot): string[] {
+  const all = lastScreen(snapshot)
+  const shown = all.slice(-MAX_SCREEN_LINES)
+  const words = lastWords(snapshot)
+  const at = words === undefined ? -1 : all.findLastIndex((line) => line.trim() === words)
+  const telling = all[at]
+  if (telling === undefined || at >= all.length - shown.length) return shown
+  return [telling, '…', ...shown.slice(2)]
+}
+
 /** Returns an autopsy as text for a terminal: about one screen, no line wider than the terminal. */
 export function autopsyScreen(view: AutopsyView): string {
   const { record, judged, findings } = view.death
@@ -171,7 +184,7 @@ export function autopsyScreen(view: AutopsyView): string {
   parts.push(heading('evidence'), ...evidenceLines(judged.evidence, width))
   if (judged.killer !== undefined) parts.push(heading('killer'), ...killerLines(judged.killer, width))
   if (view.moments.length > 1) parts.push(heading('in the same minute'), ...momentLines(view, width))
-  const screen = findings.snapshot === undefined ? [] : lastScreen(findings.snapshot).slice(-MAX_SCREEN_LINES)
+  const screen = findings.snapshot === undefined ? [] : shownScreen(findings.snapshot)
   if (screen.length > 0)
     parts.push(heading('last screen'), ...screen.map((line) => cut(`  │ ${plain(line)}`, width)))
   parts.push(

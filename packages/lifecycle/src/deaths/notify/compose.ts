@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { isIdentity } from '@iapeer/core/identity'
-import { lastScreen, publishedKiller } from '@iapeer/forensics'
+import { lastWords, publishedKiller } from '@iapeer/forensics'
 import { readTally, type SessionEnding } from '../../sessions/index.ts'
 import type { JudgedDeath } from '../judge.ts'
 import { type DeathView, deathViewOf } from '../report.ts'
@@ -35,7 +35,7 @@ function publishedView(death: JudgedDeath): DeathView {
 }
 
 function lastLineOf({ findings }: JudgedDeath): string | undefined {
-  const line = findings.snapshot === undefined ? undefined : lastScreen(findings.snapshot).at(-1)
+  const line = findings.snapshot === undefined ? undefined : lastWords(findings.snapshot)
   return line === undefined ? undefined : cleanLine(line) || undefined
 }
 
