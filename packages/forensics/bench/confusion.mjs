@@ -2,7 +2,7 @@
 // that judging takes. Fails if a verdict is wrong and not `unknown`, a confidence is too high, or judging is slow.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { judge, parseExitsLog, parseSnapshot, parseWitness } from '../dist/index.js'
+import { judge, parseExitsLog, parseSnapshot, parseWitness, withAddendum } from '../dist/index.js'
 
 const MOST_MS = 5
 const ROUNDS = 20
@@ -18,16 +18,17 @@ function load(name) {
     name,
     exit: read(at('exit.txt')),
     snapshot: read(at('snapshot.txt')),
+    addendum: read(at('addendum.txt')),
     witness: read(at('witness.txt')),
     reports: new Map(files.map((file) => [file, read(at(`reports/${file}`))])),
     expected: JSON.parse(read(at('expected.json'))),
   }
 }
 
-function decide({ exit, snapshot, witness, reports }) {
+function decide({ exit, snapshot, addendum, witness, reports }) {
   const [record] = parseExitsLog(exit).records
   return judge(record, {
-    snapshot: parseSnapshot(snapshot ?? ''),
+    snapshot: withAddendum(parseSnapshot(snapshot ?? ''), parseSnapshot(addendum ?? '')),
     witness: parseWitness(witness ?? ''),
     reports,
   })
