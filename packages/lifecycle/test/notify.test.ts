@@ -122,6 +122,23 @@ it('the failure of an unreachable webhook is reported with the host of its URL a
   expect(await deliverAll(root, NOTIFICATION, env)).toEqual([
     `the webhook at 127.0.0.1:${port} failed: ECONNREFUSED`,
   ])
+})
+
+it('the failure of an address that fetch refuses is reported with its reason', async () => {
+  const { root, path } = newRoot()
+  const env = { PATH: path, IAPEER_WEBHOOK_URL: 'http://127.0.0.1:1/hunter2' }
+  expect(await deliverAll(root, NOTIFICATION, env)).toEqual(['the webhook at 127.0.0.1:1 failed: bad port'])
+})
+
+it('a hook that is not executable is reported once, with what to do', async () => {
+  const { root } = newRoot()
+  mkdirSync(join(root, 'hooks'), { recursive: true })
+  writeFileSync(join(root, 'hooks', 'on-death'), '#!/bin/sh\nexit 0\n', { mode: 0o600 })
+  await enqueueNotification(root, NOTIFICATION, {})
+  const results = await Promise.all([1, 2].map(() => deliverPending(root, {})))
+  expect(results.flatMap(({ failures }) => failures.map(({ why }) => why))).toEqual([
+    'hooks/on-death is not executable: chmod +x it',
+  ])
   expect(await listPending(root)).toEqual([])
 })
 
