@@ -7,6 +7,7 @@ import {
   ignoreUnreadable,
   isIdleState,
   type LastEnd,
+  type Mark,
   markedAt,
   type PeerSession,
   type PeerState,
@@ -112,6 +113,9 @@ export function peerFields(entry: PeerEntry): Omit<PeerView, 'state'> {
   }
 }
 
+/** The mark that a stop leaves, and whose time is that of the stop. */
+const MARK_OF: Partial<Record<PeerState, Mark>> = { stopped: 'stopped', suspended: 'idle' }
+
 /** Returns since when a peer is in its present state. It is not known when a server became unresponsive. */
 async function sinceOf(
   root: string,
@@ -119,7 +123,8 @@ async function sinceOf(
 ): Promise<string | undefined> {
   if (state === 'unresponsive') return undefined
   if (session !== undefined) return session.blocked?.since ?? session.startedAt
-  if (state === 'stopped') return (await markedAt(root, identity, 'stopped')) ?? tally.endings.at(-1)?.ts
+  const mark = MARK_OF[state]
+  if (mark !== undefined) return (await markedAt(root, identity, mark)) ?? tally.endings.at(-1)?.ts
   return state === 'crash-loop' ? tally.loopSince : tally.endings.at(-1)?.ts
 }
 
