@@ -87,7 +87,7 @@ it('edit saves a valid profile; an invalid one is kept and continued', async () 
     exitCode: 0,
     stdout: expect.stringContaining('nothing was changed'),
   })
-  expect(await edit('no-such-editor')).toMatchObject({ stderr: expect.stringContaining('no-such-editor') })
+  expect((await edit('no-such-editor')).stderr).toMatch(/no-such-editor\n {2}Set VISUAL or EDITOR/)
 })
 
 it('create warns about a program, a runtime and a policy that will not work; init refuses a shared directory', async () => {

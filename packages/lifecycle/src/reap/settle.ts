@@ -5,6 +5,7 @@ import { rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcess } from '@iapeer/core/process'
 import {
   changeTally,
+  endOfClaim,
   filesOfGen,
   hasMark,
   type LastEnd,
@@ -84,9 +85,7 @@ function lastEndOf(claim: Claim | undefined, session: PeerSession, wasSuspended:
   // A claim means a death, even if a stop was requested after it.
   if (claim === undefined && session.gen === undefined) return 'crash'
   if (claim === undefined) return wasSuspended ? 'idle' : 'stopped'
-  // `host-shutdown`: its recorder saw the host shut down. `boot`: it was found after the next boot.
-  if (claim.rc === 'boot' || claim.system === 'host-shutdown') return 'reboot'
-  return claim.event === 'session-exit' && claim.rc === '0' ? 'self-close' : 'crash'
+  return endOfClaim(claim)
 }
 
 function withEnding(

@@ -1,6 +1,7 @@
 import { type Claim, readClaim as claimOf, generationPaths, type IntentTarget } from '@iapeer/canary'
 import type { Identity } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
+import type { LastEnd } from './tally.ts'
 
 /** Identifies the files of a generation. When a peer is renamed, the files of its running generation keep the old name. */
 export interface RecordedSession {
@@ -28,3 +29,10 @@ export const readClaim = (root: string, session: RecordedSession): Claim | undef
 /** Whether the end of a generation was recorded or is being recorded. */
 export const isClaimed = (root: string, session: RecordedSession): boolean =>
   readClaim(root, session) !== undefined
+
+/** Returns how a session ended whose death is claimed. */
+export function endOfClaim({ rc, system, event }: Claim): LastEnd {
+  // `host-shutdown`: its recorder saw the host shut down. `boot`: it was found after the next boot.
+  if (rc === 'boot' || system === 'host-shutdown') return 'reboot'
+  return event === 'session-exit' && rc === '0' ? 'self-close' : 'crash'
+}
