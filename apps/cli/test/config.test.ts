@@ -121,3 +121,18 @@ it('the daemon applies config.toml without a restart, keeps good values, and res
   })
   await home.iapeer('stop', 'bob')
 }, 60_000)
+
+it('set takes --permissions before or after its keys, and needs something to set', async () => {
+  const home = newHome()
+  await home.iapeer('create', 'ann', '--runtime', 'claude')
+  expect((await home.iapeer('set', 'ann', '--permissions', 'own')).stdout).toBe(
+    'permissions: ask -> own (applies from the next start)\n',
+  )
+  const both = await home.iapeer('set', 'ann', 'restart=always', '--permissions', 'skip')
+  expect(both.stdout).toMatch(/^restart: .*\npermissions: own -> skip /)
+  expect(await home.iapeer('set', 'ann', '--permissions', 'all')).toMatchObject({ exitCode: 2 })
+  expect(await home.iapeer('set', 'ann')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('nothing to set'),
+  })
+})
