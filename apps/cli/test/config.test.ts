@@ -87,7 +87,7 @@ it('edit saves a valid profile; an invalid one is kept and continued', async () 
     exitCode: 0,
     stdout: expect.stringContaining('nothing was changed'),
   })
-  expect(await edit('no-such-editor')).toMatchObject({ stderr: expect.stringContaining('no-such-editor') })
+  expect((await edit('no-such-editor')).stderr).toMatch(/no-such-editor\n {2}Set VISUAL or EDITOR/)
 })
 
 it('create warns about a program, a runtime and a policy that will not work; init refuses a shared directory', async () => {
@@ -121,3 +121,18 @@ it('the daemon applies config.toml without a restart, keeps good values, and res
   })
   await home.iapeer('stop', 'bob')
 }, 60_000)
+
+it('set takes --permissions before or after its keys, and needs something to set', async () => {
+  const home = newHome()
+  await home.iapeer('create', 'ann', '--runtime', 'claude')
+  expect((await home.iapeer('set', 'ann', '--permissions', 'own')).stdout).toBe(
+    'permissions: ask -> own (applies from the next start)\n',
+  )
+  const both = await home.iapeer('set', 'ann', 'restart=always', '--permissions', 'skip')
+  expect(both.stdout).toMatch(/^restart: .*\npermissions: own -> skip /)
+  expect(await home.iapeer('set', 'ann', '--permissions', 'all')).toMatchObject({ exitCode: 2 })
+  expect(await home.iapeer('set', 'ann')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('nothing to set'),
+  })
+})

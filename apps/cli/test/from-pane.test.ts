@@ -4,7 +4,7 @@ import { readCommandLine } from '@iapeer/core/process'
 import { readProfile } from '@iapeer/core/profile'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { homes } from './support.ts'
+import { homes, MAIN } from './support.ts'
 
 const newHome = homes()
 
@@ -97,6 +97,33 @@ describe('iapeer create --from-pane', () => {
     const profile = await readProfile(join(home.root, 'peers', 'bob'))
     expect(profile).toMatchObject({ defaultRuntime: 'claude', permissions })
     expect(profile?.command).toEqual(kept === undefined ? undefined : [script, ...kept])
+  })
+
+  it('refuses the pane that it runs in, where the program is iapeer itself', async () => {
+    const home = newHome()
+    const shell = [
+      'env',
+      `HOME=${home.path}`,
+      `IAPEER_ROOT=${home.root}`,
+      'HISTFILE=',
+      'bash',
+      '--norc',
+      '--noprofile',
+      '-i',
+    ]
+    const { server, id } = await paneOf(home, ...shell)
+    await server.tmux(
+      'send-keys',
+      '-t',
+      id,
+      `${process.execPath} ${MAIN} create bob --from-pane $TMUX_PANE`,
+      'Enter',
+    )
+    const shown = await until('its answer', async () => {
+      const { stdout } = await server.tmux('capture-pane', '-p', '-J', '-t', id)
+      return /created bob|runs this command itself/.test(stdout) && stdout
+    })
+    expect(shown).toContain('runs this command itself')
   })
 
   it('accepts another directory, home or runtime', async () => {

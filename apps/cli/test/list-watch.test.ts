@@ -258,9 +258,9 @@ describe('iapeer list --watch', () => {
     expect(await leaderOf(home, 'command-ann')).not.toBe(before)
     // The error of a command does not end the view.
     await screen.keys('j', 'r', 'y')
-    await showsRow(screen, /^bob is not running; iapeer start bob$/m)
+    await showsRow(screen, /^bob is not running\. It was stopped on purpose\. Start it: iapeer start bob$/m)
     await screen.keys('j', 'Enter')
-    await showsRow(screen, /^bob is not running; Start it: iapeer start bob$/m)
+    await showsRow(screen, /^bob is not running\. .*Start it: iapeer start bob$/m)
     await screen.keys('q')
     await exits(screen, 0)
   }, 60_000)

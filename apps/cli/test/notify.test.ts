@@ -65,7 +65,10 @@ it('notify list says where notifications go, what is sent, and that none is sent
   const alone = await home.iapeer('notify')
   expect([alone.exitCode, alone.stdout]).toEqual([0, (await home.iapeer('notify', 'list')).stdout])
   expect((await home.iapeer('notify', 'tset')).stderr).toContain('Did you mean test?')
-  expect((await home.iapeer('notify', 'test')).exitCode).toBe(2)
+  expect(await home.iapeer('notify', 'test')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('iapeer config set notify.urls'),
+  })
   mkdirSync(join(home.root, 'hooks'), { recursive: true })
   writeFileSync(join(home.root, 'hooks', 'on-death'), '#!/bin/sh\nexit 0\n', { mode: 0o700 })
   expect((await home.iapeer('notify', 'list')).stdout).toContain(`● hook  ${home.root}/hooks/on-death`)

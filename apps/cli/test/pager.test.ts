@@ -11,6 +11,7 @@ interface Shell {
   readonly screen: () => Promise<string>
   readonly keys: (...keys: string[]) => Promise<unknown>
   readonly escapes: () => Promise<string>
+  readonly joined: () => Promise<string>
 }
 
 /** Runs a shell command in a pane, in which `iapeer` is this build; then the pane prints `exit <code>` and stays. */
@@ -45,6 +46,7 @@ async function inPane(
   return {
     screen: () => capture(),
     escapes: () => capture('-e'),
+    joined: () => capture('-J'),
     keys: (...keys) => tmux('send-keys', '-t', 'w:', ...keys),
   }
 }
@@ -220,3 +222,16 @@ describe('a narrow terminal', () => {
     expect(await shell.escapes()).not.toContain('\u001b[')
   })
 })
+
+it.each(['doctor', 'notify list', 'config list', 'show bob'])(
+  '%s breaks no line in the middle of a word at 46 columns',
+  async (command) => {
+    const home = newHome()
+    await home.iapeer('create', 'bob', '--description', 'A peer.', '--', 'sleep', '1000')
+    const shell = await inPane(home, `iapeer ${command}`, {}, [46, 80])
+    await until('its end', async () => /exit [01]$/.test(await shell.screen()))
+    const trimmed = (text: string) => text.replace(/ +$/gm, '')
+    // Joined are the lines that the terminal, not the program, has broken.
+    expect(trimmed(await shell.joined())).toBe(trimmed(await shell.screen()))
+  },
+)

@@ -106,7 +106,7 @@ describe('iapeer create, init, list and show', () => {
       expect((await home.iapeer(...args)).stdout).toMatch(
         /1 peer: iapeer list\n {2}bob is not restarted, because no daemon is running: iapeer daemon start\n$/,
       )
-    plan(new Date(Date.now() - 1_000).toISOString())
+    plan(new Date(Date.now() - 5_000).toISOString())
     expect((await home.iapeer('list')).stdout).toMatch(waits)
     expect((await home.iapeer('list', '--json')).stdout).not.toContain('nextStartAt')
     writeFileSync(tally, JSON.stringify({ endings: [], restarts: 2 }))

@@ -204,7 +204,7 @@ describe('iapeer deaths', () => {
     expect(await gens('--grep', 'crashed')).toEqual(['1'])
     expect(await gens('--grep', 'exit code 3')).toEqual(['0'])
     expect(await gens('--grep', '^claude-bob', '-n', '1')).toEqual(['2'])
-    expect((await home.iapeer('deaths', '--grep', 'nothing')).stdout).toBe('no deaths recorded\n')
+    expect((await home.iapeer('deaths', '--grep', 'nothing')).stdout).toBe('no deaths match\n')
   })
 
   it('exits with 4 for a peer that never existed, and with 0 for one that was removed', async () => {

@@ -189,7 +189,7 @@ it('list, deaths and autopsy say so when the log of deaths cannot be read', asyn
   expect(await home.iapeer('list')).toMatchObject({ exitCode: 0, stderr: '' })
 })
 
-it.runIf(mayMount)('list and deaths say so while the disk is full', async () => {
+it.runIf(mayMount)('list, deaths and the overview say so while the disk is full', async () => {
   const home = newHome()
   const disk = await smallDisk(home.root)
   try {
@@ -198,8 +198,8 @@ it.runIf(mayMount)('list and deaths say so while the disk is full', async () => 
     mkdirSync(rootLayout(home.root).records.deathsDir, { recursive: true })
     expect(await home.iapeer('deaths')).toMatchObject({ exitCode: 0, stderr: '' })
     const makeRoom = disk.fill()
-    for (const command of ['list', 'deaths'])
-      expect(await home.iapeer(command)).toMatchObject({
+    for (const args of [['list'], ['deaths'], ['status'], []])
+      expect(await home.iapeer(...args)).toMatchObject({
         exitCode: 1,
         stderr: expect.stringContaining('the disk is full'),
       })

@@ -61,7 +61,9 @@ describe('dependencies', () => {
     '%s declares exactly the packages that its built code imports',
     (_name, directory, manifest) => {
       const built = join(REPOSITORY, directory, 'dist')
-      const files = readdirSync(built).filter((file) => /\.(?:js|d\.ts)$/.test(file))
+      const files = readdirSync(built, { recursive: true, encoding: 'utf8' }).filter((file) =>
+        /\.(?:js|d\.ts)$/.test(file),
+      )
       const imported = files.flatMap((file) => importedPackages(readFileSync(join(built, file), 'utf8')))
       expect([...new Set(imported)].sort()).toEqual(Object.keys(manifest.dependencies ?? {}).sort())
     },
@@ -77,8 +79,10 @@ describe('dependencies', () => {
       "import e from 'node:fs'",
       "import f from 'fs/promises'",
       "export type { G } from 'five'",
+      "const h = createRequire2(import.meta.url)('six')",
+      'const i = createRequire(import.meta.url)',
     ]
-    expect(importedPackages(text.join('\n'))).toEqual(['@two/x', 'five', 'four', 'one', 'three'])
+    expect(importedPackages(text.join('\n'))).toEqual(['@two/x', 'five', 'four', 'one', 'six', 'three'])
   })
 })
 

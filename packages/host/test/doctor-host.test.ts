@@ -248,7 +248,7 @@ describe('the daemon', () => {
         id: `daemon-${fault}`,
         level: 'error',
         where: 'pid 4711',
-        fix: expect.stringContaining('daemon stop'),
+        fix: expect.stringContaining('iapeer daemon restart'),
       },
     ])
   })

@@ -51,6 +51,7 @@ it('a launch that waits for a person is notified after five minutes, once', asyn
       kind: 'blocked',
       identity: BOB,
       summary: 'command-bob has waited for a person for 5 min (trust)',
+      next: 'it waits until you answer: iapeer attach command-bob',
       deaths: [],
     },
   ])

@@ -124,6 +124,12 @@ it('the failure of an unreachable webhook is reported with the host of its URL a
   ])
 })
 
+it('the failure of an address that fetch refuses is reported with its reason', async () => {
+  const { root, path } = newRoot()
+  const env = { PATH: path, IAPEER_WEBHOOK_URL: 'http://127.0.0.1:1/hunter2' }
+  expect(await deliverAll(root, NOTIFICATION, env)).toEqual(['the webhook at 127.0.0.1:1 failed: bad port'])
+})
+
 it('a hook that is not executable is reported once, with what to do', async () => {
   const { root } = newRoot()
   mkdirSync(join(root, 'hooks'), { recursive: true })

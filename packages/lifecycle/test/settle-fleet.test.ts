@@ -57,6 +57,31 @@ const stateFiles = (root: string): string[] =>
 
 const filesOf = (root: string, directory: string): string[] => readdirSync(join(root, directory))
 
+it('shows a claimed end that is not settled yet, not the end of the session before', async () => {
+  const made = newRoot()
+  const bob = await made.peer(SLEEP)
+  await launchPeer(made.root, bob)
+  await stopPeer(made.root, BOB, by)
+  const { session } = await launchPeer(made.root, bob)
+  process.kill(session.leader.pid, 'SIGKILL')
+  await until('its death', () => made.deaths().length > 0)
+  expect(await fleetView(made.root)).toMatchObject([
+    { state: 'failed', lastEnd: 'crash', lastDeath: `${BOB}-${session.gen}` },
+  ])
+  // Only shown: the end is settled by the daemon or a command.
+  expect((await statusOf(made.root, BOB)).tally).toMatchObject({ lastEnd: 'stopped' })
+})
+
+it('shows a planned start also while it is being made', async () => {
+  const made = newRoot()
+  await killedAndPlanned(made)
+  await until('the time of the start', async () => {
+    const { startAt } = (await statusOf(made.root, BOB)).tally
+    return Date.parse(startAt ?? '') < Date.now()
+  })
+  expect(await fleetView(made.root)).toMatchObject([{ state: 'failed', nextStartAt: expect.any(String) }])
+})
+
 describe('a fleet without a daemon', () => {
   it('has an exit that tmux missed recorded by the next command, with the time when it was last seen running', async () => {
     const made = newRoot()

@@ -289,6 +289,10 @@ describe('a supervised peer', () => {
       const done = (await eventsOf(root, 'supervise')).map(({ identity, action }) => `${identity} ${action}`)
       return wanted.every((one) => done.includes(one))
     })
+    expect((await fleetView(root)).find(({ personality }) => personality === 'bob')).toMatchObject({
+      state: 'suspended',
+      since: expect.any(String),
+    })
     // A command has no conversation to resume, so it starts fresh.
     expect(await wakeOrSpawn(root, entry, { from: 'human' })).toMatchObject({
       state: 'launched',

@@ -44,7 +44,7 @@ export function resultText({ exitCode, stdout, stderr }: Printed): string {
   const [first, second] = exitCode === 0 ? [stdout, stderr] : [stderr, stdout]
   const lines = linesOf(first.trim() === '' ? second : first).filter((line) => line.trim() !== '')
   const text = lines.slice(0, RESULT_LINES).map((line) => line.trim().replace(/^iapeer: /, ''))
-  if (text.length > 0) return text.join('; ')
+  if (text.length > 0) return text.join('. ')
   return exitCode === undefined ? 'the command was killed' : `done (exit code ${exitCode})`
 }
 

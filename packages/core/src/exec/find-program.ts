@@ -37,6 +37,6 @@ export async function checkProgram(program: string, path: string, cwd: string): 
     code: 'command-not-found',
     hint: program.includes('/')
       ? `Expected an executable file: ${resolve(cwd, program)}.`
-      : `Install it, or set PATH in <home>/.iapeer/runtimes/<runtime>/launch.env. Looked in ${path}.`,
+      : `Install it, or add its directory to PATH. Looked in ${path}.`,
   })
 }

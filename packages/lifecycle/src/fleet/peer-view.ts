@@ -7,6 +7,7 @@ import {
   ignoreUnreadable,
   isIdleState,
   type LastEnd,
+  type Mark,
   markedAt,
   type PeerSession,
   type PeerState,
@@ -15,6 +16,7 @@ import {
 } from '../sessions/index.ts'
 import { isSupervised } from './is-supervised.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
+import { withUnsettledEnd } from './unsettled-end.ts'
 
 /** A peer and its state, as `iapeer list --json` prints it. Unknown fields are absent. */
 export interface PeerView {
@@ -45,7 +47,7 @@ export interface PeerView {
   readonly hint?: string | undefined
   /** When blocked: the last lines of its screen. */
   readonly screen?: string | undefined
-  /** When not running: the time of its planned start, ISO-8601 UTC; absent once that time has passed. */
+  /** When not running: the time of its planned start, ISO-8601 UTC; absent once that start is overdue. */
   readonly nextStartAt?: string | undefined
   /** Whether its start is planned or overdue, and no daemon is running that would start it; absent otherwise. */
   readonly awaitsDaemon?: true | undefined
@@ -70,10 +72,13 @@ interface Current extends PeerStatus {
 
 const isPlanned = ({ state, tally }: PeerStatus): boolean => isIdleState(state) && tally.startAt !== undefined
 
-/** Returns when a peer is planned to start; undefined once that time has passed. */
+/** A planned start takes less time than this from its time until its session is written. In milliseconds. */
+const START_MS = 3_000
+
+/** Returns when a peer is planned to start; undefined once that start is overdue. */
 function nextStartOf({ state, tally }: PeerStatus): string | undefined {
   const at = tally.startAt === undefined ? Number.NaN : Date.parse(tally.startAt)
-  return isIdleState(state) && at > Date.now() ? new Date(at).toISOString() : undefined
+  return isIdleState(state) && at > Date.now() - START_MS ? new Date(at).toISOString() : undefined
 }
 
 /** Returns the status of the identity that runs, else of one with a planned start, else of the default one. */
@@ -86,8 +91,9 @@ async function currentStatuses(root: string, entries: readonly PeerEntry[]): Pro
   const identities = entries.map((entry) => identitiesOf(entry))
   const statuses = (await statusesOf(root, identities.flat())).values()
   const nextOf = (identity: Identity): Current => {
-    const { value: status } = statuses.next()
-    if (status === undefined) throw new RangeError(`no status of ${identity}`)
+    const { value: found } = statuses.next()
+    if (found === undefined) throw new RangeError(`no status of ${identity}`)
+    const status = withUnsettledEnd(root, found)
     return { ...status, identity, nextStartAt: nextStartOf(status), isPlanned: isPlanned(status) }
   }
   return identities.map(([own, ...others]) => currentOf([nextOf(own), ...others.map(nextOf)]))
@@ -107,6 +113,9 @@ export function peerFields(entry: PeerEntry): Omit<PeerView, 'state'> {
   }
 }
 
+/** The mark that a stop leaves, and whose time is that of the stop. */
+const MARK_OF: Partial<Record<PeerState, Mark>> = { stopped: 'stopped', suspended: 'idle' }
+
 /** Returns since when a peer is in its present state. It is not known when a server became unresponsive. */
 async function sinceOf(
   root: string,
@@ -114,7 +123,8 @@ async function sinceOf(
 ): Promise<string | undefined> {
   if (state === 'unresponsive') return undefined
   if (session !== undefined) return session.blocked?.since ?? session.startedAt
-  if (state === 'stopped') return (await markedAt(root, identity, 'stopped')) ?? tally.endings.at(-1)?.ts
+  const mark = MARK_OF[state]
+  if (mark !== undefined) return (await markedAt(root, identity, mark)) ?? tally.endings.at(-1)?.ts
   return state === 'crash-loop' ? tally.loopSince : tally.endings.at(-1)?.ts
 }
 

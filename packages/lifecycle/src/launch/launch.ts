@@ -66,7 +66,7 @@ async function getProfile(home: string): Promise<PeerProfile> {
 async function assertNotInLoop(root: string, identity: Identity): Promise<void> {
   const { loopSince } = await readTally(root, identity)
   if (loopSince === undefined) return
-  throw new IapeerError(`${identity} has been in a crash loop since ${loopSince} and is not started`, {
+  throw new IapeerError(`${identity} is in a crash loop and is not started`, {
     code: 'crash-loop',
     hint: `When the cause is corrected (iapeer autopsy ${identity}): iapeer reset ${identity}, then iapeer start ${identity}`,
   })

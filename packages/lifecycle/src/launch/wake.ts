@@ -59,7 +59,7 @@ async function refusalOf(root: string, identity: Identity): Promise<IapeerError 
     ? undefined
     : refused(
         identity,
-        `it has been in a crash loop since ${loopSince}`,
+        'it is in a crash loop',
         `When the cause is corrected (iapeer autopsy ${identity}): iapeer reset ${identity}, then iapeer start ${identity}`,
       )
 }

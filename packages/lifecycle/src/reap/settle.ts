@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs'
-import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Claim, reconcile, restoreState } from '@iapeer/canary'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcess } from '@iapeer/core/process'
 import {
   changeTally,
+  endOfClaim,
   filesOfGen,
   hasMark,
+  isBeforeBoot,
   type LastEnd,
   type PeerSession,
   readClaim,
@@ -89,25 +90,12 @@ async function claimOf(root: string, session: PeerSession): Promise<Claim | unde
   return readClaim(root, generation)
 }
 
-/** Returns whether the recorded end is an orderly one of the server: it exited with code 0, or its unit was being stopped. */
-const isOrderly = ({ event, rc, system }: Claim): boolean =>
-  event === 'server-exit' && (rc === '0' || system === 'service-stop' || system === 'host-shutdown')
-
-/** Returns whether a time is before the start of this host. */
-const isBeforeBoot = (ts: string): boolean => Date.parse(ts) < Date.now() - uptime() * 1_000
-
-/**
- * Returns how a session ended. A recorder that systemd did not answer in time during a shutdown records an orderly exit of the
- * server; if the host was started since, that was the shutdown.
- */
+/** Returns how a session ended. */
 function lastEndOf(claim: Claim | undefined, session: PeerSession, wasSuspended: boolean): LastEnd {
   // A claim means a death, even if a stop was requested after it.
   if (claim === undefined && session.gen === undefined) return 'crash'
   if (claim === undefined) return wasSuspended ? 'idle' : 'stopped'
-  // `host-shutdown`: its recorder saw the host shut down. `boot`: it was found after the next boot.
-  if (claim.rc === 'boot' || claim.system === 'host-shutdown') return 'reboot'
-  if (isOrderly(claim) && isBeforeBoot(claim.ts)) return 'reboot'
-  return claim.event === 'session-exit' && claim.rc === '0' ? 'self-close' : 'crash'
+  return endOfClaim(claim)
 }
 
 function withEnding(

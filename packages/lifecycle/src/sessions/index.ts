@@ -10,7 +10,15 @@ export {
 export { listTallies } from './list-tallies.ts'
 export { clearMark, hasMark, type Mark, markedAt, setMark } from './marks.ts'
 export { moveIdentity } from './move.ts'
-export { filesOfGen, isClaimed, type RecordedSession, readClaim, recordedAs } from './read-claim.ts'
+export {
+  endOfClaim,
+  filesOfGen,
+  isBeforeBoot,
+  isClaimed,
+  type RecordedSession,
+  readClaim,
+  recordedAs,
+} from './read-claim.ts'
 export { rebuildSession, rebuildSessions } from './rebuild-session.ts'
 export { identityNow, lastRenameOf, noteRename, type Rename, readRenames } from './rename-log.ts'
 export { keepReserve, withReserve } from './reserve.ts'
@@ -30,6 +38,7 @@ export {
   isRunningState,
   type PeerState,
   type PeerStatus,
+  STATE_AFTER,
   statusesOf,
   statusOf,
 } from './status.ts'

@@ -35,6 +35,8 @@ export interface PeerStatus {
   readonly state: PeerState
   /** Its session, while it runs. */
   readonly session: PeerSession | undefined
+  /** Its session, where that has ended and its end is not counted in the tally yet. */
+  readonly unsettled?: PeerSession | undefined
   readonly tally: Tally
 }
 
@@ -58,7 +60,8 @@ async function runningStates(sessions: readonly PeerSession[]): Promise<Readonly
 /** How many identities are read at a time. */
 const READ_AT_ONCE = 16
 
-const STATE_AFTER = {
+/** The state that follows each end of a session. */
+export const STATE_AFTER = {
   crash: 'failed',
   'self-close': 'exited',
   idle: 'suspended',
@@ -90,7 +93,7 @@ export async function statusesOf(root: string, identities: readonly Identity[]):
   return found.map(({ identity, session, tally }) => {
     const state = states.get(identity)
     return state === undefined
-      ? { state: endedState(root, identity, tally), session: undefined, tally }
+      ? { state: endedState(root, identity, tally), session: undefined, unsettled: session, tally }
       : { state, session, tally }
   })
 }

@@ -45,7 +45,7 @@ function blockedNotification(session: PeerSession, nowMs: number): Notification 
     kind: 'blocked',
     identity,
     summary: `${identity} has waited for a person for ${durationText(forMs)}${dialog}`,
-    next: blocked.hint ?? 'it waits until you answer: iapeer attach',
+    next: blocked.hint ?? `it waits until you answer: iapeer attach ${identity}`,
   }
 }
 

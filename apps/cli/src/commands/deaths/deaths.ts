@@ -123,6 +123,12 @@ async function checkNames({ peer, identity }: DeathsOptions, found: readonly Jud
   if (found.length === 0 && name !== undefined) await assertKnownName(name)
 }
 
+/** Returns what to print instead of an empty list, which says nothing about deaths that the options exclude. */
+function noneText({ identity, peer, verdict, grep, since, tail }: DeathsOptions): string {
+  const isAll = [identity, peer, verdict, grep, since, tail].every((one) => one === undefined)
+  return isAll ? 'no deaths recorded' : 'no deaths match'
+}
+
 /** Prints the deaths that match, or their counts. */
 async function printDeaths(found: readonly JudgedDeath[], options: DeathsOptions): Promise<void> {
   if (options.summary && options.json) return printJson(summarise(found))
@@ -130,7 +136,7 @@ async function printDeaths(found: readonly JudgedDeath[], options: DeathsOptions
     if (options.summary) await output.print(summaryText(summarise(found), options))
     else if (options.json) for (const death of found) await output.write(jsonText(deathViewOf(death)))
     else if (found.length > 0) await output.print(deathTable(found, options))
-    else await output.print(options.follow ? 'no deaths so far' : 'no deaths recorded')
+    else await output.print(options.follow ? 'no deaths so far' : noneText(options))
   })
 }
 

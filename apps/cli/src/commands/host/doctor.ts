@@ -15,11 +15,13 @@ import {
 import { defineCommand } from '../../define-command.ts'
 import { EXIT } from '../../exit-code.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
+import { tableWidth } from '../../table.ts'
 import { version } from '../../version.ts'
 import { wrap } from '../../wrap.ts'
 import { daemonFault } from '../daemon/daemon-status-text.ts'
 
-const WIDTH = 80
+/** The width of the findings, in columns. */
+const width = (): number => Math.min(80, tableWidth())
 
 const GROUPS = {
   host: 'This host',
@@ -36,11 +38,11 @@ const GLYPH = {
 } satisfies Record<Level, string>
 
 function printLines(text: string, indent: string): void {
-  for (const line of wrap(plain(text), WIDTH - indent.length)) print(`${indent}${line}`)
+  for (const line of wrap(plain(text), width() - indent.length)) print(`${indent}${line}`)
 }
 
 function report({ level, what, where, fix, fixed }: Finding): void {
-  const [first = '', ...more] = wrap(plain(what), WIDTH - 4)
+  const [first = '', ...more] = wrap(plain(what), width() - 4)
   print(`  ${fixed === true ? GLYPH.ok : GLYPH[level]} ${first}`)
   for (const line of more) print(`    ${line}`)
   if (where !== undefined) printLines(where, '      ')

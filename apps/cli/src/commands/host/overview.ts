@@ -10,6 +10,7 @@ import { firstFitting, table, tableWidth } from '../../table.ts'
 import { type TimeOptions, timeText } from '../../times.ts'
 import { wrapLines } from '../../wrap.ts'
 import { readDeaths, recordLocation, settleDeaths } from '../deaths/death-records.ts'
+import { reportRecordingProblem } from '../deaths/recording-problem.ts'
 import { homeShort } from '../peers/peer-table.ts'
 import { restartText } from '../peers/state-text.ts'
 
@@ -109,6 +110,7 @@ export interface Overview {
 export async function readOverview(): Promise<Overview> {
   await settleDeaths()
   const peers = await readPeers()
+  await reportRecordingProblem()
   const [watches, deaths] = await Promise.all([readWatches(), readDeaths()])
   return { peers, watches, deaths }
 }

@@ -12,6 +12,7 @@ import {
 import { defineCommand } from '../../define-command.ts'
 import { localTime, paint, plain, print, printJson } from '../../output.ts'
 import { timeText } from '../../times.ts'
+import { wrapLines } from '../../wrap.ts'
 import { JSON_OUTPUT } from '../options.ts'
 
 interface ListedChannel extends LastDeliveries {
@@ -57,11 +58,11 @@ function policyLines(kinds: ReadonlySet<string>, quietHours: string | undefined)
 }
 
 function printPlain(listed: readonly ListedChannel[], ofDaemon: boolean): void {
-  print(daemonLine(ofDaemon))
-  for (const channel of listed) for (const line of channelLines(channel)) print(line)
+  print(wrapLines(daemonLine(ofDaemon)))
+  for (const channel of listed) for (const line of channelLines(channel)) print(wrapLines(line))
   if (listed.length > 0) return
   print(`${paint('dim', '○')} none is set up`)
-  for (const line of SET_UP) print(line)
+  for (const line of SET_UP) print(wrapLines(line))
 }
 
 export default defineCommand({
@@ -89,7 +90,7 @@ export default defineCommand({
       return
     }
     printPlain(channels, ofDaemon !== undefined)
-    for (const line of policyLines(kinds, quietHours)) print(line)
+    for (const line of policyLines(kinds, quietHours)) print(wrapLines(line))
     for (const { id, channel, attempts, due } of waiting)
       print(`  waits for ${channel}: ${plain(id)}, ${attempts} attempts, next at ${localTime(due)}`)
   },

@@ -25,6 +25,18 @@ interface Result extends Delivered {
   readonly where: string
 }
 
+function noSuchChannel(all: readonly { readonly name: string }[], channel: string | undefined): IapeerError {
+  const code = 'no-such-channel'
+  if (channel === undefined || all.length === 0)
+    return new IapeerError('no channel of notifications is set up', {
+      code,
+      hint: 'Set one up: iapeer config set notify.urls URL, or a hook (iapeer notify list shows how).',
+    })
+  const names = all.map(({ name }) => name).join(', ')
+  const message = `no channel is named ${JSON.stringify(channel)}: there are ${names}`
+  return new IapeerError(message, { code, hint: 'iapeer notify list shows the channels.' })
+}
+
 export default defineCommand({
   name: 'notify test',
   summary: 'send a sample notification and print the answer (exit code 1: it was not delivered)',
@@ -33,18 +45,7 @@ export default defineCommand({
   run: async ({ args, options }) => {
     const all = await channelsOf(iapeerRoot(), process.env)
     const wanted = all.filter(({ name }) => args.channel === undefined || name === args.channel)
-    if (wanted.length === 0) {
-      const names = all.map(({ name }) => name).join(', ')
-      throw new IapeerError(
-        args.channel === undefined || all.length === 0
-          ? 'no channel of notifications is set up in this environment'
-          : `no channel is named ${JSON.stringify(args.channel)}: there are ${names}`,
-        {
-          code: 'no-such-channel',
-          hint: 'Set IAPEER_NOTIFY_URLS, IAPEER_WEBHOOK_URL or IAPEER_NOTIFY as for the daemon, or write hooks/on-death in the root.',
-        },
-      )
-    }
+    if (wanted.length === 0) throw noSuchChannel(all, args.channel)
     const sample = sampleOf(new Date())
     const results: Result[] = await Promise.all(
       wanted.map(async ({ name, where, deliver }) => ({ name, where, ...(await deliver(sample)) })),

@@ -1,7 +1,7 @@
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IapeerError, isIapeerError } from '@iapeer/core/errors'
-import { checkProgram, loadExeca } from '@iapeer/core/exec'
+import { findProgram, loadExeca } from '@iapeer/core/exec'
 import { iapeerRoot } from '@iapeer/core/paths'
 import {
   parseProfile,
@@ -30,7 +30,11 @@ function editorCommand(): readonly [string, ...string[]] {
 /** Runs the editor with a file and waits for it. @throws IapeerError `command-not-found`, `edit-failed` */
 async function runEditor(path: string): Promise<void> {
   const [program, ...words] = editorCommand()
-  await checkProgram(program, process.env['PATH'] ?? '', process.cwd())
+  if ((await findProgram(program, process.env['PATH'] ?? '', process.cwd())) === undefined)
+    throw new IapeerError(`editor not found: ${program}`, {
+      code: 'command-not-found',
+      hint: 'Set VISUAL or EDITOR to a program that is installed.',
+    })
   const { execa } = await loadExeca()
   const { failed, exitCode, signal } = await execa(program, [...words, path], {
     stdio: 'inherit',

@@ -65,6 +65,11 @@ export async function readFromPane(
     )
   const { cwd } = options
   const reading = await inspectPane(options.fromPane, cwd === undefined ? {} : { cwd })
+  if (reading.running.pid === process.pid)
+    throw usageError(
+      `the pane ${reading.paneId} runs this command itself`,
+      'Run it in another pane or terminal, while the program runs in that pane.',
+    )
   return { reading, fields: fieldsOf(reading, options) }
 }
 

@@ -55,6 +55,12 @@ const parsePermissions = oneOf(PERMISSIONS, (text) =>
   ),
 )
 
+export const PERMISSIONS_OPTION = {
+  value: 'mode',
+  help: 'for claude and codex: ask (before it acts), own (its own settings decide) or skip (never ask)',
+  parse: parsePermissions,
+} as const
+
 /** The options of commands that create a peer. */
 export const PROFILE_OPTIONS = {
   runtime: { value: 'runtime', help: 'kind of program: claude, codex, command, ... (default: claude)' },
@@ -69,11 +75,7 @@ export const PROFILE_OPTIONS = {
     help: 'when the daemon restarts it: no, on-failure, always, or resume (with its conversation) (default: no)',
     parse: parseRestart,
   },
-  permissions: {
-    value: 'mode',
-    help: 'for claude and codex: ask (before it acts), own (its own settings decide) or skip (never ask) (default: ask)',
-    parse: parsePermissions,
-  },
+  permissions: { ...PERMISSIONS_OPTION, help: `${PERMISSIONS_OPTION.help} (default: ask)` },
   trust: {
     help: 'let iapeer tell claude or codex to trust the working directory; for a directory that iapeer creates, that is the default',
   },

@@ -7,7 +7,7 @@ import { didYouMean } from '../../did-you-mean.ts'
 import { usageError } from '../../exit-code.ts'
 import { commandText, plain, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
-import { existingDirectory } from './new-peer.ts'
+import { existingDirectory, PERMISSIONS_OPTION } from './new-peer.ts'
 import { PEER, peerEntry } from './peer-named.ts'
 import { reportMissingDaemon } from './without-daemon.ts'
 
@@ -67,10 +67,25 @@ export default defineCommand({
   summary: 'change the profile of a peer, for example restart=on-failure; an empty value removes a key',
   args: {
     peer: PEER,
-    changes: { label: 'key=value', variadic: true, help: KEYS.join(', '), parse: parseAssignment },
+    changes: {
+      label: 'key=value',
+      variadic: true,
+      optional: true,
+      help: KEYS.join(', '),
+      parse: parseAssignment,
+    },
   },
-  options: { json: JSON_OUTPUT },
-  run: async ({ args: { peer, changes: assignments }, options: { json } }) => {
+  options: { permissions: PERMISSIONS_OPTION, json: JSON_OUTPUT },
+  run: async ({ args: { peer, changes: given }, options: { permissions, json } }) => {
+    const assignments = [
+      ...given,
+      ...(permissions === undefined ? [] : [{ key: 'permissions', text: permissions }]),
+    ]
+    if (assignments.length === 0)
+      throw usageError(
+        'nothing to set',
+        `Give key=value, for example restart=on-failure. Keys: ${KEYS.join(', ')}.`,
+      )
     const values = new Map<string, unknown>()
     for (const one of assignments) values.set(one.key, await readValue(one))
     const changes = profileChanges(values)

@@ -2,10 +2,12 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { profilePath, readProfile } from '@iapeer/core/profile'
 import { exitText, type LastDeath, peerFields, peerStatus, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
+import { cut } from '../../cut.ts'
 import { defineCommand } from '../../define-command.ts'
 import { commandText, paint, plain, print, printJson } from '../../output.ts'
-import { table } from '../../table.ts'
+import { table, tableWidth, widthOf } from '../../table.ts'
 import { timeText } from '../../times.ts'
+import { wrap } from '../../wrap.ts'
 import { reportRecordingProblem } from '../deaths/recording-problem.ts'
 import { JSON_OUTPUT, UTC } from '../options.ts'
 import { blockedText } from '../sessions/blocked-text.ts'
@@ -23,6 +25,18 @@ function deathText(death: LastDeath, options: { readonly utc: boolean }): string
 }
 
 /** Prints the fields of the profile; the registry's copy of a field is printed only if the profile is missing. */
+/** The fewest columns that a value gets. */
+const MIN_VALUE = 16
+
+/** Formats keys and values as two columns; a value is continued below itself. */
+function factTable(rows: readonly (readonly [key: string, value: string])[], columns: number): string {
+  const keys = Math.max(0, ...rows.map(([key]) => widthOf(key)))
+  const values = Math.max(MIN_VALUE, columns - keys - 2)
+  const linesOf = ([key, value]: readonly [string, string]): [string, string][] =>
+    (Number.isFinite(values) ? wrap(value, values) : [value]).map((line, at) => [at === 0 ? key : '', line])
+  return table(rows.flatMap(linesOf))
+}
+
 export default defineCommand({
   name: 'show',
   exitCodes: { 4: 'no such peer' },
@@ -75,16 +89,17 @@ export default defineCommand({
     print(
       `${glyphOf(shown)} ${paint('bold', current.personality)}${current.description === '' ? '' : `  ${plain(current.description)}`}`,
     )
-    const known = rows.flatMap(([key, value]) =>
+    const known = rows.flatMap(([key, value]): [string, string][] =>
       value === undefined ? [] : [[`  ${paint('dim', key)}`, key === 'state' ? value : plain(value)]],
     )
-    print(table(known))
+    print(factTable(known, tableWidth()))
     const { state, identity, leaderPid, dialog, hint, screen } = view
     if (state === 'blocked' && leaderPid !== undefined)
       print(blockedText(sessionName(identity, view.runtimes), { leaderPid, dialog, hint, screen }))
     else {
       const tail = await screenTail(view)
-      if (tail.length > 0) print(`\n${tail.map((line) => `  ${plain(line)}`).join('\n')}`)
+      const lines = tail.map((line) => cut(`  ${plain(line)}`, tableWidth()))
+      if (lines.length > 0) print(`\n${lines.join('\n')}`)
     }
     await reportRecordingProblem()
   },

@@ -41,6 +41,14 @@ async function startOf(answer: Response): Promise<string> {
 
 const mayWorkLater = (status: number): boolean => status >= 500 || status === 408 || status === 429
 
+/** Returns why a request failed: a code, or the words of fetch for its cause. The message of fetch itself can contain the URL. */
+function reasonOf(error: Error, url: URL): string {
+  const code = errnoOf(error.cause) ?? errnoOf(error)
+  if (code !== undefined) return code
+  const words = error.cause instanceof Error ? readable(error.cause.message, url) : ''
+  return words === '' ? error.name : words
+}
+
 /** Posts a notification. The result has only the host of the address, as the rest can contain a secret. */
 export async function postNotification(
   notification: Notification,
@@ -63,9 +71,7 @@ export async function postNotification(
     const text = `${service} answered ${status}${said === '' || ok ? '' : `: ${said}`}`
     return { ok, answer: text, retry: mayWorkLater(status) }
   } catch (error) {
-    // The network or the time limit. A message of fetch can contain the URL.
-    const why =
-      error instanceof Error ? (errnoOf(error.cause) ?? errnoOf(error) ?? error.name) : 'unknown error'
+    const why = error instanceof Error ? reasonOf(error, target.url) : 'unknown error'
     const text = why === 'TimeoutError' ? `did not answer within ${LIMIT_MS / 1_000} s` : `failed: ${why}`
     return { ok: false, answer: `${service} ${text}`, retry: true }
   }
