@@ -80,6 +80,8 @@ export interface DeadPane {
   readonly paneId: string
   readonly status: string
   readonly signal: string
+  /** When tmux noticed the exit, in epoch seconds, if that was before the check that asks; else empty. */
+  readonly diedAt: string
 }
 
 /** Time limit of the hook, in milliseconds. A record that it did not finish is completed by the next check. */
@@ -87,20 +89,28 @@ const HOOK_RUN_MS = 10_000
 
 /**
  * Runs the exit hook of a session from this process, with the arguments that tmux would pass: tmux may be unable to start it.
- * @param pane the dead pane, or the reason why there is none (see exit-hook.sh)
+ * @param leader its pid; the dead pane, or the reason why there is none (see exit-hook.sh); and when it was last seen running, in
+ * milliseconds since the epoch, if that is needed
  */
 export async function runExitHook(
   statePath: string,
-  leaderPid: number,
-  pane: DeadPane | 'gone' | 'replaced' | 'held',
+  leader: {
+    readonly pid: number
+    readonly pane: DeadPane | 'gone' | 'replaced' | 'held'
+    readonly lastSeenMs: number | undefined
+  },
 ): Promise<void> {
+  const { pid, pane, lastSeenMs } = leader
   const args =
     typeof pane === 'string'
       ? [pane]
-      : [pane.paneId, String(leaderPid), pane.status, pane.signal, '$0', `${pane.paneId}:${leaderPid}`]
+      : [
+          ...[pane.paneId, String(pid), pane.status, pane.signal],
+          ...['$0', `${pane.paneId}:${pid}`, pane.diedAt],
+        ]
   const { HOME = '/', PATH = '/usr/bin:/bin' } = process.env
   await runProgram(['/bin/sh', `${statePath}.hook`, statePath, ...args], {
     timeoutMs: HOOK_RUN_MS,
-    env: { HOME, PATH },
+    env: { HOME, PATH, ...(lastSeenMs === undefined ? {} : { IAPEER_SEEN_MS: String(lastSeenMs) }) },
   })
 }
