@@ -150,3 +150,40 @@ it.runIf(mayMount)('list and deaths say so while the disk is full', async () => 
     await disk.remove()
   }
 })
+
+it.runIf(mayMount)(
+  'deaths says so while no file can be made, and lists the death with its time afterwards',
+  async () => {
+    const home = newHome()
+    const disk = await smallDisk(home.root)
+    const alone = { IAPEER_DAEMON_AUTOSTART: 'off' }
+    try {
+      chmodSync(home.root, 0o700)
+      await home.iapeerWith(alone, 'create', 'bob', '--runtime', 'command', '--', 'sleep', '1000')
+      await home.iapeerWith(alone, 'start', 'bob')
+      const [before] = jsonLines((await home.iapeer('list', '--json')).stdout)
+      const makeRoom = disk.fillInodes()
+      process.kill(Number(before?.['leaderPid']), 'SIGKILL')
+      const killedAt = Date.now()
+      for (const command of ['deaths', 'list', 'deaths'])
+        expect(await home.iapeerWith(alone, command)).toMatchObject({
+          exitCode: 1,
+          stderr: expect.stringMatching(
+            /^iapeer: deaths may be missing here: .* cannot be written: no more files can be created on its disk/,
+          ),
+        })
+      await new Promise((resolve) => setTimeout(resolve, 2_500))
+      makeRoom()
+      const found = await until('the record', async () => {
+        const [death] = jsonLines((await home.iapeerWith(alone, 'deaths', '--json')).stdout)
+        return death
+      })
+      expect(found).toMatchObject({ event: 'session-exit', signal: 'SIGKILL', verdict: 'killed-by-signal' })
+      expect(Math.abs(Date.parse(String(found['ts'])) - killedAt)).toBeLessThan(1_500)
+      expect(await home.iapeerWith(alone, 'deaths')).toMatchObject({ exitCode: 0, stderr: '' })
+    } finally {
+      await disk.remove()
+    }
+  },
+  30_000,
+)

@@ -131,7 +131,7 @@ hook_note_removal() {
 # is not killed before one recorder has the claim. Returns 0 recorded or nothing to record, UNWRITABLE the claim cannot be written
 hook_record() {
   [ -n "$FACTS_OPEN" ] || hook_open_facts
-  hook_record_left=300
+  hook_record_left=$HOOK_TRIES
   while :; do
     intent_read
     case $I_STATE in
@@ -262,8 +262,9 @@ main() {
   . "$IAPEER_LIB/library.sh"
   generation_read_state "$1"
   generation_set
-  # tmux passes the environment of its server: only a check knows this time.
-  case $# in 2 | 8) ;; *) SEEN_MS= ;; esac
+  # A check is repeated, so it tries twice. tmux passes the environment of its server: only a check knows SEEN_MS.
+  HOOK_TRIES=300
+  case $# in 2 | 8) HOOK_TRIES=1 ;; *) SEEN_MS= ;; esac
   EVENT=session
   case $# in
     1)

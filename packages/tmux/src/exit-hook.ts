@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, readlink, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type RecordOptions, restoreScripts } from '@iapeer/canary'
+import { errnoOf } from '@iapeer/core/errors'
 import { runProgram } from '@iapeer/core/exec'
 import { loadScript } from '@iapeer/core/locate'
-import { makePrivateDirectory, replaceFile } from '@iapeer/core/storage'
+import { recordLayout } from '@iapeer/core/paths'
+import { makePrivateDirectory, namesIn, replaceFile } from '@iapeer/core/storage'
 import { literalArgument } from './argument.ts'
 
 /**
@@ -67,6 +70,32 @@ export function exitHookCommands(hook: string, statePath: string, session: strin
  */
 export async function linkExitHook(statePath: string, hook: string): Promise<void> {
   await symlink(hook, `${statePath}.hook`)
+}
+
+/** Writes the exit hook of a generation again where it was removed: hooks of running sessions find it from then on. */
+async function restoreHook(libDir: string, link: string): Promise<void> {
+  const target = await readlink(link).catch((error: unknown) => {
+    // No hook belongs to this generation, or it was settled just now.
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'EINVAL') return undefined
+    throw error
+  })
+  if (target === undefined || dirname(dirname(target)) !== libDir || existsSync(target)) return
+  await makePrivateDirectory(dirname(target))
+  // Of another version in a directory of that name: it takes the same arguments and reads the same files.
+  await replaceFile(target, await loadScript('tmux', 'exit-hook.sh', import.meta.url))
+}
+
+/**
+ * Writes the exit hooks of running sessions, and the scripts that they need, again where they were removed, as by a cleaner of
+ * old files.
+ * @throws IapeerError `invalid-path`, `scripts-missing`; Node system errors when they cannot be written
+ */
+export async function restoreExitHooks(options: RecordOptions): Promise<void> {
+  const { canaryDir, libDir } = recordLayout(options)
+  const links = (await namesIn(canaryDir)).filter((name) => name.endsWith('.hook'))
+  if (links.length === 0) return
+  await restoreScripts(options)
+  for (const name of links) await restoreHook(libDir, join(canaryDir, name))
 }
 
 /** Writes down the leader's pid, for a record of its exit that the hook does not write. */

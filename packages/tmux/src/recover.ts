@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { generationPaths, type IntentTarget, readClaim } from '@iapeer/canary'
 import { waitUntil } from '@iapeer/core/async'
-import { observeProcess, signalProcess } from '@iapeer/core/process'
-import { type DeadPane, runExitHook } from './exit-hook.ts'
+import { observeProcess, parseProcessId, signalProcess } from '@iapeer/core/process'
+import { readIfExists } from '@iapeer/core/storage'
+import { type DeadPane, restoreExitHooks, runExitHook } from './exit-hook.ts'
 import { healLostChild } from './heal.ts'
 import type { TmuxServer } from './tmux-server.ts'
 
@@ -49,6 +50,17 @@ async function readPane(handle: TmuxServer, leader: ExitedLeader, sinceMs: numbe
   return { paneId: leader.paneId, status: status ?? '', signal: signal ?? '', diedAt }
 }
 
+/** Returns whether the exit hook has nothing to record: the exit is claimed, or was intended. */
+const isRecorded = (leader: ExitedLeader): boolean =>
+  !existsSync(statePathOf(leader)) || readClaim(leader) !== undefined
+
+/** Returns whether a hook that noted the exit still tries to record it, as on a full disk. It tries for five minutes. */
+async function isHookTrying(leader: ExitedLeader): Promise<boolean> {
+  const facts = readIfExists(`${statePathOf(leader)}.leader-facts`) ?? ''
+  const hook = parseProcessId(/^rc=[^\n]*,rec=([^,\n]+)/.exec(facts)?.[1] ?? '')
+  return hook !== undefined && !isRecorded(leader) && (await observeProcess(hook)) === 'alive'
+}
+
 /** Options of {@link finishLeader}. */
 export interface FinishOptions {
   /** How long a hook may record before it counts as lost, in milliseconds. @default 1500 */
@@ -61,10 +73,6 @@ export interface FinishOptions {
   /** When the leader was last seen running, for a record without a time of death. @default not known */
   readonly lastSeenMs?: number | undefined
 }
-
-/** Returns whether the exit hook has nothing to record: the exit is claimed, or was intended. */
-const isRecorded = (leader: ExitedLeader): boolean =>
-  !existsSync(statePathOf(leader)) || readClaim(leader) !== undefined
 
 /** Returns whether the server has other sessions; the leader's session is always the first one, `$0`. */
 async function hasOtherSessions(handle: TmuxServer): Promise<boolean> {
@@ -80,8 +88,10 @@ async function record(
 ): Promise<void> {
   const { pane, lastSeenMs } = found
   const statePath = statePathOf(leader)
-  if (existsSync(statePath)) await runExitHook(statePath, { pid: leader.pid, pane, lastSeenMs })
-  else if (pane !== 'replaced') await handle.run(['kill-session', '-t', '$0'], { timeoutMs: ASK_MS })
+  if (existsSync(statePath)) {
+    await restoreExitHooks(leader)
+    await runExitHook(statePath, { pid: leader.pid, pane, lastSeenMs })
+  } else if (pane !== 'replaced') await handle.run(['kill-session', '-t', '$0'], { timeoutMs: ASK_MS })
 }
 
 /**
@@ -96,6 +106,7 @@ export async function finishLeader(
   { hookMs = HOOK_MS, sinceMs = Date.now(), lastSeenMs }: FinishOptions = {},
 ): Promise<boolean> {
   if (await goneWithin(handle, leader.pid, hookMs)) return true
+  if (await isHookTrying(leader)) return false
   let now = await readPane(handle, leader, sinceMs)
   if (now === 'held') {
     // tmux keeps the pane until its log has all output: the writer of the log is stopped or blocked.

@@ -1,10 +1,12 @@
-import { daemonPaths } from '@iapeer/core/paths'
+import { daemonPaths, rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcesses } from '@iapeer/core/process'
 import { readLockHolder } from '@iapeer/core/storage'
+import { restoreExitHooks } from '@iapeer/tmux'
 import { finishSessions } from '../reap/index.ts'
 import { listSessions, type PeerSession } from '../sessions/index.ts'
 import { policyOf, settleAndPlan, usableSettings } from '../supervise/index.ts'
 import { finishRename } from './rename.ts'
+import { WriteAttempts } from './unwritable.ts'
 
 async function isSupervised(root: string): Promise<boolean> {
   const holder = await readLockHolder(daemonPaths(root).lock)
@@ -23,18 +25,21 @@ async function endedSessions(root: string): Promise<PeerSession[]> {
 /**
  * Settles every session that has ended: for commands that show or stop peers, so that what they print is true. Records an exit
  * that tmux has missed. Where no daemon runs, it also counts the end and plans a restart as the daemon would.
+ * @returns why something could not be written, as on a full disk: a later call writes it; undefined if everything was written
  */
-export async function settleFleet(root: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
+export async function settleFleet(
+  root: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string | undefined> {
+  const attempts = new WriteAttempts()
   await finishRename(root)
-  await finishSessions(root)
-  if (await isSupervised(root)) return
+  await attempts.attempt(() => restoreExitHooks(rootRecordLocation(root)))
+  await attempts.attempt(() => finishSessions(root))
+  if (await isSupervised(root)) return attempts.problem()
   for (const session of await endedSessions(root)) {
     const profile = await policyOf(root, session.identity, () => undefined)
-    await settleAndPlan(root, session, {
-      settings: usableSettings(env),
-      now: new Date(),
-      chance: Math.random(),
-      profile,
-    })
+    const input = { settings: usableSettings(env), now: new Date(), chance: Math.random(), profile }
+    await attempts.attempt(() => settleAndPlan(root, session, input))
   }
+  return attempts.problem()
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { noteSeen, reconcile } from '@iapeer/canary'
+import { noteSeen, reconcile, touchRecorderFiles } from '@iapeer/canary'
 import type { Identity } from '@iapeer/core/identity'
 import { parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
@@ -7,6 +7,7 @@ import { LivenessProbes } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { checkSetting, SETTINGS, type Setting } from '@iapeer/core/settings'
 import { scaffoldRoot, sweepDirectoryTemporaries } from '@iapeer/core/storage'
+import { restoreExitHooks } from '@iapeer/tmux'
 import { beginNotifying, type KeptWitness, notifyDeaths, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
@@ -247,6 +248,7 @@ export class FleetSupervisor {
 
   async #reconcile(): Promise<void> {
     const location = rootRecordLocation(this.#root)
+    await this.#attempt('scripts', () => this.#keepScripts())
     await reconcile(location)
     await rearmKept(this.#root)
     await this.#recorders.replaceWatches(await this.#cache.list())
@@ -257,6 +259,13 @@ export class FleetSupervisor {
     for (const directory of [lifecycleStateDir, records.deathsDir]) await sweepDirectoryTemporaries(directory)
     await this.#recorders.refresh()
     this.#jobs.start(NOTIFY_KEY, () => this.#notify())
+  }
+
+  /** Writes removed scripts of running recorders again, and keeps cleaners of old files from removing them. */
+  async #keepScripts(): Promise<void> {
+    const location = rootRecordLocation(this.#root)
+    await restoreExitHooks(location)
+    await touchRecorderFiles(location)
   }
 
   async #keepAlive(entry: PeerEntry): Promise<void> {
