@@ -6,7 +6,7 @@ import { listSessions } from '@iapeer/lifecycle/sessions'
 import { describe, expect, it } from 'vitest'
 import { homeShort, peerTable } from '../src/commands/peers/peer-table.ts'
 import { widthOf } from '../src/table.ts'
-import { ageText, durationText, timeText } from '../src/times.ts'
+import { ageText, durationText, spanText, timeText } from '../src/times.ts'
 import { homes, jsonLines } from './support.ts'
 
 const newHome = homes()
@@ -52,6 +52,15 @@ describe('the table of peers', () => {
     for (const cell of rows.flatMap((row) => row.split(/ {2,}/)))
       expect(columns < 30 && cell === 'dead' ? 'dead (SIGKILL)' : cell).toSatisfy((text) => whole.has(text))
   })
+})
+
+it('a time that is not known is the two times between which something happened', () => {
+  const nowMs = Date.parse('2026-06-10T12:00:00Z')
+  const [seen, found] = ['2026-06-10T11:20:00Z', '2026-06-10T11:59:57Z']
+  expect(spanText(seen, found, { nowMs })).toBe('3 s to 40 min ago')
+  expect(spanText(undefined, found, { nowMs })).toBe('3 s ago')
+  expect(spanText(found, found, { nowMs })).toBe('3 s ago')
+  expect(spanText(seen, found, { utc: true })).toBe('2026-06-10 11:20:00 to 2026-06-10 11:59:57 UTC')
 })
 
 it('times are relative in their largest unit', () => {

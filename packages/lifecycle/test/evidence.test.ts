@@ -98,6 +98,39 @@ echo '${UNIX} host kernel: usb 1-1: new device'`,
     for (const { id } of records) expect(existsSync(addendumPath(root, id))).toBe(true)
   })
 
+  it('is read for the time between last seen running and found dead, at most an hour', async () => {
+    const { root, bin, env } = newRoot()
+    standIn(
+      bin,
+      'journalctl',
+      `echo "$@" >> '${bin}/asked'
+echo '${(AT.getTime() / 1_000 - 600).toFixed(6)} host systemd-oomd[412]: Killed /user.slice/u.scope due to memory pressure for /user.slice being 61.00% > 50.00% for > 20s with reclaim activity'`,
+    )
+    const found = (gen: string, minutes: number): ExitRecord => ({
+      ...death(root, LOST, gen),
+      seenAlive: new Date(AT.getTime() - minutes * 60_000).toISOString(),
+    })
+    const [near, far, later] = [
+      found('a'.repeat(16), 20),
+      found('b'.repeat(16), 600),
+      found('c'.repeat(16), 5),
+    ]
+    for (const record of [near, far, later]) {
+      baseline(record, '/user.slice/u.scope')
+      await collectAddenda(root, [record], { env, now: LATER })
+    }
+    const asked = readFileSync(join(bin, 'asked'), 'utf8').trim().split('\n')
+    const spans = asked.map((line) => {
+      const [, from, to] = /--since=@(\d+) --until=@(\d+)/.exec(line) ?? []
+      return Number(to) - Number(from)
+    })
+    for (const [at, minutes] of [20, 60, 5].entries())
+      expect(Math.abs((spans[at] ?? 0) - minutes * 60 - 140)).toBeLessThan(15)
+    // The line of ten minutes before the find explains a death that may have happened then, and no other one.
+    expect((await judgeDeath(root, near, [near])).judged).toMatchObject({ verdict: 'oomd' })
+    expect((await judgeDeath(root, later, [later])).judged).toMatchObject({ verdict: 'recorder-lost' })
+  })
+
   it('that cannot be saved for one death is saved for the others, and no verdict fails', async () => {
     const { root, bin, env } = newRoot()
     standIn(bin, 'journalctl', ':')

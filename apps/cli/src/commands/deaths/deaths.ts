@@ -9,7 +9,7 @@ import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { onReaderGone, paint, print, printJson, textWidth } from '../../output.ts'
 import { table } from '../../table.ts'
-import { type TimeOptions, timeText } from '../../times.ts'
+import { spanText, type TimeOptions } from '../../times.ts'
 import { oneOf, parsePeerFilter, SINCE, UTC } from '../options.ts'
 import { readDeaths, settleDeaths } from './death-records.ts'
 import { renamedHint, shortId } from './find-death.ts'
@@ -47,7 +47,7 @@ const nameWidth = (): number =>
   process.stdout.isTTY === true ? Math.max(12, textWidth() - OTHER_COLUMNS) : Number.POSITIVE_INFINITY
 
 const row = ({ record, judged }: JudgedDeath, options: TimeOptions): string[] => [
-  timeText(record.ts, options),
+  spanText(record.seenAlive, record.ts, options),
   cut(record.identity, nameWidth()),
   judged.verdict,
   paint(CONFIDENCE[judged.confidence], judged.confidence),
