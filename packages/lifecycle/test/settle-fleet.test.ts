@@ -5,7 +5,7 @@ import { toIdentity } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
 import { updatePeer } from '@iapeer/core/registry'
-import { pidsCgroup, serverAt, until } from '@iapeer/dev/testing'
+import { pidsCgroup, run, serverAt, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
   FleetSupervisor,
@@ -102,6 +102,31 @@ describe('a fleet without a daemon', () => {
     expect(Math.abs(seenAlive - Date.parse(session.startedAt))).toBeLessThan(1_000)
     expect(Date.parse(death?.['ts'] ?? '')).toBeGreaterThan(lookedAt - 50)
     await server.end()
+  })
+
+  it('says that an exit cannot be recorded while its tmux server has no file descriptor left, and records it later', async (test) => {
+    const made = newRoot()
+    const session = await running(made)
+    const limit = (nofile: string) => run('prlimit', [`--pid=${session.server.pid}`, `--nofile=${nofile}:`])
+    // 10 descriptors are fewer than it has open: it gets no other one.
+    if ((await limit('10')).exitCode !== 0) return test.skip('prlimit cannot lower the limit of a process')
+    process.kill(session.leader.pid, 'SIGKILL')
+    const killedAt = Date.now()
+    await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
+    expect(await settleFleet(made.root)).toBe(
+      `the exit of command-bob (pid ${session.leader.pid}) cannot be recorded yet: its tmux server (pid ${session.server.pid}) does not answer`,
+    )
+    expect(made.deaths()).toEqual([])
+    await limit('1000')
+    await until('the record', async () => {
+      await settleFleet(made.root)
+      return made.deaths().length > 0
+    })
+    const [death] = made.deaths()
+    expect(death).toMatchObject({ ev: 'session-exit', dead_signal: 'SIGKILL' })
+    expect(Math.abs(Date.parse(death?.['ts'] ?? '') - killedAt)).toBeLessThan(1_500)
+    expect(await settleFleet(made.root)).toBeUndefined()
+    await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
   })
 
   it('finds the scripts of its recorders again after a cleaner has removed them, and records the exit', async () => {

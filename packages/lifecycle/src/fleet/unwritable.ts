@@ -16,11 +16,16 @@ export class WriteAttempts {
       await step()
     } catch (error) {
       if (!isUnwritable(error)) throw error
-      this.#problem ??= error instanceof Error ? error.message : String(error)
+      this.note(error instanceof Error ? error.message : String(error))
     }
   }
 
-  /** Returns what the system said about the first step that could not write; undefined if every step could. */
+  /** Adds a reason, unless there is one. */
+  note(problem: string): void {
+    this.#problem ??= problem
+  }
+
+  /** Returns the first reason: what the system said about a step that could not write; undefined if every step could. */
   problem(): string | undefined {
     return this.#problem
   }

@@ -28,7 +28,8 @@ const PROMPT_MS = 3_000
 /** How many sessions are finished at a time: each needs a tmux client. */
 const AT_ONCE = 8
 
-function isUnrecorded(root: string, session: PeerSession): boolean {
+/** Returns whether a session has a recorder, and the end of it is not claimed. */
+export function isUnrecorded(root: string, session: PeerSession): boolean {
   const { gen } = session
   return gen !== undefined && !isClaimed(root, { ...session, gen })
 }
@@ -94,7 +95,13 @@ export async function finishSession(
   await finishLeader(handle, { ...generation, pid: leader.pid, paneId }, { hookMs, sinceMs, lastSeenMs })
 }
 
-/** Runs {@link finishSession} for every session that needs it. */
-export async function finishSessions(root: string): Promise<void> {
-  await mapLimit(await unfinishedSessions(root), AT_ONCE, (session) => finishSession(root, session))
+/**
+ * Runs {@link finishSession} for every session that needs it.
+ * @returns the sessions whose exit cannot be recorded yet, because their tmux server does not answer or nothing can be written
+ */
+export async function finishSessions(root: string): Promise<readonly PeerSession[]> {
+  const unfinished = await unfinishedSessions(root)
+  if (unfinished.length === 0) return []
+  await mapLimit(unfinished, AT_ONCE, (session) => finishSession(root, session))
+  return unfinishedSessions(root)
 }
