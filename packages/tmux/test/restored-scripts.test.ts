@@ -1,16 +1,6 @@
-import {
-  existsSync,
-  lstatSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { completeIntent, declareIntent, reconcile, touchRecorderFiles } from '@iapeer/canary'
+import { completeIntent, declareIntent, reconcile } from '@iapeer/canary'
 import { recordLayout } from '@iapeer/core/paths'
 import { readBoot } from '@iapeer/core/process'
 import { type OldRecorder, startOldGuard, startOldLeader, until } from '@iapeer/dev/testing'
@@ -153,28 +143,5 @@ describe('a cleaner has removed the scripts of running recorders', () => {
     expect(exitLines(recordDir)).toMatchObject([
       { ev: 'session-exit', dead_signal: reportedSignal('SIGKILL') },
     ])
-  })
-})
-
-describe('a cleaner of old files', () => {
-  it('finds recently used scripts and state, whose modification times stay', async () => {
-    const peer = await launch(SLEEP)
-    const { canaryDir } = recordLayout(peer)
-    const state = join(canaryDir, `${peer.identity}-${peer.gen}`)
-    const scripts = readdirSync(libOf(peer)).flatMap((name) =>
-      readdirSync(join(libOf(peer), name)).map((file) => join(libOf(peer), name, file)),
-    )
-    const old = new Date(Date.now() - 40 * 86_400_000)
-    for (const path of [...scripts, state]) utimesSync(path, old, old)
-    // Nothing changes a ctime into the past, so the clock of the call is two days ahead.
-    const ahead = new Date(Date.now() + 2 * 86_400_000)
-    await touchRecorderFiles(peer, ahead)
-    for (const path of [...scripts, state]) {
-      expect(statSync(path).atime).toEqual(ahead)
-      expect(statSync(path).mtime).toEqual(old)
-    }
-    expect(lstatSync(`${state}.hook`).isSymbolicLink()).toBe(true)
-    await touchRecorderFiles(peer, new Date(Date.now() + 3_600_000))
-    expect(statSync(state).atime).toEqual(ahead)
   })
 })

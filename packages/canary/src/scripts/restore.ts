@@ -1,11 +1,11 @@
-import { existsSync, lstatSync, readdirSync } from 'node:fs'
-import { lutimes, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { makePrivateDirectory } from '@iapeer/core/storage'
 import { checkedLayout, type RecordOptions } from '../records/options.ts'
-import { type CanaryRecord, namesIn, readCanaryRecords } from '../records/state-file.ts'
+import { type CanaryRecord, readCanaryRecords } from '../records/state-file.ts'
 import { installAssets, installedScripts } from './assets.ts'
 
 /** The scripts that a running recorder, a witness or an exit hook reads after it was armed. */
@@ -47,36 +47,3 @@ export async function restoreScriptsOf(layout: RecordLayout): Promise<void> {
  */
 export const restoreScripts = (options: RecordOptions): Promise<void> =>
   restoreScriptsOf(checkedLayout(options))
-
-/** Cleaners of old files start at days: systemd-tmpfiles removes files of 10 or 30 days from directories of temporary files. */
-const TOUCH_MS = 12 * 3_600_000
-
-/** Sets the access time of an entry that was not changed for long; keeps its modification time, which has a meaning. */
-async function touch(path: string, now: Date): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (found === undefined || now.getTime() - found.ctimeMs < TOUCH_MS) return
-  try {
-    await lutimes(path, now, found.mtime)
-  } catch (error) {
-    // It was removed just now, or belongs to another user, or the disk is read-only or full.
-    if (!['ENOENT', 'EPERM', 'EACCES', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? ''))
-      throw error
-  }
-}
-
-/**
- * Sets the access time of the scripts and of the recorders' state where it is half a day old, so that a cleaner of old files
- * leaves them in place. For a process that calls it at least once a day.
- * @throws IapeerError `invalid-path`
- */
-export async function touchRecorderFiles(options: RecordOptions, now = new Date()): Promise<void> {
-  const { libDir, canaryDir, namesDir } = checkedLayout(options)
-  const copies = namesIn(libDir).map((name) => join(libDir, name))
-  const scripts = copies.flatMap((path) =>
-    lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-      ? readdirSync(path).map((name) => join(path, name))
-      : [],
-  )
-  const states = [canaryDir, namesDir].flatMap((path) => namesIn(path).map((name) => join(path, name)))
-  for (const path of [...scripts, ...copies, ...states]) await touch(path, now)
-}

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { noteSeen, reconcile, touchRecorderFiles } from '@iapeer/canary'
+import { noteSeen, reconcile } from '@iapeer/canary'
 import type { Identity } from '@iapeer/core/identity'
 import { parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
@@ -19,6 +19,7 @@ import { type Action, type Activity, decide } from './decide.ts'
 import { forgiveIncidents } from './incidents.ts'
 import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
+import { touchRecorderFiles } from './keep-files.ts'
 import { rearmKept } from './kept-watches.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
 import { type DaemonProblem, Notices } from './notices.ts'
@@ -263,9 +264,8 @@ export class FleetSupervisor {
 
   /** Writes removed scripts of running recorders again, and keeps cleaners of old files from removing them. */
   async #keepScripts(): Promise<void> {
-    const location = rootRecordLocation(this.#root)
-    await restoreExitHooks(location)
-    await touchRecorderFiles(location)
+    await restoreExitHooks(rootRecordLocation(this.#root))
+    await touchRecorderFiles(this.#root)
   }
 
   async #keepAlive(entry: PeerEntry): Promise<void> {
