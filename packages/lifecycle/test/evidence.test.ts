@@ -262,7 +262,10 @@ describe('a core file', () => {
       writeFileSync(join(root, name), '')
     utimesSync(join(root, 'core.tmux.801'), LATER, LATER)
     utimesSync(join(root, 'core.old.801'), 0, 0)
-    const found = await coreSection({ atMs: AT.getTime(), pid: 801 }, { env, patternFile })
+    const found = await coreSection(
+      { atMs: AT.getTime(), fromMs: AT.getTime(), pid: 801 },
+      { env, patternFile },
+    )
     expect(found).toEqual({ name: 'core', found: [`new ${root}/core.tmux.801`] })
   })
 
@@ -272,7 +275,7 @@ describe('a core file', () => {
     writeFileSync(patternFile, '|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h\n')
     const row = 'Wed 2026-06-10 15:42:07 UTC 801 1000 1000 SIGSEGV present /usr/bin/tmux 120.1K'
     standIn(bin, 'coredumpctl', `[ "$5" = COREDUMP_PID=801 ] && echo '${row}'`)
-    const at = { atMs: AT.getTime(), pid: 801 }
+    const at = { atMs: AT.getTime(), fromMs: AT.getTime(), pid: 801 }
     expect((await coreSection(at, { env, patternFile })).found).toEqual([row])
     standIn(bin, 'coredumpctl', 'exit 1')
     expect((await coreSection(at, { env, patternFile })).found).toEqual([])
@@ -305,7 +308,7 @@ describe('on macOS', () => {
     report('tmux-2026-06-10-154210.ips', LATER)
     report('old.ips', new Date(AT.getTime() - 3_600_000))
     report('notes.txt', LATER)
-    const [user, system] = await reportSections({ atMs: AT.getTime(), pid: 801 }, root)
+    const [user, system] = await reportSections({ atMs: AT.getTime(), fromMs: AT.getTime(), pid: 801 }, root)
     expect(user?.found).toEqual(['tmux-2026-06-10-154210.ips {"app_name":"tmux-2026-06-10-154210.ips"}'])
     expect(system?.found).toEqual({ unavailable: '/Library/Logs/DiagnosticReports: ENOENT' })
   })
