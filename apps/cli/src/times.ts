@@ -29,6 +29,16 @@ export const utcTime = (iso: string): string =>
 export const ageText = (iso: string, { utc, nowMs = Date.now() }: TimeOptions = {}): string =>
   utc === true ? utcTime(iso) : durationText(nowMs - Date.parse(iso))
 
+/**
+ * Returns the time of something, or the two times between which it happened: `3 min ago`, `5 s to 3 min ago`, or both in UTC.
+ * @param fromIso the earlier of two times; undefined if `iso` is exact
+ */
+export function spanText(fromIso: string | undefined, iso: string, options: TimeOptions = {}): string {
+  const [from, to] = [ageText(fromIso ?? iso, options), ageText(iso, options)]
+  if (from === to) return timeText(iso, options)
+  return options.utc === true ? `${from.replace(/ UTC$/, '')} to ${to}` : `${to} to ${from} ago`
+}
+
 /** Returns a past time: `3 min ago`, or `2026-06-10 15:42:07 UTC` with `utc`. */
 export const timeText = (iso: string, options: TimeOptions = {}): string =>
   options.utc === true ? utcTime(iso) : `${ageText(iso, options)} ago`

@@ -7,7 +7,7 @@ import { listSessions } from '@iapeer/lifecycle/sessions'
 import { describe, expect, it } from 'vitest'
 import { homeShort, peerTable } from '../src/commands/peers/peer-table.ts'
 import { widthOf } from '../src/table.ts'
-import { ageText, durationText, timeText } from '../src/times.ts'
+import { ageText, durationText, spanText, timeText } from '../src/times.ts'
 import { homes, jsonLines } from './support.ts'
 
 const newHome = homes()
@@ -53,6 +53,15 @@ describe('the table of peers', () => {
     for (const cell of rows.flatMap((row) => row.split(/ {2,}/)))
       expect(columns < 30 && cell === 'dead' ? 'dead (SIGKILL)' : cell).toSatisfy((text) => whole.has(text))
   })
+})
+
+it('a time that is not known is the two times between which something happened', () => {
+  const nowMs = Date.parse('2026-06-10T12:00:00Z')
+  const [seen, found] = ['2026-06-10T11:20:00Z', '2026-06-10T11:59:57Z']
+  expect(spanText(seen, found, { nowMs })).toBe('3 s to 40 min ago')
+  expect(spanText(undefined, found, { nowMs })).toBe('3 s ago')
+  expect(spanText(found, found, { nowMs })).toBe('3 s ago')
+  expect(spanText(seen, found, { utc: true })).toBe('2026-06-10 11:20:00 to 2026-06-10 11:59:57 UTC')
 })
 
 it('times are relative in their largest unit', () => {
@@ -209,3 +218,40 @@ it.runIf(mayMount)('list, deaths and the overview say so while the disk is full'
     await disk.remove()
   }
 })
+
+it.runIf(mayMount)(
+  'deaths says so while no file can be made, and lists the death with its time afterwards',
+  async () => {
+    const home = newHome()
+    const disk = await smallDisk(home.root)
+    const alone = { IAPEER_DAEMON_AUTOSTART: 'off' }
+    try {
+      chmodSync(home.root, 0o700)
+      await home.iapeerWith(alone, 'create', 'bob', '--runtime', 'command', '--', 'sleep', '1000')
+      await home.iapeerWith(alone, 'start', 'bob')
+      const [before] = jsonLines((await home.iapeer('list', '--json')).stdout)
+      const makeRoom = disk.fillInodes()
+      process.kill(Number(before?.['leaderPid']), 'SIGKILL')
+      const killedAt = Date.now()
+      for (const command of ['deaths', 'list', 'deaths'])
+        expect(await home.iapeerWith(alone, command)).toMatchObject({
+          exitCode: 1,
+          stderr: expect.stringMatching(
+            /^iapeer: deaths may be missing here: .* cannot be written: no more files can be created on its disk/,
+          ),
+        })
+      await new Promise((resolve) => setTimeout(resolve, 2_500))
+      makeRoom()
+      const found = await until('the record', async () => {
+        const [death] = jsonLines((await home.iapeerWith(alone, 'deaths', '--json')).stdout)
+        return death
+      })
+      expect(found).toMatchObject({ event: 'session-exit', signal: 'SIGKILL', verdict: 'killed-by-signal' })
+      expect(Math.abs(Date.parse(String(found['ts'])) - killedAt)).toBeLessThan(1_500)
+      expect(await home.iapeerWith(alone, 'deaths')).toMatchObject({ exitCode: 0, stderr: '' })
+    } finally {
+      await disk.remove()
+    }
+  },
+  30_000,
+)

@@ -7,8 +7,9 @@
 
 . "$IAPEER_LIB/lease.sh"
 
-# At least as long as any facts.
-FACTS_BLANK='                                                                                                                        '
+# At least as long as any facts. The first line is empty, because some shells read a line with one system call a character.
+FACTS_BLANK='
+                                                                                                                        '
 
 # arming_find_missing -> MISSING: the first missing tool of a recorder; 1 if none is missing
 arming_find_missing() {

@@ -108,7 +108,11 @@ claim_take_server() {
   claim_take_server_looks=10
   while [ -z "$OWNER" ] && [ -e "$SERVER_MARK" ] && [ $claim_take_server_looks -gt 0 ]; do
     claim_read_server_owner
-    [ -n "$OWNER" ] || clock_nap 0.05
+    if [ -z "$OWNER" ]; then
+      clock_nap 0.05
+      # On a busy machine its recorder may have been stopped between making and writing it.
+      { read -r OWNER claim_take_server_event claim_take_server_at <"$SERVER_MARK"; } 2>/dev/null
+    fi
     claim_take_server_looks=$((claim_take_server_looks - 1))
   done
   case $OWNER in '' | "$KEY") return 0 ;; esac

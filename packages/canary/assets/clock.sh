@@ -36,19 +36,24 @@ clock_read_uptime() {
 clock_check() {
   CLOCK_STEP=0
   [ -n "$CLOCK_BTIME" ] || return 0
-  clock_check_found=
+  clock_read_boot || return 0
+  CLOCK_STEP=$((BOOTED_S - CLOCK_BTIME))
+  case $CLOCK_STEP in -1 | 1) CLOCK_STEP=0 ;; esac
+}
+
+# clock_read_boot -> BOOTED_S: when this boot began, by the present wall clock (`btime`, epoch seconds); 1 if it cannot be read
+clock_read_boot() {
+  BOOTED_S=
   {
-    while read -r clock_check_key clock_check_value clock_check_rest; do
-      case $clock_check_key in btime)
-        clock_check_found=$clock_check_value
+    while read -r clock_read_boot_key clock_read_boot_value clock_read_boot_rest; do
+      case $clock_read_boot_key in btime)
+        BOOTED_S=$clock_read_boot_value
         break
         ;;
       esac
     done </proc/stat
   } 2>/dev/null
-  case $clock_check_found in '' | *[!0-9]*) return 0 ;; esac
-  CLOCK_STEP=$((clock_check_found - CLOCK_BTIME))
-  case $CLOCK_STEP in -1 | 1) CLOCK_STEP=0 ;; esac
+  case $BOOTED_S in '' | *[!0-9]*) return 1 ;; esac
 }
 
 # clock_read -> NOW, NOW_S, NOW_MS

@@ -99,6 +99,7 @@ guard_arm() {
 # guard_settle: the server exited with the wait status RC
 guard_settle() {
   : at guard waiting server-ended
+  record_note "$RC"
   guard_settle_message=
   { read -r guard_settle_message <"$STATE.$$.out"; } 2>/dev/null
   generation_report ended "$RC" "$guard_settle_message"

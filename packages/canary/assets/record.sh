@@ -48,6 +48,16 @@ record_set_time() {
   fi
 }
 
+# record_note RC -> KNOWN_TIME: notes status and time of a server's death in the prepared file, once, as soon as the status is
+# known. Everything that follows can fail or wait: the record has this time all the same.
+record_note() {
+  [ -z "${KNOWN_TIME:-}" ] || return 0
+  record_set_time
+  KNOWN_TIME=$NOW
+  claim_format "$1"
+  claim_write_facts "$CLAIM_LINE"
+}
+
 # record_claim RC -> NOW, CLAIM_LINE: notes the facts and claims the death. 0 claimed; TAKEN; UNWRITABLE; ELSEWHERE
 record_claim() {
   record_set_time
@@ -65,8 +75,8 @@ record_write() {
     record_claim "$1" || return $?
     CLAIMED=1
     cause_decide "$1" ''
-    # No recorder saw the death: NOW is when it was found.
-    case $1 in lost | boot) generation_note_seen "$SEEN_MS" ;; esac
+    # No recorder saw the death: NOW is when it was found, or when this boot began.
+    case $1:${KNOWN_TIME:-} in lost: | boot:*) generation_note_seen "$SEEN_MS" ;; esac
   fi
   if [ -z "$LINED" ]; then
     record_write_line || { LINE_TORN=1; return "$UNWRITABLE"; }
@@ -77,9 +87,18 @@ record_write() {
   return 0
 }
 
-# record_is_session: the exit hook has claimed this generation, for the death of its leader
+# record_claim_for_hook: the exit hook has noted the death of the leader, but could not claim it: makes the claim from its facts,
+# so that the later death of the server is not recorded instead. 0 claimed
+record_claim_for_hook() {
+  claim_read_facts "$LEADER_FACTS"
+  [ -n "$FACTS_TEXT" ] || return 1
+  claim_take "$FACTS_TEXT"
+  claim_exists
+}
+
+# record_is_session: the exit hook has claimed this generation, or wanted to, for the death of its leader
 record_is_session() {
-  claim_exists || return 1
+  claim_exists || record_claim_for_hook || return 1
   command eval claim_read
   if [ -z "$CLAIM_TEXT" ]; then
     # Empty: the hook could write its facts only to the prepared file.
@@ -117,6 +136,7 @@ record_await_intent() {
 
 # record_settle RC: settles the death of the original server; finish.sh does the rest in this process
 record_settle() {
+  record_note "$1"
   if record_is_session; then
     : at record settling session-claimed
     record_run_hook
@@ -154,5 +174,9 @@ record_settle() {
     record_settle_left=$((record_settle_left - 1))
     clock_nap 1
     [ -z "$NAP_SPUN" ] || [ $record_settle_left -lt 3 ] || record_settle_left=3
+    if record_is_session; then
+      : at record settling session-claimed
+      record_run_hook
+    fi
   done
 }

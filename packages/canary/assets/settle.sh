@@ -125,6 +125,7 @@ settle_processes() {
   if [ "$BOOT" != "$ARMED_BOOT" ]; then
     : at settle looking other-boot
     RC=boot
+    settle_take_boot_time
     return 0
   fi
   process_check "$SERVER"
@@ -142,6 +143,15 @@ settle_processes() {
       ;;
   esac
   settle_report "$ID_STATE"
+}
+
+# settle_take_boot_time -> KNOWN_TIME: this boot began after the death. A clock that was wrong at boot may place it before the time
+# when the generation was last seen running: then the time is that of this check.
+settle_take_boot_time() {
+  clock_read_boot || return 0
+  [ -n "$SEEN_MS" ] || return 0
+  clock_read
+  if [ "$BOOTED_S" -ge "${SEEN_MS%???}" ] && [ "$BOOTED_S" -le "$NOW_S" ]; then KNOWN_TIME=${BOOTED_S}000; fi
 }
 
 # settle_unclaimed: no recorder has claimed the death; the facts come from the prepared file, else from arming
@@ -170,6 +180,7 @@ settle_unclaimed() {
     return
   fi
   settle_take_facts
+  [ "$RC" != lost ] || settle_take_witness
   record_write "$RC"
   case $? in
     0)
@@ -208,6 +219,15 @@ settle_take_facts() {
   [ -z "$CLAIM_TIME" ] || KNOWN_TIME=$CLAIM_TIME
 }
 
+# settle_take_witness -> KNOWN_TIME: a kill command was witnessed after the generation was last seen running. A witness whose
+# command killed nothing is removed, so this one tells the time of death.
+settle_take_witness() {
+  [ -n "$SEEN_MS" ] || return 0
+  clock_read
+  cause_read_witness "${SEEN_MS%???}" "$NOW_S" || return 0
+  KNOWN_TIME=$WITNESS_TIME
+}
+
 main() {
   set -f
   umask 077
@@ -215,7 +235,7 @@ main() {
   generation_set
   generation_read_name
   settle_processes || return
-  if claim_exists; then
+  if claim_exists || record_claim_for_hook; then
     : at settle deciding claimed
     settle_claimed
   else

@@ -1,8 +1,10 @@
-import { existsSync, readdirSync, utimesSync } from 'node:fs'
+import { existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { recordLayout } from '@iapeer/core/paths'
 import { run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { completeIntent, declareIntent, ensureCanary, reconcile, withdrawIntent } from '../src/index.ts'
+import { serverKey } from '../src/records/server-key.ts'
 import {
   exits,
   guarded,
@@ -84,6 +86,21 @@ describe.each([
     bob.server.kill('SIGKILL')
     await both(bob, eve)
     expect(exits(bob.recordDir)).toHaveLength(1)
+  })
+
+  it('is not recorded by a recorder that finds the mark of another one, which is written a moment later', async () => {
+    const bob = await watched(newRoot())
+    const record = recordOf(bob)
+    if (record === undefined) throw new Error('no record')
+    const mark = join(recordLayout(bob).deathsDir, `${serverKey(record)}.server`)
+    writeFileSync(mark, '')
+    bob.server.kill('SIGKILL')
+    await bob.server.gone()
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    writeFileSync(mark, `tmux-eve-${'0'.repeat(16)} server ${Math.floor(Date.now() / 1_000)}\n`)
+    await settled(bob)
+    expect(exits(bob.recordDir)).toEqual([])
+    expect(lifecycle(bob.recordDir).at(-1)).toMatchObject({ state: 'recorded-elsewhere' })
   })
 
   it('has one death when the first recorder is killed while it records', async () => {

@@ -88,13 +88,18 @@ function overlapping(deaths: readonly Examined[]): Examined[][] {
   return groups.filter((group) => new Set(group.map(({ record }) => record.identity)).size >= 2)
 }
 
-/** Splits deaths of one cause into groups: a gap of more than five seconds starts a new group. */
+/**
+ * Splits deaths of one cause into groups: a gap of more than five seconds starts a new group. A death that was found late can have
+ * happened at any time of its bracket; a signal from an unknown sender is too weak for that.
+ */
 function bursts(deaths: readonly Examined[], cause: string): Examined[][] {
   if (cause === LOST) return overlapping(deaths)
   const groups: Examined[][] = []
   let lastMs = Number.NEGATIVE_INFINITY
   for (const death of deaths) {
-    if (isTimeless(cause) ? groups.length === 0 : death.atMs - lastMs > WITHIN_MS) groups.push([])
+    const isBracket = death.record.seenAlive !== undefined && !cause.startsWith(UNSEEN)
+    const fromMs = isBracket ? earliestMs(death) : death.atMs
+    if (isTimeless(cause) ? groups.length === 0 : fromMs - lastMs > WITHIN_MS) groups.push([])
     groups.at(-1)?.push(death)
     lastMs = death.atMs
   }

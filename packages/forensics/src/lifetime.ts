@@ -6,7 +6,10 @@ import { type Snapshot, sectionLines } from './snapshot.ts'
 export interface Lifetime {
   readonly subject: 'server' | 'agent'
   readonly pid: number | undefined
+  /** The time of death, or when it was found. */
   readonly deathMs: number
+  /** How long before `deathMs` it was last seen running, at most an hour; 0 if `deathMs` is the time of death. */
+  readonly bracketMs: number
   /** When the recorder was armed, by the wall clock of the death: `stepMs` is already taken into account. */
   readonly armedMs: number | undefined
   /** By how much the wall clock was set between arming and death (forward is positive), if it was. Milliseconds. */
@@ -71,6 +74,7 @@ export function lifetimeOf(record: ExitRecord, snapshot: Snapshot | undefined): 
     subject,
     pid: record.event === 'server-exit' ? record.serverPid : record.leaderPid,
     deathMs,
+    bracketMs: bracketOf(record),
     armedMs: noted === undefined ? undefined : noted + (stepMs ?? 0),
     stepMs,
     armedUptime,
@@ -79,6 +83,14 @@ export function lifetimeOf(record: ExitRecord, snapshot: Snapshot | undefined): 
     cgroups: { v2: own('cgroup_v2'), v1: own('cgroup_v1') },
     isCgroupNoted: subject === 'server' || path('leader_cgroup_v2') !== undefined,
   }
+}
+
+/** The death can have happened at any time between the last sight and the find; a longer time places nothing. */
+const BRACKET_MS = 3_600_000
+
+function bracketOf({ ts, seenAlive }: ExitRecord): number {
+  const ms = seenAlive === undefined ? 0 : Date.parse(ts) - Date.parse(seenAlive)
+  return Math.min(Math.max(ms, 0), BRACKET_MS)
 }
 
 /** A smaller difference between the two clocks is slewing, rounding, or the time that the snapshot took. */
@@ -100,7 +112,8 @@ function clockStep({ deathMs, noted, armedUptime, endUptime }: Clocks): number |
   return Math.abs(stepMs) > STEP_MS ? stepMs : undefined
 }
 
-const isNear = (agoMs: number): boolean => agoMs <= NEAR_BEFORE_MS && agoMs >= -NEAR_AFTER_MS
+const isNear = (agoMs: number, bracketMs: number): boolean =>
+  agoMs <= NEAR_BEFORE_MS + bracketMs && agoMs >= -NEAR_AFTER_MS
 
 /** The kernel's log clock stops while the machine is suspended, so a line can be later than its time shows, never earlier. */
 function positionOfUptime(lifetime: Lifetime, seconds: number): Position {
@@ -111,12 +124,12 @@ function positionOfUptime(lifetime: Lifetime, seconds: number): Position {
   if (armedMs === undefined) return { where: 'during' }
   const agoMs = lifetime.deathMs - armedMs - (seconds - armedUptime) * 1000
   if (endUptime === undefined && agoMs < -NEAR_AFTER_MS) return { where: 'outside' }
-  return { where: isNear(agoMs) ? 'near' : 'during', agoMs }
+  return { where: isNear(agoMs, lifetime.bracketMs) ? 'near' : 'during', agoMs }
 }
 
 function positionOfUtc(lifetime: Lifetime, ms: number): Position {
   const agoMs = lifetime.deathMs - ms
-  if (isNear(agoMs)) return { where: 'near', agoMs }
+  if (isNear(agoMs, lifetime.bracketMs)) return { where: 'near', agoMs }
   if (agoMs < 0) return { where: 'outside', agoMs }
   if (lifetime.armedMs === undefined) return { where: 'unknown', agoMs }
   return { where: ms >= lifetime.armedMs - 1000 ? 'during' : 'outside', agoMs }
@@ -132,7 +145,7 @@ function positionOfLocal(lifetime: Lifetime, ms: number, hasYear: boolean): Posi
   const agos = candidates.map((at) => lifetime.deathMs - at).filter((ago) => Math.abs(ago) <= WIDEST_ZONE_MS)
   for (const ago of agos) {
     const off = ago - Math.round(ago / QUARTER_MS) * QUARTER_MS
-    if (isNear(off)) return { where: 'near', agoMs: off }
+    if (isNear(off, 0)) return { where: 'near', agoMs: off }
   }
   if (lifetime.armedMs === undefined) return { where: 'unknown' }
   const earliest = lifetime.armedMs - WIDEST_ZONE_MS

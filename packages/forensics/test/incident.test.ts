@@ -175,6 +175,26 @@ describe('deaths of one cause', () => {
     expect(groupIncidents([at('a', 0), at('a', 40)])).toEqual([])
   })
 
+  it('are one incident when one of them was found late, but can have died with the others', () => {
+    const late = (seenMs: number): Death => {
+      const { record, findings } = byScript('b', 600_000, 4250)
+      return { record: { ...record, seenAlive: new Date(START + seenMs).toISOString() }, findings }
+    }
+    expect(groupIncidents([byScript('a', 0, 4242), late(-30_000)])).toMatchObject([
+      { deaths: { length: 2 }, cause: 'killer 4240' },
+    ])
+    expect(groupIncidents([byScript('a', 0, 4242), late(30_000)])).toEqual([])
+    const unseen = (name: string, seenMs?: number): Death => {
+      const { record, findings } = variant('sigkill-nothing-else', {
+        offsetMs: seenMs === undefined ? 0 : 600_000,
+        name,
+      })
+      const seenAlive = seenMs === undefined ? undefined : new Date(START + seenMs).toISOString()
+      return { record: { ...record, seenAlive }, findings }
+    }
+    expect(groupIncidents([unseen('a'), unseen('b'), unseen('c', -30_000)])).toEqual([])
+  })
+
   it('at the same time without the shared cause are not part of the incident', () => {
     const found = groupIncidents([
       byScript('a', 0, 4242),

@@ -108,6 +108,39 @@ echo '${entry('kernel', 'usb 1-1: new device', { _TRANSPORT: 'kernel' })}'`,
     for (const { id } of records) expect(existsSync(addendumPath(root, id))).toBe(true)
   })
 
+  it('is read for the time between last seen running and found dead, at most an hour', async () => {
+    const { root, bin, env } = newRoot()
+    standIn(
+      bin,
+      'journalctl',
+      `echo "$@" >> '${bin}/asked'
+echo '${(AT.getTime() / 1_000 - 600).toFixed(6)} host systemd-oomd[412]: Killed /user.slice/u.scope due to memory pressure for /user.slice being 61.00% > 50.00% for > 20s with reclaim activity'`,
+    )
+    const found = (gen: string, minutes: number): ExitRecord => ({
+      ...death(root, LOST, gen),
+      seenAlive: new Date(AT.getTime() - minutes * 60_000).toISOString(),
+    })
+    const [near, far, later] = [
+      found('a'.repeat(16), 20),
+      found('b'.repeat(16), 600),
+      found('c'.repeat(16), 5),
+    ]
+    for (const record of [near, far, later]) {
+      baseline(record, '/user.slice/u.scope')
+      await collectAddenda(root, [record], { env, now: LATER })
+    }
+    const asked = readFileSync(join(bin, 'asked'), 'utf8').trim().split('\n')
+    const spans = asked.map((line) => {
+      const [, from, to] = /--since=@(\d+) --until=@(\d+)/.exec(line) ?? []
+      return Number(to) - Number(from)
+    })
+    for (const [at, minutes] of [20, 60, 5].entries())
+      expect(Math.abs((spans[at] ?? 0) - minutes * 60 - 140)).toBeLessThan(15)
+    // The line of ten minutes before the find explains a death that may have happened then, and no other one.
+    expect((await judgeDeath(root, near, [near])).judged).toMatchObject({ verdict: 'oomd' })
+    expect((await judgeDeath(root, later, [later])).judged).toMatchObject({ verdict: 'recorder-lost' })
+  })
+
   it('that cannot be saved for one death is saved for the others, and no verdict fails', async () => {
     const { root, bin, env } = newRoot()
     standIn(bin, 'journalctl', ':')
@@ -287,7 +320,10 @@ describe('a core file', () => {
       writeFileSync(join(root, name), '')
     utimesSync(join(root, 'core.tmux.801'), LATER, LATER)
     utimesSync(join(root, 'core.old.801'), 0, 0)
-    const found = await coreSection({ atMs: AT.getTime(), pid: 801 }, { env, patternFile })
+    const found = await coreSection(
+      { atMs: AT.getTime(), fromMs: AT.getTime(), pid: 801 },
+      { env, patternFile },
+    )
     expect(found).toEqual({ name: 'core', found: [`new ${root}/core.tmux.801`] })
   })
 
@@ -297,7 +333,7 @@ describe('a core file', () => {
     writeFileSync(patternFile, '|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h\n')
     const row = 'Wed 2026-06-10 15:42:07 UTC 801 1000 1000 SIGSEGV present /usr/bin/tmux 120.1K'
     standIn(bin, 'coredumpctl', `[ "$5" = COREDUMP_PID=801 ] && echo '${row}'`)
-    const at = { atMs: AT.getTime(), pid: 801 }
+    const at = { atMs: AT.getTime(), fromMs: AT.getTime(), pid: 801 }
     expect((await coreSection(at, { env, patternFile })).found).toEqual([row])
     standIn(bin, 'coredumpctl', 'exit 1')
     expect((await coreSection(at, { env, patternFile })).found).toEqual([])
@@ -330,7 +366,7 @@ describe('on macOS', () => {
     report('tmux-2026-06-10-154210.ips', LATER)
     report('old.ips', new Date(AT.getTime() - 3_600_000))
     report('notes.txt', LATER)
-    const [user, system] = await reportSections({ atMs: AT.getTime(), pid: 801 }, root)
+    const [user, system] = await reportSections({ atMs: AT.getTime(), fromMs: AT.getTime(), pid: 801 }, root)
     expect(user?.found).toEqual(['tmux-2026-06-10-154210.ips {"app_name":"tmux-2026-06-10-154210.ips"}'])
     expect(system?.found).toEqual({ unavailable: '/Library/Logs/DiagnosticReports: ENOENT' })
   })

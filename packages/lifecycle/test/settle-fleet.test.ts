@@ -5,7 +5,7 @@ import { toIdentity } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess } from '@iapeer/core/process'
 import { updatePeer } from '@iapeer/core/registry'
-import { pidsCgroup, serverAt, until } from '@iapeer/dev/testing'
+import { pidsCgroup, run, serverAt, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
   FleetSupervisor,
@@ -83,21 +83,22 @@ it('shows a planned start also while it is being made', async () => {
 })
 
 describe('a fleet without a daemon', () => {
-  it('has an exit that tmux missed recorded by the next command, with the time when it was last seen running', async () => {
+  it('has an exit that no hook recorded recorded by the next command, with the time at which tmux noticed it', async () => {
     const made = newRoot()
     const session = await running(made)
     await removeHook(session)
     await new Promise((resolve) => setTimeout(resolve, 3_200))
     process.kill(session.leader.pid, 'SIGKILL')
+    const killedAt = Date.now()
     await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
     expect(made.deaths()).toEqual([])
     await settleFleet(made.root)
     const [death, ...more] = made.deaths()
     expect(more).toEqual([])
     expect(death).toMatchObject({ ev: 'session-exit', dead_signal: 'SIGKILL' })
-    const seenAlive = Date.parse(death?.['seen_alive'] ?? '')
-    expect(Math.abs(seenAlive - Date.parse(session.startedAt))).toBeLessThan(1_000)
-    expect(Date.parse(death?.['ts'] ?? '')).toBeGreaterThan(seenAlive + 3_000)
+    expect(death).not.toHaveProperty('seen_alive')
+    expect(Math.abs(Date.parse(death?.['ts'] ?? '') - killedAt)).toBeLessThan(1_500)
     expect((await statusOf(made.root, BOB)).tally).toMatchObject({
       lastEnd: 'crash',
       endings: [{ death: true }],
@@ -106,6 +107,81 @@ describe('a fleet without a daemon', () => {
       { state: 'failed', lastDeath: `command-bob-${session.gen}` },
     ])
     await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
+  })
+
+  it('has a removed pane that was not witnessed recorded with the two times between which it was removed', async () => {
+    const made = newRoot()
+    const session = await running(made)
+    const server = serverAt(session.socketPath, session.server.pid)
+    await server.tmux('set-environment', '-gh', 'IAPEER_WITNESS', '/-')
+    await server.tmux('new-session', '-d', '-s', 'mine', 'exec sleep 1000')
+    await new Promise((resolve) => setTimeout(resolve, 3_200))
+    await server.tmux('kill-pane', '-t', session.paneId)
+    await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
+    const lookedAt = Date.now()
+    await settleFleet(made.root)
+    const [death, ...more] = made.deaths()
+    expect(more).toEqual([])
+    expect(death).toMatchObject({ ev: 'session-exit', cause: 'leader-removed' })
+    const seenAlive = Date.parse(death?.['seen_alive'] ?? '')
+    expect(Math.abs(seenAlive - Date.parse(session.startedAt))).toBeLessThan(1_000)
+    expect(Date.parse(death?.['ts'] ?? '')).toBeGreaterThan(lookedAt - 50)
+    await server.end()
+  })
+
+  it('says that an exit cannot be recorded while its tmux server has no file descriptor left, and records it later', async (test) => {
+    const made = newRoot()
+    const session = await running(made)
+    const limit = (nofile: string) => run('prlimit', [`--pid=${session.server.pid}`, `--nofile=${nofile}:`])
+    // 10 descriptors are fewer than it has open: it gets no other one.
+    if ((await limit('10')).exitCode !== 0) return test.skip('prlimit cannot lower the limit of a process')
+    process.kill(session.leader.pid, 'SIGKILL')
+    const killedAt = Date.now()
+    await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
+    expect(await settleFleet(made.root)).toBe(
+      `the exit of command-bob (pid ${session.leader.pid}) cannot be recorded yet: its tmux server (pid ${session.server.pid}) does not answer`,
+    )
+    expect(made.deaths()).toEqual([])
+    await limit('1000')
+    await until('the record', async () => {
+      await settleFleet(made.root)
+      return made.deaths().length > 0
+    })
+    const [death] = made.deaths()
+    expect(death).toMatchObject({ ev: 'session-exit', dead_signal: 'SIGKILL' })
+    expect(Math.abs(Date.parse(death?.['ts'] ?? '') - killedAt)).toBeLessThan(1_500)
+    expect(await settleFleet(made.root)).toBeUndefined()
+    await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
+  })
+
+  it('finds the scripts of its recorders again after a cleaner has removed them, and records the exit', async () => {
+    const made = newRoot()
+    const session = await running(made)
+    rmSync(join(made.root, 'lib'), { recursive: true })
+    process.kill(session.leader.pid, 'SIGSEGV')
+    await until('the leader to exit', async () => (await identifyProcess(session.leader.pid)) === undefined)
+    expect(await settleFleet(made.root)).toBeUndefined()
+    expect(made.deaths()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGSEGV' }])
+    await until('the server to exit', async () => (await identifyProcess(session.server.pid)) === undefined)
+    await until('the guard to finish', () => filesOf(made.root, 'state/canary').length === 0)
+  })
+
+  it('under a daemon: removed scripts are there again after a tick, and the hook of a running peer uses them', async () => {
+    const made = newRoot()
+    const session = await running(made)
+    rmSync(join(made.root, 'lib'), { recursive: true })
+    const supervisor = new FleetSupervisor(made.root)
+    track(() => supervisor.stop())
+    await supervisor.start()
+    await until('the scripts', () => {
+      const copies = existsSync(join(made.root, 'lib')) ? filesOf(made.root, 'lib') : []
+      return copies.some((name) => name.startsWith('hook-')) && copies.length >= 2
+    })
+    await supervisor.stop()
+    process.kill(session.leader.pid, 'SIGKILL')
+    await until('the record by the hook', () => made.deaths().length > 0)
+    expect(made.deaths()).toMatchObject([{ ev: 'session-exit', dead_signal: 'SIGKILL' }])
+    await settleFleet(made.root)
   })
 
   it('whose peer is stopped while it waits for its restart does not start it', async () => {

@@ -3,11 +3,13 @@
 # Exit hook: records why the process of the leader pane exited, then ends the session. tmux runs it from `pane-died`.
 #
 # Arguments  STATE (path of the guard's state file) PANE (%0) LEADER (pid) STATUS SIGNAL SESSION ($0) NOTED (%0:<pid>, from the
-#            launch). All but STATE can be empty, depending on the version of tmux
+#            launch) DIED (epoch seconds, from a later check: tmux noticed the exit then). All but STATE can be empty, depending on
+#            the version of tmux
 #            or STATE alone: complete the record of a hook that was killed while it recorded (for settle.sh and the guard)
 #            or STATE and one word: no hook ran. `gone`: the pane of the leader was removed; the session is killed.
 #            `replaced`: another program runs in the pane; it is not touched. `held`: tmux keeps the pane because the writer of
 #            its log reads no more, and reports no status; the session is killed
+# Input      IAPEER_SEEN_MS: when the leader was last seen running (epoch milliseconds), only from a check
 # Output     nothing (it would disturb a pane); with STATE alone one word: busy | completed | unwritable
 # Exit       0; with STATE alone 1 not written, 3 the hook is still recording
 #
@@ -34,6 +36,9 @@
 #   completing  completed         -> done        write what is missing, remove the files, print completed
 #   completing  unwritable        -> failed      print unwritable, exit 1
 # End of states.
+
+# A check that finds an exit later than this, in seconds, notes when the leader was last seen alive.
+RECENT_S=5
 
 # hook_find_lib FILE -> IAPEER_LIB: the directory with the scripts of the guard, from its state file
 hook_find_lib() {
@@ -81,19 +86,52 @@ hook_open_facts() {
   { command exec 8<>"$LEADER_FACTS"; } 2>/dev/null && FACTS_OPEN=1
 }
 
-# hook_read_seen -> SEEN_ALIVE: the time at which the leader was last seen alive. It is noted by a check that found the leader
-# gone without a record, when tmux notices the exit only later
+# hook_read_seen -> SEEN_MS, SEEN_ALIVE: the time at which the leader was last seen alive. It is noted by a check that found the
+# leader gone without a record, when tmux notices the exit only later; a check that runs this hook passes it too
 hook_read_seen() {
-  hook_read_seen_ms=
-  { read -r hook_read_seen_ms <"$STATE.seen"; } 2>/dev/null
-  generation_note_seen "$hook_read_seen_ms"
+  hook_read_seen_noted=
+  { read -r hook_read_seen_noted <"$STATE.seen"; } 2>/dev/null
+  case $hook_read_seen_noted in '' | *[!0-9]*) ;; *) SEEN_MS=$hook_read_seen_noted ;; esac
+  generation_note_seen "$SEEN_MS"
+}
+
+# hook_know_time MS -> KNOWN_TIME, no SEEN_ALIVE: the time of death is known, so the record needs no bracket
+hook_know_time() {
+  KNOWN_TIME=$1 SEEN_ALIVE=
+  [ ! -s "$STATE.seen" ] || { : >"$STATE.seen"; } 2>/dev/null
+}
+
+# hook_note_time [DIED] -> KNOWN_TIME, SEEN_ALIVE: the time of death: that of an earlier hook that noted the exit and could not
+# record it, with its status; else DIED; else the present time, which does not change while the claim is tried again
+hook_note_time() {
+  record_set_time
+  hook_read_seen
+  claim_read_facts "$LEADER_FACTS"
+  claim_parse "$FACTS_TEXT"
+  case $CLAIM_EVENT:$CLAIM_TIME in session:[1-9]*)
+    hook_decode_claim "$CLAIM_RC"
+    KNOWN_TIME=$CLAIM_TIME FACTS_OPEN=kept
+    return 0
+    ;;
+  esac
+  KNOWN_TIME=$NOW
+  case ${1:-} in '' | *[!0-9]* | 0*) return 0 ;; esac
+  if [ "$1" -lt "$NOW_S" ]; then hook_know_time "${1}000"; else hook_know_time "$NOW"; fi
+}
+
+# hook_note_removal -> KNOWN_TIME: when the pane was removed, if the command was witnessed after the leader was last seen alive
+hook_note_removal() {
+  hook_note_removal_from=$((NOW_S - RECENT_S))
+  [ -z "$SEEN_MS" ] || hook_note_removal_from=${SEEN_MS%???}
+  cause_read_witness "$hook_note_removal_from" "$NOW_S" || return 0
+  hook_know_time "$WITNESS_TIME"
 }
 
 # hook_record: checks the intent, then writes claim, line and snapshot. A claim that cannot be written is tried again: the session
 # is not killed before one recorder has the claim. Returns 0 recorded or nothing to record, UNWRITABLE the claim cannot be written
 hook_record() {
-  hook_open_facts
-  hook_record_left=300
+  [ -n "$FACTS_OPEN" ] || hook_open_facts
+  hook_record_left=$HOOK_TRIES
   while :; do
     intent_read
     case $I_STATE in
@@ -117,7 +155,6 @@ hook_record() {
     [ -z "$NAP_SPUN" ] || [ $hook_record_left -lt 3 ] || hook_record_left=3
   done
   : at hook deciding claimed
-  hook_read_seen
   record_write_line && claim_fill "$CLAIM_LINE"
   if [ "$DEAD_STATUS" = 0 ]; then
     : at hook writing exited-zero
@@ -145,6 +182,7 @@ hook_run() {
   PANE=${2:-%0} SESSION=${6:-"\$0"}
   hook_name_leader "$3" "${7:-}"
   hook_decode "$4" "$5"
+  hook_note_time "${8:-}"
   hook_record || return 0
   : at hook ending session
   command eval hook_end_session
@@ -155,6 +193,8 @@ hook_run_removed() {
   PANE='' SESSION="\$0"
   hook_name_leader
   if [ "$1" = held ]; then hook_decode '' ''; else hook_decode '' removed; fi
+  hook_note_time
+  [ "$CAUSE" != leader-removed ] || hook_note_removal
   intent_read
   case $I_STATE in
     'done' | pending)
@@ -222,6 +262,9 @@ main() {
   . "$IAPEER_LIB/library.sh"
   generation_read_state "$1"
   generation_set
+  # A check is repeated, so it tries twice. tmux passes the environment of its server: only a check knows SEEN_MS.
+  HOOK_TRIES=300
+  case $# in 2 | 8) HOOK_TRIES=1 ;; *) SEEN_MS= ;; esac
   EVENT=session
   case $# in
     1)

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, readlink, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type RecordOptions, restoreScripts } from '@iapeer/canary'
+import { errnoOf } from '@iapeer/core/errors'
 import { runProgram } from '@iapeer/core/exec'
 import { loadScript } from '@iapeer/core/locate'
-import { makePrivateDirectory, replaceFile } from '@iapeer/core/storage'
+import { recordLayout } from '@iapeer/core/paths'
+import { makePrivateDirectory, namesIn, replaceFile } from '@iapeer/core/storage'
 import { literalArgument } from './argument.ts'
 
 /**
@@ -69,6 +72,32 @@ export async function linkExitHook(statePath: string, hook: string): Promise<voi
   await symlink(hook, `${statePath}.hook`)
 }
 
+/** Writes the exit hook of a generation again where it was removed: hooks of running sessions find it from then on. */
+async function restoreHook(libDir: string, link: string): Promise<void> {
+  const target = await readlink(link).catch((error: unknown) => {
+    // No hook belongs to this generation, or it was settled just now.
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'EINVAL') return undefined
+    throw error
+  })
+  if (target === undefined || dirname(dirname(target)) !== libDir || existsSync(target)) return
+  await makePrivateDirectory(dirname(target))
+  // Of another version in a directory of that name: it takes the same arguments and reads the same files.
+  await replaceFile(target, await loadScript('tmux', 'exit-hook.sh', import.meta.url))
+}
+
+/**
+ * Writes the exit hooks of running sessions, and the scripts that they need, again where they were removed, as by a cleaner of
+ * old files.
+ * @throws IapeerError `invalid-path`, `scripts-missing`; Node system errors when they cannot be written
+ */
+export async function restoreExitHooks(options: RecordOptions): Promise<void> {
+  const { canaryDir, libDir } = recordLayout(options)
+  const links = (await namesIn(canaryDir)).filter((name) => name.endsWith('.hook'))
+  if (links.length === 0) return
+  await restoreScripts(options)
+  for (const name of links) await restoreHook(libDir, join(canaryDir, name))
+}
+
 /** Writes down the leader's pid, for a record of its exit that the hook does not write. */
 export async function noteLeader(statePath: string, leaderPid: number): Promise<void> {
   // A generation without a state file is settled already: no file may be left behind.
@@ -80,6 +109,8 @@ export interface DeadPane {
   readonly paneId: string
   readonly status: string
   readonly signal: string
+  /** When tmux noticed the exit, in epoch seconds, if that was before the check that asks; else empty. */
+  readonly diedAt: string
 }
 
 /** Time limit of the hook, in milliseconds. A record that it did not finish is completed by the next check. */
@@ -87,20 +118,28 @@ const HOOK_RUN_MS = 10_000
 
 /**
  * Runs the exit hook of a session from this process, with the arguments that tmux would pass: tmux may be unable to start it.
- * @param pane the dead pane, or the reason why there is none (see exit-hook.sh)
+ * @param leader its pid; the dead pane, or the reason why there is none (see exit-hook.sh); and when it was last seen running, in
+ * milliseconds since the epoch, if that is needed
  */
 export async function runExitHook(
   statePath: string,
-  leaderPid: number,
-  pane: DeadPane | 'gone' | 'replaced' | 'held',
+  leader: {
+    readonly pid: number
+    readonly pane: DeadPane | 'gone' | 'replaced' | 'held'
+    readonly lastSeenMs: number | undefined
+  },
 ): Promise<void> {
+  const { pid, pane, lastSeenMs } = leader
   const args =
     typeof pane === 'string'
       ? [pane]
-      : [pane.paneId, String(leaderPid), pane.status, pane.signal, '$0', `${pane.paneId}:${leaderPid}`]
+      : [
+          ...[pane.paneId, String(pid), pane.status, pane.signal],
+          ...['$0', `${pane.paneId}:${pid}`, pane.diedAt],
+        ]
   const { HOME = '/', PATH = '/usr/bin:/bin' } = process.env
   await runProgram(['/bin/sh', `${statePath}.hook`, statePath, ...args], {
     timeoutMs: HOOK_RUN_MS,
-    env: { HOME, PATH },
+    env: { HOME, PATH, ...(lastSeenMs === undefined ? {} : { IAPEER_SEEN_MS: String(lastSeenMs) }) },
   })
 }

@@ -1,3 +1,4 @@
+export { restoreExitHooks } from './exit-hook.ts'
 export { healLostChild } from './heal.ts'
 export { noteLeaderCgroup } from './leader-cgroup.ts'
 export { type Leader, type LeaderOptions, startLeader } from './leader-session.ts'

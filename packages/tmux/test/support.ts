@@ -106,7 +106,11 @@ export function launches() {
       why: 'to see it end',
     }
     const finish = (hookMs?: number) =>
-      finishLeader(handle, { pid: leader.pid, paneId: leader.paneId, identity, gen, recordDir }, hookMs)
+      finishLeader(
+        handle,
+        { pid: leader.pid, paneId: leader.paneId, identity, gen, recordDir },
+        { ...(hookMs === undefined ? {} : { hookMs }) },
+      )
     return {
       directory,
       recordDir,

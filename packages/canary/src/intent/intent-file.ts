@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
@@ -136,9 +137,26 @@ export async function addIntents(
   return [first, ...rest]
 }
 
+/** Writes over a file with one write, padded with newlines to its former length: needs neither a block nor an inode. */
+function writeOver(path: string, text: string): void {
+  const file = openSync(path, 'r+')
+  try {
+    writeSync(file, text.padEnd(fstatSync(file).size, '\n'), 0)
+  } finally {
+    closeSync(file)
+  }
+}
+
 export async function setIntentState(intent: Intent, state: 'done' | 'withdrawn'): Promise<void> {
   const declarer = intent.declarer ?? (await thisProcess())
-  await replaceFile(intent.path, intentText(state, declarer, intent))
+  const text = intentText(state, declarer, intent)
+  try {
+    await replaceFile(intent.path, text)
+  } catch (error) {
+    // The server is stopped already: an intent that stayed pending would turn into a death.
+    if (errnoOf(error) !== 'ENOSPC' && errnoOf(error) !== 'EDQUOT') throw error
+    writeOver(intent.path, text)
+  }
 }
 
 /**

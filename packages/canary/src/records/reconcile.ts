@@ -6,6 +6,7 @@ import type { RecordLayout } from '@iapeer/core/paths'
 import { observeProcesses, readBoot } from '@iapeer/core/process'
 import { terminateProcess } from '../process/terminate-process.ts'
 import { collectAssets } from '../scripts/assets.ts'
+import { restoreScriptsOf } from '../scripts/restore.ts'
 import { findClaim } from './claim-file.ts'
 import { repairState } from './corrupt-state.ts'
 import { rotateLogs } from './log.ts'
@@ -73,6 +74,7 @@ export async function reconcileRecords(layout: RecordLayout, identity?: string):
   }
   const { records } = readCanaryRecords(layout, identity)
   if (records.length === 0) return findings
+  await restoreScriptsOf(layout)
   const boot = await readBoot()
   const settled = await mapLimit(records, CONCURRENCY, (record) => reconcileOne(layout, boot, record))
   return [...findings, ...settled]

@@ -30,7 +30,7 @@ const INCLUDE = /^ *\. "\$IAPEER_LIB\/([a-z-]+\.sh)"$/gm
 /** The libraries that installed scripts source at run time. */
 const SOURCED: ReadonlySet<string> = new Set(['library.sh', 'arming.sh', 'evidence.sh'])
 
-interface InstalledScripts {
+export interface InstalledScripts {
   /** The text of each script by file name. */
   readonly scripts: ReadonlyMap<string, string>
   /** Hash of their content, 16 hex digits. */
@@ -44,7 +44,7 @@ const composed = new WeakMap<ReadonlyMap<string, string>, InstalledScripts>()
  * Composes the scripts as they are installed: each contains what it sources, so that a recorder keeps one file open and few
  * files are written.
  */
-async function installedScripts(): Promise<InstalledScripts> {
+export async function installedScripts(): Promise<InstalledScripts> {
   const texts = await loadScripts('canary', import.meta.url)
   const known = composed.get(texts)
   if (known !== undefined) return known

@@ -32,3 +32,4 @@ export {
 export { type StartRequest, startNamed } from './start.ts'
 export { type Stray, stopStrays } from './stop-strays.ts'
 export { superviseFleet } from './supervise-fleet.ts'
+export { WriteAttempts } from './unwritable.ts'

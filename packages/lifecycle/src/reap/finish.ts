@@ -3,8 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readSeen } from '@iapeer/canary'
 import { mapLimit } from '@iapeer/core/async'
+import { errnoOf } from '@iapeer/core/errors'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcesses, readProcesses } from '@iapeer/core/process'
+import { readIfExists } from '@iapeer/core/storage'
 import { finishLeader, healLostChild, TmuxServer } from '@iapeer/tmux'
 import {
   filesOfGen,
@@ -26,7 +28,8 @@ const PROMPT_MS = 3_000
 /** How many sessions are finished at a time: each needs a tmux client. */
 const AT_ONCE = 8
 
-function isUnrecorded(root: string, session: PeerSession): boolean {
+/** Returns whether a session has a recorder, and the end of it is not claimed. */
+export function isUnrecorded(root: string, session: PeerSession): boolean {
   const { gen } = session
   return gen !== undefined && !isClaimed(root, { ...session, gen })
 }
@@ -45,12 +48,28 @@ async function unfinishedSessions(root: string): Promise<PeerSession[]> {
 const isZombie = async (pid: number): Promise<boolean> =>
   (await readProcesses([pid])).get(pid)?.kind === 'zombie'
 
-/** Writes for the record when the leader was last seen running, where that is long before its exit was found. */
-async function noteLastSeen(root: string, session: PeerSession, seenMs: number): Promise<void> {
+/** Errors of a directory that takes no file: the note is only for a hook that tmux starts late. */
+const UNWRITABLE: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'])
+
+/**
+ * Returns when the leader was last seen running, where that is long before its exit was found, and writes it for the record.
+ * Undefined if the time of the exit is known well enough, as by a hook that has noted the exit and cannot record it.
+ */
+async function noteLastSeen(
+  root: string,
+  session: PeerSession,
+  lastSeenMs: number,
+): Promise<number | undefined> {
   const { gen } = session
-  if (gen === undefined || Date.now() - seenMs < PROMPT_MS) return
+  const seenMs = Math.floor(Math.max(lastSeenMs, Date.parse(session.startedAt)))
+  if (gen === undefined || Date.now() - seenMs < PROMPT_MS) return undefined
   const { state } = filesOfGen(root, { ...session, gen })
-  if (existsSync(state)) await writeFile(`${state}.seen`, `${Math.floor(seenMs)}\n`, { mode: 0o600 })
+  if ((readIfExists(`${state}.leader-facts`) ?? '').startsWith('rc=')) return undefined
+  if (!existsSync(state) || existsSync(`${state}.seen`)) return seenMs
+  await writeFile(`${state}.seen`, `${seenMs}\n`, { mode: 0o600 }).catch((error: unknown) => {
+    if (!UNWRITABLE.has(errnoOf(error))) throw error
+  })
+  return seenMs
 }
 
 /**
@@ -64,18 +83,25 @@ export async function finishSession(
   seenMs = readSeen(rootRecordLocation(root)) ?? 0,
 ): Promise<void> {
   const { gen = NO_GENERATION, socketPath, server, leader, paneId } = session
+  const sinceMs = Date.now()
   const unrecorded = isUnrecorded(root, session)
   if (unrecorded && (await isZombie(leader.pid))) await sleep(REAPED_MS)
-  if (unrecorded && isUnrecorded(root, session))
-    await noteLastSeen(root, session, Math.max(seenMs, Date.parse(session.startedAt)))
+  const lastSeenMs =
+    unrecorded && isUnrecorded(root, session) ? await noteLastSeen(root, session, seenMs) : undefined
   await healLostChild(server, leader.pid)
-  const limitMs = isUnrecorded(root, session) ? CLAIM_MS : RECORD_MS
+  const hookMs = isUnrecorded(root, session) ? CLAIM_MS : RECORD_MS
   const generation = recordedAs(root, { ...session, gen })
   const handle = new TmuxServer({ socketPath, process: server })
-  await finishLeader(handle, { ...generation, pid: leader.pid, paneId }, limitMs)
+  await finishLeader(handle, { ...generation, pid: leader.pid, paneId }, { hookMs, sinceMs, lastSeenMs })
 }
 
-/** Runs {@link finishSession} for every session that needs it. */
-export async function finishSessions(root: string): Promise<void> {
-  await mapLimit(await unfinishedSessions(root), AT_ONCE, (session) => finishSession(root, session))
+/**
+ * Runs {@link finishSession} for every session that needs it.
+ * @returns the sessions whose exit cannot be recorded yet, because their tmux server does not answer or nothing can be written
+ */
+export async function finishSessions(root: string): Promise<readonly PeerSession[]> {
+  const unfinished = await unfinishedSessions(root)
+  if (unfinished.length === 0) return []
+  await mapLimit(unfinished, AT_ONCE, (session) => finishSession(root, session))
+  return unfinishedSessions(root)
 }

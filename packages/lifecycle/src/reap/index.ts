@@ -1,5 +1,5 @@
 export { abortLaunch, cleanUpStale, freeSocket, stopUnfinished } from './clean-up.ts'
-export { finishSession, finishSessions } from './finish.ts'
+export { finishSession, finishSessions, isUnrecorded } from './finish.ts'
 export { type Settled, settleEnded } from './settle.ts'
 export { type Afterwards, type StopOptions, type StopResult, stopPeer } from './stop.ts'
 export { abortInterruptedLaunch, stopInactive } from './suspend.ts'

@@ -8,7 +8,7 @@ import { LivenessProbes } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { checkSetting, SETTINGS, type Setting } from '@iapeer/core/settings'
 import { scaffoldRoot, sweepDirectoryTemporaries } from '@iapeer/core/storage'
-import { noteLeaderCgroup } from '@iapeer/tmux'
+import { noteLeaderCgroup, restoreExitHooks } from '@iapeer/tmux'
 import {
   beginNotifying,
   type KeptWitness,
@@ -27,6 +27,7 @@ import { type Action, type Activity, decide } from './decide.ts'
 import { forgiveIncidents } from './incidents.ts'
 import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
+import { touchRecorderFiles } from './keep-files.ts'
 import { rearmKept } from './kept-watches.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
 import { type DaemonProblem, Notices } from './notices.ts'
@@ -266,6 +267,7 @@ export class FleetSupervisor {
   async #reconcile(): Promise<void> {
     const { lifecycleStateDir, records } = rootLayout(this.#root)
     const steps: Readonly<Record<string, () => Promise<unknown>>> = {
+      scripts: () => this.#keepScripts(),
       reconcile: () => reconcile(rootRecordLocation(this.#root)),
       'kept watches': () => rearmKept(this.#root),
       recorders: async () => this.#recorders.replaceWatches(await this.#cache.list()),
@@ -280,6 +282,12 @@ export class FleetSupervisor {
     // On a full disk some of them fail; the others, and the notifications, go on.
     for (const [name, step] of Object.entries(steps)) await this.#attempt(name, step)
     this.#jobs.start(NOTIFY_KEY, () => this.#notify())
+  }
+
+  /** Writes removed scripts of running recorders again, and keeps cleaners of old files from removing them. */
+  async #keepScripts(): Promise<void> {
+    await restoreExitHooks(rootRecordLocation(this.#root))
+    await touchRecorderFiles(this.#root)
   }
 
   async #keepAlive(entry: PeerEntry): Promise<void> {

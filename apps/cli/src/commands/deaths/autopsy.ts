@@ -83,8 +83,7 @@ export default defineCommand({
   options: OPTIONS,
   run: async ({ args: { name }, options }) => {
     checkOptions(options)
-    await reportRecordingProblem()
-    await settleDeaths()
+    await reportRecordingProblem(settleDeaths)
     const records = await readDeaths()
     const it = findDeath(records, name)
     if (options.raw) return printRaw(it)

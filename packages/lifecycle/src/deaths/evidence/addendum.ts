@@ -22,6 +22,8 @@ const OLDEST_MS = 24 * 60 * 60_000
 const LOG_BEFORE_MS = 120_000
 /** The programs that log a death often do so some seconds later. */
 const LOG_AFTER_MS = 15_000
+/** Of a death that was found late, the log is read for at most this time before it was found. */
+const BRACKET_MS = 3_600_000
 /** One reading of the log serves all deaths within this time. */
 const SHARED_MS = 5_000
 /** A process may exit some time after SIGTERM. */
@@ -41,35 +43,39 @@ export interface EvidenceOptions {
 export const addendumPath = (root: string, id: string): string =>
   join(rootLayout(root).records.deathsDir, `${id}.addendum`)
 
-function signalSection({ atMs, pid }: DeathAt, signals: SignalSource | undefined): Section[] {
+function signalSection({ atMs, fromMs, pid }: DeathAt, signals: SignalSource | undefined): Section[] {
   if (signals === undefined || pid === undefined) return []
-  const span = { fromMs: atMs - SIGNAL_BEFORE_MS, toMs: atMs + SIGNAL_AFTER_MS }
+  const span = { fromMs: fromMs - SIGNAL_BEFORE_MS, toMs: atMs + SIGNAL_AFTER_MS }
   return [{ name: 'signal-witness', found: signals.signalsTo(pid, span).flatMap(signalLines) }]
 }
 
 /** Reads the log of the system once for all deaths of an interval of {@link SHARED_MS}. */
 class SharedLog {
   readonly #env: NodeJS.ProcessEnv
-  readonly #read = new Map<number, Promise<Section>>()
+  readonly #read = new Map<string, Promise<Section>>()
 
   constructor(env: NodeJS.ProcessEnv) {
     this.#env = env
   }
 
-  around(atMs: number): Promise<Section> {
-    const first = atMs - (atMs % SHARED_MS)
-    const known = this.#read.get(first)
+  /** Reads the log around a death, or around the last hour of the time in which it may have happened. */
+  around({ atMs, fromMs }: DeathAt): Promise<Section> {
+    const last = atMs - (atMs % SHARED_MS)
+    const earliest = Math.max(fromMs, atMs - BRACKET_MS)
+    const first = earliest - (earliest % SHARED_MS)
+    const key = `${first} ${last}`
+    const known = this.#read.get(key)
     if (known !== undefined) return known
-    const span: Span = { fromMs: first - LOG_BEFORE_MS, toMs: first + SHARED_MS + LOG_AFTER_MS }
+    const span: Span = { fromMs: first - LOG_BEFORE_MS, toMs: last + SHARED_MS + LOG_AFTER_MS }
     const read =
       process.platform === 'darwin' ? unifiedLogSection(span, this.#env) : journalSection(span, this.#env)
-    this.#read.set(first, read)
+    this.#read.set(key, read)
     return read
   }
 }
 
 async function systemSections(death: DeathAt, log: SharedLog, env: NodeJS.ProcessEnv): Promise<Section[]> {
-  const lines = await log.around(death.atMs)
+  const lines = await log.around(death)
   return process.platform === 'darwin'
     ? [lines, ...(await reportSections(death))]
     : [lines, await coreSection(death, { env })]

@@ -1,0 +1,161 @@
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { recordLayout } from '@iapeer/core/paths'
+import { mayMount, type SmallDisk, smallDisk, until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { completeIntent, declareIntent, reconcile, withdrawIntent } from '../src/index.ts'
+import {
+  claimOf,
+  deathOf,
+  exits,
+  expectSilence,
+  guarded,
+  killRecorder,
+  type Root,
+  roots,
+  type Watched,
+  watched,
+} from './support.ts'
+
+const newRoot = roots()
+if (!mayMount)
+  process.stderr.write('skipped: running out of inodes needs root on Linux (the tests mount a small tmpfs)\n')
+
+/** A root with the record directory on its own file system of 1 MiB and 500 inodes. */
+async function smallRoot(): Promise<Root & Pick<SmallDisk, 'fill' | 'fillInodes'>> {
+  const root = newRoot()
+  const disk = await smallDisk(join(root.path, 'disk'))
+  root.track(disk.remove)
+  return { ...root, recordDir: join(disk.path, 'rec'), fill: disk.fill, fillInodes: disk.fillInodes }
+}
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+const preparedOf = (of: Watched, kind = 'facts'): string =>
+  readFileSync(join(recordLayout(of).canaryDir, `${of.identity}-${of.gen}.${kind}`), 'utf8').trim()
+
+/** Kills the server of a generation. @returns when, in milliseconds since the epoch */
+async function kill(of: Watched, signal: NodeJS.Signals = 'SIGKILL'): Promise<number> {
+  of.server.kill(signal)
+  const at = Date.now()
+  await of.server.gone()
+  return at
+}
+
+const msFrom = (at: number, ts: string | undefined): number => Math.abs(Date.parse(ts ?? '') - at)
+
+describe.skipIf(!mayMount)('where no file can be made at the death', () => {
+  it.each([
+    ['guard', guarded, 'fillInodes', { cause: 'killed', signal: 'SIGKILL', wait_rc: '137' }],
+    ['guard', guarded, 'fill', { cause: 'killed', signal: 'SIGKILL', wait_rc: '137' }],
+    ['watch', watched, 'fillInodes', { cause: 'server-vanished', wait_rc: '1' }],
+  ] as const)(
+    'a %s notes status and time in its prepared file, and the record has the time of death (%#)',
+    async (_name, start, fill, expected) => {
+      const root = await smallRoot()
+      const bob = await start(root)
+      const free = root[fill]()
+      const killedAt = await kill(bob)
+      await until('the facts', () => preparedOf(bob).startsWith('rc='), 2_000)
+      await wait(3_000)
+      expect(exits(bob.recordDir)).toEqual([])
+      free()
+      const line = await deathOf(bob)
+      expect(line).toMatchObject(expected)
+      expect(line).not.toHaveProperty('seen_alive')
+      expect(msFrom(killedAt, line['ts'])).toBeLessThan(1_500)
+    },
+  )
+
+  it('and the recorder is killed too: reconcile records status and time from the prepared file', async () => {
+    const root = await smallRoot()
+    const bob = await guarded(root)
+    const free = root.fillInodes()
+    const killedAt = await kill(bob, 'SIGSEGV')
+    await until('the facts', () => preparedOf(bob).startsWith('rc=139,'))
+    await killRecorder(bob)
+    expect(claimOf(bob)).toBeUndefined()
+    // The scripts are there already, so a command finds out that it cannot write.
+    expect(await reconcile(bob)).toMatchObject([{ outcome: 'unwritable' }])
+    await wait(2_000)
+    free()
+    expect(await reconcile(bob)).toMatchObject([{ outcome: 'recorded' }])
+    const line = await deathOf(bob)
+    expect(line).toMatchObject({ cause: 'crashed', signal: 'SIGSEGV', mode: 'guard' })
+    expect(msFrom(killedAt, line['ts'])).toBeLessThan(1_500)
+  })
+
+  it('and the server is stopped on purpose: nothing is recorded afterwards', async () => {
+    const root = await smallRoot()
+    const bob = await guarded(root)
+    await declareIntent({ ...bob, by: 'test', why: 'stop' })
+    const free = root.fillInodes()
+    await kill(bob)
+    await completeIntent(bob)
+    await expectSilence(bob)
+    free()
+    expect(await reconcile(bob)).toEqual([])
+    expect(exits(bob.recordDir)).toEqual([])
+  })
+})
+
+describe('the time of a death', () => {
+  it('is that of the exit if its recorder had to wait for an intent that is withdrawn', async () => {
+    const bob = await guarded(newRoot())
+    await declareIntent({ ...bob, by: 'test', why: 'stop' })
+    const killedAt = await kill(bob)
+    await wait(2_500)
+    await withdrawIntent(bob)
+    expect(msFrom(killedAt, (await deathOf(bob))['ts'])).toBeLessThan(1_500)
+  })
+
+  it('is that of a witnessed kill command if the recorder is lost as well', async () => {
+    const bob = await guarded(newRoot())
+    await killRecorder(bob)
+    await bob.server.tmux('kill-server')
+    const killedAt = Date.now()
+    await bob.server.gone()
+    await wait(2_500)
+    expect(await reconcile(bob)).toMatchObject([{ outcome: 'recorded' }])
+    const line = await deathOf(bob)
+    expect(line).toMatchObject({ cause: 'recorder-lost' })
+    expect(line).not.toHaveProperty('seen_alive')
+    expect(msFrom(killedAt, line['ts'])).toBeLessThan(1_500)
+  })
+
+  it('is not that of a kill command from before the server was last seen running', async () => {
+    const bob = await guarded(newRoot())
+    const { deathsDir, canaryDir } = recordLayout(bob)
+    const key = `${bob.identity}-${bob.gen}`
+    const past = Math.floor(Date.now() / 1_000) - 60
+    writeFileSync(
+      join(deathsDir, `${key}.witness`),
+      `witness ts_ms=${past - 600}000 by=1 command=kill-server confidence=high via=key\n`,
+    )
+    utimesSync(join(canaryDir, key), past, past)
+    await killRecorder(bob)
+    await kill(bob)
+    await reconcile(bob)
+    const line = await deathOf(bob)
+    expect(msFrom(past * 1_000, line['seen_alive'])).toBeLessThan(1_000)
+    expect(msFrom(Date.now(), line['ts'])).toBeLessThan(10_000)
+  })
+
+  it('is before this boot if the host was rebooted, and after it was last seen running', async () => {
+    const bob = await guarded(newRoot())
+    const { canaryDir } = recordLayout(bob)
+    const path = join(canaryDir, `${bob.identity}-${bob.gen}`)
+    await killRecorder(bob)
+    await kill(bob)
+    writeFileSync(
+      path,
+      readFileSync(path, 'utf8').replace(/^boot=.*$/m, 'boot=00000000-0000-0000-0000-000000000000/1'),
+    )
+    const bootedAt = Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1])
+    utimesSync(path, bootedAt - 3_600, bootedAt - 3_600)
+    await reconcile(bob)
+    const line = await deathOf(bob)
+    expect(line).toMatchObject({ cause: 'host-reboot', ts: new Date(bootedAt * 1_000).toISOString() })
+    expect(line['seen_alive']).toBe(new Date((bootedAt - 3_600) * 1_000).toISOString())
+  })
+})
