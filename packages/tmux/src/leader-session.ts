@@ -6,6 +6,7 @@ import { recordLayout } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { literalArgument } from './argument.ts'
 import { exitHookCommands, installExitHook, linkExitHook, noteLeader } from './exit-hook.ts'
+import { restoreCommands } from './kept-settings.ts'
 import { managedCommands } from './managed-config.ts'
 import { TmuxServer } from './tmux-server.ts'
 
@@ -107,7 +108,7 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
     ...hooked,
     ...paneLogCommands(options.paneLog),
     ';',
-    ...['set-option', '-s', 'exit-empty', 'on'],
+    ...restoreCommands('$0'),
   ])
   const [sessionId, paneId, pid] = answer.stdout.trim().split(' ')
   if (answer.exitCode !== 0 || sessionId === undefined || paneId === undefined || pid === undefined)

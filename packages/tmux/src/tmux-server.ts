@@ -221,7 +221,10 @@ export class TmuxServer {
     // source-file expands glob patterns.
     const literal = literalArgument(path.replace(/[[\]*?\\]/g, '\\$&'))
     const { stdout, stderr, timedOut } = await this.run(['source-file', literal])
-    if (timedOut) return [`${path}: tmux did not finish loading it in time`]
+    if (timedOut)
+      return [
+        `${path}: tmux did not finish loading it in time: a command in it is still running. Start it with run-shell -b`,
+      ]
     return `${stdout}\n${stderr}`.split('\n').filter((line) => line !== '')
   }
 
