@@ -206,10 +206,8 @@ evidence_note_fork_failed() {
 # evidence_write_pane: the last screen of a leader, from PANE of the server on SOCKET; an empty PANE cannot be read. -J joins the
 # lines that tmux has wrapped, so enough rows for a narrow client are captured.
 evidence_write_pane() {
-  evidence_write_pane_text=
   [ "$CAUSE" != leader-removed ] || return 0
-  [ -z "$PANE" ] || evidence_write_pane_text=$(evidence_run_client 0.2 -u capture-pane -p -J -t "$PANE" -S -1000)
-  if [ -z "$evidence_write_pane_text" ]; then
+  if [ -z "$PANE" ] || ! evidence_write_pane_text=$(evidence_run_client 0.2 -u capture-pane -p -J -t "$PANE" -S -1000); then
     evidence_write_missing pane-tail 'the pane could not be read'
   else
     out '--- pane-tail'

@@ -127,12 +127,12 @@ hook_record() {
 
 # hook_end_session: kills session and pane by their ids, because names can be changed. It turns the witness off meanwhile: the
 # claim already names the cause. The pane is killed too, because a user may have moved it to another session. A configuration can
-# keep a server without sessions (exit-empty), or a hook of it can make a session when the last one is closed: then IAPEER_LAST is
-# set, and the server is killed. If the server cannot start a process, a kill command waits for its witness forever; then the
+# keep a server without sessions (exit-empty), or a hook of it can make a session when the last one is closed: IAPEER_LAST notes that
+# this session is the only one, and then the server is killed. If the server cannot start a process, a kill command waits for its witness forever; then the
 # next check sends TERM.
 hook_end_session() {
   evidence_run_client 2 -N set-environment -gh IAPEER_WITNESS /- \; set-option -s exit-empty on \; \
-    if-shell -F '#{==:#{S:x},x}' 'set-environment -gh IAPEER_LAST 1' \; kill-session -t "$SESSION" >/dev/null
+    if-shell -F "#{==:#{S:#{session_id}},$SESSION}" 'set-environment -gh IAPEER_LAST 1' \; kill-session -t "$SESSION" >/dev/null
   [ $? -lt 128 ] || return 1
   [ -z "$PANE" ] || evidence_run_client 2 -N kill-pane -t "$PANE" >/dev/null
   evidence_run_client 2 -N if-shell -F '#{IAPEER_LAST}' 'set-hook -gu session-closed ; set-hook -gu window-unlinked ; kill-server' \; \
