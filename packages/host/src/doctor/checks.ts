@@ -10,6 +10,7 @@ import { signals } from './checks/signals.ts'
 import { sockets } from './checks/sockets.ts'
 import { tmpfiles } from './checks/tmpfiles.ts'
 import { tmux, tmuxServers } from './checks/tmux.ts'
+import { tmuxConf } from './checks/tmux-conf.ts'
 import type { Check } from './finding.ts'
 
 /** All checks, in the order in which their findings are reported. */
@@ -24,6 +25,7 @@ export const CHECKS: readonly Check[] = [
   skew,
   tmux,
   tmuxServers,
+  tmuxConf,
   sockets,
   daemon,
   notifications,

@@ -116,9 +116,7 @@ export function autopsyScreen(view: AutopsyView): string {
   const screen = findings.snapshot === undefined ? [] : lastScreen(findings.snapshot).slice(-MAX_SCREEN_LINES)
   if (screen.length > 0)
     parts.push(heading('last screen'), ...screen.map((line) => cut(`  │ ${plain(line)}`, width)))
-  const advice = adviceFor(judged).map(
-    (line) => `  ${wrap(line, width - 2).join('\n  ')}`,
-  )
+  const advice = adviceFor(judged).map((line) => `  ${wrap(line, width - 2).join('\n  ')}`)
   parts.push(heading('what to do'), ...advice)
   if (findings.snapshot?.complete === false)
     parts.push('', 'The snapshot is incomplete: evidence may be missing.')

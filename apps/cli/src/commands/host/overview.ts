@@ -1,8 +1,11 @@
 import { type CanaryInfo, listCanaries } from '@iapeer/canary'
+import { mapLimit } from '@iapeer/core/async'
 import { isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
+import { identifyProcess } from '@iapeer/core/process'
 import { fleetView, type PeerView } from '@iapeer/lifecycle/fleet'
 import { listKeptWatches } from '@iapeer/lifecycle/supervise'
+import { TmuxServer, type Unreachable } from '@iapeer/tmux'
 import { EXIT, explain } from '../../exit-code.ts'
 import { localTime, paint, print } from '../../output.ts'
 import { table } from '../../table.ts'
@@ -19,6 +22,9 @@ const GUIDE = `There are no peers yet, and nothing is watched. iapeer starts age
   iapeer demo          see a demo on real tmux servers
   iapeer --help        list all commands`
 
+/** How many servers are asked at a time. */
+const AT_ONCE = 8
+
 /** The glyph and the words for each state of a recorder. */
 const RECORDER_STATES = {
   armed: [paint('green', '●'), 'watched'],
@@ -27,6 +33,23 @@ const RECORDER_STATES = {
   ended: [paint('dim', '○'), 'exited'],
   unknown: [paint('yellow', '?'), 'unknown'],
 } as const satisfies Record<CanaryInfo['state'], readonly [glyph: string, words: string]>
+
+/** Returns why clients do not reach a watched server that runs, and what to do; undefined if they do. */
+async function lostSocket({ state, serverPid, socketPath }: CanaryInfo): Promise<Unreachable | undefined> {
+  const server = state === 'ended' ? undefined : await identifyProcess(serverPid)
+  return server && new TmuxServer({ socketPath, process: server }).unreachable()
+}
+
+/** Prints each running server that clients do not reach, with the command that helps. */
+async function printUnreachable(canaries: readonly CanaryInfo[]): Promise<void> {
+  const lost = await mapLimit(canaries, AT_ONCE, lostSocket)
+  for (const [at, { identity, serverPid }] of canaries.entries()) {
+    const one = lost[at]
+    if (one === undefined) continue
+    print(`${paint('red', '!')} the tmux server of ${identity} runs (pid ${serverPid}), but ${one.what}`)
+    print(`  ${one.fix}`)
+  }
+}
 
 const row = (canary: CanaryInfo, kept: boolean): string[] => [
   `${RECORDER_STATES[canary.state][0]} ${canary.identity}`,
@@ -80,6 +103,7 @@ export async function overview(): Promise<void> {
     ]),
   )
   if (rows.length > 0) print(table(rows))
+  await printUnreachable(canaries)
   const last = deaths.at(-1)
   if (last === undefined) return print('no deaths recorded')
   print(
