@@ -1,3 +1,4 @@
+import { WITNESS_WAS_ON } from './facts/signals.ts'
 import type { Verdict } from './verdict.ts'
 import type { VerdictWord } from './verdict-word.ts'
 
@@ -128,8 +129,10 @@ export function adviceFor(verdict: VerdictWord | Verdict, killer = false): reado
     return killer && verdict === 'killed-by-signal' ? KILLER_KNOWN : ADVICE[verdict]
   if (verdict.killer !== undefined && verdict.verdict === 'killed-by-signal') return KILLER_KNOWN
   const lines = verdict.topic === undefined ? ADVICE[verdict.verdict] : ON[verdict.topic]
+  const wasOn = verdict.evidence.some(({ fact }) => fact === WITNESS_WAS_ON)
+  const useful = wasOn ? lines.filter((line) => line !== SIGNAL_WITNESS) : lines
   const isUnread = verdict.evidence.some(({ fact }) => /^the (?:kernel log|journal) was not read/.test(fact))
   return isUnread && NEED_LOGS.has(verdict.verdict) && verdict.topic === undefined
-    ? [...lines, UNREAD]
-    : lines
+    ? [...useful, UNREAD]
+    : useful
 }

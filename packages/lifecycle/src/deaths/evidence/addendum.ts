@@ -5,7 +5,7 @@ import { formatLogfmt } from '@iapeer/core/logfmt'
 import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 import type { ExitRecord } from '@iapeer/forensics'
-import { signalLines } from '../signals/signal-lines.ts'
+import { signalLines, watchingLine } from '../signals/signal-lines.ts'
 import type { SignalSource } from '../signals/signal-memory.ts'
 import { coreSection } from './cores.ts'
 import { reportSections, unifiedLogSection } from './darwin.ts'
@@ -42,10 +42,18 @@ export const addendumPath = (root: string, id: string): string =>
 /** Whether the program exited with code 0: the only evidence of that is the sender of a signal. */
 const isCleanExit = (record: ExitRecord): boolean => record.event === 'session-exit' && record.exitCode === 0
 
+const spanOf = (atMs: number): Span => ({ fromMs: atMs - SIGNAL_BEFORE_MS, toMs: atMs + SIGNAL_AFTER_MS })
+
 function signalSection({ atMs, pid }: DeathAt, signals: SignalSource | undefined): Section[] {
   if (signals === undefined || pid === undefined) return []
-  const span = { fromMs: atMs - SIGNAL_BEFORE_MS, toMs: atMs + SIGNAL_AFTER_MS }
-  return [{ name: 'signal-witness', found: signals.signalsTo(pid, span).flatMap(signalLines) }]
+  const since = signals.watchingSince?.()
+  const watching = since === undefined || since > atMs ? [] : [watchingLine(since)]
+  return [
+    {
+      name: 'signal-witness',
+      found: [...watching, ...signals.signalsTo(pid, spanOf(atMs)).flatMap(signalLines)],
+    },
+  ]
 }
 
 /** Reads the log of the system once for all deaths of an interval of {@link SHARED_MS}. */
@@ -98,7 +106,8 @@ async function addendumOf(
     const isNew = isSeen && !known.includes('\n--- signal-witness\n') && known.endsWith(END)
     return isNew ? known.slice(0, -END.length) + seen.map(formatSection).join('') + END : undefined
   }
-  if (isCleanExit(record) && !isSeen) return undefined
+  const hasSender = (signals?.signalsTo(death.pid ?? 0, spanOf(death.atMs)) ?? []).length > 0
+  if (isCleanExit(record) && !hasSender) return undefined
   const system = isCleanExit(record) ? [] : await systemSections(death, log, env)
   const sections = [...system, ...(isSeen ? seen : [])]
   return headOf(record, now) + sections.map(formatSection).join('') + END
