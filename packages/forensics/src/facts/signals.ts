@@ -107,15 +107,11 @@ function signalFact(sent: SentSignal, weak: boolean): Fact {
   }
 }
 
-/** Returns the signal in an exit code of 128 + its number. */
-const codedIn = ({ exitCode }: ExitRecord): string | undefined =>
-  exitCode === undefined ? undefined : codedSignal(exitCode)
-
 /** Returns whether the signal can explain how the process died. */
 export function canExplain(signal: string, record: ExitRecord): 'yes' | 'perhaps' | 'no' {
   if (record.signal !== undefined) return record.signal === signal ? 'yes' : 'no'
-  // Every other signal has uses that end nothing (SIGUSR1, SIGALRM), so only the status shows that it did.
-  if (!isDeadly(signal)) return codedIn(record) === signal ? 'yes' : 'no'
+  // Every other signal has uses that end nothing (SIGUSR1, SIGALRM): only the status of a death by it shows that it did.
+  if (!isDeadly(signal)) return 'no'
   if (!isTermination(signal))
     return record.event === 'server-exit' ||
       record.exitCode === undefined ||
@@ -149,7 +145,7 @@ const watchingFact = (snapshot: Snapshot): Fact[] =>
 export function signalFacts(snapshot: Snapshot, lifetime: Lifetime, record: ExitRecord): Fact[] {
   const sent = sentSignals(snapshot).filter(({ target, sender, atMs, signal }) => {
     if (target !== lifetime.pid || sender.pid === target) return false
-    if (record.signal !== signal && codedIn(record) !== signal && !isDeadly(signal)) return false
+    if (record.signal !== signal && !isDeadly(signal)) return false
     const agoMs = atMs === undefined ? 0 : lifetime.deathMs - atMs
     // Before arming, another process can have had this pid.
     const isSameProcess =
