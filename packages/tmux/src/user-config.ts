@@ -44,6 +44,8 @@ export interface LoadedConfig {
   readonly messages: readonly string[]
   /** What was set back. */
   readonly setBack: readonly SetBack[]
+  /** Whether the session still runs. If not, its program has exited, or the configuration stopped it. */
+  readonly isRunning: boolean
 }
 
 /** Separates the answers of the commands of one call. No option or hook has such a line. */
@@ -84,10 +86,10 @@ function changedNames(answers: ReturnType<typeof answersOf>): string[] {
   return [...new Set(answers.filter(({ name, text }) => last.get(name) !== text).map(({ name }) => name))]
 }
 
-/** Sets everything back that the peer relies on. @returns what was changed; empty if the session is gone */
-async function restore(handle: TmuxServer, peer: ConfiguredPeer): Promise<SetBack[]> {
+/** Sets everything back that the peer relies on. @returns what was changed; nothing if the session is gone */
+async function restore(handle: TmuxServer, peer: ConfiguredPeer): Promise<Omit<LoadedConfig, 'messages'>> {
   const { sessionId, paneId, isRecorded } = peer
-  const { stdout } = await handle.run([
+  const { stdout, exitCode } = await handle.run([
     ...stateQuestions(peer),
     ...[...restoreCommands(sessionId), ';'],
     ...[...witnessAliasCommands(), ';'],
@@ -112,7 +114,7 @@ async function restore(handle: TmuxServer, peer: ConfiguredPeer): Promise<SetBac
     ...changedNames(answers),
     ...(others.length > 0 ? ['new-session'] : []),
   ])
-  return [...found].filter(isSetBack)
+  return { setBack: [...found].filter(isSetBack), isRunning: exitCode === 0 }
 }
 
 /** Closes every session but one. The witness of commands that kill is off meanwhile: it would note this as the cause of a death. */
@@ -134,5 +136,5 @@ export async function loadUserConfig(
   peer: ConfiguredPeer,
 ): Promise<LoadedConfig> {
   const messages = await handle.sourceFile(path)
-  return { messages, setBack: await restore(handle, peer) }
+  return { messages, ...(await restore(handle, peer)) }
 }

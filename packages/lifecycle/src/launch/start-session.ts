@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type GuardedServer, startGuardedServer } from '@iapeer/canary'
+import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
@@ -64,6 +65,8 @@ interface StartedProgram extends StartedSession {
  * misses it.
  */
 const SOCKET_RETRY_MS = 1_000
+/** A server that its configuration stops exits within this time. */
+const EXIT_MS = 1_000
 
 /** Rethrows an error with the identity and the step that failed in its message. */
 function launchFailed(launch: PreparedLaunch, step: string, error: unknown): never {
@@ -140,10 +143,14 @@ async function configure(
   } catch (error) {
     const code = errnoOf(error)
     if (code === undefined) throw error
-    return code === 'ENOENT' ? undefined : { messages: [`cannot read ${path}: ${code}`], setBack: [] }
+    return code === 'ENOENT'
+      ? undefined
+      : { messages: [`cannot read ${path}: ${code}`], setBack: [], isRunning: true }
   }
   const loaded = await loadUserConfig(handle, path, { sessionId, paneId, isRecorded: gen !== undefined })
-  if ((await observeProcess(handle.process)) !== 'gone' || gen === undefined) return loaded
+  if (loaded.isRunning || gen === undefined) return loaded
+  const isGone = async (): Promise<boolean> => (await observeProcess(handle.process)) === 'gone'
+  if ((await waitUntil(isGone, { limitMs: EXIT_MS })) === undefined) return loaded
   // The exit of a program that exits at once is claimed before its server exits.
   if (readClaim(root, { identity, gen })?.event === 'session-exit') return loaded
   throw new IapeerError(`${path} stops the tmux server`, {
