@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
@@ -246,4 +246,43 @@ it('a tmux.conf that runs a command without end holds neither the start nor the 
   const again = (await launchPeer(root, entry)).session
   expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'ended' })
   await assertNothingIsLeft(made, again)
+})
+
+describe('a peer whose socket was removed', () => {
+  it('is shown as unresponsive, and runs on when its server makes the socket anew', async () => {
+    const { root, peer } = newRoot()
+    const { session } = await launchPeer(root, await peer(['sleep', '1000']))
+    rmSync(session.socketPath)
+    expect(await statusOf(root, BOB)).toMatchObject({ state: 'unresponsive' })
+    process.kill(session.server.pid, 'SIGUSR1')
+    await until('the socket', async () => (await statusOf(root, BOB)).state === 'running')
+  })
+
+  it('is stopped in order, and nothing is left', async () => {
+    const made = newRoot()
+    const { session } = await launchPeer(made.root, await made.peer(['sleep', '1000']))
+    rmSync(session.socketPath)
+    const stopped = await stopPeer(made.root, BOB, { by: 'a test' })
+    expect(stopped).toMatchObject({ state: 'ended', leader: 'asked' })
+    await assertNothingIsLeft(made, session)
+    expect(made.deaths()).toEqual([])
+  })
+
+  it('dies, is recorded, and the next command ends its server', async () => {
+    const made = newRoot()
+    const { root, deaths } = made
+    const { session } = await launchPeer(root, await made.peer(['sleep', '1000']))
+    rmSync(session.socketPath)
+    process.kill(session.leader.pid, 'SIGKILL')
+    await until(
+      'its server to be ended',
+      async () => {
+        await settleFleet(root)
+        return isGone(session.server)
+      },
+      25_000,
+    )
+    await assertNothingIsLeft(made, session)
+    expect(deaths()).toMatchObject([{ ev: 'session-exit', gen: session.gen }])
+  })
 })

@@ -88,6 +88,13 @@ hook_read_seen() {
   generation_note_seen "$hook_read_seen_ms"
 }
 
+# hook_heal_socket: makes the server create its socket anew if that was removed: the clients below need it
+hook_heal_socket() {
+  [ ! -S "$SOCKET" ] || return 0
+  process_check "$SERVER"
+  [ "$ID_STATE" != alive ] || kill -USR1 "$SERVER_PID"
+}
+
 # hook_record: checks the intent, then writes claim, line and snapshot. A claim that cannot be written is tried again: the session
 # is not killed before one recorder has the claim. Returns 0 recorded or nothing to record, UNWRITABLE the claim cannot be written
 hook_record() {
@@ -119,6 +126,7 @@ hook_record() {
   hook_read_seen
   record_write_line && claim_fill "$CLAIM_LINE"
   : at hook writing written
+  hook_heal_socket
   host_take
   host_defer
   completion_write_snapshot && rm -f "$EARLY"

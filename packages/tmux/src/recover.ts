@@ -3,7 +3,7 @@ import { generationPaths, type IntentTarget, readClaim } from '@iapeer/canary'
 import { waitUntil } from '@iapeer/core/async'
 import { observeProcess, signalProcess } from '@iapeer/core/process'
 import { type DeadPane, runExitHook } from './exit-hook.ts'
-import { healLostChild } from './heal.ts'
+import { healLostChild, healSocket } from './heal.ts'
 import { terminateJobs } from './server-jobs.ts'
 import { isEmptyServer, sessionIds } from './server-sessions.ts'
 import type { TmuxServer } from './tmux-server.ts'
@@ -91,6 +91,7 @@ export async function finishLeader(
   hookMs = HOOK_MS,
 ): Promise<boolean> {
   if (await goneWithin(handle, leader.pid, hookMs)) return true
+  await healSocket(handle.process, handle.socketPath)
   let now = await readPane(handle, leader)
   if (now === 'held') {
     // tmux keeps the pane until its log has all output: the writer of the log is stopped or blocked.

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { completeIntent, declareIntent, type IntentTarget, withdrawIntent } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId, signalProcess } from '@iapeer/core/process'
+import { healSocket } from './heal.ts'
 import { terminateJobs } from './server-jobs.ts'
 import { TmuxServer } from './tmux-server.ts'
 
@@ -138,6 +139,7 @@ function throwForeignServer(handle: TmuxServer, pid: number): never {
 }
 
 async function tearDown(options: TeardownOptions, handle: TmuxServer): Promise<Omit<TeardownResult, 'ms'>> {
+  await healSocket(handle.process, handle.socketPath)
   const first = await answeringPid(handle)
   const isForeign = typeof first === 'number' && first !== handle.process.pid
   if (isForeign && options.force !== true) throwForeignServer(handle, first)
