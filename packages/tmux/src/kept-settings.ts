@@ -39,7 +39,7 @@ const FIRST = 7_000
  * Returns the tmux commands (argv, separated by `;`) that set the hook which sets the kept settings back right after each command
  * that changes an option. Later would be too late: a plugin that runs tmux lets the server see that no client is attached.
  */
-export function keepCommands(): string[] {
+function keepCommands(): string[] {
   return KEPT.flatMap((setting, at) => {
     const act = `set-environment -gh ${noteOf(setting)} 1 ; ${setting.restore}`
     const hook = `if-shell -F '${setting.isChanged}' "${act}"`

@@ -5,7 +5,7 @@ import { restoreCommands, setBackSettings } from './kept-settings.ts'
 import type { TmuxServer } from './tmux-server.ts'
 
 /** The session of a peer, whose settings a configuration must not change. */
-export interface ConfiguredPeer {
+interface ConfiguredPeer {
   readonly sessionId: string
   readonly paneId: string
   /** Whether the exit of its leader is recorded by the exit hook. */
