@@ -43,16 +43,10 @@ completion_has_line() {
   [ -n "$(sed -n "/$completion_has_line_what/p" "$@" 2>/dev/null)" ]
 }
 
-# completion_needs_no_snapshot: a leader that exited with 0
-completion_needs_no_snapshot() { [ "$EVENT" = session ] && [ "$DEAD_STATUS" = 0 ]; }
-
-completion_has_snapshot() {
-  completion_needs_no_snapshot || [ "$(sed -n '$p' "$SNAPSHOT" 2>/dev/null)" = '--- end' ]
-}
+completion_has_snapshot() { [ "$(sed -n '$p' "$SNAPSHOT" 2>/dev/null)" = '--- end' ]; }
 
 # completion_write_snapshot: begins with the early sections that the recorder wrote, if it wrote them
 completion_write_snapshot() {
-  completion_needs_no_snapshot && return 0
   host_await
   evidence_has_early && EARLY_DONE=1
   evidence_write_early

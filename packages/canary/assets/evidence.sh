@@ -203,16 +203,15 @@ evidence_note_fork_failed() {
   } 2>/dev/null
 }
 
-# evidence_write_pane: the last screen of a leader, from PANE of the server on SOCKET; an empty PANE cannot be read
+# evidence_write_pane: the last screen of a leader, from PANE of the server on SOCKET; an empty PANE cannot be read. -J joins the
+# lines that tmux has wrapped, so enough rows for a narrow client are captured.
 evidence_write_pane() {
-  evidence_write_pane_text=
   [ "$CAUSE" != leader-removed ] || return 0
-  [ -z "$PANE" ] || evidence_write_pane_text=$(evidence_run_client 0.2 -u capture-pane -p -t "$PANE" -S -50)
-  if [ -z "$evidence_write_pane_text" ]; then
+  if [ -z "$PANE" ] || ! evidence_write_pane_text=$(evidence_run_client 0.2 -u capture-pane -p -J -t "$PANE" -S -1000); then
     evidence_write_missing pane-tail 'the pane could not be read'
   else
     out '--- pane-tail'
-    out "$evidence_write_pane_text" | sed '/^[[:space:]]*$/d' | tail -n 50 | evidence_escape
+    out "$evidence_write_pane_text" | sed '/^[[:space:]]*$/d;s/[[:space:]]*$//' | tail -n 50 | tail -c 32768 | evidence_escape
   fi
 }
 

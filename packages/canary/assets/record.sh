@@ -25,7 +25,6 @@ record_write_line() {
   logfmt_quote "$SNAPSHOT"
   record_write_line_seen="${SEEN_ALIVE:+ seen_alive=$SEEN_ALIVE}"
   if [ "$EVENT" = session ]; then
-    [ "$DEAD_STATUS" != 0 ] || QUOTED=
     record_write_line_rest="dead_status=$DEAD_STATUS dead_signal=$DEAD_SIGNAL leader_pid=$LEADER forensics=$QUOTED${CAUSE:+ mode=none cause=$CAUSE}$record_write_line_seen recorder=hook"
   else
     record_write_line_rest="server_pid=$SERVER_PID server_start=$SERVER_TOKEN wait_rc=$WAIT_RC cause=$CAUSE${SIGNAL:+ signal=$SIGNAL} mode=$MODE recorder=$RECORDER$record_write_line_seen forensics=$QUOTED"

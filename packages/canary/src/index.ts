@@ -6,6 +6,7 @@ export {
   type GuardedServerOptions,
   startGuardedServer,
 } from './guard/start-guarded-server.ts'
+export { witnessAliasCommands } from './guard/witness-aliases.ts'
 export {
   completeIntent,
   type DeclareOptions,

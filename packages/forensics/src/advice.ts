@@ -1,23 +1,7 @@
+import { WITNESS_WAS_ON } from './facts/signals.ts'
+import type { Topic } from './topic.ts'
 import type { Verdict } from './verdict.ts'
 import type { VerdictWord } from './verdict-word.ts'
-
-/** What a verdict can be about, where the word alone leads to advice that does not fit. */
-export const TOPICS = [
-  'heap-full',
-  'no-memory',
-  'limit',
-  'memory-daemon',
-  'child',
-  'signature',
-  'shutdown',
-  'manager-exit',
-  'unit-stop',
-  'unit-oom',
-  'asked-to-exit',
-] as const
-
-/** One of {@link TOPICS}. */
-export type Topic = (typeof TOPICS)[number]
 
 const SEND_A_REPORT =
   'This is a bug in the program. Keep the core dump (coredumpctl, or ulimit -c unlimited before the next start), try the newest version of the program, and report the crash with the output of iapeer autopsy --markdown.'
@@ -137,9 +121,11 @@ export interface AdviceContext {
 /** Returns the lines that the evidence of a verdict asks for. */
 function linesOf(judged: Verdict): readonly string[] {
   const { verdict, topic, evidence } = judged
-  if (topic !== undefined) return ON[topic]
+  const lines: readonly string[] = topic === undefined ? ADVICE[verdict] : ON[topic]
+  const wasOn = evidence.some(({ fact }) => fact === WITNESS_WAS_ON)
+  const useful = wasOn ? lines.filter((line) => line !== SIGNAL_WITNESS) : lines
   const isUnread = evidence.some(({ fact }) => /^the (?:kernel log|journal) was not read\b/.test(fact))
-  return isUnread && NEED_LOGS.has(verdict) ? [...ADVICE[verdict], UNREAD] : ADVICE[verdict]
+  return isUnread && topic === undefined && NEED_LOGS.has(verdict) ? [...useful, UNREAD] : useful
 }
 
 /**

@@ -1,4 +1,4 @@
-export { type AdviceContext, adviceFor, TOPICS, type Topic } from './advice.ts'
+export { type AdviceContext, adviceFor } from './advice.ts'
 export {
   type ExitRecord,
   type ExitsLog,
@@ -20,6 +20,7 @@ export {
   sectionLines,
   withAddendum,
 } from './snapshot.ts'
+export { TOPICS, type Topic } from './topic.ts'
 export { type Evidence, type Findings, judge, type Verdict } from './verdict.ts'
 export { type Confidence, VERDICT_WORDS, type VerdictWord } from './verdict-word.ts'
 export { type Killer, killerOf, parseWitness, type SeenProcess, type Witness } from './witness.ts'

@@ -1,4 +1,3 @@
-import type { Topic } from './advice.ts'
 import type { ExitRecord } from './exit-record.ts'
 import type { Fact, FactName } from './fact.ts'
 import { cgroupFacts, killsWereCounted } from './facts/cgroup.ts'
@@ -15,6 +14,7 @@ import { lifetimeOf } from './lifetime.ts'
 import { RULES } from './rules/index.ts'
 import type { Rule } from './rules/rule.ts'
 import type { Snapshot } from './snapshot.ts'
+import type { Topic } from './topic.ts'
 import type { Confidence, VerdictWord } from './verdict-word.ts'
 import type { Killer, Witness } from './witness.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { lastScreen, lastWords, parseSnapshot } from '../src/index.ts'
+import { adviceFor, lastScreen, lastWords, parseSnapshot } from '../src/index.ts'
 import { bySignal, DEATH_MS, END_UPTIME, exitCode, judged, LEADER, SERVER, wordOf } from './compose.ts'
 
 const at = (ago: number, text: string): string => `[ ${(END_UPTIME - ago).toFixed(6)}] ${text}`
@@ -175,5 +175,40 @@ describe('a clock that was set', () => {
       ),
     ]
     expect(wordOf({ exit: exitCode(137), armedMs, kernelLog })).toBe('kernel-oom/medium')
+  })
+})
+
+describe('a signal witness', () => {
+  const sent = (signal: string, target = LEADER) =>
+    `sender_pid=66 sender_comm=pkill sender_command="pkill tool" signal=${signal} target_pid=${target} ts=${new Date(DEATH_MS - 20).toISOString()}`
+  const withWitness = (exit: string, lines: readonly string[]) =>
+    judged({ exit, sections: { 'signal-witness': [...lines] } })
+
+  it.each(['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGPIPE'])('names who sent %s', (signal) => {
+    const exit = bySignal(signal)
+    expect(withWitness(exit, [sent(signal)])).toMatchObject({
+      verdict: 'killed-by-signal',
+      killer: { pid: 66 },
+    })
+    expect(withWitness(exit, [sent(signal, 9)]).killer).toBeUndefined()
+    expect(withWitness(exit, [sent('SIGUSR1' === signal ? 'SIGUSR2' : 'SIGUSR1')]).killer).toBeUndefined()
+  })
+  it('names no sender of a signal that ended nothing', () => {
+    expect(withWitness(exitCode(1), [sent('SIGUSR1')]).killer).toBeUndefined()
+    expect(withWitness(exitCode(0), [sent('SIGUSR1')]).killer).toBeUndefined()
+  })
+  it('is not recommended where it was on', () => {
+    const watching = 'watching since=2027-01-15T08:00:00.000Z'
+    const recommends = (lines: readonly string[]): boolean =>
+      adviceFor(withWitness(bySignal('SIGKILL'), lines)).some((line) =>
+        line.includes('IAPEER_SIGNAL_WITNESS'),
+      )
+    expect([recommends([]), recommends([watching]), recommends(['watching the sea'])]).toEqual([
+      true,
+      false,
+      true,
+    ])
+    const { evidence } = withWitness(bySignal('SIGKILL'), [watching])
+    expect(evidence.some(({ fact }) => fact.startsWith('the signal witness was on'))).toBe(true)
   })
 })

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -61,7 +62,43 @@ describe('tmux', () => {
   })
 })
 
+describe('the tmux.conf of peers', () => {
+  it('is named once with what is set back in it, and not for anything else', async () => {
+    const { root, runCheck, peer, write } = newHost()
+    write('root/tmux.conf', 'set -g status off\n', 0o600)
+    await peer('ann')
+    expect(await runCheck('tmux-conf')).toEqual([])
+    write('root/tmux.conf', 'set -s exit-unattached on\nset -s exit-empty off\n', 0o600)
+    await peer('bob')
+    await peer('cid')
+    expect(await runCheck('tmux-conf')).toMatchObject([
+      {
+        id: 'tmux-conf-set-back',
+        level: 'note',
+        what: expect.stringMatching(/: exit-empty, exit-unattached$/),
+        where: join(root, 'tmux.conf'),
+      },
+    ])
+  })
+})
+
 describe('the servers of peers', () => {
+  it('whose socket was removed are errors, with the signal that makes it anew', async () => {
+    const { runCheck, peer } = newHost()
+    const { socketPath, server } = await peer('bob')
+    rmSync(socketPath)
+    expect(await runCheck('tmux-servers')).toMatchObject([
+      {
+        id: 'tmux-server-unreachable',
+        level: 'error',
+        where: socketPath,
+        fix: `To make the socket anew: kill -USR1 ${server.pid}`,
+      },
+    ])
+    process.kill(server.pid, 'SIGUSR1')
+    await until('the socket', async () => (await runCheck('tmux-servers'))[0]?.level === 'ok')
+  })
+
   it('of another version than the installed tmux, and unresponsive ones, are warnings', async () => {
     const { runCheck, peer, program } = newHost()
     const session = await peer('bob')

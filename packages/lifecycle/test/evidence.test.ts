@@ -256,6 +256,20 @@ echo '${(AT.getTime() / 1_000 - 600).toFixed(6)} host systemd-oomd[412]: Killed 
     })
   })
 
+  it.each([
+    ['since before the death', -60_000, true],
+    ['only since after it', 60_000, false],
+  ])('says that the signal witness was on %s', async (_what, sinceMs, isSaid) => {
+    const { root, bin, env } = newRoot()
+    standIn(bin, 'journalctl', '')
+    const record = death(root, EXITED)
+    const signals: SignalSource = { signalsTo: () => [], watchingSince: () => AT.getTime() + sinceMs }
+    await collectAddenda(root, [record], { env, now: LATER, signals })
+    const text = readFileSync(addendumPath(root, record.id), 'utf8')
+    const line = `\n--- signal-witness\nwatching since=${new Date(AT.getTime() + sinceMs).toISOString()}\n`
+    expect(text.includes(line)).toBe(isSaid)
+  })
+
   it('names no process for a signal that the kernel sent', () => {
     const lines = signalLines({
       signal: 'SIGKILL',

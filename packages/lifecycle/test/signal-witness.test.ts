@@ -220,6 +220,40 @@ describe.skipIf(why !== undefined)('the signal witness', () => {
     expect(Math.abs((signal?.atMs ?? 0) - Date.now())).toBeLessThan(20_000)
   })
 
+  it.each([
+    ['USR1', 'SIGUSR1'],
+    ['USR2', 'SIGUSR2'],
+    ['ALRM', 'SIGALRM'],
+    ['PIPE', 'SIGPIPE'],
+    ['XCPU', 'SIGXCPU'],
+    ['PROF', 'SIGPROF'],
+    ['IO', 'SIGIO'],
+    ['PWR', 'SIGPWR'],
+    ['40', 'SIG40'],
+  ])('names the process that sent SIG%s, which ends a process by default', async (word, signal) => {
+    const root = privateDirectory()
+    track(root.remove)
+    const seen = await witness(root.path)
+    const pid = await killBy(`sleep 0.05; kill -${word} "$1"; sleep 0.05`)
+    const found = await until('the signal to be seen', () => {
+      const signals = seen.signalsTo(pid, around())
+      return signals.length > 0 ? signals : undefined
+    })
+    expect(found).toMatchObject([{ signal, sender: { comm: 'sh' } }])
+    expect(seen.watchingSince?.()).toBeLessThanOrEqual(Date.now())
+  })
+
+  it('does not note the signals that end nothing, and timers of a process itself', async () => {
+    const root = privateDirectory()
+    track(root.remove)
+    const seen = await witness(root.path)
+    const pid = await killBy(
+      'kill -CHLD "$1"; kill -WINCH "$1"; kill -URG "$1"; kill -CONT "$1"; sleep 0.05; kill -9 "$1"',
+    )
+    await until('the last signal', () => seen.signalsTo(pid, around()).length > 0)
+    expect(seen.signalsTo(pid, around()).map(({ signal }) => signal)).toEqual(['SIGKILL'])
+  })
+
   it('removes its trace instance when it stops, and changes no other', async () => {
     const root = privateDirectory()
     track(root.remove)

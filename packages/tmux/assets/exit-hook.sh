@@ -14,8 +14,8 @@
 # Exit       0; with STATE alone 1 not written, 3 the hook is still recording
 #
 # A stop with a declared intent leaves no record. The claim is taken before the line is written, so that either the hook or the
-# guard records this generation, whichever is first. No process is started before the line is written. Unless the exit code is
-# 0, a snapshot with the last screen of the pane follows.
+# guard records this generation, whichever is first. No process is started before the line is written. A snapshot with the last
+# screen of the pane follows.
 #
 # States (generated from states.json by packages/canary/scripts/generate.mjs):
 #   asked       no-state          -> done        nothing: the generation is settled
@@ -27,9 +27,8 @@
 #   deciding    taken             -> ending      nothing: another recorder has the claim
 #   deciding    unwritable        -> deciding    wait a second, at most 300 times
 #   deciding    removal-intended  -> done        nothing: the stop is intended, with its session
-#   writing     exited-zero       -> ending      nothing: no snapshot
-#   writing     abnormal          -> ending      write the snapshot, with the last screen
-#   ending      session           -> done        kill the session and the pane by their ids
+#   writing     written           -> ending      write the snapshot, with the last screen
+#   ending      session           -> done        kill the session and the pane by their ids, then a server without another session
 #   ending      replaced          -> done        nothing: another program runs in the pane
 #   completing  hook-lives        -> later       print busy, exit 3, after five seconds
 #   completing  taken             -> later       print busy, exit 3: another process completes it
@@ -127,6 +126,13 @@ hook_note_removal() {
   hook_know_time "$WITNESS_TIME"
 }
 
+# hook_heal_socket: makes the server create its socket anew if that was removed: the clients below need it
+hook_heal_socket() {
+  [ ! -S "$SOCKET" ] || return 0
+  process_check "$SERVER"
+  [ "$ID_STATE" != alive ] || kill -USR1 "$SERVER_PID"
+}
+
 # hook_record: checks the intent, then writes claim, line and snapshot. A claim that cannot be written is tried again: the session
 # is not killed before one recorder has the claim. Returns 0 recorded or nothing to record, UNWRITABLE the claim cannot be written
 hook_record() {
@@ -156,25 +162,26 @@ hook_record() {
   done
   : at hook deciding claimed
   record_write_line && claim_fill "$CLAIM_LINE"
-  if [ "$DEAD_STATUS" = 0 ]; then
-    : at hook writing exited-zero
-  else
-    : at hook writing abnormal
-    host_take
-    host_defer
-    completion_write_snapshot && rm -f "$EARLY"
-  fi
+  : at hook writing written
+  hook_heal_socket
+  host_take
+  host_defer
+  completion_write_snapshot && rm -f "$EARLY"
   return 0
 }
 
 # hook_end_session: kills session and pane by their ids, because names can be changed. It turns the witness off meanwhile: the
-# claim already names the cause. The pane is killed too, because a user may have moved it to another session. If the server
-# cannot start a process, a kill command waits for its witness forever; then the next check sends TERM.
+# claim already names the cause. The pane is killed too, because a user may have moved it to another session. A configuration can
+# keep a server without sessions (exit-empty), or a hook of it can make a session when the last one is closed: IAPEER_LAST notes that
+# this session is the only one, and then the server is killed. If the server cannot start a process, a kill command waits for its witness forever; then the
+# next check sends TERM.
 hook_end_session() {
-  evidence_run_client 2 -N set-environment -gh IAPEER_WITNESS /- \; kill-session -t "$SESSION" >/dev/null
+  evidence_run_client 2 -N set-environment -gh IAPEER_WITNESS /- \; set-option -s exit-empty on \; \
+    if-shell -F "#{==:#{S:#{session_id}},$SESSION}" 'set-environment -gh IAPEER_LAST 1' \; kill-session -t "$SESSION" >/dev/null
   [ $? -lt 128 ] || return 1
   [ -z "$PANE" ] || evidence_run_client 2 -N kill-pane -t "$PANE" >/dev/null
-  evidence_run_client 2 -N set-environment -gh IAPEER_WITNESS "$LIB/witness.sh" >/dev/null
+  evidence_run_client 2 -N if-shell -F '#{IAPEER_LAST}' 'set-hook -gu session-closed ; set-hook -gu window-unlinked ; kill-server' \; \
+    set-environment -gh IAPEER_WITNESS "$LIB/witness.sh" >/dev/null
 }
 
 # hook_run: records the exit that tmux reported, then kills the session

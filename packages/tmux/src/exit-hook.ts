@@ -51,7 +51,6 @@ export const RUN_HOOK = `exec /bin/sh ${HOOK_ARGUMENTS.map(quoted).join(' ')}`
  * @param session id of the leader's session; `$0` if it is the first session of its server
  */
 export function exitHookCommands(hook: string, statePath: string, session: string): string[] {
-  const run = `run-shell "${RUN_HOOK}"`
   const values = { IAPEER_HOOK: hook, IAPEER_HOOK_STATE: statePath, IAPEER_HOOK_SESSION: session }
   return [
     ...Object.entries(values).flatMap(([name, value]) => [
@@ -59,8 +58,21 @@ export function exitHookCommands(hook: string, statePath: string, session: strin
     ]),
     // tmux 3.8 does not report the pid of a dead pane.
     ...['set-environment', '-ghF', 'IAPEER_LEADER', '#{pane_id}:#{pane_pid}', ';'],
-    ...['set-option', '-p', 'remain-on-exit', 'on', ';'],
-    ...['set-hook', '-p', 'pane-died', run],
+    ...paneCommands(),
+  ]
+}
+
+/**
+ * Returns the tmux commands (argv, separated by `;`) that keep the pane of the leader after its exit, without the line that tmux
+ * writes below its output (tmux 3.3 and later), and run the exit hook.
+ * @param pane the id of the pane. @default the pane that the same call has made
+ */
+export function paneCommands(pane?: string): string[] {
+  const target = pane === undefined ? [] : ['-t', pane]
+  return [
+    ...['set-option', '-p', ...target, 'remain-on-exit', 'on', ';'],
+    ...['set-option', '-p', '-q', ...target, 'remain-on-exit-format', '', ';'],
+    ...['set-hook', '-p', ...target, 'pane-died', `run-shell "${RUN_HOOK}"`],
   ]
 }
 

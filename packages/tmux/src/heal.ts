@@ -1,5 +1,27 @@
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { waitUntil } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
-import { observeProcess, type ProcessId, readProcesses } from '@iapeer/core/process'
+import {
+  observeProcess,
+  observeSocket,
+  type ProcessId,
+  readProcesses,
+  signalProcess,
+} from '@iapeer/core/process'
+
+const SOCKET_MS = 500
+
+/**
+ * Makes the server of a peer create its socket anew (SIGUSR1, tmux(1)) if the file was removed. In any other case nothing is done.
+ */
+export async function healSocket(server: ProcessId, socketPath: string): Promise<void> {
+  if (existsSync(socketPath) || !existsSync(dirname(socketPath))) return
+  if ((await observeProcess(server)) !== 'alive') return
+  await signalProcess(server, 'SIGUSR1')
+  const isBack = async (): Promise<boolean> => (await observeSocket(socketPath)) === 'listening'
+  await waitUntil(isBack, { limitMs: SOCKET_MS, everyMs: 5 })
+}
 
 /**
  * Sends SIGCHLD to a server that missed the exit of its leader, so that it checks its children again. tmux 3.2 to 3.5 built

@@ -6,6 +6,7 @@ import { recordLayout } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { literalArgument } from './argument.ts'
 import { exitHookCommands, installExitHook, linkExitHook, noteLeader } from './exit-hook.ts'
+import { restoreCommands } from './kept-settings.ts'
 import { noteLeaderCgroup } from './leader-cgroup.ts'
 import { managedCommands } from './managed-config.ts'
 import { TmuxServer } from './tmux-server.ts'
@@ -111,7 +112,7 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
       ...hooked,
       ...paneLogCommands(options.paneLog),
       ';',
-      ...['set-option', '-s', 'exit-empty', 'on'],
+      ...restoreCommands('$0'),
     ],
     options.path === undefined ? {} : { path: options.path },
   )

@@ -1,6 +1,6 @@
 /**
  * The settings of every server that is launched for a peer, each with its reason. The user's `<root>/tmux.conf` is loaded after
- * them and can override each of them. `~/.tmux.conf` is not read.
+ * them and can override each of them, except what `loadUserConfig` sets back. `~/.tmux.conf` is not read.
  */
 export const MANAGED_SETTINGS: readonly (readonly [
   scope: '-s' | '-g',

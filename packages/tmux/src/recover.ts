@@ -4,7 +4,9 @@ import { waitUntil } from '@iapeer/core/async'
 import { observeProcess, parseProcessId, signalProcess } from '@iapeer/core/process'
 import { readIfExists } from '@iapeer/core/storage'
 import { type DeadPane, restoreExitHooks, runExitHook } from './exit-hook.ts'
-import { healLostChild } from './heal.ts'
+import { healLostChild, healSocket } from './heal.ts'
+import { terminateJobs } from './server-jobs.ts'
+import { isEmptyServer, sessionIds } from './server-sessions.ts'
 import type { TmuxServer } from './tmux-server.ts'
 
 /** How long a hook may record before it counts as lost. */
@@ -38,7 +40,8 @@ const PANE_FORMAT =
 
 async function readPane(handle: TmuxServer, leader: ExitedLeader, sinceMs: number): Promise<PaneNow> {
   const panes = await handle.run(['list-panes', '-a', '-F', PANE_FORMAT], { timeoutMs: ASK_MS })
-  if (panes.exitCode !== 0) return 'unknown'
+  // list-panes fails on a server without sessions.
+  if (panes.exitCode !== 0) return (await sessionIds(handle, ASK_MS))?.length === 0 ? 'gone' : 'unknown'
   const line = panes.stdout.split('\n').find((text) => text.startsWith(`i${leader.paneId} `))
   if (line === undefined) return 'gone'
   const [, dead, pid, status, signal, time] = line.split(' ').map((word) => word.slice(1))
@@ -75,10 +78,8 @@ export interface FinishOptions {
 }
 
 /** Returns whether the server has other sessions; the leader's session is always the first one, `$0`. */
-async function hasOtherSessions(handle: TmuxServer): Promise<boolean> {
-  const sessions = await handle.run(['list-sessions', '-F', '#{session_id}'], { timeoutMs: ASK_MS })
-  return sessions.exitCode === 0 && sessions.stdout.split('\n').some((id) => id !== '' && id !== '$0')
-}
+const hasOtherSessions = async (handle: TmuxServer): Promise<boolean> =>
+  (await sessionIds(handle, ASK_MS))?.some((id) => id !== '$0') ?? false
 
 /** Records the exit as the hook does and kills the session. If nothing is to be recorded, only kills the session. */
 async function record(
@@ -94,6 +95,16 @@ async function record(
   } else if (pane !== 'replaced') await handle.run(['kill-session', '-t', '$0'], { timeoutMs: ASK_MS })
 }
 
+/** Ends a server without a session. A kill command of tmux first starts the witness, and may fail; TERM has the same effect. */
+async function endServer(handle: TmuxServer, leader: ExitedLeader): Promise<boolean> {
+  await signalProcess(handle.process, 'SIGTERM')
+  if (await goneWithin(handle, leader.pid, EXIT_MS / 2)) return true
+  await terminateJobs(handle.process)
+  if (await goneWithin(handle, leader.pid, EXIT_MS)) return true
+  await signalProcess(handle.process, 'SIGKILL')
+  return goneWithin(handle, leader.pid, EXIT_MS)
+}
+
 /**
  * Records the exit of a leader whose server still runs, and makes the server exit. The server still runs because the hook is
  * still recording or was killed, because tmux missed the SIGCHLD or could not start the hook, or because the pane was removed
@@ -107,6 +118,7 @@ export async function finishLeader(
 ): Promise<boolean> {
   if (await goneWithin(handle, leader.pid, hookMs)) return true
   if (await isHookTrying(leader)) return false
+  await healSocket(handle.process, handle.socketPath)
   let now = await readPane(handle, leader, sinceMs)
   if (now === 'held') {
     // tmux keeps the pane until its log has all output: the writer of the log is stopped or blocked.
@@ -114,11 +126,10 @@ export async function finishLeader(
     if (await goneWithin(handle, leader.pid, EXIT_MS)) return true
     now = await readPane(handle, leader, sinceMs)
   }
-  if (now === 'unknown') return false
+  if (now === 'unknown')
+    return isRecorded(leader) && (await isEmptyServer(handle)) && endServer(handle, leader)
   await record(handle, leader, { pane: now, lastSeenMs })
   if (now === 'replaced' || (await hasOtherSessions(handle))) return false
   if (await goneWithin(handle, leader.pid, EXIT_MS / 2)) return true
-  // A kill command of tmux first starts the witness, so it fails if no process can be started. TERM has the same effect.
-  if (isRecorded(leader)) await signalProcess(handle.process, 'SIGTERM')
-  return goneWithin(handle, leader.pid, EXIT_MS)
+  return isRecorded(leader) ? endServer(handle, leader) : goneWithin(handle, leader.pid, EXIT_MS)
 }

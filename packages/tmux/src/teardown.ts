@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { completeIntent, declareIntent, type IntentTarget, withdrawIntent } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId, signalProcess } from '@iapeer/core/process'
+import { healSocket } from './heal.ts'
+import { terminateJobs } from './server-jobs.ts'
 import { TmuxServer } from './tmux-server.ts'
 
 /** The session that is to be stopped, and how. */
@@ -66,26 +68,44 @@ async function stopLeader(leader: ProcessId | undefined, graceMs: number): Promi
   return 'killed'
 }
 
-/** Kills the session. @returns whether the server still has other sessions; false if it does not answer */
-async function killSession(handle: TmuxServer, sessionId: string): Promise<boolean> {
-  const killed = await handle.run(['kill-session', '-t', sessionId], { timeoutMs: ORDERLY_MS })
-  if (killed.timedOut) return false
+/** Returns whether the server has other sessions than one; undefined if it does not answer. */
+async function hasOthers(handle: TmuxServer, sessionId: string): Promise<boolean | undefined> {
   for (let attempt = 1; ; attempt++) {
     const sessions = await handle.run(['list-sessions', '-F', '#{session_id}'], { timeoutMs: ORDERLY_MS })
+    if (sessions.timedOut) return undefined
     // A server without sessions exits, so an empty list usually means that the output was lost.
     if (sessions.exitCode === 0 && sessions.stdout.trim() === '' && attempt < ATTEMPTS) continue
     return sessions.exitCode === 0 && sessions.stdout.split('\n').some((id) => id !== '' && id !== sessionId)
   }
 }
 
+/**
+ * Kills the session if the server has others, which were there before: a hook of the user may make one when a session is closed.
+ * @returns whether the server still has other sessions; false if it does not answer
+ */
+async function killSession(handle: TmuxServer, sessionId: string): Promise<boolean> {
+  if ((await hasOthers(handle, sessionId)) !== true) return false
+  const killed = await handle.run(['kill-session', '-t', sessionId], { timeoutMs: ORDERLY_MS })
+  return !killed.timedOut && (await hasOthers(handle, sessionId)) === true
+}
+
+/** Hooks that tmux runs while it closes the last session. */
+const CLOSING_HOOKS = ['session-closed', 'window-unlinked', 'client-detached', 'pane-exited']
+
+const forgetHooks = (): string[] =>
+  CLOSING_HOOKS.flatMap((hook, at) => [...(at === 0 ? [] : [';']), 'set-hook', '-gu', hook])
+
 /** Stops the server: with kill-server if it answers, in the end with SIGKILL to its process. */
 async function stopServer(handle: TmuxServer, answers: boolean): Promise<void> {
   if (await isGone(handle.process)) return
   if (answers) {
-    const asked = await handle.run(['kill-server'], { timeoutMs: ORDERLY_MS })
+    // A hook of the user may make a session when one is closed; then the server would not exit.
+    const asked = await handle.run([...forgetHooks(), ';', 'kill-server'], { timeoutMs: ORDERLY_MS })
     // kill-server first starts the witness, so it fails if no process can be started. TERM has the same effect.
     if (asked.exitCode !== 0) await signalProcess(handle.process, 'SIGTERM')
   }
+  if (await goneWithin(handle.process, ORDERLY_MS / 2)) return
+  await terminateJobs(handle.process)
   if (await goneWithin(handle.process, ORDERLY_MS)) return
   await signalProcess(handle.process, 'SIGKILL')
   if (await goneWithin(handle.process, FORCED_MS)) return
@@ -119,6 +139,7 @@ function throwForeignServer(handle: TmuxServer, pid: number): never {
 }
 
 async function tearDown(options: TeardownOptions, handle: TmuxServer): Promise<Omit<TeardownResult, 'ms'>> {
+  await healSocket(handle.process, handle.socketPath)
   const first = await answeringPid(handle)
   const isForeign = typeof first === 'number' && first !== handle.process.pid
   if (isForeign && options.force !== true) throwForeignServer(handle, first)

@@ -2,6 +2,7 @@ import { isRefused } from '@iapeer/canary'
 import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { literalArgument } from './argument.ts'
+import { describeReach, observeReach, type Unreachable } from './reach.ts'
 import type { TmuxCall, TmuxResult } from './run-tmux.ts'
 import { runInTerminalOnServer, runOnServer, runsAnotherFile } from './server-client.ts'
 
@@ -114,6 +115,12 @@ export class TmuxServer {
     const result = await this.run(args, input === undefined ? {} : { input })
     if (result.exitCode === 0) return result.stdout
     const [command = ''] = args
+    const lost = await this.unreachable()
+    if (lost !== undefined)
+      throw new IapeerError(`the tmux server ${this.process.pid} runs, but ${lost.what}`, {
+        code: 'server-unresponsive',
+        hint: lost.fix,
+      })
     if (result.timedOut)
       throw new IapeerError(`the tmux server at ${this.socketPath} did not answer ${command} in time`, {
         code: 'server-unresponsive',
@@ -126,6 +133,12 @@ export class TmuxServer {
         hint: `To see what runs on that server: tmux -S ${this.socketPath} list-panes -a`,
       },
     )
+  }
+
+  /** Returns why no client reaches the running server, and what to do; undefined if clients reach it, or it is dead. */
+  async unreachable(): Promise<Unreachable | undefined> {
+    const reach = await observeReach(this.process, this.socketPath)
+    return describeReach(reach, this.process.pid, this.socketPath)
   }
 
   /** Checks the server's process first: only that shows whether the server is dead. Then checks that it answers within a second. */
@@ -222,7 +235,10 @@ export class TmuxServer {
     // source-file expands glob patterns.
     const literal = literalArgument(path.replace(/[[\]*?\\]/g, '\\$&'))
     const { stdout, stderr, timedOut } = await this.run(['source-file', literal])
-    if (timedOut) return [`${path}: tmux did not finish loading it in time`]
+    if (timedOut)
+      return [
+        `${path}: tmux did not finish loading it in time: a command in it is still running. Start it with run-shell -b`,
+      ]
     return `${stdout}\n${stderr}`.split('\n').filter((line) => line !== '')
   }
 

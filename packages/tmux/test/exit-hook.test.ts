@@ -31,30 +31,25 @@ describe('the exit of a leader is recorded', () => {
     ['SIGTERM', 'kill -TERM $$', { dead_status: '', dead_signal: reportedSignal('SIGTERM') }],
     ['SIGKILL', 'kill -KILL $$', { dead_status: '', dead_signal: reportedSignal('SIGKILL') }],
     ['SIGSEGV', 'kill -SEGV $$', { dead_status: '', dead_signal: reportedSignal('SIGSEGV') }],
-  ])(
-    '%s: once, with its status or signal, and with a snapshot unless the exit code is 0',
-    async (_how, script, ending) => {
-      const peer = await launch(sh(script))
-      const deaths = await recorded(peer)
-      expect(deaths).toEqual([
-        expect.objectContaining({
-          ev: 'session-exit',
-          identity: 'command-bob',
-          leader_pid: String(peer.leader.pid),
-          recorder: 'hook',
-          ...ending,
-        }),
-      ])
-      await peer.server.gone()
-      const snapshot = deaths[0]?.['forensics'] ?? ''
-      expect(snapshot === '').toBe(ending.dead_status === '0')
-      if (snapshot === '') return
-      const text = readFileSync(snapshot, 'utf8')
-      expect(text).toMatch(/^session-death identity=command-bob gen=[0-9a-f]{16} /)
-      expect(text).toMatch(/\n--- meminfo\n[\s\S]*\n--- pane-tail\n[\s\S]*\n--- end\n$/)
-      if (ending.dead_status === '3') expect(text).toContain('\nlast words\n')
-    },
-  )
+  ])('%s: once, with its status or signal, and with a snapshot', async (_how, script, ending) => {
+    const peer = await launch(sh(script))
+    const deaths = await recorded(peer)
+    expect(deaths).toEqual([
+      expect.objectContaining({
+        ev: 'session-exit',
+        identity: 'command-bob',
+        leader_pid: String(peer.leader.pid),
+        recorder: 'hook',
+        ...ending,
+      }),
+    ])
+    await peer.server.gone()
+    const snapshot = deaths[0]?.['forensics'] ?? ''
+    const text = readFileSync(snapshot, 'utf8')
+    expect(text).toMatch(/^session-death identity=command-bob gen=[0-9a-f]{16} /)
+    expect(text).toMatch(/\n--- meminfo\n[\s\S]*\n--- pane-tail\n[\s\S]*\n--- end\n$/)
+    if (ending.dead_status === '3') expect(text).toContain('\nlast words\n')
+  })
 
   it('each time that `true` is run, 100 times', async () => {
     const directory = newDirectory()

@@ -94,7 +94,7 @@ function scenario(expected: readonly string[], what: string, act: () => Promise<
 }
 
 scenario(
-  ['hook asked pane-died', 'hook deciding claimed', 'hook writing abnormal', 'hook ending session'],
+  ['hook asked pane-died', 'hook deciding claimed', 'hook writing written', 'hook ending session'],
   'a failure is recorded with the last screen, and the session is killed',
   async () => {
     const bob = await peer(WAIT)
@@ -108,13 +108,21 @@ scenario(
   },
 )
 
-scenario(['hook writing exited-zero', 'hook ending session'], 'exit code 0 has no snapshot', async () => {
-  const bob = await peer(WAIT)
-  expect(await bob.hook(...died(bob, '0'))).toBe('0')
-  await bob.server.gone()
-  expect(await bob.settled()).toMatchObject([{ dead_status: '0', forensics: '' }])
-  return bob
-})
+scenario(
+  ['hook writing written', 'hook ending session'],
+  'the last screen is kept for exit code 0 too, with wrapped lines joined and without the line of tmux',
+  async () => {
+    const bob = await peer(WAIT)
+    await bob.server.tmux('resize-window', '-x', '4', '-y', '3')
+    await end(bob)
+    expect(await bob.hook(...died(bob, '0'))).toBe('0')
+    await bob.server.gone()
+    const [death] = await bob.settled()
+    expect(death).toMatchObject({ dead_status: '0' })
+    expect(readFileSync(death?.['forensics'] ?? '', 'utf8')).toMatch(/\n--- pane-tail\nlast words\nx\n---/)
+    return bob
+  },
+)
 
 const declare = (of: Peer): void =>
   writeFileSync(

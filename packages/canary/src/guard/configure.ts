@@ -6,7 +6,7 @@ import type { ProcessId } from '@iapeer/core/process'
 import type { Guard } from './guard.ts'
 import { client, type Launch, refuse, remainingMs, throwTimeout } from './launch.ts'
 import { isAnswered, socketTaken } from './socket.ts'
-import { witnessCommands } from './witness-aliases.ts'
+import { witnessAliasCommands, witnessCommands } from './witness-aliases.ts'
 
 async function waitForSocket(launch: Launch): Promise<true | undefined> {
   const isReady = async (): Promise<boolean> => {
@@ -40,6 +40,14 @@ async function configure(launch: Launch, server: ProcessId, lib: string, statePa
   const output = `${sourced.stdout}${sourced.stderr}`.trim()
   if (sourced.exitCode !== 0 || output !== '')
     refuse('config-error', `tmux rejected ${launch.configFile}: ${output}`, 'Fix the line named above.')
+  // The configuration may have replaced all aliases.
+  const restored = await client(launch, witnessAliasCommands())
+  if (restored.exitCode !== 0)
+    refuse(
+      'config-error',
+      `the tmux server stopped while it read ${launch.configFile}: ${restored.stderr.trim()}`,
+      'Remove the line that stops it, for example kill-server or exit-empty.',
+    )
 }
 
 /** Throws why the guard's tmux exited before it was ready. */

@@ -18,33 +18,30 @@ function namesOf({ command, short, from }: (typeof KILLING)[number]): string[] {
   return short === undefined ? names : [...names, short]
 }
 
+/**
+ * Returns the aliases that run the witness before every command that kills, each as an element of the option `command-alias` and
+ * its value. They are the same for every server: the paths travel in hidden variables.
+ */
+function witnessAliases(): (readonly [option: string, value: string])[] {
+  // A `#` in a command string would be a format. Panes do not inherit hidden variables.
+  return KILLING.flatMap((killing) => {
+    const witnessed = `run-shell "test -r #{q:IAPEER_WITNESS} || exit 0; exec /bin/sh #{q:IAPEER_WITNESS} #{q:IAPEER_WITNESS_STATE} ${killing.command}"`
+    return namesOf(killing).map((name) => `${name}=${witnessed} ; ${killing.command}`)
+  }).map((value, at) => [`command-alias[${FIRST + at}]`, value] as const)
+}
+
+/** Returns the tmux commands (argv, separated by `;`) that set the aliases of the witness. */
+export const witnessAliasCommands = (): string[] =>
+  witnessAliases().flatMap(([option, value], at) => [
+    ...(at === 0 ? [] : [';']),
+    ...['set-option', '-s', option, value],
+  ])
+
 /** Returns the tmux commands (argv, separated by `;`) that run the witness before every command that kills. */
 export function witnessCommands(witness: string, statePath: string): string[] {
-  // Paths travel in hidden variables: a `#` in a command string would be a format. Panes do not inherit those.
-  const args = [
-    'set-environment',
-    '-gh',
-    'IAPEER_WITNESS',
-    witness,
-    ';',
-    'set-environment',
-    '-gh',
-    'IAPEER_WITNESS_STATE',
-    statePath,
+  const variables = { IAPEER_WITNESS: witness, IAPEER_WITNESS_STATE: statePath }
+  return [
+    ...Object.entries(variables).flatMap(([name, value]) => ['set-environment', '-gh', name, value, ';']),
+    ...witnessAliasCommands(),
   ]
-  let index = FIRST
-  for (const killing of KILLING) {
-    const witnessed = `run-shell "test -r #{q:IAPEER_WITNESS} || exit 0; exec /bin/sh #{q:IAPEER_WITNESS} #{q:IAPEER_WITNESS_STATE} ${killing.command}"`
-    for (const name of namesOf(killing)) {
-      args.push(
-        ';',
-        'set-option',
-        '-s',
-        `command-alias[${index}]`,
-        `${name}=${witnessed} ; ${killing.command}`,
-      )
-      index++
-    }
-  }
-  return args
 }

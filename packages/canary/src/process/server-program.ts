@@ -24,12 +24,15 @@ export const isRefused = (stderr: string): boolean => REFUSAL.test(stderr)
 export const openServerProgram = (server: ProcessId): OpenProgram | undefined =>
   openProgram(server, SERVER_NAME)
 
+/** Returns the tmux servers of this user that listen on a socket path, also if the socket was removed. Linux only. */
+export const findServers = (socketPath: string): ProcessId[] => findListeners(socketPath, SERVER_NAME)
+
 /** Opens the programs of the tmux servers that listen on a socket path, one after another, until `use` returns a value. */
 export async function withServerPrograms<T>(
   socketPath: string,
   use: (program: OpenProgram) => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  for (const server of findListeners(socketPath, SERVER_NAME)) {
+  for (const server of findServers(socketPath)) {
     const program = openServerProgram(server)
     if (program === undefined) continue
     try {

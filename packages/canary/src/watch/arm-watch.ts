@@ -8,10 +8,11 @@ import {
   identifyProcess,
   isSameProcess,
   observeProcess,
+  observeSocket,
   type ProcessId,
   readBoot,
 } from '@iapeer/core/process'
-import { isRefused, withServerPrograms } from '../process/server-program.ts'
+import { findServers, isRefused, withServerPrograms } from '../process/server-program.ts'
 import {
   findTmux,
   OWN_PROGRAM_PATH,
@@ -77,6 +78,12 @@ async function readAnswer(answer: ToolResult, socketPath: string): Promise<Answe
       refuse(
         'server-refused',
         `the tmux server at ${socketPath} refuses this tmux (${output}): it runs another version of tmux, or it is exiting. Restart that server, or use the tmux that it runs`,
+      )
+    const [ghost] = (await observeSocket(socketPath)) === 'listening' ? [] : findServers(socketPath)
+    if (ghost !== undefined)
+      refuse(
+        'no-server',
+        `the tmux server ${ghost.pid} runs, but its socket ${socketPath} was removed. To make the socket anew: kill -USR1 ${ghost.pid}`,
       )
     refuse('no-server', `no tmux server answers at ${socketPath}${output === '' ? '' : ` (tmux: ${output})`}`)
   }

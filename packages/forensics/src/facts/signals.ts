@@ -115,6 +115,7 @@ function signalFact(sent: SentSignal, weak: boolean): Fact {
 /** Returns whether the signal can explain how the process died. */
 export function canExplain(signal: string, record: ExitRecord): 'yes' | 'perhaps' | 'no' {
   if (record.signal !== undefined) return record.signal === signal ? 'yes' : 'no'
+  // Every other signal has uses that end nothing (SIGUSR1, SIGALRM): only the status of a death by it shows that it did.
   if (!isDeadly(signal)) return 'no'
   if (!isTermination(signal))
     return record.event === 'server-exit' ||
@@ -136,6 +137,15 @@ function otherSignalFact({ signal, target, sender }: SentSignal): Fact {
   return { names: ['context'], section: 'signal-witness', text: `${signal} to pid ${target} from ${by}` }
 }
 
+/** What the evidence says of a witness that was on; the advice to switch it on is left out then. */
+export const WITNESS_WAS_ON = 'the signal witness was on and saw no process send the signal that ended it'
+
+/** Returns the fact that the witness was on at the death: a line `watching since=...`. */
+const watchingFact = (snapshot: Snapshot): Fact[] =>
+  sectionLines(snapshot, 'signal-witness').some((line) => /^watching since=/.test(line))
+    ? [{ names: ['context'], section: 'signal-witness', text: WITNESS_WAS_ON }]
+    : []
+
 /** Returns facts about the signals sent to the process before its death, except by itself; the last one that explains it is the cause. */
 export function signalFacts(snapshot: Snapshot, lifetime: Lifetime, record: ExitRecord): Fact[] {
   const sent = sentSignals(snapshot).filter(({ target, sender, atMs, signal }) => {
@@ -147,9 +157,10 @@ export function signalFacts(snapshot: Snapshot, lifetime: Lifetime, record: Exit
       atMs === undefined || lifetime.armedMs === undefined || atMs >= lifetime.armedMs - 1_000
     return isSameProcess && agoMs >= -2_000 && agoMs <= BEFORE_MS
   })
+  const watching = watchingFact(snapshot)
   const last = sent.findLast((one) => one.sender.pid !== 0 && canExplain(one.signal, record) !== 'no')
   const others = sent.filter((one) => one !== last).slice(-MOST_OTHERS)
-  if (last === undefined) return others.map(otherSignalFact)
+  if (last === undefined) return [...watching, ...others.map(otherSignalFact)]
   const late = last.atMs === undefined || lifetime.deathMs - last.atMs > AT_ONCE_MS
   const started = last.sender.ancestors.map((one) => ({
     names: ['context'] as const,

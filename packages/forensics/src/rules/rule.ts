@@ -1,5 +1,5 @@
-import type { Topic } from '../advice.ts'
 import type { FactName } from '../fact.ts'
+import type { Topic } from '../topic.ts'
 import type { Confidence, VerdictWord } from '../verdict-word.ts'
 
 /** One row of the verdict table: the facts that lead to a verdict. */

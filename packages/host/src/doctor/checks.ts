@@ -12,6 +12,7 @@ import { signals } from './checks/signals.ts'
 import { sockets } from './checks/sockets.ts'
 import { tmpfiles } from './checks/tmpfiles.ts'
 import { tmux, tmuxServers } from './checks/tmux.ts'
+import { tmuxConf } from './checks/tmux-conf.ts'
 import type { Check } from './finding.ts'
 
 /** All checks, in the order in which their findings are reported. */
@@ -27,6 +28,7 @@ export const CHECKS: readonly Check[] = [
   skew,
   tmux,
   tmuxServers,
+  tmuxConf,
   sockets,
   daemon,
   notifications,

@@ -2,13 +2,23 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type GuardedServer, startGuardedServer, syncGeneration } from '@iapeer/canary'
+import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
-import type { ProcessId } from '@iapeer/core/process'
+import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
-import { type Leader, noteLeaderCgroup, startLeader, TmuxServer } from '@iapeer/tmux'
+import {
+  type Leader,
+  type LoadedConfig,
+  loadUserConfig,
+  noteLeaderCgroup,
+  SET_BACK_REASONS,
+  type SetBack,
+  startLeader,
+  TmuxServer,
+} from '@iapeer/tmux'
 import { cleanUpStale, stopUnfinished } from '../reap/index.ts'
 import type { RuntimeAdapter } from '../runtimes/index.ts'
 import {
@@ -16,6 +26,7 @@ import {
   filesOfGen,
   NO_GENERATION,
   type PeerSession,
+  readClaim,
   recordedAs,
   removeSession,
   writeSession,
@@ -58,6 +69,8 @@ interface StartedProgram extends StartedSession {
  * misses it.
  */
 const SOCKET_RETRY_MS = 1_000
+/** A server that its configuration stops exits within this time. */
+const EXIT_MS = 1_000
 
 /** Rethrows an error with the identity and the step that failed in its message. */
 function launchFailed(launch: PreparedLaunch, step: string, error: unknown): never {
@@ -118,18 +131,41 @@ function sessionOf(launch: PreparedLaunch, server: GuardedServer, leader: Leader
   }
 }
 
-/** Sources the user's own `tmux.conf`, after iapeer's settings. Errors in it are returned as warnings and stop nothing. */
-async function configure(root: string, handle: TmuxServer): Promise<readonly string[]> {
+/**
+ * Loads the user's own `tmux.conf`, after iapeer's settings, and sets back what the peer relies on. Errors in it are warnings.
+ * @returns undefined if there is no such file
+ * @throws IapeerError `config-error` if it stops the server
+ */
+async function configure(
+  root: string,
+  handle: TmuxServer,
+  { identity, gen, sessionId, paneId }: PeerSession,
+): Promise<LoadedConfig | undefined> {
   const path = join(root, 'tmux.conf')
   try {
     await stat(path)
   } catch (error) {
     const code = errnoOf(error)
     if (code === undefined) throw error
-    return code === 'ENOENT' ? [] : [`cannot read ${path}: ${code}`]
+    return code === 'ENOENT'
+      ? undefined
+      : { messages: [`cannot read ${path}: ${code}`], setBack: [], isRunning: true }
   }
-  return handle.sourceFile(path)
+  const loaded = await loadUserConfig(handle, path, { sessionId, paneId, isRecorded: gen !== undefined })
+  if (loaded.isRunning || gen === undefined) return loaded
+  const isGone = async (): Promise<boolean> => (await observeProcess(handle.process)) === 'gone'
+  if ((await waitUntil(isGone, { limitMs: EXIT_MS })) === undefined) return loaded
+  // The exit of a program that exits at once is claimed before its server exits.
+  if (readClaim(root, { identity, gen })?.event === 'session-exit') return loaded
+  throw new IapeerError(`${path} stops the tmux server`, {
+    code: 'config-error',
+    hint: `Remove the command that stops it, for example kill-server. iapeer autopsy ${identity} prints what it was.`,
+  })
 }
+
+/** Returns one warning for each thing in the user's `tmux.conf` that was set back. */
+const setBackWarnings = (root: string, setBack: readonly SetBack[]): string[] =>
+  setBack.map((name) => `${join(root, 'tmux.conf')}: ${name} was set back: ${SET_BACK_REASONS[name]}`)
 
 async function startProgram(
   launch: PreparedLaunch,
@@ -143,7 +179,14 @@ async function startProgram(
   const leader = await startLeader({ ...wanted, timeoutMs: timeLeft(launch), ...rootRecordLocation(root) })
   const session = sessionOf(launch, server, leader)
   await writeSession(root, session)
-  return { leader, session, warnings: await configure(root, handle) }
+  const loaded = await configure(root, handle, session)
+  if (loaded === undefined) return { leader, session, warnings: [] }
+  const { messages, setBack } = loaded
+  const warnings = [...messages, ...setBackWarnings(root, setBack)]
+  if (setBack.length === 0) return { leader, session, warnings }
+  const configured = { ...session, setBack }
+  await writeSession(root, configured)
+  return { leader, session: configured, warnings }
 }
 
 /** Makes what the recorder needs survive a power cut, and notes the cgroup of the program, which can have moved by now. */

@@ -2,7 +2,7 @@ import { type CanaryInfo, listCanaries } from '@iapeer/canary'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, observeProcess, type ProcessId } from '@iapeer/core/process'
-import { peerSocketPath, TmuxServer, teardown } from '@iapeer/tmux'
+import { isEmptyServer, peerSocketPath, TmuxServer, teardown } from '@iapeer/tmux'
 import {
   isClaimed,
   isDetached,
@@ -66,8 +66,9 @@ async function stopUnenrolledServers(
     // A watched server was not started by iapeer. `canary.identity` is the present name of a renamed peer.
     if (mode !== 'guard' || canary.identity !== identity || !isIdentity(canary.recordedAs)) continue
     const server = gen === session?.gen ? undefined : await identifyProcess(canary.serverPid)
+    if (server === undefined) continue
     // A server whose session has ended goes on because a person has sessions in it.
-    if (server === undefined || hasEnded(root, canary)) continue
+    if (hasEnded(root, canary) && !(await isEmptyServer({ socketPath, process: server }))) continue
     const launched = { identity, recordedAs: canary.recordedAs, gen }
     await stopUnfinished(root, { ...launched, socketPath, server, why: 'its launch was interrupted' })
     isChanged = true

@@ -7,13 +7,14 @@ import { errnoOf } from '@iapeer/core/errors'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcesses, readProcesses } from '@iapeer/core/process'
 import { readIfExists } from '@iapeer/core/storage'
-import { finishLeader, healLostChild, TmuxServer } from '@iapeer/tmux'
+import { finishLeader, healLostChild, isEmptyServer, TmuxServer } from '@iapeer/tmux'
 import {
   filesOfGen,
   isClaimed,
   listSessions,
   NO_GENERATION,
   type PeerSession,
+  readClaim,
   recordedAs,
 } from '../sessions/index.ts'
 
@@ -34,7 +35,21 @@ export function isUnrecorded(root: string, session: PeerSession): boolean {
   return gen !== undefined && !isClaimed(root, { ...session, gen })
 }
 
-/** Returns the enrolled sessions whose server runs, and whose leader has exited without a record of that. */
+/** A recorder of an exit has closed its session well within this time after the claim. */
+const CLOSED_MS = 3_000
+
+/** Whether a server runs without any session, long after the exit of its leader was claimed: nothing else makes it exit. */
+async function isLeftEmpty(root: string, session: PeerSession): Promise<boolean> {
+  const { gen, socketPath, server } = session
+  const claim = gen === undefined ? undefined : readClaim(root, { ...session, gen })
+  if (claim === undefined || Date.now() - Date.parse(claim.ts) < CLOSED_MS) return false
+  return isEmptyServer({ socketPath, process: server })
+}
+
+/**
+ * Returns the enrolled sessions whose server runs and whose leader has exited, without a record of that, or with one but without
+ * any session in the server.
+ */
 async function unfinishedSessions(root: string): Promise<PeerSession[]> {
   const sessions = await listSessions(root)
   const [servers, leaders] = await Promise.all([
@@ -42,7 +57,12 @@ async function unfinishedSessions(root: string): Promise<PeerSession[]> {
     observeProcesses(sessions.map((session) => session.leader)),
   ])
   const ended = sessions.filter((_session, at) => servers[at] === 'alive' && leaders[at] === 'gone')
-  return ended.filter((session) => isUnrecorded(root, session))
+  const isUnfinished = await mapLimit(
+    ended,
+    AT_ONCE,
+    async (session) => isUnrecorded(root, session) || (await isLeftEmpty(root, session)),
+  )
+  return ended.filter((_session, at) => isUnfinished[at])
 }
 
 const isZombie = async (pid: number): Promise<boolean> =>

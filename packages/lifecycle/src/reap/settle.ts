@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Claim, reconcile, restoreState } from '@iapeer/canary'
 import { rootRecordLocation } from '@iapeer/core/paths'
-import { observeProcess } from '@iapeer/core/process'
+import { observeProcess, observeSocket } from '@iapeer/core/process'
 import {
   changeTally,
   endOfClaim,
@@ -121,6 +122,12 @@ function withEnding(
   }
 }
 
+/** Removes the socket of a session whose server has exited: tmux leaves it. Another server may use the path by now. */
+async function removeSocket({ server, socketPath }: PeerSession): Promise<void> {
+  if ((await observeProcess(server)) !== 'gone' || (await observeSocket(socketPath)) !== 'refused') return
+  await rm(socketPath, { force: true })
+}
+
 /**
  * Settles a session that has ended: waits for its record, counts the end once in the tally, and removes the session file. The
  * caller holds the lock of its identity.
@@ -138,6 +145,7 @@ export async function settleEnded(
   const isUnitStop = claim?.system === 'service-stop'
   const ended = { end, ts, isRecorded: claim !== undefined, isUnitStop }
   const tally = await changeTally(root, identity, (before) => plan(withEnding(before, session, ended), end))
+  await removeSocket(session)
   await removeSession(root, identity)
   const deathId = claim === undefined ? undefined : `${identity}-${gen}`
   return { session, end, deathId, event: claim?.event, ts, tally }

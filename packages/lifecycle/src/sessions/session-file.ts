@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
-import { fieldsOf, parseFields, text } from '@iapeer/core/json'
+import { fieldsOf, list, parseFields, text } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { namesIn, quarantine, quarantinedFiles, readRegularFile, replaceFile } from '@iapeer/core/storage'
@@ -41,6 +41,8 @@ export interface PeerSession {
   readonly readyAt: string | undefined
   /** Undefined once it is ready, and in the first seconds of its boot. Its launcher may still hold the lock of its identity. */
   readonly blocked?: BlockedLaunch | undefined
+  /** What the user's `tmux.conf` contained that the peer cannot run with, by name; it was set back at the launch. */
+  readonly setBack?: readonly string[] | undefined
 }
 
 /** How far the launch of a session is. `booting`: its launcher holds the lock of its identity, unless it was killed. */
@@ -81,6 +83,7 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
   const leader = parseProcessId(field('leader'))
   const socketPath = field('socketPath')
   const launchedAs = field('recordedAs')
+  const setBack = list(fields['setBack']).flatMap((name) => text(name) ?? [])
   if (server === undefined || leader === undefined || socketPath === '') return undefined
   return {
     identity,
@@ -95,6 +98,7 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
     readyAt: field('readyAt') || undefined,
     holder: parseProcessId(field('holder')),
     blocked: parseBlocked(fields['blocked']),
+    ...(setBack.length === 0 ? {} : { setBack }),
   }
 }
 

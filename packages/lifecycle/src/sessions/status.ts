@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mapLimit } from '@iapeer/core/async'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
@@ -16,7 +17,7 @@ type HeldState = 'stopped' | 'crash-loop'
 
 /**
  * The state of a peer, from the process table and its files. tmux is not asked, so an unresponsive server does not delay it.
- * `unresponsive`: a signal has stopped its server. `blocked`: its program waits for a person. `managed`: `iapeer run` runs it
+ * `unresponsive`: a signal has stopped its server, or its socket was removed. `blocked`: its program waits for a person. `managed`: `iapeer run` runs it
  * for a service manager. `exited`: with code 0. `failed`: it died. `suspended`: it was stopped because it was idle.
  * `not-running`: it never ran, it was stopped to start again, the host rebooted, or its end is not settled yet. `stopped`: on
  * purpose, until it is started. `crash-loop`: until it is reset.
@@ -50,7 +51,7 @@ async function runningStates(sessions: readonly PeerSession[]): Promise<Readonly
   })
   const stopped = await stoppedProcesses(running.map(({ session }) => session.server.pid))
   const stateOf = ({ session, isHeld }: (typeof running)[number]): PeerState => {
-    if (stopped.has(session.server.pid)) return 'unresponsive'
+    if (stopped.has(session.server.pid) || !existsSync(session.socketPath)) return 'unresponsive'
     if (phaseOf(session) === 'blocked') return 'blocked'
     return session.holder !== undefined && isHeld ? 'managed' : 'running'
   }

@@ -1,9 +1,12 @@
 import { type CanaryInfo, listCanaries } from '@iapeer/canary'
+import { mapLimit } from '@iapeer/core/async'
 import { isIapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
+import { identifyProcess } from '@iapeer/core/process'
 import type { ExitRecord } from '@iapeer/forensics'
 import { fleetView, type PeerView } from '@iapeer/lifecycle/fleet'
 import { listKeptWatches } from '@iapeer/lifecycle/supervise'
+import { TmuxServer, type Unreachable } from '@iapeer/tmux'
 import { EXIT, explain } from '../../exit-code.ts'
 import { paint, print } from '../../output.ts'
 import { firstFitting, table, tableWidth } from '../../table.ts'
@@ -24,6 +27,9 @@ const GUIDE = `There are no peers yet, and nothing is watched. iapeer starts age
   iapeer demo          see a demo on real tmux servers
   iapeer --help        list all commands`
 
+/** How many servers are asked at a time. */
+const AT_ONCE = 8
+
 /** The glyph and the words for each state of a recorder. */
 const RECORDER_STATES = {
   armed: [paint('green', '●'), 'watched'],
@@ -41,6 +47,8 @@ interface WatchView {
   readonly serverPid?: number
   readonly socketPath: string
   readonly kept: boolean
+  /** Why clients do not reach its server, which runs, and what to do. */
+  readonly unreachable?: Unreachable | undefined
 }
 
 const NOT_RUNNING = [paint('dim', '○'), 'not running'] as const
@@ -63,14 +71,31 @@ function* watchTables(watches: readonly WatchView[]): Generator<string> {
   yield rows()
 }
 
+/** Returns why clients do not reach a watched server that runs, and what to do; undefined if they do. */
+async function lostSocket({ state, serverPid, socketPath }: CanaryInfo): Promise<Unreachable | undefined> {
+  const server = state === 'ended' ? undefined : await identifyProcess(serverPid)
+  return server && new TmuxServer({ socketPath, process: server }).unreachable()
+}
+
+/** Prints each running server that clients do not reach, with the command that helps. */
+function printUnreachable(watches: readonly WatchView[]): void {
+  for (const { identity, serverPid, unreachable } of watches) {
+    if (unreachable === undefined) continue
+    const what = `the tmux server of ${identity} runs (pid ${serverPid}), but ${unreachable.what}`
+    print(`${paint('red', '!')} ${wrapLines(what)}`)
+    print(`  ${unreachable.fix}`)
+  }
+}
+
 async function readWatches(): Promise<WatchView[]> {
   const [canaries, kept] = await Promise.all([listCanaries(recordLocation()), listKeptWatches(iapeerRoot())])
   const keptNames = new Set<string>(kept.map(({ identity }) => identity))
+  const lost = await mapLimit(canaries, AT_ONCE, lostSocket)
   const unwatched = kept.filter((watch) => !canaries.some(({ identity }) => identity === watch.identity))
   return [
-    ...canaries.map(({ identity, state, serverPid, socketPath }) => {
+    ...canaries.map(({ identity, state, serverPid, socketPath }, at) => {
       const kept = keptNames.has(identity)
-      return { identity, state, serverPid, socketPath, kept }
+      return { identity, state, serverPid, socketPath, kept, unreachable: lost[at] }
     }),
     ...unwatched.map(
       ({ identity, socketPath }) => ({ identity, state: 'not-running', socketPath, kept: true }) as const,
@@ -123,6 +148,7 @@ export function printOverview({ peers, watches, deaths }: Overview, times: TimeO
     return
   }
   if (watches.length > 0) print(firstFitting(watchTables(watches), tableWidth()))
+  printUnreachable(watches)
   const last = deaths.at(-1)
   if (last === undefined) print('no deaths recorded')
   else {

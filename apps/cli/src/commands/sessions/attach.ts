@@ -50,6 +50,12 @@ export default defineCommand({
         code: 'tmux-version-mismatch',
         hint: `The tmux program of that version cannot be run either. Restart the peer: iapeer restart ${name.argument}`,
       })
+    const lost = state === 'unreachable' ? await tmux.unreachable() : undefined
+    if (lost !== undefined)
+      throw new IapeerError(`the tmux server of ${name.shown} runs, but ${lost.what}`, {
+        code: 'server-unresponsive',
+        hint: lost.fix,
+      })
     if (state !== 'alive')
       throw new IapeerError(`the tmux server of ${name.shown} is ${state}`, {
         code: 'server-unresponsive',

@@ -1,7 +1,9 @@
 import { defaultSocketPath, ensureCanary, identityForSocket } from '@iapeer/canary'
 import { iapeerRoot } from '@iapeer/core/paths'
+import { identifyProcess } from '@iapeer/core/process'
 import { socketPathOf } from '@iapeer/lifecycle/launch'
 import { keepWatch } from '@iapeer/lifecycle/supervise'
+import { TmuxServer } from '@iapeer/tmux'
 import { defineCommand } from '../../define-command.ts'
 import { EXIT, usageError } from '../../exit-code.ts'
 import { paint, print, printJson } from '../../output.ts'
@@ -59,6 +61,10 @@ export default defineCommand({
     print(
       `${paint('green', '●')} ${paint('bold', identity)} is ${how}: tmux server ${result.serverPid} at ${socketPath}`,
     )
+    const server = result.state === 'already' ? await identifyProcess(result.serverPid) : undefined
+    const lost = server && (await new TmuxServer({ socketPath, process: server }).unreachable())
+    if (lost !== undefined)
+      process.stderr.write(`iapeer: that server runs, but ${lost.what}\n  ${lost.fix}\n`)
     if (options.keep)
       print('  Kept: it is watched again after it was restarted, by the daemon or the next command.')
     print(`  After it has died: iapeer autopsy ${identity}`)

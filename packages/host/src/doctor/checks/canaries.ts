@@ -1,10 +1,16 @@
 import { type CanaryInfo, listCanaries, reconcile } from '@iapeer/canary'
-import { waitUntil } from '@iapeer/core/async'
+import { mapLimit, waitUntil } from '@iapeer/core/async'
 import { rootRecordLocation } from '@iapeer/core/paths'
+import { identifyProcess } from '@iapeer/core/process'
+import { TmuxServer } from '@iapeer/tmux'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
+import { socketFinding } from './tmux.ts'
 
 /** The time that a recorder may need to record a death that has just happened. */
 const SETTLE_MS = 2_000
+
+/** How many servers are asked at a time. */
+const AT_ONCE = 8
 
 const keyOf = ({ identity, gen }: CanaryInfo): string => `${identity}-${gen}`
 
@@ -54,6 +60,17 @@ function unknown({ identity, serverPid }: CanaryInfo): Finding {
   return { id: 'unseen-canary', level: 'note', what, where: `tmux server pid ${serverPid}` }
 }
 
+/** Returns the findings about watched servers that clients do not reach; those of peers are in the check of tmux. */
+async function unreachable(canaries: readonly CanaryInfo[]): Promise<Finding[]> {
+  const watched = canaries.filter(({ mode, state }) => mode === 'watch' && state !== 'ended')
+  const found = await mapLimit(watched, AT_ONCE, async ({ identity, serverPid, socketPath }) => {
+    const server = await identifyProcess(serverPid)
+    const lost = server && (await new TmuxServer({ socketPath, process: server }).unreachable())
+    return lost && socketFinding(identity, { ...lost, socketPath, pid: serverPid })
+  })
+  return found.filter((finding) => finding !== undefined)
+}
+
 async function runCanaries({ root, fix }: DoctorContext): Promise<Finding[]> {
   const dead = await unsettled(root)
   if (fix && dead.length > 0) await reconcile(rootRecordLocation(root))
@@ -62,6 +79,7 @@ async function runCanaries({ root, fix }: DoctorContext): Promise<Finding[]> {
   const remaining = dead.filter((canary) => still.has(keyOf(canary)))
   const fixed = fix ? dead.filter((canary) => !still.has(keyOf(canary))) : []
   const findings = [
+    ...(await unreachable(now)),
     ...orphans(remaining, fixed, fix),
     ...now.filter(({ state }) => state === 'lost').map(lost),
     ...now.filter(({ state }) => state === 'unknown').map(unknown),

@@ -4,7 +4,14 @@ import { mapLimit } from '@iapeer/core/async'
 import { findProgram } from '@iapeer/core/exec'
 import { hasProcfs, observeProcess } from '@iapeer/core/process'
 import { listSessions, type PeerSession } from '@iapeer/lifecycle/sessions'
-import { runOnServer, runsAnotherFile, runTmux, tmuxVersion } from '@iapeer/tmux'
+import {
+  runOnServer,
+  runsAnotherFile,
+  runTmux,
+  TmuxServer,
+  tmuxVersion,
+  type Unreachable,
+} from '@iapeer/tmux'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 
 const tmuxOf = ({ system }: DoctorContext): Promise<string | undefined> =>
@@ -115,11 +122,25 @@ export function describeVersions(found: ServerVersion): Finding | undefined {
   }
 }
 
+/** Returns the finding about a running server that clients do not reach. */
+export const socketFinding = (
+  identity: string,
+  lost: Unreachable & { readonly socketPath: string; readonly pid: number },
+): Finding => ({
+  id: 'tmux-server-unreachable',
+  level: 'error',
+  what: `the tmux server of ${identity} runs (pid ${lost.pid}), but ${lost.what}`,
+  where: lost.socketPath,
+  fix: lost.fix,
+})
+
 async function askServer(
   tmux: string,
   client: string,
   { identity, socketPath, server }: PeerSession,
 ): Promise<Finding | undefined> {
+  const lost = await new TmuxServer({ socketPath, process: server }).unreachable()
+  if (lost !== undefined) return socketFinding(identity, { ...lost, socketPath, pid: server.pid })
   const call = { socketPath, args: ['display-message', '-p', '#{version}'], tmux, timeoutMs: ASK_MS }
   const answer = await runTmux(call)
   const isAccepted = answer.exitCode === 0

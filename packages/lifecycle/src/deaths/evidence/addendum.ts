@@ -5,7 +5,7 @@ import { formatLogfmt } from '@iapeer/core/logfmt'
 import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
 import type { ExitRecord } from '@iapeer/forensics'
-import { signalLines } from '../signals/signal-lines.ts'
+import { signalLines, watchingLine } from '../signals/signal-lines.ts'
 import type { SignalSource } from '../signals/signal-memory.ts'
 import { coreSection } from './cores.ts'
 import { reportSections, unifiedLogSection } from './darwin.ts'
@@ -43,10 +43,19 @@ export interface EvidenceOptions {
 export const addendumPath = (root: string, id: string): string =>
   join(rootLayout(root).records.deathsDir, `${id}.addendum`)
 
-function signalSection({ atMs, fromMs, pid }: DeathAt, signals: SignalSource | undefined): Section[] {
+/** From when to when a signal can be the cause of a death. */
+const spanOf = ({ fromMs, atMs }: DeathAt): Span => ({
+  fromMs: fromMs - SIGNAL_BEFORE_MS,
+  toMs: atMs + SIGNAL_AFTER_MS,
+})
+
+function signalSection(death: DeathAt, signals: SignalSource | undefined): Section[] {
+  const { atMs, pid } = death
   if (signals === undefined || pid === undefined) return []
-  const span = { fromMs: fromMs - SIGNAL_BEFORE_MS, toMs: atMs + SIGNAL_AFTER_MS }
-  return [{ name: 'signal-witness', found: signals.signalsTo(pid, span).flatMap(signalLines) }]
+  const since = signals.watchingSince?.()
+  const watching = since === undefined || since > atMs ? [] : [watchingLine(since)]
+  const seen = signals.signalsTo(pid, spanOf(death)).flatMap(signalLines)
+  return [{ name: 'signal-witness', found: [...watching, ...seen] }]
 }
 
 /** Reads the log of the system once for all deaths of an interval of {@link SHARED_MS}. */

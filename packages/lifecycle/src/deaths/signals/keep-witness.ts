@@ -39,6 +39,10 @@ export class KeptWitness implements SignalSource {
     return this.#witness?.signalsTo(pid, span) ?? []
   }
 
+  watchingSince(): number | undefined {
+    return this.#state === 'on' ? this.#witness?.watchingSince?.() : undefined
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)

@@ -1,6 +1,10 @@
 import { formatLogfmt } from '@iapeer/core/logfmt'
 import type { SeenSignal } from './signal-memory.ts'
 
+/** Formats that the witness was on at a death: then no signal that it did not see was sent by another process. */
+export const watchingLine = (sinceMs: number): string =>
+  `watching ${formatLogfmt({ since: new Date(sinceMs).toISOString() })}`
+
 /** Formats a signal for a section `signal-witness`: its sender, then one line for each ancestor of the sender. */
 export function signalLines({ signal, atMs, target, sender }: SeenSignal): string[] {
   const common = {

@@ -18,6 +18,8 @@ export interface SeenSignal {
 export interface SignalSource {
   /** Returns the signals that were sent to a process within a time range, oldest first. */
   readonly signalsTo: (pid: number, span: Span) => SeenSignal[]
+  /** Since when it has seen every signal, in epoch milliseconds; undefined while it sees none. @default not known */
+  readonly watchingSince?: () => number | undefined
 }
 
 const MOST_TARGETS = 4_096
@@ -40,6 +42,7 @@ export class SignalMemory implements SignalSource {
   #readsLeft = READS_PER_SECOND
   #second = -1
   #bootOffset = 0
+  readonly #startedMs = Date.now()
 
   /** @param clock the clock of the trace; `mono` does not count while the machine sleeps */
   constructor(clock: 'boot' | 'mono') {
@@ -99,6 +102,10 @@ export class SignalMemory implements SignalSource {
     const seen = describeSender({ pid, task, comm, sentAt })
     this.#senders.set(key, seen)
     return seen
+  }
+
+  watchingSince(): number {
+    return this.#startedMs
   }
 
   signalsTo(pid: number, { fromMs, toMs }: Span): SeenSignal[] {

@@ -39,6 +39,7 @@ export async function witnessSignals(root: string): Promise<SignalWitness> {
     takenOver: instance.takenOver,
     lost: reader.ended,
     signalsTo: (pid, span) => memory.signalsTo(pid, span),
+    watchingSince: () => memory.watchingSince(),
     stop: async () => {
       await reader.stop()
       await instance.remove()

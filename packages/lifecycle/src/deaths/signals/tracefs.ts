@@ -6,10 +6,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { readRegularFile } from '@iapeer/core/storage'
 
-/** SIGHUP INT QUIT ILL TRAP ABRT BUS FPE KILL SEGV TERM SYS on Linux (signal(7)); other signals are not traced. */
-const FATAL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 15, 31]
+/** SIGHUP INT QUIT ILL TRAP ABRT BUS FPE KILL SEGV PIPE TERM STKFLT XCPU XFSZ PWR SYS on Linux: each ends a process by default. */
+const FATAL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16, 24, 25, 30, 31]
+/**
+ * SIGUSR1 USR2 ALRM VTALRM PROF IO: these end a process by default too (signal(7)), and so do those from 34 on, but timers and
+ * runtimes send many to threads. They are traced only if kill(2) (`code==0`) or sigqueue(3) sent them.
+ */
+const FATAL_FROM_OUTSIDE = [10, 12, 14, 26, 27, 29]
+const oneOf = (signals: readonly number[]): string => signals.map((number) => `sig==${number}`).join('||')
 /** `result==0`: delivered, neither ignored nor already pending. */
-const FILTER = `(${FATAL.map((number) => `sig==${number}`).join('||')})&&result==0`
+const FILTER = `(${oneOf(FATAL)}||((${oneOf(FATAL_FROM_OUTSIDE)}||sig>33)&&(code==0||code==-1)))&&result==0`
 const BUFFER_KIB = '128'
 const REMOVE_TRIES = 20
 

@@ -1,0 +1,17 @@
+/** What a verdict can be about, where the word alone leads to advice that does not fit. */
+export const TOPICS = [
+  'heap-full',
+  'no-memory',
+  'limit',
+  'memory-daemon',
+  'child',
+  'signature',
+  'shutdown',
+  'manager-exit',
+  'unit-stop',
+  'unit-oom',
+  'asked-to-exit',
+] as const
+
+/** One of {@link TOPICS}. */
+export type Topic = (typeof TOPICS)[number]
