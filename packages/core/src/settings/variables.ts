@@ -87,6 +87,7 @@ export const INTERNAL_VARIABLES: readonly Variable[] = [
   { variable: 'IAPEER_TMUX', description: 'The path of tmux.' },
   { variable: 'IAPEER_SETSID', description: 'The path of setsid, or empty.' },
   { variable: 'IAPEER_HOOK', description: 'In tmux: the path of the exit hook.' },
+  { variable: 'IAPEER_LAST', description: 'In tmux: whether the session of the peer is the only one.' },
   { variable: 'IAPEER_HOOK_STATE', description: 'In tmux: the state file of the guard.' },
   { variable: 'IAPEER_HOOK_SESSION', description: 'In tmux: the session of the peer.' },
   { variable: 'IAPEER_LEADER', description: 'In tmux: pane and process id of the leader.' },

@@ -26,15 +26,14 @@ interface Result extends Delivered {
 }
 
 function noSuchChannel(all: readonly { readonly name: string }[], channel: string | undefined): IapeerError {
-  const code = 'no-such-channel'
   if (channel === undefined || all.length === 0)
     return new IapeerError('no channel of notifications is set up', {
-      code,
+      code: 'no-such-channel',
       hint: 'Set one up: iapeer config set notify.urls URL, or a hook (iapeer notify list shows how).',
     })
   const names = all.map(({ name }) => name).join(', ')
   const message = `no channel is named ${JSON.stringify(channel)}: there are ${names}`
-  return new IapeerError(message, { code, hint: 'iapeer notify list shows the channels.' })
+  return new IapeerError(message, { code: 'no-such-channel', hint: 'iapeer notify list shows the channels.' })
 }
 
 export default defineCommand({

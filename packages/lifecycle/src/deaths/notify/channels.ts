@@ -56,7 +56,7 @@ async function runHook(root: string, notification: Notification, env: NodeJS.Pro
   return failed(timedOut ? `took longer than ${LIMIT_MS / 1_000} s` : exitText(exitCode, signal))
 }
 
-/** Shows a notification on the desktop. */
+/** Shows a notification on the desktop: with IAPEER_NOTIFY=1, the setting `notify.desktop`. */
 async function notifyDesktop(notification: Notification, env: NodeJS.ProcessEnv): Promise<Delivered> {
   const { summary, next } = notification
   const text = next === undefined ? summary : `${summary} (${next})`
