@@ -1,6 +1,6 @@
 // What a campaign does to a server, and what must be on disk afterwards. Each act gets one generation and returns what is
 // correct for it: the number of records, and the causes (several, if its steps race).
-import { readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { completeIntent, declareIntent, dismissCanary, ensureCanary, withdrawIntent } from '../dist/index.js'
 import { childProcess, signal, sleep, stateOf } from './support.mjs'
 
@@ -47,6 +47,50 @@ async function declarer(generation) {
   await child.line('declared')
   return child
 }
+
+const CGROUPS = ['/sys/fs/cgroup/pids', '/sys/fs/cgroup']
+
+/** Keeps a process from starting others; returns what lifts that, or undefined where such a limit cannot be set. */
+function denyProcesses(pid) {
+  const mount = CGROUPS.find((path) => existsSync(`${path}/cgroup.procs`))
+  const path = `${mount}/iapc-${process.pid}-${pid}`
+  try {
+    mkdirSync(path)
+    writeFileSync(`${path}/pids.max`, '1')
+    writeFileSync(`${path}/cgroup.procs`, String(pid))
+  } catch {
+    // Not root, no such controller, or the process is gone.
+    if (existsSync(path)) rmdirSync(path)
+    return undefined
+  }
+  return async () => {
+    writeFileSync(`${path}/pids.max`, 'max')
+    for (let round = 0; round < 100; round++) {
+      for (const inside of readFileSync(`${path}/cgroup.procs`, 'utf8').split('\n').filter(Boolean)) {
+        try {
+          writeFileSync(`${mount}/cgroup.procs`, inside)
+        } catch {
+          // The process exited meanwhile.
+        }
+      }
+      try {
+        return rmdirSync(path)
+      } catch {
+        // A process that is exiting still counts.
+        await sleep(20)
+      }
+    }
+  }
+}
+
+/** Settings of a person that concern what the recorders use. */
+const USER_SETTINGS = [
+  ['set-option', '-s', 'exit-empty', 'off'],
+  ['set-option', '-s', 'command-alias', 'mine=new-window'],
+  ['set-option', '-gw', 'remain-on-exit', 'on'],
+  ['set-hook', '-g', 'session-closed', 'display-message closed'],
+  ['set-option', '-g', 'default-command', 'exec sh'],
+]
 
 export const ACTS = {
   sigkill: (generation) => killWith(generation, 'SIGKILL', 'killed'),
@@ -198,6 +242,24 @@ export const ACTS = {
     await generation.stop()
     await completeIntent(target(generation))
     return silent
+  },
+  async noProcesses(generation, random) {
+    const lift = denyProcesses(stateOf(generation).recorder.pid)
+    signal(generation.server, 'SIGKILL')
+    await generation.gone()
+    await sleep(random(400))
+    await lift?.()
+    return once(bySignal(generation, 'killed'), ...(generation.mode === 'watch' ? anyWatch : []))
+  },
+  async userSettings(generation, random) {
+    await generation.tmux(...USER_SETTINGS[random(USER_SETTINGS.length)])
+    if (random(2) === 0) {
+      signal(generation.server, 'SIGKILL')
+      return once(bySignal(generation, 'killed'))
+    }
+    await generation.tmux('kill-server')
+    // An alias that replaces iapeer's takes the witness away.
+    return once(...byExit(generation, 'killed-by-command', 'exited'))
   },
   async dismissed(generation) {
     const { state } = await dismissCanary(generation)
