@@ -114,7 +114,7 @@ echo '${entry('kernel', 'usb 1-1: new device', { _TRANSPORT: 'kernel' })}'`,
       bin,
       'journalctl',
       `echo "$@" >> '${bin}/asked'
-echo '${(AT.getTime() / 1_000 - 600).toFixed(6)} host systemd-oomd[412]: Killed /user.slice/u.scope due to memory pressure for /user.slice being 61.00% > 50.00% for > 20s with reclaim activity'`,
+echo '${entry('systemd-oomd', 'Killed /user.slice/u.scope due to memory pressure for /user.slice being 61.00% > 50.00% for > 20s with reclaim activity', { __REALTIME_TIMESTAMP: `${AT.getTime() - 600_000}000` })}'`,
     )
     const found = (gen: string, minutes: number): ExitRecord => ({
       ...death(root, LOST, gen),

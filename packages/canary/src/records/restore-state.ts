@@ -10,7 +10,9 @@ import { type CanaryOptions, checkedLocation } from './options.ts'
 export interface RestoreOptions extends CanaryOptions {
   /** 16 hex digits. */
   readonly gen: string
+  /** The tmux server, as its launcher noted it. */
   readonly server: ProcessId
+  /** Absolute path of its socket. */
   readonly socketPath: string
   /** Whether the server was started before the present boot of the host. */
   readonly isOfEarlierBoot: boolean

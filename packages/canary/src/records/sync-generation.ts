@@ -27,7 +27,12 @@ async function syncFile(path: string): Promise<void> {
  * is a shell script, which cannot call fsync.
  * @throws the Node system error
  */
-export async function syncGeneration(options: CanaryOptions & { readonly gen: string }): Promise<void> {
+export async function syncGeneration(
+  options: CanaryOptions & {
+    /** 16 hex digits. */
+    readonly gen: string
+  },
+): Promise<void> {
   const { identity, layout } = checkedLocation(options)
   const path = join(layout.canaryDir, `${identity}-${options.gen}`)
   await Promise.all(SYNCED.map((suffix) => syncFile(`${path}${suffix}`)))
