@@ -122,7 +122,8 @@ describe('the API, over the unix socket', () => {
     })
     expect(checked(await ask(where, `/v1/deaths/${death?.id}`), ANSWERS.Death)).toMatchObject({
       ...death,
-      autopsy: { verdict: 'killed-by-signal', confidence: 'high' },
+      provisional: true,
+      autopsy: { verdict: 'killed-by-signal', confidence: 'medium' },
     })
     expect(checked(await ask(where, '/v1/deaths?peer=ann'), ANSWERS.Deaths).deaths).toEqual([])
     // Until the daemon has settled the death, the state is not-running.

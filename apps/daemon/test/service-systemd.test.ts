@@ -157,7 +157,7 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     const { stdout: shown } = await run('ps', ['-o', 'comm=,args=', '-p', String(first)])
     expect(shown.trim().split(/\s+/)).toEqual(['iapeerd', 'iapeerd', '--root', root])
     const { server } = await host.peer('bob')
-    expect(manager.unitOf(server.pid)).toMatch(/^run-.*\.scope$/)
+    expect(manager.unitOf(server.pid)).toMatch(/^iapeer-command-bob-[0-9a-f]{16}\.scope$/)
     expect(await installService(spec, system)).toMatchObject({ state: 'already', tookOverFrom: undefined })
     expect(await host.daemonPid()).toBe(first)
 
