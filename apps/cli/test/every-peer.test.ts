@@ -159,7 +159,7 @@ it('the autopsy of a program that exited with 0 while it was launched says that 
   await home.iapeer('create', 'bob', '--', 'sh', '-c', 'echo bye; exit 0')
   expect((await home.iapeer('start', 'bob')).exitCode).toBe(1)
   const { stdout } = await home.iapeer('autopsy', 'bob')
-  expect(stdout).toMatch(/^command-bob: .* \(exit code 0\), while it was being\s+launched\n/)
+  expect(stdout).toMatch(/^command-bob: .* exited with code 0, while it was being\s+launched\n/)
   expect(stdout).toMatch(
     /\nwhat to do\n {2}The launch failed: the program exited before it was ready\. Its last output\n? *\(iapeer logs command-bob\)/,
   )

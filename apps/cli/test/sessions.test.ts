@@ -227,7 +227,7 @@ describe('iapeer start, stop and new', () => {
       async () => (await home.iapeer('deaths', '--peer', 'rob', '--json')).stdout !== '',
     )
     const old = await home.iapeer('deaths', '--peer', 'bob')
-    expect(old.stdout).toBe('no deaths recorded\n')
+    expect(old.stdout).toBe('no deaths match\n')
     expect(old.stderr).toMatch(/^bob was renamed to rob \d+ \w+ ago: iapeer deaths --peer rob\n/)
     expect((await home.iapeer('autopsy', 'rob')).stdout).toMatch(/^command-rob: /)
     expect((await home.iapeer('autopsy', 'bob')).stderr).toMatch(/bob was renamed to rob/)
