@@ -5,7 +5,7 @@ import { canonicalSignal, codedSignal } from '../signal-name.ts'
 import { cgroupLabel, withAncestors } from './cgroup.ts'
 import type { PositionedLine } from './logs.ts'
 import { canExplain } from './signals.ts'
-import { isNearDeath, isUndated, mayBePaneScope, unitsOf } from './units.ts'
+import { isItsManager, isNearDeath, isUndated, mayBePaneScope, unitsOf } from './units.ts'
 
 /** What a memory daemon logged about one process. */
 interface Shot {
@@ -160,7 +160,7 @@ function ofOomd(line: PositionedLine, lifetime: Lifetime): Fact[] {
     return path === undefined ? [] : [oomdFact(line, lifetime, { path, why })]
   }
   const unit = line.source === 'systemd' ? OOMD_UNIT.exec(line.message)?.[1] : undefined
-  if (unit === undefined) return []
+  if (unit === undefined || !isItsManager(line, lifetime, unit)) return []
   const fact = oomdFact(line, lifetime, { path: unit, why: 'memory pressure' })
   return fact.names.includes('oomd-kill') ? [fact] : []
 }

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { bySignal, exitCode, judged, LEADER, UNIT, wordOf } from './compose.ts'
+
+const SERVER_EXIT = {
+  who: 'server',
+  exit: 'wait_rc=0 cause=exited',
+  sections: { systemd: ['host=running'] },
+} as const
+const HOST = 'systemd[1]'
+const MANAGER = 'systemd[900]'
+const STOPPING = `Stopping ${UNIT} - The agents...`
+
+describe('a unit of the same name that another manager stops', () => {
+  it('of the host, or of the user for a unit of the host, does not explain the death', () => {
+    expect(wordOf({ ...SERVER_EXIT, journal: [[0.5, MANAGER, STOPPING]] })).toBe('terminated/high')
+    expect(wordOf({ ...SERVER_EXIT, journal: [[0.5, HOST, STOPPING]] })).toBe('exited/high')
+    const user = 'Stopping user@1001.service - User Manager for UID 1001...'
+    expect(wordOf({ ...SERVER_EXIT, journal: [[0.5, HOST, user]] })).toBe('terminated/high')
+    expect(wordOf({ ...SERVER_EXIT, journal: [[0.5, MANAGER, user]] })).toBe('exited/high')
+  })
+  it('of an unknown user lowers the confidence', () => {
+    const journal = [
+      [0.5, 'systemd[777]', STOPPING],
+      [300, MANAGER, `Started ${UNIT} - The agents.`],
+    ] as const
+    expect(wordOf({ ...SERVER_EXIT, journal })).toBe('terminated/medium')
+  })
+  it('is not the one that was out of memory', () => {
+    const result = `${UNIT}: Failed with result 'oom-kill'.`
+    const killed = `${UNIT}: systemd-oomd killed 3 process(es) in this unit.`
+    expect(wordOf({ exit: exitCode(0), journal: [[0.5, MANAGER, result]] })).toBe('kernel-oom/high')
+    expect(wordOf({ exit: exitCode(0), journal: [[0.5, HOST, result]] })).toBe('agent-exited/high')
+    expect(wordOf({ journal: [[0.5, MANAGER, killed]] })).toBe('oomd/high')
+    expect(wordOf({ journal: [[0.5, HOST, killed]] })).toBe('killed-by-signal/high')
+  })
+})
+
+describe('a stop that the process survived (KillMode=process)', () => {
+  const stop = (ended: string) =>
+    [
+      [60, MANAGER, STOPPING],
+      [59.9, MANAGER, ended],
+      [50, MANAGER, `Started ${UNIT} - The agents.`],
+    ] as const
+  it.each([`${UNIT}: Deactivated successfully.`, `${UNIT}: Succeeded.`, `Stopped ${UNIT} - The agents.`])(
+    'does not explain the death: %s',
+    (ended) => {
+      expect(wordOf({ exit: exitCode(0), journal: stop(ended) })).toBe('agent-exited/high')
+      const { evidence } = judged({ exit: exitCode(0), journal: stop(ended) })
+      expect(evidence.some(({ fact }) => fact.startsWith('the process was running after this stop'))).toBe(
+        true,
+      )
+    },
+  )
+  it('differs from a stop that takes long, and from one of another unit', () => {
+    expect(wordOf({ exit: exitCode(0), journal: [[60, MANAGER, STOPPING]] })).toBe('terminated/high')
+    const journal = stop('mail.service: Deactivated successfully.')
+    expect(wordOf({ exit: exitCode(0), journal })).toBe('terminated/high')
+    expect(
+      wordOf({ exit: exitCode(0), journal: [...stop(`Stopped ${UNIT}.`), [2, MANAGER, STOPPING]] }),
+    ).toBe('terminated/high')
+  })
+  it('of a unit that was out of memory does not explain the death either', () => {
+    const journal = [[8, MANAGER, `${UNIT}: Failed with result 'oom-kill'.`]] as const
+    expect(wordOf({ exit: exitCode(0), journal })).toBe('agent-exited/high')
+  })
+})
+
+it('a unit that reached its RuntimeMaxSec is stopped without the line Stopping', () => {
+  const limit = (unit: string) => `${unit}: Service reached runtime time limit. Stopping.`
+  expect(wordOf({ exit: bySignal('SIGTERM'), journal: [[0.4, MANAGER, limit(UNIT)]] })).toBe(
+    'terminated/high',
+  )
+  expect(wordOf({ exit: bySignal('SIGTERM'), journal: [[0.4, MANAGER, limit(`my-${UNIT}`)]] })).toBe(
+    'killed-by-signal/high',
+  )
+})
+
+it('a kill of a process with this pid long before does not explain the death', () => {
+  const line = `other.service: Killing process ${LEADER} (node) with signal SIGKILL.`
+  expect(wordOf({ exit: exitCode(0), journal: [[400, MANAGER, line]] })).toBe('agent-exited/high')
+  expect(wordOf({ journal: [[0.4, MANAGER, line]] })).toBe('terminated/high')
+})
