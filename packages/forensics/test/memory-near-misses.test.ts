@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest'
+import { bySignal, DEATH_MS, exitCode, judged, LEADER, SERVER, wordOf } from './compose.ts'
+
+const EARLYOOM = 'earlyoom[77]'
+const sending = (signal: string, pid = LEADER) =>
+  `sending ${signal} to process ${pid} uid 1001 "node": oom_score 912, VmRSS 912 MiB, cmdline "node x"`
+
+describe('earlyoom', () => {
+  it.each(['dryrun, not actually sending any signal', 'kill failed: Operation not permitted'])(
+    'sent nothing if it says: %s',
+    (text) => {
+      const journal = [
+        [3, EARLYOOM, sending('SIGTERM')],
+        [2.9, EARLYOOM, text],
+      ] as const
+      expect(wordOf({ exit: exitCode(0), journal })).toBe('agent-exited/high')
+      expect(wordOf({ exit: exitCode(143), journal })).toBe('terminated/medium')
+      const group = [3, EARLYOOM, `killing whole process group ${LEADER} (-g flag is active)`] as const
+      const withGroup = [journal[0], group, journal[1]]
+      expect(wordOf({ exit: exitCode(0), journal: withGroup })).toBe('agent-exited/high')
+      const again = [...journal, [0.5, EARLYOOM, sending('SIGTERM')] as const]
+      expect(wordOf({ exit: exitCode(0), journal: again })).toBe('oomd/high')
+    },
+  )
+  it('goes over to SIGKILL without naming its victim again', () => {
+    const journal = (pid: number) =>
+      [
+        [3, EARLYOOM, sending('SIGTERM', pid)],
+        [2.4, EARLYOOM, 'escalating to SIGKILL after 0.6 seconds'],
+        [2.1, EARLYOOM, `process ${pid} exited after 0.9 seconds`],
+      ] as const
+    expect(wordOf({ journal: journal(LEADER) })).toBe('oomd/high')
+    expect(judged({ journal: journal(LEADER) }).summary).toContain('earlyoom sent SIGKILL')
+    expect(wordOf({ journal: journal(4790) })).toBe('killed-by-signal/high')
+    expect(wordOf({ journal: journal(LEADER).slice(1) })).toBe('killed-by-signal/high')
+  })
+  it('may not be why a program exits seconds later with code 0', () => {
+    expect(wordOf({ exit: exitCode(0), journal: [[4, EARLYOOM, sending('SIGTERM')]] })).toBe('oomd/high')
+    expect(wordOf({ exit: exitCode(0), journal: [[8, EARLYOOM, sending('SIGTERM')]] })).toBe('oomd/medium')
+    expect(wordOf({ exit: bySignal('SIGTERM'), journal: [[8, EARLYOOM, sending('SIGTERM')]] })).toBe(
+      'oomd/high',
+    )
+  })
+})
+
+describe('a server that was found dead minutes later', () => {
+  const found = {
+    who: 'watched',
+    exit: `cause=recorder-lost seen_alive=${new Date(DEATH_MS - 300_000).toISOString()}`,
+  } as const
+  const witness = (agoMs: number) => ({
+    'signal-witness': [
+      `sender_pid=66 sender_comm=kill sender_command="kill -9 ${SERVER}" signal=SIGKILL target_pid=${SERVER} ts=${new Date(DEATH_MS - agoMs).toISOString()}`,
+    ],
+  })
+  it('was killed by the sender that the witness saw since it was last seen running', () => {
+    expect(judged({ ...found, sections: witness(200_000) })).toMatchObject({
+      verdict: 'killed-by-signal',
+      confidence: 'high',
+      killer: { pid: 66 },
+    })
+    expect(wordOf({ ...found, sections: witness(400_000) })).toBe('recorder-lost/high')
+  })
+  it('was killed by earlyoom if it says so', () => {
+    const journal = (ago: number) => [[ago, EARLYOOM, sending('SIGKILL', SERVER)]] as const
+    expect(wordOf({ ...found, journal: journal(200) })).toBe('oomd/high')
+    expect(wordOf({ ...found, journal: journal(400) })).toBe('recorder-lost/high')
+  })
+})
+
+it('the last signals of a long list of them are read', () => {
+  const at = new Date(DEATH_MS - 20).toISOString()
+  const noise = Array.from(
+    { length: 900 },
+    (_one, pid) => `sender_pid=${pid + 5000} sender_comm=x signal=SIGKILL target_pid=${pid + 9000} ts=${at}`,
+  )
+  const last = `sender_pid=66 sender_comm=kill signal=SIGKILL target_pid=${LEADER} ts=${at}`
+  expect(judged({ sections: { 'signal-witness': [...noise, last] } }).killer).toMatchObject({ pid: 66 })
+})
