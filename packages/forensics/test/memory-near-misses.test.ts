@@ -33,6 +33,9 @@ describe('earlyoom', () => {
     expect(judged({ journal: journal(LEADER) }).summary).toContain('earlyoom sent SIGKILL')
     expect(wordOf({ journal: journal(4790) })).toBe('killed-by-signal/high')
     expect(wordOf({ journal: journal(LEADER).slice(1) })).toBe('killed-by-signal/high')
+    const failed = [2.3, EARLYOOM, 'kill failed: No such process'] as const
+    const late = [...journal(LEADER).slice(0, 2), failed]
+    expect(wordOf({ exit: bySignal('SIGTERM'), journal: late })).toBe('oomd/high')
   })
   it('may not be why a program exits seconds later with code 0', () => {
     expect(wordOf({ exit: exitCode(0), journal: [[4, EARLYOOM, sending('SIGTERM')]] })).toBe('oomd/high')

@@ -81,3 +81,38 @@ it('a kill of a process with this pid long before does not explain the death', (
   expect(wordOf({ exit: exitCode(0), journal: [[400, MANAGER, line]] })).toBe('agent-exited/high')
   expect(wordOf({ journal: [[0.4, MANAGER, line]] })).toBe('terminated/high')
 })
+
+describe('a process that the kernel killed for memory in the unit', () => {
+  const killed = [0.6, MANAGER, `${UNIT}: A process of this unit has been killed by the OOM killer.`] as const
+  const stopping = { systemd: ['host=running', `unit=${UNIT} state=deactivating`] }
+
+  it('explains why systemd stops the unit, before it logs the result', () => {
+    const one = { ...SERVER_EXIT, sections: stopping, journal: [killed] } as const
+    expect(wordOf(one)).toBe('kernel-oom/medium')
+    expect(judged(one).topic).toBe('unit-oom')
+    expect(wordOf({ ...one, counted: { own: 1, limit: 2 } })).toBe('cgroup-oom/medium')
+  })
+  it('does not explain a stop that was asked for, or one without such a kill', () => {
+    const asked = [0.3, MANAGER, STOPPING] as const
+    expect(wordOf({ ...SERVER_EXIT, sections: stopping, journal: [killed, asked] })).toBe('terminated/high')
+    expect(wordOf({ ...SERVER_EXIT, sections: stopping })).toBe('terminated/medium')
+  })
+  it('makes an exit without a known reason less certain', () => {
+    expect(wordOf({ ...SERVER_EXIT, journal: [killed] })).toBe('exited/medium')
+    expect(wordOf({ ...SERVER_EXIT, journal: [[90, killed[1], killed[2]]] })).toBe('exited/high')
+  })
+})
+
+it('an error code while the unit, the manager or the host stops comes from that', () => {
+  const host = [0.5, 'systemd-logind[40]', 'The system will reboot now!'] as const
+  const own = [0.5, MANAGER, STOPPING] as const
+  for (const journal of [[own], [host], [host, own]])
+    expect(wordOf({ exit: exitCode(1), journal })).toBe('terminated/medium')
+  expect(judged({ exit: exitCode(1), journal: [host, own] }).summary).toBe(
+    'the agent exited with code 1 while this host was shutting down',
+  )
+  expect(wordOf({ exit: exitCode(1), journal: [[0.5, MANAGER, `Stopping my-${UNIT} - Mine...`]] })).toBe(
+    'agent-failed/high',
+  )
+  expect(wordOf({ exit: exitCode(139), journal: [own] })).toBe('crashed/medium')
+})

@@ -62,9 +62,12 @@ function earlyoomShots(lines: readonly PositionedLine[]): Shot[] {
     if (line.source !== 'earlyoom') continue
     const last = found.at(-1)
     const group = EARLYOOM_GROUP.exec(line.message)?.[1]
-    if (EARLYOOM_NOT_SENT.test(line.message)) found.splice(attempt)
-    else if (EARLYOOM_ESCALATES.test(line.message))
-      found.push(...(last === undefined ? [] : [{ ...last, signal: 'SIGKILL', line }]))
+    const isEscalated = last !== undefined && EARLYOOM_ESCALATES.test(last.line.message)
+    if (EARLYOOM_NOT_SENT.test(line.message)) {
+      // A failure after it went over to SIGKILL says nothing against the first signal.
+      if (!isEscalated) found.splice(attempt)
+    } else if (EARLYOOM_ESCALATES.test(line.message))
+      found.push(...found.slice(attempt).map((one) => ({ ...one, signal: 'SIGKILL', line })))
     else if (group !== undefined)
       found.push({ daemon: 'earlyoom', signal: last?.signal ?? 'SIGTERM', pid: Number(group), line })
     else {
