@@ -24,6 +24,8 @@ const MOST_OTHERS = 3
 /** The last lines of the section that are read: the signals are in the order in which they were sent. */
 const MOST_LINES = 2_000
 const isDeadly = (signal: string): boolean => signal === 'SIGKILL' || isTermination(signal) || isFault(signal)
+/** The memory daemons that kill whole cgroups. */
+const CGROUP_DAEMONS: ReadonlySet<string> = new Set(['systemd-oomd', 'oomd'])
 const OOM_DAEMONS: ReadonlySet<string> = new Set([
   'systemd-oomd',
   'earlyoom',
@@ -73,7 +75,8 @@ function sentSignals(snapshot: Snapshot): SentSignal[] {
 }
 
 function namesOf(sent: SentSignal): FactName[] {
-  if (OOM_DAEMONS.has(sent.comm)) return ['oomd-sent']
+  if (OOM_DAEMONS.has(sent.comm))
+    return CGROUP_DAEMONS.has(sent.comm) ? ['oomd-sent'] : ['oomd-sent', 'daemon-sent']
   if (sent.signal === 'SIGKILL') return ['signal-sent', 'sigkill-sent']
   return isTermination(sent.signal) ? ['signal-sent', 'termination-sent'] : ['signal-sent']
 }

@@ -64,6 +64,15 @@ export const KILL_RULES: readonly Rule[] = [
     summary: 'systemd-oomd killed {who} and all other processes in {cgroup}: {why}',
   },
   {
+    name: 'memory-daemon-signal',
+    topic: 'memory-daemon',
+    verdict: 'oomd',
+    confidence: 'high',
+    needs: ['oomd-sent', 'daemon-sent'],
+    unless: ['died-by-fault'],
+    summary: 'an out-of-memory daemon killed {who}: {killer}',
+  },
+  {
     name: 'oomd-signal',
     verdict: 'oomd',
     confidence: 'high',

@@ -19,6 +19,15 @@ export const STATUS_RULES: readonly Rule[] = [
     summary: '{who} was killed by SIGKILL; the sender is unknown',
   },
   {
+    name: 'signal-of-a-broken-pipe',
+    topic: 'broken-pipe',
+    verdict: 'killed-by-signal',
+    confidence: 'high',
+    needs: ['died-by-limit', 'broken-pipe'],
+    refinable: true,
+    summary: '{who} was killed by {signal}, which the kernel sends in this case: {limit}',
+  },
+  {
     name: 'signal-of-a-limit',
     topic: 'limit',
     verdict: 'killed-by-signal',
@@ -63,6 +72,16 @@ export const STATUS_RULES: readonly Rule[] = [
     refinable: true,
     summary:
       '{who} exited with code {status} (128 + {coded}), as shells and runners do when their child was killed; the sender is unknown',
+  },
+  {
+    name: 'exit-code-of-a-broken-pipe',
+    topic: 'broken-pipe',
+    verdict: 'killed-by-signal',
+    confidence: 'medium',
+    needs: ['agent', 'exited-as-limited', 'broken-pipe'],
+    refinable: true,
+    summary:
+      '{who} exited with code {status} (128 + {coded}), which the kernel sends to a process in this case: {limit}',
   },
   {
     name: 'exit-code-of-a-limit',
