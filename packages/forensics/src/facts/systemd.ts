@@ -19,7 +19,7 @@ export const UNITS_STOP = 'stop of their units'
 /** The text of the fact that systemd was shutting the host down. */
 export const STOPPING_HOST = 'the host was shutting down at that moment'
 
-const STOPPING = /^Stopping (.*?)(?: - .*?)?\.{0,3}$/
+const STOPPING = /^Stopping (.*?)(?: - .*?)?\.{0,3}$/s
 /** A unit that systemd stops at its RuntimeMaxSec=; no line `Stopping` follows. */
 const RUNTIME_LIMIT = /^(\S+): (?:Service|Scope) reached runtime time limit\. Stopping\.$/
 const KILLING = /^(\S+): Killing process (\d{1,10}) \(.*\) with signal (SIG[A-Z]+)/
@@ -212,7 +212,7 @@ const READERS: Readonly<Record<string, (line: PositionedLine, told: Told) => Fac
   'systemd-shutdown': shutdownFacts,
 }
 
-const wordsOf = (message: string): string[] => message.split(/[\s:]+|\.+(?=\s|$)/)
+const wordsOf = (message: string): string[] => message.split(/[\s:]+|\.{1,3}(?=\s|$)/)
 
 /** Returns the managers that wrote about a unit that holds the process. */
 function managersOf(lines: readonly PositionedLine[], lifetime: Lifetime): Set<number> {
