@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { bySignal, DEATH_MS, exitCode, judged, LEADER, SERVER, wordOf } from './compose.ts'
+import { judge, parseExitsLog, parseSnapshot } from '../src/index.ts'
+import { bySignal, DEATH_MS, END_UPTIME, exitCode, HOME, judged, LEADER, SERVER, wordOf } from './compose.ts'
 
 const EARLYOOM = 'earlyoom[77]'
 const sending = (signal: string, pid = LEADER) =>
@@ -79,4 +80,45 @@ it('the last signals of a long list of them are read', () => {
   )
   const last = `sender_pid=66 sender_comm=kill signal=SIGKILL target_pid=${LEADER} ts=${at}`
   expect(judged({ sections: { 'signal-witness': [...noise, last] } }).killer).toMatchObject({ pid: 66 })
+})
+
+const KILLED = (pid: number) => `Out of memory: Killed process ${pid} (node) total-vm:1kB, anon-rss:1kB`
+const OOM_KILL = (pid: number, home: string) =>
+  `oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=${home},task=node,pid=${pid},uid=1001`
+const at = (ago: number, text: string): string => `[ ${(END_UPTIME - ago).toFixed(6)}] ${text}`
+
+describe('another process with the same pid, as a container sees it', () => {
+  it('was killed minutes before', () => {
+    const counted = { machine: 1 }
+    const journal = (ago: number) => [[ago, 'kernel', KILLED(LEADER)]] as const
+    expect(wordOf({ journal: journal(1), counted })).toBe('kernel-oom/high')
+    expect(wordOf({ journal: journal(300), counted })).toBe('killed-by-signal/medium')
+  })
+  it('was killed in a cgroup that cannot be compared with that of a namespace', () => {
+    const [record] = parseExitsLog(
+      `ts=${new Date(DEATH_MS).toISOString()} ev=session-exit identity=command-ada gen=00aa11bb22cc33dd ${bySignal('SIGKILL')} leader_pid=${LEADER} forensics=/x`,
+    ).records
+    const told = (home: string, own: string): string => {
+      const snapshot = parseSnapshot(
+        `session-death format=1\n--- cgroup\nuptime: ${END_UPTIME}.00 1.00\n--- kernel-log\n${at(0.5, OOM_KILL(LEADER, home))}\n--- baseline\nts_ms=${DEATH_MS - 600_000}\ncgroup_v2=${own}\nuptime: ${END_UPTIME - 600}.00 1.00\n--- end\n`,
+      )
+      const { verdict, confidence } = record === undefined ? never() : judge(record, { snapshot })
+      return `${verdict}/${confidence}`
+    }
+    expect(told('/agents/a.scope', '/agents/a.scope')).toBe('kernel-oom/high')
+    expect(told('/', '/')).toBe('kernel-oom/high')
+    expect(told('/system.slice/docker-0a.scope', '/')).toBe('kernel-oom/medium')
+  })
+  function never(): never {
+    throw new Error('not a record')
+  }
+})
+
+it('a snapshot that was taken a minute late does not hide that a child was killed', () => {
+  const late = { exit: exitCode(137), armedMs: DEATH_MS - 540_000 }
+  expect(wordOf({ ...late, kernelLog: [at(60.4, OOM_KILL(4790, HOME))] })).toBe('kernel-oom/medium')
+  expect(wordOf({ ...late, kernelLog: [at(200, OOM_KILL(4790, HOME))] })).toBe('killed-by-signal/medium')
+  expect(wordOf({ exit: exitCode(137), kernelLog: [at(60.4, OOM_KILL(4790, HOME))] })).toBe(
+    'killed-by-signal/medium',
+  )
 })
