@@ -89,10 +89,9 @@ const at = (ago: number, text: string): string => `[ ${(END_UPTIME - ago).toFixe
 
 describe('another process with the same pid, as a container sees it', () => {
   it('was killed minutes before', () => {
-    const counted = { machine: 1 }
     const journal = (ago: number) => [[ago, 'kernel', KILLED(LEADER)]] as const
-    expect(wordOf({ journal: journal(1), counted })).toBe('kernel-oom/high')
-    expect(wordOf({ journal: journal(300), counted })).toBe('killed-by-signal/medium')
+    expect(wordOf({ journal: journal(1), counted: { own: 1 } })).toBe('kernel-oom/high')
+    expect(wordOf({ journal: journal(300), counted: { machine: 1 } })).toBe('killed-by-signal/medium')
   })
   it('was killed in a cgroup that cannot be compared with that of a namespace', () => {
     const [record] = parseExitsLog(
