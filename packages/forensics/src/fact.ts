@@ -50,6 +50,7 @@ export type FactName =
   | 'daemon-kill'
   | 'daemon-killed-another'
   | 'unit-stop'
+  | 'manager-aborted'
   | 'unit-oom'
   | 'unit-oom-stop'
   | 'manager-exit'

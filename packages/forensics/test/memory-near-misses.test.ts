@@ -121,3 +121,27 @@ it('a snapshot that was taken a minute late does not hide that a child was kille
     'killed-by-signal/medium',
   )
 })
+
+describe('an allocation that the kernel refused', () => {
+  const refused = (pid: number) => [
+    at(0.2, `__vm_enough_memory: pid: ${pid}, comm: node, bytes: 4096 not enough memory for the allocation`),
+  ]
+  it.each([
+    [bySignal('SIGABRT'), 'crashed/high'],
+    [exitCode(134), 'crashed/medium'],
+    [exitCode(1), 'agent-failed/high'],
+  ])('explains %s', (exit, word) => {
+    expect(wordOf({ exit, kernelLog: refused(LEADER) })).toBe(word)
+    expect(judged({ exit, kernelLog: refused(LEADER) })).toMatchObject({ topic: 'no-memory' })
+    expect(judged({ exit, kernelLog: refused(9) }).topic).not.toBe('no-memory')
+    expect(judged({ exit: exitCode(0), kernelLog: refused(LEADER) }).topic).toBeUndefined()
+  })
+})
+
+describe('systemd-oomd', () => {
+  const killed = (ago: number) => [[ago, 'systemd-oomd[5]', `Killed ${HOME} due to memory pressure`]] as const
+  it('explains a wrapper that exits with 137 at that moment', () => {
+    expect(wordOf({ exit: exitCode(137), journal: killed(0.5) })).toBe('oomd/medium')
+    expect(wordOf({ exit: exitCode(1), journal: killed(0.5) })).toBe('agent-failed/high')
+  })
+})

@@ -51,6 +51,7 @@ const FACTS = {
   'daemon-kill': true,
   'daemon-killed-another': true,
   'unit-stop': true,
+  'manager-aborted': true,
   'unit-oom': true,
   'unit-oom-stop': true,
   'manager-exit': true,

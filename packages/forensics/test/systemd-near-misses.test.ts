@@ -116,3 +116,13 @@ it('an error code while the unit, the manager or the host stops comes from that'
   )
   expect(wordOf({ exit: exitCode(139), journal: [own] })).toBe('crashed/medium')
 })
+
+it('a process that systemd aborts, as after a missed watchdog, did not crash', () => {
+  const aborted = (pid: number) =>
+    [[0.5, MANAGER, `${UNIT}: Killing process ${pid} (node) with signal SIGABRT.`]] as const
+  expect(wordOf({ exit: bySignal('SIGABRT'), journal: aborted(LEADER) })).toBe('terminated/high')
+  expect(judged({ exit: bySignal('SIGABRT'), journal: aborted(LEADER) }).summary).toMatch(/systemd sent it/)
+  expect(wordOf({ exit: bySignal('SIGABRT'), journal: aborted(9) })).toBe('crashed/high')
+  const killed = [[0.5, MANAGER, `${UNIT}: Killing process ${LEADER} (node) with signal SIGKILL.`]] as const
+  expect(wordOf({ exit: bySignal('SIGABRT'), journal: killed })).toBe('crashed/high')
+})

@@ -1,5 +1,6 @@
-import type { Fact } from '../fact.ts'
+import type { Fact, FactName } from '../fact.ts'
 import type { Lifetime } from '../lifetime.ts'
+import { isFault } from '../signal-name.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 import type { PositionedLine } from './logs.ts'
 import {
@@ -150,11 +151,10 @@ function unitFacts(line: PositionedLine, told: Told): Fact[] {
     const fact = { section, text: shown, weak: weak || isDoubtful, shared: [`stop of ${unit}`] }
     return [{ names: ['unit-stop'], values: { unit: unitLabel(unit) }, ...fact }]
   }
-  const [, killer, pid] = KILLING.exec(text) ?? []
+  const [, killer, pid, signal = ''] = KILLING.exec(text) ?? []
   if (killer === undefined || Number(pid) !== lifetime.pid || !isStopTime(line)) return []
-  return [
-    { names: ['unit-stop'], section, text, weak, values: { unit: killer }, shared: [`stop of ${killer}`] },
-  ]
+  const names: FactName[] = isFault(signal) ? ['unit-stop', 'manager-aborted'] : ['unit-stop']
+  return [{ names, section, text, weak, values: { unit: killer }, shared: [`stop of ${killer}`] }]
 }
 
 function oomFacts(line: PositionedLine, told: Told): Fact[] {

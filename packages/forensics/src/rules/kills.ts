@@ -73,6 +73,13 @@ export const KILL_RULES: readonly Rule[] = [
     summary: 'an out-of-memory daemon killed {who}: {killer}',
   },
   {
+    name: 'oomd-journal-exit-code',
+    verdict: 'oomd',
+    confidence: 'medium',
+    needs: ['oomd-kill', 'exited-as-killed'],
+    summary: '{who} exited with code {status} when systemd-oomd killed the processes in {cgroup}: {why}',
+  },
+  {
     name: 'oomd-signal',
     verdict: 'oomd',
     confidence: 'high',
@@ -112,6 +119,16 @@ export const KILL_RULES: readonly Rule[] = [
     unless: ['died-by-signal'],
     against: NAMED_BY_KERNEL,
     summary: '{who} was asked to exit by {sent} from {killer}{starter}',
+  },
+  {
+    name: 'manager-aborted',
+    topic: 'unit-stop',
+    verdict: 'terminated',
+    confidence: 'high',
+    needs: ['manager-aborted', 'died-by-fault'],
+    against: ['kernel-fault'],
+    summary:
+      '{who} did not crash on its own: systemd sent it {signal} for {unit}, as after a missed watchdog',
   },
   {
     name: 'memory-daemon',

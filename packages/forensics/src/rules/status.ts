@@ -105,6 +105,16 @@ export const STATUS_RULES: readonly Rule[] = [
       '{who} exited with code {status} (128 + {coded}), as programs do that are asked to exit; the sender is unknown',
   },
   {
+    name: 'agent-failed-without-memory',
+    topic: 'no-memory',
+    verdict: 'agent-failed',
+    confidence: 'high',
+    needs: ['agent', 'exited-nonzero', 'allocation-refused'],
+    against: [...NAMED_BY_KERNEL, 'unit-oom', 'unit-oom-stop'],
+    refinable: true,
+    summary: '{who} failed with exit code {status}; the kernel refused it memory',
+  },
+  {
     name: 'agent-failed',
     verdict: 'agent-failed',
     confidence: 'high',
