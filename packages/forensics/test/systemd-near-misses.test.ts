@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bySignal, exitCode, judged, LEADER, UNIT, wordOf } from './compose.ts'
+import { bySignal, DEATH_MS, exitCode, judged, LEADER, UNIT, wordOf } from './compose.ts'
 
 const SERVER_EXIT = {
   who: 'server',
@@ -125,4 +125,21 @@ it('a process that systemd aborts, as after a missed watchdog, did not crash', (
   expect(wordOf({ exit: bySignal('SIGABRT'), journal: aborted(9) })).toBe('crashed/high')
   const killed = [[0.5, MANAGER, `${UNIT}: Killing process ${LEADER} (node) with signal SIGKILL.`]] as const
   expect(wordOf({ exit: bySignal('SIGABRT'), journal: killed })).toBe('crashed/high')
+})
+
+it('a unit that was out of memory explains a server that was found dead with its recorder', () => {
+  const found = {
+    who: 'watched',
+    exit: `cause=recorder-lost seen_alive=${new Date(DEATH_MS - 300_000).toISOString()}`,
+  } as const
+  const result = (ago: number, unit: string) =>
+    [[ago, MANAGER, `${unit}: Failed with result 'oom-kill'.`]] as const
+  expect(wordOf({ ...found, journal: result(200, UNIT) })).toBe('kernel-oom/medium')
+  expect(wordOf({ ...found, journal: result(200, UNIT), counted: { own: 1, limit: 2 } })).toBe(
+    'cgroup-oom/medium',
+  )
+  expect(wordOf({ ...found, journal: result(400, UNIT) })).toBe('recorder-lost/high')
+  expect(wordOf({ ...found, journal: result(200, `my-${UNIT}`) })).toBe('recorder-lost/high')
+  const vanished = { who: 'watched', exit: 'wait_rc=1 cause=server-vanished' } as const
+  expect(wordOf({ ...vanished, journal: result(0.2, UNIT) })).toBe('kernel-oom/medium')
 })

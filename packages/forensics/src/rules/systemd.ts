@@ -57,6 +57,25 @@ export const SYSTEMD_RULES: readonly Rule[] = [
         'systemd stopped {unit}, and {who} with it, after the kernel OOM killer killed a process in it',
     }),
   ),
+  ...(['recorder-lost', 'died-unseen'] as const).flatMap((ended) =>
+    (
+      [
+        ['cgroup-oom', ['cgroup-limit-reached']],
+        ['kernel-oom', []],
+      ] as const
+    ).map(
+      ([verdict, also]): Rule => ({
+        name: `unit-stopped-after-${verdict}-${ended}`,
+        topic: 'unit-oom',
+        verdict,
+        confidence: 'medium',
+        needs: ['unit-oom-stop', ended, ...also],
+        refinable: true,
+        summary:
+          'systemd stopped {unit} after the kernel OOM killer killed a process in it, which fits the end of {who}',
+      }),
+    ),
+  ),
   ...(
     [
       ['cgroup-oom', ['cgroup-limit-reached']],
