@@ -21,6 +21,17 @@ describe('an entry of coredumpctl', () => {
   })
 })
 
+it('a record of the audit system about something else, whose text imitates a crash, is not a crash', () => {
+  const fields = `pid=${SERVER} comm="tmux: server" exe="/usr/bin/tmux" sig=11 res=1`
+  const crash = `ANOM_ABEND auid=1 uid=1 gid=1 ses=1 ${fields}`
+  const audited = (text: string) => wordOf({ ...VANISHED, journal: [[0.5, 'audit[5]', text]] })
+  expect(audited(crash)).toBe('crashed/high')
+  expect(audited(`USER_CMD pid=9 uid=1 msg='cmd=${crash}'`)).toBe('unknown/low')
+  const logged = (text: string) => wordOf({ ...VANISHED, journal: [[0.5, 'kernel', text]] })
+  expect(logged(`audit: type=1701 audit(1800000000.000:9): auid=1 ${fields}`)).toBe('crashed/high')
+  expect(logged(`audit: type=1123 audit(1.0:9): pid=9 msg='type=1701 ${fields}'`)).toBe('unknown/low')
+})
+
 describe('the time of judging does not grow with the square of a line', () => {
   /** Each of these took between one and thirty seconds with expressions that backtrack. */
   const MOST_MS = 1_000

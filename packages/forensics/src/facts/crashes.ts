@@ -26,7 +26,7 @@ const REGISTERS_OF =
 /** The crash collector of WSL; it writes slashes of the path as exclamation marks. */
 const WSL = /^WSL \(\d+\): Capturing crash for pid: (\d{1,10}), executable: (\S+), signal:? ?(\d{1,2})\b/
 /** The audit record of an abnormal end, from the kernel (type=1701) or from the audit daemon (ANOM_ABEND). */
-const ABNORMAL_END = /(?:^|\s)(?:type=1701|ANOM_ABEND)\b/
+const ABNORMAL_END = /^(?:audit: )?(?:type=1701|ANOM_ABEND)\b/
 const ABNORMAL_PROCESS = / pid=(\d{1,10}) comm=("[^"]*"|[0-9A-F]+)(?: exe="([^"]*)")?/
 const ABNORMAL_SIGNAL = / sig=(\d{1,2})\b/
 const COREDUMP =
