@@ -67,6 +67,9 @@ const ON: Readonly<Record<Topic, readonly string[]>> = {
   limit: [
     'Raise the limit that is named above in the shell, service or container that starts iapeer (ulimit -a prints the limits), or let the program do less.',
   ],
+  'broken-pipe': [
+    'The reader of its output or its connection exited first: look at the last output (iapeer logs <peer>), and at the program or pipe that it wrote to.',
+  ],
   'memory-daemon': [
     'A daemon kills the largest process before the machine runs out of memory. Its --avoid option (earlyoom) or its configuration (nohang) spares programs.',
     MORE_MEMORY,
@@ -118,6 +121,12 @@ export interface AdviceContext {
   readonly isRestarted?: boolean
 }
 
+/** A service manager stops units and sessions; other programs choose the process. */
+const SERVICE_MANAGER = /^(?:\S*\/)?(?:systemd(?:-logind|-shutdown)?|init|launchd)(?: |$)/
+
+const isByProgram = ({ killer }: Verdict): boolean =>
+  killer !== undefined && killer.pid !== 1 && !SERVICE_MANAGER.test(killer.command)
+
 /** Returns the lines that the evidence of a verdict asks for. */
 function linesOf(judged: Verdict): readonly string[] {
   const { verdict, topic, evidence } = judged
@@ -125,7 +134,9 @@ function linesOf(judged: Verdict): readonly string[] {
   const wasOn = evidence.some(({ fact }) => fact === WITNESS_WAS_ON)
   const useful = wasOn ? lines.filter((line) => line !== SIGNAL_WITNESS) : lines
   const isUnread = evidence.some(({ fact }) => /^the (?:kernel log|journal) was not read\b/.test(fact))
-  return isUnread && topic === undefined && NEED_LOGS.has(verdict) ? [...useful, UNREAD] : useful
+  return isUnread && (topic === undefined || topic === 'child') && NEED_LOGS.has(verdict)
+    ? [...useful, UNREAD]
+    : useful
 }
 
 /**
@@ -136,6 +147,7 @@ export function adviceFor(judged: VerdictWord | Verdict, context: AdviceContext 
   const verdict = typeof judged === 'string' ? judged : judged.verdict
   const isKillerKnown = typeof judged === 'string' ? context.killer === true : judged.killer !== undefined
   if (isKillerKnown && verdict === 'killed-by-signal') return KILLER_KNOWN
+  if (verdict === 'terminated' && typeof judged !== 'string' && isByProgram(judged)) return KILLER_KNOWN
   if (context.atLaunch === true && EXITS.has(verdict)) return AT_LAUNCH
   if (context.isRestarted === true && (verdict === 'agent-exited' || verdict === 'host-reboot')) return []
   return typeof judged === 'string' ? ADVICE[verdict] : linesOf(judged)

@@ -122,7 +122,10 @@ function positionOfUptime(lifetime: Lifetime, seconds: number): Position {
   if (seconds < armedUptime) return { where: 'before' }
   if (endUptime !== undefined && seconds > endUptime + 1) return { where: 'outside' }
   if (armedMs === undefined) return { where: 'during' }
+  // Where the clock seems to have been set back, the snapshot can have been taken that much later instead.
   const agoMs = lifetime.deathMs - armedMs - (seconds - armedUptime) * 1000
+  const earlierMs = agoMs + Math.min(lifetime.stepMs ?? 0, 0)
+  if (earlierMs !== agoMs && isNear(earlierMs, lifetime.bracketMs)) return { where: 'near', agoMs: earlierMs }
   if (endUptime === undefined && agoMs < -NEAR_AFTER_MS) return { where: 'outside' }
   return { where: isNear(agoMs, lifetime.bracketMs) ? 'near' : 'during', agoMs }
 }

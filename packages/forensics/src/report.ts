@@ -69,7 +69,7 @@ function jetsam(file: string, head: Json, body: Json): Report {
 }
 
 /** A report adds the reason in brackets: `SIGKILL (Code Signature Invalid)`. */
-const signalWord = (text = ''): string => text.replace(/ \(.*\)$/, '')
+const signalWord = (text = ''): string => text.slice(0, 100).replace(/ \(.*\)$/, '')
 
 function crash(file: string, head: Json, body: Json): Report {
   const exception = recordOf(body['exception'])

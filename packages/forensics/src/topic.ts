@@ -3,6 +3,7 @@ export const TOPICS = [
   'heap-full',
   'no-memory',
   'limit',
+  'broken-pipe',
   'memory-daemon',
   'child',
   'signature',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { adviceFor, TOPICS, type Verdict } from '../src/index.ts'
 import { VERDICT_WORDS } from '../src/verdict-word.ts'
+import { bySignal, DEATH_MS, exitCode, judged, LEADER } from './compose.ts'
 
 const FLAGS = [false, true] as const
 const CONTEXTS = FLAGS.flatMap((killer) =>
@@ -55,4 +56,37 @@ it('says that logs were not read where they could name the killer', () => {
   expect(text(about)).toMatch(/sudo dmesg/)
   expect(text({ ...about, evidence: [] })).not.toMatch(/dmesg/)
   expect(text({ ...about, verdict: 'agent-failed' })).not.toMatch(/dmesg/)
+})
+
+it('does not speak of a limit where a pipe is broken', () => {
+  for (const exit of [bySignal('SIGPIPE'), exitCode(141)]) {
+    expect(text(judged({ exit }))).toMatch(/reader of its output/)
+    expect(text(judged({ exit }))).not.toMatch(/ulimit/)
+  }
+  expect(text(judged({ exit: bySignal('SIGXCPU') }))).toMatch(/ulimit/)
+})
+
+describe('the advice about a sender that the witness saw', () => {
+  const sent = (comm: string, command: string): string =>
+    text(
+      judged({
+        exit: exitCode(143),
+        sections: {
+          'signal-witness': [
+            `sender_pid=66 sender_comm=${comm} sender_command="${command}" signal=SIGTERM target_pid=${LEADER} ts=${new Date(DEATH_MS - 20).toISOString()}`,
+          ],
+        },
+      }),
+    )
+  it('fits a program, a service manager, and each memory daemon', () => {
+    expect(sent('pkill', 'pkill node')).toMatch(/^Check why the process above sent the signal/)
+    expect(sent('systemd', '/usr/lib/systemd/systemd --user')).toMatch(/loginctl enable-linger/)
+    expect(sent('earlyoom', '/usr/bin/earlyoom -r 3600')).toMatch(/--avoid option/)
+    expect(sent('systemd-oomd', '/usr/lib/systemd/systemd-oomd')).toMatch(/ManagedOOMPreference/)
+  })
+})
+
+it('names the unread kernel log for a wrapper that exits with 137', () => {
+  expect(text(judged({ exit: exitCode(137) }))).toMatch(/sudo dmesg/)
+  expect(text(judged({ exit: exitCode(137), kernelLog: [] }))).not.toMatch(/sudo dmesg/)
 })

@@ -26,8 +26,9 @@ const REGISTERS_OF =
 /** The crash collector of WSL; it writes slashes of the path as exclamation marks. */
 const WSL = /^WSL \(\d+\): Capturing crash for pid: (\d{1,10}), executable: (\S+), signal:? ?(\d{1,2})\b/
 /** The audit record of an abnormal end, from the kernel (type=1701) or from the audit daemon (ANOM_ABEND). */
-const ABNORMAL_END =
-  /(?:^|\s)(?:type=1701|ANOM_ABEND)\b.*? pid=(\d{1,10}) comm=("[^"]*"|[0-9A-F]+)(?: exe="([^"]*)")?.* sig=(\d{1,2})\b/
+const ABNORMAL_END = /^(?:audit: )?(?:type=1701|ANOM_ABEND)\b/
+const ABNORMAL_PROCESS = / pid=(\d{1,10}) comm=("[^"]*"|[0-9A-F]+)(?: exe="([^"]*)")?/
+const ABNORMAL_SIGNAL = / sig=(\d{1,2})\b/
 const COREDUMP =
   /^Process (\d{1,10}) \((.*)\) of user \d+ (?:dumped core|terminated abnormally with signal (\d{1,2}))/
 /** The crash reporter of Fedora and RHEL. */
@@ -59,8 +60,13 @@ function ofKernel(message: string, before: string | undefined): Found | undefine
 }
 
 function ofAudit(message: string): Found | undefined {
-  const [, pid, comm = '', exe, signal] = ABNORMAL_END.exec(message) ?? []
-  return pid === undefined ? undefined : { pid, command: baseName(exe) ?? auditName(comm), signal }
+  const found = ABNORMAL_END.exec(message)
+  const fields = found === null ? '' : message.slice(found.index + found[0].length)
+  const process = ABNORMAL_PROCESS.exec(fields)
+  if (process === null) return undefined
+  const [whole, pid, comm = '', exe] = process
+  const signal = ABNORMAL_SIGNAL.exec(fields.slice(process.index + whole.length))?.[1]
+  return signal === undefined ? undefined : { pid, command: baseName(exe) ?? auditName(comm), signal }
 }
 
 /** The signal of a fault, from the words of the kernel. */
@@ -138,7 +144,7 @@ export function crashFacts(lines: readonly PositionedLine[], lifetime: Lifetime)
 
 /** A line of `coredumpctl list`: time pid uid gid signal corefile exe [size]. */
 const COREDUMPCTL =
-  /^\w{3} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+\s+(\d{1,10})\s+\d+\s+\d+\s+(\S+)\s+(?:present|missing|none|journal|truncated|inaccessible|error|\*|-)/
+  /^\w{3} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+\s+(\d{1,10})\s+\d+\s+\d+\s+(\S+)\s+(?:present|missing|none|journal|truncated|inaccessible|error|\*|-)(?:\s+(\/\S*))?/
 /** A core file that is named after its process: core.801, core-tmux.801, core.tmux.1000.801.1781106127. */
 const CORE_FILE = /^(?:new )?(\/\S*\/)?(core[.-]\S+)(?: .*)?$/
 
@@ -146,12 +152,14 @@ const CORE_FILE = /^(?:new )?(\/\S*\/)?(core[.-]\S+)(?: .*)?$/
 export function coreFacts(snapshot: Snapshot, lifetime: Lifetime): Fact[] {
   const names = ['core-dump'] as const
   return sectionLines(snapshot, 'core').flatMap((line): Fact[] => {
-    const [, pid, signal] = COREDUMPCTL.exec(line) ?? []
+    const [, pid, signal = '', exe] = COREDUMPCTL.exec(line) ?? []
     if (pid !== undefined) {
       const { where } = positionIn(lifetime, parseLogLine(line).time)
-      if (Number(pid) !== lifetime.pid || where === 'outside') return []
+      const isOther = lifetime.subject === 'server' && !/^tmux/i.test(baseName(exe) ?? 'tmux')
+      if (Number(pid) !== lifetime.pid || where === 'outside' || isOther) return []
       const text = `coredumpctl lists pid ${pid}: ${signal}`
-      return [{ names, section: 'core', text, weak: where === 'unknown' }]
+      const isCrash = isFault(canonicalSignal(signal) ?? '')
+      return [{ names: isCrash ? names : ['context'], section: 'core', text, weak: where === 'unknown' }]
     }
     const [, , file] = CORE_FILE.exec(line) ?? []
     if (file === undefined || lifetime.pid === undefined) return []

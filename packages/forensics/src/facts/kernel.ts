@@ -15,6 +15,8 @@ interface Victim {
   /** The cgroup that the process was in. */
   readonly home?: string | undefined
   readonly position: Position
+  /** Whether a journal noted the time: dmesg, also with dates, counts with a clock that stops while the machine sleeps. */
+  readonly isWallTime: boolean
   readonly section: string
   readonly text: string
 }
@@ -33,24 +35,27 @@ const REAPED = /^oom_reaper: reaped process (\d{1,10}) \((.*?)\)/
 const scopeOf = (words: string | undefined): Victim['scope'] =>
   words === undefined ? 'unknown' : words.startsWith('Memory cgroup') ? 'cgroup' : 'machine'
 
+function placeOf(line: PositionedLine): Pick<Victim, 'position' | 'isWallTime' | 'section' | 'text'> {
+  const { position, section, message: text, time, source } = line
+  return { position, isWallTime: source === 'kernel' && time.kind === 'utc', section, text }
+}
+
 function ofOomKill(line: PositionedLine): Victim | undefined {
   const [, constraint, limited, home, command = '', pid] = OOM_KILL.exec(line.message) ?? []
   if (pid === undefined) return undefined
   const scope = constraint === 'CONSTRAINT_MEMCG' ? 'cgroup' : 'machine'
-  const { position, section, message: text } = line
-  return { pid: Number(pid), command, scope, limited, home, position, section, text }
+  return { pid: Number(pid), command, scope, limited, home, ...placeOf(line) }
 }
 
 function ofKilled(line: PositionedLine, before: Scope | undefined): Victim | undefined {
   const [, words, pid, command = ''] = KILLED.exec(line.message) ?? []
-  const { position, section, message: text } = line
   if (pid !== undefined) {
     const scope = words === undefined ? (before?.scope ?? 'unknown') : scopeOf(words)
-    return { ...before, pid: Number(pid), command, scope, position, section, text }
+    return { ...before, pid: Number(pid), command, scope, ...placeOf(line) }
   }
   const [, reaped, name = ''] = REAPED.exec(line.message) ?? []
   if (reaped === undefined) return undefined
-  return { pid: Number(reaped), command: name, scope: 'unknown', position, section, text }
+  return { pid: Number(reaped), command: name, scope: 'unknown', ...placeOf(line) }
 }
 
 /** Returns the scope of the next kill, if the line states it, else the scope that is known so far. */
@@ -77,8 +82,8 @@ function victims(lines: readonly PositionedLine[]): Victim[] {
     const limited = known?.limited ?? victim.limited
     const home = known?.home ?? victim.home
     // The clock of the kernel log stops while the machine sleeps, so the time of a journal is the better one.
-    const position = known?.position.where === 'near' ? known.position : victim.position
-    found.set(victim.pid, { ...victim, scope: best, limited, home, text, position })
+    const { position, isWallTime } = known?.position.where === 'near' ? known : victim
+    found.set(victim.pid, { ...victim, scope: best, limited, home, text, position, isWallTime })
     if (!OOM_KILL.test(line.message)) before = undefined
   }
   return [...found.values()]
@@ -94,13 +99,22 @@ const mayBeSameProcess = (lifetime: Lifetime, { command }: Victim): boolean =>
 
 const lastPart = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
+/** A process that the kernel killed is gone within this time, also on a machine that is short of memory. */
+const GONE_MS = 60_000
+
+/** Returns whether the kill was so long before the death that it was that of another process with this pid, as in a container. */
+const isLongBefore = ({ position, isWallTime }: Victim, { bracketMs }: Lifetime): boolean =>
+  isWallTime && (position.agoMs ?? 0) - bracketMs > GONE_MS
+
 const within = (path: string | undefined, home: string | undefined): boolean =>
   path !== undefined && home !== undefined && (path === '/' || home === path || home.startsWith(`${path}/`))
 
 /** Returns whether the victim was in another cgroup: the process moved, or it is another process with the same pid (a container). */
 function isElsewhere({ home }: Victim, homes: readonly (string | undefined)[]): boolean {
   const known = homes.filter((path) => path !== undefined)
-  return home !== undefined && known.length > 0 && !known.some((path) => within(path, home))
+  // In a cgroup namespace, `/` is not the root that the kernel logs.
+  const isIn = (path: string): boolean => (path === '/' ? home === '/' : within(path, home))
+  return home !== undefined && known.length > 0 && !known.some(isIn)
 }
 
 function killedFact(victim: Victim, isCounted: boolean, isDoubtful: boolean): Fact {
@@ -183,7 +197,7 @@ export function kernelFacts(
   const homes = [lifetime.cgroups.v2, lifetime.cgroups.v1]
   for (const victim of victims(isCounted ? all : lines)) {
     others.isNear ||= victim.position.where === 'near'
-    if (isSameProcess(lifetime, victim.pid, victim.command)) {
+    if (isSameProcess(lifetime, victim.pid, victim.command) && !isLongBefore(victim, lifetime)) {
       const inPaneScope = mayBePaneScope(lifetime, lastPart(victim.home ?? ''))
       const isOutside = isElsewhere(victim, homes)
       others.isElsewhere ||= isOutside

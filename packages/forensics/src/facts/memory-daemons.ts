@@ -5,7 +5,7 @@ import { canonicalSignal, codedSignal } from '../signal-name.ts'
 import { cgroupLabel, withAncestors } from './cgroup.ts'
 import type { PositionedLine } from './logs.ts'
 import { canExplain } from './signals.ts'
-import { isNearDeath, isUndated, mayBePaneScope, unitsOf } from './units.ts'
+import { isItsManager, isNearDeath, isUndated, mayBePaneScope, unitsOf } from './units.ts'
 
 /** What a memory daemon logged about one process. */
 interface Shot {
@@ -49,19 +49,44 @@ function ofEarlyoom(line: PositionedLine): Shot[] {
 /** With -g, earlyoom then names the process group, and with it the process that leads it. */
 const EARLYOOM_GROUP = /^killing whole process group (\d{1,10}) \(-g flag/
 
-function shots(lines: readonly PositionedLine[]): Shot[] {
-  let victim: number | undefined
-  let sent = 'SIGTERM'
-  return lines.flatMap((line): Shot[] => {
-    if (line.source === 'earlyoom') {
-      const group = EARLYOOM_GROUP.exec(line.message)?.[1]
-      const found =
-        group === undefined
-          ? ofEarlyoom(line)
-          : [{ daemon: 'earlyoom', signal: sent, pid: Number(group), line }]
-      sent = found[0]?.signal ?? sent
-      return found
+/** earlyoom goes over to SIGKILL if the memory runs out while it waits for its victim, which it does not name again. */
+const EARLYOOM_ESCALATES = /^escalating to SIGKILL\b/
+/** What earlyoom logs after a line about a signal that it did not send: with --dryrun, or without the right to. */
+const EARLYOOM_NOT_SENT = /^dryrun, not actually sending|^kill failed: (?!Timer expired)/
+
+/** Returns the signals that earlyoom sent. */
+function earlyoomShots(lines: readonly PositionedLine[]): Shot[] {
+  const found: Shot[] = []
+  let attempt = 0
+  for (const line of lines) {
+    if (line.source !== 'earlyoom') continue
+    const last = found.at(-1)
+    const group = EARLYOOM_GROUP.exec(line.message)?.[1]
+    const isEscalated = last !== undefined && EARLYOOM_ESCALATES.test(last.line.message)
+    if (EARLYOOM_NOT_SENT.test(line.message)) {
+      // A failure after it went over to SIGKILL says nothing against the first signal.
+      if (!isEscalated) found.splice(attempt)
+    } else if (EARLYOOM_ESCALATES.test(line.message))
+      found.push(...found.slice(attempt).map((one) => ({ ...one, signal: 'SIGKILL', line })))
+    else if (group !== undefined)
+      found.push({ daemon: 'earlyoom', signal: last?.signal ?? 'SIGTERM', pid: Number(group), line })
+    else {
+      const sent = ofEarlyoom(line)
+      if (sent.length > 0) attempt = found.length
+      found.push(...sent)
     }
+  }
+  return found
+}
+
+function shots(lines: readonly PositionedLine[]): Shot[] {
+  return [...earlyoomShots(lines), ...nohangShots(lines)]
+}
+
+/** Returns the signals that nohang sent. */
+function nohangShots(lines: readonly PositionedLine[]): Shot[] {
+  let victim: number | undefined
+  return lines.flatMap((line): Shot[] => {
     if (line.source?.startsWith('nohang') !== true) return []
     const named = NOHANG_VICTIM.exec(line.message)?.[1]
     if (named !== undefined) victim = Number(named)
@@ -73,7 +98,9 @@ function shots(lines: readonly PositionedLine[]): Shot[] {
 }
 
 const shotText = ({ line, daemon, signal, pid }: Shot): string =>
-  daemon === 'nohang' ? `${line.message.trim()} (pid ${pid}, ${signal})` : line.message
+  daemon === 'nohang' || EARLYOOM_ESCALATES.test(line.message)
+    ? `${line.message.trim()} (pid ${pid}, ${signal})`
+    : line.message
 
 /** A wrapper exits at once when its child ended. */
 const AT_ONCE_MS = 5_000
@@ -97,7 +124,7 @@ function childFact(shot: Shot): Fact {
   }
 }
 
-/** A process that obeys a request to exit may take this long. */
+/** A process that obeys a request to exit may take this long; it exits at once as a rule. */
 const OBEYS_MS = 10_000
 
 /**
@@ -106,8 +133,9 @@ const OBEYS_MS = 10_000
  */
 function shotFacts(all: readonly Shot[], lifetime: Lifetime, record: ExitRecord): Fact[] {
   const own = all.filter(({ pid }) => pid === lifetime.pid)
+  const beforeDeath = ({ position }: PositionedLine): number => (position.agoMs ?? 0) - lifetime.bracketMs
   const explains = ({ line, signal }: Shot): boolean =>
-    isNearDeath(line) && (line.position.agoMs ?? 0) <= OBEYS_MS && canExplain(signal, record) !== 'no'
+    isNearDeath(line) && beforeDeath(line) <= OBEYS_MS && canExplain(signal, record) !== 'no'
   const last = own.findLast(explains)
   return all
     .filter((shot) => shot.pid === lifetime.pid || isNearDeath(shot.line))
@@ -120,7 +148,9 @@ function shotFacts(all: readonly Shot[], lifetime: Lifetime, record: ExitRecord)
         const about = shot.pid === lifetime.pid ? 'earlier' : 'about another process'
         return { names: ['context'], section, text: `${about}, ${daemon}: ${text}` }
       }
-      const weak = isUndated(line) || canExplain(signal, record) === 'perhaps'
+      // After some seconds, a program that exits with a code can have survived the signal and be asked to exit by a person.
+      const isLate = record.signal === undefined && beforeDeath(line) > AT_ONCE_MS
+      const weak = isUndated(line) || isLate || canExplain(signal, record) === 'perhaps'
       return {
         names: ['daemon-kill'],
         section,
@@ -160,7 +190,7 @@ function ofOomd(line: PositionedLine, lifetime: Lifetime): Fact[] {
     return path === undefined ? [] : [oomdFact(line, lifetime, { path, why })]
   }
   const unit = line.source === 'systemd' ? OOMD_UNIT.exec(line.message)?.[1] : undefined
-  if (unit === undefined) return []
+  if (unit === undefined || !isItsManager(line, lifetime, unit)) return []
   const fact = oomdFact(line, lifetime, { path: unit, why: 'memory pressure' })
   return fact.names.includes('oomd-kill') ? [fact] : []
 }

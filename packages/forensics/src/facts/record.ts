@@ -20,10 +20,16 @@ const LIMIT_SIGNALS: Readonly<Record<string, string>> = {
   SIGPIPE: 'it wrote to a pipe or socket that nothing reads any more',
 }
 
+const pipeNames = (signal: string): FactName[] => (signal === 'SIGPIPE' ? ['broken-pipe'] : [])
+
 function bySignal(signal: string, text: string): Manner {
   const limit = LIMIT_SIGNALS[signal]
   if (limit !== undefined)
-    return { names: ['died-by-signal', 'died-by-limit'], text, values: { signal, limit } }
+    return {
+      names: ['died-by-signal', 'died-by-limit', ...pipeNames(signal)],
+      text,
+      values: { signal, limit },
+    }
   const values = { signal }
   if (isFault(signal)) return { names: ['died-by-fault'], text, values }
   const kill: FactName[] = signal === 'SIGKILL' ? ['died-by-sigkill', 'may-be-sigkill'] : []
@@ -128,7 +134,7 @@ function sessionManner({ signal, exitCode, cause }: SessionExit, platform: strin
 function codedNames(signal: string): FactName[] {
   if (signal === 'SIGKILL') return ['exited-as-killed']
   if (isFault(signal)) return ['exited-as-crashed']
-  if (signal in LIMIT_SIGNALS) return ['exited-as-limited']
+  if (Object.hasOwn(LIMIT_SIGNALS, signal)) return ['exited-as-limited', ...pipeNames(signal)]
   return isTermination(signal) ? ['exited-as-terminated', 'may-be-terminated'] : []
 }
 

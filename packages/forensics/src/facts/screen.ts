@@ -60,15 +60,21 @@ const REASON =
   /\b(?:error|fatal|panic(?:ked)?|exception|failed|failure|denied|cannot|can't|could not|refused|invalid|expired|exceeded|limit|killed|terminated|aborted|not found|no such|no space|out of memory|unauthorized|forbidden|timed? ?out|unable|missing)\b|Error\b/i
 /** How many lines from the end can explain the death. */
 const RECENT = 40
+/** The part of a line that is read. */
+const LONGEST_LINE = 2_000
+
+/** Returns the last lines of the screen, as far as they are read. */
+const recentLines = (snapshot: Snapshot): string[] =>
+  lastScreen(snapshot)
+    .slice(-RECENT)
+    .map((line) => line.trim().slice(0, LONGEST_LINE))
 
 /**
  * Returns the line of the screen that explains the death best: the last one that states a reason, else the last one that is not
  * a version, a stack frame or the like. Undefined for an empty screen.
  */
 export function lastWords(snapshot: Snapshot): string | undefined {
-  const lines = lastScreen(snapshot)
-    .slice(-RECENT)
-    .map((line) => line.trim())
+  const lines = recentLines(snapshot)
   const telling = lines.filter((line) => !IDLE.test(line))
   const sign = telling.findLast((line) => SIGNS.some(({ pattern }) => pattern.test(line)))
   return sign ?? telling.findLast((line) => REASON.test(line)) ?? telling.at(-1) ?? lines.at(-1)
@@ -82,8 +88,8 @@ export function screenFacts(snapshot: Snapshot): Fact[] {
   const words = lastWords(snapshot)
   if (words === undefined) return []
   const cut = words.length > LONGEST_OUTPUT ? `${words.slice(0, LONGEST_OUTPUT)}…` : words
-  const recent = lastScreen(snapshot).slice(-RECENT)
-  const sign = SIGNS.find(({ pattern }) => recent.some((line) => pattern.test(line.trim())))
+  const recent = recentLines(snapshot)
+  const sign = SIGNS.find(({ pattern }) => recent.some((line) => pattern.test(line)))
   const names: readonly FactName[] = sign === undefined ? ['context'] : [sign.name]
   const values = sign === undefined ? {} : { report: sign.report }
   return [{ names, section, text: `its last output: ${cut}`, values }]

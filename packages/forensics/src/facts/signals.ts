@@ -21,7 +21,11 @@ interface SentSignal {
 const BEFORE_MS = 30_000
 const AT_ONCE_MS = 5_000
 const MOST_OTHERS = 3
+/** The last lines of the section that are read: the signals are in the order in which they were sent. */
+const MOST_LINES = 2_000
 const isDeadly = (signal: string): boolean => signal === 'SIGKILL' || isTermination(signal) || isFault(signal)
+/** The memory daemons that kill whole cgroups. */
+const CGROUP_DAEMONS: ReadonlySet<string> = new Set(['systemd-oomd', 'oomd'])
 const OOM_DAEMONS: ReadonlySet<string> = new Set([
   'systemd-oomd',
   'earlyoom',
@@ -57,7 +61,7 @@ function sentSignal(line: string): (SentSignal & { ancestors: SeenProcess[] }) |
 
 function sentSignals(snapshot: Snapshot): SentSignal[] {
   const found: (SentSignal & { ancestors: SeenProcess[] })[] = []
-  for (const line of sectionLines(snapshot, 'signal-witness').slice(0, 500)) {
+  for (const line of sectionLines(snapshot, 'signal-witness').slice(-MOST_LINES)) {
     const sent = sentSignal(line)
     if (sent !== undefined) found.push(sent)
     if (sent !== undefined || !/^ancestor /.test(line)) continue
@@ -71,7 +75,8 @@ function sentSignals(snapshot: Snapshot): SentSignal[] {
 }
 
 function namesOf(sent: SentSignal): FactName[] {
-  if (OOM_DAEMONS.has(sent.comm)) return ['oomd-sent']
+  if (OOM_DAEMONS.has(sent.comm))
+    return CGROUP_DAEMONS.has(sent.comm) ? ['oomd-sent'] : ['oomd-sent', 'daemon-sent']
   if (sent.signal === 'SIGKILL') return ['signal-sent', 'sigkill-sent']
   return isTermination(sent.signal) ? ['signal-sent', 'termination-sent'] : ['signal-sent']
 }
@@ -155,13 +160,13 @@ export function signalFacts(snapshot: Snapshot, lifetime: Lifetime, record: Exit
     // Before arming, another process can have had this pid.
     const isSameProcess =
       atMs === undefined || lifetime.armedMs === undefined || atMs >= lifetime.armedMs - 1_000
-    return isSameProcess && agoMs >= -2_000 && agoMs <= BEFORE_MS
+    return isSameProcess && agoMs >= -2_000 && agoMs <= BEFORE_MS + lifetime.bracketMs
   })
   const watching = watchingFact(snapshot)
   const last = sent.findLast((one) => one.sender.pid !== 0 && canExplain(one.signal, record) !== 'no')
   const others = sent.filter((one) => one !== last).slice(-MOST_OTHERS)
   if (last === undefined) return [...watching, ...others.map(otherSignalFact)]
-  const late = last.atMs === undefined || lifetime.deathMs - last.atMs > AT_ONCE_MS
+  const late = last.atMs === undefined || lifetime.deathMs - last.atMs > AT_ONCE_MS + lifetime.bracketMs
   const started = last.sender.ancestors.map((one) => ({
     names: ['context'] as const,
     section: 'signal-witness',

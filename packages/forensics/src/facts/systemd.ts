@@ -1,8 +1,18 @@
-import type { Fact } from '../fact.ts'
+import type { Fact, FactName } from '../fact.ts'
 import type { Lifetime } from '../lifetime.ts'
+import { isFault } from '../signal-name.ts'
 import { type Snapshot, sectionLines } from '../snapshot.ts'
 import type { PositionedLine } from './logs.ts'
-import { isNearDeath, isStopTime, isUndated, mayBePaneScope, ownUnitsOf, unitsOf } from './units.ts'
+import {
+  isItsManager,
+  isNearDeath,
+  isStopTime,
+  isSurvived,
+  isUndated,
+  mayBePaneScope,
+  ownUnitsOf,
+  unitsOf,
+} from './units.ts'
 
 /** The shared cause of units that stop together (a logout, or the exit of a service manager): no unit stops by itself. */
 export const UNITS_STOP = 'stop of their units'
@@ -10,7 +20,9 @@ export const UNITS_STOP = 'stop of their units'
 /** The text of the fact that systemd was shutting the host down. */
 export const STOPPING_HOST = 'the host was shutting down at that moment'
 
-const STOPPING = /^Stopping (.*?)(?: - .*?)?\.{0,3}$/
+const STOPPING = /^Stopping (.*?)(?: - .*?)?\.{0,3}$/s
+/** A unit that systemd stops at its RuntimeMaxSec=; no line `Stopping` follows. */
+const RUNTIME_LIMIT = /^(\S+): (?:Service|Scope) reached runtime time limit\. Stopping\.$/
 const KILLING = /^(\S+): Killing process (\d{1,10}) \(.*\) with signal (SIG[A-Z]+)/
 /** systemd writes this for each process that the kernel killed, whether or not it then stops the unit (OOMPolicy=). */
 const OOM_KILLED =
@@ -67,10 +79,37 @@ function describedUnits(lines: readonly PositionedLine[]): ReadonlyMap<string, s
 interface Told {
   readonly lifetime: Lifetime
   readonly described: ReadonlyMap<string, string>
+  /** The stops that were complete while the process was still running, as `<pid of the manager> <unit>`, with the time since then. */
+  readonly survived: ReadonlyMap<string, readonly number[]>
   /** The pids of the managers of users that wrote about a unit of the process. */
   readonly managers: ReadonlySet<number>
   /** Whether the manager of the host answered, at the death, that it runs: then the host was not shutting down. */
   readonly isHostUp: boolean
+}
+
+/** Returns the stops of units that were complete while the process was still running. */
+function survivedStops(
+  lines: readonly PositionedLine[],
+  lifetime: Lifetime,
+  described: ReadonlyMap<string, string>,
+): ReadonlyMap<string, number[]> {
+  const found = new Map<string, number[]>()
+  for (const line of lines) {
+    const { agoMs } = line.position
+    if (line.source !== 'systemd' || agoMs === undefined || !isSurvived(line, lifetime)) continue
+    const stopped = STOPPED.exec(line.message)?.[1]
+    const unit =
+      ENDED.exec(line.message)?.[1] ??
+      (stopped === undefined
+        ? undefined
+        : (line.unit ?? described.get(`${managerOf(line)} ${stopped}`) ?? unitOfDescription(stopped)))
+    if (unit === undefined) continue
+    const key = `${managerOf(line)} ${unit}`
+    const known = found.get(key)
+    if (known === undefined) found.set(key, [agoMs])
+    else known.push(agoMs)
+  }
+  return found
 }
 
 /** Returns the unit that a line `Stopping ...` is about, and whether its name is only inferred. */
@@ -78,6 +117,8 @@ function stoppingUnit(
   line: PositionedLine,
   { described }: Told,
 ): { unit: string; isInferred: boolean } | undefined {
+  const limited = RUNTIME_LIMIT.exec(line.message)?.[1]
+  if (limited !== undefined) return { unit: limited, isInferred: false }
   const stopping = STOPPING.exec(line.message)?.[1]
   if (stopping === undefined) return undefined
   if (line.unit !== undefined) return { unit: line.unit, isInferred: false }
@@ -86,32 +127,46 @@ function stoppingUnit(
   return { unit: unitOfDescription(stopping), isInferred: false }
 }
 
+const isStopOf = (line: PositionedLine, { lifetime }: Told, unit: string): boolean =>
+  unitsOf(lifetime).includes(unit) && isItsManager(line, lifetime, unit) && isStopTime(line)
+
+/** Returns whether managers of several users wrote about a unit of that name: then it is not known which one is meant. */
+const isAnyManager = ({ pid }: PositionedLine, { managers }: Told): boolean =>
+  pid !== undefined && pid !== 1 && managers.size > 1
+
 function unitFacts(line: PositionedLine, told: Told): Fact[] {
   const { section, message: text } = line
   const { lifetime } = told
   const weak = isUndated(line)
   const stopping = stoppingUnit(line, told)
-  if (stopping !== undefined && unitsOf(lifetime).includes(stopping.unit) && isStopTime(line)) {
+  if (stopping !== undefined && isStopOf(line, told, stopping.unit)) {
     const { unit, isInferred } = stopping
     const shown = text.includes(unit) ? text : `${unit}: ${text}`
-    const fact = { section, text: shown, weak: weak || isInferred, shared: [`stop of ${unit}`] }
+    const isEnded = told.survived
+      .get(`${managerOf(line)} ${unit}`)
+      ?.some((agoMs) => agoMs <= (line.position.agoMs ?? 0))
+    if (isEnded === true)
+      return [{ names: ['context'], section, text: `the process was running after this stop: ${shown}` }]
+    const isDoubtful = isInferred || isAnyManager(line, told)
+    const fact = { section, text: shown, weak: weak || isDoubtful, shared: [`stop of ${unit}`] }
     return [{ names: ['unit-stop'], values: { unit: unitLabel(unit) }, ...fact }]
   }
-  const [, killer, pid] = KILLING.exec(text) ?? []
-  if (killer === undefined || Number(pid) !== lifetime.pid) return []
-  return [
-    { names: ['unit-stop'], section, text, weak, values: { unit: killer }, shared: [`stop of ${killer}`] },
-  ]
+  const [, killer, pid, signal = ''] = KILLING.exec(text) ?? []
+  if (killer === undefined || Number(pid) !== lifetime.pid || !isStopTime(line)) return []
+  const names: FactName[] = isFault(signal) ? ['unit-stop', 'manager-aborted'] : ['unit-stop']
+  return [{ names, section, text, weak, values: { unit: killer }, shared: [`stop of ${killer}`] }]
 }
 
-function oomFacts(line: PositionedLine, { lifetime }: Told): Fact[] {
+function oomFacts(line: PositionedLine, told: Told): Fact[] {
   const { section, message: text } = line
+  const { lifetime } = told
   const killed = OOM_KILLED.exec(text)?.[1]
   const unit = killed ?? OOM_RESULT.exec(text)?.[1]
   if (unit === undefined || !isNearDeath(line)) return []
   const isPane = mayBePaneScope(lifetime, unit)
   if (!ownUnitsOf(lifetime).includes(unit) && !isPane) return []
-  const weak = isUndated(line) || isPane
+  if (!isItsManager(line, lifetime, unit) || (killed === undefined && isSurvived(line, lifetime))) return []
+  const weak = isUndated(line) || isPane || isAnyManager(line, told)
   const values = { unit: unitLabel(unit), child: 'a process in it' }
   const facts: Fact[] = [
     { names: [killed === undefined ? 'unit-oom-stop' : 'unit-oom'], section, text, weak, values },
@@ -157,7 +212,7 @@ const READERS: Readonly<Record<string, (line: PositionedLine, told: Told) => Fac
   'systemd-shutdown': shutdownFacts,
 }
 
-const wordsOf = (message: string): string[] => message.split(/[\s:]+|\.+(?=\s|$)/)
+const wordsOf = (message: string): string[] => message.split(/[\s:]+|\.{1,3}(?=\s|$)/)
 
 /** Returns the managers that wrote about a unit that holds the process. */
 function managersOf(lines: readonly PositionedLine[], lifetime: Lifetime): Set<number> {
@@ -177,7 +232,9 @@ export function systemdFacts(
   snapshot: Snapshot,
 ): Fact[] {
   const isHostUp = sectionLines(snapshot, 'systemd').some((line) => /^host=(?:running|degraded)$/.test(line))
-  const told = { lifetime, described: describedUnits(lines), managers: managersOf(lines, lifetime), isHostUp }
+  const described = describedUnits(lines)
+  const survived = survivedStops(lines, lifetime, described)
+  const told = { lifetime, described, survived, managers: managersOf(lines, lifetime), isHostUp }
   return lines.flatMap((line) =>
     line.source !== undefined && Object.hasOwn(READERS, line.source)
       ? (READERS[line.source]?.(line, told) ?? [])

@@ -11,6 +11,36 @@ export function unitsOf(lifetime: Lifetime): string[] {
   return partsOf(lifetime).filter((part) => UNIT.test(part))
 }
 
+const USER_MANAGER = /^user@\d+\.service$/
+
+/** Returns whether the manager of the host, and not that of a user, can have written about a unit of the process. */
+function isOfHost({ cgroups }: Lifetime, unit: string): boolean {
+  return [cgroups.v2, cgroups.v1].some((path) => {
+    const parts = path?.split('/') ?? []
+    const manager = parts.findIndex((part) => USER_MANAGER.test(part))
+    const at = parts.indexOf(unit)
+    return at >= 0 && (manager < 0 || at <= manager)
+  })
+}
+
+/** Returns whether a manager of a user, and not that of the host, can have written about a unit of the process. */
+function isOfUser({ cgroups }: Lifetime, unit: string): boolean {
+  return [cgroups.v2, cgroups.v1].some((path) => {
+    const parts = path?.split('/') ?? []
+    const manager = parts.findIndex((part) => USER_MANAGER.test(part))
+    return manager >= 0 && parts.lastIndexOf(unit) > manager
+  })
+}
+
+/**
+ * Returns whether the manager that wrote a line (pid 1 is that of the host) is the one of a unit of the process: each manager has
+ * units of its own, which can have the same name.
+ */
+export function isItsManager({ source, pid }: PositionedLine, lifetime: Lifetime, unit: string): boolean {
+  if (source !== 'systemd' || pid === undefined || PANE_SCOPE.test(unit)) return true
+  return pid === 1 ? isOfHost(lifetime, unit) : isOfUser(lifetime, unit)
+}
+
 /** Returns the units that hold the process itself: of each hierarchy the innermost service or scope. */
 export function ownUnitsOf({ cgroups }: Lifetime): string[] {
   return [cgroups.v2, cgroups.v1].flatMap(
@@ -37,6 +67,13 @@ export const isUndated = ({ position }: PositionedLine): boolean => position.whe
 /** Returns whether the line was written at the time of the death, as far as its time is known. */
 export const isNearDeath = (line: PositionedLine): boolean =>
   line.position.where === 'near' || isUndated(line)
+
+/** A process that is still running this long after its unit has stopped is not part of that stop (KillMode=process). */
+const SURVIVED_MS = 5_000
+
+/** Returns whether the process was still running some time after the line was written. */
+export const isSurvived = ({ position }: PositionedLine, { bracketMs }: Lifetime): boolean =>
+  position.agoMs !== undefined && position.agoMs - bracketMs > SURVIVED_MS
 
 /** Returns whether the line was written at most the time of a stop before the death, as far as its time is known. */
 export const isStopTime = (line: PositionedLine): boolean =>

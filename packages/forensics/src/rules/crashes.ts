@@ -5,6 +5,7 @@ export const CRASH_RULES: readonly Rule[] = [
   ...(
     [
       ['screen-heap-full', 'heap-full'],
+      ['allocation-refused', 'no-memory'],
       ['screen-no-memory', 'no-memory'],
       ['screen-crash', undefined],
     ] as const
@@ -18,10 +19,7 @@ export const CRASH_RULES: readonly Rule[] = [
         needs: [ended, shown],
         against: NAMED_BY_KERNEL,
         refinable: true,
-        summary:
-          ended === 'died-by-fault'
-            ? '{who} crashed ({signal}); its last output reports {report}'
-            : '{who} exited with code {status} (128 + {coded}: a crash); its last output reports {report}',
+        summary: `${ended === 'died-by-fault' ? '{who} crashed ({signal})' : '{who} exited with code {status} (128 + {coded}: a crash)'}; ${shown === 'allocation-refused' ? 'the kernel refused it memory' : 'its last output reports {report}'}`,
       }),
     ),
   ),

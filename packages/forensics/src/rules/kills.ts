@@ -64,6 +64,22 @@ export const KILL_RULES: readonly Rule[] = [
     summary: 'systemd-oomd killed {who} and all other processes in {cgroup}: {why}',
   },
   {
+    name: 'memory-daemon-signal',
+    topic: 'memory-daemon',
+    verdict: 'oomd',
+    confidence: 'high',
+    needs: ['oomd-sent', 'daemon-sent'],
+    unless: ['died-by-fault'],
+    summary: 'an out-of-memory daemon killed {who}: {killer}',
+  },
+  {
+    name: 'oomd-journal-exit-code',
+    verdict: 'oomd',
+    confidence: 'medium',
+    needs: ['oomd-kill', 'exited-as-killed'],
+    summary: '{who} exited with code {status} when systemd-oomd killed the processes in {cgroup}: {why}',
+  },
+  {
     name: 'oomd-signal',
     verdict: 'oomd',
     confidence: 'high',
@@ -103,6 +119,16 @@ export const KILL_RULES: readonly Rule[] = [
     unless: ['died-by-signal'],
     against: NAMED_BY_KERNEL,
     summary: '{who} was asked to exit by {sent} from {killer}{starter}',
+  },
+  {
+    name: 'manager-aborted',
+    topic: 'unit-stop',
+    verdict: 'terminated',
+    confidence: 'high',
+    needs: ['manager-aborted', 'died-by-fault'],
+    against: ['kernel-fault'],
+    summary:
+      '{who} did not crash on its own: systemd sent it {signal} for {unit}, as after a missed watchdog',
   },
   {
     name: 'memory-daemon',

@@ -57,6 +57,43 @@ export const SYSTEMD_RULES: readonly Rule[] = [
         'systemd stopped {unit}, and {who} with it, after the kernel OOM killer killed a process in it',
     }),
   ),
+  ...(['recorder-lost', 'died-unseen'] as const).flatMap((ended) =>
+    (
+      [
+        ['cgroup-oom', ['cgroup-limit-reached']],
+        ['kernel-oom', []],
+      ] as const
+    ).map(
+      ([verdict, also]): Rule => ({
+        name: `unit-stopped-after-${verdict}-${ended}`,
+        topic: 'unit-oom',
+        verdict,
+        confidence: 'medium',
+        needs: ['unit-oom-stop', ended, ...also],
+        refinable: true,
+        summary:
+          'systemd stopped {unit} after the kernel OOM killer killed a process in it, which fits the end of {who}',
+      }),
+    ),
+  ),
+  ...(
+    [
+      ['cgroup-oom', ['cgroup-limit-reached']],
+      ['kernel-oom', []],
+    ] as const
+  ).map(
+    ([verdict, also]): Rule => ({
+      name: `unit-stopping-after-${verdict}`,
+      topic: 'unit-oom',
+      verdict,
+      confidence: 'medium',
+      needs: ['unit-oom', 'unit-stopping', 'may-be-terminated', ...also],
+      unless: ['died-by-sigkill', 'unit-stop'],
+      refinable: true,
+      summary:
+        '{who} exited while systemd was stopping {unit}, in which the kernel OOM killer killed a process',
+    }),
+  ),
   {
     name: 'unit-stop-seen',
     topic: 'unit-stop',
@@ -84,6 +121,25 @@ export const SYSTEMD_RULES: readonly Rule[] = [
       unless: ['died-by-sigkill', 'died-by-limit', 'signal-sent', 'cgroup-limit-reached'],
       refinable: true,
       summary: '{who} died just after the kernel OOM killer killed a process in {unit}',
+    }),
+  ),
+  ...(
+    [
+      ['shutdown', 'shutdown', 'this host was shutting down'],
+      ['manager-exit', 'manager-exit', "its user's service manager ({unit}) exited"],
+      ['unit-stop', 'unit-stop', 'systemd was stopping {unit}'],
+    ] as const
+  ).map(
+    ([stop, topic, what]): Rule => ({
+      name: `failed-while-${stop}`,
+      topic,
+      verdict: 'terminated',
+      confidence: 'medium',
+      needs: ['agent', 'exited-nonzero', stop],
+      unless: ['exited-as-killed', 'exited-as-limited'],
+      against: NAMED_BY_KERNEL,
+      refinable: true,
+      summary: `{who} exited with code {status} while ${what}`,
     }),
   ),
   {
