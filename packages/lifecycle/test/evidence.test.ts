@@ -182,7 +182,8 @@ echo '${entry('systemd-oomd', 'Killed /user.slice/u.scope due to memory pressure
     const lines = [
       entry('systemd', 'Stopping The night shift...', { USER_UNIT: 'night.service', _PID: '900' }),
       entry('systemd', 'Stopping Mail...', { UNIT: 'mail.service', _PID: '1' }),
-      entry('systemd', 'Stopping unit=a b', { _PID: '1' }),
+      entry('systemd', 'Stopping unit=a b', { _PID: '1', _UID: '0' }),
+      entry('systemd', 'Stopping The night shift...', { USER_UNIT: 'night.service', _UID: '4242' }),
       entry('systemd-logind', 'Session 4 logged out.', { UNIT: 'x.service' }),
       entry('earlyoom', [...Buffer.from('sending SIGTERM to \xe9\n process 7', 'latin1')]),
       entry('audit', 'USER_LOGIN pid=1'),

@@ -40,6 +40,7 @@ const FIELDS = [
   'SYSLOG_IDENTIFIER',
   'SYSLOG_PID',
   '_PID',
+  '_UID',
   '_HOSTNAME',
   '_TRANSPORT',
   'UNIT',
@@ -82,6 +83,8 @@ export function journalLine(text: string): string | undefined {
   const program = of('_TRANSPORT') === 'kernel' ? 'kernel' : of('SYSLOG_IDENTIFIER')
   const message = of('MESSAGE').replace(/\s*\n\s*/g, ' ')
   if (!/^\d{7,17}$/.test(micros) || program === '' || !isOfInterest(program, message)) return undefined
+  // The service manager of another user can have units of the same names.
+  if (program === 'systemd' && !['', '0', String(process.getuid?.())].includes(of('_UID'))) return undefined
   const pid = of('SYSLOG_PID') || of('_PID')
   const unit = of('UNIT') || of('USER_UNIT')
   const by = program === 'kernel' || pid === '' ? program : `${program}[${pid}]`
