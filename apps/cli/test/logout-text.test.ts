@@ -19,7 +19,7 @@ it.runIf(process.platform === 'linux')(
     mkdirSync(lingering)
     expect(logoutText({}, lingering)).toBeUndefined()
     expect(logoutText(env, lingering)).toBe(
-      `The last logout of ${username} stops it; loginctl enable-linger ${username} keeps it running.`,
+      `The last logout of ${username} can stop it; loginctl enable-linger ${username} prevents that.`,
     )
     writeFileSync(join(lingering, username), '')
     expect(logoutText(env, lingering)).toBeUndefined()

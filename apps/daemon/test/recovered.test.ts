@@ -15,7 +15,7 @@ const { track, running } = notificationTests()
 it('a peer that was given up has recovered after reset and start; a peer that never was in trouble has not', async () => {
   const { root, directory, up } = newRoot()
   const notified = keepingHook(root, directory)
-  const flag = join(directory, 'mended')
+  const flag = join(directory, 'repaired')
   const { where } = await up({
     IAPEER_TICK_SECS: '0.5',
     IAPEER_CRASHLOOP_MAX: '1',

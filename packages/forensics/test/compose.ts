@@ -17,6 +17,18 @@ export const HOME = `/user.slice/user-1001.slice/user@1001.service/app.slice/${U
 export const LEADER = 4711
 export const SERVER = 4700
 
+/** An orderly exit of the server, while systemd says that the host is up. */
+export const SERVER_EXIT = {
+  who: 'server',
+  exit: 'wait_rc=0 cause=exited',
+  sections: { systemd: ['host=running'] },
+} as const
+/** The manager of the host, and that of the user: the sources of their lines in a journal. */
+export const HOST = 'systemd[1]'
+export const MANAGER = 'systemd[900]'
+/** The manager stops the unit of the server. */
+export const STOPPING_OWN = `Stopping ${UNIT} - The agents...`
+
 /** A death that is composed from its parts; what is left out is that of a quiet machine whose logs cannot be read. */
 export interface Composed {
   /** The fields of the line in exits.log: of the agent by default. */

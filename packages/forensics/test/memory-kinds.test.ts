@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { bySignal, END_UPTIME, exitCode, HOME, judged, LEADER, SERVER, UNIT, wordOf } from './compose.ts'
+import {
+  bySignal,
+  END_UPTIME,
+  exitCode,
+  HOME,
+  judged,
+  LEADER,
+  MANAGER,
+  SERVER,
+  UNIT,
+  wordOf,
+} from './compose.ts'
 
 const OOM_OF = (pid: number, home: string, ago = 0.5) => [
   `[ ${(END_UPTIME - ago).toFixed(6)}] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=${home},task=worker,pid=${pid},uid=1001`,
@@ -8,7 +19,6 @@ const OOM_OF = (pid: number, home: string, ago = 0.5) => [
 const OWN_KILL = `${UNIT}: A process of this unit has been killed by the OOM killer.`
 const OWN_RESULT = `${UNIT}: Failed with result 'oom-kill'.`
 const OTHER_KILL = 'editor.scope: A process of this unit has been killed by the OOM killer.'
-const MANAGER = 'systemd[900]'
 const PANE = 'tmux-spawn-1b2c3d4e-0000-4000-8000-000000000001.scope'
 
 describe('a unit that systemd stops after the kernel killed one of its processes', () => {

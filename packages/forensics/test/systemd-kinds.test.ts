@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { bySignal, exitCode, judged, UNIT, wordOf } from './compose.ts'
+import {
+  bySignal,
+  exitCode,
+  HOST,
+  judged,
+  MANAGER,
+  SERVER_EXIT,
+  STOPPING_OWN,
+  UNIT,
+  wordOf,
+} from './compose.ts'
 
-const SERVER_EXIT = {
-  who: 'server',
-  exit: 'wait_rc=0 cause=exited',
-  sections: { systemd: ['host=running'] },
-} as const
-const HOST = 'systemd[1]'
-const MANAGER = 'systemd[900]'
-const STOPPING_OWN = `Stopping ${UNIT} - The agents...`
 const UNCAUGHT = 'exited/high'
 
 describe('the exit of the service manager of the user', () => {

@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import { bySignal, DEATH_MS, exitCode, judged, LEADER, UNIT, wordOf } from './compose.ts'
-
-const SERVER_EXIT = {
-  who: 'server',
-  exit: 'wait_rc=0 cause=exited',
-  sections: { systemd: ['host=running'] },
-} as const
-const HOST = 'systemd[1]'
-const MANAGER = 'systemd[900]'
-const STOPPING = `Stopping ${UNIT} - The agents...`
+import {
+  bySignal,
+  DEATH_MS,
+  exitCode,
+  HOST,
+  judged,
+  LEADER,
+  MANAGER,
+  SERVER_EXIT,
+  STOPPING_OWN as STOPPING,
+  UNIT,
+  wordOf,
+} from './compose.ts'
 
 describe('a unit of the same name that another manager stops', () => {
   it('of the host, or of the user for a unit of the host, does not explain the death', () => {

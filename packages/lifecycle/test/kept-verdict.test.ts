@@ -53,10 +53,23 @@ describe('a verdict', () => {
     expect(final.isProvisional).toBeUndefined()
   })
 
-  it('is final when the time for late evidence is over', async () => {
+  it('stays provisional, and is not kept, as long as the evidence can still be collected', async () => {
     const { root, record } = newDeath('dead_status= dead_signal=SIGKILL')
-    expect((await judged(root, record, later(29))).isProvisional).toBe(true)
-    expect(await judged(root, record, later(31))).toMatchObject({ word: 'killed-by-signal/high' })
+    for (const seconds of [29, 31, 3_600, 23 * 3_600])
+      expect(await judged(root, record, later(seconds))).toMatchObject({
+        isProvisional: true,
+        kept: undefined,
+      })
+    expect(existsSync(verdictPath(root, record.id))).toBe(false)
+    expect((await judged(root, record, later(25 * 3_600))).word).toBe('killed-by-signal/high')
+    expect(existsSync(verdictPath(root, record.id))).toBe(true)
+  })
+
+  it('that was asked for before the evidence came does not hide it', async () => {
+    const { root, record } = newDeath('dead_status= dead_signal=SIGTERM')
+    expect((await judged(root, record, later(40))).word).toBe('killed-by-signal/medium')
+    addendum(root, record, EARLYOOM)
+    expect((await judged(root, record, later(50))).word).toBe('oomd/high')
   })
 
   it('is kept with the versions of rules and inputs, and what was shown once stays', async () => {

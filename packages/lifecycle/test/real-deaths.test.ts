@@ -113,8 +113,8 @@ async function verdictOf({ root }: TestRoot): Promise<Verdict> {
       () => existsSync(snapshot) && readFileSync(snapshot, 'utf8').endsWith('--- end\n'),
     )
   expect(await readDeathRecords(root)).toHaveLength(1)
-  // As if it were asked when the time for late evidence is over; until then the verdict is provisional.
-  const now = new Date(Date.parse(record.ts) + 60_000)
+  // As if it were asked when late evidence can no longer be collected; until then the verdict is provisional.
+  const now = new Date(Date.parse(record.ts) + 25 * 60 * 60_000)
   return (await judgeDeath(root, record, records, { now })).judged
 }
 

@@ -2,15 +2,12 @@ import { lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { readGenerationName } from '@iapeer/canary'
 import { mapLimit } from '@iapeer/core/async'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
-import { readSwitch, SETTINGS } from '@iapeer/core/settings'
 import { readLog, readRegularFile } from '@iapeer/core/storage'
 import {
-  type Confidence,
   type Death,
   type ExitRecord,
   type Findings,
@@ -26,6 +23,7 @@ import {
 } from '@iapeer/forensics'
 import { identityNow, readRenames } from '../sessions/index.ts'
 import { addendumPath } from './evidence/addendum.ts'
+import { ownVerdict, surerVerdict } from './own-verdict.ts'
 import { type KeptVerdict, keepVerdict, parseVerdictFile, verdictPath } from './verdict-file.ts'
 
 /** Returns the text of a file; empty where it is absent or cannot be read: one bad file does not hide the other deaths. */
@@ -130,27 +128,7 @@ export interface JudgedDeath extends Death {
   readonly kept?: KeptVerdict
 }
 
-const RANK = { low: 0, medium: 1, high: 2 } as const satisfies Readonly<Record<Confidence, number>>
-
-/** Within this time after a death, the evidence of the system is collected; a death that old is final without it. */
-const FINAL_MS = 30_000
-
-/**
- * Returns whether the late evidence of a death is still to come. The signal witness belongs to the daemon: if another process
- * collected the evidence first, the daemon adds the lines of the witness.
- */
-function isProvisional({ record, findings }: Death, isCollected: boolean, now: Date): boolean {
-  if (record.gen === undefined || now.getTime() - Date.parse(record.ts) >= FINAL_MS) return false
-  if (!isCollected) return true
-  const isWitnessed = findings.snapshot?.sections.has('signal-witness') === true
-  return readSwitch(process.env, SETTINGS.signalWitness) && !isWitnessed
-}
-
-/** Returns a verdict with a confidence that later evidence can still raise. */
-const asProvisional = (verdict: Verdict): Verdict =>
-  verdict.confidence === 'high' ? { ...verdict, confidence: 'medium' } : verdict
-
-/** A verdict file is written at most this often in one command: the others follow with the next one. */
+/** How many verdicts one command keeps at most; it keeps the others the next time. */
 const KEPT_AT_ONCE = 20
 
 /** How many deaths' files are read at a time. */
@@ -163,22 +141,6 @@ export interface JudgeOptions {
   readonly now?: Date
 }
 
-interface Read extends Death {
-  readonly kept: KeptVerdict | undefined
-  /** The sizes of the files that it is judged from. */
-  readonly sizes: Readonly<Record<string, number>>
-}
-
-/** The kept verdict of a death if it was `high` or its evidence has not changed, else that of the rules. */
-function ownVerdict({ kept, sizes }: Read, judged: Verdict, isOpen: boolean): Verdict {
-  if (kept !== undefined && (kept.verdict.confidence === 'high' || isEqual(kept.inputs, sizes)))
-    return kept.verdict
-  return isOpen ? asProvisional(judged) : judged
-}
-
-const isEqual = (one: Readonly<Record<string, number>>, other: Readonly<Record<string, number>>): boolean =>
-  isDeepStrictEqual({ ...one }, { ...other })
-
 /**
  * Judges deaths from the files as they are now, and keeps each final verdict: what was shown once stays. Incidents are looked for
  * among these deaths only.
@@ -189,37 +151,32 @@ export async function judgeDeaths(
   { anew = false, now = new Date() }: JudgeOptions = {},
 ): Promise<JudgedDeath[]> {
   const files = await presentFiles(root, records)
-  const deaths: Read[] = await mapLimit(records, READ_AT_ONCE, async (record) => ({
+  const deaths = await mapLimit(records, READ_AT_ONCE, async (record) => ({
     record,
     findings: await readFindings(root, record, files),
     kept: anew ? undefined : await keptVerdict(root, record, files),
-    sizes: sizesOf(root, record, files),
   }))
   const { verdicts, incidents: found } = judgeTogether(deaths)
   const incidents = new Map(found.flatMap((incident) => incident.deaths.map((id) => [id, incident] as const)))
   const judged = deaths.flatMap((death, at) => {
-    const verdict = verdicts[at]
-    if (verdict === undefined) return []
-    const isOpen = isProvisional(death, files.has(addendumPath(root, death.record.id)), now)
-    return [{ ...death, own: ownVerdict(death, verdict, isOpen), isOpen }]
+    const fresh = verdicts[at]
+    if (fresh === undefined) return []
+    const isCollected = files.has(addendumPath(root, death.record.id))
+    const inputs = sizesOf(root, death.record, files)
+    return [{ ...death, inputs, ...ownVerdict({ ...death, fresh, inputs, isCollected }, now) }]
   })
-  const fresh = judged.filter(
-    ({ kept, own, isOpen, record }) => kept?.verdict !== own && !isOpen && record.gen !== undefined,
-  )
-  for (const { record, own, sizes } of fresh.slice(-KEPT_AT_ONCE))
-    await keepVerdict(verdictPath(root, record.id), own, { inputs: sizes, now })
-  return judged.map(({ own, isOpen, kept, record, findings }) => {
-    const death = {
+  for (const { record, verdict, inputs } of judged.filter(({ isToKeep }) => isToKeep).slice(-KEPT_AT_ONCE))
+    await keepVerdict(verdictPath(root, record.id), verdict, { inputs, now })
+  return judged.map(({ record, findings, kept, verdict, isProvisional }): JudgedDeath => {
+    const incident = incidents.get(record.id)
+    return {
       record,
       findings,
-      ...(isOpen ? { isProvisional: true as const } : {}),
+      judged: isProvisional ? verdict : surerVerdict(verdict, incident),
+      ...(incident === undefined ? {} : { incident }),
+      ...(isProvisional ? { isProvisional } : {}),
       ...(kept === undefined ? {} : { kept }),
     }
-    const incident = incidents.get(record.id)
-    if (incident === undefined) return { ...death, judged: own }
-    const { verdict, confidence, summary } = incident.verdict
-    const isSurer = RANK[confidence] > RANK[own.confidence] && !isOpen
-    return { ...death, judged: isSurer ? { ...own, verdict, confidence, summary } : own, incident }
   })
 }
 

@@ -27,11 +27,9 @@ const DIALOGS_MS = 5_000
 /** How many launches are finished at a time. */
 const CONCURRENCY = 8
 
+const PROFILE_GONE = "iapeer cannot find the peer's profile, so it does not answer. Attach and answer."
 /** The dialogs that are not answered for a peer whose profile is gone. */
-const UNKNOWN_PROFILE: LeftDialogs = {
-  'folder trust': 'The profile of the peer cannot be found. Attach and answer.',
-  'bypass permissions': 'The profile of the peer cannot be found. Attach and answer.',
-}
+const UNKNOWN_PROFILE: LeftDialogs = { 'folder trust': PROFILE_GONE, 'bypass permissions': PROFILE_GONE }
 
 /** Returns the first message of a peer, and the dialogs that iapeer must not answer for it. */
 async function bootSettings(

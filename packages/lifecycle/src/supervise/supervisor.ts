@@ -1,38 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { noteSeen, reconcile } from '@iapeer/canary'
-import { errnoOf } from '@iapeer/core/errors'
-import type { Identity } from '@iapeer/core/identity'
-import { parseIdentity } from '@iapeer/core/identity'
+import { noteSeen } from '@iapeer/canary'
+import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { LivenessProbes } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { checkSetting, SETTINGS, type Setting } from '@iapeer/core/settings'
-import { scaffoldRoot, sweepDirectoryTemporaries } from '@iapeer/core/storage'
-import { noteLeaderCgroup, restoreExitHooks } from '@iapeer/tmux'
-import {
-  beginNotifying,
-  type KeptWitness,
-  type NotifyResult,
-  notifyDeaths,
-  Troubles,
-  wantedWitness,
-} from '../deaths/index.ts'
+import { scaffoldRoot } from '@iapeer/core/storage'
+import { noteLeaderCgroup } from '@iapeer/tmux'
+import { beginNotifying, type KeptWitness, Troubles, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
-import { abortInterruptedLaunch, finishSession, stopInactive, sweepSockets } from '../reap/index.ts'
-import { filesOfGen, keepReserve, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
+import { abortInterruptedLaunch, finishSession, stopInactive } from '../reap/index.ts'
+import { filesOfGen, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
 import { activityOf } from './activity.ts'
 import { BlockedLaunches } from './blocked-launches.ts'
+import { DeathNotifier } from './death-notifier.ts'
 import { type Action, type Activity, decide } from './decide.ts'
+import { housekeeping } from './housekeeping.ts'
 import { forgiveIncidents } from './incidents.ts'
 import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
-import { touchRecorderFiles } from './keep-files.ts'
-import { rearmKept } from './kept-watches.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
 import { type DaemonProblem, Notices } from './notices.ts'
-import { notePaneLogTimes } from './pane-log-times.ts'
-import { rotatePaneLogs } from './pane-logs.ts'
 import { policyOf, profileOf } from './policies.ts'
 import { Recorders } from './recorders.ts'
 import { Restarts } from './restarts.ts'
@@ -83,9 +72,7 @@ export class FleetSupervisor {
   readonly #chores: Readonly<Record<string, () => Promise<void>>>
   readonly #problems: () => Promise<readonly DaemonProblem[]>
   readonly #notices: Notices
-  readonly #troubles: Troubles
-  /** Why deaths are not notified at the moment. */
-  #notifyProblem: DaemonProblem | undefined
+  readonly #notifier: DeathNotifier
   #settings: SuperviseSettings
   readonly #cache
   readonly #jobs
@@ -102,7 +89,6 @@ export class FleetSupervisor {
   #seenMs = 0
   /** When that was last written to the root, in milliseconds since the epoch. */
   #seenNotedMs = 0
-  #notifyDueAt: number | undefined
   /** Every recorder of a death writes to this directory, so a change starts the next sweep at once. */
   readonly #deaths: DirectoryWatch
   readonly #stopping = new AbortController()
@@ -118,13 +104,14 @@ export class FleetSupervisor {
     this.#chores = options.chores ?? {}
     this.#problems = options.problems ?? (async () => [])
     this.#settings = superviseSettings(this.#env)
-    this.#troubles = new Troubles(root)
+    const [env, log, troubles] = [this.#env, this.#log, new Troubles(root)]
+    this.#notifier = new DeathNotifier(root, { env, log, troubles, witness: () => this.#witness })
     this.#notices = new Notices(root, {
-      env: this.#env,
-      log: this.#log,
+      env,
+      log,
       settings: () => this.#settings,
-      troubles: this.#troubles,
-      onWritten: () => this.#notifyBy(Date.now()),
+      troubles,
+      onWritten: () => this.#notifier.dueBy(Date.now()),
     })
     // An invalid setting is refused here; later it would make every event or notification fail.
     for (const setting of Object.values(SETTINGS))
@@ -228,8 +215,7 @@ export class FleetSupervisor {
     await this.#attempt('seen', () => this.#noteSeen(now))
     for (const identity of this.#restarts.due(now))
       this.#jobs.start(identity, () => this.#restarts.start(identity))
-    if (this.#notifyDueAt !== undefined && this.#notifyDueAt <= now)
-      this.#jobs.start(NOTIFY_KEY, () => this.#notify())
+    if (this.#notifier.isDue(now)) this.#jobs.start(NOTIFY_KEY, () => this.#notify())
   }
 
   /** Notes that every session that is not settled ran until now: a death that is found later happened after this time. */
@@ -265,29 +251,9 @@ export class FleetSupervisor {
   }
 
   async #reconcile(): Promise<void> {
-    const { lifecycleStateDir, records } = rootLayout(this.#root)
-    const steps: Readonly<Record<string, () => Promise<unknown>>> = {
-      scripts: () => this.#keepScripts(),
-      reconcile: () => reconcile(rootRecordLocation(this.#root)),
-      'kept watches': () => rearmKept(this.#root),
-      recorders: async () => this.#recorders.replaceWatches(await this.#cache.list()),
-      'pane logs': () => rotatePaneLogs(this.#root),
-      'times of pane logs': () => notePaneLogTimes(this.#root, new Date()),
-      sockets: () => sweepSockets(this.#root),
-      reserve: () => keepReserve(this.#root),
-      state: () => sweepDirectoryTemporaries(lifecycleStateDir),
-      deaths: () => sweepDirectoryTemporaries(records.deathsDir),
-      'state of recorders': () => this.#recorders.refresh(),
-    }
-    // On a full disk some of them fail; the others, and the notifications, go on.
+    const steps = housekeeping(this.#root, { recorders: this.#recorders, sessions: () => this.#cache.list() })
     for (const [name, step] of Object.entries(steps)) await this.#attempt(name, step)
     this.#jobs.start(NOTIFY_KEY, () => this.#notify())
-  }
-
-  /** Writes removed scripts of running recorders again, and keeps cleaners of old files from removing them. */
-  async #keepScripts(): Promise<void> {
-    await restoreExitHooks(rootRecordLocation(this.#root))
-    await touchRecorderFiles(this.#root)
   }
 
   async #keepAlive(entry: PeerEntry): Promise<void> {
@@ -364,7 +330,7 @@ export class FleetSupervisor {
     if (deathId !== undefined && event !== undefined) {
       this.#measures.settled(ts)
       await this.#log.note({ ev: 'death', identity, gen, event, cause: end, id: deathId })
-      this.#notifyBy(Date.now())
+      this.#notifier.dueBy(Date.now())
     }
     const plan = nextStep.kind === 'start' ? { mode: nextStep.mode, ms: nextStep.afterMs } : {}
     await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, ...plan })
@@ -379,37 +345,14 @@ export class FleetSupervisor {
 
   /** Notifies what keeps the daemon from its work; also if the disk cannot be written. */
   async #noticeProblems(): Promise<void> {
-    const own = this.#notifyProblem === undefined ? [] : [this.#notifyProblem]
-    await this.#notices.problems([...(await this.#problems()), ...own], new Date())
-  }
-
-  /** Makes the next round of notifications due at a time, unless an earlier one is due. */
-  #notifyBy(atMs: number): void {
-    this.#notifyDueAt = Math.min(this.#notifyDueAt ?? atMs, atMs)
+    const problems = [...(await this.#problems()), ...this.#notifier.problems()]
+    await this.#notices.problems(problems, new Date())
   }
 
   async #notify(): Promise<void> {
-    this.#notifyDueAt = undefined
-    const { judged, pending, nextMs } = await this.#notifyDeaths()
+    const judged = await this.#notifier.notify()
     for (const { record } of judged) this.#measures.death(record.cause ?? record.event)
     await forgiveIncidents(this.#root, judged, this.#settings)
-    if (nextMs !== undefined) this.#notifyBy(nextMs)
-    if (pending) this.#notifyBy(Date.now() + SWEEP_MS)
-  }
-
-  /** Notifies deaths; a system error becomes a problem that is notified, and ends with the next success. */
-  async #notifyDeaths(): Promise<NotifyResult> {
-    const [env, log, troubles, signals] = [this.#env, this.#log, this.#troubles, this.#witness]
-    try {
-      const result = await notifyDeaths(this.#root, { env, log, troubles, signals, now: new Date() })
-      this.#notifyProblem = undefined
-      return result
-    } catch (error) {
-      const code = errnoOf(error)
-      if (code !== undefined)
-        this.#notifyProblem = { id: 'notify', what: `deaths cannot be notified: ${code}`, where: this.#root }
-      throw error
-    }
   }
 }
 

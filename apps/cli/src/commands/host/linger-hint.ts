@@ -12,13 +12,13 @@ export function lingerHint(lingers: boolean | undefined, user: string): void {
 const LINGERING = '/var/lib/systemd/linger'
 
 /**
- * Returns what a logout does to a peer that was started by this user's service manager; undefined where there is none, or where
- * it keeps running. Starts no process.
+ * Returns what a logout can do to a peer: where the user's service manager started it, it stops with that manager. Undefined where
+ * there is none, or where it keeps running. Starts no process.
  */
 export function logoutText(env: NodeJS.ProcessEnv = process.env, lingering = LINGERING): string | undefined {
   const { XDG_RUNTIME_DIR: runtime, USER: user } = env
   if (process.platform !== 'linux' || runtime === undefined || !user) return undefined
   if (!existsSync(join(runtime, 'systemd', 'private'))) return undefined
   if (existsSync(join(lingering, user))) return undefined
-  return `The last logout of ${user} stops it; loginctl enable-linger ${user} keeps it running.`
+  return `The last logout of ${user} can stop it; loginctl enable-linger ${user} prevents that.`
 }

@@ -116,7 +116,7 @@ async function repeatList(utc: boolean): Promise<void> {
   }, new AbortController())
 }
 
-/** Shows the list as a live view, until a key or a signal ends it. @throws IapeerError `usage` where there is no terminal */
+/** Shows the list as a live view, until a key or a signal ends it. @throws IapeerError `usage` without a terminal */
 export async function watchList(utc: boolean): Promise<void> {
   if (process.stdout.isTTY !== true)
     throw usageError('--watch needs a terminal', 'In a script, use iapeer events -f --json.')

@@ -100,7 +100,7 @@ async function printPast(files: readonly LogFile[], path: string, options: LogsO
   })
 }
 
-/** Prints the kept log, and then, with `--follow`, what is appended. @returns false if there is no log */
+/** Prints the kept log, and then, with `--follow`, what is appended. @returns false if the peer has no log */
 async function printLogs(path: string, options: LogsOptions): Promise<boolean> {
   const { follow, grep, utc } = options
   const rotated = await openLog(`${path}.1`)

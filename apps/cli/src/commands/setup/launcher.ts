@@ -24,12 +24,11 @@ export const shellQuoted = (word: string): string =>
  * becomes that process, so exit codes and signals are those of the command.
  */
 export function launcherText(main: string, node: string): string {
-  const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
   return `#!/bin/sh
 ${MARK}${JSON.stringify(main)}
 # iapeer uninstall removes this file.
-main=${quoted(main)}
-node=${quoted(node)}
+main=${shellQuoted(main)}
+node=${shellQuoted(node)}
 if [ ! -f "$main" ]; then
   printf 'iapeer: %s does not exist\\n  Run npm start -- --install in the clone of iapeer.\\n' "$main" >&2
   exit 1

@@ -17,7 +17,7 @@ import type { Span } from './span.ts'
 /** The system rarely writes about a death sooner than this. */
 export const YOUNGEST_MS = 5_000
 /** The logs of the system are rotated: older deaths are not looked up. */
-const OLDEST_MS = 24 * 60 * 60_000
+export const OLDEST_MS = 24 * 60 * 60_000
 /** A unit may be given 90 s to stop (TimeoutStopSec of systemd.service(5)). */
 const LOG_BEFORE_MS = 120_000
 /** The programs that log a death often do so some seconds later. */

@@ -7,12 +7,12 @@ import type { PeerEntry } from '@iapeer/core/registry'
 import { permissionsOf } from '../../runtimes/index.ts'
 import type { BootStep } from './boot-step.ts'
 
-/** The dialogs that give an agent rights. iapeer answers one only if the person has chosen that. */
-const RIGHTS = ['folder trust', 'bypass permissions'] as const
-type RightsDialog = (typeof RIGHTS)[number]
+/** The dialogs that give an agent permissions. iapeer answers one only if the person has chosen that. */
+const PERMISSION_DIALOGS = ['folder trust', 'bypass permissions'] as const
+type PermissionDialog = (typeof PERMISSION_DIALOGS)[number]
 
-/** For each dialog that gives rights and that iapeer must not answer: what the person has to do. */
-export type LeftDialogs = Readonly<Partial<Record<RightsDialog, string>>>
+/** For each dialog that gives permissions and that iapeer must not answer: what the person has to do. */
+export type LeftDialogs = Readonly<Partial<Record<PermissionDialog, string>>>
 
 async function isHomeOfRoot(root: string, home: string): Promise<boolean> {
   try {
@@ -51,11 +51,12 @@ export async function dialogsLeft(
   }
 }
 
-const isRights = (dialog: string): dialog is RightsDialog => RIGHTS.some((one) => one === dialog)
+const isPermissionDialog = (dialog: string): dialog is PermissionDialog =>
+  PERMISSION_DIALOGS.some((one) => one === dialog)
 
 /** Turns the answer to a dialog that only a person may answer into a wait for that person. Pure. */
 export function withoutLeft(step: BootStep, left: LeftDialogs): BootStep {
-  if (step.kind !== 'press' || !isRights(step.dialog)) return step
+  if (step.kind !== 'press' || !isPermissionDialog(step.dialog)) return step
   const hint = left[step.dialog]
   return hint === undefined ? step : { kind: 'person', dialog: step.dialog, hint }
 }
