@@ -1,4 +1,4 @@
-// Runs all checks: format and lint, types, published packages, generated pages, terms, layers, unused code, shell scripts.
+// Runs all checks: format and lint, types, published packages, generated pages, terms, layers, unused code, coverage, shell scripts.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,6 +26,13 @@ const CHECKS = [
   ['terms that texts avoid', [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-prose.mjs')]],
   ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
   ['unused files, exports and dependencies', ['knip']],
+  [
+    'coverage of the modules that decide',
+    [
+      ...['vitest', 'run', '--config', 'packages/dev/pure/vitest.config.ts'],
+      ...['--coverage', '--coverage.reporter=text-summary', '--reporter=dot'],
+    ],
+  ],
   [
     'tables that are generated for the recorders',
     ['node', 'packages/canary/scripts/generate.mjs', '--check'],

@@ -45,6 +45,8 @@ export interface Composed {
   readonly leaderCgroup?: string
   readonly armedMs?: number
   readonly platform?: string
+  /** The snapshot lacks its last line. */
+  readonly isCut?: boolean
 }
 
 const EXITS = {
@@ -96,7 +98,7 @@ function snapshotText(one: Composed): string {
       'oom_kill 0',
       ...paths.flatMap((path) => counters(path, 0, 0)),
     ]),
-    '--- end',
+    ...(one.isCut === true ? [] : ['--- end']),
   ]
   return `${lines.join('\n')}\n`
 }
