@@ -1,27 +1,32 @@
 import { defineConfig } from 'vitest/config'
 
+const DIRECTORY_OF_RUN = new URL('./no-leftovers.ts', import.meta.url).pathname
+
+/** The options of every test file. */
+const PER_FILE = {
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  pool: 'forks',
+  // Shared build machines stall for seconds, so a test fails only if it fails twice. The report names retried tests.
+  retry: process.env['CI'] === undefined ? 0 : 1,
+  // A daemon outlives the process that started it, so tests start one explicitly.
+  env: { IAPEER_DAEMON_AUTOSTART: 'off' },
+} as const
+
 /**
  * Returns the vitest configuration of a package. `npm test` counts the tests in the JSON report.
- * @param fileParallelism false if test files that run in parallel would disturb time measurements
+ * @param alone test files that other tests would disturb: each runs alone, after the other files. @default none
  */
-export function packageTests(name: string, { fileParallelism = true } = {}) {
+export function packageTests(name: string, { alone = [] }: { readonly alone?: readonly string[] } = {}) {
+  const together = { ...PER_FILE, name, include: ['test/**/*.test.ts'], exclude: [...alone], maxWorkers: 3 }
+  const oneByOne = { ...PER_FILE, name: `${name} alone`, include: [...alone], maxWorkers: 1 }
   return defineConfig({
     test: {
-      name,
-      include: ['test/**/*.test.ts'],
-      globalSetup: [new URL('./no-leftovers.ts', import.meta.url).pathname],
-      testTimeout: 30_000,
-      hookTimeout: 30_000,
+      globalSetup: [DIRECTORY_OF_RUN],
       teardownTimeout: 20_000,
-      pool: 'forks',
-      // Shared build machines stall for seconds, so a test fails only if it fails twice. The report names retried tests.
-      retry: process.env['CI'] === undefined ? 0 : 1,
-      maxWorkers: 3,
-      fileParallelism,
-      // A daemon outlives the process that started it, so tests start one explicitly.
-      env: { IAPEER_DAEMON_AUTOSTART: 'off' },
       reporters: ['default', 'json'],
       outputFile: { json: 'node_modules/.cache/test-report.json' },
+      projects: [together, ...(alone.length === 0 ? [] : [oneByOne])].map((test) => ({ test })),
     },
   })
 }
