@@ -53,10 +53,13 @@ describe('the exit of a leader is recorded', () => {
 
   it('each time that `true` is run, 100 times', async () => {
     const directory = newDirectory()
-    for (let round = 0; round < 100; round++) {
-      const peer = await launch(['true'], { directory })
-      expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_status: '0' }])
+    const lane = async (name: string): Promise<void> => {
+      for (let round = 0; round < 25; round++) {
+        const peer = await launch(['true'], { directory, identity: `command-${name}` })
+        expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_status: '0' }])
+      }
     }
+    await Promise.all(['a', 'b', 'c', 'd'].map(lane))
     expect(exitLines(join(directory, 'rec'))).toHaveLength(100)
   }, 120_000)
 
