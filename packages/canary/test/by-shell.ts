@@ -95,12 +95,16 @@ function start(options: ShellOptions, script: string, env: NodeJS.ProcessEnv) {
   })
 }
 
-/** Waits for the baseline, the last step of arming; until then a recorder starts processes. */
+/** Waits for the baseline and the removal of the pipe, the last steps of arming; until then a recorder starts processes. */
 async function armed(of: ShellRecorder): Promise<ShellRecorder> {
-  const baseline = join(recordLayout(of).canaryDir, `${IDENTITY}-${GEN}.baseline`)
+  const { canaryDir } = recordLayout(of)
+  const baseline = join(canaryDir, `${IDENTITY}-${GEN}.baseline`)
   await until(
-    'the baseline',
-    () => existsSync(baseline) && readFileSync(baseline, 'utf8').includes('\noom_kill '),
+    'the end of arming',
+    () =>
+      existsSync(baseline) &&
+      readFileSync(baseline, 'utf8').includes('\noom_kill ') &&
+      !readdirSync(canaryDir).some((name) => name.endsWith('.nap')),
   )
   return of
 }

@@ -28,6 +28,14 @@ if (missing !== undefined) process.stderr.write(`skipped: ${missing}\n`)
 const lineOf = (of: ShellRecorder) =>
   until('the line', () => exits(of.recordDir).find((line) => line['gen'] === of.gen), 3_000)
 
+const free = (of: ShellRecorder): Promise<void> => freeProcesses(of.recorderPid, of.uid)
+
+/** Keeps a recorder from starting processes. If the test fails, the recorder must be free to finish: the shell may retry forever. */
+const deny = (of: ShellRecorder): Promise<void> => {
+  of.root.track(() => free(of))
+  return denyProcesses(of.recorderPid, of.uid)
+}
+
 const snapshotOf = (of: ShellRecorder): string =>
   readFileSync(join(of.recordDir, 'server-deaths', `${of.identity}-${of.gen}.txt`), 'utf8')
 
@@ -41,7 +49,7 @@ describe
   (_name, shell) => {
     it('a guard records the wait status, and the snapshot follows', { timeout: 60_000 }, async () => {
       const bob = await guardedBy({ root: newRoot(), shell, uid: lonelyUser() })
-      await denyProcesses(bob.recorderPid, bob.uid)
+      await deny(bob)
       const killedAt = Date.now()
       bob.server.kill('SIGKILL')
       const line = await lineOf(bob)
@@ -53,7 +61,7 @@ describe
         'the recorder to exit or to wait',
         () => gone(bob.recorderPid) || Date.now() - killedAt > 1_500,
       )
-      await freeProcesses(bob.recorderPid, bob.uid)
+      await free(bob)
       if (gone(bob.recorderPid)) await reconcile(bob)
       await until(
         'the snapshot',
@@ -67,10 +75,10 @@ describe
 
     it('a watch records that its server is gone', { timeout: 60_000 }, async () => {
       const bob = await watchedBy({ root: newRoot(), shell, uid: lonelyUser() })
-      await denyProcesses(bob.recorderPid, bob.uid)
+      await deny(bob)
       bob.server.kill('SIGKILL')
       expect(await lineOf(bob)).toMatchObject({ cause: 'server-vanished', wait_rc: '1', mode: 'watch' })
-      await freeProcesses(bob.recorderPid, bob.uid)
+      await free(bob)
       await until('the recorder to exit', () => gone(bob.recorderPid), 30_000)
       await reconcile(bob)
       await deathOf(bob, 30_000)
@@ -82,7 +90,7 @@ describe
       const silent = await guardedBy({ root: newRoot(), shell, uid: lonelyUser() })
       await declareIntent({ ...silent, by: 'test', why: 'stop' })
       own(silent.root.path, silent.uid)
-      await denyProcesses(silent.recorderPid, silent.uid)
+      await deny(silent)
       silent.server.kill('SIGKILL')
       await silent.server.gone()
       await new Promise((resolve) => setTimeout(resolve, 300))
@@ -90,7 +98,7 @@ describe
       await withdrawIntent(silent)
       own(silent.root.path, silent.uid)
       expect(await lineOf(silent)).toMatchObject({ cause: 'killed', signal: 'SIGKILL' })
-      await freeProcesses(silent.recorderPid, silent.uid)
+      await free(silent)
       await until('the recorder to exit', () => gone(silent.recorderPid), 30_000)
       await reconcile(silent)
       await settled(silent)
