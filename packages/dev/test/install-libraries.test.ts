@@ -20,7 +20,9 @@ afterAll(directory.remove)
 const published = new Map(publishedPackages().map((one) => [one.manifest.name, one]))
 const tarballs = new Map<string, string>()
 beforeAll(async () => {
-  for (const [name, one] of published) tarballs.set(name, await packPackage(one.directory, directory.path))
+  // workspace.test.ts proves that npm packs the same files, but slower.
+  for (const [name, one] of published)
+    tarballs.set(name, await packPackage(one.directory, directory.path, 'pnpm'))
 }, 120_000)
 
 /** Returns a package and the packages of this repository that it depends on. */
