@@ -13,12 +13,18 @@ const PER_FILE = {
   env: { IAPEER_DAEMON_AUTOSTART: 'off' },
 } as const
 
-/**
- * Returns the vitest configuration of a package. `npm test` counts the tests in the JSON report.
- * @param alone test files that other tests would disturb: each runs alone, after the other files. @default none
- */
-export function packageTests(name: string, { alone = [] }: { readonly alone?: readonly string[] } = {}) {
-  const together = { ...PER_FILE, name, include: ['test/**/*.test.ts'], exclude: [...alone], maxWorkers: 3 }
+/** How the test files of a package run. */
+interface RunOptions {
+  /** How many files run at a time. Four suit tests that wait more than they compute. @default 3 */
+  readonly workers?: number
+  /** The files that other tests would disturb: each runs alone, after the other files. @default none */
+  readonly alone?: readonly string[]
+}
+
+/** Returns the vitest configuration of a package. `npm test` counts the tests in the JSON report. */
+export function packageTests(name: string, { workers = 3, alone = [] }: RunOptions = {}) {
+  const include = ['test/**/*.test.ts']
+  const together = { ...PER_FILE, name, include, exclude: [...alone], maxWorkers: workers }
   const oneByOne = { ...PER_FILE, name: `${name} alone`, include: [...alone], maxWorkers: 1 }
   return defineConfig({
     test: {
