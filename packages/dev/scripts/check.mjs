@@ -1,6 +1,8 @@
 // Runs all checks: format and lint, types, published packages, generated pages, terms, layers, unused code, coverage, shell scripts.
-import { spawnSync } from 'node:child_process'
+// They run at the same time, the longest first; the output of each is printed when it exits.
+import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -16,16 +18,14 @@ const scripts = readdirSync(join(root, 'packages')).flatMap((name) => {
     : []
 })
 
+/** The checks read the built packages, so nothing builds while they run. */
+const BUILD = ['build', ['turbo', 'run', 'build', '--output-logs=errors-only']]
+
 const CHECKS = [
-  ['format and lint', ['biome', 'ci', '.']],
-  ['types, and the shape of what is published', ['turbo', 'run', 'check', '--output-logs=errors-only']],
   [
-    'generated pages',
-    [process.execPath, join(root, 'packages', 'dev', 'scripts', 'generate-docs.mjs'), '--check'],
+    'types, and the shape of what is published',
+    ['turbo', 'run', 'typecheck', 'check', '--only', '--output-logs=errors-only'],
   ],
-  ['terms that texts avoid', [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-prose.mjs')]],
-  ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
-  ['unused files, exports and dependencies', ['knip']],
   [
     'coverage of the modules that decide',
     [
@@ -33,6 +33,14 @@ const CHECKS = [
       ...['--coverage', '--coverage.reporter=text-summary', '--reporter=dot'],
     ],
   ],
+  ['format and lint', ['biome', 'ci', '.']],
+  [
+    'generated pages',
+    [process.execPath, join(root, 'packages', 'dev', 'scripts', 'generate-docs.mjs'), '--check'],
+  ],
+  ['unused files, exports and dependencies', ['knip']],
+  ['layers', ['depcruise', '--config', '.dependency-cruiser.cjs', 'packages', 'apps']],
+  ['terms that texts avoid', [process.execPath, join(root, 'packages', 'dev', 'scripts', 'check-prose.mjs')]],
   [
     'tables that are generated for the recorders',
     ['node', 'packages/canary/scripts/generate.mjs', '--check'],
@@ -40,16 +48,36 @@ const CHECKS = [
   ['shell scripts', ['shellcheck', '-x', ...scripts, join(root, '.ci', 'run')]],
 ]
 
-const failures = []
-for (const [what, [file, ...args]] of CHECKS) {
-  process.stdout.write(`\n== ${what}: ${file}\n`)
-  const { status, error } = spawnSync(file, args, { cwd: root, env, stdio: 'inherit' })
-  if (error?.code === 'ENOENT')
-    process.stdout.write(
-      `${file} is not installed; install it (apt-get install ${file}, brew install ${file})\n`,
-    )
-  else if (error !== undefined) throw error
-  if (status !== 0) failures.push(what)
+/** Runs a command until it exits. @returns whether it succeeded, and its output */
+function run([file, ...args]) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (output += text))
+    child.once('error', (error) => {
+      if (error.code !== 'ENOENT') return reject(error)
+      const advice = `install it (apt-get install ${file}, brew install ${file})`
+      return resolve({ passed: false, output: `${file} is not installed; ${advice}\n` })
+    })
+    child.once('close', (code) => resolve({ passed: code === 0, output }))
+  })
 }
+
+const failures = []
+
+async function check([what, command]) {
+  const { passed, output } = await run(command)
+  process.stdout.write(`\n== ${what}: ${command[0]}\n${output}`)
+  if (!passed) failures.push(what)
+}
+
+async function checkRest(checks) {
+  for (const one of checks) await check(one)
+}
+
+await check(BUILD)
+const remaining = CHECKS.values()
+await Promise.all(Array.from({ length: availableParallelism() }, () => checkRest(remaining)))
 process.stdout.write(failures.length === 0 ? '\nall checks passed\n' : `\nfailed: ${failures.join('; ')}\n`)
 process.exitCode = failures.length === 0 ? 0 : 1
