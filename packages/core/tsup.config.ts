@@ -16,6 +16,7 @@ export default defineConfig(
       json: 'src/codec/json-fields.ts',
       locate: 'src/locate.ts',
       logfmt: 'src/codec/logfmt.ts',
+      mailbox: 'src/mailbox/index.ts',
       names: 'src/names/index.ts',
       paths: 'src/paths/index.ts',
       process: 'src/process/index.ts',

@@ -1,5 +1,6 @@
 import type { Personality, Runtime } from '../../identity/identity.ts'
 import type { Intelligence } from '../../identity/intelligence.ts'
+import type { MessageId } from '../../mailbox/message-id.ts'
 
 /** The limits of an envelope. Characters are Unicode code points. */
 export const ENVELOPE_LIMITS = {
@@ -13,8 +14,21 @@ export const ENVELOPE_LIMITS = {
 /** The longest text of an envelope, in UTF-16 units. */
 export const LONGEST_ENVELOPE = 512 * 1024
 
+/** How sure it is that the sender is the one that the envelope states. */
+export const FROM_PROOFS = ['bearer', 'ancestor', 'terminal', 'daemon', 'none'] as const
+export type FromProof = (typeof FROM_PROOFS)[number]
+
 /** A message between peers. */
 export interface Envelope {
+  /** Absent in an envelope of an earlier version, and in one that a program wrote by hand. */
+  readonly id?: MessageId | undefined
+  /** The number of the attempt to deliver it. @default 1 */
+  readonly n?: number | undefined
+  /** The id of the message that this one answers. */
+  readonly re?: MessageId | undefined
+  /** Whether it may have been delivered before: `1`, it was; `maybe`, that is unknown. */
+  readonly again?: '1' | 'maybe' | undefined
+  readonly fromProof?: FromProof | undefined
   readonly fromPersonality: Personality
   readonly fromRuntime: Runtime
   /** Undefined if the envelope states none, or an unknown one. */

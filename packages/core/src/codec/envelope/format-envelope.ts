@@ -37,6 +37,16 @@ function topicAttributes(topic: string | undefined): [string, string | undefined
   ]
 }
 
+/** The attributes of a message that a mailbox delivers; the id comes first. */
+function deliveryAttributes({ id, n, re, again }: Envelope): [string, string | undefined][] {
+  return [
+    ['id', id],
+    ['n', n === undefined || n === 1 ? undefined : String(n)],
+    ['re', re],
+    ['again', again],
+  ]
+}
+
 function startTag(attributes: readonly (readonly [string, string | undefined])[]): string {
   const stated = attributes.filter((one): one is [string, string] => one[1] !== undefined)
   return `<iap ${stated.map(([name, value]) => `${name}="${escaped(value)}"`).join(' ')}>`
@@ -51,9 +61,11 @@ export function formatEnvelope(envelope: Envelope): string {
   const { instruction, attachments } = envelope
   const lines = [
     startTag([
+      ...deliveryAttributes(envelope),
       ['from-personality', envelope.fromPersonality],
       ['from-runtime', envelope.fromRuntime],
       ['from-intelligence', envelope.fromIntelligence],
+      ['from-proof', envelope.fromProof],
       ['ts', envelope.ts],
       ...topicAttributes(envelope.topic),
     ]),
@@ -79,9 +91,11 @@ export function formatCompactEnvelope(envelope: Envelope, now: string): string {
   const time = ts !== undefined && dayOf(ts) === dayOf(now) ? ts.slice(11, 19) : ts
   const lines = [
     startTag([
+      ...deliveryAttributes(envelope),
       ['from', envelope.fromPersonality],
       ['runtime', envelope.fromRuntime],
       ['intelligence', envelope.fromIntelligence],
+      ['from-proof', envelope.fromProof],
       ['ts', time],
       ...topicAttributes(envelope.topic),
     ]),

@@ -1,6 +1,8 @@
 import { SaxesParser } from 'saxes'
 import { readIntelligence } from '../../identity/intelligence.ts'
-import { type Envelope, isEnvelopeTime, limitProblem } from './envelope.ts'
+import { isMessageId } from '../../mailbox/message-id.ts'
+import { word } from '../json-fields.ts'
+import { type Envelope, FROM_PROOFS, isEnvelopeTime, limitProblem } from './envelope.ts'
 import { senderOf } from './header.ts'
 import { keepCarriageReturns, oneLine } from './xml-text.ts'
 
@@ -91,6 +93,20 @@ function topicOf(attributes: ReadonlyMap<string, string>): string | undefined {
   }
 }
 
+/** Returns the attributes of a message that a mailbox delivered; an invalid one counts as absent. */
+function deliveryOf(attributes: ReadonlyMap<string, string>): Partial<Envelope> {
+  const [id, n, re] = ['id', 'n', 're'].map((name) => attributes.get(name))
+  const again = word(attributes.get('again'), ['1', 'maybe'] as const)
+  const fromProof = word(attributes.get('from-proof'), FROM_PROOFS)
+  return {
+    ...(isMessageId(id) ? { id } : {}),
+    ...(/^[1-9]\d{0,5}$/.test(n ?? '') ? { n: Number(n) } : {}),
+    ...(isMessageId(re) ? { re } : {}),
+    ...(again === undefined ? {} : { again }),
+    ...(fromProof === undefined ? {} : { fromProof }),
+  }
+}
+
 function envelopeOf(collected: Collector): ParsedEnvelope {
   const { attributes, texts } = collected
   const sender = senderOf(attributes)
@@ -100,6 +116,7 @@ function envelopeOf(collected: Collector): ParsedEnvelope {
   const instruction = oneLine(texts.instruction.join(' '))
   const ts = attributes.get('ts')
   const envelope: Envelope = {
+    ...deliveryOf(attributes),
     fromPersonality: sender.personality,
     fromRuntime: sender.runtime,
     fromIntelligence: readIntelligence(attributes.get('from-intelligence') ?? attributes.get('intelligence')),

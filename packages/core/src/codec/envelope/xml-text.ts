@@ -1,10 +1,13 @@
 // Characters that XML 1.0 cannot contain. The next two patterns add the carriage return, which XML parsers turn into a newline.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
 const UNWRITABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\ud800-\udfff]/gu
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
-const BREAKS_CDATA = /\]\]>|<(?=\/?iap)|[\u0000-\u0008\u000b-\u001f\ufffe\uffff\ud800-\udfff]+/gu
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the subject here
-const NEEDS_CDATA = /[<&]|\]\]>|[\u0000-\u0008\u000b-\u001f\ufffe\uffff\ud800-\udfff]/u
+// What CDATA cannot contain, the carriage return, and what a terminal takes as commands: DEL and the C1 controls.
+const SPECIAL = String.raw`\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff\ud800-\udfff`
+// The tag of an envelope, and the tags that Claude Code gives a meaning.
+const TAGS = 'iap|cross-session-message|task-notification|system-reminder'
+const BREAKS_CDATA = new RegExp(`\\]\\]>|<(?=/?(?:${TAGS}))|[${SPECIAL}]+`, 'giu')
+const NEEDS_CDATA = new RegExp(`[<&]|\\]\\]>|[${SPECIAL}]`, 'u')
+const TERMINAL_CONTROLS = /[\u007f-\u009f]/gu
 
 const ATTRIBUTE: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -23,7 +26,7 @@ const asMarkup = (character: string): string => (character === '\r' ? '&#13;' : 
 
 function breakCdata(found: string): string {
   if (found === ']]>') return ']]]]><![CDATA[>'
-  // The tags of a quoted envelope must not look like an envelope to a reader of the stream.
+  // A quoted tag must not look like an envelope to a reader of the stream, nor like the markup of an agent to that agent.
   if (found === '<') return '<]]><![CDATA['
   return `]]>${[...found].map(asMarkup).join('')}<![CDATA[`
 }
@@ -40,7 +43,10 @@ export function plainOrCdata(text: string): string {
 
 /** Escapes a text for an attribute or for element content. Characters that XML cannot contain become U+FFFD. */
 export function escaped(text: string): string {
-  return text.replace(UNWRITABLE, '\ufffd').replace(/[&<>"\t\n\r]/g, (one) => ATTRIBUTE[one] ?? one)
+  return text
+    .replace(UNWRITABLE, '\ufffd')
+    .replace(/[&<>"\t\n\r]/g, (one) => ATTRIBUTE[one] ?? one)
+    .replace(TERMINAL_CONTROLS, (one) => `&#x${hex(one)};`)
 }
 
 /** Tests whether {@link escaped} replaces any character with U+FFFD. */

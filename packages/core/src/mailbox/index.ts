@@ -1,0 +1,36 @@
+export { Mailbox, type MessageFile, type Stored } from './mailbox.ts'
+export {
+  type Attachment,
+  type Attempt,
+  CLOSED_STATES,
+  type Conversation,
+  type HistoryStep,
+  MAIL_LIMITS,
+  MESSAGE_KINDS,
+  MESSAGE_STATES,
+  type Message,
+  type MessageChange,
+  type MessageKind,
+  type MessageSender,
+  type MessageState,
+  type NewMessage,
+  PRIORITIES,
+  type Priority,
+  type SenderKind,
+  type SenderProof,
+  type Taking,
+  type Turn,
+  WAYS,
+  type WayName,
+} from './message.ts'
+export {
+  derivedMessageId,
+  isMailboxId,
+  isMessageId,
+  type MailboxId,
+  type MessageId,
+  newMailboxId,
+  newMessageId,
+  OPERATOR_MAILBOX,
+} from './message-id.ts'
+export { formatMessage, type ParsedMessage, parseMessage } from './parse-message.ts'

@@ -1,0 +1,345 @@
+import { renameSync } from 'node:fs'
+import { rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errnoOf, isIapeerError } from '../errors/index.ts'
+import { withLock } from '../storage/lock.ts'
+import { namesIn } from '../storage/names-in.ts'
+import { makePrivateDirectory } from '../storage/private-directory.ts'
+import { quarantine } from '../storage/quarantine.ts'
+import { readRegularFile } from '../storage/read-regular.ts'
+import { makeFile, replaceFile, syncDirectory } from '../storage/replace-file.ts'
+import { sweepDirectoryTemporaries } from '../storage/sweep-temporaries.ts'
+import {
+  CLOSED_STATES,
+  type HistoryStep,
+  MAIL_LIMITS,
+  type Message,
+  type MessageChange,
+  type NewMessage,
+} from './message.ts'
+import { isMessageId, type MessageId } from './message-id.ts'
+import { formatMessage, parseMessage } from './parse-message.ts'
+
+type Place = 'open' | 'closed'
+
+/** A file of a mailbox, as its name states it. */
+export interface MessageFile {
+  readonly id: MessageId
+  readonly seq: number
+  readonly place: Place
+}
+
+/** The result of {@link Mailbox.store}. */
+export interface Stored {
+  /** `exists`: the same id was stored before, which is success. `full`, `removed`: nothing is stored. */
+  readonly state: 'stored' | 'exists' | 'full' | 'removed'
+  readonly message: Message | undefined
+  /** Whether it may be lost if the host crashes, because the directory could not be synced. */
+  readonly isUnsynced?: boolean
+}
+
+const NAME = /^(\d{8,15})-(m_[a-z2-7]{16})\.json$/
+const REMOVED = 'removed'
+const LOCK_MS = 10_000
+
+const nameOf = ({ seq, id }: Pick<MessageFile, 'seq' | 'id'>): string =>
+  `${String(seq).padStart(8, '0')}-${id}.json`
+
+function parseName(name: string, place: Place): MessageFile[] {
+  const [, seq, id] = NAME.exec(name) ?? []
+  return isMessageId(id) ? [{ id, seq: Number(seq), place }] : []
+}
+
+const inOrder = (one: MessageFile, other: MessageFile): number =>
+  one.seq - other.seq || (one.id < other.id ? -1 : one.id > other.id ? 1 : 0)
+
+/** Returns a message after a step. */
+function changed(message: Message, change: MessageChange, at: string): Message {
+  const { state, attempts = message.attempts, deaths = message.deaths, ...rest } = change
+  const fields = Object.fromEntries(
+    Object.entries(rest).map(([name, value]) => [name, value === null ? undefined : value]),
+  )
+  const next: Message = { ...message, ...fields, state, attempts, deaths, step: message.step + 1 }
+  return { ...next, history: withStep(next, at) }
+}
+
+function withStep(message: Message, at: string): readonly HistoryStep[] {
+  const { step, state, why, attempt } = message
+  const of = state === 'offered' ? attempt : state === 'taken' ? message.taken : undefined
+  const entry: HistoryStep = {
+    ...{ step, at, state, ...(why === undefined ? {} : { why }) },
+    ...(of === undefined ? {} : { n: of.n, way: of.way, identity: of.identity, gen: of.gen }),
+  }
+  const [first, ...later] = message.history
+  if (first === undefined) return [entry]
+  return [first, ...later.slice(-(MAIL_LIMITS.historySteps - 2)), entry]
+}
+
+/**
+ * The mailbox of one recipient: `<directory>/{open,closed,files}`, one file a message. The state of a message is a field of its file,
+ * and a step replaces that file at once; only the last step moves it from `open` to `closed`. Any number of processes can store
+ * without a lock. Every other change holds the mailbox's lock, for work on files only.
+ */
+export class Mailbox {
+  readonly directory: string
+
+  constructor(directory: string) {
+    this.directory = directory
+  }
+
+  /** The directory of the copies of attached files, one directory a message. */
+  filesOf(id: MessageId): string {
+    return join(this.directory, 'files', id)
+  }
+
+  /** Makes the directories of the mailbox. They are on disk when this returns. @throws the Node.js system error */
+  async create(): Promise<void> {
+    for (const place of ['open', 'closed', 'files']) await makePrivateDirectory(join(this.directory, place))
+    await syncDirectory(this.directory)
+    await syncDirectory(join(this.directory, '..'))
+  }
+
+  /**
+   * Stores a message. It is on disk when this returns, also if it was stored before under the same id.
+   * @throws the Node.js system error: nothing is stored
+   */
+  async store(draft: NewMessage): Promise<Stored> {
+    await this.create()
+    const files = await this.#files()
+    const former = files.find(({ id }) => id === draft.id)
+    if (former !== undefined) return { state: 'exists', message: await this.read(draft.id) }
+    if (await this.isRemoved()) return { state: 'removed', message: undefined }
+    if (await this.#isFull(files)) return { state: 'full', message: undefined }
+    const seq = 1 + files.reduce((highest, one) => Math.max(highest, one.seq), 0)
+    const { why, ...fields } = draft
+    const first: Message = {
+      ...{ ...fields, seq, state: 'waiting', step: 0, attempts: 0, deaths: 0, history: [] },
+    }
+    const message = changed(first, { state: 'waiting', ...(why === undefined ? {} : { why }) }, draft.at)
+    const isUnsynced = await this.#link(message)
+    await this.#announce()
+    // A removal that began meanwhile has not seen this message.
+    if (await this.isRemoved()) return { state: 'removed', message }
+    return { state: 'stored', message, ...(isUnsynced ? { isUnsynced } : {}) }
+  }
+
+  /** Lists the open messages by their names alone, in order; without those that are in `closed` too. */
+  async openFiles(): Promise<readonly MessageFile[]> {
+    const [open, closed] = await Promise.all([this.#names('open'), this.#names('closed')])
+    const done = new Set(closed.map(({ id }) => id))
+    return unique(open.filter(({ id }) => !done.has(id)).sort(inOrder))
+  }
+
+  /** Lists the closed messages by their names alone, in order. */
+  async closedFiles(): Promise<readonly MessageFile[]> {
+    return (await this.#names('closed')).sort(inOrder)
+  }
+
+  /** Returns whether the mailbox has an open message; reads names only. */
+  async hasOpen(): Promise<boolean> {
+    return (await this.#names('open')).length > 0
+  }
+
+  /** Reads the open messages, in order. A broken file is set aside beside its place as `<name>.corrupt`. */
+  async open(): Promise<readonly Message[]> {
+    return this.#read(await this.openFiles())
+  }
+
+  /** Reads the closed messages, in order. */
+  async closed(): Promise<readonly Message[]> {
+    return this.#read(await this.closedFiles())
+  }
+
+  /** Reads one message; undefined where it does not exist, or its file is broken or of a later version. */
+  async read(id: MessageId): Promise<Message | undefined> {
+    const file = await this.#find(id)
+    return file === undefined ? undefined : this.#readFile(file)
+  }
+
+  /**
+   * Changes a message in one step, under the lock of the mailbox.
+   * @param wanted the message and the step that the change was decided on: any other step means that another process was faster
+   * @param limitMs how long to wait for the lock
+   * @returns the message after the step; undefined if it has another step, or is gone
+   * @throws IapeerError `lock-held`; the Node.js system error: the message is unchanged
+   */
+  async change(
+    wanted: Pick<Message, 'id' | 'step'>,
+    change: MessageChange,
+    { limitMs = LOCK_MS, now = new Date() }: { readonly limitMs?: number; readonly now?: Date } = {},
+  ): Promise<Message | undefined> {
+    return this.#locked(limitMs, async () => {
+      const file = await this.#find(wanted.id)
+      const message = file === undefined ? undefined : await this.#readFile(file)
+      if (file === undefined || message === undefined || message.step !== wanted.step) return undefined
+      const next = changed(message, change, now.toISOString())
+      await ignoreUnsynced(() => replaceFile(this.#path(file), formatMessage(next)))
+      if (file.place === 'open' && CLOSED_STATES.has(next.state)) await this.#close(file)
+      return next
+    })
+  }
+
+  /** Marks the mailbox as that of a removed peer: nothing more is stored in it. */
+  async markRemoved(): Promise<void> {
+    await this.create()
+    await ignoreUnsynced(() => replaceFile(join(this.directory, REMOVED), `${new Date().toISOString()}\n`))
+  }
+
+  /** Undoes {@link markRemoved}, for a removal that did not happen. */
+  async unmarkRemoved(): Promise<void> {
+    await rm(join(this.directory, REMOVED), { force: true })
+  }
+
+  async isRemoved(): Promise<boolean> {
+    try {
+      return (await stat(join(this.directory, REMOVED))).isFile()
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return false
+      throw error
+    }
+  }
+
+  /**
+   * Finishes moves that were cut off, removes temporary files, and removes what is older than its limits: first the text and the
+   * attached files of closed messages, later the messages themselves.
+   * @param limits in milliseconds
+   * @returns the number of messages whose text was removed
+   */
+  async sweep(limits: {
+    readonly keepTextMs: number
+    readonly keepMs: number
+    readonly nowMs?: number
+  }): Promise<number> {
+    const { keepTextMs, keepMs, nowMs = Date.now() } = limits
+    for (const place of ['open', 'closed'] as const)
+      await sweepDirectoryTemporaries(join(this.directory, place))
+    return this.#locked(LOCK_MS, async () => {
+      await this.#finishMoves()
+      let removed = 0
+      for (const file of await this.closedFiles()) {
+        const message = await this.#readFile(file)
+        const age = nowMs - Date.parse(message?.history.at(-1)?.at ?? '')
+        if (message === undefined || !(age > keepTextMs)) continue
+        if (age > keepMs) await rm(this.#path(file), { force: true })
+        else if (message.isTextRemoved !== true) {
+          const without: Message = { ...message, text: '', isTextRemoved: true }
+          await ignoreUnsynced(() => replaceFile(this.#path(file), formatMessage(without)))
+          removed++
+        } else continue
+        await rm(this.filesOf(file.id), { recursive: true, force: true })
+      }
+      return removed
+    })
+  }
+
+  async #locked<T>(limitMs: number, act: () => Promise<T>): Promise<T> {
+    return withLock(join(this.directory, 'lock'), act, { limitMs })
+  }
+
+  #path({ place, ...file }: MessageFile): string {
+    return join(this.directory, place, nameOf(file))
+  }
+
+  async #names(place: Place): Promise<MessageFile[]> {
+    return (await namesIn(join(this.directory, place))).flatMap((name) => parseName(name, place))
+  }
+
+  async #files(): Promise<MessageFile[]> {
+    return [...(await this.#names('open')), ...(await this.#names('closed'))]
+  }
+
+  /** Finds the file of a message: in `closed` first, because a move that was cut off leaves it in both. */
+  async #find(wanted: MessageId): Promise<MessageFile | undefined> {
+    for (const place of ['closed', 'open'] as const) {
+      const found = (await this.#names(place)).sort(inOrder).find(({ id }) => id === wanted)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  async #readFile(file: MessageFile): Promise<Message | undefined> {
+    const path = this.#path(file)
+    const found = await readRegularFile(path)
+    if (found === undefined) return undefined
+    const parsed = parseMessage(found.text)
+    if (parsed.ok) return { ...parsed.message, seq: file.seq }
+    if (parsed.problem === 'broken') quarantine(path, { text: found.text })
+    return undefined
+  }
+
+  async #read(files: readonly MessageFile[]): Promise<readonly Message[]> {
+    const messages: Message[] = []
+    for (const file of files) {
+      const message = await this.#readFile(file)
+      if (message !== undefined) messages.push(message)
+    }
+    return messages
+  }
+
+  async #isFull(files: readonly MessageFile[]): Promise<boolean> {
+    const open = files.filter(({ place }) => place === 'open')
+    if (open.length >= MAIL_LIMITS.openMessages) return true
+    // A message has at most 16,000 characters of 4 bytes, twice that in JSON: fewer messages cannot exceed the limit.
+    if (open.length * 256 * 1024 < MAIL_LIMITS.openBytes) return false
+    let bytes = 0
+    for (const file of open) bytes += (await statIfThere(this.#path(file)))?.size ?? 0
+    return bytes >= MAIL_LIMITS.openBytes
+  }
+
+  /** @returns whether the message may be lost if the host crashes */
+  async #link(message: Message): Promise<boolean> {
+    try {
+      await makeFile(this.#path({ ...message, place: 'open' }), formatMessage(message))
+      return false
+    } catch (error) {
+      if (isIapeerError(error) && error.code === 'file-not-synced') return true
+      throw error
+    }
+  }
+
+  /** Changes the times of the directory, which a watch of the mailboxes sees. */
+  async #announce(): Promise<void> {
+    const now = new Date()
+    await utimes(this.directory, now, now)
+  }
+
+  async #close(file: MessageFile): Promise<void> {
+    renameSync(this.#path(file), this.#path({ ...file, place: 'closed' }))
+    for (const place of ['open', 'closed']) await syncDirectory(join(this.directory, place))
+  }
+
+  /** Closes messages whose last step was written, and removes the second file of an id that is in both directories. */
+  async #finishMoves(): Promise<void> {
+    const closed = new Set((await this.#names('closed')).map(({ id }) => id))
+    const seen = new Set<MessageId>()
+    for (const file of (await this.#names('open')).sort(inOrder)) {
+      if (closed.has(file.id) || seen.has(file.id)) await rm(this.#path(file), { force: true })
+      else if (CLOSED_STATES.has((await this.#readFile(file))?.state ?? 'waiting')) await this.#close(file)
+      seen.add(file.id)
+    }
+  }
+}
+
+/** Two processes that store one id at once can leave two names of it: the lower number counts. */
+function unique(files: readonly MessageFile[]): MessageFile[] {
+  const seen = new Set<MessageId>()
+  return files.filter(({ id }) => !seen.has(id) && seen.add(id))
+}
+
+async function statIfThere(path: string) {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Calls `write`; a file that was written but not synced counts as written: the next step syncs the directory again. */
+async function ignoreUnsynced(write: () => Promise<void>): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    if (!isIapeerError(error) || error.code !== 'file-not-synced') throw error
+  }
+}
