@@ -31,7 +31,7 @@ const request = (more: Partial<LaunchRequest> = {}): LaunchRequest => ({
 })
 
 const CODEX_ASKS = ['--sandbox', 'workspace-write', '--ask-for-approval', 'on-request']
-const everything = { systemPromptFile: '/p/a "b".md', resume: 'id-1', bearer: 'secret' }
+const everything = { systemPromptFile: '/p/a "b".md', resume: 'id-1' }
 
 describe('the command line of', () => {
   it.each([
@@ -115,12 +115,6 @@ describe('the command line of', () => {
     ['command', ['--yolo'], undefined, ['--yolo']],
   ] as const)('of %s: %j states %s', (name, args, stated, rest) => {
     expect(readPermissionArgs(name, args)).toEqual({ stated, rest })
-  })
-
-  it('codex does not contain the bearer, which is in its environment', () => {
-    expect(adapter('codex').buildArgv(request(everything)).join(' ')).not.toContain('secret')
-    expect(adapter('codex').environment?.(request(everything))).toEqual({ IAPEER_BEARER: 'secret' })
-    expect(adapter('codex').environment?.(request())).toEqual({})
   })
 
   it.each(['command', 'telegram', 'notifier'])('%s comes from the profile', (name) => {

@@ -1,4 +1,5 @@
-import { IapeerError } from '@iapeer/core/errors'
+import { randomUUID } from 'node:crypto'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
@@ -7,13 +8,14 @@ import { getPeer, listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { createEventLog } from '../eventlog/index.ts'
 import { abortLaunch, cleanUpStale, freeSocket } from '../reap/index.ts'
-import { adapterOf, type RuntimeAdapter, writeSystemPrompt } from '../runtimes/index.ts'
+import { adapterOf, type LaunchMail, type RuntimeAdapter, writeSystemPrompt } from '../runtimes/index.ts'
 import {
   changeTally,
   clearMark,
   hasMark,
   keepReserve,
   lockIdentity,
+  newBearer,
   type PeerSession,
   phaseOf,
   readTally,
@@ -24,6 +26,7 @@ import {
 import { recordEnvironment } from './launch-environment.ts'
 import type { LaunchOptions } from './options.ts'
 import { paneLogOf, planLaunch } from './plan.ts'
+import { makeSessionDirectory, removeSessionDirectory } from './session-directory.ts'
 import { type PreparedLaunch, startSession } from './start-session.ts'
 
 /**
@@ -93,8 +96,26 @@ async function prepare(input: PrepareInput): Promise<Omit<PreparedLaunch, 'deadl
     ? (options.systemPromptFile ?? (await writeSystemPrompt(root, entry, profile)))
     : undefined
   const parts = { runtime, personality: entry.personality }
-  const plan = await planLaunch({ root, adapter, entry, parts, profile, systemPromptFile, options })
-  return { ...plan, root, entry, profile, adapter, identity, socketPath, paneLog: paneLogOf(root, parts) }
+  const mail = await prepareMail(root)
+  try {
+    const plan = await planLaunch({ root, adapter, entry, parts, profile, systemPromptFile, options, mail })
+    return { ...plan, root, entry, profile, adapter, identity, socketPath, paneLog: paneLogOf(root, parts) }
+  } catch (error) {
+    if (mail !== undefined) await removeSessionDirectory(mail.directory)
+    throw error
+  }
+}
+
+/** Prepares what a session needs for messages. A disk that takes no directory does not keep a peer from starting. */
+async function prepareMail(root: string): Promise<LaunchMail | undefined> {
+  try {
+    const directory = await makeSessionDirectory(root)
+    if (directory === undefined) return undefined
+    return { root, directory, bearer: newBearer(), conversation: randomUUID() }
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return undefined
+  }
 }
 
 /**
@@ -212,6 +233,9 @@ export async function launchPeer(
       bootTimeoutMs,
       holder: options.holder,
       signal: options.signal,
+    }).catch(async (error: unknown) => {
+      if (prepared.mail !== undefined) await removeSessionDirectory(prepared.mail.directory)
+      throw error
     })
     const { resumed, profile } = prepared
     const isDefault = profile.permissions === undefined && prepared.permissions === DEFAULT_PERMISSIONS

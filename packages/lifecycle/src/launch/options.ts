@@ -20,8 +20,6 @@ export interface LaunchOptions {
    * @default start a new one
    */
   readonly resume?: string | true
-  /** The token that the peer presents to iapeer to prove its identity. */
-  readonly bearer?: string
   /**
    * The `iapeer run` process that runs the peer for a service manager. While that process lives, the daemon leaves the peer
    * alone.

@@ -10,10 +10,13 @@ import {
   adapterOf,
   environmentOf,
   hasPermissions,
+  type LaunchMail,
   permissionsOf,
   type RuntimeAdapter,
   readLaunchEnv,
 } from '../runtimes/index.ts'
+import type { SessionMail } from '../sessions/index.ts'
+import { hashOfBearer } from '../sessions/index.ts'
 import { type LaunchEnvironment, launchEnvironment } from './launch-environment.ts'
 import type { LaunchOptions } from './options.ts'
 
@@ -26,6 +29,8 @@ interface PlanInput {
   readonly profile: PeerProfile
   readonly systemPromptFile: string | undefined
   readonly options: LaunchOptions
+  /** Undefined for a launch that is only checked, and for a session without a place for its files. */
+  readonly mail?: LaunchMail | undefined
 }
 
 /** The command line and environment of a launch. */
@@ -36,6 +41,7 @@ export interface LaunchPlan {
   readonly resumed: string | undefined
   /** Undefined for a runtime without permissions. */
   readonly permissions: Permissions | undefined
+  readonly mail: SessionMail | undefined
 }
 
 /** Returns the path of the log that holds the output of a peer's pane. */
@@ -103,7 +109,7 @@ export async function resumableSession(
  *   `path-directory-missing`
  */
 export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
-  const { root, adapter, entry, parts, profile, systemPromptFile, options } = launch
+  const { root, adapter, entry, parts, profile, systemPromptFile, options, mail } = launch
   const { home, cwd } = entry
   checkIntelligence(adapter, profile)
   const launchEnv = await readLaunchEnv(home, parts.runtime)
@@ -118,12 +124,31 @@ export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
     ...{ profile, launchEnv, cwd, env },
     ...(systemPromptFile === undefined ? {} : { systemPromptFile }),
     ...(resumed === undefined ? {} : { resume: resumed }),
-    ...(options.bearer === undefined ? {} : { bearer: options.bearer }),
+    ...(mail === undefined ? {} : { mail }),
   }
   const argv = adapter.buildArgv(request)
   await assertProgram(argv[0] ?? '', cwd, environment)
   const permissions = hasPermissions(adapter.name)
     ? permissionsOf(adapter.name, { profile, launchEnv })
     : undefined
-  return { argv, env: { ...env, ...adapter.environment?.(request) }, resumed, permissions }
+  if (mail !== undefined) await adapter.prepareMail?.({ ...request, mail })
+  return {
+    argv,
+    env: { ...env, ...(mail === undefined ? {} : mailEnv(mail)), ...adapter.environment?.(request) },
+    resumed,
+    permissions,
+    mail: mail === undefined ? undefined : sessionMailOf(mail, resumed),
+  }
 }
+
+/** Returns the variables by which the programs of a session find their root and prove their identity. */
+const mailEnv = ({ root, directory, bearer }: LaunchMail): NodeJS.ProcessEnv => ({
+  IAPEER_ROOT: root,
+  IAPEER_MAIL_DIR: directory,
+  IAPEER_BEARER: bearer,
+})
+
+const sessionMailOf = (
+  { directory, bearer, conversation }: LaunchMail,
+  resumed: string | undefined,
+): SessionMail => ({ directory, bearerHash: hashOfBearer(bearer), conversation: resumed ?? conversation })

@@ -128,6 +128,7 @@ function sessionOf(launch: PreparedLaunch, server: GuardedServer, leader: Leader
     startedAt,
     holder: launch.holder,
     readyAt: launch.bootTimeoutMs === 0 ? startedAt : undefined,
+    ...(launch.mail === undefined ? {} : { mail: launch.mail }),
   }
 }
 

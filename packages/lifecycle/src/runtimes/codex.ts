@@ -45,8 +45,6 @@ export const codexRuntime: RuntimeAdapter = {
   usesDoctrine: true,
   bootTimeoutMs: 60_000,
   buildArgv,
-  environment: (request): Readonly<Record<string, string>> =>
-    request.bearer === undefined ? {} : { IAPEER_BEARER: request.bearer },
   screen: codexScreen,
   newestActivity: async (location) => (await newestCodexSession(ownerOf(location)))?.writtenMs,
   resolveResume: async (location) => (await newestCodexSession(ownerOf(location)))?.id,

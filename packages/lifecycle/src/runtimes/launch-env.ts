@@ -7,7 +7,7 @@ import { type LaunchEnv, parseLaunchEnv, readRegularFile } from '@iapeer/core/st
 const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** Variables that identify the caller and that a peer must not inherit. */
 const CALLER_ONLY =
-  /^(?:TMUX|TMUX_PANE|PEER_.*|CLAUDECODE|CLAUDE_CODE_.*|CODEX_THREAD_ID|IAPEER_BEARER|IAPEER_BEARER_TOKEN|IAPEER_PORT|IAPEER_WEBHOOK_URL|INIT_CWD|npm_.*|PNPM_.*|NOTIFY_SOCKET|WATCHDOG_(?:PID|USEC)|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID)$/
+  /^(?:TMUX|TMUX_PANE|PEER_.*|CLAUDECODE|CLAUDE_CODE_.*|CODEX_THREAD_ID|IAPEER_BEARER|IAPEER_MAIL_DIR|IAPEER_BEARER_TOKEN|IAPEER_PORT|IAPEER_WEBHOOK_URL|INIT_CWD|npm_.*|PNPM_.*|NOTIFY_SOCKET|WATCHDOG_(?:PID|USEC)|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID)$/
 
 /**
  * Reads `<home>/.iapeer/runtimes/<runtime>/launch.env`; empty if there is none.

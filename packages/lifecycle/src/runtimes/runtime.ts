@@ -5,6 +5,17 @@ import type { LaunchEnv } from '@iapeer/core/storage'
 import type { AgentReport } from './agent-report.ts'
 import type { ScreenReader } from './screen/screen-reader.ts'
 
+/** What a session is launched with for messages. */
+export interface LaunchMail {
+  /** The private directory of the session; empty but for the name of its launcher. */
+  readonly directory: string
+  /** The token by which the session proves its identity when it sends. */
+  readonly bearer: string
+  /** A new UUID for the conversation, for a runtime that takes one. */
+  readonly conversation: string
+  readonly root: string
+}
+
 /** The input from which an adapter builds a command line and environment. */
 export interface LaunchRequest {
   readonly profile: PeerProfile
@@ -17,8 +28,8 @@ export interface LaunchRequest {
   readonly systemPromptFile?: string
   /** The id of the conversation to resume. */
   readonly resume?: string
-  /** The token that the peer presents to iapeer to prove its identity. */
-  readonly bearer?: string
+  /** Undefined where a session has no place for its files; then it is launched without messages. */
+  readonly mail?: LaunchMail
 }
 
 /** Where a runtime stores its sessions and its output. */
@@ -53,6 +64,8 @@ export interface RuntimeAdapter {
   readonly buildArgv: (request: LaunchRequest) => readonly string[]
   /** Returns variables to add to the peer's environment. */
   readonly environment?: (request: LaunchRequest) => Readonly<Record<string, string>>
+  /** Writes the files in the directory of the session that the command line names. */
+  readonly prepareMail?: (request: LaunchRequest & { readonly mail: LaunchMail }) => Promise<void>
   /** Reads the screen of the program. Undefined if iapeer does not read it. */
   readonly screen?: ScreenReader
   /**

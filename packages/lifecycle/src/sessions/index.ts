@@ -32,6 +32,7 @@ export {
   removeSession,
   writeSession,
 } from './session-file.ts'
+export { hashOfBearer, newBearer, type SessionMail } from './session-mail.ts'
 export { ignoreUnreadable, ownerOf } from './state-files.ts'
 export {
   isIdleState,

@@ -5,6 +5,7 @@ import { fieldsOf, list, parseFields, text } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { namesIn, quarantine, quarantinedFiles, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { parseSessionMail, type SessionMail } from './session-mail.ts'
 import { ignoreUnreadable, ownerOf } from './state-files.ts'
 
 /** A launch that is not finished although its program runs: only a person can answer the dialog on its screen. */
@@ -43,6 +44,8 @@ export interface PeerSession {
   readonly blocked?: BlockedLaunch | undefined
   /** What the user's `tmux.conf` contained that the peer cannot run with, by name; it was set back at the launch. */
   readonly setBack?: readonly string[] | undefined
+  /** Undefined for a session that an earlier version launched. */
+  readonly mail?: SessionMail | undefined
 }
 
 /** How far the launch of a session is. `booting`: its launcher holds the lock of its identity, unless it was killed. */
@@ -84,6 +87,7 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
   const socketPath = field('socketPath')
   const launchedAs = field('recordedAs')
   const setBack = list(fields['setBack']).flatMap((name) => text(name) ?? [])
+  const mail = parseSessionMail(fields['mail'])
   if (server === undefined || leader === undefined || socketPath === '') return undefined
   return {
     identity,
@@ -99,6 +103,7 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
     holder: parseProcessId(field('holder')),
     blocked: parseBlocked(fields['blocked']),
     ...(setBack.length === 0 ? {} : { setBack }),
+    ...(mail === undefined ? {} : { mail }),
   }
 }
 

@@ -2,6 +2,7 @@ import { reconcile } from '@iapeer/canary'
 import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { sweepDirectoryTemporaries } from '@iapeer/core/storage'
 import { restoreExitHooks } from '@iapeer/tmux'
+import { sweepSessionDirectories } from '../launch/index.ts'
 import { sweepSockets } from '../reap/index.ts'
 import { keepReserve, type PeerSession } from '../sessions/index.ts'
 import { touchRecorderFiles } from './keep-files.ts'
@@ -36,6 +37,7 @@ export function housekeeping(
     'pane logs': () => rotatePaneLogs(root),
     'times of pane logs': () => notePaneLogTimes(root, new Date()),
     sockets: () => sweepSockets(root),
+    'session directories': () => sweepSessionDirectories(root),
     reserve: () => keepReserve(root),
     state: () => sweepDirectoryTemporaries(lifecycleStateDir),
     deaths: () => sweepDirectoryTemporaries(records.deathsDir),

@@ -1,0 +1,66 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { lstat, rm } from 'node:fs/promises'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { rootLayout, SOCKET_PATH_LIMIT } from '@iapeer/core/paths'
+import { formatProcessId, identifyProcess, observeProcess, parseProcessId } from '@iapeer/core/process'
+import { makePrivateDirectory, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { listSessions } from '../sessions/index.ts'
+
+/** The longest path below a session directory: the socket that Claude Code makes, `cc-socks/<pid>.sock`. */
+const LONGEST_BELOW = Buffer.byteLength('/cc-socks/4194304.sock')
+
+const NAME = /^[0-9a-f]{8}$/
+/** Names the process that launches the session: until the session is enrolled, the directory belongs to it. */
+const OWNER = 'launcher'
+
+/** Returns the directory of the session directories, whose paths are short enough for sockets. */
+function parentOf(root: string): string {
+  const usual = join(rootLayout(root).socketDir, 's')
+  if (Buffer.byteLength(join(usual, '01234567')) + LONGEST_BELOW <= SOCKET_PATH_LIMIT) return usual
+  const hash = createHash('sha256').update(root).digest('hex').slice(0, 12)
+  const { uid } = userInfo()
+  return join(process.env['XDG_RUNTIME_DIR'] || tmpdir(), `iapeer-${uid}-${hash}`)
+}
+
+/** Whether a directory is one that only this user can change. A directory in /tmp could be of another user. */
+async function isOurs(directory: string): Promise<boolean> {
+  const stats = await lstat(directory)
+  return stats.isDirectory() && stats.uid === userInfo().uid && (stats.mode & 0o077) === 0
+}
+
+/**
+ * Makes the private directory of a new session.
+ * @returns undefined if there is no place for it; the session then has no mail of its own
+ * @throws the Node.js system error
+ */
+export async function makeSessionDirectory(root: string): Promise<string | undefined> {
+  const parent = parentOf(root)
+  await makePrivateDirectory(parent)
+  if (!(await isOurs(parent))) return undefined
+  const directory = join(parent, randomBytes(4).toString('hex'))
+  await makePrivateDirectory(directory)
+  const launcher = await identifyProcess(process.pid)
+  if (launcher !== undefined) await replaceFile(join(directory, OWNER), `${formatProcessId(launcher)}\n`)
+  return directory
+}
+
+/** Removes the directory of a session that is over. */
+export async function removeSessionDirectory(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true })
+}
+
+/** Removes the directories of sessions that are not enrolled any more, or whose launch was killed. */
+export async function sweepSessionDirectories(root: string): Promise<void> {
+  const parent = parentOf(root)
+  // Listed before the sessions are read: a session that is enrolled meanwhile is not in the list.
+  const names = (await namesIn(parent)).filter((name) => NAME.test(name))
+  const used = new Set((await listSessions(root)).map(({ mail }) => mail?.directory))
+  for (const name of names) {
+    const directory = join(parent, name)
+    if (used.has(directory)) continue
+    const launcher = parseProcessId((await readRegularFile(join(directory, OWNER)))?.text.trim() ?? '')
+    if (launcher === undefined || (await observeProcess(launcher)) === 'gone')
+      await removeSessionDirectory(directory)
+  }
+}
