@@ -16,6 +16,10 @@ export interface RootLayout {
   /** Sockets; overridden by `IAPEER_SOCK_DIR`. */
   readonly socketDir: string
   readonly lifecycleStateDir: string
+  /** A private directory of each running session. */
+  readonly sessionsDir: string
+  /** The mailboxes, one directory each. */
+  readonly mailDir: string
   /** The system prompts of started peers, `<personality>.md`. */
   readonly promptsDir: string
   readonly records: RecordLayout
@@ -74,6 +78,8 @@ function layoutOf(root: string, sockets: string): RootLayout {
     peersDir: at('peers'),
     homesDir: at('state', 'homes'),
     lifecycleStateDir: at('state', 'lifecycle'),
+    sessionsDir: at('sessions'),
+    mailDir: at('state', 'mail'),
     promptsDir: at('state', 'prompts'),
     paneLogDir: at('logs', 'lifecycle'),
     hooksDir: at('hooks'),

@@ -26,7 +26,7 @@ import {
 import { recordEnvironment } from './launch-environment.ts'
 import type { LaunchOptions } from './options.ts'
 import { paneLogOf, planLaunch } from './plan.ts'
-import { makeSessionDirectory, removeSessionDirectory } from './session-directory.ts'
+import { makeSessionDirectory, removeSessionDirectory, sweepSessionDirectories } from './session-directory.ts'
 import { type PreparedLaunch, startSession } from './start-session.ts'
 
 /**
@@ -109,6 +109,7 @@ async function prepare(input: PrepareInput): Promise<Omit<PreparedLaunch, 'deadl
 /** Prepares what a session needs for messages. A disk that takes no directory does not keep a peer from starting. */
 async function prepareMail(root: string): Promise<LaunchMail | undefined> {
   try {
+    await sweepSessionDirectories(root)
     const directory = await makeSessionDirectory(root)
     if (directory === undefined) return undefined
     return { root, directory, bearer: newBearer(), conversation: randomUUID() }

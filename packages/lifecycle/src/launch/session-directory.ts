@@ -16,8 +16,9 @@ const OWNER = 'launcher'
 
 /** Returns the directory of the session directories, whose paths are short enough for sockets. */
 function parentOf(root: string): string {
-  const usual = join(rootLayout(root).socketDir, 's')
-  if (Buffer.byteLength(join(usual, '01234567')) + LONGEST_BELOW <= SOCKET_PATH_LIMIT) return usual
+  const { sessionsDir, socketDir } = rootLayout(root)
+  for (const usual of [sessionsDir, join(socketDir, 's')])
+    if (Buffer.byteLength(join(usual, '01234567')) + LONGEST_BELOW <= SOCKET_PATH_LIMIT) return usual
   const hash = createHash('sha256').update(root).digest('hex').slice(0, 12)
   const { uid } = userInfo()
   return join(process.env['XDG_RUNTIME_DIR'] || tmpdir(), `iapeer-${uid}-${hash}`)
