@@ -17,8 +17,9 @@ const LIFECYCLE = {
   deaths: ['eventlog', 'sessions'],
   reap: ['eventlog', 'sessions'],
   launch: ['eventlog', 'runtimes', 'sessions', 'reap'],
-  supervise: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch'],
-  fleet: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch', 'supervise'],
+  mail: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch'],
+  supervise: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch', 'mail'],
+  fleet: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch', 'mail', 'supervise'],
 }
 
 /** Between packages only the built public exports are seen, so a rule about a package is a rule about its directory. */

@@ -90,8 +90,9 @@ export const WAYS = [
   'pane-json',
   'directory',
   'socket',
+  'pull',
 ] as const
-/** How a message reaches a session; docs/messages.md describes each way. */
+/** How a message reaches a session; docs/messages.md describes each way. `pull`: the recipient reads it with `iapeer inbox`. */
 export type WayName = (typeof WAYS)[number]
 
 /** One attempt to give a message to one session. It is on disk before it is made. */

@@ -4,6 +4,7 @@ import { jsonErrorText } from '../codec/json-error.ts'
 import { IapeerError } from '../errors/index.ts'
 import { isPersonality, isRuntime, type Personality, type Runtime } from '../identity/identity.ts'
 import { defaultIntelligence, type Intelligence, readIntelligence } from '../identity/intelligence.ts'
+import { isMailboxId, type MailboxId } from '../mailbox/message-id.ts'
 import { interfacesSchema } from './interfaces.ts'
 import { PERMISSIONS } from './permissions.ts'
 import {
@@ -59,6 +60,7 @@ const schema = z.object({
   after_reboot: z.optional(z.enum([...REBOOT_POLICIES, 'asleep'], REBOOT_POLICIES.join(', '))),
   idle_secs: z.optional(z.number('a number of seconds').check(z.gte(0, 'not below 0'))),
   initial_prompt: z.optional(line('a text')),
+  mailbox: z.optional(z.custom<MailboxId>(isMailboxId, 'the name of a mailbox, 10 letters and digits')),
   interfaces: interfacesSchema,
   command: z.optional(words),
 })
@@ -92,6 +94,7 @@ function profileOf(raw: Raw, defaultRuntime: Runtime): PeerProfile {
     afterReboot: afterRebootOf(raw),
     idleSecs: raw.idle_secs,
     initialPrompt: raw.initial_prompt,
+    mailbox: raw.mailbox,
     interfaces: raw.interfaces ?? {},
     command: raw.command,
   }

@@ -1,6 +1,6 @@
 import { IapeerError } from '../errors/index.ts'
 import { parseProfile } from './parse-profile.ts'
-import { FILE_FIELDS, type PeerProfile, type ProfileChanges } from './profile.ts'
+import { FILE_FIELDS, OWN_FIELDS, type PeerProfile, type ProfileChanges } from './profile.ts'
 
 type FieldName = (typeof FILE_FIELDS)[number][1]
 
@@ -14,7 +14,7 @@ const REQUIRED: ReadonlySet<FieldName> = new Set([
 
 /** The fields of a profile that can be removed, by their names in the file. */
 export const CLEARABLE_FIELDS: ReadonlySet<string> = new Set(
-  FILE_FIELDS.map(([, name]) => name).filter((name) => !REQUIRED.has(name)),
+  FILE_FIELDS.map(([, name]) => name).filter((name) => !REQUIRED.has(name) && !OWN_FIELDS.has(name)),
 )
 
 const isProfileChanges = (value: object): value is ProfileChanges =>

@@ -1,5 +1,6 @@
 import type { Personality, Runtime } from '../identity/identity.ts'
 import type { Intelligence } from '../identity/intelligence.ts'
+import type { MailboxId } from '../mailbox/message-id.ts'
 import type { Permissions } from './permissions.ts'
 
 /** The maximum length of a description, in characters (Unicode code points). */
@@ -46,6 +47,8 @@ export interface PeerProfile {
   /** The idle time after which the peer is suspended, in seconds; 0 never suspends it. */
   readonly idleSecs?: number | undefined
   readonly initialPrompt?: string | undefined
+  /** The name of the peer's mailbox; made with the peer, and kept when it is renamed. */
+  readonly mailbox?: MailboxId | undefined
   /** The sections of the programs that make a peer reachable, by name (`telegram`, ...). iapeer keeps their content. */
   readonly interfaces: Readonly<Record<string, unknown>>
   /** For the runtime `command`: the program and its arguments. */
@@ -67,6 +70,7 @@ export interface ProfileChanges {
   readonly afterReboot?: RebootPolicy | null
   readonly idleSecs?: number | null
   readonly initialPrompt?: string | null
+  readonly mailbox?: MailboxId
   readonly command?: readonly string[] | null
 }
 
@@ -86,7 +90,11 @@ export const FILE_FIELDS = [
   ['idleSecs', 'idle_secs'],
   ['initialPrompt', 'initial_prompt'],
   ['command', 'command'],
+  ['mailbox', 'mailbox'],
 ] as const satisfies readonly (readonly [keyof ProfileChanges, string])[]
+
+/** The fields that only iapeer itself changes. */
+export const OWN_FIELDS: ReadonlySet<string> = new Set(['mailbox'])
 
 /** The former names of fields. They are read if the field is absent, and removed when the field is written. */
 export const FORMER_FIELDS: ReadonlyMap<string, string> = new Map([['restart', 'after_death']])

@@ -39,6 +39,19 @@ export async function registrationTime(root: string, name: string): Promise<Date
   return isPersonality(name) ? linkTime(rootLayout(root), name) : undefined
 }
 
+/** Names of senders that are no peers. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(['operator', 'unknown', 'iapeerd'])
+
+/** Checks that a name can be given to a peer. @throws IapeerError `name-taken` */
+export function assertNameUsable(entries: readonly PeerEntry[], name: Personality): void {
+  if (RESERVED_NAMES.has(name))
+    throw new IapeerError(`the name ${name} is reserved: messages that no peer has sent come from it`, {
+      code: 'name-taken',
+      hint: 'Choose another name.',
+    })
+  assertNameFree(entries, name)
+}
+
 /** Checks that no peer has a name. @throws IapeerError `name-taken` */
 export function assertNameFree(entries: readonly PeerEntry[], name: Personality): void {
   const holder = entries.find((entry) => entry.personality === name)

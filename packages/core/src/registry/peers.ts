@@ -2,6 +2,7 @@ import { rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, IapeerError } from '../errors/index.ts'
 import { isPersonality, type Personality } from '../identity/identity.ts'
+import { newMailboxId } from '../mailbox/message-id.ts'
 import type { EditPermits } from '../profile/edit-profile.ts'
 import type { PeerProfile } from '../profile/profile.ts'
 import {
@@ -18,7 +19,7 @@ import {
   updateProfile,
 } from '../profile/profile-file.ts'
 import { type PeerEntry, projectProfile } from './entry.ts'
-import { assertHomeFree, assertNameFree, assertNotRemembered, getPeer } from './find.ts'
+import { assertHomeFree, assertNameFree, assertNameUsable, assertNotRemembered, getPeer } from './find.ts'
 import { homeOfName, linkHome, realDirectory, settleHome, unlinkHome } from './peer-homes.ts'
 import { type RegistryAccess, usableEntries, withRegistry } from './registry-file.ts'
 
@@ -92,7 +93,7 @@ async function defaultHome(
 export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
   const { home, ...fields } = peer
   return withEntries(root, async ({ layout, write }, entries) => {
-    assertNameFree(entries, fields.personality)
+    assertNameUsable(entries, fields.personality)
     newProfileText(fields)
     const wanted = home ?? (await defaultHome(layout, entries, fields.personality))
     const isNew = (await realDirectory(wanted)) === undefined
@@ -107,7 +108,8 @@ export function createPeer(root: string, peer: NewPeer): Promise<PeerEntry> {
       await assertNotRemembered(layout, fields.personality, real)
       // A directory that this call created holds nothing that an agent could be made to run.
       const isOwn = isNew && home !== undefined && (fields.cwd ?? real) === real
-      profile = await createProfile(real, isOwn ? { trustedCwd: real, ...fields } : fields)
+      const own = { mailbox: newMailboxId(), ...(isOwn ? { trustedCwd: real } : {}) }
+      profile = await createProfile(real, { ...own, ...fields })
     } catch (error) {
       await undoDirectories()
       throw error
@@ -239,7 +241,7 @@ export function renamePeer(root: string, name: string, to: Personality): Promise
   return withEntries(root, async ({ layout, write }, entries) => {
     const old = getPeer(entries, name)
     if (old.personality === to) return old
-    assertNameFree(entries, to)
+    assertNameUsable(entries, to)
     await assertNotRemembered(layout, to, old.home)
     const { profile } = await updateProfile(old.home, { personality: to })
     const entry = projectProfile(profile, old.home)

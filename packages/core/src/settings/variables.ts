@@ -12,6 +12,11 @@ export const PEER_VARIABLES: readonly Variable[] = [
   { variable: 'PEER_RUNTIME', description: 'The runtime that the peer was started as.' },
   { variable: 'PEER_HOME', description: 'The home of the peer.' },
   {
+    variable: 'IAPEER_BEARER',
+    description: 'The token by which the programs of the session prove who they are when they send a message.',
+  },
+  { variable: 'IAPEER_MAIL_DIR', description: 'The private directory of the session.' },
+  {
     variable: 'PEER_START_ARGS',
     description: 'In a launch.env: arguments to add to the command of the peer.',
   },
@@ -95,7 +100,6 @@ export const INTERNAL_VARIABLES: readonly Variable[] = [
   { variable: 'IAPEER_PANE_LOG', description: 'In tmux: the file of the pane log.' },
   { variable: 'IAPEER_WITNESS', description: 'In tmux: the script that records who runs a kill command.' },
   { variable: 'IAPEER_WITNESS_STATE', description: 'In tmux: the state file that the script reads.' },
-  { variable: 'IAPEER_BEARER', description: "For Codex: the token of iapeer's MCP server." },
   {
     variable: 'IAPEER_TEST_DIR',
     description: 'In the tests: the directory that a test run must leave empty.',

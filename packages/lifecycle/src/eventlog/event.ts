@@ -65,6 +65,14 @@ interface EventFields {
   readonly rename: OfIdentity & { readonly from: string; readonly to: string }
   /** A message arrived for a peer that was not running. */
   readonly wake: OfIdentity & { readonly mode: 'fresh' | 'resume' | 'refused'; readonly cause: string }
+  /** The state of a message changed; `identity` is its recipient, `id` its id. The event has neither topic nor text. */
+  readonly message: OfIdentity & {
+    readonly id: string
+    readonly from: string
+    readonly state: string
+    readonly why?: string | undefined
+    readonly way?: string | undefined
+  }
   /** A generation is about to be stopped on purpose. */
   readonly intent: OfIdentity & { readonly gen: string; readonly by: string; readonly why: string }
   /** The verdict on a death. */

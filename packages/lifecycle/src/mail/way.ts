@@ -1,4 +1,4 @@
-import type { Attempt, Conversation, MessageId, Priority, WayName } from '@iapeer/core/mailbox'
+import type { Attempt, Conversation, Message, MessageId, Priority, WayName } from '@iapeer/core/mailbox'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerSession } from '../sessions/index.ts'
 
@@ -14,7 +14,7 @@ export interface Offer {
   /** The envelopes, each complete, in order, separated by one empty line. It begins with `<iap id=`. */
   readonly text: string
   /** The messages in it, in order, with the number of each attempt. */
-  readonly messages: readonly { readonly id: MessageId; readonly n: number }[]
+  readonly messages: readonly { readonly id: MessageId; readonly n: number; readonly message: Message }[]
   /** A UUID, new for each offer. */
   readonly mark: string
   /** The name of the sender, for the frame of the way. */
@@ -63,6 +63,8 @@ export type Proof =
 export interface ProofRequest {
   readonly id: MessageId
   readonly attempt: Attempt
+  /** The offer, as it was made or would be made again. */
+  readonly offer: Offer
 }
 
 /** How a message reaches a session, and how it is proven that it was taken. A way never decides by time alone. */

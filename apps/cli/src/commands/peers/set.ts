@@ -1,5 +1,12 @@
 import { iapeerRoot } from '@iapeer/core/paths'
-import { CLEARABLE_FIELDS, FILE_FIELDS, fieldValues, profileChanges, readProfile } from '@iapeer/core/profile'
+import {
+  CLEARABLE_FIELDS,
+  FILE_FIELDS,
+  fieldValues,
+  OWN_FIELDS,
+  profileChanges,
+  readProfile,
+} from '@iapeer/core/profile'
 import { updatePeer } from '@iapeer/core/registry'
 import { splitWords } from '@iapeer/core/storage'
 import { defineCommand } from '../../define-command.ts'
@@ -11,7 +18,9 @@ import { existingDirectory, PERMISSIONS_OPTION } from './new-peer.ts'
 import { PEER, peerEntry } from './peer-named.ts'
 import { reportMissingDaemon } from './without-daemon.ts'
 
-const KEYS: readonly string[] = FILE_FIELDS.map(([, name]) => name).filter((name) => name !== 'personality')
+const KEYS: readonly string[] = FILE_FIELDS.map(([, name]) => name).filter(
+  (name) => name !== 'personality' && !OWN_FIELDS.has(name),
+)
 
 /** The fields that apply to a running peer; the others apply from its next start. */
 const APPLY_NOW: ReadonlySet<string> = new Set([

@@ -3,6 +3,7 @@ import type { ErrorEntry, ErrorKind } from './entry.ts'
 import { FILE_ERRORS } from './files.ts'
 import { INPUT_ERRORS } from './input.ts'
 import { ERROR_KINDS } from './kinds.ts'
+import { MAIL_ERRORS } from './mail.ts'
 import { PEER_ERRORS } from './peers.ts'
 import { TMUX_ERRORS } from './tmux.ts'
 
@@ -13,6 +14,7 @@ export const ERROR_SECTIONS: readonly {
 }[] = [
   { title: 'Command lines, values and settings', errors: INPUT_ERRORS },
   { title: 'Peers', errors: PEER_ERRORS },
+  { title: 'Messages', errors: MAIL_ERRORS },
   { title: 'tmux servers and recorders', errors: TMUX_ERRORS },
   { title: 'The daemon, its API and its service', errors: DAEMON_ERRORS },
   { title: 'Files, the installation and the host', errors: FILE_ERRORS },
@@ -22,6 +24,7 @@ export const ERROR_SECTIONS: readonly {
 export type ErrorCode =
   | keyof typeof INPUT_ERRORS
   | keyof typeof PEER_ERRORS
+  | keyof typeof MAIL_ERRORS
   | keyof typeof TMUX_ERRORS
   | keyof typeof DAEMON_ERRORS
   | keyof typeof FILE_ERRORS
@@ -30,6 +33,7 @@ export type ErrorCode =
 export const ERROR_CATALOGUE: Readonly<Record<ErrorCode, ErrorEntry>> = {
   ...INPUT_ERRORS,
   ...PEER_ERRORS,
+  ...MAIL_ERRORS,
   ...TMUX_ERRORS,
   ...DAEMON_ERRORS,
   ...FILE_ERRORS,

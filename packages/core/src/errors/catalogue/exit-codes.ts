@@ -17,10 +17,14 @@ export const EXIT_CODES = {
     code: 5,
     meaning: 'The daemon does not answer, is stalled, or accepts no more clients.',
   },
-  waiting: { code: 6, meaning: 'The message is waiting or held.', reserved: true },
-  returned: { code: 7, meaning: 'The message was returned.', reserved: true },
+  waiting: {
+    code: 6,
+    meaning:
+      'The message is stored, and was not taken or answered: it waits, is held, or is not proven to be taken.',
+  },
+  returned: { code: 7, meaning: 'The message was returned: it will not be delivered.' },
   blocked: { code: 8, meaning: 'The peer is running, but shows a dialog that only a person can answer.' },
-  timedOut: { code: 9, meaning: 'The time limit of the command passed.', reserved: true },
+  timedOut: { code: 9, meaning: 'The time limit of the command passed; a message stays stored.' },
   interrupted: { code: 130, meaning: 'The command was interrupted.' },
 } as const satisfies Readonly<Record<string, ExitMeaning>>
 

@@ -1,0 +1,10 @@
+import { type Identity, parseIdentity } from '@iapeer/core/identity'
+import type { MailAdapter } from './way.ts'
+import { commandMail } from './ways/command/index.ts'
+
+/** The adapters of runtimes that have ways of their own; every other runtime is served as its profile declares. */
+const ADAPTERS: ReadonlyMap<string, MailAdapter> = new Map()
+
+/** Returns how messages reach the sessions of an identity. */
+export const mailAdapterOf = (identity: Identity): MailAdapter =>
+  ADAPTERS.get(parseIdentity(identity)?.runtime ?? '') ?? commandMail

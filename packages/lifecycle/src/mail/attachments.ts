@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, open, realpath } from 'node:fs/promises'
+import { basename, join, relative, resolve, sep } from 'node:path'
+import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import type { Attachment } from '@iapeer/core/mailbox'
+import { makePrivateDirectory } from '@iapeer/core/storage'
+
+/** A larger file is not copied: the recipient reads the file itself. */
+const COPY_BYTES = 10 * 1024 * 1024
+const CHUNK_BYTES = 256 * 1024
+
+/** Files that hold secrets, by a part of their path. */
+const SECRET_DIRECTORIES: ReadonlySet<string> = new Set(['.ssh', '.gnupg', '.aws', '.kube', '.docker'])
+const SECRET_NAMES =
+  /^(?:\.env(?:\..*)?|\.netrc|\.npmrc|\.pgpass|\.credentials\.json|auth\.json|id_[a-z0-9]+)$/
+
+function refused(path: string, why: string): IapeerError {
+  return new IapeerError(`cannot attach ${path}: ${why}`, { code: 'attachment-refused' })
+}
+
+/** Checks that a file is not in a place that is never attached: the state of iapeer, and the usual places of secrets. */
+function assertNotSecret(real: string, root: string): void {
+  const inRoot = relative(root, real).split(sep)
+  if (inRoot[0] === 'state' || inRoot[0] === 'run' || inRoot[0] === 'sessions')
+    throw refused(real, 'iapeer keeps its own state there')
+  const parts = real.split(sep)
+  if (parts.some((part) => SECRET_DIRECTORIES.has(part)) || SECRET_NAMES.test(basename(real)))
+    throw refused(real, 'it usually holds secrets')
+}
+
+async function openFile(real: string): Promise<FileHandle> {
+  try {
+    return await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    throw refused(real, code === 'ELOOP' ? 'it is a symbolic link' : code)
+  }
+}
+
+/** Copies an open file, and returns the SHA-256 of what was copied, in hex. */
+async function copy(from: FileHandle, path: string, bytes: number): Promise<string> {
+  const hash = createHash('sha256')
+  const to = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+  try {
+    const chunk = Buffer.alloc(CHUNK_BYTES)
+    for (let done = 0; done < bytes; ) {
+      const { bytesRead } = await from.read(chunk, 0, Math.min(chunk.length, bytes - done), done)
+      if (bytesRead === 0) break
+      hash.update(chunk.subarray(0, bytesRead))
+      await to.writeFile(chunk.subarray(0, bytesRead))
+      done += bytesRead
+    }
+    await to.sync()
+  } finally {
+    await to.close()
+  }
+  return hash.digest('hex')
+}
+
+/** Where files are attached from, and to. */
+export interface AttachOptions {
+  readonly root: string
+  /** The directory against which relative paths are resolved. */
+  readonly cwd: string
+  /** The directory of the copies. */
+  readonly into: string
+}
+
+/**
+ * Attaches files to a message: resolves each path once, opens that file without following links, and copies what was opened.
+ * @throws IapeerError `attachment-refused`; the Node.js system error. What was copied by then is left to the caller.
+ */
+export async function attachFiles(
+  paths: readonly string[],
+  options: AttachOptions,
+): Promise<readonly Attachment[]> {
+  const attached: Attachment[] = []
+  for (const [at, path] of paths.entries()) attached.push(await attach(path, at, options))
+  return attached
+}
+
+async function attach(path: string, at: number, { root, cwd, into }: AttachOptions): Promise<Attachment> {
+  const wanted = resolve(cwd, path)
+  let real: string
+  try {
+    real = await realpath(wanted)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    throw refused(wanted, code === 'ENOENT' ? 'it does not exist' : code)
+  }
+  if (/[\n\r]/.test(real)) throw refused(real, 'its path has a line break')
+  assertNotSecret(real, root)
+  const file = await openFile(real)
+  try {
+    const stats = await file.stat()
+    if (!stats.isFile()) throw refused(real, 'it is not a regular file')
+    const facts = { source: real, bytes: stats.size, modifiedMs: Math.round(stats.mtimeMs) }
+    if (stats.size > COPY_BYTES) return { ...facts, path: real }
+    await makePrivateDirectory(into)
+    const target = join(into, `${at + 1}-${basename(real)}`.slice(-200))
+    return { ...facts, path: target, sha256: await copy(file, target, stats.size) }
+  } finally {
+    await file.close()
+  }
+}
