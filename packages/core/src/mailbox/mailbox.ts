@@ -117,7 +117,7 @@ export class Mailbox {
     }
     const message = changed(first, { state: 'waiting', ...(why === undefined ? {} : { why }) }, draft.at)
     const isUnsynced = await this.#link(message)
-    await this.#announce()
+    await this.announce()
     // A removal that began meanwhile has not seen this message.
     if (await this.isRemoved()) return { state: 'removed', message }
     return { state: 'stored', message, ...(isUnsynced ? { isUnsynced } : {}) }
@@ -177,6 +177,12 @@ export class Mailbox {
       if (file.place === 'open' && CLOSED_STATES.has(next.state)) await this.#close(file)
       return next
     })
+  }
+
+  /** Returns a text that changes with each step of a message; undefined if its file is gone. */
+  async stampOf(file: MessageFile): Promise<string | undefined> {
+    const stats = await statIfThere(this.#path(file))
+    return stats === undefined ? undefined : `${stats.ino}:${stats.mtimeMs}:${stats.size}`
   }
 
   /** Marks the mailbox as that of a removed peer: nothing more is stored in it. */
@@ -297,8 +303,13 @@ export class Mailbox {
     }
   }
 
+  /** Returns when the directory last changed, in milliseconds since the epoch; 0 if it is gone. */
+  async changedMs(): Promise<number> {
+    return (await statIfThere(this.directory))?.mtimeMs ?? 0
+  }
+
   /** Changes the times of the directory, which a watch of the mailboxes sees. */
-  async #announce(): Promise<void> {
+  async announce(): Promise<void> {
     const now = new Date()
     await utimes(this.directory, now, now)
   }

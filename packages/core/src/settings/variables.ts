@@ -13,7 +13,8 @@ export const PEER_VARIABLES: readonly Variable[] = [
   { variable: 'PEER_HOME', description: 'The home of the peer.' },
   {
     variable: 'IAPEER_BEARER',
-    description: 'The token by which the programs of the session prove who they are when they send a message.',
+    description:
+      'The token by which the programs of the session prove who they are when they send a message.',
   },
   { variable: 'IAPEER_MAIL_DIR', description: 'The private directory of the session.' },
   {

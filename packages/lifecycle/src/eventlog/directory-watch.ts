@@ -36,6 +36,12 @@ export class DirectoryWatch {
     this.#changed = false
   }
 
+  /** Ends a wait, as a change does. */
+  wake(): void {
+    this.#changed = true
+    this.#wake?.()
+  }
+
   close(): void {
     this.#watcher?.close()
     this.#watcher = undefined

@@ -1,8 +1,10 @@
 import { listCanaries } from '@iapeer/canary'
-import { IapeerError } from '@iapeer/core/errors'
+import { IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
+import type { Mailbox } from '@iapeer/core/mailbox'
 import { rootRecordLocation } from '@iapeer/core/paths'
-import { findPeer, identitiesOf, type Removed, removePeer } from '@iapeer/core/registry'
+import { findPeer, identitiesOf, type PeerEntry, type Removed, removePeer } from '@iapeer/core/registry'
+import { closeMailbox, existingMailbox } from '../mail/index.ts'
 import { stopPeer } from '../reap/index.ts'
 import {
   forgetIdentity,
@@ -24,6 +26,16 @@ export interface RemoveOptions {
 export interface RemovedPeer extends Removed {
   /** The sessions that ran and were stopped. */
   readonly stopped: readonly PeerSession[]
+}
+
+/** Returns the mailbox of a peer that is removed; a profile that cannot be read does not keep it from being removed. */
+async function mailboxFor(root: string, entry: PeerEntry): Promise<Mailbox | undefined> {
+  try {
+    return await existingMailbox(root, entry)
+  } catch (error) {
+    if (!isIapeerError(error)) throw error
+    return undefined
+  }
 }
 
 async function sessionsOf(root: string, identities: readonly Identity[]): Promise<PeerSession[]> {
@@ -59,7 +71,14 @@ export async function removeNamed(root: string, name: string, options: RemoveOpt
   for (const identity of identities)
     if (force || (await readSession(root, identity)) !== undefined)
       await stopPeer(root, identity, { by, why: 'it is removed' })
-  const removed = await removePeer(root, name, new Date())
+  const box = entry === undefined ? undefined : await mailboxFor(root, entry)
+  // Before the peer: whatever is stored from now on is returned.
+  await box?.markRemoved()
+  const removed = await removePeer(root, name, new Date()).catch(async (error: unknown) => {
+    await box?.unmarkRemoved()
+    throw error
+  })
+  if (box !== undefined) await closeMailbox(root, box)
   const watched = new Set((await listCanaries(rootRecordLocation(root))).map(({ gen }) => gen))
   for (const identity of identities)
     await withIdentity(root, identity, async () => {

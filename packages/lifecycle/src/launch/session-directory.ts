@@ -11,6 +11,9 @@ import { listSessions } from '../sessions/index.ts'
 const LONGEST_BELOW = Buffer.byteLength('/cc-socks/4194304.sock')
 
 const NAME = /^[0-9a-f]{8}$/
+/** Written when the session was first found to be over; what a program has taken there is looked at until then. */
+const ENDED = 'ended'
+const KEEP_MS = 10 * 60_000
 /** Names the process that launches the session: until the session is enrolled, the directory belongs to it. */
 const OWNER = 'launcher'
 
@@ -51,7 +54,15 @@ export async function removeSessionDirectory(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true })
 }
 
-/** Removes the directories of sessions that are not enrolled any more, or whose launch was killed. */
+/** Whether a session has been over for long enough; notes when it was first found to be. */
+async function isLongOver(directory: string): Promise<boolean> {
+  const path = join(directory, ENDED)
+  const since = Date.parse((await readRegularFile(path))?.text.trim() ?? '')
+  if (Number.isNaN(since)) await replaceFile(path, `${new Date().toISOString()}\n`)
+  return Date.now() - since > KEEP_MS
+}
+
+/** Removes the directories of sessions that have been over for ten minutes, or whose launch was killed. */
 export async function sweepSessionDirectories(root: string): Promise<void> {
   const parent = parentOf(root)
   // Listed before the sessions are read: a session that is enrolled meanwhile is not in the list.
@@ -61,7 +72,7 @@ export async function sweepSessionDirectories(root: string): Promise<void> {
     const directory = join(parent, name)
     if (used.has(directory)) continue
     const launcher = parseProcessId((await readRegularFile(join(directory, OWNER)))?.text.trim() ?? '')
-    if (launcher === undefined || (await observeProcess(launcher)) === 'gone')
-      await removeSessionDirectory(directory)
+    const isLaunching = launcher !== undefined && (await observeProcess(launcher)) !== 'gone'
+    if (!isLaunching && (await isLongOver(directory))) await removeSessionDirectory(directory)
   }
 }

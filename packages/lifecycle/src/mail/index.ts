@@ -1,4 +1,6 @@
 export { acknowledge, releaseMessage, resendMessage, returnMessage } from './actions.ts'
+export { closeMailbox } from './close-mailbox.ts'
+export { type DeliveryOptions, type MailCounts, MailDelivery } from './delivery.ts'
 export { type DeliveryLine, readDeliveryLog } from './ledger.ts'
 export {
   existingMailbox,
@@ -8,6 +10,7 @@ export {
   operatorMailbox,
   peerOfMailbox,
 } from './mailboxes.ts'
+export { releaseStarts, startsHeldSince } from './mass-death.ts'
 export { senderName } from './names.ts'
 export {
   type Awaited,

@@ -30,6 +30,8 @@ export class Ledger {
   readonly #root: string
   readonly #events: EventLog
   readonly #onFailure: (error: unknown) => void
+  /** The number of messages that were taken, by way. */
+  readonly takings = new Map<string, number>()
 
   constructor(
     root: string,
@@ -44,6 +46,8 @@ export class Ledger {
   async note(message: Message): Promise<void> {
     const last = message.history.at(-1)
     if (last === undefined) return
+    if (last.state === 'taken' && message.turn === 'running' && last.way !== undefined)
+      this.takings.set(last.way, (this.takings.get(last.way) ?? 0) + 1)
     try {
       await appendLog(logPath(this.#root), lineOf(message, last, false), { makeDirectory: true })
     } catch (error) {

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IapeerError } from '@iapeer/core/errors'
 import {
@@ -102,6 +103,25 @@ export async function peerOfMailbox(
     ? undefined
     : (entries ?? (await listPeers(root))).find((entry) => entry.home === home)
 }
+
+const PAUSED = 'paused'
+
+/** Stops the delivery of a mailbox, until {@link resumeMailbox}. What is sent to it is stored and waits. */
+export async function pauseMailbox(box: Mailbox): Promise<void> {
+  await box.create()
+  await replaceFile(join(box.directory, PAUSED), `${new Date().toISOString()}\n`)
+  await box.announce()
+}
+
+export async function resumeMailbox(box: Mailbox): Promise<void> {
+  await rm(join(box.directory, PAUSED), { force: true })
+  await box.create()
+  await box.announce()
+}
+
+/** Whether a person has stopped the delivery of a mailbox. */
+export const isPaused = async (box: Mailbox): Promise<boolean> =>
+  (await readRegularFile(join(box.directory, PAUSED))) !== undefined
 
 /** A message, and the mailbox that it is in. */
 export interface FoundMessage {

@@ -10,6 +10,7 @@ import { noteLeaderCgroup } from '@iapeer/tmux'
 import { beginNotifying, type KeptWitness, Troubles, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
+import { type MailCounts, MailDelivery } from '../mail/index.ts'
 import { abortInterruptedLaunch, finishSession, stopInactive } from '../reap/index.ts'
 import { filesOfGen, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
 import { activityOf } from './activity.ts'
@@ -80,6 +81,7 @@ export class FleetSupervisor {
   readonly #measures = new Measures()
   readonly #restarts: Restarts
   readonly #recorders: Recorders
+  readonly #mail: MailDelivery
   #witness: KeptWitness | undefined
   readonly #unresponsive = new Set<Identity>()
   readonly #probes = new LivenessProbes()
@@ -128,6 +130,11 @@ export class FleetSupervisor {
       notices: this.#notices,
     })
     this.#jobs = createJobs((key, error) => this.#onError(key, error))
+    this.#mail = new MailDelivery(root, {
+      env,
+      onError: (what, error) => this.#onError(what, error),
+      sessions: () => this.#cache.list(),
+    })
   }
 
   /** Takes over the sessions and plans of an earlier supervisor and supervises until {@link stop}. */
@@ -136,12 +143,13 @@ export class FleetSupervisor {
     await this.#attempt('notify', () => beginNotifying(this.#root, new Date()))
     await this.#attempt('signal witness', async () => this.#witness?.start())
     this.#loop = this.#run()
+    await this.#attempt('mail', () => this.#mail.start())
   }
 
   /** Stops supervising within a few seconds. Does not touch any peer. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await this.#loop
+    await Promise.all([this.#loop, this.#attempt('mail', () => this.#mail.stop())])
     this.#deaths.close()
     this.#probes.close()
     await this.#jobs.end(STOP_MS)
@@ -171,6 +179,11 @@ export class FleetSupervisor {
    */
   deathCounts(): Readonly<Record<string, number>> {
     return this.#measures.deathCounts()
+  }
+
+  /** Returns the numbers of messages by state and way. */
+  mailCounts(): Promise<MailCounts> {
+    return this.#mail.counts()
   }
 
   async #run(): Promise<void> {

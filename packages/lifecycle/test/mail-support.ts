@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Message } from '@iapeer/core/mailbox'
+import { findPeer } from '@iapeer/core/registry'
+import { until } from '@iapeer/dev/testing'
+import { mailboxOf, messageView, type SendRequest, sendMessage } from '../src/mail/index.ts'
+
+export const OPERATOR = { kind: 'operator', proof: 'terminal' } as const
+
+/** A program that takes each message of its directory and appends it to a file. */
+export const RECORDING_PEER = [
+  'sh',
+  '-c',
+  `mkdir -p "$IAPEER_MAIL_DIR/mail/new" "$IAPEER_MAIL_DIR/mail/taken"
+   cd "$IAPEER_MAIL_DIR/mail"
+   while :; do
+     for f in new/*.json; do
+       [ -f "$f" ] || continue
+       cat "$f" >> "$0" && mv "$f" taken/
+     done
+     sleep 0.02
+   done`,
+]
+
+/** Sends a message as the operator. */
+export const send = (root: string, to: string, text: string, more: Partial<SendRequest> = {}) =>
+  sendMessage(root, { to, text, sender: OPERATOR, env: {}, ...more })
+
+/** Waits until a message is in a state. */
+export const untilState = (
+  root: string,
+  id: string,
+  ...states: readonly Message['state'][]
+): Promise<Message> =>
+  until(`${id} to be ${states.join(' or ')}`, async () => {
+    const message = await messageView(root, id)
+    return states.includes(message.state) ? message : undefined
+  })
+
+/** Returns the lines of JSON that a recording peer has written. */
+export const recorded = (path: string): readonly Record<string, unknown>[] =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => ({ ...JSON.parse(line) }))
+
+/** Returns the names of the files in the mailbox of a peer. */
+export async function mailFiles(
+  root: string,
+  name: string,
+  place: 'open' | 'closed',
+): Promise<readonly string[]> {
+  const entry = await findPeer(root, name)
+  if (entry === undefined) throw new Error(`no peer ${name}`)
+  return readdirSync(join((await mailboxOf(root, entry)).directory, place))
+}
