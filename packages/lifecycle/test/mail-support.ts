@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Message } from '@iapeer/core/mailbox'
+import { identifyProcess } from '@iapeer/core/process'
 import { findPeer } from '@iapeer/core/registry'
+import { acquireLock } from '@iapeer/core/storage'
 import { until } from '@iapeer/dev/testing'
 import { mailboxOf, messageView, type SendRequest, sendMessage } from '../src/mail/index.ts'
 
@@ -53,4 +55,13 @@ export async function mailFiles(
   const entry = await findPeer(root, name)
   if (entry === undefined) throw new Error(`no peer ${name}`)
   return readdirSync(join((await mailboxOf(root, entry)).directory, place))
+}
+
+/** Makes a lock as another running process holds it. */
+export async function holdLockAs(path: string, pid: number): Promise<void> {
+  const own = await acquireLock(path)
+  const text = readlinkSync(path)
+  own.release()
+  const other = await identifyProcess(pid)
+  symlinkSync(text.replace(/pid=\d+,token=[^,]+/, `pid=${pid},token=${other?.token}`), path)
 }

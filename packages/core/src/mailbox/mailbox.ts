@@ -41,6 +41,8 @@ export interface Stored {
 const NAME = /^(\d{8,15})-(m_[a-z2-7]{16})\.json$/
 const REMOVED = 'removed'
 const LOCK_MS = 10_000
+/** A message is moved once in its life, so a second look finds one that was moved during the first. */
+const READ_TRIES = 2
 
 const nameOf = ({ seq, id }: Pick<MessageFile, 'seq' | 'id'>): string =>
   `${String(seq).padStart(8, '0')}-${id}.json`
@@ -152,8 +154,13 @@ export class Mailbox {
 
   /** Reads one message; undefined where it does not exist, or its file is broken or of a later version. */
   async read(id: MessageId): Promise<Message | undefined> {
-    const file = await this.#find(id)
-    return file === undefined ? undefined : this.#readFile(file)
+    for (let tries = 0; tries < READ_TRIES; tries++) {
+      const file = await this.#find(id)
+      const message = file === undefined ? undefined : await this.#readFile(file)
+      if (message !== undefined) return message
+      // Another process may have closed the message between the two looks.
+    }
+    return undefined
   }
 
   /**

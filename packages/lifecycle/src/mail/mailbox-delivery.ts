@@ -4,8 +4,11 @@ import type { Mailbox, Message } from '@iapeer/core/mailbox'
 import { readBoot } from '@iapeer/core/process'
 import { type PeerProfile, readProfile } from '@iapeer/core/profile'
 import { identitiesOf, type PeerEntry } from '@iapeer/core/registry'
+import { createEventLog, type EventLog } from '../eventlog/index.ts'
+import { stopInactive } from '../reap/index.ts'
 import type { PeerSession } from '../sessions/index.ts'
-import { findAsker } from './asker.ts'
+import { mailAdapterOf } from './adapters.ts'
+import { findAsker, findOriginal } from './asker.ts'
 import { type DeliveryContext, runningMs } from './context.ts'
 import { give, type NotGiven } from './give.ts'
 import { isPaused } from './mailboxes.ts'
@@ -15,6 +18,7 @@ import { OpenMessages } from './open-messages.ts'
 import { isHeld } from './receipts.ts'
 import { type Candidate, candidatesOf, chooseTarget } from './recipient.ts'
 import { type Delivery, followTurn, settleOffered } from './settle-offered.ts'
+import { taskOf } from './worker.ts'
 
 /** At most this many unproven attempts are with one session. */
 const MOST_UNPROVEN = 8
@@ -24,6 +28,11 @@ export type Pulse = 'now' | 'soon' | 'later' | 'idle'
 
 /** The reasons for which a message waits that are worth a step of their own: they last. */
 const LASTING: ReadonlySet<NotGiven> = new Set(['blocked', 'mute', 'disk', 'turns', 'no way', 'interrupted'])
+
+/** How long a worker whose task is closed may go on working, for its last words. */
+const LAST_WORDS_MS = 60_000
+
+const isWorker = ({ profile }: Delivery): boolean => profile.wakePolicy === 'ephemeral'
 
 const pairOf = (box: Mailbox, { from }: Message): string => `${box.directory} ${senderKey(from)}`
 
@@ -42,8 +51,8 @@ export class MailboxDelivery {
   /** Does what can be done now: settles attempts, follows turns, returns what is too old, and gives what waits. */
   async round(entry: PeerEntry | undefined): Promise<Pulse> {
     const before = await this.#open.list()
-    if (before.length === 0) return 'idle'
     const profile = entry === undefined ? undefined : await readProfile(entry.home)
+    if (before.length === 0 && profile?.wakePolicy !== 'ephemeral') return 'idle'
     if (entry === undefined || profile === undefined) return this.#withoutPeer(before)
     const delivery = await this.#deliveryOf(entry, profile)
     for (const message of before) {
@@ -52,10 +61,16 @@ export class MailboxDelivery {
     }
     const open = await this.#open.list()
     for (const message of open) if (message.state === 'waiting') await this.#expire(message)
+    if (isWorker(delivery)) await this.#reapWorkers(delivery, open)
     if (!(await isPaused(this.#box))) await this.#offer(delivery, entry, await this.#open.list())
     const after = await this.#open.list()
     // Whatever was taken may make room for the next one.
-    return after.length < before.length ? 'now' : pulseOf(after)
+    if (after.length < before.length) return 'now'
+    return isWorker(delivery) && delivery.sessions.length > 0 ? 'later' : pulseOf(after)
+  }
+
+  get #events(): EventLog {
+    return createEventLog(this.#context.root)
   }
 
   async #deliveryOf(entry: PeerEntry, profile: PeerProfile): Promise<Delivery> {
@@ -118,6 +133,8 @@ export class MailboxDelivery {
     const candidates = await candidatesOf(this.#context.root, entry)
     const groups = new Map<Identity, Message[]>()
     for (const message of waiting) {
+      if (isWorker(delivery) && message.kind === 'answer' && !(await this.#giveAnswer(delivery, message)))
+        continue
       const target = await this.#targetOf(message, candidates)
       if (target === undefined) continue
       const group = groups.get(target) ?? []
@@ -127,7 +144,52 @@ export class MailboxDelivery {
     for (const [identity, messages] of groups) {
       const session = delivery.sessions.find((one) => one.identity === identity)
       if (session === undefined) await this.#start(entry, identity, messages)
+      else if (isWorker(delivery)) await this.#giveTask(delivery, session, { messages, open })
       else await this.#giveTo(delivery, session, { messages, open })
+    }
+  }
+
+  /** Gives a fresh session of an ephemeral worker its one task, and what answers its questions. */
+  async #giveTask(
+    delivery: Delivery,
+    session: PeerSession,
+    { messages, open }: { readonly messages: readonly Message[]; readonly open: readonly Message[] },
+  ): Promise<void> {
+    const { task } = await taskOf(this.#box, open, session)
+    const [first] = messages.filter(({ kind }) => kind === 'task' || kind === 'message')
+    const others = messages.filter(({ kind }) => kind === 'answer' || kind === 'notice')
+    const next = task === undefined && first !== undefined ? [...others, first] : others
+    if (next.length > 0) await this.#giveTo(delivery, session, { messages: next, open })
+  }
+
+  /** Whether an answer can reach the session that asked. If that has ended, it is returned: a fresh one does not know the question. */
+  async #giveAnswer(delivery: Delivery, message: Message): Promise<boolean> {
+    const asked = await findOriginal(this.#context.root, message)
+    const gen = asked?.from.gen
+    if (gen === undefined || delivery.sessions.some((session) => session.gen === gen)) return true
+    const next = await this.#context.ledger.change(this.#box, message, {
+      state: 'returned',
+      why: 'the session that asked has ended',
+      attempt: null,
+    })
+    if (next !== undefined) await this.#notice(next, 'the session that asked has ended')
+    return false
+  }
+
+  /** Stops the session of an ephemeral worker whose task is closed. The next task gets a fresh one. */
+  async #reapWorkers(delivery: Delivery, open: readonly Message[]): Promise<void> {
+    for (const session of delivery.sessions) {
+      const { task, isDone } = await taskOf(this.#box, open, session)
+      if (task === undefined || !isDone) continue
+      const adapter = mailAdapterOf(session.identity)
+      const readiness = await adapter.readiness({
+        root: this.#context.root,
+        session,
+        profile: delivery.profile,
+      })
+      const closedMs = Date.now() - Date.parse(task.history.at(-1)?.at ?? '')
+      if (readiness !== 'ready' && closedMs < LAST_WORDS_MS) continue
+      await stopInactive(this.#context.root, session, { as: 'reap', log: this.#events })
     }
   }
 

@@ -10,7 +10,7 @@ import { noteLeaderCgroup } from '@iapeer/tmux'
 import { beginNotifying, type KeptWitness, Troubles, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
-import { type MailCounts, MailDelivery } from '../mail/index.ts'
+import { isWorkingOnMail, type MailCounts, MailDelivery } from '../mail/index.ts'
 import { abortInterruptedLaunch, finishSession, stopInactive } from '../reap/index.ts'
 import { filesOfGen, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
 import { activityOf } from './activity.ts'
@@ -308,7 +308,8 @@ export class FleetSupervisor {
       clock: this.#clock,
     })
     const action = decide({ health: 'running', desired: desiredStateOf(this.#cache, session), activity })
-    if (action === 'reap' || action === 'suspend')
+    if (action !== 'reap' && action !== 'suspend') return
+    if (!(await isWorkingOnMail(this.#root, entry, session)))
       await stopInactive(this.#root, session, { as: action, log: this.#log })
   }
 
