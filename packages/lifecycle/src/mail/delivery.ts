@@ -20,7 +20,8 @@ import { mailSettings } from './settings.ts'
 import { Starts } from './starts.ts'
 
 /** How soon a mailbox with an open attempt is looked at again, and how often all of them are. */
-const SOON_MS = 50
+const AT_ONCE_MS = 15
+const SOON_MS = 100
 const LATER_MS = 1_000
 const FULL_MS = 30_000
 const SWEEP_MS = 10 * 60_000
@@ -183,7 +184,7 @@ export class MailDelivery {
       job.pulse = 'later'
       job.pulse = await job.delivery.round(await peerOfMailbox(this.#root, mailbox, entries))
     })
-    const waits = { now: 0, soon: SOON_MS, later: LATER_MS, idle: FULL_MS } as const
+    const waits = { now: 0, 'at-once': AT_ONCE_MS, soon: SOON_MS, later: LATER_MS, idle: FULL_MS } as const
     job.dueMs = performance.now() + waits[job.pulse]
   }
 

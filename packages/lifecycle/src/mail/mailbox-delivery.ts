@@ -24,7 +24,7 @@ import { taskOf } from './worker.ts'
 const MOST_UNPROVEN = 8
 
 /** How soon a mailbox has to be looked at again. */
-export type Pulse = 'now' | 'soon' | 'later' | 'idle'
+export type Pulse = 'now' | 'at-once' | 'soon' | 'later' | 'idle'
 
 /** The reasons for which a message waits that are worth a step of their own: they last. */
 const LASTING: ReadonlySet<NotGiven> = new Set(['blocked', 'mute', 'disk', 'turns', 'no way', 'interrupted'])
@@ -299,8 +299,9 @@ async function bootNow(): Promise<string> {
 function pulseOf(open: readonly Message[]): Pulse {
   if (open.length === 0) return 'idle'
   const now = runningMs()
-  const isYoung = open.some(
-    ({ state, attempt }) => state === 'offered' && now - (attempt?.uptimeMs ?? 0) < 5_000,
+  const ages = open.flatMap(({ state, attempt }) =>
+    state === 'offered' && attempt !== undefined ? [now - attempt.uptimeMs] : [],
   )
-  return isYoung ? 'soon' : 'later'
+  const youngest = Math.min(...ages)
+  return youngest < 1_500 ? 'at-once' : youngest < 10_000 ? 'soon' : 'later'
 }

@@ -248,6 +248,11 @@ export async function followTurn(delivery: Delivery, message: Message): Promise<
   const { context, box, profile, sessions } = delivery
   const { attempt, taken, turn } = message
   if (attempt === undefined || taken === undefined) return
+  if (!mailAdapterOf(taken.identity).hasTurns) {
+    // A daemon that was killed between the two steps has not closed it.
+    await context.ledger.change(box, message, { state: 'handled', turn: null, why: 'acknowledged' })
+    return
+  }
   const session = await sessionOfAttempt(sessions, attempt)
   if (session !== undefined) {
     const target: MailTarget = { root: context.root, session, profile }
