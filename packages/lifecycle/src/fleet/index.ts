@@ -10,6 +10,7 @@ export {
   wakeNamed,
 } from './actions.ts'
 export { activeIdentities } from './active-identities.ts'
+export { compactNamed, finishOwnTask, interruptNamed, ownSession } from './control.ts'
 export { fleetStatus, type LastDeath, type PeerStatusView, peerStatus } from './fleet-status.ts'
 export type { LaunchView } from './launch-view.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './named.ts'

@@ -1,3 +1,4 @@
+export { type Controlled, controlSession } from './control.ts'
 export { finishLaunch, finishLaunches } from './finish-launch.ts'
 export { type InspectPaneOptions, inspectPane, type PaneReading } from './from-pane/inspect-pane.ts'
 export { socketPathOf } from './from-pane/pane-target.ts'

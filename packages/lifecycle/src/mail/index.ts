@@ -1,6 +1,7 @@
 export { acknowledge, releaseMessage, resendMessage, returnMessage } from './actions.ts'
 export { closeMailbox } from './close-mailbox.ts'
 export { type DeliveryOptions, type MailCounts, MailDelivery } from './delivery.ts'
+export { finishTask } from './finish-task.ts'
 export { isWorkingOnMail } from './is-working.ts'
 export { type DeliveryLine, readDeliveryLog } from './ledger.ts'
 export {

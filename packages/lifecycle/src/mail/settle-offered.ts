@@ -8,7 +8,7 @@ import { type DeliveryContext, runningMs } from './context.ts'
 import { decideEnded, decideOffered, type OfferedAction, turnStep } from './decide.ts'
 import { envelopeText } from './envelopes.ts'
 import { senderKey, senderName } from './names.ts'
-import { noticeSender } from './notices.ts'
+import { noticeSender, remind } from './notices.ts'
 import type { MailTarget, Offer, Proof, ProofRequest, Way } from './way.ts'
 
 /** The mailbox of a message, and what is known about its recipient. */
@@ -21,6 +21,8 @@ export interface Delivery {
   /** Its identities, the default one first. */
   readonly identities: readonly Identity[]
 }
+
+const REMINDED = 'reminded'
 
 type OfferedMessage = Message & { readonly attempt: Attempt }
 
@@ -264,8 +266,38 @@ export async function followTurn(delivery: Delivery, message: Message): Promise<
     if (step !== undefined) await context.ledger.change(box, message, step)
     return
   }
-  if (sessions.some(({ gen }) => (gen ?? '') === attempt.gen) || turn === 'died') return
+  if (sessions.some(({ gen }) => (gen ?? '') === attempt.gen)) return
+  if (turn === 'died') return goOn(delivery, { ...message, attempt })
   await noteDied(delivery, { ...message, attempt })
+}
+
+/**
+ * Lets the next session of the peer go on with what the former one has taken and not worked on: a conversation that was resumed has
+ * the message, and gets one reminder; a new one gets the message again, once.
+ */
+async function goOn(delivery: Delivery, message: OfferedMessage): Promise<void> {
+  const { context, box, sessions } = delivery
+  const { attempt, id, again } = message
+  const session = sessions.find(
+    ({ identity, readyAt }) => identity === attempt.identity && readyAt !== undefined,
+  )
+  if (session === undefined || message.why === REMINDED) return
+  const { id: conversation } = attempt.conversation
+  if (conversation === '' || session.mail?.conversation !== conversation) {
+    if (again === '1') return
+    await context.ledger.change(box, message, {
+      ...{ state: 'waiting', attempt: null, taken: null, turn: null, again: '1', why: 'given again' },
+    })
+    return
+  }
+  // Before the reminder: after a kill it may be missing, and is not repeated.
+  const next = await context.ledger.change(box, message, { state: 'taken', turn: 'died', why: REMINDED })
+  if (next !== undefined)
+    await remind(context.ledger, {
+      box,
+      message: next,
+      text: `${id} above was not worked on; go on with it.`,
+    })
 }
 
 /** Notes that the session died with a message that it had taken, and notices the sender once. */

@@ -38,6 +38,19 @@ export const MAIL_ERRORS = entries({
     summary: 'The state of the message does not allow that; the error says which state it has.',
     hint: '`iapeer mail show <id>` prints its history.',
   },
+  'no-such-control': {
+    kind: 'unprocessable',
+    summary: 'The program of the peer does not have this control.',
+  },
+  'not-now': {
+    kind: 'conflict',
+    summary: 'The program of the peer is in a state in which the control would do something else.',
+    hint: '`iapeer show <peer>` prints its state.',
+  },
+  'not-in-a-session': {
+    kind: 'denied',
+    summary: 'The command works only inside the session of a peer.',
+  },
   'no-mailbox': {
     kind: 'unprocessable',
     summary: 'The peer has no mailbox, and none can be made for it.',
