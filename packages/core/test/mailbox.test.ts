@@ -221,7 +221,7 @@ describe('a crash', () => {
     expect(names('open')).toEqual([])
   })
 
-  it('of a writer leaves a temporary file that is no message', async () => {
+  it('of a writer leaves a temporary file that is not read as a message', async () => {
     await stored()
     writeFileSync(join(box.directory, 'open', `00000002-${newMessageId()}.json.999999.abc.tmp`), 'x')
     writeFileSync(join(box.directory, 'open', 'notes.txt'), 'x')

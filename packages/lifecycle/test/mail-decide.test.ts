@@ -245,7 +245,7 @@ describe('what is given together', () => {
     expect(chooseTogether(messages, hasTurns)).toHaveLength(count)
   })
 
-  it('is no notice alone, but the notices before a message', () => {
+  it('is not a notice alone, but the notices before a message', () => {
     const notice = message({ kind: 'notice', text: 'n' })
     expect(chooseTogether([notice, notice], true)).toEqual([])
     expect(chooseTogether([notice, message(), notice], true).map(({ kind }) => kind)).toEqual([
