@@ -16,6 +16,10 @@ function pathOf({ session }: MailTarget, place: Place, { id, attempt }: ProofReq
   return directory === undefined ? undefined : join(directory, 'mail', place, fileName(id, attempt.n))
 }
 
+/** The attempts that this process has made. An attempt of an earlier daemon may have been written and not made. */
+const made = new Set<string>()
+const MOST_KNOWN = 10_000
+
 async function exists(path: string | undefined): Promise<boolean> {
   if (path === undefined) return false
   try {
@@ -54,14 +58,21 @@ export const directoryWay: Way = {
   offer: async (target, offer, attempt) => {
     const { mail } = target.session
     if (mail === undefined) return { kind: 'not-made', why: 'the session has no directory', isOff: true }
+    if (made.size > MOST_KNOWN) made.clear()
+    made.add(attempt.mark)
     for (const place of PLACES) await makePrivateDirectory(join(mail.directory, 'mail', place))
     for (const { id, n, fields } of programMessages(offer, attempt))
       await replaceFile(join(mail.directory, 'mail', 'new', fileName(id, n)), `${jsonLine(fields)}\n`)
     return { kind: 'made' }
   },
-  prove: async (target, request) =>
-    (await exists(pathOf(target, 'taken', request)))
-      ? { kind: 'taken', by: 'acknowledgement' }
-      : { kind: 'none' },
+  prove: async (target, request) => {
+    const isWaiting = await exists(pathOf(target, 'new', request))
+    // Looked for second: a program that moves the file in between is seen here.
+    if (await exists(pathOf(target, 'taken', request))) return { kind: 'taken', by: 'acknowledgement' }
+    // A program that removes files instead of moving them gets a message again only after a restart of the daemon.
+    return isWaiting || made.has(request.attempt.mark)
+      ? { kind: 'none' }
+      : { kind: 'absent', why: 'it was not put into the directory' }
+  },
   withdraw,
 }
