@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs'
+import { renameSync, statSync } from 'node:fs'
 import { rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '../errors/index.ts'
@@ -127,9 +127,8 @@ export class Mailbox {
 
   /** Lists the open messages by their names alone, in order; without those that are in `closed` too. */
   async openFiles(): Promise<readonly MessageFile[]> {
-    const [open, closed] = await Promise.all([this.#names('open'), this.#names('closed')])
-    const done = new Set(closed.map(({ id }) => id))
-    return unique(open.filter(({ id }) => !done.has(id)).sort(inOrder))
+    const open = (await this.#names('open')).filter((file) => !this.#exists({ ...file, place: 'closed' }))
+    return unique(open.sort(inOrder))
   }
 
   /** Lists the closed messages by their names alone, in order. */
@@ -163,20 +162,25 @@ export class Mailbox {
     return undefined
   }
 
+  /** Reads the message in a listed file; undefined where that was moved meanwhile, is broken or of a later version. */
+  async readAt(file: MessageFile): Promise<Message | undefined> {
+    return this.#readFile(file)
+  }
+
   /**
    * Changes a message in one step, under the lock of the mailbox.
-   * @param wanted the message and the step that the change was decided on: any other step means that another process was faster
+   * @param wanted the message as the change was decided on: any other step means that another process was faster
    * @param limitMs how long to wait for the lock
    * @returns the message after the step; undefined if it has another step, or is gone
    * @throws IapeerError `lock-held`; the Node.js system error: the message is unchanged
    */
   async change(
-    wanted: Pick<Message, 'id' | 'step'>,
+    wanted: Pick<Message, 'id' | 'seq' | 'step'>,
     change: MessageChange,
     { limitMs = LOCK_MS, now = new Date() }: { readonly limitMs?: number; readonly now?: Date } = {},
   ): Promise<Message | undefined> {
     return this.#locked(limitMs, async () => {
-      const file = await this.#find(wanted.id)
+      const file = this.#fileOf(wanted)
       const message = file === undefined ? undefined : await this.#readFile(file)
       if (file === undefined || message === undefined || message.step !== wanted.step) return undefined
       const next = changed(message, change, now.toISOString())
@@ -186,9 +190,12 @@ export class Mailbox {
     })
   }
 
-  /** Returns a text that changes with each step of a message; undefined if its file is gone. */
-  async stampOf(file: MessageFile): Promise<string | undefined> {
-    const stats = await statIfThere(this.#path(file))
+  /**
+   * Returns a text that changes with each step of a message; undefined if its file is gone. Synchronous: for a thousand files that
+   * takes a few milliseconds, a tenth of what as many promises take.
+   */
+  stampOf(file: MessageFile): string | undefined {
+    const stats = statSync(this.#path(file), { throwIfNoEntry: false })
     return stats === undefined ? undefined : `${stats.ino}:${stats.mtimeMs}:${stats.size}`
   }
 
@@ -259,6 +266,17 @@ export class Mailbox {
 
   async #files(): Promise<MessageFile[]> {
     return [...(await this.#names('open')), ...(await this.#names('closed'))]
+  }
+
+  #exists(file: MessageFile): boolean {
+    return statSync(this.#path(file), { throwIfNoEntry: false }) !== undefined
+  }
+
+  /** Returns the file of a message whose number is known: in `closed` first, because a move that was cut off leaves it in both. */
+  #fileOf({ id, seq }: Pick<Message, 'id' | 'seq'>): MessageFile | undefined {
+    return (['closed', 'open'] as const)
+      .map((place) => ({ id, seq, place }))
+      .find((file) => this.#exists(file))
   }
 
   /** Finds the file of a message: in `closed` first, because a move that was cut off leaves it in both. */

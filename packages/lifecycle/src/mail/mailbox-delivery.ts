@@ -59,10 +59,10 @@ export class MailboxDelivery {
       if (message.state === 'offered') await this.#attempt(message, () => settleOffered(delivery, message))
       else if (message.state === 'taken') await this.#attempt(message, () => followTurn(delivery, message))
     }
+    for (const message of before) if (message.state === 'waiting') await this.#expire(message)
     const open = await this.#open.list()
-    for (const message of open) if (message.state === 'waiting') await this.#expire(message)
     if (isWorker(delivery)) await this.#reapWorkers(delivery, open)
-    if (!(await isPaused(this.#box))) await this.#offer(delivery, entry, await this.#open.list())
+    if (!(await isPaused(this.#box))) await this.#offer(delivery, entry, open)
     const after = await this.#open.list()
     // Whatever was taken may make room for the next one.
     if (after.length < before.length) return 'now'

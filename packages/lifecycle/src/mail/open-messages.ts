@@ -18,10 +18,10 @@ export class OpenMessages {
   async list(): Promise<readonly Message[]> {
     const next = new Map<MessageId, Cached>()
     for (const file of await this.#box.openFiles()) {
-      const stamp = await this.#box.stampOf(file)
+      const stamp = this.#box.stampOf(file)
       if (stamp === undefined) continue
       const cached = this.#known.get(file.id)
-      const message = cached?.stamp === stamp ? cached.message : await this.#box.read(file.id)
+      const message = cached?.stamp === stamp ? cached.message : await this.#box.readAt(file)
       if (message !== undefined) next.set(file.id, { stamp, message })
     }
     this.#known = next
