@@ -18,18 +18,22 @@ import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
 import { findPeer, renamePeer, upsertPeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FleetSupervisor, readSession, removeNamed, setMark } from '../src/index.ts'
+import { changeTally, FleetSupervisor, readSession, removeNamed, setMark } from '../src/index.ts'
 import {
   acknowledge,
   listInbox,
   MailDelivery,
   mailboxOf,
   messageView,
+  pauseMailbox,
   type Receipt,
   readDeliveryLog,
   releaseMessage,
+  releaseStarts,
+  resumeMailbox,
   returnMessage,
   sendMessage,
+  startsHeldSince,
 } from '../src/mail/index.ts'
 import {
   holdLockAs,
@@ -545,5 +549,41 @@ describe('an ephemeral worker', () => {
     expect(await untilState(test.root, answer.id, 'returned')).toMatchObject({
       why: 'the session that asked has ended',
     })
+  })
+})
+
+describe('a person', () => {
+  it('stops the delivery of one mailbox, and lets it go on', async () => {
+    await recordingPeer()
+    const box = await mailboxOf(test.root, (await findPeer(test.root, 'bob')) ?? noPeer())
+    await pauseMailbox(box)
+    await delivery.start()
+    const { id } = await send(test.root, 'bob', 'hello')
+    const other = join(test.path, 'ann')
+    await test.peer([...RECORDING_PEER, other], 'ann')
+    await declare('ann', { interfaces: { mail: { way: 'directory' } } })
+    await untilState(test.root, (await send(test.root, 'ann', 'hello')).id, 'handled')
+    expect((await messageView(test.root, id)).state).toBe('waiting')
+    await resumeMailbox(box)
+    await untilState(test.root, id, 'handled')
+  })
+
+  it('allows messages to start peers again after three have died within a minute', async () => {
+    const path = await recordingPeer()
+    const ts = new Date().toISOString()
+    for (const name of ['x', 'y', 'z']) {
+      const identity = toIdentity(`command-${name}`)
+      await changeTally(test.root, identity, (tally) => ({
+        ...tally,
+        endings: [{ gen: '0123456789abcdef', ts, crash: true, death: true }],
+      }))
+    }
+    await delivery.start()
+    const { id } = await send(test.root, 'bob', 'hello')
+    await until('the starts to be held', async () => (await startsHeldSince(test.root)) !== undefined)
+    expect((await messageView(test.root, id)).state).toBe('waiting')
+    await releaseStarts(test.root)
+    await untilState(test.root, id, 'handled')
+    expect(recorded(path)).toHaveLength(1)
   })
 })

@@ -211,12 +211,12 @@ export class Mailbox {
   }
 
   async isRemoved(): Promise<boolean> {
-    try {
-      return (await stat(join(this.directory, REMOVED))).isFile()
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return false
-      throw error
-    }
+    return (await this.removedMs()) !== undefined
+  }
+
+  /** Returns when {@link markRemoved} marked the mailbox, in milliseconds since the epoch; undefined if it is not marked. */
+  async removedMs(): Promise<number | undefined> {
+    return (await statIfThere(join(this.directory, REMOVED)))?.mtimeMs
   }
 
   /**

@@ -33,11 +33,17 @@ export interface DeliveryContext {
 export const runningMs = (): number => Math.round(uptime() * 1_000)
 
 const OFF_MS = 10 * 60_000
+/** After an attempt that could not be made, without a sign that the way does not work. */
+export const RETRY_MS = 5_000
 const offKey = ({ gen, leader }: PeerSession, way: WayName): string => `${gen ?? ''} ${leader.pid} ${way}`
 
-/** Notes that a way cannot be used with a session, for ten minutes. */
-export function noteOff({ offWays }: DeliveryContext, session: PeerSession, way: WayName): void {
-  offWays.set(offKey(session, way), runningMs() + OFF_MS)
+/** Notes that a way cannot be used with a session, by default for ten minutes. */
+export function noteOff(
+  { offWays }: DeliveryContext,
+  session: PeerSession,
+  { way, forMs = OFF_MS }: { readonly way: WayName; readonly forMs?: number },
+): void {
+  offWays.set(offKey(session, way), runningMs() + forMs)
 }
 
 export const isOff = ({ offWays }: DeliveryContext, session: PeerSession, way: WayName): boolean =>

@@ -3,7 +3,7 @@ import type { Attempt, Message } from '@iapeer/core/mailbox'
 import { formatProcessId } from '@iapeer/core/process'
 import { type PeerSession, phaseOf } from '../sessions/index.ts'
 import { mailAdapterOf } from './adapters.ts'
-import { hasRoom, isOff, noteOff, runningMs } from './context.ts'
+import { hasRoom, isOff, noteOff, RETRY_MS, runningMs } from './context.ts'
 import { envelopeText } from './envelopes.ts'
 import { senderKey, senderName } from './names.ts'
 import type { Delivery } from './settle-offered.ts'
@@ -58,7 +58,7 @@ async function usableWay(
     const prepared = await way.prepare(target, first.priority)
     if (prepared.kind === 'usable') return { way, prepared }
     if (prepared.kind === 'not-now') return prepared.why
-    noteOff(context, session, way.name)
+    noteOff(context, session, { way: way.name })
   }
   return 'no way'
 }
@@ -131,7 +131,8 @@ async function make(
   for (const one of messages)
     context.pace.note(`${box.directory} ${senderKey(one.from)}`, runningMs(), one === first)
   if (made.kind === 'made') return
-  if ('isOff' in made && made.isOff === true) noteOff(context, target.session, way.name)
+  const isRefused = 'isOff' in made && made.isOff === true
+  noteOff(context, target.session, isRefused ? { way: way.name } : { way: way.name, forMs: RETRY_MS })
   for (const one of messages)
     await context.ledger.change(box, one, { state: 'waiting', attempt: null, why: `not given: ${made.why}` })
 }

@@ -7,10 +7,13 @@ export { type DeliveryLine, readDeliveryLog } from './ledger.ts'
 export {
   existingMailbox,
   findMessage,
+  isPaused,
   listMailboxes,
   mailboxOf,
   operatorMailbox,
+  pauseMailbox,
   peerOfMailbox,
+  resumeMailbox,
 } from './mailboxes.ts'
 export { releaseStarts, startsHeldSince } from './mass-death.ts'
 export { senderName } from './names.ts'

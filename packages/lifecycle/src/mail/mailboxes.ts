@@ -56,7 +56,7 @@ export async function mailboxOf(
   const known = profile.mailbox
   if (known !== undefined) {
     const directory = directoryOf(root, known)
-    if ((await readOwner(directory)) === home) return new Mailbox(directory)
+    if ((await readOwner(directory)) === home) return living(new Mailbox(directory))
     if (!(await isOfAnother(directory, known, home))) {
       await writeOwner(directory, home)
       return new Mailbox(directory)
@@ -69,6 +69,16 @@ export async function mailboxOf(
   const directory = directoryOf(root, updated.mailbox)
   await writeOwner(directory, home)
   return new Mailbox(directory)
+}
+
+/** A removal takes seconds. A mark that is older, of a peer that is registered, is of a removal that did not happen. */
+const REMOVAL_MS = 60_000
+
+/** Takes the mark of a removal that did not happen, or that was undone, from the mailbox of a registered peer. */
+async function living(box: Mailbox): Promise<Mailbox> {
+  const since = await box.removedMs()
+  if (since !== undefined && Date.now() - since > REMOVAL_MS) await box.unmarkRemoved()
+  return box
 }
 
 /** Returns the mailbox of a peer if it exists; does not make one. */
