@@ -161,6 +161,19 @@ describe('iapeer autopsy', () => {
     expectToFit(stdout)
   })
 
+  it('masks bearers in the text, in JSON, in Markdown and in the raw files', async () => {
+    const home = newHome()
+    const path = put(home, 'signal-seen-sigkill-agent')
+    const text = readFileSync(path, 'utf8')
+    const screen = '--- pane-tail\nFATAL: refused IAPEER_BEARER=iapb_x7Y-z_9\n'
+    writeFileSync(path, text.replace('--- meminfo\n', `${screen}--- meminfo\n`))
+    for (const options of [[], ['--json'], ['--markdown', '--with-screen'], ['--raw']]) {
+      const { stdout } = await home.iapeer('autopsy', 'bob', ...options)
+      expect(stdout).toContain('IAPEER_BEARER=iapb_***')
+      expect(stdout).not.toContain('x7Y')
+    }
+  })
+
   it('prints the evidence against its verdict', async () => {
     const home = newHome()
     put(home, 'oom-line-contradicted-by-counters')

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseCount, parseSince } from '../src/commands/options.ts'
+import { withHeadings } from '../src/commands/sessions/follow-log.ts'
 import { cleanLine, logLines } from '../src/commands/sessions/log-lines.ts'
 import { parseGrep } from '../src/grep.ts'
 import { rowsOf } from '../src/long-output.ts'
@@ -104,6 +105,17 @@ describe('the output of a terminal', () => {
   it('keeps colours where they are wanted, and ends them with the line', () => {
     expect(cleanLine('\u001b[1;31mred\u001b[2K!', true)).toBe('\u001b[1;31mred!\u001b[0m')
     expect(cleanLine('plain\u001b[2K', true)).toBe('plain')
+  })
+
+  it('masks bearers, also where a colour begins within one or a piece ends within one', () => {
+    const bearer = `iapb_${'aZ_-'.repeat(8)}`
+    expect(cleanLine(`X=${bearer}!`, false)).toBe('X=iapb_***!')
+    expect(cleanLine(`X=iapb_aZ\u001b[31m${bearer.slice(7)}!`, true)).toBe('X=iapb_***!')
+    for (let at = 1; at < bearer.length; at++) {
+      const format = withHeadings({})
+      const pieces = [`hi X=${bearer.slice(0, at)}`, `${bearer.slice(at)} hi`]
+      expect(pieces.map((piece) => format(piece, false)).join('') + format('', true)).toBe('hi X=iapb_*** hi')
+    }
   })
 
   const linesOf = (...pieces: string[]) => {

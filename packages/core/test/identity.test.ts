@@ -5,6 +5,7 @@ import {
   formatIdentity,
   isLowerIntelligence,
   isPersonality,
+  maskBearers,
   parseIdentity,
   peerEnv,
   personalityFromName,
@@ -113,4 +114,10 @@ describe('an intelligence', () => {
     expect(isLowerIntelligence('natural', 'absent')).toBe(false)
     expect(isLowerIntelligence('absent', 'absent')).toBe(false)
   })
+})
+
+it('a bearer is masked wherever it is in a text, and other words are left alone', () => {
+  expect(maskBearers('A=iapb_aB-_9;B="iapb_c" iapb_ xiapb_d\niapb_e')).toBe(
+    'A=iapb_***;B="iapb_***" iapb_ xiapb_***\niapb_***',
+  )
 })

@@ -259,6 +259,7 @@ it('a line of a screen has no control characters and nothing that looks like a s
   expect(cleanLine('token=hunter2 https://me:pw@x.example')).toBe('token=*** https://***@x.example')
   expect(cleanLine('key sk-ant-REDACTED is invalid')).toBe('key *** is invalid')
   expect(cleanLine(`key ${'a1B2'.repeat(8)} is invalid`)).toBe('key *** is invalid')
+  expect(cleanLine('export X=iapb_abc-_Z')).toBe('export X=iapb_***')
   expect(cleanLine('cannot open /home/me/projects/longname/file.txt')).toContain('/home/me/projects')
 })
 

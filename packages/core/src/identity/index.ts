@@ -1,3 +1,4 @@
+export { BEARER_PREFIX, maskBearers, unfinishedBearer } from './bearer.ts'
 export * from './identity.ts'
 export {
   defaultIntelligence,

@@ -5,6 +5,7 @@ import { dirname, extname, join } from 'node:path'
 import { readGenerationName } from '@iapeer/canary'
 import { mapLimit } from '@iapeer/core/async'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
+import { maskBearers } from '@iapeer/core/identity'
 import { rootLayout, rootRecordLocation } from '@iapeer/core/paths'
 import { readLog, readRegularFile } from '@iapeer/core/storage'
 import {
@@ -26,10 +27,13 @@ import { addendumPath } from './evidence/addendum.ts'
 import { ownVerdict, surerVerdict } from './own-verdict.ts'
 import { type KeptVerdict, keepVerdict, parseVerdictFile, verdictPath } from './verdict-file.ts'
 
-/** Returns the text of a file; empty where it is absent or cannot be read: one bad file does not hide the other deaths. */
+/**
+ * Returns the text of a file, with bearers masked; empty where it is absent or cannot be read: one bad file does not hide the other
+ * deaths.
+ */
 export async function textOf(path: string): Promise<string> {
   try {
-    return (await readRegularFile(path))?.text ?? ''
+    return maskBearers((await readRegularFile(path))?.text ?? '')
   } catch (error) {
     if (errnoOf(error) !== undefined || (isIapeerError(error) && error.code === 'unusable-file')) return ''
     throw error

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { BEARER_PREFIX } from '@iapeer/core/identity'
 import { fieldsOf, text } from '@iapeer/core/json'
 
 /** What a session was launched with, so that messages reach it and it can send them. It stays the same for its whole life. */
@@ -10,9 +11,6 @@ export interface SessionMail {
   /** The id of the conversation that its program was started with, where iapeer chose it. */
   readonly conversation?: string | undefined
 }
-
-/** The beginning of every bearer, by which everything that iapeer writes can mask it. */
-const BEARER_PREFIX = 'iapb_'
 
 /** Makes the bearer of a new session: it is in the environment of the session only. */
 export const newBearer = (): string => `${BEARER_PREFIX}${randomBytes(24).toString('base64url')}`

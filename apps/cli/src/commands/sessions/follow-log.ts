@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
+import { maskBearers, unfinishedBearer } from '@iapeer/core/identity'
 import { RUN_MARK } from '@iapeer/lifecycle/launch'
 import { type PrintOptions, printFile } from '../../follow-file.ts'
 import type { Grep } from '../../grep.ts'
@@ -10,20 +11,26 @@ import { runHeading } from './print-log.ts'
 /** The most characters of a mark that is not complete yet. */
 const MARK_LENGTH = 64
 
-/** Removes control sequences, unless the standard output is a terminal: that shows the screen of the program. */
+/** Masks bearers, and removes control sequences unless the standard output is a terminal: that shows the screen of the program. */
 const shown = (text: string): string =>
-  process.stdout.isTTY === true ? text : stripVTControlCharacters(text).replace(/\r/g, '')
+  maskBearers(process.stdout.isTTY === true ? text : stripVTControlCharacters(text).replace(/\r/g, ''))
 
-/** Returns a formatter that replaces the mark of a run by a heading, also where a mark is split between two pieces. */
-function withHeadings(times: TimeOptions): PrintOptions['format'] {
+/** Returns the length of the end of a piece that belongs to the next one: a part of a mark or of a bearer. */
+function unfinishedLength(text: string): number {
+  const at = text.lastIndexOf('\u001b]')
+  const isMark = at >= 0 && text.length - at < MARK_LENGTH && !text.includes('\n', at)
+  return isMark ? text.length - at : unfinishedBearer(text)
+}
+
+/** Returns a formatter that replaces the mark of a run by a heading and masks bearers, also where one is split between two pieces. */
+export function withHeadings(times: TimeOptions): PrintOptions['format'] {
   const mark = new RegExp(RUN_MARK, 'g')
   let held = ''
   return (piece, isLast) => {
     const text = held + piece
-    const at = text.lastIndexOf('\u001b]')
-    const isHeld = !isLast && at >= 0 && text.length - at < MARK_LENGTH && !text.includes('\n', at)
-    held = isHeld ? text.slice(at) : ''
-    const parts = (isHeld ? text.slice(0, at) : text).split(mark)
+    const end = text.length - (isLast ? 0 : unfinishedLength(text))
+    held = text.slice(end)
+    const parts = text.slice(0, end).split(mark)
     // The group of the mark, the time, is between the texts.
     return parts
       .map((part, index) =>

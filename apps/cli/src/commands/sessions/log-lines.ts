@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
+import { BEARER_PREFIX, maskBearers } from '@iapeer/core/identity'
 
 /** A line that is longer is broken, so that a program that never prints a newline does not fill the memory. In characters. */
 const LONGEST_LINE = 64 * 1024
@@ -17,12 +18,16 @@ const TITLES = /\u001b(?:\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*
 const UNFINISHED = /\u001b(?:\[[^@-~]*|[\]PX^_][^\u0007\u001b]*\u001b?|)$/
 const RESET = '\u001b[0m'
 
-/** Returns what a line of a terminal shows: what a carriage return overwrites and control sequences are left out. */
+/**
+ * Returns what a line of a terminal shows: what a carriage return overwrites and control sequences are left out, and bearers are masked.
+ */
 export function cleanLine(line: string, keepColours: boolean): string {
   const visible = (text: string): string =>
     stripVTControlCharacters(text.replace(TITLES, '')).replace(/(?!\t)\p{Cc}/gu, '')
   const shown = line.split('\r').findLast((part) => visible(part) !== '') ?? ''
-  if (!keepColours) return visible(shown)
+  const text = visible(shown)
+  // A colour can begin within a bearer.
+  if (!keepColours || text.includes(BEARER_PREFIX)) return maskBearers(text)
   const pieces = shown.split(COLOUR).map((piece) => (COLOUR.test(piece) ? piece : visible(piece)))
   return pieces.length > 1 ? `${pieces.join('')}${RESET}` : pieces.join('')
 }

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
-import { isIdentity } from '@iapeer/core/identity'
+import { isIdentity, maskBearers } from '@iapeer/core/identity'
 import { lastWords, publishedKiller } from '@iapeer/forensics'
 import { readTally, type SessionEnding } from '../../sessions/index.ts'
 import type { JudgedDeath } from '../judge.ts'
@@ -18,8 +18,7 @@ const IN_URL = /:\/\/[^\s/@]+@/g
 
 /** Returns a line of a screen for a notification: without control characters and words that look like secrets, cut. */
 export function cleanLine(line: string): string {
-  const text = stripVTControlCharacters(line)
-    .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
+  const text = maskBearers(stripVTControlCharacters(line).replace(/[\p{Cc}\p{Cf}]+/gu, ' '))
     .replace(IN_URL, '://***@')
     .replace(NAMED_VALUE, '$1***')
     .replace(KEY, '***')

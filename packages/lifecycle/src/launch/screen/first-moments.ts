@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
 import { waitUntil } from '@iapeer/core/async'
 import { IapeerError } from '@iapeer/core/errors'
+import { maskBearers } from '@iapeer/core/identity'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { readRegularFile } from '@iapeer/core/storage'
 
@@ -12,14 +13,14 @@ const LOG_MS = 300
 const LAST_LINES = 15
 
 /**
- * Returns the last lines of a pane log without terminal control sequences.
+ * Returns the last lines of a pane log without terminal control sequences and with bearers masked.
  * @param from where to start, in bytes; a shorter log was truncated and is read from its start. @default 0
  */
 export async function lastLines(paneLog: string, from = 0): Promise<string> {
   const bytes = Buffer.from((await readRegularFile(paneLog))?.text ?? '')
   const output = bytes.subarray(from <= bytes.length ? from : 0).toString()
   const text = stripVTControlCharacters(output).replace(/\r/g, '')
-  return text
+  return maskBearers(text)
     .split('\n')
     .filter((line) => line.trim() !== '')
     .slice(-LAST_LINES)

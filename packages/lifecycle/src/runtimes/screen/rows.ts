@@ -1,3 +1,5 @@
+import { maskBearers } from '@iapeer/core/identity'
+
 const LAST_ROWS = 15
 /** Rows are cut to this many characters. */
 const MAX_ROW_LENGTH = 400
@@ -15,5 +17,5 @@ export const lastRows = (screen: string): string =>
   rowsOf(screen)
     .filter((row) => row !== '')
     .slice(-LAST_ROWS)
-    .map((row) => row.slice(0, MAX_ROW_LENGTH))
+    .map((row) => maskBearers(row).slice(0, MAX_ROW_LENGTH))
     .join('\n')
