@@ -16,6 +16,9 @@ export const ENDPOINTS = {
   refresh: actionAt('refresh'),
   wake: actionAt('wake'),
   reset: actionAt('reset'),
+  sendMessage: { method: 'post', path: '/v1/messages' },
+  message: { method: 'get', path: '/v1/messages/:id' },
+  peerMessages: { method: 'get', path: '/v1/peers/:name/messages' },
   events: { method: 'get', path: '/v1/events' },
   health: { method: 'get', path: '/healthz' },
   version: { method: 'get', path: '/version' },
@@ -25,7 +28,10 @@ export const ENDPOINTS = {
 
 export type RouteName = keyof typeof ENDPOINTS
 
-/** An action on a peer. Each one is a POST route. */
+/** An action on a peer. Its name is the last part of its path. */
 export type Action = {
-  [N in RouteName]: (typeof ENDPOINTS)[N]['method'] extends 'post' ? N : never
+  [N in RouteName]: (typeof ENDPOINTS)[N]['path'] extends `/v1/peers/:name/${N}` ? N : never
 }[RouteName]
+
+/** The header with the bearer of the session that sends a message, over the unix socket. */
+export const BEARER_HEADER = 'x-iapeer-bearer'

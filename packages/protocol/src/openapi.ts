@@ -30,7 +30,7 @@ function parameters(schema: z.ZodMiniObject, position: 'path' | 'query'): Json[]
 
 function requestBody(body: z.ZodMiniObject): Json {
   const schema = embedded({ ...z.toJSONSchema(body, { io: 'input' }) })
-  return { required: false, content: { 'application/json': { schema } } }
+  return { required: 'required' in schema, content: { 'application/json': { schema } } }
 }
 
 function operation({ method, path, summary, params, query, body, answers }: Route): Json {

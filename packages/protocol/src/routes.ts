@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
-import { type Action, ENDPOINTS, type RouteName } from './endpoints.ts'
+import { type Action, BEARER_HEADER, ENDPOINTS, type RouteName } from './endpoints.ts'
 import { ANSWERS, RESULTS } from './schemas/answers.ts'
 import { BODIES, PARAMS, QUERIES } from './schemas/inputs.ts'
 
 export { parseAs } from './check.ts'
 export { versioned } from './schemas/fields.ts'
 export type { Action, RouteName }
-export { ANSWERS }
+export { ANSWERS, BEARER_HEADER }
 
 export type AnswerName = keyof typeof ANSWERS
 
@@ -78,6 +78,29 @@ export const ROUTES = {
   refresh: action('refresh', 'Restart a running peer and resume its conversation if its runtime can.'),
   wake: action('wake', 'Start a peer because of a message for it; does nothing if it is running.'),
   reset: action('reset', 'Clear the crash loop of a peer, so that it can be started again.'),
+  sendMessage: {
+    ...ENDPOINTS.sendMessage,
+    ...NOTHING,
+    summary:
+      'Send a message to a peer. Over the unix socket, the header x-iapeer-bearer proves which session sends it; without it the sender is unknown. Over TCP it is the operator, without proof.',
+    body: BODIES.sendMessage,
+    ...json('Receipt'),
+  },
+  message: {
+    ...ENDPOINTS.message,
+    ...NOTHING,
+    summary: 'Get one message with its history.',
+    params: PARAMS.messageId,
+    ...json('Message'),
+  },
+  peerMessages: {
+    ...ENDPOINTS.peerMessages,
+    ...NOTHING,
+    summary: 'List the open and the recent messages to and from a peer, in the order of their storing.',
+    params: PARAMS.name,
+    query: QUERIES.peerMessages,
+    ...json('Messages'),
+  },
   events: {
     ...ENDPOINTS.events,
     ...NOTHING,

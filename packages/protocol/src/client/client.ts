@@ -3,7 +3,7 @@ import { isIdentity, isPersonality } from '@iapeer/core/identity'
 import { daemonSocket } from '@iapeer/core/paths'
 import { getPeer } from '@iapeer/core/registry'
 import type * as z from 'zod/mini'
-import { type Action, ENDPOINTS } from '../endpoints.ts'
+import { type Action, BEARER_HEADER, ENDPOINTS } from '../endpoints.ts'
 import type { Answer, JsonRouteName, JsonRoutes, Sent } from '../routes.ts'
 import { Connections } from './connection.ts'
 import { fromFormerVersion } from './former-version.ts'
@@ -33,14 +33,14 @@ function noteFormerDaemon(error: unknown): never {
 export type DaemonHealth = Answer<'health'>
 
 /** The routes that only read. */
-type ReadRouteName = Exclude<JsonRouteName, Action>
+type ReadRouteName = Exclude<JsonRouteName, Action | 'sendMessage'>
 
 /** The parameters of the path, if it has any, and the query. */
 type Input<N extends ReadRouteName> = (typeof ENDPOINTS)[N]['path'] extends `${string}/:${string}`
   ? [input: { readonly params: Sent<N, 'params'>; readonly query?: Sent<N, 'query'> }]
   : [input?: { readonly query?: Sent<N, 'query'> }]
 
-type Body<A extends Action> = Sent<A, 'body'>
+type Body<A extends Action | 'sendMessage'> = Sent<A, 'body'>
 
 /**
  * A client of the daemon of one root. Each method sends one request. Errors have the same codes and hints as those of the library;
@@ -60,6 +60,11 @@ export interface DaemonClient {
   refresh(name: string, body: Body<'refresh'>): Promise<Answer<'refresh'>['outcome']>
   /** Clears the crash loop of a peer. */
   reset(name: string): Promise<Answer<'reset'>['outcome']>
+  /**
+   * Sends a message to a peer.
+   * @param bearer the bearer of the session that sends it; without one the sender is unknown
+   */
+  send(body: Body<'sendMessage'>, bearer?: string): Promise<Answer<'sendMessage'>>
   /** Returns the answer of a route that only reads; for `events`, the newest events in the log. */
   get<N extends ReadRouteName>(route: N, ...input: Input<N>): Promise<Answer<N>>
   /** Closes the connection, if no request has used it. A client that is not closed does not keep the process running. */
@@ -72,6 +77,7 @@ interface RequestInput {
   readonly params: Values
   readonly query: Values
   readonly body?: object
+  readonly headers?: Readonly<Record<string, string>>
   /** The time limit from the acceptance of the request to the last byte of the answer. */
   readonly answerMs: number
 }
@@ -131,6 +137,11 @@ class Client implements DaemonClient {
     return (await this.#act('reset', name, {})).outcome
   }
 
+  send(body: Body<'sendMessage'>, bearer?: string): Promise<Answer<'sendMessage'>> {
+    const headers = bearer === undefined ? {} : { [BEARER_HEADER]: bearer }
+    return this.#ask('sendMessage', { params: {}, query: {}, body, headers, answerMs: ACTION_MS })
+  }
+
   get<N extends ReadRouteName>(
     route: N,
     { params = {}, query = {} }: { readonly params?: Values; readonly query?: Values } = {},
@@ -175,6 +186,7 @@ class Client implements DaemonClient {
       method: method === 'get' ? 'GET' : 'POST',
       path,
       body: input.body,
+      headers: input.headers,
       takenMs: TAKEN_MS,
       answerMs: input.answerMs,
     })

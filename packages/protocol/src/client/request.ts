@@ -9,6 +9,8 @@ export interface DaemonRequest {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: object | undefined
+  /** Further headers. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** The time limit for the daemon to accept the request. */
   readonly takenMs: number
   /** The time limit from there to the last byte of the answer. */
@@ -129,6 +131,7 @@ export async function exchange(socket: Socket, request: DaemonRequest): Promise<
     accept: 'application/json',
     connection: 'close',
     expect: '100-continue',
+    ...request.headers,
     ...(body === undefined
       ? {}
       : {

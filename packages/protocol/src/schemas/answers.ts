@@ -3,6 +3,7 @@ import { autopsy, death } from './deaths.ts'
 import { text, version } from './fields.ts'
 import { launched, outcome, peer, stopped } from './fleet.ts'
 import { health } from './health.ts'
+import { listedMessage, message, receipt } from './messages.ts'
 
 const done = { ...version, peer: z.string() }
 const launchResult = z.object({ action: z.enum(['start', 'new']), ...done, session: launched })
@@ -34,6 +35,9 @@ export const ANSWERS = {
     events: z.readonly(z.array(z.object({ cursor: z.string(), event: z.record(z.string(), z.unknown()) }))),
   }),
   Result: z.discriminatedUnion('action', [launchResult, stopResult, outcomeResult]),
+  Receipt: z.extend(receipt, version),
+  Message: z.extend(message, version),
+  Messages: z.object({ ...version, messages: z.readonly(z.array(listedMessage)) }),
   Health: health,
   Version: z.object({ ...version, name: z.literal('iapeerd'), version: z.string(), node: z.string() }),
   Error: z.object({ error: z.object({ code: z.string(), message: z.string(), hint: text }) }),

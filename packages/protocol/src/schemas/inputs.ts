@@ -1,17 +1,24 @@
+import { ENVELOPE_LIMITS } from '@iapeer/core/envelope'
 import { CALLER_VALUE_MAX, CALLER_VARIABLE, isCallerVariable } from '@iapeer/core/exec'
+import { PRIORITIES } from '@iapeer/core/mailbox'
 import * as z from 'zod/mini'
 
 const LONGEST_MS = 3_600_000
+/** The maximum length of a path, PATH_MAX of Linux. */
+const PATH_MAX = ENVELOPE_LIMITS.attachmentCharacters
 
 const name = z
   .string()
   .check(z.minLength(1), z.maxLength(64), z.describe('the name or an identity of a peer: bob, claude-bob'))
 const upTo = (length: number) => z.string().check(z.minLength(1), z.maxLength(length))
 
+const messageId = z.string().check(z.regex(/^m_[a-z2-7]{16}$/), z.describe('the id of a message: m_…'))
+
 /** The parameters of the path, by kind of path. */
 export const PARAMS = {
   name: z.strictObject({ name }),
   id: z.strictObject({ id: upTo(200).check(z.describe('the id of a death')) }),
+  messageId: z.strictObject({ id: messageId }),
 } as const
 
 /** The parameters of the query, by route. */
@@ -24,6 +31,14 @@ export const QUERIES = {
     limit: z
       ._default(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1_000)
       .check(z.describe('the maximum number of deaths; the newest are returned')),
+  }),
+  peerMessages: z.strictObject({
+    limit: z
+      ._default(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(1_000)), 100)
+      .check(z.describe('the maximum number of closed messages; the newest are returned')),
+    texts: z
+      ._default(z.enum(['true', 'false']), 'false')
+      .check(z.describe('whether to include the texts of the messages')),
   }),
   events: z.strictObject({
     peer: z.optional(name),
@@ -58,7 +73,33 @@ const environment = z
     ),
   )
 
-/** The schema of the body of each action. */
+const path = upTo(PATH_MAX)
+
+/** A message. The library checks its limits: here, a text has at most two UTF-16 units for each of its characters. */
+const message = z.strictObject({
+  to: name.check(z.describe('the name or an identity of the recipient')),
+  text: upTo(2 * ENVELOPE_LIMITS.messageCharacters).check(
+    z.describe(`at most ${ENVELOPE_LIMITS.messageCharacters} characters`),
+  ),
+  topic: z.optional(upTo(2 * ENVELOPE_LIMITS.topicCharacters)),
+  re: z.optional(messageId).check(z.describe('the id of the message that this one answers')),
+  attachments: z
+    .optional(z.array(path).check(z.maxLength(ENVELOPE_LIMITS.attachments)))
+    .check(z.describe('the paths of files to attach; absolute, or relative to cwd')),
+  cwd: z.optional(path).check(z.describe('the directory of relative paths of attachments')),
+  runtime,
+  priority: z
+    .optional(z.enum(PRIORITIES))
+    .check(z.describe('idle: wait until the recipient does not work; default next')),
+  expiresMs: z
+    .optional(z.int().check(z.minimum(1_000), z.maximum(30 * 24 * LONGEST_MS)))
+    .check(z.describe('return the message if it still waits after this time')),
+  callId: z
+    .optional(upTo(200))
+    .check(z.describe('the id of a tool call: a repeated call stores no second message')),
+})
+
+/** The schema of the body of each route that has one. */
 export const BODIES = {
   start: z.strictObject({ runtime, timeoutMs, environment }),
   stop: z.strictObject({ timeoutMs: graceMs, force: z.optional(z.boolean()) }),
@@ -72,4 +113,5 @@ export const BODIES = {
     timeoutMs,
   }),
   reset: z.strictObject({}),
+  sendMessage: message,
 } as const
