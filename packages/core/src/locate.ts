@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { errnoOf, IapeerError } from './errors/index.ts'
+import { errnoOf, IapeerError, isIapeerError } from './errors/index.ts'
 
 /** The packages that ship shell scripts, in their directory `assets`. */
 export type ScriptOwner = 'canary' | 'tmux' | 'lifecycle'
@@ -64,6 +64,24 @@ export function locateDaemon(moduleUrl: string): string {
     code: 'daemon-missing',
     hint: INSTALL_AGAIN,
   })
+}
+
+/**
+ * Returns the path of the program of the command `iapeer`, a Node.js script: of the package into which the code was bundled, or in
+ * this repository.
+ * @param moduleUrl `import.meta.url` of the caller
+ * @returns undefined if the code was not installed with the command, or its package was removed
+ */
+export function locateCli(moduleUrl: string): string | undefined {
+  try {
+    const { directory, name } = packageOf(moduleUrl)
+    const cli = name === '@iapeer/cli' ? directory : join(directory, '..', '..', 'apps', 'cli')
+    const path = join(cli, 'dist', 'main.js')
+    return existsSync(path) ? path : undefined
+  } catch (error) {
+    if (isIapeerError(error) && error.code === 'package-missing') return undefined
+    throw error
+  }
 }
 
 const loaded = new Map<ScriptOwner, Promise<ReadonlyMap<string, string>>>()

@@ -13,6 +13,10 @@ export interface DaemonPaths {
   readonly socketFile: string
   readonly defaultSocket: string
   readonly log: string
+  /** The port of the MCP server, chosen once for the root: sessions are launched with it. */
+  readonly mcpPort: string
+  /** The address of the MCP server while sessions may be launched with it, and the process that serves it. */
+  readonly mcpAddress: string
 }
 
 /** Returns the paths of the daemon of a root. */
@@ -23,6 +27,8 @@ export function daemonPaths(root: string): DaemonPaths {
     socketFile: join(run, 'iapeerd.socket'),
     defaultSocket: join(run, 'iapeerd.sock'),
     log: join(resolve(root), 'logs', 'iapeer', 'daemon.log'),
+    mcpPort: join(resolve(root), 'state', 'mcp.port'),
+    mcpAddress: join(run, 'mcp.json'),
   }
 }
 

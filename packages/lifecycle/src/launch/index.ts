@@ -4,6 +4,7 @@ export { type InspectPaneOptions, inspectPane, type PaneReading } from './from-p
 export { socketPathOf } from './from-pane/pane-target.ts'
 export { checkLaunch, type Launched, launchPeer } from './launch.ts'
 export { removedDirectories } from './launch-environment.ts'
+export { readMcpUrl, removeMcpAddress, writeMcpAddress } from './mcp-address.ts'
 export type { LaunchOptions } from './options.ts'
 export { paneLogOf } from './plan.ts'
 export { preloadLifecycle } from './preload.ts'

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
+import { locateCli } from '@iapeer/core/locate'
 import { rootLayout } from '@iapeer/core/paths'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import { DEFAULT_PERMISSIONS, type PeerProfile, readProfile } from '@iapeer/core/profile'
@@ -24,6 +25,7 @@ import {
   writeSession,
 } from '../sessions/index.ts'
 import { recordEnvironment } from './launch-environment.ts'
+import { readMcpUrl } from './mcp-address.ts'
 import type { LaunchOptions } from './options.ts'
 import { paneLogOf, planLaunch } from './plan.ts'
 import { makeSessionDirectory, removeSessionDirectory, sweepSessionDirectories } from './session-directory.ts'
@@ -112,10 +114,20 @@ async function prepareMail(root: string): Promise<LaunchMail | undefined> {
     await sweepSessionDirectories(root)
     const directory = await makeSessionDirectory(root)
     if (directory === undefined) return undefined
-    return { root, directory, bearer: newBearer(), conversation: randomUUID() }
+    return { root, directory, bearer: newBearer(), conversation: randomUUID(), ...(await mcpOf(root)) }
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
     return undefined
+  }
+}
+
+/** Returns how a new session reaches the MCP server with the tool that sends messages. */
+async function mcpOf(root: string): Promise<Pick<LaunchMail, 'mcpUrl' | 'mcpCommand'>> {
+  const url = await readMcpUrl(root)
+  const program = locateCli(import.meta.url)
+  return {
+    ...(url === undefined ? {} : { mcpUrl: url }),
+    ...(program === undefined ? {} : { mcpCommand: [process.execPath, program, 'mcp'] }),
   }
 }
 

@@ -14,6 +14,10 @@ export interface LaunchMail {
   /** A new UUID for the conversation, for a runtime that takes one. */
   readonly conversation: string
   readonly root: string
+  /** The address of the daemon's MCP server. Undefined: the session uses {@link mcpCommand}. */
+  readonly mcpUrl?: string
+  /** The program and arguments of the MCP server over standard input and output. It needs IAPEER_BEARER and IAPEER_ROOT. */
+  readonly mcpCommand?: readonly string[]
 }
 
 /** The input from which an adapter builds a command line and environment. */
