@@ -16,12 +16,15 @@ import { tcpSettings } from './http/auth.ts'
 import type { BoundRoute, BoundRoutes } from './http/route.ts'
 import { eventRoutes } from './http/routes-events.ts'
 import { actionRoutes, fleetRoutes } from './http/routes-fleet.ts'
+import { messageRoutes } from './http/routes-messages.ts'
 import { isStalled, systemRoutes } from './http/routes-system.ts'
 import { createApiServer } from './http/server.ts'
 import { SseClients, type SseLimits } from './http/sse.ts'
 import { listenTcp, listenUnix } from './listen.ts'
 import { createLocalFleet } from './local-fleet.ts'
+import { createLocalMail } from './local-mail.ts'
 import { openLogs } from './logs.ts'
+import { McpEndpoint } from './mcp/mcp-endpoint.ts'
 import { createMetrics } from './metrics.ts'
 import { createNotifier, type Notifier, type RunProgram } from './sd-notify.ts'
 import { VERSION } from './version.ts'
@@ -96,6 +99,7 @@ function buildApi(
   const routes: BoundRoutes = {
     ...fleetRoutes(fleet),
     ...actionRoutes(fleet),
+    ...messageRoutes(fleet.mail),
     ...eventRoutes(fleet.events, clients),
     ...systemRoutes({ fleet, metrics, clients, startedAt }),
   }
@@ -164,11 +168,14 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
   }
   try {
     const supervisor = options.supervisor(log)
+    const mail = createLocalMail(root)
+    const mcp = new McpEndpoint({ root, env, mail, log })
     const fleet = createLocalFleet(root, {
       events: options.events,
+      mail,
       supervisor,
       env,
-      problems: options.problems,
+      problems: () => [...(options.problems?.() ?? []), ...mcp.problems()],
     })
     const { routes, clients } = buildApi({ fleet, supervisor }, log, options, startedAt)
     const open = (token?: string): Server => {
@@ -180,6 +187,8 @@ export async function runDaemon(options: DaemonOptions): Promise<Daemon> {
     let unix = open()
     const socketPath = await listenUnix(unix, root)
     const port = tcp === undefined ? undefined : await listenTcp(open(tcp.token), tcp.port)
+    await mcp.start()
+    cleanup.add('closing the MCP server', () => mcp.stop(STOP_MS))
     cleanup.add('closing the event streams', () => clients.close())
     await supervisor.start()
     cleanup.add('stopping the supervisor', () => within(STOP_MS, supervisor.stop()))

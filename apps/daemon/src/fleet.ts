@@ -1,7 +1,10 @@
+import type { MessageSender } from '@iapeer/core/mailbox'
 import type { DeathQuery, DeathReport, DeathView, LastDeliveries } from '@iapeer/lifecycle/deaths'
 import type { PeerStatusView } from '@iapeer/lifecycle/fleet'
+import type { MessageView, Receipt } from '@iapeer/lifecycle/mail'
 import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
 import type { Action, Answer, Received } from '@iapeer/protocol/routes'
+import type { MailCounts } from './mail-counts.ts'
 
 /** An event, and the cursor with which a client resumes after it. */
 export interface PositionedEvent {
@@ -50,6 +53,23 @@ export interface FleetHealth {
   readonly supervisor?: SupervisorStats | undefined
 }
 
+/** A message that a client sends. */
+export type OutgoingMessage = Received<'sendMessage', 'body'>
+
+export type MessageList = readonly MessageView[]
+
+/** The operations on messages. They throw `IapeerError`s; the code decides the HTTP status. */
+export interface FleetMail {
+  /** Returns the sender that a bearer proves. @throws IapeerError `bearer-unknown` */
+  senderOf(bearer: string): Promise<MessageSender>
+  sendAs(sender: MessageSender, message: OutgoingMessage): Promise<Receipt>
+  /** @throws IapeerError `no-such-message` */
+  message(id: string): Promise<MessageView>
+  /** Returns the open messages to and from a peer, and the newest `limit` of all in each direction. */
+  messagesOf(name: string, limit: number): Promise<MessageList>
+  counts(): Promise<MailCounts>
+}
+
 /** The operations that the API offers on a fleet. They throw `IapeerError`s; the code decides the HTTP status. */
 export interface Fleet {
   list(): Promise<readonly PeerStatusView[]>
@@ -57,6 +77,7 @@ export interface Fleet {
   deaths(query: DeathQuery): Promise<readonly DeathView[]>
   death(id: string): Promise<DeathReport>
   readonly events: EventSource
+  readonly mail: FleetMail
   act<A extends Action>(action: A, name: string, body: Received<A, 'body'>): Promise<Answer<A>>
   /** Returns the number of recorders by state. */
   canaries(): Promise<FleetHealth['canaries']>

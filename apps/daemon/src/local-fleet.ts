@@ -17,11 +17,12 @@ import {
 } from '@iapeer/lifecycle/fleet'
 import type { WakeRequest } from '@iapeer/lifecycle/launch'
 import { type Action, type Answer, type Received, versioned } from '@iapeer/protocol/routes'
-import type { EventSource, Fleet, FleetHealth, Supervisor } from './fleet.ts'
+import type { EventSource, Fleet, FleetHealth, FleetMail, Supervisor } from './fleet.ts'
 import { Launches } from './launches.ts'
 
 export interface LocalFleetOptions {
   readonly events: EventSource
+  readonly mail: FleetMail
   /** The source of the statistics in the health. */
   readonly supervisor: Supervisor
   /** The environment of the daemon, which says where notifications go. */
@@ -45,7 +46,7 @@ export const problemsOf = async (root: string): Promise<FleetHealth['problems']>
 
 async function healthOf(
   root: string,
-  { supervisor, env, problems: further }: Omit<LocalFleetOptions, 'events'>,
+  { supervisor, env, problems: further }: Omit<LocalFleetOptions, 'events' | 'mail'>,
 ): Promise<FleetHealth> {
   const [canaries, ofRecords, channels, last] = await Promise.all([
     canariesOf(root),
@@ -127,7 +128,7 @@ const ACTIONS: Actions = {
 
 /** Creates the operations on the fleet of a root on this host. */
 export function createLocalFleet(root: string, options: LocalFleetOptions): Fleet {
-  const { events } = options
+  const { events, mail } = options
   const context = { root, launches: new Launches() }
   return {
     list: () => fleetStatus(root),
@@ -135,6 +136,7 @@ export function createLocalFleet(root: string, options: LocalFleetOptions): Flee
     deaths: (query) => deathViews(root, query),
     death: (id) => deathView(root, id),
     events,
+    mail,
     act: async (action, name, body) => ACTIONS[action](context, await peerNamed(root, name), body),
     canaries: () => canariesOf(root),
     health: () => healthOf(root, options),

@@ -11,7 +11,7 @@ export interface Metrics {
 }
 
 export interface MetricsParts {
-  readonly fleet: Pick<Fleet, 'list' | 'canaries'>
+  readonly fleet: Pick<Fleet, 'list' | 'canaries' | 'mail'>
   readonly log: Logger
   /** The number of clients that follow the events, and of those that were dropped. */
   readonly clients: { readonly size: number; readonly dropped: number }
@@ -128,6 +128,18 @@ export function createMetrics({ fleet, log, clients, supervisor }: MetricsParts)
     help: 'Number of recorders by state.',
     label: 'state',
     count: async () => Object.entries(await fleet.canaries()),
+  })
+  addGauge(output, {
+    name: 'iapeer_messages',
+    help: 'Number of messages in the mailboxes by state.',
+    label: 'state',
+    count: async () => Object.entries((await fleet.mail.counts()).byState),
+  })
+  addCounter(output, {
+    name: 'iapeer_message_takings_total',
+    help: 'Number of messages that were taken since the daemon started, by the way that they took.',
+    label: 'way',
+    count: async () => Object.entries((await fleet.mail.counts()).takenByWay),
   })
   addGauge(output, {
     name: 'iapeerd_event_clients',

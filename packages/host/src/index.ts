@@ -12,4 +12,5 @@ export {
 } from './daemon/control.ts'
 export { DAEMON_LOG_FORMAT } from './daemon/log-format.ts'
 export * from './doctor/index.ts'
+export { type OtherUsers, otherUsers } from './other-users.ts'
 export * from './service/index.ts'

@@ -42,6 +42,7 @@ export function createApp(routes: readonly BoundRoute[], { log, token }: AppOpti
   app.onError((error, context) => errorResponse(context, error, log))
   if (token !== undefined) app.use(tcpGuard(token))
   app.use(async (context, next) => {
+    context.set('transport', token === undefined ? 'unix' : 'tcp')
     context.header('x-content-type-options', 'nosniff')
     await next()
   })

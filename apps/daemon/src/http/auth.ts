@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { IapeerError } from '@iapeer/core/errors'
 import { readNumber, readText, SETTINGS } from '@iapeer/core/settings'
 import type { MiddlewareHandler } from 'hono'
-import type { ApiEnv } from './context.ts'
+import type { ApiContext, ApiEnv } from './context.ts'
 
 const SHORTEST_TOKEN = 16
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
@@ -41,21 +41,30 @@ function originName(origin: string): string {
 }
 
 /**
- * Rejects requests over TCP without the token, and requests whose `Host` or `Origin` is not this host: with DNS rebinding a web page can
+ * Rejects requests whose `Host` or `Origin` is not this host: with DNS rebinding a web page can
  * make a browser send requests to a loopback address under the page's own host name.
  */
+export function assertLocalRequest(context: ApiContext): void {
+  const origin = context.req.header('origin')
+  if (!LOOPBACK.has(hostName(context.req.header('host') ?? '')))
+    throw new IapeerError('the Host header does not name this host', {
+      code: 'host-refused',
+      hint: 'Use 127.0.0.1 or localhost.',
+    })
+  if (origin !== undefined && !LOOPBACK.has(hostName(originName(origin))))
+    throw new IapeerError('requests from this origin are refused', { code: 'origin-refused' })
+}
+
+/** Returns the token in the header `authorization`; empty if there is none. */
+export const bearerOf = (context: ApiContext): string =>
+  /^Bearer +(\S+) *$/i.exec(context.req.header('authorization') ?? '')?.[1] ?? ''
+
+/** Rejects requests over TCP without the token, and those of other hosts and web pages. */
 export function tcpGuard(token: string): MiddlewareHandler<ApiEnv> {
   const expected = digest(token)
   return async (context, next) => {
-    const origin = context.req.header('origin')
-    if (!LOOPBACK.has(hostName(context.req.header('host') ?? '')))
-      throw new IapeerError('the Host header does not name this host', {
-        code: 'host-refused',
-        hint: 'Use 127.0.0.1 or localhost.',
-      })
-    if (origin !== undefined && !LOOPBACK.has(hostName(originName(origin))))
-      throw new IapeerError('requests from this origin are refused', { code: 'origin-refused' })
-    const given = /^Bearer +(\S+) *$/i.exec(context.req.header('authorization') ?? '')?.[1] ?? ''
+    assertLocalRequest(context)
+    const given = bearerOf(context)
     if (!timingSafeEqual(digest(given), expected)) {
       context.header('www-authenticate', 'Bearer')
       throw new IapeerError('the token is missing or wrong', {

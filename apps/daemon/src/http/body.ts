@@ -1,13 +1,14 @@
 import { IapeerError } from '@iapeer/core/errors'
 import type { ApiContext } from './context.ts'
 
-const MOST_BYTES = 64 * 1024
+/** The limit of a body, for a route without a limit of its own. */
+export const BODY_BYTES = 64 * 1024
 
-const tooLarge = (): IapeerError =>
-  new IapeerError(`the body is larger than ${MOST_BYTES} bytes`, { code: 'body-too-large' })
+const tooLarge = (limit: number): IapeerError =>
+  new IapeerError(`the body is larger than ${limit} bytes`, { code: 'body-too-large' })
 
-async function readText(context: ApiContext): Promise<string> {
-  if (Number(context.req.header('content-length') ?? 0) > MOST_BYTES) throw tooLarge()
+async function readText(context: ApiContext, limit: number): Promise<string> {
+  if (Number(context.req.header('content-length') ?? 0) > limit) throw tooLarge(limit)
   const reader = context.req.raw.body?.getReader()
   if (reader === undefined) return ''
   const chunks: Uint8Array[] = []
@@ -16,16 +17,17 @@ async function readText(context: ApiContext): Promise<string> {
     const { done, value } = await reader.read()
     if (done) return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
     size += value.length
-    if (size > MOST_BYTES) throw tooLarge()
+    if (size > limit) throw tooLarge(limit)
     chunks.push(value)
   }
 }
 
 /**
  * Returns the parsed JSON body of a request; an empty object if the body is empty.
+ * @param limit the maximum size in bytes
  * @throws IapeerError `body-too-large`, `unsupported-media-type`, `invalid-request`
  */
-export async function readJsonBody(context: ApiContext): Promise<unknown> {
+export async function readJsonBody(context: ApiContext, limit: number): Promise<unknown> {
   const type = context.req.header('content-type')
   const length = context.req.header('content-length')
   const hasBody =
@@ -37,7 +39,7 @@ export async function readJsonBody(context: ApiContext): Promise<unknown> {
       hint: 'Send the header content-type: application/json.',
     })
   try {
-    const text = await readText(context)
+    const text = await readText(context, limit)
     return text.trim() === '' ? {} : JSON.parse(text)
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError)

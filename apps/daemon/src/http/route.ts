@@ -7,7 +7,7 @@ import {
   ROUTES,
   type RouteName,
 } from '@iapeer/protocol/routes'
-import { readJsonBody } from './body.ts'
+import { BODY_BYTES, readJsonBody } from './body.ts'
 import type { ApiContext } from './context.ts'
 
 /** A route of the API with its handler. */
@@ -34,10 +34,14 @@ export function rawRoute(name: RouteName, respond: BoundRoute['respond']): Bound
   return { method, path, respond }
 }
 
-/** Binds a route to a handler. The schemas of the route check the input and give the answer its type. */
+/**
+ * Binds a route to a handler. The schemas of the route check the input and give the answer its type.
+ * @param bodyBytes the maximum size of the body
+ */
 export function jsonRoute<N extends JsonRouteName>(
   name: N,
   handle: (input: Input<N>) => Promise<Answer<N>>,
+  bodyBytes: number = BODY_BYTES,
 ): BoundRoute {
   const routes: JsonRoutes = ROUTES
   const { method, params, query, body } = routes[name]
@@ -46,7 +50,7 @@ export function jsonRoute<N extends JsonRouteName>(
       await handle({
         params: parseAs(params, context.req.param(), 'the path'),
         query: parseAs(query, context.req.query(), 'the query'),
-        body: parseAs(body, method === 'post' ? await readJsonBody(context) : {}, 'the body'),
+        body: parseAs(body, method === 'post' ? await readJsonBody(context, bodyBytes) : {}, 'the body'),
         context,
       }),
     ),

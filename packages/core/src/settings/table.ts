@@ -57,6 +57,17 @@ export const SETTINGS = {
     readBy: ['daemon'],
     service: 'recorded',
   },
+  mcpHttp: {
+    key: 'mail.mcp_http',
+    variable: 'IAPEER_MCP_HTTP',
+    type: 'text',
+    default: 'auto',
+    description:
+      'Whether agents use the tool `send_to_peer` over a port of 127.0.0.1: `auto` if no other user of the host could take that port, `on`, or `off`. Otherwise each session starts `iapeer mcp`, which needs about 50 MB.',
+    accepts: { test: (text) => /^(auto|on|off)$/.test(text), expected: 'auto, on or off' },
+    readBy: ['daemon'],
+    service: 'recorded',
+  },
   crashloopMax: {
     key: 'crash_loop.deaths',
     variable: 'IAPEER_CRASHLOOP_MAX',
