@@ -13,4 +13,6 @@ if (argv[0] === '-V') argv[0] = '--version'
 // A list is printed often, also by prompts and status bars: its code is one small file, built next to this one.
 const isList = ['list', 'ls', 'ps'].includes(argv[0] ?? '')
 const isDone = isList && (await (await import('./quick-list.js')).runList(argv.slice(1)))
-if (!isDone) await (await import('./command-line.ts')).runCommandLine(argv)
+// Each session of an agent may run one of these: it loads no code of other commands.
+if (argv.length === 1 && argv[0] === 'mcp') await (await import('./commands/mcp/serve.ts')).serveMcp()
+else if (!isDone) await (await import('./command-line.ts')).runCommandLine(argv)

@@ -140,7 +140,8 @@ export function buildProgram(peers: readonly string[] = [], words: readonly stri
     })
 
   program.hook('preAction', async (_program, command) => {
-    if (command.name() === 'complete') return
+    // A shell or an agent reads their output: the deaths are printed for a person, and only once.
+    if (command.name() === 'complete' || command.name() === 'mcp') return
     await (await import('./before-command.ts')).beforeCommand(command.parent?.name() !== 'config')
   })
   addCommands(program)

@@ -69,6 +69,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     install: () => import('./setup/install.ts'),
     uninstall: () => import('./setup/uninstall.ts'),
     welcome: () => import('./setup/welcome.ts'),
+    mcp: () => import('./mcp/mcp.ts'),
   },
 }
 
