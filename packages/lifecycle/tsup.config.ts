@@ -1,7 +1,17 @@
 import { defineConfig } from 'tsup'
 import { packageBuild } from '../dev/src/build.ts'
 
-const DIRECTORIES = ['deaths', 'eventlog', 'fleet', 'launch', 'mail', 'reap', 'runtimes', 'sessions', 'supervise']
+const DIRECTORIES = [
+  'deaths',
+  'eventlog',
+  'fleet',
+  'launch',
+  'mail',
+  'reap',
+  'runtimes',
+  'sessions',
+  'supervise',
+]
 
 export default defineConfig(
   packageBuild({

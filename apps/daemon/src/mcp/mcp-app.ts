@@ -14,7 +14,7 @@ export const MCP_PATH = '/mcp'
 
 /**
  * Creates the MCP server over HTTP, with the one tool. It holds no sessions: each request states the bearer of the session of the
- * peer that sends it. The library of MCP is loaded by this function only: it needs 25 MB.
+ * peer that sends it. The library of MCP runs only if this function is called: it needs 25 MB.
  */
 export async function createMcpApp({
   mail,
@@ -39,7 +39,6 @@ export async function createMcpApp({
       return server
     },
     {
-      responseMode: 'json',
       maxRequestBodySize: 2 * MESSAGE_BYTES,
       onerror: (error) => log.debug({ err: error }, 'a request to the MCP server was refused'),
     },

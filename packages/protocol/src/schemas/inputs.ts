@@ -75,7 +75,7 @@ const environment = z
 
 const path = upTo(PATH_MAX)
 
-/** A message. The library checks its limits: here, a text has at most two UTF-16 units for each of its characters. */
+/** A message. Its limits here are coarse; the library has the exact ones, with a hint for each. */
 const message = z.strictObject({
   to: name.check(z.describe('the name or an identity of the recipient')),
   text: upTo(2 * ENVELOPE_LIMITS.messageCharacters).check(
