@@ -14,7 +14,7 @@ export const MCP_PATH = '/mcp'
 
 /**
  * Creates the MCP server over HTTP, with the one tool. It holds no sessions: each request states the bearer of the session of the
- * peer that sends it. The library of MCP runs only if this function is called: it needs 25 MB.
+ * peer that sends it. The library of MCP is evaluated only if this function is called: it needs 6 MB.
  */
 export async function createMcpApp({
   mail,

@@ -33,8 +33,8 @@ function initialized(params: unknown): object {
 }
 
 /**
- * Answers one line of a client of the MCP server. The server is written by hand: each session runs one, and the library of MCP would
- * add 25 MB to it.
+ * Answers one line of a client of the MCP server. Written by hand: each session may run one of these, and the library of MCP would make
+ * it half as large again.
  * @param call answers `tools/call`
  * @returns undefined for a line that gets no answer: a notification, or an answer of the client
  */
