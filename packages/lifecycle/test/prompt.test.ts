@@ -47,7 +47,7 @@ async function newRoot() {
     writeFileSync(full, text)
     return full
   }
-  const write = ({ entry, profile }: Peer = bob) => writeSystemPrompt(root, entry, profile, NOW)
+  const write = ({ entry, profile }: Peer = bob) => writeSystemPrompt(root, entry, profile, { now: NOW })
   const prompt = async (of: Peer = bob): Promise<string> => readFileSync((await write(of)) ?? '', 'utf8')
   return { path: directory.path, root, bob, peer, file, write, prompt }
 }
@@ -104,6 +104,19 @@ describe('a system prompt', () => {
     expect(await write()).toBe(path)
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(statSync(dirname(path)).mode & 0o777).toBe(0o700)
+  })
+
+  it('says after the peers how to send a message, only to an agent that has the tool', async () => {
+    const { root, bob, file } = await newRoot()
+    file('bob/.iapeer/IAPEER.md', 'x')
+    const text = async (canSend: boolean) => {
+      const path = await writeSystemPrompt(root, bob.entry, bob.profile, { canSend })
+      return readFileSync(path ?? '', 'utf8')
+    }
+    expect(await text(true)).toMatch(
+      /\n- bob \(you\) .*\n\nSend a message to a peer with the tool `send_to_peer`/,
+    )
+    expect(await text(false)).not.toContain('send_to_peer')
   })
 
   it('starts with the identity of the peer as YAML', async () => {

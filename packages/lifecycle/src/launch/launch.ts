@@ -94,12 +94,13 @@ async function prepare(input: PrepareInput): Promise<Omit<PreparedLaunch, 'deadl
   await assertNotInLoop(root, identity)
   const socketPath = await freeSocket(root, identity, canaries)
   const profile = await getProfile(entry.home)
-  const systemPromptFile = adapter.usesDoctrine
-    ? (options.systemPromptFile ?? (await writeSystemPrompt(root, entry, profile)))
-    : undefined
   const parts = { runtime, personality: entry.personality }
   const mail = await prepareMail(root)
   try {
+    const canSend = mail?.mcpUrl !== undefined || mail?.mcpCommand !== undefined
+    const systemPromptFile = adapter.usesDoctrine
+      ? (options.systemPromptFile ?? (await writeSystemPrompt(root, entry, profile, { canSend })))
+      : undefined
     const plan = await planLaunch({ root, adapter, entry, parts, profile, systemPromptFile, options, mail })
     return { ...plan, root, entry, profile, adapter, identity, socketPath, paneLog: paneLogOf(root, parts) }
   } catch (error) {

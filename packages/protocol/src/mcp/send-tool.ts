@@ -79,7 +79,7 @@ export function messageOfCall(params: unknown): SentMessage {
   const { name, arguments: given, _meta: meta } = fieldsOf(params)
   if (name !== SEND_TOOL_NAME) throw invalid(`there is no tool ${JSON.stringify(name)}`)
   const fields = fieldsOf(given)
-  const unknown = Object.keys(fields).find((key) => !(key in SEND_TOOL.inputSchema.properties))
+  const unknown = Object.keys(fields).find((key) => !Object.hasOwn(SEND_TOOL.inputSchema.properties, key))
   if (unknown !== undefined) throw invalid(`${SEND_TOOL_NAME} has no parameter ${JSON.stringify(unknown)}`)
   const attachments = pathsOf(fields['attachments'])
   // A client that repeats a call without stating its id is recognised by the equal message.
