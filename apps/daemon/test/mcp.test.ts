@@ -52,7 +52,7 @@ describe('the MCP server on its port', () => {
     const again = await call({ ...ann, message: 'changed' }, meta)
     expect(JSON.stringify(again)).toContain(`already stored as ${id} for ann (waiting`)
     expect(JSON.stringify(await call({ ...ann, topic: '' }, { callId: 'other' }))).toContain('already stored')
-    const failed = await call({ personality: 'nobody', message: 'hi' })
+    const failed = await call({ personality: 'unknown', message: 'hi' })
     expect(failed).toMatchObject({
       isError: true,
       content: [{ text: expect.stringContaining('no-such-peer') }],

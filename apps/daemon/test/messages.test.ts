@@ -120,7 +120,7 @@ describe('messages over the API', () => {
       ['400 invalid-request', { to: 'bob', text: 'x', attachments: Array(21).fill('/x') }],
       ['400 attachment-refused', { to: 'bob', text: 'x', attachments: ['file'] }],
       ['400 attachment-refused', { to: 'bob', text: 'x', attachments: ['file'], cwd: '.' }],
-      ['404 no-such-peer', { to: 'nobody', text: 'x' }],
+      ['404 no-such-peer', { to: 'unknown', text: 'x' }],
       ['404 no-such-peer', { to: '../bob', text: 'x' }],
     ]
     for (const [code, body] of bodies)
@@ -129,7 +129,7 @@ describe('messages over the API', () => {
       expect(codeOf(await raw(where, text))).toBe('400 invalid-request')
     expect(codeOf(await ask(where, '/v1/messages/..%2f..%2fstate'))).toBe('400 invalid-request')
     expect(codeOf(await ask(where, '/v1/messages/m_aaaaaaaaaaaaaaaa'))).toBe('404 no-such-message')
-    expect(codeOf(await ask(where, '/v1/peers/nobody/messages'))).toBe('404 no-such-peer')
+    expect(codeOf(await ask(where, '/v1/peers/unknown/messages'))).toBe('404 no-such-peer')
     expect(codeOf(await ask(where, '/v1/messages'))).toBe('405 method-not-allowed')
     expect(checked(await ask(where, '/v1/peers/bob/messages'), ANSWERS.Messages).messages).toEqual([])
     const attached = { to: 'bob', text: 'x', attachments: ['file'], cwd: directory }

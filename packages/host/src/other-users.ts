@@ -20,7 +20,7 @@ interface Host {
 
 /** The users of people begin here (UID_MIN of login.defs(5)); lower ones are those of the system. */
 const FIRST_UID = 1_000
-/** `nobody`, and the users that systemd makes for services (`DynamicUser=`, systemd.exec(5)). */
+/** The overflow user (user_namespaces(7)), and the users that systemd makes for services (`DynamicUser=`, systemd.exec(5)). */
 const isOfService = (uid: number): boolean => uid === 65_534 || (uid >= 61_184 && uid <= 65_519)
 
 /** PROC_PID_INIT_INO of Linux (include/linux/proc_ns.h). */

@@ -5,5 +5,4 @@ export {
   messageOfCall,
   receiptText,
   SEND_TOOL,
-  SEND_TOOL_NAME,
 } from './send-tool.ts'

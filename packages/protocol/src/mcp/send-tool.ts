@@ -5,7 +5,7 @@ import { fieldsOf, text } from '@iapeer/core/json'
 import type { Answer, Sent } from '../routes.ts'
 
 /** The name of the one tool of iapeer's MCP server. */
-export const SEND_TOOL_NAME = 'send_to_peer'
+const SEND_TOOL_NAME = 'send_to_peer'
 
 /** The rules for messages. An agent reads them once, with the tool. */
 export const INSTRUCTIONS = [
