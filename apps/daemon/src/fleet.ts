@@ -1,10 +1,9 @@
 import type { MessageSender } from '@iapeer/core/mailbox'
 import type { DeathQuery, DeathReport, DeathView, LastDeliveries } from '@iapeer/lifecycle/deaths'
 import type { PeerStatusView } from '@iapeer/lifecycle/fleet'
-import type { MessageView, Receipt } from '@iapeer/lifecycle/mail'
+import type { MailCounts, MessageView, Receipt } from '@iapeer/lifecycle/mail'
 import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
 import type { Action, Answer, Received } from '@iapeer/protocol/routes'
-import type { MailCounts } from './mail-counts.ts'
 
 /** An event, and the cursor with which a client resumes after it. */
 export interface PositionedEvent {
@@ -40,6 +39,8 @@ export interface Supervisor {
   stats(): SupervisorStats
   /** Returns the number of deaths that it has noticed, by cause. A number never decreases. */
   deathCounts(): Readonly<Record<string, number>>
+  /** Returns the numbers of open messages by state, and of messages that were taken by way. */
+  mailCounts(): Promise<MailCounts>
 }
 
 /** The facts from which the health of the daemon is derived. */
@@ -67,7 +68,6 @@ export interface FleetMail {
   message(id: string): Promise<MessageView>
   /** Returns the open messages to and from a peer, and the newest `limit` of all in each direction. */
   messagesOf(name: string, limit: number): Promise<MessageList>
-  counts(): Promise<MailCounts>
 }
 
 /** The operations that the API offers on a fleet. They throw `IapeerError`s; the code decides the HTTP status. */

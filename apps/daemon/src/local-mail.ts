@@ -6,7 +6,6 @@ import { listPeers } from '@iapeer/core/registry'
 import { peerNamed } from '@iapeer/lifecycle/fleet'
 import { listInbox, listOutbox, messageView, senderOfBearer, sendMessage } from '@iapeer/lifecycle/mail'
 import type { FleetMail, MessageList, OutgoingMessage } from './fleet.ts'
-import { mailCounts } from './mail-counts.ts'
 
 /** Returns the working directory of the peer that sends; undefined for any other sender. */
 async function cwdOf(root: string, { identity }: MessageSender): Promise<string | undefined> {
@@ -59,6 +58,5 @@ export function createLocalMail(root: string): FleetMail {
     sendAs,
     message: (id) => messageView(root, id),
     messagesOf: (name, limit) => messagesOf(root, name, limit),
-    counts: () => mailCounts(root),
   }
 }

@@ -11,11 +11,11 @@ export interface Metrics {
 }
 
 export interface MetricsParts {
-  readonly fleet: Pick<Fleet, 'list' | 'canaries' | 'mail'>
+  readonly fleet: Pick<Fleet, 'list' | 'canaries'>
   readonly log: Logger
   /** The number of clients that follow the events, and of those that were dropped. */
   readonly clients: { readonly size: number; readonly dropped: number }
-  readonly supervisor: Pick<Supervisor, 'stats' | 'deathCounts'>
+  readonly supervisor: Pick<Supervisor, 'stats' | 'deathCounts' | 'mailCounts'>
 }
 
 /** Returns a histogram in the text format of Prometheus (0.0.4), from counts that the supervisor keeps. */
@@ -131,15 +131,15 @@ export function createMetrics({ fleet, log, clients, supervisor }: MetricsParts)
   })
   addGauge(output, {
     name: 'iapeer_messages',
-    help: 'Number of messages in the mailboxes by state.',
+    help: 'Number of open messages by state.',
     label: 'state',
-    count: async () => Object.entries((await fleet.mail.counts()).byState),
+    count: async () => Object.entries((await supervisor.mailCounts()).byState),
   })
   addCounter(output, {
     name: 'iapeer_message_takings_total',
     help: 'Number of messages that were taken since the daemon started, by the way that they took.',
     label: 'way',
-    count: async () => Object.entries((await fleet.mail.counts()).takenByWay),
+    count: async () => Object.entries((await supervisor.mailCounts()).takenByWay),
   })
   addGauge(output, {
     name: 'iapeerd_event_clients',

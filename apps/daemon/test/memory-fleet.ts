@@ -60,6 +60,10 @@ export class NotingSupervisor implements Supervisor {
   deathCounts() {
     return this.deaths
   }
+  async mailCounts() {
+    const byState = { waiting: 0, offered: 0, taken: 0, handled: 0, answered: 0, returned: 0 }
+    return { byState, takenByWay: {} }
+  }
   stats() {
     const none = new Durations().stats()
     return { lastSweepAt: this.lastSweepAt, sweep: this.sweep.stats(), tick: none, record: none }
