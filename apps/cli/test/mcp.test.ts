@@ -10,11 +10,10 @@ import { type Home, homes, MAIN } from './support.ts'
 const newHome = homes()
 const track = asyncCleanups()
 
-/** Starts bob, whose program writes its environment to a file, and creates ann. @returns what bob's programs know */
+/** Starts bob, whose program writes its environment to a file. @returns what bob's programs know */
 async function sessionOfBob(home: Home): Promise<Record<string, string>> {
   const program = 'env > env.tmp && mv env.tmp env.txt; exec sleep 1000'
   await home.iapeer('create', 'bob', '--', '/bin/sh', '-c', program)
-  await home.iapeer('create', 'ann', '--', 'sleep', '1000')
   await home.iapeer('start', 'bob', '--no-daemon')
   const file = join(home.root, 'peers', 'bob', 'env.txt')
   await until('the environment of the session', () => existsSync(file))
@@ -48,15 +47,19 @@ describe('iapeer mcp', () => {
     expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['send_to_peer'])
     const call = async (message: string, _meta: Record<string, unknown> = {}) =>
       textOf(
-        await client.callTool({ name: 'send_to_peer', arguments: { personality: 'ann', message }, _meta }),
+        await client.callTool({
+          name: 'send_to_peer',
+          arguments: { personality: 'operator', message },
+          _meta,
+        }),
       )
     const without = await call('one', { callId: 'c1' })
-    expect(without).toMatch(/^stored as m_[a-z2-7]{16} for ann.*\\nNo daemon is running/)
+    expect(without).toMatch(/^stored as m_[a-z2-7]{16} for operator.*\\nNo daemon is running/)
     await home.iapeer('daemon', 'start')
     // A call that is repeated after the daemon has come up is the same call for it.
-    expect(await call('one', { callId: 'c1' })).toContain(`already stored as ${idIn(without)} for ann`)
+    expect(await call('one', { callId: 'c1' })).toContain(`already stored as ${idIn(without)} for operator`)
     const by = await call('two', { callId: 'c2' })
-    expect(by).toMatch(/^stored as m_[a-z2-7]{16} for ann/)
+    expect(by).toMatch(/^stored as m_[a-z2-7]{16} for operator/)
     expect(by).not.toContain('daemon')
     for (const id of [without, by].map(idIn))
       expect(await messageView(home.root, id)).toMatchObject({
@@ -72,7 +75,9 @@ describe('iapeer mcp', () => {
     const client = await connect(home, await sessionOfBob(home))
     await home.iapeer('stop', 'bob')
     const call = async () =>
-      textOf(await client.callTool({ name: 'send_to_peer', arguments: { personality: 'ann', message: 'x' } }))
+      textOf(
+        await client.callTool({ name: 'send_to_peer', arguments: { personality: 'operator', message: 'x' } }),
+      )
     expect(await call()).toContain('not sent (bearer-unknown)')
     await home.iapeer('daemon', 'start')
     expect(await call()).toContain('not sent (bearer-unknown)')

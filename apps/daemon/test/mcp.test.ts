@@ -11,7 +11,7 @@ import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { createLocalMail } from '../src/local-mail.ts'
 import { McpEndpoint } from '../src/mcp/mcp-endpoint.ts'
-import { bearerOf, peer } from './mail-support.ts'
+import { bearerOf } from './mail-support.ts'
 import { ask, post, roots } from './support.ts'
 
 const newRoot = roots()
@@ -33,8 +33,9 @@ describe('the MCP server on its port', () => {
     const test = newRoot()
     const { where } = await test.up(ON)
     const bearer = await bearerOf(test, where, 'bob')
-    const { cwd } = await peer(test.root, 'ann')
-    writeFileSync(join(cwd, '..', 'bob', 'a.txt'), 'x')
+    // It runs: a message would start it.
+    await bearerOf(test, where, 'ann')
+    writeFileSync(join(test.root, 'peers', 'bob', 'a.txt'), 'x')
     const client = await connect((await readMcpUrl(test.root)) ?? '', bearer)
     expect(client.getInstructions()).toContain('re')
     const { tools } = await client.listTools()

@@ -27,7 +27,8 @@ describe('messages over the API', () => {
     const test = newRoot()
     const { where } = await test.up()
     const bob = await bearerOf(test, where, 'bob')
-    await peer(test.root, 'ann')
+    // It runs: a message would start it.
+    await bearerOf(test, where, 'ann')
     const asked = await post(
       where,
       '/v1/messages',
@@ -65,12 +66,11 @@ describe('messages over the API', () => {
   }, 20_000)
 
   it('come from the operator over TCP, without proof, and a bearer is not accepted there', async () => {
-    const { root, up } = newRoot()
-    await peer(root, 'bob')
+    const { up } = newRoot()
     const token = 'token-of-the-test-1'
     const { port } = await up({ IAPEER_PORT: '0', IAPEER_BEARER_TOKEN: token })
     const authorization = `Bearer ${token}`
-    const body = { to: 'bob', text: 'x' }
+    const body = { to: 'operator', text: 'x' }
     const sent = checked(await post({ port }, '/v1/messages', body, { authorization }), ANSWERS.Receipt)
     const message = await ask({ port }, `/v1/messages/${sent.id}`, { headers: { authorization } })
     expect(checked(message, ANSWERS.Message).from).toEqual({ kind: 'operator', proof: 'none' })
@@ -83,13 +83,13 @@ describe('messages over the API', () => {
     const { root, up } = newRoot()
     await peer(root, 'bob')
     const { where } = await up()
-    const escaped = (count: number) => `{"to":"bob","text":"${'\\ud83d\\ude00'.repeat(count)}"}`
+    const escaped = (count: number) => `{"to":"operator","text":"${'\\ud83d\\ude00'.repeat(count)}"}`
     expect(escaped(16_000).length).toBeGreaterThan(192_000)
     const { id } = checked(await raw(where, escaped(16_000)), ANSWERS.Receipt)
     const message = checked(await ask(where, `/v1/messages/${id}`), ANSWERS.Message)
     expect(message.text).toBe('😀'.repeat(16_000))
     expect(codeOf(await raw(where, escaped(16_001)))).toBe('400 invalid-message')
-    expect(codeOf(await raw(where, `{"to":"bob","text":"${'x'.repeat(16_001)}"}`))).toBe(
+    expect(codeOf(await raw(where, `{"to":"operator","text":"${'x'.repeat(16_001)}"}`))).toBe(
       '400 invalid-message',
     )
     const declared = { 'content-type': 'application/json', 'content-length': String(MESSAGE_BYTES + 1) }
@@ -132,7 +132,7 @@ describe('messages over the API', () => {
     expect(codeOf(await ask(where, '/v1/peers/unknown/messages'))).toBe('404 no-such-peer')
     expect(codeOf(await ask(where, '/v1/messages'))).toBe('405 method-not-allowed')
     expect(checked(await ask(where, '/v1/peers/bob/messages'), ANSWERS.Messages).messages).toEqual([])
-    const attached = { to: 'bob', text: 'x', attachments: ['file'], cwd: directory }
+    const attached = { to: 'operator', text: 'x', attachments: ['file'], cwd: directory }
     const { id } = checked(await post(where, '/v1/messages', attached), ANSWERS.Receipt)
     expect(checked(await ask(where, `/v1/messages/${id}`), ANSWERS.Message).attachments).toMatchObject([
       { bytes: 1 },
