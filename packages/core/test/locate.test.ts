@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it, vi } from 'vitest'
-import { type loadScript, type loadScripts, locateDaemon, locateScripts } from '../src/locate.ts'
+import { type loadScript, type loadScripts, locateCli, locateDaemon, locateScripts } from '../src/locate.ts'
 import { directories } from './support.ts'
 
 const { directory } = directories()
@@ -67,6 +67,18 @@ describe('locateDaemon', () => {
         hint: expect.stringMatching(/Install iapeer again/),
       }),
     )
+  })
+})
+
+describe('locateCli', () => {
+  it('finds the program of the command in its package, and none where the code is without it or was removed', () => {
+    const { path, module } = packageNamed('@iapeer/cli')
+    const daemon = module('dist/iapeerd.js')
+    expect(locateCli(daemon)).toBe(undefined)
+    expect(locateCli(module('dist/main.js'))).toBe(join(path, 'dist', 'main.js'))
+    expect(locateCli(daemon)).toBe(join(path, 'dist', 'main.js'))
+    expect(locateCli(packageNamed('@iapeer/lifecycle').module('dist/index.js'))).toBe(undefined)
+    expect(locateCli(pathToFileURL(join(directory(), 'gone', 'index.js')).href)).toBe(undefined)
   })
 })
 
