@@ -3,6 +3,7 @@ import {
   checkSetting,
   INTERNAL_VARIABLES,
   type NumberSetting,
+  PEER_VARIABLES,
   parseNotifyUrl,
   readNumber,
   readSwitch,
@@ -19,7 +20,8 @@ describe('the table of settings', () => {
   const texts = textsOfRepository(/^(packages|apps)\/[^/]+\/(src|assets)\/.*\.(ts|sh)$/).filter(
     ({ path }) => !path.startsWith('packages/core/src/settings/'),
   )
-  const known = [...all, ...INTERNAL_VARIABLES].map(({ variable }) => variable)
+  const ofPeers = PEER_VARIABLES.filter(({ variable }) => variable.startsWith('IAPEER_'))
+  const known = [...all, ...INTERNAL_VARIABLES, ...ofPeers].map(({ variable }) => variable)
 
   it('has every variable that a source or a script names, and each once', () => {
     const named = texts.flatMap(({ path, text }) =>

@@ -123,7 +123,7 @@ export class McpEndpoint {
     await this.#withdraw()
   }
 
-  /** Returns why new sessions must not use the port. */
+  /** Returns why new sessions must not use the port: the setting `IAPEER_MCP_HTTP`, or other users on this host. */
   async #refusal(): Promise<string | undefined> {
     const { env, users = otherUsers } = this.#options
     const mode = readText(env, SETTINGS.mcpHttp) ?? 'auto'

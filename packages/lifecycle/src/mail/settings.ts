@@ -5,11 +5,15 @@ import type { MailLimits, MailRules } from './policy.ts'
 
 const DAY_MS = 24 * 60 * 60_000
 
-/** The settings of messages. */
+/**
+ * The settings of messages; the limits are `IAPEER_MAIL_PAIR_PER_MINUTE`, `IAPEER_MAIL_PAIR_PER_HOUR` and `IAPEER_MAIL_MAX_HOPS`.
+ */
 export interface MailSettings extends MailLimits {
+  /** `IAPEER_MAIL_KEEP_DAYS`, in milliseconds. @default 14 days */
   readonly keepTextMs: number
-  /** How long a message may wait or be held, in milliseconds. */
+  /** How long a message may wait or be held: `IAPEER_MAIL_HOLD_DAYS`, in milliseconds. @default 7 days */
   readonly holdMs: number
+  /** `IAPEER_MAIL_TURNS_PER_HOUR`. @default 300 */
   readonly turnsPerHour: number
 }
 
