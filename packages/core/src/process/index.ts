@@ -8,6 +8,7 @@ export {
   readExecutable,
   readWorkingDirectory,
 } from './command-line.ts'
+export { readCpuMs } from './cpu-time.ts'
 export { readEnvironment } from './environment.ts'
 export { LivenessProbes } from './liveness-probes.ts'
 export { findListeners, type OpenProgram, openProgram } from './open-program.ts'

@@ -11,6 +11,7 @@ import {
   environmentOf,
   hasPermissions,
   type LaunchMail,
+  type LaunchRequest,
   permissionsOf,
   type RuntimeAdapter,
   readLaunchEnv,
@@ -131,13 +132,28 @@ export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
   const permissions = hasPermissions(adapter.name)
     ? permissionsOf(adapter.name, { profile, launchEnv })
     : undefined
-  if (mail !== undefined) await adapter.prepareMail?.({ ...request, mail })
+  if (mail !== undefined && !(await canPrepareMail(adapter, { ...request, mail })))
+    return planLaunch({ ...launch, mail: undefined })
   return {
     argv,
     env: { ...env, ...(mail === undefined ? {} : mailEnv(mail)), ...adapter.environment?.(request) },
     resumed,
     permissions,
     mail: mail === undefined ? undefined : sessionMailOf(mail, resumed),
+  }
+}
+
+/** Writes the files of a session for messages. A disk that takes none does not keep a peer from starting. */
+async function canPrepareMail(
+  adapter: RuntimeAdapter,
+  request: LaunchRequest & { readonly mail: LaunchMail },
+): Promise<boolean> {
+  try {
+    await adapter.prepareMail?.(request)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+    return false
   }
 }
 

@@ -12,6 +12,7 @@ import {
   readWorkingDirectory,
 } from '@iapeer/core/process'
 import { readRegularFile } from '@iapeer/core/storage'
+import { claudeMailFiles } from './claude-mail.ts'
 import { claudeDirectory, readClaudeReport } from './claude-report.ts'
 
 export const CLAUDE_LOGIN_HINT =
@@ -69,10 +70,26 @@ async function saysLoggedOut(
 }
 
 /**
+ * Returns whether `--settings` on the command line can name an account. The settings of the session itself are read; they contain
+ * those of the person.
+ */
+async function namesAccount(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
+  const own = env['IAPEER_MAIL_DIR'] && claudeMailFiles(env['IAPEER_MAIL_DIR']).settings
+  const stated = argv.flatMap((word, at) => {
+    if (word === '--settings') return [argv[at + 1] ?? '']
+    return word.startsWith('--settings=') ? [word.slice('--settings='.length)] : []
+  })
+  if (stated.length === 0) return false
+  if (own === undefined || stated.at(-1) !== own) return true
+  const settings = parseFields((await readRegularFile(own))?.text ?? '')
+  return settings === undefined || 'apiKeyHelper' in settings || 'env' in settings
+}
+
+/**
  * Returns what a person has to do if the Claude Code of a pane is not logged in; undefined if it is logged in or that is
  * unknown. The screen shows it too, but version 2.1.332 only 10 to 20 s after it is ready. If no account is configured, this
- * function runs `claude auth status` (half a second). `--settings` on the command line can name an account, so then only the
- * screen counts.
+ * function runs `claude auth status` (half a second). Where `--settings` on the command line can name an account, only the screen
+ * counts.
  */
 export async function missingClaudeLogin(leader: ProcessId): Promise<string | undefined> {
   const pid = (await readClaudeReport(leader))?.pid
@@ -84,7 +101,7 @@ export async function missingClaudeLogin(leader: ProcessId): Promise<string | un
   ])
   if (env === undefined || command === undefined || cwd === undefined || (await hasAccount(env)))
     return undefined
-  if (command.argv.some((word) => word.startsWith('--settings'))) return undefined
+  if (await namesAccount(command.argv, env)) return undefined
   const program = await programOf(pid, command.argv)
   const isLoggedOut = program !== undefined && (await saysLoggedOut(program, env, cwd))
   return isLoggedOut ? CLAUDE_LOGIN_HINT : undefined

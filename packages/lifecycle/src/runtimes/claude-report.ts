@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
-import { parseFields, text, word } from '@iapeer/core/json'
+import { number, parseFields, text, word } from '@iapeer/core/json'
 import { observeProcess, type ProcessId, readEnvironment, readProcesses } from '@iapeer/core/process'
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
 import type { AgentReport } from './agent-report.ts'
@@ -9,8 +9,16 @@ import type { AgentReport } from './agent-report.ts'
 /**
  * The file that Claude Code writes for a running session once its boot dialogs are over: `<configuration>/sessions/<pid>.json`.
  */
-interface SessionRecord extends AgentReport {
+export interface ClaudeReport extends AgentReport {
   readonly pid: number
+  /** The start time of the process, as in its {@link ProcessId}. */
+  readonly token: string
+  /** The id of the current conversation. */
+  readonly sessionId?: string | undefined
+  /** Since when it has its status, in milliseconds since the epoch. */
+  readonly sinceMs?: number | undefined
+  /** The path of its inbox; versions without an inbox state none. */
+  readonly inbox?: string | undefined
 }
 
 const RECORD = /^([1-9]\d*)\.json$/
@@ -25,11 +33,15 @@ export const claudeDirectory = (env: NodeJS.ProcessEnv): string =>
  * Reads the record of a process. Its start time (`procStart`) must match: a killed process leaves its file behind, and pids are
  * reused.
  */
-async function recordOf(directory: string, { pid, token }: ProcessId): Promise<SessionRecord | undefined> {
+async function recordOf(directory: string, { pid, token }: ProcessId): Promise<ClaudeReport | undefined> {
   const fields = parseFields((await readRegularFile(join(directory, `${pid}.json`)))?.text ?? '') ?? {}
   const status = word(fields['status'], ['idle', 'busy', 'waiting'])
   if (status === undefined || fields['procStart'] !== token || fields['pid'] !== pid) return undefined
-  return { pid, status, waitingFor: text(fields['waitingFor']) }
+  return {
+    ...{ pid, token, status, waitingFor: text(fields['waitingFor']) },
+    ...{ sessionId: text(fields['sessionId']), inbox: text(fields['messagingSocketPath']) },
+    sinceMs: number(fields['statusUpdatedAt']),
+  }
 }
 
 /** Returns how many parent steps lead from a process to an ancestor; undefined if it is not a descendant. */
@@ -44,11 +56,11 @@ async function stepsFrom(ancestor: number, pid: number): Promise<number | undefi
 }
 
 /** Returns the record of the leader, else of its nearest descendant that has one. */
-async function findRecord(directory: string, leader: ProcessId): Promise<SessionRecord | undefined> {
+async function findRecord(directory: string, leader: ProcessId): Promise<ClaudeReport | undefined> {
   if ((await observeProcess(leader)) === 'gone') return undefined
   const own = await recordOf(directory, leader)
   if (own !== undefined) return own
-  let nearest: { readonly steps: number; readonly record: SessionRecord } | undefined
+  let nearest: { readonly steps: number; readonly record: ClaudeReport } | undefined
   for (const name of await namesIn(directory, { ignoreMissingDirectory: true })) {
     const pid = Number(RECORD.exec(name)?.[1])
     const facts = pid > 0 ? (await readProcesses([pid])).get(pid) : undefined
@@ -68,7 +80,7 @@ async function findRecord(directory: string, leader: ProcessId): Promise<Session
  * @returns undefined while Claude Code boots, for a version that writes no such file, and if the start time does not match
  *   (without /proc the meaning of `procStart` is unknown)
  */
-export async function readClaudeReport(leader: ProcessId): Promise<SessionRecord | undefined> {
+export async function readClaudeReport(leader: ProcessId): Promise<ClaudeReport | undefined> {
   const env = (await readEnvironment(leader.pid)) ?? {}
   try {
     return await findRecord(join(claudeDirectory(env), 'sessions'), leader)

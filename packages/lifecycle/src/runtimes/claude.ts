@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { hasProcfs } from '@iapeer/core/process'
 import type { Permissions } from '@iapeer/core/profile'
 import { missingClaudeLogin } from './claude-login.ts'
+import { claudeMailArgs, prepareClaudeMail } from './claude-mail.ts'
 import { readClaudeReport } from './claude-report.ts'
 import { claudeActivity, newestClaudeSession, type SessionOwner } from './claude-sessions.ts'
 import { permissionArgs } from './permission-args.ts'
@@ -21,15 +22,18 @@ const PERMISSION_ARGS = {
   skip: ['--dangerously-skip-permissions'],
 } as const satisfies Record<Permissions, readonly string[]>
 
-function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchRequest): readonly string[] {
+function buildArgv(request: LaunchRequest): readonly string[] {
+  const { profile, launchEnv, systemPromptFile, resume } = request
   const { disallowedTools } = launchEnv
+  const mail = claudeMailArgs(request)
   return [
     ...(profile.command ?? ['claude']),
     ...permissionArgs('claude', { profile, launchEnv }, PERMISSION_ARGS),
     ...(systemPromptFile === undefined ? [] : ['--system-prompt-file', systemPromptFile]),
     ...(resume === undefined ? [] : ['--resume', resume]),
     ...(disallowedTools.kind === 'set' ? [`--disallowedTools=${disallowedTools.tools}`] : []),
-    ...launchEnv.startArgs,
+    ...mail.args,
+    ...mail.startArgs,
   ]
 }
 
@@ -40,6 +44,9 @@ export const claudeRuntime: RuntimeAdapter = {
   usesDoctrine: true,
   bootTimeoutMs: 60_000,
   buildArgv,
+  // The inbox socket is made below this directory.
+  environment: ({ mail }) => (mail === undefined ? {} : { CLAUDE_CODE_TMPDIR: mail.directory }),
+  prepareMail: prepareClaudeMail,
   screen: claudeScreen,
   // Without /proc it cannot be verified which process wrote a report.
   ...(hasProcfs() ? { report: readClaudeReport, missingLogin: missingClaudeLogin } : {}),

@@ -1,10 +1,22 @@
 export { adapterOf } from './adapters.ts'
 export type { AgentReport } from './agent-report.ts'
+export { type ClaudeMailFiles, claudeMailFiles } from './claude-mail.ts'
+export { type ClaudeReport, readClaudeReport } from './claude-report.ts'
+export { wakeWatcher, wakeWatchers } from './claude-watchers.ts'
 export { environmentOf, readLaunchEnv } from './launch-env.ts'
 export { hasPermissions, permissionsOf, readPermissionArgs } from './permission-args.ts'
-export type { Control, ControlInput, LaunchMail, RuntimeAdapter, SessionLocation } from './runtime.ts'
+export type {
+  Control,
+  ControlInput,
+  LaunchMail,
+  LaunchRequest,
+  RuntimeAdapter,
+  SessionLocation,
+} from './runtime.ts'
+export { claudeScreen } from './screen/claude-screen.ts'
 export { lastRows } from './screen/rows.ts'
 export type { PressStep, ScreenReader, ScreenReading } from './screen/screen-reader.ts'
+export { firstField } from './session-files.ts'
 export { composeSystemPrompt, type PromptLayers } from './system-prompt/compose.ts'
 export type { PromptIdentity } from './system-prompt/identity-block.ts'
 export { writeSystemPrompt } from './system-prompt/write-system-prompt.ts'

@@ -1,0 +1,89 @@
+import { lstat, realpath } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import type { Attempt, Priority } from '@iapeer/core/mailbox'
+import { formatProcessId } from '@iapeer/core/process'
+import type { Made, MailTarget, Offer, Prepared, Way } from '../../way.ts'
+import { inboxFrame } from './frames.ts'
+import { proveAttempt } from './prove.ts'
+import { judgeReadiness } from './readiness.ts'
+import { conversationOf, readFacts, type SessionFacts } from './session-facts.ts'
+
+const POST_MS = 2_000
+
+/** Returns the inbox of a session, or why it cannot be used. The socket has to be in the directory of this very session. */
+async function inboxOf({
+  directory,
+  report,
+}: SessionFacts): Promise<{ readonly path: string } | { readonly why: string }> {
+  if (report?.inbox === undefined) return { why: 'the session has no inbox' }
+  try {
+    const socket = await lstat(report.inbox)
+    const isInside = dirname(await realpath(dirname(report.inbox))) === (await realpath(directory))
+    if (!isInside) return { why: 'the inbox is not in the directory of the session' }
+    if (!socket.isSocket()) return { why: 'the inbox is not a socket' }
+    if (socket.uid !== process.getuid?.()) return { why: 'the inbox belongs to another user' }
+    if ((socket.mode & 0o077) !== 0) return { why: 'the inbox is open to other users' }
+    return { path: report.inbox }
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    return { why: `the inbox cannot be read: ${code}` }
+  }
+}
+
+/** Posts one line. A program that is stopped takes the bytes later, so a slow post counts as made. */
+function post(path: string, line: string): Promise<Made> {
+  return new Promise((resolve) => {
+    let isConnected = false
+    const client = connect(path, () => {
+      isConnected = true
+      client.end(line, () => resolve({ kind: 'made' }))
+    })
+    client.once('error', (error) => {
+      const code = errnoOf(error) ?? String(error)
+      if (isConnected) resolve({ kind: 'made' })
+      else
+        resolve({ kind: 'not-made', why: `the inbox cannot be reached: ${code}`, isOff: code !== 'EAGAIN' })
+    })
+    client.setTimeout(POST_MS, () => client.destroy())
+    client.once('close', () =>
+      resolve(
+        isConnected
+          ? { kind: 'made' }
+          : { kind: 'not-made', why: 'the inbox did not accept a connection in time' },
+      ),
+    )
+    // Nothing is ever answered.
+    client.resume()
+  })
+}
+
+async function prepare(target: MailTarget, priority: Priority): Promise<Prepared> {
+  const { state, facts } = await judgeReadiness(target)
+  if (state !== 'ready' || facts === undefined)
+    return { kind: 'not-now', why: state === 'ready' ? 'unknown' : state }
+  if (priority === 'idle' && facts.report?.status !== 'idle') return { kind: 'not-now', why: 'busy' }
+  const inbox = await inboxOf(facts)
+  if ('why' in inbox) return { kind: 'off', why: inbox.why }
+  const conversation = await conversationOf(facts)
+  return conversation === undefined ? { kind: 'not-now', why: 'unknown' } : { kind: 'usable', conversation }
+}
+
+async function offer(target: MailTarget, what: Offer, attempt: Attempt): Promise<Made> {
+  if (attempt.leader !== formatProcessId(target.session.leader))
+    return { kind: 'not-made', why: 'the session has another leader' }
+  // Read again: the report counts only for a process that runs and has its start time.
+  const facts = await readFacts(target)
+  if (facts?.report === undefined) return { kind: 'not-made', why: 'the session does not report its state' }
+  const inbox = await inboxOf(facts)
+  if ('why' in inbox) return { kind: 'not-made', why: inbox.why, isOff: true }
+  return post(inbox.path, inboxFrame(facts.directory, what))
+}
+
+/**
+ * The inbox of Claude Code: a socket that takes messages of other sessions. It answers nothing. For 30 s it drops the equal text of
+ * a sender, so `repeat` does not give a message twice.
+ */
+export const inboxWay: Way = { name: 'inbox', prepare, offer, prove: proveAttempt, repeat: offer }

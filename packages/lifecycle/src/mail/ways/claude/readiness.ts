@@ -1,0 +1,105 @@
+import { statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { readCpuMs, stoppedProcesses } from '@iapeer/core/process'
+import type { ClaudeReport } from '../../../runtimes/index.ts'
+import { phaseOf } from '../../../sessions/index.ts'
+import type { MailTarget, NotReady } from '../../way.ts'
+import type { HookEvent } from './hook-events.ts'
+import { currentTranscript, lastRecords, readFacts, type SessionFacts } from './session-facts.ts'
+import type { PlacedRecord } from './transcript.ts'
+
+/** Nothing is offered for this time after a person's interrupt. */
+const INTERRUPTED_MS = 30_000
+/** The sessions file is up to 250 ms behind a dialog, of which a hook tells at once. */
+const DIALOG_MS = 1_000
+/** A program that works and uses no processor time for this long is frozen. */
+const FROZEN_MS = 3_000
+/** After a failed turn; doubles with each further one. */
+const MUTE_MS = 60_000
+const LONGEST_MUTE_MS = 30 * 60_000
+const LEAST_BYTES = 32 * 1024 * 1024
+const LEAST_SHARE = 0.01
+
+/** Returns until when a session counts as unable to answer, by its failed turns; 0 if its last turn did not fail. */
+export function muteUntil(events: readonly HookEvent[]): number {
+  const ends = events.filter(({ name }) => name === 'Stop' || name === 'StopFailure')
+  const lastGood = ends.findLastIndex(({ name }) => name === 'Stop')
+  const failures = ends.slice(lastGood + 1)
+  const last = failures.at(-1)
+  if (last === undefined) return 0
+  return last.atMs + Math.min(MUTE_MS * 2 ** (failures.length - 1), LONGEST_MUTE_MS)
+}
+
+/** Returns until when nothing is offered because of a person's interrupt; 0 if a turn has ended normally since. */
+export function interruptedUntil(records: readonly PlacedRecord[]): number {
+  const last = records.findLast(({ record }) => record.kind === 'interrupted' || record.kind === 'turn-end')
+  return last?.record.kind === 'interrupted' ? last.record.atMs + INTERRUPTED_MS : 0
+}
+
+/** Returns whether a permission dialog was opened that the sessions file may not report yet. */
+export function hasNewDialog(events: readonly HookEvent[], nowMs: number): boolean {
+  const last = events.at(-1)
+  return last?.name === 'PermissionRequest' && nowMs - last.atMs < DIALOG_MS
+}
+
+/** Returns whether the file system of a path has too little room. A directory that does not exist yet counts as its parent. */
+async function isDiskFull(path: string): Promise<boolean> {
+  try {
+    const { bavail, bsize, blocks } = await statfs(path)
+    return bavail * bsize < LEAST_BYTES || bavail < blocks * LEAST_SHARE
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    if (code !== 'ENOENT' || dirname(path) === path) return false
+    return isDiskFull(dirname(path))
+  }
+}
+
+interface Progress {
+  readonly cpuMs: number
+  readonly sinceMs: number
+}
+
+/** Remembers the processor time of working programs, and since when it has not grown. */
+const progress = new Map<string, Progress>()
+const MOST_PROCESSES = 1_000
+
+function makesNoProgress({ pid, token, status }: ClaudeReport): boolean {
+  const key = `${pid}:${token}`
+  const cpuMs = status === 'busy' ? readCpuMs(pid) : undefined
+  const before = progress.get(key)
+  progress.delete(key)
+  if (cpuMs === undefined) return false
+  const now = performance.now()
+  const sinceMs = before?.cpuMs === cpuMs ? before.sinceMs : now
+  progress.set(key, { cpuMs, sinceMs })
+  for (const oldest of progress.keys()) {
+    if (progress.size <= MOST_PROCESSES) break
+    progress.delete(oldest)
+  }
+  return now - sinceMs > FROZEN_MS
+}
+
+async function isFrozen(target: MailTarget, report: ClaudeReport): Promise<boolean> {
+  const stopped = await stoppedProcesses([report.pid, target.session.leader.pid])
+  return stopped.size > 0 || makesNoProgress(report)
+}
+
+/** Returns whether anything may be offered to a session, and by what it was decided. */
+export async function judgeReadiness(
+  target: MailTarget,
+): Promise<{ readonly state: 'ready' | NotReady; readonly facts?: SessionFacts }> {
+  const phase = phaseOf(target.session)
+  if (phase !== 'ready') return { state: phase }
+  const facts = await readFacts(target)
+  const current = facts === undefined ? undefined : currentTranscript(facts)
+  if (facts?.report === undefined || current === undefined) return { state: 'unknown' }
+  const now = Date.now()
+  if (await isFrozen(target, facts.report)) return { state: 'frozen', facts }
+  if (facts.report.status === 'waiting' || hasNewDialog(facts.events, now)) return { state: 'blocked', facts }
+  if (muteUntil(facts.events) > now) return { state: 'mute', facts }
+  if (interruptedUntil(await lastRecords(current.transcript)) > now) return { state: 'interrupted', facts }
+  if (await isDiskFull(current.transcript)) return { state: 'disk', facts }
+  return { state: 'ready', facts }
+}

@@ -1,0 +1,134 @@
+import { stat } from 'node:fs/promises'
+import { errnoOf } from '@iapeer/core/errors'
+import type { Attempt, Conversation } from '@iapeer/core/mailbox'
+import {
+  type ClaudeMailFiles,
+  type ClaudeReport,
+  claudeMailFiles,
+  readClaudeReport,
+} from '../../../runtimes/index.ts'
+import type { MailTarget } from '../../way.ts'
+import { type HookEvent, HookEvents } from './hook-events.ts'
+import { type PlacedRecord, TranscriptReader, type TranscriptStart } from './transcript.ts'
+
+/** What Claude Code itself says about a session. */
+export interface SessionFacts {
+  readonly directory: string
+  readonly files: ClaudeMailFiles
+  readonly events: readonly HookEvent[]
+  /** Undefined if its sessions file cannot be read or verified. */
+  readonly report: ClaudeReport | undefined
+}
+
+const hookEvents = new HookEvents()
+const transcripts = new TranscriptReader()
+/** How much of a transcript is read to find what happened last. */
+const TAIL_BYTES = 1024 * 1024
+
+/** Reads the calls of the hooks of a session; none for a session that was launched without messages. */
+export async function eventsOf({ session }: MailTarget): Promise<readonly HookEvent[]> {
+  const { mail } = session
+  return mail === undefined ? [] : hookEvents.read(claudeMailFiles(mail.directory).events)
+}
+
+/** Reads what Claude Code says about a session; undefined for a session that was launched without messages. */
+export async function readFacts(target: MailTarget): Promise<SessionFacts | undefined> {
+  const { mail, leader } = target.session
+  if (mail === undefined) return undefined
+  const [events, report] = await Promise.all([eventsOf(target), readClaudeReport(leader)])
+  return { directory: mail.directory, files: claudeMailFiles(mail.directory), events, report }
+}
+
+interface CurrentTranscript {
+  readonly sessionId: string
+  readonly transcript: string
+}
+
+/**
+ * Returns the conversation that the session is in. Its id is that of the sessions file, which follows `/clear`; its path is what a
+ * hook was passed for that id. Undefined while no hook was called for it.
+ */
+export function currentTranscript({ events, report }: SessionFacts): CurrentTranscript | undefined {
+  if (report?.sessionId === undefined) return events.findLast(({ name }) => name !== 'SessionEnd')
+  return events.findLast(({ sessionId }) => sessionId === report.sessionId)
+}
+
+interface FileState {
+  readonly inode: string
+  readonly size: number
+  readonly mtimeMs: number
+}
+
+/** Returns the state of a file; undefined if it does not exist. */
+export async function fileState(path: string): Promise<FileState | undefined> {
+  try {
+    const { ino, size, mtimeMs } = await stat(path, { bigint: true })
+    return { inode: String(ino), size: Number(size), mtimeMs: Number(mtimeMs) }
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+/** Returns the conversation of a session as it is now: proof of an attempt is looked for from here on. */
+export async function conversationOf(facts: SessionFacts): Promise<Conversation | undefined> {
+  const current = currentTranscript(facts)
+  if (current === undefined) return undefined
+  const { sessionId: id, transcript: path } = current
+  const state = await fileState(path)
+  // A new conversation has no file before its first turn.
+  return {
+    kind: 'claude',
+    id,
+    path,
+    offset: state?.size ?? 0,
+    ...(state === undefined ? {} : { inode: state.inode }),
+  }
+}
+
+/** Returns the events that may be later than an attempt. */
+function eventsSince(events: readonly HookEvent[], { at, uptimeMs }: Attempt): readonly HookEvent[] {
+  const from = Date.parse(at)
+  return events.filter((event) =>
+    event.uptimeMs > 0 ? event.uptimeMs >= uptimeMs - 100 : event.atMs >= from - 1_000,
+  )
+}
+
+/** Returns where proof of an attempt can be: its conversation, and those that followed it in the same process. */
+function transcriptsOf(events: readonly HookEvent[], attempt: Attempt): readonly TranscriptStart[] {
+  const { path, inode, offset } = attempt.conversation
+  const later = eventsSince(events, attempt).map(({ transcript }) => transcript)
+  const followed = [...new Set(later)].filter((one) => one !== path)
+  const named = path === undefined ? [] : [{ path, inode, offset }]
+  return [...named, ...followed.map((one) => ({ path: one }))]
+}
+
+/** What the transcripts of an attempt contain since it was made. */
+export interface AttemptRecords {
+  /** By transcript. */
+  readonly parts: readonly (readonly PlacedRecord[])[]
+  /** Whether all were read to their end. */
+  readonly isComplete: boolean
+}
+
+/** Reads what the transcripts of an attempt contain since it was made. @throws the Node.js system error */
+export async function recordsOf(events: readonly HookEvent[], attempt: Attempt): Promise<AttemptRecords> {
+  const parts = []
+  for (const start of transcriptsOf(events, attempt)) parts.push(await transcripts.read(start))
+  return {
+    parts: parts.map(({ records }) => records),
+    isComplete: parts.every(({ isComplete }) => isComplete),
+  }
+}
+
+/** Reads what a transcript contains from a position on. @throws the Node.js system error */
+export const readTranscript = (start: TranscriptStart) => transcripts.read(start)
+
+/** Returns the last records of a transcript. @throws the Node.js system error */
+export async function lastRecords(path: string): Promise<readonly PlacedRecord[]> {
+  const state = await fileState(path)
+  if (state === undefined) return []
+  const { records } = await transcripts.read({ path, offset: Math.max(0, state.size - TAIL_BYTES) })
+  return records
+}
