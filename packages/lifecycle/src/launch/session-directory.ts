@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { rootLayout, SOCKET_PATH_LIMIT } from '@iapeer/core/paths'
 import { formatProcessId, identifyProcess, observeProcess, parseProcessId } from '@iapeer/core/process'
 import { makePrivateDirectory, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
-import { wakeWatchers } from '../runtimes/index.ts'
-import { listSessions } from '../sessions/index.ts'
+import { listSessions, wakeWaiting } from '../sessions/index.ts'
 
 /** The longest path below a session directory: the socket that Claude Code makes, `cc-socks/<pid>.sock`. */
 const LONGEST_BELOW = Buffer.byteLength('/cc-socks/4194304.sock')
@@ -52,7 +51,7 @@ export async function makeSessionDirectory(root: string): Promise<string | undef
 
 /** Removes the directory of a session that is over. */
 export async function removeSessionDirectory(directory: string): Promise<void> {
-  await wakeWatchers(directory)
+  await wakeWaiting(directory)
   await rm(directory, { recursive: true, force: true })
 }
 

@@ -12,7 +12,7 @@ import {
   readWorkingDirectory,
 } from '@iapeer/core/process'
 import { readRegularFile } from '@iapeer/core/storage'
-import { claudeMailFiles } from './claude-mail.ts'
+import { claudeMailFiles, statedSettings } from './claude-mail.ts'
 import { claudeDirectory, readClaudeReport } from './claude-report.ts'
 
 export const CLAUDE_LOGIN_HINT =
@@ -75,12 +75,9 @@ async function saysLoggedOut(
  */
 async function namesAccount(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
   const own = env['IAPEER_MAIL_DIR'] && claudeMailFiles(env['IAPEER_MAIL_DIR']).settings
-  const stated = argv.flatMap((word, at) => {
-    if (word === '--settings') return [argv[at + 1] ?? '']
-    return word.startsWith('--settings=') ? [word.slice('--settings='.length)] : []
-  })
-  if (stated.length === 0) return false
-  if (own === undefined || stated.at(-1) !== own) return true
+  const stated = statedSettings(argv)
+  if (stated === undefined) return false
+  if (own === undefined || stated !== own) return true
   const settings = parseFields((await readRegularFile(own))?.text ?? '')
   return settings === undefined || 'apiKeyHelper' in settings || 'env' in settings
 }

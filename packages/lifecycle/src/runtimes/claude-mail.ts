@@ -90,6 +90,10 @@ function readOption(args: readonly string[], option: string): OptionValues {
   return { values, rest }
 }
 
+/** Returns the settings that a command line of Claude Code names: it uses the last ones only. */
+export const statedSettings = (argv: readonly string[]): string | undefined =>
+  readOption(argv, '--settings').values.at(-1)
+
 /** Reads settings that a person passes to Claude Code: a file or JSON. Undefined if they cannot be read. */
 function readSettings(stated: string, cwd: string): Fields | undefined {
   if (stated.trimStart().startsWith('{')) return parseFields(stated)

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { number, parseFields, text, word } from '@iapeer/core/json'
 import { observeProcess, type ProcessId, readEnvironment, readProcesses } from '@iapeer/core/process'
@@ -13,6 +13,8 @@ export interface ClaudeReport extends AgentReport {
   readonly pid: number
   /** The start time of the process, as in its {@link ProcessId}. */
   readonly token: string
+  /** The directory of Claude Code's files. */
+  readonly configuration: string
   /** The id of the current conversation. */
   readonly sessionId?: string | undefined
   /** Since when it has its status, in milliseconds since the epoch. */
@@ -38,6 +40,7 @@ async function recordOf(directory: string, { pid, token }: ProcessId): Promise<C
   const status = word(fields['status'], ['idle', 'busy', 'waiting'])
   if (status === undefined || fields['procStart'] !== token || fields['pid'] !== pid) return undefined
   return {
+    configuration: dirname(directory),
     ...{ pid, token, status, waitingFor: text(fields['waitingFor']) },
     ...{ sessionId: text(fields['sessionId']), inbox: text(fields['messagingSocketPath']) },
     sinceMs: number(fields['statusUpdatedAt']),

@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
-import { firstField, headOf, newestFiles, realDirectory } from './session-files.ts'
+import { namesIn } from '@iapeer/core/storage'
+import { firstField, headOf, newestFiles, realDirectory, writtenMs } from './session-files.ts'
 
 /** The home, environment and working directory whose stored sessions are searched. */
 export interface SessionOwner {
@@ -49,6 +50,20 @@ export async function newestClaudeSession(owner: SessionOwner): Promise<StoredSe
     if (recordedCwd === undefined || recordedCwd === cwd) return { id: basename(path, '.jsonl'), writtenMs }
   }
   return undefined
+}
+
+/**
+ * Finds the transcript of a conversation by its id, which is the name of its file.
+ * @param directory that of Claude Code's files
+ * @returns undefined if there is none, or more than one
+ */
+export async function transcriptOf(directory: string, id: string): Promise<string | undefined> {
+  const projects = join(directory, 'projects')
+  const names = await namesIn(projects, { ignoreMissingDirectory: true })
+  const paths = names.map((name) => join(projects, name, `${id}.jsonl`))
+  const written = await Promise.all(paths.map(writtenMs))
+  const found = paths.filter((_path, at) => written[at] !== undefined)
+  return found.length === 1 ? found[0] : undefined
 }
 
 /** Returns when the newest session or one of its subagents last wrote, in milliseconds since the epoch. */

@@ -1,8 +1,8 @@
 export { adapterOf } from './adapters.ts'
 export type { AgentReport } from './agent-report.ts'
-export { type ClaudeMailFiles, claudeMailFiles } from './claude-mail.ts'
+export { type ClaudeMailFiles, claudeMailFiles, statedSettings } from './claude-mail.ts'
 export { type ClaudeReport, readClaudeReport } from './claude-report.ts'
-export { wakeWatcher, wakeWatchers } from './claude-watchers.ts'
+export { transcriptOf } from './claude-sessions.ts'
 export { environmentOf, readLaunchEnv } from './launch-env.ts'
 export { hasPermissions, permissionsOf, readPermissionArgs } from './permission-args.ts'
 export type {

@@ -52,3 +52,4 @@ export {
   type SessionEnding,
   type Tally,
 } from './tally.ts'
+export { wake, wakeWaiting } from './waiting.ts'

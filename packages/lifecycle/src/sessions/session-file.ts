@@ -7,6 +7,7 @@ import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/pr
 import { namesIn, quarantine, quarantinedFiles, readRegularFile, replaceFile } from '@iapeer/core/storage'
 import { parseSessionMail, type SessionMail } from './session-mail.ts'
 import { ignoreUnreadable, ownerOf } from './state-files.ts'
+import { wakeWaiting } from './waiting.ts'
 
 /** A launch that is not finished although its program runs: only a person can answer the dialog on its screen. */
 export interface BlockedLaunch {
@@ -134,7 +135,11 @@ export async function readSession(root: string, identity: Identity): Promise<Pee
   return session
 }
 
+/** Removes the file of a session that is over, and ends the processes that wait for messages to it. */
 export async function removeSession(root: string, identity: Identity): Promise<void> {
+  const found = await readRegularFile(pathOf(root, identity)).catch(ignoreUnreadable)
+  const session = parseSession(identity, found?.text ?? '')
+  if (session?.mail !== undefined) await wakeWaiting(session.mail.directory)
   await rm(pathOf(root, identity), { force: true })
 }
 

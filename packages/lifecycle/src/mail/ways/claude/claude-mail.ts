@@ -18,7 +18,7 @@ async function showedLife(target: MailTarget, sinceMs: number): Promise<boolean>
   const events = await eventsOf(target)
   if (events.some(({ atMs }) => atMs > sinceMs)) return true
   const facts = await readFacts(target)
-  const current = facts === undefined ? undefined : currentTranscript(facts)
+  const current = facts === undefined ? undefined : await currentTranscript(facts)
   const state = current === undefined ? undefined : await fileState(current.transcript)
   return state !== undefined && state.mtimeMs > sinceMs
 }

@@ -93,7 +93,7 @@ export async function judgeReadiness(
   const phase = phaseOf(target.session)
   if (phase !== 'ready') return { state: phase }
   const facts = await readFacts(target)
-  const current = facts === undefined ? undefined : currentTranscript(facts)
+  const current = facts === undefined ? undefined : await currentTranscript(facts)
   if (facts?.report === undefined || current === undefined) return { state: 'unknown' }
   const now = Date.now()
   if (await isFrozen(target, facts.report)) return { state: 'frozen', facts }

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import type { Attempt, Priority } from '@iapeer/core/mailbox'
 import { formatProcessId, readProcesses } from '@iapeer/core/process'
-import { namesIn, replaceFile } from '@iapeer/core/storage'
-import { claudeMailFiles, readClaudeReport, wakeWatcher } from '../../../runtimes/index.ts'
+import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { claudeMailFiles, readClaudeReport } from '../../../runtimes/index.ts'
+import { wake } from '../../../sessions/index.ts'
 import type { Made, MailTarget, Offer, Prepared, Proof, ProofRequest, Way } from '../../way.ts'
 import { proveAttempt } from './prove.ts'
 import { judgeReadiness } from './readiness.ts'
@@ -14,6 +15,13 @@ import { conversationOf } from './session-facts.ts'
 /** A message that a watcher took and the idle session does not have after this time is absent (the watcher has exited). */
 const LOST_MS = 5_000
 const CLAIMED = /^(.+)\.([1-9]\d*)-(\S+)$/
+
+/** Wakes the newest watcher of a session, so that it looks for a drop. @returns whether there is one */
+async function wakeWatcher(directory: string): Promise<boolean> {
+  const { watcher, watchers } = claudeMailFiles(directory)
+  const pid = (await readRegularFile(watcher))?.text.trim()
+  return pid !== undefined && /^[1-9]\d*$/.test(pid) && wake(join(watchers, pid))
+}
 
 async function prepare(target: MailTarget, priority: Priority): Promise<Prepared> {
   const { state, facts } = await judgeReadiness(target)

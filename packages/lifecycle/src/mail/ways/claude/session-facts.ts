@@ -1,11 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { errnoOf } from '@iapeer/core/errors'
 import type { Attempt, Conversation } from '@iapeer/core/mailbox'
+import { readCommandLine } from '@iapeer/core/process'
 import {
   type ClaudeMailFiles,
   type ClaudeReport,
   claudeMailFiles,
   readClaudeReport,
+  statedSettings,
+  transcriptOf,
 } from '../../../runtimes/index.ts'
 import type { MailTarget } from '../../way.ts'
 import { type HookEvent, HookEvents } from './hook-events.ts'
@@ -46,11 +49,20 @@ interface CurrentTranscript {
 
 /**
  * Returns the conversation that the session is in. Its id is that of the sessions file, which follows `/clear`; its path is what a
- * hook was passed for that id. Undefined while no hook was called for it.
+ * hook was passed for that id. A person can turn hooks off (`disableAllHooks`): then it is the file that is named after the id, once
+ * there is one, and the command line has to show that the session uses our settings.
  */
-export function currentTranscript({ events, report }: SessionFacts): CurrentTranscript | undefined {
+export async function currentTranscript({
+  events,
+  report,
+  files,
+}: SessionFacts): Promise<CurrentTranscript | undefined> {
   if (report?.sessionId === undefined) return events.findLast(({ name }) => name !== 'SessionEnd')
-  return events.findLast(({ sessionId }) => sessionId === report.sessionId)
+  const { sessionId, configuration, pid } = report
+  if (events.length > 0) return events.findLast((event) => event.sessionId === sessionId)
+  if (statedSettings((await readCommandLine(pid))?.argv ?? []) !== files.settings) return undefined
+  const transcript = await transcriptOf(configuration, sessionId)
+  return transcript === undefined ? undefined : { sessionId, transcript }
 }
 
 interface FileState {
@@ -73,7 +85,7 @@ export async function fileState(path: string): Promise<FileState | undefined> {
 
 /** Returns the conversation of a session as it is now: proof of an attempt is looked for from here on. */
 export async function conversationOf(facts: SessionFacts): Promise<Conversation | undefined> {
-  const current = currentTranscript(facts)
+  const current = await currentTranscript(facts)
   if (current === undefined) return undefined
   const { sessionId: id, transcript: path } = current
   const state = await fileState(path)

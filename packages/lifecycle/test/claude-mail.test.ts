@@ -1,0 +1,199 @@
+import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { findAgent } from '@iapeer/dev/agents'
+import { until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { claudeMail } from '../src/mail/ways/claude/index.ts'
+import { readClaudeReport } from '../src/runtimes/index.ts'
+import { type StartOptions, startClaude, type TestClaude } from './claude-mail-session.ts'
+import { roots } from './support.ts'
+
+const { track, newRoot } = roots()
+const found = await findAgent('claude')
+if (found.skipped !== undefined)
+  console.warn(`tests of messages to the real claude are skipped: ${found.skipped}`)
+
+async function start(options: StartOptions = {}): Promise<TestClaude> {
+  const claude = await startClaude(newRoot(), found.program ?? '', options)
+  track(claude.stop)
+  return claude
+}
+
+const bash = (command: string) => ({ tools: [{ tool: 'Bash', input: { command, description: 'a test' } }] })
+
+describe.skipIf(found.program === undefined)('a message to Claude Code', { timeout: 60_000 }, () => {
+  it('through the inbox is taken when idle, with the result of a running tool, beside a draft, and after /clear, whatever the person refuses', async () => {
+    const settings = { crossSessionInbound: 'refuse' }
+    const claude = await start({ settings })
+    const { target, directory, model } = claude
+    expect(lstatSync(join(directory, 'settings.json')).mode & 0o777).toBe(0o600)
+    const idle = await claude.give('kumquat')
+    await claude.isTaken(idle)
+    expect(await claude.prove(idle)).toMatchObject({
+      kind: 'taken',
+      by: 'transcript',
+      turn: expect.any(String),
+    })
+    await until(
+      'the end of the turn',
+      async () => (await claudeMail.turn(target, idle.request)).kind === 'ended',
+    )
+    // The equal frame within 30 s is dropped.
+    await claude.way('inbox').repeat?.(target, idle.offer, idle.attempt)
+
+    model.script(bash('sleep 1.5; echo slept'), { text: 'after' })
+    await claude.say('work')
+    await until('the tool', async () => (await readClaudeReport(target.session.leader))?.status === 'busy')
+    const busy = await claude.give('quince')
+    await until('its queue', async () => (await claude.prove(busy)).kind === 'accepted')
+    await claude.isTaken(busy)
+    const request = model.requests.find(({ added }) => added.includes('quince'))
+    expect(request?.added).toContain('slept')
+    await until(
+      'the end of the turn',
+      async () => (await claudeMail.turn(target, busy.request)).kind === 'ended',
+    )
+
+    await claude.handle.sendKeys(target.session.paneId, [{ text: 'a draft' }])
+    await claude.isTaken(await claude.give('medlar'))
+    expect(await claude.handle.capturePane(target.session.paneId)).toMatch(/^❯\s+a draft/m)
+    await claude.keys('C-u')
+
+    const before = await claude.give('loquat')
+    await claude.isTaken(before)
+    await claude.ready()
+    await claude.say('/clear')
+    const cleared = await until('the new conversation', async () => {
+      const prepared = await claude.way('inbox').prepare(target, 'next')
+      if (prepared.kind !== 'usable' || prepared.conversation.id === before.attempt.conversation.id)
+        return undefined
+      return prepared.conversation
+    })
+    // As an attempt that was written before /clear and made after it.
+    const after = await claude.give('sorb')
+    await claude.isTaken(after)
+    expect(after.attempt.conversation.id).toBe(cleared.id)
+    const attempt = { ...after.attempt, conversation: before.attempt.conversation }
+    expect(await claudeMail.lastLook(target, { ...after.request, attempt })).toMatchObject({ kind: 'taken' })
+    for (const word of ['kumquat', 'quince', 'medlar', 'loquat', 'sorb']) expect(claude.asked(word)).toBe(1)
+  })
+
+  it('is taken by a session whose person has turned hooks off, once its conversation has a file', async () => {
+    const claude = await start({ settings: { disableAllHooks: true, crossSessionInbound: 'hold' } })
+    const { target } = claude
+    expect(await claude.way('inbox').prepare(target, 'next')).toEqual({ kind: 'not-now', why: 'unknown' })
+    await claude.say('work')
+    const given = await claude.give('kumquat')
+    await claude.isTaken(given)
+    await until(
+      'the end of the turn',
+      async () => (await claudeMail.turn(target, given.request)).kind === 'ended',
+    )
+  })
+
+  it('that a person interrupts stays taken, and nothing is offered for 30 s', async () => {
+    const claude = await start()
+    const release = claude.model.hold()
+    const given = await claude.give('kumquat')
+    await until('the model to be asked', () => claude.asked('kumquat') === 1)
+    await claude.isTaken(given)
+    await claude.keys('Escape')
+    await until(
+      'the interrupt',
+      async () => (await claudeMail.turn(claude.target, given.request)).kind === 'interrupted',
+    )
+    release()
+    expect(await claudeMail.readiness(claude.target)).toBe('interrupted')
+    expect(await claude.way('paste').prepare(claude.target, 'next')).toEqual({
+      kind: 'not-now',
+      why: 'interrupted',
+    })
+  })
+
+  it('is not offered at a permission dialog, and one that was posted before arrives after the dialog', async () => {
+    const claude = await start({ permissions: 'ask' })
+    const { target, model } = claude
+    model.script(bash('touch made'), { text: 'after' })
+    const release = model.hold()
+    await claude.say('work')
+    await until('the model to be asked', () => claude.asked('work') === 1)
+    const given = await claude.give('kumquat')
+    release()
+    await until('the dialog', async () => (await claudeMail.readiness(target)) === 'blocked')
+    for (const name of ['inbox', 'rewake', 'paste'] as const)
+      expect(await claude.way(name).prepare(target, 'next')).toEqual({ kind: 'not-now', why: 'blocked' })
+    expect((await claude.prove(given)).kind).not.toBe('taken')
+    await until('its screen', async () =>
+      (await claude.handle.capturePane(target.session.paneId)).includes('touch made'),
+    )
+    await until('the dialog to close', async () => {
+      await claude.keys('Enter')
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      return (await claudeMail.readiness(target)) !== 'blocked'
+    })
+    await claude.isTaken(given)
+    await until('the answer', () => claude.asked('kumquat') === 1)
+  })
+
+  it('that was in the queue when the program was killed is not in the conversation', async () => {
+    const claude = await start()
+    const { target, model } = claude
+    model.script(bash('sleep 4'), { text: 'after' })
+    await claude.say('work')
+    await until('the tool', async () =>
+      (await claude.handle.capturePane(target.session.paneId)).includes('sleep 4'),
+    )
+    const given = await claude.give('kumquat')
+    await until('its queue', async () => (await claude.prove(given)).kind === 'accepted')
+    process.kill(target.session.leader.pid, 'SIGKILL')
+    await until('its end', async () => (await readClaudeReport(target.session.leader)) === undefined)
+    expect(await claudeMail.lastLook(target, given.request)).toEqual({ kind: 'none' })
+    expect(claude.asked('kumquat')).toBe(0)
+  })
+
+  it('through the watcher is taken when idle and while a tool runs, and a drop that nobody has claimed is taken back', async () => {
+    const claude = await start()
+    const { target, model, directory } = claude
+    const idle = await claude.give('kumquat', 'rewake')
+    await claude.isTaken(idle)
+    expect(await claude.prove(idle)).toMatchObject({ kind: 'taken', by: 'transcript' })
+    await until(
+      'the end of the turn',
+      async () => (await claudeMail.turn(target, idle.request)).kind === 'ended',
+    )
+    model.script(bash('sleep 1.5; echo slept'), { text: 'after' })
+    await claude.say('work')
+    await until('the tool', async () => (await readClaudeReport(target.session.leader))?.status === 'busy')
+    const busy = await claude.give('quince', 'rewake')
+    await claude.isTaken(busy)
+    expect(claude.asked('quince')).toBe(1)
+    await claude.ready()
+    // One watcher waits; those before have ended.
+    await until('one watcher', () => readdirSync(join(directory, 'watchers')).length === 1)
+    writeFileSync(join(directory, 'watcher'), '1\n')
+    expect(await claude.way('rewake').prepare(target, 'next')).toMatchObject({ kind: 'off' })
+    const offer = { ...idle.offer, mark: '00000000-0000-4000-8000-000000000001' }
+    const attempt = { ...idle.attempt, mark: offer.mark, n: 2 }
+    const request = { id: idle.request.id, attempt }
+    expect(await claude.way('rewake').prove(target, request)).toMatchObject({ kind: 'absent' })
+    expect(await claude.way('rewake').offer(target, offer, attempt)).toEqual({ kind: 'made' })
+    expect(await claude.way('rewake').prove(target, request)).toEqual({ kind: 'none' })
+    expect(await claude.way('rewake').withdraw?.(target, request)).toBe(true)
+    expect(readFileSync(join(directory, `${offer.mark}.withdrawn`), 'utf8')).toBe(offer.text)
+  })
+
+  it('through the input row is pasted only into a quiet, empty row of a session that asks nothing', async () => {
+    const claude = await start()
+    const { target } = claude
+    await claude.handle.sendKeys(target.session.paneId, [{ text: 'a draft' }])
+    await until('the session to be quiet', async () => {
+      const prepared = await claude.way('paste').prepare(target, 'next')
+      return prepared.kind === 'not-now' && prepared.why === 'busy'
+    })
+    await claude.keys('C-u')
+    const given = await claude.give('kumquat', 'paste')
+    await claude.isTaken(given)
+    expect(await claude.prove(given)).toMatchObject({ kind: 'taken', by: 'transcript' })
+    expect(claude.asked('kumquat')).toBe(1)
+  })
+})
