@@ -4,7 +4,13 @@ import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { type Envelope, formatCompactEnvelope } from '@iapeer/core/envelope'
 import { formatIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
-import { type Attempt, type Conversation, newMessageId } from '@iapeer/core/mailbox'
+import {
+  type Attempt,
+  type Conversation,
+  type Message,
+  type MessageId,
+  newMessageId,
+} from '@iapeer/core/mailbox'
 import { formatProcessId } from '@iapeer/core/process'
 import { type Permissions, readProfile } from '@iapeer/core/profile'
 import { getPeer, listPeers, updatePeer } from '@iapeer/core/registry'
@@ -25,6 +31,21 @@ export interface TestAttempt {
   readonly request: ProofRequest
 }
 
+function messageOf(id: MessageId, text: string): Message {
+  return {
+    ...{
+      id,
+      text,
+      seq: 1,
+      kind: 'message',
+      from: { kind: 'operator', proof: 'terminal' },
+      to: toPersonality('bob'),
+    },
+    ...{ attachments: [], priority: 'next', hops: 0, at: AT, boot: '', uptimeMs: 0 },
+    ...{ state: 'waiting', step: 1, attempts: 0, deaths: 0, history: [] },
+  }
+}
+
 /** Returns an offer of one message. */
 export function newOffer(text: string, sender = 'ann'): Offer {
   const id = newMessageId()
@@ -34,7 +55,7 @@ export function newOffer(text: string, sender = 'ann'): Offer {
   }
   return {
     text: formatCompactEnvelope(envelope, AT),
-    messages: [{ id, n: 1 }],
+    messages: [{ id, n: 1, message: messageOf(id, text) }],
     mark: randomUUID(),
     sender,
     priority: 'next',
@@ -84,7 +105,7 @@ export function attemptOf(
     at: new Date().toISOString(),
     uptimeMs: uptime() * 1_000,
   }
-  return { offer, attempt, request: { id: message.id, attempt } }
+  return { offer, attempt, request: { id: message.id, attempt, offer } }
 }
 
 export interface StartOptions {

@@ -75,7 +75,11 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     expect(after.attempt.conversation.id).toBe(cleared.id)
     const attempt = { ...after.attempt, conversation: before.attempt.conversation }
     expect(await claudeMail.lastLook(target, { ...after.request, attempt })).toMatchObject({ kind: 'taken' })
-    for (const word of ['kumquat', 'quince', 'medlar', 'loquat', 'sorb']) expect(claude.asked(word)).toBe(1)
+    const words = ['kumquat', 'quince', 'medlar', 'loquat', 'sorb']
+    await until('the model to be asked', () => claude.asked('sorb') > 0)
+    expect(Object.fromEntries(words.map((word) => [word, claude.asked(word)]))).toEqual(
+      Object.fromEntries(words.map((word) => [word, 1])),
+    )
   })
 
   it('is taken by a session whose person has turned hooks off, once its conversation has a file', async () => {
@@ -167,14 +171,20 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     const busy = await claude.give('quince', 'rewake')
     await claude.isTaken(busy)
     expect(claude.asked('quince')).toBe(1)
-    await claude.ready()
+    await until(
+      'the end of the turn',
+      async () => (await claudeMail.turn(target, busy.request)).kind === 'ended',
+    )
     // One watcher waits; those before have ended.
     await until('one watcher', () => readdirSync(join(directory, 'watchers')).length === 1)
-    writeFileSync(join(directory, 'watcher'), '1\n')
-    expect(await claude.way('rewake').prepare(target, 'next')).toMatchObject({ kind: 'off' })
+    await until('no watcher', async () => {
+      writeFileSync(join(directory, 'watcher'), '1\n')
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      return (await claude.way('rewake').prepare(target, 'next')).kind === 'off'
+    })
     const offer = { ...idle.offer, mark: '00000000-0000-4000-8000-000000000001' }
     const attempt = { ...idle.attempt, mark: offer.mark, n: 2 }
-    const request = { id: idle.request.id, attempt }
+    const request = { ...idle.request, attempt }
     expect(await claude.way('rewake').prove(target, request)).toMatchObject({ kind: 'absent' })
     expect(await claude.way('rewake').offer(target, offer, attempt)).toEqual({ kind: 'made' })
     expect(await claude.way('rewake').prove(target, request)).toEqual({ kind: 'none' })

@@ -12,6 +12,8 @@ export interface ClaudeMailFiles {
   readonly watch: string
   /** One file for each call of a hook: what Claude Code passed to it. */
   readonly events: string
+  /** What was posted to the inbox in the last minute, each in a file named by its mark. */
+  readonly frames: string
   /** Messages for the watcher, each in a file named by its mark. */
   readonly drops: string
   /** Messages that a watcher has taken: `<mark>.<pid>-<start time>`. */
@@ -29,6 +31,7 @@ export const claudeMailFiles = (directory: string): ClaudeMailFiles => ({
   hook: join(directory, 'hook.sh'),
   watch: join(directory, 'watch.sh'),
   events: join(directory, 'events'),
+  frames: join(directory, 'frames'),
   drops: join(directory, 'drops'),
   claimed: join(directory, 'claimed'),
   watchers: join(directory, 'watchers'),
@@ -193,7 +196,7 @@ export async function prepareClaudeMail(
 ): Promise<void> {
   const files = claudeMailFiles(request.mail.directory)
   const script = (name: string): Promise<string> => loadScript('lifecycle', name, import.meta.url)
-  for (const directory of [files.events, files.drops, files.claimed, files.watchers])
+  for (const directory of [files.events, files.frames, files.drops, files.claimed, files.watchers])
     await makePrivateDirectory(directory)
   await replaceFile(files.hook, await script('claude-hook.sh'))
   await replaceFile(files.watch, await script('claude-watch.sh'))

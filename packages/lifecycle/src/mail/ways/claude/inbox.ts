@@ -1,16 +1,19 @@
-import { lstat, realpath } from 'node:fs/promises'
+import { lstat, realpath, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { dirname } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
+import { dirname, join } from 'node:path'
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { Attempt, Priority } from '@iapeer/core/mailbox'
 import { formatProcessId } from '@iapeer/core/process'
+import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
 import type { Made, MailTarget, Offer, Prepared, Way } from '../../way.ts'
 import { inboxFrame } from './frames.ts'
 import { proveAttempt } from './prove.ts'
 import { judgeReadiness } from './readiness.ts'
-import { conversationOf, readFacts, type SessionFacts } from './session-facts.ts'
+import { conversationOf, fileState, readFacts, type SessionFacts } from './session-facts.ts'
 
 const POST_MS = 2_000
+/** A frame is repeated within 10 s. */
+const FRAME_MS = 60_000
 
 /** Returns the inbox of a session, or why it cannot be used. The socket has to be in the directory of this very session. */
 async function inboxOf({
@@ -60,6 +63,15 @@ function post(path: string, line: string): Promise<Made> {
   })
 }
 
+/** Keeps the bytes of a post for its repeat, and removes those of posts that are not repeated any more. */
+async function keepFrame(frames: string, mark: string, line: string): Promise<void> {
+  const before = Date.now() - FRAME_MS
+  for (const name of await namesIn(frames, { ignoreMissingDirectory: true }))
+    if (((await fileState(join(frames, name)))?.mtimeMs ?? before) < before)
+      await rm(join(frames, name), { force: true })
+  await replaceFile(join(frames, mark), line)
+}
+
 async function prepare(target: MailTarget, priority: Priority): Promise<Prepared> {
   const { state, facts } = await judgeReadiness(target)
   if (state !== 'ready' || facts === undefined)
@@ -79,11 +91,31 @@ async function offer(target: MailTarget, what: Offer, attempt: Attempt): Promise
   if (facts?.report === undefined) return { kind: 'not-made', why: 'the session does not report its state' }
   const inbox = await inboxOf(facts)
   if ('why' in inbox) return { kind: 'not-made', why: inbox.why, isOff: true }
-  return post(inbox.path, inboxFrame(facts.directory, what))
+  const line = inboxFrame(facts.directory, what)
+  try {
+    await keepFrame(facts.files.frames, what.mark, line)
+  } catch (error) {
+    if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+    return { kind: 'not-made', why: 'the disk of the root takes no file' }
+  }
+  return post(inbox.path, line)
+}
+
+/** Posts the bytes of the first post again: a text that differs would be a second message. */
+async function repeat(target: MailTarget, _offer: Offer, { mark, leader }: Attempt): Promise<Made> {
+  const facts = await readFacts(target)
+  if (facts?.report === undefined || leader !== formatProcessId(target.session.leader))
+    return { kind: 'not-made', why: 'the session does not report its state' }
+  const inbox = await inboxOf(facts)
+  const frame = await readRegularFile(join(facts.files.frames, mark))
+  if ('why' in inbox) return { kind: 'not-made', why: inbox.why }
+  return frame === undefined
+    ? { kind: 'not-made', why: 'the frame of the first post is gone' }
+    : post(inbox.path, frame.text)
 }
 
 /**
  * The inbox of Claude Code: a socket that takes messages of other sessions. It answers nothing. For 30 s it drops the equal text of
  * a sender, so `repeat` does not give a message twice.
  */
-export const inboxWay: Way = { name: 'inbox', prepare, offer, prove: proveAttempt, repeat: offer }
+export const inboxWay: Way = { name: 'inbox', prepare, offer, prove: proveAttempt, repeat }

@@ -13,8 +13,11 @@ const HOOK_COUNTS_MS = 3_000
 
 const framed = (id: MessageId, { n }: Attempt): FramedMessage => ({ id, n })
 
+/** What an attempt is recognised by. */
+export type Proven = Pick<ProofRequest, 'id' | 'attempt'>
+
 /** Returns whether a record is the taking of an attempt, by the way of that attempt. */
-function isTaking(record: InputRecord, { id, attempt }: ProofRequest): boolean {
+function isTaking(record: InputRecord, { id, attempt }: Proven): boolean {
   const message = framed(id, attempt)
   switch (attempt.way) {
     case 'inbox':
@@ -48,7 +51,7 @@ export interface Found {
 }
 
 /** Finds the taking of an attempt in the records of a transcript. A text that a running turn took belongs to that turn. */
-export function findTaking(records: readonly PlacedRecord[], request: ProofRequest): Found | undefined {
+export function findTaking(records: readonly PlacedRecord[], request: Proven): Found | undefined {
   let turn: string | undefined
   for (const [at, { record }] of records.entries()) {
     if (record.kind !== 'input') continue
@@ -60,7 +63,7 @@ export function findTaking(records: readonly PlacedRecord[], request: ProofReque
 }
 
 /** Returns the call of UserPromptSubmit whose prompt is the frame of the way with this attempt. */
-export function findHook(events: readonly HookEvent[], { id, attempt }: ProofRequest): HookEvent | undefined {
+export function findHook(events: readonly HookEvent[], { id, attempt }: Proven): HookEvent | undefined {
   const message = framed(id, attempt)
   return events.find(
     ({ name, prompt }) =>
@@ -71,7 +74,7 @@ export function findHook(events: readonly HookEvent[], { id, attempt }: ProofReq
 }
 
 /** Returns whether the program has put an attempt into its queue. */
-const isEnqueued = (records: readonly PlacedRecord[], { id, attempt }: ProofRequest): boolean =>
+const isEnqueued = (records: readonly PlacedRecord[], { id, attempt }: Proven): boolean =>
   records.some(
     ({ record }) =>
       record.kind === 'enqueued' && holdsMessage(bodyOf(record.text, attempt.way), framed(id, attempt)),
@@ -87,7 +90,7 @@ export interface Evidence {
 }
 
 /** Judges what is known about an attempt. Pure. */
-export function judge({ parts, events, nowMs }: Evidence, request: ProofRequest): Proof {
+export function judge({ parts, events, nowMs }: Evidence, request: Proven): Proof {
   const hook = findHook(events, request)
   for (const records of parts) {
     const found = findTaking(records, request)

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { errnoOf } from '@iapeer/core/errors'
 import type { Attempt, Conversation } from '@iapeer/core/mailbox'
-import { readCommandLine } from '@iapeer/core/process'
+import { formatProcessId, readCommandLine } from '@iapeer/core/process'
 import {
   type ClaudeMailFiles,
   type ClaudeReport,
@@ -10,6 +10,7 @@ import {
   statedSettings,
   transcriptOf,
 } from '../../../runtimes/index.ts'
+import type { PeerSession } from '../../../sessions/index.ts'
 import type { MailTarget } from '../../way.ts'
 import { type HookEvent, HookEvents } from './hook-events.ts'
 import { type PlacedRecord, TranscriptReader, type TranscriptStart } from './transcript.ts'
@@ -28,10 +29,27 @@ const transcripts = new TranscriptReader()
 /** How much of a transcript is read to find what happened last. */
 const TAIL_BYTES = 1024 * 1024
 
+/** The directories of sessions, by leader and generation: one that has ended is not enrolled any more when it is looked at last. */
+const directories = new Map<string, string>()
+const MOST_DIRECTORIES = 1_000
+
+/** Returns the directory of a session; undefined if it was launched without messages. */
+function directoryOf({ mail, leader, gen }: PeerSession): string | undefined {
+  const key = `${formatProcessId(leader)} ${gen ?? ''}`
+  if (mail === undefined) return directories.get(key)
+  directories.delete(key)
+  directories.set(key, mail.directory)
+  for (const oldest of directories.keys()) {
+    if (directories.size <= MOST_DIRECTORIES) break
+    directories.delete(oldest)
+  }
+  return mail.directory
+}
+
 /** Reads the calls of the hooks of a session; none for a session that was launched without messages. */
 export async function eventsOf({ session }: MailTarget): Promise<readonly HookEvent[]> {
-  const { mail } = session
-  return mail === undefined ? [] : hookEvents.read(claudeMailFiles(mail.directory).events)
+  const directory = directoryOf(session)
+  return directory === undefined ? [] : hookEvents.read(claudeMailFiles(directory).events)
 }
 
 /** Reads what Claude Code says about a session; undefined for a session that was launched without messages. */

@@ -1,6 +1,6 @@
-import type { ProofRequest, TurnOutcome } from '../../way.ts'
+import type { TurnOutcome } from '../../way.ts'
 import type { HookEvent } from './hook-events.ts'
-import { type Evidence, findHook, findTaking } from './proof.ts'
+import { type Evidence, findHook, findTaking, type Proven } from './proof.ts'
 import type { TranscriptRecord } from './records.ts'
 
 /** Returns what the hooks say about a turn; undefined if it has not ended. The last call counts. */
@@ -29,7 +29,7 @@ function byRecords(records: readonly TranscriptRecord[], turn: string | undefine
 }
 
 /** Judges how the turn that took an attempt goes on. Pure. */
-export function judgeTurn({ parts, events }: Omit<Evidence, 'nowMs'>, request: ProofRequest): TurnOutcome {
+export function judgeTurn({ parts, events }: Omit<Evidence, 'nowMs'>, request: Proven): TurnOutcome {
   const hook = findHook(events, request)
   for (const records of parts) {
     const found = findTaking(records, request)
