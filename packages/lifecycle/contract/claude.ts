@@ -1,91 +1,18 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { run } from '@iapeer/dev/agents'
 import { bootStep } from '../src/launch/screen/boot-step.ts'
 import { claudeRuntime } from '../src/runtimes/claude.ts'
 import { readClaudeReport } from '../src/runtimes/claude-report.ts'
 import { boot, readerOf } from './boot.ts'
 import { type Claims, within } from './claims.ts'
-import { postToInbox } from './inbox.ts'
-import { asset, type Fields, fieldsOf, type Lab, linesOf } from './lab.ts'
+import { checkMail, checkOptions, checkRewakeFrame } from './claude-mail.ts'
+import { ClaudeSession } from './claude-session.ts'
+import { fieldsOf, type Lab } from './lab.ts'
 
 const reader = readerOf(claudeRuntime)
-const EVENTS = ['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'Stop', 'StopFailure'] as const
-type HookEvent = (typeof EVENTS)[number]
-
-/** One call of the test hook. */
-interface HookCall {
-  readonly at: number
-  readonly inbox: string
-  readonly payload: Fields
-}
-
-/** One session of Claude Code in a lab. */
-class ClaudeSession {
-  readonly lab: Lab
-  readonly id = randomUUID()
-  readonly mail: string
-  readonly #hookLog: string
-
-  constructor(lab: Lab) {
-    this.lab = lab
-    this.mail = join(lab.directory, 'mail')
-    this.#hookLog = join(lab.directory, 'hooks.jsonl')
-  }
-
-  async start(program: string): Promise<void> {
-    const hook = (event: string, ...more: readonly string[]): object => {
-      const args = [asset('hook.mjs'), this.#hookLog, event, ...more]
-      return { type: 'command', command: process.execPath, args, timeout: 20 }
-    }
-    const hooks = Object.fromEntries(EVENTS.map((event) => [event, [{ hooks: [hook(event)] }]]))
-    const watcher = { ...hook('Watch', this.mail), asyncRewake: true, timeout: 86_400 }
-    const onStart = [...(hooks['SessionStart'] ?? []), { hooks: [watcher] }]
-    const settings = { hooks: { ...hooks, SessionStart: onStart }, crossSessionInbound: 'accept' }
-    const path = join(this.lab.directory, 'settings.json')
-    writeFileSync(path, JSON.stringify(settings))
-    const argv = [program, '--dangerously-skip-permissions', '--settings', path, '--session-id', this.id]
-    await this.lab.start(argv, { CLAUDE_CODE_TMPDIR: this.lab.directory })
-  }
-
-  get recordPath(): string {
-    return join(this.lab.home, '.claude', 'sessions', `${this.lab.leader.pid}.json`)
-  }
-
-  record(): Fields {
-    return existsSync(this.recordPath) ? fieldsOf(JSON.parse(readFileSync(this.recordPath, 'utf8'))) : {}
-  }
-
-  hooked(event: HookEvent, since = 0): HookCall | undefined {
-    const found = linesOf(this.#hookLog).find(
-      (line) => line['event'] === event && Number(line['at']) >= since,
-    )
-    if (found === undefined) return undefined
-    return { at: Number(found['at']), inbox: String(found['inbox']), payload: fieldsOf(found['payload']) }
-  }
-
-  transcript(): readonly Fields[] {
-    return linesOf(String(this.hooked('SessionStart')?.payload['transcript_path']))
-  }
-
-  /** Returns whether the transcript contains a message: in a record of its own, or attached to the result of a tool. */
-  hasTaken(id: string): boolean {
-    const idIn = (value: unknown): unknown => fieldsOf(fieldsOf(value)['origin'])['msg_id']
-    return this.transcript().some((line) => idIn(line) === id || idIn(line['attachment']) === id)
-  }
-
-  post(text: string, id: string): Promise<void> {
-    const socket = String(this.record()['messagingSocketPath'])
-    return postToInbox(socket, { id, text, from: join(this.lab.directory, 'ann.sock') })
-  }
-
-  isIdle = (): boolean => this.record()['status'] === 'idle'
-  async becomesIdle(): Promise<void> {
-    if ((await within(this.isIdle, 10_000)) === undefined) throw new Error('the session does not become idle')
-  }
-}
-
+/** What the watcher prints. */
+const WATCHED = '<iap id="ID-3">by the hook</iap>'
 async function checkBoot(session: ClaudeSession, program: string, claims: Claims): Promise<void> {
   const { lab } = session
   await session.start(program)
@@ -162,12 +89,14 @@ async function checkInbox(session: ClaudeSession, claims: Claims): Promise<void>
 async function checkWatcher(session: ClaudeSession, claims: Claims): Promise<void> {
   const { lab, mail } = session
   await lab.type('a draft', reader)
-  writeFileSync(`${mail}.part`, '<iapeer id="ID-3">by the hook</iapeer>')
+  writeFileSync(`${mail}.part`, WATCHED)
   const since = Date.now()
   renameSync(`${mail}.part`, mail)
   await claims.appears('an asyncRewake hook that exits with code 2 starts a turn', () =>
     lab.asked('ID-3', since),
   )
+  await session.becomesIdle()
+  checkRewakeFrame(session, claims, WATCHED)
   claims.check('a draft in the input row is not changed', reader.read(await lab.screen()).input === 'a draft')
   await lab.press('C-u')
   await session.becomesIdle()
@@ -218,5 +147,8 @@ async function checkFailure(session: ClaudeSession, claims: Claims): Promise<voi
 export async function checkClaude(lab: Lab, program: string, claims: Claims): Promise<void> {
   const session = new ClaudeSession(lab)
   await checkBoot(session, program, claims)
-  await claims.each([checkInbox, checkWatcher, checkWaiting, checkFailure], (check) => check(session, claims))
+  await checkOptions(session, program, claims)
+  await claims.each([checkInbox, checkWatcher, checkMail, checkWaiting, checkFailure], (check) =>
+    check(session, claims),
+  )
 }
