@@ -25,7 +25,7 @@ import type { TestRoot } from './support.ts'
 const AT = '2026-06-10T12:00:00+02:00'
 
 /** One attempt to give a message, with all that its proof needs. */
-export interface TestAttempt {
+interface TestAttempt {
   readonly offer: Offer
   readonly attempt: Attempt
   readonly request: ProofRequest

@@ -3,9 +3,17 @@ import { join } from 'node:path'
 import { findAgent } from '@iapeer/dev/agents'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
+import { MailDelivery } from '../src/mail/index.ts'
 import { claudeMail } from '../src/mail/ways/claude/index.ts'
 import { readClaudeReport } from '../src/runtimes/index.ts'
-import { type StartOptions, startClaude, type TestClaude } from './claude-mail-session.ts'
+import {
+  attemptOf,
+  newOffer,
+  type StartOptions,
+  startClaude,
+  type TestClaude,
+} from './claude-mail-session.ts'
+import { send, untilState } from './mail-support.ts'
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()
@@ -95,6 +103,27 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     )
   })
 
+  it('that is sent is delivered once, also after a daemon that was killed before its attempt, and is handled', async () => {
+    const claude = await start()
+    const { root } = claude.target
+    const errors: unknown[] = []
+    const delivery = new MailDelivery(root, { env: {}, onError: (what, error) => errors.push(what, error) })
+    track(() => delivery.stop())
+    await delivery.start()
+    const { id } = await send(root, 'bob', 'kumquat')
+    expect(await untilState(root, id, 'handled')).toMatchObject({
+      taken: { way: 'inbox', proof: 'transcript' },
+    })
+    const unmade = attemptOf(claude.target, newOffer('quince'), 'inbox', { kind: 'claude', id: '' })
+    expect(await claude.prove(unmade)).toEqual({ kind: 'absent', why: 'it was not posted' })
+    const many = await Promise.all(
+      Array.from({ length: 9 }, (_none, at) => send(root, 'bob', `medlar-${at}-`)),
+    )
+    for (const one of many) await untilState(root, one.id, 'handled')
+    for (let at = 0; at < many.length; at++) expect(claude.asked(`medlar-${at}-`)).toBe(1)
+    expect([claude.asked('kumquat'), errors]).toEqual([1, []])
+  })
+
   it('that a person interrupts stays taken, and nothing is offered for 30 s', async () => {
     const claude = await start()
     const release = claude.model.hold()
@@ -155,7 +184,7 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     expect(claude.asked('kumquat')).toBe(0)
   })
 
-  it('through the watcher is taken when idle and while a tool runs, and a drop that nobody has claimed is taken back', async () => {
+  it('through the watcher is taken when idle and while a tool runs, and a drop that was not claimed is taken back', async () => {
     const claude = await start()
     const { target, model, directory } = claude
     const idle = await claude.give('kumquat', 'rewake')

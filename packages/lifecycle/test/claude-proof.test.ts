@@ -189,7 +189,7 @@ describe('what only looks like a taking', () => {
     expect(inboxFrame('/r/s', offer).indexOf('\n')).toBe(inboxFrame('/r/s', offer).length - 1)
   })
 
-  it('a text that a person types is no interrupt', () => {
+  it('a text that a person types does not count as an interrupt', () => {
     const words = [{ type: 'text', text: '[Request interrupted by user]' }]
     expect(parseRecord(user(words))).toMatchObject({ kind: 'interrupted', turn: 't1' })
     expect(parseRecord(user(words, { origin: { kind: 'human' } }))).toMatchObject({ kind: 'input' })

@@ -5,7 +5,7 @@ import { errnoOf } from '@iapeer/core/errors'
 import { namesIn } from '@iapeer/core/storage'
 
 /** The directory, in that of a session, in which each process that waits for a message has a FIFO. */
-export const WAITING = 'watchers'
+const WAITING = 'watchers'
 
 /** Writes a line to the FIFO of a waiting process. Does not wait. @returns whether a process reads it */
 export async function wake(fifo: string): Promise<boolean> {

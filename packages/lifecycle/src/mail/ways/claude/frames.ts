@@ -20,7 +20,7 @@ const BETWEEN_ENVELOPES = /(?<=<\/iap>)\n\n(?=<iap )/
  * Returns the address that stands for a sender. Claude Code drops equal text of one address for 30 s, so it differs between
  * senders; no socket listens there.
  */
-export const senderAddress = (directory: string, sender: string): string =>
+const senderAddress = (directory: string, sender: string): string =>
   `uds:${join(directory, `from-${sender}.sock`)}`.replace(/["<>&\s]/g, '_')
 
 /** Returns the content of the message that the inbox gets. */

@@ -1,11 +1,12 @@
-import { lstat, realpath, rm } from 'node:fs/promises'
+import { lstat, realpath, truncate } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { Attempt, Priority } from '@iapeer/core/mailbox'
 import { formatProcessId } from '@iapeer/core/process'
 import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
-import type { Made, MailTarget, Offer, Prepared, Way } from '../../way.ts'
+import { claudeMailFiles } from '../../../runtimes/index.ts'
+import type { Made, MailTarget, Offer, Prepared, Proof, ProofRequest, Way } from '../../way.ts'
 import { inboxFrame } from './frames.ts'
 import { proveAttempt } from './prove.ts'
 import { judgeReadiness } from './readiness.ts'
@@ -63,13 +64,28 @@ function post(path: string, line: string): Promise<Made> {
   })
 }
 
-/** Keeps the bytes of a post for its repeat, and removes those of posts that are not repeated any more. */
+/**
+ * Keeps the bytes of a post for its repeat, before it is made: a missing file proves that it was not made. Files of posts that are
+ * not repeated any more are emptied.
+ */
 async function keepFrame(frames: string, mark: string, line: string): Promise<void> {
   const before = Date.now() - FRAME_MS
-  for (const name of await namesIn(frames, { ignoreMissingDirectory: true }))
-    if (((await fileState(join(frames, name)))?.mtimeMs ?? before) < before)
-      await rm(join(frames, name), { force: true })
+  for (const name of await namesIn(frames)) {
+    const state = await fileState(join(frames, name))
+    if (state !== undefined && state.size > 0 && state.mtimeMs < before) await truncate(join(frames, name))
+  }
   await replaceFile(join(frames, mark), line)
+}
+
+/** Looks for proof. Without its frame the attempt was not made: the daemon was killed before. */
+async function prove(target: MailTarget, request: ProofRequest): Promise<Proof> {
+  const proof = await proveAttempt(target, request)
+  const { mail } = target.session
+  if (proof.kind !== 'none' || mail === undefined) return proof
+  const { frames } = claudeMailFiles(mail.directory)
+  if ((await fileState(frames)) === undefined) return proof
+  const isPosted = (await fileState(join(frames, request.attempt.mark))) !== undefined
+  return isPosted ? proof : { kind: 'absent', why: 'it was not posted' }
 }
 
 async function prepare(target: MailTarget, priority: Priority): Promise<Prepared> {
@@ -109,7 +125,7 @@ async function repeat(target: MailTarget, _offer: Offer, { mark, leader }: Attem
   const inbox = await inboxOf(facts)
   const frame = await readRegularFile(join(facts.files.frames, mark))
   if ('why' in inbox) return { kind: 'not-made', why: inbox.why }
-  return frame === undefined
+  return frame === undefined || frame.text === ''
     ? { kind: 'not-made', why: 'the frame of the first post is gone' }
     : post(inbox.path, frame.text)
 }
@@ -118,4 +134,4 @@ async function repeat(target: MailTarget, _offer: Offer, { mark, leader }: Attem
  * The inbox of Claude Code: a socket that takes messages of other sessions. It answers nothing. For 30 s it drops the equal text of
  * a sender, so `repeat` does not give a message twice.
  */
-export const inboxWay: Way = { name: 'inbox', prepare, offer, prove: proveAttempt, repeat }
+export const inboxWay: Way = { name: 'inbox', prepare, offer, prove, repeat }

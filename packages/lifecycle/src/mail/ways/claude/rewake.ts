@@ -74,7 +74,7 @@ async function withdraw({ session }: MailTarget, { attempt }: ProofRequest): Pro
   return isBack || isLeft
 }
 
-/** Since when a claimed message is with nobody: its watcher has exited, and the session is idle. By mark. */
+/** Since when a claimed message is lost: its watcher has exited, and the session is idle. By mark. */
 const lostSince = new Map<string, number>()
 
 /**

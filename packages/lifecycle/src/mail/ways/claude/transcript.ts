@@ -63,13 +63,14 @@ class TranscriptFile {
     return this.#to
   }
 
-  /** Reads on. @returns whether the end was reached before the time limit */
-  async read(file: FileHandle, until: number): Promise<boolean> {
-    const buffer = Buffer.alloc(CHUNK)
+  /** Reads on. @param size that of the file. @returns whether the end was reached before the time limit */
+  async read(file: FileHandle, size: number, until: number): Promise<boolean> {
+    if (size <= this.#to) return true
+    const buffer = Buffer.alloc(Math.min(CHUNK, size - this.#to))
     let line: Buffer[] = []
     let length = 0
     for (let position = this.#to; ; ) {
-      const { bytesRead } = await file.read(buffer, 0, CHUNK, position)
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, position)
       if (bytesRead === 0) return true
       const chunk = buffer.subarray(0, bytesRead)
       let start = 0
@@ -134,7 +135,7 @@ export class TranscriptReader {
       const isSame = start.inode === undefined || start.inode === inode
       const offset = isSame && (start.offset ?? 0) <= size ? (start.offset ?? 0) : 0
       const known = this.#fileAt(start.path, { inode, offset, size })
-      const isComplete = await known.read(file, performance.now() + limitMs)
+      const isComplete = await known.read(file, size, performance.now() + limitMs)
       return { records: known.records.filter(({ at }) => at >= offset), isComplete, end: known.to }
     } finally {
       await file.close()
