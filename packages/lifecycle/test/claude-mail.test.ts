@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { findAgent } from '@iapeer/dev/agents'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { MailDelivery } from '../src/mail/index.ts'
+import { MailDelivery, messageView } from '../src/mail/index.ts'
 import { claudeMail } from '../src/mail/ways/claude/index.ts'
 import { readClaudeReport } from '../src/runtimes/index.ts'
 import {
@@ -55,8 +55,11 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     const busy = await claude.give('quince')
     await until('its queue', async () => (await claude.prove(busy)).kind === 'accepted')
     await claude.isTaken(busy)
-    const request = model.requests.find(({ added }) => added.includes('quince'))
-    expect(request?.added).toContain('slept')
+    // A record is written before the model is asked.
+    const request = await until('the model to be asked', () =>
+      model.requests.find(({ added }) => added.includes('quince')),
+    )
+    expect(request.added).toContain('slept')
     await until(
       'the end of the turn',
       async () => (await claudeMail.turn(target, busy.request)).kind === 'ended',
@@ -103,7 +106,7 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     )
   })
 
-  it('that is sent is delivered once, also after a daemon that was killed before its attempt, and is handled', async () => {
+  it('that is sent is delivered once and handled, and nothing is offered for 30 s after a person has interrupted its turn', async () => {
     const claude = await start()
     const { root } = claude.target
     const errors: unknown[] = []
@@ -121,26 +124,19 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     )
     for (const one of many) await untilState(root, one.id, 'handled')
     for (let at = 0; at < many.length; at++) expect(claude.asked(`medlar-${at}-`)).toBe(1)
-    expect([claude.asked('kumquat'), errors]).toEqual([1, []])
-  })
-
-  it('that a person interrupts stays taken, and nothing is offered for 30 s', async () => {
-    const claude = await start()
     const release = claude.model.hold()
-    const given = await claude.give('kumquat')
-    await until('the model to be asked', () => claude.asked('kumquat') === 1)
-    await claude.isTaken(given)
+    const last = await send(root, 'bob', 'loquat')
+    await until('the model to be asked', () => claude.asked('loquat') === 1)
+    await untilState(root, last.id, 'taken')
     await claude.keys('Escape')
-    await until(
-      'the interrupt',
-      async () => (await claudeMail.turn(claude.target, given.request)).kind === 'interrupted',
-    )
+    await until('the interrupt', async () => (await messageView(root, last.id)).turn === 'interrupted')
     release()
-    expect(await claudeMail.readiness(claude.target)).toBe('interrupted')
-    expect(await claude.way('paste').prepare(claude.target, 'next')).toEqual({
-      kind: 'not-now',
-      why: 'interrupted',
-    })
+    for (const name of ['inbox', 'rewake', 'paste'] as const)
+      expect(await claude.way(name).prepare(claude.target, 'next')).toEqual({
+        kind: 'not-now',
+        why: 'interrupted',
+      })
+    expect([claude.asked('kumquat'), errors]).toEqual([1, []])
   })
 
   it('is not offered at a permission dialog, and one that was posted before arrives after the dialog', async () => {
@@ -168,23 +164,7 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     await until('the answer', () => claude.asked('kumquat') === 1)
   })
 
-  it('that was in the queue when the program was killed is not in the conversation', async () => {
-    const claude = await start()
-    const { target, model } = claude
-    model.script(bash('sleep 4'), { text: 'after' })
-    await claude.say('work')
-    await until('the tool', async () =>
-      (await claude.handle.capturePane(target.session.paneId)).includes('sleep 4'),
-    )
-    const given = await claude.give('kumquat')
-    await until('its queue', async () => (await claude.prove(given)).kind === 'accepted')
-    process.kill(target.session.leader.pid, 'SIGKILL')
-    await until('its end', async () => (await readClaudeReport(target.session.leader)) === undefined)
-    expect(await claudeMail.lastLook(target, given.request)).toEqual({ kind: 'none' })
-    expect(claude.asked('kumquat')).toBe(0)
-  })
-
-  it('through the watcher is taken when idle and while a tool runs, and a drop that was not claimed is taken back', async () => {
+  it('through the watcher is taken when idle and while a tool runs, a drop that was not claimed is taken back, and what was in the queue of a killed program is not in its conversation', async () => {
     const claude = await start()
     const { target, model, directory } = claude
     const idle = await claude.give('kumquat', 'rewake')
@@ -199,18 +179,22 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     await until('the tool', async () => (await readClaudeReport(target.session.leader))?.status === 'busy')
     const busy = await claude.give('quince', 'rewake')
     await claude.isTaken(busy)
-    expect(claude.asked('quince')).toBe(1)
+    await until('the model to be asked', () => claude.asked('quince') === 1)
     await until(
       'the end of the turn',
       async () => (await claudeMail.turn(target, busy.request)).kind === 'ended',
     )
     // One watcher waits; those before have ended.
     await until('one watcher', () => readdirSync(join(directory, 'watchers')).length === 1)
-    await until('no watcher', async () => {
-      writeFileSync(join(directory, 'watcher'), '1\n')
-      await new Promise((resolve) => setTimeout(resolve, 300))
-      return (await claude.way('rewake').prepare(target, 'next')).kind === 'off'
-    })
+    await until(
+      'no watcher',
+      async () => {
+        writeFileSync(join(directory, 'watcher'), '1\n')
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        return (await claude.way('rewake').prepare(target, 'next')).kind === 'off'
+      },
+      15_000,
+    )
     const offer = { ...idle.offer, mark: '00000000-0000-4000-8000-000000000001' }
     const attempt = { ...idle.attempt, mark: offer.mark, n: 2 }
     const request = { ...idle.request, attempt }
@@ -219,6 +203,16 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     expect(await claude.way('rewake').prove(target, request)).toEqual({ kind: 'none' })
     expect(await claude.way('rewake').withdraw?.(target, request)).toBe(true)
     expect(readFileSync(join(directory, `${offer.mark}.withdrawn`), 'utf8')).toBe(offer.text)
+
+    model.script(bash('sleep 3'), { text: 'after' })
+    await claude.say('sleep')
+    await until('the tool', async () => (await readClaudeReport(target.session.leader))?.status === 'busy')
+    const queued = await claude.give('medlar')
+    await until('its queue', async () => (await claude.prove(queued)).kind === 'accepted')
+    process.kill(target.session.leader.pid, 'SIGKILL')
+    await until('its end', async () => (await readClaudeReport(target.session.leader)) === undefined)
+    expect(await claudeMail.lastLook(target, queued.request)).toEqual({ kind: 'none' })
+    expect(claude.asked('medlar')).toBe(0)
   })
 
   it('through the input row is pasted only into a quiet, empty row of a session that asks nothing', async () => {
@@ -233,6 +227,6 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     const given = await claude.give('kumquat', 'paste')
     await claude.isTaken(given)
     expect(await claude.prove(given)).toMatchObject({ kind: 'taken', by: 'transcript' })
-    expect(claude.asked('kumquat')).toBe(1)
+    await until('the model to be asked', () => claude.asked('kumquat') === 1)
   })
 })

@@ -14,6 +14,8 @@ import { conversationOf } from './session-facts.ts'
 
 /** A message that a watcher took and the idle session does not have after this time is absent (the watcher has exited). */
 const LOST_MS = 5_000
+/** A hook starts the next watcher within this time. */
+const STARTING_MS = 3_000
 const CLAIMED = /^(.+)\.([1-9]\d*)-(\S+)$/
 
 /** Wakes the newest watcher of a session, so that it looks for a drop. @returns whether there is one */
@@ -28,7 +30,10 @@ async function prepare(target: MailTarget, priority: Priority): Promise<Prepared
   if (state !== 'ready' || facts === undefined)
     return { kind: 'not-now', why: state === 'ready' ? 'unknown' : state }
   if (priority === 'idle' && facts.report?.status !== 'idle') return { kind: 'not-now', why: 'busy' }
-  if (!(await wakeWatcher(facts.directory))) return { kind: 'off', why: 'the session has no watcher' }
+  if (!(await wakeWatcher(facts.directory))) {
+    const isStarting = Date.now() - (facts.events.at(-1)?.atMs ?? 0) < STARTING_MS
+    return isStarting ? { kind: 'not-now', why: 'busy' } : { kind: 'off', why: 'the session has no watcher' }
+  }
   const conversation = await conversationOf(facts)
   return conversation === undefined ? { kind: 'not-now', why: 'unknown' } : { kind: 'usable', conversation }
 }
