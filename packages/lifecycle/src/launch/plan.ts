@@ -127,13 +127,14 @@ export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
     ...(resumed === undefined ? {} : { resume: resumed }),
     ...(mail === undefined ? {} : { mail }),
   }
-  const argv = adapter.buildArgv(request)
-  await assertProgram(argv[0] ?? '', cwd, environment)
+  const plain = adapter.buildArgv(request)
+  await assertProgram(plain[0] ?? '', cwd, environment)
   const permissions = hasPermissions(adapter.name)
     ? permissionsOf(adapter.name, { profile, launchEnv })
     : undefined
   if (mail !== undefined && !(await canPrepareMail(adapter, { ...request, mail })))
     return planLaunch({ ...launch, mail: undefined })
+  const argv = mail === undefined ? plain : ((await adapter.mailArgv?.({ ...request, mail })) ?? plain)
   return {
     argv,
     env: { ...env, ...(mail === undefined ? {} : mailEnv(mail)), ...adapter.environment?.(request) },

@@ -1,9 +1,12 @@
 import { homedir } from 'node:os'
+import { errnoOf } from '@iapeer/core/errors'
 import type { Permissions } from '@iapeer/core/profile'
 import type { SessionOwner } from './claude-sessions.ts'
+import { mcpArguments, splitArguments, splitCommand } from './codex-arguments.ts'
+import { appServerSocket, markEmbedded, paneCommand, withNativeProgram } from './codex-pane.ts'
 import { newestCodexSession } from './codex-sessions.ts'
 import { permissionArgs } from './permission-args.ts'
-import type { Control, LaunchRequest, RuntimeAdapter, SessionLocation } from './runtime.ts'
+import type { Control, LaunchMail, LaunchRequest, RuntimeAdapter, SessionLocation } from './runtime.ts'
 import { codexScreen } from './screen/codex-screen.ts'
 
 const COMMANDS = { compact: '/compact', clear: '/clear', exit: '/quit' } as const satisfies Record<
@@ -23,19 +26,64 @@ const PERMISSION_ARGS = {
   skip: ['--dangerously-bypass-approvals-and-sandbox'],
 } as const satisfies Record<Permissions, readonly string[]>
 
-function buildArgv({ profile, launchEnv, systemPromptFile, resume }: LaunchRequest): readonly string[] {
-  return [
-    ...(profile.command ?? ['codex']),
-    ...permissionArgs('codex', { profile, launchEnv }, PERMISSION_ARGS),
-    // The shared background server would outlive the peer and run it in the environment of the process that started the server.
-    '--no-daemon',
-    // A JSON string is also a TOML string.
-    ...(systemPromptFile === undefined
-      ? []
-      : ['-c', `model_instructions_file=${JSON.stringify(systemPromptFile)}`]),
-    ...launchEnv.startArgs,
-    ...(resume === undefined ? [] : ['resume', resume]),
-  ]
+const COMMAND = ['codex'] as const
+
+/** Returns the arguments of Codex that the command of the profile does not contain, without those that resume a conversation. */
+const argumentsOf = ({ profile, launchEnv, systemPromptFile, mail }: LaunchRequest): readonly string[] => [
+  ...permissionArgs('codex', { profile, launchEnv }, PERMISSION_ARGS),
+  // The shared background server would outlive the peer and run it in the environment of the process that started the server.
+  '--no-daemon',
+  // A JSON string is also a TOML string.
+  ...(systemPromptFile === undefined
+    ? []
+    : ['-c', `model_instructions_file=${JSON.stringify(systemPromptFile)}`]),
+  ...(mail === undefined ? [] : mcpArguments(mail)),
+  ...launchEnv.startArgs,
+]
+
+const resumeArgs = ({ resume }: LaunchRequest): readonly string[] =>
+  resume === undefined ? [] : ['resume', resume]
+
+const embeddedArgv = (command: readonly string[], request: LaunchRequest): readonly string[] => [
+  ...command,
+  ...argumentsOf(request),
+  ...resumeArgs(request),
+]
+
+const buildArgv = (request: LaunchRequest): readonly string[] =>
+  embeddedArgv(request.profile.command ?? COMMAND, request)
+
+/**
+ * Returns the command line of a session with messages: a private app-server and a TUI that is connected to it, so that messages
+ * reach the conversation without the screen. Arguments that have no meaning with an app-server are kept, without one.
+ */
+async function connectedArgv(
+  request: LaunchRequest & { readonly mail: LaunchMail },
+): Promise<readonly string[]> {
+  const { profile, env, cwd, mail } = request
+  const command = splitCommand(profile.command ?? COMMAND)
+  const split = command && splitArguments([...command.args, ...argumentsOf(request)])
+  if (command === undefined || split === undefined) {
+    await markEmbedded(mail.directory)
+    return buildArgv(request)
+  }
+  const program = await withNativeProgram(command.program, { path: env['PATH'] ?? '', cwd })
+  const url = `unix://${appServerSocket(mail.directory)}`
+  return paneCommand(mail.directory, {
+    server: [...program, 'app-server', '--listen', url, ...split.server],
+    tui: [...program, '--remote', url, ...split.tui, ...resumeArgs(request)],
+    embedded: embeddedArgv([...program, ...command.args], request),
+  })
+}
+
+async function mailArgv(request: LaunchRequest & { readonly mail: LaunchMail }): Promise<readonly string[]> {
+  try {
+    return await connectedArgv(request)
+  } catch (error) {
+    // A disk that takes no file does not keep a peer from starting.
+    if (errnoOf(error) === undefined) throw error
+    return buildArgv(request)
+  }
 }
 
 /** The adapter of Codex 0.169 to 0.171, which reports no state of its own: only its screen is read. */
@@ -45,6 +93,7 @@ export const codexRuntime: RuntimeAdapter = {
   usesDoctrine: true,
   bootTimeoutMs: 60_000,
   buildArgv,
+  mailArgv,
   screen: codexScreen,
   newestActivity: async (location) => (await newestCodexSession(ownerOf(location)))?.writtenMs,
   resolveResume: async (location) => (await newestCodexSession(ownerOf(location)))?.id,

@@ -66,6 +66,11 @@ export interface RuntimeAdapter {
   readonly bootTimeoutMs?: number
   /** Returns the program and its arguments. @throws IapeerError `command-missing` */
   readonly buildArgv: (request: LaunchRequest) => readonly string[]
+  /**
+   * Returns the program and its arguments for a session with messages, and writes the files that they name.
+   * @default `buildArgv`
+   */
+  readonly mailArgv?: (request: LaunchRequest & { readonly mail: LaunchMail }) => Promise<readonly string[]>
   /** Returns variables to add to the peer's environment. */
   readonly environment?: (request: LaunchRequest) => Readonly<Record<string, string>>
   /** Writes the files in the directory of the session that the command line names. */
