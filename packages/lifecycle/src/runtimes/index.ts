@@ -3,6 +3,7 @@ export type { AgentReport } from './agent-report.ts'
 export { type ClaudeMailFiles, claudeMailFiles, statedSettings } from './claude-mail.ts'
 export { type ClaudeReport, readClaudeReport } from './claude-report.ts'
 export { transcriptOf } from './claude-sessions.ts'
+export { appServerSocket, embeddedMark } from './codex-pane.ts'
 export { environmentOf, readLaunchEnv } from './launch-env.ts'
 export { hasPermissions, permissionsOf, readPermissionArgs } from './permission-args.ts'
 export type {

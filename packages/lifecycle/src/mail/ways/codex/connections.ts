@@ -1,0 +1,95 @@
+import { existsSync } from 'node:fs'
+import { lstat, stat } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { errnoOf } from '@iapeer/core/errors'
+import { fieldsOf, text } from '@iapeer/core/json'
+import { appServerSocket, embeddedMark } from '../../../runtimes/index.ts'
+import type { MailTarget } from '../../way.ts'
+import { type Fields, type RpcClient, RpcRefused, RpcSilent } from './rpc-client.ts'
+import { connectAppServer, NotListening } from './socket-client.ts'
+import { parseThread } from './threads.ts'
+
+/** A turn that the server named when it accepted a message. */
+export interface Accepted {
+  readonly turnId: string
+}
+
+/** The connection to the app-server of one session, and what was learned by it. */
+export interface Connection {
+  readonly client: RpcClient
+  /** The thread that the TUI showed last, as far as the server has reported, and when, in milliseconds since the epoch. */
+  shown: { readonly threadId: string; readonly atMs: number } | undefined
+  /** The answers to messages that this connection sent, by their mark. */
+  readonly accepted: Map<string, Accepted>
+  /** When an attempt of another connection was first seen to be absent, by its mark, in milliseconds since the epoch. */
+  readonly missingSince: Map<string, number>
+}
+
+/** A connection, or why there is none. `off`: the session has no app-server. `silent`: it does not answer now. */
+export type Connected =
+  | { readonly kind: 'connected'; readonly connection: Connection }
+  | { readonly kind: 'off'; readonly why: string }
+  | { readonly kind: 'silent'; readonly why: string }
+
+const connections = new Map<string, Connection>()
+const openings = new Map<string, Promise<Connection>>()
+
+/** A TUI that resumes a thread causes no `thread/started`, but this. */
+const RESUMED: ReadonlySet<string> = new Set(['thread/goal/cleared', 'thread/goal/updated'])
+
+/** Notes which thread the TUI shows, from what the server reports. */
+function note(connection: Connection, method: string, params: Fields): void {
+  const started = method === 'thread/started' ? parseThread(params['thread']) : undefined
+  const resumed = RESUMED.has(method) ? text(params['threadId']) : undefined
+  const threadId = started?.isOfPerson === true ? started.id : resumed
+  if (threadId !== undefined) connection.shown = { threadId, atMs: Date.now() }
+}
+
+async function open(path: string): Promise<Connection> {
+  let connection: Connection | undefined
+  const client = await connectAppServer(path, (method, params) => {
+    if (connection !== undefined) note(connection, method, fieldsOf(params))
+  })
+  connection = { client, shown: undefined, accepted: new Map(), missingSince: new Map() }
+  return connection
+}
+
+/** Returns whether the socket, which is a link to a directory of Codex, belongs to this user. */
+async function isOurs(path: string): Promise<boolean> {
+  const { uid } = userInfo()
+  return (await lstat(path)).uid === uid && (await stat(path)).uid === uid
+}
+
+/** Returns the open connection of a socket. One that was closed is opened anew, and those of ended sessions are forgotten. */
+async function connectionTo(path: string): Promise<Connection> {
+  for (const [known, { client }] of connections) if (client.isClosed) connections.delete(known)
+  const known = connections.get(path)
+  if (known !== undefined) return known
+  const opening = openings.get(path) ?? open(path)
+  openings.set(path, opening)
+  try {
+    const connection = await opening
+    connections.set(path, connection)
+    return connection
+  } finally {
+    openings.delete(path)
+  }
+}
+
+/** Returns the connection to the app-server of a session; it is kept until the server closes it. */
+export async function connectionOf({ session }: MailTarget): Promise<Connected> {
+  const directory = session.mail?.directory
+  if (directory === undefined) return { kind: 'off', why: 'the session was launched without messages' }
+  if (existsSync(embeddedMark(directory))) return { kind: 'off', why: 'Codex runs without an app-server' }
+  const path = appServerSocket(directory)
+  try {
+    if (!(await isOurs(path))) return { kind: 'off', why: 'the socket belongs to another user' }
+    const connection = await connectionTo(path)
+    return { kind: 'connected', connection }
+  } catch (error) {
+    if (error instanceof RpcSilent) return { kind: 'silent', why: error.message }
+    if (error instanceof NotListening || error instanceof RpcRefused || errnoOf(error) !== undefined)
+      return { kind: 'off', why: error instanceof Error ? error.message : String(error) }
+    throw error
+  }
+}

@@ -1,0 +1,62 @@
+import { stoppedProcesses } from '@iapeer/core/process'
+import { phaseOf } from '../../../sessions/index.ts'
+import type { MailAdapter, MailTarget, NotReady, TurnOutcome } from '../../way.ts'
+import { appServerWay, threadNotReady, turnOfMessage } from './app-server-way.ts'
+import { connectionOf } from './connections.ts'
+import { currentThread } from './current-thread.ts'
+import { findInRollout } from './rollout.ts'
+import { RpcRefused, RpcSilent } from './rpc-client.ts'
+import { turnsOf } from './threads.ts'
+
+/** For how long nothing is offered after a person has interrupted a turn. */
+const INTERRUPTED_MS = 30_000
+
+/** Returns whether anything may be offered, by the state of the thread on the screen. */
+async function threadReadiness(target: MailTarget): Promise<'ready' | NotReady> {
+  const connected = await connectionOf(target)
+  if (connected.kind === 'silent') return 'unknown'
+  if (connected.kind === 'off') return 'ready'
+  const { connection } = connected
+  try {
+    const current = await currentThread(connection)
+    if (current === undefined) return 'booting'
+    const why = threadNotReady(current.thread)
+    if (why !== undefined) return why
+    for await (const { status, completedMs = 0 } of turnsOf(connection.client, current.thread, 1))
+      return status === 'interrupted' && Date.now() - completedMs < INTERRUPTED_MS ? 'interrupted' : 'ready'
+    return 'ready'
+  } catch (error) {
+    if (error instanceof RpcRefused || error instanceof RpcSilent) return 'unknown'
+    throw error
+  }
+}
+
+const OUTCOMES = {
+  inProgress: { kind: 'running' },
+  completed: { kind: 'ended' },
+  interrupted: { kind: 'interrupted' },
+  unknown: { kind: 'unknown' },
+} as const satisfies Record<string, TurnOutcome>
+
+/** Delivers to Codex: by its private app-server. */
+export const codexMail: MailAdapter = {
+  hasTurns: true,
+  ways: () => [appServerWay],
+  readiness: async (target) => {
+    const phase = phaseOf(target.session)
+    if (phase !== 'ready') return phase
+    if ((await stoppedProcesses([target.session.leader.pid])).size > 0) return 'frozen'
+    return threadReadiness(target)
+  },
+  lastLook: async (_target, request) => {
+    const found = await findInRollout(request)
+    return found === undefined ? { kind: 'none' } : { kind: 'taken', by: 'transcript', turn: found.turnId }
+  },
+  turn: async (target, request) => {
+    const turn = request.attempt.way === 'app-server' ? await turnOfMessage(target, request) : undefined
+    if (turn === undefined) return (await findInRollout(request))?.outcome ?? { kind: 'unknown' }
+    if (turn.status === 'failed') return { kind: 'failed', why: turn.error ?? 'without a reason' }
+    return OUTCOMES[turn.status]
+  },
+  showedLife: async (target) => (await connectionOf(target)).kind === 'connected',
+}

@@ -1,0 +1,136 @@
+import { existsSync } from 'node:fs'
+import { fieldsOf, list, number, text } from '@iapeer/core/json'
+import type { Fields, RpcClient } from './rpc-client.ts'
+
+/** A thread that an app-server has loaded, without its turns. */
+export interface Thread {
+  readonly id: string
+  /** The path of its rollout, which exists once the thread has a turn. */
+  readonly path: string | undefined
+  readonly status: 'idle' | 'active' | 'systemError' | 'unknown'
+  /** Whether it waits for a person: for an approval, or for an answer. */
+  readonly isWaiting: boolean
+  /** Whether it is a conversation of a person, not one of a subagent or for a title. */
+  readonly isOfPerson: boolean
+}
+
+/** A message of a user in a turn. */
+export interface UserItem {
+  /** The id that its client gave it. */
+  readonly clientId: string | undefined
+  readonly text: string
+  /** Milliseconds since the epoch, where recorded. */
+  readonly startedMs: number | undefined
+}
+
+/** A turn of a thread. */
+export interface ThreadTurn {
+  readonly id: string
+  readonly status: 'completed' | 'interrupted' | 'failed' | 'inProgress' | 'unknown'
+  /** The message of the error of a failed turn. */
+  readonly error: string | undefined
+  /** Milliseconds since the epoch, to the second. */
+  readonly completedMs: number | undefined
+  readonly userItems: readonly UserItem[]
+}
+
+const STATUSES = ['idle', 'active', 'systemError'] as const
+const TURN_STATUSES = ['completed', 'interrupted', 'failed', 'inProgress'] as const
+
+/** Reads the answer of `thread/read`; undefined if it has no thread. */
+export function parseThread(value: unknown): Thread | undefined {
+  const fields = fieldsOf(value)
+  const id = text(fields['id'])
+  if (id === undefined) return undefined
+  const status = fieldsOf(fields['status'])
+  const word = STATUSES.find((one) => one === status['type']) ?? 'unknown'
+  return {
+    id,
+    path: text(fields['path']),
+    status: word,
+    isWaiting: list(status['activeFlags']).length > 0,
+    isOfPerson:
+      fields['ephemeral'] === false &&
+      fields['threadSource'] === 'user' &&
+      text(fields['parentThreadId']) === undefined,
+  }
+}
+
+/** Returns the text of a user's message: its parts of text, joined. */
+function textOfContent(content: unknown): string {
+  return list(content)
+    .map(fieldsOf)
+    .filter((part) => part['type'] === 'text')
+    .map((part) => text(part['text']) ?? '')
+    .join('')
+}
+
+function parseUserItem(item: Fields): UserItem {
+  return {
+    clientId: text(item['clientId']),
+    text: textOfContent(item['content']),
+    startedMs: number(item['startedAtMs']),
+  }
+}
+
+/** Reads one turn of `thread/turns/list`. */
+export function parseTurn(value: unknown): ThreadTurn | undefined {
+  const fields = fieldsOf(value)
+  const id = text(fields['id'])
+  if (id === undefined) return undefined
+  const completed = number(fields['completedAt'])
+  return {
+    id,
+    status: TURN_STATUSES.find((one) => one === fields['status']) ?? 'unknown',
+    error: text(fieldsOf(fields['error'])['message']),
+    completedMs: completed === undefined ? undefined : completed * 1_000,
+    userItems: list(fields['items'])
+      .map(fieldsOf)
+      .filter((item) => item['type'] === 'userMessage')
+      .map(parseUserItem),
+  }
+}
+
+/** Returns the time in a UUID of version 7, in milliseconds since the epoch; undefined for another id. */
+export function timeOfId(id: string): number | undefined {
+  const [, high, low] = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-/.exec(id) ?? []
+  return high === undefined || low === undefined ? undefined : Number.parseInt(high + low, 16)
+}
+
+/** Asks for a thread. @throws RpcRefused, RpcSilent */
+export async function readThread(client: RpcClient, id: string): Promise<Thread | undefined> {
+  return parseThread((await client.request('thread/read', { threadId: id }))['thread'])
+}
+
+/** Returns the threads of a person that are loaded, in no order. @throws RpcRefused, RpcSilent */
+export async function personThreads(client: RpcClient): Promise<readonly Thread[]> {
+  const { data } = await client.request('thread/loaded/list')
+  const ids = list(data).flatMap((id) => text(id) ?? [])
+  const threads = await Promise.all(ids.map((id) => readThread(client, id)))
+  return threads.filter((thread) => thread?.isOfPerson === true).filter((thread) => thread !== undefined)
+}
+
+const PAGE = 20
+const MAX_PAGES = 50
+
+/**
+ * Returns the turns of a thread, the newest first, one page at a time; none for a thread that has no rollout yet.
+ * @throws RpcRefused, RpcSilent
+ */
+export async function* turnsOf(
+  client: RpcClient,
+  { id: threadId, path }: Pick<Thread, 'id' | 'path'>,
+  page = PAGE,
+): AsyncGenerator<ThreadTurn> {
+  if (path === undefined || !existsSync(path)) return
+  let cursor: string | undefined
+  for (let pages = 0; pages < MAX_PAGES; pages++) {
+    const answer = await client.request('thread/turns/list', {
+      ...{ threadId, limit: page, itemsView: 'full', sortDirection: 'desc' },
+      ...(cursor === undefined ? {} : { cursor }),
+    })
+    yield* list(answer['data']).flatMap((turn) => parseTurn(turn) ?? [])
+    cursor = text(answer['nextCursor'])
+    if (cursor === undefined) return
+  }
+}
