@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatCompactEnvelope } from '@iapeer/core/envelope'
-import { toIdentity, toPersonality } from '@iapeer/core/identity'
-import { type Attempt, type Message, newMessageId } from '@iapeer/core/mailbox'
+import { formatCompactEnvelope, localIsoTime } from '@iapeer/core/envelope'
+import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
+import { type Attempt, newMessageId } from '@iapeer/core/mailbox'
 import { formatProcessId } from '@iapeer/core/process'
 import { type Permissions, readProfile } from '@iapeer/core/profile'
 import { getPeer, listPeers, type PeerEntry, updatePeer } from '@iapeer/core/registry'
@@ -24,11 +24,13 @@ import { roots } from './support.ts'
 const { track, newRoot } = roots()
 const IDENTITY = toIdentity('codex-bob')
 const found = await findAgent('codex')
-if (found.skipped !== undefined) console.warn(`tests of messages to the real codex are skipped: ${found.skipped}`)
+if (found.skipped !== undefined)
+  console.warn(`tests of messages to the real codex are skipped: ${found.skipped}`)
 
 /** A running Codex, its model and its screen. */
 interface Codex {
   readonly root: string
+  readonly home: string
   readonly entry: PeerEntry
   readonly env: NodeJS.ProcessEnv
   readonly target: MailTarget
@@ -42,7 +44,10 @@ interface Codex {
   readonly stop: () => Promise<void>
 }
 
-async function startCodex(permissions: Permissions = 'skip', command = [found.program ?? '']): Promise<Codex> {
+async function startCodex(
+  permissions: Permissions = 'skip',
+  command = [found.program ?? ''],
+): Promise<Codex> {
   const { path, root, peer, deaths } = newRoot()
   const [home, cwd] = [join(path, 'home'), join(path, 'work')]
   const model = await startModelServer()
@@ -70,7 +75,7 @@ async function startCodex(permissions: Permissions = 'skip', command = [found.pr
     )
   }
   return {
-    ...{ root, entry, env, model, deaths, screen, keys, type },
+    ...{ root, home, entry, env, model, deaths, screen, keys, type },
     target: { root, session, profile },
     say: async (text) => {
       await type(text)
@@ -91,18 +96,20 @@ const asked = ({ model }: Codex, text: string) =>
   )
 
 /** An offer with its attempt to the conversation on the screen. */
-async function prepareOffer({ target }: Codex, text: string): Promise<{ offer: Offer; attempt: Attempt; request: ProofRequest }> {
+async function prepareOffer(
+  { target }: Codex,
+  text: string,
+): Promise<{ offer: Offer; attempt: Attempt; request: ProofRequest }> {
   const [way] = codexMail.ways(target)
   const prepared = await way?.prepare(target, 'next')
   if (prepared?.kind !== 'usable') throw new Error(`not usable: ${JSON.stringify(prepared)}`)
   const [id, mark] = [newMessageId(), randomUUID()]
-  const sender = { fromPersonality: toPersonality('ann'), fromRuntime: toIdentity('claude-ann').split('-')[0] }
+  const sender = { fromPersonality: toPersonality('ann'), fromRuntime: toRuntime('claude') }
   const envelope = formatCompactEnvelope(
-    { id, n: 1, ...sender, fromRuntime: 'claude' as never, attachments: [], message: text },
-    new Date(),
+    { id, ...sender, attachments: [], message: text },
+    localIsoTime(new Date()),
   )
-  const message = {} as Message
-  const offer: Offer = { text: envelope, messages: [{ id, n: 1, message }], mark, sender: 'ann', priority: 'next' }
+  const offer: Offer = { text: envelope, messages: [], mark, sender: 'ann', priority: 'next' }
   const { session } = target
   const attempt: Attempt = {
     ...{ n: 1, way: 'app-server', identity: IDENTITY, gen: session.gen ?? '', mark },
@@ -124,7 +131,10 @@ describe.skipIf(found.program === undefined)('a message to the real codex', { ti
   it('opens a turn when it is idle, joins a running turn with the result of its tool, and leaves a draft alone', async () => {
     const codex = await startCodex()
     const errors: unknown[] = []
-    const delivery = new MailDelivery(codex.root, { env: codex.env, onError: (...error) => errors.push(error) })
+    const delivery = new MailDelivery(codex.root, {
+      env: codex.env,
+      onError: (...error) => errors.push(error),
+    })
     track(() => delivery.stop())
     await delivery.start()
     await codex.type('a draft')
@@ -167,7 +177,7 @@ describe.skipIf(found.program === undefined)('a message to the real codex', { ti
     codex.model.script(tool('sleep 20'), { text: 'after' })
     await codex.say('work')
     await asked(codex, 'work')
-    await until('the tool', async () => (await codex.screen()).includes('sleep 20'))
+    await until('the tool', () => processesOf(codex.home).some((row) => row.endsWith('sleep 20')))
     const { offer, attempt, request } = await prepareOffer(codex, 'Lost?')
     const way = wayOf(codex)
     expect(await way.offer(codex.target, offer, attempt)).toEqual({ kind: 'made' })
@@ -202,7 +212,10 @@ describe.skipIf(found.program === undefined)('a message to the real codex', { ti
       return one.kind === 'taken' ? one : undefined
     })
     expect(proof).toMatchObject({ by: 'item', where: 'left-thread' })
-    await until('the turn to end', async () => (await codexMail.turn(codex.target, request)).kind === 'interrupted')
+    await until(
+      'the turn to end',
+      async () => (await codexMail.turn(codex.target, request)).kind === 'interrupted',
+    )
     client.close()
     await codex.stop()
   })
@@ -215,14 +228,16 @@ describe.skipIf(found.program === undefined)('a message to the real codex', { ti
     await way.offer(codex.target, offer, attempt)
     await until('proof', async () => (await way.prove(codex.target, request)).kind === 'taken')
     const { request: lost } = await prepareOffer(codex, 'Never given.')
-    const [server] = processesOf(session.mail?.directory ?? '').filter((row) => / app-server --listen/.test(row) && !/codex-pane/.test(row))
+    const [server] = processesOf(session.mail?.directory ?? '').filter(
+      (row) => / app-server --listen/.test(row) && !/codex-pane/.test(row),
+    )
     process.kill(Number(server?.split(' ')[0]), 'SIGKILL')
     const [death] = await until('the record', async () => {
       await finishSessions(codex.root)
       return codex.deaths().length > 0 ? codex.deaths() : undefined
     })
     expect(death).toMatchObject({ ev: 'session-exit', dead_signal: 'SIGTERM' })
-    const snapshot = readFileSync(String(death?.['snapshot']), 'utf8')
+    const snapshot = readFileSync(String(death?.['forensics']), 'utf8')
     expect(snapshot).toContain('the app-server of this session was killed by signal 9')
     expect(await codexMail.lastLook(codex.target, request)).toMatchObject({ kind: 'taken', by: 'transcript' })
     expect(await codexMail.lastLook(codex.target, lost)).toEqual({ kind: 'none' })

@@ -20,10 +20,10 @@ const setting = (name: string, value: string): readonly string[] => ['-c', `${na
 const SKIP = [...setting('approval_policy', 'never'), ...setting('sandbox_mode', 'danger-full-access')]
 const NOTHING: SplitArguments = { server: [], tui: [] }
 
-/** Options without a value. The app-server takes no permission options, and a TUI that resumes a conversation refuses them. */
+/** Options without a value. The app-server takes permissions as settings only. */
 const PLAIN: ReadonlyMap<string, SplitArguments> = new Map([
-  ['--dangerously-bypass-approvals-and-sandbox', { server: SKIP, tui: [] }],
-  ['--yolo', { server: SKIP, tui: [] }],
+  ['--dangerously-bypass-approvals-and-sandbox', { server: SKIP, tui: SKIP }],
+  ['--yolo', { server: SKIP, tui: SKIP }],
   ['--strict-config', { server: ['--strict-config'], tui: ['--strict-config'] }],
   ['--no-alt-screen', { server: [], tui: ['--no-alt-screen'] }],
   // It keeps the shared server away, which a private one does too.
@@ -31,15 +31,18 @@ const PLAIN: ReadonlyMap<string, SplitArguments> = new Map([
 ])
 
 const both = (option: string) => (value: string) => ({ server: [option, value], tui: [option, value] })
-const serverOnly = (name: string) => (value: string) => ({ server: setting(name, value), tui: [] })
+const bothSet = (name: string) => (value: string) => ({
+  server: setting(name, value),
+  tui: setting(name, value),
+})
 
 /** Options with a value. */
 const VALUED: ReadonlyMap<string, (value: string) => SplitArguments> = new Map([
   ...['-c', '--config'].map((name) => [name, both('-c')] as const),
   ['--enable', both('--enable')],
   ['--disable', both('--disable')],
-  ...['-s', '--sandbox'].map((name) => [name, serverOnly('sandbox_mode')] as const),
-  ...['-a', '--ask-for-approval'].map((name) => [name, serverOnly('approval_policy')] as const),
+  ...['-s', '--sandbox'].map((name) => [name, bothSet('sandbox_mode')] as const),
+  ...['-a', '--ask-for-approval'].map((name) => [name, bothSet('approval_policy')] as const),
   ...['-m', '--model'].map(
     (name) => [name, (value: string) => ({ server: setting('model', value), tui: ['-m', value] })] as const,
   ),
@@ -74,6 +77,29 @@ export function splitArguments(args: readonly string[]): SplitArguments | undefi
   }
   return { server: parts.flatMap(({ server }) => server), tui: parts.flatMap(({ tui }) => tui) }
 }
+
+/** The permissions that arguments set. */
+export interface SetPermissions {
+  readonly approval: string | undefined
+  readonly sandbox: string | undefined
+}
+
+const PERMISSION = /^(approval_policy|sandbox_mode)\s*=\s*"?([\w-]*)"?\s*$/
+
+/** Returns the permissions that the arguments of an app-server set; the last ones count. */
+export function permissionsIn(server: readonly string[]): SetPermissions {
+  const found = new Map(
+    server.flatMap((word) => {
+      const [, name, value] = PERMISSION.exec(word) ?? []
+      return name === undefined || value === undefined ? [] : [[name, value] as const]
+    }),
+  )
+  return { approval: found.get('approval_policy'), sandbox: found.get('sandbox_mode') }
+}
+
+/** Removes the permissions from the arguments of a TUI: one that resumes a conversation of an app-server refuses them. */
+export const withoutPermissions = (tui: readonly string[]): readonly string[] =>
+  tui.filter((word, at) => !PERMISSION.test(word) && !(word === '-c' && PERMISSION.test(tui[at + 1] ?? '')))
 
 /**
  * Separates the program, and a wrapper that starts it, from the arguments of Codex.

@@ -2,9 +2,15 @@ import { homedir } from 'node:os'
 import { errnoOf } from '@iapeer/core/errors'
 import type { Permissions } from '@iapeer/core/profile'
 import type { SessionOwner } from './claude-sessions.ts'
-import { mcpArguments, splitArguments, splitCommand } from './codex-arguments.ts'
+import {
+  mcpArguments,
+  permissionsIn,
+  splitArguments,
+  splitCommand,
+  withoutPermissions,
+} from './codex-arguments.ts'
 import { appServerSocket, markEmbedded, paneCommand, withNativeProgram } from './codex-pane.ts'
-import { newestCodexSession } from './codex-sessions.ts'
+import { hasPermissionsOf, newestCodexSession } from './codex-sessions.ts'
 import { permissionArgs } from './permission-args.ts'
 import type { Control, LaunchMail, LaunchRequest, RuntimeAdapter, SessionLocation } from './runtime.ts'
 import { codexScreen } from './screen/codex-screen.ts'
@@ -14,7 +20,7 @@ const COMMANDS = { compact: '/compact', clear: '/clear', exit: '/quit' } as cons
   string
 >
 
-const ownerOf = ({ env, cwd }: SessionLocation): SessionOwner => ({
+const ownerOf = ({ env, cwd }: Pick<SessionLocation, 'env' | 'cwd'>): SessionOwner => ({
   home: env['HOME'] || homedir(),
   env,
   cwd,
@@ -55,15 +61,19 @@ const buildArgv = (request: LaunchRequest): readonly string[] =>
 
 /**
  * Returns the command line of a session with messages: a private app-server and a TUI that is connected to it, so that messages
- * reach the conversation without the screen. Arguments that have no meaning with an app-server are kept, without one.
+ * reach the conversation without the screen. Arguments that have no meaning with an app-server are kept, without one. So are the
+ * permissions of a conversation that has others: an app-server does not change them.
  */
 async function connectedArgv(
   request: LaunchRequest & { readonly mail: LaunchMail },
 ): Promise<readonly string[]> {
-  const { profile, env, cwd, mail } = request
+  const { profile, env, cwd, mail, resume } = request
   const command = splitCommand(profile.command ?? COMMAND)
   const split = command && splitArguments([...command.args, ...argumentsOf(request)])
-  if (command === undefined || split === undefined) {
+  const keeps =
+    resume === undefined ||
+    (split && (await hasPermissionsOf(ownerOf(request), resume, permissionsIn(split.server)))) === true
+  if (command === undefined || split === undefined || !keeps) {
     await markEmbedded(mail.directory)
     return buildArgv(request)
   }
@@ -71,7 +81,11 @@ async function connectedArgv(
   const url = `unix://${appServerSocket(mail.directory)}`
   return paneCommand(mail.directory, {
     server: [...program, 'app-server', '--listen', url, ...split.server],
-    tui: [...program, '--remote', url, ...split.tui, ...resumeArgs(request)],
+    tui: [
+      ...[...program, '--remote', url],
+      ...(resume === undefined ? split.tui : withoutPermissions(split.tui)),
+      ...resumeArgs(request),
+    ],
     embedded: embeddedArgv([...program, ...command.args], request),
   })
 }
