@@ -13,7 +13,7 @@ import { TmuxServer } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import { finishSessions, launchPeer, stopPeer } from '../src/index.ts'
 import { MailDelivery } from '../src/mail/index.ts'
-import type { MailTarget, Offer, ProofRequest } from '../src/mail/way.ts'
+import type { MailTarget, Offer, ProofRequest, Way } from '../src/mail/way.ts'
 import { codexMail } from '../src/mail/ways/codex/index.ts'
 import { connectAppServer } from '../src/mail/ways/codex/socket-client.ts'
 import { personThreads } from '../src/mail/ways/codex/threads.ts'
@@ -99,10 +99,11 @@ const asked = ({ model }: Codex, text: string) =>
 async function prepareOffer(
   { target }: Codex,
   text: string,
+  way: Way | undefined = codexMail.ways(target)[0],
 ): Promise<{ offer: Offer; attempt: Attempt; request: ProofRequest }> {
-  const [way] = codexMail.ways(target)
   const prepared = await way?.prepare(target, 'next')
-  if (prepared?.kind !== 'usable') throw new Error(`not usable: ${JSON.stringify(prepared)}`)
+  if (way === undefined || prepared?.kind !== 'usable')
+    throw new Error(`not usable: ${JSON.stringify(prepared)}`)
   const [id, mark] = [newMessageId(), randomUUID()]
   const sender = { fromPersonality: toPersonality('ann'), fromRuntime: toRuntime('claude') }
   const envelope = formatCompactEnvelope(
@@ -112,7 +113,7 @@ async function prepareOffer(
   const offer: Offer = { text: envelope, messages: [], mark, sender: 'ann', priority: 'next' }
   const { session } = target
   const attempt: Attempt = {
-    ...{ n: 1, way: 'app-server', identity: IDENTITY, gen: session.gen ?? '', mark },
+    ...{ n: 1, way: way.name, identity: IDENTITY, gen: session.gen ?? '', mark },
     ...{ leader: formatProcessId(session.leader), conversation: prepared.conversation },
     ...{ at: new Date().toISOString(), uptimeMs: 0 },
   }
@@ -241,5 +242,33 @@ describe.skipIf(found.program === undefined)('a message to the real codex', { ti
     expect(snapshot).toContain('the app-server of this session was killed by signal 9')
     expect(await codexMail.lastLook(codex.target, request)).toMatchObject({ kind: 'taken', by: 'transcript' })
     expect(await codexMail.lastLook(codex.target, lost)).toEqual({ kind: 'none' })
+  })
+
+  it('reaches a Codex that cannot run with an app-server by its queue, is called back from there, and by a paste', async () => {
+    const codex = await startCodex('skip', [found.program ?? '', '--add-dir', '/tmp'])
+    const { target } = codex
+    const [appServer, queue, paste] = codexMail.ways(target)
+    if (appServer === undefined || queue === undefined || paste === undefined) throw new Error('no way')
+    expect(await appServer.prepare(target, 'next')).toMatchObject({ kind: 'off' })
+    expect(await queue.prepare(target, 'next')).toMatchObject({
+      kind: 'off',
+      why: expect.stringContaining('no turn'),
+    })
+    const pasted = await prepareOffer(codex, 'By paste.', paste)
+    expect(await paste.offer(target, pasted.offer, pasted.attempt)).toEqual({ kind: 'made' })
+    await asked(codex, 'By paste.')
+    await until('proof', async () => (await paste.prove(target, pasted.request)).kind === 'taken')
+    const queued = await prepareOffer(codex, 'By the queue.', queue)
+    expect(await queue.offer(target, queued.offer, queued.attempt)).toEqual({ kind: 'made' })
+    await until('proof', async () => (await queue.prove(target, queued.request)).kind === 'taken', 20_000)
+    await until('the end', async () => (await codexMail.turn(target, queued.request)).kind === 'ended')
+    const recalled = await prepareOffer(codex, 'Never mind.', queue)
+    const waiting = await prepareOffer(codex, 'Still there?', queue)
+    await queue.offer(target, recalled.offer, recalled.attempt)
+    expect(await queue.withdraw?.(target, recalled.request)).toBe(true)
+    await queue.offer(target, waiting.offer, waiting.attempt)
+    await codex.stop()
+    expect(await codexMail.lastLook(target, waiting.request)).toMatchObject({ kind: 'absent' })
+    expect(codex.model.requests.some(({ added }) => /Never mind|Still there/.test(added))).toBe(false)
   })
 })

@@ -157,6 +157,8 @@ export interface FollowedProgram {
   readonly pid: number
   /** Resolves when its output has ended. */
   readonly ended: Promise<void>
+  /** Writes text to its standard input. Does nothing once the program has exited. */
+  readonly write: (text: string) => void
   /** Closes its standard input, so that it exits, and waits for that; kills it after a second. */
   readonly stop: () => Promise<void>
 }
@@ -200,6 +202,9 @@ export async function followProgram(
   return {
     pid,
     ended,
+    write: (text) => {
+      if (stdin.writable) stdin.write(text)
+    },
     stop: async () => {
       stdin.end()
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)

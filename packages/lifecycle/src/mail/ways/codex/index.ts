@@ -4,12 +4,13 @@ import type { MailAdapter, MailTarget, NotReady, TurnOutcome } from '../../way.t
 import { appServerWay, threadNotReady, turnOfMessage } from './app-server-way.ts'
 import { connectionOf } from './connections.ts'
 import { currentThread } from './current-thread.ts'
+import { embeddedReadiness, INTERRUPTED_MS } from './embedded-state.ts'
+import { isEmbedded } from './embedded-thread.ts'
+import { pasteWay } from './paste-way.ts'
+import { lastLookInQueue, queueWay } from './queue-way.ts'
 import { findInRollout } from './rollout.ts'
 import { RpcRefused, RpcSilent } from './rpc-client.ts'
 import { turnsOf } from './threads.ts'
-
-/** For how long nothing is offered after a person has interrupted a turn. */
-const INTERRUPTED_MS = 30_000
 
 /** Returns whether anything may be offered, by the state of the thread on the screen. */
 async function threadReadiness(target: MailTarget): Promise<'ready' | NotReady> {
@@ -38,17 +39,18 @@ const OUTCOMES = {
   unknown: { kind: 'unknown' },
 } as const satisfies Record<string, TurnOutcome>
 
-/** Delivers to Codex: by its private app-server. */
+/** Delivers to Codex: by its private app-server; to one that runs without, by its queue, or as a paste. */
 export const codexMail: MailAdapter = {
   hasTurns: true,
-  ways: () => [appServerWay],
+  ways: () => [appServerWay, queueWay, pasteWay],
   readiness: async (target) => {
     const phase = phaseOf(target.session)
     if (phase !== 'ready') return phase
     if ((await stoppedProcesses([target.session.leader.pid])).size > 0) return 'frozen'
-    return threadReadiness(target)
+    return isEmbedded(target) ? embeddedReadiness(target) : threadReadiness(target)
   },
-  lastLook: async (_target, request) => {
+  lastLook: async (target, request) => {
+    if (request.attempt.way === 'queue') return lastLookInQueue(target, request)
     const found = await findInRollout(request)
     return found === undefined ? { kind: 'none' } : { kind: 'taken', by: 'transcript', turn: found.turnId }
   },
@@ -58,5 +60,6 @@ export const codexMail: MailAdapter = {
     if (turn.status === 'failed') return { kind: 'failed', why: turn.error ?? 'without a reason' }
     return OUTCOMES[turn.status]
   },
-  showedLife: async (target) => (await connectionOf(target)).kind === 'connected',
+  // Only a frame that is posted a second time needs this; no way of Codex does that.
+  showedLife: async () => false,
 }
