@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatCompactEnvelope, localIsoTime } from '@iapeer/core/envelope'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
@@ -18,6 +18,7 @@ import { codexMail } from '../src/mail/ways/codex/index.ts'
 import { connectAppServer } from '../src/mail/ways/codex/socket-client.ts'
 import { personThreads } from '../src/mail/ways/codex/threads.ts'
 import { codexRuntime } from '../src/runtimes/codex.ts'
+import { embeddedMark } from '../src/runtimes/index.ts'
 import { send, untilState } from './mail-support.ts'
 import { roots } from './support.ts'
 
@@ -44,6 +45,8 @@ interface Codex {
   readonly stop: () => Promise<void>
 }
 
+type Place = Pick<Codex, 'root' | 'home' | 'env' | 'model' | 'deaths'>
+
 async function startCodex(
   permissions: Permissions = 'skip',
   command = [found.program ?? ''],
@@ -57,8 +60,13 @@ async function startCodex(
   const env = prepareHome('codex', { home, modelUrl: model.url, trusted: cwd })
   await peer(command, 'bob', 'codex')
   await updatePeer(root, 'bob', { cwd, permissions })
+  return launch({ root, home, env, model, deaths })
+}
+
+async function launch(place: Place, options: { readonly resume?: boolean } = {}): Promise<Codex> {
+  const { root, home, env, model, deaths } = place
   const entry = getPeer(await listPeers(root), toPersonality('bob'))
-  const { session } = await launchPeer(root, entry, { env })
+  const { session } = await launchPeer(root, entry, { env, ...options })
   const profile = await readProfile(entry.home)
   if (profile === undefined) throw new Error('no profile')
   const handle = new TmuxServer({ socketPath: session.socketPath, process: session.server })
@@ -156,21 +164,31 @@ describe.skipIf(found.program === undefined)('a message to the real codex', { ti
     expect(codex.deaths()).toEqual([])
   })
 
-  it('is not offered while an approval is open, and the connection answers no approval', async () => {
-    const codex = await startCodex('ask')
-    codex.model.script(
-      tool('touch made', { sandbox_permissions: 'require_escalated', justification: 'needed' }),
-      { text: 'after' },
-    )
-    await codex.say('do it')
-    await until('the approval', async () => /Yes, proceed/.test(await codex.screen()), 15_000)
-    await until('blocked', async () => (await codexMail.readiness(codex.target)) === 'blocked')
-    expect(await wayOf(codex).prepare(codex.target, 'next')).toEqual({ kind: 'not-now', why: 'blocked' })
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
-    expect(await codex.screen()).toMatch(/Yes, proceed/)
-    await codex.keys('Escape')
-    await until('interrupted', async () => (await codexMail.readiness(codex.target)) === 'interrupted')
-    await codex.stop()
+  it('is not offered while an approval is open, which a resumed peer shows again once its permissions were changed', async () => {
+    const first = await startCodex('skip')
+    await first.say('first')
+    await asked(first, 'first')
+    await first.stop()
+    await updatePeer(first.root, 'bob', { permissions: 'ask' })
+    // An app-server would resume the conversation with its former permissions.
+    for (const isConnected of [false, true]) {
+      const codex = await launch(first, { resume: true })
+      expect(existsSync(embeddedMark(codex.target.session.mail?.directory ?? ''))).toBe(!isConnected)
+      codex.model.script(
+        tool('touch made', { sandbox_permissions: 'require_escalated', justification: 'needed' }),
+        { text: 'after' },
+      )
+      await codex.say('do it')
+      await until('the approval', async () => /Yes, proceed/.test(await codex.screen()), 15_000)
+      if (isConnected) {
+        await until('blocked', async () => (await codexMail.readiness(codex.target)) === 'blocked')
+        expect(await wayOf(codex).prepare(codex.target, 'next')).toEqual({ kind: 'not-now', why: 'blocked' })
+        expect(await codex.screen()).toMatch(/Yes, proceed/)
+      }
+      await codex.keys('Escape')
+      await until('interrupted', async () => (await codexMail.readiness(codex.target)) === 'interrupted')
+      await codex.stop()
+    }
   })
 
   it('that is steered into a turn is absent when the person interrupts it', async () => {
@@ -244,8 +262,12 @@ describe.skipIf(found.program === undefined)('a message to the real codex', { ti
     expect(await codexMail.lastLook(codex.target, lost)).toEqual({ kind: 'none' })
   })
 
-  it('reaches a Codex that cannot run with an app-server by its queue, is called back from there, and by a paste', async () => {
-    const codex = await startCodex('skip', [found.program ?? '', '--add-dir', '/tmp'])
+  it('reaches a Codex whose app-server does not come up by a paste and by its queue, and is called back from there', async () => {
+    const wrapper = join(process.env['IAPEER_TEST_DIR'] ?? '', 'codex')
+    track(async () => rmSync(wrapper))
+    const script = `#!/bin/sh\ncase " $* " in *' --listen '*) exit 3 ;; esac\nexec '${found.program}' "$@"\n`
+    writeFileSync(wrapper, script, { mode: 0o755 })
+    const codex = await startCodex('skip', [wrapper])
     const { target } = codex
     const [appServer, queue, paste] = codexMail.ways(target)
     if (appServer === undefined || queue === undefined || paste === undefined) throw new Error('no way')

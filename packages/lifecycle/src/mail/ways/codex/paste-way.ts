@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { stripVTControlCharacters } from 'node:util'
 import { isIapeerError } from '@iapeer/core/errors'
 import { toRuntime } from '@iapeer/core/identity'
 import type { Attempt, Conversation } from '@iapeer/core/mailbox'
@@ -50,7 +51,7 @@ async function inputRow(
   const screens = reader()
   if (screen === undefined || screens === undefined) return undefined
   const draft = screens.draft(screen)
-  const { step, input } = screens.read(screen)
+  const { step, input } = screens.read(stripVTControlCharacters(screen))
   return step.kind === 'input' && input !== undefined ? { text: input, draft } : undefined
 }
 
