@@ -1,10 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { codexRuntime } from '../src/runtimes/codex.ts'
+import { toPersonality, toRuntime } from '@iapeer/core/identity'
+import type { PeerProfile } from '@iapeer/core/profile'
+import { parseLaunchEnv } from '@iapeer/core/storage'
+import { listQueue, onQueue, removeFromQueue } from '../src/mail/ways/codex/queue-server.ts'
+import { codexRuntime, mailArgv } from '../src/runtimes/codex.ts'
 import { boot, readerOf } from './boot.ts'
 import { type Claims, within } from './claims.ts'
 import { CodexClient } from './codex-client.ts'
-import { asset, type Fields, fieldsOf, type Lab } from './lab.ts'
+import { type Fields, fieldsOf, type Lab } from './lab.ts'
 
 const reader = readerOf(codexRuntime)
 const listOf = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.map(fieldsOf) : [])
@@ -69,8 +73,32 @@ const sleepTool = (seconds: number) => ({
   tools: [{ tool: 'exec_command', input: { cmd: `sleep ${seconds}; echo slept`, yield_time_ms: 25_000 } }],
 })
 
+const SKIP = { approvalPolicy: 'never', sandbox: 'dangerFullAccess' }
+
+/** Starts Codex as a launch with messages does. */
+async function start(lab: Lab, program: string): Promise<void> {
+  const profile: PeerProfile = {
+    ...{
+      personality: toPersonality('bob'),
+      defaultRuntime: toRuntime('codex'),
+      runtimes: [toRuntime('codex')],
+    },
+    ...{
+      description: '',
+      intelligence: 'artificial',
+      interfaces: {},
+      command: [program],
+      permissions: 'skip',
+    },
+  }
+  const launchEnv = parseLaunchEnv('', '')
+  const mail = { root: lab.directory, directory: lab.directory, bearer: 'iapb_none', conversation: '' }
+  const argv = await mailArgv({ profile, launchEnv, cwd: lab.cwd, env: lab.env, mail })
+  await lab.start(argv)
+}
+
 async function open(lab: Lab, program: string, socket: string, claims: Claims): Promise<CodexThread> {
-  await lab.start(['/bin/sh', asset('codex-pane.sh'), program, socket, join(lab.directory, 'server.log')])
+  await start(lab, program)
   await boot(lab, codexRuntime)
   claims.check('its input row is recognised', reader.read(await lab.screen()).step.kind === 'input')
   const client = await CodexClient.open(socket)
@@ -78,6 +106,11 @@ async function open(lab: Lab, program: string, socket: string, claims: Claims): 
   const loaded = await client.request('thread/loaded/list')
   const [id = ''] = Array.isArray(loaded['data']) ? loaded['data'].map(String) : []
   claims.check('the thread is known before its first turn', /^[0-9a-f-]{36}$/.test(id))
+  const { path } = fieldsOf((await client.request('thread/read', { threadId: id }))['thread'])
+  claims.check(
+    'the path of its rollout is known, and the file is made with the first turn',
+    typeof path === 'string' && !existsSync(path),
+  )
   return new CodexThread(lab, client, id)
 }
 
@@ -89,6 +122,74 @@ async function checkIdle(thread: CodexThread, claims: Claims): Promise<void> {
   )
   await claims.appears('thread/read finds the message by our id', () => thread.hasTaken('m1'), 3_000)
   await within(async () => (await thread.status()) === 'idle', 8_000)
+}
+
+async function checkTurns({ client, id }: CodexThread, claims: Claims): Promise<void> {
+  const options = { threadId: id, limit: 1, itemsView: 'full', sortDirection: 'desc' }
+  const [turn] = listOf((await client.request('thread/turns/list', options))['data'])
+  const item = listOf(turn?.['items']).find((one) => one['type'] === 'userMessage')
+  claims.check(
+    'thread/turns/list returns the newest turn with its items and our id',
+    item?.['clientId'] === 'm1' && turn?.['status'] === 'completed',
+  )
+  const { approvalPolicy, sandbox } = await client.request('thread/resume', { threadId: id })
+  claims.check(
+    'a new thread has the permissions that server and TUI were started with',
+    approvalPolicy === SKIP.approvalPolicy && fieldsOf(sandbox)['type'] === SKIP.sandbox,
+    JSON.stringify([approvalPolicy, sandbox]),
+  )
+}
+
+async function checkApproval(thread: CodexThread, claims: Claims): Promise<void> {
+  const { lab, client, id } = thread
+  const input = { cmd: 'touch made', sandbox_permissions: 'require_escalated', justification: 'needed' }
+  lab.model.script({ tools: [{ tool: 'exec_command', input }] }, { text: 'after' })
+  const sandboxPolicy = { type: 'readOnly' }
+  const ask = {
+    threadId: id,
+    approvalPolicy: 'on-request',
+    sandboxPolicy,
+    input: [{ type: 'text', text: 'do it' }],
+  }
+  const turn = String(fieldsOf((await client.request('turn/start', ask))['turn'])['id'])
+  const isAsked = async (): Promise<boolean> => /Yes, proceed/.test(await lab.screen())
+  await claims.appears('an approval is shown by the TUI', isAsked)
+  const { status } = fieldsOf((await client.request('thread/read', { threadId: id }))['thread'])
+  claims.check(
+    'an open approval is a flag of the status',
+    JSON.stringify(status).includes('waitingOnApproval'),
+  )
+  await pause(5_000)
+  claims.check('the approval stays open while our client answers nothing', await isAsked())
+  await lab.press('Escape')
+  await thread.turnEnds(turn)
+}
+
+async function checkQueue({ lab, id }: CodexThread, program: string, claims: Claims): Promise<void> {
+  const codexHome = join(lab.home, '.codex')
+  const message = { threadId: id, clientUserMessageId: 'q1', input: [{ type: 'text', text: 'queued' }] }
+  const result = await onQueue({ codexHome, program }, async (queue) => {
+    // A thread that runs in an app-server takes the message at once when it is idle, so the thread is a stored one.
+    await queue.request('thread/queue/add', message)
+    const isListed = (await listQueue(queue, id)).some(({ mark }) => mark === 'q1')
+    return [isListed, await removeFromQueue(queue, id, 'q1')]
+  })
+  claims.check(
+    'the queue of a thread is filled, listed and emptied by a second app-server',
+    JSON.stringify(result) === JSON.stringify([true, 'removed']),
+    JSON.stringify(result),
+  )
+}
+
+async function checkSwitch({ lab, client, id }: CodexThread, claims: Claims): Promise<void> {
+  client.notifications.length = 0
+  await lab.say('/new', reader)
+  await claims.appears('/new causes thread/started of another thread', () =>
+    client.notifications.some((one) => {
+      const started = fieldsOf(fieldsOf(one['params'])['thread'])['id']
+      return one['method'] === 'thread/started' && started !== undefined && started !== id
+    }),
+  )
 }
 
 async function checkSteer(thread: CodexThread, claims: Claims): Promise<void> {
@@ -163,7 +264,11 @@ async function checkFailure(thread: CodexThread, claims: Claims): Promise<void> 
 export async function checkCodex(lab: Lab, program: string, claims: Claims): Promise<void> {
   const socket = join(lab.directory, 'app.sock')
   const thread = await open(lab, program, socket, claims)
-  const checks = [checkIdle, checkSteer, checkDraft, checkInterrupt, checkFailure]
+  const queue = (one: CodexThread, to: Claims): Promise<void> => checkQueue(one, program, to)
+  const checks = [
+    ...[checkIdle, checkTurns, checkSteer, checkDraft, checkInterrupt],
+    ...[checkApproval, queue, checkSwitch, checkFailure],
+  ]
   await claims.each(checks, (check) => check(thread, claims))
   await lab.tmux('kill-server')
   await claims.appears(

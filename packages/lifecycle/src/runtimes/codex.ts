@@ -90,7 +90,10 @@ async function connectedArgv(
   })
 }
 
-async function mailArgv(request: LaunchRequest & { readonly mail: LaunchMail }): Promise<readonly string[]> {
+/** Returns the command line of a session with messages. */
+export async function mailArgv(
+  request: LaunchRequest & { readonly mail: LaunchMail },
+): Promise<readonly string[]> {
   try {
     return await connectedArgv(request)
   } catch (error) {

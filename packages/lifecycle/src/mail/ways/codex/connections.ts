@@ -10,7 +10,7 @@ import { connectAppServer, NotListening } from './socket-client.ts'
 import { parseThread } from './threads.ts'
 
 /** A turn that the server named when it accepted a message. */
-export interface Accepted {
+interface Accepted {
   readonly turnId: string
 }
 
