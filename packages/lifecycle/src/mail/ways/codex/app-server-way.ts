@@ -179,6 +179,7 @@ async function proofIn(connection: Connection, request: ProofRequest): Promise<P
   if (thread === undefined) return { kind: 'none' }
   const found = await findMessage(connection, thread, request)
   if (found !== undefined) {
+    connection.accepted.delete(attempt.mark)
     const where = await whereTaken(connection, request, found)
     return { kind: 'taken', by: 'item', turn: found.turn.id, where }
   }
@@ -187,7 +188,11 @@ async function proofIn(connection: Connection, request: ProofRequest): Promise<P
   if (isAbsent(connection, attempt, { status: thread.status, acceptedTurn })) {
     // The turn may have taken it between the two looks at its items and its status.
     const late = await findMessage(connection, thread, request)
-    if (late === undefined) return { kind: 'absent', why: 'the turn has ended without it' }
+    if (late === undefined) {
+      connection.accepted.delete(attempt.mark)
+      connection.missingSince.delete(attempt.mark)
+      return { kind: 'absent', why: 'the turn has ended without it' }
+    }
     return { kind: 'taken', by: 'item', turn: late.turn.id }
   }
   return { kind: known === undefined ? 'none' : 'accepted' }
