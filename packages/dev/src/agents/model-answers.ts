@@ -4,7 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** One answer of the model: a text, tool calls or an error. */
 export interface ModelStep {
   readonly text?: string
-  readonly tools?: readonly { readonly tool: string; readonly input: object }[]
+  readonly tools?: readonly {
+    readonly tool: string
+    readonly input: object
+    /** For Codex: the MCP server of the tool, `mcp__<server>`. */
+    readonly namespace?: string
+  }[]
   /** An HTTP status instead of an answer, with `body`. */
   readonly status?: number
   readonly body?: object
@@ -96,8 +101,9 @@ function answerResponses(response: ServerResponse, { step, nth, defaultText }: A
     status: 'completed',
     content: [{ type: 'output_text', text, annotations: [] }],
   }
-  const calls = (step.tools ?? []).map(({ tool, input }, at) => ({
+  const calls = (step.tools ?? []).map(({ tool, input, namespace }, at) => ({
     type: 'function_call',
+    ...(namespace === undefined ? {} : { namespace }),
     id: `fc_${nth}_${at}`,
     call_id: `call_${nth}_${at}`,
     name: tool,

@@ -11,6 +11,9 @@ const NEWEST = 20
 const tookIt = ({ taken }: Message, { identity, gen }: MessageSender): boolean =>
   taken !== undefined && taken.identity === identity && (gen === undefined || taken.gen === gen)
 
+const hasIt = ({ attempt }: Message, { identity, gen }: MessageSender): boolean =>
+  attempt?.identity === identity && (gen === undefined || attempt?.gen === gen)
+
 /**
  * Returns how many turns that messages began led to a message: one more than the highest of the messages that its sender has taken in
  * the turn that sends it, or of the message that it answers. 0 for a person.
@@ -25,8 +28,10 @@ export async function hopsOf(
   const entry = await findPeer(root, parseIdentity(sender.identity)?.personality ?? '')
   const box = entry === undefined ? undefined : await existingMailbox(root, entry)
   if (box !== undefined) {
-    const open = (await box.open()).filter(({ state, turn }) => state === 'taken' && turn === 'running')
-    causes.push(...open.filter((one) => tookIt(one, sender)))
+    // What is offered may be taken already: the record of an agent comes after its model was asked.
+    const isCause = (one: Message): boolean =>
+      one.state === 'offered' ? hasIt(one, sender) : one.turn === 'running' && tookIt(one, sender)
+    causes.push(...(await box.open()).filter(isCause))
     for (const { id } of (await box.closedFiles()).slice(-NEWEST)) {
       const message = await box.read(id)
       const closedMs = Date.parse(message?.history.at(-1)?.at ?? '')
