@@ -392,7 +392,8 @@ it('a session file of commit 8db4440 is read as before: ready, or interrupted in
     leader: `${leader.pid}:${leader.token}`,
   }
   writeFileSync(path, `${JSON.stringify(old)}\n`)
-  expect(await readSession(root.root, BOB)).toEqual(session)
+  const { mail: _ofThisVersion, ...former } = session
+  expect(await readSession(root.root, BOB)).toEqual(former)
   expect(await launchPeer(root.root, entry)).toMatchObject({ state: 'already', session: { gen } })
   const { readyAt: _ready, ...booting } = old
   writeFileSync(path, `${JSON.stringify(booting)}\n`)

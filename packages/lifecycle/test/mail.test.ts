@@ -117,6 +117,7 @@ describe('a message', () => {
       expect.objectContaining({ id: receipt.id, text: 'hello', from: 'operator', n: 1 }),
     ])
     expect(await mailFiles(test.root, 'bob', 'open')).toEqual([])
+    await until('the log', () => readDeliveryLog(test.root).length === 4)
     expect(readDeliveryLog(test.root).map(({ state }) => state)).toEqual([
       'waiting',
       'offered',
@@ -260,7 +261,10 @@ describe('what a killed process has left', () => {
     rmSync(join(test.root, 'logs', 'iapeer', 'delivery.log'))
     await delivery.start()
     await untilState(test.root, id, 'handled')
-    const lines = readDeliveryLog(test.root)
+    const lines = await until('the log', () => {
+      const found = readDeliveryLog(test.root)
+      return found.length === 4 ? found : undefined
+    })
     expect(lines.map(({ state, late }) => [state, late])).toEqual([
       ['waiting', '1'],
       ['offered', undefined],

@@ -106,6 +106,8 @@ export interface Attempt {
   /** The process of the session's leader, `<pid>:<token>`. */
   readonly leader: string
   readonly conversation: Conversation
+  /** The private directory of the session, which a last look needs when the session is over. */
+  readonly directory?: string | undefined
   /** A UUID, new for each attempt. Messages that are given in one turn share it. */
   readonly mark: string
   /** ISO-8601 UTC. */

@@ -67,6 +67,7 @@ function attemptOf(value: unknown): Attempt | undefined {
   if (leader === undefined || mark === undefined || at === undefined) return undefined
   return {
     ...{ n, way, identity: to, gen: text(fields['gen']) ?? '', leader, mark, at },
+    directory: text(fields['directory']),
     conversation: conversationOf(fields['conversation']),
     uptimeMs: number(fields['uptimeMs']) ?? 0,
     accepted: flag(fields['accepted']),

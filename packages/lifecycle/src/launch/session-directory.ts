@@ -1,14 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { lstat, rm } from 'node:fs/promises'
-import { tmpdir, userInfo } from 'node:os'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { rootLayout, SOCKET_PATH_LIMIT } from '@iapeer/core/paths'
 import { formatProcessId, identifyProcess, observeProcess, parseProcessId } from '@iapeer/core/process'
 import { makePrivateDirectory, namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
-import { listSessions, wakeWaiting } from '../sessions/index.ts'
-
-/** The longest path below a session directory: the socket that Claude Code makes, `cc-socks/<pid>.sock`. */
-const LONGEST_BELOW = Buffer.byteLength('/cc-socks/4194304.sock')
+import { listSessions, sessionsDirectory, wakeWaiting } from '../sessions/index.ts'
 
 const NAME = /^[0-9a-f]{8}$/
 /** Written when the session was first found to be over; what a program has taken there is looked at until then. */
@@ -16,16 +12,6 @@ const ENDED = 'ended'
 const KEEP_MS = 10 * 60_000
 /** Names the process that launches the session: until the session is enrolled, the directory belongs to it. */
 const OWNER = 'launcher'
-
-/** Returns the directory of the session directories, whose paths are short enough for sockets. */
-function parentOf(root: string): string {
-  const { sessionsDir, socketDir } = rootLayout(root)
-  for (const usual of [sessionsDir, join(socketDir, 's')])
-    if (Buffer.byteLength(join(usual, '01234567')) + LONGEST_BELOW <= SOCKET_PATH_LIMIT) return usual
-  const hash = createHash('sha256').update(root).digest('hex').slice(0, 12)
-  const { uid } = userInfo()
-  return join(process.env['XDG_RUNTIME_DIR'] || tmpdir(), `iapeer-${uid}-${hash}`)
-}
 
 /** Whether a directory is one that only this user can change. A directory in /tmp could be of another user. */
 async function isOurs(directory: string): Promise<boolean> {
@@ -39,7 +25,7 @@ async function isOurs(directory: string): Promise<boolean> {
  * @throws the Node.js system error
  */
 export async function makeSessionDirectory(root: string): Promise<string | undefined> {
-  const parent = parentOf(root)
+  const parent = sessionsDirectory(root)
   await makePrivateDirectory(parent)
   if (!(await isOurs(parent))) return undefined
   const directory = join(parent, randomBytes(4).toString('hex'))
@@ -65,7 +51,7 @@ async function isLongOver(directory: string): Promise<boolean> {
 
 /** Removes the directories of sessions that have been over for ten minutes, or whose launch was killed. */
 export async function sweepSessionDirectories(root: string): Promise<void> {
-  const parent = parentOf(root)
+  const parent = sessionsDirectory(root)
   // Listed before the sessions are read: a session that is enrolled meanwhile is not in the list.
   const names = (await namesIn(parent)).filter((name) => NAME.test(name))
   const used = new Set((await listSessions(root)).map(({ mail }) => mail?.directory))

@@ -25,6 +25,7 @@ import {
   type BlockedLaunch,
   filesOfGen,
   NO_GENERATION,
+  noteSessionMail,
   type PeerSession,
   readClaim,
   recordedAs,
@@ -180,6 +181,8 @@ async function startProgram(
   const leader = await startLeader({ ...wanted, timeoutMs: timeLeft(launch), ...rootRecordLocation(root) })
   const session = sessionOf(launch, server, leader)
   await writeSession(root, session)
+  if (session.mail !== undefined && session.gen !== undefined)
+    await noteSessionMail(session.gen, session.mail)
   const loaded = await configure(root, handle, session)
   if (loaded === undefined) return { leader, session, warnings: [] }
   const { messages, setBack } = loaded

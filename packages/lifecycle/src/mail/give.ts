@@ -77,6 +77,7 @@ function attemptOf(
     leader: formatProcessId(session.leader),
     conversation: prepared.conversation,
     mark,
+    ...(session.mail === undefined ? {} : { directory: session.mail.directory }),
     at: new Date().toISOString(),
     uptimeMs: runningMs(),
   }

@@ -189,11 +189,12 @@ const deathIdOf = ({ identity, gen }: Attempt, ending: SessionEnding): string =>
   `${ending.recordedAs ?? identity}-${gen}`
 
 /** A session that is not enrolled any more: only its conversation is read. */
-function endedSession({ identity, gen, leader, at }: Attempt): PeerSession {
+function endedSession({ identity, gen, leader, at, directory }: Attempt): PeerSession {
   const [pid, token = '-'] = leader.split(':')
   const process = { pid: Number(pid), token }
   const none = { socketPath: '', sessionId: '', paneId: '', readyAt: undefined }
-  return { identity, gen, ...none, server: process, leader: process, startedAt: at }
+  const mail = directory === undefined ? {} : { mail: { directory, bearerHash: '' } }
+  return { identity, gen, ...none, server: process, leader: process, startedAt: at, ...mail }
 }
 
 /** Settles an attempt to a session that has ended, after a last look at its conversation. */

@@ -33,6 +33,7 @@ export {
   writeSession,
 } from './session-file.ts'
 export { hashOfBearer, newBearer, type SessionMail } from './session-mail.ts'
+export { findSessionMail, noteSessionMail, sessionsDirectory } from './sessions-directory.ts'
 export { ignoreUnreadable, ownerOf } from './state-files.ts'
 export {
   isIdleState,

@@ -9,6 +9,7 @@ import { isDetached } from './detached-servers.ts'
 import { whileUnclaimed } from './identity-lock.ts'
 import { filesOfGen, isClaimed } from './read-claim.ts'
 import { corruptSessions, type PeerSession, readSession, writeSession } from './session-file.ts'
+import { findSessionMail } from './sessions-directory.ts'
 
 /** `<identity>.session.corrupt`, `<identity>.session.corrupt-2`, ... */
 const CORRUPT = /^(.+)\.session\.corrupt(?:-.+)?$/
@@ -65,7 +66,11 @@ async function sessionOf(
   const startedAt = startedOn.toISOString()
   // The first pane of a new server is `%0`, in the session `$0`.
   const first = { sessionId: '$0', paneId: '%0' }
-  return { ...launched, socketPath, server, leader, ...first, startedAt, readyAt: startedAt }
+  const mail = await findSessionMail(root, gen)
+  return {
+    ...{ ...launched, socketPath, server, leader, ...first, startedAt, readyAt: startedAt },
+    ...(mail === undefined ? {} : { mail }),
+  }
 }
 
 /**
