@@ -13,3 +13,6 @@ const ADAPTERS: ReadonlyMap<string, MailAdapter> = new Map([
 /** Returns how messages reach the sessions of an identity. */
 export const mailAdapterOf = (identity: Identity): MailAdapter =>
   ADAPTERS.get(parseIdentity(identity)?.runtime ?? '') ?? commandMail
+
+/** Whether a runtime has ways of its own, which its profile does not declare. */
+export const hasOwnAdapter = (runtime: string): boolean => ADAPTERS.has(runtime)

@@ -2,8 +2,9 @@ export { acknowledge, releaseMessage, resendMessage, returnMessage } from './act
 export { closeMailbox } from './close-mailbox.ts'
 export { type DeliveryOptions, type MailCounts, MailDelivery } from './delivery.ts'
 export { finishTask } from './finish-task.ts'
+export { type InFlight, messagesInFlight } from './in-flight.ts'
 export { isWorkingOnMail } from './is-working.ts'
-export { type DeliveryLine, readDeliveryLog } from './ledger.ts'
+export { type DeliveryLine, deliveryLogPath, readDeliveryLog } from './ledger.ts'
 export {
   existingMailbox,
   findMessage,
@@ -29,6 +30,8 @@ export {
   viewOf,
   type WaitResult,
   waitForReceipt,
+  waitOutcome,
 } from './receipts.ts'
 export { type Receipt, type SendRequest, sendMessage } from './send.ts'
 export { identifySender, type SenderInput, senderOfBearer } from './sender.ts'
+export { type MailRoute, type MailSummary, mailRoute, mailSummary, summarize } from './summary.ts'

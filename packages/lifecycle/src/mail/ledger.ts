@@ -6,7 +6,9 @@ import { appendLog, readLog } from '@iapeer/core/storage'
 import { createEventLog, type EventLog } from '../eventlog/index.ts'
 import { recipientIdentity, senderName } from './names.ts'
 
-const logPath = (root: string): string => join(rootLayout(root).records.recordDir, 'delivery.log')
+/** Returns the path of delivery.log. */
+export const deliveryLogPath = (root: string): string =>
+  join(rootLayout(root).records.recordDir, 'delivery.log')
 
 /** A line of delivery.log, as it is read. */
 export type DeliveryLine = Readonly<Record<string, string>>
@@ -49,7 +51,7 @@ export class Ledger {
     if (last.state === 'taken' && message.turn === 'running' && last.way !== undefined)
       this.takings.set(last.way, (this.takings.get(last.way) ?? 0) + 1)
     try {
-      await appendLog(logPath(this.#root), lineOf(message, last, false), { makeDirectory: true })
+      await appendLog(deliveryLogPath(this.#root), lineOf(message, last, false), { makeDirectory: true })
     } catch (error) {
       this.#onFailure(error)
     }
@@ -84,7 +86,8 @@ export class Ledger {
         .filter(({ step }) => !known.has(`${message.id} ${step}`))
         .map((entry) => lineOf(message, entry, true)),
     )
-    if (missing.length > 0) await appendLog(logPath(this.#root), missing.join(''), { makeDirectory: true })
+    if (missing.length > 0)
+      await appendLog(deliveryLogPath(this.#root), missing.join(''), { makeDirectory: true })
     return missing.length
   }
 }
@@ -93,7 +96,7 @@ export class Ledger {
 export function readDeliveryLog(root: string): readonly DeliveryLine[] {
   const seen = new Set<string>()
   const lines: DeliveryLine[] = []
-  for (const line of readLog(logPath(root)).split('\n')) {
+  for (const line of readLog(deliveryLogPath(root)).split('\n')) {
     const { fields } = parseLogfmt(line)
     const key = `${fields['id']} ${fields['step']}`
     if (fields['id'] === undefined || seen.has(key)) continue

@@ -139,11 +139,18 @@ export interface FoundMessage {
   readonly box: Mailbox
 }
 
-/** Finds a message in any mailbox. @throws IapeerError `no-such-message` */
-export async function findMessage(root: string, id: MessageId): Promise<FoundMessage> {
+/** Finds a message in any mailbox; undefined if none has it. */
+export async function messageIfThere(root: string, id: MessageId): Promise<FoundMessage | undefined> {
   for (const { box } of await listMailboxes(root)) {
     const message = await box.read(id)
     if (message !== undefined) return { message, box }
   }
+  return undefined
+}
+
+/** Finds a message in any mailbox. @throws IapeerError `no-such-message` */
+export async function findMessage(root: string, id: MessageId): Promise<FoundMessage> {
+  const found = await messageIfThere(root, id)
+  if (found !== undefined) return found
   throw new IapeerError(`no message has the id ${id}`, { code: 'no-such-message' })
 }

@@ -104,14 +104,22 @@ export function waitOutcome(message: Message, awaited: Awaited): WaitResult['kin
 export async function waitForReceipt(
   root: string,
   id: MessageId,
-  options: { readonly awaited: Awaited; readonly timeoutMs: number; readonly signal?: AbortSignal },
+  options: {
+    readonly awaited: Awaited
+    readonly timeoutMs: number
+    readonly signal?: AbortSignal
+    /** Called for the message as it is found first, and after each step that is seen. */
+    readonly onStep?: (message: Message) => void
+  },
 ): Promise<WaitResult> {
-  const { awaited, timeoutMs, signal } = options
+  const { awaited, timeoutMs, signal, onStep } = options
   const deadline = performance.now() + timeoutMs
   let found: FoundMessage = await findMessage(root, id)
-  for (;;) {
+  for (let seen = -1; ; ) {
     const message = (await found.box.read(id)) ?? found.message
     found = { ...found, message }
+    if (message.step !== seen) onStep?.(message)
+    seen = message.step
     const kind = waitOutcome(message, awaited)
     if (kind !== undefined) return withAnswer(root, { kind, message })
     if (performance.now() >= deadline) return { kind: 'timeout', message }
