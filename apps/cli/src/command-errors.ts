@@ -26,7 +26,8 @@ function withSeparator(command: Command, words: readonly string[]): string {
   const at = words.indexOf(program, words.indexOf(name) + 1)
   if (at < 0) return ''
   const call = ['iapeer', ...words.slice(0, at), '--', ...words.slice(at)]
-  return `To pass options to the program, put -- before it: ${commandText(call)}`
+  const what = last.name() === 'text' ? 'To send words that begin with -' : 'To pass options to the program'
+  return `${what}, put -- before ${last.name() === 'text' ? 'the text' : 'it'}: ${commandText(call)}`
 }
 
 /** Returns commander's error about a command line in the form of every other error. */

@@ -13,6 +13,7 @@ Examples:
   iapeer create bob -- top      create a peer that runs top
   iapeer start bob              start it; iapeer attach bob attaches to it
   iapeer list                   list peers and their state
+  iapeer send bob "go on"       send a message; --wait answered prints the answer
   iapeer watch                  watch the tmux server that you are in
   iapeer deaths --since 2h      list the deaths of the last two hours
   iapeer autopsy tmux-default   explain the last death of that server
@@ -22,8 +23,8 @@ Examples:
 
 All files are under $IAPEER_ROOT, by default ~/.iapeer.
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 no such peer,
-5 daemon unreachable or stalled, 8 running but blocked by a dialog,
-130 interrupted.
+5 daemon unreachable or stalled, 6 message waiting or held, 7 message returned,
+8 running but blocked by a dialog, 9 out of time, 130 interrupted.
 `
 
 /** The longest usage leaves 30 of 80 columns for the summaries; by default commander does not wrap in so few. */

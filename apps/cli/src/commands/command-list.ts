@@ -38,6 +38,20 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     telegram: startHere('telegram'),
     'send-keys': () => import('./sessions/send-keys.ts'),
   },
+  'Messages:': {
+    send: () => import('./mail/send.ts'),
+    inbox: () => import('./mail/inbox.ts'),
+    ack: () => import('./mail/ack.ts'),
+    outbox: () => import('./mail/outbox.ts'),
+    hold: () => import('./mail/hold.ts'),
+    unhold: () => import('./mail/unhold.ts'),
+    'mail show': () => import('./mail/mail-show.ts'),
+    'mail log': () => import('./mail/mail-log.ts'),
+    'mail release': () => import('./mail/mail-release.ts'),
+    'mail return': () => import('./mail/mail-return.ts'),
+    'mail resend': () => import('./mail/mail-resend.ts'),
+    'mail resume': () => import('./mail/mail-resume.ts'),
+  },
   'Deaths and watches:': {
     watch: () => import('./watches/watch.ts'),
     unwatch: () => import('./watches/unwatch.ts'),
@@ -75,6 +89,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
 
 /** The first words of commands of two words, with their summaries. */
 export const PARENTS: Readonly<Record<string, string>> = {
+  mail: 'print messages and their steps, and release, return or resend them',
   daemon: 'control the daemon, which restarts peers and sends notifications',
   notify: 'print where notifications go, and send a sample',
   config: 'print and change the settings in config.toml',

@@ -50,6 +50,25 @@ export const parseCount =
     )
   }
 
+const DURATION = /^(\d{1,6}) ?(s|m|min|h|d|days?|w)?$/
+
+/**
+ * Returns a parser of a duration: `30s`, `10m`, `2h`, `3d`; a number alone is seconds.
+ * @returns milliseconds
+ * @throws IapeerError `usage`, which names the option
+ */
+export const parseDuration =
+  (option: string) =>
+  (text: string): number => {
+    const [, count, unit = 's'] = DURATION.exec(text) ?? []
+    const unitMs = UNITS[unit]
+    if (count !== undefined && unitMs !== undefined) return Number(count) * unitMs
+    throw usageError(
+      `invalid ${option} ${JSON.stringify(text)}: expected a duration`,
+      'Use 30s, 10m, 2h or 3d.',
+    )
+  }
+
 /** Reads a number of seconds, at most an hour. @returns milliseconds @throws IapeerError `usage` */
 export function parseTimeout(text: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN

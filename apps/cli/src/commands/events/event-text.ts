@@ -1,4 +1,5 @@
 import type { RecordedEvent, SuperviseAction } from '@iapeer/lifecycle/eventlog'
+import { reasonText, wayText } from '../mail/message-text.ts'
 
 /** Returns the text of an event; `of` returns a field of it, or an empty text. */
 type Describe = (of: (name: string) => string) => string
@@ -118,6 +119,8 @@ const TEXTS: Readonly<Record<string, Describe>> = {
   death: (of) =>
     `died: ${of('verdict') || 'verdict unknown'}, ${of('id')}${of('incident') && ` (part of ${of('incident')})`}`,
   incident: (of) => `${of('deaths')} deaths with one cause: ${of('cause')}, ${of('id')}`,
+  message: (of) =>
+    `message ${of('id')} from ${of('from')}: ${of('state')}${of('way') && ` (${wayText(of('way'))})`}${because(reasonText(of('why') || undefined) ?? '')}`,
   'signal-witness': (of) => `signal witness ${of('state')}${because(of('why'))}`,
   daemon: (of) => `daemon ${of('state')}, pid ${of('pid')}${because(of('why'))}`,
 }
