@@ -5,6 +5,7 @@ import { modes, registry, setAside, temporaries } from './checks/files.ts'
 import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
 import { logout } from './checks/login.ts'
 import { logs } from './checks/logs.ts'
+import { messages } from './checks/messages.ts'
 import { notifications } from './checks/notifications.ts'
 import { recordDirectories } from './checks/record-directories.ts'
 import { service } from './checks/service.ts'
@@ -35,6 +36,7 @@ export const CHECKS: readonly Check[] = [
   service,
   sharedUnit,
   canaries,
+  messages,
   config,
   recordDirectories,
   modes,

@@ -6,7 +6,7 @@ import { messageIfThere } from './mailboxes.ts'
 /** A message that was with a session when that session died. */
 export interface InFlight {
   /** Its state at the death: `offered` or `taken`. */
-  readonly then: HistoryStep
+  readonly atDeath: HistoryStep
   /** The message as it is now. */
   readonly message: Message
 }
@@ -30,10 +30,10 @@ export async function messagesInFlight(root: string, { gen, ts }: Death): Promis
   const found: InFlight[] = []
   for (const id of [...ids].filter(isMessageId)) {
     const message = (await messageIfThere(root, id))?.message
-    const then = message && stepAt(message.history, ts)
-    if (message === undefined || then === undefined) continue
-    if ((then.state === 'offered' || then.state === 'taken') && then.gen === gen)
-      found.push({ then, message })
+    const atDeath = message && stepAt(message.history, ts)
+    if (message === undefined || atDeath === undefined) continue
+    if ((atDeath.state === 'offered' || atDeath.state === 'taken') && atDeath.gen === gen)
+      found.push({ atDeath, message })
   }
   return found
 }

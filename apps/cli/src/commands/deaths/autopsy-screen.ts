@@ -12,10 +12,12 @@ import {
   type Verdict,
 } from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
+import { type InFlight, senderName, viewOf } from '@iapeer/lifecycle/mail'
 import { cut } from '../../cut.ts'
 import { localTime, paint, plain, textWidth } from '../../output.ts'
 import { durationText, timeText, utcTime } from '../../times.ts'
 import { fill, wrap } from '../../wrap.ts'
+import { stateWord } from '../mail/message-text.ts'
 import type { AfterDeath } from './after-death.ts'
 import type { Moment } from './timeline.ts'
 
@@ -25,6 +27,8 @@ export interface AutopsyView {
   readonly moments: readonly Moment[]
   /** Whether times are printed in UTC. */
   readonly utc?: boolean
+  /** The messages that were with the session when it died. */
+  readonly inFlight?: readonly InFlight[]
   /** What the advice depends on. */
   readonly after?: AfterDeath
   /** With `--rejudge`: the verdict that was shown until now, and the version of its rules. */
@@ -36,6 +40,7 @@ export interface AutopsyView {
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
 const MAX_EVIDENCE = 10
 const MAX_SCREEN_LINES = 8
+const MAX_MESSAGES = 10
 /** The least width of the texts of a timeline. */
 const MIN_MOMENT_TEXT = 24
 
@@ -152,6 +157,20 @@ function momentLines({ moments, utc, death }: AutopsyView, width: number): strin
   })
 }
 
+/** Returns a line for each message in flight: `m_... from ann: taken; now answered`. */
+function mailLines(inFlight: readonly InFlight[], width: number): string[] {
+  const shown = inFlight.slice(0, MAX_MESSAGES)
+  const lines = shown.map(({ atDeath, message }) => {
+    const topic = message.topic === undefined ? '' : `, ${plain(message.topic)}`
+    const now = stateWord(viewOf(message))
+    return `${message.id} from ${plain(senderName(message.from))}${topic}: ${atDeath.state}; now ${now}`
+  })
+  const rest = inFlight.length - shown.length
+  return [...lines, ...(rest > 0 ? [`and ${rest} more: iapeer mail log`] : [])].map(
+    (line) => `  ${wrap(line, width - 4).join('\n    ')}`,
+  )
+}
+
 function adviceLines({ death: { record, judged }, after }: AutopsyView): string[] {
   const advice = adviceFor(judged, after)
   const lines = advice.map((line) => line.replaceAll('<peer>', record.identity))
@@ -184,6 +203,8 @@ export function autopsyScreen(view: AutopsyView): string {
   parts.push(heading('evidence'), ...evidenceLines(judged.evidence, width))
   if (judged.killer !== undefined) parts.push(heading('killer'), ...killerLines(judged.killer, width))
   if (view.moments.length > 1) parts.push(heading('in the same minute'), ...momentLines(view, width))
+  const { inFlight = [] } = view
+  if (inFlight.length > 0) parts.push(heading('messages in flight'), ...mailLines(inFlight, width))
   const screen = findings.snapshot === undefined ? [] : shownScreen(findings.snapshot)
   if (screen.length > 0)
     parts.push(heading('last screen'), ...screen.map((line) => cut(`  │ ${plain(line)}`, width)))

@@ -3,6 +3,7 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { type ExitRecord, RULES_VERSION } from '@iapeer/forensics'
 import { filesOf, type JudgedDeath, judgeDeath, textOf } from '@iapeer/lifecycle/deaths'
 import { type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
+import { type InFlight, messagesInFlight, senderName } from '@iapeer/lifecycle/mail'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
@@ -69,6 +70,12 @@ function keptOf({ kept, judged }: JudgedDeath): NonNullable<AutopsyView['before'
   return { verdict, confidence, summary, rules: kept?.rules ?? RULES_VERSION }
 }
 
+/** Returns a message in flight as JSON: its state at the death, and now. */
+const messageJson = ({ atDeath, message }: InFlight): object => ({
+  ...{ id: message.id, from: senderName(message.from), topic: message.topic },
+  ...{ atDeath: atDeath.state, now: message.state, why: message.why },
+})
+
 export default defineCommand({
   name: 'autopsy',
   exitCodes: { 4: 'no such death' },
@@ -91,6 +98,8 @@ export default defineCommand({
     const death = options.rejudge ? await judgeDeath(iapeerRoot(), it, records, { anew: true }) : first
     const before = options.rejudge ? keptOf(first) : undefined
     const { judged, incident, isProvisional } = death
+    const inFlight =
+      it.gen === undefined ? [] : await messagesInFlight(iapeerRoot(), { gen: it.gen, ts: it.ts })
     if (options.json)
       return printJson({
         id: it.id,
@@ -98,13 +107,14 @@ export default defineCommand({
         ...(incident === undefined ? {} : { incident: incident.id }),
         ...(isProvisional === true ? { provisional: true } : {}),
         ...(before === undefined ? {} : { kept: before }),
+        ...(inFlight.length === 0 ? {} : { messages: inFlight.map(messageJson) }),
       })
     if (options.markdown) return printExact(autopsyMarkdown({ death, moments: [] }, options.withScreen))
     const events = await eventsBefore(it.ts)
     const after = await afterDeath(it, { verdict: judged.verdict, records, events })
     const moments = timeline(it, records, events)
     await withLongOutput(!options.noPager, async (output) => {
-      await output.print(autopsyScreen({ death, moments, utc: options.utc, after, before }))
+      await output.print(autopsyScreen({ death, moments, utc: options.utc, after, before, inFlight }))
     })
   },
 })

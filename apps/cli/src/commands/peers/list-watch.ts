@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { endCursor, followEvents } from '@iapeer/lifecycle/eventlog'
-import { type PeerStatusView, recordingProblem } from '@iapeer/lifecycle/fleet/status'
+import { recordingProblem } from '@iapeer/lifecycle/fleet/status'
 import { usageError } from '../../exit-code.ts'
 import { itemColumns } from '../../live-view/frame.ts'
 import { pageLines, resultText, runCommand, runCommandInTerminal } from '../../live-view/key-program.ts'
@@ -9,6 +9,7 @@ import { LiveView } from '../../live-view/live-view.ts'
 import type { Content, KeyCommand, Size } from '../../live-view/view.ts'
 import { print } from '../../output.ts'
 import { currentPeers } from './current-peers.ts'
+import type { ListedPeer } from './peer-mail.ts'
 import { NO_PEERS, peerRows, peerTable } from './peer-table.ts'
 
 /** Most changes are events; a change without an event is shown after at most this time, in milliseconds. */
@@ -26,7 +27,7 @@ const COMMANDS: readonly KeyCommand[] = [
 
 /** What is shown: the peers, and why deaths may be missing. */
 interface Fleet {
-  readonly peers: readonly PeerStatusView[]
+  readonly peers: readonly ListedPeer[]
   readonly problem: string | undefined
 }
 
@@ -85,7 +86,7 @@ function contentOf({ peers, problem }: Fleet, size: Size, { utc }: { readonly ut
 }
 
 /** Runs the command of a key, and shows its result. */
-async function runKey(view: LiveView, name: string, peer: PeerStatusView): Promise<void> {
+async function runKey(view: LiveView, name: string, peer: ListedPeer): Promise<void> {
   const { personality, death } = peer
   if (name === 'attach') {
     const printed = await view.lend(() => runCommandInTerminal(['attach', personality]))
@@ -101,11 +102,12 @@ async function runKey(view: LiveView, name: string, peer: PeerStatusView): Promi
 async function repeatList(utc: boolean): Promise<void> {
   let before = ''
   await followFleet(({ peers, problem }) => {
-    const facts = peers.map(({ personality, shown, restarts, death }) => [
+    const facts = peers.map(({ personality, shown, restarts, death, mail }) => [
       personality,
       shown.word,
       restarts,
       death?.id,
+      mail,
     ])
     const now = JSON.stringify([facts, problem])
     if (now === before) return

@@ -2,7 +2,6 @@ import { homedir } from 'node:os'
 import {
   compareShown,
   exitText,
-  type PeerStatusView,
   type ShownState,
   type ShownWord,
   shownText,
@@ -10,6 +9,7 @@ import {
 import { paint, plain } from '../../output.ts'
 import { table, widthOf } from '../../table.ts'
 import { ageText, type TimeOptions, timeText } from '../../times.ts'
+import { type ListedPeer, mailText } from './peer-mail.ts'
 
 /** How the table of peers is printed. */
 export interface TableOptions extends TimeOptions {
@@ -50,20 +50,28 @@ const NONE = paint('dim', '-')
 
 interface Column {
   readonly head: string
-  readonly cell: (peer: PeerStatusView, options: TableOptions) => string
+  readonly cell: (peer: ListedPeer, options: TableOptions) => string
 }
 
 /** The name, the runtimes where there are several, and a mark if its agent acts without asking for permission. */
-const nameCell = ({ personality, runtimes, permissions }: PeerStatusView): string =>
+const nameCell = ({ personality, runtimes, permissions }: ListedPeer): string =>
   [
     paint('bold', personality),
     runtimes.length > 1 ? paint('dim', ` (${runtimes.join(', ')})`) : '',
     permissions === 'skip' ? paint('yellow', ' !skip') : '',
   ].join('')
 
-function deathCell({ death }: PeerStatusView, options: TableOptions): string {
+function deathCell({ death }: ListedPeer, options: TableOptions): string {
   if (death === undefined) return NONE
   return `${plain(exitText(death) ?? 'cause unknown')}, ${timeText(death.ts, options)}`
+}
+
+/** What waits for it, and the age of the oldest: `2 waiting, 1 held, 12 min`. */
+function mailCell({ mail }: ListedPeer, options: TableOptions): string {
+  const text = mail === undefined ? '' : mailText(mail)
+  if (mail === undefined || text === '') return NONE
+  const age = mail.oldestAt === undefined ? '' : `, ${ageText(mail.oldestAt, options)}`
+  return mail.unsure > 0 || mail.held > 0 ? paint('yellow', text + age) : text + age
 }
 
 /** The first columns are the most important: a narrow terminal drops the last ones. */
@@ -74,20 +82,22 @@ const COLUMNS: readonly [Column, Column, ...Column[]] = [
     head: 'SINCE',
     cell: ({ since }, options) => (since === undefined ? NONE : ageText(since, options)),
   },
+  { head: 'MAIL', cell: mailCell },
   { head: 'RESTARTS', cell: ({ restarts }) => (restarts === undefined ? NONE : String(restarts)) },
   { head: 'LAST DEATH', cell: deathCell },
   { head: 'DIRECTORY', cell: ({ cwd }) => homeShort(plain(cwd)) },
 ]
 
 /** The columns in the order in which a narrow terminal drops them. */
-const DROPPED = ['DIRECTORY', 'RESTARTS', 'SINCE', 'LAST DEATH'] as const
+const DROPPED = ['DIRECTORY', 'RESTARTS', 'SINCE', 'LAST DEATH', 'MAIL'] as const
 
 /** The narrow form of the last resort: the word of the state alone. */
 const SHORT_STATE: Column = { head: 'STATE', cell: ({ shown }) => paintedState(shown, shown.word) }
 
-/** Returns the sets of columns to try, from all of them to the narrowest. */
-function layouts(): readonly (readonly Column[])[] {
-  const all: (readonly Column[])[] = [COLUMNS]
+/** Returns the sets of columns to try, from all of them to the narrowest. Messages have a column if any peer has some. */
+function layouts(peers: readonly ListedPeer[]): readonly (readonly Column[])[] {
+  const hasMail = peers.some(({ mail }) => mail !== undefined && mailText(mail) !== '')
+  const all: (readonly Column[])[] = [COLUMNS.filter(({ head }) => hasMail || head !== 'MAIL')]
   for (const dropped of DROPPED) all.push((all.at(-1) ?? []).filter(({ head }) => head !== dropped))
   return [...all, [COLUMNS[0], SHORT_STATE]]
 }
@@ -97,7 +107,7 @@ export const NO_PEERS =
   'no peers yet\n  iapeer create NAME       create a peer\n  iapeer init [DIRECTORY]  make a directory the home of a peer'
 
 /** Sorts peers by how urgent their states are, then by name. */
-const byTrouble = (peers: readonly PeerStatusView[]): PeerStatusView[] =>
+const byTrouble = (peers: readonly ListedPeer[]): ListedPeer[] =>
   [...peers].sort(
     (one, other) =>
       compareShown(one.shown, other.shown) ||
@@ -108,15 +118,15 @@ const byTrouble = (peers: readonly PeerStatusView[]): PeerStatusView[] =>
 export interface PeerRows {
   readonly head: string
   /** Trouble first. */
-  readonly rows: readonly { readonly peer: PeerStatusView; readonly line: string }[]
+  readonly rows: readonly { readonly peer: ListedPeer; readonly line: string }[]
 }
 
 /** Returns the rows of a table of peers. Where it is too wide, whole columns are dropped and no cell is cut. */
-export function peerRows(peers: readonly PeerStatusView[], options: TableOptions = {}): PeerRows {
+export function peerRows(peers: readonly ListedPeer[], options: TableOptions = {}): PeerRows {
   const { columns: room = Number.POSITIVE_INFINITY } = options
   const sorted = byTrouble(peers)
   let lines: string[] = []
-  for (const columns of layouts()) {
+  for (const columns of layouts(peers)) {
     const head = columns.map((column) => paint('dim', column.head))
     const text = table([head, ...sorted.map((peer) => columns.map(({ cell }) => cell(peer, options)))])
     lines = text.split('\n')
@@ -127,7 +137,7 @@ export function peerRows(peers: readonly PeerStatusView[], options: TableOptions
 }
 
 /** Formats peers as a table: {@link peerRows}. */
-export function peerTable(peers: readonly PeerStatusView[], options: TableOptions = {}): string {
+export function peerTable(peers: readonly ListedPeer[], options: TableOptions = {}): string {
   if (peers.length === 0) return NO_PEERS
   const { head, rows } = peerRows(peers, options)
   return [head, ...rows.map(({ line }) => line)].join('\n')

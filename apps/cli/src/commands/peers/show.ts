@@ -1,17 +1,22 @@
+import { toIdentity } from '@iapeer/core/identity'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { profilePath, readProfile } from '@iapeer/core/profile'
 import { exitText, type LastDeath, peerFields, peerStatus, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
+import { type MailRoute, type MailSummary, mailRoute, mailSummary } from '@iapeer/lifecycle/mail'
+import { readSession } from '@iapeer/lifecycle/sessions'
 import { cut } from '../../cut.ts'
 import { defineCommand } from '../../define-command.ts'
 import { commandText, paint, plain, print, printJson } from '../../output.ts'
 import { table, tableWidth, widthOf } from '../../table.ts'
-import { timeText } from '../../times.ts'
+import { ageText, timeText } from '../../times.ts'
 import { wrap } from '../../wrap.ts'
 import { reportRecordingProblem } from '../deaths/recording-problem.ts'
+import { wayText } from '../mail/message-text.ts'
 import { JSON_OUTPUT, UTC } from '../options.ts'
 import { blockedText } from '../sessions/blocked-text.ts'
 import { PERMISSIONS_TEXT } from './new-peer.ts'
+import { mailText } from './peer-mail.ts'
 import { PEER, peerEntry } from './peer-named.ts'
 import { glyphOf, homeShort, paintedState } from './peer-table.ts'
 import { sessionName } from './session-name.ts'
@@ -22,6 +27,22 @@ import { liveFacts, screenTail, serviceFacts } from './show-live.ts'
 function deathText(death: LastDeath, options: { readonly utc: boolean }): string {
   const verdict = death.verdict === undefined ? '' : ` (${death.verdict})`
   return `${exitText(death) ?? 'cause unknown'}${verdict}, ${timeText(death.ts, options)}: iapeer autopsy ${death.id}`
+}
+
+/** Returns how messages reach a peer: `directory`, or what a person does about it. */
+function routeText(route: MailRoute, peer: string): string {
+  if (route.kind === 'way') return wayText(route.way)
+  if (route.kind === 'pull') return `wait to be read (iapeer inbox ${peer})`
+  return route.kind === 'unknown'
+    ? 'given once it runs'
+    : `the session was started before messages: restart it (iapeer restart ${peer})`
+}
+
+/** Returns the open messages of a peer and the age of the oldest; undefined if there are none. */
+function openMailText(mail: MailSummary | undefined, options: { readonly utc: boolean }): string | undefined {
+  const text = mail === undefined ? '' : mailText(mail, { withTaken: true })
+  if (mail === undefined || text === '') return undefined
+  return mail.oldestAt === undefined ? text : `${text}; the oldest: ${ageText(mail.oldestAt, options)}`
 }
 
 /** Prints the fields of the profile; the registry's copy of a field is printed only if the profile is missing. */
@@ -54,11 +75,21 @@ export default defineCommand({
     const { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command } = profile ?? {}
     const settings = { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command }
     const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
+    const session = await readSession(iapeerRoot(), toIdentity(view.identity))
+    const route = await mailRoute(iapeerRoot(), entry, session)
+    const mail = await mailSummary(iapeerRoot(), entry)
     const current = profile === undefined ? entry : { ...entry, ...profile, cwd: profile.cwd ?? entry.home }
     if (options.json) {
       await reportRecordingProblem()
-      const fields = { ...view, ...peerFields(current), identity: view.identity, ...settings, interfaces }
-      printJson({ ...fields, ...(environment === undefined ? {} : { environment }) })
+      const fields = {
+        ...view,
+        ...peerFields(current),
+        identity: view.identity,
+        ...settings,
+        interfaces,
+        mail,
+      }
+      printJson({ ...fields, messages: route, ...(environment === undefined ? {} : { environment }) })
       return
     }
     const { shown, since, restarts, death } = view
@@ -71,6 +102,8 @@ export default defineCommand({
       ...(await liveFacts(view)),
       ['restarts', restarts === undefined ? undefined : `${restarts} in a row`],
       ['last death', death === undefined ? undefined : deathText(death, options)],
+      ['messages', routeText(route, current.personality)],
+      ['open messages', openMailText(mail, options)],
       ['kind', current.intelligence],
       ['home', homeShort(current.home)],
       ['cwd', current.cwd === current.home ? undefined : homeShort(current.cwd)],
