@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { toPersonality, toRuntime } from '@iapeer/core/identity'
 import { profilePath } from '@iapeer/core/profile'
-import { findPeer, upsertPeer } from '@iapeer/core/registry'
+import { createPeer, upsertPeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { stopDaemon } from '@iapeer/host'
 import { messageView } from '@iapeer/lifecycle/mail'
@@ -78,12 +79,13 @@ export function mailHomes(): () => MailHome {
         return String(jsonLines(done.stdout)[0]?.['id'])
       },
       peer: async (name, script, mail) => {
-        await iapeer('create', name, '--', 'sh', '-c', script)
-        const entry = await findPeer(base.root, name)
-        if (entry === undefined) throw new Error(`no peer ${name}`)
+        const command = ['sh', '-c', script]
+        const [personality, defaultRuntime] = [toPersonality(name), toRuntime('command')]
+        const entry = await createPeer(base.root, { personality, defaultRuntime, command })
+        if (mail === undefined) return
         const path = profilePath(entry.home)
         const profile = JSON.parse(readFileSync(path, 'utf8'))
-        if (mail !== undefined) writeFileSync(path, JSON.stringify({ ...profile, interfaces: { mail } }))
+        writeFileSync(path, JSON.stringify({ ...profile, interfaces: { mail } }))
         await upsertPeer(base.root, entry.home)
       },
       startDaemon: async () => {

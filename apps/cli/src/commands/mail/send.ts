@@ -1,13 +1,16 @@
 import { resolve } from 'node:path'
+import { matchesPeer } from '@iapeer/core/identity'
 import type { MessageSender } from '@iapeer/core/mailbox'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { daemonStatus } from '@iapeer/host'
-import { findMessage, isPaused, type Receipt, sendMessage } from '@iapeer/lifecycle/mail'
+import { findMessage, isPaused, mailRoute, type Receipt, sendMessage } from '@iapeer/lifecycle/mail'
+import { listSessions } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { print, printExact, printJson } from '../../output.ts'
 import { JSON_OUTPUT, oneOf, parseDuration } from '../options.ts'
+import { peerEntry } from '../peers/peer-named.ts'
 import { AS, callerOf } from './caller.ts'
 import { messageFields } from './message-json.ts'
 import { reasonText, safeText } from './message-text.ts'
@@ -75,14 +78,27 @@ function checkOptions({ wait = 'stored', timeout, withdraw: isWithdrawn }: SendO
 const note = (text: string): void => void process.stderr.write(`iapeer: ${text}\n`)
 
 /** Prints what keeps the message from being given soon. */
-async function reportDelivery({ id, to, state }: Receipt): Promise<void> {
+async function reportDelivery({ id, to, state }: Receipt, isAwaited: boolean): Promise<void> {
   if (state === 'returned' || to === 'operator') return
   const { state: daemon } = await daemonStatus(iapeerRoot())
   if (daemon === 'stopped') note('no daemon is running: it is given when one runs; iapeer daemon start')
   else if (daemon === 'unresponsive')
     note('the daemon does not answer: it is given when one does; iapeer daemon restart')
-  if (await isPaused((await findMessage(iapeerRoot(), id)).box))
-    note(`mail to ${to} is on hold: it is given after iapeer unhold ${to}`)
+  const { box } = await findMessage(iapeerRoot(), id)
+  if (await isPaused(box)) note(`messages to ${to} are on hold: it is given after iapeer unhold ${to}`)
+  if (isAwaited || process.stderr.isTTY === true) await reportRoute(to)
+}
+
+/** Prints that the message waits until a program reads it, or until the session is restarted. */
+async function reportRoute(to: string): Promise<void> {
+  const entry = await peerEntry(to)
+  const sessions = await listSessions(iapeerRoot())
+  const session = sessions.find(({ identity }) => matchesPeer(identity, to))
+  const { kind } = await mailRoute(iapeerRoot(), entry, session)
+  if (kind === 'pull')
+    note(`${to} has no way of its own: the message waits until it is read (iapeer inbox ${to})`)
+  else if (kind === 'old-session')
+    note(`the session of ${to} was started before messages: it is given after iapeer restart ${to}`)
 }
 
 function reportSender({ kind }: MessageSender): void {
@@ -165,7 +181,7 @@ processes while the command runs; --file and - are not.
     })
     const { wait = 'stored', timeout: timeoutMs = DEFAULT_TIMEOUT_MS } = options
     reportSender(caller)
-    await reportDelivery(receipt)
+    await reportDelivery(receipt, wait !== 'stored')
     const isReLeftOut = receipt.note?.startsWith('re was left out') === true
     if (receipt.note !== undefined && (isReLeftOut || receipt.why === undefined)) note(receipt.note)
     const waited = await waitFor(receipt, { wait, timeoutMs, isQuiet: options.json })
