@@ -13,7 +13,7 @@ Examples:
   iapeer create bob -- top      create a peer that runs top
   iapeer start bob              start it; iapeer attach bob attaches to it
   iapeer list                   list peers and their state
-  iapeer send bob "go on"       send a message; --wait answered prints the answer
+  iapeer send bob "go on"       send a message to bob
   iapeer watch                  watch the tmux server that you are in
   iapeer deaths --since 2h      list the deaths of the last two hours
   iapeer autopsy tmux-default   explain the last death of that server

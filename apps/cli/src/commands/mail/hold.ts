@@ -9,9 +9,9 @@ import { AS, assertOperator, callerOf } from './caller.ts'
 export default defineCommand({
   name: 'hold',
   summary: 'stop giving messages to a peer',
-  details: `What is sent to it is stored and waits: nothing is lost. What is with its session
-already stays there, and the peer itself is not stopped. It lasts until iapeer
-unhold, also over restarts.`,
+  details: `What is sent to it is stored and waits: nothing is lost. What is with its
+session already stays there, and the peer itself is not stopped. It lasts until
+iapeer unhold, also over restarts.`,
   exitCodes: { 4: 'no such peer' },
   args: { peer: PEER },
   options: { as: AS, json: JSON_OUTPUT },

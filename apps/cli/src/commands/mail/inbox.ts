@@ -1,3 +1,4 @@
+import { CLOSED_STATES } from '@iapeer/core/mailbox'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { isHeld, isPaused, listInbox, type MessageView } from '@iapeer/lifecycle/mail'
 import { defineCommand } from '../../define-command.ts'
@@ -9,6 +10,8 @@ import { followInbox } from './follow-inbox.ts'
 import { mailboxNamed } from './mailbox-named.ts'
 import { messageFields } from './message-json.ts'
 import { messageScreen } from './message-screen.ts'
+
+const isOpen = ({ state }: MessageView): boolean => !CLOSED_STATES.has(state)
 
 export default defineCommand({
   name: 'inbox',
@@ -60,7 +63,7 @@ is held, and those of a peer on hold, are printed for the operator only.`,
       for (const message of messages) if (!(await output.write(textOf(message)))) break
       if (messages.length === 0 && !options.json)
         await output.print(`no ${options.all ? '' : 'open '}messages for ${name}`)
-      else if (!options.json && process.stdout.isTTY === true && peer === undefined && isForOperator)
+      else if (!options.json && process.stdout.isTTY === true && name === 'operator' && messages.some(isOpen))
         await output.print('iapeer ack ID closes a message; iapeer send NAME --re ID TEXT answers it')
     })
   },

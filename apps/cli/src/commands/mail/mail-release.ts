@@ -10,8 +10,8 @@ export default defineCommand({
   name: 'mail release',
   summary: 'release a held message: it is given when its recipient can take it',
   details: `A message is held by the rules of its recipient, because too many messages have
-caused one another, because of a rate, or because two sessions died with it. Only
-the operator releases it. Its text, its order and its history are kept.`,
+caused one another, because of a rate, or because two sessions died with it.
+Only the operator releases it. Its text, its order and its history are kept.`,
   exitCodes: { 4: 'no such message' },
   args: { id: { help: 'the id of the message' } },
   options: { as: AS, json: JSON_OUTPUT },

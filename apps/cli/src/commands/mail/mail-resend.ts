@@ -9,8 +9,9 @@ import { AS, callerOf } from './caller.ts'
 export default defineCommand({
   name: 'mail resend',
   summary: 'send the text and files of a message again, as a new message',
-  details: `The old message is not changed. If it was given, its recipient gets the same text
-a second time. Its sender and the operator can do that, while its text is kept.`,
+  details: `The old message is not changed. If it was given, its recipient gets the same
+text a second time. Its sender and the operator can do that, while its text is
+kept.`,
   exitCodes: { 4: 'no such message', 6: 'the new message is held', 7: 'the new message was returned' },
   args: { id: { help: 'the id of the message' } },
   options: { as: AS, json: JSON_OUTPUT },

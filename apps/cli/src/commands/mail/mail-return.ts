@@ -11,9 +11,9 @@ export default defineCommand({
   name: 'mail return',
   summary: 'take back a message that was not given yet',
   details: `Its sender and the operator can do that. A message that waits is returned at
-once. One that is with a session cannot be called back: it is returned when it is
-certain that the session does not have it, else it counts as taken. One that was
-taken is not changed. The text and the history are kept: iapeer mail show.`,
+once. One that is with a session cannot be called back: it is returned when it
+is certain that the session does not have it, else it counts as taken. One that
+was taken is not changed. The text and the history are kept: iapeer mail show.`,
   exitCodes: {
     1: 'it was taken, or failed',
     4: 'no such message',

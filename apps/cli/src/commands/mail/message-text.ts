@@ -49,7 +49,8 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Returns why a message is in its state, in words; undefined if nothing is known. */
 export function reasonText(why: string | undefined): string | undefined {
-  return why === undefined ? undefined : (REASONS[why] ?? plain(why))
+  if (why === undefined) return undefined
+  return REASONS[why] ?? plain(why).replace(/^by (?=\S+$)/, 'taken back by ')
 }
 
 const WAYS = {
