@@ -11,14 +11,14 @@ import { afterEach } from 'vitest'
 import { type Home, homes, jsonLines, MAIN } from './support.ts'
 
 /** A command that has exited. */
-export interface Exited {
+interface Exited {
   readonly exitCode: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
 /** A command that runs. */
-export interface Started {
+interface Started {
   readonly stderr: () => string
   readonly stdout: () => string
   readonly kill: (signal: NodeJS.Signals) => void

@@ -12,7 +12,7 @@ export interface InFlight {
 }
 
 /** The generation that died, and when, ISO-8601 UTC. */
-export interface Death {
+interface Death {
   readonly gen: string
   readonly ts: string
 }

@@ -12,13 +12,13 @@ import {
   type Verdict,
 } from '@iapeer/forensics'
 import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
-import { type InFlight, senderName, viewOf } from '@iapeer/lifecycle/mail'
+import type { InFlight } from '@iapeer/lifecycle/mail'
 import { cut } from '../../cut.ts'
 import { localTime, paint, plain, textWidth } from '../../output.ts'
 import { durationText, timeText, utcTime } from '../../times.ts'
 import { fill, wrap } from '../../wrap.ts'
-import { stateWord } from '../mail/message-text.ts'
 import type { AfterDeath } from './after-death.ts'
+import { mailLines } from './mail-lines.ts'
 import type { Moment } from './timeline.ts'
 
 /** The content of an autopsy. */
@@ -40,7 +40,6 @@ export interface AutopsyView {
 const CONFIDENCE = { high: 'green', medium: 'yellow', low: 'red' } as const
 const MAX_EVIDENCE = 10
 const MAX_SCREEN_LINES = 8
-const MAX_MESSAGES = 10
 /** The least width of the texts of a timeline. */
 const MIN_MOMENT_TEXT = 24
 
@@ -155,20 +154,6 @@ function momentLines({ moments, utc, death }: AutopsyView, width: number): strin
       ...rest.map((line) => `  ${' '.repeat(indent)}${paintLine(line)}`),
     ]
   })
-}
-
-/** Returns a line for each message in flight: `m_... from ann: taken; now answered`. */
-function mailLines(inFlight: readonly InFlight[], width: number): string[] {
-  const shown = inFlight.slice(0, MAX_MESSAGES)
-  const lines = shown.map(({ atDeath, message }) => {
-    const topic = message.topic === undefined ? '' : `, ${plain(message.topic)}`
-    const now = stateWord(viewOf(message))
-    return `${message.id} from ${plain(senderName(message.from))}${topic}: ${atDeath.state}; now ${now}`
-  })
-  const rest = inFlight.length - shown.length
-  return [...lines, ...(rest > 0 ? [`and ${rest} more: iapeer mail log`] : [])].map(
-    (line) => `  ${wrap(line, width - 4).join('\n    ')}`,
-  )
 }
 
 function adviceLines({ death: { record, judged }, after }: AutopsyView): string[] {
