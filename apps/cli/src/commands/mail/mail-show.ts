@@ -5,7 +5,7 @@ import { defineCommand } from '../../define-command.ts'
 import { withLongOutput } from '../../long-output.ts'
 import { inLocale, localTime, paint, plain, printJson, textWidth } from '../../output.ts'
 import { durationText, timeText, utcTime } from '../../times.ts'
-import { wrap } from '../../wrap.ts'
+import { wrap, wrapLines } from '../../wrap.ts'
 import { JSON_OUTPUT, NO_PAGER, UTC } from '../options.ts'
 import { senderText } from './message-screen.ts'
 import {
@@ -95,7 +95,13 @@ function showScreen(message: MessageView, known: Known): string {
     answer === undefined ? [] : ['', paint('bold', `answer ${answer.id}`), ...indented(safeText(answer.text))]
   const head = `${paint('bold', id)}  from ${senderText(message)} to ${to}: ${paintedState(stateWord(message))}`
   return [
-    ...[inLocale(head), ...facts.map(inLocale), '', paint('bold', 'history'), ...steps.map(inLocale)],
+    ...[
+      inLocale(wrapLines(head)),
+      ...facts.map(inLocale),
+      '',
+      paint('bold', 'history'),
+      ...steps.map(inLocale),
+    ],
     ...['', paint('bold', 'text'), ...indented(body), ...answered],
   ].join('\n')
 }
