@@ -1,5 +1,6 @@
+import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { parseIdentity } from '@iapeer/core/identity'
-import type { Mailbox, Message } from '@iapeer/core/mailbox'
+import type { Mailbox, Message, WayName } from '@iapeer/core/mailbox'
 import { readProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
 import type { PeerSession } from '../sessions/index.ts'
@@ -7,6 +8,7 @@ import { hasOwnAdapter, mailAdapterOf } from './adapters.ts'
 import { existingMailbox, isPaused } from './mailboxes.ts'
 import { isHeld } from './receipts.ts'
 import { declaredMail } from './settings.ts'
+import type { MailTarget, NotReady, Prepared, Way } from './way.ts'
 
 /** The open messages of a mailbox, counted by what they need. Each is counted once. */
 export interface MailSummary {
@@ -57,14 +59,14 @@ export async function mailSummary(
 }
 
 /**
- * How messages reach a peer: the first of its ways. `pull`: they wait to be read. `old-session`: its session was started by a version
- * without messages. `unknown`: that is known once it runs.
+ * How messages reach a peer. `way`: by this way, which cannot be used at the moment if `why` is set. `pull`: they wait to be read.
+ * `old-session`: its session was started by a version without messages. `unknown`: that is known once it runs.
  */
 export type MailRoute =
-  | { readonly kind: 'way'; readonly way: string }
+  | { readonly kind: 'way'; readonly way: WayName; readonly why?: NotReady | undefined }
   | { readonly kind: 'pull' | 'old-session' | 'unknown' }
 
-/** Returns how messages reach a peer now. Opens no connection. */
+/** Returns how messages reach a peer now: the first way that its session does not refuse. Offers nothing. */
 export async function mailRoute(
   root: string,
   { home, interfaces, runtimes }: Pick<PeerEntry, 'home' | 'interfaces' | 'runtimes'>,
@@ -79,6 +81,21 @@ export async function mailRoute(
   const runtime = parseIdentity(session.identity)?.runtime ?? ''
   if (session.mail === undefined && (declared !== undefined || hasOwnAdapter(runtime)))
     return { kind: 'old-session' }
-  const [first] = mailAdapterOf(session.identity).ways({ root, session, profile })
-  return first === undefined ? { kind: 'pull' } : { kind: 'way', way: first.name }
+  const target = { root, session, profile }
+  for (const way of mailAdapterOf(session.identity).ways(target)) {
+    const prepared = await prepare(way, target)
+    if (prepared.kind === 'usable') return { kind: 'way', way: way.name }
+    if (prepared.kind === 'not-now') return { kind: 'way', way: way.name, why: prepared.why }
+  }
+  return { kind: 'pull' }
+}
+
+/** Looks whether a way can be used; a way that cannot be looked at counts as one that the session refuses. */
+async function prepare(way: Way, target: MailTarget): Promise<Prepared> {
+  try {
+    return await way.prepare(target, 'next')
+  } catch (error) {
+    if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
+    return { kind: 'off', why: 'it cannot be looked at' }
+  }
 }

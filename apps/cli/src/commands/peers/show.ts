@@ -31,7 +31,8 @@ function deathText(death: LastDeath, options: { readonly utc: boolean }): string
 
 /** Returns how messages reach a peer: `directory`, or what a person does about it. */
 function routeText(route: MailRoute, peer: string): string {
-  if (route.kind === 'way') return wayText(route.way)
+  if (route.kind === 'way')
+    return route.why === undefined ? wayText(route.way) : `${wayText(route.way)}, not now: ${route.why}`
   if (route.kind === 'pull') return `wait to be read (iapeer inbox ${peer})`
   return route.kind === 'unknown'
     ? 'given once it runs'
