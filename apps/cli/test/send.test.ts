@@ -109,7 +109,7 @@ describe('iapeer send', () => {
     ])
   })
 
-  it('ends by what happens to the message: taken, handled without an answer, a failed turn, returned', async () => {
+  it('ends by what happens to the message: taken, handled without an answer, returned', async () => {
     const home = newHome()
     await home.peer('bob', 'sleep 1000')
     const wait = async (awaited: string, act: (id: string) => Promise<unknown>) => {
@@ -122,7 +122,9 @@ describe('iapeer send', () => {
       return { id, ...(await command.exited) }
     }
     const taken = await wait('taken', (id) => acknowledge(home.root, id, OPERATOR))
-    expect(taken).toMatchObject({ exitCode: 0, stdout: `${taken.id} handled\n` })
+    expect(taken.exitCode).toBe(0)
+    // The wait can end between the two steps of the acknowledgement.
+    expect(taken.stdout).toMatch(new RegExp(`^${taken.id} (taken|handled)\n$`))
     const unanswered = await wait('answered', (id) => acknowledge(home.root, id, OPERATOR))
     expect(unanswered.exitCode).toBe(6)
     expect(unanswered.stderr).toContain(`iapeer: ${unanswered.id} was handled by bob, without an answer\n`)
