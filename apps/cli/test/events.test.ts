@@ -96,6 +96,10 @@ describe('iapeer events', () => {
         { kept: '/r/x.corrupt' },
         'its session file could not be read and was written again: /r/x.corrupt',
       ],
+      'foreign-messages': [
+        { count: 2 },
+        'got 2 messages that iapeer has not sent: another session of Claude Code wrote to it',
+      ],
       'evidence-failed': [{ why: 'ENOSPC' }, 'the evidence of the system could not be saved: ENOSPC'],
     } as const satisfies Record<SuperviseAction, readonly [Readonly<Record<string, string | number>>, string]>
     for (const action of SUPERVISE_ACTIONS)

@@ -1,10 +1,10 @@
-import { lstatSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { findAgent } from '@iapeer/dev/agents'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { MailDelivery, messageView } from '../src/mail/index.ts'
-import { claudeMail, foreignMessages } from '../src/mail/ways/claude/index.ts'
+import { claudeMail } from '../src/mail/ways/claude/index.ts'
 import { readClaudeReport } from '../src/runtimes/index.ts'
 import {
   attemptOf,
@@ -35,7 +35,7 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     const claude = await start({ settings })
     const { target, directory, model } = claude
     expect(lstatSync(join(directory, 'settings.json')).mode & 0o777).toBe(0o600)
-    const { next } = await foreignMessages(target, undefined, () => false)
+    const before = await claudeMail.foreign?.(target, undefined)
     const idle = await claude.give('kumquat')
     await claude.isTaken(idle)
     expect(await claude.prove(idle)).toMatchObject({
@@ -69,20 +69,22 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     await claude.handle.sendKeys(target.session.paneId, [{ text: 'a draft' }])
     const foreign = await claude.give('medlar')
     await claude.isTaken(foreign)
-    const ours = new Set([idle.attempt.mark, busy.attempt.mark])
-    const seen = await foreignMessages(target, next, (mark) => ours.has(mark))
-    expect(seen.messages).toMatchObject([{ mark: foreign.attempt.mark }])
-    expect((await foreignMessages(target, seen.next, () => false)).messages).toEqual([])
+    expect(await claudeMail.foreign?.(target, before?.next)).toMatchObject({ count: 0 })
+    // Without its frame, it is one that iapeer did not send.
+    rmSync(join(directory, 'frames', foreign.attempt.mark))
+    const seen = await claudeMail.foreign?.(target, before?.next)
+    expect(seen).toMatchObject({ count: 1 })
+    expect(await claudeMail.foreign?.(target, seen?.next)).toMatchObject({ count: 0 })
     expect(await claude.handle.capturePane(target.session.paneId)).toMatch(/^❯\s+a draft/m)
     await claude.keys('C-u')
 
-    const before = await claude.give('loquat')
-    await claude.isTaken(before)
+    const early = await claude.give('loquat')
+    await claude.isTaken(early)
     await claude.ready()
     await claude.say('/clear')
     const cleared = await until('the new conversation', async () => {
       const prepared = await claude.way('inbox').prepare(target, 'next')
-      if (prepared.kind !== 'usable' || prepared.conversation.id === before.attempt.conversation.id)
+      if (prepared.kind !== 'usable' || prepared.conversation.id === early.attempt.conversation.id)
         return undefined
       return prepared.conversation
     })
@@ -90,7 +92,7 @@ describe.skipIf(found.program === undefined)('a message to Claude Code', { timeo
     const after = await claude.give('sorb')
     await claude.isTaken(after)
     expect(after.attempt.conversation.id).toBe(cleared.id)
-    const attempt = { ...after.attempt, conversation: before.attempt.conversation }
+    const attempt = { ...after.attempt, conversation: early.attempt.conversation }
     expect(await claudeMail.lastLook(target, { ...after.request, attempt })).toMatchObject({ kind: 'taken' })
     const words = ['kumquat', 'quince', 'medlar', 'loquat', 'sorb']
     await until('the model to be asked', () => claude.asked('sorb') > 0)

@@ -36,6 +36,8 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     command: startHere('command'),
     notifier: startHere('notifier'),
     telegram: startHere('telegram'),
+    interrupt: () => import('./sessions/interrupt.ts'),
+    compact: () => import('./sessions/compact.ts'),
     'send-keys': () => import('./sessions/send-keys.ts'),
   },
   'Messages:': {
@@ -51,6 +53,8 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     'mail return': () => import('./mail/mail-return.ts'),
     'mail resend': () => import('./mail/mail-resend.ts'),
     'mail resume': () => import('./mail/mail-resume.ts'),
+    'self-done': () => import('./mail/self-done.ts'),
+    'self-fresh': () => import('./mail/self-fresh.ts'),
   },
   'Deaths and watches:': {
     watch: () => import('./watches/watch.ts'),

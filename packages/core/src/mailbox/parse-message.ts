@@ -19,7 +19,7 @@ import {
 import { isMessageId, type MessageId } from './message-id.ts'
 
 /** The version of the format of a message file. Fields are only added; a file of a higher version is left alone. */
-export const MESSAGE_VERSION = 1
+const MESSAGE_VERSION = 1
 
 /** A parsed message file. `newer`: an iapeer of a later version wrote it. */
 export type ParsedMessage =

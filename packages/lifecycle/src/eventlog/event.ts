@@ -15,7 +15,7 @@ interface OfGeneration extends OfIdentity {
  * `start` (planned), `crash-loop`. A planned start: `restart`, `restart-failed`. A stop: `reap` (its task is done, or its launch
  * was interrupted), `suspend` (idle). Its server: `unresponsive`, `responsive`. `canary`: its recorder died. `notify-failed`: a
  * notification could not be delivered. `evidence-failed`: the evidence of the system could not be saved. `session-rebuilt`: its
- * session file was unreadable and was written again.
+ * session file was unreadable and was written again. `foreign-messages`: messages reached its conversation that iapeer has not sent.
  */
 export const SUPERVISE_ACTIONS = [
   'stay-down',
@@ -31,6 +31,7 @@ export const SUPERVISE_ACTIONS = [
   'notify-failed',
   'evidence-failed',
   'session-rebuilt',
+  'foreign-messages',
 ] as const
 export type SuperviseAction = (typeof SUPERVISE_ACTIONS)[number]
 

@@ -6,9 +6,10 @@ import { daemonPaths, rootLayout } from '@iapeer/core/paths'
 import { readBoot } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { makePrivateDirectory, readLockHolder } from '@iapeer/core/storage'
-import { DirectoryWatch } from '../eventlog/index.ts'
+import { createEventLog, DirectoryWatch } from '../eventlog/index.ts'
 import { listSessions, type PeerSession } from '../sessions/index.ts'
 import { type DeliveryContext, runningMs } from './context.ts'
+import { ForeignWatch } from './foreign.ts'
 import { Ledger } from './ledger.ts'
 import { MailboxDelivery, type Pulse } from './mailbox-delivery.ts'
 import { findMessage, type KnownMailbox, listMailboxes, peerOfMailbox } from './mailboxes.ts'
@@ -64,6 +65,7 @@ export class MailDelivery {
   readonly #root: string
   readonly #options: DeliveryOptions
   readonly #context: DeliveryContext
+  readonly #foreign: ForeignWatch
   readonly #jobs = new Map<MailboxId, Job>()
   readonly #watch: DirectoryWatch
   readonly #stopping = new AbortController()
@@ -76,6 +78,7 @@ export class MailDelivery {
     this.#root = root
     this.#options = options
     const { env, onError } = options
+    this.#foreign = new ForeignWatch(root, createEventLog(root))
     this.#watch = new DirectoryWatch(rootLayout(root).mailDir)
     this.#context = {
       root,
@@ -152,6 +155,8 @@ export class MailDelivery {
       const entries = await listPeers(this.#root)
       for (const mailbox of due) this.#start(mailbox, entries)
     }
+    if (isFull)
+      await this.#attempt('foreign messages', async () => this.#foreign.look(await this.#context.sessions()))
     if (now >= this.#sweepAtMs) {
       this.#sweepAtMs = now + SWEEP_MS
       await this.#attempt('removing old messages', () => this.#sweep(mailboxes))

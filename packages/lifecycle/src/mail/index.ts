@@ -18,6 +18,7 @@ export {
 } from './mailboxes.ts'
 export { releaseStarts, startsHeldSince } from './mass-death.ts'
 export { senderName } from './names.ts'
+export { type MailProblem, mailProblems } from './problems.ts'
 export {
   type Awaited,
   isHeld,

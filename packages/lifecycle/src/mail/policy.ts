@@ -36,9 +36,8 @@ export type ArrivalDecision =
   | { readonly kind: 'hold'; readonly why: HoldReason; readonly untilMs?: number }
   | { readonly kind: 'refuse'; readonly why: string }
 
-/** Why a message is held. `policy`, `hops`, `suspect` and `mass-death`: until a person releases it. `rate`: for a while. */
-export const HOLD_REASONS = ['policy', 'rate', 'hops', 'suspect', 'paused', 'mass-death'] as const
-export type HoldReason = (typeof HOLD_REASONS)[number]
+/** Why a message is held. `policy`, `hops` and `suspect`: until a person releases it. `rate`: for a while. */
+type HoldReason = 'policy' | 'rate' | 'hops' | 'suspect'
 
 const MINUTE_MS = 60_000
 

@@ -27,7 +27,7 @@ const REMINDED = 'reminded'
 type OfferedMessage = Message & { readonly attempt: Attempt }
 
 /** Returns the offer that an attempt made, for a way that gives it again. */
-export function offerOf(message: Message, attempt: Attempt): Offer {
+function offerOf(message: Message, attempt: Attempt): Offer {
   return {
     text: envelopeText(message, attempt.n, new Date(attempt.at)),
     messages: [{ id: message.id, n: attempt.n, message }],
@@ -44,7 +44,7 @@ const requestOf = (message: OfferedMessage): ProofRequest => ({
 })
 
 /** Returns the session of an attempt while its leader runs. */
-export async function sessionOfAttempt(
+async function sessionOfAttempt(
   sessions: readonly PeerSession[],
   attempt: Pick<Attempt, 'gen' | 'leader'>,
 ): Promise<PeerSession | undefined> {

@@ -110,6 +110,14 @@ export interface MailAdapter {
   readonly turn: (target: MailTarget, request: ProofRequest) => Promise<TurnOutcome>
   /** Whether the program has shown, since a time (ms since the epoch), that it runs: a hook call, a record of its conversation. */
   readonly showedLife: (target: MailTarget, sinceMs: number) => Promise<boolean>
+  /**
+   * Finds messages that came in by the program's own door and are not those of iapeer, since a position. Undefined where the program
+   * has no such door.
+   */
+  readonly foreign?: (
+    target: MailTarget,
+    since: Conversation | undefined,
+  ) => Promise<{ readonly count: number; readonly next: Conversation | undefined }>
   /** Whether the program has turns; without, an acknowledgement closes a message. */
   readonly hasTurns: boolean
 }

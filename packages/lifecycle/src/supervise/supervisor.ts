@@ -10,7 +10,7 @@ import { noteLeaderCgroup } from '@iapeer/tmux'
 import { beginNotifying, type KeptWitness, Troubles, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
-import { isWorkingOnMail, type MailCounts, MailDelivery } from '../mail/index.ts'
+import { isWorkingOnMail, type MailCounts, MailDelivery, mailProblems } from '../mail/index.ts'
 import { abortInterruptedLaunch, finishSession, stopInactive } from '../reap/index.ts'
 import { filesOfGen, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
 import { activityOf } from './activity.ts'
@@ -359,7 +359,8 @@ export class FleetSupervisor {
 
   /** Notifies what keeps the daemon from its work; also if the disk cannot be written. */
   async #noticeProblems(): Promise<void> {
-    const problems = [...(await this.#problems()), ...this.#notifier.problems()]
+    const ofMail = await mailProblems(this.#root)
+    const problems = [...(await this.#problems()), ...this.#notifier.problems(), ...ofMail]
     await this.#notices.problems(problems, new Date())
   }
 

@@ -76,6 +76,8 @@ const ACTIONS: Readonly<Record<SuperviseAction, Describe>> = {
   canary: (of) => `${REPLACEMENTS[of('state')] ?? `recorder ${of('state')}`}${because(of('why'))}`,
   'evidence-failed': (of) => `the evidence of the system could not be saved${because(of('why'))}`,
   'session-rebuilt': (of) => `its session file could not be read and was written again${because(of('kept'))}`,
+  'foreign-messages': (of) =>
+    `got ${of('count')} messages that iapeer has not sent: another session of Claude Code wrote to it`,
   'notify-failed': (of) => `a notification could not be delivered${because(of('why'))}`,
 }
 

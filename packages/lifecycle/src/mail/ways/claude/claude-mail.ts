@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import type { Conversation } from '@iapeer/core/mailbox'
+import { claudeMailFiles } from '../../../runtimes/index.ts'
 import type { MailAdapter, MailTarget } from '../../way.ts'
 import { inboxWay } from './inbox.ts'
 import { pasteWay } from './paste.ts'
@@ -23,6 +25,31 @@ async function showedLife(target: MailTarget, sinceMs: number): Promise<boolean>
   return state !== undefined && state.mtimeMs > sinceMs
 }
 
+/** Whether a mark is that of a frame that this session got from iapeer. */
+async function isPosted({ session }: MailTarget, mark: string): Promise<boolean> {
+  if (session.mail === undefined || mark === '' || mark.includes('/')) return false
+  const { frames } = claudeMailFiles(session.mail.directory)
+  return (await fileState(join(frames, mark))) !== undefined
+}
+
+/** Counts the messages in the conversation that came through the inbox of the session and are not those of iapeer. */
+async function foreign(
+  target: MailTarget,
+  since: Conversation | undefined,
+): Promise<{ readonly count: number; readonly next: Conversation | undefined }> {
+  const facts = await readFacts(target)
+  const now = facts === undefined ? undefined : await conversationOf(facts)
+  if (now?.path === undefined || since === undefined) return { count: 0, next: now }
+  // After /clear the conversation is another one, which is read from its start.
+  const offset = since.path === now.path ? (since.offset ?? 0) : 0
+  const { records, end } = await readTranscript({ path: now.path, inode: now.inode, offset })
+  let count = 0
+  for (const { record } of records)
+    if (record.kind === 'input' && record.origin === 'peer' && !(await isPosted(target, record.mark ?? '')))
+      count++
+  return { count, next: { ...now, offset: end } }
+}
+
 /** How messages reach sessions of Claude Code. */
 export const claudeMail: MailAdapter = {
   ways: ({ session }) => (session.mail === undefined ? [] : [inboxWay, rewakeWay, pasteWay]),
@@ -30,43 +57,6 @@ export const claudeMail: MailAdapter = {
   lastLook,
   turn: turnOf,
   showedLife,
+  foreign,
   hasTurns: true,
-}
-
-/** A message of another session that iapeer did not send. */
-export interface ForeignMessage {
-  /** Its `msg_id`; empty if it has none. */
-  readonly mark: string
-  /** Milliseconds since the epoch. */
-  readonly atMs: number
-}
-
-/** The foreign messages since a position, and the position to look from next. */
-export interface ForeignMessages {
-  readonly messages: readonly ForeignMessage[]
-  readonly next: Conversation | undefined
-}
-
-/**
- * Finds messages in the conversation of a session that came through its inbox and are not those of iapeer.
- * @param since the position that the call before returned; undefined: from the end of the conversation on
- * @param isOurs whether a mark is that of an attempt
- * @throws the Node.js system error
- */
-export async function foreignMessages(
-  target: MailTarget,
-  since: Conversation | undefined,
-  isOurs: (mark: string) => boolean,
-): Promise<ForeignMessages> {
-  const facts = await readFacts(target)
-  const now = facts === undefined ? undefined : await conversationOf(facts)
-  if (now?.path === undefined || since === undefined) return { messages: [], next: now }
-  // After /clear the conversation is another one, which is read from its start.
-  const offset = since.path === now.path ? (since.offset ?? 0) : 0
-  const { records, end } = await readTranscript({ path: now.path, inode: now.inode, offset })
-  const messages = records.flatMap(({ record }) => {
-    if (record.kind !== 'input' || record.origin !== 'peer' || isOurs(record.mark ?? '')) return []
-    return [{ mark: record.mark ?? '', atMs: record.atMs }]
-  })
-  return { messages, next: { ...now, offset: end } }
 }

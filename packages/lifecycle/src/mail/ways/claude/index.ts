@@ -1,1 +1,1 @@
-export { claudeMail, type ForeignMessage, type ForeignMessages, foreignMessages } from './claude-mail.ts'
+export { claudeMail } from './claude-mail.ts'
