@@ -68,6 +68,7 @@ export interface TestClaude {
   readonly model: ModelServer
   readonly handle: TmuxServer
   readonly home: string
+  readonly env: NodeJS.ProcessEnv
   readonly directory: string
   readonly way: (name: Way['name']) => Way
   /** Prepares and makes an attempt. */
@@ -156,7 +157,7 @@ export async function startClaude(
       names.map((key) => ({ key })),
     )
   return {
-    ...{ target, model, handle, home, directory: session.mail.directory, way, prove, keys },
+    ...{ target, model, handle, home, env, directory: session.mail.directory, way, prove, keys },
     give: async (text, name = 'inbox', sender = 'ann') => {
       const prepared = await until(
         `the way ${name}`,

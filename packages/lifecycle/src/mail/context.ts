@@ -8,6 +8,7 @@ import type { Ledger } from './ledger.ts'
 import type { Pace } from './pace.ts'
 import type { MailSettings } from './settings.ts'
 import type { Starts } from './starts.ts'
+import type { MailAdapter } from './way.ts'
 
 /** What the delivery of every mailbox shares. */
 export interface DeliveryContext {
@@ -21,6 +22,8 @@ export interface DeliveryContext {
   /** The identity that took the last message of a sender, by recipient and sender. */
   readonly partners: Map<string, Identity>
   readonly sessions: () => Promise<readonly PeerSession[]>
+  /** How messages reach the sessions of an identity. */
+  readonly adapterOf: (identity: Identity) => MailAdapter
   /** Whether this process still owns the root: looked at again before each attempt. */
   readonly isOwner: () => Promise<boolean>
   /** Whether messages may start peers: not after a mass death, until a person allows it. */

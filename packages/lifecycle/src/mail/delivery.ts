@@ -8,6 +8,7 @@ import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { makePrivateDirectory, readLockHolder } from '@iapeer/core/storage'
 import { createEventLog, DirectoryWatch } from '../eventlog/index.ts'
 import { listSessions, type PeerSession } from '../sessions/index.ts'
+import { mailAdapterOf } from './adapters.ts'
 import { type DeliveryContext, runningMs } from './context.ts'
 import { ForeignWatch } from './foreign.ts'
 import { Ledger } from './ledger.ts'
@@ -19,6 +20,7 @@ import { Pace } from './pace.ts'
 import { markAnswered } from './send.ts'
 import { mailSettings } from './settings.ts'
 import { Starts } from './starts.ts'
+import type { MailAdapter } from './way.ts'
 
 /** How soon a mailbox with an open attempt is looked at again, and how often all of them are. */
 const AT_ONCE_MS = 15
@@ -40,6 +42,8 @@ export interface DeliveryOptions {
   /** The settings, and the environment that started peers inherit. */
   readonly env: NodeJS.ProcessEnv
   readonly onError: (what: string, error: unknown) => void
+  /** How messages reach the sessions of an identity. @default by its runtime */
+  readonly adapterOf?: (identity: Identity) => MailAdapter
   /** The enrolled sessions. @default read from the root */
   readonly sessions?: () => Promise<readonly PeerSession[]>
 }
@@ -88,6 +92,7 @@ export class MailDelivery {
       starts: new Starts(root, env),
       offWays: new Map(),
       partners: new Map<string, Identity>(),
+      adapterOf: options.adapterOf ?? mailAdapterOf,
       sessions: options.sessions ?? (() => listSessions(root)),
       isOwner: () => isOwner(root),
       mayStart: () => mayStartPeers(root),

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import type { Attempt, Message } from '@iapeer/core/mailbox'
 import { formatProcessId } from '@iapeer/core/process'
 import { type PeerSession, phaseOf } from '../sessions/index.ts'
-import { mailAdapterOf } from './adapters.ts'
 import { hasRoom, isOff, noteOff, RETRY_MS, runningMs } from './context.ts'
 import { envelopeText } from './envelopes.ts'
 import { senderKey, senderName } from './names.ts'
@@ -53,7 +52,7 @@ async function usableWay(
   const { session } = target
   // A message that its last way has certainly lost is given by another one.
   const lost = first.attempt?.way
-  for (const way of mailAdapterOf(session.identity).ways(target)) {
+  for (const way of context.adapterOf(session.identity).ways(target)) {
     if (way.name === lost || isOff(context, session, way.name)) continue
     const prepared = await way.prepare(target, first.priority)
     if (prepared.kind === 'usable') return { way, prepared }
@@ -149,7 +148,7 @@ export async function give(
   const { context, box, profile } = delivery
   const phase = phaseOf(session)
   if (phase !== 'ready') return phase
-  const adapter = mailAdapterOf(session.identity)
+  const adapter = context.adapterOf(session.identity)
   const target: MailTarget = { root: context.root, session, profile }
   const now = runningMs()
   const paced = messages.filter(

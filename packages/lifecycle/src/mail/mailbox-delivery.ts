@@ -7,7 +7,6 @@ import { identitiesOf, type PeerEntry } from '@iapeer/core/registry'
 import { createEventLog, type EventLog } from '../eventlog/index.ts'
 import { stopInactive } from '../reap/index.ts'
 import type { PeerSession } from '../sessions/index.ts'
-import { mailAdapterOf } from './adapters.ts'
 import { findAsker, findOriginal } from './asker.ts'
 import { type DeliveryContext, runningMs } from './context.ts'
 import { give, type NotGiven } from './give.ts'
@@ -181,7 +180,7 @@ export class MailboxDelivery {
     for (const session of delivery.sessions) {
       const { task, isDone } = await taskOf(this.#box, open, session)
       if (task === undefined || !isDone) continue
-      const adapter = mailAdapterOf(session.identity)
+      const adapter = this.#context.adapterOf(session.identity)
       const readiness = await adapter.readiness({
         root: this.#context.root,
         session,

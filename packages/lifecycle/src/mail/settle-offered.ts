@@ -3,7 +3,6 @@ import type { Attempt, Mailbox, Message, Taking } from '@iapeer/core/mailbox'
 import { formatProcessId, observeProcess } from '@iapeer/core/process'
 import type { PeerProfile } from '@iapeer/core/profile'
 import { type PeerSession, readTally, type SessionEnding } from '../sessions/index.ts'
-import { mailAdapterOf } from './adapters.ts'
 import { type DeliveryContext, runningMs } from './context.ts'
 import { decideEnded, decideOffered, type OfferedAction, turnStep } from './decide.ts'
 import { envelopeText } from './envelopes.ts'
@@ -54,8 +53,9 @@ async function sessionOfAttempt(
   return found === undefined || (await observeProcess(found.leader)) === 'gone' ? undefined : found
 }
 
-const wayOf = (target: MailTarget, { way }: Attempt): Way | undefined =>
-  mailAdapterOf(target.session.identity)
+const wayOf = ({ context }: Delivery, target: MailTarget, { way }: Attempt): Way | undefined =>
+  context
+    .adapterOf(target.session.identity)
     .ways(target)
     .find(({ name }) => name === way)
 
@@ -79,7 +79,7 @@ async function take(
     ...{ state: 'taken', taken, target: taken.identity, turn: 'running', why: null, wanted: null },
   })
   context.partners.set(`${box.directory} ${senderKey(message.from)}`, taken.identity)
-  if (next !== undefined && !mailAdapterOf(taken.identity).hasTurns)
+  if (next !== undefined && !context.adapterOf(taken.identity).hasTurns)
     await context.ledger.change(box, next, { state: 'handled', turn: null, why: 'acknowledged' })
 }
 
@@ -89,7 +89,7 @@ async function returned({ context, box }: Delivery, message: Message, why: strin
 
 /** Takes a message back, and returns it if the way is certain that the recipient does not have it. */
 async function withdraw(delivery: Delivery, message: OfferedMessage, target: MailTarget): Promise<void> {
-  const way = wayOf(target, message.attempt)
+  const way = wayOf(delivery, target, message.attempt)
   if ((await way?.withdraw?.(target, requestOf(message))) === true)
     await returned(delivery, message, 'called back')
 }
@@ -99,7 +99,8 @@ async function repeat(delivery: Delivery, message: OfferedMessage, target: MailT
   const { context, box } = delivery
   const attempt = { ...message.attempt, repeated: true }
   const next = await context.ledger.change(box, message, { state: 'offered', attempt })
-  if (next !== undefined) await wayOf(target, attempt)?.repeat?.(target, offerOf(message, attempt), attempt)
+  if (next !== undefined)
+    await wayOf(delivery, target, attempt)?.repeat?.(target, offerOf(message, attempt), attempt)
 }
 
 async function act(
@@ -150,10 +151,10 @@ async function settleRunning(
   const { context, profile } = delivery
   const { attempt } = message
   const target: MailTarget = { root: context.root, session, profile }
-  const way = wayOf(target, attempt)
+  const way = wayOf(delivery, target, attempt)
   // Without its way (a changed profile), only an acknowledgement or the end of the session settles it.
   const proof: Proof = way === undefined ? { kind: 'none' } : await way.prove(target, requestOf(message))
-  const adapter = mailAdapterOf(session.identity)
+  const adapter = context.adapterOf(session.identity)
   const ageMs = runningMs() - attempt.uptimeMs
   const isRepeated = attempt.repeated === true
   const repeatedAt = Date.parse(message.history.at(-1)?.at ?? attempt.at)
@@ -202,7 +203,7 @@ async function settleEnded(delivery: Delivery, message: OfferedMessage): Promise
   const { context, box, profile } = delivery
   const { attempt } = message
   const target: MailTarget = { root: context.root, session: endedSession(attempt), profile }
-  const proof = await mailAdapterOf(attempt.identity).lastLook(target, requestOf(message))
+  const proof = await context.adapterOf(attempt.identity).lastLook(target, requestOf(message))
   const ending = await endingOf(delivery, attempt)
   const livedMs = ending === undefined ? undefined : Date.parse(ending.ts) - Date.parse(attempt.at)
   const decision = decideEnded({
@@ -251,7 +252,7 @@ export async function followTurn(delivery: Delivery, message: Message): Promise<
   const { context, box, profile, sessions } = delivery
   const { attempt, taken, turn } = message
   if (attempt === undefined || taken === undefined) return
-  if (!mailAdapterOf(taken.identity).hasTurns) {
+  if (!context.adapterOf(taken.identity).hasTurns) {
     // A daemon that was killed between the two steps has not closed it.
     await context.ledger.change(box, message, { state: 'handled', turn: null, why: 'acknowledged' })
     return
@@ -262,7 +263,7 @@ export async function followTurn(delivery: Delivery, message: Message): Promise<
 
     const step = turnStep(
       message,
-      await mailAdapterOf(session.identity).turn(target, requestOf({ ...message, attempt })),
+      await context.adapterOf(session.identity).turn(target, requestOf({ ...message, attempt })),
     )
     if (step !== undefined) await context.ledger.change(box, message, step)
     return
