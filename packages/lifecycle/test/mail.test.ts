@@ -591,3 +591,28 @@ describe('a person', () => {
     expect(recorded(path)).toHaveLength(1)
   })
 })
+
+describe('a message that is with a session when its peer is removed', () => {
+  it('is taken if the program had taken it, and returned if not', async () => {
+    await deafPeer()
+    const sent = [await send(test.root, 'bob', 'one')]
+    await delivery.start()
+    await untilState(test.root, sent[0]?.id ?? '', 'offered')
+    await delivery.stop()
+    const ann = { kind: 'peer', proof: 'bearer', identity: toIdentity('command-ann') } as const
+    sent.push(await sendMessage(test.root, { to: 'bob', text: 'two', sender: ann, env: {} }))
+    const again = newDelivery()
+    await again.start()
+    await untilState(test.root, sent[1]?.id ?? '', 'offered')
+    await again.stop()
+    const mail = join(
+      (await readSession(test.root, toIdentity('command-bob')))?.mail?.directory ?? '',
+      'mail',
+    )
+    renameSync(join(mail, 'new', `${sent[0]?.id}-1.json`), join(mail, 'taken', `${sent[0]?.id}-1.json`))
+    await removeNamed(test.root, 'bob', { force: true, by: 'test' })
+    await newDelivery().start()
+    await untilState(test.root, sent[0]?.id ?? '', 'handled')
+    expect(await untilState(test.root, sent[1]?.id ?? '', 'returned')).toMatchObject({ why: 'removed' })
+  })
+})

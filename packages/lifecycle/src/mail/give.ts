@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { Attempt, Message } from '@iapeer/core/mailbox'
 import { formatProcessId } from '@iapeer/core/process'
 import { type PeerSession, phaseOf } from '../sessions/index.ts'
+import type { Delivery } from './attempts.ts'
 import { hasRoom, isOff, noteOff, RETRY_MS, runningMs } from './context.ts'
 import { envelopeText } from './envelopes.ts'
 import { senderKey, senderName } from './names.ts'
-import type { Delivery } from './settle-offered.ts'
 import type { MailTarget, NotReady, Offer, Prepared, Way } from './way.ts'
 
 /** A turn takes at most this much. */

@@ -2,22 +2,23 @@ import type { Identity } from '@iapeer/core/identity'
 import { parseIdentity } from '@iapeer/core/identity'
 import type { Mailbox, Message } from '@iapeer/core/mailbox'
 import { readBoot } from '@iapeer/core/process'
-import { type PeerProfile, readProfile } from '@iapeer/core/profile'
+import { type PeerProfile, parseProfile, readProfile } from '@iapeer/core/profile'
 import { identitiesOf, type PeerEntry } from '@iapeer/core/registry'
-import { createEventLog, type EventLog } from '../eventlog/index.ts'
-import { stopInactive } from '../reap/index.ts'
+
 import type { PeerSession } from '../sessions/index.ts'
-import { findAsker, findOriginal } from './asker.ts'
+import { findAsker } from './asker.ts'
+import type { Delivery } from './attempts.ts'
 import { type DeliveryContext, runningMs } from './context.ts'
+import { followTurn } from './follow-turn.ts'
 import { give, type NotGiven } from './give.ts'
 import { isPaused } from './mailboxes.ts'
 import { senderKey } from './names.ts'
-import { noticeSender } from './notices.ts'
+import { noticeReturned } from './notices.ts'
 import { OpenMessages } from './open-messages.ts'
 import { isHeld } from './receipts.ts'
 import { type Candidate, candidatesOf, chooseTarget } from './recipient.ts'
-import { type Delivery, followTurn, settleOffered } from './settle-offered.ts'
-import { taskOf } from './worker.ts'
+import { settleOffered } from './settle-offered.ts'
+import { canGiveAnswer, reapWorkers, taskOf } from './worker.ts'
 
 /** At most this many unproven attempts are with one session. */
 const MOST_UNPROVEN = 8
@@ -27,9 +28,6 @@ export type Pulse = 'now' | 'at-once' | 'soon' | 'later' | 'idle'
 
 /** The reasons for which a message waits that are worth a step of their own: they last. */
 const LASTING: ReadonlySet<NotGiven> = new Set(['blocked', 'mute', 'disk', 'turns', 'no way', 'interrupted'])
-
-/** How long a worker whose task is closed may go on working, for its last words. */
-const LAST_WORDS_MS = 60_000
 
 const isWorker = ({ profile }: Delivery): boolean => profile.wakePolicy === 'ephemeral'
 
@@ -60,16 +58,12 @@ export class MailboxDelivery {
     }
     for (const message of before) if (message.state === 'waiting') await this.#expire(message)
     const open = await this.#open.list()
-    if (isWorker(delivery)) await this.#reapWorkers(delivery, open)
+    if (isWorker(delivery)) await reapWorkers(delivery, open)
     if (!(await isPaused(this.#box))) await this.#offer(delivery, entry, open)
     const after = await this.#open.list()
     // Whatever was taken may make room for the next one.
     if (after.length < before.length) return 'now'
     return isWorker(delivery) && delivery.sessions.length > 0 ? 'later' : pulseOf(after)
-  }
-
-  get #events(): EventLog {
-    return createEventLog(this.#context.root)
   }
 
   async #deliveryOf(entry: PeerEntry, profile: PeerProfile): Promise<Delivery> {
@@ -90,8 +84,14 @@ export class MailboxDelivery {
   /** Returns the messages of a peer that was removed. A registry that cannot be read is not a removal. */
   async #withoutPeer(open: readonly Message[]): Promise<Pulse> {
     if (!(await this.#box.isRemoved())) return 'later'
+    const delivery = this.#deliveryOfRemoved()
     for (const message of open) {
       if (message.state === 'taken') continue
+      // The session may have taken it before it was stopped: its conversation is read to the end first.
+      if (message.state === 'offered') {
+        await this.#attempt(message, () => settleOffered(delivery, message))
+        continue
+      }
       const next = await this.#context.ledger.change(this.#box, message, {
         state: 'returned',
         why: 'removed',
@@ -99,12 +99,17 @@ export class MailboxDelivery {
       })
       if (next !== undefined) await this.#notice(next, 'its recipient was removed')
     }
-    return 'idle'
+    return open.some(({ state }) => state === 'offered') ? 'soon' : 'idle'
   }
 
-  async #notice(message: Message, why: string): Promise<void> {
-    const text = `${message.id} to ${message.to} was returned: ${why}.`
-    await noticeSender(this.#context.root, this.#context.ledger, { message, text })
+  /** The delivery of a peer whose profile is gone, and whose sessions were stopped. */
+  #deliveryOfRemoved(): Delivery {
+    const profile = parseProfile('{"personality":"removed","default_runtime":"command"}', 'a removed peer')
+    return { context: this.#context, box: this.#box, profile, sessions: [], identities: [] }
+  }
+
+  #notice(message: Message, why: string): Promise<void> {
+    return noticeReturned(this.#context, message, why)
   }
 
   /** Returns a message that has waited too long, in running time; after a reboot, by the clock. */
@@ -132,7 +137,7 @@ export class MailboxDelivery {
     const candidates = await candidatesOf(this.#context.root, entry)
     const groups = new Map<Identity, Message[]>()
     for (const message of waiting) {
-      if (isWorker(delivery) && message.kind === 'answer' && !(await this.#giveAnswer(delivery, message)))
+      if (isWorker(delivery) && message.kind === 'answer' && !(await canGiveAnswer(delivery, message)))
         continue
       const target = await this.#targetOf(message, candidates)
       if (target === undefined) continue
@@ -159,37 +164,6 @@ export class MailboxDelivery {
     const others = messages.filter(({ kind }) => kind === 'answer' || kind === 'notice')
     const next = task === undefined && first !== undefined ? [...others, first] : others
     if (next.length > 0) await this.#giveTo(delivery, session, { messages: next, open })
-  }
-
-  /** Whether an answer can reach the session that asked. If that has ended, it is returned: a fresh one does not know the question. */
-  async #giveAnswer(delivery: Delivery, message: Message): Promise<boolean> {
-    const asked = await findOriginal(this.#context.root, message)
-    const gen = asked?.from.gen
-    if (gen === undefined || delivery.sessions.some((session) => session.gen === gen)) return true
-    const next = await this.#context.ledger.change(this.#box, message, {
-      state: 'returned',
-      why: 'the session that asked has ended',
-      attempt: null,
-    })
-    if (next !== undefined) await this.#notice(next, 'the session that asked has ended')
-    return false
-  }
-
-  /** Stops the session of an ephemeral worker whose task is closed. The next task gets a fresh one. */
-  async #reapWorkers(delivery: Delivery, open: readonly Message[]): Promise<void> {
-    for (const session of delivery.sessions) {
-      const { task, isDone } = await taskOf(this.#box, open, session)
-      if (task === undefined || !isDone) continue
-      const adapter = this.#context.adapterOf(session.identity)
-      const readiness = await adapter.readiness({
-        root: this.#context.root,
-        session,
-        profile: delivery.profile,
-      })
-      const closedMs = Date.now() - Date.parse(task.history.at(-1)?.at ?? '')
-      if (readiness !== 'ready' && closedMs < LAST_WORDS_MS) continue
-      await stopInactive(this.#context.root, session, { as: 'reap', log: this.#events })
-    }
   }
 
   async #giveTo(

@@ -62,3 +62,12 @@ export async function noticeSender(
   const stored = await (await mailboxOf(root, entry)).store(notice)
   if (stored.state === 'stored' && stored.message !== undefined) await ledger.note(stored.message)
 }
+
+/** Notices the sender of a message that was returned. */
+export function noticeReturned(
+  { root, ledger }: { readonly root: string; readonly ledger: Ledger },
+  message: Message,
+  why: string,
+): Promise<void> {
+  return noticeSender(root, ledger, { message, text: `${message.id} to ${message.to} was returned: ${why}.` })
+}

@@ -1,0 +1,89 @@
+import type { Message } from '@iapeer/core/mailbox'
+import {
+  type Delivery,
+  deathIdOf,
+  endingOf,
+  type OfferedMessage,
+  requestOf,
+  sessionOfAttempt,
+} from './attempts.ts'
+import { turnStep } from './decide.ts'
+import { noticeSender, remind } from './notices.ts'
+import type { MailTarget } from './way.ts'
+
+/** Why a message stays taken whose session died: the next one was reminded of it. */
+const REMINDED = 'reminded'
+
+/** Follows the turn that took a message, until it ends. */
+export async function followTurn(delivery: Delivery, message: Message): Promise<void> {
+  const { context, box, profile, sessions } = delivery
+  const { attempt, taken, turn } = message
+  if (attempt === undefined || taken === undefined) return
+  if (!context.adapterOf(taken.identity).hasTurns) {
+    // A daemon that was killed between the two steps has not closed it.
+    await context.ledger.change(box, message, { state: 'handled', turn: null, why: 'acknowledged' })
+    return
+  }
+  const session = await sessionOfAttempt(sessions, attempt)
+  if (session !== undefined) {
+    const target: MailTarget = { root: context.root, session, profile }
+
+    const step = turnStep(
+      message,
+      await context.adapterOf(session.identity).turn(target, requestOf({ ...message, attempt })),
+    )
+    if (step !== undefined) await context.ledger.change(box, message, step)
+    return
+  }
+  if (sessions.some(({ gen }) => (gen ?? '') === attempt.gen)) return
+  if (turn === 'died') return goOn(delivery, { ...message, attempt })
+  await noteDied(delivery, { ...message, attempt })
+}
+
+/**
+ * Lets the next session of the peer go on with what the former one has taken and not worked on: a conversation that was resumed has
+ * the message, and gets one reminder; a new one gets the message again, once.
+ */
+async function goOn(delivery: Delivery, message: OfferedMessage): Promise<void> {
+  const { context, box, sessions } = delivery
+  const { attempt, id, again } = message
+  const session = sessions.find(
+    ({ identity, readyAt }) => identity === attempt.identity && readyAt !== undefined,
+  )
+  if (session === undefined || message.why === REMINDED) return
+  const { id: conversation } = attempt.conversation
+  if (conversation === '' || session.mail?.conversation !== conversation) {
+    if (again === '1') return
+    await context.ledger.change(box, message, {
+      ...{ state: 'waiting', attempt: null, taken: null, turn: null, again: '1', why: 'given again' },
+    })
+    return
+  }
+  // Before the reminder: after a kill it may be missing, and is not repeated.
+  const next = await context.ledger.change(box, message, { state: 'taken', turn: 'died', why: REMINDED })
+  if (next !== undefined)
+    await remind(context.ledger, {
+      box,
+      message: next,
+      text: `${id} above was not worked on; go on with it.`,
+    })
+}
+
+/** Notes that the session died with a message that it had taken, and notices the sender once. */
+async function noteDied(delivery: Delivery, message: OfferedMessage): Promise<void> {
+  const { context, box } = delivery
+  const { attempt, id } = message
+  const ending = await endingOf(delivery, attempt)
+  if (message.turn !== 'running' && ending?.crash !== true) return
+  const death = ending?.death === true ? deathIdOf(attempt, ending) : undefined
+  const next = await context.ledger.change(box, message, {
+    ...{ state: 'taken', turn: 'died', why: 'the session has ended' },
+    ...(death === undefined ? {} : { death }),
+  })
+  if (next === undefined) return
+  const why = death === undefined ? '' : ` It died: iapeer autopsy ${death}.`
+  await noticeSender(context.root, context.ledger, {
+    message: next,
+    text: `${id} was taken by ${attempt.identity}, and that session ended before it was worked on.${why}`,
+  })
+}
