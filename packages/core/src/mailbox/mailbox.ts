@@ -290,7 +290,7 @@ export class Mailbox {
 
   async #readFile(file: MessageFile): Promise<Message | undefined> {
     const path = this.#path(file)
-    const found = await readRegularFile(path)
+    const found = await readUsable(path)
     if (found === undefined) return undefined
     const parsed = parseMessage(found.text)
     if (parsed.ok) return { ...parsed.message, seq: file.seq }
@@ -353,6 +353,16 @@ export class Mailbox {
       else if (CLOSED_STATES.has((await this.#readFile(file))?.state ?? 'waiting')) await this.#close(file)
       seen.add(file.id)
     }
+  }
+}
+
+/** Reads a file of a message. What is not a regular file is no message, and does not keep the others from being read. */
+async function readUsable(path: string): Promise<{ readonly text: string } | undefined> {
+  try {
+    return await readRegularFile(path)
+  } catch (error) {
+    if (!isIapeerError(error) || error.code !== 'unusable-file') throw error
+    return undefined
   }
 }
 
