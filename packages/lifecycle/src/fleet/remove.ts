@@ -38,6 +38,15 @@ async function mailboxFor(root: string, entry: PeerEntry): Promise<Mailbox | und
   }
 }
 
+/** Returns what waits in the mailbox. While another process holds its lock, that is left to the daemon: the mailbox is marked. */
+async function closeUnlessHeld(root: string, box: Mailbox): Promise<void> {
+  try {
+    await closeMailbox(root, box)
+  } catch (error) {
+    if (!isIapeerError(error) || error.code !== 'lock-held') throw error
+  }
+}
+
 async function sessionsOf(root: string, identities: readonly Identity[]): Promise<PeerSession[]> {
   const found: PeerSession[] = []
   for (const identity of identities) {
@@ -78,7 +87,7 @@ export async function removeNamed(root: string, name: string, options: RemoveOpt
     await box?.unmarkRemoved()
     throw error
   })
-  if (box !== undefined) await closeMailbox(root, box)
+  if (box !== undefined) await closeUnlessHeld(root, box)
   const watched = new Set((await listCanaries(rootRecordLocation(root))).map(({ gen }) => gen))
   for (const identity of identities)
     await withIdentity(root, identity, async () => {
