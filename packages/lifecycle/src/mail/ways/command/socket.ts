@@ -62,6 +62,14 @@ function exchange(
   })
 }
 
+/** How long a program may take after its start until it listens. */
+const LISTENS_MS = 60_000
+
+function isYoung({ session: { startedAt } }: MailTarget): boolean {
+  const ageMs = Date.now() - Date.parse(startedAt)
+  return ageMs >= 0 && ageMs < LISTENS_MS
+}
+
 async function give(target: MailTarget, offer: Offer, attempt: Attempt): Promise<Made> {
   const path = socketPath(target)
   if (path === undefined) return { kind: 'not-made', why: 'no socket is declared', isOff: true }
@@ -77,7 +85,9 @@ async function give(target: MailTarget, offer: Offer, attempt: Attempt): Promise
   })
   bounded(acknowledged)
   bounded(givenAt)
-  return result === 'connected' ? { kind: 'made' } : { kind: 'not-made', why: result, isOff: true }
+  return result === 'connected'
+    ? { kind: 'made' }
+    : { kind: 'not-made', why: result, isOff: !isYoung(target) }
 }
 
 /**
