@@ -37,7 +37,9 @@ export interface DeclaredMail extends MailRules {
   readonly socket: string | undefined
 }
 
-const names = (value: unknown): readonly string[] => list(value).flatMap((one) => text(one) ?? [])
+/** One name may stand alone: a rule that is ignored would let every sender in. */
+const names = (value: unknown): readonly string[] =>
+  (typeof value === 'string' ? [value] : list(value)).flatMap((one) => text(one) ?? [])
 
 /** Reads `interfaces.mail` of a profile: `{"way": "directory", "accept": ["ann"], "hold": ["*"]}`. Unknown fields are ignored. */
 export function declaredMail({ interfaces }: Pick<PeerProfile, 'interfaces'>): DeclaredMail {
