@@ -18,9 +18,9 @@ const REMINDED = 'reminded'
 export async function followTurn(delivery: Delivery, message: Message): Promise<void> {
   const { context, box, profile, sessions } = delivery
   const { attempt, taken, turn } = message
-  if (attempt === undefined || taken === undefined) return
-  if (!context.adapterOf(taken.identity).hasTurns) {
-    // A daemon that was killed between the two steps has not closed it.
+  if (taken === undefined) return
+  if (attempt === undefined || !context.adapterOf(taken.identity).hasTurns) {
+    // A process that was killed between the two steps has not closed it; what was acknowledged by hand has no turn to follow.
     await context.ledger.change(box, message, { state: 'handled', turn: null, why: 'acknowledged' })
     return
   }

@@ -129,9 +129,11 @@ export class MailboxDelivery {
   /** Gives what waits: to each identity, and of each sender one attempt at a time. */
   async #offer(delivery: Delivery, entry: PeerEntry, open: readonly Message[]): Promise<void> {
     const busy = new Set(open.filter(({ state }) => state === 'offered').map((one) => pairOf(this.#box, one)))
-    const waiting = open.filter(
-      (one) => one.state === 'waiting' && !isHeld(one) && !busy.has(pairOf(this.#box, one)),
-    )
+    const waiting = open.filter((one) => {
+      // What a rate holds is released by itself: later messages of that sender stay behind it.
+      if (one.state === 'waiting' && one.why === 'held: rate') busy.add(pairOf(this.#box, one))
+      return one.state === 'waiting' && !isHeld(one) && !busy.has(pairOf(this.#box, one))
+    })
     const released = await this.#releaseRates(open)
     if (waiting.length === 0 && released === 0) return
     const candidates = await candidatesOf(this.#context.root, entry)
@@ -248,7 +250,8 @@ export class MailboxDelivery {
     for (const message of open) {
       if (message.state !== 'waiting' || message.why !== 'held: rate') continue
       const pair = `rate ${pairOf(this.#box, message)}`
-      const nextAt = this.#rateAt.get(pair) ?? message.uptimeMs + 60_000
+      const heldUntil = message.boot === (await bootNow()) ? message.uptimeMs + 60_000 : 0
+      const nextAt = this.#rateAt.get(pair) ?? heldUntil
       if (runningMs() < nextAt) continue
       this.#rateAt.set(pair, runningMs() + spacing)
       await this.#context.ledger.change(this.#box, message, { state: 'waiting', why: 'released' })
