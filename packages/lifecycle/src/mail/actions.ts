@@ -1,9 +1,11 @@
 import { IapeerError } from '@iapeer/core/errors'
+import { parseIdentity } from '@iapeer/core/identity'
 import type { Mailbox, Message, MessageSender, Taking } from '@iapeer/core/mailbox'
+import { findPeer } from '@iapeer/core/registry'
 import { mailAdapterOf } from './adapters.ts'
 import { Ledger } from './ledger.ts'
-import { findMessage } from './mailboxes.ts'
-import { senderName } from './names.ts'
+import { existingMailbox, findMessage } from './mailboxes.ts'
+import { isStated, senderName } from './names.ts'
 import { isHeld, type MessageView, toMessageId, viewOf } from './receipts.ts'
 import { type Receipt, sendMessage } from './send.ts'
 
@@ -35,9 +37,15 @@ async function step(root: string, id: string, decide: Step): Promise<Message> {
 const wrongState = (message: Message, wanted: string): IapeerError =>
   new IapeerError(`${message.id} cannot be ${wanted}: it is ${message.state}`, { code: 'message-state' })
 
+/** Returns the mailbox of a proven peer: a rename changes the name of the peer, and not its mailbox. */
+async function ownMailbox(root: string, { proof, identity }: MessageSender): Promise<Mailbox | undefined> {
+  const name = identity === undefined ? undefined : parseIdentity(identity)?.personality
+  const entry = name === undefined || proof === 'none' ? undefined : await findPeer(root, name)
+  return entry === undefined ? undefined : existingMailbox(root, entry)
+}
+
 /** @throws IapeerError `not-your-message` */
-function assertRecipient(message: Message, actor: MessageSender): void {
-  const isTheirs = senderName(actor) === message.to && actor.proof !== 'none'
+function assertRecipient(message: Message, actor: MessageSender, isTheirs: boolean): void {
   if (isTheirs || actor.kind === 'operator') return
   throw new IapeerError(
     `${message.id} is for ${message.to}, and ${senderName(actor)} cannot acknowledge it`,
@@ -49,7 +57,8 @@ function assertRecipient(message: Message, actor: MessageSender): void {
 
 /** @throws IapeerError `not-your-message` */
 function assertSender(message: Message, actor: MessageSender): void {
-  if (actor.kind === 'operator' || senderName(actor) === senderName(message.from)) return
+  const isTheirs = senderName(actor) === senderName(message.from)
+  if (actor.kind === 'operator' || (isTheirs && (!isStated(actor) || isStated(message.from)))) return
   throw new IapeerError(`${message.id} is from ${senderName(message.from)}, not from ${senderName(actor)}`, {
     code: 'not-your-message',
   })
@@ -73,8 +82,9 @@ function takingBy(message: Message, actor: MessageSender): Taking | undefined {
  * @throws IapeerError `no-such-message`, `not-your-message`, `message-state`
  */
 export async function acknowledge(root: string, id: string, actor: MessageSender): Promise<MessageView> {
-  const taken = await step(root, id, (message) => {
-    assertRecipient(message, actor)
+  const own = await ownMailbox(root, actor)
+  const taken = await step(root, id, (message, box) => {
+    assertRecipient(message, actor, box.directory === own?.directory)
     if (message.state === 'returned') throw wrongState(message, 'acknowledged')
     if (message.state !== 'waiting' && message.state !== 'offered') return undefined
     const taking = takingBy(message, actor)
@@ -134,7 +144,7 @@ export async function releaseMessage(root: string, id: string, actor: MessageSen
 
 /** Sends the text and files of a message again, as a new message. The old one is not changed. @throws those of `sendMessage` */
 export async function resendMessage(root: string, id: string, actor: MessageSender): Promise<Receipt> {
-  const { message } = await findMessage(root, toMessageId(id))
+  const { message, box } = await findMessage(root, toMessageId(id))
   assertSender(message, actor)
   if (message.isTextRemoved === true)
     throw new IapeerError(`the text of ${message.id} was removed because of its age`, {
@@ -149,6 +159,7 @@ export async function resendMessage(root: string, id: string, actor: MessageSend
       priority: message.priority,
     },
     attachments: message.attachments.map(({ path }) => path),
+    copies: box.filesOf(message.id),
     runtime: message.runtime,
     resendOf: message.id,
     sender: actor,

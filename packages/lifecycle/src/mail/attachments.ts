@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
-import { basename, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import type { Attachment } from '@iapeer/core/mailbox'
 import { makePrivateDirectory } from '@iapeer/core/storage'
@@ -59,6 +59,15 @@ async function copy(from: FileHandle, path: string, bytes: number): Promise<stri
   return hash.digest('hex')
 }
 
+const LONGEST_NAME = 200
+
+/** Returns the end of a name, with its extension, in at most 200 bytes: a file system counts bytes. */
+function endOf(name: string): string {
+  const characters = [...name]
+  while (Buffer.byteLength(characters.join('')) > LONGEST_NAME) characters.shift()
+  return characters.join('')
+}
+
 /** Where files are attached from, and to. */
 export interface AttachOptions {
   readonly root: string
@@ -66,6 +75,8 @@ export interface AttachOptions {
   readonly cwd: string
   /** The directory of the copies. */
   readonly into: string
+  /** The directory of the copies of a message that is sent again: the only place in the state of iapeer that is read. */
+  readonly copies?: string | undefined
 }
 
 /**
@@ -81,7 +92,8 @@ export async function attachFiles(
   return attached
 }
 
-async function attach(path: string, at: number, { root, cwd, into }: AttachOptions): Promise<Attachment> {
+async function attach(path: string, at: number, options: AttachOptions): Promise<Attachment> {
+  const { root, cwd, into, copies } = options
   const wanted = resolve(cwd, path)
   let real: string
   try {
@@ -92,7 +104,8 @@ async function attach(path: string, at: number, { root, cwd, into }: AttachOptio
     throw refused(wanted, code === 'ENOENT' ? 'it does not exist' : code)
   }
   if (/[\n\r]/.test(real)) throw refused(real, 'its path has a line break')
-  assertNotSecret(real, root)
+  const isCopy = dirname(wanted) === copies && dirname(real) === (await realpath(copies))
+  if (!isCopy) assertNotSecret(real, root)
   const file = await openFile(real)
   try {
     const stats = await file.stat()
@@ -100,7 +113,7 @@ async function attach(path: string, at: number, { root, cwd, into }: AttachOptio
     const facts = { source: real, bytes: stats.size, modifiedMs: Math.round(stats.mtimeMs) }
     if (stats.size > COPY_BYTES) return { ...facts, path: real }
     await makePrivateDirectory(into)
-    const target = join(into, `${at + 1}-${basename(real)}`.slice(-200))
+    const target = join(into, `${at + 1}-${endOf(basename(real))}`)
     return { ...facts, path: target, sha256: await copy(file, target, stats.size) }
   } finally {
     await file.close()

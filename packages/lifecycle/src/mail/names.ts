@@ -7,6 +7,9 @@ export function senderName({ kind, identity }: MessageSender): string {
   return kind === 'daemon' ? 'iapeerd' : kind === 'peer' ? 'unknown' : kind
 }
 
+/** Whether a sender only states which peer it is: that may be any process of this user. */
+export const isStated = ({ kind, proof }: MessageSender): boolean => kind === 'peer' && proof === 'none'
+
 /** Returns the identity that a message is for: its target, else the peer's name after the runtime that was asked for. */
 export function recipientIdentity({ target, runtime, to }: Message): Identity | string {
   return target ?? (runtime === undefined ? to : `${runtime}-${to}`)

@@ -21,7 +21,7 @@ import { envelopeOf } from './envelopes.ts'
 import { hopsOf } from './hops.ts'
 import { Ledger } from './ledger.ts'
 import { type FoundMessage, findMessage } from './mailboxes.ts'
-import { senderKey, senderName } from './names.ts'
+import { isStated, senderKey, senderName } from './names.ts'
 import { type ArrivalDecision, decideArrival } from './policy.ts'
 import { candidatesOf, chooseTarget, findRecipient, type Recipient } from './recipient.ts'
 import { declaredMail, mailSettings } from './settings.ts'
@@ -48,6 +48,8 @@ export interface SendRequest {
   /** The id of a tool call: the same call stores once, and an equal message that is still open is not stored again. */
   readonly callId?: string | undefined
   readonly resendOf?: MessageId | undefined
+  /** The directory of the copies of the message that is sent again. */
+  readonly copies?: string | undefined
   readonly sender: MessageSender
   /** The settings. @default the environment of this process */
   readonly env?: NodeJS.ProcessEnv | undefined
@@ -68,6 +70,8 @@ export interface Receipt {
   readonly at: string
 }
 
+/** How often an answered message is marked again when another process was faster. */
+const ANSWER_TRIES = 10
 /** An equal message of a tool that is still open counts as the same one within this time. */
 const EQUAL_MS = 10 * 60_000
 
@@ -87,7 +91,7 @@ async function answered(
   { re, sender }: SendRequest,
   to: string,
 ): Promise<FoundMessage | undefined> {
-  if (re === undefined || !isMessageId(re)) return undefined
+  if (re === undefined || !isMessageId(re) || isStated(sender)) return undefined
   try {
     const found = await findMessage(root, re)
     const isExchanged = found.message.to === senderName(sender) && senderName(found.message.from) === to
@@ -177,14 +181,20 @@ export async function markAnswered(
   { message, box }: FoundMessage,
   by: MessageId,
 ): Promise<void> {
-  if (message.state === 'answered' || message.state === 'returned') return
-  await ledger.change(box, message, {
-    state: 'answered',
-    answeredBy: by,
-    attempt: null,
-    turn: null,
-    why: null,
-  })
+  let present: Message | undefined = message
+  for (let tries = 0; present !== undefined && tries < ANSWER_TRIES; tries++) {
+    if (present.state === 'answered' || present.state === 'returned') return
+    const next = await ledger.change(box, present, {
+      state: 'answered',
+      answeredBy: by,
+      attempt: null,
+      turn: null,
+      why: null,
+    })
+    if (next !== undefined) return
+    // The daemon has settled it meanwhile, for example as taken.
+    present = await box.read(message.id)
+  }
 }
 
 /** Stores a message that is refused, and returns it at once: the sender can look it up. */
@@ -248,7 +258,9 @@ export async function sendMessage(root: string, request: SendRequest): Promise<R
   const decision = await decide(root, recipient, { ...draft, asker }, env)
   const into = box.filesOf(draft.id)
   const paths = request.attachments ?? []
-  const stored = await attachFiles(paths, { root, cwd: request.cwd ?? process.cwd(), into })
+  const stored = await attachFiles(paths, {
+    ...{ root, cwd: request.cwd ?? process.cwd(), into, copies: request.copies },
+  })
     .then((attachments) => {
       const complete = {
         ...draft,
