@@ -105,13 +105,15 @@ export async function listMailboxes(root: string): Promise<readonly KnownMailbox
 /** Returns the peer of a mailbox; undefined if that peer was removed, or for the mailbox of the operator. */
 export async function peerOfMailbox(
   root: string,
-  { box }: KnownMailbox,
+  { id, box }: KnownMailbox,
   entries?: readonly PeerEntry[],
 ): Promise<PeerEntry | undefined> {
   const home = await readOwner(box.directory)
-  return home === undefined
-    ? undefined
-    : (entries ?? (await listPeers(root))).find((entry) => entry.home === home)
+  if (home === undefined) return undefined
+  const entry = (entries ?? (await listPeers(root))).find((one) => one.home === home)
+  if (entry === undefined || !(await box.isRemoved())) return entry
+  // A new peer in the home of a removed one has a mailbox of its own.
+  return (await readProfile(home))?.mailbox === id ? entry : undefined
 }
 
 const PAUSED = 'paused'
