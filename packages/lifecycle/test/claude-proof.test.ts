@@ -189,6 +189,30 @@ describe('what only looks like a taking', () => {
     expect(inboxFrame('/r/s', offer).indexOf('\n')).toBe(inboxFrame('/r/s', offer).length - 1)
   })
 
+  it('follows the one turn that took several messages from the queue, whichever of them the end of the turn names', () => {
+    const taken = (digit: string) =>
+      peer(`00000000-0000-4000-8000-00000000000${digit}`, { promptId: `t${digit}` })
+    const answer = JSON.stringify({ type: 'assistant', isSidechain: false, message: { content: [] } })
+    const waits = JSON.stringify({ type: 'queue-operation', operation: 'enqueue', content: 'later' })
+    const end = JSON.stringify({ type: 'system', subtype: 'turn_duration' })
+    const together = [taken('2'), taken('3'), waits, taken('4')]
+    for (const last of ['2', '3', '4']) {
+      const request = attemptOf(last, 'inbox')
+      const outcome = (lines: readonly string[], events: readonly HookEvent[] = []) =>
+        judgeTurn(evidence(parse([...together, ...lines]), events), request)
+      expect(outcome([])).toEqual({ kind: 'running' })
+      expect(outcome([answer])).toEqual({ kind: 'running' })
+      expect(outcome([answer, end])).toEqual({ kind: 'ended' })
+      expect(outcome([answer], [hook('Stop', { turn: 't4' })])).toEqual({ kind: 'ended' })
+      const interrupted = user([{ type: 'text', text: '[Request interrupted by user]' }], { promptId: 't4' })
+      expect(outcome([interrupted])).toEqual({ kind: 'interrupted' })
+      // The end of a later turn is not the end of this one.
+      expect(outcome([answer, taken('5'), answer], [hook('Stop', { turn: 't5' })])).toEqual({
+        kind: 'unknown',
+      })
+    }
+  })
+
   it('a text that a person types does not count as an interrupt', () => {
     const words = [{ type: 'text', text: '[Request interrupted by user]' }]
     expect(parseRecord(user(words))).toMatchObject({ kind: 'interrupted', turn: 't1' })
