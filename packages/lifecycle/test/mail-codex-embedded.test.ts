@@ -64,6 +64,9 @@ describe.skipIf(found.program === undefined)(
       expect(await paste.offer(target, pasted.offer, pasted.attempt)).toEqual({ kind: 'made' })
       await asked(codex, 'By paste.')
       await until('proof', async () => (await paste.prove(target, pasted.request)).kind === 'taken')
+      // Its conversation had no rollout when it was pasted.
+      expect(pasted.attempt.conversation.path).toBeUndefined()
+      await until('the end', async () => (await codexMail.turn(target, pasted.request)).kind === 'ended')
       const queued = await prepareOffer(codex, 'By the queue.', queue)
       expect(await queue.offer(target, queued.offer, queued.attempt)).toEqual({ kind: 'made' })
       await until('proof', async () => (await queue.prove(target, queued.request)).kind === 'taken', 20_000)

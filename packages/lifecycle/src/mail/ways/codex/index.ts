@@ -6,7 +6,7 @@ import { connectionOf } from './connections.ts'
 import { currentThread } from './current-thread.ts'
 import { embeddedReadiness, INTERRUPTED_MS } from './embedded-state.ts'
 import { isEmbedded } from './embedded-thread.ts'
-import { pasteWay } from './paste-way.ts'
+import { findPasted, pasteWay } from './paste-way.ts'
 import { lastLookInQueue, queueWay } from './queue-way.ts'
 import { findInRollout } from './rollout.ts'
 import { RpcRefused, RpcSilent } from './rpc-client.ts'
@@ -56,7 +56,11 @@ export const codexMail: MailAdapter = {
   },
   turn: async (target, request) => {
     const turn = request.attempt.way === 'app-server' ? await turnOfMessage(target, request) : undefined
-    if (turn === undefined) return (await findInRollout(request))?.outcome ?? { kind: 'unknown' }
+    if (turn === undefined) {
+      const isPasted = request.attempt.way === 'paste'
+      const found = await (isPasted ? findPasted(target, request) : findInRollout(request))
+      return found?.outcome ?? { kind: 'unknown' }
+    }
     if (turn.status === 'failed') return { kind: 'failed', why: turn.error ?? 'without a reason' }
     return OUTCOMES[turn.status]
   },

@@ -8,7 +8,7 @@ import { adapterOf, permissionsOf, type ScreenReader } from '../../../runtimes/i
 import type { Made, MailTarget, NotReady, Offer, Prepared, Proof, ProofRequest, Way } from '../../way.ts'
 import { lastTurnRecord } from './embedded-state.ts'
 import { embeddedThread, isEmbedded } from './embedded-thread.ts'
-import { findInRollout } from './rollout.ts'
+import { findInRollout, type RolloutMessage } from './rollout.ts'
 import { conversationOf, hasRoom } from './rollout-position.ts'
 
 const TMUX_MS = 2_000
@@ -123,9 +123,17 @@ async function knownConversation(target: MailTarget, { conversation }: Attempt):
     : conversation
 }
 
-async function prove(target: MailTarget, request: ProofRequest): Promise<Proof> {
+/** Searches the rollout for a message that was pasted, also as the first one of its conversation. */
+export async function findPasted(
+  target: MailTarget,
+  request: ProofRequest,
+): Promise<RolloutMessage | undefined> {
   const conversation = await knownConversation(target, request.attempt)
-  const found = await findInRollout({ ...request, attempt: { ...request.attempt, conversation } })
+  return findInRollout({ ...request, attempt: { ...request.attempt, conversation } })
+}
+
+async function prove(target: MailTarget, request: ProofRequest): Promise<Proof> {
+  const found = await findPasted(target, request)
   return found === undefined ? { kind: 'none' } : { kind: 'taken', by: 'transcript', turn: found.turnId }
 }
 
