@@ -93,6 +93,30 @@ describe.skipIf(found.program === undefined)('a message to the real codex', { ti
     await codex.stop()
   })
 
+  it('is handled if its turn ended while no daemon ran, also when the session is over at the next start', async () => {
+    const codex = await startCodex()
+    const errors: unknown[] = []
+    const deliver = async () => {
+      const onError = (...error: readonly unknown[]) => errors.push(error)
+      const delivery = new MailDelivery(codex.root, { env: codex.env, onError })
+      track(() => delivery.stop())
+      await delivery.start()
+      return delivery
+    }
+    const first = await deliver()
+    const release = codex.model.hold()
+    const { id } = await send(codex.root, 'bob', 'Is it done?')
+    await untilState(codex.root, id, 'taken')
+    await first.stop()
+    release()
+    await until('the end of the turn', async () => /has read that/.test(await codex.screen()))
+    await codex.stop()
+    await deliver()
+    const { history } = await untilState(codex.root, id, 'handled')
+    expect(history.map(({ why }) => why)).not.toContain('the session has ended')
+    expect(errors).toEqual([])
+  })
+
   it('that its app-server died with is settled by its rollout, and the death names the app-server', async () => {
     const codex = await startCodex()
     const { session } = codex.target

@@ -1,7 +1,9 @@
-import type { Message } from '@iapeer/core/mailbox'
+import type { Message, MessageChange } from '@iapeer/core/mailbox'
+import type { PeerSession } from '../sessions/index.ts'
 import {
   type Delivery,
   deathIdOf,
+  endedSession,
   endingOf,
   type OfferedMessage,
   requestOf,
@@ -13,6 +15,29 @@ import type { MailTarget } from './way.ts'
 
 /** Why a message stays taken whose session died: the next one was reminded of it. */
 const REMINDED = 'reminded'
+
+/** Returns how a turn ended that was not followed to its end: no daemon ran, or the session ended right after it. */
+async function lastTurnStep(
+  { context, profile }: Delivery,
+  message: OfferedMessage,
+): Promise<MessageChange | undefined> {
+  const target: MailTarget = { root: context.root, session: endedSession(message.attempt), profile }
+  const outcome = await context.adapterOf(message.attempt.identity).turn(target, requestOf(message))
+  return outcome.kind === 'running' ? undefined : turnStep(message, outcome)
+}
+
+/** Returns the id of the conversation that a session has on its screen; undefined while that is not known. */
+async function conversationNow(
+  { context, profile }: Delivery,
+  session: PeerSession,
+): Promise<string | undefined> {
+  const target: MailTarget = { root: context.root, session, profile }
+  for (const way of context.adapterOf(session.identity).ways(target)) {
+    const prepared = await way.prepare(target, 'next')
+    if (prepared.kind === 'usable') return prepared.conversation.id
+  }
+  return undefined
+}
 
 /** Follows the turn that took a message, until it ends. */
 export async function followTurn(delivery: Delivery, message: Message): Promise<void> {
@@ -37,7 +62,9 @@ export async function followTurn(delivery: Delivery, message: Message): Promise<
   }
   if (sessions.some(({ gen }) => (gen ?? '') === attempt.gen)) return
   if (turn === 'died') return goOn(delivery, { ...message, attempt })
-  await noteDied(delivery, { ...message, attempt })
+  const last = await lastTurnStep(delivery, { ...message, attempt })
+  if (last !== undefined) await context.ledger.change(box, message, last)
+  else await noteDied(delivery, { ...message, attempt })
 }
 
 /**
@@ -51,8 +78,9 @@ async function goOn(delivery: Delivery, message: OfferedMessage): Promise<void> 
     ({ identity, readyAt }) => identity === attempt.identity && readyAt !== undefined,
   )
   if (session === undefined || message.why === REMINDED) return
-  const { id: conversation } = attempt.conversation
-  if (conversation === '' || session.mail?.conversation !== conversation) {
+  const present = await conversationNow(delivery, session)
+  if (present === undefined) return
+  if (present === '' || present !== attempt.conversation.id) {
     if (again === '1') return
     await context.ledger.change(box, message, {
       ...{ state: 'waiting', attempt: null, taken: null, turn: null, again: '1', why: 'given again' },
