@@ -39,11 +39,11 @@ export interface MailHome extends Home {
 
 /** Runs `act` for each message of its directory, with its file as `$f`, and then takes it. */
 export const taking = (act: string): string => `
-mkdir -p "$IAPEER_MAIL_DIR/mail/new" "$IAPEER_MAIL_DIR/mail/taken"
-cd "$IAPEER_MAIL_DIR/mail"
+cd "$IAPEER_MAIL_DIR" && mkdir -p mail/new mail/work mail/taken && cd mail
 while :; do
-  for f in new/*.json; do
-    [ -f "$f" ] || continue
+  for new in new/*.json; do
+    mv "$new" work/ 2>/dev/null || continue
+    f="work/\${new#new/}"
     ${act}
     mv "$f" taken/
   done

@@ -1,4 +1,5 @@
-// A program that takes part in messages by its directory: it appends each message to a file, and moves it to `taken`.
+// A program that takes part in messages by its directory: it moves each message to `work`, appends it to a file,
+// and moves it to `taken`.
 //   node recording-peer.mjs FILE
 import {
   appendFileSync,
@@ -15,7 +16,7 @@ import { join } from 'node:path'
 
 const [file] = process.argv.slice(2)
 const mail = join(process.env.IAPEER_MAIL_DIR, 'mail')
-for (const place of ['new', 'taken']) mkdirSync(join(mail, place), { recursive: true })
+for (const place of ['new', 'work', 'taken']) mkdirSync(join(mail, place), { recursive: true })
 const seen = new Set(
   existsSync(file)
     ? readFileSync(file, 'utf8')
@@ -30,7 +31,14 @@ function take() {
   for (const name of readdirSync(join(mail, 'new'))
     .filter((one) => one.endsWith('.json'))
     .sort()) {
-    const path = join(mail, 'new', name)
+    const path = join(mail, 'work', name)
+    try {
+      renameSync(join(mail, 'new', name), path)
+    } catch (error) {
+      // It was taken back.
+      if (error.code === 'ENOENT') continue
+      throw error
+    }
     const message = JSON.parse(readFileSync(path, 'utf8'))
     // It handles an id once, whatever it is given again.
     if (!seen.has(message.id)) {

@@ -199,7 +199,7 @@ describe('an arriving message', () => {
     [
       'over the rate of an hour is held',
       { inLastHour: 60 },
-      { kind: 'hold', why: 'rate', untilMs: 3_600_000 },
+      { kind: 'hold', why: 'hourly rate', untilMs: 3_600_000 },
     ],
     ['that is a notice is accepted', { isNotice: true, state: 'stopped', hops: 99 }, { kind: 'accept' }],
   ] as const)('%s', (_what, more, decision) => {

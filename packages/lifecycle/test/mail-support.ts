@@ -13,12 +13,11 @@ export const OPERATOR = { kind: 'operator', proof: 'terminal' } as const
 export const RECORDING_PEER = [
   'sh',
   '-c',
-  `mkdir -p "$IAPEER_MAIL_DIR/mail/new" "$IAPEER_MAIL_DIR/mail/taken"
-   cd "$IAPEER_MAIL_DIR/mail"
+  `cd "$IAPEER_MAIL_DIR" && mkdir -p mail/new mail/work mail/taken && cd mail
    while :; do
      for f in new/*.json; do
-       [ -f "$f" ] || continue
-       cat "$f" >> "$0" && mv "$f" taken/
+       mv "$f" work/ 2>/dev/null || continue
+       cat "work/\${f#new/}" >> "$0" && mv "work/\${f#new/}" taken/
      done
      sleep 0.02
    done`,

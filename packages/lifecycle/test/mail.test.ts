@@ -616,3 +616,23 @@ describe('a message that is with a session when its peer is removed', () => {
     expect(await untilState(test.root, sent[1]?.id ?? '', 'returned')).toMatchObject({ why: 'removed' })
   })
 })
+
+describe('a program that has begun with a message', () => {
+  it('keeps it: it is not taken back, and the sender is not told that it was returned', async () => {
+    await deafPeer()
+    const { id } = await send(test.root, 'bob', 'hello')
+    await delivery.start()
+    await untilState(test.root, id, 'offered')
+    const place = join(
+      (await readSession(test.root, toIdentity('command-bob')))?.mail?.directory ?? '',
+      'mail',
+    )
+    await until('the file', () => existsSync(join(place, 'new', `${id}-1.json`)))
+    renameSync(join(place, 'new', `${id}-1.json`), join(place, 'work', `${id}-1.json`))
+    expect((await returnMessage(test.root, id, OPERATOR)).isReturned).toBe(false)
+    await until('its receipt', async () => (await messageView(test.root, id)).attempt?.accepted === true)
+    expect((await messageView(test.root, id)).state).toBe('offered')
+    renameSync(join(place, 'work', `${id}-1.json`), join(place, 'taken', `${id}-1.json`))
+    expect(await untilState(test.root, id, 'handled')).toMatchObject({ taken: { way: 'directory' } })
+  })
+})

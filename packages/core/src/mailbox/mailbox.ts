@@ -185,7 +185,7 @@ export class Mailbox {
       if (file === undefined || message === undefined || message.step !== wanted.step) return undefined
       const next = changed(message, change, now.toISOString())
       await ignoreUnsynced(() => replaceFile(this.#path(file), formatMessage(next)))
-      if (file.place === 'open' && CLOSED_STATES.has(next.state)) await this.#close(file)
+      if (file.place === 'open' && isClosed(next)) await this.#close(file)
       return next
     })
   }
@@ -294,7 +294,7 @@ export class Mailbox {
     if (found === undefined) return undefined
     const parsed = parseMessage(found.text)
     if (parsed.ok) return { ...parsed.message, seq: file.seq }
-    if (parsed.problem === 'broken') quarantine(path, { text: found.text })
+    if (parsed.problem === 'broken') setAside(path, found.text)
     return undefined
   }
 
@@ -350,7 +350,10 @@ export class Mailbox {
     const seen = new Set<MessageId>()
     for (const file of (await this.#names('open')).sort(inOrder)) {
       if (closed.has(file.id) || seen.has(file.id)) await rm(this.#path(file), { force: true })
-      else if (CLOSED_STATES.has((await this.#readFile(file))?.state ?? 'waiting')) await this.#close(file)
+      else {
+        const message = await this.#readFile(file)
+        if (message !== undefined && isClosed(message)) await this.#close(file)
+      }
       seen.add(file.id)
     }
   }
@@ -365,6 +368,20 @@ async function readUsable(path: string): Promise<{ readonly text: string } | und
     return undefined
   }
 }
+
+/** Errors of a disk that takes no change: a broken file stays where it is, and is not a message. */
+const UNWRITABLE: ReadonlySet<string | undefined> = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT'])
+
+function setAside(path: string, text: string): void {
+  try {
+    quarantine(path, { text })
+  } catch (error) {
+    if (!UNWRITABLE.has(errnoOf(error))) throw error
+  }
+}
+
+/** Whether the file of a message belongs into `closed`. */
+const isClosed = ({ state, isOver }: Message): boolean => CLOSED_STATES.has(state) || isOver === true
 
 /** Two processes that store one id at once can leave two names of it: the lower number counts. */
 function unique(files: readonly MessageFile[]): MessageFile[] {

@@ -205,6 +205,8 @@ export interface Message {
   /** The id of the death that ended its turn. */
   readonly death?: string | undefined
   readonly answeredBy?: MessageId | undefined
+  /** Set for a taken message whose turn will not end any more: its file is in `closed/`. */
+  readonly isOver?: boolean | undefined
   readonly history: readonly HistoryStep[]
 }
 
@@ -226,5 +228,6 @@ export type MessageChange = { readonly state: MessageState } & {
     | 'taken'
     | 'turn'
     | 'death'
-    | 'answeredBy']?: NonNullable<Message[K]> | null
+    | 'answeredBy'
+    | 'isOver']?: NonNullable<Message[K]> | null
 } & { readonly attempts?: number; readonly deaths?: number }

@@ -135,6 +135,7 @@ function statePart(fields: Fields) {
     turn: word(fields['turn'], TURNS),
     death: text(fields['death']),
     answeredBy: messageId(fields['answeredBy']),
+    isOver: flag(fields['isOver']),
     history: list(fields['history']).flatMap(stepOf),
   }
 }

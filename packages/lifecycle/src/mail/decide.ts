@@ -46,8 +46,8 @@ export function decideOffered(facts: OfferedFacts): OfferedAction {
   const { proof, ageMs, isAccepted, isRepeated, isUnsure, isReturnWanted } = facts
   if (proof.kind === 'taken') return 'take'
   if (proof.kind === 'absent') return isReturnWanted ? 'return' : 'requeue'
+  if (proof.kind === 'accepted' && !isAccepted) return 'note-accepted'
   if (isReturnWanted && facts.canWithdraw) return 'withdraw'
-  if (proof.kind === 'accepted') return isAccepted ? 'keep' : 'note-accepted'
   if (isAccepted) return 'keep'
   if (facts.canRepeat && !isRepeated && ageMs >= REPEAT_AFTER_MS && ageMs < REPEAT_UNTIL_MS) return 'repeat'
   if (isRepeated && facts.showedLife && ageMs >= REPEAT_AFTER_MS + SIGN_OF_LIFE_MS) return 'next-way'

@@ -39,6 +39,11 @@ async function conversationNow(
   return undefined
 }
 
+/** Closes a message whose turn will not end any more; what became of the turn stays in it. An answer can still follow. */
+async function close({ context, box }: Delivery, message: Message): Promise<void> {
+  await context.ledger.change(box, message, { state: 'taken', isOver: true })
+}
+
 /** Follows the turn that took a message, until it ends. */
 export async function followTurn(delivery: Delivery, message: Message): Promise<void> {
   const { context, box, profile, sessions } = delivery
@@ -62,6 +67,7 @@ export async function followTurn(delivery: Delivery, message: Message): Promise<
   }
   if (sessions.some(({ gen }) => (gen ?? '') === attempt.gen)) return
   if (turn === 'died') return goOn(delivery, { ...message, attempt })
+  if (turn === 'interrupted' || turn === 'failed') return close(delivery, message)
   const last = await lastTurnStep(delivery, { ...message, attempt })
   if (last !== undefined) await context.ledger.change(box, message, last)
   else await noteDied(delivery, { ...message, attempt })
@@ -77,11 +83,13 @@ async function goOn(delivery: Delivery, message: OfferedMessage): Promise<void> 
   const session = sessions.find(
     ({ identity, readyAt }) => identity === attempt.identity && readyAt !== undefined,
   )
-  if (session === undefined || message.why === REMINDED) return
+  const ageMs = Date.now() - Date.parse(message.history.at(-1)?.at ?? message.at)
+  if (message.why === REMINDED || ageMs > context.settings().holdMs) return close(delivery, message)
+  if (session === undefined) return
   const present = await conversationNow(delivery, session)
   if (present === undefined) return
   if (present === '' || present !== attempt.conversation.id) {
-    if (again === '1') return
+    if (again === '1') return close(delivery, message)
     await context.ledger.change(box, message, {
       ...{ state: 'waiting', attempt: null, taken: null, turn: null, again: '1', why: 'given again' },
     })

@@ -6,6 +6,7 @@ import type { Delivery } from './attempts.ts'
 import { hasRoom, isOff, noteOff, RETRY_MS, runningMs } from './context.ts'
 import { envelopeText } from './envelopes.ts'
 import { senderKey, senderName } from './names.ts'
+import { declaredMail } from './settings.ts'
 import type { MailTarget, NotReady, Offer, Prepared, Way } from './way.ts'
 
 /** A turn takes at most this much. */
@@ -23,7 +24,7 @@ export interface Waiting {
 type Usable = Extract<Prepared, { readonly kind: 'usable' }>
 
 /** Why nothing is given now. The words are those that `iapeer mail show` prints. */
-export type NotGiven = NotReady | 'disk' | 'pace' | 'turns' | 'no way'
+export type NotGiven = NotReady | 'disk' | 'pace' | 'turns' | 'no way' | 'old session'
 
 /** Chooses what is given in one turn: a single message with the notices before it, or several when many wait. */
 export function chooseTogether(messages: readonly Message[], hasTurns: boolean): readonly Message[] {
@@ -149,6 +150,9 @@ export async function give(
   const phase = phaseOf(session)
   if (phase !== 'ready') return phase
   const adapter = context.adapterOf(session.identity)
+  // A session that an earlier version launched has no directory, no bearer and no hooks.
+  if (session.mail === undefined && (adapter.hasTurns || declaredMail(profile).way !== undefined))
+    return 'old session'
   const target: MailTarget = { root: context.root, session, profile }
   const now = runningMs()
   const paced = messages.filter(

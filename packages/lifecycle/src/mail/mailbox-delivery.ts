@@ -27,7 +27,21 @@ const MOST_UNPROVEN = 8
 export type Pulse = 'now' | 'at-once' | 'soon' | 'later' | 'idle'
 
 /** The reasons for which a message waits that are worth a step of their own: they last. */
-const LASTING: ReadonlySet<NotGiven> = new Set(['blocked', 'mute', 'disk', 'turns', 'no way', 'interrupted'])
+const LASTING: ReadonlySet<NotGiven> = new Set([
+  'blocked',
+  'mute',
+  'disk',
+  'turns',
+  'no way',
+  'old session',
+  'interrupted',
+])
+
+/** Returns the rate that holds a message; undefined where none does. */
+function rateOf({ why }: Message): { readonly isHourly: boolean; readonly windowMs: number } | undefined {
+  if (why === 'held: rate') return { isHourly: false, windowMs: 60_000 }
+  return why === 'held: hourly rate' ? { isHourly: true, windowMs: 60 * 60_000 } : undefined
+}
 
 const isWorker = ({ profile }: Delivery): boolean => profile.wakePolicy === 'ephemeral'
 
@@ -131,7 +145,7 @@ export class MailboxDelivery {
     const busy = new Set(open.filter(({ state }) => state === 'offered').map((one) => pairOf(this.#box, one)))
     const waiting = open.filter((one) => {
       // What a rate holds is released by itself: later messages of that sender stay behind it.
-      if (one.state === 'waiting' && one.why === 'held: rate') busy.add(pairOf(this.#box, one))
+      if (one.state === 'waiting' && rateOf(one) !== undefined) busy.add(pairOf(this.#box, one))
       return one.state === 'waiting' && !isHeld(one) && !busy.has(pairOf(this.#box, one))
     })
     const released = await this.#releaseRates(open)
@@ -206,16 +220,19 @@ export class MailboxDelivery {
   async #start(entry: PeerEntry, identity: Identity, messages: readonly Message[]): Promise<void> {
     const first = messages.find(({ kind }) => kind !== 'notice')
     if (first === undefined) return
-    const { status } = {
-      status: (await candidatesOf(this.#context.root, entry)).find((one) => one.identity === identity)
-        ?.status,
-    }
+    const candidates = await candidatesOf(this.#context.root, entry)
+    const status = candidates.find((one) => one.identity === identity)?.status
     if (status === undefined || status.session !== undefined || status.unsettled !== undefined) return
     if (status.state === 'stopped') {
       for (const message of messages) await this.#returnStopped(message)
       return
     }
-    if (status.state === 'crash-loop' || status.tally.startAt !== undefined) return
+    if (status.state === 'crash-loop') {
+      if (first.why !== 'crash-loop')
+        await this.#context.ledger.change(this.#box, first, { state: 'waiting', why: 'crash-loop' })
+      return
+    }
+    if (status.tally.startAt !== undefined) return
     if (!(await this.#context.mayStart())) return
     const result = await this.#context.starts.start(entry, identity, first)
     if (result.kind === 'failed' && first.why !== `not started: ${result.why}`)
@@ -245,12 +262,13 @@ export class MailboxDelivery {
   /** Releases what a rate held, once the rate allows it. @returns the number of released messages */
   async #releaseRates(open: readonly Message[]): Promise<number> {
     let released = 0
-    const { pairPerMinute } = this.#context.settings()
-    const spacing = 60_000 / pairPerMinute
+    const { pairPerMinute, pairPerHour } = this.#context.settings()
     for (const message of open) {
-      if (message.state !== 'waiting' || message.why !== 'held: rate') continue
+      const rate = message.state === 'waiting' ? rateOf(message) : undefined
+      if (rate === undefined) continue
+      const spacing = rate.windowMs / (rate.isHourly ? pairPerHour : pairPerMinute)
       const pair = `rate ${pairOf(this.#box, message)}`
-      const heldUntil = message.boot === (await bootNow()) ? message.uptimeMs + 60_000 : 0
+      const heldUntil = message.boot === (await bootNow()) ? message.uptimeMs + rate.windowMs : 0
       const nextAt = this.#rateAt.get(pair) ?? heldUntil
       if (runningMs() < nextAt) continue
       this.#rateAt.set(pair, runningMs() + spacing)

@@ -36,8 +36,8 @@ export type ArrivalDecision =
   | { readonly kind: 'hold'; readonly why: HoldReason; readonly untilMs?: number }
   | { readonly kind: 'refuse'; readonly why: string }
 
-/** Why a message is held. `policy`, `hops` and `suspect`: until a person releases it. `rate`: for a while. */
-type HoldReason = 'policy' | 'rate' | 'hops' | 'suspect'
+/** Why a message is held. `policy`, `hops` and `suspect`: until a person releases it. `rate` and `hourly rate`: for a while. */
+type HoldReason = 'policy' | 'rate' | 'hourly rate' | 'hops' | 'suspect'
 
 const MINUTE_MS = 60_000
 
@@ -67,7 +67,8 @@ export function decideArrival(arrival: Arrival): ArrivalDecision {
   if (rule === 'hold') return { kind: 'hold', why: 'policy' }
   if (isOperator) return { kind: 'accept' }
   if (arrival.hops > limits.maxHops) return { kind: 'hold', why: 'hops' }
-  if (arrival.inLastHour >= limits.pairPerHour) return { kind: 'hold', why: 'rate', untilMs: 60 * MINUTE_MS }
+  if (arrival.inLastHour >= limits.pairPerHour)
+    return { kind: 'hold', why: 'hourly rate', untilMs: 60 * MINUTE_MS }
   if (arrival.inLastMinute >= limits.pairPerMinute) return { kind: 'hold', why: 'rate', untilMs: MINUTE_MS }
   return { kind: 'accept' }
 }

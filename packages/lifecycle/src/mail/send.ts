@@ -128,7 +128,8 @@ async function decide(
   if (target === undefined) return { kind: 'refuse', why: 'no-such-runtime' }
   const { accept, hold, refuse } = declaredMail(profile ?? entry)
   return decideArrival({
-    from: senderName(draft.from),
+    // A rule that names a peer is for the peer itself, not for a process that only states its name.
+    from: draft.from.kind === 'peer' && draft.from.proof === 'none' ? 'unknown' : senderName(draft.from),
     isNotice: draft.kind === 'notice',
     isOperator: draft.from.kind === 'operator',
     rules: { accept, hold, refuse },

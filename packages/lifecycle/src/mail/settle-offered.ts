@@ -95,6 +95,9 @@ async function act(
     case 'repeat':
       return repeat(delivery, message, target)
     case 'next-way':
+      // The program may have taken it between the first look and the sign of life.
+      if ((await wayOf(delivery, target, attempt)?.prove(target, requestOf(message)))?.kind !== 'none')
+        return undefined
       await change({ state: 'waiting', why: `not seen by ${attempt.way}`, again: 'maybe' })
       return undefined
     case 'note-unsure':

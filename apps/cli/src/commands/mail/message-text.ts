@@ -26,6 +26,7 @@ export const paintedState = (word: StateWord): string => paint(STYLES[word], wor
 const REASONS: Readonly<Record<string, string>> = {
   'held: policy': 'the rules of its recipient hold this sender; a person releases it',
   'held: rate': 'too many messages of this sender; it is given later by itself',
+  'held: hourly rate': 'too many messages of this sender in an hour; it is given later by itself',
   'held: hops': 'too many messages have caused one another; a person releases it',
   'held: suspect': 'two sessions died with it; a person releases it',
   booting: 'its recipient is starting',
@@ -37,6 +38,7 @@ const REASONS: Readonly<Record<string, string>> = {
   disk: 'the disk is full',
   turns: 'messages have begun enough turns on this host in this hour',
   pace: 'too many messages of this sender at once',
+  'old session': 'its session was started before messages: restart it',
   'no way': 'nothing carries it to its recipient: it waits to be read (iapeer inbox)',
   stopped: 'a person has stopped its recipient',
   'crash-loop': 'its recipient is in a crash loop',

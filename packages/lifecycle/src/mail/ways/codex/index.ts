@@ -42,7 +42,7 @@ const OUTCOMES = {
 /** Delivers to Codex: by its private app-server; to one that runs without, by its queue, or as a paste. */
 export const codexMail: MailAdapter = {
   hasTurns: true,
-  ways: () => [appServerWay, queueWay, pasteWay],
+  ways: ({ session }) => (session.mail === undefined ? [] : [appServerWay, queueWay, pasteWay]),
   readiness: async (target) => {
     const phase = phaseOf(target.session)
     if (phase !== 'ready') return phase

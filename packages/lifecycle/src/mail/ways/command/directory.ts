@@ -5,8 +5,11 @@ import { makePrivateDirectory, replaceFile } from '@iapeer/core/storage'
 import type { MailTarget, ProofRequest, Way } from '../../way.ts'
 import { jsonLine, programMessages } from './program-message.ts'
 
-/** The directories of a session: the program moves what it has handled from `new` to `taken`, under the same name. */
-const PLACES = ['new', 'taken'] as const
+/**
+ * The directories of a session. The program moves a file from `new` to `work` when it begins with it, and to `taken` when it has handled
+ * it, under the same name. What is in `new` can still be taken back.
+ */
+const PLACES = ['new', 'work', 'taken'] as const
 type Place = (typeof PLACES)[number]
 
 const fileName = (id: string, n: number): string => `${id}-${n}.json`
@@ -30,7 +33,7 @@ async function exists(path: string | undefined): Promise<boolean> {
   }
 }
 
-/** Takes a message back by the same rename by which the program takes it: only one of them succeeds. */
+/** Takes a message back by the same rename by which the program begins with it: only one of them succeeds. */
 async function withdraw(target: MailTarget, request: ProofRequest): Promise<boolean> {
   const path = pathOf(target, 'new', request)
   if (path === undefined) return false
@@ -38,8 +41,9 @@ async function withdraw(target: MailTarget, request: ProofRequest): Promise<bool
   try {
     await rename(path, back)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return !(await exists(pathOf(target, 'taken', request)))
-    throw error
+    if (errnoOf(error) !== 'ENOENT') throw error
+    const isWithProgram = await exists(pathOf(target, 'work', request))
+    return !isWithProgram && !(await exists(pathOf(target, 'taken', request)))
   }
   await rm(back, { force: true })
   return true
@@ -67,8 +71,10 @@ export const directoryWay: Way = {
   },
   prove: async (target, request) => {
     const isWaiting = await exists(pathOf(target, 'new', request))
-    // Looked for second: a program that moves the file in between is seen here.
+    // Looked for in the order in which the program moves the file: one that is moved in between is seen.
+    const isBegun = await exists(pathOf(target, 'work', request))
     if (await exists(pathOf(target, 'taken', request))) return { kind: 'taken', by: 'acknowledgement' }
+    if (isBegun) return { kind: 'accepted' }
     // A program that removes files instead of moving them gets a message again only after a restart of the daemon.
     return isWaiting || made.has(request.attempt.mark)
       ? { kind: 'none' }
