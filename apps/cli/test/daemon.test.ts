@@ -52,10 +52,10 @@ describe('iapeer daemon', () => {
       `○ the daemon (pid ${pid}) is stopped; the peers keep running\n`,
     )
     expect((await iapeer('daemon', 'logs')).stdout).toMatch(
-      /^\[[\d-]{10} [\d:]{8}\] INFO: iapeerd started \{"version":.*\}\n.*INFO: iapeerd stops; peers keep running \{"why":"SIGTERM"\}\n$/,
+      /^(?:.*INFO: the MCP server listens.*\n)?\[[\d-]{10} [\d:]{8}\] INFO: iapeerd started \{"version":.*\}\n.*INFO: iapeerd stops; peers keep running \{"why":"SIGTERM"\}\n$/,
     )
-    const [first = ''] = (await iapeer('daemon', 'logs', '--json')).stdout.split('\n')
-    expect(JSON.parse(first)).toMatchObject({ msg: 'iapeerd started', pid })
+    const lines = jsonLines((await iapeer('daemon', 'logs', '--json')).stdout)
+    expect(lines.find(({ msg }) => msg === 'iapeerd started')).toMatchObject({ pid })
     expect((await iapeer('daemon', 'status')).exitCode).toBe(3)
   })
 

@@ -124,7 +124,7 @@ describe('iapeer uninstall', () => {
     expect(jsonLines(await ok('deaths', '--json')).map(({ identity }) => identity)).toEqual(['command-bob'])
   }, 60_000)
 
-  it('--delete-records deletes records, logs and state, and keeps homes, profiles, settings and linked directories', async () => {
+  it('--delete-records deletes records, messages, logs and state, and keeps homes, profiles, settings and linked directories', async () => {
     const { root, path, ok, session } = newUser()
     await ok('create', 'ann', '--', 'sleep', '1000')
     await ok('create', 'bob', '--home', join(path, 'work'), '--', 'sleep', '1000')
@@ -148,7 +148,7 @@ describe('iapeer uninstall', () => {
     expect(readdirSync(join(root, 'state'))).toEqual(['homes'])
     expect(readFileSync(join(root, 'peers', 'ann', 'work.txt'), 'utf8')).toBe('work')
     expect(readdirSync(other)).toEqual(['mine'])
-    expect(printed).toContain(`deleted the records, logs and state in ${root}`)
+    expect(printed).toContain(`deleted the records, messages, logs and state in ${root}`)
     expect(printed).toMatch(new RegExp(`${join(path, 'work')} +the home of a peer`))
     // The peers are still known, and start again after a new installation.
     expect(await ok('list')).toMatch(/ann[\s\S]*bob/)

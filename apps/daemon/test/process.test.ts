@@ -160,7 +160,7 @@ describe('the exit of a daemon', () => {
     const env = readFileSync(seen, 'utf8')
     expect(env).toMatch(/^KEPT=this$/m)
     expect(env).toContain(`IAPEER_ROOT=${root}\n`)
-    expect(env).not.toMatch(/^(IAPEER_PORT|IAPEER_BEARER|NOTIFY|WATCHDOG|INVOCATION)/m)
+    expect(env).not.toMatch(/^(IAPEER_PORT|IAPEER_BEARER_TOKEN|NOTIFY|WATCHDOG|INVOCATION)/m)
   })
 })
 

@@ -32,7 +32,9 @@ describe('a root', () => {
     await scaffoldRoot(layout)
     for (const path of layout.directories) expect([path, mode(path)]).toEqual([path, 0o700])
     expect(readFileSync(join(layout.hooksDir, 'on-death'), 'utf8')).toBe('x')
-    expect(readdirSync(layout.root).sort()).toEqual(['hooks', 'lib', 'logs', 'peers', 'run', 'sessions', 'state'].sort())
+    expect(readdirSync(layout.root).sort()).toEqual(
+      ['hooks', 'lib', 'logs', 'peers', 'run', 'sessions', 'state'].sort(),
+    )
   })
 
   it('keeps its sockets in IAPEER_SOCK_DIR', async () => {

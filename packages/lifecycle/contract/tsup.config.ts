@@ -2,5 +2,8 @@ import { defineConfig } from 'tsup'
 import { packageBuild } from '../../dev/src/build.ts'
 
 export default defineConfig(
-  packageBuild({ main: 'contract/main.ts' }, { outDir: 'contract/dist', dts: false, silent: true }),
+  packageBuild(
+    { main: 'contract/main.ts', measure: 'contract/measure.ts' },
+    { outDir: 'contract/dist', dts: false, silent: true },
+  ),
 )

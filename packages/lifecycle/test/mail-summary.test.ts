@@ -36,7 +36,7 @@ it('counts each open message once, and says how messages reach a peer', async ()
   expect(await mailRoute(test.root, await bobOf(test), undefined)).toEqual({ kind: 'pull' })
   const first = await send(test.root, 'bob', 'one')
   await declare(test, { way: 'directory', hold: ['ann'] })
-  const ann = { kind: 'peer', proof: 'none', identity: toIdentity('claude-ann') } as const
+  const ann = { kind: 'peer', proof: 'ancestor', identity: toIdentity('claude-ann') } as const
   await send(test.root, 'bob', 'two', { sender: ann })
   const bob = await bobOf(test)
   expect(await mailSummary(test.root, bob)).toEqual({

@@ -10,8 +10,9 @@ export default defineCommand({
   name: 'self-fresh',
   exitCodes: { 5: 'no daemon is running' },
   summary: 'for an agent, in its own session: start again with a new conversation',
-  details: `The daemon stops this session, and this command with it, and starts the peer with
-a new conversation. No death is recorded. Its mailbox, home and profile stay.`,
+  details: `The daemon stops this session, and this command with it, and starts the peer
+with a new conversation. No death is recorded. Its mailbox, home and profile
+stay.`,
   run: async () => {
     const root = iapeerRoot()
     const session = await ownSession(root, await identifySender(root, { env: process.env }))

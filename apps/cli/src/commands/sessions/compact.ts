@@ -10,7 +10,8 @@ export default defineCommand({
   exitCodes: { 3: 'not running', 4: 'no such peer' },
   summary: 'let an idle agent summarize its conversation, as /compact in its terminal does',
   details: `The agent replaces its conversation by a summary, which uses its model. What it
-has written to disk stays. An agent that works, or waits for a person, is left alone.`,
+has written to disk stays. An agent that works, or waits for a person, is left
+alone.`,
   args: { peer: PEER },
   options: { json: JSON_OUTPUT },
   run: async ({ args: { peer }, options: { json } }) =>

@@ -10,7 +10,7 @@ import { ifExists } from '../../if-exists.ts'
 const RECORDERS_MS = 5_000
 
 /** Everything in these directories of a root is written by iapeer alone. */
-const RECORDS = ['logs', 'state', 'lib', 'run'] as const
+const RECORDS = ['logs', 'state', 'lib', 'run', 'sessions'] as const
 /** The links from which a lost registry is rebuilt, in `state`. */
 const LINKS = 'homes'
 
@@ -43,7 +43,7 @@ interface DeletedRecords {
 }
 
 /**
- * Deletes the death records, the logs, the state and the sockets of a root. The registry, the settings, the hooks and the homes
+ * Deletes the death records, the logs, the state with the messages, and the sockets of a root. The registry, the settings, the hooks and the homes
  * of peers stay.
  * @throws IapeerError `records-in-use`; the Node.js system error
  */

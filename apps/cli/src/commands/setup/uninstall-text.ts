@@ -15,14 +15,17 @@ export function planText(root: string, found: Survey, deletesRecords: boolean): 
     ...(service?.isOurs === true ? [service.path] : []),
     ...(launcher.state === 'ours' ? [launcher.path] : []),
     ...completions,
-    ...(deletesRecords ? [`records, logs and state in ${root}`] : []),
+    ...(deletesRecords ? [`records, messages, logs and state in ${root}`] : []),
   ]
   const rows = [
     ['  running peers', listed(peers)],
     ['  watches', listed(watches.map(({ identity }) => identity))],
     ['  daemon', daemonPid === undefined ? 'not running' : `pid ${daemonPid}: is stopped`],
     ...(removed.length === 0 ? ['nothing'] : removed).map((path, at) => [at === 0 ? '  removes' : '', path]),
-    ['  keeps', `profiles and homes of peers, settings${deletesRecords ? '' : ', records'} in ${root}`],
+    [
+      '  keeps',
+      `profiles and homes of peers, settings${deletesRecords ? '' : ', records, messages'} in ${root}`,
+    ],
   ]
   return `iapeer uninstall\n${table(rows)}\n`
 }

@@ -20,7 +20,7 @@ import { keptText, planText, staysText } from './uninstall-text.ts'
 const OPTIONS = {
   stopPeers: { help: 'stop every peer and every watch' },
   keepPeers: { help: 'leave peers and watches running' },
-  deleteRecords: { help: 'also delete records, logs and state; not with --keep-peers' },
+  deleteRecords: { help: 'also delete records, messages, logs and state; not with --keep-peers' },
   yes: { short: 'y', help: 'do not ask for confirmation' },
   json: { help: 'print one JSON object, and do not ask' },
 } as const
@@ -30,11 +30,13 @@ const DETAILS = `Stops the daemon and, with --stop-peers, every peer and every w
 server that is only watched keeps running. Removes the service,
 ~/.local/bin/iapeer and the completion scripts, if iapeer made them. Keeps the
 profiles and homes of peers, config.toml, hooks, this program, and the records
-unless --delete-records is given. Prints what stays and how to remove it.
+and messages unless --delete-records is given. Prints what stays and how to
+remove it.
 
 With --keep-peers the peers stay reachable (it prints how), and their deaths are
 still recorded. They are not restarted or suspended, no notification is sent,
-and a death that tmux misses is recorded by the next iapeer command only.
+messages wait, and a death that tmux misses is recorded by the next iapeer
+command only.
 
 Asks at a terminal. Without one, --stop-peers or --keep-peers is required.`
 
@@ -131,7 +133,7 @@ async function report(root: string, found: Survey, { peers, removed, deleted, li
       print(`${dot} stopped watching ${identity}; its tmux server keeps running`)
   }
   for (const path of removed) print(`${dot} removed ${path}`)
-  if (deleted.length > 0) print(`${dot} deleted the records, logs and state in ${root}`)
+  if (deleted.length > 0) print(`${dot} deleted the records, messages, logs and state in ${root}`)
   const isKept = peers === 'kept' && found.sessions.length + found.watches.length > 0
   if (isKept) print(keptText(root, found))
   print(await staysText(root, found, { linked, isKept }))
