@@ -359,7 +359,7 @@ export class Mailbox {
   }
 }
 
-/** Reads a file of a message. What is not a regular file is no message, and does not keep the others from being read. */
+/** Reads a file of a message. What is not a regular file is left out, and does not keep the others from being read. */
 async function readUsable(path: string): Promise<{ readonly text: string } | undefined> {
   try {
     return await readRegularFile(path)
