@@ -5,7 +5,7 @@ import { createPeer, updatePeer } from '@iapeer/core/registry'
 import { findAgent, type ModelServer, prepareHome, processesOf, startModelServer } from '@iapeer/dev/agents'
 import { asyncCleanups, run, until } from '@iapeer/dev/testing'
 import { stopNamed } from '@iapeer/lifecycle/fleet'
-import { listInbox, listOutbox, readDeliveryLog, sendMessage } from '@iapeer/lifecycle/mail'
+import { listInbox, listOutbox, readDeliveryLog, releaseMessage, sendMessage } from '@iapeer/lifecycle/mail'
 import { describe, expect, it } from 'vitest'
 import { roots } from './support.ts'
 
@@ -28,40 +28,49 @@ const idFrom = (model: ModelServer, sender: string): string | undefined =>
       .join('\n'),
   )?.[1]
 
+/** Starts the peers ann (Claude Code) and bob (Codex), each with a model server of its own, and a daemon. */
+async function pair(): Promise<{
+  readonly root: string
+  readonly ann: ModelServer
+  readonly bob: ModelServer
+}> {
+  const { directory, root, up } = newRoot()
+  const [home, cwd] = [join(directory, 'home'), join(directory, 'work')]
+  for (const path of [home, cwd]) mkdirSync(path)
+  await run('git', ['init', '-q', cwd])
+  const [ann, bob] = [await startModelServer(), await startModelServer()]
+  track(ann.close)
+  track(bob.close)
+  prepareHome('codex', { home, modelUrl: bob.url, trusted: cwd })
+  const env = prepareHome('claude', { home, modelUrl: ann.url, trusted: cwd })
+  for (const [name, runtime, program] of [
+    ['ann', 'claude', claude.program],
+    ['bob', 'codex', codex.program],
+  ] as const) {
+    await createPeer(root, {
+      personality: toPersonality(name),
+      defaultRuntime: toRuntime(runtime),
+      command: [program ?? ''],
+    })
+    await updatePeer(root, name, { cwd, trustedCwd: cwd, permissions: 'skip' })
+  }
+  const daemon = await up({ ...env, IAPEER_MCP_HTTP: 'on' })
+  track(async () => {
+    await daemon.end()
+    for (const name of ['ann', 'bob']) await stopNamed(root, name, { by: 'a test' })
+    await until('their processes to exit', () => processesOf(home).length === 0, 20_000)
+  })
+  return { root, ann, bob }
+}
+
 describe.skipIf(skipped !== undefined)('Claude Code and Codex', { timeout: 120_000 }, () => {
   it('talk through the tool: a message of a person starts one, that one starts the other, and the answer comes back', async () => {
-    const { directory, root, up } = newRoot()
-    const [home, cwd] = [join(directory, 'home'), join(directory, 'work')]
-    for (const path of [home, cwd]) mkdirSync(path)
-    await run('git', ['init', '-q', cwd])
-    const [claudeModel, codexModel] = [await startModelServer(), await startModelServer()]
-    track(claudeModel.close)
-    track(codexModel.close)
-    prepareHome('codex', { home, modelUrl: codexModel.url, trusted: cwd })
-    const env = prepareHome('claude', { home, modelUrl: claudeModel.url, trusted: cwd })
-    for (const [name, runtime, program] of [
-      ['ann', 'claude', claude.program],
-      ['bob', 'codex', codex.program],
-    ] as const) {
-      await createPeer(root, {
-        personality: toPersonality(name),
-        defaultRuntime: toRuntime(runtime),
-        command: [program ?? ''],
-      })
-      await updatePeer(root, name, { cwd, trustedCwd: cwd, permissions: 'skip' })
-    }
+    const { root, ann: claudeModel, bob: codexModel } = await pair()
     const call = { personality: 'bob', message: 'What is the colour?' }
     claudeModel.script(
       { tools: [{ tool: 'mcp__iapeer__send_to_peer', input: call }] },
       { text: 'I asked bob.' },
     )
-    const daemon = await up({ ...env, IAPEER_MCP_HTTP: 'on' })
-
-    track(async () => {
-      await daemon.end()
-      for (const name of ['ann', 'bob']) await stopNamed(root, name, { by: 'a test' })
-      await until('their processes to exit', () => processesOf(home).length === 0, 20_000)
-    })
     const first = await sendMessage(root, {
       to: 'ann',
       text: 'Ask bob for the colour.',
@@ -108,5 +117,44 @@ describe.skipIf(skipped !== undefined)('Claude Code and Codex', { timeout: 120_0
       { id: answer, from: 'bob', to: 'ann', way: 'inbox' },
     ])
     expect(await listOutbox(root, 'operator')).toEqual([])
+  })
+
+  it('that answer each other without a person are stopped by the limit of hops, and continue when a person releases the message', async () => {
+    const { root, ann, bob } = await pair()
+    const turns = [1, 2, 3, 4, 5, 6, 7, 8]
+    ann.script(
+      ...turns.flatMap((nth) => {
+        const input = { personality: 'bob', message: `ping ${nth}` }
+        return [{ tools: [{ tool: 'mcp__iapeer__send_to_peer', input }] }, { text: 'Sent.' }]
+      }),
+    )
+    bob.script(
+      ...turns.flatMap((nth) => {
+        const input = { personality: 'ann', message: `pong ${nth}` }
+        return [{ tools: [{ tool: 'send_to_peer', namespace: 'mcp__iapeer', input }] }, { text: 'Sent.' }]
+      }),
+    )
+    await sendMessage(root, { to: 'ann', text: 'Begin.', sender: OPERATOR, env: {} })
+    const messages = async () =>
+      [...(await listInbox(root, 'ann', { all: true })), ...(await listInbox(root, 'bob', { all: true }))]
+        .filter(({ sender }) => sender !== 'operator')
+        .toSorted((one, other) => one.hops - other.hops)
+    const held = await until(
+      'a message to be held',
+      async () => (await messages()).find(({ why }) => why === 'held: hops'),
+      90_000,
+    )
+    expect((await messages()).map(({ hops, text }) => [hops, text])).toEqual([
+      [1, 'ping 1'],
+      [2, 'pong 1'],
+      [3, 'ping 2'],
+      [4, 'pong 2'],
+      [5, 'ping 3'],
+      [6, 'pong 3'],
+      [7, 'ping 4'],
+    ])
+    expect(bob.requests.some(({ added }) => added.includes('ping 4'))).toBe(false)
+    await releaseMessage(root, held.id, OPERATOR)
+    await until('bob to get it', () => bob.requests.some(({ added }) => added.includes('ping 4')), 30_000)
   })
 })
