@@ -1,14 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { toPersonality } from '@iapeer/core/identity'
-import { getPeer, listPeers } from '@iapeer/core/registry'
+import { toIdentity, toPersonality } from '@iapeer/core/identity'
+import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
+import { getPeer, listPeers, upsertPeer } from '@iapeer/core/registry'
 import { findAgent } from '@iapeer/dev/agents'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { launchPeer, settleFleet } from '../src/index.ts'
 import { mailAdapterOf } from '../src/mail/adapters.ts'
-import { MailDelivery, messageView, sendMessage } from '../src/mail/index.ts'
-import type { MailAdapter, Way } from '../src/mail/way.ts'
+import { MailDelivery, messageView, releaseMessage, sendMessage } from '../src/mail/index.ts'
+import type { MailAdapter, MailTarget, Proof, ProofRequest, Way } from '../src/mail/way.ts'
 import { startClaude, type TestClaude } from './claude-mail-session.ts'
 import { OPERATOR } from './mail-support.ts'
 import { roots, type TestRoot } from './support.ts'
@@ -40,7 +41,24 @@ const withThreeSecondRule: Change = (adapter) => ({
 /** A delivery that does not look at the conversation of a session that has ended. */
 const withoutLastLook: Change = (adapter) => ({ ...adapter, lastLook: async () => ({ kind: 'none' }) })
 
+/** A delivery that takes an id anywhere in the conversation for a proof. */
+const withSubstringProof: Change = (adapter) => {
+  const search = async (_: MailTarget, { id, attempt }: ProofRequest): Promise<Proof> => {
+    const path = attempt.conversation.path ?? ''
+    const isThere = existsSync(path) && readFileSync(path, 'utf8').includes(id)
+    return isThere ? { kind: 'taken', by: 'transcript' } : { kind: 'none' }
+  }
+  return {
+    ...adapter,
+    ways: (target) => adapter.ways(target).map((way): Way => ({ ...way, prove: search })),
+    lastLook: search,
+  }
+}
+
 const unchanged: Change = (adapter) => adapter
+
+const peer = (name: string) =>
+  ({ kind: 'peer', proof: 'bearer', identity: toIdentity(`command-${name}`) }) as const
 
 interface Act {
   readonly root: TestRoot
@@ -139,6 +157,60 @@ async function killedAgent(change: Change): Promise<number> {
   return given(id)
 }
 
+/** A message that the agent never read is quoted in one that it did read, and the agent is killed. */
+async function quotedId(change: Change): Promise<number> {
+  let beforeOffer = (): void => {}
+  const freezing: Change = (adapter) => ({
+    ...adapter,
+    ways: (target) =>
+      adapter.ways(target).map(
+        (way): Way => ({
+          ...way,
+          offer: (...attempt) => {
+            beforeOffer()
+            return way.offer(...attempt)
+          },
+        }),
+      ),
+  })
+  const { root, claude, delivery, post, given } = await newAct((adapter) => change(freezing(adapter)))
+  const { home } = getPeer(await listPeers(root.root), toPersonality('bob'))
+  const from = (await readProfileText(home)) ?? ''
+  const profile = { ...JSON.parse(from), interfaces: { mail: { hold: ['ann'] } } }
+  await replaceProfileText(home, { from, to: JSON.stringify(profile) })
+  await upsertPeer(root.root, home)
+  const { id, why } = await sendMessage(root.root, {
+    to: 'bob',
+    text: 'medlar',
+    sender: peer('ann'),
+    env: {},
+  })
+  expect(why).toBe('held: policy')
+  await delivery().start()
+  const quoting = await post(`Did ${id} come?`)
+  await until('the quoting one', async () => (await messageView(root.root, quoting)).state === 'handled')
+
+  const { server, leader } = claude.target.session
+  beforeOffer = () => {
+    beforeOffer = () => {}
+    for (const { pid } of [server, leader]) process.kill(pid, 'SIGSTOP')
+  }
+  await releaseMessage(root.root, id, OPERATOR)
+  await until('its attempt', async () => (await messageView(root.root, id)).attempt !== undefined)
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  process.kill(leader.pid, 'SIGKILL')
+  process.kill(server.pid, 'SIGCONT')
+  await until('the death to be settled', async () => {
+    await settleFleet(root.root)
+    return root.deaths().length === 1
+  })
+  const entry = getPeer(await listPeers(root.root), toPersonality('bob'))
+  await launchPeer(root.root, entry, { env: claude.env, resume: true })
+  await until('a receipt', async () => (await messageView(root.root, id)).taken !== undefined, 20_000)
+  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  return given(id)
+}
+
 describe.skipIf(found.program === undefined)(
   'the log of the model shows that a message',
   { timeout: 90_000 },
@@ -157,6 +229,31 @@ describe.skipIf(found.program === undefined)(
 
     it('is given twice by a delivery that does not take a last look', async () => {
       expect(await killedAgent(withoutLastLook)).toBe(2)
+    })
+
+    it('whose id is quoted by another one is given when it was not read', async () => {
+      expect(await quotedId(unchanged)).toBe(1)
+    })
+
+    it('is never given by a delivery that takes an id in the conversation for a proof', async () => {
+      expect(await quotedId(withSubstringProof)).toBe(0)
+    })
+
+    it('is given once to an agent that seventy peers write to at the same time', async () => {
+      const { root, delivery, given } = await newAct(unchanged)
+      await delivery().start()
+      const senders = Array.from({ length: 70 }, (_, nth) => peer(`p${nth}`))
+      const receipts = await Promise.all(
+        senders.map((sender) => sendMessage(root.root, { to: 'bob', text: 'hello', sender, env: {} })),
+      )
+      const states = () =>
+        Promise.all(receipts.map(async ({ id }) => (await messageView(root.root, id)).state))
+      await until(
+        'all to be handled',
+        async () => (await states()).every((state) => state === 'handled'),
+        60_000,
+      )
+      expect(receipts.map(({ id }) => given(id))).toEqual(receipts.map(() => 1))
     })
   },
 )
