@@ -10,6 +10,7 @@ import { acquireLock } from '@iapeer/core/storage'
 import { until } from '@iapeer/dev/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FleetSupervisor, readSession, removeNamed, statusOf } from '../src/index.ts'
+import { mailAdapterOf } from '../src/mail/adapters.ts'
 import {
   acknowledge,
   MailDelivery,
@@ -19,6 +20,7 @@ import {
   returnMessage,
   sendMessage,
 } from '../src/mail/index.ts'
+import type { Way } from '../src/mail/way.ts'
 import { OPERATOR, RECORDING_PEER, recorded, send, untilState } from './mail-support.ts'
 import { roots, type TestRoot } from './support.ts'
 
@@ -194,6 +196,38 @@ describe('the delivery', () => {
     mkdirSync(join((await boxOf('bob')).directory, 'open', '00000009-m_aaaaaaaaaaaaaaaa.json'))
     await delivery.start()
     await untilState(test.root, id, 'handled')
+  })
+
+  it('lets a mailbox rest for seconds after an unexpected failure, and the others not', async () => {
+    const paths = ['bob', 'ann'].map((name) => join(test.path, `${name}.jsonl`))
+    for (const [nth, name] of ['bob', 'ann'].entries())
+      await peer(name, { way: 'directory' }, [...RECORDING_PEER, paths[nth] ?? ''])
+    let failures = 0
+    let isBroken = true
+    const failing = new MailDelivery(test.root, {
+      env: {},
+      onError: () => failures++,
+      adapterOf: (identity) => {
+        const adapter = mailAdapterOf(identity)
+        const offer = async () => {
+          throw new Error('unexpected')
+        }
+        const isBob = identity === 'command-bob' && isBroken
+        return isBob
+          ? { ...adapter, ways: (target) => adapter.ways(target).map((way): Way => ({ ...way, offer })) }
+          : adapter
+      },
+    })
+    track(() => failing.stop())
+    const { id } = await send(test.root, 'bob', 'one')
+    await failing.start()
+    await until('a failure', () => failures > 0)
+    await sleep(2_000)
+    await untilState(test.root, (await send(test.root, 'ann', 'two')).id, 'handled')
+    expect(failures).toBeLessThan(4)
+    isBroken = false
+    await untilState(test.root, id, 'handled')
+    expect(recorded(paths[0] ?? '').map(({ text }) => text)).toEqual(['one'])
   })
 
   it('does not start a program again and again that exits without taking its message', async () => {

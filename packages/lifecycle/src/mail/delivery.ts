@@ -30,6 +30,9 @@ const FULL_MS = 30_000
 const SWEEP_MS = 10 * 60_000
 const AT_ONCE = 8
 const STOP_MS = 3_000
+/** How long a mailbox rests after its first failure in a row; doubled after each further one. Otherwise the step that it wrote would wake it. */
+const FIRST_REST_MS = 1_000
+const LONGEST_REST_MS = 30_000
 const HOUR_MS = 60 * 60_000
 const DAY_MS = 24 * HOUR_MS
 /** Ids of closed messages are kept this long, so that a late equal id is known. */
@@ -62,6 +65,9 @@ interface Job {
   dueMs: number
   isRunning: boolean
   seenMs: number
+  /** How many rounds in a row have failed, and until when the mailbox rests for it. */
+  failures: number
+  restsUntilMs: number
 }
 
 /** Delivers the messages of a root. One per root: only the daemon makes attempts. */
@@ -149,12 +155,16 @@ export class MailDelivery {
     for (const mailbox of mailboxes) {
       if (mailbox.id === OPERATOR_MAILBOX) continue
       const job = this.#jobOf(mailbox)
+      // A change during its round is noticed after it: the round may have read the mailbox before the change.
+      if (job.isRunning) continue
       const changedMs = await mailbox.box.changedMs()
       const isChanged = changedMs !== job.seenMs
       job.seenMs = changedMs
-      if (isChanged || isFull) job.dueMs = Math.min(job.dueMs, now)
-      const isDue = isChanged || isFull || (job.pulse !== 'idle' && job.dueMs <= now)
-      if (isDue && !job.isRunning) due.push(mailbox)
+      if (isChanged || isFull) {
+        job.dueMs = Math.max(Math.min(job.dueMs, now), job.restsUntilMs)
+        if (job.pulse === 'idle') job.pulse = 'later'
+      }
+      if (job.pulse !== 'idle' && job.dueMs <= now) due.push(mailbox)
     }
     if (due.length > 0) {
       const entries = await listPeers(this.#root)
@@ -172,7 +182,15 @@ export class MailDelivery {
     const known = this.#jobs.get(id)
     if (known !== undefined) return known
     const delivery = new MailboxDelivery(this.#context, box)
-    const job: Job = { delivery, pulse: 'later', dueMs: 0, isRunning: false, seenMs: -1 }
+    const job: Job = {
+      delivery,
+      pulse: 'later',
+      dueMs: 0,
+      isRunning: false,
+      seenMs: -1,
+      failures: 0,
+      restsUntilMs: 0,
+    }
     this.#jobs.set(id, job)
     return job
   }
@@ -190,12 +208,16 @@ export class MailDelivery {
   }
 
   async #work(mailbox: KnownMailbox, job: Job, entries: readonly PeerEntry[]): Promise<void> {
+    let pulse: Pulse | undefined
     await this.#attempt(`mailbox ${mailbox.id}`, async () => {
-      job.pulse = 'later'
-      job.pulse = await job.delivery.round(await peerOfMailbox(this.#root, mailbox, entries))
+      pulse = await job.delivery.round(await peerOfMailbox(this.#root, mailbox, entries))
     })
     const waits = { now: 0, 'at-once': AT_ONCE_MS, soon: SOON_MS, later: LATER_MS, idle: FULL_MS } as const
-    job.dueMs = performance.now() + waits[job.pulse]
+    job.failures = pulse === undefined ? job.failures + 1 : 0
+    job.pulse = pulse ?? 'later'
+    const rest = Math.min(FIRST_REST_MS * 2 ** (job.failures - 1), LONGEST_REST_MS)
+    job.dueMs = performance.now() + (pulse === undefined ? rest : waits[pulse])
+    job.restsUntilMs = pulse === undefined ? job.dueMs : 0
   }
 
   async #attempt(what: string, act: () => Promise<void>): Promise<void> {
