@@ -196,3 +196,8 @@ export async function startClaude(
     },
   }
 }
+
+/** Returns the answer of a model that runs a command with the tool Bash. */
+export const bash = (command: string) => ({
+  tools: [{ tool: 'Bash', input: { command, description: 'a test' } }],
+})

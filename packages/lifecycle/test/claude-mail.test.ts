@@ -8,6 +8,7 @@ import { claudeMail } from '../src/mail/ways/claude/index.ts'
 import { readClaudeReport } from '../src/runtimes/index.ts'
 import {
   attemptOf,
+  bash,
   newOffer,
   type StartOptions,
   startClaude,
@@ -26,8 +27,6 @@ async function start(options: StartOptions = {}): Promise<TestClaude> {
   track(claude.stop)
   return claude
 }
-
-const bash = (command: string) => ({ tools: [{ tool: 'Bash', input: { command, description: 'a test' } }] })
 
 describe.skipIf(found.program === undefined)('a message to Claude Code', { timeout: 60_000 }, () => {
   it('through the inbox is taken when idle, with the result of a running tool, beside a draft, and after /clear, whatever the person refuses', async () => {

@@ -5,7 +5,7 @@ import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { claudeMail } from '../src/mail/ways/claude/index.ts'
 import { readClaudeReport } from '../src/runtimes/index.ts'
-import { type StartOptions, startClaude, type TestClaude } from './claude-mail-session.ts'
+import { bash, type StartOptions, startClaude, type TestClaude } from './claude-mail-session.ts'
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()
@@ -18,8 +18,6 @@ async function start(options: StartOptions = {}): Promise<TestClaude> {
   track(claude.stop)
   return claude
 }
-
-const bash = (command: string) => ({ tools: [{ tool: 'Bash', input: { command, description: 'a test' } }] })
 
 describe.skipIf(found.program === undefined)('a message to Claude Code', { timeout: 60_000 }, () => {
   it('is not offered at a permission dialog, and one that was posted before arrives after the dialog', async () => {

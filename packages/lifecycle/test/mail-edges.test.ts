@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toIdentity, toPersonality } from '@iapeer/core/identity'
 import type { MessageSender } from '@iapeer/core/mailbox'
-import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
-import { findPeer, renamePeer, upsertPeer } from '@iapeer/core/registry'
+import { findPeer, renamePeer } from '@iapeer/core/registry'
 import { acquireLock } from '@iapeer/core/storage'
 import { until } from '@iapeer/dev/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -21,7 +20,7 @@ import {
   sendMessage,
 } from '../src/mail/index.ts'
 import type { Way } from '../src/mail/way.ts'
-import { OPERATOR, RECORDING_PEER, recorded, send, untilState } from './mail-support.ts'
+import { editProfile, OPERATOR, RECORDING_PEER, recorded, send, untilState } from './mail-support.ts'
 import { roots, type TestRoot } from './support.ts'
 
 const { newRoot, track } = roots()
@@ -44,11 +43,7 @@ function newDelivery(): MailDelivery {
 
 async function peer(name: string, mail: object = {}, command = ['sleep', '1000']): Promise<void> {
   await test.peer(command, name)
-  const entry = await findPeer(test.root, name)
-  const from = (await readProfileText(entry?.home ?? '')) ?? ''
-  const to = JSON.stringify({ ...JSON.parse(from), interfaces: { mail } })
-  await replaceProfileText(entry?.home ?? '', { from, to })
-  await upsertPeer(test.root, entry?.home ?? '')
+  await editProfile(test.root, name, { interfaces: { mail } })
 }
 
 const as = (name: string, proof: MessageSender['proof'] = 'bearer'): MessageSender => ({

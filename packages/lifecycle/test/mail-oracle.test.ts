@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toIdentity, toPersonality } from '@iapeer/core/identity'
-import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
-import { getPeer, listPeers, upsertPeer } from '@iapeer/core/registry'
+import { getPeer, listPeers } from '@iapeer/core/registry'
 import { findAgent } from '@iapeer/dev/agents'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
@@ -11,7 +10,7 @@ import { mailAdapterOf } from '../src/mail/adapters.ts'
 import { MailDelivery, messageView, releaseMessage, sendMessage } from '../src/mail/index.ts'
 import type { MailAdapter, MailTarget, Proof, ProofRequest, Way } from '../src/mail/way.ts'
 import { startClaude, type TestClaude } from './claude-mail-session.ts'
-import { OPERATOR } from './mail-support.ts'
+import { editProfile, OPERATOR } from './mail-support.ts'
 import { roots, type TestRoot } from './support.ts'
 
 // The log of the model is the oracle: how often it got a message. A delivery with a known fault has to be caught by it.
@@ -174,11 +173,7 @@ async function quotedId(change: Change): Promise<number> {
       ),
   })
   const { root, claude, delivery, post, given } = await newAct((adapter) => change(freezing(adapter)))
-  const { home } = getPeer(await listPeers(root.root), toPersonality('bob'))
-  const from = (await readProfileText(home)) ?? ''
-  const profile = { ...JSON.parse(from), interfaces: { mail: { hold: ['ann'] } } }
-  await replaceProfileText(home, { from, to: JSON.stringify(profile) })
-  await upsertPeer(root.root, home)
+  await editProfile(root.root, 'bob', { interfaces: { mail: { hold: ['ann'] } } })
   const { id, why } = await sendMessage(root.root, {
     to: 'bob',
     text: 'medlar',

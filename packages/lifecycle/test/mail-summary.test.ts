@@ -1,6 +1,5 @@
 import { toIdentity, toRuntime } from '@iapeer/core/identity'
-import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
-import { findPeer, upsertPeer } from '@iapeer/core/registry'
+import { findPeer } from '@iapeer/core/registry'
 import { expect, it } from 'vitest'
 import { launchPeer } from '../src/index.ts'
 import {
@@ -12,7 +11,7 @@ import {
   returnMessage,
 } from '../src/mail/index.ts'
 import { listSessions } from '../src/sessions/index.ts'
-import { OPERATOR, send } from './mail-support.ts'
+import { editProfile, OPERATOR, send } from './mail-support.ts'
 import { roots, type TestRoot } from './support.ts'
 
 const { newRoot } = roots()
@@ -23,19 +22,12 @@ async function bobOf({ root }: TestRoot) {
   return entry
 }
 
-async function declare(test: TestRoot, mail: object): Promise<void> {
-  const { home } = await bobOf(test)
-  const from = (await readProfileText(home)) ?? ''
-  await replaceProfileText(home, { from, to: JSON.stringify({ ...JSON.parse(from), interfaces: { mail } }) })
-  await upsertPeer(test.root, home)
-}
-
 it('counts each open message once, and says how messages reach a peer', async () => {
   const test = newRoot()
   await test.peer(['sleep', '1000'])
   expect(await mailRoute(test.root, await bobOf(test), undefined)).toEqual({ kind: 'pull' })
   const first = await send(test.root, 'bob', 'one')
-  await declare(test, { way: 'directory', hold: ['ann'] })
+  await editProfile(test.root, 'bob', { interfaces: { mail: { way: 'directory', hold: ['ann'] } } })
   const ann = { kind: 'peer', proof: 'ancestor', identity: toIdentity('claude-ann') } as const
   await send(test.root, 'bob', 'two', { sender: ann })
   const bob = await bobOf(test)

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Message } from '@iapeer/core/mailbox'
 import { identifyProcess } from '@iapeer/core/process'
-import { findPeer } from '@iapeer/core/registry'
+import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
+import { findPeer, upsertPeer } from '@iapeer/core/registry'
 import { acquireLock } from '@iapeer/core/storage'
 import { until } from '@iapeer/dev/testing'
 import { mailboxOf, messageView, type SendRequest, sendMessage } from '../src/mail/index.ts'
@@ -22,6 +23,15 @@ export const RECORDING_PEER = [
      sleep 0.02
    done`,
 ]
+
+/** Changes the profile of a peer as a person does with an editor. */
+export async function editProfile(root: string, name: string, fields: object): Promise<void> {
+  const entry = await findPeer(root, name)
+  const from = await readProfileText(entry?.home ?? '')
+  if (entry === undefined || from === undefined) throw new Error(`no profile of ${name}`)
+  await replaceProfileText(entry.home, { from, to: JSON.stringify({ ...JSON.parse(from), ...fields }) })
+  await upsertPeer(root, entry.home)
+}
 
 /** Sends a message as the operator. */
 export const send = (root: string, to: string, text: string, more: Partial<SendRequest> = {}) =>

@@ -2,13 +2,11 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
-import { readProfileText, replaceProfileText } from '@iapeer/core/profile'
-import { findPeer, upsertPeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { acknowledge, MailDelivery, messageView } from '../src/mail/index.ts'
 import { acknowledgementOf, jsonLine } from '../src/mail/ways/command/program-message.ts'
-import { recorded, send, untilState } from './mail-support.ts'
+import { editProfile, recorded, send, untilState } from './mail-support.ts'
 import { roots, type TestRoot } from './support.ts'
 
 const { newRoot, track } = roots()
@@ -24,15 +22,7 @@ beforeEach(() => {
 })
 afterEach(() => expect(errors).toEqual([]))
 
-async function declare(mail: object): Promise<void> {
-  const entry = await findPeer(test.root, 'bob')
-  const from = (await readProfileText(entry?.home ?? '')) ?? ''
-  await replaceProfileText(entry?.home ?? '', {
-    from,
-    to: JSON.stringify({ ...JSON.parse(from), interfaces: { mail } }),
-  })
-  await upsertPeer(test.root, entry?.home ?? '')
-}
+const declare = (mail: object): Promise<void> => editProfile(test.root, 'bob', { interfaces: { mail } })
 
 describe('pane-json', () => {
   it('types one line of JSON, whatever the text contains, and only iapeer ack proves that it was taken', async () => {

@@ -36,6 +36,7 @@ import {
   startsHeldSince,
 } from '../src/mail/index.ts'
 import {
+  editProfile,
   holdLockAs,
   mailFiles,
   OPERATOR,
@@ -65,14 +66,7 @@ function newDelivery(): MailDelivery {
   return made
 }
 
-/** Changes the profile of a peer as a person does with an editor. */
-async function declare(name: string, fields: object): Promise<void> {
-  const entry = await findPeer(test.root, name)
-  const from = await readProfileText(entry?.home ?? '')
-  if (entry === undefined || from === undefined) throw new Error('no profile')
-  await replaceProfileText(entry.home, { from, to: JSON.stringify({ ...JSON.parse(from), ...fields }) })
-  await upsertPeer(test.root, entry.home)
-}
+const declare = (name: string, fields: object): Promise<void> => editProfile(test.root, name, fields)
 
 /** Makes a peer that takes each message of its directory. @returns the file that it records them in */
 async function recordingPeer(name = 'bob', mail: object = {}): Promise<string> {

@@ -1,10 +1,10 @@
-export { Mailbox, type MessageFile, type Stored } from './mailbox.ts'
+export { Mailbox, type Stored } from './mailbox.ts'
 export {
   type Attachment,
   type Attempt,
-  CLOSED_STATES,
   type Conversation,
   type HistoryStep,
+  isClosed,
   MAIL_LIMITS,
   MESSAGE_KINDS,
   MESSAGE_STATES,
@@ -26,6 +26,7 @@ export {
   WAYS,
   type WayName,
 } from './message.ts'
+export type { MessageFile } from './message-file.ts'
 export {
   derivedMessageId,
   isMailboxId,

@@ -9,25 +9,11 @@ import { quarantine } from '../storage/quarantine.ts'
 import { readRegularFile } from '../storage/read-regular.ts'
 import { makeFile, replaceFile, syncDirectory } from '../storage/replace-file.ts'
 import { sweepDirectoryTemporaries } from '../storage/sweep-temporaries.ts'
-import {
-  CLOSED_STATES,
-  type HistoryStep,
-  MAIL_LIMITS,
-  type Message,
-  type MessageChange,
-  type NewMessage,
-} from './message.ts'
-import { isMessageId, type MessageId } from './message-id.ts'
+import { isClosed, MAIL_LIMITS, type Message, type MessageChange, type NewMessage } from './message.ts'
+import { fileNameOf, inOrder, type MessageFile, type Place, parseFileName, unique } from './message-file.ts'
+import type { MessageId } from './message-id.ts'
+import { changed } from './message-step.ts'
 import { formatMessage, parseMessage } from './parse-message.ts'
-
-type Place = 'open' | 'closed'
-
-/** A file of a mailbox, as its name states it. */
-export interface MessageFile {
-  readonly id: MessageId
-  readonly seq: number
-  readonly place: Place
-}
 
 /** The result of {@link Mailbox.store}. */
 export interface Stored {
@@ -38,44 +24,10 @@ export interface Stored {
   readonly isUnsynced?: boolean
 }
 
-const NAME = /^(\d{8,15})-(m_[a-z2-7]{16})\.json$/
 const REMOVED = 'removed'
 const LOCK_MS = 10_000
 /** A message is moved once in its life, so a second look finds one that was moved during the first. */
 const READ_TRIES = 2
-
-const nameOf = ({ seq, id }: Pick<MessageFile, 'seq' | 'id'>): string =>
-  `${String(seq).padStart(8, '0')}-${id}.json`
-
-function parseName(name: string, place: Place): MessageFile[] {
-  const [, seq, id] = NAME.exec(name) ?? []
-  return isMessageId(id) ? [{ id, seq: Number(seq), place }] : []
-}
-
-const inOrder = (one: MessageFile, other: MessageFile): number =>
-  one.seq - other.seq || (one.id < other.id ? -1 : one.id > other.id ? 1 : 0)
-
-/** Returns a message after a step. */
-function changed(message: Message, change: MessageChange, at: string): Message {
-  const { state, attempts = message.attempts, deaths = message.deaths, ...rest } = change
-  const fields = Object.fromEntries(
-    Object.entries(rest).map(([name, value]) => [name, value === null ? undefined : value]),
-  )
-  const next: Message = { ...message, ...fields, state, attempts, deaths, step: message.step + 1 }
-  return { ...next, history: withStep(next, at) }
-}
-
-function withStep(message: Message, at: string): readonly HistoryStep[] {
-  const { step, state, why, attempt } = message
-  const of = state === 'offered' ? attempt : state === 'taken' ? message.taken : undefined
-  const entry: HistoryStep = {
-    ...{ step, at, state, ...(why === undefined ? {} : { why }) },
-    ...(of === undefined ? {} : { n: of.n, way: of.way, identity: of.identity, gen: of.gen }),
-  }
-  const [first, ...later] = message.history
-  if (first === undefined) return [entry]
-  return [first, ...later.slice(-(MAIL_LIMITS.historySteps - 2)), entry]
-}
 
 /**
  * The mailbox of one recipient: `<directory>/{open,closed,files}`, one file a message. The state of a message is a field of its file,
@@ -257,11 +209,11 @@ export class Mailbox {
   }
 
   #path({ place, ...file }: MessageFile): string {
-    return join(this.directory, place, nameOf(file))
+    return join(this.directory, place, fileNameOf(file))
   }
 
   async #names(place: Place): Promise<MessageFile[]> {
-    return (await namesIn(join(this.directory, place))).flatMap((name) => parseName(name, place))
+    return (await namesIn(join(this.directory, place))).flatMap((name) => parseFileName(name, place))
   }
 
   async #files(): Promise<MessageFile[]> {
@@ -378,15 +330,6 @@ function setAside(path: string, text: string): void {
   } catch (error) {
     if (!UNWRITABLE.has(errnoOf(error))) throw error
   }
-}
-
-/** Whether the file of a message belongs into `closed`. */
-const isClosed = ({ state, isOver }: Message): boolean => CLOSED_STATES.has(state) || isOver === true
-
-/** Two processes that store one id at once can leave two names of it: the lower number counts. */
-function unique(files: readonly MessageFile[]): MessageFile[] {
-  const seen = new Set<MessageId>()
-  return files.filter(({ id }) => !seen.has(id) && seen.add(id))
 }
 
 async function statIfThere(path: string) {

@@ -19,8 +19,7 @@ export const MESSAGE_STATES = ['waiting', 'offered', 'taken', 'handled', 'answer
  */
 export type MessageState = (typeof MESSAGE_STATES)[number]
 
-/** The states in which the file of a message is in `closed/`. */
-export const CLOSED_STATES: ReadonlySet<MessageState> = new Set(['handled', 'answered', 'returned'])
+const CLOSED_STATES: ReadonlySet<MessageState> = new Set(['handled', 'answered', 'returned'])
 
 export const SENDER_PROOFS = ['bearer', 'ancestor', 'terminal', 'daemon', 'none'] as const
 /**
@@ -231,3 +230,7 @@ export type MessageChange = { readonly state: MessageState } & {
     | 'answeredBy'
     | 'isOver']?: NonNullable<Message[K]> | null
 } & { readonly attempts?: number; readonly deaths?: number }
+
+/** Whether nothing more is done with a message, so that its file belongs into `closed/`. */
+export const isClosed = ({ state, isOver }: Pick<Message, 'state' | 'isOver'>): boolean =>
+  CLOSED_STATES.has(state) || isOver === true

@@ -39,12 +39,14 @@ export async function registrationTime(root: string, name: string): Promise<Date
   return isPersonality(name) ? linkTime(rootLayout(root), name) : undefined
 }
 
-/** Names of senders that are no peers. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['operator', 'unknown', 'iapeerd'])
+
+/** Whether a name is that of a sender which is not a peer: the person, an unknown sender, or the daemon. */
+export const isReservedName = (name: string): boolean => RESERVED_NAMES.has(name)
 
 /** Checks that a name can be given to a peer. @throws IapeerError `name-taken` */
 export function assertNameUsable(entries: readonly PeerEntry[], name: Personality): void {
-  if (RESERVED_NAMES.has(name))
+  if (isReservedName(name))
     throw new IapeerError(`the name ${name} is reserved: messages that no peer has sent come from it`, {
       code: 'name-taken',
       hint: 'Choose another name.',

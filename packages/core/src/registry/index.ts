@@ -1,6 +1,6 @@
 export type { Divergence } from './divergence.ts'
 export type { PeerEntry } from './entry.ts'
-export { findPeer, getPeer, listPeers, registrationTime } from './find.ts'
+export { findPeer, getPeer, isReservedName, listPeers, registrationTime } from './find.ts'
 export { entryWithIdentity, identitiesOf } from './identities.ts'
 export {
   createPeer,

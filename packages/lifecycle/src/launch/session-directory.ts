@@ -21,7 +21,7 @@ async function isOurs(directory: string): Promise<boolean> {
 
 /**
  * Makes the private directory of a new session.
- * @returns undefined if there is no place for it; the session then has no mail of its own
+ * @returns undefined if other users can change the directory of all sessions; the session is then launched without messages
  * @throws the Node.js system error
  */
 export async function makeSessionDirectory(root: string): Promise<string | undefined> {

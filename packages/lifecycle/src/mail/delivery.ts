@@ -3,7 +3,6 @@ import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { type MailboxId, type Message, type MessageState, OPERATOR_MAILBOX } from '@iapeer/core/mailbox'
 import { daemonPaths, rootLayout } from '@iapeer/core/paths'
-import { readBoot } from '@iapeer/core/process'
 import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { makePrivateDirectory, readLockHolder } from '@iapeer/core/storage'
 import { createEventLog, DirectoryWatch } from '../eventlog/index.ts'
@@ -249,7 +248,6 @@ export class MailDelivery {
     for (const { box, messages: own } of all)
       for (const message of [...own].sort(byAttempt)) this.#countAttempt(box.directory, message)
     for (const message of messages) await this.#answer(message)
-    await readBoot()
   }
 
   #countAttempt(directory: string, { attempt, taken, from }: Message): void {

@@ -4,7 +4,6 @@ import type { Mailbox, Message } from '@iapeer/core/mailbox'
 import { readBoot } from '@iapeer/core/process'
 import { type PeerProfile, parseProfile, readProfile } from '@iapeer/core/profile'
 import { identitiesOf, type PeerEntry } from '@iapeer/core/registry'
-
 import type { PeerSession } from '../sessions/index.ts'
 import { findAsker } from './asker.ts'
 import type { Delivery } from './attempts.ts'
@@ -52,6 +51,8 @@ export class MailboxDelivery {
   readonly #context: DeliveryContext
   readonly #box: Mailbox
   readonly #open: OpenMessages
+  /** When the next held message of a pair is released, in running time. */
+  readonly #rateAt = new Map<string, number>()
 
   constructor(context: DeliveryContext, box: Mailbox) {
     this.#context = context
@@ -277,15 +278,16 @@ export class MailboxDelivery {
     }
     return released
   }
-
-  readonly #rateAt = new Map<string, number>()
 }
 
 let boot: Promise<string> | undefined
 
 /** The boot of this host, which does not change while this process runs. */
 async function bootNow(): Promise<string> {
-  boot ??= readBoot()
+  boot ??= readBoot().catch((error: unknown) => {
+    boot = undefined
+    throw error
+  })
   return boot
 }
 

@@ -299,11 +299,11 @@ export async function sendMessage(root: string, request: SendRequest): Promise<R
   if (decision.kind === 'refuse')
     return receiptOf(await returnAtOnce(ledger, recipient, message, decision.why), true, noteOf(to, decision))
   if (original !== undefined) await markAnswered(ledger, original, message.id)
-  const dropped =
-    request.re !== undefined && original === undefined
-      ? `re was left out: ${request.re} is not a message from ${to} to you`
-      : stored.isUnsynced === true
-        ? 'stored, but may not survive a power cut'
-        : undefined
-  return receiptOf(message, true, noteOf(to, decision) ?? dropped)
+  const isLeftOut = request.re !== undefined && original === undefined
+  const notes = [
+    noteOf(to, decision),
+    isLeftOut ? `re was left out: ${request.re} is not a message from ${to} to you` : undefined,
+    stored.isUnsynced === true ? 'stored, but may not survive a power cut' : undefined,
+  ].filter((note) => note !== undefined)
+  return receiptOf(message, true, notes.length === 0 ? undefined : notes.join('; '))
 }

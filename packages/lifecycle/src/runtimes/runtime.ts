@@ -32,7 +32,7 @@ export interface LaunchRequest {
   readonly systemPromptFile?: string
   /** The id of the conversation to resume. */
   readonly resume?: string
-  /** Undefined where a session has no place for its files; then it is launched without messages. */
+  /** Undefined if the session got no private directory; then it is launched without messages. */
   readonly mail?: LaunchMail
 }
 

@@ -78,7 +78,7 @@ function callIdOf(meta: unknown): string | undefined {
  */
 export function messageOfCall(params: unknown): SentMessage {
   const { name, arguments: given, _meta: meta } = fieldsOf(params)
-  if (name !== SEND_TOOL_NAME) throw invalid(`there is no tool ${JSON.stringify(name)}`)
+  if (name !== SEND_TOOL_NAME) throw invalid(`unknown tool: ${JSON.stringify(name)}`)
   const fields = fieldsOf(given)
   const unknown = Object.keys(fields).find((key) => !Object.hasOwn(SEND_TOOL.inputSchema.properties, key))
   if (unknown !== undefined) throw invalid(`${SEND_TOOL_NAME} has no parameter ${JSON.stringify(unknown)}`)

@@ -1,17 +1,15 @@
-import { CLOSED_STATES } from '@iapeer/core/mailbox'
+import { isClosed } from '@iapeer/core/mailbox'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { isHeld, isPaused, listInbox, type MessageView } from '@iapeer/lifecycle/mail'
 import { defineCommand } from '../../define-command.ts'
 import { withLongOutput } from '../../long-output.ts'
 import { jsonText, onReaderGone } from '../../output.ts'
-import { JSON_LINES, NO_PAGER, parseCount, UTC } from '../options.ts'
-import { AS, callerOf, ownName } from './caller.ts'
+import { callerOf, ownName } from './caller.ts'
 import { followInbox } from './follow-inbox.ts'
+import { ALL, LIST_OPTIONS, MAILBOX, newest } from './list-options.ts'
 import { mailboxNamed } from './mailbox-named.ts'
 import { messageFields } from './message-json.ts'
 import { messageScreen } from './message-screen.ts'
-
-const isOpen = ({ state }: MessageView): boolean => !CLOSED_STATES.has(state)
 
 export default defineCommand({
   name: 'inbox',
@@ -22,20 +20,11 @@ message. A program without a way of its own runs iapeer inbox --follow --json,
 which prints each message once, and acknowledges with iapeer ack. A message that
 is held, and those of a peer on hold, are printed for the operator only.`,
   exitCodes: { 4: 'no such peer' },
-  args: { peer: { optional: true, help: 'a peer, or operator (default: you)' } },
+  args: { peer: MAILBOX },
   options: {
-    all: { short: 'a', help: 'also those that are closed' },
+    all: ALL,
     follow: { short: 'f', help: 'keep printing new messages' },
-    number: {
-      short: 'n',
-      value: 'count',
-      help: 'only the newest (default: all)',
-      parse: parseCount('--number', 'messages'),
-    },
-    as: AS,
-    json: JSON_LINES,
-    noPager: NO_PAGER,
-    utc: UTC,
+    ...LIST_OPTIONS,
   },
   run: async ({ args: { peer }, options }) => {
     const caller = await callerOf(options)
@@ -57,13 +46,17 @@ is held, and those of a peer on hold, are printed for the operator only.`,
     const found = await listInbox(iapeerRoot(), name, { all: options.all })
     const shown: MessageView[] = []
     for (const message of found) if (await isShown(message)) shown.push(message)
-    const messages =
-      options.number === undefined ? shown : shown.slice(Math.max(0, shown.length - options.number))
+    const messages = newest(shown, options.number)
     await withLongOutput(!options.noPager && !options.json, async (output) => {
       for (const message of messages) if (!(await output.write(textOf(message)))) break
       if (messages.length === 0 && !options.json)
         await output.print(`no ${options.all ? '' : 'open '}messages for ${name}`)
-      else if (!options.json && process.stdout.isTTY === true && name === 'operator' && messages.some(isOpen))
+      else if (
+        !options.json &&
+        process.stdout.isTTY === true &&
+        name === 'operator' &&
+        messages.some((one) => !isClosed(one))
+      )
         await output.print('iapeer ack ID closes a message; iapeer send NAME --re ID TEXT answers it')
     })
   },

@@ -1,4 +1,5 @@
 import { iapeerRoot } from '@iapeer/core/paths'
+import { isReservedName } from '@iapeer/core/registry'
 import { listOutbox, type MessageView } from '@iapeer/lifecycle/mail'
 import { defineCommand } from '../../define-command.ts'
 import { withLongOutput } from '../../long-output.ts'
@@ -6,9 +7,9 @@ import { jsonText, paint, plain } from '../../output.ts'
 import { table, tableWidth, widthOf } from '../../table.ts'
 import { ageText, type TimeOptions } from '../../times.ts'
 import { wrap } from '../../wrap.ts'
-import { JSON_LINES, NO_PAGER, parseCount, UTC } from '../options.ts'
 import { peerEntry } from '../peers/peer-named.ts'
-import { AS, callerOf, ownName } from './caller.ts'
+import { callerOf, ownName } from './caller.ts'
+import { ALL, LIST_OPTIONS, MAILBOX, newest } from './list-options.ts'
 import { messageFields } from './message-json.ts'
 import { paintedState, reasonText, stateWord } from './message-text.ts'
 
@@ -53,25 +54,16 @@ export default defineCommand({
 and why. --all also lists what was handled, answered or returned. It changes
 nothing.`,
   exitCodes: { 4: 'no such peer' },
-  args: { peer: { optional: true, help: 'a peer, or operator (default: you)' } },
+  args: { peer: MAILBOX },
   options: {
-    all: { short: 'a', help: 'also those that are closed' },
-    number: {
-      short: 'n',
-      value: 'count',
-      help: 'only the newest (default: all)',
-      parse: parseCount('--number', 'messages'),
-    },
-    as: AS,
-    json: JSON_LINES,
-    noPager: NO_PAGER,
-    utc: UTC,
+    all: ALL,
+    ...LIST_OPTIONS,
   },
   run: async ({ args: { peer }, options }) => {
-    const { all, number: limit } = options
+    const { all, number: count } = options
     const name = await senderNamed(peer, options)
     const found = await listOutbox(iapeerRoot(), name, { all })
-    const messages = limit === undefined ? found : found.slice(Math.max(0, found.length - limit))
+    const messages = newest(found, count)
     await withLongOutput(!options.noPager && !options.json, async (output) => {
       if (options.json) for (const message of messages) await output.write(jsonText(messageFields(message)))
       else if (messages.length > 0)
@@ -88,5 +80,5 @@ async function senderNamed(
   options: Parameters<typeof callerOf>[0],
 ): Promise<string> {
   if (peer === undefined) return ownName(await callerOf(options))
-  return ['operator', 'unknown', 'iapeerd'].includes(peer) ? peer : (await peerEntry(peer)).personality
+  return isReservedName(peer) ? peer : (await peerEntry(peer)).personality
 }

@@ -54,7 +54,7 @@ export async function answerLine(
   if (method === 'initialize') return result(initialized(params))
   if (method === 'ping') return result({})
   if (method === 'tools/list') return result({ tools: [SEND_TOOL] })
-  if (method !== 'tools/call') return failure(id, NO_METHOD, `there is no method ${method}`)
+  if (method !== 'tools/call') return failure(id, NO_METHOD, `unknown method: ${method}`)
   try {
     return result(await call(params))
   } catch (error) {
