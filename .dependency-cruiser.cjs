@@ -14,12 +14,23 @@ const LIFECYCLE = {
   eventlog: [],
   runtimes: [],
   sessions: ['eventlog'],
+  conversations: ['runtimes', 'sessions'],
   deaths: ['eventlog', 'sessions'],
   reap: ['eventlog', 'sessions'],
   launch: ['eventlog', 'runtimes', 'sessions', 'reap'],
-  mail: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch'],
-  supervise: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch', 'mail'],
-  fleet: ['eventlog', 'runtimes', 'sessions', 'deaths', 'reap', 'launch', 'mail', 'supervise'],
+  mail: ['eventlog', 'runtimes', 'sessions', 'conversations', 'deaths', 'reap', 'launch'],
+  supervise: ['eventlog', 'runtimes', 'sessions', 'conversations', 'deaths', 'reap', 'launch', 'mail'],
+  fleet: [
+    'eventlog',
+    'runtimes',
+    'sessions',
+    'conversations',
+    'deaths',
+    'reap',
+    'launch',
+    'mail',
+    'supervise',
+  ],
 }
 
 /** Between packages only the built public exports are seen, so a rule about a package is a rule about its directory. */
@@ -40,7 +51,9 @@ const directoryRules = Object.entries(LIFECYCLE).map(([name, allowed]) => ({
     path: '^packages/lifecycle/src/',
     pathNot: [
       `^packages/lifecycle/src/${name}/`,
-      ...(allowed.length === 0 ? [] : [`^packages/lifecycle/src/(${allowed.join('|')})/index\\.ts$`]),
+      ...(allowed.length === 0
+        ? []
+        : [`^packages/lifecycle/src/(${allowed.join('|')})(/(claude|codex))?/index\\.ts$`]),
     ],
   },
 }))

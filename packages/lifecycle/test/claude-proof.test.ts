@@ -6,6 +6,10 @@ import { formatIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { type Attempt, isMessageId, type MessageId, type WayName } from '@iapeer/core/mailbox'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
+import type { HookEvent } from '../src/conversations/claude/hook-events.ts'
+import { HookEvents } from '../src/conversations/claude/hook-events.ts'
+import { parseRecord } from '../src/conversations/claude/records.ts'
+import { type PlacedRecord, TranscriptReader } from '../src/conversations/claude/transcript.ts'
 import {
   holdsMessage,
   inboxBody,
@@ -14,12 +18,8 @@ import {
   messagesIn,
   rewakeBody,
 } from '../src/mail/ways/claude/frames.ts'
-import type { HookEvent } from '../src/mail/ways/claude/hook-events.ts'
-import { HookEvents } from '../src/mail/ways/claude/hook-events.ts'
 import { judge } from '../src/mail/ways/claude/proof.ts'
 import { hasNewDialog, interruptedUntil, muteUntil } from '../src/mail/ways/claude/readiness.ts'
-import { parseRecord } from '../src/mail/ways/claude/records.ts'
-import { type PlacedRecord, TranscriptReader } from '../src/mail/ways/claude/transcript.ts'
 import { judgeTurn } from '../src/mail/ways/claude/turn.ts'
 
 const track = asyncCleanups()

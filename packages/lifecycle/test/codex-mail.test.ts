@@ -5,10 +5,11 @@ import { toIdentity } from '@iapeer/core/identity'
 import { type Attempt, isMessageId, type MessageId, type WayName } from '@iapeer/core/mailbox'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
+import { parseRolloutLine } from '../src/conversations/codex/rollout.ts'
+import { RpcClient, RpcRefused, RpcSilent } from '../src/conversations/codex/rpc-client.ts'
+import { parseThread, parseTurn, timeOfId } from '../src/conversations/codex/threads.ts'
 import { holdsAttempt } from '../src/mail/ways/codex/envelope-proof.ts'
-import { findInRollout, parseRolloutLine } from '../src/mail/ways/codex/rollout.ts'
-import { RpcClient, RpcRefused, RpcSilent } from '../src/mail/ways/codex/rpc-client.ts'
-import { parseThread, parseTurn, timeOfId } from '../src/mail/ways/codex/threads.ts'
+import { findInRollout } from '../src/mail/ways/codex/find-in-rollout.ts'
 import {
   mcpArguments,
   permissionsIn,

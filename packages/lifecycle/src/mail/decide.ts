@@ -1,5 +1,6 @@
 import type { Message, MessageChange } from '@iapeer/core/mailbox'
-import type { Proof, TurnOutcome } from './way.ts'
+import type { TurnOutcome } from '../conversations/index.ts'
+import type { Proof } from './way.ts'
 
 /** In milliseconds. */
 const REPEAT_AFTER_MS = 3_000

@@ -1,5 +1,6 @@
 import type { Attempt, Conversation, Message, MessageId, Priority, WayName } from '@iapeer/core/mailbox'
 import type { PeerProfile } from '@iapeer/core/profile'
+import type { TurnOutcome } from '../conversations/index.ts'
 import type { PeerSession } from '../sessions/index.ts'
 
 /** A running session that messages are given to. */
@@ -86,14 +87,6 @@ export interface Way {
    */
   readonly repeat?: (target: MailTarget, offer: Offer, attempt: Attempt) => Promise<Made>
 }
-
-/** How the turn that took a message goes on. */
-export type TurnOutcome =
-  | { readonly kind: 'running' }
-  | { readonly kind: 'ended' }
-  | { readonly kind: 'interrupted' }
-  | { readonly kind: 'failed'; readonly why: string }
-  | { readonly kind: 'unknown' }
 
 /** How messages reach the sessions of one runtime. */
 export interface MailAdapter {

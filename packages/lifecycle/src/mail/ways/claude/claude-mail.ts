@@ -1,12 +1,5 @@
 import { join } from 'node:path'
 import type { Conversation } from '@iapeer/core/mailbox'
-import { claudeMailFiles } from '../../../runtimes/index.ts'
-import type { MailAdapter, MailTarget } from '../../way.ts'
-import { inboxWay } from './inbox.ts'
-import { pasteWay } from './paste.ts'
-import { lastLook, turnOf } from './prove.ts'
-import { judgeReadiness } from './readiness.ts'
-import { rewakeWay } from './rewake.ts'
 import {
   conversationOf,
   currentTranscript,
@@ -14,7 +7,14 @@ import {
   fileState,
   readFacts,
   readTranscript,
-} from './session-facts.ts'
+} from '../../../conversations/claude/index.ts'
+import { claudeMailFiles } from '../../../runtimes/index.ts'
+import type { MailAdapter, MailTarget } from '../../way.ts'
+import { inboxWay } from './inbox.ts'
+import { pasteWay } from './paste.ts'
+import { lastLook, turnOf } from './prove.ts'
+import { judgeReadiness } from './readiness.ts'
+import { rewakeWay } from './rewake.ts'
 
 async function showedLife(target: MailTarget, sinceMs: number): Promise<boolean> {
   const events = await eventsOf(target)

@@ -5,12 +5,17 @@ import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import type { Attempt, Priority } from '@iapeer/core/mailbox'
 import { formatProcessId } from '@iapeer/core/process'
 import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import {
+  conversationOf,
+  fileState,
+  readFacts,
+  type SessionFacts,
+} from '../../../conversations/claude/index.ts'
 import { claudeMailFiles } from '../../../runtimes/index.ts'
 import type { Made, MailTarget, Offer, Prepared, Proof, ProofRequest, Way } from '../../way.ts'
 import { inboxFrame } from './frames.ts'
 import { proveAttempt } from './prove.ts'
 import { judgeReadiness } from './readiness.ts'
-import { conversationOf, fileState, readFacts, type SessionFacts } from './session-facts.ts'
 
 const POST_MS = 2_000
 /** A frame is repeated within 10 s. */

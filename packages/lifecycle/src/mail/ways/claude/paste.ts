@@ -3,11 +3,11 @@ import { isIapeerError } from '@iapeer/core/errors'
 import type { Attempt } from '@iapeer/core/mailbox'
 import { formatProcessId } from '@iapeer/core/process'
 import { TmuxServer } from '@iapeer/tmux'
+import { conversationOf, type SessionFacts } from '../../../conversations/claude/index.ts'
 import { claudeScreen, readClaudeReport } from '../../../runtimes/index.ts'
 import type { Made, MailTarget, NotReady, Offer, Prepared, Way } from '../../way.ts'
 import { proveAttempt } from './prove.ts'
 import { judgeReadiness } from './readiness.ts'
-import { conversationOf, type SessionFacts } from './session-facts.ts'
 
 /** How long a session has to be idle, by its sessions file and its hooks. */
 const IDLE_MS = 2_000

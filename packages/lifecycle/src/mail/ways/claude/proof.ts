@@ -1,9 +1,12 @@
 import type { Attempt, MessageId } from '@iapeer/core/mailbox'
+import type {
+  HookEvent,
+  InputRecord,
+  PlacedRecord,
+  TranscriptRecord,
+} from '../../../conversations/claude/index.ts'
 import type { Proof, ProofRequest } from '../../way.ts'
 import { type FramedMessage, holdsMessage, inboxBody, rewakeBody } from './frames.ts'
-import type { HookEvent } from './hook-events.ts'
-import type { InputRecord, TranscriptRecord } from './records.ts'
-import type { PlacedRecord } from './transcript.ts'
 
 /**
  * How long a taken message may be missing in the transcript before the call of the hook counts instead: a process that was killed

@@ -1,7 +1,9 @@
 import { IapeerError } from '@iapeer/core/errors'
-import type { MailTarget, Proof, ProofRequest, TurnOutcome } from '../../way.ts'
+import { eventsOf } from '../../../conversations/claude/index.ts'
+import type { TurnOutcome } from '../../../conversations/index.ts'
+import type { MailTarget, Proof, ProofRequest } from '../../way.ts'
+import { recordsOf } from './attempt-records.ts'
 import { judge } from './proof.ts'
-import { eventsOf, recordsOf } from './session-facts.ts'
 import { judgeTurn } from './turn.ts'
 
 /** Looks for proof of an attempt in its conversation, and in those that followed it. @throws the Node.js system error */

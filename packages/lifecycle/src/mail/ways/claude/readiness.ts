@@ -1,13 +1,16 @@
-import { statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { errnoOf } from '@iapeer/core/errors'
 import { readCpuMs, stoppedProcesses } from '@iapeer/core/process'
+import {
+  currentTranscript,
+  type HookEvent,
+  lastRecords,
+  type PlacedRecord,
+  readFacts,
+  type SessionFacts,
+} from '../../../conversations/claude/index.ts'
 import type { ClaudeReport } from '../../../runtimes/index.ts'
 import { phaseOf } from '../../../sessions/index.ts'
 import type { MailTarget, NotReady } from '../../way.ts'
-import type { HookEvent } from './hook-events.ts'
-import { currentTranscript, lastRecords, readFacts, type SessionFacts } from './session-facts.ts'
-import type { PlacedRecord } from './transcript.ts'
+import { hasRoom } from '../has-room.ts'
 
 /** Nothing is offered for this time after a person's interrupt. */
 const INTERRUPTED_MS = 30_000
@@ -18,8 +21,6 @@ const FROZEN_MS = 3_000
 /** After a failed turn; doubles with each further one. */
 const MUTE_MS = 60_000
 const LONGEST_MUTE_MS = 30 * 60_000
-const LEAST_BYTES = 32 * 1024 * 1024
-const LEAST_SHARE = 0.01
 
 /** Returns until when a session counts as unable to answer, by its failed turns; 0 if its last turn did not fail. */
 export function muteUntil(events: readonly HookEvent[]): number {
@@ -41,19 +42,6 @@ export function interruptedUntil(records: readonly PlacedRecord[]): number {
 export function hasNewDialog(events: readonly HookEvent[], nowMs: number): boolean {
   const last = events.at(-1)
   return last?.name === 'PermissionRequest' && nowMs - last.atMs < DIALOG_MS
-}
-
-/** Returns whether the file system of a path has too little room. A directory that does not exist yet counts as its parent. */
-async function isDiskFull(path: string): Promise<boolean> {
-  try {
-    const { bavail, bsize, blocks } = await statfs(path)
-    return bavail * bsize < LEAST_BYTES || bavail < blocks * LEAST_SHARE
-  } catch (error) {
-    const code = errnoOf(error)
-    if (code === undefined) throw error
-    if (code !== 'ENOENT' || dirname(path) === path) return false
-    return isDiskFull(dirname(path))
-  }
 }
 
 interface Progress {
@@ -100,6 +88,6 @@ export async function judgeReadiness(
   if (facts.report.status === 'waiting' || hasNewDialog(facts.events, now)) return { state: 'blocked', facts }
   if (muteUntil(facts.events) > now) return { state: 'mute', facts }
   if (interruptedUntil(await lastRecords(current.transcript)) > now) return { state: 'interrupted', facts }
-  if (await isDiskFull(current.transcript)) return { state: 'disk', facts }
+  if (!(await hasRoom(current.transcript))) return { state: 'disk', facts }
   return { state: 'ready', facts }
 }

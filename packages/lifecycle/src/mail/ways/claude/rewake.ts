@@ -5,12 +5,12 @@ import { errnoOf } from '@iapeer/core/errors'
 import type { Attempt, Priority } from '@iapeer/core/mailbox'
 import { formatProcessId, readProcesses } from '@iapeer/core/process'
 import { namesIn, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { conversationOf } from '../../../conversations/claude/index.ts'
 import { claudeMailFiles, readClaudeReport } from '../../../runtimes/index.ts'
 import { wake } from '../../../sessions/index.ts'
 import type { Made, MailTarget, Offer, Prepared, Proof, ProofRequest, Way } from '../../way.ts'
 import { proveAttempt } from './prove.ts'
 import { judgeReadiness } from './readiness.ts'
-import { conversationOf } from './session-facts.ts'
 
 /** A message that a watcher took and the idle session does not have after this time is absent (the watcher has exited). */
 const LOST_MS = 5_000

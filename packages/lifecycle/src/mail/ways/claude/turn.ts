@@ -1,7 +1,6 @@
-import type { TurnOutcome } from '../../way.ts'
-import type { HookEvent } from './hook-events.ts'
+import type { HookEvent, TranscriptRecord } from '../../../conversations/claude/index.ts'
+import type { TurnOutcome } from '../../../conversations/index.ts'
 import { type Evidence, findHook, findTaking, type Proven } from './proof.ts'
-import type { TranscriptRecord } from './records.ts'
 
 /**
  * Returns the ids of the turn that took a text. Texts that waited in the queue are taken together: each gets a record with an id of its

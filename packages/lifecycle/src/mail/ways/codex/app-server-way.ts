@@ -1,11 +1,21 @@
 import type { Attempt } from '@iapeer/core/mailbox'
+import {
+  type Connection,
+  connectionOf,
+  conversationOf,
+  currentThread,
+  RpcRefused,
+  RpcSilent,
+  readThread,
+  type Thread,
+  type ThreadTurn,
+  turnsOf,
+  type UserItem,
+} from '../../../conversations/codex/index.ts'
+import { isMail } from '../../../conversations/index.ts'
 import type { Made, MailTarget, NotReady, Offer, Prepared, Proof, ProofRequest, Way } from '../../way.ts'
-import { type Connection, connectionOf } from './connections.ts'
-import { currentThread } from './current-thread.ts'
-import { holdsAttempt, isMail } from './envelope-proof.ts'
-import { conversationOf, hasRoom } from './rollout-position.ts'
-import { RpcRefused, RpcSilent } from './rpc-client.ts'
-import { readThread, type Thread, type ThreadTurn, turnsOf, type UserItem } from './threads.ts'
+import { hasRoom } from '../has-room.ts'
+import { holdsAttempt } from './envelope-proof.ts'
 
 /** Returns why nothing is offered to a thread now. */
 export function threadNotReady({ status, isWaiting }: Thread): NotReady | undefined {

@@ -1,7 +1,10 @@
+import {
+  conversationOf,
+  embeddedThread,
+  type RolloutRecord,
+  rolloutRecords,
+} from '../../../conversations/codex/index.ts'
 import type { MailTarget, NotReady } from '../../way.ts'
-import { embeddedThread } from './embedded-thread.ts'
-import { type RolloutRecord, rolloutRecords } from './rollout.ts'
-import { conversationOf } from './rollout-position.ts'
 
 /** How much of the end of a rollout is searched for the beginning or the end of its last turn. */
 const TAIL_BYTES = 1024 * 1024

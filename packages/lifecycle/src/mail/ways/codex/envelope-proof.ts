@@ -1,8 +1,6 @@
 import { EnvelopeExtractor } from '@iapeer/core/envelope'
+import { isMail } from '../../../conversations/index.ts'
 import type { ProofRequest } from '../../way.ts'
-
-/** Returns whether a text is a message of iapeer: it begins with an envelope that has an id. */
-export const isMail = (text: string): boolean => /^<iap\s+id="/.test(text)
 
 /**
  * Returns whether a text consists of envelopes, and one of them is that of an attempt: its id and its number are ours. A text that quotes

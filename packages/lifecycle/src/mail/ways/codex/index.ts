@@ -1,16 +1,20 @@
 import { stoppedProcesses } from '@iapeer/core/process'
+import {
+  connectionOf,
+  currentThread,
+  isEmbedded,
+  RpcRefused,
+  RpcSilent,
+  turnsOf,
+} from '../../../conversations/codex/index.ts'
+import type { TurnOutcome } from '../../../conversations/index.ts'
 import { phaseOf } from '../../../sessions/index.ts'
-import type { MailAdapter, MailTarget, NotReady, TurnOutcome } from '../../way.ts'
+import type { MailAdapter, MailTarget, NotReady } from '../../way.ts'
 import { appServerWay, threadNotReady, turnOfMessage } from './app-server-way.ts'
-import { connectionOf } from './connections.ts'
-import { currentThread } from './current-thread.ts'
 import { embeddedReadiness, INTERRUPTED_MS } from './embedded-state.ts'
-import { isEmbedded } from './embedded-thread.ts'
+import { findInRollout } from './find-in-rollout.ts'
 import { findPasted, pasteWay } from './paste-way.ts'
 import { lastLookInQueue, queueWay } from './queue-way.ts'
-import { findInRollout } from './rollout.ts'
-import { RpcRefused, RpcSilent } from './rpc-client.ts'
-import { turnsOf } from './threads.ts'
 
 /** Returns whether anything may be offered, by the state of the thread on the screen. */
 async function threadReadiness(target: MailTarget): Promise<'ready' | NotReady> {

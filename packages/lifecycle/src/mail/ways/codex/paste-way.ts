@@ -4,12 +4,12 @@ import { isIapeerError } from '@iapeer/core/errors'
 import { toRuntime } from '@iapeer/core/identity'
 import type { Attempt, Conversation } from '@iapeer/core/mailbox'
 import { TmuxServer } from '@iapeer/tmux'
+import { conversationOf, embeddedThread, isEmbedded } from '../../../conversations/codex/index.ts'
 import { adapterOf, permissionsOf, type ScreenReader } from '../../../runtimes/index.ts'
 import type { Made, MailTarget, NotReady, Offer, Prepared, Proof, ProofRequest, Way } from '../../way.ts'
+import { hasRoom } from '../has-room.ts'
 import { lastTurnRecord } from './embedded-state.ts'
-import { embeddedThread, isEmbedded } from './embedded-thread.ts'
-import { findInRollout, type RolloutMessage } from './rollout.ts'
-import { conversationOf, hasRoom } from './rollout-position.ts'
+import { findInRollout, type RolloutMessage } from './find-in-rollout.ts'
 
 const TMUX_MS = 2_000
 /** How long Codex has to be idle. */

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { followProgram } from '@iapeer/core/exec'
 import { fieldsOf, list, text } from '@iapeer/core/json'
-import { RpcClient } from './rpc-client.ts'
+import { RpcClient } from '../../../conversations/codex/index.ts'
 
 /** Which queue: that of a directory of Codex, and the program that reads it. */
 export interface QueueLocation {

@@ -1,12 +1,18 @@
 import { isIapeerError } from '@iapeer/core/errors'
 import { findProgram } from '@iapeer/core/exec'
 import type { Attempt, Priority } from '@iapeer/core/mailbox'
+import {
+  conversationOf,
+  embeddedThread,
+  isEmbedded,
+  type RpcClient,
+  RpcRefused,
+  RpcSilent,
+} from '../../../conversations/codex/index.ts'
 import type { Made, MailTarget, Offer, Prepared, Proof, ProofRequest, Way } from '../../way.ts'
-import { embeddedThread, isEmbedded } from './embedded-thread.ts'
+import { hasRoom } from '../has-room.ts'
+import { findInRollout } from './find-in-rollout.ts'
 import { listQueue, onQueue, type QueueLocation, removeFromQueue } from './queue-server.ts'
-import { findInRollout } from './rollout.ts'
-import { conversationOf, hasRoom } from './rollout-position.ts'
-import { type RpcClient, RpcRefused, RpcSilent } from './rpc-client.ts'
 
 /** How often the queue is read for one message: each look starts a program for a moment. */
 const LOOK_MS = 10_000

@@ -2,8 +2,7 @@ import { open } from 'node:fs/promises'
 import { errnoOf } from '@iapeer/core/errors'
 import { fieldsOf, list, parseFields, text } from '@iapeer/core/json'
 import type { Conversation } from '@iapeer/core/mailbox'
-import type { ProofRequest, TurnOutcome } from '../../way.ts'
-import { holdsAttempt } from './envelope-proof.ts'
+import type { TurnOutcome } from '../turn-outcome.ts'
 import type { Fields } from './rpc-client.ts'
 
 const CHUNK = 1024 * 1024
@@ -102,26 +101,4 @@ export async function* rolloutRecords(conversation: Conversation): AsyncGenerato
   } finally {
     await file.close()
   }
-}
-
-/** A message in a rollout, and how its turn went on. */
-export interface RolloutMessage {
-  readonly turnId: string
-  readonly outcome: TurnOutcome
-}
-
-/** Returns whether a record is the message of an attempt. A paste has no id of ours. */
-function isMessage(record: Extract<RolloutRecord, { kind: 'user' }>, request: ProofRequest): boolean {
-  const { way, mark } = request.attempt
-  return (way === 'paste' || record.clientId === mark) && holdsAttempt(record.text, request)
-}
-
-/** Searches a rollout for the message of an attempt, from the offset that the attempt notes. */
-export async function findInRollout(request: ProofRequest): Promise<RolloutMessage | undefined> {
-  let turnId: string | undefined
-  for await (const record of rolloutRecords(request.attempt.conversation)) {
-    if (record.kind === 'user' && turnId === undefined && isMessage(record, request)) turnId = record.turnId
-    else if (record.kind === 'end' && record.turnId === turnId) return { turnId, outcome: record.outcome }
-  }
-  return turnId === undefined ? undefined : { turnId, outcome: { kind: 'running' } }
 }

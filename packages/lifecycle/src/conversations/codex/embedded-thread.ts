@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { readdir, readlink } from 'node:fs/promises'
 import { errnoOf } from '@iapeer/core/errors'
 import { hasProcfs, readExecutable, readProcessTable } from '@iapeer/core/process'
-import { embeddedMark } from '../../../runtimes/index.ts'
-import type { MailTarget } from '../../way.ts'
+import { embeddedMark } from '../../runtimes/index.ts'
+import type { SessionTarget } from '../session-target.ts'
 import { timeOfId } from './threads.ts'
 
 /** The thread of a Codex that runs without an app-server, as its process shows it by the files that it has open. */
@@ -21,7 +21,7 @@ const LOCK = /^(.*)\/thread-writer-locks\/([0-9a-f-]{36})\.lock$/s
 const ROLLOUT = /\/rollout-[^/]*-([0-9a-f-]{36})\.jsonl$/
 
 /** Returns whether a session runs without an app-server: it was launched so, or its app-server did not come up. */
-export const isEmbedded = ({ session: { mail } }: MailTarget): boolean =>
+export const isEmbedded = ({ session: { mail } }: SessionTarget): boolean =>
   mail === undefined || existsSync(embeddedMark(mail.directory))
 
 /** Returns the paths of the files that a process has open; none if it has exited or belongs to another user. */
@@ -58,7 +58,7 @@ async function threadOf(pid: number): Promise<EmbeddedThread | undefined> {
 }
 
 /** Returns the thread of a session that runs without an app-server; undefined if that is unknown, and where there is no /proc. */
-export async function embeddedThread({ session }: MailTarget): Promise<EmbeddedThread | undefined> {
+export async function embeddedThread({ session }: SessionTarget): Promise<EmbeddedThread | undefined> {
   if (!hasProcfs()) return undefined
   for (const pid of await treeOf(session.leader.pid)) {
     const thread = await threadOf(pid)

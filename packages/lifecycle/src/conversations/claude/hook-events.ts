@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { errnoOf } from '@iapeer/core/errors'
 import { type Fields, parseFields, text } from '@iapeer/core/json'
 import { namesIn, readRegularFile } from '@iapeer/core/storage'
-import { firstField } from '../../../runtimes/index.ts'
+import { firstField } from '../../runtimes/index.ts'
 
 /** What Claude Code passed to a hook. */
 export interface HookEvent {

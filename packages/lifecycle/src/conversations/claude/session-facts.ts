@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { errnoOf } from '@iapeer/core/errors'
-import type { Attempt, Conversation } from '@iapeer/core/mailbox'
+import type { Conversation } from '@iapeer/core/mailbox'
 import { formatProcessId, readCommandLine } from '@iapeer/core/process'
 import {
   type ClaudeMailFiles,
@@ -9,9 +9,9 @@ import {
   readClaudeReport,
   statedSettings,
   transcriptOf,
-} from '../../../runtimes/index.ts'
-import type { PeerSession } from '../../../sessions/index.ts'
-import type { MailTarget } from '../../way.ts'
+} from '../../runtimes/index.ts'
+import type { PeerSession } from '../../sessions/index.ts'
+import type { SessionTarget } from '../session-target.ts'
 import { type HookEvent, HookEvents } from './hook-events.ts'
 import { type PlacedRecord, TranscriptReader, type TranscriptStart } from './transcript.ts'
 
@@ -47,13 +47,13 @@ function directoryOf({ mail, leader, gen }: PeerSession): string | undefined {
 }
 
 /** Reads the calls of the hooks of a session; none for a session that was launched without messages. */
-export async function eventsOf({ session }: MailTarget): Promise<readonly HookEvent[]> {
+export async function eventsOf({ session }: SessionTarget): Promise<readonly HookEvent[]> {
   const directory = directoryOf(session)
   return directory === undefined ? [] : hookEvents.read(claudeMailFiles(directory).events)
 }
 
 /** Reads what Claude Code says about a session; undefined for a session that was launched without messages. */
-export async function readFacts(target: MailTarget): Promise<SessionFacts | undefined> {
+export async function readFacts(target: SessionTarget): Promise<SessionFacts | undefined> {
   const { mail, leader } = target.session
   if (mail === undefined) return undefined
   const [events, report] = await Promise.all([eventsOf(target), readClaudeReport(leader)])
@@ -114,41 +114,6 @@ export async function conversationOf(facts: SessionFacts): Promise<Conversation 
     path,
     offset: state?.size ?? 0,
     ...(state === undefined ? {} : { inode: state.inode }),
-  }
-}
-
-/** Returns the events that may be later than an attempt. */
-function eventsSince(events: readonly HookEvent[], { at, uptimeMs }: Attempt): readonly HookEvent[] {
-  const from = Date.parse(at)
-  return events.filter((event) =>
-    event.uptimeMs > 0 ? event.uptimeMs >= uptimeMs - 100 : event.atMs >= from - 1_000,
-  )
-}
-
-/** Returns where proof of an attempt can be: its conversation, and those that followed it in the same process. */
-function transcriptsOf(events: readonly HookEvent[], attempt: Attempt): readonly TranscriptStart[] {
-  const { path, inode, offset } = attempt.conversation
-  const later = eventsSince(events, attempt).map(({ transcript }) => transcript)
-  const followed = [...new Set(later)].filter((one) => one !== path)
-  const named = path === undefined ? [] : [{ path, inode, offset }]
-  return [...named, ...followed.map((one) => ({ path: one }))]
-}
-
-/** What the transcripts of an attempt contain since it was made. */
-export interface AttemptRecords {
-  /** By transcript. */
-  readonly parts: readonly (readonly PlacedRecord[])[]
-  /** Whether all were read to their end. */
-  readonly isComplete: boolean
-}
-
-/** Reads what the transcripts of an attempt contain since it was made. @throws the Node.js system error */
-export async function recordsOf(events: readonly HookEvent[], attempt: Attempt): Promise<AttemptRecords> {
-  const parts = []
-  for (const start of transcriptsOf(events, attempt)) parts.push(await transcripts.read(start))
-  return {
-    parts: parts.map(({ records }) => records),
-    isComplete: parts.every(({ isComplete }) => isComplete),
   }
 }
 

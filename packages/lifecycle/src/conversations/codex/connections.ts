@@ -3,8 +3,8 @@ import { lstat, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { errnoOf } from '@iapeer/core/errors'
 import { fieldsOf, text } from '@iapeer/core/json'
-import { appServerSocket, embeddedMark } from '../../../runtimes/index.ts'
-import type { MailTarget } from '../../way.ts'
+import { appServerSocket, embeddedMark } from '../../runtimes/index.ts'
+import type { SessionTarget } from '../session-target.ts'
 import { type Fields, type RpcClient, RpcRefused, RpcSilent } from './rpc-client.ts'
 import { connectAppServer, NotListening } from './socket-client.ts'
 import { parseThread } from './threads.ts'
@@ -77,7 +77,7 @@ async function connectionTo(path: string): Promise<Connection> {
 }
 
 /** Returns the connection to the app-server of a session; it is kept until the server closes it. */
-export async function connectionOf({ session }: MailTarget): Promise<Connected> {
+export async function connectionOf({ session }: SessionTarget): Promise<Connected> {
   const directory = session.mail?.directory
   if (directory === undefined) return { kind: 'off', why: 'the session was launched without messages' }
   if (existsSync(embeddedMark(directory))) return { kind: 'off', why: 'Codex runs without an app-server' }

@@ -1,5 +1,5 @@
+import { isMail } from '../mail-text.ts'
 import type { Connection } from './connections.ts'
-import { isMail } from './envelope-proof.ts'
 import type { RpcClient } from './rpc-client.ts'
 import { personThreads, type Thread, type ThreadTurn, timeOfId, turnsOf } from './threads.ts'
 

@@ -1,0 +1,7 @@
+export { type Connection, connectionOf } from './connections.ts'
+export { currentThread } from './current-thread.ts'
+export { embeddedThread, isEmbedded } from './embedded-thread.ts'
+export { type RolloutRecord, rolloutRecords } from './rollout.ts'
+export { conversationOf } from './rollout-position.ts'
+export { RpcClient, RpcRefused, RpcSilent } from './rpc-client.ts'
+export { readThread, type Thread, type ThreadTurn, turnsOf, type UserItem } from './threads.ts'

@@ -1,0 +1,3 @@
+export { isMail } from './mail-text.ts'
+export type { SessionTarget } from './session-target.ts'
+export type { TurnOutcome } from './turn-outcome.ts'
