@@ -12,8 +12,8 @@ function run(file, args) {
     let last = ''
     child.stdout.setEncoding('utf8').on('data', (chunk) => {
       process.stdout.write(chunk)
-      // Only the last line is needed, which is short.
-      last = (last + chunk).slice(-1_000)
+      // The counts are in the last line, and the lines before it name what failed.
+      last = (last + chunk).slice(-10_000)
     })
     child.once('error', reject)
     child.once('close', (code) => resolve({ code: code ?? 1, last }))
@@ -27,7 +27,8 @@ const [, passed = 0, failed = 0] =
   /^(\d+) passed, (\d+) failed$/m.exec(tests.last.trimEnd().split('\n').at(-1)) ?? []
 const failedTests = tests.code !== 0 && Number(failed) === 0 ? 1 : Number(failed)
 const failures = failedTests + (checks.code === 0 ? 0 : 1)
-if (tests.code !== 0) process.stdout.write('\nthe tests failed\n')
+const what = tests.last.slice(Math.max(0, tests.last.lastIndexOf('\nwhat failed:\n')))
+if (tests.code !== 0) process.stdout.write(`\nthe tests failed\n${what.includes('what failed:') ? what : ''}`)
 if (checks.code !== 0) process.stdout.write('\nthe checks failed (pnpm check)\n')
 process.stdout.write(`\n${passed} passed, ${failures} failed\n`)
 process.exitCode = failures === 0 ? 0 : 1

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { failureLines } from './failure-lines.mjs'
 import { buildOutput, installOutput, lockedPackages, startProgress } from './progress.mjs'
 import { ensureTool } from './system-tools.mjs'
 
@@ -117,12 +118,28 @@ function reportPaths() {
   )
 }
 
+const TEST = ['exec', 'turbo', 'run', 'test', '--concurrency=1', '--continue', '--output-logs=full']
+
+/** Runs the tests of all packages, and prints their output. @returns the exit code, and the lines that name what failed */
+function runTests() {
+  const failures = failureLines()
+  const color = process.stdout.isTTY === true ? { FORCE_COLOR: '1' } : {}
+  return new Promise((resolve) => {
+    const child = spawn('npx', ['-y', packageManager, ...TEST], {
+      cwd: root,
+      env: { ...env, ...color },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    child.stdout.on('data', (chunk) => process.stdout.write(chunk))
+    createInterface({ input: child.stdout }).on('line', (line) => failures.read(line))
+    child.once('error', (error) => fail(`npx cannot be run: ${error.message}`))
+    child.once('close', (code) => resolve({ code: code ?? 1, failed: failures.lines() }))
+  })
+}
+
 async function test() {
   for (const path of reportPaths()) rmSync(path, { force: true })
-  const code = await pnpm(
-    ['exec', 'turbo', 'run', 'test', '--concurrency=1', '--continue', '--output-logs=full'],
-    { mayFail: true },
-  )
+  const { code, failed: what } = await runTests()
   let [passed, failed, ran] = [0, 0, 0]
   for (const path of reportPaths().filter((report) => existsSync(report))) {
     const report = JSON.parse(readFileSync(path, 'utf8'))
@@ -132,6 +149,7 @@ async function test() {
   }
   // A run that failed without a failed test (a process left behind, a file that did not load) counts as one failure.
   if (code !== 0 && failed === 0) failed = 1
+  if (code !== 0 && what.length > 0) process.stdout.write(`\nwhat failed:\n${what.join('\n')}\n`)
   process.stdout.write(`\n${ran} packages\n${passed} passed, ${failed} failed\n`)
   process.exitCode = code === 0 && failed === 0 && passed > 0 ? 0 : 1
 }

@@ -51,33 +51,6 @@ describe('the exit of a leader is recorded', () => {
     if (ending.dead_status === '3') expect(text).toContain('\nlast words\n')
   })
 
-  it('each time that `true` is run, 100 times', async () => {
-    const directory = newDirectory()
-    const lane = async (name: string): Promise<void> => {
-      for (let round = 0; round < 25; round++) {
-        const peer = await launch(['true'], { directory, identity: `command-${name}` })
-        expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_status: '0' }])
-      }
-    }
-    await Promise.all(['a', 'b', 'c', 'd'].map(lane))
-    expect(exitLines(join(directory, 'rec'))).toHaveLength(100)
-  }, 120_000)
-
-  it('for each of 200 leaders that are killed, even if tmux misses a SIGCHLD', async () => {
-    const directory = newDirectory()
-    const lane = async (name: string): Promise<void> => {
-      for (let round = 0; round < 50; round++) {
-        const peer = await launch(SLEEP, { directory, identity: `command-${name}` })
-        process.kill(peer.leader.pid, 'SIGKILL')
-        expect(await recorded(peer)).toMatchObject([
-          { ev: 'session-exit', dead_signal: reportedSignal('SIGKILL') },
-        ])
-      }
-    }
-    await Promise.all(['a', 'b', 'c', 'd'].map(lane))
-    expect(exitLines(join(directory, 'rec'))).toHaveLength(200)
-  }, 180_000)
-
   it('once if leader and server are killed within 30 ms of each other', async () => {
     const directory = newDirectory()
     for (let round = 0; round < 30; round++) {

@@ -1,0 +1,46 @@
+import { join } from 'node:path'
+import { until } from '@iapeer/dev/testing'
+import { describe, expect, it } from 'vitest'
+import { healLostChild } from '../src/index.ts'
+import { exitLines, type Launched, launches, reportedSignal } from './support.ts'
+
+const { launch, newDirectory } = launches()
+const LANES = ['a', 'b', 'c', 'd'] as const
+
+/** Waits for the record of a leader's exit; wakes tmux if it missed the SIGCHLD. */
+async function recorded(peer: Launched) {
+  await until("the leader's end to be recorded", async () => {
+    await healLostChild(peer.handle.process, peer.leader.pid)
+    return peer.deaths().length > 0
+  })
+  return peer.settled()
+}
+
+describe('the exit of a leader is recorded', () => {
+  it('each time that `true` is run, 60 times', async () => {
+    const directory = newDirectory()
+    const lane = async (name: string): Promise<void> => {
+      for (let round = 0; round < 15; round++) {
+        const peer = await launch(['true'], { directory, identity: `command-${name}` })
+        expect(await recorded(peer)).toMatchObject([{ ev: 'session-exit', dead_status: '0' }])
+      }
+    }
+    await Promise.all(LANES.map(lane))
+    expect(exitLines(join(directory, 'rec'))).toHaveLength(60)
+  }, 120_000)
+
+  it('for each of 120 leaders that are killed, even if tmux misses a SIGCHLD', async () => {
+    const directory = newDirectory()
+    const lane = async (name: string): Promise<void> => {
+      for (let round = 0; round < 30; round++) {
+        const peer = await launch(['sleep', '1000'], { directory, identity: `command-${name}` })
+        process.kill(peer.leader.pid, 'SIGKILL')
+        expect(await recorded(peer)).toMatchObject([
+          { ev: 'session-exit', dead_signal: reportedSignal('SIGKILL') },
+        ])
+      }
+    }
+    await Promise.all(LANES.map(lane))
+    expect(exitLines(join(directory, 'rec'))).toHaveLength(120)
+  }, 180_000)
+})
