@@ -11,6 +11,7 @@ const DIRECTORIES = [
   'runtimes',
   'sessions',
   'supervise',
+  'turns',
 ]
 
 export default defineConfig(

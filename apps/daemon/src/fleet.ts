@@ -41,6 +41,8 @@ export interface Supervisor {
   deathCounts(): Readonly<Record<string, number>>
   /** Returns the numbers of open messages by state, and of messages that were taken by way. */
   mailCounts(): Promise<MailCounts>
+  /** Returns the number of running peers by what their agent does. */
+  turnCounts(): Readonly<Record<string, number>>
 }
 
 /** The facts from which the health of the daemon is derived. */

@@ -15,7 +15,7 @@ export interface MetricsParts {
   readonly log: Logger
   /** The number of clients that follow the events, and of those that were dropped. */
   readonly clients: { readonly size: number; readonly dropped: number }
-  readonly supervisor: Pick<Supervisor, 'stats' | 'deathCounts' | 'mailCounts'>
+  readonly supervisor: Pick<Supervisor, 'stats' | 'deathCounts' | 'mailCounts' | 'turnCounts'>
 }
 
 /** Returns a histogram in the text format of Prometheus (0.0.4), from counts that the supervisor keeps. */
@@ -128,6 +128,12 @@ export function createMetrics({ fleet, log, clients, supervisor }: MetricsParts)
     help: 'Number of recorders by state.',
     label: 'state',
     count: async () => Object.entries(await fleet.canaries()),
+  })
+  addGauge(output, {
+    name: 'iapeer_turns',
+    help: 'Number of running peers by what their agent does.',
+    label: 'state',
+    count: () => Object.entries(supervisor.turnCounts()),
   })
   addGauge(output, {
     name: 'iapeer_messages',

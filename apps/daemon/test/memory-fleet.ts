@@ -60,6 +60,9 @@ export class NotingSupervisor implements Supervisor {
   deathCounts() {
     return this.deaths
   }
+  turnCounts() {
+    return {}
+  }
   async mailCounts() {
     const byState = { waiting: 0, offered: 0, taken: 0, handled: 0, answered: 0, returned: 0 }
     return { byState, takenByWay: {} }

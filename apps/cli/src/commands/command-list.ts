@@ -14,6 +14,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     init: () => import('./peers/init.ts'),
     list: () => import('./peers/list.ts'),
     show: () => import('./peers/show.ts'),
+    explain: () => import('./peers/explain.ts'),
     set: () => import('./peers/set.ts'),
     edit: () => import('./peers/edit.ts'),
     rename: () => import('./peers/rename.ts'),

@@ -8,7 +8,7 @@ import { namesIn, readCanaryRecords } from './state-file.ts'
 /** The number of deaths that keep their claim, witness, snapshot and verdict. */
 const KEPT_DEATHS = 500
 const RECORD_NAME =
-  /^(.+-[0-9a-f]{16})\.(?:claim|txt|early|witness|addendum|verdict|claim\.takeover\d+|txt\.\d+\.part)$/
+  /^(.+-[0-9a-f]{16})\.(?:claim|txt|early|witness|addendum|context|verdict|claim\.takeover\d+|txt\.\d+\.part)$/
 
 function modifiedMs(path: string): number {
   try {

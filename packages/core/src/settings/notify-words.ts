@@ -7,12 +7,13 @@ export const NOTIFY_WORDS = [
   'gave-up',
   'incident',
   'blocked',
+  'mute',
   'daemon-problem',
   'all',
 ] as const
 export type NotifyWord = (typeof NOTIFY_WORDS)[number]
 
-export const DEFAULT_NOTIFY_WORDS = 'gave-up,incident,blocked,daemon-problem,death-not-restarted'
+export const DEFAULT_NOTIFY_WORDS = 'gave-up,incident,blocked,mute,daemon-problem,death-not-restarted'
 
 /** A time of day from 00:00 to 23:59, twice. */
 export const QUIET_HOURS = /^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$/

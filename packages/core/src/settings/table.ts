@@ -266,13 +266,25 @@ export const SETTINGS = {
     secret: true,
     service: 'withheld',
   },
+  blockedNotifySecs: {
+    key: 'notify.blocked_secs',
+    variable: 'IAPEER_BLOCKED_NOTIFY_SECS',
+    type: 'number',
+    unit: 'seconds',
+    default: 300,
+    min: 1,
+    fractional: true,
+    description: 'How long an agent waits for a person until that is notified.',
+    readBy: ['daemon'],
+    service: 'recorded',
+  },
   notifyKinds: {
     key: 'notify.kinds',
     variable: 'IAPEER_NOTIFY_KINDS',
     type: 'text',
     default: DEFAULT_NOTIFY_WORDS,
     description:
-      'What is notified: `death`, `death-not-restarted`, `restarted`, `recovered`, `gave-up`, `incident`, `blocked`, `daemon-problem`, separated by commas, or `all`.',
+      'What is notified: `death`, `death-not-restarted`, `restarted`, `recovered`, `gave-up`, `incident`, `blocked`, `mute`, `daemon-problem`, separated by commas, or `all`.',
     accepts: {
       test: (text) => wordsOf(text).every(isNotifyWord),
       expected: `words out of ${NOTIFY_WORDS.join(', ')}, separated by commas`,

@@ -1,6 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { matchesPeer } from '@iapeer/core/identity'
 import type { Confidence, ExitRecord, Killer, Verdict, VerdictWord } from '@iapeer/forensics'
+import { type DeathContext, readContext } from './context.ts'
 import { collectAddenda } from './evidence/addendum.ts'
 import { type JudgedDeath, type JudgeOptions, judgeAmong, readDeathRecords } from './judge.ts'
 
@@ -16,7 +17,7 @@ export type DeathView = ExitRecord & {
 }
 
 /** A death with its full autopsy: verdict, evidence and advice. */
-export type DeathReport = DeathView & { readonly autopsy: Verdict }
+export type DeathReport = DeathView & DeathContext & { readonly autopsy: Verdict }
 
 export interface DeathQuery {
   /** The earliest time, ISO-8601. @default all */
@@ -98,5 +99,5 @@ export async function deathView(root: string, id: string): Promise<DeathReport> 
       hint: 'List the recorded deaths: iapeer deaths',
     })
   const death = await judgeDeath(root, record, records)
-  return { ...deathViewOf(death), autopsy: death.judged }
+  return { ...deathViewOf(death), ...(await readContext(root, record.id)), autopsy: death.judged }
 }

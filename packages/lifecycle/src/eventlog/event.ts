@@ -64,6 +64,17 @@ interface EventFields {
   readonly stop: OfGeneration & { readonly by: string; readonly why: string; readonly result: string }
   /** A peer was renamed; its sessions go on. `identity` is the new one. */
   readonly rename: OfIdentity & { readonly from: string; readonly to: string }
+  /**
+   * An agent waits for a person (`blocked`) or cannot answer (`mute`), or does so no longer; `was` is what it did before. Turns that begin
+   * and end normally are not written.
+   */
+  readonly turn: OfGeneration & {
+    readonly turn: string
+    readonly was?: string | undefined
+    readonly dialog?: string | undefined
+    readonly cause?: string | undefined
+    readonly why?: string | undefined
+  }
   /** A message arrived for a peer that was not running. */
   readonly wake: OfIdentity & { readonly mode: 'fresh' | 'resume' | 'refused'; readonly cause: string }
   /** The state of a message changed; `identity` is its recipient, `id` its id. The event has neither topic nor text. */

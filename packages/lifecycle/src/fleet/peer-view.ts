@@ -16,6 +16,7 @@ import {
 } from '../sessions/index.ts'
 import { isSupervised } from './is-supervised.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
+import { type TurnView, turnsOf } from './turn-view.ts'
 import { withUnsettledEnd } from './unsettled-end.ts'
 
 /** A peer and its state, as `iapeer list --json` prints it. Unknown fields are absent. */
@@ -47,6 +48,8 @@ export interface PeerView {
   readonly hint?: string | undefined
   /** When blocked: the last lines of its screen. */
   readonly screen?: string | undefined
+  /** While it runs: what its agent does. */
+  readonly turn?: TurnView | undefined
   /** When not running: the time of its planned start, ISO-8601 UTC; absent once that start is overdue. */
   readonly nextStartAt?: string | undefined
   /** Whether its start is planned or overdue, and no daemon is running that would start it; absent otherwise. */
@@ -191,30 +194,38 @@ async function permissionFields({ home, defaultRuntime }: PeerEntry): Promise<Pa
 /** What is read once for all peers. */
 interface Circumstances {
   readonly recording: Recording | undefined
+  /** By identity. */
+  readonly turns: ReadonlyMap<Identity, TurnView>
   readonly supervised: boolean
 }
 
 /** Reads what all views need. Whether a daemon is running matters only to a planned start. */
 async function circumstancesOf(root: string, currents: readonly Current[]): Promise<Circumstances> {
-  const [recording, supervised] = await Promise.all([
+  const running = currents.flatMap(({ state, session }) =>
+    session === undefined || state === 'unresponsive' ? [] : [session],
+  )
+  const [recording, supervised, turns] = await Promise.all([
     readRecording(root),
     currents.some((one) => one.isPlanned) ? isSupervised(root) : true,
+    turnsOf(root, running),
   ])
-  return { recording, supervised }
+  return { recording, supervised, turns }
 }
 
 async function viewOf(
   root: string,
   entry: PeerEntry,
-  { current, recording, supervised }: Circumstances & { readonly current: Current },
+  { current, recording, supervised, turns }: Circumstances & { readonly current: Current },
 ): Promise<PeerView> {
   const { identity } = current
   const [since, permissions] = await Promise.all([sinceOf(root, current), permissionFields(entry)])
+  const turn = turns.get(identity)
   return {
     ...peerFields(entry),
     ...permissions,
     identity,
     ...sessionFields(current, recording),
+    ...(turn === undefined ? {} : { turn }),
     ...(await tallyFields(current)),
     ...(current.isPlanned && !supervised ? { awaitsDaemon: true } : {}),
     ...(since === undefined ? {} : { since }),

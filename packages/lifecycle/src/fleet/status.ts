@@ -1,3 +1,4 @@
+export { MUTE_TEXTS, turnText } from '../sessions/index.ts'
 export { fleetStatus, type LastDeath, type PeerStatusView, peerStatus } from './fleet-status.ts'
 export { recordingProblem } from './recording-problem.ts'
 export { settleFleet } from './settle-fleet.ts'

@@ -15,6 +15,7 @@ export type {
   SessionLocation,
 } from './runtime.ts'
 export { claudeScreen } from './screen/claude-screen.ts'
+export { codexScreen } from './screen/codex-screen.ts'
 export { lastRows } from './screen/rows.ts'
 export type { PressStep, ScreenReader, ScreenReading } from './screen/screen-reader.ts'
 export { firstField } from './session-files.ts'

@@ -53,4 +53,16 @@ export {
   type SessionEnding,
   type Tally,
 } from './tally.ts'
+export {
+  isSameTurn,
+  MUTE_CAUSES,
+  type MuteCause,
+  TURN_SOURCES,
+  TURN_STATES,
+  type Turn,
+  type TurnSource,
+  type TurnState,
+} from './turn.ts'
+export { MUTE_TEXTS, turnText } from './turn-text.ts'
+export { isFresh, type KeptTurn, type KeptTurns, parseTurn, readTurns, writeTurns } from './turns-file.ts'
 export { wake, wakeWaiting } from './waiting.ts'

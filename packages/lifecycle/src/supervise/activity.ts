@@ -4,7 +4,7 @@ import type { PeerEntry } from '@iapeer/core/registry'
 import { TmuxServer } from '@iapeer/tmux'
 import { isAttached, paneLogOf } from '../launch/index.ts'
 import { adapterOf, environmentOf, readLaunchEnv } from '../runtimes/index.ts'
-import type { PeerSession } from '../sessions/index.ts'
+import type { PeerSession, Turn } from '../sessions/index.ts'
 import type { Activity } from './decide.ts'
 import type { SuperviseSettings } from './settings.ts'
 import type { SleepClock } from './sleep-clock.ts'
@@ -34,6 +34,8 @@ export interface ActivityInput {
   readonly session: PeerSession
   readonly settings: SuperviseSettings
   readonly clock: SleepClock
+  /** What the agent does; undefined if it was not looked at. */
+  readonly turn?: Turn | undefined
 }
 
 /**
@@ -45,14 +47,27 @@ function idleLimit(input: ActivityInput, idleSecs: number | undefined): number {
   return input.session.identity.startsWith('command-') ? 0 : input.settings.idleSecs
 }
 
+/**
+ * Returns since when a session does nothing, in milliseconds since the epoch; undefined while it works or waits for a person. The files
+ * of a working directory decide only where nothing tells what the agent does: they can be those of another peer.
+ */
+async function idleSince({ root, entry, session, turn }: ActivityInput): Promise<number | undefined> {
+  if (turn?.state === 'working' || turn?.state === 'blocked') return undefined
+  const isTold = turn !== undefined && turn.state !== 'unknown' && turn.source !== 'output'
+  const since = isTold ? Date.parse(turn.since ?? '') : Number.NaN
+  if (Number.isNaN(since)) return lastActivity(root, entry, session)
+  return Math.max(since, Date.parse(session.readyAt ?? session.startedAt))
+}
+
 /** Returns the activity of a running session. Asks tmux for attached clients only if the session has been idle for too long. */
 export async function activityOf(input: ActivityInput): Promise<Activity> {
-  const { root, entry, session, settings, clock } = input
+  const { entry, session, settings, clock } = input
   const profile = await readProfile(entry.home)
   const limitSecs = idleLimit(input, profile?.idleSecs)
   const isEphemeral = profile?.wakePolicy === 'ephemeral'
   if (!isEphemeral && limitSecs === 0) return 'busy'
-  const activeAt = await lastActivity(root, entry, session)
+  const activeAt = await idleSince(input)
+  if (activeAt === undefined) return 'busy'
   const idleSecs = clock.awakeMsSince(activeAt) / 1_000
   const hasWorked = activeAt > Date.parse(session.readyAt ?? session.startedAt)
   const quietSecs = hasWorked ? settings.ephemeralQuietSecs : settings.ephemeralUnarmedSecs

@@ -9,9 +9,7 @@ import {
 import type { EventLog } from '../eventlog/index.ts'
 import { type PeerSession, phaseOf } from '../sessions/index.ts'
 import type { SuperviseSettings } from './settings.ts'
-
-/** A launch that waits for a person is notified after this time, in milliseconds. */
-const BLOCKED_MS = 5 * 60_000
+import { type SessionTurn, turnNotifications } from './turn-notifications.ts'
 
 /** Why the daemon cannot do its work. */
 export interface DaemonProblem {
@@ -32,12 +30,16 @@ interface NoticesOptions {
 
 const withoutDeath = { schemaVersion: 1, deaths: [] } as const
 
-/** Returns the notification about a launch that has waited for a person for five minutes; undefined for any other session. Pure. */
-function blockedNotification(session: PeerSession, nowMs: number): Notification | undefined {
+/** Returns the notification about a launch that has waited for a person for too long; undefined for any other session. Pure. */
+function blockedNotification(
+  session: PeerSession,
+  nowMs: number,
+  blockedMs: number,
+): Notification | undefined {
   const { identity, gen, startedAt, blocked } = session
   if (blocked === undefined || phaseOf(session) !== 'blocked') return undefined
   const forMs = nowMs - Date.parse(blocked.since)
-  if (!(forMs >= BLOCKED_MS)) return undefined
+  if (!(forMs >= blockedMs)) return undefined
   const dialog = blocked.dialog === undefined ? '' : ` (${blocked.dialog})`
   return {
     ...withoutDeath,
@@ -97,12 +99,21 @@ export class Notices {
     if (isNew) await this.#options.troubles.note({ about: identity, kind: 'peer', since, what: summary })
   }
 
-  /** Notifies the launches that have waited for a person for five minutes. */
+  /** Notifies the launches that have waited for a person for too long. */
   async blocked(sessions: readonly PeerSession[], nowMs: number): Promise<void> {
+    const blockedMs = this.#options.settings().blockedNotifySecs * 1_000
     for (const session of sessions) {
-      const notification = blockedNotification(session, nowMs)
+      const notification = blockedNotification(session, nowMs, blockedMs)
       if (notification !== undefined) await this.#send(notification)
     }
+  }
+
+  /** Notifies the agents that wait for a person in the middle of a turn, and those that cannot answer. */
+  async turns(turns: readonly SessionTurn[], nowMs: number): Promise<void> {
+    const blockedMs = this.#options.settings().blockedNotifySecs * 1_000
+    const now = { nowMs, blockedMs }
+    for (const notification of turnNotifications(turns, now))
+      await this.#send({ ...withoutDeath, ...notification })
   }
 
   /**

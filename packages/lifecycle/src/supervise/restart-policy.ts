@@ -1,5 +1,5 @@
 import type { RebootPolicy, RestartPolicy, WakePolicy } from '@iapeer/core/profile'
-import type { LastEnd } from '../sessions/index.ts'
+import type { LastEnd, MuteCause } from '../sessions/index.ts'
 import type { DesiredState } from './decide.ts'
 
 /** The fields of a profile that decide what follows the end of a session. */
@@ -29,6 +29,24 @@ export function backOffMs(restarts: number, chance: number): number {
   return Math.round(ms * (0.75 + chance / 2))
 }
 
+const MINUTE_MS = 60_000
+
+/**
+ * How long the restart of an agent that could not answer waits at least: it would come up before the same wall. A person can start it
+ * earlier. An overload passes within minutes; a quota or a login needs hours, or a person.
+ */
+const MUTE_WAIT_MS = {
+  'rate-limit': 5 * MINUTE_MS,
+  quota: 30 * MINUTE_MS,
+  authentication: 30 * MINUTE_MS,
+  overload: 2 * MINUTE_MS,
+  server: MINUTE_MS,
+  model: 30 * MINUTE_MS,
+  network: MINUTE_MS,
+  request: 0,
+  other: 0,
+} as const satisfies Record<MuteCause, number>
+
 /** Returns the mode of the restart; undefined if the policy asks for none. */
 function restartMode(policy: Policy, end: LastEnd): 'fresh' | 'resume' | undefined {
   const { wakePolicy, restart = 'no', afterReboot } = policy
@@ -53,6 +71,14 @@ export interface EndOfSession {
   readonly inLoop: boolean
   /** A random number from 0 to 1, which spreads restarts. */
   readonly chance: number
+  /** Why the agent could not answer when its session ended. */
+  readonly mute?: MuteCause | undefined
+}
+
+/** Returns how long the restart waits, in milliseconds. */
+function waitMs({ end, restarts, chance, mute }: EndOfSession): number {
+  if (end === 'reboot') return 0
+  return Math.max(backOffMs(restarts, chance), mute === undefined ? 0 : MUTE_WAIT_MS[mute])
 }
 
 /** Decides what follows the end of a session. Pure. */
@@ -65,5 +91,5 @@ export function nextStepOf(policy: Policy, input: EndOfSession): NextStep {
   if (end === 'stopped' || end === 'idle' || policy.wakePolicy === 'ephemeral') return { kind: 'stay-down' }
   const mode = restartMode(policy, end)
   if (mode === undefined) return { kind: 'stay-down' }
-  return { kind: 'start', mode, afterMs: end === 'reboot' ? 0 : backOffMs(input.restarts, input.chance) }
+  return { kind: 'start', mode, afterMs: waitMs(input) }
 }

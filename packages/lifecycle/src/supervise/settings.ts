@@ -18,6 +18,8 @@ export interface SuperviseSettings {
    * @default 600
    */
   readonly ephemeralUnarmedSecs: number
+  /** `IAPEER_BLOCKED_NOTIFY_SECS`: how long an agent waits for a person until that is notified. @default 300 */
+  readonly blockedNotifySecs: number
 }
 
 /** Reads the settings. @throws IapeerError `bad-setting`, which names the variable */
@@ -29,6 +31,7 @@ export function superviseSettings(env: NodeJS.ProcessEnv): SuperviseSettings {
     idleSecs: readNumber(env, SETTINGS.idleSecs),
     ephemeralQuietSecs: readNumber(env, SETTINGS.ephemeralQuietSecs),
     ephemeralUnarmedSecs: readNumber(env, SETTINGS.ephemeralUnarmedSecs),
+    blockedNotifySecs: readNumber(env, SETTINGS.blockedNotifySecs),
   }
 }
 

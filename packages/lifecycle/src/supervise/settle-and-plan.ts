@@ -4,6 +4,7 @@ import {
   clearMark,
   countedCrashes,
   hasMark,
+  type MuteCause,
   type PeerSession,
   readSession,
   type Tally,
@@ -23,6 +24,8 @@ interface PlanContext {
   readonly now: Date
   /** A random number from 0 to 1, which spreads restarts. */
   readonly chance: number
+  /** Why the agent could not answer when its session ended. */
+  readonly mute?: MuteCause | undefined
 }
 
 /** Returns whether the recent crashes of a peer make a crash loop. */
@@ -86,7 +89,8 @@ export function settleAndPlan(
       const inLoop = isInLoop(tally, input.settings, input.now)
       const { restarts } = tally
       const desired = desiredStateOf({ hasMark: (of, mark) => hasMark(root, of, mark) }, now)
-      nextStep = nextStepOf(input.profile ?? {}, { end, desired, restarts, inLoop, chance: input.chance })
+      const { chance, mute } = input
+      nextStep = nextStepOf(input.profile ?? {}, { end, desired, restarts, inLoop, chance, mute })
       return withPlan(withNextStep(tally, nextStep, input.now), nextStep, input)
     })
     await clearMark(root, identity, 'fresh')

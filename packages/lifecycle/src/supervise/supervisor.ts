@@ -7,7 +7,7 @@ import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { checkSetting, SETTINGS, type Setting } from '@iapeer/core/settings'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { noteLeaderCgroup } from '@iapeer/tmux'
-import { beginNotifying, type KeptWitness, Troubles, wantedWitness } from '../deaths/index.ts'
+import { beginNotifying, type KeptWitness, noteContext, Troubles, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch } from '../launch/index.ts'
 import { isWorkingOnMail, type MailCounts, MailDelivery, mailProblems } from '../mail/index.ts'
@@ -31,6 +31,7 @@ import { type SuperviseSettings, superviseSettings } from './settings.ts'
 import { type SettledWithPlan, settleAndPlan } from './settle-and-plan.ts'
 import { createSleepClock } from './sleep-clock.ts'
 import { type Depth, desiredStateOf, type ObservedSession, observeSessions } from './sweep.ts'
+import { Turns } from './turns.ts'
 
 const SWEEP_MS = 1_000
 const GATHER_MS = 20
@@ -41,6 +42,7 @@ const RECONCILE_KEY = ' reconcile'
 const NOTIFY_KEY = ' notify'
 const NOTICE_KEY = ' notices'
 const PROBLEM_KEY = ' problems'
+const TURNS_KEY = ' turns'
 
 /** Options of {@link FleetSupervisor}. */
 export interface SupervisorOptions {
@@ -82,6 +84,7 @@ export class FleetSupervisor {
   readonly #restarts: Restarts
   readonly #recorders: Recorders
   readonly #mail: MailDelivery
+  readonly #turns: Turns
   #witness: KeptWitness | undefined
   readonly #unresponsive = new Set<Identity>()
   readonly #probes = new LivenessProbes()
@@ -130,6 +133,7 @@ export class FleetSupervisor {
       notices: this.#notices,
     })
     this.#jobs = createJobs((key, error) => this.#onError(key, error))
+    this.#turns = new Turns(root, { log, onError: (what, error) => this.#onError(what, error) })
     this.#mail = new MailDelivery(root, {
       env,
       onError: (what, error) => this.#onError(what, error),
@@ -142,6 +146,7 @@ export class FleetSupervisor {
     await scaffoldRoot(rootLayout(this.#root))
     await this.#attempt('notify', () => beginNotifying(this.#root, new Date()))
     await this.#attempt('signal witness', async () => this.#witness?.start())
+    await this.#attempt('turns', () => this.#turns.start())
     this.#loop = this.#run()
     await this.#attempt('mail', () => this.#mail.start())
   }
@@ -186,6 +191,11 @@ export class FleetSupervisor {
     return this.#mail.counts()
   }
 
+  /** Returns the number of running agents by what they do. */
+  turnCounts(): Readonly<Record<string, number>> {
+    return this.#turns.counts()
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
@@ -218,7 +228,10 @@ export class FleetSupervisor {
     const isThorough = depth === 'thorough'
     this.#clock.note(Date.now(), performance.now())
     const options = depth === 'thorough' ? { depth } : { depth, probes: this.#probes }
-    for (const observed of await observeSessions(this.#root, await this.#cache.list(isThorough), options)) {
+    const all = await observeSessions(this.#root, await this.#cache.list(isThorough), options)
+    const running = all.filter(({ health }) => health === 'running' || health === 'managed')
+    this.#jobs.start(TURNS_KEY, () => this.#turns.look(running.map(({ session }) => session)))
+    for (const observed of all) {
       const { session, health } = observed
       const action = decide({ health, desired: desiredStateOf(this.#cache, session), activity: 'busy' })
       if (action === 'keep') this.#keep(session, isThorough)
@@ -306,6 +319,7 @@ export class FleetSupervisor {
       session,
       settings: this.#settings,
       clock: this.#clock,
+      turn: this.#turns.turnOf(session),
     })
     const action = decide({ health: 'running', desired: desiredStateOf(this.#cache, session), activity })
     if (action !== 'reap' && action !== 'suspend') return
@@ -328,11 +342,14 @@ export class FleetSupervisor {
   async #settle(session: PeerSession): Promise<void> {
     const { identity } = session
     const profile = await policyOf(this.#root, identity, this.#onError)
-    const input = { settings: this.#settings, now: new Date(), chance: this.#random(), profile }
+    const context = this.#turns.contextOf(session)
+    const mute = context.turn?.cause
+    const input = { settings: this.#settings, now: new Date(), chance: this.#random(), profile, mute }
     const settled = await settleAndPlan(this.#root, session, input)
     if (settled === undefined) return
     this.#recorders.forget(session)
     this.#unresponsive.delete(identity)
+    if (settled.deathId !== undefined) await noteContext(this.#root, recordIdOf(settled.session), context)
     await this.#noteEnd(settled)
     const { startAt } = settled.tally
     if (settled.nextStep.kind === 'start' && startAt !== undefined)
@@ -354,6 +371,7 @@ export class FleetSupervisor {
   async #notice(sessions: readonly PeerSession[], running: ReadonlySet<PeerSession>): Promise<void> {
     const nowMs = Date.now()
     await this.#notices.blocked(sessions, nowMs)
+    await this.#notices.turns(this.#turns.all(), nowMs)
     await this.#notices.recovered(running, nowMs)
   }
 
@@ -370,6 +388,9 @@ export class FleetSupervisor {
     await forgiveIncidents(this.#root, judged, this.#settings)
   }
 }
+
+/** Returns the id of the record of a session: a rename does not change it. */
+const recordIdOf = ({ identity, recordedAs = identity, gen }: PeerSession): string => `${recordedAs}-${gen}`
 
 /** Groups sessions by personality: a peer can run as several runtimes at once. */
 function byPersonality(sessions: readonly PeerSession[]): ReadonlyMap<string, readonly PeerSession[]> {

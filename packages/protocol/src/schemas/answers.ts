@@ -4,6 +4,7 @@ import { text, version } from './fields.ts'
 import { launched, outcome, peer, stopped } from './fleet.ts'
 import { health } from './health.ts'
 import { listedMessage, message, receipt } from './messages.ts'
+import { turn } from './turn.ts'
 
 const done = { ...version, peer: z.string() }
 const launchResult = z.object({ action: z.enum(['start', 'new']), ...done, session: launched })
@@ -29,7 +30,11 @@ export const ANSWERS = {
   Fleet: z.object({ ...version, peers: z.readonly(z.array(peer)) }),
   Peer: z.extend(peer, version),
   Deaths: z.object({ ...version, deaths: z.readonly(z.array(death)) }),
-  Death: z.extend(death, { ...version, autopsy }),
+  Death: z.extend(death, {
+    ...version,
+    autopsy,
+    turn: z.optional(turn).check(z.describe('what the agent did before it died')),
+  }),
   Events: z.object({
     ...version,
     events: z.readonly(z.array(z.object({ cursor: z.string(), event: z.record(z.string(), z.unknown()) }))),

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { describedText, pid, text, texts, time } from './fields.ts'
+import { turn } from './turn.ts'
 
 /** Why a launch is blocked: the dialog that only a person can answer. */
 const obstacle = {
@@ -70,6 +71,7 @@ export const peer = z.object({
   startedAt: z.optional(time),
   blockedSince: z.optional(time),
   ...obstacle,
+  turn: z.optional(turn).check(z.describe('while it runs: what its agent does')),
   nextStartAt: z
     .optional(time)
     .check(z.describe('when the daemon will start the peer; only for a peer that is not running')),

@@ -11,13 +11,14 @@ import {
   STARTED_BY,
   type Verdict,
 } from '@iapeer/forensics'
-import type { JudgedDeath } from '@iapeer/lifecycle/deaths'
+import type { DeathContext, JudgedDeath } from '@iapeer/lifecycle/deaths'
 import type { InFlight } from '@iapeer/lifecycle/mail'
 import { cut } from '../../cut.ts'
 import { localTime, paint, plain, textWidth } from '../../output.ts'
 import { durationText, timeText, utcTime } from '../../times.ts'
 import { fill, wrap } from '../../wrap.ts'
 import type { AfterDeath } from './after-death.ts'
+import { contextRows, doingText } from './context-rows.ts'
 import { mailLines } from './mail-lines.ts'
 import type { Moment } from './timeline.ts'
 
@@ -29,6 +30,8 @@ export interface AutopsyView {
   readonly utc?: boolean
   /** The messages that were with the session when it died. */
   readonly inFlight?: readonly InFlight[]
+  /** What was known about the session before it died. */
+  readonly context?: DeathContext
   /** What the advice depends on. */
   readonly after?: AfterDeath
   /** With `--rejudge`: the verdict that was shown until now, and the version of its rules. */
@@ -94,6 +97,7 @@ function facts(view: AutopsyView, width: number): string {
     ['when', whenText(record, utc)],
     ['recorded by', recorderText(record)],
     ['id', record.id],
+    ...contextRows(record, view.context ?? {}),
   ]
   if (incident !== undefined)
     rows.push(['incident', `${incident.deaths.length} deaths with one cause (${plain(incident.cause)})`])
@@ -217,7 +221,7 @@ function code(text: string): string {
 }
 
 /** Returns an autopsy as Markdown for an issue. The last screen can contain secrets and is included only on request. */
-export function autopsyMarkdown({ death }: AutopsyView, withScreen: boolean): string {
+export function autopsyMarkdown({ death, context = {} }: AutopsyView, withScreen: boolean): string {
   const { record, judged, findings, incident } = death
   const parts = [
     `### ${record.identity}: ${escaped(judged.summary)}`,
@@ -226,6 +230,8 @@ export function autopsyMarkdown({ death }: AutopsyView, withScreen: boolean): st
     `- when: ${record.ts}`,
     `- id: ${code(record.id)}`,
   ]
+  const doing = doingText(record, context)
+  if (doing !== undefined) parts.push(`- doing: ${escaped(doing)}`)
   if (incident !== undefined) parts.push(`- incident: ${code(incident.id)}, ${incident.deaths.length} deaths`)
   if (findings.snapshot !== undefined) parts.push(`- platform: ${findings.snapshot.platform}`)
   parts.push('', '| section | evidence |', '| --- | --- |')

@@ -1,7 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type ExitRecord, RULES_VERSION } from '@iapeer/forensics'
-import { filesOf, type JudgedDeath, judgeDeath, textOf } from '@iapeer/lifecycle/deaths'
+import { filesOf, type JudgedDeath, judgeDeath, readContext, textOf } from '@iapeer/lifecycle/deaths'
 import { type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
 import { type InFlight, messagesInFlight, senderName } from '@iapeer/lifecycle/mail'
 import type { OptionValues } from '../../command-spec.ts'
@@ -100,6 +100,7 @@ export default defineCommand({
     const { judged, incident, isProvisional } = death
     const inFlight =
       it.gen === undefined ? [] : await messagesInFlight(iapeerRoot(), { gen: it.gen, ts: it.ts })
+    const context = await readContext(iapeerRoot(), it.id)
     if (options.json)
       return printJson({
         id: it.id,
@@ -108,13 +109,17 @@ export default defineCommand({
         ...(isProvisional === true ? { provisional: true } : {}),
         ...(before === undefined ? {} : { kept: before }),
         ...(inFlight.length === 0 ? {} : { messages: inFlight.map(messageJson) }),
+        ...context,
       })
-    if (options.markdown) return printExact(autopsyMarkdown({ death, moments: [] }, options.withScreen))
+    if (options.markdown)
+      return printExact(autopsyMarkdown({ death, moments: [], context }, options.withScreen))
     const events = await eventsBefore(it.ts)
     const after = await afterDeath(it, { verdict: judged.verdict, records, events })
     const moments = timeline(it, records, events)
     await withLongOutput(!options.noPager, async (output) => {
-      await output.print(autopsyScreen({ death, moments, utc: options.utc, after, before, inFlight }))
+      await output.print(
+        autopsyScreen({ death, moments, utc: options.utc, after, before, inFlight, context }),
+      )
     })
   },
 })

@@ -1,4 +1,5 @@
 import type { RecordedEvent, SuperviseAction } from '@iapeer/lifecycle/eventlog'
+import { MUTE_TEXTS } from '@iapeer/lifecycle/fleet/status'
 import { reasonText, wayText } from '../mail/message-text.ts'
 
 /** Returns the text of an event; `of` returns a field of it, or an empty text. */
@@ -96,6 +97,18 @@ function superviseText(of: (name: string) => string): string {
   return describe === undefined ? `${action}${because(of('reason') || of('why'))}` : describe(of)
 }
 
+/** What an agent does that a person may have to know. */
+const TURNS: Readonly<Record<string, Describe>> = {
+  blocked: (of) => `waits for a person${because(of('dialog'))}`,
+  mute: (of) => {
+    const { cause, why } = { cause: of('cause'), why: of('why') }
+    const text = isMuteCause(cause) ? MUTE_TEXTS[cause] : cause
+    return `cannot answer${because(text)}${why === '' ? '' : ` (${why})`}`
+  },
+}
+
+const isMuteCause = (text: string): text is keyof typeof MUTE_TEXTS => Object.hasOwn(MUTE_TEXTS, text)
+
 /** The text of each kind of event. */
 const TEXTS: Readonly<Record<string, Describe>> = {
   canary: (of) => {
@@ -115,6 +128,11 @@ const TEXTS: Readonly<Record<string, Describe>> = {
   },
   rename: (of) => `renamed from ${of('from')}`,
   wake: (of) => `${WAKES[of('mode')] ?? of('mode')}${because(of('cause'))}`,
+  turn: (of) => {
+    const { turn: state, was } = { turn: of('turn'), was: of('was') }
+    const text = TURNS[state]?.(of) ?? state
+    return TURNS[was] === undefined || TURNS[state] !== undefined ? text : `${text}, no longer ${was}`
+  },
   intent: (of) =>
     `${INTENTS[of('state')] ?? `stop ${of('state') || 'requested'}`}${by(of('by'))}${because(statedReason(of('why')))}`,
   verdict: (of) => `verdict: ${of('verdict')} (confidence: ${of('confidence')})`,

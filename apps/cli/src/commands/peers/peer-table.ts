@@ -5,6 +5,7 @@ import {
   type ShownState,
   type ShownWord,
   shownText,
+  turnText,
 } from '@iapeer/lifecycle/fleet/status'
 import { paint, plain } from '../../output.ts'
 import { table, widthOf } from '../../table.ts'
@@ -66,6 +67,23 @@ function deathCell({ death }: ListedPeer, options: TableOptions): string {
   return `${plain(exitText(death) ?? 'cause unknown')}, ${timeText(death.ts, options)}`
 }
 
+const TURN_COLORS = {
+  blocked: 'yellow',
+  mute: 'red',
+  working: 'green',
+  idle: undefined,
+  unknown: 'dim',
+} as const
+
+/** What its agent does, and for how long: `idle 3 min`, `mute: rate limit 40 min`. */
+function turnCell({ turn }: ListedPeer, options: TableOptions): string {
+  if (turn === undefined) return NONE
+  const color = TURN_COLORS[turn.state]
+  const age = turn.since === undefined || options.utc === true ? '' : ` ${ageText(turn.since, options)}`
+  const text = `${plain(turnText(turn))}${age}`
+  return color === undefined ? text : paint(color, text)
+}
+
 /** What waits for it, and the age of the oldest: `2 waiting, 1 held, 12 min`. */
 function mailCell({ mail }: ListedPeer, options: TableOptions): string {
   const text = mail === undefined ? '' : mailText(mail)
@@ -82,6 +100,7 @@ const COLUMNS: readonly [Column, Column, ...Column[]] = [
     head: 'SINCE',
     cell: ({ since }, options) => (since === undefined ? NONE : ageText(since, options)),
   },
+  { head: 'TURN', cell: turnCell },
   { head: 'MAIL', cell: mailCell },
   { head: 'RESTARTS', cell: ({ restarts }) => (restarts === undefined ? NONE : String(restarts)) },
   { head: 'LAST DEATH', cell: deathCell },
@@ -89,15 +108,18 @@ const COLUMNS: readonly [Column, Column, ...Column[]] = [
 ]
 
 /** The columns in the order in which a narrow terminal drops them. */
-const DROPPED = ['DIRECTORY', 'RESTARTS', 'SINCE', 'LAST DEATH', 'MAIL'] as const
+const DROPPED = ['DIRECTORY', 'RESTARTS', 'SINCE', 'LAST DEATH', 'MAIL', 'TURN'] as const
 
 /** The narrow form of the last resort: the word of the state alone. */
 const SHORT_STATE: Column = { head: 'STATE', cell: ({ shown }) => paintedState(shown, shown.word) }
 
-/** Returns the sets of columns to try, from all of them to the narrowest. Messages have a column if any peer has some. */
+/** Returns the sets of columns to try, from all of them to the narrowest. Turns and messages have a column if any peer has some. */
 function layouts(peers: readonly ListedPeer[]): readonly (readonly Column[])[] {
   const hasMail = peers.some(({ mail }) => mail !== undefined && mailText(mail) !== '')
-  const all: (readonly Column[])[] = [COLUMNS.filter(({ head }) => hasMail || head !== 'MAIL')]
+  const hasTurns = peers.some(({ turn }) => turn !== undefined)
+  const all: (readonly Column[])[] = [
+    COLUMNS.filter(({ head }) => (hasMail || head !== 'MAIL') && (hasTurns || head !== 'TURN')),
+  ]
   for (const dropped of DROPPED) all.push((all.at(-1) ?? []).filter(({ head }) => head !== dropped))
   return [...all, [COLUMNS[0], SHORT_STATE]]
 }

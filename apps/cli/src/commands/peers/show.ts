@@ -22,6 +22,7 @@ import { glyphOf, homeShort, paintedState } from './peer-table.ts'
 import { sessionName } from './session-name.ts'
 import { environmentRows, recordedEnvironment } from './show-environment.ts'
 import { liveFacts, screenTail, serviceFacts } from './show-live.ts'
+import { turnRow } from './turn-row.ts'
 
 /** Returns the last death in one line: `SIGKILL, 3 min ago (iapeer autopsy bob)`. */
 function deathText(death: LastDeath, options: { readonly utc: boolean }): string {
@@ -100,6 +101,7 @@ export default defineCommand({
         current.runtimes.map((one) => (one === current.defaultRuntime ? `${one} (default)` : one)).join(', '),
       ],
       ['state', `${paintedState(shown)}${since === undefined ? '' : `, since ${timeText(since, options)}`}`],
+      ['turn', turnRow(view.turn, options)],
       ...(await liveFacts(view)),
       ['restarts', restarts === undefined ? undefined : `${restarts} in a row`],
       ['last death', death === undefined ? undefined : deathText(death, options)],

@@ -23,6 +23,8 @@ export interface HookEvent {
   readonly source: string | undefined
   /** Of StopFailure: `rate_limit`, `authentication_failed`, `server_error`. */
   readonly error: string | undefined
+  /** Of PermissionRequest: the tool. */
+  readonly tool?: string | undefined
   readonly permissionMode: string | undefined
 }
 
@@ -49,6 +51,7 @@ function eventOf(field: (name: string) => string | undefined, at: WrittenAt): Ho
     prompt: field('prompt'),
     source: field('source'),
     error: field('error'),
+    tool: name === 'PermissionRequest' ? field('tool_name') : undefined,
     permissionMode: field('permission_mode'),
   }
 }

@@ -23,7 +23,12 @@ export type TranscriptRecord =
   /** A text is in the queue of the program; that does not prove that it was taken. */
   | ({ readonly kind: 'enqueued'; readonly text: string } & RecordAt)
   | ({ readonly kind: 'interrupted'; readonly turn: string | undefined } & RecordAt)
-  | ({ readonly kind: 'answer'; readonly error: string | undefined } & RecordAt)
+  /** `status`: the HTTP status of an error, where it is recorded. */
+  | ({
+      readonly kind: 'answer'
+      readonly error: string | undefined
+      readonly status?: number | undefined
+    } & RecordAt)
   | ({ readonly kind: 'turn-end' } & RecordAt)
 
 const INTERRUPTED = /^\[Request interrupted by user(?: for tool use)?\]$/
@@ -66,7 +71,8 @@ function assistantRecord(fields: Fields): TranscriptRecord {
   const isError = fields['isApiErrorMessage'] === true
   const status = number(fields['apiErrorStatus'])
   const why = text(fields['error']) ?? (status === undefined ? 'error' : `HTTP ${status}`)
-  return { kind: 'answer', error: isError ? why : undefined, atMs: timeOf(fields) }
+  const failure = isError && status !== undefined ? { status } : {}
+  return { kind: 'answer', error: isError ? why : undefined, ...failure, atMs: timeOf(fields) }
 }
 
 /** Words of which a relevant line has at least one; a line without them is not parsed. */

@@ -7,16 +7,25 @@ import { appServerSocket, embeddedMark } from '../../runtimes/index.ts'
 import type { SessionTarget } from '../session-target.ts'
 import { type Fields, type RpcClient, RpcRefused, RpcSilent } from './rpc-client.ts'
 import { connectAppServer, NotListening } from './socket-client.ts'
-import { parseThread } from './threads.ts'
+import { parseStatus, parseThread, type ThreadStatus } from './threads.ts'
 
 /** A turn that the server named when it accepted a message. */
 interface Accepted {
   readonly turnId: string
 }
 
+/** A status of a thread that the server reported, and when, in milliseconds since the epoch. */
+export interface ReportedStatus extends ThreadStatus {
+  readonly atMs: number
+}
+
 /** The connection to the app-server of one session, and what was learned by it. */
 export interface Connection {
   readonly client: RpcClient
+  /** The last status of each thread that the server has reported, by the id of the thread. */
+  readonly statuses: Map<string, ReportedStatus>
+  /** How often the server has reported a thread or its status. */
+  reports: number
   /** The thread that the TUI showed last, as far as the server has reported, and when, in milliseconds since the epoch. */
   shown: { readonly threadId: string; readonly atMs: number } | undefined
   /** The answers to messages that this connection sent, by their mark. */
@@ -37,12 +46,16 @@ const openings = new Map<string, Promise<Connection>>()
 /** A TUI that resumes a thread causes no `thread/started`, but this. */
 const RESUMED: ReadonlySet<string> = new Set(['thread/goal/cleared', 'thread/goal/updated'])
 
-/** Notes which thread the TUI shows, from what the server reports. */
+/** Notes which thread the TUI shows, and what its threads do, from what the server reports. */
 function note(connection: Connection, method: string, params: Fields): void {
   const started = method === 'thread/started' ? parseThread(params['thread']) : undefined
   const resumed = RESUMED.has(method) ? text(params['threadId']) : undefined
   const threadId = started?.isOfPerson === true ? started.id : resumed
   if (threadId !== undefined) connection.shown = { threadId, atMs: Date.now() }
+  const changed = method === 'thread/status/changed' ? text(params['threadId']) : undefined
+  if (changed !== undefined)
+    connection.statuses.set(changed, { ...parseStatus(params['status']), atMs: Date.now() })
+  if (threadId !== undefined || changed !== undefined) connection.reports++
 }
 
 async function open(path: string): Promise<Connection> {
@@ -50,7 +63,10 @@ async function open(path: string): Promise<Connection> {
   const client = await connectAppServer(path, (method, params) => {
     if (connection !== undefined) note(connection, method, fieldsOf(params))
   })
-  connection = { client, shown: undefined, accepted: new Map(), missingSince: new Map() }
+  connection = {
+    ...{ client, shown: undefined, statuses: new Map(), reports: 0 },
+    ...{ accepted: new Map(), missingSince: new Map() },
+  }
   return connection
 }
 
@@ -74,6 +90,13 @@ async function connectionTo(path: string): Promise<Connection> {
   } finally {
     openings.delete(path)
   }
+}
+
+/** Returns how often the server of a session has reported something; undefined without an open connection. */
+export function reportsOf({ session }: SessionTarget): number | undefined {
+  const directory = session.mail?.directory
+  const known = directory === undefined ? undefined : connections.get(appServerSocket(directory))
+  return known === undefined || known.client.isClosed ? undefined : known.reports
 }
 
 /** Returns the connection to the app-server of a session; it is kept until the server closes it. */

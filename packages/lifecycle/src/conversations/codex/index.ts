@@ -1,4 +1,4 @@
-export { type Connection, connectionOf } from './connections.ts'
+export { type Connection, connectionOf, reportsOf } from './connections.ts'
 export { currentThread } from './current-thread.ts'
 export { embeddedThread, isEmbedded } from './embedded-thread.ts'
 export { type RolloutRecord, rolloutRecords } from './rollout.ts'

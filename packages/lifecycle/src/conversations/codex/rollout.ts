@@ -4,6 +4,7 @@ import { fieldsOf, list, parseFields, text } from '@iapeer/core/json'
 import type { Conversation } from '@iapeer/core/mailbox'
 import type { TurnOutcome } from '../turn-outcome.ts'
 import type { Fields } from './rpc-client.ts'
+import { parseTurnError, type TurnError } from './turn-error.ts'
 
 const CHUNK = 1024 * 1024
 /** A record that is longer than this is skipped: no message is that long. */
@@ -19,7 +20,14 @@ export type RolloutRecord =
       readonly text: string
     }
   | { readonly kind: 'begin'; readonly turnId: string; readonly atMs: number }
-  | { readonly kind: 'end'; readonly turnId: string; readonly atMs: number; readonly outcome: TurnOutcome }
+  | {
+      readonly kind: 'end'
+      readonly turnId: string
+      readonly atMs: number
+      readonly outcome: TurnOutcome
+      /** Why it failed. */
+      readonly error?: TurnError | undefined
+    }
 
 function userRecord(payload: Fields): RolloutRecord | undefined {
   const item = fieldsOf(payload['item'])
@@ -42,12 +50,9 @@ export function parseRolloutLine(line: string): RolloutRecord | undefined {
     case 'task_started':
       return { kind: 'begin', ...turn }
     case 'task_complete': {
-      const why = text(fieldsOf(payload['error'])['message'])
-      return {
-        kind: 'end',
-        ...turn,
-        outcome: why === undefined ? { kind: 'ended' } : { kind: 'failed', why },
-      }
+      const error = parseTurnError(payload['error'])
+      if (error === undefined) return { kind: 'end', ...turn, outcome: { kind: 'ended' } }
+      return { kind: 'end', ...turn, outcome: { kind: 'failed', why: error.message }, error }
     }
     case 'turn_aborted':
       return { kind: 'end', ...turn, outcome: { kind: 'interrupted' } }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fieldsOf, list, number, text } from '@iapeer/core/json'
 import type { Fields, RpcClient } from './rpc-client.ts'
+import { parseTurnError, type TurnError } from './turn-error.ts'
 
 /** A thread that an app-server has loaded, without its turns. */
 export interface Thread {
@@ -8,8 +9,8 @@ export interface Thread {
   /** The path of its rollout, which exists once the thread has a turn. */
   readonly path: string | undefined
   readonly status: 'idle' | 'active' | 'systemError' | 'unknown'
-  /** Whether it waits for a person: for an approval, or for an answer. */
-  readonly isWaiting: boolean
+  /** What it waits for from a person, in the words of the server: `waitingOnApproval`, `waitingOnUserInput`. */
+  readonly waitsFor: readonly string[]
   /** Whether it is a conversation of a person, not one of a subagent or for a title. */
   readonly isOfPerson: boolean
 }
@@ -27,14 +28,29 @@ export interface UserItem {
 export interface ThreadTurn {
   readonly id: string
   readonly status: 'completed' | 'interrupted' | 'failed' | 'inProgress' | 'unknown'
-  /** The message of the error of a failed turn. */
-  readonly error: string | undefined
+  /** Why it failed. */
+  readonly error: TurnError | undefined
+  /** Milliseconds since the epoch, to the second. */
+  readonly startedMs?: number | undefined
   /** Milliseconds since the epoch, to the second. */
   readonly completedMs: number | undefined
   readonly userItems: readonly UserItem[]
 }
 
 const STATUSES = ['idle', 'active', 'systemError'] as const
+
+/** The status of a thread, as the server reports it. */
+export type ThreadStatus = Pick<Thread, 'status' | 'waitsFor'>
+
+/** Reads the status of a thread: of `thread/read`, and of `thread/status/changed`. */
+export function parseStatus(value: unknown): ThreadStatus {
+  const status = fieldsOf(value)
+  return {
+    status: STATUSES.find((one) => one === status['type']) ?? 'unknown',
+    waitsFor: list(status['activeFlags']).flatMap((flag) => text(flag) ?? []),
+  }
+}
+
 const TURN_STATUSES = ['completed', 'interrupted', 'failed', 'inProgress'] as const
 
 /** Reads the answer of `thread/read`; undefined if it has no thread. */
@@ -42,13 +58,10 @@ export function parseThread(value: unknown): Thread | undefined {
   const fields = fieldsOf(value)
   const id = text(fields['id'])
   if (id === undefined) return undefined
-  const status = fieldsOf(fields['status'])
-  const word = STATUSES.find((one) => one === status['type']) ?? 'unknown'
   return {
     id,
     path: text(fields['path']),
-    status: word,
-    isWaiting: list(status['activeFlags']).length > 0,
+    ...parseStatus(fields['status']),
     isOfPerson:
       fields['ephemeral'] === false &&
       fields['threadSource'] === 'user' &&
@@ -78,11 +91,12 @@ export function parseTurn(value: unknown): ThreadTurn | undefined {
   const fields = fieldsOf(value)
   const id = text(fields['id'])
   if (id === undefined) return undefined
-  const completed = number(fields['completedAt'])
+  const [started, completed] = [number(fields['startedAt']), number(fields['completedAt'])]
   return {
     id,
     status: TURN_STATUSES.find((one) => one === fields['status']) ?? 'unknown',
-    error: text(fieldsOf(fields['error'])['message']),
+    error: parseTurnError(fields['error']),
+    ...(started === undefined ? {} : { startedMs: started * 1_000 }),
     completedMs: completed === undefined ? undefined : completed * 1_000,
     userItems: list(fields['items'])
       .map(fieldsOf)

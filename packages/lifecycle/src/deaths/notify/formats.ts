@@ -21,6 +21,7 @@ const TITLES = {
   restarted: 'iapeer: a peer was restarted',
   recovered: 'iapeer: a peer has recovered',
   blocked: 'iapeer: a peer waits for you',
+  mute: 'iapeer: an agent cannot answer',
   'daemon-problem': 'iapeer: a problem of the daemon',
 } as const satisfies Record<NotificationKind, string>
 

@@ -3,7 +3,7 @@ import type { DeathView } from '../report.ts'
 /**
  * The kinds of notifications. `death`: one peer died. `gave-up`: a peer is in a crash loop and is not restarted. `incident`:
  * several deaths with one cause. `restarted`: a planned start succeeded. `recovered`: a peer that had been restarted has run for
- * the window of a crash loop. `blocked`: a peer waits for a person. `daemon-problem`: the daemon cannot do its work.
+ * the window of a crash loop. `blocked`: a peer waits for a person. `mute`: an agent cannot answer. `daemon-problem`: the daemon cannot do its work.
  */
 export const NOTIFICATION_KINDS = [
   'death',
@@ -12,6 +12,7 @@ export const NOTIFICATION_KINDS = [
   'restarted',
   'recovered',
   'blocked',
+  'mute',
   'daemon-problem',
 ] as const
 export type NotificationKind = (typeof NOTIFICATION_KINDS)[number]

@@ -18,8 +18,8 @@ import { hasRoom } from '../has-room.ts'
 import { holdsAttempt } from './envelope-proof.ts'
 
 /** Returns why nothing is offered to a thread now. */
-export function threadNotReady({ status, isWaiting }: Thread): NotReady | undefined {
-  if (isWaiting) return 'blocked'
+export function threadNotReady({ status, waitsFor }: Thread): NotReady | undefined {
+  if (waitsFor.length > 0) return 'blocked'
   if (status === 'systemError') return 'mute'
   return status === 'unknown' ? 'unknown' : undefined
 }

@@ -65,7 +65,7 @@ export const codexMail: MailAdapter = {
       const found = await (isPasted ? findPasted(target, request) : findInRollout(request))
       return found?.outcome ?? { kind: 'unknown' }
     }
-    if (turn.status === 'failed') return { kind: 'failed', why: turn.error ?? 'without a reason' }
+    if (turn.status === 'failed') return { kind: 'failed', why: turn.error?.message ?? 'without a reason' }
     return OUTCOMES[turn.status]
   },
   // Only a frame that is posted a second time needs this; no way of Codex does that.

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { mapLimit } from '@iapeer/core/async'
+import type { Identity } from '@iapeer/core/identity'
+import { isFresh, type PeerSession, readTurns, type Turn } from '../sessions/index.ts'
+
+/** What an agent does, and when that was seen, ISO-8601 UTC. */
+export interface TurnView extends Turn {
+  readonly seenAt: string
+}
+
+/** How many agents are looked at at a time. */
+const AT_ONCE = 16
+/** A command does not wait longer for an agent that does not answer. In milliseconds. */
+const LOOK_MS = 1_500
+
+/** The timer is stopped once it is not needed. */
+function ignoreAbort(error: unknown): undefined {
+  if (!(error instanceof Error) || error.name !== 'AbortError') throw error
+}
+
+async function lookNow(root: string, session: PeerSession): Promise<TurnView> {
+  // What reads conversations is a lot of code, and is needed only where no daemon has looked.
+  const { lookAtTurn } = await import('../turns/index.ts')
+  const timer = new AbortController()
+  const late = sleep(LOOK_MS, undefined, { signal: timer.signal }).catch(ignoreAbort)
+  const look = await Promise.race([lookAtTurn({ root, session }), late])
+  timer.abort()
+  const seenAt = new Date().toISOString()
+  return look === undefined
+    ? { state: 'unknown', source: 'none', detail: 'it did not answer in time', seenAt }
+    : { ...look.turn, seenAt }
+}
+
+/**
+ * Returns what the agents of running sessions do: as the daemon saw it last, or, where it does not run or has not seen a session yet, by a
+ * look of its own.
+ */
+export async function turnsOf(
+  root: string,
+  sessions: readonly PeerSession[],
+): Promise<ReadonlyMap<Identity, TurnView>> {
+  if (sessions.length === 0) return new Map()
+  const kept = await readTurns(root)
+  const fresh = kept !== undefined && isFresh(kept, Date.now()) ? kept : undefined
+  const found = await mapLimit(sessions, AT_ONCE, async (session): Promise<[Identity, TurnView]> => {
+    const { identity, gen = '' } = session
+    const known = fresh?.turns.get(identity)
+    return fresh !== undefined && known?.gen === gen
+      ? [identity, { ...known.turn, seenAt: fresh.at }]
+      : [identity, await lookNow(root, session)]
+  })
+  return new Map(found)
+}
