@@ -12,6 +12,7 @@ const DIRECTORIES = [
   'sessions',
   'supervise',
   'turns',
+  'usage',
 ]
 
 export default defineConfig(

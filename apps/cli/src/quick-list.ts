@@ -7,6 +7,7 @@ import { exitCodeOf, explain } from './exit-code.ts'
 
 const OPTIONS = {
   json: { type: 'boolean' },
+  cost: { type: 'boolean' },
   utc: { type: 'boolean' },
   watch: { type: 'boolean', short: 'w' },
 } as const

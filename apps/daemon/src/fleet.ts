@@ -3,6 +3,7 @@ import type { DeathQuery, DeathReport, DeathView, LastDeliveries } from '@iapeer
 import type { PeerStatusView } from '@iapeer/lifecycle/fleet'
 import type { MailCounts, MessageView, Receipt } from '@iapeer/lifecycle/mail'
 import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
+import type { IdentityTokens } from '@iapeer/lifecycle/usage'
 import type { Action, Answer, Received } from '@iapeer/protocol/routes'
 
 /** An event, and the cursor with which a client resumes after it. */
@@ -41,6 +42,8 @@ export interface Supervisor {
   deathCounts(): Readonly<Record<string, number>>
   /** Returns the numbers of open messages by state, and of messages that were taken by way. */
   mailCounts(): Promise<MailCounts>
+  /** Returns the tokens that each identity has used, by model. */
+  tokenCounts(): Promise<readonly IdentityTokens[]>
   /** Returns the number of running peers by what their agent does. */
   turnCounts(): Readonly<Record<string, number>>
 }

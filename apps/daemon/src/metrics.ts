@@ -15,7 +15,7 @@ export interface MetricsParts {
   readonly log: Logger
   /** The number of clients that follow the events, and of those that were dropped. */
   readonly clients: { readonly size: number; readonly dropped: number }
-  readonly supervisor: Pick<Supervisor, 'stats' | 'deathCounts' | 'mailCounts' | 'turnCounts'>
+  readonly supervisor: Pick<Supervisor, 'stats' | 'deathCounts' | 'mailCounts' | 'turnCounts' | 'tokenCounts'>
 }
 
 /** Returns a histogram in the text format of Prometheus (0.0.4), from counts that the supervisor keeps. */
@@ -94,6 +94,27 @@ function addCounter({ registry, log }: Output, counted: Counted): void {
   })
 }
 
+/** Adds the tokens that each peer has used. */
+function addTokens({ registry, log }: Output, tokenCounts: Supervisor['tokenCounts']): void {
+  const name = 'iapeer_tokens_total'
+  new Counter({
+    name,
+    help: 'Number of tokens that a peer has used, by model and kind, as its runtime recorded them.',
+    labelNames: ['peer', 'model', 'kind'],
+    registers: [registry],
+    async collect() {
+      this.reset()
+      try {
+        for (const { identity, model, tokens } of await tokenCounts())
+          for (const [kind, count] of Object.entries(tokens)) this.inc({ peer: identity, model, kind }, count)
+      } catch (error) {
+        if (!isIapeerError(error) && errnoOf(error) === undefined) throw error
+        log.warn({ err: error }, `${name} cannot be counted`)
+      }
+    },
+  })
+}
+
 const DURATIONS = {
   sweep: 'Duration of a sweep (the check of all sessions each second), in seconds.',
   tick: 'Duration of a tick (the slower check, each minute by default), in seconds.',
@@ -156,6 +177,7 @@ export function createMetrics({ fleet, log, clients, supervisor }: MetricsParts)
       ['dropped', clients.dropped],
     ],
   })
+  addTokens(output, () => supervisor.tokenCounts())
   const text = async (): Promise<string> =>
     [await registry.metrics(), ...durationsText(supervisor.stats())].join('\n')
   return { contentType: registry.contentType, text }

@@ -63,6 +63,9 @@ export class NotingSupervisor implements Supervisor {
   turnCounts() {
     return {}
   }
+  async tokenCounts() {
+    return []
+  }
   async mailCounts() {
     const byState = { waiting: 0, offered: 0, taken: 0, handled: 0, answered: 0, returned: 0 }
     return { byState, takenByWay: {} }

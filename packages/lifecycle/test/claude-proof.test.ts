@@ -19,7 +19,7 @@ import {
   rewakeBody,
 } from '../src/mail/ways/claude/frames.ts'
 import { judge } from '../src/mail/ways/claude/proof.ts'
-import { hasNewDialog, interruptedUntil, muteUntil } from '../src/mail/ways/claude/readiness.ts'
+import { hasNewDialog, interruptedUntil } from '../src/mail/ways/claude/readiness.ts'
 import { judgeTurn } from '../src/mail/ways/claude/turn.ts'
 
 const track = asyncCleanups()
@@ -236,14 +236,6 @@ describe('what only looks like a taking', () => {
 })
 
 describe('a session', () => {
-  it('is mute after a failed turn, for longer after each further one, until a turn ends normally', () => {
-    const failure = hook('StopFailure', { error: 'rate_limit' })
-    expect(muteUntil([hook('Stop')])).toBe(0)
-    expect(muteUntil([hook('Stop'), failure])).toBe(61_000)
-    expect(muteUntil([failure, failure, failure])).toBe(241_000)
-    expect(muteUntil([failure, hook('Stop')])).toBe(0)
-  })
-
   it('is left alone for 30 s after an interrupt, or until a turn has ended', () => {
     const interrupted = { at: 0, record: { kind: 'interrupted', turn: 't', atMs: 1_000 } } as const
     const ended = { at: 1, record: { kind: 'turn-end', atMs: 2_000 } } as const

@@ -125,9 +125,11 @@ describe('an app-server', () => {
   )
 
   it('describes its threads and turns', () => {
-    expect(parseThread(recorded.thread)).toMatchObject({ status: 'idle', isWaiting: false, isOfPerson: true })
+    expect(parseThread(recorded.thread)).toMatchObject({ status: 'idle', waitsFor: [], isOfPerson: true })
     const waiting = { type: 'active', activeFlags: ['waitingOnApproval'] }
-    expect(parseThread({ ...recorded.thread, status: waiting })).toMatchObject({ isWaiting: true })
+    expect(parseThread({ ...recorded.thread, status: waiting })).toMatchObject({
+      waitsFor: ['waitingOnApproval'],
+    })
     expect(parseThread({ ...recorded.thread, ephemeral: true })?.isOfPerson).toBe(false)
     expect(parseThread({ ...recorded.thread, parentThreadId: 'other' })?.isOfPerson).toBe(false)
     expect(parseThread({})).toBeUndefined()

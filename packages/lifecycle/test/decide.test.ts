@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type WakeFacts, wakeMode } from '../src/launch/wake-mode.ts'
+import type { MuteCause } from '../src/sessions/index.ts'
 import { decide, type Observation } from '../src/supervise/decide.ts'
 import { backOffMs, nextStepOf } from '../src/supervise/restart-policy.ts'
 import { superviseSettings } from '../src/supervise/settings.ts'
@@ -120,4 +121,35 @@ it('an invalid setting is refused with its name', () => {
   expect(superviseSettings({ IAPEER_TICK_SECS: '0.5' }).tickSecs).toBe(0.5)
   for (const value of ['-1', 'soon', '0'])
     expect(() => superviseSettings({ IAPEER_CRASHLOOP_MAX: value })).toThrow(/IAPEER_CRASHLOOP_MAX/)
+})
+
+describe('an agent that could not answer is not restarted into the same wall', () => {
+  const context = { desired: 'none', restarts: 0, inLoop: false, chance: 0.5 } as const
+  const waitOf = (mute: MuteCause | undefined, end: 'crash' | 'reboot' = 'crash') => {
+    const next = nextStepOf({ restart: 'on-failure', afterReboot: 'restart' }, { ...context, end, mute })
+    return next.kind === 'start' ? next.afterMs / 1_000 : undefined
+  }
+  it.each([
+    [undefined, 1],
+    ['rate-limit', 300],
+    ['quota', 1_800],
+    ['authentication', 1_800],
+    ['overload', 120],
+    ['server', 60],
+    ['model', 1_800],
+    ['network', 60],
+    ['request', 1],
+    ['other', 1],
+  ] as const)('%s: the restart waits %d s', (mute, secs) => {
+    expect(waitOf(mute)).toBe(secs)
+  })
+
+  it('after a reboot it is started at once', () => {
+    expect(waitOf('quota', 'reboot')).toBe(0)
+  })
+
+  it('a longer back-off stays', () => {
+    const next = nextStepOf({ restart: 'on-failure' }, { ...context, end: 'crash', mute: 'server', restarts: 20 })
+    expect(next).toMatchObject({ afterMs: 300_000 })
+  })
 })

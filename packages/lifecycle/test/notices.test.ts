@@ -57,6 +57,57 @@ it('a launch that waits for a person is notified after five minutes, once', asyn
   ])
 })
 
+const agent = (name: string): PeerSession =>
+  session({ identity: toIdentity(`claude-${name}`), readyAt: ago(3_600) })
+
+it('an agent that waits for a person in the middle of a turn is notified after five minutes, once for each dialog', async () => {
+  const { notices, written } = noticesOf(newRoot().root)
+  const waiting = (secs: number, source: 'launch' | 'sessions-file' = 'sessions-file') => ({
+    session: agent('bob'),
+    turn: { state: 'blocked', source, since: ago(secs), dialog: 'permission prompt (Bash)' } as const,
+  })
+  await notices.turns([waiting(299), waiting(900, 'launch')], NOW)
+  expect(await written()).toEqual([])
+  for (let count = 0; count < 2; count++) await notices.turns([waiting(301)], NOW)
+  expect(await written()).toMatchObject([
+    {
+      kind: 'blocked',
+      summary: 'claude-bob has waited for a person for 5 min (permission prompt (Bash))',
+      next: 'it waits until you answer: iapeer attach claude-bob',
+    },
+  ])
+  await notices.turns([waiting(700)], NOW)
+  expect(await written()).toHaveLength(2)
+})
+
+it('an agent that cannot answer is notified after a minute, and many of one cause once an hour together', async () => {
+  const { notices, written } = noticesOf(newRoot().root)
+  const mute = (name: string, secs: number, cause: 'quota' | 'overload' = 'quota') => ({
+    session: agent(name),
+    turn: { state: 'mute', source: 'hook', since: ago(secs), cause, detail: 'HTTP 402' } as const,
+  })
+  await notices.turns([mute('ann', 59)], NOW)
+  expect(await written()).toEqual([])
+  await notices.turns([mute('ann', 61), mute('bob', 61, 'overload')], NOW)
+  expect((await written()).map(({ summary }) => summary)).toEqual([
+    'claude-ann cannot answer: quota used up (HTTP 402)',
+    'claude-bob cannot answer: model overloaded (HTTP 402)',
+  ])
+  const names = ['ann', 'bob', 'cat', 'dan', 'eve', 'fay']
+  for (let count = 0; count < 2; count++)
+    await notices.turns(
+      names.map((name) => mute(name, 90)),
+      NOW,
+    )
+  const all = await written()
+  expect(all).toHaveLength(3)
+  expect(all.find(({ id }) => id.startsWith('mute-fleet'))).toMatchObject({
+    kind: 'mute',
+    summary:
+      '6 agents cannot answer: quota used up (HTTP 402): claude-ann, claude-bob, claude-cat, claude-dan, claude-eve and 1 more',
+  })
+})
+
 it('a peer has recovered when a notification was about it and it has run for the window of a crash loop since', async () => {
   const { root } = newRoot()
   const { notices, written, troubles } = noticesOf(root)

@@ -6,6 +6,7 @@ import { parseRecord } from '../src/conversations/claude/records.ts'
 import type { PlacedRecord } from '../src/conversations/claude/transcript.ts'
 import { parseRolloutLine } from '../src/conversations/codex/rollout.ts'
 import { parseThread, parseTurn } from '../src/conversations/codex/threads.ts'
+import { isSparedAsMute } from '../src/sessions/turn.ts'
 import { turnText } from '../src/sessions/turn-text.ts'
 import { type ClaudeEvidence, judgeClaudeTurn } from '../src/turns/claude-turn.ts'
 import { judgeRolloutTurn, judgeThreadTurn } from '../src/turns/codex-turn.ts'
@@ -150,7 +151,28 @@ describe('what a recorded session of Claude Code does', () => {
     expect(judgeClaudeTurn({ report, events: failures, records }).turn).toEqual({
       ...{ state: 'mute', source: 'hook', cause: 'rate-limit', detail: 'HTTP 429' },
       since: '2026-11-29T10:20:00.000Z',
+      failedAt: '2026-11-29T10:40:00.000Z',
     })
+  })
+})
+
+describe('an agent that cannot answer is spared', () => {
+  const at = (minutes: number): string => new Date(minutes * 60_000).toISOString()
+  const mute = (since: number, failedAt: number) =>
+    ({ state: 'mute', source: 'hook', since: at(since), failedAt: at(failedAt) }) as const
+  it.each([
+    ['a minute after its first failure', mute(10, 10), 10.9, true],
+    ['no longer', mute(10, 10), 11, false],
+    ['for as long as it had been failing', mute(10, 14), 17.9, true],
+    ['no longer than that', mute(10, 14), 18, false],
+    ['at most half an hour', mute(10, 500), 529.9, true],
+    ['not for longer', mute(10, 500), 530, false],
+  ])('%s', (_name, turn, nowMinutes, isSpared) => {
+    expect(isSparedAsMute(turn, nowMinutes * 60_000)).toBe(isSpared)
+  })
+
+  it('not if it does anything else', () => {
+    expect(isSparedAsMute({ state: 'idle', source: 'hook', failedAt: at(10) }, 0)).toBe(false)
   })
 })
 
@@ -166,11 +188,25 @@ describe('the reason of a failed turn', () => {
     ['unknown', undefined, 'other', 'unknown'],
     ['a_word_of_tomorrow', undefined, 'other', 'a_word_of_tomorrow'],
   ])('of Claude Code: %s with status %s is %s', (word, status, cause, detail) => {
-    expect(claudeMuteReason(word, status)).toEqual({ cause, detail })
+    expect(claudeMuteReason({ word, status })).toEqual({ cause, detail })
   })
 
   it('an answer that was cut off by its length is not a reason', () => {
-    expect(claudeMuteReason('max_output_tokens', undefined)).toBeUndefined()
+    expect(claudeMuteReason({ word: 'max_output_tokens' })).toBeUndefined()
+  })
+
+  it('of a server that was not reached is in the message of the transcript', () => {
+    const line = (message: string): string =>
+      JSON.stringify({
+        ...{ type: 'assistant', timestamp: '2026-11-29T17:33:15.039Z', isApiErrorMessage: true },
+        ...{ error: 'server_error', message: { content: [{ type: 'text', text: message }] } },
+      })
+    const refused = 'API Error: Connection refused — a firewall or proxy may be blocking it (ECONNREFUSED)'
+    expect(parseRecord(line(refused))).toMatchObject({ error: 'server_error', errno: 'ECONNREFUSED' })
+    expect(parseRecord(line('API Error: see (EXAMPLE) for more'))).not.toHaveProperty('errno')
+    expect(claudeMuteReason({ word: 'server_error', errno: 'ECONNREFUSED' })).toEqual({
+      ...{ cause: 'network', detail: 'ECONNREFUSED' },
+    })
   })
 
   it.each([

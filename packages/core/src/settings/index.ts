@@ -7,6 +7,7 @@ export {
   wordsOf,
 } from './notify-url.ts'
 export { DEFAULT_NOTIFY_WORDS, NOTIFY_WORDS, type NotifyWord, QUIET_HOURS } from './notify-words.ts'
+export { type ModelPrice, parsePrices, priceOf } from './prices.ts'
 export {
   checkSetting,
   describeDefault,

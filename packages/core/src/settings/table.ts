@@ -1,6 +1,7 @@
 import { LOG_KEEP, LOG_MAX_BYTES } from '../storage/rotate-log.ts'
 import { parseNotifyUrl, wordsOf } from './notify-url.ts'
 import { DEFAULT_NOTIFY_WORDS, NOTIFY_WORDS, QUIET_HOURS } from './notify-words.ts'
+import { parsePrices } from './prices.ts'
 import type { Setting } from './setting.ts'
 
 /** Readers of a log look for rotated files up to this number. */
@@ -265,6 +266,30 @@ export const SETTINGS = {
     readBy: ['commands', 'daemon'],
     secret: true,
     service: 'withheld',
+  },
+  prices: {
+    key: 'usage.prices',
+    variable: 'IAPEER_PRICES',
+    type: 'text',
+    default: undefined,
+    description:
+      'What models cost for a million tokens, as `MODEL=INPUT/OUTPUT/CACHE-READ/CACHE-WRITE`, separated by semicolons; the last two can be left out. A name that ends with `*` stands for all models that begin so. iapeer knows no prices of its own.',
+    accepts: {
+      test: (text) => parsePrices(text) !== undefined,
+      expected: 'for example claude-opus-*=5/25/0.5/6.25; gpt-*=2/8',
+    },
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
+  },
+  currency: {
+    key: 'usage.currency',
+    variable: 'IAPEER_CURRENCY',
+    type: 'text',
+    default: 'USD',
+    description: 'The currency of the prices.',
+    accepts: { test: (text) => /^[A-Z]{3}$/.test(text), expected: 'three capital letters, such as USD' },
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
   },
   blockedNotifySecs: {
     key: 'notify.blocked_secs',

@@ -55,6 +55,7 @@ export {
 } from './tally.ts'
 export {
   isSameTurn,
+  isSparedAsMute,
   MUTE_CAUSES,
   type MuteCause,
   TURN_SOURCES,

@@ -54,8 +54,26 @@ export interface Turn {
   readonly dialog?: string | undefined
   /** When mute: why. */
   readonly cause?: MuteCause | undefined
+  /** When mute: when its last turn failed, ISO-8601 UTC; `since` is the first failure of this cause in a row. */
+  readonly failedAt?: string | undefined
   /** When mute: what the program or its server said: `HTTP 429`. When unknown: why. */
   readonly detail?: string | undefined
+}
+
+/** An agent that could not answer is given a message again after this time at the earliest, and at the latest. In milliseconds. */
+const LEAST_RETRY_MS = 60_000
+const LONGEST_RETRY_MS = 30 * 60_000
+
+/**
+ * Whether an agent is spared for now because it cannot answer: after a failure, for as long as it had been failing until then, at least
+ * a minute and at most half an hour. Each further failure doubles the time.
+ */
+export function isSparedAsMute({ state, since, failedAt }: Turn, nowMs: number): boolean {
+  const failedMs = Date.parse(failedAt ?? '')
+  if (state !== 'mute' || Number.isNaN(failedMs)) return false
+  const failingMs = failedMs - Date.parse(since ?? '')
+  const waitMs = Math.min(Math.max(failingMs || 0, LEAST_RETRY_MS), LONGEST_RETRY_MS)
+  return nowMs - failedMs < waitMs
 }
 
 /** Whether two turns are the same one: a later look at an unchanged agent. */
@@ -64,4 +82,5 @@ export const isSameTurn = (one: Turn, other: Turn): boolean =>
   one.since === other.since &&
   one.dialog === other.dialog &&
   one.cause === other.cause &&
+  one.failedAt === other.failedAt &&
   one.detail === other.detail

@@ -36,6 +36,7 @@ export function parseTurn(value: unknown): Turn | undefined {
     since: text(fields['since']),
     dialog: text(fields['dialog']),
     cause: word(fields['cause'], MUTE_CAUSES),
+    failedAt: text(fields['failedAt']),
     detail: text(fields['detail']),
   }
   return {

@@ -52,8 +52,8 @@ function idleLimit(input: ActivityInput, idleSecs: number | undefined): number {
  * of a working directory decide only where nothing tells what the agent does: they can be those of another peer.
  */
 async function idleSince({ root, entry, session, turn }: ActivityInput): Promise<number | undefined> {
-  if (turn?.state === 'working' || turn?.state === 'blocked') return undefined
   const isTold = turn !== undefined && turn.state !== 'unknown' && turn.source !== 'output'
+  if (isTold && (turn.state === 'working' || turn.state === 'blocked')) return undefined
   const since = isTold ? Date.parse(turn.since ?? '') : Number.NaN
   if (Number.isNaN(since)) return lastActivity(root, entry, session)
   return Math.max(since, Date.parse(session.readyAt ?? session.startedAt))

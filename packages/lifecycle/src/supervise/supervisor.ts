@@ -12,7 +12,8 @@ import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index
 import { finishLaunch } from '../launch/index.ts'
 import { isWorkingOnMail, type MailCounts, MailDelivery, mailProblems } from '../mail/index.ts'
 import { abortInterruptedLaunch, finishSession, stopInactive } from '../reap/index.ts'
-import { filesOfGen, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
+import { filesOfGen, type MuteCause, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
+import { fleetTokens, type IdentityTokens, updateUsage } from '../usage/index.ts'
 import { activityOf } from './activity.ts'
 import { BlockedLaunches } from './blocked-launches.ts'
 import { DeathNotifier } from './death-notifier.ts'
@@ -196,6 +197,11 @@ export class FleetSupervisor {
     return this.#turns.counts()
   }
 
+  /** Returns the tokens that each identity has used, by model. */
+  tokenCounts(): Promise<readonly IdentityTokens[]> {
+    return fleetTokens(this.#root)
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
@@ -269,8 +275,10 @@ export class FleetSupervisor {
       for (const session of own) {
         if (phaseOf(session) === 'booting')
           this.#jobs.start(session.identity, () => abortInterruptedLaunch(this.#root, session, this.#log))
-        else if (running.has(session))
+        else if (running.has(session)) {
           this.#jobs.start(session.identity, () => this.#stopIdle(entry, session))
+          this.#jobs.start(`${session.identity} usage`, () => updateUsage(this.#root, session))
+        }
       }
       if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
     }
@@ -350,13 +358,15 @@ export class FleetSupervisor {
     this.#recorders.forget(session)
     this.#unresponsive.delete(identity)
     if (settled.deathId !== undefined) await noteContext(this.#root, recordIdOf(settled.session), context)
-    await this.#noteEnd(settled)
+    await this.#noteEnd(settled, mute)
+    this.#jobs.start(`${identity} usage`, () => updateUsage(this.#root, session))
     const { startAt } = settled.tally
     if (settled.nextStep.kind === 'start' && startAt !== undefined)
       this.#restarts.plan(identity, Date.parse(startAt))
   }
 
-  async #noteEnd({ session, deathId, event, end, nextStep, ts }: SettledWithPlan): Promise<void> {
+  async #noteEnd(settled: SettledWithPlan, mute: MuteCause | undefined): Promise<void> {
+    const { session, deathId, event, end, nextStep, ts } = settled
     const { identity, gen = '' } = session
     if (deathId !== undefined && event !== undefined) {
       this.#measures.settled(ts)
@@ -364,7 +374,7 @@ export class FleetSupervisor {
       this.#notifier.dueBy(Date.now())
     }
     const plan = nextStep.kind === 'start' ? { mode: nextStep.mode, ms: nextStep.afterMs } : {}
-    await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, ...plan })
+    await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, mute, ...plan })
   }
 
   /** Writes the notifications that no death causes to the outbox. */

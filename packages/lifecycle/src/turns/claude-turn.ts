@@ -1,7 +1,7 @@
 import type { HookEvent, PlacedRecord } from '../conversations/claude/index.ts'
 import type { AgentReport } from '../runtimes/index.ts'
 import type { Turn } from '../sessions/index.ts'
-import { claudeMuteReason, type MuteReason } from './mute-cause.ts'
+import { type ClaudeError, claudeMuteReason, type MuteReason } from './mute-cause.ts'
 import { isoTime, type TurnLook, type TurnStatement, unknownTurn } from './turn-look.ts'
 
 /** What Claude Code left behind about one of its sessions. */
@@ -29,25 +29,26 @@ const SAME_DIALOG_MS = 2_000
 interface Failure extends MuteReason {
   /** When the first failure of this cause in a row happened, in milliseconds since the epoch. */
   readonly sinceMs: number
+  readonly lastMs: number
   readonly source: 'hook' | 'transcript'
   readonly word: string
 }
 
 /** A turn that failed, as one source states it. */
-interface FailedTurn {
-  readonly word: string
+interface FailedTurn extends ClaudeError {
   readonly atMs: number
-  readonly status?: number | undefined
 }
 
-function statusNear(records: readonly PlacedRecord[], atMs: number): number | undefined {
+/** Returns what the transcript has about a failure that a hook told. */
+function recordNear(records: readonly PlacedRecord[], atMs: number): Omit<FailedTurn, 'word' | 'atMs'> {
   const found = records.findLast(
     ({ record }) =>
       record.kind === 'answer' &&
       record.error !== undefined &&
       Math.abs(record.atMs - atMs) < SAME_FAILURE_MS,
   )
-  return found?.record.kind === 'answer' ? found.record.status : undefined
+  if (found?.record.kind !== 'answer') return {}
+  return { status: found.record.status, errno: found.record.errno }
 }
 
 /** Returns the turns that failed since the last one that succeeded, by the hooks. */
@@ -57,7 +58,7 @@ function failedByHooks({ events, records }: ClaudeEvidence): readonly FailedTurn
   return since.map(({ error = 'unknown', atMs }) => ({
     word: error,
     atMs,
-    status: statusNear(records, atMs),
+    ...recordNear(records, atMs),
   }))
 }
 
@@ -65,26 +66,28 @@ function failedByHooks({ events, records }: ClaudeEvidence): readonly FailedTurn
 function failedByRecords(records: readonly PlacedRecord[]): readonly FailedTurn[] {
   const answers = records.flatMap(({ record }) => (record.kind === 'answer' ? [record] : []))
   const since = answers.slice(answers.findLastIndex(({ error }) => error === undefined) + 1)
-  return since.map(({ error = 'unknown', atMs, status }) => ({ word: error, atMs, status }))
+  return since.map(({ error = 'unknown', atMs, status, errno }) => ({ word: error, atMs, status, errno }))
 }
 
 /** Returns why the session cannot answer; undefined if its last turn succeeded, or none has ended. */
 function failureOf(evidence: ClaudeEvidence): Failure | undefined {
   const hasHooks = evidence.events.some(({ name }) => TURN_HOOKS.has(name))
   const failed = hasHooks ? failedByHooks(evidence) : failedByRecords(evidence.records)
-  const reasons = failed.map((one) => ({ ...one, reason: claudeMuteReason(one.word, one.status) }))
+  const reasons = failed.map((one) => ({ ...one, reason: claudeMuteReason(one) }))
   const last = reasons.at(-1)
   if (last?.reason === undefined) return undefined
   const { reason, word } = last
   const others = reasons.findLastIndex((one) => one.reason?.cause !== reason.cause)
   const first = reasons[others + 1] ?? last
-  return { ...reason, sinceMs: first.atMs, word, source: hasHooks ? 'hook' : 'transcript' }
+  const times = { sinceMs: first.atMs, lastMs: last.atMs }
+  return { ...reason, ...times, word, source: hasHooks ? 'hook' : 'transcript' }
 }
 
-const muteTurn = ({ cause, detail, sinceMs, source }: Failure): Turn => ({
+const muteTurn = ({ cause, detail, sinceMs, lastMs, source }: Failure): Turn => ({
   state: 'mute',
   source,
   since: isoTime(sinceMs),
+  failedAt: isoTime(lastMs),
   cause,
   ...(detail === undefined ? {} : { detail }),
 })

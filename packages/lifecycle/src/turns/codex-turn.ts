@@ -31,7 +31,8 @@ function muteTurn(turns: readonly ThreadTurn[], statusMs: number | undefined): T
     first = turn
   }
   const since = isoTime(first?.completedMs ?? statusMs)
-  return { state: 'mute', source: 'app-server', since, ...reason }
+  const failedAt = isoTime(last?.completedMs ?? statusMs)
+  return { state: 'mute', source: 'app-server', since, failedAt, ...reason }
 }
 
 const WORDS = { idle: 'idle', active: 'active', systemError: 'error', unknown: 'a status that is not known' }
@@ -111,7 +112,7 @@ export function judgeRolloutTurn(last: RolloutTurn | undefined, dialog?: string)
   const says = `last turn failed: ${last.error.message}`
   const since = isoTime(last.failingSinceMs ?? last.atMs)
   return {
-    turn: { state: 'mute', source, since, ...codexMuteReason(last.error) },
+    turn: { state: 'mute', source, since, failedAt: at, ...codexMuteReason(last.error) },
     statements: [{ source, says, at }],
   }
 }

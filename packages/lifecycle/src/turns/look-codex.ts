@@ -40,7 +40,8 @@ async function lastTurns({ client }: Connection, thread: Thread): Promise<readon
   return turns
 }
 
-async function lookAtThread(connection: Connection): Promise<TurnLook> {
+/** Looks at the thread on the screen, by its app-server. @throws RpcRefused, RpcSilent */
+export async function lookAtThread(connection: Connection): Promise<TurnLook> {
   const current = await currentThread(connection)
   if (current === undefined) return unknownTurn('Codex has no conversation open')
   const { thread } = current
@@ -98,7 +99,7 @@ async function isQuiet(path: string): Promise<boolean> {
 }
 
 /** Looks at the conversation on disk: what a Codex without an app-server does. */
-async function lookAtRollout(target: SessionTarget): Promise<TurnLook> {
+export async function lookAtRollout(target: SessionTarget): Promise<TurnLook> {
   const thread = await embeddedThread(target)
   if (thread === undefined) return unknownTurn('it could not be found out which conversation Codex has open')
   if (thread.path === undefined) return judgeRolloutTurn(undefined)

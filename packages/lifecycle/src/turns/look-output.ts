@@ -3,7 +3,7 @@ import { errnoOf } from '@iapeer/core/errors'
 import { isoTime, type TurnLook, unknownTurn } from './turn-look.ts'
 
 /** A program that has printed within this time works. In milliseconds. */
-export const OUTPUT_MS = 10_000
+const OUTPUT_MS = 10_000
 
 /** Judges what a program does by the time of its last output. Pure. */
 export function judgeOutput(outputMs: number | undefined, nowMs: number): TurnLook {

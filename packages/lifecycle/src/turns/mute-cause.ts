@@ -47,14 +47,23 @@ function causeOfStatus(status: number): MuteCause | undefined {
 const detailOf = (status: number | undefined, word: string): string =>
   status === undefined ? word : `HTTP ${status}`
 
+/** An error of a turn of Claude Code. */
+export interface ClaudeError {
+  /** Its own word: `rate_limit`, `server_error`, `unknown`. */
+  readonly word: string
+  /** The HTTP status that its transcript states. */
+  readonly status?: number | undefined
+  /** The system error that its transcript states, where the server was not reached: `ECONNREFUSED`. */
+  readonly errno?: string | undefined
+}
+
 /**
  * Returns why a turn of Claude Code failed.
- * @param word its own word: `rate_limit`, `server_error`, `unknown`
- * @param status the HTTP status that its transcript states
  * @returns undefined for a turn that was cut off by the length of its answer: the agent can go on
  */
-export function claudeMuteReason(word: string, status: number | undefined): MuteReason | undefined {
+export function claudeMuteReason({ word, status, errno }: ClaudeError): MuteReason | undefined {
   if (word === 'max_output_tokens') return undefined
+  if (errno !== undefined) return { cause: 'network', detail: errno }
   const ofStatus = status === undefined ? undefined : causeOfStatus(status)
   // A 500 and a 529 have the same word.
   const ofWord = word === 'server_error' ? (ofStatus ?? 'server') : CLAUDE_WORDS[word]

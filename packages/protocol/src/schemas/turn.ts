@@ -35,6 +35,7 @@ export const turn = z.object({
       ]),
     )
     .check(z.describe('when mute: why')),
+  failedAt: z.optional(time).check(z.describe('when mute: when its last turn failed')),
   detail: describedText('when mute: what the server said (HTTP 429); when unknown: why'),
   seenAt: time,
 })

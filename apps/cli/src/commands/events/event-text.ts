@@ -61,10 +61,17 @@ function inTime(ms: string): string {
 }
 const after = (end: string): string => because(ENDS[end] ?? end)
 
+const isMuteCause = (text: string): text is keyof typeof MUTE_TEXTS => Object.hasOwn(MUTE_TEXTS, text)
+
+/** Why the agent could not answer when it ended: its restart waits for longer then. */
+const muteNote = (cause: string): string =>
+  isMuteCause(cause) ? `, and it could not answer (${MUTE_TEXTS[cause]})` : ''
+
 /** The texts of what the daemon, or a command in its place, did about a peer. */
 const ACTIONS: Readonly<Record<SuperviseAction, Describe>> = {
   'stay-down': (of) => `not restarted${after(of('after'))}`,
-  start: (of) => `restarting${inTime(of('ms'))}${MODES[of('mode')] ?? ''}${after(of('after'))}`,
+  start: (of) =>
+    `restarting${inTime(of('ms'))}${MODES[of('mode')] ?? ''}${after(of('after'))}${muteNote(of('mute'))}`,
   'crash-loop': (of) =>
     `not restarted, it is in a crash loop${after(of('after'))} (iapeer reset allows it to start again)`,
   restart: (of) => `restarted${MODES[of('mode')] ?? ''}`,
@@ -106,8 +113,6 @@ const TURNS: Readonly<Record<string, Describe>> = {
     return `cannot answer${because(text)}${why === '' ? '' : ` (${why})`}`
   },
 }
-
-const isMuteCause = (text: string): text is keyof typeof MUTE_TEXTS => Object.hasOwn(MUTE_TEXTS, text)
 
 /** The text of each kind of event. */
 const TEXTS: Readonly<Record<string, Describe>> = {

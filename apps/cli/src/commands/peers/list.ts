@@ -12,16 +12,19 @@ export default defineCommand({
   options: {
     json: JSON_LINES,
     utc: UTC,
+    cost: { help: 'also print the tokens of each peer, and what they cost (usage.prices)' },
     watch: { short: 'w', help: 'keep the list on the screen and update it after each change' },
   },
   run: async ({ options }) => {
     if (options.watch) return (await import('./list-watch.ts')).watchList(options.utc)
-    const peers = await currentPeers()
+    const listed = await currentPeers()
+    const peers = options.cost ? await (await import('./with-usage.ts')).withUsage(listed) : listed
     if (options.json) {
       for (const peer of peers) printJson(peer)
     } else {
       const { isTTY, columns } = process.stdout
-      print(peerTable(peers, { utc: options.utc, columns: isTTY === true ? columns : undefined }))
+      const room = isTTY === true ? columns : undefined
+      print(peerTable(peers, { utc: options.utc, columns: room, cost: options.cost }))
     }
     await reportRecordingProblem()
   },

@@ -3,9 +3,14 @@ import { rootLayout } from '@iapeer/core/paths'
 import { namesIn } from '@iapeer/core/storage'
 import type { PeerStatusView } from '@iapeer/lifecycle/fleet/status'
 import type { MailSummary } from '@iapeer/lifecycle/mail'
+import type { UsageView } from '@iapeer/lifecycle/usage'
 
 /** A peer with its open messages; `mail` is absent where it has none and is not on hold. */
-export type ListedPeer = PeerStatusView & { readonly mail?: MailSummary | undefined }
+export type ListedPeer = PeerStatusView & {
+  readonly mail?: MailSummary | undefined
+  /** With `list --cost`. */
+  readonly usage?: UsageView | undefined
+}
 
 /** Returns whether a mailbox has an open message or is on hold, by the names of its files alone. */
 async function hasMail(directory: string): Promise<boolean> {

@@ -11,11 +11,14 @@ import { paint, plain } from '../../output.ts'
 import { table, widthOf } from '../../table.ts'
 import { ageText, type TimeOptions, timeText } from '../../times.ts'
 import { type ListedPeer, mailText } from './peer-mail.ts'
+import { costText, tokensText } from './usage-text.ts'
 
 /** How the table of peers is printed. */
 export interface TableOptions extends TimeOptions {
   /** The width of the terminal; undefined: no limit. */
   readonly columns?: number | undefined
+  /** Whether the tokens and their cost are printed. */
+  readonly cost?: boolean | undefined
 }
 
 const GLYPHS = {
@@ -92,6 +95,16 @@ function mailCell({ mail }: ListedPeer, options: TableOptions): string {
   return mail.unsure > 0 || mail.held > 0 ? paint('yellow', text + age) : text + age
 }
 
+const tokensCell = ({ usage }: ListedPeer): string => (usage === undefined ? NONE : tokensText(usage.total))
+
+const costCell = ({ usage }: ListedPeer): string =>
+  usage?.cost === undefined ? NONE : (costText(usage.cost) ?? NONE)
+
+const COST_COLUMNS: readonly Column[] = [
+  { head: 'COST', cell: costCell },
+  { head: 'TOKENS', cell: tokensCell },
+]
+
 /** The first columns are the most important: a narrow terminal drops the last ones. */
 const COLUMNS: readonly [Column, Column, ...Column[]] = [
   { head: 'PEER', cell: (peer) => `${glyphOf(peer.shown)} ${nameCell(peer)}` },
@@ -114,12 +127,17 @@ const DROPPED = ['DIRECTORY', 'RESTARTS', 'SINCE', 'LAST DEATH', 'MAIL', 'TURN']
 const SHORT_STATE: Column = { head: 'STATE', cell: ({ shown }) => paintedState(shown, shown.word) }
 
 /** Returns the sets of columns to try, from all of them to the narrowest. Turns and messages have a column if any peer has some. */
-function layouts(peers: readonly ListedPeer[]): readonly (readonly Column[])[] {
+function layouts(
+  peers: readonly ListedPeer[],
+  { cost = false }: TableOptions,
+): readonly (readonly Column[])[] {
   const hasMail = peers.some(({ mail }) => mail !== undefined && mailText(mail) !== '')
   const hasTurns = peers.some(({ turn }) => turn !== undefined)
-  const all: (readonly Column[])[] = [
-    COLUMNS.filter(({ head }) => (hasMail || head !== 'MAIL') && (hasTurns || head !== 'TURN')),
-  ]
+  const [name, state, ...rest] = COLUMNS.filter(
+    ({ head }) => (hasMail || head !== 'MAIL') && (hasTurns || head !== 'TURN'),
+  )
+  const first = [name, state].filter((column) => column !== undefined)
+  const all: (readonly Column[])[] = [[...first, ...(cost ? COST_COLUMNS : []), ...rest]]
   for (const dropped of DROPPED) all.push((all.at(-1) ?? []).filter(({ head }) => head !== dropped))
   return [...all, [COLUMNS[0], SHORT_STATE]]
 }
@@ -148,7 +166,7 @@ export function peerRows(peers: readonly ListedPeer[], options: TableOptions = {
   const { columns: room = Number.POSITIVE_INFINITY } = options
   const sorted = byTrouble(peers)
   let lines: string[] = []
-  for (const columns of layouts(peers)) {
+  for (const columns of layouts(peers, options)) {
     const head = columns.map((column) => paint('dim', column.head))
     const text = table([head, ...sorted.map((peer) => columns.map(({ cell }) => cell(peer, options)))])
     lines = text.split('\n')

@@ -5,6 +5,7 @@ import { exitText, type LastDeath, peerFields, peerStatus, settleFleet } from '@
 import { finishLaunches } from '@iapeer/lifecycle/launch'
 import { type MailRoute, type MailSummary, mailRoute, mailSummary } from '@iapeer/lifecycle/mail'
 import { readSession } from '@iapeer/lifecycle/sessions'
+import { usageView } from '@iapeer/lifecycle/usage'
 import { cut } from '../../cut.ts'
 import { defineCommand } from '../../define-command.ts'
 import { commandText, paint, plain, print, printJson } from '../../output.ts'
@@ -23,6 +24,7 @@ import { sessionName } from './session-name.ts'
 import { environmentRows, recordedEnvironment } from './show-environment.ts'
 import { liveFacts, screenTail, serviceFacts } from './show-live.ts'
 import { turnRow } from './turn-row.ts'
+import { usageRows } from './usage-text.ts'
 
 /** Returns the last death in one line: `SIGKILL, 3 min ago (iapeer autopsy bob)`. */
 function deathText(death: LastDeath, options: { readonly utc: boolean }): string {
@@ -78,6 +80,7 @@ export default defineCommand({
     const settings = { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command }
     const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
     const session = await readSession(iapeerRoot(), toIdentity(view.identity))
+    const usage = await usageView(iapeerRoot(), toIdentity(view.identity), session)
     const route = await mailRoute(iapeerRoot(), entry, session)
     const mail = await mailSummary(iapeerRoot(), entry)
     const current = profile === undefined ? entry : { ...entry, ...profile, cwd: profile.cwd ?? entry.home }
@@ -90,6 +93,7 @@ export default defineCommand({
         ...settings,
         interfaces,
         mail,
+        usage,
       }
       printJson({ ...fields, messages: route, ...(environment === undefined ? {} : { environment }) })
       return
@@ -103,6 +107,7 @@ export default defineCommand({
       ['state', `${paintedState(shown)}${since === undefined ? '' : `, since ${timeText(since, options)}`}`],
       ['turn', turnRow(view.turn, options)],
       ...(await liveFacts(view)),
+      ...usageRows(usage),
       ['restarts', restarts === undefined ? undefined : `${restarts} in a row`],
       ['last death', death === undefined ? undefined : deathText(death, options)],
       ['messages', routeText(route, current.personality)],

@@ -23,11 +23,12 @@ export type TranscriptRecord =
   /** A text is in the queue of the program; that does not prove that it was taken. */
   | ({ readonly kind: 'enqueued'; readonly text: string } & RecordAt)
   | ({ readonly kind: 'interrupted'; readonly turn: string | undefined } & RecordAt)
-  /** `status`: the HTTP status of an error, where it is recorded. */
+  /** `status`: the HTTP status of an error; `errno`: the system error (`ECONNREFUSED`) of a server that was not reached. */
   | ({
       readonly kind: 'answer'
       readonly error: string | undefined
       readonly status?: number | undefined
+      readonly errno?: string | undefined
     } & RecordAt)
   | ({ readonly kind: 'turn-end' } & RecordAt)
 
@@ -67,12 +68,17 @@ function attachmentRecord(fields: Fields): TranscriptRecord | undefined {
   return inputOf(prompt, attachment, { atMs: timeOf(fields) })
 }
 
+/** Claude Code 2.1 puts the system error at the end of its message: `API Error: Connection refused ... (ECONNREFUSED)`. */
+const ERRNO = /^API Error: .*\((E[A-Z]{2,}[A-Z_]*)\)$/s
+
 function assistantRecord(fields: Fields): TranscriptRecord {
-  const isError = fields['isApiErrorMessage'] === true
+  const atMs = timeOf(fields)
+  if (fields['isApiErrorMessage'] !== true) return { kind: 'answer', error: undefined, atMs }
   const status = number(fields['apiErrorStatus'])
-  const why = text(fields['error']) ?? (status === undefined ? 'error' : `HTTP ${status}`)
-  const failure = isError && status !== undefined ? { status } : {}
-  return { kind: 'answer', error: isError ? why : undefined, ...failure, atMs: timeOf(fields) }
+  const error = text(fields['error']) ?? (status === undefined ? 'error' : `HTTP ${status}`)
+  if (status !== undefined) return { kind: 'answer', error, status, atMs }
+  const [, errno] = ERRNO.exec(contentText(fieldsOf(fields['message'])['content']) ?? '') ?? []
+  return { kind: 'answer', error, ...(errno === undefined ? {} : { errno }), atMs }
 }
 
 /** Words of which a relevant line has at least one; a line without them is not parsed. */

@@ -15,7 +15,7 @@ interface Accepted {
 }
 
 /** A status of a thread that the server reported, and when, in milliseconds since the epoch. */
-export interface ReportedStatus extends ThreadStatus {
+interface ReportedStatus extends ThreadStatus {
   readonly atMs: number
 }
 

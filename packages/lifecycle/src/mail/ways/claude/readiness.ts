@@ -8,7 +8,8 @@ import {
   type SessionFacts,
 } from '../../../conversations/claude/index.ts'
 import type { ClaudeReport } from '../../../runtimes/index.ts'
-import { phaseOf } from '../../../sessions/index.ts'
+import { isSparedAsMute, phaseOf } from '../../../sessions/index.ts'
+import { judgeClaudeTurn } from '../../../turns/index.ts'
 import type { MailTarget, NotReady } from '../../way.ts'
 import { hasRoom } from '../has-room.ts'
 
@@ -18,19 +19,6 @@ const INTERRUPTED_MS = 30_000
 const DIALOG_MS = 1_000
 /** A program that works and uses no processor time for this long is frozen. */
 const FROZEN_MS = 3_000
-/** After a failed turn; doubles with each further one. */
-const MUTE_MS = 60_000
-const LONGEST_MUTE_MS = 30 * 60_000
-
-/** Returns until when a session counts as unable to answer, by its failed turns; 0 if its last turn did not fail. */
-export function muteUntil(events: readonly HookEvent[]): number {
-  const ends = events.filter(({ name }) => name === 'Stop' || name === 'StopFailure')
-  const lastGood = ends.findLastIndex(({ name }) => name === 'Stop')
-  const failures = ends.slice(lastGood + 1)
-  const last = failures.at(-1)
-  if (last === undefined) return 0
-  return last.atMs + Math.min(MUTE_MS * 2 ** (failures.length - 1), LONGEST_MUTE_MS)
-}
 
 /** Returns until when nothing is offered because of a person's interrupt; 0 if a turn has ended normally since. */
 export function interruptedUntil(records: readonly PlacedRecord[]): number {
@@ -85,8 +73,9 @@ export async function judgeReadiness(
   if (facts?.report === undefined || current === undefined) return { state: 'unknown' }
   const now = Date.now()
   if (await isFrozen(target, facts.report)) return { state: 'frozen', facts }
-  if (facts.report.status === 'waiting' || hasNewDialog(facts.events, now)) return { state: 'blocked', facts }
-  if (muteUntil(facts.events) > now) return { state: 'mute', facts }
+  const { turn } = judgeClaudeTurn({ report: facts.report, events: facts.events, records: [] })
+  if (turn.state === 'blocked' || hasNewDialog(facts.events, now)) return { state: 'blocked', facts }
+  if (isSparedAsMute(turn, now)) return { state: 'mute', facts }
   if (interruptedUntil(await lastRecords(current.transcript)) > now) return { state: 'interrupted', facts }
   if (!(await hasRoom(current.transcript))) return { state: 'disk', facts }
   return { state: 'ready', facts }

@@ -13,15 +13,21 @@ import {
   type UserItem,
 } from '../../../conversations/codex/index.ts'
 import { isMail } from '../../../conversations/index.ts'
+import { isSparedAsMute } from '../../../sessions/index.ts'
+import { lookAtThread } from '../../../turns/index.ts'
 import type { Made, MailTarget, NotReady, Offer, Prepared, Proof, ProofRequest, Way } from '../../way.ts'
 import { hasRoom } from '../has-room.ts'
 import { holdsAttempt } from './envelope-proof.ts'
 
-/** Returns why nothing is offered to a thread now. */
-export function threadNotReady({ status, waitsFor }: Thread): NotReady | undefined {
+/** Returns why nothing is offered to the thread on the screen now. @throws RpcRefused, RpcSilent */
+export async function threadNotReady(
+  connection: Connection,
+  { status, waitsFor }: Thread,
+): Promise<NotReady | undefined> {
   if (waitsFor.length > 0) return 'blocked'
-  if (status === 'systemError') return 'mute'
-  return status === 'unknown' ? 'unknown' : undefined
+  if (status === 'unknown') return 'unknown'
+  if (status !== 'systemError') return undefined
+  return isSparedAsMute((await lookAtThread(connection)).turn, Date.now()) ? 'mute' : undefined
 }
 
 /** Runs a question to the server; `silent` if it does not answer. */
@@ -42,7 +48,7 @@ async function prepare(target: MailTarget, priority: Offer['priority']): Promise
     const current = await currentThread(connected.connection)
     if (current === undefined) return { kind: 'not-now', why: 'booting' }
     const { thread } = current
-    const why = threadNotReady(thread)
+    const why = await threadNotReady(connected.connection, thread)
     if (why !== undefined) return { kind: 'not-now', why }
     if (priority === 'idle' && thread.status === 'active') return { kind: 'not-now', why: 'busy' }
     if (!(await hasRoom(thread.path))) return { kind: 'not-now', why: 'disk' }
@@ -84,7 +90,9 @@ async function offer(target: MailTarget, given: Offer, { conversation }: Attempt
   const current = await unlessSilent(undefined, () => currentThread(connection))
   if (current?.thread.id !== conversation.id)
     return { kind: 'not-made', why: 'the conversation on the screen is another one now' }
-  const why = threadNotReady(current.thread)
+  const why = await unlessSilent<NotReady | undefined>('unknown', () =>
+    threadNotReady(connection, current.thread),
+  )
   if (why !== undefined) return { kind: 'not-made', why }
   try {
     const turnId = await send(connection, current.thread, given)

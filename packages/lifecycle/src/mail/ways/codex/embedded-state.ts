@@ -4,6 +4,8 @@ import {
   type RolloutRecord,
   rolloutRecords,
 } from '../../../conversations/codex/index.ts'
+import { isSparedAsMute } from '../../../sessions/index.ts'
+import { lookAtRollout } from '../../../turns/index.ts'
 import type { MailTarget, NotReady } from '../../way.ts'
 
 /** How much of the end of a rollout is searched for the beginning or the end of its last turn. */
@@ -29,7 +31,8 @@ export async function lastTurnRecord(target: MailTarget): Promise<TurnRecord | u
 export async function embeddedReadiness(target: MailTarget): Promise<'ready' | NotReady> {
   const last = await lastTurnRecord(target)
   if (last?.kind !== 'end') return 'ready'
-  if (last.outcome.kind === 'failed') return 'mute'
+  if (last.outcome.kind === 'failed')
+    return isSparedAsMute((await lookAtRollout(target)).turn, Date.now()) ? 'mute' : 'ready'
   const isFresh = Date.now() - last.atMs < INTERRUPTED_MS
   return last.outcome.kind === 'interrupted' && isFresh ? 'interrupted' : 'ready'
 }

@@ -25,7 +25,7 @@ async function threadReadiness(target: MailTarget): Promise<'ready' | NotReady> 
   try {
     const current = await currentThread(connection)
     if (current === undefined) return 'booting'
-    const why = threadNotReady(current.thread)
+    const why = await threadNotReady(connection, current.thread)
     if (why !== undefined) return why
     for await (const { status, completedMs = 0 } of turnsOf(connection.client, current.thread, 1))
       return status === 'interrupted' && Date.now() - completedMs < INTERRUPTED_MS ? 'interrupted' : 'ready'

@@ -1,0 +1,86 @@
+import { type Fields, fieldsOf, number, parseFields, text } from '@iapeer/core/json'
+import { type ModelTokens, NO_TOKENS, type Tokens, tokensSince, withTokens } from './tokens.ts'
+
+/** What a conversation has used, and what is needed to count on from here. */
+export interface UsageCount {
+  readonly models: ModelTokens
+  /** What the last turn has used. */
+  readonly turn: ModelTokens
+  readonly turnId?: string | undefined
+  /** Of Claude Code: the last answers; a long one has several lines, each with its count so far. */
+  readonly answers?: readonly (readonly [id: string, tokens: Tokens])[]
+  /** Of Codex: the model, and the last count of the whole conversation. */
+  readonly model?: string | undefined
+  readonly total?: Tokens | undefined
+}
+
+export const NO_USAGE: UsageCount = { models: {}, turn: {} }
+
+/** The lines of one answer follow each other; those of sub-agents can come in between. */
+const KEPT_ANSWERS = 32
+/** The model of a message that Claude Code writes itself, such as an error. */
+const SYNTHETIC = '<synthetic>'
+const UNKNOWN_MODEL = 'unknown'
+
+const countOf = (value: unknown): number => Math.max(0, number(value) ?? 0)
+
+const added = (count: UsageCount, model: string, tokens: Tokens): UsageCount => ({
+  ...count,
+  models: withTokens(count.models, model, tokens),
+  turn: withTokens(count.turn, model, tokens),
+})
+
+function withAnswer(count: UsageCount, fields: Fields): UsageCount {
+  const message = fieldsOf(fields['message'])
+  const usage = fieldsOf(message['usage'])
+  const [id, model] = [text(message['id']), text(message['model'])]
+  if (id === undefined || model === undefined || model === SYNTHETIC) return count
+  const tokens: Tokens = {
+    input: countOf(usage['input_tokens']),
+    output: countOf(usage['output_tokens']),
+    cacheRead: countOf(usage['cache_read_input_tokens']),
+    cacheWrite: countOf(usage['cache_creation_input_tokens']),
+  }
+  const { answers = [] } = count
+  const before = answers.find(([known]) => known === id)?.[1] ?? NO_TOKENS
+  const others = answers.filter(([known]) => known !== id)
+  const kept = [...others, [id, tokens] as const].slice(-KEPT_ANSWERS)
+  return { ...added(count, model, tokensSince(tokens, before)), answers: kept }
+}
+
+/** Counts a line of a transcript of Claude Code (2.1), also of a sub-agent. Pure. */
+export function countClaude(count: UsageCount, line: string): UsageCount {
+  if (!/"type":"(?:assistant|user)"/.test(line)) return count
+  const fields = parseFields(line)
+  if (fields?.['type'] === 'assistant') return withAnswer(count, fields)
+  if (fields?.['type'] !== 'user' || fields['isSidechain'] === true) return count
+  const turnId = text(fields['promptId'])
+  return turnId === undefined || turnId === count.turnId ? count : { ...count, turn: {}, turnId }
+}
+
+/** Reads a count of Codex, whose `input_tokens` includes what was read from the cache. */
+function codexTokens(value: unknown): Tokens {
+  const usage = fieldsOf(value)
+  const cacheRead = countOf(usage['cached_input_tokens'])
+  return {
+    input: Math.max(0, countOf(usage['input_tokens']) - cacheRead),
+    output: countOf(usage['output_tokens']),
+    cacheRead,
+    cacheWrite: 0,
+  }
+}
+
+/** Counts a line of a rollout of Codex (0.171), which has the count of the whole conversation. Pure. */
+export function countCodex(count: UsageCount, line: string): UsageCount {
+  if (!/"(?:turn_context|token_count|task_started)"/.test(line)) return count
+  const record = parseFields(line) ?? {}
+  const payload = fieldsOf(record['payload'])
+  if (record['type'] === 'turn_context') return { ...count, model: text(payload['model']) ?? count.model }
+  if (record['type'] !== 'event_msg') return count
+  if (payload['type'] === 'task_started') return { ...count, turn: {}, turnId: text(payload['turn_id']) }
+  const stated = fieldsOf(payload['info'])['total_token_usage']
+  if (payload['type'] !== 'token_count' || stated === undefined) return count
+  const total = codexTokens(stated)
+  const since = tokensSince(total, count.total ?? NO_TOKENS)
+  return { ...added(count, count.model ?? UNKNOWN_MODEL, since), total }
+}

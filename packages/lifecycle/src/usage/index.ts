@@ -1,0 +1,6 @@
+export type { Cost } from './cost.ts'
+export { fleetTokens, type IdentityTokens } from './fleet-tokens.ts'
+export { type ModelTokens, type Tokens, totalOf } from './tokens.ts'
+export { updateUsage } from './update-usage.ts'
+export { allTokens, readUsage } from './usage-file.ts'
+export { type UsageView, usageView } from './usage-view.ts'
