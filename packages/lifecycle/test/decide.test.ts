@@ -149,7 +149,10 @@ describe('an agent that could not answer is not restarted into the same wall', (
   })
 
   it('a longer back-off stays', () => {
-    const next = nextStepOf({ restart: 'on-failure' }, { ...context, end: 'crash', mute: 'server', restarts: 20 })
+    const next = nextStepOf(
+      { restart: 'on-failure' },
+      { ...context, end: 'crash', mute: 'server', restarts: 20 },
+    )
     expect(next).toMatchObject({ afterMs: 300_000 })
   })
 })

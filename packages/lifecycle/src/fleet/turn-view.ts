@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { mapLimit } from '@iapeer/core/async'
 import type { Identity } from '@iapeer/core/identity'
 import { isFresh, type PeerSession, readTurns, type Turn } from '../sessions/index.ts'
@@ -10,25 +9,12 @@ export interface TurnView extends Turn {
 
 /** How many agents are looked at at a time. */
 const AT_ONCE = 16
-/** A command does not wait longer for an agent that does not answer. In milliseconds. */
-const LOOK_MS = 1_500
-
-/** The timer is stopped once it is not needed. */
-function ignoreAbort(error: unknown): undefined {
-  if (!(error instanceof Error) || error.name !== 'AbortError') throw error
-}
 
 async function lookNow(root: string, session: PeerSession): Promise<TurnView> {
   // What reads conversations is a lot of code, and is needed only where no daemon has looked.
-  const { lookAtTurn } = await import('../turns/index.ts')
-  const timer = new AbortController()
-  const late = sleep(LOOK_MS, undefined, { signal: timer.signal }).catch(ignoreAbort)
-  const look = await Promise.race([lookAtTurn({ root, session }), late])
-  timer.abort()
-  const seenAt = new Date().toISOString()
-  return look === undefined
-    ? { state: 'unknown', source: 'none', detail: 'it did not answer in time', seenAt }
-    : { ...look.turn, seenAt }
+  const { lookInTime } = await import('../turns/index.ts')
+  const { turn } = await lookInTime({ root, session })
+  return { ...turn, seenAt: new Date().toISOString() }
 }
 
 /**

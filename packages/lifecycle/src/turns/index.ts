@@ -1,5 +1,5 @@
 export { judgeClaudeTurn } from './claude-turn.ts'
 export { type TurnChange, TurnKeeper } from './keeper.ts'
-export { lookAtTurn } from './look.ts'
+export { lookAtTurn, lookInTime } from './look.ts'
 export { lookAtRollout, lookAtThread } from './look-codex.ts'
 export type { TurnLook, TurnStatement } from './turn-look.ts'

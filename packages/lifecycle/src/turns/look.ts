@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { parseIdentity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
@@ -54,4 +55,21 @@ export async function lookAtTurn(target: TurnTarget): Promise<TurnLook> {
     if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
     return unknownTurn(`it could not be looked at: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** How long {@link lookInTime} waits for an agent. In milliseconds. */
+const LOOK_MS = 1_500
+
+/** Looks at what a running session does, for a command: an agent that does not answer in time is `unknown`. */
+export async function lookInTime(target: TurnTarget): Promise<TurnLook> {
+  const timer = new AbortController()
+  const late = sleep(LOOK_MS, undefined, { signal: timer.signal }).catch(ignoreAbort)
+  const look = await Promise.race([lookAtTurn(target), late])
+  timer.abort()
+  return look ?? unknownTurn(`it did not answer within ${LOOK_MS / 1_000} s`)
+}
+
+/** The timer is stopped once it is not needed. */
+function ignoreAbort(error: unknown): undefined {
+  if (!(error instanceof Error) || error.name !== 'AbortError') throw error
 }

@@ -11,7 +11,7 @@ export type ModelTokens = Readonly<Record<string, Tokens>>
 
 export const NO_TOKENS: Tokens = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }
 
-export const plusTokens = (one: Tokens, other: Tokens): Tokens => ({
+const plusTokens = (one: Tokens, other: Tokens): Tokens => ({
   input: one.input + other.input,
   output: one.output + other.output,
   cacheRead: one.cacheRead + other.cacheRead,

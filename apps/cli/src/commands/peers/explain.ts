@@ -2,7 +2,7 @@ import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { peerNamed, runningOf, settleFleet } from '@iapeer/lifecycle/fleet'
 import { turnText } from '@iapeer/lifecycle/fleet/status'
-import { lookAtTurn } from '@iapeer/lifecycle/turns'
+import { lookInTime } from '@iapeer/lifecycle/turns'
 import { defineCommand } from '../../define-command.ts'
 import { paint, plain, print, printJson } from '../../output.ts'
 import { table } from '../../table.ts'
@@ -28,7 +28,7 @@ The arrow marks the source that decided. docs/states.md says which source is ask
         code: 'not-running',
         hint: `Start it: iapeer start ${named.entry.personality}`,
       })
-    const { turn, statements } = await lookAtTurn({ root: iapeerRoot(), session })
+    const { turn, statements } = await lookInTime({ root: iapeerRoot(), session })
     if (options.json) return printJson({ identity: session.identity, turn, statements })
     const detail = turn.detail === undefined ? '' : ` (${plain(turn.detail)})`
     const since = turn.since === undefined ? '' : `, since ${timeText(turn.since, options)}`

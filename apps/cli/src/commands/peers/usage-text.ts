@@ -4,7 +4,7 @@ const THOUSAND = 1_000
 const MILLION = 1_000_000
 
 /** Returns a number of tokens: `950`, `12k`, `3.4M`. */
-export function countText(count: number): string {
+function countText(count: number): string {
   if (count < THOUSAND) return String(count)
   if (count < MILLION) return `${(count / THOUSAND).toFixed(count < 10 * THOUSAND ? 1 : 0)}k`
   return `${(count / MILLION).toFixed(count < 100 * MILLION ? 1 : 0)}M`

@@ -10,16 +10,20 @@ const MAX_PAYLOAD = 256 * 1024 * 1024
 /** The socket does not accept a connection: it is missing, or no process listens on it. */
 export class NotListening extends Error {}
 
-/** Opens a websocket on a unix socket. An open connection does not keep this process running. */
+/** Opens a websocket on a unix socket. Once it is open, the connection does not keep this process running. */
 function openWebSocket(path: string, client: RpcClient): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
+    const connection = connect(path)
     const socket = new WebSocket('ws://localhost/', {
-      createConnection: () => connect(path).unref(),
+      createConnection: () => connection,
       handshakeTimeout: CONNECT_MS,
       maxPayload: MAX_PAYLOAD,
       perMessageDeflate: false,
     })
-    socket.once('open', () => resolve(socket))
+    socket.once('open', () => {
+      connection.unref()
+      resolve(socket)
+    })
     socket.on('error', (error) => {
       client.close()
       reject(errnoOf(error) === undefined ? error : new NotListening(error.message, { cause: error }))
