@@ -60,7 +60,7 @@ it('notify test sends a sample to each channel and prints the answer, without th
 it('notify list says where notifications go, what is sent, and that none is sent without a channel', async () => {
   const home = newHome()
   expect((await home.iapeer('notify', 'list')).stdout).toMatch(
-    /^No daemon is running, so no notification is sent.*\n○ none is set up\n[\s\S]*notify\.urls[\s\S]*Notified: death-not-restarted, gave-up, incident, blocked, daemon-problem\nNot notified: death, restarted, recovered [^\n]*\nNever notified: [^\n]*\n$/,
+    /^No daemon is running, so no notification is sent.*\n○ none is set up\n[\s\S]*notify\.urls[\s\S]*Notified: death-not-restarted, gave-up, incident, blocked, mute, daemon-problem\nNot notified: death, restarted, recovered [^\n]*\nNever notified: [^\n]*\n$/,
   )
   const alone = await home.iapeer('notify')
   expect([alone.exitCode, alone.stdout]).toEqual([0, (await home.iapeer('notify', 'list')).stdout])

@@ -16,7 +16,7 @@ export default defineCommand({
   exitCodes: { 3: 'not running', 4: 'no such peer' },
   summary: 'print what an agent does, and which source said what, when',
   details: `Looks at the peer now, with or without the daemon. Changes nothing.
-The arrow marks the source that decided. docs/states.md says which source is asked for what.`,
+The arrow marks the source that decided; docs/states.md lists the sources.`,
   args: { peer: PEER },
   options: { json: JSON_OUTPUT, utc: UTC },
   run: async ({ args: { peer }, options }) => {
