@@ -16,6 +16,7 @@ const ASCII: Readonly<Record<string, string>> = {
   '●': '*',
   '○': 'o',
   '✕': 'x',
+  '→': '>',
   '✓': '+',
   '…': '~',
   '└': '`',
