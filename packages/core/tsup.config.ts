@@ -7,6 +7,7 @@ export default defineConfig(
     {
       index: 'src/index.ts',
       async: 'src/async/index.ts',
+      cgroup: 'src/cgroup/index.ts',
       config: 'src/config/index.ts',
       envelope: 'src/codec/envelope/index.ts',
       errors: 'src/errors/index.ts',
@@ -14,6 +15,7 @@ export default defineConfig(
       exec: 'src/exec/index.ts',
       identity: 'src/identity/index.ts',
       json: 'src/codec/json-fields.ts',
+      limits: 'src/limits/index.ts',
       locate: 'src/locate.ts',
       logfmt: 'src/codec/logfmt.ts',
       mailbox: 'src/mailbox/index.ts',

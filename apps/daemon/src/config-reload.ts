@@ -8,7 +8,7 @@ import type { Logger } from 'pino'
 /** How often the file is read if the system reports no change; the files of secrets are outside of the watched directory. */
 const EVERY_MS = 5_000
 
-const AT_START = FILE_SETTINGS.filter(({ appliesAt }) => appliesAt !== undefined).map(
+const AT_START = FILE_SETTINGS.filter(({ appliesAt }) => appliesAt === 'daemon-start').map(
   ({ variable }) => variable,
 )
 

@@ -11,7 +11,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { agentLeafOf, readLeafKills, readLeafLimits } from '@iapeer/core/cgroup'
 import { toIdentity, toPersonality, toRuntime } from '@iapeer/core/identity'
+import type { StatedLimits } from '@iapeer/core/limits'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { createPeer } from '@iapeer/core/registry'
 import { asyncCleanups, privateDirectory, run, serverAt, until } from '@iapeer/dev/testing'
@@ -50,7 +52,7 @@ interface Host {
   readonly where: { readonly socketPath: string }
   readonly daemonPid: () => Promise<number | undefined>
   /** Creates a peer and starts it through the daemon. */
-  readonly peer: (name: string, command?: readonly string[]) => Promise<PeerSession>
+  readonly peer: (name: string, command?: readonly string[], limits?: StatedLimits) => Promise<PeerSession>
   readonly isRunning: (name: string) => Promise<boolean>
   /** Returns identity, cause and verdict of every death. */
   readonly deaths: () => Promise<string[]>
@@ -83,11 +85,12 @@ function newHost(): Host {
   })
   track(() => uninstallService(root, system))
   const sessionOf = async (name: string) => (await statusOf(root, toIdentity(`command-${name}`))).session
-  const peer: Host['peer'] = async (name, command = ['sleep', '1000']) => {
+  const peer: Host['peer'] = async (name, command = ['sleep', '1000'], limits = {}) => {
     await createPeer(root, {
       personality: toPersonality(name),
       defaultRuntime: toRuntime('command'),
       command,
+      limits,
     })
     const answer = await post(where, `/v1/peers/${name}/start`)
     const session = await sessionOf(name)
@@ -186,26 +189,48 @@ describe.skipIf(why !== undefined)('under the user manager of systemd', { timeou
     expect(await host.deaths()).toEqual([])
   })
 
-  it('the verdict on a peer whose scope is stopped is terminated, and cgroup-oom if its scope reaches the memory limit', async () => {
+  it('the verdict on a peer whose scope is stopped is terminated', async () => {
     const host = newHost()
     await installService(host.spec, host.system)
     const { server } = await host.peer('bob')
     await manager.systemctl('stop', manager.unitOf(server.pid))
     await until('its record', async () => (await host.deaths()).length === 1)
     expect(await host.deaths()).toEqual(['command-bob exited terminated'])
+  })
+
+  it('a program that exceeds the memory limit of its peer is killed, and the peer lives; if that is the agent, the verdict is its limit', async () => {
     if (!manager.limitsMemory) return
-    const go = join(host.directory, 'go')
-    const hog = await host.peer('hog', [
-      'sh',
-      '-c',
-      `until [ -e '${go}' ]; do sleep 0.05; done; exec tail /dev/zero`,
-    ])
-    await manager.systemctl('set-property', '--runtime', manager.unitOf(hog.server.pid), 'MemoryMax=32M')
-    writeFileSync(go, '')
+    const host = newHost()
+    await installService(host.spec, host.system)
+    const go = (name: string): string => join(host.directory, `go-${name}`)
+    const waiting = (name: string): string => `until [ -e '${go(name)}' ]; do sleep 0.05; done;`
+    const limits = { memory: '48M', tasks: 64 }
+    const parent = await host.peer(
+      'parent',
+      ['sh', '-c', `${waiting('parent')} tail /dev/zero; sleep 1000`],
+      limits,
+    )
+    const hog = await host.peer('hog', ['sh', '-c', `${waiting('hog')} exec tail /dev/zero`], limits)
+    const leaves = await Promise.all([parent, hog].map(({ leader }) => agentLeafOf(leader.pid)))
+    const [leaf] = leaves
+    if (leaf === undefined) throw new Error('the leader has no cgroup of its own')
+    expect(leaf.unit).toBe(manager.unitOf(parent.server.pid))
+    expect(await readLeafLimits(leaf)).toEqual({ memory: 48 * 2 ** 20, tasks: 64 })
+    expect(readFileSync(`/proc/${parent.leader.pid}/oom_score_adj`, 'utf8')).not.toBe(
+      readFileSync(`/proc/${parent.server.pid}/oom_score_adj`, 'utf8'),
+    )
+
+    writeFileSync(go('parent'), '')
+    await until('the kernel to kill the child', async () => (await readLeafKills(leaf)) === 1)
+    expect([await host.isRunning('parent'), await host.deaths()]).toEqual([true, []])
+
+    writeFileSync(go('hog'), '')
     // The recorder writes the snapshot, with the evidence, after the line.
     await until('its verdict', async () =>
-      /^command-hog \S+ cgroup-oom$/.test((await host.deaths())[1] ?? ''),
+      /^command-hog \S+ cgroup-oom$/.test((await host.deaths())[0] ?? ''),
     )
+    expect(await host.deaths()).toHaveLength(1)
+    expect([await host.isRunning('parent'), await host.isRunning('hog')]).toEqual([true, false])
   })
 
   it('an installation stops a daemon in the background, and the daemon of the service supervises its peers', async () => {

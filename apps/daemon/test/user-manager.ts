@@ -118,7 +118,7 @@ export async function startUserManager(): Promise<UserManager> {
         .split('\n')
         .find((line) => line.startsWith('0::') || line.includes(':name=systemd:'))
         ?.split('/')
-        .at(-1) ?? '',
+        .findLast((part) => /\.(scope|service)$/.test(part)) ?? '',
     limitsMemory: ours().some(
       (path) =>
         existsSync(join(path, 'app.slice', 'memory.max')) ||

@@ -28,7 +28,7 @@ evidence_write_cgroup_of_leader() {
   [ -e "$CGROUP_ROOT/cgroup.controllers" ] || evidence_write_cgroup_of_leader_mount=$CGROUP_ROOT/unified
   [ "$evidence_write_cgroup_of_leader_v2" = "$CGROUP_V2" ] ||
     evidence_write_cgroup_chain "$evidence_write_cgroup_of_leader_mount" "$evidence_write_cgroup_of_leader_v2" \
-      'memory.max memory.current memory.peak memory.events memory.events.local pids.max pids.current pids.events'
+      'memory.max memory.high memory.current memory.peak memory.events memory.events.local pids.max pids.current pids.events'
   [ "$evidence_write_cgroup_of_leader_v1" = "$CGROUP_V1" ] ||
     evidence_write_cgroup_chain "$CGROUP_ROOT/memory" "$evidence_write_cgroup_of_leader_v1" \
       'memory.limit_in_bytes memory.max_usage_in_bytes memory.failcnt memory.oom_control'
@@ -63,11 +63,12 @@ evidence_read_cgroup() {
   } 2>/dev/null
 }
 
-# evidence_find_unit -> UNIT, UNIT_SCOPE: the systemd unit of the server, from its cgroup
+# evidence_find_unit -> UNIT, UNIT_SCOPE: the systemd unit of the server, from its cgroup, which can be one inside that of the unit
 evidence_find_unit() {
   UNIT='' UNIT_SCOPE=--system
   case $CGROUP_V2 in */user@*.service/*) UNIT_SCOPE=--user ;; esac
-  case ${CGROUP_V2##*/} in *.service | *.scope) UNIT=${CGROUP_V2##*/} ;; esac
+  evidence_find_unit_path=${CGROUP_V2%/server}
+  case ${evidence_find_unit_path##*/} in *.service | *.scope) UNIT=${evidence_find_unit_path##*/} ;; esac
 }
 
 # evidence_write_oom_kills: the kernel's count of OOM kills since boot

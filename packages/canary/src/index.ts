@@ -1,6 +1,7 @@
 export { IapeerError, type IapeerErrorDetails } from '@iapeer/core/errors'
 export type { OpenProgram, ProcessId } from '@iapeer/core/process'
 export type { CanaryErrorCode, EnsureFailureCode } from './codes.ts'
+export { scopeProblem } from './guard/scope-problem.ts'
 export {
   type GuardedServer,
   type GuardedServerOptions,

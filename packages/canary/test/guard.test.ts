@@ -9,7 +9,6 @@ import { canaryStatus, dismissCanary, ensureCanary, reconcile, startGuardedServe
 import { findTmux } from '../src/process/spawn.ts'
 import { installAssets, makeDirectories } from '../src/scripts/assets.ts'
 import {
-  claimOf,
   continueProcess,
   deathOf,
   exited,
@@ -428,26 +427,6 @@ describe('a failed start leaves nothing behind', () => {
     process.kill(started.server.pid, 'SIGKILL')
     await until('the record', () => exits(root.recordDir).length === 1)
     expect(exits(root.recordDir)[0]).toMatchObject({ cause: 'server-vanished', mode: 'watch' })
-  })
-
-  it('under a systemd user manager guard and server get their own scope (with a substitute for systemd-run)', async () => {
-    const root = newRoot()
-    const bin = join(root.path, 'bin')
-    mkdirSync(join(bin, 'systemd'), { recursive: true })
-    writeFileSync(join(bin, 'systemd', 'private'), '')
-    writeFileSync(
-      join(bin, 'systemd-run'),
-      `#!/bin/sh\necho "$*" >> ${root.path}/asked\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n`,
-    )
-    chmodSync(join(bin, 'systemd-run'), 0o755)
-    const env = { ...process.env, XDG_RUNTIME_DIR: bin, PATH: `${bin}:${process.env['PATH']}` }
-    const bob = await guarded(root, { env })
-    expect(readFileSync(join(root.path, 'asked'), 'utf8')).toMatch(
-      /^--user --scope --quiet --collect -p OOMPolicy=continue -- true\n.* -- \/bin\/sh .*guard\.sh/,
-    )
-    bob.server.kill('SIGKILL')
-    expect(await deathOf(bob)).toMatchObject({ cause: 'killed' })
-    expect(claimOf(bob)).toMatch(/,m=g/)
   })
 
   it('the record of a guard killed between claim and line is completed in mode guard', async () => {

@@ -90,6 +90,11 @@ const ON: Readonly<Record<Topic, readonly string[]>> = {
     'By default systemd stops a unit of which the kernel killed a process for memory. OOMPolicy=continue in the unit keeps the other processes running.',
     MORE_MEMORY,
   ],
+  'own-limit': [
+    'Raise its memory limit, or remove it: iapeer set <peer> memory=8G (or memory=none); iapeer show <peer> prints the limits. It counts from the next start.',
+    'Or have the agent start fewer processes: all of them count towards that limit.',
+    PROCESSES,
+  ],
   'asked-to-exit': [
     'Something asked it to exit: a key (Ctrl-C), a script, or a tool of the agent itself that selects processes by a pattern which it matches.',
     SIGNAL_WITNESS,

@@ -1,3 +1,4 @@
+import type { Topic } from './topic.ts'
 import type { Killer } from './witness.ts'
 
 /** The names of facts that the rules use. */
@@ -78,6 +79,8 @@ export interface Fact {
   readonly text: string
   /** The fact fits but does not prove the cause: the line has no time, or does not name the process. Lowers the confidence by one step. */
   readonly weak?: boolean
+  /** What the advice is about, if the rule does not say it. */
+  readonly topic?: Topic | undefined
   /** Values for the placeholders of the rule's summary. */
   readonly values?: Readonly<Record<string, string>>
   readonly killer?: Killer | undefined

@@ -22,6 +22,8 @@ export interface Lifetime {
   readonly cgroups: { readonly v2: string | undefined; readonly v1: string | undefined }
   /** Whether `cgroups` is that of the process itself. */
   readonly isCgroupNoted: boolean
+  /** The cgroup that iapeer made for the agent alone, with its memory limit in bytes, if it had one. */
+  readonly ownLimit: { readonly path: string; readonly bytes: number } | undefined
 }
 
 /**
@@ -82,7 +84,24 @@ export function lifetimeOf(record: ExitRecord, snapshot: Snapshot | undefined): 
     boot: firstMatch(baseline, /^boot=(\S{1,100})$/),
     cgroups: { v2: own('cgroup_v2'), v1: own('cgroup_v1') },
     isCgroupNoted: subject === 'server' || path('leader_cgroup_v2') !== undefined,
+    ownLimit: subject === 'server' ? undefined : ownLimitOf([own('cgroup_v1'), own('cgroup_v2')], after),
   }
+}
+
+/** The cgroup of the leader inside the scope of its peer. */
+const OWN_CGROUP = /\/iapeer-[^/]+\.scope\/agent$/
+/** cgroup v1 reports the largest multiple of a page where there is no limit. */
+const NO_LIMIT = 2 ** 60
+
+function ownLimitOf(paths: readonly (string | undefined)[], lines: readonly string[]): Lifetime['ownLimit'] {
+  for (const path of paths) {
+    if (path === undefined || !OWN_CGROUP.test(path)) continue
+    const heads = ['memory.limit_in_bytes', 'memory.max'].map((file) => `${path} ${file}: `)
+    const line = lines.find((one) => heads.some((head) => one.startsWith(head)))
+    const bytes = Number(line?.slice(line.lastIndexOf(' ') + 1))
+    if (bytes > 0 && bytes < NO_LIMIT) return { path, bytes }
+  }
+  return undefined
 }
 
 /** The death can have happened at any time between the last sight and the find; a longer time places nothing. */

@@ -12,6 +12,7 @@ export const TOPICS = [
   'unit-stop',
   'unit-oom',
   'asked-to-exit',
+  'own-limit',
 ] as const
 
 /** One of {@link TOPICS}. */

@@ -102,6 +102,7 @@ function restsOn(rule: Rule, facts: readonly Fact[]): Fact[] {
 function sentence(rule: Rule, facts: readonly Fact[]): string {
   const values: Record<string, string> = {
     who: facts.some((one) => one.names.includes('server')) ? 'the tmux server' : 'the agent',
+    limit: '',
   }
   for (const fact of facts) Object.assign(values, fact.values)
   // A command can contain anything, even several lines.
@@ -152,13 +153,14 @@ export function examine(record: ExitRecord, findings: Findings = {}): Examined {
     .flatMap((name) => named(facts, name))
     .filter((fact) => !used.includes(fact))
   const killer = used.find((fact) => fact.killer !== undefined)?.killer
+  const topic = rule.topic ?? used.find((fact) => fact.topic !== undefined)?.topic
   const isTruncated = findings.snapshot?.complete === false
   const verdict: Verdict = {
     verdict: rule.verdict,
     confidence: lowered(rule.confidence, stepsLost(rule, { used, against }, isTruncated)),
     summary: sentence(rule, [...named(facts, 'server'), ...used]),
     evidence: evidenceOf(used, against, facts),
-    ...(rule.topic === undefined ? {} : { topic: rule.topic }),
+    ...(topic === undefined ? {} : { topic }),
     ...(killer === undefined ? {} : { killer }),
   }
   const machine = rule.verdict === 'kernel-oom' ? ['memory of the machine'] : []

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { adviceFor } from '../src/index.ts'
 import {
   bySignal,
   END_UPTIME,
@@ -215,6 +216,59 @@ describe('nohang', () => {
     expect(wordOf({ exit: bySignal('SIGTERM'), journal: lines(LEADER).slice(2) })).toBe(
       'killed-by-signal/high',
     )
+  })
+})
+
+describe('the memory limit of the peer itself', () => {
+  const UNIT_PATH =
+    '/user.slice/user-1001.slice/user@1001.service/app.slice/iapeer-command-ada-00aa11bb22cc33dd.scope'
+  const leaderCgroup = `${UNIT_PATH}/agent`
+  const isNamed = {
+    topic: 'own-limit',
+    summary: expect.stringMatching(/: the peer was at its memory limit of 100 MiB$/),
+  }
+
+  it('is named if the kernel killed the agent, from the counters or the log', () => {
+    const counted = { own: 1, limit: 2 }
+    expect(judged({ leaderCgroup, counted })).toMatchObject({
+      verdict: 'cgroup-oom',
+      confidence: 'high',
+      ...isNamed,
+    })
+    const kernelLog = OOM_OF(LEADER, leaderCgroup).map((line) =>
+      line
+        .replace('CONSTRAINT_NONE', 'CONSTRAINT_MEMCG')
+        .replace('global_oom', `oom_memcg=${leaderCgroup}`)
+        .replace('Out of memory', 'Memory cgroup out of memory'),
+    )
+    expect(judged({ leaderCgroup, counted, kernelLog })).toMatchObject({ verdict: 'cgroup-oom', ...isNamed })
+  })
+  it('is named if a wrapper exits after the kernel killed its child', () => {
+    const exit = exitCode(137)
+    expect(judged({ exit, leaderCgroup, counted: { own: 1, limit: 4 } })).toMatchObject({
+      verdict: 'cgroup-oom',
+      ...isNamed,
+    })
+  })
+  it('is not blamed for the death of the server, which is in another cgroup', () => {
+    const one = {
+      who: 'server',
+      exit: 'wait_rc=137 cause=killed',
+      leaderCgroup,
+      counted: { own: 1, limit: 2 },
+    } as const
+    expect(wordOf(one)).toBe('killed-by-signal/high')
+  })
+  it('is not named for a limit of a cgroup outside', () => {
+    const { summary, topic } = judged({ counted: { own: 1, limit: 2 } })
+    expect([summary, topic]).toEqual([
+      expect.stringMatching(/: cgroup work\.service was at its memory limit$/),
+      undefined,
+    ])
+  })
+  it('leads to advice about the setting', () => {
+    const [first] = adviceFor(judged({ leaderCgroup, counted: { own: 1, limit: 2 } }))
+    expect(first).toMatch(/^Raise its memory limit, or remove it: iapeer set <peer> memory=/)
   })
 })
 

@@ -5,7 +5,7 @@ import { reconcile } from '@iapeer/canary'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { run, until } from '@iapeer/dev/testing'
 import type { Verdict } from '@iapeer/forensics'
-import { healLostChild } from '@iapeer/tmux'
+import { healLostChild, noteLeaderCgroup } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import { judgeDeath, launchPeer, listSessions, type PeerSession, readDeathRecords } from '../src/index.ts'
 import { roots, type TestRoot } from './support.ts'
@@ -136,6 +136,9 @@ async function startInCgroup(
   return sessionOf(made)
 }
 
+/** Shell code that gives a program the value of its server: iapeer raises that of an agent. */
+const AS_SERVER = 'echo 0 > /proc/$$/oom_score_adj'
+
 /** Shell code that allocates 1 MiB more every few milliseconds. */
 const ALLOCATE = 'x=; while :; do x="$x$(head -c 1048576 /dev/zero | tr "\\0" x)"; done'
 
@@ -162,7 +165,7 @@ describe('a real death by lack of memory', () => {
       const made = newRoot()
       const go = join(made.path, 'go')
       const child = `until [ -e '${go}' ]; do sleep 0.05; done; ${ALLOCATE}`
-      const agent = `sh -c "$0" & echo 1000 > /proc/$$/oom_score_adj; wait; sleep 1000`
+      const agent = `${AS_SERVER}; sh -c "$0" & echo 1000 > /proc/$$/oom_score_adj; wait; sleep 1000`
       await startInCgroup(made, directory, ['sh', '-c', agent, child])
       writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
       writeFileSync(go, '')
@@ -214,11 +217,37 @@ describe('a real death by lack of memory', () => {
     },
   )
 
+  it.skipIf(!hasV1)(
+    'of a child is noted at the second check after it, so that a later death is not taken for it',
+    async () => {
+      const directory = testCgroup(MEMORY_V1)
+      const made = newRoot()
+      const go = join(made.path, 'go')
+      const child = `until [ -e '${go}' ]; do sleep 0.05; done; ${ALLOCATE}`
+      const move = `echo $$ > '${directory}/cgroup.procs'`
+      const session = await start(made, ['sh', '-c', `${move}; sh -c "$0"; sleep 1000`, child])
+      writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))
+      writeFileSync(go, '')
+      await until('the kill', () =>
+        /oom_kill [1-9]/.test(readFileSync(join(directory, 'memory.oom_control'), 'utf8')),
+      )
+      const state = join(made.root, 'state/canary', `${session.identity}-${session.gen}`)
+      const before = `${directory.slice(MEMORY_V1.length)} memory.oom_control: oom_kill_disable 0 under_oom 0 oom_kill 0`
+      const isNoted = () => !readFileSync(`${state}.leader-cgroup`, 'utf8').includes(before)
+      const check = async () => [await noteLeaderCgroup(state, session.leader.pid), isNoted()]
+      expect([await check(), await check(), await check()]).toEqual([
+        [false, false],
+        [true, true],
+        [false, true],
+      ])
+    },
+  )
+
   it.skipIf(!hasV1)('of a server that the kernel chose is cgroup-oom', async () => {
     const directory = testCgroup(MEMORY_V1)
     const made = newRoot()
     const go = join(made.path, 'go')
-    const allocate = `until [ -e '${go}' ]; do sleep 0.05; done; ${ALLOCATE}`
+    const allocate = `${AS_SERVER}; until [ -e '${go}' ]; do sleep 0.05; done; ${ALLOCATE}`
     const session = await startInCgroup(made, directory, ['sh', '-c', allocate])
     writeFileSync(`/proc/${session.server.pid}/oom_score_adj`, '1000')
     writeFileSync(join(directory, 'memory.limit_in_bytes'), String(40 * 2 ** 20))

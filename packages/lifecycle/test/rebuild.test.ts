@@ -29,7 +29,7 @@ it('a peer whose session file is corrupt goes on under the supervisor, and is en
   track(() => supervisor.stop())
   await until('the session to be enrolled', async () => (await listSessions(root)).length === 1)
   const { session } = await statusOf(root, BOB)
-  const { startedAt: _at, readyAt: _ready, ...same } = before
+  const { startedAt: _at, readyAt: _ready, limits: _limits, uncontained: _why, ...same } = before
   expect(session).toMatchObject({ ...same, holder: undefined })
   expect(readFileSync(`${path}.corrupt`, 'utf8')).toBe('{"schemaVersion":1,"serv')
   expect((await readEvents(root)).events).toContainEqual(

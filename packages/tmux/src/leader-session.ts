@@ -1,13 +1,15 @@
 import { join } from 'node:path'
 import type { GuardedServer, RecordOptions } from '@iapeer/canary'
+import { writeLeafLimits } from '@iapeer/core/cgroup'
 import { IapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
+import type { Limits } from '@iapeer/core/limits'
 import { recordLayout } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { literalArgument } from './argument.ts'
 import { exitHookCommands, installExitHook, linkExitHook, noteLeader } from './exit-hook.ts'
 import { restoreCommands } from './kept-settings.ts'
-import { noteLeaderCgroup } from './leader-cgroup.ts'
+import { noteLeaderCgroup, noteLeaf } from './leader-cgroup.ts'
 import { managedCommands } from './managed-config.ts'
 import { TmuxServer } from './tmux-server.ts'
 
@@ -23,6 +25,8 @@ export interface LeaderOptions extends RecordOptions {
   readonly command: readonly string[]
   /** The PATH of the leader. @default the PATH of this process */
   readonly path?: string
+  /** Limits of the leader and of all that it starts. What this host cannot enforce is left out. @default none */
+  readonly limits?: Limits
   /** The file that the output of the pane is appended to; it is created with mode 0600. @default no file */
   readonly paneLog?: string
   /** Time limit of each tmux call, in milliseconds. @default 5000 */
@@ -90,6 +94,9 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
   const hooked =
     hook === undefined || statePath === undefined ? [] : [';', ...exitHookCommands(hook, statePath, '$0')]
   if (hook !== undefined && statePath !== undefined) await linkExitHook(statePath, hook)
+  const { leaf, leaderPrefix = [] } = server
+  if (leaf !== undefined) await writeLeafLimits(leaf, options.limits ?? {})
+  if (leaf !== undefined && statePath !== undefined) await noteLeaf(statePath, leaf)
   const answer = await handle.run(
     [
       ...managedCommands(),
@@ -108,7 +115,7 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
         '#{IAPEER_CWD}',
         '--',
       ],
-      ...withoutShell(options.command),
+      ...withoutShell([...leaderPrefix, ...options.command]),
       ...hooked,
       ...paneLogCommands(options.paneLog),
       ';',
@@ -127,7 +134,8 @@ export async function startLeader(options: LeaderOptions): Promise<Leader> {
     )
   if (statePath !== undefined) {
     await noteLeader(statePath, Number(pid))
-    await noteLeaderCgroup(statePath, Number(pid))
+    // A leader that moves to a cgroup of its own may not be there yet.
+    if (leaf === undefined) await noteLeaderCgroup(statePath, Number(pid))
   }
   return { sessionId, paneId, pid: Number(pid), process: await identifyProcess(Number(pid)) }
 }

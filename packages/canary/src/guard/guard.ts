@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { type AgentLeaf, leafBeside, readCgroups } from '@iapeer/core/cgroup'
+import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import {
   identifyProcess,
   type ProcessId,
@@ -8,10 +8,11 @@ import {
   readProcessTable,
   signalProcess,
 } from '@iapeer/core/process'
-import { findTool, runTool, type StartedRecorder, scriptPath, startDetached } from '../process/spawn.ts'
+import { findTool, type StartedRecorder, scriptPath, startDetached } from '../process/spawn.ts'
 import { generationInputs } from '../records/settle.ts'
 import type { Launch } from './launch.ts'
 import { removeGeneration, stopServer } from './roll-back.ts'
+import { findScope, plainStart, SCOPE_LIMIT_MS, type Scope } from './scope.ts'
 
 /** How a server exited before it was ready. */
 interface EarlyExit {
@@ -25,35 +26,13 @@ export interface Guard {
   readonly process: ProcessId
   readonly server: ProcessId
   readonly scope: 'own' | 'none'
+  /** The cgroup that was made for the leader. */
+  readonly leaf: AgentLeaf | undefined
+  /** Why there is none. */
+  readonly uncontained: string | undefined
   /** Resolves if the server exits before the launcher has released the guard. */
   readonly exited: Promise<EarlyExit>
   readonly say: (word: 'ready' | 'failed') => void
-}
-
-const SCOPE_LIMIT_MS = 2_000
-
-/**
- * Returns the command prefix that gives guard and server a systemd scope of their own, so that an oomd kill, a unit stop or
- * a logout does not kill them with their cgroup. The server stays the guard's child. Empty without a user manager
- * (systemd-run(1)).
- */
-async function scopePrefix(
-  env: NodeJS.ProcessEnv,
-  { identity, gen }: { readonly identity: string; readonly gen: string },
-): Promise<string[]> {
-  const runtime = env['XDG_RUNTIME_DIR']
-  if (runtime === undefined || !existsSync(join(runtime, 'systemd', 'private'))) return []
-  const file = 'systemd-run'
-  const common = ['--user', '--scope', '--quiet', '--collect', '-p', 'OOMPolicy=continue']
-  // A name that a person recognises in systemd-cgls and oomctl.
-  const named = [`--unit=iapeer-${identity}-${gen}`, `--description=iapeer: ${identity}`]
-  try {
-    const tried = await runTool(file, [...common, '--', 'true'], { env, limitMs: SCOPE_LIMIT_MS })
-    return tried.exitCode === 0 ? [file, ...common, ...named, '--'] : []
-  } catch (error) {
-    if (error instanceof IapeerError && error.code === 'cannot-run') return []
-    throw error
-  }
 }
 
 function guardFailed(reason: string): never {
@@ -65,19 +44,39 @@ function guardFailed(reason: string): never {
 
 /** What a guard has reported so far. */
 interface Reported {
+  /** Whether it has printed a line, so that it is this guard and not a service manager that is slow. */
+  spoke: boolean
   server: ProcessId | undefined
 }
 
+const lateAfter = (limitMs: number): Promise<'late'> =>
+  new Promise((resolve) => setTimeout(resolve, limitMs, 'late').unref())
+
+/** Returns whether a process runs in a unit, or in a cgroup inside it. */
+async function isIn(unit: string, pid: number): Promise<boolean> {
+  return (await readCgroups(pid)).some(({ path }) => path.split('/').includes(unit))
+}
+
 /** Reads `server <pid>:<token>`, then `started`. Fills in `reported` even when it throws. */
-async function readStart(recorder: StartedRecorder, limitMs: number, reported: Reported): Promise<ProcessId> {
-  const late = new Promise<'late'>((resolve) => setTimeout(resolve, limitMs, 'late').unref())
+async function readStart(
+  recorder: StartedRecorder,
+  options: { readonly limitMs: number; readonly unit: string | undefined },
+  reported: Reported,
+): Promise<ProcessId> {
+  const { limitMs, unit } = options
+  const late = lateAfter(limitMs)
+  let line = recorder.lines.next()
+  if (unit !== undefined && (await Promise.race([line, lateAfter(SCOPE_LIMIT_MS), late])) === 'late')
+    if (!(await isIn(unit, recorder.pid))) return guardFailed('systemd-run did not start it in time')
   for (;;) {
-    const next = await Promise.race([recorder.lines.next(), late])
+    const next = await Promise.race([line, late])
     if (next === 'late') return guardFailed('it did not report in time')
-    const line = next.done === true ? '' : next.value
-    if (line.startsWith('server ')) reported.server = parseProcessId(line.slice('server '.length))
-    else if (line === 'started' && reported.server !== undefined) return reported.server
-    else return guardFailed(line.replace(/^failed /, '') || 'it exited without a report')
+    reported.spoke ||= next.done !== true
+    const text = next.done === true ? '' : next.value
+    if (text.startsWith('server ')) reported.server = parseProcessId(text.slice('server '.length))
+    else if (text === 'started' && reported.server !== undefined) return reported.server
+    else return guardFailed(text.replace(/^failed /, '') || 'it exited without a report')
+    line = recorder.lines.next()
   }
 }
 
@@ -117,10 +116,26 @@ async function abortStart(
   recorder.release()
 }
 
-/** Starts a guard and its server. @throws IapeerError `guard-failed`, `cannot-run` */
-export async function startGuard(
-  launch: Launch,
-  made: { gen: string; boot: string; lib: string },
+/** What a start of a guard needs besides the launch. `lib` is the directory of the installed scripts. */
+export interface GuardInput {
+  readonly gen: string
+  readonly boot: string
+  readonly lib: string
+  readonly cpuWeight?: number | undefined
+}
+
+/** Returns the cgroup for the leader that a guard in a scope has made, or why there is none. */
+async function leafFor(guard: ProcessId, { unit, why }: Scope): Promise<Pick<Guard, 'leaf' | 'uncontained'>> {
+  if (unit === undefined) return { leaf: undefined, uncontained: why }
+  const leaf = leafBeside(await readCgroups(guard.pid))
+  return { leaf, uncontained: leaf === undefined ? `no cgroup could be made in ${unit}` : undefined }
+}
+
+/** Starts a guard in a scope, or plain. Fills in `reported` even when it throws. */
+async function startIn(
+  scope: Scope,
+  { launch, made }: { readonly launch: Launch; readonly made: GuardInput },
+  reported: Reported,
 ): Promise<Guard> {
   const { identity, layout } = launch
   const generation = { identity, gen: made.gen, server: undefined, recorder: undefined, boot: made.boot }
@@ -131,8 +146,7 @@ export async function startGuard(
     IAPEER_SCRIPT_PATH: scriptPath(),
     IAPEER_SETSID: findTool('setsid') ?? '',
   }
-  const prefix = await scopePrefix(launch.env, { identity, gen: made.gen })
-  const argv = [...prefix, '/bin/sh', join(made.lib, 'guard.sh')]
+  const argv = [...scope.prefix, '/bin/sh', join(made.lib, 'guard.sh')]
   const [file = '/bin/sh', ...args] = argv
   const recorder = await startDetached([file, ...args], {
     env: { ...launch.env, ...inputs },
@@ -140,13 +154,14 @@ export async function startGuard(
     input: true,
   })
   const guard = await identifyProcess(recorder.pid)
-  const reported: Reported = { server: undefined }
   const limitMs = Math.max(1, launch.deadline - performance.now())
-  const server = await readStart(recorder, limitMs, reported).catch(async (error: unknown) => {
-    await abortStart(recorder, guard, reported)
-    await removeGeneration(layout, { identity, gen: made.gen })
-    throw error
-  })
+  const server = await readStart(recorder, { limitMs, unit: scope.unit }, reported).catch(
+    async (error: unknown) => {
+      await abortStart(recorder, guard, reported)
+      await removeGeneration(layout, { identity, gen: made.gen })
+      throw error
+    },
+  )
   if (guard === undefined) return guardFailed('it exited immediately')
   const say = (word: 'ready' | 'failed'): void => {
     recorder.say(word)
@@ -155,8 +170,28 @@ export async function startGuard(
   return {
     process: guard,
     server,
-    scope: prefix.length > 0 ? 'own' : 'none',
+    scope: scope.unit === undefined ? 'none' : 'own',
+    ...(await leafFor(guard, scope)),
     exited: readEarlyExit(recorder),
     say,
+  }
+}
+
+/**
+ * Starts a guard and its server: in a systemd scope, and plain where systemd makes none in time.
+ * @throws IapeerError `guard-failed`, `cannot-run`
+ */
+export async function startGuard(launch: Launch, made: GuardInput): Promise<Guard> {
+  const { gen, lib, cpuWeight } = made
+  const scope = await findScope(launch.env, { identity: launch.identity, gen, lib, cpuWeight })
+  const reported: Reported = { spoke: false, server: undefined }
+  const start = { launch, made }
+  if (scope.unit === undefined) return startIn(scope, start, reported)
+  try {
+    return await startIn(scope, start, reported)
+  } catch (error) {
+    if (!isIapeerError(error) || error.code !== 'guard-failed' || reported.spoke) throw error
+    const why = 'the systemd user manager made no scope when it was asked for one'
+    return startIn(plainStart(why), start, reported)
   }
 }

@@ -1,3 +1,4 @@
+import type { AgentLeaf } from '@iapeer/core/cgroup'
 import type { ProcessId } from '@iapeer/core/process'
 import type { CanaryOptions } from '../records/options.ts'
 
@@ -13,6 +14,8 @@ export interface GuardedServerOptions extends CanaryOptions {
   readonly cwd?: string
   /** Time limit for the whole start, in milliseconds. @default 5000 */
   readonly timeoutMs?: number
+  /** The share of a busy processor that the scope of guard and server gets; that of other units is 100. @default 100 */
+  readonly cpuWeight?: number | undefined
   /** tmux to use: a name looked up on the PATH, or an absolute path. @default `tmux` */
   readonly tmux?: string
 }
@@ -29,4 +32,13 @@ export interface GuardedServer {
   readonly guardPid: number | undefined
   /** Whether guard and server have a systemd scope of their own. */
   readonly scope: 'own' | 'none'
+  /** The cgroup for the leader and all that it starts, beside that of guard and server. */
+  readonly leaf?: AgentLeaf | undefined
+  /** Why there is no such cgroup. */
+  readonly uncontained?: string | undefined
+  /**
+   * The words before the command of the leader: it moves to its cgroup, and the kernel prefers to kill it and what it starts, rather
+   * than the server and the recorder, when memory runs out. @default none, where nothing is recorded, and on macOS
+   */
+  readonly leaderPrefix?: readonly string[]
 }

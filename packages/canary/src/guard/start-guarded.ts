@@ -1,5 +1,6 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import type { AgentLeaf } from '@iapeer/core/cgroup'
 import { errnoOf, IapeerError } from '@iapeer/core/errors'
 import { readBoot } from '@iapeer/core/process'
 import { findTmux } from '../process/spawn.ts'
@@ -28,7 +29,14 @@ function serverEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return rest
 }
 
-async function startGuarded(launch: Launch): Promise<GuardedServer> {
+/** Returns the words before the command of a leader. On macOS there is neither a cgroup nor an oom_score_adj. */
+function leaderPrefix(lib: string, leaf: AgentLeaf | undefined): string[] {
+  if (process.platform !== 'linux') return []
+  const directories = leaf?.groups.map(({ directory }) => directory) ?? []
+  return ['/bin/sh', join(lib, 'leader.sh'), ...directories, '--']
+}
+
+async function startGuarded(launch: Launch, cpuWeight: number | undefined): Promise<GuardedServer> {
   const { identity, layout, socketPath } = launch
   await makeDirectories(layout)
   await reconcileRecords(layout, identity)
@@ -39,7 +47,8 @@ async function startGuarded(launch: Launch): Promise<GuardedServer> {
     import('node:crypto'),
   ])
   const gen = randomBytes(8).toString('hex')
-  const guard = await startGuard(launch, { gen, boot, lib })
+  const guard = await startGuard(launch, { gen, boot, lib, cpuWeight })
+  const { leaf, uncontained } = guard
   try {
     await ready(launch, guard, lib, join(layout.canaryDir, `${identity}-${gen}`))
     await writeFile(socketNoteOf(layout, { identity, gen }), `${await socketIdOf(socketPath)}\n`, {
@@ -50,8 +59,14 @@ async function startGuarded(launch: Launch): Promise<GuardedServer> {
     throw error
   }
   guard.say('ready')
-  await logLifecycle(layout, { ev: 'canary', identity, gen, state: 'spawned', origin: 'launch' })
-  return { mode: 'guard', server: guard.server, gen, guardPid: guard.process.pid, scope: guard.scope }
+  await logLifecycle(layout, {
+    ...{ ev: 'canary', identity, gen, state: 'spawned', origin: 'launch' },
+    ...(uncontained === undefined ? {} : { uncontained }),
+  })
+  return {
+    ...{ mode: 'guard', server: guard.server, gen, guardPid: guard.process.pid, scope: guard.scope },
+    ...{ leaf, uncontained, leaderPrefix: leaderPrefix(lib, leaf) },
+  }
 }
 
 /**
@@ -89,7 +104,9 @@ export async function startGuardedServer(
     if (directory?.isDirectory() !== true)
       refuse('cwd-missing', `${launch.cwd} is not a usable directory`, 'Create it, or pass another cwd.')
     if (recordsAreOff()) return await startWatched(launch, ensure)
-    return (await isOldTmux(launch)) ? await startWatched(launch, ensure) : await startGuarded(launch)
+    return (await isOldTmux(launch))
+      ? await startWatched(launch, ensure)
+      : await startGuarded(launch, options.cpuWeight)
   } catch (error) {
     if (error instanceof IapeerError || errnoOf(error) === undefined) throw error
     const message = error instanceof Error ? error.message : String(error)

@@ -6,6 +6,7 @@ import { isPersonality, isRuntime, type Personality, type Runtime } from '../ide
 import { defaultIntelligence, type Intelligence, readIntelligence } from '../identity/intelligence.ts'
 import { isMailboxId, type MailboxId } from '../mailbox/message-id.ts'
 import { interfacesSchema } from './interfaces.ts'
+import { limitsSchema } from './limits-schema.ts'
 import { PERMISSIONS } from './permissions.ts'
 import {
   DESCRIPTION_MAX,
@@ -60,6 +61,7 @@ const schema = z.object({
   after_reboot: z.optional(z.enum([...REBOOT_POLICIES, 'asleep'], REBOOT_POLICIES.join(', '))),
   idle_secs: z.optional(z.number('a number of seconds').check(z.gte(0, 'not below 0'))),
   initial_prompt: z.optional(line('a text')),
+  limits: limitsSchema,
   mailbox: z.optional(z.custom<MailboxId>(isMailboxId, 'the name of a mailbox, 10 letters and digits')),
   interfaces: interfacesSchema,
   command: z.optional(words),
@@ -94,6 +96,7 @@ function profileOf(raw: Raw, defaultRuntime: Runtime): PeerProfile {
     afterReboot: afterRebootOf(raw),
     idleSecs: raw.idle_secs,
     initialPrompt: raw.initial_prompt,
+    limits: raw.limits,
     mailbox: raw.mailbox,
     interfaces: raw.interfaces ?? {},
     command: raw.command,

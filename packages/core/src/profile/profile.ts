@@ -1,5 +1,6 @@
 import type { Personality, Runtime } from '../identity/identity.ts'
 import type { Intelligence } from '../identity/intelligence.ts'
+import type { StatedLimits } from '../limits/stated.ts'
 import type { MailboxId } from '../mailbox/message-id.ts'
 import type { Permissions } from './permissions.ts'
 
@@ -47,6 +48,8 @@ export interface PeerProfile {
   /** The idle time after which the peer is suspended, in seconds; 0 never suspends it. */
   readonly idleSecs?: number | undefined
   readonly initialPrompt?: string | undefined
+  /** The limits of its program and of all that it starts. @default those of the settings `limits.*` */
+  readonly limits?: StatedLimits | undefined
   /** The name of the peer's mailbox; made with the peer, and kept when it is renamed. */
   readonly mailbox?: MailboxId | undefined
   /** The sections of the programs that make a peer reachable, by name (`telegram`, ...). iapeer keeps their content. */
@@ -70,6 +73,7 @@ export interface ProfileChanges {
   readonly afterReboot?: RebootPolicy | null
   readonly idleSecs?: number | null
   readonly initialPrompt?: string | null
+  readonly limits?: StatedLimits | null
   readonly mailbox?: MailboxId
   readonly command?: readonly string[] | null
 }
@@ -89,6 +93,7 @@ export const FILE_FIELDS = [
   ['afterReboot', 'after_reboot'],
   ['idleSecs', 'idle_secs'],
   ['initialPrompt', 'initial_prompt'],
+  ['limits', 'limits'],
   ['command', 'command'],
   ['mailbox', 'mailbox'],
 ] as const satisfies readonly (readonly [keyof ProfileChanges, string])[]

@@ -9,8 +9,11 @@ interface SettingBase {
   /** One sentence for the documentation. */
   readonly description: string
   readonly readBy: readonly SettingReader[]
-  /** The daemon reads the setting only when it starts; it reads every other one again when `config.toml` changes. */
-  readonly appliesAt?: 'daemon-start'
+  /**
+   * `daemon-start`: the daemon reads the setting only when it starts; it reads every other one again when `config.toml` changes.
+   * `peer-start`: it counts from the next start of each peer.
+   */
+  readonly appliesAt?: 'daemon-start' | 'peer-start'
   /** The value is a secret: no file, message or log may show it. */
   readonly secret?: true
   /**

@@ -1,3 +1,4 @@
+import { describeLimit, isMemoryLimit, MAX_CPU_WEIGHT, MAX_TASKS, MIN_TASKS } from '../limits/stated.ts'
 import { LOG_KEEP, LOG_MAX_BYTES } from '../storage/rotate-log.ts'
 import { parseNotifyUrl, wordsOf } from './notify-url.ts'
 import { DEFAULT_NOTIFY_WORDS, NOTIFY_WORDS, QUIET_HOURS } from './notify-words.ts'
@@ -103,6 +104,56 @@ export const SETTINGS = {
     description: 'The idle time after which the daemon suspends a peer; 0 never suspends one.',
     readBy: ['daemon'],
     service: 'recorded',
+  },
+  limitMemory: {
+    key: 'limits.memory',
+    variable: 'IAPEER_LIMIT_MEMORY',
+    type: 'text',
+    default: undefined,
+    description:
+      'The memory that the program of a peer and all that it starts can use together (`4G`); then the kernel kills the largest of them.',
+    accepts: { test: isMemoryLimit, expected: describeLimit('memory') },
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
+    appliesAt: 'peer-start',
+  },
+  limitMemoryHigh: {
+    key: 'limits.memory_high',
+    variable: 'IAPEER_LIMIT_MEMORY_HIGH',
+    type: 'text',
+    default: undefined,
+    description:
+      'The memory above which the kernel slows the program of a peer and all that it starts down (`3G`; cgroup v2 only).',
+    accepts: { test: isMemoryLimit, expected: describeLimit('memory_high') },
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
+    appliesAt: 'peer-start',
+  },
+  limitTasks: {
+    key: 'limits.tasks',
+    variable: 'IAPEER_LIMIT_TASKS',
+    type: 'number',
+    unit: 'tasks',
+    default: undefined,
+    min: MIN_TASKS,
+    max: MAX_TASKS,
+    description: 'How many processes and threads the program of a peer and all that it starts can have.',
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
+    appliesAt: 'peer-start',
+  },
+  limitCpuWeight: {
+    key: 'limits.cpu_weight',
+    variable: 'IAPEER_LIMIT_CPU_WEIGHT',
+    type: 'number',
+    unit: 'shares',
+    default: undefined,
+    min: 1,
+    max: MAX_CPU_WEIGHT,
+    description: 'The share of a busy processor that a peer gets; that of other programs is 100.',
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
+    appliesAt: 'peer-start',
   },
   ephemeralQuietSecs: {
     key: 'ephemeral.quiet_secs',

@@ -32,8 +32,18 @@ export function withAncestors(path: string): string[] {
   return paths
 }
 
-/** Returns a short name of a cgroup for a sentence: the last part of its path. */
-export const cgroupLabel = (path: string): string => `cgroup ${path.slice(path.lastIndexOf('/') + 1) || path}`
+/** Returns a short name of a cgroup for a sentence: the last part of its path, and its unit if iapeer made it inside one. */
+export function cgroupLabel(path: string): string {
+  const [inUnit] = /[^/]+\.scope\/(?:agent|server)$/.exec(path) ?? []
+  return `cgroup ${inUnit ?? (path.slice(path.lastIndexOf('/') + 1) || path)}`
+}
+
+/** Returns what a fact says about the cgroup whose memory limit was reached: the limit of the peer itself is named as that. */
+export function limitedBy(path: string | undefined, { ownLimit }: Lifetime): Pick<Fact, 'values' | 'topic'> {
+  if (path === undefined) return { values: { cgroup: 'its cgroup' } }
+  if (path !== ownLimit?.path) return { values: { cgroup: cgroupLabel(path) } }
+  return { values: { cgroup: 'the peer', limit: ` of${bytes(String(ownLimit.bytes))}` }, topic: 'own-limit' }
+}
 
 interface Counters {
   readonly before: Files
@@ -191,8 +201,8 @@ export function cgroupFacts(snapshot: Snapshot, lifetime: Lifetime, others: Othe
     if (limited !== undefined) {
       const { text, weak } = limited
       const shared = [`limit of ${limited.path}`]
-      const values = { cgroup: cgroupLabel(limited.path) }
-      facts.push({ names: ['cgroup-limit-reached'], section: 'cgroup', text, weak, values, shared })
+      const limit = limitedBy(limited.path, lifetime)
+      facts.push({ names: ['cgroup-limit-reached'], section: 'cgroup', text, weak, ...limit, shared })
     }
   }
   return [...machineFact(snapshot, lifetime, isElsewhere), ...facts]

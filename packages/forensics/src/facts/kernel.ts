@@ -1,6 +1,6 @@
 import type { Fact, FactName } from '../fact.ts'
 import type { Lifetime, Position } from '../lifetime.ts'
-import { cgroupLabel, type OtherKills } from './cgroup.ts'
+import { limitedBy, type OtherKills } from './cgroup.ts'
 import { isFromKernel, type PositionedLine } from './logs.ts'
 import { mayBePaneScope } from './units.ts'
 
@@ -117,7 +117,12 @@ function isElsewhere({ home }: Victim, homes: readonly (string | undefined)[]): 
   return home !== undefined && known.length > 0 && !known.some(isIn)
 }
 
-function killedFact(victim: Victim, isCounted: boolean, isDoubtful: boolean): Fact {
+function killedFact(
+  victim: Victim,
+  lifetime: Lifetime,
+  doubt: { readonly isCounted: boolean; readonly isDoubtful: boolean },
+): Fact {
+  const { isCounted, isDoubtful } = doubt
   const { where } = victim.position
   const names = {
     cgroup: ['kernel-killed-in-cgroup'],
@@ -129,7 +134,7 @@ function killedFact(victim: Victim, isCounted: boolean, isDoubtful: boolean): Fa
     section: victim.section,
     text: victim.text,
     weak: isDoubtful || where === 'before' || (where === 'unknown' && !isCounted),
-    values: { cgroup: victim.limited === undefined ? 'its cgroup' : cgroupLabel(victim.limited) },
+    ...limitedBy(victim.limited, lifetime),
     shared: victim.limited === undefined ? [] : [`limit of ${victim.limited}`],
   }
 }
@@ -140,7 +145,8 @@ function outsideFacts({ section, home, pid }: Victim, isOutside: boolean): Fact[
 }
 
 /** Returns the fact about another process of the same cgroup, which can have been a child of this process. */
-function anotherFact(victim: Victim, homes: readonly (string | undefined)[], isPane: boolean): Fact {
+function anotherFact(victim: Victim, lifetime: Lifetime, isPane: boolean): Fact {
+  const homes = [lifetime.cgroups.v2, lifetime.cgroups.v1]
   const { section, text, limited, command, position, home, scope } = victim
   // The limit must apply to the process that is judged too: the limit of a cgroup without it does not concern it.
   const limitApplies = limited !== '/' && homes.some((home) => within(limited, home))
@@ -149,6 +155,7 @@ function anotherFact(victim: Victim, homes: readonly (string | undefined)[], isP
   const isNamed = limitApplies && isNear
   if (isNamed) names.push('cgroup-killed-another')
   else if (scope !== 'cgroup' && isNear) names.push('child-killed-for-memory')
+  const { values, topic } = limitedBy(limited, lifetime)
   // Without cgroups of their own, all processes of the host are in the same one.
   const isAnywhere = home === undefined || home === '/'
   return {
@@ -156,7 +163,8 @@ function anotherFact(victim: Victim, homes: readonly (string | undefined)[], isP
     weak: isPane || (!isNamed && isAnywhere),
     section,
     text,
-    values: { child: command, cgroup: limited === undefined ? 'its cgroup' : cgroupLabel(limited) },
+    topic,
+    values: { child: command, ...values },
     shared: limited === undefined ? [] : [`limit of ${limited}`],
   }
 }
@@ -201,7 +209,10 @@ export function kernelFacts(
       const inPaneScope = mayBePaneScope(lifetime, lastPart(victim.home ?? ''))
       const isOutside = isElsewhere(victim, homes)
       others.isElsewhere ||= isOutside
-      facts.push(killedFact(victim, isCounted, isOutside && !inPaneScope), ...outsideFacts(victim, isOutside))
+      facts.push(
+        killedFact(victim, lifetime, { isCounted, isDoubtful: isOutside && !inPaneScope }),
+        ...outsideFacts(victim, isOutside),
+      )
       continue
     }
     if (victim.position.where === 'before') continue
@@ -212,7 +223,7 @@ export function kernelFacts(
     const atOnce = Math.abs(position.agoMs ?? 0) <= AT_ONCE_MS
     facts.push(
       isSameCgroup && atOnce
-        ? anotherFact(victim, homes, isPane)
+        ? anotherFact(victim, lifetime, isPane)
         : { names: ['context'], section, text: `about another process: ${text}` },
     )
     if (!isSameCgroup || (atOnce && mayBeSameProcess(lifetime, victim))) continue

@@ -10,7 +10,7 @@ import { SYSTEMD_RULES } from './systemd.ts'
  * The version of the rules and of the facts that they use; it is kept with each verdict. Raise it with every change that can lead
  * to another verdict or confidence.
  */
-export const RULES_VERSION = 2
+export const RULES_VERSION = 3
 
 /**
  * The rules that turn facts into a verdict. The first rule that applies decides, so rules on direct evidence come before

@@ -8,7 +8,7 @@ export const KILL_RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['kernel-killed-in-cgroup', 'may-be-sigkill'],
     against: ['no-oom-kill-counted', 'sigkill-sent'],
-    summary: 'the kernel OOM killer killed {who}: {cgroup} was at its memory limit',
+    summary: 'the kernel OOM killer killed {who}: {cgroup} was at its memory limit{limit}',
   },
   {
     name: 'kernel-names-it',
@@ -44,7 +44,7 @@ export const KILL_RULES: readonly Rule[] = [
     confidence: 'high',
     needs: ['kernel-killed', 'cgroup-oom-kill', 'cgroup-limit-reached', 'may-be-sigkill'],
     against: ['sigkill-sent'],
-    summary: 'the kernel OOM killer killed {who}: {cgroup} was at its memory limit',
+    summary: 'the kernel OOM killer killed {who}: {cgroup} was at its memory limit{limit}',
   },
   {
     name: 'kernel-names-it-for-some-memory',

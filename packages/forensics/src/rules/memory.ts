@@ -9,7 +9,7 @@ export const MEMORY_RULES: readonly Rule[] = [
     needs: ['died-by-sigkill', 'cgroup-oom-kill', 'cgroup-limit-reached'],
     against: ['kernel-killed-another'],
     refinable: true,
-    summary: 'the kernel OOM killer killed {who}: {cgroup} was at its memory limit',
+    summary: 'the kernel OOM killer killed {who}: {cgroup} was at its memory limit{limit}',
   },
   ...(['died-unseen', 'died-with-client', 'recorder-lost'] as const).map(
     (ended): Rule => ({
@@ -20,7 +20,7 @@ export const MEMORY_RULES: readonly Rule[] = [
       against: ['kernel-killed-another'],
       refinable: true,
       summary:
-        'the kernel OOM killer killed a process in the cgroup of {who}: {cgroup} was at its memory limit',
+        'the kernel OOM killer killed a process in the cgroup of {who}: {cgroup} was at its memory limit{limit}',
     }),
   ),
   {
@@ -39,7 +39,8 @@ export const MEMORY_RULES: readonly Rule[] = [
     confidence: 'medium',
     needs: ['agent', 'exited-as-killed', 'cgroup-killed-another'],
     refinable: true,
-    summary: '{who} exited after the kernel OOM killer killed {child}: {cgroup} was at its memory limit',
+    summary:
+      '{who} exited after the kernel OOM killer killed {child}: {cgroup} was at its memory limit{limit}',
   },
   {
     name: 'child-killed-for-memory',
@@ -57,7 +58,7 @@ export const MEMORY_RULES: readonly Rule[] = [
     needs: ['agent', 'exited-as-killed', 'cgroup-oom-kill', 'cgroup-limit-reached'],
     refinable: true,
     summary:
-      '{who} exited with code {status} after the kernel OOM killer killed a process of its cgroup: {cgroup} was at its memory limit',
+      '{who} exited with code {status} after the kernel OOM killer killed a process of its cgroup: {cgroup} was at its memory limit{limit}',
   },
   {
     name: 'child-killed-counted',

@@ -1,5 +1,8 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { scopeProblem } from '@iapeer/canary'
 import { waitUntil } from '@iapeer/core/async'
+import { agentLeafOf } from '@iapeer/core/cgroup'
 import { errnoOf, IapeerError, isIapeerError, receivedCode } from '@iapeer/core/errors'
 import { startInBackground } from '@iapeer/core/exec'
 import { fieldsOf, parseJson } from '@iapeer/core/json'
@@ -11,6 +14,8 @@ import { connectDaemon, type DaemonHealth } from '@iapeer/protocol'
 const START_MS = 10_000
 const STOP_MS = 10_000
 const POLL_MS = 20
+/** By how much the script that becomes a leader raises its oom_score_adj (leader.sh). */
+const LEADER_RAISE = 300
 
 /** The state of the daemon of a root. */
 export type DaemonStatus =
@@ -116,6 +121,36 @@ export interface StartedDaemon extends AnsweringDaemon {
   readonly state: 'started' | 'already'
 }
 
+/** Returns the words that start a daemon in a systemd scope of its own. Empty where systemd makes none. */
+async function ownScope(env: NodeJS.ProcessEnv): Promise<string[]> {
+  if ((await scopeProblem(env)) !== undefined) return []
+  return [
+    'systemd-run',
+    '--user',
+    '--scope',
+    '--quiet',
+    '--collect',
+    '--description=iapeer: the daemon',
+    '--',
+  ]
+}
+
+/**
+ * Gives a daemon that a program of an agent has started the oom_score_adj of other daemons, so that the recorders that it starts get
+ * it too. A process may lower its own and that of its children down to where it was before it was raised.
+ */
+async function lowerOomScore(pid: number): Promise<void> {
+  const path = `/proc/${pid}/oom_score_adj`
+  try {
+    await writeFile(path, String(Math.max(0, Number(await readFile(path, 'utf8')) - LEADER_RAISE)), {
+      flag: 'r+',
+    })
+  } catch (error) {
+    // It is gone, or may not: the kernel then takes it for as good a victim as its agent.
+    if (errnoOf(error) === undefined) throw error
+  }
+}
+
 /**
  * Starts the daemon of a root in the background and waits until it answers; does nothing if it is running.
  * @throws IapeerError the error that the daemon reports, `daemon-not-up`
@@ -126,7 +161,11 @@ export async function startDaemon(root: string, options: DaemonStart): Promise<S
   const { argv, env = process.env, limitMs = START_MS } = options
   const deadline = performance.now() + limitMs
   const args = ['--foreground', '--report', '--root', root]
-  const started = await startInBackground([...argv, ...args], { env, cwd: '/' })
+  // A limit of an agent must not kill the daemon that a command of that agent starts.
+  const isOfAgent = (await agentLeafOf(process.pid)) !== undefined
+  const [program = argv[0], ...words] = [...(isOfAgent ? await ownScope(env) : []), ...argv, ...args]
+  const started = await startInBackground([program, ...words], { env, cwd: '/' })
+  if (isOfAgent) await lowerOomScore(started.pid)
   try {
     const line = await started.firstLine(limitMs)
     const failure = line === undefined ? undefined : reportOf(line)

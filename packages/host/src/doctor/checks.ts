@@ -1,5 +1,6 @@
 import { canaries } from './checks/canaries.ts'
 import { config } from './checks/config.ts'
+import { containment } from './checks/containment.ts'
 import { daemon, sharedUnit } from './checks/daemon.ts'
 import { modes, registry, setAside, temporaries } from './checks/files.ts'
 import { clock, disk, node, recordsSwitch, skew } from './checks/host.ts'
@@ -25,6 +26,7 @@ export const CHECKS: readonly Check[] = [
   signals,
   logs,
   logout,
+  containment,
   tmpfiles,
   skew,
   tmux,

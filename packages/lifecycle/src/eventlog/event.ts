@@ -42,6 +42,8 @@ interface EventFields {
     readonly state: string
     readonly origin: 'launch' | 'retrofit' | 'self'
     readonly why?: string
+    /** Why the program has no cgroup of its own: no limit is enforced. */
+    readonly uncontained?: string
   }
   /** An action on a peer; the other fields give the reason. */
   readonly supervise: OfIdentity & { readonly action: SuperviseAction }

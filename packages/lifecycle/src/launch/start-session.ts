@@ -5,6 +5,7 @@ import { type GuardedServer, startGuardedServer, syncGeneration } from '@iapeer/
 import { waitUntil } from '@iapeer/core/async'
 import { errnoOf, IapeerError, isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
+import { configuredLimits, type Limits, resolveLimits } from '@iapeer/core/limits'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
 import type { PeerProfile } from '@iapeer/core/profile'
@@ -99,12 +100,16 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
+const limitsOf = ({ profile }: PreparedLaunch): Limits =>
+  resolveLimits(configuredLimits(process.env), profile.limits)
+
 async function startServer(launch: PreparedLaunch): Promise<GuardedServer> {
   const { root, identity, socketPath, env } = launch
+  const cpuWeight = limitsOf(launch).cpu_weight
   const until = Math.min(launch.deadline, performance.now() + SOCKET_RETRY_MS)
   for (;;) {
     try {
-      const wanted = { identity, socketPath, env, cwd: '/', timeoutMs: timeLeft(launch) }
+      const wanted = { identity, socketPath, env, cpuWeight, cwd: '/', timeoutMs: timeLeft(launch) }
       return await startGuardedServer({ ...wanted, ...rootRecordLocation(root) })
     } catch (error) {
       if (!isIapeerError(error) || error.code !== 'socket-taken' || performance.now() > until) throw error
@@ -129,6 +134,8 @@ function sessionOf(launch: PreparedLaunch, server: GuardedServer, leader: Leader
     startedAt,
     holder: launch.holder,
     readyAt: launch.bootTimeoutMs === 0 ? startedAt : undefined,
+    limits: limitsOf(launch),
+    ...(server.uncontained === undefined ? {} : { uncontained: server.uncontained }),
     ...(launch.mail === undefined ? {} : { mail: launch.mail }),
   }
 }
@@ -177,7 +184,8 @@ async function startProgram(
   const { root, identity, socketPath, entry, argv, paneLog } = launch
   const { PATH } = launch.env
   const path = PATH === undefined ? {} : { path: PATH }
-  const wanted = { identity, socketPath, server, cwd: entry.cwd, command: argv, paneLog, ...path }
+  const limits = limitsOf(launch)
+  const wanted = { identity, socketPath, server, cwd: entry.cwd, command: argv, limits, paneLog, ...path }
   const leader = await startLeader({ ...wanted, timeoutMs: timeLeft(launch), ...rootRecordLocation(root) })
   const session = sessionOf(launch, server, leader)
   await writeSession(root, session)

@@ -1,3 +1,4 @@
+export { type Containment, containmentOf } from './containment.ts'
 export { isDetached, noteDetached, sweepDetached } from './detached-servers.ts'
 export { forgetIdentity } from './forget.ts'
 export {

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { fieldsOf, list, parseFields, text } from '@iapeer/core/json'
+import { LIMIT_NAMES, type Limits } from '@iapeer/core/limits'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { namesIn, quarantine, quarantinedFiles, readRegularFile, replaceFile } from '@iapeer/core/storage'
@@ -45,6 +46,10 @@ export interface PeerSession {
   readonly blocked?: BlockedLaunch | undefined
   /** What the user's `tmux.conf` contained that the peer cannot run with, by name; it was set back at the launch. */
   readonly setBack?: readonly string[] | undefined
+  /** Why its program has no cgroup of its own, if it was launched without one: its limits are not enforced. */
+  readonly uncontained?: string | undefined
+  /** The limits that were stated at its launch. Undefined for a session that an earlier version launched. */
+  readonly limits?: Limits | undefined
   /** Undefined for a session that an earlier version launched. */
   readonly mail?: SessionMail | undefined
 }
@@ -79,6 +84,12 @@ function parseBlocked(value: unknown): BlockedLaunch | undefined {
   }
 }
 
+function parseLimits(value: unknown): Limits {
+  const fields = fieldsOf(value)
+  const known = LIMIT_NAMES.map((name) => [name, fields[name]]).filter(([, one]) => typeof one === 'number')
+  return Object.fromEntries(known)
+}
+
 function parseSession(identity: Identity, json: string): PeerSession | undefined {
   const fields = parseFields(json)
   if (fields === undefined) return undefined
@@ -89,6 +100,8 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
   const launchedAs = field('recordedAs')
   const setBack = list(fields['setBack']).flatMap((name) => text(name) ?? [])
   const mail = parseSessionMail(fields['mail'])
+  const uncontained = text(fields['uncontained'])
+  const limits = fields['limits'] === undefined ? undefined : parseLimits(fields['limits'])
   if (server === undefined || leader === undefined || socketPath === '') return undefined
   return {
     identity,
@@ -104,6 +117,8 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
     holder: parseProcessId(field('holder')),
     blocked: parseBlocked(fields['blocked']),
     ...(setBack.length === 0 ? {} : { setBack }),
+    ...(uncontained === undefined ? {} : { uncontained }),
+    ...(limits === undefined ? {} : { limits }),
     ...(mail === undefined ? {} : { mail }),
   }
 }

@@ -24,6 +24,7 @@ export function printWhenApplied({ key, variable, appliesAt, readBy }: FileSetti
   if (process.env[variable])
     process.stderr.write(`iapeer: ${variable} is set in this environment and wins over ${key}\n`)
   if (appliesAt === 'daemon-start') print('  applies when the daemon starts: iapeer daemon restart')
+  else if (appliesAt === 'peer-start') print('  applies from the next start of each peer')
   else if (readBy.includes('daemon')) print('  applies now; a running daemon reads it within seconds')
   else print('  applies now')
 }

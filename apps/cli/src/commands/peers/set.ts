@@ -1,3 +1,4 @@
+import { isLimitName, LIMIT_NAMES } from '@iapeer/core/limits'
 import { iapeerRoot } from '@iapeer/core/paths'
 import {
   CLEARABLE_FIELDS,
@@ -14,13 +15,19 @@ import { didYouMean } from '../../did-you-mean.ts'
 import { usageError } from '../../exit-code.ts'
 import { commandText, plain, print, printJson } from '../../output.ts'
 import { JSON_OUTPUT } from '../options.ts'
+import { limitChanges, limitLines, limitsEdit } from './limit-changes.ts'
+import { reportUnenforced } from './limits-text.ts'
 import { existingDirectory, PERMISSIONS_OPTION } from './new-peer.ts'
 import { PEER, peerEntry } from './peer-named.ts'
 import { reportMissingDaemon } from './without-daemon.ts'
 
-const KEYS: readonly string[] = FILE_FIELDS.map(([, name]) => name).filter(
-  (name) => name !== 'personality' && !OWN_FIELDS.has(name),
-)
+/** The fields of a profile, with each limit in place of the section `limits`. */
+const KEYS: readonly string[] = [
+  ...FILE_FIELDS.map(([, name]) => name).filter(
+    (name) => name !== 'personality' && name !== 'limits' && !OWN_FIELDS.has(name),
+  ),
+  ...LIMIT_NAMES,
+]
 
 /** The fields that apply to a running peer; the others apply from its next start. */
 const APPLY_NOW: ReadonlySet<string> = new Set([
@@ -74,6 +81,10 @@ function shown(value: unknown): string {
 export default defineCommand({
   name: 'set',
   summary: 'change the profile of a peer, for example restart=on-failure; an empty value removes a key',
+  details: `Limits: memory=4G, memory_high=3G, tasks=512, cpu_weight=50. The value none sets
+no limit; default removes the limit from the profile, so that limits.* of
+config.toml applies. docs/configuration.md says what each limit does.`,
+  exitCodes: { 2: 'unknown key, or a value that it cannot have', 4: 'no such peer' },
   args: {
     peer: PEER,
     changes: {
@@ -96,23 +107,33 @@ export default defineCommand({
         `Give key=value, for example restart=on-failure. Keys: ${KEYS.join(', ')}.`,
       )
     const values = new Map<string, unknown>()
-    for (const one of assignments) values.set(one.key, await readValue(one))
+    for (const one of assignments) if (!isLimitName(one.key)) values.set(one.key, await readValue(one))
     const changes = profileChanges(values)
+    const limits = limitChanges(assignments)
     const { personality, home } = await peerEntry(peer)
     const before = await readProfile(home)
     const permits = { lowerIntelligence: true, emptyDescription: true }
-    const { profile } = await updatePeer(iapeerRoot(), personality, changes, permits)
+    const { profile } = await updatePeer(
+      iapeerRoot(),
+      personality,
+      (old) => ({ ...changes, ...limitsEdit(old, limits) }),
+      permits,
+    )
     const former = before === undefined ? new Map<string, unknown>() : fieldValues(before)
     const present = fieldValues(profile)
     if (json)
       return printJson({
         personality,
         ...Object.fromEntries([...values.keys()].map((key) => [key, present.get(key) ?? null])),
+        ...(limits.size === 0 ? {} : { limits: profile.limits ?? {} }),
       })
     for (const key of values.keys()) {
       const when = APPLY_NOW.has(key) ? 'applies now' : 'applies from the next start'
       print(plain(`${key}: ${shown(former.get(key))} -> ${shown(present.get(key))} (${when})`))
     }
+    for (const line of limitLines(limits, { name: personality, before: before ?? profile, after: profile }))
+      print(plain(line))
+    if (limits.size > 0) await reportUnenforced()
     await reportMissingDaemon(profile)
   },
 })

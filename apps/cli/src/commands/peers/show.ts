@@ -4,7 +4,7 @@ import { profilePath, readProfile } from '@iapeer/core/profile'
 import { exitText, type LastDeath, peerFields, peerStatus, settleFleet } from '@iapeer/lifecycle/fleet'
 import { finishLaunches } from '@iapeer/lifecycle/launch'
 import { type MailRoute, type MailSummary, mailRoute, mailSummary } from '@iapeer/lifecycle/mail'
-import { readSession } from '@iapeer/lifecycle/sessions'
+import { containmentOf, readSession } from '@iapeer/lifecycle/sessions'
 import { usageView } from '@iapeer/lifecycle/usage'
 import { cut } from '../../cut.ts'
 import { defineCommand } from '../../define-command.ts'
@@ -16,6 +16,7 @@ import { reportRecordingProblem } from '../deaths/recording-problem.ts'
 import { wayText } from '../mail/message-text.ts'
 import { JSON_OUTPUT, UTC } from '../options.ts'
 import { blockedText } from '../sessions/blocked-text.ts'
+import { containmentRows } from './limits-text.ts'
 import { PERMISSIONS_TEXT } from './new-peer.ts'
 import { mailText } from './peer-mail.ts'
 import { PEER, peerEntry } from './peer-named.ts'
@@ -82,6 +83,10 @@ export default defineCommand({
     const session = await readSession(iapeerRoot(), toIdentity(view.identity))
     const usage = await usageView(iapeerRoot(), toIdentity(view.identity), session)
     const route = await mailRoute(iapeerRoot(), entry, session)
+    const containment = await containmentOf(
+      view.leaderPid === undefined ? undefined : session,
+      profile?.limits,
+    )
     const mail = await mailSummary(iapeerRoot(), entry)
     const current = profile === undefined ? entry : { ...entry, ...profile, cwd: profile.cwd ?? entry.home }
     if (options.json) {
@@ -94,6 +99,7 @@ export default defineCommand({
         interfaces,
         mail,
         usage,
+        containment,
       }
       printJson({ ...fields, messages: route, ...(environment === undefined ? {} : { environment }) })
       return
@@ -108,6 +114,7 @@ export default defineCommand({
       ['turn', turnRow(view.turn, options)],
       ...(await liveFacts(view)),
       ...usageRows(usage),
+      ...containmentRows(containment),
       ['restarts', restarts === undefined ? undefined : `${restarts} in a row`],
       ['last death', death === undefined ? undefined : deathText(death, options)],
       ['messages', routeText(route, current.personality)],
