@@ -18,8 +18,8 @@ const LIFECYCLE = {
   turns: ['runtimes', 'sessions', 'conversations'],
   usage: ['sessions', 'conversations'],
   deaths: ['eventlog', 'sessions'],
-  reap: ['eventlog', 'sessions'],
-  launch: ['eventlog', 'runtimes', 'sessions', 'reap'],
+  reap: ['eventlog', 'sessions', 'conversations'],
+  launch: ['eventlog', 'runtimes', 'sessions', 'conversations', 'reap'],
   mail: ['eventlog', 'runtimes', 'sessions', 'conversations', 'turns', 'deaths', 'reap', 'launch'],
   supervise: [
     'eventlog',

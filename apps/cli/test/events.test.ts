@@ -100,6 +100,14 @@ describe('iapeer events', () => {
         { count: 2 },
         'got 2 messages that iapeer has not sent: another session of Claude Code wrote to it',
       ],
+      conversation: [
+        { id: 'B', former: 'A' },
+        'is in another conversation, chosen in its program: B (before: A)',
+      ],
+      'resume-failed': [
+        { why: 'it is gone' },
+        'not restarted: its conversation could not be resumed: it is gone',
+      ],
       'evidence-failed': [{ why: 'ENOSPC' }, 'the evidence of the system could not be saved: ENOSPC'],
     } as const satisfies Record<SuperviseAction, readonly [Readonly<Record<string, string | number>>, string]>
     for (const action of SUPERVISE_ACTIONS)

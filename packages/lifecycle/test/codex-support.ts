@@ -10,7 +10,7 @@ import { getPeer, listPeers, type PeerEntry, updatePeer } from '@iapeer/core/reg
 import { findAgent, type ModelServer, prepareHome, processesOf, startModelServer } from '@iapeer/dev/agents'
 import { run, until } from '@iapeer/dev/testing'
 import { TmuxServer } from '@iapeer/tmux'
-import { launchPeer, stopPeer } from '../src/index.ts'
+import { type LaunchOptions, launchPeer, stopPeer } from '../src/index.ts'
 import type { MailTarget, Offer, ProofRequest, Way } from '../src/mail/way.ts'
 import { codexMail } from '../src/mail/ways/codex/index.ts'
 import { codexRuntime } from '../src/runtimes/codex.ts'
@@ -59,7 +59,7 @@ export function codexes({ track, newRoot }: ReturnType<typeof roots>) {
   }
 }
 
-export async function launch(place: Place, options: { readonly resume?: true } = {}): Promise<Codex> {
+export async function launch(place: Place, options: Pick<LaunchOptions, 'resume'> = {}): Promise<Codex> {
   const { root, home, env, model, deaths } = place
   const entry = getPeer(await listPeers(root), toPersonality('bob'))
   const { session } = await launchPeer(root, entry, { env, ...options })

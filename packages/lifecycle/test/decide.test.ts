@@ -82,7 +82,8 @@ describe('a wake', () => {
     lastEnd: 'idle',
     from: 'human',
     topics: ['mail'],
-    canResume: true,
+    canResume: 'yes',
+    orFresh: false,
     resumeAsked: false,
   }
   it.each([
@@ -90,18 +91,21 @@ describe('a wake', () => {
     ['idle, by an agent about the same topic', { from: 'agent', topic: 'mail' }, 'resume'],
     ['idle, by an agent about another topic', { from: 'agent', topic: 'build' }, 'fresh'],
     ['idle, by an agent without a topic', { from: 'agent' }, 'fresh'],
-    ['idle, and its conversation is gone', { canResume: false }, 'fresh'],
+    ['idle, and its conversation is gone', { canResume: 'no' }, 'refused'],
+    ['idle, and its conversation is gone, or else a new one', { canResume: 'no', orFresh: true }, 'fresh'],
+    ['idle, suspended by an earlier version', { canResume: 'unknown' }, 'fresh'],
+    ['idle, about another topic, and it is gone', { from: 'agent', canResume: 'no' }, 'fresh'],
     ['after a crash', { lastEnd: 'crash' }, 'fresh'],
     ['after a crash, asked to resume', { lastEnd: 'crash', resumeAsked: true }, 'resume'],
     [
       'after a crash, asked to resume without a conversation',
-      { lastEnd: 'crash', resumeAsked: true, canResume: false },
-      'fresh',
+      { lastEnd: 'crash', resumeAsked: true, canResume: 'unknown' },
+      'refused',
     ],
     ['exited by itself', { lastEnd: 'self-close' }, 'fresh'],
     ['never ran', { lastEnd: undefined }, 'fresh'],
     ['attach', { from: 'attach', lastEnd: 'crash' }, 'resume'],
-    ['attach without a conversation', { from: 'attach', canResume: false }, 'refused'],
+    ['attach without a conversation', { from: 'attach', canResume: 'no', orFresh: true }, 'refused'],
   ] as const)('%s', (_what, changes, mode) => {
     expect(wakeMode({ ...facts, ...changes }).mode).toBe(mode)
   })

@@ -24,7 +24,7 @@ describe.skipIf(found.program === undefined)(
       await updatePeer(first.root, 'bob', { permissions: 'ask' })
       // An app-server would resume the conversation with its former permissions.
       for (const isConnected of [false, true]) {
-        const codex = await launch(first, { resume: true })
+        const codex = await launch(first, { resume: 'own' })
         expect(existsSync(embeddedMark(codex.target.session.mail?.directory ?? ''))).toBe(!isConnected)
         codex.model.script(
           tool('touch made', { sandbox_permissions: 'require_escalated', justification: 'needed' }),

@@ -142,7 +142,7 @@ async function killedAgent(change: Change): Promise<number> {
     return root.deaths().length === 1
   })
   const entry = getPeer(await listPeers(root.root), toPersonality('bob'))
-  await launchPeer(root.root, entry, { env: claude.env, resume: true })
+  await launchPeer(root.root, entry, { env: claude.env, resume: 'own' })
   await delivery().start()
   await until(
     'what follows',
@@ -200,7 +200,7 @@ async function quotedId(change: Change): Promise<number> {
     return root.deaths().length === 1
   })
   const entry = getPeer(await listPeers(root.root), toPersonality('bob'))
-  await launchPeer(root.root, entry, { env: claude.env, resume: true })
+  await launchPeer(root.root, entry, { env: claude.env, resume: 'own' })
   await until('a receipt', async () => (await messageView(root.root, id)).taken !== undefined, 20_000)
   await new Promise((resolve) => setTimeout(resolve, 3_000))
   return given(id)

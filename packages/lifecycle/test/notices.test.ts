@@ -131,7 +131,7 @@ it('a problem of the daemon is notified once a day, and launches that fail are n
   const { notices, written } = noticesOf(newRoot().root)
   const full = { id: 'disk-full', what: 'only 0 MB free', where: '/r' }
   for (const day of [10, 10, 11]) await notices.problems([full], new Date(Date.UTC(2026, 5, day)))
-  await notices.gaveUp(BOB, ago(0), 'claude is not installed')
+  await notices.gaveUp(BOB, { since: ago(0), why: 'claude is not installed', ofResume: false })
   expect((await written()).map(({ kind, summary }) => [kind, summary])).toEqual([
     ['daemon-problem', 'the daemon: only 0 MB free (/r)'],
     ['daemon-problem', 'the daemon: only 0 MB free (/r)'],

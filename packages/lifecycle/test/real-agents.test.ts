@@ -93,7 +93,7 @@ for (const { runtime, found } of AGENTS) {
 
   describe.skipIf(found.program === undefined)(`the real ${runtime}`, { timeout: 120_000 }, () => {
     it.each(PERMISSIONS)(
-      'with permissions %s boots through its dialogs, takes its first message, is stopped without a death record, and resumes its conversation',
+      'with permissions %s boots through its dialogs, takes its first message, is stopped without a death record, and resumes its conversation without that message',
       async (permissions) => {
         const { root, entry, env, model, deaths, stop } = await newAgent(runtime, [program], permissions)
         const prompt = join(root, 'prompt.md')
@@ -101,10 +101,10 @@ for (const { runtime, found } of AGENTS) {
         const message = 'Say hello.\n1. To Ann\n2. To "Ben" & <Cleo>\nand to no one else.'
         await updatePeer(root, 'bob', { initialPrompt: message })
         const location = { env, cwd: entry.cwd, paneLog: '' }
-        expect(await adapter.resolveResume(location)).toBeUndefined()
+        expect(await adapter.conversations?.newest(location)).toBeUndefined()
 
         const before = Date.now()
-        const launched = await launchPeer(root, entry, { env, systemPromptFile: prompt, resume: true })
+        const launched = await launchPeer(root, entry, { env, systemPromptFile: prompt })
         expect(launched).toMatchObject({ state: 'launched', session: { readyAt: expect.any(String) } })
         expect(launched.resumed).toBeUndefined()
         const request = await until('the model to be asked', () =>
@@ -116,7 +116,7 @@ for (const { runtime, found } of AGENTS) {
         await until('the answer', async () =>
           (await handle.capturePane(paneId)).includes('The model has read that.'),
         )
-        const id = await until('its session', () => adapter.resolveResume(location))
+        const id = await until('its session', () => adapter.conversations?.newest(location))
         expect(id).toMatch(/^[0-9a-f-]{36}$/)
         expect(await adapter.newestActivity(location)).toBeGreaterThanOrEqual(before - 1_000)
 
@@ -126,13 +126,22 @@ for (const { runtime, found } of AGENTS) {
         await updatePeer(root, 'bob', { initialPrompt: 'And goodbye.' })
         const again = await launchPeer(root, entry, {
           env,
-          resume: true,
+          resume: 'own',
         })
         expect(again.resumed).toBe(id)
+        // Its conversation has had its first message.
+        const resumed = handleOf(again.session)
+        await resumed.sendKeys(again.session.paneId, [{ text: 'And now?' }])
+        await until('the text', async () =>
+          (await resumed.capturePane(again.session.paneId)).includes('And now?'),
+        )
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        await resumed.sendKeys(again.session.paneId, [{ key: 'Enter' }])
         const second = await until('the model to be asked', () =>
-          model.asked.find((one) => one.includes('And goodbye.')),
+          model.asked.find((one) => one.includes('And now?')),
         )
         expect(second).toContain('To Ann')
+        expect(model.asked.filter((one) => one.includes('And goodbye.'))).toEqual([])
         await stop()
         expect(deaths()).toEqual([])
       },

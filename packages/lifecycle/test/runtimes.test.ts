@@ -146,10 +146,10 @@ describe('the sessions of a directory', () => {
     return { home: path, cwd, write }
   }
 
-  it('of claude: the newest that names the directory is resumed, and the activity of its subagents counts', async () => {
+  it('of claude: the newest that names the directory is found, and the activity of its subagents counts', async () => {
     const { home, cwd, write } = newHome()
     const lookup = { env: { HOME: home }, cwd, paneLog: '' }
-    expect(await adapter('claude').resolveResume(lookup)).toBeUndefined()
+    expect(await adapter('claude').conversations?.newest(lookup)).toBeUndefined()
     const projects = `.claude/projects/${claudeSlug(cwd)}`
     const transcript = (directory: string): string =>
       `{"type":"mode"}\n{"type":"user","cwd":${JSON.stringify(directory)}}\n`
@@ -158,16 +158,18 @@ describe('the sessions of a directory', () => {
     // The slug of this directory is the same.
     write(`${projects}/${ID}3.jsonl`, transcript(join(home, 'my-work')), 3_000)
     write(`${projects}/notes.jsonl`, transcript(cwd), 4_000)
-    expect(await adapter('claude').resolveResume(lookup)).toBe(`${ID}2`)
+    expect(await adapter('claude').conversations?.newest(lookup)).toBe(`${ID}2`)
     expect(await adapter('claude').newestActivity(lookup)).toBe(2_000_000)
     write(`${projects}/${ID}2/subagents/agent-1.jsonl`, '', 5_000)
     expect(await adapter('claude').newestActivity(lookup)).toBe(5_000_000)
     const elsewhere = { ...lookup, env: { HOME: home, CLAUDE_CONFIG_DIR: join(home, 'other') } }
-    expect(await adapter('claude').resolveResume(elsewhere)).toBeUndefined()
-    expect(await adapter('claude').resolveResume({ ...lookup, cwd: join(home, 'gone') })).toBeUndefined()
+    expect(await adapter('claude').conversations?.newest(elsewhere)).toBeUndefined()
+    expect(
+      await adapter('claude').conversations?.newest({ ...lookup, cwd: join(home, 'gone') }),
+    ).toBeUndefined()
   })
 
-  it('of codex: the newest that was started in the directory is resumed, without those of subagents', async () => {
+  it('of codex: the newest that was started in the directory is found, without those of subagents', async () => {
     const { home, cwd, write } = newHome()
     const lookup = { env: { HOME: home }, cwd, paneLog: '' }
     expect(await adapter('codex').newestActivity(lookup)).toBeUndefined()
@@ -178,7 +180,7 @@ describe('the sessions of a directory', () => {
     write(`${day}/01/rollout-2026-01-01T03-04-05-${ID}2.jsonl`, meta(cwd), 2_000)
     write(`${day}/03/rollout-2026-01-03T03-04-05-${ID}3.jsonl`, meta('/x'), 3_000)
     write(`${day}/03/rollout-2026-01-03T03-04-05-${ID}4.jsonl`, meta(cwd, '{"subagent":"review"}'), 4_000)
-    expect(await adapter('codex').resolveResume(lookup)).toBe(`${ID}2`)
+    expect(await adapter('codex').conversations?.newest(lookup)).toBe(`${ID}2`)
     expect(await adapter('codex').newestActivity(lookup)).toBe(2_000_000)
   })
 
@@ -186,7 +188,7 @@ describe('the sessions of a directory', () => {
     const { home, cwd, write } = newHome()
     write('pane.log', 'x', 7_000)
     const lookup = { env: {}, cwd, paneLog: join(home, 'pane.log') }
-    expect(await adapter('command').resolveResume(lookup)).toBeUndefined()
+    expect(adapter('command').conversations).toBeUndefined()
     expect(await adapter('command').newestActivity(lookup)).toBe(7_000_000)
     expect(
       await adapter('command').newestActivity({ ...lookup, paneLog: join(home, 'none') }),

@@ -75,7 +75,10 @@ export const ROUTES = {
   start: action('start', 'Start a peer; does nothing if it is running.'),
   stop: action('stop', 'Stop a peer; it stays stopped until it is started, and no death is recorded.'),
   new: action('new', 'Restart a peer with a new session; starts it if it is not running.'),
-  refresh: action('refresh', 'Restart a running peer and resume its conversation if its runtime can.'),
+  refresh: action(
+    'refresh',
+    'Restart a running peer and resume the conversation that it is in; an error if that is not possible.',
+  ),
   wake: action('wake', 'Start a peer because of a message for it; does nothing if it is running.'),
   reset: action('reset', 'Clear the crash loop of a peer, so that it can be started again.'),
   sendMessage: {

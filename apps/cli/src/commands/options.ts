@@ -50,6 +50,15 @@ export const parseCount =
     )
   }
 
+/** The options of commands that resume a conversation. */
+export const RESUME_OPTIONS = {
+  conversation: {
+    value: 'id',
+    help: 'resume this conversation instead: its id, or newest for the newest of the working directory',
+  },
+  resumeOrFresh: { help: 'begin a new conversation if the former one cannot be resumed' },
+} as const
+
 const DURATION = /^(\d{1,6}) ?(s|m|min|h|d|days?|w)?$/
 
 /**

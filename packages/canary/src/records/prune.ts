@@ -5,10 +5,10 @@ import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { namesIn, readCanaryRecords } from './state-file.ts'
 
-/** The number of deaths that keep their claim, witness, snapshot and verdict. */
+/** The number of deaths that keep their claim, witness, snapshot, verdict and conversation. */
 const KEPT_DEATHS = 500
 const RECORD_NAME =
-  /^(.+-[0-9a-f]{16})\.(?:claim|txt|early|witness|addendum|context|verdict|claim\.takeover\d+|txt\.\d+\.part)$/
+  /^(.+-[0-9a-f]{16})\.(?:claim|txt|early|witness|addendum|context|conversation|verdict|claim\.takeover\d+|txt\.\d+\.part)$/
 
 function modifiedMs(path: string): number {
   try {
@@ -33,7 +33,7 @@ export async function pruneDeaths(layout: RecordLayout): Promise<void> {
   const open = new Set(readCanaryRecords(layout).records.map(({ identity, gen }) => `${identity}-${gen}`))
   const ages = [...files].map(([generation, names]) => {
     // A verdict is kept when the death is shown first, which can be much later.
-    const dated = names.filter((name) => !name.endsWith('.verdict'))
+    const dated = names.filter((name) => !/\.(?:verdict|conversation)$/.test(name))
     const newest = Math.max(0, ...dated.map((name) => modifiedMs(join(layout.deathsDir, name))))
     return { generation, names, newest }
   })

@@ -11,15 +11,16 @@ export const WAKE_POLICIES = ['ephemeral', 'keep-alive'] as const
 /** `ephemeral`: a session lasts for one task. `keep-alive`: the daemon restarts the peer whenever it exits. */
 export type WakePolicy = (typeof WAKE_POLICIES)[number]
 
-export const RESTART_POLICIES = ['no', 'on-failure', 'always', 'resume'] as const
+export const RESTART_POLICIES = ['no', 'on-failure', 'always', 'resume', 'resume-or-fresh'] as const
 /**
  * When the daemon restarts a peer: never, after a death, also after an exit with code 0, or after a death with the former
- * conversation. All but `resume` begin a new conversation.
+ * conversation. `resume` keeps the peer down if that cannot be resumed, `resume-or-fresh` then begins a new one. The other policies
+ * always begin a new conversation.
  */
 export type RestartPolicy = (typeof RESTART_POLICIES)[number]
 
-export const REBOOT_POLICIES = ['no', 'restart', 'resume'] as const
-/** The reaction to a reboot of the host. */
+export const REBOOT_POLICIES = ['no', 'restart', 'resume', 'resume-or-fresh'] as const
+/** The reaction to a reboot of the host: none, a new conversation, or the former one, as {@link RestartPolicy}. */
 export type RebootPolicy = (typeof REBOOT_POLICIES)[number]
 
 /** The content of a `<home>/.iapeer/peer-profile.json`, the source of truth about a peer. */

@@ -438,6 +438,14 @@ export const SETTINGS = {
       'The versions of Claude Code and Codex that the tests run: `pinned`, `newest`, or the directory of an npm install.',
     readBy: ['tests'],
   },
+  testResumes: {
+    variable: 'IAPEER_TEST_RESUMES',
+    type: 'text',
+    default: 'a few fixed events',
+    description:
+      'The rounds and the seed of a campaign of the test that resumes real agents: `100 4711`. `bench/resume-campaign.mjs` sets it.',
+    readBy: ['tests'],
+  },
   testTmux: {
     variable: 'IAPEER_TEST_TMUX',
     type: 'text',

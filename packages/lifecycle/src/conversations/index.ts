@@ -1,3 +1,4 @@
+export { currentConversation, lastConversation } from './current-conversation.ts'
 export { type FilePosition, linesFrom } from './lines.ts'
 export { isMail } from './mail-text.ts'
 export type { SessionTarget } from './session-target.ts'

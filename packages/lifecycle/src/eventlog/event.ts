@@ -15,7 +15,8 @@ interface OfGeneration extends OfIdentity {
  * `start` (planned), `crash-loop`. A planned start: `restart`, `restart-failed`. A stop: `reap` (its task is done, or its launch
  * was interrupted), `suspend` (idle). Its server: `unresponsive`, `responsive`. `canary`: its recorder died. `notify-failed`: a
  * notification could not be delivered. `evidence-failed`: the evidence of the system could not be saved. `session-rebuilt`: its
- * session file was unreadable and was written again. `foreign-messages`: messages reached its conversation that iapeer has not sent.
+ * session file was unreadable and was written again. `conversation`: a person has changed its conversation. `resume-failed`: it
+ * could not resume its conversation several times. `foreign-messages`: messages reached its conversation that iapeer has not sent.
  */
 export const SUPERVISE_ACTIONS = [
   'stay-down',
@@ -31,6 +32,8 @@ export const SUPERVISE_ACTIONS = [
   'notify-failed',
   'evidence-failed',
   'session-rebuilt',
+  'conversation',
+  'resume-failed',
   'foreign-messages',
 ] as const
 export type SuperviseAction = (typeof SUPERVISE_ACTIONS)[number]
@@ -55,6 +58,10 @@ interface EventFields {
     readonly mode?: 'fresh' | 'resume'
     readonly ms: number
     readonly message?: 'none' | 'given' | 'unknown'
+    /** The id of its conversation, where that is known. */
+    readonly conversation?: string | undefined
+    /** Why a new conversation began although one was to be resumed. */
+    readonly notResumed?: string | undefined
   }
   /** A peer runs, and its launch waits for a person; `dialog` names the dialog on its screen, where it is known. */
   readonly blocked: OfGeneration & {

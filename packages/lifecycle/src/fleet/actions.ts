@@ -2,11 +2,12 @@ import type { CallerEnvironment } from '@iapeer/core/exec'
 import { formatIdentity, type Identity, parseIdentity, toRuntime } from '@iapeer/core/identity'
 import type { EventLog } from '../eventlog/index.ts'
 import { checkLaunch, launchPeer, type WakeRequest, wakeOrSpawn } from '../launch/index.ts'
-import { type Afterwards, stopPeer } from '../reap/index.ts'
-import { changeTally, readSession, withIdentity } from '../sessions/index.ts'
+import { type StopOptions, stopPeer } from '../reap/index.ts'
+import { changeTally, readSession, withIdentity, withoutFailedResumes } from '../sessions/index.ts'
 import { type LaunchView, launchViewOf } from './launch-view.ts'
 import { asIdentity, type NamedPeer, peerNamed, presentIdentity, runningOf } from './named.ts'
 import { notePermissions } from './permissions-notice.ts'
+import { type ResumeChoice, resumeOptions } from './resume-choice.ts'
 
 /** The result of a stop of one identity. `stopped`: it was not running. */
 export interface StopView {
@@ -51,19 +52,20 @@ export interface Outcome {
 async function stopAll(
   root: string,
   identities: readonly Identity[],
-  request: StopRequest & { readonly afterwards?: Afterwards },
+  request: StopRequest & Pick<StopOptions, 'afterwards' | 'restartMode'>,
 ): Promise<StopView[]> {
   const { by, timeoutMs, ...rest } = request
   const stopped: StopView[] = []
   for (const [at, identity] of identities.entries()) {
     // The first identity is marked as stopped even without a session; any other is stopped only if it has one.
     if (at > 0 && (await readSession(root, identity)) === undefined) continue
-    const { force, onLogFailure, afterwards } = rest
+    const { force, onLogFailure, afterwards, restartMode } = rest
     const result = await stopPeer(root, identity, {
       by,
       ...(timeoutMs === undefined ? {} : { graceMs: timeoutMs }),
       ...(force === undefined ? {} : { force }),
       ...(afterwards === undefined ? {} : { afterwards }),
+      ...(restartMode === undefined ? {} : { restartMode }),
       ...(onLogFailure === undefined ? {} : { onLogFailure }),
     })
     stopped.push({ identity, ...result, ...('ms' in result ? { ms: Math.round(result.ms) } : {}) })
@@ -81,18 +83,18 @@ export async function stopNamed(
 }
 
 /**
- * Stops a peer on purpose and starts it again, with a new session unless `resume` is set: as the requested or named runtime,
+ * Stops a peer on purpose and starts it again, with a new conversation unless one is to be resumed: as the requested or named runtime,
  * else as the one that it runs as. What would prevent the start is checked before the stop.
  * @throws those of `stopPeer` and `launchPeer`
  */
 export async function renewNamed(
   root: string,
   peer: string | NamedPeer,
-  request: StopRequest & RenewRequest & { readonly resume?: boolean | undefined },
+  request: StopRequest & RenewRequest & ResumeChoice,
 ): Promise<LaunchView> {
   const named = await peerNamed(root, peer)
   const { entry, identities } = named
-  const { runtime: asked, resume, environment, signal, ...stop } = request
+  const { runtime: asked, resume, conversation, orFresh, environment, signal, ...stop } = request
   const present = await presentIdentity(root, named)
   const runtime =
     asked === undefined
@@ -100,7 +102,7 @@ export async function renewNamed(
       : toRuntime(asked)
   const options = {
     runtime,
-    ...(resume === true ? { resume: true as const } : {}),
+    ...resumeOptions({ resume, conversation, orFresh }),
     ...(environment === undefined ? {} : { caller: environment }),
     ...(signal === undefined ? {} : { signal }),
   }
@@ -110,15 +112,20 @@ export async function renewNamed(
   for (const identity of others)
     if ((await readSession(root, identity)) !== undefined)
       await stopAll(root, [identity], { ...stop, afterwards: 'exit' })
-  await stopAll(root, [target], { ...stop, afterwards: 'restart' })
+  const restartMode = options.resume === undefined ? 'fresh' : 'resume'
+  await stopAll(root, [target], { ...stop, afterwards: 'restart', restartMode })
   return launchViewOf(await notePermissions(root, entry.personality, await launchPeer(root, entry, options)))
 }
 
-/** Restarts a peer, resuming its session where the runtime can; does nothing when it does not run. */
+/**
+ * Restarts a peer and resumes its conversation, or the one that is named; does nothing when it does not run. A runtime without
+ * conversations just starts again.
+ * @throws those of `renewNamed`; nothing is stopped where the conversation cannot be resumed
+ */
 export async function refreshNamed(
   root: string,
   peer: string | NamedPeer,
-  request: StopRequest & Pick<RenewRequest, 'signal'>,
+  request: StopRequest & Pick<RenewRequest, 'signal'> & Omit<ResumeChoice, 'resume'>,
 ): Promise<Outcome> {
   const named = await peerNamed(root, peer)
   const running = await runningOf(root, named.identities)
@@ -149,9 +156,11 @@ export async function resetNamed(root: string, peer: string | NamedPeer): Promis
     await withIdentity(root, identity, async () => {
       await changeTally(root, identity, (tally) => {
         wasInLoop ||= tally.loopSince !== undefined
-        if (tally.endings.length === 0 && tally.loopSince === undefined && tally.restarts === 0) return tally
+        const { endings, loopSince, restarts, failedResumes } = tally
+        if (endings.length === 0 && loopSince === undefined && restarts === 0 && failedResumes === undefined)
+          return tally
         return {
-          ...tally,
+          ...withoutFailedResumes(tally),
           endings: [],
           loopSince: undefined,
           restarts: 0,

@@ -74,12 +74,13 @@ function endedBy({ since }: PeerView, death: LastDeath | undefined): LastDeath |
 }
 
 function shownOf(view: PeerView, death: LastDeath | undefined): ShownState {
-  const { state, lastEnd, loop, dialog, nextStartAt, awaitsDaemon } = view
+  const { state, lastEnd, loop, dialog, nextStartAt, awaitsDaemon, resumeProblem } = view
   return shownState({
     state,
     lastEnd,
     loop,
     dialog,
+    resumeProblem,
     awaitsDaemon,
     lastExit: endedBy(view, death),
     startsInMs: nextStartAt === undefined ? undefined : Date.parse(nextStartAt) - Date.now(),

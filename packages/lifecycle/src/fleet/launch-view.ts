@@ -16,6 +16,12 @@ export interface LaunchView {
   readonly hint?: string | undefined
   /** When blocked: the last lines of its screen. */
   readonly screen?: string | undefined
+  /** The id of its conversation, where that is known. */
+  readonly conversation?: string | undefined
+  /** Whether this call resumed that conversation; absent otherwise. */
+  readonly resumed?: boolean | undefined
+  /** Why a new conversation began although one was to be resumed. */
+  readonly notResumed?: string | undefined
   /** What tmux reported about the user's own `tmux.conf`. */
   readonly warnings: readonly string[]
 }
@@ -25,8 +31,10 @@ export function launchViewOf({
   state,
   session,
   warnings,
-}: Pick<Launched, 'state' | 'session' | 'warnings'>): LaunchView {
-  const { identity, gen, server, leader, startedAt, blocked } = session
+  resumed,
+  notResumed,
+}: Pick<Launched, 'state' | 'session' | 'warnings' | 'resumed' | 'notResumed'>): LaunchView {
+  const { identity, gen, server, leader, startedAt, blocked, conversation } = session
   return {
     state: blocked === undefined ? state : 'blocked',
     identity,
@@ -34,6 +42,9 @@ export function launchViewOf({
     serverPid: server.pid,
     leaderPid: leader.pid,
     startedAt,
+    ...(conversation?.id === undefined ? {} : { conversation: conversation.id }),
+    ...(resumed === undefined ? {} : { resumed: true }),
+    ...(notResumed === undefined ? {} : { notResumed }),
     ...(blocked?.dialog === undefined ? {} : { dialog: blocked.dialog }),
     ...(blocked?.hint === undefined ? {} : { hint: blocked.hint }),
     ...(blocked === undefined ? {} : { screen: blocked.screen }),

@@ -62,6 +62,10 @@ export interface PeerView {
   readonly lastEnd?: LastEnd | undefined
   /** Since when it is in its present state, ISO-8601 UTC, where that is known. */
   readonly since?: string | undefined
+  /** The id of the conversation that it is in, or was in last; absent where that is not known, and without conversations. */
+  readonly conversation?: string | undefined
+  /** Why its last attempt to resume that conversation failed; absent once an attempt has succeeded. */
+  readonly resumeProblem?: string | undefined
   /** In a crash loop: the deaths that made it. */
   readonly loop?: { readonly deaths: number; readonly withinSecs: number } | undefined
 }
@@ -143,8 +147,11 @@ async function loopOf({ state, tally }: Current): Promise<PeerView['loop']> {
 async function tallyFields(current: Current): Promise<Partial<PeerView>> {
   const { tally, identity, nextStartAt } = current
   const last = tally.endings.findLast((one) => one.death)
-  const loop = await loopOf(current)
+  const loop = tally.resumeProblem === undefined ? await loopOf(current) : undefined
+  const conversation = (current.session ?? current.unsettled ?? tally).conversation?.id
   return {
+    ...(conversation === undefined ? {} : { conversation }),
+    ...(tally.resumeProblem === undefined ? {} : { resumeProblem: tally.resumeProblem }),
     ...(tally.lastEnd === undefined ? {} : { lastEnd: tally.lastEnd }),
     ...(loop === undefined ? {} : { loop }),
     ...(nextStartAt === undefined ? {} : { nextStartAt }),

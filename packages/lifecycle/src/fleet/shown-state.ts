@@ -40,6 +40,8 @@ export interface StateEvidence {
   readonly awaitsDaemon?: boolean | undefined
   /** The deaths that made the crash loop. */
   readonly loop?: { readonly deaths: number; readonly withinSecs: number } | undefined
+  /** Why its conversation could not be resumed, if that made it give up. */
+  readonly resumeProblem?: string | undefined
   /** The name of the dialog that its launch waits at. */
   readonly dialog?: string | undefined
 }
@@ -87,10 +89,10 @@ function notRunning({ lastEnd }: StateEvidence): WordAndDetail {
 export const deathsText = ({ deaths, withinSecs }: NonNullable<StateEvidence['loop']>): string =>
   `${deaths} ${deaths === 1 ? 'death' : 'deaths'} in ${windowText(withinSecs)}`
 
-const gaveUp = ({ loop }: StateEvidence): WordAndDetail => [
-  'gave up',
-  loop === undefined ? undefined : deathsText(loop),
-]
+function gaveUp({ loop, resumeProblem }: StateEvidence): WordAndDetail {
+  if (resumeProblem !== undefined) return ['gave up', 'its conversation could not be resumed']
+  return ['gave up', loop === undefined ? undefined : deathsText(loop)]
+}
 
 const WORDS = {
   running: () => ['running'],

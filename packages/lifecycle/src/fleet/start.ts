@@ -7,12 +7,13 @@ import { hasMark, type PeerSession, phaseOf, statusOf } from '../sessions/index.
 import { type LaunchView, launchViewOf } from './launch-view.ts'
 import { type NamedPeer, peerNamed } from './named.ts'
 import { notePermissions } from './permissions-notice.ts'
+import { type ResumeChoice, resumeOptions } from './resume-choice.ts'
 
 const TIMEOUT_MS = 60_000
 const LOOK_MS = 500
 
 /** How to start a peer, and how long to wait for it. */
-export interface StartRequest {
+export interface StartRequest extends ResumeChoice {
   /** @default the runtime of the named identity, else the default one of the peer */
   readonly runtime?: string | undefined
   /** How long to wait until the peer is ready, in milliseconds; then a running one is reported as `blocked`. @default 60000 */
@@ -81,6 +82,21 @@ async function blockedMeanwhile(root: string, identity: Identity, error: unknown
 }
 
 /**
+ * Returns which conversation a start resumes. A peer that was suspended goes on where it was, unless an earlier version suspended
+ * it: then the conversation is not known.
+ */
+async function startChoice(
+  root: string,
+  identity: Identity,
+  choice: ResumeChoice,
+): Promise<ReturnType<typeof resumeOptions>> {
+  const chosen = resumeOptions(choice)
+  if (chosen.resume !== undefined) return chosen
+  const { state, tally } = await statusOf(root, identity)
+  return state === 'suspended' && tally.conversation !== undefined ? { resume: 'own' } : {}
+}
+
+/**
  * Starts a peer by its name or one of its identities. Waits for a blocked launch until the peer is ready, at most `timeoutMs`.
  * @throws those of `launchPeer`; IapeerError `interrupted`
  */
@@ -93,16 +109,16 @@ export async function startNamed(
   const deadline = performance.now() + timeoutMs
   const named = await peerNamed(root, peer)
   const runtime = request.runtime === undefined ? named.runtime : toRuntime(request.runtime)
+  const { personality, defaultRuntime } = named.entry
+  const identity = formatIdentity({ runtime: runtime ?? defaultRuntime, personality })
   const started = await launchPeer(root, named.entry, {
     ...(signal === undefined ? {} : { signal }),
     ...(runtime === undefined ? {} : { runtime }),
     ...(environment === undefined ? {} : { caller: environment }),
+    ...(await startChoice(root, identity, request)),
     timeoutMs,
-  }).catch((error: unknown) => {
-    const { personality, defaultRuntime } = named.entry
-    return blockedMeanwhile(root, formatIdentity({ runtime: runtime ?? defaultRuntime, personality }), error)
-  })
-  const launched = await notePermissions(root, named.entry.personality, started)
+  }).catch((error: unknown) => blockedMeanwhile(root, identity, error))
+  const launched = await notePermissions(root, personality, started)
   if (launched.state !== 'blocked') return launchViewOf(launched)
   const session = await awaitUnblocked(root, launched.session, { deadline, signal })
   return launchViewOf({ ...launched, state: 'launched', session })

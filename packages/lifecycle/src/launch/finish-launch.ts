@@ -31,15 +31,20 @@ const PROFILE_GONE = "iapeer cannot find the peer's profile, so it does not answ
 /** The dialogs that are not answered for a peer whose profile is gone. */
 const UNKNOWN_PROFILE: LeftDialogs = { 'folder trust': PROFILE_GONE, 'bypass permissions': PROFILE_GONE }
 
-/** Returns the first message of a peer, and the dialogs that iapeer must not answer for it. */
+/**
+ * Returns the first message of a session, and the dialogs that iapeer must not answer for it. A conversation that is resumed has had
+ * its first message.
+ */
 async function bootSettings(
   root: string,
   { personality, runtime }: IdentityParts,
+  { conversation }: PeerSession,
 ): Promise<{ readonly message: string | undefined; readonly left: LeftDialogs }> {
   const entry = await findPeer(root, personality)
   const profile = entry === undefined ? undefined : await readProfile(entry.home)
   if (entry === undefined || profile === undefined) return { message: undefined, left: UNKNOWN_PROFILE }
-  return { message: profile.initialPrompt, left: await dialogsLeft(root, entry, { profile, runtime }) }
+  const message = conversation?.resumed === true ? undefined : profile.initialPrompt
+  return { message, left: await dialogsLeft(root, entry, { profile, runtime }) }
 }
 
 async function boot(root: string, session: PeerSession, blocked: BlockedLaunch): Promise<Boot | undefined> {
@@ -61,7 +66,7 @@ async function boot(root: string, session: PeerSession, blocked: BlockedLaunch):
   }
   try {
     return await bootRuntime(pane, {
-      ...(await bootSettings(root, parts)),
+      ...(await bootSettings(root, parts, session)),
       wasTyped: blocked.typedAt !== undefined,
       isShared: true,
       onTyping,

@@ -22,6 +22,7 @@ import {
   readTally,
   rebuildSession,
   statusOf,
+  withoutFailedResumes,
   writeSession,
 } from '../sessions/index.ts'
 import { recordEnvironment } from './launch-environment.ts'
@@ -40,6 +41,8 @@ export interface Launched {
   readonly session: PeerSession
   /** The id of the conversation that the program resumed. */
   readonly resumed?: string
+  /** Why a new conversation began although one was to be resumed. */
+  readonly notResumed?: string
   /** Errors that tmux printed for the user's own `tmux.conf`, and why the launch event was not written to lifecycle.log. */
   readonly warnings: readonly string[]
   /** Whether this call started an agent with the default permissions because its profile states none. */
@@ -69,8 +72,16 @@ async function getProfile(home: string): Promise<PeerProfile> {
 }
 
 async function assertNotInLoop(root: string, identity: Identity): Promise<void> {
-  const { loopSince } = await readTally(root, identity)
+  const { loopSince, resumeProblem } = await readTally(root, identity)
   if (loopSince === undefined) return
+  if (resumeProblem !== undefined)
+    throw new IapeerError(
+      `${identity} could not resume its conversation several times and is not started: ${resumeProblem}`,
+      {
+        code: 'resume-failed',
+        hint: `iapeer reset ${identity}, then iapeer start ${identity} for a new conversation, or with --resume for another attempt.`,
+      },
+    )
   throw new IapeerError(`${identity} is in a crash loop and is not started`, {
     code: 'crash-loop',
     hint: `When the cause is corrected (iapeer autopsy ${identity}): iapeer reset ${identity}, then iapeer start ${identity}`,
@@ -134,7 +145,7 @@ async function mcpOf(root: string): Promise<Pick<LaunchMail, 'mcpUrl' | 'mcpComm
 
 /**
  * Checks whether a peer could be launched. Changes nothing.
- * @throws IapeerError `crash-loop`, `runtime-undeclared`, `runtime-unknown`, `no-profile`, those of `planLaunch`
+ * @throws IapeerError `crash-loop`, `resume-failed`, `runtime-undeclared`, `runtime-unknown`, `no-profile`, those of `planLaunch`
  */
 export async function checkLaunch(root: string, entry: PeerEntry, options: LaunchOptions): Promise<void> {
   const { runtime = entry.defaultRuntime } = options
@@ -156,14 +167,19 @@ async function assertDue(root: string, identity: Identity, due: string): Promise
   })
 }
 
-/** Clears the pending requests of the previous session. */
-async function clearRequests(root: string, identity: Identity, isResumed: boolean): Promise<void> {
+/** Clears the pending requests of the previous session, and the failed resumes once a program is ready. */
+async function clearRequests(
+  root: string,
+  { identity, readyAt }: PeerSession,
+  isResumed: boolean,
+): Promise<void> {
   for (const mark of ['fresh', 'idle'] as const) await clearMark(root, identity, mark)
-  await changeTally(root, identity, (tally) =>
-    tally.startAt === undefined && (isResumed || tally.topics.length === 0)
-      ? tally
-      : { ...tally, startAt: undefined, startMode: undefined, topics: isResumed ? tally.topics : [] },
-  )
+  await changeTally(root, identity, (before) => {
+    const tally = readyAt === undefined ? before : withoutFailedResumes(before)
+    if (tally.startAt === undefined && (isResumed || tally.topics.length === 0)) return tally
+    const { startOrFresh: _orFresh, ...rest } = tally
+    return { ...rest, startAt: undefined, startMode: undefined, topics: isResumed ? tally.topics : [] }
+  })
 }
 
 /**
@@ -173,14 +189,20 @@ async function clearRequests(root: string, identity: Identity, isResumed: boolea
 async function noteLaunch(
   root: string,
   { identity, gen, blocked }: PeerSession,
-  start: { readonly mode: 'fresh' | 'resume'; readonly ms: number },
+  start: {
+    readonly mode: 'fresh' | 'resume'
+    readonly ms: number
+    readonly conversation: string | undefined
+    readonly notResumed: string | undefined
+  },
 ): Promise<string[]> {
   const failures: string[] = []
   const log = createEventLog(root, {
     onFailure: (error) =>
       failures.push(`the launch is not in lifecycle.log: ${error instanceof Error ? error.message : error}`),
   })
-  const facts = { identity, gen, mode: start.mode, ms: Math.round(start.ms) } as const
+  const { mode, ms, conversation, notResumed } = start
+  const facts = { identity, gen, mode, ms: Math.round(ms), conversation, notResumed } as const
   await log.note(
     blocked === undefined ? { ev: 'launch', ...facts } : { ev: 'blocked', ...facts, dialog: blocked.dialog },
   )
@@ -251,12 +273,14 @@ export async function launchPeer(
       if (prepared.mail !== undefined) await removeSessionDirectory(prepared.mail.directory)
       throw error
     })
-    const { resumed, profile } = prepared
+    const { resumed, notResumed, profile } = prepared
     const isDefault = profile.permissions === undefined && prepared.permissions === DEFAULT_PERMISSIONS
-    await clearRequests(root, identity, resumed !== undefined)
+    await clearRequests(root, started.session, resumed !== undefined)
     const start = {
       mode: resumed === undefined ? ('fresh' as const) : ('resume' as const),
       ms: performance.now() - calledAt,
+      conversation: started.session.conversation?.id,
+      notResumed,
     }
     const logWarnings = await noteLaunch(root, started.session, start)
     const { session, warnings } = started
@@ -265,6 +289,7 @@ export async function launchPeer(
       session,
       warnings: [...warnings, ...logWarnings],
       ...(resumed === undefined ? {} : { resumed }),
+      ...(notResumed === undefined ? {} : { notResumed }),
       ...(isDefault ? { defaultPermissions: true } : {}),
     }
   } finally {

@@ -2,6 +2,12 @@ import type { CallerEnvironment } from '@iapeer/core/exec'
 import type { Runtime } from '@iapeer/core/identity'
 import type { ProcessId } from '@iapeer/core/process'
 
+/**
+ * The conversation that a launch resumes. `own`: the one that the identity was in last. Else one that a person names: its id, or
+ * `newest` for the newest of the working directory, whichever peer it is of.
+ */
+export type ResumeRequest = 'own' | { readonly id: string }
+
 /** How a peer is launched. */
 export interface LaunchOptions {
   /** The runtime to launch. @default the peer's default runtime */
@@ -15,11 +21,10 @@ export interface LaunchOptions {
   readonly bootTimeoutMs?: number
   /** The file with the system prompt, for a runtime that takes one. @default the file that iapeer composes */
   readonly systemPromptFile?: string
-  /**
-   * The conversation to resume: its id, or `true` for the newest of the working directory, if there is one.
-   * @default start a new one
-   */
-  readonly resume?: string | true
+  /** The conversation to resume. A runtime without conversations ignores it. @default begin a new one */
+  readonly resume?: ResumeRequest
+  /** Begin a new conversation if that one cannot be resumed. @default false: the launch fails */
+  readonly orFresh?: boolean
   /**
    * The `iapeer run` process that runs the peer for a service manager. While that process lives, the daemon leaves the peer
    * alone.

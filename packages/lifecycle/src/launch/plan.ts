@@ -8,7 +8,6 @@ import type { PeerProfile, Permissions } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
 import {
   adapterOf,
-  environmentOf,
   hasPermissions,
   type LaunchMail,
   type LaunchRequest,
@@ -16,10 +15,11 @@ import {
   type RuntimeAdapter,
   readLaunchEnv,
 } from '../runtimes/index.ts'
-import type { SessionMail } from '../sessions/index.ts'
-import { hashOfBearer } from '../sessions/index.ts'
+import { hashOfBearer, type PinnedConversation, type SessionMail } from '../sessions/index.ts'
 import { type LaunchEnvironment, launchEnvironment } from './launch-environment.ts'
 import type { LaunchOptions } from './options.ts'
+import { type ConversationPlan, planConversation, resolvePinned } from './plan-conversation.ts'
+import type { Resolution } from './resolve-conversation.ts'
 
 /** The input of {@link planLaunch}. */
 interface PlanInput {
@@ -40,6 +40,10 @@ export interface LaunchPlan {
   readonly env: NodeJS.ProcessEnv
   /** The id of the conversation to resume. */
   readonly resumed: string | undefined
+  /** The conversation that the session is pinned to. Undefined for a runtime without conversations. */
+  readonly conversation: PinnedConversation | undefined
+  /** Why a new conversation begins although one was to be resumed. */
+  readonly notResumed: string | undefined
   /** Undefined for a runtime without permissions. */
   readonly permissions: Permissions | undefined
   readonly mail: SessionMail | undefined
@@ -93,34 +97,47 @@ async function assertProgram(
   }
 }
 
-/** Returns the id of the conversation that a peer could resume; undefined if there is none or its runtime cannot resume. */
-export async function resumableSession(
+/** Returns whether a launch with these options could resume the conversation of a peer. */
+export async function resolveOwn(
   root: string,
   { home, cwd, personality }: PeerEntry,
-  runtime: Runtime,
-): Promise<string | undefined> {
+  { runtime, ...options }: LaunchOptions & { readonly runtime: Runtime },
+): Promise<Resolution> {
   const parts = { runtime, personality }
-  const env = environmentOf(process.env, await readLaunchEnv(home, runtime), parts, home)
-  return adapterOf(runtime).resolveResume({ env, cwd, paneLog: paneLogOf(root, parts) })
+  const launchEnv = await readLaunchEnv(home, runtime)
+  const { env } = await launchEnvironment(root, parts, { home, launchEnv, ...options })
+  const location = { env, cwd, paneLog: paneLogOf(root, parts) }
+  return resolvePinned({ root, parts, adapter: adapterOf(runtime), location })
+}
+
+/** Returns the conversation that a session is pinned to at its launch. */
+function pinnedBy(
+  plan: ConversationPlan,
+  adapter: RuntimeAdapter,
+  request: LaunchRequest,
+): PinnedConversation | undefined {
+  if (adapter.conversations === undefined) return undefined
+  if (plan.kind === 'resume') return { id: plan.id, hasTurn: true, resumed: true }
+  return adapter.conversations.isNamed(request) ? { id: request.mail?.conversation } : {}
 }
 
 /**
  * Returns what to run, and checks before anything is started that the program and its directory exist.
  * @throws IapeerError `wrong-intelligence`, `cwd-missing`, `command-missing`, `command-not-found`, `invalid-launch-env`,
- *   `path-directory-missing`
+ *   `path-directory-missing`, those of `planConversation`
  */
 export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
-  const { root, adapter, entry, parts, profile, systemPromptFile, options, mail } = launch
+  const { root, adapter, entry, parts, profile, systemPromptFile, options } = launch
   const { home, cwd } = entry
   checkIntelligence(adapter, profile)
   const launchEnv = await readLaunchEnv(home, parts.runtime)
   const environment = await launchEnvironment(root, parts, { home, launchEnv, ...options })
   const { env } = environment
   await checkCwd(cwd)
-  const resumed =
-    options.resume === true
-      ? await adapter.resolveResume({ env, cwd, paneLog: paneLogOf(root, parts) })
-      : options.resume
+  const location = { env, cwd, paneLog: paneLogOf(root, parts) }
+  const conversation = await planConversation({ root, parts, adapter, location }, options)
+  const resumed = conversation.kind === 'resume' ? conversation.id : undefined
+  const mail = launch.mail && withConversation(launch.mail, conversation)
   const request = {
     ...{ profile, launchEnv, cwd, env },
     ...(systemPromptFile === undefined ? {} : { systemPromptFile }),
@@ -128,6 +145,7 @@ export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
     ...(mail === undefined ? {} : { mail }),
   }
   const plain = adapter.buildArgv(request)
+  const pinned = pinnedBy(conversation, adapter, request)
   await assertProgram(plain[0] ?? '', cwd, environment)
   const permissions = hasPermissions(adapter.name)
     ? permissionsOf(adapter.name, { profile, launchEnv })
@@ -139,10 +157,16 @@ export async function planLaunch(launch: PlanInput): Promise<LaunchPlan> {
     argv,
     env: { ...env, ...(mail === undefined ? {} : mailEnv(mail)), ...adapter.environment?.(request) },
     resumed,
+    conversation: pinned,
+    notResumed: conversation.kind === 'fresh' ? conversation.why : undefined,
     permissions,
-    mail: mail === undefined ? undefined : sessionMailOf(mail, resumed),
+    mail: mail === undefined ? undefined : sessionMailOf(mail, pinned?.id),
   }
 }
+
+/** A conversation that was begun, and has no turn yet, is begun again under its id. */
+const withConversation = (mail: LaunchMail, plan: ConversationPlan): LaunchMail =>
+  plan.kind === 'fresh' && plan.id !== undefined ? { ...mail, conversation: plan.id } : mail
 
 /** Writes the files of a session for messages. A disk that takes none does not keep a peer from starting. */
 async function canPrepareMail(
@@ -165,7 +189,8 @@ const mailEnv = ({ root, directory, bearer }: LaunchMail): NodeJS.ProcessEnv => 
   IAPEER_BEARER: bearer,
 })
 
-const sessionMailOf = (
-  { directory, bearer, conversation }: LaunchMail,
-  resumed: string | undefined,
-): SessionMail => ({ directory, bearerHash: hashOfBearer(bearer), conversation: resumed ?? conversation })
+const sessionMailOf = ({ directory, bearer }: LaunchMail, conversation: string | undefined): SessionMail => ({
+  directory,
+  bearerHash: hashOfBearer(bearer),
+  ...(conversation === undefined ? {} : { conversation }),
+})

@@ -20,6 +20,7 @@ import {
   startLeader,
   TmuxServer,
 } from '@iapeer/tmux'
+import { currentConversation } from '../conversations/index.ts'
 import { cleanUpStale, stopUnfinished } from '../reap/index.ts'
 import type { RuntimeAdapter } from '../runtimes/index.ts'
 import {
@@ -31,9 +32,11 @@ import {
   readClaim,
   recordedAs,
   removeSession,
+  withCurrent,
   writeSession,
 } from '../sessions/index.ts'
 import type { LaunchPlan } from './plan.ts'
+import { peerIn, unresumable } from './plan-conversation.ts'
 import { markRun } from './run-mark.ts'
 import { bootRuntime, type Obstacle } from './screen/boot.ts'
 import { dialogsLeft } from './screen/dialog-answers.ts'
@@ -137,7 +140,18 @@ function sessionOf(launch: PreparedLaunch, server: GuardedServer, leader: Leader
     limits: limitsOf(launch),
     ...(server.uncontained === undefined ? {} : { uncontained: server.uncontained }),
     ...(launch.mail === undefined ? {} : { mail: launch.mail }),
+    ...(launch.conversation === undefined ? {} : { conversation: launch.conversation }),
   }
+}
+
+/**
+ * Checks that no other peer is in the conversation of a new session, which is enrolled: of two that are launched at the same time
+ * at least one sees the other.
+ */
+async function assertAlone(root: string, { identity, conversation }: PeerSession): Promise<void> {
+  const id = conversation?.id
+  const holder = id === undefined ? undefined : await peerIn(root, identity, id)
+  if (id !== undefined && holder !== undefined) throw unresumable(identity, { kind: 'held', id, holder })
 }
 
 /**
@@ -189,6 +203,7 @@ async function startProgram(
   const leader = await startLeader({ ...wanted, timeoutMs: timeLeft(launch), ...rootRecordLocation(root) })
   const session = sessionOf(launch, server, leader)
   await writeSession(root, session)
+  await assertAlone(root, session)
   if (session.mail !== undefined && session.gen !== undefined)
     await noteSessionMail(session.gen, session.mail)
   const loaded = await configure(root, handle, session)
@@ -207,6 +222,21 @@ async function keepEvidence({ root }: PreparedLaunch, session: PeerSession): Pro
   if (gen === undefined) return
   await noteLeaderCgroup(filesOfGen(root, { ...session, gen }).state, session.leader.pid)
   await syncGeneration(recordedAs(root, { ...session, gen }))
+}
+
+/** How long a program that does not report its state may take, once it is ready, to say which conversation it has begun. */
+const CONFIRM_MS = 1_000
+
+/** Returns a session with the conversation that its program says it is in. The daemon asks again a program that does not say it. */
+async function confirmed(session: PeerSession, { report }: RuntimeAdapter): Promise<PeerSession> {
+  let conversation = session.conversation
+  const isConfirmed = async (): Promise<boolean> => {
+    conversation = withCurrent(conversation, await currentConversation(session), new Date())
+    return conversation?.confirmedAt !== undefined
+  }
+  if (conversation !== undefined)
+    await waitUntil(isConfirmed, { limitMs: report === undefined ? CONFIRM_MS : 0, everyMs: 50 })
+  return { ...session, ...(conversation === undefined ? {} : { conversation }) }
 }
 
 /** Answers the boot dialogs, waits for the input row and sends the first message, as a person at the terminal would. */
@@ -231,9 +261,11 @@ async function boot(
   }
   const pane = { identity, adapter, handle, paneId, leader: process, paneLog, deadline, signal }
   const left = await dialogsLeft(root, entry, { profile, runtime: adapter.name })
-  const result = await bootRuntime(pane, { message: profile.initialPrompt, left, onTyping, onBlocked })
+  // A conversation that is resumed has had its first message.
+  const message = session.conversation?.resumed === true ? undefined : profile.initialPrompt
+  const result = await bootRuntime(pane, { message, left, onTyping, onBlocked })
   const now = new Date().toISOString()
-  if (result.kind === 'ready') return { ...session, readyAt: now }
+  if (result.kind === 'ready') return confirmed({ ...session, readyAt: now }, adapter)
   return { ...session, blocked: { since: blocked?.since ?? now, ...result.obstacle, typedAt } }
 }
 

@@ -1,5 +1,6 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identity'
+import { readProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
 import { createEventLog, type EventLog } from '../eventlog/index.ts'
 import {
@@ -13,8 +14,10 @@ import {
 } from '../sessions/index.ts'
 import { launchPeer } from './launch.ts'
 import type { LaunchOptions } from './options.ts'
-import { resumableSession } from './plan.ts'
-import { type WakeMode, type Waker, wakeMode } from './wake-mode.ts'
+import { resolveOwn } from './plan.ts'
+import { unresumable } from './plan-conversation.ts'
+import { type Resolution, whyNot } from './resolve-conversation.ts'
+import { type WakeFacts, type WakeMode, type Waker, wakeMode } from './wake-mode.ts'
 
 /** Why and how a peer is woken. */
 export interface WakeRequest {
@@ -64,15 +67,35 @@ async function refusalOf(root: string, identity: Identity): Promise<IapeerError 
       )
 }
 
+/** The input of a wake about the conversation of a peer. */
+function resumeFacts(resolution: Resolution): Pick<WakeFacts, 'canResume' | 'whyNot'> {
+  if (resolution.kind === 'resumable' || resolution.kind === 'no-first-turn') return { canResume: 'yes' }
+  return { canResume: resolution.kind === 'none' ? 'unknown' : 'no', whyNot: whyNot(resolution) }
+}
+
+interface WakeDecision {
+  readonly decided: WakeMode
+  readonly resolution: Resolution
+}
+
 async function modeFor(
   root: string,
   entry: PeerEntry,
   request: WakeRequest & { readonly identity: Identity; readonly runtime: Runtime },
-): Promise<WakeMode> {
+): Promise<WakeDecision> {
   const { lastEnd, topics } = await readTally(root, request.identity)
-  const canResume = (await resumableSession(root, entry, request.runtime)) !== undefined
+  const resolution = await resolveOwn(root, entry, { ...request.launch, runtime: request.runtime })
   const { from, topic, resume: resumeAsked = false } = request
-  return wakeMode({ lastEnd, from, topic, topics, canResume, resumeAsked })
+  const orFresh = (await readProfile(entry.home))?.restart === 'resume-or-fresh'
+  const facts = { lastEnd, from, topic, topics, orFresh, resumeAsked, ...resumeFacts(resolution) }
+  return { decided: wakeMode(facts), resolution }
+}
+
+/** Returns the error for a wake that would have to resume a conversation that cannot be resumed. */
+function notResumed(identity: Identity, { decided, resolution }: WakeDecision): IapeerError {
+  if (resolution.kind === 'resumable' || resolution.kind === 'no-first-turn')
+    return refused(identity, decided.cause, `Start a new conversation with: iapeer start ${identity}`)
+  return unresumable(identity, resolution)
 }
 
 /** Remembers the topic, so that the next message about it resumes this conversation. */
@@ -90,7 +113,7 @@ async function rememberTopic(root: string, identity: Identity, topic: string | u
 /**
  * Starts a peer because something arrived for it. How its last session ended decides whether it resumes its conversation. Of
  * concurrent callers, in any process, one launches; the others get the running session.
- * @throws IapeerError `wake-refused` (stopped, in a crash loop, or no conversation to resume), and those of `launchPeer`
+ * @throws IapeerError `wake-refused` (stopped, or in a crash loop), those of `planConversation`, and those of `launchPeer`
  */
 export async function wakeOrSpawn(
   root: string,
@@ -110,15 +133,15 @@ export async function wakeOrSpawn(
   const [runtime = entry.defaultRuntime] = runtimes
   const identity = formatIdentity({ runtime, personality })
   const refusal = await refusalOf(root, identity)
-  const { mode, cause } =
-    refusal === undefined
-      ? await modeFor(root, entry, { ...request, identity, runtime })
-      : { mode: 'refused' as const, cause: refusal.message }
+  if (refusal !== undefined) {
+    await log.note({ ev: 'wake', identity, mode: 'refused', cause: refusal.message })
+    throw refusal
+  }
+  const decision = await modeFor(root, entry, { ...request, identity, runtime })
+  const { mode, cause } = decision.decided
   await log.note({ ev: 'wake', identity, mode, cause })
-  if (refusal !== undefined) throw refusal
-  if (mode === 'refused')
-    throw refused(identity, cause, `Start a new conversation with: iapeer start ${identity}`)
-  const resume = mode === 'resume' ? { resume: true as const } : {}
+  if (mode === 'refused') throw notResumed(identity, decision)
+  const resume = mode === 'resume' ? { resume: 'own' as const } : {}
   const { state, session } = await launchPeer(root, entry, { ...request.launch, runtime, ...resume })
   await rememberTopic(root, identity, request.topic)
   return state === 'already' ? { state: 'live', session } : { state: 'launched', session, mode }

@@ -15,6 +15,7 @@ import {
   removeSession,
   sweepDetached,
 } from '../sessions/index.ts'
+import { keepConversation } from './keep-conversation.ts'
 import { settleEnded } from './settle.ts'
 
 /** A server that was started for an identity and did not become a session. */
@@ -40,6 +41,7 @@ export async function stopUnfinished(root: string, launch: UnfinishedLaunch): Pr
 export async function abortLaunch(root: string, session: PeerSession): Promise<void> {
   const { gen = NO_GENERATION } = session
   await stopUnfinished(root, { ...session, gen, why: 'its launch was interrupted' })
+  await keepConversation(root, session)
   await removeSession(root, session.identity)
 }
 

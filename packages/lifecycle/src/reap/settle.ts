@@ -10,14 +10,17 @@ import {
   filesOfGen,
   hasMark,
   isBeforeBoot,
+  isFailedResume,
   type LastEnd,
   type PeerSession,
   readClaim,
   recordedAs,
   removeSession,
   type Tally,
+  withoutFailedResumes,
 } from '../sessions/index.ts'
 import { finishSession } from './finish.ts'
+import { endConversation, keepWithDeath, withConversation } from './keep-conversation.ts'
 
 /** A running recorder writes its claim well within this time. */
 const CLAIM_MS = 1_000
@@ -113,10 +116,11 @@ function withEnding(
   const gen = session.gen ?? session.startedAt
   if (tally.endings.some((one) => one.gen === gen)) return tally
   const { end, ts, isUnitStop } = ended
+  const isCounted = !isUnitStop && !isFailedResume(session)
   const wasHealthy = Date.parse(ts) - Date.parse(session.startedAt) >= HEALTHY_MS
   return {
-    ...tally,
-    endings: [...tally.endings, { gen, ts, crash: end === 'crash' && !isUnitStop, death: ended.isRecorded }],
+    ...(session.readyAt === undefined ? tally : withoutFailedResumes(tally)),
+    endings: [...tally.endings, { gen, ts, crash: end === 'crash' && isCounted, death: ended.isRecorded }],
     restarts: wasHealthy ? 0 : tally.restarts,
     lastEnd: end,
   }
@@ -144,7 +148,11 @@ export async function settleEnded(
   const ts = claim?.ts ?? new Date().toISOString()
   const isUnitStop = claim?.system === 'service-stop'
   const ended = { end, ts, isRecorded: claim !== undefined, isUnitStop }
-  const tally = await changeTally(root, identity, (before) => plan(withEnding(before, session, ended), end))
+  const conversation = await endConversation(session)
+  if (claim !== undefined) await keepWithDeath(root, session, conversation)
+  const tally = await changeTally(root, identity, (before) =>
+    plan(withConversation(withEnding(before, session, ended), conversation), end),
+  )
   await removeSocket(session)
   await removeSession(root, identity)
   const deathId = claim === undefined ? undefined : `${identity}-${gen}`

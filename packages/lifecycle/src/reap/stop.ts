@@ -3,6 +3,7 @@ import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { type TeardownResult, teardown } from '@iapeer/tmux'
+import { currentConversation } from '../conversations/index.ts'
 import { createEventLog } from '../eventlog/index.ts'
 import {
   changeTally,
@@ -21,9 +22,11 @@ import {
   setMark,
   statusOf,
   type Tally,
+  withCurrent,
   withReserve,
 } from '../sessions/index.ts'
 import { cleanUpStale } from './clean-up.ts'
+import { endConversation, withConversation } from './keep-conversation.ts'
 
 /** Who stops a peer, why, and what follows. */
 export interface StopOptions {
@@ -40,6 +43,8 @@ export interface StopOptions {
    * `suspend`: the next message resumes its session. `exit`: the next message starts a new session. @default stay-stopped
    */
   readonly afterwards?: Afterwards
+  /** With `restart`: how the daemon starts it if the caller does not. @default fresh */
+  readonly restartMode?: 'fresh' | 'resume'
   /** Called when the stop could not be written to lifecycle.log. @default does nothing */
   readonly onLogFailure?: (error: unknown) => void
 }
@@ -110,28 +115,39 @@ const restartAt = (): string => new Date(Date.now() + RESTART_MS).toISOString()
 
 /** Returns the change of the planned start: a peer that stays stopped has none, whether it ran or not. */
 function planAfter(
-  afterwards: Afterwards,
+  { afterwards = 'stay-stopped', restartMode = 'fresh' }: StopOptions,
   hasStopped: boolean,
-): Pick<Tally, 'startAt' | 'startMode'> | undefined {
-  if (afterwards === 'stay-stopped') return { startAt: undefined, startMode: undefined }
-  return afterwards === 'restart' && hasStopped ? { startAt: restartAt(), startMode: 'fresh' } : undefined
+): Pick<Tally, 'startAt' | 'startMode' | 'startOrFresh'> | undefined {
+  const none = { startAt: undefined, startMode: undefined, startOrFresh: undefined }
+  if (afterwards === 'stay-stopped') return none
+  return afterwards === 'restart' && hasStopped
+    ? { ...none, startAt: restartAt(), startMode: restartMode }
+    : undefined
+}
+
+/** Asks a program, right before it is stopped, in which conversation it is: a person can have changed it a moment ago. */
+async function withLastLook(session: PeerSession): Promise<PeerSession> {
+  const conversation = withCurrent(session.conversation, await currentConversation(session), new Date())
+  return conversation === undefined ? session : { ...session, conversation }
 }
 
 async function stopIdentity(root: string, identity: Identity, options: StopOptions): Promise<StopResult> {
   await rebuildSession(root, identity)
   const { session: running } = await statusOf(root, identity)
   if (running === undefined) await cleanUpStale(root, identity)
-  const session = running ?? (await readSession(root, identity))
+  const session = running === undefined ? await readSession(root, identity) : await withLastLook(running)
   const { end } = EFFECTS[options.afterwards ?? 'stay-stopped']
   const act = async (): Promise<StopResult> => {
     const result = session === undefined ? undefined : await stopSession(root, session, options)
     const hasStopped = result !== undefined && result.state !== 'already-dead'
-    const plan = planAfter(options.afterwards ?? 'stay-stopped', hasStopped)
-    await changeTally(root, identity, (tally) =>
-      hasStopped || (plan !== undefined && tally.startAt !== undefined)
+    const plan = planAfter(options, hasStopped)
+    const conversation = session && (await endConversation(session))
+    await changeTally(root, identity, (before) => {
+      const tally = withConversation(before, conversation)
+      return hasStopped || (plan !== undefined && tally.startAt !== undefined)
         ? { ...tally, ...(hasStopped ? { lastEnd: end } : {}), ...plan }
-        : tally,
-    )
+        : tally
+    })
     return hasStopped ? result : { state: 'stopped' }
   }
   return withLog(root, { identity, gen: session?.gen }, { ...options, act })

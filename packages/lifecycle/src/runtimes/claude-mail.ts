@@ -161,8 +161,11 @@ function mcpConfig({ mcpUrl, mcpCommand }: LaunchMail): object | undefined {
 const CHOOSES_CONVERSATION =
   /^(?:-\w*[cr].*|--(?:continue|resume|session-id|fork-session|from-pr|teleport)(?:=.*)?)$/s
 
-/** A wrapper may add such an option itself, so only Claude Code itself gets the id of a new conversation. */
-function takesConversation({ profile, launchEnv, resume }: LaunchRequest): boolean {
+/**
+ * Returns whether the command line gets the id of a new conversation. A wrapper may add such an option itself, so only Claude Code
+ * itself gets one.
+ */
+export function takesConversation({ profile, launchEnv, resume }: LaunchRequest): boolean {
   const [program = 'claude', ...args] = profile.command ?? []
   if (resume !== undefined || !/(?:^|\/)claude$/.test(program)) return false
   return ![...args, ...launchEnv.startArgs].some((arg) => CHOOSES_CONVERSATION.test(arg))

@@ -53,17 +53,21 @@ export async function newestClaudeSession(owner: SessionOwner): Promise<StoredSe
 }
 
 /**
- * Finds the transcript of a conversation by its id, which is the name of its file.
+ * Finds the transcripts of a conversation by its id, which is the name of their files.
  * @param directory that of Claude Code's files
- * @returns undefined if there is none, or more than one
  */
-export async function transcriptOf(directory: string, id: string): Promise<string | undefined> {
+export async function transcriptsOf(directory: string, id: string): Promise<readonly string[]> {
   const projects = join(directory, 'projects')
   const names = await namesIn(projects, { ignoreMissingDirectory: true })
   const paths = names.map((name) => join(projects, name, `${id}.jsonl`))
   const written = await Promise.all(paths.map(writtenMs))
-  const found = paths.filter((_path, at) => written[at] !== undefined)
-  return found.length === 1 ? found[0] : undefined
+  return paths.filter((_path, at) => written[at] !== undefined)
+}
+
+/** Returns the transcript of a conversation; undefined if there is none, or more than one: see {@link transcriptsOf}. */
+export async function transcriptOf(directory: string, id: string): Promise<string | undefined> {
+  const [only, another] = await transcriptsOf(directory, id)
+  return another === undefined ? only : undefined
 }
 
 /** Returns when the newest session or one of its subagents last wrote, in milliseconds since the epoch. */

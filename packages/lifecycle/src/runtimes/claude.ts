@@ -1,10 +1,11 @@
 import { homedir } from 'node:os'
 import { hasProcfs } from '@iapeer/core/process'
 import type { Permissions } from '@iapeer/core/profile'
+import { claudeHolder } from './claude-holder.ts'
 import { missingClaudeLogin } from './claude-login.ts'
-import { claudeMailArgs, prepareClaudeMail } from './claude-mail.ts'
-import { readClaudeReport } from './claude-report.ts'
-import { claudeActivity, newestClaudeSession, type SessionOwner } from './claude-sessions.ts'
+import { claudeMailArgs, prepareClaudeMail, takesConversation } from './claude-mail.ts'
+import { claudeDirectory, readClaudeReport } from './claude-report.ts'
+import { claudeActivity, newestClaudeSession, type SessionOwner, transcriptsOf } from './claude-sessions.ts'
 import { permissionArgs } from './permission-args.ts'
 import type { LaunchRequest, RuntimeAdapter, SessionLocation } from './runtime.ts'
 import { claudeScreen } from './screen/claude-screen.ts'
@@ -51,6 +52,17 @@ export const claudeRuntime: RuntimeAdapter = {
   // Without /proc it cannot be verified which process wrote a report.
   ...(hasProcfs() ? { report: readClaudeReport, missingLogin: missingClaudeLogin } : {}),
   newestActivity: (location) => claudeActivity(ownerOf(location)),
-  resolveResume: async (location) => (await newestClaudeSession(ownerOf(location)))?.id,
+  conversations: {
+    find: async ({ env }, id) => {
+      const directory = claudeDirectory(env)
+      const [[path], holder] = await Promise.all([
+        transcriptsOf(directory, id),
+        hasProcfs() ? claudeHolder(directory, id) : undefined,
+      ])
+      return { path, holder }
+    },
+    newest: async (location) => (await newestClaudeSession(ownerOf(location)))?.id,
+    isNamed: (request) => request.mail !== undefined && takesConversation(request),
+  },
   executeControl: (control) => (control === 'interrupt' ? { key: 'Escape' } : { text: `/${control}` }),
 }

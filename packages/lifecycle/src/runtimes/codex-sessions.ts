@@ -9,8 +9,18 @@ const ROLLOUT = /rollout-.*([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl$
 /** How many of the newest rollout files are read. */
 const MAX_FILES = 500
 
-const sessionsDirectory = ({ home, env }: SessionOwner): string =>
-  join(env['CODEX_HOME'] || join(home, '.codex'), 'sessions')
+/** Returns the directory of Codex's files. */
+export const codexDirectory = ({ home, env }: Pick<SessionOwner, 'home' | 'env'>): string =>
+  env['CODEX_HOME'] || join(home, '.codex')
+
+const sessionsDirectory = (owner: SessionOwner): string => join(codexDirectory(owner), 'sessions')
+
+/** Returns the rollout of a session by its id; undefined if it has none. */
+export async function rolloutOf(owner: SessionOwner, id: string): Promise<string | undefined> {
+  const name = new RegExp(`rollout-.*${id.replace(/[^0-9a-f-]/g, '.')}\\.jsonl$`)
+  const [found] = await newestFiles(sessionsDirectory(owner), name, true)
+  return found?.path
+}
 
 /** Returns the newest session of a directory, without the sessions of Codex subagents. */
 export async function newestCodexSession(owner: SessionOwner): Promise<StoredSession | undefined> {
@@ -50,9 +60,9 @@ export async function hasPermissionsOf(
   id: string,
   { approval, sandbox }: SetPermissions,
 ): Promise<boolean> {
-  const [found] = await newestFiles(sessionsDirectory(owner), new RegExp(`rollout-.*${id}\\.jsonl$`), true)
-  if (found === undefined || approval === undefined || sandbox === undefined) return false
-  const records = (await tailOf(found.path))
+  const path = await rolloutOf(owner, id)
+  if (path === undefined || approval === undefined || sandbox === undefined) return false
+  const records = (await tailOf(path))
     .split('\n')
     .filter((line) => line.includes('"turn_context"') || line.includes('"thread_settings_applied"'))
     .map((line) => parseFields(line) ?? {})

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { errnoOf } from '@iapeer/core/errors'
+import { hasProcfs } from '@iapeer/core/process'
 import type { Permissions } from '@iapeer/core/profile'
 import type { SessionOwner } from './claude-sessions.ts'
 import {
@@ -9,8 +10,9 @@ import {
   splitCommand,
   withoutPermissions,
 } from './codex-arguments.ts'
+import { codexHolder } from './codex-holder.ts'
 import { appServerSocket, markEmbedded, paneCommand, withNativeProgram } from './codex-pane.ts'
-import { hasPermissionsOf, newestCodexSession } from './codex-sessions.ts'
+import { codexDirectory, hasPermissionsOf, newestCodexSession, rolloutOf } from './codex-sessions.ts'
 import { permissionArgs } from './permission-args.ts'
 import type { Control, LaunchMail, LaunchRequest, RuntimeAdapter, SessionLocation } from './runtime.ts'
 import { codexScreen } from './screen/codex-screen.ts'
@@ -113,6 +115,18 @@ export const codexRuntime: RuntimeAdapter = {
   mailArgv,
   screen: codexScreen,
   newestActivity: async (location) => (await newestCodexSession(ownerOf(location)))?.writtenMs,
-  resolveResume: async (location) => (await newestCodexSession(ownerOf(location)))?.id,
+  conversations: {
+    find: async (location, id) => {
+      const owner = ownerOf(location)
+      const [path, holder] = await Promise.all([
+        rolloutOf(owner, id),
+        hasProcfs() ? codexHolder(codexDirectory(owner), id) : undefined,
+      ])
+      return { path, holder }
+    },
+    newest: async (location) => (await newestCodexSession(ownerOf(location)))?.id,
+    // Codex makes the id itself.
+    isNamed: () => false,
+  },
   executeControl: (control) => (control === 'interrupt' ? { key: 'Escape' } : { text: COMMANDS[control] }),
 }

@@ -19,6 +19,5 @@ export const commandRuntime: RuntimeAdapter = {
   usesDoctrine: false,
   buildArgv,
   newestActivity: ({ paneLog }) => writtenMs(paneLog),
-  resolveResume: async () => undefined,
   executeControl: () => undefined,
 }

@@ -13,6 +13,7 @@ export type {
   LaunchRequest,
   RuntimeAdapter,
   SessionLocation,
+  StoredConversation,
 } from './runtime.ts'
 export { claudeScreen } from './screen/claude-screen.ts'
 export { codexScreen } from './screen/codex-screen.ts'

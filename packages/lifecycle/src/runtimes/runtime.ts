@@ -53,6 +53,24 @@ export type Control = 'interrupt' | 'compact' | 'clear' | 'exit'
  */
 export type ControlInput = { readonly key: string } | { readonly text: string }
 
+/** What is stored and known of a conversation. */
+export interface StoredConversation {
+  /** The file in which it is stored; undefined if there is none. */
+  readonly path: string | undefined
+  /** The running process that has it open, where that can be found. */
+  readonly holder: ProcessId | undefined
+}
+
+/** How the conversations of a runtime are found. */
+interface RuntimeConversations {
+  /** Looks for a conversation by its id. @param id that of a conversation that need not exist */
+  readonly find: (location: SessionLocation, id: string) => Promise<StoredConversation>
+  /** Returns the id of the newest conversation of the working directory, whichever peer or person it is of. */
+  readonly newest: (location: SessionLocation) => Promise<string | undefined>
+  /** Returns whether the command line of a launch names the conversation that it begins. */
+  readonly isNamed: (request: LaunchRequest) => boolean
+}
+
 /** How peers of one runtime are launched and how their state is read. An adapter never touches a terminal itself. */
 export interface RuntimeAdapter {
   readonly name: string
@@ -89,8 +107,8 @@ export interface RuntimeAdapter {
   readonly missingLogin?: (leader: ProcessId) => Promise<string | undefined>
   /** Returns the time of the last activity, in milliseconds since the epoch; undefined if unknown. */
   readonly newestActivity: (location: SessionLocation) => Promise<number | undefined>
-  /** Returns the id of the newest conversation of the directory that could be resumed. */
-  readonly resolveResume: (location: SessionLocation) => Promise<string | undefined>
+  /** The conversations of its programs. Undefined for a runtime without. */
+  readonly conversations?: RuntimeConversations
   /** Returns the input for a control; undefined if the program does not have that control. */
   readonly executeControl: (control: Control) => ControlInput | undefined
 }

@@ -1,4 +1,5 @@
 export { type Containment, containmentOf } from './containment.ts'
+export { noteDeathConversation, readDeathConversation } from './death-conversation.ts'
 export { isDetached, noteDetached, sweepDetached } from './detached-servers.ts'
 export { forgetIdentity } from './forget.ts'
 export {
@@ -11,6 +12,11 @@ export {
 export { listTallies } from './list-tallies.ts'
 export { clearMark, hasMark, type Mark, markedAt, setMark } from './marks.ts'
 export { moveIdentity } from './move.ts'
+export {
+  type CurrentConversation,
+  type PinnedConversation,
+  withCurrent,
+} from './pinned-conversation.ts'
 export {
   endOfClaim,
   filesOfGen,
@@ -25,6 +31,8 @@ export { identityNow, lastRenameOf, noteRename, type Rename, readRenames } from 
 export { keepReserve, withReserve } from './reserve.ts'
 export {
   type BlockedLaunch,
+  conversationOfSession,
+  isFailedResume,
   listSessions,
   NO_GENERATION,
   type PeerSession,
@@ -49,10 +57,12 @@ export {
   changeTally,
   countedCrashes,
   type LastEnd,
+  RESUMES_MAX,
   type RecordedEnvironment,
   readTally,
   type SessionEnding,
   type Tally,
+  withoutFailedResumes,
 } from './tally.ts'
 export {
   isSameTurn,

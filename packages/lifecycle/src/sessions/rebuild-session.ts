@@ -7,6 +7,7 @@ import { namesIn, readRegularFile } from '@iapeer/core/storage'
 import { createEventLog } from '../eventlog/index.ts'
 import { isDetached } from './detached-servers.ts'
 import { whileUnclaimed } from './identity-lock.ts'
+import { conversationOfMail } from './pinned-conversation.ts'
 import { filesOfGen, isClaimed } from './read-claim.ts'
 import { corruptSessions, type PeerSession, readSession, writeSession } from './session-file.ts'
 import { findSessionMail } from './sessions-directory.ts'
@@ -67,9 +68,11 @@ async function sessionOf(
   // The first pane of a new server is `%0`, in the session `$0`.
   const first = { sessionId: '$0', paneId: '%0' }
   const mail = await findSessionMail(root, gen)
+  const conversation = conversationOfMail(identity, mail)
   return {
     ...{ ...launched, socketPath, server, leader, ...first, startedAt, readyAt: startedAt },
     ...(mail === undefined ? {} : { mail }),
+    ...(conversation === undefined ? {} : { conversation }),
   }
 }
 

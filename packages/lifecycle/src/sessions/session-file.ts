@@ -6,6 +6,13 @@ import { LIMIT_NAMES, type Limits } from '@iapeer/core/limits'
 import { rootLayout } from '@iapeer/core/paths'
 import { formatProcessId, type ProcessId, parseProcessId } from '@iapeer/core/process'
 import { namesIn, quarantine, quarantinedFiles, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import {
+  type CurrentConversation,
+  conversationOfMail,
+  type PinnedConversation,
+  parseConversation,
+  withCurrent,
+} from './pinned-conversation.ts'
 import { parseSessionMail, type SessionMail } from './session-mail.ts'
 import { ignoreUnreadable, ownerOf } from './state-files.ts'
 import { wakeWaiting } from './waiting.ts'
@@ -52,6 +59,8 @@ export interface PeerSession {
   readonly limits?: Limits | undefined
   /** Undefined for a session that an earlier version launched. */
   readonly mail?: SessionMail | undefined
+  /** Undefined for a runtime without conversations. */
+  readonly conversation?: PinnedConversation | undefined
 }
 
 /** How far the launch of a session is. `booting`: its launcher holds the lock of its identity, unless it was killed. */
@@ -61,6 +70,23 @@ export function phaseOf({ readyAt, blocked }: PeerSession): LaunchPhase {
   if (readyAt !== undefined) return 'ready'
   return blocked === undefined ? 'booting' : 'blocked'
 }
+
+/**
+ * Returns the conversation of a session, with what its program says now. A program that is not ready yet, and has not said which
+ * conversation it begins, has not got anything to do.
+ */
+export function conversationOfSession(
+  { conversation, readyAt, blocked }: PeerSession,
+  said: CurrentConversation | undefined,
+): PinnedConversation | undefined {
+  const pinned = withCurrent(conversation, said, new Date())
+  const isUnused = readyAt === undefined && blocked?.typedAt === undefined
+  return pinned !== undefined && pinned.id === undefined && isUnused ? { ...pinned, hasTurn: false } : pinned
+}
+
+/** Whether a session was launched to resume its conversation and has not become ready: if it has died, the resume has failed. */
+export const isFailedResume = ({ conversation, readyAt }: PeerSession): boolean =>
+  conversation?.resumed === true && readyAt === undefined
 
 /** Takes the place of a generation where nothing is recorded. */
 export const NO_GENERATION = '0'.repeat(16)
@@ -102,6 +128,7 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
   const mail = parseSessionMail(fields['mail'])
   const uncontained = text(fields['uncontained'])
   const limits = fields['limits'] === undefined ? undefined : parseLimits(fields['limits'])
+  const conversation = parseConversation(fields['conversation']) ?? conversationOfMail(identity, mail)
   if (server === undefined || leader === undefined || socketPath === '') return undefined
   return {
     identity,
@@ -120,6 +147,7 @@ function parseSession(identity: Identity, json: string): PeerSession | undefined
     ...(uncontained === undefined ? {} : { uncontained }),
     ...(limits === undefined ? {} : { limits }),
     ...(mail === undefined ? {} : { mail }),
+    ...(conversation === undefined ? {} : { conversation }),
   }
 }
 

@@ -5,11 +5,15 @@ import type { Identity } from '@iapeer/core/identity'
 import { fieldsOf, list, number, parseFields, text, word } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { quarantine, readRegularFile, replaceFile } from '@iapeer/core/storage'
+import { type PinnedConversation, parseConversation } from './pinned-conversation.ts'
 
 /** How many endings are kept. */
 const ENDINGS_MAX = 16
 /** How many topics are kept. */
 const TOPICS_MAX = 16
+
+/** How often in a row an identity may fail to resume its conversation, until it is not started any more. */
+export const RESUMES_MAX = 3
 
 const NEXT_STEPS = ['stay-down', 'crash-loop', 'start'] as const
 
@@ -63,6 +67,14 @@ export interface Tally {
   /** When it is to be started again, ISO-8601. */
   readonly startAt?: string | undefined
   readonly startMode?: 'fresh' | 'resume' | undefined
+  /** Whether a start that cannot resume the conversation begins a new one, after {@link RESUMES_MAX} attempts. */
+  readonly startOrFresh?: true | undefined
+  /** The conversation of its last session that has ended. Undefined: no session of this version has ended. */
+  readonly conversation?: PinnedConversation | undefined
+  /** The number of starts in a row that could not resume the conversation; absent for 0. */
+  readonly failedResumes?: number | undefined
+  /** Why the last one of them failed. */
+  readonly resumeProblem?: string | undefined
   readonly lastEnd?: LastEnd | undefined
   /** What its sessions were about, oldest first, at most 16. */
   readonly topics: readonly string[]
@@ -127,6 +139,10 @@ function parseTally(json: string): Tally | undefined {
     restarts: number(fields['restarts']) ?? 0,
     startAt: text(fields['startAt']),
     startMode: word(fields['startMode'], ['fresh', 'resume']),
+    ...(fields['startOrFresh'] === true ? { startOrFresh: true as const } : {}),
+    conversation: parseConversation(fields['conversation']),
+    failedResumes: number(fields['failedResumes']),
+    resumeProblem: text(fields['resumeProblem']),
     lastEnd: word(fields['lastEnd'], LAST_ENDS),
     topics: list(fields['topics']).flatMap((one) => text(one) ?? []),
     environment: parseEnvironment(fields['environment']),
@@ -164,6 +180,12 @@ export async function changeTally(
 export async function removeTally(root: string, identity: Identity): Promise<void> {
   await rm(pathOf(root, identity), { force: true })
 }
+
+/** Returns a tally whose failed resumes are forgotten. */
+export const withoutFailedResumes = (tally: Tally): Tally =>
+  tally.failedResumes === undefined && tally.resumeProblem === undefined
+    ? tally
+    : { ...tally, failedResumes: undefined, resumeProblem: undefined }
 
 /** Counts the crashes within the last `windowSecs` that are not part of an incident. */
 export function countedCrashes(tally: Tally, now: Date, windowSecs: number): number {

@@ -2,6 +2,7 @@ import { formatIdentity, type Identity } from '@iapeer/core/identity'
 import type { PeerProfile } from '@iapeer/core/profile'
 import type { PeerEntry } from '@iapeer/core/registry'
 import { changeTally, hasMark, type Tally, whileUnclaimed } from '../sessions/index.ts'
+import { modeOf } from './restart-policy.ts'
 
 /** Returns whether a peer has ended, is not in a crash loop, and has no start planned. */
 const needsStart = ({ lastEnd, loopSince, startAt }: Tally): boolean =>
@@ -20,9 +21,18 @@ export async function planKeepAlive(
   const identity = formatIdentity({ runtime: entry.defaultRuntime, personality: entry.personality })
   if (hasMark(root, identity, 'stopped')) return undefined
   const startAt = new Date().toISOString()
+  const { mode, orFresh } = modeOf(profile.restart ?? 'no')
   const after = await whileUnclaimed(root, identity, () =>
     changeTally(root, identity, (tally) =>
-      needsStart(tally) ? { ...tally, startAt, startMode: 'fresh' } : tally,
+      needsStart(tally)
+        ? // Which conversation a session of an earlier version was in is not known.
+          {
+            ...tally,
+            startAt,
+            startMode: tally.conversation === undefined ? 'fresh' : mode,
+            startOrFresh: orFresh,
+          }
+        : tally,
     ),
   )
   return after?.startAt === startAt ? identity : undefined

@@ -7,7 +7,7 @@ import {
   type Troubles,
 } from '../deaths/index.ts'
 import type { EventLog } from '../eventlog/index.ts'
-import { type PeerSession, phaseOf } from '../sessions/index.ts'
+import { type PeerSession, phaseOf, RESUMES_MAX } from '../sessions/index.ts'
 import type { SuperviseSettings } from './settings.ts'
 import { type SessionTurn, turnNotifications } from './turn-notifications.ts'
 
@@ -83,18 +83,24 @@ export class Notices {
     })
   }
 
-  /** Notifies that a peer is not started any more, because its launches failed. */
-  async gaveUp(identity: string, since: string, why: string): Promise<void> {
+  /** Notifies that a peer is not started any more, because its launches failed, or could not resume its conversation. */
+  async gaveUp(
+    identity: string,
+    { since, why, ofResume }: { readonly since: string; readonly why: string; readonly ofResume: boolean },
+  ): Promise<void> {
     const { crashloopMax, crashloopWindowSecs } = this.#options.settings()
     const window = durationText(crashloopWindowSecs * 1_000)
     const summary = `${identity} could not be restarted: ${why}`
+    const count = ofResume
+      ? `${RESUMES_MAX} attempts to resume its conversation failed`
+      : `${crashloopMax} failed starts or deaths in ${window}`
     const isNew = await this.#send({
       ...withoutDeath,
       id: `gave-up-${identity}-${Date.parse(since)}`,
       kind: 'gave-up',
       identity,
       summary,
-      next: `not restarted: ${crashloopMax} failed starts or deaths in ${window}`,
+      next: `not restarted: ${count}`,
     })
     if (isNew) await this.#options.troubles.note({ about: identity, kind: 'peer', since, what: summary })
   }

@@ -13,7 +13,14 @@ export interface Policy {
 export type NextStep =
   | { readonly kind: 'stay-down' }
   | { readonly kind: 'crash-loop' }
-  | { readonly kind: 'start'; readonly mode: 'fresh' | 'resume'; readonly afterMs: number }
+  | ({ readonly kind: 'start'; readonly afterMs: number } & StartMode)
+
+/** How a restart begins. */
+interface StartMode {
+  readonly mode: 'fresh' | 'resume'
+  /** Whether it begins a new conversation once it could not resume the former one several times. */
+  readonly orFresh?: true
+}
 
 const FIRST_MS = 1_000
 const MAX_MS = 5 * 60_000
@@ -46,20 +53,23 @@ const MUTE_WAIT_MS = {
   request: 0,
   other: 0,
 } as const satisfies Record<MuteCause, number>
+/** Returns how a restart begins under a policy that asks for one. */
+export function modeOf(policy: RestartPolicy | RebootPolicy): StartMode {
+  if (policy === 'resume') return { mode: 'resume' }
+  return policy === 'resume-or-fresh' ? { mode: 'resume', orFresh: true } : { mode: 'fresh' }
+}
 
 /** Returns the mode of the restart; undefined if the policy asks for none. */
-function restartMode(policy: Policy, end: LastEnd): 'fresh' | 'resume' | undefined {
+function restartMode(policy: Policy, end: LastEnd): StartMode | undefined {
   const { wakePolicy, restart = 'no', afterReboot } = policy
   const isKeptAlive = wakePolicy === 'keep-alive'
   if (end === 'reboot') {
     const wanted = afterReboot ?? (isKeptAlive ? 'restart' : 'no')
-    if (wanted === 'no') return undefined
-    return wanted === 'resume' ? 'resume' : 'fresh'
+    return wanted === 'no' ? undefined : modeOf(wanted)
   }
   // A program that exited with code 0 is done, unless the profile asks for a restart after every exit.
   const isWanted = isKeptAlive || restart === 'always' || (end === 'crash' && restart !== 'no')
-  if (!isWanted) return undefined
-  return restart === 'resume' ? 'resume' : 'fresh'
+  return isWanted ? modeOf(restart) : undefined
 }
 
 /** How a session ended, and the state that decides what follows. */
@@ -73,6 +83,8 @@ export interface EndOfSession {
   readonly chance: number
   /** Why the agent could not answer when its session ended. */
   readonly mute?: MuteCause | undefined
+  /** For a desired restart: how the command that stopped the session would start it. @default fresh */
+  readonly restartMode?: 'fresh' | 'resume' | undefined
 }
 
 /** Returns how long the restart waits, in milliseconds. */
@@ -85,11 +97,11 @@ function waitMs({ end, restarts, chance, mute }: EndOfSession): number {
 export function nextStepOf(policy: Policy, input: EndOfSession): NextStep {
   const { end, desired } = input
   if (desired === 'stopped') return { kind: 'stay-down' }
-  if (desired === 'restart') return { kind: 'start', mode: 'fresh', afterMs: 0 }
+  if (desired === 'restart') return { kind: 'start', mode: input.restartMode ?? 'fresh', afterMs: 0 }
   // This precedes the policy: from now on a start is refused until the crash loop is reset.
   if (input.inLoop && end === 'crash') return { kind: 'crash-loop' }
   if (end === 'stopped' || end === 'idle' || policy.wakePolicy === 'ephemeral') return { kind: 'stay-down' }
   const mode = restartMode(policy, end)
   if (mode === undefined) return { kind: 'stay-down' }
-  return { kind: 'start', mode, afterMs: waitMs(input) }
+  return { kind: 'start', ...mode, afterMs: waitMs(input) }
 }

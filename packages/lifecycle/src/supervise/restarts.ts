@@ -3,7 +3,16 @@ import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { entryWithIdentity, listPeers } from '@iapeer/core/registry'
 import type { EventLog } from '../eventlog/index.ts'
 import { launchPeer } from '../launch/index.ts'
-import { changeTally, hasMark, listTallies, readTally, type Tally, withIdentity } from '../sessions/index.ts'
+import {
+  changeTally,
+  hasMark,
+  listTallies,
+  RESUMES_MAX,
+  readTally,
+  type Tally,
+  withIdentity,
+} from '../sessions/index.ts'
+import { afterResumes, withFailedResume } from './failed-resumes.ts'
 import type { Notices } from './notices.ts'
 import { backOffMs, type NextStep } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
@@ -21,8 +30,21 @@ interface RestartOptions {
   readonly notices: Pick<Notices, 'restarted' | 'gaveUp'>
 }
 
+/**
+ * Counts a failed launch that was to resume the conversation.
+ * @param why what was wrong
+ */
+function afterFailedResume(before: Tally, options: RestartOptions, why: string): Tally {
+  const tally = withFailedResume(before, why)
+  const afterMs = backOffMs(tally.restarts, options.random())
+  const orFresh = tally.startOrFresh === undefined ? {} : { orFresh: tally.startOrFresh }
+  const wanted: NextStep = { kind: 'start', mode: 'resume', ...orFresh, afterMs }
+  return withNextStep(tally, afterResumes(tally, wanted), new Date())
+}
+
 /** Counts a failed launch as a crash, so that a peer that cannot start ends in a crash loop and is not retried forever. */
-function afterFailure(tally: Tally, options: RestartOptions): Tally {
+function afterFailure(tally: Tally, options: RestartOptions, why: string): Tally {
+  if (tally.startMode === 'resume') return afterFailedResume(tally, options, why)
   const { random } = options
   const at = new Date()
   const gen = `launch-${at.getTime()}`
@@ -54,9 +76,14 @@ async function startDue(
   )
     return undefined
   try {
-    const resume = startMode === 'resume' ? { resume: true as const } : {}
-    await launchPeer(root, entry, { runtime, env: options.env, due: startAt, ...resume })
-    await options.log.note({ ev: 'supervise', identity, action: 'restart', mode: startMode ?? 'fresh' })
+    const resume = startMode === 'resume' ? { resume: 'own' as const } : {}
+    const { state, resumed } = await launchPeer(root, entry, {
+      ...{ runtime, env: options.env, due: startAt, ...resume },
+    })
+    // A person has started it meanwhile.
+    if (state === 'already') return undefined
+    const mode = resumed === undefined ? 'fresh' : 'resume'
+    await options.log.note({ ev: 'supervise', identity, action: 'restart', mode })
     await options.notices.restarted(identity, Date.parse(startAt))
     return undefined
   } catch (error) {
@@ -64,12 +91,26 @@ async function startDue(
     if (reason === undefined) throw error
     if (reason === 'not-due') return undefined
     if (reason === 'lock-held') return Date.now() + LOCK_RETRY_MS
+    const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
+    const why = text.replace(`${identity} was not started: `, '')
     const tally = await withIdentity(root, identity, () =>
-      changeTally(root, identity, (before) => afterFailure(before, options)),
+      changeTally(root, identity, (before) => afterFailure(before, options, why)),
     )
-    const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
     await options.log.note({ ev: 'supervise', identity, action: 'restart-failed', reason, why })
-    if (tally.loopSince !== undefined) await options.notices.gaveUp(identity, tally.loopSince, why)
+    if (startMode === 'resume' && (tally.failedResumes ?? 0) >= RESUMES_MAX)
+      await options.log.note({
+        ev: 'supervise',
+        identity,
+        action: 'resume-failed',
+        next: tally.startMode,
+        why,
+      })
+    if (tally.loopSince !== undefined)
+      await options.notices.gaveUp(identity, {
+        since: tally.loopSince,
+        why,
+        ofResume: startMode === 'resume',
+      })
     return tally.startAt === undefined ? undefined : Date.parse(tally.startAt)
   }
 }

@@ -4,12 +4,16 @@ import {
   clearMark,
   countedCrashes,
   hasMark,
+  isFailedResume,
+  type LastEnd,
   type MuteCause,
   type PeerSession,
   readSession,
   type Tally,
   whileUnclaimed,
 } from '../sessions/index.ts'
+import type { DesiredState } from './decide.ts'
+import { afterResumes, PROGRAM_ENDED, plannedStep, withFailedResume } from './failed-resumes.ts'
 import { type NextStep, nextStepOf } from './restart-policy.ts'
 import type { SuperviseSettings } from './settings.ts'
 import { desiredStateOf } from './sweep.ts'
@@ -36,19 +40,15 @@ export function isInLoop(tally: Tally, settings: SuperviseSettings, now: Date): 
 
 /** Returns the tally after a next step was decided. */
 export function withNextStep(tally: Tally, nextStep: NextStep, now: Date): Tally {
-  if (nextStep.kind === 'stay-down') return { ...tally, startAt: undefined, startMode: undefined }
-  if (nextStep.kind === 'crash-loop')
-    return {
-      ...tally,
-      loopSince: tally.loopSince ?? now.toISOString(),
-      startAt: undefined,
-      startMode: undefined,
-    }
+  const unplanned = { ...tally, startAt: undefined, startMode: undefined, startOrFresh: undefined }
+  if (nextStep.kind === 'stay-down') return unplanned
+  if (nextStep.kind === 'crash-loop') return { ...unplanned, loopSince: tally.loopSince ?? now.toISOString() }
   return {
-    ...tally,
+    ...unplanned,
     restarts: tally.restarts + 1,
     startAt: new Date(now.getTime() + nextStep.afterMs).toISOString(),
     startMode: nextStep.mode,
+    startOrFresh: nextStep.orFresh,
   }
 }
 
@@ -70,6 +70,32 @@ function withPlan(
   return { ...tally, endings: [...tally.endings.slice(0, -1), { ...last, next: nextStep.kind, ...plan }] }
 }
 
+interface EndContext extends PlanContext {
+  readonly session: PeerSession
+  readonly desired: DesiredState
+  readonly profile: PeerProfile | undefined
+}
+
+interface EndPlan {
+  readonly tally: Tally
+  readonly nextStep: NextStep
+}
+
+/** Decides what follows the end of a session. */
+function planAfterEnd(before: Tally, end: LastEnd, context: EndContext): EndPlan {
+  const { session, desired, profile = {}, settings, now, chance, mute } = context
+  const isFailed = end === 'crash' && isFailedResume(session)
+  // The launch that has failed has counted it and planned what follows.
+  const planned = isFailed ? plannedStep(before, now) : undefined
+  if (planned !== undefined) return { tally: before, nextStep: planned }
+  const tally = isFailed ? withFailedResume(before, PROGRAM_ENDED) : before
+  const inLoop = isInLoop(tally, settings, now)
+  const { restarts, startMode: restartMode } = tally
+  const wanted = nextStepOf(profile, { end, desired, restarts, inLoop, chance, restartMode, mute })
+  const nextStep = afterResumes(tally, wanted)
+  return { tally: withNextStep(tally, nextStep, now), nextStep }
+}
+
 /**
  * Settles a session that has ended, and decides by the policy of the peer what follows. The plan is on disk, so it survives this
  * process.
@@ -84,14 +110,13 @@ export function settleAndPlan(
   return whileUnclaimed(root, identity, async () => {
     const now = await readSession(root, identity)
     if (now === undefined || now.gen !== gen || now.startedAt !== session.startedAt) return undefined
+    const desired = desiredStateOf({ hasMark: (of, mark) => hasMark(root, of, mark) }, now)
+    const plan = { ...input, desired, session: now }
     let nextStep: NextStep = { kind: 'stay-down' }
-    const settled = await settleEnded(root, now, (tally, end) => {
-      const inLoop = isInLoop(tally, input.settings, input.now)
-      const { restarts } = tally
-      const desired = desiredStateOf({ hasMark: (of, mark) => hasMark(root, of, mark) }, now)
-      const { chance, mute } = input
-      nextStep = nextStepOf(input.profile ?? {}, { end, desired, restarts, inLoop, chance, mute })
-      return withPlan(withNextStep(tally, nextStep, input.now), nextStep, input)
+    const settled = await settleEnded(root, now, (before, end) => {
+      const { tally, nextStep: next } = planAfterEnd(before, end, plan)
+      nextStep = next
+      return withPlan(tally, next, input)
     })
     await clearMark(root, identity, 'fresh')
     return { ...settled, nextStep }

@@ -16,6 +16,7 @@ import { filesOfGen, type MuteCause, type PeerSession, phaseOf, rebuildSessions 
 import { fleetTokens, type IdentityTokens, updateUsage } from '../usage/index.ts'
 import { activityOf } from './activity.ts'
 import { BlockedLaunches } from './blocked-launches.ts'
+import { Conversations } from './conversations.ts'
 import { DeathNotifier } from './death-notifier.ts'
 import { type Action, type Activity, decide } from './decide.ts'
 import { housekeeping } from './housekeeping.ts'
@@ -84,6 +85,7 @@ export class FleetSupervisor {
   readonly #measures = new Measures()
   readonly #restarts: Restarts
   readonly #recorders: Recorders
+  readonly #conversations: Conversations
   readonly #mail: MailDelivery
   readonly #turns: Turns
   #witness: KeptWitness | undefined
@@ -124,6 +126,7 @@ export class FleetSupervisor {
       if (isReadByDaemon(setting)) checkSetting(this.#env, setting)
     this.#cache = createSessionCache(root)
     this.#recorders = new Recorders(root, this.#log)
+    this.#conversations = new Conversations(root, this.#log)
     this.#deaths = new DirectoryWatch(rootLayout(root).records.deathsDir)
     this.#witness = wantedWitness(root, this.#env, this.#log)
     this.#restarts = new Restarts(root, {
@@ -302,6 +305,8 @@ export class FleetSupervisor {
     if (isThorough) this.#jobs.start(`${identity} cgroup`, () => this.#noteCgroup(session))
     if (this.#recorders.isLost(session))
       this.#jobs.start(`${identity} recorder`, () => this.#recorders.replace(session))
+    if (this.#conversations.isDue(session, Date.now()))
+      this.#jobs.start(`${identity} conversation`, () => this.#conversations.follow(session))
     if (this.#blocked.isDue(session, Date.now()))
       this.#jobs.start(identity, async () => void (await finishLaunch(this.#root, session)))
   }
@@ -356,6 +361,7 @@ export class FleetSupervisor {
     const settled = await settleAndPlan(this.#root, session, input)
     if (settled === undefined) return
     this.#recorders.forget(session)
+    this.#conversations.forget(session)
     this.#unresponsive.delete(identity)
     if (settled.deathId !== undefined) await noteContext(this.#root, recordIdOf(settled.session), context)
     await this.#noteEnd(settled, mute)

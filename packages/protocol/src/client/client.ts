@@ -56,7 +56,7 @@ export interface DaemonClient {
   stop(name: string, body: Body<'stop'>): Promise<Answer<'stop'>['sessions']>
   /** Restarts a peer with a new session. */
   renew(name: string, body: Body<'new'>): Promise<Answer<'new'>['session']>
-  /** Restarts a running peer and resumes its session if its runtime can. */
+  /** Restarts a running peer and resumes its conversation, or the one that is named. */
   refresh(name: string, body: Body<'refresh'>): Promise<Answer<'refresh'>['outcome']>
   /** Clears the crash loop of a peer. */
   reset(name: string): Promise<Answer<'reset'>['outcome']>

@@ -84,6 +84,8 @@ export const peer = z.object({
   loop: z
     .optional(z.object({ deaths: z.int(), withinSecs: z.number() }))
     .check(z.describe('the deaths that made a crash loop')),
+  conversation: describedText('the id of its conversation: the one that it is in, or was in last'),
+  resumeProblem: describedText('why its last attempt to resume that conversation failed'),
   awaitsDaemon: z
     .optional(z.boolean())
     .check(z.describe('whether its start is planned and no daemon is running that would start it')),
@@ -101,6 +103,9 @@ export const launched = z.object({
   serverPid: pid,
   leaderPid: pid,
   startedAt: time,
+  conversation: describedText('the id of its conversation, where that is known'),
+  resumed: z.optional(z.boolean()).check(z.describe('whether this call resumed that conversation')),
+  notResumed: describedText('why a new conversation began although one was to be resumed'),
   ...obstacle,
   warnings: texts,
 })

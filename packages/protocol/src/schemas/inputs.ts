@@ -75,6 +75,20 @@ const environment = z
 
 const path = upTo(PATH_MAX)
 
+/** Which conversation a start resumes. */
+const conversation = {
+  conversation: z
+    .optional(upTo(64))
+    .check(
+      z.describe(
+        'resume this conversation: its id, or newest for the newest of the working directory, whichever peer it is of',
+      ),
+    ),
+  orFresh: z
+    .optional(z.boolean())
+    .check(z.describe('begin a new conversation if that one cannot be resumed; default false: an error')),
+}
+
 /** A message. Its limits here are coarse; the library has the exact ones, with a hint for each. */
 const message = z.strictObject({
   to: name.check(z.describe('the name or an identity of the recipient')),
@@ -101,10 +115,15 @@ const message = z.strictObject({
 
 /** The schema of the body of each route that has one. */
 export const BODIES = {
-  start: z.strictObject({ runtime, timeoutMs, environment }),
+  start: z.strictObject({
+    ...{ runtime, timeoutMs, environment, ...conversation },
+    resume: z
+      .optional(z.boolean())
+      .check(z.describe('resume the conversation that the peer was in last; default false: a new one')),
+  }),
   stop: z.strictObject({ timeoutMs: graceMs, force: z.optional(z.boolean()) }),
   new: z.strictObject({ runtime, timeoutMs: graceMs, environment }),
-  refresh: z.strictObject({ timeoutMs }),
+  refresh: z.strictObject({ timeoutMs, ...conversation }),
   wake: z.strictObject({
     runtime,
     topic: z.optional(z.string().check(z.maxLength(1_000))),

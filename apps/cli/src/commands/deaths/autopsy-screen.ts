@@ -32,6 +32,8 @@ export interface AutopsyView {
   readonly inFlight?: readonly InFlight[]
   /** What was known about the session before it died. */
   readonly context?: DeathContext
+  /** The id of the conversation that the session was in. */
+  readonly conversation?: string | undefined
   /** What the advice depends on. */
   readonly after?: AfterDeath
   /** With `--rejudge`: the verdict that was shown until now, and the version of its rules. */
@@ -91,6 +93,7 @@ function facts(view: AutopsyView, width: number): string {
   const {
     death: { record, incident, findings },
     utc = false,
+    conversation,
   } = view
   const rows: [label: string, text: string][] = [
     ...verdictRows(view),
@@ -99,6 +102,11 @@ function facts(view: AutopsyView, width: number): string {
     ['id', record.id],
     ...contextRows(record, view.context ?? {}),
   ]
+  if (conversation !== undefined)
+    rows.push([
+      'conversation',
+      `${conversation}; resume it: iapeer start ${record.identity} --conversation ${conversation}`,
+    ])
   if (incident !== undefined)
     rows.push(['incident', `${incident.deaths.length} deaths with one cause (${plain(incident.cause)})`])
   if (record.forensics !== undefined && findings.snapshot === undefined)

@@ -4,6 +4,7 @@ import { type ExitRecord, RULES_VERSION } from '@iapeer/forensics'
 import { filesOf, type JudgedDeath, judgeDeath, readContext, textOf } from '@iapeer/lifecycle/deaths'
 import { type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
 import { type InFlight, messagesInFlight, senderName } from '@iapeer/lifecycle/mail'
+import { readDeathConversation } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
@@ -101,10 +102,12 @@ export default defineCommand({
     const inFlight =
       it.gen === undefined ? [] : await messagesInFlight(iapeerRoot(), { gen: it.gen, ts: it.ts })
     const context = await readContext(iapeerRoot(), it.id)
+    const conversation = (await readDeathConversation(iapeerRoot(), it.id))?.id
     if (options.json)
       return printJson({
         id: it.id,
         ...judged,
+        ...(conversation === undefined ? {} : { conversation }),
         ...(incident === undefined ? {} : { incident: incident.id }),
         ...(isProvisional === true ? { provisional: true } : {}),
         ...(before === undefined ? {} : { kept: before }),
@@ -118,7 +121,7 @@ export default defineCommand({
     const moments = timeline(it, records, events)
     await withLongOutput(!options.noPager, async (output) => {
       await output.print(
-        autopsyScreen({ death, moments, utc: options.utc, after, before, inFlight, context }),
+        autopsyScreen({ death, moments, utc: options.utc, after, before, inFlight, context, conversation }),
       )
     })
   },

@@ -84,6 +84,12 @@ const ACTIONS: Readonly<Record<SuperviseAction, Describe>> = {
   canary: (of) => `${REPLACEMENTS[of('state')] ?? `recorder ${of('state')}`}${because(of('why'))}`,
   'evidence-failed': (of) => `the evidence of the system could not be saved${because(of('why'))}`,
   'session-rebuilt': (of) => `its session file could not be read and was written again${because(of('kept'))}`,
+  conversation: (of) =>
+    `is in another conversation, chosen in its program: ${of('id')} (before: ${of('former')})`,
+  'resume-failed': (of) =>
+    of('next') === 'fresh'
+      ? `starts with a new conversation: its former one could not be resumed${because(of('why'))}`
+      : `not restarted: its conversation could not be resumed${because(of('why'))}`,
   'foreign-messages': (of) =>
     `got ${of('count')} messages that iapeer has not sent: another session of Claude Code wrote to it`,
   'notify-failed': (of) => `a notification could not be delivered${because(of('why'))}`,
@@ -123,7 +129,8 @@ const TEXTS: Readonly<Record<string, Describe>> = {
   supervise: superviseText,
   launch: (of) => {
     const note = of('message') === 'unknown' ? '; whether its first message was delivered is unknown' : ''
-    return `${of('mode') === 'resume' ? 'resumed' : 'started'} in ${of('ms')} ms${note}`
+    const fresh = of('notResumed') && `, with a new conversation: ${of('notResumed')}`
+    return `${of('mode') === 'resume' ? 'resumed' : 'started'} in ${of('ms')} ms${fresh}${note}`
   },
   blocked: (of) =>
     `started in ${of('ms')} ms, and is blocked until a person answers its dialog${because(of('dialog'))}`,

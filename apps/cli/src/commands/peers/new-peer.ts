@@ -43,7 +43,7 @@ function parseIntelligence(text: string): Intelligence {
 const parseRestart = oneOf(RESTART_POLICIES, (text) =>
   usageError(
     `invalid --restart ${JSON.stringify(text)}: expected ${RESTART_POLICIES.join(', ')}`,
-    'no: never; on-failure: after a death; always: also after exit code 0; resume: with the former conversation.',
+    'no: never; on-failure: after a death; always: also after exit code 0; resume: with the former conversation; resume-or-fresh: with a new one if that fails.',
   ),
 )
 
@@ -72,7 +72,7 @@ export const PROFILE_OPTIONS = {
   },
   restart: {
     value: 'policy',
-    help: 'when the daemon restarts it: no, on-failure, always, or resume (with its conversation) (default: no)',
+    help: 'when the daemon restarts it: no, on-failure, always, resume (with its conversation), or resume-or-fresh (default: no)',
     parse: parseRestart,
   },
   permissions: { ...PERMISSIONS_OPTION, help: `${PERMISSIONS_OPTION.help} (default: ask)` },

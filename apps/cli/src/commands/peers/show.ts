@@ -115,6 +115,8 @@ export default defineCommand({
       ...(await liveFacts(view)),
       ...usageRows(usage),
       ...containmentRows(containment),
+      ['conversation', view.conversation],
+      ['not resumed', view.resumeProblem],
       ['restarts', restarts === undefined ? undefined : `${restarts} in a row`],
       ['last death', death === undefined ? undefined : deathText(death, options)],
       ['messages', routeText(route, current.personality)],

@@ -4,6 +4,7 @@ import { paint, print, printJson } from '../../output.ts'
 import { logoutText } from '../host/linger-hint.ts'
 import { registeredName } from '../peers/session-name.ts'
 import { blockedText } from './blocked-text.ts'
+import { conversationText } from './conversation-text.ts'
 
 /** Prints the result of a launch, and sets the exit code. */
 export async function printLaunch({ warnings, ...launched }: LaunchView, json: boolean): Promise<void> {
@@ -20,7 +21,9 @@ export async function printLaunch({ warnings, ...launched }: LaunchView, json: b
     return
   }
   const running = state === 'already' ? 'is already running' : 'is running'
-  print(`${paint('green', '●')} ${paint('bold', name.shown)} ${running}: pid ${leaderPid}`)
+  print(
+    `${paint('green', '●')} ${paint('bold', name.shown)} ${running}: pid ${leaderPid}${conversationText(launched)}`,
+  )
   const logout = state === 'already' ? undefined : logoutText()
   if (logout !== undefined) print(`  ${logout}`)
   print(`  iapeer attach ${name.argument}   attach to its terminal; detach with prefix d`)

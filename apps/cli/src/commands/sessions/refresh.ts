@@ -6,7 +6,7 @@ import { resumePeer } from './restart.ts'
 /** The name of `restart` in earlier versions. */
 export default defineCommand({
   name: 'refresh',
-  summary: 'restart a running peer and resume its conversation if possible',
+  summary: 'restart a running peer and resume the conversation that it is in',
   hidden: true,
   args: { peer: PEER },
   options: { timeout: STOP_TIMEOUT, json: JSON_OUTPUT },

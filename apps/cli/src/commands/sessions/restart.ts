@@ -3,40 +3,57 @@ import { refreshNamed } from '@iapeer/lifecycle/fleet'
 import { isRunningState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
-import { EXIT } from '../../exit-code.ts'
+import { EXIT, usageError } from '../../exit-code.ts'
 import { launchSignal } from '../../interrupt.ts'
 import { paint, print, printJson } from '../../output.ts'
 import { askDaemonUnlessInterrupted } from '../daemon/reach-daemon.ts'
-import { LAUNCH_EXIT_CODES, NO_DAEMON, STOP_TIMEOUT } from '../options.ts'
+import { LAUNCH_EXIT_CODES, NO_DAEMON, RESUME_OPTIONS, STOP_TIMEOUT } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { registeredName } from '../peers/session-name.ts'
 import { advisedPeer } from './advised-peer.ts'
 import { blockedText } from './blocked-text.ts'
+import { conversationText } from './conversation-text.ts'
 import { forAll, oneOrAll } from './every-peer.ts'
 import { renewPeer } from './renew-peer.ts'
 import { startAdvice } from './start-advice.ts'
 
 const OPTIONS = {
   all: { help: 'restart every peer that is running' },
-  fresh: { help: 'begin a new session instead of resuming; starts the peer if it is not running' },
+  resume: { help: 'resume the conversation that it is in (default)' },
+  ...RESUME_OPTIONS,
+  fresh: { help: 'begin a new conversation; starts the peer if it is not running' },
   timeout: STOP_TIMEOUT,
   noDaemon: NO_DAEMON,
   json: { help: 'print NDJSON: a line with one JSON object per peer' },
 } as const
 
+/** How `resumePeer` restarts a peer. */
+interface ResumeOptions extends Pick<OptionValues<typeof OPTIONS>, 'timeout' | 'json'> {
+  readonly conversation?: string | undefined
+  readonly resumeOrFresh?: boolean | undefined
+}
+
 /**
- * Restarts a running peer and resumes its session. Does nothing, with exit code 3, if the peer is not running.
+ * Restarts a running peer and resumes its conversation. Does nothing, with exit code 3, if the peer is not running.
  * @returns what was done, for a summary
  */
 export async function resumePeer(
   peer: string,
-  { timeout: timeoutMs, json }: Pick<OptionValues<typeof OPTIONS>, 'timeout' | 'json'>,
+  { timeout: timeoutMs, json, conversation, resumeOrFresh }: ResumeOptions,
 ): Promise<string> {
   const root = iapeerRoot()
+  const choice = {
+    ...(conversation === undefined ? {} : { conversation }),
+    ...(resumeOrFresh === true ? { orFresh: true } : {}),
+  }
   const outcome =
     (await askDaemonUnlessInterrupted(`restarting ${peer}`, peer, (daemon) =>
-      daemon.refresh(peer, { timeoutMs }),
-    )) ?? (await refreshNamed(root, peer, { by: 'iapeer restart', timeoutMs, signal: launchSignal() }))
+      daemon.refresh(peer, { timeoutMs, ...choice }),
+    )) ??
+    (await refreshNamed(root, peer, {
+      ...{ by: 'iapeer restart', timeoutMs, signal: launchSignal() },
+      ...choice,
+    }))
   const { session } = outcome
   if (outcome.state === 'not-running') process.exitCode = EXIT.notRunning
   if (session?.state === 'blocked') process.exitCode = EXIT.blocked
@@ -48,7 +65,7 @@ export async function resumePeer(
     print(
       session.state === 'blocked'
         ? blockedText(name, session)
-        : `${paint('green', '●')} ${paint('bold', name.shown)} is restarted: pid ${session.leaderPid}`,
+        : `${paint('green', '●')} ${paint('bold', name.shown)} is restarted: pid ${session.leaderPid}${conversationText(session)}`,
     )
   }
   if (session === undefined) return 'not running'
@@ -57,11 +74,13 @@ export async function resumePeer(
 
 export default defineCommand({
   name: 'restart',
-  summary: 'restart a running peer and resume its session if possible',
+  summary: 'restart a running peer and resume the conversation that it is in',
   exitCodes: { 3: 'not running', ...LAUNCH_EXIT_CODES },
   args: { peer: { ...PEER, optional: true } },
   options: OPTIONS,
   run: async ({ args, options }) => {
+    if (options.fresh && (options.resume || options.resumeOrFresh || options.conversation !== undefined))
+      throw usageError('--fresh cannot be combined with an option that resumes', 'Use one of them.')
     const restart = (peer: string): Promise<string> =>
       options.fresh ? renewPeer(peer, options) : resumePeer(peer, options)
     const peer = oneOrAll(args.peer, options.all)

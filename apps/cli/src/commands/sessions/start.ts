@@ -8,7 +8,7 @@ import { usageError } from '../../exit-code.ts'
 import { launchSignal } from '../../interrupt.ts'
 import { paint } from '../../output.ts'
 import { askDaemonUnlessInterrupted, launchAndStartDaemon } from '../daemon/reach-daemon.ts'
-import { JSON_OUTPUT, LAUNCH_EXIT_CODES, NO_DAEMON, parseTimeout } from '../options.ts'
+import { JSON_OUTPUT, LAUNCH_EXIT_CODES, NO_DAEMON, parseTimeout, RESUME_OPTIONS } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { forAll, oneOrAll, type Skip } from './every-peer.ts'
 import { printLaunch } from './launch-output.ts'
@@ -31,6 +31,10 @@ const OPTIONS = {
     help: 'seconds to wait until the peer is ready (default: 60)',
     parse: parseLaunchTimeout,
   },
+  resume: {
+    help: 'resume the conversation that it was in last; for a suspended peer, that is the default',
+  },
+  ...RESUME_OPTIONS,
   noDaemon: NO_DAEMON,
   json: JSON_OUTPUT,
 } as const
@@ -38,7 +42,13 @@ type StartOptions = OptionValues<typeof OPTIONS>
 
 async function launch(peer: string, options: StartOptions): Promise<LaunchView> {
   const environment = callerEnvironment(process.env)
-  const request = { timeoutMs: options.timeout, runtime: options.runtime, environment }
+  const { conversation, resumeOrFresh, timeout: timeoutMs, runtime } = options
+  const choice = {
+    ...(options.resume || resumeOrFresh ? { resume: true } : {}),
+    ...(conversation === undefined ? {} : { conversation }),
+    ...(resumeOrFresh ? { orFresh: true } : {}),
+  }
+  const request = { timeoutMs, runtime, environment, ...choice }
   const root = iapeerRoot()
   const done = await askDaemonUnlessInterrupted(`starting ${peer}`, peer, (daemon) =>
     daemon.start(peer, request),
@@ -87,7 +97,7 @@ export default defineCommand({
     ...LAUNCH_EXIT_CODES,
   },
   summary:
-    'start a peer; does nothing if it is running. A peer that shows a dialog only you can answer keeps running as blocked (exit code 8)',
+    'start a peer with a new conversation; does nothing if it is running. A peer that shows a dialog only you can answer keeps running as blocked (exit code 8)',
   args: { peer: { ...PEER, optional: true } },
   options: OPTIONS,
   run: async ({ args, options }) => {

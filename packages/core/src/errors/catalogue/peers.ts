@@ -64,6 +64,26 @@ export const PEER_ERRORS = entries({
     summary: 'The peer died too often within a short time, and is not restarted.',
     hint: '`iapeer autopsy <peer>` shows why; `iapeer reset <peer>` allows it to start.',
   },
+  'resume-failed': {
+    kind: 'conflict',
+    summary: 'The peer could not resume its conversation several times in a row, and is not started.',
+    hint: '`iapeer reset <peer>`, then `iapeer start <peer>` for a new conversation, or with `--resume` for another attempt.',
+  },
+  'conversation-gone': {
+    kind: 'conflict',
+    summary: 'The conversation that is to be resumed does not exist any more, or never did.',
+    hint: '`iapeer restart --fresh <peer>` begins a new one; `iapeer start <peer> --conversation <id>` resumes another one.',
+  },
+  'conversation-held': {
+    kind: 'conflict',
+    summary: 'A running process is in the conversation that is to be resumed.',
+    hint: 'Wait until that process has ended, or begin a new conversation: `iapeer restart --fresh <peer>`.',
+  },
+  'conversation-unknown': {
+    kind: 'conflict',
+    summary: 'iapeer does not know which conversation the peer was in.',
+    hint: '`iapeer restart --fresh <peer>` begins a new one; `iapeer start <peer> --conversation <id>` resumes one.',
+  },
   'wake-refused': {
     kind: 'conflict',
     summary: 'The daemon does not start the peer for this message; the error says why.',

@@ -43,6 +43,24 @@ export type Connected =
 const connections = new Map<string, Connection>()
 const openings = new Map<string, Promise<Connection>>()
 
+/** The thread that was shown last by socket, for a session that has ended. */
+const lastShown = new Map<string, NonNullable<Connection['shown']>>()
+const MOST_SHOWN = 1_000
+
+/** Returns the thread that the TUI of a session showed last, as far as its app-server has told this process. */
+export function shownLast({ mail }: SessionTarget['session']): Connection['shown'] {
+  return mail === undefined ? undefined : lastShown.get(appServerSocket(mail.directory))
+}
+
+function noteShown(path: string, shown: NonNullable<Connection['shown']>): void {
+  lastShown.delete(path)
+  lastShown.set(path, shown)
+  for (const oldest of lastShown.keys()) {
+    if (lastShown.size <= MOST_SHOWN) break
+    lastShown.delete(oldest)
+  }
+}
+
 /** A TUI that resumes a thread causes no `thread/started`, but this. */
 const RESUMED: ReadonlySet<string> = new Set(['thread/goal/cleared', 'thread/goal/updated'])
 
@@ -61,7 +79,9 @@ function note(connection: Connection, method: string, params: Fields): void {
 async function open(path: string): Promise<Connection> {
   let connection: Connection | undefined
   const client = await connectAppServer(path, (method, params) => {
-    if (connection !== undefined) note(connection, method, fieldsOf(params))
+    if (connection === undefined) return
+    note(connection, method, fieldsOf(params))
+    if (connection.shown !== undefined) noteShown(path, connection.shown)
   })
   connection = {
     ...{ client, shown: undefined, statuses: new Map(), reports: 0 },

@@ -21,6 +21,7 @@ function openWebSocket(path: string, client: RpcClient): Promise<WebSocket> {
       perMessageDeflate: false,
     })
     socket.once('open', () => {
+      // Until it is open it must keep a command running that waits for it; afterwards the requests do.
       connection.unref()
       resolve(socket)
     })
