@@ -12,7 +12,7 @@ const DIRECTORIES = [
   'sessions',
   'supervise',
   'turns',
-  'usage',
+  'tokens',
 ]
 
 export default defineConfig(

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { EXIT } from './exit-code.ts'
 
 let launches: AbortController | undefined
@@ -22,7 +23,10 @@ export function holdInterrupts(): () => void {
 
 /** Returns the signal of all launches of this command: Ctrl-C aborts it, and each launch then stops and removes what it started. */
 export function launchSignal(): AbortSignal {
-  launches ??= new AbortController()
+  if (launches !== undefined) return launches.signal
+  launches = new AbortController()
+  // Each launch of a command listens, and --all begins many.
+  setMaxListeners(0, launches.signal)
   return launches.signal
 }
 

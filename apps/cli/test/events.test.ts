@@ -83,6 +83,10 @@ describe('iapeer events', () => {
         { reason: 'command-not-found', why: 'program not found: x' },
         'could not be restarted: program not found: x',
       ],
+      queued: [
+        { why: '0.8 GiB available, 1.4 GiB needed' },
+        'its start waits: 0.8 GiB available, 1.4 GiB needed',
+      ],
       reap: [{ why: 'its task is done', state: 'ended' }, 'stopped: its task is done'],
       suspend: [{ why: 'it is idle', state: 'ended' }, 'suspended: it is idle'],
       unresponsive: [{ server: 812 }, 'does not answer: its tmux server (pid 812) is stopped by a signal'],

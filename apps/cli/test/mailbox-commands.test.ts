@@ -184,11 +184,14 @@ it('doctor reports messages that are stuck, files that cannot be read, and start
   mkdirSync(join(box.directory, 'closed'), { recursive: true })
   writeFileSync(join(box.directory, 'closed', '00000001-m_cccccccccccccccc.json.corrupt'), '')
   writeFileSync(join(home.root, 'state', 'mail', 'starts-held'), `${old}\n`)
+  const hold = { schemaVersion: 1, kind: 'repeated', atMs: 1, deaths: 30 }
+  writeFileSync(join(home.root, 'state', 'launch', 'hold.json'), JSON.stringify(hold))
   const { stdout, exitCode } = await home.iapeer('doctor', '--json')
   const found = jsonLines(stdout).filter(({ check }) => check === 'messages')
   expect(exitCode).toBe(1)
   expect(found.map(({ id, what }) => [id, what])).toEqual([
     ['starts-held', expect.stringContaining('messages start no peers since')],
+    ['restarts-held', expect.stringContaining('no peer is restarted: 30 peers died together again')],
     ['message-held', 'one message to bob is held, for up to 60 min'],
     ['message-newer', expect.stringContaining('written by a later version')],
     ['message-corrupt', 'a message to bob cannot be read, and is not given'],

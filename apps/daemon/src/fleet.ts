@@ -2,8 +2,9 @@ import type { MessageSender } from '@iapeer/core/mailbox'
 import type { DeathQuery, DeathReport, DeathView, LastDeliveries } from '@iapeer/lifecycle/deaths'
 import type { PeerStatusView } from '@iapeer/lifecycle/fleet'
 import type { MailCounts, MessageView, Receipt } from '@iapeer/lifecycle/mail'
+import type { PeerUsage } from '@iapeer/lifecycle/sessions'
 import type { SupervisorStats } from '@iapeer/lifecycle/supervise'
-import type { IdentityTokens } from '@iapeer/lifecycle/usage'
+import type { IdentityTokens } from '@iapeer/lifecycle/tokens'
 import type { Action, Answer, Received } from '@iapeer/protocol/routes'
 
 /** An event, and the cursor with which a client resumes after it. */
@@ -40,6 +41,8 @@ export interface Supervisor {
   stats(): SupervisorStats
   /** Returns the number of deaths that it has noticed, by cause. A number never decreases. */
   deathCounts(): Readonly<Record<string, number>>
+  /** Returns what each running peer uses, as it was last measured. */
+  peerUsage(): readonly PeerUsage[]
   /** Returns the numbers of open messages by state, and of messages that were taken by way. */
   mailCounts(): Promise<MailCounts>
   /** Returns the tokens that each identity has used, by model. */

@@ -1,4 +1,5 @@
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
+import type { PeerUsage } from '@iapeer/lifecycle/sessions'
 import type { DurationStats, SupervisorStats } from '@iapeer/lifecycle/supervise'
 import type { Logger } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
@@ -15,7 +16,10 @@ export interface MetricsParts {
   readonly log: Logger
   /** The number of clients that follow the events, and of those that were dropped. */
   readonly clients: { readonly size: number; readonly dropped: number }
-  readonly supervisor: Pick<Supervisor, 'stats' | 'deathCounts' | 'mailCounts' | 'turnCounts' | 'tokenCounts'>
+  readonly supervisor: Pick<
+    Supervisor,
+    'stats' | 'deathCounts' | 'mailCounts' | 'turnCounts' | 'tokenCounts' | 'peerUsage'
+  >
 }
 
 /** Returns a histogram in the text format of Prometheus (0.0.4), from counts that the supervisor keeps. */
@@ -127,6 +131,30 @@ function durationsText(stats: SupervisorStats): string[] {
   )
 }
 
+/** Adds what each running peer uses, by its identity. */
+function addUsage(output: Output, supervisor: Pick<Supervisor, 'peerUsage'>): void {
+  const of = (amountOf: (usage: PeerUsage) => number) => () =>
+    supervisor.peerUsage().map((usage) => [usage.identity, amountOf(usage)] as const)
+  addGauge(output, {
+    name: 'iapeer_peer_memory_bytes',
+    help: 'Memory of the program of a running peer and its descendants.',
+    label: 'identity',
+    count: of(({ memoryBytes }) => memoryBytes),
+  })
+  addCounter(output, {
+    name: 'iapeer_peer_cpu_seconds_total',
+    help: 'Processor time of the program of a running peer and its descendants since its start.',
+    label: 'identity',
+    count: of(({ cpuMs }) => cpuMs / 1_000),
+  })
+  addGauge(output, {
+    name: 'iapeer_peer_tasks',
+    help: 'Threads of the program of a running peer and its descendants.',
+    label: 'identity',
+    count: of(({ tasks }) => tasks),
+  })
+}
+
 /** Creates the metrics of the daemon, in a registry of their own. */
 export function createMetrics({ fleet, log, clients, supervisor }: MetricsParts): Metrics {
   const registry = new Registry()
@@ -144,6 +172,7 @@ export function createMetrics({ fleet, log, clients, supervisor }: MetricsParts)
     label: 'cause',
     count: () => Object.entries(supervisor.deathCounts()),
   })
+  addUsage(output, supervisor)
   addGauge(output, {
     name: 'iapeer_canaries',
     help: 'Number of recorders by state.',

@@ -1,6 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { toIdentity } from '@iapeer/core/identity'
 import { asyncCleanups, privateDirectory, until } from '@iapeer/dev/testing'
 import { ANSWERS } from '@iapeer/protocol/routes'
 import { describe, expect, it } from 'vitest'
@@ -204,6 +205,10 @@ describe('a supervisor', () => {
     supervisor.sweep.observe(0.002)
     supervisor.sweep.observe(70)
     supervisor.deaths['killed'] = 3
+    supervisor.usage.push({
+      ...{ identity: toIdentity('claude-bob'), gen: undefined, atMs: 0, cpuPercent: undefined },
+      ...{ memoryBytes: 2_048, peakBytes: 4_096, cpuMs: 1_500, tasks: 9 },
+    })
     const { text } = await ask(where, '/metrics')
     expect(text).toMatch(/^# TYPE iapeer_sweep_seconds histogram$/m)
     expect(text).toMatch(/^iapeer_sweep_seconds_bucket\{le="0.0025"\} 1$/m)
@@ -211,6 +216,9 @@ describe('a supervisor', () => {
     expect(text).toMatch(/^iapeer_sweep_seconds_count 2$/m)
     expect(text).toMatch(/^# TYPE iapeer_deaths_total counter$/m)
     expect(text).toMatch(/^iapeer_deaths_total\{cause="killed"\} 3$/m)
+    expect(text).toMatch(/^iapeer_peer_memory_bytes\{identity="claude-bob"\} 2048$/m)
+    expect(text).toMatch(/^iapeer_peer_cpu_seconds_total\{identity="claude-bob"\} 1.5$/m)
+    expect(text).toMatch(/^iapeer_peer_tasks\{identity="claude-bob"\} 9$/m)
     // Whole lines, each metric described once.
     expect(text.endsWith('\n')).toBe(true)
     const described = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name)

@@ -1,3 +1,4 @@
+import type { PeerUsage } from '@iapeer/lifecycle/sessions'
 import { Durations } from '@iapeer/lifecycle/supervise'
 import type { DaemonOptions } from '../src/daemon.ts'
 import type { EventSource, FollowOptions, PositionedEvent, Supervisor } from '../src/fleet.ts'
@@ -49,6 +50,7 @@ export class NotingSupervisor implements Supervisor {
   readonly asked: unknown[] = []
   readonly sweep = new Durations()
   readonly deaths: Record<string, number> = {}
+  readonly usage: PeerUsage[] = []
   lastSweepAt = new Date().toISOString()
 
   async start(): Promise<void> {
@@ -56,6 +58,9 @@ export class NotingSupervisor implements Supervisor {
   }
   async stop(): Promise<void> {
     this.asked.push('stop')
+  }
+  peerUsage() {
+    return this.usage
   }
   deathCounts() {
     return this.deaths

@@ -37,7 +37,7 @@ function lines() {
 const report = (what, value) => process.stdout.write(`${what.padEnd(52)} ${value}\n`)
 const mean = ({ sum, count }) => `${((sum / Math.max(1, count)) * 1000).toFixed(2)} ms (mean of ${count})`
 
-const env = { ...process.env, IAPEER_TICK_SECS: '5' }
+const env = { ...process.env, IAPEER_TICK_SECS: '5', IAPEER_LAUNCH_PARALLEL: String(CONCURRENCY) }
 const supervisor = new FleetSupervisor(root, {
   env,
   random: () => 0,
@@ -51,7 +51,7 @@ try {
     if (at < killed) await updatePeer(root, name(at), { wakePolicy: 'keep-alive' })
   }
   const from = performance.now()
-  await each(entries, (entry) => launchPeer(root, entry, { timeoutMs: 60_000 }))
+  await each(entries, (entry) => launchPeer(root, entry, { env, timeoutMs: 60_000 }))
   report(
     `${peers} peers started, ${CONCURRENCY} at a time`,
     `${((performance.now() - from) / 1000).toFixed(1)} s`,

@@ -241,7 +241,11 @@ describe('a supervised peer whose conversation is gone', () => {
         },
         20_000,
       )
-      const { events } = await readEvents(root.root, { peer: 'bob' })
+      // The state is written before the events.
+      const events = await until('the event', async () => {
+        const found = await readEvents(root.root, { peer: 'bob' })
+        return found.events.some(({ action }) => action === 'resume-failed') ? found.events : undefined
+      })
       const failed = events.filter(({ action }) => action === 'restart-failed')
       expect(failed.map(({ reason }) => reason)).toEqual(Array(2).fill('conversation-gone'))
       expect(events.filter(({ action }) => action === 'resume-failed')).toHaveLength(1)

@@ -25,8 +25,9 @@ it('thirty peers die in every way at once; each gets one verdict and is restarte
 }, async () => {
   const made = newRoot()
   const { root } = made
+  const env = { ...process.env, IAPEER_TICK_SECS: '0.5', IAPEER_LAUNCH_PARALLEL: String(CONCURRENCY) }
   const supervisor = new FleetSupervisor(root, {
-    env: { ...process.env, IAPEER_TICK_SECS: '0.5' },
+    env,
     random: () => 0,
   })
   const entries: PeerEntry[] = []
@@ -35,7 +36,7 @@ it('thirty peers die in every way at once; each gets one verdict and is restarte
     entries.push(await made.peer(['sleep', '1000'], name))
     if (at % 3 !== 0) await updatePeer(root, name, { wakePolicy: 'keep-alive' })
   }
-  await each(entries, (entry) => launchPeer(root, entry))
+  await each(entries, (entry) => launchPeer(root, entry, { env }))
   await supervisor.start()
   track(() => supervisor.stop())
   const ticks = supervisor.stats().tick.count

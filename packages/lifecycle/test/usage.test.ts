@@ -1,153 +1,132 @@
-import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { toIdentity } from '@iapeer/core/identity'
-import { parsePrices, priceOf } from '@iapeer/core/settings'
 import { asyncCleanups, privateDirectory } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { linesFrom } from '../src/conversations/lines.ts'
-import { costOfModels } from '../src/usage/cost.ts'
-import { countClaude, countCodex, NO_USAGE } from '../src/usage/count.ts'
-import { type ModelTokens, totalOf } from '../src/usage/tokens.ts'
-import { allTokens, readUsage, writeUsage } from '../src/usage/usage-file.ts'
+import { usageTrend } from '../src/deaths/usage/usage-trend.ts'
+import {
+  appendUsage,
+  bytesText,
+  formatUsage,
+  latestUsage,
+  type PeerUsage,
+  parseUsage,
+  rangeText,
+  rotateUsage,
+  usageOf,
+} from '../src/sessions/index.ts'
+import { ownCgroups } from '../src/supervise/own-cgroups.ts'
 
 const track = asyncCleanups()
-const recorded = (name: string): readonly string[] =>
-  readFileSync(fileURLToPath(new URL(`fixtures/turns/${name}`, import.meta.url)), 'utf8')
-    .trimEnd()
-    .split('\n')
+const MIB = 1_024 ** 2
+const DIED = 10_000_000
+const GEN = '0123456789abcdef'
 
-const answer = (id: string, output: number, more: object = {}): string =>
-  JSON.stringify({
-    type: 'assistant',
-    message: { id, model: 'm', usage: { input_tokens: 10, output_tokens: output, ...more } },
-  })
-const prompt = (promptId: string): string =>
-  JSON.stringify({ type: 'user', promptId, message: { content: 'x' } })
+/** Returns samples of these amounts of memory in MiB, each five seconds, the last one two seconds before the death. */
+const samples = (amounts: readonly number[], change: Partial<PeerUsage> = {}): PeerUsage[] =>
+  amounts.map((mib, at) => ({
+    identity: toIdentity('claude-bob'),
+    gen: GEN,
+    atMs: DIED - 2_000 - (amounts.length - 1 - at) * 5_000,
+    memoryBytes: mib * MIB,
+    peakBytes: Math.max(...amounts) * MIB,
+    cpuMs: 1_000,
+    tasks: 12,
+    cpuPercent: 35.2,
+    ...change,
+  }))
+const flat = (mib: number, count: number): number[] => Array.from({ length: count }, () => mib)
+const growth = (from: number, to: number, count: number): number[] =>
+  Array.from({ length: count }, (_one, at) => from + ((to - from) * (at + 1)) / count)
+const summary = (amounts: readonly number[], change: Partial<PeerUsage> = {}): string | undefined =>
+  usageTrend(samples(amounts, change), DIED)?.summary
 
-describe('the tokens of Claude Code', () => {
-  it('are those of each answer of a recorded session, once, without its own messages about errors', () => {
-    const lines = recorded('claude-transcript.jsonl')
-    const ids = new Set(lines.flatMap((line) => /"id":"(msg_\d+)"/.exec(line)?.[1] ?? []))
-    const count = lines.reduce(countClaude, NO_USAGE)
-    expect(count.models).toEqual({
-      fake: { input: 7 * ids.size, output: 5 * ids.size, cacheRead: 0, cacheWrite: 0 },
-    })
-  })
-
-  it('of an answer with several lines are its last count, also if a sub-agent answers in between', () => {
-    const lines = [prompt('t1'), answer('a', 1), answer('b', 7), answer('a', 5), answer('a', 5)]
-    expect(totalOf(lines.reduce(countClaude, NO_USAGE).models)).toMatchObject({ input: 20, output: 12 })
-  })
-
-  it('of the last turn begin anew with a prompt, not with the result of a tool', () => {
-    const toolResult = JSON.stringify({
-      type: 'user',
-      promptId: 't2',
-      message: { content: [{ type: 'tool_result' }] },
-    })
-    const lines = [prompt('t1'), answer('a', 1), prompt('t2'), answer('b', 2), toolResult, answer('c', 3)]
-    expect(totalOf(lines.reduce(countClaude, NO_USAGE).turn)).toMatchObject({ output: 5 })
-  })
-})
-
-it('the tokens of Codex are its count of the conversation; a count that begins anew is added', () => {
-  const count = recorded('codex-rollout.jsonl').reduce(countCodex, NO_USAGE)
-  expect(count.models).toEqual({ fake: { input: 28, output: 20, cacheRead: 0, cacheWrite: 0 } })
-  const line = (input: number, cached: number): string =>
-    JSON.stringify({
-      type: 'event_msg',
-      payload: {
-        type: 'token_count',
-        info: { total_token_usage: { input_tokens: input, cached_input_tokens: cached, output_tokens: 1 } },
-      },
-    })
-  const again = [line(100, 40), line(30, 10)].reduce(countCodex, NO_USAGE)
-  expect(again.models).toEqual({ unknown: { input: 80, output: 2, cacheRead: 50, cacheWrite: 0 } })
-})
-
-describe('what tokens cost', () => {
-  const prices = parsePrices('claude-opus-*=5/25/0.5/6.25; claude-opus-5-5=10/50; gpt-6=2/8/0.2') ?? []
-  const tokens = { input: 1_000_000, output: 100_000, cacheRead: 0, cacheWrite: 0 }
-
+describe('the last minutes before a death', () => {
   it.each([
-    ['claude-opus-5-5', 10],
-    ['claude-opus-4', 5],
-    ['gpt-6', 2],
-    ['gpt-6-mini', undefined],
-    ['opus', undefined],
-  ])('the price of %s is that of its name, else of the longest beginning', (model, input) => {
-    expect(priceOf(prices, model)?.input).toBe(input)
+    [
+      'grew',
+      [...flat(1_230, 60), ...growth(1_230, 3_994, 48)],
+      'memory grew from 1.2 to 3.9 GiB in 4 min; 12 tasks, CPU 35 %',
+    ],
+    [
+      'grew fast',
+      [...flat(90, 60), ...growth(90, 4_096, 2)],
+      'memory grew from 90 MiB to 4.0 GiB in 10 s; 12 tasks, CPU 35 %',
+    ],
+    ['were steady', flat(310, 61), 'memory 310 MiB, steady for 5 min; 12 tasks, CPU 35 %'],
+    [
+      'nearly grew',
+      [...flat(300, 60), ...growth(300, 380, 10)],
+      'memory 380 MiB, steady for 6 min; 12 tasks, CPU 35 %',
+    ],
+    ['fell', [...flat(900, 60), 300], 'memory 300 MiB, after up to 900 MiB; 12 tasks, CPU 35 %'],
+    ['are one sample', [310], 'memory 310 MiB; 12 tasks, CPU 35 %'],
+  ])('%s', (_name, amounts, expected) => {
+    expect(summary(amounts)).toBe(expected)
   })
 
-  it.each(['x', 'x=1', 'x=1/2/3/4/5', '=1/2', 'x=1/-2', 'x=1/two'])(
-    '"%s" is not a table of prices',
-    (text) => {
-      expect(parsePrices(text)).toBeUndefined()
-    },
-  )
-
-  it('is not guessed: a model without a price, or with cached tokens that have none, is named', () => {
-    const models: ModelTokens = {
-      'claude-opus-4': { ...tokens, cacheRead: 2_000_000 },
-      'claude-opus-5-5': { ...tokens, cacheRead: 1 },
-      unknown: tokens,
-    }
-    const cost = costOfModels(models, { prices, currency: 'EUR' })
-    expect(cost).toEqual({ amount: 8.5, currency: 'EUR', unpriced: ['claude-opus-5-5', 'unknown'] })
-  })
-})
-
-describe('the file of the tokens of an identity', () => {
-  const IDENTITY = toIdentity('claude-bob')
-  function newRoot(): string {
-    const { path, remove } = privateDirectory()
-    track(remove)
-    mkdirSync(join(path, 'state', 'lifecycle'), { recursive: true })
-    return path
-  }
-  const conversation = (id: string) => ({
-    ...{ id, at: '2026-11-29T10:00:00.000Z', files: { '/f': { inode: '1', offset: 9 } } },
-    count: [prompt('t'), answer(id, 1)].reduce(countClaude, NO_USAGE),
-  })
-
-  it('is read as it was written, and keeps the sum of old conversations', async () => {
-    const root = newRoot()
-    const conversations = Array.from({ length: 25 }, (_, at) => conversation(`c${at}`))
-    await writeUsage(root, IDENTITY, { conversations, earlier: {} })
-    const usage = await readUsage(root, IDENTITY)
-    expect(usage.conversations).toHaveLength(20)
-    expect(usage.conversations.at(-1)).toMatchObject(conversation('c24'))
-    expect(allTokens(usage)).toEqual({ m: { input: 250, output: 25, cacheRead: 0, cacheWrite: 0 } })
-  })
-
-  it('is set aside if it is corrupt', async () => {
-    const root = newRoot()
-    writeFileSync(join(root, 'state', 'lifecycle', 'claude-bob.usage'), 'not json')
-    expect(await readUsage(root, IDENTITY)).toEqual({ conversations: [], earlier: {} })
-    expect(readFileSync(join(root, 'state', 'lifecycle', 'claude-bob.usage.corrupt'), 'utf8')).toBe(
-      'not json',
+  it('name a growth of tasks, and leave out what is not known', () => {
+    const growing = samples(flat(310, 61)).map((one, at) => ({
+      ...one,
+      tasks: 12 + at * 8,
+      cpuPercent: undefined,
+    }))
+    expect(usageTrend(growing, DIED)?.summary).toBe(
+      'memory 310 MiB, steady for 5 min; tasks grew from 12 to 492',
     )
+    expect(summary([310], { tasks: 1, cpuPercent: undefined })).toBe('memory 310 MiB; 1 task')
+  })
+
+  it('are those before the death alone, and not older than two minutes at the end', () => {
+    const late = samples([9_000]).map((one) => ({ ...one, atMs: DIED + 5_000 }))
+    const before = samples([310])
+    expect(usageTrend([...before, ...late], DIED)?.memoryBytes).toBe(310 * MIB)
+    expect(usageTrend(before, DIED + 60_000)?.summary).toContain('(62 s before)')
+    expect(usageTrend(before, DIED + 180_000)).toBeUndefined()
+    expect(usageTrend([], DIED)).toBeUndefined()
   })
 })
 
-it('the lines of a growing file are read once each, a half line later, and a replaced file from its start', async () => {
-  const { path, remove } = privateDirectory()
+it('formats amounts of memory', () => {
+  expect([0, 900, 20_480, 310 * MIB, 1_023.6 * MIB, 3.94 * 1_024 * MIB].map(bytesText)).toEqual([
+    '0 B',
+    '900 B',
+    '20 KiB',
+    '310 MiB',
+    '1.0 GiB',
+    '3.9 GiB',
+  ])
+  expect(rangeText(1.2 * 1_024 * MIB, 3.9 * 1_024 * MIB)).toBe('1.2 to 3.9 GiB')
+  expect(rangeText(310 * MIB, 900 * MIB)).toBe('310 to 900 MiB')
+})
+
+it('samples survive a rotation and a line that a killed daemon has not finished', async () => {
+  const { path: root, remove } = privateDirectory()
   track(remove)
-  const file = join(path, 'f')
-  const read = async (from: object) => {
-    const found = []
-    for await (const line of linesFrom(file, from)) found.push(line)
-    return found
-  }
-  expect(await read({})).toEqual([])
-  writeFileSync(file, 'one\ntwo\nthr')
-  const first = await read({})
-  expect(first.map(({ line }) => line)).toEqual(['one', 'two'])
-  appendFileSync(file, 'ee\n')
-  const second = await read(first.at(-1)?.position ?? {})
-  expect(second.map(({ line }) => line)).toEqual(['three'])
-  writeFileSync(`${file}.new`, 'other\n')
-  renameSync(`${file}.new`, file)
-  expect((await read(second.at(-1)?.position ?? {})).map(({ line }) => line)).toEqual(['other'])
+  mkdirSync(join(root, 'state', 'usage'), { recursive: true })
+  const [first, second, third] = samples([300, 400, 500])
+  if (first === undefined || second === undefined || third === undefined)
+    throw new RangeError('three samples')
+  appendUsage(root, [first, { ...first, identity: toIdentity('claude-ann'), gen: undefined }])
+  rotateUsage(root)
+  appendUsage(root, [second])
+  appendFileSync(join(root, 'state', 'usage', 'samples.log'), `\nat ${third.atMs}\nclaude-bob ${GEN} 51`)
+  expect((await usageOf(root, GEN)).map(({ memoryBytes }) => memoryBytes / MIB)).toEqual([300, 400])
+  appendUsage(root, [third])
+  expect((await latestUsage(root)).get(GEN)).toEqual({ ...third, cpuPercent: 35 })
+  const all = await usageOf(root, GEN)
+  expect(all).toHaveLength(3)
+  expect(parseUsage(formatUsage(all))).toEqual(all)
+})
+
+it('a cgroup belongs to a peer if its program is alone in it, apart from its tmux server', () => {
+  const found = ownCgroups([
+    { key: 'own', leader: '/iapeer/own', server: '/user.slice' },
+    { key: 'with-its-server', leader: '/user.slice', server: '/user.slice' },
+    { key: 'shared', leader: '/iapeer/both', server: '/a' },
+    { key: 'shared too', leader: '/iapeer/both', server: '/b' },
+    { key: 'in the root', leader: '/', server: '/c' },
+    { key: 'unreadable', leader: undefined, server: undefined },
+  ])
+  expect([...found]).toEqual([['own', '/iapeer/own']])
 })

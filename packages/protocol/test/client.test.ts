@@ -150,6 +150,30 @@ describe('a request', () => {
     },
   )
 
+  it('of a start is sent again without the queue, but with the environment, where an earlier daemon has no queue', async () => {
+    const bodies: string[] = []
+    const refusal = {
+      schemaVersion: 2,
+      error: { code: 'invalid-request', message: 'Unrecognized key: "queueMs"' },
+    }
+    const { root } = await http((request, response) => {
+      let body = ''
+      request.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk
+      })
+      request.once('end', () => {
+        bodies.push(body)
+        const isRefused = body.includes('queueMs') || body.includes('now')
+        response.writeHead(isRefused ? 400 : 200, { 'content-type': 'application/json' })
+        response.end(JSON.stringify(isRefused ? refusal : STARTED))
+      })
+    })
+    const environment = { PATH: '/bin' }
+    const body = { timeoutMs: 5, queueMs: 7, now: true, environment }
+    expect(await (await clientOf(root)).start('bob', body)).toEqual(SESSION)
+    expect(bodies).toEqual([JSON.stringify(body), JSON.stringify({ timeoutMs: 5, environment })])
+  })
+
   it('has the method, path, query and body of its route', async () => {
     const seen: unknown[] = []
     const { root } = await http((request, response) => {

@@ -5,10 +5,10 @@ import { errnoOf } from '@iapeer/core/errors'
 import type { RecordLayout } from '@iapeer/core/paths'
 import { namesIn, readCanaryRecords } from './state-file.ts'
 
-/** The number of deaths that keep their claim, witness, snapshot, verdict and conversation. */
+/** The number of deaths that keep their claim, witness, snapshot, samples, verdict and conversation. */
 const KEPT_DEATHS = 500
 const RECORD_NAME =
-  /^(.+-[0-9a-f]{16})\.(?:claim|txt|early|witness|addendum|context|conversation|verdict|claim\.takeover\d+|txt\.\d+\.part)$/
+  /^(.+-[0-9a-f]{16})\.(?:claim|txt|early|witness|addendum|context|conversation|usage|verdict|claim\.takeover\d+|txt\.\d+\.part)$/
 
 function modifiedMs(path: string): number {
   try {

@@ -16,6 +16,10 @@ export interface RootLayout {
   /** Sockets; overridden by `IAPEER_SOCK_DIR`. */
   readonly socketDir: string
   readonly lifecycleStateDir: string
+  /** The launches that wait or run, one file each. */
+  readonly launchDir: string
+  /** The samples of what the peers use. */
+  readonly usageDir: string
   /** A private directory of each running session. */
   readonly sessionsDir: string
   /** The mailboxes, one directory each. */
@@ -78,6 +82,8 @@ function layoutOf(root: string, sockets: string): RootLayout {
     peersDir: at('peers'),
     homesDir: at('state', 'homes'),
     lifecycleStateDir: at('state', 'lifecycle'),
+    launchDir: at('state', 'launch'),
+    usageDir: at('state', 'usage'),
     sessionsDir: at('sessions'),
     mailDir: at('state', 'mail'),
     promptsDir: at('state', 'prompts'),

@@ -30,3 +30,11 @@ export { type ProcessFacts, parseProcStat, parsePsLines } from './start-token.ts
 export { stoppedProcesses } from './stopped.ts'
 export { parsePsUsage, readTreeUsage, type TreeUsage } from './tree-usage.ts'
 export { observeSocket, type SocketState } from './unix-socket.ts'
+export {
+  parseUsageStat,
+  readUsageRow,
+  sumTrees,
+  type TreeSum,
+  type UsageRow,
+  UsageScan,
+} from './usage-scan.ts'

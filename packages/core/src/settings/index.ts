@@ -1,4 +1,5 @@
 export { configuredValues, settingText, useConfigured } from './configured.ts'
+export { type MemoryReserve, parseMemoryReserve } from './memory-reserve.ts'
 export {
   NOTIFY_FORMATS,
   type NotifyFormat,

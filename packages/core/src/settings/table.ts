@@ -1,5 +1,6 @@
 import { describeLimit, isMemoryLimit, MAX_CPU_WEIGHT, MAX_TASKS, MIN_TASKS } from '../limits/stated.ts'
 import { LOG_KEEP, LOG_MAX_BYTES } from '../storage/rotate-log.ts'
+import { parseMemoryReserve } from './memory-reserve.ts'
 import { parseNotifyUrl, wordsOf } from './notify-url.ts'
 import { DEFAULT_NOTIFY_WORDS, NOTIFY_WORDS, QUIET_HOURS } from './notify-words.ts'
 import { parsePrices } from './prices.ts'
@@ -8,6 +9,8 @@ import type { Setting } from './setting.ts'
 /** Readers of a log look for rotated files up to this number. */
 const MAX_KEEP = 999
 const MAX_BYTES = 1024 ** 4
+
+const DEFAULT_RESERVE = '10%,1GiB'
 
 const isNotifyWord = (word: string): boolean => NOTIFY_WORDS.some((one) => one === word)
 
@@ -90,6 +93,44 @@ export const SETTINGS = {
     min: 1,
     fractional: true,
     description: 'The window in which the deaths of a crash loop are counted.',
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
+  },
+  launchParallel: {
+    key: 'launch.parallel',
+    variable: 'IAPEER_LAUNCH_PARALLEL',
+    type: 'number',
+    unit: 'peers',
+    default: 2,
+    min: 1,
+    description: 'How many peers may start at a time; the others are queued.',
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
+  },
+  launchReserve: {
+    key: 'launch.reserve',
+    variable: 'IAPEER_LAUNCH_RESERVE',
+    type: 'text',
+    default: DEFAULT_RESERVE,
+    description:
+      'The memory that a launch leaves free, besides what the peer usually needs: a share, an amount, or the larger of both (at most a quarter of all memory); `0` for none.',
+    accepts: {
+      test: (text) => parseMemoryReserve(text) !== undefined,
+      expected: 'a share and an amount of memory, for example 10%,1GiB',
+    },
+    readBy: ['commands', 'daemon'],
+    service: 'recorded',
+  },
+  launchWaitSecs: {
+    key: 'launch.wait_secs',
+    variable: 'IAPEER_LAUNCH_WAIT_SECS',
+    type: 'number',
+    unit: 'seconds',
+    default: 600,
+    min: 0,
+    fractional: true,
+    description:
+      'How long a launch may be queued. Then a command fails, and the daemon tries its start again later.',
     readBy: ['commands', 'daemon'],
     service: 'recorded',
   },
@@ -319,7 +360,7 @@ export const SETTINGS = {
     service: 'withheld',
   },
   prices: {
-    key: 'usage.prices',
+    key: 'tokens.prices',
     variable: 'IAPEER_PRICES',
     type: 'text',
     default: undefined,
@@ -333,7 +374,7 @@ export const SETTINGS = {
     service: 'recorded',
   },
   currency: {
-    key: 'usage.currency',
+    key: 'tokens.currency',
     variable: 'IAPEER_CURRENCY',
     type: 'text',
     default: 'USD',

@@ -30,3 +30,5 @@ export {
 } from './report.ts'
 export { KeptWitness, wantedWitness } from './signals/keep-witness.ts'
 export { assertTracefs, openTraceInstance, staleTraceInstance } from './signals/tracefs.ts'
+export { deathUsage, keepUsage, usagePath } from './usage/death-usage.ts'
+export type { DeathUsage } from './usage/usage-trend.ts'

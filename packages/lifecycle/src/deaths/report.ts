@@ -4,6 +4,8 @@ import type { Confidence, ExitRecord, Killer, Verdict, VerdictWord } from '@iape
 import { type DeathContext, readContext } from './context.ts'
 import { collectAddenda } from './evidence/addendum.ts'
 import { type JudgedDeath, type JudgeOptions, judgeAmong, readDeathRecords } from './judge.ts'
+import { deathUsage } from './usage/death-usage.ts'
+import type { DeathUsage } from './usage/usage-trend.ts'
 
 /** A death and its verdict: what `iapeer deaths --json` prints. */
 export type DeathView = ExitRecord & {
@@ -17,7 +19,12 @@ export type DeathView = ExitRecord & {
 }
 
 /** A death with its full autopsy: verdict, evidence and advice. */
-export type DeathReport = DeathView & DeathContext & { readonly autopsy: Verdict }
+export type DeathReport = DeathView &
+  DeathContext & {
+    readonly autopsy: Verdict
+    /** What it used in the last minutes before its death. */
+    readonly usage?: DeathUsage | undefined
+  }
 
 export interface DeathQuery {
   /** The earliest time, ISO-8601. @default all */
@@ -99,5 +106,11 @@ export async function deathView(root: string, id: string): Promise<DeathReport> 
       hint: 'List the recorded deaths: iapeer deaths',
     })
   const death = await judgeDeath(root, record, records)
-  return { ...deathViewOf(death), ...(await readContext(root, record.id)), autopsy: death.judged }
+  const usage = await deathUsage(root, record)
+  return {
+    ...deathViewOf(death),
+    ...(await readContext(root, record.id)),
+    autopsy: death.judged,
+    ...(usage === undefined ? {} : { usage }),
+  }
 }

@@ -24,6 +24,7 @@ export const SUPERVISE_ACTIONS = [
   'crash-loop',
   'restart',
   'restart-failed',
+  'queued',
   'reap',
   'suspend',
   'unresponsive',

@@ -1,7 +1,8 @@
 import type { CallerEnvironment } from '@iapeer/core/exec'
 import { formatIdentity, type Identity, parseIdentity, toRuntime } from '@iapeer/core/identity'
 import type { EventLog } from '../eventlog/index.ts'
-import { checkLaunch, launchPeer, type WakeRequest, wakeOrSpawn } from '../launch/index.ts'
+import { checkLaunch, launchPeer, releaseRestarts, type WakeRequest, wakeOrSpawn } from '../launch/index.ts'
+import { releaseStarts, startsHeldSince } from '../mail/index.ts'
 import { type StopOptions, stopPeer } from '../reap/index.ts'
 import { changeTally, readSession, withIdentity, withoutFailedResumes } from '../sessions/index.ts'
 import { type LaunchView, launchViewOf } from './launch-view.ts'
@@ -48,6 +49,9 @@ export interface Outcome {
   readonly mode?: 'fresh' | 'resume' | undefined
   readonly session?: LaunchView | undefined
 }
+
+/** How long a start waits in the queue if a caller waits for its result. In milliseconds. */
+const QUEUE_MS = 60_000
 
 async function stopAll(
   root: string,
@@ -105,6 +109,7 @@ export async function renewNamed(
     ...resumeOptions({ resume, conversation, orFresh }),
     ...(environment === undefined ? {} : { caller: environment }),
     ...(signal === undefined ? {} : { signal }),
+    queue: { limitMs: QUEUE_MS },
   }
   await checkLaunch(root, entry, options)
   const target = formatIdentity({ runtime, personality: entry.personality })
@@ -142,10 +147,23 @@ export async function wakeNamed(
 ): Promise<Outcome> {
   const named = await peerNamed(root, peer)
   const { log, runtime = named.runtime, ...rest } = request
-  const wanted = { ...rest, ...(runtime === undefined ? {} : { runtime }) }
+  const by = request.from === 'agent' ? 'message' : 'person'
+  const launch = { ...rest.launch, queue: { by, limitMs: QUEUE_MS } } as const
+  const wanted = { ...rest, launch, ...(runtime === undefined ? {} : { runtime }) }
   const { state, session, mode } = await wakeOrSpawn(root, named.entry, wanted, log)
   const launched = launchViewOf({ state: state === 'live' ? 'already' : 'launched', session, warnings: [] })
   return { state: state === 'live' ? 'live' : 'woken', mode, session: launched }
+}
+
+/**
+ * Lets the restarts and the messages start peers again after a mass death: a person says so.
+ * @returns whether they were held
+ */
+export async function releaseStartsOf(root: string): Promise<boolean> {
+  const wereHeld = await releaseRestarts(root)
+  if ((await startsHeldSince(root)) === undefined) return wereHeld
+  await releaseStarts(root)
+  return true
 }
 
 /** Clears the crashes of a peer, so that it can be started again after a crash loop. */

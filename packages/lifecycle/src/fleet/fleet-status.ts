@@ -82,6 +82,7 @@ function shownOf(view: PeerView, death: LastDeath | undefined): ShownState {
     dialog,
     resumeProblem,
     awaitsDaemon,
+    queued: view.queued?.why,
     lastExit: endedBy(view, death),
     startsInMs: nextStartAt === undefined ? undefined : Date.parse(nextStartAt) - Date.now(),
   })

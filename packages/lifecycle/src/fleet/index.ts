@@ -2,6 +2,7 @@ export {
   type Outcome,
   type RenewRequest,
   refreshNamed,
+  releaseStartsOf,
   renewNamed,
   resetNamed,
   type StopRequest,
@@ -14,7 +15,7 @@ export { compactNamed, finishOwnTask, interruptNamed, ownSession } from './contr
 export { fleetStatus, type LastDeath, type PeerStatusView, peerStatus } from './fleet-status.ts'
 export type { LaunchView } from './launch-view.ts'
 export { type NamedPeer, peerEntryNamed, peerNamed, presentIdentity, runningOf } from './named.ts'
-export { fleetView, type PeerView, peerFields, peerView } from './peer-view.ts'
+export { fleetView, type PeerView, peerFields, peerView, type UsageView } from './peer-view.ts'
 export { recordingProblem } from './recording-problem.ts'
 export { type RemovedPeer, type RemoveOptions, removeNamed } from './remove.ts'
 export { finishRename, type Renamed, renameNamed, unfinishedRename } from './rename.ts'

@@ -7,12 +7,18 @@ import {
   ignoreUnreadable,
   isIdleState,
   type LastEnd,
+  type LaunchEntry,
+  latestUsage,
   type Mark,
   markedAt,
   type PeerSession,
   type PeerState,
   type PeerStatus,
+  type PeerUsage,
+  pendingLaunches,
+  queuedText,
   statusesOf,
+  usageKey,
 } from '../sessions/index.ts'
 import { isSupervised } from './is-supervised.ts'
 import { type Recording, readRecording, recorderOf } from './recording.ts'
@@ -54,6 +60,10 @@ export interface PeerView {
   readonly nextStartAt?: string | undefined
   /** Whether its start is planned or overdue, and no daemon is running that would start it; absent otherwise. */
   readonly awaitsDaemon?: true | undefined
+  /** When not running: its start waits, since when, and why. */
+  readonly queued?: { readonly since: string; readonly why: string } | undefined
+  /** When running: what its program and its descendants use, as the daemon last measured it. */
+  readonly usage?: UsageView | undefined
   /** The number of restarts in a row without a healthy session in between; absent for 0. */
   readonly restarts?: number | undefined
   /** The id of its last recorded death. */
@@ -68,6 +78,21 @@ export interface PeerView {
   readonly resumeProblem?: string | undefined
   /** In a crash loop: the deaths that made it. */
   readonly loop?: { readonly deaths: number; readonly withinSecs: number } | undefined
+}
+
+/** What a running peer uses. */
+export interface UsageView {
+  /** When it was measured, ISO-8601 UTC. */
+  readonly at: string
+  readonly memoryBytes: number
+  /** The most memory since its start. */
+  readonly peakBytes: number
+  /** Of one processor, over the last seconds; absent before the second measurement. */
+  readonly cpuPercent?: number | undefined
+  /** Since its start, in milliseconds. */
+  readonly cpuMs: number
+  /** Threads; processes where the system does not count threads. */
+  readonly tasks: number
 }
 
 interface Current extends PeerStatus {
@@ -204,29 +229,57 @@ interface Circumstances {
   /** By identity. */
   readonly turns: ReadonlyMap<Identity, TurnView>
   readonly supervised: boolean
+  readonly pending: ReadonlyMap<Identity, LaunchEntry>
+  readonly usage: ReadonlyMap<string, PeerUsage>
 }
 
 /** Reads what all views need. Whether a daemon is running matters only to a planned start. */
 async function circumstancesOf(root: string, currents: readonly Current[]): Promise<Circumstances> {
-  const running = currents.flatMap(({ state, session }) =>
+  const isRunning = currents.some(({ session }) => session !== undefined)
+  const isIdle = currents.some(({ session }) => session === undefined)
+  const sessions = currents.flatMap(({ state, session }) =>
     session === undefined || state === 'unresponsive' ? [] : [session],
   )
-  const [recording, supervised, turns] = await Promise.all([
+  const [recording, supervised, pending, usage, turns] = await Promise.all([
     readRecording(root),
     currents.some((one) => one.isPlanned) ? isSupervised(root) : true,
-    turnsOf(root, running),
+    isIdle ? pendingLaunches(root) : new Map(),
+    isRunning ? latestUsage(root) : new Map(),
+    turnsOf(root, sessions),
   ])
-  return { recording, supervised, turns }
+  return { recording, supervised, pending, usage, turns }
+}
+
+function pendingFields({ session, identity }: Current, { pending }: Circumstances): Partial<PeerView> {
+  const entry = session === undefined ? pending.get(identity) : undefined
+  if (entry === undefined) return {}
+  // A planned start that has left the queue: its session is written a moment later.
+  if (entry.state !== 'queued') return entry.by === 'person' ? {} : { nextStartAt: new Date().toISOString() }
+  return { queued: { since: new Date(entry.sinceMs).toISOString(), why: queuedText(entry.reason) } }
+}
+
+/** A sample that is older is not what the peer uses now: no daemon runs. In milliseconds. */
+const USAGE_MS = 60_000
+
+function usageFields({ session }: Current, { usage }: Circumstances): Partial<PeerView> {
+  const found = session === undefined ? undefined : usage.get(usageKey(session))
+  if (found === undefined || Date.now() - found.atMs > USAGE_MS) return {}
+  const { atMs, memoryBytes, peakBytes, cpuPercent, cpuMs, tasks } = found
+  const percent = cpuPercent === undefined ? {} : { cpuPercent }
+  return { usage: { at: new Date(atMs).toISOString(), memoryBytes, peakBytes, ...percent, cpuMs, tasks } }
 }
 
 async function viewOf(
   root: string,
   entry: PeerEntry,
-  { current, recording, supervised, turns }: Circumstances & { readonly current: Current },
+  { current, ...circumstances }: Circumstances & { readonly current: Current },
 ): Promise<PeerView> {
+  const { recording, supervised } = circumstances
   const { identity } = current
-  const [since, permissions] = await Promise.all([sinceOf(root, current), permissionFields(entry)])
-  const turn = turns.get(identity)
+  const pending = pendingFields(current, circumstances)
+  const [ofState, permissions] = await Promise.all([sinceOf(root, current), permissionFields(entry)])
+  const since = pending.queued?.since ?? ofState
+  const turn = circumstances.turns.get(identity)
   return {
     ...peerFields(entry),
     ...permissions,
@@ -235,6 +288,8 @@ async function viewOf(
     ...(turn === undefined ? {} : { turn }),
     ...(await tallyFields(current)),
     ...(current.isPlanned && !supervised ? { awaitsDaemon: true } : {}),
+    ...pending,
+    ...usageFields(current, circumstances),
     ...(since === undefined ? {} : { since }),
   }
 }

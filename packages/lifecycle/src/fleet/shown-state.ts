@@ -7,6 +7,7 @@ export const SHOWN_STATES = [
   'blocked',
   'dead',
   'failed',
+  'queued',
   'restarting',
   'running',
   'exited',
@@ -36,6 +37,8 @@ export interface StateEvidence {
   readonly lastExit?: LastExit | undefined
   /** In how many milliseconds it is started again; undefined where no start is planned. */
   readonly startsInMs?: number | undefined
+  /** Why its start waits for memory or others; undefined where it does not. */
+  readonly queued?: string | undefined
   /** Whether it is to be started, and no daemon is running that would do it. */
   readonly awaitsDaemon?: boolean | undefined
   /** The deaths that made the crash loop. */
@@ -107,13 +110,18 @@ const WORDS = {
   'not-running': notRunning,
 } as const satisfies Record<PeerState, (evidence: StateEvidence) => WordAndDetail>
 
+function wordOf(evidence: StateEvidence): WordAndDetail {
+  const { startsInMs, state, queued, awaitsDaemon = false } = evidence
+  if (queued !== undefined) return ['queued', queued]
+  return startsInMs === undefined || awaitsDaemon
+    ? WORDS[state](evidence)
+    : ['restarting', `in ${Math.max(0, Math.ceil(startsInMs / 1_000))} s`]
+}
+
 /** Returns the state that a person sees. Pure: docs/states.md is the table of it. */
 export function shownState(evidence: StateEvidence): ShownState {
-  const { startsInMs, state, awaitsDaemon = false } = evidence
-  const [word, facts]: WordAndDetail =
-    startsInMs === undefined || awaitsDaemon
-      ? WORDS[state](evidence)
-      : ['restarting', `in ${Math.max(0, Math.ceil(startsInMs / 1_000))} s`]
+  const { awaitsDaemon = false } = evidence
+  const [word, facts] = wordOf(evidence)
   const detail = awaitsDaemon ? [facts, NO_DAEMON].filter((one) => one !== undefined).join('; ') : facts
   return {
     word,

@@ -18,6 +18,10 @@ export interface StartRequest extends ResumeChoice {
   readonly runtime?: string | undefined
   /** How long to wait until the peer is ready, in milliseconds; then a running one is reported as `blocked`. @default 60000 */
   readonly timeoutMs?: number | undefined
+  /** How long the start may be queued, in milliseconds. @default `launch.wait_secs` */
+  readonly queueMs?: number | undefined
+  /** Starts it although little memory is available or others are starting. @default false */
+  readonly now?: boolean | undefined
   /** The PATH and locale of the caller; recorded for restarts. @default the recorded ones, else those of this process */
   readonly environment?: CallerEnvironment | undefined
   /** Aborts a launch that still boots, and ends the wait for a blocked one. */
@@ -97,7 +101,8 @@ async function startChoice(
 }
 
 /**
- * Starts a peer by its name or one of its identities. Waits for a blocked launch until the peer is ready, at most `timeoutMs`.
+ * Starts a peer by its name or one of its identities. Waits until there is memory for it and few others
+ * start, at most `queueMs`, and then for a blocked launch until the peer is ready, at most `timeoutMs`.
  * @throws those of `launchPeer`; IapeerError `interrupted`
  */
 export async function startNamed(
@@ -105,8 +110,8 @@ export async function startNamed(
   peer: string | NamedPeer,
   request: StartRequest,
 ): Promise<LaunchView> {
-  const { timeoutMs = TIMEOUT_MS, signal, environment } = request
-  const deadline = performance.now() + timeoutMs
+  const { timeoutMs = TIMEOUT_MS, queueMs, now, signal, environment } = request
+  const calledMs = Date.now()
   const named = await peerNamed(root, peer)
   const runtime = request.runtime === undefined ? named.runtime : toRuntime(request.runtime)
   const { personality, defaultRuntime } = named.entry
@@ -116,10 +121,14 @@ export async function startNamed(
     ...(runtime === undefined ? {} : { runtime }),
     ...(environment === undefined ? {} : { caller: environment }),
     ...(await startChoice(root, identity, request)),
+    queue: { limitMs: queueMs, now },
     timeoutMs,
   }).catch((error: unknown) => blockedMeanwhile(root, identity, error))
   const launched = await notePermissions(root, personality, started)
   if (launched.state !== 'blocked') return launchViewOf(launched)
+  // The time in the queue does not count.
+  const beganMs = Math.max(calledMs, Date.parse(launched.session.startedAt))
+  const deadline = performance.now() + timeoutMs - (Date.now() - beganMs)
   const session = await awaitUnblocked(root, launched.session, { deadline, signal })
   return launchViewOf({ ...launched, state: 'launched', session })
 }

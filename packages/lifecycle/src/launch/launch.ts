@@ -25,6 +25,8 @@ import {
   withoutFailedResumes,
   writeSession,
 } from '../sessions/index.ts'
+import { enterGate } from './gate/enter.ts'
+import type { LaunchTicket } from './gate/ticket.ts'
 import { recordEnvironment } from './launch-environment.ts'
 import { readMcpUrl } from './mcp-address.ts'
 import type { LaunchOptions } from './options.ts'
@@ -227,23 +229,34 @@ async function assignHolder(
   return held
 }
 
-/**
- * Starts a peer: guard, tmux server, session and program. Of concurrent callers one launches; the others get the running
- * session. If the program waits for a person, the launch is `blocked` and the program keeps running. A failed launch leaves
- * nothing behind, and its error names the step that failed.
- * @throws IapeerError `crash-loop`, `program-ended` (the exit is recorded), `interrupted`, `runtime-unknown`,
- *   `runtime-undeclared`, `no-such-peer`, `lock-held`, those of `planLaunch`, `startGuardedServer` and `startLeader`
- */
-export async function launchPeer(
+/** A launch that is about to begin. */
+interface Launching {
+  readonly entry: PeerEntry
+  readonly identity: Identity
+  readonly runtime: Runtime
+  readonly adapter: RuntimeAdapter
+  readonly options: LaunchOptions
+}
+
+/** Whether a peer has no session that its launch has finished or left blocked. */
+async function needsLaunch(root: string, identity: Identity): Promise<boolean> {
+  const { session } = await statusOf(root, identity)
+  return session === undefined || phaseOf(session) === 'booting'
+}
+
+/** Waits for the turn of a launch, which would fail in a crash loop. */
+async function enterWhenAllowed(
   root: string,
-  entry: PeerEntry,
-  options: LaunchOptions = {},
-): Promise<Launched> {
-  const runtime = options.runtime ?? entry.defaultRuntime
-  assertDeclared(entry, runtime)
-  const adapter = adapterOf(runtime)
-  const identity = formatIdentity({ runtime, personality: entry.personality })
-  await scaffoldRoot(rootLayout(root))
+  identity: Identity,
+  gate: Parameters<typeof enterGate>[2],
+): Promise<LaunchTicket | undefined> {
+  await assertNotInLoop(root, identity)
+  return enterGate(root, identity, gate)
+}
+
+/** Launches a peer unless it runs by now; the lock of its identity is taken meanwhile. */
+async function launchLocked(root: string, launching: Launching): Promise<Launched> {
+  const { entry, identity, runtime, adapter, options } = launching
   const bootTimeoutMs =
     adapter.bootTimeoutMs === undefined ? 0 : (options.bootTimeoutMs ?? adapter.bootTimeoutMs)
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS + bootTimeoutMs
@@ -294,5 +307,37 @@ export async function launchPeer(
     }
   } finally {
     lock.release()
+  }
+}
+
+/**
+ * Starts a peer: guard, tmux server, session and program, once there is memory for it and few others start. Of concurrent callers
+ * one launches; the others get the running session. If the program waits for a person, the launch is `blocked` and the program keeps
+ * running. A failed launch leaves nothing behind, and its error names the step that failed.
+ * @throws IapeerError `crash-loop`, `launch-queued`, `program-ended` (the exit is recorded), `interrupted`, `runtime-unknown`,
+ *   `runtime-undeclared`, `no-such-peer`, `lock-held`, those of `planLaunch`, `startGuardedServer` and `startLeader`
+ */
+export async function launchPeer(
+  root: string,
+  entry: PeerEntry,
+  options: LaunchOptions = {},
+): Promise<Launched> {
+  const runtime = options.runtime ?? entry.defaultRuntime
+  assertDeclared(entry, runtime)
+  const adapter = adapterOf(runtime)
+  const identity = formatIdentity({ runtime, personality: entry.personality })
+  await scaffoldRoot(rootLayout(root))
+  const isNeeded = (): Promise<boolean> => needsLaunch(root, identity)
+  const { env = process.env, signal, queue } = options
+  const gate = { ...queue, env, signal, isNeeded, log: createEventLog(root) }
+  const ticket = (await isNeeded()) ? await enterWhenAllowed(root, identity, gate) : undefined
+  try {
+    const launched = await launchLocked(root, { entry, identity, runtime, adapter, options })
+    if (launched.state === 'already') await ticket?.leave()
+    else await ticket?.started(launched.session.leader)
+    return launched
+  } catch (error) {
+    await ticket?.leave()
+    throw error
   }
 }

@@ -1,6 +1,7 @@
 import type { CallerEnvironment } from '@iapeer/core/exec'
 import type { Runtime } from '@iapeer/core/identity'
 import type { ProcessId } from '@iapeer/core/process'
+import type { QueueOptions } from './gate/enter.ts'
 
 /**
  * The conversation that a launch resumes. `own`: the one that the identity was in last. Else one that a person names: its id, or
@@ -39,6 +40,8 @@ export interface LaunchOptions {
    * @default the recorded ones, else those of `env`
    */
   readonly caller?: CallerEnvironment
+  /** How the launch waits until there is memory for it and few others start. */
+  readonly queue?: QueueOptions
   /** The environment from which the peer's environment is made. @default the environment of this process */
   readonly env?: NodeJS.ProcessEnv
 }

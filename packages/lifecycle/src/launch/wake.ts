@@ -12,6 +12,7 @@ import {
   statusOf,
   withIdentity,
 } from '../sessions/index.ts'
+import { queuedForMs } from './gate/enter.ts'
 import { launchPeer } from './launch.ts'
 import type { LaunchOptions } from './options.ts'
 import { resolveOwn } from './plan.ts'
@@ -139,7 +140,8 @@ export async function wakeOrSpawn(
   }
   const decision = await modeFor(root, entry, { ...request, identity, runtime })
   const { mode, cause } = decision.decided
-  await log.note({ ev: 'wake', identity, mode, cause })
+  // A caller that keeps its place in the queue asks again every few seconds.
+  if (queuedForMs(root, identity) === 0) await log.note({ ev: 'wake', identity, mode, cause })
   if (mode === 'refused') throw notResumed(identity, decision)
   const resume = mode === 'resume' ? { resume: 'own' as const } : {}
   const { state, session } = await launchPeer(root, entry, { ...request.launch, runtime, ...resume })

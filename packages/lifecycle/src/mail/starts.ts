@@ -71,13 +71,19 @@ export class Starts {
         from: message.from.kind === 'operator' ? 'human' : 'agent',
         ...(message.topic === undefined ? {} : { topic: message.topic }),
         ...(runtime === undefined ? {} : { runtime }),
-        launch: { env: this.#env },
+        launch: { env: this.#env, queue: { by: 'message', limitMs: 0 } },
       })
       this.#failedAt.delete(identity)
       return { kind: 'started' }
     } catch (error) {
       const code = isIapeerError(error) ? error.code : errnoOf(error)
       if (code === undefined) throw error
+      if (code === 'launch-queued') {
+        // It keeps its place in the queue and does not count as an attempt.
+        if (asked === undefined) this.#asked.delete(identity)
+        else this.#asked.set(identity, asked)
+        return { kind: 'later' }
+      }
       this.#failedAt.set(identity, performance.now())
       if (code === 'lock-held') return { kind: 'later' }
       return { kind: 'failed', why: code }

@@ -1,3 +1,4 @@
+export { bytesText, rangeText } from './bytes-text.ts'
 export { type Containment, containmentOf } from './containment.ts'
 export { noteDeathConversation, readDeathConversation } from './death-conversation.ts'
 export { isDetached, noteDetached, sweepDetached } from './detached-servers.ts'
@@ -17,6 +18,16 @@ export {
   type PinnedConversation,
   withCurrent,
 } from './pinned-conversation.ts'
+export {
+  formatLaunchEntry,
+  HOLD_FILE,
+  type LaunchAsker,
+  type LaunchEntry,
+  pendingLaunches,
+  type QueueReason,
+  queuedText,
+  readLaunchEntries,
+} from './queued-launch.ts'
 export {
   endOfClaim,
   filesOfGen,
@@ -77,4 +88,15 @@ export {
 } from './turn.ts'
 export { MUTE_TEXTS, turnText } from './turn-text.ts'
 export { isFresh, type KeptTurn, type KeptTurns, parseTurn, readTurns, writeTurns } from './turns-file.ts'
+export {
+  appendUsage,
+  formatUsage,
+  latestUsage,
+  type PeerUsage,
+  parseUsage,
+  rotateUsage,
+  usageKey,
+  usageOf,
+} from './usage-log.ts'
+export { notePeak, usualPeak, usualPeakOf } from './usual-peak.ts'
 export { wake, wakeWaiting } from './waiting.ts'

@@ -17,7 +17,7 @@ async function moveFile(from: string, to: string): Promise<void> {
 }
 
 /**
- * Moves the session, tally, usage, marks and pane logs of an identity to another identity. Each step can be repeated, so an
+ * Moves the session, tally, tokens, marks and pane logs of an identity to another identity. Each step can be repeated, so an
  * interrupted move can start again. The caller holds the locks of both identities.
  */
 export async function moveIdentity(root: string, from: Identity, to: Identity): Promise<void> {
@@ -32,7 +32,7 @@ export async function moveIdentity(root: string, from: Identity, to: Identity): 
       ? tally
       : { ...tally, endings: tally.endings.map((one) => ({ recordedAs: from, ...one })) },
   )
-  for (const suffix of ['tally', 'usage', ...MARKS, 'session'])
+  for (const suffix of ['tally', 'tokens', ...MARKS, 'session'])
     await moveFile(join(lifecycleStateDir, `${from}.${suffix}`), join(lifecycleStateDir, `${to}.${suffix}`))
   for (const suffix of ['log.1', 'log.times', 'log'])
     await moveFile(join(paneLogDir, `${from}.${suffix}`), join(paneLogDir, `${to}.${suffix}`))

@@ -1,5 +1,11 @@
 import { errnoOf } from '@iapeer/core/errors'
-import { type KeptWitness, type NotifyResult, notifyDeaths, type Troubles } from '../deaths/index.ts'
+import {
+  type KeptWitness,
+  type NotifyOptions,
+  type NotifyResult,
+  notifyDeaths,
+  type Troubles,
+} from '../deaths/index.ts'
 import type { EventLog } from '../eventlog/index.ts'
 import type { DaemonProblem } from './notices.ts'
 
@@ -12,6 +18,7 @@ interface DeathNotifierOptions {
   readonly troubles: Troubles
   /** The signal witness that is running now. */
   readonly witness: () => KeptWitness | undefined
+  readonly onIncident: NotifyOptions['onIncident']
 }
 
 /** Notifies deaths when they are due, and knows why that does not work at the moment. */
@@ -48,9 +55,9 @@ export class DeathNotifier {
    */
   async notify(): Promise<NotifyResult['judged']> {
     this.#dueAt = undefined
-    const { env, log, troubles, witness } = this.#options
+    const { env, log, troubles, witness, onIncident } = this.#options
     try {
-      const options = { env, log, troubles, signals: witness(), now: new Date() }
+      const options = { env, log, troubles, signals: witness(), now: new Date(), onIncident }
       const { judged, pending, nextMs } = await notifyDeaths(this.#root, options)
       this.#problem = undefined
       if (nextMs !== undefined) this.dueBy(nextMs)

@@ -28,7 +28,7 @@ export function housekeeping(
     sessions,
   }: { readonly recorders: Recorders; readonly sessions: () => Promise<readonly PeerSession[]> },
 ): Readonly<Record<string, () => Promise<unknown>>> {
-  const { lifecycleStateDir, records } = rootLayout(root)
+  const { lifecycleStateDir, launchDir, usageDir, records } = rootLayout(root)
   return {
     scripts: () => keepScripts(root),
     reconcile: () => reconcile(rootRecordLocation(root)),
@@ -40,6 +40,8 @@ export function housekeeping(
     'session directories': () => sweepSessionDirectories(root),
     reserve: () => keepReserve(root),
     state: () => sweepDirectoryTemporaries(lifecycleStateDir),
+    launches: () => sweepDirectoryTemporaries(launchDir),
+    usage: () => sweepDirectoryTemporaries(usageDir),
     deaths: () => sweepDirectoryTemporaries(records.deathsDir),
     'state of recorders': () => recorders.refresh(),
   }

@@ -2,7 +2,7 @@ import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { entryWithIdentity, listPeers } from '@iapeer/core/registry'
 import type { EventLog } from '../eventlog/index.ts'
-import { launchPeer } from '../launch/index.ts'
+import { type HostMemory, launchPeer, leaveQueue, queuedForMs } from '../launch/index.ts'
 import {
   changeTally,
   hasMark,
@@ -20,6 +20,12 @@ import { isInLoop, withNextStep } from './settle-and-plan.ts'
 
 /** How long a due start waits if another process holds the lock of the identity. */
 const LOCK_RETRY_MS = 1_000
+/** So many queued starts ask again each second; those behind them only keep their places. */
+const QUEUE_HEAD = 4
+const QUEUE_HEAD_MS = 1_000
+const QUEUE_REST_MS = 4_000
+/** The wait after a start that was queued for too long, in milliseconds. */
+const AFTER_QUEUE_MS = 5 * 60_000
 
 interface RestartOptions {
   readonly settings: () => SuperviseSettings
@@ -28,6 +34,8 @@ interface RestartOptions {
   /** The environment that peers inherit. */
   readonly env: NodeJS.ProcessEnv
   readonly notices: Pick<Notices, 'restarted' | 'gaveUp'>
+  /** Returns the memory that programs can use. @default that of the system */
+  readonly memory?: (() => Promise<HostMemory | undefined>) | undefined
 }
 
 /**
@@ -56,15 +64,33 @@ function afterFailure(tally: Tally, options: RestartOptions, why: string): Tally
   return withNextStep(counted, nextStep, at)
 }
 
-/**
- * Starts an identity that is due. A failure is counted, and another start is planned unless the peer is now in a crash loop.
- * @returns when to try again, in milliseconds since the epoch; undefined if nothing is left to do
- */
-async function startDue(
+/** Returns the tally after a start was queued for too long: the next attempt is planned, and nothing counts as a crash. */
+const afterQueue = (tally: Tally): Tally =>
+  tally.startAt === undefined
+    ? tally
+    : { ...tally, startAt: new Date(Date.now() + AFTER_QUEUE_MS).toISOString() }
+
+/** What is left to do about a start. */
+type Again = { readonly atMs: number; readonly isQueued?: true } | undefined
+
+/** Keeps the place of a queued start, or gives it up for a while if it has waited for too long. */
+async function againAfterQueue(
   root: string,
   identity: Identity,
-  options: RestartOptions,
-): Promise<number | undefined> {
+  { settings, log, why }: RestartOptions & { readonly why: string },
+): Promise<Again> {
+  if (queuedForMs(root, identity) < settings().launchWaitSecs * 1_000) return { atMs: 0, isQueued: true }
+  await leaveQueue(root, identity)
+  const { startAt } = await withIdentity(root, identity, () => changeTally(root, identity, afterQueue))
+  await log.note({ ev: 'supervise', identity, action: 'restart-failed', reason: 'launch-queued', why })
+  return startAt === undefined ? undefined : { atMs: Date.parse(startAt) }
+}
+
+/**
+ * Starts an identity that is due. A failure is counted, and another start is planned unless the peer is now in a crash loop.
+ * @returns when to try again, in milliseconds since the epoch, and whether it is queued; undefined if nothing is left to do
+ */
+async function startDue(root: string, identity: Identity, options: RestartOptions): Promise<Again> {
   const { startAt, startMode } = await readTally(root, identity)
   const entry = entryWithIdentity(await listPeers(root), identity)
   const runtime = parseIdentity(identity)?.runtime
@@ -77,8 +103,9 @@ async function startDue(
     return undefined
   try {
     const resume = startMode === 'resume' ? { resume: 'own' as const } : {}
+    const queue = { by: 'daemon', limitMs: 0, memory: options.memory } as const
     const { state, resumed } = await launchPeer(root, entry, {
-      ...{ runtime, env: options.env, due: startAt, ...resume },
+      ...{ runtime, env: options.env, due: startAt, queue, ...resume },
     })
     // A person has started it meanwhile.
     if (state === 'already') return undefined
@@ -90,9 +117,10 @@ async function startDue(
     const reason = isIapeerError(error) ? error.code : errnoOf(error)
     if (reason === undefined) throw error
     if (reason === 'not-due') return undefined
-    if (reason === 'lock-held') return Date.now() + LOCK_RETRY_MS
+    if (reason === 'lock-held') return { atMs: Date.now() + LOCK_RETRY_MS }
     const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
     const why = text.replace(`${identity} was not started: `, '')
+    if (reason === 'launch-queued') return againAfterQueue(root, identity, { ...options, why })
     const tally = await withIdentity(root, identity, () =>
       changeTally(root, identity, (before) => afterFailure(before, options, why)),
     )
@@ -111,7 +139,7 @@ async function startDue(
         why,
         ofResume: startMode === 'resume',
       })
-    return tally.startAt === undefined ? undefined : Date.parse(tally.startAt)
+    return tally.startAt === undefined ? undefined : { atMs: Date.parse(tally.startAt) }
   }
 }
 
@@ -121,6 +149,8 @@ export class Restarts {
   readonly #options: RestartOptions
   /** By identity, in milliseconds since the epoch. */
   readonly #dues = new Map<Identity, number>()
+  /** In the order of their places. */
+  readonly #queued = new Set<Identity>()
 
   constructor(root: string, options: RestartOptions) {
     this.#root = root
@@ -143,10 +173,18 @@ export class Restarts {
     return [...this.#dues].flatMap(([identity, atMs]) => (atMs <= nowMs ? [identity] : []))
   }
 
-  /** Starts an identity, and plans another start if that fails and may be retried. */
+  /** Starts an identity, and plans another start if that fails and may be retried, or if it is queued. */
   async start(identity: Identity): Promise<void> {
     const again = await startDue(this.#root, identity, this.#options)
-    if (again === undefined) this.#dues.delete(identity)
-    else this.plan(identity, again)
+    if (again?.isQueued === true) {
+      this.#queued.add(identity)
+      const isHead = [...this.#queued].indexOf(identity) < QUEUE_HEAD
+      this.plan(identity, Date.now() + (isHead ? QUEUE_HEAD_MS : QUEUE_REST_MS))
+      return
+    }
+    this.#queued.delete(identity)
+    if (again !== undefined) return this.plan(identity, again.atMs)
+    this.#dues.delete(identity)
+    await leaveQueue(this.#root, identity)
   }
 }

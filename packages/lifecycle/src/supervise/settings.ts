@@ -20,6 +20,8 @@ export interface SuperviseSettings {
   readonly ephemeralUnarmedSecs: number
   /** `IAPEER_BLOCKED_NOTIFY_SECS`: how long an agent waits for a person until that is notified. @default 300 */
   readonly blockedNotifySecs: number
+  /** `IAPEER_LAUNCH_WAIT_SECS`: the time for which a restart stays queued before the next attempt is planned. @default 600 */
+  readonly launchWaitSecs: number
 }
 
 /** Reads the settings. @throws IapeerError `bad-setting`, which names the variable */
@@ -32,6 +34,7 @@ export function superviseSettings(env: NodeJS.ProcessEnv): SuperviseSettings {
     ephemeralQuietSecs: readNumber(env, SETTINGS.ephemeralQuietSecs),
     ephemeralUnarmedSecs: readNumber(env, SETTINGS.ephemeralUnarmedSecs),
     blockedNotifySecs: readNumber(env, SETTINGS.blockedNotifySecs),
+    launchWaitSecs: readNumber(env, SETTINGS.launchWaitSecs),
   }
 }
 

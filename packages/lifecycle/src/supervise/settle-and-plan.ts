@@ -1,4 +1,5 @@
 import type { PeerProfile } from '@iapeer/core/profile'
+import { keepUsage } from '../deaths/index.ts'
 import { type Settled, settleEnded } from '../reap/index.ts'
 import {
   clearMark,
@@ -118,6 +119,7 @@ export function settleAndPlan(
       nextStep = next
       return withPlan(tally, next, input)
     })
+    await keepUsage(root, now, settled.deathId !== undefined)
     await clearMark(root, identity, 'fresh')
     return { ...settled, nextStep }
   })

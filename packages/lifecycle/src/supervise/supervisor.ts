@@ -9,11 +9,18 @@ import { scaffoldRoot } from '@iapeer/core/storage'
 import { noteLeaderCgroup } from '@iapeer/tmux'
 import { beginNotifying, type KeptWitness, noteContext, Troubles, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
-import { finishLaunch } from '../launch/index.ts'
+import { finishLaunch, type HostMemory } from '../launch/index.ts'
 import { isWorkingOnMail, type MailCounts, MailDelivery, mailProblems } from '../mail/index.ts'
 import { abortInterruptedLaunch, finishSession, stopInactive } from '../reap/index.ts'
-import { filesOfGen, type MuteCause, type PeerSession, phaseOf, rebuildSessions } from '../sessions/index.ts'
-import { fleetTokens, type IdentityTokens, updateUsage } from '../usage/index.ts'
+import {
+  filesOfGen,
+  type MuteCause,
+  type PeerSession,
+  type PeerUsage,
+  phaseOf,
+  rebuildSessions,
+} from '../sessions/index.ts'
+import { fleetTokens, type IdentityTokens, updateTokens } from '../tokens/index.ts'
 import { activityOf } from './activity.ts'
 import { BlockedLaunches } from './blocked-launches.ts'
 import { Conversations } from './conversations.ts'
@@ -23,6 +30,7 @@ import { housekeeping } from './housekeeping.ts'
 import { forgiveIncidents } from './incidents.ts'
 import { createJobs } from './jobs.ts'
 import { planKeepAlive } from './keep-alive.ts'
+import { MassDeaths } from './mass-deaths.ts'
 import { Measures, type SupervisorStats } from './measures.ts'
 import { type DaemonProblem, Notices } from './notices.ts'
 import { policyOf, profileOf } from './policies.ts'
@@ -34,6 +42,7 @@ import { type SettledWithPlan, settleAndPlan } from './settle-and-plan.ts'
 import { createSleepClock } from './sleep-clock.ts'
 import { type Depth, desiredStateOf, type ObservedSession, observeSessions } from './sweep.ts'
 import { Turns } from './turns.ts'
+import { UsageSampler } from './usage-sampler.ts'
 
 const SWEEP_MS = 1_000
 const GATHER_MS = 20
@@ -58,6 +67,8 @@ export interface SupervisorOptions {
   readonly random?: () => number
   /** Tasks to run at the start of each tick. The key is the name that `onError` gets if the task fails. @default none */
   readonly chores?: Readonly<Record<string, () => Promise<void>>>
+  /** Returns the memory that programs can use, for the starts that the supervisor plans. @default that of the system */
+  readonly memory?: () => Promise<HostMemory | undefined>
   /** Returns what keeps the daemon from its work, at each tick: it is notified. @default nothing */
   readonly problems?: () => Promise<readonly DaemonProblem[]>
 }
@@ -92,6 +103,8 @@ export class FleetSupervisor {
   readonly #unresponsive = new Set<Identity>()
   readonly #probes = new LivenessProbes()
   readonly #blocked = new BlockedLaunches()
+  readonly #usage: UsageSampler
+  readonly #massDeaths: MassDeaths
   #tickDueAt = 0
   /** When the last sweep finished, in milliseconds since the epoch. */
   #seenMs = 0
@@ -113,7 +126,14 @@ export class FleetSupervisor {
     this.#problems = options.problems ?? (async () => [])
     this.#settings = superviseSettings(this.#env)
     const [env, log, troubles] = [this.#env, this.#log, new Troubles(root)]
-    this.#notifier = new DeathNotifier(root, { env, log, troubles, witness: () => this.#witness })
+    this.#massDeaths = new MassDeaths(root)
+    this.#notifier = new DeathNotifier(root, {
+      env,
+      log,
+      troubles,
+      witness: () => this.#witness,
+      onIncident: (deaths) => this.#massDeaths.decide(deaths),
+    })
     this.#notices = new Notices(root, {
       env,
       log,
@@ -125,6 +145,7 @@ export class FleetSupervisor {
     for (const setting of Object.values(SETTINGS))
       if (isReadByDaemon(setting)) checkSetting(this.#env, setting)
     this.#cache = createSessionCache(root)
+    this.#usage = new UsageSampler(root)
     this.#recorders = new Recorders(root, this.#log)
     this.#conversations = new Conversations(root, this.#log)
     this.#deaths = new DirectoryWatch(rootLayout(root).records.deathsDir)
@@ -135,6 +156,7 @@ export class FleetSupervisor {
       random: this.#random,
       env: this.#env,
       notices: this.#notices,
+      memory: options.memory,
     })
     this.#jobs = createJobs((key, error) => this.#onError(key, error))
     this.#turns = new Turns(root, { log, onError: (what, error) => this.#onError(what, error) })
@@ -148,6 +170,7 @@ export class FleetSupervisor {
   /** Takes over the sessions and plans of an earlier supervisor and supervises until {@link stop}. */
   async start(): Promise<void> {
     await scaffoldRoot(rootLayout(this.#root))
+    await this.#attempt('usage', () => this.#usage.recall())
     await this.#attempt('notify', () => beginNotifying(this.#root, new Date()))
     await this.#attempt('signal witness', async () => this.#witness?.start())
     await this.#attempt('turns', () => this.#turns.start())
@@ -188,6 +211,11 @@ export class FleetSupervisor {
    */
   deathCounts(): Readonly<Record<string, number>> {
     return this.#measures.deathCounts()
+  }
+
+  /** Returns what each running peer uses, as it was last measured. */
+  peerUsage(): readonly PeerUsage[] {
+    return this.#usage.latest()
   }
 
   /** Returns the numbers of messages by state and way. */
@@ -238,16 +266,19 @@ export class FleetSupervisor {
     this.#clock.note(Date.now(), performance.now())
     const options = depth === 'thorough' ? { depth } : { depth, probes: this.#probes }
     const all = await observeSessions(this.#root, await this.#cache.list(isThorough), options)
-    const running = all.filter(({ health }) => health === 'running' || health === 'managed')
-    this.#jobs.start(TURNS_KEY, () => this.#turns.look(running.map(({ session }) => session)))
+    const answering = all.filter(({ health }) => health === 'running' || health === 'managed')
+    this.#jobs.start(TURNS_KEY, () => this.#turns.look(answering.map(({ session }) => session)))
+    const running: PeerSession[] = []
     for (const observed of all) {
       const { session, health } = observed
+      if (health === 'running' || health === 'managed' || health === 'unresponsive') running.push(session)
       const action = decide({ health, desired: desiredStateOf(this.#cache, session), activity: 'busy' })
       if (action === 'keep') this.#keep(session, isThorough)
       else if (action !== 'leave') this.#jobs.start(session.identity, () => this.#act(observed, action))
     }
     const now = Date.now()
     await this.#attempt('seen', () => this.#noteSeen(now))
+    await this.#attempt('usage', () => this.#usage.sweep(running, this.#probes, now))
     for (const identity of this.#restarts.due(now))
       this.#jobs.start(identity, () => this.#restarts.start(identity))
     if (this.#notifier.isDue(now)) this.#jobs.start(NOTIFY_KEY, () => this.#notify())
@@ -270,6 +301,7 @@ export class FleetSupervisor {
     await this.#attempt('sessions', () => rebuildSessions(this.#root))
     await this.#restarts.recall()
     const sessions = byPersonality(await this.#cache.list())
+    this.#usage.findCgroups(await this.#cache.list())
     const all = [...sessions.values()].flat()
     const running = await this.#runningAndReady(all)
     this.#jobs.start(NOTICE_KEY, () => this.#notice(all, running))
@@ -280,7 +312,7 @@ export class FleetSupervisor {
           this.#jobs.start(session.identity, () => abortInterruptedLaunch(this.#root, session, this.#log))
         else if (running.has(session)) {
           this.#jobs.start(session.identity, () => this.#stopIdle(entry, session))
-          this.#jobs.start(`${session.identity} usage`, () => updateUsage(this.#root, session))
+          this.#jobs.start(`${session.identity} tokens`, () => updateTokens(this.#root, session))
         }
       }
       if (own.length === 0) await this.#attempt('keep-alive', () => this.#keepAlive(entry))
@@ -365,7 +397,7 @@ export class FleetSupervisor {
     this.#unresponsive.delete(identity)
     if (settled.deathId !== undefined) await noteContext(this.#root, recordIdOf(settled.session), context)
     await this.#noteEnd(settled, mute)
-    this.#jobs.start(`${identity} usage`, () => updateUsage(this.#root, session))
+    this.#jobs.start(`${identity} tokens`, () => updateTokens(this.#root, session))
     const { startAt } = settled.tally
     if (settled.nextStep.kind === 'start' && startAt !== undefined)
       this.#restarts.plan(identity, Date.parse(startAt))
@@ -378,6 +410,8 @@ export class FleetSupervisor {
       this.#measures.settled(ts)
       await this.#log.note({ ev: 'death', identity, gen, event, cause: end, id: deathId })
       this.#notifier.dueBy(Date.now())
+      if (end === 'crash')
+        await this.#attempt('mass death', () => this.#massDeaths.note(identity, Date.now()))
     }
     const plan = nextStep.kind === 'start' ? { mode: nextStep.mode, ms: nextStep.afterMs } : {}
     await this.#log.note({ ev: 'supervise', identity, action: nextStep.kind, after: end, mute, ...plan })
@@ -402,6 +436,7 @@ export class FleetSupervisor {
     const judged = await this.#notifier.notify()
     for (const { record } of judged) this.#measures.death(record.cause ?? record.event)
     await forgiveIncidents(this.#root, judged, this.#settings)
+    await this.#attempt('mass death', () => this.#massDeaths.judged(judged, Date.now()))
   }
 }
 

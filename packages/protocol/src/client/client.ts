@@ -14,6 +14,8 @@ import { DaemonUnreachable } from './unreachable.ts'
 const TAKEN_MS = 2_000
 /** A launch or a stop may wait until another command has finished with the same peer. */
 const ACTION_MS = 120_000
+/** A restart may be queued for a minute; a start says how long. */
+const QUEUED_MS = 60_000
 
 const FORMER_DAEMON =
   'the running daemon is of an earlier version and uses its own PATH and locale, not yours; iapeer daemon restart'
@@ -153,7 +155,10 @@ class Client implements DaemonClient {
     this.#connections.close()
   }
 
-  /** Launches a peer. A daemon of an earlier version refuses the environment; it is then asked again, without it. */
+  /**
+   * Launches a peer. A daemon of an earlier version has no queue, or also refuses the environment; it is then asked again, without
+   * these fields.
+   */
   async #launch(
     action: 'start' | 'new',
     name: string,
@@ -162,8 +167,10 @@ class Client implements DaemonClient {
     try {
       return (await this.#act(action, name, body)).session
     } catch (error) {
-      const { environment, ...former } = body
+      const { environment, queueMs, now, ...former } = body
       const isRefused = error instanceof IapeerError && error.code === 'invalid-request'
+      if (isRefused && (queueMs !== undefined || now !== undefined))
+        return this.#launch(action, name, { ...former, environment })
       if (!isRefused || environment === undefined) throw error
       const { session } = await this.#act(action, name, former).catch(noteFormerDaemon)
       return { ...session, warnings: [...session.warnings, FORMER_DAEMON] }
@@ -173,9 +180,9 @@ class Client implements DaemonClient {
   #act<A extends Action>(
     action: A,
     name: string,
-    body: { readonly timeoutMs?: number | undefined },
+    body: { readonly timeoutMs?: number | undefined; readonly queueMs?: number | undefined },
   ): Promise<Answer<A>> {
-    const answerMs = ACTION_MS + (body.timeoutMs ?? 0)
+    const answerMs = ACTION_MS + (body.timeoutMs ?? 0) + (body.queueMs ?? QUEUED_MS)
     return this.#ask(action, { params: { name }, query: {}, body, answerMs })
   }
 

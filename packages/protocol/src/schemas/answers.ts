@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { autopsy, death } from './deaths.ts'
+import { autopsy, death, deathUsage } from './deaths.ts'
 import { text, version } from './fields.ts'
 import { launched, outcome, peer, stopped } from './fleet.ts'
 import { health } from './health.ts'
@@ -33,6 +33,7 @@ export const ANSWERS = {
   Death: z.extend(death, {
     ...version,
     autopsy,
+    usage: z.optional(deathUsage),
     turn: z.optional(turn).check(z.describe('what the agent did before it died')),
   }),
   Events: z.object({

@@ -48,3 +48,12 @@ export const autopsy = z.object({
     z.array(z.object({ section: z.string(), fact: z.string(), contradicts: z.optional(z.boolean()) })),
   ),
 })
+
+/** What a peer used in the last minutes before its death. */
+export const deathUsage = z.object({
+  summary: z.string().check(z.describe('memory grew from 1.2 to 3.9 GiB in 4 min; 12 tasks, CPU 35 %')),
+  at: time.check(z.describe('the time of the last sample')),
+  memoryBytes: z.number(),
+  peakBytes: z.number().check(z.describe('the most memory since its start')),
+  tasks: z.int(),
+})

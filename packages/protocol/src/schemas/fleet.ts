@@ -17,6 +17,7 @@ const shown = z.object({
     'blocked',
     'dead',
     'failed',
+    'queued',
     'restarting',
     'running',
     'exited',
@@ -26,6 +27,18 @@ const shown = z.object({
   ]),
   detail: describedText('what belongs to the word: exit 1, SIGKILL, in 4 s'),
   isTrouble: z.boolean().check(z.describe('whether a person should look')),
+})
+
+/** What a running peer uses. */
+const usage = z.object({
+  at: time.check(z.describe('when the daemon measured it')),
+  memoryBytes: z.number().check(z.describe('of its program and its descendants')),
+  peakBytes: z.number().check(z.describe('the most memory since its start')),
+  cpuPercent: z
+    .optional(z.number())
+    .check(z.describe('of one processor, over the last seconds; absent before the second measurement')),
+  cpuMs: z.number().check(z.describe('the processor time since its start')),
+  tasks: z.int().check(z.describe('threads; processes where the system does not count threads')),
 })
 
 /** The last recorded death of a peer. */
@@ -89,6 +102,10 @@ export const peer = z.object({
   awaitsDaemon: z
     .optional(z.boolean())
     .check(z.describe('whether its start is planned and no daemon is running that would start it')),
+  queued: z
+    .optional(z.object({ since: time, why: z.string() }))
+    .check(z.describe('its start waits for memory or for others that are starting')),
+  usage: z.optional(usage).check(z.describe('what it uses; only while it runs under a daemon')),
   shown: z
     .optional(shown)
     .check(z.describe('the state as iapeer list prints it; absent in the answer of an earlier daemon')),

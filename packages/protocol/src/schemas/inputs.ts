@@ -120,6 +120,10 @@ export const BODIES = {
     resume: z
       .optional(z.boolean())
       .check(z.describe('resume the conversation that the peer was in last; default false: a new one')),
+    queueMs: graceMs.check(
+      z.describe('how long the start may wait for memory or others; default: launch.wait_secs'),
+    ),
+    now: z.optional(z.boolean()).check(z.describe('start it without waiting for memory or others')),
   }),
   stop: z.strictObject({ timeoutMs: graceMs, force: z.optional(z.boolean()) }),
   new: z.strictObject({ runtime, timeoutMs: graceMs, environment }),

@@ -11,7 +11,7 @@ import {
   STARTED_BY,
   type Verdict,
 } from '@iapeer/forensics'
-import type { DeathContext, JudgedDeath } from '@iapeer/lifecycle/deaths'
+import type { DeathContext, DeathUsage, JudgedDeath } from '@iapeer/lifecycle/deaths'
 import type { InFlight } from '@iapeer/lifecycle/mail'
 import { cut } from '../../cut.ts'
 import { localTime, paint, plain, textWidth } from '../../output.ts'
@@ -34,6 +34,8 @@ export interface AutopsyView {
   readonly context?: DeathContext
   /** The id of the conversation that the session was in. */
   readonly conversation?: string | undefined
+  /** What it used in the last minutes before its death. */
+  readonly usage?: DeathUsage | undefined
   /** What the advice depends on. */
   readonly after?: AfterDeath
   /** With `--rejudge`: the verdict that was shown until now, and the version of its rules. */
@@ -107,6 +109,7 @@ function facts(view: AutopsyView, width: number): string {
       'conversation',
       `${conversation}; resume it: iapeer start ${record.identity} --conversation ${conversation}`,
     ])
+  if (view.usage !== undefined) rows.push(['usage', view.usage.summary])
   if (incident !== undefined)
     rows.push(['incident', `${incident.deaths.length} deaths with one cause (${plain(incident.cause)})`])
   if (record.forensics !== undefined && findings.snapshot === undefined)
@@ -229,7 +232,7 @@ function code(text: string): string {
 }
 
 /** Returns an autopsy as Markdown for an issue. The last screen can contain secrets and is included only on request. */
-export function autopsyMarkdown({ death, context = {} }: AutopsyView, withScreen: boolean): string {
+export function autopsyMarkdown({ death, usage, context = {} }: AutopsyView, withScreen: boolean): string {
   const { record, judged, findings, incident } = death
   const parts = [
     `### ${record.identity}: ${escaped(judged.summary)}`,
@@ -237,6 +240,7 @@ export function autopsyMarkdown({ death, context = {} }: AutopsyView, withScreen
     `- verdict: **${judged.verdict}**, confidence **${judged.confidence}**`,
     `- when: ${record.ts}`,
     `- id: ${code(record.id)}`,
+    ...(usage === undefined ? [] : [`- usage: ${usage.summary}`]),
   ]
   const doing = doingText(record, context)
   if (doing !== undefined) parts.push(`- doing: ${escaped(doing)}`)

@@ -1,7 +1,15 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { iapeerRoot } from '@iapeer/core/paths'
 import { type ExitRecord, RULES_VERSION } from '@iapeer/forensics'
-import { filesOf, type JudgedDeath, judgeDeath, readContext, textOf } from '@iapeer/lifecycle/deaths'
+import {
+  deathUsage,
+  filesOf,
+  type JudgedDeath,
+  judgeDeath,
+  readContext,
+  textOf,
+  usagePath,
+} from '@iapeer/lifecycle/deaths'
 import { type RecordedEvent, readEvents } from '@iapeer/lifecycle/eventlog'
 import { type InFlight, messagesInFlight, senderName } from '@iapeer/lifecycle/mail'
 import { readDeathConversation } from '@iapeer/lifecycle/sessions'
@@ -51,7 +59,10 @@ async function eventsBefore(ts: string): Promise<readonly RecordedEvent[]> {
 
 async function printRaw(record: ExitRecord): Promise<void> {
   const texts = await Promise.all(
-    filesOf(iapeerRoot(), record).map(async (path) => ({ path, text: await textOf(path) })),
+    [...filesOf(iapeerRoot(), record), usagePath(iapeerRoot(), record.id)].map(async (path) => ({
+      path,
+      text: await textOf(path),
+    })),
   )
   const found = texts.filter(({ text }) => text !== '')
   if (found.length === 0)
@@ -103,6 +114,7 @@ export default defineCommand({
       it.gen === undefined ? [] : await messagesInFlight(iapeerRoot(), { gen: it.gen, ts: it.ts })
     const context = await readContext(iapeerRoot(), it.id)
     const conversation = (await readDeathConversation(iapeerRoot(), it.id))?.id
+    const usage = await deathUsage(iapeerRoot(), it)
     if (options.json)
       return printJson({
         id: it.id,
@@ -111,18 +123,18 @@ export default defineCommand({
         ...(incident === undefined ? {} : { incident: incident.id }),
         ...(isProvisional === true ? { provisional: true } : {}),
         ...(before === undefined ? {} : { kept: before }),
+        ...(usage === undefined ? {} : { usage }),
         ...(inFlight.length === 0 ? {} : { messages: inFlight.map(messageJson) }),
         ...context,
       })
     if (options.markdown)
-      return printExact(autopsyMarkdown({ death, moments: [], context }, options.withScreen))
+      return printExact(autopsyMarkdown({ death, moments: [], context, usage }, options.withScreen))
     const events = await eventsBefore(it.ts)
     const after = await afterDeath(it, { verdict: judged.verdict, records, events })
     const moments = timeline(it, records, events)
     await withLongOutput(!options.noPager, async (output) => {
-      await output.print(
-        autopsyScreen({ death, moments, utc: options.utc, after, before, inFlight, context, conversation }),
-      )
+      const view = { death, moments, utc: options.utc, after, before, inFlight, context, conversation, usage }
+      await output.print(autopsyScreen(view))
     })
   },
 })

@@ -76,6 +76,7 @@ const ACTIONS: Readonly<Record<SuperviseAction, Describe>> = {
     `not restarted, it is in a crash loop${after(of('after'))} (iapeer reset allows it to start again)`,
   restart: (of) => `restarted${MODES[of('mode')] ?? ''}`,
   'restart-failed': (of) => `could not be restarted${because(of('why') || of('reason'))}`,
+  queued: (of) => `its start waits${because(of('why'))}`,
   reap: (of) => `stopped${because(of('why'))}`,
   suspend: (of) => `suspended${because(of('why'))}`,
   unresponsive: (of) =>

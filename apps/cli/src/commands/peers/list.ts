@@ -12,13 +12,13 @@ export default defineCommand({
   options: {
     json: JSON_LINES,
     utc: UTC,
-    cost: { help: 'also print the tokens of each peer, and what they cost (usage.prices)' },
+    cost: { help: 'also print the tokens of each peer, and what they cost (tokens.prices)' },
     watch: { short: 'w', help: 'keep the list on the screen and update it after each change' },
   },
   run: async ({ options }) => {
     if (options.watch) return (await import('./list-watch.ts')).watchList(options.utc)
     const listed = await currentPeers()
-    const peers = options.cost ? await (await import('./with-usage.ts')).withUsage(listed) : listed
+    const peers = options.cost ? await (await import('./with-tokens.ts')).withTokenCounts(listed) : listed
     if (options.json) {
       for (const peer of peers) printJson(peer)
     } else {

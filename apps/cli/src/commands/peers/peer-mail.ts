@@ -3,13 +3,13 @@ import { rootLayout } from '@iapeer/core/paths'
 import { namesIn } from '@iapeer/core/storage'
 import type { PeerStatusView } from '@iapeer/lifecycle/fleet/status'
 import type { MailSummary } from '@iapeer/lifecycle/mail'
-import type { UsageView } from '@iapeer/lifecycle/usage'
+import type { TokensView } from '@iapeer/lifecycle/tokens'
 
 /** A peer with its open messages; `mail` is absent where it has none and is not on hold. */
 export type ListedPeer = PeerStatusView & {
   readonly mail?: MailSummary | undefined
   /** With `list --cost`. */
-  readonly usage?: UsageView | undefined
+  readonly tokens?: TokensView | undefined
 }
 
 /** Returns whether a mailbox has an open message or is on hold, by the names of its files alone. */

@@ -11,7 +11,7 @@ import { paint, plain } from '../../output.ts'
 import { table, widthOf } from '../../table.ts'
 import { ageText, type TimeOptions, timeText } from '../../times.ts'
 import { type ListedPeer, mailText } from './peer-mail.ts'
-import { costText, tokensText } from './usage-text.ts'
+import { costText, tokensText } from './tokens-text.ts'
 
 /** How the table of peers is printed. */
 export interface TableOptions extends TimeOptions {
@@ -27,6 +27,7 @@ const GLYPHS = {
   blocked: paint('yellow', '!'),
   dead: paint('red', '✕'),
   failed: paint('red', '✕'),
+  queued: paint('yellow', '○'),
   restarting: paint('yellow', '○'),
   running: paint('green', '●'),
   exited: paint('dim', '○'),
@@ -95,10 +96,11 @@ function mailCell({ mail }: ListedPeer, options: TableOptions): string {
   return mail.unsure > 0 || mail.held > 0 ? paint('yellow', text + age) : text + age
 }
 
-const tokensCell = ({ usage }: ListedPeer): string => (usage === undefined ? NONE : tokensText(usage.total))
+const tokensCell = ({ tokens }: ListedPeer): string =>
+  tokens === undefined ? NONE : tokensText(tokens.total)
 
-const costCell = ({ usage }: ListedPeer): string =>
-  usage?.cost === undefined ? NONE : (costText(usage.cost) ?? NONE)
+const costCell = ({ tokens }: ListedPeer): string =>
+  tokens?.cost === undefined ? NONE : (costText(tokens.cost) ?? NONE)
 
 const COST_COLUMNS: readonly Column[] = [
   { head: 'COST', cell: costCell },

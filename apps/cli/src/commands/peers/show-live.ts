@@ -4,7 +4,7 @@ import { iapeerRoot } from '@iapeer/core/paths'
 import { readTreeUsage } from '@iapeer/core/process'
 import { type DaemonStatus, daemonStatus } from '@iapeer/host'
 import type { PeerView } from '@iapeer/lifecycle/fleet'
-import { readSession } from '@iapeer/lifecycle/sessions'
+import { bytesText, readSession } from '@iapeer/lifecycle/sessions'
 import { TmuxServer } from '@iapeer/tmux'
 import { durationText } from '../../times.ts'
 
@@ -13,7 +13,7 @@ type Row = [label: string, value: string | undefined]
 const MIB = 1024 * 1024
 
 /** Returns what a running peer is and uses now: pid, uptime, memory and processor time of its program and its descendants. */
-export async function liveFacts({ leaderPid, startedAt }: PeerView): Promise<Row[]> {
+export async function liveFacts({ leaderPid, startedAt, usage: sampled }: PeerView): Promise<Row[]> {
   if (leaderPid === undefined || startedAt === undefined) return []
   const usage = await readTreeUsage(leaderPid)
   const rows: Row[] = [
@@ -23,10 +23,13 @@ export async function liveFacts({ leaderPid, startedAt }: PeerView): Promise<Row
   if (usage === undefined) return rows
   const { processes, residentBytes, cpuMs } = usage
   const of = processes === 1 ? '1 process' : `${processes} processes`
+  const peak = sampled === undefined ? '' : `, at most ${bytesText(sampled.peakBytes)} since its start`
+  const percent = sampled?.cpuPercent === undefined ? '' : `, ${Math.round(sampled.cpuPercent)} % now`
   return [
     ...rows,
-    ['memory', `${(residentBytes / MIB).toFixed(1)} MiB (${of})`],
-    ['processor', `${(cpuMs / 1_000).toFixed(1)} s`],
+    ['memory', `${(residentBytes / MIB).toFixed(1)} MiB (${of})${peak}`],
+    ['processor', `${(cpuMs / 1_000).toFixed(1)} s${percent}`],
+    ['tasks', sampled === undefined ? undefined : String(sampled.tasks)],
   ]
 }
 

@@ -5,7 +5,7 @@ import { exitText, type LastDeath, peerFields, peerStatus, settleFleet } from '@
 import { finishLaunches } from '@iapeer/lifecycle/launch'
 import { type MailRoute, type MailSummary, mailRoute, mailSummary } from '@iapeer/lifecycle/mail'
 import { containmentOf, readSession } from '@iapeer/lifecycle/sessions'
-import { usageView } from '@iapeer/lifecycle/usage'
+import { tokensView } from '@iapeer/lifecycle/tokens'
 import { cut } from '../../cut.ts'
 import { defineCommand } from '../../define-command.ts'
 import { commandText, paint, plain, print, printJson } from '../../output.ts'
@@ -24,8 +24,8 @@ import { glyphOf, homeShort, paintedState } from './peer-table.ts'
 import { sessionName } from './session-name.ts'
 import { environmentRows, recordedEnvironment } from './show-environment.ts'
 import { liveFacts, screenTail, serviceFacts } from './show-live.ts'
+import { tokensRows } from './tokens-text.ts'
 import { turnRow } from './turn-row.ts'
-import { usageRows } from './usage-text.ts'
 
 /** Returns the last death in one line: `SIGKILL, 3 min ago (iapeer autopsy bob)`. */
 function deathText(death: LastDeath, options: { readonly utc: boolean }): string {
@@ -81,7 +81,7 @@ export default defineCommand({
     const settings = { wakePolicy, restart, afterReboot, idleSecs, initialPrompt, command }
     const interfaces = Object.keys(profile?.interfaces ?? entry.interfaces)
     const session = await readSession(iapeerRoot(), toIdentity(view.identity))
-    const usage = await usageView(iapeerRoot(), toIdentity(view.identity), session)
+    const tokens = await tokensView(iapeerRoot(), toIdentity(view.identity), session)
     const route = await mailRoute(iapeerRoot(), entry, session)
     const containment = await containmentOf(
       view.leaderPid === undefined ? undefined : session,
@@ -98,7 +98,7 @@ export default defineCommand({
         ...settings,
         interfaces,
         mail,
-        usage,
+        tokens,
         containment,
       }
       printJson({ ...fields, messages: route, ...(environment === undefined ? {} : { environment }) })
@@ -113,7 +113,7 @@ export default defineCommand({
       ['state', `${paintedState(shown)}${since === undefined ? '' : `, since ${timeText(since, options)}`}`],
       ['turn', turnRow(view.turn, options)],
       ...(await liveFacts(view)),
-      ...usageRows(usage),
+      ...tokensRows(tokens),
       ...containmentRows(containment),
       ['conversation', view.conversation],
       ['not resumed', view.resumeProblem],

@@ -6,7 +6,7 @@ import { isInterrupted } from '../../interrupt.ts'
 import { paint, print } from '../../output.ts'
 import { durationText } from '../../times.ts'
 
-/** The number of peers that are handled at the same time, so that starting a hundred peers does not overload a host. */
+/** The number of peers that are handled at the same time. */
 const CONCURRENCY = 4
 /** How often a peer that takes long is reported, in milliseconds. */
 const REPORT_MS = 10_000
@@ -29,6 +29,8 @@ export interface EveryPeer {
   readonly verb: string
   /** Whether a line is printed for each peer when the command begins with it. */
   readonly announces?: boolean
+  /** How many peers are handled at the same time. @default 4 */
+  readonly atOnce?: number
   /** Prints nothing but errors and what `act` prints. */
   readonly json: boolean
 }
@@ -88,7 +90,14 @@ function setExitCode(failures: readonly number[]): void {
  * Acts on every peer that is not skipped, a few at a time, and prints a summary. The error of a peer is printed with its name, and
  * the others are handled nevertheless. After Ctrl-C it begins no further peer.
  */
-export async function forAll({ skip, act, verb, announces, json }: EveryPeer): Promise<void> {
+export async function forAll({
+  skip,
+  act,
+  verb,
+  announces,
+  atOnce = CONCURRENCY,
+  json,
+}: EveryPeer): Promise<void> {
   const peers = (await fleetView(iapeerRoot())).map((peer) => ({ peer, skipped: skip(peer) }))
   const [done, left, failures] = [new Tally(), new Tally(), [] as number[]]
   for (const { skipped } of peers) {
@@ -121,7 +130,7 @@ export async function forAll({ skip, act, verb, announces, json }: EveryPeer): P
       else await handle(name)
     }
   }
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+  await Promise.all(Array.from({ length: atOnce }, worker))
   pending.close()
   setExitCode(failures)
   if (!json) print(summaryOf(done.text(), left.text()))

@@ -1,17 +1,26 @@
 import { callerEnvironment } from '@iapeer/core/exec'
 import { iapeerRoot } from '@iapeer/core/paths'
-import { deathsText, type LaunchView, type PeerView, peerNamed, startNamed } from '@iapeer/lifecycle/fleet'
+import { readNumber, SETTINGS } from '@iapeer/core/settings'
+import {
+  deathsText,
+  type LaunchView,
+  type PeerView,
+  peerNamed,
+  releaseStartsOf,
+  startNamed,
+} from '@iapeer/lifecycle/fleet'
 import { isRunningState } from '@iapeer/lifecycle/sessions'
 import type { OptionValues } from '../../command-spec.ts'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { launchSignal } from '../../interrupt.ts'
-import { paint } from '../../output.ts'
+import { paint, print } from '../../output.ts'
 import { askDaemonUnlessInterrupted, launchAndStartDaemon } from '../daemon/reach-daemon.ts'
 import { JSON_OUTPUT, LAUNCH_EXIT_CODES, NO_DAEMON, parseTimeout, RESUME_OPTIONS } from '../options.ts'
 import { PEER } from '../peers/peer-named.ts'
 import { forAll, oneOrAll, type Skip } from './every-peer.ts'
 import { printLaunch } from './launch-output.ts'
+import { reportQueue } from './report-queue.ts'
 import { startAdvice } from './start-advice.ts'
 
 /** Reads seconds, more than 0. @returns milliseconds @throws IapeerError `usage` */
@@ -23,32 +32,47 @@ function parseLaunchTimeout(text: string): number {
 
 const OPTIONS = {
   all: {
-    help: 'start every peer that is not running, four at a time, except those that were stopped on purpose or gave up',
+    help: 'start every peer that is not running, as memory allows, except those that were stopped on purpose or gave up; also ends the hold of restarts after a mass death',
   },
   runtime: { value: 'runtime', help: "runtime to start (default: the peer's default)" },
   timeout: {
     value: 'seconds',
-    help: 'seconds to wait until the peer is ready (default: 60)',
+    help: 'seconds to wait in the queue (default: launch.wait_secs; always with --all), then until the peer is ready (default: 60)',
     parse: parseLaunchTimeout,
   },
   resume: {
     help: 'resume the conversation that it was in last; for a suspended peer, that is the default',
   },
   ...RESUME_OPTIONS,
+  now: { help: 'do not wait for memory or for other starts' },
   noDaemon: NO_DAEMON,
   json: JSON_OUTPUT,
 } as const
+/** How many starts of `--all` are asked for at a time: most of them are queued. */
+const AT_ONCE = 16
+
 type StartOptions = OptionValues<typeof OPTIONS>
+
+/** Returns how long a start may be queued: of many, most wait for the others, which `--timeout` does not mean. */
+const queueMsOf = ({ all, timeout }: StartOptions): number =>
+  all || timeout === undefined ? readNumber(process.env, SETTINGS.launchWaitSecs) * 1_000 : timeout
 
 async function launch(peer: string, options: StartOptions): Promise<LaunchView> {
   const environment = callerEnvironment(process.env)
-  const { conversation, resumeOrFresh, timeout: timeoutMs, runtime } = options
+  const { conversation, resumeOrFresh } = options
   const choice = {
     ...(options.resume || resumeOrFresh ? { resume: true } : {}),
     ...(conversation === undefined ? {} : { conversation }),
     ...(resumeOrFresh ? { orFresh: true } : {}),
   }
-  const request = { timeoutMs, runtime, environment, ...choice }
+  const request = {
+    timeoutMs: options.timeout,
+    queueMs: queueMsOf(options),
+    runtime: options.runtime,
+    environment,
+    ...choice,
+    ...(options.now ? { now: true } : {}),
+  }
   const root = iapeerRoot()
   const done = await askDaemonUnlessInterrupted(`starting ${peer}`, peer, (daemon) =>
     daemon.start(peer, request),
@@ -62,7 +86,7 @@ async function launch(peer: string, options: StartOptions): Promise<LaunchView> 
 
 /** Starts a peer and prints the result. @returns what was done, for the summary */
 async function start(peer: string, options: StartOptions): Promise<string> {
-  const launched = await launch(peer, options)
+  const launched = await reportQueue({ peer, isOneOfMany: options.all }, launch(peer, options))
   await printLaunch(launched, options.json)
   return { launched: 'started', already: 'already running', blocked: 'blocked' }[launched.state]
 }
@@ -102,14 +126,19 @@ export default defineCommand({
   options: OPTIONS,
   run: async ({ args, options }) => {
     const peer = oneOrAll(args.peer, options.all)
-    if (peer === undefined)
-      await forAll({
-        skip: skipOf,
-        act: (name) => start(name, options),
-        verb: 'starting',
-        announces: true,
-        json: options.json,
-      })
-    else await start(peer, options)
+    if (peer !== undefined) {
+      await start(peer, options)
+      return
+    }
+    if ((await releaseStartsOf(iapeerRoot())) && !options.json)
+      print('restarts and messages start peers again: they were held after a mass death')
+    await forAll({
+      skip: skipOf,
+      act: (name) => start(name, options),
+      verb: 'starting',
+      announces: true,
+      atOnce: AT_ONCE,
+      json: options.json,
+    })
   },
 })

@@ -49,6 +49,12 @@ export const PEER_ERRORS = entries({
     summary: 'The directory already has a profile.',
     hint: '`iapeer init <directory>` registers the peer that it describes.',
   },
+  'launch-queued': {
+    kind: 'timeout',
+    summary:
+      'The start was queued for too long: too little memory was available, or other peers were starting.',
+    hint: 'Free some memory or stop other peers; `iapeer start <peer> --now` does not wait.',
+  },
   running: {
     kind: 'conflict',
     summary: 'The command is not possible while the peer is running.',

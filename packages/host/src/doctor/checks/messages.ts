@@ -3,6 +3,7 @@ import { type Mailbox, type Message, parseMessage } from '@iapeer/core/mailbox'
 import { rootLayout } from '@iapeer/core/paths'
 import { listPeers } from '@iapeer/core/registry'
 import { readLockHolder } from '@iapeer/core/storage'
+import { heldBy } from '@iapeer/lifecycle/launch'
 import { isHeld, listMailboxes, peerOfMailbox, startsHeldSince } from '@iapeer/lifecycle/mail'
 import type { Check, DoctorContext, Finding } from '../finding.ts'
 import { namesIfThere, textIfThere } from '../read.ts'
@@ -146,6 +147,15 @@ async function runMessages({ root, now }: DoctorContext): Promise<Finding[]> {
       what: `messages start no peers since ${since}: several peers died within a minute`,
       where: rootLayout(root).mailDir,
       fix: 'Find out why (iapeer deaths), then allow it: iapeer mail resume',
+    })
+  const held = await heldBy(root)
+  if (held !== undefined)
+    findings.push({
+      id: 'restarts-held',
+      level: 'warning',
+      what: `no peer is restarted: ${held}`,
+      where: rootLayout(root).launchDir,
+      fix: 'Find out why (iapeer deaths), then start the peers: iapeer start --all',
     })
   const all = await boxes(root)
   for (const one of all) {

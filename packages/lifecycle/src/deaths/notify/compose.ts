@@ -92,11 +92,11 @@ function bracketText({ record }: JudgedDeath, seenAlive: string | undefined): st
     : `, between ${seenAlive} (last seen running) and ${record.ts} (found dead)`
 }
 
-/** Composes the notification about deaths with one cause; undefined for no deaths. */
+/** Composes the notification about deaths with one cause; undefined for no deaths. @param next what follows an incident */
 export async function compose(
   root: string,
   group: readonly JudgedDeath[],
-  now: Date,
+  { now, next: nextOfIncident }: { readonly now: Date; readonly next?: string | undefined },
 ): Promise<Composed | undefined> {
   const [first] = group
   if (first === undefined) return undefined
@@ -109,7 +109,7 @@ export async function compose(
   if (incident !== undefined && group.length > 1) {
     const when = bracketText(first, incident.seenAlive)
     const summary = `${group.length} peers died of one cause (${incident.cause})${when}: ${judged.summary}`
-    const next = nextOfGroup(endings)
+    const next = nextOfIncident ?? nextOfGroup(endings)
     return { notification: { ...common, id: incident.id, kind: 'incident', summary, next }, isRestarted }
   }
   const [ending] = endings

@@ -32,6 +32,11 @@ export interface NotifyOptions extends EvidenceOptions {
   readonly log: EventLog
   /** Where to note the peers that a notification says are in trouble. @default nowhere */
   readonly troubles?: Troubles | undefined
+  /**
+   * Called for the deaths of an incident before they are notified. Returns what follows them; undefined where that is what was
+   * planned for each peer.
+   */
+  readonly onIncident?: ((deaths: readonly JudgedDeath[]) => Promise<string | undefined>) | undefined
 }
 
 const ageMs = ({ ts }: ExitRecord, now: Date): number => now.getTime() - Date.parse(ts)
@@ -170,7 +175,8 @@ async function noteTroubles(
 async function enqueue(root: string, due: readonly JudgedDeath[][], options: NotifyOptions): Promise<void> {
   const words = notifiedWords(options.env)
   for (const group of due) {
-    const composed = await compose(root, group, options.now)
+    const next = group.length > 1 ? await options.onIncident?.(group) : undefined
+    const composed = await compose(root, group, { now: options.now, next })
     const isWanted =
       composed !== undefined &&
       isNotified(words, composed.notification.kind, composed.isRestarted) &&

@@ -12,13 +12,13 @@ import {
   RpcSilent,
 } from '../conversations/codex/index.ts'
 import type { SessionTarget } from '../conversations/index.ts'
-import { countClaude, countCodex, type UsageCount } from './count.ts'
+import { countClaude, countCodex, type TokenCount } from './count.ts'
 
 /** The files in which a conversation records its tokens. */
 export interface ConversationFiles {
   readonly id: string
   readonly paths: readonly string[]
-  readonly countLine: (count: UsageCount, line: string) => UsageCount
+  readonly countLine: (count: TokenCount, line: string) => TokenCount
 }
 
 /** Sub-agents of Claude Code have files of their own, in a directory beside the transcript. */

@@ -4,7 +4,7 @@ import { type Fields, fieldsOf, list, number, parseFields, text } from '@iapeer/
 import { rootLayout } from '@iapeer/core/paths'
 import { quarantine, readRegularFile, replaceFile } from '@iapeer/core/storage'
 import type { FilePosition } from '../conversations/index.ts'
-import { NO_USAGE, type UsageCount } from './count.ts'
+import { NO_COUNT, type TokenCount } from './count.ts'
 import { type ModelTokens, sumModels, type Tokens } from './tokens.ts'
 
 /** A conversation that an identity has used tokens in. */
@@ -14,11 +14,11 @@ export interface CountedConversation {
   readonly at: string
   /** How far its files were counted: the conversation, and those of its sub-agents. */
   readonly files: Readonly<Record<string, FilePosition>>
-  readonly count: UsageCount
+  readonly count: TokenCount
 }
 
-/** The tokens that an identity has used: `state/lifecycle/<identity>.usage`. */
-export interface Usage {
+/** The tokens that an identity has used: `state/lifecycle/<identity>.tokens`. */
+export interface CountedTokens {
   /** The last one is the newest. */
   readonly conversations: readonly CountedConversation[]
   /** What older conversations have used. */
@@ -27,10 +27,10 @@ export interface Usage {
 
 /** Of older conversations only the sum is kept. */
 const MOST_CONVERSATIONS = 20
-const EMPTY: Usage = { conversations: [], earlier: {} }
+const EMPTY: CountedTokens = { conversations: [], earlier: {} }
 
 const pathOf = (root: string, identity: Identity): string =>
-  join(rootLayout(root).lifecycleStateDir, `${identity}.usage`)
+  join(rootLayout(root).lifecycleStateDir, `${identity}.tokens`)
 
 function parseTokens(value: unknown): Tokens {
   const fields = fieldsOf(value)
@@ -46,7 +46,7 @@ function parseTokens(value: unknown): Tokens {
 const parseModels = (value: unknown): ModelTokens =>
   Object.fromEntries(Object.entries(fieldsOf(value)).map(([model, tokens]) => [model, parseTokens(tokens)]))
 
-function parseCount(value: unknown): UsageCount {
+function parseCount(value: unknown): TokenCount {
   const fields = fieldsOf(value)
   const answers = list(fields['answers']).flatMap((one): [string, Tokens][] => {
     const [id, tokens] = list(one)
@@ -55,7 +55,7 @@ function parseCount(value: unknown): UsageCount {
   })
   const total = fields['total']
   return {
-    ...NO_USAGE,
+    ...NO_COUNT,
     models: parseModels(fields['models']),
     turn: parseModels(fields['turn']),
     turnId: text(fields['turnId']),
@@ -78,26 +78,30 @@ function parseConversation(value: unknown): CountedConversation[] {
   return [{ id, at, files: Object.fromEntries(files), count: parseCount(fields['count']) }]
 }
 
-const parseUsage = (fields: Fields): Usage => ({
+const parseCounted = (fields: Fields): CountedTokens => ({
   conversations: list(fields['conversations']).flatMap(parseConversation),
   earlier: parseModels(fields['earlier']),
 })
 
-/** Reads the usage of an identity; empty where there is none. A corrupt file is set aside as `<name>.corrupt`. */
-export async function readUsage(root: string, identity: Identity): Promise<Usage> {
+/** Reads the tokens of an identity; empty where there is none. A corrupt file is set aside as `<name>.corrupt`. */
+export async function readTokensFile(root: string, identity: Identity): Promise<CountedTokens> {
   const path = pathOf(root, identity)
   const found = await readRegularFile(path)
   if (found === undefined) return EMPTY
   const fields = parseFields(found.text)
   if (fields === undefined) quarantine(path, { text: found.text })
-  return fields === undefined ? EMPTY : parseUsage(fields)
+  return fields === undefined ? EMPTY : parseCounted(fields)
 }
 
-/** Writes the usage of an identity. */
-export async function writeUsage(root: string, identity: Identity, usage: Usage): Promise<void> {
-  const { conversations, earlier } = usage
+/** Writes the tokens of an identity. */
+export async function writeTokensFile(
+  root: string,
+  identity: Identity,
+  counted: CountedTokens,
+): Promise<void> {
+  const { conversations, earlier } = counted
   const older = conversations.slice(0, Math.max(0, conversations.length - MOST_CONVERSATIONS))
-  const kept: Usage = {
+  const kept: CountedTokens = {
     conversations: conversations.slice(-MOST_CONVERSATIONS),
     earlier: sumModels([earlier, ...older.map(({ count }) => count.models)]),
   }
@@ -105,5 +109,5 @@ export async function writeUsage(root: string, identity: Identity, usage: Usage)
 }
 
 /** Returns the tokens of all conversations, by model. */
-export const allTokens = ({ conversations, earlier }: Usage): ModelTokens =>
+export const allTokens = ({ conversations, earlier }: CountedTokens): ModelTokens =>
   sumModels([earlier, ...conversations.map(({ count }) => count.models)])

@@ -1,4 +1,4 @@
-import type { Cost, Tokens, UsageView } from '@iapeer/lifecycle/usage'
+import type { Cost, Tokens, TokensView } from '@iapeer/lifecycle/tokens'
 
 const THOUSAND = 1_000
 const MILLION = 1_000_000
@@ -25,15 +25,16 @@ export function costText({ amount, currency, unpriced }: Cost): string | undefin
 }
 
 /** Returns what a peer has used, in two lines at most: all of it, and the last turn. */
-export function usageRows(usage: UsageView | undefined): [label: string, text: string][] {
-  if (usage === undefined) return []
+export function tokensRows(tokens: TokensView | undefined): [label: string, text: string][] {
+  if (tokens === undefined) return []
   const withCost = (tokens: Tokens, cost: Cost | undefined): string => {
     const price = cost === undefined ? undefined : costText(cost)
     return `${tokensText(tokens)}${price === undefined ? '' : `: ${price}`}`
   }
-  const rows: [string, string][] = [['tokens', withCost(usage.total, usage.cost)]]
-  if (usage.turn.input + usage.turn.output > 0) rows.push(['last turn', withCost(usage.turn, usage.turnCost)])
-  const { cost } = usage
+  const rows: [string, string][] = [['tokens', withCost(tokens.total, tokens.cost)]]
+  if (tokens.turn.input + tokens.turn.output > 0)
+    rows.push(['last turn', withCost(tokens.turn, tokens.turnCost)])
+  const { cost } = tokens
   if (cost === undefined || cost.unpriced.length === 0) return rows
-  return [...rows, ['no price', `${cost.unpriced.join(', ')} (iapeer config set usage.prices)`]]
+  return [...rows, ['no price', `${cost.unpriced.join(', ')} (iapeer config set tokens.prices)`]]
 }

@@ -2,7 +2,7 @@ import { type Fields, fieldsOf, number, parseFields, text } from '@iapeer/core/j
 import { type ModelTokens, NO_TOKENS, type Tokens, tokensSince, withTokens } from './tokens.ts'
 
 /** What a conversation has used, and what is needed to count on from here. */
-export interface UsageCount {
+export interface TokenCount {
   readonly models: ModelTokens
   /** What the last turn has used. */
   readonly turn: ModelTokens
@@ -14,7 +14,7 @@ export interface UsageCount {
   readonly total?: Tokens | undefined
 }
 
-export const NO_USAGE: UsageCount = { models: {}, turn: {} }
+export const NO_COUNT: TokenCount = { models: {}, turn: {} }
 
 /** The lines of one answer follow each other; those of sub-agents can come in between. */
 const KEPT_ANSWERS = 32
@@ -24,13 +24,13 @@ const UNKNOWN_MODEL = 'unknown'
 
 const countOf = (value: unknown): number => Math.max(0, number(value) ?? 0)
 
-const added = (count: UsageCount, model: string, tokens: Tokens): UsageCount => ({
+const added = (count: TokenCount, model: string, tokens: Tokens): TokenCount => ({
   ...count,
   models: withTokens(count.models, model, tokens),
   turn: withTokens(count.turn, model, tokens),
 })
 
-function withAnswer(count: UsageCount, fields: Fields): UsageCount {
+function withAnswer(count: TokenCount, fields: Fields): TokenCount {
   const message = fieldsOf(fields['message'])
   const usage = fieldsOf(message['usage'])
   const [id, model] = [text(message['id']), text(message['model'])]
@@ -49,7 +49,7 @@ function withAnswer(count: UsageCount, fields: Fields): UsageCount {
 }
 
 /** Counts a line of a transcript of Claude Code (2.1), also of a sub-agent. Pure. */
-export function countClaude(count: UsageCount, line: string): UsageCount {
+export function countClaude(count: TokenCount, line: string): TokenCount {
   if (!/"type":"(?:assistant|user)"/.test(line)) return count
   const fields = parseFields(line)
   if (fields?.['type'] === 'assistant') return withAnswer(count, fields)
@@ -71,7 +71,7 @@ function codexTokens(value: unknown): Tokens {
 }
 
 /** Counts a line of a rollout of Codex (0.171), which has the count of the whole conversation. Pure. */
-export function countCodex(count: UsageCount, line: string): UsageCount {
+export function countCodex(count: TokenCount, line: string): TokenCount {
   if (!/"(?:turn_context|token_count|task_started)"/.test(line)) return count
   const record = parseFields(line) ?? {}
   const payload = fieldsOf(record['payload'])

@@ -2,7 +2,7 @@ import type { Identity } from '@iapeer/core/identity'
 import { identitiesOf, listPeers } from '@iapeer/core/registry'
 import { ignoreUnreadable } from '../sessions/index.ts'
 import type { Tokens } from './tokens.ts'
-import { allTokens, readUsage } from './usage-file.ts'
+import { allTokens, readTokensFile } from './tokens-file.ts'
 
 /** The tokens that an identity has used with one model. */
 export interface IdentityTokens {
@@ -15,9 +15,9 @@ export interface IdentityTokens {
 export async function fleetTokens(root: string): Promise<readonly IdentityTokens[]> {
   const found: IdentityTokens[] = []
   for (const identity of (await listPeers(root)).flatMap((entry) => identitiesOf(entry))) {
-    const usage = await readUsage(root, identity).catch(ignoreUnreadable)
-    if (usage === undefined) continue
-    for (const [model, tokens] of Object.entries(allTokens(usage))) found.push({ identity, model, tokens })
+    const counted = await readTokensFile(root, identity).catch(ignoreUnreadable)
+    if (counted === undefined) continue
+    for (const [model, tokens] of Object.entries(allTokens(counted))) found.push({ identity, model, tokens })
   }
   return found
 }
