@@ -42,10 +42,10 @@ it('a run that leaves a file behind fails and reports it', async () => {
 
 it('a run that leaves a process behind fails and reports it', async () => {
   const done = await runTests(
-    "import { test } from 'vitest'\nimport { spawn } from 'node:child_process'\ntest('a', () => { spawn('sleep', ['12'], { detached: true, stdio: 'ignore' }).unref() })\n",
+    "import { test } from 'vitest'\nimport { spawn } from 'node:child_process'\ntest('a', () => { spawn('sleep', ['20'], { detached: true, stdio: 'ignore' }).unref() })\n",
   )
   expect(done.exitCode).not.toBe(0)
-  expect(done.stdout + done.stderr).toMatch(/the tests left behind:\s+process \d+ sleep 12/)
+  expect(done.stdout + done.stderr).toMatch(/the tests left behind:\s+process \d+ sleep 20/)
 })
 
 it('a process of the run is also found by its arguments', async () => {

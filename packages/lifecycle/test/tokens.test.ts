@@ -66,6 +66,25 @@ it('the tokens of Codex are its count of the conversation; a count that begins a
   expect(again.models).toEqual({ unknown: { input: 80, output: 2, cacheRead: 50, cacheWrite: 0 } })
 })
 
+it('a fork counts what it adds: the copy at its beginning is older than what was counted', () => {
+  const at = (line: string, timestamp: string): string => JSON.stringify({ ...JSON.parse(line), timestamp })
+  const copied = [at(answer('a', 1), '2026-11-29T10:00:00Z'), at(answer('b', 2), '2026-11-29T10:01:00Z')]
+  const first = copied.reduce(countClaude, NO_COUNT)
+  const fork = [...copied, at(answer('c', 4), '2026-11-29T10:02:00Z')]
+  const counted = fork.reduce(countClaude, { ...NO_COUNT, afterMs: first.lastMs })
+  expect([totalOf(first.models).output, totalOf(counted.models).output]).toEqual([3, 4])
+})
+
+it('a corrected, smaller number is not counted again, and a model can have any name', () => {
+  const lines = [
+    answer('a', 1_000),
+    answer('a', 990),
+    answer('b', 5).replace('"model":"m"', '"model":"constructor"'),
+  ]
+  const { models } = lines.reduce(countClaude, NO_COUNT)
+  expect([models['m']?.output, models['constructor']?.output]).toEqual([1_000, 5])
+})
+
 describe('what tokens cost', () => {
   const prices = parsePrices('claude-opus-*=5/25/0.5/6.25; claude-opus-5-5=10/50; gpt-6=2/8/0.2') ?? []
   const tokens = { input: 1_000_000, output: 100_000, cacheRead: 0, cacheWrite: 0 }

@@ -5,7 +5,7 @@ import type { HookEvent } from '../src/conversations/claude/hook-events.ts'
 import { parseRecord } from '../src/conversations/claude/records.ts'
 import type { PlacedRecord } from '../src/conversations/claude/transcript.ts'
 import { parseRolloutLine } from '../src/conversations/codex/rollout.ts'
-import { parseThread, parseTurn } from '../src/conversations/codex/threads.ts'
+import { parseThread, parseTurn, subAgentsOf } from '../src/conversations/codex/threads.ts'
 import { isSparedAsMute } from '../src/sessions/turn.ts'
 import { turnText } from '../src/sessions/turn-text.ts'
 import { type ClaudeEvidence, judgeClaudeTurn } from '../src/turns/claude-turn.ts'
@@ -129,7 +129,7 @@ describe('what a recorded session of Claude Code does', () => {
     expect(judgeClaudeTurn({ report: undefined, events, records: [] }).turn.state).toBe('unknown')
   })
 
-  it('is mute since the first failure of one cause in a row, with the number that the transcript has', () => {
+  it('is mute since the first failure in a row, of whatever cause, with the number that the transcript has', () => {
     const failures = ['10:00', '10:20', '10:40'].map((time, at) =>
       hookEvent(
         { name: 'StopFailure', error: at === 0 ? 'authentication_failed' : 'rate_limit' },
@@ -150,7 +150,7 @@ describe('what a recorded session of Claude Code does', () => {
     const report = { status: 'idle', sinceMs: Date.parse('2026-11-29T10:40:00Z') } as const
     expect(judgeClaudeTurn({ report, events: failures, records }).turn).toEqual({
       ...{ state: 'mute', source: 'hook', cause: 'rate-limit', detail: 'HTTP 429' },
-      since: '2026-11-29T10:20:00.000Z',
+      since: '2026-11-29T10:00:00.000Z',
       failedAt: '2026-11-29T10:40:00.000Z',
     })
   })
@@ -252,14 +252,39 @@ describe('what a session of Codex does', () => {
     expect(turnText(judgeThreadTurn({ thread: of, turns }).turn)).toBe(text)
   })
 
-  it('is mute since the first failure of one cause in a row', () => {
+  it('is mute since the first failure in a row', () => {
     const turns = [
       turn('4', 'failed', 400, 'serverOverloaded'),
       turn('3', 'failed', 300, 'serverOverloaded'),
       turn('2', 'failed', 200, 'unauthorized'),
     ]
     const since = judgeThreadTurn({ thread: thread('systemError'), turns }).turn.since
-    expect(since).toBe(new Date(300_000).toISOString())
+    expect(since).toBe(new Date(200_000).toISOString())
+  })
+
+  it.each([
+    [thread('idle'), [thread('active')], 'working'],
+    [thread('active'), [thread('active', 'waitingOnApproval')], 'blocked: approval of a sub-agent'],
+    [thread('idle'), [thread('active', 'waitingOnApproval')], 'blocked: approval of a sub-agent'],
+    [thread('idle'), [thread('idle')], 'idle'],
+  ])('%j with the sub-agents %j is %s', (of, subAgents, text) => {
+    expect(turnText(judgeThreadTurn({ thread: of, turns: [], subAgents }).turn)).toBe(text)
+  })
+
+  it('has the sub-agents of its sub-agents, and not those of another thread', () => {
+    const threads = [
+      ['d', 'c'],
+      ['b', 'a'],
+      ['c', 'b'],
+      ['x', 'other'],
+      ['a', undefined],
+    ].map(([id, parentThreadId]) => parseThread({ id, parentThreadId, status: { type: 'idle' } }))
+    const known = threads.filter((one) => one !== undefined)
+    expect(
+      subAgentsOf(known, 'a')
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(['b', 'c', 'd'])
   })
 
   it('its rollout says each failure of the recorded session, without an app-server', () => {
@@ -293,6 +318,7 @@ describe('a program of which only the output is known', () => {
     [990_001, 'working'],
     [990_000, 'idle'],
     [1, 'idle'],
+    [9_000_000, 'idle'],
   ])('with its last output at %s ms, at 1,000,000 ms, is %s', (outputMs, state) => {
     expect(judgeOutput(outputMs, 1_000_000).turn.state).toBe(state)
   })

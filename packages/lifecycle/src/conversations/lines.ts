@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { errnoOf } from '@iapeer/core/errors'
 
@@ -28,13 +29,14 @@ function startOf(
 
 /** Reads the lines of a growing file as a stream; only whole lines. None if the file does not exist. @throws the Node.js system error */
 export async function* linesFrom(path: string, from: FilePosition = {}): AsyncGenerator<FileLine> {
-  const file = await open(path, 'r').catch((error: unknown) => {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
     throw error
   })
   if (file === undefined) return
   try {
     const stats = await file.stat({ bigint: true })
+    if (!stats.isFile()) return
     const inode = String(stats.ino)
     let at = startOf(from, stats)
     let parts: Buffer[] = []

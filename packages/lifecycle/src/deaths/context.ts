@@ -3,13 +3,23 @@ import { errnoOf, isIapeerError } from '@iapeer/core/errors'
 import { fieldsOf, parseFields, text } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile, replaceFile } from '@iapeer/core/storage'
-import { parseTurn, type Turn } from '../sessions/index.ts'
+import { type KeptTurns, type PeerSession, parseTurn, readTurns, type Turn } from '../sessions/index.ts'
 
 /** What was known about a session just before its death; it is not evidence for the cause. */
 export interface DeathContext {
   /** What the agent did at the last look of the daemon. */
   readonly turn?: (Turn & { readonly seenAt: string }) | undefined
 }
+
+/** Returns what a daemon saw a session do. Pure. */
+export function contextIn(kept: KeptTurns | undefined, { identity, gen = '' }: PeerSession): DeathContext {
+  const found = kept?.turns.get(identity)
+  return kept === undefined || found?.gen !== gen ? {} : { turn: { ...found.turn, seenAt: kept.at } }
+}
+
+/** Returns what the daemon saw a session do before it ended, where it has not told it itself. */
+export const keptContext = async (root: string, session: PeerSession): Promise<DeathContext> =>
+  contextIn(await readTurns(root), session)
 
 const pathOf = (root: string, id: string): string => join(rootLayout(root).records.deathsDir, `${id}.context`)
 

@@ -1,4 +1,4 @@
-export { type DeathContext, noteContext, readContext } from './context.ts'
+export { contextIn, type DeathContext, keptContext, noteContext, readContext } from './context.ts'
 export { filesOf, type JudgedDeath, judgeAmong, judgeDeaths, readDeathRecords, textOf } from './judge.ts'
 export { type Channel, channelsOf } from './notify/channels.ts'
 export { cleanLine, durationText } from './notify/compose.ts'

@@ -113,7 +113,7 @@ export function unresumable(
   resolution: Exclude<Resolution, { readonly kind: 'resumable' | 'no-first-turn' }>,
 ): IapeerError {
   return new IapeerError(`${identity} was not started: ${whyNot(resolution)}`, {
-    code: UNRESUMABLE_CODES[resolution.kind],
+    ...UNRESUMABLE_CODES[resolution.kind],
     hint:
       resolution.kind === 'held'
         ? `Wait until that process has ended, or begin a new conversation: iapeer restart --fresh ${identity}`

@@ -70,8 +70,8 @@ export function whyNot(resolution: Unresumable): string {
 
 /** The code of the error for each of them. */
 export const UNRESUMABLE_CODES = {
-  gone: 'conversation-gone',
-  held: 'conversation-held',
-  unsaid: 'conversation-unknown',
-  none: 'conversation-unknown',
-} as const satisfies Record<Unresumable['kind'], string>
+  gone: { code: 'conversation-gone' },
+  held: { code: 'conversation-held' },
+  unsaid: { code: 'conversation-unknown' },
+  none: { code: 'conversation-unknown' },
+} as const satisfies Record<Unresumable['kind'], { readonly code: string }>

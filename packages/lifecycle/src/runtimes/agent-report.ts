@@ -4,4 +4,6 @@ export interface AgentReport {
   readonly status: 'idle' | 'busy' | 'waiting'
   /** What the program waits for, in its own words. */
   readonly waitingFor?: string | undefined
+  /** Whether no turn runs, but a shell does that the program has started in the background. */
+  readonly hasShell?: boolean | undefined
 }

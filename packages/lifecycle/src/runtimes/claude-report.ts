@@ -37,11 +37,13 @@ export const claudeDirectory = (env: NodeJS.ProcessEnv): string =>
  */
 async function recordOf(directory: string, { pid, token }: ProcessId): Promise<ClaudeReport | undefined> {
   const fields = parseFields((await readRegularFile(join(directory, `${pid}.json`)))?.text ?? '') ?? {}
-  const status = word(fields['status'], ['idle', 'busy', 'waiting'])
+  const stated = word(fields['status'], ['idle', 'busy', 'waiting', 'shell'])
+  const status = stated === 'shell' ? 'idle' : stated
   if (status === undefined || fields['procStart'] !== token || fields['pid'] !== pid) return undefined
   return {
     configuration: dirname(directory),
     ...{ pid, token, status, waitingFor: text(fields['waitingFor']) },
+    ...(stated === 'shell' ? { hasShell: true } : {}),
     ...{ sessionId: text(fields['sessionId']), inbox: text(fields['messagingSocketPath']) },
     sinceMs: number(fields['statusUpdatedAt']),
   }

@@ -54,7 +54,9 @@ export interface Turn {
   readonly dialog?: string | undefined
   /** When mute: why. */
   readonly cause?: MuteCause | undefined
-  /** When mute: when its last turn failed, ISO-8601 UTC; `since` is the first failure of this cause in a row. */
+  /** Whether a shell runs that the agent has started in the background: such a peer is not suspended. */
+  readonly hasShell?: boolean | undefined
+  /** When mute: when its last turn failed, ISO-8601 UTC; `since` is the first failure in a row. */
   readonly failedAt?: string | undefined
   /** When mute: what the program or its server said: `HTTP 429`. When unknown: why. */
   readonly detail?: string | undefined
@@ -83,4 +85,5 @@ export const isSameTurn = (one: Turn, other: Turn): boolean =>
   one.dialog === other.dialog &&
   one.cause === other.cause &&
   one.failedAt === other.failedAt &&
+  one.hasShell === other.hasShell &&
   one.detail === other.detail

@@ -5,6 +5,7 @@ import { type Identity, isIdentity } from '@iapeer/core/identity'
 import { fieldsOf, parseFields, text, word } from '@iapeer/core/json'
 import { rootLayout } from '@iapeer/core/paths'
 import { readRegularFile } from '@iapeer/core/storage'
+import { ignoreUnreadable } from './state-files.ts'
 import { MUTE_CAUSES, TURN_SOURCES, TURN_STATES, type Turn } from './turn.ts'
 
 /** What an agent did when the daemon last looked. */
@@ -26,6 +27,12 @@ const STALE_MS = 30_000
 
 const pathOf = (root: string): string => join(rootLayout(root).records.stateDir, 'turns.json')
 
+/** Returns a time; undefined for anything else. */
+const time = (value: unknown): string | undefined => {
+  const stated = text(value)
+  return stated === undefined || Number.isNaN(Date.parse(stated)) ? undefined : stated
+}
+
 /** Reads a turn as it is written; undefined for anything else. */
 export function parseTurn(value: unknown): Turn | undefined {
   const fields = fieldsOf(value)
@@ -33,10 +40,11 @@ export function parseTurn(value: unknown): Turn | undefined {
   const source = word(fields['source'], TURN_SOURCES)
   if (state === undefined || source === undefined) return undefined
   const facts = {
-    since: text(fields['since']),
+    since: time(fields['since']),
     dialog: text(fields['dialog']),
     cause: word(fields['cause'], MUTE_CAUSES),
-    failedAt: text(fields['failedAt']),
+    failedAt: time(fields['failedAt']),
+    hasShell: fields['hasShell'] === true ? true : undefined,
     detail: text(fields['detail']),
   }
   return {
@@ -46,10 +54,18 @@ export function parseTurn(value: unknown): Turn | undefined {
   }
 }
 
+async function contentOf(path: string): Promise<string> {
+  try {
+    return (await readRegularFile(path))?.text ?? ''
+  } catch (error) {
+    return ignoreUnreadable(error) ?? ''
+  }
+}
+
 /** Reads what the daemon saw last; undefined if it never looked, or the file cannot be read: agents are looked at again then. */
 export async function readTurns(root: string): Promise<KeptTurns | undefined> {
-  const fields = parseFields((await readRegularFile(pathOf(root)))?.text ?? '')
-  const at = text(fields?.['at'])
+  const fields = parseFields(await contentOf(pathOf(root)))
+  const at = time(fields?.['at'])
   if (fields === undefined || at === undefined) return undefined
   const turns = Object.entries(fieldsOf(fields['turns'])).flatMap(([identity, value]) => {
     const { gen, turn } = fieldsOf(value)
@@ -67,7 +83,8 @@ export const isFresh = ({ at }: KeptTurns, nowMs: number): boolean =>
 /** Writes what the daemon saw. Without fsync: after a crash of the host no session of it runs. */
 export async function writeTurns(root: string, { at, turns }: KeptTurns): Promise<void> {
   const path = pathOf(root)
-  const temporary = `${path}.${process.pid}.tmp`
+  // One daemon writes it, so the name is always the same: a killed daemon leaves one file at most.
+  const temporary = `${path}.tmp`
   const content = JSON.stringify({ schemaVersion: 1, at, turns: Object.fromEntries(turns) })
   await writeFile(temporary, `${content}\n`, { mode: 0o600 })
   renameSync(temporary, path)

@@ -54,7 +54,8 @@ function idleLimit(input: ActivityInput, idleSecs: number | undefined): number {
 async function idleSince({ root, entry, session, turn }: ActivityInput): Promise<number | undefined> {
   const isTold = turn !== undefined && turn.state !== 'unknown' && turn.source !== 'output'
   if (isTold && (turn.state === 'working' || turn.state === 'blocked')) return undefined
-  const since = isTold ? Date.parse(turn.since ?? '') : Number.NaN
+  if (turn?.hasShell === true) return undefined
+  const since = isTold ? Date.parse(turn.failedAt ?? turn.since ?? '') : Number.NaN
   if (Number.isNaN(since)) return lastActivity(root, entry, session)
   return Math.max(since, Date.parse(session.readyAt ?? session.startedAt))
 }

@@ -1,5 +1,5 @@
 import type { PeerProfile } from '@iapeer/core/profile'
-import { keepUsage } from '../deaths/index.ts'
+import { type DeathContext, keepUsage, keptContext, noteContext } from '../deaths/index.ts'
 import { type Settled, settleEnded } from '../reap/index.ts'
 import {
   clearMark,
@@ -7,7 +7,6 @@ import {
   hasMark,
   isFailedResume,
   type LastEnd,
-  type MuteCause,
   type PeerSession,
   readSession,
   type Tally,
@@ -29,8 +28,8 @@ interface PlanContext {
   readonly now: Date
   /** A random number from 0 to 1, which spreads restarts. */
   readonly chance: number
-  /** Why the agent could not answer when its session ended. */
-  readonly mute?: MuteCause | undefined
+  /** What the agent did before its session ended. @default as the daemon noted it last */
+  readonly context?: DeathContext | undefined
 }
 
 /** Returns whether the recent crashes of a peer make a crash loop. */
@@ -84,7 +83,7 @@ interface EndPlan {
 
 /** Decides what follows the end of a session. */
 function planAfterEnd(before: Tally, end: LastEnd, context: EndContext): EndPlan {
-  const { session, desired, profile = {}, settings, now, chance, mute } = context
+  const { session, desired, profile = {}, settings, now, chance, context: { turn } = {} } = context
   const isFailed = end === 'crash' && isFailedResume(session)
   // The launch that has failed has counted it and planned what follows.
   const planned = isFailed ? plannedStep(before, now) : undefined
@@ -92,10 +91,21 @@ function planAfterEnd(before: Tally, end: LastEnd, context: EndContext): EndPlan
   const tally = isFailed ? withFailedResume(before, PROGRAM_ENDED) : before
   const inLoop = isInLoop(tally, settings, now)
   const { restarts, startMode: restartMode } = tally
-  const wanted = nextStepOf(profile, { end, desired, restarts, inLoop, chance, restartMode, mute })
+  const wanted = nextStepOf(profile, {
+    end,
+    desired,
+    restarts,
+    inLoop,
+    chance,
+    restartMode,
+    mute: turn?.cause,
+  })
   const nextStep = afterResumes(tally, wanted)
   return { tally: withNextStep(tally, nextStep, now), nextStep }
 }
+
+/** Returns the id of the record of a session: a rename does not change it. */
+const recordIdOf = ({ identity, recordedAs = identity, gen }: PeerSession): string => `${recordedAs}-${gen}`
 
 /**
  * Settles a session that has ended, and decides by the policy of the peer what follows. The plan is on disk, so it survives this
@@ -112,7 +122,8 @@ export function settleAndPlan(
     const now = await readSession(root, identity)
     if (now === undefined || now.gen !== gen || now.startedAt !== session.startedAt) return undefined
     const desired = desiredStateOf({ hasMark: (of, mark) => hasMark(root, of, mark) }, now)
-    const plan = { ...input, desired, session: now }
+    const context = input.context ?? (await keptContext(root, now))
+    const plan = { ...input, desired, session: now, context }
     let nextStep: NextStep = { kind: 'stay-down' }
     const settled = await settleEnded(root, now, (before, end) => {
       const { tally, nextStep: next } = planAfterEnd(before, end, plan)
@@ -120,6 +131,7 @@ export function settleAndPlan(
       return withPlan(tally, next, input)
     })
     await keepUsage(root, now, settled.deathId !== undefined)
+    if (settled.deathId !== undefined) await noteContext(root, recordIdOf(now), context)
     await clearMark(root, identity, 'fresh')
     return { ...settled, nextStep }
   })

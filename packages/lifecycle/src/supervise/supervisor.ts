@@ -7,7 +7,7 @@ import { listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { checkSetting, SETTINGS, type Setting } from '@iapeer/core/settings'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { noteLeaderCgroup } from '@iapeer/tmux'
-import { beginNotifying, type KeptWitness, noteContext, Troubles, wantedWitness } from '../deaths/index.ts'
+import { beginNotifying, type KeptWitness, Troubles, wantedWitness } from '../deaths/index.ts'
 import { createEventLog, DirectoryWatch, type EventLog } from '../eventlog/index.ts'
 import { finishLaunch, type HostMemory } from '../launch/index.ts'
 import { isWorkingOnMail, type MailCounts, MailDelivery, mailProblems } from '../mail/index.ts'
@@ -388,15 +388,13 @@ export class FleetSupervisor {
     const { identity } = session
     const profile = await policyOf(this.#root, identity, this.#onError)
     const context = this.#turns.contextOf(session)
-    const mute = context.turn?.cause
-    const input = { settings: this.#settings, now: new Date(), chance: this.#random(), profile, mute }
+    const input = { settings: this.#settings, now: new Date(), chance: this.#random(), profile, context }
     const settled = await settleAndPlan(this.#root, session, input)
     if (settled === undefined) return
     this.#recorders.forget(session)
     this.#conversations.forget(session)
     this.#unresponsive.delete(identity)
-    if (settled.deathId !== undefined) await noteContext(this.#root, recordIdOf(settled.session), context)
-    await this.#noteEnd(settled, mute)
+    await this.#noteEnd(settled, context.turn?.cause)
     this.#jobs.start(`${identity} tokens`, () => updateTokens(this.#root, session))
     const { startAt } = settled.tally
     if (settled.nextStep.kind === 'start' && startAt !== undefined)
@@ -439,9 +437,6 @@ export class FleetSupervisor {
     await this.#attempt('mass death', () => this.#massDeaths.judged(judged, Date.now()))
   }
 }
-
-/** Returns the id of the record of a session: a rename does not change it. */
-const recordIdOf = ({ identity, recordedAs = identity, gen }: PeerSession): string => `${recordedAs}-${gen}`
 
 /** Groups sessions by personality: a peer can run as several runtimes at once. */
 function byPersonality(sessions: readonly PeerSession[]): ReadonlyMap<string, readonly PeerSession[]> {

@@ -1,7 +1,13 @@
-import type { Identity } from '@iapeer/core/identity'
-import type { DeathContext } from '../deaths/index.ts'
+import { contextIn, type DeathContext } from '../deaths/index.ts'
 import type { EventLog } from '../eventlog/index.ts'
-import { type PeerSession, readTurns, TURN_STATES, type Turn, type TurnState } from '../sessions/index.ts'
+import {
+  type KeptTurns,
+  type PeerSession,
+  readTurns,
+  TURN_STATES,
+  type Turn,
+  type TurnState,
+} from '../sessions/index.ts'
 import { type TurnChange, TurnKeeper } from '../turns/index.ts'
 import type { SessionTurn } from './turn-notifications.ts'
 
@@ -20,8 +26,8 @@ export class Turns {
   readonly #root: string
   readonly #options: TurnsOptions
   readonly #keeper: TurnKeeper
-  /** What an earlier daemon saw, by identity. */
-  #earlier: ReadonlyMap<Identity, { readonly gen: string; readonly turn: Turn }> = new Map()
+  /** What an earlier daemon saw. */
+  #earlier: KeptTurns | undefined
   /** The last turn of each session, by identity and start; sessions that have ended too. */
   readonly #last = new Map<string, Turn & { readonly seenAt: string }>()
 
@@ -36,7 +42,7 @@ export class Turns {
 
   /** Reads what an earlier daemon saw: what has not changed since is not told again. */
   async start(): Promise<void> {
-    this.#earlier = (await readTurns(this.#root))?.turns ?? new Map()
+    this.#earlier = await readTurns(this.#root)
   }
 
   /** Looks at the running sessions. */
@@ -66,7 +72,7 @@ export class Turns {
   /** Returns what an agent did before its session ended, for the record of its death. */
   contextOf(session: PeerSession): DeathContext {
     const turn = this.#last.get(keyOf(session))
-    return turn === undefined ? {} : { turn }
+    return turn === undefined ? contextIn(this.#earlier, session) : { turn }
   }
 
   #remember(session: PeerSession, turn: Turn & { readonly seenAt: string }): void {
@@ -81,7 +87,7 @@ export class Turns {
 
   #changed({ session, turn, before }: TurnChange): void {
     const { identity, gen } = session
-    const earlier = this.#earlier.get(identity)
+    const earlier = this.#earlier?.turns.get(identity)
     const known = before ?? (earlier?.gen === (gen ?? '') ? earlier.turn : undefined)
     // A launch that waits has events of its own.
     if (turn.source === 'launch' || known?.source === 'launch') return

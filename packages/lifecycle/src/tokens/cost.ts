@@ -40,7 +40,7 @@ export function costOfModels(
   return { amount, currency, unpriced }
 }
 
-/** Reads the table of prices; undefined if the person has set none. @throws IapeerError `bad-setting` */
+/** Reads the table of prices (IAPEER_PRICES, IAPEER_CURRENCY); undefined if the person has set none. @throws IapeerError `bad-setting` */
 export function priceTable(
   env: NodeJS.ProcessEnv,
 ): { readonly prices: readonly ModelPrice[]; readonly currency: string } | undefined {

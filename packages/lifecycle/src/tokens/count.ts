@@ -1,5 +1,5 @@
 import { type Fields, fieldsOf, number, parseFields, text } from '@iapeer/core/json'
-import { type ModelTokens, NO_TOKENS, type Tokens, tokensSince, withTokens } from './tokens.ts'
+import { grownBy, type ModelTokens, NO_TOKENS, type Tokens, tokensSince, withTokens } from './tokens.ts'
 
 /** What a conversation has used, and what is needed to count on from here. */
 export interface TokenCount {
@@ -12,6 +12,13 @@ export interface TokenCount {
   /** Of Codex: the model, and the last count of the whole conversation. */
   readonly model?: string | undefined
   readonly total?: Tokens | undefined
+  /** When the last counted line was written, in milliseconds since the epoch. */
+  readonly lastMs?: number | undefined
+  /**
+   * Lines that are not newer than this are not counted: a fork of a conversation begins with a copy of it, which was counted there. In
+   * milliseconds since the epoch.
+   */
+  readonly afterMs?: number | undefined
 }
 
 export const NO_COUNT: TokenCount = { models: {}, turn: {} }
@@ -23,6 +30,19 @@ const SYNTHETIC = '<synthetic>'
 const UNKNOWN_MODEL = 'unknown'
 
 const countOf = (value: unknown): number => Math.max(0, number(value) ?? 0)
+
+const timeOf = (fields: Fields): number => Date.parse(text(fields['timestamp']) ?? '') || 0
+
+/** Whether a line is a copy of one that was counted elsewhere. */
+const isCopy = ({ afterMs = 0 }: TokenCount, fields: Fields): boolean => {
+  const atMs = timeOf(fields)
+  return atMs > 0 && atMs <= afterMs
+}
+
+const withTime = (count: TokenCount, fields: Fields): TokenCount => ({
+  ...count,
+  lastMs: Math.max(count.lastMs ?? 0, timeOf(fields)),
+})
 
 const added = (count: TokenCount, model: string, tokens: Tokens): TokenCount => ({
   ...count,
@@ -45,15 +65,16 @@ function withAnswer(count: TokenCount, fields: Fields): TokenCount {
   const before = answers.find(([known]) => known === id)?.[1] ?? NO_TOKENS
   const others = answers.filter(([known]) => known !== id)
   const kept = [...others, [id, tokens] as const].slice(-KEPT_ANSWERS)
-  return { ...added(count, model, tokensSince(tokens, before)), answers: kept }
+  return { ...added(count, model, grownBy(tokens, before)), answers: kept }
 }
 
 /** Counts a line of a transcript of Claude Code (2.1), also of a sub-agent. Pure. */
 export function countClaude(count: TokenCount, line: string): TokenCount {
   if (!/"type":"(?:assistant|user)"/.test(line)) return count
   const fields = parseFields(line)
-  if (fields?.['type'] === 'assistant') return withAnswer(count, fields)
-  if (fields?.['type'] !== 'user' || fields['isSidechain'] === true) return count
+  if (fields === undefined || isCopy(count, fields)) return count
+  if (fields['type'] === 'assistant') return withAnswer(withTime(count, fields), fields)
+  if (fields['type'] !== 'user' || fields['isSidechain'] === true) return count
   const turnId = text(fields['promptId'])
   return turnId === undefined || turnId === count.turnId ? count : { ...count, turn: {}, turnId }
 }
@@ -81,6 +102,7 @@ export function countCodex(count: TokenCount, line: string): TokenCount {
   const stated = fieldsOf(payload['info'])['total_token_usage']
   if (payload['type'] !== 'token_count' || stated === undefined) return count
   const total = codexTokens(stated)
+  if (isCopy(count, record)) return { ...count, total }
   const since = tokensSince(total, count.total ?? NO_TOKENS)
-  return { ...added(count, count.model ?? UNKNOWN_MODEL, since), total }
+  return { ...added(withTime(count, record), count.model ?? UNKNOWN_MODEL, since), total }
 }

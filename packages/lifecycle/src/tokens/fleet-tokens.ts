@@ -1,6 +1,5 @@
 import type { Identity } from '@iapeer/core/identity'
 import { identitiesOf, listPeers } from '@iapeer/core/registry'
-import { ignoreUnreadable } from '../sessions/index.ts'
 import type { Tokens } from './tokens.ts'
 import { allTokens, readTokensFile } from './tokens-file.ts'
 
@@ -15,8 +14,7 @@ export interface IdentityTokens {
 export async function fleetTokens(root: string): Promise<readonly IdentityTokens[]> {
   const found: IdentityTokens[] = []
   for (const identity of (await listPeers(root)).flatMap((entry) => identitiesOf(entry))) {
-    const counted = await readTokensFile(root, identity).catch(ignoreUnreadable)
-    if (counted === undefined) continue
+    const counted = await readTokensFile(root, identity)
     for (const [model, tokens] of Object.entries(allTokens(counted))) found.push({ identity, model, tokens })
   }
   return found

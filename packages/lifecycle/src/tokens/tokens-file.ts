@@ -4,6 +4,7 @@ import { type Fields, fieldsOf, list, number, parseFields, text } from '@iapeer/
 import { rootLayout } from '@iapeer/core/paths'
 import { quarantine, readRegularFile, replaceFile } from '@iapeer/core/storage'
 import type { FilePosition } from '../conversations/index.ts'
+import { ignoreUnreadable } from '../sessions/index.ts'
 import { NO_COUNT, type TokenCount } from './count.ts'
 import { type ModelTokens, sumModels, type Tokens } from './tokens.ts'
 
@@ -60,6 +61,8 @@ function parseCount(value: unknown): TokenCount {
     turn: parseModels(fields['turn']),
     turnId: text(fields['turnId']),
     model: text(fields['model']),
+    lastMs: number(fields['lastMs']),
+    afterMs: number(fields['afterMs']),
     ...(answers.length === 0 ? {} : { answers }),
     ...(total === undefined ? {} : { total: parseTokens(total) }),
   }
@@ -83,10 +86,10 @@ const parseCounted = (fields: Fields): CountedTokens => ({
   earlier: parseModels(fields['earlier']),
 })
 
-/** Reads the tokens of an identity; empty where there is none. A corrupt file is set aside as `<name>.corrupt`. */
+/** Reads the tokens of an identity; empty where there are none, or the file cannot be read. A corrupt file is set aside as `<name>.corrupt`. */
 export async function readTokensFile(root: string, identity: Identity): Promise<CountedTokens> {
   const path = pathOf(root, identity)
-  const found = await readRegularFile(path)
+  const found = await readRegularFile(path).catch(ignoreUnreadable)
   if (found === undefined) return EMPTY
   const fields = parseFields(found.text)
   if (fields === undefined) quarantine(path, { text: found.text })

@@ -1,3 +1,4 @@
+import { isIapeerError } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import type { PeerSession } from '../sessions/index.ts'
 import { type Cost, costOfModels, priceTable } from './cost.ts'
@@ -15,22 +16,32 @@ export interface TokensView {
   /** Absent without a table of prices. */
   readonly cost?: Cost | undefined
   readonly turnCost?: Cost | undefined
+  /** Why there is no cost although there is a table of prices: it is invalid. */
+  readonly costProblem?: string | undefined
 }
 
-/** Returns the view of counted tokens; undefined if nothing was used. @throws IapeerError `bad-setting` */
+function costsOf(models: ModelTokens, turn: ModelTokens, env: NodeJS.ProcessEnv): Partial<TokensView> {
+  try {
+    const table = priceTable(env)
+    if (table === undefined) return {}
+    return { cost: costOfModels(models, table), turnCost: costOfModels(turn, table) }
+  } catch (error) {
+    if (!isIapeerError(error) || error.code !== 'bad-setting') throw error
+    return { costProblem: error.message }
+  }
+}
+
+/** Returns the view of counted tokens; undefined if nothing was used. */
 function viewOf(counted: CountedTokens, env: NodeJS.ProcessEnv): TokensView | undefined {
   const models = allTokens(counted)
   if (Object.keys(models).length === 0) return undefined
   const last = counted.conversations.at(-1)?.count.turn ?? {}
-  const table = priceTable(env)
-  const costs =
-    table === undefined ? {} : { cost: costOfModels(models, table), turnCost: costOfModels(last, table) }
+  const costs = costsOf(models, last, env)
   return { total: totalOf(models), turn: totalOf(last), models, ...costs }
 }
 
 /**
  * Returns the tokens of an identity; of one that runs, as they are now. Undefined if it has used none, or its runtime records none.
- * @throws IapeerError `bad-setting` for an invalid table of prices
  */
 export async function tokensView(
   root: string,

@@ -18,20 +18,23 @@ const plusTokens = (one: Tokens, other: Tokens): Tokens => ({
   cacheWrite: one.cacheWrite + other.cacheWrite,
 })
 
-/** Returns what was added since an earlier count; all of it where the count began anew. */
-export function tokensSince(now: Tokens, before: Tokens): Tokens {
-  const minus: Tokens = {
-    input: now.input - before.input,
-    output: now.output - before.output,
-    cacheRead: now.cacheRead - before.cacheRead,
-    cacheWrite: now.cacheWrite - before.cacheWrite,
-  }
-  return Object.values(minus).some((count) => count < 0) ? now : minus
-}
+/** Returns by how much each number has grown; a corrected, smaller number has not. */
+export const grownBy = (now: Tokens, before: Tokens): Tokens => ({
+  input: Math.max(0, now.input - before.input),
+  output: Math.max(0, now.output - before.output),
+  cacheRead: Math.max(0, now.cacheRead - before.cacheRead),
+  cacheWrite: Math.max(0, now.cacheWrite - before.cacheWrite),
+})
+
+const sumOf = (tokens: Tokens): number => Object.values(tokens).reduce((sum, count) => sum + count, 0)
+
+/** Returns what was added to a count that only grows; all of it where the count began anew. */
+export const tokensSince = (now: Tokens, before: Tokens): Tokens =>
+  sumOf(now) < sumOf(before) ? now : grownBy(now, before)
 
 export const withTokens = (models: ModelTokens, model: string, tokens: Tokens): ModelTokens => ({
   ...models,
-  [model]: plusTokens(models[model] ?? NO_TOKENS, tokens),
+  [model]: plusTokens(Object.hasOwn(models, model) ? (models[model] ?? NO_TOKENS) : NO_TOKENS, tokens),
 })
 
 /** Adds the counts of several models. */

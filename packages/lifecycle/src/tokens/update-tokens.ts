@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { errnoOf } from '@iapeer/core/errors'
 import { type FilePosition, linesFrom } from '../conversations/index.ts'
 import type { PeerSession } from '../sessions/index.ts'
 import { type ConversationFiles, conversationFiles, counterOf } from './conversation-files.ts'
@@ -35,27 +36,51 @@ async function countOn(
   return files === before.files ? undefined : { ...before, files, count, at: new Date().toISOString() }
 }
 
-const newConversation = (id: string): CountedConversation => ({ id, at: '', files: {}, count: NO_COUNT })
+/** Returns a conversation that was not counted yet. What is older than all that was counted is a copy, or of an earlier owner. */
+function newConversation(id: string, { conversations }: CountedTokens): CountedConversation {
+  const afterMs = Math.max(0, ...conversations.map(({ count }) => count.lastMs ?? 0))
+  return { id, at: '', files: {}, count: afterMs === 0 ? NO_COUNT : { ...NO_COUNT, afterMs } }
+}
+
+/** Counts a conversation on, and makes it the last one. Files that cannot be read are left out. */
+async function withConversation(tokens: CountedTokens, of: ConversationFiles): Promise<CountedTokens> {
+  const { conversations } = tokens
+  const known = conversations.find(({ id }) => id === of.id)
+  try {
+    const counted = await countOn(known ?? newConversation(of.id, tokens), of)
+    if (counted === undefined) return tokens
+    return { ...tokens, conversations: [...conversations.filter(({ id }) => id !== of.id), counted] }
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return tokens
+  }
+}
+
+/** Puts the present conversation last: its last turn is that of the peer. */
+function withLast(tokens: CountedTokens, id: string | undefined): CountedTokens {
+  const { conversations } = tokens
+  const present = conversations.filter((one) => one.id === id)
+  return { ...tokens, conversations: [...conversations.filter((one) => one.id !== id), ...present] }
+}
 
 /** Returns the tokens of a session as they are now, and whether they differ from what is written. Writes nothing. */
 export async function currentTokens(
   root: string,
   session: PeerSession,
 ): Promise<{ readonly tokens: CountedTokens; readonly isNew: boolean }> {
-  const tokens = await readTokensFile(root, session.identity)
-  const { conversations } = tokens
-  const last = conversations.at(-1)
+  const before = await readTokensFile(root, session.identity)
   const countLine = counterOf(session.identity)
-  if (countLine === undefined) return { tokens, isNew: false }
+  if (countLine === undefined) return { tokens: before, isNew: false }
+  const last = before.conversations.at(-1)
+  const found = await conversationFiles({ session })
   // Without a program that runs, the last known conversation is counted to its end.
-  const ofLast = last === undefined ? undefined : { id: last.id, paths: Object.keys(last.files), countLine }
-  const current = (await conversationFiles({ session })) ?? ofLast
-  if (current === undefined) return { tokens, isNew: false }
-  const known = conversations.find(({ id }) => id === current.id)
-  const counted = await countOn(known ?? newConversation(current.id), current)
-  if (counted === undefined) return { tokens, isNew: false }
-  const others = conversations.filter(({ id }) => id !== current.id)
-  return { tokens: { ...tokens, conversations: [...others, counted] }, isNew: true }
+  const all =
+    found.length > 0 || last === undefined
+      ? found
+      : [{ id: last.id, paths: Object.keys(last.files), countLine }]
+  let tokens = before
+  for (const one of all) tokens = await withConversation(tokens, one)
+  return { tokens: tokens === before ? before : withLast(tokens, all.at(-1)?.id), isNew: tokens !== before }
 }
 
 /** Counts what a session has used since the last call, and writes it. */

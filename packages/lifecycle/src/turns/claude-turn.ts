@@ -27,7 +27,7 @@ const SAME_FAILURE_MS = 10_000
 const SAME_DIALOG_MS = 2_000
 
 interface Failure extends MuteReason {
-  /** When the first failure of this cause in a row happened, in milliseconds since the epoch. */
+  /** When the first failure in a row happened, in milliseconds since the epoch. */
   readonly sinceMs: number
   readonly lastMs: number
   readonly source: 'hook' | 'transcript'
@@ -77,8 +77,7 @@ function failureOf(evidence: ClaudeEvidence): Failure | undefined {
   const last = reasons.at(-1)
   if (last?.reason === undefined) return undefined
   const { reason, word } = last
-  const others = reasons.findLastIndex((one) => one.reason?.cause !== reason.cause)
-  const first = reasons[others + 1] ?? last
+  const first = reasons[reasons.findLastIndex((one) => one.reason === undefined) + 1] ?? last
   const times = { sinceMs: first.atMs, lastMs: last.atMs }
   return { ...reason, ...times, word, source: hasHooks ? 'hook' : 'transcript' }
 }

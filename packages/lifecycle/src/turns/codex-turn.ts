@@ -8,6 +8,8 @@ export interface ThreadEvidence {
   readonly thread: Pick<Thread, 'status' | 'waitsFor'>
   /** When the server reported that status, in milliseconds since the epoch; undefined if it was asked for it. */
   readonly statusMs?: number | undefined
+  /** The threads of its sub-agents: an agent that waits for one of them works, also between its own turns. */
+  readonly subAgents?: readonly Pick<Thread, 'status' | 'waitsFor'>[]
   /** Its turns, the newest first, up to the last one that did not fail. */
   readonly turns: readonly ThreadTurn[]
 }
@@ -20,14 +22,13 @@ const WAITS: Readonly<Record<string, string>> = {
 
 const dialogOf = (flags: readonly string[]): string => flags.map((flag) => WAITS[flag] ?? flag).join(', ')
 
-/** Returns the turn that a failure leaves; its time is that of the first failure in a row of one cause. */
+/** Returns the turn that a failure leaves; its time is that of the first failure in a row. */
 function muteTurn(turns: readonly ThreadTurn[], statusMs: number | undefined): Turn {
   const [last, ...earlier] = turns
   const reason = codexMuteReason(last?.error ?? { message: 'the server reports an error' })
   let first = last
   for (const turn of earlier) {
-    if (turn.status !== 'failed' || turn.error === undefined) break
-    if (codexMuteReason(turn.error).cause !== reason.cause) break
+    if (turn.status !== 'failed') break
     first = turn
   }
   const since = isoTime(first?.completedMs ?? statusMs)
@@ -52,11 +53,19 @@ function statementOf({ thread, statusMs, turns: [last] }: ThreadEvidence): TurnS
   ]
 }
 
+const subAgentStatements = (subAgents: ThreadEvidence['subAgents'] = []): TurnStatement[] =>
+  subAgents
+    .filter(({ status, waitsFor }) => status === 'active' || waitsFor.length > 0)
+    .map(({ status, waitsFor }) => ({
+      source: 'app-server',
+      says: `sub-agent ${WORDS[status]}${waitsFor.length === 0 ? '' : `, waits for: ${dialogOf(waitsFor)}`}`,
+    }))
+
 /** Judges what a session of Codex does by its app-server. Pure. */
 export function judgeThreadTurn(evidence: ThreadEvidence): TurnLook {
-  const { thread, statusMs, turns } = evidence
+  const { thread, statusMs, turns, subAgents = [] } = evidence
   const [last] = turns
-  const statements = statementOf(evidence)
+  const statements = [...statementOf(evidence), ...subAgentStatements(subAgents)]
   const since = isoTime(statusMs)
   const source = 'app-server'
   if (thread.waitsFor.length > 0)
@@ -64,6 +73,14 @@ export function judgeThreadTurn(evidence: ThreadEvidence): TurnLook {
       turn: { state: 'blocked', source, since, dialog: dialogOf(thread.waitsFor) },
       statements,
     }
+  const waiting = subAgents.find(({ waitsFor }) => waitsFor.length > 0)
+  if (waiting !== undefined)
+    return {
+      turn: { state: 'blocked', source, dialog: `${dialogOf(waiting.waitsFor)} of a sub-agent` },
+      statements,
+    }
+  if (thread.status !== 'active' && subAgents.some(({ status }) => status === 'active'))
+    return { turn: { state: 'working', source }, statements }
   if (thread.status === 'active')
     return { turn: { state: 'working', source, since: since ?? isoTime(last?.startedMs) }, statements }
   if (thread.status === 'unknown')
@@ -80,7 +97,7 @@ export type RolloutTurn =
       readonly kind: 'end'
       readonly atMs: number
       readonly error?: ThreadTurn['error']
-      /** When the first failure of the same cause in a row happened. */
+      /** When the first failure in a row happened. */
       readonly failingSinceMs?: number | undefined
     }
 

@@ -6,12 +6,14 @@ import { reportsOf } from '../conversations/codex/index.ts'
 import type { PeerSession } from '../sessions/index.ts'
 import { isSameTurn, type KeptTurn, type Turn, writeTurns } from '../sessions/index.ts'
 import { lookAtTurn } from './look.ts'
-import type { TurnLook } from './turn-look.ts'
+import { type TurnLook, unknownTurn } from './turn-look.ts'
 
 /** How many agents are looked at at a time. */
 const AT_ONCE = 32
 /** How long a round waits for its looks: an agent that does not answer does not delay the others. In milliseconds. */
 const ROUND_MS = 500
+/** An agent that has not answered a look for this long is unknown. In milliseconds. */
+const LATE_MS = 2_000
 /** An agent whose state was unknown for this long is looked at less often. In milliseconds. */
 const LONG_UNKNOWN_MS = 60_000
 /** An agent whose sources have not changed is looked at again after this time, in milliseconds. */
@@ -81,7 +83,8 @@ export class TurnKeeper {
   readonly #root: string
   readonly #options: KeeperOptions
   readonly #known = new Map<Identity, Known>()
-  readonly #looking = new Set<Identity>()
+  /** Since when each agent is looked at, in milliseconds since the epoch. */
+  readonly #looking = new Map<Identity, number>()
   #writtenMs = 0
 
   constructor(root: string, options: KeeperOptions) {
@@ -112,14 +115,46 @@ export class TurnKeeper {
       (session) =>
         !this.#looking.has(session.identity) && isDue(this.#known.get(session.identity), session, nowMs),
     )
-    const looks = due.slice(0, AT_ONCE - this.#looking.size).map((session) => this.#lookAlone(session))
-    const changes = await Promise.race([Promise.all(looks), sleep(ROUND_MS, [true], { ref: false })])
-    isChanged ||= changes.includes(true)
+    const changes = await Promise.race([this.#lookAtAll(due), sleep(ROUND_MS, true, { ref: false })])
+    isChanged = this.#giveUpLate(sessions) || changes || isChanged
     if (isChanged || Math.abs(nowMs - this.#writtenMs) >= WRITE_EVERY_MS) await this.#write(nowMs)
   }
 
+  /** Looks at these sessions, several at a time, those first that were not looked at for the longest. @returns whether one has changed */
+  async #lookAtAll(due: readonly PeerSession[]): Promise<boolean> {
+    const lookedMs = ({ identity }: PeerSession): number => this.#known.get(identity)?.lookedMs ?? 0
+    const left = due.toSorted((one, other) => lookedMs(one) - lookedMs(other)).values()
+    const until = performance.now() + ROUND_MS
+    let isChanged = false
+    const work = async (): Promise<void> => {
+      for (const session of left) {
+        isChanged = (await this.#lookAlone(session)) || isChanged
+        if (performance.now() >= until) return
+      }
+    }
+    await Promise.all(Array.from({ length: Math.max(0, AT_ONCE - this.#looking.size) }, work))
+    return isChanged
+  }
+
+  /** Makes agents unknown that do not answer. @returns whether there are any */
+  #giveUpLate(sessions: readonly PeerSession[]): boolean {
+    let isChanged = false
+    for (const session of sessions) {
+      const { identity } = session
+      const [sinceMs, known] = [this.#looking.get(identity), this.#known.get(identity)]
+      if (sinceMs === undefined || known === undefined || known.look.turn.state === 'unknown') continue
+      if (Date.now() - sinceMs < LATE_MS) continue
+      const { turn: before } = known.look
+      const turn = withSince(unknownTurn('it does not answer').turn, before)
+      this.#known.set(identity, { ...known, look: { turn, statements: [] }, stamp: undefined })
+      this.#options.onChange?.({ session, turn, before })
+      isChanged = true
+    }
+    return isChanged
+  }
+
   async #lookAlone(session: PeerSession): Promise<boolean> {
-    this.#looking.add(session.identity)
+    this.#looking.set(session.identity, Date.now())
     try {
       return await this.#lookAt(session)
     } catch (error) {

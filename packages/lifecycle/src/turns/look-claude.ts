@@ -27,12 +27,18 @@ interface Rest {
   readonly paths: readonly string[]
 }
 
-async function restOf(facts: SessionFacts): Promise<Rest> {
-  const current = needsTranscript(facts) ? await currentTranscript(facts) : undefined
-  if (current === undefined) return { records: [], paths: [facts.files.events] }
-  // Without hooks, only the transcript shows the end of a turn that failed.
-  const paths = [facts.files.events, current.transcript]
-  return { records: await lastRecords(current.transcript), paths }
+async function restOf(facts: SessionFacts, startedMs: number): Promise<Rest> {
+  if (!needsTranscript(facts)) return { records: [], paths: [facts.files.events] }
+  const failed = facts.events.findLast(({ name }) => name === 'StopFailure')
+  const current = await currentTranscript(facts)
+  // After /clear, the failure is in the transcript of the conversation before.
+  const transcripts = [...new Set([failed?.transcript, current?.transcript])].filter(
+    (path) => path !== undefined,
+  )
+  const records = (await Promise.all(transcripts.map(lastRecords))).flat()
+  // A conversation that was resumed has the failures of its earlier sessions.
+  const own = records.filter(({ record }) => record.atMs >= startedMs)
+  return { records: own, paths: [facts.files.events, ...transcripts] }
 }
 
 const fileOf = ({ configuration, pid }: ClaudeReport): string =>
@@ -45,7 +51,12 @@ export async function lookAtClaude(target: SessionTarget): Promise<TurnLook> {
   // The program may be a child of the leader, which is a wrapper then.
   if (report !== undefined && hasProcfs() && (await stoppedProcesses([report.pid])).size > 0)
     return stoppedTurn(report.pid)
-  const { records, paths } = facts === undefined ? { records: [], paths: [] } : await restOf(facts)
+  const { records, paths } =
+    facts === undefined
+      ? { records: [], paths: [] }
+      : await restOf(facts, Date.parse(target.session.startedAt))
   const look = judgeClaudeTurn({ report, events: facts?.events ?? [], records })
-  return report === undefined ? look : { ...look, paths: [fileOf(report), ...paths] }
+  if (report === undefined) return look
+  const turn = report.hasShell === true ? { ...look.turn, hasShell: true } : look.turn
+  return { ...look, turn, paths: [fileOf(report), ...paths] }
 }

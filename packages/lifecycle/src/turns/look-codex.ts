@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { errnoOf, isIapeerError } from '@iapeer/core/errors'
+import type { Conversation } from '@iapeer/core/mailbox'
 import { TmuxServer } from '@iapeer/tmux'
 import {
   type Connection,
@@ -8,10 +9,12 @@ import {
   currentThread,
   embeddedThread,
   isEmbedded,
+  loadedThreads,
   type RolloutRecord,
   RpcRefused,
   RpcSilent,
   rolloutRecords,
+  subAgentsOf,
   type Thread,
   type ThreadTurn,
   turnsOf,
@@ -19,13 +22,12 @@ import {
 import type { SessionTarget } from '../conversations/index.ts'
 import { codexScreen } from '../runtimes/index.ts'
 import { judgeRolloutTurn, judgeThreadTurn, type RolloutTurn } from './codex-turn.ts'
-import { codexMuteReason } from './mute-cause.ts'
 import { type TurnLook, unknownTurn } from './turn-look.ts'
 
 /** How many failed turns in a row are looked at to find the first one. */
 const MOST_FAILED = 40
-/** How much of the end of a rollout is searched for its last turns. */
-const TAIL_BYTES = 1024 * 1024
+/** How much of the end of a rollout is searched for its last turns, one after the other: a turn can write a lot. */
+const TAIL_BYTES = [1024 * 1024, 32 * 1024 * 1024, 1024 * 1024 * 1024]
 /** A rollout that is written to is that of a turn that goes on: no dialog is open. In milliseconds. */
 const QUIET_MS = 2_000
 const TMUX_MS = 1_000
@@ -33,16 +35,22 @@ const TMUX_MS = 1_000
 /** Returns the newest turns, up to the first that did not fail. */
 async function lastTurns({ client }: Connection, thread: Thread): Promise<readonly ThreadTurn[]> {
   const turns: ThreadTurn[] = []
-  for await (const turn of turnsOf(client, thread, 5)) {
-    turns.push(turn)
-    if (turn.status !== 'failed' || turns.length >= MOST_FAILED) break
+  try {
+    for await (const turn of turnsOf(client, thread, 5)) {
+      turns.push(turn)
+      if (turn.status !== 'failed' || turns.length >= MOST_FAILED) break
+    }
+  } catch (error) {
+    // Some milliseconds after its first turn began, the server cannot list the turns of a thread.
+    if (!(error instanceof RpcRefused)) throw error
   }
   return turns
 }
 
 /** Looks at the thread on the screen, by its app-server. @throws RpcRefused, RpcSilent */
 export async function lookAtThread(connection: Connection): Promise<TurnLook> {
-  const current = await currentThread(connection)
+  const loaded = await loadedThreads(connection.client)
+  const current = await currentThread(connection, loaded)
   if (current === undefined) return unknownTurn('Codex has no conversation open')
   const { thread } = current
   const reported = connection.statuses.get(thread.id)
@@ -53,26 +61,35 @@ export async function lookAtThread(connection: Connection): Promise<TurnLook> {
   return judgeThreadTurn({
     thread,
     statusMs: isSame ? reported.atMs : undefined,
+    subAgents: subAgentsOf(loaded, thread.id),
     turns: await lastTurns(connection, thread),
   })
 }
 
-async function lastTurnOf(id: string, path: string): Promise<RolloutTurn | undefined> {
+/** Returns the last turn of a rollout; `unknown` if it began before what is searched. */
+async function lastTurnOf(id: string, path: string): Promise<RolloutTurn | 'unknown' | undefined> {
   const conversation = await conversationOf(id, path)
-  const offset = Math.max(0, (conversation.offset ?? 0) - TAIL_BYTES)
+  const size = conversation.offset ?? 0
+  for (const bytes of TAIL_BYTES) {
+    const found = await lastTurnSince({ ...conversation, offset: Math.max(0, size - bytes) })
+    if (found !== undefined) return found
+    if (bytes >= size) return undefined
+  }
+  return 'unknown'
+}
+
+async function lastTurnSince(conversation: Conversation): Promise<RolloutTurn | undefined> {
   let last: Exclude<RolloutRecord, { readonly kind: 'user' }> | undefined
-  let failing: { readonly cause: string; readonly sinceMs: number } | undefined
-  for await (const record of rolloutRecords({ ...conversation, offset })) {
+  let failingMs: number | undefined
+  for await (const record of rolloutRecords(conversation)) {
     if (record.kind === 'user') continue
     last = record
     if (record.kind === 'begin') continue
-    const cause = record.error === undefined ? undefined : codexMuteReason(record.error).cause
-    if (cause === undefined) failing = undefined
-    else if (failing?.cause !== cause) failing = { cause, sinceMs: record.atMs }
+    failingMs = record.error === undefined ? undefined : (failingMs ?? record.atMs)
   }
   if (last === undefined) return undefined
   if (last.kind === 'begin') return { kind: 'begin', atMs: last.atMs }
-  return { kind: 'end', atMs: last.atMs, error: last.error, failingSinceMs: failing?.sinceMs }
+  return { kind: 'end', atMs: last.atMs, error: last.error, failingSinceMs: failingMs }
 }
 
 /** Returns the dialog on the screen; undefined if there is none, or the screen cannot be read. */
@@ -104,6 +121,7 @@ export async function lookAtRollout(target: SessionTarget): Promise<TurnLook> {
   if (thread === undefined) return unknownTurn('it could not be found out which conversation Codex has open')
   if (thread.path === undefined) return judgeRolloutTurn(undefined)
   const last = await lastTurnOf(thread.id, thread.path)
+  if (last === 'unknown') return unknownTurn('the last turn began too far back in the rollout')
   const mayWait = last?.kind === 'begin' && (await isQuiet(thread.path))
   const look = judgeRolloutTurn(last, mayWait ? await dialogOnScreen(target) : undefined)
   return { ...look, paths: [thread.path] }

@@ -9,7 +9,8 @@ const OUTPUT_MS = 10_000
 export function judgeOutput(outputMs: number | undefined, nowMs: number): TurnLook {
   if (outputMs === undefined) return unknownTurn('it has printed nothing yet')
   const since = isoTime(outputMs)
-  const isWorking = nowMs - outputMs < OUTPUT_MS
+  // A clock that was set back can leave a time in the future.
+  const isWorking = Math.abs(nowMs - outputMs) < OUTPUT_MS
   return {
     turn: isWorking ? { state: 'working', source: 'output' } : { state: 'idle', source: 'output', since },
     statements: [{ source: 'output', says: 'last output', at: since }],

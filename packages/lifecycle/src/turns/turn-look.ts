@@ -17,9 +17,12 @@ export interface TurnLook {
   readonly paths?: readonly string[] | undefined
 }
 
+/** The latest time that a Date can have, in milliseconds since the epoch (ECMA-262). */
+const LATEST_MS = 8.64e15
+
 /** Returns a time as ISO-8601; undefined for an unknown one. */
 export const isoTime = (ms: number | undefined): string | undefined =>
-  ms === undefined || !(ms > 0) ? undefined : new Date(ms).toISOString()
+  ms === undefined || !(ms > 0 && ms <= LATEST_MS) ? undefined : new Date(ms).toISOString()
 
 /** Returns a look at an agent whose sources could not be read. */
 export const unknownTurn = (detail: string, statements: readonly TurnStatement[] = []): TurnLook => ({

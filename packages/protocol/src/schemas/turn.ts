@@ -35,6 +35,9 @@ export const turn = z.object({
       ]),
     )
     .check(z.describe('when mute: why')),
+  hasShell: z
+    .optional(z.boolean())
+    .check(z.describe('whether a shell runs that the agent has started in the background')),
   failedAt: z.optional(time).check(z.describe('when mute: when its last turn failed')),
   detail: describedText('when mute: what the server said (HTTP 429); when unknown: why'),
   seenAt: time,

@@ -15,7 +15,7 @@ export default defineCommand({
   name: 'explain',
   exitCodes: { 3: 'not running', 4: 'no such peer' },
   summary: 'print what an agent does, and which source said what, when',
-  details: `Looks at the peer now, with or without the daemon. Changes nothing.
+  details: `Looks at the peer now, with or without the daemon.
 The arrow marks the source that decided; docs/states.md lists the sources.`,
   args: { peer: PEER },
   options: { json: JSON_OUTPUT, utc: UTC },

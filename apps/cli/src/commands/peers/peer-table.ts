@@ -11,7 +11,7 @@ import { paint, plain } from '../../output.ts'
 import { table, widthOf } from '../../table.ts'
 import { ageText, type TimeOptions, timeText } from '../../times.ts'
 import { type ListedPeer, mailText } from './peer-mail.ts'
-import { costText, tokensText } from './tokens-text.ts'
+import { costText, countText } from './tokens-text.ts'
 
 /** How the table of peers is printed. */
 export interface TableOptions extends TimeOptions {
@@ -44,6 +44,13 @@ export function paintedState(shown: ShownState, text = shownText(shown)): string
 
 /** Returns the glyph of a state. */
 export const glyphOf = ({ word }: ShownState): string => GLYPHS[word]
+
+/** Returns the glyph of a peer: one that runs can wait for a person, or be unable to answer. */
+function peerGlyph({ shown, turn }: ListedPeer): string {
+  if (shown.word !== 'running') return glyphOf(shown)
+  if (turn?.state === 'blocked') return paint('yellow', '!')
+  return turn?.state === 'mute' ? paint('red', '!') : glyphOf(shown)
+}
 
 /** Returns a path with `~` for the home directory. */
 export function homeShort(path: string, home = homedir()): string {
@@ -79,13 +86,25 @@ const TURN_COLORS = {
   unknown: 'dim',
 } as const
 
-/** What its agent does, and for how long: `idle 3 min`, `mute: rate limit 40 min`. */
-function turnCell({ turn }: ListedPeer, options: TableOptions): string {
-  if (turn === undefined) return NONE
+function paintedTurn(
+  turn: NonNullable<ListedPeer['turn']>,
+  { words, options }: { readonly words: string; readonly options: TableOptions },
+): string {
   const color = TURN_COLORS[turn.state]
   const age = turn.since === undefined || options.utc === true ? '' : ` ${ageText(turn.since, options)}`
-  const text = `${plain(turnText(turn))}${age}`
+  const text = `${plain(words)}${age}`
   return color === undefined ? text : paint(color, text)
+}
+
+/** What its agent does, and for how long: `idle 3 min`, `mute: rate limit 40 min`. */
+const turnCell = ({ turn }: ListedPeer, options: TableOptions): string =>
+  turn === undefined ? NONE : paintedTurn(turn, { words: turnText(turn), options })
+
+/** The narrow form: `blocked 3 min`. */
+const SHORT_TURN: Column = {
+  head: 'TURN',
+  cell: ({ turn }, options) =>
+    turn === undefined ? NONE : paintedTurn(turn, { words: turn.state, options }),
 }
 
 /** What waits for it, and the age of the oldest: `2 waiting, 1 held, 12 min`. */
@@ -96,8 +115,12 @@ function mailCell({ mail }: ListedPeer, options: TableOptions): string {
   return mail.unsure > 0 || mail.held > 0 ? paint('yellow', text + age) : text + age
 }
 
-const tokensCell = ({ tokens }: ListedPeer): string =>
-  tokens === undefined ? NONE : tokensText(tokens.total)
+/** What went in, from the cache or not, and what came out: `1.2M in, 34k out`. */
+function tokensCell({ tokens }: ListedPeer): string {
+  if (tokens === undefined) return NONE
+  const { input, cacheRead, cacheWrite, output } = tokens.total
+  return `${countText(input + cacheRead + cacheWrite)} in, ${countText(output)} out`
+}
 
 const costCell = ({ tokens }: ListedPeer): string =>
   tokens?.cost === undefined ? NONE : (costText(tokens.cost) ?? NONE)
@@ -109,7 +132,7 @@ const COST_COLUMNS: readonly Column[] = [
 
 /** The first columns are the most important: a narrow terminal drops the last ones. */
 const COLUMNS: readonly [Column, Column, ...Column[]] = [
-  { head: 'PEER', cell: (peer) => `${glyphOf(peer.shown)} ${nameCell(peer)}` },
+  { head: 'PEER', cell: (peer) => `${peerGlyph(peer)} ${nameCell(peer)}` },
   { head: 'STATE', cell: ({ shown }) => paintedState(shown) },
   {
     head: 'SINCE',
@@ -122,8 +145,8 @@ const COLUMNS: readonly [Column, Column, ...Column[]] = [
   { head: 'DIRECTORY', cell: ({ cwd }) => homeShort(plain(cwd)) },
 ]
 
-/** The columns in the order in which a narrow terminal drops them. */
-const DROPPED = ['DIRECTORY', 'RESTARTS', 'SINCE', 'LAST DEATH', 'MAIL', 'TURN'] as const
+/** The columns in the order in which a narrow terminal drops them; before TURN is dropped, it is shortened. */
+const DROPPED = ['DIRECTORY', 'RESTARTS', 'SINCE', 'LAST DEATH', 'MAIL', 'TOKENS', 'TURN', 'COST'] as const
 
 /** The narrow form of the last resort: the word of the state alone. */
 const SHORT_STATE: Column = { head: 'STATE', cell: ({ shown }) => paintedState(shown, shown.word) }
@@ -140,7 +163,11 @@ function layouts(
   )
   const first = [name, state].filter((column) => column !== undefined)
   const all: (readonly Column[])[] = [[...first, ...(cost ? COST_COLUMNS : []), ...rest]]
-  for (const dropped of DROPPED) all.push((all.at(-1) ?? []).filter(({ head }) => head !== dropped))
+  for (const dropped of DROPPED) {
+    const last = all.at(-1) ?? []
+    if (dropped === 'TURN') all.push(last.map((column) => (column.head === 'TURN' ? SHORT_TURN : column)))
+    all.push(last.filter(({ head }) => head !== dropped))
+  }
   return [...all, [COLUMNS[0], SHORT_STATE]]
 }
 
@@ -148,11 +175,16 @@ function layouts(
 export const NO_PEERS =
   'no peers yet\n  iapeer create NAME       create a peer\n  iapeer init [DIRECTORY]  make a directory the home of a peer'
 
+/** Whether a running agent waits for a person, or cannot answer. */
+const needsLook = ({ shown, turn }: ListedPeer): boolean =>
+  shown.word === 'running' && (turn?.state === 'blocked' || turn?.state === 'mute')
+
 /** Sorts peers by how urgent their states are, then by name. */
 const byTrouble = (peers: readonly ListedPeer[]): ListedPeer[] =>
   [...peers].sort(
     (one, other) =>
       compareShown(one.shown, other.shown) ||
+      Number(needsLook(other)) - Number(needsLook(one)) ||
       (one.personality < other.personality ? -1 : Number(one.personality > other.personality)),
   )
 

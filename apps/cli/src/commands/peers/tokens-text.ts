@@ -4,7 +4,7 @@ const THOUSAND = 1_000
 const MILLION = 1_000_000
 
 /** Returns a number of tokens: `950`, `12k`, `3.4M`. */
-function countText(count: number): string {
+export function countText(count: number): string {
   if (count < THOUSAND) return String(count)
   if (count < MILLION) return `${(count / THOUSAND).toFixed(count < 10 * THOUSAND ? 1 : 0)}k`
   return `${(count / MILLION).toFixed(count < 100 * MILLION ? 1 : 0)}M`
@@ -34,6 +34,7 @@ export function tokensRows(tokens: TokensView | undefined): [label: string, text
   const rows: [string, string][] = [['tokens', withCost(tokens.total, tokens.cost)]]
   if (tokens.turn.input + tokens.turn.output > 0)
     rows.push(['last turn', withCost(tokens.turn, tokens.turnCost)])
+  if (tokens.costProblem !== undefined) return [...rows, ['cost', `not known: ${tokens.costProblem}`]]
   const { cost } = tokens
   if (cost === undefined || cost.unpriced.length === 0) return rows
   return [...rows, ['no price', `${cost.unpriced.join(', ')} (iapeer config set tokens.prices)`]]

@@ -1,7 +1,7 @@
 import { isMail } from '../mail-text.ts'
 import type { Connection } from './connections.ts'
 import type { RpcClient } from './rpc-client.ts'
-import { personThreads, type Thread, type ThreadTurn, timeOfId, turnsOf } from './threads.ts'
+import { loadedThreads, type Thread, type ThreadTurn, timeOfId, turnsOf } from './threads.ts'
 
 /** The thread on the screen of the TUI, and since when, in milliseconds since the epoch. */
 export interface CurrentThread {
@@ -28,11 +28,15 @@ async function usedAt(client: RpcClient, thread: Thread): Promise<number> {
 /**
  * Returns the thread on the screen of the TUI: the one that a person used last, by a turn, `/new` or `/resume`. Turns that messages began
  * do not count. A `/resume` is only known to the connection that was open at that time.
+ * @param loaded the loaded threads, if they are known. @default ask for them
  * @returns undefined if no thread is loaded
  * @throws RpcRefused, RpcSilent
  */
-export async function currentThread({ client, shown }: Connection): Promise<CurrentThread | undefined> {
-  const threads = await personThreads(client)
+export async function currentThread(
+  { client, shown }: Connection,
+  loaded?: readonly Thread[],
+): Promise<CurrentThread | undefined> {
+  const threads = (loaded ?? (await loadedThreads(client))).filter(({ isOfPerson }) => isOfPerson)
   const [only, another] = threads
   if (only !== undefined && another === undefined) return { thread: only, sinceMs: timeOfId(only.id) ?? 0 }
   const used = await Promise.all(

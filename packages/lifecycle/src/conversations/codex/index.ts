@@ -4,4 +4,12 @@ export { embeddedThread, isEmbedded } from './embedded-thread.ts'
 export { type RolloutRecord, rolloutRecords } from './rollout.ts'
 export { conversationOf } from './rollout-position.ts'
 export { RpcClient, RpcRefused, RpcSilent } from './rpc-client.ts'
-export { readThread, type Thread, type ThreadTurn, turnsOf, type UserItem } from './threads.ts'
+export {
+  loadedThreads,
+  readThread,
+  subAgentsOf,
+  type Thread,
+  type ThreadTurn,
+  turnsOf,
+  type UserItem,
+} from './threads.ts'

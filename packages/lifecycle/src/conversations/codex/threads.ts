@@ -13,6 +13,8 @@ export interface Thread {
   readonly waitsFor: readonly string[]
   /** Whether it is a conversation of a person, not one of a subagent or for a title. */
   readonly isOfPerson: boolean
+  /** Of a sub-agent: the thread that started it. */
+  readonly parentId?: string | undefined
 }
 
 /** A message of a user in a turn. */
@@ -62,6 +64,7 @@ export function parseThread(value: unknown): Thread | undefined {
     id,
     path: text(fields['path']),
     ...parseStatus(fields['status']),
+    ...(text(fields['parentThreadId']) === undefined ? {} : { parentId: text(fields['parentThreadId']) }),
     isOfPerson:
       fields['ephemeral'] === false &&
       fields['threadSource'] === 'user' &&
@@ -116,12 +119,29 @@ export async function readThread(client: RpcClient, id: string): Promise<Thread 
   return parseThread((await client.request('thread/read', { threadId: id }))['thread'])
 }
 
-/** Returns the threads of a person that are loaded, in no order. @throws RpcRefused, RpcSilent */
-export async function personThreads(client: RpcClient): Promise<readonly Thread[]> {
+/** Returns the threads that are loaded, in no order. @throws RpcRefused, RpcSilent */
+export async function loadedThreads(client: RpcClient): Promise<readonly Thread[]> {
   const { data } = await client.request('thread/loaded/list')
   const ids = list(data).flatMap((id) => text(id) ?? [])
   const threads = await Promise.all(ids.map((id) => readThread(client, id)))
-  return threads.filter((thread) => thread?.isOfPerson === true).filter((thread) => thread !== undefined)
+  return threads.filter((thread) => thread !== undefined)
+}
+
+/** Returns the threads of a person that are loaded, in no order. @throws RpcRefused, RpcSilent */
+export const personThreads = async (client: RpcClient): Promise<readonly Thread[]> =>
+  (await loadedThreads(client)).filter(({ isOfPerson }) => isOfPerson)
+
+/** Returns the threads of the sub-agents of a thread, and of theirs. Pure. */
+export function subAgentsOf(threads: readonly Thread[], id: string): readonly Thread[] {
+  const found: Thread[] = []
+  const parents = [id]
+  for (const parent of parents)
+    for (const thread of threads) {
+      if (thread.parentId !== parent || parents.includes(thread.id)) continue
+      found.push(thread)
+      parents.push(thread.id)
+    }
+  return found
 }
 
 const PAGE = 20
