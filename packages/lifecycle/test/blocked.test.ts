@@ -392,7 +392,7 @@ it('a session file of commit 8db4440 is read as before: ready, or interrupted in
     leader: `${leader.pid}:${leader.token}`,
   }
   writeFileSync(path, `${JSON.stringify(old)}\n`)
-  const { mail: _mail, limits: _limits, uncontained: _why, ...former } = session
+  const { mail: _mail, limits: _limits, uncontained: _why, conversation: _none, ...former } = session
   expect(await readSession(root.root, BOB)).toEqual(former)
   expect(await launchPeer(root.root, entry)).toMatchObject({ state: 'already', session: { gen } })
   const { readyAt: _ready, ...booting } = old

@@ -75,16 +75,13 @@ describe.skipIf(claude.skipped !== undefined)(
       model.always(OVERLOADED)
       await bob.say('are you there')
       await is('mute: model overloaded')
-      expect(seen).toEqual([
-        ...[
-          'idle [sessions-file]',
-          'working [sessions-file]',
-          'idle [sessions-file]',
-          'working [sessions-file]',
-        ],
-        ...['blocked: permission prompt (Bash) [sessions-file]', 'idle [sessions-file]'],
-        ...['working [sessions-file]', 'mute: model overloaded [hook]'],
+      // A short state can be missed.
+      const lasting = seen.filter((text) => !text.startsWith('working'))
+      expect(lasting.filter((text, at) => text !== lasting[at - 1])).toEqual([
+        ...['idle [sessions-file]', 'blocked: permission prompt (Bash) [sessions-file]'],
+        ...['idle [sessions-file]', 'mute: model overloaded [hook]'],
       ])
+      expect(seen).toContain('working [sessions-file]')
       const look = await lookAtTurn({ root, session: target.session })
       expect(look.turn).toMatchObject({ state: 'mute', cause: 'overload', detail: 'HTTP 529' })
       expect(look.statements.map(({ source }) => source)).toEqual(['hook', 'sessions-file', 'transcript'])
