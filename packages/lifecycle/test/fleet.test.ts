@@ -8,7 +8,7 @@ import { FleetSupervisor, launchPeer, listSessions, readEvents, statusOf, stopPe
 import { roots } from './support.ts'
 
 const { track, newRoot } = roots()
-const PEERS = 30
+const PEERS = 18
 const CONCURRENCY = 4
 
 /** Acts on a few at a time: more launches at once would only wait for each other. */
@@ -20,7 +20,7 @@ async function each<T>(list: readonly T[], act: (one: T) => Promise<unknown>): P
   await Promise.all(Array.from({ length: CONCURRENCY }, work))
 }
 
-it('thirty peers die in every way at once; each gets one verdict and is restarted as its profile says', {
+it('eighteen peers die in every way at once; each gets one verdict and is restarted as its profile says', {
   timeout: 120_000,
 }, async () => {
   const made = newRoot()
