@@ -10,9 +10,11 @@ import {
   writeSession,
 } from '../sessions/index.ts'
 
-/** How often a program is asked that has not said its conversation yet, or whose conversation has no turn yet. */
+/** How often a program is asked at most: one that has not said its conversation yet, and one that has. In milliseconds. */
 const SOON_MS = 2_000
 const LATER_MS = 5_000
+/** How often a program is asked that has shown no change since. In milliseconds. */
+const UNCHANGED_MS = 60_000
 
 /** Follows the conversations of running sessions: a person can begin or resume another one in the program. */
 export class Conversations {
@@ -26,12 +28,19 @@ export class Conversations {
     this.#log = log
   }
 
-  /** Returns whether to ask a session now, and then counts it as asked. */
-  isDue(session: PeerSession, nowMs: number): boolean {
+  /**
+   * Returns whether to ask a session now, and then counts it as asked.
+   * @param lookedMs when the session was last looked at because its files had changed, or after half a minute, in milliseconds since the
+   *   epoch; undefined if it was not looked at
+   */
+  isDue(session: PeerSession, nowMs: number, lookedMs: number | undefined): boolean {
     const { identity, conversation } = session
     if (!/^(?:claude|codex)-/.test(identity) || phaseOf(session) === 'booting') return false
-    const isSettled = conversation?.confirmedAt !== undefined && conversation.hasTurn === true
-    if (nowMs - (this.#askedAt.get(identity) ?? 0) < (isSettled ? LATER_MS : SOON_MS)) return false
+    const askedMs = this.#askedAt.get(identity) ?? 0
+    const isConfirmed = conversation?.confirmedAt !== undefined
+    if (nowMs - askedMs < (isConfirmed ? LATER_MS : SOON_MS)) return false
+    const isUnchanged = isConfirmed && lookedMs !== undefined && lookedMs <= askedMs
+    if (isUnchanged && nowMs - askedMs < UNCHANGED_MS) return false
     this.#askedAt.set(identity, nowMs)
     return true
   }

@@ -337,7 +337,7 @@ export class FleetSupervisor {
     if (isThorough) this.#jobs.start(`${identity} cgroup`, () => this.#noteCgroup(session))
     if (this.#recorders.isLost(session))
       this.#jobs.start(`${identity} recorder`, () => this.#recorders.replace(session))
-    if (this.#conversations.isDue(session, Date.now()))
+    if (this.#conversations.isDue(session, Date.now(), this.#turns.lookedMs(session)))
       this.#jobs.start(`${identity} conversation`, () => this.#conversations.follow(session))
     if (this.#blocked.isDue(session, Date.now()))
       this.#jobs.start(identity, async () => void (await finishLaunch(this.#root, session)))

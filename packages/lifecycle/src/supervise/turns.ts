@@ -57,6 +57,11 @@ export class Turns {
     return this.#keeper.turnOf(session)
   }
 
+  /** Returns when an agent was last looked at, in milliseconds since the epoch; undefined if it was not. */
+  lookedMs(session: PeerSession): number | undefined {
+    return this.#keeper.lookedMs(session)
+  }
+
   /** Returns what all agents do. */
   all(): readonly SessionTurn[] {
     return this.#keeper.all()

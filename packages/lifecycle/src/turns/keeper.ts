@@ -99,6 +99,11 @@ export class TurnKeeper {
     return isSame ? known.look.turn : undefined
   }
 
+  /** Returns when an agent was last looked at, in milliseconds since the epoch; undefined if it was not. */
+  lookedMs({ identity }: PeerSession): number | undefined {
+    return this.#known.get(identity)?.lookedMs
+  }
+
   /** Returns what all agents did at the last look. */
   all(): readonly { readonly session: PeerSession; readonly turn: Turn }[] {
     return [...this.#known.values()].map(({ session, look }) => ({ session, turn: look.turn }))
