@@ -106,7 +106,7 @@ describe('the file of what agents do', () => {
     ['not json', undefined],
     ['{"at":"yesterday","turns":{}}', undefined],
     ['{"at":"2026-11-29T10:00:00Z","turns":[]}', []],
-    ['{"at":"2026-11-29T10:00:00Z","turns":{"nobody":{"turn":{"state":"idle","source":"output"}}}}', []],
+    ['{"at":"2026-11-29T10:00:00Z","turns":{"bob":{"turn":{"state":"idle","source":"output"}}}}', []],
     [
       '{"at":"2026-11-29T10:00:00Z","turns":{"command-bob":{"turn":{"state":"asleep","source":"output"}}}}',
       [],
