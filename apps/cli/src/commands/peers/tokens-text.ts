@@ -11,7 +11,7 @@ export function countText(count: number): string {
 }
 
 /** Returns tokens as words: `12k in, 3.4k out, 1.2M from the cache`. */
-export function tokensText({ input, output, cacheRead, cacheWrite }: Tokens): string {
+function tokensText({ input, output, cacheRead, cacheWrite }: Tokens): string {
   const parts = [`${countText(input)} in`, `${countText(output)} out`]
   if (cacheRead > 0) parts.push(`${countText(cacheRead)} from the cache`)
   if (cacheWrite > 0) parts.push(`${countText(cacheWrite)} to the cache`)
