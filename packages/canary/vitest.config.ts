@@ -1,3 +1,3 @@
 import { packageTests } from '../dev/src/test-config.ts'
 
-export default packageTests('canary')
+export default packageTests('canary', { workers: 4 })
