@@ -175,19 +175,25 @@ describe('starting a peer', () => {
 
   it('Ctrl-C does not wait for a launch by the daemon, and aborts the launches by the command', async () => {
     const home = homeWithDaemon()
-    const slow = ['bob', 'cid', 'dan', 'eve']
+    const slow = ['bob', 'cid', 'eve']
     await home.iapeer('create', 'ann', '--', 'sleep', '1000')
     for (const name of slow) {
       await home.iapeer('create', name, '--runtime', 'claude')
       await updatePeer(home.root, name, { command: ['/bin/sh', '-c', 'exec sleep 1000'] })
     }
-    const starting = home.startWith({ IAPEER_DAEMON_AUTOSTART: 'on' }, 'start', '--all')
+    const all = ['claude-bob', 'claude-cid', 'claude-eve', 'command-ann']
     const sessions = async () =>
       (await listSessions(home.root)).map(({ identity }) => String(identity)).sort()
-    // The daemon is running once ann is, so it launches the fifth peer.
-    await until('all launches', async () => (await sessions()).length === 5, 20_000)
+    const variables = { IAPEER_DAEMON_AUTOSTART: 'off', IAPEER_LAUNCH_PARALLEL: '4' }
+    const byCommand = home.startWith(variables, 'start', '--all')
+    await until('all launches', async () => (await sessions()).length === all.length, 20_000)
+    expect(await byCommand.end('SIGINT')).toBe(130)
+    expect(await sessions()).toEqual(['command-ann'])
+    await home.iapeer('daemon', 'start')
+    const byDaemon = home.startWith(variables, 'start', 'eve')
+    await until('the launch', async () => (await sessions()).length === 2, 20_000)
     const begun = performance.now()
-    expect(await starting.end('SIGINT')).toBe(130)
+    expect(await byDaemon.end('SIGINT')).toBe(130)
     expect(performance.now() - begun).toBeLessThan(15_000)
     expect(await sessions()).toEqual(['claude-eve', 'command-ann'])
   }, 60_000)

@@ -31,7 +31,7 @@ describe('iapeer start, stop and new', () => {
     expect(jsonLines((await home.iapeer('list', '--json')).stdout)).toMatchObject([
       { ...session, state: 'running', canary: 'guard', personality: 'bob' },
     ])
-    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running +\d+ s +- +- /m)
+    expect((await home.iapeer('list')).stdout).toMatch(/^● bob +running +\d+ s +working +- +- /m)
     const renewed = jsonLines((await home.iapeer('new', 'bob', '--json')).stdout)
     expect(renewed).toMatchObject([{ state: 'launched' }])
     expect(jsonLines((await home.iapeer('stop', 'bob', '--json')).stdout)).toMatchObject([

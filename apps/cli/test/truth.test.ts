@@ -98,7 +98,7 @@ it('list and show say how a peer died', async () => {
   await until('its screen', async () => /\n {2}ready\n/.test(await show()))
   expect(await show()).toMatch(
     new RegExp(
-      `^● bob[\\s\\S]*state +running, since \\d+ s ago\n {2}turn +(?:working|idle), since \\d+ s ago; by its output\n {2}pid +${leader}\n[\\s\\S]*memory +\\d+\\.\\d MiB \\(1 process\\)`,
+      `^● bob[\\s\\S]*state +running, since \\d+ s ago\n {2}turn +working; by its output\n {2}pid +${leader}\n[\\s\\S]*memory +\\d+\\.\\d MiB \\(1 process\\)`,
     ),
   )
   expect(await show()).toMatch(
