@@ -66,6 +66,19 @@ it('the tokens of Codex are its count of the conversation; a count that begins a
   expect(again.models).toEqual({ unknown: { input: 80, output: 2, cacheRead: 50, cacheWrite: 0 } })
 })
 
+it('a fork of a conversation of Codex goes on with its count, and counts what it adds', () => {
+  const line = (total: number, last: number): string =>
+    JSON.stringify({
+      type: 'event_msg',
+      payload: {
+        type: 'token_count',
+        info: { total_token_usage: { input_tokens: total }, last_token_usage: { input_tokens: last } },
+      },
+    })
+  const count = [line(42, 7), line(49, 7)].reduce(countCodex, NO_COUNT)
+  expect(totalOf(count.models).input).toBe(14)
+})
+
 it('a fork counts what it adds: the copy at its beginning is older than what was counted', () => {
   const at = (line: string, timestamp: string): string => JSON.stringify({ ...JSON.parse(line), timestamp })
   const copied = [at(answer('a', 1), '2026-11-29T10:00:00Z'), at(answer('b', 2), '2026-11-29T10:01:00Z')]

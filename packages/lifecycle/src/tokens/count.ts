@@ -99,10 +99,12 @@ export function countCodex(count: TokenCount, line: string): TokenCount {
   if (record['type'] === 'turn_context') return { ...count, model: text(payload['model']) ?? count.model }
   if (record['type'] !== 'event_msg') return count
   if (payload['type'] === 'task_started') return { ...count, turn: {}, turnId: text(payload['turn_id']) }
-  const stated = fieldsOf(payload['info'])['total_token_usage']
+  const { total_token_usage: stated, last_token_usage: ofRequest } = fieldsOf(payload['info'])
   if (payload['type'] !== 'token_count' || stated === undefined) return count
   const total = codexTokens(stated)
   if (isCopy(count, record)) return { ...count, total }
-  const since = tokensSince(total, count.total ?? NO_TOKENS)
+  // A fork goes on with the count of its origin, so its first count says too much.
+  const isFirst = count.total === undefined && ofRequest !== undefined
+  const since = isFirst ? codexTokens(ofRequest) : tokensSince(total, count.total ?? NO_TOKENS)
   return { ...added(withTime(count, record), count.model ?? UNKNOWN_MODEL, since), total }
 }
