@@ -62,11 +62,13 @@ async function measure(count) {
     const look = (cpuMs() - beforeLooks) / count
     write(children[0].pid, 'busy')
     const from = performance.now()
-    await keeper.look(sessions)
+    // Of more than 250 agents, each round checks a part.
+    for (let round = 0; round < 8 && keeper.turnOf(sessions[0]).state !== 'working'; round++)
+      await keeper.look(sessions)
     const seen = performance.now() - from
     if (keeper.turnOf(sessions[0]).state !== 'working') throw new Error('the change was not seen')
     console.log(
-      `${count} idle agents: ${idle.toFixed(2)} ms of processor time a round, ${look.toFixed(2)} ms for a full look at one; a change is seen ${seen.toFixed(1)} ms after the round begins`,
+      `${count} idle agents: ${idle.toFixed(2)} ms of processor time a round, ${look.toFixed(2)} ms for a full look at one; a change is seen after ${seen.toFixed(1)} ms of rounds`,
     )
   } finally {
     for (const child of children) child.kill('SIGKILL')

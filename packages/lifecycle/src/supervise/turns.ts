@@ -13,9 +13,6 @@ import type { SessionTurn } from './turn-notifications.ts'
 
 /** Changes of these states are events: a person may have to act. Turns that begin and end would fill the log. */
 const TOLD: ReadonlySet<TurnState | undefined> = new Set(['blocked', 'mute'])
-/** How many ended sessions are remembered until their end is settled. */
-const MOST_ENDED = 1_000
-
 interface TurnsOptions {
   readonly log: EventLog
   readonly onError: (what: string, error: unknown) => void
@@ -28,8 +25,6 @@ export class Turns {
   readonly #keeper: TurnKeeper
   /** What an earlier daemon saw. */
   #earlier: KeptTurns | undefined
-  /** The last turn of each session, by identity and start; sessions that have ended too. */
-  readonly #last = new Map<string, Turn & { readonly seenAt: string }>()
 
   constructor(root: string, options: TurnsOptions) {
     this.#root = root
@@ -46,10 +41,8 @@ export class Turns {
   }
 
   /** Looks at the running sessions. */
-  async look(sessions: readonly PeerSession[]): Promise<void> {
-    await this.#keeper.look(sessions)
-    const seenAt = new Date().toISOString()
-    for (const { session, turn } of this.#keeper.all()) this.#remember(session, { ...turn, seenAt })
+  look(sessions: readonly PeerSession[]): Promise<void> {
+    return this.#keeper.look(sessions)
   }
 
   /** Returns what an agent does; undefined if it was not looked at. */
@@ -76,18 +69,9 @@ export class Turns {
 
   /** Returns what an agent did before its session ended, for the record of its death. */
   contextOf(session: PeerSession): DeathContext {
-    const turn = this.#last.get(keyOf(session))
-    return turn === undefined ? contextIn(this.#earlier, session) : { turn }
-  }
-
-  #remember(session: PeerSession, turn: Turn & { readonly seenAt: string }): void {
-    const key = keyOf(session)
-    this.#last.delete(key)
-    this.#last.set(key, turn)
-    for (const oldest of this.#last.keys()) {
-      if (this.#last.size <= Math.max(MOST_ENDED, 2 * this.#keeper.all().length)) break
-      this.#last.delete(oldest)
-    }
+    const last = this.#keeper.lastOf(session)
+    if (last === undefined) return contextIn(this.#earlier, session)
+    return { turn: { ...last.turn, seenAt: new Date(last.seenMs).toISOString() } }
   }
 
   #changed({ session, turn, before }: TurnChange): void {
@@ -105,5 +89,3 @@ export class Turns {
     })
   }
 }
-
-const keyOf = ({ identity, gen, startedAt }: PeerSession): string => `${identity} ${gen ?? ''} ${startedAt}`

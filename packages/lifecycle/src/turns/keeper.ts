@@ -8,6 +8,10 @@ import { isSameTurn, type KeptTurn, type Turn, writeTurns } from '../sessions/in
 import { lookAtTurn } from './look.ts'
 import { type TurnLook, unknownTurn } from './turn-look.ts'
 
+/** How many agents are checked in a round: of more, each in its turn, so that a large fleet costs no more. */
+const PER_ROUND = 250
+/** How many ended sessions are remembered until their end is settled. */
+const MOST_ENDED = 1_000
 /** How many agents are looked at at a time. */
 const AT_ONCE = 32
 /** How long a round waits for its looks: an agent that does not answer does not delay the others. In milliseconds. */
@@ -62,12 +66,14 @@ const keyOf = ({ leader, readyAt, blocked }: PeerSession): string =>
 function isDue(known: Known | undefined, session: PeerSession, nowMs: number): boolean {
   if (known === undefined || keyOf(known.session) !== keyOf(session)) return true
   const { look, stamp, lookedMs } = known
-  if (look.turn.state === 'unknown') {
+  if (stamp === undefined) {
     const isLong = nowMs - Date.parse(look.turn.since ?? '') > LONG_UNKNOWN_MS
-    return !isLong || Math.abs(nowMs - lookedMs) >= AGAIN_BUSY_MS
+    const isSpared = look.turn.state === 'unknown' && isLong
+    return !isSpared || Math.abs(nowMs - lookedMs) >= AGAIN_BUSY_MS
   }
-  if (stamp === undefined) return true
   if (look.turn.source === 'output' && look.turn.state === 'working') return true
+  // The file of its output says all that is known.
+  if (look.turn.source === 'output') return stampOf(session, look.paths) !== stamp
   const isBusy = look.turn.state === 'working' || look.turn.state === 'blocked'
   return (
     Math.abs(nowMs - lookedMs) >= (isBusy ? AGAIN_BUSY_MS : AGAIN_MS) ||
@@ -85,7 +91,12 @@ export class TurnKeeper {
   readonly #known = new Map<Identity, Known>()
   /** Since when each agent is looked at, in milliseconds since the epoch. */
   readonly #looking = new Map<Identity, number>()
+  /** The last turns of ended sessions. */
+  readonly #ended = new Map<string, Turn>()
   #writtenMs = 0
+  /** Where the next round begins among the sessions. */
+  #next = 0
+  #roundMs = 0
 
   constructor(root: string, options: KeeperOptions) {
     this.#root = root
@@ -97,6 +108,12 @@ export class TurnKeeper {
     const known = this.#known.get(identity)
     const isSame = known?.session.gen === gen && known?.session.startedAt === startedAt
     return isSame ? known.look.turn : undefined
+  }
+
+  /** Returns what an agent did when it was last seen, also of a session that has ended, and when that was; undefined if it was never seen. */
+  lastOf(session: PeerSession): { readonly turn: Turn; readonly seenMs: number } | undefined {
+    const turn = this.turnOf(session) ?? this.#ended.get(endedKey(session))
+    return turn === undefined ? undefined : { turn, seenMs: this.#roundMs }
   }
 
   /** Returns when an agent was last looked at, in milliseconds since the epoch; undefined if it was not. */
@@ -114,15 +131,45 @@ export class TurnKeeper {
     const nowMs = Date.now()
     const running = new Set(sessions.map(({ identity }) => identity))
     let isChanged = false
-    for (const identity of this.#known.keys())
-      if (!running.has(identity)) isChanged = this.#known.delete(identity) || isChanged
-    const due = sessions.filter(
+    for (const [identity, { session, look }] of this.#known)
+      if (!running.has(identity)) {
+        this.#known.delete(identity)
+        this.#keepEnded(session, look.turn)
+        isChanged = true
+      }
+    this.#roundMs = nowMs
+    const due = this.#inTurn(sessions).filter(
       (session) =>
         !this.#looking.has(session.identity) && isDue(this.#known.get(session.identity), session, nowMs),
     )
     const changes = await Promise.race([this.#lookAtAll(due), sleep(ROUND_MS, true, { ref: false })])
     isChanged = this.#giveUpLate(sessions) || changes || isChanged
     if (isChanged || Math.abs(nowMs - this.#writtenMs) >= WRITE_EVERY_MS) await this.#write(nowMs)
+  }
+
+  /** Returns the sessions of this round: those that are new, and a part of the others. */
+  #inTurn(sessions: readonly PeerSession[]): readonly PeerSession[] {
+    if (sessions.length <= PER_ROUND) return sessions
+    const from = this.#next % sessions.length
+    this.#next = from + PER_ROUND
+    const part = [
+      ...sessions.slice(from, from + PER_ROUND),
+      ...sessions.slice(0, Math.max(0, this.#next - sessions.length)),
+    ]
+    return [
+      ...part,
+      ...sessions.filter(
+        ({ identity }) => !this.#known.has(identity) && !part.some((one) => one.identity === identity),
+      ),
+    ]
+  }
+
+  #keepEnded(session: PeerSession, turn: Turn): void {
+    this.#ended.set(endedKey(session), turn)
+    for (const oldest of this.#ended.keys()) {
+      if (this.#ended.size <= MOST_ENDED) break
+      this.#ended.delete(oldest)
+    }
   }
 
   /** Looks at these sessions, several at a time, those first that were not looked at for the longest. @returns whether one has changed */
@@ -213,6 +260,9 @@ export class TurnKeeper {
     }
   }
 }
+
+const endedKey = ({ identity, gen, startedAt }: PeerSession): string =>
+  `${identity} ${gen ?? ''} ${startedAt}`
 
 /** Some sources do not say since when: then it is since the first look that saw it. */
 function withSince(turn: Turn, before: Turn | undefined): Turn {

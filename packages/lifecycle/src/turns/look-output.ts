@@ -1,13 +1,17 @@
 import { stat } from 'node:fs/promises'
 import { errnoOf } from '@iapeer/core/errors'
-import { isoTime, type TurnLook, unknownTurn } from './turn-look.ts'
+import { isoTime, type TurnLook } from './turn-look.ts'
 
 /** A program that has printed within this time works. In milliseconds. */
 const OUTPUT_MS = 10_000
 
 /** Judges what a program does by the time of its last output. Pure. */
 export function judgeOutput(outputMs: number | undefined, nowMs: number): TurnLook {
-  if (outputMs === undefined) return unknownTurn('it has printed nothing yet')
+  if (outputMs === undefined)
+    return {
+      turn: { state: 'unknown', source: 'output', detail: 'it has printed nothing yet' },
+      statements: [{ source: 'output', says: 'none yet' }],
+    }
   const since = isoTime(outputMs)
   // A clock that was set back can leave a time in the future.
   const isWorking = Math.abs(nowMs - outputMs) < OUTPUT_MS
@@ -23,6 +27,6 @@ export async function lookAtOutput(paneLog: string): Promise<TurnLook> {
     return { ...judgeOutput((await stat(paneLog)).mtimeMs, Date.now()), paths: [paneLog] }
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
-    return judgeOutput(undefined, Date.now())
+    return { ...judgeOutput(undefined, Date.now()), paths: [paneLog] }
   }
 }
