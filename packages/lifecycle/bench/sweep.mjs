@@ -91,7 +91,8 @@ try {
   await supervisor.stop()
   supervisor = new FleetSupervisor(root, { env: { ...process.env, IAPEER_TICK_SECS: '100000' } })
   await supervisor.start()
-  await sleep(3_000)
+  // Each agent is looked at twice; from then on only its files are checked.
+  await sleep(15_000)
   const [before, from] = [supervisor.stats().sweep, process.cpuUsage()]
   await sleep(10_000)
   const [after, used] = [supervisor.stats().sweep, process.cpuUsage(from)]

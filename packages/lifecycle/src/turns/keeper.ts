@@ -226,9 +226,11 @@ export class TurnKeeper {
     // Before the look: what changes during it is seen by the next one.
     const stamp = stampOf(session, known?.look.paths)
     let look = await lookAtTurn(target)
-    const isOtherSource =
-      before !== undefined && before.state !== 'unknown' && before.source !== look.turn.source
-    if (isOtherSource) {
+    const isLost =
+      before !== undefined &&
+      before.state !== 'unknown' &&
+      (before.source !== look.turn.source || look.turn.state === 'unknown')
+    if (isLost) {
       await sleep(RETRY_MS)
       look = await lookAtTurn(target)
       // What a program did before it died stays what it did.
