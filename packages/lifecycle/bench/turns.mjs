@@ -62,7 +62,7 @@ async function measure(count) {
     const look = (cpuMs() - beforeLooks) / count
     write(children[0].pid, 'busy')
     const from = performance.now()
-    // Of more than 250 agents, each round checks a part.
+    // Of more than 150 agents, each round checks a part.
     for (let round = 0; round < 8 && keeper.turnOf(sessions[0]).state !== 'working'; round++)
       await keeper.look(sessions)
     const seen = performance.now() - from

@@ -9,7 +9,7 @@ import { lookAtTurn } from './look.ts'
 import { type TurnLook, unknownTurn } from './turn-look.ts'
 
 /** How many agents are checked in a round: of more, each in its turn, so that a large fleet costs no more. */
-const PER_ROUND = 250
+const PER_ROUND = 150
 /** How many ended sessions are remembered until their end is settled. */
 const MOST_ENDED = 1_000
 /** How many agents are looked at at a time. */
