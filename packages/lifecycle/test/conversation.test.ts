@@ -5,6 +5,7 @@ import { identifyProcess } from '@iapeer/core/process'
 import { createPeer, type PeerEntry, updatePeer } from '@iapeer/core/registry'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
+import { lastConversation } from '../src/conversations/index.ts'
 import {
   FleetSupervisor,
   finishLaunch,
@@ -16,7 +17,8 @@ import {
   stopPeer,
 } from '../src/index.ts'
 import { type ConversationFacts, resolveConversation } from '../src/launch/resolve-conversation.ts'
-import { readSession, readTally, withCurrent } from '../src/sessions/index.ts'
+import { claudeMailFiles } from '../src/runtimes/index.ts'
+import { type PeerSession, readSession, readTally, withCurrent } from '../src/sessions/index.ts'
 import { changeTally } from '../src/sessions/tally.ts'
 import { afterResumes } from '../src/supervise/failed-resumes.ts'
 import { type FakeStep, fakeAgent, pressKeys, READY, UNKNOWN } from './fake-agent.ts'
@@ -40,6 +42,16 @@ describe('a conversation', () => {
     ],
     ['that is stored', { pinned: { id: ID }, ...free, isStored: true }, { kind: 'resumable', id: ID }],
     ['that had no turn', { pinned: { id: ID }, ...free }, { kind: 'no-first-turn', id: ID }],
+    [
+      'that its program was in, with no turn',
+      { pinned: { id: ID, hasTurn: false, confirmedAt: '2026-06-10T12:00:00Z' }, ...free },
+      { kind: 'no-first-turn', id: ID },
+    ],
+    [
+      'that its program was in, and whose turns nobody saw',
+      { pinned: { id: ID, confirmedAt: '2026-06-10T12:00:00Z' }, ...free },
+      { kind: 'gone', id: ID, path: undefined },
+    ],
     [
       'that had a turn and is not there',
       { pinned: { id: ID, hasTurn: true, path: '/gone' }, ...free },
@@ -76,7 +88,19 @@ describe('a conversation', () => {
       'that a person has changed is another one, with nothing of the former one',
       { id: ID, path: '/x', hasTurn: true, confirmedAt: 'before', resumed: true as const },
       { id: OTHER, hasTurn: false },
-      { id: OTHER, confirmedAt: at, resumed: true },
+      { id: OTHER, confirmedAt: at, hasTurn: false, resumed: true },
+    ],
+    [
+      'that had no turn yet is known to have had none',
+      { id: ID, confirmedAt: 'before' },
+      { id: ID, hasTurn: false },
+      { id: ID, path: undefined, hasTurn: false, confirmedAt: 'before' },
+    ],
+    [
+      'of which the program does not say whether it had a turn keeps what is known',
+      { id: ID, hasTurn: false, confirmedAt: 'before' },
+      { id: ID, hasTurn: undefined },
+      { id: ID, hasTurn: false, confirmedAt: 'before' },
     ],
     [
       'that had a turn keeps that',
@@ -91,6 +115,22 @@ describe('a conversation', () => {
   it('of which nothing is new is the same object', () => {
     const pinned = { id: ID, path: '/x', hasTurn: true, confirmedAt: at }
     expect(withCurrent(pinned, { id: ID, path: '/x', hasTurn: true }, now)).toBe(pinned)
+  })
+
+  it.each([
+    ['with only a prompt had no turn', ['SessionStart', 'UserPromptSubmit'], false],
+    ['with a turn that is over had one', ['SessionStart', 'UserPromptSubmit', 'Stop'], true],
+    ['with a turn that failed had one', ['SessionStart', 'UserPromptSubmit', 'StopFailure'], true],
+  ] as const)('of Claude Code whose transcript was removed, %s', async (_what, hooks, hasTurn) => {
+    const { root: directory } = newRoot()
+    const { events } = claudeMailFiles(directory)
+    mkdirSync(events, { recursive: true })
+    for (const [index, name] of hooks.entries()) {
+      const call = { hook_event_name: name, session_id: ID, transcript_path: '/gone', source: 'startup' }
+      writeFileSync(join(events, `${index + 1}-1`), JSON.stringify(call))
+    }
+    const session = { identity: BOB, mail: { directory, bearerHash: 'h' }, leader: { pid: 1, token: '1' } }
+    expect(await lastConversation(session as unknown as PeerSession)).toMatchObject({ id: ID, hasTurn })
   })
 
   it.each([

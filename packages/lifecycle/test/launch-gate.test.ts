@@ -49,6 +49,16 @@ const cases: readonly [string, Partial<GateInput>, string][] = [
   ['where the system does not say how much memory there is', { memory: undefined }, 'go'],
   ['with less than the reserve and the usual peak', { memory: memory(2.9 * GIB) }, 'memory'],
   ['with just the reserve and the usual peak', { memory: memory(3 * GIB) }, 'go'],
+  [
+    'whose usual peak is more than the host has, with three quarters of it',
+    { memory: memory(15 * GIB), peakBytes: 40 * GIB },
+    'go',
+  ],
+  [
+    'whose usual peak is more than the host has, with less',
+    { memory: memory(14.9 * GIB), peakBytes: 40 * GIB },
+    'memory',
+  ],
   ['while another one starts', { others: [entry({})] }, 'go'],
   ['while as many as allowed start', { others: [entry({}), entry({ identity: carl })] }, 'others'],
   ['while the same peer is started twice by others', { others: [entry({}), entry({})] }, 'go'],

@@ -4,7 +4,8 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
 import { identifyProcess } from '@iapeer/core/process'
-import { updatePeer } from '@iapeer/core/registry'
+import { removePeer, updatePeer } from '@iapeer/core/registry'
+import { withLock } from '@iapeer/core/storage'
 import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
@@ -88,6 +89,58 @@ describe('the queue of launches', () => {
     expect((await peerStatus(test.root, 'ann')).shown.word).toBe('new')
     const { state } = await launchPeer(test.root, entry, { env: ENV, queue: { now: true, memory } })
     expect(state).toBe('launched')
+  })
+
+  it('is left when the peer is stopped, and by the next start it is entered again', async () => {
+    const test = newRoot()
+    const entry = await test.peer(SLEEP)
+    const identity = toIdentity('command-bob')
+    let availableBytes = 0
+    const memory = async () => ({ totalBytes: 8 * GIB, availableBytes })
+    const launch = launchPeer(test.root, entry, { env: ENV, queue: { memory } })
+    const refused = expect(launch).rejects.toMatchObject({
+      code: 'not-due',
+      message: 'command-bob was stopped while its start was queued',
+    })
+    const shown = async (): Promise<string> => (await peerStatus(test.root, 'bob')).shown.word
+    await until('the launch to be queued', async () => (await shown()) === 'queued')
+    await stopPeer(test.root, identity, { by: 'test' })
+    await refused
+    expect(await shown()).toBe('stopped')
+    availableBytes = 8 * GIB
+    expect((await launchPeer(test.root, entry, { env: ENV, queue: { memory } })).state).toBe('launched')
+  })
+
+  it('is left when the peer is removed', async () => {
+    const test = newRoot()
+    const entry = await test.peer(SLEEP)
+    const memory = async () => ({ totalBytes: 8 * GIB, availableBytes: 0 })
+    const launch = launchPeer(test.root, entry, { env: ENV, queue: { memory } })
+    const refused = expect(launch).rejects.toMatchObject({ code: 'no-such-peer' })
+    const isQueued = async () => (await peerStatus(test.root, 'bob')).shown.word === 'queued'
+    await until('the launch to be queued', isQueued)
+    await removePeer(test.root, 'bob', new Date())
+    await refused
+  })
+
+  it('is not used for a start that cannot get its lock', async () => {
+    const test = newRoot()
+    const entry = await test.peer(SLEEP)
+    const over = new AbortController()
+    const lock = join(test.root, 'state', 'launch', 'lock')
+    mkdirSync(join(test.root, 'state', 'launch'), { recursive: true })
+    const held = withLock(lock, () => once(over.signal, 'abort'))
+    expect((await launchPeer(test.root, entry, { env: ENV })).state).toBe('launched')
+    over.abort()
+    await held
+  }, 40_000)
+
+  it('with a wrong setting starts nothing', async () => {
+    const test = newRoot()
+    const launch = launchPeer(test.root, await test.peer(SLEEP), {
+      env: { ...ENV, IAPEER_LAUNCH_PARALLEL: 'few' },
+    })
+    await expect(launch).rejects.toMatchObject({ code: 'bad-setting' })
   })
 
   it('does not count a launch that waits for a person at a dialog', async () => {

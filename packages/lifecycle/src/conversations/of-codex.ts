@@ -14,7 +14,7 @@ function stored(id: string, path: string | undefined): CurrentConversation {
 /** Returns the thread that the app-server of a session reported last to this process. */
 export async function lastOfCodex(session: PeerSession): Promise<CurrentConversation | undefined> {
   const shown = shownLast(session)
-  return shown === undefined ? undefined : stored(shown.threadId, undefined)
+  return shown === undefined ? undefined : { id: shown.threadId, hasTurn: undefined }
 }
 
 /** Returns the thread on the screen. A new connection takes the one that is pinned for the one that was shown last. */

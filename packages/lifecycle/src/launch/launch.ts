@@ -16,6 +16,7 @@ import {
   hasMark,
   keepReserve,
   lockIdentity,
+  markedAt,
   newBearer,
   type PeerSession,
   phaseOf,
@@ -25,7 +26,7 @@ import {
   withoutFailedResumes,
   writeSession,
 } from '../sessions/index.ts'
-import { enterGate } from './gate/enter.ts'
+import { enterGate, leaveQueue } from './gate/enter.ts'
 import type { LaunchTicket } from './gate/ticket.ts'
 import { recordEnvironment } from './launch-environment.ts'
 import { readMcpUrl } from './mcp-address.ts'
@@ -244,6 +245,27 @@ async function needsLaunch(root: string, identity: Identity): Promise<boolean> {
   return session === undefined || phaseOf(session) === 'booting'
 }
 
+/**
+ * Checks that a queued launch is still wanted. @param stoppedBefore when the peer was last stopped before the launch was asked for
+ * @throws IapeerError `not-due` if it was stopped meanwhile; `no-such-peer` if it was removed or renamed
+ */
+async function assertWanted(
+  root: string,
+  {
+    entry,
+    identity,
+    stoppedBefore,
+  }: Pick<Launching, 'entry' | 'identity'> & { stoppedBefore?: string | undefined },
+): Promise<void> {
+  getPeer(await listPeers(root), entry.personality)
+  const stoppedAt = await markedAt(root, identity, 'stopped')
+  if (stoppedAt === undefined || stoppedAt === stoppedBefore) return
+  throw new IapeerError(`${identity} was stopped while its start was queued`, {
+    code: 'not-due',
+    hint: `Start it with: iapeer start ${identity}`,
+  })
+}
+
 /** Waits for the turn of a launch, which would fail in a crash loop. */
 async function enterWhenAllowed(
   root: string,
@@ -314,7 +336,7 @@ async function launchLocked(root: string, launching: Launching): Promise<Launche
  * Starts a peer: guard, tmux server, session and program, once there is memory for it and few others start. Of concurrent callers
  * one launches; the others get the running session. If the program waits for a person, the launch is `blocked` and the program keeps
  * running. A failed launch leaves nothing behind, and its error names the step that failed.
- * @throws IapeerError `crash-loop`, `launch-queued`, `program-ended` (the exit is recorded), `interrupted`, `runtime-unknown`,
+ * @throws IapeerError `crash-loop`, `launch-queued`, `not-due` (stopped while it was queued), `program-ended` (the exit is recorded), `interrupted`, `runtime-unknown`,
  *   `runtime-undeclared`, `no-such-peer`, `lock-held`, those of `planLaunch`, `startGuardedServer` and `startLeader`
  */
 export async function launchPeer(
@@ -327,10 +349,16 @@ export async function launchPeer(
   const adapter = adapterOf(runtime)
   const identity = formatIdentity({ runtime, personality: entry.personality })
   await scaffoldRoot(rootLayout(root))
-  const isNeeded = (): Promise<boolean> => needsLaunch(root, identity)
+  const stoppedBefore = await markedAt(root, identity, 'stopped')
+  const isNeeded = async (): Promise<boolean> => {
+    await assertWanted(root, { entry, identity, stoppedBefore })
+    return needsLaunch(root, identity)
+  }
   const { env = process.env, signal, queue } = options
   const gate = { ...queue, env, signal, isNeeded, log: createEventLog(root) }
-  const ticket = (await isNeeded()) ? await enterWhenAllowed(root, identity, gate) : undefined
+  const isRunning = !(await needsLaunch(root, identity))
+  if (isRunning) await leaveQueue(root, identity)
+  const ticket = isRunning ? undefined : await enterWhenAllowed(root, identity, gate)
   try {
     const launched = await launchLocked(root, { entry, identity, runtime, adapter, options })
     if (launched.state === 'already') await ticket?.leave()

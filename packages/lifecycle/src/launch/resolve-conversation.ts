@@ -35,12 +35,14 @@ export type Resolution =
 export function resolveConversation(facts: ConversationFacts): Resolution {
   const { pinned, isStored, isElsewhere = false, holder } = facts
   if (pinned === undefined) return { kind: 'none' }
-  const { id, hasTurn, path } = pinned
+  const { id, hasTurn, path, confirmedAt } = pinned
   if (id === undefined)
     return hasTurn === false ? { kind: 'no-first-turn', id: undefined } : { kind: 'unsaid' }
   if (holder !== undefined) return { kind: 'held', id, holder }
   if (isStored) return { kind: 'resumable', id }
-  if (hasTurn !== true) return { kind: 'no-first-turn', id }
+  // The program was in it, and nobody saw whether it had a turn: it is not begun again as if nothing had been said.
+  const isUnused = hasTurn === false || (hasTurn === undefined && confirmedAt === undefined)
+  if (isUnused) return { kind: 'no-first-turn', id }
   return { kind: 'gone', id, path, ...(isElsewhere ? { isElsewhere } : {}) }
 }
 

@@ -20,7 +20,8 @@ export interface PinnedConversation {
 export interface CurrentConversation {
   readonly id: string
   readonly path?: string | undefined
-  readonly hasTurn: boolean
+  /** Undefined where that is unknown. */
+  readonly hasTurn: boolean | undefined
 }
 
 /** Reads the field `conversation` of a session file or a tally; undefined without one. */
@@ -66,17 +67,18 @@ export function withCurrent(
   const { id, path, hasTurn } = current
   if (pinned?.id !== id)
     return {
-      ...{ id, path, confirmedAt: now.toISOString() },
-      ...(hasTurn ? { hasTurn } : {}),
+      ...{ id, path, confirmedAt: now.toISOString(), hasTurn },
       ...(pinned?.resumed === true ? { resumed: true } : {}),
     }
-  const isNew = hasTurn && pinned.hasTurn !== true
+  // A conversation that has had a turn keeps that, also without its file.
+  const hadTurn = pinned.hasTurn === true || (hasTurn ?? pinned.hasTurn)
+  const isNew = hadTurn !== pinned.hasTurn
   const isMoved = path !== undefined && path !== pinned.path
   if (pinned.confirmedAt !== undefined && !isNew && !isMoved) return pinned
   return {
     ...pinned,
     path: path ?? pinned.path,
     confirmedAt: pinned.confirmedAt ?? now.toISOString(),
-    ...(hasTurn ? { hasTurn } : {}),
+    hasTurn: hadTurn,
   }
 }

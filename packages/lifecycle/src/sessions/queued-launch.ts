@@ -127,6 +127,6 @@ export function queuedText(reason: QueueReason | undefined): string {
   if (reason?.why === 'held') return reason.cause ?? 'restarts are held'
   const { why, availableBytes, neededBytes } = reason ?? { why: 'others' }
   if (why !== 'memory' || availableBytes === undefined || neededBytes === undefined)
-    return 'other peers are starting'
+    return 'other peers are starting or are before it in the queue'
   return `${bytesText(availableBytes)} available, ${bytesText(neededBytes)} needed`
 }

@@ -4,6 +4,8 @@ import type { HostMemory } from './host-memory.ts'
 
 /** A small host still starts peers: the reserve is at most this share of its memory. */
 const LARGEST_SHARE = 1 / 4
+/** No launch waits for more than this share of the memory of the host, so that each can begin at some time. */
+const MOST_NEEDED_SHARE = 3 / 4
 /** A waiting launch that was not asked for within this time does not keep others behind it. In milliseconds. */
 const ACTIVE_MS = 5_000
 
@@ -51,7 +53,8 @@ function isBefore(other: LaunchEntry, { own, nowMs }: GateInput): boolean {
 /** Returns why memory keeps a launch waiting; undefined if it does not. */
 function lackOf({ memory, reserve, peakBytes }: GateInput, promisedBytes: number): QueueReason | undefined {
   if (memory === undefined) return undefined
-  const neededBytes = reservedBytes(reserve, memory.totalBytes) + peakBytes
+  const { totalBytes } = memory
+  const neededBytes = Math.min(reservedBytes(reserve, totalBytes) + peakBytes, MOST_NEEDED_SHARE * totalBytes)
   const availableBytes = Math.max(0, memory.availableBytes - promisedBytes)
   return availableBytes < neededBytes ? { why: 'memory', availableBytes, neededBytes } : undefined
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { IapeerError } from '@iapeer/core/errors'
+import { IapeerError, isIapeerError } from '@iapeer/core/errors'
 import { type Identity, parseIdentity } from '@iapeer/core/identity'
 import { readNumber, SETTINGS } from '@iapeer/core/settings'
 import type { EventLog } from '../../eventlog/index.ts'
@@ -125,7 +125,10 @@ export async function enterGate(
     if (entered === undefined) await ticket.leave()
     return entered
   } catch (error) {
-    if (limitMs > 0) await ticket.leave()
+    const keepsPlace = limitMs === 0 && isIapeerError(error) && error.code === 'launch-queued'
+    if (keepsPlace) throw error
+    places.delete(key)
+    await ticket.leave()
     throw error
   }
 }

@@ -31,6 +31,8 @@ export interface TicketOptions {
 
 /** The changes of one file take well below this time. */
 const LOCK_MS = 5_000
+/** So often in a row the lock cannot be taken; then the launch begins without the queue. */
+const LOCK_FAILURES_MAX = 3
 /** A waiting entry is written again after this time, so that it does not count as given up. */
 const REFRESH_MS = 2_000
 
@@ -70,6 +72,7 @@ export class LaunchTicket {
   readonly #sinceMs = Date.now()
   #written: LaunchEntry | undefined
   #promisedBytes = 0
+  #lockFailures = 0
 
   constructor(root: string, identity: Identity, options: TicketOptions) {
     this.#root = root
@@ -83,15 +86,20 @@ export class LaunchTicket {
     return Date.now() - this.#sinceMs
   }
 
-  /** Asks whether the launch may begin; if so, it counts as starting. A disk that takes no file stops no launch. */
+  /** Asks whether the launch may begin; if so, it counts as starting. A disk that takes no file stops no launch. @throws IapeerError `bad-setting` */
   async ask(): Promise<GateAnswer> {
     try {
-      return await this.#locked(() => this.#decide())
+      const answer = await this.#locked(() => this.#decide())
+      this.#lockFailures = 0
+      return answer
     } catch (error) {
-      if (isIapeerError(error) && error.code === 'lock-held')
-        return { kind: 'wait', reason: { why: 'others' }, ahead: 0 }
-      if (errnoOf(error) === undefined && !isIapeerError(error)) throw error
-      return { kind: 'go' }
+      const code = isIapeerError(error) ? error.code : undefined
+      if (code === 'bad-setting' || (code === undefined && errnoOf(error) === undefined)) throw error
+      if (code !== 'lock-held') return { kind: 'go' }
+      // A process that is stopped while it has the lock keeps nobody from starting for long.
+      this.#lockFailures += 1
+      if (this.#lockFailures >= LOCK_FAILURES_MAX) return { kind: 'go' }
+      return { kind: 'wait', reason: { why: 'others' }, ahead: 0 }
     }
   }
 
