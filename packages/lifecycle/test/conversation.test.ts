@@ -48,7 +48,7 @@ describe('a conversation', () => {
       { kind: 'no-first-turn', id: ID },
     ],
     [
-      'that its program was in, and whose turns nobody saw',
+      'that its program was in, and whose turns are not known',
       { pinned: { id: ID, confirmedAt: '2026-06-10T12:00:00Z' }, ...free },
       { kind: 'gone', id: ID, path: undefined },
     ],

@@ -40,7 +40,7 @@ export function resolveConversation(facts: ConversationFacts): Resolution {
     return hasTurn === false ? { kind: 'no-first-turn', id: undefined } : { kind: 'unsaid' }
   if (holder !== undefined) return { kind: 'held', id, holder }
   if (isStored) return { kind: 'resumable', id }
-  // The program was in it, and nobody saw whether it had a turn: it is not begun again as if nothing had been said.
+  // The program was in it, and whether it had a turn is not known: the first message is not typed into a new one then.
   const isUnused = hasTurn === false || (hasTurn === undefined && confirmedAt === undefined)
   if (isUnused) return { kind: 'no-first-turn', id }
   return { kind: 'gone', id, path, ...(isElsewhere ? { isElsewhere } : {}) }

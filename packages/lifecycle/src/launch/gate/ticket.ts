@@ -96,7 +96,7 @@ export class LaunchTicket {
       const code = isIapeerError(error) ? error.code : undefined
       if (code === 'bad-setting' || (code === undefined && errnoOf(error) === undefined)) throw error
       if (code !== 'lock-held') return { kind: 'go' }
-      // A process that is stopped while it has the lock keeps nobody from starting for long.
+      // A process that is suspended (SIGSTOP) while it has the lock delays other starts only for a short time.
       this.#lockFailures += 1
       if (this.#lockFailures >= LOCK_FAILURES_MAX) return { kind: 'go' }
       return { kind: 'wait', reason: { why: 'others' }, ahead: 0 }
