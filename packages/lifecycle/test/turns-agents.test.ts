@@ -151,10 +151,16 @@ it('a stopped program is unknown, not what it did before', async () => {
   const { root, peer } = newRoot()
   const entry = await peer(['sh', '-c', 'echo ready; sleep 1000'])
   const { session } = await launchPeer(root, entry)
-  process.kill(session.leader.pid, 'SIGSTOP')
-  track(async () => process.kill(session.leader.pid, 'SIGCONT'))
-  const stopped = await lookAtTurn({ root, session })
-  expect(stopped.turn).toMatchObject({ state: 'unknown', source: 'none' })
-  process.kill(session.leader.pid, 'SIGCONT')
+  // tmux continues a program that stops, so its server is stopped first.
+  const pids = [session.server.pid, session.leader.pid]
+  const toAll = async (signal: NodeJS.Signals): Promise<void> => {
+    for (const pid of pids) process.kill(pid, signal)
+  }
+  track(() => toAll('SIGCONT'))
+  await toAll('SIGSTOP')
+  const look = async () => (await lookAtTurn({ root, session })).turn
+  await until('the program to be stopped', async () => (await look()).state === 'unknown')
+  expect(await look()).toMatchObject({ state: 'unknown', source: 'none' })
+  await toAll('SIGCONT')
   expect((await lookAtTurn({ root, session })).turn.state).toBe('working')
 })
