@@ -90,7 +90,7 @@ export function lifetimeOf(record: ExitRecord, snapshot: Snapshot | undefined): 
 
 /** The cgroup of the leader inside the scope of its peer. */
 const OWN_CGROUP = /\/iapeer-[^/]+\.scope\/agent$/
-/** cgroup v1 reports the largest multiple of a page where there is no limit. */
+/** cgroup v1 reports the largest multiple of a page if memory is not limited. */
 const NO_LIMIT = 2 ** 60
 
 function ownLimitOf(paths: readonly (string | undefined)[], lines: readonly string[]): Lifetime['ownLimit'] {

@@ -3,6 +3,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { asyncCleanups, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
@@ -30,6 +31,15 @@ const always =
       response.writeHead(status, { 'content-type': 'application/json' })
       response.end(typeof value === 'string' ? value : JSON.stringify(value))
     })
+  }
+
+/** Returns a listener that answers every request with the status and the value that `answerTo` returns for its body. */
+const answering =
+  (answerTo: (body: string) => readonly [status: number, value: unknown]): RequestListener =>
+  async (request, response) => {
+    const [status, value] = answerTo(await text(request))
+    response.writeHead(status, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(value))
   }
 
 async function clientOf(root: string): Promise<DaemonClient> {
@@ -118,23 +128,17 @@ describe('a request', () => {
         schemaVersion: 2,
         error: { code: 'invalid-request', message: 'the body: Unrecognized key: "environment"' },
       }
-      const { root } = await http((request, response) => {
-        let body = ''
-        request.setEncoding('utf8').on('data', (chunk: string) => {
-          body += chunk
-        })
-        request.once('end', () => {
+      const missing = {
+        schemaVersion: 2,
+        error: { code: 'command-not-found', message: 'no', hint: 'Install.' },
+      }
+      const { root } = await http(
+        answering((body) => {
           bodies.push(body)
-          const isRefused = body.includes('environment')
-          const missing = {
-            schemaVersion: 2,
-            error: { code: 'command-not-found', message: 'no', hint: 'Install.' },
-          }
-          const reply = body.includes('6') ? missing : answer
-          response.writeHead(isRefused ? 400 : 200, { 'content-type': 'application/json' })
-          response.end(JSON.stringify(isRefused ? refusal : reply))
-        })
-      })
+          if (body.includes('environment')) return [400, refusal]
+          return [200, body.includes('6') ? missing : answer]
+        }),
+      )
       const client = await clientOf(root)
       const environment = { PATH: '/bin', LANG: 'C' }
       expect(await client[action]('bob', { timeoutMs: 5, environment })).toEqual({
@@ -156,18 +160,12 @@ describe('a request', () => {
       schemaVersion: 2,
       error: { code: 'invalid-request', message: 'Unrecognized key: "queueMs"' },
     }
-    const { root } = await http((request, response) => {
-      let body = ''
-      request.setEncoding('utf8').on('data', (chunk: string) => {
-        body += chunk
-      })
-      request.once('end', () => {
+    const { root } = await http(
+      answering((body) => {
         bodies.push(body)
-        const isRefused = body.includes('queueMs') || body.includes('now')
-        response.writeHead(isRefused ? 400 : 200, { 'content-type': 'application/json' })
-        response.end(JSON.stringify(isRefused ? refusal : STARTED))
-      })
-    })
+        return body.includes('queueMs') || body.includes('now') ? [400, refusal] : [200, STARTED]
+      }),
+    )
     const environment = { PATH: '/bin' }
     const body = { timeoutMs: 5, queueMs: 7, now: true, environment }
     expect(await (await clientOf(root)).start('bob', body)).toEqual(SESSION)

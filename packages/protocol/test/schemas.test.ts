@@ -15,10 +15,12 @@ import {
   stopNamed,
   wakeNamed,
 } from '@iapeer/lifecycle/fleet'
+import { MUTE_CAUSES, TURN_SOURCES, TURN_STATES } from '@iapeer/lifecycle/sessions'
 import { Durations } from '@iapeer/lifecycle/supervise'
 import { expect, it } from 'vitest'
 import { openApi } from '../src/openapi.ts'
 import { ANSWERS, parseAs, ROUTES, versioned } from '../src/routes.ts'
+import { turn } from '../src/schemas/turn.ts'
 
 const track = asyncCleanups()
 
@@ -45,6 +47,17 @@ function accepts(schema: Schema, fields: object): void {
   const value: unknown = JSON.parse(JSON.stringify({ ...versioned, ...fields }))
   expect(parseAs(schema, value, 'the answer')).toEqual(value)
 }
+
+it.each([
+  ['state', TURN_STATES],
+  ['source', TURN_SOURCES],
+  ['cause', MUTE_CAUSES],
+] as const)('a turn can have each %s that the library knows', (field, words) => {
+  for (const word of words) {
+    const value = { state: 'mute', source: 'hook', seenAt: '2026-06-10T15:42:07.113Z', [field]: word }
+    expect(parseAs(turn, value, 'the turn')).toEqual(value)
+  }
+})
 
 it('the schemas match what the library returns for a peer, its launches and its deaths', async () => {
   const root = await rootWithBob()

@@ -8,21 +8,12 @@ import { pidsCgroup, run, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { RUN_HOOK } from '../src/exit-hook.ts'
 import { healLostChild, startLeader } from '../src/index.ts'
-import { exitLines, type Launched, launches, reportedSignal } from './support.ts'
+import { exitLines, launches, recorded, reportedSignal } from './support.ts'
 
 const { launch, newDirectory, track } = launches()
 const SLEEP = ['sleep', '1000']
 const NO_USER = { pid: 0, token: '-' }
 const sh = (script: string): string[] => ['sh', '-c', script]
-
-/** Waits for the record of a leader's exit; wakes tmux if it missed the SIGCHLD. */
-async function recorded(peer: Launched) {
-  await until("the leader's end to be recorded", async () => {
-    await healLostChild(peer.handle.process, peer.leader.pid)
-    return peer.deaths().length > 0
-  })
-  return peer.settled()
-}
 
 describe('the exit of a leader is recorded', () => {
   it.each([

@@ -1,20 +1,9 @@
 import { join } from 'node:path'
-import { until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
-import { healLostChild } from '../src/index.ts'
-import { exitLines, type Launched, launches, reportedSignal } from './support.ts'
+import { exitLines, launches, recorded, reportedSignal } from './support.ts'
 
 const { launch, newDirectory } = launches()
 const LANES = ['a', 'b', 'c', 'd'] as const
-
-/** Waits for the record of a leader's exit; wakes tmux if it missed the SIGCHLD. */
-async function recorded(peer: Launched) {
-  await until("the leader's end to be recorded", async () => {
-    await healLostChild(peer.handle.process, peer.leader.pid)
-    return peer.deaths().length > 0
-  })
-  return peer.settled()
-}
 
 describe('the exit of a leader is recorded', () => {
   it('each time that `true` is run, 60 times', async () => {

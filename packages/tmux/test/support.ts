@@ -6,6 +6,7 @@ import { parseLogfmt } from '@iapeer/core/logfmt'
 import { asyncCleanups, privateDirectory, serverAt, type TestServer, until } from '@iapeer/dev/testing'
 import {
   finishLeader,
+  healLostChild,
   type Leader,
   startLeader,
   type TeardownOptions,
@@ -127,4 +128,13 @@ export function launches() {
     }
   }
   return { launch, newDirectory, track }
+}
+
+/** Waits for the record of a leader's exit; wakes tmux if it missed the SIGCHLD. */
+export async function recorded(peer: Launched) {
+  await until("the leader's end to be recorded", async () => {
+    await healLostChild(peer.handle.process, peer.leader.pid)
+    return peer.deaths().length > 0
+  })
+  return peer.settled()
 }

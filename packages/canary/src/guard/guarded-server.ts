@@ -34,7 +34,7 @@ export interface GuardedServer {
   readonly scope: 'own' | 'none'
   /** The cgroup for the leader and all that it starts, beside that of guard and server. */
   readonly leaf?: AgentLeaf | undefined
-  /** Why there is no such cgroup. */
+  /** Why it has no such cgroup. */
   readonly uncontained?: string | undefined
   /**
    * The words before the command of the leader: it moves to its cgroup, and the kernel prefers to kill it and what it starts, rather

@@ -4,7 +4,7 @@ import { formatIdentity, type Identity, type Runtime } from '@iapeer/core/identi
 import { locateCli } from '@iapeer/core/locate'
 import { rootLayout } from '@iapeer/core/paths'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
-import { DEFAULT_PERMISSIONS, type PeerProfile, readProfile } from '@iapeer/core/profile'
+import { DEFAULT_PERMISSIONS } from '@iapeer/core/profile'
 import { getPeer, listPeers, type PeerEntry } from '@iapeer/core/registry'
 import { scaffoldRoot } from '@iapeer/core/storage'
 import { createEventLog } from '../eventlog/index.ts'
@@ -13,19 +13,18 @@ import { adapterOf, type LaunchMail, type RuntimeAdapter, writeSystemPrompt } fr
 import {
   changeTally,
   clearMark,
-  hasMark,
   keepReserve,
   lockIdentity,
   markedAt,
   newBearer,
   type PeerSession,
   phaseOf,
-  readTally,
   rebuildSession,
   statusOf,
   withoutFailedResumes,
   writeSession,
 } from '../sessions/index.ts'
+import { assertDeclared, assertDue, assertNotInLoop, assertWanted, getProfile } from './assert-launchable.ts'
 import { enterGate, leaveQueue } from './gate/enter.ts'
 import type { LaunchTicket } from './gate/ticket.ts'
 import { recordEnvironment } from './launch-environment.ts'
@@ -55,41 +54,6 @@ export interface Launched {
 const TIMEOUT_MS = 20_000
 /** Added to the wait for the lock, so that a concurrent launch with the same time limit is over before the wait is. */
 const LOCK_MARGIN_MS = 2_000
-
-/** @throws IapeerError `runtime-undeclared` */
-function assertDeclared(entry: PeerEntry, runtime: Runtime): void {
-  if (entry.runtimes.includes(runtime)) return
-  throw new IapeerError(`the profile of ${entry.personality} does not list the runtime ${runtime}`, {
-    code: 'runtime-undeclared',
-    hint: `Add it: iapeer runtimes add ${runtime} --peer ${entry.personality}`,
-  })
-}
-
-async function getProfile(home: string): Promise<PeerProfile> {
-  const profile = await readProfile(home)
-  if (profile !== undefined) return profile
-  throw new IapeerError(`${home} has no profile`, {
-    code: 'no-profile',
-    hint: 'Restore it from the registry: iapeer verify --fix',
-  })
-}
-
-async function assertNotInLoop(root: string, identity: Identity): Promise<void> {
-  const { loopSince, resumeProblem } = await readTally(root, identity)
-  if (loopSince === undefined) return
-  if (resumeProblem !== undefined)
-    throw new IapeerError(
-      `${identity} could not resume its conversation several times and is not started: ${resumeProblem}`,
-      {
-        code: 'resume-failed',
-        hint: `iapeer reset ${identity}, then iapeer start ${identity} for a new conversation, or with --resume for another attempt.`,
-      },
-    )
-  throw new IapeerError(`${identity} is in a crash loop and is not started`, {
-    code: 'crash-loop',
-    hint: `When the cause is corrected (iapeer autopsy ${identity}): iapeer reset ${identity}, then iapeer start ${identity}`,
-  })
-}
 
 interface PrepareInput {
   readonly root: string
@@ -158,16 +122,6 @@ export async function checkLaunch(root: string, entry: PeerEntry, options: Launc
   await assertNotInLoop(root, formatIdentity(parts))
   const profile = await getProfile(entry.home)
   await planLaunch({ root, adapter, entry, parts, profile, systemPromptFile: undefined, options })
-}
-
-/** @throws IapeerError `not-due` if the peer was stopped or its restart replanned while this call waited for the lock */
-async function assertDue(root: string, identity: Identity, due: string): Promise<void> {
-  const { startAt } = await readTally(root, identity)
-  if (startAt === due && !hasMark(root, identity, 'stopped')) return
-  throw new IapeerError(`the planned restart of ${identity} was cancelled`, {
-    code: 'not-due',
-    hint: `Start it with: iapeer start ${identity}`,
-  })
 }
 
 /** Clears the pending requests of the previous session, and the failed resumes once a program is ready. */
@@ -243,27 +197,6 @@ interface Launching {
 async function needsLaunch(root: string, identity: Identity): Promise<boolean> {
   const { session } = await statusOf(root, identity)
   return session === undefined || phaseOf(session) === 'booting'
-}
-
-/**
- * Checks that a queued launch is still wanted. @param stoppedBefore when the peer was last stopped before the launch was asked for
- * @throws IapeerError `not-due` if it was stopped meanwhile; `no-such-peer` if it was removed or renamed
- */
-async function assertWanted(
-  root: string,
-  {
-    entry,
-    identity,
-    stoppedBefore,
-  }: Pick<Launching, 'entry' | 'identity'> & { stoppedBefore?: string | undefined },
-): Promise<void> {
-  getPeer(await listPeers(root), entry.personality)
-  const stoppedAt = await markedAt(root, identity, 'stopped')
-  if (stoppedAt === undefined || stoppedAt === stoppedBefore) return
-  throw new IapeerError(`${identity} was stopped while its start was queued`, {
-    code: 'not-due',
-    hint: `Start it with: iapeer start ${identity}`,
-  })
 }
 
 /** Waits for the turn of a launch, which would fail in a crash loop. */

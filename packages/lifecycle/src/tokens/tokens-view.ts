@@ -16,7 +16,7 @@ export interface TokensView {
   /** Absent without a table of prices. */
   readonly cost?: Cost | undefined
   readonly turnCost?: Cost | undefined
-  /** Why there is no cost although there is a table of prices: it is invalid. */
+  /** Why the cost is missing although prices are set: their table is invalid. */
   readonly costProblem?: string | undefined
 }
 

@@ -17,7 +17,7 @@ const STATUS_IN_MESSAGE = /^unexpected status (\d{3}) /
 /**
  * Reads the error of a turn (Codex 0.171), of the app-server and of a rollout: its kind is a word, or an object with one field, whose name
  * is the word.
- * @returns undefined if there is no error
+ * @returns undefined without an error
  */
 export function parseTurnError(value: unknown): TurnError | undefined {
   const fields = fieldsOf(value)
