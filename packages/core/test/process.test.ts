@@ -7,12 +7,14 @@ import {
   formatProcessId,
   identifyProcess,
   LivenessProbes,
+  livenessBySignal,
   observeProcess,
   observeProcesses,
   parseProcessId,
   parseProcStat,
   parsePsLines,
   readBoot,
+  readProcesses,
 } from '../src/process/index.ts'
 
 describe('a line of /proc/<pid>/stat', () => {
@@ -122,6 +124,32 @@ describe.skipIf(process.platform !== 'linux')('probes of processes', () => {
     parent.kill('SIGKILL')
     await new Promise((resolve) => parent.once('exit', resolve))
     await until('the child to be reaped', () => probes.look([child, self]).join() === 'gone,alive')
+    probes.close()
+  })
+
+  it('take a zombie for running by signal 0 until its file is read', async () => {
+    const probes = new LivenessProbes()
+    const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const line = await new Promise<string>((resolve) =>
+      parent.stdout.once('data', (data) => resolve(String(data))),
+    )
+    const child = await identify(Number(line))
+    const bySignal = () => probes.look([child], () => false)
+    expect(bySignal()).toEqual(['alive'])
+    process.kill(child.pid, 'SIGKILL')
+    await until(
+      'the zombie',
+      async () => (await readProcesses([child.pid])).get(child.pid)?.kind === 'zombie',
+    )
+    expect(bySignal()).toEqual(['alive'])
+    expect(probes.look([child])).toEqual(['gone'])
+    // Without its file it counts as new, and a new one is always read.
+    expect(bySignal()).toEqual(['gone'])
+    parent.kill('SIGKILL')
+    await new Promise((resolve) => parent.once('exit', resolve))
+    await until('the child to be reaped', () => livenessBySignal(child) === 'gone')
     probes.close()
   })
 

@@ -30,8 +30,8 @@ const UNNOTED: ReadonlySet<string | undefined> = new Set([
 export async function noteSeenAt(layout: RecordLayout, now: Date): Promise<void> {
   const path = pathOf(layout)
   try {
-    if (existsSync(path)) await utimes(path, now, now)
-    else await writeFile(path, '', { mode: 0o600 })
+    if (!existsSync(path)) await writeFile(path, '', { mode: 0o600 })
+    await utimes(path, now, now)
   } catch (error) {
     if (!UNNOTED.has(errnoOf(error))) throw error
   }

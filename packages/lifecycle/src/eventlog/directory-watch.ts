@@ -17,8 +17,11 @@ export class DirectoryWatch {
     this.#directory = directory
   }
 
-  /** Returns when there was a change since the last call, after `limitMs`, or when the signal is aborted. */
-  async wait(limitMs: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Returns when there was a change since the last call, after `limitMs`, or when the signal is aborted.
+   * @returns whether there was a change
+   */
+  async wait(limitMs: number, signal: AbortSignal): Promise<boolean> {
     this.#rewatch()
     if (!this.#changed && !signal.aborted) {
       await new Promise<void>((resolve) => {
@@ -33,7 +36,9 @@ export class DirectoryWatch {
         this.#wake = wake
       })
     }
+    const hasChanged = this.#changed
     this.#changed = false
+    return hasChanged
   }
 
   /** Ends a wait, as a change does. */

@@ -11,7 +11,7 @@ export {
   withIdentity,
 } from './identity-lock.ts'
 export { listTallies } from './list-tallies.ts'
-export { clearMark, hasMark, type Mark, markedAt, setMark } from './marks.ts'
+export { clearMark, hasMark, type Mark, markedAt, marksAmong, setMark } from './marks.ts'
 export { moveIdentity } from './move.ts'
 export {
   type CurrentConversation,

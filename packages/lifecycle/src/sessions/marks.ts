@@ -17,6 +17,19 @@ export type Mark = (typeof MARKS)[number]
 const pathOf = (root: string, identity: Identity, mark: Mark): string =>
   join(rootLayout(root).lifecycleStateDir, `${identity}.${mark}`)
 
+const isMark = (text: string): text is Mark => (MARKS as readonly string[]).includes(text)
+
+/** Returns the marks of each identity among the names of the files of `state/lifecycle`. */
+export function marksAmong(names: readonly string[]): ReadonlyMap<string, ReadonlySet<Mark>> {
+  const found = new Map<string, Set<Mark>>()
+  for (const name of names) {
+    const at = name.lastIndexOf('.')
+    const [identity, mark] = [name.slice(0, at), name.slice(at + 1)]
+    if (isMark(mark)) found.set(identity, (found.get(identity) ?? new Set()).add(mark))
+  }
+  return found
+}
+
 export async function setMark(root: string, identity: Identity, mark: Mark): Promise<void> {
   await replaceFile(pathOf(root, identity, mark), `${new Date().toISOString()}\n`)
 }

@@ -30,16 +30,16 @@ export class Conversations {
 
   /**
    * Returns whether to ask a session now, and then counts it as asked.
-   * @param lookedMs when the session was last looked at because its files had changed, or after half a minute, in milliseconds since the
-   *   epoch; undefined if it was not looked at
+   * @param lookedMs returns when the session was last looked at because its files had changed, or after half a minute, in milliseconds
+   *   since the epoch; undefined if it was not looked at
    */
-  isDue(session: PeerSession, nowMs: number, lookedMs: number | undefined): boolean {
+  isDue(session: PeerSession, nowMs: number, lookedMs: () => number | undefined): boolean {
     const { identity, conversation } = session
     if (!/^(?:claude|codex)-/.test(identity) || phaseOf(session) === 'booting') return false
     const askedMs = this.#askedAt.get(identity) ?? 0
     const isConfirmed = conversation?.confirmedAt !== undefined
     if (nowMs - askedMs < (isConfirmed ? LATER_MS : SOON_MS)) return false
-    const isUnchanged = isConfirmed && lookedMs !== undefined && lookedMs <= askedMs
+    const isUnchanged = isConfirmed && (lookedMs() ?? Number.POSITIVE_INFINITY) <= askedMs
     if (isUnchanged && nowMs - askedMs < UNCHANGED_MS) return false
     this.#askedAt.set(identity, nowMs)
     return true

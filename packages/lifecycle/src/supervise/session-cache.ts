@@ -4,7 +4,14 @@ import { errnoOf } from '@iapeer/core/errors'
 import type { Identity } from '@iapeer/core/identity'
 import { rootLayout } from '@iapeer/core/paths'
 import { namesIn } from '@iapeer/core/storage'
-import { ignoreUnreadable, type Mark, ownerOf, type PeerSession, readSession } from '../sessions/index.ts'
+import {
+  ignoreUnreadable,
+  type Mark,
+  marksAmong,
+  ownerOf,
+  type PeerSession,
+  readSession,
+} from '../sessions/index.ts'
 
 const SUFFIX = '.session'
 
@@ -50,16 +57,17 @@ function settledStamp(directory: string): string | undefined {
 export function createSessionCache(root: string): SessionCache {
   const directory = rootLayout(root).lifecycleStateDir
   let known = new Map<string, Cached>()
-  let names: ReadonlySet<string> = new Set()
+  let marks: ReadonlyMap<string, ReadonlySet<Mark>> = new Map()
   let sessions: readonly PeerSession[] = []
   let settled: string | undefined
   return {
-    hasMark: (identity, mark) => names.has(`${identity}.${mark}`),
+    hasMark: (identity, mark) => marks.get(identity)?.has(mark) === true,
     list: async (isThorough = true) => {
       const stamp = settledStamp(directory)
       if (!isThorough && stamp !== undefined && stamp === settled) return sessions
       const next = new Map<string, Cached>()
-      names = new Set(await namesIn(directory))
+      const names = await namesIn(directory)
+      marks = marksAmong(names)
       for (const name of names) {
         const identity = ownerOf(name, SUFFIX)
         if (identity === undefined) continue

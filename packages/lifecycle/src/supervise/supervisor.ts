@@ -40,7 +40,8 @@ import { createSessionCache } from './session-cache.ts'
 import { type SuperviseSettings, superviseSettings } from './settings.ts'
 import { type SettledWithPlan, settleAndPlan } from './settle-and-plan.ts'
 import { createSleepClock } from './sleep-clock.ts'
-import { type Depth, desiredStateOf, type ObservedSession, observeSessions } from './sweep.ts'
+import { desiredStateOf, type Look, type ObservedSession, observeSessions } from './sweep.ts'
+import { isInTurn, SweepTurns } from './sweep-turns.ts'
 import { Turns } from './turns.ts'
 import { UsageSampler } from './usage-sampler.ts'
 
@@ -106,9 +107,8 @@ export class FleetSupervisor {
   readonly #usage: UsageSampler
   readonly #massDeaths: MassDeaths
   #tickDueAt = 0
-  /** When the last sweep finished, in milliseconds since the epoch. */
-  #seenMs = 0
-  /** When that was last written to the root, in milliseconds since the epoch. */
+  readonly #sweepTurns = new SweepTurns()
+  /** When it was last written to the root until when all sessions ran, in milliseconds since the epoch. */
   #seenNotedMs = 0
   /** Every recorder of a death writes to this directory, so a change starts the next sweep at once. */
   readonly #deaths: DirectoryWatch
@@ -235,9 +235,10 @@ export class FleetSupervisor {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping
+    let hasChanged = true
     while (!signal.aborted) {
-      await this.#round()
-      await this.#deaths.wait(SWEEP_MS, signal)
+      await this.#round(hasChanged)
+      hasChanged = await this.#deaths.wait(SWEEP_MS, signal)
       // One death changes several files, and several peers may die at once: handle them in one sweep.
       await sleep(GATHER_MS)
     }
@@ -252,20 +253,25 @@ export class FleetSupervisor {
     }
   }
 
-  async #round(): Promise<void> {
+  /** @param hasChanged whether a death may have been recorded */
+  async #round(hasChanged: boolean): Promise<void> {
     const isTick = Date.now() >= this.#tickDueAt
     if (isTick) this.#tickDueAt = Date.now() + this.#settings.tickSecs * 1_000
     if (isTick) await this.#attempt('tick', () => this.#measures.tick(() => this.#tick()))
-    await this.#attempt('sweep', () => this.#measures.sweep(() => this.#sweep(isTick ? 'thorough' : 'quick')))
+    await this.#attempt('sweep', () => this.#measures.sweep(() => this.#sweep(isTick, hasChanged)))
     this.#measures.sweepFinished()
   }
 
   /** Does the cheap work of each second: checks which sessions run and which starts are due. */
-  async #sweep(depth: Depth): Promise<void> {
-    const isThorough = depth === 'thorough'
-    this.#clock.note(Date.now(), performance.now())
-    const options = depth === 'thorough' ? { depth } : { depth, probes: this.#probes }
-    const all = await observeSessions(this.#root, await this.#cache.list(isThorough), options)
+  async #sweep(isThorough: boolean, hasChanged: boolean): Promise<void> {
+    const startedMs = Date.now()
+    this.#clock.note(startedMs, performance.now())
+    const sessions = await this.#cache.list(isThorough)
+    const turn = this.#sweepTurns.next(sessions.length, isThorough || hasChanged)
+    const look: Look = isThorough ? { depth: 'thorough' } : { depth: 'quick', probes: this.#probes, turn }
+    const all = await observeSessions(this.#root, sessions, look)
+    const { seenMs } = this.#sweepTurns
+    // First: a queue of other jobs does not delay it.
     const answering = all.filter(({ health }) => health === 'running' || health === 'managed')
     this.#jobs.start(TURNS_KEY, () => this.#turns.look(answering.map(({ session }) => session)))
     const running: PeerSession[] = []
@@ -273,23 +279,24 @@ export class FleetSupervisor {
       const { session, health } = observed
       if (health === 'running' || health === 'managed' || health === 'unresponsive') running.push(session)
       const action = decide({ health, desired: desiredStateOf(this.#cache, session), activity: 'busy' })
-      if (action === 'keep') this.#keep(session, isThorough)
-      else if (action !== 'leave') this.#jobs.start(session.identity, () => this.#act(observed, action))
+      if (action === 'keep') {
+        if (isThorough) this.#keepThoroughly(session)
+        if (isInTurn(session, turn)) this.#keep(session, startedMs)
+      } else if (action !== 'leave')
+        this.#jobs.start(session.identity, () => this.#act(observed, action, seenMs))
     }
-    const now = Date.now()
-    await this.#attempt('seen', () => this.#noteSeen(now))
-    await this.#attempt('usage', () => this.#usage.sweep(running, this.#probes, now))
-    for (const identity of this.#restarts.due(now))
+    this.#sweepTurns.done(turn, startedMs)
+    await this.#attempt('seen', () => this.#noteSeen(startedMs))
+    await this.#attempt('usage', () => this.#usage.sweep(running, this.#probes, startedMs))
+    for (const identity of this.#restarts.due(Date.now()))
       this.#jobs.start(identity, () => this.#restarts.start(identity))
-    if (this.#notifier.isDue(now)) this.#jobs.start(NOTIFY_KEY, () => this.#notify())
+    if (this.#notifier.isDue(Date.now())) this.#jobs.start(NOTIFY_KEY, () => this.#notify())
   }
 
-  /** Notes that every session that is not settled ran until now: a death that is found later happened after this time. */
-  async #noteSeen(now: number): Promise<void> {
-    this.#seenMs = now
-    if (now - this.#seenNotedMs < SEEN_EVERY_MS) return
-    this.#seenNotedMs = now
-    await noteSeen(rootRecordLocation(this.#root))
+  async #noteSeen(nowMs: number): Promise<void> {
+    if (nowMs - this.#seenNotedMs < SEEN_EVERY_MS) return
+    this.#seenNotedMs = nowMs
+    await noteSeen(rootRecordLocation(this.#root), new Date(this.#sweepTurns.seenMs))
   }
 
   /** Does the more expensive work, for which no caller waits. */
@@ -330,17 +337,21 @@ export class FleetSupervisor {
     if (identity !== undefined) this.#restarts.plan(identity, Date.now())
   }
 
-  #keep(session: PeerSession, isThorough: boolean): void {
+  #keep(session: PeerSession, nowMs: number): void {
     const { identity } = session
-    if (isThorough && this.#unresponsive.delete(identity))
-      void this.#log.note({ ev: 'supervise', identity, action: 'responsive' })
-    if (isThorough) this.#jobs.start(`${identity} cgroup`, () => this.#noteCgroup(session))
     if (this.#recorders.isLost(session))
       this.#jobs.start(`${identity} recorder`, () => this.#recorders.replace(session))
-    if (this.#conversations.isDue(session, Date.now(), this.#turns.lookedMs(session)))
+    if (this.#conversations.isDue(session, nowMs, () => this.#turns.lookedMs(session)))
       this.#jobs.start(`${identity} conversation`, () => this.#conversations.follow(session))
-    if (this.#blocked.isDue(session, Date.now()))
+    if (this.#blocked.isDue(session, nowMs))
       this.#jobs.start(identity, async () => void (await finishLaunch(this.#root, session)))
+  }
+
+  #keepThoroughly(session: PeerSession): void {
+    const { identity } = session
+    if (this.#unresponsive.delete(identity))
+      void this.#log.note({ ev: 'supervise', identity, action: 'responsive' })
+    this.#jobs.start(`${identity} cgroup`, () => this.#noteCgroup(session))
   }
 
   /** A program can move to another cgroup after its launch. */
@@ -372,7 +383,7 @@ export class FleetSupervisor {
       await stopInactive(this.#root, session, { as: action, log: this.#log })
   }
 
-  async #act({ session }: ObservedSession, action: Action): Promise<void> {
+  async #act({ session }: ObservedSession, action: Action, seenMs: number): Promise<void> {
     const { identity } = session
     if (action === 'report') {
       if (this.#unresponsive.has(identity)) return
@@ -380,7 +391,7 @@ export class FleetSupervisor {
       await this.#log.note({ ev: 'supervise', identity, action: 'unresponsive', server: session.server.pid })
       return
     }
-    if (action === 'finish') await finishSession(this.#root, session, this.#seenMs)
+    if (action === 'finish') await finishSession(this.#root, session, seenMs)
     else if (action === 'settle') await this.#settle(session)
   }
 

@@ -1,25 +1,14 @@
-import { errnoOf } from '@iapeer/core/errors'
 import {
   type Liveness,
   type LivenessProbes,
+  livenessBySignal,
   observeProcesses,
-  type ProcessId,
   stoppedProcesses,
 } from '@iapeer/core/process'
 import { isClaimed, type PeerSession } from '../sessions/index.ts'
 import type { DesiredState, Health } from './decide.ts'
 import type { SessionCache } from './session-cache.ts'
-
-/** Checks a process by signal 0, which starts no process and works without /proc. A tick also compares start tokens. */
-function livenessBySignal(id: ProcessId): Liveness {
-  try {
-    process.kill(id.pid, 0)
-    return 'alive'
-  } catch (error) {
-    if (errnoOf(error) === 'ESRCH') return 'gone'
-    return 'unknown'
-  }
-}
+import { isInTurn, type SweepTurn } from './sweep-turns.ts'
 
 /** A session and its health. */
 export interface ObservedSession {
@@ -27,55 +16,64 @@ export interface ObservedSession {
   readonly health: Health
 }
 
-async function healthOf(
-  root: string,
-  session: PeerSession,
-  observed: { readonly server: Liveness; readonly leader: Liveness; readonly isStopped: boolean },
-): Promise<Health> {
-  if (observed.server === 'gone') return 'server-dead'
-  if (observed.leader === 'gone') {
-    const { gen } = session
-    return gen === undefined || isClaimed(root, { ...session, gen }) ? 'session-gone' : 'leader-lost'
-  }
-  return observed.isStopped ? 'unresponsive' : 'running'
+/** What was seen of the processes of sessions, in the order of the sessions. */
+interface Seen {
+  readonly servers: readonly Liveness[]
+  readonly leaders: readonly Liveness[]
+  /** The pids of stopped servers. */
+  readonly stopped: ReadonlySet<number>
 }
 
 /**
- * How much is checked. `quick`: whether servers exist, by signal 0, and whether leaders run, by {@link LivenessProbes}, which also
- * recognise zombies: two microseconds each and no process. Without /proc a zombie counts as running. `thorough`: also which
- * servers are stopped and which pids have been reused; without /proc that starts one process for all sessions together.
+ * How much is checked. `quick`: of a part of the sessions, whether the server exists and the leader runs; of the others, whether the
+ * leader exists (by signal 0, which takes a zombie for running). It starts no process. `thorough`: of all, also which servers are
+ * stopped and which pids have been reused; without /proc that starts one process for all sessions together.
  */
-export type Depth = 'quick' | 'thorough'
+export type Look =
+  | { readonly depth: 'thorough' }
+  | { readonly depth: 'quick'; readonly probes: LivenessProbes; readonly turn: SweepTurn }
 
-/** Checks leaders by their probes, or by signal 0 if a probe does not know. */
-const livenessByProbe = (probes: LivenessProbes, ids: readonly ProcessId[]): Liveness[] =>
-  probes.look(ids).map((state, at) => {
-    const id = ids[at]
-    return state === 'unknown' && id !== undefined ? livenessBySignal(id) : state
-  })
+const NONE_STOPPED: ReadonlySet<number> = new Set()
+
+function lookQuickly(sessions: readonly PeerSession[], probes: LivenessProbes, turn: SweepTurn): Seen {
+  const isRead = sessions.map((session) => isInTurn(session, turn))
+  const leaders = probes.look(
+    sessions.map(({ leader }) => leader),
+    (at) => isRead[at] === true,
+  )
+  const servers = sessions.map(({ server }, at) =>
+    isRead[at] === true || leaders[at] === 'gone' ? livenessBySignal(server) : 'alive',
+  )
+  return { servers, leaders, stopped: NONE_STOPPED }
+}
+
+async function lookThoroughly(sessions: readonly PeerSession[]): Promise<Seen> {
+  const servers = sessions.map(({ server }) => server)
+  return {
+    servers: await observeProcesses(servers),
+    leaders: await observeProcesses(sessions.map(({ leader }) => leader)),
+    stopped: await stoppedProcesses(servers.map(({ pid }) => pid)),
+  }
+}
+
+function healthOf(root: string, session: PeerSession, seen: Seen, at: number): Health {
+  const { gen, holder, server } = session
+  if (holder !== undefined && livenessBySignal(holder) !== 'gone') return 'managed'
+  if (seen.servers[at] === 'gone') return 'server-dead'
+  if (seen.leaders[at] === 'gone')
+    return gen === undefined || isClaimed(root, { ...session, gen }) ? 'session-gone' : 'leader-lost'
+  return seen.stopped.has(server.pid) ? 'unresponsive' : 'running'
+}
 
 /** Returns the health of every session. */
 export async function observeSessions(
   root: string,
   sessions: readonly PeerSession[],
-  options: { readonly depth: 'thorough' } | { readonly depth: 'quick'; readonly probes: LivenessProbes },
+  look: Look,
 ): Promise<ObservedSession[]> {
-  const isThorough = options.depth === 'thorough'
-  const servers = sessions.map(({ server }) => server)
-  const leaders = sessions.map(({ leader }) => leader)
-  const holders = sessions.map(({ holder, server }) => holder ?? server)
-  const serverStates = isThorough ? await observeProcesses(servers) : servers.map(livenessBySignal)
-  const leaderStates = isThorough ? await observeProcesses(leaders) : livenessByProbe(options.probes, leaders)
-  const holderStates = holders.map(livenessBySignal)
-  const stopped = isThorough ? await stoppedProcesses(servers.map(({ pid }) => pid)) : new Set<number>()
-  return Promise.all(
-    sessions.map(async (session, at): Promise<ObservedSession> => {
-      const [server = 'unknown', leader = 'unknown'] = [serverStates[at], leaderStates[at]]
-      if (session.holder !== undefined && holderStates[at] !== 'gone') return { session, health: 'managed' }
-      const isStopped = stopped.has(session.server.pid)
-      return { session, health: await healthOf(root, session, { server, leader, isStopped }) }
-    }),
-  )
+  const seen =
+    look.depth === 'thorough' ? await lookThoroughly(sessions) : lookQuickly(sessions, look.probes, look.turn)
+  return sessions.map((session, at) => ({ session, health: healthOf(root, session, seen, at) }))
 }
 
 /** Returns the desired state of a session by the marks of its identity. */

@@ -64,7 +64,8 @@ const keyOf = ({ leader, readyAt, blocked }: PeerSession): string =>
   `${formatProcessId(leader)} ${readyAt ?? ''} ${blocked?.dialog ?? ''}`
 
 function isDue(known: Known | undefined, session: PeerSession, nowMs: number): boolean {
-  if (known === undefined || keyOf(known.session) !== keyOf(session)) return true
+  if (known === undefined) return true
+  if (known.session !== session && keyOf(known.session) !== keyOf(session)) return true
   const { look, stamp, lookedMs } = known
   if (stamp === undefined) {
     const isLong = nowMs - Date.parse(look.turn.since ?? '') > LONG_UNKNOWN_MS
@@ -129,39 +130,40 @@ export class TurnKeeper {
   /** Looks at the running sessions, and writes what it saw. */
   async look(sessions: readonly PeerSession[]): Promise<void> {
     const nowMs = Date.now()
-    const running = new Set(sessions.map(({ identity }) => identity))
-    let isChanged = false
-    for (const [identity, { session, look }] of this.#known)
-      if (!running.has(identity)) {
-        this.#known.delete(identity)
-        this.#keepEnded(session, look.turn)
-        isChanged = true
-      }
+    const unseen = sessions.filter(({ identity }) => !this.#known.has(identity))
+    let isChanged = this.#known.size > sessions.length - unseen.length && this.#endOthers(sessions)
     this.#roundMs = nowMs
-    const due = this.#inTurn(sessions).filter(
+    const due = this.#inTurn(sessions, unseen).filter(
       (session) =>
         !this.#looking.has(session.identity) && isDue(this.#known.get(session.identity), session, nowMs),
     )
     const changes = await Promise.race([this.#lookAtAll(due), sleep(ROUND_MS, true, { ref: false })])
-    isChanged = this.#giveUpLate(sessions) || changes || isChanged
+    isChanged = this.#giveUpLate() || changes || isChanged
     if (isChanged || Math.abs(nowMs - this.#writtenMs) >= WRITE_EVERY_MS) await this.#write(nowMs)
   }
 
-  /** Returns the sessions of this round: those that are new, and a part of the others. */
-  #inTurn(sessions: readonly PeerSession[]): readonly PeerSession[] {
+  /** Keeps only the last turns of sessions that do not run any more. @returns true: what is known has changed */
+  #endOthers(sessions: readonly PeerSession[]): true {
+    const running = new Set(sessions.map(({ identity }) => identity))
+    for (const [identity, { session, look }] of this.#known)
+      if (!running.has(identity)) {
+        this.#known.delete(identity)
+        this.#keepEnded(session, look.turn)
+      }
+    return true
+  }
+
+  /** Returns the sessions of this round: those that were not seen yet, and a part of the others. */
+  #inTurn(sessions: readonly PeerSession[], unseen: readonly PeerSession[]): readonly PeerSession[] {
     if (sessions.length <= PER_ROUND) return sessions
     const from = this.#next % sessions.length
     this.#next = from + PER_ROUND
-    const part = [
+    const part = new Set([
       ...sessions.slice(from, from + PER_ROUND),
       ...sessions.slice(0, Math.max(0, this.#next - sessions.length)),
-    ]
-    return [
-      ...part,
-      ...sessions.filter(
-        ({ identity }) => !this.#known.has(identity) && !part.some((one) => one.identity === identity),
-      ),
-    ]
+      ...unseen,
+    ])
+    return [...part]
   }
 
   #keepEnded(session: PeerSession, turn: Turn): void {
@@ -189,17 +191,16 @@ export class TurnKeeper {
   }
 
   /** Makes agents unknown that do not answer. @returns whether there are any */
-  #giveUpLate(sessions: readonly PeerSession[]): boolean {
+  #giveUpLate(): boolean {
     let isChanged = false
-    for (const session of sessions) {
-      const { identity } = session
-      const [sinceMs, known] = [this.#looking.get(identity), this.#known.get(identity)]
-      if (sinceMs === undefined || known === undefined || known.look.turn.state === 'unknown') continue
-      if (Date.now() - sinceMs < LATE_MS) continue
-      const { turn: before } = known.look
-      const turn = withSince(unknownTurn('it does not answer').turn, before)
+    for (const [identity, sinceMs] of this.#looking) {
+      const known = this.#known.get(identity)
+      if (known === undefined || known.look.turn.state === 'unknown' || Date.now() - sinceMs < LATE_MS)
+        continue
+      const { session, look } = known
+      const turn = withSince(unknownTurn('it does not answer').turn, look.turn)
       this.#known.set(identity, { ...known, look: { turn, statements: [] }, stamp: undefined })
-      this.#options.onChange?.({ session, turn, before })
+      this.#options.onChange?.({ session, turn, before: look.turn })
       isChanged = true
     }
     return isChanged
