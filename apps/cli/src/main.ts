@@ -15,4 +15,4 @@ const isList = ['list', 'ls', 'ps'].includes(argv[0] ?? '')
 const isDone = isList && (await (await import('./quick-list.js')).runList(argv.slice(1)))
 // Each session of an agent may run one of these: it loads no code of other commands.
 if (argv.length === 1 && argv[0] === 'mcp') await (await import('./commands/mcp/serve.ts')).serveMcp()
-else if (!isDone) await (await import('./command-line.ts')).runCommandLine(argv)
+else if (!isDone) await (await import('./command-line.js')).runCommandLine(argv)

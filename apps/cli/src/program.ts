@@ -69,7 +69,8 @@ function addCommand(program: Command, name: string, { summary, hidden, ...usage 
   }
   for (const alias of usage.aliases?.split(' ') ?? []) command.alias(alias)
   if (usage.details !== undefined) command.addHelpText('after', `\n${usage.details}`)
-  if (usage.exitCodes !== undefined) command.addHelpText('after', exitCodesText(usage.exitCodes))
+  const { exitCodes } = usage
+  if (exitCodes !== undefined) command.addHelpText('after', () => exitCodesText(exitCodes))
   return command.allowExcessArguments(false)
 }
 

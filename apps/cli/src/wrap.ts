@@ -1,14 +1,30 @@
-import wrapAnsi from 'wrap-ansi'
+import { createRequire } from 'node:module'
+
+type WrapAnsi = (text: string, columns: number, options: { hard?: boolean; wordWrap?: boolean }) => string
 
 const MIN_COLUMNS = 10
 
+let loaded: WrapAnsi | undefined
+
+/** Loads the library at the first text that needs it: that takes 15 ms, and the lines of most commands are short. */
+function wrapAnsi(...args: Parameters<WrapAnsi>): string {
+  if (loaded === undefined) {
+    const library: { readonly default: WrapAnsi } = createRequire(import.meta.url)('wrap-ansi')
+    loaded = library.default
+  }
+  return loaded(...args)
+}
+
+/** Whether a text is one line that needs no break: it has one column for each character. */
+const fits = (text: string, width: number): boolean => text.length <= width && /^[ -~]*$/.test(text)
+
 /** Breaks a text between words into lines of at most `width` columns; a longer word is broken too. */
 export const wrap = (text: string, width: number): string[] =>
-  wrapAnsi(text, width, { hard: true }).split('\n')
+  fits(text, width) ? [text.trim()] : wrapAnsi(text, width, { hard: true }).split('\n')
 
 /** Breaks a text into lines of `width` columns, wherever a line is full. */
 export const fill = (text: string, width: number): string[] =>
-  wrapAnsi(text, width, { hard: true, wordWrap: false }).split('\n')
+  fits(text, width) ? [text.trim()] : wrapAnsi(text, width, { hard: true, wordWrap: false }).split('\n')
 
 /** Breaks each line of a text between words to the width of the terminal, with the indent of that line; unchanged if it is not a terminal. */
 export function wrapLines(text: string): string {

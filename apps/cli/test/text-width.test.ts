@@ -1,8 +1,9 @@
 import { stripVTControlCharacters } from 'node:util'
 import stringWidth from 'string-width'
 import { describe, expect, it } from 'vitest'
+import wrapAnsi from 'wrap-ansi'
 import { cut } from '../src/cut.ts'
-import { wrap } from '../src/wrap.ts'
+import { fill, wrap } from '../src/wrap.ts'
 
 const red = (text: string) => `\u001b[31m${text}\u001b[39m`
 const graphemes = (text: string) => [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment)
@@ -65,4 +66,26 @@ describe('a text at a width', () => {
       'SIGKILL',
     ])
   })
+})
+
+it.each([
+  '',
+  ' ',
+  '  a b  ',
+  'a',
+  'a b',
+  'a  b',
+  'a\tb',
+  'a\nb',
+  ' a\n b ',
+  'abcdefgh',
+  'ab cdefg',
+  'é',
+  '服务器',
+  red('ab'),
+])('%j becomes what the library makes of it, at each width: short lines are broken without it', (text) => {
+  for (let width = 1; width <= 12; width++) {
+    expect(wrap(text, width)).toEqual(wrapAnsi(text, width, { hard: true }).split('\n'))
+    expect(fill(text, width)).toEqual(wrapAnsi(text, width, { hard: true, wordWrap: false }).split('\n'))
+  }
 })

@@ -1,4 +1,4 @@
-// Runs all checks: format and lint, types, published packages, generated pages, terms, layers, unused code, coverage, shell scripts.
+// Runs all static checks: format and lint, types, published packages, generated pages, terms, layers, unused code, shell scripts.
 // They run at the same time, the longest first; the output of each is printed when it exits.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -25,13 +25,6 @@ const CHECKS = [
   [
     'types, and the shape of what is published',
     ['turbo', 'run', 'typecheck', 'check', '--only', '--output-logs=errors-only'],
-  ],
-  [
-    'coverage of the modules that decide',
-    [
-      ...['vitest', 'run', '--config', 'packages/dev/pure/vitest.config.ts'],
-      ...['--coverage', '--coverage.reporter=text-summary', '--reporter=dot'],
-    ],
   ],
   ['format and lint', ['biome', 'ci', '.']],
   [
