@@ -9,7 +9,8 @@ evidence_write_cgroup() {
   [ -e "$evidence_write_cgroup_v2/cgroup.controllers" ] || evidence_write_cgroup_v2=$CGROUP_ROOT/unified
   evidence_write_cgroup_chain "$evidence_write_cgroup_v2" "$CGROUP_V2" \
     'memory.max memory.high memory.current memory.peak memory.swap.max memory.events memory.events.local pids.max pids.current pids.events'
-  evidence_write_cgroup_chain "$CGROUP_ROOT/memory" "$CGROUP_V1" 'memory.limit_in_bytes memory.usage_in_bytes memory.max_usage_in_bytes memory.failcnt memory.oom_control'
+  evidence_write_cgroup_chain "$CGROUP_ROOT/memory" "$CGROUP_V1" \
+    'memory.limit_in_bytes memory.usage_in_bytes memory.max_usage_in_bytes memory.failcnt memory.memsw.limit_in_bytes memory.memsw.failcnt memory.oom_control'
   evidence_write_cgroup_chain "$CGROUP_ROOT/pids" "$CGROUP_PIDS" 'pids.max pids.current pids.events'
 }
 
@@ -31,7 +32,7 @@ evidence_write_cgroup_of_leader() {
       'memory.max memory.high memory.current memory.peak memory.events memory.events.local pids.max pids.current pids.events'
   [ "$evidence_write_cgroup_of_leader_v1" = "$CGROUP_V1" ] ||
     evidence_write_cgroup_chain "$CGROUP_ROOT/memory" "$evidence_write_cgroup_of_leader_v1" \
-      'memory.limit_in_bytes memory.max_usage_in_bytes memory.failcnt memory.oom_control'
+      'memory.limit_in_bytes memory.max_usage_in_bytes memory.failcnt memory.memsw.limit_in_bytes memory.memsw.failcnt memory.oom_control'
 }
 
 # evidence_write_cgroup_chain MOUNT PATH FILES: from PATH up to the mount, at most eight levels

@@ -48,6 +48,21 @@ export interface Findings {
   readonly reports?: ReadonlyMap<string, string> | undefined
 }
 
+/**
+ * Returns the facts of the kernel log; a kill for the limit of a cgroup that the log does not name gets the only one that the counters
+ * name. The kernel logs the victim of each kill, but the cgroup of ten kills in five seconds at most (mm/oom_kill.c).
+ */
+function withLimit(facts: readonly Fact[], counted: readonly Fact[]): Fact[] {
+  const [reached, ...others] = named(counted, 'cgroup-limit-reached')
+  const isSure = reached?.weak !== true && reached?.shared?.length === 1 && others.length === 0
+  if (reached === undefined || !isSure) return [...facts]
+  const { names: _names, section: _section, text: _text, weak: _weak, ...limit } = reached
+  return facts.map((fact) => {
+    const isUnnamed = fact.names.includes('kernel-killed-in-cgroup') && fact.shared?.length === 0
+    return isUnnamed ? { ...fact, ...limit } : fact
+  })
+}
+
 function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): Fact[] {
   const lifetime = lifetimeOf(record, snapshot)
   const platform = snapshot?.platform ?? 'linux'
@@ -62,8 +77,9 @@ function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): F
     const all = logLines(snapshot, lifetime)
     const lines = all.filter(({ position }) => position.where !== 'before')
     const kernel = kernelFacts(all, lifetime, killsWereCounted(snapshot))
+    const counted = cgroupFacts(snapshot, lifetime, kernel.others)
     facts.push(
-      ...kernel.facts,
+      ...withLimit(kernel.facts, counted),
       ...signalFacts(snapshot, lifetime, record),
       ...memoryDaemonFacts(lines, lifetime, record),
       ...systemdFacts(lines, lifetime, snapshot),
@@ -71,7 +87,7 @@ function gather(record: ExitRecord, { snapshot, witness, reports }: Findings): F
       ...crashFacts(lines, lifetime),
       ...coreFacts(snapshot, lifetime),
       ...darwinFacts(snapshot, lifetime, { lines, bodies: reports ?? new Map() }),
-      ...cgroupFacts(snapshot, lifetime, kernel.others),
+      ...counted,
     )
   }
   return [...facts, ...contextFacts(snapshot, lifetime)]

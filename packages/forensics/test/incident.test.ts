@@ -96,6 +96,43 @@ describe('deaths of one cause', () => {
     ])
   })
 
+  describe('of one limit, where the kernel log names the cgroup of only some of the kills', () => {
+    const FROM = 'oom-cgroup-watch-vanished'
+    const withoutName = (name: string, pid: number, change = (text: string) => text): Death => {
+      const { snapshotText = '' } = loadCase(FROM)
+      const text = snapshotText
+        .replace(/^.*oom-kill:constraint=.*\n/m, '')
+        .replaceAll('process 801 ', `process ${pid} `)
+      const death = variant(FROM, { offsetMs: 300, name, pid })
+      return { ...death, findings: { ...death.findings, snapshot: parseSnapshot(change(text)) } }
+    }
+    const named = variant(FROM, { offsetMs: 0, name: 'a', pid: 801 })
+
+    it('are one incident: the counters name the limit of the others', () => {
+      const unnamed = withoutName('b', 901)
+      expect(groupIncidents([named, unnamed])).toMatchObject([
+        { cause: expect.stringMatching(/^limit of \/user.slice/), deaths: { length: 2 } },
+      ])
+      const [ofNamed, ofUnnamed] = [named, unnamed].map(({ record, findings }) => judge(record, findings))
+      expect(ofUnnamed).toMatchObject({ verdict: 'cgroup-oom', confidence: 'high' })
+      expect(ofUnnamed?.summary).toBe(ofNamed?.summary)
+    })
+
+    it('are not one when the counters name several limits: which one it was is not known', () => {
+      const slice = '/user.slice/user-1000.slice/user@1000.service/app.slice'
+      const counters = (oom: number) =>
+        `${slice} memory.max: 4294967296\n${slice} memory.events.local: low 0 high 0 max 9 oom ${oom} oom_kill 0\n`
+      const both = withoutName('b', 901, (text) =>
+        text
+          .replace('uptime: 2000.16', `${counters(3)}uptime: 2000.16`)
+          .replace('--- end', `${counters(0)}--- end`),
+      )
+      expect(groupIncidents([named, both])).toEqual([])
+      const { summary } = judge(both.record, both.findings)
+      expect(summary).toMatch(/its cgroup was at its memory limit$/)
+    })
+  })
+
   it('are not an incident when each peer reached a limit of its own', () => {
     const own = (name: string, offsetMs: number) => {
       const death = variant('counters-v2-own-limit', { offsetMs, name, pid: 812 })

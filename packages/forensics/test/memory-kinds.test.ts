@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { adviceFor } from '../src/index.ts'
+import { adviceFor, judge, parseSnapshot } from '../src/index.ts'
 import {
   bySignal,
   END_UPTIME,
@@ -12,6 +12,7 @@ import {
   UNIT,
   wordOf,
 } from './compose.ts'
+import { loadCase } from './support.ts'
 
 const OOM_OF = (pid: number, home: string, ago = 0.5) => [
   `[ ${(END_UPTIME - ago).toFixed(6)}] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=${home},task=worker,pid=${pid},uid=1001`,
@@ -323,4 +324,26 @@ it('a server keeps its own pid: a kill of the leader is not one of the server', 
       ],
     }),
   ).toBe('oomd/high')
+})
+
+describe('a limit of memory and swap together (cgroup v1)', () => {
+  // Where it equals the limit of memory, the kernel counts only `memory.memsw.failcnt`.
+  const { record, findings, snapshotText = '' } = loadCase('recorded-cgroup-v1-agent-at-limit')
+  const judgedWith = (count: number) => {
+    const [cgroup = '', baseline = ''] = snapshotText
+      .replace(/^.*oom-kill:constraint=.*\n/gm, '')
+      .split('--- baseline')
+    const both = (failed: number) =>
+      `/agents/limited memory.failcnt: 0\n/agents/limited memory.memsw.limit_in_bytes: 67108864\n/agents/limited memory.memsw.failcnt: ${failed}`
+    const text = [
+      cgroup.replace('/agents/limited memory.failcnt: 124', both(count)),
+      baseline.replace('/agents/limited memory.failcnt: 0', both(0)),
+    ].join('--- baseline')
+    return judge(record, { ...findings, snapshot: parseSnapshot(text) })
+  }
+
+  it('is named if it was reached, and only then', () => {
+    expect(judgedWith(87).summary).toMatch(/: cgroup limited was at its memory limit$/)
+    expect(judgedWith(0).summary).toMatch(/: its cgroup was at its memory limit$/)
+  })
 })

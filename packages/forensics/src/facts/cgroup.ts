@@ -58,38 +58,54 @@ function rise({ before, after }: Counters, key: string, word?: string): number |
   return from === undefined || to === undefined ? undefined : to - from
 }
 
+interface Limited {
+  readonly path: string
+  readonly text: string
+  readonly weak: boolean
+}
+
 interface Found {
   readonly kills: number | undefined
-  readonly limited: { readonly path: string; readonly text: string; readonly weak: boolean } | undefined
+  /** The cgroups that reached their limits, the nearest first. */
+  readonly limited: readonly Limited[]
 }
 
 /** Reads cgroup v2. If `events.local` (this cgroup alone) is present, it outranks `events`, which includes descendants. */
 function v2(counters: Counters, path: string): Found {
   const local = (at: string, word: string) => rise(counters, `${at} memory.events.local`, word)
   const kills = local(path, 'oom_kill') ?? rise(counters, `${path} memory.events`, 'oom_kill')
+  const limited: Limited[] = []
   for (const at of withAncestors(path)) {
     const own = local(at, 'oom')
     const reached = own ?? rise(counters, `${at} memory.events`, 'oom')
     if (reached === undefined || reached <= 0) continue
     const limit = counters.after.get(`${at} memory.max`)
     const text = `cgroup ${at} reached its memory limit${limit === undefined || limit === ' max' ? '' : ` of${bytes(limit)}`}: memory.events oom rose by ${reached}`
-    return { kills, limited: { path: at, text, weak: at !== path && own === undefined } }
+    limited.push({ path: at, text, weak: at !== path && own === undefined })
+    // Without `events.local` an ancestor counts what its descendants reached.
+    if (own === undefined) break
   }
-  return { kills, limited: undefined }
+  return { kills, limited }
 }
 
 const NO_LIMIT = 2 ** 60
 
+/** The limit of memory, and that of memory and swap together: where both are equal, the kernel counts only the second one. */
+const V1_LIMITS = ['memory', 'memory.memsw'] as const
+
 function v1(counters: Counters, path: string): Found {
   const kills = rise(counters, `${path} memory.oom_control`, 'oom_kill')
-  for (const at of withAncestors(path)) {
-    const reached = rise(counters, `${at} memory.failcnt`)
-    const limit = Number(counters.after.get(`${at} memory.limit_in_bytes`) ?? 0)
-    if (reached === undefined || reached <= 0 || limit >= NO_LIMIT) continue
-    const text = `cgroup ${at} reached its memory limit${limit > 0 ? ` of${bytes(String(limit))}` : ''}: memory.failcnt rose by ${reached}`
-    return { kills, limited: { path: at, text, weak: false } }
-  }
-  return { kills, limited: undefined }
+  const limited = withAncestors(path).flatMap((at): Limited[] => {
+    for (const name of V1_LIMITS) {
+      const reached = rise(counters, `${at} ${name}.failcnt`)
+      const limit = Number(counters.after.get(`${at} ${name}.limit_in_bytes`) ?? 0)
+      if (reached === undefined || reached <= 0 || limit >= NO_LIMIT) continue
+      const text = `cgroup ${at} reached its memory limit${limit > 0 ? ` of${bytes(String(limit))}` : ''}: ${name}.failcnt rose by ${reached}`
+      return [{ path: at, text, weak: false }]
+    }
+    return []
+  })
+  return { kills, limited }
 }
 
 function bytes(text: string): string {
@@ -198,10 +214,12 @@ export function cgroupFacts(snapshot: Snapshot, lifetime: Lifetime, others: Othe
         section: 'cgroup',
         text: `cgroup ${path}: the kernel OOM killer killed no process in it`,
       })
-    if (limited !== undefined) {
-      const { text, weak } = limited
-      const shared = [`limit of ${limited.path}`]
-      const limit = limitedBy(limited.path, lifetime)
+    const [nearest] = limited
+    if (nearest !== undefined) {
+      const { text, weak } = nearest
+      // Where several were reached, it is not known which one the others share.
+      const shared = limited.length === 1 ? [`limit of ${nearest.path}`] : []
+      const limit = limitedBy(nearest.path, lifetime)
       facts.push({ names: ['cgroup-limit-reached'], section: 'cgroup', text, weak, ...limit, shared })
     }
   }
