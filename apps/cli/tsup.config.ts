@@ -4,6 +4,7 @@ import { basename, extname } from 'node:path'
 import { build, defineConfig, type Options } from 'tsup'
 import { appBuild } from '../../packages/dev/src/build.ts'
 import { writeLibraryNotices } from '../../packages/dev/src/library-notices.ts'
+import { writeLineMaps } from '../../packages/dev/src/line-maps.ts'
 
 /** Copies the completion script and the daemon's program into this package: `dist/completion.bash`, `dist/iapeerd.js`. */
 function copyPrograms(): void {
@@ -88,6 +89,7 @@ async function buildCommandLine(): Promise<void> {
     metafile: true,
     banner: { js: REQUIRE },
   })
+  writeLineMaps('dist', () => true)
   writeLibraryNotices('dist/metafile-esm.json', 'dist/third-party-licenses.txt')
 }
 

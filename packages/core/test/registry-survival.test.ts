@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { mayMount, run, smallDisk } from '@iapeer/dev/testing'
+import { campaignSize, mayMount, run, smallDisk } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import {
   createPeer,
@@ -27,9 +27,12 @@ if (!mayMount)
   process.stderr.write('skipped: full and read-only disks need root on Linux (they mount a small tmpfs)\n')
 
 describe('the registry survives', () => {
-  it('50 processes with 20 updates each, without a loss', async () => {
+  const processes = campaignSize(50)
+  const killsOfLane = campaignSize(100)
+
+  it(`${processes} processes with 20 updates each, without a loss`, async () => {
     const root = join(directory(), 'root')
-    const workers = Array.from({ length: 50 }, (_none, at) => `w${at}`)
+    const workers = Array.from({ length: processes }, (_none, at) => `w${at}`)
     const finished = await Promise.all(
       workers.map((name) =>
         run(process.execPath, [fixture('registry-worker.mjs'), root, name, '10'], { limitMs: 150_000 }),
@@ -47,7 +50,7 @@ describe('the registry survives', () => {
     expect(readdirSync(root).filter((name) => /\.(tmp|lock)/.test(name))).toEqual([])
   }, 180_000)
 
-  it('300 kill -9 of its writer: it can always be read, and verify --fix finishes the interrupted change', async () => {
+  it(`${3 * killsOfLane} kill -9 of its writer: it can always be read, and verify --fix finishes the interrupted change`, async () => {
     const lane = async (kills: number): Promise<void> => {
       const root = join(directory(), 'root')
       for (const name of ['aa-0', 'bb-0', 'cc-0']) await create(root, name)
@@ -72,7 +75,7 @@ describe('the registry survives', () => {
       }
       expect(readdirSync(root).filter((name) => /tmp|lock|corrupt/.test(name))).toEqual([])
     }
-    await Promise.all([lane(100), lane(100), lane(100)])
+    await Promise.all([lane(killsOfLane), lane(killsOfLane), lane(killsOfLane)])
   }, 240_000)
 
   it.skipIf(!mayMount)('a full disk: the error names it, and nothing is changed', async () => {

@@ -479,6 +479,13 @@ export const SETTINGS = {
       'The versions of Claude Code and Codex that the tests run: `pinned`, `newest`, or the directory of an npm install.',
     readBy: ['tests'],
   },
+  testCampaigns: {
+    variable: 'IAPEER_TEST_CAMPAIGNS',
+    type: 'text',
+    default: 'a third of the rounds',
+    description: 'How many rounds the tests run that repeat an accident many times: `full`.',
+    readBy: ['tests'],
+  },
   testResumes: {
     variable: 'IAPEER_TEST_RESUMES',
     type: 'text',
