@@ -27,7 +27,8 @@ interface RunOptions {
 export function packageTests(name: string, { workers = 3, alone = [] }: RunOptions = {}) {
   const include = ['test/**/*.test.ts']
   const together = { ...PER_FILE, name, include, exclude: [...alone], maxWorkers: workers }
-  const oneByOne = { ...PER_FILE, name: `${name} alone`, include: [...alone], maxWorkers: 1 }
+  const last = { sequence: { groupOrder: 1 } }
+  const oneByOne = { ...PER_FILE, ...last, name: `${name} alone`, include: [...alone], maxWorkers: 1 }
   return defineConfig({
     test: {
       globalSetup: [DIRECTORY_OF_RUN],

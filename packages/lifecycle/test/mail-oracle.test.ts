@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { toIdentity, toPersonality } from '@iapeer/core/identity'
 import { getPeer, listPeers } from '@iapeer/core/registry'
 import { findAgent } from '@iapeer/dev/agents'
-import { until } from '@iapeer/dev/testing'
+import { campaignSize, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { launchPeer, settleFleet } from '../src/index.ts'
 import { mailAdapterOf } from '../src/mail/adapters.ts'
@@ -234,10 +234,11 @@ describe.skipIf(found.program === undefined)(
       expect(await quotedId(withSubstringProof)).toBe(0)
     })
 
-    it('is given once to an agent that seventy peers write to at the same time', async () => {
+    const writers = campaignSize(70)
+    it(`is given once to an agent that ${writers} peers write to at the same time`, async () => {
       const { root, delivery, given } = await newAct(unchanged)
       await delivery().start()
-      const senders = Array.from({ length: 70 }, (_, nth) => peer(`p${nth}`))
+      const senders = Array.from({ length: writers }, (_, nth) => peer(`p${nth}`))
       const receipts = await Promise.all(
         senders.map((sender) => sendMessage(root.root, { to: 'bob', text: 'hello', sender, env: {} })),
       )
