@@ -293,10 +293,12 @@ export class FleetSupervisor {
     if (this.#notifier.isDue(Date.now())) this.#jobs.start(NOTIFY_KEY, () => this.#notify())
   }
 
+  /** Writes to the root until when all sessions were seen running. */
   async #noteSeen(nowMs: number): Promise<void> {
-    if (nowMs - this.#seenNotedMs < SEEN_EVERY_MS) return
+    const { seenMs } = this.#sweepTurns
+    if (seenMs === 0 || nowMs - this.#seenNotedMs < SEEN_EVERY_MS) return
     this.#seenNotedMs = nowMs
-    await noteSeen(rootRecordLocation(this.#root), new Date(this.#sweepTurns.seenMs))
+    await noteSeen(rootRecordLocation(this.#root), new Date(seenMs))
   }
 
   /** Does the more expensive work, for which no caller waits. */
