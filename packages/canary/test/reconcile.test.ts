@@ -15,13 +15,14 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { recordLayout } from '@iapeer/core/paths'
 import { readBoot } from '@iapeer/core/process'
+import { campaignSize } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
 import { reconcile } from '../src/index.ts'
 import { roots } from './support.ts'
 
 const newRoot = roots()
 const PROCESSES = 8
-const ROUNDS = 50
+const ROUNDS = campaignSize(50)
 const KEPT = 500
 /** No process has this pid: it is above the maximum of Linux and macOS. */
 const DEAD = '5000001:1'

@@ -9,6 +9,8 @@ const PER_FILE = {
   pool: 'forks',
   // Files that run in the same worker share its modules: loading them anew for each file takes a sixth of the time of a run.
   isolate: false,
+  // Node.js loads what is built as it is; the transformation is for sources.
+  server: { deps: { external: [/\/(?:packages|apps)\/[^/]+\/dist\//] } },
   // Shared build machines stall for seconds, so a test fails only if it fails twice. The report names retried tests.
   retry: process.env['CI'] === undefined ? 0 : 1,
   // A daemon outlives the process that started it, so tests start one explicitly.

@@ -1,7 +1,9 @@
 /**
- * Returns how often a test repeats an accident: a third of the full number, so that all tests take minutes, or the full number if
- * `IAPEER_TEST_CAMPAIGNS` is `full`, as in the workflow of the packages.
- * @param full the full number
+ * Whether tests run all their rounds: `IAPEER_TEST_CAMPAIGNS` is `full`, as in the workflow of the packages. Otherwise the longest ones run
+ * less, so that all tests take minutes.
  */
-export const campaignSize = (full: number, env: NodeJS.ProcessEnv = process.env): number =>
-  env['IAPEER_TEST_CAMPAIGNS'] === 'full' ? full : Math.ceil(full / 3)
+export const isFullCampaign = (env: NodeJS.ProcessEnv = process.env): boolean =>
+  env['IAPEER_TEST_CAMPAIGNS'] === 'full'
+
+/** Returns how often a test repeats an accident: a third of the full number, or {@link isFullCampaign} the full number. */
+export const campaignSize = (full: number): number => (isFullCampaign() ? full : Math.ceil(full / 3))

@@ -1,4 +1,4 @@
-export { campaignSize } from './campaign-size.ts'
+export { campaignSize, isFullCampaign } from './campaign-size.ts'
 export { asyncCleanups } from './cleanups.ts'
 export {
   type OldLeader,
