@@ -1,3 +1,3 @@
 import { packageTests } from '../dev/src/test-config.ts'
 
-export default packageTests('lifecycle', { workers: 5 })
+export default packageTests('lifecycle', { workers: 4 })
