@@ -6,7 +6,7 @@ const MIN_COLUMNS = 10
 
 let loaded: WrapAnsi | undefined
 
-/** Loads the library at the first text that needs it: that takes 15 ms, and the lines of most commands are short. */
+/** Loads the library at the first text that needs it: loading takes time, and the lines of most commands are short. */
 function wrapAnsi(...args: Parameters<WrapAnsi>): string {
   if (loaded === undefined) {
     const library: { readonly default: WrapAnsi } = createRequire(import.meta.url)('wrap-ansi')

@@ -107,35 +107,37 @@ describe.skipIf(process.platform !== 'linux')('probes of processes', () => {
     return id
   }
 
-  it('tell a running process from a zombie and from one that is gone', async () => {
-    const probes = new LivenessProbes()
+  /** Starts a process that never reaps its child: the child stays a zombie until `reap` ends the parent. */
+  async function neglected() {
     const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const line = await new Promise<string>((resolve) =>
       parent.stdout.once('data', (data) => resolve(String(data))),
     )
-    const child = await identify(Number(line))
+    const reap = async () => {
+      parent.kill('SIGKILL')
+      await new Promise((resolve) => parent.once('exit', resolve))
+    }
+    return { child: await identify(Number(line)), reap }
+  }
+
+  it('tell a running process from a zombie and from one that is gone', async () => {
+    const probes = new LivenessProbes()
+    const { child, reap } = await neglected()
     const self = await identify(process.pid)
     expect(probes.look([child, self])).toEqual(['alive', 'alive'])
     process.kill(child.pid, 'SIGKILL')
     await until('the zombie to be seen', () => probes.look([child])[0] === 'gone')
     expect(probes.look([child, self])).toEqual(['gone', 'alive'])
-    parent.kill('SIGKILL')
-    await new Promise((resolve) => parent.once('exit', resolve))
+    await reap()
     await until('the child to be reaped', () => probes.look([child, self]).join() === 'gone,alive')
     probes.close()
   })
 
   it('take a zombie for running by signal 0 until its file is read', async () => {
     const probes = new LivenessProbes()
-    const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const line = await new Promise<string>((resolve) =>
-      parent.stdout.once('data', (data) => resolve(String(data))),
-    )
-    const child = await identify(Number(line))
+    const { child, reap } = await neglected()
     const bySignal = () => probes.look([child], () => false)
     expect(bySignal()).toEqual(['alive'])
     process.kill(child.pid, 'SIGKILL')
@@ -147,8 +149,7 @@ describe.skipIf(process.platform !== 'linux')('probes of processes', () => {
     expect(probes.look([child])).toEqual(['gone'])
     // Without its file it counts as new, and a new one is always read.
     expect(bySignal()).toEqual(['gone'])
-    parent.kill('SIGKILL')
-    await new Promise((resolve) => parent.once('exit', resolve))
+    await reap()
     await until('the child to be reaped', () => livenessBySignal(child) === 'gone')
     probes.close()
   })

@@ -2,6 +2,7 @@ import { cpSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Options } from 'tsup'
+import { writeLibraryNotices } from './library-notices.ts'
 import { writeLineMaps } from './line-maps.ts'
 
 const PACKAGES = fileURLToPath(new URL('../../', import.meta.url))
@@ -36,8 +37,9 @@ export function packageBuild(
       options.logOverride = { 'ignored-bare-import': 'silent' }
     },
     onSuccess: async () => {
-      writeLineMaps('dist', mapHolds, mapComments)
       await afterBuild?.()
+      writeLineMaps('dist', mapHolds, mapComments)
+      writeLibraryNotices('dist')
     },
     ...extra,
   }

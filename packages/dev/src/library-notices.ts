@@ -1,12 +1,22 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { SourceMap } from './line-maps.ts'
 
-/** A part of the metafile of esbuild: https://esbuild.github.io/api/#metafile */
-interface Metafile {
-  readonly outputs: Readonly<Record<string, { readonly inputs: Readonly<Record<string, unknown>> }>>
+/** Where pnpm keeps the libraries, each in a directory such as `@scope+name@1.2.3`. */
+const STORE = fileURLToPath(new URL('../../../node_modules/.pnpm/', import.meta.url))
+/** The sources in the map of a library can have any path inside this directory. */
+const IN_STORE = /\/node_modules\/\.pnpm\/(((?:@[^+/]+\+)?[^@/]+)@[^/]+)\//
+
+/** Returns the libraries that sources belong to: their directories in the store, by name. */
+function librariesOf(sources: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    sources.flatMap((source) => {
+      const [, directory, name] = IN_STORE.exec(source) ?? []
+      return directory === undefined || name === undefined ? [] : [[name.replace('+', '/'), directory]]
+    }),
+  )
 }
-
-const LIBRARY = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/
 
 /** Returns the license of a library as it has it: its file, or what its package.json names. */
 function noticeOf(directory: string): string {
@@ -16,17 +26,17 @@ function noticeOf(directory: string): string {
   return `${name} ${version}\n\n${text}\n`
 }
 
-/** Writes the licenses of the libraries whose code a bundle has, and removes the metafile that names them. */
-export function writeLibraryNotices(metafile: string, path: string): void {
-  const { outputs }: Metafile = JSON.parse(readFileSync(metafile, 'utf8'))
-  const files = Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs))
-  const libraries = new Set(files.flatMap((file) => LIBRARY.exec(file)?.[0] ?? []))
-  writeFileSync(
-    path,
-    [...libraries]
-      .map(noticeOf)
-      .sort()
-      .join(`\n${'-'.repeat(80)}\n\n`),
+/** Writes the licenses of the libraries whose code a build has, by its source maps, to `third-party-licenses.txt`; no file without any. */
+export function writeLibraryNotices(directory: string): void {
+  const maps = readdirSync(directory).filter((name) => name.endsWith('.js.map'))
+  const sources = maps.flatMap((name) => {
+    const map: SourceMap = JSON.parse(readFileSync(join(directory, name), 'utf8'))
+    return map.sources
+  })
+  const notices = [...librariesOf(sources)].map(([name, stored]) =>
+    noticeOf(join(STORE, stored, 'node_modules', name)),
   )
-  rmSync(metafile)
+  if (notices.length === 0) return
+  const text = notices.sort().join(`\n${'-'.repeat(80)}\n\n`)
+  writeFileSync(join(directory, 'third-party-licenses.txt'), text)
 }

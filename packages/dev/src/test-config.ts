@@ -2,6 +2,9 @@ import { defineConfig } from 'vitest/config'
 
 const DIRECTORY_OF_RUN = new URL('./no-leftovers.ts', import.meta.url).pathname
 
+/** What is built in this repository. */
+const BUILT = [/\/(?:packages|apps)\/[^/]+\/dist\//]
+
 /** The options of every test file. */
 const PER_FILE = {
   testTimeout: 30_000,
@@ -10,7 +13,7 @@ const PER_FILE = {
   // Files that run in the same worker share its modules: loading them anew for each file takes a sixth of the time of a run.
   isolate: false,
   // Node.js loads what is built as it is; the transformation is for sources.
-  server: { deps: { external: [/\/(?:packages|apps)\/[^/]+\/dist\//] } },
+  server: { deps: { external: BUILT } },
   // Shared build machines stall for seconds, so a test fails only if it fails twice. The report names retried tests.
   retry: process.env['CI'] === undefined ? 0 : 1,
   // A daemon outlives the process that started it, so tests start one explicitly.

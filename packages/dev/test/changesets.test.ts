@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { asyncCleanups, privateDirectory, run } from '../src/testing/index.ts'
@@ -46,6 +46,18 @@ it('a changeset of one package releases every published package as one version, 
       .sort(),
   )
   expect(new Set(released.map(({ newVersion }) => newVersion)).size).toBe(1)
+})
+
+it('the changesets of this repository can be read', async () => {
+  const root = await copyOfTheWorkspace()
+  const changesets = readdirSync(join(REPOSITORY, '.changeset')).filter((name) => name.endsWith('.md'))
+  for (const name of changesets) cpSync(join(REPOSITORY, '.changeset', name), join(root, '.changeset', name))
+  const done = await run(process.execPath, [CHANGESET, 'status', '--output', 'status.json'], { cwd: root })
+  expect(done).toMatchObject({ exitCode: 0, stderr: '' })
+  const read: { readonly changesets: readonly { readonly id: string }[] } = JSON.parse(
+    readFileSync(join(root, 'status.json'), 'utf8'),
+  )
+  expect(read.changesets.map(({ id }) => `${id}.md`).sort()).toEqual(changesets.sort())
 })
 
 it('a changeset that names an unknown package is refused', async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode } from '@jridgewell/sourcemap-codec'
 import { describe, expect, it } from 'vitest'
@@ -136,6 +136,15 @@ describe('a packed package', () => {
       expect(JSON.stringify([npm.manifest, pnpm.manifest])).not.toMatch(/workspace:|@iapeer\/dev/)
     },
   )
+})
+
+it('the licenses of the libraries that a package contains are in it', () => {
+  const noticesOf = (directory: string): string =>
+    readFileSync(join(REPOSITORY, directory, 'dist', 'third-party-licenses.txt'), 'utf8')
+  expect(noticesOf('packages/core')).toMatch(/^zod \d.*\n\nMIT License$/m)
+  for (const name of ['@bomb.sh/tab', 'commander', 'fast-copy', 'saxes', 'zod'])
+    expect(noticesOf('apps/cli')).toMatch(new RegExp(`^${name} \\d`, 'm'))
+  expect(existsSync(join(REPOSITORY, 'packages/forensics/dist/third-party-licenses.txt'))).toBe(false)
 })
 
 describe('source maps', () => {

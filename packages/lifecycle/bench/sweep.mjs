@@ -40,6 +40,8 @@ async function leadersOf(count) {
 const server = spawn('tmux', ['-S', socketPath, '-f', '/dev/null', '-D'], { stdio: 'ignore' })
 const exited = new Promise((resolve) => server.once('exit', resolve))
 let supervisor
+// A reader such as `head` may close the output early: what was started is still ended below.
+process.stdout.on('error', () => undefined)
 try {
   for (let tries = 100; tries > 0; tries--) {
     const isRunning = await run('tmux', [

@@ -64,7 +64,7 @@ export function livenessBySignal(id: ProcessId): Liveness {
 /**
  * Checks the same processes repeatedly without starting one. It keeps a file of each process open, which refers to that process even
  * after its pid is reused. A process is checked in one of two ways: a read of that file, which recognises zombies and reused pids, or
- * signal 0, which costs a fifth of it. Without /proc, and beyond 4,096 processes, it is always signal 0.
+ * signal 0, which costs about half as much. Without /proc, and beyond 4,096 processes, it is always signal 0.
  */
 export class LivenessProbes {
   /** By pid. */
