@@ -11,13 +11,8 @@ export default defineConfig(
       mapHolds: (source) => !source.includes('/core/src/'),
       mapComments: false,
       // Types of core are found by path, so that they are bundled: by its name they would be imported.
-      dts: {
-        entry: 'src/index.ts',
-        compilerOptions: {
-          ignoreDeprecations: '6.0',
-          paths: { '@iapeer/core/*': ['../core/dist/*.d.ts'] },
-        },
-      },
+      // Types of core are found by path, so that they are bundled: by its name they would be imported.
+      declarations: { of: ['index'], paths: { '@iapeer/core/*': ['../core/dist/*.d.ts'] } },
     },
   ),
 )

@@ -7,7 +7,7 @@ import {
   asyncCleanups,
   type Finished,
   npmInstall,
-  packPackage,
+  packPackages,
   privateDirectory,
   run,
   serverAt,
@@ -26,7 +26,7 @@ afterAll(directory.remove)
 let tarball = ''
 let unreachable: string | undefined
 beforeAll(async () => {
-  tarball = await packPackage('apps/cli', directory.path)
+  tarball = (await packPackages(['apps/cli'], directory.path)).get('@iapeer/cli') ?? ''
   // Fills npm's cache for the installations of the tests.
   unreachable = await npmInstall(
     ['--global', '--prefix', join(directory.path, 'first'), tarball],

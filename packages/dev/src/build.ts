@@ -7,7 +7,16 @@ import { writeLineMaps } from './line-maps.ts'
 
 const PACKAGES = fileURLToPath(new URL('../../', import.meta.url))
 
-interface Extra extends Omit<Options, 'onSuccess'> {
+interface Declarations {
+  /** The names of the entries that have declarations. @default all */
+  readonly of?: readonly string[]
+  /** Where the declarations of imported packages are that become a part of these (`paths` of TypeScript). @default none */
+  readonly paths?: Record<string, string[]>
+}
+
+interface Extra extends Omit<Options, 'onSuccess' | 'dts'> {
+  /** What of the package has declarations; `false` if nothing. @default every entry */
+  readonly declarations?: Declarations | false
   /** Runs after the build, for example to add files to `dist`. */
   readonly afterBuild?: () => void | Promise<void>
   /** Returns whether the source maps contain a source; other sources are only named. @default every source */
@@ -16,10 +25,20 @@ interface Extra extends Omit<Options, 'onSuccess'> {
   readonly mapComments?: boolean
 }
 
+/** Returns how the declarations that `types.mjs declare` has written become one file for each entry. */
+function joinDeclarations(entry: Record<string, string>, { of, paths }: Declarations) {
+  const names = of ?? Object.keys(entry)
+  const written = (source = '') => source.replace(/^src\/(.*)\.ts$/, '.declarations/$1.d.ts')
+  return {
+    entry: Object.fromEntries(names.map((name) => [name, written(entry[name])])),
+    compilerOptions: { ignoreDeprecations: '6.0', ...(paths && { paths }) },
+  }
+}
+
 /** Returns the build options of a package; its tsup.config.ts passes its entries. */
 export function packageBuild(
   entry: Record<string, string>,
-  { afterBuild, mapHolds = () => true, mapComments = true, ...extra }: Extra = {},
+  { afterBuild, mapHolds = () => true, mapComments = true, declarations = {}, ...extra }: Extra = {},
 ): Options {
   return {
     entry,
@@ -31,7 +50,7 @@ export function packageBuild(
     splitting: true,
     sourcemap: true,
     removeNodeProtocol: false,
-    dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+    dts: declarations && joinDeclarations(entry, declarations),
     esbuildOptions: (options) => {
       // Bundled code imports its own chunks for side effects, although package.json declares that there are none.
       options.logOverride = { 'ignored-bare-import': 'silent' }
@@ -56,7 +75,7 @@ function shipScripts(): void {
 /** Returns the build options of an application: it bundles all code and shell scripts of this repository; other libraries stay dependencies. */
 export function appBuild(entry: Record<string, string>, { afterBuild, ...extra }: Extra = {}): Options {
   return packageBuild(entry, {
-    dts: false,
+    declarations: false,
     noExternal: [/^@iapeer\//],
     afterBuild: async () => {
       shipScripts()

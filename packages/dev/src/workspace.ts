@@ -63,7 +63,7 @@ export function dependencyFaults(manifests: readonly Manifest[]): string[] {
           faults.push(
             `${found}, expected ${JSON.stringify(wanted)} as in ${seen.get(name)?.by ?? 'its package'}`,
           )
-        else if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
+        else if (!/^(npm:[\w./-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
           faults.push(`${found}, expected an exact version`)
         if (isPrivate !== true && kind !== 'devDependencies' && own.get(name)?.private === true)
           faults.push(`${found}, which is not published`)

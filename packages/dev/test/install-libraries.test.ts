@@ -6,7 +6,7 @@ import {
   asyncCleanups,
   isFullCampaign,
   npmInstall,
-  packPackage,
+  packPackages,
   privateDirectory,
   run,
   serverAt,
@@ -19,11 +19,11 @@ const directory = privateDirectory()
 afterAll(directory.remove)
 
 const published = new Map(publishedPackages().map((one) => [one.manifest.name, one]))
-const tarballs = new Map<string, string>()
+let tarballs: ReadonlyMap<string, string>
 beforeAll(async () => {
+  const directories = [...published.values()].map((one) => one.directory)
   // workspace.test.ts proves that npm packs the same files, but slower.
-  for (const [name, one] of published)
-    tarballs.set(name, await packPackage(one.directory, directory.path, 'pnpm'))
+  tarballs = await packPackages(directories, directory.path, 'pnpm')
 }, 120_000)
 
 /** Returns a package and the packages of this repository that it depends on. */
@@ -58,7 +58,9 @@ async function runProgram(path: string, text: string): Promise<Readonly<Record<s
 }
 
 const require = createRequire(import.meta.url)
-const TSC = require.resolve('typescript/bin/tsc')
+/** The compilers that users have. */
+const TYPESCRIPT_6 = require.resolve('typescript/bin/tsc')
+const TYPESCRIPT_7 = join(dirname(require.resolve('typescript-7/package.json')), 'bin', 'tsc')
 const TYPES = dirname(dirname(require.resolve('@types/node/package.json')))
 
 /** Returns the entry points of a package: `@iapeer/core`, `@iapeer/core/errors`, ... */
@@ -122,9 +124,9 @@ console.log(JSON.stringify({ pid: session.server.pid, leader: session.leader.pid
 const libraries = [...published.keys()].filter((name) => name !== '@iapeer/cli' && name !== '@iapeer/daemon')
 
 /** Checks the declarations of all libraries with the compiler, including those that they import. */
-async function checkTypes(path: string, module: string, moduleResolution: string): Promise<void> {
+async function checkTypes(compiler: string, path: string, module: string, moduleResolution: string) {
   const options = ['--noEmit', '--strict', '--target', 'es2022', '--typeRoots', TYPES, '--types', 'node']
-  const args = [TSC, ...options, '--module', module, '--moduleResolution', moduleResolution, 'all.ts']
+  const args = [compiler, ...options, '--module', module, '--moduleResolution', moduleResolution, 'all.ts']
   expect(await run(process.execPath, args, { cwd: path, limitMs: 90_000 })).toMatchObject({
     exitCode: 0,
     stdout: '',
@@ -170,8 +172,8 @@ describe('libraries, installed from their tarballs', () => {
       .map((one, at) => `export * as _${at} from '${one}'`)
     expect(imports.length).toBeGreaterThan(15)
     writeFileSync(join(path, 'all.ts'), `${imports.join('\n')}\n`)
-    await checkTypes(path, 'nodenext', 'nodenext')
-    await checkTypes(path, 'esnext', 'bundler')
+    await checkTypes(TYPESCRIPT_6, path, 'nodenext', 'nodenext')
+    await checkTypes(TYPESCRIPT_7, path, 'esnext', 'bundler')
   }, 240_000)
 })
 

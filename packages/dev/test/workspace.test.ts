@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode } from '@jridgewell/sourcemap-codec'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { SourceMap } from '../src/line-maps.ts'
-import { asyncCleanups, packPackage, privateDirectory, run } from '../src/testing/index.ts'
+import { asyncCleanups, packPackages, privateDirectory, run } from '../src/testing/index.ts'
 import {
   dependencyFaults,
   importedPackages,
@@ -38,6 +38,11 @@ describe('dependencies', () => {
     [{ devDependencies: { '@iapeer/core': '0.1.0' } }, [/devDependencies .* "0.1.0", expected "0.2.0"/]],
     [{ peerDependencies: { '@iapeer/core': '^0.2.0' } }, [/"\^0.2.0", expected "0.2.0"/]],
     [{ dependencies: { execa: '^9.6.1' } }, [/execa "\^9.6.1", expected an exact version/]],
+    [{ devDependencies: { 'execa-9': 'npm:execa@9.6.1' } }, []],
+    [
+      { devDependencies: { 'execa-9': 'npm:execa@^9.6.1' } },
+      [/execa-9 "npm:execa@\^9.6.1", expected an exact version/],
+    ],
     [
       { dependencies: { execa: '9.6.1' }, devDependencies: { execa: '9.6.0' } },
       [/"9.6.0", expected "9.6.1"/],
@@ -120,22 +125,28 @@ describe('a packed package', () => {
     return { files: new Map(texts.filter(([name]) => name !== 'package.json').sort()), manifest }
   }
 
-  it.each(cases)(
-    'of %s has the same files from npm and pnpm, including the license',
-    async (_name, directory) => {
-      const [npm, pnpm] = await Promise.all([
-        contents(await packPackage(directory, newDirectory(), 'npm')),
-        contents(await packPackage(directory, newDirectory(), 'pnpm')),
-      ])
-      expect([...pnpm.files.keys()]).toEqual([...npm.files.keys()])
-      for (const [name, text] of npm.files)
-        expect([name, pnpm.files.get(name) === text]).toEqual([name, true])
-      const { scripts: _npm, ...fields } = { scripts: undefined, ...npm.manifest }
-      expect(pnpm.manifest).toMatchObject(fields)
-      expect(npm.files.get('LICENSE')).toBe(readFileSync(join(REPOSITORY, 'LICENSE'), 'latin1'))
-      expect(JSON.stringify([npm.manifest, pnpm.manifest])).not.toMatch(/workspace:|@iapeer\/dev/)
-    },
-  )
+  const directories = published.map(({ directory }) => directory)
+  const packed = privateDirectory()
+  afterAll(packed.remove)
+  let npmTarballs: ReadonlyMap<string, string>
+  let pnpmTarballs: ReadonlyMap<string, string>
+  beforeAll(async () => {
+    npmTarballs = await packPackages(directories, join(packed.path, 'npm'), 'npm')
+    pnpmTarballs = await packPackages(directories, join(packed.path, 'pnpm'), 'pnpm')
+  }, 120_000)
+
+  it.each(cases)('of %s has the same files from npm and pnpm, including the license', async (name) => {
+    const [npm, pnpm] = await Promise.all([
+      contents(npmTarballs.get(name) ?? ''),
+      contents(pnpmTarballs.get(name) ?? ''),
+    ])
+    expect([...pnpm.files.keys()]).toEqual([...npm.files.keys()])
+    for (const [file, text] of npm.files) expect([file, pnpm.files.get(file) === text]).toEqual([file, true])
+    const { scripts: _npm, ...fields } = { scripts: undefined, ...npm.manifest }
+    expect(pnpm.manifest).toMatchObject(fields)
+    expect(npm.files.get('LICENSE')).toBe(readFileSync(join(REPOSITORY, 'LICENSE'), 'latin1'))
+    expect(JSON.stringify([npm.manifest, pnpm.manifest])).not.toMatch(/workspace:|@iapeer\/dev/)
+  })
 })
 
 it('the licenses of the libraries that a package contains are in it', () => {

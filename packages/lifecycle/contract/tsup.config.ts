@@ -4,6 +4,6 @@ import { packageBuild } from '../../dev/src/build.ts'
 export default defineConfig(
   packageBuild(
     { main: 'contract/main.ts', measure: 'contract/measure.ts' },
-    { outDir: 'contract/dist', dts: false, silent: true },
+    { outDir: 'contract/dist', declarations: false, silent: true },
   ),
 )

@@ -8,7 +8,7 @@ export {
   startOldLeader,
   startOldWatch,
 } from './old-recorder.ts'
-export { npmInstall, packPackage } from './pack.ts'
+export { npmInstall, packPackages } from './pack.ts'
 export { type PidsCgroup, pidsCgroup } from './pids-cgroup.ts'
 export { privateDirectory } from './private-directory.ts'
 export { denyProcesses, freeProcesses, lonelyUser, noProcessLimit } from './process-limit.ts'

@@ -10,24 +10,43 @@ const LIMIT_MS = 120_000
 const UNREACHABLE =
   /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|E?TIMEDOUT|ENOTCACHED)\b/
 
+/** What a package manager prints of a package that it has packed. */
+interface Packed {
+  readonly name: string
+  /** npm prints its name, pnpm its path. */
+  readonly filename: string
+}
+
+/** Returns the arguments that pack several packages at once. */
+function packArguments(manager: 'npm' | 'pnpm', directories: readonly string[], into: string): string[] {
+  const paths = directories.map((directory) => `./${directory}`)
+  const options = ['--json', '--pack-destination', into]
+  return manager === 'npm'
+    ? ['pack', ...paths, ...options]
+    : ['-r', ...paths.flatMap((path) => ['--filter', path]), 'pack', ...options]
+}
+
 /**
- * Packs a package in the form in which it is published.
- * @param directory directory of the package, relative to the root of the repository: `packages/core`
- * @returns the path of the tarball
+ * Packs packages in the form in which they are published.
+ * @param directories directories of the packages, relative to the root of the repository: `packages/core`
+ * @returns the paths of the tarballs by the name of the package
  */
-export async function packPackage(
-  directory: string,
+export async function packPackages(
+  directories: readonly string[],
   into: string,
   manager: 'npm' | 'pnpm' = 'npm',
-): Promise<string> {
+): Promise<Map<string, string>> {
   mkdirSync(into, { recursive: true })
-  const cwd = join(REPOSITORY, directory)
-  const done = await run(manager, ['pack', '--json', '--pack-destination', into], { cwd, limitMs: LIMIT_MS })
-  if (done.exitCode !== 0) throw new Error(`${manager} pack of ${directory}: ${done.stdout}${done.stderr}`)
-  const parsed: { readonly filename: string } | { readonly filename: string }[] = JSON.parse(done.stdout)
-  const filename = Array.isArray(parsed) ? parsed[0]?.filename : parsed.filename
-  if (filename === undefined) throw new Error(`${manager} pack of ${directory} named no file: ${done.stdout}`)
-  return filename.startsWith('/') ? filename : join(into, filename)
+  const args = packArguments(manager, directories, into)
+  const done = await run(manager, args, { cwd: REPOSITORY, limitMs: LIMIT_MS })
+  if (done.exitCode !== 0) throw new Error(`${manager} ${args.join(' ')}: ${done.stdout}${done.stderr}`)
+  // pnpm prints the only package without a list.
+  const packed: Packed[] = [JSON.parse(done.stdout)].flat()
+  if (packed.length !== directories.length)
+    throw new Error(`${manager} packed ${packed.length} of ${directories.length} packages: ${done.stdout}`)
+  return new Map(
+    packed.map(({ name, filename }) => [name, filename.startsWith('/') ? filename : join(into, filename)]),
+  )
 }
 
 const SETTINGS = [
