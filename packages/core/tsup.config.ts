@@ -15,6 +15,7 @@ export default defineConfig(
       exec: 'src/exec/index.ts',
       identity: 'src/identity/index.ts',
       json: 'src/codec/json-fields.ts',
+      libraries: 'src/libraries.ts',
       limits: 'src/limits/index.ts',
       locate: 'src/locate.ts',
       logfmt: 'src/codec/logfmt.ts',

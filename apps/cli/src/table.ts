@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module'
 import { stripVTControlCharacters } from 'node:util'
+import { requireLibrary } from '@iapeer/core/libraries'
 
 type StringWidth = (text: string) => number
 
@@ -10,10 +10,7 @@ let loaded: StringWidth | undefined
 
 /** Loads the library that measures other characters; most commands do not need it, and loading it takes 10 ms. */
 function stringWidth(text: string): number {
-  if (loaded === undefined) {
-    const library: { readonly default: StringWidth } = createRequire(import.meta.url)('string-width')
-    loaded = library.default
-  }
+  loaded ??= requireLibrary<{ readonly default: StringWidth }>(import.meta.url, 'string-width').default
   return loaded(text)
 }
 

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { requireLibrary } from '@iapeer/core/libraries'
 
 type WrapAnsi = (text: string, columns: number, options: { hard?: boolean; wordWrap?: boolean }) => string
 
@@ -8,10 +8,7 @@ let loaded: WrapAnsi | undefined
 
 /** Loads the library at the first text that needs it: loading takes time, and the lines of most commands are short. */
 function wrapAnsi(...args: Parameters<WrapAnsi>): string {
-  if (loaded === undefined) {
-    const library: { readonly default: WrapAnsi } = createRequire(import.meta.url)('wrap-ansi')
-    loaded = library.default
-  }
+  loaded ??= requireLibrary<{ readonly default: WrapAnsi }>(import.meta.url, 'wrap-ansi').default
   return loaded(...args)
 }
 

@@ -96,7 +96,7 @@ export function metadataFaults({ directory, manifest }: WorkspacePackage): strin
 
 /** Returns the packages that built JavaScript or declarations import, except modules of Node.js. Pure. */
 export function importedPackages(text: string): string[] {
-  const required = [...text.matchAll(/createRequire\d*\(import\.meta\.url\)\(["']([^"']+)["']\)/g)]
+  const required = [...text.matchAll(/requireLibrary\d*\(import\.meta\.url, ?["']([^"']+)["']\)/g)]
   const names = [
     ...ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName),
     ...required.map(([, name = '']) => name),

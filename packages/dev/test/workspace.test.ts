@@ -84,7 +84,7 @@ describe('dependencies', () => {
       "import e from 'node:fs'",
       "import f from 'fs/promises'",
       "export type { G } from 'five'",
-      "const h = createRequire2(import.meta.url)('six')",
+      "const h = requireLibrary2(import.meta.url, 'six')",
       'const i = createRequire(import.meta.url)',
     ]
     expect(importedPackages(text.join('\n'))).toEqual(['@two/x', 'five', 'four', 'one', 'six', 'three'])

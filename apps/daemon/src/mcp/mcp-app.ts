@@ -1,4 +1,5 @@
 import { IapeerError } from '@iapeer/core/errors'
+import { importLibrary } from '@iapeer/core/libraries'
 import { callSendTool, INSTRUCTIONS, SEND_TOOL } from '@iapeer/protocol/mcp'
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
@@ -23,7 +24,7 @@ export async function createMcpApp({
   readonly mail: FleetMail
   readonly log: Logger
 }): Promise<Hono<ApiEnv>> {
-  const { createMcpHandler, Server } = await import('@modelcontextprotocol/server')
+  const { createMcpHandler, Server } = await importLibrary(() => import('@modelcontextprotocol/server'))
   const handler = createMcpHandler(
     ({ authInfo }) => {
       const server = new Server(

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { requireLibrary } from '../libraries.ts'
 
 const MAX_LINE = 80
 
@@ -8,7 +8,7 @@ const MAX_LINE = 80
  */
 export function jsonErrorText(text: string, where: string): string {
   // Loaded on use, as most texts are valid; synchronous, as the callers are.
-  const jsonc: typeof import('jsonc-parser') = createRequire(import.meta.url)('jsonc-parser')
+  const jsonc = requireLibrary<typeof import('jsonc-parser')>(import.meta.url, 'jsonc-parser')
   const errors: import('jsonc-parser').ParseError[] = []
   jsonc.parse(text, errors, { disallowComments: true, allowTrailingComma: false })
   const [first] = errors

@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
+import { importLibrary } from '../libraries.ts'
 
 /** How long output is still read after the child process has exited. */
 const DRAIN_MS = 100
@@ -8,18 +8,9 @@ type Execa = typeof import('execa')
 
 let loading: Promise<Execa> | undefined
 
-/**
- * Loads execa on first use, because loading it takes most of the start-up time of a command that may not need it.
- *
- * The call of `statSync` works around Node.js 20, whose `realpathSync` reads the result of an earlier stat call: if that
- * file was a socket or a pipe, links in the path are not resolved, and execa, installed behind a link by pnpm, does not
- * find its dependencies.
- */
+/** Loads execa on first use, because loading it takes most of the start-up time of a command that may not need it. */
 export function loadExeca(): Promise<Execa> {
-  if (loading === undefined) {
-    statSync('/')
-    loading = import('execa')
-  }
+  loading ??= importLibrary(() => import('execa'))
   return loading
 }
 

@@ -1,4 +1,5 @@
 import { isLowerIntelligence } from '../identity/intelligence.ts'
+import { importLibrary } from '../libraries.ts'
 import { FILE_FIELDS, FORMER_FIELDS, type PeerProfile, type ProfileChanges } from './profile.ts'
 
 /** Permits for changes that lose information. */
@@ -42,7 +43,7 @@ export async function editProfileText(
   changes: ProfileChanges,
 ): Promise<string> {
   // Loaded on use: programs that only read profiles do not need it.
-  const { default: jsonc } = await import('jsonc-parser')
+  const { default: jsonc } = await importLibrary(() => import('jsonc-parser'))
   let edited = text
   for (const [field, name] of FILE_FIELDS) {
     const value = changes[field]
