@@ -2,7 +2,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, extname } from 'node:path'
 import { build, defineConfig, type Options } from 'tsup'
-import { appBuild } from '../../packages/dev/src/build.ts'
+import { appBuild, WITH_LIBRARIES } from '../../packages/dev/src/build.ts'
 
 /** Copies the completion script and the daemon's program into this package: `dist/completion.bash`, `dist/iapeerd.js`. */
 function copyPrograms(): void {
@@ -64,27 +64,15 @@ async function buildQuickList(): Promise<void> {
   await build({ ...QUICK, entry: Object.fromEntries(parts), outDir: 'dist/quick', splitting: true })
 }
 
-/** Libraries of CommonJS call `require` for modules of Node.js. */
-const REQUIRE = [
-  "import { createRequire as iapeerCreateRequire } from 'node:module'",
-  'const require = iapeerCreateRequire(import.meta.url)',
-].join('\n')
-
-/**
- * Builds the code of all other commands as one file, with the libraries that they load: Node.js needs half the processor time for it that
- * it needs for their hundred and thirty files.
- */
+/** Builds the code of all other commands as one file, with the libraries that they load. */
 async function buildCommandLine(): Promise<void> {
   await build({
     ...QUICK,
+    ...WITH_LIBRARIES,
     entry: { 'command-line': 'src/command-line.ts' },
     outDir: 'dist',
-    // jsonc-parser cannot be bundled: it calls a `require` that is passed to it. It is loaded only to edit a profile.
-    noExternal: [/^(?!jsonc-parser$)/],
-    splitting: false,
     sourcemap: true,
     minifyWhitespace: false,
-    banner: { js: REQUIRE },
   })
 }
 

@@ -1,6 +1,7 @@
 import { IapeerError } from '@iapeer/core/errors'
 import { importLibrary } from '@iapeer/core/libraries'
 import { callSendTool, INSTRUCTIONS, SEND_TOOL } from '@iapeer/protocol/mcp'
+import type { McpHttpHandler } from '@modelcontextprotocol/server'
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
 import type { FleetMail } from '../fleet.ts'
@@ -13,19 +14,15 @@ import { VERSION } from '../version.ts'
 /** The path of the MCP server. */
 export const MCP_PATH = '/mcp'
 
-/**
- * Creates the MCP server over HTTP, with the one tool. It holds no sessions: each request states the bearer of the session of the
- * peer that sends it. The library of MCP is evaluated only if this function is called: it needs 6 MB.
- */
-export async function createMcpApp({
-  mail,
-  log,
-}: {
+interface McpAppOptions {
   readonly mail: FleetMail
   readonly log: Logger
-}): Promise<Hono<ApiEnv>> {
+}
+
+/** Loads the library of MCP, and returns what answers its requests. */
+async function loadHandler({ mail, log }: McpAppOptions): Promise<McpHttpHandler> {
   const { createMcpHandler, Server } = await importLibrary(() => import('@modelcontextprotocol/server'))
-  const handler = createMcpHandler(
+  return createMcpHandler(
     ({ authInfo }) => {
       const server = new Server(
         { name: 'iapeer', version: VERSION },
@@ -44,6 +41,15 @@ export async function createMcpApp({
       onerror: (error) => log.debug({ err: error }, 'a request to the MCP server was refused'),
     },
   )
+}
+
+/**
+ * Creates the MCP server over HTTP, with the one tool. It holds no sessions: each request states the bearer of the session of the
+ * peer that sends it. The library of MCP is loaded at the first request: it needs 6 MB, and a third of the time of a start.
+ */
+export function createMcpApp(options: McpAppOptions): Hono<ApiEnv> {
+  const { mail, log } = options
+  let handler: Promise<McpHttpHandler> | undefined
   const app = new Hono<ApiEnv>()
   app.onError((error, context) => errorResponse(context, error, log))
   app.use(async (context, next) => {
@@ -53,7 +59,8 @@ export async function createMcpApp({
   app.all(MCP_PATH, async (context) => {
     const token = bearerOf(context)
     const { identity = '' } = await mail.senderOf(token)
-    return handler.fetch(context.req.raw, { authInfo: { token, clientId: identity, scopes: [] } })
+    handler ??= loadHandler(options)
+    return (await handler).fetch(context.req.raw, { authInfo: { token, clientId: identity, scopes: [] } })
   })
   app.notFound((context) => {
     throw new IapeerError(`the MCP server has no path ${context.req.path}`, { code: 'not-found' })

@@ -148,7 +148,7 @@ export class McpEndpoint {
 
   async #listen(): Promise<ApiServer> {
     const { root, mail, log } = this.#options
-    const api = createApiServer(await createMcpApp({ mail, log }))
+    const api = createApiServer(createMcpApp({ mail, log }))
     const chosen = await chosenPort(root)
     this.#port = chosen ?? (await this.#choose(api))
     if (chosen !== undefined && !(await this.#bind(api, chosen)))
