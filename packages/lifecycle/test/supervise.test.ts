@@ -162,6 +162,40 @@ describe('a supervised peer', () => {
     expect(errors).toEqual([])
   }, 60_000)
 
+  it.each([
+    ['exits at once', ['sh', '-c', 'exit 3']],
+    ['exits after its start', ['sh', '-c', 'sleep 0.3; exit 3']],
+  ])(
+    'whose program %s is counted once for each start',
+    async (_when, command) => {
+      const testRoot = newRoot()
+      const { root } = testRoot
+      const errors = await supervise(root)
+      const entry = await keptAlive(testRoot, command)
+      // On a busy system the program exits before or after the launch has returned.
+      await launchPeer(root, entry).catch((error) => expect(error).toMatchObject({ code: 'program-ended' }))
+      await until('the crash loop', async () => (await statusOf(root, BOB)).state === 'crash-loop', 30_000)
+      await until('the last end', async () => (await listSessions(root)).length === 0)
+      const { endings } = await readTally(root, BOB)
+      expect(endings.map(({ gen, crash, death }) => ({ gen, crash, death }))).toEqual(
+        testRoot.deaths().map(({ gen }) => ({ gen, crash: true, death: true })),
+      )
+      expect(endings.map(({ next }) => next)).toEqual(['start', 'start', 'crash-loop'])
+      expect(errors).toEqual([])
+    },
+    60_000,
+  )
+
+  it('whose program exits at once with code 0 ends in a crash loop too', async () => {
+    const testRoot = newRoot()
+    const { root } = testRoot
+    const errors = await supervise(root)
+    const entry = await keptAlive(testRoot, ['true'])
+    await launchPeer(root, entry).catch((error) => expect(error).toMatchObject({ code: 'program-ended' }))
+    await until('the crash loop', async () => (await statusOf(root, BOB)).state === 'crash-loop', 30_000)
+    expect(errors).toEqual([])
+  }, 60_000)
+
   it('that waits for its restart does not run, and its view has the time of the restart', async () => {
     const testRoot = newRoot()
     const { root } = testRoot

@@ -6,6 +6,7 @@ import { rootRecordLocation } from '@iapeer/core/paths'
 import { observeProcess, observeSocket } from '@iapeer/core/process'
 import {
   changeTally,
+  endingGenOf,
   endOfClaim,
   filesOfGen,
   hasMark,
@@ -102,6 +103,10 @@ function lastEndOf(claim: Claim | undefined, session: PeerSession, wasSuspended:
   return endOfClaim(claim)
 }
 
+/** Returns whether the end of a session is in the tally: its launch failed, or a kill came between its count and its removal. */
+const wasCounted = ({ endings }: Tally, session: PeerSession): boolean =>
+  endings.some(({ gen }) => gen === endingGenOf(session))
+
 function withEnding(
   tally: Tally,
   session: PeerSession,
@@ -113,9 +118,15 @@ function withEnding(
     readonly isUnitStop: boolean
   },
 ): Tally {
-  const gen = session.gen ?? session.startedAt
-  if (tally.endings.some((one) => one.gen === gen)) return tally
+  const gen = endingGenOf(session)
   const { end, ts, isUnitStop } = ended
+  // Its launch failed, and was counted before the end was known.
+  if (wasCounted(tally, session)) {
+    const endings = tally.endings.map((one) =>
+      one.gen === gen ? { ...one, ts, death: ended.isRecorded } : one,
+    )
+    return { ...tally, endings, lastEnd: end }
+  }
   const isCounted = !isUnitStop && !isFailedResume(session)
   const wasHealthy = Date.parse(ts) - Date.parse(session.startedAt) >= HEALTHY_MS
   return {
@@ -135,12 +146,13 @@ async function removeSocket({ server, socketPath }: PeerSession): Promise<void> 
 /**
  * Settles a session that has ended: waits for its record, counts the end once in the tally, and removes the session file. The
  * caller holds the lock of its identity.
- * @param plan adds to the tally what follows; written together with the count, so that a kill in between loses both or neither
+ * @param plan adds to the tally what follows; written together with the count, so that a kill in between loses both or neither.
+ *   `isPlanned`: the end was counted before, so what follows may be in the tally
  */
 export async function settleEnded(
   root: string,
   session: PeerSession,
-  plan: (tally: Tally, end: LastEnd) => Tally = (tally) => tally,
+  plan: (tally: Tally, end: LastEnd, isPlanned: boolean) => Tally = (tally) => tally,
 ): Promise<Settled> {
   const claim = await claimOf(root, session)
   const { identity, gen } = session
@@ -151,7 +163,11 @@ export async function settleEnded(
   const conversation = await endConversation(session)
   if (claim !== undefined) await keepWithDeath(root, session, conversation)
   const tally = await changeTally(root, identity, (before) =>
-    plan(withConversation(withEnding(before, session, ended), conversation), end),
+    plan(
+      withConversation(withEnding(before, session, ended), conversation),
+      end,
+      wasCounted(before, session),
+    ),
   )
   await removeSocket(session)
   await removeSession(root, identity)

@@ -43,6 +43,7 @@ export { keepReserve, withReserve } from './reserve.ts'
 export {
   type BlockedLaunch,
   conversationOfSession,
+  endingGenOf,
   isFailedResume,
   listSessions,
   NO_GENERATION,

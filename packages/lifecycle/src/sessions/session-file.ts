@@ -88,6 +88,9 @@ export function conversationOfSession(
 export const isFailedResume = ({ conversation, readyAt }: PeerSession): boolean =>
   conversation?.resumed === true && readyAt === undefined
 
+/** The generation in the tally under which the end of a session is counted. */
+export const endingGenOf = ({ gen, startedAt }: PeerSession): string => gen ?? startedAt
+
 /** Takes the place of a generation where nothing is recorded. */
 export const NO_GENERATION = '0'.repeat(16)
 

@@ -5,10 +5,14 @@ import type { EventLog } from '../eventlog/index.ts'
 import { type HostMemory, launchPeer, leaveQueue, queuedForMs } from '../launch/index.ts'
 import {
   changeTally,
+  endingGenOf,
   hasMark,
   listTallies,
+  type PeerSession,
   RESUMES_MAX,
+  readSession,
   readTally,
+  type SessionEnding,
   type Tally,
   withIdentity,
 } from '../sessions/index.ts'
@@ -50,12 +54,27 @@ function afterFailedResume(before: Tally, options: RestartOptions, why: string):
   return withNextStep(tally, afterResumes(tally, wanted), new Date())
 }
 
-/** Counts a failed launch as a crash, so that a peer that cannot start ends in a crash loop and is not retried forever. */
-function afterFailure(tally: Tally, options: RestartOptions, why: string): Tally {
+interface FailedLaunch {
+  readonly why: string
+  /** Its session, whose program exited at once: that end is recorded, and settled like any other. */
+  readonly session: PeerSession | undefined
+  /** The endings before the launch. */
+  readonly endings: readonly SessionEnding[]
+}
+
+/**
+ * Counts a failed launch as a crash, so that a peer that cannot start ends in a crash loop and is not retried forever. A launch whose
+ * session has a recorded end is counted once, under the generation of that session.
+ */
+function afterFailure(tally: Tally, options: RestartOptions, failed: FailedLaunch): Tally {
+  const { why, session, endings } = failed
   if (tally.startMode === 'resume') return afterFailedResume(tally, options, why)
+  const last = tally.endings.at(-1)
+  // The sweep has settled the crash, and has planned what follows.
+  if (last?.crash === true && !endings.some(({ gen }) => gen === last.gen)) return tally
   const { random } = options
   const at = new Date()
-  const gen = `launch-${at.getTime()}`
+  const gen = session === undefined ? `launch-${at.getTime()}` : endingGenOf(session)
   const ending = { gen, ts: at.toISOString(), crash: true, death: false }
   const counted = { ...tally, endings: [...tally.endings, ending] }
   const nextStep: NextStep = isInLoop(counted, options.settings(), at)
@@ -91,7 +110,7 @@ async function againAfterQueue(
  * @returns when to try again, in milliseconds since the epoch, and whether it is queued; undefined if nothing is left to do
  */
 async function startDue(root: string, identity: Identity, options: RestartOptions): Promise<Again> {
-  const { startAt, startMode } = await readTally(root, identity)
+  const { startAt, startMode, endings } = await readTally(root, identity)
   const entry = entryWithIdentity(await listPeers(root), identity)
   const runtime = parseIdentity(identity)?.runtime
   if (
@@ -121,9 +140,14 @@ async function startDue(root: string, identity: Identity, options: RestartOption
     const text = error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''
     const why = text.replace(`${identity} was not started: `, '')
     if (reason === 'launch-queued') return againAfterQueue(root, identity, { ...options, why })
-    const tally = await withIdentity(root, identity, () =>
-      changeTally(root, identity, (before) => afterFailure(before, options, why)),
-    )
+    const { session, tally } = await withIdentity(root, identity, async () => {
+      const left = await readSession(root, identity)
+      const failed = { why, session: left, endings }
+      return {
+        session: left,
+        tally: await changeTally(root, identity, (before) => afterFailure(before, options, failed)),
+      }
+    })
     await options.log.note({ ev: 'supervise', identity, action: 'restart-failed', reason, why })
     if (startMode === 'resume' && (tally.failedResumes ?? 0) >= RESUMES_MAX)
       await options.log.note({
@@ -133,7 +157,8 @@ async function startDue(root: string, identity: Identity, options: RestartOption
         next: tally.startMode,
         why,
       })
-    if (tally.loopSince !== undefined)
+    // The end of a session is notified as a death.
+    if (tally.loopSince !== undefined && session === undefined)
       await options.notices.gaveUp(identity, {
         since: tally.loopSince,
         why,

@@ -72,6 +72,8 @@ function withPlan(
 
 interface EndContext extends PlanContext {
   readonly session: PeerSession
+  /** The launch of the session failed: that was counted, and what follows is planned. */
+  readonly isPlanned: boolean
   readonly desired: DesiredState
   readonly profile: PeerProfile | undefined
 }
@@ -85,8 +87,7 @@ interface EndPlan {
 function planAfterEnd(before: Tally, end: LastEnd, context: EndContext): EndPlan {
   const { session, desired, profile = {}, settings, now, chance, context: { turn } = {} } = context
   const isFailed = end === 'crash' && isFailedResume(session)
-  // The launch that has failed has counted it and planned what follows.
-  const planned = isFailed ? plannedStep(before, now) : undefined
+  const planned = isFailed || context.isPlanned ? plannedStep(before, now) : undefined
   if (planned !== undefined) return { tally: before, nextStep: planned }
   const tally = isFailed ? withFailedResume(before, PROGRAM_ENDED) : before
   const inLoop = isInLoop(tally, settings, now)
@@ -125,8 +126,8 @@ export function settleAndPlan(
     const context = input.context ?? (await keptContext(root, now))
     const plan = { ...input, desired, session: now, context }
     let nextStep: NextStep = { kind: 'stay-down' }
-    const settled = await settleEnded(root, now, (before, end) => {
-      const { tally, nextStep: next } = planAfterEnd(before, end, plan)
+    const settled = await settleEnded(root, now, (before, end, isPlanned) => {
+      const { tally, nextStep: next } = planAfterEnd(before, end, { ...plan, isPlanned })
       nextStep = next
       return withPlan(tally, next, input)
     })
