@@ -1,3 +1,3 @@
 import { packageTests } from '../../packages/dev/src/test-config.ts'
 
-export default packageTests('cli')
+export default packageTests('cli', { workers: 4 })

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { toIdentity } from '@iapeer/core/identity'
 import { daemonPaths } from '@iapeer/core/paths'
 import { updatePeer } from '@iapeer/core/registry'
-import { until } from '@iapeer/dev/testing'
+import { campaignCases, until } from '@iapeer/dev/testing'
 import { answeringDaemon, stopDaemon } from '@iapeer/host'
 import { listSessions, listTallies } from '@iapeer/lifecycle/sessions'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -242,7 +242,7 @@ describe('starting a peer', () => {
   })
 })
 
-it.each([0, 500, 800, 1_200])(
+it.each(campaignCases([800, 0, 500, 1_200]))(
   'stop --all also stops a peer whose restart is planned (%i ms later)',
   async (waitMs) => {
     const { iapeer, root } = homeWithDaemon()

@@ -12,7 +12,7 @@ import {
   processesOf,
   startModelServer,
 } from '@iapeer/dev/agents'
-import { run, until } from '@iapeer/dev/testing'
+import { campaignCases, run, until } from '@iapeer/dev/testing'
 import { peerSocketPath, TmuxServer } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
@@ -84,7 +84,7 @@ const AGENTS = await Promise.all(
 for (const { runtime, found } of AGENTS)
   if (found.skipped !== undefined) console.warn(`tests of the real ${runtime} are skipped: ${found.skipped}`)
 
-const SIZES = ['80x24', '200x50', '40x10'] as const
+const SIZES = ['40x10', '80x24', '200x50'] as const
 
 for (const { runtime, found } of AGENTS) {
   const { program = '' } = found
@@ -92,7 +92,7 @@ for (const { runtime, found } of AGENTS) {
   const adapter = adapterOf(toRuntime(runtime))
 
   describe.skipIf(found.program === undefined)(`the real ${runtime}`, { timeout: 120_000 }, () => {
-    it.each(PERMISSIONS)(
+    it.each(campaignCases(PERMISSIONS))(
       'with permissions %s boots through its dialogs, takes its first message, is stopped without a death record, and resumes its conversation without that message',
       async (permissions) => {
         const { root, entry, env, model, deaths, stop } = await newAgent(runtime, [program], permissions)
@@ -147,7 +147,7 @@ for (const { runtime, found } of AGENTS) {
       },
     )
 
-    it.each(SIZES)('boots in a terminal of %s', async (size) => {
+    it.each(campaignCases(SIZES))('boots in a terminal of %s', async (size) => {
       const { root, entry, env, model, stop } = await newAgent(runtime, [program])
       mkdirSync(root, { recursive: true })
       writeFileSync(

@@ -2,7 +2,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toIdentity } from '@iapeer/core/identity'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
-import { until } from '@iapeer/dev/testing'
+import { campaignCases, until } from '@iapeer/dev/testing'
 import { TmuxServer, tmuxVersion } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import { launchPeer, type PeerSession, settleFleet, statusOf, stopPeer } from '../src/index.ts'
@@ -147,48 +147,51 @@ async function assertNothingIsLeft({ root }: TestRoot, { server }: PeerSession):
   expect(readdirSync(join(root, 'run')).filter((name) => name.endsWith('.sock'))).toEqual([])
 }
 
-describe.each(VARIANTS)('a tmux.conf that $name', ({ conf, setBack = [], message, prints = false }) => {
-  it('keeps the peer running, its death is recorded, and nothing is left', async () => {
-    const made = newRoot()
-    const { root, peer, deaths } = made
-    const path = join(root, 'tmux.conf')
-    const entry = await peer(['sleep', '1000'])
-    writeFileSync(path, `${conf}\n`)
+describe.each(campaignCases(VARIANTS))(
+  'a tmux.conf that $name',
+  ({ conf, setBack = [], message, prints = false }) => {
+    it('keeps the peer running, its death is recorded, and nothing is left', async () => {
+      const made = newRoot()
+      const { root, peer, deaths } = made
+      const path = join(root, 'tmux.conf')
+      const entry = await peer(['sleep', '1000'])
+      writeFileSync(path, `${conf}\n`)
 
-    const { session, warnings } = await launchPeer(root, entry)
-    const isNamed = (one: string): boolean => one.includes(' was set back: ')
-    const named = warnings.filter((one) => isNamed(one) && !(prints && one.includes(' pane-mode ')))
-    expect(named.map((one) => one.slice(`${path}: `.length).split(' ')[0]).sort()).toEqual(
-      [...setBack].sort(),
-    )
-    const others = warnings.filter((one) => !isNamed(one)).join('\n')
-    if (prints) expect(others.split('\n').length).toBeLessThan(4)
-    else if (message === undefined) expect(others).toBe('')
-    else expect(others).toMatch(message)
-    expect(session.setBack ?? []).toEqual(expect.arrayContaining([...setBack]))
+      const { session, warnings } = await launchPeer(root, entry)
+      const isNamed = (one: string): boolean => one.includes(' was set back: ')
+      const named = warnings.filter((one) => isNamed(one) && !(prints && one.includes(' pane-mode ')))
+      expect(named.map((one) => one.slice(`${path}: `.length).split(' ')[0]).sort()).toEqual(
+        [...setBack].sort(),
+      )
+      const others = warnings.filter((one) => !isNamed(one)).join('\n')
+      if (prints) expect(others.split('\n').length).toBeLessThan(4)
+      else if (message === undefined) expect(others).toBe('')
+      else expect(others).toMatch(message)
+      expect(session.setBack ?? []).toEqual(expect.arrayContaining([...setBack]))
 
-    await useClients(session)
-    expect(await statusOf(root, BOB)).toMatchObject({ state: 'running' })
-    expect((await handleOf(session).sessions()).map(({ id }) => id)).toEqual(['$0'])
-    expect((await handleOf(session).panes()).find(({ id }) => id === '%0')).toMatchObject({ inMode: false })
+      await useClients(session)
+      expect(await statusOf(root, BOB)).toMatchObject({ state: 'running' })
+      expect((await handleOf(session).sessions()).map(({ id }) => id)).toEqual(['$0'])
+      expect((await handleOf(session).panes()).find(({ id }) => id === '%0')).toMatchObject({ inMode: false })
 
-    process.kill(session.leader.pid, 'SIGKILL')
-    // tmux 3.3 misses some exits; the daemon looks for them.
-    await until('its death to be recorded', async () => {
+      process.kill(session.leader.pid, 'SIGKILL')
+      // tmux 3.3 misses some exits; the daemon looks for them.
+      await until('its death to be recorded', async () => {
+        await settleFleet(root)
+        return deaths().length > 0
+      })
       await settleFleet(root)
-      return deaths().length > 0
-    })
-    await settleFleet(root)
-    await assertNothingIsLeft(made, session)
-    expect(deaths()).toMatchObject([{ ev: 'session-exit', gen: session.gen, dead_signal: SIGKILL }])
+      await assertNothingIsLeft(made, session)
+      expect(deaths()).toMatchObject([{ ev: 'session-exit', gen: session.gen, dead_signal: SIGKILL }])
 
-    const again = (await launchPeer(root, entry)).session
-    expect(again.socketPath).toBe(session.socketPath)
-    expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'ended' })
-    await assertNothingIsLeft(made, again)
-    expect(deaths()).toHaveLength(1)
-  })
-})
+      const again = (await launchPeer(root, entry)).session
+      expect(again.socketPath).toBe(session.socketPath)
+      expect(await stopPeer(root, BOB, { by: 'a test' })).toMatchObject({ state: 'ended' })
+      await assertNothingIsLeft(made, again)
+      expect(deaths()).toHaveLength(1)
+    })
+  },
+)
 
 it('the witness names a kill-server after the aliases were replaced', async () => {
   const { root, peer, deaths } = newRoot()

@@ -483,7 +483,7 @@ export const SETTINGS = {
     variable: 'IAPEER_TEST_CAMPAIGNS',
     type: 'text',
     default: 'a third of the rounds',
-    description: 'How many rounds the tests run that repeat an accident many times: `full`.',
+    description: 'How many rounds or inputs the tests take that repeat the same steps many times: `full`.',
     readBy: ['tests'],
   },
   testResumes: {

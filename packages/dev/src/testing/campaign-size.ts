@@ -7,3 +7,7 @@ export const isFullCampaign = (env: NodeJS.ProcessEnv = process.env): boolean =>
 
 /** Returns how often a test repeats an accident: a third of the full number, or {@link isFullCampaign} the full number. */
 export const campaignSize = (full: number): number => (isFullCampaign() ? full : Math.ceil(full / 3))
+
+/** Returns the cases of a test that repeats the same steps for many: every third one, beginning with the first, or {@link isFullCampaign} all. */
+export const campaignCases = <Case>(cases: readonly Case[]): Case[] =>
+  cases.filter((_, at) => isFullCampaign() || at % 3 === 0)

@@ -1,4 +1,4 @@
-export { campaignSize, isFullCampaign } from './campaign-size.ts'
+export { campaignCases, campaignSize, isFullCampaign } from './campaign-size.ts'
 export { asyncCleanups } from './cleanups.ts'
 export {
   type OldLeader,
