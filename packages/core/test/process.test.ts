@@ -138,7 +138,7 @@ describe.skipIf(process.platform !== 'linux')('probes of processes', () => {
   it('take a zombie for running by signal 0 until its file is read', async () => {
     const probes = new LivenessProbes()
     const { child, reap } = await neglected()
-    const bySignal = () => probes.look([child], () => false)
+    const bySignal = () => probes.look([child], () => 'signal')
     expect(bySignal()).toEqual(['alive'])
     process.kill(child.pid, 'SIGKILL')
     await until(

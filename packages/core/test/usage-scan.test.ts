@@ -49,6 +49,20 @@ describe('the use of process trees', () => {
 })
 
 describe.runIf(hasProcfs())('on Linux', () => {
+  it('a scan that may read few processes at a step takes more steps, and reads all', async () => {
+    const scan = new UsageScan(2, 5)
+    const { length: before } = await readProcessTable()
+    let rows: readonly UsageRow[] | undefined
+    let steps = 0
+    while (rows === undefined) {
+      rows = await scan.step()
+      steps++
+    }
+    expect(steps).toBeGreaterThanOrEqual(Math.floor((before / 5) * 0.5))
+    expect(rows.map(({ pid }) => pid)).toContain(process.pid)
+    expect(rows.map(({ pid }) => pid)).toContain(process.ppid)
+  })
+
   it('a scan reads the whole table in its steps, with children and their memory', async () => {
     const child = spawn('sh', ['-c', 'sleep 1000 & echo started; wait'])
     try {

@@ -1,5 +1,6 @@
 // Measures a sweep over 1,000 enrolled peers and compares it with one tmux and one pgrep call for each peer.
-// Usage: node bench/sweep.mjs [peers=1000]; each agent is a process of its own, and all share one real tmux server.
+// Usage: node bench/sweep.mjs [peers=1000] [processes=3]; each agent is a process of its own, and all share one real tmux server. A real
+// peer has three processes (server, recorder, agent): `processes` fills the table of processes, which a sweep reads in parts.
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,28 +12,30 @@ import { FleetSupervisor } from '../dist/index.js'
 
 const run = promisify(execFile)
 const peers = Number(process.argv[2] ?? 1_000)
+const processes = Number(process.argv[3] ?? 3) * peers
 const ASKED = 10
 const directory = mkdtempSync(join(tmpdir(), 'iaps-'))
 const root = join(directory, 'r')
 const socketPath = join(directory, 's')
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-const report = (what, value) => process.stdout.write(`${what.padEnd(52)} ${value}\n`)
+const report = (what, value) => process.stdout.write(`${what.padEnd(64)} ${value}\n`)
 const mean = ({ sum, count }) => (sum / Math.max(1, count)) * 1_000
 
-/** Starts one process for each peer, and kills them when the standard input of the shell is closed. */
+/** Starts the processes, and kills them when the standard input of the shell is closed. */
 const LEADERS =
   'pids=; for n in $(seq "$0"); do sleep 100000 & pids="$pids $!"; echo $!; done; read -r _; kill $pids'
-const shell = spawn('sh', ['-c', LEADERS, String(peers)], { stdio: ['pipe', 'pipe', 'ignore'] })
+const shell = spawn('sh', ['-c', LEADERS, String(processes)], { stdio: ['pipe', 'pipe', 'ignore'] })
 async function leadersOf(count) {
   let text = ''
   shell.stdout.on('data', (chunk) => {
     text += chunk
   })
-  while (text.trimEnd().split('\n').length < count) await sleep(20)
+  while (text.trimEnd().split('\n').length < processes) await sleep(20)
   return Promise.all(
     text
       .trimEnd()
       .split('\n')
+      .slice(0, count)
       .map((pid) => identifyProcess(Number(pid))),
   )
 }
@@ -106,7 +109,10 @@ try {
     await run('pgrep', ['-f', `no such peer ${at}`]).catch(() => undefined)
   }
   const asked = ((performance.now() - started) / ASKED) * peers
-  report(`a sweep of ${peers} peers, processor time`, `${cpu.toFixed(1)} ms (mean of ${sweeps})`)
+  report(
+    `a sweep of ${peers} peers with ${processes} processes, processor time`,
+    `${cpu.toFixed(1)} ms (mean of ${sweeps})`,
+  )
   report('a sweep, wall time', `${(((after.sum - before.sum) / sweeps) * 1_000).toFixed(1)} ms`)
   report('a tick', `${tick.toFixed(0)} ms`)
   report('has-session and pgrep -f for each', `${asked.toFixed(0)} ms (from ${ASKED})`)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isInTurn, SweepTurns } from '../src/supervise/sweep-turns.ts'
+import { depthOf, isInTurn, SweepTurns } from '../src/supervise/sweep-turns.ts'
 
 const session = (pid: number) =>
   ({ leader: { pid, token: '1' } }) as unknown as Parameters<typeof isInTurn>[0]
@@ -21,15 +21,31 @@ describe('the sessions that a sweep checks fully', () => {
     const turns = new SweepTurns()
     const sessions = Array.from({ length: 1_000 }, (_, at) => session(1_000 + at * distance))
     turns.next(sessions.length, true)
-    const parts = Array.from({ length: 4 }, () => {
+    const parts = Array.from({ length: 8 }, () => {
       const turn = turns.next(sessions.length, false)
       return sessions.filter((one) => isInTurn(one, turn))
     })
     expect(new Set(parts.flat()).size).toBe(1_000)
     expect(parts.flat()).toHaveLength(1_000)
     for (const part of parts) {
-      expect(part.length).toBeGreaterThan(150)
-      expect(part.length).toBeLessThan(350)
+      expect(part.length).toBeGreaterThan(70)
+      expect(part.length).toBeLessThan(190)
+    }
+  })
+
+  it('and a session is looked at in at least every third sweep', () => {
+    for (const count of [300, 400, 1_000]) {
+      const turns = new SweepTurns()
+      const sessions = Array.from({ length: count }, (_, at) => session(1_000 + 3 * at))
+      const skipped = new Map<number, number>()
+      for (let sweep = 0; sweep < 40; sweep++) {
+        const turn = turns.next(count, false)
+        for (const one of sessions) {
+          const since = depthOf(one, turn) === 'skip' ? (skipped.get(one.leader.pid) ?? 0) + 1 : 0
+          skipped.set(one.leader.pid, since)
+          expect(since).toBeLessThan(3)
+        }
+      }
     }
   })
 })
@@ -49,20 +65,20 @@ describe('until when all sessions ran', () => {
 
   it('is the first sweep of the last round of a large one', () => {
     const turns = new SweepTurns()
-    expect(sweep(turns, 1_000, true, 1_000)).toBe(1_000)
-    expect([2_000, 3_000, 4_000].map((at) => sweep(turns, 1_000, false, at))).toEqual([1_000, 1_000, 1_000])
-    expect(sweep(turns, 1_000, false, 5_000)).toBe(2_000)
-    expect(sweep(turns, 1_000, false, 6_000)).toBe(3_000)
-    expect(sweep(turns, 1_000, true, 7_000)).toBe(7_000)
+    expect(sweep(turns, 500, true, 1_000)).toBe(1_000)
+    expect([2_000, 3_000, 4_000].map((at) => sweep(turns, 500, false, at))).toEqual([1_000, 1_000, 1_000])
+    expect(sweep(turns, 500, false, 5_000)).toBe(2_000)
+    expect(sweep(turns, 500, false, 6_000)).toBe(3_000)
+    expect(sweep(turns, 500, true, 7_000)).toBe(7_000)
   })
 
   it('does not advance while the number of parts changes, because sessions change their part then', () => {
     const turns = new SweepTurns()
-    expect(sweep(turns, 500, true, 1_000)).toBe(1_000)
-    expect(sweep(turns, 500, false, 2_000)).toBe(1_000)
-    expect(sweep(turns, 501, false, 3_000)).toBe(1_000)
-    expect(sweep(turns, 501, false, 4_000)).toBe(1_000)
-    expect(sweep(turns, 500, false, 5_000)).toBe(1_000)
-    expect(sweep(turns, 500, false, 6_000)).toBe(5_000)
+    expect(sweep(turns, 375, true, 1_000)).toBe(1_000)
+    expect(sweep(turns, 375, false, 2_000)).toBe(1_000)
+    expect(sweep(turns, 376, false, 3_000)).toBe(1_000)
+    expect(sweep(turns, 376, false, 4_000)).toBe(1_000)
+    expect([5_000, 6_000].map((at) => sweep(turns, 375, false, at))).toEqual([1_000, 1_000])
+    expect(sweep(turns, 375, false, 7_000)).toBe(5_000)
   })
 })

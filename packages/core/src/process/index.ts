@@ -10,7 +10,7 @@ export {
 } from './command-line.ts'
 export { readCpuMs } from './cpu-time.ts'
 export { readEnvironment } from './environment.ts'
-export { LivenessProbes, livenessBySignal } from './liveness-probes.ts'
+export { LivenessProbes, livenessBySignal, type ProbeDepth } from './liveness-probes.ts'
 export { findListeners, type OpenProgram, openProgram } from './open-program.ts'
 export {
   formatProcessId,

@@ -62,9 +62,14 @@ export function livenessBySignal(id: ProcessId): Liveness {
 }
 
 /**
+ * How a process is checked. `read`: by a read of a file that is kept open, which recognises zombies and reused pids. `signal`: by signal
+ * 0, which costs about half as much. `skip`: not at all, so that it counts as alive.
+ */
+export type ProbeDepth = 'read' | 'signal' | 'skip'
+
+/**
  * Checks the same processes repeatedly without starting one. It keeps a file of each process open, which refers to that process even
- * after its pid is reused. A process is checked in one of two ways: a read of that file, which recognises zombies and reused pids, or
- * signal 0, which costs about half as much. Without /proc, and beyond 4,096 processes, it is always signal 0.
+ * after its pid is reused. Without /proc, and beyond 4,096 processes, it checks by signal 0 what it would read.
  */
 export class LivenessProbes {
   /** By pid. */
@@ -72,10 +77,10 @@ export class LivenessProbes {
 
   /**
    * Returns the liveness of each process, in the order of `ids`. Closes the files of processes that are not among them.
-   * @param isRead whether to read the file of the process at this position; a process that is new is always read. @default all
+   * @param depthOf how the process at this position is checked; a process that is new is always read. @default all are read
    */
-  look(ids: readonly ProcessId[], isRead = (_at: number): boolean => true): Liveness[] {
-    const states = ids.map((id, at) => this.#check(id, isRead(at)))
+  look(ids: readonly ProcessId[], depthOf = (_at: number): ProbeDepth => 'read'): Liveness[] {
+    const states = ids.map((id, at) => this.#check(id, depthOf(at)))
     const asked = ids.filter(({ pid }) => this.#probes.has(pid)).length
     if (this.#probes.size > asked) this.#dropOthers(ids)
     return states
@@ -88,9 +93,12 @@ export class LivenessProbes {
     return pages === undefined ? undefined : pages * pageBytes()
   }
 
-  #check(id: ProcessId, isRead: boolean): Liveness {
+  #check(id: ProcessId, depth: ProbeDepth): Liveness {
     const known = this.#probes.get(id.pid)
-    if (known?.token === id.token) return isRead ? this.#read(id.pid, known) : livenessBySignal(id)
+    if (known?.token === id.token) {
+      if (depth === 'skip') return 'alive'
+      return depth === 'read' ? this.#read(id.pid, known) : livenessBySignal(id)
+    }
     if (!hasProcfs() || this.#probes.size >= MAX_OPEN) return livenessBySignal(id)
     this.#drop(id.pid)
     const file = openProbe(id)

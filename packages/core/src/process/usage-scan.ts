@@ -98,23 +98,28 @@ export function sumTrees(rows: readonly UsageRow[], roots: readonly number[]): R
  */
 export class UsageScan {
   readonly #steps: number
+  readonly #most: number
+  #size = 0
   #pids: readonly number[] = []
   #rows: UsageRow[] = []
   #done = 0
 
-  /** @param steps the number of steps of one round */
-  constructor(steps: number) {
+  /**
+   * @param steps the number of steps of one round
+   * @param most the processes that one step reads at most: with more, a round takes more steps
+   */
+  constructor(steps: number, most = Number.POSITIVE_INFINITY) {
     this.#steps = steps
+    this.#most = most
   }
 
   /** Reads the next part. @returns the whole table at the end of a round @throws IapeerError `ps-failed` */
   async step(): Promise<readonly UsageRow[] | undefined> {
     if (this.#done === 0) this.#begin()
     this.#done++
-    const isLast = this.#done >= this.#steps
+    const isLast = this.#done >= Math.max(this.#steps, Math.ceil(this.#pids.length / this.#size))
     if (hasProcfs()) {
-      const size = Math.ceil(this.#pids.length / this.#steps)
-      for (const pid of this.#pids.slice((this.#done - 1) * size, this.#done * size)) {
+      for (const pid of this.#pids.slice((this.#done - 1) * this.#size, this.#done * this.#size)) {
         const row = readUsageRow(pid)
         if (row !== undefined) this.#rows.push(row)
       }
@@ -133,5 +138,6 @@ export class UsageScan {
     this.#pids = hasProcfs()
       ? readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
       : []
+    this.#size = Math.max(1, Math.min(this.#most, Math.ceil(this.#pids.length / this.#steps)))
   }
 }

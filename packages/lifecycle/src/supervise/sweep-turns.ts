@@ -1,7 +1,10 @@
+import type { ProbeDepth } from '@iapeer/core/process'
 import type { PeerSession } from '../sessions/index.ts'
 
-/** A sweep that nothing has woken checks about so many sessions fully; of more, each in its turn, so that a large fleet costs no more. */
-const AT_ONCE = 250
+/** Of so many sessions, a sweep checks all fully. */
+const ALL_UP_TO = 250
+/** Of more, a sweep that nothing has woken checks about so many fully, each in its turn, so that a large fleet costs no more. */
+const AT_ONCE = 125
 /** Knuth's multiplier: it spreads pids that have a regular distance. */
 const SPREAD = 2_654_435_761
 
@@ -12,9 +15,17 @@ export interface SweepTurn {
   readonly part: number
 }
 
+const partOf = ({ leader }: PeerSession, parts: number): number =>
+  (Math.imul(leader.pid, SPREAD) >>> 8) % parts
+
 /** Returns whether a sweep checks a session fully. A session keeps its part. */
-export function isInTurn({ leader }: PeerSession, { parts, part }: SweepTurn): boolean {
-  return parts === 1 || (Math.imul(leader.pid, SPREAD) >>> 8) % parts === part
+export const isInTurn = (session: PeerSession, { parts, part }: SweepTurn): boolean =>
+  parts === 1 || partOf(session, parts) === part
+
+/** Returns how a sweep checks the program of a session: between its turns, every other sweep checks that it exists. */
+export function depthOf(session: PeerSession, turn: SweepTurn): ProbeDepth {
+  if (isInTurn(session, turn)) return 'read'
+  return (partOf(session, turn.parts) + turn.part) % 2 === 0 ? 'signal' : 'skip'
 }
 
 /** Which sessions each sweep checks fully, and until when all of them were seen running. */
@@ -35,7 +46,7 @@ export class SweepTurns {
 
   /** Returns the turn of the next sweep. @param isWhole whether it checks all sessions */
   next(sessions: number, isWhole: boolean): SweepTurn {
-    const parts = isWhole ? 1 : Math.max(1, Math.ceil(sessions / AT_ONCE))
+    const parts = isWhole || sessions <= ALL_UP_TO ? 1 : Math.ceil(sessions / AT_ONCE)
     return { parts, part: this.#count++ % parts }
   }
 

@@ -8,7 +8,7 @@ import {
 import { isClaimed, type PeerSession } from '../sessions/index.ts'
 import type { DesiredState, Health } from './decide.ts'
 import type { SessionCache } from './session-cache.ts'
-import { isInTurn, type SweepTurn } from './sweep-turns.ts'
+import { depthOf, type SweepTurn } from './sweep-turns.ts'
 
 /** A session and its health. */
 export interface ObservedSession {
@@ -25,9 +25,9 @@ interface Seen {
 }
 
 /**
- * How much is checked. `quick`: of a part of the sessions, whether the server exists and the leader runs; of the others, whether the
- * leader exists (by signal 0, which takes a zombie for running). It starts no process. `thorough`: of all, also which servers are
- * stopped and which pids have been reused; without /proc that starts one process for all sessions together.
+ * How much is checked. `quick`: of a part of the sessions, whether the server exists and the leader runs; of half of the others,
+ * whether the leader exists (by signal 0, which takes a zombie for running). It starts no process. `thorough`: of all, also which
+ * servers are stopped and which pids have been reused; without /proc that starts one process for all sessions together.
  */
 export type Look =
   | { readonly depth: 'thorough' }
@@ -36,13 +36,13 @@ export type Look =
 const NONE_STOPPED: ReadonlySet<number> = new Set()
 
 function lookQuickly(sessions: readonly PeerSession[], probes: LivenessProbes, turn: SweepTurn): Seen {
-  const isRead = sessions.map((session) => isInTurn(session, turn))
+  const depths = sessions.map((session) => depthOf(session, turn))
   const leaders = probes.look(
     sessions.map(({ leader }) => leader),
-    (at) => isRead[at] === true,
+    (at) => depths[at] ?? 'read',
   )
   const servers = sessions.map(({ server }, at) =>
-    isRead[at] === true || leaders[at] === 'gone' ? livenessBySignal(server) : 'alive',
+    depths[at] === 'read' || leaders[at] === 'gone' ? livenessBySignal(server) : 'alive',
   )
   return { servers, leaders, stopped: NONE_STOPPED }
 }

@@ -17,10 +17,14 @@ import {
 } from '../sessions/index.ts'
 import { OwnCgroups } from './own-cgroups.ts'
 
-/** The table of all processes is read in so many sweeps: 20 seconds. */
+/** The table of all processes is read in so many sweeps: 20 seconds, and more if it has over 800 processes. */
 const SCAN_STEPS = 20
-/** Each peer is sampled in one of so many sweeps: each five seconds. */
+/** A sweep reads at most so many processes of the table. */
+const SCAN_MOST = 40
+/** Each peer is sampled in one of so many sweeps: each five seconds, and less often if there are over 500. */
 const SAMPLE_EVERY = 5
+/** A sweep samples at most so many peers. */
+const SAMPLE_MOST = 100
 /** A new log begins after this time, so that at least the last ten minutes are kept. In milliseconds. */
 const ROTATE_MS = 10 * 60_000
 /** Of a peer that uses the same as before, a line is written after this time. In milliseconds. */
@@ -89,7 +93,7 @@ function afterScan(known: Known | undefined, tree: TreeSum, nowMs: number): Know
  */
 export class UsageSampler {
   readonly #root: string
-  readonly #scan = new UsageScan(SCAN_STEPS)
+  readonly #scan = new UsageScan(SCAN_STEPS, SCAN_MOST)
   readonly #cgroups = new OwnCgroups()
   #known = new Map<string, Known>()
   #sweeps = 0
@@ -121,9 +125,9 @@ export class UsageSampler {
     const rows = await this.#scan.step()
     if (rows !== undefined) this.#take(rows, running, nowMs)
     this.#sweeps++
-    const turn = this.#sweeps % SAMPLE_EVERY
+    const every = Math.max(SAMPLE_EVERY, Math.ceil(running.length / SAMPLE_MOST))
     const samples: Known[] = []
-    for (let at = turn; at < running.length; at += SAMPLE_EVERY) {
+    for (let at = this.#sweeps % every; at < running.length; at += every) {
       const session = running[at]
       const known = session && this.#sample(session, probes, nowMs)
       if (known !== undefined) samples.push(known)
