@@ -7,6 +7,7 @@ const LAYERS = {
   forensics: ['core'],
   lifecycle: ['core', 'canary', 'tmux', 'forensics'],
   host: ['core', 'canary', 'tmux', 'lifecycle', 'protocol'],
+  drill: ['core', 'canary', 'tmux', 'forensics', 'lifecycle'],
 }
 
 /** The directories of lifecycle, each with what it may use; it meets another one at that one's index alone. */

@@ -1,4 +1,6 @@
+import { basename } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const DIRECTORY_OF_RUN = new URL('./no-leftovers.ts', import.meta.url).pathname
 
@@ -20,16 +22,28 @@ const PER_FILE = {
   env: { IAPEER_DAEMON_AUTOSTART: 'off' },
 } as const
 
+/** Returns a sequencer that begins with some files, so that none of the longest ones runs alone at the end. */
+const beginningWith = (names: readonly string[]) =>
+  class extends BaseSequencer {
+    override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+      const sorted = await super.sort(files)
+      const isFirst = ({ moduleId }: TestSpecification): boolean => names.includes(basename(moduleId))
+      return [...sorted.filter(isFirst), ...sorted.filter((one) => !isFirst(one))]
+    }
+  }
+
 /** How the test files of a package run. */
 interface RunOptions {
   /** How many files run at a time. Four suit tests that wait more than they compute. @default 3 */
   readonly workers?: number
   /** The files that other tests would disturb: each runs alone, after the other files. @default none */
   readonly alone?: readonly string[]
+  /** The names of the files that take longest; they run first. @default none */
+  readonly longest?: readonly string[]
 }
 
 /** Returns the vitest configuration of a package. `npm test` counts the tests in the JSON report. */
-export function packageTests(name: string, { workers = 3, alone = [] }: RunOptions = {}) {
+export function packageTests(name: string, { workers = 3, alone = [], longest = [] }: RunOptions = {}) {
   const include = ['test/**/*.test.ts']
   const together = { ...PER_FILE, name, include, exclude: [...alone], maxWorkers: workers }
   const last = { sequence: { groupOrder: 1 } }
@@ -37,6 +51,7 @@ export function packageTests(name: string, { workers = 3, alone = [] }: RunOptio
   return defineConfig({
     test: {
       globalSetup: [DIRECTORY_OF_RUN],
+      sequence: { sequencer: beginningWith(longest) },
       teardownTimeout: 20_000,
       reporters: ['default', 'json'],
       outputFile: { json: 'node_modules/.cache/test-report.json' },

@@ -63,6 +63,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, Readonly<Record<string, Loa
     deaths: () => import('./deaths/deaths.ts'),
     autopsy: () => import('./deaths/autopsy.ts'),
     demo: () => import('./demo/demo.ts'),
+    drill: () => import('./drill/drill.ts'),
     events: () => import('./events/events.ts'),
   },
   'This host:': {

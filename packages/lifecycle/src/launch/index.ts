@@ -10,7 +10,7 @@ export {
   releaseRestarts,
   writeMassDeath,
 } from './gate/hold.ts'
-export type { HostMemory } from './gate/host-memory.ts'
+export { type HostMemory, readHostMemory } from './gate/host-memory.ts'
 export { checkLaunch, type Launched, launchPeer } from './launch.ts'
 export { removedDirectories } from './launch-environment.ts'
 export { readMcpUrl, removeMcpAddress, writeMcpAddress } from './mcp-address.ts'

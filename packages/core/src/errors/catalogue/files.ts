@@ -138,6 +138,16 @@ export const FILE_ERRORS = entries({
     summary: 'The demonstration did not work as expected.',
     hint: '`iapeer demo --keep` keeps its files.',
   },
+  'drill-failed': {
+    kind: 'failed',
+    summary: 'The drill could not run on this host.',
+    hint: '`iapeer doctor` names what this host does not permit.',
+  },
+  'drill-too-large': {
+    kind: 'conflict',
+    summary: 'The drill would need more than half of the free memory or processes.',
+    hint: 'Use a smaller `--concurrency`.',
+  },
   'not-a-line': {
     kind: 'internal',
     summary: 'A log entry does not end with a newline.',

@@ -1,0 +1,107 @@
+import { type DrillResult, type KindResult, summaryOf, type Times } from '@iapeer/drill'
+import { EXIT } from '../../exit-code.ts'
+import { isDumbTerminal, paint, textWidth } from '../../output.ts'
+import { table } from '../../table.ts'
+import { wrap } from '../../wrap.ts'
+
+const LINE_MS = 10_000
+
+/** Shows how far a drill is. */
+export interface DrillProgress {
+  readonly step: (done: number, isWrong: boolean) => void
+  readonly end: () => void
+}
+
+const durationOf = (ms: number): string =>
+  ms < 60_000
+    ? `${Math.ceil(ms / 1_000)} s`
+    : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s`
+
+/** Shows it on standard error: a line that is replaced on a terminal, else a line every ten seconds. */
+export function startProgress(count: number, output: NodeJS.WriteStream = process.stderr): DrillProgress {
+  const begun = performance.now()
+  const isMoving = output.isTTY === true && !isDumbTerminal
+  let wrong = 0
+  let lastMs = begun
+  const text = (done: number): string => {
+    const ms = performance.now() - begun
+    const rate = done / (ms / 1_000)
+    const left = durationOf(((count - done) / rate) * 1_000)
+    return `${done} of ${count} acts, ${wrong} wrong, ${rate.toFixed(1)} each second, ${left} left`
+  }
+  return {
+    step: (done, isWrong) => {
+      if (isWrong) wrong++
+      const now = performance.now()
+      if (isMoving) output.write(`\r\u001b[K${text(done)}`)
+      else if (now - lastMs >= LINE_MS) {
+        lastMs = now
+        output.write(`${text(done)}\n`)
+      }
+    },
+    end: () => {
+      if (isMoving) output.write('\r\u001b[K')
+    },
+  }
+}
+
+const timesText = (times: Times | undefined): string[] =>
+  times === undefined ? ['-', '-'] : [`${Math.round(times.p50)} ms`, `${Math.round(times.p99)} ms`]
+
+function kindRow(result: KindResult): string[] {
+  const { kind, done, wrong, record, recovery } = summaryOf(result)
+  return [
+    kind,
+    String(done),
+    wrong === 0 ? '-' : paint('red', String(wrong)),
+    ...timesText(record),
+    ...timesText(recovery),
+  ]
+}
+
+const HEAD = ['KIND', 'ACTS', 'WRONG', 'RECORD P50', 'P99', 'RUNNING P50', 'P99']
+const MOST_FINDINGS = 20
+
+function findingsText({ findings, seed }: DrillResult): string[] {
+  if (findings.length === 0) return []
+  const lines = findings.slice(0, MOST_FINDINGS).flatMap(({ act, kind, what, identity, gen }) => {
+    const about = gen === undefined ? (identity ?? '') : `${identity}-${gen}`
+    return wrap(
+      `${paint('red', '✕')} ${act}: ${kind}: ${what}${about === '' ? '' : ` (${about})`}`,
+      textWidth(),
+    )
+  })
+  const more = findings.length > MOST_FINDINGS ? [`and ${findings.length - MOST_FINDINGS} more`] : []
+  return ['', ...lines, ...more, `Repeat it: iapeer drill --seed ${seed}`]
+}
+
+/** Returns what a drill has found, for a person. */
+export function resultText(result: DrillResult): string {
+  const { kinds, skipped, control, isControlRed, isInterrupted, done, findings, directory, ms } = result
+  const controlText = [...control]
+    .map(([name, found]) => `${name}: ${found.join(', ') || 'nothing'}`)
+    .join('; ')
+  const end = isInterrupted ? 'interrupted' : 'done'
+  return [
+    isControlRed
+      ? `${paint('green', '●')} control: what is wrong on purpose was found (${controlText})`
+      : `${paint('red', '✕')} control: what is wrong on purpose was NOT found (${controlText}), so nothing is proven`,
+    '',
+    table([HEAD, ...kinds.map(kindRow)]),
+    ...(skipped.length === 0 ? [] : ['', ...skipped.map(({ name, why }) => `${name} was skipped: ${why}`)]),
+    ...findingsText(result),
+    ...(directory === undefined ? [] : ['', `The files are kept: ${directory}`]),
+    '',
+    `${end}: ${done} acts in ${durationOf(ms)}, ${findings.length === 0 ? 'nothing is wrong' : `${findings.length} wrong`}`,
+  ].join('\n')
+}
+
+/** Exit code where the control was not found to be wrong: the drill proves nothing. */
+const CONTROL_NOT_RED = 3
+
+/** Returns the exit code of a drill. */
+export function exitCodeOf({ isInterrupted, isControlRed, findings }: DrillResult): number {
+  if (!isControlRed && !isInterrupted) return CONTROL_NOT_RED
+  if (findings.length > 0) return EXIT.failed
+  return isInterrupted ? EXIT.interrupted : EXIT.ok
+}

@@ -1,0 +1,96 @@
+import { randomInt } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { locateDaemon } from '@iapeer/core/locate'
+import { type DrillResult, junit, KINDS, runDrill, summaryOf } from '@iapeer/drill'
+import { defineCommand } from '../../define-command.ts'
+import { usageError } from '../../exit-code.ts'
+import { launchSignal } from '../../interrupt.ts'
+import { print, printJson } from '../../output.ts'
+import { wrap } from '../../wrap.ts'
+import { parseCount } from '../options.ts'
+import { exitCodeOf, resultText, startProgress } from './drill-text.ts'
+
+const COUNT = 50
+const MOST_AT_ONCE = 64
+
+const parseNames = (text: string): string[] =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+
+function parseSeed(text: string): number {
+  const seed = Number(text)
+  if (/^\d{1,10}$/.test(text) && seed < 2 ** 32) return seed
+  throw usageError(`invalid --seed ${JSON.stringify(text)}`, 'Use a whole number below 4294967296.')
+}
+
+function positive(value: number, option: string, most: number): number {
+  if (value >= 1 && value <= most) return value
+  throw usageError(`invalid ${option} ${value}`, `Use a number from 1 to ${most}.`)
+}
+
+/** The settings of the person's environment must not reach the drill, whose results would depend on them. */
+function forgetSettings(): void {
+  for (const name of Object.keys(process.env)) if (name.startsWith('IAPEER_')) delete process.env[name]
+}
+
+const jsonOf = ({ kinds, control, ...rest }: DrillResult): object => ({
+  ...rest,
+  control: Object.fromEntries(control),
+  kinds: kinds.map(summaryOf),
+})
+
+const DETAILS = [
+  'It runs in a private root under the temporary directory, with a daemon of its own. It signals only processes that it has started, and touches no peer of yours. What it has started is stopped and removed at the end, also after Ctrl-C; the files are kept if something is wrong. A control runs first: a recorder that is disabled must be found to be wrong.',
+  `Kinds: ${KINDS.map(({ name }) => name).join(', ')}.`,
+].join('\n\n')
+
+/** Proves on this host that deaths are recorded and explained, and that deliberate stops are not recorded. */
+export default defineCommand({
+  name: 'drill',
+  summary: 'hurt peers of its own in every way, and check every record',
+  details: wrap(DETAILS, 80).join('\n'),
+  exitCodes: {
+    0: 'all as it must be',
+    1: 'something is wrong',
+    3: 'the control was not found to be wrong, so the drill proves nothing',
+    130: 'interrupted',
+  },
+  options: {
+    count: { value: 'acts', help: `how many acts (default ${COUNT})`, parse: parseCount('--count', 'acts') },
+    seed: { value: 'number', help: 'repeat the acts of this seed (default: a new one)', parse: parseSeed },
+    kinds: { value: 'names', help: 'only these kinds of acts, separated by commas', parse: parseNames },
+    concurrency: {
+      value: 'peers',
+      help: 'how many peers at a time (default: two for each processor)',
+      parse: parseCount('--concurrency', 'peers'),
+    },
+    junit: { value: 'file', help: 'also write a report in the format of JUnit' },
+    keep: { help: 'keep the files of the drill' },
+    json: { help: 'print JSON' },
+  },
+  run: async ({ options }) => {
+    const count = positive(options.count ?? COUNT, '--count', 1_000_000)
+    const concurrency = positive(
+      options.concurrency ?? Math.min(16, 2 * availableParallelism()),
+      '--concurrency',
+      MOST_AT_ONCE,
+    )
+    const seed = options.seed ?? randomInt(2 ** 32)
+    if (!options.json) print(`drill: ${count} acts, ${concurrency} peers at a time, seed ${seed}`)
+    forgetSettings()
+    const progress = startProgress(count)
+    const result = await runDrill({
+      ...{ count, concurrency, seed, kinds: options.kinds, keep: options.keep },
+      daemonProgram: locateDaemon(import.meta.url),
+      signal: launchSignal(),
+      onStep: ({ problems }, done) => progress.step(done, problems.length > 0),
+    }).finally(() => progress.end())
+    if (options.junit !== undefined) await writeFile(options.junit, junit(result))
+    if (options.json) printJson(jsonOf(result))
+    else print(resultText(result))
+    process.exitCode = exitCodeOf(result)
+  },
+})

@@ -1,0 +1,109 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { until } from '@iapeer/dev/testing'
+import type { DrillResult } from '@iapeer/drill'
+import { describe, expect, it } from 'vitest'
+import { exitCodeOf, resultText } from '../src/commands/drill/drill-text.ts'
+import { homes, jsonLines } from './support.ts'
+
+const newHome = homes()
+const places = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('iapeer-drill-'))
+
+it('a drill prints a row for each kind, and writes a report in the format of JUnit', async () => {
+  const home = newHome()
+  const before = places()
+  const report = join(home.path, 'report.xml')
+  const words = ['drill', '--count', '3', '--kinds', 'server-sigkill, stop', '--seed', '7', '--junit', report]
+  const done = await home.iapeer(...words)
+  expect(done).toMatchObject({ exitCode: 0 })
+  expect(done.stdout).toMatch(/^drill: 3 acts, \d+ peers at a time, seed 7\n● control: .* was found/)
+  expect(done.stdout).toMatch(/\nserver-sigkill +\d +- +\d+ ms +\d+ ms /)
+  expect(done.stdout).toMatch(/\nstop +\d +- +- +- /)
+  expect(done.stdout).toMatch(/\ndone: 3 acts in .*, nothing is wrong\n$/)
+  expect(readFileSync(report, 'utf8')).toContain(
+    '<testsuite name="iapeer drill (seed 7)" tests="3" failures="0"',
+  )
+  expect(places()).toEqual(before)
+  // Nothing of it is in the root of the person.
+  expect((await home.iapeer('list', '--json')).stdout).toBe('')
+})
+
+it('a drill as JSON has the seed, the control and the times', async () => {
+  const { exitCode, stdout } = await newHome().iapeer(
+    'drill',
+    '--count',
+    '1',
+    '--kinds',
+    'agent-sigkill',
+    '--json',
+  )
+  expect(exitCode).toBe(0)
+  expect(jsonLines(stdout)).toMatchObject([
+    {
+      ...{ schemaVersion: 2, count: 1, done: 1, isControlRed: true, findings: [], seed: expect.any(Number) },
+      control: {
+        'control-disabled-recorder': ['missed'],
+        'control-undeclared-stop': ['false-record'],
+      },
+      kinds: [{ kind: 'agent-sigkill', done: 1, wrong: 0, record: { p50: expect.any(Number) } }],
+    },
+  ])
+})
+
+it.each([
+  [['--kinds', 'meteor'], 'no such kind: meteor'],
+  [['--count', '0'], 'invalid --count 0'],
+  [['--concurrency', '65'], 'invalid --concurrency 65'],
+  [['--seed', '1e3'], 'invalid --seed'],
+])('%j is refused', async (words, message) => {
+  const done = await newHome().iapeer('drill', ...words)
+  expect(done).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(message) })
+})
+
+it('settings of the person do not reach a drill', async () => {
+  const variables = { IAPEER_RECORDS: 'off', IAPEER_LAUNCH_PARALLEL: 'x' }
+  const done = await newHome().iapeerWith(variables, 'drill', '--count', '1', '--kinds', 'server-sigkill')
+  expect(done).toMatchObject({ exitCode: 0 })
+})
+
+describe('the exit code', () => {
+  const RESULT: DrillResult = {
+    ...{ seed: 7, count: 1, done: 1, isInterrupted: false, isControlRed: true, ms: 1, directory: undefined },
+    ...{ control: new Map([['control-x', []]]), kinds: [], skipped: [], findings: [] },
+  }
+  const finding = {
+    kind: 'missed',
+    what: 'x',
+    act: 'stop',
+    number: 1,
+    identity: undefined,
+    gen: undefined,
+  } as const
+
+  it.each([
+    ['all as it must be', {}, 0],
+    ['something wrong', { findings: [finding] }, 1],
+    ['a control that was not found to be wrong', { isControlRed: false, findings: [finding] }, 3],
+    ['an interruption', { isInterrupted: true }, 130],
+    ['an interruption of the control', { isInterrupted: true, isControlRed: false }, 130],
+  ])('of %s', (_what, change, code) => {
+    expect(exitCodeOf({ ...RESULT, ...change })).toBe(code)
+  })
+
+  it('of a control that was not found to be wrong is explained, with the path of the files', () => {
+    const text = resultText({ ...RESULT, isControlRed: false, directory: '/tmp/x' })
+    expect(text).toMatch(/^✕ control: .*NOT found \(control-x: nothing\), so nothing is proven/)
+    expect(text).toContain('The files are kept: /tmp/x\n')
+  })
+})
+
+it('Ctrl-C ends a drill, which removes what it has started', async () => {
+  const before = places()
+  const running = newHome().start('drill', '--count', '500', '--concurrency', '2')
+  await until('its directory', () => places().length > before.length)
+  await new Promise((resolve) => setTimeout(resolve, 3_000))
+  expect(await running.end('SIGINT')).toBe(130)
+  expect(running.text()).toMatch(/\ninterrupted: \d+ acts in /)
+  expect(places()).toEqual(before)
+})

@@ -1,0 +1,60 @@
+import { dismissCanary } from '@iapeer/canary'
+import { rootRecordLocation } from '@iapeer/core/paths'
+import type { Expected, ProblemKind } from './expected.ts'
+import type { Kind } from './kinds/index.ts'
+import { type DrillPeer, foreignTmux } from './peer.ts'
+import { isGoneWithin } from './processes.ts'
+import type { Site } from './site.ts'
+import { runStep } from './step.ts'
+
+const GONE_MS = 20_000
+/** A record that comes takes milliseconds. */
+const RECORD_MS = 3_000
+
+/** Kills the server of a peer whose recorder was told to record nothing. */
+const DISABLED: Kind = {
+  name: 'control-disabled-recorder',
+  title: 'kill -9 of a server whose recorder is disabled',
+  act: async ({ site, identity, generation }: DrillPeer) => {
+    await dismissCanary({ identity, ...rootRecordLocation(site.root) })
+    const atMs = Date.now()
+    await site.processes.signal(generation.server, 'SIGKILL')
+    const expected: Expected = { records: [1], event: 'server-exit', runs: 'policy' }
+    return { expected, atMs, isConfirmed: await isGoneWithin(generation.server, GONE_MS) }
+  },
+}
+
+/** Ends a server without an intent, and takes it for a deliberate stop. */
+const UNDECLARED: Kind = {
+  name: 'control-undeclared-stop',
+  title: 'tmux kill-server that is taken for a deliberate stop',
+  act: async (peer: DrillPeer) => {
+    const atMs = Date.now()
+    await foreignTmux(peer, ['kill-server'])
+    const isConfirmed = await isGoneWithin(peer.generation.server, GONE_MS)
+    return { expected: { records: [0], runs: 'no' }, atMs, isConfirmed }
+  },
+}
+
+const WANTED = new Map<Kind, ProblemKind>([
+  [DISABLED, 'missed'],
+  [UNDECLARED, 'false-record'],
+])
+
+/** Runs what the drill must find to be wrong. @returns what it found, by act, and whether that is what it must find */
+export async function runControl(
+  site: Site,
+): Promise<{ readonly found: ReadonlyMap<string, readonly ProblemKind[]>; readonly isRed: boolean }> {
+  const found = new Map<string, readonly ProblemKind[]>()
+  let isRed = true
+  // Numbers that no act of the drill has.
+  let number = 1_000_000
+  for (const [kind, wanted] of WANTED) {
+    const step = { number: ++number, kind, isRestarted: false, delayMs: 0, seed: 1 }
+    const { problems } = await runStep(site, step, RECORD_MS)
+    const kinds = problems.map((problem) => problem.kind)
+    found.set(kind.name, kinds)
+    isRed &&= kinds.includes(wanted)
+  }
+  return { found, isRed }
+}

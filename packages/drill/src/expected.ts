@@ -1,0 +1,84 @@
+import type { ExitRecord, VerdictWord } from '@iapeer/forensics'
+
+/** What must be true after one act of a drill. */
+export interface Expected {
+  /** How many deaths may be recorded: `[1]` for an accident, `[0]` for a deliberate act, `[0, 1]` where two acts race. */
+  readonly records: readonly (0 | 1)[]
+  readonly event?: ExitRecord['event'] | undefined
+  /** The possible causes of a dead server; empty where any may be recorded. */
+  readonly causes?: readonly string[] | undefined
+  readonly verdicts?: readonly VerdictWord[] | undefined
+  /** Whether the peer runs afterwards. `policy`: if its profile says that it is restarted. */
+  readonly runs: 'yes' | 'no' | 'policy'
+}
+
+/** What was found after an act. */
+export interface Found {
+  /** The records of the generation, in their order. */
+  readonly records: readonly ExitRecord[]
+  /** Undefined where nothing is recorded. */
+  readonly verdict: VerdictWord | undefined
+  /** Whether the snapshot is complete; undefined where nothing is recorded. */
+  readonly hasSnapshot: boolean | undefined
+  /** Whether the fault was seen to have happened. */
+  readonly isConfirmed: boolean
+  readonly runs: boolean
+}
+
+/** What is wrong. `missed`, `false-record`, `twice`: the number of records. `not-caused`: the fault did not happen, so nothing is proven. */
+export const PROBLEM_KINDS = [
+  'missed',
+  'false-record',
+  'twice',
+  'wrong-event',
+  'wrong-cause',
+  'wrong-verdict',
+  'no-snapshot',
+  'wrong-state',
+  'not-caused',
+  'failed',
+  'leftover',
+] as const
+export type ProblemKind = (typeof PROBLEM_KINDS)[number]
+
+export interface Problem {
+  readonly kind: ProblemKind
+  readonly what: string
+}
+
+const among = <T>(wanted: readonly T[] | undefined, found: T | undefined): boolean =>
+  wanted === undefined || wanted.length === 0 || (found !== undefined && wanted.includes(found))
+
+/** Compares what was found with what must be true. Pure. */
+export function compare(expected: Expected, found: Found, isRestarted: boolean): Problem[] {
+  if (!found.isConfirmed) return [{ kind: 'not-caused', what: 'the fault was not seen to happen' }]
+  const problems: Problem[] = []
+  const count = found.records.length
+  const [record] = found.records
+  if (count > 1) problems.push({ kind: 'twice', what: `${count} deaths are recorded` })
+  else if (count === 0 && !expected.records.includes(0))
+    problems.push({ kind: 'missed', what: 'no death is recorded' })
+  else if (count === 1 && !expected.records.includes(1))
+    problems.push({ kind: 'false-record', what: 'a death is recorded for a deliberate act' })
+  if (record !== undefined && expected.records.includes(1)) {
+    const { event, causes, verdicts } = expected
+    if (event !== undefined && record.event !== event)
+      problems.push({ kind: 'wrong-event', what: `${record.event}, expected ${event}` })
+    else if (record.event === 'server-exit' && !among(causes, record.cause))
+      problems.push({ kind: 'wrong-cause', what: `${record.cause}, expected ${causes?.join(' or ')}` })
+    if (!among(verdicts, found.verdict))
+      problems.push({
+        kind: 'wrong-verdict',
+        what: `${found.verdict ?? 'none'}, expected ${verdicts?.join(' or ')}`,
+      })
+    if (found.hasSnapshot === false)
+      problems.push({ kind: 'no-snapshot', what: 'the snapshot is missing or incomplete' })
+  }
+  const mustRun = expected.runs === 'yes' || (expected.runs === 'policy' && isRestarted)
+  if (found.runs !== mustRun)
+    problems.push({
+      kind: 'wrong-state',
+      what: mustRun ? 'the peer does not run again' : 'the peer runs, although nothing may start it',
+    })
+  return problems
+}

@@ -1,0 +1,3 @@
+export { type DrillOptions, type DrillResult, type Finding, type KindResult, runDrill } from './drill.ts'
+export { KINDS } from './kinds/index.ts'
+export { junit, type KindSummary, summaryOf, type Times, timesOf } from './report.ts'

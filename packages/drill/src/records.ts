@@ -1,0 +1,120 @@
+import { closeSync, type FSWatcher, fstatSync, openSync, readSync, watch } from 'node:fs'
+import { dirname } from 'node:path'
+import { errnoOf } from '@iapeer/core/errors'
+import { rootLayout } from '@iapeer/core/paths'
+import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
+
+/** A record, and when it was read. */
+export interface SeenRecord {
+  readonly record: ExitRecord
+  /** Milliseconds since the epoch. */
+  readonly seenMs: number
+}
+
+/** How long the records of a generation are kept to be judged together with others. In milliseconds. */
+const KEEP_MS = 60_000
+const LOOK_MS = 100
+
+/** Follows exits.log of a root, also where it is rotated. It keeps the newest records, and the number of records of each generation. */
+export class RecordFollower {
+  readonly #path: string
+  readonly #counts = new Map<string, number>()
+  #recent: SeenRecord[] = []
+  #file: { readonly descriptor: number; readonly inode: number } | undefined
+  #offset = 0
+  #rest = ''
+  #watcher: FSWatcher | undefined
+  #timer: NodeJS.Timeout | undefined
+  #listeners = new Set<() => void>()
+
+  /** @param root a root whose directories exist */
+  constructor(root: string) {
+    this.#path = rootLayout(root).records.exitsLog
+    this.#watcher = watch(dirname(this.#path), () => this.look())
+    this.#timer = setInterval(() => this.look(), LOOK_MS)
+  }
+
+  /** The records of the last minute, oldest first. */
+  get recent(): readonly ExitRecord[] {
+    return this.#recent.map(({ record }) => record)
+  }
+
+  recordsOf(gen: string): readonly SeenRecord[] {
+    return this.#recent.filter(({ record }) => record.gen === gen)
+  }
+
+  /** Returns how many records a generation has had. */
+  countOf(gen: string): number {
+    return this.#counts.get(gen) ?? 0
+  }
+
+  /** Waits until a generation has a record. @returns undefined if it has none within the limit */
+  waitFor(gen: string, limitMs: number): Promise<SeenRecord | undefined> {
+    this.look()
+    return new Promise((resolve) => {
+      const check = (): void => {
+        const [first] = this.recordsOf(gen)
+        if (first !== undefined) end(first)
+      }
+      const end = (found: SeenRecord | undefined): void => {
+        clearTimeout(timer)
+        this.#listeners.delete(check)
+        resolve(found)
+      }
+      const timer = setTimeout(() => end(undefined), limitMs)
+      this.#listeners.add(check)
+      check()
+    })
+  }
+
+  /** Reads what was written since the last look. */
+  look(): void {
+    try {
+      this.#readNew()
+      const now = openSync(this.#path, 'r')
+      const { ino } = fstatSync(now)
+      if (this.#file?.inode === ino) {
+        closeSync(now)
+        return
+      }
+      // Rotated, or the first one: what follows is in another file.
+      if (this.#file !== undefined) closeSync(this.#file.descriptor)
+      this.#file = { descriptor: now, inode: ino }
+      this.#offset = 0
+      this.#readNew()
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+    }
+  }
+
+  #readNew(): void {
+    if (this.#file === undefined) return
+    const bytes = Buffer.alloc(64 * 1024)
+    for (;;) {
+      const count = readSync(this.#file.descriptor, bytes, 0, bytes.length, this.#offset)
+      if (count === 0) break
+      this.#offset += count
+      this.#take(bytes.toString('utf8', 0, count))
+    }
+  }
+
+  #take(text: string): void {
+    const lines = (this.#rest + text).split('\n')
+    this.#rest = lines.pop() ?? ''
+    const seenMs = Date.now()
+    const records = lines.flatMap((line) => parseExitsLog(`${line}\n`).records)
+    for (const record of records) {
+      this.#recent.push({ record, seenMs })
+      if (record.gen !== undefined) this.#counts.set(record.gen, this.countOf(record.gen) + 1)
+    }
+    this.#recent = this.#recent.filter((one) => seenMs - one.seenMs < KEEP_MS)
+    if (records.length > 0) for (const listener of [...this.#listeners]) listener()
+  }
+
+  close(): void {
+    this.#watcher?.close()
+    clearInterval(this.#timer)
+    if (this.#file !== undefined) closeSync(this.#file.descriptor)
+    this.#file = undefined
+  }
+}

@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { IapeerError } from '@iapeer/core/errors'
+import { readHostMemory } from '@iapeer/lifecycle'
+
+/** What the drill needs at most, measured on Linux with Node.js 20: the daemon and the drill itself, and each peer while it is started. */
+const BASE_BYTES = 250 * 2 ** 20
+const PEER_BYTES = 24 * 2 ** 20
+const BASE_PROCESSES = 20
+const PEER_PROCESSES = 12
+
+const numberIn = (text: string): number | undefined => (/^\d+$/.test(text) ? Number(text) : undefined)
+
+/** Returns how many more processes this user may start; undefined where that is not known or not limited. Linux. */
+function freeProcesses(): number | undefined {
+  if (process.platform !== 'linux') return undefined
+  const [, limit = ''] = /^Max processes +(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
+  const most = numberIn(limit)
+  // The kernel counts threads; processes are fewer, so this errs on the side of more.
+  const running = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).length
+  return most === undefined ? undefined : Math.max(0, most - running)
+}
+
+/**
+ * Refuses a drill that would need more than half of the free memory or processes.
+ * @throws IapeerError `drill-too-large`, with the concurrency that is possible
+ */
+export async function assertRoom(concurrency: number): Promise<void> {
+  const memory = await readHostMemory()
+  const processes = freeProcesses()
+  const byMemory =
+    memory === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.floor((memory.availableBytes / 2 - BASE_BYTES) / PEER_BYTES)
+  const byProcesses =
+    processes === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.floor((processes / 2 - BASE_PROCESSES) / PEER_PROCESSES)
+  const possible = Math.max(0, Math.min(byMemory, byProcesses))
+  if (concurrency <= possible) return
+  const what = byMemory <= byProcesses ? 'memory' : 'processes'
+  throw new IapeerError(
+    `a drill with ${concurrency} peers at a time needs more than half of the free ${what}`,
+    {
+      code: 'drill-too-large',
+      hint: possible > 0 ? `Use --concurrency ${possible} or less.` : `Free some ${what} first.`,
+    },
+  )
+}

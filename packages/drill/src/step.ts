@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { waitUntil } from '@iapeer/core/async'
+import { errnoOf } from '@iapeer/core/errors'
+import { type ExitRecord, parseSnapshot, type VerdictWord } from '@iapeer/forensics'
+import { judgeAmong } from '@iapeer/lifecycle'
+import { compare, type Found, type Problem } from './expected.ts'
+import type { Act } from './kinds/index.ts'
+import {
+  type DrillPeer,
+  type Generation,
+  identityOf,
+  removeDrillPeer,
+  runningGeneration,
+  startDrillPeer,
+} from './peer.ts'
+import type { Step } from './plan.ts'
+import { randomFrom } from './random.ts'
+import type { Site } from './site.ts'
+
+/** The longest time until a death is recorded: by a recorder, or by the next look of the daemon. */
+const RECORD_MS = 20_000
+/** How long a deliberate act is watched for a record that must not come. */
+const SILENCE_MS = 500
+const RECOVERY_MS = 60_000
+const SNAPSHOT_MS = 10_000
+
+/** The result of one act. */
+export interface StepResult {
+  readonly step: Step
+  readonly identity: string
+  readonly gen: string | undefined
+  readonly problems: readonly Problem[]
+  /** From the fault to the record, in milliseconds; undefined where nothing is recorded. */
+  readonly recordMs: number | undefined
+  /** From the fault until the peer runs again, in milliseconds; undefined where it is not restarted. */
+  readonly recoveryMs: number | undefined
+  /** The number of records that each generation of the peer may have. */
+  readonly allowed: ReadonlyMap<string, readonly number[]>
+}
+
+/** Waits until the snapshot of a death is complete. @returns whether it is */
+async function hasSnapshot({ forensics }: ExitRecord): Promise<boolean> {
+  if (forensics === undefined) return false
+  const look = async () => {
+    try {
+      return parseSnapshot(await readFile(forensics, 'utf8'))?.complete === true
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return false
+      throw error
+    }
+  }
+  return (await waitUntil(look, { limitMs: SNAPSHOT_MS, everyMs: 50 })) === true
+}
+
+async function verdictOf(site: Site, record: ExitRecord): Promise<VerdictWord | undefined> {
+  const [death] = await judgeAmong(site.root, site.records.recent, (one) => one === record)
+  return death?.judged.verdict
+}
+
+/** Waits for the next run of a peer. @returns undefined if there is none within the limit */
+async function nextGeneration(site: Site, name: string, before: string): Promise<Generation | undefined> {
+  return waitUntil(
+    async () => {
+      const now = await runningGeneration(site, identityOf(name))
+      return now !== undefined && now.gen !== before ? now : undefined
+    },
+    { limitMs: RECOVERY_MS, everyMs: 50 },
+  )
+}
+
+interface Observed {
+  readonly found: Found
+  readonly recordMs: number | undefined
+  readonly recoveryMs: number | undefined
+  readonly last: Generation | undefined
+}
+
+async function observe(peer: DrillPeer, act: Act, recordLimitMs: number): Promise<Observed> {
+  const { site, generation, isRestarted } = peer
+  const { expected, atMs, isConfirmed } = act
+  const mustDie = !expected.records.includes(0)
+  const seen = await site.records.waitFor(generation.gen, mustDie ? recordLimitMs : SILENCE_MS)
+  const name = act.renamedTo ?? peer.name
+  const comesBack = expected.runs === 'policy' && isRestarted
+  const next = comesBack ? await nextGeneration(site, name, generation.gen) : undefined
+  const recoveredMs = Date.now()
+  const last = next ?? (await runningGeneration(site, identityOf(name)))
+  const record = seen?.record
+  return {
+    found: {
+      records: site.records.recordsOf(generation.gen).map((one) => one.record),
+      verdict: record && (await verdictOf(site, record)),
+      hasSnapshot: record && (await hasSnapshot(record)),
+      isConfirmed,
+      runs: last !== undefined,
+    },
+    recordMs: seen === undefined ? undefined : Math.max(0, seen.seenMs - atMs),
+    recoveryMs: next === undefined ? undefined : recoveredMs - atMs,
+    last,
+  }
+}
+
+const failure = (step: Step, name: string, error: unknown): StepResult => ({
+  step,
+  identity: identityOf(name),
+  gen: undefined,
+  problems: [{ kind: 'failed', what: error instanceof Error ? error.message : String(error) }],
+  recordMs: undefined,
+  recoveryMs: undefined,
+  allowed: new Map(),
+})
+
+/**
+ * Does one act on a peer of its own, and checks what follows. The peer is removed afterwards.
+ * @param recordLimitMs how long a record may take
+ */
+export async function runStep(site: Site, step: Step, recordLimitMs = RECORD_MS): Promise<StepResult> {
+  const name = `p${step.number}`
+  let present = name
+  let last: Generation | undefined
+  try {
+    const peer = await startDrillPeer(site, name, step.isRestarted)
+    last = peer.generation
+    await sleep(step.delayMs)
+    const act = await step.kind.act(peer, randomFrom(step.seed))
+    present = act.renamedTo ?? name
+    const { expected } = act
+    const observed = await observe(peer, act, recordLimitMs)
+    const { gen, identity } = peer.generation
+    last = observed.last ?? peer.generation
+    const problems = compare(expected, observed.found, step.isRestarted)
+    const allowed = new Map<string, readonly number[]>([[gen, expected.records]])
+    if (last.gen !== gen) allowed.set(last.gen, [0])
+    if (!(await removeDrillPeer(site, present, last)))
+      problems.push({ kind: 'leftover', what: `a process of ${identity} did not exit` })
+    const { recordMs, recoveryMs } = observed
+    return { step, identity, gen, problems, recordMs, recoveryMs, allowed }
+  } catch (error) {
+    await removeDrillPeer(site, present, last).catch(() => undefined)
+    return failure(step, name, error)
+  }
+}

@@ -1,0 +1,59 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { isFullCampaign } from '@iapeer/dev/testing'
+import { expect, it } from 'vitest'
+import { KINDS, runDrill } from '../src/index.ts'
+
+const daemonProgram = fileURLToPath(new URL('../../../apps/daemon/dist/main.js', import.meta.url))
+const SEED = Number(process.env['IAPEER_CAMPAIGN_SEED'] ?? Math.floor(Math.random() * 1_000_000))
+const COUNT = isFullCampaign() ? 3 * KINDS.length : KINDS.length
+const places = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('iapeer-drill-'))
+
+it('a drill with every kind of act finds nothing wrong, and leaves nothing', async () => {
+  process.stderr.write(`drill seed ${SEED} (IAPEER_CAMPAIGN_SEED repeats it)\n`)
+  const before = places()
+  const result = await runDrill({ daemonProgram, count: COUNT, concurrency: 4, seed: SEED })
+  expect(result.findings).toEqual([])
+  expect(result).toMatchObject({
+    done: COUNT,
+    isControlRed: true,
+    isInterrupted: false,
+    directory: undefined,
+  })
+  expect([...result.control.values()]).toEqual([['missed'], ['false-record']])
+  expect(result.kinds.map(({ name }) => name)).toEqual(KINDS.map(({ name }) => name))
+  expect(places()).toEqual(before)
+}, 240_000)
+
+it('a drill that is interrupted ends, and removes what it has started', async () => {
+  const before = places()
+  const controller = new AbortController()
+  const result = await runDrill({
+    ...{ daemonProgram, count: 1_000, concurrency: 2, seed: 1, kinds: ['stop', 'server-sigkill'] },
+    signal: controller.signal,
+    onStep: () => controller.abort(),
+  })
+  expect(result).toMatchObject({ isInterrupted: true, findings: [] })
+  expect(result.done).toBeLessThan(5)
+  expect(places()).toEqual(before)
+}, 120_000)
+
+it('an unknown kind is refused before anything is started', async () => {
+  const before = places()
+  await expect(
+    runDrill({ daemonProgram, count: 1, concurrency: 1, seed: 1, kinds: ['stop', 'meteor'] }),
+  ).rejects.toMatchObject({ code: 'usage', message: 'no such kind: meteor' })
+  expect(places()).toEqual(before)
+})
+
+it('a drill that needs more than half of the memory or processes is refused, and says what is possible', async () => {
+  await expect(runDrill({ daemonProgram, count: 1, concurrency: 1_000_000, seed: 1 })).rejects.toMatchObject({
+    code: 'drill-too-large',
+    hint: expect.stringMatching(/^Use --concurrency \d+ or less/),
+  })
+})
+
+it('the daemon that a drill needs is built', () => {
+  expect(existsSync(daemonProgram)).toBe(true)
+})

@@ -1,0 +1,155 @@
+import type { ExitRecord } from '@iapeer/forensics'
+import { SaxesParser } from 'saxes'
+import { describe, expect, it } from 'vitest'
+import type { DrillResult } from '../src/drill.ts'
+import { compare, type Expected, type Found } from '../src/expected.ts'
+import { KINDS } from '../src/kinds/index.ts'
+import { plan } from '../src/plan.ts'
+import { junit, timesOf } from '../src/report.ts'
+
+const RECORD = {
+  id: 'command-a-0123456789abcdef',
+  ts: '2026-06-10T15:42:07.113Z',
+  identity: 'command-a',
+  event: 'server-exit',
+  cause: 'killed',
+} satisfies ExitRecord
+const ACCIDENT: Expected = {
+  records: [1],
+  event: 'server-exit',
+  causes: ['killed'],
+  verdicts: ['killed-by-signal'],
+  runs: 'policy',
+}
+const FOUND: Found = {
+  records: [RECORD],
+  verdict: 'killed-by-signal',
+  hasSnapshot: true,
+  isConfirmed: true,
+  runs: false,
+}
+const SILENT: Expected = { records: [0], runs: 'no' }
+const NOTHING: Found = { ...FOUND, records: [], verdict: undefined, hasSnapshot: undefined }
+
+describe('what was found, compared with what must be true', () => {
+  it.each([
+    ['one right record', ACCIDENT, FOUND, false, []],
+    ['a restarted peer', ACCIDENT, { ...FOUND, runs: true }, true, []],
+    ['no record', ACCIDENT, NOTHING, false, ['missed']],
+    ['two records', ACCIDENT, { ...FOUND, records: [RECORD, RECORD] }, false, ['twice']],
+    ['a wrong cause', { ...ACCIDENT, causes: ['crashed'] }, FOUND, false, ['wrong-cause']],
+    ['a wrong event', { ...ACCIDENT, event: 'session-exit' }, FOUND, false, ['wrong-event']],
+    ['a wrong verdict', ACCIDENT, { ...FOUND, verdict: 'unknown' }, false, ['wrong-verdict']],
+    ['no verdict', ACCIDENT, { ...FOUND, verdict: undefined }, false, ['wrong-verdict']],
+    ['a torn snapshot', ACCIDENT, { ...FOUND, hasSnapshot: false }, false, ['no-snapshot']],
+    ['a peer that is not restarted', ACCIDENT, FOUND, true, ['wrong-state']],
+    ['a peer that nothing may restart', ACCIDENT, { ...FOUND, runs: true }, false, ['wrong-state']],
+    ['a fault that did not happen', ACCIDENT, { ...FOUND, isConfirmed: false }, false, ['not-caused']],
+    ['a deliberate stop', SILENT, NOTHING, false, []],
+    ['a recorded stop', SILENT, FOUND, false, ['false-record']],
+    ['a stop after which it runs', SILENT, { ...NOTHING, runs: true }, true, ['wrong-state']],
+    ['a race, recorded', { ...SILENT, records: [0, 1] }, FOUND, false, []],
+    ['a race, not recorded', { ...SILENT, records: [0, 1] }, NOTHING, false, []],
+  ] satisfies [string, Expected, Found, boolean, string[]][])(
+    '%s',
+    (_what, expected, found, restarts, kinds) => {
+      expect(compare(expected, found, restarts).map(({ kind }) => kind)).toEqual(kinds)
+    },
+  )
+})
+
+describe('the acts of a drill', () => {
+  const acts = (count: number, seed: number) =>
+    [...plan(KINDS, count, seed)].map(({ kind, ...rest }) => ({ ...rest, kind: kind.name }))
+
+  it('are the same for the same seed, and others for another one', () => {
+    expect(acts(200, 4_711)).toEqual(acts(200, 4_711))
+    expect(acts(200, 4_711)).not.toEqual(acts(200, 4_712))
+  })
+
+  it('have each kind once before chance chooses', () => {
+    const first = acts(KINDS.length, 99).map(({ kind }) => kind)
+    expect(first.toSorted()).toEqual(KINDS.map(({ name }) => name).toSorted())
+  })
+
+  it('are as many as were asked for, also fewer than there are kinds', () => {
+    expect(acts(3, 1).map(({ number }) => number)).toEqual([1, 2, 3])
+    expect([...plan([], 3, 1)]).toEqual([])
+  })
+})
+
+it('percentiles are those of the values', () => {
+  expect(timesOf([])).toBeUndefined()
+  expect(timesOf([7])).toEqual({ p50: 7, p99: 7 })
+  expect(timesOf(Array.from({ length: 200 }, (_, at) => 200 - at))).toEqual({ p50: 100, p99: 198 })
+})
+
+describe('the report in the format of JUnit', () => {
+  const RESULT: DrillResult = {
+    ...{ seed: 7, count: 2, done: 2, isInterrupted: false, isControlRed: true, ms: 1_500 },
+    control: new Map([['control-x', ['missed']]]),
+    kinds: [
+      {
+        name: 'one',
+        title: 'a "title" with <signs> & more',
+        done: 1,
+        wrong: 1,
+        recordMs: [],
+        recoveryMs: [],
+      },
+      { name: 'two', title: 'fine', done: 1, wrong: 0, recordMs: [3], recoveryMs: [] },
+    ],
+    skipped: [{ name: 'three', why: 'needs root' }],
+    findings: [
+      ...[
+        {
+          kind: 'missed',
+          what: 'a\u0000b <c>',
+          act: 'one',
+          number: 1,
+          identity: 'command-p1',
+          gen: 'f'.repeat(16),
+        },
+      ],
+      ...[
+        { kind: 'leftover', what: 'x', act: 'end', number: undefined, identity: undefined, gen: undefined },
+      ],
+    ] as DrillResult['findings'],
+    directory: '/tmp/x',
+  }
+
+  /** Reads the elements of a document. @throws Error if it is not well formed */
+  function elements(text: string): { name: string; attributes: Record<string, string> }[] {
+    const found: { name: string; attributes: Record<string, string> }[] = []
+    const parser = new SaxesParser()
+    parser.on('opentag', ({ name, attributes }) => found.push({ name, attributes: { ...attributes } }))
+    parser.on('error', (error) => {
+      throw error
+    })
+    parser.write(text).close()
+    return found
+  }
+
+  it('is well formed, and counts what is wrong', () => {
+    const found = elements(junit(RESULT))
+    expect(found.find(({ name }) => name === 'testsuite')?.attributes).toMatchObject({
+      ...{ tests: '5', failures: '2', skipped: '1', time: '1.500' },
+    })
+    expect(
+      found.filter(({ name }) => name === 'testcase').map(({ attributes }) => attributes['name']),
+    ).toEqual([
+      'control',
+      'one: a "title" with <signs> & more',
+      'two: fine',
+      'three',
+      'leaves nothing behind',
+    ])
+  })
+
+  it('has a failure if the control was not found to be wrong', () => {
+    const found = elements(junit({ ...RESULT, isControlRed: false, findings: [] }))
+    expect(found.filter(({ name }) => name === 'failure')).toMatchObject([
+      { attributes: { type: 'control' } },
+    ])
+  })
+})

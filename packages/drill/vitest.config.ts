@@ -1,0 +1,3 @@
+import { packageTests } from '../dev/src/test-config.ts'
+
+export default packageTests('drill', { workers: 2 })
