@@ -26,20 +26,18 @@ export interface Found {
 }
 
 /** What is wrong. `missed`, `false-record`, `twice`: the number of records. `not-caused`: the fault did not happen, so nothing is proven. */
-export const PROBLEM_KINDS = [
-  'missed',
-  'false-record',
-  'twice',
-  'wrong-event',
-  'wrong-cause',
-  'wrong-verdict',
-  'no-snapshot',
-  'wrong-state',
-  'not-caused',
-  'failed',
-  'leftover',
-] as const
-export type ProblemKind = (typeof PROBLEM_KINDS)[number]
+export type ProblemKind =
+  | 'missed'
+  | 'false-record'
+  | 'twice'
+  | 'wrong-event'
+  | 'wrong-cause'
+  | 'wrong-verdict'
+  | 'no-snapshot'
+  | 'wrong-state'
+  | 'not-caused'
+  | 'failed'
+  | 'leftover'
 
 export interface Problem {
   readonly kind: ProblemKind
