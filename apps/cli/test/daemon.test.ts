@@ -295,8 +295,7 @@ describe('with a daemon and without one', () => {
   ] as const
 
   it('start, stop and new print the same on both outputs, with the same exit code', async () => {
-    const outputs: string[][] = []
-    for (const kind of ['library', 'daemon'] as const) {
+    const linesOf = async (kind: 'library' | 'daemon'): Promise<string[]> => {
       const home = homeWithDaemon()
       await home.iapeer('create', 'bob', '--', 'sleep', '1000')
       await home.iapeer('create', 'odd', '--', 'no-such-program')
@@ -309,9 +308,10 @@ describe('with a daemon and without one', () => {
         lines.push(normalized(`${args.join(' ')}: ${exitCode}\n${stdout}${besides(stderr)}`))
       }
       if (kind === 'daemon') expect(await answeringDaemon(home.root)).toBeDefined()
-      outputs.push(lines)
+      return lines
     }
-    expect(outputs[1]).toEqual(outputs[0])
+    const [byLibrary, byDaemon] = await Promise.all([linesOf('library'), linesOf('daemon')])
+    expect(byDaemon).toEqual(byLibrary)
   }, 90_000)
 
   it('a daemon that hangs does not prevent a start', async () => {

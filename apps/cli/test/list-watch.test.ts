@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import { updatePeer } from '@iapeer/core/registry'
-import { asyncCleanups, run, until } from '@iapeer/dev/testing'
+import { asyncCleanups, campaignCases, run, until } from '@iapeer/dev/testing'
 import { listSessions } from '@iapeer/lifecycle/sessions'
 import { describe, expect, it } from 'vitest'
 import { ASKS, type Home, homes, MAIN } from './support.ts'
@@ -191,13 +191,14 @@ describe('iapeer list --watch', () => {
     await makePeers(home, names)
     const screen = await watching(home, { size: [200, 60] })
     await shows(screen, [...marked(await listed(home)), KEYS])
-    for (const [columns, rows] of [
+    const sizes = [
       [40, 6],
       [80, 10],
       [60, 3],
       [200, 60],
       [40, 17],
-    ] as const) {
+    ] as const
+    for (const [columns, rows] of campaignCases(sizes)) {
       await screen.resize(columns, rows)
       await screen.keys('Home')
       for (const [at, name] of names.entries()) {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { type Identity, toIdentity, toRuntime } from '@iapeer/core/identity'
 import { type PeerEntry, removePeer, updatePeer } from '@iapeer/core/registry'
-import { serverAt, startServer, until } from '@iapeer/dev/testing'
+import { campaignCases, serverAt, startServer, until } from '@iapeer/dev/testing'
 import { peerSocketPath } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import { finishSessions, launchPeer, listSessions, readEvents, statusOf, stopPeer } from '../src/index.ts'
@@ -155,7 +155,7 @@ describe('a peer', () => {
       process.stdout.write('go'); process.once('SIGINT', () => process.exit(130))
       await launchPeer(${JSON.stringify(root)}, ${JSON.stringify(entry)})
     })`
-      for (const afterMs of [5, 20, 40, 60, 80, 100]) {
+      for (const afterMs of campaignCases([20, 5, 40, 80, 60, 100])) {
         const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
           stdio: ['ignore', 'pipe', 'ignore'],
         })

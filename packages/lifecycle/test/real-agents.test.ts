@@ -12,7 +12,7 @@ import {
   processesOf,
   startModelServer,
 } from '@iapeer/dev/agents'
-import { campaignCases, run, until } from '@iapeer/dev/testing'
+import { campaignCases, isFullCampaign, run, until } from '@iapeer/dev/testing'
 import { peerSocketPath, TmuxServer } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
@@ -162,7 +162,7 @@ for (const { runtime, found } of AGENTS) {
       await stop()
     })
 
-    it('boots while its terminal is resized repeatedly', async () => {
+    it.runIf(isFullCampaign())('boots while its terminal is resized repeatedly', async () => {
       const { root, entry, env, model, stop } = await newAgent(runtime, [program])
       await updatePeer(root, 'bob', { initialPrompt: 'Good morning.' })
       const socketPath = peerSocketPath(join(root, 'run'), identity)

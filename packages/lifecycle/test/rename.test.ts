@@ -7,7 +7,14 @@ import { type Identity, toIdentity, toPersonality } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, readBoot } from '@iapeer/core/process'
 import { listPeers, verifyRegistry } from '@iapeer/core/registry'
-import { serverAt, startOldGuard, startOldLeader, startServer, until } from '@iapeer/dev/testing'
+import {
+  campaignSize,
+  serverAt,
+  startOldGuard,
+  startOldLeader,
+  startServer,
+  until,
+} from '@iapeer/dev/testing'
 import { peerSocketPath } from '@iapeer/tmux'
 import { describe, expect, it } from 'vitest'
 import {
@@ -273,7 +280,7 @@ describe('an interrupted rename', () => {
     const made = newRoot()
     const { root } = made
     const session = await startBob(made)
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < campaignSize(25); round++) {
       const fixture = fileURLToPath(new URL('./fixtures/rename.mjs', import.meta.url))
       const child = spawn(process.execPath, [fixture, JSON.stringify({ root, names: ['bob', 'ann'] })], {
         stdio: ['ignore', 'pipe', 'inherit'],
