@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { updatePeer } from '@iapeer/core/registry'
-import { until } from '@iapeer/dev/testing'
+import { campaignCases, until } from '@iapeer/dev/testing'
 import { answeringDaemon, stopDaemon } from '@iapeer/host'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ASKS, besides, type Home, homes, jsonLines } from './support.ts'
@@ -28,7 +28,7 @@ async function homeWithBob(program = ASKS): Promise<Home> {
 const SCREEN = 'The moon is full.\nHowl? (y)'
 
 describe('a peer that waits for a person', () => {
-  it.each(['library', 'daemon'] as const)(
+  it.each(campaignCases(['daemon', 'library'] as const))(
     'makes start exit with 8, with text and with JSON, and keeps running (%s)',
     async (kind) => {
       const home = await homeWithBob()

@@ -1,4 +1,5 @@
-// Runs continuous integration: the README's test command and `pnpm check`, which begins once the tests have begun: they leave a fifth of
+// Runs continuous integration: the README's test command and `pnpm check` (without the check of what is published, which the
+// workflow of the packages makes). The check begins once the tests have begun: they leave a fifth of
 // the processor time. Prints all output, that of the checks at the end; the last line is `N passed, N failed`, in which a failure
 // without a failed test counts as one.
 import { spawn } from 'node:child_process'
@@ -28,7 +29,7 @@ let checking
 function check() {
   checking ??= run(
     process.execPath,
-    [fileURLToPath(new URL('run.mjs', import.meta.url)), 'check'],
+    [fileURLToPath(new URL('run.mjs', import.meta.url)), 'check', '--without-packages'],
     (chunk) => {
       checkOutput += chunk
     },

@@ -154,11 +154,11 @@ async function test() {
   process.exitCode = code === 0 && failed === 0 && passed > 0 ? 0 : 1
 }
 
-/** Runs all checks. If shellcheck cannot be installed, its check fails and the others run. */
-async function check() {
+/** Runs all checks, or those that the options of check.mjs leave. If shellcheck cannot be installed, its check fails and the others run. */
+async function check(options) {
   const missing = await ensureSystemTool('shellcheck')
   if (missing !== undefined) process.stderr.write(`${missing}\n`)
-  process.exitCode = await pnpm(['check'], { mayFail: true })
+  process.exitCode = await pnpm(['check', ...options], { mayFail: true })
 }
 
 /** Runs the demo; then prints the first commands, and offers to make iapeer a command of the person's shell. */
@@ -176,5 +176,5 @@ const [job, ...rest] = process.argv.slice(2)
 if (job !== 'start' && job !== 'test' && job !== 'check') fail('usage: run.mjs start|test|check')
 await prepare()
 if (job === 'test') await test()
-else if (job === 'check') await check()
+else if (job === 'check') await check(rest)
 else await start(rest)

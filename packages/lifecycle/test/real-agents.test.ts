@@ -147,7 +147,7 @@ for (const { runtime, found } of AGENTS) {
       },
     )
 
-    it.each(campaignCases(SIZES))('boots in a terminal of %s', async (size) => {
+    it.runIf(isFullCampaign()).each(SIZES)('boots in a terminal of %s', async (size) => {
       const { root, entry, env, model, stop } = await newAgent(runtime, [program])
       mkdirSync(root, { recursive: true })
       writeFileSync(
@@ -289,7 +289,7 @@ for (const { runtime, found } of AGENTS) {
       await stop()
     })
 
-    it('that is started by a wrapper becomes ready too', async () => {
+    it.runIf(isFullCampaign())('that is started by a wrapper becomes ready too', async () => {
       const { root, entry, env, model, stop } = await newAgent(runtime, [
         '/bin/sh',
         '-c',
@@ -326,23 +326,26 @@ describe.skipIf(claude === undefined)('Claude Code with an unknown dialog', { ti
   const answer = async (session: PeerSession): Promise<void> =>
     handleOf(session).sendKeys(session.paneId, [{ key: 'Escape' }])
 
-  it('is blocked; when a person has answered, the next call of finishLaunch finishes the launch', async () => {
-    const { root, session, model, stop } = await blocked()
-    await answer(session)
-    // The dialogs that follow are answered as in any launch.
-    await until(
-      'the agent to be ready',
-      async () => (await finishLaunch(root, session))?.readyAt !== undefined,
-      20_000,
-    )
-    await until('the model to be asked', () => timesAsked(model, 'Good morning.') === 1)
-    const { events } = await readEvents(root, { peer: 'bob' })
-    expect(events.filter(({ ev }) => ev === 'blocked' || ev === 'launch')).toMatchObject([
-      { ev: 'blocked', gen: session.gen },
-      { ev: 'launch', gen: session.gen, message: 'given' },
-    ])
-    await stop()
-  })
+  it.runIf(isFullCampaign())(
+    'is blocked; when a person has answered, the next call of finishLaunch finishes the launch',
+    async () => {
+      const { root, session, model, stop } = await blocked()
+      await answer(session)
+      // The dialogs that follow are answered as in any launch.
+      await until(
+        'the agent to be ready',
+        async () => (await finishLaunch(root, session))?.readyAt !== undefined,
+        20_000,
+      )
+      await until('the model to be asked', () => timesAsked(model, 'Good morning.') === 1)
+      const { events } = await readEvents(root, { peer: 'bob' })
+      expect(events.filter(({ ev }) => ev === 'blocked' || ev === 'launch')).toMatchObject([
+        { ev: 'blocked', gen: session.gen },
+        { ev: 'launch', gen: session.gen, message: 'given' },
+      ])
+      await stop()
+    },
+  )
 
   it('is blocked; when a person has answered, the daemon finishes the launch', async () => {
     const { root, session, model, deaths, stop } = await blocked()
