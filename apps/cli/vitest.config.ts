@@ -1,7 +1,7 @@
 import { packageTests } from '../../packages/dev/src/test-config.ts'
 
 export default packageTests('cli', {
-  workers: 6,
+  workers: 4,
   longest: [
     'daemon.test.ts',
     'sessions.test.ts',

@@ -1,6 +1,6 @@
 import { packageTests } from '../dev/src/test-config.ts'
 
 export default packageTests('canary', {
-  workers: 6,
+  workers: 4,
   longest: ['intent.test.ts', 'witness.test.ts', 'alone.test.ts', 'arming.test.ts'],
 })

@@ -1,7 +1,7 @@
 import { packageTests } from '../dev/src/test-config.ts'
 
 export default packageTests('lifecycle', {
-  workers: 6,
+  workers: 4,
   longest: [
     'real-agents.test.ts',
     'mail-oracle.test.ts',

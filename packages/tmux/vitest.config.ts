@@ -1,3 +1,3 @@
 import { packageTests } from '../dev/src/test-config.ts'
 
-export default packageTests('tmux', { workers: 6 })
+export default packageTests('tmux', { workers: 4 })

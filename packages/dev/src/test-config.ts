@@ -34,7 +34,7 @@ const beginningWith = (names: readonly string[]) =>
 
 /** How the test files of a package run. */
 interface RunOptions {
-  /** How many files run at a time. Six suit tests that wait more than they compute. @default 3 */
+  /** How many files run at a time. Four suit tests that wait more than they compute. @default 3 */
   readonly workers?: number
   /** The files that other tests would disturb: each runs alone, after the other files. @default none */
   readonly alone?: readonly string[]

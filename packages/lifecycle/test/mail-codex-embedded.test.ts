@@ -1,7 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { updatePeer } from '@iapeer/core/registry'
-import { until } from '@iapeer/dev/testing'
+import { isFullCampaign, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { codexMail } from '../src/mail/ways/codex/index.ts'
 import { embeddedMark } from '../src/runtimes/index.ts'
@@ -12,7 +12,7 @@ const own = roots()
 const { track } = own
 const startCodex = codexes(own)
 
-describe.skipIf(found.program === undefined)(
+describe.runIf(isFullCampaign() && found.program !== undefined)(
   'a message to the real codex without an app-server',
   { timeout: 60_000 },
   () => {
