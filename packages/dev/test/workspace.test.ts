@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { decode } from '@jridgewell/sourcemap-codec'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { SourceMap } from '../src/line-maps.ts'
-import { asyncCleanups, packPackages, privateDirectory, run } from '../src/testing/index.ts'
+import { asyncCleanups, isFullCampaign, packPackages, privateDirectory, run } from '../src/testing/index.ts'
 import {
   dependencyFaults,
   importedPackages,
@@ -111,7 +111,7 @@ describe('metadata', () => {
   })
 })
 
-describe('a packed package', () => {
+describe.runIf(isFullCampaign())('a packed package', () => {
   async function contents(tarball: string): Promise<{ files: Map<string, string>; manifest: Manifest }> {
     const into = newDirectory()
     const done = await run('tar', ['xzf', tarball, '-C', into])
