@@ -126,11 +126,12 @@ describe.runIf(isFullCampaign())('a packed package', () => {
   }
 
   const directories = published.map(({ directory }) => directory)
-  const packed = privateDirectory()
-  afterAll(packed.remove)
+  let packed: ReturnType<typeof privateDirectory> | undefined
+  afterAll(() => packed?.remove())
   let npmTarballs: ReadonlyMap<string, string>
   let pnpmTarballs: ReadonlyMap<string, string>
   beforeAll(async () => {
+    packed = privateDirectory()
     npmTarballs = await packPackages(directories, join(packed.path, 'npm'), 'npm')
     pnpmTarballs = await packPackages(directories, join(packed.path, 'pnpm'), 'pnpm')
   }, 120_000)
