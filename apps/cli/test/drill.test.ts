@@ -48,9 +48,10 @@ it('a drill as JSON has the seed, the control and the times, and the settings of
 
 it.each([
   [['--kinds', 'meteor'], 'no such kind: meteor'],
-  [['--count', '0'], 'invalid --count 0'],
-  [['--concurrency', '65'], 'invalid --concurrency 65'],
+  [['--count', '0'], 'invalid --count "0"'],
+  [['--concurrency', '65'], 'invalid --concurrency "65"'],
   [['--seed', '1e3'], 'invalid --seed'],
+  [['--count', '1', '--concurrency', '2x'], 'invalid --concurrency'],
 ])('%j is refused', async (words, message) => {
   const done = await newHome().iapeer('drill', ...words)
   expect(done).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(message) })
@@ -81,10 +82,33 @@ describe('the exit code', () => {
   })
 
   it('of a control that was not found to be wrong is explained, with the path of the files', () => {
-    const text = resultText({ ...RESULT, isControlRed: false, directory: '/tmp/x' })
+    const text = resultText({ ...RESULT, isControlRed: false, directory: '/tmp/x' }, 'iapeer drill --seed 7')
     expect(text).toMatch(/^✕ control: .*NOT found \(control-x: nothing\), so nothing is proven/)
     expect(text).toContain('The files are kept: /tmp/x\n')
   })
+})
+
+it('a report that cannot be written is an error before anything is started', async () => {
+  const before = places()
+  const done = await newHome().iapeer('drill', '--count', '1', '--junit', '/no/such/directory/report.xml')
+  expect(done).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('/no/such/directory/report.xml'),
+  })
+  expect(done.stdout).not.toContain('control')
+  expect(places()).toEqual(before)
+})
+
+it('what is wrong is printed with the command that repeats it', () => {
+  const finding = { kind: 'missed', what: 'no death is recorded', act: 'stop', number: 1 } as const
+  const result: DrillResult = {
+    ...{ seed: 7, count: 1, done: 1, isInterrupted: false, isControlRed: true, ms: 1, directory: '/tmp/x' },
+    ...{ control: new Map(), kinds: [], skipped: [] },
+    findings: [{ ...finding, identity: 'command-p1', gen: '0123456789abcdef' }],
+  }
+  expect(resultText(result, 'iapeer drill --seed 7 --kinds stop')).toMatch(
+    /✕ stop: missed: no death is recorded \(command-p1-0123456789abcdef\)\nRepeat it: iapeer drill --seed 7 --kinds stop\n/,
+  )
 })
 
 it('Ctrl-C ends a drill, which removes what it has started', async () => {

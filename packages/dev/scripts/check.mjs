@@ -1,6 +1,6 @@
 // Runs all static checks: format and lint, types, published packages, generated pages, terms, layers, unused code, shell scripts.
 // They run at the same time, the longest first; the output of each is printed when it exits. `--without-packages` leaves out the check of
-// what is published, which takes half of the time.
+// what is published.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'

@@ -5,7 +5,7 @@ import type { Kind } from './kinds/index.ts'
 import { type DrillPeer, foreignTmux } from './peer.ts'
 import { isGoneWithin } from './processes.ts'
 import type { Site } from './site.ts'
-import { runStep } from './step.ts'
+import { runStep, type StepResult } from './step.ts'
 
 const GONE_MS = 20_000
 /** A record that comes takes milliseconds. */
@@ -41,20 +41,30 @@ const WANTED = new Map<Kind, ProblemKind>([
   [UNDECLARED, 'false-record'],
 ])
 
-/** Runs what the drill must find to be wrong. @returns what it found, by act, and whether that is what it must find */
-export async function runControl(
-  site: Site,
-): Promise<{ readonly found: ReadonlyMap<string, readonly ProblemKind[]>; readonly isRed: boolean }> {
+/** What the control found. */
+export interface Control {
+  /** By act. */
+  readonly found: ReadonlyMap<string, readonly ProblemKind[]>
+  /** Whether it found what it must find. */
+  readonly isRed: boolean
+  /** The acts that could not be judged. */
+  readonly failed: readonly StepResult[]
+}
+
+/** Runs what the drill must find to be wrong. */
+export async function runControl(site: Site): Promise<Control> {
   const found = new Map<string, readonly ProblemKind[]>()
+  const failed: StepResult[] = []
   let isRed = true
   // Numbers that no act of the drill has.
   let number = 1_000_000
   for (const [kind, wanted] of WANTED) {
     const step = { number: ++number, kind, isRestarted: false, delayMs: 0, seed: 1 }
-    const { problems } = await runStep(site, step, RECORD_MS)
-    const kinds = problems.map((problem) => problem.kind)
+    const result = await runStep(site, step, RECORD_MS)
+    const kinds = result.problems.map((problem) => problem.kind)
+    if (kinds.includes('failed')) failed.push(result)
     found.set(kind.name, kinds)
     isRed &&= kinds.includes(wanted)
   }
-  return { found, isRed }
+  return { found, isRed, failed }
 }

@@ -1,6 +1,7 @@
-import { IapeerError } from '@iapeer/core/errors'
 import { startInBackground } from '@iapeer/core/exec'
 import { identifyProcess, observeProcess, type ProcessId } from '@iapeer/core/process'
+import { drillFailed } from './errors.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { isGoneWithin, type OwnProcesses } from './processes.ts'
 
 const START_MS = 30_000
@@ -18,7 +19,7 @@ interface DaemonOptions {
 export class DrillDaemon {
   readonly #options: DaemonOptions
   #id: ProcessId | undefined
-  #change: Promise<void> = Promise.resolve()
+  readonly #inTurn = oneAtATime()
 
   constructor(options: DaemonOptions) {
     this.#options = options
@@ -26,11 +27,9 @@ export class DrillDaemon {
 
   /** Starts it unless it runs, and waits until it answers. Concurrent calls start one. @throws IapeerError `drill-failed` */
   start(): Promise<void> {
-    const step = async (): Promise<void> => {
+    return this.#inTurn(async () => {
       if (!(await this.#isRunning())) await this.#start()
-    }
-    this.#change = this.#change.catch(() => undefined).then(step)
-    return this.#change
+    })
   }
 
   /** Kills it with SIGKILL. Another act may have killed it before. */
@@ -40,12 +39,13 @@ export class DrillDaemon {
     await isGoneWithin(this.#id, STOP_MS)
   }
 
-  /** Stops it. The peers keep running. */
-  async stop(): Promise<void> {
-    await this.#change.catch(() => undefined)
-    if (this.#id === undefined) return
-    await this.#options.processes.signal(this.#id, 'SIGTERM')
-    if (!(await isGoneWithin(this.#id, STOP_MS))) await this.kill()
+  /** Stops it, once a start in progress is done. The peers keep running. */
+  stop(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#id === undefined) return
+      await this.#options.processes.signal(this.#id, 'SIGTERM')
+      if (!(await isGoneWithin(this.#id, STOP_MS))) await this.kill()
+    })
   }
 
   async #isRunning(): Promise<boolean> {
@@ -62,9 +62,6 @@ export class DrillDaemon {
     const line = await child.firstLine(START_MS)
     child.release()
     if (line === undefined || !line.includes('"state":"up"'))
-      throw new IapeerError(`the daemon of the drill did not start: ${line ?? 'no answer'}`, {
-        code: 'drill-failed',
-        hint: 'Run iapeer doctor: it names what this host does not permit.',
-      })
+      throw drillFailed(`the daemon of the drill did not start: ${line ?? 'no answer'}`)
   }
 }

@@ -92,10 +92,16 @@ class Collector {
     if (problems.length > 0) known.wrong++
     if (recordMs !== undefined) known.recordMs.push(recordMs)
     if (recoveryMs !== undefined) known.recoveryMs.push(recoveryMs)
+    this.note({ step, identity, gen, problems })
     const about = { act: kind.name, number, identity, gen }
-    this.findings.push(...problems.map((problem) => ({ ...problem, ...about })))
     for (const [of, counts] of allowed)
       this.allowed.set(of, { counts, result: { kind: 'twice', what: '', ...about, gen: of } })
+  }
+
+  /** Takes what is wrong with an act that is not counted: one of the control. */
+  note({ step, identity, gen, problems }: Pick<StepResult, 'step' | 'identity' | 'gen' | 'problems'>): void {
+    const about = { act: step.kind.name, number: step.number, identity, gen }
+    this.findings.push(...problems.map((problem) => ({ ...problem, ...about })))
   }
 
   /** Compares the number of records of each generation with what is allowed, once nothing runs any more. */
@@ -154,6 +160,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
     await site.daemon.start()
     const controlled = await runControl(site)
     ;({ found: control, isRed: isControlRed } = controlled)
+    for (const result of controlled.failed) collector.note(result)
     if (isControlRed) await runSteps(site, kinds, options, collector)
     for (let round = 0; round < 2; round++) await reconcile(rootRecordLocation(site.root))
     site.records.look()

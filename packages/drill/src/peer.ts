@@ -1,17 +1,19 @@
 import { listCanaries } from '@iapeer/canary'
-import { IapeerError } from '@iapeer/core/errors'
 import { formatIdentity, type Identity, toPersonality, toRuntime } from '@iapeer/core/identity'
 import { rootRecordLocation } from '@iapeer/core/paths'
 import { identifyProcess, type ProcessId } from '@iapeer/core/process'
 import { createPeer, findPeer, type PeerEntry, updatePeer } from '@iapeer/core/registry'
-import { launchPeer, removeNamed, statusOf } from '@iapeer/lifecycle'
+import { launchPeer, removeNamed, statusOf, stopPeer } from '@iapeer/lifecycle'
 import { runTmux } from '@iapeer/tmux'
+import { drillFailed } from './errors.ts'
 import { isGoneWithin } from './processes.ts'
 import type { Site } from './site.ts'
 
 /** What runs in the pane: it exits with code 3 when it gets SIGUSR1, and is ended by every other signal. */
 const PROGRAM = ['sh', '-c', "trap 'exit 3' USR1; while :; do sleep 0.2; done"]
 const EXIT_MS = 20_000
+/** Who stops the peers of a drill, in their records. */
+export const BY = 'iapeer drill'
 
 /** One run of a peer: what the drill hurts. */
 export interface Generation {
@@ -37,12 +39,6 @@ export interface DrillPeer {
   readonly generation: Generation
 }
 
-const failed = (why: string): IapeerError =>
-  new IapeerError(why, {
-    code: 'drill-failed',
-    hint: 'Run iapeer doctor: it names what this host does not permit.',
-  })
-
 export const identityOf = (name: string): Identity =>
   formatIdentity({ runtime: toRuntime('command'), personality: toPersonality(name) })
 
@@ -61,18 +57,20 @@ export async function runningGeneration(site: Site, identity: Identity): Promise
 
 /** Creates and starts a peer. @throws IapeerError `drill-failed`, those of `createPeer` and `launchPeer` */
 export async function startDrillPeer(site: Site, name: string, isRestarted: boolean): Promise<DrillPeer> {
-  await createPeer(site.root, {
-    personality: toPersonality(name),
-    defaultRuntime: toRuntime('command'),
-    command: PROGRAM,
+  await site.changeRegistry(async () => {
+    await createPeer(site.root, {
+      personality: toPersonality(name),
+      defaultRuntime: toRuntime('command'),
+      command: PROGRAM,
+    })
+    if (isRestarted) await updatePeer(site.root, name, { restart: 'on-failure' })
   })
-  if (isRestarted) await updatePeer(site.root, name, { restart: 'on-failure' })
   const entry = await findPeer(site.root, name)
-  if (entry === undefined) throw failed(`the peer ${name} was not created`)
+  if (entry === undefined) throw drillFailed(`the peer ${name} was not created`)
   await launchPeer(site.root, entry, { env: site.env })
   const identity = identityOf(name)
   const generation = await runningGeneration(site, identity)
-  if (generation === undefined) throw failed(`${identity} does not run after its launch`)
+  if (generation === undefined) throw drillFailed(`${identity} does not run after its launch`)
   return { site, name, entry, identity, isRestarted, generation }
 }
 
@@ -87,7 +85,10 @@ export async function removeDrillPeer(
   name: string,
   last: Generation | undefined,
 ): Promise<boolean> {
-  await removeNamed(site.root, name, { force: true, by: 'iapeer drill' })
+  if ((await findPeer(site.root, name)) === undefined) return true
+  // A stop takes longer than a change of the registry, and others need not wait for it.
+  await stopPeer(site.root, identityOf(name), { by: BY, why: 'it is removed' })
+  await site.changeRegistry(() => removeNamed(site.root, name, { force: true, by: BY }))
   if (last === undefined) return true
   const gone = await Promise.all(
     [last.server, last.leader, last.recorder].map((id) => isGoneWithin(id, EXIT_MS)),

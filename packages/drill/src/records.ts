@@ -11,8 +11,8 @@ export interface SeenRecord {
   readonly seenMs: number
 }
 
-/** How long the records of a generation are kept to be judged together with others. In milliseconds. */
-const KEEP_MS = 60_000
+/** How long a record is kept: longer than the act that it is of, which waits at most a minute until its peer runs again. In milliseconds. */
+const KEEP_MS = 5 * 60_000
 const LOOK_MS = 100
 
 /** Follows exits.log of a root, also where it is rotated. It keeps the newest records, and the number of records of each generation. */
@@ -34,7 +34,7 @@ export class RecordFollower {
     this.#timer = setInterval(() => this.look(), LOOK_MS)
   }
 
-  /** The records of the last minute, oldest first. */
+  /** The records of the last minutes, oldest first. */
   get recent(): readonly ExitRecord[] {
     return this.#recent.map(({ record }) => record)
   }

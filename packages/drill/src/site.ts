@@ -1,11 +1,11 @@
-import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { waitUntil } from '@iapeer/core/async'
-import { errnoOf } from '@iapeer/core/errors'
 import { rootLayout } from '@iapeer/core/paths'
 import { scaffoldRoot } from '@iapeer/core/storage'
+import { listSessions } from '@iapeer/lifecycle'
 import { DrillDaemon } from './daemon.ts'
+import { oneAtATime } from './one-at-a-time.ts'
+import { makePrivateDirectory, removePrivateDirectory } from './private-directory.ts'
 import { OwnProcesses } from './processes.ts'
 import { RecordFollower } from './records.ts'
 
@@ -18,9 +18,9 @@ export interface Site {
   readonly processes: OwnProcesses
   readonly daemon: DrillDaemon
   readonly records: RecordFollower
+  /** Changes the registry. Its lock has a time limit, which many peers at a time would reach. */
+  readonly changeRegistry: ReturnType<typeof oneAtATime>
 }
-
-const REMOVE_MS = 10_000
 
 /** The settings of a person do not reach the drill: the daemon looks often, gives no peer up, and starts as many peers as the drill has. */
 function environment(directory: string, root: string, concurrency: number): NodeJS.ProcessEnv {
@@ -39,33 +39,17 @@ function environment(directory: string, root: string, concurrency: number): Node
   }
 }
 
-/** Makes the directory: in /tmp, because socket paths must be short, unless the system's temporary directory is short too. */
+/** Makes the private root. */
 export async function openSite(daemonProgram: string, concurrency: number): Promise<Site> {
-  const parent = tmpdir().length <= 40 ? tmpdir() : '/tmp'
-  const directory = await mkdtemp(join(parent, 'iapeer-drill-'))
+  const directory = await makePrivateDirectory('iapeer-drill-')
   const root = join(directory, 'root')
   await scaffoldRoot(rootLayout(root))
   await mkdir(rootLayout(root).records.deathsDir, { recursive: true, mode: 0o700 })
   const env = environment(directory, root, concurrency)
   const processes = new OwnProcesses()
   const daemon = new DrillDaemon({ program: daemonProgram, root, env, processes })
-  return { directory, root, env, processes, daemon, records: new RecordFollower(root) }
-}
-
-/** Removes the directory. A process that is about to exit can create a file while it is emptied, so it is emptied again. @returns whether it is gone */
-async function removeDirectory(directory: string): Promise<boolean> {
-  const gone = async (): Promise<boolean> => {
-    try {
-      await rm(directory, { recursive: true, force: true })
-      await lstat(directory)
-      return false
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return true
-      if (errnoOf(error) === 'ENOTEMPTY') return false
-      throw error
-    }
-  }
-  return (await waitUntil(gone, { limitMs: REMOVE_MS, everyMs: 50 })) === true
+  const records = new RecordFollower(root)
+  return { directory, root, env, processes, daemon, records, changeRegistry: oneAtATime() }
 }
 
 /** Ends everything that the drill has started. @returns what is left, in words: nothing if all is well */
@@ -73,11 +57,14 @@ export async function closeSite(site: Site, keep: boolean): Promise<string[]> {
   await site.daemon.stop()
   site.records.close()
   const left: string[] = []
+  // A peer that could not be removed, or that the daemon has started since.
+  for (const { server, leader } of await listSessions(site.root)) site.processes.add(server, leader)
   for (const id of await site.processes.running()) {
     left.push(`process ${id.pid} was still running`)
     await site.processes.signal(id, 'SIGCONT')
     await site.processes.signal(id, 'SIGKILL')
   }
-  if (!keep && !(await removeDirectory(site.directory))) left.push(`${site.directory} could not be removed`)
+  if (!keep && !(await removePrivateDirectory(site.directory)))
+    left.push(`${site.directory} could not be removed`)
   return left
 }

@@ -101,11 +101,13 @@ async function observe(peer: DrillPeer, act: Act, recordLimitMs: number): Promis
   }
 }
 
-const failure = (step: Step, name: string, error: unknown): StepResult => ({
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const failure = (step: Step, name: string, problems: readonly Problem[]): StepResult => ({
   step,
   identity: identityOf(name),
   gen: undefined,
-  problems: [{ kind: 'failed', what: error instanceof Error ? error.message : String(error) }],
+  problems,
   recordMs: undefined,
   recoveryMs: undefined,
   allowed: new Map(),
@@ -137,7 +139,10 @@ export async function runStep(site: Site, step: Step, recordLimitMs = RECORD_MS)
     const { recordMs, recoveryMs } = observed
     return { step, identity, gen, problems, recordMs, recoveryMs, allowed }
   } catch (error) {
-    await removeDrillPeer(site, present, last).catch(() => undefined)
-    return failure(step, name, error)
+    const problems: Problem[] = [{ kind: 'failed', what: textOf(error) }]
+    await removeDrillPeer(site, present, last).catch((other: unknown) => {
+      problems.push({ kind: 'leftover', what: `the peer was not removed: ${textOf(other)}` })
+    })
+    return failure(step, name, problems)
   }
 }

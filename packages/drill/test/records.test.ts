@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { rootLayout } from '@iapeer/core/paths'
 import { asyncCleanups, privateDirectory, until } from '@iapeer/dev/testing'
 import { expect, it } from 'vitest'
+import { oneAtATime } from '../src/one-at-a-time.ts'
 import { OwnProcesses } from '../src/processes.ts'
 import { RecordFollower } from '../src/records.ts'
 
@@ -51,4 +52,20 @@ it('a process that the drill has not started gets no signal', async () => {
   await expect(processes.signal({ pid: process.pid, token: '2' }, 'SIGKILL')).rejects.toThrow(
     /was not started/,
   )
+})
+
+it('acts run one at a time in their order, also after one that fails', async () => {
+  const inTurn = oneAtATime()
+  const order: string[] = []
+  const act = (name: string, fails = false) =>
+    inTurn(async () => {
+      order.push(`${name} begins`)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      order.push(`${name} ends`)
+      if (fails) throw new Error(name)
+      return name
+    })
+  const results = await Promise.allSettled([act('one'), act('two', true), act('three')])
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  expect(order).toEqual(['one', 'two', 'three'].flatMap((name) => [`${name} begins`, `${name} ends`]))
 })

@@ -45,7 +45,7 @@ async function loadHandler({ mail, log }: McpAppOptions): Promise<McpHttpHandler
 
 /**
  * Creates the MCP server over HTTP, with the one tool. It holds no sessions: each request states the bearer of the session of the
- * peer that sends it. The library of MCP is loaded at the first request: it needs 6 MB, and a third of the time of a start.
+ * peer that sends it. The library of MCP is loaded at the first request: it needs 6 MB, and many daemons never get one.
  */
 export function createMcpApp(options: McpAppOptions): Hono<ApiEnv> {
   const { mail, log } = options

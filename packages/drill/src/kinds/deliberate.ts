@@ -2,11 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { toPersonality } from '@iapeer/core/identity'
 import { launchPeer, renameNamed, stopPeer } from '@iapeer/lifecycle'
 import type { Expected } from '../expected.ts'
-import { type DrillPeer, identityOf, runningGeneration } from '../peer.ts'
+import { BY, type DrillPeer, identityOf, runningGeneration } from '../peer.ts'
 import { isGoneWithin } from '../processes.ts'
 import type { Act, Kind } from './kind.ts'
 
-const BY = 'iapeer drill'
 const GONE_MS = 20_000
 const SILENT: Expected = { records: [0], runs: 'no' }
 const SILENT_AND_RUNS: Expected = { records: [0], runs: 'yes' }
@@ -43,7 +42,7 @@ export const DELIBERATE: readonly Kind[] = [
     act: async ({ site, name }) => {
       const atMs = Date.now()
       const renamedTo = toPersonality(`${name}-renamed`)
-      await renameNamed(site.root, name, renamedTo)
+      await site.changeRegistry(() => renameNamed(site.root, name, renamedTo))
       const after = await runningGeneration(site, identityOf(renamedTo))
       return { expected: SILENT_AND_RUNS, atMs, isConfirmed: after !== undefined, renamedTo }
     },

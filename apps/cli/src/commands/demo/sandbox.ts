@@ -1,9 +1,9 @@
-import { lstat, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { lstat, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { canaryStatus, dismissCanary, generationPaths, recordPaths, startGuardedServer } from '@iapeer/canary'
-import { errnoOf, IapeerError } from '@iapeer/core/errors'
+import { IapeerError } from '@iapeer/core/errors'
 import { observeProcess, type ProcessId } from '@iapeer/core/process'
+import { makePrivateDirectory, removePrivateDirectory } from '@iapeer/drill'
 import { type ExitRecord, parseExitsLog } from '@iapeer/forensics'
 import { runTmux } from '@iapeer/tmux'
 import { ifExists } from '../../if-exists.ts'
@@ -32,10 +32,9 @@ export const failed = (reason: string): IapeerError =>
     hint: 'Run iapeer demo --keep and inspect the files that it keeps.',
   })
 
-/** Creates the directory: in /tmp, because socket paths must be short, unless the system's temporary directory is short too. */
+/** Creates the directory. */
 export async function openSandbox(): Promise<Sandbox> {
-  const parent = tmpdir().length <= 40 ? tmpdir() : '/tmp'
-  const directory = await mkdtemp(join(parent, 'iapeer-demo-'))
+  const directory = await makePrivateDirectory('iapeer-demo-')
   return { directory, recordDir: join(directory, 'records'), servers: [] }
 }
 
@@ -110,23 +109,6 @@ export async function waitForRecorder({ recordDir }: Sandbox, { identity }: Demo
   )
 }
 
-/** How long recorders and programs of the demo may go on writing into its directory after they were stopped. */
-const REMOVE_MS = 5_000
-
-/** Removes the directory. A process that is about to exit can create a file while it is emptied, so it is emptied again until it is gone. */
-async function removeDirectory(directory: string): Promise<void> {
-  const deadline = performance.now() + REMOVE_MS
-  for (;;) {
-    try {
-      await rm(directory, { recursive: true, force: true })
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOTEMPTY' || performance.now() > deadline) throw error
-    }
-    if ((await ifExists(lstat(directory))) === undefined) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
 /** Kills the servers that are still running, and removes the directory unless `keep` is set. */
 export async function closeSandbox(sandbox: Sandbox, keep: boolean): Promise<void> {
   for (const server of sandbox.servers) {
@@ -135,5 +117,6 @@ export async function closeSandbox(sandbox: Sandbox, keep: boolean): Promise<voi
     await waitForExit(server)
     await waitForRecorder(sandbox, server)
   }
-  if (!keep) await removeDirectory(sandbox.directory)
+  if (!keep && !(await removePrivateDirectory(sandbox.directory)))
+    throw failed(`${sandbox.directory} could not be removed`)
 }

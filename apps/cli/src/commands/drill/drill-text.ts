@@ -1,4 +1,5 @@
 import { type DrillResult, type KindResult, summaryOf, type Times } from '@iapeer/drill'
+import { durationText } from '@iapeer/lifecycle/deaths'
 import { EXIT } from '../../exit-code.ts'
 import { isDumbTerminal, paint, textWidth } from '../../output.ts'
 import { table } from '../../table.ts'
@@ -12,11 +13,6 @@ export interface DrillProgress {
   readonly end: () => void
 }
 
-const durationOf = (ms: number): string =>
-  ms < 60_000
-    ? `${Math.ceil(ms / 1_000)} s`
-    : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1_000)} s`
-
 /** Shows it on standard error: a line that is replaced on a terminal, else a line every ten seconds. */
 export function startProgress(count: number, output: NodeJS.WriteStream = process.stderr): DrillProgress {
   const begun = performance.now()
@@ -26,7 +22,7 @@ export function startProgress(count: number, output: NodeJS.WriteStream = proces
   const text = (done: number): string => {
     const ms = performance.now() - begun
     const rate = done / (ms / 1_000)
-    const left = durationOf(((count - done) / rate) * 1_000)
+    const left = durationText(((count - done) / rate) * 1_000)
     return `${done} of ${count} acts, ${wrong} wrong, ${rate.toFixed(1)} each second, ${left} left`
   }
   return {
@@ -62,7 +58,7 @@ function kindRow(result: KindResult): string[] {
 const HEAD = ['KIND', 'ACTS', 'WRONG', 'RECORD P50', 'P99', 'RUNNING P50', 'P99']
 const MOST_FINDINGS = 20
 
-function findingsText({ findings, seed }: DrillResult): string[] {
+function findingsText({ findings }: DrillResult, again: string): string[] {
   if (findings.length === 0) return []
   const lines = findings.slice(0, MOST_FINDINGS).flatMap(({ act, kind, what, identity, gen }) => {
     const about = gen === undefined ? (identity ?? '') : `${identity}-${gen}`
@@ -72,11 +68,11 @@ function findingsText({ findings, seed }: DrillResult): string[] {
     )
   })
   const more = findings.length > MOST_FINDINGS ? [`and ${findings.length - MOST_FINDINGS} more`] : []
-  return ['', ...lines, ...more, `Repeat it: iapeer drill --seed ${seed}`]
+  return ['', ...lines, ...more, `Repeat it: ${again}`]
 }
 
-/** Returns what a drill has found, for a person. */
-export function resultText(result: DrillResult): string {
+/** Returns what a drill has found, for a person. @param again the command that repeats its acts */
+export function resultText(result: DrillResult, again: string): string {
   const { kinds, skipped, control, isControlRed, isInterrupted, done, findings, directory, ms } = result
   const controlText = [...control]
     .map(([name, found]) => `${name}: ${found.join(', ') || 'nothing'}`)
@@ -89,10 +85,10 @@ export function resultText(result: DrillResult): string {
     '',
     table([HEAD, ...kinds.map(kindRow)]),
     ...(skipped.length === 0 ? [] : ['', ...skipped.map(({ name, why }) => `${name} was skipped: ${why}`)]),
-    ...findingsText(result),
+    ...findingsText(result, again),
     ...(directory === undefined ? [] : ['', `The files are kept: ${directory}`]),
     '',
-    `${end}: ${done} acts in ${durationOf(ms)}, ${findings.length === 0 ? 'nothing is wrong' : `${findings.length} wrong`}`,
+    `${end}: ${done} acts in ${durationText(ms)}, ${findings.length === 0 ? 'nothing is wrong' : `${findings.length} wrong`}`,
   ].join('\n')
 }
 

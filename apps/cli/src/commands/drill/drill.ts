@@ -1,17 +1,17 @@
 import { randomInt } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { locateDaemon } from '@iapeer/core/locate'
 import { type DrillResult, junit, KINDS, runDrill, summaryOf } from '@iapeer/drill'
 import { defineCommand } from '../../define-command.ts'
 import { usageError } from '../../exit-code.ts'
 import { launchSignal } from '../../interrupt.ts'
-import { print, printJson } from '../../output.ts'
+import { commandText, print, printJson } from '../../output.ts'
 import { wrap } from '../../wrap.ts'
-import { parseCount } from '../options.ts'
 import { exitCodeOf, resultText, startProgress } from './drill-text.ts'
 
 const COUNT = 50
+const MOST_ACTS = 1_000_000
 const MOST_AT_ONCE = 64
 
 const parseNames = (text: string): string[] =>
@@ -26,9 +26,18 @@ function parseSeed(text: string): number {
   throw usageError(`invalid --seed ${JSON.stringify(text)}`, 'Use a whole number below 4294967296.')
 }
 
-function positive(value: number, option: string, most: number): number {
-  if (value >= 1 && value <= most) return value
-  throw usageError(`invalid ${option} ${value}`, `Use a number from 1 to ${most}.`)
+/** Returns a parser of a number from 1. @throws IapeerError `usage`, which names the option */
+const parseUpTo =
+  (option: string, most: number) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (/^\d{1,9}$/.test(text) && value >= 1 && value <= most) return value
+    throw usageError(`invalid ${option} ${JSON.stringify(text)}`, `Use a number from 1 to ${most}.`)
+  }
+
+/** Fails before the drill, not after it, if its report cannot be written. */
+async function assertWritable(path: string): Promise<void> {
+  await (await open(path, 'a', 0o600)).close()
 }
 
 /** The settings of the person's environment must not reach the drill, whose results would depend on them. */
@@ -50,7 +59,7 @@ const DETAILS = [
 /** Proves on this host that deaths are recorded and explained, and that deliberate stops are not recorded. */
 export default defineCommand({
   name: 'drill',
-  summary: 'hurt peers of its own in every way, and check every record',
+  summary: 'hurt peers of its own in many ways, and check every record',
   details: wrap(DETAILS, 80).join('\n'),
   exitCodes: {
     0: 'all as it must be',
@@ -59,38 +68,50 @@ export default defineCommand({
     130: 'interrupted',
   },
   options: {
-    count: { value: 'acts', help: `how many acts (default ${COUNT})`, parse: parseCount('--count', 'acts') },
+    count: {
+      value: 'acts',
+      help: `how many acts (default ${COUNT})`,
+      parse: parseUpTo('--count', MOST_ACTS),
+    },
     seed: { value: 'number', help: 'repeat the acts of this seed (default: a new one)', parse: parseSeed },
     kinds: { value: 'names', help: 'only these kinds of acts, separated by commas', parse: parseNames },
     concurrency: {
       value: 'peers',
       help: 'how many peers at a time (default: two for each processor)',
-      parse: parseCount('--concurrency', 'peers'),
+      parse: parseUpTo('--concurrency', MOST_AT_ONCE),
     },
     junit: { value: 'file', help: 'also write a report in the format of JUnit' },
     keep: { help: 'keep the files of the drill' },
     json: { help: 'print JSON' },
   },
   run: async ({ options }) => {
-    const count = positive(options.count ?? COUNT, '--count', 1_000_000)
-    const concurrency = positive(
-      options.concurrency ?? Math.min(16, 2 * availableParallelism()),
-      '--concurrency',
-      MOST_AT_ONCE,
-    )
+    const { count = COUNT, kinds, junit: report } = options
+    const concurrency = options.concurrency ?? Math.min(16, 2 * availableParallelism())
     const seed = options.seed ?? randomInt(2 ** 32)
     if (!options.json) print(`drill: ${count} acts, ${concurrency} peers at a time, seed ${seed}`)
+    if (report !== undefined) await assertWritable(report)
     forgetSettings()
     const progress = startProgress(count)
     const result = await runDrill({
-      ...{ count, concurrency, seed, kinds: options.kinds, keep: options.keep },
+      ...{ count, concurrency, seed, kinds, keep: options.keep },
       daemonProgram: locateDaemon(import.meta.url),
       signal: launchSignal(),
       onStep: ({ problems }, done) => progress.step(done, problems.length > 0),
     }).finally(() => progress.end())
-    if (options.junit !== undefined) await writeFile(options.junit, junit(result))
+    const again = [
+      'iapeer',
+      'drill',
+      '--count',
+      `${count}`,
+      '--concurrency',
+      `${concurrency}`,
+      '--seed',
+      `${seed}`,
+    ]
+    if (kinds !== undefined) again.push('--kinds', kinds.join(','))
     if (options.json) printJson(jsonOf(result))
-    else print(resultText(result))
+    else print(resultText(result, commandText(again)))
     process.exitCode = exitCodeOf(result)
+    if (report !== undefined) await writeFile(report, junit(result))
   },
 })
