@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntil } from '@iapeer/core/async'
 import { errnoOf } from '@iapeer/core/errors'
 import { type ExitRecord, parseSnapshot, type VerdictWord } from '@iapeer/forensics'
-import { judgeAmong } from '@iapeer/lifecycle'
+import { judgeAmong, releaseStartsOf } from '@iapeer/lifecycle'
 import { compare, type Found, type Problem } from './expected.ts'
 import type { Act } from './kinds/index.ts'
 import {
@@ -58,14 +58,20 @@ async function verdictOf(site: Site, record: ExitRecord): Promise<VerdictWord | 
   return death?.judged.verdict
 }
 
-/** Waits for the next run of a peer. @returns undefined if there is none within the limit */
+/**
+ * Waits for the next run of a peer. Deaths of several peers at a time are what a drill is, so it lets the restarts go on that are held after
+ * a mass death, as a person does with `iapeer start --all`.
+ * @returns undefined if there is none within the limit
+ */
 async function nextGeneration(site: Site, name: string, before: string): Promise<Generation | undefined> {
   return waitUntil(
     async () => {
       const now = await runningGeneration(site, identityOf(name))
-      return now !== undefined && now.gen !== before ? now : undefined
+      if (now !== undefined && now.gen !== before) return now
+      await releaseStartsOf(site.root)
+      return undefined
     },
-    { limitMs: RECOVERY_MS, everyMs: 50 },
+    { limitMs: RECOVERY_MS, everyMs: 100 },
   )
 }
 
