@@ -67,10 +67,11 @@ claim_read() {
   fi
 }
 
-# claim_write_facts TEXT: writes the facts once, in place, to descriptor 8: needs no new block and no inode
+# claim_write_facts TEXT: writes the facts once, in place, to descriptor 8: needs no new block and no inode. Where no descriptor is
+# left, the shell cannot set standard output aside meanwhile: a process of its own writes them.
 claim_write_facts() {
   [ "$FACTS_OPEN" = 1 ] || return 0
-  { out "$1" >&8; } 2>/dev/null
+  { out "$1" >&8; } 2>/dev/null || command eval '(out "$1") >&8'
   FACTS_OPEN=written
 }
 

@@ -56,11 +56,12 @@ clock_read_boot() {
   case $BOOTED_S in '' | *[!0-9]*) return 1 ;; esac
 }
 
-# clock_read -> NOW, NOW_S, NOW_MS
+# clock_read -> NOW, NOW_S, NOW_MS; 1 if the time cannot be read, because no descriptor is left: they are empty then
 clock_read() {
   if [ -z "$CLOCK_S" ] || ! clock_read_uptime; then
     clock_ask_date
-    return 0
+    [ -n "$NOW" ]
+    return
   fi
   NOW_S=$((UP_S + CLOCK_S + CLOCK_STEP)) NOW_MS=$((UP_MS + 1$CLOCK_MS - 1000))
   if [ $NOW_MS -ge 1000 ]; then NOW_S=$((NOW_S + 1)) NOW_MS=$((NOW_MS - 1000)); fi
@@ -69,10 +70,15 @@ clock_read() {
   NOW=$NOW_S$NOW_MS
 }
 
-# clock_ask_date: the same from `date`; starts a process
+# clock_ask_date: the same from `date`; starts a process. A shell that cannot make a pipe exits, but not in `command eval`.
 clock_ask_date() {
-  NOW=$(date +%s%3N 2>/dev/null)
-  case $NOW in '' | *[!0-9]*) NOW=$(date +%s) ;; esac
+  NOW=
+  command eval 'NOW=$(date +%s%3N 2>/dev/null)' 2>/dev/null
+  case $NOW in '' | *[!0-9]*)
+    NOW=
+    command eval 'NOW=$(date +%s)' 2>/dev/null
+    ;;
+  esac
   clock_split "$NOW"
 }
 

@@ -36,7 +36,7 @@ record_write_line() {
   { out "${record_write_line_lead}ts=$ISO ev=$EVENT-exit identity=$IDENTITY gen=$GEN $record_write_line_rest" >>"$RECORD_DIR/exits.log"; } 2>/dev/null
 }
 
-# record_set_time -> NOW: the present time, or the time that a lost recorder noted (KNOWN_TIME)
+# record_set_time -> NOW: the present time, or the time that a lost recorder noted (KNOWN_TIME); 1 if it cannot be read
 record_set_time() {
   if [ -n "${KNOWN_TIME:-}" ]; then
     NOW=$KNOWN_TIME
@@ -47,19 +47,33 @@ record_set_time() {
   fi
 }
 
+# record_await_descriptors: waits until a file can be opened, at most 100 seconds. `sleep` needs a descriptor to start: it gets that
+# of standard error. Where the system has none left at all, it fails within milliseconds, and this gives up after some seconds.
+record_await_descriptors() {
+  record_await_descriptors_left=2000
+  while [ -z "${KNOWN_TIME:-}" ] && [ $record_await_descriptors_left -gt 0 ]; do
+    record_await_descriptors_left=$((record_await_descriptors_left - 1))
+    command eval 'sleep 0.05 2>&-'
+    record_set_time
+    KNOWN_TIME=$NOW
+  done
+}
+
 # record_note RC -> KNOWN_TIME: notes status and time of a server's death in the prepared file, once, as soon as the status is
-# known. Everything that follows can fail or wait: the record has this time all the same.
+# known. Everything that follows can fail or wait: the record has this time all the same. Where no descriptor is left, the status
+# is noted without a time.
 record_note() {
   [ -z "${KNOWN_TIME:-}" ] || return 0
   record_set_time
   KNOWN_TIME=$NOW
   claim_format "$1"
   claim_write_facts "$CLAIM_LINE"
+  record_await_descriptors
 }
 
 # record_claim RC -> NOW, CLAIM_LINE: notes the facts and claims the death. 0 claimed; TAKEN; UNWRITABLE; ELSEWHERE
 record_claim() {
-  record_set_time
+  record_set_time || return "$UNWRITABLE"
   generation_read_name
   claim_format "$1"
   claim_write_facts "$CLAIM_LINE"
@@ -74,8 +88,8 @@ record_write() {
     record_claim "$1" || return $?
     CLAIMED=1
     cause_decide "$1" ''
-    # No recorder saw the death: NOW is when it was found, or when this boot began.
-    case $1:${KNOWN_TIME:-} in lost: | boot:*) generation_note_seen "$SEEN_MS" ;; esac
+    # No recorder noted the time of death: NOW is when it was found, or when this boot began.
+    case $1:${KNOWN_TIME:-} in *: | boot:*) generation_note_seen "$SEEN_MS" ;; esac
   fi
   if [ -z "$LINED" ]; then
     record_write_line || { LINE_TORN=1; return "$UNWRITABLE"; }

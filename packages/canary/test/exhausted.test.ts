@@ -1,9 +1,10 @@
 import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { recordLayout } from '@iapeer/core/paths'
-import { mayMount, type SmallDisk, smallDisk, until } from '@iapeer/dev/testing'
+import { mayMount, run, type SmallDisk, smallDisk, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { completeIntent, declareIntent, reconcile, withdrawIntent } from '../src/index.ts'
+import { guardedBy, presentShells, type Shell } from './by-shell.ts'
 import {
   claimOf,
   deathOf,
@@ -12,6 +13,7 @@ import {
   guarded,
   killRecorder,
   type Root,
+  recordOf,
   roots,
   type Watched,
   watched,
@@ -96,6 +98,48 @@ describe.skipIf(!mayMount)('where no file can be made at the death', () => {
     free()
     expect(await reconcile(bob)).toEqual([])
     expect(exits(bob.recordDir)).toEqual([])
+  })
+})
+
+describe.skipIf(process.platform !== 'linux')('where no descriptor is left at the death', () => {
+  const limitDescriptors = async (pid: number, soft: number): Promise<number | undefined> =>
+    (await run('prlimit', ['--pid', `${pid}`, `--nofile=${soft}:`])).exitCode
+
+  /** Takes the descriptors of a recorder, then kills its server. @returns when, in milliseconds since the epoch */
+  async function killWithout(of: Watched, recorderPid: number, soft: number): Promise<number> {
+    expect(await limitDescriptors(recorderPid, soft)).toBe(0)
+    return kill(of)
+  }
+
+  it.each(
+    presentShells.flatMap((shell) =>
+      [3, 11].map((soft): [string, number, Shell] => [shell.join(' '), soft, shell]),
+    ),
+  )('a guard under %s that has only %i waits, and records the death', async (_name, soft, shell) => {
+    const bob = await guardedBy({ root: newRoot(), shell })
+    const killedAt = await killWithout(bob, bob.recorderPid, soft)
+    await wait(300)
+    await limitDescriptors(bob.recorderPid, 1_024)
+    await until('the line', () => exits(bob.recordDir).length === 1)
+    // A recorder that can write the line may have no descriptor for what follows it.
+    await until('its settling', async () => (await reconcile(bob)).length === 0)
+    const line = await deathOf(bob)
+    expect(line).toMatchObject({ cause: 'killed', signal: 'SIGKILL', wait_rc: '137' })
+    expect(msFrom(killedAt, line['ts'])).toBeLessThan(1_500)
+    expect(exits(bob.recordDir)).toHaveLength(1)
+  })
+
+  it('and the recorder is killed: the status is known, and the time is said to be unknown', async () => {
+    const bob = await guarded(newRoot())
+    const recorder = recordOf(bob)?.recorder.pid ?? 0
+    await killWithout(bob, recorder, 3)
+    await until('the facts', () => /^rc=137,.*,ts=,/.test(preparedOf(bob)))
+    await killRecorder(bob)
+    expect(await reconcile(bob)).toMatchObject([{ outcome: 'recorded' }])
+    expect(await deathOf(bob)).toMatchObject({
+      ...{ cause: 'killed', signal: 'SIGKILL', wait_rc: '137' },
+      seen_alive: expect.stringMatching(/^\d{4}-/),
+    })
   })
 })
 
