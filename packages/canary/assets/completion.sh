@@ -49,7 +49,7 @@ completion_has_snapshot() { [ "$(sed -n '$p' "$SNAPSHOT" 2>/dev/null)" = '--- en
 completion_write_snapshot() {
   host_await
   evidence_has_early && EARLY_DONE=1
-  evidence_write_early
+  evidence_write_early || return "$UNWRITABLE"
   evidence_write_snapshot
 }
 

@@ -170,5 +170,5 @@ evidence_write_kernel() {
 evidence_write_cores() {
   out '--- core'
   evidence_print_line /proc/sys/kernel/core_pattern core_pattern
-  if evidence_has_tool coredumpctl; then evidence_run 0.2 coredumpctl list --no-pager --no-legend -q "$SERVER_PID" | tail -n 5 | evidence_escape; fi
+  if evidence_has_tool coredumpctl; then evidence_run 0.2 coredumpctl list --no-pager --no-legend -q "$SERVER_PID" | tail -n 5 | evidence_escape || OUT_FAILED=1; fi
 }

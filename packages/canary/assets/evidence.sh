@@ -148,9 +148,10 @@ evidence_write_head() {
 }
 
 # evidence_write_early: writes the sections that need no process to $EARLY, once. The last section holds the time; without it
-# the file is incomplete.
+# the file is incomplete. 0 written
 evidence_write_early() {
   [ -z "${EARLY_DONE:-}" ] || return 0
+  OUT_FAILED=
   [ -n "${CGROUP_V2+set}" ] || evidence_read_baseline
   clock_format
   {
@@ -161,7 +162,7 @@ evidence_write_early() {
       clock_read
       clock_format
       out '--- taken'
-      out "at=$ISO"
+      [ -z "$OUT_FAILED" ] && out "at=$ISO"
     } >"$EARLY"
   } 2>/dev/null || return 1
   EARLY_DONE=1 HOST_COPIED=${HOST_TEXT:+1}
@@ -211,7 +212,7 @@ evidence_write_pane() {
     evidence_write_missing pane-tail 'the pane could not be read'
   else
     out '--- pane-tail'
-    out "$evidence_write_pane_text" | sed '/^[[:space:]]*$/d;s/[[:space:]]*$//' | tail -n 50 | tail -c 32768 | evidence_escape
+    out "$evidence_write_pane_text" | sed '/^[[:space:]]*$/d;s/[[:space:]]*$//' | tail -n 50 | tail -c 32768 | evidence_escape || OUT_FAILED=1
   fi
 }
 
@@ -232,13 +233,14 @@ evidence_write_rest() {
   [ -n "$HOST_COPIED" ] || out "$HOST_PROCESSES"
   evidence_write_file baseline "$BASELINE"
   [ ! -r "$STATE.leader-cgroup" ] || evidence_print_file "$STATE.leader-cgroup"
-  out '--- end'
+  [ -z "$OUT_FAILED" ] && out '--- end'
 }
 
 # evidence_write_whole PART: the whole snapshot
 evidence_write_whole() {
   # When many servers die at once, lines have priority over snapshots; but other recorders wait for a shared file.
   case $HOST_ROLE$HOST_COPIED in '') renice -n 10 -p $$ >/dev/null 2>&1 ;; esac
+  OUT_FAILED=
   { cat "$EARLY" && evidence_write_rest; } >"$1" && mv -f "$1" "$SNAPSHOT"
 }
 

@@ -97,7 +97,7 @@ host_take_sections() {
   HOST_REST=$(evidence_write_host_rest)
   HOST_PROCESSES=$(evidence_write_processes)
   [ "$HOST_ROLE" = ours ] || return 0
-  HOST_ROLE=
+  HOST_ROLE='' host_take_sections_failed=$OUT_FAILED OUT_FAILED=
   {
     {
       evidence_write_host_early
@@ -106,9 +106,10 @@ host_take_sections() {
       out '--- taken'
       out "at=$ISO"
       out "ms=$host_take_sections_ms"
-      out '--- end'
+      [ -n "$OUT_FAILED" ] || out '--- end'
     } >>"$HOST_FILE"
   } 2>/dev/null
+  OUT_FAILED=$host_take_sections_failed
   return 0
 }
 

@@ -10,7 +10,8 @@ import { findTmux, findTool, scriptEnv, scriptPath } from '../src/process/spawn.
 import { generationInputs } from '../src/records/settle.ts'
 import { linesOf, type Root, type Watched } from './support.ts'
 
-const assets = fileURLToPath(new URL('../assets', import.meta.url))
+/** The directory of the scripts. */
+export const assets = fileURLToPath(new URL('../assets', import.meta.url))
 
 /** A shell and its arguments. */
 export type Shell = readonly [string, ...string[]]

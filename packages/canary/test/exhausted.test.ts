@@ -4,12 +4,13 @@ import { recordLayout } from '@iapeer/core/paths'
 import { mayMount, run, type SmallDisk, smallDisk, until } from '@iapeer/dev/testing'
 import { describe, expect, it } from 'vitest'
 import { completeIntent, declareIntent, reconcile, withdrawIntent } from '../src/index.ts'
-import { guardedBy, presentShells, type Shell } from './by-shell.ts'
+import { assets, guardedBy, presentShells, type Shell } from './by-shell.ts'
 import {
   claimOf,
   deathOf,
   exits,
   expectSilence,
+  fixturePath,
   guarded,
   killRecorder,
   type Root,
@@ -141,6 +142,40 @@ describe.skipIf(process.platform !== 'linux')('where no descriptor is left at th
       seen_alive: expect.stringMatching(/^\d{4}-/),
     })
   })
+})
+
+describe.skipIf(!mayMount)('a disk that is full for one line, and has space for the next', () => {
+  const written = ['early: at=now', 'snapshot: --- end']
+  it.each(
+    presentShells.flatMap(
+      (shell) =>
+        [
+          [shell.join(' '), 'nothing', shell, ['first 0', ...written, 'second 0', ...written]],
+          [shell.join(' '), 'early', shell, ['first 2', 'early: --- taken', 'second 0', ...written]],
+          [shell.join(' '), 'rest', shell, ['first 2', 'early: at=now', 'second 0', ...written]],
+          // Others do not take the sections of a host file without its end.
+          [
+            shell.join(' '),
+            'host',
+            shell,
+            ['first 0', ...written, 'host: ms=1', 'second 0', ...written, 'host: ms=1'],
+          ],
+        ] satisfies [string, string, Shell, string[]][],
+    ),
+  )(
+    'under %s: a part with a gap (%s) is not taken for a whole one, and is written again',
+    async (_name, part, shell, lines) => {
+      const disk = await smallDisk(join(newRoot().path, 'disk'))
+      try {
+        writeFileSync(join(disk.path, 'filler'), Buffer.alloc(900 * 1024))
+        const [file, ...args] = [...shell, fixturePath('torn.sh'), assets, disk.path, part] as const
+        const ran = await run(file, args)
+        expect(ran.stdout.trim().split('\n')).toEqual(lines)
+      } finally {
+        await disk.remove()
+      }
+    },
+  )
 })
 
 describe('the time of a death', () => {
